@@ -1,0 +1,165 @@
+import type { TObject } from 'typebox'
+import { Compile } from 'typebox/compile'
+import { type EventProblem, InvalidEventError } from './errors.js'
+import { describeValue, findProblems } from './problems.js'
+import {
+  type EventInput,
+  type JournalEvent,
+  type RequestLog,
+  type RequestLogged,
+  RequestLogSchema,
+  type StreamCompleted,
+  StreamCompletedSchema,
+} from './schema.js'
+import { canonicalTimestamp } from './timestamp.js'
+
+/** UTF-8 bytes of an error_message that are kept: it is a hint for people, never a body. */
+export const MAX_ERROR_MESSAGE_BYTES = 4096
+
+/** Where the values of absent fields come from: the clock for a caller's event, its place for a foreign line. */
+export interface EventDefaults {
+  correlationId(): string
+  timestamp(): string
+}
+
+const requestLog = Compile(RequestLogSchema)
+const streamCompleted = Compile(StreamCompletedSchema)
+
+/** Every field of either event, `crc32` included: anything else is unknown to this version. */
+const KNOWN_FIELDS = new Set([
+  'crc32',
+  ...Object.keys(RequestLogSchema.properties),
+  ...Object.keys(StreamCompletedSchema.properties),
+])
+
+/** True for a `type` that this version can project; absent means `request_logged`. */
+export function isKnownType(type: unknown): boolean {
+  return type === undefined || type === 'request_logged' || type === 'stream_completed'
+}
+
+/**
+ * The one place where defaults are filled and values made safe, for a caller's events and for foreign lines alike:
+ * timestamps canonical, lone surrogates replaced by U+FFFD, −0 made 0, milliseconds rounded, error_message cut.
+ * Fields that this version doesn't know are left out.
+ *
+ * @throws InvalidEventError naming every field that breaks the schema.
+ */
+export function completeEvent(input: unknown, defaults: EventDefaults): JournalEvent {
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) {
+    throw new InvalidEventError([{ field: 'event', found: describeValue(input), expected: 'an object' }])
+  }
+  const type = (input as { type?: unknown }).type
+  if (!isKnownType(type)) {
+    const expected = "'request_logged' (or no type at all) or 'stream_completed'"
+    throw new InvalidEventError([{ field: 'type', found: describeValue(type), expected }])
+  }
+  return type === 'stream_completed'
+    ? completeStreamCompleted(input, defaults)
+    : completeRequestLog(input, defaults)
+}
+
+/**
+ * The members of a caller's event that this version doesn't know: they go into the journal as they are and are
+ * ignored by readers. Null when there are none, which is the rule.
+ */
+export function unknownFields(input: EventInput): Record<string, unknown> | null {
+  let unknown: [string, unknown][] | null = null
+  for (const [field, value] of Object.entries(input)) {
+    if (KNOWN_FIELDS.has(field) || value === undefined) continue
+    unknown ??= []
+    unknown.push([field, value])
+  }
+  // fromEntries, because assigning to a key named __proto__ would set a prototype instead.
+  return unknown === null ? null : Object.fromEntries(unknown)
+}
+
+function completeRequestLog(input: object, defaults: EventDefaults): RequestLogged {
+  if (!requestLog.Check(input)) throw invalidEvent(input, RequestLogSchema)
+  const log: RequestLog = input
+  const timestamp = log.timestamp === undefined ? defaults.timestamp() : canonicalTimestamp(log.timestamp)
+  if (timestamp === null) throw new InvalidEventError([timestampProblem(log.timestamp)])
+  const event: RequestLogged = {
+    type: 'request_logged',
+    correlation_id:
+      log.correlation_id === undefined ? defaults.correlationId() : log.correlation_id.toWellFormed(),
+    timestamp,
+    model: log.model.toWellFormed(),
+    provider: safeText(log.provider),
+    policy: safeText(log.policy),
+    streaming: log.streaming ?? false,
+    input_tokens: safeNumber(log.input_tokens),
+    output_tokens: safeNumber(log.output_tokens),
+    cost_sats: safeNumber(log.cost_sats),
+    provider_cost_sats: safeNumber(log.provider_cost_sats),
+    latency_ms: Math.round(log.latency_ms) + 0,
+    success: log.success,
+    error_status: safeNumber(log.error_status),
+    error_message: shortened(safeText(log.error_message)),
+  }
+  if (log.labels !== undefined) event.labels = safeLabels(log.labels)
+  return event
+}
+
+function completeStreamCompleted(input: object, defaults: EventDefaults): StreamCompleted {
+  if (!streamCompleted.Check(input)) throw invalidEvent(input, StreamCompletedSchema)
+  const given = input.timestamp
+  const timestamp = given === undefined || given === null ? defaults.timestamp() : canonicalTimestamp(given)
+  if (timestamp === null) throw new InvalidEventError([timestampProblem(given)])
+  const duration = safeNumber(input.stream_duration_ms)
+  return {
+    type: 'stream_completed',
+    correlation_id: input.correlation_id.toWellFormed(),
+    timestamp,
+    input_tokens: safeNumber(input.input_tokens),
+    output_tokens: safeNumber(input.output_tokens),
+    cost_sats: safeNumber(input.cost_sats),
+    provider_cost_sats: safeNumber(input.provider_cost_sats),
+    stream_duration_ms: duration === null ? null : Math.round(duration),
+    success: input.success ?? null,
+    error_status: safeNumber(input.error_status),
+    error_message: shortened(safeText(input.error_message)),
+  }
+}
+
+function safeText(value: string | null | undefined): string | null {
+  return value === undefined || value === null ? null : value.toWellFormed()
+}
+
+function safeNumber(value: number | null | undefined): number | null {
+  // + 0 turns −0 into 0.
+  return value === undefined || value === null ? null : value + 0
+}
+
+function safeLabels(labels: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(labels).map(([name, value]) => [name.toWellFormed(), value.toWellFormed()]),
+  )
+}
+
+function shortened(text: string | null): string | null {
+  // A UTF-16 unit is at most three bytes of UTF-8.
+  if (text === null || text.length * 3 <= MAX_ERROR_MESSAGE_BYTES) return text
+  const bytes = Buffer.from(text)
+  if (bytes.length <= MAX_ERROR_MESSAGE_BYTES) return text
+  let end = MAX_ERROR_MESSAGE_BYTES
+  // Back to the first byte of a character: continuation bytes are 10xxxxxx.
+  while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end--
+  return bytes.toString('utf8', 0, end)
+}
+
+function invalidEvent(input: object, schema: TObject): InvalidEventError {
+  const problems = findProblems(input, schema)
+  const timestamp = (input as { timestamp?: unknown }).timestamp
+  if (typeof timestamp === 'string' && canonicalTimestamp(timestamp) === null) {
+    problems.push(timestampProblem(timestamp))
+  }
+  return new InvalidEventError(problems)
+}
+
+function timestampProblem(found: unknown): EventProblem {
+  return {
+    field: 'timestamp',
+    found: describeValue(found),
+    expected: "RFC 3339 with seconds and an offset, as '2026-11-22T19:43:00.123Z'",
+  }
+}

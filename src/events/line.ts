@@ -1,0 +1,200 @@
+import { isUtf8 } from 'node:buffer'
+import { crc32 } from 'node:zlib'
+import { completeEvent, type EventDefaults, isKnownType } from './complete.js'
+import { InvalidEventError } from './errors.js'
+import type { JournalEvent } from './schema.js'
+
+/** The longest line that may stand in a segment, its newline included: 1 MiB. */
+export const MAX_LINE_BYTES = 1024 * 1024
+
+/** How every line of ours begins, and nothing inside one: what recovery looks for in a damaged line. */
+export const LINE_START = '{"type":'
+/** What stands before the eight hex digits of a line's checksum. */
+export const CHECKSUM_START = ',"crc32":"'
+/** `,"crc32":"9ae0daaf"}` */
+export const CHECKSUM_BYTES = 20
+
+const QUOTE = 0x22
+const COMMA = 0x2c
+const COLON = 0x3a
+const CLOSING_BRACE = 0x7d
+const NEWLINE = 0x0a
+
+/** Why a whole line is rejected. Stored with it, so a reason keeps its name. */
+export type RejectionReason =
+  | 'not_utf8'
+  | 'not_json'
+  | 'not_an_object'
+  | 'checksum_mismatch'
+  | 'damaged_checksum'
+  | 'unknown_type'
+  | 'invalid_event'
+  | 'too_long'
+
+export interface Rejection {
+  reason: RejectionReason
+  /** One sentence for people: what was found. */
+  detail: string
+}
+
+/** A line's members; `isChecked` when a checksum vouches for its bytes. */
+export interface ParsedLine {
+  members: Record<string, unknown>
+  isChecked: boolean
+}
+
+export type DecodedLine = { event: JournalEvent; isChecked: boolean } | Rejection
+
+let scratch = Buffer.allocUnsafe(16 * 1024)
+
+/**
+ * The event's line with checksum and newline, in a buffer that the next call overwrites: write it or copy it before.
+ *
+ * @param unknown members that this version doesn't know, put behind the known ones.
+ * @throws InvalidEventError when the line would be longer than 1 MiB, or `unknown` can't be written as JSON.
+ */
+export function encodeLine(event: JournalEvent, unknown: Record<string, unknown> | null): Buffer {
+  const json = unknown === null ? JSON.stringify(event) : encodeWithUnknown(event, unknown)
+  // Every UTF-16 unit is at least one byte of UTF-8 and at most three.
+  if (json.length > MAX_LINE_BYTES) throw tooLong(Buffer.byteLength(json))
+  const needed = json.length * 3 + CHECKSUM_BYTES + 1
+  if (scratch.length < needed) scratch = Buffer.allocUnsafe(needed)
+  // Without its closing brace: the checksum takes that place.
+  const end = scratch.write(json, 0, 'utf8') - 1
+  if (end + CHECKSUM_BYTES + 1 > MAX_LINE_BYTES) throw tooLong(end + CHECKSUM_BYTES + 1)
+  const length =
+    end + scratch.write(`${CHECKSUM_START}${checksumOf(scratch.subarray(0, end))}"}\n`, end, 'latin1')
+  return scratch.subarray(0, length)
+}
+
+/** CRC-32 (that of gzip and PNG) of the bytes, as eight lowercase hex digits. */
+export function checksumOf(bytes: Buffer): string {
+  return hexChecksum(crc32(bytes))
+}
+
+export function hexChecksum(crc: number): string {
+  return crc.toString(16).padStart(8, '0')
+}
+
+/** Reads one whole line, given without its newline. `defaults` fill what a foreign line leaves out. */
+export function decodeLine(line: Buffer, defaults: EventDefaults): DecodedLine {
+  const parsed = parseLine(line)
+  if ('reason' in parsed) return parsed
+  const { members, isChecked } = parsed
+  if (!isKnownType(members['type'])) {
+    const type = JSON.stringify(members['type'])?.slice(0, 80)
+    return {
+      reason: 'unknown_type',
+      detail: `type ${type} is not known to this version: upgrade, then replay`,
+    }
+  }
+  try {
+    return { event: completeEvent(members, defaults), isChecked }
+  } catch (error) {
+    if (error instanceof InvalidEventError) return { reason: 'invalid_event', detail: error.message }
+    throw error
+  }
+}
+
+/** Checks a line's length, encoding, checksum and JSON, but not what it says. */
+export function parseLine(line: Buffer): ParsedLine | Rejection {
+  if (line.length + 1 > MAX_LINE_BYTES) {
+    return { reason: 'too_long', detail: `${line.length + 1} bytes, at most ${MAX_LINE_BYTES} are allowed` }
+  }
+  const end = endOfText(line)
+  const tail = checksumTail(line, end)
+  const isChecked = tail === 'checksum'
+  if (isChecked) {
+    const stored = line.toString('latin1', end - 10, end - 2)
+    const computed = checksumOf(line.subarray(0, end - CHECKSUM_BYTES))
+    if (stored !== computed) {
+      return { reason: 'checksum_mismatch', detail: `crc32 says ${stored}, the bytes give ${computed}` }
+    }
+  }
+  if (!isUtf8(line)) return { reason: 'not_utf8', detail: 'the line is not valid UTF-8' }
+  let members: unknown
+  try {
+    members = JSON.parse(line.toString('utf8', 0, end))
+  } catch (error) {
+    return { reason: 'not_json', detail: (error as SyntaxError).message.slice(0, 200) }
+  }
+  if (tail === 'damaged') {
+    const found = line.toString('utf8', end - CHECKSUM_BYTES, end)
+    return { reason: 'damaged_checksum', detail: `the last member ${found} looks like a damaged crc32` }
+  }
+  if (typeof members !== 'object' || members === null || Array.isArray(members)) {
+    return { reason: 'not_an_object', detail: 'the line is JSON, but not an object' }
+  }
+  if (!isChecked && Object.hasOwn(members, 'crc32')) {
+    const detail = 'crc32 must be the last member, without spaces, and eight lowercase hex digits'
+    return { reason: 'damaged_checksum', detail }
+  }
+  return { members: members as Record<string, unknown>, isChecked }
+}
+
+/** True for a line of JSON white space only: it is skipped and not counted. */
+export function isBlankLine(line: Buffer): boolean {
+  return endOfText(line) === 0
+}
+
+function endOfText(line: Buffer): number {
+  let end = line.length
+  while (end > 0 && isJsonSpace(line[end - 1])) end--
+  return end
+}
+
+function isJsonSpace(byte: number | undefined): boolean {
+  return byte === 0x20 || byte === 0x09 || byte === 0x0d || byte === NEWLINE
+}
+
+/**
+ * What the last 20 bytes are. Any five-letter key with eight characters counts as a damaged checksum, because that is
+ * what a flipped bit makes of ours; without this a single bit would turn the check off.
+ */
+function checksumTail(line: Buffer, end: number): 'checksum' | 'damaged' | 'none' {
+  const start = end - CHECKSUM_BYTES
+  const hasItsShape =
+    start > 0 &&
+    line[end - 1] === CLOSING_BRACE &&
+    line[end - 2] === QUOTE &&
+    line[end - 11] === QUOTE &&
+    line[end - 12] === COLON &&
+    line[end - 13] === QUOTE &&
+    line[start + 1] === QUOTE &&
+    line[start] === COMMA
+  if (!hasItsShape) return 'none'
+  if (line.toString('latin1', start, start + CHECKSUM_START.length) !== CHECKSUM_START) return 'damaged'
+  return isHex(line, end - 10, end - 2) ? 'checksum' : 'damaged'
+}
+
+function isHex(line: Buffer, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) {
+    const byte = line[i] ?? 0
+    const isDigit = byte >= 0x30 && byte <= 0x39
+    const isLetter = byte >= 0x61 && byte <= 0x66
+    if (!isDigit && !isLetter) return false
+  }
+  return true
+}
+
+function encodeWithUnknown(event: JournalEvent, unknown: Record<string, unknown>): string {
+  let rest: string
+  try {
+    rest = JSON.stringify(unknown)
+  } catch (error) {
+    const found = `a value that JSON can't hold (${(error as Error).message.split('\n')[0]})`
+    throw new InvalidEventError([
+      { field: Object.keys(unknown).join(', '), found, expected: 'plain JSON values' },
+    ])
+  }
+  // Nothing inside a line may look like a line's start or end, or recovery would find events in it that are none.
+  // Only a nested object can (quotes in strings are escaped), and a space changes its bytes but not its meaning.
+  const members = rest.slice(1).replaceAll(LINE_START, '{ "type":').replaceAll(CHECKSUM_START, ', "crc32":"')
+  const known = JSON.stringify(event)
+  return members === '}' ? known : `${known.slice(0, -1)},${members}`
+}
+
+function tooLong(bytes: number): InvalidEventError {
+  const expected = `at most ${MAX_LINE_BYTES} (1 MiB)`
+  return new InvalidEventError([{ field: 'event', found: `a line of ${bytes} bytes`, expected }])
+}

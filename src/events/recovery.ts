@@ -1,0 +1,128 @@
+import { crc32 } from 'node:zlib'
+import { CHECKSUM_BYTES, CHECKSUM_START, hexChecksum, LINE_START, MAX_LINE_BYTES } from './line.js'
+
+/** A whole event inside a line that doesn't decode: its bytes from `{"type":` to the closing brace, at its own place. */
+export interface RecoveredEvent {
+  byteOffset: number
+  bytes: Buffer
+}
+
+interface Start {
+  /** In the window. */
+  index: number
+  crc: number
+  /** Up to where in the window `crc` is computed. */
+  crcEnd: number
+}
+
+/**
+ * Beginnings that are tried for one checksum, the nearest first. Our own lines hold `{"type":` only once; a foreign
+ * line may hold a few more in nested objects.
+ */
+const MAX_STARTS = 8
+
+/** Bytes of recovered events that are kept for one line, so that a hostile line can't fill the memory. */
+const MAX_RECOVERED_BYTES = 16 * MAX_LINE_BYTES
+
+/**
+ * Finds whole events inside a line that doesn't decode: every stretch from `{"type":` to `,"crc32":"hhhhhhhh"}` whose
+ * checksum holds. The line may come in pieces and be of any length; memory stays bounded and time linear, since each
+ * beginning's checksum is computed onwards, never anew.
+ */
+export class EventRecovery {
+  readonly events: RecoveredEvent[] = []
+  #window: Buffer = Buffer.alloc(0)
+  /** Where in the segment the window begins. */
+  #windowOffset: number
+  #starts: Start[] = []
+  /** In the window: everything before it has been looked at. */
+  #scanned = 0
+  #recoveredBytes = 0
+
+  constructor(byteOffset: number) {
+    this.#windowOffset = byteOffset
+  }
+
+  push(piece: Buffer): void {
+    // A copy: the caller reuses its buffer.
+    this.#window = Buffer.concat([this.#window, piece])
+    this.#scan()
+    this.#forget()
+  }
+
+  #scan(): void {
+    const window = this.#window
+    // Each marker is searched for once, not once for every marker of the other kind.
+    let start = window.indexOf(LINE_START, this.#scanned)
+    let checksum = window.indexOf(CHECKSUM_START, this.#scanned)
+    while (start !== -1 || checksum !== -1) {
+      if (start !== -1 && (checksum === -1 || start < checksum)) {
+        this.#starts.push({ index: start, crc: 0, crcEnd: start })
+        if (this.#starts.length > MAX_STARTS) this.#starts.shift()
+        this.#scanned = start + LINE_START.length
+        start = window.indexOf(LINE_START, this.#scanned)
+        continue
+      }
+      const end = checksum + CHECKSUM_BYTES
+      if (end > window.length) {
+        // The rest of the checksum comes with the next piece.
+        this.#scanned = checksum
+        return
+      }
+      const found = this.#startOfEvent(checksum)
+      this.#scanned = checksum + 1
+      if (found !== null) {
+        this.#keep(found.index, end)
+        this.#starts = []
+        this.#scanned = end
+        if (start !== -1 && start < end) start = window.indexOf(LINE_START, end)
+      }
+      checksum = window.indexOf(CHECKSUM_START, this.#scanned)
+    }
+    // A marker may be cut by the end of this piece.
+    this.#scanned = Math.max(this.#scanned, window.length - CHECKSUM_START.length + 1)
+  }
+
+  /** The nearest beginning whose bytes up to `checksum` have the checksum that stands there. */
+  #startOfEvent(checksum: number): Start | null {
+    const digits = checksum + CHECKSUM_START.length
+    if (this.#window.toString('latin1', digits + 8, digits + 10) !== '"}') return null
+    const stored = this.#window.toString('latin1', digits, digits + 8)
+    for (const start of this.#starts.toReversed()) {
+      start.crc = crc32(this.#window.subarray(start.crcEnd, checksum), start.crc)
+      start.crcEnd = checksum
+      const lineBytes = checksum + CHECKSUM_BYTES - start.index + 1
+      if (lineBytes <= MAX_LINE_BYTES && hexChecksum(start.crc) === stored) return start
+    }
+    return null
+  }
+
+  #keep(index: number, end: number): void {
+    this.#recoveredBytes += end - index
+    if (this.#recoveredBytes > MAX_RECOVERED_BYTES) return
+    const bytes = Buffer.from(this.#window.subarray(index, end))
+    this.events.push({ byteOffset: this.#windowOffset + index, bytes })
+  }
+
+  /** Drops what no event that is still to come can begin in. */
+  #forget(): void {
+    const oldest = this.#window.length - MAX_LINE_BYTES
+    this.#starts = this.#starts.filter((start) => start.index >= oldest)
+    const kept = Math.max(0, Math.min(this.#starts[0]?.index ?? this.#scanned, this.#scanned))
+    if (kept === 0) return
+    this.#window = Buffer.from(this.#window.subarray(kept))
+    this.#windowOffset += kept
+    this.#scanned -= kept
+    for (const start of this.#starts) {
+      start.index -= kept
+      start.crcEnd -= kept
+    }
+  }
+}
+
+/** The events inside one line that doesn't decode. */
+export function recoverEvents(line: Buffer, byteOffset: number): RecoveredEvent[] {
+  const recovery = new EventRecovery(byteOffset)
+  recovery.push(line)
+  return recovery.events
+}

@@ -1,0 +1,14 @@
+export { type EventProblem, InvalidEventError } from './events/errors.js'
+export type {
+  EventInput,
+  JournalEvent,
+  RequestLog,
+  RequestLogged,
+  StreamCompleted,
+  StreamCompletion,
+} from './events/schema.js'
+export { JournalError, JournalWriteError } from './journal/errors.js'
+export type { JournalIdentity } from './journal/identity.js'
+export { type Journal, type JournalCounters, openJournal } from './journal/journal.js'
+export type { JournalLogger, JournalOptions } from './journal/options.js'
+export type { Redact } from './journal/redact.js'

@@ -1,0 +1,123 @@
+import { randomUUID } from 'node:crypto'
+import { dirname, join } from 'node:path'
+import { JournalError } from './errors.js'
+import { errorCode, type FileSystem, isMissing, nodeFileSystem, syncDirectory } from './files.js'
+import { listSegments } from './segments.js'
+
+const FORMAT = 1
+const IDENTITY_FILE = 'journal.json'
+
+/** What `journal.json` says. */
+export interface JournalIdentity {
+  format: number
+  journal_id: string
+  created_at: string
+}
+
+/**
+ * Reads a journal's identity.
+ *
+ * @throws JournalError JOURNAL_MISSING when there is no journal; JOURNAL_INVALID when journal.json can't be used, or
+ *   is gone while segments are there.
+ */
+export function readIdentity(directory: string, fs: FileSystem = nodeFileSystem): JournalIdentity {
+  const path = join(directory, IDENTITY_FILE)
+  const found = readIfThere(path, fs)
+  if (found !== null) return found
+  if (listSegments(directory, fs).length > 0) {
+    // The first writer links journal.json before it creates a segment: look again before calling it gone.
+    const late = readIfThere(path, fs)
+    if (late !== null) return late
+    const text = `${path} is gone, but segments are there: bring it back from a backup (it says which journal this is)`
+    throw new JournalError('JOURNAL_INVALID', text, { path })
+  }
+  const text = `There is no journal in ${directory}: journal.json was not found. A journal is created by the first writer`
+  throw new JournalError('JOURNAL_MISSING', `${text}; check --journal.`, { path })
+}
+
+/**
+ * Reads a journal's identity, and creates journal and directory where there is none. Many first writers at once agree:
+ * the file is complete and synced before it is linked into place, and only one link can win.
+ */
+export function readOrCreateIdentity(
+  directory: string,
+  modes: { file: number; directory: number },
+  now: number,
+  fs: FileSystem,
+): JournalIdentity {
+  try {
+    return readIdentity(directory, fs)
+  } catch (error) {
+    if (!(error instanceof JournalError && error.code === 'JOURNAL_MISSING')) throw error
+  }
+  try {
+    createDirectory(directory, modes.directory, fs)
+    createIdentity(directory, modes.file, now, fs)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    const text = `Can't create a journal in ${directory}: ${reason}. Choose a directory that this user can write`
+    throw new JournalError('JOURNAL_UNWRITABLE', text, { path: directory, cause: error })
+  }
+  return readIdentity(directory, fs)
+}
+
+function createDirectory(directory: string, mode: number, fs: FileSystem): void {
+  const first = fs.mkdirSync(directory, { recursive: true, mode })
+  if (first === undefined) return
+  // The umask may have taken bits away.
+  fs.chmodSync(directory, mode)
+}
+
+function createIdentity(directory: string, mode: number, now: number, fs: FileSystem): void {
+  const identity = { format: FORMAT, journal_id: randomUUID(), created_at: new Date(now).toISOString() }
+  const temporary = join(directory, `.journal-${process.pid}-${identity.journal_id}.tmp`)
+  const fd = fs.openSync(temporary, 'wx', mode)
+  try {
+    fs.fchmodSync(fd, mode)
+    const text = `${JSON.stringify(identity)}\n`
+    if (fs.writeSync(fd, text) !== Buffer.byteLength(text)) throw new Error('short write of journal.json')
+    fs.fsyncSync(fd)
+    fs.linkSync(temporary, join(directory, IDENTITY_FILE))
+  } catch (error) {
+    if (errorCode(error) !== 'EEXIST') throw error
+  } finally {
+    fs.closeSync(fd)
+    fs.unlinkSync(temporary)
+  }
+  syncDirectory(fs, directory)
+  syncDirectory(fs, dirname(directory))
+}
+
+function readIfThere(path: string, fs: FileSystem): JournalIdentity | null {
+  let text: string
+  try {
+    text = fs.readFileSync(path, 'utf8')
+  } catch (error) {
+    if (isMissing(error)) return null
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new JournalError('JOURNAL_INVALID', `Can't read ${path}: ${reason}`, { path, cause: error })
+  }
+  return parseIdentity(text, path)
+}
+
+function parseIdentity(text: string, path: string): JournalIdentity {
+  let identity: Partial<JournalIdentity> | null = null
+  try {
+    identity = JSON.parse(text)
+  } catch {
+    // Said below, together with every other thing that isn't an identity.
+  }
+  if (
+    typeof identity?.journal_id !== 'string' ||
+    identity.journal_id === '' ||
+    typeof identity.format !== 'number'
+  ) {
+    const message = `${path} is damaged: expected {"format":1,"journal_id":…,"created_at":…}. Bring it back from a backup`
+    throw new JournalError('JOURNAL_INVALID', message, { path })
+  }
+  if (identity.format !== FORMAT) {
+    const message = `${path} says format ${identity.format}, this program reads format ${FORMAT}: upgrade request-journal`
+    throw new JournalError('JOURNAL_INVALID', message, { path })
+  }
+  return { format: FORMAT, journal_id: identity.journal_id, created_at: String(identity.created_at) }
+}

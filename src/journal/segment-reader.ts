@@ -1,0 +1,109 @@
+import * as fs from 'node:fs'
+import { join } from 'node:path'
+import { JournalError } from './errors.js'
+import { LineScanner, type ScannedLine } from './line-scanner.js'
+import type { SegmentName } from './segments.js'
+
+/** Measured: larger chunks than 256 KiB gain nothing, and a chunk is what blocks the event loop while it is folded. */
+const CHUNK_BYTES = 256 * 1024
+
+/**
+ * Reads whole lines of one segment from a position onwards. It tells three endings apart: the end of the file, an
+ * unterminated last line (it waits for the rest), and a line that doesn't decode (which is the caller's to find).
+ */
+export class SegmentReader {
+  readonly segment: SegmentName
+  readonly path: string
+  readonly #fd: number
+  readonly #chunk = Buffer.allocUnsafe(CHUNK_BYTES)
+  readonly #scanner: LineScanner
+  /** Behind the last byte that was read, which may be inside a line. */
+  #readOffset: number
+
+  /**
+   * @param position where a line begins.
+   * @throws JournalError SEGMENT_UNREADABLE when the segment can't be opened or is no regular file.
+   */
+  constructor(directory: string, segment: SegmentName, position: number) {
+    this.segment = segment
+    this.path = join(directory, segment.name)
+    this.#fd = openForReading(this.path)
+    this.#scanner = new LineScanner(position)
+    this.#readOffset = position
+  }
+
+  /** Just behind the last whole line that was given out. */
+  get position(): number {
+    return this.#scanner.position
+  }
+
+  get stats(): fs.BigIntStats {
+    return fs.fstatSync(this.#fd, { bigint: true })
+  }
+
+  /**
+   * Reads one chunk and calls `onLine` for each line that ends in it, with its bytes only until the call returns.
+   *
+   * @returns the bytes that were read: 0 at the end of the file.
+   * @throws JournalError SEGMENT_UNREADABLE for an I/O error.
+   */
+  async readChunk(onLine: (line: ScannedLine) => void, onChunk?: (chunk: Buffer) => void): Promise<number> {
+    const bytesRead = await this.#read(this.#readOffset)
+    if (bytesRead === 0) return 0
+    this.#readOffset += bytesRead
+    const chunk = this.#chunk.subarray(0, bytesRead)
+    onChunk?.(chunk)
+    this.#scanner.push(chunk, onLine)
+    return bytesRead
+  }
+
+  /** The bytes at a place, fewer where the file ends before. */
+  bytesAt(byteOffset: number, length: number): Buffer {
+    const bytes = Buffer.allocUnsafe(length)
+    try {
+      return bytes.subarray(0, fs.readSync(this.#fd, bytes, 0, length, byteOffset))
+    } catch (error) {
+      throw unreadable(this.path, error)
+    }
+  }
+
+  /** Everything read so far survives a power cut. */
+  async sync(): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      fs.fdatasync(this.#fd, (error) => (error ? reject(error) : resolve()))
+    })
+  }
+
+  close(): void {
+    fs.closeSync(this.#fd)
+  }
+
+  #read(position: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      fs.read(this.#fd, this.#chunk, 0, this.#chunk.length, position, (error, bytesRead) => {
+        if (error) reject(unreadable(this.path, error))
+        else resolve(bytesRead)
+      })
+    })
+  }
+}
+
+function openForReading(path: string): number {
+  let fd: number
+  try {
+    fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK)
+  } catch (error) {
+    throw unreadable(path, error)
+  }
+  if (fs.fstatSync(fd).isFile()) return fd
+  fs.closeSync(fd)
+  throw new JournalError('SEGMENT_UNREADABLE', `${path} is not a regular file: a segment must be one`, {
+    path,
+  })
+}
+
+function unreadable(path: string, error: unknown): JournalError {
+  const { code, message } = error as NodeJS.ErrnoException
+  const found = code === 'ELOOP' ? 'it is a symbolic link, and a segment must be a regular file' : message
+  return new JournalError('SEGMENT_UNREADABLE', `Can't read ${path}: ${found}`, { path, cause: error })
+}

@@ -1,0 +1,183 @@
+import { constants, type Stats } from 'node:fs'
+import { join } from 'node:path'
+import { type FileSystem, isMissing, syncDirectoryAsync } from './files.js'
+import type { SegmentName } from './segments.js'
+
+const NEWLINE_BYTE = 0x0a
+const NEWLINE = Buffer.from('\n')
+
+/** How often a line is tried again after a short write before the disk counts as refusing. */
+const MAX_ATTEMPTS = 3
+
+const { O_RDWR, O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
+
+/**
+ * What stands behind the last newline of the segment, as far as this writer left it:
+ * - `clean`: nothing.
+ * - `torn`: a fragment; the next line must begin with a newline.
+ * - a Buffer: this whole line, of which only the newline is missing.
+ */
+type Tail = 'clean' | 'torn' | Buffer
+
+/** One open segment: each line is one write(2) on an O_APPEND file, and a torn line is repaired before the next. */
+export class SegmentWriter {
+  readonly segment: SegmentName
+  readonly path: string
+  /** Bytes have been written since the last sync began. */
+  isDirty = false
+  readonly #fs: FileSystem
+  readonly #fd: number
+  readonly #inode: number
+  readonly #directory: string
+  #tail: Tail = 'clean'
+  #isSyncing = false
+  #isClosed = false
+  /** The name is in the directory, but perhaps only in memory, whoever created it. */
+  #isNameDurable = false
+
+  /** Opens the segment, creating it with exactly `mode`, and completes what another writer left without its end. */
+  constructor(fs: FileSystem, directory: string, segment: SegmentName, mode: number) {
+    this.segment = segment
+    this.path = join(directory, segment.name)
+    this.#fs = fs
+    this.#directory = directory
+    this.#fd = openOrCreate(fs, this.path, mode)
+    const stats = fs.fstatSync(this.#fd)
+    this.#inode = stats.ino
+    if (!endsWithNewline(fs, this.#fd, stats.size)) {
+      this.#tail = 'torn'
+      this.#tryToEndFragment()
+    }
+  }
+
+  get hasCleanTail(): boolean {
+    return this.#tail === 'clean'
+  }
+
+  /**
+   * Writes a whole line, newline included. When it throws, the event counts as not written; the same Buffer given
+   * again (or the copy that `retain` made of it) is then finished instead of repeated.
+   */
+  write(line: Buffer): void {
+    this.isDirty = true
+    if (this.#tail === line) {
+      this.#endLine()
+      return
+    }
+    let data = this.#tail === 'clean' ? line : Buffer.concat([NEWLINE, line])
+    for (let attempt = 1; ; attempt++) {
+      const written = this.#fs.writeSync(this.#fd, data, 0, data.length)
+      if (written === data.length) {
+        this.#tail = 'clean'
+        return
+      }
+      if (written === data.length - 1) {
+        this.#tail = line
+        this.#endLine()
+        return
+      }
+      if (written > 0) this.#tail = 'torn'
+      if (attempt === MAX_ATTEMPTS) throw shortWrite(written, data.length)
+      data = this.#tail === 'clean' ? line : Buffer.concat([NEWLINE, line])
+    }
+  }
+
+  /** A copy of a line whose write failed, to be written again later. */
+  retain(line: Buffer): Buffer {
+    const copy = Buffer.from(line)
+    if (this.#tail === line) this.#tail = copy
+    return copy
+  }
+
+  /** False when the path no longer leads to the file that is written: moved, removed, or replaced. */
+  isInPlace(): boolean {
+    let stats: Stats
+    try {
+      stats = this.#fs.lstatSync(this.path)
+    } catch (error) {
+      if (isMissing(error)) return false
+      throw error
+    }
+    return stats.ino === this.#inode
+  }
+
+  /** What has been written so far, and the segment's name, survive a power cut. Rejects when the disk says otherwise. */
+  async sync(): Promise<void> {
+    this.isDirty = false
+    this.#isSyncing = true
+    try {
+      await new Promise<void>((resolve, reject) => {
+        this.#fs.fdatasync(this.#fd, (error) => (error ? reject(error) : resolve()))
+      })
+      if (!this.#isNameDurable) {
+        await syncDirectoryAsync(this.#fs, this.#directory)
+        this.#isNameDurable = true
+      }
+    } finally {
+      this.#isSyncing = false
+      if (this.#isClosed) this.#fs.closeSync(this.#fd)
+    }
+  }
+
+  /** Once is enough. While a sync runs the descriptor stays open until it is done: its number could be reused. */
+  close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    if (!this.#isSyncing) this.#fs.closeSync(this.#fd)
+  }
+
+  #endLine(): void {
+    const written = this.#fs.writeSync(this.#fd, NEWLINE, 0, 1)
+    if (written !== 1) throw shortWrite(written, 1)
+    this.#tail = 'clean'
+  }
+
+  #tryToEndFragment(): void {
+    try {
+      this.isDirty = true
+      this.#endLine()
+    } catch {
+      // A full disk: the next line begins with a newline instead.
+    }
+  }
+}
+
+/** Completes the last line of a segment that is no longer written to. Where that can't be done, it stays as it is. */
+export function endFragmentOf(fs: FileSystem, directory: string, segment: SegmentName): void {
+  let fd: number
+  try {
+    fd = fs.openSync(join(directory, segment.name), O_RDWR | O_APPEND | O_NOFOLLOW)
+  } catch {
+    // Gone or read-only: its fragment waits, and status shows it.
+    return
+  }
+  try {
+    if (!endsWithNewline(fs, fd, fs.fstatSync(fd).size)) fs.writeSync(fd, NEWLINE, 0, 1)
+  } catch {
+    // As above: nothing is lost by a fragment that stays one.
+  } finally {
+    fs.closeSync(fd)
+  }
+}
+
+function openOrCreate(fs: FileSystem, path: string, mode: number): number {
+  try {
+    const fd = fs.openSync(path, O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW, mode)
+    // The umask may have taken bits away.
+    fs.fchmodSync(fd, mode)
+    return fd
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    return fs.openSync(path, O_RDWR | O_APPEND | O_NOFOLLOW)
+  }
+}
+
+function endsWithNewline(fs: FileSystem, fd: number, size: number): boolean {
+  if (size === 0) return true
+  const last = Buffer.alloc(1)
+  return fs.readSync(fd, last, 0, 1, size - 1) === 1 && last[0] === NEWLINE_BYTE
+}
+
+function shortWrite(written: number, length: number): Error {
+  return Object.assign(new Error(`short write: ${written} of ${length} bytes`), { code: 'ESHORT' })
+}

@@ -1,0 +1,98 @@
+import { JournalError } from './errors.js'
+import { type FileSystem, isMissing, nodeFileSystem } from './files.js'
+
+const FILE_NAME = /^((\d{4})-(\d{2})-(\d{2}))(?:_(\d{3}))?\.ndjson(\.gz|\.distrusted)?$/
+const MAX_NUMBER = 999
+
+/** A segment's name, `2026-11-22.ndjson` or `2026-11-22_001.ndjson`, and what it says. */
+export interface SegmentName {
+  name: string
+  /** The UTC day, `2026-11-22`. */
+  day: string
+  /** 0 for the first segment of a day. */
+  number: number
+  /** day × 1000 + number, 20261122001: the order of segments, and their id in the database. */
+  id: number
+}
+
+/** A segment that is there. */
+export interface Segment extends SegmentName {
+  /** Only as `.ndjson.gz`: where both exist the plain file counts. */
+  isArchived: boolean
+  /** A sync of it failed once: no writer appends to it any more. */
+  isDistrusted: boolean
+}
+
+export function segmentName(day: string, number: number): SegmentName {
+  const suffix = number === 0 ? '' : `_${String(number).padStart(3, '0')}`
+  return { name: `${day}${suffix}.ndjson`, day, number, id: Number(day.replaceAll('-', '')) * 1000 + number }
+}
+
+/** The UTC day of an instant, `2026-11-22`. */
+export function utcDay(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 10)
+}
+
+/** The first instant of a segment's day, as a canonical timestamp: when a foreign line without one was logged. */
+export function startOfDay(segment: SegmentName): string {
+  return `${segment.day}T00:00:00.000Z`
+}
+
+/** The durable mark beside a segment whose sync failed. */
+export function distrustMarker(segment: SegmentName): string {
+  return `${segment.name}.distrusted`
+}
+
+/** Every segment of a journal in order; files with other names are left alone. Empty when there is no directory. */
+export function listSegments(directory: string, fs: FileSystem = nodeFileSystem): Segment[] {
+  let files: string[]
+  try {
+    files = fs.readdirSync(directory)
+  } catch (error) {
+    if (isMissing(error)) return []
+    throw new JournalError('SEGMENT_UNREADABLE', `Can't list the journal ${directory}: ${message(error)}`, {
+      path: directory,
+      cause: error,
+    })
+  }
+  const plain = new Map<number, SegmentName>()
+  const archived = new Map<number, SegmentName>()
+  const distrusted = new Set<number>()
+  for (const file of files) {
+    const match = FILE_NAME.exec(file)
+    const [, day, , month, date, number, ending] = match ?? []
+    if (day === undefined || number === '000' || Number(month) > 12 || Number(date) > 31) continue
+    const name = segmentName(day, Number(number ?? 0))
+    if (ending === '.distrusted') distrusted.add(name.id)
+    else if (ending === '.gz') archived.set(name.id, name)
+    else plain.set(name.id, name)
+  }
+  const names = new Map([...archived, ...plain])
+  return [...names.values()]
+    .sort((a, b) => a.id - b.id)
+    .map((name) => ({ ...name, isArchived: !plain.has(name.id), isDistrusted: distrusted.has(name.id) }))
+}
+
+/**
+ * Where a writer appends: the greatest segment that is there or today's, whichever is greater, and never one that is
+ * distrusted or archived.
+ *
+ * @throws JournalError SEGMENTS_EXHAUSTED
+ */
+export function segmentToWrite(segments: readonly Segment[], today: string): SegmentName {
+  const greatest = segments.at(-1)
+  if (greatest === undefined || greatest.day < today) return segmentName(today, 0)
+  if (!greatest.isDistrusted && !greatest.isArchived) return greatest
+  return nextNumber(greatest)
+}
+
+/** The next segment of the same day. */
+export function nextNumber(segment: SegmentName): SegmentName {
+  if (segment.number < MAX_NUMBER) return segmentName(segment.day, segment.number + 1)
+  const text = `${segment.day} has used up its ${MAX_NUMBER} segment numbers: find out why syncs fail on this disk`
+  throw new JournalError('SEGMENTS_EXHAUSTED', text, { path: segment.name })
+}
+
+function message(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

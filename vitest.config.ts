@@ -1,0 +1,11 @@
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    pool: 'forks',
+    // The e2e and crash tests start real processes: each gets time for a slow two-core machine.
+    testTimeout: 30_000,
+    globalSetup: ['test/support/build.ts'],
+  },
+})
