@@ -1,8 +1,11 @@
 import * as fs from 'node:fs'
 import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
 import { JournalError } from './errors.js'
 import { LineScanner, type ScannedLine } from './line-scanner.js'
 import type { SegmentName } from './segments.js'
+
+const NEWLINE = 0x0a
 
 /** Measured: larger chunks than 256 KiB gain nothing, and a chunk is what blocks the event loop while it is folded. */
 const CHUNK_BYTES = 256 * 1024
@@ -19,22 +22,37 @@ export class SegmentReader {
   readonly #scanner: LineScanner
   /** Behind the last byte that was read, which may be inside a line. */
   #readOffset: number
+  #positionCrc32: number
+  #readCrc32: number
 
   /**
    * @param position where a line begins.
+   * @param positionCrc32 CRC-32 of all bytes before the position.
    * @throws JournalError SEGMENT_UNREADABLE when the segment can't be opened or is no regular file.
    */
-  constructor(directory: string, segment: SegmentName, position: number) {
+  constructor(directory: string, segment: SegmentName, position = 0, positionCrc32 = 0) {
     this.segment = segment
     this.path = join(directory, segment.name)
     this.#fd = openForReading(this.path)
     this.#scanner = new LineScanner(position)
     this.#readOffset = position
+    this.#positionCrc32 = positionCrc32
+    this.#readCrc32 = positionCrc32
   }
 
   /** Just behind the last whole line that was given out. */
   get position(): number {
     return this.#scanner.position
+  }
+
+  /** CRC-32 of all bytes before the position. */
+  get positionCrc32(): number {
+    return this.#positionCrc32
+  }
+
+  /** Behind the last byte that was read. */
+  get readOffset(): number {
+    return this.#readOffset
   }
 
   get stats(): fs.BigIntStats {
@@ -47,12 +65,12 @@ export class SegmentReader {
    * @returns the bytes that were read: 0 at the end of the file.
    * @throws JournalError SEGMENT_UNREADABLE for an I/O error.
    */
-  async readChunk(onLine: (line: ScannedLine) => void, onChunk?: (chunk: Buffer) => void): Promise<number> {
+  async readChunk(onLine: (line: ScannedLine) => void): Promise<number> {
     const bytesRead = await this.#read(this.#readOffset)
     if (bytesRead === 0) return 0
     this.#readOffset += bytesRead
     const chunk = this.#chunk.subarray(0, bytesRead)
-    onChunk?.(chunk)
+    this.#addToChecksum(chunk)
     this.#scanner.push(chunk, onLine)
     return bytesRead
   }
@@ -76,6 +94,13 @@ export class SegmentReader {
 
   close(): void {
     fs.closeSync(this.#fd)
+  }
+
+  #addToChecksum(chunk: Buffer): void {
+    const endOfLines = chunk.lastIndexOf(NEWLINE) + 1
+    if (endOfLines > 0) this.#positionCrc32 = crc32(chunk.subarray(0, endOfLines), this.#readCrc32)
+    const before = endOfLines > 0 ? this.#positionCrc32 : this.#readCrc32
+    this.#readCrc32 = crc32(chunk.subarray(endOfLines), before)
   }
 
   #read(position: number): Promise<number> {

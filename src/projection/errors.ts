@@ -1,0 +1,33 @@
+/**
+ * Thrown when projecting must stop: going on would put something wrong into the database. Each message says what was
+ * found, what was expected and what to do.
+ *
+ * - `OTHER_JOURNAL`: the database was projected from another journal.
+ * - `SEGMENT_MISSING`: a segment that was projected is gone.
+ * - `SEGMENT_TRUNCATED`: a segment is shorter than its position.
+ * - `SEGMENT_REPLACED`: a segment is not the file that was read, and no faithful copy of it either.
+ * - `SEGMENT_SYNC_FAILED`: a segment could not be synced, so what was read of it may not be on disk.
+ * - `PROJECTION_OUTDATED`: this version folds events differently from the one that filled the database.
+ * - `POSITION_MOVED`: somebody else has moved a position meanwhile.
+ * - `DATABASE_REMOVED`: the database file was removed or replaced under the projector.
+ */
+export class ProjectionError extends Error {
+  readonly code:
+    | 'OTHER_JOURNAL'
+    | 'SEGMENT_MISSING'
+    | 'SEGMENT_TRUNCATED'
+    | 'SEGMENT_REPLACED'
+    | 'SEGMENT_SYNC_FAILED'
+    | 'PROJECTION_OUTDATED'
+    | 'POSITION_MOVED'
+    | 'DATABASE_REMOVED'
+  /** The segment or database it is about. */
+  readonly path: string
+
+  constructor(code: ProjectionError['code'], path: string, message: string, cause?: unknown) {
+    super(`${path}: ${message}`, cause === undefined ? undefined : { cause })
+    this.name = 'ProjectionError'
+    this.code = code
+    this.path = path
+  }
+}

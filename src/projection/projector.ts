@@ -1,0 +1,221 @@
+import { resolve } from 'node:path'
+import { JournalError } from '../journal/errors.js'
+import { type JournalIdentity, readIdentity } from '../journal/identity.js'
+import type { Segment } from '../journal/segments.js'
+import { type Database, openDatabase } from '../storage/database.js'
+import { emptyCounts, type SegmentCounts } from '../storage/positions.js'
+import { acquireProjectorLock, type ProjectorLock } from '../storage/projector-lock.js'
+import type { BatchResult } from './batch.js'
+import { CatchUp } from './catch-up.js'
+import { isPassing, retryDelay } from './retry.js'
+import { delayBeforeLook, WakeUp } from './wake-up.js'
+
+/** The part of a pino logger that is called. */
+export interface ProjectorLogger {
+  debug(fields: object, message: string): void
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+export interface ProjectorOptions {
+  /** The journal's directory. */
+  journal: string
+  /** The database file, created and migrated when it is missing. */
+  database: string
+  /** @default nothing is logged */
+  logger?: ProjectorLogger | undefined
+}
+
+/** What `project --once` prints with `--json`. */
+export interface ProjectResult {
+  /** Events that became rows, or changed one. */
+  projected: number
+  /** Whole lines that can't be projected. */
+  rejected: number
+  /** Whole lines, blank ones not counted. */
+  lines: number
+  /** Lines accepted without a checksum. */
+  unchecked: number
+  elapsed_ms: number
+}
+
+/** A projector at work. */
+export interface Projector {
+  /** Finishes the transaction that is under way and closes everything. */
+  stop(): Promise<void>
+  /** Resolves once it has stopped; rejects when it had to stop by itself, with what to do about it. */
+  readonly finished: Promise<void>
+}
+
+/**
+ * Starts a projector in this process: it holds the projector's lock, catches up, and then follows the journal until it
+ * is stopped. Where there is no journal yet it waits for one.
+ *
+ * @throws DatabaseError PROJECTOR_RUNNING when the database has one already; what opening it throws.
+ * @throws ProjectionError when journal and database don't belong together.
+ */
+export async function startProjector(options: ProjectorOptions): Promise<Projector> {
+  const work = new Work(options)
+  let isStopping = false
+  const wakeUp = new WakeUp(work.directory, (error) => {
+    const fields = { err: error, path: work.directory }
+    work.logger.warn(fields, 'The watcher failed: looking for new lines once a second instead')
+  })
+  const finished = follow(work, wakeUp, () => isStopping)
+  // Whoever doesn't look at `finished` is told by the log.
+  finished.catch((error) => work.logger.error({ err: error }, 'Projector stopped: it can not go on'))
+  return {
+    finished,
+    stop: async () => {
+      isStopping = true
+      wakeUp.hint()
+      await finished.catch(() => {})
+    },
+  }
+}
+
+/**
+ * Projects everything that is in the journal now, and closes.
+ *
+ * @throws JournalError JOURNAL_MISSING; otherwise as `startProjector`.
+ */
+export async function projectOnce(options: ProjectorOptions): Promise<ProjectResult> {
+  const startedAt = performance.now()
+  // Before a database is created for a journal that isn't there.
+  readIdentity(options.journal)
+  const work = new Work(options)
+  try {
+    return projectResult(await work.catchUp(() => false, true), startedAt)
+  } finally {
+    work.close()
+  }
+}
+
+async function follow(work: Work, wakeUp: WakeUp, isStopping: () => boolean): Promise<void> {
+  const { logger } = work
+  let lastLineAt = performance.now()
+  let failures = 0
+  let isComplete = true
+  try {
+    while (!isStopping()) {
+      let delay: number
+      try {
+        const counts = await work.catchUp(isStopping, isComplete)
+        if (failures > 0) logger.info({ failures }, 'The database takes writes again')
+        if (isComplete && work.hasJournal) logger.info(counts, 'Caught up with the journal')
+        isComplete = !work.hasJournal
+        failures = 0
+        if (counts.lines > 0) lastLineAt = performance.now()
+        delay = delayBeforeLook(performance.now() - lastLineAt)
+      } catch (error) {
+        if (!isPassing(error)) throw error
+        failures++
+        delay = retryDelay(failures)
+        logger.warn(
+          { err: error, retry_in_ms: delay },
+          'The database refuses: the journal goes on, trying again',
+        )
+      }
+      if (!isStopping()) await wakeUp.wait(delay)
+    }
+  } finally {
+    await wakeUp.close()
+    work.close()
+  }
+  logger.info({}, 'Projector stopped')
+}
+
+/** What a projector holds: database, lock, and the way through the journal once there is one. */
+class Work {
+  readonly directory: string
+  readonly logger: ProjectorLogger
+  readonly #database: Database
+  readonly #databasePath: string
+  readonly #lock: ProjectorLock
+  #catchUp: CatchUp | null = null
+
+  constructor({ journal, database, logger = silentLogger }: ProjectorOptions) {
+    this.directory = resolve(journal)
+    this.logger = logger
+    this.#databasePath = resolve(database)
+    this.#database = openDatabase(this.#databasePath)
+    try {
+      this.#lock = acquireProjectorLock(this.#databasePath, 'project')
+    } catch (error) {
+      this.#database.close()
+      throw error
+    }
+    try {
+      this.#openJournal()
+    } catch (error) {
+      this.close()
+      throw error
+    }
+    if (!this.hasJournal) {
+      logger.info({ path: this.directory }, 'Waiting for a journal: the first writer creates it')
+    }
+  }
+
+  get hasJournal(): boolean {
+    return this.#catchUp !== null
+  }
+
+  async catchUp(shouldStop: () => boolean, isComplete: boolean): Promise<SegmentCounts> {
+    if (this.#catchUp === null) this.#openJournal()
+    return this.#catchUp === null ? emptyCounts() : await this.#catchUp.run(shouldStop, isComplete)
+  }
+
+  close(): void {
+    this.#catchUp?.close()
+    this.#database.close()
+    this.#lock.release()
+  }
+
+  #openJournal(): void {
+    const { directory } = this
+    let identity: JournalIdentity
+    try {
+      identity = readIdentity(directory)
+    } catch (error) {
+      if (error instanceof JournalError && error.code === 'JOURNAL_MISSING') return
+      throw error
+    }
+    const fields = { journal: directory, journal_id: identity.journal_id, database: this.#databasePath }
+    this.#catchUp = new CatchUp({
+      directory,
+      identity,
+      databasePath: this.#databasePath,
+      database: this.#database,
+      onBatch: (segment, batch) => this.#logBatch(segment, batch),
+    })
+    this.logger.info(fields, 'Projecting')
+  }
+
+  #logBatch(segment: Segment, { counts, bytes, firstRejected }: BatchResult): void {
+    this.logger.debug({ segment: segment.name, bytes, ...counts }, 'Projected')
+    if (firstRejected === null) return
+    const { reason, detail, byteOffset } = firstRejected
+    const fields = {
+      segment: segment.name,
+      rejected: counts.rejected,
+      byte_offset: byteOffset,
+      reason,
+      detail,
+    }
+    this.logger.warn(fields, 'Rejected lines: see `request-journal rejected`')
+  }
+}
+
+/** @param startedAt of `performance.now()`. */
+export function projectResult(counts: SegmentCounts, startedAt: number): ProjectResult {
+  return {
+    projected: counts.requests + counts.completions,
+    rejected: counts.rejected,
+    lines: counts.lines,
+    unchecked: counts.unchecked,
+    elapsed_ms: Math.round(performance.now() - startedAt),
+  }
+}
+
+const silentLogger: ProjectorLogger = { debug() {}, info() {}, warn() {}, error() {} }

@@ -1,0 +1,221 @@
+import { statSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import type { JournalEvent } from '../events/schema.js'
+import { type JournalIdentity, readIdentity } from '../journal/identity.js'
+import { SegmentReader } from '../journal/segment-reader.js'
+import { listSegments, type Segment } from '../journal/segments.js'
+import { type Database, openDatabase } from '../storage/database.js'
+import {
+  addCounts,
+  advancePosition,
+  emptyCounts,
+  emptyPosition,
+  insertPosition,
+  readPositions,
+  type SegmentCounts,
+  type SegmentPosition,
+} from '../storage/positions.js'
+import { type Place, ProjectionTables } from '../storage/projection-tables.js'
+import { acquireProjectorLock, type ProjectorLock } from '../storage/projector-lock.js'
+import { ReplayTables } from '../storage/replay-tables.js'
+import { syncSegment } from './batch.js'
+import { ProjectionError } from './errors.js'
+import { LineFold } from './line-fold.js'
+import { type ProjectResult, projectResult } from './projector.js'
+import { completeRequest } from './requests.js'
+import { checkJournal, positionBehind } from './segment-check.js'
+import { TokenRatioChanges } from './token-ratios.js'
+import { storeVersions } from './versions.js'
+
+/** How far a replay is. */
+export interface ReplayProgress {
+  /** Read so far. */
+  bytes: number
+  /** In the journal when the replay began. */
+  total_bytes: number
+  /** Folded so far. */
+  events: number
+}
+
+export interface ReplayOptions {
+  /** The journal's directory. */
+  journal: string
+  /** The database file, created when it is missing. */
+  database: string
+  /** Called after each chunk that was read, and at the end. */
+  onProgress?: ((progress: ReplayProgress) => void) | undefined
+  /**
+   * Rebuild even where rows come from segments, or parts of them, that are no longer there: those rows are gone then.
+   * @default false
+   */
+  allowMissing?: boolean | undefined
+}
+
+/** Stands between index builds and the page cache. Measured on 1 M rows: 64 MiB build both indexes without spilling. */
+const CACHE_KIB = 64 * 1024
+
+/**
+ * Rebuilds every projection from the first line, in one transaction: readers keep the old view until it commits, and a
+ * kill leaves the old database whole. Rows that never came from a journal keep their ids.
+ *
+ * @throws JournalError JOURNAL_MISSING; DatabaseError PROJECTOR_RUNNING while a projector is at work.
+ * @throws ProjectionError OTHER_JOURNAL; SEGMENT_MISSING and SEGMENT_TRUNCATED unless `allowMissing`.
+ */
+export async function replay(options: ReplayOptions): Promise<ProjectResult> {
+  const startedAt = performance.now()
+  const directory = resolve(options.journal)
+  const databasePath = resolve(options.database)
+  const identity = readIdentity(directory)
+  const database = openDatabase(databasePath)
+  let lock: ProjectorLock | null = null
+  try {
+    lock = acquireProjectorLock(databasePath, 'replay')
+    const positions = readPositions(database)
+    checkJournal(positions, identity, databasePath)
+    if (options.allowMissing !== true) checkAllThere(positions, directory)
+    const counts = await rebuild(database, { directory, identity, onProgress: options.onProgress })
+    return projectResult(counts, startedAt)
+  } finally {
+    database.close()
+    lock?.release()
+  }
+}
+
+/** A replay must not lose rows: every byte that was projected must still be there. */
+function checkAllThere(positions: readonly SegmentPosition[], directory: string): void {
+  const segments = new Map(listSegments(directory).map((segment) => [segment.id, segment]))
+  const advice = 'bring it back from a backup, or rebuild without those rows with --allow-missing'
+  for (const { id, name, projectedBytes, counts } of positions) {
+    const path = join(directory, name)
+    const segment = segments.get(id)
+    if (segment === undefined) {
+      const found = `the segment is gone, and ${counts.requests} rows came from it`
+      throw new ProjectionError('SEGMENT_MISSING', path, `${found}: ${advice}`)
+    }
+    const size = segment.isArchived ? projectedBytes : statSync(path).size
+    if (size < projectedBytes) {
+      const found = `the segment has ${size} bytes, but ${projectedBytes} were projected from it`
+      throw new ProjectionError('SEGMENT_TRUNCATED', path, `${found}: ${advice}`)
+    }
+  }
+}
+
+interface RebuildOptions {
+  directory: string
+  identity: JournalIdentity
+  onProgress: ReplayOptions['onProgress']
+}
+
+async function rebuild(database: Database, options: RebuildOptions): Promise<SegmentCounts> {
+  database.pragma(`cache_size = -${CACHE_KIB}`)
+  database.exec('BEGIN IMMEDIATE')
+  try {
+    const run = new ReplayRun(database, options)
+    const counts = await run.readAll()
+    run.finish()
+    database.exec('COMMIT')
+    database.pragma('wal_checkpoint(TRUNCATE)')
+    return counts
+  } catch (error) {
+    if (database.inTransaction) database.exec('ROLLBACK')
+    throw error
+  }
+}
+
+/** The one transaction of a replay. */
+class ReplayRun {
+  readonly #database: Database
+  readonly #options: RebuildOptions
+  readonly #tables: ProjectionTables
+  readonly #replayTables: ReplayTables
+  readonly #ratios = new TokenRatioChanges()
+  readonly #progress: ReplayProgress
+  readonly #segments: Segment[]
+  readonly #newIds: Generator<number, never>
+  readonly #defer: ReturnType<ReplayTables['deferrer']>
+  #nextId: number
+
+  constructor(database: Database, options: RebuildOptions) {
+    this.#database = database
+    this.#options = options
+    this.#tables = new ProjectionTables(database)
+    this.#replayTables = new ReplayTables(database)
+    this.#replayTables.clear()
+    this.#newIds = this.#replayTables.newIds()
+    this.#nextId = this.#newIds.next().value
+    this.#defer = this.#replayTables.deferrer()
+    this.#segments = listSegments(options.directory).filter((segment) => !segment.isArchived)
+    const sizes = this.#segments.map((segment) => statSync(join(options.directory, segment.name)).size)
+    this.#progress = { bytes: 0, total_bytes: sizes.reduce((sum, size) => sum + size, 0), events: 0 }
+  }
+
+  async readAll(): Promise<SegmentCounts> {
+    let total = emptyCounts()
+    for (const segment of this.#segments) {
+      const reader = new SegmentReader(this.#options.directory, segment)
+      try {
+        total = addCounts(total, await this.#readSegment(segment, reader))
+      } finally {
+        reader.close()
+      }
+    }
+    return total
+  }
+
+  /** Indexes, then what needs them. */
+  finish(): void {
+    this.#replayTables.createIndexes()
+    const findRequest = this.#replayTables.requestFinder()
+    const target = { tables: this.#tables, ratios: this.#ratios }
+    for (const deferred of this.#replayTables.deferredCompletions()) {
+      const stored = findRequest(deferred)
+      if (stored === undefined) this.#tables.holdCompletion(deferred)
+      else completeRequest(target, stored, deferred)
+    }
+    this.#ratios.apply(this.#tables)
+    this.#replayTables.finish()
+    storeVersions(this.#database)
+    this.#options.onProgress?.({ ...this.#progress })
+  }
+
+  async #readSegment(segment: Segment, reader: SegmentReader): Promise<SegmentCounts> {
+    const { identity, onProgress } = this.#options
+    const inode = String(reader.stats.ino)
+    const position = emptyPosition(segment.id, segment.name, identity.journal_id, inode)
+    let isInserted = false
+    let lastLine: { byteOffset: number; length: number } | null = null
+    const fold = new LineFold({
+      journalId: identity.journal_id,
+      segment,
+      tables: this.#tables,
+      apply: (event, place) => this.#apply(event, place),
+    })
+    const limit = Number(reader.stats.size)
+    while (reader.readOffset < limit) {
+      const bytes = await reader.readChunk((line) => {
+        if (!isInserted) insertPosition(this.#database, position)
+        isInserted = true
+        fold.add(line)
+        lastLine = { byteOffset: line.byteOffset, length: line.length }
+      })
+      if (bytes === 0) break
+      this.#progress.bytes += bytes
+      onProgress?.({ ...this.#progress })
+    }
+    if (lastLine === null) return fold.counts
+    await syncSegment(reader)
+    advancePosition(this.#database, 0, positionBehind(reader, position, lastLine, fold.counts))
+    return fold.counts
+  }
+
+  #apply(event: JournalEvent, place: Place): void {
+    this.#progress.events++
+    if (event.type === 'stream_completed') {
+      this.#defer({ completion: event, place }, this.#nextId)
+      return
+    }
+    this.#tables.insertRequest(event, place, this.#nextId)
+    this.#ratios.add(event)
+    this.#nextId = this.#newIds.next().value
+  }
+}

@@ -1,0 +1,88 @@
+import { crc32 } from 'node:zlib'
+import { MAX_LINE_BYTES } from '../events/line.js'
+import type { JournalIdentity } from '../journal/identity.js'
+import type { SegmentReader } from '../journal/segment-reader.js'
+import type { SegmentCounts, SegmentPosition } from '../storage/positions.js'
+import { ProjectionError } from './errors.js'
+
+const REPLACED =
+  'put the segment back, or rebuild the database from the journal as it is with `request-journal replay --allow-missing`'
+
+const PIECE_BYTES = 1024 * 1024
+
+/**
+ * The segment must still be the one that was read: not shorter than the position, its last projected line still there,
+ * and the same inode or a faithful copy, byte for byte up to the position.
+ *
+ * @throws ProjectionError SEGMENT_TRUNCATED, SEGMENT_REPLACED
+ */
+export function checkSegment(reader: SegmentReader, position: SegmentPosition): void {
+  const { size, ino } = reader.stats
+  if (Number(size) < position.projectedBytes) {
+    const text = `the segment has ${size} bytes, but ${position.projectedBytes} were projected from it`
+    throw new ProjectionError('SEGMENT_TRUNCATED', reader.path, `${text}: it was truncated; ${REPLACED}`)
+  }
+  const { lastLine } = position
+  if (
+    lastLine !== null &&
+    lastLineChecksum(reader, lastLine.byteOffset, lastLine.length) !== lastLine.crc32
+  ) {
+    const text = `the line at byte ${lastLine.byteOffset}, the last that was projected, is not there any more`
+    throw new ProjectionError('SEGMENT_REPLACED', reader.path, `${text}: this is another file; ${REPLACED}`)
+  }
+  if (String(ino) !== position.inode && prefixChecksum(reader, position) !== position.projectedCrc32) {
+    const text = `the file is another one (inode ${ino}, was ${position.inode}) and no faithful copy`
+    throw new ProjectionError('SEGMENT_REPLACED', reader.path, `${text}: its bytes differ; ${REPLACED}`)
+  }
+}
+
+/** The position behind the last line that a reader gave out; `counts` are all of the segment's. */
+export function positionBehind(
+  reader: SegmentReader,
+  before: SegmentPosition,
+  line: { byteOffset: number; length: number },
+  counts: SegmentCounts,
+): SegmentPosition {
+  const { byteOffset, length } = line
+  return {
+    ...before,
+    inode: String(reader.stats.ino),
+    projectedBytes: reader.position,
+    projectedCrc32: reader.positionCrc32,
+    projectedAt: new Date().toISOString(),
+    lastLine: { byteOffset, length, crc32: lastLineChecksum(reader, byteOffset, length) },
+    counts,
+  }
+}
+
+/** @throws ProjectionError OTHER_JOURNAL */
+export function checkJournal(
+  positions: Iterable<SegmentPosition>,
+  identity: JournalIdentity,
+  databasePath: string,
+): void {
+  for (const position of positions) {
+    if (position.journalId === identity.journal_id) continue
+    const text = `it was projected from the journal ${position.journalId}, this is ${identity.journal_id}`
+    throw new ProjectionError(
+      'OTHER_JOURNAL',
+      databasePath,
+      `${text}: check --journal and --db, or choose another --db`,
+    )
+  }
+}
+
+/** CRC-32 of a line, newline included; of a line over 1 MiB of its last MiB. */
+function lastLineChecksum(reader: SegmentReader, byteOffset: number, length: number): number {
+  const checked = Math.min(length, MAX_LINE_BYTES)
+  return crc32(reader.bytesAt(byteOffset + length - checked, checked))
+}
+
+function prefixChecksum(reader: SegmentReader, position: SegmentPosition): number {
+  let checksum = 0
+  for (let offset = 0; offset < position.projectedBytes; offset += PIECE_BYTES) {
+    const length = Math.min(PIECE_BYTES, position.projectedBytes - offset)
+    checksum = crc32(reader.bytesAt(offset, length), checksum)
+  }
+  return checksum
+}

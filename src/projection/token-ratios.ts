@@ -1,0 +1,61 @@
+import type { ProjectionTables } from '../storage/projection-tables.js'
+
+const MILLIONTHS = 1_000_000
+
+/**
+ * A ratio above a million is cut to it: no model answers a token with a million, and so the sum of nine million such
+ * samples still fits SQLite's integers.
+ */
+const MAX_RATIO = 1_000_000
+
+/** What a request counts for, before and after a completion alike. */
+export interface RatioSample {
+  policy: string | null
+  input_tokens: number | null
+  output_tokens: number | null
+  success: boolean
+}
+
+/**
+ * The fold of `token_ratios`: the mean of output_tokens / input_tokens over a policy's successful requests that have
+ * both, input > 0. Integer millionths, so that the order of events, replays and corrections can't change a mean.
+ * Collects the changes of one transaction.
+ */
+export class TokenRatioChanges {
+  readonly #changes = new Map<string, { millionths: number; samples: number }>()
+
+  add(sample: RatioSample): void {
+    this.#change(sample, 1)
+  }
+
+  /** Takes a sample back that was added before. */
+  subtract(sample: RatioSample): void {
+    this.#change(sample, -1)
+  }
+
+  /** Writes the collected changes. */
+  apply(tables: ProjectionTables): void {
+    for (const [policy, { millionths, samples }] of this.#changes) {
+      if (millionths !== 0 || samples !== 0) tables.addToTokenRatio(policy, millionths, samples)
+    }
+    this.#changes.clear()
+  }
+
+  #change(sample: RatioSample, sign: 1 | -1): void {
+    const millionths = ratioMillionths(sample)
+    if (millionths === null || sample.policy === null) return
+    const change = this.#changes.get(sample.policy)
+    if (change === undefined) {
+      this.#changes.set(sample.policy, { millionths: sign * millionths, samples: sign })
+    } else {
+      change.millionths += sign * millionths
+      change.samples += sign
+    }
+  }
+}
+
+/** Null: the request is no sample. */
+export function ratioMillionths({ input_tokens, output_tokens, success }: RatioSample): number | null {
+  if (!success || input_tokens === null || output_tokens === null || input_tokens === 0) return null
+  return Math.round(Math.min(output_tokens / input_tokens, MAX_RATIO) * MILLIONTHS)
+}

@@ -1,0 +1,27 @@
+import type { Database } from '../storage/database.js'
+import { ProjectionError } from './errors.js'
+
+/**
+ * The version of each projection's fold. Raise it when the same events give other rows than before: then `project`
+ * stops and asks for a replay. A new projection is filled by the migration that adds it.
+ */
+const VERSIONS: Readonly<Record<string, number>> = { requests: 1, token_ratios: 1 }
+
+/** @throws ProjectionError PROJECTION_OUTDATED */
+export function checkVersions(database: Database, path: string): void {
+  const rows = database
+    .prepare<[], { name: string; version: number }>('SELECT name, version FROM projections')
+    .all()
+  const stored = new Map(rows.map((row) => [row.name, row.version]))
+  for (const [name, version] of Object.entries(VERSIONS)) {
+    if (stored.get(name) === version) continue
+    const text = `the projection ${name} was filled by version ${stored.get(name)} of its fold, this program has ${version}`
+    throw new ProjectionError('PROJECTION_OUTDATED', path, `${text}: run \`request-journal replay\``)
+  }
+}
+
+/** What a replay has just filled is of this program's versions. */
+export function storeVersions(database: Database): void {
+  const statement = database.prepare('INSERT OR REPLACE INTO projections (name, version) VALUES (?, ?)')
+  for (const [name, version] of Object.entries(VERSIONS)) statement.run(name, version)
+}

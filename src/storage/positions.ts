@@ -1,0 +1,148 @@
+import type { Database } from './database.js'
+
+/** What has been projected of one segment, and how to tell that it is still the same. */
+export interface SegmentPosition {
+  /** day × 1000 + number. */
+  id: number
+  journalId: string
+  name: string
+  /** As text: an inode may be larger than 2^53. */
+  inode: string
+  /** Everything before this byte is projected; just behind a newline, or 0. */
+  projectedBytes: number
+  /** Of all bytes before the position. */
+  projectedCrc32: number
+  /** When it was last advanced; null when nothing has been projected. */
+  projectedAt: string | null
+  /** The last projected line, newline included; of a line over 1 MiB its last MiB. Null when there is none. */
+  lastLine: { byteOffset: number; length: number; crc32: number } | null
+  counts: SegmentCounts
+}
+
+export interface SegmentCounts {
+  /** Whole lines, blank ones not counted. */
+  lines: number
+  /** Rows that came from this segment. */
+  requests: number
+  completions: number
+  rejected: number
+  /** Accepted without a checksum. */
+  unchecked: number
+  /** Projected after lines of a newer segment. */
+  late: number
+}
+
+interface PositionRow {
+  id: number
+  journal_id: string
+  name: string
+  inode: string
+  projected_bytes: number
+  projected_crc32: number
+  projected_at: string | null
+  last_line_offset: number | null
+  last_line_length: number | null
+  last_line_crc32: number | null
+  lines: number
+  requests: number
+  completions: number
+  rejected_lines: number
+  unchecked_lines: number
+  late_lines: number
+}
+
+export function emptyCounts(): SegmentCounts {
+  return { lines: 0, requests: 0, completions: 0, rejected: 0, unchecked: 0, late: 0 }
+}
+
+export function addCounts(a: SegmentCounts, b: SegmentCounts): SegmentCounts {
+  return {
+    lines: a.lines + b.lines,
+    requests: a.requests + b.requests,
+    completions: a.completions + b.completions,
+    rejected: a.rejected + b.rejected,
+    unchecked: a.unchecked + b.unchecked,
+    late: a.late + b.late,
+  }
+}
+
+/** A segment of which nothing has been projected. */
+export function emptyPosition(id: number, name: string, journalId: string, inode: string): SegmentPosition {
+  const counts = emptyCounts()
+  return {
+    id,
+    name,
+    journalId,
+    inode,
+    projectedBytes: 0,
+    projectedCrc32: 0,
+    projectedAt: null,
+    lastLine: null,
+    counts,
+  }
+}
+
+/** All positions, in the order of the segments. */
+export function readPositions(database: Database): SegmentPosition[] {
+  const rows = database.prepare<[], PositionRow>('SELECT * FROM journal_segments ORDER BY id').all()
+  return rows.map((row) => ({
+    id: row.id,
+    journalId: row.journal_id,
+    name: row.name,
+    inode: row.inode,
+    projectedBytes: row.projected_bytes,
+    projectedCrc32: row.projected_crc32,
+    projectedAt: row.projected_at,
+    lastLine:
+      row.last_line_offset === null || row.last_line_length === null || row.last_line_crc32 === null
+        ? null
+        : { byteOffset: row.last_line_offset, length: row.last_line_length, crc32: row.last_line_crc32 },
+    counts: {
+      lines: row.lines,
+      requests: row.requests,
+      completions: row.completions,
+      rejected: row.rejected_lines,
+      unchecked: row.unchecked_lines,
+      late: row.late_lines,
+    },
+  }))
+}
+
+/** Adds a segment's row, so that lines can refer to it. */
+export function insertPosition(database: Database, position: SegmentPosition): void {
+  const sql = 'INSERT INTO journal_segments (id, journal_id, name, inode) VALUES (?, ?, ?, ?)'
+  database.prepare(sql).run(position.id, position.journalId, position.name, position.inode)
+}
+
+/**
+ * Moves a position, in the transaction that has the rows. Names the value that it expects.
+ *
+ * @returns false when another value was found: somebody else has projected, and this transaction must not commit.
+ */
+export function advancePosition(database: Database, expectedBytes: number, next: SegmentPosition): boolean {
+  const sql = `UPDATE journal_segments SET inode = ?, projected_bytes = ?, projected_crc32 = ?, projected_at = ?,
+      last_line_offset = ?, last_line_length = ?, last_line_crc32 = ?, lines = ?, requests = ?, completions = ?,
+      rejected_lines = ?, unchecked_lines = ?, late_lines = ?
+    WHERE id = ? AND projected_bytes = ?`
+  const { counts, lastLine } = next
+  const { changes } = database
+    .prepare(sql)
+    .run(
+      next.inode,
+      next.projectedBytes,
+      next.projectedCrc32,
+      next.projectedAt,
+      lastLine?.byteOffset ?? null,
+      lastLine?.length ?? null,
+      lastLine?.crc32 ?? null,
+      counts.lines,
+      counts.requests,
+      counts.completions,
+      counts.rejected,
+      counts.unchecked,
+      counts.late,
+      next.id,
+      expectedBytes,
+    )
+  return changes === 1
+}

@@ -1,0 +1,194 @@
+import type { RequestLogged, StreamCompleted } from '../events/schema.js'
+import type { Database } from './database.js'
+
+/** Where a line stands in the journal of this database. */
+export interface Place {
+  segmentId: number
+  byteOffset: number
+}
+
+/** What a completion needs to know of the row that it changes. */
+export interface StoredRequest {
+  id: number
+  policy: string | null
+  input_tokens: number | null
+  output_tokens: number | null
+  success: number
+  /** Null: the row existed before there was a journal. */
+  segment_id: number | null
+}
+
+/** A completion and where it stands. */
+export interface PlacedCompletion {
+  completion: Omit<StreamCompleted, 'type' | 'timestamp'>
+  place: Place
+}
+
+interface HeldRow extends Omit<StreamCompleted, 'type' | 'timestamp' | 'success'> {
+  segment_id: number
+  byte_offset: number
+  success: number | null
+}
+
+export interface RejectedLine extends Place {
+  length: number
+  reason: string
+  detail: string
+  /** How the line begins, for people. */
+  excerpt: string
+}
+
+const COMPLETION_COLUMNS = `correlation_id, input_tokens, output_tokens, cost_sats, provider_cost_sats,
+  stream_duration_ms, success, error_status, error_message`
+
+/** The statements that the folds need, prepared once. All of them run in the caller's transaction. */
+export class ProjectionTables {
+  readonly #statements: ReturnType<typeof prepareStatements>
+
+  constructor(database: Database) {
+    this.#statements = prepareStatements(database)
+  }
+
+  /** @param id null: the next one. @returns the row's id. */
+  insertRequest(event: RequestLogged, place: Place, id: number | null): number {
+    const result = this.#statements.insertRequest.run(
+      id,
+      event.correlation_id,
+      event.timestamp,
+      event.model,
+      event.provider,
+      event.policy,
+      event.streaming ? 1 : 0,
+      event.input_tokens,
+      event.output_tokens,
+      event.cost_sats,
+      event.provider_cost_sats,
+      event.latency_ms,
+      event.success ? 1 : 0,
+      event.error_status,
+      event.error_message,
+      event.labels === undefined ? null : JSON.stringify(event.labels),
+      place.segmentId,
+      place.byteOffset,
+    )
+    return Number(result.lastInsertRowid)
+  }
+
+  /** The row with this correlation_id that has the highest id. */
+  newestRequest(correlationId: string): StoredRequest | undefined {
+    return this.#statements.newestRequest.get(correlationId) as StoredRequest | undefined
+  }
+
+  /** Overwrites what a completion brings, nulls included; a null `success` leaves what the request said. */
+  completeRequest(id: number, { completion, place }: PlacedCompletion): void {
+    this.#statements.completeRequest.run(
+      completion.input_tokens,
+      completion.output_tokens,
+      completion.cost_sats,
+      completion.provider_cost_sats,
+      completion.stream_duration_ms,
+      asInteger(completion.success),
+      completion.error_status,
+      completion.error_message,
+      place.segmentId,
+      place.byteOffset,
+      id,
+    )
+  }
+
+  holdCompletion({ completion, place }: PlacedCompletion): void {
+    this.#statements.holdCompletion.run(place.segmentId, place.byteOffset, ...completionValues(completion))
+  }
+
+  /** Takes out what is held for a correlation_id, in the order of the journal. */
+  takeHeldCompletions(correlationId: string): PlacedCompletion[] {
+    const rows = this.#statements.heldCompletions.all(correlationId) as HeldRow[]
+    if (rows.length > 0) this.#statements.deleteHeld.run(correlationId)
+    return rows.map(({ segment_id, byte_offset, success, ...columns }) => ({
+      completion: { ...columns, success: success === null ? null : success === 1 },
+      place: { segmentId: segment_id, byteOffset: byte_offset },
+    }))
+  }
+
+  hasHeldCompletions(): boolean {
+    return this.#statements.oneHeld.get() !== undefined
+  }
+
+  insertRejectedLine(line: RejectedLine): void {
+    const { segmentId, byteOffset, length, reason, detail, excerpt } = line
+    this.#statements.insertRejected.run(segmentId, byteOffset, length, reason, detail, excerpt)
+  }
+
+  /** Adds to a policy's sum and count, and brings its mean up to date; a policy without samples has no row. */
+  addToTokenRatio(policy: string, millionths: number, samples: number): void {
+    this.#statements.addRatio.run(policy, millionths, samples)
+    this.#statements.deleteEmptyRatio.run(policy)
+    this.#statements.deleteRatioMean.run(policy)
+    this.#statements.insertRatioMean.run(policy)
+  }
+}
+
+/** The values of COMPLETION_COLUMNS. */
+export function completionValues(completion: PlacedCompletion['completion']): (string | number | null)[] {
+  return [
+    completion.correlation_id,
+    completion.input_tokens,
+    completion.output_tokens,
+    completion.cost_sats,
+    completion.provider_cost_sats,
+    completion.stream_duration_ms,
+    asInteger(completion.success),
+    completion.error_status,
+    completion.error_message,
+  ]
+}
+
+function asInteger(value: boolean | null): number | null {
+  return value === null ? null : Number(value)
+}
+
+function prepareStatements(database: Database) {
+  return {
+    insertRequest: database.prepare(
+      `INSERT INTO requests (id, correlation_id, timestamp, model, provider, policy, streaming, input_tokens,
+         output_tokens, cost_sats, provider_cost_sats, latency_ms, success, error_status, error_message, labels,
+         segment_id, byte_offset)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    ),
+    newestRequest: database.prepare(
+      `SELECT id, policy, input_tokens, output_tokens, success, segment_id FROM requests
+       WHERE correlation_id = ? ORDER BY id DESC LIMIT 1`,
+    ),
+    completeRequest: database.prepare(
+      `UPDATE requests SET input_tokens = ?, output_tokens = ?, cost_sats = ?, provider_cost_sats = ?,
+         stream_duration_ms = ?, success = coalesce(?, success), error_status = ?, error_message = ?,
+         completed_segment_id = ?, completed_byte_offset = ?
+       WHERE id = ?`,
+    ),
+    holdCompletion: database.prepare(
+      `INSERT INTO held_completions (segment_id, byte_offset, ${COMPLETION_COLUMNS})
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    ),
+    heldCompletions: database.prepare(
+      `SELECT segment_id, byte_offset, ${COMPLETION_COLUMNS} FROM held_completions
+       WHERE correlation_id = ? ORDER BY segment_id, byte_offset`,
+    ),
+    deleteHeld: database.prepare('DELETE FROM held_completions WHERE correlation_id = ?'),
+    oneHeld: database.prepare('SELECT 1 FROM held_completions LIMIT 1'),
+    insertRejected: database.prepare(
+      `INSERT INTO rejected_lines (segment_id, byte_offset, length, reason, detail, excerpt)
+       VALUES (?, ?, ?, ?, ?, ?)`,
+    ),
+    addRatio: database.prepare(
+      `INSERT INTO token_ratio_sums (policy, ratio_millionths, sample_count) VALUES (?, ?, ?)
+       ON CONFLICT (policy) DO UPDATE SET ratio_millionths = ratio_millionths + excluded.ratio_millionths,
+         sample_count = sample_count + excluded.sample_count`,
+    ),
+    deleteEmptyRatio: database.prepare('DELETE FROM token_ratio_sums WHERE policy = ? AND sample_count = 0'),
+    deleteRatioMean: database.prepare('DELETE FROM token_ratios WHERE policy = ?'),
+    insertRatioMean: database.prepare(
+      `INSERT INTO token_ratios (policy, avg_ratio, sample_count)
+       SELECT policy, ratio_millionths / 1e6 / sample_count, sample_count FROM token_ratio_sums WHERE policy = ?`,
+    ),
+  }
+}
