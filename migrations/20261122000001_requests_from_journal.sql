@@ -20,9 +20,9 @@ INSERT INTO unjournaled_requests (last_id)
 -- Timestamps of those rows become canonical, so that text order is time order over the whole table.
 -- The pattern keeps out text that strftime would read as a Julian day number.
 UPDATE requests
-    SET timestamp = strftime('%Y-%m-%dT%H:%M:%fZ', timestamp)
+    SET timestamp = strftime('%Y-%m-%dT%H:%M:%fZ', upper(timestamp))
     WHERE timestamp GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9][Tt ][0-9][0-9]:[0-9][0-9]*'
-      AND strftime('%Y-%m-%dT%H:%M:%fZ', timestamp) IS NOT NULL;
+      AND strftime('%Y-%m-%dT%H:%M:%fZ', upper(timestamp)) IS NOT NULL;
 
 -- A stream_completed that came before its request waits here.
 CREATE TABLE held_completions (
@@ -42,7 +42,7 @@ CREATE TABLE held_completions (
 CREATE INDEX idx_held_completions_correlation_id ON held_completions(correlation_id);
 
 -- What token_ratios is computed from: the sum of output/input in integer millionths, so that neither the order of
--- events nor a correction by a completion can change a mean.
+-- events nor a correction by a completion can change a mean. Only rows from a journal count, live and in a replay.
 CREATE TABLE token_ratio_sums (
     policy TEXT PRIMARY KEY,
     ratio_millionths INTEGER NOT NULL,

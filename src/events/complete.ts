@@ -94,7 +94,7 @@ function completeRequestLog(input: object, defaults: EventDefaults): RequestLogg
     latency_ms: Math.round(log.latency_ms) + 0,
     success: log.success,
     error_status: safeNumber(log.error_status),
-    error_message: shortened(safeText(log.error_message)),
+    error_message: cutErrorMessage(safeText(log.error_message)),
   }
   if (log.labels !== undefined) event.labels = safeLabels(log.labels)
   return event
@@ -117,7 +117,7 @@ function completeStreamCompleted(input: object, defaults: EventDefaults): Stream
     stream_duration_ms: duration === null ? null : Math.round(duration),
     success: input.success ?? null,
     error_status: safeNumber(input.error_status),
-    error_message: shortened(safeText(input.error_message)),
+    error_message: cutErrorMessage(safeText(input.error_message)),
   }
 }
 
@@ -136,7 +136,8 @@ function safeLabels(labels: Record<string, string>): Record<string, string> {
   )
 }
 
-function shortened(text: string | null): string | null {
+/** The first 4 KiB of it, cut between two characters. */
+export function cutErrorMessage(text: string | null): string | null {
   // A UTF-16 unit is at most three bytes of UTF-8.
   if (text === null || text.length * 3 <= MAX_ERROR_MESSAGE_BYTES) return text
   const bytes = Buffer.from(text)

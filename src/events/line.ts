@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import { crc32 } from 'node:zlib'
 import { completeEvent, type EventDefaults, isKnownType } from './complete.js'
 import { InvalidEventError } from './errors.js'
+import { describeValue } from './problems.js'
 import type { JournalEvent } from './schema.js'
 
 /** The longest line that may stand in a segment, its newline included: 1 MiB. */
@@ -54,7 +55,7 @@ let scratch = Buffer.allocUnsafe(16 * 1024)
  * @throws InvalidEventError when the line would be longer than 1 MiB, or `unknown` can't be written as JSON.
  */
 export function encodeLine(event: JournalEvent, unknown: Record<string, unknown> | null): Buffer {
-  const json = unknown === null ? JSON.stringify(event) : encodeWithUnknown(event, unknown)
+  const json = encodeMembers(event, unknown)
   // Every UTF-16 unit is at least one byte of UTF-8 and at most three.
   if (json.length > MAX_LINE_BYTES) throw tooLong(Buffer.byteLength(json))
   const needed = json.length * 3 + CHECKSUM_BYTES + 1
@@ -82,10 +83,9 @@ export function decodeLine(line: Buffer, defaults: EventDefaults): DecodedLine {
   if ('reason' in parsed) return parsed
   const { members, isChecked } = parsed
   if (!isKnownType(members['type'])) {
-    const type = JSON.stringify(members['type'])?.slice(0, 80)
     return {
       reason: 'unknown_type',
-      detail: `type ${type} is not known to this version: upgrade, then replay`,
+      detail: `type ${describeValue(members['type'])} is not known to this version: upgrade, then replay`,
     }
   }
   try {
@@ -177,21 +177,25 @@ function isHex(line: Buffer, start: number, end: number): boolean {
   return true
 }
 
-function encodeWithUnknown(event: JournalEvent, unknown: Record<string, unknown>): string {
-  let rest: string
-  try {
-    rest = JSON.stringify(unknown)
-  } catch (error) {
-    const found = `a value that JSON can't hold (${(error as Error).message.split('\n')[0]})`
-    throw new InvalidEventError([
-      { field: Object.keys(unknown).join(', '), found, expected: 'plain JSON values' },
-    ])
-  }
+function encodeMembers(event: JournalEvent, unknown: Record<string, unknown> | null): string {
+  const known = JSON.stringify(event)
+  if (unknown === null && !('labels' in event)) return known
+  const members = unknown === null ? '' : Object.entries(unknown).map(encodeUnknown).join('')
   // Nothing inside a line may look like a line's start or end, or recovery would find events in it that are none.
   // Only a nested object can (quotes in strings are escaped), and a space changes its bytes but not its meaning.
-  const members = rest.slice(1).replaceAll(LINE_START, '{ "type":').replaceAll(CHECKSUM_START, ', "crc32":"')
-  const known = JSON.stringify(event)
-  return members === '}' ? known : `${known.slice(0, -1)},${members}`
+  const rest = `${known.slice(LINE_START.length, -1)}${members}}`
+  return LINE_START + rest.replaceAll(LINE_START, '{ "type":').replaceAll(CHECKSUM_START, ', "crc32":"')
+}
+
+/** One by one: of the object as a whole, a member named toJSON would be called. */
+function encodeUnknown([name, value]: [string, unknown]): string {
+  try {
+    const json: string | undefined = JSON.stringify(value)
+    return json === undefined ? '' : `,${JSON.stringify(name)}:${json}`
+  } catch (error) {
+    const found = `a value that JSON can't hold (${(error as Error).message.split('\n')[0]})`
+    throw new InvalidEventError([{ field: name, found, expected: 'plain JSON values' }])
+  }
 }
 
 function tooLong(bytes: number): InvalidEventError {

@@ -17,7 +17,7 @@ import { quietly } from './warnings.js'
 /** How often a writer looks for a new day, a newer segment and a lost one. */
 const LOOK_MS = 1000
 
-/** A directory's time of change is coarse: one this young may hide another change in the same tick. */
+/** A directory's time of change is coarse: listed when it was this young, another change may hide in the same tick. */
 const MTIME_SETTLES_MS = 2000
 
 interface ActiveSegmentOptions {
@@ -38,7 +38,8 @@ export class ActiveSegment {
   /** Rolled away from, but not synced yet. */
   #retired: SegmentWriter[] = []
   #lookedAt = Number.NEGATIVE_INFINITY
-  #directoryMtimeMs = Number.NEGATIVE_INFINITY
+  /** The directory's time of change when it was last listed; NaN, which equals nothing, while that can't be relied on. */
+  #directoryMtimeMs = Number.NaN
   #linesSinceLook = 0
   /** A sync failed: leave the segment as soon as its tail is clean. */
   #mustLeave = false
@@ -163,14 +164,14 @@ export class ActiveSegment {
     this.#mustLeave = false
     const before = segments.findLast((segment) => segment.id < target.id && !segment.isArchived)
     if (before !== undefined) endFragmentOf(fs, directory, before)
-    this.#directoryMtimeMs = fs.statSync(directory).mtimeMs
+    this.#directoryMtimeMs = Number.NaN
   }
 
   /** The directory has changed since it was last listed, or may have. */
   #hasNews(now: number): boolean {
     const { mtimeMs } = this.#options.fs.statSync(this.#options.directory)
-    const hasNews = mtimeMs !== this.#directoryMtimeMs || now - mtimeMs < MTIME_SETTLES_MS
-    this.#directoryMtimeMs = mtimeMs
+    const hasNews = mtimeMs !== this.#directoryMtimeMs
+    this.#directoryMtimeMs = now - mtimeMs < MTIME_SETTLES_MS ? Number.NaN : mtimeMs
     return hasNews
   }
 

@@ -61,11 +61,32 @@ export function readOrCreateIdentity(
   return readIdentity(directory, fs)
 }
 
+/** Creates what is missing of the path, each name in it durable: a power cut must not take a parent of the journal. */
 function createDirectory(directory: string, mode: number, fs: FileSystem): void {
-  const first = fs.mkdirSync(directory, { recursive: true, mode })
-  if (first === undefined) return
-  // The umask may have taken bits away.
-  fs.chmodSync(directory, mode)
+  const absent: string[] = []
+  for (let path = directory; isAbsent(path, fs); path = dirname(path)) absent.unshift(path)
+  for (const path of absent) {
+    try {
+      fs.mkdirSync(path, { mode })
+    } catch (error) {
+      // Another first writer was faster.
+      if (errorCode(error) === 'EEXIST') continue
+      throw error
+    }
+    // The umask may have taken bits away.
+    fs.chmodSync(path, mode)
+    syncDirectory(fs, dirname(path))
+  }
+}
+
+function isAbsent(path: string, fs: FileSystem): boolean {
+  try {
+    fs.statSync(path)
+    return false
+  } catch (error) {
+    if (isMissing(error)) return true
+    throw error
+  }
 }
 
 function createIdentity(directory: string, mode: number, now: number, fs: FileSystem): void {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { completeEvent, type EventDefaults, unknownFields } from '../events/complete.js'
+import { completeEvent, cutErrorMessage, type EventDefaults, unknownFields } from '../events/complete.js'
 import { InvalidEventError } from '../events/errors.js'
 import { encodeLine } from '../events/line.js'
 import type {
@@ -55,7 +55,7 @@ export class Journal {
   readonly #buffer: WriteBuffer
   readonly #failures: BoundedWarnings
   readonly #losses: BoundedWarnings
-  readonly #group = new GroupCommit(() => this.#segment.sync())
+  readonly #group = new GroupCommit(() => this.#sync())
   readonly #defaults: EventDefaults = {
     correlationId: randomUUID,
     timestamp: () => new Date(this.#clock.now()).toISOString(),
@@ -67,9 +67,10 @@ export class Journal {
   #tick: NodeJS.Timeout | null = null
   #retryAt = 0
   #isClosed = false
-  /** Syncs that a flush waits for. */
-  readonly #reported = new WeakSet<Promise<void>>()
-  /** A sync that no flush waited for has failed: the next flush says so. */
+  #closing: Promise<void> | null = null
+  /** A flush waits for the sync that begins next. */
+  #isFlushWaiting = false
+  /** Why a sync failed, as long as a flush has still to say so. */
   #unreported: unknown = null
 
   /** @internal Use `openJournal`. */
@@ -150,14 +151,22 @@ export class Journal {
    * Flushes and closes. When it rejects, with what `flush` rejects with, the journal stays open: nothing is lost, and
    * closing can be tried again.
    */
-  async close(): Promise<void> {
-    if (this.#isClosed) return
+  close(): Promise<void> {
+    this.#closing ??= this.#close().catch((error) => {
+      this.#closing = null
+      throw error
+    })
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
     this.#drainOrThrow()
     this.#isClosed = true
     try {
       await this.#flush()
     } catch (error) {
       this.#isClosed = false
+      this.#armTick()
       throw error
     }
     if (this.#tick !== null) clearTimeout(this.#tick)
@@ -204,7 +213,7 @@ export class Journal {
     const { redact } = this.#options
     if (redact === null) return complete
     if (complete.error_message !== null) {
-      complete.error_message = redacted(complete.error_message, 'error_message', redact)
+      complete.error_message = cutErrorMessage(redacted(complete.error_message, 'error_message', redact))
     }
     if ('labels' in complete && complete.labels !== undefined) {
       const labels = Object.entries(complete.labels)
@@ -290,12 +299,8 @@ export class Journal {
       // Warned about when the event was kept; it is tried again at the next tick.
     }
     if (this.#options.fsync === 'everysec' && this.#segment.isDirty) {
-      const sync = this.#group.join()
-      try {
-        await sync
-      } catch (error) {
-        if (!this.#reported.has(sync)) this.#unreported = error
-      }
+      // What it rejects with, the next flush says.
+      await this.#group.join().catch(() => {})
     }
     this.#tick = null
     if (this.#buffer.length > 0 || this.#segment.isDirty) this.#armTick()
@@ -304,14 +309,24 @@ export class Journal {
   async #flush(): Promise<void> {
     this.#drainOrThrow()
     this.#guarded(() => this.#segment.look())
-    const sync = this.#group.join()
-    this.#reported.add(sync)
-    await sync
-    if (this.#unreported !== null) {
-      const error = this.#unreported
-      this.#unreported = null
+    this.#isFlushWaiting = true
+    await this.#group.join()
+  }
+
+  async #sync(): Promise<void> {
+    const isFlush = this.#isFlushWaiting
+    this.#isFlushWaiting = false
+    try {
+      await this.#segment.sync()
+    } catch (error) {
+      // A flush that was called meanwhile may be for bytes that this sync has lost, and waits for the next one.
+      if (!isFlush || this.#isFlushWaiting) this.#unreported = error
       throw error
     }
+    if (!isFlush || this.#unreported === null) return
+    const error = this.#unreported
+    this.#unreported = null
+    throw error
   }
 
   /** The process ends with events in memory: one last try, then say what is lost. */
@@ -397,7 +412,9 @@ function correlationIdOf(event: EventInput): string {
 function redacted(text: string, field: string, redact: (text: string, field: string) => string): string {
   try {
     const result: unknown = redact(text, field)
-    if (typeof result === 'string') return result.toWellFormed()
+    // A NUL in a label would make readers reject the line.
+    const isUsable = typeof result === 'string' && (field === 'error_message' || !result.includes('\0'))
+    if (isUsable) return result.toWellFormed()
   } catch {
     // Falls through to the replacement.
   }

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { type Redact, redactSecrets } from './redact.js'
 
 /** The part of a pino logger that is called: `warn` and `error`, with fields first. */
@@ -76,7 +77,8 @@ export function resolveOptions(options: JournalOptions): ResolvedOptions {
   expect(redact === false || typeof redact === 'function', 'redact', redact, 'a function or false')
   const fileMode = mode & 0o666
   return {
-    directory,
+    // Looked up again all the time, so a process that changes its directory must not lead it elsewhere.
+    directory: resolve(directory),
     logger,
     fsync,
     bufferBytes,

@@ -42,11 +42,16 @@ export class SegmentWriter {
     this.#fs = fs
     this.#directory = directory
     this.#fd = openOrCreate(fs, this.path, mode)
-    const stats = fs.fstatSync(this.#fd)
-    this.#inode = stats.ino
-    if (!endsWithNewline(fs, this.#fd, stats.size)) {
-      this.#tail = 'torn'
-      this.#tryToEndFragment()
+    try {
+      const stats = fs.fstatSync(this.#fd)
+      this.#inode = stats.ino
+      if (!endsWithNewline(fs, this.#fd, stats.size)) {
+        this.#tail = 'torn'
+        this.#tryToEndFragment()
+      }
+    } catch (error) {
+      fs.closeSync(this.#fd)
+      throw error
     }
   }
 
@@ -103,6 +108,8 @@ export class SegmentWriter {
 
   /** What has been written so far, and the segment's name, survive a power cut. Rejects when the disk says otherwise. */
   async sync(): Promise<void> {
+    // Left while another segment was synced: an earlier sync has its bytes, or its loss was reported.
+    if (this.#isClosed) return
     this.isDirty = false
     this.#isSyncing = true
     try {

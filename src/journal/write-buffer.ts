@@ -3,6 +3,7 @@ export class WriteBuffer {
   readonly #maxBytes: number
   #lines: Buffer[] = []
   #bytes = 0
+  #isDraining = false
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes
@@ -23,6 +24,9 @@ export class WriteBuffer {
 
   /** Writes what waits, oldest first. When `write` throws, that line and all behind it stay; what it threw rises. */
   drain(write: (line: Buffer) => void): void {
+    // A logger that is called by `write` may log through this journal.
+    if (this.#isDraining) throw new Error('the buffer is being written')
+    this.#isDraining = true
     let written = 0
     try {
       for (const line of this.#lines) {
@@ -31,6 +35,7 @@ export class WriteBuffer {
         written++
       }
     } finally {
+      this.#isDraining = false
       this.#lines = this.#lines.slice(written)
     }
   }

@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs'
+import { lstatSync, statSync } from 'node:fs'
 import { MAX_LINE_BYTES } from '../events/line.js'
 import type { JournalIdentity } from '../journal/identity.js'
 import { SegmentReader } from '../journal/segment-reader.js'
@@ -141,7 +141,7 @@ export class CatchUp {
     const { directory } = this.#options
     const open = this.#readers.get(segment.id)
     if (open !== undefined) {
-      const onDisk = statSync(open.path, { bigint: true, throwIfNoEntry: false })
+      const onDisk = lstatSync(open.path, { bigint: true, throwIfNoEntry: false })
       const keepsPart = open.readOffset > open.position && open.readOffset - open.position < MAX_LINE_BYTES
       const isStale = keepsPart && onDisk?.size !== BigInt(open.readOffset)
       if (onDisk?.ino === open.stats.ino && !isStale) return open

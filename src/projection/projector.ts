@@ -10,6 +10,12 @@ import { CatchUp } from './catch-up.js'
 import { isPassing, retryDelay } from './retry.js'
 import { delayBeforeLook, WakeUp } from './wake-up.js'
 
+/**
+ * How long a daemon blocks its thread for a lock; it tries again afterwards, with back-off. Whoever projects once waits
+ * the full time that openDatabase sets.
+ */
+const BUSY_TIMEOUT_MS = 250
+
 /** The part of a pino logger that is called. */
 export interface ProjectorLogger {
   debug(fields: object, message: string): void
@@ -57,6 +63,7 @@ export interface Projector {
  */
 export async function startProjector(options: ProjectorOptions): Promise<Projector> {
   const work = new Work(options)
+  work.setBusyTimeout(BUSY_TIMEOUT_MS)
   let isStopping = false
   const wakeUp = new WakeUp(work.directory, (error) => {
     const fields = { err: error, path: work.directory }
@@ -164,6 +171,10 @@ class Work {
   async catchUp(shouldStop: () => boolean, isComplete: boolean): Promise<SegmentCounts> {
     if (this.#catchUp === null) this.#openJournal()
     return this.#catchUp === null ? emptyCounts() : await this.#catchUp.run(shouldStop, isComplete)
+  }
+
+  setBusyTimeout(ms: number): void {
+    this.#database.pragma(`busy_timeout = ${ms}`)
   }
 
   close(): void {

@@ -1,0 +1,152 @@
+import { accessSync, constants, mkdirSync, realpathSync, statSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import SQLite from 'better-sqlite3'
+import { asDatabaseError, DatabaseError, isBusy } from './errors.js'
+import { migrate, pendingMigrations } from './migrations.js'
+
+/** A connection of better-sqlite3. */
+export type Database = SQLite.Database
+
+const busyTimeoutMs = 5000
+
+/**
+ * Opens the database for writing: made with its folders where it is missing, migrated, in WAL mode with synchronous
+ * NORMAL, foreign keys on and a busy timeout of 5 s. Any number of processes may do this at once. Nothing is written to a
+ * database that is up to date.
+ *
+ * Throws {@link DatabaseError} with `NOT_A_DATABASE`, `DATABASE_DAMAGED`, `DATABASE_UNWRITABLE`, `DATABASE_BUSY`,
+ * `DATABASE_TOO_NEW`, `MIGRATION_EDITED`, `MIGRATION_INCOMPLETE` or `MIGRATION_FAILED`; then nothing stays open.
+ */
+export function openDatabase(path: string): Database {
+  const file = filePath(path)
+  makeWritable(file)
+  return withConnection(file, {}, (database) => {
+    switchToWal(database, file)
+    database.pragma('synchronous = NORMAL')
+    database.pragma('foreign_keys = ON')
+    migrate(database, file)
+  })
+}
+
+/**
+ * Opens the database for reading. Never creates or migrates it.
+ *
+ * Throws {@link DatabaseError} with `DATABASE_MISSING` or `DATABASE_BEHIND`, and as {@link openDatabase} does.
+ */
+export function openDatabaseReadOnly(path: string): Database {
+  const file = filePath(path)
+  if (isMissing(file)) {
+    throw new DatabaseError(
+      'DATABASE_MISSING',
+      file,
+      'there is no such database: check the path, or run `request-journal project` to make it',
+    )
+  }
+  return withConnection(file, { readonly: true, fileMustExist: true }, (database) => {
+    const pending = pendingMigrations(database, file)
+    if (pending.length > 0) {
+      throw new DatabaseError(
+        'DATABASE_BEHIND',
+        file,
+        `lacks ${pending.map((migration) => migration.fileName).join(', ')}: run \`request-journal project\` once, which migrates it`,
+      )
+    }
+  })
+}
+
+function withConnection(
+  file: string,
+  options: SQLite.Options,
+  prepare: (database: Database) => void,
+): Database {
+  let database: Database | undefined
+  try {
+    database = new SQLite(file, { timeout: busyTimeoutMs, ...options })
+    prepare(database)
+    return database
+  } catch (error) {
+    database?.close()
+    throw asDatabaseError(error, file)
+  }
+}
+
+/**
+ * SQLite refuses the switch at once, whatever the busy timeout, where waiting could be a deadlock: when several processes
+ * switch a new database at the same moment. The loser only has to look again.
+ */
+function switchToWal(database: Database, file: string): void {
+  const deadline = performance.now() + busyTimeoutMs
+  for (;;) {
+    try {
+      // Asked first: a database that is in WAL mode already is only read.
+      if (database.pragma('journal_mode', { simple: true }) === 'wal') return
+      const mode = database.pragma('journal_mode = WAL', { simple: true })
+      if (mode === 'wal') return
+      throw new DatabaseError(
+        'DATABASE_UNWRITABLE',
+        file,
+        `journal mode is ${String(mode)}, expected wal: put the database on a local file system`,
+      )
+    } catch (error) {
+      if (!isBusy(error) || performance.now() >= deadline) throw error
+      sleepSync(2 + Math.random() * 20)
+    }
+  }
+}
+
+function makeWritable(file: string): void {
+  try {
+    makeDirectory(dirname(file))
+    // SQLite would open a write-protected file read-only in silence and fail at the first write. access(2) opens nothing,
+    // so that no lock of SQLite is dropped.
+    if (!isMissing(file)) accessSync(file, constants.W_OK)
+    // Behind a symlink the -wal and -shm files lie beside the target.
+    const directory = dirname(isMissing(file) ? file : realpathSync(file))
+    accessSync(directory, constants.W_OK | constants.X_OK)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new DatabaseError(
+      'DATABASE_UNWRITABLE',
+      file,
+      `the database or its folder cannot be written (${reason}): expected a folder that this user may write to; correct its permissions, or name another file`,
+      { cause: error },
+    )
+  }
+}
+
+/** Not mkdirSync's `recursive`: on Node 20 that never returns where a folder exists and takes none, as in /proc. */
+function makeDirectory(directory: string): void {
+  if (!isMissing(directory)) return
+  if (dirname(directory) !== directory) makeDirectory(dirname(directory))
+  try {
+    mkdirSync(directory)
+  } catch (error) {
+    // Another process that opens the same new database made it first.
+    if (isMissing(directory)) throw error
+  }
+}
+
+function filePath(path: string): string {
+  // SQLite takes these for a private database that vanishes with the connection.
+  if (path === '' || path === ':memory:') {
+    throw new DatabaseError(
+      'DATABASE_UNWRITABLE',
+      path,
+      `expected the path of a file, found ${JSON.stringify(path)}: the projector and its readers meet in a file`,
+    )
+  }
+  return resolve(path)
+}
+
+function isMissing(file: string): boolean {
+  try {
+    return statSync(file, { throwIfNoEntry: false }) === undefined
+  } catch {
+    // In a folder that may not be entered nobody can tell: whoever opens the file gets the reason.
+    return false
+  }
+}
+
+function sleepSync(durationMs: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, durationMs)
+}

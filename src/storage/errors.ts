@@ -1,0 +1,85 @@
+import SQLite from 'better-sqlite3'
+
+/**
+ * What can be wrong with a database. The codes are stable; thrown when
+ *
+ * - `NOT_A_DATABASE`: the file has content that isn't SQLite's, or that is encrypted.
+ * - `DATABASE_DAMAGED`: SQLite finds the file malformed.
+ * - `DATABASE_MISSING`: a read-only open, or a lock, of a file that isn't there.
+ * - `DATABASE_UNWRITABLE`: the folder or the file can't be created or written: permissions, a read-only or full disk, a
+ *   path that leads through a file. Also a folder in which a reader can't make the `-shm` file that WAL needs.
+ * - `DATABASE_BUSY`: another process kept it locked for longer than the busy timeout.
+ * - `DATABASE_TOO_NEW`: the ledger has a migration that this program doesn't have.
+ * - `DATABASE_BEHIND`: a read-only open of a database that lacks some of this program's migrations.
+ * - `MIGRATION_EDITED`: the file of an applied migration isn't what was applied.
+ * - `MIGRATION_INCOMPLETE`: the ledger has a migration that began and didn't succeed.
+ * - `MIGRATION_FAILED`: the SQL of a migration failed; it was rolled back whole.
+ * - `PROJECTOR_RUNNING`: another projector or replay holds the database.
+ */
+export type DatabaseErrorCode =
+  | 'NOT_A_DATABASE'
+  | 'DATABASE_DAMAGED'
+  | 'DATABASE_MISSING'
+  | 'DATABASE_UNWRITABLE'
+  | 'DATABASE_BUSY'
+  | 'DATABASE_TOO_NEW'
+  | 'DATABASE_BEHIND'
+  | 'MIGRATION_EDITED'
+  | 'MIGRATION_INCOMPLETE'
+  | 'MIGRATION_FAILED'
+  | 'PROJECTOR_RUNNING'
+
+/** Everything that storage refuses. `path` is the file it is about, `cause` the error of SQLite or the file system. */
+export class DatabaseError extends Error {
+  override readonly name = 'DatabaseError'
+  readonly code: DatabaseErrorCode
+  readonly path: string
+
+  constructor(code: DatabaseErrorCode, path: string, message: string, options?: ErrorOptions) {
+    super(`${path}: ${message}`, options)
+    this.code = code
+    this.path = path
+  }
+}
+
+/** Whether someone else's lock is the reason: worth another try. */
+export function isBusy(error: unknown): boolean {
+  // PROTOCOL: too many processes raced for the start of one WAL.
+  return error instanceof SQLite.SqliteError && /^SQLITE_(BUSY|LOCKED|PROTOCOL)/.test(error.code)
+}
+
+/** An error of SQLite about the file at `path` as a {@link DatabaseError}; any other error as it is. */
+export function asDatabaseError(error: unknown, path: string): unknown {
+  if (!(error instanceof SQLite.SqliteError)) return error
+  const found = `${error.message} (${error.code})`
+  const as = (code: DatabaseErrorCode, message: string) =>
+    new DatabaseError(code, path, message, { cause: error })
+  if (isBusy(error)) {
+    return as(
+      'DATABASE_BUSY',
+      `another process kept the database locked (${error.code}): try again, or stop what holds it`,
+    )
+  }
+  if (error.code === 'SQLITE_NOTADB') {
+    return as(
+      'NOT_A_DATABASE',
+      'the file is not an SQLite database: name another file, or move this one away and replay',
+    )
+  }
+  if (/^SQLITE_CORRUPT/.test(error.code)) {
+    return as(
+      'DATABASE_DAMAGED',
+      `${found}: move the database away together with its -wal, keep both, and replay from the journal`,
+    )
+  }
+  if (/^SQLITE_(FULL|IOERR)/.test(error.code)) {
+    return as('DATABASE_UNWRITABLE', `${found}: check the disk, and the space left on it`)
+  }
+  if (/^SQLITE_(CANTOPEN|READONLY|PERM|AUTH)/.test(error.code)) {
+    return as(
+      'DATABASE_UNWRITABLE',
+      `${found}: expected a file in a folder that this user may write to (SQLite keeps -wal and -shm files beside a database)`,
+    )
+  }
+  return error
+}

@@ -1,0 +1,162 @@
+import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Database } from 'better-sqlite3'
+import { asDatabaseError, DatabaseError } from './errors.js'
+
+/** One file of the migrations directory, by the rules of the sqlx migrator. */
+export interface Migration {
+  readonly version: number
+  readonly description: string
+  readonly fileName: string
+  readonly sql: string
+  /** SHA-384 of the file's bytes. */
+  readonly checksum: Buffer
+}
+
+interface LedgerRow {
+  version: number
+  description: string
+  success: number
+  checksum: Buffer
+}
+
+// The same two folders up from src/storage and from dist/storage.
+const packagedMigrations = fileURLToPath(new URL('../../migrations', import.meta.url))
+
+// As the sqlx migrator for SQLite creates it; execution_time is in nanoseconds.
+const createLedger = `
+CREATE TABLE IF NOT EXISTS _sqlx_migrations (
+    version BIGINT PRIMARY KEY,
+    description TEXT NOT NULL,
+    installed_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    success BOOLEAN NOT NULL,
+    checksum BLOB NOT NULL,
+    execution_time BIGINT NOT NULL
+);
+`
+
+/**
+ * The migrations of a directory, in the order of their versions. A name is `<version>_<description>.sql`; the description
+ * has spaces for its underscores. Files with other names are ignored, as sqlx does.
+ */
+export function loadMigrations(directory: string = packagedMigrations): Migration[] {
+  return readdirSync(directory)
+    .flatMap((fileName) => {
+      const [, version, description] = /^(\d+)_(.+)\.sql$/.exec(fileName) ?? []
+      if (version === undefined || description === undefined) return []
+      const bytes = readFileSync(join(directory, fileName))
+      return {
+        version: Number(version),
+        description: description.replaceAll('_', ' '),
+        fileName,
+        sql: bytes.toString('utf8'),
+        checksum: createHash('sha384').update(bytes).digest(),
+      }
+    })
+    .sort((a, b) => a.version - b.version)
+}
+
+/**
+ * The migrations that the database still lacks, oldest first. Reads only.
+ *
+ * Throws {@link DatabaseError} when the ledger and the migrations contradict each other: `MIGRATION_INCOMPLETE`,
+ * `DATABASE_TOO_NEW`, `MIGRATION_EDITED`.
+ */
+export function pendingMigrations(
+  database: Database,
+  path: string,
+  migrations: readonly Migration[] = loadMigrations(),
+): Migration[] {
+  const applied = readLedger(database)
+  const known = new Map(migrations.map((migration) => [migration.version, migration]))
+  for (const row of applied) {
+    const label = `migration ${row.version} (${row.description})`
+    if (!row.success) {
+      throw new DatabaseError(
+        'MIGRATION_INCOMPLETE',
+        path,
+        `${label} began and did not succeed, so the schema is in an unknown state: restore a backup, or move the database away and replay`,
+      )
+    }
+    const migration = known.get(row.version)
+    if (migration === undefined) {
+      throw new DatabaseError(
+        'DATABASE_TOO_NEW',
+        path,
+        `has ${label}, which this program does not have (its newest is ${migrations.at(-1)?.version ?? 'none'}): use the version of request-journal that made it, or a newer one`,
+      )
+    }
+    if (!migration.checksum.equals(row.checksum)) {
+      throw new DatabaseError(
+        'MIGRATION_EDITED',
+        path,
+        `${migration.fileName} was edited after it was applied here (SHA-384 applied ${shortHex(row.checksum)}, of the file ${shortHex(migration.checksum)}): restore the file's bytes, and put the change into a new migration`,
+      )
+    }
+  }
+  const appliedVersions = new Set(applied.map((row) => row.version))
+  return migrations.filter((migration) => !appliedVersions.has(migration.version))
+}
+
+/**
+ * Applies what is pending, each migration together with its ledger row in one transaction. A database that is up to date
+ * is only read. Any number of processes may do this at once.
+ *
+ * Throws as {@link pendingMigrations} does, and `MIGRATION_FAILED`.
+ */
+export function migrate(
+  database: Database,
+  path: string,
+  migrations: readonly Migration[] = loadMigrations(),
+): void {
+  while (pendingMigrations(database, path, migrations).length > 0) {
+    database
+      .transaction(() => {
+        // Another process may have applied it while this one waited for the write lock: only what is read here counts.
+        const next = pendingMigrations(database, path, migrations)[0]
+        if (next !== undefined) apply(database, path, next)
+      })
+      .immediate()
+  }
+}
+
+function apply(database: Database, path: string, migration: Migration): void {
+  const startedAt = process.hrtime.bigint()
+  database.exec(createLedger)
+  try {
+    database.exec(migration.sql)
+  } catch (error) {
+    const known = asDatabaseError(error, path)
+    if (known instanceof DatabaseError) throw known
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new DatabaseError(
+      'MIGRATION_FAILED',
+      path,
+      `${migration.fileName} failed and was rolled back (${reason}): the database is as it was, and its tables are not what this migration expects`,
+      { cause: error },
+    )
+  }
+  database
+    .prepare(
+      'INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (?, ?, TRUE, ?, ?)',
+    )
+    .run(migration.version, migration.description, migration.checksum, process.hrtime.bigint() - startedAt)
+}
+
+function readLedger(database: Database): LedgerRow[] {
+  const hasLedger = database
+    .prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations'")
+    .get()
+  if (hasLedger === undefined) return []
+  return database
+    .prepare<[], LedgerRow>(
+      'SELECT version, description, success, checksum FROM _sqlx_migrations ORDER BY version',
+    )
+    .all()
+}
+
+function shortHex(checksum: Buffer): string {
+  return `${checksum.toString('hex').slice(0, 16)}…`
+}

@@ -1,0 +1,83 @@
+import { execFileSync } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, test } from 'vitest'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const source = join(root, 'src')
+
+/** Imports point down this list only. */
+const ROOMS = [
+  'cli',
+  'server',
+  'maintenance',
+  'queries',
+  'projection',
+  'storage',
+  'clients',
+  'journal',
+  'events',
+]
+/** What a gateway that appends loads. */
+const WRITING_ROOMS = ['journal', 'events']
+
+const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((file) =>
+  file.endsWith('.ts'),
+)
+
+function importsOf(file: string): string[] {
+  const text = readFileSync(join(source, file), 'utf8')
+  return [...text.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map((match) => match[1] ?? '')
+}
+
+describe.each(files)('%s', (file) => {
+  const room = file.includes('/') ? file.slice(0, file.indexOf('/')) : 'index'
+
+  test('imports point down the list of rooms', () => {
+    const allowed = room === 'index' || room === 'clients' ? WRITING_ROOMS : ROOMS.slice(ROOMS.indexOf(room))
+    if (room !== 'index') expect(ROOMS).toContain(room)
+    for (const specifier of importsOf(file).filter((name) => name.startsWith('.'))) {
+      const target = relative(source, resolve(source, dirname(file), specifier))
+      const targetRoom = target.includes('/') ? target.slice(0, target.indexOf('/')) : 'index'
+      expect([...allowed, room], `${file} imports ${specifier}`).toContain(targetRoom)
+    }
+  })
+
+  test('has at most 300 lines', () => {
+    expect(readFileSync(join(source, file), 'utf8').split('\n').length).toBeLessThanOrEqual(301)
+  })
+})
+
+test('a process that imports request-journal and appends has loaded neither better-sqlite3 nor chokidar', () => {
+  const script = `
+    import { mkdtempSync, rmSync } from 'node:fs'
+    import { openJournal } from 'request-journal'
+    const directory = mkdtempSync('/tmp/request-journal-import-')
+    const journal = openJournal({ directory })
+    journal.append({ model: 'm', latency_ms: 1, success: true })
+    await journal.close()
+    rmSync(directory, { recursive: true })
+    const shared = process.report.getReport().sharedObjects.filter((path) => path.endsWith('.node'))
+    console.log(JSON.stringify({ shared }))
+  `
+  // A loader sees every module that is resolved, ESM and CommonJS alike.
+  const hooks = `data:text/javascript,${encodeURIComponent(`
+    export async function resolve(specifier, context, next) {
+      const result = await next(specifier, context)
+      process._rawDebug('resolved ' + result.url)
+      return result
+    }`)}`
+  const register = `data:text/javascript,${encodeURIComponent(
+    `import { register } from 'node:module'; register(${JSON.stringify(hooks)})`,
+  )}`
+  const log = execFileSync(
+    'sh',
+    ['-c', '"$0" --import "$1" --input-type=module -e "$2" 2>&1', process.execPath, register, script],
+    { cwd: root, encoding: 'utf8' },
+  )
+  expect(log).toContain('resolved')
+  expect(log).toContain('dist/journal/journal.js')
+  expect(log).not.toMatch(/better-sqlite3|chokidar/)
+  expect(log).toContain('"shared":[]')
+})

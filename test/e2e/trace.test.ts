@@ -1,0 +1,98 @@
+import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect } from 'vitest'
+import { end, hasTrace, run, startDaemon, TRACE } from '../support/program.js'
+import { test, type Workspace } from '../support/workspace.js'
+
+// The totals of the trace's own README, less the failed rows.
+const ROWS = 28_185
+const TOTALS = { n: ROWS, input: 39_618_893, output: 4_249_532, failures: 563 }
+
+const trace = hasTrace ? execFileSync(process.execPath, [TRACE], { maxBuffer: 1 << 28 }).toString() : ''
+const events = trace.trimEnd().split('\n')
+
+const places = ({ journal, database }: Workspace) => ['--journal', journal, '--db', database]
+const count = (workspace: Workspace) => workspace.query('SELECT count(*) AS n FROM requests')[0]?.['n']
+
+function append(workspace: Workspace, text: string) {
+  return run(['append', '--journal', workspace.journal, '--json'], { input: text })
+}
+
+function fingerprint(workspace: Workspace): string {
+  const rows = workspace.query('SELECT * FROM requests ORDER BY id')
+  const ratios = workspace.query('SELECT * FROM token_ratios ORDER BY policy')
+  return createHash('sha256')
+    .update(JSON.stringify([rows, ratios]))
+    .digest('hex')
+}
+
+describe.skipIf(!hasTrace)('the real trace', () => {
+  test('is appended, projected and replayed', ({ workspace }) => {
+    expect(append(workspace, trace)).toMatchObject({ status: 0, json: { appended: ROWS, refused: 0 } })
+    const projected = run(['project', '--once', ...places(workspace), '--json'])
+    expect(projected).toMatchObject({ status: 0, json: { projected: ROWS, rejected: 0 } })
+
+    const sums = `SELECT count(*) AS n, sum(input_tokens) AS input, sum(output_tokens) AS output,
+      sum(NOT success) AS failures, round(sum(cost_sats), 2) AS cost FROM requests`
+    expect(workspace.query(sums)).toEqual([{ ...TOTALS, cost: 523_674.89 }])
+    expect(
+      workspace.query('SELECT policy, avg_ratio, sample_count FROM token_ratios ORDER BY policy'),
+    ).toEqual(expectedRatios())
+    const status = run(['status', ...places(workspace), '--json'])
+    expect(status).toMatchObject({
+      status: 0,
+      json: { lag_bytes: 0, lag_seconds: 0, database: { requests: ROWS } },
+    })
+
+    const before = fingerprint(workspace)
+    expect(run(['replay', ...places(workspace), '--json'])).toMatchObject({
+      status: 0,
+      json: { projected: ROWS },
+    })
+    expect(fingerprint(workspace)).toBe(before)
+  })
+
+  test('in three parts is visible within a second of the end of each, the last line included', async ({
+    workspace,
+  }) => {
+    const daemon = await startDaemon(workspace.journal, workspace.database)
+    for (let part = 1; part <= 3; part++) {
+      const from = Math.round((ROWS * (part - 1)) / 3)
+      const to = Math.round((ROWS * part) / 3)
+      append(workspace, `${events.slice(from, to).join('\n')}\n`)
+      const endedAt = performance.now()
+      while (count(workspace) !== to) await sleep(5)
+      expect(performance.now() - endedAt).toBeLessThan(1000)
+    }
+    expect(await end(daemon)).toBe(0)
+  })
+
+  test('survives kill -9 of the daemon in mid-catch-up, ten times', async ({ workspace }) => {
+    append(workspace, trace)
+    for (let kill = 1; kill <= 10; kill++) {
+      const daemon = await startDaemon(workspace.journal, workspace.database)
+      await sleep(kill * 12)
+      await end(daemon, 'SIGKILL')
+    }
+    expect(run(['project', '--once', ...places(workspace)]).status).toBe(0)
+    expect(count(workspace)).toBe(ROWS)
+    expect(workspace.query('SELECT count(DISTINCT correlation_id) AS n FROM requests')).toEqual([{ n: ROWS }])
+  })
+})
+
+/** Computed outside the program, from the trace itself. */
+function expectedRatios() {
+  const ratios = new Map<string, number[]>()
+  for (const line of events) {
+    const { policy, success, input_tokens: input, output_tokens: output } = JSON.parse(line)
+    if (!success || !(input > 0)) continue
+    ratios.set(policy, ratios.get(policy) ?? [])
+    ratios.get(policy)?.push(output / input)
+  }
+  return [...ratios.entries()].sort().map(([policy, values]) => ({
+    policy,
+    avg_ratio: expect.closeTo(values.reduce((sum, value) => sum + value, 0) / values.length, 6),
+    sample_count: values.length,
+  }))
+}

@@ -1,0 +1,59 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { Readable, Writable } from 'node:stream'
+import { afterEach } from 'vitest'
+import { DatabaseError } from '../../src/storage/errors.js'
+
+const temporaryDirectories: string[] = []
+
+afterEach(() => {
+  for (const directory of temporaryDirectories.splice(0)) rmSync(directory, { recursive: true, force: true })
+})
+
+/** A path in a new folder that is removed after the test. */
+export function temporaryPath(name = 'requests.db'): string {
+  const directory = mkdtempSync(join(tmpdir(), 'request-journal-storage-'))
+  temporaryDirectories.push(directory)
+  return join(directory, name)
+}
+
+/** The DatabaseError that `action` throws. */
+export function databaseErrorOf(action: () => unknown): DatabaseError {
+  try {
+    action()
+  } catch (error) {
+    if (error instanceof DatabaseError) return error
+    throw error
+  }
+  throw new Error('expected a DatabaseError, nothing was thrown')
+}
+
+/** A process that runs built code: what `script` prints is read line by line, and it may wait for input. */
+export class Child {
+  readonly process: ChildProcessByStdio<Writable, Readable, null>
+  readonly exited: Promise<unknown[]>
+  readonly #lines: AsyncIterator<string>
+
+  constructor(script: string) {
+    this.process = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    })
+    this.exited = once(this.process, 'exit')
+    this.#lines = createInterface({ input: this.process.stdout })[Symbol.asyncIterator]()
+  }
+
+  async nextLine(): Promise<string> {
+    const { value, done } = await this.#lines.next()
+    if (done) throw new Error('the child ended without another line')
+    return value
+  }
+}
+
+/** The address of a built module of storage, for an import in a child's script. */
+export function builtModule(name: string): string {
+  return JSON.stringify(new URL(`../../dist/storage/${name}.js`, import.meta.url).href)
+}

@@ -1,0 +1,336 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { crc32, gunzipSync } from 'node:zlib'
+import SQLite from 'better-sqlite3'
+
+/**
+ * Compares a database with the journal it was projected from. It shares no code with the program: it reads the files,
+ * applies the format's specification in the plainest way, folds what it finds, and says every difference.
+ */
+export function findDifferences(journalDirectory: string, databasePath: string): string[] {
+  const database = new SQLite(databasePath, { readonly: true })
+  try {
+    return compare(journalDirectory, database)
+  } finally {
+    database.close()
+  }
+}
+
+type Row = Record<string, unknown>
+
+interface Found {
+  place: string
+  segmentId: number
+  offset: number
+  event: Row
+}
+
+interface Model {
+  requests: Row[]
+  /** By correlation_id. */
+  newest: Map<unknown, Row>
+  held: Found[]
+  rejected: string[]
+}
+
+const OUTCOME = [
+  'input_tokens',
+  'output_tokens',
+  'cost_sats',
+  'provider_cost_sats',
+  'error_status',
+  'error_message',
+] as const
+
+function compare(directory: string, database: SQLite.Database): string[] {
+  const differences: string[] = []
+  const positions = database.prepare('SELECT * FROM journal_segments ORDER BY id').all() as Row[]
+  const model: Model = { requests: [], newest: new Map(), held: [], rejected: [] }
+  const legacy = database
+    .prepare('SELECT * FROM requests WHERE segment_id IS NULL ORDER BY id')
+    .all() as Row[]
+  for (const row of legacy) {
+    model.requests.push(row)
+    model.newest.set(row['correlation_id'], row)
+  }
+  let late = 0
+  for (const position of positions) {
+    const bytes = readSegment(directory, String(position['name']))
+    const end = Number(position['projected_bytes'])
+    late += Number(position['late_lines'])
+    if (end > bytes.length)
+      differences.push(`${position['name']}: position ${end} beyond ${bytes.length} bytes`)
+    if (end > 0 && bytes[end - 1] !== 0x0a)
+      differences.push(`${position['name']}: position ${end} not behind a newline`)
+    foldSegment(model, position, bytes.subarray(0, end))
+  }
+  const rows = database
+    .prepare('SELECT * FROM requests WHERE segment_id IS NOT NULL ORDER BY id')
+    .all() as Row[]
+  compareRows(
+    differences,
+    model.requests.filter((row) => row['segment_id'] !== null),
+    rows,
+    late > 0,
+  )
+  if (late === 0) {
+    const held = database
+      .prepare('SELECT segment_id, byte_offset FROM held_completions ORDER BY 1, 2')
+      .all() as Row[]
+    const expected = model.held.map((found) => found.place).sort()
+    compareLists(differences, 'held', expected, held.map(placeOf).sort())
+    compareRatios(differences, model.requests, database.prepare('SELECT * FROM token_ratios').all() as Row[])
+  }
+  const rejected = database.prepare('SELECT segment_id, byte_offset FROM rejected_lines').all() as Row[]
+  compareLists(differences, 'rejected', model.rejected.sort(), rejected.map(placeOf).sort())
+  return differences
+}
+
+function readSegment(directory: string, name: string): Buffer {
+  if (readdirSync(directory).includes(name)) return readFileSync(join(directory, name))
+  return gunzipSync(readFileSync(join(directory, `${name}.gz`)))
+}
+
+function foldSegment(model: Model, position: Row, bytes: Buffer): void {
+  const segmentId = Number(position['id'])
+  for (let start = 0; start < bytes.length; ) {
+    const end = bytes.indexOf(0x0a, start)
+    foldLine(model, {
+      segmentId,
+      start,
+      line: bytes.subarray(start, end),
+      day: String(position['name']).slice(0, 10),
+    })
+    start = end + 1
+  }
+}
+
+interface LineAt {
+  segmentId: number
+  start: number
+  line: Buffer
+  day: string
+}
+
+function foldLine(model: Model, { segmentId, start, line, day }: LineAt): void {
+  if (line.toString('latin1').trim() === '') return
+  const event = decode(line, day)
+  if (event !== null && event !== 'damaged') {
+    foldEvent(model, { place: `${segmentId}/${start}`, segmentId, offset: start, event })
+    return
+  }
+  const inside = event === 'damaged' ? wholeEvents(line) : []
+  let covered = 0
+  let rest: number | null = null
+  for (const [from, to] of inside) {
+    if (rest === null && line.toString('latin1', covered, from).trim() !== '') rest = covered
+    covered = to
+    const recovered = decode(line.subarray(from, to), day)
+    const place = `${segmentId}/${start + from}`
+    if (recovered === null || recovered === 'damaged') model.rejected.push(place)
+    else foldEvent(model, { place, segmentId, offset: start + from, event: recovered })
+  }
+  if (rest === null && line.toString('latin1', covered).trim() !== '') rest = covered
+  if (rest !== null) model.rejected.push(`${segmentId}/${start + rest}`)
+}
+
+/** An event; null when the line was read but is none; 'damaged' when it can't be read. */
+function decode(line: Buffer, day: string): Row | null | 'damaged' {
+  if (line.length >= 1024 * 1024) return 'damaged'
+  const latin = line.toString('latin1').replace(/[ \t\r]+$/, '')
+  const tail = /,"crc32":"([0-9a-f]{8})"}$/.exec(latin)
+  if (tail !== null && crcHex(line.subarray(0, latin.length - 20)) !== tail[1]) return 'damaged'
+  let value: unknown
+  try {
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(line))
+  } catch {
+    return 'damaged'
+  }
+  if (tail === null && /,"[^"]{5}":"[^"]{8}"}$/.test(latin)) return 'damaged'
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return null
+  if (tail === null && Object.hasOwn(value, 'crc32')) return 'damaged'
+  return asEvent(value as Row, day)
+}
+
+function asEvent(value: Row, day: string): Row | null {
+  const type = value['type'] ?? 'request_logged'
+  if (type !== 'request_logged' && type !== 'stream_completed') return null
+  const valid = type === 'request_logged' ? isRequest(value) : isCompletion(value)
+  if (!valid) return null
+  const given = value['timestamp']
+  const timestamp = typeof given === 'string' ? given : `${day}T00:00:00.000Z`
+  return { ...value, type, timestamp }
+}
+
+const isText = (value: unknown) => typeof value === 'string' && !value.includes('\0')
+const isNumber = (value: unknown) => typeof value === 'number' && Number.isFinite(value)
+const isCount = (value: unknown) => Number.isSafeInteger(value) && Number(value) >= 0
+const orNull = (check: (value: unknown) => boolean) => (value: unknown) => value == null || check(value)
+
+function isRequest(value: Row): boolean {
+  const labels = value['labels']
+  return (
+    hasOutcome(value) &&
+    (value['correlation_id'] === undefined || isText(value['correlation_id'])) &&
+    isText(value['model']) &&
+    orNull(isText)(value['provider']) &&
+    orNull(isText)(value['policy']) &&
+    (value['streaming'] === undefined || typeof value['streaming'] === 'boolean') &&
+    isNumber(value['latency_ms']) &&
+    Number(value['latency_ms']) >= 0 &&
+    typeof value['success'] === 'boolean' &&
+    (labels === undefined ||
+      (typeof labels === 'object' &&
+        Object.entries(labels ?? {})
+          .flat()
+          .every(isText)))
+  )
+}
+
+function isCompletion(value: Row): boolean {
+  return (
+    hasOutcome(value) &&
+    isText(value['correlation_id']) &&
+    orNull(isNumber)(value['stream_duration_ms']) &&
+    orNull((success) => typeof success === 'boolean')(value['success'])
+  )
+}
+
+function hasOutcome(value: Row): boolean {
+  return (
+    orNull((at) => typeof at === 'string' && /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d/.test(at))(
+      value['timestamp'],
+    ) &&
+    orNull(isCount)(value['input_tokens']) &&
+    orNull(isCount)(value['output_tokens']) &&
+    orNull(isNumber)(value['cost_sats']) &&
+    orNull(isNumber)(value['provider_cost_sats']) &&
+    orNull((status) => Number.isSafeInteger(status))(value['error_status']) &&
+    orNull((text) => typeof text === 'string')(value['error_message'])
+  )
+}
+
+/** Brute force: the first checksum that fits a beginning before it, then onwards from there. */
+function wholeEvents(line: Buffer): [number, number][] {
+  const found: [number, number][] = []
+  const latin = line.toString('latin1')
+  let covered = 0
+  for (const match of latin.matchAll(/,"crc32":"([0-9a-f]{8})"}/g)) {
+    const starts = [...latin.slice(covered, match.index).matchAll(/\{"type":/g)].map((m) => covered + m.index)
+    const start = starts.reverse().find((from) => crcHex(line.subarray(from, match.index)) === match[1])
+    if (start === undefined) continue
+    covered = match.index + match[0].length
+    found.push([start, covered])
+  }
+  return found
+}
+
+function crcHex(bytes: Buffer): string {
+  return crc32(bytes).toString(16).padStart(8, '0')
+}
+
+function foldEvent(model: Model, found: Found): void {
+  const { event } = found
+  const id = event['correlation_id']
+  if (event['type'] === 'request_logged') {
+    const row = requestRow(found)
+    model.requests.push(row)
+    model.newest.set(id, row)
+    if (model.held.length === 0) return
+    for (const held of model.held.filter((other) => other.event['correlation_id'] === id)) complete(row, held)
+    model.held = model.held.filter((other) => other.event['correlation_id'] !== id)
+    return
+  }
+  const row = model.newest.get(id)
+  if (row === undefined) model.held.push(found)
+  else complete(row, found)
+}
+
+function requestRow({ event, segmentId, offset }: Found): Row {
+  const outcome = Object.fromEntries(OUTCOME.map((column) => [column, event[column] ?? null]))
+  return {
+    ...outcome,
+    correlation_id: event['correlation_id'],
+    timestamp: event['timestamp'],
+    model: event['model'],
+    provider: event['provider'] ?? null,
+    policy: event['policy'] ?? null,
+    streaming: event['streaming'] === true ? 1 : 0,
+    latency_ms: Math.round(Number(event['latency_ms'])),
+    success: event['success'] === true ? 1 : 0,
+    labels: event['labels'] === undefined ? null : JSON.stringify(event['labels']),
+    stream_duration_ms: null,
+    segment_id: segmentId,
+    byte_offset: offset,
+    completed_segment_id: null,
+    completed_byte_offset: null,
+  }
+}
+
+function complete(row: Row, { event, segmentId, offset }: Found): void {
+  for (const column of OUTCOME) row[column] = event[column] ?? null
+  const duration = event['stream_duration_ms'] ?? null
+  row['stream_duration_ms'] = duration === null ? null : Math.round(Number(duration))
+  if (typeof event['success'] === 'boolean') row['success'] = Number(event['success'])
+  row['completed_segment_id'] = segmentId
+  row['completed_byte_offset'] = offset
+}
+
+function compareRows(differences: string[], expected: Row[], rows: Row[], hasLate: boolean): void {
+  const byPlace = new Map(rows.map((row) => [placeOf(row), row]))
+  if (byPlace.size !== rows.length) differences.push(`${rows.length - byPlace.size} doubled rows`)
+  compareLists(differences, 'rows', expected.map(placeOf).sort(), [...byPlace.keys()].sort())
+  if (!hasLate) compareLists(differences, 'order of rows', expected.map(placeOf), rows.map(placeOf))
+  for (const want of expected) {
+    const row = byPlace.get(placeOf(want))
+    if (row === undefined || (hasLate && row['completed_segment_id'] !== null)) continue
+    for (const [column, value] of Object.entries(want)) {
+      if (column === 'correlation_id' && value === undefined) continue
+      if (column === 'timestamp' && Date.parse(String(value)) === Date.parse(String(row[column]))) continue
+      if (!Object.is(row[column], value === 0 ? 0 : value)) {
+        differences.push(`row at ${placeOf(want)}: ${column} is ${row[column]}, the journal says ${value}`)
+      }
+    }
+  }
+}
+
+function compareRatios(differences: string[], requests: Row[], stored: Row[]): void {
+  const samples = new Map<string, number[]>()
+  for (const row of requests) {
+    const { policy, success, input_tokens: input, output_tokens: output } = row
+    if (row['segment_id'] === null || typeof policy !== 'string' || success !== 1) continue
+    if (typeof input !== 'number' || typeof output !== 'number' || input === 0) continue
+    const ratios = samples.get(policy) ?? []
+    ratios.push(output / input)
+    samples.set(policy, ratios)
+  }
+  compareLists(
+    differences,
+    'policies',
+    [...samples.keys()].sort(),
+    stored.map((row) => String(row['policy'])).sort(),
+  )
+  for (const row of stored) {
+    const ratios = samples.get(String(row['policy'])) ?? []
+    const mean = ratios.reduce((sum, ratio) => sum + ratio, 0) / ratios.length
+    if (row['sample_count'] !== ratios.length || Math.abs(Number(row['avg_ratio']) - mean) > 1e-6) {
+      differences.push(
+        `ratio of ${row['policy']}: ${row['avg_ratio']} of ${row['sample_count']}, expected ${mean}`,
+      )
+    }
+  }
+}
+
+function compareLists(differences: string[], what: string, expected: string[], found: string[]): void {
+  if (expected.length === found.length && expected.every((item, i) => item === found[i])) return
+  const [expectedSet, foundSet] = [new Set(expected), new Set(found)]
+  const missing = expected.filter((item) => !foundSet.has(item)).slice(0, 5)
+  const surplus = found.filter((item) => !expectedSet.has(item)).slice(0, 5)
+  differences.push(
+    `${what}: expected ${expected.length}, found ${found.length}; missing ${missing.join(' ')}; too many ${surplus.join(' ')}`,
+  )
+}
+
+function placeOf(row: Row): string {
+  return `${row['segment_id']}/${row['byte_offset']}`
+}

@@ -1,0 +1,19 @@
+import { appendFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+export const DAY = '2026-11-22.ndjson'
+
+/** Writes a journal by hand, as a foreign program would: whatever bytes are given, appended as they are. */
+export function writeSegment(directory: string, text: string | Buffer, name = DAY): void {
+  mkdirSync(directory, { recursive: true })
+  const identity = join(directory, 'journal.json')
+  if (!existsSync(identity)) {
+    const created_at = '2026-11-22T00:00:00.000Z'
+    writeFileSync(identity, `${JSON.stringify({ format: 1, journal_id: 'test-journal', created_at })}\n`)
+  }
+  appendFileSync(join(directory, name), text)
+}
+
+export function lines(...text: string[]): string {
+  return text.map((line) => `${line}\n`).join('')
+}

@@ -1,0 +1,70 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+/** The built program, as its users run it. */
+export const PROGRAM = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
+
+/** Makes events of the real trace; beside the repository, and not everywhere. */
+export const TRACE = fileURLToPath(
+  new URL('../../../shared/tools/azure-trace-to-events.mjs', import.meta.url),
+)
+export const hasTrace = existsSync(TRACE)
+if (!hasTrace) console.warn('Tests on the real trace are skipped: ../shared/tools is missing')
+
+export interface Outcome {
+  status: number | null
+  stdout: string
+  stderr: string
+  /** The last line of stdout, parsed; undefined where it isn't JSON. */
+  json: Record<string, unknown>
+}
+
+/** Runs a command to its end. */
+export function run(args: string[], options: { input?: string | Buffer; cwd?: string } = {}): Outcome {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [PROGRAM, ...args], {
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+    ...options,
+  })
+  return { status, stdout, stderr, json: parseLast(stdout) }
+}
+
+/** Starts a command that goes on. Its stderr is passed on when it fails a test, never swallowed. */
+export function start(args: string[]): ChildProcess {
+  return spawn(process.execPath, [PROGRAM, ...args], { stdio: ['pipe', 'pipe', 'pipe'] })
+}
+
+/** The daemon, once it is at work. */
+export async function startDaemon(journal: string, database: string): Promise<ChildProcess> {
+  const daemon = start(['project', '--journal', journal, '--db', database])
+  const { stderr } = daemon
+  if (stderr === null) throw new Error('stderr is piped')
+  await new Promise<void>((resolve, reject) => {
+    let log = ''
+    stderr.on('data', (chunk) => {
+      log += chunk
+      if (/Projecting|Waiting for a journal/.test(log)) resolve()
+    })
+    daemon.once('exit', (status) => reject(new Error(`the daemon ended with ${status}: ${log}`)))
+  })
+  return daemon
+}
+
+/** Ends a process and waits until it is gone. */
+export async function end(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
+  if (child.exitCode !== null || child.signalCode !== null) return child.exitCode
+  const exit = once(child, 'exit')
+  child.kill(signal)
+  const [status] = (await exit) as [number | null]
+  return status
+}
+
+function parseLast(stdout: string): Record<string, unknown> {
+  try {
+    return JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '')
+  } catch {
+    return {}
+  }
+}
