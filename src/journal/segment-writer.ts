@@ -1,6 +1,6 @@
 import { constants, type Stats } from 'node:fs'
 import { join } from 'node:path'
-import { type FileSystem, isMissing, syncDirectoryAsync } from './files.js'
+import { errorCode, type FileSystem, isMissing, syncDirectoryAsync } from './files.js'
 import type { SegmentName } from './segments.js'
 
 const NEWLINE_BYTE = 0x0a
@@ -41,16 +41,19 @@ export class SegmentWriter {
     this.path = join(directory, segment.name)
     this.#fs = fs
     this.#directory = directory
-    this.#fd = openOrCreate(fs, this.path, mode)
+    const { fd, isNew } = openOrCreate(fs, this.path, mode)
+    this.#fd = fd
     try {
-      const stats = fs.fstatSync(this.#fd)
+      // The umask may have taken bits away.
+      if (isNew) fs.fchmodSync(fd, mode)
+      const stats = fs.fstatSync(fd)
       this.#inode = stats.ino
-      if (!endsWithNewline(fs, this.#fd, stats.size)) {
+      if (!endsWithNewline(fs, fd, stats.size)) {
         this.#tail = 'torn'
         this.#tryToEndFragment()
       }
     } catch (error) {
-      fs.closeSync(this.#fd)
+      fs.closeSync(fd)
       throw error
     }
   }
@@ -167,15 +170,12 @@ export function endFragmentOf(fs: FileSystem, directory: string, segment: Segmen
   }
 }
 
-function openOrCreate(fs: FileSystem, path: string, mode: number): number {
+function openOrCreate(fs: FileSystem, path: string, mode: number): { fd: number; isNew: boolean } {
   try {
-    const fd = fs.openSync(path, O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW, mode)
-    // The umask may have taken bits away.
-    fs.fchmodSync(fd, mode)
-    return fd
+    return { fd: fs.openSync(path, O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW, mode), isNew: true }
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    return fs.openSync(path, O_RDWR | O_APPEND | O_NOFOLLOW)
+    if (errorCode(error) !== 'EEXIST') throw error
+    return { fd: fs.openSync(path, O_RDWR | O_APPEND | O_NOFOLLOW), isNew: false }
   }
 }
 

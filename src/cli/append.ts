@@ -1,0 +1,134 @@
+import type { Command } from 'commander'
+import type { EventInput } from '../events/schema.js'
+import type { Journal } from '../journal/journal.js'
+import type { LineScanner, ScannedLine } from '../journal/line-scanner.js'
+import { describeFailure } from './failure.js'
+import { formatCount } from './format.js'
+import { examples, journalOption, jsonOption } from './options.js'
+import { note, print, printJson } from './output.js'
+import { visible } from './terminal.js'
+
+/** Bad lines that are named one by one. */
+const NAMED_LINES = 20
+
+export function addAppend(program: Command): void {
+  program
+    .command('append')
+    .summary('append events from stdin')
+    .description(
+      'Reads events from stdin, one JSON object a line, and appends each to the journal as it arrives; ' +
+        'creates the journal where there is none. A bad line is named on stderr by number and reason, the ' +
+        'rest is appended, and the exit code is 1. Before it exits, everything appended survives a power ' +
+        'cut.',
+    )
+    .addOption(journalOption())
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      examples(
+        `echo '{"model":"gpt-4o","latency_ms":812,"success":true}' | request-journal append`,
+        'request-journal append --journal /var/log/requests < events.ndjson',
+      ),
+    )
+    .action(append)
+}
+
+async function append(options: { journal: string; json?: true }): Promise<void> {
+  const { openJournal } = await import('../journal/journal.js')
+  const { LineScanner } = await import('../journal/line-scanner.js')
+  const lines = await import('../events/line.js')
+  const { JournalWriteError } = await import('../journal/errors.js')
+  const { InvalidEventError } = await import('../events/errors.js')
+  const journal = openJournal({ directory: options.journal, logger: warningsForPeople })
+  const run = new AppendRun(journal, { ...lines, InvalidEventError })
+  if (process.stdin.isTTY) note('Reading events from stdin, one JSON object a line; Ctrl-D ends.')
+  let unexpected: unknown = null
+  try {
+    await readStdin(new LineScanner(0), run)
+  } catch (error) {
+    process.exitCode = 1
+    if (!(error instanceof JournalWriteError)) unexpected = error
+    else
+      note(`line ${run.line}: ${visible(error.message)}; stopped here, nothing from this line on is appended`)
+  }
+  // Also after a failure: what was appended before deserves its sync.
+  try {
+    await journal.close()
+  } catch (error) {
+    note(describeFailure(error))
+    process.exitCode = 1
+  }
+  if (unexpected !== null) throw unexpected
+  if (run.refused > NAMED_LINES) note(`… and ${formatCount(run.refused - NAMED_LINES)} more lines refused`)
+  if (run.refused > 0) process.exitCode = 1
+  const { appended, refused } = run
+  if (options.json) printJson({ appended, refused, journal_id: journal.identity.journal_id })
+  else
+    print(`${formatCount(appended)} events appended to ${options.journal}, ${formatCount(refused)} refused`)
+}
+
+async function readStdin(scanner: LineScanner, run: AppendRun): Promise<void> {
+  const onLine = (line: ScannedLine) => run.add(line)
+  for await (const chunk of process.stdin) scanner.push(chunk, onLine)
+  // The last line need not have a newline.
+  if (scanner.pendingBytes > 0) scanner.push(Buffer.from('\n'), onLine)
+}
+
+type Codec = Pick<typeof import('../events/line.js'), 'isBlankLine' | 'parseLine' | 'MAX_LINE_BYTES'> &
+  Pick<typeof import('../events/errors.js'), 'InvalidEventError'>
+
+/** Appends lines and counts what became of them. */
+class AppendRun {
+  /** The number of the last line, from 1; blank ones count here. */
+  line = 0
+  appended = 0
+  refused = 0
+  readonly #journal: Journal
+  readonly #codec: Codec
+
+  constructor(journal: Journal, codec: Codec) {
+    this.#journal = journal
+    this.#codec = codec
+  }
+
+  /** @throws JournalWriteError when the disk refuses. */
+  add({ bytes, length }: ScannedLine): void {
+    const { isBlankLine, parseLine, MAX_LINE_BYTES, InvalidEventError } = this.#codec
+    this.line++
+    if (bytes === null) {
+      this.#refuse(`${formatCount(length)} bytes, at most ${formatCount(MAX_LINE_BYTES)} are allowed`)
+      return
+    }
+    if (isBlankLine(bytes)) return
+    const parsed = parseLine(bytes)
+    if ('reason' in parsed) {
+      this.#refuse(parsed.detail)
+      return
+    }
+    try {
+      // Whether it is one is what append checks.
+      this.#journal.append(parsed.members as unknown as EventInput)
+      this.appended++
+    } catch (error) {
+      if (!(error instanceof InvalidEventError)) throw error
+      this.#refuse(error.message)
+    }
+  }
+
+  #refuse(reason: string): void {
+    this.refused++
+    if (this.refused <= NAMED_LINES) note(`line ${this.line}: ${visible(reason)}`)
+  }
+}
+
+const warningsForPeople = {
+  warn: (fields: object, message: string) => note(`warning: ${describeWarning(fields, message)}`),
+  error: (fields: object, message: string) => note(`error: ${describeWarning(fields, message)}`),
+}
+
+function describeWarning(fields: object, message: string): string {
+  const { err, ...rest } = fields as { err?: unknown }
+  const reason = err instanceof Error ? `: ${err.message}` : ''
+  const details = Object.keys(rest).length === 0 ? '' : ` ${JSON.stringify(rest)}`
+  return visible(`${message}${reason}${details}`)
+}

@@ -1,0 +1,167 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, relative } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Command } from 'commander'
+import { withDatabase } from './database.js'
+import type { ProjectionWatch } from './demo-watch.js'
+import { CommandFailure } from './failure.js'
+import { formatCount, formatMs } from './format.js'
+import { examples } from './options.js'
+import { note, pageWidth, print } from './output.js'
+import { ProgressLine } from './progress.js'
+
+const EVENTS = 3000
+const EVENTS_PER_SECOND = 400
+const SEED = 20261122
+/** Between two appends, and between two looks at the database: as fine as latency is measured. */
+const STEP_MS = 2
+/** Far more than a slow machine needs. */
+const GIVE_UP_MS = 18_000
+
+export function addDemo(program: Command): void {
+  program
+    .command('demo')
+    .summary('the whole thing in one command')
+    .description(
+      'Shows the whole thing in ten seconds: appends made-up traffic to a new journal in the temporary ' +
+        'directory while a second process projects it, then asks the database. Leaves journal and ' +
+        'database there to play with.',
+    )
+    .addHelpText('after', examples('request-journal demo'))
+    .action(runDemo)
+}
+
+async function runDemo(): Promise<void> {
+  const { DemoProjector } = await import('./demo-projector.js')
+  const directory = mkdtempSync(join(tmpdir(), 'request-journal-demo-'))
+  const journal = join(directory, 'journal')
+  const database = join(directory, 'requests.db')
+  print(
+    `${formatCount(EVENTS)} events at ${EVENTS_PER_SECOND} a second into ${journal},\n` +
+      `projected into ${database} by a second process:`,
+  )
+  const projector = new DemoProjector(journal, database)
+  removeOnSignal(directory, () => projector.stop())
+  let result: DemoResult
+  try {
+    result = await appendAndWatch(journal, database, () => projector.assertRunning())
+  } finally {
+    await projector.stop()
+  }
+  await printResult({ directory, journal, database }, result)
+}
+
+interface DemoResult {
+  appended: number
+  projected: number
+  medianMs: number | null
+  slowMs: number | null
+}
+
+async function appendAndWatch(
+  directory: string,
+  databasePath: string,
+  assertRunning: () => void,
+): Promise<DemoResult> {
+  const { openJournal } = await import('../journal/journal.js')
+  const { demoEvents } = await import('./demo-events.js')
+  const { ProjectionWatch } = await import('./demo-watch.js')
+  const appendedAt: number[] = []
+  const watch = new ProjectionWatch(databasePath, appendedAt)
+  const line = new ProgressLine(1000)
+  const journal = openJournal({ directory })
+  const startedAt = performance.now()
+  try {
+    const events = demoEvents(EVENTS, SEED)
+    while (watch.projected < EVENTS) {
+      const elapsedMs = performance.now() - startedAt
+      if (elapsedMs > GIVE_UP_MS) throw new CommandFailure(gaveUp(appendedAt.length, watch))
+      assertRunning()
+      const due = Math.min(EVENTS, Math.floor((elapsedMs / 1000) * EVENTS_PER_SECOND))
+      while (appendedAt.length < due) {
+        const { value: event, done } = events.next()
+        if (done) break
+        // Before the call: the time of the write itself belongs to the latency.
+        appendedAt.push(performance.now())
+        journal.record(event)
+      }
+      watch.look()
+      const text = describeProgress(appendedAt.length, watch.projected)
+      line.show(() => text, watch.projected === EVENTS)
+      await sleep(STEP_MS)
+    }
+    await journal.flush()
+    return {
+      appended: appendedAt.length,
+      projected: watch.projected,
+      medianMs: watch.latencyMs(0.5),
+      slowMs: watch.latencyMs(0.99),
+    }
+  } finally {
+    line.erase()
+    watch.close()
+    await journal.close()
+  }
+}
+
+function describeProgress(appended: number, projected: number): string {
+  const lag = appended - projected
+  return `appended ${formatCount(appended)}  projected ${formatCount(projected)}  lag ${formatCount(lag)} events`
+}
+
+function gaveUp(appended: number, watch: ProjectionWatch): string {
+  const counts = describeProgress(appended, watch.projected)
+  return `After ${GIVE_UP_MS / 1000} s not everything was projected (${counts}): this machine is very slow, or the projector hangs`
+}
+
+async function printResult(
+  paths: { directory: string; journal: string; database: string },
+  { appended, projected, medianMs, slowMs }: DemoResult,
+): Promise<void> {
+  const { stats } = await import('../queries/stats.js')
+  const { formatStats } = await import('./stats-page.js')
+  const answer = await withDatabase(paths.database, (database) => stats(database, { groupBy: 'model' }))
+  print(describeProgress(appended, projected))
+  if (medianMs !== null) {
+    print(
+      `from append to visible in SQL: ${formatMs(medianMs)} in the median, 99 % within ${formatMs(slowMs)}`,
+    )
+  }
+  print(`\n${formatStats(answer, pageWidth())}`)
+  const program = programName()
+  print(`
+journal   ${paths.journal}
+database  ${paths.database}
+Both stay there until you remove them: rm -r ${paths.directory}
+
+Try next:
+  $ export REQUEST_JOURNAL_DIR=${paths.journal}
+  $ export REQUEST_JOURNAL_DB=${paths.database}
+  $ ${program} requests
+  $ ${program} status
+  $ ${program} replay
+  $ tail -1 ${paths.journal}/*.ndjson`)
+}
+
+/** As it was called: the demo is often run from a checkout, where no `request-journal` is installed. */
+function programName(): string {
+  const script = process.argv[1] ?? ''
+  if (!script.endsWith('main.js')) return 'request-journal'
+  const fromHere = relative(process.cwd(), script)
+  return `node ${fromHere.startsWith('..') ? script : fromHere}`
+}
+
+/** Interrupted, the demo leaves nothing behind. */
+function removeOnSignal(directory: string, stopProjector: () => Promise<void>): void {
+  const stop = async (exitCode: number) => {
+    // Behind the ^C that the terminal shows, the prompt gets a line of its own.
+    if (process.stderr.isTTY) note('')
+    await stopProjector()
+    rmSync(directory, { recursive: true, force: true })
+    process.exit(exitCode)
+  }
+  process.once('SIGINT', () => void stop(130))
+  process.once('SIGTERM', () => void stop(143))
+  process.once('SIGHUP', () => void stop(129))
+}

@@ -1,0 +1,25 @@
+import { visible } from './terminal.js'
+
+/** By name: the classes themselves would load better-sqlite3. */
+const SAID_BY_MESSAGE = new Set([
+  'CommandFailure',
+  'DatabaseError',
+  'InvalidEventError',
+  'JournalError',
+  'JournalWriteError',
+  'ProjectionError',
+])
+
+/** A command could not do what it was asked for; the message says why. */
+export class CommandFailure extends Error {
+  override readonly name = 'CommandFailure'
+}
+
+/** What stderr says of an error that ends a command: one paragraph, or the stack where it is a bug of ours. */
+export function describeFailure(error: unknown): string {
+  if (!(error instanceof Error)) return `error: ${String(error)}`
+  const { syscall, errno } = error as NodeJS.ErrnoException
+  const isOfSystem = syscall !== undefined || typeof errno === 'number'
+  if (SAID_BY_MESSAGE.has(error.name) || isOfSystem) return `error: ${visible(error.message)}`
+  return `error: this is a bug in request-journal\n${error.stack ?? error.message}`
+}

@@ -1,0 +1,54 @@
+const wholeNumber = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })
+const twoDigits = new Intl.NumberFormat('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 })
+
+/** What stands where nothing is known. */
+export const UNKNOWN = '–'
+
+/** `28,185` */
+export function formatCount(value: number | null): string {
+  return value === null ? UNKNOWN : wholeNumber.format(value)
+}
+
+/** `1,234.50`, and `0.0042` where two digits would show nothing. */
+export function formatSats(value: number | null): string {
+  if (value === null) return UNKNOWN
+  const size = Math.abs(value)
+  if (size === 0 || size >= 0.1) return twoDigits.format(value)
+  return size >= 0.0001 ? value.toFixed(4) : value.toExponential(1)
+}
+
+/** `812 ms`, `12.3 s` */
+export function formatMs(value: number | null): string {
+  if (value === null) return UNKNOWN
+  return value < 10_000 ? `${wholeNumber.format(value)} ms` : `${(value / 1000).toFixed(1)} s`
+}
+
+/** `1,023 B`, `10.2 MiB` */
+export function formatBytes(bytes: number): string {
+  const units = ['KiB', 'MiB', 'GiB', 'TiB']
+  let value = bytes
+  let unit = 'B'
+  for (const next of units) {
+    if (value < 1024) break
+    value /= 1024
+    unit = next
+  }
+  return unit === 'B' ? `${wholeNumber.format(bytes)} B` : `${value.toFixed(1)} ${unit}`
+}
+
+/** `45 s`, `3 min`, `2.5 h` */
+export function formatSeconds(seconds: number): string {
+  if (seconds < 120) return `${Math.round(seconds)} s`
+  return seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`
+}
+
+/** `2026-11-22 19:43:00`, of a canonical timestamp; what isn't one stays as it is. */
+export function formatTime(timestamp: string): string {
+  const match = /^(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}:\d{2})/.exec(timestamp)
+  return match === null ? timestamp : `${match[1]} ${match[2]}`
+}
+
+/** `95.0 %` */
+export function formatShare(part: number, whole: number): string {
+  return whole === 0 ? UNKNOWN : `${((part / whole) * 100).toFixed(1)} %`
+}

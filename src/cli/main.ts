@@ -1,0 +1,18 @@
+#!/usr/bin/env node
+import { CommanderError } from 'commander'
+import { describeFailure } from './failure.js'
+import { watchOutput } from './output.js'
+import { createProgram } from './program.js'
+
+watchOutput()
+try {
+  await createProgram().parseAsync()
+} catch (error) {
+  if (error instanceof CommanderError) {
+    // Commander has printed it; what it ends with 0 is help and version that were asked for.
+    process.exitCode = error.exitCode === 0 ? 0 : 2
+  } else {
+    process.stderr.write(`${describeFailure(error)}\n`)
+    process.exitCode = 1
+  }
+}

@@ -1,0 +1,51 @@
+import { InvalidArgumentError, Option } from 'commander'
+import { canonicalTimestamp } from '../events/timestamp.js'
+
+export function journalOption(): Option {
+  return new Option('--journal <dir>', "the journal's directory")
+    .env('REQUEST_JOURNAL_DIR')
+    .default('./journal')
+    .argParser(parsePath)
+}
+
+export function databaseOption(): Option {
+  return new Option('--db <file>', 'the database')
+    .env('REQUEST_JOURNAL_DB')
+    .default('./requests.db')
+    .argParser(parsePath)
+}
+
+export function jsonOption(): Option {
+  return new Option('--json', 'answer with one line of JSON')
+}
+
+/** A parser of whole numbers within a range. */
+export function wholeNumber(least: number, greatest: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN
+    if (value >= least && value <= greatest) return value
+    throw new InvalidArgumentError(`Expected a whole number from ${least} to ${greatest}.`)
+  }
+}
+
+export function parseTimestamp(text: string): string {
+  const timestamp = canonicalTimestamp(text)
+  if (timestamp !== null) return timestamp
+  throw new InvalidArgumentError(
+    'Expected RFC 3339 with seconds and an offset, such as 2026-11-22T19:43:00Z.',
+  )
+}
+
+/** The examples behind a command's options. */
+export function examples(...lines: string[]): string {
+  return `\nExample${lines.length > 1 ? 's' : ''}:\n${lines.map((line) => `  $ ${line}`).join('\n')}`
+}
+
+function parsePath(text: string): string {
+  if (text === '') throw new InvalidArgumentError('Expected a path, found nothing.')
+  // `--journal --json`: the value was forgotten, and the next option was taken for it.
+  if (text.startsWith('-')) {
+    throw new InvalidArgumentError(`Expected a path; write ./${text} for a path that begins with a dash.`)
+  }
+  return text
+}

@@ -1,0 +1,51 @@
+import { readFileSync } from 'node:fs'
+import { Command } from 'commander'
+import { addAppend } from './append.js'
+import { addDemo } from './demo.js'
+import { addProject } from './project.js'
+import { addRejected } from './rejected.js'
+import { addReplay } from './replay.js'
+import { addRequests } from './requests.js'
+import { addStats } from './stats.js'
+import { addStatus } from './status.js'
+
+/**
+ * Every command with its options. Nothing heavy is imported by these modules: each action loads what it needs, so that
+ * `append` loads neither SQLite nor chokidar.
+ */
+export function createProgram(): Command {
+  const program = new Command('request-journal')
+    .description(
+      'Event-sourced request log for LLM gateways: callers append events to a journal of NDJSON files, ' +
+        'a projector follows it into an SQLite database, and that is what people ask.',
+    )
+    .version(version())
+    .exitOverride()
+    .showHelpAfterError('(see --help)')
+    .addHelpText(
+      'after',
+      `
+Options override the environment, and that overrides the defaults. Data goes to stdout, logs and progress to
+stderr; times are UTC. Exit code 0: done; 1: failed, or done and something is wrong; 2: wrong use.
+
+Begin with:
+  $ request-journal demo
+  $ echo '{"model":"gpt-4o","latency_ms":812,"success":true}' | request-journal append
+  $ request-journal project --once
+  $ request-journal stats`,
+    )
+  addAppend(program)
+  addProject(program)
+  addReplay(program)
+  addStatus(program)
+  addRejected(program)
+  addStats(program)
+  addRequests(program)
+  addDemo(program)
+  return program
+}
+
+function version(): string {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+  return version
+}

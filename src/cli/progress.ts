@@ -1,0 +1,61 @@
+import { formatBytes, formatCount, formatSeconds } from './format.js'
+import { cutToWidth } from './terminal.js'
+
+const REDRAW_MS = 100
+const PLAIN_LINE_MS = 3000
+const GREATEST_BAR = 40
+
+/** How far something long is. */
+export interface Progress {
+  bytes: number
+  total_bytes: number
+  events: number
+}
+
+/** One line on stderr that is redrawn on a terminal, and a line now and then elsewhere. */
+export class ProgressLine {
+  readonly #isTerminal = process.stderr.isTTY === true
+  readonly #everyMs: number
+  #shownAt: number
+  #isDrawn = false
+
+  /** @param plainLineMs between two lines where stderr is no terminal. */
+  constructor(plainLineMs = PLAIN_LINE_MS) {
+    this.#everyMs = this.#isTerminal ? REDRAW_MS : plainLineMs
+    // A terminal shows something at once; elsewhere what is done soon needs no line.
+    this.#shownAt = this.#isTerminal ? Number.NEGATIVE_INFINITY : performance.now()
+  }
+
+  /** Shows it when the time has come. @param isDue shows it in any case on a terminal. */
+  show(text: (width: number) => string, isDue = false): void {
+    const now = performance.now()
+    if (now - this.#shownAt < this.#everyMs && !(isDue && this.#isTerminal)) return
+    this.#shownAt = now
+    // One column stays free: a full line would wrap on some terminals.
+    const width = (process.stderr.columns ?? 100) - 1
+    const line = cutToWidth(text(width), width)
+    process.stderr.write(this.#isTerminal ? `\r\x1b[2K${line}` : `${line}\n`)
+    this.#isDrawn = this.#isTerminal
+  }
+
+  /** Takes the line off a terminal. */
+  erase(): void {
+    if (this.#isDrawn) process.stderr.write('\r\x1b[2K')
+    this.#isDrawn = false
+  }
+}
+
+/** `45 % ██████░░░░░ 12.3 MiB of 27.1 MiB  182,000 events/s  3 s left`, with a bar that takes the width that is left. */
+export function formatProgress(progress: Progress, elapsedMs: number, width: number): string {
+  const { bytes, total_bytes, events } = progress
+  const share = total_bytes === 0 ? 1 : Math.min(1, bytes / total_bytes)
+  const percent = `${String(Math.floor(share * 100)).padStart(3)} %`
+  const rate = elapsedMs === 0 ? 0 : events / (elapsedMs / 1000)
+  const left = share === 0 ? '' : `  ${formatSeconds((elapsedMs / 1000 / share) * (1 - share))} left`
+  const isRead = share === 1
+  const text = `${formatBytes(bytes)} of ${formatBytes(total_bytes)}  ${formatCount(rate)} events/s${isRead ? '  building indexes' : left}`
+  const barWidth = Math.min(GREATEST_BAR, width - percent.length - text.length - 2)
+  if (barWidth < 5) return `${percent} ${text}`
+  const full = Math.round(share * barWidth)
+  return `${percent} ${'█'.repeat(full)}${'░'.repeat(barWidth - full)} ${text}`
+}

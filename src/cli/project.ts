@@ -1,0 +1,83 @@
+import type { Command } from 'commander'
+import type { Projector } from '../projection/projector.js'
+import { formatCount, formatMs } from './format.js'
+import { createLogger, logLevelOption } from './logger.js'
+import { databaseOption, examples, journalOption, jsonOption } from './options.js'
+import { print, printJson } from './output.js'
+
+interface ProjectFlags {
+  journal: string
+  db: string
+  logLevel: string
+  once?: true
+  json?: true
+}
+
+export function addProject(program: Command): void {
+  program
+    .command('project')
+    .summary('the projector: follow the journal into the database')
+    .description(
+      'Projects the journal into the database and follows it until SIGTERM or Ctrl-C; waits for a ' +
+        'journal that is not there yet, and creates the database. One projector works on a database at a ' +
+        'time. With --once it catches up and exits; lines that were rejected on the way are counted and ' +
+        'are no failure.',
+    )
+    .addOption(journalOption())
+    .addOption(databaseOption())
+    .option('--once', 'catch up and exit')
+    .addOption(logLevelOption())
+    .addOption(jsonOption().default(undefined, 'only with --once'))
+    .addHelpText(
+      'after',
+      examples(
+        'request-journal project --journal /var/log/requests --db /var/lib/requests.db',
+        'request-journal project --once --json',
+      ),
+    )
+    .action(async (flags: ProjectFlags, command: Command) => {
+      if (flags.once) await projectOnceAndReport(flags)
+      else if (flags.json) command.error("error: option '--json' needs '--once': a daemon has no last line")
+      else await runDaemon(flags)
+    })
+}
+
+async function projectOnceAndReport(flags: ProjectFlags): Promise<void> {
+  const { projectOnce } = await import('../projection/projector.js')
+  const logger = await createLogger(flags.logLevel)
+  const result = await projectOnce({ journal: flags.journal, database: flags.db, logger })
+  if (flags.json) printJson(result)
+  else print(describeResult(result))
+}
+
+/** `28,185 events projected into …, 0 rejected (0.4 s)` */
+export function describeResult(result: { projected: number; rejected: number; elapsed_ms: number }): string {
+  const advice = result.rejected > 0 ? ': see `request-journal rejected`' : ''
+  const { projected, rejected, elapsed_ms } = result
+  return `${formatCount(projected)} events projected in ${formatMs(elapsed_ms)}, ${formatCount(rejected)} lines rejected${advice}`
+}
+
+async function runDaemon(flags: ProjectFlags): Promise<void> {
+  const { startProjector } = await import('../projection/projector.js')
+  const logger = await createLogger(flags.logLevel)
+  let projector: Projector | null = null
+  let isStopping = false
+  const stop = (signal: 'SIGTERM' | 'SIGINT', exitCode: number) => {
+    // Whoever asks twice doesn't want to wait; a kill at any instant loses nothing.
+    if (isStopping) process.exit(exitCode)
+    isStopping = true
+    logger.info({ signal }, 'Stopping')
+    void projector?.stop()
+  }
+  process.on('SIGTERM', () => stop('SIGTERM', 143))
+  process.on('SIGINT', () => stop('SIGINT', 130))
+  // A projector's timers keep no process alive.
+  const hold = setInterval(() => {}, 2 ** 30)
+  try {
+    projector = await startProjector({ journal: flags.journal, database: flags.db, logger })
+    if (isStopping) void projector.stop()
+    await projector.finished
+  } finally {
+    clearInterval(hold)
+  }
+}

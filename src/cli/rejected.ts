@@ -1,0 +1,52 @@
+import type { Command } from 'commander'
+import type { RejectedList } from '../queries/rejected.js'
+import { withDatabase } from './database.js'
+import { formatCount } from './format.js'
+import { databaseOption, examples, jsonOption, wholeNumber } from './options.js'
+import { pageWidth, print, printJson } from './output.js'
+import { formatTable } from './table.js'
+
+const MAX_LIMIT = 1_000_000
+
+export function addRejected(program: Command): void {
+  program
+    .command('rejected')
+    .summary('rejected lines with place and reason')
+    .description(
+      'Lists the lines that could not be projected, the last in the journal first: where each stands ' +
+        '(segment and byte offset), why, and how it begins. The lines themselves stay in the journal.',
+    )
+    .addOption(databaseOption())
+    .option('--limit <n>', `show at most this many, 1 to ${MAX_LIMIT}`, wholeNumber(1, MAX_LIMIT), 50)
+    .addOption(jsonOption())
+    .addHelpText('after', examples('request-journal rejected --limit 5'))
+    .action(async (flags: { db: string; limit: number; json?: true }) => {
+      const { listRejected } = await import('../queries/rejected.js')
+      const list = await withDatabase(flags.db, (database) => listRejected(database, { limit: flags.limit }))
+      if (flags.json) printJson(list)
+      else print(formatRejected(list, pageWidth()))
+    })
+}
+
+function formatRejected({ total, rejected }: RejectedList, width: number): string {
+  if (total === 0) return 'no rejected lines'
+  const table = formatTable(
+    [
+      { title: 'place' },
+      { title: 'bytes', align: 'right' },
+      { title: 'reason' },
+      { title: 'detail', shrinksTo: 20 },
+      { title: 'begins with', shrinksTo: 10 },
+    ],
+    rejected.map((line) => [
+      `${line.segment}:${line.byte_offset}`,
+      formatCount(line.length),
+      line.reason,
+      line.detail,
+      line.excerpt,
+    ]),
+    width,
+  )
+  const hidden = total - rejected.length
+  return hidden > 0 ? `${table}\n… and ${formatCount(hidden)} more (--limit)` : table
+}

@@ -1,0 +1,58 @@
+import type { Command } from 'commander'
+import type { ProjectResult } from '../projection/projector.js'
+import { databaseOption, examples, journalOption, jsonOption } from './options.js'
+import { print, printJson } from './output.js'
+import { formatProgress, ProgressLine } from './progress.js'
+import { describeResult } from './project.js'
+
+interface ReplayFlags {
+  journal: string
+  db: string
+  allowMissing?: true
+  json?: true
+}
+
+export function addReplay(program: Command): void {
+  program
+    .command('replay')
+    .summary('rebuild the database from the journal')
+    .description(
+      'Rebuilds every projection from the first line of the journal, in one transaction: readers keep ' +
+        'the old view until it is done, and an interrupted replay changes nothing. Stop the projector ' +
+        'first. Rows that never came from a journal are kept.',
+    )
+    .addOption(journalOption())
+    .addOption(databaseOption())
+    .option(
+      '--allow-missing',
+      'rebuild although segments that were projected are gone: their rows are lost then',
+    )
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      examples('request-journal replay --journal /var/log/requests --db /var/lib/requests.db'),
+    )
+    .action(runReplay)
+}
+
+async function runReplay(flags: ReplayFlags): Promise<void> {
+  const { replay } = await import('../projection/replay.js')
+  const line = new ProgressLine()
+  const startedAt = performance.now()
+  let result: ProjectResult
+  try {
+    result = await replay({
+      journal: flags.journal,
+      database: flags.db,
+      allowMissing: flags.allowMissing === true,
+      onProgress: (progress) => {
+        const isRead = progress.bytes >= progress.total_bytes
+        line.show((width) => formatProgress(progress, performance.now() - startedAt, width), isRead)
+      },
+    })
+  } finally {
+    line.erase()
+  }
+  if (flags.json) printJson(result)
+  else print(describeResult(result))
+}

@@ -1,0 +1,109 @@
+import type { Command } from 'commander'
+import type { SegmentStatus, StatusReport } from '../maintenance/status.js'
+import { formatBytes, formatCount, formatSeconds, formatTime } from './format.js'
+import { databaseOption, examples, journalOption, jsonOption } from './options.js'
+import { pageWidth, print, printJson } from './output.js'
+import { type Column, formatTable } from './table.js'
+import { visible } from './terminal.js'
+
+const SHOWN_SEGMENTS = 20
+
+export function addStatus(program: Command): void {
+  program
+    .command('status')
+    .summary('segments, positions, lag, rejected lines')
+    .description(
+      'Shows how journal and database stand: what is there, how far it is projected, and what waits.',
+    )
+    .addOption(journalOption())
+    .addOption(databaseOption())
+    .addOption(jsonOption())
+    .addHelpText('after', examples('request-journal status', 'request-journal status --json | jq .lag_bytes'))
+    .action(async (flags: { journal: string; db: string; json?: true }) => {
+      const { status } = await import('../maintenance/status.js')
+      const report = await status({ journal: flags.journal, database: flags.db })
+      if (flags.json) printJson(report)
+      else print(formatStatus(report, flags.db, pageWidth()))
+    })
+}
+
+function formatStatus(report: StatusReport, databasePath: string, width: number): string {
+  const { journal } = report
+  const lines = [
+    `journal   ${visible(journal.directory)}`,
+    `          ${visible(journal.journal_id)}, created ${visible(formatTime(journal.created_at))} UTC`,
+    ...databaseLines(report, databasePath),
+    `lag       ${formatLag(report)}`,
+    ...journal.segments.flatMap(segmentWarnings),
+    '',
+    ...segmentTable(journal.segments, width),
+  ]
+  return lines.join('\n')
+}
+
+function databaseLines({ database }: StatusReport, databasePath: string): string[] {
+  if (database === null) {
+    return [`database  ${visible(databasePath)}: none yet; \`request-journal project\` creates it`]
+  }
+  const counts = [
+    `${formatCount(database.requests)} requests`,
+    `${formatCount(database.rejected)} rejected lines`,
+    `${formatCount(database.held)} held completions`,
+    `${formatCount(database.late_lines)} late lines`,
+    `${formatCount(database.unchecked)} unchecked lines`,
+  ]
+  if (database.unjournaled > 0)
+    counts.push(`${formatCount(database.unjournaled)} rows from before the journal`)
+  return [
+    `database  ${visible(database.path)}`,
+    `          ${counts.slice(0, 3).join(', ')}`,
+    `          ${counts.slice(3).join(', ')}`,
+    `projector ${database.projector_running ? 'running' : 'not running'}`,
+  ]
+}
+
+function formatLag({ lag_bytes, lag_seconds, database }: StatusReport): string {
+  if (lag_bytes === 0) return 'none: everything is projected'
+  const advice = database?.projector_running ? '' : '; start `request-journal project`'
+  return `${formatBytes(lag_bytes)} not projected, for ${formatSeconds(lag_seconds)}${advice}`
+}
+
+function segmentWarnings({ name, bytes, projected_bytes, archived, distrusted }: SegmentStatus): string[] {
+  const warnings: string[] = []
+  if (distrusted) {
+    warnings.push(
+      `WARNING   ${name} is distrusted: a sync of it failed, so what it holds may not be what was written; see ${name}.distrusted`,
+    )
+  }
+  if (!archived && bytes < projected_bytes) {
+    warnings.push(
+      `WARNING   ${name} has ${formatCount(bytes)} bytes, but ${formatCount(projected_bytes)} were projected: it was truncated`,
+    )
+  }
+  return warnings
+}
+
+function segmentTable(segments: readonly SegmentStatus[], width: number): string[] {
+  if (segments.length === 0) return ['no segments yet']
+  const columns: Column[] = [
+    { title: 'segment' },
+    { title: 'size', align: 'right' },
+    { title: 'projected', align: 'right' },
+    { title: 'behind', align: 'right' },
+    { title: '' },
+  ]
+  const rows = segments.slice(-SHOWN_SEGMENTS).map((segment) => {
+    const behind = segment.archived ? 0 : Math.max(0, segment.bytes - segment.projected_bytes)
+    const marks = [segment.archived ? 'archived' : '', segment.distrusted ? 'DISTRUSTED' : '']
+    return [
+      segment.name,
+      formatBytes(segment.bytes),
+      formatBytes(segment.projected_bytes),
+      behind === 0 ? '' : formatBytes(behind),
+      marks.filter((mark) => mark !== '').join(', '),
+    ]
+  })
+  const table = formatTable(columns, rows, width)
+  const hidden = segments.length - SHOWN_SEGMENTS
+  return hidden > 0 ? [table, `… and ${formatCount(hidden)} older ones (--json has all)`] : [table]
+}

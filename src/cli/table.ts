@@ -1,0 +1,49 @@
+import { cutToWidth, displayWidth, visible } from './terminal.js'
+
+export interface Column {
+  title: string
+  /** @default 'left' */
+  align?: 'left' | 'right'
+  /** May be cut down to this many characters where the page is narrow. */
+  shrinksTo?: number
+}
+
+const GAP = '  '
+
+/** Rows under their titles, as wide as the page at most. The one place where cells are made safe for a terminal. */
+export function formatTable(
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+  pageWidth: number,
+): string {
+  const cells = [columns.map((column) => column.title), ...rows].map((row) => row.map(visible))
+  const widths = columns.map((_, i) => Math.max(...cells.map((row) => displayWidth(row[i] ?? ''))))
+  shrink(widths, columns, pageWidth)
+  const lines = cells.map((row) => {
+    const line = columns.map((column, i) => pad(row[i] ?? '', widths[i] ?? 0, column.align ?? 'left'))
+    return cutToWidth(line.join(GAP).trimEnd(), pageWidth)
+  })
+  return lines.join('\n')
+}
+
+/** Takes from the widest column that may shrink, until the row fits or none may. */
+function shrink(widths: number[], columns: readonly Column[], pageWidth: number): void {
+  let excess = widths.reduce((sum, width) => sum + width, 0) + GAP.length * (columns.length - 1) - pageWidth
+  while (excess > 0) {
+    let widest = -1
+    for (const [i, column] of columns.entries()) {
+      const width = widths[i] ?? 0
+      if (column.shrinksTo === undefined || width <= column.shrinksTo) continue
+      if (widest === -1 || width > (widths[widest] ?? 0)) widest = i
+    }
+    if (widest === -1) return
+    widths[widest] = (widths[widest] ?? 0) - 1
+    excess--
+  }
+}
+
+function pad(cell: string, width: number, align: 'left' | 'right'): string {
+  const text = cutToWidth(cell, width)
+  const space = ' '.repeat(Math.max(0, width - displayWidth(text)))
+  return align === 'left' ? text + space : space + text
+}

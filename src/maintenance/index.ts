@@ -1,0 +1,7 @@
+export {
+  type DatabaseStatus,
+  type SegmentStatus,
+  type StatusOptions,
+  type StatusReport,
+  status,
+} from './status.js'

@@ -1,0 +1,208 @@
+import { type Stats, statSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { isBlankLine, parseLine } from '../events/line.js'
+import { canonicalTimestamp } from '../events/timestamp.js'
+import { readIdentity } from '../journal/identity.js'
+import { SegmentReader } from '../journal/segment-reader.js'
+import { listSegments, type Segment } from '../journal/segments.js'
+import { checkJournal } from '../projection/segment-check.js'
+import { type Database, openDatabaseReadOnly } from '../storage/database.js'
+import { asDatabaseError, DatabaseError } from '../storage/errors.js'
+import { addCounts, emptyCounts, readPositions, type SegmentPosition } from '../storage/positions.js'
+import { isProjectorRunning } from '../storage/projector-lock.js'
+
+export interface StatusOptions {
+  /** The journal's directory. */
+  journal: string
+  /** The database file; it need not be there. */
+  database: string
+}
+
+/** What `status` prints with `--json`. */
+export interface StatusReport {
+  journal: {
+    journal_id: string
+    /** Absolute. */
+    directory: string
+    created_at: string
+    /** In order. */
+    segments: SegmentStatus[]
+  }
+  /** Null when there is none. */
+  database: DatabaseStatus | null
+  /** Bytes in the journal that are not projected; an unfinished last line counts. Archived segments don't. */
+  lag_bytes: number
+  /**
+   * How long the first line that is not projected has waited, to a tenth; 0 when `lag_bytes` is 0. That is its age by
+   * its own timestamp, but at most the time since its segment's position was last advanced or, when it never was,
+   * since the file's birth: an old event that was appended just now has not waited for long.
+   */
+  lag_seconds: number
+}
+
+export interface SegmentStatus {
+  name: string
+  /** The size of the file as it lies there: compressed when it is archived. */
+  bytes: number
+  /** How many bytes of the plain segment are projected. */
+  projected_bytes: number
+  archived: boolean
+  /** A sync of it failed once: what it holds may not be what was written. */
+  distrusted: boolean
+}
+
+export interface DatabaseStatus {
+  /** Absolute. */
+  path: string
+  /** Rows, those from before the journal included. */
+  requests: number
+  rejected: number
+  /** Completions whose request hasn't come. */
+  held: number
+  late_lines: number
+  /** Lines accepted without a checksum. */
+  unchecked: number
+  /** Rows that never came from a journal. */
+  unjournaled: number
+  /** A projector or a replay holds the database. */
+  projector_running: boolean
+}
+
+/**
+ * How journal and database stand. Reads neither lines nor rows, except the first line that is not projected: it may be
+ * asked every second.
+ *
+ * @throws JournalError JOURNAL_MISSING, JOURNAL_INVALID, SEGMENT_UNREADABLE.
+ * @throws ProjectionError OTHER_JOURNAL when the database was projected from another journal.
+ * @throws DatabaseError when there is a database and it can't be read.
+ */
+export async function status(options: StatusOptions): Promise<StatusReport> {
+  const directory = resolve(options.journal)
+  const databasePath = resolve(options.database)
+  const { journal_id, created_at } = readIdentity(directory)
+  // The positions first: the journal only grows, so what is read after them is never shorter than they are.
+  const database = readDatabase(databasePath)
+  const positions = new Map(database?.positions.map((position) => [position.id, position]))
+  checkJournal(positions.values(), { format: 1, journal_id, created_at }, databasePath)
+  const segments = statSegments(directory, positions)
+  const waiting = segments.filter(({ lagBytes }) => lagBytes > 0)
+  const [first] = waiting
+  return {
+    journal: { journal_id, directory, created_at, segments: segments.map(segmentStatus) },
+    database: database?.status ?? null,
+    lag_bytes: waiting.reduce((sum, { lagBytes }) => sum + lagBytes, 0),
+    lag_seconds: first === undefined ? 0 : await secondsWaited(directory, first),
+  }
+}
+
+interface SegmentState {
+  segment: Segment
+  stats: Stats
+  position: SegmentPosition | undefined
+  lagBytes: number
+}
+
+function statSegments(directory: string, positions: Map<number, SegmentPosition>): SegmentState[] {
+  const states: SegmentState[] = []
+  for (const segment of listSegments(directory)) {
+    const file = segment.isArchived ? `${segment.name}.gz` : segment.name
+    const stats = statSync(join(directory, file), { throwIfNoEntry: false })
+    // Archived or pruned since the directory was listed.
+    if (stats === undefined) continue
+    const position = positions.get(segment.id)
+    const behind = stats.size - (position?.projectedBytes ?? 0)
+    states.push({ segment, stats, position, lagBytes: segment.isArchived ? 0 : Math.max(0, behind) })
+  }
+  return states
+}
+
+function segmentStatus({ segment, stats, position }: SegmentState): SegmentStatus {
+  return {
+    name: segment.name,
+    bytes: stats.size,
+    projected_bytes: position?.projectedBytes ?? 0,
+    archived: segment.isArchived,
+    distrusted: segment.isDistrusted,
+  }
+}
+
+async function secondsWaited(directory: string, { segment, stats, position }: SegmentState): Promise<number> {
+  const now = Date.now()
+  // Some file systems know no birth time and say 0.
+  const bornAt = stats.birthtimeMs > 0 ? stats.birthtimeMs : stats.ctimeMs
+  const advancedAt = typeof position?.projectedAt === 'string' ? Date.parse(position.projectedAt) : bornAt
+  const loggedAt = await timestampOfNextLine(directory, segment, position?.projectedBytes ?? 0)
+  const since = Math.max(advancedAt, loggedAt ?? advancedAt)
+  return Math.max(0, Math.round((now - since) / 100) / 10)
+}
+
+/** By the first whole line behind the position; null when there is none, or it doesn't say. */
+async function timestampOfNextLine(
+  directory: string,
+  segment: Segment,
+  position: number,
+): Promise<number | null> {
+  let line: Buffer | null | undefined
+  const reader = new SegmentReader(directory, segment, position)
+  try {
+    while (line === undefined) {
+      const bytesRead = await reader.readChunk(({ bytes }) => {
+        // A line over 1 MiB is never held whole, and can't say.
+        if (line === undefined && (bytes === null || !isBlankLine(bytes))) line = bytes && Buffer.from(bytes)
+      })
+      if (bytesRead === 0) return null
+    }
+  } finally {
+    reader.close()
+  }
+  const parsed = line === null ? null : parseLine(line)
+  if (parsed === null || 'reason' in parsed) return null
+  const { timestamp } = parsed.members
+  const canonical = typeof timestamp === 'string' ? canonicalTimestamp(timestamp) : null
+  return canonical === null ? null : Date.parse(canonical)
+}
+
+function readDatabase(path: string): { status: DatabaseStatus; positions: SegmentPosition[] } | null {
+  let database: Database
+  try {
+    database = openDatabaseReadOnly(path)
+  } catch (error) {
+    if (error instanceof DatabaseError && error.code === 'DATABASE_MISSING') return null
+    throw error
+  }
+  try {
+    // One transaction: otherwise rows and positions could be of different moments.
+    const read = database.transaction(() => readCounts(database))
+    const { positions, unjournaled, held } = read()
+    const counts = positions.reduce((sum, position) => addCounts(sum, position.counts), emptyCounts())
+    const status = {
+      path,
+      requests: counts.requests + unjournaled,
+      rejected: counts.rejected,
+      held,
+      late_lines: counts.late,
+      unchecked: counts.unchecked,
+      unjournaled,
+      projector_running: isProjectorRunning(path),
+    }
+    return { status, positions }
+  } catch (error) {
+    throw asDatabaseError(error, path)
+  } finally {
+    database.close()
+  }
+}
+
+function readCounts(database: Database): {
+  positions: SegmentPosition[]
+  unjournaled: number
+  held: number
+} {
+  const count = (sql: string) => database.prepare<[], { n: number }>(sql).get()?.n ?? 0
+  return {
+    positions: readPositions(database),
+    // Answered from a partial index that is empty where every row came from a journal.
+    unjournaled: count('SELECT count(*) AS n FROM requests WHERE segment_id IS NULL'),
+    held: count('SELECT count(*) AS n FROM held_completions'),
+  }
+}

@@ -1,0 +1,87 @@
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { PROGRAM, run } from '../support/program.js'
+
+const COMMANDS = ['append', 'project', 'replay', 'status', 'rejected', 'stats', 'requests', 'demo']
+
+const WRONG: [string, string[], RegExp][] = [
+  ['unknown command', ['frobnicate'], /unknown command 'frobnicate'/],
+  ['unknown option', ['append', '--jornal', 'x'], /unknown option '--jornal'/],
+  ['an option of another command', ['rejected', '--journal', 'x'], /unknown option '--journal'/],
+  ['missing value', ['status', '--db'], /'--db <file>' argument missing/],
+  ['an option taken for a value', ['status', '--db', '--json'], /'--db <file>' argument '--json' is invalid/],
+  ['empty value', ['status', '--db='], /'--db <file>' argument '' is invalid/],
+  ['unexpected argument', ['stats', 'gpt-4o'], /too many arguments for 'stats'/],
+  ['page 0', ['requests', '--page', '0'], /'--page <n>' argument '0' is invalid\. Expected .* from 1/],
+  ['a page that is no number', ['requests', '--page', '1e3'], /'--page <n>' argument '1e3'/],
+  ['per page 101', ['requests', '--per-page', '101'], /'--per-page <n>' argument '101'.* from 1 to 100/],
+  ['limit 0', ['rejected', '--limit', '0'], /'--limit <n>' argument '0'/],
+  [
+    'a date without time',
+    ['stats', '--since', '2026-11-22'],
+    /'--since <time>' argument '2026-11-22'.*RFC 3339/,
+  ],
+  ['a group that is none', ['stats', '--group-by', 'colour'], /'--group-by <what>' argument 'colour'/],
+  ['unknown log level', ['project', '--log-level', 'loud'], /'--log-level <level>' argument 'loud'/],
+  ['--json of a daemon', ['project', '--json'], /'--json' needs '--once'/],
+]
+
+test.for(WRONG)('wrong use, exit 2: %s', ([, args, message]) => {
+  const { status, stdout, stderr } = run(args)
+  expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+  expect(stderr).toMatch(message)
+  expect(stderr).not.toContain('    at ')
+})
+
+test.for([
+  ['REQUEST_JOURNAL_DIR', '', ['append']],
+  ['REQUEST_JOURNAL_DB', '', ['stats']],
+  ['REQUEST_JOURNAL_LOG_LEVEL', 'loud', ['project', '--once']],
+] as const)('a wrong value in %s is an error that names it, exit 2', ([name, value, args]) => {
+  const { status, stderr } = runWith({ [name]: value }, [...args])
+  expect(status).toBe(2)
+  expect(stderr).toContain(name)
+})
+
+test('options override the environment, and that overrides the defaults', () => {
+  const environment = { REQUEST_JOURNAL_DB: '/nowhere/environment.db' }
+  expect(runWith({}, ['stats']).stderr).toContain('/requests.db: there is no such database')
+  expect(runWith(environment, ['stats']).stderr).toContain('/nowhere/environment.db')
+  const { status, stderr } = runWith(environment, ['stats', '--db', '/nowhere/option.db'])
+  expect(status).toBe(1)
+  expect(stderr).toMatch(/^error: \/nowhere\/option\.db: there is no such database: .*\n$/)
+})
+
+test('no command: help on stderr, exit 2', () => {
+  const { status, stdout, stderr } = run([])
+  expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+  for (const command of COMMANDS) expect(stderr).toMatch(new RegExp(`^  ${command} `, 'm'))
+})
+
+test('--version is that of package.json', () => {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+  expect(run(['--version'])).toMatchObject({ status: 0, stdout: `${version}\n` })
+})
+
+describe.each(COMMANDS)('%s --help', (command) => {
+  test('exits 0, has an example and names defaults and environment', () => {
+    const { status, stdout, stderr } = run([command, '--help'])
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+    expect(stdout).toMatch(/Examples?:\n {2}\$ .*request-journal /)
+    const text = stdout.replace(/\s+/g, ' ')
+    if (text.includes('--journal <dir>'))
+      expect(text).toContain('(default: "./journal", env: REQUEST_JOURNAL_DIR)')
+    if (text.includes('--db <file>'))
+      expect(text).toContain('(default: "./requests.db", env: REQUEST_JOURNAL_DB)')
+  })
+})
+
+function runWith(environment: Record<string, string>, args: string[]) {
+  return spawnSync(process.execPath, [PROGRAM, ...args], {
+    encoding: 'utf8',
+    input: '',
+    cwd: '/',
+    env: { ...process.env, ...environment },
+  })
+}

@@ -1,0 +1,149 @@
+import { appendFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect } from 'vitest'
+import { openJournal } from '../../src/index.js'
+import { status } from '../../src/maintenance/index.js'
+import { openDatabase, projectOnce } from '../../src/projection/index.js'
+import { acquireProjectorLock } from '../../src/storage/projector-lock.js'
+import { DAY, lines, writeSegment } from '../support/journal-files.js'
+import { completionLine, requestLine } from '../support/lines.js'
+import { requestLog, test } from '../support/workspace.js'
+
+test('no database yet: null, and everything is lag', async ({ workspace }) => {
+  const { journal, database } = workspace
+  writeSegment(journal, lines(requestLine('a')))
+  const report = await status({ journal, database })
+  const bytes = statSync(join(journal, DAY)).size
+  expect(report).toStrictEqual({
+    journal: {
+      journal_id: 'test-journal',
+      directory: journal,
+      created_at: '2026-11-22T00:00:00.000Z',
+      segments: [{ name: DAY, bytes, projected_bytes: 0, archived: false, distrusted: false }],
+    },
+    database: null,
+    lag_bytes: bytes,
+    lag_seconds: expect.any(Number),
+  })
+})
+
+test('everything projected: the counts, and no lag', async ({ workspace }) => {
+  const { journal, database } = workspace
+  const unchecked = '{"model":"m","latency_ms":1,"success":true}'
+  writeSegment(journal, lines(requestLine('a'), unchecked, 'nonsense', completionLine('never')))
+  openDatabase(database).exec(
+    `INSERT INTO requests (correlation_id, timestamp, model, latency_ms, success)
+     VALUES ('old', '2026-01-01T00:00:00.000Z', 'm', 1, 1)`,
+  )
+  await projectOnce({ journal, database })
+  workspace.expectDamage()
+  const report = await status({ journal, database })
+  expect(report).toMatchObject({ lag_bytes: 0, lag_seconds: 0 })
+  expect(report.database).toStrictEqual({
+    path: database,
+    requests: 3,
+    rejected: 1,
+    held: 1,
+    late_lines: 0,
+    unchecked: 1,
+    unjournaled: 1,
+    projector_running: false,
+  })
+  const [segment] = report.journal.segments
+  expect(segment?.projected_bytes).toBe(segment?.bytes)
+})
+
+test('lag is what stands behind the positions of all segments', async ({ workspace }) => {
+  const { journal, database } = workspace
+  writeSegment(journal, lines(requestLine('a')))
+  await projectOnce({ journal, database })
+  const late = lines(requestLine('b'))
+  const next = lines(requestLine('c'))
+  writeSegment(journal, late)
+  writeSegment(journal, next, '2026-11-23.ndjson')
+  const report = await status({ journal, database })
+  expect(report.lag_bytes).toBe(late.length + next.length)
+  workspace.expectDamage()
+})
+
+test('an old event that was appended just now has not waited for long', async ({ workspace }) => {
+  const { journal, database } = workspace
+  writeSegment(journal, lines(requestLine('a', { timestamp: '2020-01-01T00:00:00Z' })))
+  // Its file is new, whatever its timestamp says.
+  expect((await status({ journal, database })).lag_seconds).toBeLessThan(20)
+  await projectOnce({ journal, database })
+  appendFileSync(join(journal, DAY), lines(requestLine('b', { timestamp: '2020-01-01T00:00:00Z' })))
+  expect((await status({ journal, database })).lag_seconds).toBeLessThan(20)
+})
+
+test('a new event in a segment that was quiet for long has not waited for long', async ({ workspace }) => {
+  const { journal, database } = workspace
+  writeSegment(journal, lines(requestLine('a')))
+  await projectOnce({ journal, database })
+  const connection = openDatabase(database)
+  connection.exec(`UPDATE journal_segments SET projected_at = '2026-01-01T00:00:00.000Z'`)
+  connection.close()
+  const timestamp = new Date(Date.now() - 30_000).toISOString()
+  appendFileSync(join(journal, DAY), `\n${lines(requestLine('b', { timestamp }))}`)
+  const { lag_seconds } = await status({ journal, database })
+  expect(lag_seconds).toBeGreaterThanOrEqual(30)
+  expect(lag_seconds).toBeLessThan(50)
+})
+
+test.for([
+  ['from the future', lines(requestLine('b', { timestamp: '2999-01-01T00:00:00Z' }))],
+  ['unfinished', '{"model":'],
+  ['damaged', 'nonsense\n'],
+  ['over 1 MiB', `${'x'.repeat(1_100_000)}\n`],
+] as const)('a line that is %s still gives a lag that is a number', async ([, text], { workspace }) => {
+  const { journal, database } = workspace
+  writeSegment(journal, text)
+  const { lag_bytes, lag_seconds } = await status({ journal, database })
+  expect(lag_bytes).toBe(text.length)
+  expect(lag_seconds).toBeGreaterThanOrEqual(0)
+  expect(lag_seconds).toBeLessThan(20)
+})
+
+test('distrusted and archived segments are marked; an archived one is no lag', async ({ workspace }) => {
+  const { journal, database } = workspace
+  writeSegment(journal, lines(requestLine('a')))
+  writeFileSync(join(journal, `${DAY}.distrusted`), '{}')
+  writeFileSync(join(journal, '2026-11-20.ndjson.gz'), 'zip')
+  const report = await status({ journal, database })
+  expect(report.journal.segments).toMatchObject([
+    { name: '2026-11-20.ndjson', bytes: 3, archived: true, distrusted: false },
+    { name: DAY, archived: false, distrusted: true },
+  ])
+  expect(report.lag_bytes).toBe(report.journal.segments[1]?.bytes)
+})
+
+test('says that a projector is running', async ({ workspace }) => {
+  const { journal, database } = workspace
+  const writer = openJournal({ directory: journal })
+  writer.append(requestLog())
+  await writer.close()
+  openDatabase(database).close()
+  const lock = acquireProjectorLock(database, 'project')
+  expect((await status({ journal, database })).database?.projector_running).toBe(true)
+  lock.release()
+})
+
+test('no journal, and the database of another journal, are errors with a code', async ({ workspace }) => {
+  const { journal, database, directory } = workspace
+  await expect(status({ journal, database })).rejects.toMatchObject({ code: 'JOURNAL_MISSING' })
+  writeSegment(journal, lines(requestLine('a')))
+  await projectOnce({ journal, database })
+  const other = join(directory, 'other')
+  const writer = openJournal({ directory: other })
+  await writer.close()
+  await expect(status({ journal: other, database })).rejects.toMatchObject({ code: 'OTHER_JOURNAL' })
+})
+
+test('counts without reading the table', ({ workspace }) => {
+  const database = openDatabase(workspace.database)
+  const plan = database
+    .prepare('EXPLAIN QUERY PLAN SELECT count(*) AS n FROM requests WHERE segment_id IS NULL')
+    .all()
+  database.close()
+  expect(JSON.stringify(plan)).toContain('idx_requests_unjournaled')
+})

@@ -1,0 +1,83 @@
+import { describe, expect } from 'vitest'
+import { stats } from '../../src/queries/stats.js'
+import { insert, test } from './support.js'
+
+const ZERO = {
+  counts: { total: 0, success: 0, error: 0, streaming: 0 },
+  costs: { total_cost_sats: 0, total_input_tokens: 0, total_output_tokens: 0 },
+  performance: { avg_latency_ms: 0 },
+}
+
+test('an empty database: zeros, empty and its message, over all time', ({ database }) => {
+  expect(stats(database, { groupBy: 'model' })).toEqual({
+    since: '0001-01-01T00:00:00.000Z',
+    until: '9999-12-31T23:59:59.999Z',
+    empty: true,
+    message: 'No requests found in the specified time range',
+    ...ZERO,
+    models: {},
+  })
+})
+
+test('sums what is known, 0 where nothing is; the mean covers failures and is not rounded', ({
+  database,
+}) => {
+  insert(database, { input_tokens: 10, output_tokens: 5, cost_sats: 1.25, streaming: 1, latency_ms: 1 })
+  insert(database, { input_tokens: null, cost_sats: 0.5, success: 0, latency_ms: 2 })
+  const answer = stats(database)
+  expect(answer.counts).toEqual({ total: 2, success: 1, error: 1, streaming: 1 })
+  expect(answer.costs).toEqual({ total_cost_sats: 1.75, total_input_tokens: 10, total_output_tokens: 5 })
+  expect(answer.performance).toEqual({ avg_latency_ms: 1.5 })
+  expect(answer).not.toHaveProperty('empty')
+  expect(answer).not.toHaveProperty('message')
+  expect(answer).not.toHaveProperty('models')
+})
+
+test('sums of all-null columns are 0', ({ database }) => {
+  insert(database)
+  expect(stats(database).costs).toEqual(ZERO.costs)
+})
+
+test('token counts beyond 2^63 in sum are no error', ({ database }) => {
+  for (let i = 0; i < 3; i++) insert(database, { input_tokens: 0 })
+  database.exec('UPDATE requests SET input_tokens = 9223372036854775807')
+  expect(stats(database).costs.total_input_tokens).toBeCloseTo(3 * 2 ** 63, -5)
+})
+
+describe('groupBy model', () => {
+  test('one key for all spellings by case, the one that came first', ({ database }) => {
+    insert(database, { model: 'GPT-4o' })
+    insert(database, { model: 'gpt-4o' })
+    insert(database, { model: 'Gpt-4O' })
+    insert(database, { model: 'other' })
+    const { models } = stats(database, { groupBy: 'model' })
+    expect(Object.keys(models ?? {})).toEqual(['GPT-4o', 'other'])
+    expect(models?.['GPT-4o']?.counts.total).toBe(3)
+  })
+
+  test('a model that is quiet in the window is there with zeros, and the groups add up', ({ database }) => {
+    insert(database, { model: 'quiet', timestamp: '2026-01-01T00:00:00.000Z' })
+    insert(database, { model: 'busy', cost_sats: 2 })
+    const answer = stats(database, { since: '2026-11-01T00:00:00.000Z', groupBy: 'model' })
+    expect(answer.counts.total).toBe(1)
+    expect(answer.models?.['quiet']).toEqual(ZERO)
+    expect(answer.models?.['busy']?.costs.total_cost_sats).toBe(2)
+  })
+
+  test('a model named __proto__ is a model', ({ database }) => {
+    insert(database, { model: '__proto__' })
+    expect(JSON.stringify(stats(database, { groupBy: 'model' }).models)).toContain('"__proto__":{"counts"')
+  })
+})
+
+test('both ends of the window are inclusive, and echoed', ({ database }) => {
+  for (const ms of ['000', '001', '002', '003']) insert(database, { timestamp: `2026-11-22T10:00:00.${ms}Z` })
+  const window = { since: '2026-11-22T10:00:00.001Z', until: '2026-11-22T10:00:00.002Z' }
+  expect(stats(database, window)).toMatchObject({ ...window, counts: { total: 2 } })
+  expect(stats(database, { since: window.until, until: window.since })).toMatchObject({ empty: true })
+})
+
+test('all time has rows whose timestamp is none', ({ database }) => {
+  insert(database, { timestamp: 'yesterday' })
+  expect(stats(database).counts.total).toBe(1)
+})
