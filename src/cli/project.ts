@@ -76,7 +76,11 @@ async function runDaemon(flags: ProjectFlags): Promise<void> {
   try {
     projector = await startProjector({ journal: flags.journal, database: flags.db, logger })
     if (isStopping) void projector.stop()
-    await projector.finished
+    await projector.finished.catch((error) => {
+      // The projector has logged why it can't go on; say it again only where that was switched off.
+      if (!logger.isLevelEnabled('error')) throw error
+      process.exitCode = 1
+    })
   } finally {
     clearInterval(hold)
   }

@@ -136,11 +136,11 @@ export interface RequestLogged extends Outcome {
   labels?: Record<string, string>
 }
 
-/** A `stream_completed` as it stands in the journal. `timestamp` and `success` are null only on foreign lines. */
+/** A `stream_completed` as it stands in the journal. `success` is null only on foreign lines. */
 export interface StreamCompleted extends Outcome {
   type: 'stream_completed'
   correlation_id: string
-  timestamp: string | null
+  timestamp: string
   stream_duration_ms: number | null
   success: boolean | null
 }

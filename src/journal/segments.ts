@@ -1,7 +1,8 @@
+import { canonicalTimestamp } from '../events/timestamp.js'
 import { JournalError } from './errors.js'
 import { type FileSystem, isMissing, nodeFileSystem } from './files.js'
 
-const FILE_NAME = /^((\d{4})-(\d{2})-(\d{2}))(?:_(\d{3}))?\.ndjson(\.gz|\.distrusted)?$/
+const FILE_NAME = /^(\d{4}-\d{2}-\d{2})(?:_(\d{3}))?\.ndjson(\.gz|\.distrusted)?$/
 const MAX_NUMBER = 999
 
 /** A segment's name, `2026-11-22.ndjson` or `2026-11-22_001.ndjson`, and what it says. */
@@ -59,9 +60,8 @@ export function listSegments(directory: string, fs: FileSystem = nodeFileSystem)
   const archived = new Map<number, SegmentName>()
   const distrusted = new Set<number>()
   for (const file of files) {
-    const match = FILE_NAME.exec(file)
-    const [, day, , month, date, number, ending] = match ?? []
-    if (day === undefined || number === '000' || Number(month) > 12 || Number(date) > 31) continue
+    const [, day, number, ending] = FILE_NAME.exec(file) ?? []
+    if (day === undefined || number === '000' || canonicalTimestamp(`${day}T00:00:00Z`) === null) continue
     const name = segmentName(day, Number(number ?? 0))
     if (ending === '.distrusted') distrusted.add(name.id)
     else if (ending === '.gz') archived.set(name.id, name)

@@ -1,0 +1,56 @@
+import { execFileSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import type { Command, Option } from 'commander'
+import { expect, test } from 'vitest'
+import { createProgram } from '../src/cli/program.js'
+import { PROGRAM } from './support/program.js'
+
+const path = fileURLToPath(new URL('../README.md', import.meta.url))
+const BEGIN = /<!-- commands: .* -->\n/
+const END = '<!-- end of commands -->'
+
+const commands = createProgram().commands
+
+function optionRow(option: Option): string {
+  const choices = option.argChoices === undefined ? '' : `: ${option.argChoices.join(', ')}`
+  const standard = option.defaultValue === undefined ? '' : `\`${option.defaultValue}\``
+  const environment = option.envVar === undefined ? '' : `\`${option.envVar}\``
+  return `| \`${option.flags}\` | ${option.description}${choices} | ${standard} | ${environment} |`
+}
+
+function section(command: Command): string {
+  const rows = command.options.map(optionRow)
+  const table = ['| option | | default | environment |', '|---|---|---|---|', ...rows]
+  return `### request-journal ${command.name()}\n\n${command.description()}\n\n${rows.length > 0 ? `${table.join('\n')}\n\n` : ''}`
+}
+
+test('the README has every command and option, in the words of --help', () => {
+  const readme = readFileSync(path, 'utf8')
+  const begin = BEGIN.exec(readme)
+  if (begin === null) throw new Error('the README has lost the mark of its commands')
+  const from = begin.index + begin[0].length
+  const expected = `\n${commands.map(section).join('')}`
+  if (process.env['UPDATE_README'] === '1') {
+    writeFileSync(path, readme.slice(0, from) + expected + readme.slice(readme.indexOf(END)))
+    return
+  }
+  const found = readme.slice(from, readme.indexOf(END))
+  expect(found, 'run UPDATE_README=1 npx vitest run test/readme.test.ts').toBe(expected)
+})
+
+test.each(commands.map((command) => command.name()))('%s --help shows what the README says', (name) => {
+  const help = execFileSync(process.execPath, [PROGRAM, name, '--help'], { encoding: 'utf8' }).replace(
+    /\s+/g,
+    ' ',
+  )
+  const command = commands.find((other) => other.name() === name)
+  expect(help).toContain(command?.description())
+  for (const option of command?.options ?? []) expect(help).toContain(option.description)
+})
+
+test('.ci/run runs exactly the test command of the README', () => {
+  const script = readFileSync(fileURLToPath(new URL('../.ci/run', import.meta.url)), 'utf8')
+  expect(script.trimEnd().split('\n').at(-1)).toBe('npm ci && npm test')
+  expect(readFileSync(path, 'utf8')).toContain('npm ci && npm test')
+})
