@@ -119,7 +119,8 @@ export class Journal {
       this.#writer.drop(correlationId, this.#closedError())
       return
     }
-    const complete = this.#complete(event, { ...this.#defaults, correlationId: () => correlationId })
+    const { timestamp } = this.#defaults
+    const complete = this.#complete(event, { timestamp, correlationId: () => correlationId })
     const unknown = unknownFields(event)
     const refusal = this.#writer.prepareOrExplain()
     this.#writer.writeOrKeep(encodeLine(complete, unknown), correlationId, refusal)
