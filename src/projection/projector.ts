@@ -65,10 +65,7 @@ export async function startProjector(options: ProjectorOptions): Promise<Project
   const work = new Work(options)
   work.setBusyTimeout(BUSY_TIMEOUT_MS)
   let isStopping = false
-  const wakeUp = new WakeUp(work.directory, (error) => {
-    const fields = { err: error, path: work.directory }
-    work.logger.warn(fields, 'The watcher failed: looking for new lines once a second instead')
-  })
+  const wakeUp = new WakeUp()
   const finished = follow(work, wakeUp, () => isStopping)
   // Whoever doesn't look at `finished` is told by the log.
   finished.catch((error) => work.logger.error({ err: error }, 'Projector stopped: it can not go on'))
@@ -76,7 +73,7 @@ export async function startProjector(options: ProjectorOptions): Promise<Project
     finished,
     stop: async () => {
       isStopping = true
-      wakeUp.hint()
+      wakeUp.end()
       await finished.catch(() => {})
     },
   }
@@ -104,27 +101,32 @@ async function follow(work: Work, wakeUp: WakeUp, isStopping: () => boolean): Pr
   let lastLineAt = performance.now()
   let failures = 0
   let isComplete = true
+  let isWatching = false
   try {
     while (!isStopping()) {
-      let delay: number
       try {
+        if (work.hasJournal && !isWatching) {
+          isWatching = true
+          // Before the look, so that nothing can come between the two unseen.
+          wakeUp.watch(work.directory, (error) => {
+            const fields = { err: error, path: work.directory }
+            logger.warn(fields, 'The watcher failed: looking for new lines once a second instead')
+          })
+        }
         const counts = await work.catchUp(isStopping, isComplete)
         if (failures > 0) logger.info({ failures }, 'The database takes writes again')
         if (isComplete && work.hasJournal) logger.info(counts, 'Caught up with the journal')
         isComplete = !work.hasJournal
         failures = 0
         if (counts.lines > 0) lastLineAt = performance.now()
-        delay = delayBeforeLook(performance.now() - lastLineAt)
+        if (!isStopping()) await wakeUp.wait(delayBeforeLook(performance.now() - lastLineAt))
       } catch (error) {
         if (!isPassing(error)) throw error
         failures++
-        delay = retryDelay(failures)
-        logger.warn(
-          { err: error, retry_in_ms: delay },
-          'The database refuses: the journal goes on, trying again',
-        )
+        const fields = { err: error, retry_in_ms: retryDelay(failures) }
+        logger.warn(fields, 'The database refuses: the journal goes on, trying again')
+        await wakeUp.pause(retryDelay(failures))
       }
-      if (!isStopping()) await wakeUp.wait(delay)
     }
   } finally {
     await wakeUp.close()

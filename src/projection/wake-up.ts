@@ -1,4 +1,4 @@
-import { watch } from 'chokidar'
+import { type FSWatcher, watch } from 'chokidar'
 
 /** The safety poll: how long a look can be late when the watcher is mute. */
 const MAX_DELAY_MS = 1000
@@ -19,12 +19,18 @@ export function delayBeforeLook(msSinceLastLine: number): number {
  * a burst is never signalled by it; `raw` isn't throttled, p50 0.15 to 0.4 ms.
  */
 export class WakeUp {
-  readonly #watcher: ReturnType<typeof watch>
+  #watcher: FSWatcher | null = null
   #isHinted = false
+  #isEnded = false
+  #heedsHints = false
   #wake: (() => void) | null = null
 
-  /** @param onError hears of a watcher that failed (inotify limits): the timer goes on without it. */
-  constructor(directory: string, onError: (error: unknown) => void) {
+  /**
+   * Begins to watch a directory that is there: one that isn't yet would never be found by its own watch.
+   *
+   * @param onError hears of a watcher that failed (inotify limits): the timer goes on without it.
+   */
+  watch(directory: string, onError: (error: unknown) => void): void {
     // Only the directory itself: its own watch reports writes to the files in it, and one for each of thousands of
     // segments would use up the user's inotify watches.
     this.#watcher = watch(directory, { ignoreInitial: true, depth: 0, ignored: (path) => path !== directory })
@@ -36,26 +42,42 @@ export class WakeUp {
   /** Something may have come. */
   hint(): void {
     this.#isHinted = true
-    this.#wake?.()
+    if (this.#heedsHints) this.#wake?.()
   }
 
   /** Resolves at a hint that has come since the last call, or after the delay. */
   async wait(delayMs: number): Promise<void> {
-    if (!this.#isHinted) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, delayMs)
-        this.#wake = () => {
-          clearTimeout(timer)
-          resolve()
-        }
-      })
-      this.#wake = null
-    }
+    this.#heedsHints = true
+    if (!this.#isHinted) await this.#sleep(delayMs)
+    this.#heedsHints = false
     this.#isHinted = false
   }
 
+  /** Resolves after the delay: a hint must not make a back-off shorter. */
+  async pause(delayMs: number): Promise<void> {
+    if (!this.#isEnded) await this.#sleep(delayMs)
+  }
+
+  /** Ends every wait and pause, now and from now on. */
+  end(): void {
+    this.#isEnded = true
+    this.#isHinted = true
+    this.#wake?.()
+  }
+
   async close(): Promise<void> {
-    this.hint()
-    await this.#watcher.close()
+    this.end()
+    await this.#watcher?.close()
+  }
+
+  async #sleep(delayMs: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, delayMs)
+      this.#wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+    this.#wake = null
   }
 }

@@ -1,6 +1,6 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { isPassing, retryDelay } from '../../src/projection/retry.js'
-import { delayBeforeLook } from '../../src/projection/wake-up.js'
+import { delayBeforeLook, WakeUp } from '../../src/projection/wake-up.js'
 
 test('looks soon after the last line, and each second in any case', () => {
   expect([0, 3, 40, 700, 1000, 1e9].map(delayBeforeLook)).toEqual([5, 5, 40, 700, 1000, 1000])
@@ -22,4 +22,31 @@ test('only what waiting can heal is waited for', () => {
   for (const code of ['SQLITE_CORRUPT', 'SQLITE_NOTADB', 'SQLITE_CONSTRAINT', 'ENOENT', undefined]) {
     expect(isPassing({ code })).toBe(false)
   }
+})
+
+describe('a wake-up', () => {
+  test('waits no longer than for a hint, also one that came before', async () => {
+    const wakeUp = new WakeUp()
+    wakeUp.hint()
+    await wakeUp.wait(1e9)
+    const waiting = wakeUp.wait(1e9)
+    wakeUp.hint()
+    await waiting
+    await wakeUp.close()
+  })
+
+  test('pauses through hints, and ends at once when it is told to', async () => {
+    const wakeUp = new WakeUp()
+    let isOver = false
+    const pause = wakeUp.pause(1e9).then(() => {
+      isOver = true
+    })
+    wakeUp.hint()
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(isOver).toBe(false)
+    wakeUp.end()
+    await pause
+    await wakeUp.pause(1e9)
+    await wakeUp.close()
+  })
 })
