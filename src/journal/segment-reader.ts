@@ -62,15 +62,17 @@ export class SegmentReader {
   /**
    * Reads one chunk and calls `onLine` for each line that ends in it, with its bytes only until the call returns.
    *
+   * @param onBytes is given the whole chunk before its lines, also only until the call returns.
    * @returns the bytes that were read: 0 at the end of the file.
    * @throws JournalError SEGMENT_UNREADABLE for an I/O error.
    */
-  async readChunk(onLine: (line: ScannedLine) => void): Promise<number> {
+  async readChunk(onLine: (line: ScannedLine) => void, onBytes?: (bytes: Buffer) => void): Promise<number> {
     const bytesRead = await this.#read(this.#readOffset)
     if (bytesRead === 0) return 0
     this.#readOffset += bytesRead
     const chunk = this.#chunk.subarray(0, bytesRead)
     this.#addToChecksum(chunk)
+    onBytes?.(chunk)
     this.#scanner.push(chunk, onLine)
     return bytesRead
   }

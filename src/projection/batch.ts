@@ -137,8 +137,8 @@ class Batch {
     return new LineFold({
       journalId: position.journalId,
       segment,
-      tables,
       apply: (event, place) => requests.apply(event, place),
+      reject: (line) => tables.insertRejectedLine(line),
     })
   }
 }

@@ -12,7 +12,7 @@ import type { JournalEvent } from '../events/schema.js'
 import type { ScannedLine } from '../journal/line-scanner.js'
 import { type SegmentName, startOfDay } from '../journal/segments.js'
 import { emptyCounts, type SegmentCounts } from '../storage/positions.js'
-import type { Place, ProjectionTables } from '../storage/projection-tables.js'
+import type { Place, RejectedLine } from '../storage/projection-tables.js'
 
 const EXCERPT_BYTES = 200
 
@@ -28,8 +28,9 @@ const RECOVERABLE: ReadonlySet<RejectionReason> = new Set([
 interface LineFoldOptions {
   journalId: string
   segment: SegmentName
-  tables: ProjectionTables
   apply(event: JournalEvent, place: Place): void
+  /** @param bytes all that was rejected, only until the call returns; empty for a line that is longer than 1 MiB. */
+  reject(line: RejectedLine, bytes: Buffer): void
 }
 
 /** Turns whole lines of one segment into events and rejected lines, and counts what they were. */
@@ -113,13 +114,13 @@ export class LineFold {
   }
 
   #reject(byteOffset: number, length: number, rejection: Rejection, bytes: Buffer): void {
-    const { segment, tables } = this.#options
+    const { segment, reject } = this.#options
     const place = { segmentId: segment.id, byteOffset }
     this.counts.rejected++
     this.firstRejected ??= { ...rejection, ...place }
     // latin1 would show UTF-8 as garbage; what isn't UTF-8 shows as U+FFFD.
     const excerpt = bytes.toString('utf8', 0, EXCERPT_BYTES)
-    tables.insertRejectedLine({ ...place, ...rejection, length, excerpt })
+    reject({ ...place, ...rejection, length, excerpt }, bytes)
   }
 }
 

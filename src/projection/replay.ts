@@ -187,8 +187,8 @@ class ReplayRun {
     const fold = new LineFold({
       journalId: identity.journal_id,
       segment,
-      tables: this.#tables,
       apply: (event, place) => this.#apply(event, place),
+      reject: (line) => this.#tables.insertRejectedLine(line),
     })
     const limit = Number(reader.stats.size)
     while (reader.readOffset < limit) {
