@@ -4,14 +4,11 @@ import { completeEvent, type EventDefaults, isKnownType } from './complete.js'
 import { InvalidEventError } from './errors.js'
 import { describeValue } from './problems.js'
 import type { JournalEvent } from './schema.js'
+import { CHECKSUM_START, serializeMembers, serializeOpen } from './serialize.js'
 
 /** The longest line that may stand in a segment, its newline included: 1 MiB. */
 export const MAX_LINE_BYTES = 1024 * 1024
 
-/** How every line of ours begins, and nothing inside one: what recovery looks for in a damaged line. */
-export const LINE_START = '{"type":'
-/** What stands before the eight hex digits of a line's checksum. */
-export const CHECKSUM_START = ',"crc32":"'
 /** `,"crc32":"9ae0daaf"}` */
 export const CHECKSUM_BYTES = 20
 
@@ -46,6 +43,9 @@ export interface ParsedLine {
 
 export type DecodedLine = { event: JournalEvent; isChecked: boolean } | Rejection
 
+const CHECKSUM_START_BYTES = Buffer.from(CHECKSUM_START)
+const HEX_DIGITS = Buffer.from('0123456789abcdef')
+
 let scratch = Buffer.allocUnsafe(16 * 1024)
 
 /**
@@ -55,17 +55,26 @@ let scratch = Buffer.allocUnsafe(16 * 1024)
  * @throws InvalidEventError when the line would be longer than 1 MiB, or `unknown` can't be written as JSON.
  */
 export function encodeLine(event: JournalEvent, unknown: Record<string, unknown> | null): Buffer {
-  const json = encodeMembers(event, unknown)
+  const open = unknown === null ? serializeOpen(event) : serializeOpen(event) + serializeMembers(unknown)
   // Every UTF-16 unit is at least one byte of UTF-8 and at most three.
-  if (json.length > MAX_LINE_BYTES) throw tooLong(Buffer.byteLength(json))
-  const needed = json.length * 3 + CHECKSUM_BYTES + 1
+  if (open.length > MAX_LINE_BYTES) throw tooLong(Buffer.byteLength(open) + CHECKSUM_BYTES + 1)
+  const needed = open.length * 3 + CHECKSUM_BYTES + 1
   if (scratch.length < needed) scratch = Buffer.allocUnsafe(needed)
-  // Without its closing brace: the checksum takes that place.
-  const end = scratch.write(json, 0, 'utf8') - 1
-  if (end + CHECKSUM_BYTES + 1 > MAX_LINE_BYTES) throw tooLong(end + CHECKSUM_BYTES + 1)
-  const length =
-    end + scratch.write(`${CHECKSUM_START}${checksumOf(scratch.subarray(0, end))}"}\n`, end, 'latin1')
+  const end = scratch.write(open, 0, 'utf8')
+  const length = end + CHECKSUM_BYTES + 1
+  if (length > MAX_LINE_BYTES) throw tooLong(length)
+  writeChecksum(end, crc32(scratch.subarray(0, end)))
   return scratch.subarray(0, length)
+}
+
+/** Byte by byte: measured 30 ns, against 150 for a string of it. */
+function writeChecksum(end: number, crc: number): void {
+  let at = end
+  for (const byte of CHECKSUM_START_BYTES) scratch[at++] = byte
+  for (let shift = 28; shift >= 0; shift -= 4) scratch[at++] = HEX_DIGITS[(crc >>> shift) & 0xf] ?? 0
+  scratch[at++] = QUOTE
+  scratch[at++] = CLOSING_BRACE
+  scratch[at] = NEWLINE
 }
 
 /** CRC-32 (that of gzip and PNG) of the bytes, as eight lowercase hex digits. */
@@ -175,27 +184,6 @@ function isHex(line: Buffer, start: number, end: number): boolean {
     if (!isDigit && !isLetter) return false
   }
   return true
-}
-
-function encodeMembers(event: JournalEvent, unknown: Record<string, unknown> | null): string {
-  const known = JSON.stringify(event)
-  if (unknown === null && !('labels' in event)) return known
-  const members = unknown === null ? '' : Object.entries(unknown).map(encodeUnknown).join('')
-  // Nothing inside a line may look like a line's start or end, or recovery would find events in it that are none.
-  // Only a nested object can (quotes in strings are escaped), and a space changes its bytes but not its meaning.
-  const rest = `${known.slice(LINE_START.length, -1)}${members}}`
-  return LINE_START + rest.replaceAll(LINE_START, '{ "type":').replaceAll(CHECKSUM_START, ', "crc32":"')
-}
-
-/** One by one: of the object as a whole, a member named toJSON would be called. */
-function encodeUnknown([name, value]: [string, unknown]): string {
-  try {
-    const json: string | undefined = JSON.stringify(value)
-    return json === undefined ? '' : `,${JSON.stringify(name)}:${json}`
-  } catch (error) {
-    const found = `a value that JSON can't hold (${(error as Error).message.split('\n')[0]})`
-    throw new InvalidEventError([{ field: name, found, expected: 'plain JSON values' }])
-  }
 }
 
 function tooLong(bytes: number): InvalidEventError {

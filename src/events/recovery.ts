@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib'
-import { CHECKSUM_BYTES, CHECKSUM_START, hexChecksum, LINE_START, MAX_LINE_BYTES } from './line.js'
+import { CHECKSUM_BYTES, hexChecksum, MAX_LINE_BYTES } from './line.js'
+import { CHECKSUM_START, LINE_START } from './serialize.js'
 
 /** A whole event inside a line that doesn't decode: its bytes from `{"type":` to the closing brace, at its own place. */
 export interface RecoveredEvent {
