@@ -20,7 +20,6 @@ export type FileSystem = Pick<
   | 'fdatasync'
   | 'mkdirSync'
   | 'readdirSync'
-  | 'readFileSync'
   | 'linkSync'
   | 'unlinkSync'
 >
@@ -40,6 +39,62 @@ export function errorCode(error: unknown): string | undefined {
 export function isMissing(error: unknown): boolean {
   const code = errorCode(error)
   return code === 'ENOENT' || code === 'ENOTDIR'
+}
+
+const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants
+
+/**
+ * Opens a file that is there and that others may have put there: a symbolic link would lead elsewhere, and a FIFO
+ * would block the process until somebody opened its other end.
+ *
+ * @throws Error with code NOT_REGULAR for a link, a FIFO, a device, a socket or a directory; of the file system otherwise.
+ */
+export function openRegularFile(fs: FileSystem, path: string, flags: number): number {
+  let fd: number
+  try {
+    fd = fs.openSync(path, flags | O_NOFOLLOW | O_NONBLOCK)
+  } catch (error) {
+    const code = errorCode(error)
+    if (code === 'ELOOP') throw notRegular(path, 'a symbolic link', error)
+    if (code === 'EISDIR') throw notRegular(path, 'a directory', error)
+    // A socket, or a device that has no driver.
+    if (code === 'ENXIO' || code === 'ENODEV') throw notRegular(path, 'no regular file', error)
+    throw error
+  }
+  try {
+    if (fs.fstatSync(fd).isFile()) return fd
+    throw notRegular(path, 'no regular file')
+  } catch (error) {
+    fs.closeSync(fd)
+    throw error
+  }
+}
+
+/**
+ * The text of a small file that others may have put there.
+ *
+ * @throws Error with code NOT_REGULAR, or TOO_LARGE for more than `maxBytes`; of the file system otherwise.
+ */
+export function readSmallFile(path: string, maxBytes: number, fs: FileSystem = nodeFileSystem): string {
+  const fd = openRegularFile(fs, path, O_RDONLY)
+  try {
+    // One byte more than allowed: the size that fstat gives can be outdated by the time of the read.
+    const bytes = Buffer.alloc(maxBytes + 1)
+    let length = 0
+    for (let read = -1; read !== 0 && length < bytes.length; length += read) {
+      read = fs.readSync(fd, bytes, length, bytes.length - length, length)
+    }
+    if (length <= maxBytes) return bytes.toString('utf8', 0, length)
+    const text = `${path} has more than ${maxBytes} bytes: this is not what belongs there`
+    throw Object.assign(new Error(text), { code: 'TOO_LARGE' })
+  } finally {
+    fs.closeSync(fd)
+  }
+}
+
+function notRegular(path: string, found: string, cause?: unknown): Error {
+  const error = new Error(`${path} is ${found}, expected a regular file`, { cause })
+  return Object.assign(error, { code: 'NOT_REGULAR' })
 }
 
 /** Makes the names in a directory survive a power cut. */

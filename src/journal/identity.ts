@@ -1,11 +1,21 @@
 import { randomUUID } from 'node:crypto'
 import { dirname, join } from 'node:path'
 import { JournalError } from './errors.js'
-import { errorCode, type FileSystem, isMissing, nodeFileSystem, syncDirectory } from './files.js'
+import {
+  errorCode,
+  type FileSystem,
+  isMissing,
+  nodeFileSystem,
+  readSmallFile,
+  syncDirectory,
+} from './files.js'
 import { listSegments } from './segments.js'
 
 const FORMAT = 1
 const IDENTITY_FILE = 'journal.json'
+
+/** Ours has about 110; members from later are left alone. */
+const MAX_IDENTITY_BYTES = 64 * 1024
 
 /** What `journal.json` says. */
 export interface JournalIdentity {
@@ -112,7 +122,7 @@ function createIdentity(directory: string, mode: number, now: number, fs: FileSy
 function readIfThere(path: string, fs: FileSystem): JournalIdentity | null {
   let text: string
   try {
-    text = fs.readFileSync(path, 'utf8')
+    text = readSmallFile(path, MAX_IDENTITY_BYTES, fs)
   } catch (error) {
     if (isMissing(error)) return null
     const reason = error instanceof Error ? error.message : String(error)

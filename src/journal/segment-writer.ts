@@ -1,6 +1,6 @@
 import { constants, type Stats } from 'node:fs'
 import { join } from 'node:path'
-import { errorCode, type FileSystem, isMissing, syncDirectoryAsync } from './files.js'
+import { errorCode, type FileSystem, isMissing, openRegularFile, syncDirectoryAsync } from './files.js'
 import type { SegmentName } from './segments.js'
 
 const NEWLINE_BYTE = 0x0a
@@ -156,9 +156,9 @@ export class SegmentWriter {
 export function endFragmentOf(fs: FileSystem, directory: string, segment: SegmentName): void {
   let fd: number
   try {
-    fd = fs.openSync(join(directory, segment.name), O_RDWR | O_APPEND | O_NOFOLLOW)
+    fd = openRegularFile(fs, join(directory, segment.name), O_RDWR | O_APPEND)
   } catch {
-    // Gone or read-only: its fragment waits, and status shows it.
+    // Gone, read-only or no regular file: its fragment waits, and doctor shows it.
     return
   }
   try {
@@ -175,7 +175,7 @@ function openOrCreate(fs: FileSystem, path: string, mode: number): { fd: number;
     return { fd: fs.openSync(path, O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW, mode), isNew: true }
   } catch (error) {
     if (errorCode(error) !== 'EEXIST') throw error
-    return { fd: fs.openSync(path, O_RDWR | O_APPEND | O_NOFOLLOW), isNew: false }
+    return { fd: openRegularFile(fs, path, O_RDWR | O_APPEND), isNew: false }
   }
 }
 

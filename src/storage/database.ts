@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path'
 import SQLite from 'better-sqlite3'
 import { asDatabaseError, DatabaseError, isBusy } from './errors.js'
 import { migrate, pendingMigrations } from './migrations.js'
+import { createPrivateFile } from './private-file.js'
 
 /** A connection of better-sqlite3. */
 export type Database = SQLite.Database
@@ -11,7 +12,7 @@ const busyTimeoutMs = 5000
 
 /**
  * Opens the database for writing: made with its folders where it is missing, migrated, in WAL mode with synchronous
- * NORMAL, foreign keys on and a busy timeout of 5 s. Any number of processes may do this at once. Nothing is written to a
+ * NORMAL, foreign keys on and a busy timeout of 5 s. What it makes only its owner may read. Any number of processes may do this at once. Nothing is written to a
  * database that is up to date.
  *
  * Throws {@link DatabaseError} with `NOT_A_DATABASE`, `DATABASE_DAMAGED`, `DATABASE_UNWRITABLE`, `DATABASE_BUSY`,
@@ -103,6 +104,7 @@ function makeWritable(file: string): void {
     // Behind a symlink the -wal and -shm files lie beside the target.
     const directory = dirname(isMissing(file) ? file : realpathSync(file))
     accessSync(directory, constants.W_OK | constants.X_OK)
+    if (isMissing(file)) createPrivateFile(file)
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     throw new DatabaseError(
@@ -119,7 +121,7 @@ function makeDirectory(directory: string): void {
   if (!isMissing(directory)) return
   if (dirname(directory) !== directory) makeDirectory(dirname(directory))
   try {
-    mkdirSync(directory)
+    mkdirSync(directory, { mode: 0o700 })
   } catch (error) {
     // Another process that opens the same new database made it first.
     if (isMissing(directory)) throw error

@@ -1,7 +1,9 @@
-import { readFileSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { realpathSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import SQLite from 'better-sqlite3'
+import { readSmallFile } from '../journal/files.js'
 import { asDatabaseError, DatabaseError, isBusy } from './errors.js'
+import { createPrivateFile } from './private-file.js'
 
 /** What the holder of a database does with it. */
 export type ProjectorPurpose = 'project' | 'replay'
@@ -15,6 +17,8 @@ export interface ProjectorLock {
 // Not zero: two processes that start together can each see the other's first step and both give up, and
 // isProjectorRunning holds a shared lock for an instant. Nobody who will let go holds it for this long.
 const settleMs = 200
+
+const maxPidFileBytes = 4096
 
 // A connection that is garbage collected is closed: a caller that drops its ProjectorLock would lose the lock unseen.
 const held = new Set<SQLite.Database>()
@@ -40,6 +44,8 @@ export function acquireProjectorLock(databasePath: string, purpose: ProjectorPur
   const pidPath = `${realPath}.pid`
   let connection: SQLite.Database | undefined
   try {
+    // Whoever can read it could hold a shared lock on it, and so keep every projector out.
+    if (statSync(lockPath, { throwIfNoEntry: false }) === undefined) createPrivateFile(lockPath)
     connection = new SQLite(lockPath, { timeout: settleMs })
     // In WAL mode "exclusive" would keep out writers only, and live in a -shm file that others can remove.
     connection.pragma('journal_mode = DELETE')
@@ -81,6 +87,12 @@ export function isProjectorRunning(databasePath: string): boolean {
   }
 }
 
+/** What is known of the process that holds the database, or of one that died with it: text for people. */
+export function describeHolder(databasePath: string): string | undefined {
+  const realPath = existingRealPath(databasePath)
+  return realPath === undefined ? undefined : readPidFile(`${realPath}.pid`)?.description
+}
+
 function release(connection: SQLite.Database, pidPath: string): void {
   if (!held.delete(connection)) return
   try {
@@ -95,7 +107,9 @@ function release(connection: SQLite.Database, pidPath: string): void {
 function writePidFile(pidPath: string, purpose: ProjectorPurpose): void {
   const holder = { pid: process.pid, hostname: hostname(), purpose, started_at: new Date().toISOString() }
   try {
-    writeFileSync(pidPath, `${JSON.stringify(holder)}\n`)
+    // Made anew: writing to what is there would follow a symbolic link.
+    rmSync(pidPath, { force: true })
+    writeFileSync(pidPath, `${JSON.stringify(holder)}\n`, { flag: 'wx', mode: 0o644 })
   } catch {
     // Only text for a message: the lock holds without it.
   }
@@ -116,7 +130,7 @@ function alreadyHeld(databasePath: string, pidPath: string, cause: unknown): Dat
 
 function readPidFile(pidPath: string): { purpose: unknown; description: string } | undefined {
   try {
-    const holder: unknown = JSON.parse(readFileSync(pidPath, 'utf8'))
+    const holder: unknown = JSON.parse(readSmallFile(pidPath, maxPidFileBytes))
     if (typeof holder !== 'object' || holder === null) return undefined
     const { pid, hostname, purpose, started_at } = holder as Record<string, unknown>
     if (typeof pid !== 'number' || typeof hostname !== 'string' || typeof started_at !== 'string') {

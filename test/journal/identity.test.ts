@@ -213,7 +213,7 @@ describe('reading', () => {
   test('an I/O error, or a folder in its place, is not a missing journal', () => {
     const directory = temporaryDirectory()
     const faulty = new FaultyFileSystem()
-    faulty.add({ call: 'readFileSync', file: /./, effect: { error: 'EIO' } })
+    faulty.add({ call: 'openSync', file: /^journal\.json$/, effect: { error: 'EIO' } })
     expect(errorOf(() => create(directory, faulty)).code).toBe('JOURNAL_INVALID')
     mkdirSync(join(directory, 'journal.json'))
     expect(errorOf(() => create(directory)).code).toBe('JOURNAL_INVALID')

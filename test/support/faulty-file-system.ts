@@ -84,7 +84,6 @@ export class FaultyFileSystem {
       chmodSync: this.#onPath('chmodSync'),
       mkdirSync: this.#onPath('mkdirSync'),
       readdirSync: this.#onPath('readdirSync'),
-      readFileSync: this.#onPath('readFileSync'),
       linkSync: this.#onPath('linkSync'),
       unlinkSync: this.#onPath('unlinkSync'),
     }
