@@ -1,11 +1,10 @@
-import type { TObject } from 'typebox'
+import type { Static, TObject } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { type EventProblem, InvalidEventError } from './errors.js'
 import { describeValue, findProblems } from './problems.js'
 import {
   type EventInput,
   type JournalEvent,
-  type RequestLog,
   type RequestLogged,
   RequestLogSchema,
   type StreamCompleted,
@@ -77,8 +76,7 @@ export function unknownFields(input: EventInput): Record<string, unknown> | null
 }
 
 function completeRequestLog(input: object, defaults: EventDefaults): RequestLogged {
-  if (!requestLog.Check(input)) throw invalidEvent(input, RequestLogSchema)
-  const log: RequestLog = input
+  const log = asRequestLog(input)
   const timestamp = log.timestamp === undefined ? defaults.timestamp() : canonicalTimestamp(log.timestamp)
   if (timestamp === null) throw new InvalidEventError([timestampProblem(log.timestamp)])
   const event: RequestLogged = {
@@ -101,6 +99,18 @@ function completeRequestLog(input: object, defaults: EventDefaults): RequestLogg
   }
   if (log.labels !== undefined) event.labels = safeLabels(log.labels)
   return event
+}
+
+function asRequestLog(input: object): Static<typeof RequestLogSchema> {
+  if (requestLog.Check(input)) return input
+  // A label that is `undefined` is one that was left out.
+  const { labels } = input as { labels?: unknown }
+  if (typeof labels === 'object' && labels !== null && !Array.isArray(labels)) {
+    const given = Object.fromEntries(Object.entries(labels).filter(([, value]) => value !== undefined))
+    const without = { ...input, labels: given }
+    if (requestLog.Check(without)) return without
+  }
+  throw invalidEvent(input, RequestLogSchema)
 }
 
 function completeStreamCompleted(input: object, defaults: EventDefaults): StreamCompleted {

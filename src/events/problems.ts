@@ -60,6 +60,7 @@ function validatorOf(schema: TSchema): Validator {
 function labelProblems(labels: object): EventProblem[] {
   const problems: EventProblem[] = []
   for (const [name, value] of Object.entries(labels)) {
+    if (value === undefined) continue
     const field = `labels.${shortened(JSON.stringify(name).slice(1, -1))}`
     if (name.includes('\0')) {
       problems.push({ field, found: 'a NUL in its name', expected: 'a name without NUL' })

@@ -76,7 +76,6 @@ export class EventRecovery {
         this.#keep(found.index, end)
         this.#starts = []
         this.#scanned = end
-        if (start !== -1 && start < end) start = window.indexOf(LINE_START, end)
       }
       checksum = window.indexOf(CHECKSUM_START, this.#scanned)
     }

@@ -93,7 +93,9 @@ export const StreamCompletedSchema = Type.Object(
 type Undefinable<T> = { [K in keyof T]: undefined extends T[K] ? T[K] | undefined : T[K] }
 
 /** What `journal.record` and `journal.append` take for a finished request. Defaults stand in DESIGN's table of fields. */
-export type RequestLog = Undefinable<Type.Static<typeof RequestLogSchema>>
+export type RequestLog = Undefinable<
+  Omit<Type.Static<typeof RequestLogSchema>, 'labels'> & { labels?: Record<string, string | undefined> }
+>
 
 /** What `journal.record` and `journal.append` take for the end of a stream: every field, null where unknown. */
 export interface StreamCompletion {

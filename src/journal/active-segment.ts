@@ -26,6 +26,8 @@ interface ActiveSegmentOptions {
   directory: string
   fileMode: number
   logger: JournalLogger
+  /** Throws when the directory no longer holds the journal that was opened: somebody has put another in its place. */
+  checkJournal(): void
 }
 
 /**
@@ -122,6 +124,11 @@ export class ActiveSegment {
     if (failure !== null) throw failure
   }
 
+  /** A segment was left that no sync has covered since. */
+  get hasRetired(): boolean {
+    return this.#retired.length > 0
+  }
+
   close(): void {
     for (const writer of this.#retired) writer.close()
     this.#retired = []
@@ -138,10 +145,11 @@ export class ActiveSegment {
   }
 
   #open(): void {
-    const { fs, clock, directory } = this.#options
+    const { fs, clock, directory, checkJournal } = this.#options
     // First: if none can be opened, the old one must not be taken for the current one.
     this.#writer?.close()
     this.#writer = null
+    checkJournal()
     const segments = listSegments(directory, fs)
     this.#start(segmentToWrite(segments, utcDay(clock.now())), segments)
   }

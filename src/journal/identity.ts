@@ -45,6 +45,15 @@ export function readIdentity(directory: string, fs: FileSystem = nodeFileSystem)
   throw new JournalError('JOURNAL_MISSING', `${text}; check --journal.`, { path })
 }
 
+/** @throws JournalError JOURNAL_INVALID when the directory holds another journal, or none any more. */
+export function assertIdentity(directory: string, journalId: string, fs: FileSystem): void {
+  const found = readIfThere(join(directory, IDENTITY_FILE), fs)
+  if (found?.journal_id === journalId) return
+  const what = found === null ? 'no journal any more' : `another journal, ${found.journal_id}`
+  const text = `${directory} holds ${what}: this writer has opened ${journalId}. Put it back, or open the journal anew`
+  throw new JournalError('JOURNAL_INVALID', text, { path: directory })
+}
+
 /**
  * Reads a journal's identity, and creates journal and directory where there is none. Many first writers at once agree:
  * the file is complete and synced before it is linked into place, and only one link can win.

@@ -51,7 +51,7 @@ export class Journal {
     const { directory, fileMode, directoryMode, logger } = options
     const modes = { file: fileMode, directory: directoryMode }
     this.identity = readOrCreateIdentity(directory, modes, ports.clock.now(), ports.fs)
-    this.#writer = new LineWriter(options, ports)
+    this.#writer = new LineWriter(options, this.identity.journal_id, ports)
     this.#refusals = new BoundedWarnings(logger)
   }
 

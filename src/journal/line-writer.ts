@@ -2,6 +2,7 @@ import { ActiveSegment } from './active-segment.js'
 import { JournalWriteError } from './errors.js'
 import type { Clock, FileSystem } from './files.js'
 import { GroupCommit } from './group-commit.js'
+import { assertIdentity } from './identity.js'
 import type { ResolvedOptions } from './options.js'
 import { BoundedWarnings, quietly } from './warnings.js'
 import { WriteBuffer } from './write-buffer.js'
@@ -44,11 +45,12 @@ export class LineWriter {
   #unreported: unknown = null
 
   /** @throws JournalWriteError when no segment can be opened, and that is not for want of space. */
-  constructor(options: ResolvedOptions, { fs, clock }: JournalPorts) {
+  constructor(options: ResolvedOptions, journalId: string, { fs, clock }: JournalPorts) {
     this.#options = options
     this.#clock = clock
     const { directory, fileMode, logger } = options
-    this.#segment = new ActiveSegment({ fs, clock, directory, fileMode, logger })
+    const checkJournal = () => assertIdentity(directory, journalId, fs)
+    this.#segment = new ActiveSegment({ fs, clock, directory, fileMode, logger, checkJournal })
     this.#buffer = new WriteBuffer(options.bufferBytes)
     this.#failures = new BoundedWarnings(logger)
     this.#losses = new BoundedWarnings(logger)
@@ -177,7 +179,8 @@ export class LineWriter {
 
   #armTick(): void {
     if (this.#tick !== null || this.#isClosed) return
-    if (this.#options.fsync === 'no' && this.#buffer.length === 0) return
+    // A segment that was left is synced in any case: it would keep its descriptor until somebody flushes.
+    if (this.#options.fsync === 'no' && this.#buffer.length === 0 && !this.#segment.hasRetired) return
     this.#tick = setTimeout(() => void this.#onTick(), TICK_MS)
     this.#tick.unref()
   }
@@ -188,7 +191,7 @@ export class LineWriter {
     } catch {
       // Warned about when the event was kept; it is tried again at the next tick.
     }
-    if (this.#options.fsync === 'everysec' && this.#segment.isDirty) {
+    if (this.#segment.hasRetired || (this.#options.fsync === 'everysec' && this.#segment.isDirty)) {
       // What it rejects with, the next flush says.
       await this.#group.join().catch(() => {})
     }

@@ -187,6 +187,14 @@ describe('labels', () => {
     ])
   })
 
+  test('one that is undefined is left out', () => {
+    const labels = { team: undefined, user: 'u' }
+    expect(completeLog({ ...leastLog, labels }).labels).toStrictEqual({ user: 'u' })
+    expect(problemsOf({ ...leastLog, labels: { team: undefined, user: 1 } })).toMatchObject([
+      { field: 'labels.user' },
+    ])
+  })
+
   test('they are a copy: what the caller changes later is not logged', () => {
     const labels = { team: 'a' }
     const complete = completeLog({ ...leastLog, labels })

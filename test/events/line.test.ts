@@ -90,6 +90,8 @@ describe('nothing inside a line looks like a start or an end', () => {
   ])('%s', (_, line) => {
     const ours = line()
     expect('event' in decode(ours)).toBe(true)
+    expect(ours.toString().split('{"type":')).toHaveLength(2)
+    expect(ours.toString().split(',"crc32":"')).toHaveLength(2)
     const damaged = Buffer.concat([Buffer.from('{"type":"request_lo'), ours, Buffer.from('garbage')])
     expect(recoverEvents(damaged, 0).map(({ bytes }) => bytes.toString())).toStrictEqual([ours.toString()])
     const torn = ours.subarray(0, ours.length - 1)

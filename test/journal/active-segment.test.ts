@@ -391,6 +391,16 @@ describe('a segment that is lost under the writer', () => {
     expect(faulty.openFiles).toStrictEqual([SEGMENT])
   })
 
+  test('by a clock that went back it is noticed as well', () => {
+    const { journal, directory, clock, logger } = opened()
+    journal.append(log('a'))
+    unlinkSync(join(directory, SEGMENT))
+    clock.set('2026-11-22T10:00:00Z')
+    journal.append(log('b'))
+    expect(logger.messages).toStrictEqual([LOST])
+    expect(namesIn(directory)).toStrictEqual(['b'])
+  })
+
   test('flush looks itself', async () => {
     const { journal, directory } = opened()
     journal.append(log('a'))
@@ -421,6 +431,22 @@ describe('a segment that is lost under the writer', () => {
     unlinkSync(join(directory, SEGMENT))
     expect((await rejectionOf(journal.flush())).code).toBe('SEGMENT_LOST')
     await journal.flush()
+  })
+
+  test('another journal put in its place is not written to', async () => {
+    const { journal, directory, clock } = opened()
+    journal.append(log('a'))
+    const identity = readFileSync(join(directory, 'journal.json'))
+    rmSync(directory, { recursive: true })
+    await opened({ directory }).journal.close()
+    clock.advance(1000)
+    expect(writeErrorOf(() => journal.append(log('b'))).message).toContain('holds another journal')
+    expect(namesIn(directory)).toStrictEqual([])
+    rmSync(join(directory, 'journal.json'))
+    expect(writeErrorOf(() => journal.append(log('b'))).message).toContain('holds no journal any more')
+    writeFileSync(join(directory, 'journal.json'), identity)
+    journal.append(log('c'))
+    expect(namesIn(directory)).toStrictEqual(['c'])
   })
 
   test('with the whole directory: append throws, record keeps, and both go on when it is back', async () => {

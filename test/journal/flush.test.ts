@@ -49,7 +49,7 @@ describe('group commit', () => {
       }
     }
     await Promise.all(Array.from({ length: 20 }, (_, i) => writer(`${i}`)))
-    expect(faulty.callsOf('fdatasync').length).toBeLessThanOrEqual(20)
+    expect(faulty.callsOf('fdatasync').length).toBeLessThanOrEqual(11)
   })
 })
 

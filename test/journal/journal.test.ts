@@ -426,6 +426,8 @@ describe('redaction', () => {
     const { error_message, labels } = journal.append(log('a', { error_message: 'x', labels: { k: 'v' } }))
     expect(Buffer.byteLength(error_message ?? '')).toBeLessThanOrEqual(4096)
     expect(labels).toStrictEqual({ k: '[redacted: the redact function failed]' })
+    const halved = opened({ redact: () => 'a\ud800' }).journal
+    expect(halved.append(log('a', { error_message: 'x' })).error_message).toBe('a\ufffd')
   })
 })
 
