@@ -1,76 +1,39 @@
 import { createHash } from 'node:crypto'
-import { constants } from 'node:fs'
+import { accessSync, constants } from 'node:fs'
 import { join } from 'node:path'
 import { JournalError } from './errors.js'
-import { errorCode, type FileSystem, isMissing, nodeFileSystem, syncDirectory } from './files.js'
+import {
+  errorCode,
+  type FileSystem,
+  isMissing,
+  nodeFileSystem,
+  openRegularFile,
+  syncDirectory,
+} from './files.js'
+import {
+  type EntryOf,
+  type Manifest,
+  ManifestChain,
+  type ManifestEntry,
+  type ManifestProblem,
+  type NewManifestEntry,
+} from './manifest-chain.js'
+
+export {
+  type EntryOf,
+  type Manifest,
+  type ManifestEntry,
+  type ManifestProblem,
+  type NewManifestEntry,
+  NO_ENTRY,
+  type SegmentDigest,
+} from './manifest-chain.js'
 
 export const MANIFEST_FILE = 'manifest.jsonl'
 
-/** What the first entry names as the entry before it; also the head of an empty manifest. */
-export const NO_ENTRY = '0'.repeat(64)
-
-const { O_RDWR, O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_NONBLOCK } = constants
+const { O_RDWR, O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY } = constants
 const NEWLINE = 0x0a
-const ENDING = /,"hash":"([0-9a-f]{64})"\}$/
-const ENDING_LENGTH = ',"hash":""}'.length + 64
 const MAX_ATTEMPTS = 100
-
-/** What an entry says of its segment's bytes, uncompressed. */
-export interface SegmentDigest {
-  /** Up to and with a newline. */
-  bytes: number
-  /** Newlines in them, as `wc -l` counts; blank lines too. */
-  lines: number
-  /** SHA-256 in lowercase hex, as `head -c BYTES | sha256sum` computes it. */
-  sha256: string
-}
-
-/**
- * What is added to the manifest.
- *
- * - `sealed`: the segment's day was over; what comes behind these bytes is late.
- * - `archived`: the `.ndjson.gz` that takes the segment's place; the last such entry of a segment counts.
- * - `pruned`: the segment's files are gone, or about to go, on purpose.
- */
-export type NewManifestEntry = { segment: string } & SegmentDigest &
-  (
-    | { kind: 'sealed' }
-    | { kind: 'archived'; archive_bytes: number; archive_sha256: string }
-    | { kind: 'pruned' }
-  )
-
-export type ManifestEntry = NewManifestEntry & {
-  /** When it was added, UTC. */
-  at: string
-  /** Hash of the entry before. */
-  previous: string
-  /** SHA-256 of this line's bytes before `,"hash"`. */
-  hash: string
-}
-
-export type EntryOf<Kind extends ManifestEntry['kind']> = Extract<ManifestEntry, { kind: Kind }>
-
-/**
- * A line that breaks the chain:
- *
- * - `not_an_entry`: not what a writer writes, and no beginning of it either.
- * - `hash_mismatch`: its hash isn't that of its bytes.
- * - `unknown_previous`: it follows an entry that isn't there.
- */
-export interface ManifestProblem {
-  reason: 'not_an_entry' | 'hash_mismatch' | 'unknown_previous'
-  byteOffset: number
-  detail: string
-}
-
-export interface Manifest {
-  /** The chain, in order. */
-  entries: readonly ManifestEntry[]
-  /** Hash of the last entry; 64 zeros when there is none. */
-  head: string
-  /** Empty unless somebody changed the file. */
-  problems: readonly ManifestProblem[]
-}
 
 /**
  * Reads a journal's manifest; an empty one where there is none.
@@ -100,7 +63,7 @@ export class ManifestFile {
   readonly path: string
   readonly #directory: string
   readonly #fs: FileSystem
-  #chain = new Chain()
+  #chain = new ManifestChain()
   #inode = 0
   #readBytes = 0
 
@@ -114,9 +77,10 @@ export class ManifestFile {
   read(): Manifest {
     let fd: number
     try {
-      fd = this.#fs.openSync(this.path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+      fd = openRegularFile(this.#fs, this.path, O_RDONLY)
     } catch (error) {
       if (!isMissing(error)) throw this.#unreadable(error)
+      // Also where it was moved away, to begin a new chain.
       this.#startAnew(0)
       return this.#chain.manifest()
     }
@@ -153,8 +117,18 @@ export class ManifestFile {
     throw new Error(`${this.path}: ${MAX_ATTEMPTS} attempts to add an entry were overtaken`)
   }
 
+  /** @throws the file system's error where this user could not add an entry. */
+  checkWritable(): void {
+    try {
+      accessSync(this.path, constants.W_OK)
+    } catch (error) {
+      if (!isMissing(error)) throw error
+      accessSync(this.#directory, constants.W_OK | constants.X_OK)
+    }
+  }
+
   #startAnew(inode: number): void {
-    this.#chain = new Chain()
+    this.#chain = new ManifestChain()
     this.#inode = inode
     this.#readBytes = 0
   }
@@ -205,7 +179,7 @@ export class ManifestFile {
   #openForWriting(): number {
     const fs = this.#fs
     try {
-      return fs.openSync(this.path, O_RDWR | O_APPEND | O_NOFOLLOW)
+      return openRegularFile(fs, this.path, O_RDWR | O_APPEND)
     } catch (error) {
       if (!isMissing(error)) throw error
     }
@@ -217,7 +191,7 @@ export class ManifestFile {
       return fd
     } catch (error) {
       if (errorCode(error) !== 'EEXIST') throw error
-      return fs.openSync(this.path, O_RDWR | O_APPEND | O_NOFOLLOW)
+      return openRegularFile(fs, this.path, O_RDWR | O_APPEND)
     }
   }
 
@@ -232,63 +206,5 @@ export class ManifestFile {
     const advice =
       'bring it back from a backup, or move it away to begin a new chain, which proves nothing older'
     return new JournalError('JOURNAL_INVALID', `${found}; ${advice}`, { path: this.path })
-  }
-}
-
-/** The entries that count, as they follow each other. */
-class Chain {
-  readonly #entries: ManifestEntry[] = []
-  readonly #problems: ManifestProblem[] = []
-  readonly #known = new Set([NO_ENTRY])
-  #head = NO_ENTRY
-
-  manifest(): Manifest {
-    return { entries: [...this.#entries], head: this.#head, problems: [...this.#problems] }
-  }
-
-  /** A line that was ended. */
-  add(line: Buffer, byteOffset: number): void {
-    if (line.length === 0 || this.addIfWhole(line, byteOffset)) return
-    const text = line.toString()
-    const problem = (reason: ManifestProblem['reason'], detail: string) =>
-      this.#problems.push({ reason, byteOffset, detail })
-    if (ENDING.test(text)) problem('hash_mismatch', "an entry's hash is not that of its bytes")
-    // A beginning of an entry, as a crash leaves it, is never whole JSON. If it hides an entry that was there, those
-    // that followed it say so.
-    else if (isJson(text) || !text.startsWith('{')) {
-      problem('not_an_entry', 'a line is neither an entry nor the beginning of one')
-    }
-  }
-
-  /** @returns false when the line isn't an entry whose hash holds. */
-  addIfWhole(line: Buffer, byteOffset: number): boolean {
-    const hash = ENDING.exec(line.toString('latin1'))?.[1]
-    if (hash === undefined) return false
-    const bytes = line.subarray(0, line.length - ENDING_LENGTH)
-    if (createHash('sha256').update(bytes).digest('hex') !== hash) return false
-    this.#follow(JSON.parse(line.toString()) as ManifestEntry, byteOffset)
-    return true
-  }
-
-  #follow(entry: ManifestEntry, byteOffset: number): void {
-    const { previous, hash } = entry
-    if (previous === this.#head) {
-      this.#head = hash
-      this.#known.add(hash)
-      this.#entries.push(entry)
-    } else if (!this.#known.has(previous)) {
-      const detail = `an entry follows ${String(previous).slice(0, 16)}…, which is not there`
-      this.#problems.push({ reason: 'unknown_previous', byteOffset, detail })
-    }
-    // Else its writer lost a race, and has looked again.
-  }
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text)
-    return true
-  } catch {
-    return false
   }
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { JournalError } from './errors.js'
 import { LineScanner, type ScannedLine } from './line-scanner.js'
-import type { SegmentName } from './segments.js'
+import { leavingFile, type SegmentName } from './segments.js'
 
 const NEWLINE = 0x0a
 
@@ -30,9 +30,14 @@ export class SegmentReader {
    * @param positionCrc32 CRC-32 of all bytes before the position.
    * @throws JournalError SEGMENT_UNREADABLE when the segment can't be opened or is no regular file.
    */
-  constructor(directory: string, segment: SegmentName, position = 0, positionCrc32 = 0) {
+  constructor(
+    directory: string,
+    segment: SegmentName & { isLeaving?: boolean },
+    position = 0,
+    positionCrc32 = 0,
+  ) {
     this.segment = segment
-    this.path = join(directory, segment.name)
+    this.path = join(directory, segment.isLeaving === true ? leavingFile(segment) : segment.name)
     this.#fd = openForReading(this.path)
     this.#scanner = new LineScanner(position)
     this.#readOffset = position
@@ -53,6 +58,11 @@ export class SegmentReader {
   /** Behind the last byte that was read. */
   get readOffset(): number {
     return this.#readOffset
+  }
+
+  /** Nothing is left to read now. */
+  get isAtEnd(): boolean {
+    return Number(this.stats.size) === this.#readOffset
   }
 
   get stats(): fs.BigIntStats {
@@ -115,7 +125,8 @@ export class SegmentReader {
   }
 }
 
-function openForReading(path: string): number {
+/** @throws JournalError SEGMENT_UNREADABLE */
+export function openForReading(path: string): number {
   let fd: number
   try {
     fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK)
@@ -129,7 +140,7 @@ function openForReading(path: string): number {
   })
 }
 
-function unreadable(path: string, error: unknown): JournalError {
+export function unreadable(path: string, error: unknown): JournalError {
   const { code, message } = error as NodeJS.ErrnoException
   const found = code === 'ELOOP' ? 'it is a symbolic link, and a segment must be a regular file' : message
   return new JournalError('SEGMENT_UNREADABLE', `Can't read ${path}: ${found}`, { path, cause: error })

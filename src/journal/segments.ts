@@ -2,7 +2,7 @@ import { canonicalTimestamp } from '../events/timestamp.js'
 import { JournalError } from './errors.js'
 import { type FileSystem, isMissing, nodeFileSystem } from './files.js'
 
-const FILE_NAME = /^(\d{4}-\d{2}-\d{2})(?:_(\d{3}))?\.ndjson(\.gz|\.distrusted)?$/
+const FILE_NAME = /^(\d{4}-\d{2}-\d{2})(?:_(\d{3}))?\.ndjson(\.gz|\.gone|\.distrusted)?$/
 const MAX_NUMBER = 999
 
 /** A segment's name, `2026-11-22.ndjson` or `2026-11-22_001.ndjson`, and what it says. */
@@ -20,6 +20,11 @@ export interface SegmentName {
 export interface Segment extends SegmentName {
   /** Only as `.ndjson.gz`: where both exist the plain file counts. */
   isArchived: boolean
+  /**
+   * Archived, but its plain file is still there under another name, where a writer that hasn't noticed may still append:
+   * readers prefer that one.
+   */
+  isLeaving: boolean
   /** A sync of it failed once: no writer appends to it any more. */
   isDistrusted: boolean
 }
@@ -44,6 +49,15 @@ export function distrustMarker(segment: SegmentName): string {
   return `${segment.name}.distrusted`
 }
 
+/** Where the plain file stays for a while after it was archived. */
+export function leavingFile(segment: SegmentName): string {
+  return `${segment.name}.gone`
+}
+
+export function archiveFile(segment: SegmentName): string {
+  return `${segment.name}.gz`
+}
+
 /** Every segment of a journal in order; files with other names are left alone. Empty when there is no directory. */
 export function listSegments(directory: string, fs: FileSystem = nodeFileSystem): Segment[] {
   let files: string[]
@@ -58,19 +72,26 @@ export function listSegments(directory: string, fs: FileSystem = nodeFileSystem)
   }
   const plain = new Map<number, SegmentName>()
   const archived = new Map<number, SegmentName>()
+  const leaving = new Set<number>()
   const distrusted = new Set<number>()
   for (const file of files) {
     const [, day, number, ending] = FILE_NAME.exec(file) ?? []
     if (day === undefined || number === '000' || canonicalTimestamp(`${day}T00:00:00Z`) === null) continue
     const name = segmentName(day, Number(number ?? 0))
     if (ending === '.distrusted') distrusted.add(name.id)
-    else if (ending === '.gz') archived.set(name.id, name)
-    else plain.set(name.id, name)
+    else if (ending === undefined) plain.set(name.id, name)
+    else archived.set(name.id, name)
+    if (ending === '.gone') leaving.add(name.id)
   }
   const names = new Map([...archived, ...plain])
   return [...names.values()]
     .sort((a, b) => a.id - b.id)
-    .map((name) => ({ ...name, isArchived: !plain.has(name.id), isDistrusted: distrusted.has(name.id) }))
+    .map((name) => ({
+      ...name,
+      isArchived: !plain.has(name.id),
+      isLeaving: leaving.has(name.id) && !plain.has(name.id),
+      isDistrusted: distrusted.has(name.id),
+    }))
 }
 
 /**

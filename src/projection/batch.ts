@@ -1,5 +1,5 @@
 import type { ScannedLine } from '../journal/line-scanner.js'
-import type { SegmentReader } from '../journal/segment-reader.js'
+import type { SegmentSource } from '../journal/open-segment.js'
 import type { Segment } from '../journal/segments.js'
 import type { Database } from '../storage/database.js'
 import {
@@ -52,7 +52,7 @@ export interface BatchOptions {
  * @throws ProjectionError SEGMENT_SYNC_FAILED, POSITION_MOVED; what SQLite and the reader throw.
  */
 export async function projectBatch(
-  reader: SegmentReader,
+  reader: SegmentSource,
   options: BatchOptions,
 ): Promise<BatchResult | null> {
   const { database, position, shouldStop } = options
@@ -77,7 +77,7 @@ export async function projectBatch(
  *
  * @throws ProjectionError SEGMENT_SYNC_FAILED: trying again would not help, since the kernel reports a lost page once.
  */
-export async function syncSegment(reader: SegmentReader): Promise<void> {
+export async function syncSegment(reader: SegmentSource): Promise<void> {
   try {
     await reader.sync()
   } catch (error) {
@@ -113,7 +113,7 @@ class Batch {
     this.#lastLine = { byteOffset: line.byteOffset, length: line.length }
   }
 
-  commit(reader: SegmentReader): Pick<BatchResult, 'position' | 'counts' | 'firstRejected'> {
+  commit(reader: SegmentSource): Pick<BatchResult, 'position' | 'counts' | 'firstRejected'> {
     const { database, tables, position, isLate } = this.#options
     if (this.#fold === null || this.#lastLine === null)
       throw new Error('an empty batch has nothing to commit')

@@ -1,7 +1,8 @@
 import { lstatSync, statSync } from 'node:fs'
 import { MAX_LINE_BYTES } from '../events/line.js'
+import { ArchivedSegmentReader } from '../journal/archived-segment-reader.js'
 import type { JournalIdentity } from '../journal/identity.js'
-import { SegmentReader } from '../journal/segment-reader.js'
+import { openSegment, type SegmentSource } from '../journal/open-segment.js'
 import type { Segment } from '../journal/segments.js'
 import type { Database } from '../storage/database.js'
 import {
@@ -13,6 +14,8 @@ import {
   type SegmentPosition,
 } from '../storage/positions.js'
 import { ProjectionTables } from '../storage/projection-tables.js'
+import { prunedThrough } from '../storage/pruned.js'
+import { Archives } from './archives.js'
 import { type BatchResult, projectBatch } from './batch.js'
 import { ProjectionError } from './errors.js'
 import { checkJournal, checkSegment } from './segment-check.js'
@@ -44,7 +47,10 @@ export class CatchUp {
   readonly #segments: SegmentList
   readonly #databaseInode: bigint
   #positions: Map<number, SegmentPosition>
-  #readers = new Map<number, SegmentReader>()
+  readonly #archives: Archives
+  /** Segments up to this one were pruned. */
+  readonly #prunedThrough: number
+  #readers = new Map<number, SegmentSource>()
   #closedLookAt = Number.NEGATIVE_INFINITY
   #newestId = 0
   #greatestProjectedId: number
@@ -58,9 +64,16 @@ export class CatchUp {
     this.#databaseInode = inodeOf(databasePath)
     this.#tables = new ProjectionTables(database)
     this.#segments = new SegmentList(directory)
+    this.#archives = new Archives(directory)
+    this.#prunedThrough = prunedThrough(database)
     this.#positions = new Map(readPositions(database).map((position) => [position.id, position]))
     this.#greatestProjectedId = Math.max(0, ...this.#positions.keys())
     checkJournal(this.#positions.values(), options.identity, databasePath)
+  }
+
+  /** As they were last listed; the same array while nothing has changed. */
+  segments(): readonly Segment[] {
+    return this.#segments.get()
   }
 
   /**
@@ -91,9 +104,15 @@ export class CatchUp {
     const now = performance.now()
     const isDue = isComplete || newest.id !== this.#newestId || now - this.#closedLookAt >= CLOSED_LOOK_MS
     this.#newestId = newest.id
-    if (!isDue) return [newest]
+    if (!isDue) return segments.slice(-1).filter((segment) => this.#isDue(segment))
     this.#closedLookAt = now
-    return segments.filter((segment) => !segment.isArchived)
+    return segments.filter((segment) => this.#isDue(segment))
+  }
+
+  #isDue(segment: Segment): boolean {
+    if (segment.id <= this.#prunedThrough) return false
+    if (!segment.isArchived || segment.isLeaving) return true
+    return this.#archives.isBehind(segment, this.#positions.get(segment.id))
   }
 
   async #projectSegment(segment: Segment, shouldStop: () => boolean): Promise<SegmentCounts> {
@@ -104,6 +123,10 @@ export class CatchUp {
         if (batch === null) break
         total = addCounts(total, batch.counts)
         if (!batch.isFull || shouldStop()) break
+      }
+      const reader = this.#readers.get(segment.id)
+      if (reader instanceof ArchivedSegmentReader && reader.isAtEnd) {
+        this.#archives.finish(segment, reader.position)
       }
     } catch (error) {
       // Whatever it has read ahead of the position is worthless now.
@@ -119,7 +142,7 @@ export class CatchUp {
     const reader = this.#readerOf(segment)
     const position = this.#positions.get(segment.id) ?? this.#newPosition(segment, reader)
     checkSegment(reader, position)
-    if (Number(reader.stats.size) === reader.readOffset) return null
+    if (reader.isAtEnd) return null
     if (inodeOf(databasePath) !== this.#databaseInode) throw databaseRemoved(databasePath)
     const batch = await projectBatch(reader, {
       database,
@@ -137,7 +160,7 @@ export class CatchUp {
   }
 
   /** The open reader, unless the path leads to another file by now, or the part of a line that it keeps may be stale. */
-  #readerOf(segment: Segment): SegmentReader {
+  #readerOf(segment: Segment): SegmentSource {
     const { directory } = this.#options
     const open = this.#readers.get(segment.id)
     if (open !== undefined) {
@@ -148,12 +171,12 @@ export class CatchUp {
       this.#closeReader(segment.id)
     }
     const position = this.#positions.get(segment.id)
-    const reader = new SegmentReader(directory, segment, position?.projectedBytes, position?.projectedCrc32)
+    const reader = openSegment(directory, segment, position?.projectedBytes, position?.projectedCrc32)
     this.#readers.set(segment.id, reader)
     return reader
   }
 
-  #newPosition(segment: Segment, reader: SegmentReader): SegmentPosition {
+  #newPosition(segment: Segment, reader: SegmentSource): SegmentPosition {
     const { identity } = this.#options
     return emptyPosition(segment.id, segment.name, identity.journal_id, String(reader.stats.ino))
   }
@@ -161,9 +184,11 @@ export class CatchUp {
   #checkAllThere(segments: readonly Segment[]): void {
     if (segments === this.#checkedList) return
     this.#checkedList = segments
+    this.#archives.refresh()
     const there = new Set(segments.map((segment) => segment.id))
     for (const position of this.#positions.values()) {
-      if (!there.has(position.id)) throw segmentMissing(this.#options.directory, position)
+      const isKnownToBeGone = position.id <= this.#prunedThrough || this.#archives.isPruned(position)
+      if (!there.has(position.id) && !isKnownToBeGone) throw segmentMissing(this.#options.directory, position)
     }
   }
 

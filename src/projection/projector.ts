@@ -1,6 +1,8 @@
 import { resolve } from 'node:path'
 import { JournalError } from '../journal/errors.js'
+import type { Clock } from '../journal/files.js'
 import { type JournalIdentity, readIdentity } from '../journal/identity.js'
+import { Sealer } from '../journal/seal.js'
 import type { Segment } from '../journal/segments.js'
 import { type Database, openDatabase } from '../storage/database.js'
 import { emptyCounts, type SegmentCounts } from '../storage/positions.js'
@@ -62,7 +64,12 @@ export interface Projector {
  * @throws ProjectionError when journal and database don't belong together.
  */
 export async function startProjector(options: ProjectorOptions): Promise<Projector> {
-  const work = new Work(options)
+  return await startProjectorWith(options, Date)
+}
+
+/** @internal The same by another clock. */
+export async function startProjectorWith(options: ProjectorOptions, clock: Clock): Promise<Projector> {
+  const work = new Work(options, clock)
   work.setBusyTimeout(BUSY_TIMEOUT_MS)
   let isStopping = false
   const wakeUp = new WakeUp()
@@ -85,12 +92,19 @@ export async function startProjector(options: ProjectorOptions): Promise<Project
  * @throws JournalError JOURNAL_MISSING; otherwise as `startProjector`.
  */
 export async function projectOnce(options: ProjectorOptions): Promise<ProjectResult> {
+  return await projectOnceWith(options, Date)
+}
+
+/** @internal The same by another clock. */
+export async function projectOnceWith(options: ProjectorOptions, clock: Clock): Promise<ProjectResult> {
   const startedAt = performance.now()
   // Before a database is created for a journal that isn't there.
   readIdentity(options.journal)
-  const work = new Work(options)
+  const work = new Work(options, clock)
   try {
-    return projectResult(await work.catchUp(() => false, true), startedAt)
+    const counts = await work.catchUp(() => false, true)
+    await work.seal()
+    return projectResult(counts, startedAt)
   } finally {
     work.close()
   }
@@ -118,6 +132,7 @@ async function follow(work: Work, wakeUp: WakeUp, isStopping: () => boolean): Pr
         if (isComplete && work.hasJournal) logger.info(counts, 'Caught up with the journal')
         isComplete = !work.hasJournal
         failures = 0
+        work.sealIfDue()
         if (counts.lines > 0) lastLineAt = performance.now()
         if (!isStopping()) await wakeUp.wait(delayBeforeLook(performance.now() - lastLineAt))
       } catch (error) {
@@ -130,6 +145,7 @@ async function follow(work: Work, wakeUp: WakeUp, isStopping: () => boolean): Pr
     }
   } finally {
     await wakeUp.close()
+    await work.stopSealing()
     work.close()
   }
   logger.info({}, 'Projector stopped')
@@ -142,11 +158,13 @@ class Work {
   readonly #database: Database
   readonly #databasePath: string
   readonly #lock: ProjectorLock
+  readonly #sealer: Sealer
   #catchUp: CatchUp | null = null
 
-  constructor({ journal, database, logger = silentLogger }: ProjectorOptions) {
+  constructor({ journal, database, logger = silentLogger }: ProjectorOptions, clock: Clock) {
     this.directory = resolve(journal)
     this.logger = logger
+    this.#sealer = new Sealer(this.directory, clock, logger)
     this.#databasePath = resolve(database)
     this.#database = openDatabase(this.#databasePath)
     try {
@@ -173,6 +191,21 @@ class Work {
   async catchUp(shouldStop: () => boolean, isComplete: boolean): Promise<SegmentCounts> {
     if (this.#catchUp === null) this.#openJournal()
     return this.#catchUp === null ? emptyCounts() : await this.#catchUp.run(shouldStop, isComplete)
+  }
+
+  /** Seals what is due. */
+  async seal(): Promise<void> {
+    if (this.#catchUp !== null) await this.#sealer.seal(this.#catchUp.segments())
+  }
+
+  /** The same in the background, now and then. */
+  sealIfDue(): void {
+    const catchUp = this.#catchUp
+    if (catchUp !== null) this.#sealer.startIfDue(() => catchUp.segments())
+  }
+
+  async stopSealing(): Promise<void> {
+    await this.#sealer.stop()
   }
 
   setBusyTimeout(ms: number): void {

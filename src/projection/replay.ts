@@ -1,9 +1,12 @@
 import { statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { JournalEvent } from '../events/schema.js'
+import { ArchivedSegmentReader } from '../journal/archived-segment-reader.js'
 import { type JournalIdentity, readIdentity } from '../journal/identity.js'
-import { SegmentReader } from '../journal/segment-reader.js'
-import { listSegments, type Segment } from '../journal/segments.js'
+import { type EntryOf, lastEntries, readManifest } from '../journal/manifest.js'
+import { openSegment, type SegmentSource } from '../journal/open-segment.js'
+import { SegmentDigester } from '../journal/segment-digest.js'
+import { archiveFile, leavingFile, listSegments, type Segment } from '../journal/segments.js'
 import { type Database, openDatabase } from '../storage/database.js'
 import {
   addCounts,
@@ -17,6 +20,7 @@ import {
 } from '../storage/positions.js'
 import { type Place, ProjectionTables } from '../storage/projection-tables.js'
 import { acquireProjectorLock, type ProjectorLock } from '../storage/projector-lock.js'
+import { carriedCompletions, prunedCompletionTest, prunedThrough } from '../storage/pruned.js'
 import { ReplayTables } from '../storage/replay-tables.js'
 import { syncSegment } from './batch.js'
 import { ProjectionError } from './errors.js'
@@ -72,8 +76,15 @@ export async function replay(options: ReplayOptions): Promise<ProjectResult> {
     lock = acquireProjectorLock(databasePath, 'replay')
     const positions = readPositions(database)
     checkJournal(positions, identity, databasePath)
-    if (options.allowMissing !== true) checkAllThere(positions, directory)
-    const counts = await rebuild(database, { directory, identity, onProgress: options.onProgress })
+    if (options.allowMissing !== true) {
+      const through = prunedThrough(database)
+      checkAllThere(
+        positions.filter((position) => position.id > through),
+        directory,
+      )
+    }
+    const { onProgress, allowMissing = false } = options
+    const counts = await rebuild(database, { directory, identity, onProgress, allowMissing })
     return projectResult(counts, startedAt)
   } finally {
     database.close()
@@ -84,6 +95,7 @@ export async function replay(options: ReplayOptions): Promise<ProjectResult> {
 /** A replay must not lose rows: every byte that was projected must still be there. */
 function checkAllThere(positions: readonly SegmentPosition[], directory: string): void {
   const segments = new Map(listSegments(directory).map((segment) => [segment.id, segment]))
+  const archives = lastEntries(readManifest(directory), 'archived')
   const advice = 'bring it back from a backup, or rebuild without those rows with --allow-missing'
   for (const { id, name, projectedBytes, counts } of positions) {
     const path = join(directory, name)
@@ -92,7 +104,8 @@ function checkAllThere(positions: readonly SegmentPosition[], directory: string)
       const found = `the segment is gone, and ${counts.requests} rows came from it`
       throw new ProjectionError('SEGMENT_MISSING', path, `${found}: ${advice}`)
     }
-    const size = segment.isArchived ? projectedBytes : statSync(path).size
+    // What nobody recorded shows when it is read: a replay needs as many lines as there were.
+    const size = plainSize(directory, segment) ?? archives.get(name)?.bytes ?? projectedBytes
     if (size < projectedBytes) {
       const found = `the segment has ${size} bytes, but ${projectedBytes} were projected from it`
       throw new ProjectionError('SEGMENT_TRUNCATED', path, `${found}: ${advice}`)
@@ -100,10 +113,18 @@ function checkAllThere(positions: readonly SegmentPosition[], directory: string)
   }
 }
 
+/** Null when only the archive is there. */
+function plainSize(directory: string, segment: Segment): number | null {
+  if (segment.isArchived && !segment.isLeaving) return null
+  const file = segment.isLeaving ? leavingFile(segment) : segment.name
+  return statSync(join(directory, file), { throwIfNoEntry: false })?.size ?? null
+}
+
 interface RebuildOptions {
   directory: string
   identity: JournalIdentity
   onProgress: ReplayOptions['onProgress']
+  allowMissing: boolean
 }
 
 async function rebuild(database: Database, options: RebuildOptions): Promise<SegmentCounts> {
@@ -131,6 +152,7 @@ class ReplayRun {
   readonly #ratios = new TokenRatioChanges()
   readonly #progress: ReplayProgress
   readonly #segments: Segment[]
+  readonly #archives: Map<string, EntryOf<'archived'>>
   readonly #newIds: Generator<number, never>
   readonly #defer: ReturnType<ReplayTables['deferrer']>
   #nextId: number
@@ -144,15 +166,19 @@ class ReplayRun {
     this.#newIds = this.#replayTables.newIds()
     this.#nextId = this.#newIds.next().value
     this.#defer = this.#replayTables.deferrer()
-    this.#segments = listSegments(options.directory).filter((segment) => !segment.isArchived)
-    const sizes = this.#segments.map((segment) => statSync(join(options.directory, segment.name)).size)
+    const through = prunedThrough(database)
+    this.#segments = listSegments(options.directory).filter((segment) => segment.id > through)
+    this.#archives = lastEntries(readManifest(options.directory), 'archived')
+    const sizes = this.#sizes()
     this.#progress = { bytes: 0, total_bytes: sizes.reduce((sum, size) => sum + size, 0), events: 0 }
+    // They came before everything that is left.
+    for (const carried of carriedCompletions(database)) this.#defer(carried, this.#nextId)
   }
 
   async readAll(): Promise<SegmentCounts> {
     let total = emptyCounts()
     for (const segment of this.#segments) {
-      const reader = new SegmentReader(this.#options.directory, segment)
+      const reader = openSegment(this.#options.directory, segment)
       try {
         total = addCounts(total, await this.#readSegment(segment, reader))
       } finally {
@@ -167,7 +193,9 @@ class ReplayRun {
     this.#replayTables.createIndexes()
     const findRequest = this.#replayTables.requestFinder()
     const target = { tables: this.#tables, ratios: this.#ratios }
+    const wasPruned = prunedCompletionTest(this.#database)
     for (const deferred of this.#replayTables.deferredCompletions()) {
+      if (wasPruned(deferred.completion.correlation_id, deferred.place)) continue
       const stored = findRequest(deferred)
       if (stored === undefined) this.#tables.holdCompletion(deferred)
       else completeRequest(target, stored, deferred)
@@ -178,7 +206,7 @@ class ReplayRun {
     this.#options.onProgress?.({ ...this.#progress })
   }
 
-  async #readSegment(segment: Segment, reader: SegmentReader): Promise<SegmentCounts> {
+  async #readSegment(segment: Segment, reader: SegmentSource): Promise<SegmentCounts> {
     const { identity, onProgress } = this.#options
     const inode = String(reader.stats.ino)
     const position = emptyPosition(segment.id, segment.name, identity.journal_id, inode)
@@ -190,22 +218,44 @@ class ReplayRun {
       apply: (event, place) => this.#apply(event, place),
       reject: (line) => this.#tables.insertRejectedLine(line),
     })
-    const limit = Number(reader.stats.size)
+    const isArchive = reader instanceof ArchivedSegmentReader
+    const digester = new SegmentDigester()
+    const digest = isArchive ? (bytes: Buffer) => digester.add(bytes) : undefined
+    const limit = isArchive ? Infinity : Number(reader.stats.size)
     while (reader.readOffset < limit) {
       const bytes = await reader.readChunk((line) => {
         if (!isInserted) insertPosition(this.#database, position)
         isInserted = true
         fold.add(line)
         lastLine = { byteOffset: line.byteOffset, length: line.length }
-      })
+      }, digest)
       if (bytes === 0) break
       this.#progress.bytes += bytes
       onProgress?.({ ...this.#progress })
     }
+    if (isArchive && !this.#options.allowMissing) this.#checkArchive(reader, digester)
     if (lastLine === null) return fold.counts
     await syncSegment(reader)
     advancePosition(this.#database, 0, positionBehind(reader, position, lastLine, fold.counts))
     return fold.counts
+  }
+
+  #sizes(): number[] {
+    const { directory } = this.#options
+    return this.#segments.map((segment) => {
+      const known = plainSize(directory, segment) ?? this.#archives.get(segment.name)?.bytes
+      // Compressed by hand: better than nothing.
+      return known ?? statSync(join(directory, archiveFile(segment)), { throwIfNoEntry: false })?.size ?? 0
+    })
+  }
+
+  /** Its bytes passed anyway: what takes the place of rows must be what they came from. */
+  #checkArchive({ segment, path }: SegmentSource, digester: SegmentDigester): void {
+    const expected = this.#archives.get(segment.name)
+    if (expected === undefined || digester.digest().sha256 === expected.sha256) return
+    const found = 'its SHA-256 is not the one that the manifest recorded when the segment was archived'
+    const advice = 'bring the archive back from a backup, or rebuild from it as it is with --allow-missing'
+    throw new ProjectionError('SEGMENT_REPLACED', path, `${found}: ${advice}`)
   }
 
   #apply(event: JournalEvent, place: Place): void {

@@ -1,7 +1,8 @@
 import { crc32 } from 'node:zlib'
 import { MAX_LINE_BYTES } from '../events/line.js'
+import { ArchivedSegmentReader } from '../journal/archived-segment-reader.js'
 import type { JournalIdentity } from '../journal/identity.js'
-import type { SegmentReader } from '../journal/segment-reader.js'
+import type { SegmentSource } from '../journal/open-segment.js'
 import type { SegmentCounts, SegmentPosition } from '../storage/positions.js'
 import { ProjectionError } from './errors.js'
 
@@ -12,11 +13,12 @@ const PIECE_BYTES = 1024 * 1024
 
 /**
  * The segment must still be the one that was read: not shorter than the position, its last projected line still there,
- * and the same inode or a faithful copy, byte for byte up to the position.
+ * and the same inode or a faithful copy, byte for byte up to the position. An archive is checked by its reader.
  *
  * @throws ProjectionError SEGMENT_TRUNCATED, SEGMENT_REPLACED
  */
-export function checkSegment(reader: SegmentReader, position: SegmentPosition): void {
+export function checkSegment(reader: SegmentSource, position: SegmentPosition): void {
+  if (reader instanceof ArchivedSegmentReader) return
   const { size, ino } = reader.stats
   if (Number(size) < position.projectedBytes) {
     const text = `the segment has ${size} bytes, but ${position.projectedBytes} were projected from it`
@@ -38,7 +40,7 @@ export function checkSegment(reader: SegmentReader, position: SegmentPosition): 
 
 /** The position behind the last line that a reader gave out; `counts` are all of the segment's. */
 export function positionBehind(
-  reader: SegmentReader,
+  reader: SegmentSource,
   before: SegmentPosition,
   line: { byteOffset: number; length: number },
   counts: SegmentCounts,
@@ -73,12 +75,12 @@ export function checkJournal(
 }
 
 /** CRC-32 of a line, newline included; of a line over 1 MiB of its last MiB. */
-function lastLineChecksum(reader: SegmentReader, byteOffset: number, length: number): number {
+function lastLineChecksum(reader: SegmentSource, byteOffset: number, length: number): number {
   const checked = Math.min(length, MAX_LINE_BYTES)
   return crc32(reader.bytesAt(byteOffset + length - checked, checked))
 }
 
-function prefixChecksum(reader: SegmentReader, position: SegmentPosition): number {
+function prefixChecksum(reader: SegmentSource, position: SegmentPosition): number {
   let checksum = 0
   for (let offset = 0; offset < position.projectedBytes; offset += PIECE_BYTES) {
     const length = Math.min(PIECE_BYTES, position.projectedBytes - offset)

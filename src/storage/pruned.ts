@@ -1,0 +1,44 @@
+import type { Database } from './database.js'
+import type { Place, PlacedCompletion } from './projection-tables.js'
+
+interface CarriedRow {
+  segment_id: number
+  byte_offset: number
+  correlation_id: string
+  input_tokens: number | null
+  output_tokens: number | null
+  cost_sats: number | null
+  provider_cost_sats: number | null
+  stream_duration_ms: number | null
+  success: number | null
+  error_status: number | null
+  error_message: string | null
+}
+
+/** The last segment that was pruned from this database, by id; 0 when none was. */
+export function prunedThrough(database: Database): number {
+  const sql = 'SELECT max(through_segment_id) AS id FROM pruned_segments'
+  return database.prepare<[], { id: number | null }>(sql).get()?.id ?? 0
+}
+
+/** Completions of pruned segments that changed requests which are still there, in the order of the journal. */
+export function carriedCompletions(database: Database): PlacedCompletion[] {
+  const sql = 'SELECT * FROM carried_completions ORDER BY segment_id, byte_offset'
+  const rows = database.prepare<[], CarriedRow>(sql).all()
+  return rows.map(({ segment_id, byte_offset, success, ...columns }) => ({
+    completion: { ...columns, success: success === null ? null : success === 1 },
+    place: { segmentId: segment_id, byteOffset: byte_offset },
+  }))
+}
+
+/** Tells of a completion whether it changed a request that was pruned. */
+export function prunedCompletionTest(database: Database): (correlationId: string, place: Place) => boolean {
+  const statement = database.prepare<[string], { segment_id: number; byte_offset: number }>(
+    'SELECT segment_id, byte_offset FROM pruned_completions WHERE correlation_id = ?',
+  )
+  return (correlationId, { segmentId, byteOffset }) => {
+    const last = statement.get(correlationId)
+    if (last === undefined) return false
+    return segmentId < last.segment_id || (segmentId === last.segment_id && byteOffset <= last.byte_offset)
+  }
+}
