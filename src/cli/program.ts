@@ -8,6 +8,7 @@ import { addReplay } from './replay.js'
 import { addRequests } from './requests.js'
 import { addStats } from './stats.js'
 import { addStatus } from './status.js'
+import { addVerify } from './verify.js'
 
 /**
  * Every command with its options. Nothing heavy is imported by these modules: each action loads what it needs, so that
@@ -37,6 +38,7 @@ Begin with:
   addAppend(program)
   addProject(program)
   addReplay(program)
+  addVerify(program)
   addStatus(program)
   addRejected(program)
   addStats(program)

@@ -45,15 +45,24 @@ export class ProgressLine {
   }
 }
 
-/** `45 % ██████░░░░░ 12.3 MiB of 27.1 MiB  182,000 events/s  3 s left`, with a bar that takes the width that is left. */
-export function formatProgress(progress: Progress, elapsedMs: number, width: number): string {
+/**
+ * `45 % ██████░░░░░ 12.3 MiB of 27.1 MiB  182,000 events/s  3 s left`, with a bar that takes the width that is left.
+ *
+ * @param ending what is said once all is read.
+ */
+export function formatProgress(
+  progress: Progress,
+  elapsedMs: number,
+  width: number,
+  ending = '  building indexes',
+): string {
   const { bytes, total_bytes, events } = progress
   const share = total_bytes === 0 ? 1 : Math.min(1, bytes / total_bytes)
   const percent = `${String(Math.floor(share * 100)).padStart(3)} %`
   const rate = elapsedMs === 0 ? 0 : events / (elapsedMs / 1000)
   const left = share === 0 ? '' : `  ${formatSeconds((elapsedMs / 1000 / share) * (1 - share))} left`
   const isRead = share === 1
-  const text = `${formatBytes(bytes)} of ${formatBytes(total_bytes)}  ${formatCount(rate)} events/s${isRead ? '  building indexes' : left}`
+  const text = `${formatBytes(bytes)} of ${formatBytes(total_bytes)}  ${formatCount(rate)} events/s${isRead ? ending : left}`
   const barWidth = Math.min(GREATEST_BAR, width - percent.length - text.length - 2)
   if (barWidth < 5) return `${percent} ${text}`
   const full = Math.round(share * barWidth)

@@ -5,3 +5,6 @@ export {
   type StatusReport,
   status,
 } from './status.js'
+export { type VerifyOptions, type VerifyReport, verify } from './verify.js'
+export type { VerifyProgress } from './verify-pass.js'
+export type { DifferingColumn, ProblemKind, VerifyProblem } from './verify-problems.js'

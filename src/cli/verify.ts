@@ -1,0 +1,144 @@
+import type { Command } from 'commander'
+import type { VerifyReport } from '../maintenance/verify.js'
+import type { ProblemKind, VerifyProblem } from '../maintenance/verify-problems.js'
+import { formatCount, formatMs } from './format.js'
+import { databaseOption, examples, journalOption, jsonOption } from './options.js'
+import { print, printJson } from './output.js'
+import { formatProgress, ProgressLine } from './progress.js'
+import { visible } from './terminal.js'
+
+const SHOWN_PROBLEMS = 20
+const SHOWN_VALUE = 60
+
+const OF_DATABASE =
+  'the database is not what the journal says: `request-journal replay` rebuilds it from the journal'
+const OF_JOURNAL =
+  'the journal was changed after it was written: compare the segment with a backup and put the right one back'
+
+const ADVICE: Record<ProblemKind, string> = {
+  missing: OF_DATABASE,
+  doubled: OF_DATABASE,
+  altered: OF_DATABASE,
+  surplus: OF_DATABASE,
+  counts: OF_DATABASE,
+  ratio: OF_DATABASE,
+  damaged: OF_JOURNAL,
+  gone: OF_JOURNAL,
+  truncated: OF_JOURNAL,
+  swapped: OF_JOURNAL,
+  resealed: OF_JOURNAL,
+  chain: OF_JOURNAL,
+  unreadable:
+    'a segment could not be read: look at the disk and at its permissions, or bring it back from a backup',
+}
+
+export function addVerify(program: Command): void {
+  program
+    .command('verify')
+    .summary('every line against its checksum and its row')
+    .description(
+      'Reads every line of the journal, archived segments too, checks its checksum, and compares each ' +
+        'event with its row and each row with its line; names what is missing, doubled or altered, and ' +
+        'segments that are truncated, swapped or gone, with segment and byte offset. Changes nothing, and ' +
+        'a projector may go on meanwhile. Without a database the journal is checked alone. Exit code 1 ' +
+        'if anything is wrong; rejected lines and lines that wait for the projector are not.',
+    )
+    .addOption(journalOption())
+    .addOption(databaseOption())
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      examples('request-journal verify', 'request-journal verify --json | jq .chain.head'),
+    )
+    .action(runVerify)
+}
+
+async function runVerify(flags: { journal: string; db: string; json?: true }): Promise<void> {
+  const { verify } = await import('../maintenance/verify.js')
+  const line = new ProgressLine()
+  const startedAt = performance.now()
+  let report: VerifyReport
+  try {
+    report = await verify({
+      journal: flags.journal,
+      database: flags.db,
+      onProgress: (progress) => {
+        line.show((width) => formatProgress(progress, performance.now() - startedAt, width, ''))
+      },
+    })
+  } finally {
+    line.erase()
+  }
+  if (flags.json) printJson(report)
+  else print(formatReport(report, flags.db))
+  if (!report.ok) process.exitCode = 1
+}
+
+function formatReport(report: VerifyReport, databasePath: string): string {
+  const { chain, problems, more_problems } = report
+  const lines = [
+    `journal   ${formatCount(report.lines)} lines in ${formatCount(report.segments)} segments${extra(report, ['rejected', 'unchecked', 'late'])}`,
+    report.database === null
+      ? `database  ${visible(databasePath)}: none; the journal was checked alone`
+      : `database  ${formatCount(report.rows)} rows${extra(report, ['unjournaled', 'held', 'superseded', 'pending'])}`,
+    chain.entries === 0
+      ? 'chain     nothing is sealed yet'
+      : `chain     ${formatCount(chain.entries)} entries, head ${chain.head}`,
+  ]
+  const total = problems.length + more_problems
+  if (total === 0) return [...lines, `ok        nothing is wrong (${formatMs(report.elapsed_ms)})`].join('\n')
+  lines.push(
+    `WRONG     ${formatCount(total)} problem${total === 1 ? '' : 's'} (${formatMs(report.elapsed_ms)})`,
+    '',
+  )
+  for (const problem of problems.slice(0, SHOWN_PROBLEMS)) lines.push(formatProblem(problem))
+  const hidden = total - Math.min(problems.length, SHOWN_PROBLEMS)
+  if (hidden > 0) lines.push(`… and ${formatCount(hidden)} more (--json has the first ${problems.length})`)
+  lines.push('', ...advice(problems))
+  return lines.join('\n')
+}
+
+const WORDS = {
+  rejected: 'rejected (`request-journal rejected`)',
+  unchecked: 'without a checksum',
+  late: 'late',
+  unjournaled: 'never from a journal',
+  held: 'held completions',
+  superseded: 'overwritten completions',
+  pending: 'lines not projected yet',
+}
+
+/** `: 3 late, 1 rejected`; nothing where all are 0. */
+function extra(report: VerifyReport, fields: (keyof typeof WORDS)[]): string {
+  const shown = fields.filter((field) => report[field] > 0)
+  const text = shown.map((field) => `${formatCount(report[field])} ${WORDS[field]}`).join(', ')
+  return shown.length === 0 ? '' : `; ${text}`
+}
+
+/** `altered   2026-11-22.ndjson:1024  row 7 is not what its line says: model "gpt-4o", in the database "gpt-5"` */
+function formatProblem({ kind, segment, byte_offset, detail, columns = [] }: VerifyProblem): string {
+  const place = segment === null ? '' : `${segment}:${byte_offset}  `
+  const differences = columns.map(
+    ({ column, journal, database }) =>
+      `${column} ${shortened(journal)}, in the database ${shortened(database)}`,
+  )
+  const what = differences.length === 0 ? '' : `: ${differences.join('; ')}`
+  return visible(`${kind.padEnd(10)}${place}${detail}${what}`)
+}
+
+/** Each once. The journal first: a replay from a damaged journal would lose what only the database still has. */
+function advice(problems: readonly VerifyProblem[]): string[] {
+  const given = new Set(problems.map(({ kind }) => ADVICE[kind]))
+  if (given.has(OF_JOURNAL)) {
+    given.delete(OF_DATABASE)
+    return [...given].map((text) => `What to do: ${text}; do not replay before.`)
+  }
+  return [...given].map((text) => `What to do: ${text}.`)
+}
+
+function shortened(value: unknown): string {
+  const text = Buffer.isBuffer(value)
+    ? `a blob of ${value.length} bytes`
+    : (JSON.stringify(value) ?? 'nothing')
+  return text.length <= SHOWN_VALUE ? text : `${text.slice(0, SHOWN_VALUE)}…`
+}

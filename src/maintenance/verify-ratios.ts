@@ -1,0 +1,62 @@
+import { type RatioSample, ratioMillionths } from '../projection/token-ratios.js'
+import { differingColumns } from './row-comparer.js'
+import { asColumns, type ProblemList } from './verify-problems.js'
+import type { Snapshot } from './verify-snapshot.js'
+
+/** What the token ratios should be, by the journal's own values. */
+export class ExpectedRatios {
+  /** bigint: a sum may be larger than 2^53. */
+  readonly #sums = new Map<string, { millionths: bigint; samples: bigint }>()
+
+  add(sample: RatioSample): void {
+    const millionths = ratioMillionths(sample)
+    if (millionths === null || sample.policy === null) return
+    const sum = this.#sums.get(sample.policy)
+    if (sum === undefined) {
+      this.#sums.set(sample.policy, { millionths: BigInt(millionths), samples: 1n })
+    } else {
+      sum.millionths += BigInt(millionths)
+      sum.samples++
+    }
+  }
+
+  compare(snapshot: Snapshot, problems: ProblemList): void {
+    const rows = new Map(snapshot.ratios().map((row) => [row.policy, row]))
+    for (const policy of new Set([...this.#sums.keys(), ...rows.keys()])) {
+      const differences = differingColumns(this.#expected(policy), rows.get(policy) ?? NO_RATIO)
+      if (differences.length === 0) continue
+      problems.add({
+        kind: 'ratio',
+        segment: null,
+        byte_offset: null,
+        detail: `the token ratio of the policy ${JSON.stringify(policy)} isn't what its requests give`,
+        columns: asColumns(
+          differences.map(({ column, expected, found }) => ({
+            column,
+            expected: asNumber(expected),
+            found: asNumber(found),
+          })),
+        ),
+      })
+    }
+  }
+
+  #expected(policy: string): Record<string, bigint | number | null> {
+    const sum = this.#sums.get(policy)
+    if (sum === undefined) return NO_RATIO
+    const { millionths, samples } = sum
+    return {
+      ratio_millionths: millionths,
+      samples,
+      // As SQLite computes it.
+      avg_ratio: Number(millionths) / 1e6 / Number(samples),
+      sample_count: samples,
+    }
+  }
+}
+
+const NO_RATIO = { ratio_millionths: null, samples: null, avg_ratio: null, sample_count: null }
+
+function asNumber(value: unknown): unknown {
+  return typeof value === 'bigint' ? Number(value) : value
+}

@@ -1,0 +1,179 @@
+import { checkVersions } from '../projection/versions.js'
+import { type Database, openDatabaseReadOnly } from '../storage/database.js'
+import { asDatabaseError, DatabaseError } from '../storage/errors.js'
+import { readPositions, type SegmentPosition } from '../storage/positions.js'
+import { PlaceCursor, type Placed } from './place-cursor.js'
+
+/** A row of `requests` as it is stored. */
+export interface RequestRow extends Record<string, unknown> {
+  id: number
+  correlation_id: string
+  policy: string | null
+  input_tokens: number | null
+  output_tokens: number | null
+  success: number
+  segment_id: number | null
+  byte_offset: number | null
+  completed_segment_id: number | null
+  completed_byte_offset: number | null
+}
+
+/** A row's id at the place of its line, or of its completion's. */
+export interface PlacedRow extends Placed {
+  id: number
+}
+
+export interface HeldRow extends Placed, Record<string, unknown> {
+  correlation_id: string
+}
+
+export interface RejectedRow extends Placed, Record<string, unknown> {
+  length: number
+  reason: string
+  excerpt: string
+}
+
+export interface RatioRow extends Record<string, unknown> {
+  policy: string
+  /** Null: no row in token_ratio_sums. */
+  ratio_millionths: bigint | null
+  samples: bigint | null
+  /** Null: no row in token_ratios. */
+  avg_ratio: number | null
+  sample_count: bigint | null
+}
+
+// Only ids and places are sorted, outside memory where they are many; rows are fetched by id. By place and not by id,
+// because a late line, or a row that somebody inserted, stands elsewhere in that order.
+const ROWS = `SELECT id, segment_id, byte_offset FROM requests
+  WHERE typeof(segment_id) = 'integer' AND typeof(byte_offset) = 'integer' ORDER BY segment_id, byte_offset, id`
+const COMPLETED_ROWS = `SELECT id, completed_segment_id AS segment_id, completed_byte_offset AS byte_offset FROM requests
+  WHERE typeof(completed_segment_id) = 'integer' AND typeof(completed_byte_offset) = 'integer'
+  ORDER BY completed_segment_id, completed_byte_offset, id`
+/** Written by no projector: half a place, or one that is no number. */
+const MISPLACED_ROWS = `SELECT id, segment_id, byte_offset FROM requests
+  WHERE segment_id IS NOT NULL AND NOT (typeof(segment_id) = 'integer' AND typeof(byte_offset) = 'integer')
+    OR completed_segment_id IS NOT NULL
+      AND NOT (typeof(completed_segment_id) = 'integer' AND typeof(completed_byte_offset) = 'integer')`
+const RATIOS = `SELECT policy, ratio_millionths, sums.sample_count AS samples, avg_ratio, means.sample_count AS sample_count
+  FROM token_ratio_sums AS sums FULL JOIN token_ratios AS means USING (policy)`
+
+/** A database at one moment: everything is read in one transaction, while a projector may go on. */
+export class Snapshot {
+  readonly path: string
+  readonly positions: ReadonlyMap<number, SegmentPosition>
+  /** Rows that never came from a journal. */
+  readonly unjournaled: number
+  readonly rows: PlaceCursor<PlacedRow>
+  readonly completedRows: PlaceCursor<PlacedRow>
+  readonly held: PlaceCursor<HeldRow>
+  readonly rejected: PlaceCursor<RejectedRow>
+  readonly #database: Database
+  readonly #statements: ReturnType<typeof prepareStatements>
+
+  constructor(database: Database, path: string) {
+    this.#database = database
+    this.path = path
+    checkVersions(database, path)
+    this.positions = new Map(readPositions(database).map((position) => [position.id, position]))
+    this.unjournaled =
+      database.prepare<[], { n: number }>('SELECT count(*) AS n FROM requests WHERE segment_id IS NULL').get()
+        ?.n ?? 0
+    this.#statements = prepareStatements(database)
+    this.rows = new PlaceCursor(database.prepare<[], PlacedRow>(ROWS).iterate())
+    this.completedRows = new PlaceCursor(database.prepare<[], PlacedRow>(COMPLETED_ROWS).iterate())
+    this.held = new PlaceCursor(
+      database
+        .prepare<[], HeldRow>('SELECT * FROM held_completions ORDER BY segment_id, byte_offset')
+        .iterate(),
+    )
+    this.rejected = new PlaceCursor(
+      database
+        .prepare<[], RejectedRow>('SELECT * FROM rejected_lines ORDER BY segment_id, byte_offset')
+        .iterate(),
+    )
+  }
+
+  /** Late lines were projected: ids aren't in the order of places, and completions may have met other rows. */
+  get hasLateLines(): boolean {
+    return [...this.positions.values()].some(({ counts }) => counts.late > 0)
+  }
+
+  row(id: number): RequestRow {
+    const row = this.#statements.row.get(id)
+    if (row === undefined) throw new Error('unreachable: one transaction sees one table')
+    return row
+  }
+
+  /** Any row from a journal with this correlation_id. */
+  hasRequest(correlationId: string): boolean {
+    return this.#statements.request.get(correlationId) !== undefined
+  }
+
+  /** The row that a completion between the rows before `nextId` and those from it on meets, as it does in a replay. */
+  rowOfCompletion(correlationId: string, nextId: number): RequestRow | undefined {
+    const { newestBefore, firstAfter } = this.#statements
+    return newestBefore.get(correlationId, nextId) ?? firstAfter.get(correlationId, nextId)
+  }
+
+  /** The newest row with this correlation_id that has been completed. */
+  completedRow(correlationId: string): RequestRow | undefined {
+    return this.#statements.completed.get(correlationId)
+  }
+
+  misplacedRows(): IterableIterator<{ id: number; segment_id: unknown; byte_offset: unknown }> {
+    return this.#statements.misplaced.iterate()
+  }
+
+  ratios(): RatioRow[] {
+    return this.#database.prepare<[], RatioRow>(RATIOS).safeIntegers().all()
+  }
+
+  close(): void {
+    for (const cursor of [this.rows, this.completedRows, this.held, this.rejected]) cursor.close()
+    this.#database.close()
+  }
+}
+
+/**
+ * Opens the snapshot, or gives null where there is no database.
+ *
+ * @throws DatabaseError when there is one that can't be read; ProjectionError PROJECTION_OUTDATED.
+ */
+export function openSnapshot(path: string): Snapshot | null {
+  let database: Database
+  try {
+    database = openDatabaseReadOnly(path)
+  } catch (error) {
+    if (error instanceof DatabaseError && error.code === 'DATABASE_MISSING') return null
+    throw error
+  }
+  try {
+    database.exec('BEGIN')
+    return new Snapshot(database, path)
+  } catch (error) {
+    database.close()
+    throw asDatabaseError(error, path)
+  }
+}
+
+function prepareStatements(database: Database) {
+  return {
+    row: database.prepare<[number], RequestRow>('SELECT * FROM requests WHERE id = ?'),
+    request: database.prepare<[string]>(
+      'SELECT 1 FROM requests WHERE correlation_id = ? AND segment_id IS NOT NULL LIMIT 1',
+    ),
+    completed: database.prepare<[string], RequestRow>(
+      `SELECT * FROM requests WHERE correlation_id = ? AND completed_segment_id IS NOT NULL ORDER BY id DESC LIMIT 1`,
+    ),
+    misplaced: database.prepare<[], { id: number; segment_id: unknown; byte_offset: unknown }>(
+      MISPLACED_ROWS,
+    ),
+    newestBefore: database.prepare<[string, number], RequestRow>(
+      'SELECT * FROM requests WHERE correlation_id = ? AND id < ? ORDER BY id DESC LIMIT 1',
+    ),
+    firstAfter: database.prepare<[string, number], RequestRow>(
+      'SELECT * FROM requests WHERE correlation_id = ? AND id >= ? AND segment_id IS NOT NULL ORDER BY id LIMIT 1',
+    ),
+  }
+}

@@ -1,0 +1,86 @@
+import { createHash } from 'node:crypto'
+import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect } from 'vitest'
+import { MANIFEST_FILE, ManifestFile, type NewManifestEntry } from '../../src/journal/manifest.js'
+import { verify } from '../../src/maintenance/index.js'
+import { projectOnce } from '../../src/projection/index.js'
+import { DAY, lines, writeSegment } from '../support/journal-files.js'
+import { requestLine } from '../support/lines.js'
+import { test, type Workspace } from '../support/workspace.js'
+
+const NEXT_DAY = '2026-11-23.ndjson'
+const NOW = Date.UTC(2026, 10, 24)
+
+function digest(workspace: Workspace, segment: string) {
+  const bytes = workspace.readSegment(segment)
+  const sha256 = createHash('sha256').update(bytes).digest('hex')
+  return { segment, bytes: bytes.length, lines: bytes.filter((byte) => byte === 0x0a).length, sha256 }
+}
+
+function addEntry(workspace: Workspace, entry: NewManifestEntry): string {
+  return new ManifestFile(workspace.journal).append(() => entry, NOW)?.hash ?? ''
+}
+
+/** Two sealed segments, projected. @returns the head. */
+async function fill(workspace: Workspace): Promise<string> {
+  writeSegment(workspace.journal, lines(requestLine('a'), requestLine('b')))
+  writeSegment(workspace.journal, lines(requestLine('c')), NEXT_DAY)
+  await projectOnce(workspace)
+  addEntry(workspace, { kind: 'sealed', ...digest(workspace, DAY) })
+  return addEntry(workspace, { kind: 'sealed', ...digest(workspace, NEXT_DAY) })
+}
+
+const problems = async (workspace: Workspace, database?: string) => {
+  const report = await verify({ journal: workspace.journal, database })
+  expect(report.ok).toBe(report.problems.length === 0)
+  return report.problems.map(({ kind, segment, byte_offset }) => `${kind} ${segment}:${byte_offset}`)
+}
+
+test('the head of an untouched chain; what stands behind a sealed size is late, not tampered', async ({
+  workspace,
+}) => {
+  const head = await fill(workspace)
+  writeSegment(workspace.journal, lines(requestLine('late')))
+  await projectOnce(workspace)
+  expect(await verify(workspace)).toMatchObject({ ok: true, chain: { entries: 2, head }, late: 1 })
+})
+
+test('a sealed segment that was rewritten with good checksums is named, without a database too', async ({
+  workspace,
+}) => {
+  await fill(workspace)
+  const forged = lines(requestLine('a'), requestLine('x'), requestLine('more'))
+  writeFileSync(join(workspace.journal, DAY), forged)
+  workspace.expectDamage()
+  expect(await problems(workspace)).toEqual([`resealed ${DAY}:0`])
+  expect(await problems(workspace, workspace.database)).toContain(`resealed ${DAY}:0`)
+})
+
+test('a sealed segment that is shorter, or gone, without a database too', async ({ workspace }) => {
+  await fill(workspace)
+  workspace.expectDamage()
+  writeFileSync(join(workspace.journal, DAY), lines(requestLine('a')))
+  rmSync(join(workspace.journal, NEXT_DAY))
+  const end = requestLine('a').length + 1
+  expect(await problems(workspace)).toEqual([`resealed ${DAY}:${end}`, `gone ${NEXT_DAY}:0`])
+})
+
+test('a pruned segment is not missing', async ({ workspace }) => {
+  await fill(workspace)
+  workspace.expectDamage()
+  addEntry(workspace, { kind: 'pruned', ...digest(workspace, DAY) })
+  rmSync(join(workspace.journal, DAY))
+  expect(await problems(workspace)).toEqual([])
+})
+
+test('a manifest that was changed', async ({ workspace }) => {
+  await fill(workspace)
+  const path = join(workspace.journal, MANIFEST_FILE)
+  const text = readFileSync(path, 'utf8')
+  writeFileSync(path, text.replace('"lines":2', '"lines":3'))
+  expect(await problems(workspace, workspace.database)).toContain(`chain ${MANIFEST_FILE}:0`)
+  writeFileSync(path, text)
+  appendFileSync(path, 'nonsense\n')
+  expect(await problems(workspace)).toEqual([`chain ${MANIFEST_FILE}:${text.length}`])
+})
