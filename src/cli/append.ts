@@ -64,7 +64,9 @@ async function append(options: { journal: string; json?: true }): Promise<void> 
   const { appended, refused } = run
   if (options.json) printJson({ appended, refused, journal_id: journal.identity.journal_id })
   else
-    print(`${formatCount(appended)} events appended to ${options.journal}, ${formatCount(refused)} refused`)
+    print(
+      `${formatCount(appended)} events appended to ${visible(options.journal)}, ${formatCount(refused)} refused`,
+    )
 }
 
 async function readStdin(scanner: LineScanner, run: AppendRun): Promise<void> {

@@ -17,9 +17,10 @@ export class CommandFailure extends Error {
 
 /** What stderr says of an error that ends a command: one paragraph, or the stack where it is a bug of ours. */
 export function describeFailure(error: unknown): string {
-  if (!(error instanceof Error)) return `error: ${String(error)}`
+  if (!(error instanceof Error)) return `error: ${visible(String(error))}`
   const { syscall, errno } = error as NodeJS.ErrnoException
   const isOfSystem = syscall !== undefined || typeof errno === 'number'
   if (SAID_BY_MESSAGE.has(error.name) || isOfSystem) return `error: ${visible(error.message)}`
-  return `error: this is a bug in request-journal\n${error.stack ?? error.message}`
+  const lines = (error.stack ?? error.message).split('\n').map(visible)
+  return ['error: this is a bug in request-journal', ...lines].join('\n')
 }

@@ -1,5 +1,6 @@
 import { Option } from 'commander'
 import type { Logger } from 'pino'
+import { visible } from './terminal.js'
 
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
 
@@ -16,7 +17,7 @@ export async function createLogger(level: string): Promise<Logger> {
   if (!process.stderr.isTTY) return pino({ level }, pino.destination({ dest: 2, sync: true }))
   const { default: pretty } = await import('pino-pretty')
   return pino(
-    { level },
+    { level, formatters: { log: visibleFields } },
     pretty({
       destination: 2,
       sync: true,
@@ -25,5 +26,13 @@ export async function createLogger(level: string): Promise<Logger> {
       translateTime: 'UTC:yyyy-mm-dd HH:MM:ss.l "UTC"',
       ignore: 'pid,hostname',
     }),
+  )
+}
+
+/** What a rejected line quotes comes from strangers, and pino-pretty escapes only the first 32 characters. */
+function visibleFields(fields: Record<string, unknown>): Record<string, unknown> {
+  const entries = Object.entries(fields)
+  return Object.fromEntries(
+    entries.map(([name, value]) => [name, typeof value === 'string' ? visible(value) : value]),
   )
 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { addAppend } from './append.js'
 import { addDemo } from './demo.js'
+import { addDoctor } from './doctor.js'
 import { addProject } from './project.js'
 import { addRejected } from './rejected.js'
 import { addReplay } from './replay.js'
@@ -39,6 +40,7 @@ Begin with:
   addProject(program)
   addReplay(program)
   addVerify(program)
+  addDoctor(program)
   addStatus(program)
   addRejected(program)
   addStats(program)

@@ -58,12 +58,12 @@ export function openRegularFile(fs: FileSystem, path: string, flags: number): nu
     if (code === 'ELOOP') throw notRegular(path, 'a symbolic link', error)
     if (code === 'EISDIR') throw notRegular(path, 'a directory', error)
     // A socket, or a device that has no driver.
-    if (code === 'ENXIO' || code === 'ENODEV') throw notRegular(path, 'no regular file', error)
+    if (code === 'ENXIO' || code === 'ENODEV') throw notRegular(path, 'a socket or a device', error)
     throw error
   }
   try {
     if (fs.fstatSync(fd).isFile()) return fd
-    throw notRegular(path, 'no regular file')
+    throw notRegular(path, 'a FIFO, a device or a directory')
   } catch (error) {
     fs.closeSync(fd)
     throw error

@@ -1,4 +1,11 @@
 export {
+  type DoctorCheck,
+  type DoctorLevel,
+  type DoctorOptions,
+  type DoctorReport,
+  doctor,
+} from './doctor.js'
+export {
   type DatabaseStatus,
   type SegmentStatus,
   type StatusOptions,

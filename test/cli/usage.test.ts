@@ -3,7 +3,18 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { PROGRAM, run } from '../support/program.js'
 
-const COMMANDS = ['append', 'project', 'replay', 'status', 'rejected', 'stats', 'requests', 'demo']
+const COMMANDS = [
+  'append',
+  'project',
+  'replay',
+  'verify',
+  'doctor',
+  'status',
+  'rejected',
+  'stats',
+  'requests',
+  'demo',
+]
 
 const WRONG: [string, string[], RegExp][] = [
   ['unknown command', ['frobnicate'], /unknown command 'frobnicate'/],

@@ -1,0 +1,80 @@
+import type { Command } from 'commander'
+import type { DoctorCheck, DoctorReport } from '../maintenance/doctor.js'
+import { formatCount } from './format.js'
+import { databaseOption, examples, journalOption, jsonOption } from './options.js'
+import { pageWidth, print, printJson } from './output.js'
+import { displayWidth, visible } from './terminal.js'
+
+/** Of one check: a page must stay one. */
+const SHOWN_ITEMS = 5
+
+const LEVELS = ['problem', 'note', 'ok'] as const
+const MARKS = { problem: 'PROBLEM', note: 'note', ok: 'ok' }
+
+export function addDoctor(program: Command): void {
+  program
+    .command('doctor')
+    .summary('what is wrong here and what to do')
+    .description(
+      'Looks at everything that is known to go wrong with journal, database and projector, and says what to do ' +
+        'about it. Changes nothing but a probe file in the journal, which it removes. Exit code 1 when there is a ' +
+        'problem; notes are no problems.',
+    )
+    .addOption(journalOption())
+    .addOption(databaseOption())
+    .addOption(jsonOption())
+    .addHelpText('after', examples('request-journal doctor', 'request-journal doctor --json | jq .healthy'))
+    .action(async (flags: { journal: string; db: string; json?: true }) => {
+      const { doctor } = await import('../maintenance/doctor.js')
+      const report = await doctor({ journal: flags.journal, database: flags.db })
+      if (flags.json) printJson(report)
+      else print(formatReport(report, pageWidth()))
+      if (!report.healthy) process.exitCode = 1
+    })
+}
+
+/** Problems first; the verdict last, where the eye is when the command has ended. */
+function formatReport(report: DoctorReport, width: number): string {
+  const { checks } = report
+  const titleWidth = Math.max(...checks.map(({ check }) => check.length))
+  const lines = [`journal   ${visible(report.journal)}`, `database  ${visible(report.database)}`, '']
+  for (const level of LEVELS) {
+    for (const check of checks.filter((check) => check.level === level)) {
+      lines.push(...formatCheck(check, titleWidth, width))
+    }
+  }
+  return [...lines, '', verdict(report)].join('\n')
+}
+
+function formatCheck({ check, level, found, items, advice }: DoctorCheck, titleWidth: number, width: number) {
+  const title = `${MARKS[level].padEnd(7)}  ${check.replaceAll('_', ' ').padEnd(titleWidth)}  `
+  const indent = ' '.repeat(title.length)
+  const room = width - title.length
+  const lines = wrap(found, room)
+  for (const item of items.slice(0, SHOWN_ITEMS)) lines.push(...wrap(item, room - 2).map(hanging('- ')))
+  if (items.length > SHOWN_ITEMS) lines.push(`… and ${formatCount(items.length - SHOWN_ITEMS)} more (--json)`)
+  if (advice !== null) lines.push(...wrap(advice, room - 2).map(hanging('→ ')))
+  return lines.map((line, i) => (i === 0 ? title : indent) + line)
+}
+
+function hanging(mark: string): (line: string, i: number) => string {
+  return (line, i) => (i === 0 ? mark : '  ') + line
+}
+
+/** Visible text in lines of at most a width; a word that is longer, such as a path, stays whole to be copied. */
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = []
+  for (const word of visible(text).split(' ')) {
+    const last = lines.at(-1)
+    if (last !== undefined && displayWidth(last) + 1 + displayWidth(word) <= width)
+      lines[lines.length - 1] = `${last} ${word}`
+    else lines.push(word)
+  }
+  return lines
+}
+
+function verdict({ problems, notes, checks }: DoctorReport): string {
+  const counted = (count: number, noun: string) => `${count} ${noun}${count === 1 ? '' : 's'}`
+  const rest = `${counted(notes, 'note')}, ${checks.length - problems - notes} checks ok`
+  return problems === 0 ? `No problem found (${rest}).` : `${counted(problems, 'problem')} (${rest}).`
+}

@@ -1,0 +1,115 @@
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
+import { readManifest } from '../journal/manifest.js'
+import { SegmentReader } from '../journal/segment-reader.js'
+import type { Segment } from '../journal/segments.js'
+import { checkSegment } from '../projection/segment-check.js'
+import { addCounts, emptyCounts, type SegmentPosition } from '../storage/positions.js'
+import { describeHolder, isProjectorRunning } from '../storage/projector-lock.js'
+import { countText, type DoctorCheck, note, ok, problem, sizeText } from './doctor-check.js'
+import type { StatusReport } from './status.js'
+
+/** A projector that is this far behind is stuck, or can't keep up. */
+const SLOW_SECONDS = 60
+/** Without a projector: whoever projects now and then does it more often than this. */
+const FORGOTTEN_SECONDS = 3600
+
+/** Copies of segments are read up to here to compare them; `verify` reads all. */
+const COMPARED_BYTES = 64 * 1024 * 1024
+
+export function checkProjector(databasePath: string): DoctorCheck {
+  const isRunning = isProjectorRunning(databasePath)
+  const holder = describeHolder(databasePath)
+  if (isRunning) return ok('projector', `running${holder === undefined ? '' : ` (${holder})`}`)
+  const last = holder === undefined ? '' : `; the last one did not end by itself (${holder})`
+  return note(
+    'projector',
+    `not running${last}`,
+    'Start `request-journal project`, unless something runs it now and then',
+  )
+}
+
+export function checkLag({ lag_bytes, lag_seconds, database }: StatusReport): DoctorCheck {
+  if (lag_bytes === 0) return ok('lag', 'none: everything is projected')
+  const found = `${sizeText(lag_bytes)} not projected, for ${lag_seconds} s`
+  if (database?.projector_running) {
+    if (lag_seconds < SLOW_SECONDS) return ok('lag', found)
+    const advice = 'The projector is stuck or can’t keep up: its log says which'
+    return problem('lag', found, advice)
+  }
+  const advice = 'Start `request-journal project`: the journal keeps everything until then'
+  return lag_seconds < FORGOTTEN_SECONDS ? note('lag', found, advice) : problem('lag', found, advice)
+}
+
+/** Is each segment still the one that was projected? What the projector would stop at is found here without one. */
+export function checkPositions(
+  directory: string,
+  segments: readonly Segment[],
+  positions: readonly SegmentPosition[],
+): DoctorCheck {
+  const there = new Map(segments.map((segment) => [segment.id, segment]))
+  const pruned = prunedSegments(directory)
+  const wrong: string[] = []
+  let compared = 0
+  let uncompared = 0
+  for (const position of positions) {
+    const segment = there.get(position.id)
+    if (segment === undefined) {
+      if (!pruned.has(position.name))
+        wrong.push(`${position.name}: gone, ${sizeText(position.projectedBytes)} of it were projected`)
+      continue
+    }
+    if (segment.isArchived) continue
+    try {
+      const inode = String(inodeOf(join(directory, segment.name)))
+      const isCopy = inode !== position.inode
+      const isAffordable = compared + position.projectedBytes <= COMPARED_BYTES
+      if (isCopy && isAffordable) compared += position.projectedBytes
+      if (isCopy && !isAffordable) uncompared++
+      checkOne(directory, segment, isCopy && !isAffordable ? { ...position, inode } : position)
+    } catch (error) {
+      wrong.push(error instanceof Error ? error.message : String(error))
+    }
+  }
+  if (wrong.length > 0) {
+    const advice =
+      'The projector stops at this. Bring the segments back from a backup, or rebuild without them: `request-journal replay --allow-missing`'
+    return problem('positions', `${countText(wrong.length, 'segment')} no longer as projected`, advice, wrong)
+  }
+  const rest =
+    uncompared === 0
+      ? ''
+      : `; of ${countText(uncompared, 'copied segment')} only the last line was compared (verify reads all)`
+  return ok('positions', `${countText(positions.length, 'projected segment')} as they were read${rest}`)
+}
+
+function checkOne(directory: string, segment: Segment, position: SegmentPosition): void {
+  const reader = new SegmentReader(directory, segment, position.projectedBytes, position.projectedCrc32)
+  try {
+    checkSegment(reader, position)
+  } finally {
+    reader.close()
+  }
+}
+
+function inodeOf(path: string): bigint {
+  return statSync(path, { bigint: true }).ino
+}
+
+function prunedSegments(directory: string): Set<string> {
+  const { entries } = readManifest(directory)
+  return new Set(entries.filter(({ kind }) => kind === 'pruned').map(({ segment }) => segment))
+}
+
+/** Late and unchecked lines: normal in small numbers, and a hint at something otherwise. */
+export function checkLines(positions: readonly SegmentPosition[]): DoctorCheck {
+  const { lines, late, unchecked } = positions.reduce(
+    (sum, { counts }) => addCounts(sum, counts),
+    emptyCounts(),
+  )
+  const found = `${countText(lines, 'line')} projected, ${late} late, ${unchecked} without a checksum`
+  if (late === 0) return ok('lines', found)
+  const advice =
+    'Late lines were added to a segment after a newer one had begun, by a writer that hung or a clock that differs: a replay puts them earlier'
+  return note('lines', found, advice)
+}

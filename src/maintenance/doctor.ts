@@ -1,0 +1,129 @@
+import { statSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { readIdentity } from '../journal/identity.js'
+import { listSegments, type Segment } from '../journal/segments.js'
+import { type Database, openDatabaseReadOnly } from '../storage/database.js'
+import { asDatabaseError } from '../storage/errors.js'
+import { readPositions, type SegmentPosition } from '../storage/positions.js'
+import { attempt, type DoctorCheck, type DoctorLevel, failed, ok } from './doctor-check.js'
+import { checkDatabase } from './doctor-database.js'
+import { checkFileSystem, checkSpace } from './doctor-disk.js'
+import { checkDatabasePermissions, checkJournalPermissions } from './doctor-permissions.js'
+import { checkLag, checkLines, checkPositions, checkProjector } from './doctor-projection.js'
+import { checkSegments } from './doctor-segments.js'
+import { checkWatcher } from './doctor-watcher.js'
+import { status } from './status.js'
+
+export type { DoctorCheck, DoctorLevel }
+
+export interface DoctorOptions {
+  /** The journal's directory; it need not be there. */
+  journal: string
+  /** The database file; it need not be there. */
+  database: string
+}
+
+/** What `doctor` prints with `--json`. */
+export interface DoctorReport {
+  /** No check found a problem. */
+  healthy: boolean
+  problems: number
+  notes: number
+  /** Absolute. */
+  journal: string
+  /** Absolute. */
+  database: string
+  /** In the order in which they were made. */
+  checks: DoctorCheck[]
+}
+
+/**
+ * Looks at everything that is known to go wrong, and says what to do. Changes nothing but a probe file in the journal,
+ * which it removes. What is missing or can't be read is a finding, never an error; reads a bounded part of journal and
+ * database.
+ */
+export async function doctor(options: DoctorOptions): Promise<DoctorReport> {
+  const journal = resolve(options.journal)
+  const database = resolve(options.database)
+  const now = Date.now()
+  // The positions first: the journal only grows, so what is read after them is never shorter than they are.
+  const projected = examineDatabase(database, now)
+  const checks = [...(await examineJournal(journal, projected.positions, now)), ...projected.checks]
+  if (projected.positions !== null && isThere(journal)) checks.push(await lagOf(journal, database))
+  const count = (level: DoctorCheck['level']) => checks.filter((check) => check.level === level).length
+  const problems = count('problem')
+  return { healthy: problems === 0, problems, notes: count('note'), journal, database, checks }
+}
+
+async function examineJournal(
+  directory: string,
+  positions: readonly SegmentPosition[] | null,
+  now: number,
+): Promise<DoctorCheck[]> {
+  const checks = attempt('journal', () => {
+    const { journal_id, created_at } = readIdentity(directory)
+    return ok('journal', `${journal_id}, since ${created_at}`)
+  })
+  if (!isThere(directory)) return checks
+  let segments: Segment[]
+  try {
+    segments = listSegments(directory)
+  } catch (error) {
+    return [...checks, failed('segment_files', error)]
+  }
+  return [
+    ...checks,
+    ...attempt('disk_space', () => checkSpace('journal', directory)),
+    ...attempt('file_system', () => checkFileSystem('journal', directory)),
+    ...attempt('permissions', () => checkJournalPermissions(directory, segments)),
+    ...checkSegments(directory, segments, now),
+    await checkWatcher(directory),
+    ...(positions === null ? [] : attempt('positions', () => checkPositions(directory, segments, positions))),
+  ]
+}
+
+function examineDatabase(
+  path: string,
+  now: number,
+): { checks: DoctorCheck[]; positions: SegmentPosition[] | null } {
+  let database: Database
+  try {
+    database = openDatabaseReadOnly(path)
+  } catch (error) {
+    return { checks: [failed('database', error)], positions: null }
+  }
+  let positions: SegmentPosition[] | null = null
+  try {
+    positions = readPositions(database)
+    const checks = [
+      ...attempt('disk_space', () => checkSpace('database', dirname(path))),
+      ...attempt('file_system', () => checkFileSystem('database', dirname(path))),
+      ...attempt('permissions', () => checkDatabasePermissions(path)),
+      ...checkDatabase(database, path, now),
+      checkLines(positions),
+      ...attempt('projector', () => checkProjector(path)),
+    ]
+    return { checks, positions }
+  } catch (error) {
+    return { checks: [failed('database', asDatabaseError(error, path))], positions }
+  } finally {
+    database.close()
+  }
+}
+
+async function lagOf(journal: string, database: string): Promise<DoctorCheck> {
+  try {
+    return checkLag(await status({ journal, database }))
+  } catch (error) {
+    return failed('lag', error)
+  }
+}
+
+function isThere(path: string): boolean {
+  try {
+    return statSync(path).isDirectory()
+  } catch {
+    // Said by the check of journal.json.
+    return false
+  }
+}
