@@ -13,7 +13,8 @@ const SHOWN_VALUE = 60
 const OF_DATABASE =
   'the database is not what the journal says: `request-journal replay` rebuilds it from the journal'
 const OF_JOURNAL =
-  'the journal was changed after it was written: compare the segment with a backup and put the right one back'
+  'the journal was changed after it was written: compare it with a backup, put the right segment back, and verify ' +
+  'again; a replay before that would take the journal as it is, and lose what only the database still has'
 
 const ADVICE: Record<ProblemKind, string> = {
   missing: OF_DATABASE,
@@ -26,7 +27,7 @@ const ADVICE: Record<ProblemKind, string> = {
   gone: OF_JOURNAL,
   truncated: OF_JOURNAL,
   swapped: OF_JOURNAL,
-  resealed: OF_JOURNAL,
+  tampered: OF_JOURNAL,
   chain: OF_JOURNAL,
   unreadable:
     'a segment could not be read: look at the disk and at its permissions, or bring it back from a backup',
@@ -77,20 +78,17 @@ async function runVerify(flags: { journal: string; db: string; json?: true }): P
 function formatReport(report: VerifyReport, databasePath: string): string {
   const { chain, problems, more_problems } = report
   const lines = [
-    `journal   ${formatCount(report.lines)} lines in ${formatCount(report.segments)} segments${extra(report, ['rejected', 'unchecked', 'late'])}`,
+    `journal   ${plural(report.lines, 'line')} in ${plural(report.segments, 'segment')}${extra(report, ['rejected', 'unchecked', 'late'])}`,
     report.database === null
       ? `database  ${visible(databasePath)}: none; the journal was checked alone`
-      : `database  ${formatCount(report.rows)} rows${extra(report, ['unjournaled', 'held', 'superseded', 'pending'])}`,
+      : `database  ${plural(report.rows, 'row')}${extra(report, ['unjournaled', 'held', 'superseded', 'pending'])}`,
     chain.entries === 0
       ? 'chain     nothing is sealed yet'
       : `chain     ${formatCount(chain.entries)} entries, head ${chain.head}`,
   ]
   const total = problems.length + more_problems
   if (total === 0) return [...lines, `ok        nothing is wrong (${formatMs(report.elapsed_ms)})`].join('\n')
-  lines.push(
-    `WRONG     ${formatCount(total)} problem${total === 1 ? '' : 's'} (${formatMs(report.elapsed_ms)})`,
-    '',
-  )
+  lines.push(`WRONG     ${plural(total, 'problem')} (${formatMs(report.elapsed_ms)})`, '')
   for (const problem of problems.slice(0, SHOWN_PROBLEMS)) lines.push(formatProblem(problem))
   const hidden = total - Math.min(problems.length, SHOWN_PROBLEMS)
   if (hidden > 0) lines.push(`… and ${formatCount(hidden)} more (--json has the first ${problems.length})`)
@@ -123,7 +121,7 @@ function formatProblem({ kind, segment, byte_offset, detail, columns = [] }: Ver
       `${column} ${shortened(journal)}, in the database ${shortened(database)}`,
   )
   const what = differences.length === 0 ? '' : `: ${differences.join('; ')}`
-  return visible(`${kind.padEnd(10)}${place}${detail}${what}`)
+  return visible(`${kind.padEnd(9)} ${place}${detail}${what}`)
 }
 
 /** Each once. The journal first: a replay from a damaged journal would lose what only the database still has. */
@@ -131,9 +129,13 @@ function advice(problems: readonly VerifyProblem[]): string[] {
   const given = new Set(problems.map(({ kind }) => ADVICE[kind]))
   if (given.has(OF_JOURNAL)) {
     given.delete(OF_DATABASE)
-    return [...given].map((text) => `What to do: ${text}; do not replay before.`)
   }
   return [...given].map((text) => `What to do: ${text}.`)
+}
+
+/** `1 row`, `2 rows` */
+function plural(count: number, word: string): string {
+  return `${formatCount(count)} ${word}${count === 1 ? '' : 's'}`
 }
 
 function shortened(value: unknown): string {

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
+import { ArchivedSegmentReader } from '../journal/archived-segment-reader.js'
 import { JournalError } from '../journal/errors.js'
-import { errorCode } from '../journal/files.js'
 import type { JournalIdentity } from '../journal/identity.js'
 import { MANIFEST_FILE, type Manifest, type ManifestEntry, readManifest } from '../journal/manifest.js'
 import { openSegment, type SegmentSource } from '../journal/open-segment.js'
@@ -86,9 +86,10 @@ export class JournalPass {
     })
     let source: SegmentSource | null = null
     try {
-      source = openAsItIs(directory, segment)
+      source = openSegment(directory, segment)
       // Not beyond what is there now: a writer may be faster than this.
-      const limit = segment.isArchived ? Number.POSITIVE_INFINITY : statSync(source.path).size
+      const isArchived = source instanceof ArchivedSegmentReader
+      const limit = isArchived ? Number.POSITIVE_INFINITY : Number(source.stats.size)
       while (source.readOffset < limit) {
         const bytes = await pass.readChunk(source)
         if (bytes === 0) break
@@ -117,6 +118,7 @@ export class JournalPass {
 
   #passUnreadable(segment: Segment, byteOffset: number, error: JournalError): void {
     const rows = this.matcher?.excuseTo({ segmentId: segment.id + 1, byteOffset: 0 }) ?? 0
+    this.matcher?.endSegment(false)
     const detail = `${error.message}${rows > 0 ? `; ${rows} rows could not be compared` : ''}`
     this.problems.add({ kind: 'unreadable', segment: segment.name, byte_offset: byteOffset, detail })
   }
@@ -144,7 +146,7 @@ export class JournalPass {
   }
 
   #reportGone(segment: string, found: string): void {
-    const detail = `the segment is gone; ${found}: bring it back from a backup, or \`request-journal replay --allow-missing\``
+    const detail = `the segment is gone; ${found}`
     this.problems.add({ kind: 'gone', segment, byte_offset: 0, detail })
   }
 
@@ -156,17 +158,5 @@ export class JournalPass {
   #sizeOf(segment: Segment): number {
     if (segment.isArchived) return this.#entries.get(segment.name)?.at(-1)?.bytes ?? 0
     return statSync(join(this.#options.directory, segment.name), { throwIfNoEntry: false })?.size ?? 0
-  }
-}
-
-/** It may have been archived since the directory was listed. */
-function openAsItIs(directory: string, segment: Segment): SegmentSource {
-  try {
-    return openSegment(directory, segment)
-  } catch (error) {
-    if (segment.isArchived || errorCode((error as JournalError).cause) !== 'ENOENT') throw error
-    const found = listSegments(directory).find(({ id }) => id === segment.id)
-    if (found === undefined) throw error
-    return openSegment(directory, found)
   }
 }

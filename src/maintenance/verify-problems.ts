@@ -11,7 +11,7 @@ import type { ColumnDifference } from './row-comparer.js'
  * - `surplus`: a row whose place has no such line.
  * - `damaged`: a line can't be read any more, or never could and fails its checksum.
  * - `gone`, `truncated`, `swapped`, `unreadable`: a segment that is not what was projected.
- * - `resealed`: a segment is not what was sealed; `chain`: the manifest itself is damaged.
+ * - `tampered`: a segment is not what was sealed; `chain`: the manifest itself is damaged.
  * - `counts`: what the database says of a segment isn't so. `ratio`: a token ratio isn't what its rows give.
  */
 export type ProblemKind =
@@ -24,7 +24,7 @@ export type ProblemKind =
   | 'truncated'
   | 'swapped'
   | 'unreadable'
-  | 'resealed'
+  | 'tampered'
   | 'chain'
   | 'counts'
   | 'ratio'
@@ -57,7 +57,7 @@ const OF_SEGMENTS: ReadonlySet<ProblemKind> = new Set([
   'truncated',
   'swapped',
   'unreadable',
-  'resealed',
+  'tampered',
   'chain',
 ])
 

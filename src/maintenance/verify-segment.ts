@@ -26,8 +26,6 @@ export interface SegmentPassOptions {
   problems: ProblemList
 }
 
-const RESTORE = 'bring it back from a backup, or `request-journal replay --allow-missing`'
-
 /** One segment, from its first byte to its end. */
 export class SegmentPass {
   readonly #options: SegmentPassOptions
@@ -106,7 +104,7 @@ export class SegmentPass {
       this.#report(
         'swapped',
         0,
-        `the first ${position.projectedBytes} bytes are not those that were projected: ${RESTORE}`,
+        `the first ${position.projectedBytes} bytes are not those that were projected`,
       )
     }
     matcher?.passTo({ segmentId: segment.id + 1, byteOffset: 0 })
@@ -151,15 +149,15 @@ export class SegmentPass {
     matcher?.passTo({ segmentId: segment.id, byteOffset: this.#projectedEnd })
     const rows = matcher?.excuseTo({ segmentId: segment.id, byteOffset: position.projectedBytes }) ?? 0
     const found = `the segment ends here, but ${position.projectedBytes} bytes of it were projected`
-    this.#report('truncated', readBytes, `${found}; ${rows} rows have lost their lines: ${RESTORE}`)
+    this.#report('truncated', readBytes, `${found}; ${rows} rows have lost their lines`)
   }
 
   #checkSeals(readBytes: number): void {
     for (const { kind, bytes, sha256 } of this.#options.seals) {
       if (readBytes < bytes) {
-        this.#report('resealed', readBytes, `the segment ends here, but ${bytes} bytes of it were ${kind}`)
+        this.#report('tampered', readBytes, `the segment ends here, but ${bytes} bytes of it were ${kind}`)
       } else if ((this.#bytes.sha256(bytes) ?? EMPTY_SHA256) !== sha256) {
-        this.#report('resealed', 0, `the first ${bytes} bytes are not those that were ${kind}`)
+        this.#report('tampered', 0, `the first ${bytes} bytes are not those that were ${kind}`)
       }
     }
   }
@@ -196,7 +194,7 @@ export class SegmentPass {
   }
 
   #report(
-    kind: 'swapped' | 'truncated' | 'damaged' | 'resealed' | 'counts',
+    kind: 'swapped' | 'truncated' | 'damaged' | 'tampered' | 'counts',
     byteOffset: number,
     detail: string,
   ) {

@@ -63,7 +63,7 @@ test('a journal that lost something is not to be replayed, whatever else is wron
   expect(status).toBe(1)
   expect(stdout).toMatch(/^gone {6}2026-11-23\.ndjson:0 /m)
   expect(stdout.match(/^What to do: .*$/gm)).toEqual([
-    expect.stringMatching(/backup.*do not replay before\.$/),
+    expect.stringMatching(/compare it with a backup.*a replay before that would/),
   ])
 })
 

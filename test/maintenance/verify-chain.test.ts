@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { expect } from 'vitest'
 import { MANIFEST_FILE, ManifestFile, type NewManifestEntry } from '../../src/journal/manifest.js'
 import { verify } from '../../src/maintenance/index.js'
@@ -53,8 +54,8 @@ test('a sealed segment that was rewritten with good checksums is named, without 
   const forged = lines(requestLine('a'), requestLine('x'), requestLine('more'))
   writeFileSync(join(workspace.journal, DAY), forged)
   workspace.expectDamage()
-  expect(await problems(workspace)).toEqual([`resealed ${DAY}:0`])
-  expect(await problems(workspace, workspace.database)).toContain(`resealed ${DAY}:0`)
+  expect(await problems(workspace)).toEqual([`tampered ${DAY}:0`])
+  expect(await problems(workspace, workspace.database)).toContain(`tampered ${DAY}:0`)
 })
 
 test('a sealed segment that is shorter, or gone, without a database too', async ({ workspace }) => {
@@ -63,7 +64,7 @@ test('a sealed segment that is shorter, or gone, without a database too', async 
   writeFileSync(join(workspace.journal, DAY), lines(requestLine('a')))
   rmSync(join(workspace.journal, NEXT_DAY))
   const end = requestLine('a').length + 1
-  expect(await problems(workspace)).toEqual([`resealed ${DAY}:${end}`, `gone ${NEXT_DAY}:0`])
+  expect(await problems(workspace)).toEqual([`tampered ${DAY}:${end}`, `gone ${NEXT_DAY}:0`])
 })
 
 test('a pruned segment is not missing', async ({ workspace }) => {
@@ -83,4 +84,29 @@ test('a manifest that was changed', async ({ workspace }) => {
   writeFileSync(path, text)
   appendFileSync(path, 'nonsense\n')
   expect(await problems(workspace)).toEqual([`chain ${MANIFEST_FILE}:${text.length}`])
+})
+
+test('an archived segment is read like a plain one', async ({ workspace }) => {
+  await fill(workspace)
+  const bytes = workspace.readSegment(DAY)
+  const archive = join(workspace.journal, `${DAY}.gz`)
+  writeFileSync(archive, gzipSync(bytes))
+  rmSync(join(workspace.journal, DAY))
+  const report = await verify(workspace)
+  expect(report).toMatchObject({ ok: true, lines: 3, rows: 3, segments: 2 })
+
+  workspace.expectDamage()
+  writeFileSync(
+    archive,
+    gzipSync(Buffer.from(bytes.toString().replace('"latency_ms":100', '"latency_ms":101'))),
+  )
+  expect(await problems(workspace, workspace.database)).toEqual([
+    `tampered ${DAY}:0`,
+    `swapped ${DAY}:0`,
+    `damaged ${DAY}:0`,
+  ])
+  writeFileSync(archive, gzipSync(bytes).subarray(0, -12))
+  expect(await problems(workspace, workspace.database)).toEqual([
+    expect.stringMatching(`^unreadable ${DAY}:`),
+  ])
 })
