@@ -7,7 +7,8 @@ CREATE TABLE journal_segments (
     inode TEXT NOT NULL,
     -- The position: everything before this byte is projected. Always just behind a newline.
     projected_bytes INTEGER NOT NULL DEFAULT 0,
-    projected_at TEXT,
+    -- When the position last stood at the end of the segment; null: never yet.
+    caught_up_at TEXT,
     -- CRC-32 of all bytes before the position, to tell a faithful copy of the segment from another file.
     projected_crc32 INTEGER NOT NULL DEFAULT 0,
     last_line_offset INTEGER,

@@ -48,3 +48,17 @@ CREATE TABLE token_ratio_sums (
     ratio_millionths INTEGER NOT NULL,
     sample_count INTEGER NOT NULL
 );
+
+-- Ratios that were there before count on, as if their samples had come first.
+CREATE TABLE unjournaled_token_ratios (
+    policy TEXT PRIMARY KEY,
+    ratio_millionths INTEGER NOT NULL,
+    sample_count INTEGER NOT NULL
+);
+INSERT INTO unjournaled_token_ratios (policy, ratio_millionths, sample_count)
+    SELECT policy, CAST(round(avg_ratio * sample_count * 1e6) AS INTEGER), sample_count
+    FROM token_ratios WHERE policy IS NOT NULL AND sample_count > 0;
+INSERT INTO token_ratio_sums SELECT policy, ratio_millionths, sample_count FROM unjournaled_token_ratios;
+DELETE FROM token_ratios;
+INSERT INTO token_ratios (policy, avg_ratio, sample_count)
+    SELECT policy, ratio_millionths / 1e6 / sample_count, sample_count FROM token_ratio_sums;

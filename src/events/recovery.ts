@@ -32,6 +32,8 @@ const MAX_RECOVERED_BYTES = 16 * MAX_LINE_BYTES
  */
 export class EventRecovery {
   readonly events: RecoveredEvent[] = []
+  /** Whole events that were found but not kept, because those before them fill 16 MiB. */
+  givenUp = 0
   #window: Buffer = Buffer.alloc(0)
   /** Where in the segment the window begins. */
   #windowOffset: number
@@ -99,7 +101,10 @@ export class EventRecovery {
 
   #keep(index: number, end: number): void {
     this.#recoveredBytes += end - index
-    if (this.#recoveredBytes > MAX_RECOVERED_BYTES) return
+    if (this.#recoveredBytes > MAX_RECOVERED_BYTES) {
+      this.givenUp++
+      return
+    }
     const bytes = Buffer.from(this.#window.subarray(index, end))
     this.events.push({ byteOffset: this.#windowOffset + index, bytes })
   }

@@ -16,6 +16,8 @@ export interface ScannedLine {
   bytes: Buffer | null
   /** The events found inside a line that is longer than 1 MiB. */
   recovered: readonly RecoveredEvent[]
+  /** How many more were found there than memory allows to keep. */
+  givenUp: number
 }
 
 /**
@@ -62,13 +64,13 @@ export class LineScanner {
       const bytes = this.#partialBytes === 0 ? end : Buffer.concat([...this.#partial, end])
       this.#partial = []
       this.#partialBytes = 0
-      return { byteOffset, length, bytes, recovered: [] }
+      return { byteOffset, length, bytes, recovered: [], givenUp: 0 }
     }
     const recovery = this.#recovery ?? this.#startRecovery(byteOffset)
     recovery.push(end)
     this.#recovery = null
     this.#partialBytes = 0
-    return { byteOffset, length, bytes: null, recovered: recovery.events }
+    return { byteOffset, length, bytes: null, recovered: recovery.events, givenUp: recovery.givenUp }
   }
 
   #addPartial(piece: Buffer): void {

@@ -7,8 +7,11 @@ import { leavingFile, type SegmentName } from './segments.js'
 
 const NEWLINE = 0x0a
 
-/** Measured: larger chunks than 256 KiB gain nothing, and a chunk is what blocks the event loop while it is folded. */
-const CHUNK_BYTES = 256 * 1024
+/**
+ * A chunk is what blocks the event loop while it is folded. Measured over 845,550 rows: 64 KiB block 1.8 ms in the median,
+ * 256 KiB 9 ms, 1 MiB 33 ms, and catch-up takes the same time with all of them.
+ */
+const CHUNK_BYTES = 64 * 1024
 
 /**
  * Reads whole lines of one segment from a position onwards. It tells three endings apart: the end of the file, an

@@ -130,9 +130,9 @@ async function secondsWaited(directory: string, { segment, stats, position }: Se
   const now = Date.now()
   // Some file systems know no birth time and say 0.
   const bornAt = stats.birthtimeMs > 0 ? stats.birthtimeMs : stats.ctimeMs
-  const advancedAt = typeof position?.projectedAt === 'string' ? Date.parse(position.projectedAt) : bornAt
+  const caughtUpAt = typeof position?.caughtUpAt === 'string' ? Date.parse(position.caughtUpAt) : bornAt
   const loggedAt = await timestampOfNextLine(directory, segment, position?.projectedBytes ?? 0)
-  const since = Math.max(advancedAt, loggedAt ?? advancedAt)
+  const since = Math.max(caughtUpAt, loggedAt ?? caughtUpAt)
   return Math.max(0, Math.round((now - since) / 100) / 10)
 }
 

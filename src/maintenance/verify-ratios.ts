@@ -10,17 +10,13 @@ export class ExpectedRatios {
 
   add(sample: RatioSample): void {
     const millionths = ratioMillionths(sample)
-    if (millionths === null || sample.policy === null) return
-    const sum = this.#sums.get(sample.policy)
-    if (sum === undefined) {
-      this.#sums.set(sample.policy, { millionths: BigInt(millionths), samples: 1n })
-    } else {
-      sum.millionths += BigInt(millionths)
-      sum.samples++
-    }
+    if (millionths !== null && sample.policy !== null) this.#add(sample.policy, BigInt(millionths), 1n)
   }
 
   compare(snapshot: Snapshot, problems: ProblemList): void {
+    for (const { policy, ratio_millionths, sample_count } of snapshot.unjournaledRatios()) {
+      this.#add(policy, ratio_millionths, sample_count)
+    }
     const rows = new Map(snapshot.ratios().map((row) => [row.policy, row]))
     for (const policy of new Set([...this.#sums.keys(), ...rows.keys()])) {
       const differences = differingColumns(this.#expected(policy), rows.get(policy) ?? NO_RATIO)
@@ -38,6 +34,16 @@ export class ExpectedRatios {
           })),
         ),
       })
+    }
+  }
+
+  #add(policy: string, millionths: bigint, samples: bigint): void {
+    const sum = this.#sums.get(policy)
+    if (sum === undefined) {
+      this.#sums.set(policy, { millionths, samples })
+    } else {
+      sum.millionths += millionths
+      sum.samples += samples
     }
   }
 

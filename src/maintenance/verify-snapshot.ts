@@ -2,6 +2,8 @@ import { checkVersions } from '../projection/versions.js'
 import { type Database, openDatabaseReadOnly } from '../storage/database.js'
 import { asDatabaseError, DatabaseError } from '../storage/errors.js'
 import { readPositions, type SegmentPosition } from '../storage/positions.js'
+import type { Place } from '../storage/projection-tables.js'
+import { prunedCompletionTest, prunedThrough } from '../storage/pruned.js'
 import { PlaceCursor, type Placed } from './place-cursor.js'
 
 /** A row of `requests` as it is stored. */
@@ -64,6 +66,10 @@ export class Snapshot {
   readonly positions: ReadonlyMap<number, SegmentPosition>
   /** Rows that never came from a journal. */
   readonly unjournaled: number
+  /** Segments up to this one were pruned: their rows are gone, and their files may be. */
+  readonly prunedThrough: number
+  /** Whether a completion changed a request that was pruned. */
+  readonly wasPruned: (correlationId: string, place: Place) => boolean
   readonly rows: PlaceCursor<PlacedRow>
   readonly completedRows: PlaceCursor<PlacedRow>
   readonly held: PlaceCursor<HeldRow>
@@ -79,6 +85,8 @@ export class Snapshot {
     this.unjournaled =
       database.prepare<[], { n: number }>('SELECT count(*) AS n FROM requests WHERE segment_id IS NULL').get()
         ?.n ?? 0
+    this.prunedThrough = prunedThrough(database)
+    this.wasPruned = prunedCompletionTest(database)
     this.#statements = prepareStatements(database)
     this.rows = new PlaceCursor(database.prepare<[], PlacedRow>(ROWS).iterate())
     this.completedRows = new PlaceCursor(database.prepare<[], PlacedRow>(COMPLETED_ROWS).iterate())
@@ -103,6 +111,16 @@ export class Snapshot {
     const row = this.#statements.row.get(id)
     if (row === undefined) throw new Error('unreachable: one transaction sees one table')
     return row
+  }
+
+  /** Sums that were there before the journal, and count on. */
+  unjournaledRatios(): { policy: string; ratio_millionths: bigint; sample_count: bigint }[] {
+    return this.#database
+      .prepare<[], { policy: string; ratio_millionths: bigint; sample_count: bigint }>(
+        'SELECT * FROM unjournaled_token_ratios',
+      )
+      .safeIntegers()
+      .all()
   }
 
   /** Any row from a journal with this correlation_id. */

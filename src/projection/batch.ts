@@ -57,15 +57,17 @@ export async function projectBatch(
 ): Promise<BatchResult | null> {
   const { database, position, shouldStop } = options
   const batch = new Batch(options)
+  let isAtEnd = false
   const isFull = () => reader.position - position.projectedBytes >= MAX_BATCH_BYTES
   try {
     while (!isFull() && !shouldStop()) {
-      if ((await reader.readChunk((line) => batch.add(line))) === 0) break
+      isAtEnd = (await reader.readChunk((line) => batch.add(line))) === 0
+      if (isAtEnd) break
     }
     if (batch.isEmpty) return null
     await syncSegment(reader)
     const bytes = reader.position - position.projectedBytes
-    return { ...batch.commit(reader), bytes, isFull: isFull() }
+    return { ...batch.commit(reader, isAtEnd), bytes, isFull: isFull() }
   } catch (error) {
     if (database.inTransaction) database.exec('ROLLBACK')
     throw error
@@ -113,14 +115,18 @@ class Batch {
     this.#lastLine = { byteOffset: line.byteOffset, length: line.length }
   }
 
-  commit(reader: SegmentSource): Pick<BatchResult, 'position' | 'counts' | 'firstRejected'> {
+  commit(
+    reader: SegmentSource,
+    isAtEnd: boolean,
+  ): Pick<BatchResult, 'position' | 'counts' | 'firstRejected'> {
     const { database, tables, position, isLate } = this.#options
     if (this.#fold === null || this.#lastLine === null)
       throw new Error('an empty batch has nothing to commit')
     this.#ratios.apply(tables)
     const { counts, firstRejected } = this.#fold
     if (isLate) counts.late = counts.lines
-    const next = positionBehind(reader, position, this.#lastLine, addCounts(position.counts, counts))
+    const all = { counts: addCounts(position.counts, counts), isAtEnd }
+    const next = positionBehind(reader, position, this.#lastLine, all)
     if (!advancePosition(database, position.projectedBytes, next)) {
       const text = `its position is not ${position.projectedBytes} any more: another program writes to this database`
       throw new ProjectionError('POSITION_MOVED', reader.path, `${text}; stop it, then start again`)
@@ -132,7 +138,7 @@ class Batch {
   #begin(): LineFold {
     const { database, tables, segment, position } = this.#options
     database.exec('BEGIN IMMEDIATE')
-    if (position.projectedAt === null) insertPosition(database, position)
+    if (position.lastLine === null) insertPosition(database, position)
     const requests = new RequestsFold({ tables, ratios: this.#ratios })
     return new LineFold({
       journalId: position.journalId,

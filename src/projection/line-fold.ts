@@ -99,10 +99,9 @@ export class LineFold {
     addRest(firstRest, end)
     const left = rest as { start: number; end: number } | null
     if (left === null) return
-    const detail =
-      recovered.length === 0
-        ? rejection.detail
-        : `${rejection.detail}; ${recovered.length} whole event(s) recovered`
+    let { detail } = rejection
+    if (recovered.length > 0) detail += `; ${recovered.length} whole event(s) recovered`
+    if (line.givenUp > 0) detail += `, ${line.givenUp} more not: at most 16 MiB of a line are`
     const excerpt = line.bytes?.subarray(left.start - line.byteOffset, left.end - line.byteOffset)
     this.#reject(left.start, left.end - left.start, { ...rejection, detail }, excerpt ?? Buffer.alloc(0))
   }

@@ -5,6 +5,7 @@ import { type JournalIdentity, readIdentity } from '../journal/identity.js'
 import { Sealer } from '../journal/seal.js'
 import type { Segment } from '../journal/segments.js'
 import { type Database, openDatabase } from '../storage/database.js'
+import { asDatabaseError } from '../storage/errors.js'
 import { emptyCounts, type SegmentCounts } from '../storage/positions.js'
 import { acquireProjectorLock, type ProjectorLock } from '../storage/projector-lock.js'
 import type { BatchResult } from './batch.js'
@@ -105,6 +106,8 @@ export async function projectOnceWith(options: ProjectorOptions, clock: Clock): 
     const counts = await work.catchUp(() => false, true)
     await work.seal()
     return projectResult(counts, startedAt)
+  } catch (error) {
+    throw asDatabaseError(error, work.databasePath)
   } finally {
     work.close()
   }
@@ -129,14 +132,14 @@ async function follow(work: Work, wakeUp: WakeUp, isStopping: () => boolean): Pr
         }
         const counts = await work.catchUp(isStopping, isComplete)
         if (failures > 0) logger.info({ failures }, 'The database takes writes again')
-        if (isComplete && work.hasJournal) logger.info(counts, 'Caught up with the journal')
+        if (isComplete && work.hasJournal && !isStopping()) logger.info(counts, 'Caught up with the journal')
         isComplete = !work.hasJournal
         failures = 0
         work.sealIfDue()
         if (counts.lines > 0) lastLineAt = performance.now()
         if (!isStopping()) await wakeUp.wait(delayBeforeLook(performance.now() - lastLineAt))
       } catch (error) {
-        if (!isPassing(error)) throw error
+        if (!isPassing(error)) throw asDatabaseError(error, work.databasePath)
         failures++
         const fields = { err: error, retry_in_ms: retryDelay(failures) }
         logger.warn(fields, 'The database refuses: the journal goes on, trying again')
@@ -156,7 +159,7 @@ class Work {
   readonly directory: string
   readonly logger: ProjectorLogger
   readonly #database: Database
-  readonly #databasePath: string
+  readonly databasePath: string
   readonly #lock: ProjectorLock
   readonly #sealer: Sealer
   #catchUp: CatchUp | null = null
@@ -165,10 +168,10 @@ class Work {
     this.directory = resolve(journal)
     this.logger = logger
     this.#sealer = new Sealer(this.directory, clock, logger)
-    this.#databasePath = resolve(database)
-    this.#database = openDatabase(this.#databasePath)
+    this.databasePath = resolve(database)
+    this.#database = openDatabase(this.databasePath)
     try {
-      this.#lock = acquireProjectorLock(this.#databasePath, 'project')
+      this.#lock = acquireProjectorLock(this.databasePath, 'project')
     } catch (error) {
       this.#database.close()
       throw error
@@ -227,11 +230,11 @@ class Work {
       if (error instanceof JournalError && error.code === 'JOURNAL_MISSING') return
       throw error
     }
-    const fields = { journal: directory, journal_id: identity.journal_id, database: this.#databasePath }
+    const fields = { journal: directory, journal_id: identity.journal_id, database: this.databasePath }
     this.#catchUp = new CatchUp({
       directory,
       identity,
-      databasePath: this.#databasePath,
+      databasePath: this.databasePath,
       database: this.#database,
       onBatch: (segment, batch) => this.#logBatch(segment, batch),
     })

@@ -38,12 +38,12 @@ export function checkSegment(reader: SegmentSource, position: SegmentPosition): 
   }
 }
 
-/** The position behind the last line that a reader gave out; `counts` are all of the segment's. */
+/** The position behind the last line that a reader gave out; `counts` are all of the segment's, `isAtEnd` says that nothing more was there. */
 export function positionBehind(
   reader: SegmentSource,
   before: SegmentPosition,
   line: { byteOffset: number; length: number },
-  counts: SegmentCounts,
+  { counts, isAtEnd }: { counts: SegmentCounts; isAtEnd: boolean },
 ): SegmentPosition {
   const { byteOffset, length } = line
   return {
@@ -51,7 +51,7 @@ export function positionBehind(
     inode: String(reader.stats.ino),
     projectedBytes: reader.position,
     projectedCrc32: reader.positionCrc32,
-    projectedAt: new Date().toISOString(),
+    caughtUpAt: isAtEnd ? new Date().toISOString() : before.caughtUpAt,
     lastLine: { byteOffset, length, crc32: lastLineChecksum(reader, byteOffset, length) },
     counts,
   }

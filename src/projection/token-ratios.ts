@@ -22,7 +22,8 @@ export interface RatioSample {
  * Collects the changes of one transaction.
  */
 export class TokenRatioChanges {
-  readonly #changes = new Map<string, { millionths: number; samples: number }>()
+  /** bigint: the sum of a whole journal may be larger than 2^53. */
+  readonly #changes = new Map<string, { millionths: bigint; samples: number }>()
 
   add(sample: RatioSample): void {
     this.#change(sample, 1)
@@ -36,7 +37,7 @@ export class TokenRatioChanges {
   /** Writes the collected changes. */
   apply(tables: ProjectionTables): void {
     for (const [policy, { millionths, samples }] of this.#changes) {
-      if (millionths !== 0 || samples !== 0) tables.addToTokenRatio(policy, millionths, samples)
+      if (millionths !== 0n || samples !== 0) tables.addToTokenRatio(policy, millionths, samples)
     }
     this.#changes.clear()
   }
@@ -44,11 +45,12 @@ export class TokenRatioChanges {
   #change(sample: RatioSample, sign: 1 | -1): void {
     const millionths = ratioMillionths(sample)
     if (millionths === null || sample.policy === null) return
+    const signed = BigInt(sign * millionths)
     const change = this.#changes.get(sample.policy)
     if (change === undefined) {
-      this.#changes.set(sample.policy, { millionths: sign * millionths, samples: sign })
+      this.#changes.set(sample.policy, { millionths: signed, samples: sign })
     } else {
-      change.millionths += sign * millionths
+      change.millionths += signed
       change.samples += sign
     }
   }

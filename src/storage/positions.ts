@@ -12,8 +12,8 @@ export interface SegmentPosition {
   projectedBytes: number
   /** Of all bytes before the position. */
   projectedCrc32: number
-  /** When it was last advanced; null when nothing has been projected. */
-  projectedAt: string | null
+  /** When the position last stood at the end of the segment; null: never yet. */
+  caughtUpAt: string | null
   /** The last projected line, newline included; of a line over 1 MiB its last MiB. Null when there is none. */
   lastLine: { byteOffset: number; length: number; crc32: number } | null
   counts: SegmentCounts
@@ -39,7 +39,7 @@ interface PositionRow {
   inode: string
   projected_bytes: number
   projected_crc32: number
-  projected_at: string | null
+  caught_up_at: string | null
   last_line_offset: number | null
   last_line_length: number | null
   last_line_crc32: number | null
@@ -76,7 +76,7 @@ export function emptyPosition(id: number, name: string, journalId: string, inode
     inode,
     projectedBytes: 0,
     projectedCrc32: 0,
-    projectedAt: null,
+    caughtUpAt: null,
     lastLine: null,
     counts,
   }
@@ -92,7 +92,7 @@ export function readPositions(database: Database): SegmentPosition[] {
     inode: row.inode,
     projectedBytes: row.projected_bytes,
     projectedCrc32: row.projected_crc32,
-    projectedAt: row.projected_at,
+    caughtUpAt: row.caught_up_at,
     lastLine:
       row.last_line_offset === null || row.last_line_length === null || row.last_line_crc32 === null
         ? null
@@ -120,7 +120,7 @@ export function insertPosition(database: Database, position: SegmentPosition): v
  * @returns false when another value was found: somebody else has projected, and this transaction must not commit.
  */
 export function advancePosition(database: Database, expectedBytes: number, next: SegmentPosition): boolean {
-  const sql = `UPDATE journal_segments SET inode = ?, projected_bytes = ?, projected_crc32 = ?, projected_at = ?,
+  const sql = `UPDATE journal_segments SET inode = ?, projected_bytes = ?, projected_crc32 = ?, caught_up_at = ?,
       last_line_offset = ?, last_line_length = ?, last_line_crc32 = ?, lines = ?, requests = ?, completions = ?,
       rejected_lines = ?, unchecked_lines = ?, late_lines = ?
     WHERE id = ? AND projected_bytes = ?`
@@ -131,7 +131,7 @@ export function advancePosition(database: Database, expectedBytes: number, next:
       next.inode,
       next.projectedBytes,
       next.projectedCrc32,
-      next.projectedAt,
+      next.caughtUpAt,
       lastLine?.byteOffset ?? null,
       lastLine?.length ?? null,
       lastLine?.crc32 ?? null,

@@ -120,7 +120,7 @@ export class ProjectionTables {
   }
 
   /** Adds to a policy's sum and count, and brings its mean up to date; a policy without samples has no row. */
-  addToTokenRatio(policy: string, millionths: number, samples: number): void {
+  addToTokenRatio(policy: string, millionths: bigint, samples: number): void {
     this.#statements.addRatio.run(policy, millionths, samples)
     this.#statements.deleteEmptyRatio.run(policy)
     this.#statements.deleteRatioMean.run(policy)

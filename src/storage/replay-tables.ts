@@ -61,6 +61,9 @@ export class ReplayTables {
       DELETE FROM held_completions;
       DELETE FROM token_ratio_sums;
       DELETE FROM token_ratios;
+      INSERT INTO token_ratio_sums SELECT policy, ratio_millionths, sample_count FROM unjournaled_token_ratios;
+      INSERT INTO token_ratios (policy, avg_ratio, sample_count)
+        SELECT policy, ratio_millionths / 1e6 / sample_count, sample_count FROM token_ratio_sums;
       DELETE FROM journal_segments;
       CREATE TEMP TABLE deferred_completions (
         sequence INTEGER PRIMARY KEY, next_id, segment_id, byte_offset, correlation_id, input_tokens, output_tokens,

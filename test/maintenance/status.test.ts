@@ -81,7 +81,7 @@ test('a new event in a segment that was quiet for long has not waited for long',
   writeSegment(journal, lines(requestLine('a')))
   await projectOnce({ journal, database })
   const connection = openDatabase(database)
-  connection.exec(`UPDATE journal_segments SET projected_at = '2026-01-01T00:00:00.000Z'`)
+  connection.exec(`UPDATE journal_segments SET caught_up_at = '2026-01-01T00:00:00.000Z'`)
   connection.close()
   const timestamp = new Date(Date.now() - 30_000).toISOString()
   appendFileSync(join(journal, DAY), `\n${lines(requestLine('b', { timestamp }))}`)

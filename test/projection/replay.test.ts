@@ -21,7 +21,7 @@ function contents(workspace: Workspace): unknown {
     ),
     segments: workspace
       .query('SELECT * FROM journal_segments ORDER BY id')
-      .map((row) => ({ ...row, projected_at: null, late_lines: 0 })),
+      .map((row) => ({ ...row, caught_up_at: null, late_lines: 0 })),
   }
 }
 
