@@ -39,7 +39,8 @@ export class CompletionMatcher {
     if (!this.#isInOrder || row.success === Number(event.success)) {
       this.#awaitsSuccess.delete(row.id)
     } else if (!isBefore(completedPlace(row), place(row))) {
-      this.#successBefore.set(row.id, event.success)
+      // Unless a completion that was held has overwritten it at once.
+      if (!this.#successBefore.has(row.id)) this.#successBefore.set(row.id, event.success)
     } else if (this.#awaitsSuccess.delete(row.id)) {
       this.#reportSuccess(place(row), row, event.success)
     }
@@ -103,6 +104,7 @@ export class CompletionMatcher {
   #findSuccessor(event: StreamCompleted, at: Place): void {
     const { snapshot, problems } = this.#options
     const { correlation_id, success } = event
+    if (snapshot.wasPruned(correlation_id, at)) return
     const row = this.#isInOrder
       ? snapshot.rowOfCompletion(correlation_id, snapshot.rows.next?.id ?? Number.MAX_SAFE_INTEGER)
       : snapshot.completedRow(correlation_id)

@@ -73,14 +73,16 @@ export class LineMatcher {
     this.#passRejected(segmentId, byteOffset)
   }
 
-  /** Takes all before this place without a word: its lines can't be read any more. @returns the rows. */
+  /** Takes all before this place without a word: its lines are gone, or can't be read any more. @returns the rows. */
   excuseTo({ segmentId, byteOffset }: Place): number {
     const { rows, completedRows, held, rejected } = this.#snapshot
     let count = 0
-    rows.takeBefore(segmentId, byteOffset, () => {
+    rows.takeBefore(segmentId, byteOffset, ({ id }) => {
       count++
+      const row = this.#snapshot.row(id)
+      if (row.completed_segment_id === null) this.#addOwnRatio(row)
     })
-    completedRows.takeBefore(segmentId, byteOffset, () => {})
+    completedRows.takeBefore(segmentId, byteOffset, ({ id }) => this.#addOwnRatio(this.#snapshot.row(id)))
     held.takeBefore(segmentId, byteOffset, () => {})
     rejected.takeBefore(segmentId, byteOffset, () => {})
     this.rows += count
@@ -165,6 +167,12 @@ export class LineMatcher {
     })
     if (isCompleted) this.completions.passRequest(row, event)
     else this.ratios.add(event)
+  }
+
+  /** What the row itself says, where no line can. */
+  #addOwnRatio({ segment_id, policy, input_tokens, output_tokens, success }: RequestRow): void {
+    if (segment_id === null) return
+    this.ratios.add({ policy, input_tokens, output_tokens, success: success === 1 })
   }
 }
 

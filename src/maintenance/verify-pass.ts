@@ -63,6 +63,8 @@ export class JournalPass {
     for (const id of [...ids].sort((a, b) => a - b)) {
       matcher?.passTo({ segmentId: id, byteOffset: 0 })
       const segment = this.#segments.get(id)
+      // What is left of its rows belongs to a prune that hasn't ended.
+      if (this.#isPrunedHere(id)) matcher?.excuseTo({ segmentId: id + 1, byteOffset: 0 })
       if (segment === undefined) this.#passMissing(id)
       else await this.#readSegment(segment)
     }
@@ -74,13 +76,14 @@ export class JournalPass {
 
   async #readSegment(segment: Segment): Promise<void> {
     const { directory, identity, snapshot } = this.#options
-    const { problems, matcher, counts } = this
+    const { problems, counts } = this
+    const isPruned = this.#isPrunedHere(segment.id)
     const pass = new SegmentPass({
       journalId: identity.journal_id,
       segment,
-      position: snapshot?.positions.get(segment.id) ?? null,
+      position: isPruned ? null : (snapshot?.positions.get(segment.id) ?? null),
       seals: this.#entries.get(segment.name)?.filter(({ kind }) => kind !== 'pruned') ?? [],
-      matcher,
+      matcher: isPruned ? null : this.matcher,
       isAlone: snapshot === null,
       problems,
     })
@@ -107,7 +110,7 @@ export class JournalPass {
     counts.lines += pass.lines
     counts.rejected += pass.rejected
     counts.unchecked += pass.unchecked
-    counts.pending += pass.pending
+    if (!isPruned) counts.pending += pass.pending
   }
 
   #addProgress(bytes: number, eventsOfSegment: number): void {
@@ -123,15 +126,15 @@ export class JournalPass {
     this.problems.add({ kind: 'unreadable', segment: segment.name, byte_offset: byteOffset, detail })
   }
 
-  /** A segment that was projected and isn't there; that is right where it was pruned. */
+  /** A segment that was projected and isn't there; that is right where it was pruned, here or by another database. */
   #passMissing(id: number): void {
     const position = this.#options.snapshot?.positions.get(id)
-    if (position === undefined || this.#isPruned(position.name)) return
     const rows = this.matcher?.excuseTo({ segmentId: id + 1, byteOffset: 0 }) ?? 0
-    this.#reportGone(
-      position.name,
-      `${position.projectedBytes} bytes of it were projected; ${rows} rows have lost their lines`,
-    )
+    if (position === undefined || this.#isPrunedHere(id)) return
+    const { name, projectedBytes } = position
+    const pruned = this.#prunedEntry(name)
+    if (pruned !== undefined && pruned.bytes <= projectedBytes) return
+    this.#reportGone(name, `${projectedBytes} bytes of it were projected; ${rows} rows have lost their lines`)
   }
 
   /** Sealed segments that neither the directory nor the database knows. */
@@ -139,7 +142,7 @@ export class JournalPass {
     const known = new Set([...this.#segments.values()].map(({ name }) => name))
     for (const position of this.#options.snapshot?.positions.values() ?? []) known.add(position.name)
     for (const [name, entries] of this.#entries) {
-      if (!known.has(name) && !this.#isPruned(name)) {
+      if (!known.has(name) && this.#prunedEntry(name) === undefined) {
         this.#reportGone(name, `${entries.at(-1)?.bytes} bytes of it were sealed`)
       }
     }
@@ -150,8 +153,12 @@ export class JournalPass {
     this.problems.add({ kind: 'gone', segment, byte_offset: 0, detail })
   }
 
-  #isPruned(name: string): boolean {
-    return this.#entries.get(name)?.some(({ kind }) => kind === 'pruned') === true
+  #prunedEntry(name: string): ManifestEntry | undefined {
+    return this.#entries.get(name)?.findLast(({ kind }) => kind === 'pruned')
+  }
+
+  #isPrunedHere(id: number): boolean {
+    return id <= (this.#options.snapshot?.prunedThrough ?? 0)
   }
 
   /** For the progress; of an archived segment what was archived of it. */

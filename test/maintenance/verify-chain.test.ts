@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
+import SQLite from 'better-sqlite3'
 import { expect } from 'vitest'
 import { MANIFEST_FILE, ManifestFile, type NewManifestEntry } from '../../src/journal/manifest.js'
 import { verify } from '../../src/maintenance/index.js'
@@ -28,6 +29,8 @@ async function fill(workspace: Workspace): Promise<string> {
   writeSegment(workspace.journal, lines(requestLine('a'), requestLine('b')))
   writeSegment(workspace.journal, lines(requestLine('c')), NEXT_DAY)
   await projectOnce(workspace)
+  // Sealed below, whatever day it is.
+  rmSync(join(workspace.journal, MANIFEST_FILE), { force: true })
   addEntry(workspace, { kind: 'sealed', ...digest(workspace, DAY) })
   return addEntry(workspace, { kind: 'sealed', ...digest(workspace, NEXT_DAY) })
 }
@@ -73,6 +76,22 @@ test('a pruned segment is not missing', async ({ workspace }) => {
   addEntry(workspace, { kind: 'pruned', ...digest(workspace, DAY) })
   rmSync(join(workspace.journal, DAY))
   expect(await problems(workspace)).toEqual([])
+  // Another database has its rows still.
+  expect(await problems(workspace, workspace.database)).toEqual([])
+})
+
+test('of segments that were pruned from the database neither rows nor lines are asked for', async ({
+  workspace,
+}) => {
+  await fill(workspace)
+  workspace.expectDamage()
+  const database = new SQLite(workspace.database)
+  database.exec('DELETE FROM requests WHERE id = 1; INSERT INTO pruned_segments VALUES (20261122000)')
+  expect(await verify(workspace)).toMatchObject({ ok: true, lines: 3, rows: 2, pending: 0 })
+  rmSync(join(workspace.journal, DAY))
+  database.exec('DELETE FROM requests WHERE id = 2')
+  database.close()
+  expect(await verify(workspace)).toMatchObject({ ok: true, lines: 1, rows: 1 })
 })
 
 test('a manifest that was changed', async ({ workspace }) => {
