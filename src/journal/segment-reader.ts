@@ -1,7 +1,8 @@
 import * as fs from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { JournalError } from './errors.js'
+import { nodeFileSystem, syncDirectoryAsync } from './files.js'
 import { LineScanner, type ScannedLine } from './line-scanner.js'
 import { leavingFile, type SegmentName } from './segments.js'
 
@@ -26,6 +27,7 @@ export class SegmentReader {
   /** Behind the last byte that was read, which may be inside a line. */
   #readOffset: number
   #positionCrc32: number
+  #isNameDurable = false
   #readCrc32: number
 
   /**
@@ -100,11 +102,14 @@ export class SegmentReader {
     }
   }
 
-  /** Everything read so far survives a power cut. */
+  /** Everything read so far survives a power cut, the segment's name included: its writer may not have synced yet. */
   async sync(): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       fs.fdatasync(this.#fd, (error) => (error ? reject(error) : resolve()))
     })
+    if (this.#isNameDurable) return
+    await syncDirectoryAsync(nodeFileSystem, dirname(this.path))
+    this.#isNameDurable = true
   }
 
   close(): void {
