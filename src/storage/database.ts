@@ -10,6 +10,9 @@ export type Database = SQLite.Database
 
 const busyTimeoutMs = 5000
 
+/** About what is in the WAL when SQLite checkpoints by itself: 1000 pages. */
+const walBytesKept = 4 * 1024 * 1024
+
 /**
  * Opens the database for writing: made with its folders where it is missing, migrated, in WAL mode with synchronous
  * NORMAL, foreign keys on and a busy timeout of 5 s. What it makes only its owner may read. Any number of processes may do this at once. Nothing is written to a
@@ -25,6 +28,8 @@ export function openDatabase(path: string): Database {
     switchToWal(database, file)
     database.pragma('synchronous = NORMAL')
     database.pragma('foreign_keys = ON')
+    // Otherwise a -wal file that has grown under a long reader, or a replay, keeps its size as long as it is open.
+    database.pragma(`journal_size_limit = ${walBytesKept}`)
     migrate(database, file)
   })
 }
