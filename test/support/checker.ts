@@ -153,7 +153,7 @@ function decode(line: Buffer, day: string): Row | null | 'damaged' {
 }
 
 function asEvent(value: Row, day: string): Row | null {
-  const type = value['type'] ?? 'request_logged'
+  const type = value['type'] === undefined ? 'request_logged' : value['type']
   if (type !== 'request_logged' && type !== 'stream_completed') return null
   const valid = type === 'request_logged' ? isRequest(value) : isCompletion(value)
   if (!valid) return null
@@ -166,6 +166,13 @@ const isText = (value: unknown) => typeof value === 'string' && !value.includes(
 const isNumber = (value: unknown) => typeof value === 'number' && Number.isFinite(value)
 const isCount = (value: unknown) => Number.isSafeInteger(value) && Number(value) >= 0
 const orNull = (check: (value: unknown) => boolean) => (value: unknown) => value == null || check(value)
+
+function isTimestamp(value: unknown): boolean {
+  if (typeof value !== 'string' || !/^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d/.test(value)) return false
+  // A day that isn't in its month is no day, or another one.
+  const day = value.slice(0, 10)
+  return new Date(`${day}T00:00:00Z`).toJSON()?.startsWith(day) === true
+}
 
 function isRequest(value: Row): boolean {
   const labels = value['labels']
@@ -198,9 +205,7 @@ function isCompletion(value: Row): boolean {
 
 function hasOutcome(value: Row): boolean {
   return (
-    orNull((at) => typeof at === 'string' && /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d/.test(at))(
-      value['timestamp'],
-    ) &&
+    orNull(isTimestamp)(value['timestamp']) &&
     orNull(isCount)(value['input_tokens']) &&
     orNull(isCount)(value['output_tokens']) &&
     orNull(isNumber)(value['cost_sats']) &&

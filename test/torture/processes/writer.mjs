@@ -1,7 +1,7 @@
 // Appends as fast as it can and prints what it was promised: the correlation_id of each append that has returned.
 // Usage: writer.mjs JOURNAL NAME BYTES, where BYTES pads each line.
 import { writeSync } from 'node:fs'
-import { openJournal } from '../../dist/index.js'
+import { openJournal } from '../../../dist/index.js'
 
 const [directory, name, bytes] = process.argv.slice(2)
 const journal = openJournal({ directory })

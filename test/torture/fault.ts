@@ -1,0 +1,132 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Program } from './program.js'
+import { Random } from './random.js'
+
+/** One class of faults: a row of the table. */
+export interface Fault {
+  /** For `--only`. */
+  name: string
+  /** What is done, as the table says it. */
+  title: string
+  /** Puts the fault in some times, with fresh random choices each round, and says what became of it. */
+  run(round: Round): Promise<void>
+  /** Why it can't be tried on this machine; null when it can. */
+  whyNot?(): string | null
+  /** Another test file has it already, so `npm test` doesn't run it here. */
+  testedIn?: string
+}
+
+/** What a fault did. Empty lists: it was survived. */
+export interface Verdict {
+  /** Events that had been promised and are not there. */
+  lost: string[]
+  /** Events that are there more than once. */
+  doubled: string[]
+  /** Everything else that must not be: a wrong row, a position too far, a process that ended. */
+  wrong: string[]
+}
+
+export interface Tally {
+  tried: number
+  survived: number
+  lost: number
+  doubled: number
+  wrong: number
+}
+
+/** Directories and processes of one trial. */
+export interface Place {
+  directory: string
+  journal: string
+  database: string
+  /** Ends with the trial, at the latest. */
+  keep<T extends Program>(program: T): T
+}
+
+/**
+ * As much as `npm test` has time for, as much as makes a round worth its setup, or everything: the first turn, in which
+ * what can be enumerated is.
+ */
+export type Extent = 'short' | 'full' | 'exhaustive'
+
+/** One turn of one fault class; its seed gives it again. */
+export class Round {
+  readonly random: Random
+  readonly extent: Extent
+  readonly tally: Tally = { tried: 0, survived: 0, lost: 0, doubled: 0, wrong: 0 }
+  /** What was wrong, each with what was being tried. */
+  readonly findings: string[] = []
+
+  constructor(seed: number, extent: Extent) {
+    this.random = new Random(seed)
+    this.extent = extent
+  }
+
+  /** One of every so many of a thing that can be enumerated. */
+  stride(short: number, full: number): number {
+    if (this.extent === 'exhaustive') return 1
+    return this.isShort ? short : full
+  }
+
+  get isShort(): boolean {
+    return this.extent === 'short'
+  }
+
+  /** Tries one thing in a directory of its own. What it throws is wrong too. */
+  async trial(what: string, act: (place: Place) => Promise<Verdict | Verdict[]>): Promise<void> {
+    const directory = mkdtempSync(join(tmpdir(), 'request-journal-torture-'))
+    const programs: Program[] = []
+    const keep = <T extends Program>(program: T) => {
+      programs.push(program)
+      return program
+    }
+    const place = {
+      directory,
+      journal: join(directory, 'journal'),
+      database: join(directory, 'requests.db'),
+      keep,
+    }
+    try {
+      const verdicts = await act(place)
+      for (const verdict of [verdicts].flat()) this.#count(what, verdict)
+    } catch (error) {
+      this.#count(what, wrong(error instanceof Error ? (error.stack ?? error.message) : String(error)))
+    } finally {
+      await Promise.all(programs.map((program) => program.end('SIGKILL')))
+      rmSync(directory, { recursive: true, force: true })
+    }
+  }
+
+  #count(what: string, { lost, doubled, wrong }: Verdict): void {
+    this.tally.tried++
+    if (lost.length + doubled.length + wrong.length === 0) this.tally.survived++
+    this.tally.lost += lost.length
+    this.tally.doubled += doubled.length
+    this.tally.wrong += wrong.length
+    const say = (kind: string, items: string[]) => {
+      if (items.length > 0)
+        this.findings.push(`${what}: ${items.length} ${kind}: ${items.slice(0, 5).join('; ')}`)
+    }
+    say('lost', lost)
+    say('doubled', doubled)
+    say('wrong', wrong)
+  }
+}
+
+export function survived(): Verdict {
+  return { lost: [], doubled: [], wrong: [] }
+}
+
+export function wrong(...what: string[]): Verdict {
+  return { ...survived(), wrong: what }
+}
+
+export function combined(...verdicts: Verdict[]): Verdict {
+  return {
+    lost: verdicts.flatMap(({ lost }) => lost),
+    doubled: verdicts.flatMap(({ doubled }) => doubled),
+    wrong: verdicts.flatMap(({ wrong }) => wrong),
+  }
+}

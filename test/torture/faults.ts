@@ -1,0 +1,31 @@
+import type { Fault } from './fault.js'
+import { cut, flip, flipProjected } from './faults/bytes.js'
+import { database, databaseDisk, removed, segment } from './faults/damage.js'
+import { disk, fullDisk, sync } from './faults/disk.js'
+import { clock, hostile } from './faults/input.js'
+import { kill, killAppend, killLong } from './faults/kill.js'
+import { powerCut } from './faults/power-cut.js'
+import { contenders, fullSpeed, reader, replayKilled, watcher } from './faults/processes.js'
+
+/** Those that damage files or ports in this process. */
+export const FAULTS_IN_PROCESS: Fault[] = [cut, flip, flipProjected, disk, fullDisk, sync, powerCut, clock]
+
+/** Those that start, kill and starve the built program. */
+export const FAULTS_OF_PROCESSES: Fault[] = [
+  kill,
+  killLong,
+  killAppend,
+  replayKilled,
+  fullSpeed,
+  contenders,
+  reader,
+  database,
+  databaseDisk,
+  segment,
+  removed,
+  watcher,
+  hostile,
+]
+
+/** Every class, in the order of the table. */
+export const FAULTS: Fault[] = [...FAULTS_OF_PROCESSES, ...FAULTS_IN_PROCESS]

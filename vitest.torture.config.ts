@@ -1,0 +1,16 @@
+import { defineConfig } from 'vitest/config'
+
+// `npm run test:torture`: one long test that prints its own table.
+export default defineConfig({
+  test: {
+    include: ['test/torture/torture.run.ts'],
+    pool: 'forks',
+    maxWorkers: 1,
+    testTimeout: 0,
+    hookTimeout: 0,
+    teardownTimeout: 30_000,
+    disableConsoleIntercept: true,
+    reporters: [['default', { summary: false }]],
+    globalSetup: ['test/support/build.ts'],
+  },
+})
