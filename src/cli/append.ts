@@ -43,8 +43,16 @@ async function append(options: { journal: string; json?: true }): Promise<void> 
   const run = new AppendRun(journal, { ...lines, InvalidEventError })
   if (process.stdin.isTTY) note('Reading events from stdin, one JSON object a line; Ctrl-D ends.')
   let unexpected: unknown = null
+  // The usual end of `tail -f … | request-journal append`: stop reading, then sync and answer as at the end of stdin.
+  let signalled: 'SIGINT' | 'SIGTERM' | null = null
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      signalled ??= signal
+      process.stdin.destroy()
+    })
+  }
   try {
-    await readStdin(new LineScanner(0), run)
+    await readStdin(new LineScanner(0), run, () => signalled !== null)
   } catch (error) {
     process.exitCode = 1
     if (!(error instanceof JournalWriteError)) unexpected = error
@@ -61,6 +69,7 @@ async function append(options: { journal: string; json?: true }): Promise<void> 
   if (unexpected !== null) throw unexpected
   if (run.refused > NAMED_LINES) note(`… and ${formatCount(run.refused - NAMED_LINES)} more lines refused`)
   if (run.refused > 0) process.exitCode = 1
+  if (signalled !== null) process.exitCode = signalled === 'SIGINT' ? 130 : 143
   const { appended, refused } = run
   if (options.json) printJson({ appended, refused, journal_id: journal.identity.journal_id })
   else
@@ -69,11 +78,16 @@ async function append(options: { journal: string; json?: true }): Promise<void> 
     )
 }
 
-async function readStdin(scanner: LineScanner, run: AppendRun): Promise<void> {
+async function readStdin(scanner: LineScanner, run: AppendRun, isStopped: () => boolean): Promise<void> {
   const onLine = (line: ScannedLine) => run.add(line)
-  for await (const chunk of process.stdin) scanner.push(chunk, onLine)
-  // The last line need not have a newline.
-  if (scanner.pendingBytes > 0) scanner.push(Buffer.from('\n'), onLine)
+  try {
+    for await (const chunk of process.stdin) scanner.push(chunk, onLine)
+  } catch (error) {
+    // A stream that was destroyed ends with an error.
+    if (!isStopped()) throw error
+  }
+  // The last line need not have a newline; one that was cut by a signal is not a line.
+  if (scanner.pendingBytes > 0 && !isStopped()) scanner.push(Buffer.from('\n'), onLine)
 }
 
 type Codec = Pick<typeof import('../events/line.js'), 'isBlankLine' | 'parseLine' | 'MAX_LINE_BYTES'> &

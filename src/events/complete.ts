@@ -67,7 +67,8 @@ export function unknownFields(input: EventInput): Record<string, unknown> | null
   for (const field in input) {
     if (KNOWN_FIELDS.has(field) || !Object.hasOwn(input, field)) continue
     const value = (input as Record<string, unknown>)[field]
-    if (value === undefined) continue
+    // What JSON has no place for isn't written, and so isn't given back as written.
+    if (value === undefined || typeof value === 'function' || typeof value === 'symbol') continue
     unknown ??= []
     unknown.push([field, value])
   }
@@ -144,6 +145,12 @@ function safeNumber(value: number | null | undefined): number | null {
 }
 
 function safeLabels(labels: Record<string, string>): Record<string, string> {
+  const prototype: unknown = Object.getPrototypeOf(labels)
+  if (prototype !== Object.prototype && prototype !== null) {
+    // A Map has no members, and would be logged as no labels at all.
+    const found = `a ${(labels.constructor as { name?: string } | undefined)?.name ?? 'class instance'}`
+    throw new InvalidEventError([{ field: 'labels', found, expected: 'a plain object of strings' }])
+  }
   return Object.fromEntries(
     Object.entries(labels).map(([name, value]) => [name.toWellFormed(), value.toWellFormed()]),
   )

@@ -74,7 +74,9 @@ export function readOrCreateIdentity(
     createIdentity(directory, modes.file, now, fs)
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    const text = `Can't create a journal in ${directory}: ${reason}. Choose a directory that this user can write`
+    const isFull = ['ENOSPC', 'EDQUOT'].includes(errorCode(error) ?? '')
+    const advice = isFull ? 'Make room on that disk' : 'Choose a directory that this user can write'
+    const text = `Can't create a journal in ${directory}: ${reason}. ${advice}`
     throw new JournalError('JOURNAL_UNWRITABLE', text, { path: directory, cause: error })
   }
   return readIdentity(directory, fs)

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { completeEvent, cutErrorMessage, type EventDefaults, unknownFields } from '../events/complete.js'
+import { InvalidEventError } from '../events/errors.js'
 import { encodeLine } from '../events/line.js'
 import type {
   EventInput,
@@ -88,8 +89,7 @@ export class Journal {
   append(event: EventInput): JournalEvent
   append(event: EventInput): JournalEvent {
     this.#assertOpen()
-    const complete = this.#complete(event, this.#defaults)
-    const unknown = unknownFields(event)
+    const [complete, unknown] = this.#read(event, this.#defaults)
     this.#writer.prepare()
     this.#writer.write(encodeLine(complete, unknown))
     return unknown === null ? complete : { ...complete, ...unknown }
@@ -120,10 +120,20 @@ export class Journal {
       return
     }
     const { timestamp } = this.#defaults
-    const complete = this.#complete(event, { timestamp, correlationId: () => correlationId })
-    const unknown = unknownFields(event)
+    const [complete, unknown] = this.#read(event, { timestamp, correlationId: () => correlationId })
     const refusal = this.#writer.prepareOrExplain()
     this.#writer.writeOrKeep(encodeLine(complete, unknown), correlationId, refusal)
+  }
+
+  /** @throws InvalidEventError, also for an event whose members can't be read. */
+  #read(event: EventInput, defaults: EventDefaults): [JournalEvent, Record<string, unknown> | null] {
+    try {
+      return [this.#complete(event, defaults), unknownFields(event)]
+    } catch (error) {
+      if (error instanceof InvalidEventError) throw error
+      const found = `members that can't be read (${error instanceof Error ? error.message : 'a getter threw'})`
+      throw new InvalidEventError([{ field: 'event', found, expected: 'plain values' }])
+    }
   }
 
   #complete(event: EventInput, defaults: EventDefaults): JournalEvent {

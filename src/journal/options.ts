@@ -56,6 +56,9 @@ const NAMES = ['directory', 'logger', 'fsync', 'bufferBytes', 'mode', 'redact']
 
 /** Fills the defaults. @throws TypeError for an unknown option or a value out of range, naming it. */
 export function resolveOptions(options: JournalOptions): ResolvedOptions {
+  if (typeof options !== 'object' || options === null) {
+    throw new TypeError(`openJournal takes an object of options; found ${String(options)}`)
+  }
   for (const name of Object.keys(options)) {
     if (!NAMES.includes(name))
       throw new TypeError(`Unknown option '${name}' of openJournal; it has ${NAMES.join(', ')}`)

@@ -1,9 +1,10 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { checkedLine } from '../support/lines.js'
-import { PROGRAM, run, start } from '../support/program.js'
+import { end, PROGRAM, run, start } from '../support/program.js'
 import { test, type Workspace } from '../support/workspace.js'
 
 const GOOD = '{"model":"m","latency_ms":1,"success":true}'
@@ -148,4 +149,23 @@ function countLines({ journal }: Workspace): number {
   return Number(
     execFileSync('sh', ['-c', 'cat "$0"/*.ndjson 2>/dev/null | wc -l', journal], { encoding: 'utf8' }),
   )
+}
+
+for (const [signal, expected] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const) {
+  test(`${signal} stops reading, syncs and answers`, async ({ workspace }) => {
+    const child = start(['append', '--journal', workspace.journal, '--json'])
+    const { stdin, stdout } = child
+    if (stdin === null || stdout === null) throw new Error('piped')
+    let answer = ''
+    stdout.on('data', (chunk) => {
+      answer += chunk
+    })
+    stdin.write(`${GOOD}\n${GOOD}\n${GOOD.slice(0, 10)}`)
+    while (!existsSync(workspace.journal) || linesOf(workspace).length < 2) await sleep(5)
+    expect(await end(child, signal)).toBe(expected)
+    expect(JSON.parse(answer)).toMatchObject({ appended: 2, refused: 0 })
+  })
 }

@@ -187,6 +187,13 @@ describe('labels', () => {
     ])
   })
 
+  test('a Map is no object of strings', () => {
+    const labels = new Map([['team', 'a']])
+    expect(problemsOf({ ...leastLog, labels })).toStrictEqual([
+      { field: 'labels', found: 'a Map', expected: 'a plain object of strings' },
+    ])
+  })
+
   test('one that is undefined is left out', () => {
     const labels = { team: undefined, user: 'u' }
     expect(completeLog({ ...leastLog, labels }).labels).toStrictEqual({ user: 'u' })

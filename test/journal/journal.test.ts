@@ -34,6 +34,21 @@ function circle(): object {
   return object
 }
 
+test('append refuses an event whose members throw, and gives back only what it wrote', () => {
+  const { journal, directory } = opened()
+  const trap = {
+    ...log('a'),
+    get model(): string {
+      throw new Error('a trap')
+    },
+  }
+  expect(() => journal.append(trap)).toThrow(InvalidEventError)
+  const written = journal.append(log('b', { act: () => 1, extra: { a: 1 } }))
+  expect(written).toHaveProperty('extra', { a: 1 })
+  expect(written).not.toHaveProperty('act')
+  expect(namesIn(directory)).toStrictEqual(['b'])
+})
+
 describe('append', () => {
   test('the line on disk, exactly, and the event that is returned', () => {
     const { journal, directory } = opened()
