@@ -13,7 +13,8 @@ export function addStatus(program: Command): void {
     .command('status')
     .summary('segments, positions, lag, rejected lines')
     .description(
-      'Shows how journal and database stand: what is there, how far it is projected, and what waits.',
+      'Shows how journal and database stand: what is there, how far it is projected, and what waits. The exit ' +
+        'code is 1 where a segment is distrusted, truncated or gone.',
     )
     .addOption(journalOption())
     .addOption(databaseOption())
@@ -24,6 +25,7 @@ export function addStatus(program: Command): void {
       const report = await status({ journal: flags.journal, database: flags.db })
       if (flags.json) printJson(report)
       else print(formatStatus(report, flags.db, pageWidth()))
+      if (report.problems.length > 0) process.exitCode = 1
     })
 }
 
@@ -34,7 +36,7 @@ function formatStatus(report: StatusReport, databasePath: string, width: number)
     `          ${visible(journal.journal_id)}, created ${visible(formatTime(journal.created_at))} UTC`,
     ...databaseLines(report, databasePath),
     `lag       ${formatLag(report)}`,
-    ...journal.segments.flatMap(segmentWarnings),
+    ...report.problems.map((problem) => `WARNING   ${visible(problem)}`),
     '',
     ...segmentTable(journal.segments, width),
   ]
@@ -66,21 +68,6 @@ function formatLag({ lag_bytes, lag_seconds, database }: StatusReport): string {
   if (lag_bytes === 0) return 'none: everything is projected'
   const advice = database?.projector_running ? '' : '; start `request-journal project`'
   return `${formatBytes(lag_bytes)} not projected, for ${formatSeconds(lag_seconds)}${advice}`
-}
-
-function segmentWarnings({ name, bytes, projected_bytes, archived, distrusted }: SegmentStatus): string[] {
-  const warnings: string[] = []
-  if (distrusted) {
-    warnings.push(
-      `WARNING   ${name} is distrusted: a sync of it failed, so what it holds may not be what was written; see ${name}.distrusted`,
-    )
-  }
-  if (!archived && bytes < projected_bytes) {
-    warnings.push(
-      `WARNING   ${name} has ${formatCount(bytes)} bytes, but ${formatCount(projected_bytes)} were projected: it was truncated`,
-    )
-  }
-  return warnings
 }
 
 function segmentTable(segments: readonly SegmentStatus[], width: number): string[] {

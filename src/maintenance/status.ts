@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path'
 import { isBlankLine, parseLine } from '../events/line.js'
 import { canonicalTimestamp } from '../events/timestamp.js'
 import { readIdentity } from '../journal/identity.js'
+import { lastEntries, readManifest } from '../journal/manifest.js'
 import { SegmentReader } from '../journal/segment-reader.js'
 import { listSegments, type Segment } from '../journal/segments.js'
 import { checkJournal } from '../projection/segment-check.js'
@@ -10,6 +11,7 @@ import { type Database, openDatabaseReadOnly } from '../storage/database.js'
 import { asDatabaseError, DatabaseError } from '../storage/errors.js'
 import { addCounts, emptyCounts, readPositions, type SegmentPosition } from '../storage/positions.js'
 import { isProjectorRunning } from '../storage/projector-lock.js'
+import { prunedThrough } from '../storage/pruned.js'
 
 export interface StatusOptions {
   /** The journal's directory. */
@@ -30,14 +32,16 @@ export interface StatusReport {
   }
   /** Null when there is none. */
   database: DatabaseStatus | null
-  /** Bytes in the journal that are not projected; an unfinished last line counts. Archived segments don't. */
+  /** Bytes in the journal that are not projected; an unfinished last line counts. */
   lag_bytes: number
   /**
    * How long the first line that is not projected has waited, to a tenth; 0 when `lag_bytes` is 0. That is its age by
-   * its own timestamp, but at most the time since its segment's position was last advanced or, when it never was,
+   * its own timestamp, but at most the time since its segment's position last stood at the end or, when it never did,
    * since the file's birth: an old event that was appended just now has not waited for long.
    */
   lag_seconds: number
+  /** What needs a look, a sentence each: a segment that is distrusted, truncated or gone. */
+  problems: string[]
 }
 
 export interface SegmentStatus {
@@ -92,6 +96,10 @@ export async function status(options: StatusOptions): Promise<StatusReport> {
     database: database?.status ?? null,
     lag_bytes: waiting.reduce((sum, { lagBytes }) => sum + lagBytes, 0),
     lag_seconds: first === undefined ? 0 : await secondsWaited(directory, first),
+    problems: [
+      ...segments.flatMap(segmentProblems),
+      ...goneSegments(segments, positions, database?.prunedThrough ?? 0),
+    ],
   }
 }
 
@@ -104,14 +112,17 @@ interface SegmentState {
 
 function statSegments(directory: string, positions: Map<number, SegmentPosition>): SegmentState[] {
   const states: SegmentState[] = []
+  const archives = lastEntries(readManifest(directory), 'archived')
   for (const segment of listSegments(directory)) {
     const file = segment.isArchived ? `${segment.name}.gz` : segment.name
     const stats = statSync(join(directory, file), { throwIfNoEntry: false })
     // Archived or pruned since the directory was listed.
     if (stats === undefined) continue
     const position = positions.get(segment.id)
-    const behind = stats.size - (position?.projectedBytes ?? 0)
-    states.push({ segment, stats, position, lagBytes: segment.isArchived ? 0 : Math.max(0, behind) })
+    // One that was compressed by hand is as long as it says, once it has been projected.
+    const compressed = archives.get(segment.name)?.bytes ?? position?.projectedBytes ?? stats.size
+    const size = segment.isArchived ? compressed : stats.size
+    states.push({ segment, stats, position, lagBytes: Math.max(0, size - (position?.projectedBytes ?? 0)) })
   }
   return states
 }
@@ -124,6 +135,31 @@ function segmentStatus({ segment, stats, position }: SegmentState): SegmentStatu
     archived: segment.isArchived,
     distrusted: segment.isDistrusted,
   }
+}
+
+function segmentProblems({ segment, stats, position }: SegmentState): string[] {
+  const problems: string[] = []
+  const { name } = segment
+  if (segment.isDistrusted) {
+    const found = `${name} is distrusted: a sync of it failed, so what it holds may not be what was written`
+    problems.push(`${found}; see ${name}.distrusted, and remove that once you have looked`)
+  }
+  const projected = position?.projectedBytes ?? 0
+  if (!segment.isArchived && stats.size < projected) {
+    problems.push(`${name} has ${stats.size} bytes, but ${projected} were projected: it was truncated`)
+  }
+  return problems
+}
+
+function goneSegments(
+  there: readonly SegmentState[],
+  positions: ReadonlyMap<number, SegmentPosition>,
+  prunedThrough: number,
+): string[] {
+  const ids = new Set(there.map(({ segment }) => segment.id))
+  return [...positions.values()]
+    .filter(({ id }) => id > prunedThrough && !ids.has(id))
+    .map(({ name, projectedBytes }) => `${name} is gone, and ${projectedBytes} bytes of it were projected`)
 }
 
 async function secondsWaited(directory: string, { segment, stats, position }: SegmentState): Promise<number> {
@@ -142,6 +178,8 @@ async function timestampOfNextLine(
   segment: Segment,
   position: number,
 ): Promise<number | null> {
+  // Nothing is decompressed for a status.
+  if (segment.isArchived) return null
   let line: Buffer | null | undefined
   const reader = new SegmentReader(directory, segment, position)
   try {
@@ -162,7 +200,13 @@ async function timestampOfNextLine(
   return canonical === null ? null : Date.parse(canonical)
 }
 
-function readDatabase(path: string): { status: DatabaseStatus; positions: SegmentPosition[] } | null {
+interface ReadDatabase {
+  status: DatabaseStatus
+  positions: SegmentPosition[]
+  prunedThrough: number
+}
+
+function readDatabase(path: string): ReadDatabase | null {
   let database: Database
   try {
     database = openDatabaseReadOnly(path)
@@ -173,7 +217,7 @@ function readDatabase(path: string): { status: DatabaseStatus; positions: Segmen
   try {
     // One transaction: otherwise rows and positions could be of different moments.
     const read = database.transaction(() => readCounts(database))
-    const { positions, unjournaled, held } = read()
+    const { positions, unjournaled, held, prunedThrough } = read()
     const counts = positions.reduce((sum, position) => addCounts(sum, position.counts), emptyCounts())
     const status = {
       path,
@@ -185,7 +229,7 @@ function readDatabase(path: string): { status: DatabaseStatus; positions: Segmen
       unjournaled,
       projector_running: isProjectorRunning(path),
     }
-    return { status, positions }
+    return { status, positions, prunedThrough }
   } catch (error) {
     throw asDatabaseError(error, path)
   } finally {
@@ -197,6 +241,7 @@ function readCounts(database: Database): {
   positions: SegmentPosition[]
   unjournaled: number
   held: number
+  prunedThrough: number
 } {
   const count = (sql: string) => database.prepare<[], { n: number }>(sql).get()?.n ?? 0
   return {
@@ -204,5 +249,6 @@ function readCounts(database: Database): {
     // Answered from a partial index that is empty where every row came from a journal.
     unjournaled: count('SELECT count(*) AS n FROM requests WHERE segment_id IS NULL'),
     held: count('SELECT count(*) AS n FROM held_completions'),
+    prunedThrough: prunedThrough(database),
   }
 }

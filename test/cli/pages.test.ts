@@ -120,7 +120,7 @@ test('status points out lag and a distrusted segment, and shows the newest twent
   }
   writeFileSync(join(journal, '2026-01-22.ndjson.distrusted'), '{}')
   const { status, stdout } = run(['status', '--journal', journal, '--db', database])
-  expect(status).toBe(0)
+  expect(status).toBe(1)
   expect(stdout).toContain('none yet')
   expect(stdout).toMatch(/^lag {7}[\d.]+ KiB not projected, for \d+ s; start `request-journal project`$/m)
   expect(stdout).toMatch(/^WARNING {3}2026-01-22\.ndjson is distrusted/m)

@@ -1,4 +1,4 @@
-import { appendFileSync, statSync, writeFileSync } from 'node:fs'
+import { appendFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import { openJournal } from '../../src/index.js'
@@ -24,6 +24,7 @@ test('no database yet: null, and everything is lag', async ({ workspace }) => {
     database: null,
     lag_bytes: bytes,
     lag_seconds: expect.any(Number),
+    problems: [],
   })
 })
 
@@ -104,7 +105,9 @@ test.for([
   expect(lag_seconds).toBeLessThan(20)
 })
 
-test('distrusted and archived segments are marked; an archived one is no lag', async ({ workspace }) => {
+test('distrusted and archived segments are marked; an archived one that is not projected is lag', async ({
+  workspace,
+}) => {
   const { journal, database } = workspace
   writeSegment(journal, lines(requestLine('a')))
   writeFileSync(join(journal, `${DAY}.distrusted`), '{}')
@@ -114,7 +117,8 @@ test('distrusted and archived segments are marked; an archived one is no lag', a
     { name: '2026-11-20.ndjson', bytes: 3, archived: true, distrusted: false },
     { name: DAY, archived: false, distrusted: true },
   ])
-  expect(report.lag_bytes).toBe(report.journal.segments[1]?.bytes)
+  expect(report.lag_bytes).toBe(3 + (report.journal.segments[1]?.bytes ?? 0))
+  expect(report.problems).toEqual([expect.stringContaining(`${DAY} is distrusted`)])
 })
 
 test('says that a projector is running', async ({ workspace }) => {
@@ -146,4 +150,19 @@ test('counts without reading the table', ({ workspace }) => {
     .all()
   database.close()
   expect(JSON.stringify(plan)).toContain('idx_requests_unjournaled')
+})
+
+test('a segment that was truncated or is gone is a problem', async ({ workspace }) => {
+  const { journal, database } = workspace
+  writeSegment(journal, lines(requestLine('a')))
+  writeSegment(journal, lines(requestLine('b')), '2026-11-23.ndjson')
+  await projectOnce({ journal, database })
+  expect((await status({ journal, database })).problems).toEqual([])
+  writeFileSync(join(journal, '2026-11-23.ndjson'), '')
+  rmSync(join(journal, DAY))
+  expect((await status({ journal, database })).problems).toEqual([
+    expect.stringMatching(/^2026-11-23\.ndjson has 0 bytes, but \d+ were projected/),
+    expect.stringMatching(/^2026-11-22\.ndjson is gone, and \d+ bytes of it were projected/),
+  ])
+  workspace.expectDamage()
 })

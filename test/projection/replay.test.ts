@@ -1,7 +1,9 @@
-import { rmSync, truncateSync } from 'node:fs'
+import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import SQLite from 'better-sqlite3'
 import { describe, expect } from 'vitest'
+import { verify } from '../../src/maintenance/index.js'
 import { openDatabase, projectOnce, type ReplayProgress, replay } from '../../src/projection/index.js'
 import { DAY, lines, writeSegment } from '../support/journal-files.js'
 import { completionLine, requestLine } from '../support/lines.js'
@@ -103,6 +105,54 @@ describe('rows that never came from a journal', () => {
   })
 })
 
+describe('token ratios', () => {
+  const absurd = (from: number, n: number) =>
+    Array.from({ length: n }, (_, i) =>
+      requestLine(`r${from + i}`, { policy: 'p', input_tokens: 7, output_tokens: 6_999_999 - i }),
+    )
+
+  test('stay exact where their sum is beyond 2^53', async ({ workspace }) => {
+    for (let part = 0; part < 4; part++) {
+      writeSegment(workspace.journal, lines(...absurd(part * 3000, 3000)))
+      await projectOnce(workspace)
+    }
+    const live = workspace.query(
+      'SELECT CAST(ratio_millionths AS TEXT) AS sum, avg_ratio FROM token_ratio_sums JOIN token_ratios USING (policy)',
+    )
+    expect(Number(live[0]?.['sum'])).toBeGreaterThan(Number.MAX_SAFE_INTEGER)
+    await replay(workspace)
+    expect(
+      workspace.query(
+        'SELECT CAST(ratio_millionths AS TEXT) AS sum, avg_ratio FROM token_ratio_sums JOIN token_ratios USING (policy)',
+      ),
+    ).toEqual(live)
+  })
+
+  test('that were there before the journal count on, live and replayed', async ({ workspace }) => {
+    const initial = fileURLToPath(
+      new URL('../../migrations/20260203000000_initial_schema.sql', import.meta.url),
+    )
+    const before = new SQLite(workspace.database)
+    before.exec(readFileSync(initial, 'utf8'))
+    before.exec("INSERT INTO token_ratios VALUES ('old', 1.5, 7), ('chat', 2.0, 1), ('empty', 3.0, 0)")
+    before.close()
+    writeSegment(
+      workspace.journal,
+      lines(requestLine('a', { policy: 'chat', input_tokens: 1, output_tokens: 4 })),
+    )
+    await projectOnce(workspace)
+    const expected = [
+      { policy: 'chat', avg_ratio: 3, sample_count: 2 },
+      { policy: 'old', avg_ratio: 1.5, sample_count: 7 },
+    ]
+    expect(workspace.query('SELECT * FROM token_ratios ORDER BY policy')).toEqual(expected)
+    await replay(workspace)
+    expect(workspace.query('SELECT * FROM token_ratios ORDER BY policy')).toEqual(expected)
+    expect(await verify(workspace)).toMatchObject({ ok: true })
+    workspace.expectDamage()
+  })
+})
+
 describe('where the journal lost something', () => {
   test('refuses while rows come from a segment that is gone, unless allowed', async ({ workspace }) => {
     writeSegment(workspace.journal, lines(requestLine('a')))
@@ -113,6 +163,18 @@ describe('where the journal lost something', () => {
     expect(workspace.query('SELECT * FROM requests')).toHaveLength(2)
     expect(await replay({ ...workspace, allowMissing: true })).toMatchObject({ projected: 1 })
     await projectOnce(workspace)
+  })
+
+  test('refuses while a line that was projected is damaged', async ({ workspace }) => {
+    writeSegment(workspace.journal, lines(requestLine('a'), requestLine('b')))
+    await projectOnce(workspace)
+    const path = join(workspace.journal, DAY)
+    writeFileSync(path, readFileSync(path, 'utf8').replace('"latency_ms":100', '"latency_ms":900'))
+    await expect(replay(workspace)).rejects.toThrow(
+      /are not those that were projected: run `request-journal verify`/,
+    )
+    expect(workspace.query('SELECT * FROM requests')).toHaveLength(2)
+    expect(await replay({ ...workspace, allowMissing: true })).toMatchObject({ projected: 1, rejected: 1 })
   })
 
   test('refuses while a segment is shorter than what was projected', async ({ workspace }) => {
