@@ -1,8 +1,12 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Program } from './program.js'
 import { Random } from './random.js'
+
+/** Far longer than the longest trial takes on a slow machine. */
+const HANGS_MS = 10 * 60_000
 
 /** One class of faults: a row of the table. */
 export interface Fault {
@@ -88,12 +92,14 @@ export class Round {
       database: join(directory, 'requests.db'),
       keep,
     }
+    const over = new AbortController()
     try {
-      const verdicts = await act(place)
+      const verdicts = await Promise.race([act(place), hanging(over.signal)])
       for (const verdict of [verdicts].flat()) this.#count(what, verdict)
     } catch (error) {
       this.#count(what, wrong(error instanceof Error ? (error.stack ?? error.message) : String(error)))
     } finally {
+      over.abort()
       await Promise.all(programs.map((program) => program.end('SIGKILL')))
       rmSync(directory, { recursive: true, force: true })
     }
@@ -113,6 +119,12 @@ export class Round {
     say('doubled', doubled)
     say('wrong', wrong)
   }
+}
+
+/** Rejects when a trial takes longer than any can: it waits for something that does not come. */
+async function hanging(signal: AbortSignal): Promise<never> {
+  await sleep(HANGS_MS, undefined, { signal }).catch(() => {})
+  throw new Error(`nothing for ${HANGS_MS / 60_000} minutes: it hangs`)
 }
 
 export function survived(): Verdict {

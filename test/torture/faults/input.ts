@@ -27,8 +27,8 @@ async function walk(place: Place, random: Random): Promise<Verdict> {
   const writers = ['a', 'b'].map((name) => {
     const time = { now: start }
     const options = { directory: place.journal, logger: { warn() {}, error() {} }, fsync: 'no' as const }
-    const journal = openJournalWith(options, { fs: withoutSyncs, clock: { now: () => time.now } })
-    return { name, time, journal, ids: [] as string[] }
+    const open = () => openJournalWith(options, { fs: withoutSyncs, clock: { now: () => time.now } })
+    return { name, time, open, journal: open(), ids: [] as string[] }
   })
   for (let i = 0; i < 200; i++) {
     const writer = random.pick(writers)
@@ -49,6 +49,11 @@ async function walk(place: Place, random: Random): Promise<Verdict> {
     writer.ids.push(correlation_id)
     writer.journal.append({ correlation_id, model: 'm', latency_ms: 1, success: true })
     if (random.chance(0.05)) await writer.journal.flush()
+    if (random.chance(0.05)) {
+      // A process that starts anew, whatever its clock says by now.
+      await writer.journal.close()
+      writer.journal = writer.open()
+    }
     if (random.chance(0.03)) await judge(place, [])
   }
   for (const { journal } of writers) await journal.close()

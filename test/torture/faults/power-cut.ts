@@ -86,7 +86,8 @@ async function cutEverywhere(place: Place, recording: Recording, round: Round): 
         // The newest state is what runs ahead, if any does: always. The older ones now and then.
         const isNewest = database === (disk.databases.at(-1) ?? null)
         if (!random.chance(isNewest ? 1 : 0.15)) continue
-        if (round.isShort && !random.chance(0.12)) continue
+        // The hardest cut is the one that takes everything that may be taken.
+        if (round.isShort && !random.chance(survival === 'synced only' && isNewest ? 0.5 : 0.06)) continue
         const target = join(place.directory, `cut-${n++}`)
         mkdirSync(target)
         disk.restore(join(target, 'root'), survival, random)
