@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { addAppend } from './append.js'
+import { addArchive } from './archive.js'
 import { addDemo } from './demo.js'
 import { addDoctor } from './doctor.js'
 import { addProject } from './project.js'
+import { addPrune } from './prune.js'
 import { addRejected } from './rejected.js'
 import { addReplay } from './replay.js'
 import { addRequests } from './requests.js'
@@ -45,6 +47,8 @@ Begin with:
   addRejected(program)
   addStats(program)
   addRequests(program)
+  addArchive(program)
+  addPrune(program)
   addDemo(program)
   return program
 }

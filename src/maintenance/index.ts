@@ -1,3 +1,5 @@
+export { type ArchiveOptions, type ArchiveResult, archive, type SkipReason } from './archive.js'
+export { type PruneOptions, type PruneResult, prune } from './prune.js'
 export {
   type DoctorCheck,
   type DoctorLevel,

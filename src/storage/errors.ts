@@ -14,7 +14,7 @@ import SQLite from 'better-sqlite3'
  * - `MIGRATION_EDITED`: the file of an applied migration isn't what was applied.
  * - `MIGRATION_INCOMPLETE`: the ledger has a migration that began and didn't succeed.
  * - `MIGRATION_FAILED`: the SQL of a migration failed; it was rolled back whole.
- * - `PROJECTOR_RUNNING`: another projector or replay holds the database.
+ * - `PROJECTOR_RUNNING`: another projector, replay or prune holds the database; or another archive or prune the journal.
  */
 export type DatabaseErrorCode =
   | 'NOT_A_DATABASE'

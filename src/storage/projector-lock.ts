@@ -1,12 +1,14 @@
 import { realpathSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
+import { join } from 'node:path'
 import SQLite from 'better-sqlite3'
 import { readSmallFile } from '../journal/files.js'
+import { MANIFEST_FILE } from '../journal/manifest.js'
 import { asDatabaseError, DatabaseError, isBusy } from './errors.js'
 import { createPrivateFile } from './private-file.js'
 
 /** What the holder of a database does with it. */
-export type ProjectorPurpose = 'project' | 'replay'
+export type ProjectorPurpose = 'project' | 'replay' | 'prune' | 'archive'
 
 /** The right to project into one database. It also ends with the process, however that dies. */
 export interface ProjectorLock {
@@ -64,6 +66,15 @@ export function acquireProjectorLock(databasePath: string, purpose: ProjectorPur
 }
 
 /**
+ * Takes the one lock of those who take files away from a journal, beside its manifest, which must be there.
+ *
+ * Throws as {@link acquireProjectorLock}.
+ */
+export function acquireJournalLock(directory: string, purpose: 'prune' | 'archive'): ProjectorLock {
+  return acquireProjectorLock(join(directory, MANIFEST_FILE), purpose)
+}
+
+/**
  * Whether a projector or a replay holds the database. Creates nothing; false where there is no database.
  *
  * Throws {@link DatabaseError} when the side file can't be read.
@@ -118,14 +129,17 @@ function writePidFile(pidPath: string, purpose: ProjectorPurpose): void {
 function alreadyHeld(databasePath: string, pidPath: string, cause: unknown): DatabaseError {
   const holder = readPidFile(pidPath)
   const who = holder === undefined ? '' : ` (${holder.description})`
-  return new DatabaseError(
-    'PROJECTOR_RUNNING',
-    databasePath,
-    holder?.purpose === 'replay'
-      ? `a replay${who} already rebuilds this database: wait until it is done, or stop it`
-      : `a projector${who} already works on this database: stop it, or let it do the work`,
-    { cause },
-  )
+  const [name, does, advice] = WORK[holder?.purpose as ProjectorPurpose] ?? WORK.project
+  return new DatabaseError('PROJECTOR_RUNNING', databasePath, `${name}${who} already ${does}: ${advice}`, {
+    cause,
+  })
+}
+
+const WORK: Record<ProjectorPurpose, [name: string, does: string, advice: string]> = {
+  project: ['a projector', 'works on this database', 'stop it, or let it do the work'],
+  replay: ['a replay', 'rebuilds this database', 'wait until it is done, or stop it'],
+  prune: ['a prune', 'works here', 'wait until it is done, or stop it'],
+  archive: ['an archive run', 'works on this journal', 'wait until it is done, or stop it'],
 }
 
 function readPidFile(pidPath: string): { purpose: unknown; description: string } | undefined {

@@ -1,0 +1,69 @@
+import type { Command } from 'commander'
+import type { ArchiveResult, SkipReason } from '../maintenance/archive.js'
+import { formatBytes, formatCount } from './format.js'
+import { databaseOption, examples, journalOption, jsonOption } from './options.js'
+import { print, printJson } from './output.js'
+import { ProgressLine } from './progress.js'
+
+interface ArchiveFlags {
+  journal: string
+  db: string
+  dryRun?: true
+  json?: true
+}
+
+const REASONS: Record<SkipReason, string> = {
+  newest: 'the newest segment: writers append to it',
+  not_sealed: 'not sealed yet: a projector does that ten minutes after its UTC day',
+  not_projected: 'not projected to its end: run `request-journal project --once`',
+  altered: 'NOT WHAT WAS SEALED: run `request-journal verify`',
+  still_written: 'a writer goes on appending to it: the next run takes it up',
+}
+
+export function addArchive(program: Command): void {
+  program
+    .command('archive')
+    .summary('compress segments that are done')
+    .description(
+      'Compresses segments that are sealed and fully projected to .ndjson.gz, reads each back and ' +
+        'compares it before the plain file goes. Replay and verify read archives alike. May run beside ' +
+        'writers and the projector; a run that was killed is taken up by the next. The exit code is 1 ' +
+        'where a segment is not what was sealed.',
+    )
+    .addOption(journalOption())
+    .addOption(databaseOption())
+    .option('--dry-run', 'only say what would be done')
+    .addOption(jsonOption())
+    .addHelpText('after', examples('request-journal archive --dry-run', 'request-journal archive --json'))
+    .action(runArchive)
+}
+
+async function runArchive(flags: ArchiveFlags): Promise<void> {
+  const { archive } = await import('../maintenance/archive.js')
+  const line = new ProgressLine()
+  let result: ArchiveResult
+  try {
+    result = await archive({
+      journal: flags.journal,
+      database: flags.db,
+      dryRun: flags.dryRun === true,
+      onProgress: ({ segment, done, total }) => {
+        line.show(() => `archiving ${segment} (${formatCount(done + 1)} of ${formatCount(total)})`)
+      },
+    })
+  } finally {
+    line.erase()
+  }
+  if (flags.json) printJson(result)
+  else print(describe(result))
+  if (result.skipped.some(({ reason }) => reason === 'altered')) process.exitCode = 1
+}
+
+function describe({ dry_run, archived, skipped, bytes_before, bytes_after }: ArchiveResult): string {
+  const sizes =
+    bytes_after === null
+      ? formatBytes(bytes_before)
+      : `${formatBytes(bytes_before)} became ${formatBytes(bytes_after)}`
+  const summary = `${formatCount(archived.length)} segments ${dry_run ? 'would be ' : ''}archived: ${sizes}`
+  return [summary, ...skipped.map(({ segment, reason }) => `${segment} stays: ${REASONS[reason]}`)].join('\n')
+}

@@ -1,0 +1,71 @@
+import { type Command, InvalidArgumentError } from 'commander'
+import { canonicalTimestamp } from '../events/timestamp.js'
+import type { LeftReason, PruneResult } from '../maintenance/prune.js'
+import { formatBytes, formatCount } from './format.js'
+import { databaseOption, examples, journalOption, jsonOption } from './options.js'
+import { print, printJson } from './output.js'
+
+interface PruneFlags {
+  journal: string
+  db: string
+  before: string
+  dryRun?: true
+  json?: true
+}
+
+const REASONS: Record<LeftReason, string> = {
+  not_archived: 'not archived: run `request-journal archive`',
+  not_projected: 'not projected to its end: run `request-journal project --once`',
+  behind_another: 'an older segment stays, and only the oldest go',
+}
+
+export function addPrune(program: Command): void {
+  program
+    .command('prune')
+    .summary('take the oldest days away, from database and journal')
+    .description(
+      'Removes the rows of segments of the UTC days before a date, then their archives, oldest first. ' +
+        'What went can not be replayed any more. Segments that are not archived stay, with their rows. ' +
+        'Stop the projector first. A run that was killed is taken up by the next.',
+    )
+    .addOption(journalOption())
+    .addOption(databaseOption())
+    .requiredOption('--before <date>', 'segments of the days before this one go: 2026-11-22', parseDay)
+    .option('--dry-run', 'only say what would be done')
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      examples(
+        'request-journal prune --before 2026-11-22 --dry-run',
+        'request-journal prune --before "$(date -u -d \'90 days ago\' +%F)"',
+      ),
+    )
+    .action(runPrune)
+}
+
+async function runPrune(flags: PruneFlags): Promise<void> {
+  const { prune } = await import('../maintenance/prune.js')
+  const { journal, db: database, before, dryRun } = flags
+  const result = await prune({ journal, database, before, dryRun: dryRun === true })
+  if (flags.json) printJson(result)
+  else print(describe(result))
+}
+
+function describe({ dry_run, rows, segments, left, bytes, replays_from }: PruneResult): string {
+  const would = dry_run ? 'would be ' : ''
+  const archives = `${formatCount(segments.length)} segments (${formatBytes(bytes)} of archives)`
+  const lines = [`${formatCount(rows)} rows of ${archives} ${would}removed`]
+  if (segments.length > 0) {
+    const { 0: first, length, [length - 1]: last } = segments
+    const span = first === last ? first : `${first} to ${last}`
+    lines.push(
+      `${span} ${dry_run ? 'could' : 'can'} not be replayed any more: a replay begins with ${replays_from}`,
+    )
+  }
+  return [...lines, ...left.map(({ segment, reason }) => `${segment} stays: ${REASONS[reason]}`)].join('\n')
+}
+
+function parseDay(text: string): string {
+  if (canonicalTimestamp(`${text}T00:00:00Z`) !== null) return text
+  throw new InvalidArgumentError('Expected a UTC day, such as 2026-11-22.')
+}

@@ -1,0 +1,218 @@
+import { createHash } from 'node:crypto'
+import { createReadStream, fstatSync, renameSync, rmSync, statSync } from 'node:fs'
+import { open, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { createGunzip, createGzip } from 'node:zlib'
+import { nodeFileSystem, syncDirectory } from '../journal/files.js'
+import type { EntryOf, ManifestFile, SegmentDigest } from '../journal/manifest.js'
+import { SegmentDigester } from '../journal/segment-digest.js'
+import { openForReading } from '../journal/segment-reader.js'
+import { endFragmentOf } from '../journal/segment-writer.js'
+import { archiveFile, leavingFile, type SegmentName } from '../journal/segments.js'
+
+/** The file that becomes the archive. */
+const TEMPORARY = '.gz.tmp'
+
+/** How often a segment that late writers still add to is archived anew; then it waits for the next run. */
+const MAX_ROUNDS = 5
+
+/** How far a segment has come; told to tests, which end the process there. */
+export type ArchiveStep = 'written' | 'compared' | 'recorded' | 'named' | 'left' | 'settled' | 'removed'
+
+export interface ArchiverOptions {
+  directory: string
+  manifest: ManifestFile
+  /** How long late writers get to notice. */
+  noticeMs: number
+  onStep(step: ArchiveStep, segment: SegmentName): void
+}
+
+/** The segment is not what was sealed, or archived before. */
+export class AlteredSegmentError extends Error {
+  override readonly name = 'AlteredSegmentError'
+}
+
+/**
+ * Takes one segment from plain to archived. At every instant all of its lines are in one file that readers find, and a
+ * run that was killed is taken up by the next:
+ *
+ * | plain | .gz.tmp | .gz | .gone | killed behind | readers use | the next run |
+ * |---|---|---|---|---|---|---|
+ * | yes | any | no | no | nothing, written, compared, recorded | plain | removes .gz.tmp, begins anew; a second entry counts |
+ * | yes | no | yes | no | named | plain | the same, renames over .gz |
+ * | no | any | yes | yes | left, and a new round's written to recorded | .gone | compares .gz with .gone by size and hash; a new round, or removes .gone |
+ * | no | no | yes | yes | settled | .gone | the same |
+ * | no | no | yes | no | removed | .gz | nothing is left to do |
+ *
+ * `.gone` is the plain file itself, renamed: a writer that has it open still appends to it, and what it appends is
+ * projected from there, with positions that stay valid. Writers look each second whether their path is still theirs; only
+ * when none has added anything for longer than that, and the archive holds what was added before, does the file go.
+ * New writers can't come: they never open an older segment than the greatest, and that one isn't archived.
+ */
+export class SegmentArchiver {
+  readonly #options: ArchiverOptions
+
+  constructor(options: ArchiverOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Makes the archive and renames the plain file.
+   *
+   * @param size of the plain file, all of it projected.
+   * @throws AlteredSegmentError when the beginning is not what was sealed; then nothing was done.
+   */
+  async begin(segment: SegmentName, size: number, sealed: SegmentDigest): Promise<EntryOf<'archived'>> {
+    const { directory, onStep } = this.#options
+    const entry = await this.#makeArchive(segment, segment.name, size, sealed)
+    renameSync(join(directory, segment.name), join(directory, leavingFile(segment)))
+    syncDirectory(nodeFileSystem, directory)
+    onStep('left', segment)
+    return entry
+  }
+
+  /**
+   * Removes the plain file, once the archive holds all of it. To be called when writers have had time to notice.
+   *
+   * @param known what the manifest said last of this segment.
+   * @returns null when writers don't stop to add: the next run goes on.
+   */
+  async finish(
+    segment: SegmentName,
+    known: EntryOf<'archived'> | null,
+    sealed: SegmentDigest,
+  ): Promise<EntryOf<'archived'> | null> {
+    const { directory, noticeMs, onStep } = this.#options
+    const file = leavingFile(segment)
+    let entry = known
+    for (let round = 1; round <= MAX_ROUNDS; round++) {
+      // As a writer does that moves on: without it the last line would wait for ever.
+      endFragmentOf(nodeFileSystem, directory, { ...segment, name: file })
+      const { size } = statSync(join(directory, file))
+      if (entry !== null && size === entry.bytes && (await this.#isInPlace(segment, entry))) {
+        onStep('settled', segment)
+        rmSync(join(directory, file))
+        syncDirectory(nodeFileSystem, directory)
+        onStep('removed', segment)
+        return entry
+      }
+      entry = await this.#makeArchive(segment, file, size, entry ?? sealed)
+      // Whoever has added to it may be about to add more.
+      await delay(noticeMs)
+    }
+    return null
+  }
+
+  /** Writes, compares, records, names. @param beginning what the first bytes must be. */
+  async #makeArchive(
+    segment: SegmentName,
+    file: string,
+    size: number,
+    beginning: SegmentDigest,
+  ): Promise<EntryOf<'archived'>> {
+    const { directory, manifest, onStep } = this.#options
+    const temporary = join(directory, `${segment.name}${TEMPORARY}`)
+    rmSync(temporary, { force: true })
+    const digester = new SegmentDigester(beginning.bytes)
+    await compress(join(directory, file), temporary, size, digester)
+    const digest = digester.digest()
+    if (digest.bytes !== size || digester.prefixSha256() !== beginning.sha256) {
+      rmSync(temporary)
+      throw new AlteredSegmentError(`${join(directory, file)} is not what was sealed`)
+    }
+    onStep('written', segment)
+    const archive = await readBack(temporary)
+    if (archive.sha256 !== digest.sha256 || archive.bytes !== digest.bytes) {
+      rmSync(temporary)
+      throw new Error(`${temporary} does not read back as what was written: look at the disk`)
+    }
+    onStep('compared', segment)
+    const { archive_bytes, archive_sha256 } = archive
+    const entry = manifest.append(
+      () => ({ kind: 'archived', segment: segment.name, ...digest, archive_bytes, archive_sha256 }),
+      Date.now(),
+    )
+    if (entry?.kind !== 'archived') throw new Error('unreachable: the entry was given')
+    onStep('recorded', segment)
+    renameSync(temporary, join(directory, archiveFile(segment)))
+    syncDirectory(nodeFileSystem, directory)
+    onStep('named', segment)
+    return entry
+  }
+
+  /** A kill between recording and naming leaves an older archive, or none. */
+  async #isInPlace(segment: SegmentName, entry: EntryOf<'archived'>): Promise<boolean> {
+    const path = join(this.#options.directory, archiveFile(segment))
+    if (statSync(path, { throwIfNoEntry: false })?.size !== entry.archive_bytes) return false
+    try {
+      return (await readBack(path)).archive_sha256 === entry.archive_sha256
+    } catch {
+      // Damaged: while the plain file is there it is made anew.
+      return false
+    }
+  }
+}
+
+/** Removes what a killed run was writing. */
+export function isTemporary(file: string): boolean {
+  return /^\d{4}-\d{2}-\d{2}(_\d{3})?\.ndjson\.gz\.tmp$/.test(file)
+}
+
+export function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
+}
+
+/** The first `size` bytes, synced, with the same permissions. */
+async function compress(
+  source: string,
+  target: string,
+  size: number,
+  digester: SegmentDigester,
+): Promise<void> {
+  const fd = openForReading(source)
+  const input = createReadStream('', { fd, start: 0, end: Math.max(0, size - 1) })
+  const output = await open(target, 'wx', 0o600)
+  try {
+    await output.chmod(fstatSync(fd).mode & 0o666)
+    const pass = async function* (chunks: AsyncIterable<Buffer>) {
+      for await (const chunk of chunks) {
+        digester.add(chunk)
+        yield chunk
+      }
+    }
+    const bytes = size === 0 ? Readable.from([]) : input
+    await pipeline(bytes, pass, createGzip(), (compressed: AsyncIterable<Buffer>) =>
+      writeFile(output, compressed),
+    )
+    await output.sync()
+  } finally {
+    input.destroy()
+    await output.close()
+  }
+}
+
+/** What an archive holds, and what it is itself. */
+async function readBack(
+  path: string,
+): Promise<SegmentDigest & { archive_bytes: number; archive_sha256: string }> {
+  const hash = createHash('sha256')
+  let archive_bytes = 0
+  const digester = new SegmentDigester()
+  await pipeline(
+    createReadStream('', { fd: openForReading(path), start: 0 }),
+    async function* (chunks: AsyncIterable<Buffer>) {
+      for await (const chunk of chunks) {
+        hash.update(chunk)
+        archive_bytes += chunk.length
+        yield chunk
+      }
+    },
+    createGunzip(),
+    async (chunks: AsyncIterable<Buffer>) => {
+      for await (const chunk of chunks) digester.add(chunk)
+    },
+  )
+  return { ...digester.digest(), archive_bytes, archive_sha256: hash.digest('hex') }
+}

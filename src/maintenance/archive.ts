@@ -1,0 +1,233 @@
+import { createHash } from 'node:crypto'
+import { readdirSync, rmSync, statSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { nodeFileSystem } from '../journal/files.js'
+import { readIdentity } from '../journal/identity.js'
+import { type EntryOf, lastEntries, ManifestFile } from '../journal/manifest.js'
+import { endFragmentOf } from '../journal/segment-writer.js'
+import { listSegments, type Segment } from '../journal/segments.js'
+import { checkJournal } from '../projection/segment-check.js'
+import { openDatabaseReadOnly } from '../storage/database.js'
+import { readPositions } from '../storage/positions.js'
+import { acquireJournalLock } from '../storage/projector-lock.js'
+import {
+  AlteredSegmentError,
+  type ArchiverOptions,
+  delay,
+  isTemporary,
+  SegmentArchiver,
+} from './archive-segment.js'
+
+/** Writers look each second; the rest is for a machine that is busy. */
+const NOTICE_MS = 5000
+
+export interface ArchiveOptions {
+  /** The journal's directory. */
+  journal: string
+  /** The database that must have projected what is archived. */
+  database: string
+  /**
+   * Only say what would be done.
+   * @default false
+   */
+  dryRun?: boolean | undefined
+  /** Called before each segment. */
+  onProgress?: ((progress: { segment: string; done: number; total: number }) => void) | undefined
+}
+
+/**
+ * Why a segment stays as it is:
+ *
+ * - `newest`: writers append to it, or may.
+ * - `not_sealed`: its day isn't over for ten minutes, or no projector has sealed it yet.
+ * - `not_projected`: the database hasn't all of it.
+ * - `altered`: its beginning is not what was sealed; see `verify`.
+ * - `still_written`: a writer goes on appending to it; the next run takes it up.
+ */
+export type SkipReason = 'newest' | 'not_sealed' | 'not_projected' | 'altered' | 'still_written'
+
+/** What `archive` prints with `--json`. */
+export interface ArchiveResult {
+  dry_run: boolean
+  archived: { segment: string; bytes: number; archive_bytes: number | null }[]
+  skipped: { segment: string; reason: SkipReason }[]
+  /** Of the segments that were archived. */
+  bytes_before: number
+  /** Null with `dryRun`. */
+  bytes_after: number | null
+}
+
+type ArchivePorts = Pick<ArchiverOptions, 'noticeMs' | 'onStep'>
+
+/**
+ * Compresses segments that are sealed and fully projected. May run beside writers and a projector, and can be killed at
+ * any instant: the next run takes up what was begun.
+ *
+ * @throws JournalError JOURNAL_MISSING, JOURNAL_INVALID when the manifest was changed; DatabaseError DATABASE_MISSING, or
+ *   PROJECTOR_RUNNING while another archive or prune works on this journal; ProjectionError OTHER_JOURNAL.
+ */
+export async function archive(options: ArchiveOptions): Promise<ArchiveResult> {
+  return await archiveWith(options, { noticeMs: NOTICE_MS, onStep() {} })
+}
+
+/** @internal The same with another patience, and a witness of each step. */
+export async function archiveWith(options: ArchiveOptions, ports: ArchivePorts): Promise<ArchiveResult> {
+  const run = new ArchiveRun(options, ports)
+  if (options.dryRun === true) return run.plan()
+  // Without a manifest nothing is sealed, and nothing to lock.
+  const lock = run.hasManifest ? acquireJournalLock(run.directory, 'archive') : null
+  try {
+    return await run.archive()
+  } finally {
+    lock?.release()
+  }
+}
+
+/** Of no bytes: nothing is known of the segment. */
+const EMPTY_SHA256 = createHash('sha256').digest('hex')
+
+interface Candidate {
+  segment: Segment
+  size: number
+  sealed: EntryOf<'sealed'>
+}
+
+class ArchiveRun {
+  readonly directory: string
+  readonly #onProgress: ArchiveOptions['onProgress']
+  readonly #ports: ArchivePorts
+  readonly #isDryRun: boolean
+  readonly #manifest: ManifestFile
+  readonly #archiver: SegmentArchiver
+  readonly #positions: Map<number, number>
+  readonly #skipped: ArchiveResult['skipped'] = []
+  readonly #archived: ArchiveResult['archived'] = []
+
+  constructor(options: ArchiveOptions, ports: ArchivePorts) {
+    const { journal, database: databasePath, dryRun = false, onProgress } = options
+    this.directory = resolve(journal)
+    this.#isDryRun = dryRun
+    this.#ports = ports
+    this.#onProgress = onProgress
+    this.#ports = ports
+    const identity = readIdentity(this.directory)
+    const database = openDatabaseReadOnly(databasePath)
+    try {
+      const positions = readPositions(database)
+      checkJournal(positions, identity, resolve(databasePath))
+      this.#positions = new Map(positions.map(({ id, projectedBytes }) => [id, projectedBytes]))
+    } finally {
+      database.close()
+    }
+    this.#manifest = new ManifestFile(this.directory)
+    this.#archiver = new SegmentArchiver({ directory: this.directory, manifest: this.#manifest, ...ports })
+  }
+
+  get hasManifest(): boolean {
+    return statSync(this.#manifest.path, { throwIfNoEntry: false }) !== undefined
+  }
+
+  plan(): ArchiveResult {
+    for (const { segment, size } of this.#candidates()) {
+      this.#archived.push({ segment: segment.name, bytes: size, archive_bytes: null })
+    }
+    return this.#result()
+  }
+
+  /** Segments that were renamed wait together for writers to notice, while the next ones are compressed. */
+  async archive(): Promise<ArchiveResult> {
+    const files = readdirSync(this.directory).filter(isTemporary)
+    for (const file of files) rmSync(join(this.directory, file))
+    const leaving = listSegments(this.directory)
+      .filter((segment) => segment.isLeaving)
+      .map((segment) => ({ segment, dueAt: performance.now() + this.#ports.noticeMs }))
+    const candidates = this.#candidates()
+    const total = candidates.length
+    for (const [done, candidate] of candidates.entries()) {
+      const { segment } = candidate
+      this.#onProgress?.({ segment: segment.name, done, total })
+      if (await this.#begin(candidate)) {
+        leaving.push({ segment, dueAt: performance.now() + this.#ports.noticeMs })
+      }
+      while (leaving[0] !== undefined && leaving[0].dueAt <= performance.now()) {
+        await this.#finish(leaving.shift()?.segment)
+      }
+    }
+    for (const { segment, dueAt } of leaving) {
+      await delay(Math.max(0, dueAt - performance.now()))
+      await this.#finish(segment)
+    }
+    return this.#result()
+  }
+
+  async #begin({ segment, size, sealed }: Candidate): Promise<boolean> {
+    try {
+      await this.#archiver.begin(segment, size, sealed)
+      return true
+    } catch (error) {
+      if (!(error instanceof AlteredSegmentError)) throw error
+      this.#skip(segment, 'altered')
+      return false
+    }
+  }
+
+  async #finish(segment: Segment | undefined): Promise<void> {
+    if (segment === undefined) return
+    const manifest = this.#manifest.read()
+    const sealed = lastEntries(manifest, 'sealed').get(segment.name)
+    const known = lastEntries(manifest, 'archived').get(segment.name) ?? null
+    const start = known ?? sealed ?? { bytes: 0, lines: 0, sha256: EMPTY_SHA256 }
+    try {
+      const entry = await this.#archiver.finish(segment, known, start)
+      if (entry === null) this.#skip(segment, 'still_written')
+      else {
+        const { bytes, archive_bytes } = entry
+        this.#archived.push({ segment: segment.name, bytes, archive_bytes })
+      }
+    } catch (error) {
+      if (!(error instanceof AlteredSegmentError)) throw error
+      this.#skip(segment, 'altered')
+    }
+  }
+
+  #candidates(): Candidate[] {
+    const sealed = lastEntries(this.#manifest.read(), 'sealed')
+    const segments = listSegments(this.directory)
+    const newest = segments.at(-1)
+    const candidates: Candidate[] = []
+    for (const segment of segments.filter(({ isArchived }) => !isArchived)) {
+      const seal = sealed.get(segment.name)
+      const path = join(this.directory, segment.name)
+      const size = statSync(path).size
+      if (segment === newest) this.#skip(segment, 'newest')
+      else if (seal === undefined) this.#skip(segment, 'not_sealed')
+      else if (size !== (this.#positions.get(segment.id) ?? 0)) {
+        this.#skip(segment, 'not_projected')
+        // Once its last line is ended it can be projected, and the next run takes it; nobody else would end it.
+        if (!this.#isDryRun) endFragmentOf(nodeFileSystem, this.directory, segment)
+      } else if (size < seal.bytes) this.#skip(segment, 'altered')
+      else candidates.push({ segment, size, sealed: seal })
+    }
+    return candidates
+  }
+
+  #skip({ name }: Segment, reason: SkipReason): void {
+    this.#skipped.push({ segment: name, reason })
+  }
+
+  #result(): ArchiveResult {
+    const sum = (sizes: number[]) => sizes.reduce((total, size) => total + size, 0)
+    return {
+      dry_run: this.#isDryRun,
+      archived: this.#archived.sort(bySegment),
+      skipped: this.#skipped.sort(bySegment),
+      bytes_before: sum(this.#archived.map(({ bytes }) => bytes)),
+      bytes_after: this.#isDryRun ? null : sum(this.#archived.map(({ archive_bytes }) => archive_bytes ?? 0)),
+    }
+  }
+}
+
+/** Names sort as segments do. */
+function bySegment(a: { segment: string }, b: { segment: string }): number {
+  return a.segment < b.segment ? -1 : 1
+}

@@ -1,0 +1,147 @@
+import { TokenRatioChanges } from '../projection/token-ratios.js'
+import type { Database } from '../storage/database.js'
+import { ProjectionTables } from '../storage/projection-tables.js'
+
+/** Rows of one transaction: other writers of the database wait for no longer than that takes. */
+const BATCH_ROWS = 2000
+
+export interface PrunedRows {
+  /** Of `requests`. */
+  rows: number
+  rejected: number
+  held: number
+}
+
+interface RequestRow {
+  id: number
+  segment_id: number
+  policy: string | null
+  input_tokens: number | null
+  output_tokens: number | null
+  success: number
+}
+
+/**
+ * Removes the rows of segments up to one, so that what is left is what a replay of what is left gives: `token_ratios`
+ * without their samples, the next ids behind theirs, and what connects requests and completions across the border.
+ */
+export class RowPruner {
+  readonly #database: Database
+  readonly #through: number
+  readonly #tables: ProjectionTables
+  readonly #ratios = new TokenRatioChanges()
+  readonly #removed: PrunedRows = { rows: 0, rejected: 0, held: 0 }
+  #lastId = 0
+
+  /** @param through the last segment whose rows go, by id. */
+  constructor(database: Database, through: number) {
+    this.#database = database
+    this.#through = through
+    this.#tables = new ProjectionTables(database)
+  }
+
+  count(): PrunedRows {
+    const count = (table: string) =>
+      this.#database
+        .prepare<[number], { n: number }>(`SELECT count(*) AS n FROM ${table} WHERE segment_id <= ?`)
+        .get(this.#through)?.n ?? 0
+    return { rows: count('requests'), rejected: count('rejected_lines'), held: count('held_completions') }
+  }
+
+  /** From this commit on these segments are neither projected nor replayed. */
+  begin(): void {
+    const database = this.#database
+    const through = this.#through
+    this.#inTransaction(() => {
+      database.exec('DELETE FROM pruned_segments')
+      database.prepare('INSERT INTO pruned_segments (through_segment_id) VALUES (?)').run(through)
+      const first = database
+        .prepare<[number], { id: number }>('SELECT id FROM requests WHERE segment_id > ? ORDER BY id LIMIT 1')
+        .get(through)
+      const next = database
+        .prepare<[], { seq: number }>("SELECT seq FROM sqlite_sequence WHERE name = 'requests'")
+        .get()
+      // A replay counts from here, as if the rows before had come.
+      const base = first === undefined ? (next?.seq ?? 0) : first.id - 1
+      database.prepare('UPDATE unjournaled_requests SET last_id = max(last_id, ?)').run(base)
+      database
+        .prepare(
+          `INSERT OR REPLACE INTO carried_completions
+           SELECT completed_segment_id, completed_byte_offset, correlation_id, input_tokens, output_tokens, cost_sats,
+             provider_cost_sats, stream_duration_ms, success, error_status, error_message
+           FROM requests WHERE completed_segment_id <= ? AND segment_id > ?`,
+        )
+        .run(through, through)
+      // The last of each counts: it replaces those before.
+      database
+        .prepare(
+          `INSERT OR REPLACE INTO pruned_completions
+           SELECT correlation_id, completed_segment_id, completed_byte_offset FROM requests
+           WHERE segment_id <= ? AND completed_segment_id > ?
+           ORDER BY completed_segment_id, completed_byte_offset`,
+        )
+        .run(through, through)
+    })
+  }
+
+  /** @returns false when nothing is left to remove. */
+  removeBatch(): boolean {
+    return (
+      this.#removeRequests() ||
+      this.#removeOthers('rejected_lines', 'rejected') ||
+      this.#removeOthers('held_completions', 'held')
+    )
+  }
+
+  /** The positions, and what no longer connects anything. */
+  finish(): PrunedRows {
+    const through = this.#through
+    const database = this.#database
+    this.#inTransaction(() => {
+      database.prepare('DELETE FROM journal_segments WHERE id <= ?').run(through)
+      database.prepare('DELETE FROM pruned_completions WHERE segment_id <= ?').run(through)
+      // Whose request was pruned in the end, or completed anew.
+      database.exec(`DELETE FROM carried_completions WHERE NOT EXISTS (
+        SELECT 1 FROM requests r WHERE r.correlation_id = carried_completions.correlation_id
+          AND r.completed_segment_id = carried_completions.segment_id
+          AND r.completed_byte_offset = carried_completions.byte_offset)`)
+    })
+    return this.#removed
+  }
+
+  #removeRequests(): boolean {
+    const database = this.#database
+    const rows = database
+      .prepare<[number, number, number], RequestRow>(
+        `SELECT id, segment_id, policy, input_tokens, output_tokens, success FROM requests
+         WHERE id > ? AND segment_id <= ? ORDER BY id LIMIT ?`,
+      )
+      .all(this.#lastId, this.#through, BATCH_ROWS)
+    if (rows.length === 0) return false
+    const remove = database.prepare('DELETE FROM requests WHERE id = ?')
+    const uncount = database.prepare('UPDATE journal_segments SET requests = requests - 1 WHERE id = ?')
+    this.#inTransaction(() => {
+      for (const row of rows) {
+        remove.run(row.id)
+        uncount.run(row.segment_id)
+        this.#ratios.subtract({ ...row, success: row.success === 1 })
+      }
+      this.#ratios.apply(this.#tables)
+    })
+    this.#lastId = rows.at(-1)?.id ?? this.#lastId
+    this.#removed.rows += rows.length
+    return true
+  }
+
+  #removeOthers(table: 'rejected_lines' | 'held_completions', what: 'rejected' | 'held'): boolean {
+    const sql = `DELETE FROM ${table} WHERE (segment_id, byte_offset) IN
+      (SELECT segment_id, byte_offset FROM ${table} WHERE segment_id <= ? LIMIT ?)`
+    const { changes } = this.#database.prepare(sql).run(this.#through, BATCH_ROWS)
+    this.#removed[what] += changes
+    return changes > 0
+  }
+
+  #inTransaction(act: () => void): void {
+    this.#database.transaction(act).immediate()
+  }
+}

@@ -1,0 +1,217 @@
+import { rmSync, statSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { nodeFileSystem, syncDirectory } from '../journal/files.js'
+import { readIdentity } from '../journal/identity.js'
+import { type EntryOf, lastEntries, ManifestFile } from '../journal/manifest.js'
+import { archiveFile, distrustMarker, listSegments, type Segment } from '../journal/segments.js'
+import { checkJournal } from '../projection/segment-check.js'
+import { type Database, openDatabase } from '../storage/database.js'
+import { readPositions, type SegmentPosition } from '../storage/positions.js'
+import { acquireJournalLock, acquireProjectorLock } from '../storage/projector-lock.js'
+import { prunedThrough } from '../storage/pruned.js'
+import { type PrunedRows, RowPruner } from './prune-rows.js'
+
+export interface PruneOptions {
+  /** The journal's directory. */
+  journal: string
+  /** The database file. */
+  database: string
+  /** `2026-11-22`: segments of the UTC days before this one go. */
+  before: string
+  /**
+   * Only say what would be done.
+   * @default false
+   */
+  dryRun?: boolean | undefined
+}
+
+/**
+ * Why a segment of those days stays, and its rows with it:
+ *
+ * - `not_archived`: run `archive` first.
+ * - `not_projected`: the database hasn't all of it.
+ * - `behind_another`: an older segment stays. Only the oldest go, without a gap: otherwise a replay would give other ids
+ *   to what is between.
+ */
+export type LeftReason = 'not_archived' | 'not_projected' | 'behind_another'
+
+/** What `prune` prints with `--json`. */
+export interface PruneResult extends PrunedRows {
+  dry_run: boolean
+  /** Whose rows and files went, or would go. */
+  segments: string[]
+  left: { segment: string; reason: LeftReason }[]
+  /** Of the archives that went. */
+  bytes: number
+  /** The first segment that a replay will begin with; null when none is left. */
+  replays_from: string | null
+}
+
+/** What a kill may come behind; told to tests. */
+export type PruneStep = 'marked' | 'batch' | 'rows' | 'recorded' | 'removed'
+
+/**
+ * Takes the oldest days out of database and journal: first rows, in small transactions, then the archives. Can be killed
+ * at any instant: until it is run again, what is half gone is neither projected nor replayed.
+ *
+ * @throws TypeError for a date that is none.
+ * @throws DatabaseError PROJECTOR_RUNNING while a projector works on the database, or an archive run on the journal.
+ * @throws JournalError JOURNAL_MISSING, JOURNAL_INVALID when the manifest was changed; ProjectionError OTHER_JOURNAL.
+ */
+export async function prune(options: PruneOptions): Promise<PruneResult> {
+  return await pruneWith(options, () => {})
+}
+
+/** @internal The same with a witness of each step. */
+export async function pruneWith(
+  { journal, database: path, before, dryRun = false }: PruneOptions,
+  onStep: (step: PruneStep) => void,
+): Promise<PruneResult> {
+  const isDay = /^\d{4}-\d{2}-\d{2}$/.test(before) && !Number.isNaN(Date.parse(before))
+  if (!isDay) throw new TypeError(`Option 'before' of prune: found ${before}, expected a date: 2026-11-22`)
+  const directory = resolve(journal)
+  const databasePath = resolve(path)
+  const identity = readIdentity(directory)
+  const database = openDatabase(databasePath)
+  const locks: { release(): void }[] = []
+  try {
+    if (!dryRun) {
+      locks.push(acquireProjectorLock(databasePath, 'prune'))
+      // Without a manifest nothing is archived, and nothing to take away.
+      if (isThere(new ManifestFile(directory).path)) locks.push(acquireJournalLock(directory, 'prune'))
+    }
+    checkJournal(readPositions(database), identity, databasePath)
+    const run = new PruneRun(database, directory, before)
+    if (dryRun) return run.result(run.countRows(), true)
+    const rows = run.through === 0 ? NO_ROWS : await run.removeRows(onStep)
+    run.removeFiles(onStep)
+    return run.result(rows, false)
+  } finally {
+    database.close()
+    for (const lock of locks) lock.release()
+  }
+}
+
+const NO_ROWS: PrunedRows = { rows: 0, rejected: 0, held: 0 }
+
+/** One prune: what goes, what stays, and the way there. */
+class PruneRun {
+  /** The last segment that goes, by id; 0: none does. */
+  readonly through: number
+  readonly #database: Database
+  readonly #directory: string
+  readonly #manifest: ManifestFile
+  readonly #before: string
+  readonly #pruned: Map<string, EntryOf<'pruned'>>
+  readonly #archived: Map<string, EntryOf<'archived'>>
+  readonly #segments: readonly Segment[]
+  readonly #positions: Map<number, SegmentPosition>
+  readonly #left: PruneResult['left'] = []
+  #bytes = 0
+
+  constructor(database: Database, directory: string, before: string) {
+    this.#database = database
+    this.#directory = directory
+    this.#manifest = new ManifestFile(directory)
+    const manifest = this.#manifest.read()
+    this.#archived = lastEntries(manifest, 'archived')
+    this.#pruned = lastEntries(manifest, 'pruned')
+    this.#before = before
+    this.#segments = listSegments(directory)
+    this.#positions = new Map(readPositions(database).map((position) => [position.id, position]))
+    this.through = this.#choose(prunedThrough(database))
+    this.#bytes = this.#files().reduce((sum, segment) => sum + this.#sizeOf(segment), 0)
+  }
+
+  countRows(): PrunedRows {
+    return new RowPruner(this.#database, this.through).count()
+  }
+
+  async removeRows(onStep: (step: PruneStep) => void): Promise<PrunedRows> {
+    const pruner = new RowPruner(this.#database, this.through)
+    pruner.begin()
+    onStep('marked')
+    while (pruner.removeBatch()) {
+      onStep('batch')
+      // A daemon's other work, such as a signal, comes in between.
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    const rows = pruner.finish()
+    onStep('rows')
+    return rows
+  }
+
+  /** The entry first: a file that is gone without one would count as lost. */
+  removeFiles(onStep: (step: PruneStep) => void): void {
+    for (const segment of this.#files()) {
+      const { bytes, lines, sha256 } = this.#archived.get(segment.name) ?? NOT_RECORDED
+      this.#manifest.append(
+        ({ entries }) =>
+          entries.some((entry) => entry.kind === 'pruned' && entry.segment === segment.name)
+            ? null
+            : { kind: 'pruned', segment: segment.name, bytes, lines, sha256 },
+        Date.now(),
+      )
+      onStep('recorded')
+      rmSync(join(this.#directory, archiveFile(segment)), { force: true })
+      rmSync(join(this.#directory, distrustMarker(segment)), { force: true })
+      syncDirectory(nodeFileSystem, this.#directory)
+      onStep('removed')
+    }
+  }
+
+  result(rows: PrunedRows, isDryRun: boolean): PruneResult {
+    const names = new Map(this.#files().map(({ id, name }) => [id, name]))
+    for (const { id, name } of this.#positions.values()) if (id <= this.through) names.set(id, name)
+    return {
+      dry_run: isDryRun,
+      ...rows,
+      segments: [...names.values()].sort(),
+      left: this.#left,
+      bytes: this.#bytes,
+      replays_from: this.#segments.find(({ id }) => id > this.through)?.name ?? null,
+    }
+  }
+
+  /** The oldest without a gap. @param done what an earlier prune, which may have been killed, had chosen. */
+  #choose(done: number): number {
+    const there = new Map(this.#segments.map((segment) => [segment.id, segment]))
+    const all = new Map<number, string>()
+    for (const { id, name } of [...this.#segments, ...this.#positions.values()]) all.set(id, name)
+    let through = done
+    for (const [id, name] of [...all].sort(([a], [b]) => a - b)) {
+      if (id <= done || name.slice(0, 10) >= this.#before) continue
+      const segment = there.get(id)
+      // Another database's prune has taken its files: its rows may go too.
+      const isGone = segment === undefined && this.#pruned.has(name)
+      const entry = this.#archived.get(name)
+      const isArchived = segment?.isArchived === true && !segment.isLeaving && entry !== undefined
+      const projected = this.#positions.get(id)?.projectedBytes ?? 0
+      let reason: LeftReason | null = null
+      if (this.#left.length > 0) reason = 'behind_another'
+      else if (!isArchived && !isGone) reason = 'not_archived'
+      else if (isArchived && projected < entry.bytes) reason = 'not_projected'
+      if (reason === null) through = id
+      else this.#left.push({ segment: name, reason })
+    }
+    return through
+  }
+
+  /** Of what an earlier prune took, only what it was killed before: files that came back since are somebody's wish. */
+  #files(): Segment[] {
+    return this.#segments.filter(({ id, name, day, isArchived, isLeaving }) => {
+      const isWanted = day < this.#before || !this.#pruned.has(name)
+      return id <= this.through && isWanted && isArchived && !isLeaving
+    })
+  }
+
+  #sizeOf(segment: Segment): number {
+    return statSync(join(this.#directory, archiveFile(segment)), { throwIfNoEntry: false })?.size ?? 0
+  }
+}
+
+const NOT_RECORDED = { bytes: 0, lines: 0, sha256: '' }
+
+function isThere(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined
+}
