@@ -46,7 +46,10 @@ const A = requestLine('a')
 const B = requestLine('b')
 const C = requestLine('c')
 
-/** What is done to a segment of three lines that was projected, and by which words the projector must stop. */
+/**
+ * What is done to a segment of three lines that was projected, and by which words the projector must stop. One that
+ * looks while a file is written over finds it empty.
+ */
 const DAMAGES: [string, RegExp, (path: string) => void][] = [
   ['truncated', /it was truncated/, (path) => truncateSync(path, A.length + 1)],
   ['emptied', /it was truncated/, (path) => truncateSync(path, 0)],
@@ -55,7 +58,7 @@ const DAMAGES: [string, RegExp, (path: string) => void][] = [
     /is not there any more/,
     (path) => writeFileSync(path, lines(A, B, requestLine('x'))),
   ],
-  ['copied over', /is not there any more/, (path) => writeFileSync(path, lines(C, B, A))],
+  ['copied over', /is not there any more|it was truncated/, (path) => writeFileSync(path, lines(C, B, A))],
   [
     'replaced by a longer one',
     /no faithful copy/,
