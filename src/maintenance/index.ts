@@ -1,5 +1,4 @@
 export { type ArchiveOptions, type ArchiveResult, archive, type SkipReason } from './archive.js'
-export { type PruneOptions, type PruneResult, prune } from './prune.js'
 export {
   type DoctorCheck,
   type DoctorLevel,
@@ -7,6 +6,7 @@ export {
   type DoctorReport,
   doctor,
 } from './doctor.js'
+export { type PruneOptions, type PruneResult, prune } from './prune.js'
 export {
   type DatabaseStatus,
   type SegmentStatus,
