@@ -86,7 +86,8 @@ export class ActiveSegment {
       return
     }
     if (!writer.isInPlace()) {
-      this.#reportLoss(writer)
+      if (this.#wasArchived(writer)) this.#leave(writer)
+      else this.#reportLoss(writer)
       this.#open()
     } else if (
       writer.hasCleanTail &&
@@ -111,7 +112,7 @@ export class ActiveSegment {
     for (const writer of writers) {
       try {
         await writer.sync()
-        if (writer !== this.#writer && !writer.isInPlace()) this.#reportLoss(writer)
+        if (writer !== this.#writer && !this.#isKept(writer)) this.#reportLoss(writer)
       } catch (error) {
         failure = this.#distrust(writer, error)
       }
@@ -181,6 +182,30 @@ export class ActiveSegment {
     const hasNews = mtimeMs !== this.#directoryMtimeMs
     this.#directoryMtimeMs = now - mtimeMs < MTIME_SETTLES_MS ? Number.NaN : mtimeMs
     return hasNews
+  }
+
+  /** What was written to it is in the journal, even if its path leads elsewhere. */
+  #isKept(writer: SegmentWriter): boolean {
+    return writer.isInPlace() || this.#wasArchived(writer)
+  }
+
+  /**
+   * Archiving waits for longer than a writer goes without a look, and takes along what is appended meanwhile; where the
+   * plain file has gone already, nothing may have been. A line that only lacks its newline would be written again, so
+   * that is told as a loss.
+   */
+  #wasArchived(writer: SegmentWriter): boolean {
+    const { directory, fs } = this.#options
+    const segment = listSegments(directory, fs).find(({ id }) => id === writer.segment.id)
+    if (segment === undefined || !segment.isArchived || !writer.hasCleanTail) return false
+    return segment.isLeaving || writer !== this.#writer || this.#linesSinceLook === 0
+  }
+
+  /** What no sync has covered is synced once more, through the descriptor it was written by. */
+  #leave(writer: SegmentWriter): void {
+    this.#writer = null
+    if (writer.isDirty) this.#retired.push(writer)
+    else writer.close()
   }
 
   #reportLoss(writer: SegmentWriter): void {

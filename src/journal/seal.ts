@@ -32,6 +32,7 @@ export class Sealer {
   readonly #clock: Clock
   readonly #logger: SealLogger
   readonly #manifest: ManifestFile
+  readonly #checkWritable: () => void
   #running: Promise<void> | null = null
   #isStopping = false
   #lookedAt = Number.NEGATIVE_INFINITY
@@ -40,11 +41,13 @@ export class Sealer {
   #nextAt = Number.NEGATIVE_INFINITY
   #saidFailure = ''
 
-  constructor(directory: string, clock: Clock, logger: SealLogger) {
+  /** @param checkWritable throws the file system's error where entries can't be added. */
+  constructor(directory: string, clock: Clock, logger: SealLogger, checkWritable?: () => void) {
     this.#directory = directory
     this.#clock = clock
     this.#logger = logger
     this.#manifest = new ManifestFile(directory)
+    this.#checkWritable = checkWritable ?? (() => this.#manifest.checkWritable())
   }
 
   /**
@@ -63,6 +66,11 @@ export class Sealer {
     })
   }
 
+  /** Resolves when nothing is under way. */
+  async idle(): Promise<void> {
+    await this.#running
+  }
+
   /** Ends behind the entry that is under way. */
   async stop(): Promise<void> {
     this.#isStopping = true
@@ -76,8 +84,11 @@ export class Sealer {
       const sealed = lastEntries(this.#manifest.read(), 'sealed')
       const open = segments.filter(({ name }) => !sealed.has(name))
       const due = open.filter((segment) => sealableAt(segment) <= now)
-      // Before reading gigabytes for nothing.
-      if (due.length > 0) this.#manifest.checkWritable()
+      if (due.length > 0) {
+        // Before reading gigabytes for nothing: adding no entry throws where the chain is broken.
+        this.#manifest.append(() => null, now)
+        this.#checkWritable()
+      }
       for (const segment of due) {
         if (this.#isStopping) return
         await this.#sealSegment(segment, now)

@@ -4,6 +4,7 @@ import { describe, expect } from 'vitest'
 import { readManifest } from '../../src/journal/manifest.js'
 import { archiveWith } from '../../src/maintenance/archive.js'
 import { type PruneStep, prune, pruneWith } from '../../src/maintenance/prune.js'
+import { verify } from '../../src/maintenance/verify.js'
 import { replay, startProjector } from '../../src/projection/index.js'
 import { projectOnceWith } from '../../src/projection/projector.js'
 import { lines, writeSegment } from '../support/journal-files.js'
@@ -143,6 +144,7 @@ describe('across the border', () => {
       [FOURTH]: [sample('a', 80), end('a', 90)],
     })
     await prune({ ...workspace, before: BEFORE })
+    expect(await verify(workspace)).toMatchObject({ ok: true })
     const live = contents(workspace)
     expect(live).toMatchObject({ held: [] })
     await replay(workspace)
@@ -153,6 +155,7 @@ describe('across the border', () => {
     workspace.expectDamage()
     await fourDays(workspace, { [SECOND]: [end('d', 7)] })
     await prune({ ...workspace, before: BEFORE })
+    expect(await verify(workspace)).toMatchObject({ ok: true })
     const live = contents(workspace)
     expect(workspace.query("SELECT output_tokens FROM requests WHERE correlation_id = 'd'")).toEqual([
       { output_tokens: 7 },
@@ -180,6 +183,7 @@ describe.each(STEPS)('killed behind: %s', (kill) => {
     ).rejects.toThrow('killed')
   }
   const expectPruned = async (workspace: Workspace) => {
+    expect(await verify(workspace)).toMatchObject({ ok: true })
     expect(ids(workspace)).toEqual(['4d', '5e', '6f'])
     const live = contents(workspace)
     await replay(workspace)
