@@ -46,19 +46,17 @@ const A = requestLine('a')
 const B = requestLine('b')
 const C = requestLine('c')
 
+/** A projector that looks while a file is written over may find it empty. */
+const REGROWN = /is not there any more|it was truncated/
+
 /**
- * What is done to a segment of three lines that was projected, and by which words the projector must stop. One that
- * looks while a file is written over finds it empty.
+ * What is done to a segment of three lines that was projected, and by which words the projector must stop.
  */
 const DAMAGES: [string, RegExp, (path: string) => void][] = [
   ['truncated', /it was truncated/, (path) => truncateSync(path, A.length + 1)],
   ['emptied', /it was truncated/, (path) => truncateSync(path, 0)],
-  [
-    'truncated and grown',
-    /is not there any more/,
-    (path) => writeFileSync(path, lines(A, B, requestLine('x'))),
-  ],
-  ['copied over', /is not there any more|it was truncated/, (path) => writeFileSync(path, lines(C, B, A))],
+  ['truncated and grown', REGROWN, (path) => writeFileSync(path, lines(A, B, requestLine('x')))],
+  ['copied over', REGROWN, (path) => writeFileSync(path, lines(C, B, A))],
   [
     'replaced by a longer one',
     /no faithful copy/,
