@@ -9,7 +9,7 @@ export const kill: Fault = {
   title: 'SIGKILL of writers and projector at random instants',
   testedIn: 'test/crash/kill.test.ts',
   run: (round) =>
-    round.trial('short lines', (place) => killTogether(place, round.random, { rounds: 5, bytes: 0 })),
+    round.trial('short lines', (place) => killTogether(place, round.random, { rounds: 30, bytes: 0 })),
 }
 
 export const killLong: Fault = {
@@ -18,7 +18,7 @@ export const killLong: Fault = {
   testedIn: 'test/crash/kill.test.ts',
   run: (round) =>
     round.trial('lines of 1 MB', (place) =>
-      killTogether(place, round.random, { rounds: 3, bytes: 1_000_000 }),
+      killTogether(place, round.random, { rounds: 12, bytes: 1_000_000 }),
     ),
 }
 
