@@ -128,11 +128,12 @@ describe('a writer whose segment is archived', () => {
   }
 
   test('moves on without an alarm, and flush covers what it had written', async () => {
-    const { journal, directory, clock, logger } = opened()
+    const { journal, directory, clock, logger, faulty } = opened()
     journal.append(log('before'))
     leave(directory)
     journal.append(log('meanwhile'))
     await journal.flush()
+    expect(faulty.callsOf('fdatasync', /2026-11-22\.ndjson$/)).toHaveLength(1)
     clock.advance(1000)
     journal.append(log('after'))
     await journal.flush()

@@ -206,6 +206,23 @@ describe.each(KILLS)('killed behind: %s', (kill) => {
   })
 })
 
+test('killed between recording and naming an archive that took a late line along', async ({ workspace }) => {
+  await twoDays(workspace)
+  const writer = openSync(join(workspace.journal, DAY), 'a')
+  let recorded = 0
+  const onStep = (step: string) => {
+    if (step === 'left') writeSync(writer, lines(requestLine('late')))
+    // The entry fits the plain file by now, and the archive is still the one before.
+    if (step === 'recorded' && ++recorded === 2) throw new Error('killed')
+  }
+  await expect(archiveWith(workspace, { noticeMs: 1, onStep })).rejects.toThrow('killed')
+  closeSync(writer)
+  expect(await archiveWith(workspace, AT_ONCE)).toMatchObject({ archived: [{ segment: DAY }] })
+  expect(await seen(workspace)).toBe('a b late')
+  await projectOnceWith(workspace, LATER)
+  expect(rows(workspace)).toBe('a b c late')
+})
+
 /** The requests of the first segment, as readers find them. */
 async function seen({ journal }: Workspace): Promise<string> {
   const [segment] = listSegments(journal)

@@ -140,8 +140,8 @@ describe('across the border', () => {
     // The checker knows nothing of what went.
     workspace.expectDamage()
     await fourDays(workspace, {
-      [THIRD]: [end('a', 1), end('a', 70)],
-      [FOURTH]: [sample('a', 80), end('a', 90)],
+      [THIRD]: [end('a', 1), end('a', 70), end('c', 5)],
+      [FOURTH]: [sample('a', 80)],
     })
     await prune({ ...workspace, before: BEFORE })
     expect(await verify(workspace)).toMatchObject({ ok: true })
