@@ -1,4 +1,5 @@
 import type { Fault } from './fault.js'
+import { archiveKilled, pruneKilled } from './faults/archive.js'
 import { cut, flip, flipProjected } from './faults/bytes.js'
 import { database, databaseDisk, removed, segment } from './faults/damage.js'
 import { disk, fullDisk, sync } from './faults/disk.js'
@@ -23,6 +24,8 @@ export const FAULTS_OF_PROCESSES: Fault[] = [
   databaseDisk,
   segment,
   removed,
+  archiveKilled,
+  pruneKilled,
   watcher,
   hostile,
 ]
