@@ -92,9 +92,7 @@ async function pruneTrial(round: Round, place: Place): Promise<Verdict> {
   await killUntilDone(args, place, round, 4)
   const wrong = await verified(place)
   if (archives(journal).length !== 2) wrong.push(`archives left: ${archives(journal).join(' ')}`)
-  const rows = query(database, 'SELECT correlation_id AS id FROM requests ORDER BY id').map(
-    (row) => row['id'],
-  )
+  const rows = query(database, 'SELECT correlation_id AS c FROM requests ORDER BY id').map((row) => row['c'])
   const kept = promised.filter((id) => id >= BEFORE)
   if (JSON.stringify(rows) !== JSON.stringify(kept))
     wrong.push(`${rows.length} rows, expected ${kept.length}`)
