@@ -24,7 +24,8 @@ export interface PlacedCompletion {
   place: Place
 }
 
-interface HeldRow extends Omit<StreamCompleted, 'type' | 'timestamp' | 'success'> {
+/** A completion as the tables that keep one have it. */
+export interface CompletionRow extends Omit<StreamCompleted, 'type' | 'timestamp' | 'success'> {
   segment_id: number
   byte_offset: number
   success: number | null
@@ -102,12 +103,9 @@ export class ProjectionTables {
 
   /** Takes out what is held for a correlation_id, in the order of the journal. */
   takeHeldCompletions(correlationId: string): PlacedCompletion[] {
-    const rows = this.#statements.heldCompletions.all(correlationId) as HeldRow[]
+    const rows = this.#statements.heldCompletions.all(correlationId) as CompletionRow[]
     if (rows.length > 0) this.#statements.deleteHeld.run(correlationId)
-    return rows.map(({ segment_id, byte_offset, success, ...columns }) => ({
-      completion: { ...columns, success: success === null ? null : success === 1 },
-      place: { segmentId: segment_id, byteOffset: byte_offset },
-    }))
+    return rows.map(placedCompletion)
   }
 
   hasHeldCompletions(): boolean {
@@ -125,6 +123,14 @@ export class ProjectionTables {
     this.#statements.deleteEmptyRatio.run(policy)
     this.#statements.deleteRatioMean.run(policy)
     this.#statements.insertRatioMean.run(policy)
+  }
+}
+
+export function placedCompletion(row: CompletionRow): PlacedCompletion {
+  const { segment_id, byte_offset, success, ...columns } = row
+  return {
+    completion: { ...columns, success: success === null ? null : success === 1 },
+    place: { segmentId: segment_id, byteOffset: byte_offset },
   }
 }
 

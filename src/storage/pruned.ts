@@ -1,19 +1,10 @@
 import type { Database } from './database.js'
-import type { Place, PlacedCompletion } from './projection-tables.js'
-
-interface CarriedRow {
-  segment_id: number
-  byte_offset: number
-  correlation_id: string
-  input_tokens: number | null
-  output_tokens: number | null
-  cost_sats: number | null
-  provider_cost_sats: number | null
-  stream_duration_ms: number | null
-  success: number | null
-  error_status: number | null
-  error_message: string | null
-}
+import {
+  type CompletionRow,
+  type Place,
+  type PlacedCompletion,
+  placedCompletion,
+} from './projection-tables.js'
 
 /** The last segment that was pruned from this database, by id; 0 when none was. */
 export function prunedThrough(database: Database): number {
@@ -24,11 +15,8 @@ export function prunedThrough(database: Database): number {
 /** Completions of pruned segments that changed requests which are still there, in the order of the journal. */
 export function carriedCompletions(database: Database): PlacedCompletion[] {
   const sql = 'SELECT * FROM carried_completions ORDER BY segment_id, byte_offset'
-  const rows = database.prepare<[], CarriedRow>(sql).all()
-  return rows.map(({ segment_id, byte_offset, success, ...columns }) => ({
-    completion: { ...columns, success: success === null ? null : success === 1 },
-    place: { segmentId: segment_id, byteOffset: byte_offset },
-  }))
+  const rows = database.prepare<[], CompletionRow>(sql).all()
+  return rows.map(placedCompletion)
 }
 
 /** Tells of a completion whether it changed a request that was pruned. */

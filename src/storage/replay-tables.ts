@@ -1,24 +1,15 @@
 import type { Database } from './database.js'
 import {
+  type CompletionRow,
   completionValues,
-  type Place,
   type PlacedCompletion,
+  placedCompletion,
   type StoredRequest,
 } from './projection-tables.js'
 
-interface DeferredRow {
+interface DeferredRow extends CompletionRow {
   next_id: number
-  segment_id: number
-  byte_offset: number
-  correlation_id: string
-  input_tokens: number | null
-  output_tokens: number | null
-  cost_sats: number | null
-  provider_cost_sats: number | null
-  stream_duration_ms: number | null
-  success: number | null
-  error_status: number | null
-  error_message: string | null
+  sequence: number
 }
 
 /** A completion that waits for the end of a replay, and the id that the request behind it got. */
@@ -107,21 +98,16 @@ export class ReplayTables {
 
   /** In the order of the journal; a page at a time, so that statements can run in between. */
   *deferredCompletions(): Generator<DeferredCompletion> {
-    const page = this.#database.prepare<[number], DeferredRow & { sequence: number }>(
+    const page = this.#database.prepare<[number], DeferredRow>(
       'SELECT * FROM deferred_completions WHERE sequence > ? ORDER BY sequence LIMIT 1000',
     )
     let last = 0
     for (;;) {
       const rows = page.all(last)
       if (rows.length === 0) return
-      for (const { sequence, next_id, segment_id, byte_offset, success, ...columns } of rows) {
+      for (const { sequence, next_id, ...row } of rows) {
         last = sequence
-        const place: Place = { segmentId: segment_id, byteOffset: byte_offset }
-        yield {
-          completion: { ...columns, success: success === null ? null : success === 1 },
-          place,
-          nextId: next_id,
-        }
+        yield { ...placedCompletion(row), nextId: next_id }
       }
     }
   }
