@@ -29,6 +29,8 @@ const ADVICE: Record<ProblemKind, string> = {
   swapped: OF_JOURNAL,
   tampered: OF_JOURNAL,
   chain: OF_JOURNAL,
+  unpruned:
+    'run `request-journal prune` again, with the same date; if you never did, the database was changed by hand',
   unreadable:
     'a segment could not be read: look at the disk and at its permissions, or bring it back from a backup',
 }

@@ -80,7 +80,8 @@ export class ManifestChain {
     const text = line.toString()
     const problem = (reason: ManifestProblem['reason'], detail: string) =>
       this.#problems.push({ reason, byteOffset, detail })
-    if (ENDING.test(text)) problem('hash_mismatch', "an entry's hash is not that of its bytes")
+    if (ENDING.test(text))
+      problem('hash_mismatch', "an entry's hash is not that of its bytes, or it is no entry")
     // A beginning of an entry, as a crash leaves it, is never whole JSON. If it hides an entry that was there, those
     // that followed it say so.
     else if (isJson(text) || !text.startsWith('{')) {
@@ -94,7 +95,9 @@ export class ManifestChain {
     if (hash === undefined) return false
     const bytes = line.subarray(0, line.length - ENDING_LENGTH)
     if (createHash('sha256').update(bytes).digest('hex') !== hash) return false
-    this.#follow(JSON.parse(line.toString()) as ManifestEntry, byteOffset)
+    const entry = parseEntry(line.toString())
+    if (entry === null) return false
+    this.#follow(entry, byteOffset)
     return true
   }
 
@@ -110,6 +113,25 @@ export class ManifestChain {
     }
     // Else its writer lost a race, and has looked again.
   }
+}
+
+/** Null when its members aren't those of an entry: a hash only says that somebody computed it. */
+function parseEntry(text: string): ManifestEntry | null {
+  if (!isJson(text)) return null
+  const entry = JSON.parse(text) as Partial<Record<string, unknown>> | null
+  const isCount = (value: unknown) => Number.isSafeInteger(value) && Number(value) >= 0
+  const isEntry =
+    typeof entry === 'object' &&
+    entry !== null &&
+    ['sealed', 'archived', 'pruned'].includes(String(entry['kind'])) &&
+    typeof entry['segment'] === 'string' &&
+    isCount(entry['bytes']) &&
+    isCount(entry['lines']) &&
+    typeof entry['sha256'] === 'string' &&
+    typeof entry['previous'] === 'string' &&
+    (entry['kind'] !== 'archived' ||
+      (isCount(entry['archive_bytes']) && typeof entry['archive_sha256'] === 'string'))
+  return isEntry ? (entry as unknown as ManifestEntry) : null
 }
 
 function isJson(text: string): boolean {

@@ -116,7 +116,13 @@ export class SegmentArchiver {
     const temporary = join(directory, `${segment.name}${TEMPORARY}`)
     rmSync(temporary, { force: true })
     const digester = new SegmentDigester(beginning.bytes)
-    await compress(join(directory, file), temporary, size, digester)
+    try {
+      await compress(join(directory, file), temporary, size, digester)
+    } catch (error) {
+      // On a full disk writers need the room.
+      rmSync(temporary, { force: true })
+      throw error
+    }
     const digest = digester.digest()
     if (digest.bytes !== size || digester.prefixSha256() !== beginning.sha256) {
       rmSync(temporary)

@@ -5,7 +5,7 @@ import { readIdentity } from '../journal/identity.js'
 import { type EntryOf, lastEntries, ManifestFile } from '../journal/manifest.js'
 import { archiveFile, distrustMarker, listSegments, type Segment } from '../journal/segments.js'
 import { checkJournal } from '../projection/segment-check.js'
-import { type Database, openDatabase } from '../storage/database.js'
+import { type Database, openDatabase, openDatabaseReadOnly } from '../storage/database.js'
 import { readPositions, type SegmentPosition } from '../storage/positions.js'
 import { acquireJournalLock, acquireProjectorLock } from '../storage/projector-lock.js'
 import { prunedThrough } from '../storage/pruned.js'
@@ -72,6 +72,8 @@ export async function pruneWith(
   const directory = resolve(journal)
   const databasePath = resolve(path)
   const identity = readIdentity(directory)
+  // A prune of nothing must not create a database.
+  openDatabaseReadOnly(databasePath).close()
   const database = openDatabase(databasePath)
   const locks: { release(): void }[] = []
   try {

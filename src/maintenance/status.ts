@@ -88,7 +88,8 @@ export async function status(options: StatusOptions): Promise<StatusReport> {
   const database = readDatabase(databasePath)
   const positions = new Map(database?.positions.map((position) => [position.id, position]))
   checkJournal(positions.values(), { format: 1, journal_id, created_at }, databasePath)
-  const segments = statSegments(directory, positions)
+  const through = database?.prunedThrough ?? 0
+  const segments = statSegments(directory, positions, through)
   const waiting = segments.filter(({ lagBytes }) => lagBytes > 0)
   const [first] = waiting
   return {
@@ -96,10 +97,7 @@ export async function status(options: StatusOptions): Promise<StatusReport> {
     database: database?.status ?? null,
     lag_bytes: waiting.reduce((sum, { lagBytes }) => sum + lagBytes, 0),
     lag_seconds: first === undefined ? 0 : await secondsWaited(directory, first),
-    problems: [
-      ...segments.flatMap(segmentProblems),
-      ...goneSegments(segments, positions, database?.prunedThrough ?? 0),
-    ],
+    problems: [...segments.flatMap(segmentProblems), ...goneSegments(segments, positions, through)],
   }
 }
 
@@ -108,9 +106,15 @@ interface SegmentState {
   stats: Stats
   position: SegmentPosition | undefined
   lagBytes: number
+  /** The database says so, and the file is still there. */
+  isPruned: boolean
 }
 
-function statSegments(directory: string, positions: Map<number, SegmentPosition>): SegmentState[] {
+function statSegments(
+  directory: string,
+  positions: ReadonlyMap<number, SegmentPosition>,
+  prunedThrough: number,
+): SegmentState[] {
   const states: SegmentState[] = []
   const archives = lastEntries(readManifest(directory), 'archived')
   for (const segment of listSegments(directory)) {
@@ -122,7 +126,9 @@ function statSegments(directory: string, positions: Map<number, SegmentPosition>
     // One that was compressed by hand is as long as it says, once it has been projected.
     const compressed = archives.get(segment.name)?.bytes ?? position?.projectedBytes ?? stats.size
     const size = segment.isArchived ? compressed : stats.size
-    states.push({ segment, stats, position, lagBytes: Math.max(0, size - (position?.projectedBytes ?? 0)) })
+    const isPruned = segment.id <= prunedThrough
+    const lagBytes = isPruned ? 0 : Math.max(0, size - (position?.projectedBytes ?? 0))
+    states.push({ segment, stats, position, lagBytes, isPruned })
   }
   return states
 }
@@ -137,13 +143,14 @@ function segmentStatus({ segment, stats, position }: SegmentState): SegmentStatu
   }
 }
 
-function segmentProblems({ segment, stats, position }: SegmentState): string[] {
+function segmentProblems({ segment, stats, position, isPruned }: SegmentState): string[] {
   const problems: string[] = []
   const { name } = segment
   if (segment.isDistrusted) {
     const found = `${name} is distrusted: a sync of it failed, so what it holds may not be what was written`
     problems.push(`${found}; see ${name}.distrusted, and remove that once you have looked`)
   }
+  if (isPruned) problems.push(`${name} was pruned, but is still there: run \`request-journal prune\` again`)
   const projected = position?.projectedBytes ?? 0
   if (!segment.isArchived && stats.size < projected) {
     problems.push(`${name} has ${stats.size} bytes, but ${projected} were projected: it was truncated`)

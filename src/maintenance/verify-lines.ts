@@ -21,12 +21,15 @@ export class LineMatcher {
   readonly completions: CompletionMatcher
   readonly #snapshot: Snapshot
   readonly #problems: ProblemList
+  readonly #ids: Generator<number, never> | null
+  #misnumbered: { place: Place; id: number; expected: number } | null = null
   #unlisted: RejectedLine[] = []
   #unlistedCount = 0
 
   constructor(snapshot: Snapshot, problems: ProblemList) {
     this.#snapshot = snapshot
     this.#problems = problems
+    this.#ids = snapshot.ids()
     this.completions = new CompletionMatcher({ snapshot, ratios: this.ratios, problems })
   }
 
@@ -79,6 +82,7 @@ export class LineMatcher {
     let count = 0
     rows.takeBefore(segmentId, byteOffset, ({ id }) => {
       count++
+      this.#ids?.next()
       const row = this.#snapshot.row(id)
       if (row.completed_segment_id === null) this.#addOwnRatio(row)
     })
@@ -87,6 +91,15 @@ export class LineMatcher {
     rejected.takeBefore(segmentId, byteOffset, () => {})
     this.rows += count
     return count
+  }
+
+  /** Where everything else is right, the first row whose id is not the one that a replay gives it. */
+  reportMisnumbered(): void {
+    if (this.#misnumbered === null) return
+    const { place, id, expected } = this.#misnumbered
+    const columns = [{ column: 'id', journal: expected, database: id }]
+    const detail = `row ${id} should be row ${expected}, by its line's turn; those behind it were not looked at`
+    this.#problems.addAt('altered', place, { detail, row_id: id, columns })
   }
 
   /** @param isSame the segment's bytes are those that were projected. */
@@ -141,9 +154,11 @@ export class LineMatcher {
 
   #matchRequest(event: RequestLogged, place: Place): void {
     let first: RequestRow | null = null
+    const expected = this.#ids?.next().value
     this.#snapshot.rows.takeBefore(place.segmentId, place.byteOffset + 1, ({ id }) => {
       this.rows++
       if (first === null) {
+        if (expected !== undefined && id !== expected) this.#misnumbered ??= { place, id, expected }
         first = this.#snapshot.row(id)
         this.#compare(event, place, first)
       } else {

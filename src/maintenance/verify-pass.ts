@@ -72,7 +72,10 @@ export class JournalPass {
     }
     matcher?.passTo({ segmentId: Number.MAX_SAFE_INTEGER, byteOffset: 0 })
     this.#reportUnknownGone()
-    if (snapshot !== null && !problems.hasRowProblems) matcher?.ratios.compare(snapshot, problems)
+    if (snapshot !== null && !problems.hasRowProblems) {
+      matcher?.ratios.compare(snapshot, problems)
+      matcher?.reportMisnumbered()
+    }
     onProgress?.({ ...this.#progress })
   }
 
@@ -80,6 +83,7 @@ export class JournalPass {
     const { directory, identity, snapshot } = this.#options
     const { problems, counts } = this
     const isPruned = this.#isPrunedHere(segment.id)
+    if (isPruned) this.#checkPrune(segment)
     const pass = new SegmentPass({
       journalId: identity.journal_id,
       segment,
@@ -115,6 +119,16 @@ export class JournalPass {
     if (!isPruned) counts.pending += pass.pending
   }
 
+  /** The database says that it was pruned, and its file is still there: so the manifest must say the same. */
+  #checkPrune({ name }: Segment): void {
+    const found =
+      this.#prunedEntry(name) === undefined
+        ? 'the database says that this segment was pruned, the manifest does not'
+        : 'a prune of this segment has not ended'
+    const detail = `${found}: run \`request-journal prune\` again; its rows were not compared`
+    this.problems.add({ kind: 'unpruned', segment: name, byte_offset: 0, detail })
+  }
+
   #addProgress(bytes: number, eventsOfSegment: number): void {
     this.#progress.bytes += bytes
     const events = this.#progress.events + eventsOfSegment
@@ -132,10 +146,10 @@ export class JournalPass {
   #passMissing(id: number): void {
     const position = this.#options.snapshot?.positions.get(id)
     const rows = this.matcher?.excuseTo({ segmentId: id + 1, byteOffset: 0 }) ?? 0
-    if (position === undefined || this.#isPrunedHere(id)) return
+    if (position === undefined) return
     const { name, projectedBytes } = position
     const pruned = this.#prunedEntry(name)
-    if (pruned !== undefined && pruned.bytes <= projectedBytes) return
+    if (pruned !== undefined && (this.#isPrunedHere(id) || pruned.bytes <= projectedBytes)) return
     this.#reportGone(name, `${projectedBytes} bytes of it were projected; ${rows} rows have lost their lines`)
   }
 

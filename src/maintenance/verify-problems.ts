@@ -12,6 +12,7 @@ import type { ColumnDifference } from './row-comparer.js'
  * - `damaged`: a line can't be read any more, or never could and fails its checksum.
  * - `gone`, `truncated`, `swapped`, `unreadable`: a segment that is not what was projected.
  * - `tampered`: a segment is not what was sealed; `chain`: the manifest itself is damaged.
+ * - `unpruned`: the database says that a segment was pruned, and its file is still there.
  * - `counts`: what the database says of a segment isn't so. `ratio`: a token ratio isn't what its rows give.
  */
 export type ProblemKind =
@@ -26,6 +27,7 @@ export type ProblemKind =
   | 'unreadable'
   | 'tampered'
   | 'chain'
+  | 'unpruned'
   | 'counts'
   | 'ratio'
 
@@ -59,6 +61,7 @@ const OF_SEGMENTS: ReadonlySet<ProblemKind> = new Set([
   'unreadable',
   'tampered',
   'chain',
+  'unpruned',
 ])
 
 /** After these the rows don't add up any more, so that what is summed over them can't either. */
@@ -72,6 +75,7 @@ const OF_ROWS = new Set<ProblemKind>([
   'truncated',
   'swapped',
   'unreadable',
+  'unpruned',
 ])
 
 const MAX_OF_EACH = 500

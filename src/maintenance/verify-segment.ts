@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib'
 import { parseLine } from '../events/line.js'
 import type { ScannedLine } from '../journal/line-scanner.js'
-import type { ManifestEntry } from '../journal/manifest.js'
+import type { EntryOf, ManifestEntry } from '../journal/manifest.js'
 import type { SegmentSource } from '../journal/open-segment.js'
 import type { Segment } from '../journal/segments.js'
 import { LineFold } from '../projection/line-fold.js'
@@ -96,6 +96,7 @@ export class SegmentPass {
   end(readBytes: number): void {
     const { segment, position, matcher } = this.#options
     this.#checkSeals(readBytes)
+    this.#checkArchive(readBytes)
     if (position === null) return
     const isWhole = readBytes >= position.projectedBytes
     const isSame = isWhole && this.#bytes.crc32 === position.projectedCrc32
@@ -160,6 +161,15 @@ export class SegmentPass {
         this.#report('tampered', 0, `the first ${bytes} bytes are not those that were ${kind}`)
       }
     }
+  }
+
+  /** Nothing is ever added to an archive: what is behind the recorded bytes was put there. */
+  #checkArchive(readBytes: number): void {
+    const { segment, seals } = this.#options
+    const archived = seals.findLast((entry): entry is EntryOf<'archived'> => entry.kind === 'archived')
+    if (archived === undefined || !segment.isArchived || segment.isLeaving) return
+    if (readBytes <= archived.bytes) return
+    this.#report('tampered', archived.bytes, `bytes behind the ${archived.bytes} that were archived`)
   }
 
   #checkPosition(position: SegmentPosition): void {

@@ -4,6 +4,7 @@ import { asDatabaseError, DatabaseError } from '../storage/errors.js'
 import { readPositions, type SegmentPosition } from '../storage/positions.js'
 import type { Place } from '../storage/projection-tables.js'
 import { prunedCompletionTest, prunedThrough } from '../storage/pruned.js'
+import { newIds } from '../storage/replay-tables.js'
 import { PlaceCursor, type Placed } from './place-cursor.js'
 
 /** A row of `requests` as it is stored. */
@@ -111,6 +112,11 @@ export class Snapshot {
     const row = this.#statements.row.get(id)
     if (row === undefined) throw new Error('unreachable: one transaction sees one table')
     return row
+  }
+
+  /** The ids that rows have in the order of their lines; null where late lines have them in another. */
+  ids(): Generator<number, never> | null {
+    return this.hasLateLines ? null : newIds(this.#database)
   }
 
   /** Sums that were there before the journal, and count on. */

@@ -22,7 +22,7 @@ import {
 import { type Place, ProjectionTables } from '../storage/projection-tables.js'
 import { acquireProjectorLock, type ProjectorLock } from '../storage/projector-lock.js'
 import { carriedCompletions, prunedCompletionTest, prunedThrough } from '../storage/pruned.js'
-import { ReplayTables } from '../storage/replay-tables.js'
+import { newIds, ReplayTables } from '../storage/replay-tables.js'
 import { syncSegment } from './batch.js'
 import { LineFold } from './line-fold.js'
 import { type ProjectResult, projectResult } from './projector.js'
@@ -139,7 +139,7 @@ class ReplayRun {
     this.#tables = new ProjectionTables(database)
     this.#replayTables = new ReplayTables(database)
     this.#replayTables.clear()
-    this.#newIds = this.#replayTables.newIds()
+    this.#newIds = newIds(database)
     this.#nextId = this.#newIds.next().value
     this.#defer = this.#replayTables.deferrer()
     const through = prunedThrough(database)

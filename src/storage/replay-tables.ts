@@ -63,23 +63,6 @@ export class ReplayTables {
     `)
   }
 
-  /** Ids in the order of the journal, behind the rows from before it and around those that came between. */
-  *newIds(): Generator<number, never> {
-    const base = this.#database
-      .prepare<[], { last_id: number }>('SELECT last_id FROM unjournaled_requests')
-      .get()
-    let id = base?.last_id ?? 0
-    const taken = this.#database.prepare<[number], { id: number }>(
-      'SELECT id FROM requests WHERE id > ? ORDER BY id',
-    )
-    const takenIds = new Set(taken.all(id).map((row) => row.id))
-    for (;;) {
-      do id++
-      while (takenIds.has(id))
-      yield id
-    }
-  }
-
   deferrer(): (completion: PlacedCompletion, nextId: number) => void {
     const statement = this.#database.prepare(
       `INSERT INTO deferred_completions (next_id, segment_id, byte_offset, correlation_id, input_tokens, output_tokens,
@@ -133,5 +116,23 @@ export class ReplayTables {
         SET seq = max((SELECT last_id FROM unjournaled_requests), coalesce((SELECT max(id) FROM requests), 0))
         WHERE name = 'requests';
     `)
+  }
+}
+
+/**
+ * The ids that a replay gives, in the order of the journal: behind the rows from before it and around those that came
+ * between. Live rows have the same, unless lines came late.
+ */
+export function* newIds(database: Database): Generator<number, never> {
+  const base = database.prepare<[], { last_id: number }>('SELECT last_id FROM unjournaled_requests').get()
+  let id = base?.last_id ?? 0
+  const taken = database.prepare<[number], { id: number }>(
+    'SELECT id FROM requests WHERE id > ? AND segment_id IS NULL ORDER BY id',
+  )
+  const takenIds = new Set(taken.all(id).map((row) => row.id))
+  for (;;) {
+    do id++
+    while (takenIds.has(id))
+    yield id
   }
 }

@@ -87,9 +87,13 @@ test('of segments that were pruned from the database neither rows nor lines are 
   workspace.expectDamage()
   const database = new SQLite(workspace.database)
   database.exec('DELETE FROM requests WHERE id = 1; INSERT INTO pruned_segments VALUES (20261122000)')
-  expect(await verify(workspace)).toMatchObject({ ok: true, lines: 3, rows: 2, pending: 0 })
+  // Its file is still there: the prune hasn't ended, or somebody wants rows not to be compared.
+  expect(await problems(workspace, workspace.database)).toEqual([`unpruned ${DAY}:0`])
+  const entry = { kind: 'pruned' as const, ...digest(workspace, DAY) }
   rmSync(join(workspace.journal, DAY))
-  database.exec('DELETE FROM requests WHERE id = 2')
+  expect(await problems(workspace, workspace.database)).toEqual([`gone ${DAY}:0`])
+  addEntry(workspace, entry)
+  database.exec('DELETE FROM requests WHERE id = 2; UPDATE unjournaled_requests SET last_id = 2')
   database.close()
   expect(await verify(workspace)).toMatchObject({ ok: true, lines: 1, rows: 1 })
 })
@@ -128,4 +132,22 @@ test('an archived segment is read like a plain one', async ({ workspace }) => {
   expect(await problems(workspace, workspace.database)).toEqual([
     expect.stringMatching(`^unreadable ${DAY}:`),
   ])
+})
+
+test('what was put behind an archive', async ({ workspace }) => {
+  await fill(workspace)
+  workspace.expectDamage()
+  const bytes = workspace.readSegment(DAY)
+  addEntry(workspace, {
+    kind: 'archived',
+    ...digest(workspace, DAY),
+    archive_bytes: gzipSync(bytes).length,
+    archive_sha256: 'x',
+  })
+  rmSync(join(workspace.journal, DAY))
+  const archive = join(workspace.journal, `${DAY}.gz`)
+  writeFileSync(archive, gzipSync(bytes))
+  expect(await problems(workspace, workspace.database)).toEqual([])
+  appendFileSync(archive, gzipSync(lines(requestLine('forged'))))
+  expect(await problems(workspace, workspace.database)).toEqual([`tampered ${DAY}:${bytes.length}`])
 })

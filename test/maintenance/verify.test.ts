@@ -486,3 +486,15 @@ test('no journal, and the database of another journal, are errors with a code', 
   writeFileSync(join(other, 'journal.json'), JSON.stringify(identity))
   await expect(verify({ journal: other, database })).rejects.toMatchObject({ code: 'OTHER_JOURNAL' })
 })
+
+test('a row whose id is not the one that its line gives it', async ({ workspace }) => {
+  await fill(workspace)
+  alter(workspace, 'UPDATE requests SET id = 100005 WHERE id = 2')
+  expect((await verify(workspace)).problems).toEqual([
+    expect.objectContaining({
+      kind: 'altered',
+      row_id: 100005,
+      columns: [{ column: 'id', journal: 2, database: 100005 }],
+    }),
+  ])
+})
