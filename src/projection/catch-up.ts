@@ -1,6 +1,8 @@
 import { lstatSync, statSync } from 'node:fs'
 import { MAX_LINE_BYTES } from '../events/line.js'
 import { ArchivedSegmentReader } from '../journal/archived-segment-reader.js'
+import { JournalError } from '../journal/errors.js'
+import { isMissing } from '../journal/files.js'
 import type { JournalIdentity } from '../journal/identity.js'
 import { openSegment, type SegmentSource } from '../journal/open-segment.js'
 import type { Segment } from '../journal/segments.js'
@@ -27,6 +29,9 @@ import { checkVersions } from './versions.js'
  * at 8,760 files takes 26 ms.
  */
 const CLOSED_LOOK_MS = 30_000
+
+/** How often the journal is listed anew in one run because a segment of the list was not there. */
+const MAX_LISTINGS = 5
 
 interface CatchUpOptions {
   directory: string
@@ -82,14 +87,23 @@ export class CatchUp {
    * @returns what was projected; also when `shouldStop` ended it early, always behind a commit.
    */
   async run(shouldStop: () => boolean, isComplete = false): Promise<SegmentCounts> {
-    const segments = this.#segments.get()
-    this.#checkAllThere(segments)
     let total = emptyCounts()
-    for (const segment of this.#dueSegments(segments, isComplete)) {
-      total = addCounts(total, await this.#projectSegment(segment, shouldStop))
-      if (shouldStop()) break
+    for (let attempt = 1; ; attempt++) {
+      const segments = this.#segments.get()
+      this.#checkAllThere(segments)
+      try {
+        for (const segment of this.#dueSegments(segments, isComplete)) {
+          total = addCounts(total, await this.#projectSegment(segment, shouldStop))
+          if (shouldStop()) break
+        }
+        return total
+      } catch (error) {
+        if (!hasVanished(error) || attempt === MAX_LISTINGS) throw error
+        // It went between being listed and being opened: a new list says whether that was right.
+        this.#segments.forget()
+        this.#closedLookAt = Number.NEGATIVE_INFINITY
+      }
     }
-    return total
   }
 
   close(): void {
@@ -196,6 +210,10 @@ export class CatchUp {
     this.#readers.get(id)?.close()
     this.#readers.delete(id)
   }
+}
+
+function hasVanished(error: unknown): boolean {
+  return error instanceof JournalError && error.code === 'SEGMENT_UNREADABLE' && isMissing(error.cause)
 }
 
 function segmentMissing(directory: string, position: SegmentPosition): ProjectionError {

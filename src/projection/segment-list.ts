@@ -14,6 +14,11 @@ export class SegmentList {
     this.#directory = directory
   }
 
+  /** List anew at the next call: what was listed is not there. */
+  forget(): void {
+    this.#mtimeMs = Number.NaN
+  }
+
   get(): readonly Segment[] {
     const mtimeMs = statSync(this.#directory, { throwIfNoEntry: false })?.mtimeMs ?? Number.NaN
     const isSettled = mtimeMs === this.#mtimeMs && Date.now() - mtimeMs > MTIME_SETTLES_MS

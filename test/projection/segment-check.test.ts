@@ -9,8 +9,11 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect } from 'vitest'
-import { projectOnce, startProjector } from '../../src/projection/index.js'
+import { describe, expect, vi } from 'vitest'
+import { readIdentity } from '../../src/journal/identity.js'
+import { CatchUp } from '../../src/projection/catch-up.js'
+import { openDatabase, projectOnce, startProjector } from '../../src/projection/index.js'
+import { SegmentList } from '../../src/projection/segment-list.js'
 import { DAY, lines, writeSegment } from '../support/journal-files.js'
 import { requestLine } from '../support/lines.js'
 import { test, type Workspace } from '../support/workspace.js'
@@ -106,4 +109,27 @@ test("another journal's database is refused", async ({ workspace }) => {
   const identity = join(workspace.journal, 'journal.json')
   writeFileSync(identity, readFileSync(identity, 'utf8').replace('test-journal', 'other-journal'))
   await expect(projectOnce(workspace)).rejects.toMatchObject({ code: 'OTHER_JOURNAL' })
+})
+
+test('a segment that goes between being listed and being opened is gone, not unreadable', async ({
+  workspace,
+}) => {
+  workspace.expectDamage()
+  const path = await projectThree(workspace)
+  writeSegment(workspace.journal, lines(requestLine('z')), '2026-11-23.ndjson')
+  const database = openDatabase(workspace.database)
+  const catchUp = new CatchUp({
+    directory: workspace.journal,
+    identity: readIdentity(workspace.journal),
+    databasePath: workspace.database,
+    database,
+  })
+  // What the projector listed a moment ago.
+  catchUp.segments()
+  const list = vi.spyOn(SegmentList.prototype, 'get').mockReturnValueOnce(catchUp.segments())
+  rmSync(path)
+  await expect(catchUp.run(() => false, true)).rejects.toMatchObject({ code: 'SEGMENT_MISSING' })
+  list.mockRestore()
+  catchUp.close()
+  database.close()
 })

@@ -175,13 +175,12 @@ export const reader: Fault = {
 
 const MIB = 1024 * 1024
 
-/** With the reader gone: at most a few batches later. */
+/** With the reader gone: at most a few batches later it is what it is without one, 4 MiB and a bit. */
 async function walShrinks(place: Place, ids: string[], daemon: Program): Promise<boolean> {
-  const before = walBytes(place)
   for (let i = 0; i < 20; i++) {
     ids.push(...fill(place, 100, `after-${i}`))
     await until(() => countRows(place.database) === ids.length, gone(daemon))
-    if (walBytes(place) <= before && walBytes(place) <= 5 * MIB) return true
+    if (walBytes(place) <= 5 * MIB) return true
     await sleep(300)
   }
   return false
