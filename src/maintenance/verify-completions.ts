@@ -107,10 +107,10 @@ export class CompletionMatcher {
     if (snapshot.wasPruned(correlation_id, at)) return
     const row = this.#isInOrder
       ? snapshot.rowOfCompletion(correlation_id, snapshot.rows.next?.id ?? Number.MAX_SAFE_INTEGER)
-      : snapshot.completedRow(correlation_id)
+      : this.#successorAmongLate(correlation_id, at)
     if (row === undefined) {
       problems.addAt('missing', at, { detail: 'a completion that is neither on a row nor held' })
-    } else if (row.completed_segment_id !== null && (!this.#isInOrder || isBefore(at, completedPlace(row)))) {
+    } else if (row.completed_segment_id !== null && this.#isOverwritten(at, completedPlace(row))) {
       this.superseded++
       if (success !== null) this.#successBefore.set(row.id, success)
     } else {
@@ -119,6 +119,27 @@ export class CompletionMatcher {
         row_id: row.id,
       })
     }
+  }
+
+  #isOverwritten(at: Place, by: Place): boolean {
+    if (isBefore(at, by)) return true
+    return !this.#isInOrder && this.#options.snapshot.hasLateLinesOf(by.segmentId)
+  }
+
+  /**
+   * Where late lines came, a row's last completion may stand before one that it has overwritten; but then its segment is
+   * one that has late lines.
+   */
+  #successorAmongLate(correlationId: string, at: Place): RequestRow | undefined {
+    const { snapshot } = this.#options
+    let newest: RequestRow | undefined
+    for (const row of snapshot.completedRowsOf(correlationId)) {
+      newest ??= row
+      const last = completedPlace(row)
+      if (isBefore(at, last) || snapshot.hasLateLinesOf(last.segmentId)) return row
+    }
+    // Shows another one, and not for being late.
+    return newest
   }
 
   #reportSuccess(at: Place, row: RequestRow, expected: boolean): void {

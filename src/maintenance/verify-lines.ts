@@ -1,6 +1,6 @@
 import type { JournalEvent, RequestLogged } from '../events/schema.js'
 import type { Place, RejectedLine } from '../storage/projection-tables.js'
-import { requestColumns, uncompletedColumns } from './expected-columns.js'
+import { completionColumns, requestColumns, uncompletedColumns } from './expected-columns.js'
 import { differingColumns } from './row-comparer.js'
 import { CompletionMatcher } from './verify-completions.js'
 import type { ProblemList } from './verify-problems.js'
@@ -74,6 +74,32 @@ export class LineMatcher {
       this.#problems.addAt('surplus', asPlace(row), { detail: 'a held completion, where none stands' })
     })
     this.#passRejected(segmentId, byteOffset)
+  }
+
+  /**
+   * Rows that are left may have been completed from segments that were pruned: what those completions said is kept, and
+   * a replay writes it again.
+   */
+  passPruned(throughSegmentId: number): void {
+    const carried = new Map(
+      this.#snapshot.carriedCompletions().map(({ place, completion }) => [keyOf(place), completion]),
+    )
+    this.#snapshot.completedRows.takeBefore(throughSegmentId + 1, 0, ({ id, ...at }) => {
+      const place = asPlace(at)
+      const row = this.#snapshot.row(id)
+      this.#addOwnRatio(row)
+      const completion = carried.get(keyOf(place))
+      if (completion === undefined) {
+        const detail = `row ${id} was completed from a pruned segment, by a completion that was not kept`
+        this.#problems.addAt('altered', place, { detail, row_id: id })
+        return
+      }
+      const event = { ...completion, type: 'stream_completed' as const, timestamp: '' }
+      this.#problems.addDifferences('altered', place, differingColumns(completionColumns(event), row), {
+        detail: `row ${id} is not what was kept of the pruned completion here`,
+        row_id: id,
+      })
+    })
   }
 
   /** Takes all before this place without a word: its lines are gone, or can't be read any more. @returns the rows. */
@@ -189,6 +215,10 @@ export class LineMatcher {
     if (segment_id === null) return
     this.ratios.add({ policy, input_tokens, output_tokens, success: success === 1 })
   }
+}
+
+function keyOf({ segmentId, byteOffset }: Place): string {
+  return `${segmentId}/${byteOffset}`
 }
 
 function asPlace(row: { segment_id: number; byte_offset: number }): Place {

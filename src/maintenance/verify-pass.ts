@@ -59,7 +59,7 @@ export class JournalPass {
       problems.add({ kind: 'chain', segment: MANIFEST_FILE, byte_offset: byteOffset, detail })
     }
     matcher?.reportMisplaced()
-    // Rows that are left may have been completed from there.
+    matcher?.passPruned(snapshot?.prunedThrough ?? 0)
     matcher?.excuseTo({ segmentId: (snapshot?.prunedThrough ?? 0) + 1, byteOffset: 0 })
     const ids = new Set([...this.#segments.keys(), ...(snapshot?.positions.keys() ?? [])])
     for (const id of [...ids].sort((a, b) => a - b)) {

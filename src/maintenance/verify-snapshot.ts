@@ -2,8 +2,8 @@ import { checkVersions } from '../projection/versions.js'
 import { type Database, openDatabaseReadOnly } from '../storage/database.js'
 import { asDatabaseError, DatabaseError } from '../storage/errors.js'
 import { readPositions, type SegmentPosition } from '../storage/positions.js'
-import type { Place } from '../storage/projection-tables.js'
-import { prunedCompletionTest, prunedThrough } from '../storage/pruned.js'
+import type { Place, PlacedCompletion } from '../storage/projection-tables.js'
+import { carriedCompletions, prunedCompletionTest, prunedThrough } from '../storage/pruned.js'
 import { newIds } from '../storage/replay-tables.js'
 import { PlaceCursor, type Placed } from './place-cursor.js'
 
@@ -141,8 +141,18 @@ export class Snapshot {
   }
 
   /** The newest row with this correlation_id that has been completed. */
-  completedRow(correlationId: string): RequestRow | undefined {
-    return this.#statements.completed.get(correlationId)
+  completedRowsOf(correlationId: string): IterableIterator<RequestRow> {
+    return this.#statements.completed.iterate(correlationId)
+  }
+
+  /** Lines of this segment were projected after lines of a newer one. */
+  hasLateLinesOf(segmentId: number): boolean {
+    return (this.positions.get(segmentId)?.counts.late ?? 0) > 0
+  }
+
+  /** What pruned completions left on rows that are still there, by place. */
+  carriedCompletions(): PlacedCompletion[] {
+    return carriedCompletions(this.#database)
   }
 
   misplacedRows(): IterableIterator<{ id: number; segment_id: unknown; byte_offset: unknown }> {
@@ -188,7 +198,7 @@ function prepareStatements(database: Database) {
       'SELECT 1 FROM requests WHERE correlation_id = ? AND segment_id IS NOT NULL LIMIT 1',
     ),
     completed: database.prepare<[string], RequestRow>(
-      `SELECT * FROM requests WHERE correlation_id = ? AND completed_segment_id IS NOT NULL ORDER BY id DESC LIMIT 1`,
+      `SELECT * FROM requests WHERE correlation_id = ? AND completed_segment_id IS NOT NULL ORDER BY id DESC`,
     ),
     misplaced: database.prepare<[], { id: number; segment_id: unknown; byte_offset: unknown }>(
       MISPLACED_ROWS,

@@ -1,5 +1,6 @@
 import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import SQLite from 'better-sqlite3'
 import { describe, expect } from 'vitest'
 import { readManifest } from '../../src/journal/manifest.js'
 import { archiveWith } from '../../src/maintenance/archive.js'
@@ -24,6 +25,13 @@ const sample = (id: string, output: number, policy = 'chat') =>
   requestLine(id, { policy, input_tokens: 10, output_tokens: output })
 const end = (id: string, output: number) =>
   completionLine(id, { input_tokens: 10, output_tokens: output, success: true })
+
+/** Somebody with sqlite3. */
+function alter(workspace: Workspace, sql: string): void {
+  const database = new SQLite(workspace.database)
+  database.exec(sql)
+  database.close()
+}
 
 /** Four days; the first three archived. */
 async function fourDays(workspace: Workspace, extra: Partial<Record<string, string[]>> = {}): Promise<void> {
@@ -156,6 +164,11 @@ describe('across the border', () => {
     await fourDays(workspace, { [SECOND]: [end('d', 7)] })
     await prune({ ...workspace, before: BEFORE })
     expect(await verify(workspace)).toMatchObject({ ok: true })
+    alter(workspace, 'UPDATE carried_completions SET output_tokens = output_tokens + 1')
+    expect((await verify(workspace)).problems).toMatchObject([
+      { kind: 'altered', columns: [{ column: 'output_tokens' }] },
+    ])
+    alter(workspace, 'UPDATE carried_completions SET output_tokens = output_tokens - 1')
     const live = contents(workspace)
     expect(workspace.query("SELECT output_tokens FROM requests WHERE correlation_id = 'd'")).toEqual([
       { output_tokens: 7 },

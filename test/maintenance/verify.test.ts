@@ -498,3 +498,24 @@ test('a row whose id is not the one that its line gives it', async ({ workspace 
     }),
   ])
 })
+
+test('a row put back to an older completion, also where lines of another segment came late', async ({
+  workspace,
+}) => {
+  const request = requestLine('a', { streaming: true })
+  const [first, second] = [1, 2].map((tokens) =>
+    completionLine('a', { output_tokens: tokens, success: true }),
+  )
+  writeSegment(workspace.journal, lines(request, first ?? '', second ?? ''))
+  await project(workspace)
+  writeSegment(workspace.journal, lines(requestLine('late')), '2026-11-21.ndjson')
+  await project(workspace)
+  expect(await verify(workspace)).toMatchObject({ ok: true, late: 1, superseded: 1 })
+  const at = request.length + 1
+  alter(
+    workspace,
+    `UPDATE requests SET output_tokens = 1, completed_byte_offset = ${at} WHERE correlation_id = 'a'`,
+  )
+  const { problems } = await verify(workspace)
+  expect(problems).toMatchObject([{ kind: 'missing', byte_offset: at + (first ?? '').length + 1 }])
+})
