@@ -4,8 +4,8 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     pool: 'forks',
-    // One worker a core of a small machine: many tests wait for real processes.
-    maxWorkers: 2,
+    // One more than a small machine has cores: many tests only wait for real processes.
+    maxWorkers: 3,
     // The e2e and crash tests start real processes: each gets time for a slow two-core machine.
     testTimeout: 30_000,
     globalSetup: ['test/support/build.ts'],
