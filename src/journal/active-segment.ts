@@ -60,8 +60,9 @@ export class ActiveSegment {
     return this.#writer?.isDirty === true || this.#retired.length > 0
   }
 
+  /** Call `lookIfDue` before: once for several lines is enough. */
   write(line: Buffer): void {
-    const writer = this.#current()
+    const writer = this.#writer ?? this.#reopen()
     writer.write(line)
     this.#linesSinceLook++
   }
@@ -137,10 +138,9 @@ export class ActiveSegment {
     this.#writer = null
   }
 
-  #current(): SegmentWriter {
-    this.lookIfDue()
-    // A look that threw has left no writer behind: say so again on every write, until it works.
-    if (this.#writer === null) this.#open()
+  /** A look that threw has left no writer behind: say so again on every write, until it works. */
+  #reopen(): SegmentWriter {
+    this.#open()
     if (this.#writer === null) throw new Error('unreachable: #open sets a writer or throws')
     return this.#writer
   }

@@ -68,12 +68,20 @@ export class LineWriter {
   /** @throws JournalWriteError BUFFER_NOT_EMPTY, WRITE_FAILED: then a line must not be written now. */
   prepare(): void {
     this.#drainOrThrow()
-    this.#guarded(() => this.#segment.lookIfDue())
+    try {
+      this.#segment.lookIfDue()
+    } catch (error) {
+      throw this.#writeError(error)
+    }
   }
 
   /** @throws JournalWriteError WRITE_FAILED */
   write(line: Buffer): void {
-    this.#guarded(() => this.#segment.write(line))
+    try {
+      this.#segment.write(line)
+    } catch (error) {
+      throw this.#writeError(error)
+    }
     this.#written()
   }
 
@@ -116,7 +124,11 @@ export class LineWriter {
 
   async flush(): Promise<void> {
     this.#drainOrThrow()
-    this.#guarded(() => this.#segment.look())
+    try {
+      this.#segment.look()
+    } catch (error) {
+      throw this.#writeError(error)
+    }
     this.#isFlushWaiting = true
     await this.#group.join()
   }
@@ -157,6 +169,7 @@ export class LineWriter {
 
   #drain(): void {
     if (this.#buffer.length === 0) return
+    this.#segment.lookIfDue()
     this.#buffer.drain((line) => {
       this.#segment.write(line)
       this.#written()
@@ -234,14 +247,6 @@ export class LineWriter {
       const code = (error as NodeJS.ErrnoException).code ?? ''
       if (!['ENOSPC', 'EDQUOT', 'EIO', 'EMFILE', 'ENFILE'].includes(code)) throw this.#writeError(error)
       this.#failures.warn(this.#clock.now(), { err: error }, 'No segment can be opened yet')
-    }
-  }
-
-  #guarded(act: () => void): void {
-    try {
-      act()
-    } catch (error) {
-      throw this.#writeError(error)
     }
   }
 

@@ -333,6 +333,13 @@ describe('unknown members', () => {
     expect(unknownFields(log)).toStrictEqual({ trace: { id: 1 }, nothing: null })
   })
 
+  test('has a value in one event and none in the one before', () => {
+    const log = (trace: string | undefined) => ({ ...leastLog, trace })
+    expect(unknownFields(log(undefined))).toBeNull()
+    expect(unknownFields(log(undefined))).toBeNull()
+    expect(unknownFields(log('x'))).toStrictEqual({ trace: 'x' })
+  })
+
   test('a member named __proto__ is kept, and changes no prototype', () => {
     const unknown = unknownFields({ ...leastLog, ...{ ['__proto__']: { x: 1 } } })
     expect(JSON.stringify(unknown)).toBe('{"__proto__":{"x":1}}')

@@ -103,3 +103,30 @@ test('the same instant with any offset is the same text', () => {
     }),
   )
 })
+
+test('in the stored form every character counts', () => {
+  const text = '2024-02-29T19:43:00.123Z'
+  for (let at = 0; at < text.length; at++) {
+    for (const character of '0123456789-:.TZtz +/;') {
+      const changed = text.slice(0, at) + character + text.slice(at + 1)
+      const found = canonicalTimestamp(changed)
+      if (found === null) continue
+      // What is taken is the same instant by Date, which reads this form and knows no impossible day but rolls it over.
+      expect(found).toBe(new Date(changed.toUpperCase().replace(' ', 'T')).toISOString())
+      expect(found.slice(0, 19)).toBe(changed.slice(0, 19).toUpperCase().replace(' ', 'T'))
+    }
+  }
+  for (const impossible of [
+    '2023-02-29',
+    '2024-04-31',
+    '2024-13-01',
+    '2024-00-10',
+    '2024-01-00',
+    '0000-01-01',
+  ]) {
+    expect(canonicalTimestamp(`${impossible}T00:00:00.000Z`)).toBeNull()
+  }
+  for (const time of ['24:00:00', '23:60:00', '23:59:61']) {
+    expect(canonicalTimestamp(`2024-01-01T${time}.000Z`)).toBeNull()
+  }
+})
