@@ -2,17 +2,20 @@ import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { InvalidEventError } from '../../src/events/errors.js'
-import {
-  checksumOf,
-  decodeLine,
-  encodeLine,
-  isBlankLine,
-  MAX_LINE_BYTES,
-  parseLine,
-} from '../../src/events/line.js'
+import { decodeLine, encodeLine, isBlankLine, MAX_LINE_BYTES, parseLine } from '../../src/events/line.js'
 import { recoverEvents } from '../../src/events/recovery.js'
 import type { JournalEvent } from '../../src/events/schema.js'
-import { anyEvent, completeCompletion, completeLog, defaults, ID, leastLog, lineOf, NOW } from './support.js'
+import {
+  anyEvent,
+  checksumOf,
+  completeCompletion,
+  completeLog,
+  defaults,
+  ID,
+  leastLog,
+  lineOf,
+  NOW,
+} from './support.js'
 
 const decode = (line: string | Buffer) => decodeLine(Buffer.from(line), defaults)
 

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { checksumOf, decodeLine, MAX_LINE_BYTES } from '../../src/events/line.js'
+import { decodeLine, MAX_LINE_BYTES } from '../../src/events/line.js'
 import { EventRecovery, type RecoveredEvent, recoverEvents } from '../../src/events/recovery.js'
-import { anyEvent, completeLog, defaults, leastLog, lineOf, logLine } from './support.js'
+import { anyEvent, checksumOf, completeLog, defaults, leastLog, lineOf, logLine } from './support.js'
 
 const A = logLine('a')
 const B = logLine('b')

@@ -1,6 +1,7 @@
+import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
 import { completeEvent, type EventDefaults } from '../../src/events/complete.js'
-import { encodeLine } from '../../src/events/line.js'
+import { encodeLine, hexChecksum } from '../../src/events/line.js'
 import type { JournalEvent, RequestLogged, StreamCompleted } from '../../src/events/schema.js'
 
 export const ID = '7f9c24e8-3b12-4c6f-9d1a-0c5e8a4b2d10'
@@ -116,3 +117,7 @@ const streamCompleted = fc.record({
 export const anyEvent: fc.Arbitrary<JournalEvent> = fc
   .oneof(requestLogged, streamCompleted)
   .map((event) => completeEvent(event, defaults))
+
+export function checksumOf(bytes: Buffer): string {
+  return hexChecksum(crc32(bytes))
+}
