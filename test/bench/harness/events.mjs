@@ -1,0 +1,59 @@
+import { Random } from './random.mjs'
+
+export const DAY_MS = 86_400_000
+
+const MODELS = /** @type {const} */ ([
+  ['gpt-4o', 2.5, 10],
+  ['gpt-4o-mini', 0.15, 0.6],
+  ['claude-sonnet-4-5', 3, 15],
+  ['claude-haiku-4-5', 1, 5],
+  ['gemini-2.5-flash', 0.3, 2.5],
+  ['llama-3.3-70b', 0.6, 0.7],
+])
+const PROVIDERS = /** @type {const} */ (['openrouter', 'azure-east', 'bedrock-eu'])
+const POLICIES = /** @type {const} */ (['cheapest', 'fastest', 'balanced'])
+const TIERS = /** @type {const} */ (['free', 'pro', 'enterprise'])
+const TEAMS = /** @type {const} */ (['search', 'support', 'research', 'billing'])
+
+/**
+ * Requests as a gateway would log them: random UUIDs, six models, three providers and policies, labels on two in five,
+ * 2 % failures, evenly spread over the time. The same seed gives the same events.
+ *
+ * @param {{ events: number, seed: number, fromMs: number, toMs: number }} options
+ */
+export function* generateEvents({ events, seed, fromMs, toMs }) {
+  const random = new Random(seed)
+  const stepMs = (toMs - fromMs) / events
+  for (let index = 0; index < events; index++) {
+    yield generateEvent(random, new Date(Math.floor(fromMs + index * stepMs)).toISOString())
+  }
+}
+
+/**
+ * @param {Random} random
+ * @param {string} timestamp
+ */
+export function generateEvent(random, timestamp) {
+  const [model, inputPrice, outputPrice] = random.pick(MODELS)
+  const isSuccess = random.fraction() >= 0.02
+  const inputTokens = 1 + Math.floor(4000 * random.fraction() ** 3)
+  const outputTokens = 1 + Math.floor(1200 * random.fraction() ** 2)
+  const costSats = (inputTokens * inputPrice + outputTokens * outputPrice) / 1000
+  return {
+    correlation_id: random.uuid(),
+    timestamp,
+    model,
+    provider: random.pick(PROVIDERS),
+    policy: random.pick(POLICIES),
+    streaming: random.fraction() < 0.6,
+    input_tokens: isSuccess ? inputTokens : null,
+    output_tokens: isSuccess ? outputTokens : null,
+    cost_sats: isSuccess ? costSats : null,
+    provider_cost_sats: isSuccess && random.fraction() < 0.8 ? costSats * 0.9 : null,
+    latency_ms: 80 + outputTokens * random.between(5, 20),
+    success: isSuccess,
+    error_status: isSuccess ? null : random.pick([429, 500, 502, 503]),
+    error_message: isSuccess ? null : 'upstream connect error',
+    ...(random.fraction() < 0.4 ? { labels: { tier: random.pick(TIERS), team: random.pick(TEAMS) } } : {}),
+  }
+}

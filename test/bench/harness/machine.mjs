@@ -1,0 +1,65 @@
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { cpus, release, totalmem, type } from 'node:os'
+import { peerVersion } from './peers.mjs'
+
+const require = createRequire(import.meta.url)
+
+/**
+ * Where a run was: figures of two machines can't be compared, only their ratios.
+ *
+ * @param {string} directory where the temporary files lie
+ */
+export function describeMachine(directory) {
+  return {
+    cpu: cpus()[0]?.model ?? 'unknown',
+    cores: cpus().length,
+    memory_bytes: totalmem(),
+    kernel: `${type()} ${release()}`,
+    file_system: firstWords('stat', ['--file-system', '--format=%T', directory]),
+    node: process.versions.node,
+  }
+}
+
+export function describeVersions() {
+  const SQLite = require('better-sqlite3')
+  const database = new SQLite(':memory:')
+  const sqlite = database.prepare('SELECT sqlite_version()').pluck().get()
+  database.close()
+  return {
+    'request-journal': ownVersion(),
+    'better-sqlite3': require('better-sqlite3/package.json').version,
+    sqlite,
+    pino: require('pino/package.json').version,
+    winston: peerVersion('winston'),
+    '@duckdb/node-api': peerVersion('@duckdb/node-api'),
+    'sqlite3 shell': firstWords('sqlite3', ['--version'])?.split(' ')[0] ?? null,
+  }
+}
+
+/** With the commit, where this is a checkout. */
+function ownVersion() {
+  const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'))
+  const commit = firstWords('git', [
+    '-C',
+    new URL('.', import.meta.url).pathname,
+    'rev-parse',
+    '--short',
+    'HEAD',
+  ])
+  return commit === null ? version : `${version} (${commit})`
+}
+
+/**
+ * @param {string} command
+ * @param {readonly string[]} parameters
+ * @returns {string | null}
+ */
+function firstWords(command, parameters) {
+  try {
+    return execFileSync(command, parameters, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
+  } catch {
+    return null
+  }
+}

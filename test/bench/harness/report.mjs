@@ -1,0 +1,71 @@
+import { summarizeRounds } from './statistics.mjs'
+import { checkTarget } from './targets.mjs'
+
+/**
+ * @typedef {import('./statistics.mjs').Summary} Summary
+ * @typedef {import('./targets.mjs').Target} Target
+ * @typedef {import('./targets.mjs').Outcome} Outcome
+ *
+ * @typedef {object} ContenderReport
+ * @property {string} name
+ * @property {'ours' | 'peer' | 'floor' | 'reference'} role
+ * @property {string} configuration
+ * @property {string} [floor] the contender that it is compared with
+ * @property {string} [skipped] why it was not measured
+ * @property {Record<string, number>[]} rounds
+ * @property {Record<string, Summary>} summaries by statistic
+ * @property {Record<string, number>} floorRatios by statistic
+ *
+ * @typedef {object} ScenarioReport
+ * @property {string} name
+ * @property {string} measures
+ * @property {Record<string, { label: string, unit: string }>} statistics
+ * @property {ContenderReport[]} contenders
+ * @property {Outcome[]} outcomes
+ * @property {string} [error]
+ */
+
+/**
+ * @typedef {object} MeasuredContender
+ * @property {string} name
+ * @property {ContenderReport['role']} role
+ * @property {string} configuration
+ * @property {string} [floor]
+ * @property {string} [skipped]
+ * @property {Record<string, number>[]} rounds
+ */
+
+/**
+ * Medians, spreads, ratios and targets from what the rounds gave.
+ *
+ * @param {Pick<ScenarioReport, 'name' | 'measures' | 'statistics'> & { error?: string | undefined }} scenario
+ * @param {readonly MeasuredContender[]} measured
+ * @param {readonly Target[]} targets
+ * @returns {ScenarioReport}
+ */
+export function scenarioReport({ name, measures, statistics, error }, measured, targets) {
+  const summaries = Object.fromEntries(
+    measured.map((contender) => [contender.name, summarizeRounds(contender.rounds)]),
+  )
+  const contenders = measured.map((contender) => ({
+    ...contender,
+    summaries: summaries[contender.name] ?? {},
+    floorRatios: floorRatios(summaries[contender.name] ?? {}, summaries[contender.floor ?? '']),
+  }))
+  const outcomes = targets.map((target) => checkTarget(target, summaries))
+  return { name, measures, statistics, contenders, outcomes, ...(error === undefined ? {} : { error }) }
+}
+
+/**
+ * @param {Record<string, Summary>} own
+ * @param {Record<string, Summary> | undefined} floor
+ */
+function floorRatios(own, floor) {
+  if (floor === undefined) return {}
+  return Object.fromEntries(
+    Object.entries(own).flatMap(([name, summary]) => {
+      const least = floor[name]?.median
+      return least === undefined || least === 0 ? [] : [[name, summary.median / least]]
+    }),
+  )
+}

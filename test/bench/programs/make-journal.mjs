@@ -1,0 +1,42 @@
+// Makes a journal of generated events by writing its segments: one a day, as if writers had been there every day.
+import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import { DAY_MS, generateEvents } from '../harness/events.mjs'
+import { writeIdentity } from '../harness/journals.mjs'
+import { encodeLine } from '../harness/line.mjs'
+
+/** Fixed, so that a seed gives the same bytes at every run. All of them are over, so the projector seals them. */
+const FIRST_DAY_MS = Date.parse('2025-10-01T00:00:00Z')
+
+const { directory, events, days, seed, today = false } = JSON.parse(process.argv[2] ?? '')
+// A segment of today is not over: nothing seals it.
+const fromMs = today ? Math.floor(Date.now() / DAY_MS) * DAY_MS : FIRST_DAY_MS
+writeIdentity(directory)
+let name = ''
+let descriptor = -1
+let chunk = ''
+for (const event of generateEvents({ events, seed, fromMs, toMs: fromMs + days * DAY_MS })) {
+  const next = `${event.timestamp.slice(0, 10)}.ndjson`
+  if (next !== name) {
+    finishSegment()
+    name = next
+    descriptor = openSync(join(directory, name), 'ax', 0o600)
+  }
+  chunk += encodeLine(event)
+  if (chunk.length > 1 << 20) writeChunk()
+}
+finishSegment()
+process.stdout.write('{}\n')
+
+function writeChunk() {
+  const bytes = Buffer.from(chunk)
+  for (let written = 0; written < bytes.length; ) written += writeSync(descriptor, bytes, written)
+  chunk = ''
+}
+
+function finishSegment() {
+  if (descriptor === -1) return
+  writeChunk()
+  fsyncSync(descriptor)
+  closeSync(descriptor)
+}

@@ -1,0 +1,4 @@
+import { append } from './append.mjs'
+
+/** In the order of the table. */
+export const scenarios = [append]
