@@ -1,4 +1,4 @@
-import { copyFileSync, linkSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, linkSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { CLI, run, runProgram } from './processes.mjs'
 
@@ -95,7 +95,8 @@ export function journalFiles(directory, events) {
 }
 
 /**
- * The same journal in another folder, by hard links: what is added there is not in the first.
+ * The same journal in another folder, by hard links: segments that are made there are not in the first. One that is
+ * there already gets the segments that it lacks.
  *
  * @param {JournalFiles} journal
  * @param {string} directory
@@ -103,6 +104,7 @@ export function journalFiles(directory, events) {
 export function linkJournal(journal, directory) {
   mkdirSync(directory, { mode: 0o700, recursive: true })
   for (const name of readdirSync(journal.directory)) {
+    if (existsSync(join(directory, name))) continue
     const [from, to] = [join(journal.directory, name), join(directory, name)]
     // A manifest may be added to.
     if (name.endsWith('.ndjson') || name === 'journal.json') linkSync(from, to)

@@ -93,10 +93,21 @@ function outcomeCells(scenario, outcome) {
  * @param {Outcome} outcome
  */
 export function targetText(scenario, { target }) {
-  const { relation, limit, against, plus } = target
-  if (against !== undefined) return `${relation} ${limit} × ${against}`
+  const { contender, relation, limit, against, plus } = target
+  if (against !== undefined) return `${relation} ${limit} × ${withoutSharedSize(against, contender)}`
   const { unit } = statisticOf(scenario, target.statistic)
   return `${relation} ${formatValue(limit, unit)}${plus === undefined ? '' : ` + ${plus.contender}`}`
+}
+
+/**
+ * `floor, 10 M` seen from `ours, 10 M` is its floor.
+ *
+ * @param {string} name
+ * @param {string} from
+ */
+function withoutSharedSize(name, from) {
+  const comma = name.lastIndexOf(',')
+  return comma !== -1 && from.endsWith(name.slice(comma)) ? name.slice(0, comma) : name
 }
 
 /**

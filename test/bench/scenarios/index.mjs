@@ -1,4 +1,6 @@
 import { append } from './append.mjs'
+import { catchUp } from './catch-up.mjs'
+import { replay } from './replay.mjs'
 
 /** In the order of the table. */
-export const scenarios = [append]
+export const scenarios = [append, catchUp, replay]

@@ -1,0 +1,8 @@
+// Catches up by the library, in a process of its own.
+import { projectOnce } from 'request-journal/projection'
+import { answer, configuration } from './support.mjs'
+
+const { journal, database } = configuration
+const startedAt = performance.now()
+const { projected, rejected } = await projectOnce({ journal, database })
+answer({ rows: projected, rejected, elapsedMs: performance.now() - startedAt })
