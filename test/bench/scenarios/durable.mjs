@@ -1,0 +1,51 @@
+import { writeEvents } from '../harness/journals.mjs'
+import { runProgram } from '../harness/processes.mjs'
+
+/** @typedef {import('../harness/rounds.mjs').Context} Context */
+
+const WARM_UP = 64 * 50
+
+/** @type {string | null} */
+let eventsFile = null
+
+/** @type {import('../harness/rounds.mjs').Scenario} */
+export const durable = {
+  name: 'durable',
+  measures: '64 callers at once, each `append` + `await flush()`: events a second',
+  statistics: { rate: { label: 'events', unit: '/s' } },
+  rounds: { full: 9, quick: 3 },
+
+  prepare: async (context) => {
+    eventsFile = context.workspace.path('events.ndjson')
+    await writeEvents({ path: eventsFile, events: count(context) + WARM_UP, seed: context.seed })
+  },
+
+  plan: (context) => ({
+    contenders: [
+      {
+        name: 'floor',
+        role: 'floor',
+        configuration: 'JSON.stringify + writeSync of 64 lines, then one fdatasync, again',
+        statistics: ['rate'],
+        measure: (directory) =>
+          runProgram('durable', { way: 'floor', directory, eventsFile, warmUp: WARM_UP }),
+      },
+      {
+        name: 'ours',
+        role: 'ours',
+        configuration: 'append + await flush() in each of 64 loops',
+        floor: 'floor',
+        statistics: ['rate'],
+        measure: (directory) =>
+          runProgram('durable', { way: 'ours', directory, eventsFile, warmUp: WARM_UP }),
+      },
+    ],
+    targets: [{ contender: 'ours', statistic: 'rate', relation: '≥', limit: 0.8, against: 'floor' }],
+    diskBytes: count(context) * 1500,
+  }),
+}
+
+/** @param {Context} context */
+function count({ events, isQuick }) {
+  return events ?? (isQuick ? 12_800 : 64_000)
+}
