@@ -38,7 +38,7 @@ export function generateEvent(random, timestamp) {
   const isSuccess = random.fraction() >= 0.02
   const inputTokens = 1 + Math.floor(4000 * random.fraction() ** 3)
   const outputTokens = 1 + Math.floor(1200 * random.fraction() ** 2)
-  const costSats = (inputTokens * inputPrice + outputTokens * outputPrice) / 1000
+  const costSats = toMillisatoshis((inputTokens * inputPrice + outputTokens * outputPrice) / 1000)
   return {
     correlation_id: random.uuid(),
     timestamp,
@@ -49,11 +49,16 @@ export function generateEvent(random, timestamp) {
     input_tokens: isSuccess ? inputTokens : null,
     output_tokens: isSuccess ? outputTokens : null,
     cost_sats: isSuccess ? costSats : null,
-    provider_cost_sats: isSuccess && random.fraction() < 0.8 ? costSats * 0.9 : null,
+    provider_cost_sats: isSuccess && random.fraction() < 0.8 ? toMillisatoshis(costSats * 0.9) : null,
     latency_ms: 80 + outputTokens * random.between(5, 20),
     success: isSuccess,
     error_status: isSuccess ? null : random.pick([429, 500, 502, 503]),
     error_message: isSuccess ? null : 'upstream connect error',
     ...(random.fraction() < 0.4 ? { labels: { tier: random.pick(TIERS), team: random.pick(TEAMS) } } : {}),
   }
+}
+
+/** @param {number} sats */
+function toMillisatoshis(sats) {
+  return Math.round(sats * 1000) / 1000
 }

@@ -1,21 +1,44 @@
-// Makes a journal of generated events by writing its segments: one a day, as if writers had been there every day.
+// Makes a journal by writing its segments: one a day, as if writers had been there every day. The events are generated,
+// or those of the trace, each copy of which is a day later than the one before.
+import { spawn } from 'node:child_process'
 import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { DAY_MS, generateEvents } from '../harness/events.mjs'
 import { writeIdentity } from '../harness/journals.mjs'
 import { encodeLine } from '../harness/line.mjs'
+import { TRACE, traceOptions } from '../harness/trace.mjs'
 
 /** Fixed, so that a seed gives the same bytes at every run. All of them are over, so the projector seals them. */
 const FIRST_DAY_MS = Date.parse('2025-10-01T00:00:00Z')
 
-const { directory, events, days, seed, today = false } = JSON.parse(process.argv[2] ?? '')
+const {
+  directory,
+  events,
+  days,
+  seed,
+  today = false,
+  source = 'generator',
+} = JSON.parse(process.argv[2] ?? '')
 // A segment of today is not over: nothing seals it.
 const fromMs = today ? Math.floor(Date.now() / DAY_MS) * DAY_MS : FIRST_DAY_MS
 writeIdentity(directory)
 let name = ''
 let descriptor = -1
 let chunk = ''
-for (const event of generateEvents({ events, seed, fromMs, toMs: fromMs + days * DAY_MS })) {
+if (source === 'trace') {
+  const trace = spawn(process.execPath, [TRACE, ...traceOptions(events)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  for await (const line of createInterface({ input: trace.stdout })) add(JSON.parse(line))
+} else {
+  for (const event of generateEvents({ events, seed, fromMs, toMs: fromMs + days * DAY_MS })) add(event)
+}
+finishSegment()
+process.stdout.write('{}\n')
+
+/** @param {{ timestamp: string }} event */
+function add(event) {
   const next = `${event.timestamp.slice(0, 10)}.ndjson`
   if (next !== name) {
     finishSegment()
@@ -25,8 +48,6 @@ for (const event of generateEvents({ events, seed, fromMs, toMs: fromMs + days *
   chunk += encodeLine(event)
   if (chunk.length > 1 << 20) writeChunk()
 }
-finishSegment()
-process.stdout.write('{}\n')
 
 function writeChunk() {
   const bytes = Buffer.from(chunk)
