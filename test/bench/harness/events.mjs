@@ -2,6 +2,7 @@ import { Random } from './random.mjs'
 
 export const DAY_MS = 86_400_000
 
+/** With the price of a thousand tokens, in and out, in sats. */
 const MODELS = /** @type {const} */ ([
   ['gpt-4o', 2.5, 10],
   ['gpt-4o-mini', 0.15, 0.6],
@@ -10,10 +11,10 @@ const MODELS = /** @type {const} */ ([
   ['gemini-2.5-flash', 0.3, 2.5],
   ['llama-3.3-70b', 0.6, 0.7],
 ])
-const PROVIDERS = /** @type {const} */ (['openrouter', 'azure-east', 'bedrock-eu'])
-const POLICIES = /** @type {const} */ (['cheapest', 'fastest', 'balanced'])
-const TIERS = /** @type {const} */ (['free', 'pro', 'enterprise'])
-const TEAMS = /** @type {const} */ (['search', 'support', 'research', 'billing'])
+const PROVIDERS = ['openrouter', 'azure-east', 'bedrock-eu']
+const POLICIES = ['cheapest', 'fastest', 'balanced']
+const TIERS = ['free', 'pro', 'enterprise']
+const TEAMS = ['search', 'support', 'research', 'billing']
 
 /**
  * Requests as a gateway would log them: random UUIDs, six models, three providers and policies, labels on two in five,

@@ -1,5 +1,5 @@
 /**
- * Three significant digits, thousands separated: 0.0123, 4.56, 789, 12,300.
+ * Three significant digits, four from a thousand on, thousands separated: 0.0123, 4.56, 789, 12,350.
  *
  * @param {number} value
  * @returns {string}

@@ -33,11 +33,13 @@ export class Random {
 
   /**
    * @template T
-   * @param {readonly [T, ...T[]]} items
+   * @param {readonly T[]} items
    * @returns {T}
    */
   pick(items) {
-    return items[this.between(0, items.length - 1)] ?? items[0]
+    const item = items[this.between(0, items.length - 1)]
+    if (item === undefined) throw new Error('nothing to pick from')
+    return item
   }
 
   /** A random UUID of version 4. */

@@ -93,7 +93,9 @@ const callers = {
           event.error_status,
           event.error_message,
         ),
-      finish: () => database.close(),
+      finish: () => {
+        database.close()
+      },
     }
   },
 }
