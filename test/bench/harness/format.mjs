@@ -1,5 +1,5 @@
 /**
- * Three significant digits, four from a thousand on, thousands separated: 0.0123, 4.56, 789, 12,350.
+ * Three significant digits, four from a hundred on, thousands separated: 0.0123, 4.56, 789.1, 12,350.
  *
  * @param {number} value
  * @returns {string}
@@ -7,7 +7,7 @@
 export function formatNumber(value) {
   if (value === 0) return '0'
   const size = Math.abs(value)
-  if (size >= 100) return Math.round(Number(value.toPrecision(size >= 1000 ? 4 : 3))).toLocaleString('en-US')
+  if (size >= 100) return Number(value.toPrecision(4)).toLocaleString('en-US')
   return String(Number(value.toPrecision(3)))
 }
 

@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util'
 export const USAGE = `Usage: npm run bench -- [options]
 
   --scenario NAME   only this one; may be given several times
-  --events N        instead of each scenario's own number
+  --events N        instead of each scenario's own number, where it has one
   --quick           small sizes and few rounds: minutes, to see that everything works
   --rounds N        instead of each scenario's own number
   --seed N          of the generated events (default: 1)

@@ -31,9 +31,12 @@ export const bytes = {
   }),
 }
 
+/** Two copies of the trace are two segments, and the newest one is never archived. */
+const LEAST_EVENTS = 60_000
+
 /** @param {Context} context */
 function count({ events, isQuick }) {
-  return events ?? (isQuick ? 50_000 : 1_000_000)
+  return Math.max(LEAST_EVENTS, events ?? (isQuick ? 0 : 1_000_000))
 }
 
 /**
