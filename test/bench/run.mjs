@@ -7,6 +7,7 @@ import { Journals } from './harness/journals.mjs'
 import { describeMachine, describeVersions } from './harness/machine.mjs'
 import { readOptions, USAGE, UsageError } from './harness/options.mjs'
 import { endProcesses, killAll } from './harness/processes.mjs'
+import { isWhole } from './harness/report.mjs'
 import { runScenario } from './harness/rounds.mjs'
 import { configurations, markdownTable, terminalTable } from './harness/table.mjs'
 import { Workspace } from './harness/workspace.mjs'
@@ -69,7 +70,7 @@ async function bench() {
   process.stdout.write(`\n${where}${isQuick ? '; --quick: the sizes are not those of the targets' : ''}\n\n`)
   process.stdout.write(options.isMarkdown ? markdownTable(reports) : terminalTable(reports))
   process.stdout.write(`\n${configurations(reports)}\nAll rounds: ${file}\n`)
-  if (reports.some((report) => report.error !== undefined)) process.exitCode = 1
+  if (!reports.every(isWhole)) process.exitCode = 1
 }
 
 /** @param {Workspace} workspace */

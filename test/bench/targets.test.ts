@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { scenarioReport } from './harness/report.mjs'
+import { isWhole, scenarioReport } from './harness/report.mjs'
 import { distribution, median, quantile, summarizeRounds } from './harness/statistics.mjs'
 import { markdownTable, terminalTable } from './harness/table.mjs'
 import { checkTarget, wrongNames } from './harness/targets.mjs'
@@ -113,5 +113,20 @@ describe('tables', () => {
     expect(rows.join('\n')).toContain('**mean ≤ 1.35 × floor: missed (1.5)**')
     expect(rows.join('\n')).toContain('skipped: not installed')
     expect(rows.join('\n')).toContain('| append | failed | it failed |')
+  })
+
+  test('a contender that failed is said to have, and makes the run one that failed', () => {
+    const failed = scenarioReport(
+      report,
+      [{ ...contender, name: 'winston', role: 'peer', failure: 'write after end' }],
+      [],
+    )
+    expect(terminalTable([failed])).toMatch(/winston +failed/)
+    expect(markdownTable([failed])).toContain('failed: write after end')
+    expect([isWhole(report), isWhole(failed), isWhole({ ...report, error: 'no disk' })]).toEqual([
+      true,
+      false,
+      false,
+    ])
   })
 })

@@ -12,6 +12,7 @@ import { checkTarget } from './targets.mjs'
  * @property {string} configuration
  * @property {string} [floor] the contender that it is compared with
  * @property {string} [skipped] why it was not measured
+ * @property {string} [failure] what it threw
  * @property {Record<string, number>[]} rounds
  * @property {Record<string, Summary>} summaries by statistic
  * @property {Record<string, number>} floorRatios by statistic
@@ -32,6 +33,7 @@ import { checkTarget } from './targets.mjs'
  * @property {string} configuration
  * @property {string} [floor]
  * @property {string} [skipped]
+ * @property {string} [failure]
  * @property {Record<string, number>[]} rounds
  */
 
@@ -54,6 +56,15 @@ export function scenarioReport({ name, measures, statistics, error }, measured, 
   }))
   const outcomes = targets.map((target) => checkTarget(target, summaries))
   return { name, measures, statistics, contenders, outcomes, ...(error === undefined ? {} : { error }) }
+}
+
+/**
+ * Whether all went as it should; what was skipped did.
+ *
+ * @param {ScenarioReport} report
+ */
+export function isWhole({ error, contenders }) {
+  return error === undefined && contenders.every(({ failure }) => failure === undefined)
 }
 
 /**

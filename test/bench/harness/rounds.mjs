@@ -1,3 +1,4 @@
+import { killAll } from './processes.mjs'
 import { scenarioReport } from './report.mjs'
 import { wrongNames } from './targets.mjs'
 
@@ -97,11 +98,20 @@ async function runRound(contenders, measured, { context, scenario, round, rounds
     const index = (turn + round) % contenders.length
     const contender = contenders[index]
     const report = measured[index]
-    if (contender === undefined || report === undefined || report.skipped !== undefined) continue
+    if (contender === undefined || report === undefined) continue
+    if (report.skipped !== undefined || report.failure !== undefined) continue
     context.progress(
       `${scenario.name}: ${round === 0 ? 'warm-up' : `round ${round}/${rounds}`}: ${contender.name}`,
     )
-    const statistics = await context.workspace.within((directory) => contender.measure(directory))
-    if (round > 0) report.rounds.push(statistics)
+    try {
+      const statistics = await context.workspace.within((directory) => contender.measure(directory))
+      if (round > 0) report.rounds.push(statistics)
+    } catch (error) {
+      // The others go on: a peer that falls over must not take our figures with it. Its own would be of fewer rounds.
+      report.failure = error instanceof Error ? error.message : String(error)
+      report.rounds = []
+      context.progress(`${scenario.name}: ${contender.name} failed: ${report.failure}`)
+      await killAll()
+    }
   }
 }

@@ -50,6 +50,7 @@ function scenarioRows(scenario) {
  */
 function contenderRows(scenario, contender) {
   if (contender.skipped !== undefined) return [['', contender.name, 'skipped', '', '', '', '', '']]
+  if (contender.failure !== undefined) return [['', contender.name, 'failed', '', '', '', '', '']]
   const rows = Object.entries(contender.summaries).flatMap(([name, summary]) => {
     const { label, unit } = statisticOf(scenario, name)
     const outcomes = scenario.outcomes.filter(
@@ -123,9 +124,7 @@ export function markdownTable(scenarios) {
       return [
         index === 0 ? scenario.name : '',
         escapeCell(`${contender.name}`),
-        contender.skipped === undefined
-          ? figures(scenario, contender)
-          : escapeCell(`skipped: ${contender.skipped}`),
+        escapeCell(whyAbsent(contender) ?? figures(scenario, contender)),
         Object.entries(contender.floorRatios)
           .map(([name, ratio]) => `${statisticOf(scenario, name).label} ${formatNumber(ratio)}`)
           .join('<br>'),
@@ -177,13 +176,19 @@ function markdownOutcome(scenario, outcome) {
 export function configurations(scenarios) {
   const lines = scenarios.flatMap((scenario) => [
     `${scenario.name}: ${scenario.measures}`,
-    ...scenario.contenders.map(
-      ({ name, configuration, skipped }) =>
-        `  ${name}: ${configuration}${skipped === undefined ? '' : ` — skipped: ${skipped}`}`,
-    ),
+    ...scenario.contenders.map((contender) => {
+      const why = whyAbsent(contender)
+      return `  ${contender.name}: ${contender.configuration}${why === null ? '' : ` — ${why}`}`
+    }),
     ...(scenario.error === undefined ? [] : [`  failed: ${scenario.error}`]),
   ])
   return `${lines.join('\n')}\n`
+}
+
+/** @param {ContenderReport} contender */
+function whyAbsent({ skipped, failure }) {
+  if (skipped !== undefined) return `skipped: ${skipped}`
+  return failure === undefined ? null : `failed: ${failure.split('\n').slice(0, 8).join(' ')}`
 }
 
 /**

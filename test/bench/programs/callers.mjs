@@ -1,5 +1,7 @@
+import { once } from 'node:events'
 import { closeSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { nextTick } from './support.mjs'
 
 /**
  * One way to log a request: what the caller calls, and what brings everything to the file at the end.
@@ -48,18 +50,18 @@ const callers = {
 
   winston: async (directory, { winstonPath }) => {
     const { default: winston } = await import(winstonPath)
-    const logger = winston.createLogger({
-      level: 'info',
-      format: winston.format.json(),
-      transports: [new winston.transports.File({ filename: join(directory, 'winston.log') })],
-    })
+    const file = new winston.transports.File({ filename: join(directory, 'winston.log') })
+    const logger = winston.createLogger({ level: 'info', format: winston.format.json(), transports: [file] })
     return {
       log: (event) => logger.info('request', event),
-      finish: () =>
-        new Promise((resolve) => {
-          logger.on('finish', () => resolve())
-          logger.end()
-        }),
+      finish: async () => {
+        // Ended while it still has a backlog, winston 3.19 throws `write after end`.
+        const backlog = () => logger.writableLength + logger.readableLength + file.writableLength
+        while (backlog() > 0) await nextTick()
+        const finished = once(file, 'finish')
+        logger.end()
+        await finished
+      },
     }
   },
 
