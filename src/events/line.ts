@@ -47,7 +47,8 @@ const CHECKSUM_START_BYTES = Buffer.from(CHECKSUM_START)
 const HEX_DIGITS = Buffer.from('0123456789abcdef')
 
 let scratch = Buffer.allocUnsafe(16 * 1024)
-const MAX_VIEWS = 2048
+/** Of bytes: a longer line gets a view of its own. */
+const MAX_KEPT_VIEW = 2048
 
 /**
  * The event's line with checksum and newline, in a buffer that the next call overwrites: write it or copy it before.
@@ -71,11 +72,11 @@ export function encodeLine(event: JournalEvent, unknown: Record<string, unknown>
   return scratch.subarray(0, length)
 }
 
-/** Views of `scratch` by length: most lines have one of a few hundred lengths. Measured: 60 ns less than a new one. */
+/** Views of `scratch` by length: most lines have one of a few hundred lengths. Measured: 35 ns less than a new one. */
 let views: Buffer[] = []
 
 function scratchUpTo(end: number): Buffer {
-  if (end > MAX_VIEWS) return scratch.subarray(0, end)
+  if (end > MAX_KEPT_VIEW) return scratch.subarray(0, end)
   let view = views[end]
   if (view === undefined) {
     view = scratch.subarray(0, end)
@@ -190,7 +191,7 @@ function checksumTail(line: Buffer, end: number): 'checksum' | 'damaged' | 'none
   return isHex(line, end - 10, end - 2) ? 'checksum' : 'damaged'
 }
 
-/** The number that eight hex digits stand for. Measured: comparing texts instead takes 300 ns more, of 8 µs a line. */
+/** The number that eight hex digits stand for. Measured: comparing texts instead takes 400 ns more. */
 function storedChecksum(line: Buffer, start: number): number {
   let value = 0
   for (let i = start; i < start + 8; i++) {

@@ -36,7 +36,7 @@ export class Journals {
   }
 
   /**
-   * A journal of generated events, one segment a day. Nobody may change it: see `linked`.
+   * A journal of generated events, one segment a day. Nobody may change it: see `linkJournal`.
    *
    * @param {number} events
    * @param {number} [days]
