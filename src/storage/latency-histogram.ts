@@ -1,0 +1,93 @@
+/** Latencies below this have a bucket for each millisecond. */
+const EXACT_MS = 64
+/** Bits of a latency behind its highest one that choose the bucket: every power of two is cut in 32. */
+const SUB_BITS = 5
+const SUB_BUCKETS = 1 << SUB_BITS
+/** Longer ones, about 50 days, count as this. */
+const MAX_LATENCY_MS = 2 ** 32 - 1
+const ENTRY_BYTES = 6
+
+/**
+ * How far a percentile may be from the latency that it stands for, as a share of it: half a bucket, where buckets are
+ * widest, is a 64th.
+ */
+export const PERCENTILE_ERROR = 1 / 64
+
+/** Buckets, 0 and up, of every latency that there is. */
+export const LATENCY_BUCKETS = bucketOf(MAX_LATENCY_MS) + 1
+
+/** The bucket of a latency in milliseconds; integer arithmetic, so that the migration's SQL gives the same. */
+export function bucketOf(latencyMs: number): number {
+  const ms = Math.max(0, Math.min(latencyMs, MAX_LATENCY_MS))
+  if (ms < EXACT_MS) return Math.trunc(ms)
+  const exponent = 31 - Math.clz32(ms)
+  return EXACT_MS + (exponent - 6) * SUB_BUCKETS + (ms >>> (exponent - SUB_BITS)) - SUB_BUCKETS
+}
+
+/** The middle of a bucket, in milliseconds. */
+export function middleOf(bucket: number): number {
+  if (bucket < EXACT_MS) return bucket
+  const octave = Math.trunc((bucket - EXACT_MS) / SUB_BUCKETS)
+  const width = 2 ** (octave + 1)
+  const lowest = (SUB_BUCKETS + ((bucket - EXACT_MS) % SUB_BUCKETS)) * width
+  return lowest + (width - 1) / 2
+}
+
+/** Counts by bucket as they are stored: six bytes for each that isn't empty, number and count, big-endian, in order. */
+export function encodeBuckets(counts: ReadonlyMap<number, number>): Buffer {
+  const entries = [...counts].filter(([, count]) => count !== 0).sort(([a], [b]) => a - b)
+  const bytes = Buffer.allocUnsafe(entries.length * ENTRY_BYTES)
+  for (const [index, [bucket, count]] of entries.entries()) {
+    bytes.writeUInt16BE(bucket, index * ENTRY_BYTES)
+    bytes.writeUInt32BE(count, index * ENTRY_BYTES + 2)
+  }
+  return bytes
+}
+
+/** Adds stored counts to a map. */
+export function addBuckets(counts: Map<number, number>, stored: Buffer): void {
+  for (let at = 0; at < stored.length; at += ENTRY_BYTES) {
+    const bucket = stored.readUInt16BE(at)
+    counts.set(bucket, (counts.get(bucket) ?? 0) + stored.readUInt32BE(at + 2))
+  }
+}
+
+/** The latencies of many requests, to take percentiles from. */
+export class LatencyHistogram {
+  // A fixed array: a month's answer adds millions of stored counts.
+  readonly #counts = new Float64Array(LATENCY_BUCKETS)
+  #total = 0
+
+  add(latencyMs: number): void {
+    const bucket = bucketOf(latencyMs)
+    this.#counts[bucket] = (this.#counts[bucket] ?? 0) + 1
+    this.#total++
+  }
+
+  /** Adds what a row of `rollup_latencies` has. */
+  addStored(stored: Buffer): void {
+    for (let at = 0; at < stored.length; at += ENTRY_BYTES) {
+      const bucket = ((stored[at] ?? 0) << 8) | (stored[at + 1] ?? 0)
+      const count = stored.readUInt32BE(at + 2)
+      this.#counts[bucket] = (this.#counts[bucket] ?? 0) + count
+      this.#total += count
+    }
+  }
+
+  /**
+   * The latency that a share of requests doesn't exceed (nearest rank), within {@link PERCENTILE_ERROR}; null for no
+   * requests.
+   *
+   * @param share 0.95 for p95.
+   */
+  percentile(share: number): number | null {
+    if (this.#total === 0) return null
+    const rank = Math.max(1, Math.ceil(share * this.#total))
+    let seen = 0
+    for (const [bucket, count] of this.#counts.entries()) {
+      seen += count
+      if (seen >= rank) return middleOf(bucket)
+    }
+    throw new Error('the counts of all buckets add up to the total')
+  }
+}
