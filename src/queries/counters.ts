@@ -1,9 +1,5 @@
 import type { Database } from '../storage/database.js'
-
-/** Upper bounds of what `latency_counters` counts, in milliseconds; slower requests are only in `requests`. */
-export const LATENCY_BOUNDS_MS = [
-  50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000, 120_000, 300_000,
-] as const
+import { LATENCY_BOUNDS_MS } from '../storage/rollup-tables.js'
 
 /** What is counted of requests, each as `request_counters` has it; but `cost_nanosats` is the whole cost. */
 const COLUMNS = [
@@ -35,7 +31,7 @@ export interface CounterSums extends Omit<Row, 'cost_sats' | 'corrected_cost_sat
   /** The whole cost, in billionths of a satoshi. */
   cost_nanosats: bigint
   corrected_cost_nanosats: bigint
-  /** For each of {@link LATENCY_BOUNDS_MS}: requests that took at most as long, and longer than the bound before. */
+  /** For each of LATENCY_BOUNDS_MS: requests that took at most as long, and longer than the bound before. */
   latencies: bigint[]
 }
 
@@ -152,7 +148,7 @@ function sums(row: Row, latencies: readonly LatencyRow[] = []): CounterSums {
 }
 
 /** What two have together. */
-export function addSums(a: CounterSums, b: CounterSums): CounterSums {
+export function addCounters(a: CounterSums, b: CounterSums): CounterSums {
   return {
     requests: a.requests + b.requests,
     failures: a.failures + b.failures,

@@ -1,4 +1,5 @@
-import { addSums, type CounterSums, LATENCY_BOUNDS_MS, type RequestCounters } from '../queries/counters.js'
+import { addCounters, type CounterSums, type RequestCounters } from '../queries/counters.js'
+import { LATENCY_BOUNDS_MS } from '../storage/rollup-tables.js'
 import { exactDecimal, formatExposition, type Labels, type MetricFamily, type Sample } from './exposition.js'
 
 /** What a page of metrics is rendered from. May be sent between threads. */
@@ -137,7 +138,7 @@ function mergeSeries(
     const labels = Object.fromEntries(dimensions.map((name) => [name, value(name)]))
     const key = JSON.stringify(labels)
     const present = merged.get(key)
-    merged.set(key, { labels, sums: present === undefined ? sums : addSums(present.sums, sums) })
+    merged.set(key, { labels, sums: present === undefined ? sums : addCounters(present.sums, sums) })
   }
   for (const counter of combinations) add((name) => labelValue(counter[name]), counter)
   if (others !== null) add(() => OTHER, others)

@@ -1,6 +1,7 @@
 import { expect } from 'vitest'
-import { addSums, LATENCY_BOUNDS_MS, readCounters } from '../../src/queries/counters.js'
+import { addCounters, readCounters } from '../../src/queries/counters.js'
 import type { Database } from '../../src/storage/database.js'
+import { LATENCY_BOUNDS_MS } from '../../src/storage/rollup-tables.js'
 import { test } from './support.js'
 
 /** Adds a row of counters; what isn't given is 0. */
@@ -128,5 +129,5 @@ test('two sums together', () => {
     name,
     Array.isArray(value) ? value.map((count) => 2n * count) : 2n * value,
   ])
-  expect(addSums(one, one)).toEqual(Object.fromEntries(twice))
+  expect(addCounters(one, one)).toEqual(Object.fromEntries(twice))
 })

@@ -1,5 +1,6 @@
-import { LATENCY_BOUNDS_MS, type RequestCounter } from '../../src/queries/counters.js'
+import type { RequestCounter } from '../../src/queries/counters.js'
 import type { MetricsInput } from '../../src/server/metrics.js'
+import { LATENCY_BOUNDS_MS } from '../../src/storage/rollup-tables.js'
 
 /** A combination of which nothing was counted but what is given. */
 export function counter(fields: Partial<RequestCounter> = {}): RequestCounter {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { LATENCY_BOUNDS_MS, type RequestCounters } from '../../src/queries/counters.js'
+import type { RequestCounters } from '../../src/queries/counters.js'
 import { type MetricsInput, renderMetrics } from '../../src/server/metrics.js'
+import { LATENCY_BOUNDS_MS } from '../../src/storage/rollup-tables.js'
 import { parseExposition, seriesKey } from './exposition-parser.js'
 import { counter, metricsInput } from './metrics-input.js'
 import { hasPromtool, promtool } from './promtool.js'
