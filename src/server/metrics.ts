@@ -53,7 +53,7 @@ interface CounterMetric {
 const COUNTER_METRICS: readonly CounterMetric[] = [
   {
     name: 'requests_total',
-    help: 'Requests projected from the journal.',
+    help: 'Requests, each counted once.',
     value: ({ requests }) => requests,
   },
   {
