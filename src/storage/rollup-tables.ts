@@ -101,7 +101,7 @@ export class RollupTables {
     return found?.id ?? Number(insertDimension.run(model, provider, policy, json).lastInsertRowid)
   }
 
-  /** @param buckets the requests by the bucket of their latency. */
+  /** @param buckets the requests by the bucket of their latency; all of them are added, or all taken out. */
   add(
     { grain, period, dimensionId }: RollupKey,
     sums: RollupSums,
@@ -111,9 +111,10 @@ export class RollupTables {
     addSums.run(grain, period, dimensionId, ...SUMS.map((name) => sums[name]))
     if (buckets.size === 0) return
     // Mostly they are the first of their hour: measured 6.0 µs for both rows, against 7.3 with a look before.
-    if (insertBuckets.run(grain, period, dimensionId, encodeBuckets(buckets)).changes === 1) return
+    const isAdded = sums.requests > 0
+    if (isAdded && insertBuckets.run(grain, period, dimensionId, encodeBuckets(buckets)).changes === 1) return
     const stored = findBuckets.get(grain, period, dimensionId)
-    if (stored === undefined) throw new Error('unreachable: one transaction sees one table')
+    if (stored === undefined) throw new Error('unreachable: what is taken out was added before')
     const counts = new Map(buckets)
     addBuckets(counts, stored.buckets)
     updateBuckets.run(encodeBuckets(counts), grain, period, dimensionId)
