@@ -28,7 +28,8 @@ export interface ExportedRequest {
   stream_duration_ms: number | null
   error_status: number | null
   error_message: string | null
-  labels: Record<string, string> | null
+  /** Left out when it has none. */
+  labels?: Record<string, string>
   /** Where it stands in the journal; null: it was there before the journal. */
   segment: string | null
   byte_offset: number | null
@@ -105,6 +106,7 @@ function pageByTimestamp(
 
 function exportedRequest(row: FullRow): ExportedRequest {
   const place = journalPlace(row.segment_id, row.byte_offset)
+  const labels = parseLabels(row.labels)
   return {
     id: row.id,
     correlation_id: row.correlation_id,
@@ -122,7 +124,7 @@ function exportedRequest(row: FullRow): ExportedRequest {
     stream_duration_ms: row.stream_duration_ms,
     error_status: row.error_status,
     error_message: row.error_message,
-    labels: parseLabels(row.labels),
+    ...(labels === null ? {} : { labels }),
     segment: place?.segment ?? null,
     byte_offset: place?.byte_offset ?? null,
   }
