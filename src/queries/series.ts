@@ -63,27 +63,28 @@ export function series(database: Database, options: SeriesOptions): Series {
     const bucket = checkedBucket(options.bucket ?? defaultBucket(since, until))
     const times = bucketStarts(since, until, bucket)
     const keys = times.map((time) => time.slice(0, PERIOD_LENGTH[bucket]))
-    // Latencies are spread by time only: by name too they would take many times the memory.
-    const whole = tallyRequests(database, { filter, period: bucket, latencies: true })
-    const tallies = keys.map((key) => whole.get(key)?.get('') ?? null)
-    const list = <T>(value: (tally: Tally) => T, none: T) =>
-      tallies.map((tally) => (tally === null ? none : value(tally)))
     const grouping = groupByName(database, by)
+    const byName = tallyRequests(database, { filter, grouping, period: bucket })
+    const tallies = keys.map((key) => sumOf(byName.get(key)?.values() ?? []))
+    // Latencies are spread by time only: by name too they would take many times the memory.
+    const spread = tallyRequests(database, { filter, period: bucket, latencies: 'only' })
+    const percentiles = (share: number) =>
+      keys.map((key) => spread.get(key)?.get('')?.latencies.percentile(share) ?? null)
     return {
       since,
       until,
       bucket,
       by,
       times,
-      requests: list((tally) => tally.requests, 0),
-      failures: list((tally) => tally.failures, 0),
-      unpriced: list((tally) => tally.unpriced, 0),
-      input_tokens: list((tally) => tally.inputTokens, 0),
-      output_tokens: list((tally) => tally.outputTokens, 0),
-      p50_latency_ms: list((tally) => tally.latencies.percentile(0.5), null),
-      p95_latency_ms: list((tally) => tally.latencies.percentile(0.95), null),
-      p99_latency_ms: list((tally) => tally.latencies.percentile(0.99), null),
-      cost_sats: costsByName(tallyRequests(database, { filter, grouping, period: bucket }), keys),
+      requests: tallies.map((tally) => tally.requests),
+      failures: tallies.map((tally) => tally.failures),
+      unpriced: tallies.map((tally) => tally.unpriced),
+      input_tokens: tallies.map((tally) => tally.inputTokens),
+      output_tokens: tallies.map((tally) => tally.outputTokens),
+      p50_latency_ms: percentiles(0.5),
+      p95_latency_ms: percentiles(0.95),
+      p99_latency_ms: percentiles(0.99),
+      cost_sats: costsByName(byName, keys),
     }
   })()
 }

@@ -13,8 +13,8 @@ export interface Question {
   grouping?: Grouping | undefined
   /** @default they aren't told apart by time */
   period?: Period | undefined
-  /** Also gathers how latencies are spread. @default false */
-  latencies?: boolean | undefined
+  /** Also gathers how latencies are spread, or nothing but that. @default false */
+  latencies?: boolean | 'only' | undefined
 }
 
 /** Tallies by the beginning of their period (empty where not told apart by time), then by the name of their group. */
@@ -38,22 +38,23 @@ export function tallyRequests(database: Database, question: Question): Tallies {
     filter,
     rollups: rollupCondition(filter),
     counted: uncounted === null ? [] : [{ ...uncounted, sql: `NOT (${uncounted.sql})` }],
+    withSums: question.latencies !== 'only',
+    withLatencies: question.latencies === true || question.latencies === 'only',
     tallies: new Map(),
   }
   const coarsest = coarsestGrain(database, question, grouping)
-  const withLatencies = question.latencies === true
   for (const term of windowTerms(filter, coarsest, rowProbe(database))) {
-    if (term.grain !== 'row') readRollups(source, term, withLatencies)
-    else readRows(source, term, coarsest === 'row' ? [] : source.counted, withLatencies)
+    if (term.grain !== 'row') readRollups(source, term)
+    else readRows(source, term, coarsest === 'row' ? [] : source.counted)
   }
   if (coarsest !== 'row' && uncounted !== null) {
-    readRows(source, { sign: 1, grain: 'row', range: windowRange(filter) }, [uncounted], withLatencies)
+    readRows(source, { sign: 1, grain: 'row', range: windowRange(filter) }, [uncounted])
   }
-  dropEmpty(source.tallies)
+  if (source.withSums) dropEmpty(source.tallies)
   return source.tallies
 }
 
-/** Of one period: groups by name; together they are the whole. */
+/** What they are together. */
 export function sumOf(tallies: Iterable<Tally>): Tally {
   const sum = new Tally()
   for (const tally of tallies) sum.addTally(tally)
@@ -73,6 +74,8 @@ interface Source {
   rollups: Condition
   /** What rows must be to be in the roll-ups. */
   counted: Condition[]
+  withSums: boolean
+  withLatencies: boolean
   tallies: Tallies
 }
 
@@ -84,36 +87,39 @@ function coarsestGrain(database: Database, { filter, period }: Question, groupin
   return period === 'hour' ? 'hour' : 'day'
 }
 
-export function rowProbe(database: Database): (range: TextRange) => boolean {
+function rowProbe(database: Database): (range: TextRange) => boolean {
   return (range) => {
     const { sql, values } = inRange('timestamp', range)
     return database.prepare(`SELECT 1 FROM requests WHERE ${sql} LIMIT 1`).get(...values) !== undefined
   }
 }
 
-function readRows(source: Source, { sign, range }: Term, only: Condition[], withLatencies: boolean): void {
+function readRows(source: Source, { sign, range }: Term, only: Condition[]): void {
   const { database, grouping, period } = source
   const time = periodColumn('timestamp', period)
   const group = grouping.ofRow
   const { sql, values } = all([rowCondition(source.filter, range), ...only])
   const from = `FROM requests WHERE ${sql}`
-  const rows = database
-    .prepare(`SELECT ${time}, ${group.sql}, ${ROW_SUMS} ${from} GROUP BY 1, 2`)
-    .raw()
-    .safeIntegers()
-    .all(...group.values, ...values) as [string, string | null, ...bigint[]][]
-  for (const [start, name, ...sums] of rows) tallyAt(source, start, grouping.name(name)).add(sums, sign)
-  if (!withLatencies) return
-  const latencies = database
-    .prepare(`SELECT ${time}, ${group.sql}, CAST(latency_ms AS INTEGER) ${from}`)
-    .raw()
-    .iterate(...group.values, ...values) as IterableIterator<[string, string | null, number]>
-  for (const [start, name, latencyMs] of latencies) {
-    tallyAt(source, start, grouping.name(name)).latencies.add(latencyMs, sign)
+  if (source.withSums) {
+    const rows = database
+      .prepare(`SELECT ${time}, ${group.sql}, ${ROW_SUMS} ${from} GROUP BY 1, 2`)
+      .raw()
+      .safeIntegers()
+      .all(...group.values, ...values) as [string, string | null, ...bigint[]][]
+    for (const [start, name, ...sums] of rows) tallyAt(source, start, grouping.name(name)).add(sums, sign)
+  }
+  if (source.withLatencies) {
+    const latencies = database
+      .prepare(`SELECT ${time}, ${group.sql}, CAST(latency_ms AS INTEGER) ${from}`)
+      .raw()
+      .iterate(...group.values, ...values) as IterableIterator<[string, string | null, number]>
+    for (const [start, name, latencyMs] of latencies) {
+      tallyAt(source, start, grouping.name(name)).latencies.add(latencyMs, sign)
+    }
   }
 }
 
-function readRollups(source: Source, { sign, grain, range }: Term, withLatencies: boolean): void {
+function readRollups(source: Source, { sign, grain, range }: Term): void {
   const { database, grouping, period } = source
   const time = periodColumn('period', period)
   const { sql, values } = all([
@@ -124,21 +130,24 @@ function readRollups(source: Source, { sign, grain, range }: Term, withLatencies
   const isWhole = grouping === WHOLE
   const groups = isWhole ? () => '' : groupsOfDimensions(database, grouping)
   const dimension = isWhole ? '0' : 'dimension_id'
-  const rows = database
-    .prepare(`SELECT ${time}, ${dimension}, ${ROLLUP_SUMS} FROM rollups WHERE ${sql} GROUP BY 1, 2`)
-    .raw()
-    .safeIntegers()
-    .all(...values) as [string, bigint, ...bigint[]][]
-  for (const [start, dimensionId, ...sums] of rows) {
-    tallyAt(source, start, groups(Number(dimensionId))).add(sums, sign)
+  if (source.withSums) {
+    const rows = database
+      .prepare(`SELECT ${time}, ${dimension}, ${ROLLUP_SUMS} FROM rollups WHERE ${sql} GROUP BY 1, 2`)
+      .raw()
+      .safeIntegers()
+      .all(...values) as [string, bigint, ...bigint[]][]
+    for (const [start, dimensionId, ...sums] of rows) {
+      tallyAt(source, start, groups(Number(dimensionId))).add(sums, sign)
+    }
   }
-  if (!withLatencies) return
-  const stored = database
-    .prepare(`SELECT ${time}, ${dimension}, buckets FROM rollup_latencies WHERE ${sql}`)
-    .raw()
-    .iterate(...values) as IterableIterator<[string, number, Buffer]>
-  for (const [start, dimensionId, buckets] of stored) {
-    tallyAt(source, start, groups(dimensionId)).latencies.addStored(buckets, sign)
+  if (source.withLatencies) {
+    const stored = database
+      .prepare(`SELECT ${time}, ${dimension}, buckets FROM rollup_latencies WHERE ${sql}`)
+      .raw()
+      .iterate(...values) as IterableIterator<[string, number, Buffer]>
+    for (const [start, dimensionId, buckets] of stored) {
+      tallyAt(source, start, groups(dimensionId)).latencies.addStored(buckets, sign)
+    }
   }
 }
 

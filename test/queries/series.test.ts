@@ -55,7 +55,7 @@ test('each bucket has what the rows of its time say, from roll-ups and from rows
         expect(new Set(Object.keys(answer.cost_sats))).toEqual(names)
       },
     ),
-    { numRuns: 60 },
+    { numRuns: 30 },
   )
 })
 

@@ -62,7 +62,12 @@ test('no name in the journal reaches a terminal, SQL or a path as anything but t
   const both = [...db, '--journal', journal]
   for (const args of [
     ['stats', ...db],
+    ['stats', '--group-by', 'provider', ...db],
+    ['stats', '--group-by', 'policy', ...db],
+    ['stats', '--group-by', `label:${HOSTILE_NAMES[0]}`, ...db],
     ['requests', ...db],
+    ['show', '1', ...both],
+    ['show', '7', ...both],
     ['rejected', ...db],
     ['status', ...both],
     ['doctor', ...both],
@@ -75,6 +80,7 @@ test('no name in the journal reaches a terminal, SQL or a path as anything but t
     }
   }
   expect(run(['requests', ...db]).stdout).toContain('\\x1b[2J')
+  expect(run(['export', ...db]).stdout).not.toMatch(UNSAFE)
 })
 
 test('a path with escapes in it is shown without them', ({ workspace }) => {
