@@ -1,59 +1,61 @@
 import type { Database } from '../storage/database.js'
-import { echoWindow, type Window, windowCondition } from './window.js'
+import type { RequestFilter } from './filter.js'
+import { ENTRY_COLUMNS, type EntryRow, type RequestEntry, requestEntry } from './request-entry.js'
+import { type EchoedWindow, echoWindow, type Window } from './window.js'
+import { windowCondition } from './window-condition.js'
 
-export interface ListRequestsOptions extends Window {
-  /** From 1. */
-  page: number
-  /** From 1 to 100. */
-  perPage: number
-}
+/** The cursor of the first page. */
+export const START_CURSOR = 'start'
 
-/** One request as `GET /v1/requests` shows it. */
-export interface RequestEntry {
-  id: number
-  timestamp: string
-  model: string
-  /** Left out when the request was rejected before a provider was chosen. */
-  provider?: string
-  streaming: boolean
-  success: boolean
-  /** Null: unknown, which is never the same as 0. */
-  tokens: { input: number | null; output: number | null }
-  cost: { sats: number | null }
-  timing: { latency_ms: number; stream_duration_ms?: number }
-  /** There when status or message is set, whatever `success` says. */
-  error?: { status: number | null; message: string | null }
+export interface ListRequestsOptions extends RequestFilter {
+  /** From 1. @default 1 */
+  page?: number | undefined
+  /** From 1 to 100. @default 20 */
+  perPage?: number | undefined
+  /** @default 'timestamp' */
+  sort?: 'timestamp' | 'cost_sats' | 'latency_ms' | undefined
+  /** Ties are broken by id in the same direction; an unknown cost is the smallest. @default 'desc' */
+  order?: 'asc' | 'desc' | undefined
+  /** {@link START_CURSOR}, or the last page's `next_cursor`: pages by key rather than by number. @default by number */
+  cursor?: string | undefined
 }
 
 /** The body of `GET /v1/requests`. */
-export interface RequestPage {
+export interface RequestPage extends EchoedWindow {
   data: RequestEntry[]
   page: number
   per_page: number
   total: number
+  /** 0 when total is. */
   total_pages: number
-  since: string
-  until: string
 }
 
-interface RequestRow {
-  id: number
-  timestamp: string
-  model: string
-  provider: string | null
-  streaming: number
-  success: number
-  input_tokens: number | null
-  output_tokens: number | null
-  cost_sats: number | null
-  latency_ms: number
-  stream_duration_ms: number | null
-  error_status: number | null
-  error_message: string | null
+/** The body of `GET /v1/requests?cursor=…`. */
+export interface RequestCursorPage extends EchoedWindow {
+  data: RequestEntry[]
+  per_page: number
+  /** Of the next page; left out on the last one. */
+  next_cursor?: string
 }
 
 /** A page of the requests of a window, newest first; its count and its rows are of the same moment. */
-export function listRequests(database: Database, options: ListRequestsOptions): RequestPage {
+export function listRequests(
+  database: Database,
+  options: ListRequestsOptions & { cursor: string },
+): RequestCursorPage
+export function listRequests(
+  database: Database,
+  options?: ListRequestsOptions & { cursor?: undefined },
+): RequestPage
+export function listRequests(
+  database: Database,
+  options?: ListRequestsOptions,
+): RequestPage | RequestCursorPage
+export function listRequests(
+  database: Database,
+  { page = 1, perPage = 20, ...filter }: ListRequestsOptions = {},
+): RequestPage | RequestCursorPage {
+  const options = { page, perPage, ...filter }
   return database.transaction(() => {
     const total = countRequests(database, options)
     return {
@@ -75,34 +77,17 @@ function countRequests(database: Database, window: Window): number {
   return statement.get(parameters)?.total ?? 0
 }
 
-function readEntries(database: Database, options: ListRequestsOptions, total: number): RequestEntry[] {
+function readEntries(
+  database: Database,
+  options: Window & { page: number; perPage: number },
+  total: number,
+): RequestEntry[] {
   const offset = (options.page - 1) * options.perPage
   // SQLite would step over every row to find that none is left.
   if (offset >= total) return []
   const { sql, parameters } = windowCondition(options)
-  const statement = database.prepare<[Window & { limit: number; offset: number }], RequestRow>(
-    `SELECT id, timestamp, model, provider, streaming, success, input_tokens, output_tokens, cost_sats, latency_ms,
-       stream_duration_ms, error_status, error_message
-     FROM requests WHERE ${sql} ORDER BY timestamp DESC, id DESC LIMIT @limit OFFSET @offset`,
+  const statement = database.prepare<[Window & { limit: number; offset: number }], EntryRow>(
+    `SELECT ${ENTRY_COLUMNS} FROM requests WHERE ${sql} ORDER BY timestamp DESC, id DESC LIMIT @limit OFFSET @offset`,
   )
-  return statement.all({ ...parameters, limit: options.perPage, offset }).map(entry)
-}
-
-function entry(row: RequestRow): RequestEntry {
-  const hasError = row.error_status !== null || row.error_message !== null
-  return {
-    id: row.id,
-    timestamp: row.timestamp,
-    model: row.model,
-    ...(row.provider === null ? {} : { provider: row.provider }),
-    streaming: row.streaming !== 0,
-    success: row.success !== 0,
-    tokens: { input: row.input_tokens, output: row.output_tokens },
-    cost: { sats: row.cost_sats },
-    timing: {
-      latency_ms: row.latency_ms,
-      ...(row.stream_duration_ms === null ? {} : { stream_duration_ms: row.stream_duration_ms }),
-    },
-    ...(hasError ? { error: { status: row.error_status, message: row.error_message } } : {}),
-  }
+  return statement.all({ ...parameters, limit: options.perPage, offset }).map(requestEntry)
 }

@@ -1,29 +1,62 @@
 import type { Database } from '../storage/database.js'
-import { echoWindow, type Window, windowCondition } from './window.js'
+import type { RequestFilter } from './filter.js'
+import { type EchoedWindow, echoWindow, type Window } from './window.js'
+import { windowCondition } from './window-condition.js'
 
-export interface StatsOptions extends Window {
+export type StatsGroupBy = 'model' | 'tier' | 'provider' | 'policy' | 'hour' | 'day' | `label:${string}`
+
+export interface StatsOptions extends RequestFilter {
   /** @default only the whole is counted */
-  groupBy?: 'model' | undefined
+  groupBy?: StatsGroupBy | undefined
+  /** Adds percentiles of the latency. @default false */
+  percentiles?: boolean | undefined
+  /** Adds how many requests have no known cost. @default false */
+  unpriced?: boolean | undefined
 }
 
 /** Counts, costs and performance of some requests. Sums are 0, never null, where nothing is known. */
 export interface StatsSection {
-  counts: { total: number; success: number; error: number; streaming: number }
+  counts: {
+    total: number
+    success: number
+    error: number
+    streaming: number
+    /** Requests whose cost is unknown; only when asked for. */
+    unpriced?: number
+  }
   /** Costs in satoshis. What is unknown adds nothing. */
   costs: { total_cost_sats: number; total_input_tokens: number; total_output_tokens: number }
-  /** Not rounded, failures included; 0 for no requests. */
-  performance: { avg_latency_ms: number }
+  performance: {
+    /** Not rounded, failures included; 0 for no requests. */
+    avg_latency_ms: number
+    /** Within 1/64 of the latency by nearest rank; null for no requests. Only when asked for. */
+    p50_latency_ms?: number | null
+    p95_latency_ms?: number | null
+    p99_latency_ms?: number | null
+  }
 }
 
-/** The body of `GET /v1/stats`. */
-export interface Stats extends StatsSection {
-  since: string
-  until: string
+/** The body of `GET /v1/stats`. At most one of its groups is there: the one asked for. */
+export interface Stats extends StatsSection, EchoedWindow {
   /** There only when nothing matched. */
   empty?: true
   message?: string
-  /** With `groupBy: 'model'`: every model in the database, zeroed when quiet. */
+  /**
+   * Every model in the database, zeroed when quiet, under the spelling that came first. All filters apply but the
+   * model's.
+   */
   models?: Record<string, StatsSection>
+  /** By the label `tier`: `local`, `standard` and `frontier` always, `unknown` when a request has none. */
+  tiers?: Record<string, StatsSection>
+  /** Those with requests; `unknown` has those without one, here and below. */
+  providers?: Record<string, StatsSection>
+  policies?: Record<string, StatsSection>
+  /** By the value of the label asked for. */
+  labels?: Record<string, StatsSection>
+  /** Those with requests, in order, by their beginning: `2026-11-22T19:00:00.000Z`. */
+  hours?: Record<string, StatsSection>
+  /** Those with requests, in order: `2026-11-22`. */
+  days?: Record<string, StatsSection>
 }
 
 interface SectionRow {
