@@ -1,5 +1,6 @@
 export { type Database, openDatabaseReadOnly } from '../storage/database.js'
 export { DatabaseError, type DatabaseErrorCode } from '../storage/errors.js'
+export { START_CURSOR } from './cursor.js'
 export { QueryError, type QueryErrorCode } from './errors.js'
 export { type ExportedRequest, type ExportOptions, exportRequests } from './export.js'
 export type { RequestFilter } from './filter.js'
@@ -13,13 +14,14 @@ export {
   type RequestDetail,
 } from './request-detail.js'
 export type { RequestEntry } from './request-entry.js'
+export type { RequestOrder, RequestSort } from './request-rows.js'
 export {
   type ListRequestsOptions,
   listRequests,
   type RequestCursorPage,
   type RequestPage,
-  START_CURSOR,
 } from './requests.js'
 export { type Series, type SeriesBucket, type SeriesOptions, series } from './series.js'
-export { type Stats, type StatsGroupBy, type StatsOptions, type StatsSection, stats } from './stats.js'
+export { type Stats, type StatsOptions, type StatsSection, stats } from './stats.js'
+export type { StatsGroupBy } from './stats-groups.js'
 export { type EchoedWindow, RANGES, rangeStart, resolveWindow, type Window } from './window.js'

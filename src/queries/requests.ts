@@ -1,11 +1,15 @@
 import type { Database } from '../storage/database.js'
-import type { RequestFilter } from './filter.js'
-import { ENTRY_COLUMNS, type EntryRow, type RequestEntry, requestEntry } from './request-entry.js'
-import { type EchoedWindow, echoWindow, type Window } from './window.js'
-import { windowCondition } from './window-condition.js'
+import { decodeCursor, encodeCursor, type PageEnd } from './cursor.js'
+import { QueryError } from './errors.js'
+import { checkedFilter, type RequestFilter } from './filter.js'
+import { type EntryRow, type RequestEntry, requestEntry } from './request-entry.js'
+import { type RequestOrder, type RequestSort, readSlice } from './request-rows.js'
+import { tallyWhole } from './tallies.js'
+import { type EchoedWindow, echoWindow } from './window.js'
 
-/** The cursor of the first page. */
-export const START_CURSOR = 'start'
+const SORTS: readonly string[] = ['timestamp', 'cost_sats', 'latency_ms'] satisfies RequestSort[]
+const ORDERS: readonly string[] = ['asc', 'desc'] satisfies RequestOrder[]
+const MAX_PER_PAGE = 100
 
 export interface ListRequestsOptions extends RequestFilter {
   /** From 1. @default 1 */
@@ -13,9 +17,9 @@ export interface ListRequestsOptions extends RequestFilter {
   /** From 1 to 100. @default 20 */
   perPage?: number | undefined
   /** @default 'timestamp' */
-  sort?: 'timestamp' | 'cost_sats' | 'latency_ms' | undefined
+  sort?: RequestSort | undefined
   /** Ties are broken by id in the same direction; an unknown cost is the smallest. @default 'desc' */
-  order?: 'asc' | 'desc' | undefined
+  order?: RequestOrder | undefined
   /** {@link START_CURSOR}, or the last page's `next_cursor`: pages by key rather than by number. @default by number */
   cursor?: string | undefined
 }
@@ -38,7 +42,12 @@ export interface RequestCursorPage extends EchoedWindow {
   next_cursor?: string
 }
 
-/** A page of the requests of a window, newest first; its count and its rows are of the same moment. */
+/**
+ * A page of the requests of a window, its count and its rows of the same moment. A page past the end has none.
+ *
+ * @throws QueryError INVALID_SINCE, INVALID_UNTIL, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, INVALID_SORT, INVALID_ORDER,
+ *   INVALID_CURSOR, in this order
+ */
 export function listRequests(
   database: Database,
   options: ListRequestsOptions & { cursor: string },
@@ -53,41 +62,79 @@ export function listRequests(
 ): RequestPage | RequestCursorPage
 export function listRequests(
   database: Database,
-  { page = 1, perPage = 20, ...filter }: ListRequestsOptions = {},
+  options: ListRequestsOptions = {},
 ): RequestPage | RequestCursorPage {
-  const options = { page, perPage, ...filter }
   return database.transaction(() => {
-    const total = countRequests(database, options)
-    return {
-      data: readEntries(database, options, total),
-      page: options.page,
-      per_page: options.perPage,
-      total,
-      total_pages: Math.ceil(total / options.perPage),
-      ...echoWindow(options),
-    }
+    const filter = checkedFilter(database, options)
+    const sort = choice('INVALID_SORT', 'sort field', SORTS, options.sort ?? 'timestamp') as RequestSort
+    const order = choice('INVALID_ORDER', 'sort order', ORDERS, options.order ?? 'desc') as RequestOrder
+    const perPage = Math.min(MAX_PER_PAGE, Math.max(1, options.perPage ?? 20))
+    if (options.cursor === undefined) return pageByNumber(database, filter, sort, order, perPage)
+    return pageByKey(database, filter, sort, order, perPage, decodeCursor(options.cursor, sort, order))
   })()
 }
 
-function countRequests(database: Database, window: Window): number {
-  const { sql, parameters } = windowCondition(window)
-  const statement = database.prepare<[Window], { total: number }>(
-    `SELECT count(*) AS total FROM requests WHERE ${sql}`,
-  )
-  return statement.get(parameters)?.total ?? 0
+function pageByNumber(
+  database: Database,
+  filter: ListRequestsOptions,
+  sort: RequestSort,
+  order: RequestOrder,
+  perPage: number,
+): RequestPage {
+  const page = Math.max(1, filter.page ?? 1)
+  const total = countRequests(database, filter)
+  const offset = (page - 1) * perPage
+  const slice = { sort, order, offset, limit: perPage, behind: null }
+  return {
+    // SQLite would step over every row to find that none is left.
+    data: offset >= total ? [] : readSlice(database, filter, slice).map(requestEntry),
+    page,
+    per_page: perPage,
+    total,
+    total_pages: Math.ceil(total / perPage),
+    ...echoWindow(filter),
+  }
 }
 
-function readEntries(
+function pageByKey(
   database: Database,
-  options: Window & { page: number; perPage: number },
-  total: number,
-): RequestEntry[] {
-  const offset = (options.page - 1) * options.perPage
-  // SQLite would step over every row to find that none is left.
-  if (offset >= total) return []
-  const { sql, parameters } = windowCondition(options)
-  const statement = database.prepare<[Window & { limit: number; offset: number }], EntryRow>(
-    `SELECT ${ENTRY_COLUMNS} FROM requests WHERE ${sql} ORDER BY timestamp DESC, id DESC LIMIT @limit OFFSET @offset`,
-  )
-  return statement.all({ ...parameters, limit: options.perPage, offset }).map(requestEntry)
+  filter: RequestFilter,
+  sort: RequestSort,
+  order: RequestOrder,
+  perPage: number,
+  behind: PageEnd | null,
+): RequestCursorPage {
+  // One more than is shown tells whether a page follows.
+  const rows = readSlice(database, filter, { sort, order, offset: 0, limit: perPage + 1, behind })
+  const shown = rows.slice(0, perPage)
+  const last = rows.length > perPage ? shown.at(-1) : undefined
+  return {
+    data: shown.map(requestEntry),
+    per_page: perPage,
+    ...(last === undefined ? {} : { next_cursor: encodeCursor(sort, order, endOf(last, sort)) }),
+    ...echoWindow(filter),
+  }
+}
+
+function countRequests(database: Database, filter: RequestFilter): number {
+  const { success, streaming } = filter
+  // The sums tell these apart themselves.
+  const tally = tallyWhole(database, { ...filter, success: undefined, streaming: undefined })
+  return tally.requestsThat(success, streaming)
+}
+
+function endOf(row: EntryRow, sort: RequestSort): PageEnd {
+  return { key: row[sort], id: row.id }
+}
+
+function choice(
+  code: 'INVALID_SORT' | 'INVALID_ORDER',
+  what: string,
+  options: readonly string[],
+  value: string,
+): string {
+  // Of the order any case is accepted; the sorts have their one.
+  const name = code === 'INVALID_ORDER' ? value.toLowerCase() : value
+  if (options.includes(name)) return name
+  throw new QueryError(code, `Invalid ${what} '${value}'. Valid options: ${options.join(', ')}`)
 }
