@@ -14,13 +14,13 @@ export {
   type RequestDetail,
 } from './request-detail.js'
 export type { RequestEntry } from './request-entry.js'
-export type { RequestOrder, RequestSort } from './request-rows.js'
 export {
   type ListRequestsOptions,
   listRequests,
   type RequestCursorPage,
   type RequestPage,
 } from './requests.js'
+export type { RequestOrder, RequestSort } from './row-slice.js'
 export { type Series, type SeriesBucket, type SeriesOptions, series } from './series.js'
 export { type Stats, type StatsOptions, type StatsSection, stats } from './stats.js'
 export type { StatsGroupBy } from './stats-groups.js'
