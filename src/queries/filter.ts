@@ -27,7 +27,7 @@ export interface RequestFilter extends Window {
  * @throws QueryError INVALID_SINCE, INVALID_UNTIL, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, in this order
  */
 export function checkedFilter<T extends RequestFilter>(database: Database, filter: T): T {
-  const checked = { ...filter, ...canonicalWindow(filter) }
+  const checked: T = { ...filter, ...canonicalWindow(filter) }
   const { model, provider } = filter
   if (model !== undefined && !isKnown(database, 'model', model)) {
     throw new QueryError('MODEL_NOT_FOUND', `Model '${model}' not found`)
