@@ -2,7 +2,12 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test as base, type TestAPI } from 'vitest'
+import { RollupChanges } from '../../src/projection/rollups.js'
+import { UnjournaledRequests } from '../../src/projection/stored-request.js'
 import { type Database, openDatabase } from '../../src/storage/database.js'
+import { clearRollups, RollupTables, rollupLabels } from '../../src/storage/rollup-tables.js'
+
+export type Row = Record<string, string | number | null>
 
 /** A test with a database of its own. */
 export const test: TestAPI<{ database: Database }> = base.extend<{ database: Database }>({
@@ -19,9 +24,16 @@ export const test: TestAPI<{ database: Database }> = base.extend<{ database: Dat
   },
 })
 
-/** Adds a row; what isn't given is as little as a row can have. */
-export function insert(database: Database, row: Record<string, string | number | null> = {}): void {
-  const full = {
+/** Adds rows; what isn't given is as little as a row can have. */
+export function insert(database: Database, ...rows: Row[]): void {
+  database.transaction(() => {
+    for (const row of rows.length === 0 ? [{}] : rows) insertRow(database, row)
+    countRows(database)
+  })()
+}
+
+function insertRow(database: Database, row: Row): void {
+  const full: Row = {
     correlation_id: 'c',
     timestamp: '2026-11-22T10:00:00.000Z',
     model: 'gpt-4o',
@@ -35,4 +47,22 @@ export function insert(database: Database, row: Record<string, string | number |
       `INSERT INTO requests (${names.join(', ')}) VALUES (${names.map((name) => `@${name}`).join(', ')})`,
     )
     .run(full)
+}
+
+/** Makes the table these rows, of which the roll-ups have the first ones: those behind were added by another program. */
+export function fill(database: Database, rows: readonly object[], counted = rows.length): void {
+  database.transaction(() => {
+    database.exec('DELETE FROM requests; UPDATE rollup_unjournaled SET last_id = 0')
+    clearRollups(database)
+    for (const row of rows.slice(0, counted)) insertRow(database, row as Row)
+    countRows(database)
+    for (const row of rows.slice(counted)) insertRow(database, row as Row)
+  })()
+}
+
+/** Counts the rows that were added, as the projector does with its next batch. */
+export function countRows(database: Database): void {
+  const changes = new RollupChanges(new RollupTables(database), rollupLabels(database))
+  new UnjournaledRequests(database).count(changes)
+  changes.apply()
 }
