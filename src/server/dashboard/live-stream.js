@@ -1,0 +1,50 @@
+import { listQuery } from './api.js'
+
+/** @typedef {import('../../queries/index.js').RequestEntry} RequestEntry */
+
+/** A closed stream is opened again after this: the browser itself only does so for some faults. */
+const REOPEN_MS = 3000
+
+/** Requests as they come, through `GET /v1/stream`. */
+export class LiveStream {
+  /** @type {EventSource | null} */
+  #source = null
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #reopen
+
+  /**
+   * @param {object} hooks
+   * @param {() => void} hooks.onOpen from here on nothing is missed; what came before must be asked for
+   * @param {() => void} hooks.onLost
+   * @param {(entry: RequestEntry) => void} hooks.onRequest
+   * @param {(entry: RequestEntry) => void} hooks.onCompleted the entry of a stream that has ended
+   */
+  constructor(hooks) {
+    this.hooks = hooks
+  }
+
+  /**
+   * Follows the requests of these filters, instead of those before.
+   *
+   * @param {import('./page-state.js').PageState} state
+   */
+  follow(state) {
+    this.stop()
+    const query = listQuery(state)
+    const source = new EventSource(query.size === 0 ? '/v1/stream' : `/v1/stream?${query}`)
+    this.#source = source
+    source.addEventListener('open', () => this.hooks.onOpen())
+    source.addEventListener('request', ({ data }) => this.hooks.onRequest(JSON.parse(data)))
+    source.addEventListener('completed', ({ data }) => this.hooks.onCompleted(JSON.parse(data)))
+    source.addEventListener('error', () => {
+      this.hooks.onLost()
+      if (source.readyState === EventSource.CLOSED) this.#reopen = setTimeout(() => this.follow(state), REOPEN_MS)
+    })
+  }
+
+  stop() {
+    clearTimeout(this.#reopen)
+    this.#source?.close()
+    this.#source = null
+  }
+}
