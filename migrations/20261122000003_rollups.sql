@@ -7,7 +7,7 @@ CREATE TABLE rollup_labels (
 ) WITHOUT ROWID;
 INSERT INTO rollup_labels (name) VALUES ('tier');
 
--- Every combination that a request had. The lowest id among spellings that differ in case names the group of a model.
+-- Every combination that a request had, in the order in which the first of each came.
 CREATE TABLE rollup_dimensions (
     id INTEGER PRIMARY KEY,
     model TEXT NOT NULL,
@@ -39,6 +39,12 @@ CREATE TABLE rollups (
     latency_ms INTEGER NOT NULL,
     PRIMARY KEY (grain, period, dimension_id)
 ) WITHOUT ROWID;
+
+-- Requests that are not from the journal are counted up to this one: other programs may add some.
+CREATE TABLE rollup_unjournaled (
+    last_id INTEGER NOT NULL
+);
+INSERT INTO rollup_unjournaled (last_id) SELECT coalesce(max(id), 0) FROM requests WHERE segment_id IS NULL;
 
 -- How the latencies of the same requests are spread: six bytes a bucket that isn't empty, in order: its number in two,
 -- its count in four, most significant byte first. Up to 63 ms a bucket is a millisecond, from there on every power of

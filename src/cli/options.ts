@@ -1,6 +1,8 @@
 import { InvalidArgumentError, Option } from 'commander'
 import { canonicalTimestamp } from '../events/timestamp.js'
 
+const MAX_ROLLUP_LABELS = 8
+
 export function journalOption(): Option {
   return new Option('--journal <dir>', "the journal's directory")
     .env('REQUEST_JOURNAL_DIR')
@@ -17,6 +19,25 @@ export function databaseOption(): Option {
 
 export function jsonOption(): Option {
   return new Option('--json', 'answer with one line of JSON')
+}
+
+/** Repeated, or names with commas between them, as in its environment variable. */
+export function rollupLabelOption(): Option {
+  return new Option(
+    '--rollup-label <name>',
+    'a label to keep roll-ups by, at most 8; may be repeated. Chosen while the database is empty, later by a replay',
+  )
+    .env('REQUEST_JOURNAL_ROLLUP_LABEL')
+    .argParser(parseLabelNames)
+}
+
+function parseLabelNames(text: string, before: readonly string[] = []): string[] {
+  const names = [...new Set([...before, ...text.split(',')])]
+  if (names.includes('')) throw new InvalidArgumentError('Expected the name of a label, found nothing.')
+  if (names.length > MAX_ROLLUP_LABELS) {
+    throw new InvalidArgumentError(`Expected at most ${MAX_ROLLUP_LABELS} labels, found ${names.length}.`)
+  }
+  return names
 }
 
 /** A parser of whole numbers within a range. */

@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
-import type { Projector } from '../projection/projector.js'
+import type { Projector, ProjectorOptions } from '../projection/projector.js'
 import { formatCount, formatMs } from './format.js'
 import { createLogger, logLevelOption } from './logger.js'
-import { databaseOption, examples, journalOption, jsonOption } from './options.js'
+import { databaseOption, examples, journalOption, jsonOption, rollupLabelOption } from './options.js'
 import { print, printJson } from './output.js'
 
 interface ProjectFlags {
@@ -10,6 +10,7 @@ interface ProjectFlags {
   db: string
   logLevel: string
   once?: true
+  rollupLabel?: string[]
   json?: true
 }
 
@@ -26,6 +27,7 @@ export function addProject(program: Command): void {
     .addOption(journalOption())
     .addOption(databaseOption())
     .option('--once', 'catch up and exit')
+    .addOption(rollupLabelOption())
     .addOption(logLevelOption())
     .addOption(jsonOption().default(undefined, 'only with --once'))
     .addHelpText(
@@ -42,10 +44,14 @@ export function addProject(program: Command): void {
     })
 }
 
+function projectorOptions({ journal, db, rollupLabel }: ProjectFlags): ProjectorOptions {
+  return { journal, database: db, rollupLabels: rollupLabel }
+}
+
 async function projectOnceAndReport(flags: ProjectFlags): Promise<void> {
   const { projectOnce } = await import('../projection/projector.js')
   const logger = await createLogger(flags.logLevel)
-  const result = await projectOnce({ journal: flags.journal, database: flags.db, logger })
+  const result = await projectOnce({ ...projectorOptions(flags), logger })
   if (flags.json) printJson(result)
   else print(describeResult(result))
 }
@@ -74,7 +80,7 @@ async function runDaemon(flags: ProjectFlags): Promise<void> {
   // A projector's timers keep no process alive.
   const hold = setInterval(() => {}, 2 ** 30)
   try {
-    projector = await startProjector({ journal: flags.journal, database: flags.db, logger })
+    projector = await startProjector({ ...projectorOptions(flags), logger })
     if (isStopping) void projector.stop()
     await projector.finished.catch((error) => {
       // The projector has logged why it can't go on; say it again only where that was switched off.

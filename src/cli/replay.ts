@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { ProjectResult } from '../projection/projector.js'
-import { databaseOption, examples, journalOption, jsonOption } from './options.js'
+import { databaseOption, examples, journalOption, jsonOption, rollupLabelOption } from './options.js'
 import { print, printJson } from './output.js'
 import { formatProgress, ProgressLine } from './progress.js'
 import { describeResult } from './project.js'
@@ -9,6 +9,7 @@ interface ReplayFlags {
   journal: string
   db: string
   allowMissing?: true
+  rollupLabel?: string[]
   json?: true
 }
 
@@ -27,6 +28,7 @@ export function addReplay(program: Command): void {
       '--allow-missing',
       'rebuild although segments that were projected are gone: their rows are lost then',
     )
+    .addOption(rollupLabelOption())
     .addOption(jsonOption())
     .addHelpText(
       'after',
@@ -45,6 +47,7 @@ async function runReplay(flags: ReplayFlags): Promise<void> {
       journal: flags.journal,
       database: flags.db,
       allowMissing: flags.allowMissing === true,
+      rollupLabels: flags.rollupLabel,
       onProgress: (progress) => {
         const isRead = progress.bytes >= progress.total_bytes
         line.show((width) => formatProgress(progress, performance.now() - startedAt, width), isRead)

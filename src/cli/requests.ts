@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
-import type { RequestEntry, RequestPage } from '../queries/requests.js'
+import type { RequestEntry } from '../queries/request-entry.js'
+import type { RequestPage } from '../queries/requests.js'
 import { withDatabase } from './database.js'
 import { formatCount, formatMs, formatSats, formatTime, UNKNOWN } from './format.js'
 import { databaseOption, examples, jsonOption, wholeNumber } from './options.js'

@@ -23,6 +23,7 @@ const ADVICE: Record<ProblemKind, string> = {
   surplus: OF_DATABASE,
   counts: OF_DATABASE,
   ratio: OF_DATABASE,
+  rollup: OF_DATABASE,
   damaged: OF_JOURNAL,
   gone: OF_JOURNAL,
   truncated: OF_JOURNAL,

@@ -1,6 +1,9 @@
+import { RollupChanges } from '../projection/rollups.js'
+import { countedRequest } from '../projection/stored-request.js'
 import { TokenRatioChanges } from '../projection/token-ratios.js'
 import type { Database } from '../storage/database.js'
-import { ProjectionTables } from '../storage/projection-tables.js'
+import { ProjectionTables, STORED_COLUMNS, type StoredRequest } from '../storage/projection-tables.js'
+import { RollupTables, rollupLabels } from '../storage/rollup-tables.js'
 
 /** Rows of one transaction: other writers of the database wait for no longer than that takes. */
 const BATCH_ROWS = 2000
@@ -12,17 +15,10 @@ export interface PrunedRows {
   held: number
 }
 
-interface RequestRow {
-  id: number
-  segment_id: number
-  policy: string | null
-  input_tokens: number | null
-  output_tokens: number | null
-  success: number
-}
+type RequestRow = StoredRequest & { segment_id: number }
 
 /**
- * Removes the rows of segments up to one, so that what is left is what a replay of what is left gives: `token_ratios`
+ * Removes the rows of segments up to one, so that what is left is what a replay of what is left gives: roll-ups and `token_ratios`
  * without their samples, the next ids behind theirs, and what connects requests and completions across the border.
  */
 export class RowPruner {
@@ -30,6 +26,8 @@ export class RowPruner {
   readonly #through: number
   readonly #tables: ProjectionTables
   readonly #ratios = new TokenRatioChanges()
+  readonly #rollupTables: RollupTables
+  readonly #rollups: RollupChanges
   readonly #removed: PrunedRows = { rows: 0, rejected: 0, held: 0 }
   #lastId = 0
 
@@ -38,6 +36,8 @@ export class RowPruner {
     this.#database = database
     this.#through = through
     this.#tables = new ProjectionTables(database)
+    this.#rollupTables = new RollupTables(database)
+    this.#rollups = new RollupChanges(this.#rollupTables, rollupLabels(database))
   }
 
   count(): PrunedRows {
@@ -98,6 +98,7 @@ export class RowPruner {
     const through = this.#through
     const database = this.#database
     this.#inTransaction(() => {
+      this.#rollupTables.removeEmpty()
       database.prepare('DELETE FROM journal_segments WHERE id <= ?').run(through)
       database.prepare('DELETE FROM pruned_completions WHERE segment_id <= ?').run(through)
       // Whose request was pruned in the end, or completed anew.
@@ -113,7 +114,7 @@ export class RowPruner {
     const database = this.#database
     const rows = database
       .prepare<[number, number, number], RequestRow>(
-        `SELECT id, segment_id, policy, input_tokens, output_tokens, success FROM requests
+        `SELECT ${STORED_COLUMNS} FROM requests
          WHERE id > ? AND segment_id <= ? ORDER BY id LIMIT ?`,
       )
       .all(this.#lastId, this.#through, BATCH_ROWS)
@@ -125,8 +126,10 @@ export class RowPruner {
         remove.run(row.id)
         uncount.run(row.segment_id)
         this.#ratios.subtract({ ...row, success: row.success === 1 })
+        this.#rollups.remove(countedRequest(row))
       }
       this.#ratios.apply(this.#tables)
+      this.#rollups.apply()
     })
     this.#lastId = rows.at(-1)?.id ?? this.#lastId
     this.#removed.rows += rows.length

@@ -75,6 +75,7 @@ export class JournalPass {
     if (snapshot !== null && !problems.hasRowProblems) {
       matcher?.ratios.compare(snapshot, problems)
       matcher?.reportMisnumbered()
+      snapshot.compareRollups(problems)
     }
     onProgress?.({ ...this.#progress })
   }

@@ -14,6 +14,7 @@ import type { ColumnDifference } from './row-comparer.js'
  * - `tampered`: a segment is not what was sealed; `chain`: the manifest itself is damaged.
  * - `unpruned`: the database says that a segment was pruned, and its file is still there.
  * - `counts`: what the database says of a segment isn't so. `ratio`: a token ratio isn't what its rows give.
+ * - `rollup`: a roll-up isn't the sum of its rows.
  */
 export type ProblemKind =
   | 'missing'
@@ -30,6 +31,7 @@ export type ProblemKind =
   | 'unpruned'
   | 'counts'
   | 'ratio'
+  | 'rollup'
 
 export interface VerifyProblem {
   kind: ProblemKind
@@ -131,6 +133,11 @@ export class ProblemList {
 
 export function asColumns(differences: readonly ColumnDifference[]): DifferingColumn[] {
   return differences.map(({ column, expected, found }) => ({ column, journal: expected, database: found }))
+}
+
+/** A value as a report can hold it: JSON has no bigint. */
+export function asNumber(value: unknown): unknown {
+  return typeof value === 'bigint' ? Number(value) : value
 }
 
 function byPlace(a: VerifyProblem, b: VerifyProblem): number {

@@ -1,6 +1,6 @@
 import { type RatioSample, ratioMillionths } from '../projection/token-ratios.js'
 import { differingColumns } from './row-comparer.js'
-import { asColumns, type ProblemList } from './verify-problems.js'
+import { asColumns, asNumber, type ProblemList } from './verify-problems.js'
 import type { Snapshot } from './verify-snapshot.js'
 
 /** What the token ratios should be, by the journal's own values. */
@@ -62,7 +62,3 @@ export class ExpectedRatios {
 }
 
 const NO_RATIO = { ratio_millionths: null, samples: null, avg_ratio: null, sample_count: null }
-
-function asNumber(value: unknown): unknown {
-  return typeof value === 'bigint' ? Number(value) : value
-}

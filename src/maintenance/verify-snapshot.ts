@@ -6,6 +6,8 @@ import type { Place, PlacedCompletion } from '../storage/projection-tables.js'
 import { carriedCompletions, prunedCompletionTest, prunedThrough } from '../storage/pruned.js'
 import { newIds } from '../storage/replay-tables.js'
 import { PlaceCursor, type Placed } from './place-cursor.js'
+import type { ProblemList } from './verify-problems.js'
+import { compareRollups } from './verify-rollups.js'
 
 /** A row of `requests` as it is stored. */
 export interface RequestRow extends Record<string, unknown> {
@@ -161,6 +163,11 @@ export class Snapshot {
 
   ratios(): RatioRow[] {
     return this.#database.prepare<[], RatioRow>(RATIOS).safeIntegers().all()
+  }
+
+  /** Roll-ups against the rows that they are sums of. */
+  compareRollups(problems: ProblemList): void {
+    compareRollups(this.#database, problems)
   }
 
   close(): void {

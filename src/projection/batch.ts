@@ -10,10 +10,13 @@ import {
   type SegmentPosition,
 } from '../storage/positions.js'
 import type { ProjectionTables } from '../storage/projection-tables.js'
+import type { RollupTables } from '../storage/rollup-tables.js'
 import { ProjectionError } from './errors.js'
 import { LineFold } from './line-fold.js'
 import { RequestsFold } from './requests.js'
+import { RollupChanges } from './rollups.js'
 import { positionBehind } from './segment-check.js'
+import type { UnjournaledRequests } from './stored-request.js'
 import { TokenRatioChanges } from './token-ratios.js'
 
 /**
@@ -37,6 +40,9 @@ export interface BatchResult {
 export interface BatchOptions {
   database: Database
   tables: ProjectionTables
+  rollupTables: RollupTables
+  rollupLabels: readonly string[]
+  unjournaled: UnjournaledRequests
   segment: Segment
   position: SegmentPosition
   /** Lines of a newer segment have been projected. */
@@ -98,11 +104,13 @@ export async function syncSegment(reader: SegmentSource): Promise<void> {
 class Batch {
   readonly #options: BatchOptions
   readonly #ratios = new TokenRatioChanges()
+  readonly #rollups: RollupChanges
   #fold: LineFold | null = null
   #lastLine: { byteOffset: number; length: number } | null = null
 
   constructor(options: BatchOptions) {
     this.#options = options
+    this.#rollups = new RollupChanges(options.rollupTables, options.rollupLabels)
   }
 
   get isEmpty(): boolean {
@@ -123,6 +131,7 @@ class Batch {
     if (this.#fold === null || this.#lastLine === null)
       throw new Error('an empty batch has nothing to commit')
     this.#ratios.apply(tables)
+    this.#rollups.apply()
     const { counts, firstRejected } = this.#fold
     if (isLate) counts.late = counts.lines
     const all = { counts: addCounts(position.counts, counts), isAtEnd }
@@ -136,10 +145,16 @@ class Batch {
   }
 
   #begin(): LineFold {
-    const { database, tables, segment, position } = this.#options
+    const { database, tables, unjournaled, segment, position } = this.#options
     database.exec('BEGIN IMMEDIATE')
     if (position.lastLine === null) insertPosition(database, position)
-    const requests = new RequestsFold({ tables, ratios: this.#ratios })
+    unjournaled.count(this.#rollups)
+    const requests = new RequestsFold({
+      tables,
+      ratios: this.#ratios,
+      rollups: this.#rollups,
+      isNew: () => true,
+    })
     return new LineFold({
       journalId: position.journalId,
       segment,

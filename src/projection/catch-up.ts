@@ -17,11 +17,14 @@ import {
 } from '../storage/positions.js'
 import { ProjectionTables } from '../storage/projection-tables.js'
 import { prunedThrough } from '../storage/pruned.js'
+import { RollupTables } from '../storage/rollup-tables.js'
 import { Archives } from './archives.js'
-import { type BatchResult, projectBatch } from './batch.js'
+import { type BatchOptions, type BatchResult, projectBatch } from './batch.js'
 import { ProjectionError } from './errors.js'
+import { chooseRollupLabels } from './rollup-labels.js'
 import { checkJournal, checkSegment } from './segment-check.js'
 import { SegmentList } from './segment-list.js'
+import { UnjournaledRequests } from './stored-request.js'
 import { checkVersions } from './versions.js'
 
 /**
@@ -38,6 +41,8 @@ interface CatchUpOptions {
   identity: JournalIdentity
   databasePath: string
   database: Database
+  /** The labels to keep roll-ups by; undefined: those of the database. */
+  rollupLabels?: readonly string[] | undefined
   /** Called after each commit. */
   onBatch?(segment: Segment, batch: BatchResult): void
 }
@@ -49,6 +54,7 @@ interface CatchUpOptions {
 export class CatchUp {
   readonly #options: CatchUpOptions
   readonly #tables: ProjectionTables
+  readonly #rollups: Pick<BatchOptions, 'rollupTables' | 'rollupLabels' | 'unjournaled'>
   readonly #segments: SegmentList
   readonly #databaseInode: bigint
   #positions: Map<number, SegmentPosition>
@@ -61,13 +67,18 @@ export class CatchUp {
   #greatestProjectedId: number
   #checkedList: readonly Segment[] = []
 
-  /** @throws ProjectionError OTHER_JOURNAL, PROJECTION_OUTDATED, and what a check of every segment throws. */
+  /** @throws ProjectionError OTHER_JOURNAL, PROJECTION_OUTDATED, OTHER_ROLLUP_LABELS, and what a check of every segment throws. */
   constructor(options: CatchUpOptions) {
     this.#options = options
     const { database, databasePath, directory } = options
     checkVersions(database, databasePath)
     this.#databaseInode = inodeOf(databasePath)
     this.#tables = new ProjectionTables(database)
+    this.#rollups = {
+      rollupTables: new RollupTables(database),
+      rollupLabels: chooseRollupLabels(database, databasePath, options.rollupLabels),
+      unjournaled: new UnjournaledRequests(database),
+    }
     this.#segments = new SegmentList(directory)
     this.#archives = new Archives(directory)
     this.#prunedThrough = prunedThrough(database)
@@ -161,6 +172,7 @@ export class CatchUp {
     const batch = await projectBatch(reader, {
       database,
       tables: this.#tables,
+      ...this.#rollups,
       segment,
       position,
       isLate: segment.id < this.#greatestProjectedId,

@@ -8,6 +8,7 @@
  * - `SEGMENT_REPLACED`: a segment is not the file that was read, and no faithful copy of it either.
  * - `SEGMENT_SYNC_FAILED`: a segment could not be synced, so what was read of it may not be on disk.
  * - `PROJECTION_OUTDATED`: this version folds events differently from the one that filled the database.
+ * - `OTHER_ROLLUP_LABELS`: the roll-ups are kept by other labels than was asked for.
  * - `POSITION_MOVED`: somebody else has moved a position meanwhile.
  * - `DATABASE_REMOVED`: the database file was removed or replaced under the projector.
  */
@@ -19,6 +20,7 @@ export class ProjectionError extends Error {
     | 'SEGMENT_REPLACED'
     | 'SEGMENT_SYNC_FAILED'
     | 'PROJECTION_OUTDATED'
+    | 'OTHER_ROLLUP_LABELS'
     | 'POSITION_MOVED'
     | 'DATABASE_REMOVED'
   /** The segment or database it is about. */

@@ -32,6 +32,11 @@ export interface ProjectorOptions {
   journal: string
   /** The database file, created and migrated when it is missing. */
   database: string
+  /**
+   * Names of labels to keep roll-ups by, at most eight; they are chosen while the database is empty, later by a replay.
+   * @default those of the database, at first `tier`
+   */
+  rollupLabels?: readonly string[] | undefined
   /** @default nothing is logged */
   logger?: ProjectorLogger | undefined
 }
@@ -162,9 +167,12 @@ class Work {
   readonly databasePath: string
   readonly #lock: ProjectorLock
   readonly #sealer: Sealer
+  readonly #rollupLabels: readonly string[] | undefined
   #catchUp: CatchUp | null = null
 
-  constructor({ journal, database, logger = silentLogger }: ProjectorOptions, clock: Clock) {
+  constructor(options: ProjectorOptions, clock: Clock) {
+    const { journal, database, rollupLabels, logger = silentLogger } = options
+    this.#rollupLabels = rollupLabels
     this.directory = resolve(journal)
     this.logger = logger
     this.#sealer = new Sealer(this.directory, clock, logger)
@@ -236,6 +244,7 @@ class Work {
       identity,
       databasePath: this.databasePath,
       database: this.#database,
+      rollupLabels: this.#rollupLabels,
       onBatch: (segment, batch) => this.#logBatch(segment, batch),
     })
     this.logger.info(fields, 'Projecting')

@@ -1,16 +1,22 @@
 import type { JournalEvent, RequestLogged, StreamCompleted } from '../events/schema.js'
-import type {
-  Place,
-  PlacedCompletion,
-  ProjectionTables,
-  StoredRequest,
+import {
+  labelsColumn,
+  type Place,
+  type PlacedCompletion,
+  type ProjectionTables,
+  type StoredRequest,
 } from '../storage/projection-tables.js'
+import type { RollupChanges } from './rollups.js'
+import { countedRequest } from './stored-request.js'
 import type { TokenRatioChanges } from './token-ratios.js'
 
 /** Where the fold of `requests` puts its changes. */
 export interface RequestsTarget {
   tables: ProjectionTables
   ratios: TokenRatioChanges
+  rollups: RollupChanges
+  /** Whether a line is projected for the first time: then the counters grow. A replay meets lines again. */
+  isNew(place: Place): boolean
 }
 
 /** The fold of `requests`, live: completions find their row at once, or are held until it comes. */
@@ -39,12 +45,21 @@ export class RequestsFold {
   }
 
   #logRequest(event: RequestLogged, place: Place): void {
-    const { tables, ratios } = this.#target
+    const { tables, ratios, rollups, isNew } = this.#target
     const id = tables.insertRequest(event, place, null)
     ratios.add(event)
+    rollups.add(event, isNew(place))
     if (!this.#mayBeHeld) return
     const held = tables.takeHeldCompletions(event.correlation_id)
-    let stored: StoredRequest = { ...event, id, success: Number(event.success), segment_id: place.segmentId }
+    let stored: StoredRequest = {
+      ...event,
+      id,
+      streaming: Number(event.streaming),
+      success: Number(event.success),
+      labels: labelsColumn(event),
+      segment_id: place.segmentId,
+      byte_offset: place.byteOffset,
+    }
     for (const completion of held) stored = completeRequest(this.#target, stored, completion)
   }
 
@@ -62,17 +77,27 @@ export class RequestsFold {
 
 /** Overwrites a row with its completion, and corrects what it counted for. @returns the row as it is then. */
 export function completeRequest(
-  { tables, ratios }: RequestsTarget,
+  { tables, ratios, rollups, isNew }: RequestsTarget,
   stored: StoredRequest,
   completion: PlacedCompletion,
 ): StoredRequest {
-  const { input_tokens, output_tokens, success } = completion.completion
-  const completed = { ...stored, input_tokens, output_tokens, success: Number(success ?? stored.success) }
+  const { input_tokens, output_tokens, cost_sats, success } = completion.completion
+  const outcome = { input_tokens, output_tokens, cost_sats, success: Number(success ?? stored.success) }
+  const completed = { ...stored, ...outcome }
   tables.completeRequest(stored.id, completion)
+  // A completion that was held until a new request came is an old line with a new effect.
+  const isCounted = isNew(completion.place) || isNewRequest(stored, isNew)
+  rollups.correct(countedRequest(stored), { ...outcome, success: completed.success !== 0 }, isCounted)
   // Rows from before the journal never counted.
   if (stored.segment_id !== null) {
     ratios.subtract({ ...stored, success: stored.success === 1 })
     ratios.add({ ...completed, success: completed.success === 1 })
   }
   return completed
+}
+
+function isNewRequest({ segment_id, byte_offset }: StoredRequest, isNew: RequestsTarget['isNew']): boolean {
+  return (
+    segment_id !== null && byte_offset !== null && isNew({ segmentId: segment_id, byteOffset: byte_offset })
+  )
 }

@@ -5,7 +5,12 @@ import { ProjectionError } from './errors.js'
  * The version of each projection's fold. Raise it when the same events give other rows than before: then `project`
  * stops and asks for a replay. A new projection is filled by the migration that adds it.
  */
-const VERSIONS: Readonly<Record<string, number>> = { requests: 1, token_ratios: 1 }
+const VERSIONS: Readonly<Record<string, number>> = {
+  requests: 1,
+  token_ratios: 1,
+  rollups: 1,
+  counters: 1,
+}
 
 /** @throws ProjectionError PROJECTION_OUTDATED */
 export function checkVersions(database: Database, path: string): void {

@@ -1,108 +1,140 @@
 import type { Database } from '../storage/database.js'
-import { echoWindow, type Window, windowCondition } from './window.js'
+import { decodeCursor, encodeCursor, type PageEnd } from './cursor.js'
+import { QueryError } from './errors.js'
+import { checkedFilter, type RequestFilter } from './filter.js'
+import { type EntryRow, type RequestEntry, requestEntry } from './request-entry.js'
+import { type RequestOrder, type RequestSort, readSlice } from './request-rows.js'
+import { tallyWhole } from './tallies.js'
+import { type EchoedWindow, echoWindow } from './window.js'
 
-export interface ListRequestsOptions extends Window {
-  /** From 1. */
-  page: number
-  /** From 1 to 100. */
-  perPage: number
-}
+const SORTS: readonly string[] = ['timestamp', 'cost_sats', 'latency_ms'] satisfies RequestSort[]
+const ORDERS: readonly string[] = ['asc', 'desc'] satisfies RequestOrder[]
+const MAX_PER_PAGE = 100
 
-/** One request as `GET /v1/requests` shows it. */
-export interface RequestEntry {
-  id: number
-  timestamp: string
-  model: string
-  /** Left out when the request was rejected before a provider was chosen. */
-  provider?: string
-  streaming: boolean
-  success: boolean
-  /** Null: unknown, which is never the same as 0. */
-  tokens: { input: number | null; output: number | null }
-  cost: { sats: number | null }
-  timing: { latency_ms: number; stream_duration_ms?: number }
-  /** There when status or message is set, whatever `success` says. */
-  error?: { status: number | null; message: string | null }
+export interface ListRequestsOptions extends RequestFilter {
+  /** From 1. @default 1 */
+  page?: number | undefined
+  /** From 1 to 100. @default 20 */
+  perPage?: number | undefined
+  /** @default 'timestamp' */
+  sort?: RequestSort | undefined
+  /** Ties are broken by id in the same direction; an unknown cost is the smallest. @default 'desc' */
+  order?: RequestOrder | undefined
+  /** {@link START_CURSOR}, or the last page's `next_cursor`: pages by key rather than by number. @default by number */
+  cursor?: string | undefined
 }
 
 /** The body of `GET /v1/requests`. */
-export interface RequestPage {
+export interface RequestPage extends EchoedWindow {
   data: RequestEntry[]
   page: number
   per_page: number
   total: number
+  /** 0 when total is. */
   total_pages: number
-  since: string
-  until: string
 }
 
-interface RequestRow {
-  id: number
-  timestamp: string
-  model: string
-  provider: string | null
-  streaming: number
-  success: number
-  input_tokens: number | null
-  output_tokens: number | null
-  cost_sats: number | null
-  latency_ms: number
-  stream_duration_ms: number | null
-  error_status: number | null
-  error_message: string | null
+/** The body of `GET /v1/requests?cursor=…`. */
+export interface RequestCursorPage extends EchoedWindow {
+  data: RequestEntry[]
+  per_page: number
+  /** Of the next page; left out on the last one. */
+  next_cursor?: string
 }
 
-/** A page of the requests of a window, newest first; its count and its rows are of the same moment. */
-export function listRequests(database: Database, options: ListRequestsOptions): RequestPage {
+/**
+ * A page of the requests of a window, its count and its rows of the same moment. A page past the end has none.
+ *
+ * @throws QueryError INVALID_SINCE, INVALID_UNTIL, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, INVALID_SORT, INVALID_ORDER,
+ *   INVALID_CURSOR, in this order
+ */
+export function listRequests(
+  database: Database,
+  options: ListRequestsOptions & { cursor: string },
+): RequestCursorPage
+export function listRequests(
+  database: Database,
+  options?: ListRequestsOptions & { cursor?: undefined },
+): RequestPage
+export function listRequests(
+  database: Database,
+  options?: ListRequestsOptions,
+): RequestPage | RequestCursorPage
+export function listRequests(
+  database: Database,
+  options: ListRequestsOptions = {},
+): RequestPage | RequestCursorPage {
   return database.transaction(() => {
-    const total = countRequests(database, options)
-    return {
-      data: readEntries(database, options, total),
-      page: options.page,
-      per_page: options.perPage,
-      total,
-      total_pages: Math.ceil(total / options.perPage),
-      ...echoWindow(options),
-    }
+    const filter = checkedFilter(database, options)
+    const sort = choice('INVALID_SORT', 'sort field', SORTS, options.sort ?? 'timestamp') as RequestSort
+    const order = choice('INVALID_ORDER', 'sort order', ORDERS, options.order ?? 'desc') as RequestOrder
+    const perPage = Math.min(MAX_PER_PAGE, Math.max(1, options.perPage ?? 20))
+    if (options.cursor === undefined) return pageByNumber(database, filter, sort, order, perPage)
+    return pageByKey(database, filter, sort, order, perPage, decodeCursor(options.cursor, sort, order))
   })()
 }
 
-function countRequests(database: Database, window: Window): number {
-  const { sql, parameters } = windowCondition(window)
-  const statement = database.prepare<[Window], { total: number }>(
-    `SELECT count(*) AS total FROM requests WHERE ${sql}`,
-  )
-  return statement.get(parameters)?.total ?? 0
-}
-
-function readEntries(database: Database, options: ListRequestsOptions, total: number): RequestEntry[] {
-  const offset = (options.page - 1) * options.perPage
-  // SQLite would step over every row to find that none is left.
-  if (offset >= total) return []
-  const { sql, parameters } = windowCondition(options)
-  const statement = database.prepare<[Window & { limit: number; offset: number }], RequestRow>(
-    `SELECT id, timestamp, model, provider, streaming, success, input_tokens, output_tokens, cost_sats, latency_ms,
-       stream_duration_ms, error_status, error_message
-     FROM requests WHERE ${sql} ORDER BY timestamp DESC, id DESC LIMIT @limit OFFSET @offset`,
-  )
-  return statement.all({ ...parameters, limit: options.perPage, offset }).map(entry)
-}
-
-function entry(row: RequestRow): RequestEntry {
-  const hasError = row.error_status !== null || row.error_message !== null
+function pageByNumber(
+  database: Database,
+  filter: ListRequestsOptions,
+  sort: RequestSort,
+  order: RequestOrder,
+  perPage: number,
+): RequestPage {
+  const page = Math.max(1, filter.page ?? 1)
+  const total = countRequests(database, filter)
+  const offset = (page - 1) * perPage
+  const slice = { sort, order, offset, limit: perPage, behind: null }
   return {
-    id: row.id,
-    timestamp: row.timestamp,
-    model: row.model,
-    ...(row.provider === null ? {} : { provider: row.provider }),
-    streaming: row.streaming !== 0,
-    success: row.success !== 0,
-    tokens: { input: row.input_tokens, output: row.output_tokens },
-    cost: { sats: row.cost_sats },
-    timing: {
-      latency_ms: row.latency_ms,
-      ...(row.stream_duration_ms === null ? {} : { stream_duration_ms: row.stream_duration_ms }),
-    },
-    ...(hasError ? { error: { status: row.error_status, message: row.error_message } } : {}),
+    // SQLite would step over every row to find that none is left.
+    data: offset >= total ? [] : readSlice(database, filter, slice).map(requestEntry),
+    page,
+    per_page: perPage,
+    total,
+    total_pages: Math.ceil(total / perPage),
+    ...echoWindow(filter),
   }
+}
+
+function pageByKey(
+  database: Database,
+  filter: RequestFilter,
+  sort: RequestSort,
+  order: RequestOrder,
+  perPage: number,
+  behind: PageEnd | null,
+): RequestCursorPage {
+  // One more than is shown tells whether a page follows.
+  const rows = readSlice(database, filter, { sort, order, offset: 0, limit: perPage + 1, behind })
+  const shown = rows.slice(0, perPage)
+  const last = rows.length > perPage ? shown.at(-1) : undefined
+  return {
+    data: shown.map(requestEntry),
+    per_page: perPage,
+    ...(last === undefined ? {} : { next_cursor: encodeCursor(sort, order, endOf(last, sort)) }),
+    ...echoWindow(filter),
+  }
+}
+
+function countRequests(database: Database, filter: RequestFilter): number {
+  const { success, streaming } = filter
+  // The sums tell these apart themselves.
+  const tally = tallyWhole(database, { ...filter, success: undefined, streaming: undefined })
+  return tally.requestsThat(success, streaming)
+}
+
+function endOf(row: EntryRow, sort: RequestSort): PageEnd {
+  return { key: row[sort], id: row.id }
+}
+
+function choice(
+  code: 'INVALID_SORT' | 'INVALID_ORDER',
+  what: string,
+  options: readonly string[],
+  value: string,
+): string {
+  // Of the order any case is accepted; the sorts have their one.
+  const name = code === 'INVALID_ORDER' ? value.toLowerCase() : value
+  if (options.includes(name)) return name
+  throw new QueryError(code, `Invalid ${what} '${value}'. Valid options: ${options.join(', ')}`)
 }

@@ -1,100 +1,146 @@
 import type { Database } from '../storage/database.js'
-import { echoWindow, type Window, windowCondition } from './window.js'
+import { checkedFilter, foldCase, type RequestFilter } from './filter.js'
+import { UNKNOWN_GROUP } from './grouping.js'
+import { startOfPeriod } from './periods.js'
+import { type Groups, groupsFor, type StatsGroupBy } from './stats-groups.js'
+import { sumOf, type Tallies, tallyRequests } from './tallies.js'
+import { Tally } from './tally.js'
+import { type EchoedWindow, echoWindow } from './window.js'
 
-export interface StatsOptions extends Window {
+/** What the API that this one follows says of an empty window. */
+const EMPTY = 'No requests found in the specified time range'
+
+export interface StatsOptions extends RequestFilter {
   /** @default only the whole is counted */
-  groupBy?: 'model' | undefined
+  groupBy?: StatsGroupBy | undefined
+  /** Adds percentiles of the latency. @default false */
+  percentiles?: boolean | undefined
+  /** Adds how many requests have no known cost. @default false */
+  unpriced?: boolean | undefined
 }
 
 /** Counts, costs and performance of some requests. Sums are 0, never null, where nothing is known. */
 export interface StatsSection {
-  counts: { total: number; success: number; error: number; streaming: number }
+  counts: {
+    total: number
+    success: number
+    error: number
+    streaming: number
+    /** Requests whose cost is unknown; only when asked for. */
+    unpriced?: number
+  }
   /** Costs in satoshis. What is unknown adds nothing. */
   costs: { total_cost_sats: number; total_input_tokens: number; total_output_tokens: number }
-  /** Not rounded, failures included; 0 for no requests. */
-  performance: { avg_latency_ms: number }
+  performance: {
+    /** Not rounded, failures included; 0 for no requests. */
+    avg_latency_ms: number
+    /** Within 1/64 of the latency by nearest rank; null for no requests. Only when asked for. */
+    p50_latency_ms?: number | null
+    p95_latency_ms?: number | null
+    p99_latency_ms?: number | null
+  }
 }
 
-/** The body of `GET /v1/stats`. */
-export interface Stats extends StatsSection {
-  since: string
-  until: string
+/** The body of `GET /v1/stats`. At most one of its groups is there: the one asked for. */
+export interface Stats extends StatsSection, EchoedWindow {
   /** There only when nothing matched. */
   empty?: true
   message?: string
-  /** With `groupBy: 'model'`: every model in the database, zeroed when quiet. */
+  /**
+   * Every model in the database, zeroed when quiet, under the spelling that came first. All filters apply but the
+   * model's.
+   */
   models?: Record<string, StatsSection>
+  /** By the label `tier`: `local`, `standard` and `frontier` always, `unknown` when a request has none. */
+  tiers?: Record<string, StatsSection>
+  /** Those with requests; `unknown` has those without one, here and below. */
+  providers?: Record<string, StatsSection>
+  policies?: Record<string, StatsSection>
+  /** By the value of the label asked for. */
+  labels?: Record<string, StatsSection>
+  /** Those with requests, in order, by their beginning: `2026-11-22T19:00:00.000Z`. */
+  hours?: Record<string, StatsSection>
+  /** Those with requests, in order: `2026-11-22`. */
+  days?: Record<string, StatsSection>
 }
 
-interface SectionRow {
-  total: number
-  success: number
-  streaming: number
-  cost_sats: number
-  input_tokens: number
-  output_tokens: number
-  latency_ms: number
-}
-
-/** Counts the requests of a window, whole and groups from one read transaction, so that the groups add up. */
+/**
+ * Counts the requests of a window: whole and groups from one read transaction and one set of sums, so that the groups
+ * add up.
+ *
+ * @throws QueryError INVALID_SINCE, INVALID_UNTIL, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, INVALID_GROUP_BY, in this order
+ */
 export function stats(database: Database, options: StatsOptions = {}): Stats {
   return database.transaction(() => {
-    const whole = readWhole(database, options)
-    const isEmpty = whole.counts.total === 0
+    const filter = checkedFilter(database, options)
+    const groups = options.groupBy === undefined ? null : groupsFor(database, options.groupBy)
+    const isByModel = groups?.section === 'models'
+    const tallies = tallyRequests(database, {
+      // Every model has its group, whichever one the whole is about.
+      filter: isByModel ? { ...filter, model: undefined } : filter,
+      grouping: groups?.grouping,
+      period: groups?.period,
+      latencies: options.percentiles,
+    })
+    const byName = groups?.period === undefined ? (tallies.get('') ?? new Map()) : sumsByPeriod(tallies)
+    const whole =
+      isByModel && filter.model !== undefined ? ofName(byName, filter.model) : sumOf(byName.values())
     return {
-      ...echoWindow(options),
-      ...(isEmpty ? { empty: true as const, message: 'No requests found in the specified time range' } : {}),
-      ...whole,
-      ...(options.groupBy === 'model' ? { models: readModels(database, options) } : {}),
+      ...echoWindow(filter),
+      ...(whole.requests === 0 ? { empty: true as const, message: EMPTY } : {}),
+      ...section(whole, options),
+      ...(groups === null ? {} : { [groups.section]: sections(byName, groups, options) }),
     }
   })()
 }
 
-function readWhole(database: Database, window: Window): StatsSection {
-  const { sql, parameters } = windowCondition(window)
-  const statement = database.prepare<[Window], SectionRow>(
-    `SELECT ${aggregates('TRUE')} FROM requests WHERE ${sql}`,
-  )
-  const row = statement.get(parameters)
-  if (row === undefined) throw new Error('an aggregate always has one row')
-  return section(row)
+/** The group of a name in any ASCII case. */
+function ofName(byName: ReadonlyMap<string, Tally>, name: string): Tally {
+  const folded = foldCase(name)
+  for (const [group, tally] of byName) if (foldCase(group) === folded) return tally
+  return new Tally()
 }
 
-/**
- * One group for all spellings that differ in ASCII case, under the one that came first: the key of a group never
- * changes while requests are added. min(id) is what makes SQLite take `model` from that row.
- */
-function readModels(database: Database, window: Window): Record<string, StatsSection> {
-  const { sql, parameters } = windowCondition(window)
-  const statement = database.prepare<[Window], SectionRow & { model: string }>(
-    `SELECT model, min(id), ${aggregates(sql)} FROM requests
-     GROUP BY model COLLATE NOCASE ORDER BY model COLLATE NOCASE`,
-  )
+function sumsByPeriod(tallies: Tallies): Map<string, Tally> {
+  return new Map([...tallies].map(([start, groups]) => [startOfPeriod(start), sumOf(groups.values())]))
+}
+
+/** Those that are always there first, then by name, and those of which nothing is known last. */
+function sections(
+  byName: ReadonlyMap<string, Tally>,
+  { always }: Groups,
+  options: StatsOptions,
+): Record<string, StatsSection> {
+  const others = [...byName.keys()].filter((name) => !always.includes(name)).sort()
+  const names = [...always, ...others.filter((name) => name !== UNKNOWN_GROUP)]
+  if (others.includes(UNKNOWN_GROUP)) names.push(UNKNOWN_GROUP)
   // fromEntries, because assigning to a key named __proto__ would set a prototype instead.
-  return Object.fromEntries(statement.all(parameters).map((row) => [row.model, section(row)]))
+  return Object.fromEntries(names.map((name) => [name, section(byName.get(name) ?? new Tally(), options)]))
 }
 
-/** total() rather than sum(): 0.0 for no rows, exact for integers, and no overflow error for absurd ones. */
-function aggregates(condition: string): string {
-  const filter = `FILTER (WHERE ${condition})`
-  return `count(*) ${filter} AS total, total(success) ${filter} AS success, total(streaming) ${filter} AS streaming,
-    total(cost_sats) ${filter} AS cost_sats, total(input_tokens) ${filter} AS input_tokens,
-    total(output_tokens) ${filter} AS output_tokens, coalesce(avg(latency_ms) ${filter}, 0) AS latency_ms`
-}
-
-function section(row: SectionRow): StatsSection {
+function section(tally: Tally, { percentiles, unpriced }: StatsOptions): StatsSection {
   return {
     counts: {
-      total: row.total,
-      success: row.success,
-      error: row.total - row.success,
-      streaming: row.streaming,
+      total: tally.requests,
+      success: tally.requests - tally.failures,
+      error: tally.failures,
+      streaming: tally.streams,
+      ...(unpriced ? { unpriced: tally.unpriced } : {}),
     },
     costs: {
-      total_cost_sats: row.cost_sats,
-      total_input_tokens: row.input_tokens,
-      total_output_tokens: row.output_tokens,
+      total_cost_sats: tally.costSats,
+      total_input_tokens: tally.inputTokens,
+      total_output_tokens: tally.outputTokens,
     },
-    performance: { avg_latency_ms: row.latency_ms },
+    performance: {
+      avg_latency_ms: tally.meanLatencyMs,
+      ...(percentiles
+        ? {
+            p50_latency_ms: tally.latencies.percentile(0.5),
+            p95_latency_ms: tally.latencies.percentile(0.95),
+            p99_latency_ms: tally.latencies.percentile(0.99),
+          }
+        : {}),
+    },
   }
 }

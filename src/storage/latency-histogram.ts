@@ -58,17 +58,25 @@ export class LatencyHistogram {
   readonly #counts = new Float64Array(LATENCY_BUCKETS)
   #total = 0
 
-  add(latencyMs: number): void {
+  /** @param sign -1 takes one away. */
+  add(latencyMs: number, sign: 1 | -1 = 1): void {
     const bucket = bucketOf(latencyMs)
-    this.#counts[bucket] = (this.#counts[bucket] ?? 0) + 1
-    this.#total++
+    this.#counts[bucket] = (this.#counts[bucket] ?? 0) + sign
+    this.#total += sign
   }
 
-  /** Adds what a row of `rollup_latencies` has. */
-  addStored(stored: Buffer): void {
+  addHistogram(other: LatencyHistogram): void {
+    for (const [bucket, count] of other.#counts.entries()) {
+      this.#counts[bucket] = (this.#counts[bucket] ?? 0) + count
+    }
+    this.#total += other.#total
+  }
+
+  /** Adds what a row of `rollup_latencies` has, or takes it away. */
+  addStored(stored: Buffer, sign: 1 | -1 = 1): void {
     for (let at = 0; at < stored.length; at += ENTRY_BYTES) {
       const bucket = ((stored[at] ?? 0) << 8) | (stored[at + 1] ?? 0)
-      const count = stored.readUInt32BE(at + 2)
+      const count = sign * stored.readUInt32BE(at + 2)
       this.#counts[bucket] = (this.#counts[bucket] ?? 0) + count
       this.#total += count
     }

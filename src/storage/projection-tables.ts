@@ -10,12 +10,21 @@ export interface Place {
 /** What a completion needs to know of the row that it changes. */
 export interface StoredRequest {
   id: number
+  timestamp: string
+  model: string
+  provider: string | null
   policy: string | null
+  streaming: number
   input_tokens: number | null
   output_tokens: number | null
+  cost_sats: number | null
+  latency_ms: number
   success: number
+  /** A JSON object. */
+  labels: string | null
   /** Null: the row existed before there was a journal. */
   segment_id: number | null
+  byte_offset: number | null
 }
 
 /** A completion and where it stands. */
@@ -38,6 +47,10 @@ export interface RejectedLine extends Place {
   /** How the line begins, for people. */
   excerpt: string
 }
+
+/** Of `requests`, what a StoredRequest has. */
+export const STORED_COLUMNS = `id, timestamp, model, provider, policy, streaming, input_tokens, output_tokens, cost_sats,
+  latency_ms, success, labels, segment_id, byte_offset`
 
 const COMPLETION_COLUMNS = `correlation_id, input_tokens, output_tokens, cost_sats, provider_cost_sats,
   stream_duration_ms, success, error_status, error_message`
@@ -68,7 +81,7 @@ export class ProjectionTables {
       event.success ? 1 : 0,
       event.error_status,
       event.error_message,
-      event.labels === undefined ? null : JSON.stringify(event.labels),
+      labelsColumn(event),
       place.segmentId,
       place.byteOffset,
     )
@@ -126,6 +139,11 @@ export class ProjectionTables {
   }
 }
 
+/** An event's labels as the column has them. */
+export function labelsColumn({ labels }: RequestLogged): string | null {
+  return labels === undefined ? null : JSON.stringify(labels)
+}
+
 export function placedCompletion(row: CompletionRow): PlacedCompletion {
   const { segment_id, byte_offset, success, ...columns } = row
   return {
@@ -162,7 +180,7 @@ function prepareStatements(database: Database) {
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
     newestRequest: database.prepare(
-      `SELECT id, policy, input_tokens, output_tokens, success, segment_id FROM requests
+      `SELECT ${STORED_COLUMNS} FROM requests
        WHERE correlation_id = ? ORDER BY id DESC LIMIT 1`,
     ),
     completeRequest: database.prepare(

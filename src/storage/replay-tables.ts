@@ -4,6 +4,7 @@ import {
   completionValues,
   type PlacedCompletion,
   placedCompletion,
+  STORED_COLUMNS,
   type StoredRequest,
 } from './projection-tables.js'
 
@@ -97,12 +98,11 @@ export class ReplayTables {
 
   /** The row that a completion met live: the newest one before it, else the first that came after. */
   requestFinder(): (completion: DeferredCompletion) => StoredRequest | undefined {
-    const columns = 'id, policy, input_tokens, output_tokens, success, segment_id'
     const newestBefore = this.#database.prepare<[string, number], StoredRequest>(
-      `SELECT ${columns} FROM requests WHERE correlation_id = ? AND id < ? ORDER BY id DESC LIMIT 1`,
+      `SELECT ${STORED_COLUMNS} FROM requests WHERE correlation_id = ? AND id < ? ORDER BY id DESC LIMIT 1`,
     )
     const firstAfter = this.#database.prepare<[string, number], StoredRequest>(
-      `SELECT ${columns} FROM requests WHERE correlation_id = ? AND id >= ? AND segment_id IS NOT NULL ORDER BY id LIMIT 1`,
+      `SELECT ${STORED_COLUMNS} FROM requests WHERE correlation_id = ? AND id >= ? AND segment_id IS NOT NULL ORDER BY id LIMIT 1`,
     )
     return ({ completion, nextId }) =>
       newestBefore.get(completion.correlation_id, nextId) ?? firstAfter.get(completion.correlation_id, nextId)

@@ -52,6 +52,10 @@ function contents(workspace: Workspace): unknown {
   return {
     requests: workspace.query('SELECT * FROM requests ORDER BY id'),
     ratios: workspace.query('SELECT * FROM token_ratios ORDER BY policy'),
+    rollups: workspace.query(
+      `SELECT r.*, 0 AS dimension_id, d.model, d.policy, d.labels FROM rollups r
+       JOIN rollup_dimensions d ON d.id = r.dimension_id ORDER BY grain, period, model, policy`,
+    ),
     held: workspace.query('SELECT * FROM held_completions ORDER BY segment_id, byte_offset'),
     rejected: workspace.query('SELECT * FROM rejected_lines ORDER BY segment_id, byte_offset'),
     nextId: workspace.query("SELECT seq FROM sqlite_sequence WHERE name = 'requests'"),

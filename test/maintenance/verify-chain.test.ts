@@ -7,6 +7,10 @@ import { expect } from 'vitest'
 import { MANIFEST_FILE, ManifestFile, type NewManifestEntry } from '../../src/journal/manifest.js'
 import { verify } from '../../src/maintenance/index.js'
 import { projectOnce } from '../../src/projection/index.js'
+import { RollupChanges } from '../../src/projection/rollups.js'
+import { countedRequest } from '../../src/projection/stored-request.js'
+import type { StoredRequest } from '../../src/storage/projection-tables.js'
+import { RollupTables, rollupLabels } from '../../src/storage/rollup-tables.js'
 import { DAY, lines, writeSegment } from '../support/journal-files.js'
 import { requestLine } from '../support/lines.js'
 import { test, type Workspace } from '../support/workspace.js'
@@ -86,14 +90,16 @@ test('of segments that were pruned from the database neither rows nor lines are 
   await fill(workspace)
   workspace.expectDamage()
   const database = new SQLite(workspace.database)
-  database.exec('DELETE FROM requests WHERE id = 1; INSERT INTO pruned_segments VALUES (20261122000)')
+  removeRow(database, 1)
+  database.exec('INSERT INTO pruned_segments VALUES (20261122000)')
   // Its file is still there: the prune hasn't ended, or somebody wants rows not to be compared.
   expect(await problems(workspace, workspace.database)).toEqual([`unpruned ${DAY}:0`])
   const entry = { kind: 'pruned' as const, ...digest(workspace, DAY) }
   rmSync(join(workspace.journal, DAY))
   expect(await problems(workspace, workspace.database)).toEqual([`gone ${DAY}:0`])
   addEntry(workspace, entry)
-  database.exec('DELETE FROM requests WHERE id = 2; UPDATE unjournaled_requests SET last_id = 2')
+  removeRow(database, 2)
+  database.exec('UPDATE unjournaled_requests SET last_id = 2')
   database.close()
   expect(await verify(workspace)).toMatchObject({ ok: true, lines: 1, rows: 1 })
 })
@@ -151,3 +157,15 @@ test('what was put behind an archive', async ({ workspace }) => {
   appendFileSync(archive, gzipSync(lines(requestLine('forged'))))
   expect(await problems(workspace, workspace.database)).toEqual([`tampered ${DAY}:${bytes.length}`])
 })
+
+/** As a prune does. */
+function removeRow(database: SQLite.Database, id: number): void {
+  const tables = new RollupTables(database)
+  const rollups = new RollupChanges(tables, rollupLabels(database))
+  rollups.remove(
+    countedRequest(database.prepare('SELECT * FROM requests WHERE id = ?').get(id) as StoredRequest),
+  )
+  rollups.apply()
+  tables.removeEmpty()
+  database.prepare('DELETE FROM requests WHERE id = ?').run(id)
+}

@@ -295,6 +295,30 @@ describe('a database that was changed by hand:', () => {
       counts: {},
     },
     {
+      name: 'a roll-up',
+      sql: "UPDATE rollups SET output_tokens = output_tokens + 1 WHERE grain = 'day'",
+      problems: ['rollup null:null', 'rollup null:null'],
+      counts: {},
+    },
+    {
+      name: 'the latencies of a roll-up',
+      sql: "UPDATE rollup_latencies SET buckets = x'000100000001' WHERE grain = 'hour' AND period LIKE '2026-11-22%'",
+      problems: ['rollup null:null', 'rollup null:null'],
+      counts: {},
+    },
+    {
+      name: 'a roll-up of nothing',
+      sql: "INSERT INTO rollups SELECT grain, '1999-01-01T00', dimension_id, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0 FROM rollups LIMIT 1",
+      problems: ['rollup null:null'],
+      counts: {},
+    },
+    {
+      name: 'roll-ups that are gone',
+      sql: 'DELETE FROM rollup_dimensions; DELETE FROM rollup_latencies',
+      problems: Array(6).fill('rollup null:null'),
+      counts: {},
+    },
+    {
       name: 'a token ratio of nothing',
       sql: "INSERT INTO token_ratios VALUES ('x', 1, 1)",
       problems: ['ratio null:null'],

@@ -15,7 +15,15 @@ const fields = fc.record({
   policy: fc.constantFrom('chat', 'code', null),
   input_tokens: tokens,
   output_tokens: tokens,
-  cost_sats: fc.option(fc.double({ noNaN: true, min: 0, max: 1e6 }), { nil: null }),
+  cost_sats: fc.option(fc.double({ noNaN: true, min: -10, max: 1e6 }), { nil: null }),
+  latency_ms: fc.nat(400_000),
+  streaming: fc.boolean(),
+  timestamp: fc.constantFrom(
+    '2026-11-21T23:59:59.999Z',
+    '2026-11-22T10:00:00.000Z',
+    '2026-11-22T11:30:00.000Z',
+  ),
+  labels: fc.constantFrom({}, { tier: 'local' }, { tier: 'frontier', team: 'a' }),
   success: fc.boolean(),
   error_message: fc.option(fc.string({ unit: 'grapheme', maxLength: 20 }), { nil: null }),
 })
@@ -27,7 +35,7 @@ const step = fc.oneof(
     weight: 4,
     arbitrary: fc
       .tuple(id, fields)
-      .map(([name, { policy: _, ...value }]) => `${completionLine(name, value)}\n`),
+      .map(([name, { policy, latency_ms, labels, ...value }]) => `${completionLine(name, value)}\n`),
   },
   {
     weight: 1,
@@ -42,12 +50,27 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.constant('new segment' as const) },
 )
 
-const tables = ['requests', 'token_ratios', 'token_ratio_sums', 'held_completions', 'rejected_lines']
+const tables = [
+  'requests',
+  'token_ratios',
+  'token_ratio_sums',
+  'held_completions',
+  'rejected_lines',
+  'rollup_dimensions',
+  'request_counters',
+  'latency_counters',
+]
 
 function contents(path: string): unknown[] {
   const database = new SQLite(path, { readonly: true })
   try {
-    return tables.map((table) => database.prepare(`SELECT * FROM ${table} ORDER BY 1, 2`).all())
+    const rollups = ['rollups', 'rollup_latencies'].map((table) =>
+      database.prepare(`SELECT * FROM ${table} ORDER BY grain, period, dimension_id`).all(),
+    )
+    return [
+      ...tables.map((table) => database.prepare(`SELECT * FROM ${table} ORDER BY 1, 2`).all()),
+      ...rollups,
+    ]
   } finally {
     database.close()
   }

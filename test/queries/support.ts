@@ -1,8 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test as base, type TestAPI } from 'vitest'
 import { type Database, openDatabase } from '../../src/storage/database.js'
+
+export type Row = Record<string, string | number | null>
 
 /** A test with a database of its own. */
 export const test: TestAPI<{ database: Database }> = base.extend<{ database: Database }>({
@@ -19,9 +21,16 @@ export const test: TestAPI<{ database: Database }> = base.extend<{ database: Dat
   },
 })
 
-/** Adds a row; what isn't given is as little as a row can have. */
-export function insert(database: Database, row: Record<string, string | number | null> = {}): void {
-  const full = {
+/** Adds rows; what isn't given is as little as a row can have. */
+export function insert(database: Database, ...rows: Row[]): void {
+  database.transaction(() => {
+    for (const row of rows.length === 0 ? [{}] : rows) insertRow(database, row)
+    fillRollups(database)
+  })()
+}
+
+function insertRow(database: Database, row: Row): void {
+  const full: Row = {
     correlation_id: 'c',
     timestamp: '2026-11-22T10:00:00.000Z',
     model: 'gpt-4o',
@@ -35,4 +44,26 @@ export function insert(database: Database, row: Record<string, string | number |
       `INSERT INTO requests (${names.join(', ')}) VALUES (${names.map((name) => `@${name}`).join(', ')})`,
     )
     .run(full)
+}
+
+const ROLLUP_TABLES = [
+  'rollup_dimensions',
+  'rollups',
+  'rollup_latencies',
+  'request_counters',
+  'latency_counters',
+]
+
+const migration = readFileSync(
+  new URL('../../migrations/20261122000003_rollups.sql', import.meta.url),
+  'utf8',
+)
+const fill = migration.slice(
+  migration.indexOf('CREATE TEMP TABLE rollup_fill'),
+  migration.indexOf('INSERT INTO projections'),
+)
+
+/** Makes the roll-ups anew from the rows, by the migration's own statements. */
+export function fillRollups(database: Database): void {
+  database.exec(ROLLUP_TABLES.map((table) => `DELETE FROM ${table};`).join('\n') + fill)
 }

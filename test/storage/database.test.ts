@@ -88,7 +88,7 @@ describe('openDatabase', () => {
     const answers = await Promise.all(children.map((child) => child.nextLine()))
     await Promise.all(children.map((child) => child.exited))
 
-    expect(answers).toEqual(Array(8).fill('4'))
+    expect(answers).toEqual(Array(8).fill('5'))
     const database = openDatabaseReadOnly(path)
     expect(database.pragma('integrity_check', { simple: true })).toBe('ok')
     database.close()

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { crc32, gunzipSync } from 'node:zlib'
 import SQLite from 'better-sqlite3'
+import { findRollupDifferences } from './rollup-checker.js'
 
 /**
  * Compares a database with the journal it was projected from. It shares no code with the program: it reads the files,
@@ -83,7 +84,7 @@ function compare(directory: string, database: SQLite.Database): string[] {
   }
   const rejected = database.prepare('SELECT segment_id, byte_offset FROM rejected_lines').all() as Row[]
   compareLists(differences, 'rejected', model.rejected.sort(), rejected.map(placeOf).sort())
-  return differences
+  return [...differences, ...findRollupDifferences(database)]
 }
 
 function readSegment(directory: string, name: string): Buffer {

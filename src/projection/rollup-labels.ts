@@ -1,0 +1,46 @@
+import type { Database } from '../storage/database.js'
+import { rollupLabels, setRollupLabels } from '../storage/rollup-tables.js'
+import { ProjectionError } from './errors.js'
+
+/** More would make a roll-up for nearly every request. */
+const MAX_LABELS = 8
+
+/**
+ * The labels that roll-ups are kept by. They are chosen while there are no requests, and by a replay: every sum depends
+ * on them.
+ *
+ * @param asked undefined: those of the database stay.
+ * @throws ProjectionError OTHER_ROLLUP_LABELS; RangeError as `checkRollupLabels`.
+ */
+export function chooseRollupLabels(
+  database: Database,
+  path: string,
+  asked: readonly string[] | undefined,
+): string[] {
+  const stored = rollupLabels(database)
+  if (asked === undefined) return stored
+  const names = checkRollupLabels(asked)
+  if (names.join('\0') === stored.toSorted().join('\0')) return stored
+  if (database.prepare('SELECT 1 FROM requests LIMIT 1').get() !== undefined) {
+    const text = `its roll-ups are kept by ${describe(stored)}, asked for was ${describe(names)}`
+    const advice = 'leave the option out, or rebuild them with `request-journal replay --rollup-label`'
+    throw new ProjectionError('OTHER_ROLLUP_LABELS', path, `${text}: ${advice}`)
+  }
+  database.transaction(() => setRollupLabels(database, names)).immediate()
+  return rollupLabels(database)
+}
+
+/** In order, each once. @throws RangeError for an empty name, or more than eight. */
+export function checkRollupLabels(names: readonly string[]): string[] {
+  const sorted = [...new Set(names)].sort()
+  if (sorted.includes('') || sorted.length > MAX_LABELS) {
+    throw new RangeError(
+      `rollupLabels: found ${describe(sorted)}, expected at most ${MAX_LABELS} names, none empty`,
+    )
+  }
+  return sorted
+}
+
+function describe(names: readonly string[]): string {
+  return names.length === 0 ? 'no label' : names.map((name) => JSON.stringify(name)).join(', ')
+}

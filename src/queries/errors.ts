@@ -1,0 +1,32 @@
+/**
+ * What can be wrong with a question. The codes are stable; thrown when
+ *
+ * - `MODEL_NOT_FOUND`, `PROVIDER_NOT_FOUND`: no request has the name, at any time.
+ * - `INVALID_SINCE`, `INVALID_UNTIL`: no strict RFC 3339 time.
+ * - `INVALID_RANGE`, `INVALID_GROUP_BY`, `INVALID_SORT`, `INVALID_ORDER`, `INVALID_BUCKET`, `INVALID_BY`: none of the
+ *   values that there are, which the message lists; `INVALID_BUCKET` also for more buckets than one answer may have.
+ * - `INVALID_CURSOR`: not a cursor of ours, or one that belongs to another sort or order.
+ */
+export type QueryErrorCode =
+  | 'MODEL_NOT_FOUND'
+  | 'PROVIDER_NOT_FOUND'
+  | 'INVALID_SINCE'
+  | 'INVALID_UNTIL'
+  | 'INVALID_RANGE'
+  | 'INVALID_GROUP_BY'
+  | 'INVALID_SORT'
+  | 'INVALID_ORDER'
+  | 'INVALID_BUCKET'
+  | 'INVALID_BY'
+  | 'INVALID_CURSOR'
+
+/** A question that can't be answered as it was asked. The message is for whoever asked, and quotes what they wrote. */
+export class QueryError extends Error {
+  override readonly name = 'QueryError'
+  readonly code: QueryErrorCode
+
+  constructor(code: QueryErrorCode, message: string) {
+    super(message)
+    this.code = code
+  }
+}

@@ -1,0 +1,121 @@
+import type { Database } from '../storage/database.js'
+import { all, type Condition, inRange, type TextRange } from './condition.js'
+import { QueryError } from './errors.js'
+import { canonicalWindow, type Window } from './window.js'
+
+/** Which requests a question is about: all conditions that are given, joined with AND. */
+export interface RequestFilter extends Window {
+  /** The whole name in any ASCII case. */
+  model?: string | undefined
+  /** The whole name in any ASCII case; requests without a provider never match. */
+  provider?: string | undefined
+  /** Exactly. */
+  policy?: string | undefined
+  /** Labels by name, each exactly. */
+  labels?: Readonly<Record<string, string>> | undefined
+  /** Exactly. */
+  correlationId?: string | undefined
+  success?: boolean | undefined
+  streaming?: boolean | undefined
+}
+
+/**
+ * The filter with canonical bounds, once what it names was found to exist.
+ *
+ * @throws QueryError INVALID_SINCE, INVALID_UNTIL, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, in this order
+ */
+export function checkedFilter<T extends RequestFilter>(database: Database, filter: T): T {
+  const checked = { ...filter, ...canonicalWindow(filter) }
+  const { model, provider } = filter
+  if (model !== undefined && !isKnown(database, 'model', model)) {
+    throw new QueryError('MODEL_NOT_FOUND', `Model '${model}' not found`)
+  }
+  if (provider !== undefined && !isKnown(database, 'provider', provider)) {
+    throw new QueryError('PROVIDER_NOT_FOUND', `Provider '${provider}' not found`)
+  }
+  return checked
+}
+
+function isKnown(database: Database, column: 'model' | 'provider', name: string): boolean {
+  const sql = `SELECT 1 FROM rollup_dimensions WHERE ${column} = ? COLLATE NOCASE LIMIT 1`
+  return database.prepare(sql).get(name) !== undefined
+}
+
+/** The value of a label of a row, or of a roll-up's dimensions; null without one. */
+export function labelValue(name: string): Condition {
+  // Not by a JSON path: no quoting makes one safe for every name.
+  const sql = `CASE WHEN json_valid(labels) THEN
+    (SELECT value FROM json_each(labels) WHERE key = ? AND type = 'text' LIMIT 1) END`
+  return { sql, values: [name] }
+}
+
+/** What a filter asks of the columns that rows and roll-ups both have. */
+export function dimensionConditions({ model, provider, policy, labels = {} }: RequestFilter): Condition[] {
+  const conditions: Condition[] = []
+  if (model !== undefined) conditions.push({ sql: 'model = ? COLLATE NOCASE', values: [model] })
+  if (provider !== undefined) conditions.push({ sql: 'provider = ? COLLATE NOCASE', values: [provider] })
+  if (policy !== undefined) conditions.push({ sql: 'policy = ?', values: [policy] })
+  for (const [name, value] of Object.entries(labels)) {
+    const label = labelValue(name)
+    conditions.push({ sql: `(${label.sql}) = ?`, values: [...label.values, value] })
+  }
+  return conditions
+}
+
+/** What a filter asks of a row, its window left out. */
+function rowConditions(filter: RequestFilter): Condition[] {
+  const { correlationId, success, streaming } = filter
+  const conditions = dimensionConditions(filter)
+  if (correlationId !== undefined) conditions.push({ sql: 'correlation_id = ?', values: [correlationId] })
+  if (success !== undefined) conditions.push({ sql: success ? 'success <> 0' : 'success = 0', values: [] })
+  if (streaming !== undefined)
+    conditions.push({ sql: streaming ? 'streaming <> 0' : 'streaming = 0', values: [] })
+  return conditions
+}
+
+/**
+ * All that a filter asks of a row.
+ *
+ * @param range of timestamps, instead of the filter's window.
+ */
+export function rowCondition(filter: RequestFilter, range = windowRange(filter)): Condition {
+  return all([...rowConditions(filter), inRange(timestampColumn(filter), range)])
+}
+
+/** The timestamps of a window. */
+export function windowRange({ since, until }: Window): TextRange {
+  return { from: since, to: until }
+}
+
+/** A correlation_id finds its few rows by its own index: `+` keeps SQLite from taking that of timestamps. */
+export function timestampColumn({ correlationId }: RequestFilter): string {
+  return correlationId === undefined ? 'timestamp' : '+timestamp'
+}
+
+/** Labels that the roll-ups are kept by. */
+export function rollupLabels(database: Database): Set<string> {
+  const rows = database.prepare<[], { name: string }>('SELECT name FROM rollup_labels').all()
+  return new Set(rows.map(({ name }) => name))
+}
+
+/** Whether the dimensions of the roll-ups have all that a filter asks for, success and streaming left aside. */
+export function isOfDimensions(database: Database, { labels = {}, correlationId }: RequestFilter): boolean {
+  if (correlationId !== undefined) return false
+  const names = Object.keys(labels)
+  if (names.length === 0) return true
+  const known = rollupLabels(database)
+  return names.every((name) => known.has(name))
+}
+
+/** The roll-ups that a filter of their dimensions asks for. */
+export function rollupCondition(filter: RequestFilter): Condition {
+  const conditions = dimensionConditions(filter)
+  if (conditions.length === 0) return { sql: 'TRUE', values: [] }
+  const { sql, values } = all(conditions)
+  return { sql: `dimension_id IN (SELECT id FROM rollup_dimensions WHERE ${sql})`, values }
+}
+
+/** Names alike but for ASCII case are one. */
+export function foldCase(name: string): string {
+  return name.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
+}

@@ -1,0 +1,75 @@
+import type { Database } from '../storage/database.js'
+import type { Condition } from './condition.js'
+import { foldCase, labelValue, rollupLabels } from './filter.js'
+
+/** A combination that the roll-ups are kept by. */
+export interface Dimension {
+  id: number
+  model: string
+  provider: string | null
+  policy: string | null
+  labels: string
+}
+
+/** How requests are put into groups. */
+export interface Grouping {
+  /** A row's group in SQL. */
+  ofRow: Condition
+  /** A roll-up's group; null where the roll-ups aren't kept by it. */
+  ofDimension: ((dimension: Dimension) => string | null) | null
+  /** How an answer names a group. */
+  name(group: string | null): string
+}
+
+/** The name of the group of requests that have no provider, policy, or label. */
+export const UNKNOWN_GROUP = 'unknown'
+
+/** Groups by model or by provider: spellings that differ in ASCII case are one, under the one that came first. */
+export function groupByName(database: Database, column: 'model' | 'provider'): Grouping {
+  const names = new Map(firstSpellings(database, column).map((name) => [foldCase(name), name]))
+  return {
+    ofRow: { sql: `${column} COLLATE NOCASE`, values: [] },
+    ofDimension: (dimension) => dimension[column],
+    name: (group) => (group === null ? UNKNOWN_GROUP : (names.get(foldCase(group)) ?? group)),
+  }
+}
+
+export const groupByPolicy: Grouping = {
+  ofRow: { sql: 'policy', values: [] },
+  ofDimension: ({ policy }) => policy,
+  name: (group) => group ?? UNKNOWN_GROUP,
+}
+
+export function groupByLabel(database: Database, name: string): Grouping {
+  return {
+    ofRow: labelValue(name),
+    ofDimension: rollupLabels(database).has(name) ? ({ labels }) => labelOf(labels, name) : null,
+    name: (group) => group ?? UNKNOWN_GROUP,
+  }
+}
+
+/** Every model, or provider, of the database in the spelling that came first, in order. */
+export function firstSpellings(database: Database, column: 'model' | 'provider'): string[] {
+  // min(id) is what makes SQLite take the name from that row.
+  const sql = `SELECT ${column} AS name, min(id) FROM rollup_dimensions WHERE ${column} IS NOT NULL
+    GROUP BY ${column} COLLATE NOCASE ORDER BY ${column} COLLATE NOCASE`
+  return database
+    .prepare<[], { name: string }>(sql)
+    .all()
+    .map(({ name }) => name)
+}
+
+/** Gives the name of a dimension's group by its id. */
+export function groupsOfDimensions(
+  database: Database,
+  { ofDimension, name }: Grouping,
+): (id: number) => string {
+  const dimensions = database.prepare<[], Dimension>('SELECT * FROM rollup_dimensions').all()
+  const names = new Map(dimensions.map((dimension) => [dimension.id, name(ofDimension?.(dimension) ?? null)]))
+  return (id) => names.get(id) ?? name(null)
+}
+
+function labelOf(labels: string, name: string): string | null {
+  const value: unknown = Object.entries(JSON.parse(labels)).find(([key]) => key === name)?.[1]
+  return typeof value === 'string' ? value : null
+}

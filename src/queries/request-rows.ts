@@ -1,0 +1,86 @@
+import type { Database } from '../storage/database.js'
+import { all, type Condition, type TextRange } from './condition.js'
+import type { PageEnd } from './cursor.js'
+import { isOfDimensions, type RequestFilter, rowCondition, timestampColumn } from './filter.js'
+import { matchingStretches } from './matching-stretches.js'
+import { ENTRY_COLUMNS, type EntryRow } from './request-entry.js'
+
+export type RequestSort = 'timestamp' | 'cost_sats' | 'latency_ms'
+export type RequestOrder = 'asc' | 'desc'
+
+/** Which rows of all that match. */
+export interface RowSlice {
+  sort: RequestSort
+  order: RequestOrder
+  /** Rows to leave out before. */
+  offset: number
+  limit: number
+  /** Only what comes behind this one. */
+  behind: PageEnd | null
+}
+
+/** A number that is smaller than any cost, for those that are unknown. */
+const LEAST = '-9e999'
+
+/** Up to here SQLite steps over rows faster than the roll-ups tell where to begin. */
+const NEAR_OFFSET = 1000
+
+/** Rows that match, in order, ties by id in the same direction. To be called in a transaction. */
+export function readSlice(database: Database, filter: RequestFilter, slice: RowSlice): EntryRow[] {
+  if (slice.sort !== 'timestamp') return readSorted(database, filter, slice)
+  return isScattered(filter, slice) && isOfDimensions(database, filter)
+    ? readStretches(database, filter, slice)
+    : readRange(database, filter, slice, { from: filter.since, to: filter.until })
+}
+
+/** Whether many rows would have to be read for the few of a slice. */
+function isScattered(
+  { model, provider, policy, labels, success, streaming }: RequestFilter,
+  slice: RowSlice,
+): boolean {
+  const conditions = [model, provider, policy, success, streaming, ...Object.values(labels ?? {})]
+  return slice.offset > NEAR_OFFSET || conditions.some((condition) => condition !== undefined)
+}
+
+/** By time: only the stretches that have matching rows, as the roll-ups say, and behind those to be left out. */
+function readStretches(database: Database, filter: RequestFilter, slice: RowSlice): EntryRow[] {
+  const rows: EntryRow[] = []
+  for (const { range, skip } of matchingStretches(database, filter, slice)) {
+    const limit = slice.limit - rows.length
+    rows.push(...readRange(database, filter, { ...slice, limit, offset: skip }, range))
+    if (rows.length === slice.limit) break
+  }
+  return rows
+}
+
+function readRange(database: Database, filter: RequestFilter, slice: RowSlice, range: TextRange): EntryRow[] {
+  const { order, behind, limit, offset } = slice
+  const column = timestampColumn(filter)
+  const { sql, values } = all([rowCondition(filter, range), behindKey(column, order, behind)])
+  return database
+    .prepare<unknown[], EntryRow>(
+      `SELECT ${ENTRY_COLUMNS} FROM requests WHERE ${sql}
+       ORDER BY ${column} ${order}, id ${order} LIMIT ? OFFSET ?`,
+    )
+    .all(...values, limit, offset)
+}
+
+/** By a column without an index: every row that matches is looked at, but only ids are sorted. */
+function readSorted(database: Database, filter: RequestFilter, slice: RowSlice): EntryRow[] {
+  const { sort, order, behind, limit, offset } = slice
+  const key = `coalesce(${sort}, ${LEAST})`
+  const { sql, values } = all([rowCondition(filter), behindKey(key, order, behind)])
+  return database
+    .prepare<unknown[], EntryRow>(
+      `SELECT ${ENTRY_COLUMNS} FROM requests
+       WHERE id IN (SELECT id FROM requests WHERE ${sql} ORDER BY ${key} ${order}, id ${order} LIMIT ? OFFSET ?)
+       ORDER BY ${key} ${order}, id ${order}`,
+    )
+    .all(...values, limit, offset)
+}
+
+function behindKey(key: string, order: RequestOrder, behind: PageEnd | null): Condition {
+  if (behind === null) return all([])
+  const sql = `(${key}, id) ${order === 'asc' ? '>' : '<'} (coalesce(?, ${LEAST}), ?)`
+  return { sql, values: [behind.key, behind.id] }
+}

@@ -1,0 +1,157 @@
+import type { Database } from '../storage/database.js'
+import { all, type Condition, inRange, type TextRange } from './condition.js'
+import { isOfDimensions, type RequestFilter, rollupCondition, rowCondition } from './filter.js'
+import { type Grouping, groupsOfDimensions } from './grouping.js'
+import type { Period } from './periods.js'
+import { ROLLUP_SUMS, ROW_SUMS, Tally } from './tally.js'
+import { type Grain, PERIOD_LENGTH, type Term, windowTerms } from './terms.js'
+
+export interface Question {
+  filter: RequestFilter
+  /** @default all are one group */
+  grouping?: Grouping | undefined
+  /** @default they aren't told apart by time */
+  period?: Period | undefined
+  /** Also gathers how latencies are spread. @default false */
+  latencies?: boolean | undefined
+}
+
+/** Tallies by the beginning of their period (empty where not told apart by time), then by the name of their group. */
+export type Tallies = Map<string, Map<string, Tally>>
+
+/** Everything as one group. */
+const WHOLE: Grouping = { ofRow: { sql: 'NULL', values: [] }, ofDimension: () => '', name: () => '' }
+
+/**
+ * Counts requests from the roll-ups, and from rows only where roll-ups don't reach: at the ends of the window, and for
+ * what they aren't kept by. To be called in a transaction.
+ */
+export function tallyRequests(database: Database, question: Question): Tallies {
+  const { filter, period } = question
+  const grouping = question.grouping ?? WHOLE
+  const source: Source = {
+    database,
+    grouping,
+    period,
+    filter,
+    rollups: rollupCondition(filter),
+    tallies: new Map(),
+  }
+  for (const term of windowTerms(filter, coarsestGrain(database, question, grouping), rowProbe(database))) {
+    const read = term.grain === 'row' ? readRows : readRollups
+    read(source, term, question.latencies === true)
+  }
+  dropEmpty(source.tallies)
+  return source.tallies
+}
+
+/** Of one period: groups by name; together they are the whole. */
+export function sumOf(tallies: Iterable<Tally>): Tally {
+  const sum = new Tally()
+  for (const tally of tallies) sum.addTally(tally)
+  return sum
+}
+
+/** All requests that a filter leaves. To be called in a transaction. */
+export function tallyWhole(database: Database, filter: RequestFilter): Tally {
+  return tallyRequests(database, { filter }).get('')?.get('') ?? new Tally()
+}
+
+interface Source {
+  database: Database
+  grouping: Grouping
+  period: Period | undefined
+  filter: RequestFilter
+  rollups: Condition
+  tallies: Tallies
+}
+
+function coarsestGrain(database: Database, { filter, period }: Question, grouping: Grouping): Grain {
+  const { success, streaming } = filter
+  // The sums don't tell tokens and costs of failures from others.
+  if (success !== undefined || streaming !== undefined) return 'row'
+  if (period === 'minute' || grouping.ofDimension === null || !isOfDimensions(database, filter)) return 'row'
+  return period === 'hour' ? 'hour' : 'day'
+}
+
+export function rowProbe(database: Database): (range: TextRange) => boolean {
+  return (range) => {
+    const { sql, values } = inRange('timestamp', range)
+    return database.prepare(`SELECT 1 FROM requests WHERE ${sql} LIMIT 1`).get(...values) !== undefined
+  }
+}
+
+function readRows(source: Source, { sign, range }: Term, withLatencies: boolean): void {
+  const { database, grouping, period } = source
+  const time = periodColumn('timestamp', period)
+  const group = grouping.ofRow
+  const { sql, values } = rowCondition(source.filter, range)
+  const from = `FROM requests WHERE ${sql}`
+  const rows = database
+    .prepare(`SELECT ${time}, ${group.sql}, ${ROW_SUMS} ${from} GROUP BY 1, 2`)
+    .raw()
+    .safeIntegers()
+    .all(...group.values, ...values) as [string, string | null, ...bigint[]][]
+  for (const [start, name, ...sums] of rows) tallyAt(source, start, grouping.name(name)).add(sums, sign)
+  if (!withLatencies) return
+  const latencies = database
+    .prepare(`SELECT ${time}, ${group.sql}, CAST(latency_ms AS INTEGER) ${from}`)
+    .raw()
+    .iterate(...group.values, ...values) as IterableIterator<[string, string | null, number]>
+  for (const [start, name, latencyMs] of latencies) {
+    tallyAt(source, start, grouping.name(name)).latencies.add(latencyMs, sign)
+  }
+}
+
+function readRollups(source: Source, { sign, grain, range }: Term, withLatencies: boolean): void {
+  const { database, grouping, period } = source
+  const time = periodColumn('period', period)
+  const { sql, values } = all([
+    { sql: 'grain = ?', values: [grain] },
+    inRange('period', range),
+    source.rollups,
+  ])
+  const groups = grouping.ofDimension === null ? () => '' : groupsOfDimensions(database, grouping)
+  const rows = database
+    .prepare(`SELECT ${time}, dimension_id, ${ROLLUP_SUMS} FROM rollups WHERE ${sql} GROUP BY 1, 2`)
+    .raw()
+    .safeIntegers()
+    .all(...values) as [string, bigint, ...bigint[]][]
+  for (const [start, dimensionId, ...sums] of rows) {
+    tallyAt(source, start, groups(Number(dimensionId))).add(sums, sign)
+  }
+  if (!withLatencies) return
+  const stored = database
+    .prepare(`SELECT ${time}, dimension_id, buckets FROM rollup_latencies WHERE ${sql}`)
+    .raw()
+    .iterate(...values) as IterableIterator<[string, number, Buffer]>
+  for (const [start, dimensionId, buckets] of stored) {
+    tallyAt(source, start, groups(dimensionId)).latencies.addStored(buckets, sign)
+  }
+}
+
+function periodColumn(column: string, period: Period | undefined): string {
+  return period === undefined ? "''" : `substr(${column}, 1, ${PERIOD_LENGTH[period]})`
+}
+
+function tallyAt({ tallies }: Source, start: string, name: string): Tally {
+  let groups = tallies.get(start)
+  if (groups === undefined) {
+    groups = new Map()
+    tallies.set(start, groups)
+  }
+  let tally = groups.get(name)
+  if (tally === undefined) {
+    tally = new Tally()
+    groups.set(name, tally)
+  }
+  return tally
+}
+
+/** What was added and then taken away again leaves nothing. */
+function dropEmpty(tallies: Tallies): void {
+  for (const [start, groups] of tallies) {
+    for (const [name, tally] of groups) if (tally.requests === 0) groups.delete(name)
+    if (groups.size === 0) tallies.delete(start)
+  }
+}

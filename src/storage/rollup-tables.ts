@@ -1,0 +1,226 @@
+import type { Database } from './database.js'
+import { addBuckets, encodeBuckets } from './latency-histogram.js'
+
+/** What roll-ups are kept by. */
+export interface Dimension {
+  model: string
+  provider: string | null
+  policy: string | null
+  /** Those of the labels in `rollup_labels` that the request has. */
+  labels: Readonly<Record<string, string>>
+}
+
+export interface RollupKey {
+  grain: 'hour' | 'day'
+  /** How the timestamps of its requests begin. */
+  period: string
+  dimensionId: number
+}
+
+/** Sums over some requests, or what changes them: then any of them may be negative. */
+export interface RollupSums {
+  requests: number
+  failures: number
+  streams: number
+  failed_streams: number
+  /** Requests whose cost is unknown. */
+  unpriced: number
+  input_tokens: number
+  output_tokens: number
+  /** With `cost_nanosats`: see `costParts`. */
+  cost_sats: number
+  cost_nanosats: number
+  latency_ms: number
+}
+
+/** The counters that completions can take something back from. */
+export interface CorrectableCounts {
+  failures: number
+  unpriced: number
+  input_tokens: number
+  output_tokens: number
+  cost_sats: number
+  cost_nanosats: number
+}
+
+/** What counters grow by; nothing here is negative, but for the billionths of a cost whose whole satoshis outweigh them. */
+export interface CounterChanges extends CorrectableCounts {
+  requests: number
+  latency_ms: number
+  /** What completions, and negative costs, took back. */
+  corrected: CorrectableCounts
+  /** Requests by the first of LATENCY_BOUNDS_MS that their latency doesn't exceed; behind the last bound those that exceed all. */
+  latencies: Float64Array
+}
+
+/** Upper bounds, inclusive, of the latency counters. Prometheus needs them fixed: another set is another metric. */
+export const LATENCY_BOUNDS_MS = [
+  50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000, 120_000, 300_000,
+]
+
+/** How much of a timestamp names its hour, `2026-11-22T19`, and its day. */
+export const HOUR_LENGTH = 13
+export const DAY_LENGTH = 10
+
+/** The columns of a roll-up's sums. */
+export const SUMS = [
+  'requests',
+  'failures',
+  'streams',
+  'failed_streams',
+  'unpriced',
+  'input_tokens',
+  'output_tokens',
+  'cost_sats',
+  'cost_nanosats',
+  'latency_ms',
+] as const satisfies readonly (keyof RollupSums)[]
+
+const CORRECTABLE = [
+  'failures',
+  'unpriced',
+  'input_tokens',
+  'output_tokens',
+  'cost_sats',
+  'cost_nanosats',
+] as const satisfies readonly (keyof CorrectableCounts)[]
+
+/** The statements of the roll-ups' fold, prepared once. All of them run in the caller's transaction. */
+export class RollupTables {
+  readonly #statements: ReturnType<typeof prepareStatements>
+
+  constructor(database: Database) {
+    this.#statements = prepareStatements(database)
+  }
+
+  /** The id of a dimension, which it gets when its first request comes. */
+  dimensionId({ model, provider, policy, labels }: Dimension): number {
+    const { findDimension, insertDimension } = this.#statements
+    const json = JSON.stringify(labels)
+    const found = findDimension.get(model, provider, policy, json)
+    return found?.id ?? Number(insertDimension.run(model, provider, policy, json).lastInsertRowid)
+  }
+
+  /** @param buckets the requests by the bucket of their latency. */
+  add(
+    { grain, period, dimensionId }: RollupKey,
+    sums: RollupSums,
+    buckets: ReadonlyMap<number, number>,
+  ): void {
+    const { addSums, findBuckets, putBuckets } = this.#statements
+    addSums.run(grain, period, dimensionId, ...SUMS.map((name) => sums[name]))
+    if (buckets.size === 0) return
+    const counts = new Map(buckets)
+    const stored = findBuckets.get(grain, period, dimensionId)
+    if (stored !== undefined) addBuckets(counts, stored.buckets)
+    putBuckets.run(grain, period, dimensionId, encodeBuckets(counts))
+  }
+
+  count({ model, provider, policy }: Omit<Dimension, 'labels'>, changes: CounterChanges): void {
+    const { findCounter, insertCounter, addCounts, addLatency } = this.#statements
+    const found = findCounter.get(model, provider, policy)
+    const id = found?.id ?? Number(insertCounter.run(model, provider, policy).lastInsertRowid)
+    const { requests, latency_ms, corrected, latencies } = changes
+    addCounts.run(
+      requests,
+      latency_ms,
+      ...CORRECTABLE.map((name) => changes[name]),
+      ...CORRECTABLE.map((name) => corrected[name]),
+      id,
+    )
+    for (const [index, bound] of LATENCY_BOUNDS_MS.entries()) {
+      const count = latencies[index] ?? 0
+      if (count > 0) addLatency.run(id, bound, count)
+    }
+  }
+
+  /** After requests were taken out: what is about none any more. */
+  removeEmpty(): void {
+    for (const statement of this.#statements.removeEmpty) statement.run()
+  }
+}
+
+/** The labels that roll-ups are kept by, in order. */
+export function rollupLabels(database: Database): string[] {
+  return database.prepare<[], string>('SELECT name FROM rollup_labels ORDER BY name').pluck().all()
+}
+
+/** For roll-ups that are empty: every sum depends on it. */
+export function setRollupLabels(database: Database, names: readonly string[]): void {
+  database.exec('DELETE FROM rollup_labels')
+  const insert = database.prepare('INSERT OR IGNORE INTO rollup_labels (name) VALUES (?)')
+  for (const name of names) insert.run(name)
+}
+
+/** Empties the roll-ups but not the counters, which never fall. */
+export function clearRollups(database: Database): void {
+  database.exec('DELETE FROM rollups; DELETE FROM rollup_latencies; DELETE FROM rollup_dimensions')
+}
+
+export function emptySums(): RollupSums {
+  return {
+    requests: 0,
+    failures: 0,
+    streams: 0,
+    failed_streams: 0,
+    unpriced: 0,
+    input_tokens: 0,
+    output_tokens: 0,
+    cost_sats: 0,
+    cost_nanosats: 0,
+    latency_ms: 0,
+  }
+}
+
+export function addSums(to: RollupSums, sums: RollupSums): void {
+  for (const name of SUMS) to[name] += sums[name]
+}
+
+function prepareStatements(database: Database) {
+  // Bound numbers are doubles: without the cast a sum would be one too, and inexact beyond 2^53.
+  const integers = (count: number) => Array(count).fill('CAST(? AS INTEGER)')
+  const grow = (column: string) => `${column} = ${column} + CAST(? AS INTEGER)`
+  const counters = [
+    'requests',
+    'latency_ms',
+    ...CORRECTABLE,
+    ...CORRECTABLE.map((name) => `corrected_${name}`),
+  ]
+  return {
+    findDimension: database.prepare<[string, string | null, string | null, string], { id: number }>(
+      'SELECT id FROM rollup_dimensions WHERE model = ? AND provider IS ? AND policy IS ? AND labels = ?',
+    ),
+    insertDimension: database.prepare(
+      'INSERT INTO rollup_dimensions (model, provider, policy, labels) VALUES (?, ?, ?, ?)',
+    ),
+    addSums: database.prepare(
+      `INSERT INTO rollups (grain, period, dimension_id, ${SUMS.join(', ')})
+       VALUES (?, ?, ?, ${integers(SUMS.length).join(', ')})
+       ON CONFLICT DO UPDATE SET ${SUMS.map((name) => `${name} = ${name} + excluded.${name}`).join(', ')}`,
+    ),
+    findBuckets: database.prepare<[string, string, number], { buckets: Buffer }>(
+      'SELECT buckets FROM rollup_latencies WHERE grain = ? AND period = ? AND dimension_id = ?',
+    ),
+    putBuckets: database.prepare(
+      'INSERT OR REPLACE INTO rollup_latencies (grain, period, dimension_id, buckets) VALUES (?, ?, ?, ?)',
+    ),
+    findCounter: database.prepare<[string, string | null, string | null], { id: number }>(
+      'SELECT id FROM request_counters WHERE model = ? AND provider IS ? AND policy IS ?',
+    ),
+    insertCounter: database.prepare(
+      'INSERT INTO request_counters (model, provider, policy) VALUES (?, ?, ?)',
+    ),
+    addCounts: database.prepare(`UPDATE request_counters SET ${counters.map(grow).join(', ')} WHERE id = ?`),
+    addLatency: database.prepare(
+      `INSERT INTO latency_counters (counter_id, le_ms, requests) VALUES (?, ?, CAST(? AS INTEGER))
+       ON CONFLICT DO UPDATE SET requests = requests + excluded.requests`,
+    ),
+    removeEmpty: [
+      `DELETE FROM rollup_latencies WHERE EXISTS (
+         SELECT 1 FROM rollups r WHERE r.grain = rollup_latencies.grain AND r.period = rollup_latencies.period
+           AND r.dimension_id = rollup_latencies.dimension_id AND r.requests = 0)`,
+      'DELETE FROM rollups WHERE requests = 0',
+      `DELETE FROM rollup_dimensions WHERE id NOT IN (SELECT dimension_id FROM rollups WHERE grain = 'day')`,
+    ].map((sql) => database.prepare(sql)),
+  }
+}

@@ -1,0 +1,75 @@
+import { fileURLToPath } from 'node:url'
+import SQLite from 'better-sqlite3'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { loadMigrations, migrate } from '../../src/storage/migrations.js'
+import { findRollupDifferences } from '../support/rollup-checker.js'
+
+const PACKAGED = fileURLToPath(new URL('../../migrations', import.meta.url))
+const ROLLUPS = '20261122000003_rollups.sql'
+
+/** All but the one that fills the roll-ups, and what comes after. */
+const before = loadMigrations(PACKAGED).filter(({ fileName }) => fileName < ROLLUPS)
+
+const row = fc.record({
+  timestamp: fc.constantFrom(
+    '2026-11-22T10:59:59.999Z',
+    '2026-11-22T11:00:00.000Z',
+    '2026-11-23T00:00:00.000Z',
+    'yesterday',
+  ),
+  model: fc.constantFrom('a', 'A', 'b"\\ü'),
+  provider: fc.constantFrom(null, 'p', ''),
+  policy: fc.constantFrom(null, 'chat'),
+  streaming: fc.constantFrom(0, 1),
+  input_tokens: fc.option(fc.nat(1_000_000), { nil: null }),
+  output_tokens: fc.option(fc.nat(1_000_000), { nil: null }),
+  cost_sats: fc.option(
+    fc.oneof(
+      fc.double({ noNaN: true, min: -1e6, max: 1e6 }),
+      fc.constantFrom(1e300, -1e300, 0.1, 1e-9, 5e-10),
+    ),
+    { nil: null },
+  ),
+  latency_ms: fc.oneof(fc.nat(300), fc.nat(2 ** 31 - 1), fc.constantFrom(2 ** 32, 2 ** 40)),
+  success: fc.constantFrom(0, 1),
+  labels: fc.constantFrom(
+    null,
+    '{}',
+    '{"tier":"local","team":"x"}',
+    '{"tier":"\\u0001\\"é\u2028"}',
+    '{"tier":7}',
+    'no JSON',
+    '[]',
+  ),
+})
+
+test('fills the roll-ups and counters as the fold of the same rows would have', () => {
+  fc.assert(
+    fc.property(fc.array(row, { maxLength: 30 }), (rows) => {
+      const database = new SQLite(':memory:')
+      migrate(database, 'memory', before)
+      const insert = database.prepare(
+        `INSERT INTO requests (correlation_id, timestamp, model, provider, policy, streaming, input_tokens, output_tokens,
+           cost_sats, latency_ms, success, labels)
+         VALUES ('x', @timestamp, @model, @provider, @policy, @streaming, @input_tokens, @output_tokens, @cost_sats, @latency_ms,
+           @success, @labels)`,
+      )
+      for (const values of rows) insert.run(values)
+      migrate(database, 'memory')
+      expect(findRollupDifferences(database)).toEqual([])
+      const counted = database.prepare(
+        `SELECT total(requests) AS requests, total(failures) AS failures, total(input_tokens) AS input,
+           (SELECT total(requests) FROM latency_counters WHERE le_ms <= 250) AS fast FROM request_counters`,
+      )
+      expect(counted.get()).toEqual({
+        requests: rows.length,
+        failures: rows.filter(({ success }) => success === 0).length,
+        input: rows.reduce((sum, { input_tokens }) => sum + (input_tokens ?? 0), 0),
+        fast: rows.filter(({ latency_ms }) => latency_ms <= 250).length,
+      })
+      database.close()
+    }),
+    { numRuns: 200 },
+  )
+})

@@ -1,0 +1,145 @@
+import type SQLite from 'better-sqlite3'
+
+type Row = Record<string, unknown>
+
+/** Where a latency of at least 64 ms is counted: the power of two, cut in 32. */
+function bucketOf(latency: number): number {
+  const ms = Math.min(Math.max(latency, 0), 2 ** 32 - 1)
+  if (ms < 64) return ms
+  const power = Math.floor(Math.log2(ms))
+  return 64 + (power - 6) * 32 + Math.floor(((ms - 2 ** power) / 2 ** power) * 32)
+}
+
+/**
+ * Compares the roll-ups with the rows that they are sums of, and the counters with both. Like the checker of rows it
+ * shares no code with the program.
+ */
+export function findRollupDifferences(database: SQLite.Database): string[] {
+  const labels = (database.prepare('SELECT name FROM rollup_labels ORDER BY name').all() as Row[]).map(
+    (row) => String(row['name']),
+  )
+  const counted = database
+    .prepare(
+      `SELECT * FROM requests WHERE segment_id IS NOT NULL OR id <= (SELECT last_id FROM rollup_unjournaled) ORDER BY id`,
+    )
+    .all() as Row[]
+  const expected = new Map<string, Row>()
+  for (const row of counted) {
+    for (const [grain, length] of [
+      ['hour', 13],
+      ['day', 10],
+    ] as const) {
+      const period = String(row['timestamp']).slice(0, length)
+      const key = JSON.stringify([
+        grain,
+        period,
+        row['model'],
+        row['provider'],
+        row['policy'],
+        dimensionLabels(row, labels),
+      ])
+      const sums = expected.get(key) ?? {}
+      expected.set(key, sums)
+      addRow(sums, row)
+    }
+  }
+  const stored = database
+    .prepare(
+      `SELECT r.*, d.model, d.provider, d.policy, d.labels, l.buckets FROM rollups r
+       JOIN rollup_dimensions d ON d.id = r.dimension_id
+       LEFT JOIN rollup_latencies l ON l.grain = r.grain AND l.period = r.period AND l.dimension_id = r.dimension_id`,
+    )
+    .safeIntegers()
+    .all() as Row[]
+  const found = new Map(
+    stored.map(({ grain, period, model, provider, policy, labels, dimension_id, buckets, ...sums }) => {
+      const key = JSON.stringify([grain, period, model, provider, policy, labels])
+      return [key, { ...sums, ...storedBuckets(buckets as Buffer | null) }]
+    }),
+  )
+  return [...compare(expected, found), ...findCounterDifferences(database, counted)]
+}
+
+function compare(expected: Map<string, Row>, found: Map<string, Row>): string[] {
+  const differences: string[] = []
+  for (const key of new Set([...expected.keys(), ...found.keys()])) {
+    const [want, have] = [expected.get(key) ?? {}, found.get(key) ?? {}]
+    for (const name of new Set([...Object.keys(want), ...Object.keys(have)])) {
+      const [a, b] = [want[name] ?? 0n, have[name] ?? 0n]
+      if (a !== b) differences.push(`roll-up ${key}: ${name} is ${b}, its rows give ${a}`)
+    }
+  }
+  return differences
+}
+
+function dimensionLabels(row: Row, names: string[]): string {
+  if (typeof row['labels'] !== 'string') return '{}'
+  let labels: Row
+  try {
+    labels = JSON.parse(row['labels'])
+  } catch {
+    return '{}'
+  }
+  const kept = names.filter((name) => Object.hasOwn(labels, name) && typeof labels[name] === 'string')
+  return JSON.stringify(Object.fromEntries(kept.map((name) => [name, labels[name]])))
+}
+
+function addRow(sums: Row, row: Row): void {
+  const add = (name: string, value: number | bigint) => {
+    sums[name] = ((sums[name] as bigint | undefined) ?? 0n) + BigInt(value)
+  }
+  const failed = row['success'] === 0
+  const streamed = row['streaming'] !== 0
+  const cost = Math.min(Math.max(Number(row['cost_sats'] ?? 0), -9e15), 9e15)
+  const whole = Math.trunc(cost)
+  const billionths = Math.abs(cost - whole) * 1e9
+  add('requests', 1)
+  add('failures', Number(failed))
+  add('streams', Number(streamed))
+  add('failed_streams', Number(failed && streamed))
+  add('unpriced', Number(row['cost_sats'] === null))
+  add('input_tokens', Number(row['input_tokens'] ?? 0))
+  add('output_tokens', Number(row['output_tokens'] ?? 0))
+  add('cost_sats', whole)
+  add('cost_nanosats', Math.sign(cost) * Math.floor(billionths + 0.5))
+  add('latency_ms', Number(row['latency_ms']))
+  add(`bucket ${bucketOf(Number(row['latency_ms']))}`, 1)
+}
+
+function storedBuckets(buckets: Buffer | null): Row {
+  const counts: Row = {}
+  for (let at = 0; buckets !== null && at < buckets.length; at += 6) {
+    counts[`bucket ${buckets.readUInt16BE(at)}`] = BigInt(buckets.readUInt32BE(at + 2))
+  }
+  return counts
+}
+
+/** Counters never fall, so they have at least what the rows say, and more where rows were pruned or lost. */
+function findCounterDifferences(database: SQLite.Database, rows: Row[]): string[] {
+  const counters = database
+    .prepare(
+      `SELECT total(requests) AS requests, total(failures) - total(corrected_failures) AS failures,
+         total(unpriced) - total(corrected_unpriced) AS unpriced, total(latency_ms) AS latency_ms,
+         total(input_tokens) - total(corrected_input_tokens) AS input_tokens,
+         total(output_tokens) - total(corrected_output_tokens) AS output_tokens,
+         min(0, min(requests), min(failures), min(unpriced), min(input_tokens), min(output_tokens),
+           min(corrected_failures), min(corrected_unpriced), min(corrected_input_tokens), min(corrected_output_tokens)) AS least
+       FROM request_counters`,
+    )
+    .get() as Row
+  if (rows.length > 0 && Number(counters['least']) < 0) return ['a counter is negative']
+  const sum = (value: (row: Row) => number) => rows.reduce((total, row) => total + value(row), 0)
+  const expected: Row = {
+    requests: rows.length,
+    failures: sum((row) => Number(row['success'] === 0)),
+    unpriced: sum((row) => Number(row['cost_sats'] === null)),
+    latency_ms: sum((row) => Number(row['latency_ms'])),
+    input_tokens: sum((row) => Number(row['input_tokens'] ?? 0)),
+    output_tokens: sum((row) => Number(row['output_tokens'] ?? 0)),
+  }
+  return Object.entries(expected).flatMap(([name, value]) => {
+    return Number(counters[name]) >= Number(value)
+      ? []
+      : [`the counters give ${counters[name]} ${name}, the rows ${value}`]
+  })
+}
