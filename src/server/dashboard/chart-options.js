@@ -6,6 +6,10 @@
 const MONTH_DAY = new Intl.DateTimeFormat('en-US', { month: 'short', day: 'numeric', timeZone: 'UTC' })
 const HOUR_MINUTE = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', timeZone: 'UTC' })
 const AXIS_FONT = '12px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif'
+/** Between the lines of the grid, where there is nothing between 0 and 1. */
+const WHOLE_STEPS = Array.from({ length: 16 }, (_, power) =>
+  [1, 2, 5].map((step) => step * 10 ** power),
+).flat()
 /** A stretch narrower than this is a click. */
 const LEAST_SELECTION_PX = 6
 
@@ -16,7 +20,7 @@ const LEAST_SELECTION_PX = 6
  * @param {Setting} setting
  * @returns {import('uplot').Options}
  */
-export function chartOptions({ series, bucketSeconds }, setting) {
+export function chartOptions({ series, bucketSeconds, note }, setting) {
   const { kind, colors, width, height } = setting
   const drawn = kind === 'bars' ? [...series].reverse() : series
   return {
@@ -24,7 +28,7 @@ export function chartOptions({ series, bucketSeconds }, setting) {
     height,
     legend: { show: false },
     tzDate: (seconds) => globalThis.uPlot.tzDate(new Date(seconds * 1000), 'Etc/UTC'),
-    padding: [8, 4, 0, 0],
+    padding: [8, 18, 0, 0],
     cursor: {
       y: false,
       points: { show: kind === 'lines', size: 7 },
@@ -33,7 +37,10 @@ export function chartOptions({ series, bucketSeconds }, setting) {
       // Of bars the one under the pointer, which needn't be the one whose beginning is nearest.
       ...(kind === 'bars' ? { dataIdx: bucketUnder(bucketSeconds) } : {}),
     },
-    scales: { x: { time: true, auto: false }, y: { range: (_uplot, _min, max) => [0, max > 0 ? max * 1.08 : 1] } },
+    scales: {
+      x: { time: true, auto: false },
+      y: { range: (_uplot, _min, max) => [0, max > 0 ? max * 1.08 : 1] },
+    },
     axes: [
       {
         ...axisLook(colors),
@@ -47,7 +54,10 @@ export function chartOptions({ series, bucketSeconds }, setting) {
         grid: { stroke: () => colors.get('--line'), width: 1 },
         size: (uplot, values) => widest(uplot, values) + 12,
         space: 40,
-        values: (_uplot, splits) => splits.map((value) => (value === 0 ? '0' : setting.format(value))),
+        ...(setting.isWhole ? { incrs: WHOLE_STEPS } : {}),
+        // Nothing is drawn: there is nothing to measure it by.
+        values: (_uplot, splits) =>
+          splits.map((value) => (note !== undefined ? '' : value === 0 ? '0' : setting.format(value))),
       },
     ],
     series: [{}, ...drawn.map(({ name, color }) => seriesLook(name, color, setting))],
@@ -67,10 +77,21 @@ export function chartOptions({ series, bucketSeconds }, setting) {
 function seriesLook(name, color, { kind, colors }) {
   const paint = () => colors.get(color)
   if (kind === 'lines') {
-    return { label: name, stroke: paint, width: 1.75, points: { show: true, size: 4, fill: paint, filter: loneValues } }
+    return {
+      label: name,
+      stroke: paint,
+      width: 1.75,
+      points: { show: true, size: 4, fill: paint, filter: loneValues },
+    }
   }
-  const bars = globalThis.uPlot.paths.bars?.({ size: [0.82, 48], align: 1, gap: 0 })
-  return { label: name, fill: paint, width: 0, points: { show: false }, ...(bars === undefined ? {} : { paths: bars }) }
+  const bars = globalThis.uPlot.paths.bars?.({ size: [1, 48], align: 1, gap: 1 })
+  return {
+    label: name,
+    fill: paint,
+    width: 0,
+    points: { show: false },
+    ...(bars === undefined ? {} : { paths: bars }),
+  }
 }
 
 /**

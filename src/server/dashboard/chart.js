@@ -13,11 +13,13 @@ import { formatClock, formatDay, UNKNOWN } from './format.js'
  * @property {number[]} times when each bucket begins, in seconds since 1970
  * @property {number} bucketSeconds
  * @property {ChartSeries[]} series of bars: from the bottom up
+ * @property {string} title
  * @property {string} summary the chart in one sentence, for those who can't see it
  * @property {string} [note] shown in the middle, when there is nothing to draw
  *
  * @typedef {object} ChartKind
  * @property {'bars' | 'lines'} kind bars are stacked
+ * @property {boolean} isWhole values have no fractions
  * @property {(value: number | null) => string} format
  * @property {import('./colors.js').Colors} colors
  * @property {(sinceSeconds: number, untilSeconds: number) => void} onSelect a stretch of time was drawn out
@@ -25,6 +27,7 @@ import { formatClock, formatDay, UNKNOWN } from './format.js'
 
 /** A card with a chart, and a legend that tells the figures of the moment pointed at. */
 export class Chart {
+  #title
   #legend = element('ul', 'legend')
   #moment = element('span', 'moment')
   #plot = element('div', 'plot')
@@ -42,7 +45,10 @@ export class Chart {
   constructor(card, kind) {
     this.card = card
     this.kind = kind
-    card.querySelector('h3')?.after(this.#moment)
+    const title = card.querySelector('h3')
+    if (title === null) throw new Error(`#${card.id} has no title`)
+    this.#title = title
+    title.after(this.#moment)
     this.#plot.tabIndex = 0
     this.#plot.setAttribute('role', 'img')
     this.#plot.addEventListener('keydown', (event) => this.#onKey(event))
@@ -57,8 +63,15 @@ export class Chart {
     this.#data = data
     this.card.setAttribute('aria-busy', 'false')
     this.#plot.setAttribute('aria-label', `${data.summary} Left and right arrow keys read each moment.`)
+    this.#title.textContent = data.title
     this.#drawLegend(null)
     this.#draw()
+  }
+
+  /** Nothing is known. */
+  clear() {
+    const title = this.#title.textContent ?? ''
+    this.show({ title, times: [], bucketSeconds: 60, series: [], summary: 'Not known.', note: 'Not known' })
   }
 
   /** The colours have changed. */
@@ -72,18 +85,27 @@ export class Chart {
     if (data === null || width === 0) return
     if (globalThis.uPlot === undefined) {
       // Its script is still on its way: scripts that are deferred have run when this event comes.
-      if (document.readyState !== 'complete') addEventListener('DOMContentLoaded', () => this.#draw(), { once: true })
+      if (document.readyState !== 'complete')
+        addEventListener('DOMContentLoaded', () => this.#draw(), { once: true })
       return
     }
     this.#width = width
     const columns = columnsOf(data, this.kind.kind)
-    const shape = JSON.stringify([data.bucketSeconds, data.series.map(({ name, color }) => [name, color])])
+    const shape = JSON.stringify([
+      data.bucketSeconds,
+      data.note,
+      data.series.map(({ name, color }) => [name, color]),
+    ])
     if (this.#uplot === null || shape !== this.#shape) {
       this.#uplot?.destroy()
       this.#plot.replaceChildren()
       const size = { width, height: this.#plot.clientHeight }
       const hooks = { onPoint: (/** @type {number | null} */ index) => this.#drawLegend(index) }
-      this.#uplot = new globalThis.uPlot(chartOptions(data, { ...this.kind, ...size, ...hooks }), columns, this.#plot)
+      this.#uplot = new globalThis.uPlot(
+        chartOptions(data, { ...this.kind, ...size, ...hooks }),
+        columns,
+        this.#plot,
+      )
       this.#shape = shape
     } else this.#uplot.setData(columns)
     const end = (data.times.at(-1) ?? 0) + data.bucketSeconds
@@ -109,7 +131,11 @@ export class Chart {
     const items = data.series.map(({ name, color, values, total }) => {
       const swatch = element('span', 'swatch')
       swatch.style.background = `var(${color})`
-      const value = element('span', 'value', this.kind.format(index === null ? total : (values[index] ?? null)))
+      const value = element(
+        'span',
+        'value',
+        this.kind.format(index === null ? total : (values[index] ?? null)),
+      )
       const label = element('span', 'name', name)
       label.title = name
       return element('li', '', swatch, label, value)
@@ -127,7 +153,8 @@ export class Chart {
     if (event.key === 'Home') this.#point(0)
     else if (event.key === 'End') this.#point(last)
     else if (event.key === 'Escape') this.#point(null)
-    else if (step !== undefined) this.#point(current === null ? last : Math.min(last, Math.max(0, current + step)))
+    else if (step !== undefined)
+      this.#point(current === null ? last : Math.min(last, Math.max(0, current + step)))
     else return
     event.preventDefault()
     const index = this.#uplot?.cursor.idx ?? null
@@ -155,7 +182,8 @@ export class Chart {
  * @returns {import('uplot').AlignedData}
  */
 function columnsOf({ times, series, bucketSeconds }, kind) {
-  if (kind === 'lines') return [times.map((time) => time + bucketSeconds / 2), ...series.map(({ values }) => values)]
+  if (kind === 'lines')
+    return [times.map((time) => time + bucketSeconds / 2), ...series.map(({ values }) => values)]
   const sums = new Array(times.length).fill(0)
   const stacked = series.map(({ values }) =>
     values.map((value, index) => {

@@ -108,7 +108,8 @@ export class Connection {
       const text = `${waiting}New requests don’t appear. Start it: request-journal project`
       this.#show('lag', { title: 'No projector runs.', text })
     } else if (isBehind) this.#show('lag', { title: 'The projector is behind.', text: waiting })
-    else if (problems.length > 0) this.#show('lag', { title: 'The server is not well.', text: problems.join('; ') })
+    else if (problems.length > 0)
+      this.#show('lag', { title: 'The server is not well.', text: problems.join('; ') })
     else this.#hide('lag')
   }
 
@@ -121,7 +122,12 @@ export class Connection {
     const shown = this.#banners.get(key)
     // A live region must not say the same again and again.
     if (shown?.dataset['text'] === wanted) return
-    const banner = element('div', key === 'server' ? 'banner is-bad' : 'banner', element('strong', '', title), element('span', '', text))
+    const banner = element(
+      'div',
+      key === 'server' ? 'banner is-bad' : 'banner',
+      element('strong', '', title),
+      element('span', '', text),
+    )
     banner.dataset['text'] = wanted
     if (action !== undefined) banner.append(action)
     if (shown === undefined) this.#root.append(banner)

@@ -119,9 +119,18 @@ export class Detail {
       ['Cost', known(request.cost.sats, (sats) => `${formatExactly(sats)} sats`)],
       ['Provider’s cost', known(request.provider_cost_sats, (sats) => `${formatExactly(sats)} sats`)],
       [request.streaming ? 'First byte after' : 'Latency', formatMs(timing.latency_ms)],
-      ...(request.streaming ? [/** @type {[string, Fact]} */ (['Stream ran for', known(timing.stream_duration_ms ?? null, formatMs)])] : []),
+      ...(request.streaming
+        ? [
+            /** @type {[string, Fact]} */ ([
+              'Stream ran for',
+              known(timing.stream_duration_ms ?? null, formatMs),
+            ]),
+          ]
+        : []),
       ['Streaming', request.streaming ? 'yes' : 'no'],
-      ...(error === undefined ? [] : [/** @type {[string, Fact]} */ (['Error status', known(error.status, String)])]),
+      ...(error === undefined
+        ? []
+        : [/** @type {[string, Fact]} */ (['Error status', known(error.status, String)])]),
       ...(error === undefined ? [] : [/** @type {[string, Fact]} */ (['Error message', failure])]),
     ]
   }
@@ -175,7 +184,10 @@ function placesOf({ place, completed_place: completed }) {
     ['Byte offset', formatCount(place.byte_offset)],
   ])
   if (completed !== null) {
-    rows.push(['Completed by', element('code', '', `${completed.segment} at ${formatCount(completed.byte_offset)}`)])
+    rows.push([
+      'Completed by',
+      element('code', '', `${completed.segment} at ${formatCount(completed.byte_offset)}`),
+    ])
   }
   return rows
 }

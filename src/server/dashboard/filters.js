@@ -1,7 +1,7 @@
 import { ask, windowQuery } from './api.js'
 import { button, byId, element } from './dom.js'
 import { formatCompact, formatSpan } from './format.js'
-import { fromInput, isRange, toInput } from './time-window.js'
+import { beforeName, fromInput, isRange, toInput } from './time-window.js'
 
 /**
  * @typedef {import('./page-state.js').PageState} PageState
@@ -52,7 +52,8 @@ export class Filters {
 
   /** @param {Stats} stats of the window, with its models */
   showAnswer(stats) {
-    byId('window-text', HTMLElement).textContent = formatSpan(stats.since, stats.until)
+    byId('window-text', HTMLElement).textContent =
+      `${formatSpan(stats.since, stats.until)}, ▲▼ against ${beforeName(this.store.state)}`
     fill(this.#model, stats.models ?? {}, this.store.state.model)
   }
 

@@ -21,7 +21,8 @@ export function journalLine(text) {
   for (const match of pretty.matchAll(PARTS)) {
     const [all, string, colon, number] = match
     pre.append(pretty.slice(end, match.index))
-    if (string !== undefined) pre.append(element('span', colon === undefined ? 'string' : 'key', string), colon ?? '')
+    if (string !== undefined)
+      pre.append(element('span', colon === undefined ? 'string' : 'key', string), colon ?? '')
     else pre.append(element('span', number === undefined ? 'word' : 'number', all))
     end = match.index + all.length
   }

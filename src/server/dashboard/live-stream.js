@@ -16,6 +16,7 @@ export class LiveStream {
    * @param {object} hooks
    * @param {() => void} hooks.onOpen from here on nothing is missed; what came before must be asked for
    * @param {() => void} hooks.onLost
+   * @param {() => void} hooks.onGap requests were left out
    * @param {(entry: RequestEntry) => void} hooks.onRequest
    * @param {(entry: RequestEntry) => void} hooks.onCompleted the entry of a stream that has ended
    */
@@ -36,9 +37,11 @@ export class LiveStream {
     source.addEventListener('open', () => this.hooks.onOpen())
     source.addEventListener('request', ({ data }) => this.hooks.onRequest(JSON.parse(data)))
     source.addEventListener('completed', ({ data }) => this.hooks.onCompleted(JSON.parse(data)))
+    source.addEventListener('lagged', () => this.hooks.onGap())
     source.addEventListener('error', () => {
       this.hooks.onLost()
-      if (source.readyState === EventSource.CLOSED) this.#reopen = setTimeout(() => this.follow(state), REOPEN_MS)
+      if (source.readyState === EventSource.CLOSED)
+        this.#reopen = setTimeout(() => this.follow(state), REOPEN_MS)
     })
   }
 

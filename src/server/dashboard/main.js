@@ -12,7 +12,10 @@ const connection = new Connection(loadAll)
 const filters = new Filters(store)
 const overview = new Overview({
   onSelect: (since, until) =>
-    store.update({ since: new Date(since * 1000).toISOString(), until: new Date(until * 1000 - 1).toISOString() }),
+    store.update({
+      since: new Date(since * 1000).toISOString(),
+      until: new Date(until * 1000 - 1).toISOString(),
+    }),
   onStats: (stats) => {
     filters.showAnswer(stats)
     requests.showTotal(store.state, stats.counts.total)
@@ -75,7 +78,15 @@ async function report(work) {
 
 /** @param {import('./page-state.js').PageState} state */
 function overviewPart(state) {
-  return formatState({ ...state, request: null, success: '', streaming: '', correlationId: '', sort: 'timestamp', order: 'desc' })
+  return formatState({
+    ...state,
+    request: null,
+    success: '',
+    streaming: '',
+    correlationId: '',
+    sort: 'timestamp',
+    order: 'desc',
+  })
 }
 
 /** @param {import('./page-state.js').PageState} state */

@@ -18,9 +18,24 @@ export class OverviewCharts {
   /** @param {(sinceSeconds: number, untilSeconds: number) => void} onSelect */
   constructor(onSelect) {
     const common = { colors: this.#colors, onSelect }
-    this.#requests = new Chart(byId('chart-requests', HTMLElement), { kind: 'bars', format: formatCompact, ...common })
-    this.#cost = new Chart(byId('chart-cost', HTMLElement), { kind: 'bars', format: formatSats, ...common })
-    this.#latency = new Chart(byId('chart-latency', HTMLElement), { kind: 'lines', format: formatMs, ...common })
+    this.#requests = new Chart(byId('chart-requests', HTMLElement), {
+      kind: 'bars',
+      isWhole: true,
+      format: formatCompact,
+      ...common,
+    })
+    this.#cost = new Chart(byId('chart-cost', HTMLElement), {
+      kind: 'bars',
+      isWhole: false,
+      format: formatSats,
+      ...common,
+    })
+    this.#latency = new Chart(byId('chart-latency', HTMLElement), {
+      kind: 'lines',
+      isWhole: true,
+      format: formatMs,
+      ...common,
+    })
   }
 
   get #all() {
@@ -44,7 +59,7 @@ export class OverviewCharts {
   /** Nothing is known. */
   clear() {
     for (const chart of this.#all) {
-      chart.show({ times: [], bucketSeconds: 60, series: [], summary: 'Not known.', note: 'Not known' })
+      chart.clear()
     }
   }
 
@@ -60,8 +75,12 @@ function requestsOf({ requests, failures, times, bucket }) {
   const succeeded = requests.map((count, index) => count - (failures[index] ?? 0))
   const [all, failed] = [sum(requests), sum(failures)]
   const peak = requests.indexOf(Math.max(...requests))
-  const most = all === 0 ? '' : ` Most in one ${bucket}: ${formatCount(requests[peak])} at ${momentOf(times[peak] ?? '')}.`
+  const most =
+    all === 0
+      ? ''
+      : ` Most in one ${bucket}: ${formatCount(requests[peak])} at ${momentOf(times[peak] ?? '')}.`
   return {
+    title: `Requests per ${bucket}`,
     series: [
       { name: 'Succeeded', color: '--series-1', values: succeeded, total: all - failed },
       { name: 'Failed', color: '--series-failed', values: failures, total: failed },
@@ -71,14 +90,19 @@ function requestsOf({ requests, failures, times, bucket }) {
 }
 
 /** @param {Series} series */
-function costOf({ cost_sats: costs, by }) {
+function costOf({ cost_sats: costs, by, bucket }) {
   const names = Object.keys(costs)
   const series = names.map((name, index) => {
     const values = costs[name] ?? []
-    return { name, color: name === 'other' ? '--series-other' : `--series-${(index % 8) + 1}`, values, total: sum(values) }
+    return {
+      name,
+      color: name === 'other' ? '--series-other' : `--series-${(index % 8) + 1}`,
+      values,
+      total: sum(values),
+    }
   })
   const parts = series.map(({ name, total }) => `${name} ${formatSats(total)}`).join(', ')
-  return { series, summary: `Cost in sats by ${by}: ${parts || 'none'}.` }
+  return { title: `Cost per ${bucket}, sats`, series, summary: `Cost in sats by ${by}: ${parts || 'none'}.` }
 }
 
 /**
@@ -101,7 +125,11 @@ function latencyOf(series, stats) {
     { name: 'p95', color: '--series-4', values: series.p95_latency_ms, total: whole?.p95_latency_ms ?? null },
     { name: 'p99', color: '--series-3', values: series.p99_latency_ms, total: whole?.p99_latency_ms ?? null },
   ]
-  return { series: lines, summary: `Latency: ${lines.map(({ name, total }) => `${name} ${formatMs(total)}`).join(', ')}.` }
+  return {
+    title: 'Latency',
+    series: lines,
+    summary: `Latency: ${lines.map(({ name, total }) => `${name} ${formatMs(total)}`).join(', ')}.`,
+  }
 }
 
 /** @param {string} timestamp */

@@ -2,7 +2,7 @@ import { ask, scopeQuery } from './api.js'
 import { byId } from './dom.js'
 import { OverviewCharts } from './overview-charts.js'
 import { Tiles } from './tiles.js'
-import { RANGES, windowBefore } from './time-window.js'
+import { beforeName, windowBefore } from './time-window.js'
 import { showWelcome } from './welcome.js'
 
 /**
@@ -87,7 +87,7 @@ export class Overview {
    * @param {AbortSignal} signal
    */
   async #compare(state, stats, signal) {
-    const name = state.since === null ? RANGES[state.range].before : 'the same time before'
+    const name = beforeName(state)
     const { since, until } = windowBefore(stats)
     try {
       const query = scopeQuery({ ...state, since, until })

@@ -78,7 +78,15 @@ export function formatState(state) {
     query.set('since', state.since)
     if (state.until !== null) query.set('until', state.until)
   } else if (state.range !== DEFAULTS.range) query.set('range', state.range)
-  for (const name of /** @type {const} */ (['model', 'provider', 'by', 'success', 'streaming', 'sort', 'order'])) {
+  for (const name of /** @type {const} */ ([
+    'model',
+    'provider',
+    'by',
+    'success',
+    'streaming',
+    'sort',
+    'order',
+  ])) {
     if (state[name] !== DEFAULTS[name]) query.set(name, state[name])
   }
   for (const [name, value] of Object.entries(state.labels)) query.set(LABEL + name, value)

@@ -2,8 +2,8 @@ import { ask, listQuery, windowQuery } from './api.js'
 import { announce, byId, element } from './dom.js'
 import { compareEntries } from './entry-order.js'
 import { formatCount } from './format.js'
-import { RequestTable } from './request-table.js'
 import { newcomersText } from './request-row.js'
+import { RequestTable } from './request-table.js'
 
 /**
  * @typedef {import('./page-state.js').PageState} PageState
@@ -163,7 +163,8 @@ export class RequestList {
   /** Newcomers become rows. */
   #admit() {
     if (this.#newcomerCount === 0) return
-    const isTooMuch = this.#newcomerCount > MOST_NEWCOMERS || this.table.size + this.#newcomerCount > MOST_ROWS
+    const isTooMuch =
+      this.#newcomerCount > MOST_NEWCOMERS || this.table.size + this.#newcomerCount > MOST_ROWS
     const { state } = this.store
     const entries = [...this.#newcomers.values()].sort((a, b) => compareEntries(a, b, state))
     this.#forgetNewcomers()

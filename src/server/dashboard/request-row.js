@@ -1,5 +1,14 @@
 import { element } from './dom.js'
-import { formatClock, formatCompact, formatCount, formatDay, formatMs, formatSats, formatExactly, UNKNOWN } from './format.js'
+import {
+  formatClock,
+  formatCompact,
+  formatCount,
+  formatDay,
+  formatExactly,
+  formatMs,
+  formatSats,
+  UNKNOWN,
+} from './format.js'
 
 /**
  * @typedef {import('../../queries/index.js').RequestEntry} RequestEntry
@@ -18,9 +27,25 @@ export const COLUMNS = [
   { title: 'Model', className: 'name', cells: ({ model }) => [model] },
   { title: 'Provider', className: 'name provider', cells: ({ provider }) => [provider ?? UNKNOWN] },
   { title: 'Tokens in', className: 'number tokens-in', cells: ({ tokens }) => [formatCount(tokens.input)] },
-  { title: 'Tokens out', className: 'number tokens-out', cells: ({ tokens }) => [formatCount(tokens.output)], unit: 'tokens out' },
-  { title: 'Sats', className: 'number cost', sort: 'cost_sats', cells: ({ cost }) => [formatSats(cost.sats)], unit: 'sats' },
-  { title: 'Latency', className: 'number latency', sort: 'latency_ms', cells: ({ timing }) => [formatMs(timing.latency_ms)] },
+  {
+    title: 'Tokens out',
+    className: 'number tokens-out',
+    cells: ({ tokens }) => [formatCount(tokens.output)],
+    unit: 'tokens out',
+  },
+  {
+    title: 'Sats',
+    className: 'number cost',
+    sort: 'cost_sats',
+    cells: ({ cost }) => [formatSats(cost.sats)],
+    unit: 'sats',
+  },
+  {
+    title: 'Latency',
+    className: 'number latency',
+    sort: 'latency_ms',
+    cells: ({ timing }) => [formatMs(timing.latency_ms)],
+  },
   { title: 'Outcome', className: 'outcome', cells: outcomeCell },
 ]
 
@@ -85,7 +110,8 @@ function timeCell({ timestamp }) {
 function outcomeCell({ success, streaming, error, timing }) {
   /** @type {(string | Node)[]} */
   const parts = []
-  if (!success) parts.push(element('span', 'badge is-bad', error?.status == null ? 'failed' : `failed ${error.status}`))
+  if (!success)
+    parts.push(element('span', 'badge is-bad', error?.status == null ? 'failed' : `failed ${error.status}`))
   else if (error?.status != null) parts.push(element('span', 'badge', String(error.status)))
   if (streaming) {
     const duration = timing.stream_duration_ms

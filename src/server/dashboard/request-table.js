@@ -18,6 +18,7 @@ export class RequestTable {
    */
   constructor({ store, onRest }) {
     this.store = store
+    this.#giveRoles()
     this.#body.addEventListener('click', ({ target }) => this.#open(rowOf(target)))
     this.#body.addEventListener('keydown', (event) => this.#onKey(event))
     this.#body.addEventListener('focusin', ({ target }) => this.#makeReachable(rowOf(target)))
@@ -27,6 +28,13 @@ export class RequestTable {
     addEventListener('scroll', onRest, { passive: true })
     this.showSorting()
     this.#body.append(...skeletonRows(8))
+  }
+
+  /** Said in so many words, since a table that CSS lays out as cards on a phone is no longer one to screen readers. */
+  #giveRoles() {
+    this.#body.closest('table')?.setAttribute('role', 'grid')
+    for (const group of this.#frame.querySelectorAll('thead, tbody')) group.setAttribute('role', 'rowgroup')
+    byId('columns', HTMLElement).setAttribute('role', 'row')
   }
 
   get size() {
@@ -141,7 +149,8 @@ export class RequestTable {
       }
       return head
     })
-    const focused = document.activeElement instanceof HTMLElement ? document.activeElement.dataset['sort'] : undefined
+    const focused =
+      document.activeElement instanceof HTMLElement ? document.activeElement.dataset['sort'] : undefined
     const columns = byId('columns', HTMLElement)
     columns.replaceChildren(...heads)
     const again = focused === undefined ? null : columns.querySelector(`button[data-sort="${focused}"]`)

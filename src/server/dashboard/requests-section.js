@@ -9,6 +9,13 @@ import { newcomersText } from './request-row.js'
  * @typedef {'live' | 'connecting' | 'paused' | 'off'} LiveState off: this list has an end, nothing new belongs to it
  */
 
+const LIVE_TEXTS = {
+  live: 'Live',
+  connecting: 'Connecting …',
+  paused: 'Paused',
+  off: 'Not live: only what ends now, newest first, is',
+}
+
 /** The list with its own filters and its live button. */
 export class RequestsSection {
   #success = byId('success', HTMLSelectElement)
@@ -30,6 +37,7 @@ export class RequestsSection {
     this.list = new RequestList({ store, onFailure, onNewcomers: () => this.#showLive() })
     this.stream = new LiveStream({
       onOpen: () => this.#becomeLive(),
+      onGap: () => void this.#reload(),
       onLost: () => this.#setLive('connecting'),
       onRequest: (entry) => this.list.add(entry),
       onCompleted: (entry) => this.list.change(entry),
@@ -63,7 +71,8 @@ export class RequestsSection {
    */
   async load(state) {
     // A window that has ended, or another order than by time, gets no new rows at its top.
-    const isOpen = (state.since === null || state.until === null) && state.sort === 'timestamp' && state.order === 'desc'
+    const isOpen =
+      (state.since === null || state.until === null) && state.sort === 'timestamp' && state.order === 'desc'
     if (isOpen) {
       this.#setLive('connecting')
       this.stream.follow(state)
@@ -80,13 +89,23 @@ export class RequestsSection {
    */
   showTotal(state, total) {
     const isWhole = state.success === '' && state.streaming === '' && state.correlationId === ''
-    byId('requests-count', HTMLElement).textContent = isWhole ? formatCount(total) : `some of ${formatCount(total)}`
+    byId('requests-count', HTMLElement).textContent = isWhole
+      ? formatCount(total)
+      : `some of ${formatCount(total)}`
   }
 
   async #becomeLive() {
     this.#setLive('live')
     try {
       await this.list.catchUp()
+    } catch (error) {
+      this.onFailure(error)
+    }
+  }
+
+  async #reload() {
+    try {
+      await this.list.load(this.store.state)
     } catch (error) {
       this.onFailure(error)
     }
@@ -106,20 +125,25 @@ export class RequestsSection {
 
   #showLive() {
     const state = this.#isPaused && this.#liveState !== 'off' ? 'paused' : this.#liveState
-    this.#live.dataset['state'] = state
-    this.#live.disabled = state === 'off'
-    this.#live.setAttribute('aria-pressed', String(this.#isPaused))
     const waiting = this.list?.newcomerCount ?? 0
-    const texts = {
-      live: ['Pause', 'New requests show as they come. Pause'],
-      connecting: ['Connecting', 'Waiting for new requests to be sent'],
-      paused: [waiting === 0 ? 'Resume' : `Resume, ${newcomersText(waiting)}`, 'New requests wait. Go on'],
-      off: ['Not live', 'Only a window that ends now, newest first, is live'],
-    }
-    const [text = '', title = ''] = texts[state]
-    byId('live-text', HTMLElement).textContent = text
-    this.#live.title = title
+    byId('live-state', HTMLElement).dataset['state'] = state
+    setText(byId('live-text', HTMLElement), LIVE_TEXTS[state])
+    this.#live.hidden = state === 'off'
+    setText(
+      this.#live,
+      state !== 'paused' ? 'Pause' : waiting === 0 ? 'Resume' : `Show ${newcomersText(waiting)}`,
+    )
   }
+}
+
+/**
+ * A live region is read out when it is written to, even with the same words.
+ *
+ * @param {HTMLElement} target
+ * @param {string} text
+ */
+function setText(target, text) {
+  if (target.textContent !== text) target.textContent = text
 }
 
 /**

@@ -28,7 +28,7 @@ export function startTheme(onChange) {
 
 /** @returns {Theme} */
 function currentTheme() {
-  const { theme } = document.documentElement.dataset
+  const theme = document.documentElement.dataset['theme']
   return theme === 'light' || theme === 'dark' ? theme : 'auto'
 }
 
@@ -41,8 +41,8 @@ function nextTheme() {
 
 /** @param {string} theme */
 function choose(theme) {
-  if (theme === 'auto') delete document.documentElement.dataset.theme
-  else document.documentElement.dataset.theme = theme
+  if (theme === 'auto') delete document.documentElement.dataset['theme']
+  else document.documentElement.dataset['theme'] = theme
   try {
     if (theme === 'auto') localStorage.removeItem('theme')
     else localStorage.setItem('theme', theme)

@@ -1,5 +1,13 @@
 import { byId, element } from './dom.js'
-import { formatCompact, formatCount, formatExactly, formatMs, formatSats, formatShare, UNKNOWN } from './format.js'
+import {
+  formatCompact,
+  formatCount,
+  formatExactly,
+  formatMs,
+  formatSats,
+  formatShare,
+  UNKNOWN,
+} from './format.js'
 
 /**
  * @typedef {import('../../queries/index.js').Stats} Stats
@@ -20,15 +28,21 @@ import { formatCompact, formatCount, formatExactly, formatMs, formatSats, format
 
 /** @type {Tile[]} */
 const TILES = [
-  { name: 'Requests', read: ({ counts }) => ({ ...count(counts.total), aside: [strong(counts.streaming), ' streams'] }) },
+  {
+    name: 'Requests',
+    read: ({ counts }) => ({ ...count(counts.total), aside: [strong(counts.streaming), ' streams'] }),
+  },
   { name: 'Cost', read: readCost },
   { name: 'Tokens', read: readTokens },
   {
     name: 'Failures',
     isBadWhenMore: true,
-    read: ({ counts }) => ({ ...count(counts.error), aside: [bold(formatShare(counts.error, counts.total)), ' of all'] }),
+    read: ({ counts }) => ({
+      ...count(counts.error),
+      aside: counts.total === 0 ? [] : [bold(formatShare(counts.error, counts.total)), ' of all'],
+    }),
   },
-  { name: 'Latency, median', isBadWhenMore: true, read: readLatency },
+  { name: 'Latency (median)', isBadWhenMore: true, read: readLatency },
   { name: 'Unpriced', isBadWhenMore: true, read: readUnpriced },
 ]
 
@@ -76,7 +90,11 @@ export class Tiles {
    */
   compare(before, name) {
     for (const { tile, amount, delta } of this.#slots) {
-      const { text, spoken, tone } = describeDelta(amount, before === null ? null : tile.read(before).amount, tile)
+      const { text, spoken, tone } = describeDelta(
+        amount,
+        before === null ? null : tile.read(before).amount,
+        tile,
+      )
       delta.className = `delta ${tone}`
       delta.title = spoken === '' ? '' : `${spoken} ${name}`
       const hidden = element('span', 'unseen', delta.title)
@@ -97,13 +115,19 @@ export class Tiles {
  */
 export function describeDelta(now, before, { isBadWhenMore = false }) {
   if (now === null || before === null) return { text: UNKNOWN, spoken: 'Not known against', tone: '' }
+  if (now === 0 && before === 0) return { text: '', spoken: '', tone: '' }
   if (now === before) return { text: '= same', spoken: 'The same as', tone: '' }
   const isMore = now > before
   const tone = isBadWhenMore ? (isMore ? 'is-bad' : 'is-good') : ''
   const arrow = isMore ? '▲' : '▼'
   if (before === 0) return { text: `${arrow} from 0`, spoken: 'Up from 0 in', tone }
   const percent = Math.abs((now - before) / before) * 100
-  const size = percent < 0.05 ? '< 0.1 %' : percent >= 999.5 ? `× ${formatCompact(Math.round(now / before))}` : `${percent.toFixed(percent < 99.95 ? 1 : 0)} %`
+  const size =
+    percent < 0.05
+      ? '< 0.1 %'
+      : percent >= 999.5
+        ? `× ${formatCompact(Math.round(now / before))}`
+        : `${percent.toFixed(percent < 99.95 ? 1 : 0)} %`
   return { text: `${arrow} ${size}`, spoken: `${isMore ? 'Up' : 'Down'} ${size} against`, tone }
 }
 
@@ -120,11 +144,18 @@ function count(amount) {
  */
 function readCost({ counts, costs }) {
   const unpriced = counts.unpriced ?? 0
-  if (counts.total > 0 && unpriced === counts.total) return { value: UNKNOWN, aside: ['none has a price'], amount: null }
+  if (counts.total > 0 && unpriced === counts.total)
+    return { value: UNKNOWN, aside: ['none has a price'], amount: null }
   const sats = costs.total_cost_sats
   const priced = counts.total - unpriced
   const each = priced === 0 ? [] : [bold(formatSats(sats / priced)), ' each']
-  return { value: formatSats(sats), unit: 'sats', exact: `${formatExactly(sats)} sats`, aside: each, amount: sats }
+  return {
+    value: formatSats(sats),
+    unit: 'sats',
+    exact: `${formatExactly(sats)} sats`,
+    aside: each,
+    amount: sats,
+  }
 }
 
 /**
@@ -143,7 +174,9 @@ function readTokens({ costs: { total_input_tokens: input, total_output_tokens: o
  * @param {Stats} stats
  * @returns {Figure}
  */
-function readLatency({ performance: { p50_latency_ms: p50 = null, p95_latency_ms: p95, p99_latency_ms: p99 } }) {
+function readLatency({
+  performance: { p50_latency_ms: p50 = null, p95_latency_ms: p95, p99_latency_ms: p99 },
+}) {
   const [value = UNKNOWN, unit = ''] = splitUnit(formatMs(p50))
   return { value, unit, aside: ['p95 ', bold(formatMs(p95)), ', p99 ', bold(formatMs(p99))], amount: p50 }
 }
@@ -154,7 +187,9 @@ function readLatency({ performance: { p50_latency_ms: p50 = null, p95_latency_ms
  */
 function readUnpriced({ counts: { unpriced, total } }) {
   if (unpriced === undefined) return { value: UNKNOWN, amount: null }
-  const aside = unpriced === 0 ? ['cost is complete'] : [bold(formatShare(unpriced, total)), ' not in the cost']
+  if (total === 0) return count(0)
+  const aside =
+    unpriced === 0 ? ['cost is complete'] : [bold(formatShare(unpriced, total)), ' not in the cost']
   return { ...count(unpriced), aside }
 }
 

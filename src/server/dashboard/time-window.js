@@ -29,6 +29,15 @@ export function windowBefore({ since, until }) {
 }
 
 /**
+ * What the window before is called.
+ *
+ * @param {{ range: Range, since: string | null }} window
+ */
+export function beforeName({ range, since }) {
+  return since === null ? RANGES[range].before : 'the same time before'
+}
+
+/**
  * What `<input type="datetime-local">` holds, read as UTC; null where it is no time.
  *
  * @param {string} local

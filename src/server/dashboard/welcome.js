@@ -20,7 +20,11 @@ export function showWelcome(isShown) {
   if (!isShown || welcome.childElementCount > 0) return
   welcome.append(
     element('h3', '', 'No requests yet'),
-    element('p', '', 'The database is there and has no row. As soon as the projector brings the first one, it shows here.'),
+    element(
+      'p',
+      '',
+      'The database is there and has no row. As soon as the projector brings the first one, it shows here.',
+    ),
   )
   for (const [what = '', command = ''] of COMMANDS) {
     const code = element('code', '', command)
