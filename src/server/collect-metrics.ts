@@ -1,0 +1,103 @@
+import { readFileSync, realpathSync, statSync } from 'node:fs'
+import { JournalError } from '../journal/errors.js'
+import { type StatusReport, status } from '../maintenance/status.js'
+import { ProjectionError } from '../projection/errors.js'
+import { readCounters } from '../queries/counters.js'
+import type { Database } from '../storage/database.js'
+import { DatabaseError } from '../storage/errors.js'
+import { addCounts, emptyCounts, readPositions } from '../storage/positions.js'
+import { isProjectorRunning } from '../storage/projector-lock.js'
+import type { JournalFigures, MetricsInput } from './metrics.js'
+
+export interface MetricsOptions {
+  /** The journal's directory. It need not be there. */
+  journal: string
+  /** The file that the connection is open on. */
+  databasePath: string
+  /**
+   * How many combinations of model, provider and policy have series of their own: those that came first. With another
+   * limit the sums of `other` begin anew.
+   *
+   * @default 200
+   */
+  seriesLimit?: number | undefined
+}
+
+const SERIES_LIMIT = 200
+
+const packageFile = new URL('../../package.json', import.meta.url)
+const { version } = JSON.parse(readFileSync(packageFile, 'utf8')) as { version: string }
+
+/**
+ * Reads what the page of metrics shows. All of it is in the database and beside it, so that every process gives the
+ * same, and nothing begins at zero when one starts anew.
+ *
+ * @throws DatabaseError when the database can't be read. A journal that can't be is a figure, not an error.
+ */
+export async function collectMetrics(database: Database, options: MetricsOptions): Promise<MetricsInput> {
+  const { journal, databasePath, seriesLimit = SERIES_LIMIT } = options
+  const file = realPath(databasePath)
+  // One transaction, so that requests and positions are of the same moment.
+  const read = database.transaction(() => ({
+    requests: readCounters(database, { limit: seriesLimit }),
+    projection: readProjection(database),
+  }))
+  return {
+    version,
+    ...read(),
+    isProjectorUp: isProjectorRunning(file),
+    journal: await readJournal(journal, file),
+    databaseBytes: sizeOf(file),
+    walBytes: sizeOf(`${file}-wal`),
+  }
+}
+
+function readProjection(database: Database): MetricsInput['projection'] {
+  const counts = readPositions(database).reduce(
+    (sum, position) => addCounts(sum, position.counts),
+    emptyCounts(),
+  )
+  const held = database.prepare<[], { n: number }>('SELECT count(*) AS n FROM held_completions').get()
+  return {
+    events: counts.requests + counts.completions,
+    rejected: counts.rejected,
+    late: counts.late,
+    unchecked: counts.unchecked,
+    held: held?.n ?? 0,
+  }
+}
+
+async function readJournal(journal: string, database: string): Promise<JournalFigures | null> {
+  let report: StatusReport
+  try {
+    report = await status({ journal, database })
+  } catch (error) {
+    if (error instanceof JournalError || error instanceof ProjectionError) return null
+    throw error
+  }
+  const { segments } = report.journal
+  return {
+    lagSeconds: report.lag_seconds,
+    lagBytes: report.lag_bytes,
+    bytes: segments.reduce((sum, segment) => sum + segment.bytes, 0),
+    segments: segments.length,
+    distrusted: segments.filter((segment) => segment.distrusted).length,
+    problems: report.problems.length,
+  }
+}
+
+/** SQLite keeps the -wal beside the file that a symlink leads to. */
+function realPath(databasePath: string): string {
+  try {
+    return realpathSync(databasePath)
+  } catch (cause) {
+    const text =
+      'the database was removed while this process had it open: start the server again once it is back'
+    throw new DatabaseError('DATABASE_MISSING', databasePath, text, { cause })
+  }
+}
+
+/** By stat alone: whoever opens and closes a file of SQLite drops the locks that this process has on it. */
+function sizeOf(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0
+}

@@ -1,0 +1,63 @@
+/** In the order in which they shall stand. */
+export type Labels = Readonly<Record<string, string>>
+
+export interface Sample {
+  /** What a histogram's samples have behind the family's name. @default none */
+  suffix?: '_bucket' | '_sum' | '_count'
+  labels?: Labels
+  /** Text is written as it is: an exact decimal, where a number would lose digits. */
+  value: number | bigint | string
+}
+
+/** All samples of one name. */
+export interface MetricFamily {
+  name: string
+  type: 'counter' | 'gauge' | 'histogram'
+  help: string
+  samples: readonly Sample[]
+}
+
+/** What a page of {@link formatExposition} is served as. */
+export const EXPOSITION_CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
+
+/**
+ * Prometheus' text format, version 0.0.4 (https://prometheus.io/docs/instrumenting/exposition_formats/). A family without
+ * samples is left out.
+ */
+export function formatExposition(families: readonly MetricFamily[]): string {
+  const lines: string[] = []
+  for (const { name, type, help, samples } of families) {
+    if (samples.length === 0) continue
+    lines.push(`# HELP ${name} ${help.replace(/[\\\n]/g, escaped)}`, `# TYPE ${name} ${type}`)
+    for (const { suffix = '', labels = {}, value } of samples) {
+      lines.push(`${name}${suffix}${formatLabels(labels)} ${formatValue(value)}`)
+    }
+  }
+  return lines.map((line) => `${line}\n`).join('')
+}
+
+function formatLabels(labels: Labels): string {
+  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escapeValue(value)}"`)
+  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`
+}
+
+function escapeValue(value: string): string {
+  // Prometheus' parser takes a NUL for the end of the page.
+  return value.replaceAll('\0', '\ufffd').replace(/[\\"\n]/g, escaped)
+}
+
+function escaped(character: string): string {
+  return character === '\n' ? '\\n' : `\\${character}`
+}
+
+function formatValue(value: number | bigint | string): string {
+  return value === Number.POSITIVE_INFINITY ? '+Inf' : String(value)
+}
+
+/** An integer of smaller units as an exact decimal of the base unit: 1500n with 3 digits is 1.5. */
+export function exactDecimal(units: bigint, digits: number): string {
+  const sign = units < 0n ? '-' : ''
+  const text = (units < 0n ? -units : units).toString().padStart(digits + 1, '0')
+  const fraction = text.slice(text.length - digits).replace(/0+$/, '')
+  return `${sign}${text.slice(0, text.length - digits)}${fraction === '' ? '' : `.${fraction}`}`
+}
