@@ -20,7 +20,8 @@ const LEAST_SELECTION_PX = 6
  * @param {Setting} setting
  * @returns {import('uplot').Options}
  */
-export function chartOptions({ series, bucketSeconds, note }, setting) {
+export function chartOptions({ series, times, bucketSeconds, note }, setting) {
+  const isKnown = times.length > 0
   const { kind, colors, width, height } = setting
   const drawn = kind === 'bars' ? [...series].reverse() : series
   return {
@@ -47,7 +48,8 @@ export function chartOptions({ series, bucketSeconds, note }, setting) {
         grid: { show: false },
         size: 28,
         space: 64,
-        values: (_uplot, splits, _axis, _space, step) => splits.map((seconds) => timeLabel(seconds, step)),
+        values: (_uplot, splits, _axis, _space, step) =>
+          isKnown ? splits.map((seconds) => timeLabel(seconds, step)) : [],
       },
       {
         ...axisLook(colors),

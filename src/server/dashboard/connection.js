@@ -2,6 +2,8 @@ import { ApiError, askHealth } from './api.js'
 import { button, byId, element } from './dom.js'
 import { formatClock, formatCompact, formatMs } from './format.js'
 
+/** @typedef {'overview' | 'requests'} Part what failed, when it isn't all */
+
 const FIRST_RETRY_MS = 1000
 const LAST_RETRY_MS = 15_000
 const HEALTH_EVERY_MS = 15_000
@@ -30,16 +32,24 @@ export class Connection {
     }, HEALTH_EVERY_MS)
   }
 
-  /** The server has answered: what is shown is of this moment. */
-  succeeded() {
+  /**
+   * The server has answered: what is shown is of this moment.
+   *
+   * @param {Part} part
+   */
+  succeeded(part) {
     this.#lastAnswer = new Date()
     byId('freshness', HTMLElement).textContent = `${formatClock(this.#lastAnswer.toISOString())} UTC`
     this.#hide('server')
+    this.#hide(part)
     this.#stopRetrying()
   }
 
-  /** @param {unknown} error what asking the server threw; an abort is none of its failures */
-  failed(error) {
+  /**
+   * @param {Part} part
+   * @param {unknown} error what asking the server threw; an abort is none of its failures
+   */
+  failed(part, error) {
     if (error instanceof DOMException && error.name === 'AbortError') return
     if (!(error instanceof ApiError)) throw error
     if (error.kind === 'unreachable') this.#unreachable()
@@ -51,7 +61,7 @@ export class Connection {
       })
     } else {
       const title = error.kind === 'refused' ? 'The server can’t answer this.' : 'The server has failed.'
-      this.#show('server', { title, text: error.message, action: button('Try again', this.onBack) })
+      this.#show(part, { title, text: error.message, action: button('Try again', this.onBack) })
     }
   }
 
@@ -60,7 +70,7 @@ export class Connection {
     try {
       this.#showHealth(await askHealth())
     } catch (error) {
-      this.failed(error)
+      this.failed('overview', error)
     }
   }
 
@@ -114,7 +124,7 @@ export class Connection {
   }
 
   /**
-   * @param {'server' | 'lag'} key
+   * @param {Part | 'server' | 'lag'} key
    * @param {{ title: string, text: string, action?: HTMLElement }} content
    */
   #show(key, { title, text, action }) {
@@ -124,7 +134,7 @@ export class Connection {
     if (shown?.dataset['text'] === wanted) return
     const banner = element(
       'div',
-      key === 'server' ? 'banner is-bad' : 'banner',
+      key === 'lag' ? 'banner' : 'banner is-bad',
       element('strong', '', title),
       element('span', '', text),
     )
@@ -135,7 +145,7 @@ export class Connection {
     this.#banners.set(key, banner)
   }
 
-  /** @param {'server' | 'lag'} key */
+  /** @param {Part | 'server' | 'lag'} key */
   #hide(key) {
     this.#banners.get(key)?.remove()
     this.#banners.delete(key)

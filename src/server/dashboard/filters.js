@@ -9,6 +9,9 @@ import { beforeName, fromInput, isRange, toInput } from './time-window.js'
  * @typedef {import('../../queries/index.js').Stats} Stats
  */
 
+/** A provider that is new may be missing for this long. */
+const CHOICES_KEPT_MS = 60_000
+
 /** The controls that hold for the whole page: window, model, provider, labels. */
 export class Filters {
   #model = byId('model', HTMLSelectElement)
@@ -17,6 +20,7 @@ export class Filters {
   #custom = byId('custom', HTMLFormElement)
   #label = byId('label', HTMLInputElement)
   #choicesOf = ''
+  #choicesAt = 0
 
   /** @param {PageStore} store */
   constructor(store) {
@@ -65,8 +69,8 @@ export class Filters {
    */
   async loadChoices(state) {
     const window = windowQuery(state)
-    if (this.#choicesOf === window.toString()) return
-    this.#choicesOf = window.toString()
+    const isKnown = this.#choicesOf === window.toString() && Date.now() - this.#choicesAt < CHOICES_KEPT_MS
+    if (isKnown) return
     const [providers, tiers] = await Promise.all(
       ['provider', 'tier'].map((group) => {
         const query = new URLSearchParams(window)
@@ -74,6 +78,8 @@ export class Filters {
         return /** @type {Promise<Stats>} */ (ask('/v1/stats', query))
       }),
     )
+    this.#choicesOf = window.toString()
+    this.#choicesAt = Date.now()
     const { unknown: _without, ...named } = providers?.providers ?? {}
     fill(this.#provider, named, this.store.state.provider)
     const { unknown: _untiered, ...withRequests } = tiers?.tiers ?? {}

@@ -21,7 +21,7 @@ const overview = new Overview({
     requests.showTotal(store.state, stats.counts.total)
   },
 })
-const requests = new RequestsSection({ store, onFailure: (error) => connection.failed(error) })
+const requests = new RequestsSection({ store, onFailure: (error) => connection.failed('requests', error) })
 const detail = new Detail({
   store,
   neighbours: () => requests.list.table.ids,
@@ -29,6 +29,7 @@ const detail = new Detail({
 })
 
 let refreshedAt = 0
+let loadsUnderWay = 0
 
 startTheme(() => overview.repaint())
 store.subscribe((state, before) => {
@@ -37,7 +38,7 @@ store.subscribe((state, before) => {
   detail.show(state.request, before.request)
   requests.list.table.markOpen()
   // The detail alone changes nothing of what lies under it, nor does the order of the list change a chart.
-  if (listPart(state) !== listPart(before)) void report(requests.load(state))
+  if (listPart(state) !== listPart(before)) void report('requests', requests.load(state))
   if (overviewPart(state) !== overviewPart(before)) void loadOverview({ isOther: true })
 })
 document.addEventListener('visibilitychange', refreshWhenDue)
@@ -47,32 +48,39 @@ loadAll()
 
 function loadAll() {
   void loadOverview({ isOther: true })
-  void report(requests.load(store.state))
+  void report('requests', requests.load(store.state))
 }
 
 /** @param {{ isOther: boolean }} options */
 async function loadOverview(options) {
   refreshedAt = Date.now()
   const { state } = store
-  await report(overview.load(state, options))
-  await report(filters.loadChoices(state))
+  loadsUnderWay++
+  // What there is to choose from is needed the most where the choice of the moment leads nowhere.
+  const work = overview.load(state, options).finally(() => filters.loadChoices(state))
+  await report('overview', work)
+  loadsUnderWay--
   void connection.checkHealth()
 }
 
 /** Asks again only while somebody can see it. */
 function refreshWhenDue() {
   const every = refreshEveryMs(store.state, Date.now())
-  if (document.visibilityState !== 'visible' || every === null || Date.now() - refreshedAt < every) return
+  const isDue = every !== null && Date.now() - refreshedAt >= every
+  if (document.visibilityState !== 'visible' || loadsUnderWay > 0 || !isDue) return
   void loadOverview({ isOther: false })
 }
 
-/** @param {Promise<void>} work */
-async function report(work) {
+/**
+ * @param {import('./connection.js').Part} part
+ * @param {Promise<void>} work
+ */
+async function report(part, work) {
   try {
     await work
-    connection.succeeded()
+    connection.succeeded(part)
   } catch (error) {
-    connection.failed(error)
+    connection.failed(part, error)
   }
 }
 

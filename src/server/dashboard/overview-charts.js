@@ -44,7 +44,7 @@ export class OverviewCharts {
 
   /**
    * @param {Series} series
-   * @param {import('../../queries/index.js').Stats | null} stats for the percentiles of the whole window
+   * @param {import('../../queries/index.js').Stats} stats for the percentiles of the whole window
    */
   show(series, stats) {
     const times = series.times.map((time) => Date.parse(time) / 1000)
@@ -116,14 +116,14 @@ function costNote({ requests, unpriced }) {
 
 /**
  * @param {Series} series
- * @param {import('../../queries/index.js').Stats | null} stats
+ * @param {import('../../queries/index.js').Stats} stats
  */
 function latencyOf(series, stats) {
-  const whole = stats?.performance
+  const whole = stats.performance
   const lines = [
-    { name: 'p50', color: '--series-2', values: series.p50_latency_ms, total: whole?.p50_latency_ms ?? null },
-    { name: 'p95', color: '--series-4', values: series.p95_latency_ms, total: whole?.p95_latency_ms ?? null },
-    { name: 'p99', color: '--series-3', values: series.p99_latency_ms, total: whole?.p99_latency_ms ?? null },
+    { name: 'p50', color: '--series-2', values: series.p50_latency_ms, total: whole.p50_latency_ms ?? null },
+    { name: 'p95', color: '--series-4', values: series.p95_latency_ms, total: whole.p95_latency_ms ?? null },
+    { name: 'p99', color: '--series-3', values: series.p99_latency_ms, total: whole.p99_latency_ms ?? null },
   ]
   return {
     title: 'Latency',

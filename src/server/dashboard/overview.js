@@ -39,23 +39,22 @@ export class Overview {
     this.#asking = new AbortController()
     const { signal } = this.#asking
     if (isOther) this.#tiles.setBusy(true)
-    const query = scopeQuery(state)
-    query.set('by', state.by)
-    try {
-      const seriesAnswer = ask('/v1/series', query, signal)
-      const stats = await this.#loadStats(state, signal, seriesAnswer)
-      await Promise.all([
-        seriesAnswer.then((series) => this.#charts.show(/** @type {Series} */ (series), stats)),
-        this.#compare(state, stats, signal),
-      ])
-    } catch (error) {
-      // Older figures may stay, with their age said; figures of another question may not.
-      if (isOther && !signal.aborted) {
-        this.#tiles.clear()
-        this.#charts.clear()
-      }
-      throw error
+    const stats = askStats(state, signal)
+    // Older figures may stay, with their age said; figures of another question may not.
+    const clear = (/** @type {{ clear(): void }} */ part) => {
+      if (isOther && !signal.aborted) part.clear()
     }
+    const results = await Promise.allSettled([
+      this.#showFigures(state, stats, signal).catch((error) => {
+        clear(this.#tiles)
+        throw error
+      }),
+      this.#showCharts(state, stats, signal).catch((error) => {
+        clear(this.#charts)
+        throw error
+      }),
+    ])
+    for (const result of results) if (result.status === 'rejected') throw result.reason
   }
 
   /** The theme has changed. */
@@ -65,43 +64,47 @@ export class Overview {
 
   /**
    * @param {PageState} state
+   * @param {Promise<Stats>} answer
    * @param {AbortSignal} signal
-   * @param {Promise<unknown>} alongside whose failure is reported later, by whoever waits for it
    */
-  async #loadStats(state, signal, alongside) {
-    alongside.catch(() => {})
-    const query = scopeQuery(state)
-    query.set('group_by', 'model')
-    const stats = /** @type {Stats} */ (await ask('/v1/stats', withFigures(query), signal))
+  async #showFigures(state, answer, signal) {
+    const stats = await answer
     const isEmpty = Object.keys(stats.models ?? {}).length === 0
     showWelcome(isEmpty)
     byId('charts', HTMLElement).hidden = isEmpty
     this.#tiles.show(stats)
     this.onStats(stats)
-    return stats
+    try {
+      const before = await askStats({ ...state, ...windowBefore(stats) }, signal)
+      this.#tiles.compare(before, beforeName(state))
+    } catch (error) {
+      if (!signal.aborted) this.#tiles.compare(null, beforeName(state))
+      throw error
+    }
   }
 
   /**
    * @param {PageState} state
-   * @param {Stats} stats
+   * @param {Promise<Stats>} answer
    * @param {AbortSignal} signal
    */
-  async #compare(state, stats, signal) {
-    const name = beforeName(state)
-    const { since, until } = windowBefore(stats)
-    try {
-      const query = scopeQuery({ ...state, since, until })
-      this.#tiles.compare(await ask('/v1/stats', withFigures(query), signal), name)
-    } catch (error) {
-      if (!signal.aborted) this.#tiles.compare(null, name)
-      throw error
-    }
+  async #showCharts(state, answer, signal) {
+    const query = scopeQuery(state)
+    query.set('by', state.by)
+    const [series, stats] = await Promise.all([ask('/v1/series', query, signal), answer])
+    this.#charts.show(/** @type {Series} */ (series), stats)
   }
 }
 
-/** @param {URLSearchParams} query */
-function withFigures(query) {
+/**
+ * @param {PageState} state
+ * @param {AbortSignal} signal
+ * @returns {Promise<Stats>}
+ */
+function askStats(state, signal) {
+  const query = scopeQuery(state)
+  query.set('group_by', 'model')
   query.set('percentiles', 'true')
   query.set('unpriced', 'true')
-  return query
+  return ask('/v1/stats', query, signal)
 }
