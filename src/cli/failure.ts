@@ -8,6 +8,7 @@ const SAID_BY_MESSAGE = new Set([
   'JournalError',
   'JournalWriteError',
   'ProjectionError',
+  'ServerError',
 ])
 
 /** A command could not do what it was asked for; the message says why. */

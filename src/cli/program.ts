@@ -9,6 +9,7 @@ import { addPrune } from './prune.js'
 import { addRejected } from './rejected.js'
 import { addReplay } from './replay.js'
 import { addRequests } from './requests.js'
+import { addServe } from './serve.js'
 import { addStats } from './stats.js'
 import { addStatus } from './status.js'
 import { addVerify } from './verify.js'
@@ -47,6 +48,7 @@ Begin with:
   addRejected(program)
   addStats(program)
   addRequests(program)
+  addServe(program)
   addArchive(program)
   addPrune(program)
   addDemo(program)

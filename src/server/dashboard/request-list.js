@@ -1,0 +1,210 @@
+import { ask, listQuery, windowQuery } from './api.js'
+import { announce, byId, element } from './dom.js'
+import { compareEntries } from './entry-order.js'
+import { formatCount } from './format.js'
+import { newcomersText } from './request-row.js'
+import { RequestTable } from './request-table.js'
+
+/**
+ * @typedef {import('./page-state.js').PageState} PageState
+ * @typedef {import('../../queries/index.js').RequestEntry} RequestEntry
+ * @typedef {import('../../queries/index.js').RequestCursorPage} RequestCursorPage
+ */
+
+const PER_PAGE = 50
+/** More newcomers than this, or rows in all, and the first page is read anew: a page must stay quick to scroll. */
+const MOST_NEWCOMERS = 200
+const MOST_ROWS = 1000
+
+/** The request list: pages by cursor, and newcomers that wait while somebody reads. */
+export class RequestList {
+  #older = byId('older', HTMLButtonElement)
+  #newcomersButton = byId('newcomers', HTMLButtonElement)
+  /** @type {Map<number, RequestEntry>} by id; the newest MOST_NEWCOMERS of them */
+  #newcomers = new Map()
+  #newcomerCount = 0
+  /** @type {string | undefined} */
+  #cursor
+  #asking = new AbortController()
+  #isPaused = false
+  /** @type {string} the beginning of the window, as the server understood it */
+  #since = ''
+
+  /**
+   * @param {object} hooks
+   * @param {import('./page-state.js').PageStore} hooks.store
+   * @param {(error: unknown) => void} hooks.onFailure
+   * @param {() => void} hooks.onNewcomers how many wait has changed
+   */
+  constructor({ store, onFailure, onNewcomers }) {
+    this.store = store
+    this.onFailure = onFailure
+    this.onNewcomers = onNewcomers
+    this.table = new RequestTable({ store, onRest: () => this.#admitWhenIdle() })
+    this.#older.addEventListener('click', () => void this.loadOlder())
+    this.#newcomersButton.addEventListener('click', () => this.#showNewcomers())
+  }
+
+  get newcomerCount() {
+    return this.#newcomerCount
+  }
+
+  /** @param {boolean} isPaused newcomers wait until it is over */
+  setPaused(isPaused) {
+    this.#isPaused = isPaused
+    if (!isPaused) this.#admit()
+    this.#showCount()
+  }
+
+  /**
+   * The first page. A later call makes an earlier one void.
+   *
+   * @param {PageState} state
+   * @throws {import('./api.js').ApiError}
+   */
+  async load(state) {
+    this.#asking.abort()
+    this.#asking = new AbortController()
+    const { signal } = this.#asking
+    this.table.setBusy(true)
+    try {
+      const page = await this.#ask(state, 'start')
+      this.#forgetNewcomers()
+      this.#since = page.since
+      this.#cursor = page.next_cursor
+      this.table.show(page.data)
+      this.#showEnd()
+    } catch (error) {
+      if (!signal.aborted) this.#clear(error instanceof Error ? error.message : String(error))
+      throw error
+    } finally {
+      if (!signal.aborted) this.table.setBusy(false)
+    }
+  }
+
+  /**
+   * What stood there was the answer to another question.
+   *
+   * @param {string} reason
+   */
+  #clear(reason) {
+    this.#forgetNewcomers()
+    this.#cursor = undefined
+    this.table.show([])
+    this.#showEnd('The list can’t be shown', reason)
+  }
+
+  /** The page behind the last row. */
+  async loadOlder() {
+    if (this.#cursor === undefined) return
+    this.#older.disabled = true
+    try {
+      const page = await this.#ask(this.store.state, this.#cursor)
+      this.#cursor = page.next_cursor
+      const first = this.table.append(page.data)
+      announce(`${formatCount(page.data.length)} older requests`)
+      // The button moves down, or goes: who pressed it by keyboard goes on reading where the new rows begin.
+      if (document.activeElement === this.#older && first !== undefined) first.focus({ preventScroll: true })
+      this.#showEnd()
+    } catch (error) {
+      this.onFailure(error)
+    } finally {
+      this.#older.disabled = false
+    }
+  }
+
+  /** Asks for what came while the stream was not open. */
+  async catchUp() {
+    const page = await this.#ask(this.store.state, 'start')
+    if (page.data.length > 0 && page.data.every(({ id }) => !this.table.has(id)) && this.table.size > 0) {
+      // There may be more behind this page than it holds.
+      return this.load(this.store.state)
+    }
+    for (const entry of page.data) this.add(entry)
+  }
+
+  /** @param {RequestEntry} entry a request that has just been projected */
+  add(entry) {
+    if (this.table.has(entry.id)) return this.table.change(entry)
+    if (entry.timestamp < this.#since || this.#newcomers.has(entry.id)) return
+    this.#newcomers.set(entry.id, entry)
+    this.#newcomerCount++
+    const [oldest] = this.#newcomers.keys()
+    if (this.#newcomers.size > MOST_NEWCOMERS && oldest !== undefined) this.#newcomers.delete(oldest)
+    this.#admitWhenIdle()
+  }
+
+  /** @param {RequestEntry} entry a request that a completion has changed */
+  change(entry) {
+    if (this.#newcomers.has(entry.id)) this.#newcomers.set(entry.id, entry)
+    else this.table.change(entry)
+  }
+
+  /**
+   * @param {PageState} state
+   * @param {string} cursor
+   * @returns {Promise<RequestCursorPage>}
+   */
+  #ask(state, cursor) {
+    const query = windowQuery(state)
+    for (const [name, value] of listQuery(state)) query.set(name, value)
+    query.set('sort', state.sort)
+    query.set('order', state.order)
+    query.set('per_page', String(PER_PAGE))
+    query.set('cursor', cursor)
+    return ask('/v1/requests', query, this.#asking.signal)
+  }
+
+  #admitWhenIdle() {
+    if (this.#newcomerCount > 0 && !this.#isPaused && !this.table.isBeingRead()) this.#admit()
+    this.#showCount()
+  }
+
+  /** Newcomers become rows. */
+  #admit() {
+    if (this.#newcomerCount === 0) return
+    const isTooMuch =
+      this.#newcomerCount > MOST_NEWCOMERS || this.table.size + this.#newcomerCount > MOST_ROWS
+    const { state } = this.store
+    const entries = [...this.#newcomers.values()].sort((a, b) => compareEntries(a, b, state))
+    this.#forgetNewcomers()
+    if (isTooMuch) this.load(state).catch(this.onFailure)
+    else {
+      this.table.insert(entries)
+      this.#showEnd()
+    }
+  }
+
+  #showNewcomers() {
+    this.#admit()
+    this.#showCount()
+    byId('requests', HTMLElement).scrollIntoView({ block: 'start' })
+    this.table.focusFirst()
+  }
+
+  #forgetNewcomers() {
+    this.#newcomers.clear()
+    this.#newcomerCount = 0
+    this.#showCount()
+  }
+
+  #showCount() {
+    const text = newcomersText(this.#newcomerCount)
+    this.#newcomersButton.hidden = this.#newcomerCount === 0 || this.#isPaused
+    if (this.#newcomersButton.textContent !== text) this.#newcomersButton.textContent = text
+    this.onNewcomers()
+  }
+
+  /**
+   * What stands behind the last row: more, or why there is none.
+   *
+   * @param {string} title
+   * @param {string} text
+   */
+  #showEnd(title = 'No requests here', text = 'Nothing in this window matches. New ones show as they come.') {
+    this.#older.hidden = this.#cursor === undefined
+    const message = byId('rows-message', HTMLElement)
+    message.hidden = this.table.size > 0
+    message.replaceChildren(element('strong', '', title), text)
+  }
+}

@@ -1,0 +1,154 @@
+import { badRequest, type HttpError, notFound, unavailable } from './errors.js'
+import type { QueryOutcome, QueryTask, QueryThreadData } from './query-task.js'
+import { QueryThread, timedOut } from './query-thread.js'
+
+/** A question whose last run took longer than this is heavy. */
+const HEAVY_MS = 50
+
+/** Different questions that may wait at once. */
+const MAX_WAITING = 500
+
+export interface QueryPoolOptions extends QueryThreadData {
+  /** How many questions are answered at once, in a thread each. */
+  threads: number
+  /** How long a question may wait, and then how long it may run. */
+  timeoutMs: number
+  /** Told of what the database refuses, and of bugs; the client gets less. */
+  onFailure(error: unknown): void
+}
+
+/** One run that answers everyone who asked the same before it began. */
+interface Run {
+  readonly key: string
+  readonly task: QueryTask
+  readonly answer: Promise<string>
+  resolve(json: string): void
+  reject(error: unknown): void
+  /** Ends a wait that is too long. */
+  timer: NodeJS.Timeout
+}
+
+/**
+ * Answers questions in threads, so that no query stalls the one that serves HTTP.
+ *
+ * Whoever asks what is being answered already waits for the next run, and shares it with all who come until it begins:
+ * never the one that is under way, which may not see what was committed before they asked. So a thousand identical
+ * questions a second cost as many runs as fit one after another.
+ *
+ * Questions that were heavy when they ran last leave one thread to all others.
+ */
+export class QueryPool {
+  readonly #options: QueryPoolOptions
+  readonly #threads: QueryThread[]
+  /** In order of arrival, by key. */
+  readonly #waiting = new Map<string, Run>()
+  readonly #running = new Set<string>()
+  /** How long questions took when they ran last, by shape. */
+  readonly #durationsMs = new Map<string, number>()
+  #heavyRunning = 0
+  #runs = 0
+  #isClosed = false
+
+  constructor(options: QueryPoolOptions) {
+    this.#options = options
+    const { database, journal, threads } = options
+    this.#threads = Array.from({ length: threads }, () => new QueryThread({ database, journal }))
+  }
+
+  /** Queries that were run so far. */
+  get runs(): number {
+    return this.#runs
+  }
+
+  /**
+   * The answer as JSON, of a moment after the call.
+   *
+   * @throws HttpError 400 and 404 for what the query refuses, 503 when it takes too long or the database can't be read.
+   */
+  async ask(task: QueryTask): Promise<string> {
+    if (this.#isClosed) throw unavailable('the server is stopping')
+    const key = JSON.stringify(task)
+    const run = this.#waiting.get(key) ?? this.#enqueue(key, task)
+    this.#startWaiting()
+    return await run.answer
+  }
+
+  /** Ends what runs; whoever waits is told. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    for (const run of this.#waiting.values()) {
+      clearTimeout(run.timer)
+      run.reject(unavailable('the server is stopping'))
+    }
+    this.#waiting.clear()
+    await Promise.all(this.#threads.map((thread) => thread.close()))
+  }
+
+  #enqueue(key: string, task: QueryTask): Run {
+    if (this.#waiting.size >= MAX_WAITING) {
+      throw unavailable(`${MAX_WAITING} other queries are waiting already`)
+    }
+    const { timeoutMs } = this.#options
+    let resolve: Run['resolve'] = () => {}
+    let reject: Run['reject'] = () => {}
+    const answer = new Promise<string>((...settle) => {
+      ;[resolve, reject] = settle
+    })
+    const timer = setTimeout(() => {
+      this.#waiting.delete(key)
+      reject(timedOut(timeoutMs))
+    }, timeoutMs)
+    const run = { key, task, answer, resolve, reject, timer }
+    this.#waiting.set(key, run)
+    return run
+  }
+
+  #startWaiting(): void {
+    for (const run of this.#waiting.values()) {
+      const thread = this.#threads.find(({ isBusy }) => !isBusy)
+      if (thread === undefined || this.#isClosed) return
+      if (this.#running.has(run.key)) continue
+      const isHeavy = (this.#durationsMs.get(shapeOf(run.task)) ?? 0) > HEAVY_MS
+      if (isHeavy && this.#heavyRunning > 0 && this.#heavyRunning >= this.#threads.length - 1) continue
+      this.#waiting.delete(run.key)
+      void this.#start(run, thread, isHeavy)
+    }
+  }
+
+  async #start(run: Run, thread: QueryThread, isHeavy: boolean): Promise<void> {
+    clearTimeout(run.timer)
+    this.#running.add(run.key)
+    this.#runs++
+    if (isHeavy) this.#heavyRunning++
+    const startedAt = performance.now()
+    const onFree = () => {
+      this.#running.delete(run.key)
+      if (isHeavy) this.#heavyRunning--
+      this.#durationsMs.set(shapeOf(run.task), performance.now() - startedAt)
+      this.#startWaiting()
+    }
+    try {
+      const outcome = await thread.run(run.task, this.#options.timeoutMs, onFree)
+      if (outcome.is === 'answer') run.resolve(outcome.json)
+      else run.reject(this.#asHttpError(outcome))
+    } catch (error) {
+      run.reject(this.#isClosed ? unavailable('the server is stopping') : error)
+    }
+  }
+
+  #asHttpError(outcome: Exclude<QueryOutcome, { is: 'answer' }>): HttpError {
+    if (outcome.is === 'refused') {
+      return outcome.isUnknownName ? notFound(outcome.message) : badRequest(outcome.message)
+    }
+    this.#options.onFailure(new Error(outcome.message))
+    return unavailable('the database cannot be read now; the log of the server says why')
+  }
+}
+
+/** Which questions are alike in what they cost: those with the same parameters, whatever their values. */
+function shapeOf({ query, options, window }: QueryTask): string {
+  const names = Object.keys(options).sort()
+  const { groupBy } = options as { groupBy?: string }
+  const group = groupBy?.startsWith('label:') ? 'label' : groupBy
+  return [query, ...names, group, window?.range, window?.since && 'since'].join(' ')
+}

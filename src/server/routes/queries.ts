@@ -1,0 +1,96 @@
+import type { FastifyReply } from 'fastify'
+import type { App } from '../app.js'
+import { notFound } from '../errors.js'
+import { filterOf, RequestParams, RequestsQuery, SeriesQuery, StatsQuery } from '../parameters.js'
+import type { QueryPool } from '../query-pool.js'
+import type { QueryTask } from '../query-task.js'
+import { ErrorAnswer, RequestAnswer, RequestsAnswer, SeriesAnswer, StatsAnswer } from '../responses.js'
+import type { AskedWindow } from '../window.js'
+
+/** Greater ids are none that SQLite gives in practice, and not exact as numbers. */
+const ID = /^[1-9]\d{0,14}$/
+
+const MAX_PER_PAGE = 100
+
+/** The routes that answer questions to the database. */
+export function addQueryRoutes(app: App, pool: QueryPool): void {
+  const answer = async (reply: FastifyReply, task: QueryTask) => sendJson(reply, await pool.ask(task))
+
+  app.get(
+    '/v1/stats',
+    {
+      schema: {
+        summary: 'Counts, costs, tokens and latency of a window',
+        querystring: StatsQuery,
+        response: { 200: StatsAnswer, default: ErrorAnswer },
+      },
+    },
+    async ({ query }, reply) => {
+      const { group_by: groupBy, percentiles, unpriced } = query
+      const options = { ...filterOf(query), groupBy, percentiles, unpriced }
+      return await answer(reply, { query: 'stats', options, window: windowOf(query) })
+    },
+  )
+
+  app.get(
+    '/v1/series',
+    {
+      schema: {
+        summary: 'A window in minutes, hours or days, for charts',
+        querystring: SeriesQuery,
+        response: { 200: SeriesAnswer, default: ErrorAnswer },
+      },
+    },
+    async ({ query }, reply) => {
+      const options = { ...filterOf(query), by: query.by, bucket: query.bucket }
+      return await answer(reply, { query: 'series', options, window: windowOf(query) })
+    },
+  )
+
+  app.get(
+    '/v1/requests',
+    {
+      schema: {
+        summary: 'Requests of a window, the newest first',
+        querystring: RequestsQuery,
+        response: { 200: RequestsAnswer, default: ErrorAnswer },
+      },
+    },
+    async ({ query }, reply) => {
+      const { page = 1, per_page = 20, sort, order, cursor } = query
+      const options = {
+        ...filterOf(query),
+        page: Math.max(1, page),
+        perPage: Math.min(MAX_PER_PAGE, Math.max(1, per_page)),
+        sort,
+        order: order?.toLowerCase(),
+        cursor,
+      }
+      return await answer(reply, { query: 'listRequests', options, window: windowOf(query) })
+    },
+  )
+
+  app.get(
+    '/v1/requests/:id',
+    {
+      schema: {
+        summary: 'One request with all that is known of it, its line in the journal included',
+        params: RequestParams,
+        response: { 200: RequestAnswer, default: ErrorAnswer },
+      },
+    },
+    async ({ params: { id } }, reply) => {
+      const json = ID.test(id) ? await pool.ask({ query: 'getRequest', options: { id: Number(id) } }) : 'null'
+      if (json === 'null') throw notFound(`Request '${id}' not found`)
+      return sendJson(reply, json)
+    },
+  )
+}
+
+function sendJson(reply: FastifyReply, json: string): FastifyReply {
+  return reply.type('application/json; charset=utf-8').send(json)
+}
+
+function windowOf({ since, range, until }: AskedWindow): AskedWindow {
+  return { since, range, until }
+}
