@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { describe, expect } from 'vitest'
+import type { ServerOptions } from '../../src/server/index.js'
 import { log, requestLog, type TestServer, test } from './support.js'
 
 const ROUTES = [
@@ -171,6 +172,6 @@ test('unknown options and values out of range are errors that name them', async 
     [{ host: '' }, /Option 'host'/],
     [{ rollupLabels: ['team'] }, /Option 'rollupLabels'/],
   ] as const) {
-    await expect(serve(options)).rejects.toThrow(message)
+    await expect(serve(options as Partial<ServerOptions>)).rejects.toThrow(message)
   }
 })

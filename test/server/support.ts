@@ -40,15 +40,15 @@ export function makePlace(): Place {
 
 /** Appends events and projects them. */
 export async function log({ journal, database }: Place, events: readonly EventInput[]): Promise<void> {
-  append(journal, events)
+  await append(journal, events)
   await projectOnce({ journal, database })
 }
 
 /** Appends events for a projector that runs. */
-export function append(directory: string, events: readonly EventInput[]): void {
+export async function append(directory: string, events: readonly EventInput[]): Promise<void> {
   const journal = openJournal({ directory, fsync: 'no' })
   for (const event of events) journal.append(event)
-  void journal.close()
+  await journal.close()
 }
 
 /** Starts a server at a place, on a free port. */
