@@ -73,7 +73,7 @@ test('--project makes the database, projects what is appended, and stops with th
   await append(place.journal, [requestLog(), requestLog()])
   let total = 0
   while (total < 2) total = (await get(url, '/v1/stats')).body.counts.total
-  expect(await end(child, 'SIGINT')).toBe(0)
+  expect(await end(child, 'SIGINT'), `${child.signalCode} ${logged()}`).toBe(0)
   expect(logged()).toMatch(/Projecting[\s\S]*Projector stopped/)
 })
 
