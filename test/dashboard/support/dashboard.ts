@@ -1,6 +1,7 @@
 import type { Browser, Locator, Page } from 'playwright-core'
 import { expect } from 'vitest'
 import { type EventInput, openJournal } from '../../../src/index.js'
+import type { Stats } from '../../../src/queries/index.js'
 import { test as base, requestLog } from '../../support/workspace.js'
 import { launchBrowser } from './browser.js'
 import { Service } from './service.js'
@@ -96,7 +97,7 @@ export async function projected(dashboard: Dashboard, count: number): Promise<vo
     .poll(
       async () => {
         const answer = await fetch(`${dashboard.service.url}/v1/stats?range=last_30d`)
-        return (await answer.json()).counts.total
+        return ((await answer.json()) as Stats).counts.total
       },
       { timeout: 15_000 },
     )
