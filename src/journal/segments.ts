@@ -34,6 +34,13 @@ export function segmentName(day: string, number: number): SegmentName {
   return { name: `${day}${suffix}.ndjson`, day, number, id: Number(day.replaceAll('-', '')) * 1000 + number }
 }
 
+/** The segment that an id stands for; null for a number that is none. */
+export function segmentOfId(id: number): SegmentName | null {
+  const [, year, month, day, number] =
+    /^(\d{4})(\d{2})(\d{2})(\d{3})$/.exec(String(id).padStart(11, '0')) ?? []
+  return number === undefined ? null : segmentName(`${year}-${month}-${day}`, Number(number))
+}
+
 /** The UTC day of an instant, `2026-11-22`. */
 export function utcDay(ms: number): string {
   return new Date(ms).toISOString().slice(0, 10)

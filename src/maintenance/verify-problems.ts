@@ -1,4 +1,4 @@
-import { segmentName } from '../journal/segments.js'
+import { segmentOfId } from '../journal/segments.js'
 import type { Place } from '../storage/projection-tables.js'
 import type { ColumnDifference } from './row-comparer.js'
 
@@ -148,6 +148,5 @@ function byPlace(a: VerifyProblem, b: VerifyProblem): number {
 
 /** Also of an id that somebody made up. */
 function nameOfSegment(id: number): string {
-  const [, year, month, day, number] = /^(\d{4})(\d{2})(\d{2})(\d{3})$/.exec(String(id)) ?? []
-  return number === undefined ? `segment ${id}` : segmentName(`${year}-${month}-${day}`, Number(number)).name
+  return segmentOfId(id)?.name ?? `segment ${id}`
 }

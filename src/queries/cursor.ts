@@ -1,12 +1,5 @@
 import { QueryError } from './errors.js'
-import type { RequestOrder, RequestSort } from './request-rows.js'
-
-/** Where a page ended: the key that it is sorted by, and the id. */
-export interface PageEnd {
-  /** Null: an unknown cost. */
-  key: string | number | null
-  id: number
-}
+import type { PageEnd, RequestOrder, RequestSort } from './row-slice.js'
 
 /** The cursor of the first page. */
 export const START_CURSOR = 'start'

@@ -1,5 +1,8 @@
 import type { Database } from '../storage/database.js'
-import type { RequestFilter } from './filter.js'
+import { all, type Condition } from './condition.js'
+import { QueryError } from './errors.js'
+import { checkedFilter, type RequestFilter, rowCondition, timestampColumn } from './filter.js'
+import { FULL_COLUMNS, type FullRow, journalPlace, parseLabels } from './full-row.js'
 
 export interface ExportOptions extends RequestFilter {
   /** @default 'id' */
@@ -30,16 +33,88 @@ export interface ExportedRequest {
   byte_offset: number | null
 }
 
+/** Rows of one read. Between two of them no snapshot is held, so that the WAL can be checkpointed. */
+const PAGE_ROWS = 1000
+
 /**
  * Requests one after the other, however many: those that were there when it began, read a page at a time, so that
  * neither memory nor a read transaction grows.
  *
- * @throws QueryError INVALID_SINCE, INVALID_UNTIL, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, INVALID_ORDER
+ * @throws QueryError INVALID_SINCE, INVALID_UNTIL, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, INVALID_ORDER; at the first step
  */
-// biome-ignore lint/correctness/useYield: on its way
 export function* exportRequests(
-  _database: Database,
-  _options: ExportOptions = {},
+  database: Database,
+  options: ExportOptions = {},
 ): Generator<ExportedRequest, void, undefined> {
-  throw new Error('on its way')
+  const { order = 'id', ...asked } = options
+  const filter = checkedFilter(database, asked)
+  const key = keyOf(order, filter)
+  const last = database.prepare<[], number>('SELECT coalesce(max(id), 0) FROM requests').pluck().get() ?? 0
+  const conditions = [rowCondition(filter), { sql: 'id <= ?', values: [last] }]
+  let behind: Condition[] = []
+  for (;;) {
+    const { sql, values } = all([...conditions, ...behind])
+    const rows = database
+      .prepare<unknown[], FullRow>(
+        `SELECT ${FULL_COLUMNS} FROM requests ${key.hint} WHERE ${sql} ORDER BY ${key.columns} LIMIT ${PAGE_ROWS}`,
+      )
+      .all(...values)
+    for (const row of rows) yield exportedRequest(row)
+    const end = rows.at(-1)
+    if (end === undefined || rows.length < PAGE_ROWS) return
+    behind = [key.behind(end)]
+  }
+}
+
+/** How a page is found behind the one before. */
+interface ExportKey {
+  columns: string
+  hint: string
+  behind(row: FullRow): Condition
+}
+
+function keyOf(order: string, filter: RequestFilter): ExportKey {
+  // The few rows of a correlation_id are found by its own index, in either order.
+  const isFew = filter.correlationId !== undefined
+  if (order === 'id') {
+    return {
+      columns: 'id',
+      hint: isFew ? '' : 'NOT INDEXED',
+      behind: ({ id }) => ({ sql: 'id > ?', values: [id] }),
+    }
+  }
+  if (order === 'timestamp') {
+    const column = timestampColumn(filter)
+    return {
+      columns: `${column}, id`,
+      hint: '',
+      behind: ({ timestamp, id }) => ({ sql: `(${column}, id) > (?, ?)`, values: [timestamp, id] }),
+    }
+  }
+  throw new QueryError('INVALID_ORDER', `Invalid export order '${order}'. Valid options: id, timestamp`)
+}
+
+function exportedRequest(row: FullRow): ExportedRequest {
+  const place = journalPlace(row.segment_id, row.byte_offset)
+  return {
+    id: row.id,
+    correlation_id: row.correlation_id,
+    timestamp: row.timestamp,
+    model: row.model,
+    provider: row.provider,
+    policy: row.policy,
+    streaming: row.streaming !== 0,
+    success: row.success !== 0,
+    input_tokens: row.input_tokens,
+    output_tokens: row.output_tokens,
+    cost_sats: row.cost_sats,
+    provider_cost_sats: row.provider_cost_sats,
+    latency_ms: row.latency_ms,
+    stream_duration_ms: row.stream_duration_ms,
+    error_status: row.error_status,
+    error_message: row.error_message,
+    labels: parseLabels(row.labels),
+    segment: place?.segment ?? null,
+    byte_offset: place?.byte_offset ?? null,
+  }
 }

@@ -1,6 +1,8 @@
 import type { Database } from '../storage/database.js'
+import { rollupLabels } from '../storage/rollup-tables.js'
 import { all, type Condition, inRange, type TextRange } from './condition.js'
 import { QueryError } from './errors.js'
+import { uncountedRows } from './uncounted.js'
 import { canonicalWindow, type Window } from './window.js'
 
 /** Which requests a question is about: all conditions that are given, joined with AND. */
@@ -25,7 +27,7 @@ export interface RequestFilter extends Window {
  * @throws QueryError INVALID_SINCE, INVALID_UNTIL, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, in this order
  */
 export function checkedFilter<T extends RequestFilter>(database: Database, filter: T): T {
-  const checked = { ...filter, ...canonicalWindow(filter) }
+  const checked: T = { ...filter, ...canonicalWindow(filter) }
   const { model, provider } = filter
   if (model !== undefined && !isKnown(database, 'model', model)) {
     throw new QueryError('MODEL_NOT_FOUND', `Model '${model}' not found`)
@@ -37,8 +39,13 @@ export function checkedFilter<T extends RequestFilter>(database: Database, filte
 }
 
 function isKnown(database: Database, column: 'model' | 'provider', name: string): boolean {
-  const sql = `SELECT 1 FROM rollup_dimensions WHERE ${column} = ? COLLATE NOCASE LIMIT 1`
-  return database.prepare(sql).get(name) !== undefined
+  const isName = `${column} = ? COLLATE NOCASE`
+  const counted = database.prepare(`SELECT 1 FROM rollup_dimensions WHERE ${isName} LIMIT 1`).get(name)
+  if (counted !== undefined) return true
+  const uncounted = uncountedRows(database)
+  if (uncounted === null) return false
+  const sql = `SELECT 1 FROM requests WHERE ${uncounted.sql} AND ${isName} LIMIT 1`
+  return database.prepare(sql).get(...uncounted.values, name) !== undefined
 }
 
 /** The value of a label of a row, or of a roll-up's dimensions; null without one. */
@@ -92,19 +99,13 @@ export function timestampColumn({ correlationId }: RequestFilter): string {
   return correlationId === undefined ? 'timestamp' : '+timestamp'
 }
 
-/** Labels that the roll-ups are kept by. */
-export function rollupLabels(database: Database): Set<string> {
-  const rows = database.prepare<[], { name: string }>('SELECT name FROM rollup_labels').all()
-  return new Set(rows.map(({ name }) => name))
-}
-
 /** Whether the dimensions of the roll-ups have all that a filter asks for, success and streaming left aside. */
 export function isOfDimensions(database: Database, { labels = {}, correlationId }: RequestFilter): boolean {
   if (correlationId !== undefined) return false
   const names = Object.keys(labels)
   if (names.length === 0) return true
   const known = rollupLabels(database)
-  return names.every((name) => known.has(name))
+  return names.every((name) => known.includes(name))
 }
 
 /** The roll-ups that a filter of their dimensions asks for. */

@@ -1,6 +1,8 @@
 import type { Database } from '../storage/database.js'
-import type { Condition } from './condition.js'
-import { foldCase, labelValue, rollupLabels } from './filter.js'
+import { rollupLabels } from '../storage/rollup-tables.js'
+import type { Condition, SqlValue } from './condition.js'
+import { foldCase, labelValue } from './filter.js'
+import { uncountedRows } from './uncounted.js'
 
 /** A combination that the roll-ups are kept by. */
 export interface Dimension {
@@ -43,20 +45,33 @@ export const groupByPolicy: Grouping = {
 export function groupByLabel(database: Database, name: string): Grouping {
   return {
     ofRow: labelValue(name),
-    ofDimension: rollupLabels(database).has(name) ? ({ labels }) => labelOf(labels, name) : null,
+    ofDimension: rollupLabels(database).includes(name) ? ({ labels }) => labelOf(labels, name) : null,
     name: (group) => group ?? UNKNOWN_GROUP,
   }
 }
 
 /** Every model, or provider, of the database in the spelling that came first, in order. */
 export function firstSpellings(database: Database, column: 'model' | 'provider'): string[] {
-  // min(id) is what makes SQLite take the name from that row.
-  const sql = `SELECT ${column} AS name, min(id) FROM rollup_dimensions WHERE ${column} IS NOT NULL
-    GROUP BY ${column} COLLATE NOCASE ORDER BY ${column} COLLATE NOCASE`
-  return database
-    .prepare<[], { name: string }>(sql)
-    .all()
-    .map(({ name }) => name)
+  const names = new Map<string, string>()
+  const keep = (sql: string, values: SqlValue[]) => {
+    for (const name of database
+      .prepare<unknown[], string>(sql)
+      .pluck()
+      .iterate(...values)) {
+      const folded = foldCase(name)
+      if (!names.has(folded)) names.set(folded, name)
+    }
+  }
+  // Dimensions have their ids in the order in which they came.
+  keep(`SELECT ${column} FROM rollup_dimensions WHERE ${column} IS NOT NULL ORDER BY id`, [])
+  const uncounted = uncountedRows(database)
+  if (uncounted !== null) {
+    keep(
+      `SELECT ${column} FROM requests WHERE ${uncounted.sql} AND ${column} IS NOT NULL ORDER BY id`,
+      uncounted.values,
+    )
+  }
+  return [...names].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, name]) => name)
 }
 
 /** Gives the name of a dimension's group by its id. */

@@ -4,23 +4,23 @@ export { START_CURSOR } from './cursor.js'
 export { QueryError, type QueryErrorCode } from './errors.js'
 export { type ExportedRequest, type ExportOptions, exportRequests } from './export.js'
 export type { RequestFilter } from './filter.js'
+export type { JournalPlace } from './full-row.js'
+export type { JournalLine } from './journal-line.js'
 export { type NewRequests, type NewRequestsOptions, newRequests } from './new-requests.js'
 export { listRejected, type RejectedEntry, type RejectedList } from './rejected.js'
 export {
   type GetRequestOptions,
   getRequest,
-  type JournalLine,
-  type JournalPlace,
   type RequestDetail,
 } from './request-detail.js'
 export type { RequestEntry } from './request-entry.js'
-export type { RequestOrder, RequestSort } from './request-rows.js'
 export {
   type ListRequestsOptions,
   listRequests,
   type RequestCursorPage,
   type RequestPage,
 } from './requests.js'
+export type { RequestOrder, RequestSort } from './row-slice.js'
 export { type Series, type SeriesBucket, type SeriesOptions, series } from './series.js'
 export { type Stats, type StatsOptions, type StatsSection, stats } from './stats.js'
 export type { StatsGroupBy } from './stats-groups.js'

@@ -1,7 +1,7 @@
 import type { Database } from '../storage/database.js'
 import { all, inRange, type TextRange } from './condition.js'
 import { type RequestFilter, rollupCondition, rowCondition, windowRange } from './filter.js'
-import type { RequestOrder, RowSlice } from './request-rows.js'
+import type { RequestOrder, RowSlice } from './row-slice.js'
 import { ROLLUP_SUMS, Tally } from './tally.js'
 import { narrow, PERIOD_LENGTH, startingWith } from './terms.js'
 

@@ -1,15 +1,7 @@
 import type { Database } from '../storage/database.js'
-import type { RequestEntry } from './request-entry.js'
-
-/** Where a line stands in the journal. */
-export interface JournalPlace {
-  /** The segment's name. */
-  segment: string
-  byte_offset: number
-}
-
-/** A line as the journal has it, or why it can't be shown. */
-export type JournalLine = { text: string } | { text: null; reason: string }
+import { FULL_COLUMNS, type FullRow, type JournalPlace, journalPlace, parseLabels } from './full-row.js'
+import { type JournalLine, missing, readJournalLine } from './journal-line.js'
+import { type RequestEntry, requestEntry } from './request-entry.js'
 
 /** The body of `GET /v1/requests/:id`: the whole row. */
 export interface RequestDetail extends RequestEntry {
@@ -31,11 +23,41 @@ export interface GetRequestOptions {
   journal?: string | undefined
 }
 
-/** One request with all that is known of it, the journal's own lines included; null when there is no such id. */
+/**
+ * One request with all that is known of it, the journal's own lines included; null when there is no such id. A line that
+ * can't be read says why; nothing is thrown for it.
+ */
 export async function getRequest(
-  _database: Database,
-  _id: number,
-  _options: GetRequestOptions = {},
+  database: Database,
+  id: number,
+  { journal }: GetRequestOptions = {},
 ): Promise<RequestDetail | null> {
-  throw new Error('on its way')
+  const statement = database.prepare<[number], FullRow>(`SELECT ${FULL_COLUMNS} FROM requests WHERE id = ?`)
+  const row = statement.get(id)
+  if (row === undefined) return null
+  const place = journalPlace(row.segment_id, row.byte_offset)
+  const completedPlace = journalPlace(row.completed_segment_id, row.completed_byte_offset)
+  return {
+    ...requestEntry(row),
+    correlation_id: row.correlation_id,
+    policy: row.policy,
+    provider_cost_sats: row.provider_cost_sats,
+    labels: parseLabels(row.labels),
+    place,
+    completed_place: completedPlace,
+    line: await lineAt(journal, place, row.correlation_id),
+    completed_line:
+      completedPlace === null ? null : await lineAt(journal, completedPlace, row.correlation_id),
+  }
+}
+
+async function lineAt(
+  journal: string | undefined,
+  place: JournalPlace | null,
+  correlationId: string,
+): Promise<JournalLine> {
+  if (place === null) return missing('the row is not from the journal')
+  return journal === undefined
+    ? missing('no journal was named to read it from')
+    : readJournalLine(journal, place, correlationId)
 }

@@ -1,23 +1,10 @@
 import type { Database } from '../storage/database.js'
 import { all, type Condition, type TextRange } from './condition.js'
-import type { PageEnd } from './cursor.js'
 import { isOfDimensions, type RequestFilter, rowCondition, timestampColumn } from './filter.js'
 import { matchingStretches } from './matching-stretches.js'
 import { ENTRY_COLUMNS, type EntryRow } from './request-entry.js'
-
-export type RequestSort = 'timestamp' | 'cost_sats' | 'latency_ms'
-export type RequestOrder = 'asc' | 'desc'
-
-/** Which rows of all that match. */
-export interface RowSlice {
-  sort: RequestSort
-  order: RequestOrder
-  /** Rows to leave out before. */
-  offset: number
-  limit: number
-  /** Only what comes behind this one. */
-  behind: PageEnd | null
-}
+import type { PageEnd, RequestOrder, RowSlice } from './row-slice.js'
+import { uncountedRows } from './uncounted.js'
 
 /** A number that is smaller than any cost, for those that are unknown. */
 const LEAST = '-9e999'
@@ -28,7 +15,8 @@ const NEAR_OFFSET = 1000
 /** Rows that match, in order, ties by id in the same direction. To be called in a transaction. */
 export function readSlice(database: Database, filter: RequestFilter, slice: RowSlice): EntryRow[] {
   if (slice.sort !== 'timestamp') return readSorted(database, filter, slice)
-  return isScattered(filter, slice) && isOfDimensions(database, filter)
+  const areStretchesKnown = isOfDimensions(database, filter) && uncountedRows(database) === null
+  return isScattered(filter, slice) && areStretchesKnown
     ? readStretches(database, filter, slice)
     : readRange(database, filter, slice, { from: filter.since, to: filter.until })
 }

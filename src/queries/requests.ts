@@ -1,9 +1,10 @@
 import type { Database } from '../storage/database.js'
-import { decodeCursor, encodeCursor, type PageEnd } from './cursor.js'
+import { decodeCursor, encodeCursor } from './cursor.js'
 import { QueryError } from './errors.js'
 import { checkedFilter, type RequestFilter } from './filter.js'
 import { type EntryRow, type RequestEntry, requestEntry } from './request-entry.js'
-import { type RequestOrder, type RequestSort, readSlice } from './request-rows.js'
+import { readSlice } from './request-rows.js'
+import type { PageEnd, RequestOrder, RequestSort } from './row-slice.js'
 import { tallyWhole } from './tallies.js'
 import { type EchoedWindow, echoWindow } from './window.js'
 

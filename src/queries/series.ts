@@ -1,5 +1,10 @@
 import type { Database } from '../storage/database.js'
-import type { RequestFilter } from './filter.js'
+import { QueryError } from './errors.js'
+import { checkedFilter, type RequestFilter } from './filter.js'
+import { groupByName } from './grouping.js'
+import { sumOf, type Tallies, tallyRequests } from './tallies.js'
+import { Tally } from './tally.js'
+import { PERIOD_LENGTH } from './terms.js'
 import type { EchoedWindow } from './window.js'
 
 export type SeriesBucket = 'minute' | 'hour' | 'day'
@@ -33,11 +38,112 @@ export interface Series extends EchoedWindow {
   cost_sats: Record<string, number[]>
 }
 
+/** Buckets of one answer at most. */
+const MAX_BUCKETS = 10_000
+
+const BUCKET_MS: Readonly<Record<SeriesBucket, number>> = { minute: 60_000, hour: 3_600_000, day: 86_400_000 }
+
+/** The longest window, in milliseconds, that is cut into minutes, and into hours, unless told. */
+const LONGEST = { minute: 3 * BUCKET_MS.hour, hour: 10 * BUCKET_MS.day }
+
+const BY: readonly string[] = ['model', 'provider']
+const MAX_NAMES = 8
+const OTHER = 'other'
+
 /**
  * What happened in each minute, hour or day of a window, for charts.
  *
  * @throws QueryError INVALID_SINCE, INVALID_UNTIL, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, INVALID_BY, INVALID_BUCKET
  */
-export function series(_database: Database, _options: SeriesOptions): Series {
-  throw new Error('on its way')
+export function series(database: Database, options: SeriesOptions): Series {
+  return database.transaction(() => {
+    const filter = checkedFilter(database, options)
+    const { since, until } = filter
+    const by = checkedBy(options.by ?? 'model')
+    const bucket = checkedBucket(options.bucket ?? defaultBucket(since, until))
+    const times = bucketStarts(since, until, bucket)
+    const keys = times.map((time) => time.slice(0, PERIOD_LENGTH[bucket]))
+    // Latencies are spread by time only: by name too they would take many times the memory.
+    const whole = tallyRequests(database, { filter, period: bucket, latencies: true })
+    const tallies = keys.map((key) => whole.get(key)?.get('') ?? null)
+    const list = <T>(value: (tally: Tally) => T, none: T) =>
+      tallies.map((tally) => (tally === null ? none : value(tally)))
+    const grouping = groupByName(database, by)
+    return {
+      since,
+      until,
+      bucket,
+      by,
+      times,
+      requests: list((tally) => tally.requests, 0),
+      failures: list((tally) => tally.failures, 0),
+      unpriced: list((tally) => tally.unpriced, 0),
+      input_tokens: list((tally) => tally.inputTokens, 0),
+      output_tokens: list((tally) => tally.outputTokens, 0),
+      p50_latency_ms: list((tally) => tally.latencies.percentile(0.5), null),
+      p95_latency_ms: list((tally) => tally.latencies.percentile(0.95), null),
+      p99_latency_ms: list((tally) => tally.latencies.percentile(0.99), null),
+      cost_sats: costsByName(tallyRequests(database, { filter, grouping, period: bucket }), keys),
+    }
+  })()
+}
+
+function costsByName(tallies: Tallies, keys: readonly string[]): Record<string, number[]> {
+  const totals = new Map<string, Tally>()
+  for (const groups of tallies.values()) {
+    for (const [name, tally] of groups) {
+      const total = totals.get(name) ?? new Tally()
+      total.addTally(tally)
+      totals.set(name, total)
+    }
+  }
+  const names = [...totals]
+    .sort(([a, costOfA], [b, costOfB]) => costOfB.costSats - costOfA.costSats || (a < b ? -1 : 1))
+    .map(([name]) => name)
+  const isShown = new Set(names.slice(0, MAX_NAMES))
+  const shown = names.length > MAX_NAMES ? [...isShown.add(OTHER)] : names
+  const costs = keys.map((key) => {
+    const byName = new Map<string, Tally>()
+    for (const [name, tally] of tallies.get(key) ?? []) {
+      const place = isShown.has(name) ? name : OTHER
+      byName.set(place, sumOf([byName.get(place) ?? new Tally(), tally]))
+    }
+    return byName
+  })
+  return Object.fromEntries(
+    shown.map((name) => [name, costs.map((byName) => byName.get(name)?.costSats ?? 0)]),
+  )
+}
+
+/** When each bucket of a window begins, canonical. */
+function bucketStarts(since: string, until: string, bucket: SeriesBucket): string[] {
+  const lengthMs = BUCKET_MS[bucket]
+  const first = Math.floor(Date.parse(since) / lengthMs)
+  const last = Math.floor(Date.parse(until) / lengthMs)
+  const count = Math.max(0, last - first + 1)
+  if (count > MAX_BUCKETS) {
+    const advice = 'ask for longer buckets, or for a shorter window'
+    throw new QueryError(
+      'INVALID_BUCKET',
+      `Invalid bucket '${bucket}': the window has ${count} of them, at most ${MAX_BUCKETS} are allowed; ${advice}`,
+    )
+  }
+  return Array.from({ length: count }, (_, index) => new Date((first + index) * lengthMs).toISOString())
+}
+
+function defaultBucket(since: string, until: string): SeriesBucket {
+  const lengthMs = Date.parse(until) - Date.parse(since)
+  if (lengthMs <= LONGEST.minute) return 'minute'
+  return lengthMs <= LONGEST.hour ? 'hour' : 'day'
+}
+
+function checkedBy(by: string): 'model' | 'provider' {
+  if (BY.includes(by)) return by as 'model' | 'provider'
+  throw new QueryError('INVALID_BY', `Invalid by '${by}'. Valid options: ${BY.join(', ')}`)
+}
+
+function checkedBucket(bucket: string): SeriesBucket {
+  if (Object.hasOwn(BUCKET_MS, bucket)) return bucket as SeriesBucket
+  const options = Object.keys(BUCKET_MS).join(', ')
+  throw new QueryError('INVALID_BUCKET', `Invalid bucket '${bucket}'. Valid options: ${options}`)
 }

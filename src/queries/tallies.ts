@@ -1,10 +1,11 @@
 import type { Database } from '../storage/database.js'
 import { all, type Condition, inRange, type TextRange } from './condition.js'
-import { isOfDimensions, type RequestFilter, rollupCondition, rowCondition } from './filter.js'
+import { isOfDimensions, type RequestFilter, rollupCondition, rowCondition, windowRange } from './filter.js'
 import { type Grouping, groupsOfDimensions } from './grouping.js'
 import type { Period } from './periods.js'
 import { ROLLUP_SUMS, ROW_SUMS, Tally } from './tally.js'
 import { type Grain, PERIOD_LENGTH, type Term, windowTerms } from './terms.js'
+import { uncountedRows } from './uncounted.js'
 
 export interface Question {
   filter: RequestFilter
@@ -29,17 +30,24 @@ const WHOLE: Grouping = { ofRow: { sql: 'NULL', values: [] }, ofDimension: () =>
 export function tallyRequests(database: Database, question: Question): Tallies {
   const { filter, period } = question
   const grouping = question.grouping ?? WHOLE
+  const uncounted = uncountedRows(database)
   const source: Source = {
     database,
     grouping,
     period,
     filter,
     rollups: rollupCondition(filter),
+    counted: uncounted === null ? [] : [{ ...uncounted, sql: `NOT (${uncounted.sql})` }],
     tallies: new Map(),
   }
-  for (const term of windowTerms(filter, coarsestGrain(database, question, grouping), rowProbe(database))) {
-    const read = term.grain === 'row' ? readRows : readRollups
-    read(source, term, question.latencies === true)
+  const coarsest = coarsestGrain(database, question, grouping)
+  const withLatencies = question.latencies === true
+  for (const term of windowTerms(filter, coarsest, rowProbe(database))) {
+    if (term.grain !== 'row') readRollups(source, term, withLatencies)
+    else readRows(source, term, coarsest === 'row' ? [] : source.counted, withLatencies)
+  }
+  if (coarsest !== 'row' && uncounted !== null) {
+    readRows(source, { sign: 1, grain: 'row', range: windowRange(filter) }, [uncounted], withLatencies)
   }
   dropEmpty(source.tallies)
   return source.tallies
@@ -63,6 +71,8 @@ interface Source {
   period: Period | undefined
   filter: RequestFilter
   rollups: Condition
+  /** What rows must be to be in the roll-ups. */
+  counted: Condition[]
   tallies: Tallies
 }
 
@@ -81,11 +91,11 @@ export function rowProbe(database: Database): (range: TextRange) => boolean {
   }
 }
 
-function readRows(source: Source, { sign, range }: Term, withLatencies: boolean): void {
+function readRows(source: Source, { sign, range }: Term, only: Condition[], withLatencies: boolean): void {
   const { database, grouping, period } = source
   const time = periodColumn('timestamp', period)
   const group = grouping.ofRow
-  const { sql, values } = rowCondition(source.filter, range)
+  const { sql, values } = all([rowCondition(source.filter, range), ...only])
   const from = `FROM requests WHERE ${sql}`
   const rows = database
     .prepare(`SELECT ${time}, ${group.sql}, ${ROW_SUMS} ${from} GROUP BY 1, 2`)

@@ -1,18 +1,6 @@
+import { costNanosatsSql, costSatsSql } from '../storage/cost-parts.js'
 import { LatencyHistogram } from '../storage/latency-histogram.js'
-
-/** The sums that every answer is made from, in the order of the roll-ups' columns. */
-const SUMS = [
-  'requests',
-  'failures',
-  'streams',
-  'failed_streams',
-  'unpriced',
-  'input_tokens',
-  'output_tokens',
-  'cost_sats',
-  'cost_nanosats',
-  'latency_ms',
-] as const
+import { SUMS } from '../storage/rollup-tables.js'
 
 type SumName = (typeof SUMS)[number]
 
@@ -22,10 +10,7 @@ const GREAT: ReadonlySet<SumName> = new Set(['input_tokens', 'output_tokens', 'c
 const LOW_BITS = 32n
 const NANOSATS = 10n ** 9n
 
-/** As the roll-ups take it: what is unknown is 0, what is absurd is cut. */
-const COST = 'max(-9e15, min(9e15, coalesce(cost_sats, 0) * 1.0))'
-
-/** What a row adds to each sum: the rule of the migration that made the roll-ups. */
+/** What a row adds to each sum: as the roll-ups count it. */
 const OF_ROW: Readonly<Record<SumName, string>> = {
   requests: '1',
   failures: 'success = 0',
@@ -34,8 +19,8 @@ const OF_ROW: Readonly<Record<SumName, string>> = {
   unpriced: 'cost_sats IS NULL',
   input_tokens: 'coalesce(CAST(input_tokens AS INTEGER), 0)',
   output_tokens: 'coalesce(CAST(output_tokens AS INTEGER), 0)',
-  cost_sats: `CAST(${COST} AS INTEGER)`,
-  cost_nanosats: `CAST(round((${COST} - CAST(${COST} AS INTEGER)) * 1e9) AS INTEGER)`,
+  cost_sats: costSatsSql('cost_sats'),
+  cost_nanosats: costNanosatsSql('cost_sats'),
   latency_ms: 'CAST(latency_ms AS INTEGER)',
 }
 

@@ -1,3 +1,4 @@
+import { DAY_LENGTH, HOUR_LENGTH } from '../storage/rollup-tables.js'
 import type { TextRange } from './condition.js'
 import type { Window } from './window.js'
 
@@ -12,7 +13,7 @@ export interface Term {
 }
 
 /** How many characters of a timestamp name its period. */
-export const PERIOD_LENGTH = { day: 10, hour: 13, minute: 16 } as const
+export const PERIOD_LENGTH = { day: DAY_LENGTH, hour: HOUR_LENGTH, minute: 16 } as const
 
 /** Whether a row's timestamp is in a range. */
 export type RowProbe = (range: TextRange) => boolean

@@ -1,8 +1,11 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test as base, type TestAPI } from 'vitest'
+import { RollupChanges } from '../../src/projection/rollups.js'
+import { UnjournaledRequests } from '../../src/projection/stored-request.js'
 import { type Database, openDatabase } from '../../src/storage/database.js'
+import { clearRollups, RollupTables, rollupLabels } from '../../src/storage/rollup-tables.js'
 
 export type Row = Record<string, string | number | null>
 
@@ -25,7 +28,7 @@ export const test: TestAPI<{ database: Database }> = base.extend<{ database: Dat
 export function insert(database: Database, ...rows: Row[]): void {
   database.transaction(() => {
     for (const row of rows.length === 0 ? [{}] : rows) insertRow(database, row)
-    fillRollups(database)
+    countRows(database)
   })()
 }
 
@@ -46,24 +49,20 @@ function insertRow(database: Database, row: Row): void {
     .run(full)
 }
 
-const ROLLUP_TABLES = [
-  'rollup_dimensions',
-  'rollups',
-  'rollup_latencies',
-  'request_counters',
-  'latency_counters',
-]
+/** Makes the table these rows, of which the roll-ups have the first ones: those behind were added by another program. */
+export function fill(database: Database, rows: readonly object[], counted = rows.length): void {
+  database.transaction(() => {
+    database.exec('DELETE FROM requests; UPDATE rollup_unjournaled SET last_id = 0')
+    clearRollups(database)
+    for (const row of rows.slice(0, counted)) insertRow(database, row as Row)
+    countRows(database)
+    for (const row of rows.slice(counted)) insertRow(database, row as Row)
+  })()
+}
 
-const migration = readFileSync(
-  new URL('../../migrations/20261122000003_rollups.sql', import.meta.url),
-  'utf8',
-)
-const fill = migration.slice(
-  migration.indexOf('CREATE TEMP TABLE rollup_fill'),
-  migration.indexOf('INSERT INTO projections'),
-)
-
-/** Makes the roll-ups anew from the rows, by the migration's own statements. */
-export function fillRollups(database: Database): void {
-  database.exec(ROLLUP_TABLES.map((table) => `DELETE FROM ${table};`).join('\n') + fill)
+/** Counts the rows that were added, as the projector does with its next batch. */
+export function countRows(database: Database): void {
+  const changes = new RollupChanges(new RollupTables(database), rollupLabels(database))
+  new UnjournaledRequests(database).count(changes)
+  changes.apply()
 }

@@ -1,0 +1,82 @@
+import fc from 'fast-check'
+import type { RequestFilter } from '../../src/queries/index.js'
+import type { ReferenceRow } from './reference.js'
+
+/** Instants at and around the borders of hours and days, and anywhere. */
+const instant = fc
+  .tuple(
+    fc.constantFrom(20, 21, 22, 23),
+    fc.constantFrom(0, 1, 9, 12, 22, 23),
+    fc.constantFrom(0, 0, 1, 29, 30, 31, 59),
+    fc.constantFrom(0, 30, 59),
+    fc.constantFrom(0, 1, 999),
+  )
+  .map(([day, hour, minute, second, ms]) =>
+    new Date(Date.UTC(2026, 10, day, hour, minute, second, ms)).toISOString(),
+  )
+
+/** Some rows from before the journal have no timestamp there. */
+const timestamp = fc.oneof(
+  { weight: 20, arbitrary: instant },
+  fc.constantFrom('yesterday', '', '2026-11-22', '2026-11-22T09', '2026-11-22T09:99', '2026-11-21 10:00'),
+)
+
+const row = fc.record({
+  correlation_id: fc.constantFrom('c1', 'c2', 'c3'),
+  timestamp,
+  model: fc.constantFrom('gpt-4o', 'GPT-4o', 'o3', '__proto__', 'Ä', 'ä'),
+  provider: fc.constantFrom(null, 'azure', 'Azure', ''),
+  policy: fc.constantFrom(null, 'chat', 'Chat'),
+  streaming: fc.constantFrom(0, 1, 2),
+  success: fc.constantFrom(0, 1, 7),
+  input_tokens: fc.option(fc.nat(1_000_000), { nil: null }),
+  output_tokens: fc.option(fc.nat(1_000_000), { nil: null }),
+  cost_sats: fc.option(
+    fc.oneof(
+      fc.double({ noNaN: true, min: -1e3, max: 1e6 }),
+      fc.constantFrom(0.1, 0.2, 0.3, 5e-10, -0.5, 1e18),
+    ),
+    { nil: null },
+  ),
+  latency_ms: fc.oneof(fc.nat(200), fc.nat(100_000)),
+  labels: fc.constantFrom(
+    null,
+    '{}',
+    '{"tier":"local"}',
+    '{"tier":"Frontier","team":"a\\"b"}',
+    '{"te\\"am":"x","team":"y"}',
+    '{"tier":7}',
+    'no JSON',
+    '["tier"]',
+  ),
+})
+
+/** Rows in the order of their ids. */
+export const rows: fc.Arbitrary<ReferenceRow[]> = fc
+  .array(row, { maxLength: 60, size: 'max' })
+  .map((drawn) => drawn.map((columns, index) => ({ id: index + 1, ...columns })))
+
+/** @param missing how often it isn't given, for once that it is. */
+const optional = <T>(arbitrary: fc.Arbitrary<T>, missing: number) =>
+  fc.oneof({ weight: missing, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary })
+
+/** Names that some row nearly always has: whoever draws one that none has asks for an error. */
+export const filter: fc.Arbitrary<RequestFilter> = fc.record({
+  since: fc.option(instant, { nil: undefined, freq: 3 }),
+  until: fc.option(instant, { nil: undefined, freq: 3 }),
+  model: optional(fc.constantFrom('GPT-4O', 'o3', 'ä'), 10),
+  provider: optional(fc.constantFrom('AZURE', 'azure', ''), 10),
+  policy: optional(fc.constantFrom('chat', 'none'), 10),
+  labels: optional(
+    fc.constantFrom<Record<string, string>>(
+      { tier: 'local' },
+      { team: 'a"b' },
+      { tier: 'Frontier', team: 'a"b' },
+      { 'te"am': 'x' },
+    ),
+    10,
+  ),
+  correlationId: optional(fc.constantFrom('c1', 'c9'), 15),
+  success: optional(fc.boolean(), 10),
+  streaming: optional(fc.boolean(), 10),
+})

@@ -1,0 +1,107 @@
+import type { RequestFilter } from '../../src/queries/index.js'
+
+/** A row of the table `requests`, as far as a question may be about it. */
+export interface ReferenceRow {
+  id: number
+  correlation_id: string
+  timestamp: string
+  model: string
+  provider: string | null
+  policy: string | null
+  streaming: number
+  success: number
+  input_tokens: number | null
+  output_tokens: number | null
+  cost_sats: number | null
+  latency_ms: number
+  labels: string | null
+}
+
+const lower = (name: string) => name.replace(/[A-Z]/g, (letter) => letter.toLowerCase())
+
+/** The plainest way to tell whether a row matches, which shares no code with the program. */
+export function matches(row: ReferenceRow, filter: RequestFilter): boolean {
+  const labels = labelsOf(row)
+  return [
+    filter.since === undefined || row.timestamp >= filter.since,
+    filter.until === undefined || row.timestamp <= filter.until,
+    filter.model === undefined || lower(row.model) === lower(filter.model),
+    filter.provider === undefined ||
+      (row.provider !== null && lower(row.provider) === lower(filter.provider)),
+    filter.policy === undefined || row.policy === filter.policy,
+    filter.correlationId === undefined || row.correlation_id === filter.correlationId,
+    filter.success === undefined || (row.success !== 0) === filter.success,
+    filter.streaming === undefined || (row.streaming !== 0) === filter.streaming,
+    ...Object.entries(filter.labels ?? {}).map(([name, value]) => labels[name] === value),
+  ].every(Boolean)
+}
+
+/** The group that a row belongs to. */
+export function groupOf(row: ReferenceRow, groupBy: string, rows: readonly ReferenceRow[]): string {
+  const firstSpelling = (column: 'model' | 'provider') => {
+    const name = row[column]
+    if (name === null) return 'unknown'
+    return rows.find((other) => lower(other[column] ?? '') === lower(name))?.[column] ?? name
+  }
+  if (groupBy === 'model' || groupBy === 'provider') return firstSpelling(groupBy)
+  if (groupBy === 'policy') return row.policy ?? 'unknown'
+  if (groupBy === 'day') return row.timestamp.slice(0, 10)
+  if (groupBy === 'hour') {
+    const hour = row.timestamp.slice(0, 13)
+    return /^\d{4}-\d\d-\d\dT\d\d$/.test(hour) ? `${hour}:00:00.000Z` : hour
+  }
+  const name = groupBy === 'tier' ? 'tier' : groupBy.slice('label:'.length)
+  return labelsOf(row)[name] ?? 'unknown'
+}
+
+/** The section of the stats of some rows, all fields included. */
+export function sectionOf(rows: readonly ReferenceRow[]) {
+  const sum = (value: (row: ReferenceRow) => number) => rows.reduce((total, row) => total + value(row), 0)
+  const total = rows.length
+  const error = sum((row) => Number(row.success === 0))
+  return {
+    counts: {
+      total,
+      success: total - error,
+      error,
+      streaming: sum((row) => Number(row.streaming !== 0)),
+      unpriced: sum((row) => Number(row.cost_sats === null)),
+    },
+    costs: {
+      total_cost_sats: costOf(rows),
+      total_input_tokens: sum((row) => row.input_tokens ?? 0),
+      total_output_tokens: sum((row) => row.output_tokens ?? 0),
+    },
+    performance: { avg_latency_ms: total === 0 ? 0 : sum((row) => row.latency_ms) / total },
+  }
+}
+
+/** By nearest rank; null for none. */
+export function percentileOf(rows: readonly ReferenceRow[], share: number): number | null {
+  const sorted = rows.map((row) => row.latency_ms).sort((a, b) => a - b)
+  return sorted[Math.max(1, Math.ceil(share * sorted.length)) - 1] ?? null
+}
+
+/** A cost as whole satoshis and billionths: the sum is exact, and turned into a number once. */
+export function costOf(rows: readonly ReferenceRow[]): number {
+  let nanosats = 0n
+  for (const { cost_sats } of rows) {
+    if (cost_sats === null) continue
+    const cost = Math.max(-9e15, Math.min(9e15, cost_sats))
+    const whole = Math.trunc(cost)
+    const rest = (cost - whole) * 1e9
+    nanosats += BigInt(whole) * 1_000_000_000n + BigInt(Math.sign(rest) * Math.round(Math.abs(rest)))
+  }
+  const digits = String(nanosats < 0n ? -nanosats : nanosats).padStart(10, '0')
+  return Number(`${nanosats < 0n ? '-' : ''}${digits.slice(0, -9)}.${digits.slice(-9)}`) + 0
+}
+
+function labelsOf({ labels }: ReferenceRow): Record<string, string> {
+  try {
+    const parsed: unknown = JSON.parse(labels ?? '{}')
+    if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return {}
+    return Object.fromEntries(Object.entries(parsed).filter(([, value]) => typeof value === 'string'))
+  } catch {
+    return {}
+  }
+}
