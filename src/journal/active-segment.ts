@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { JournalWriteError } from './errors.js'
-import { type Clock, errorCode, type FileSystem, syncDirectory } from './files.js'
+import { type Clock, errorCode, type FileSystem, isSettled, syncDirectory } from './files.js'
 import type { JournalLogger } from './options.js'
 import { endFragmentOf, SegmentWriter } from './segment-writer.js'
 import {
@@ -16,9 +16,6 @@ import { quietly } from './warnings.js'
 
 /** How often a writer looks for a new day, a newer segment and a lost one. */
 const LOOK_MS = 1000
-
-/** A directory's time of change is coarse: listed when it was this young, another change may hide in the same tick. */
-const MTIME_SETTLES_MS = 2000
 
 interface ActiveSegmentOptions {
   fs: FileSystem
@@ -180,7 +177,7 @@ export class ActiveSegment {
   #hasNews(now: number): boolean {
     const { mtimeMs } = this.#options.fs.statSync(this.#options.directory)
     const hasNews = mtimeMs !== this.#directoryMtimeMs
-    this.#directoryMtimeMs = now - mtimeMs < MTIME_SETTLES_MS ? Number.NaN : mtimeMs
+    this.#directoryMtimeMs = isSettled(mtimeMs, now) ? mtimeMs : Number.NaN
     return hasNews
   }
 

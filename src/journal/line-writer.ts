@@ -122,10 +122,15 @@ export class LineWriter {
     this.#losses.warn(this.#clock.now(), fields, 'Failed to write request log to journal: event lost')
   }
 
-  async flush(): Promise<void> {
-    this.#drainOrThrow()
+  /** All who wait for one sync get the same promise. */
+  flush(): Promise<void> {
+    try {
+      this.#drainOrThrow()
+    } catch (error) {
+      return Promise.reject(error)
+    }
     this.#isFlushWaiting = true
-    await this.#group.join()
+    return this.#group.join()
   }
 
   close(): Promise<void> {

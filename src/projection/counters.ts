@@ -15,7 +15,8 @@ export function emptyCounters(): CounterChanges {
 /** A request was projected for the first time. */
 export function countRequest(counters: CounterChanges, latencyMs: number, outcome: CorrectableCounts): void {
   counters.requests++
-  counters.latency_ms += latencyMs
+  // Another program may have written a negative one.
+  counters.latency_ms += Math.max(0, latencyMs)
   let index = 0
   while (latencyMs > (LATENCY_BOUNDS_MS[index] ?? Infinity)) index++
   counters.latencies[index] = (counters.latencies[index] ?? 0) + 1

@@ -1,8 +1,6 @@
 import { statSync } from 'node:fs'
+import { isSettled } from '../journal/files.js'
 import { listSegments, type Segment } from '../journal/segments.js'
-
-/** A directory's time of change is coarse: one this young may hide another change in the same tick. */
-const MTIME_SETTLES_MS = 2000
 
 /** The journal's segments, listed anew only when the directory has changed: a year of hours has 8,760 names. */
 export class SegmentList {
@@ -21,8 +19,7 @@ export class SegmentList {
 
   get(): readonly Segment[] {
     const mtimeMs = statSync(this.#directory, { throwIfNoEntry: false })?.mtimeMs ?? Number.NaN
-    const isSettled = mtimeMs === this.#mtimeMs && Date.now() - mtimeMs > MTIME_SETTLES_MS
-    if (!isSettled) {
+    if (mtimeMs !== this.#mtimeMs || !isSettled(mtimeMs, Date.now())) {
       this.#segments = listSegments(this.#directory)
       this.#mtimeMs = mtimeMs
     }

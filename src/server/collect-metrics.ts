@@ -92,7 +92,7 @@ function realPath(databasePath: string): string {
     return realpathSync(databasePath)
   } catch (cause) {
     const text =
-      'the database was removed while this process had it open: start the server again once it is back'
+      'the database was removed while this process had it open: bring it back, or run `request-journal project` to make it anew'
     throw new DatabaseError('DATABASE_MISSING', databasePath, text, { cause })
   }
 }

@@ -42,8 +42,7 @@ function formatLabels(labels: Labels): string {
 }
 
 function escapeValue(value: string): string {
-  // Prometheus' parser takes a NUL for the end of the page.
-  return value.replaceAll('\0', '\ufffd').replace(/[\\"\n]/g, escaped)
+  return value.replace(/[\\"\n]/g, escaped)
 }
 
 function escaped(character: string): string {

@@ -36,8 +36,8 @@ export interface JournalFigures {
 
 /** Longer names of models, providers and policies are cut. In characters. */
 const LABEL_LENGTH = 100
-/** For a request without provider or policy: to Prometheus an empty value is no label at all. */
-const NONE = 'none'
+/** For a request without provider or policy, as statistics name it: to Prometheus an empty value is no label at all. */
+const UNKNOWN = 'unknown'
 /** For every dimension of the combinations over the limit. */
 const OTHER = 'other'
 
@@ -53,7 +53,7 @@ interface CounterMetric {
 const COUNTER_METRICS: readonly CounterMetric[] = [
   {
     name: 'requests_total',
-    help: 'Requests projected from the journal.',
+    help: 'Requests, each counted once.',
     value: ({ requests }) => requests,
   },
   {
@@ -146,7 +146,7 @@ function mergeSeries(
 }
 
 function labelValue(value: string | null): string {
-  if (value === null) return NONE
+  if (value === null) return UNKNOWN
   // By code point, so that no pair of surrogates is torn.
   return [...value.slice(0, 2 * LABEL_LENGTH)].slice(0, LABEL_LENGTH).join('')
 }

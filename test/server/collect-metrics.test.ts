@@ -14,7 +14,7 @@ import { test } from '../support/workspace.js'
 import { seriesKey } from './exposition-parser.js'
 import { pageOf } from './metrics-page.js'
 
-const labels = { model: 'gpt-4o', provider: 'none', policy: 'none' }
+const labels = { model: 'gpt-4o', provider: 'unknown', policy: 'unknown' }
 
 test('what was projected, and what the end of a stream changed', async ({ workspace }) => {
   writeSegment(
@@ -54,7 +54,7 @@ test('what was projected, and what the end of a stream changed', async ({ worksp
     samples.get(
       seriesKey(`request_journal_request_latency_seconds_${suffix}`, {
         model: 'gpt-4o',
-        provider: 'none',
+        provider: 'unknown',
         ...more,
       }),
     )

@@ -20,7 +20,6 @@ const NUMBER = /^(?:[+-]Inf|NaN|-?\d+(?:\.\d+)?(?:e[+-]\d+)?)$/
 export function parseExposition(text: string): Page {
   const page: Page = { families: new Map(), names: new Set(), samples: new Map() }
   if (!text.endsWith('\n')) throw new Error('the last line has no newline')
-  if (text.includes('\0')) throw new Error('NUL')
   let family = ''
   let help: string | null = null
   for (const line of text.slice(0, -1).split('\n')) {

@@ -39,6 +39,7 @@ const HOSTILE = [
   'tab\tand\rreturn',
   '# HELP x y',
   '日本語 🦀',
+  'a\0b',
   '\u2028\u0085\u001b[31m',
 ]
 
@@ -48,13 +49,8 @@ test('any value of a label comes back', () => {
   expect([...page.samples.keys()]).toEqual(HOSTILE.map((model) => seriesKey('things', { model })))
 })
 
-test('a NUL, which would end the page for Prometheus, is replaced', () => {
-  const samples = [{ labels: { model: 'a\0b' }, value: 1 }]
-  expect(formatExposition([family({ samples })])).toContain('things{model="a\ufffdb"} 1\n')
-})
-
 test.skipIf(!hasPromtool)('promtool reads them all', () => {
-  const samples = [...HOSTILE, 'a\0b'].map((model) => ({ labels: { model }, value: 1 }))
+  const samples = HOSTILE.map((model) => ({ labels: { model }, value: 1 }))
   const help = 'Back\\slash, "quotes" and\nnew lines.'
   expect(promtool(['check', 'metrics'], formatExposition([family({ help, samples })]))).toEqual({
     status: 0,

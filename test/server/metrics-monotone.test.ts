@@ -74,7 +74,9 @@ test('no counter falls, whatever happens to the rows', async ({ workspace }) => 
   }
   const { samples } = pages.at(-1) ?? { samples: new Map() }
   const value = (name: string) =>
-    samples.get(seriesKey(`request_journal_${name}`, { model: 'gpt-4o', provider: 'none', policy: 'none' }))
+    samples.get(
+      seriesKey(`request_journal_${name}`, { model: 'gpt-4o', provider: 'unknown', policy: 'unknown' }),
+    )
   // Four requests were logged, however often they were projected, and two of them are pruned.
   expect(value('requests_total')).toBe(4)
   expect(samples.get('request_journal_projected_events')).toBe(3)

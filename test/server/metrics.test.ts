@@ -10,7 +10,7 @@ function samplesOf(fields: Partial<MetricsInput> = {}): Map<string, number> {
   return parseExposition(renderMetrics(metricsInput(fields))).samples
 }
 
-const gpt = { model: 'gpt-4o', provider: 'east', policy: 'none' }
+const gpt = { model: 'gpt-4o', provider: 'east', policy: 'unknown' }
 const other = { model: 'other', provider: 'other', policy: 'other' }
 
 describe('counters of requests', () => {
@@ -50,7 +50,7 @@ describe('counters of requests', () => {
     const cost_nanosats = 9_007_199_254_740_993_123_456_789n
     const page = renderMetrics(metricsInput({ requests: only(counter({ cost_nanosats })) }))
     expect(page).toContain(
-      'request_journal_cost_sats_total{model="gpt-4o",provider="east",policy="none"} 9007199254740993.123456789\n',
+      'request_journal_cost_sats_total{model="gpt-4o",provider="east",policy="unknown"} 9007199254740993.123456789\n',
     )
   })
 
@@ -71,7 +71,7 @@ describe('series', () => {
   test('without provider or policy', () => {
     expect(
       samplesOf({ requests: only(requests('m', null, null, 1n)) }).get(
-        total({ ...gpt, model: 'm', provider: 'none' }),
+        total({ ...gpt, model: 'm', provider: 'unknown' }),
       ),
     ).toBe(1)
   })
@@ -91,13 +91,13 @@ describe('series', () => {
       samplesOf({ requests: { combinations: [named], others: counter({ requests: 5n }) } }).get(total(other)),
     ).toBe(6)
     const none = [
-      requests('m', 'none', 'none', 1n),
-      requests('m', null, 'none', 2n),
+      requests('m', 'unknown', 'unknown', 1n),
+      requests('m', null, 'unknown', 2n),
       requests('m', null, null, 4n),
     ]
     expect(
       samplesOf({ requests: { combinations: none, others: null } }).get(
-        total({ ...gpt, model: 'm', provider: 'none' }),
+        total({ ...gpt, model: 'm', provider: 'unknown' }),
       ),
     ).toBe(7)
   })

@@ -133,7 +133,7 @@ function findCounterDifferences(database: SQLite.Database, rows: Row[]): string[
     requests: rows.length,
     failures: sum((row) => Number(row['success'] === 0)),
     unpriced: sum((row) => Number(row['cost_sats'] === null)),
-    latency_ms: sum((row) => Number(row['latency_ms'])),
+    latency_ms: sum((row) => Math.max(0, Number(row['latency_ms']))),
     input_tokens: sum((row) => Number(row['input_tokens'] ?? 0)),
     output_tokens: sum((row) => Number(row['output_tokens'] ?? 0)),
   }

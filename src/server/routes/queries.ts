@@ -63,7 +63,7 @@ export function addQueryRoutes(app: App, pool: QueryPool): void {
         page: Math.max(1, page),
         perPage: Math.min(MAX_PER_PAGE, Math.max(1, per_page)),
         sort,
-        order: order?.toLowerCase(),
+        order: orderOf(order),
         cursor,
       }
       return await answer(reply, { query: 'listRequests', options, window: windowOf(query) })
@@ -93,4 +93,9 @@ function sendJson(reply: FastifyReply, json: string): FastifyReply {
 
 function windowOf({ since, range, until }: AskedWindow): AskedWindow {
   return { since, range, until }
+}
+
+/** In any case; what is none of the two is refused as it was written. */
+function orderOf(text: string | undefined): string | undefined {
+  return /^(asc|desc)$/i.test(text ?? '') ? text?.toLowerCase() : text
 }

@@ -18,10 +18,12 @@ const {
   days,
   seed,
   today = false,
+  untilToday = false,
   source = 'generator',
 } = JSON.parse(process.argv[2] ?? '')
 // A segment of today is not over: nothing seals it.
-const fromMs = today ? Math.floor(Date.now() / DAY_MS) * DAY_MS : FIRST_DAY_MS
+const todayMs = Math.floor(Date.now() / DAY_MS) * DAY_MS
+const fromMs = today ? todayMs : untilToday ? todayMs - (days - 1) * DAY_MS : FIRST_DAY_MS
 writeIdentity(directory)
 let name = ''
 let descriptor = -1

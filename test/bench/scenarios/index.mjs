@@ -1,4 +1,5 @@
 import { append } from './append.mjs'
+import { ask } from './ask.mjs'
 import { bytes } from './bytes.mjs'
 import { catchUp } from './catch-up.mjs'
 import { durable } from './durable.mjs'
@@ -10,4 +11,16 @@ import { startUp } from './start-up.mjs'
 import { visible } from './visible.mjs'
 
 /** In the order of the table. */
-export const scenarios = [append, processes, durable, visible, catchUp, replay, memory, idle, startUp, bytes]
+export const scenarios = [
+  append,
+  processes,
+  durable,
+  visible,
+  catchUp,
+  replay,
+  memory,
+  idle,
+  startUp,
+  bytes,
+  ask,
+]
