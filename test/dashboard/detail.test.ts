@@ -1,6 +1,6 @@
 import { describe, expect } from 'vitest'
 import { hasBrowser } from './support/browser.js'
-import { projected, recent, test } from './support/dashboard.js'
+import { eventually, projected, recent, test } from './support/dashboard.js'
 
 describe.skipIf(!hasBrowser)('the detail of a request', () => {
   test('has every column, the labels, the place and the journal’s own line', async ({
@@ -76,13 +76,13 @@ describe.skipIf(!hasBrowser)('the detail of a request', () => {
       await page.keyboard.press('Tab')
     await focused('#entries tr').waitFor()
     await page.keyboard.press('ArrowDown')
-    expect(await rows.nth(1).evaluate('(row) => row === document.activeElement')).toBe(true)
-    expect(await rows.nth(1).evaluate('(row) => getComputedStyle(row).outlineStyle')).toBe('solid')
+    await focused('#entries tr:nth-child(2)').waitFor()
+    expect(await page.evaluate('getComputedStyle(document.activeElement).outlineStyle')).toBe('solid')
     await page.keyboard.press('Enter')
     await page.getByRole('dialog', { name: 'Request 2' }).waitFor()
     await page.keyboard.press('Escape')
     await page.locator('dialog[open]').waitFor({ state: 'detached' })
-    expect(await rows.nth(1).evaluate('(row) => row === document.activeElement')).toBe(true)
+    await focused('#entries tr:nth-child(2)').waitFor()
     // Nobody's row moves away while the keyboard is on it.
     dashboard.append(recent({ model: 'four' }, 0))
     await page.getByRole('button', { name: '1 new request' }).waitFor()

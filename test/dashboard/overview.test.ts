@@ -1,6 +1,6 @@
 import { describe, expect } from 'vitest'
 import { hasBrowser } from './support/browser.js'
-import { projected, recent, test } from './support/dashboard.js'
+import { eventually, projected, recent, test } from './support/dashboard.js'
 
 const HOUR = 3600
 
@@ -64,20 +64,19 @@ describe.skipIf(!hasBrowser)('figures and charts', () => {
     )
     await projected(dashboard, 3)
     await dashboard.open('?range=1h')
-    await page.waitForFunction(`${PAINTED}.length === 3`)
-    expect(await page.evaluate(PAINTED)).toEqual([true, true, true])
+    await eventually(() => page.evaluate(PAINTED)).toEqual([true, true, true])
     const light = String(await page.evaluate(colourOf('--series-1')))
-    expect(await page.evaluate(hasColour('chart-requests', light))).toBe(true)
+    await eventually(() => page.evaluate(hasColour('chart-requests', light))).toBe(true)
     expect(await page.locator('#chart-cost .legend').innerText()).toContain('gpt-4o')
 
     await page.emulateMedia({ colorScheme: 'dark' })
     const dark = String(await page.evaluate(colourOf('--series-1')))
     expect(dark).not.toBe(light)
-    await page.waitForFunction(hasColour('chart-requests', dark))
+    await eventually(() => page.evaluate(hasColour('chart-requests', dark))).toBe(true)
 
     await page.getByRole('button', { name: /^Theme/ }).click()
     expect(await page.evaluate('document.documentElement.dataset.theme')).toBe('light')
-    await page.waitForFunction(hasColour('chart-requests', light))
+    await eventually(() => page.evaluate(hasColour('chart-requests', light))).toBe(true)
     await page.reload()
     expect(await page.evaluate('getComputedStyle(document.body).colorScheme')).toBe('light')
   })
@@ -108,9 +107,9 @@ describe.skipIf(!hasBrowser)('figures and charts', () => {
     await page.mouse.up()
     await page.waitForURL(/since=.*&until=/)
     await page.locator('#tiles[aria-busy="false"]').waitFor()
-    await expect.poll(() => dashboard.tile('Requests').locator('.figure').innerText()).toBe('1')
+    await eventually(() => dashboard.tile('Requests').locator('.figure').innerText()).toBe('1')
     await page.goBack()
-    await expect.poll(() => dashboard.tile('Requests').locator('.figure').innerText()).toBe('2')
+    await eventually(() => dashboard.tile('Requests').locator('.figure').innerText()).toBe('2')
     expect(new URL(page.url()).search).toBe('?range=1h')
   })
 
@@ -126,7 +125,7 @@ describe.skipIf(!hasBrowser)('figures and charts', () => {
     )
     await plot.focus()
     await page.keyboard.press('End')
-    await expect.poll(() => page.locator('#announcer').innerText()).toMatch(/\d\d:\d\d: Succeeded/)
+    await eventually(() => page.locator('#announcer').innerText()).toMatch(/\d\d:\d\d: Succeeded/)
     await page.keyboard.press('ArrowLeft')
     expect(await page.locator('#chart-requests .moment').innerText()).toMatch(/\d\d:\d\d$/)
   })

@@ -1,6 +1,6 @@
 import { describe, expect } from 'vitest'
 import { hasBrowser } from './support/browser.js'
-import { projected, recent, test } from './support/dashboard.js'
+import { eventually, projected, recent, test } from './support/dashboard.js'
 
 const HOSTILE = '<img src=x onerror="document.title=1">'
 
@@ -14,29 +14,29 @@ describe.skipIf(!hasBrowser)('the request list', () => {
     )
     await projected(dashboard, 3)
     await dashboard.open()
-    await expect.poll(() => rows.count()).toBe(3)
+    await eventually(() => rows.count()).toBe(3)
 
-    await page.getByLabel('Outcome').selectOption('false')
-    await expect.poll(() => rows.count()).toBe(1)
+    await page.getByRole('combobox', { name: 'Outcome' }).selectOption('false')
+    await eventually(() => rows.count()).toBe(1)
     expect(await rows.first().innerText()).toMatch(/failed 502\s*no upstream/)
     expect(new URL(page.url()).search).toBe('?success=false')
     await page.goBack()
-    await expect.poll(() => rows.count()).toBe(3)
-    expect(await page.getByLabel('Outcome').inputValue()).toBe('')
+    await eventually(() => rows.count()).toBe(3)
+    expect(await page.getByRole('combobox', { name: 'Outcome' }).inputValue()).toBe('')
 
-    await page.getByLabel('Model').selectOption('beta')
-    await expect.poll(() => rows.count()).toBe(2)
-    await page.getByLabel('Streaming').selectOption('true')
-    await expect.poll(() => rows.count()).toBe(1)
+    await page.getByRole('combobox', { name: 'Model' }).selectOption('beta')
+    await eventually(() => rows.count()).toBe(2)
+    await page.getByRole('combobox', { name: 'Streaming' }).selectOption('true')
+    await eventually(() => rows.count()).toBe(1)
     expect(new URL(page.url()).search).toBe('?model=beta&streaming=true')
     expect(await dashboard.tile('Requests').locator('.figure').innerText()).toBe('2')
 
     await dashboard.open('?label:team=blue')
     expect(await rows.count()).toBe(1)
     await page.getByRole('button', { name: 'Remove team=blue' }).click()
-    await expect.poll(() => rows.count()).toBe(3)
-    await page.getByLabel('Tier').selectOption('local')
-    await expect.poll(() => rows.count()).toBe(1)
+    await eventually(() => rows.count()).toBe(3)
+    await page.getByRole('combobox', { name: 'Tier' }).selectOption('local')
+    await eventually(() => rows.count()).toBe(1)
     expect(new URL(page.url()).search).toBe('?label:tier=local')
   })
 
@@ -46,13 +46,13 @@ describe.skipIf(!hasBrowser)('the request list', () => {
     await projected(dashboard, 120)
     await dashboard.open()
     await page.getByRole('button', { name: 'Sats' }).click()
-    await expect.poll(() => rows.first().locator('.cost').innerText()).toBe('119')
+    await eventually(() => rows.first().locator('.cost').innerText()).toBe('119')
     expect(await page.getByRole('columnheader', { name: 'Sats' }).getAttribute('aria-sort')).toBe(
       'descending',
     )
     for (const count of [100, 120]) {
       await page.getByRole('button', { name: 'Show older' }).click()
-      await expect.poll(() => rows.count()).toBe(count)
+      await eventually(() => rows.count()).toBe(count)
     }
     const costs = await rows.locator('.cost').allInnerTexts()
     expect(costs.map(Number)).toEqual(Array.from({ length: 120 }, (_, i) => 119 - i))
@@ -64,23 +64,23 @@ describe.skipIf(!hasBrowser)('the request list', () => {
     dashboard.append(recent({ model: 'first' }))
     await projected(dashboard, 1)
     await dashboard.open()
-    await expect.poll(() => rows.count()).toBe(1)
+    await eventually(() => rows.count()).toBe(1)
     dashboard.append(recent({ model: 'second' }, 0))
-    await expect.poll(() => rows.first().locator('td').nth(1).innerText()).toBe('second')
+    await eventually(() => rows.first().locator('td').nth(1).innerText()).toBe('second')
 
     await page.getByRole('button', { name: 'Pause' }).click()
     dashboard.append(recent({ model: 'third' }, 0))
     await page.getByRole('button', { name: 'Show 1 new request' }).waitFor()
     expect(await rows.count()).toBe(2)
     await page.getByRole('button', { name: 'Show 1 new request' }).click()
-    await expect.poll(() => rows.count()).toBe(3)
+    await eventually(() => rows.count()).toBe(3)
 
     await rows.nth(1).hover()
     dashboard.append(recent({ model: 'fourth' }, 0))
     await page.getByRole('button', { name: '1 new request' }).waitFor()
     expect(await rows.count()).toBe(3)
     await page.locator('h1, .brand').first().hover()
-    await expect.poll(() => rows.first().locator('td').nth(1).innerText()).toBe('fourth')
+    await eventually(() => rows.first().locator('td').nth(1).innerText()).toBe('fourth')
   })
 
   test('a completion changes the row of its stream', async ({ dashboard }) => {
@@ -89,7 +89,7 @@ describe.skipIf(!hasBrowser)('the request list', () => {
     dashboard.append(recent({ correlation_id, streaming: true }))
     await projected(dashboard, 1)
     await dashboard.open()
-    await expect.poll(() => rows.first().locator('.cost').innerText()).toBe('–')
+    await eventually(() => rows.first().locator('.cost').innerText()).toBe('–')
     dashboard.append({
       type: 'stream_completed',
       correlation_id,
@@ -102,7 +102,7 @@ describe.skipIf(!hasBrowser)('the request list', () => {
       error_status: null,
       error_message: null,
     })
-    await expect.poll(() => rows.first().locator('.cost').innerText()).toBe('57.3')
+    await eventually(() => rows.first().locator('.cost').innerText()).toBe('57.3')
     expect(await rows.first().locator('.outcome').innerText()).toBe('stream 9.20 s')
   })
 

@@ -1,6 +1,6 @@
 import { describe, expect } from 'vitest'
 import { hasBrowser } from './support/browser.js'
-import { projected, recent, test } from './support/dashboard.js'
+import { eventually, projected, recent, test } from './support/dashboard.js'
 
 describe.skipIf(!hasBrowser)('when things are not as usual', () => {
   test('an empty database says what to run, and fills by itself', async ({ dashboard }) => {
@@ -9,7 +9,7 @@ describe.skipIf(!hasBrowser)('when things are not as usual', () => {
     expect(await page.locator('#welcome').innerText()).toContain('request-journal project')
     expect(await page.locator('#charts').isVisible()).toBe(false)
     dashboard.append(recent())
-    await expect.poll(() => rows.count(), { timeout: 15_000 }).toBe(1)
+    await eventually(() => rows.count()).toBe(1)
     expect(await page.locator('#rows-message').isVisible()).toBe(false)
     await page.locator('#charts').waitFor({ timeout: 25_000 })
     expect(await page.locator('#welcome').isVisible()).toBe(false)
@@ -35,18 +35,18 @@ describe.skipIf(!hasBrowser)('when things are not as usual', () => {
     await projected(dashboard, 1)
     await dashboard.open()
     await dashboard.service.stop()
-    await page.getByLabel('Outcome').selectOption('true')
+    await page.getByRole('combobox', { name: 'Outcome' }).selectOption('true')
     const banner = page.locator('.banner.is-bad')
     await banner.waitFor()
     expect(await banner.innerText()).toMatch(/doesn’t answer.*What stands here is of \d\d:\d\d:\d\d UTC/s)
     expect(await rows.count()).toBe(0)
     await dashboard.restart()
     await banner.waitFor({ state: 'detached', timeout: 25_000 })
-    await expect.poll(() => rows.count()).toBe(1)
+    await eventually(() => rows.count()).toBe(1)
     // The stream is found again too.
     await page.locator('#live-state[data-state="live"]').waitFor({ timeout: 25_000 })
     dashboard.append(recent({}, 0))
-    await expect.poll(() => rows.count(), { timeout: 15_000 }).toBe(2)
+    await eventually(() => rows.count()).toBe(2)
   })
 
   test('a model that no request ever had is named, and the filter can be cleared', async ({ dashboard }) => {
@@ -58,7 +58,7 @@ describe.skipIf(!hasBrowser)('when things are not as usual', () => {
     await page.locator('.banner', { hasText: "Model 'nobody' not found" }).first().waitFor()
     expect(await dashboard.tile('Requests').locator('.figure').innerText()).toBe('–')
     await page.getByRole('button', { name: 'Clear filters' }).click()
-    await expect.poll(() => rows.count()).toBe(1)
+    await eventually(() => rows.count()).toBe(1)
     await page.locator('.banner').first().waitFor({ state: 'detached' })
   })
 

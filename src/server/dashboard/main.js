@@ -21,7 +21,14 @@ const overview = new Overview({
     requests.showTotal(store.state, stats.counts.total)
   },
 })
-const requests = new RequestsSection({ store, onFailure: (error) => connection.failed('requests', error) })
+const requests = new RequestsSection({
+  store,
+  onFailure: (error) => connection.failed('requests', error),
+  // The very first request is worth more than the usual patience.
+  onAdded: () => {
+    if (overview.isEmpty && loadsUnderWay === 0) void loadOverview({ isOther: false })
+  },
+})
 const detail = new Detail({
   store,
   neighbours: () => requests.list.table.ids,

@@ -16,6 +16,7 @@ export class Overview {
   #tiles = new Tiles()
   #charts
   #asking = new AbortController()
+  #isEmpty = false
 
   /**
    * @param {object} hooks
@@ -25,6 +26,11 @@ export class Overview {
   constructor({ onSelect, onStats }) {
     this.#charts = new OverviewCharts(onSelect)
     this.onStats = onStats
+  }
+
+  /** The database had no row when it was asked last. */
+  get isEmpty() {
+    return this.#isEmpty
   }
 
   /**
@@ -69,9 +75,9 @@ export class Overview {
    */
   async #showFigures(state, answer, signal) {
     const stats = await answer
-    const isEmpty = Object.keys(stats.models ?? {}).length === 0
-    showWelcome(isEmpty)
-    byId('charts', HTMLElement).hidden = isEmpty
+    this.#isEmpty = Object.keys(stats.models ?? {}).length === 0
+    showWelcome(this.#isEmpty)
+    byId('charts', HTMLElement).hidden = this.#isEmpty
     this.#tiles.show(stats)
     this.onStats(stats)
     try {

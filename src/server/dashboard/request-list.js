@@ -35,8 +35,10 @@ export class RequestList {
    * @param {import('./page-state.js').PageStore} hooks.store
    * @param {(error: unknown) => void} hooks.onFailure
    * @param {() => void} hooks.onNewcomers how many wait has changed
+   * @param {() => void} hooks.onAdded a request has come
    */
-  constructor({ store, onFailure, onNewcomers }) {
+  constructor({ store, onFailure, onNewcomers, onAdded }) {
+    this.onAdded = onAdded
     this.store = store
     this.onFailure = onFailure
     this.onNewcomers = onNewcomers
@@ -129,6 +131,7 @@ export class RequestList {
     if (entry.timestamp < this.#since || this.#newcomers.has(entry.id)) return
     this.#newcomers.set(entry.id, entry)
     this.#newcomerCount++
+    this.onAdded()
     const [oldest] = this.#newcomers.keys()
     if (this.#newcomers.size > MOST_NEWCOMERS && oldest !== undefined) this.#newcomers.delete(oldest)
     this.#admitWhenIdle()

@@ -30,11 +30,12 @@ export class RequestsSection {
    * @param {object} hooks
    * @param {import('./page-state.js').PageStore} hooks.store
    * @param {(error: unknown) => void} hooks.onFailure
+   * @param {() => void} hooks.onAdded a request has come
    */
-  constructor({ store, onFailure }) {
+  constructor({ store, onFailure, onAdded }) {
     this.store = store
     this.onFailure = onFailure
-    this.list = new RequestList({ store, onFailure, onNewcomers: () => this.#showLive() })
+    this.list = new RequestList({ store, onFailure, onAdded, onNewcomers: () => this.#showLive() })
     this.stream = new LiveStream({
       onOpen: () => this.#becomeLive(),
       onGap: () => void this.#reload(),

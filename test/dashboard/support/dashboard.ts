@@ -1,10 +1,18 @@
 import type { Browser, Locator, Page } from 'playwright-core'
-import { expect } from 'vitest'
+import { expect, vi } from 'vitest'
 import { type EventInput, openJournal } from '../../../src/index.js'
 import type { Stats } from '../../../src/queries/index.js'
 import { test as base, requestLog } from '../../support/workspace.js'
 import { launchBrowser } from './browser.js'
 import { Service } from './service.js'
+
+// A browser and a server on a machine that has other work too.
+vi.setConfig({ testTimeout: 90_000 })
+
+/** Waits until what is read is as expected: `await eventually(() => rows.count()).toBe(3)`. */
+export function eventually<T>(read: () => T) {
+  return expect.poll(read, { timeout: 25_000 })
+}
 
 export interface Dashboard {
   page: Page
@@ -47,7 +55,7 @@ export const test = base.extend<{ browser: Browser; dashboard: Dashboard }>({
     let isBroken = false
     page.on('pageerror', (error) => complaints.push(error.message))
     page.on('console', (message) => {
-      if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text())
+      if (message.type() === 'error') complaints.push(message.text())
     })
     const dashboard: Dashboard = {
       page,
@@ -93,13 +101,8 @@ export function recent(fields: Parameters<typeof requestLog>[0] = {}, secondsAgo
 
 /** Waits until the database has this many rows: the page then shows them all at once. */
 export async function projected(dashboard: Dashboard, count: number): Promise<void> {
-  await expect
-    .poll(
-      async () => {
-        const answer = await fetch(`${dashboard.service.url}/v1/stats?range=last_30d`)
-        return ((await answer.json()) as Stats).counts.total
-      },
-      { timeout: 15_000 },
-    )
-    .toBe(count)
+  await eventually(async () => {
+    const answer = await fetch(`${dashboard.service.url}/v1/stats?range=last_30d`)
+    return ((await answer.json()) as Stats).counts.total
+  }).toBe(count)
 }
