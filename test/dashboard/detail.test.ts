@@ -1,6 +1,6 @@
 import { describe, expect } from 'vitest'
 import { hasBrowser } from './support/browser.js'
-import { eventually, projected, recent, test } from './support/dashboard.js'
+import { projected, recent, test } from './support/dashboard.js'
 
 describe.skipIf(!hasBrowser)('the detail of a request', () => {
   test('has every column, the labels, the place and the journal’s own line', async ({

@@ -83,26 +83,21 @@ describe.skipIf(!hasBrowser)('the request list', () => {
     await eventually(() => rows.first().locator('td').nth(1).innerText()).toBe('fourth')
   })
 
-  test('a completion changes the row of its stream', async ({ dashboard }) => {
+  test('a stream that ends changes its row, whether it began before the page or after', async ({
+    dashboard,
+  }) => {
     const { rows } = dashboard
-    const correlation_id = '6ee8109f-b3c3-4737-ab34-eb720302ce56'
-    dashboard.append(recent({ correlation_id, streaming: true }))
+    const [before, after] = ['6ee8109f-b3c3-4737-ab34-eb720302ce56', '1aefa97a-d522-44a0-aff6-c4329e516a4e']
+    dashboard.append(recent({ correlation_id: before, model: 'before', streaming: true }))
     await projected(dashboard, 1)
-    await dashboard.open()
-    await eventually(() => rows.first().locator('.cost').innerText()).toBe('–')
-    dashboard.append({
-      type: 'stream_completed',
-      correlation_id,
-      input_tokens: 812,
-      output_tokens: 1640,
-      cost_sats: 57.3,
-      provider_cost_sats: null,
-      stream_duration_ms: 9200,
-      success: true,
-      error_status: null,
-      error_message: null,
-    })
-    await eventually(() => rows.first().locator('.cost').innerText()).toBe('57.3')
+    await dashboard.open('?range=1h')
+    dashboard.append(recent({ correlation_id: after, model: 'after', streaming: true }, 0))
+    const cost = (model: string) => rows.filter({ hasText: model }).locator('.cost').innerText()
+    await eventually(() => cost('after')).toBe('–')
+    expect(await cost('before')).toBe('–')
+    dashboard.append(completion(after), completion(before))
+    await eventually(() => cost('after')).toBe('57.3')
+    await eventually(() => cost('before')).toBe('57.3')
     expect(await rows.first().locator('.outcome').innerText()).toBe('stream 9.20 s')
   })
 
@@ -130,3 +125,18 @@ describe.skipIf(!hasBrowser)('the request list', () => {
     expect(await page.title()).toBe('request-journal')
   })
 })
+
+function completion(correlation_id: string) {
+  return {
+    type: 'stream_completed' as const,
+    correlation_id,
+    input_tokens: 812,
+    output_tokens: 1640,
+    cost_sats: 57.3,
+    provider_cost_sats: null,
+    stream_duration_ms: 9200,
+    success: true,
+    error_status: null,
+    error_message: null,
+  }
+}

@@ -67,6 +67,7 @@ async function loadOverview(options) {
   const work = overview.load(state, options).finally(() => filters.loadChoices(state))
   await report('overview', work)
   loadsUnderWay--
+  if (!options.isOther) void requests.refresh()
   void connection.checkHealth()
 }
 

@@ -27,6 +27,8 @@ export class RequestList {
   #cursor
   #asking = new AbortController()
   #isPaused = false
+  /** Requests between the newcomers and the rows are missing: the first page must be read anew. */
+  #hasGap = false
   /** @type {string} the beginning of the window, as the server understood it */
   #since = ''
 
@@ -115,20 +117,19 @@ export class RequestList {
     }
   }
 
-  /** Asks for what came while the stream was not open. */
+  /** Asks for what the stream hasn't told: what came before it was open, and the ends of streams that began before. */
   async catchUp() {
     const page = await this.#ask(this.store.state, 'start')
-    if (page.data.length > 0 && page.data.every(({ id }) => !this.table.has(id)) && this.table.size > 0) {
-      // There may be more behind this page than it holds.
-      return this.load(this.store.state)
-    }
+    // Where it doesn't reach to what is known there may be more in between than it holds.
+    const isNew = page.data.every(({ id }) => !this.table.has(id) && !this.#newcomers.has(id))
+    if (isNew && page.next_cursor !== undefined) this.#hasGap = true
     for (const entry of page.data) this.add(entry)
   }
 
   /** @param {RequestEntry} entry a request that has just been projected */
   add(entry) {
-    if (this.table.has(entry.id)) return this.table.change(entry)
-    if (entry.timestamp < this.#since || this.#newcomers.has(entry.id)) return
+    if (this.table.has(entry.id) || this.#newcomers.has(entry.id)) return this.change(entry)
+    if (entry.timestamp < this.#since) return
     this.#newcomers.set(entry.id, entry)
     this.#newcomerCount++
     this.onAdded()
@@ -167,7 +168,9 @@ export class RequestList {
   #admit() {
     if (this.#newcomerCount === 0) return
     const isTooMuch =
-      this.#newcomerCount > MOST_NEWCOMERS || this.table.size + this.#newcomerCount > MOST_ROWS
+      this.#hasGap ||
+      this.#newcomerCount > MOST_NEWCOMERS ||
+      this.table.size + this.#newcomerCount > MOST_ROWS
     const { state } = this.store
     const entries = [...this.#newcomers.values()].sort((a, b) => compareEntries(a, b, state))
     this.#forgetNewcomers()
@@ -188,6 +191,7 @@ export class RequestList {
   #forgetNewcomers() {
     this.#newcomers.clear()
     this.#newcomerCount = 0
+    this.#hasGap = false
     this.#showCount()
   }
 

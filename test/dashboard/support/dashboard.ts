@@ -9,8 +9,14 @@ import { Service } from './service.js'
 // A browser and a server on a machine that has other work too.
 vi.setConfig({ testTimeout: 90_000 })
 
+interface Expectation {
+  toBe(expected: unknown): Promise<void>
+  toEqual(expected: unknown): Promise<void>
+  toMatch(expected: RegExp): Promise<void>
+}
+
 /** Waits until what is read is as expected: `await eventually(() => rows.count()).toBe(3)`. */
-export function eventually<T>(read: () => T) {
+export function eventually(read: () => unknown): Expectation {
   return expect.poll(read, { timeout: 25_000 })
 }
 
