@@ -36,7 +36,9 @@ describe.skipIf(!hasBrowser)('figures and charts', () => {
     await dashboard.open('?range=1h')
     const read = async (name: string) => (await dashboard.tile(name).innerText()).replace(/\s+/g, ' ')
     await dashboard.tile('Requests').locator('.delta span').first().waitFor()
-    expect(await read('Requests')).toMatch(/^Requests 3 1 streams ▲ 200 % ?Up 200 % against the hour before$/)
+    expect(await read('Requests')).toMatch(
+      /^Requests 3 1 streams ▲ 200 % from 1 ?Up 200 % against the hour before$/,
+    )
     expect(await read('Cost')).toMatch(/^Cost 26\.2 ?sats 13\.1 each ▲ 100 %/)
     expect(await read('Tokens')).toMatch(/^Tokens 2,400 2,000 in, 400 out ▲ 100 %/)
     expect(await read('Failures')).toMatch(/^Failures 1 33\.3 % of all ▲ from 0/)

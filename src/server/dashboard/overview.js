@@ -1,6 +1,7 @@
-import { ask, scopeQuery } from './api.js'
+import { ask } from './api.js'
 import { byId } from './dom.js'
 import { OverviewCharts } from './overview-charts.js'
+import { seriesQuery, statsQuery } from './questions.js'
 import { Tiles } from './tiles.js'
 import { beforeName, windowBefore } from './time-window.js'
 import { showWelcome } from './welcome.js'
@@ -95,9 +96,7 @@ export class Overview {
    * @param {AbortSignal} signal
    */
   async #showCharts(state, answer, signal) {
-    const query = scopeQuery(state)
-    query.set('by', state.by)
-    const [series, stats] = await Promise.all([ask('/v1/series', query, signal), answer])
+    const [series, stats] = await Promise.all([ask('/v1/series', seriesQuery(state), signal), answer])
     this.#charts.show(/** @type {Series} */ (series), stats)
   }
 }
@@ -108,9 +107,5 @@ export class Overview {
  * @returns {Promise<Stats>}
  */
 function askStats(state, signal) {
-  const query = scopeQuery(state)
-  query.set('group_by', 'model')
-  query.set('percentiles', 'true')
-  query.set('unpriced', 'true')
-  return ask('/v1/stats', query, signal)
+  return ask('/v1/stats', statsQuery(state), signal)
 }

@@ -1,7 +1,8 @@
-import { ask, listQuery, windowQuery } from './api.js'
+import { ask } from './api.js'
 import { announce, byId, element } from './dom.js'
 import { compareEntries } from './entry-order.js'
 import { formatCount } from './format.js'
+import { pageQuery } from './questions.js'
 import { newcomersText } from './request-row.js'
 import { RequestTable } from './request-table.js'
 
@@ -11,7 +12,6 @@ import { RequestTable } from './request-table.js'
  * @typedef {import('../../queries/index.js').RequestCursorPage} RequestCursorPage
  */
 
-const PER_PAGE = 50
 /** More newcomers than this, or rows in all, and the first page is read anew: a page must stay quick to scroll. */
 const MOST_NEWCOMERS = 200
 const MOST_ROWS = 1000
@@ -150,13 +150,7 @@ export class RequestList {
    * @returns {Promise<RequestCursorPage>}
    */
   #ask(state, cursor) {
-    const query = windowQuery(state)
-    for (const [name, value] of listQuery(state)) query.set(name, value)
-    query.set('sort', state.sort)
-    query.set('order', state.order)
-    query.set('per_page', String(PER_PAGE))
-    query.set('cursor', cursor)
-    return ask('/v1/requests', query, this.#asking.signal)
+    return ask('/v1/requests', pageQuery(state, cursor), this.#asking.signal)
   }
 
   #admitWhenIdle() {
