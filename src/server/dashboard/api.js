@@ -1,5 +1,3 @@
-/** @typedef {import('./page-state.js').PageState} PageState */
-
 /** Why a question to the server has no answer. */
 export class ApiError extends Error {
   /**
@@ -14,6 +12,22 @@ export class ApiError extends Error {
   }
 }
 
+/** @type {Map<string, Promise<Response>>} answers that nobody has asked for yet, by their URL */
+const ahead = new Map()
+
+/**
+ * Sends a question before whoever needs its answer is there. The first to ask it gets this answer.
+ *
+ * @param {string} path
+ * @param {URLSearchParams} query
+ */
+export function askAhead(path, query) {
+  const answer = reach(urlOf(path, query))
+  // Its failure is told to the one who asks.
+  answer.catch(() => {})
+  ahead.set(urlOf(path, query), answer)
+}
+
 /**
  * Asks the server.
  *
@@ -25,8 +39,9 @@ export class ApiError extends Error {
  * @throws {ApiError} when there is no answer or it is an error. An abort throws what `fetch` throws.
  */
 export async function ask(path, query, signal) {
-  const url = query === undefined || query.size === 0 ? path : `${path}?${query}`
-  const response = await reach(url, signal)
+  const url = urlOf(path, query)
+  const response = await (ahead.get(url) ?? reach(url, signal))
+  ahead.delete(url)
   const body = await response.json().catch(() => {
     signal?.throwIfAborted()
     return null
@@ -62,49 +77,9 @@ async function reach(url, signal) {
 }
 
 /**
- * The window alone.
- *
- * @param {PageState} state
+ * @param {string} path
+ * @param {URLSearchParams} [query]
  */
-export function windowQuery({ range, since, until }) {
-  const query = new URLSearchParams()
-  if (since === null) query.set('range', `last_${range}`)
-  else query.set('since', since)
-  if (since !== null && until !== null) query.set('until', until)
-  return query
-}
-
-/**
- * Window and filters of the whole page.
- *
- * @param {PageState} state
- */
-export function scopeQuery(state) {
-  const query = windowQuery(state)
-  addScope(query, state)
-  return query
-}
-
-/**
- * What the list and the stream are asked by, without the window.
- *
- * @param {PageState} state
- */
-export function listQuery(state) {
-  const query = new URLSearchParams()
-  addScope(query, state)
-  if (state.success !== '') query.set('success', state.success)
-  if (state.streaming !== '') query.set('streaming', state.streaming)
-  if (state.correlationId !== '') query.set('correlation_id', state.correlationId)
-  return query
-}
-
-/**
- * @param {URLSearchParams} query
- * @param {PageState} state
- */
-function addScope(query, { model, provider, labels }) {
-  if (model !== '') query.set('model', model)
-  if (provider !== '') query.set('provider', provider)
-  for (const [name, value] of Object.entries(labels)) query.set(`label:${name}`, value)
+function urlOf(path, query) {
+  return query === undefined || query.size === 0 ? path : `${path}?${query}`
 }

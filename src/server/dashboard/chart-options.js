@@ -1,6 +1,12 @@
 /**
  * @typedef {import('./chart.js').ChartData} ChartData
- * @typedef {import('./chart.js').ChartKind & { width: number, height: number, onPoint: (index: number | null) => void }} Setting
+ * @typedef {import('./chart.js').ChartKind & ChartSize} Setting
+ *
+ * @typedef {object} ChartSize
+ * @property {number} width
+ * @property {number} height
+ * @property {boolean} isDense bars are too narrow for gaps between them
+ * @property {(index: number | null) => void} onPoint
  */
 
 const MONTH_DAY = new Intl.DateTimeFormat('en-US', { month: 'short', day: 'numeric', timeZone: 'UTC' })
@@ -76,7 +82,7 @@ export function chartOptions({ series, times, bucketSeconds, note }, setting) {
  * @param {Setting} setting
  * @returns {import('uplot').Series}
  */
-function seriesLook(name, color, { kind, colors }) {
+function seriesLook(name, color, { kind, colors, isDense }) {
   const paint = () => colors.get(color)
   if (kind === 'lines') {
     return {
@@ -86,7 +92,7 @@ function seriesLook(name, color, { kind, colors }) {
       points: { show: true, size: 4, fill: paint, filter: loneValues },
     }
   }
-  const bars = globalThis.uPlot.paths.bars?.({ size: [1, 48], align: 1, gap: 1 })
+  const bars = globalThis.uPlot.paths.bars?.({ size: [1, 48], align: 1, gap: isDense ? 0 : 1 })
   return {
     label: name,
     fill: paint,

@@ -25,6 +25,8 @@ import { formatClock, formatDay, UNKNOWN } from './format.js'
  * @property {(sinceSeconds: number, untilSeconds: number) => void} onSelect a stretch of time was drawn out
  */
 
+const LEAST_GAPPED_BAR_PX = 5
+
 /** A card with a chart, and a legend that tells the figures of the moment pointed at. */
 export class Chart {
   #title
@@ -91,21 +93,15 @@ export class Chart {
     }
     this.#width = width
     const columns = columnsOf(data, this.kind.kind)
-    const shape = JSON.stringify([
-      data.bucketSeconds,
-      data.note,
-      data.series.map(({ name, color }) => [name, color]),
-    ])
+    const isDense = width / data.times.length < LEAST_GAPPED_BAR_PX
+    const names = data.series.map(({ name, color }) => [name, color])
+    const shape = JSON.stringify([isDense, data.bucketSeconds, data.note, names])
     if (this.#uplot === null || shape !== this.#shape) {
       this.#uplot?.destroy()
       this.#plot.replaceChildren()
-      const size = { width, height: this.#plot.clientHeight }
-      const hooks = { onPoint: (/** @type {number | null} */ index) => this.#drawLegend(index) }
-      this.#uplot = new globalThis.uPlot(
-        chartOptions(data, { ...this.kind, ...size, ...hooks }),
-        columns,
-        this.#plot,
-      )
+      const onPoint = (/** @type {number | null} */ index) => this.#drawLegend(index)
+      const setting = { ...this.kind, width, height: this.#plot.clientHeight, isDense, onPoint }
+      this.#uplot = new globalThis.uPlot(chartOptions(data, setting), columns, this.#plot)
       this.#shape = shape
     } else this.#uplot.setData(columns)
     const end = (data.times.at(-1) ?? 0) + data.bucketSeconds

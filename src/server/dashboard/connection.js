@@ -54,7 +54,7 @@ export class Connection {
     if (!(error instanceof ApiError)) throw error
     if (error.kind === 'unreachable') this.#unreachable()
     else if (error.kind === 'unauthorized') {
-      this.#show('server', {
+      this.#show('token', {
         title: 'The server asks for its token.',
         text: 'Load the page again and give the token as the password; any user name will do.',
         action: button('Load again', () => location.reload()),
@@ -124,7 +124,7 @@ export class Connection {
   }
 
   /**
-   * @param {Part | 'server' | 'lag'} key
+   * @param {Part | 'server' | 'token' | 'lag'} key
    * @param {{ title: string, text: string, action?: HTMLElement }} content
    */
   #show(key, { title, text, action }) {
@@ -145,7 +145,7 @@ export class Connection {
     this.#banners.set(key, banner)
   }
 
-  /** @param {Part | 'server' | 'lag'} key */
+  /** @param {Part | 'server' | 'token' | 'lag'} key */
   #hide(key) {
     this.#banners.get(key)?.remove()
     this.#banners.delete(key)

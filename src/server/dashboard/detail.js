@@ -36,7 +36,7 @@ export class Detail {
     this.onClosed = onClosed
     this.#title.id = 'detail-title'
     const head = element('header', 'detail-head', this.#title, this.#badge, this.#newer, this.#older)
-    head.append(iconButton('×', 'Close', () => this.#leave()))
+    head.append(iconButton('✕', 'Close', () => this.#leave()))
     this.#dialog.append(head, this.#body)
     this.#dialog.addEventListener('cancel', (event) => {
       event.preventDefault()
@@ -107,31 +107,34 @@ export class Detail {
    */
   #factsOf(request) {
     const { tokens, timing, error, timestamp } = request
-    const failure = error?.message ?? null
+    /** @type {[string, Fact][]} */
+    const failure =
+      error === undefined
+        ? []
+        : [
+            ['Error status', known(error.status, String)],
+            ['Error message', error.message],
+          ]
+    /** @type {[string, Fact][]} */
+    const speed = request.streaming
+      ? [
+          ['First byte after', formatMs(timing.latency_ms)],
+          ['Stream ran for', known(timing.stream_duration_ms ?? null, formatMs)],
+        ]
+      : [['Latency', formatMs(timing.latency_ms)]]
     return [
       ['Time', `${formatDay(timestamp)} ${formatClock(timestamp)}${timestamp.slice(19, -1)} UTC`],
+      ...failure,
       ['Model', request.model],
       ['Provider', request.provider ?? null],
       ['Policy', request.policy],
       ['Correlation id', this.#correlation(request.correlation_id)],
+      ['Streaming', request.streaming ? 'yes' : 'no'],
+      ...speed,
       ['Tokens in', known(tokens.input, formatCount)],
       ['Tokens out', known(tokens.output, formatCount)],
       ['Cost', known(request.cost.sats, (sats) => `${formatExactly(sats)} sats`)],
       ['Provider’s cost', known(request.provider_cost_sats, (sats) => `${formatExactly(sats)} sats`)],
-      [request.streaming ? 'First byte after' : 'Latency', formatMs(timing.latency_ms)],
-      ...(request.streaming
-        ? [
-            /** @type {[string, Fact]} */ ([
-              'Stream ran for',
-              known(timing.stream_duration_ms ?? null, formatMs),
-            ]),
-          ]
-        : []),
-      ['Streaming', request.streaming ? 'yes' : 'no'],
-      ...(error === undefined
-        ? []
-        : [/** @type {[string, Fact]} */ (['Error status', known(error.status, String)])]),
-      ...(error === undefined ? [] : [/** @type {[string, Fact]} */ (['Error message', failure])]),
     ]
   }
 
@@ -139,7 +142,7 @@ export class Detail {
   #correlation(id) {
     const code = element('code', '', id)
     const fragment = element('span', '', code, copyButton(code))
-    fragment.append(button('Show all', () => this.store.update({ correlationId: id, request: null })))
+    fragment.append(button('Find all', () => this.store.update({ correlationId: id, request: null })))
     return fragment
   }
 

@@ -1,6 +1,7 @@
-import { ask, windowQuery } from './api.js'
+import { ask } from './api.js'
 import { button, byId, element } from './dom.js'
 import { formatCompact, formatSpan } from './format.js'
+import { windowQuery } from './questions.js'
 import { beforeName, fromInput, isRange, toInput } from './time-window.js'
 
 /**
@@ -56,8 +57,8 @@ export class Filters {
 
   /** @param {Stats} stats of the window, with its models */
   showAnswer(stats) {
-    byId('window-text', HTMLElement).textContent =
-      `${formatSpan(stats.since, stats.until)}, ▲▼ against ${beforeName(this.store.state)}`
+    byId('window-text', HTMLElement).textContent = formatSpan(stats.since, stats.until)
+    byId('window-before', HTMLElement).textContent = `, against ${beforeName(this.store.state)}`
     fill(this.#model, stats.models ?? {}, this.store.state.model)
   }
 

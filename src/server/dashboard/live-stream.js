@@ -1,4 +1,4 @@
-import { listQuery } from './api.js'
+import { listQuery } from './questions.js'
 
 /** @typedef {import('../../queries/index.js').RequestEntry} RequestEntry */
 

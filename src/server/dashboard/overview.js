@@ -1,6 +1,7 @@
-import { ask, scopeQuery } from './api.js'
+import { ask } from './api.js'
 import { byId } from './dom.js'
 import { OverviewCharts } from './overview-charts.js'
+import { seriesQuery, statsQuery } from './questions.js'
 import { Tiles } from './tiles.js'
 import { beforeName, windowBefore } from './time-window.js'
 import { showWelcome } from './welcome.js'
@@ -16,6 +17,7 @@ export class Overview {
   #tiles = new Tiles()
   #charts
   #asking = new AbortController()
+  #isEmpty = false
 
   /**
    * @param {object} hooks
@@ -25,6 +27,11 @@ export class Overview {
   constructor({ onSelect, onStats }) {
     this.#charts = new OverviewCharts(onSelect)
     this.onStats = onStats
+  }
+
+  /** The database had no row when it was asked last. */
+  get isEmpty() {
+    return this.#isEmpty
   }
 
   /**
@@ -69,9 +76,9 @@ export class Overview {
    */
   async #showFigures(state, answer, signal) {
     const stats = await answer
-    const isEmpty = Object.keys(stats.models ?? {}).length === 0
-    showWelcome(isEmpty)
-    byId('charts', HTMLElement).hidden = isEmpty
+    this.#isEmpty = Object.keys(stats.models ?? {}).length === 0
+    showWelcome(this.#isEmpty)
+    byId('charts', HTMLElement).hidden = this.#isEmpty
     this.#tiles.show(stats)
     this.onStats(stats)
     try {
@@ -89,9 +96,7 @@ export class Overview {
    * @param {AbortSignal} signal
    */
   async #showCharts(state, answer, signal) {
-    const query = scopeQuery(state)
-    query.set('by', state.by)
-    const [series, stats] = await Promise.all([ask('/v1/series', query, signal), answer])
+    const [series, stats] = await Promise.all([ask('/v1/series', seriesQuery(state), signal), answer])
     this.#charts.show(/** @type {Series} */ (series), stats)
   }
 }
@@ -102,9 +107,5 @@ export class Overview {
  * @returns {Promise<Stats>}
  */
 function askStats(state, signal) {
-  const query = scopeQuery(state)
-  query.set('group_by', 'model')
-  query.set('percentiles', 'true')
-  query.set('unpriced', 'true')
-  return ask('/v1/stats', query, signal)
+  return ask('/v1/stats', statsQuery(state), signal)
 }

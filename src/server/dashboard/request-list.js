@@ -1,7 +1,8 @@
-import { ask, listQuery, windowQuery } from './api.js'
+import { ask } from './api.js'
 import { announce, byId, element } from './dom.js'
 import { compareEntries } from './entry-order.js'
 import { formatCount } from './format.js'
+import { pageQuery } from './questions.js'
 import { newcomersText } from './request-row.js'
 import { RequestTable } from './request-table.js'
 
@@ -11,7 +12,6 @@ import { RequestTable } from './request-table.js'
  * @typedef {import('../../queries/index.js').RequestCursorPage} RequestCursorPage
  */
 
-const PER_PAGE = 50
 /** More newcomers than this, or rows in all, and the first page is read anew: a page must stay quick to scroll. */
 const MOST_NEWCOMERS = 200
 const MOST_ROWS = 1000
@@ -27,6 +27,8 @@ export class RequestList {
   #cursor
   #asking = new AbortController()
   #isPaused = false
+  /** Requests between the newcomers and the rows are missing: the first page must be read anew. */
+  #hasGap = false
   /** @type {string} the beginning of the window, as the server understood it */
   #since = ''
 
@@ -35,8 +37,10 @@ export class RequestList {
    * @param {import('./page-state.js').PageStore} hooks.store
    * @param {(error: unknown) => void} hooks.onFailure
    * @param {() => void} hooks.onNewcomers how many wait has changed
+   * @param {() => void} hooks.onAdded a request has come
    */
-  constructor({ store, onFailure, onNewcomers }) {
+  constructor({ store, onFailure, onNewcomers, onAdded }) {
+    this.onAdded = onAdded
     this.store = store
     this.onFailure = onFailure
     this.onNewcomers = onNewcomers
@@ -113,22 +117,22 @@ export class RequestList {
     }
   }
 
-  /** Asks for what came while the stream was not open. */
+  /** Asks for what the stream hasn't told: what came before it was open, and the ends of streams that began before. */
   async catchUp() {
     const page = await this.#ask(this.store.state, 'start')
-    if (page.data.length > 0 && page.data.every(({ id }) => !this.table.has(id)) && this.table.size > 0) {
-      // There may be more behind this page than it holds.
-      return this.load(this.store.state)
-    }
+    // Where it doesn't reach to what is known there may be more in between than it holds.
+    const isNew = page.data.every(({ id }) => !this.table.has(id) && !this.#newcomers.has(id))
+    if (isNew && page.next_cursor !== undefined) this.#hasGap = true
     for (const entry of page.data) this.add(entry)
   }
 
   /** @param {RequestEntry} entry a request that has just been projected */
   add(entry) {
-    if (this.table.has(entry.id)) return this.table.change(entry)
-    if (entry.timestamp < this.#since || this.#newcomers.has(entry.id)) return
+    if (this.table.has(entry.id) || this.#newcomers.has(entry.id)) return this.change(entry)
+    if (entry.timestamp < this.#since) return
     this.#newcomers.set(entry.id, entry)
     this.#newcomerCount++
+    this.onAdded()
     const [oldest] = this.#newcomers.keys()
     if (this.#newcomers.size > MOST_NEWCOMERS && oldest !== undefined) this.#newcomers.delete(oldest)
     this.#admitWhenIdle()
@@ -146,13 +150,7 @@ export class RequestList {
    * @returns {Promise<RequestCursorPage>}
    */
   #ask(state, cursor) {
-    const query = windowQuery(state)
-    for (const [name, value] of listQuery(state)) query.set(name, value)
-    query.set('sort', state.sort)
-    query.set('order', state.order)
-    query.set('per_page', String(PER_PAGE))
-    query.set('cursor', cursor)
-    return ask('/v1/requests', query, this.#asking.signal)
+    return ask('/v1/requests', pageQuery(state, cursor), this.#asking.signal)
   }
 
   #admitWhenIdle() {
@@ -164,7 +162,9 @@ export class RequestList {
   #admit() {
     if (this.#newcomerCount === 0) return
     const isTooMuch =
-      this.#newcomerCount > MOST_NEWCOMERS || this.table.size + this.#newcomerCount > MOST_ROWS
+      this.#hasGap ||
+      this.#newcomerCount > MOST_NEWCOMERS ||
+      this.table.size + this.#newcomerCount > MOST_ROWS
     const { state } = this.store
     const entries = [...this.#newcomers.values()].sort((a, b) => compareEntries(a, b, state))
     this.#forgetNewcomers()
@@ -185,6 +185,7 @@ export class RequestList {
   #forgetNewcomers() {
     this.#newcomers.clear()
     this.#newcomerCount = 0
+    this.#hasGap = false
     this.#showCount()
   }
 

@@ -46,6 +46,13 @@ export class RequestTable {
     return this.#rows.has(id)
   }
 
+  /** A stream is shown whose end is not known yet. */
+  get hasOpenStreams() {
+    return [...this.#rows.values()].some(
+      ({ entry }) => entry.streaming && entry.success && entry.timing.stream_duration_ms === undefined,
+    )
+  }
+
   /** The ids in the order of the rows. */
   get ids() {
     return [...this.#body.rows].map((row) => Number(row.dataset['id']))

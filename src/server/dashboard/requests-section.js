@@ -30,14 +30,18 @@ export class RequestsSection {
    * @param {object} hooks
    * @param {import('./page-state.js').PageStore} hooks.store
    * @param {(error: unknown) => void} hooks.onFailure
+   * @param {() => void} hooks.onAdded a request has come
    */
-  constructor({ store, onFailure }) {
+  constructor({ store, onFailure, onAdded }) {
     this.store = store
     this.onFailure = onFailure
-    this.list = new RequestList({ store, onFailure, onNewcomers: () => this.#showLive() })
+    this.list = new RequestList({ store, onFailure, onAdded, onNewcomers: () => this.#showLive() })
     this.stream = new LiveStream({
-      onOpen: () => this.#becomeLive(),
-      onGap: () => void this.#reload(),
+      onOpen: () => {
+        this.#setLive('live')
+        void this.#catchUp()
+      },
+      onGap: () => void this.#catchUp(),
       onLost: () => this.#setLive('connecting'),
       onRequest: (entry) => this.list.add(entry),
       onCompleted: (entry) => this.list.change(entry),
@@ -94,18 +98,16 @@ export class RequestsSection {
       : `some of ${formatCount(total)}`
   }
 
-  async #becomeLive() {
-    this.#setLive('live')
-    try {
-      await this.list.catchUp()
-    } catch (error) {
-      this.onFailure(error)
-    }
+  /** Asks for what the stream may not tell, where anything can be missing. */
+  async refresh() {
+    const mayLack =
+      this.#liveState === 'connecting' || (this.#liveState === 'live' && this.list.table.hasOpenStreams)
+    if (mayLack) await this.#catchUp()
   }
 
-  async #reload() {
+  async #catchUp() {
     try {
-      await this.list.load(this.store.state)
+      await this.list.catchUp()
     } catch (error) {
       this.onFailure(error)
     }

@@ -26,6 +26,8 @@ import {
  * @property {(stats: Stats) => Figure} read
  */
 
+const SAME = '= same'
+
 /** @type {Tile[]} */
 const TILES = [
   {
@@ -90,19 +92,26 @@ export class Tiles {
    */
   compare(before, name) {
     for (const { tile, amount, delta } of this.#slots) {
-      const { text, spoken, tone } = describeDelta(
-        amount,
-        before === null ? null : tile.read(before).amount,
-        tile,
-      )
+      const old = before === null ? null : tile.read(before)
+      const { text, spoken, tone } = describeDelta(amount, old?.amount ?? null, tile)
       delta.className = `delta ${tone}`
       delta.title = spoken === '' ? '' : `${spoken} ${name}`
-      const hidden = element('span', 'unseen', delta.title)
-      const shown = element('span', '', text)
+      const shown = element('span', '', text, element('span', 'from', fromText(old, text)))
       shown.setAttribute('aria-hidden', 'true')
-      delta.replaceChildren(...(text === '' ? [] : [shown, hidden]))
+      delta.replaceChildren(...(text === '' ? [] : [shown, element('span', 'unseen', delta.title)]))
     }
   }
+}
+
+/**
+ * ` from 25.4 k`: what it was. Sats go without saying, times don't.
+ *
+ * @param {Figure | null} old
+ * @param {string} delta
+ */
+function fromText(old, delta) {
+  if (old === null || old.amount === null || delta === SAME) return ''
+  return ` from ${old.value}${old.unit === undefined || old.unit === 'sats' ? '' : ` ${old.unit}`}`
 }
 
 /**
@@ -116,11 +125,11 @@ export class Tiles {
 export function describeDelta(now, before, { isBadWhenMore = false }) {
   if (now === null || before === null) return { text: UNKNOWN, spoken: 'Not known against', tone: '' }
   if (now === 0 && before === 0) return { text: '', spoken: '', tone: '' }
-  if (now === before) return { text: '= same', spoken: 'The same as', tone: '' }
+  if (now === before) return { text: SAME, spoken: 'The same as', tone: '' }
   const isMore = now > before
   const tone = isBadWhenMore ? (isMore ? 'is-bad' : 'is-good') : ''
   const arrow = isMore ? '▲' : '▼'
-  if (before === 0) return { text: `${arrow} from 0`, spoken: 'Up from 0 in', tone }
+  if (before === 0) return { text: arrow, spoken: 'Up from 0 in', tone }
   const percent = Math.abs((now - before) / before) * 100
   const size =
     percent < 0.05
