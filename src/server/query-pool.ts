@@ -5,6 +5,9 @@ import { QueryThread, timedOut } from './query-thread.js'
 /** A question whose last run took longer than this is heavy. */
 const HEAVY_MS = 50
 
+/** How long a question that is asked all the time leaves its thread to others at most, in between. */
+const MAX_REST_MS = 25
+
 /** Different questions that may wait at once. */
 const MAX_WAITING = 500
 
@@ -26,6 +29,8 @@ interface Run {
   reject(error: unknown): void
   /** Ends a wait that is too long. */
   timer: NodeJS.Timeout
+  /** The run before it has just ended. */
+  isResting: boolean
 }
 
 /**
@@ -33,7 +38,7 @@ interface Run {
  *
  * Whoever asks what is being answered already waits for the next run, and shares it with all who come until it begins:
  * never the one that is under way, which may not see what was committed before they asked. So a thousand identical
- * questions a second cost as many runs as fit one after another.
+ * questions a second cost as many runs as fit one after another, with a rest as long as a run in between.
  *
  * Questions that were heavy when they ran last leave one thread to all others.
  */
@@ -102,7 +107,7 @@ export class QueryPool {
       this.#waiting.delete(key)
       reject(timedOut(timeoutMs))
     }, timeoutMs)
-    const run = { key, task, answer, resolve, reject, timer }
+    const run = { key, task, answer, resolve, reject, timer, isResting: false }
     this.#waiting.set(key, run)
     return run
   }
@@ -111,7 +116,7 @@ export class QueryPool {
     for (const run of this.#waiting.values()) {
       const thread = this.#threads.find(({ isBusy }) => !isBusy)
       if (thread === undefined || this.#isClosed) return
-      if (this.#running.has(run.key)) continue
+      if (run.isResting || this.#running.has(run.key)) continue
       const isHeavy = (this.#durationsMs.get(shapeOf(run.task)) ?? 0) > HEAVY_MS
       if (isHeavy && this.#heavyThreads.size >= Math.max(1, this.#threads.length - 1)) continue
       this.#waiting.delete(run.key)
@@ -133,10 +138,24 @@ export class QueryPool {
       if (thread.isBusy) this.#heavyThreads.add(thread)
       run.reject(this.#isClosed ? unavailable('the server is stopping') : error)
     } finally {
+      const durationMs = performance.now() - startedAt
       this.#running.delete(run.key)
-      this.#durationsMs.set(shapeOf(run.task), performance.now() - startedAt)
+      this.#durationsMs.set(shapeOf(run.task), durationMs)
+      this.#rest(run.key, durationMs)
       this.#startWaiting()
     }
+  }
+
+  /** Half of a thread at most is for one question that comes faster than it can be answered. */
+  #rest(key: string, durationMs: number): void {
+    const next = this.#waiting.get(key)
+    if (next === undefined) return
+    next.isResting = true
+    const wake = () => {
+      next.isResting = false
+      this.#startWaiting()
+    }
+    setTimeout(wake, Math.min(durationMs, MAX_REST_MS))
   }
 
   #release(thread: QueryThread): void {

@@ -13,6 +13,7 @@ const COMMANDS = [
   'rejected',
   'stats',
   'requests',
+  'serve',
   'archive',
   'prune',
   'demo',
