@@ -121,7 +121,9 @@ async function printResult(
 ): Promise<void> {
   const { stats } = await import('../queries/stats.js')
   const { formatStats } = await import('./stats-page.js')
-  const answer = await withDatabase(paths.database, (database) => stats(database, { groupBy: 'model' }))
+  const answer = await withDatabase(paths.database, (database) =>
+    stats(database, { groupBy: 'model', percentiles: true, unpriced: true }),
+  )
   print(describeProgress(appended, projected))
   if (medianMs !== null) {
     print(

@@ -8,12 +8,19 @@ const SAID_BY_MESSAGE = new Set([
   'JournalError',
   'JournalWriteError',
   'ProjectionError',
+  'QueryError',
   'ServerError',
 ])
 
 /** A command could not do what it was asked for; the message says why. */
 export class CommandFailure extends Error {
   override readonly name = 'CommandFailure'
+}
+
+/** 2 for what was asked in a wrong way, which only the library can tell; 1 for everything that failed. */
+export function exitCodeOf(error: unknown): number {
+  const { name, code } = error as { name?: unknown; code?: unknown }
+  return name === 'QueryError' && String(code).startsWith('INVALID_') ? 2 : 1
 }
 
 /** What stderr says of an error that ends a command: one paragraph, or the stack where it is a bug of ours. */

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { CommanderError } from 'commander'
-import { describeFailure } from './failure.js'
+import { describeFailure, exitCodeOf } from './failure.js'
 import { watchOutput } from './output.js'
 import { createProgram } from './program.js'
 
@@ -13,6 +13,6 @@ try {
     process.exitCode = error.exitCode === 0 ? 0 : 2
   } else {
     process.stderr.write(`${describeFailure(error)}\n`)
-    process.exitCode = 1
+    process.exitCode = exitCodeOf(error)
   }
 }

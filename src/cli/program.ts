@@ -4,12 +4,14 @@ import { addAppend } from './append.js'
 import { addArchive } from './archive.js'
 import { addDemo } from './demo.js'
 import { addDoctor } from './doctor.js'
+import { addExport } from './export.js'
 import { addProject } from './project.js'
 import { addPrune } from './prune.js'
 import { addRejected } from './rejected.js'
 import { addReplay } from './replay.js'
 import { addRequests } from './requests.js'
 import { addServe } from './serve.js'
+import { addShow } from './show.js'
 import { addStats } from './stats.js'
 import { addStatus } from './status.js'
 import { addVerify } from './verify.js'
@@ -48,6 +50,8 @@ Begin with:
   addRejected(program)
   addStats(program)
   addRequests(program)
+  addShow(program)
+  addExport(program)
   addServe(program)
   addArchive(program)
   addPrune(program)

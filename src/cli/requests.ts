@@ -1,76 +1,126 @@
-import type { Command } from 'commander'
-import type { RequestEntry } from '../queries/request-entry.js'
-import type { RequestPage } from '../queries/requests.js'
+import { type Command, Option } from 'commander'
+import type { RequestFilter } from '../queries/filter.js'
+import type { ListRequestsOptions, RequestCursorPage, RequestPage } from '../queries/requests.js'
 import { withDatabase } from './database.js'
-import { formatCount, formatMs, formatSats, formatTime, UNKNOWN } from './format.js'
+import { addFilterOptions, type FilterFlags, filterOf } from './filter-options.js'
+import { formatCount } from './format.js'
 import { databaseOption, examples, jsonOption, wholeNumber } from './options.js'
 import { pageWidth, print, printJson } from './output.js'
-import { type Column, formatTable } from './table.js'
+import { REQUEST_COLUMNS, requestCells } from './request-row.js'
+import { formatTable } from './table.js'
 
 const MAX_PAGE = 2 ** 32 - 1
 const MAX_PER_PAGE = 100
 
-const COLUMNS: readonly Column[] = [
-  { title: 'time (UTC)' },
-  { title: 'id', align: 'right' },
-  { title: 'model', shrinksTo: 8 },
-  { title: 'provider', shrinksTo: 6 },
-  { title: 'in', align: 'right' },
-  { title: 'out', align: 'right' },
-  { title: 'sats', align: 'right' },
-  { title: 'latency', align: 'right' },
-  { title: 'stream', align: 'right' },
-  { title: 'outcome', shrinksTo: 10 },
-]
+/** What a live tail can't be combined with: it shows what comes, as it comes. */
+const NOT_FOLLOWED = ['page', 'perPage', 'cursor', 'sort', 'order', 'until']
+
+interface RequestsFlags extends FilterFlags {
+  db: string
+  correlationId?: string
+  success?: 'true' | 'false'
+  failed?: true
+  streaming?: 'true' | 'false'
+  sort?: 'timestamp' | 'cost_sats' | 'latency_ms'
+  order?: 'asc' | 'desc'
+  page?: number
+  perPage?: number
+  cursor?: string
+  follow?: true
+  json?: true
+}
 
 export function addRequests(program: Command): void {
-  program
+  const command = program
     .command('requests')
     .summary('the request list')
-    .description('Lists requests, the newest first. A stream shows how long it ran; – is unknown.')
+    .description(
+      'Lists requests, the newest first. A stream shows how long it ran; – is unknown. --json is the body of ' +
+        'GET /v1/requests.',
+    )
     .addOption(databaseOption())
-    .option('--page <n>', `which page, 1 to ${MAX_PAGE}`, wholeNumber(1, MAX_PAGE), 1)
-    .option('--per-page <n>', `requests on a page, 1 to ${MAX_PER_PAGE}`, wholeNumber(1, MAX_PER_PAGE), 20)
+  addFilterOptions(command)
+    .option('--correlation-id <id>', 'all that is logged of one request')
+    .addOption(new Option('--success <yes>', 'that succeeded, or failed').choices(['true', 'false']))
+    .addOption(new Option('--failed', 'that failed: short for --success false').conflicts('success'))
+    .addOption(
+      new Option('--streaming [yes]', 'that are streams, or none').choices(['true', 'false']).preset('true'),
+    )
+    .addOption(
+      new Option('--sort <column>', 'what to sort by; timestamp unless told').choices([
+        'timestamp',
+        'cost_sats',
+        'latency_ms',
+      ]),
+    )
+    .addOption(new Option('--order <order>', 'desc unless told').choices(['asc', 'desc']))
+    .option('--page <n>', `which page, 1 to ${MAX_PAGE}; the first unless told`, wholeNumber(1, MAX_PAGE))
+    .option(
+      '--per-page <n>',
+      `requests on a page, 1 to ${MAX_PER_PAGE}; 20 unless told`,
+      wholeNumber(1, MAX_PER_PAGE),
+    )
+    .addOption(
+      new Option(
+        '--cursor <cursor>',
+        "pages by key, as fast far behind as at the start: 'start', then the next_cursor of the page before",
+      ).conflicts('page'),
+    )
+    .addOption(
+      new Option(
+        '--follow',
+        'show the last ten, then each request as it comes, and a stream again when it ends, until Ctrl-C; with --json one object a line',
+      ).conflicts(NOT_FOLLOWED),
+    )
     .addOption(jsonOption())
     .addHelpText(
       'after',
-      examples('request-journal requests --per-page 50', 'request-journal requests --json | jq .data[0]'),
+      examples(
+        'request-journal requests --failed --range last_1h',
+        'request-journal requests --sort cost_sats --per-page 5 --label team=search',
+        'request-journal requests --follow --model gpt-4o',
+        'request-journal requests --json | jq .data[0]',
+      ),
     )
-    .action(async (flags: { db: string; page: number; perPage: number; json?: true }) => {
+    .action(async (flags: RequestsFlags) => {
+      const filter = await requestFilter(flags)
+      if (flags.follow) {
+        const { followRequests } = await import('./follow.js')
+        await followRequests(flags.db, filter, flags.json === true)
+        return
+      }
       const { listRequests } = await import('../queries/requests.js')
-      const { page, perPage } = flags
-      const answer = await withDatabase(flags.db, (database) => listRequests(database, { page, perPage }))
+      const { page, perPage, sort, order, cursor } = flags
+      const options: ListRequestsOptions = { ...filter, page, perPage, sort, order, cursor }
+      const answer = await withDatabase(flags.db, (database) => listRequests(database, options))
       if (flags.json) printJson(answer)
       else print(formatRequests(answer, pageWidth()))
     })
 }
 
-function formatRequests(page: RequestPage, width: number): string {
-  if (page.total === 0) return 'no requests yet'
+async function requestFilter(flags: RequestsFlags): Promise<RequestFilter> {
+  const { correlationId, success, streaming, failed } = flags
+  return {
+    ...(await filterOf(flags)),
+    correlationId,
+    success: failed ? false : yes(success),
+    streaming: yes(streaming),
+  }
+}
+
+function yes(text: 'true' | 'false' | undefined): boolean | undefined {
+  return text === undefined ? undefined : text === 'true'
+}
+
+function formatRequests(page: RequestPage | RequestCursorPage, width: number): string {
+  const table = formatTable(REQUEST_COLUMNS, page.data.map(requestCells), width)
+  if (!('total' in page)) {
+    if (page.data.length === 0) return 'no requests'
+    return page.next_cursor === undefined
+      ? `${table}\nthe last page`
+      : `${table}\nnext page: --cursor ${page.next_cursor}`
+  }
+  if (page.total === 0) return 'no requests'
   const where = `page ${formatCount(page.page)} of ${formatCount(page.total_pages)}, ${formatCount(page.total)} requests`
-  if (page.data.length === 0) return `nothing on ${where}`
-  return `${formatTable(COLUMNS, page.data.map(cells), width)}\n${where}`
-}
-
-function cells(entry: RequestEntry): string[] {
-  const { timing, tokens } = entry
-  return [
-    formatTime(entry.timestamp),
-    String(entry.id),
-    entry.model,
-    entry.provider ?? UNKNOWN,
-    formatCount(tokens.input),
-    formatCount(tokens.output),
-    formatSats(entry.cost.sats),
-    formatMs(timing.latency_ms),
-    entry.streaming ? formatMs(timing.stream_duration_ms ?? null) : '',
-    outcome(entry),
-  ]
-}
-
-function outcome({ success, error }: RequestEntry): string {
-  const words = [success ? 'ok' : 'failed']
-  if (typeof error?.status === 'number') words.push(String(error.status))
-  if (typeof error?.message === 'string') words.push(error.message)
-  return words.join(' ')
+  return page.data.length === 0 ? `nothing on ${where}` : `${table}\n${where}`
 }

@@ -1,24 +1,41 @@
 import type { Stats, StatsSection } from '../queries/stats.js'
 import { BEGINNING_OF_TIME, END_OF_TIME } from '../queries/window.js'
+import { bar, sparkline } from './bars.js'
 import { formatCount, formatMs, formatSats, formatShare, formatTime, UNKNOWN } from './format.js'
 import { type Column, formatTable } from './table.js'
 
-/** Stats for people: totals, and the groups as a table, those with most requests first. */
-export function formatStats(stats: Stats, width: number): string {
+/** What must be on the page however narrow it is. */
+export interface StatsPageOptions {
+  percentiles?: boolean
+  unpriced?: boolean
+}
+
+type Groups = Record<string, StatsSection>
+
+/** A table's column, and what stands in it for a group. */
+interface GroupColumn extends Column {
+  cell(name: string, section: StatsSection): string
+}
+
+const BAR_WIDTH = 8
+const PERIOD_MS = { hours: 3_600_000, days: 86_400_000 }
+/** More columns than a sparkline has on the widest page: what lies between is one of them. */
+const MAX_PERIODS = 100_000
+
+/** Stats for people: totals, and the groups as a table: by time, or those with most requests first. */
+export function formatStats(stats: Stats, width: number, options: StatsPageOptions = {}): string {
   const { counts, costs } = stats
   const lines = [
     `window    ${formatWindow(stats)}`,
     `requests  ${formatCount(counts.total)}`,
     `failed    ${formatCount(counts.error)} (${formatShare(counts.error, counts.total)})`,
     `streaming ${formatCount(counts.streaming)}`,
-    `cost      ${formatSats(costs.total_cost_sats)} sats`,
+    `cost      ${formatSats(costs.total_cost_sats)} sats${formatUnpriced(stats)}`,
     `tokens    ${formatCount(costs.total_input_tokens)} in, ${formatCount(costs.total_output_tokens)} out`,
-    `latency   ${formatLatency(stats)} on average`,
+    `latency   ${formatLatency(stats)} on average${formatPercentiles(stats)}`,
   ]
   if (stats.message !== undefined) lines.push('', stats.message)
-  if (stats.models !== undefined && Object.keys(stats.models).length > 0) {
-    lines.push('', formatGroups('model', stats.models, width))
-  }
+  lines.push(...groupLines(stats, width, options))
   return lines.join('\n')
 }
 
@@ -28,32 +45,132 @@ function formatWindow({ since, until }: Stats): string {
   return [from, to].filter((end) => end !== '').join(' ') || 'all time'
 }
 
-function formatGroups(title: string, groups: Record<string, StatsSection>, width: number): string {
-  const columns: Column[] = [
-    { title, shrinksTo: 12 },
-    { title: 'requests', align: 'right' },
-    { title: 'failed', align: 'right' },
-    { title: 'streaming', align: 'right' },
-    { title: 'tokens in', align: 'right' },
-    { title: 'tokens out', align: 'right' },
-    { title: 'cost (sats)', align: 'right' },
-    { title: 'avg latency', align: 'right' },
+function groupLines(stats: Stats, width: number, options: StatsPageOptions): string[] {
+  const { hours, days } = stats
+  if (hours !== undefined) return periodLines('hour (UTC)', 'hours', hours, width, options)
+  if (days !== undefined) return periodLines('day (UTC)', 'days', days, width, options)
+  const named: [string, Groups | undefined][] = [
+    ['model', stats.models],
+    ['provider', stats.providers],
+    ['policy', stats.policies],
+    ['tier', stats.tiers],
+    ['label', stats.labels],
   ]
-  const rows = Object.entries(groups)
-    .sort(([, a], [, b]) => b.counts.total - a.counts.total)
-    .map(([name, section]) => [
-      name,
-      formatCount(section.counts.total),
-      formatCount(section.counts.error),
-      formatCount(section.counts.streaming),
-      formatCount(section.costs.total_input_tokens),
-      formatCount(section.costs.total_output_tokens),
-      formatSats(section.costs.total_cost_sats),
-      formatLatency(section),
-    ])
+  const [title, groups] = named.find(([, found]) => found !== undefined) ?? []
+  if (title === undefined || groups === undefined || Object.keys(groups).length === 0) return []
+  const total = Object.values(groups).reduce((sum, { counts }) => sum + counts.total, 0)
+  const columns = [
+    { title, shrinksTo: 14, cell: (name: string) => name },
+    {
+      title: 'share',
+      dropRank: 5,
+      cell: (_: string, { counts }: StatsSection) =>
+        total === 0 ? '' : bar(counts.total / total, BAR_WIDTH),
+    },
+    ...groupColumns(options),
+  ]
+  const sorted = Object.entries(groups).sort(([, a], [, b]) => b.counts.total - a.counts.total)
+  return ['', formatGroups(columns, sorted, width)]
+}
+
+/** A line of bars over all periods, quiet ones included, and a table of those that aren't. */
+function periodLines(
+  title: string,
+  unit: 'hours' | 'days',
+  groups: Groups,
+  width: number,
+  options: StatsPageOptions,
+): string[] {
+  const periods = Object.entries(groups)
+  if (periods.length === 0) return []
+  const columns = [
+    { title, cell: (name: string) => (unit === 'hours' ? formatTime(name).slice(0, 16) : name) },
+    ...groupColumns(options),
+  ]
+  return ['', ...sparklines(unit, groups, width), '', formatGroups(columns, periods, width)]
+}
+
+function sparklines(unit: 'hours' | 'days', groups: Groups, width: number): string[] {
+  const lengthMs = PERIOD_MS[unit]
+  const byNumber = new Map(
+    Object.entries(groups).map(([start, section]) => [Math.floor(Date.parse(start) / lengthMs), section]),
+  )
+  const numbers = [...byNumber.keys()].filter(Number.isFinite)
+  const first = Math.min(...numbers)
+  const count = Math.max(...numbers) - first + 1
+  if (numbers.length === 0 || count > MAX_PERIODS) return []
+  const line = (value: (section: StatsSection) => number) =>
+    sparkline(
+      Array.from({ length: count }, (_, i) => {
+        const section = byNumber.get(first + i)
+        return section === undefined ? 0 : value(section)
+      }),
+      width - 'requests  '.length,
+    )
+  return [
+    `requests  ${line(({ counts }) => counts.total)}`,
+    `failed    ${line(({ counts }) => counts.error)}`,
+    `cost      ${line(({ costs }) => costs.total_cost_sats)}`,
+  ].map((text) => text.trimEnd())
+}
+
+function groupColumns({ percentiles, unpriced }: StatsPageOptions): GroupColumn[] {
+  const right = { align: 'right' } as const
+  const ranked = (asked: boolean | undefined, dropRank: number) => (asked ? {} : { dropRank })
+  return [
+    { title: 'requests', ...right, cell: (_, { counts }) => formatCount(counts.total) },
+    { title: 'failed', ...right, cell: (_, { counts }) => formatCount(counts.error) },
+    { title: 'streaming', ...right, dropRank: 6, cell: (_, { counts }) => formatCount(counts.streaming) },
+    {
+      title: 'in',
+      ...right,
+      dropRank: 1,
+      cell: (_, { costs }) => formatCount(costs.total_input_tokens),
+    },
+    {
+      title: 'out',
+      ...right,
+      dropRank: 2,
+      cell: (_, { costs }) => formatCount(costs.total_output_tokens),
+    },
+    { title: 'sats', ...right, cell: (_, { costs }) => formatSats(costs.total_cost_sats) },
+    {
+      title: 'unpriced',
+      ...right,
+      ...ranked(unpriced, 8),
+      cell: (_, { counts }) => formatCount(counts.unpriced ?? null),
+    },
+    { title: 'avg', ...right, dropRank: 3, cell: (_, section) => formatLatency(section) },
+    { title: 'p50', ...right, ...ranked(percentiles, 9), cell: (_, section) => percentile(section, 'p50') },
+    { title: 'p95', ...right, ...ranked(percentiles, 7), cell: (_, section) => percentile(section, 'p95') },
+    { title: 'p99', ...right, ...ranked(percentiles, 10), cell: (_, section) => percentile(section, 'p99') },
+  ]
+}
+
+function formatGroups(
+  columns: readonly GroupColumn[],
+  groups: [string, StatsSection][],
+  width: number,
+): string {
+  const rows = groups.map(([name, section]) => columns.map((column) => column.cell(name, section)))
   return formatTable(columns, rows, width)
 }
 
 function formatLatency({ counts, performance }: StatsSection): string {
   return counts.total === 0 ? UNKNOWN : formatMs(performance.avg_latency_ms)
+}
+
+function percentile({ performance }: StatsSection, name: 'p50' | 'p95' | 'p99'): string {
+  return formatMs(performance[`${name}_latency_ms`] ?? null)
+}
+
+function formatPercentiles(stats: StatsSection): string {
+  if (typeof stats.performance.p50_latency_ms !== 'number') return ''
+  const names = ['p50', 'p95', 'p99'] as const
+  return `; ${names.map((name) => `${name} ${percentile(stats, name)}`).join(', ')}`
+}
+
+function formatUnpriced({ counts }: StatsSection): string {
+  const { unpriced = 0 } = counts
+  return unpriced === 0 ? '' : `, without ${formatCount(unpriced)} requests whose cost is unknown`
 }

@@ -1,44 +1,68 @@
-import { type Command, Option } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
+import type { StatsOptions } from '../queries/stats.js'
+import type { StatsGroupBy } from '../queries/stats-groups.js'
 import { withDatabase } from './database.js'
-import { databaseOption, examples, jsonOption, parseTimestamp } from './options.js'
+import { addFilterOptions, type FilterFlags, filterOf } from './filter-options.js'
+import { databaseOption, examples, jsonOption } from './options.js'
 import { pageWidth, print, printJson } from './output.js'
 
-interface StatsFlags {
+interface StatsFlags extends FilterFlags {
   db: string
-  since?: string
-  until?: string
-  groupBy?: 'model'
+  groupBy?: StatsGroupBy
+  percentiles?: true
+  unpriced?: true
   json?: true
 }
 
+const GROUPS: readonly string[] = ['model', 'provider', 'policy', 'tier', 'hour', 'day']
+
 export function addStats(program: Command): void {
-  program
+  const command = program
     .command('stats')
     .summary('counts, costs, tokens, latency')
     .description(
       'Counts requests, failures, tokens, costs and latency, over all time unless told. The page has a ' +
-        'table by model; --json is the body of GET /v1/stats, with groups only when --group-by asks for ' +
-        'them.',
+        'table by model unless told; --json is the body of GET /v1/stats, with groups only when --group-by ' +
+        'asks for them.',
     )
     .addOption(databaseOption())
-    .option('--since <time>', 'requests at or after this RFC 3339 time', parseTimestamp)
-    .option('--until <time>', 'requests at or before this RFC 3339 time', parseTimestamp)
-    .addOption(new Option('--group-by <what>', 'groups of the answer').choices(['model']))
+  addFilterOptions(command)
+    .option(
+      '--group-by <what>',
+      `groups of the answer: ${GROUPS.join(', ')}, or label:<name> for the values of a label`,
+      parseGroupBy,
+    )
+    .option(
+      '--percentiles',
+      'p50, p95 and p99 of the latency, within 1.6 %; without it the page has them where they fit',
+    )
+    .option('--unpriced', 'how many requests have no known cost; without it the page has them where they fit')
     .addOption(jsonOption())
     .addHelpText(
       'after',
       examples(
-        'request-journal stats --since 2026-11-01T00:00:00Z',
+        'request-journal stats --range last_24h --group-by hour',
+        'request-journal stats --since 2026-11-01T00:00:00Z --provider openai --group-by label:team',
         'request-journal stats --group-by model --json | jq .models',
       ),
     )
     .action(async (flags: StatsFlags) => {
       const { stats } = await import('../queries/stats.js')
+      const filter = await filterOf(flags)
+      const ask = (asked: StatsOptions) =>
+        withDatabase(flags.db, (database) => stats(database, { ...filter, ...asked }))
+      if (flags.json) {
+        const { groupBy, percentiles, unpriced } = flags
+        printJson(await ask({ groupBy, percentiles, unpriced }))
+        return
+      }
       const { formatStats } = await import('./stats-page.js')
-      const { since, until } = flags
-      const groupBy = flags.groupBy ?? (flags.json ? undefined : 'model')
-      const answer = await withDatabase(flags.db, (database) => stats(database, { since, until, groupBy }))
-      if (flags.json) printJson(answer)
-      else print(formatStats(answer, pageWidth()))
+      const answer = await ask({ groupBy: flags.groupBy ?? 'model', percentiles: true, unpriced: true })
+      print(formatStats(answer, pageWidth(), flags))
     })
+}
+
+function parseGroupBy(text: string): StatsGroupBy {
+  if (GROUPS.includes(text) || /^label:./.test(text)) return text as StatsGroupBy
+  throw new InvalidArgumentError(`Expected ${GROUPS.join(', ')} or label:<name>.`)
 }

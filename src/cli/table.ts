@@ -6,6 +6,8 @@ export interface Column {
   align?: 'left' | 'right'
   /** May be cut down to this many characters where the page is narrow. */
   shrinksTo?: number
+  /** Left out where the page is too narrow, those with the highest number first. @default it stays */
+  dropRank?: number
 }
 
 const GAP = '  '
@@ -17,6 +19,14 @@ export function formatTable(
   pageWidth: number,
 ): string {
   const cells = [columns.map((column) => column.title), ...rows].map((row) => row.map(visible))
+  const dropped = columnToDrop(columns, cells, pageWidth)
+  if (dropped !== -1) {
+    return formatTable(
+      columns.toSpliced(dropped, 1),
+      rows.map((row) => row.toSpliced(dropped, 1)),
+      pageWidth,
+    )
+  }
   const widths = columns.map((_, i) => Math.max(...cells.map((row) => displayWidth(row[i] ?? ''))))
   shrink(widths, columns, pageWidth)
   const lines = cells.map((row) => {
@@ -24,6 +34,18 @@ export function formatTable(
     return cutToWidth(line.join(GAP).trimEnd(), pageWidth)
   })
   return lines.join('\n')
+}
+
+/** The next one to leave out, where all together don't fit however far they shrink; -1: none. */
+function columnToDrop(columns: readonly Column[], cells: readonly string[][], pageWidth: number): number {
+  const least = columns.map(({ shrinksTo = Number.POSITIVE_INFINITY }, i) =>
+    Math.min(shrinksTo, Math.max(...cells.map((row) => displayWidth(row[i] ?? '')))),
+  )
+  const width = least.reduce((sum, column) => sum + column, 0) + GAP.length * (columns.length - 1)
+  if (width <= pageWidth) return -1
+  const ranks = columns.map(({ dropRank = -1 }) => dropRank)
+  const highest = Math.max(...ranks)
+  return highest === -1 ? -1 : ranks.indexOf(highest)
 }
 
 /** Takes from the widest column that may shrink, until the row fits or none may. */

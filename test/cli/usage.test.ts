@@ -13,6 +13,8 @@ const COMMANDS = [
   'rejected',
   'stats',
   'requests',
+  'show',
+  'export',
   'serve',
   'archive',
   'prune',

@@ -1,0 +1,159 @@
+import { once } from 'node:events'
+import { closeSync, openSync, rmSync, writeFileSync } from 'node:fs'
+import { type Command, Option } from 'commander'
+import type { ExportedRequest, ExportOptions } from '../queries/export.js'
+import type { Database } from '../storage/database.js'
+import { withDatabase } from './database.js'
+import { addFilterOptions, type FilterFlags, filterOf } from './filter-options.js'
+import { formatCount } from './format.js'
+import { databaseOption, examples } from './options.js'
+import { note } from './output.js'
+import { terminalJson, visible } from './terminal.js'
+
+interface ExportFlags extends FilterFlags {
+  db: string
+  format: 'ndjson' | 'csv'
+  order: 'id' | 'timestamp'
+  output?: string
+}
+
+/** Requests that are made into text at once: enough to be fast, little enough to be held. */
+const BATCH_ROWS = 500
+
+const COLUMNS: readonly (keyof ExportedRequest)[] = [
+  'id',
+  'correlation_id',
+  'timestamp',
+  'model',
+  'provider',
+  'policy',
+  'streaming',
+  'success',
+  'input_tokens',
+  'output_tokens',
+  'cost_sats',
+  'provider_cost_sats',
+  'latency_ms',
+  'stream_duration_ms',
+  'error_status',
+  'error_message',
+  'labels',
+  'segment',
+  'byte_offset',
+]
+
+export function addExport(program: Command): void {
+  const command = program
+    .command('export')
+    .summary('requests as NDJSON or CSV')
+    .description(
+      'Writes requests to stdout or to a file, however many, while the projector goes on: as NDJSON, which `append` ' +
+        'takes, or as CSV with a header, in which no cell can be taken for a formula by a spreadsheet.',
+    )
+    .addOption(databaseOption())
+    .addOption(
+      new Option('--format <format>', 'what is written').choices(['ndjson', 'csv']).default('ndjson'),
+    )
+    .addOption(new Option('--order <order>', 'in which order').choices(['id', 'timestamp']).default('id'))
+    .option('--output <file>', 'write to this file, which must not be there yet, rather than to stdout')
+  addFilterOptions(command)
+    .addHelpText(
+      'after',
+      examples(
+        'request-journal export --range last_30d --format csv --output november.csv',
+        'request-journal export --label team=search | gzip > search.ndjson.gz',
+      ),
+    )
+    .action(async (flags: ExportFlags) => {
+      const options = { ...(await filterOf(flags)), order: flags.order }
+      const exported = await withDatabase(flags.db, (database) => writeAll(database, options, flags))
+      if (flags.output !== undefined) note(`${formatCount(exported)} requests to ${visible(flags.output)}`)
+    })
+}
+
+async function writeAll(database: Database, options: ExportOptions, flags: ExportFlags): Promise<number> {
+  const { exportRequests } = await import('../queries/export.js')
+  const format = flags.format === 'csv' ? await csvFormat() : ndjson
+  const requests = exportRequests(database, options)
+  // Asked before the file is made: an unknown model leaves none behind.
+  let batch = nextBatch(requests)
+  const output = flags.output === undefined ? standardOutput() : fileOutput(flags.output)
+  let exported = 0
+  try {
+    for (let isFirst = true; isFirst || batch.length > 0; isFirst = false) {
+      await output.write(format(batch, isFirst))
+      exported += batch.length
+      batch = nextBatch(requests)
+    }
+  } catch (error) {
+    output.discard()
+    throw error
+  }
+  output.close()
+  return exported
+}
+
+function nextBatch(requests: Iterator<ExportedRequest, void>): ExportedRequest[] {
+  const batch: ExportedRequest[] = []
+  while (batch.length < BATCH_ROWS) {
+    const next = requests.next()
+    if (next.done === true) break
+    batch.push(next.value)
+  }
+  return batch
+}
+
+function ndjson(batch: readonly ExportedRequest[]): string {
+  return batch.map((request) => `${terminalJson(request)}\n`).join('')
+}
+
+async function csvFormat(): Promise<(batch: readonly ExportedRequest[], isFirst: boolean) => string> {
+  const { stringify } = await import('csv-stringify/sync')
+  return (batch, isFirst) =>
+    stringify([...batch], {
+      header: isFirst,
+      columns: [...COLUMNS],
+      escape_formulas: true,
+      cast: { boolean: String, object: (value) => JSON.stringify(value) },
+    })
+}
+
+interface Output {
+  /** Resolves when more may be written. */
+  write(text: string): Promise<void>
+  close(): void
+  /** What was written is not all of it. */
+  discard(): void
+}
+
+function standardOutput(): Output {
+  const { stdout } = process
+  // A terminal gets no control characters; a file or a program gets every byte as it is.
+  const shown = stdout.isTTY
+    ? (text: string) => text.split('\n').map(visible).join('\n')
+    : (text: string) => text
+  return {
+    async write(text) {
+      if (!stdout.write(shown(text))) await once(stdout, 'drain')
+    },
+    close() {},
+    discard() {},
+  }
+}
+
+/** Only its owner may read it, as the database. */
+function fileOutput(path: string): Output {
+  const fd = openSync(path, 'wx', 0o600)
+  return {
+    async write(text) {
+      writeFileSync(fd, text)
+    },
+    close() {
+      closeSync(fd)
+    },
+    discard() {
+      closeSync(fd)
+      rmSync(path)
+    },
+  }
+}

@@ -1,0 +1,48 @@
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { RequestFilter } from '../queries/filter.js'
+import { parseTimestamp } from './options.js'
+
+const RANGES = ['last_1h', 'last_24h', 'last_7d', 'last_30d']
+
+/** What the options of {@link addFilterOptions} give. */
+export interface FilterFlags {
+  range?: string
+  since?: string
+  until?: string
+  model?: string
+  provider?: string
+  policy?: string
+  label?: Record<string, string>
+}
+
+/** Adds the options that choose which requests a command is about. */
+export function addFilterOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--range <range>', 'requests since that long before now').choices(RANGES).conflicts('since'),
+    )
+    .option('--since <time>', 'requests at or after this RFC 3339 time', parseTimestamp)
+    .option('--until <time>', 'requests at or before this RFC 3339 time', parseTimestamp)
+    .option('--model <name>', 'of one model: its whole name, in upper or lower case')
+    .option('--provider <name>', 'of one provider: its whole name, in upper or lower case')
+    .option('--policy <name>', 'of one policy, exactly')
+    .option('--label <name=value>', 'with this label, exactly; may be repeated', parseLabel)
+}
+
+/** The filter that was asked for; all time unless told. */
+export async function filterOf(flags: FilterFlags): Promise<RequestFilter> {
+  const { rangeStart } = await import('../queries/window.js')
+  const { range, until, model, provider, policy, label } = flags
+  const since = range === undefined ? flags.since : rangeStart(range, Date.now())
+  return { since, until, model, provider, policy, labels: label }
+}
+
+function parseLabel(text: string, before: Record<string, string> = {}): Record<string, string> {
+  const separator = text.indexOf('=')
+  if (separator < 1) throw new InvalidArgumentError('Expected name=value, such as team=search.')
+  const name = text.slice(0, separator)
+  if (Object.hasOwn(before, name)) {
+    throw new InvalidArgumentError(`The label '${name}' is there already: a request has one value of it.`)
+  }
+  return Object.fromEntries([...Object.entries(before), [name, text.slice(separator + 1)]])
+}

@@ -1,0 +1,82 @@
+import { type Command, InvalidArgumentError } from 'commander'
+import type { JournalPlace } from '../queries/full-row.js'
+import type { JournalLine } from '../queries/journal-line.js'
+import type { RequestDetail } from '../queries/request-detail.js'
+import { withDatabase } from './database.js'
+import { CommandFailure } from './failure.js'
+import { formatCount, formatMs, formatSats, formatTime, UNKNOWN } from './format.js'
+import { databaseOption, examples, journalOption, jsonOption } from './options.js'
+import { print, printJson } from './output.js'
+import { outcome } from './request-row.js'
+import { visible } from './terminal.js'
+
+export function addShow(program: Command): void {
+  program
+    .command('show')
+    .summary('one request with its journal lines')
+    .argument('<id>', 'the id, as `requests` lists it', parseId)
+    .description(
+      'Shows all that is known of one request: its row, its labels, where its lines stand in the journal, and the ' +
+        'lines themselves, from the segment or its archive.',
+    )
+    .addOption(journalOption())
+    .addOption(databaseOption())
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      examples('request-journal show 42', 'request-journal show 42 --json | jq -r .line.text'),
+    )
+    .action(async (id: number, flags: { journal: string; db: string; json?: true }) => {
+      const { getRequest } = await import('../queries/request-detail.js')
+      const detail = await withDatabase(flags.db, (database) =>
+        getRequest(database, id, { journal: flags.journal }),
+      )
+      if (detail === null) throw new CommandFailure(`Request ${id} not found`)
+      if (flags.json) printJson(detail)
+      else print(formatDetail(detail))
+    })
+}
+
+function parseId(text: string): number {
+  const id = /^-?\d{1,16}$/.test(text) ? Number(text) : Number.NaN
+  if (Number.isSafeInteger(id)) return id
+  throw new InvalidArgumentError('Expected a whole number.')
+}
+
+function formatDetail(detail: RequestDetail): string {
+  const { tokens, timing, labels } = detail
+  const fields: [name: string, value: string][] = [
+    ['request', String(detail.id)],
+    ['time', `${formatTime(detail.timestamp)} UTC (${detail.timestamp})`],
+    ['correlation', detail.correlation_id],
+    ['model', detail.model],
+    ['provider', detail.provider ?? UNKNOWN],
+    ['policy', detail.policy ?? UNKNOWN],
+    ['outcome', outcome(detail)],
+    ['tokens', `${formatCount(tokens.input)} in, ${formatCount(tokens.output)} out`],
+    [
+      'cost',
+      `${formatSats(detail.cost.sats)} sats; by the provider ${formatSats(detail.provider_cost_sats)} sats`,
+    ],
+    ['latency', formatMs(timing.latency_ms)],
+    ['stream', detail.streaming ? formatMs(timing.stream_duration_ms ?? null) : 'no'],
+    ...Object.entries(labels ?? {}).map(([name, value]): [string, string] => ['label', `${name} = ${value}`]),
+  ]
+  const width = Math.max(...fields.map(([name]) => name.length))
+  return [
+    ...fields.map(([name, value]) => `${name.padEnd(width)}  ${visible(value)}`),
+    '',
+    ...lineOf('logged', detail.place, detail.line),
+    ...(detail.completed_line === null
+      ? []
+      : lineOf('completed', detail.completed_place, detail.completed_line)),
+  ].join('\n')
+}
+
+function lineOf(what: string, place: JournalPlace | null, line: JournalLine): string[] {
+  const where =
+    place === null
+      ? 'nowhere in the journal'
+      : `at byte ${formatCount(place.byte_offset)} of ${visible(place.segment)}`
+  return [`${what} ${where}:`, line.text === null ? `  ${visible(line.reason)}` : `  ${visible(line.text)}`]
+}
