@@ -1,5 +1,5 @@
+import { countedRequest } from '../projection/counted-request.js'
 import { RollupChanges } from '../projection/rollups.js'
-import { countedRequest } from '../projection/stored-request.js'
 import { TokenRatioChanges } from '../projection/token-ratios.js'
 import type { Database } from '../storage/database.js'
 import { ProjectionTables, STORED_COLUMNS, type StoredRequest } from '../storage/projection-tables.js'

@@ -1,5 +1,5 @@
-import { type CountedRequest, RollupChanges, type RollupSink } from '../projection/rollups.js'
-import { countedRequest } from '../projection/stored-request.js'
+import { type CountedRequest, countedRequest } from '../projection/counted-request.js'
+import { RollupChanges, type RollupSink } from '../projection/rollups.js'
 import type { Database } from '../storage/database.js'
 import { addBuckets } from '../storage/latency-histogram.js'
 import { STORED_COLUMNS, type StoredRequest } from '../storage/projection-tables.js'

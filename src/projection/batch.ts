@@ -16,8 +16,8 @@ import { LineFold } from './line-fold.js'
 import { RequestsFold } from './requests.js'
 import { RollupChanges } from './rollups.js'
 import { positionBehind } from './segment-check.js'
-import type { UnjournaledRequests } from './stored-request.js'
 import { TokenRatioChanges } from './token-ratios.js'
+import type { UnjournaledRequests } from './unjournaled-requests.js'
 
 /**
  * Bytes of lines in one transaction, so that a batch grows with the backlog up to about 100,000 rows. Measured: with

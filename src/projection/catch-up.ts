@@ -24,7 +24,7 @@ import { ProjectionError } from './errors.js'
 import { chooseRollupLabels } from './rollup-labels.js'
 import { checkJournal, checkSegment } from './segment-check.js'
 import { SegmentList } from './segment-list.js'
-import { UnjournaledRequests } from './stored-request.js'
+import { UnjournaledRequests } from './unjournaled-requests.js'
 import { checkVersions } from './versions.js'
 
 /**

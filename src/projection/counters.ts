@@ -1,4 +1,6 @@
+import type { CostParts } from '../storage/cost-parts.js'
 import { type CorrectableCounts, type CounterChanges, LATENCY_BOUNDS_MS } from '../storage/rollup-tables.js'
+import type { CountedRequest } from './counted-request.js'
 
 const CORRECTABLE = ['failures', 'unpriced', 'input_tokens', 'output_tokens'] as const
 
@@ -13,14 +15,19 @@ export function emptyCounters(): CounterChanges {
 }
 
 /** A request was projected for the first time. */
-export function countRequest(counters: CounterChanges, latencyMs: number, outcome: CorrectableCounts): void {
+export function countRequest(counters: CounterChanges, request: CountedRequest, cost: CostParts): void {
+  const latencyMs = request.latency_ms
   counters.requests++
   // Another program may have written a negative one.
   counters.latency_ms += Math.max(0, latencyMs)
   let index = 0
   while (latencyMs > (LATENCY_BOUNDS_MS[index] ?? Infinity)) index++
   counters.latencies[index] = (counters.latencies[index] ?? 0) + 1
-  countCorrection(counters, outcome)
+  if (!request.success) counters.failures++
+  if (request.cost_sats === null) counters.unpriced++
+  counters.input_tokens += request.input_tokens ?? 0
+  counters.output_tokens += request.output_tokens ?? 0
+  countCost(counters, cost.sats, cost.nanosats)
 }
 
 /** The outcome of a request is another one: counters grow by what is more, and what is less is counted as corrected. */
@@ -30,12 +37,18 @@ export function countCorrection(counters: CounterChanges, difference: Correctabl
     if (change >= 0) counters[name] += change
     else counters.corrected[name] -= change
   }
-  const { cost_sats, cost_nanosats } = difference
-  // The parts of a difference may have different signs.
-  const isMore = cost_sats * 1e9 + cost_nanosats >= 0
-  const target = isMore ? counters : counters.corrected
-  target.cost_sats += isMore ? cost_sats : -cost_sats
-  target.cost_nanosats += isMore ? cost_nanosats : -cost_nanosats
+  countCost(counters, difference.cost_sats, difference.cost_nanosats)
+}
+
+/** The parts of a difference may have different signs. */
+function countCost(counters: CounterChanges, sats: number, nanosats: number): void {
+  if (sats * 1e9 + nanosats >= 0) {
+    counters.cost_sats += sats
+    counters.cost_nanosats += nanosats
+  } else {
+    counters.corrected.cost_sats -= sats
+    counters.corrected.cost_nanosats -= nanosats
+  }
 }
 
 function emptyCounts(): CorrectableCounts {

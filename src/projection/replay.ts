@@ -32,8 +32,8 @@ import { completeRequest } from './requests.js'
 import { checkRollupLabels } from './rollup-labels.js'
 import { RollupChanges } from './rollups.js'
 import { checkJournal, positionBehind } from './segment-check.js'
-import { UnjournaledRequests } from './stored-request.js'
 import { TokenRatioChanges } from './token-ratios.js'
+import { UnjournaledRequests } from './unjournaled-requests.js'
 import { storeVersions } from './versions.js'
 
 /** How far a replay is. */

@@ -6,8 +6,8 @@ import {
   type ProjectionTables,
   type StoredRequest,
 } from '../storage/projection-tables.js'
+import { countedRequest } from './counted-request.js'
 import type { RollupChanges } from './rollups.js'
-import { countedRequest } from './stored-request.js'
 import type { TokenRatioChanges } from './token-ratios.js'
 
 /** Where the fold of `requests` puts its changes. */

@@ -43,8 +43,7 @@ export class Health {
 
   async #look(): Promise<HealthReport> {
     const { pool, maxLagSeconds, projectorFailure } = this.#options
-    const failure = projectorFailure()
-    const problems = failure === null ? [] : [`the projector has stopped: ${failure}`]
+    const problems: string[] = []
     let measures: Partial<HealthMeasures> = {}
     try {
       measures = JSON.parse(await pool.ask({ query: 'health', options: {} }))
@@ -53,7 +52,9 @@ export class Health {
       problems.push('journal and database cannot be read: see the log')
     }
     const { projector_running: isRunning, lag_seconds: lag } = measures
-    if (isRunning === false && failure === null) {
+    const failure = projectorFailure()
+    if (failure !== null) problems.push(`the projector has stopped: ${failure}`)
+    else if (isRunning === false) {
       problems.push('no projector runs: nothing new appears; start `request-journal project`')
     }
     if (typeof lag === 'number' && lag > maxLagSeconds) {

@@ -45,14 +45,18 @@ export class QueryPool {
   readonly #running = new Set<string>()
   /** How long questions took when they ran last, by shape. */
   readonly #durationsMs = new Map<string, number>()
-  #heavyRunning = 0
+  /** What answers a heavy question, or hasn't let go of one whose time was over. */
+  readonly #heavyThreads = new Set<QueryThread>()
   #runs = 0
   #isClosed = false
 
   constructor(options: QueryPoolOptions) {
     this.#options = options
     const { database, journal, threads } = options
-    this.#threads = Array.from({ length: threads }, () => new QueryThread({ database, journal }))
+    this.#threads = Array.from(
+      { length: threads },
+      () => new QueryThread({ database, journal }, (thread) => this.#release(thread)),
+    )
   }
 
   /** Queries that were run so far. */
@@ -109,31 +113,35 @@ export class QueryPool {
       if (thread === undefined || this.#isClosed) return
       if (this.#running.has(run.key)) continue
       const isHeavy = (this.#durationsMs.get(shapeOf(run.task)) ?? 0) > HEAVY_MS
-      if (isHeavy && this.#heavyRunning > 0 && this.#heavyRunning >= this.#threads.length - 1) continue
+      if (isHeavy && this.#heavyThreads.size >= Math.max(1, this.#threads.length - 1)) continue
       this.#waiting.delete(run.key)
-      void this.#start(run, thread, isHeavy)
+      if (isHeavy) this.#heavyThreads.add(thread)
+      void this.#start(run, thread)
     }
   }
 
-  async #start(run: Run, thread: QueryThread, isHeavy: boolean): Promise<void> {
+  async #start(run: Run, thread: QueryThread): Promise<void> {
     clearTimeout(run.timer)
     this.#running.add(run.key)
     this.#runs++
-    if (isHeavy) this.#heavyRunning++
     const startedAt = performance.now()
-    const onFree = () => {
-      this.#running.delete(run.key)
-      if (isHeavy) this.#heavyRunning--
-      this.#durationsMs.set(shapeOf(run.task), performance.now() - startedAt)
-      this.#startWaiting()
-    }
     try {
-      const outcome = await thread.run(run.task, this.#options.timeoutMs, onFree)
+      const outcome = await thread.run(run.task, this.#options.timeoutMs)
       if (outcome.is === 'answer') run.resolve(outcome.json)
       else run.reject(this.#asHttpError(outcome))
     } catch (error) {
+      if (thread.isBusy) this.#heavyThreads.add(thread)
       run.reject(this.#isClosed ? unavailable('the server is stopping') : error)
+    } finally {
+      this.#running.delete(run.key)
+      this.#durationsMs.set(shapeOf(run.task), performance.now() - startedAt)
+      this.#startWaiting()
     }
+  }
+
+  #release(thread: QueryThread): void {
+    this.#heavyThreads.delete(thread)
+    this.#startWaiting()
   }
 
   #asHttpError(outcome: Exclude<QueryOutcome, { is: 'answer' }>): HttpError {

@@ -8,8 +8,9 @@ export interface QueryThreadData {
   journal: string
 }
 
-/** The questions that a thread can answer. */
+/** The questions that a thread can answer; `ready` only says that it can. */
 export type QueryName =
+  | 'ready'
   | 'stats'
   | 'series'
   | 'listRequests'

@@ -13,9 +13,13 @@ const MAX_HEAP_MB = 512
 /** One thread that answers one question at a time. */
 export class QueryThread {
   readonly #pool: Piscina<QueryTask, QueryOutcome>
-  #isBusy = false
+  readonly #onFree: (thread: QueryThread) => void
+  #ready: Promise<void>
+  #isBusy = true
 
-  constructor(data: QueryThreadData) {
+  /** @param onFree called whenever it can take a question: once it is up, and after each one. */
+  constructor(data: QueryThreadData, onFree: (thread: QueryThread) => void) {
+    this.#onFree = onFree
     this.#pool = new Piscina({
       filename: WORKER,
       workerData: data,
@@ -26,6 +30,7 @@ export class QueryThread {
     })
     // Of a thread that died while it had nothing to do: the next question gets a new one, and its own error.
     this.#pool.on('error', () => {})
+    this.#ready = this.#load()
   }
 
   /** It answers, or its last question has not let go of it yet. */
@@ -34,20 +39,19 @@ export class QueryThread {
   }
 
   /**
-   * Answers a question, which must be alone.
+   * Answers a question; only while it isn't busy. It may stay busy when the time is over: SQLite goes on to the end of
+   * its step, which nothing interrupts.
    *
-   * @param onFree called once the thread can take another one: with the answer, or later, when the time was over and
-   *   SQLite went on, which nothing interrupts within one step.
    * @throws HttpError 503 when the time is over.
    */
-  async run(task: QueryTask, timeoutMs: number, onFree: () => void): Promise<QueryOutcome> {
+  async run(task: QueryTask, timeoutMs: number): Promise<QueryOutcome> {
     this.#isBusy = true
     const controller = new AbortController()
     const timer = setTimeout(() => controller.abort(), timeoutMs)
-    let ended: Promise<unknown> = Promise.resolve()
     controller.signal.addEventListener('abort', () => {
-      // Before piscina's own listener takes them from the list and ends them.
-      ended = Promise.all(this.#pool.threads.map((thread) => once(thread, 'exit')))
+      // Before piscina's own listener takes the thread from the list, ends it, and starts another.
+      const ended = Promise.all(this.#pool.threads.map((thread) => once(thread, 'exit')))
+      this.#ready = ended.then(() => this.#load())
     })
     try {
       return await this.#pool.run(task, { signal: controller.signal })
@@ -55,14 +59,24 @@ export class QueryThread {
       throw controller.signal.aborted ? timedOut(timeoutMs) : error
     } finally {
       clearTimeout(timer)
-      void ended.finally(() => {
-        this.#isBusy = false
-        onFree()
-      })
+      if (!controller.signal.aborted) this.#free()
     }
   }
 
+  /** Resolves once the thread has loaded its modules: ending it before would abort the whole process on Node 20. */
+  async #load(): Promise<void> {
+    // Where it fails, the next question says why.
+    await this.#pool.run({ query: 'ready', options: {} }).catch(() => {})
+    this.#free()
+  }
+
+  #free(): void {
+    this.#isBusy = false
+    this.#onFree(this)
+  }
+
   async close(): Promise<void> {
+    await this.#ready
     await this.#pool.destroy()
   }
 }

@@ -27,6 +27,7 @@ const connection = new ReadConnection(path)
 
 // Options have passed the schemas of the routes, on the other side of a structured clone.
 const QUERIES: Record<QueryName, (database: Database, options: object) => unknown> = {
+  ready: () => null,
   stats: (database, options) => stats(database, options as StatsOptions),
   series: (database, options) => series(database, options as SeriesOptions),
   listRequests: (database, options) => listRequests(database, options as ListRequestsOptions),

@@ -35,7 +35,8 @@ export function middleOf(bucket: number): number {
 
 /** Counts by bucket as they are stored: six bytes for each that isn't empty, number and count, big-endian, in order. */
 export function encodeBuckets(counts: ReadonlyMap<number, number>): Buffer {
-  const entries = [...counts].filter(([, count]) => count !== 0).sort(([a], [b]) => a - b)
+  const entries = [...counts].filter(([, count]) => count !== 0)
+  if (entries.length > 1) entries.sort(([a], [b]) => a - b)
   const bytes = Buffer.allocUnsafe(entries.length * ENTRY_BYTES)
   for (const [index, [bucket, count]] of entries.entries()) {
     bytes.writeUInt16BE(bucket, index * ENTRY_BYTES)

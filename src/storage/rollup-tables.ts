@@ -101,19 +101,23 @@ export class RollupTables {
     return found?.id ?? Number(insertDimension.run(model, provider, policy, json).lastInsertRowid)
   }
 
-  /** @param buckets the requests by the bucket of their latency. */
+  /** @param buckets the requests by the bucket of their latency; all of them are added, or all taken out. */
   add(
     { grain, period, dimensionId }: RollupKey,
     sums: RollupSums,
     buckets: ReadonlyMap<number, number>,
   ): void {
-    const { addSums, findBuckets, putBuckets } = this.#statements
+    const { addSums, insertBuckets, findBuckets, updateBuckets } = this.#statements
     addSums.run(grain, period, dimensionId, ...SUMS.map((name) => sums[name]))
     if (buckets.size === 0) return
-    const counts = new Map(buckets)
+    // Mostly they are the first of their hour: measured 6.0 µs for both rows, against 7.3 with a look before.
+    const isAdded = sums.requests > 0
+    if (isAdded && insertBuckets.run(grain, period, dimensionId, encodeBuckets(buckets)).changes === 1) return
     const stored = findBuckets.get(grain, period, dimensionId)
-    if (stored !== undefined) addBuckets(counts, stored.buckets)
-    putBuckets.run(grain, period, dimensionId, encodeBuckets(counts))
+    if (stored === undefined) throw new Error('unreachable: what is taken out was added before')
+    const counts = new Map(buckets)
+    addBuckets(counts, stored.buckets)
+    updateBuckets.run(encodeBuckets(counts), grain, period, dimensionId)
   }
 
   count({ model, provider, policy }: Omit<Dimension, 'labels'>, changes: CounterChanges): void {
@@ -201,8 +205,12 @@ function prepareStatements(database: Database) {
     findBuckets: database.prepare<[string, string, number], { buckets: Buffer }>(
       'SELECT buckets FROM rollup_latencies WHERE grain = ? AND period = ? AND dimension_id = ?',
     ),
-    putBuckets: database.prepare(
-      'INSERT OR REPLACE INTO rollup_latencies (grain, period, dimension_id, buckets) VALUES (?, ?, ?, ?)',
+    insertBuckets: database.prepare(
+      `INSERT INTO rollup_latencies (grain, period, dimension_id, buckets) VALUES (?, ?, ?, ?)
+       ON CONFLICT DO NOTHING`,
+    ),
+    updateBuckets: database.prepare(
+      'UPDATE rollup_latencies SET buckets = ? WHERE grain = ? AND period = ? AND dimension_id = ?',
     ),
     findCounter: database.prepare<[string, string | null, string | null], { id: number }>(
       'SELECT id FROM request_counters WHERE model = ? AND provider IS ? AND policy IS ?',

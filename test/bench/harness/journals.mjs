@@ -45,7 +45,7 @@ export class Journals {
   generated(events, days = 30) {
     return this.#once(this.#journals, `${events}/${days}`, async () => {
       this.#progress(`making a journal of ${events.toLocaleString('en-US')} events in ${days} segments`)
-      const directory = this.#workspace.path(`journal-${events}`)
+      const directory = this.#workspace.path(`journal-${events}-${days}`)
       await runProgram('make-journal', { directory, events, days, seed: this.#seed })
       return journalFiles(directory, events)
     })
@@ -62,7 +62,7 @@ export class Journals {
     return this.#once(this.#databases, `${events}/${days}`, async () => {
       const { directory } = await this.generated(events, days)
       this.#progress(`projecting ${events.toLocaleString('en-US')} events`)
-      const database = this.#workspace.path(`requests-${events}.db`)
+      const database = this.#workspace.path(`requests-${events}-${days}.db`)
       await run(process.execPath, [CLI, 'replay', '--journal', directory, '--db', database])
       // Seals the segments, so that no measurement meets this work.
       await run(process.execPath, [CLI, 'project', '--once', '--journal', directory, '--db', database])

@@ -1,16 +1,12 @@
-import { join } from 'node:path'
 import { DAY_MS } from '../harness/events.mjs'
 import { DATABASE_BYTES, JOURNAL_BYTES } from '../harness/journals.mjs'
-import { CLI, run, runProgram } from '../harness/processes.mjs'
+import { runProgram } from '../harness/processes.mjs'
 import { startServer } from '../harness/server.mjs'
+import { askedDatabase, askedEvents, DAYS } from './ask-database.mjs'
 
 /** @typedef {import('../harness/rounds.mjs').Context} Context */
 
-const DAYS = 31
 const PAGE = 10_000
-
-/** @type {{ journal: string, database: string } | null} */
-let place = null
 
 /** @type {import('../harness/rounds.mjs').Scenario} */
 export const ask = {
@@ -24,17 +20,7 @@ export const ask = {
   rounds: { full: 3, quick: 2 },
 
   prepare: async (context) => {
-    const journal = context.workspace.path('journal')
-    const database = join(context.workspace.path('asked'), 'requests.db')
-    const days = { days: DAYS, untilToday: true }
-    await runProgram('make-journal', {
-      directory: journal,
-      events: count(context),
-      seed: context.seed,
-      ...days,
-    })
-    await run(process.execPath, [CLI, 'replay', '--journal', journal, '--db', database])
-    place = { journal, database }
+    await askedDatabase(context)
   },
 
   plan: (context) => {
@@ -50,18 +36,19 @@ export const ask = {
           'stats of 30 days, percentiles',
           everyGroup.map((path) => `${path}&percentiles=true`),
         ),
-        page('first page', 1, perPage),
-        page(`page ${PAGE.toLocaleString('en-US')}`, PAGE, perPage),
+        page(context, 'first page', 1, perPage),
+        page(context, `page ${PAGE.toLocaleString('en-US')}`, PAGE, perPage),
         {
           name: 'classic query',
           role: 'peer',
           configuration: 'better-sqlite3, on the same database: count, sums and mean of 30 days by model',
           statistics: ['p50', 'p99', 'max'],
           measure: async () => {
+            const { database } = await askedDatabase(context)
             const [since, until] = [Date.now() - 30 * DAY_MS, Date.now()].map((ms) =>
               new Date(ms).toISOString(),
             )
-            return await runProgram('classic-query', { database: there().database, since, until, times: 3 })
+            return await runProgram('classic-query', { database, since, until, times: 3 })
           },
         },
       ],
@@ -72,19 +59,9 @@ export const ask = {
         atMost(`page ${PAGE.toLocaleString('en-US')}`, 'p99', 10),
         { ...atMost('stats of 30 days', 'p50', 1 / 50), against: 'classic query' },
       ],
-      diskBytes: count(context) * (JOURNAL_BYTES + 2.5 * DATABASE_BYTES),
+      diskBytes: askedEvents(context) * (JOURNAL_BYTES + 2.5 * DATABASE_BYTES),
     }
   },
-}
-
-/** @param {Context} context */
-function count({ events, isQuick }) {
-  return events ?? (isQuick ? 200_000 : 10_000_000)
-}
-
-function there() {
-  if (place === null) throw new Error('the database was not made')
-  return place
 }
 
 /**
@@ -103,39 +80,41 @@ function atMost(contender, statistic, limit) {
  * @param {string[]} paths
  * @returns {import('../harness/rounds.mjs').Contender}
  */
-function asked({ isQuick }, name, paths) {
+function asked(context, name, paths) {
   const configuration = `GET ${paths[0]}, without group and with each of ${paths.length - 1}, in turns`
-  return ours(name, configuration, async (url) =>
-    runProgram('ask', { url, paths, times: isQuick ? 10 : 50, warmUp: 5 }),
+  return ours(context, name, configuration, async (url) =>
+    runProgram('ask', { url, paths, times: context.isQuick ? 10 : 50, warmUp: 5 }),
   )
 }
 
 /**
+ * @param {Context} context
  * @param {string} name
  * @param {number} number
  * @param {number} perPage
  */
-function page(name, number, perPage) {
+function page(context, name, number, perPage) {
   const configuration = `GET /v1/requests?cursor=, ${perPage} a page, all of the last 30 days`
-  return ours(name, configuration, async (url) =>
+  return ours(context, name, configuration, async (url) =>
     runProgram('page', { url, path: '/v1/requests?range=last_30d', page: number, perPage, times: 200 }),
   )
 }
 
 /**
+ * @param {Context} context
  * @param {string} name
  * @param {string} configuration
  * @param {(url: string) => Promise<Record<string, number>>} askAll
  * @returns {import('../harness/rounds.mjs').Contender}
  */
-function ours(name, configuration, askAll) {
+function ours(context, name, configuration, askAll) {
   return {
     name,
     role: 'ours',
     configuration,
     statistics: ['p50', 'p99', 'max'],
     measure: async () => {
-      const server = await startServer(there())
+      const server = await startServer(await askedDatabase(context))
       try {
         return await askAll(server.url)
       } finally {

@@ -2,11 +2,14 @@ import { append } from './append.mjs'
 import { ask } from './ask.mjs'
 import { bytes } from './bytes.mjs'
 import { catchUp } from './catch-up.mjs'
+import { dashboard } from './dashboard.mjs'
 import { durable } from './durable.mjs'
 import { idle } from './idle.mjs'
+import { load } from './load.mjs'
 import { memory } from './memory.mjs'
 import { processes } from './processes.mjs'
 import { replay } from './replay.mjs'
+import { rollups } from './rollups.mjs'
 import { startUp } from './start-up.mjs'
 import { visible } from './visible.mjs'
 
@@ -18,9 +21,12 @@ export const scenarios = [
   visible,
   catchUp,
   replay,
+  rollups,
   memory,
   idle,
   startUp,
   bytes,
   ask,
+  load,
+  dashboard,
 ]

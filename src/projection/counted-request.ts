@@ -1,0 +1,63 @@
+import type { StoredRequest } from '../storage/projection-tables.js'
+
+/** What a completion can change of a request. */
+export interface RequestOutcome {
+  success: boolean
+  input_tokens: number | null
+  output_tokens: number | null
+  cost_sats: number | null
+}
+
+/** What roll-ups need to know of a request. */
+export interface CountedRequest extends RequestOutcome {
+  timestamp: string
+  model: string
+  provider: string | null
+  policy: string | null
+  streaming: boolean
+  latency_ms: number
+  labels?: Readonly<Record<string, string>>
+}
+
+/**
+ * A row as the roll-ups count it. What other programs wrote into a column may be anything: it counts as SQLite's CAST
+ * takes it, as in the migration that filled the roll-ups.
+ */
+export function countedRequest(row: StoredRequest): CountedRequest {
+  const labels = parseLabels(row.labels)
+  return {
+    timestamp: String(row.timestamp),
+    model: String(row.model),
+    provider: row.provider,
+    policy: row.policy,
+    streaming: row.streaming !== 0,
+    success: row.success !== 0,
+    input_tokens: wholeNumber(row.input_tokens),
+    output_tokens: wholeNumber(row.output_tokens),
+    cost_sats: row.cost_sats === null ? null : asNumber(row.cost_sats),
+    latency_ms: wholeNumber(row.latency_ms) ?? 0,
+    ...(labels === undefined ? {} : { labels }),
+  }
+}
+
+/** Only labels whose value is a text can be a dimension. */
+function parseLabels(json: string | null): Record<string, string> | undefined {
+  if (json === null) return undefined
+  try {
+    const labels: unknown = JSON.parse(json)
+    if (typeof labels !== 'object' || labels === null || Array.isArray(labels)) return undefined
+    return Object.fromEntries(Object.entries(labels).filter(([, value]) => typeof value === 'string'))
+  } catch {
+    // Another program's text: a request without labels, as in the migration.
+    return undefined
+  }
+}
+
+function wholeNumber(value: unknown): number | null {
+  return value === null ? null : Math.trunc(asNumber(value))
+}
+
+function asNumber(value: unknown): number {
+  const number = typeof value === 'number' ? value : Number.parseFloat(String(value))
+  return Number.isFinite(number) ? number : 0
+}

@@ -1,0 +1,47 @@
+import { existsSync } from 'node:fs'
+import { DATABASE_BYTES, JOURNAL_BYTES } from '../harness/journals.mjs'
+import { runProgram } from '../harness/processes.mjs'
+import { startServer } from '../harness/server.mjs'
+import { askedDatabase, askedEvents } from './ask-database.mjs'
+
+const CHROMIUM = '/usr/bin/chromium'
+
+/** @type {import('../harness/rounds.mjs').Scenario} */
+export const dashboard = {
+  name: 'dashboard',
+  measures: 'the page in a fresh browser profile, on loopback, of 30 days',
+  statistics: {
+    firstChart: { label: 'first chart', unit: 'ms' },
+    bytes: { label: 'over the wire', unit: 'kB' },
+  },
+  rounds: { full: 5, quick: 2 },
+
+  prepare: async (context) => {
+    await askedDatabase(context)
+  },
+
+  plan: (context) => ({
+    contenders: [
+      {
+        name: 'ours',
+        role: 'ours',
+        configuration: 'Chromium, headless; the second page that it opens, with an empty cache',
+        statistics: ['firstChart', 'bytes'],
+        missing: async () => (existsSync(CHROMIUM) ? null : `${CHROMIUM} is not there`),
+        measure: async () => {
+          const server = await startServer(await askedDatabase(context))
+          try {
+            return await runProgram('dashboard', { url: server.url, executablePath: CHROMIUM })
+          } finally {
+            await server.stop()
+          }
+        },
+      },
+    ],
+    targets: [
+      { contender: 'ours', statistic: 'firstChart', relation: '≤', limit: 500 },
+      { contender: 'ours', statistic: 'bytes', relation: '≤', limit: 150 },
+    ],
+    diskBytes: askedEvents(context) * (JOURNAL_BYTES + 2.5 * DATABASE_BYTES),
+  }),
+}

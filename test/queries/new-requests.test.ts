@@ -1,0 +1,70 @@
+import { describe, expect } from 'vitest'
+import { type NewRequestsOptions, newRequests } from '../../src/queries/index.js'
+import { insert, type Row, test } from './support.js'
+
+const ids = (entries: readonly { id: number }[]) => entries.map(({ id }) => id)
+const complete =
+  'UPDATE requests SET completed_segment_id = 1, completed_byte_offset = 1, stream_duration_ms = 5'
+
+test('from now on: nothing at first, then what comes, each once and in order', ({ database }) => {
+  insert(database, {}, {})
+  const start = newRequests(database, { afterId: null })
+  expect(start).toEqual({ data: [], completed: [], last_id: 2, open_ids: [], has_more: false })
+  insert(database, {}, {}, {})
+  const first = newRequests(database, { afterId: start.last_id, limit: 2 })
+  expect(first).toMatchObject({ data: [{ id: 3 }, { id: 4 }], last_id: 4, has_more: true })
+  const second = newRequests(database, { afterId: first.last_id, limit: 2 })
+  expect(second).toMatchObject({ data: [{ id: 5 }], last_id: 5, has_more: false })
+  expect(newRequests(database, { afterId: 5 })).toMatchObject({ data: [], last_id: 5 })
+})
+
+test('a filter lets the rest pass without stopping there', ({ database }) => {
+  insert(database, {}, { model: 'O3', provider: 'p' }, {})
+  const answer = newRequests(database, { afterId: 0, filter: { model: 'o3', provider: 'P' } })
+  expect(answer).toMatchObject({ data: [{ id: 2 }], last_id: 3, has_more: false })
+})
+
+describe('the end of a stream', () => {
+  const stream: Row = { streaming: 1 }
+  const ask = (options: Omit<NewRequestsOptions, 'afterId'>) => ({ afterId: 0, ...options })
+
+  test('is told once, of those that were open', ({ database }) => {
+    insert(database, stream, {}, stream)
+    const first = newRequests(database, ask({}))
+    expect(first).toMatchObject({ open_ids: [1, 3], completed: [] })
+    database.exec(`${complete}, output_tokens = 9 WHERE id = 1`)
+    const second = newRequests(database, { afterId: 3, openIds: first.open_ids })
+    expect(second).toMatchObject({
+      data: [],
+      completed: [{ id: 1, tokens: { output: 9 }, timing: { stream_duration_ms: 5 } }],
+      open_ids: [3],
+    })
+    expect(newRequests(database, { afterId: 3, openIds: second.open_ids }).completed).toEqual([])
+  })
+
+  test('that makes a request fail brings it to those who asked for failures', ({ database }) => {
+    insert(database, stream, { success: 0 })
+    const filter = { success: false }
+    const first = newRequests(database, ask({ filter }))
+    expect(ids(first.data)).toEqual([2])
+    database.exec(`${complete}, success = 0 WHERE id = 1`)
+    expect(ids(newRequests(database, { afterId: 2, openIds: first.open_ids, filter }).completed)).toEqual([1])
+  })
+})
+
+test('ids that have become smaller: the tail goes on behind the last one', ({ database }) => {
+  insert(database, {}, {})
+  expect(newRequests(database, { afterId: 900 })).toMatchObject({ data: [], last_id: 2, has_more: false })
+})
+
+test('a gap in the ids is no work', ({ database }) => {
+  insert(database, { id: 1 }, { id: 2 ** 52 })
+  const answer = newRequests(database, { afterId: 1 })
+  expect(answer).toMatchObject({ data: [{ id: 2 ** 52 }], last_id: 2 ** 52, has_more: false })
+})
+
+test('an unknown model is refused when a tail begins', ({ database }) => {
+  const filter = { model: 'none' }
+  expect(() => newRequests(database, { afterId: null, filter })).toThrow("Model 'none' not found")
+  expect(newRequests(database, { afterId: 0, filter }).data).toEqual([])
+})
