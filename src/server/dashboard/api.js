@@ -4,9 +4,10 @@ export class ApiError extends Error {
    * @param {'unreachable' | 'unauthorized' | 'refused' | 'failed'} kind refused: the question is wrong (400, 404); failed:
    *   the server's own fault
    * @param {string} message
+   * @param {ErrorOptions} [options]
    */
-  constructor(kind, message) {
-    super(message)
+  constructor(kind, message, options) {
+    super(message, options)
     this.name = 'ApiError'
     this.kind = kind
   }
@@ -72,7 +73,7 @@ async function reach(url, signal) {
     return await fetch(url, { signal: signal ?? null, headers: { accept: 'application/json' } })
   } catch (error) {
     signal?.throwIfAborted()
-    throw new ApiError('unreachable', error instanceof Error ? error.message : String(error))
+    throw new ApiError('unreachable', 'The server doesn’t answer', { cause: error })
   }
 }
 

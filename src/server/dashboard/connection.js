@@ -60,8 +60,11 @@ export class Connection {
         action: button('Load again', () => location.reload()),
       })
     } else {
-      const title = error.kind === 'refused' ? 'The server can’t answer this.' : 'The server has failed.'
-      this.#show(part, { title, text: error.message, action: button('Try again', this.onBack) })
+      const [title, action] =
+        error.kind === 'refused'
+          ? ['The server can’t answer this.', {}]
+          : ['The server has failed.', { action: button('Try again', this.onBack) }]
+      this.#show(part, { title, text: error.message, ...action })
     }
   }
 

@@ -1,4 +1,4 @@
-import { ask } from './api.js'
+import { ApiError, ask } from './api.js'
 import { announce, byId, element } from './dom.js'
 import { compareEntries } from './entry-order.js'
 import { formatCount } from './format.js'
@@ -61,10 +61,10 @@ export class RequestList {
   }
 
   /**
-   * The first page. A later call makes an earlier one void.
+   * The first page, or why there is none. A later call makes an earlier one void.
    *
    * @param {PageState} state
-   * @throws {import('./api.js').ApiError}
+   * @throws {ApiError} when the server is out of reach
    */
   async load(state) {
     this.#asking.abort()
@@ -79,8 +79,10 @@ export class RequestList {
       this.table.show(page.data)
       this.#showEnd()
     } catch (error) {
-      if (!signal.aborted) this.#clear(error instanceof Error ? error.message : String(error))
-      throw error
+      if (signal.aborted || !(error instanceof ApiError)) throw error
+      this.#clear(error.message)
+      // Said in its place; a server that is gone concerns the whole page.
+      if (error.kind === 'unreachable' || error.kind === 'unauthorized') throw error
     } finally {
       if (!signal.aborted) this.table.setBusy(false)
     }
