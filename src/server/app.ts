@@ -117,7 +117,8 @@ export async function createApp({ hostCheck, tokenCheck, logger }: AppOptions): 
         title: 'request-journal',
         version,
         description:
-          'The request log of an LLM gateway. Unknown parameters are ignored; one given twice is 400.',
+          'The request log of an LLM gateway. Unknown parameters are ignored; one given twice is 400. Wherever there ' +
+          'are filters, `label:<name>=<value>` is one too, as often as there are names.',
       },
       components: {
         securitySchemes: {

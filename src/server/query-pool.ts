@@ -1,9 +1,12 @@
-import { badRequest, type HttpError, notFound, unavailable } from './errors.js'
-import type { QueryOutcome, QueryTask, QueryThreadData } from './query-task.js'
+import { badRequest, HttpError, internalError, notFound, unavailable } from './errors.js'
+import type { QueryName, QueryOutcome, QueryTask, QueryThreadData } from './query-task.js'
 import { QueryThread, timedOut } from './query-thread.js'
 
-/** A question whose last run took longer than this is heavy. */
+/** A question whose last run took longer than this is heavy; so is one that has never run. */
 const HEAVY_MS = 50
+
+/** Questions that are bounded, whatever the database holds. */
+const ALWAYS_LIGHT: ReadonlySet<QueryName> = new Set(['getRequest', 'newRequests', 'health', 'metrics'])
 
 /** How long a question that is asked all the time leaves its thread to others at most, in between. */
 const MAX_REST_MS = 25
@@ -117,7 +120,7 @@ export class QueryPool {
       const thread = this.#threads.find(({ isBusy }) => !isBusy)
       if (thread === undefined || this.#isClosed) return
       if (run.isResting || this.#running.has(run.key)) continue
-      const isHeavy = (this.#durationsMs.get(shapeOf(run.task)) ?? 0) > HEAVY_MS
+      const isHeavy = this.#isHeavy(run.task)
       if (isHeavy && this.#heavyThreads.size >= Math.max(1, this.#threads.length - 1)) continue
       this.#waiting.delete(run.key)
       if (isHeavy) this.#heavyThreads.add(thread)
@@ -132,16 +135,18 @@ export class QueryPool {
     const startedAt = performance.now()
     try {
       const outcome = await thread.run(run.task, this.#options.timeoutMs)
-      if (outcome.is === 'answer') run.resolve(outcome.json)
-      else run.reject(this.#asHttpError(outcome))
+      if (outcome.is === 'answer') {
+        // Of answers only: what is refused may have any words in it, without end.
+        this.#durationsMs.set(shapeOf(run.task), performance.now() - startedAt)
+        run.resolve(outcome.json)
+      } else run.reject(this.#refusal(outcome))
     } catch (error) {
-      if (thread.isBusy) this.#heavyThreads.add(thread)
-      run.reject(this.#isClosed ? unavailable('the server is stopping') : error)
+      // Its time was over: the thread may be busy with it for as long as that takes.
+      if (error instanceof HttpError) this.#heavyThreads.add(thread)
+      run.reject(this.#asHttpError(error))
     } finally {
-      const durationMs = performance.now() - startedAt
       this.#running.delete(run.key)
-      this.#durationsMs.set(shapeOf(run.task), durationMs)
-      this.#rest(run.key, durationMs)
+      this.#rest(run.key, performance.now() - startedAt)
       this.#startWaiting()
     }
   }
@@ -158,24 +163,39 @@ export class QueryPool {
     setTimeout(wake, Math.min(durationMs, MAX_REST_MS))
   }
 
+  #isHeavy(task: QueryTask): boolean {
+    if (ALWAYS_LIGHT.has(task.query)) return false
+    return (this.#durationsMs.get(shapeOf(task)) ?? Number.POSITIVE_INFINITY) > HEAVY_MS
+  }
+
   #release(thread: QueryThread): void {
     this.#heavyThreads.delete(thread)
     this.#startWaiting()
   }
 
-  #asHttpError(outcome: Exclude<QueryOutcome, { is: 'answer' }>): HttpError {
+  #refusal(outcome: Exclude<QueryOutcome, { is: 'answer' }>): HttpError {
     if (outcome.is === 'refused') {
       return outcome.isUnknownName ? notFound(outcome.message) : badRequest(outcome.message)
     }
     this.#options.onFailure(new Error(outcome.message))
     return unavailable('the database cannot be read now; the log of the server says why')
   }
+
+  #asHttpError(error: unknown): HttpError {
+    if (error instanceof HttpError) return error
+    if (this.#isClosed) return unavailable('the server is stopping')
+    this.#options.onFailure(error)
+    return internalError()
+  }
 }
 
 /** Which questions are alike in what they cost: those with the same parameters, whatever their values. */
 function shapeOf({ query, options, window }: QueryTask): string {
-  const names = Object.keys(options).sort()
-  const { groupBy } = options as { groupBy?: string }
-  const group = groupBy?.startsWith('label:') ? 'label' : groupBy
-  return [query, ...names, group, window?.range, window?.since && 'since'].join(' ')
+  const given = Object.entries({ ...options, ...window }).filter(([, value]) => value !== undefined)
+  // Of values only those that come from short lists: there are as many shapes as these allow.
+  const parts = given.map(([name, value]) => {
+    const isTelling = name === 'groupBy' || name === 'range' || name === 'by' || name === 'bucket'
+    return isTelling ? `${name}=${String(value).replace(/^label:.*/s, 'label')}` : name
+  })
+  return [query, ...parts].join(' ')
 }

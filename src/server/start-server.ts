@@ -1,3 +1,4 @@
+import { BoundedWarnings } from '../journal/warnings.js'
 import { openDatabaseReadOnly } from '../queries/index.js'
 import { createApp } from './app.js'
 import { ServerError } from './errors.js'
@@ -50,12 +51,13 @@ async function listen(
 ): Promise<Server> {
   const { database, journal, host, port, allowedHosts, logger, queryTimeoutMs, maxLagSeconds } = options
   const app = await createApp({ hostCheck: new HostCheck(host, allowedHosts), tokenCheck, logger })
+  const failures = new BoundedWarnings(logger)
   const pool = new QueryPool({
     database,
     journal,
     threads: options.queryThreads,
     timeoutMs: queryTimeoutMs,
-    onFailure: (error) => logger.warn({ err: error }, 'The database could not be asked'),
+    onFailure: (error) => failures.warn(Date.now(), { err: error }, 'A question to the database failed'),
   })
   const hub = new StreamHub(pool, options.maxStreams)
   const projectorFailure = () => projector?.failure?.message ?? null

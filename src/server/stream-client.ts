@@ -25,6 +25,8 @@ export class StreamClient {
 
   constructor(response: ServerResponse, filter: RequestFilter, cursor: StreamCursor) {
     this.#response = response
+    // It has gone; 'close' follows.
+    response.on('error', () => {})
     this.filter = filter
     this.filterKey = JSON.stringify(filter)
     this.cursor = cursor
@@ -49,7 +51,8 @@ export class StreamClient {
   }
 
   send(text: string): void {
-    this.#response.write(text)
+    // An answer may come after the server has ended the stream.
+    if (!this.#response.writableEnded) this.#response.write(text)
   }
 
   /** @param text the entries as events. */

@@ -21,6 +21,7 @@ export class StreamHub {
   /** Streams that are being opened count too. */
   #opening = 0
   #poll: NodeJS.Timeout | null = null
+  #isAsking = false
   #heartbeat: NodeJS.Timeout | null = null
   #isClosed = false
 
@@ -62,7 +63,7 @@ export class StreamHub {
     this.#isClosed = true
     for (const client of this.#clients) client.end()
     this.#clients.clear()
-    this.#stopTimers()
+    this.#keepTimers(0)
   }
 
   #add(
@@ -82,20 +83,25 @@ export class StreamHub {
     client.send(`retry: ${RETRY_MS}\n\n`)
     // An id of another database: what it would wait for may never come.
     if (cursor.afterId > newest.afterId) client.skipTo(newest.afterId)
-    this.#poll ??= setTimeout(() => void this.#tick(), 0)
-    this.#heartbeat ??= setInterval(() => this.#beat(), HEARTBEAT_MS)
+    this.#keepTimers(0)
   }
 
   #remove(client: StreamClient): void {
     this.#clients.delete(client)
-    if (this.#clients.size === 0) this.#stopTimers()
+    this.#keepTimers(POLL_MS)
   }
 
-  #stopTimers(): void {
-    if (this.#poll !== null) clearTimeout(this.#poll)
-    if (this.#heartbeat !== null) clearInterval(this.#heartbeat)
-    this.#poll = null
-    this.#heartbeat = null
+  /** Timers run while there are clients, one of each. */
+  #keepTimers(pollInMs: number): void {
+    if (this.#clients.size === 0) {
+      if (this.#poll !== null) clearTimeout(this.#poll)
+      if (this.#heartbeat !== null) clearInterval(this.#heartbeat)
+      this.#poll = null
+      this.#heartbeat = null
+      return
+    }
+    if (!this.#isAsking) this.#poll ??= setTimeout(() => void this.#tick(), pollInMs)
+    this.#heartbeat ??= setInterval(() => this.#beat(), HEARTBEAT_MS)
   }
 
   #beat(): void {
@@ -106,6 +112,8 @@ export class StreamHub {
   }
 
   async #tick(): Promise<void> {
+    this.#poll = null
+    this.#isAsking = true
     const groups = groupClients([...this.#clients].filter(({ isFull }) => !isFull))
     let delayMs = POLL_MS
     try {
@@ -118,7 +126,8 @@ export class StreamHub {
       // The pool has logged it; the streams go on when the database does.
       delayMs = RETRY_MS
     }
-    this.#poll = this.#clients.size === 0 ? null : setTimeout(() => void this.#tick(), delayMs)
+    this.#isAsking = false
+    this.#keepTimers(delayMs)
   }
 
   async #deliver(clients: readonly StreamClient[], answer: NewRequests): Promise<void> {
