@@ -66,8 +66,8 @@ export class Chart {
     this.card.setAttribute('aria-busy', 'false')
     this.#plot.setAttribute('aria-label', `${data.summary} Left and right arrow keys read each moment.`)
     this.#title.textContent = data.title
-    this.#drawLegend(null)
     this.#draw()
+    this.#drawLegend(this.#uplot?.cursor.idx ?? null)
   }
 
   /** Nothing is known. */
