@@ -13,7 +13,7 @@ const LIVE_TEXTS = {
   live: 'Live',
   connecting: 'Connecting …',
   paused: 'Paused',
-  off: 'Not live: only what ends now, newest first, is',
+  off: 'Not live',
 }
 
 /** The list with its own filters and its live button. */
@@ -134,6 +134,8 @@ export class RequestsSection {
     const waiting = this.list?.newcomerCount ?? 0
     byId('live-state', HTMLElement).dataset['state'] = state
     setText(byId('live-text', HTMLElement), LIVE_TEXTS[state])
+    byId('live-state', HTMLElement).title =
+      state === 'off' ? 'Only a window that ends now, newest first, is live' : ''
     this.#live.hidden = state === 'off'
     setText(
       this.#live,
