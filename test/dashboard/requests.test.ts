@@ -101,6 +101,22 @@ describe.skipIf(!hasBrowser)('the request list', () => {
     expect(await rows.first().locator('.outcome').innerText()).toBe('stream 9.20 s')
   })
 
+  test('a burst that is more than a page is shown whole, in order', async ({ dashboard }) => {
+    const { page, rows } = dashboard
+    dashboard.append(recent({ model: 'first' }, 60))
+    await projected(dashboard, 1)
+    await dashboard.open()
+    dashboard.append(...Array.from({ length: 450 }, (_, i) => recent({ input_tokens: i }, 30 - i / 20)))
+    await eventually(() => rows.first().locator('.tokens-in').innerText()).toBe('449')
+    while (await page.getByRole('button', { name: 'Show older' }).isVisible()) {
+      const before = await rows.count()
+      await page.getByRole('button', { name: 'Show older' }).click()
+      await eventually(async () => (await rows.count()) > before).toBe(true)
+    }
+    const tokens = await rows.locator('.tokens-in').allInnerTexts()
+    expect(tokens).toEqual([...Array.from({ length: 450 }, (_, i) => String(449 - i)), '–'])
+  })
+
   test('hostile names are text, wherever they show', async ({ dashboard }) => {
     const { page, rows } = dashboard
     dashboard.append(

@@ -1,4 +1,5 @@
 /**
+ * @typedef {import('uplot')} UPlot
  * @typedef {import('./chart.js').ChartData} ChartData
  * @typedef {import('./chart.js').ChartKind & ChartSize} Setting
  *
@@ -16,6 +17,17 @@ const AXIS_FONT = '12px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif
 const WHOLE_STEPS = Array.from({ length: 16 }, (_, power) =>
   [1, 2, 5].map((step) => step * 10 ** power),
 ).flat()
+/** Each bar begins where the one below it ends: a bar behind another would shine through at its edges. */
+const STACKED = /** @type {const} */ ({
+  y0: {
+    unit: 1,
+    values: (/** @type {UPlot} */ uplot, /** @type {number} */ index) => columnOf(uplot, index + 1),
+  },
+  y1: {
+    unit: 1,
+    values: (/** @type {UPlot} */ uplot, /** @type {number} */ index) => columnOf(uplot, index),
+  },
+})
 /** A stretch narrower than this is a click. */
 const LEAST_SELECTION_PX = 6
 
@@ -92,7 +104,7 @@ function seriesLook(name, color, { kind, colors, isDense }) {
       points: { show: true, size: 4, fill: paint, filter: loneValues },
     }
   }
-  const bars = globalThis.uPlot.paths.bars?.({ size: [1, 48], align: 1, gap: isDense ? 0 : 1 })
+  const bars = globalThis.uPlot.paths.bars?.({ size: [1, 48], align: 1, gap: isDense ? 0 : 1, disp: STACKED })
   return {
     label: name,
     fill: paint,
@@ -105,7 +117,7 @@ function seriesLook(name, color, { kind, colors, isDense }) {
 /**
  * A value between two unknowns has no line: it is a point.
  *
- * @param {import('uplot')} uplot
+ * @param {UPlot} uplot
  * @param {number} seriesIndex
  * @returns {number[]}
  */
@@ -118,13 +130,21 @@ function loneValues(uplot, seriesIndex) {
   return lone
 }
 
+/**
+ * @param {UPlot} uplot
+ * @param {number} index
+ */
+function columnOf({ data }, index) {
+  return Array.from(data[index] ?? [], (value) => value ?? 0)
+}
+
 /** @param {import('./colors.js').Colors} colors */
 function axisLook(colors) {
   return { stroke: () => colors.get('--muted'), font: AXIS_FONT, ticks: { show: false }, gap: 6 }
 }
 
 /**
- * @param {import('uplot')} uplot
+ * @param {UPlot} uplot
  * @param {string[] | null} values
  */
 function widest({ ctx }, values) {
@@ -158,7 +178,7 @@ function bucketUnder(bucketSeconds) {
 }
 
 /**
- * @param {import('uplot')} uplot
+ * @param {UPlot} uplot
  * @param {number} bucketSeconds
  * @param {(sinceSeconds: number, untilSeconds: number) => void} onSelect
  */

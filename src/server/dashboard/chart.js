@@ -53,6 +53,7 @@ export class Chart {
     title.after(this.#moment)
     this.#plot.tabIndex = 0
     this.#plot.setAttribute('role', 'img')
+    this.#plot.setAttribute('aria-roledescription', 'chart')
     this.#plot.addEventListener('keydown', (event) => this.#onKey(event))
     this.#plot.addEventListener('blur', () => this.#point(null))
     card.append(this.#legend, this.#plot)
@@ -66,8 +67,8 @@ export class Chart {
     this.card.setAttribute('aria-busy', 'false')
     this.#plot.setAttribute('aria-label', `${data.summary} Left and right arrow keys read each moment.`)
     this.#title.textContent = data.title
-    this.#drawLegend(null)
     this.#draw()
+    this.#drawLegend(this.#uplot?.cursor.idx ?? null)
   }
 
   /** Nothing is known. */
@@ -170,8 +171,8 @@ export class Chart {
 }
 
 /**
- * What uPlot takes: times, then a column for each series. Bars are stacked, and the tallest is drawn first, behind the
- * others; lines stand at the middle of their bucket.
+ * What uPlot takes: times, then a column for each series. Of bars that is the upper end of each, the topmost first; lines
+ * stand at the middle of their bucket.
  *
  * @param {ChartData} data
  * @param {'bars' | 'lines'} kind

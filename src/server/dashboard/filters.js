@@ -99,7 +99,6 @@ export class Filters {
     if (inputOf(this.#custom, 'since').value === '') {
       this.#fillCustom(new Date(Date.now() - 86_400_000).toISOString(), new Date().toISOString())
     }
-    inputOf(this.#custom, 'since').focus()
   }
 
   /** @param {SubmitEvent} event */

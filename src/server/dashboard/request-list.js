@@ -15,6 +15,9 @@ import { RequestTable } from './request-table.js'
 /** More newcomers than this, or rows in all, and the first page is read anew: a page must stay quick to scroll. */
 const MOST_NEWCOMERS = 200
 const MOST_ROWS = 1000
+const BURST_MS = 50
+const MANY = 25
+const AFTER_MANY_MS = 1000
 
 /** The request list: pages by cursor, and newcomers that wait while somebody reads. */
 export class RequestList {
@@ -27,6 +30,9 @@ export class RequestList {
   #cursor
   #asking = new AbortController()
   #isPaused = false
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #admission
+  #admittedLast = 0
   /** Requests between the newcomers and the rows are missing: the first page must be read anew. */
   #hasGap = false
   /** @type {string} the beginning of the window, as the server understood it */
@@ -44,7 +50,7 @@ export class RequestList {
     this.store = store
     this.onFailure = onFailure
     this.onNewcomers = onNewcomers
-    this.table = new RequestTable({ store, onRest: () => this.#admitWhenIdle() })
+    this.table = new RequestTable({ store, onRest: () => this.#admitSoon() })
     this.#older.addEventListener('click', () => void this.loadOlder())
     this.#newcomersButton.addEventListener('click', () => this.#showNewcomers())
   }
@@ -71,13 +77,15 @@ export class RequestList {
     this.#asking = new AbortController()
     const { signal } = this.#asking
     this.table.setBusy(true)
+    // From here on they are of this question: some may come that the answer doesn't have.
+    this.#forgetNewcomers()
     try {
       const page = await this.#ask(state, 'start')
-      this.#forgetNewcomers()
       this.#since = page.since
       this.#cursor = page.next_cursor
       this.table.show(page.data)
       this.#showEnd()
+      this.#admitSoon()
     } catch (error) {
       if (signal.aborted || !(error instanceof ApiError)) throw error
       this.#clear(error.message)
@@ -103,6 +111,7 @@ export class RequestList {
   /** The page behind the last row. */
   async loadOlder() {
     if (this.#cursor === undefined) return
+    const hadFocus = document.activeElement === this.#older
     this.#older.disabled = true
     try {
       const page = await this.#ask(this.store.state, this.#cursor)
@@ -110,7 +119,7 @@ export class RequestList {
       const first = this.table.append(page.data)
       announce(`${formatCount(page.data.length)} older requests`)
       // The button moves down, or goes: who pressed it by keyboard goes on reading where the new rows begin.
-      if (document.activeElement === this.#older && first !== undefined) first.focus({ preventScroll: true })
+      if (hadFocus) first?.focus({ preventScroll: true })
       this.#showEnd()
     } catch (error) {
       this.onFailure(error)
@@ -137,7 +146,7 @@ export class RequestList {
     this.onAdded()
     const [oldest] = this.#newcomers.keys()
     if (this.#newcomers.size > MOST_NEWCOMERS && oldest !== undefined) this.#newcomers.delete(oldest)
-    this.#admitWhenIdle()
+    this.#admitSoon()
   }
 
   /** @param {RequestEntry} entry a request that a completion has changed */
@@ -155,6 +164,17 @@ export class RequestList {
     return ask('/v1/requests', pageQuery(state, cursor), this.#asking.signal)
   }
 
+  /** A burst becomes one change of the page, and after many rows there is a rest: nobody can read faster. */
+  #admitSoon() {
+    this.#admission ??= setTimeout(
+      () => {
+        this.#admission = undefined
+        this.#admitWhenIdle()
+      },
+      this.#admittedLast > MANY ? AFTER_MANY_MS : BURST_MS,
+    )
+  }
+
   #admitWhenIdle() {
     if (this.#newcomerCount > 0 && !this.#isPaused && !this.table.isBeingRead()) this.#admit()
     this.#showCount()
@@ -168,7 +188,10 @@ export class RequestList {
       this.#newcomerCount > MOST_NEWCOMERS ||
       this.table.size + this.#newcomerCount > MOST_ROWS
     const { state } = this.store
-    const entries = [...this.#newcomers.values()].sort((a, b) => compareEntries(a, b, state))
+    this.#admittedLast = this.#newcomerCount
+    const entries = [...this.#newcomers.values()]
+      .filter(({ id }) => !this.table.has(id))
+      .sort((a, b) => compareEntries(a, b, state))
     this.#forgetNewcomers()
     if (isTooMuch) this.load(state).catch(this.onFailure)
     else {

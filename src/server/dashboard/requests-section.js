@@ -13,7 +13,7 @@ const LIVE_TEXTS = {
   live: 'Live',
   connecting: 'Connecting …',
   paused: 'Paused',
-  off: 'Not live: only what ends now, newest first, is',
+  off: 'Not live',
 }
 
 /** The list with its own filters and its live button. */
@@ -53,6 +53,7 @@ export class RequestsSection {
       store.update({ correlationId: this.#correlation.value.trim() }),
     )
     this.#live.addEventListener('click', () => this.#togglePause())
+    document.addEventListener('visibilitychange', () => this.#followWhileVisible())
     this.show(store.state)
   }
 
@@ -77,13 +78,8 @@ export class RequestsSection {
     // A window that has ended, or another order than by time, gets no new rows at its top.
     const isOpen =
       (state.since === null || state.until === null) && state.sort === 'timestamp' && state.order === 'desc'
-    if (isOpen) {
-      this.#setLive('connecting')
-      this.stream.follow(state)
-    } else {
-      this.stream.stop()
-      this.#setLive('off')
-    }
+    this.#setLive(isOpen ? 'connecting' : 'off')
+    this.#followWhileVisible()
     await this.list.load(state)
   }
 
@@ -96,6 +92,14 @@ export class RequestsSection {
     byId('requests-count', HTMLElement).textContent = isWhole
       ? formatCount(total)
       : `some of ${formatCount(total)}`
+  }
+
+  /** A browser has six connections to a server: pages that nobody looks at must leave them to others. */
+  #followWhileVisible() {
+    this.stream.stop()
+    if (this.#liveState === 'off' || document.visibilityState !== 'visible') return
+    this.#setLive('connecting')
+    this.stream.follow(this.store.state)
   }
 
   /** Asks for what the stream may not tell, where anything can be missing. */
@@ -130,6 +134,8 @@ export class RequestsSection {
     const waiting = this.list?.newcomerCount ?? 0
     byId('live-state', HTMLElement).dataset['state'] = state
     setText(byId('live-text', HTMLElement), LIVE_TEXTS[state])
+    byId('live-state', HTMLElement).title =
+      state === 'off' ? 'Only a window that ends now, newest first, is live' : ''
     this.#live.hidden = state === 'off'
     setText(
       this.#live,
