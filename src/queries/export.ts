@@ -50,10 +50,10 @@ export function* exportRequests(
   const filter = checkedFilter(database, asked)
   const key = keyOf(order, filter)
   const last = database.prepare<[], number>('SELECT coalesce(max(id), 0) FROM requests').pluck().get() ?? 0
-  const conditions = [rowCondition(filter), { sql: 'id <= ?', values: [last] }]
-  let behind: Condition[] = []
+  const upToLast = { sql: 'id <= ?', values: [last] }
+  let page = rowCondition(filter)
   for (;;) {
-    const { sql, values } = all([...conditions, ...behind])
+    const { sql, values } = all([page, upToLast])
     const rows = database
       .prepare<unknown[], FullRow>(
         `SELECT ${FULL_COLUMNS} FROM requests ${key.hint} WHERE ${sql} ORDER BY ${key.columns} LIMIT ${PAGE_ROWS}`,
@@ -62,7 +62,7 @@ export function* exportRequests(
     for (const row of rows) yield exportedRequest(row)
     const end = rows.at(-1)
     if (end === undefined || rows.length < PAGE_ROWS) return
-    behind = [key.behind(end)]
+    page = key.behind(end)
   }
 }
 
@@ -74,13 +74,12 @@ interface ExportKey {
 }
 
 function keyOf(order: string, filter: RequestFilter): ExportKey {
-  // The few rows of a correlation_id are found by its own index, in either order.
-  const isFew = filter.correlationId !== undefined
   if (order === 'id') {
     return {
       columns: 'id',
-      hint: isFew ? '' : 'NOT INDEXED',
-      behind: ({ id }) => ({ sql: 'id > ?', values: [id] }),
+      // The few rows of a correlation_id are found by its own index.
+      hint: filter.correlationId === undefined ? 'NOT INDEXED' : '',
+      behind: ({ id }) => all([rowCondition(filter), { sql: 'id > ?', values: [id] }]),
     }
   }
   if (order === 'timestamp') {
@@ -88,7 +87,12 @@ function keyOf(order: string, filter: RequestFilter): ExportKey {
     return {
       columns: `${column}, id`,
       hint: '',
-      behind: ({ timestamp, id }) => ({ sql: `(${column}, id) > (?, ?)`, values: [timestamp, id] }),
+      // In place of the window's lower bound: of two, SQLite may seek by the wider one.
+      behind: ({ timestamp, id }) =>
+        all([
+          rowCondition(filter, { to: filter.until }),
+          { sql: `(${column}, id) > (?, ?)`, values: [timestamp, id] },
+        ]),
     }
   }
   throw new QueryError('INVALID_ORDER', `Invalid export order '${order}'. Valid options: id, timestamp`)

@@ -29,10 +29,20 @@ export const UNKNOWN_GROUP = 'unknown'
 /** Groups by model or by provider: spellings that differ in ASCII case are one, under the one that came first. */
 export function groupByName(database: Database, column: 'model' | 'provider'): Grouping {
   const names = new Map(firstSpellings(database, column).map((name) => [foldCase(name), name]))
+  // By spelling too: an answer asks for the name of each row that it reads.
+  const ofSpelling = new Map<string, string>()
+  const nameOf = (spelling: string) => {
+    let name = ofSpelling.get(spelling)
+    if (name === undefined) {
+      name = names.get(foldCase(spelling)) ?? spelling
+      ofSpelling.set(spelling, name)
+    }
+    return name
+  }
   return {
     ofRow: { sql: `${column} COLLATE NOCASE`, values: [] },
     ofDimension: (dimension) => dimension[column],
-    name: (group) => (group === null ? UNKNOWN_GROUP : (names.get(foldCase(group)) ?? group)),
+    name: (group) => (group === null ? UNKNOWN_GROUP : nameOf(group)),
   }
 }
 

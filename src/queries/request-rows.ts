@@ -42,15 +42,34 @@ function readStretches(database: Database, filter: RequestFilter, slice: RowSlic
 }
 
 function readRange(database: Database, filter: RequestFilter, slice: RowSlice, range: TextRange): EntryRow[] {
-  const { order, behind, limit, offset } = slice
+  const { order, limit, offset } = slice
   const column = timestampColumn(filter)
-  const { sql, values } = all([rowCondition(filter, range), behindKey(column, order, behind)])
+  const { sql, values } = rowsBehind(filter, range, slice)
   return database
     .prepare<unknown[], EntryRow>(
       `SELECT ${ENTRY_COLUMNS} FROM requests WHERE ${sql}
        ORDER BY ${column} ${order}, id ${order} LIMIT ? OFFSET ?`,
     )
     .all(...values, limit, offset)
+}
+
+/**
+ * The rows of a range that come behind the page before. Of two bounds at the same end SQLite may seek by the wider one
+ * and step over all between: only the tighter one is named.
+ */
+function rowsBehind(
+  filter: RequestFilter,
+  range: TextRange,
+  { order, behind }: Pick<RowSlice, 'order' | 'behind'>,
+): Condition {
+  if (typeof behind?.key !== 'string') return rowCondition(filter, range)
+  const { from, after, to, before } = range
+  const [isWithin, rest] =
+    order === 'asc'
+      ? [behind.key >= (from ?? after ?? ''), { to, before }]
+      : [behind.key <= (to ?? before ?? behind.key), { from, after }]
+  if (!isWithin) return rowCondition(filter, range)
+  return all([rowCondition(filter, rest), behindKey(timestampColumn(filter), order, behind)])
 }
 
 /** By a column without an index: every row that matches is looked at, but only ids are sorted. */
@@ -69,6 +88,6 @@ function readSorted(database: Database, filter: RequestFilter, slice: RowSlice):
 
 function behindKey(key: string, order: RequestOrder, behind: PageEnd | null): Condition {
   if (behind === null) return all([])
-  const sql = `(${key}, id) ${order === 'asc' ? '>' : '<'} (coalesce(?, ${LEAST}), ?)`
-  return { sql, values: [behind.key, behind.id] }
+  const sql = `(${key}, id) ${order === 'asc' ? '>' : '<'} (?, ?)`
+  return { sql, values: [behind.key ?? Number.NEGATIVE_INFINITY, behind.id] }
 }

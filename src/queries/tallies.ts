@@ -121,9 +121,11 @@ function readRollups(source: Source, { sign, grain, range }: Term, withLatencies
     inRange('period', range),
     source.rollups,
   ])
-  const groups = grouping.ofDimension === null ? () => '' : groupsOfDimensions(database, grouping)
+  const isWhole = grouping === WHOLE
+  const groups = isWhole ? () => '' : groupsOfDimensions(database, grouping)
+  const dimension = isWhole ? '0' : 'dimension_id'
   const rows = database
-    .prepare(`SELECT ${time}, dimension_id, ${ROLLUP_SUMS} FROM rollups WHERE ${sql} GROUP BY 1, 2`)
+    .prepare(`SELECT ${time}, ${dimension}, ${ROLLUP_SUMS} FROM rollups WHERE ${sql} GROUP BY 1, 2`)
     .raw()
     .safeIntegers()
     .all(...values) as [string, bigint, ...bigint[]][]
@@ -132,7 +134,7 @@ function readRollups(source: Source, { sign, grain, range }: Term, withLatencies
   }
   if (!withLatencies) return
   const stored = database
-    .prepare(`SELECT ${time}, dimension_id, buckets FROM rollup_latencies WHERE ${sql}`)
+    .prepare(`SELECT ${time}, ${dimension}, buckets FROM rollup_latencies WHERE ${sql}`)
     .raw()
     .iterate(...values) as IterableIterator<[string, number, Buffer]>
   for (const [start, dimensionId, buckets] of stored) {
