@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test as base, type TestAPI } from 'vitest'
 import { RollupChanges } from '../../src/projection/rollups.js'
-import { UnjournaledRequests } from '../../src/projection/stored-request.js'
+import { UnjournaledRequests } from '../../src/projection/unjournaled-requests.js'
 import { type Database, openDatabase } from '../../src/storage/database.js'
 import { clearRollups, RollupTables, rollupLabels } from '../../src/storage/rollup-tables.js'
 
