@@ -4,7 +4,14 @@ import type { Logger } from 'pino'
 import type { Server, ServerOptions } from '../server/index.js'
 import { CommandFailure } from './failure.js'
 import { createLogger, logLevelOption } from './logger.js'
-import { databaseOption, examples, journalOption, parsePath, wholeNumber } from './options.js'
+import {
+  databaseOption,
+  examples,
+  journalOption,
+  parsePath,
+  rollupLabelOption,
+  wholeNumber,
+} from './options.js'
 import { print } from './output.js'
 
 interface ServeFlags {
@@ -46,19 +53,13 @@ export function addServe(program: Command): void {
     .addOption(
       new Option('--project', 'run the projector in the same process').env('REQUEST_JOURNAL_PROJECT'),
     )
-    .addOption(
-      valueOption(
-        '--rollup-label <name...>',
-        'with --project: labels that sums are kept by, instead of those that the database has',
-        collectNames,
-      ),
-    )
+    .addOption(rollupLabelOption())
     .addOption(valueOption('--token-file <file>', 'a file with the token that is asked for', parsePath))
     .addOption(
       valueOption(
-        '--allow-host <name...>',
-        "names that requests may have as their host, as a proxy's",
-        collectNames,
+        '--allow-host <name>',
+        "a name that requests may have as their host, as a proxy's; may be repeated",
+        parseHosts,
       ),
     )
     .addOption(
@@ -97,8 +98,9 @@ function valueOption<T>(flags: string, description: string, parse: (text: string
 
 async function serve(flags: ServeFlags, command: Command): Promise<void> {
   const project = isProjecting(flags, command)
-  if (flags.rollupLabel !== undefined && !project) {
-    command.error("error: option '--rollup-label' needs '--project': only a projector keeps sums")
+  // In the environment it may be meant for `project`.
+  if (!project && command.getOptionValueSource('rollupLabel') === 'cli') {
+    command.error("error: option '--rollup-label' needs '--project': only a projector keeps roll-ups")
   }
   const logger = await createLogger(flags.logLevel)
   const options: ServerOptions = {
@@ -109,7 +111,7 @@ async function serve(flags: ServeFlags, command: Command): Promise<void> {
     token: readToken(flags.tokenFile, logger),
     allowedHosts: flags.allowHost,
     project,
-    rollupLabels: flags.rollupLabel,
+    rollupLabels: project ? flags.rollupLabel : undefined,
     logger,
     maxLagSeconds: flags.maxLagSeconds,
     queryTimeoutMs: flags.queryTimeoutMs,
@@ -178,9 +180,11 @@ function parseName(text: string): string {
   return text
 }
 
-/** The environment has them with commas between. */
-function collectNames(text: string, previous: string[] = []): string[] {
+/** Repeated, or with commas between them, as in the environment variable. */
+function parseHosts(text: string, before: readonly string[] = []): string[] {
   const names = text.split(',').map((name) => name.trim())
-  if (names.includes('')) throw new InvalidArgumentError('Expected a name, found nothing.')
-  return [...previous, ...names]
+  for (const name of names) {
+    if (!/^[^\s:/]+$/.test(name)) throw new InvalidArgumentError('Expected names of hosts, without a port.')
+  }
+  return [...before, ...names]
 }

@@ -42,7 +42,7 @@ export interface ServerOptions {
    */
   project?: boolean | undefined
   /**
-   * Labels that the projector keeps sums by, with `project` only.
+   * Labels that the projector keeps roll-ups by, with `project` only.
    * @default those that the database has
    */
   rollupLabels?: readonly string[] | undefined

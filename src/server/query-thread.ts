@@ -54,12 +54,16 @@ export class QueryThread {
       this.#ready = ended.then(() => this.#load())
     })
     try {
-      return await this.#pool.run(task, { signal: controller.signal })
+      const outcome = await this.#pool.run(task, { signal: controller.signal })
+      this.#free()
+      return outcome
     } catch (error) {
-      throw controller.signal.aborted ? timedOut(timeoutMs) : error
+      if (controller.signal.aborted) throw timedOut(timeoutMs)
+      // Perhaps the thread died of it, and another one is loading.
+      this.#ready = this.#load()
+      throw error
     } finally {
       clearTimeout(timer)
-      if (!controller.signal.aborted) this.#free()
     }
   }
 

@@ -122,17 +122,19 @@ describe('a query that takes too long', () => {
   test('lets others be answered meanwhile, and a second heavy one waits for it', async ({ place }) => {
     await withSlowRow(place, STEPS)
     const pool = openPool(place)
-    await pool.ask(STATS)
-    // Once to learn that it is heavy.
-    await pool.ask(SLOW_QUERY)
-    const heavy = [1, 2].map((page) => pool.ask({ ...SLOW_QUERY, options: { ...SLOW_QUERY.options, page } }))
-    let isDone = false
-    void Promise.allSettled(heavy).then(() => {
-      isDone = true
-    })
-    for (let i = 0; i < 20; i++) await pool.ask(STATS)
-    expect(isDone).toBe(false)
-    await Promise.all(heavy)
+    // Heavy as long as it hasn't run, and then because it did.
+    for (let round = 0; round < 2; round++) {
+      let isDone = false
+      const heavy = [1, 2].map((page) =>
+        pool.ask({ ...SLOW_QUERY, options: { ...SLOW_QUERY.options, page } }),
+      )
+      const done = Promise.allSettled(heavy).then(() => {
+        isDone = true
+      })
+      for (let i = 0; i < 5; i++) await pool.ask({ query: 'newRequests', options: [{ afterId: null }] })
+      expect(isDone).toBe(false)
+      await done
+    }
   })
 
   test('whoever waits for a thread longer than that is told', async ({ place }) => {

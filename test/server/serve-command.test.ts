@@ -126,6 +126,11 @@ describe('wrong use, exit 2', () => {
     ],
     ['labels without a projector', ['--rollup-label', 'team'], /'--rollup-label' needs '--project'/],
     ['a token as an argument', ['--token', 'x'], /unknown option '--token'/],
+    [
+      'an allowed host with a port',
+      ['--allow-host', 'a.example:80'],
+      /'--allow-host <name>' argument 'a\.example:80'.*without a port/,
+    ],
     ['a limit that is none', ['--max-streams', 'many'], /'--max-streams <n>' argument 'many'/],
     ['no time at all', ['--query-timeout-ms', '0'], /'--query-timeout-ms <n>' argument '0'/],
   ] as const)('%s', (_what, args, message) => {

@@ -1,4 +1,5 @@
 import type { FastifyReply } from 'fastify'
+import type { Static, TObject, TSchema } from 'typebox'
 import type { App } from '../app.js'
 import { notFound } from '../errors.js'
 import { filterOf, RequestParams, RequestsQuery, SeriesQuery, StatsQuery } from '../parameters.js'
@@ -12,51 +13,54 @@ const ID = /^[1-9]\d{0,14}$/
 
 const MAX_PER_PAGE = 100
 
+/** A route that asks the database one question. */
+interface QueryRoute<Query extends TObject> {
+  path: string
+  summary: string
+  query: Query
+  /** Of the answer. */
+  answer: TSchema
+  taskOf(query: Static<Query>): QueryTask
+}
+
 /** The routes that answer questions to the database. */
 export function addQueryRoutes(app: App, pool: QueryPool): void {
-  const answer = async (reply: FastifyReply, task: QueryTask) => sendJson(reply, await pool.ask(task))
+  const add = <Query extends TObject>({ path, summary, query, answer, taskOf }: QueryRoute<Query>) => {
+    const schema = { summary, querystring: query, response: { 200: answer, default: ErrorAnswer } }
+    app.get(path, { schema }, async (request, reply) =>
+      sendJson(reply, await pool.ask(taskOf(request.query as Static<Query>))),
+    )
+  }
 
-  app.get(
-    '/v1/stats',
-    {
-      schema: {
-        summary: 'Counts, costs, tokens and latency of a window',
-        querystring: StatsQuery,
-        response: { 200: StatsAnswer, default: ErrorAnswer },
-      },
-    },
-    async ({ query }, reply) => {
+  add({
+    path: '/v1/stats',
+    summary: 'Counts, costs, tokens and latency of a window',
+    query: StatsQuery,
+    answer: StatsAnswer,
+    taskOf: (query) => {
       const { group_by: groupBy, percentiles, unpriced } = query
       const options = { ...filterOf(query), groupBy, percentiles, unpriced }
-      return await answer(reply, { query: 'stats', options, window: windowOf(query) })
+      return { query: 'stats', options, window: windowOf(query) }
     },
-  )
+  })
 
-  app.get(
-    '/v1/series',
-    {
-      schema: {
-        summary: 'A window in minutes, hours or days, for charts',
-        querystring: SeriesQuery,
-        response: { 200: SeriesAnswer, default: ErrorAnswer },
-      },
-    },
-    async ({ query }, reply) => {
+  add({
+    path: '/v1/series',
+    summary: 'A window in minutes, hours or days, for charts',
+    query: SeriesQuery,
+    answer: SeriesAnswer,
+    taskOf: (query) => {
       const options = { ...filterOf(query), by: query.by, bucket: query.bucket }
-      return await answer(reply, { query: 'series', options, window: windowOf(query) })
+      return { query: 'series', options, window: windowOf(query) }
     },
-  )
+  })
 
-  app.get(
-    '/v1/requests',
-    {
-      schema: {
-        summary: 'Requests of a window, the newest first',
-        querystring: RequestsQuery,
-        response: { 200: RequestsAnswer, default: ErrorAnswer },
-      },
-    },
-    async ({ query }, reply) => {
+  add({
+    path: '/v1/requests',
+    summary: 'Requests of a window, the newest first',
+    query: RequestsQuery,
+    answer: RequestsAnswer,
+    taskOf: (query) => {
       const { page = 1, per_page = 20, sort, order, cursor } = query
       const options = {
         ...filterOf(query),
@@ -66,25 +70,20 @@ export function addQueryRoutes(app: App, pool: QueryPool): void {
         order: orderOf(order),
         cursor,
       }
-      return await answer(reply, { query: 'listRequests', options, window: windowOf(query) })
+      return { query: 'listRequests', options, window: windowOf(query) }
     },
-  )
+  })
 
-  app.get(
-    '/v1/requests/:id',
-    {
-      schema: {
-        summary: 'One request with all that is known of it, its line in the journal included',
-        params: RequestParams,
-        response: { 200: RequestAnswer, default: ErrorAnswer },
-      },
-    },
-    async ({ params: { id } }, reply) => {
-      const json = ID.test(id) ? await pool.ask({ query: 'getRequest', options: { id: Number(id) } }) : 'null'
-      if (json === 'null') throw notFound(`Request '${id}' not found`)
-      return sendJson(reply, json)
-    },
-  )
+  const schema = {
+    summary: 'One request with all that is known of it, its line in the journal included',
+    params: RequestParams,
+    response: { 200: RequestAnswer, default: ErrorAnswer },
+  }
+  app.get('/v1/requests/:id', { schema }, async ({ params: { id } }, reply) => {
+    const json = ID.test(id) ? await pool.ask({ query: 'getRequest', options: { id: Number(id) } }) : 'null'
+    if (json === 'null') throw notFound(`Request '${id}' not found`)
+    return sendJson(reply, json)
+  })
 }
 
 function sendJson(reply: FastifyReply, json: string): FastifyReply {
