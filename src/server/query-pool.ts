@@ -67,6 +67,11 @@ export class QueryPool {
     )
   }
 
+  /** Resolves once every thread is up: before, questions wait for them. */
+  async ready(): Promise<void> {
+    await Promise.all(this.#threads.map(({ ready }) => ready))
+  }
+
   /** Queries that were run so far. */
   get runs(): number {
     return this.#runs

@@ -38,6 +38,11 @@ export class QueryThread {
     return this.#isBusy
   }
 
+  /** Resolves once its modules are loaded. */
+  get ready(): Promise<void> {
+    return this.#ready
+  }
+
   /**
    * Answers a question; only while it isn't busy. It may stay busy when the time is over: SQLite goes on to the end of
    * its step, which nothing interrupts.

@@ -75,6 +75,7 @@ async function listen(
     await projector?.stop()
   })
   try {
+    await pool.ready()
     const url = await app.listen({ host, port })
     logger.info({ url, database }, 'Serving')
     return { url, close: async () => await app.close() }
