@@ -1,8 +1,13 @@
 import { readFileSync } from 'node:fs'
-import { STATUS_CODES } from 'node:http'
+import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import swagger from '@fastify/swagger'
-import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify'
 import { errorBody, HttpError, internalError } from './errors.js'
 import type { HostCheck } from './host.js'
 import type { ServerLogger } from './options.js'
@@ -34,13 +39,7 @@ const SECURITY_HEADERS = {
 const packageFile = new URL('../../package.json', import.meta.url)
 const { version } = JSON.parse(readFileSync(packageFile, 'utf8')) as { version: string }
 
-export type App = FastifyInstance<
-  import('node:http').Server,
-  import('node:http').IncomingMessage,
-  import('node:http').ServerResponse,
-  import('fastify').FastifyBaseLogger,
-  TypeBoxProvider
->
+export type App = FastifyInstance<Server, IncomingMessage, ServerResponse, FastifyBaseLogger, TypeBoxProvider>
 
 export interface AppOptions {
   hostCheck: HostCheck
@@ -52,7 +51,8 @@ export interface AppOptions {
 /** An HTTP server without routes: what is refused before a route is asked, and how every error looks. */
 export async function createApp({ hostCheck, tokenCheck, logger }: AppOptions): Promise<App> {
   const app = Fastify({
-    routerOptions: { querystringParser: (text) => ({ text }) },
+    // Left as it is for the decoder of the route; a parameter of a path may be as long as the path.
+    routerOptions: { querystringParser: (text) => ({ text }), maxParamLength: MAX_HEADER_BYTES },
     bodyLimit: 1,
     keepAliveTimeout: KEEP_ALIVE_MS,
     // Those who are being answered get their answer while the server stops.

@@ -16,7 +16,7 @@ export interface HealthOptions {
   pool: QueryPool
   /** From how much lag on it fails, in seconds. */
   maxLagSeconds: number
-  /** Why the projector of this process has ended; null while it runs, or where there is none. */
+  /** With what code the projector of this process has ended; null while it runs, or where there is none. */
   projectorFailure(): string | null
 }
 
@@ -53,7 +53,7 @@ export class Health {
     }
     const { projector_running: isRunning, lag_seconds: lag } = measures
     const failure = projectorFailure()
-    if (failure !== null) problems.push(`the projector has stopped: ${failure}`)
+    if (failure !== null) problems.push(`the projector has stopped (${failure}): see the log`)
     else if (isRunning === false) {
       problems.push('no projector runs: nothing new appears; start `request-journal project`')
     }

@@ -47,9 +47,11 @@ export class ProjectorThread {
     return thread
   }
 
-  /** Why it has ended by itself; null while it runs. */
-  get failure(): Error | null {
-    return this.#failure
+  /** Why it has ended by itself, for anyone to see: the log has the message, and paths in it. Null while it runs. */
+  get failureCode(): string | null {
+    if (this.#failure === null) return null
+    const { code, name } = this.#failure as Error & { code?: string }
+    return code ?? name
   }
 
   /** Finishes the transaction that is under way. */

@@ -60,7 +60,7 @@ async function listen(
     onFailure: (error) => failures.warn(Date.now(), { err: error }, 'A question to the database failed'),
   })
   const hub = new StreamHub(pool, options.maxStreams)
-  const projectorFailure = () => projector?.failure?.message ?? null
+  const projectorFailure = () => projector?.failureCode ?? null
   const health = new Health({ pool, maxLagSeconds, projectorFailure })
   addQueryRoutes(app, pool)
   addStreamRoute(app, hub)

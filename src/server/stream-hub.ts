@@ -72,10 +72,9 @@ export class StreamHub {
     lastEventId: number | null,
     newest: StreamCursor,
   ): void {
-    if (this.#isClosed) {
-      response.end()
-      return
-    }
+    if (this.#isClosed) response.end()
+    // It went while it was opened: nothing would say so again.
+    if (this.#isClosed || response.destroyed) return
     const cursor = lastEventId === null ? newest : { afterId: lastEventId, openIds: [] }
     const client = new StreamClient(response, filter, cursor)
     this.#clients.add(client)

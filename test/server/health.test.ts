@@ -101,7 +101,7 @@ test('fails when the projector of the same process had to stop, and says why; th
   let problems = ''
   // Its lock goes a moment before its last words arrive.
   while (!problems.includes('has stopped')) problems = (await server.get('/healthz')).body.problems.join()
-  expect(problems).toMatch(/the projector has stopped: .*the segment is gone/)
+  expect(problems).toBe('the projector has stopped (SEGMENT_MISSING): see the log')
   expect(logged.join()).toMatch(/Projector stopped: it can not go on ProjectionError: .*the segment is gone/)
   // What was projected is still served.
   expect((await server.get('/v1/stats')).body.counts.total).toBe(1)

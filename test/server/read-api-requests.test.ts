@@ -302,13 +302,23 @@ describe('beyond: GET /v1/requests/:id', () => {
     expect(JSON.parse(body.completed_line.text)).toMatchObject({ type: 'stream_completed' })
   })
 
-  test.each(['0', '5', '99999999999999999999', '-1', '1.0', 'x', '01', '1%20', '%00', '__proto__', "1'"])(
-    'an id that is none is 404: %s',
-    async (id) => {
-      const { status, body } = await server.get(`/v1/requests/${id}`)
-      expect(status).toBe(404)
-      expect(body.error).toMatchObject({ type: 'arbstr_error', code: 404 })
-      expect(body.error.message).toMatch(/^Not found: /)
-    },
-  )
+  test.each([
+    '0',
+    '5',
+    '99999999999999999999',
+    '9'.repeat(500),
+    '-1',
+    '1.0',
+    'x',
+    '01',
+    '1%20',
+    '%00',
+    '__proto__',
+    "1'",
+  ])('an id that is none is 404: %s', async (id) => {
+    const { status, body } = await server.get(`/v1/requests/${id}`)
+    expect(status).toBe(404)
+    expect(body.error).toMatchObject({ type: 'arbstr_error', code: 404 })
+    expect(body.error.message).toMatch(/^Not found: /)
+  })
 })

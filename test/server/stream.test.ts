@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { type ClientRequest, type IncomingMessage, request } from 'node:http'
 import { connect } from 'node:net'
 import { describe, expect } from 'vitest'
@@ -255,6 +256,21 @@ test('bounded: one more than --max-streams is 503, and there is room again when 
   while (again.status === 503) again = await server.get('/v1/stream', { method: 'HEAD' })
   expect(again.status).toBe(200)
   listeners[1]?.close()
+})
+
+test('a client that is gone before its stream is open takes no place', async ({ place, serve }) => {
+  await prepared(place)
+  const server = await serve({ maxStreams: 2 })
+  const { hostname, port } = new URL(server.url)
+  for (let i = 0; i < 20; i++) {
+    const socket = connect({ host: hostname, port: Number(port) })
+    socket.write('GET /v1/stream HTTP/1.1\r\nHost: localhost\r\n\r\n', () => socket.destroy())
+    await once(socket, 'close')
+  }
+  const head = async () => await server.get('/v1/stream', { method: 'HEAD' })
+  while ((await head()).status === 503);
+  const listeners = [await Listener.open(server), await Listener.open(server)]
+  for (const listener of listeners) listener.close()
 })
 
 test('HEAD opens no stream', async ({ place, serve }) => {
