@@ -18,6 +18,8 @@ interface GroupColumn extends Column {
 }
 
 const BAR_WIDTH = 8
+/** From here on there is room for whole names beside more columns. */
+const WIDE_PAGE = 100
 const PERIOD_MS = { hours: 3_600_000, days: 86_400_000 }
 /** More columns than a sparkline has on the widest page: what lies between is one of them. */
 const MAX_PERIODS = 100_000
@@ -60,7 +62,7 @@ function groupLines(stats: Stats, width: number, options: StatsPageOptions): str
   if (title === undefined || groups === undefined || Object.keys(groups).length === 0) return []
   const total = Object.values(groups).reduce((sum, { counts }) => sum + counts.total, 0)
   const columns = [
-    { title, shrinksTo: 14, cell: (name: string) => name },
+    { title, shrinksTo: width < WIDE_PAGE ? 14 : 24, cell: (name: string) => name },
     {
       title: 'share',
       dropRank: 5,

@@ -36,9 +36,10 @@ export function segmentName(day: string, number: number): SegmentName {
 
 /** The segment that an id stands for; null for a number that is none. */
 export function segmentOfId(id: number): SegmentName | null {
-  const [, year, month, day, number] =
-    /^(\d{4})(\d{2})(\d{2})(\d{3})$/.exec(String(id).padStart(11, '0')) ?? []
-  return number === undefined ? null : segmentName(`${year}-${month}-${day}`, Number(number))
+  const digits = String(id).padStart(11, '0')
+  const [, year, month, day, number] = /^(\d{4})(\d{2})(\d{2})(\d{3})$/.exec(digits) ?? []
+  const date = `${year}-${month}-${day}`
+  return canonicalTimestamp(`${date}T00:00:00Z`) === null ? null : segmentName(date, Number(number))
 }
 
 /** The UTC day of an instant, `2026-11-22`. */

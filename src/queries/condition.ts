@@ -30,6 +30,8 @@ export function all(conditions: readonly Condition[]): Condition {
 
 /** That a column lies in a range. */
 export function inRange(column: string, { from, after, to, before }: TextRange): Condition {
+  // By two bounds SQLite would not find what stands behind the column in an index.
+  if (from !== undefined && from === to) return { sql: `${column} = ?`, values: [from] }
   const bounds: [string, string | undefined][] = [
     ['>=', from],
     ['>', after],

@@ -1,8 +1,9 @@
 import type { Database } from '../storage/database.js'
-import { all, type Condition } from './condition.js'
+import { all } from './condition.js'
 import { QueryError } from './errors.js'
-import { checkedFilter, type RequestFilter, rowCondition, timestampColumn } from './filter.js'
+import { checkedFilter, type RequestFilter, rowCondition, timestampColumn, windowRange } from './filter.js'
 import { FULL_COLUMNS, type FullRow, journalPlace, parseLabels } from './full-row.js'
+import { partsBehind } from './parts-behind.js'
 
 export interface ExportOptions extends RequestFilter {
   /** @default 'id' */
@@ -27,7 +28,8 @@ export interface ExportedRequest {
   stream_duration_ms: number | null
   error_status: number | null
   error_message: string | null
-  labels: Record<string, string> | null
+  /** Left out when it has none. */
+  labels?: Record<string, string>
   /** Where it stands in the journal; null: it was there before the journal. */
   segment: string | null
   byte_offset: number | null
@@ -48,58 +50,63 @@ export function* exportRequests(
 ): Generator<ExportedRequest, void, undefined> {
   const { order = 'id', ...asked } = options
   const filter = checkedFilter(database, asked)
-  const key = keyOf(order, filter)
+  const readPage = PAGES.get(order)
+  if (readPage === undefined) {
+    const options = [...PAGES.keys()].join(', ')
+    throw new QueryError('INVALID_ORDER', `Invalid export order '${order}'. Valid options: ${options}`)
+  }
   const last = database.prepare<[], number>('SELECT coalesce(max(id), 0) FROM requests').pluck().get() ?? 0
-  const upToLast = { sql: 'id <= ?', values: [last] }
-  let page = rowCondition(filter)
-  for (;;) {
-    const { sql, values } = all([page, upToLast])
-    const rows = database
-      .prepare<unknown[], FullRow>(
-        `SELECT ${FULL_COLUMNS} FROM requests ${key.hint} WHERE ${sql} ORDER BY ${key.columns} LIMIT ${PAGE_ROWS}`,
-      )
-      .all(...values)
+  for (let end: FullRow | null = null; ; ) {
+    const rows: FullRow[] = readPage(database, filter, last, end)
     for (const row of rows) yield exportedRequest(row)
-    const end = rows.at(-1)
-    if (end === undefined || rows.length < PAGE_ROWS) return
-    page = key.behind(end)
+    end = rows.at(-1) ?? null
+    if (rows.length < PAGE_ROWS) return
   }
 }
 
-/** How a page is found behind the one before. */
-interface ExportKey {
-  columns: string
-  hint: string
-  behind(row: FullRow): Condition
+/** Reads the page behind a row, up to an id. */
+type ReadPage = (database: Database, filter: RequestFilter, last: number, end: FullRow | null) => FullRow[]
+
+const PAGES = new Map<string, ReadPage>([
+  ['id', pageById],
+  ['timestamp', pageByTimestamp],
+])
+
+function pageById(database: Database, filter: RequestFilter, last: number, end: FullRow | null): FullRow[] {
+  const behind = end === null ? [] : [{ sql: 'id > ?', values: [end.id] }]
+  const { sql, values } = all([rowCondition(filter), { sql: 'id <= ?', values: [last] }, ...behind])
+  // The few rows of a correlation_id are found by its own index.
+  const hint = filter.correlationId === undefined ? 'NOT INDEXED' : ''
+  return database
+    .prepare<unknown[], FullRow>(
+      `SELECT ${FULL_COLUMNS} FROM requests ${hint} WHERE ${sql} ORDER BY id LIMIT ${PAGE_ROWS}`,
+    )
+    .all(...values)
 }
 
-function keyOf(order: string, filter: RequestFilter): ExportKey {
-  if (order === 'id') {
-    return {
-      columns: 'id',
-      // The few rows of a correlation_id are found by its own index.
-      hint: filter.correlationId === undefined ? 'NOT INDEXED' : '',
-      behind: ({ id }) => all([rowCondition(filter), { sql: 'id > ?', values: [id] }]),
-    }
+function pageByTimestamp(
+  database: Database,
+  filter: RequestFilter,
+  last: number,
+  end: FullRow | null,
+): FullRow[] {
+  const behind = end === null ? null : { key: end.timestamp, id: end.id }
+  const rows: FullRow[] = []
+  for (const part of partsBehind(windowRange(filter), 'asc', behind)) {
+    const conditions = [rowCondition(filter, part.range), { sql: 'id <= ?', values: [last] }, ...part.ids]
+    const { sql, values } = all(conditions)
+    const statement = database.prepare<unknown[], FullRow>(
+      `SELECT ${FULL_COLUMNS} FROM requests WHERE ${sql} ORDER BY ${timestampColumn(filter)}, id LIMIT ?`,
+    )
+    rows.push(...statement.all(...values, PAGE_ROWS - rows.length))
+    if (rows.length === PAGE_ROWS) break
   }
-  if (order === 'timestamp') {
-    const column = timestampColumn(filter)
-    return {
-      columns: `${column}, id`,
-      hint: '',
-      // In place of the window's lower bound: of two, SQLite may seek by the wider one.
-      behind: ({ timestamp, id }) =>
-        all([
-          rowCondition(filter, { to: filter.until }),
-          { sql: `(${column}, id) > (?, ?)`, values: [timestamp, id] },
-        ]),
-    }
-  }
-  throw new QueryError('INVALID_ORDER', `Invalid export order '${order}'. Valid options: id, timestamp`)
+  return rows
 }
 
 function exportedRequest(row: FullRow): ExportedRequest {
   const place = journalPlace(row.segment_id, row.byte_offset)
+  const labels = parseLabels(row.labels)
   return {
     id: row.id,
     correlation_id: row.correlation_id,
@@ -117,7 +124,7 @@ function exportedRequest(row: FullRow): ExportedRequest {
     stream_duration_ms: row.stream_duration_ms,
     error_status: row.error_status,
     error_message: row.error_message,
-    labels: parseLabels(row.labels),
+    ...(labels === null ? {} : { labels }),
     segment: place?.segment ?? null,
     byte_offset: place?.byte_offset ?? null,
   }

@@ -1,7 +1,8 @@
 import type { Database } from '../storage/database.js'
 import { all, type Condition, type TextRange } from './condition.js'
-import { isOfDimensions, type RequestFilter, rowCondition, timestampColumn } from './filter.js'
+import { isOfDimensions, type RequestFilter, rowCondition, timestampColumn, windowRange } from './filter.js'
 import { matchingStretches } from './matching-stretches.js'
+import { partsBehind } from './parts-behind.js'
 import { ENTRY_COLUMNS, type EntryRow } from './request-entry.js'
 import type { PageEnd, RequestOrder, RowSlice } from './row-slice.js'
 import { uncountedRows } from './uncounted.js'
@@ -15,10 +16,11 @@ const NEAR_OFFSET = 1000
 /** Rows that match, in order, ties by id in the same direction. To be called in a transaction. */
 export function readSlice(database: Database, filter: RequestFilter, slice: RowSlice): EntryRow[] {
   if (slice.sort !== 'timestamp') return readSorted(database, filter, slice)
-  const areStretchesKnown = isOfDimensions(database, filter) && uncountedRows(database) === null
-  return isScattered(filter, slice) && areStretchesKnown
+  const hasStretches =
+    isScattered(filter, slice) && isOfDimensions(database, filter) && uncountedRows(database) === null
+  return hasStretches
     ? readStretches(database, filter, slice)
-    : readRange(database, filter, slice, { from: filter.since, to: filter.until })
+    : readRange(database, filter, slice, windowRange(filter))
 }
 
 /** Whether many rows would have to be read for the few of a slice. */
@@ -42,34 +44,19 @@ function readStretches(database: Database, filter: RequestFilter, slice: RowSlic
 }
 
 function readRange(database: Database, filter: RequestFilter, slice: RowSlice, range: TextRange): EntryRow[] {
-  const { order, limit, offset } = slice
+  const { order, behind, limit, offset } = slice
   const column = timestampColumn(filter)
-  const { sql, values } = rowsBehind(filter, range, slice)
-  return database
-    .prepare<unknown[], EntryRow>(
+  const rows: EntryRow[] = []
+  for (const part of partsBehind(range, order, behind)) {
+    const { sql, values } = all([rowCondition(filter, part.range), ...part.ids])
+    const statement = database.prepare<unknown[], EntryRow>(
       `SELECT ${ENTRY_COLUMNS} FROM requests WHERE ${sql}
        ORDER BY ${column} ${order}, id ${order} LIMIT ? OFFSET ?`,
     )
-    .all(...values, limit, offset)
-}
-
-/**
- * The rows of a range that come behind the page before. Of two bounds at the same end SQLite may seek by the wider one
- * and step over all between: only the tighter one is named.
- */
-function rowsBehind(
-  filter: RequestFilter,
-  range: TextRange,
-  { order, behind }: Pick<RowSlice, 'order' | 'behind'>,
-): Condition {
-  if (typeof behind?.key !== 'string') return rowCondition(filter, range)
-  const { from, after, to, before } = range
-  const [isWithin, rest] =
-    order === 'asc'
-      ? [behind.key >= (from ?? after ?? ''), { to, before }]
-      : [behind.key <= (to ?? before ?? behind.key), { from, after }]
-  if (!isWithin) return rowCondition(filter, range)
-  return all([rowCondition(filter, rest), behindKey(timestampColumn(filter), order, behind)])
+    rows.push(...statement.all(...values, limit - rows.length, offset))
+    if (rows.length === limit) break
+  }
+  return rows
 }
 
 /** By a column without an index: every row that matches is looked at, but only ids are sorted. */

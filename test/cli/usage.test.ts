@@ -39,6 +39,30 @@ const WRONG: [string, string[], RegExp][] = [
     /'--since <time>' argument '2026-11-22'.*RFC 3339/,
   ],
   ['a group that is none', ['stats', '--group-by', 'colour'], /'--group-by <what>' argument 'colour'/],
+  ['a label without a name', ['stats', '--label', '=x'], /'--label <name=value>' argument '=x'.*name=value/],
+  [
+    'a label twice',
+    ['stats', '--label', 'a=1', '--label', 'a=2'],
+    /'--label <name=value>'.*'a' is there already/,
+  ],
+  ['a range that is none', ['stats', '--range', 'LAST_1H'], /'--range <range>' argument 'LAST_1H'/],
+  [
+    'two beginnings',
+    ['stats', '--range', 'last_1h', '--since', '2026-11-22T00:00:00Z'],
+    /'--range <range>' cannot be used with option '--since <time>'/,
+  ],
+  [
+    'two outcomes',
+    ['requests', '--failed', '--success', 'true'],
+    /'--failed' cannot be used with .*'--success/,
+  ],
+  [
+    'two ways to page',
+    ['requests', '--cursor', 'start', '--page', '2'],
+    /'--cursor <cursor>' cannot .*'--page/,
+  ],
+  ['a page of a tail', ['requests', '--follow', '--page', '2'], /'--follow' cannot be used with .*'--page/],
+  ['a format that is none', ['export', '--format', 'xml'], /'--format <format>' argument 'xml'/],
   ['unknown log level', ['project', '--log-level', 'loud'], /'--log-level <level>' argument 'loud'/],
   ['--json of a daemon', ['project', '--json'], /'--json' needs '--once'/],
 ]

@@ -7,6 +7,7 @@ import {
   listSegments,
   nextNumber,
   segmentName,
+  segmentOfId,
   segmentToWrite,
   startOfDay,
   utcDay,
@@ -34,6 +35,15 @@ describe('names', () => {
     )
     expect(segments.toSorted((a, b) => (a.name < b.name ? -1 : 1))).toStrictEqual(segments)
     expect(segments.toSorted((a, b) => a.id - b.id)).toStrictEqual(segments)
+  })
+
+  test('is what its id says; other numbers are none', () => {
+    for (const name of [segmentName('2026-11-22', 7), segmentName('0001-01-01', 0)]) {
+      expect(segmentOfId(name.id)).toEqual(name)
+    }
+    for (const id of [0, 7, -20261122000, 20261322000, 20260230000, 202611220000, 1.5]) {
+      expect(segmentOfId(id)).toBeNull()
+    }
   })
 
   test('the day is that of UTC', () => {

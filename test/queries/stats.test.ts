@@ -83,3 +83,117 @@ test('all time has rows whose timestamp is none', ({ database }) => {
   insert(database, { timestamp: 'yesterday' })
   expect(stats(database).counts.total).toBe(1)
 })
+
+describe('without being asked', () => {
+  test('the body has exactly its fields', ({ database }) => {
+    insert(database)
+    expect(stats(database)).toStrictEqual({
+      since: '0001-01-01T00:00:00.000Z',
+      until: '9999-12-31T23:59:59.999Z',
+      counts: { total: 1, success: 1, error: 0, streaming: 0 },
+      costs: { total_cost_sats: 0, total_input_tokens: 0, total_output_tokens: 0 },
+      performance: { avg_latency_ms: 100 },
+    })
+  })
+})
+
+test('percentiles and unpriced are in every section when asked for; null for no requests', ({ database }) => {
+  insert(database, { cost_sats: 1, latency_ms: 10 }, { latency_ms: 20 }, { latency_ms: 30 })
+  const answer = stats(database, { percentiles: true, unpriced: true, groupBy: 'tier' })
+  const performance = { p50_latency_ms: 20, p95_latency_ms: 30, p99_latency_ms: 30 }
+  expect(answer).toMatchObject({ counts: { unpriced: 2 }, performance })
+  expect(answer.tiers?.['unknown']).toMatchObject({ counts: { unpriced: 2 }, performance })
+  expect(answer.tiers?.['local']).toMatchObject({
+    counts: { unpriced: 0 },
+    performance: { avg_latency_ms: 0, p50_latency_ms: null, p95_latency_ms: null, p99_latency_ms: null },
+  })
+})
+
+describe('groupBy tier', () => {
+  test('the three tiers are always there, unknown only with requests, others as they come', ({
+    database,
+  }) => {
+    expect(Object.keys(stats(database, { groupBy: 'tier' }).tiers ?? {})).toEqual([
+      'local',
+      'standard',
+      'frontier',
+    ])
+    insert(database, {}, { labels: '{"tier":"edge"}' }, { labels: '{"tier":"standard"}' })
+    const { tiers } = stats(database, { groupBy: 'tier' })
+    expect(Object.keys(tiers ?? {})).toEqual(['local', 'standard', 'frontier', 'edge', 'unknown'])
+    expect(tiers?.['standard']?.counts.total).toBe(1)
+  })
+
+  test('both filters apply', ({ database }) => {
+    const labels = '{"tier":"local"}'
+    insert(
+      database,
+      { labels, provider: 'p' },
+      { labels, provider: 'q' },
+      { labels, model: 'o3', provider: 'p' },
+    )
+    const { tiers } = stats(database, { groupBy: 'tier', model: 'GPT-4O', provider: 'P' })
+    expect(tiers?.['local']?.counts.total).toBe(1)
+  })
+})
+
+test('group_by=model: the provider filter applies, the model filter only to the whole', ({ database }) => {
+  insert(database, { provider: 'p' }, { model: 'o3', provider: 'p' }, { model: 'o3', provider: 'q' })
+  const answer = stats(database, { groupBy: 'model', model: 'O3', provider: 'p' })
+  expect(answer.counts.total).toBe(1)
+  expect(answer.models?.['gpt-4o']?.counts.total).toBe(1)
+  expect(answer.models?.['o3']?.counts.total).toBe(1)
+})
+
+test('hours and days by their beginning; what is no timestamp as it is', ({ database }) => {
+  insert(database, {}, { timestamp: '2026-11-22T09:59:59.999Z' }, { timestamp: 'yesterday' })
+  expect(Object.keys(stats(database, { groupBy: 'hour' }).hours ?? {})).toEqual([
+    '2026-11-22T09:00:00.000Z',
+    '2026-11-22T10:00:00.000Z',
+    'yesterday',
+  ])
+  expect(Object.keys(stats(database, { groupBy: 'day' }).days ?? {})).toEqual(['2026-11-22', 'yesterday'])
+})
+
+test('any spelling of a known name, at any time, is known; nothing else is', ({ database }) => {
+  insert(database, { timestamp: '2020-01-01T00:00:00.000Z', provider: 'Azure%' })
+  const since = '2026-01-01T00:00:00Z'
+  expect(stats(database, { since, model: 'GPT-4O', provider: 'AZURE%' })).toMatchObject({ empty: true })
+  for (const model of ['gpt', 'gpt-4%', '', 'gpt-4o ', 'ĞPT-4o']) {
+    expect(() => stats(database, { model })).toThrow(
+      expect.objectContaining({ code: 'MODEL_NOT_FOUND', message: `Model '${model}' not found` }),
+    )
+  }
+  expect(() => stats(database, { provider: 'azure_' })).toThrow("Provider 'azure_' not found")
+})
+
+test('the first thing that is wrong is what is said', ({ database }) => {
+  insert(database, { provider: 'p' })
+  const wrong = { since: 'x', until: 'y', model: 'm', provider: 'q', groupBy: 'z' as 'model' }
+  const known = { since: undefined, until: undefined, model: 'gpt-4o', provider: 'p' }
+  const codes = [
+    'INVALID_SINCE',
+    'INVALID_UNTIL',
+    'MODEL_NOT_FOUND',
+    'PROVIDER_NOT_FOUND',
+    'INVALID_GROUP_BY',
+  ]
+  const names = ['since', 'until', 'model', 'provider'] as const
+  for (const [right, code] of codes.entries()) {
+    const options = {
+      ...wrong,
+      ...Object.fromEntries(names.slice(0, right).map((name) => [name, known[name]])),
+    }
+    expect(() => stats(database, options)).toThrow(expect.objectContaining({ code }))
+  }
+  expect(() => stats(database, { groupBy: 'label:' })).toThrow(
+    "Invalid group_by value. Supported: 'model', 'tier', 'provider', 'policy', 'hour', 'day', 'label:<name>'",
+  )
+})
+
+test('bounds with an offset are the instants that they mean', ({ database }) => {
+  insert(database)
+  const window = { since: '2026-11-22T12:00:00+02:00', until: '2026-11-22t10:00:00z' }
+  const instant = '2026-11-22T10:00:00.000Z'
+  expect(stats(database, window)).toMatchObject({ since: instant, until: instant, counts: { total: 1 } })
+})

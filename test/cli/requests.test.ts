@@ -1,0 +1,126 @@
+import { once } from 'node:events'
+import { describe, expect } from 'vitest'
+import { projectOnce } from '../../src/projection/index.js'
+import { lines, writeSegment } from '../support/journal-files.js'
+import { completionLine, requestLine } from '../support/lines.js'
+import { end, run, start } from '../support/program.js'
+import { test, type Workspace } from '../support/workspace.js'
+
+async function append({ journal, database }: Workspace, ...text: string[]): Promise<void> {
+  writeSegment(journal, lines(...text))
+  await projectOnce({ journal, database })
+}
+
+const ids = (json: Record<string, unknown>) => (json['data'] as { id: number }[]).map(({ id }) => id)
+
+test('every filter, sort and order of the command line is that of the answer', async ({ workspace }) => {
+  await append(
+    workspace,
+    requestLine('a', { cost_sats: 3, latency_ms: 1, labels: { team: 'x' } }),
+    requestLine('b', { cost_sats: 1, latency_ms: 3, streaming: true, success: false, provider: 'p' }),
+    requestLine('c', { cost_sats: 2, latency_ms: 2, model: 'o3' }),
+  )
+  const list = (...args: string[]) => {
+    const { status, stderr, json } = run(['requests', '--db', workspace.database, '--json', ...args])
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+    return ids(json)
+  }
+  expect(list('--failed')).toEqual([2])
+  expect(list('--success', 'false')).toEqual([2])
+  expect(list('--success', 'true')).toEqual([3, 1])
+  expect(list('--streaming')).toEqual([2])
+  expect(list('--streaming', 'false')).toEqual([3, 1])
+  expect(list('--correlation-id', 'c')).toEqual([3])
+  expect(list('--label', 'team=x')).toEqual([1])
+  expect(list('--model', 'O3')).toEqual([3])
+  expect(list('--sort', 'cost_sats')).toEqual([1, 3, 2])
+  expect(list('--sort', 'latency_ms', '--order', 'asc')).toEqual([1, 3, 2])
+  expect(list('--until', '2026-11-22T09:59:59Z')).toEqual([])
+})
+
+test('pages by key: each page names the next one', async ({ workspace }) => {
+  await append(workspace, ...['a', 'b', 'c'].map((id) => requestLine(id)))
+  const list = (...args: string[]) =>
+    run(['requests', '--db', workspace.database, '--per-page', '2', ...args])
+  const { json } = list('--cursor', 'start', '--json')
+  expect(ids(json)).toEqual([3, 2])
+  const { stdout } = list('--cursor', 'start')
+  expect(stdout).toContain(`\nnext page: --cursor ${json['next_cursor']}\n`)
+  const last = list('--cursor', String(json['next_cursor']))
+  expect(last.stdout).toMatch(/^2026-11-22 10:00:00 +1 [\s\S]*\nthe last page\n$/m)
+  expect(list('--cursor', 'x')).toMatchObject({
+    status: 2,
+    stdout: '',
+    stderr: expect.stringMatching(/^error: Invalid cursor: 'x' is none of ours, expected 'start' or/),
+  })
+})
+
+describe('--follow', () => {
+  /** Starts it, and gives its lines as they come. */
+  function follow(workspace: Workspace, ...args: string[]) {
+    const child = start(['requests', '--follow', '--db', workspace.database, ...args])
+    const { stdout } = child
+    if (stdout === null) throw new Error('stdout is piped')
+    let text = ''
+    stdout.setEncoding('utf8').on('data', (chunk) => {
+      text += chunk
+    })
+    const until = async (count: number) => {
+      while (text.split('\n').length <= count) await once(stdout, 'data')
+      return text.trimEnd().split('\n')
+    }
+    return { child, until }
+  }
+
+  test('shows what was there last, what comes, and a stream again when it ends; Ctrl-C ends it with 130', async ({
+    workspace,
+  }) => {
+    await append(workspace, ...Array.from({ length: 12 }, (_, i) => requestLine(`r${i}`)))
+    const { child, until } = follow(workspace, '--json')
+    expect((await until(10)).map((line) => JSON.parse(line).id)).toEqual([3, 4, 5, 6, 7, 8, 9, 10, 11, 12])
+    await append(workspace, requestLine('s', { streaming: true }))
+    expect(JSON.parse((await until(11))[10] ?? '')).toMatchObject({ id: 13, tokens: { output: null } })
+    await append(workspace, completionLine('s', { output_tokens: 7, success: true }))
+    expect(JSON.parse((await until(12))[11] ?? '')).toMatchObject({ id: 13, tokens: { output: 7 } })
+    expect(await end(child, 'SIGINT')).toBe(130)
+  })
+
+  test('has no colours without a terminal, and no control characters ever', async ({ workspace }) => {
+    await append(
+      workspace,
+      requestLine('a', { model: 'x\u001b[31m', error_message: '\u202e', success: false }),
+    )
+    const { child, until } = follow(workspace)
+    const [line = ''] = await until(1)
+    expect(line).toMatch(/^10:00:00 ✗ x\\x1b\[31m +– .* failed \\…$/)
+    expect(await end(child)).toBe(143)
+  })
+
+  test('a filter holds, and an unknown model is an error', async ({ workspace }) => {
+    await append(workspace, requestLine('a'), requestLine('b', { model: 'o3' }))
+    const { child, until } = follow(workspace, '--model', 'O3', '--json')
+    await until(1)
+    await append(workspace, requestLine('c'), requestLine('d', { model: 'o3' }))
+    expect((await until(2)).map((line) => JSON.parse(line).id)).toEqual([2, 4])
+    await end(child)
+    expect(run(['requests', '--follow', '--model', 'none', '--db', workspace.database])).toMatchObject({
+      status: 1,
+      stderr: "error: Model 'none' not found\n",
+    })
+  })
+
+  test('ends quietly at the next request when nobody reads any more', async ({ workspace }) => {
+    await append(workspace, requestLine('a'))
+    const { child, until } = follow(workspace, '--json')
+    await until(1)
+    let errors = ''
+    child.stderr?.on('data', (chunk) => {
+      errors += chunk
+    })
+    child.stdout?.destroy()
+    const exit = once(child, 'exit')
+    await append(workspace, requestLine('b'))
+    expect(await exit).toEqual([0, null])
+    expect(errors).toBe('')
+  })
+})

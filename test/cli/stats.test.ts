@@ -1,0 +1,105 @@
+import { expect } from 'vitest'
+import { formatStats } from '../../src/cli/stats-page.js'
+import { displayWidth } from '../../src/cli/terminal.js'
+import { projectOnce } from '../../src/projection/index.js'
+import { openDatabaseReadOnly, stats } from '../../src/queries/index.js'
+import { lines, writeSegment } from '../support/journal-files.js'
+import { requestLine } from '../support/lines.js'
+import { run } from '../support/program.js'
+import { test, type Workspace } from '../support/workspace.js'
+
+async function fill({ journal, database }: Workspace): Promise<void> {
+  const hour = (h: number) => `2026-11-22T${String(h).padStart(2, '0')}:30:00.000Z`
+  writeSegment(
+    journal,
+    lines(
+      requestLine('a', {
+        timestamp: hour(8),
+        provider: 'openai',
+        cost_sats: 2,
+        labels: { team: 'a=b', tier: 'local' },
+      }),
+      requestLine('b', { timestamp: hour(8), provider: 'openai', latency_ms: 300, labels: { team: 'x' } }),
+      requestLine('c', { timestamp: hour(11), model: 'o3', policy: 'chat', success: false, latency_ms: 900 }),
+    ),
+  )
+  await projectOnce({ journal, database })
+}
+
+test('filters and groups of the command line are those of the answer', async ({ workspace }) => {
+  await fill(workspace)
+  const json = (...args: string[]) => {
+    const { status, stderr, json } = run(['stats', '--db', workspace.database, '--json', ...args])
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+    return json
+  }
+  expect(json('--model', 'GPT-4O', '--provider', 'OpenAI')).toMatchObject({ counts: { total: 2 } })
+  expect(json('--policy', 'chat')).toMatchObject({ counts: { total: 1, error: 1 } })
+  expect(json('--label', 'team=a=b', '--label', 'tier=local')).toMatchObject({ counts: { total: 1 } })
+  expect(json('--until', '2026-11-22T09:00:00Z')).toMatchObject({ counts: { total: 2 } })
+  expect(json('--range', 'last_1h')).not.toHaveProperty('percentiles')
+  expect(json('--group-by', 'label:team')).toMatchObject({
+    labels: {
+      'a=b': { counts: { total: 1 } },
+      x: { counts: { total: 1 } },
+      unknown: { counts: { total: 1 } },
+    },
+  })
+  expect(json('--group-by', 'tier', '--percentiles', '--unpriced')).toMatchObject({
+    counts: { unpriced: 2 },
+    tiers: { local: { performance: { p99_latency_ms: 100.5 } }, frontier: { counts: { unpriced: 0 } } },
+  })
+  for (const [group, section] of Object.entries({
+    provider: 'providers',
+    policy: 'policies',
+    hour: 'hours',
+    day: 'days',
+  })) {
+    expect(json('--group-by', group)).toHaveProperty(section)
+  }
+})
+
+test('a name that no request has is an answer of one line, exit 1', async ({ workspace }) => {
+  await fill(workspace)
+  for (const command of ['stats', 'requests', 'export']) {
+    expect(run([command, '--db', workspace.database, '--model', 'gpt-\u001b[5'])).toMatchObject({
+      status: 1,
+      stdout: '',
+      stderr: "error: Model 'gpt-\\x1b[5' not found\n",
+    })
+    expect(run([command, '--db', workspace.database, '--provider', ''])).toMatchObject({
+      status: 1,
+      stderr: "error: Provider '' not found\n",
+    })
+  }
+})
+
+test('the page by hour shows when it happened, quiet hours included', async ({ workspace }) => {
+  await fill(workspace)
+  const { stdout } = run(['stats', '--db', workspace.database, '--group-by', 'hour'])
+  expect(stdout).toMatch(/^requests {2}█ {2}▄$/m)
+  expect(stdout).toMatch(/^failed {7}█$/m)
+  expect(stdout).toMatch(/^2026-11-22 08:00 +2 +0 /m)
+  expect(stdout).toMatch(/^2026-11-22 11:00 +1 +1 /m)
+})
+
+test('what is asked for is on the page however narrow, and no line is wider', async ({ workspace }) => {
+  await fill(workspace)
+  const database = openDatabaseReadOnly(workspace.database)
+  const answer = stats(database, { groupBy: 'model', percentiles: true, unpriced: true })
+  database.close()
+  for (let width = 76; width <= 160; width += 4) {
+    const page = formatStats(answer, width, { percentiles: true, unpriced: true }).split('\n')
+    const titles = page.find((line) => line.startsWith('model'))
+    expect(titles).toMatch(/requests.*failed.*sats.*unpriced.*p50.*p95.*p99/)
+    for (const line of page.slice(8)) expect(displayWidth(line)).toBeLessThanOrEqual(width)
+  }
+  const [wide, narrow] = [formatStats(answer, 160), formatStats(answer, 76)]
+  expect(wide).toMatch(
+    /^model +share +requests +failed +streaming +in +out +sats +unpriced +avg +p50 +p95 +p99$/m,
+  )
+  expect(wide).toMatch(/^gpt-4o +█████▍ +2 /m)
+  expect(narrow).toMatch(/^model .* avg +p95$/m)
+  expect(narrow).toMatch(/^cost {6}2\.00 sats, without 2 requests whose cost is unknown$/m)
+  expect(narrow).toContain('p99 904 ms')
+})
