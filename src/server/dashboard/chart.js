@@ -88,8 +88,9 @@ export class Chart {
     if (data === null || width === 0) return
     if (globalThis.uPlot === undefined) {
       // Its script is still on its way: scripts that are deferred have run when this event comes.
-      if (document.readyState !== 'complete')
-        addEventListener('DOMContentLoaded', () => this.#draw(), { once: true })
+      if (document.readyState === 'complete')
+        this.#plot.replaceChildren(element('p', 'note', 'The charts’ script is missing: load the page again'))
+      else addEventListener('DOMContentLoaded', () => this.#draw(), { once: true })
       return
     }
     this.#width = width

@@ -58,9 +58,7 @@ export class OverviewCharts {
 
   /** Nothing is known. */
   clear() {
-    for (const chart of this.#all) {
-      chart.clear()
-    }
+    for (const chart of this.#all) chart.clear()
   }
 
   /** The theme has changed. */

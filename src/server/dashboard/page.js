@@ -65,8 +65,11 @@ async function loadOverview(options) {
   loadsUnderWay++
   // What there is to choose from is needed the most where the choice of the moment leads nowhere.
   const work = overview.load(state, options).finally(() => filters.loadChoices(state))
-  await report('overview', work)
-  loadsUnderWay--
+  try {
+    await report('overview', work)
+  } finally {
+    loadsUnderWay--
+  }
   if (!options.isOther) void requests.refresh()
   void connection.checkHealth()
 }

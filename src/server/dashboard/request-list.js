@@ -29,6 +29,8 @@ export class RequestList {
   /** @type {string | undefined} */
   #cursor
   #asking = new AbortController()
+  /** @type {Promise<void>} */
+  #loading = Promise.resolve()
   #isPaused = false
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #admission
@@ -70,12 +72,21 @@ export class RequestList {
    * The first page, or why there is none. A later call makes an earlier one void.
    *
    * @param {PageState} state
+   * @returns {Promise<void>}
    * @throws {ApiError} when the server is out of reach
    */
-  async load(state) {
+  load(state) {
     this.#asking.abort()
     this.#asking = new AbortController()
-    const { signal } = this.#asking
+    this.#loading = this.#load(state, this.#asking.signal)
+    return this.#loading
+  }
+
+  /**
+   * @param {PageState} state
+   * @param {AbortSignal} signal
+   */
+  async #load(state, signal) {
     this.table.setBusy(true)
     // From here on they are of this question: some may come that the answer doesn't have.
     this.#forgetNewcomers()
@@ -130,6 +141,8 @@ export class RequestList {
 
   /** Asks for what the stream hasn't told: what came before it was open, and the ends of streams that began before. */
   async catchUp() {
+    // Before the first page is there, everything would be news.
+    await this.#loading
     const page = await this.#ask(this.store.state, 'start')
     // Where it doesn't reach to what is known there may be more in between than it holds.
     const isNew = page.data.every(({ id }) => !this.table.has(id) && !this.#newcomers.has(id))

@@ -19,7 +19,7 @@ export class RequestTable {
   constructor({ store, onRest }) {
     this.store = store
     this.#giveRoles()
-    this.#body.addEventListener('click', ({ target }) => this.#open(rowOf(target)))
+    this.#body.addEventListener('click', ({ target }) => this.#onClick(rowOf(target)))
     this.#body.addEventListener('keydown', (event) => this.#onKey(event))
     this.#body.addEventListener('focusin', ({ target }) => this.#makeReachable(rowOf(target)))
     this.#body.addEventListener('animationend', ({ target }) => rowOf(target)?.classList.remove('is-fresh'))
@@ -171,11 +171,17 @@ export class RequestTable {
     return row
   }
 
-  /** @param {HTMLTableRowElement | null | undefined} row */
+  /** @param {HTMLTableRowElement | null} row */
+  #onClick(row) {
+    const selection = getSelection()
+    // Whoever has just selected a text of the row wants to copy it.
+    const isSelecting = row !== null && selection?.isCollapsed === false && selection.containsNode(row, true)
+    if (!isSelecting) this.#open(row)
+  }
+
+  /** @param {HTMLTableRowElement | null} row */
   #open(row) {
     if (row?.dataset['id'] === undefined) return
-    // A selection is being made, to copy it.
-    if (getSelection()?.isCollapsed === false) return
     row.focus({ preventScroll: true })
     this.store.update({ request: Number(row.dataset['id']) })
   }
