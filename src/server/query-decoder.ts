@@ -5,9 +5,15 @@ import { parseQueryString } from './query-string.js'
 /** How the names of label filters begin. */
 export const LABEL_PREFIX = 'label:'
 
+interface ValueSchema {
+  type?: unknown
+  minimum?: number
+  maximum?: number
+}
+
 /** The part of a JSON Schema of an object that is read here. */
 interface ObjectSchema {
-  properties: Record<string, { type?: unknown; description?: string }>
+  properties: Record<string, ValueSchema>
   patternProperties?: Record<string, unknown>
 }
 
@@ -19,7 +25,7 @@ interface ObjectSchema {
 export function queryDecoder(schema: ObjectSchema): (text: string) => Record<string, unknown> {
   const parameters = Object.entries(schema.properties).map(([name, property]) => ({
     name,
-    type: property.type,
+    property,
     validator: Compile(property),
   }))
   const takesLabels = schema.patternProperties !== undefined
@@ -32,11 +38,12 @@ export function queryDecoder(schema: ObjectSchema): (text: string) => Record<str
       }
     }
     const query: [string, unknown][] = []
-    for (const { name, type, validator } of parameters) {
+    for (const { name, property, validator } of parameters) {
       const found = values.get(name)
       if (found === undefined) continue
-      const value = fromText(found, type)
-      if (!validator.Check(value)) throw badRequest(`Invalid '${name}' value '${found}'. ${expected(type)}`)
+      const value = fromText(found, property.type)
+      if (!validator.Check(value))
+        throw badRequest(`Invalid '${name}' value '${found}'. ${expected(property)}`)
       query.push([name, value])
     }
     for (const name of labels) {
@@ -58,8 +65,8 @@ function fromText(text: string, type: unknown): unknown {
   return text
 }
 
-function expected(type: unknown): string {
-  if (type === 'integer') return 'Expected an unsigned 32-bit integer'
+function expected({ type, minimum, maximum }: ValueSchema): string {
+  if (type === 'integer') return `Expected a whole number from ${minimum} to ${maximum}`
   if (type === 'boolean') return 'Expected true or false'
   return 'Expected a text that is not empty'
 }
