@@ -9,6 +9,7 @@ const SAID_BY_MESSAGE = new Set([
   'JournalWriteError',
   'ProjectionError',
   'QueryError',
+  'ServerError',
 ])
 
 /** A command could not do what it was asked for; the message says why. */

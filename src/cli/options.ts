@@ -62,7 +62,8 @@ export function examples(...lines: string[]): string {
   return `\nExample${lines.length > 1 ? 's' : ''}:\n${lines.map((line) => `  $ ${line}`).join('\n')}`
 }
 
-function parsePath(text: string): string {
+/** A path that isn't empty, and no option that was taken for one. */
+export function parsePath(text: string): string {
   if (text === '') throw new InvalidArgumentError('Expected a path, found nothing.')
   // `--journal --json`: the value was forgotten, and the next option was taken for it.
   if (text.startsWith('-')) {

@@ -10,6 +10,7 @@ import { addPrune } from './prune.js'
 import { addRejected } from './rejected.js'
 import { addReplay } from './replay.js'
 import { addRequests } from './requests.js'
+import { addServe } from './serve.js'
 import { addShow } from './show.js'
 import { addStats } from './stats.js'
 import { addStatus } from './status.js'
@@ -51,6 +52,7 @@ Begin with:
   addRequests(program)
   addShow(program)
   addExport(program)
+  addServe(program)
   addArchive(program)
   addPrune(program)
   addDemo(program)

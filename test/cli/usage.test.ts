@@ -15,6 +15,7 @@ const COMMANDS = [
   'requests',
   'show',
   'export',
+  'serve',
   'archive',
   'prune',
   'demo',

@@ -31,7 +31,7 @@ async function open() {
     bytes += encodedDataLength
   })
   await network.send('Network.enable')
-  await page.goto(`${url}/?window=30d`)
+  await page.goto(`${url}/?range=30d`)
   const firstChartMs = await page.evaluate(async () => {
     for (;;) {
       const canvas = document.querySelector('.uplot canvas')
@@ -47,7 +47,7 @@ async function open() {
     }
   })
   // A stream of new rows stays open for good, so that the network is never idle: the list is the last that comes.
-  await page.waitForSelector('tbody tr')
+  await page.waitForSelector('tbody tr[data-id]')
   await context.close()
   return { firstChart: firstChartMs, bytes: bytes / 1000 }
 }

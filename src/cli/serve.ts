@@ -1,0 +1,190 @@
+import { readFileSync, statSync } from 'node:fs'
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { Logger } from 'pino'
+import type { Server, ServerOptions } from '../server/index.js'
+import { CommandFailure } from './failure.js'
+import { createLogger, logLevelOption } from './logger.js'
+import {
+  databaseOption,
+  examples,
+  journalOption,
+  parsePath,
+  rollupLabelOption,
+  wholeNumber,
+} from './options.js'
+import { print } from './output.js'
+
+interface ServeFlags {
+  db: string
+  journal: string
+  host: string
+  port: number
+  project?: true
+  rollupLabel?: string[]
+  tokenFile?: string
+  allowHost?: string[]
+  maxLagSeconds: number
+  queryTimeoutMs: number
+  maxStreams: number
+  logLevel: string
+}
+
+const OTHERS_MAY_READ = 0o044
+
+export function addServe(program: Command): void {
+  program
+    .command('serve')
+    .summary('HTTP API, dashboard and metrics')
+    .description(
+      'Serves the database over HTTP until SIGTERM or Ctrl-C: the dashboard at /, GET /v1/stats, /v1/series, ' +
+        '/v1/requests and /v1/stream, /metrics for Prometheus, /healthz, and /openapi.json with all of it. With ' +
+        '--project it runs the projector too. A token, from --token-file or REQUEST_JOURNAL_TOKEN, is asked for ' +
+        'by every route but /healthz, as a bearer token or as the password of a browser; without one it listens ' +
+        'to this machine only.',
+    )
+    .addOption(databaseOption())
+    .addOption(journalOption())
+    .addOption(
+      valueOption('--host <host>', 'the name or address to listen on', parseName).default('127.0.0.1'),
+    )
+    .addOption(
+      valueOption('--port <n>', 'the port; 0 takes a free one', wholeNumber(0, 65_535)).default(8790),
+    )
+    .addOption(
+      new Option('--project', 'run the projector in the same process').env('REQUEST_JOURNAL_PROJECT'),
+    )
+    .addOption(rollupLabelOption())
+    .addOption(valueOption('--token-file <file>', 'a file with the token that is asked for', parsePath))
+    .addOption(
+      valueOption(
+        '--allow-host <name>',
+        "a name that requests may have as their host, as a proxy's; may be repeated",
+        parseHosts,
+      ),
+    )
+    .addOption(
+      valueOption('--max-lag-seconds <n>', '/healthz fails from more lag on', wholeNumber(1, 1e9)).default(
+        60,
+      ),
+    )
+    .addOption(
+      valueOption(
+        '--query-timeout-ms <n>',
+        'a query that waits or runs longer is ended: 503',
+        wholeNumber(1, 3_600_000),
+      ).default(10_000),
+    )
+    .addOption(
+      valueOption('--max-streams <n>', 'streams that are open at once', wholeNumber(0, 10_000)).default(64),
+    )
+    .addOption(logLevelOption())
+    .addHelpText(
+      'after',
+      examples(
+        'request-journal serve --project',
+        'request-journal serve --host 0.0.0.0 --token-file /etc/request-journal/token --allow-host logs.example.org',
+      ),
+    )
+    .action(serve)
+}
+
+/** An option with a value, which the environment may have too: `REQUEST_JOURNAL_MAX_STREAMS` for `--max-streams`. */
+function valueOption<T>(flags: string, description: string, parse: (text: string, previous: T) => T): Option {
+  const name = /^--([a-z-]+)/.exec(flags)?.[1] ?? ''
+  return new Option(flags, description)
+    .env(`REQUEST_JOURNAL_${name.toUpperCase().replaceAll('-', '_')}`)
+    .argParser(parse)
+}
+
+async function serve(flags: ServeFlags, command: Command): Promise<void> {
+  const project = isProjecting(flags, command)
+  // In the environment it may be meant for `project`.
+  if (!project && command.getOptionValueSource('rollupLabel') === 'cli') {
+    command.error("error: option '--rollup-label' needs '--project': only a projector keeps roll-ups")
+  }
+  const logger = await createLogger(flags.logLevel)
+  const options: ServerOptions = {
+    database: flags.db,
+    journal: flags.journal,
+    host: flags.host,
+    port: flags.port,
+    token: readToken(flags.tokenFile, logger),
+    allowedHosts: flags.allowHost,
+    project,
+    rollupLabels: project ? flags.rollupLabel : undefined,
+    logger,
+    maxLagSeconds: flags.maxLagSeconds,
+    queryTimeoutMs: flags.queryTimeoutMs,
+    maxStreams: flags.maxStreams,
+  }
+  const { startServer, ServerError } = await import('../server/index.js')
+  try {
+    await runUntilSignal(async () => await startServer(options), logger)
+  } catch (error) {
+    const isWrongUse = error instanceof ServerError && error.code !== 'ADDRESS_UNAVAILABLE'
+    if (isWrongUse) command.error(`error: ${error.message}`)
+    throw error
+  }
+}
+
+async function runUntilSignal(start: () => Promise<Server>, logger: Logger): Promise<void> {
+  let askedBy: NodeJS.Signals | null = null
+  const asked = new Promise<void>((resolve) => {
+    const stop = (signal: NodeJS.Signals, exitCode: number) => {
+      // Whoever asks twice doesn't want to wait; a kill at any instant loses nothing.
+      if (askedBy !== null) process.exit(exitCode)
+      askedBy = signal
+      logger.info({ signal }, 'Stopping')
+      resolve()
+    }
+    process.on('SIGTERM', () => stop('SIGTERM', 143))
+    process.on('SIGINT', () => stop('SIGINT', 130))
+  })
+  const server = await start()
+  if (askedBy === null) print(server.url)
+  await asked
+  await server.close()
+  logger.info({}, 'Server stopped')
+}
+
+/** Commander takes any value in the environment for yes. */
+function isProjecting(flags: ServeFlags, command: Command): boolean {
+  if (command.getOptionValueSource('project') !== 'env') return flags.project === true
+  const found = process.env['REQUEST_JOURNAL_PROJECT']
+  if (found === '1' || found === 'true') return true
+  if (found === '0' || found === 'false' || found === '') return false
+  return command.error(`error: REQUEST_JOURNAL_PROJECT is '${found}': expected true or false`)
+}
+
+/** Never an argument: those are shown to every user of the machine. */
+function readToken(file: string | undefined, logger: Logger): string | undefined {
+  if (file === undefined) return process.env['REQUEST_JOURNAL_TOKEN']
+  let text: string
+  try {
+    if ((statSync(file).mode & OTHERS_MAY_READ) !== 0) {
+      logger.warn({ path: file }, 'Other users may read the token file: chmod 600 keeps it yours')
+    }
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new CommandFailure(`the token file cannot be read: ${reason}`)
+  }
+  // Editors and `echo` end it with a line break.
+  return text.replace(/\r?\n$/, '')
+}
+
+function parseName(text: string): string {
+  if (text === '' || /[\s,/]/.test(text) || text.startsWith('-')) {
+    throw new InvalidArgumentError('Expected a name or an address.')
+  }
+  return text
+}
+
+/** Repeated, or with commas between them, as in the environment variable. */
+function parseHosts(text: string, before: readonly string[] = []): string[] {
+  const names = text.split(',').map((name) => name.trim())
+  for (const name of names) {
+    if (!/^[^\s:/]+$/.test(name)) throw new InvalidArgumentError('Expected names of hosts, without a port.')
+  }
+  return [...before, ...names]
+}

@@ -1,0 +1,86 @@
+/** Why a question to the server has no answer. */
+export class ApiError extends Error {
+  /**
+   * @param {'unreachable' | 'unauthorized' | 'refused' | 'failed'} kind refused: the question is wrong (400, 404); failed:
+   *   the server's own fault
+   * @param {string} message
+   * @param {ErrorOptions} [options]
+   */
+  constructor(kind, message, options) {
+    super(message, options)
+    this.name = 'ApiError'
+    this.kind = kind
+  }
+}
+
+/** @type {Map<string, Promise<Response>>} answers that nobody has asked for yet, by their URL */
+const ahead = new Map()
+
+/**
+ * Sends a question before whoever needs its answer is there. The first to ask it gets this answer.
+ *
+ * @param {string} path
+ * @param {URLSearchParams} query
+ */
+export function askAhead(path, query) {
+  const answer = reach(urlOf(path, query))
+  // Its failure is told to the one who asks.
+  answer.catch(() => {})
+  ahead.set(urlOf(path, query), answer)
+}
+
+/**
+ * Asks the server.
+ *
+ * @template Body
+ * @param {string} path
+ * @param {URLSearchParams} [query]
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<Body>}
+ * @throws {ApiError} when there is no answer or it is an error. An abort throws what `fetch` throws.
+ */
+export async function ask(path, query, signal) {
+  const url = urlOf(path, query)
+  const response = await (ahead.get(url) ?? reach(url, signal))
+  ahead.delete(url)
+  const body = await response.json().catch(() => {
+    signal?.throwIfAborted()
+    return null
+  })
+  if (response.ok && body !== null) return body
+  const message = body?.error?.message ?? `The server answered ${response.status} ${response.statusText}`
+  if (response.status === 401) throw new ApiError('unauthorized', message)
+  throw new ApiError(response.status >= 500 || response.ok ? 'failed' : 'refused', message)
+}
+
+/**
+ * `GET /healthz`: its body says how things stand, whatever its status.
+ *
+ * @returns {Promise<Partial<import('../health.js').HealthReport>>}
+ * @throws {ApiError} unreachable
+ */
+export async function askHealth() {
+  const response = await reach('/healthz')
+  return response.json().catch(() => ({}))
+}
+
+/**
+ * @param {string} url
+ * @param {AbortSignal} [signal]
+ */
+async function reach(url, signal) {
+  try {
+    return await fetch(url, { signal: signal ?? null, headers: { accept: 'application/json' } })
+  } catch (error) {
+    signal?.throwIfAborted()
+    throw new ApiError('unreachable', 'The server doesn’t answer', { cause: error })
+  }
+}
+
+/**
+ * @param {string} path
+ * @param {URLSearchParams} [query]
+ */
+function urlOf(path, query) {
+  return query === undefined || query.size === 0 ? path : `${path}?${query}`
+}

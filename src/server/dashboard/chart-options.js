@@ -1,0 +1,193 @@
+/**
+ * @typedef {import('uplot')} UPlot
+ * @typedef {import('./chart.js').ChartData} ChartData
+ * @typedef {import('./chart.js').ChartKind & ChartSize} Setting
+ *
+ * @typedef {object} ChartSize
+ * @property {number} width
+ * @property {number} height
+ * @property {boolean} isDense bars are too narrow for gaps between them
+ * @property {(index: number | null) => void} onPoint
+ */
+
+const MONTH_DAY = new Intl.DateTimeFormat('en-US', { month: 'short', day: 'numeric', timeZone: 'UTC' })
+const HOUR_MINUTE = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', timeZone: 'UTC' })
+const AXIS_FONT = '12px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif'
+/** Between the lines of the grid, where there is nothing between 0 and 1. */
+const WHOLE_STEPS = Array.from({ length: 16 }, (_, power) =>
+  [1, 2, 5].map((step) => step * 10 ** power),
+).flat()
+/** Each bar begins where the one below it ends: a bar behind another would shine through at its edges. */
+const STACKED = /** @type {const} */ ({
+  y0: {
+    unit: 1,
+    values: (/** @type {UPlot} */ uplot, /** @type {number} */ index) => columnOf(uplot, index + 1),
+  },
+  y1: {
+    unit: 1,
+    values: (/** @type {UPlot} */ uplot, /** @type {number} */ index) => columnOf(uplot, index),
+  },
+})
+/** A stretch narrower than this is a click. */
+const LEAST_SELECTION_PX = 6
+
+/**
+ * How uPlot draws one of our charts.
+ *
+ * @param {ChartData} data
+ * @param {Setting} setting
+ * @returns {import('uplot').Options}
+ */
+export function chartOptions({ series, times, bucketSeconds, note }, setting) {
+  const isKnown = times.length > 0
+  const { kind, colors, width, height } = setting
+  const drawn = kind === 'bars' ? [...series].reverse() : series
+  return {
+    width,
+    height,
+    legend: { show: false },
+    tzDate: (seconds) => globalThis.uPlot.tzDate(new Date(seconds * 1000), 'Etc/UTC'),
+    padding: [8, 18, 0, 0],
+    cursor: {
+      y: false,
+      points: { show: kind === 'lines', size: 7 },
+      drag: { x: true, y: false, setScale: false },
+      sync: { key: 'time' },
+      // Of bars the one under the pointer, which needn't be the one whose beginning is nearest.
+      ...(kind === 'bars' ? { dataIdx: bucketUnder(bucketSeconds) } : {}),
+    },
+    scales: {
+      x: { time: true, auto: false },
+      y: { range: (_uplot, _min, max) => [0, max > 0 ? max * 1.08 : 1] },
+    },
+    axes: [
+      {
+        ...axisLook(colors),
+        grid: { show: false },
+        size: 28,
+        space: 64,
+        values: (_uplot, splits, _axis, _space, step) =>
+          isKnown ? splits.map((seconds) => timeLabel(seconds, step)) : [],
+      },
+      {
+        ...axisLook(colors),
+        grid: { stroke: () => colors.get('--line'), width: 1 },
+        size: (uplot, values) => widest(uplot, values) + 12,
+        space: 40,
+        ...(setting.isWhole ? { incrs: WHOLE_STEPS } : {}),
+        // Nothing is drawn: there is nothing to measure it by.
+        values: (_uplot, splits) =>
+          splits.map((value) => (note !== undefined ? '' : value === 0 ? '0' : setting.format(value))),
+      },
+    ],
+    series: [{}, ...drawn.map(({ name, color }) => seriesLook(name, color, setting))],
+    hooks: {
+      setCursor: [(uplot) => setting.onPoint(uplot.cursor.idx ?? null)],
+      setSelect: [(uplot) => select(uplot, bucketSeconds, setting.onSelect)],
+    },
+  }
+}
+
+/**
+ * @param {string} name
+ * @param {string} color
+ * @param {Setting} setting
+ * @returns {import('uplot').Series}
+ */
+function seriesLook(name, color, { kind, colors, isDense }) {
+  const paint = () => colors.get(color)
+  if (kind === 'lines') {
+    return {
+      label: name,
+      stroke: paint,
+      width: 1.75,
+      points: { show: true, size: 4, fill: paint, filter: loneValues },
+    }
+  }
+  const bars = globalThis.uPlot.paths.bars?.({ size: [1, 48], align: 1, gap: isDense ? 0 : 1, disp: STACKED })
+  return {
+    label: name,
+    fill: paint,
+    width: 0,
+    points: { show: false },
+    ...(bars === undefined ? {} : { paths: bars }),
+  }
+}
+
+/**
+ * A value between two unknowns has no line: it is a point.
+ *
+ * @param {UPlot} uplot
+ * @param {number} seriesIndex
+ * @returns {number[]}
+ */
+function loneValues(uplot, seriesIndex) {
+  const values = uplot.data[seriesIndex] ?? []
+  const lone = []
+  for (let i = 0; i < values.length; i++) {
+    if (values[i] != null && values[i - 1] == null && values[i + 1] == null) lone.push(i)
+  }
+  return lone
+}
+
+/**
+ * @param {UPlot} uplot
+ * @param {number} index
+ */
+function columnOf({ data }, index) {
+  return Array.from(data[index] ?? [], (value) => value ?? 0)
+}
+
+/** @param {import('./colors.js').Colors} colors */
+function axisLook(colors) {
+  return { stroke: () => colors.get('--muted'), font: AXIS_FONT, ticks: { show: false }, gap: 6 }
+}
+
+/**
+ * @param {UPlot} uplot
+ * @param {string[] | null} values
+ */
+function widest({ ctx }, values) {
+  ctx.save()
+  ctx.font = AXIS_FONT
+  const widths = (values ?? []).map((text) => ctx.measureText(text).width)
+  ctx.restore()
+  return Math.ceil(Math.max(16, ...widths))
+}
+
+/**
+ * @param {number} seconds
+ * @param {number} step between two labels, in seconds
+ */
+function timeLabel(seconds, step) {
+  const time = new Date(seconds * 1000)
+  return step >= 86_400 || seconds % 86_400 === 0 ? MONTH_DAY.format(time) : HOUR_MINUTE.format(time)
+}
+
+/**
+ * @param {number} bucketSeconds
+ * @returns {import('uplot').Cursor.DataIdxRefiner}
+ */
+function bucketUnder(bucketSeconds) {
+  return (uplot, _series, nearest, time) => {
+    const times = uplot.data[0]
+    const begin = times[nearest] ?? 0
+    const index = time < begin ? nearest - 1 : time >= begin + bucketSeconds ? nearest + 1 : nearest
+    return Math.min(times.length - 1, Math.max(0, index))
+  }
+}
+
+/**
+ * @param {UPlot} uplot
+ * @param {number} bucketSeconds
+ * @param {(sinceSeconds: number, untilSeconds: number) => void} onSelect
+ */
+function select(uplot, bucketSeconds, onSelect) {
+  const { left, width } = uplot.select
+  if (width === 0) return
+  uplot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false)
+  if (width < LEAST_SELECTION_PX) return
+  const wholeBuckets = (/** @type {number} */ seconds) => Math.round(seconds / bucketSeconds) * bucketSeconds
+  const since = wholeBuckets(uplot.posToVal(left, 'x'))
+  onSelect(since, Math.max(since + bucketSeconds, wholeBuckets(uplot.posToVal(left + width, 'x'))))
+}

@@ -1,0 +1,204 @@
+import { chartOptions } from './chart-options.js'
+import { announce, element } from './dom.js'
+import { formatClock, formatDay, UNKNOWN } from './format.js'
+
+/**
+ * @typedef {object} ChartSeries
+ * @property {string} name
+ * @property {string} color a CSS variable
+ * @property {(number | null)[]} values null: unknown
+ * @property {number | null} total what the legend says while no moment is pointed at
+ *
+ * @typedef {object} ChartData
+ * @property {number[]} times when each bucket begins, in seconds since 1970
+ * @property {number} bucketSeconds
+ * @property {ChartSeries[]} series of bars: from the bottom up
+ * @property {string} title
+ * @property {string} summary the chart in one sentence, for those who can't see it
+ * @property {string} [note] shown in the middle, when there is nothing to draw
+ *
+ * @typedef {object} ChartKind
+ * @property {'bars' | 'lines'} kind bars are stacked
+ * @property {boolean} isWhole values have no fractions
+ * @property {(value: number | null) => string} format
+ * @property {import('./colors.js').Colors} colors
+ * @property {(sinceSeconds: number, untilSeconds: number) => void} onSelect a stretch of time was drawn out
+ */
+
+const LEAST_GAPPED_BAR_PX = 5
+
+/** A card with a chart, and a legend that tells the figures of the moment pointed at. */
+export class Chart {
+  #title
+  #legend = element('ul', 'legend')
+  #moment = element('span', 'moment')
+  #plot = element('div', 'plot')
+  /** @type {import('uplot') | null} */
+  #uplot = null
+  #shape = ''
+  /** @type {ChartData | null} */
+  #data = null
+  #width = 0
+
+  /**
+   * @param {HTMLElement} card
+   * @param {ChartKind} kind
+   */
+  constructor(card, kind) {
+    this.card = card
+    this.kind = kind
+    const title = card.querySelector('h3')
+    if (title === null) throw new Error(`#${card.id} has no title`)
+    this.#title = title
+    title.after(this.#moment)
+    this.#plot.tabIndex = 0
+    this.#plot.setAttribute('role', 'img')
+    this.#plot.setAttribute('aria-roledescription', 'chart')
+    this.#plot.addEventListener('keydown', (event) => this.#onKey(event))
+    this.#plot.addEventListener('blur', () => this.#point(null))
+    card.append(this.#legend, this.#plot)
+    card.setAttribute('aria-busy', 'true')
+    new ResizeObserver(([entry]) => this.#resize(entry?.contentRect.width ?? 0)).observe(this.#plot)
+  }
+
+  /** @param {ChartData} data */
+  show(data) {
+    this.#data = data
+    this.card.setAttribute('aria-busy', 'false')
+    this.#plot.setAttribute('aria-label', `${data.summary} Left and right arrow keys read each moment.`)
+    this.#title.textContent = data.title
+    this.#draw()
+    this.#drawLegend(this.#uplot?.cursor.idx ?? null)
+  }
+
+  /** Nothing is known. */
+  clear() {
+    const title = this.#title.textContent ?? ''
+    this.show({ title, times: [], bucketSeconds: 60, series: [], summary: 'Not known.', note: 'Not known' })
+  }
+
+  /** The colours have changed. */
+  repaint() {
+    this.#uplot?.redraw(false)
+  }
+
+  #draw() {
+    const data = this.#data
+    const width = this.#plot.clientWidth
+    if (data === null || width === 0) return
+    if (globalThis.uPlot === undefined) {
+      // Its script is still on its way: scripts that are deferred have run when this event comes.
+      if (document.readyState === 'complete')
+        this.#plot.replaceChildren(element('p', 'note', 'The charts’ script is missing: load the page again'))
+      else addEventListener('DOMContentLoaded', () => this.#draw(), { once: true })
+      return
+    }
+    this.#width = width
+    const columns = columnsOf(data, this.kind.kind)
+    const isDense = width / data.times.length < LEAST_GAPPED_BAR_PX
+    const names = data.series.map(({ name, color }) => [name, color])
+    const shape = JSON.stringify([isDense, data.bucketSeconds, data.note, names])
+    if (this.#uplot === null || shape !== this.#shape) {
+      this.#uplot?.destroy()
+      this.#plot.replaceChildren()
+      const onPoint = (/** @type {number | null} */ index) => this.#drawLegend(index)
+      const setting = { ...this.kind, width, height: this.#plot.clientHeight, isDense, onPoint }
+      this.#uplot = new globalThis.uPlot(chartOptions(data, setting), columns, this.#plot)
+      this.#shape = shape
+    } else this.#uplot.setData(columns)
+    const end = (data.times.at(-1) ?? 0) + data.bucketSeconds
+    this.#uplot.setScale('x', { min: data.times[0] ?? 0, max: end })
+    this.#plot.querySelector('.note')?.remove()
+    if (data.note !== undefined) this.#plot.append(element('p', 'note', data.note))
+  }
+
+  /** @param {number} width */
+  #resize(width) {
+    if (this.#uplot === null) this.#draw()
+    else if (width > 0 && width !== this.#width) {
+      this.#width = width
+      this.#uplot.setSize({ width, height: this.#plot.clientHeight })
+    }
+  }
+
+  /** @param {number | null} index of the bucket pointed at */
+  #drawLegend(index) {
+    const data = this.#data
+    if (data === null) return
+    this.#moment.textContent = index === null ? '' : momentOf(data, index)
+    const items = data.series.map(({ name, color, values, total }) => {
+      const swatch = element('span', 'swatch')
+      swatch.style.background = `var(${color})`
+      const value = element(
+        'span',
+        'value',
+        this.kind.format(index === null ? total : (values[index] ?? null)),
+      )
+      const label = element('span', 'name', name)
+      label.title = name
+      return element('li', '', swatch, label, value)
+    })
+    this.#legend.replaceChildren(...items)
+  }
+
+  /** @param {KeyboardEvent} event */
+  #onKey(event) {
+    const data = this.#data
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key]
+    if (data === null || data.times.length === 0) return
+    const last = data.times.length - 1
+    const current = this.#uplot?.cursor.idx ?? null
+    if (event.key === 'Home') this.#point(0)
+    else if (event.key === 'End') this.#point(last)
+    else if (event.key === 'Escape') this.#point(null)
+    else if (step !== undefined)
+      this.#point(current === null ? last : Math.min(last, Math.max(0, current + step)))
+    else return
+    event.preventDefault()
+    const index = this.#uplot?.cursor.idx ?? null
+    if (index !== null) announce(`${momentOf(data, index)}: ${this.#legend.innerText.replaceAll('\n', ' ')}`)
+  }
+
+  /** @param {number | null} index */
+  #point(index) {
+    const [uplot, data] = [this.#uplot, this.#data]
+    if (uplot === null || data === null) return
+    if (index === null) uplot.setCursor({ left: -10, top: -10 })
+    else {
+      const middle = (data.times[index] ?? 0) + data.bucketSeconds / 2
+      uplot.setCursor({ left: uplot.valToPos(middle, 'x'), top: uplot.height / 3 })
+    }
+  }
+}
+
+/**
+ * What uPlot takes: times, then a column for each series. Of bars that is the upper end of each, the topmost first; lines
+ * stand at the middle of their bucket.
+ *
+ * @param {ChartData} data
+ * @param {'bars' | 'lines'} kind
+ * @returns {import('uplot').AlignedData}
+ */
+function columnsOf({ times, series, bucketSeconds }, kind) {
+  if (kind === 'lines')
+    return [times.map((time) => time + bucketSeconds / 2), ...series.map(({ values }) => values)]
+  const sums = new Array(times.length).fill(0)
+  const stacked = series.map(({ values }) =>
+    values.map((value, index) => {
+      sums[index] += value ?? 0
+      return sums[index]
+    }),
+  )
+  return [times, ...stacked.reverse()]
+}
+
+/**
+ * @param {ChartData} data
+ * @param {number} index
+ */
+function momentOf({ times, bucketSeconds }, index) {
+  const seconds = times[index]
+  if (seconds === undefined) return UNKNOWN
+  const begin = new Date(seconds * 1000).toISOString()
+  return bucketSeconds >= 86_400 ? formatDay(begin) : `${formatDay(begin)} ${formatClock(begin).slice(0, 5)}`
+}

@@ -1,0 +1,156 @@
+import { ApiError, askHealth } from './api.js'
+import { button, byId, element } from './dom.js'
+import { formatClock, formatCompact, formatMs } from './format.js'
+
+/** @typedef {'overview' | 'requests'} Part what failed, when it isn't all */
+
+const FIRST_RETRY_MS = 1000
+const LAST_RETRY_MS = 15_000
+const HEALTH_EVERY_MS = 15_000
+/** A projector that is this far behind is at work, not in trouble. */
+const USUAL_LAG_SECONDS = 10
+
+/**
+ * Whether the server answers and the projector keeps up, as banners above the page. While the server is gone it is
+ * asked again and again, more and more rarely, and the page is told when it is back.
+ */
+export class Connection {
+  #root = byId('banners', HTMLElement)
+  /** @type {Map<string, HTMLElement>} */
+  #banners = new Map()
+  #retryMs = FIRST_RETRY_MS
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #retry
+  /** @type {Date | null} */
+  #lastAnswer = null
+
+  /** @param {() => void} onBack the server answers again */
+  constructor(onBack) {
+    this.onBack = onBack
+    setInterval(() => {
+      if (document.visibilityState === 'visible' && this.#retry === undefined) void this.checkHealth()
+    }, HEALTH_EVERY_MS)
+  }
+
+  /**
+   * The server has answered: what is shown is of this moment.
+   *
+   * @param {Part} part
+   */
+  succeeded(part) {
+    this.#lastAnswer = new Date()
+    byId('freshness', HTMLElement).textContent = `${formatClock(this.#lastAnswer.toISOString())} UTC`
+    this.#hide('server')
+    this.#hide(part)
+    this.#stopRetrying()
+  }
+
+  /**
+   * @param {Part} part
+   * @param {unknown} error what asking the server threw; an abort is none of its failures
+   */
+  failed(part, error) {
+    if (error instanceof DOMException && error.name === 'AbortError') return
+    if (!(error instanceof ApiError)) throw error
+    if (error.kind === 'unreachable') this.#unreachable()
+    else if (error.kind === 'unauthorized') {
+      this.#show('token', {
+        title: 'The server asks for its token.',
+        text: 'Load the page again and give the token as the password; any user name will do.',
+        action: button('Load again', () => location.reload()),
+      })
+    } else {
+      const [title, action] =
+        error.kind === 'refused'
+          ? ['The server can’t answer this.', {}]
+          : ['The server has failed.', { action: button('Try again', this.onBack) }]
+      this.#show(part, { title, text: error.message, ...action })
+    }
+  }
+
+  /** Asks `/healthz`, and says so when the projector is behind or not at work. */
+  async checkHealth() {
+    try {
+      this.#showHealth(await askHealth())
+    } catch (error) {
+      this.failed('overview', error)
+    }
+  }
+
+  #unreachable() {
+    const seen = this.#lastAnswer
+    const text = seen === null ? '' : `What stands here is of ${formatClock(seen.toISOString())} UTC. `
+    this.#show('server', {
+      title: 'The server doesn’t answer.',
+      text: `${text}Trying again …`,
+      action: button('Try now', () => void this.#tryAgain()),
+    })
+    if (this.#retry === undefined) this.#retryLater()
+  }
+
+  #retryLater() {
+    this.#retry = setTimeout(() => void this.#tryAgain(), this.#retryMs)
+    this.#retryMs = Math.min(LAST_RETRY_MS, this.#retryMs * 2)
+  }
+
+  async #tryAgain() {
+    clearTimeout(this.#retry)
+    try {
+      this.#showHealth(await askHealth())
+    } catch {
+      this.#retryLater()
+      return
+    }
+    this.#stopRetrying()
+    this.onBack()
+  }
+
+  #stopRetrying() {
+    clearTimeout(this.#retry)
+    this.#retry = undefined
+    this.#retryMs = FIRST_RETRY_MS
+  }
+
+  /** @param {Partial<import('../health.js').HealthReport>} health */
+  #showHealth({ projector_running: isRunning, lag_seconds: seconds, lag_bytes: bytes, problems = [] }) {
+    const isBehind = (seconds ?? 0) > USUAL_LAG_SECONDS
+    const waiting = isBehind
+      ? `${formatCompact(bytes)} bytes of the journal are not in these figures; the first has waited for ${formatMs((seconds ?? 0) * 1000)}. `
+      : ''
+    if (isRunning === false) {
+      const text = `${waiting}New requests don’t appear. Start it: request-journal project`
+      this.#show('lag', { title: 'No projector runs.', text })
+    } else if (isBehind) this.#show('lag', { title: 'The projector is behind.', text: waiting })
+    else if (problems.length > 0)
+      this.#show('lag', { title: 'The server is not well.', text: problems.join('; ') })
+    else this.#hide('lag')
+  }
+
+  /**
+   * @param {Part | 'server' | 'token' | 'lag'} key
+   * @param {{ title: string, text: string, action?: HTMLElement }} content
+   */
+  #show(key, { title, text, action }) {
+    const wanted = `${title} ${text}`
+    const shown = this.#banners.get(key)
+    // A live region must not say the same again and again.
+    if (shown?.dataset['text'] === wanted) return
+    const banner = element(
+      'div',
+      key === 'lag' ? 'banner' : 'banner is-bad',
+      element('strong', '', title),
+      element('span', '', text),
+    )
+    banner.dataset['text'] = wanted
+    if (action !== undefined) banner.append(action)
+    if (shown === undefined) this.#root.append(banner)
+    else shown.replaceWith(banner)
+    this.#banners.set(key, banner)
+  }
+
+  /** @param {Part | 'server' | 'token' | 'lag'} key */
+  #hide(key) {
+    this.#banners.get(key)?.remove()
+    this.#banners.delete(key)
+  }
+}

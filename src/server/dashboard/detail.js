@@ -1,0 +1,243 @@
+import { ApiError, ask } from './api.js'
+import { button, byId, copyButton, element } from './dom.js'
+import { formatClock, formatCount, formatDay, formatExactly, formatMs, UNKNOWN } from './format.js'
+import { journalLine } from './journal-line.js'
+
+/**
+ * @typedef {import('../../queries/index.js').RequestDetail} RequestDetail
+ * @typedef {import('../../queries/index.js').JournalLine} JournalLine
+ * @typedef {import('../../queries/index.js').JournalPlace} JournalPlace
+ * @typedef {string | Node | null} Fact null: unknown
+ */
+
+/** One request with all its columns, its place in the journal and the journal's own line, in a drawer. */
+export class Detail {
+  #dialog = byId('detail', HTMLDialogElement)
+  #title = element('h2')
+  #badge = element('span', 'badge')
+  #body = element('div', 'detail-body')
+  #newer = iconButton('↑', 'The request above', () => this.#step(-1))
+  #older = iconButton('↓', 'The request below', () => this.#step(1))
+  /** @type {number | null} */
+  #id = null
+  #asking = new AbortController()
+  /** The drawer was opened by this page: going back closes it. */
+  #isOurEntry = false
+
+  /**
+   * @param {object} hooks
+   * @param {import('./page-state.js').PageStore} hooks.store
+   * @param {() => number[]} hooks.neighbours ids in the order of the list
+   * @param {(id: number) => void} hooks.onClosed
+   */
+  constructor({ store, neighbours, onClosed }) {
+    this.store = store
+    this.neighbours = neighbours
+    this.onClosed = onClosed
+    this.#title.id = 'detail-title'
+    const head = element('header', 'detail-head', this.#title, this.#badge, this.#newer, this.#older)
+    head.append(iconButton('✕', 'Close', () => this.#leave()))
+    this.#dialog.append(head, this.#body)
+    this.#dialog.addEventListener('cancel', (event) => {
+      event.preventDefault()
+      this.#leave()
+    })
+    this.#dialog.addEventListener('click', ({ target }) => {
+      if (target === this.#dialog) this.#leave()
+    })
+  }
+
+  /**
+   * Opens, changes or closes as the URL says.
+   *
+   * @param {number | null} id
+   * @param {number | null} before what the URL said until now
+   */
+  show(id, before) {
+    if (id === this.#id) return
+    this.#asking.abort()
+    this.#isOurEntry = id !== null && (before === null ? this.store.hasPushed : this.#isOurEntry)
+    const closed = this.#id
+    this.#id = id
+    if (id === null) {
+      this.#dialog.close()
+      if (closed !== null) this.onClosed(closed)
+      return
+    }
+    if (!this.#dialog.open) this.#dialog.showModal()
+    void this.#load(id)
+  }
+
+  /** @param {number} id */
+  async #load(id) {
+    this.#asking = new AbortController()
+    const { signal } = this.#asking
+    this.#title.textContent = `Request ${id}`
+    this.#showBadge('', false)
+    this.#showNeighbours(id)
+    this.#body.setAttribute('aria-busy', 'true')
+    try {
+      this.#fill(/** @type {RequestDetail} */ (await ask(`/v1/requests/${id}`, undefined, signal)))
+    } catch (error) {
+      if (signal.aborted) return
+      const text = error instanceof ApiError ? error.message : String(error)
+      const title = element('strong', '', 'This request can’t be shown.')
+      this.#body.replaceChildren(element('div', 'banner is-bad', title, element('span', '', text)))
+    } finally {
+      if (!signal.aborted) this.#body.setAttribute('aria-busy', 'false')
+    }
+    this.#body.scrollTop = 0
+  }
+
+  /** @param {RequestDetail} request */
+  #fill(request) {
+    this.#showBadge(request.success ? 'succeeded' : 'failed', !request.success)
+    this.#body.replaceChildren(
+      facts('', this.#factsOf(request)),
+      facts('Labels', Object.entries(request.labels ?? {})),
+      facts('Place in the journal', placesOf(request)),
+      ...lineSection('Journal line', request.line),
+      ...lineSection('Its stream_completed', request.completed_line),
+    )
+  }
+
+  /**
+   * @param {RequestDetail} request
+   * @returns {[string, Fact][]}
+   */
+  #factsOf(request) {
+    const { tokens, timing, error, timestamp } = request
+    /** @type {[string, Fact][]} */
+    const failure =
+      error === undefined
+        ? []
+        : [
+            ['Error status', known(error.status, String)],
+            ['Error message', error.message],
+          ]
+    /** @type {[string, Fact][]} */
+    const speed = request.streaming
+      ? [
+          ['First byte after', formatMs(timing.latency_ms)],
+          ['Stream ran for', known(timing.stream_duration_ms ?? null, formatMs)],
+        ]
+      : [['Latency', formatMs(timing.latency_ms)]]
+    return [
+      ['Time', `${formatDay(timestamp)} ${formatClock(timestamp)}${timestamp.slice(19, -1)} UTC`],
+      ...failure,
+      ['Model', request.model],
+      ['Provider', request.provider ?? null],
+      ['Policy', request.policy],
+      ['Correlation id', this.#correlation(request.correlation_id)],
+      ['Streaming', request.streaming ? 'yes' : 'no'],
+      ...speed,
+      ['Tokens in', known(tokens.input, formatCount)],
+      ['Tokens out', known(tokens.output, formatCount)],
+      ['Cost', known(request.cost.sats, (sats) => `${formatExactly(sats)} sats`)],
+      ['Provider’s cost', known(request.provider_cost_sats, (sats) => `${formatExactly(sats)} sats`)],
+    ]
+  }
+
+  /** @param {string} id */
+  #correlation(id) {
+    const code = element('code', '', id)
+    const fragment = element('span', '', code, copyButton(code))
+    fragment.append(button('Find all', () => this.store.update({ correlationId: id, request: null })))
+    return fragment
+  }
+
+  /**
+   * @param {string} text
+   * @param {boolean} isBad
+   */
+  #showBadge(text, isBad) {
+    this.#badge.textContent = text
+    this.#badge.className = isBad ? 'badge is-bad' : 'badge'
+  }
+
+  /** @param {number} id */
+  #showNeighbours(id) {
+    const ids = this.neighbours()
+    const index = ids.indexOf(id)
+    this.#newer.disabled = index <= 0
+    this.#older.disabled = index === -1 || index === ids.length - 1
+  }
+
+  /** @param {number} rows */
+  #step(rows) {
+    const ids = this.neighbours()
+    const next = ids[ids.indexOf(this.#id ?? Number.NaN) + rows]
+    if (next !== undefined) this.store.update({ request: next }, { replace: true })
+  }
+
+  #leave() {
+    if (this.#isOurEntry) history.back()
+    else this.store.update({ request: null }, { replace: true })
+  }
+}
+
+/**
+ * @param {RequestDetail} request
+ * @returns {[string, Fact][]}
+ */
+function placesOf({ place, completed_place: completed }) {
+  if (place === null) return [['Segment', 'none: this row was there before the journal']]
+  const rows = /** @type {[string, Fact][]} */ ([
+    ['Segment', element('code', '', place.segment)],
+    ['Byte offset', formatCount(place.byte_offset)],
+  ])
+  if (completed !== null) {
+    rows.push([
+      'Completed by',
+      element('code', '', `${completed.segment} at ${formatCount(completed.byte_offset)}`),
+    ])
+  }
+  return rows
+}
+
+/**
+ * @param {string} title
+ * @param {[string, Fact][]} rows
+ */
+function facts(title, rows) {
+  const list = element('dl', 'facts')
+  for (const [name, fact] of rows) {
+    list.append(element('dt', '', name), element('dd', fact === null ? 'muted' : '', fact ?? UNKNOWN))
+  }
+  if (rows.length === 0) list.append(element('dt', '', 'none'), element('dd'))
+  return element('section', '', ...(title === '' ? [] : [element('h3', '', title)]), list)
+}
+
+/**
+ * @param {string} title
+ * @param {JournalLine | null} line
+ * @returns {HTMLElement[]} nothing where there is no such line
+ */
+function lineSection(title, line) {
+  if (line === null) return []
+  const heading = element('h3', '', title)
+  if (line.text === null) return [element('section', '', heading, element('p', 'muted', line.reason))]
+  const pre = journalLine(line.text)
+  heading.append(copyButton(pre))
+  return [element('section', '', heading, pre)]
+}
+
+/**
+ * @param {number | null} value
+ * @param {(value: number) => string} format
+ */
+function known(value, format) {
+  return value === null ? null : format(value)
+}
+
+/**
+ * @param {string} icon
+ * @param {string} name
+ * @param {() => void} onClick
+ */
+function iconButton(icon, name, onClick) {
+  const made = button(icon, onClick, 'icon-button')
+  made.setAttribute('aria-label', name)
+  made.title = name
+  return made
+}

@@ -1,0 +1,27 @@
+/**
+ * @typedef {import('../../queries/index.js').RequestEntry} RequestEntry
+ * @typedef {Pick<import('./page-state.js').PageState, 'sort' | 'order'>} Sorting
+ */
+
+/**
+ * How two entries stand to each other, as the server orders them: an unknown cost is the smallest, ties are broken by id
+ * in the same direction.
+ *
+ * @param {RequestEntry} a
+ * @param {RequestEntry} b
+ * @param {Sorting} sorting
+ */
+export function compareEntries(a, b, { sort, order }) {
+  const [left, right] = [keyOf(a, sort), keyOf(b, sort)]
+  const byKey = left === right ? a.id - b.id : left < right ? -1 : 1
+  return order === 'asc' ? byKey : -byKey
+}
+
+/**
+ * @param {RequestEntry} entry
+ * @param {Sorting['sort']} sort
+ */
+function keyOf({ timestamp, cost, timing }, sort) {
+  if (sort === 'timestamp') return timestamp
+  return sort === 'latency_ms' ? timing.latency_ms : (cost.sats ?? Number.NEGATIVE_INFINITY)
+}

@@ -1,0 +1,120 @@
+/** What stands where nothing is known. Unknown is never 0. */
+export const UNKNOWN = '–'
+
+const whole = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })
+const precise = new Intl.NumberFormat('en-US', { maximumFractionDigits: 9 })
+const SCALES = /** @type {const} */ ([
+  [1e15, 'P'],
+  [1e12, 'T'],
+  [1e9, 'G'],
+  [1e6, 'M'],
+  [1e3, 'k'],
+])
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
+
+/** @typedef {number | null | undefined} Figure null and undefined: unknown */
+
+/**
+ * `28,185`
+ * @param {Figure} value
+ */
+export function formatCount(value) {
+  return value == null ? UNKNOWN : whole.format(value)
+}
+
+/**
+ * `1,234`, then `12.3 k`, `4.56 M`: three digits are enough where space is short.
+ * @param {Figure} value
+ */
+export function formatCompact(value) {
+  if (value == null) return UNKNOWN
+  const size = Math.abs(value)
+  if (size < 9999.5) return whole.format(value)
+  const [scale, letter] = SCALES.find(([scale]) => size >= scale * 0.9995) ?? [1, '']
+  return `${threeDigits(value / scale)} ${letter}`
+}
+
+/**
+ * Sats with the digits that tell something: `0.0042`, `4.52`, `13.1`, `1,234`, `12.3 k`.
+ * @param {Figure} value
+ */
+export function formatSats(value) {
+  if (value == null) return UNKNOWN
+  const size = Math.abs(value)
+  if (size >= 999.5) return formatCompact(value)
+  if (size === 0 || size >= 0.995) return size === 0 ? '0' : threeDigits(value)
+  return size < 1e-6 ? value.toExponential(1) : trimZeros(value.toFixed(1 - Math.floor(Math.log10(size))))
+}
+
+/**
+ * All digits, where there is room for them.
+ * @param {Figure} value
+ */
+export function formatExactly(value) {
+  return value == null ? UNKNOWN : precise.format(value)
+}
+
+/**
+ * `812 ms`, `2.14 s`, `12.3 s`, `2 min 5 s`
+ * @param {Figure} value
+ */
+export function formatMs(value) {
+  if (value == null) return UNKNOWN
+  if (value < 999.5) return `${whole.format(value)} ms`
+  if (value < 59_950) return `${threeDigits(value / 1000)} s`
+  const seconds = Math.round(value / 1000)
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`
+  return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`
+}
+
+/**
+ * `2.0 %`; what is more than nothing never shows as `0.0 %`.
+ * @param {number} part
+ * @param {number} all
+ */
+export function formatShare(part, all) {
+  if (all === 0) return UNKNOWN
+  const percent = (part / all) * 100
+  if (percent > 0 && percent < 0.05) return '< 0.1 %'
+  return `${percent.toFixed(1)} %`
+}
+
+/**
+ * Time of day, `08:42:10`, of a canonical timestamp.
+ * @param {string} timestamp
+ */
+export function formatClock(timestamp) {
+  return timestamp.slice(11, 19)
+}
+
+/**
+ * `Nov 25`, and `Nov 25, 2023` of another year than this one.
+ * @param {string} timestamp canonical
+ */
+export function formatDay(timestamp) {
+  const day = `${MONTHS[Number(timestamp.slice(5, 7)) - 1]} ${Number(timestamp.slice(8, 10))}`
+  const year = timestamp.slice(0, 4)
+  return year === String(new Date().getUTCFullYear()) ? day : `${day}, ${year}`
+}
+
+/**
+ * `Nov 25 08:42 – 09:42 UTC`
+ * @param {string} since canonical
+ * @param {string} until canonical
+ */
+export function formatSpan(since, until) {
+  const [from, to] = [formatDay(since), formatDay(until)]
+  const end = from === to ? until.slice(11, 16) : `${to} ${until.slice(11, 16)}`
+  return `${from} ${since.slice(11, 16)} – ${end} UTC`
+}
+
+/** @param {number} value */
+function threeDigits(value) {
+  const size = Math.abs(value)
+  return value.toFixed(size < 9.995 ? 2 : size < 99.95 ? 1 : 0)
+}
+
+/** @param {string} digits */
+function trimZeros(digits) {
+  return digits.replace(/\.?0+$/, '')
+}

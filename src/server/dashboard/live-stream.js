@@ -1,0 +1,64 @@
+import { listQuery } from './questions.js'
+
+/** @typedef {import('../../queries/index.js').RequestEntry} RequestEntry */
+
+/** A closed stream is opened again after this, and after twice as long each time: a browser itself retries only some faults. */
+const FIRST_REOPEN_MS = 2000
+const LAST_REOPEN_MS = 60_000
+
+/** Requests as they come, through `GET /v1/stream`. */
+export class LiveStream {
+  /** @type {EventSource | null} */
+  #source = null
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #reopen
+  #reopenMs = FIRST_REOPEN_MS
+
+  /**
+   * @param {object} hooks
+   * @param {() => void} hooks.onOpen from here on nothing is missed; what came before must be asked for
+   * @param {() => void} hooks.onGap requests were left out
+   * @param {() => void} hooks.onLost
+   * @param {(entry: RequestEntry) => void} hooks.onRequest
+   * @param {(entry: RequestEntry) => void} hooks.onCompleted the entry of a stream that has ended
+   */
+  constructor(hooks) {
+    this.hooks = hooks
+  }
+
+  /**
+   * Follows the requests of these filters, instead of those before.
+   *
+   * @param {import('./page-state.js').PageState} state
+   */
+  follow(state) {
+    this.stop()
+    this.#reopenMs = FIRST_REOPEN_MS
+    this.#open(listQuery(state))
+  }
+
+  stop() {
+    clearTimeout(this.#reopen)
+    this.#source?.close()
+    this.#source = null
+  }
+
+  /** @param {URLSearchParams} query */
+  #open(query) {
+    const source = new EventSource(query.size === 0 ? '/v1/stream' : `/v1/stream?${query}`)
+    this.#source = source
+    source.addEventListener('open', () => {
+      this.#reopenMs = FIRST_REOPEN_MS
+      this.hooks.onOpen()
+    })
+    source.addEventListener('request', ({ data }) => this.hooks.onRequest(JSON.parse(data)))
+    source.addEventListener('completed', ({ data }) => this.hooks.onCompleted(JSON.parse(data)))
+    source.addEventListener('lagged', () => this.hooks.onGap())
+    source.addEventListener('error', () => {
+      this.hooks.onLost()
+      if (source.readyState !== EventSource.CLOSED) return
+      this.#reopen = setTimeout(() => this.#open(query), this.#reopenMs)
+      this.#reopenMs = Math.min(LAST_REOPEN_MS, this.#reopenMs * 2)
+    })
+  }
+}

@@ -1,0 +1,141 @@
+import { Chart } from './chart.js'
+import { Colors } from './colors.js'
+import { byId } from './dom.js'
+import { formatClock, formatCompact, formatCount, formatMs, formatSats, formatShare } from './format.js'
+
+/** @typedef {import('../../queries/index.js').Series} Series */
+
+const BUCKET_SECONDS = { minute: 60, hour: 3600, day: 86_400 }
+const NOTHING = 'No requests in this window'
+
+/** The three charts over the window: requests, cost, latency. */
+export class OverviewCharts {
+  #colors = new Colors()
+  #requests
+  #cost
+  #latency
+
+  /** @param {(sinceSeconds: number, untilSeconds: number) => void} onSelect */
+  constructor(onSelect) {
+    const common = { colors: this.#colors, onSelect }
+    this.#requests = new Chart(byId('chart-requests', HTMLElement), {
+      kind: 'bars',
+      isWhole: true,
+      format: formatCompact,
+      ...common,
+    })
+    this.#cost = new Chart(byId('chart-cost', HTMLElement), {
+      kind: 'bars',
+      isWhole: false,
+      format: formatSats,
+      ...common,
+    })
+    this.#latency = new Chart(byId('chart-latency', HTMLElement), {
+      kind: 'lines',
+      isWhole: true,
+      format: formatMs,
+      ...common,
+    })
+  }
+
+  get #all() {
+    return [this.#requests, this.#cost, this.#latency]
+  }
+
+  /**
+   * @param {Series} series
+   * @param {import('../../queries/index.js').Stats} stats for the percentiles of the whole window
+   */
+  show(series, stats) {
+    const times = series.times.map((time) => Date.parse(time) / 1000)
+    const common = { times, bucketSeconds: BUCKET_SECONDS[series.bucket] }
+    const isEmpty = sum(series.requests) === 0
+    const note = isEmpty ? { note: NOTHING } : {}
+    this.#requests.show({ ...common, ...requestsOf(series), ...note })
+    this.#cost.show({ ...common, ...costOf(series), ...(isEmpty ? note : costNote(series)) })
+    this.#latency.show({ ...common, ...latencyOf(series, stats), ...note })
+  }
+
+  /** Nothing is known. */
+  clear() {
+    for (const chart of this.#all) chart.clear()
+  }
+
+  /** The theme has changed. */
+  repaint() {
+    this.#colors.forget()
+    for (const chart of this.#all) chart.repaint()
+  }
+}
+
+/** @param {Series} series */
+function requestsOf({ requests, failures, times, bucket }) {
+  const succeeded = requests.map((count, index) => count - (failures[index] ?? 0))
+  const [all, failed] = [sum(requests), sum(failures)]
+  const peak = requests.indexOf(Math.max(...requests))
+  const most =
+    all === 0
+      ? ''
+      : ` Most in one ${bucket}: ${formatCount(requests[peak])} at ${momentOf(times[peak] ?? '')}.`
+  return {
+    title: `Requests per ${bucket}`,
+    series: [
+      { name: 'Succeeded', color: '--series-1', values: succeeded, total: all - failed },
+      { name: 'Failed', color: '--series-failed', values: failures, total: failed },
+    ],
+    summary: `${formatCount(all)} requests, ${formatCount(failed)} failed (${formatShare(failed, all)}).${most}`,
+  }
+}
+
+/** @param {Series} series */
+function costOf({ cost_sats: costs, by, bucket }) {
+  const names = Object.keys(costs)
+  const series = names.map((name, index) => {
+    const values = costs[name] ?? []
+    return {
+      name,
+      color: name === 'other' ? '--series-other' : `--series-${(index % 8) + 1}`,
+      values,
+      total: sum(values),
+    }
+  })
+  const parts = series.map(({ name, total }) => `${name} ${formatSats(total)}`).join(', ')
+  return { title: `Cost per ${bucket}, sats`, series, summary: `Cost in sats by ${by}: ${parts || 'none'}.` }
+}
+
+/**
+ * A chart without bars may be one of costs that are all unknown.
+ *
+ * @param {Series} series
+ */
+function costNote({ requests, unpriced }) {
+  return sum(unpriced) === sum(requests) ? { note: 'No request here has a known cost' } : {}
+}
+
+/**
+ * @param {Series} series
+ * @param {import('../../queries/index.js').Stats} stats
+ */
+function latencyOf(series, stats) {
+  const whole = stats.performance
+  const lines = [
+    { name: 'p50', color: '--series-2', values: series.p50_latency_ms, total: whole.p50_latency_ms ?? null },
+    { name: 'p95', color: '--series-4', values: series.p95_latency_ms, total: whole.p95_latency_ms ?? null },
+    { name: 'p99', color: '--series-3', values: series.p99_latency_ms, total: whole.p99_latency_ms ?? null },
+  ]
+  return {
+    title: 'Latency',
+    series: lines,
+    summary: `Latency: ${lines.map(({ name, total }) => `${name} ${formatMs(total)}`).join(', ')}.`,
+  }
+}
+
+/** @param {string} timestamp */
+function momentOf(timestamp) {
+  return `${timestamp.slice(0, 10)} ${formatClock(timestamp).slice(0, 5)} UTC`
+}
+
+/** @param {number[]} values */
+function sum(values) {
+  return values.reduce((total, value) => total + value, 0)
+}

@@ -1,0 +1,111 @@
+import { ask } from './api.js'
+import { byId } from './dom.js'
+import { OverviewCharts } from './overview-charts.js'
+import { seriesQuery, statsQuery } from './questions.js'
+import { Tiles } from './tiles.js'
+import { beforeName, windowBefore } from './time-window.js'
+import { showWelcome } from './welcome.js'
+
+/**
+ * @typedef {import('./page-state.js').PageState} PageState
+ * @typedef {import('../../queries/index.js').Stats} Stats
+ * @typedef {import('../../queries/index.js').Series} Series
+ */
+
+/** Tiles and charts: what is asked, and what is shown of it. */
+export class Overview {
+  #tiles = new Tiles()
+  #charts
+  #asking = new AbortController()
+  #isEmpty = false
+
+  /**
+   * @param {object} hooks
+   * @param {(sinceSeconds: number, untilSeconds: number) => void} hooks.onSelect
+   * @param {(stats: Stats) => void} hooks.onStats each time the figures of the window have come, models included
+   */
+  constructor({ onSelect, onStats }) {
+    this.#charts = new OverviewCharts(onSelect)
+    this.onStats = onStats
+  }
+
+  /** The database had no row when it was asked last. */
+  get isEmpty() {
+    return this.#isEmpty
+  }
+
+  /**
+   * Asks for everything and shows each part as it comes. A later call makes an earlier one void.
+   *
+   * @param {PageState} state
+   * @param {{ isOther: boolean }} options isOther: what stands there is of another question, not just older
+   * @throws {import('./api.js').ApiError} when any part failed
+   */
+  async load(state, { isOther }) {
+    this.#asking.abort()
+    this.#asking = new AbortController()
+    const { signal } = this.#asking
+    if (isOther) this.#tiles.setBusy(true)
+    const stats = askStats(state, signal)
+    // Older figures may stay, with their age said; figures of another question may not.
+    const clear = (/** @type {{ clear(): void }} */ part) => {
+      if (isOther && !signal.aborted) part.clear()
+    }
+    const results = await Promise.allSettled([
+      this.#showFigures(state, stats, signal).catch((error) => {
+        clear(this.#tiles)
+        throw error
+      }),
+      this.#showCharts(state, stats, signal).catch((error) => {
+        clear(this.#charts)
+        throw error
+      }),
+    ])
+    for (const result of results) if (result.status === 'rejected') throw result.reason
+  }
+
+  /** The theme has changed. */
+  repaint() {
+    this.#charts.repaint()
+  }
+
+  /**
+   * @param {PageState} state
+   * @param {Promise<Stats>} answer
+   * @param {AbortSignal} signal
+   */
+  async #showFigures(state, answer, signal) {
+    const stats = await answer
+    this.#isEmpty = Object.keys(stats.models ?? {}).length === 0
+    showWelcome(this.#isEmpty)
+    byId('charts', HTMLElement).hidden = this.#isEmpty
+    this.#tiles.show(stats)
+    this.onStats(stats)
+    try {
+      const before = await askStats({ ...state, ...windowBefore(stats) }, signal)
+      this.#tiles.compare(before, beforeName(state))
+    } catch (error) {
+      if (!signal.aborted) this.#tiles.compare(null, beforeName(state))
+      throw error
+    }
+  }
+
+  /**
+   * @param {PageState} state
+   * @param {Promise<Stats>} answer
+   * @param {AbortSignal} signal
+   */
+  async #showCharts(state, answer, signal) {
+    const [series, stats] = await Promise.all([ask('/v1/series', seriesQuery(state), signal), answer])
+    this.#charts.show(/** @type {Series} */ (series), stats)
+  }
+}
+
+/**
+ * @param {PageState} state
+ * @param {AbortSignal} signal
+ * @returns {Promise<Stats>}
+ */
+function askStats(state, signal) {
+  return ask('/v1/stats', statsQuery(state), signal)
+}

@@ -1,0 +1,249 @@
+import { ApiError, ask } from './api.js'
+import { announce, byId, element } from './dom.js'
+import { compareEntries } from './entry-order.js'
+import { formatCount } from './format.js'
+import { pageQuery } from './questions.js'
+import { newcomersText } from './request-row.js'
+import { RequestTable } from './request-table.js'
+
+/**
+ * @typedef {import('./page-state.js').PageState} PageState
+ * @typedef {import('../../queries/index.js').RequestEntry} RequestEntry
+ * @typedef {import('../../queries/index.js').RequestCursorPage} RequestCursorPage
+ */
+
+/** More newcomers than this, or rows in all, and the first page is read anew: a page must stay quick to scroll. */
+const MOST_NEWCOMERS = 200
+const MOST_ROWS = 1000
+const BURST_MS = 50
+const MANY = 25
+const AFTER_MANY_MS = 1000
+
+/** The request list: pages by cursor, and newcomers that wait while somebody reads. */
+export class RequestList {
+  #older = byId('older', HTMLButtonElement)
+  #newcomersButton = byId('newcomers', HTMLButtonElement)
+  /** @type {Map<number, RequestEntry>} by id; the newest MOST_NEWCOMERS of them */
+  #newcomers = new Map()
+  #newcomerCount = 0
+  /** @type {string | undefined} */
+  #cursor
+  #asking = new AbortController()
+  /** @type {Promise<void>} */
+  #loading = Promise.resolve()
+  #isPaused = false
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #admission
+  #admittedLast = 0
+  /** Requests between the newcomers and the rows are missing: the first page must be read anew. */
+  #hasGap = false
+  /** @type {string} the beginning of the window, as the server understood it */
+  #since = ''
+
+  /**
+   * @param {object} hooks
+   * @param {import('./page-state.js').PageStore} hooks.store
+   * @param {(error: unknown) => void} hooks.onFailure
+   * @param {() => void} hooks.onNewcomers how many wait has changed
+   * @param {() => void} hooks.onAdded a request has come
+   */
+  constructor({ store, onFailure, onNewcomers, onAdded }) {
+    this.onAdded = onAdded
+    this.store = store
+    this.onFailure = onFailure
+    this.onNewcomers = onNewcomers
+    this.table = new RequestTable({ store, onRest: () => this.#admitSoon() })
+    this.#older.addEventListener('click', () => void this.loadOlder())
+    this.#newcomersButton.addEventListener('click', () => this.#showNewcomers())
+  }
+
+  get newcomerCount() {
+    return this.#newcomerCount
+  }
+
+  /** @param {boolean} isPaused newcomers wait until it is over */
+  setPaused(isPaused) {
+    this.#isPaused = isPaused
+    if (!isPaused) this.#admit()
+    this.#showCount()
+  }
+
+  /**
+   * The first page, or why there is none. A later call makes an earlier one void.
+   *
+   * @param {PageState} state
+   * @returns {Promise<void>}
+   * @throws {ApiError} when the server is out of reach
+   */
+  load(state) {
+    this.#asking.abort()
+    this.#asking = new AbortController()
+    this.#loading = this.#load(state, this.#asking.signal)
+    return this.#loading
+  }
+
+  /**
+   * @param {PageState} state
+   * @param {AbortSignal} signal
+   */
+  async #load(state, signal) {
+    this.table.setBusy(true)
+    // From here on they are of this question: some may come that the answer doesn't have.
+    this.#forgetNewcomers()
+    try {
+      const page = await this.#ask(state, 'start')
+      this.#since = page.since
+      this.#cursor = page.next_cursor
+      this.table.show(page.data)
+      this.#showEnd()
+      this.#admitSoon()
+    } catch (error) {
+      if (signal.aborted || !(error instanceof ApiError)) throw error
+      this.#clear(error.message)
+      // Said in its place; a server that is gone concerns the whole page.
+      if (error.kind === 'unreachable' || error.kind === 'unauthorized') throw error
+    } finally {
+      if (!signal.aborted) this.table.setBusy(false)
+    }
+  }
+
+  /**
+   * What stood there was the answer to another question.
+   *
+   * @param {string} reason
+   */
+  #clear(reason) {
+    this.#forgetNewcomers()
+    this.#cursor = undefined
+    this.table.show([])
+    this.#showEnd('The list can’t be shown', reason)
+  }
+
+  /** The page behind the last row. */
+  async loadOlder() {
+    if (this.#cursor === undefined) return
+    const hadFocus = document.activeElement === this.#older
+    this.#older.disabled = true
+    try {
+      const page = await this.#ask(this.store.state, this.#cursor)
+      this.#cursor = page.next_cursor
+      const first = this.table.append(page.data)
+      announce(`${formatCount(page.data.length)} older requests`)
+      // The button moves down, or goes: who pressed it by keyboard goes on reading where the new rows begin.
+      if (hadFocus) first?.focus({ preventScroll: true })
+      this.#showEnd()
+    } catch (error) {
+      this.onFailure(error)
+    } finally {
+      this.#older.disabled = false
+    }
+  }
+
+  /** Asks for what the stream hasn't told: what came before it was open, and the ends of streams that began before. */
+  async catchUp() {
+    // Before the first page is there, everything would be news.
+    await this.#loading
+    const page = await this.#ask(this.store.state, 'start')
+    // Where it doesn't reach to what is known there may be more in between than it holds.
+    const isNew = page.data.every(({ id }) => !this.table.has(id) && !this.#newcomers.has(id))
+    if (isNew && page.next_cursor !== undefined) this.#hasGap = true
+    for (const entry of page.data) this.add(entry)
+  }
+
+  /** @param {RequestEntry} entry a request that has just been projected */
+  add(entry) {
+    if (this.table.has(entry.id) || this.#newcomers.has(entry.id)) return this.change(entry)
+    if (entry.timestamp < this.#since) return
+    this.#newcomers.set(entry.id, entry)
+    this.#newcomerCount++
+    this.onAdded()
+    const [oldest] = this.#newcomers.keys()
+    if (this.#newcomers.size > MOST_NEWCOMERS && oldest !== undefined) this.#newcomers.delete(oldest)
+    this.#admitSoon()
+  }
+
+  /** @param {RequestEntry} entry a request that a completion has changed */
+  change(entry) {
+    if (this.#newcomers.has(entry.id)) this.#newcomers.set(entry.id, entry)
+    else this.table.change(entry)
+  }
+
+  /**
+   * @param {PageState} state
+   * @param {string} cursor
+   * @returns {Promise<RequestCursorPage>}
+   */
+  #ask(state, cursor) {
+    return ask('/v1/requests', pageQuery(state, cursor), this.#asking.signal)
+  }
+
+  /** A burst becomes one change of the page, and after many rows there is a rest: nobody can read faster. */
+  #admitSoon() {
+    this.#admission ??= setTimeout(
+      () => {
+        this.#admission = undefined
+        this.#admitWhenIdle()
+      },
+      this.#admittedLast > MANY ? AFTER_MANY_MS : BURST_MS,
+    )
+  }
+
+  #admitWhenIdle() {
+    if (this.#newcomerCount > 0 && !this.#isPaused && !this.table.isBeingRead()) this.#admit()
+    this.#showCount()
+  }
+
+  /** Newcomers become rows. */
+  #admit() {
+    if (this.#newcomerCount === 0) return
+    const isTooMuch =
+      this.#hasGap ||
+      this.#newcomerCount > MOST_NEWCOMERS ||
+      this.table.size + this.#newcomerCount > MOST_ROWS
+    const { state } = this.store
+    this.#admittedLast = this.#newcomerCount
+    const entries = [...this.#newcomers.values()]
+      .filter(({ id }) => !this.table.has(id))
+      .sort((a, b) => compareEntries(a, b, state))
+    this.#forgetNewcomers()
+    if (isTooMuch) this.load(state).catch(this.onFailure)
+    else {
+      this.table.insert(entries)
+      this.#showEnd()
+    }
+  }
+
+  #showNewcomers() {
+    this.#admit()
+    this.#showCount()
+    byId('requests', HTMLElement).scrollIntoView({ block: 'start' })
+    this.table.focusFirst()
+  }
+
+  #forgetNewcomers() {
+    this.#newcomers.clear()
+    this.#newcomerCount = 0
+    this.#hasGap = false
+    this.#showCount()
+  }
+
+  #showCount() {
+    const text = newcomersText(this.#newcomerCount)
+    this.#newcomersButton.hidden = this.#newcomerCount === 0 || this.#isPaused
+    if (this.#newcomersButton.textContent !== text) this.#newcomersButton.textContent = text
+    this.onNewcomers()
+  }
+
+  /**
+   * What stands behind the last row: more, or why there is none.
+   *
+   * @param {string} title
+   * @param {string} text
+   */
+  #showEnd(title = 'No requests here', text = 'Nothing in this window matches. New ones show as they come.') {
+    this.#older.hidden = this.#cursor === undefined
+    const message = byId('rows-message', HTMLElement)
+    message.hidden = this.table.size > 0
+    message.replaceChildren(element('strong', '', title), text)
+  }
+}

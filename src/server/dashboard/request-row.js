@@ -1,0 +1,130 @@
+import { element } from './dom.js'
+import {
+  formatClock,
+  formatCompact,
+  formatCount,
+  formatDay,
+  formatExactly,
+  formatMs,
+  formatSats,
+  UNKNOWN,
+} from './format.js'
+
+/**
+ * @typedef {import('../../queries/index.js').RequestEntry} RequestEntry
+ *
+ * @typedef {object} Column
+ * @property {string} title
+ * @property {string} className
+ * @property {'timestamp' | 'cost_sats' | 'latency_ms'} [sort]
+ * @property {(entry: RequestEntry) => (string | Node)[]} cells
+ * @property {string} [unit] said on a phone, where there is no head
+ */
+
+/** @type {Column[]} */
+export const COLUMNS = [
+  { title: 'Time (UTC)', className: 'time', sort: 'timestamp', cells: timeCell },
+  { title: 'Model', className: 'name', cells: ({ model }) => [model] },
+  { title: 'Provider', className: 'name provider', cells: ({ provider }) => [provider ?? UNKNOWN] },
+  { title: 'Tokens in', className: 'number tokens-in', cells: ({ tokens }) => [formatCount(tokens.input)] },
+  {
+    title: 'Tokens out',
+    className: 'number tokens-out',
+    cells: ({ tokens }) => [formatCount(tokens.output)],
+    unit: 'tokens out',
+  },
+  {
+    title: 'Sats',
+    className: 'number cost',
+    sort: 'cost_sats',
+    cells: ({ cost }) => [formatSats(cost.sats)],
+    unit: 'sats',
+  },
+  {
+    title: 'Latency',
+    className: 'number latency',
+    sort: 'latency_ms',
+    cells: ({ timing }) => [formatMs(timing.latency_ms)],
+  },
+  { title: 'Outcome', className: 'outcome', cells: outcomeCell },
+]
+
+/**
+ * @param {RequestEntry} entry
+ * @returns {HTMLTableRowElement}
+ */
+export function requestRow(entry) {
+  const row = element('tr')
+  row.setAttribute('role', 'row')
+  row.tabIndex = -1
+  fillRow(row, entry)
+  return row
+}
+
+/**
+ * Shows an entry in its row: anew, when a completion has changed it.
+ *
+ * @param {HTMLTableRowElement} row
+ * @param {RequestEntry} entry
+ */
+export function fillRow(row, entry) {
+  row.dataset['id'] = String(entry.id)
+  const cells = COLUMNS.map(({ className, cells, unit }) => {
+    const cell = element('td', className, ...cells(entry))
+    cell.setAttribute('role', 'gridcell')
+    if (unit !== undefined) cell.dataset['unit'] = unit
+    return cell
+  })
+  row.replaceChildren(...cells)
+  titleOf(row, 'name', entry.model)
+  titleOf(row, 'provider', entry.provider ?? '')
+  titleOf(row, 'cost', entry.cost.sats === null ? 'cost unknown' : `${formatExactly(entry.cost.sats)} sats`)
+  titleOf(row, 'outcome', entry.error?.message ?? '')
+}
+
+/** @param {number} count rows that stand for some that are on their way */
+export function skeletonRows(count) {
+  return Array.from({ length: count }, () => {
+    const row = element('tr', 'skeleton')
+    row.append(...COLUMNS.map(({ className }) => element('td', className)))
+    return row
+  })
+}
+
+/**
+ * @param {HTMLElement} row
+ * @param {string} className
+ * @param {string} title
+ */
+function titleOf(row, className, title) {
+  const cell = row.querySelector(`.${className}`)
+  if (cell instanceof HTMLElement && title !== '') cell.title = title
+}
+
+/** @param {RequestEntry} entry */
+function timeCell({ timestamp }) {
+  return [element('span', 'date', `${formatDay(timestamp)} `), formatClock(timestamp)]
+}
+
+/** @param {RequestEntry} entry */
+function outcomeCell({ success, streaming, error, timing }) {
+  /** @type {(string | Node)[]} */
+  const parts = []
+  if (!success)
+    parts.push(element('span', 'badge is-bad', error?.status == null ? 'failed' : `failed ${error.status}`))
+  else if (error?.status != null) parts.push(element('span', 'badge', String(error.status)))
+  if (streaming) {
+    const duration = timing.stream_duration_ms
+    parts.push(element('span', 'badge', duration === undefined ? 'stream' : `stream ${formatMs(duration)}`))
+  }
+  if (error?.message != null) parts.push(element('span', 'why', error.message))
+  return parts.length === 0 ? [element('span', 'why', 'ok')] : parts
+}
+
+/**
+ * `1 new request`, `12.3 k new requests`
+ * @param {number} count
+ */
+export function newcomersText(count) {
+  return `${formatCompact(count)} new ${count === 1 ? 'request' : 'requests'}`
+}

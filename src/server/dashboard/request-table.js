@@ -1,0 +1,223 @@
+import { button, byId, element } from './dom.js'
+import { compareEntries } from './entry-order.js'
+import { COLUMNS, fillRow, requestRow, skeletonRows } from './request-row.js'
+
+/** @typedef {import('../../queries/index.js').RequestEntry} RequestEntry */
+
+/** The rows on the screen. One of them can be reached by Tab; arrow keys go on from there. */
+export class RequestTable {
+  #body = byId('entries', HTMLTableSectionElement)
+  #frame = byId('rows', HTMLElement)
+  /** @type {Map<number, { row: HTMLTableRowElement, entry: RequestEntry }>} */
+  #rows = new Map()
+
+  /**
+   * @param {object} hooks
+   * @param {import('./page-state.js').PageStore} hooks.store
+   * @param {() => void} hooks.onRest whoever was reading may have stopped
+   */
+  constructor({ store, onRest }) {
+    this.store = store
+    this.#giveRoles()
+    this.#body.addEventListener('click', ({ target }) => this.#onClick(rowOf(target)))
+    this.#body.addEventListener('keydown', (event) => this.#onKey(event))
+    this.#body.addEventListener('focusin', ({ target }) => this.#makeReachable(rowOf(target)))
+    this.#body.addEventListener('animationend', ({ target }) => rowOf(target)?.classList.remove('is-fresh'))
+    this.#frame.addEventListener('pointerleave', onRest)
+    this.#frame.addEventListener('focusout', onRest)
+    addEventListener('scroll', onRest, { passive: true })
+    this.showSorting()
+    this.#body.append(...skeletonRows(8))
+  }
+
+  /** Said in so many words, since a table that CSS lays out as cards on a phone is no longer one to screen readers. */
+  #giveRoles() {
+    this.#body.closest('table')?.setAttribute('role', 'grid')
+    for (const group of this.#frame.querySelectorAll('thead, tbody')) group.setAttribute('role', 'rowgroup')
+    byId('columns', HTMLElement).setAttribute('role', 'row')
+  }
+
+  get size() {
+    return this.#rows.size
+  }
+
+  /** @param {number} id */
+  has(id) {
+    return this.#rows.has(id)
+  }
+
+  /** A stream is shown whose end is not known yet. */
+  get hasOpenStreams() {
+    return [...this.#rows.values()].some(
+      ({ entry }) => entry.streaming && entry.success && entry.timing.stream_duration_ms === undefined,
+    )
+  }
+
+  /** The ids in the order of the rows. */
+  get ids() {
+    return [...this.#body.rows].map((row) => Number(row.dataset['id']))
+  }
+
+  /** @param {boolean} isBusy */
+  setBusy(isBusy) {
+    this.#frame.setAttribute('aria-busy', String(isBusy))
+  }
+
+  /** Somebody points at a row, has the focus on one, or has scrolled into the list: rows must not move under them. */
+  isBeingRead() {
+    return (
+      this.#body.matches(':hover') ||
+      this.#body.querySelector('tr:focus-visible') !== null ||
+      this.#body.getBoundingClientRect().top < 0
+    )
+  }
+
+  /** @param {RequestEntry[]} entries in order, instead of all that was there */
+  show(entries) {
+    const hadFocus = this.#body.contains(document.activeElement)
+    this.#rows.clear()
+    this.#body.replaceChildren(...entries.map((entry) => this.#make(entry)))
+    this.#makeReachable(this.#body.rows[0])
+    if (hadFocus) this.focusFirst()
+    this.markOpen()
+  }
+
+  /**
+   * @param {RequestEntry[]} entries that come behind all others
+   * @returns {HTMLTableRowElement | undefined} the first new row
+   */
+  append(entries) {
+    const made = entries.filter(({ id }) => !this.#rows.has(id)).map((entry) => this.#make(entry))
+    this.#body.append(...made)
+    return made[0]
+  }
+
+  /** @param {RequestEntry[]} entries each goes where the order wants it */
+  insert(entries) {
+    for (const entry of entries) {
+      if (this.#rows.has(entry.id)) continue
+      const next = [...this.#body.rows].find((row) => {
+        const other = this.#rows.get(Number(row.dataset['id']))
+        return other !== undefined && compareEntries(entry, other.entry, this.store.state) < 0
+      })
+      const row = this.#make(entry)
+      row.classList.add('is-fresh')
+      this.#body.insertBefore(row, next ?? null)
+    }
+    if (this.#body.querySelector('tr[tabindex="0"]') === null) this.#makeReachable(this.#body.rows[0])
+    this.markOpen()
+  }
+
+  /** @param {RequestEntry} entry of which a row may be there */
+  change(entry) {
+    const known = this.#rows.get(entry.id)
+    if (known === undefined || JSON.stringify(known.entry) === JSON.stringify(entry)) return
+    known.entry = entry
+    fillRow(known.row, entry)
+    known.row.classList.add('is-fresh')
+  }
+
+  /** The row whose detail is open stands out. */
+  markOpen() {
+    for (const { row, entry } of this.#rows.values()) {
+      row.classList.toggle('is-open', entry.id === this.store.state.request)
+    }
+  }
+
+  focusFirst() {
+    this.#body.rows[0]?.focus({ preventScroll: true })
+  }
+
+  /** @param {number} id */
+  focus(id) {
+    this.#rows.get(id)?.row.focus()
+  }
+
+  /** The head, with arrows at the column that the list is sorted by. */
+  showSorting() {
+    const { sort, order } = this.store.state
+    const heads = COLUMNS.map((column) => {
+      const head = element('th', column.className)
+      head.setAttribute('role', 'columnheader')
+      head.scope = 'col'
+      if (column.sort === undefined) head.append(column.title)
+      else {
+        const isSorted = column.sort === sort
+        head.setAttribute('aria-sort', isSorted ? (order === 'asc' ? 'ascending' : 'descending') : 'none')
+        const arrow = element('span', 'arrow', isSorted ? (order === 'asc' ? '↑' : '↓') : '')
+        arrow.setAttribute('aria-hidden', 'true')
+        const { sort: by } = column
+        const toggle = button(column.title, () =>
+          this.store.update({ sort: by, order: isSorted && order === 'desc' ? 'asc' : 'desc' }),
+        )
+        toggle.dataset['sort'] = by
+        toggle.append(arrow)
+        head.append(toggle)
+      }
+      return head
+    })
+    const focused =
+      document.activeElement instanceof HTMLElement ? document.activeElement.dataset['sort'] : undefined
+    const columns = byId('columns', HTMLElement)
+    columns.replaceChildren(...heads)
+    const again = focused === undefined ? null : columns.querySelector(`button[data-sort="${focused}"]`)
+    if (again instanceof HTMLElement) again.focus()
+  }
+
+  /** @param {RequestEntry} entry */
+  #make(entry) {
+    const row = requestRow(entry)
+    this.#rows.set(entry.id, { row, entry })
+    return row
+  }
+
+  /** @param {HTMLTableRowElement | null} row */
+  #onClick(row) {
+    const selection = getSelection()
+    // Whoever has just selected a text of the row wants to copy it.
+    const isSelecting = row !== null && selection?.isCollapsed === false && selection.containsNode(row, true)
+    if (!isSelecting) this.#open(row)
+  }
+
+  /** @param {HTMLTableRowElement | null} row */
+  #open(row) {
+    if (row?.dataset['id'] === undefined) return
+    row.focus({ preventScroll: true })
+    this.store.update({ request: Number(row.dataset['id']) })
+  }
+
+  /** @param {KeyboardEvent} event */
+  #onKey(event) {
+    const row = rowOf(event.target)
+    if (row === null || event.ctrlKey || event.metaKey || event.altKey) return
+    const rows = this.#body.rows
+    const index = row.sectionRowIndex
+    const target = {
+      ArrowDown: rows[index + 1],
+      ArrowUp: rows[index - 1],
+      Home: rows[0],
+      End: rows[rows.length - 1],
+      PageDown: rows[Math.min(index + 10, rows.length - 1)],
+      PageUp: rows[Math.max(index - 10, 0)],
+    }[event.key]
+    if (target !== undefined) target.focus()
+    else if (event.key === 'Enter') this.#open(row)
+    else return
+    event.preventDefault()
+  }
+
+  /** @param {HTMLTableRowElement | null | undefined} row */
+  #makeReachable(row) {
+    if (row == null) return
+    for (const other of this.#body.querySelectorAll('tr[tabindex="0"]')) other.setAttribute('tabindex', '-1')
+    row.tabIndex = 0
+  }
+}
+
+/**
+ * @param {EventTarget | null} target
+ * @returns {HTMLTableRowElement | null}
+ */
+function rowOf(target) {
+  return target instanceof Element ? target.closest('tr') : null
+}

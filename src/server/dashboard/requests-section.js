@@ -1,0 +1,163 @@
+import { byId } from './dom.js'
+import { formatCount } from './format.js'
+import { LiveStream } from './live-stream.js'
+import { RequestList } from './request-list.js'
+import { newcomersText } from './request-row.js'
+
+/**
+ * @typedef {import('./page-state.js').PageState} PageState
+ * @typedef {'live' | 'connecting' | 'paused' | 'off'} LiveState off: this list has an end, nothing new belongs to it
+ */
+
+const LIVE_TEXTS = {
+  live: 'Live',
+  connecting: 'Connecting …',
+  paused: 'Paused',
+  off: 'Not live',
+}
+
+/** The list with its own filters and its live button. */
+export class RequestsSection {
+  #success = byId('success', HTMLSelectElement)
+  #streaming = byId('streaming', HTMLSelectElement)
+  #correlation = byId('correlation', HTMLInputElement)
+  #live = byId('live', HTMLButtonElement)
+  /** @type {LiveState} */
+  #liveState = 'connecting'
+  #isPaused = false
+
+  /**
+   * @param {object} hooks
+   * @param {import('./page-state.js').PageStore} hooks.store
+   * @param {(error: unknown) => void} hooks.onFailure
+   * @param {() => void} hooks.onAdded a request has come
+   */
+  constructor({ store, onFailure, onAdded }) {
+    this.store = store
+    this.onFailure = onFailure
+    this.list = new RequestList({ store, onFailure, onAdded, onNewcomers: () => this.#showLive() })
+    this.stream = new LiveStream({
+      onOpen: () => {
+        this.#setLive('live')
+        void this.#catchUp()
+      },
+      onGap: () => void this.#catchUp(),
+      onLost: () => this.#setLive('connecting'),
+      onRequest: (entry) => this.list.add(entry),
+      onCompleted: (entry) => this.list.change(entry),
+    })
+    this.#success.addEventListener('change', () => store.update({ success: choiceOf(this.#success) }))
+    this.#streaming.addEventListener('change', () => store.update({ streaming: choiceOf(this.#streaming) }))
+    byId('correlation-form', HTMLFormElement).addEventListener('submit', (event) => event.preventDefault())
+    this.#correlation.addEventListener('change', () =>
+      store.update({ correlationId: this.#correlation.value.trim() }),
+    )
+    this.#live.addEventListener('click', () => this.#togglePause())
+    document.addEventListener('visibilitychange', () => this.#followWhileVisible())
+    this.show(store.state)
+  }
+
+  /** @param {PageState} state */
+  show(state) {
+    for (const [select, value] of /** @type {const} */ ([
+      [this.#success, state.success],
+      [this.#streaming, state.streaming],
+    ])) {
+      select.value = value
+      select.classList.toggle('is-set', value !== '')
+    }
+    if (document.activeElement !== this.#correlation) this.#correlation.value = state.correlationId
+    this.list.table.showSorting()
+  }
+
+  /**
+   * @param {PageState} state
+   * @throws {import('./api.js').ApiError}
+   */
+  async load(state) {
+    // A window that has ended, or another order than by time, gets no new rows at its top.
+    const isOpen =
+      (state.since === null || state.until === null) && state.sort === 'timestamp' && state.order === 'desc'
+    this.#setLive(isOpen ? 'connecting' : 'off')
+    this.#followWhileVisible()
+    await this.list.load(state)
+  }
+
+  /**
+   * @param {PageState} state
+   * @param {number} total requests in the window with the filters of the page
+   */
+  showTotal(state, total) {
+    const isWhole = state.success === '' && state.streaming === '' && state.correlationId === ''
+    byId('requests-count', HTMLElement).textContent = isWhole
+      ? formatCount(total)
+      : `some of ${formatCount(total)}`
+  }
+
+  /** A browser has six connections to a server: pages that nobody looks at must leave them to others. */
+  #followWhileVisible() {
+    this.stream.stop()
+    if (this.#liveState === 'off' || document.visibilityState !== 'visible') return
+    this.#setLive('connecting')
+    this.stream.follow(this.store.state)
+  }
+
+  /** Asks for what the stream may not tell, where anything can be missing. */
+  async refresh() {
+    const mayLack =
+      this.#liveState === 'connecting' || (this.#liveState === 'live' && this.list.table.hasOpenStreams)
+    if (mayLack) await this.#catchUp()
+  }
+
+  async #catchUp() {
+    try {
+      await this.list.catchUp()
+    } catch (error) {
+      this.onFailure(error)
+    }
+  }
+
+  #togglePause() {
+    this.#isPaused = !this.#isPaused
+    this.list.setPaused(this.#isPaused)
+    this.#showLive()
+  }
+
+  /** @param {LiveState} state */
+  #setLive(state) {
+    this.#liveState = state
+    this.#showLive()
+  }
+
+  #showLive() {
+    const state = this.#isPaused && this.#liveState !== 'off' ? 'paused' : this.#liveState
+    const waiting = this.list?.newcomerCount ?? 0
+    byId('live-state', HTMLElement).dataset['state'] = state
+    setText(byId('live-text', HTMLElement), LIVE_TEXTS[state])
+    byId('live-state', HTMLElement).title =
+      state === 'off' ? 'Only a window that ends now, newest first, is live' : ''
+    this.#live.hidden = state === 'off'
+    setText(
+      this.#live,
+      state !== 'paused' ? 'Pause' : waiting === 0 ? 'Resume' : `Show ${newcomersText(waiting)}`,
+    )
+  }
+}
+
+/**
+ * A live region is read out when it is written to, even with the same words.
+ *
+ * @param {HTMLElement} target
+ * @param {string} text
+ */
+function setText(target, text) {
+  if (target.textContent !== text) target.textContent = text
+}
+
+/**
+ * @param {HTMLSelectElement} select
+ * @returns {'' | 'true' | 'false'}
+ */
+function choiceOf({ value }) {
+  return value === 'true' || value === 'false' ? value : ''
+}

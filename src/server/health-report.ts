@@ -1,0 +1,44 @@
+import { statfsSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { JournalError } from '../journal/errors.js'
+import { status } from '../maintenance/status.js'
+import { isProjectorRunning } from '../storage/projector-lock.js'
+import type { QueryThreadData } from './query-task.js'
+
+/** What decides whether the service is healthy, and what is good to know beside it. No paths: anyone may read it. */
+export interface HealthMeasures {
+  /** Somebody holds the database: a projector, a replay or a prune. */
+  projector_running: boolean
+  /** How long the first line that is not projected has waited; null: there is no journal to compare with. */
+  lag_seconds: number | null
+  lag_bytes: number | null
+  rejected_lines: number | null
+  /** Free space where the database is, for this user. */
+  disk_free_bytes: number
+}
+
+/** @throws DatabaseError, ProjectionError as `status` does. */
+export async function measureHealth({ database, journal }: QueryThreadData): Promise<HealthMeasures> {
+  const { bavail, bsize } = statfsSync(dirname(database))
+  const disk_free_bytes = bavail * bsize
+  try {
+    const report = await status({ journal, database })
+    return {
+      projector_running: report.database?.projector_running ?? false,
+      lag_seconds: report.lag_seconds,
+      lag_bytes: report.lag_bytes,
+      rejected_lines: report.database?.rejected ?? null,
+      disk_free_bytes,
+    }
+  } catch (error) {
+    // A projector waits for a journal, which its first writer makes: nothing is late.
+    if (!(error instanceof JournalError && error.code === 'JOURNAL_MISSING')) throw error
+  }
+  return {
+    projector_running: isProjectorRunning(database),
+    lag_seconds: null,
+    lag_bytes: null,
+    rejected_lines: null,
+    disk_free_bytes,
+  }
+}

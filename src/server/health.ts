@@ -1,0 +1,66 @@
+import { type ErrorBody, errorBody, unavailable } from './errors.js'
+import type { HealthMeasures } from './health-report.js'
+import type { QueryPool } from './query-pool.js'
+
+/** How long an answer is given again: whoever asks needs no token, and must not be able to use it for load. */
+const KEPT_MS = 1000
+
+/** The body of `GET /healthz`. */
+export interface HealthReport extends Partial<HealthMeasures>, Partial<ErrorBody> {
+  status: 'ok' | 'failing'
+  /** Why it fails, a sentence each. */
+  problems: string[]
+}
+
+export interface HealthOptions {
+  pool: QueryPool
+  /** From how much lag on it fails, in seconds. */
+  maxLagSeconds: number
+  /** With what code the projector of this process has ended; null while it runs, or where there is none. */
+  projectorFailure(): string | null
+}
+
+/**
+ * Whether what people see here can be relied on: something projects, and it keeps up. Rejected lines and the disk are
+ * shown and fail nothing: no restart would help.
+ */
+export class Health {
+  readonly #options: HealthOptions
+  #kept: { report: Promise<HealthReport>; askedAt: number } | null = null
+
+  constructor(options: HealthOptions) {
+    this.#options = options
+  }
+
+  /** Of the last second. */
+  async report(): Promise<HealthReport> {
+    const now = performance.now()
+    if (this.#kept === null || now - this.#kept.askedAt >= KEPT_MS) {
+      this.#kept = { report: this.#look(), askedAt: now }
+    }
+    return await this.#kept.report
+  }
+
+  async #look(): Promise<HealthReport> {
+    const { pool, maxLagSeconds, projectorFailure } = this.#options
+    const problems: string[] = []
+    let measures: Partial<HealthMeasures> = {}
+    try {
+      measures = JSON.parse(await pool.ask({ query: 'health', options: {} }))
+    } catch {
+      // The pool has logged why.
+      problems.push('journal and database cannot be read: see the log')
+    }
+    const { projector_running: isRunning, lag_seconds: lag } = measures
+    const failure = projectorFailure()
+    if (failure !== null) problems.push(`the projector has stopped (${failure}): see the log`)
+    else if (isRunning === false) {
+      problems.push('no projector runs: nothing new appears; start `request-journal project`')
+    }
+    if (typeof lag === 'number' && lag > maxLagSeconds) {
+      problems.push(`the projector is ${lag} s behind the journal, more than ${maxLagSeconds} s`)
+    }
+    if (problems.length === 0) return { status: 'ok', problems, ...measures }
+    return { status: 'failing', problems, ...measures, ...errorBody(unavailable(problems.join('; '))) }
+  }
+}

@@ -1,0 +1,124 @@
+import { Type } from 'typebox'
+
+// What answers look like, for /openapi.json. They are documented, not filtered: the queries' types make them.
+
+const Nullable = <Schema extends Parameters<typeof Type.Union>[0][number]>(schema: Schema) =>
+  Type.Union([schema, Type.Null()])
+
+const Counts = Type.Object({
+  total: Type.Integer(),
+  success: Type.Integer(),
+  error: Type.Integer(),
+  streaming: Type.Integer(),
+  unpriced: Type.Optional(Type.Integer({ description: 'Only with unpriced=true.' })),
+})
+const Costs = Type.Object({
+  total_cost_sats: Type.Number(),
+  total_input_tokens: Type.Integer(),
+  total_output_tokens: Type.Integer(),
+})
+const percentile = Type.Optional(Nullable(Type.Number()))
+const Performance = Type.Object({
+  avg_latency_ms: Type.Number(),
+  p50_latency_ms: percentile,
+  p95_latency_ms: percentile,
+  p99_latency_ms: percentile,
+})
+const Section = Type.Object({ counts: Counts, costs: Costs, performance: Performance })
+const groups = Type.Optional(Type.Record(Type.String(), Section))
+const time = Type.String({ format: 'date-time' })
+
+export const StatsAnswer = Type.Object({
+  since: time,
+  until: time,
+  empty: Type.Optional(Type.Literal(true)),
+  message: Type.Optional(Type.String()),
+  counts: Counts,
+  costs: Costs,
+  performance: Performance,
+  models: groups,
+  tiers: groups,
+  providers: groups,
+  policies: groups,
+  hours: groups,
+  days: groups,
+  labels: groups,
+})
+
+const numbers = Type.Array(Type.Number())
+const latencies = Type.Array(Nullable(Type.Number()))
+
+export const SeriesAnswer = Type.Object({
+  since: time,
+  until: time,
+  bucket: Type.String(),
+  by: Type.String(),
+  times: Type.Array(time),
+  requests: numbers,
+  failures: numbers,
+  unpriced: numbers,
+  input_tokens: numbers,
+  output_tokens: numbers,
+  p50_latency_ms: latencies,
+  p95_latency_ms: latencies,
+  p99_latency_ms: latencies,
+  cost_sats: Type.Record(Type.String(), numbers),
+})
+
+const ENTRY = {
+  id: Type.Integer(),
+  timestamp: time,
+  model: Type.String(),
+  provider: Type.Optional(Type.String()),
+  streaming: Type.Boolean(),
+  success: Type.Boolean(),
+  tokens: Type.Object({ input: Nullable(Type.Integer()), output: Nullable(Type.Integer()) }),
+  cost: Type.Object({ sats: Nullable(Type.Number()) }),
+  timing: Type.Object({ latency_ms: Type.Integer(), stream_duration_ms: Type.Optional(Type.Integer()) }),
+  error: Type.Optional(Type.Object({ status: Nullable(Type.Integer()), message: Nullable(Type.String()) })),
+}
+
+export const RequestsAnswer = Type.Object({
+  data: Type.Array(Type.Object(ENTRY)),
+  page: Type.Optional(Type.Integer()),
+  per_page: Type.Integer(),
+  total: Type.Optional(Type.Integer()),
+  total_pages: Type.Optional(Type.Integer()),
+  next_cursor: Type.Optional(Type.String()),
+  since: time,
+  until: time,
+})
+
+const Place = Nullable(Type.Object({ segment: Type.String(), byte_offset: Type.Integer() }))
+const Line = Type.Object({ text: Nullable(Type.String()), reason: Type.Optional(Type.String()) })
+
+export const RequestAnswer = Type.Object({
+  ...ENTRY,
+  correlation_id: Type.String(),
+  policy: Nullable(Type.String()),
+  provider_cost_sats: Nullable(Type.Number()),
+  labels: Nullable(Type.Record(Type.String(), Type.String())),
+  place: Place,
+  completed_place: Place,
+  line: Line,
+  completed_line: Nullable(Line),
+})
+
+export const HealthAnswer = Type.Object({
+  status: Type.Union([Type.Literal('ok'), Type.Literal('failing')]),
+  problems: Type.Array(Type.String()),
+  projector_running: Type.Optional(Type.Boolean()),
+  lag_seconds: percentile,
+  lag_bytes: percentile,
+  rejected_lines: percentile,
+  disk_free_bytes: Type.Optional(Type.Number()),
+})
+
+/** Any error, of any route. */
+export const ErrorAnswer = Type.Object({
+  error: Type.Object({
+    message: Type.String(),
+    type: Type.Literal('arbstr_error'),
+    code: Type.Integer({ description: 'The HTTP status.' }),
+  }),
+})

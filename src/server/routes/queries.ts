@@ -1,0 +1,100 @@
+import type { FastifyReply } from 'fastify'
+import type { Static, TObject, TSchema } from 'typebox'
+import type { App } from '../app.js'
+import { notFound } from '../errors.js'
+import { filterOf, RequestParams, RequestsQuery, SeriesQuery, StatsQuery } from '../parameters.js'
+import type { QueryPool } from '../query-pool.js'
+import type { QueryTask } from '../query-task.js'
+import { ErrorAnswer, RequestAnswer, RequestsAnswer, SeriesAnswer, StatsAnswer } from '../responses.js'
+import type { AskedWindow } from '../window.js'
+
+/** Greater ids are none that SQLite gives in practice, and not exact as numbers. */
+const ID = /^[1-9]\d{0,14}$/
+
+const MAX_PER_PAGE = 100
+
+/** A route that asks the database one question. */
+interface QueryRoute<Query extends TObject> {
+  path: string
+  summary: string
+  query: Query
+  /** Of the answer. */
+  answer: TSchema
+  taskOf(query: Static<Query>): QueryTask
+}
+
+/** The routes that answer questions to the database. */
+export function addQueryRoutes(app: App, pool: QueryPool): void {
+  const add = <Query extends TObject>({ path, summary, query, answer, taskOf }: QueryRoute<Query>) => {
+    const schema = { summary, querystring: query, response: { 200: answer, default: ErrorAnswer } }
+    app.get(path, { schema }, async (request, reply) =>
+      sendJson(reply, await pool.ask(taskOf(request.query as Static<Query>))),
+    )
+  }
+
+  add({
+    path: '/v1/stats',
+    summary: 'Counts, costs, tokens and latency of a window',
+    query: StatsQuery,
+    answer: StatsAnswer,
+    taskOf: (query) => {
+      const { group_by: groupBy, percentiles, unpriced } = query
+      const options = { ...filterOf(query), groupBy, percentiles, unpriced }
+      return { query: 'stats', options, window: windowOf(query) }
+    },
+  })
+
+  add({
+    path: '/v1/series',
+    summary: 'A window in minutes, hours or days, for charts',
+    query: SeriesQuery,
+    answer: SeriesAnswer,
+    taskOf: (query) => {
+      const options = { ...filterOf(query), by: query.by, bucket: query.bucket }
+      return { query: 'series', options, window: windowOf(query) }
+    },
+  })
+
+  add({
+    path: '/v1/requests',
+    summary: 'Requests of a window, the newest first',
+    query: RequestsQuery,
+    answer: RequestsAnswer,
+    taskOf: (query) => {
+      const { page = 1, per_page = 20, sort, order, cursor } = query
+      const options = {
+        ...filterOf(query),
+        page: Math.max(1, page),
+        perPage: Math.min(MAX_PER_PAGE, Math.max(1, per_page)),
+        sort,
+        order: orderOf(order),
+        cursor,
+      }
+      return { query: 'listRequests', options, window: windowOf(query) }
+    },
+  })
+
+  const schema = {
+    summary: 'One request with all that is known of it, its line in the journal included',
+    params: RequestParams,
+    response: { 200: RequestAnswer, default: ErrorAnswer },
+  }
+  app.get('/v1/requests/:id', { schema }, async ({ params: { id } }, reply) => {
+    const json = ID.test(id) ? await pool.ask({ query: 'getRequest', options: { id: Number(id) } }) : 'null'
+    if (json === 'null') throw notFound(`Request '${id}' not found`)
+    return sendJson(reply, json)
+  })
+}
+
+function sendJson(reply: FastifyReply, json: string): FastifyReply {
+  return reply.type('application/json; charset=utf-8').send(json)
+}
+
+function windowOf({ since, range, until }: AskedWindow): AskedWindow {
+  return { since, range, until }
+}
+
+/** In any case; what is none of the two is refused as it was written. */
+function orderOf(text: string | undefined): string | undefined {
+  return /^(asc|desc)$/i.test(text ?? '') ? text?.toLowerCase() : text
+}

@@ -1,0 +1,108 @@
+import { BoundedWarnings } from '../journal/warnings.js'
+import { openDatabaseReadOnly } from '../queries/index.js'
+import { createApp } from './app.js'
+import { ServerError } from './errors.js'
+import { Health } from './health.js'
+import { HostCheck, isLoopback } from './host.js'
+import { type ResolvedOptions, resolveOptions, type ServerOptions } from './options.js'
+import { ProjectorThread } from './projector-thread.js'
+import { QueryPool } from './query-pool.js'
+import { addDashboardRoutes } from './routes/dashboard.js'
+import { addQueryRoutes } from './routes/queries.js'
+import { addServiceRoutes } from './routes/service.js'
+import { addStreamRoute } from './routes/stream.js'
+import { StreamHub } from './stream-hub.js'
+import { TokenCheck } from './token.js'
+
+/** A server at work. */
+export interface Server {
+  /** Where it is: `http://127.0.0.1:8790`. */
+  readonly url: string
+  /** Ends streams, answers what has been asked, stops the projector; a second call waits for the same. */
+  close(): Promise<void>
+}
+
+/**
+ * Serves the HTTP API, the dashboard and the metrics of a database.
+ *
+ * @throws TypeError for an unknown option or a value out of range.
+ * @throws ServerError TOKEN_REQUIRED, TOKEN_INVALID, ADDRESS_UNAVAILABLE.
+ * @throws DatabaseError when the database isn't there or can't be read; with `project` also what `startProjector` throws.
+ */
+export async function startServer(options: ServerOptions): Promise<Server> {
+  const resolved = resolveOptions(options)
+  const tokenCheck = resolved.token === null ? null : new TokenCheck(resolved.token)
+  if (tokenCheck === null && !(await isLoopback(resolved.host))) throw tokenRequired(resolved.host)
+  const projector = resolved.project ? await startProjectorThread(resolved) : null
+  try {
+    // Rather now than in a thread when somebody asks.
+    openDatabaseReadOnly(resolved.database).close()
+    return await listen(resolved, tokenCheck, projector)
+  } catch (error) {
+    await projector?.stop()
+    throw error
+  }
+}
+
+async function listen(
+  options: ResolvedOptions,
+  tokenCheck: TokenCheck | null,
+  projector: ProjectorThread | null,
+): Promise<Server> {
+  const { database, journal, host, port, allowedHosts, logger, queryTimeoutMs, maxLagSeconds } = options
+  const app = await createApp({ hostCheck: new HostCheck(host, allowedHosts), tokenCheck, logger })
+  const failures = new BoundedWarnings(logger)
+  const pool = new QueryPool({
+    database,
+    journal,
+    threads: options.queryThreads,
+    timeoutMs: queryTimeoutMs,
+    onFailure: (error) => failures.warn(Date.now(), { err: error }, 'A question to the database failed'),
+  })
+  const hub = new StreamHub(pool, options.maxStreams)
+  const projectorFailure = () => projector?.failureCode ?? null
+  const health = new Health({ pool, maxLagSeconds, projectorFailure })
+  addQueryRoutes(app, pool)
+  addStreamRoute(app, hub)
+  addServiceRoutes(app, {
+    health,
+    metrics: async () => JSON.parse(await pool.ask({ query: 'metrics', options: {} })),
+  })
+  addDashboardRoutes(app)
+  app.addHook('preClose', async () => hub.close())
+  app.addHook('onClose', async () => {
+    await pool.close()
+    await projector?.stop()
+  })
+  try {
+    await pool.ready()
+    const url = await app.listen({ host, port })
+    logger.info({ url, database }, 'Serving')
+    return { url, close: async () => await app.close() }
+  } catch (error) {
+    await app.close()
+    throw addressUnavailable(host, port, error)
+  }
+}
+
+async function startProjectorThread(options: ResolvedOptions): Promise<ProjectorThread> {
+  const { journal, database, rollupLabels, logger } = options
+  return await ProjectorThread.start(
+    { journal, database, ...(rollupLabels === null ? {} : { rollupLabels }) },
+    logger,
+  )
+}
+
+function tokenRequired(host: string): ServerError {
+  const text = `${host} can be reached from other machines, and no token is set: give --token-file or REQUEST_JOURNAL_TOKEN, or listen on 127.0.0.1`
+  return new ServerError('TOKEN_REQUIRED', text)
+}
+
+function addressUnavailable(host: string, port: number, error: unknown): unknown {
+  const { code, syscall } = error as NodeJS.ErrnoException
+  if (syscall !== 'listen' && syscall !== 'getaddrinfo') return error
+  const reason =
+    code === 'EADDRINUSE' ? 'something listens there already' : `it cannot be listened on (${code})`
+  const text = `${host}:${port}: ${reason}; stop that, or choose another with --port and --host`
+  return new ServerError('ADDRESS_UNAVAILABLE', text, { cause: error })
+}

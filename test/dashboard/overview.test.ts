@@ -1,0 +1,134 @@
+import { describe, expect } from 'vitest'
+import { hasBrowser } from './support/browser.js'
+import { eventually, projected, recent, test } from './support/dashboard.js'
+
+const HOUR = 3600
+
+/** Whether anything was painted on each chart's canvas. */
+const PAINTED = `[...document.querySelectorAll('.chart canvas')].map((canvas) =>
+  canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some((value) => value !== 0))`
+
+/** Colours of the pixels that most of a chart's bars have. */
+const colourOf = (variable: string) => `(() => {
+  const probe = document.body.appendChild(document.createElement('i'))
+  probe.style.color = 'var(${variable})'
+  const color = getComputedStyle(probe).color
+  probe.remove()
+  return color.match(/\\d+/g).slice(0, 3).join()
+})()`
+const hasColour = (chart: string, colour: string) => `(() => {
+  const canvas = document.querySelector('#${chart} canvas')
+  const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height)
+  for (let i = 0; i < data.length; i += 4) if ([data[i], data[i + 1], data[i + 2]].join() === '${colour}') return true
+  return false
+})()`
+
+describe.skipIf(!hasBrowser)('figures and charts', () => {
+  test('tiles say what is in the window, against the window before', async ({ dashboard }) => {
+    const costs = { input_tokens: 1000, output_tokens: 200, cost_sats: 13.1, latency_ms: 2140 }
+    dashboard.append(
+      recent(costs, 1.5 * HOUR),
+      recent(costs),
+      recent({ ...costs, streaming: true }),
+      recent({ success: false, error_status: 502, latency_ms: 2140 }),
+    )
+    await projected(dashboard, 4)
+    await dashboard.open('?range=1h')
+    const read = async (name: string) => (await dashboard.tile(name).innerText()).replace(/\s+/g, ' ')
+    await dashboard.tile('Requests').locator('.delta span').first().waitFor()
+    expect(await read('Requests')).toMatch(
+      /^Requests 3 1 streams ▲ 200 % from 1 ?Up 200 % against the hour before$/,
+    )
+    expect(await read('Cost')).toMatch(/^Cost 26\.2 ?sats 13\.1 each ▲ 100 %/)
+    expect(await read('Tokens')).toMatch(/^Tokens 2,400 2,000 in, 400 out ▲ 100 %/)
+    expect(await read('Failures')).toMatch(/^Failures 1 33\.3 % of all ▲ from 0/)
+    expect(await read('Latency (median)')).toMatch(
+      /^Latency \(median\) 2\.1\d ?s p95 2\.1\d s, p99 2\.1\d s = same/,
+    )
+    expect(await read('Unpriced')).toMatch(/^Unpriced 1 33\.3 % not in the cost ▲ from 0/)
+  })
+
+  test('a cost that no request has is unknown, not 0', async ({ dashboard }) => {
+    dashboard.append(recent(), recent())
+    await projected(dashboard, 2)
+    await dashboard.open()
+    expect(await dashboard.tile('Cost').locator('.figure').innerText()).toBe('–')
+    expect(await dashboard.tile('Unpriced').locator('.figure').innerText()).toBe('2')
+  })
+
+  test('three charts are painted, in the colours of the theme', async ({ dashboard }) => {
+    const { page } = dashboard
+    await page.emulateMedia({ colorScheme: 'light' })
+    dashboard.append(
+      recent({ cost_sats: 5 }),
+      recent({ cost_sats: 3, model: 'other' }),
+      recent({ success: false }),
+    )
+    await projected(dashboard, 3)
+    await dashboard.open('?range=1h')
+    await eventually(() => page.evaluate(PAINTED)).toEqual([true, true, true])
+    const light = String(await page.evaluate(colourOf('--series-1')))
+    await eventually(() => page.evaluate(hasColour('chart-requests', light))).toBe(true)
+    expect(await page.locator('#chart-cost .legend').innerText()).toContain('gpt-4o')
+
+    await page.emulateMedia({ colorScheme: 'dark' })
+    const dark = String(await page.evaluate(colourOf('--series-1')))
+    expect(dark).not.toBe(light)
+    await eventually(() => page.evaluate(hasColour('chart-requests', dark))).toBe(true)
+
+    await page.getByRole('button', { name: /^Theme/ }).click()
+    expect(await page.evaluate('document.documentElement.dataset.theme')).toBe('light')
+    await eventually(() => page.evaluate(hasColour('chart-requests', light))).toBe(true)
+    await page.reload()
+    expect(await page.evaluate('getComputedStyle(document.body).colorScheme')).toBe('light')
+  })
+
+  test('costs are stacked by provider when asked for, and the URL says so', async ({ dashboard }) => {
+    const { page } = dashboard
+    dashboard.append(recent({ cost_sats: 5, provider: 'east' }), recent({ cost_sats: 3, provider: 'west' }))
+    await projected(dashboard, 2)
+    await dashboard.open()
+    await page.getByText('Provider', { exact: true }).last().scrollIntoViewIfNeeded()
+    await page.locator('input[name="by"][value="provider"]').check()
+    await page.locator('#chart-cost .legend', { hasText: 'east' }).waitFor()
+    expect(new URL(page.url()).search).toBe('?by=provider')
+  })
+
+  test('a stretch drawn out on a chart becomes the window, and back undoes it', async ({ dashboard }) => {
+    const { page } = dashboard
+    dashboard.append(recent({}, 30 * 60), recent())
+    await projected(dashboard, 2)
+    await dashboard.open('?range=1h')
+    const plot = page.locator('#chart-requests .u-over')
+    const box = await plot.boundingBox()
+    if (box === null) throw new Error('the chart is not there')
+    const y = box.y + box.height / 2
+    await page.mouse.move(box.x + box.width * 0.25, y)
+    await page.mouse.down()
+    await page.mouse.move(box.x + box.width * 0.75, y, { steps: 4 })
+    await page.mouse.up()
+    await page.waitForURL(/since=.*&until=/)
+    await page.locator('#tiles[aria-busy="false"]').waitFor()
+    await eventually(() => dashboard.tile('Requests').locator('.figure').innerText()).toBe('1')
+    await page.goBack()
+    await eventually(() => dashboard.tile('Requests').locator('.figure').innerText()).toBe('2')
+    expect(new URL(page.url()).search).toBe('?range=1h')
+  })
+
+  test('arrow keys read a chart moment by moment', async ({ dashboard }) => {
+    const { page } = dashboard
+    dashboard.append(recent({ cost_sats: 5 }))
+    await projected(dashboard, 1)
+    await dashboard.open('?range=1h')
+    await page.locator('#chart-requests canvas').waitFor()
+    const plot = page.locator('#chart-requests .plot')
+    expect(await plot.getAttribute('aria-label')).toMatch(
+      /^1 requests, 0 failed \(0\.0 %\)\. Most in one minute: 1 at /,
+    )
+    await plot.focus()
+    await page.keyboard.press('End')
+    await eventually(() => page.locator('#announcer').innerText()).toMatch(/\d\d:\d\d: Succeeded/)
+    await page.keyboard.press('ArrowLeft')
+    expect(await page.locator('#chart-requests .moment').innerText()).toMatch(/\d\d:\d\d$/)
+  })
+})

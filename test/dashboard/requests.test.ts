@@ -1,0 +1,158 @@
+import { describe, expect } from 'vitest'
+import { hasBrowser } from './support/browser.js'
+import { eventually, projected, recent, test } from './support/dashboard.js'
+
+const HOSTILE = '<img src=x onerror="document.title=1">'
+
+describe.skipIf(!hasBrowser)('the request list', () => {
+  test('filters change the list and the URL, and back undoes them', async ({ dashboard }) => {
+    const { page, rows } = dashboard
+    dashboard.append(
+      recent({ model: 'alpha', labels: { tier: 'local', team: 'blue' } }),
+      recent({ model: 'beta', streaming: true }),
+      recent({ model: 'beta', success: false, error_status: 502, error_message: 'no upstream' }),
+    )
+    await projected(dashboard, 3)
+    await dashboard.open()
+    await eventually(() => rows.count()).toBe(3)
+
+    await page.getByRole('combobox', { name: 'Outcome' }).selectOption('false')
+    await eventually(() => rows.count()).toBe(1)
+    expect(await rows.first().innerText()).toMatch(/failed 502\s*no upstream/)
+    expect(new URL(page.url()).search).toBe('?success=false')
+    await page.goBack()
+    await eventually(() => rows.count()).toBe(3)
+    expect(await page.getByRole('combobox', { name: 'Outcome' }).inputValue()).toBe('')
+
+    await page.getByRole('combobox', { name: 'Model' }).selectOption('beta')
+    await eventually(() => rows.count()).toBe(2)
+    await page.getByRole('combobox', { name: 'Streaming' }).selectOption('true')
+    await eventually(() => rows.count()).toBe(1)
+    expect(new URL(page.url()).search).toBe('?model=beta&streaming=true')
+    expect(await dashboard.tile('Requests').locator('.figure').innerText()).toBe('2')
+
+    await dashboard.open('?label:team=blue')
+    expect(await rows.count()).toBe(1)
+    await page.getByRole('button', { name: 'Remove team=blue' }).click()
+    await eventually(() => rows.count()).toBe(3)
+    await page.getByRole('combobox', { name: 'Tier' }).selectOption('local')
+    await eventually(() => rows.count()).toBe(1)
+    expect(new URL(page.url()).search).toBe('?label:tier=local')
+  })
+
+  test('sorts by cost, and goes on behind the last row without doubling one', async ({ dashboard }) => {
+    const { page, rows } = dashboard
+    dashboard.append(...Array.from({ length: 120 }, (_, i) => recent({ cost_sats: i }, i + 1)))
+    await projected(dashboard, 120)
+    await dashboard.open()
+    await page.getByRole('button', { name: 'Sats' }).click()
+    await eventually(() => rows.first().locator('.cost').innerText()).toBe('119')
+    expect(await page.getByRole('columnheader', { name: 'Sats' }).getAttribute('aria-sort')).toBe(
+      'descending',
+    )
+    for (const count of [100, 120]) {
+      await page.getByRole('button', { name: 'Show older' }).click()
+      await eventually(() => rows.count()).toBe(count)
+    }
+    const costs = await rows.locator('.cost').allInnerTexts()
+    expect(costs.map(Number)).toEqual(Array.from({ length: 120 }, (_, i) => 119 - i))
+    expect(await page.getByRole('button', { name: 'Show older' }).isVisible()).toBe(false)
+  })
+
+  test('a new request shows by itself, waits while paused, and not under a reader', async ({ dashboard }) => {
+    const { page, rows } = dashboard
+    dashboard.append(recent({ model: 'first' }))
+    await projected(dashboard, 1)
+    await dashboard.open()
+    await eventually(() => rows.count()).toBe(1)
+    dashboard.append(recent({ model: 'second' }, 0))
+    await eventually(() => rows.first().locator('td').nth(1).innerText()).toBe('second')
+
+    await page.getByRole('button', { name: 'Pause' }).click()
+    dashboard.append(recent({ model: 'third' }, 0))
+    await page.getByRole('button', { name: 'Show 1 new request' }).waitFor()
+    expect(await rows.count()).toBe(2)
+    await page.getByRole('button', { name: 'Show 1 new request' }).click()
+    await eventually(() => rows.count()).toBe(3)
+
+    await rows.nth(1).hover()
+    dashboard.append(recent({ model: 'fourth' }, 0))
+    await page.getByRole('button', { name: '1 new request' }).waitFor()
+    expect(await rows.count()).toBe(3)
+    await page.locator('h1, .brand').first().hover()
+    await eventually(() => rows.first().locator('td').nth(1).innerText()).toBe('fourth')
+  })
+
+  test('a stream that ends changes its row, whether it began before the page or after', async ({
+    dashboard,
+  }) => {
+    const { rows } = dashboard
+    const [before, after] = ['6ee8109f-b3c3-4737-ab34-eb720302ce56', '1aefa97a-d522-44a0-aff6-c4329e516a4e']
+    dashboard.append(recent({ correlation_id: before, model: 'before', streaming: true }))
+    await projected(dashboard, 1)
+    await dashboard.open('?range=1h')
+    dashboard.append(recent({ correlation_id: after, model: 'after', streaming: true }, 0))
+    const cost = (model: string) => rows.filter({ hasText: model }).locator('.cost').innerText()
+    await eventually(() => cost('after')).toBe('–')
+    expect(await cost('before')).toBe('–')
+    dashboard.append(completion(after), completion(before))
+    await eventually(() => cost('after')).toBe('57.3')
+    await eventually(() => cost('before')).toBe('57.3')
+    expect(await rows.first().locator('.outcome').innerText()).toBe('stream 9.20 s')
+  })
+
+  test('a burst that is more than a page is shown whole, in order', async ({ dashboard }) => {
+    const { page, rows } = dashboard
+    dashboard.append(recent({ model: 'first' }, 60))
+    await projected(dashboard, 1)
+    await dashboard.open()
+    dashboard.append(...Array.from({ length: 450 }, (_, i) => recent({ input_tokens: i }, 30 - i / 20)))
+    await eventually(() => rows.first().locator('.tokens-in').innerText()).toBe('449')
+    while (await page.getByRole('button', { name: 'Show older' }).isVisible()) {
+      const before = await rows.count()
+      await page.getByRole('button', { name: 'Show older' }).click()
+      await eventually(async () => (await rows.count()) > before).toBe(true)
+    }
+    const tokens = await rows.locator('.tokens-in').allInnerTexts()
+    expect(tokens).toEqual([...Array.from({ length: 450 }, (_, i) => String(449 - i)), '–'])
+  })
+
+  test('hostile names are text, wherever they show', async ({ dashboard }) => {
+    const { page, rows } = dashboard
+    dashboard.append(
+      recent({
+        model: HOSTILE,
+        provider: HOSTILE,
+        policy: HOSTILE,
+        cost_sats: 5,
+        labels: { [HOSTILE]: HOSTILE, tier: HOSTILE },
+        success: false,
+        error_status: 500,
+        error_message: HOSTILE,
+      }),
+    )
+    await projected(dashboard, 1)
+    await dashboard.open(`?by=provider&label:tier=${encodeURIComponent(HOSTILE)}`)
+    expect(await rows.first().locator('td').nth(1).innerText()).toBe(HOSTILE)
+    await page.locator('#chart-cost .legend', { hasText: HOSTILE }).waitFor()
+    await rows.first().click()
+    await page.locator('#detail .line', { hasText: 'onerror' }).waitFor()
+    expect(await page.locator('img').count()).toBe(0)
+    expect(await page.title()).toBe('request-journal')
+  })
+})
+
+function completion(correlation_id: string) {
+  return {
+    type: 'stream_completed' as const,
+    correlation_id,
+    input_tokens: 812,
+    output_tokens: 1640,
+    cost_sats: 57.3,
+    provider_cost_sats: null,
+    stream_duration_ms: 9200,
+    success: true,
+    error_status: null,
+    error_message: null,
+  }
+}

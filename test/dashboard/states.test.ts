@@ -1,0 +1,121 @@
+import { describe, expect } from 'vitest'
+import { hasBrowser } from './support/browser.js'
+import { eventually, projected, recent, test } from './support/dashboard.js'
+
+describe.skipIf(!hasBrowser)('when things are not as usual', () => {
+  test('an empty database says what to run, and fills by itself', async ({ dashboard }) => {
+    const { page, rows } = dashboard
+    await dashboard.open()
+    expect(await page.locator('#welcome').innerText()).toContain('request-journal project')
+    expect(await page.locator('#charts').isVisible()).toBe(false)
+    dashboard.append(recent())
+    await eventually(() => rows.count()).toBe(1)
+    expect(await page.locator('#rows-message').isVisible()).toBe(false)
+    await page.locator('#charts').waitFor({ timeout: 25_000 })
+    expect(await page.locator('#welcome').isVisible()).toBe(false)
+  })
+
+  test('a window without requests says so', async ({ dashboard }) => {
+    dashboard.append(recent({}, 7200))
+    await projected(dashboard, 1)
+    await dashboard.open('?range=1h')
+    expect(await dashboard.page.locator('#rows-message').innerText()).toContain('No requests here')
+    expect(await dashboard.page.locator('.plot .note').allInnerTexts()).toEqual(
+      Array(3).fill('No requests in this window'),
+    )
+    expect(await dashboard.tile('Latency (median)').locator('.figure').innerText()).toBe('–')
+  })
+
+  test('a server that is gone is said, with the age of what is shown, and found again', async ({
+    dashboard,
+  }) => {
+    const { page, rows } = dashboard
+    dashboard.expectComplaints()
+    dashboard.append(recent())
+    await projected(dashboard, 1)
+    await dashboard.open()
+    await dashboard.service.stop()
+    await page.getByRole('combobox', { name: 'Outcome' }).selectOption('true')
+    const banner = page.locator('.banner.is-bad')
+    await banner.waitFor()
+    expect(await banner.innerText()).toMatch(/doesn’t answer.*What stands here is of \d\d:\d\d:\d\d UTC/s)
+    expect(await rows.count()).toBe(0)
+    await dashboard.restart()
+    await banner.waitFor({ state: 'detached', timeout: 25_000 })
+    await eventually(() => rows.count()).toBe(1)
+    // The stream is found again too.
+    await page.locator('#live-state[data-state="live"]').waitFor({ timeout: 25_000 })
+    dashboard.append(recent({}, 0))
+    await eventually(() => rows.count()).toBe(2)
+  })
+
+  test('a model that no request ever had is named, and the filter can be cleared', async ({ dashboard }) => {
+    const { page, rows } = dashboard
+    dashboard.expectComplaints()
+    dashboard.append(recent())
+    await projected(dashboard, 1)
+    await page.goto(`${dashboard.service.url}/?model=nobody`)
+    await page.locator('.banner', { hasText: "Model 'nobody' not found" }).first().waitFor()
+    expect(await dashboard.tile('Requests').locator('.figure').innerText()).toBe('–')
+    await page.getByRole('button', { name: 'Clear filters' }).click()
+    await eventually(() => rows.count()).toBe(1)
+    await page.locator('.banner').first().waitFor({ state: 'detached' })
+  })
+
+  test('a token that is asked for is said', async ({ dashboard }) => {
+    const { page } = dashboard
+    dashboard.expectComplaints()
+    await page.route('**/v1/stats*', (route) =>
+      route.fulfill({
+        status: 401,
+        json: { error: { message: 'Unauthorized', type: 'arbstr_error', code: 401 } },
+      }),
+    )
+    await page.goto(dashboard.service.url)
+    await page.locator('.banner', { hasText: 'asks for its token' }).waitFor()
+  })
+
+  test.for([
+    [
+      { projector_running: true, lag_seconds: 95, lag_bytes: 12_300_000 },
+      /behind.*12\.3 M bytes.*1 min 35 s/s,
+    ],
+    [
+      { projector_running: false, lag_seconds: 0, lag_bytes: 0 },
+      /No projector runs.*request-journal project/s,
+    ],
+  ] as const)('a projector in trouble is said: %j', async ([health, words], { dashboard }) => {
+    const { page } = dashboard
+    await page.route('**/healthz', (route) =>
+      route.fulfill({ json: { status: 'failing', problems: [], ...health } }),
+    )
+    await page.goto(dashboard.service.url)
+    await page.locator('.banner').waitFor()
+    expect(await page.locator('.banner').innerText()).toMatch(words)
+  })
+
+  test('a phone shows all of it without scrolling sideways', async ({ dashboard }) => {
+    const { page, rows } = dashboard
+    await page.setViewportSize({ width: 360, height: 740 })
+    const long = 'a-provider/with-a-name-that-goes-on-and-on-for-longer-than-any-phone-is-wide'
+    dashboard.append(
+      recent({ model: long, provider: long, cost_sats: 12345.678, success: false, error_message: long }),
+    )
+    await projected(dashboard, 1)
+    const width = 'document.documentElement.scrollWidth'
+    for (const search of [
+      '',
+      '?since=2026-01-01T00:00:00Z',
+      '?request=1',
+      '?label:team=a-team-with-a-long-name',
+    ]) {
+      await dashboard.open(search)
+      expect(await page.evaluate(width), search).toBe(360)
+    }
+    await dashboard.open()
+    const box = await rows.first().boundingBox()
+    expect(box?.width).toBeLessThanOrEqual(360)
+    await rows.first().locator('.cost', { hasText: '12.3 k' }).waitFor()
+    expect(await page.locator('#entries').getAttribute('role')).toBe('rowgroup')
+  })
+})

@@ -1,0 +1,133 @@
+import { appendFileSync, readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect } from 'vitest'
+import { acquireProjectorLock } from '../../src/storage/projector-lock.js'
+import { requestLine } from '../support/lines.js'
+import { append, log, requestLog, test } from './support.js'
+
+test('ok while a projector runs and keeps up; no token, no store', async ({ place, serve }) => {
+  await log(place, [requestLog()])
+  const server = await serve({ project: true, token: 'secret' })
+  const { status, body, headers } = await server.get('/healthz')
+  expect(status).toBe(200)
+  expect(body).toEqual({
+    status: 'ok',
+    problems: [],
+    projector_running: true,
+    lag_seconds: 0,
+    lag_bytes: 0,
+    rejected_lines: 0,
+    disk_free_bytes: expect.any(Number),
+  })
+  expect(headers['cache-control']).toBe('no-store')
+  expect(JSON.stringify(body)).not.toContain(place.directory)
+})
+
+test('fails on a dead projector: nobody holds the lock', async ({ place, serve }) => {
+  await log(place, [requestLog()])
+  const server = await serve()
+  const { status, body } = await server.get('/healthz')
+  expect(status).toBe(503)
+  expect(body).toMatchObject({
+    status: 'failing',
+    projector_running: false,
+    problems: [expect.stringMatching(/no projector runs/)],
+  })
+  expect(body.error).toMatchObject({
+    type: 'arbstr_error',
+    code: 503,
+    message: expect.stringMatching(/no projector/),
+  })
+})
+
+test('fails on lag in seconds over --max-lag-seconds, and says how much', async ({ place, serve }) => {
+  await log(place, [requestLog()])
+  // Stands for a projector that lives and doesn't come on.
+  const lock = acquireProjectorLock(place.database, 'project')
+  try {
+    const behind = await serve({ maxLagSeconds: 1 })
+    const patient = await serve({ maxLagSeconds: 1_000_000 })
+    const [segment] = readdirSync(place.journal).filter((name) => name.endsWith('.ndjson'))
+    // Waits since its position last stood at the end, which is shorter than a test may take: not yet.
+    await append(place.journal, [requestLog()])
+    expect(segment).toBeDefined()
+    let answer = await behind.get('/healthz')
+    while (answer.status === 200) answer = await behind.get('/healthz')
+    expect(answer.body.problems).toEqual([
+      expect.stringMatching(/^the projector is [\d.]+ s behind the journal, more than 1 s$/),
+    ])
+    expect(answer.body.lag_bytes).toBeGreaterThan(0)
+    expect((await patient.get('/healthz')).status).toBe(200)
+  } finally {
+    lock.release()
+  }
+})
+
+test('rejected lines only inform', async ({ place, serve }) => {
+  await log(place, [requestLog()])
+  const [segment = ''] = readdirSync(place.journal).filter((name) => name.endsWith('.ndjson'))
+  appendFileSync(join(place.journal, segment), 'not json\n')
+  await log(place, [])
+  const server = await serve({ project: true })
+  const { status, body } = await server.get('/healthz')
+  expect(status).toBe(200)
+  expect(body).toMatchObject({ status: 'ok', rejected_lines: 1 })
+})
+
+test('a journal that is not there yet is no fault: its first writer makes it', async ({ serve }) => {
+  const server = await serve({ project: true })
+  const { status, body } = await server.get('/healthz')
+  expect(status).toBe(200)
+  expect(body).toMatchObject({ status: 'ok', projector_running: true, lag_seconds: null })
+})
+
+test('fails when the projector of the same process had to stop, and says why; the log too', async ({
+  place,
+  serve,
+}) => {
+  await log(place, [requestLog()])
+  const logged: string[] = []
+  const logger = {
+    debug() {},
+    info() {},
+    warn() {},
+    error: (fields: object, message: string) =>
+      logged.push(`${message} ${String((fields as { err: unknown }).err)}`),
+  }
+  const server = await serve({ project: true, logger })
+  expect((await server.get('/healthz')).status).toBe(200)
+  const [segment = ''] = readdirSync(place.journal).filter((name) => name.endsWith('.ndjson'))
+  rmSync(join(place.journal, segment))
+  let problems = ''
+  // Its lock goes a moment before its last words arrive.
+  while (!problems.includes('has stopped')) problems = (await server.get('/healthz')).body.problems.join()
+  expect(problems).toBe('the projector has stopped (SEGMENT_MISSING): see the log')
+  expect(logged.join()).toMatch(/Projector stopped: it can not go on ProjectionError: .*the segment is gone/)
+  // What was projected is still served.
+  expect((await server.get('/v1/stats')).body.counts.total).toBe(1)
+})
+
+test('fails when journal and database do not belong together', async ({ place, serve }) => {
+  await log(place, [requestLog()])
+  rmSync(place.journal, { recursive: true })
+  await append(place.journal, [requestLog()])
+  const server = await serve()
+  const { status, body } = await server.get('/healthz')
+  expect(status).toBe(503)
+  expect(body.problems).toEqual(['journal and database cannot be read: see the log'])
+})
+
+test('is looked at once a second at most, however often it is asked', async ({ place, serve }) => {
+  await log(place, [requestLog()])
+  const server = await serve({ project: true })
+  const first = await server.get('/healthz')
+  appendFileSync(
+    join(place.journal, readdirSync(place.journal).filter((name) => name.endsWith('.ndjson'))[0] ?? ''),
+    `${requestLine('x')}\n`,
+  )
+  const answers = await Promise.all(Array.from({ length: 50 }, () => server.get('/healthz')))
+  const bodies = new Set(answers.map(({ text }) => text))
+  // The first second's answer, and where the machine is slow that of the next one.
+  expect(bodies.size).toBeLessThanOrEqual(2)
+  expect(first.status).toBe(200)
+})

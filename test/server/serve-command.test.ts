@@ -1,0 +1,220 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { afterEach, describe, expect } from 'vitest'
+import { end, PROGRAM } from '../support/program.js'
+import { append, get, log, type Place, requestLog, test } from './support.js'
+
+const children: ChildProcess[] = []
+
+afterEach(async () => {
+  await Promise.all(children.splice(0).map((child) => end(child, 'SIGKILL')))
+})
+
+interface Running {
+  child: ChildProcess
+  url: string
+  /** What stderr has by now. */
+  log(): string
+}
+
+/** The command, once it has printed where it is. */
+async function start(place: Place, args: string[] = [], env: Record<string, string> = {}): Promise<Running> {
+  const { database, journal } = place
+  const child = spawn(
+    process.execPath,
+    [PROGRAM, 'serve', '--db', database, '--journal', journal, '--port', '0', ...args],
+    {
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  )
+  children.push(child)
+  let text = ''
+  child.stderr.on('data', (chunk) => {
+    text += chunk
+  })
+  const [url] = await Promise.race([
+    once(createInterface({ input: child.stdout }), 'line') as Promise<[string]>,
+    once(child, 'exit').then(([status]) => {
+      throw new Error(`serve ended with ${status}: ${text}`)
+    }),
+  ])
+  return { child, url, log: () => text }
+}
+
+function runServe(args: string[], env: Record<string, string> = {}) {
+  return spawnSync(process.execPath, [PROGRAM, 'serve', ...args], {
+    encoding: 'utf8',
+    env: { ...process.env, ...env },
+    timeout: 20_000,
+  })
+}
+
+test('prints its URL, answers, and ends cleanly at SIGTERM: streams ended, exit 0', async ({ place }) => {
+  await log(place, [requestLog()])
+  const { child, url, log: logged } = await start(place)
+  expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
+  expect((await get(url, '/v1/stats')).body.counts.total).toBe(1)
+  const response = await fetch(`${url}/v1/stream`)
+  const ended = response.text()
+  expect(await end(child)).toBe(0)
+  expect(await ended).toContain('retry:')
+  expect(logged()).toContain('Server stopped')
+})
+
+test('--project makes the database, projects what is appended, and stops with the server', async ({
+  place,
+}) => {
+  const { child, url, log: logged } = await start(place, ['--project'])
+  await append(place.journal, [requestLog(), requestLog()])
+  let total = 0
+  while (total < 2) total = (await get(url, '/v1/stats')).body.counts.total
+  expect(await end(child, 'SIGINT'), `${child.signalCode} ${logged()}`).toBe(0)
+  expect(logged()).toMatch(/Projecting[\s\S]*Projector stopped/)
+})
+
+test('a second projector is refused: exit 1, and it says who has the first', async ({ place }) => {
+  const { child } = await start(place, ['--project'])
+  const { status, stderr } = runServe([
+    '--db',
+    place.database,
+    '--journal',
+    place.journal,
+    '--project',
+    '--port',
+    '0',
+  ])
+  expect(status).toBe(1)
+  expect(stderr).toMatch(/error: .*a projector \(pid \d+ .* already works on this database/)
+  expect(stderr).not.toContain('    at ')
+  await end(child)
+})
+
+test('no database without --project: exit 1, and what to do', ({ place }) => {
+  const { status, stdout, stderr } = runServe(['--db', place.database, '--port', '0'])
+  expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
+  expect(stderr).toMatch(/^error: .*there is no such database: .*request-journal project/)
+})
+
+test('a port that is in use: exit 1, and which', async ({ place }) => {
+  await log(place, [])
+  const other = createServer().listen(0, '127.0.0.1')
+  await once(other, 'listening')
+  const { port } = other.address() as { port: number }
+  const { status, stderr } = runServe(['--db', place.database, '--port', String(port)])
+  expect(status).toBe(1)
+  expect(stderr).toMatch(
+    new RegExp(`error: 127\\.0\\.0\\.1:${port}: something listens there already; .*--port`),
+  )
+  expect(stderr).not.toContain('    at ')
+  other.close()
+})
+
+describe('wrong use, exit 2', () => {
+  test.each([
+    ['a mistyped option', ['--prot', '1'], /unknown option '--prot'/],
+    ['a port that is none', ['--port', '70000'], /'--port <n>' argument '70000' is invalid/],
+    ['a host that is none', ['--host', ''], /'--host <host>' argument '' is invalid/],
+    [
+      'everyone without a token',
+      ['--host', '0.0.0.0'],
+      /0\.0\.0\.0 can be reached from other machines, and no token is set: give --token-file/,
+    ],
+    ['labels without a projector', ['--rollup-label', 'team'], /'--rollup-label' needs '--project'/],
+    ['a token as an argument', ['--token', 'x'], /unknown option '--token'/],
+    [
+      'an allowed host with a port',
+      ['--allow-host', 'a.example:80'],
+      /'--allow-host <name>' argument 'a\.example:80'.*without a port/,
+    ],
+    ['a limit that is none', ['--max-streams', 'many'], /'--max-streams <n>' argument 'many'/],
+    ['no time at all', ['--query-timeout-ms', '0'], /'--query-timeout-ms <n>' argument '0'/],
+  ] as const)('%s', (_what, args, message) => {
+    const { status, stdout, stderr } = runServe(['--db', '/nowhere/requests.db', ...args])
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+    expect(stderr).toMatch(message)
+    expect(stderr).not.toContain('    at ')
+  })
+
+  test.each([
+    ['REQUEST_JOURNAL_PORT', 'x'],
+    ['REQUEST_JOURNAL_HOST', '0.0.0.0'],
+    ['REQUEST_JOURNAL_PROJECT', 'maybe'],
+    ['REQUEST_JOURNAL_MAX_LAG_SECONDS', '0'],
+    ['REQUEST_JOURNAL_QUERY_TIMEOUT_MS', 'x'],
+    ['REQUEST_JOURNAL_MAX_STREAMS', '-1'],
+    ['REQUEST_JOURNAL_LOG_LEVEL', 'loud'],
+    ['REQUEST_JOURNAL_TOKEN', ''],
+    ['REQUEST_JOURNAL_TOKEN', 'a b'],
+  ])('a wrong value in the environment: %s=%s', (name, value) => {
+    const { status } = runServe(['--db', '/nowhere/requests.db'], { [name]: value })
+    expect(status).toBe(2)
+  })
+})
+
+describe('token', () => {
+  const authorization = 'Bearer from-the-file'
+
+  test('from a file, its line break left out; a file that others may read is warned of', async ({
+    place,
+  }) => {
+    await log(place, [requestLog()])
+    const file = join(place.directory, 'token')
+    writeFileSync(file, 'from-the-file\n', { mode: 0o600 })
+    const {
+      child,
+      url,
+      log: logged,
+    } = await start(place, ['--token-file', file], { REQUEST_JOURNAL_TOKEN: 'other' })
+    expect((await get(url, '/v1/stats')).status).toBe(401)
+    expect((await get(url, '/v1/stats', { headers: { authorization } })).status).toBe(200)
+    expect(logged()).not.toContain('Other users')
+    expect(logged()).not.toContain('from-the-file')
+    await end(child)
+    chmodSync(file, 0o644)
+    const open = await start(place, [], { REQUEST_JOURNAL_TOKEN_FILE: file })
+    expect(open.log()).toContain('Other users may read the token file')
+    await end(open.child)
+  })
+
+  test('from the environment, and then it may listen everywhere', async ({ place }) => {
+    await log(place, [requestLog()])
+    const { url, log: logged } = await start(place, ['--host', '0.0.0.0'], {
+      REQUEST_JOURNAL_TOKEN: 'from-the-file',
+    })
+    expect((await get(url, '/v1/stats')).status).toBe(401)
+    expect((await get(url, '/v1/stats', { headers: { authorization } })).status).toBe(200)
+    expect(logged()).not.toContain('from-the-file')
+  })
+
+  test('a file that is not there: exit 1; an empty one: exit 2', ({ place }) => {
+    const missing = runServe(['--db', place.database, '--token-file', join(place.directory, 'none')])
+    expect(missing.status).toBe(1)
+    expect(missing.stderr).toMatch(/^error: the token file cannot be read: ENOENT/)
+    const file = join(place.directory, 'empty')
+    writeFileSync(file, '\n')
+    const empty = runServe(['--db', place.database, '--token-file', file])
+    expect(empty.status).toBe(2)
+    expect(empty.stderr).toMatch(/the token cannot be used: it is empty/)
+  })
+})
+
+test('options from the environment: names with commas between', async ({ place }) => {
+  await log(place, [requestLog()])
+  const { url } = await start(place, [], {
+    REQUEST_JOURNAL_ALLOW_HOST: 'a.example, b.example',
+    REQUEST_JOURNAL_MAX_STREAMS: '0',
+  })
+  for (const [host, status] of [
+    ['a.example', 200],
+    ['b.example', 200],
+    ['c.example', 421],
+  ] as const) {
+    expect((await get(url, '/v1/stats', { headers: { host } })).status).toBe(status)
+  }
+  expect((await get(url, '/v1/stream')).status).toBe(503)
+})
