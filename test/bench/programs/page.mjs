@@ -4,7 +4,7 @@ import { answer, configuration } from './support.mjs'
 
 const { url, path, page, perPage, times } = configuration
 
-/** @param {string} cursor empty: the first page */
+/** @param {string} cursor `start`: the first page */
 async function turn(cursor) {
   const response = await fetch(`${url}${path}&per_page=${perPage}&cursor=${encodeURIComponent(cursor)}`)
   const body = /** @type {{ data: object[], next_cursor: string }} */ (await response.json())
@@ -13,7 +13,7 @@ async function turn(cursor) {
   return body.next_cursor
 }
 
-let cursor = ''
+let cursor = 'start'
 for (let turned = 1; turned < page; turned++) cursor = await turn(cursor)
 for (let round = 0; round < 5; round++) await turn(cursor)
 const durations = new Float64Array(times)

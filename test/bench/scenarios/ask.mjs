@@ -94,7 +94,7 @@ function asked(context, name, paths) {
  * @param {number} perPage
  */
 function page(context, name, number, perPage) {
-  const configuration = `GET /v1/requests?cursor=, ${perPage} a page, all of the last 30 days`
+  const configuration = `GET /v1/requests?cursor=…, ${perPage} a page, all of the last 30 days`
   return ours(context, name, configuration, async (url) =>
     runProgram('page', { url, path: '/v1/requests?range=last_30d', page: number, perPage, times: 200 }),
   )
