@@ -102,7 +102,7 @@ function readRows(source: Source, { sign, range }: Term, only: Condition[]): voi
   const from = `FROM requests WHERE ${sql}`
   if (source.withSums) {
     const rows = database
-      .prepare(`SELECT ${time}, ${group.sql}, ${ROW_SUMS} ${from} GROUP BY 1, 2`)
+      .prepare(`SELECT ${time}, ${group.sql}, ${ROW_SUMS} ${from} ${groupBy(source)}`)
       .raw()
       .safeIntegers()
       .all(...group.values, ...values) as [string, string | null, ...bigint[]][]
@@ -132,7 +132,7 @@ function readRollups(source: Source, { sign, grain, range }: Term): void {
   const dimension = isWhole ? '0' : 'dimension_id'
   if (source.withSums) {
     const rows = database
-      .prepare(`SELECT ${time}, ${dimension}, ${ROLLUP_SUMS} FROM rollups WHERE ${sql} GROUP BY 1, 2`)
+      .prepare(`SELECT ${time}, ${dimension}, ${ROLLUP_SUMS} FROM rollups WHERE ${sql} ${groupBy(source)}`)
       .raw()
       .safeIntegers()
       .all(...values) as [string, bigint, ...bigint[]][]
@@ -149,6 +149,12 @@ function readRollups(source: Source, { sign, grain, range }: Term): void {
       tallyAt(source, start, groups(dimensionId)).latencies.addStored(buckets, sign)
     }
   }
+}
+
+/** Of the period, the first column, and the group, the second, only what differs: SQLite would sort by constants too. */
+function groupBy({ grouping, period }: Source): string {
+  const columns = [...(period === undefined ? [] : ['1']), ...(grouping === WHOLE ? [] : ['2'])]
+  return columns.length === 0 ? '' : `GROUP BY ${columns.join(', ')}`
 }
 
 function periodColumn(column: string, period: Period | undefined): string {

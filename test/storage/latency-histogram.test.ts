@@ -74,3 +74,21 @@ test('a percentile is the one by nearest rank, within the bound', () => {
 test('no requests have no percentile', () => {
   expect(new LatencyHistogram().percentile(0.5)).toBeNull()
 })
+
+test('what was added and taken away again leaves the percentiles of the rest', () => {
+  fc.assert(
+    fc.property(fc.array(latency), fc.array(latency), fc.array(latency), (kept, one, stored) => {
+      const histogram = new LatencyHistogram()
+      const counts = new Map<number, number>()
+      for (const ms of stored) counts.set(bucketOf(ms), (counts.get(bucketOf(ms)) ?? 0) + 1)
+      histogram.addStored(encodeBuckets(counts))
+      for (const ms of one) histogram.add(ms)
+      const rest = new LatencyHistogram()
+      for (const ms of kept) rest.add(ms)
+      histogram.addHistogram(rest)
+      for (const ms of one) histogram.add(ms, -1)
+      histogram.addStored(encodeBuckets(counts), -1)
+      for (const share of [0, 0.5, 0.99, 1]) expect(histogram.percentile(share)).toBe(rest.percentile(share))
+    }),
+  )
+})
