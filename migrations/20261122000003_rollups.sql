@@ -96,11 +96,12 @@ CREATE TEMP TABLE rollup_fill AS
         CASE WHEN json_valid(labels) AND json_type(labels, '$.tier') = 'text'
             THEN json_object('tier', json_extract(labels, '$.tier')) ELSE '{}' END AS labels,
         success = 0 AS failed, streaming <> 0 AS streamed, cost_sats IS NULL AS unpriced,
-        coalesce(CAST(input_tokens AS INTEGER), 0) AS input_tokens,
-        coalesce(CAST(output_tokens AS INTEGER), 0) AS output_tokens,
+        -- A thousand of the greatest still fit a sum.
+        max(-9007199254740991, min(9007199254740991, coalesce(CAST(input_tokens AS INTEGER), 0))) AS input_tokens,
+        max(-9007199254740991, min(9007199254740991, coalesce(CAST(output_tokens AS INTEGER), 0))) AS output_tokens,
         max(-9e15, min(9e15, coalesce(cost_sats, 0) * 1.0)) AS cost,
         max(0, min(CAST(latency_ms AS INTEGER), 4294967295)) AS ms,
-        CAST(latency_ms AS INTEGER) AS latency_ms
+        max(-9007199254740991, min(9007199254740991, CAST(latency_ms AS INTEGER))) AS latency_ms
     FROM requests;
 
 INSERT INTO rollup_dimensions (model, provider, policy, labels)

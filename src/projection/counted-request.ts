@@ -1,4 +1,5 @@
 import type { StoredRequest } from '../storage/projection-tables.js'
+import { wholeNumber } from '../storage/whole-number.js'
 
 /** What a completion can change of a request. */
 export interface RequestOutcome {
@@ -32,10 +33,10 @@ export function countedRequest(row: StoredRequest): CountedRequest {
     policy: row.policy,
     streaming: row.streaming !== 0,
     success: row.success !== 0,
-    input_tokens: wholeNumber(row.input_tokens),
-    output_tokens: wholeNumber(row.output_tokens),
+    input_tokens: wholeOrNull(row.input_tokens),
+    output_tokens: wholeOrNull(row.output_tokens),
     cost_sats: row.cost_sats === null ? null : asNumber(row.cost_sats),
-    latency_ms: wholeNumber(row.latency_ms) ?? 0,
+    latency_ms: wholeNumber(row.latency_ms),
     ...(labels === undefined ? {} : { labels }),
   }
 }
@@ -53,8 +54,8 @@ function parseLabels(json: string | null): Record<string, string> | undefined {
   }
 }
 
-function wholeNumber(value: unknown): number | null {
-  return value === null ? null : Math.trunc(asNumber(value))
+function wholeOrNull(value: unknown): number | null {
+  return value === null ? null : wholeNumber(value)
 }
 
 function asNumber(value: unknown): number {

@@ -1,6 +1,7 @@
 import { costNanosatsSql, costSatsSql } from '../storage/cost-parts.js'
 import { LatencyHistogram } from '../storage/latency-histogram.js'
 import { SUMS } from '../storage/rollup-tables.js'
+import { wholeNumberSql } from '../storage/whole-number.js'
 
 type SumName = (typeof SUMS)[number]
 
@@ -17,11 +18,11 @@ const OF_ROW: Readonly<Record<SumName, string>> = {
   streams: 'streaming <> 0',
   failed_streams: 'success = 0 AND streaming <> 0',
   unpriced: 'cost_sats IS NULL',
-  input_tokens: 'coalesce(CAST(input_tokens AS INTEGER), 0)',
-  output_tokens: 'coalesce(CAST(output_tokens AS INTEGER), 0)',
+  input_tokens: wholeNumberSql('input_tokens'),
+  output_tokens: wholeNumberSql('output_tokens'),
   cost_sats: costSatsSql('cost_sats'),
   cost_nanosats: costNanosatsSql('cost_sats'),
-  latency_ms: 'CAST(latency_ms AS INTEGER)',
+  latency_ms: wholeNumberSql('latency_ms'),
 }
 
 /** Columns of a SELECT over rows, or over roll-ups, that {@link Tally.add} takes. */
