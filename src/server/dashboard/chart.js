@@ -79,7 +79,8 @@ export class Chart {
 
   /** The colours have changed. */
   repaint() {
-    this.#uplot?.redraw(false)
+    // The paths too: bars keep their colours in them.
+    this.#uplot?.redraw(true)
   }
 
   #draw() {
