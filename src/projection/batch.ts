@@ -1,18 +1,17 @@
-import type { ScannedLine } from '../journal/line-scanner.js'
-import type { SegmentSource } from '../journal/open-segment.js'
-import type { Segment } from '../journal/segments.js'
+import type { JournalEvent } from '../events/schema.js'
 import type { Database } from '../storage/database.js'
 import {
   addCounts,
   advancePosition,
+  emptyCounts,
   insertPosition,
   type SegmentCounts,
   type SegmentPosition,
 } from '../storage/positions.js'
-import type { ProjectionTables } from '../storage/projection-tables.js'
+import type { Place, ProjectionTables, RejectedLine } from '../storage/projection-tables.js'
 import type { RollupTables } from '../storage/rollup-tables.js'
+import type { DecodedPart, DecodedSegment, LineTarget } from './decoded-segment.js'
 import { ProjectionError } from './errors.js'
-import { LineFold } from './line-fold.js'
 import { RequestsFold } from './requests.js'
 import { RollupChanges } from './rollups.js'
 import { positionBehind } from './segment-check.js'
@@ -31,7 +30,7 @@ export interface BatchResult {
   /** As it is then. */
   position: SegmentPosition
   counts: SegmentCounts
-  firstRejected: LineFold['firstRejected']
+  firstRejected: DecodedPart['firstRejected']
   bytes: number
   /** The batch was full: more may be there. */
   isFull: boolean
@@ -43,7 +42,7 @@ export interface BatchOptions {
   rollupTables: RollupTables
   rollupLabels: readonly string[]
   unjournaled: UnjournaledRequests
-  segment: Segment
+  /** As it is now. */
   position: SegmentPosition
   /** Lines of a newer segment have been projected. */
   isLate: boolean
@@ -51,29 +50,31 @@ export interface BatchOptions {
 }
 
 /**
- * Reads whole lines, folds them, syncs the segment through the descriptor that they were read by, and commits rows and
- * position together. Null when there is no whole line to read. When it throws, neither rows nor position have moved,
- * and the reader must be discarded.
+ * Folds whole lines, syncs the segment through the descriptor that they were read by, and commits rows and position
+ * together. Null when there is no whole line to read. When it throws, neither rows nor position have moved, and the
+ * segment must be closed.
  *
  * @throws ProjectionError SEGMENT_SYNC_FAILED, POSITION_MOVED; what SQLite and the reader throw.
  */
 export async function projectBatch(
-  reader: SegmentSource,
+  decoded: DecodedSegment,
   options: BatchOptions,
 ): Promise<BatchResult | null> {
   const { database, position, shouldStop } = options
   const batch = new Batch(options)
   let isAtEnd = false
-  const isFull = () => reader.position - position.projectedBytes >= MAX_BATCH_BYTES
+  const isFull = () => decoded.position - position.projectedBytes >= MAX_BATCH_BYTES
   try {
     while (!isFull() && !shouldStop()) {
-      isAtEnd = (await reader.readChunk((line) => batch.add(line))) === 0
-      if (isAtEnd) break
+      const part = await decoded.read(batch)
+      isAtEnd = part === null
+      if (part === null) break
+      batch.count(part)
     }
-    if (batch.isEmpty) return null
-    await syncSegment(reader)
-    const bytes = reader.position - position.projectedBytes
-    return { ...batch.commit(reader, isAtEnd), bytes, isFull: isFull() }
+    const bytes = decoded.position - position.projectedBytes
+    if (bytes === 0) return null
+    await syncSegment(decoded)
+    return { ...batch.commit(decoded, isAtEnd), bytes, isFull: isFull() }
   } catch (error) {
     if (database.inTransaction) database.exec('ROLLBACK')
     throw error
@@ -85,15 +86,15 @@ export async function projectBatch(
  *
  * @throws ProjectionError SEGMENT_SYNC_FAILED: trying again would not help, since the kernel reports a lost page once.
  */
-export async function syncSegment(reader: SegmentSource): Promise<void> {
+export async function syncSegment(decoded: DecodedSegment): Promise<void> {
   try {
-    await reader.sync()
+    await decoded.sync()
   } catch (error) {
     const text = `syncing it failed (${error instanceof Error ? error.message : String(error)})`
     const advice = 'look at the disk, then start again'
     throw new ProjectionError(
       'SEGMENT_SYNC_FAILED',
-      reader.path,
+      decoded.path,
       `${text}; nothing was projected from it: ${advice}`,
       error,
     )
@@ -101,65 +102,64 @@ export async function syncSegment(reader: SegmentSource): Promise<void> {
 }
 
 /** The transaction of one batch; it begins with the first line, so that looking costs no write lock. */
-class Batch {
+class Batch implements LineTarget {
   readonly #options: BatchOptions
   readonly #ratios = new TokenRatioChanges()
   readonly #rollups: RollupChanges
-  #fold: LineFold | null = null
-  #lastLine: { byteOffset: number; length: number } | null = null
+  #requests: RequestsFold | null = null
+  #counts = emptyCounts()
+  #firstRejected: DecodedPart['firstRejected'] = null
 
   constructor(options: BatchOptions) {
     this.#options = options
     this.#rollups = new RollupChanges(options.rollupTables, options.rollupLabels)
   }
 
-  get isEmpty(): boolean {
-    return this.#fold === null
+  apply(event: JournalEvent, place: Place): void {
+    this.#requests ??= this.#begin()
+    this.#requests.apply(event, place)
   }
 
-  add(line: ScannedLine): void {
-    this.#fold ??= this.#begin()
-    this.#fold.add(line)
-    this.#lastLine = { byteOffset: line.byteOffset, length: line.length }
+  reject(line: RejectedLine): void {
+    this.#requests ??= this.#begin()
+    this.#options.tables.insertRejectedLine(line)
+  }
+
+  count({ counts, firstRejected }: DecodedPart): void {
+    this.#counts = addCounts(this.#counts, counts)
+    this.#firstRejected ??= firstRejected
   }
 
   commit(
-    reader: SegmentSource,
+    decoded: DecodedSegment,
     isAtEnd: boolean,
   ): Pick<BatchResult, 'position' | 'counts' | 'firstRejected'> {
     const { database, tables, position, isLate } = this.#options
-    if (this.#fold === null || this.#lastLine === null)
-      throw new Error('an empty batch has nothing to commit')
+    // Blank lines alone have begun nothing yet.
+    this.#requests ??= this.#begin()
     this.#ratios.apply(tables)
     this.#rollups.apply()
-    const { counts, firstRejected } = this.#fold
+    const counts = this.#counts
     if (isLate) counts.late = counts.lines
-    const all = { counts: addCounts(position.counts, counts), isAtEnd }
-    const next = positionBehind(reader, position, this.#lastLine, all)
+    const next = positionBehind(decoded, position, { counts: addCounts(position.counts, counts), isAtEnd })
     if (!advancePosition(database, position.projectedBytes, next)) {
       const text = `its position is not ${position.projectedBytes} any more: another program writes to this database`
-      throw new ProjectionError('POSITION_MOVED', reader.path, `${text}; stop it, then start again`)
+      throw new ProjectionError('POSITION_MOVED', decoded.path, `${text}; stop it, then start again`)
     }
     database.exec('COMMIT')
-    return { position: next, counts, firstRejected }
+    return { position: next, counts, firstRejected: this.#firstRejected }
   }
 
-  #begin(): LineFold {
-    const { database, tables, unjournaled, segment, position } = this.#options
+  #begin(): RequestsFold {
+    const { database, tables, unjournaled, position } = this.#options
     database.exec('BEGIN IMMEDIATE')
     if (position.lastLine === null) insertPosition(database, position)
     unjournaled.count(this.#rollups)
-    const requests = new RequestsFold({
+    return new RequestsFold({
       tables,
       ratios: this.#ratios,
       rollups: this.#rollups,
       isNew: () => true,
-    })
-    return new LineFold({
-      journalId: position.journalId,
-      segment,
-      apply: (event, place) => requests.apply(event, place),
-      reject: (line) => tables.insertRejectedLine(line),
     })
   }
 }

@@ -23,6 +23,7 @@ import { type BatchOptions, type BatchResult, projectBatch } from './batch.js'
 import { ProjectionError } from './errors.js'
 import { chooseRollupLabels } from './rollup-labels.js'
 import { checkJournal, checkSegment } from './segment-check.js'
+import { SegmentDecoder } from './segment-decoder.js'
 import { SegmentList } from './segment-list.js'
 import { UnjournaledRequests } from './unjournaled-requests.js'
 import { checkVersions } from './versions.js'
@@ -169,11 +170,10 @@ export class CatchUp {
     checkSegment(reader, position)
     if (reader.isAtEnd) return null
     if (inodeOf(databasePath) !== this.#databaseInode) throw databaseRemoved(databasePath)
-    const batch = await projectBatch(reader, {
+    const batch = await projectBatch(this.#decoderOf(segment, reader), {
       database,
       tables: this.#tables,
       ...this.#rollups,
-      segment,
       position,
       isLate: segment.id < this.#greatestProjectedId,
       shouldStop,
@@ -197,9 +197,22 @@ export class CatchUp {
       this.#closeReader(segment.id)
     }
     const position = this.#positions.get(segment.id)
-    const reader = openSegment(directory, segment, position?.projectedBytes, position?.projectedCrc32)
+    const reader = openSegment(directory, segment, {
+      position: position?.projectedBytes,
+      positionCrc32: position?.projectedCrc32,
+    })
     this.#readers.set(segment.id, reader)
     return reader
+  }
+
+  #decoderOf(segment: Segment, reader: SegmentSource): SegmentDecoder {
+    const journalId = this.#options.identity.journal_id
+    return new SegmentDecoder(reader, segment, {
+      journalId,
+      prefixBytes: 0,
+      isDigested: false,
+      endsWhereItDid: false,
+    })
   }
 
   #newPosition(segment: Segment, reader: SegmentSource): SegmentPosition {

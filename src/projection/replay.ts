@@ -1,11 +1,8 @@
 import { statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { JournalEvent } from '../events/schema.js'
-import { ArchivedSegmentReader } from '../journal/archived-segment-reader.js'
 import { type JournalIdentity, readIdentity } from '../journal/identity.js'
 import { type EntryOf, lastEntries, readManifest } from '../journal/manifest.js'
-import { openSegment, type SegmentSource } from '../journal/open-segment.js'
-import { SegmentDigester } from '../journal/segment-digest.js'
 import { archiveFile, listSegments, type Segment } from '../journal/segments.js'
 import { type Database, openDatabase } from '../storage/database.js'
 import { asDatabaseError } from '../storage/errors.js'
@@ -19,19 +16,21 @@ import {
   type SegmentCounts,
   type SegmentPosition,
 } from '../storage/positions.js'
-import { type Place, ProjectionTables } from '../storage/projection-tables.js'
+import { type Place, ProjectionTables, type RejectedLine } from '../storage/projection-tables.js'
 import { acquireProjectorLock, type ProjectorLock } from '../storage/projector-lock.js'
 import { carriedCompletions, prunedCompletionTest, prunedThrough } from '../storage/pruned.js'
 import { newIds, ReplayTables } from '../storage/replay-tables.js'
 import { clearRollups, RollupTables, rollupLabels, setRollupLabels } from '../storage/rollup-tables.js'
 import { syncSegment } from './batch.js'
-import { LineFold } from './line-fold.js'
+import type { DecodedSegment, LineTarget } from './decoded-segment.js'
+import type { SegmentToOpen } from './decoder-messages.js'
 import { type ProjectResult, projectResult } from './projector.js'
-import { checkAllThere, checkArchive, ProjectedPrefix, plainSize } from './replay-checks.js'
+import { checkAllThere, checkSame, plainSize } from './replay-checks.js'
 import { completeRequest } from './requests.js'
 import { checkRollupLabels } from './rollup-labels.js'
 import { RollupChanges } from './rollups.js'
 import { checkJournal, positionBehind } from './segment-check.js'
+import { SegmentOpener } from './segment-opener.js'
 import { TokenRatioChanges } from './token-ratios.js'
 import { UnjournaledRequests } from './unjournaled-requests.js'
 import { storeVersions } from './versions.js'
@@ -76,6 +75,11 @@ const CACHE_KIB = 64 * 1024
  * @throws ProjectionError OTHER_JOURNAL; SEGMENT_MISSING and SEGMENT_TRUNCATED unless `allowMissing`.
  */
 export async function replay(options: ReplayOptions): Promise<ProjectResult> {
+  return await replayWith(options)
+}
+
+/** @internal The same with a thread that decodes from another size on. */
+export async function replayWith(options: ReplayOptions, workerFromBytes?: number): Promise<ProjectResult> {
   const startedAt = performance.now()
   const directory = resolve(options.journal)
   const databasePath = resolve(options.database)
@@ -104,6 +108,7 @@ export async function replay(options: ReplayOptions): Promise<ProjectResult> {
       allowMissing,
       rollupLabels,
       before,
+      workerFromBytes,
     })
     return projectResult(counts, startedAt)
   } finally {
@@ -120,6 +125,7 @@ interface RebuildOptions {
   rollupLabels: readonly string[] | undefined
   /** What had been projected, by segment. */
   before: ReadonlyMap<number, SegmentPosition>
+  workerFromBytes: number | undefined
 }
 
 async function rebuild(database: Database, options: RebuildOptions): Promise<SegmentCounts> {
@@ -139,7 +145,7 @@ async function rebuild(database: Database, options: RebuildOptions): Promise<Seg
 }
 
 /** The one transaction of a replay. */
-class ReplayRun {
+class ReplayRun implements LineTarget {
   readonly #database: Database
   readonly #options: RebuildOptions
   readonly #tables: ProjectionTables
@@ -153,6 +159,7 @@ class ReplayRun {
   readonly #defer: ReturnType<ReplayTables['deferrer']>
   readonly #prunedThrough: number
   #nextId: number
+  #toInsert: SegmentPosition | null = null
 
   constructor(database: Database, options: RebuildOptions) {
     this.#database = database
@@ -180,20 +187,23 @@ class ReplayRun {
   }
 
   async readAll(): Promise<SegmentCounts> {
+    const { directory, workerFromBytes } = this.#options
+    const opener = new SegmentOpener(directory, this.#progress.total_bytes, workerFromBytes)
     let total = emptyCounts()
-    for (const segment of this.#segments) {
-      const reader = openSegment(this.#options.directory, segment)
-      try {
-        total = addCounts(total, await this.#readSegment(segment, reader))
-      } finally {
-        reader.close()
+    try {
+      const all = this.#segments.map((segment) => this.#toOpen(segment))
+      for await (const { toOpen, decoded } of opener.openEach(all)) {
+        total = addCounts(total, await this.#readSegment(toOpen.segment, decoded))
       }
+    } finally {
+      await opener.close()
     }
     return total
   }
 
   /** Indexes, then what needs them. */
   finish(): void {
+    this.#tables.insertQueued()
     this.#replayTables.createIndexes()
     const findRequest = this.#replayTables.requestFinder()
     const target = {
@@ -216,46 +226,36 @@ class ReplayRun {
     this.#options.onProgress?.({ ...this.#progress })
   }
 
-  async #readSegment(segment: Segment, reader: SegmentSource): Promise<SegmentCounts> {
-    const { identity, onProgress } = this.#options
-    const inode = String(reader.stats.ino)
-    const position = emptyPosition(segment.id, segment.name, identity.journal_id, inode)
-    let isInserted = false
-    let lastLine: { byteOffset: number; length: number } | null = null
-    const fold = new LineFold({
-      journalId: identity.journal_id,
+  #toOpen(segment: Segment): SegmentToOpen {
+    const { directory, identity, allowMissing, before } = this.#options
+    return {
+      directory,
       segment,
-      apply: (event, place) => this.#apply(event, place),
-      reject: (line) => this.#tables.insertRejectedLine(line),
-    })
-    const isArchive = reader instanceof ArchivedSegmentReader
-    const digester = new SegmentDigester()
-    const prefix = new ProjectedPrefix(this.#options.before.get(segment.id))
-    const digest = (bytes: Buffer) => (isArchive ? digester.add(bytes) : prefix.add(bytes))
-    const limit = isArchive ? Infinity : Number(reader.stats.size)
-    while (reader.readOffset < limit) {
-      const bytes = await reader.readChunk((line) => {
-        if (!isInserted) insertPosition(this.#database, position)
-        isInserted = true
-        fold.add(line)
-        lastLine = { byteOffset: line.byteOffset, length: line.length }
-      }, digest)
-      if (bytes === 0) break
-      this.#progress.bytes += bytes
+      position: 0,
+      positionCrc32: 0,
+      journalId: identity.journal_id,
+      prefixBytes: allowMissing ? 0 : (before.get(segment.id)?.projectedBytes ?? 0),
+      isDigested: !allowMissing,
+      endsWhereItDid: true,
+    }
+  }
+
+  async #readSegment(segment: Segment, decoded: DecodedSegment): Promise<SegmentCounts> {
+    const { identity, onProgress, allowMissing, before } = this.#options
+    const position = emptyPosition(segment.id, segment.name, identity.journal_id, decoded.inode)
+    this.#toInsert = position
+    let counts = emptyCounts()
+    for (let part = await decoded.read(this); part !== null; part = await decoded.read(this)) {
+      counts = addCounts(counts, part.counts)
+      this.#progress.bytes += part.bytes
       onProgress?.({ ...this.#progress })
     }
-    if (!this.#options.allowMissing) {
-      if (isArchive) checkArchive(reader, digester, this.#archives.get(segment.name))
-      else prefix.check(reader)
-    }
-    if (lastLine === null) return fold.counts
-    await syncSegment(reader)
-    advancePosition(
-      this.#database,
-      0,
-      positionBehind(reader, position, lastLine, { counts: fold.counts, isAtEnd: true }),
-    )
-    return fold.counts
+    if (!allowMissing) checkSame(decoded, this.#archives.get(segment.name), before.get(segment.id))
+    if (decoded.position === 0) return counts
+    await syncSegment(decoded)
+    this.#insertPosition()
+    advancePosition(this.#database, 0, positionBehind(decoded, position, { counts, isAtEnd: true }))
+    return counts
   }
 
   #sizes(): number[] {
@@ -273,13 +273,24 @@ class ReplayRun {
     return byteOffset >= (this.#options.before.get(segmentId)?.projectedBytes ?? 0)
   }
 
-  #apply(event: JournalEvent, place: Place): void {
+  /** Once for each segment that has a line: a rejected line refers to it. */
+  #insertPosition(): void {
+    if (this.#toInsert !== null) insertPosition(this.#database, this.#toInsert)
+    this.#toInsert = null
+  }
+
+  reject(line: RejectedLine): void {
+    this.#insertPosition()
+    this.#tables.insertRejectedLine(line)
+  }
+
+  apply(event: JournalEvent, place: Place): void {
     this.#progress.events++
     if (event.type === 'stream_completed') {
       this.#defer({ completion: event, place }, this.#nextId)
       return
     }
-    this.#tables.insertRequest(event, place, this.#nextId)
+    this.#tables.queueRequest(event, place, this.#nextId)
     this.#ratios.add(event)
     this.#rollups.add(event, this.#isNew(place))
     this.#nextId = this.#newIds.next().value

@@ -46,7 +46,7 @@ export class RequestsFold {
 
   #logRequest(event: RequestLogged, place: Place): void {
     const { tables, ratios, rollups, isNew } = this.#target
-    const id = tables.insertRequest(event, place, null)
+    const id = tables.insertRequest(event, place)
     ratios.add(event)
     rollups.add(event, isNew(place))
     if (!this.#mayBeHeld) return
