@@ -3,14 +3,13 @@ import { JournalError } from '../journal/errors.js'
 import type { Clock } from '../journal/files.js'
 import { type JournalIdentity, readIdentity } from '../journal/identity.js'
 import { Sealer } from '../journal/seal.js'
-import type { Segment } from '../journal/segments.js'
 import { type Database, openDatabase } from '../storage/database.js'
 import { asDatabaseError } from '../storage/errors.js'
 import { emptyCounts, type SegmentCounts } from '../storage/positions.js'
 import { acquireProjectorLock, type ProjectorLock } from '../storage/projector-lock.js'
-import type { BatchResult } from './batch.js'
 import { CatchUp } from './catch-up.js'
 import { isPassing, retryDelay } from './retry.js'
+import type { SegmentBatch } from './transaction.js'
 import { delayBeforeLook, WakeUp } from './wake-up.js'
 
 /**
@@ -245,17 +244,17 @@ class Work {
       databasePath: this.databasePath,
       database: this.#database,
       rollupLabels: this.#rollupLabels,
-      onBatch: (segment, batch) => this.#logBatch(segment, batch),
+      onBatch: (batch) => this.#logBatch(batch),
     })
     this.logger.info(fields, 'Projecting')
   }
 
-  #logBatch(segment: Segment, { counts, bytes, firstRejected }: BatchResult): void {
-    this.logger.debug({ segment: segment.name, bytes, ...counts }, 'Projected')
+  #logBatch({ position, counts, bytes, firstRejected }: SegmentBatch): void {
+    this.logger.debug({ segment: position.name, bytes, ...counts }, 'Projected')
     if (firstRejected === null) return
     const { reason, detail, byteOffset } = firstRejected
     const fields = {
-      segment: segment.name,
+      segment: position.name,
       rejected: counts.rejected,
       byte_offset: byteOffset,
       reason,

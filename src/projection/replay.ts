@@ -1,37 +1,33 @@
 import { statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import type { JournalEvent } from '../events/schema.js'
 import { type JournalIdentity, readIdentity } from '../journal/identity.js'
 import { type EntryOf, lastEntries, readManifest } from '../journal/manifest.js'
 import { archiveFile, listSegments, type Segment } from '../journal/segments.js'
+import { BulkTables } from '../storage/bulk-tables.js'
 import { type Database, openDatabase } from '../storage/database.js'
 import { asDatabaseError } from '../storage/errors.js'
 import {
   addCounts,
-  advancePosition,
   emptyCounts,
   emptyPosition,
-  insertPosition,
   readPositions,
   type SegmentCounts,
   type SegmentPosition,
 } from '../storage/positions.js'
-import { type Place, ProjectionTables, type RejectedLine } from '../storage/projection-tables.js'
+import { type Place, ProjectionTables } from '../storage/projection-tables.js'
 import { acquireProjectorLock, type ProjectorLock } from '../storage/projector-lock.js'
-import { carriedCompletions, prunedCompletionTest, prunedThrough } from '../storage/pruned.js'
-import { newIds, ReplayTables } from '../storage/replay-tables.js'
+import { carriedCompletions, prunedThrough } from '../storage/pruned.js'
+import { clearProjections, newIds, resetNextId } from '../storage/replay-tables.js'
 import { clearRollups, RollupTables, rollupLabels, setRollupLabels } from '../storage/rollup-tables.js'
-import { syncSegment } from './batch.js'
-import type { DecodedSegment, LineTarget } from './decoded-segment.js'
+import { BulkRequests } from './bulk-requests.js'
+import type { DecodedSegment } from './decoded-segment.js'
 import type { SegmentToOpen } from './decoder-messages.js'
 import { type ProjectResult, projectResult } from './projector.js'
 import { checkAllThere, checkSame, plainSize } from './replay-checks.js'
-import { completeRequest } from './requests.js'
 import { checkRollupLabels } from './rollup-labels.js'
-import { RollupChanges } from './rollups.js'
-import { checkJournal, positionBehind } from './segment-check.js'
+import { checkJournal } from './segment-check.js'
 import { SegmentOpener } from './segment-opener.js'
-import { TokenRatioChanges } from './token-ratios.js'
+import { ProjectionTransaction } from './transaction.js'
 import { UnjournaledRequests } from './unjournaled-requests.js'
 import { storeVersions } from './versions.js'
 
@@ -132,9 +128,7 @@ async function rebuild(database: Database, options: RebuildOptions): Promise<Seg
   database.pragma(`cache_size = -${CACHE_KIB}`)
   database.exec('BEGIN IMMEDIATE')
   try {
-    const run = new ReplayRun(database, options)
-    const counts = await run.readAll()
-    run.finish()
+    const counts = await new ReplayRun(database, options).readAll()
     database.exec('COMMIT')
     database.pragma('wal_checkpoint(TRUNCATE)')
     return counts
@@ -145,85 +139,69 @@ async function rebuild(database: Database, options: RebuildOptions): Promise<Seg
 }
 
 /** The one transaction of a replay. */
-class ReplayRun implements LineTarget {
+class ReplayRun {
   readonly #database: Database
   readonly #options: RebuildOptions
-  readonly #tables: ProjectionTables
-  readonly #replayTables: ReplayTables
-  readonly #ratios = new TokenRatioChanges()
-  readonly #rollups: RollupChanges
+  readonly #transaction: ProjectionTransaction
   readonly #progress: ReplayProgress
   readonly #segments: Segment[]
   readonly #archives: Map<string, EntryOf<'archived'>>
-  readonly #newIds: Generator<number, never>
-  readonly #defer: ReturnType<ReplayTables['deferrer']>
   readonly #prunedThrough: number
-  #nextId: number
-  #toInsert: SegmentPosition | null = null
 
   constructor(database: Database, options: RebuildOptions) {
     this.#database = database
     this.#options = options
-    this.#tables = new ProjectionTables(database)
-    this.#replayTables = new ReplayTables(database)
-    this.#replayTables.clear()
-    clearRollups(database)
-    if (options.rollupLabels !== undefined) setRollupLabels(database, options.rollupLabels)
-    this.#rollups = new RollupChanges(new RollupTables(database), rollupLabels(database))
-    const unjournaled = new UnjournaledRequests(database)
-    unjournaled.countAgain(this.#rollups)
-    unjournaled.count(this.#rollups)
-    this.#newIds = newIds(database)
-    this.#nextId = this.#newIds.next().value
-    this.#defer = this.#replayTables.deferrer()
     const through = prunedThrough(database)
     this.#prunedThrough = through
     this.#segments = listSegments(options.directory).filter((segment) => segment.id > through)
     this.#archives = lastEntries(readManifest(options.directory), 'archived')
     const sizes = this.#sizes()
     this.#progress = { bytes: 0, total_bytes: sizes.reduce((sum, size) => sum + size, 0), events: 0 }
-    // They came before everything that is left.
-    for (const carried of carriedCompletions(database)) this.#defer(carried, this.#nextId)
+    const bulkTables = new BulkTables(database)
+    clearProjections(database, () => bulkTables.dropIndexes())
+    clearRollups(database)
+    if (options.rollupLabels !== undefined) setRollupLabels(database, options.rollupLabels)
+    const unjournaled = new UnjournaledRequests(database)
+    this.#transaction = new ProjectionTransaction({
+      database,
+      tables: new ProjectionTables(database),
+      rollupTables: new RollupTables(database),
+      rollupLabels: rollupLabels(database),
+      unjournaled,
+      maxBytes: Number.POSITIVE_INFINITY,
+      isBulk: true,
+      isNew: (place) => this.#isNew(place),
+      startFold: (target) => {
+        unjournaled.countAgain(target.rollups)
+        const fold = new BulkRequests({ database, target, bulkTables, ids: newIds(database) })
+        // They came before everything that is left.
+        for (const carried of carriedCompletions(database)) fold.defer(carried)
+        return fold
+      },
+    })
+    this.#transaction.begin()
   }
 
   async readAll(): Promise<SegmentCounts> {
     const { directory, workerFromBytes } = this.#options
     const opener = new SegmentOpener(directory, this.#progress.total_bytes, workerFromBytes)
-    let total = emptyCounts()
     try {
       const all = this.#segments.map((segment) => this.#toOpen(segment))
       for await (const { toOpen, decoded } of opener.openEach(all)) {
-        total = addCounts(total, await this.#readSegment(toOpen.segment, decoded))
+        await this.#readSegment(toOpen.segment, decoded)
       }
     } finally {
       await opener.close()
     }
-    return total
+    return this.#finish()
   }
 
-  /** Indexes, then what needs them. */
-  finish(): void {
-    this.#tables.insertQueued()
-    this.#replayTables.createIndexes()
-    const findRequest = this.#replayTables.requestFinder()
-    const target = {
-      tables: this.#tables,
-      ratios: this.#ratios,
-      rollups: this.#rollups,
-      isNew: (place: Place) => this.#isNew(place),
-    }
-    const wasPruned = prunedCompletionTest(this.#database)
-    for (const deferred of this.#replayTables.deferredCompletions()) {
-      if (wasPruned(deferred.completion.correlation_id, deferred.place)) continue
-      const stored = findRequest(deferred)
-      if (stored === undefined) this.#tables.holdCompletion(deferred)
-      else completeRequest(target, stored, deferred)
-    }
-    this.#ratios.apply(this.#tables)
-    this.#rollups.apply()
-    this.#replayTables.finish()
+  #finish(): SegmentCounts {
+    const batches = this.#transaction.finish()
+    resetNextId(this.#database)
     storeVersions(this.#database)
     this.#options.onProgress?.({ ...this.#progress })
+    return batches.reduce((total, { counts }) => addCounts(total, counts), emptyCounts())
   }
 
   #toOpen(segment: Segment): SegmentToOpen {
@@ -240,22 +218,18 @@ class ReplayRun implements LineTarget {
     }
   }
 
-  async #readSegment(segment: Segment, decoded: DecodedSegment): Promise<SegmentCounts> {
+  async #readSegment(segment: Segment, decoded: DecodedSegment): Promise<void> {
     const { identity, onProgress, allowMissing, before } = this.#options
-    const position = emptyPosition(segment.id, segment.name, identity.journal_id, decoded.inode)
-    this.#toInsert = position
-    let counts = emptyCounts()
-    for (let part = await decoded.read(this); part !== null; part = await decoded.read(this)) {
-      counts = addCounts(counts, part.counts)
+    const transaction = this.#transaction
+    transaction.enter(emptyPosition(segment.id, segment.name, identity.journal_id, decoded.inode), false)
+    for (let part = await decoded.read(transaction); part !== null; part = await decoded.read(transaction)) {
+      transaction.count(part)
       this.#progress.bytes += part.bytes
+      this.#progress.events += part.counts.requests + part.counts.completions
       onProgress?.({ ...this.#progress })
     }
     if (!allowMissing) checkSame(decoded, this.#archives.get(segment.name), before.get(segment.id))
-    if (decoded.position === 0) return counts
-    await syncSegment(decoded)
-    this.#insertPosition()
-    advancePosition(this.#database, 0, positionBehind(decoded, position, { counts, isAtEnd: true }))
-    return counts
+    await transaction.leave(decoded, true)
   }
 
   #sizes(): number[] {
@@ -271,28 +245,5 @@ class ReplayRun implements LineTarget {
   #isNew({ segmentId, byteOffset }: Place): boolean {
     if (segmentId <= this.#prunedThrough) return false
     return byteOffset >= (this.#options.before.get(segmentId)?.projectedBytes ?? 0)
-  }
-
-  /** Once for each segment that has a line: a rejected line refers to it. */
-  #insertPosition(): void {
-    if (this.#toInsert !== null) insertPosition(this.#database, this.#toInsert)
-    this.#toInsert = null
-  }
-
-  reject(line: RejectedLine): void {
-    this.#insertPosition()
-    this.#tables.insertRejectedLine(line)
-  }
-
-  apply(event: JournalEvent, place: Place): void {
-    this.#progress.events++
-    if (event.type === 'stream_completed') {
-      this.#defer({ completion: event, place }, this.#nextId)
-      return
-    }
-    this.#tables.queueRequest(event, place, this.#nextId)
-    this.#ratios.add(event)
-    this.#rollups.add(event, this.#isNew(place))
-    this.#nextId = this.#newIds.next().value
   }
 }

@@ -1,11 +1,9 @@
 import type { RequestLogged, StreamCompleted } from '../events/schema.js'
 import type { Database } from './database.js'
+import type { Place } from './place.js'
+import { insertRequests, requestRow } from './request-rows.js'
 
-/** Where a line stands in the journal of this database. */
-export interface Place {
-  segmentId: number
-  byteOffset: number
-}
+export type { Place } from './place.js'
 
 /** What a completion needs to know of the row that it changes. */
 export interface StoredRequest {
@@ -55,19 +53,9 @@ export const STORED_COLUMNS = `id, timestamp, model, provider, policy, streaming
 const COMPLETION_COLUMNS = `correlation_id, input_tokens, output_tokens, cost_sats, provider_cost_sats,
   stream_duration_ms, success, error_status, error_message`
 
-type RowValue = string | number | null
-
-/** Of one row: the columns of INSERT_REQUEST. */
-const ROW_VALUES = 18
-
-/** Rows of one INSERT. Measured: 1.66 µs a row with one, 1.26 with 4, 1.10 with 10 and with 50. */
-const QUEUED_ROWS = 10
-
 /** The statements that the folds need, prepared once. All of them run in the caller's transaction. */
 export class ProjectionTables {
   readonly #statements: ReturnType<typeof prepareStatements>
-  /** The values of rows that wait for an INSERT. */
-  #queued: RowValue[] = []
 
   constructor(database: Database) {
     this.#statements = prepareStatements(database)
@@ -75,25 +63,8 @@ export class ProjectionTables {
 
   /** @returns the row's id: the next one. */
   insertRequest(event: RequestLogged, place: Place): number {
-    const values: RowValue[] = []
-    pushRow(values, null, event, place)
-    return Number(this.#statements.insertRequest.run(...values).lastInsertRowid)
-  }
-
-  /** The same with a given id, but later: at the latest when `insertQueued` is called. */
-  queueRequest(event: RequestLogged, place: Place, id: number): void {
-    pushRow(this.#queued, id, event, place)
-    if (this.#queued.length === QUEUED_ROWS * ROW_VALUES) {
-      this.#statements.insertRequests.run(...this.#queued)
-      this.#queued = []
-    }
-  }
-
-  insertQueued(): void {
-    for (let at = 0; at < this.#queued.length; at += ROW_VALUES) {
-      this.#statements.insertRequest.run(...this.#queued.slice(at, at + ROW_VALUES))
-    }
-    this.#queued = []
+    const { lastInsertRowid } = this.#statements.insertRequest.run(...requestRow(event, place, null))
+    return Number(lastInsertRowid)
   }
 
   /** The row with this correlation_id that has the highest id. */
@@ -147,11 +118,6 @@ export class ProjectionTables {
   }
 }
 
-/** An event's labels as the column has them. */
-export function labelsColumn({ labels }: RequestLogged): string | null {
-  return labels === undefined ? null : JSON.stringify(labels)
-}
-
 export function placedCompletion(row: CompletionRow): PlacedCompletion {
   const { segment_id, byte_offset, success, ...columns } = row
   return {
@@ -175,45 +141,13 @@ export function completionValues(completion: PlacedCompletion['completion']): (s
   ]
 }
 
-function pushRow(values: RowValue[], id: number | null, event: RequestLogged, place: Place): void {
-  values.push(
-    id,
-    event.correlation_id,
-    event.timestamp,
-    event.model,
-    event.provider,
-    event.policy,
-    event.streaming ? 1 : 0,
-    event.input_tokens,
-    event.output_tokens,
-    event.cost_sats,
-    event.provider_cost_sats,
-    event.latency_ms,
-    event.success ? 1 : 0,
-    event.error_status,
-    event.error_message,
-    labelsColumn(event),
-    place.segmentId,
-    place.byteOffset,
-  )
-}
-
 function asInteger(value: boolean | null): number | null {
   return value === null ? null : Number(value)
-}
-
-function insertRequests(rows: number): string {
-  const row = `(${Array(ROW_VALUES).fill('?').join(', ')})`
-  return `INSERT INTO requests (id, correlation_id, timestamp, model, provider, policy, streaming, input_tokens,
-      output_tokens, cost_sats, provider_cost_sats, latency_ms, success, error_status, error_message, labels,
-      segment_id, byte_offset)
-    VALUES ${Array(rows).fill(row).join(', ')}`
 }
 
 function prepareStatements(database: Database) {
   return {
     insertRequest: database.prepare(insertRequests(1)),
-    insertRequests: database.prepare(insertRequests(QUEUED_ROWS)),
     newestRequest: database.prepare(
       `SELECT ${STORED_COLUMNS} FROM requests
        WHERE correlation_id = ? ORDER BY id DESC LIMIT 1`,
