@@ -10,7 +10,7 @@ import { ProjectionTables } from '../storage/projection-tables.js'
 import { prunedThrough } from '../storage/pruned.js'
 import { RollupTables } from '../storage/rollup-tables.js'
 import { Archives } from './archives.js'
-import { Backlog } from './backlog.js'
+import { Backlog, type BacklogSizes } from './backlog.js'
 import { ProjectionError } from './errors.js'
 import { ProjectedSegments } from './projected-segments.js'
 import { chooseRollupLabels } from './rollup-labels.js'
@@ -31,7 +31,7 @@ const CLOSED_LOOK_MS = 30_000
 /** How often the journal is listed anew in one run because a segment of the list was not there. */
 const MAX_LISTINGS = 5
 
-interface CatchUpOptions {
+export interface CatchUpOptions {
   directory: string
   identity: JournalIdentity
   databasePath: string
@@ -40,8 +40,7 @@ interface CatchUpOptions {
   rollupLabels?: readonly string[] | undefined
   /** Called after each commit, for each segment that it is of. */
   onBatch?: ((batch: SegmentBatch) => void) | undefined
-  /** As Backlog has it. */
-  backlogFromBytes?: number | undefined
+  backlogSizes?: BacklogSizes | undefined
 }
 
 /**
@@ -64,7 +63,7 @@ export class CatchUp {
   /** @throws ProjectionError OTHER_JOURNAL, PROJECTION_OUTDATED, OTHER_ROLLUP_LABELS, and what a check of every segment throws. */
   constructor(options: CatchUpOptions) {
     this.#options = options
-    const { database, databasePath, directory, identity, onBatch, backlogFromBytes } = options
+    const { database, databasePath, directory, identity, onBatch, backlogSizes } = options
     checkVersions(database, databasePath)
     const stores = {
       database,
@@ -84,7 +83,7 @@ export class CatchUp {
       projected: this.#projected,
       readers: this.#readers,
       archives: this.#archives,
-      fromBytes: backlogFromBytes,
+      sizes: backlogSizes,
     })
     this.#prunedThrough = prunedThrough(database)
     checkJournal(this.#projected.all(), identity, databasePath)

@@ -3,7 +3,7 @@ import type { RejectedLine } from '../storage/projection-tables.js'
 
 /** Rows that are packed at most. */
 export const MAX_ROWS = 8192
-export const TEXT_BYTES = 1024 * 1024
+export const TEXT_BYTES = 512 * 1024
 
 /** Of a row: byte_offset, input_tokens, output_tokens, cost_sats, provider_cost_sats, milliseconds, error_status. */
 export const NUMBERS = 7

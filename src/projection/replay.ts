@@ -60,9 +60,6 @@ export interface ReplayOptions {
   rollupLabels?: readonly string[] | undefined
 }
 
-/** Measured: with 64 MiB both indexes of a million rows are built without spilling to temporary files. */
-const CACHE_KIB = 64 * 1024
-
 /**
  * Rebuilds every projection from the first line, in one transaction: readers keep the old view until it commits, and a
  * kill leaves the old database whole. Rows that never came from a journal keep their ids.
@@ -125,7 +122,6 @@ interface RebuildOptions {
 }
 
 async function rebuild(database: Database, options: RebuildOptions): Promise<SegmentCounts> {
-  database.pragma(`cache_size = -${CACHE_KIB}`)
   database.exec('BEGIN IMMEDIATE')
   try {
     const counts = await new ReplayRun(database, options).readAll()

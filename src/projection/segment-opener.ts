@@ -5,7 +5,7 @@ import { DecodingWorker } from './decoding-worker.js'
 import { SegmentDecoder } from './segment-decoder.js'
 
 /** Bytes of lines from where on a thread of its own decodes them: below, it is ready when all is done. */
-export const WORKER_FROM_BYTES = 16 * 1024 * 1024
+const WORKER_FROM_BYTES = 16 * 1024 * 1024
 
 /** Opens segments to decode them: on another thread where there is much to read, else on this one. */
 export class SegmentOpener {

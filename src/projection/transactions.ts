@@ -12,9 +12,6 @@ import { type ProjectionStores, ProjectionTransaction } from './transaction.js'
  */
 const MAX_BATCH_BYTES = 36 * 1024 * 1024
 
-/** From where on a bulk transaction is thought of. */
-const BULK_FROM_BYTES = 32 * 1024 * 1024
-
 /** Bytes of lines in one: about 2.6 million rows, whose WAL takes about as many bytes. */
 const MAX_BULK_BYTES = 1024 * 1024 * 1024
 
@@ -65,7 +62,7 @@ export function isWorthBulk(
   bytes: number,
   positions: Iterable<SegmentPosition>,
 ): boolean {
-  if (bytes < BULK_FROM_BYTES) return false
+  if (bytes <= 0) return false
   let [projectedBytes, lines] = [0, 0]
   for (const position of positions) {
     projectedBytes += position.projectedBytes
