@@ -28,6 +28,8 @@ export class DecodingWorker {
     this.#directory = directory
     this.#worker = new Worker(thread, {
       name: 'decoder',
+      // What the process was started with may be of no use to a file, as --input-type.
+      execArgv: [],
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
     })
     this.#worker.on('message', (answer: DecoderAnswer) => this.#receive(answer))

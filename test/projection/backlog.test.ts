@@ -1,7 +1,6 @@
 import { readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import SQLite from 'better-sqlite3'
 import { describe, expect } from 'vitest'
 import { openDatabase, projectOnce, replay } from '../../src/projection/index.js'
 import { projectOnceWith } from '../../src/projection/projector.js'
@@ -9,7 +8,7 @@ import { isWorthBulk } from '../../src/projection/transactions.js'
 import { emptyPosition } from '../../src/storage/positions.js'
 import { DAY, lines, writeSegment } from '../support/journal-files.js'
 import { completionLine, requestLine } from '../support/lines.js'
-import { test, type Workspace } from '../support/workspace.js'
+import { query, test, type Workspace } from '../support/workspace.js'
 
 const NEXT_DAY = '2026-11-23.ndjson'
 
@@ -52,7 +51,11 @@ describe.each([
       lines(end('a-3', 6), end('a-3', 5), ...requests('b', 30), end('b-2', 4), end('c-1', 3)),
       lines(requestLine('a-3'), end('a-3', 2), ...requests('c', 40), '', 'more garbage'),
     ]
-    const live = { ...workspace, database: join(workspace.directory, 'live.db') }
+    const live: Workspace = {
+      ...workspace,
+      database: join(workspace.directory, 'live.db'),
+      query: (sql) => query(live.database, sql),
+    }
     const others = { ...workspace, journal: join(workspace.directory, 'live') }
     for (const [i, part] of parts.entries()) {
       const name = i === 2 ? NEXT_DAY : DAY
@@ -60,8 +63,7 @@ describe.each([
       writeSegment(others.journal, part, name)
       await inBulk(workspace, sizes)
       await projectOnce({ journal: others.journal, database: live.database })
-      const ofLive = { ...live, query: (sql: string) => new SQLite(live.database).prepare(sql).all() }
-      expect(contents(workspace)).toEqual(contents(ofLive as Workspace))
+      expect(contents(workspace)).toEqual(contents(live))
     }
     const before = contents(workspace)
     const indexesBefore = indexes(workspace)
