@@ -4,6 +4,7 @@ import { formatCount, formatMs } from './format.js'
 import { createLogger, logLevelOption } from './logger.js'
 import { databaseOption, examples, journalOption, jsonOption, rollupLabelOption } from './options.js'
 import { print, printJson } from './output.js'
+import { keepNewSpaceSmall } from './small-memory.js'
 
 interface ProjectFlags {
   journal: string
@@ -49,6 +50,7 @@ function projectorOptions({ journal, db, rollupLabel }: ProjectFlags): Projector
 }
 
 async function projectOnceAndReport(flags: ProjectFlags): Promise<void> {
+  keepNewSpaceSmall()
   const { projectOnce } = await import('../projection/projector.js')
   const logger = await createLogger(flags.logLevel)
   const result = await projectOnce({ ...projectorOptions(flags), logger })
@@ -64,6 +66,7 @@ export function describeResult(result: { projected: number; rejected: number; el
 }
 
 async function runDaemon(flags: ProjectFlags): Promise<void> {
+  keepNewSpaceSmall()
   const { startProjector } = await import('../projection/projector.js')
   const logger = await createLogger(flags.logLevel)
   let projector: Projector | null = null

@@ -4,6 +4,7 @@ import { databaseOption, examples, journalOption, jsonOption, rollupLabelOption 
 import { print, printJson } from './output.js'
 import { formatProgress, ProgressLine } from './progress.js'
 import { describeResult } from './project.js'
+import { keepNewSpaceSmall } from './small-memory.js'
 
 interface ReplayFlags {
   journal: string
@@ -38,6 +39,7 @@ export function addReplay(program: Command): void {
 }
 
 async function runReplay(flags: ReplayFlags): Promise<void> {
+  keepNewSpaceSmall()
   const { replay } = await import('../projection/replay.js')
   const line = new ProgressLine()
   const startedAt = performance.now()

@@ -132,7 +132,9 @@ function asRequestLog(input: object): Static<typeof RequestLogSchema> {
 function hasNul(log: Static<typeof RequestLogSchema>): boolean {
   const { correlation_id, model, provider, policy, labels } = log
   if (isNulIn(correlation_id) || isNulIn(model) || isNulIn(provider) || isNulIn(policy)) return true
-  return labels !== undefined && Object.entries(labels).flat().some(isNulIn)
+  if (labels === undefined) return false
+  for (const name of Object.keys(labels)) if (isNulIn(name) || isNulIn(labels[name])) return true
+  return false
 }
 
 function isNulIn(text: string | null | undefined): boolean {
@@ -176,6 +178,8 @@ function safeNumber(value: number | null | undefined): number | null {
   return value === undefined || value === null ? null : value + 0
 }
 
+const PLAIN_MEMBER = { configurable: true, enumerable: true, writable: true }
+
 function safeLabels(labels: Record<string, string>): Record<string, string> {
   const prototype: unknown = Object.getPrototypeOf(labels)
   if (prototype !== Object.prototype && prototype !== null) {
@@ -183,9 +187,14 @@ function safeLabels(labels: Record<string, string>): Record<string, string> {
     const found = `a ${(labels.constructor as { name?: string } | undefined)?.name ?? 'class instance'}`
     throw new InvalidEventError([{ field: 'labels', found, expected: 'a plain object of strings' }])
   }
-  return Object.fromEntries(
-    Object.entries(labels).map(([name, value]) => [name.toWellFormed(), value.toWellFormed()]),
-  )
+  const safe: Record<string, string> = {}
+  for (const name of Object.keys(labels)) {
+    const value = labels[name]?.toWellFormed() ?? ''
+    // Assigning to a key named __proto__ would set a prototype instead.
+    if (name === '__proto__') Object.defineProperty(safe, name, { value, ...PLAIN_MEMBER })
+    else safe[name.toWellFormed()] = value
+  }
+  return safe
 }
 
 /** The first 4 KiB of it, cut between two characters. */

@@ -1,4 +1,4 @@
-import { isUtf8 } from 'node:buffer'
+import { isAscii, isUtf8 } from 'node:buffer'
 import { crc32 } from 'node:zlib'
 import { completeEvent, type EventDefaults, isKnownType } from './complete.js'
 import { InvalidEventError } from './errors.js'
@@ -35,7 +35,7 @@ export interface Rejection {
   detail: string
 }
 
-/** A line's members; `isChecked` when a checksum vouches for its bytes. */
+/** A line's members but the checksum; `isChecked` when that vouches for its bytes. */
 export interface ParsedLine {
   members: Record<string, unknown>
   isChecked: boolean
@@ -135,10 +135,15 @@ export function parseLine(line: Buffer): ParsedLine | Rejection {
       return { reason: 'checksum_mismatch', detail }
     }
   }
-  if (!isUtf8(line)) return { reason: 'not_utf8', detail: 'the line is not valid UTF-8' }
+  // Nearly all lines are ASCII, and latin1 is read in half the time.
+  const encoding = isAscii(line) ? 'latin1' : 'utf8'
+  if (encoding === 'utf8' && !isUtf8(line)) {
+    return { reason: 'not_utf8', detail: 'the line is not valid UTF-8' }
+  }
   let members: unknown
   try {
-    members = JSON.parse(line.toString('utf8', 0, end))
+    members =
+      (isChecked ? parseUnchecked(line, end, encoding) : null) ?? JSON.parse(line.toString(encoding, 0, end))
   } catch (error) {
     return { reason: 'not_json', detail: (error as SyntaxError).message.slice(0, 200) }
   }
@@ -154,6 +159,20 @@ export function parseLine(line: Buffer): ParsedLine | Rejection {
     return { reason: 'damaged_checksum', detail }
   }
   return { members: members as Record<string, unknown>, isChecked }
+}
+
+/**
+ * What the line would be without its checksum: V8 keeps short texts in a table, where one that is different on each line
+ * takes 200 ns. Null where that isn't JSON, or is `{}`, in which the comma before the checksum would have been a fault.
+ */
+function parseUnchecked(line: Buffer, end: number, encoding: 'latin1' | 'utf8'): object | null {
+  try {
+    const members: object = JSON.parse(`${line.toString(encoding, 0, end - CHECKSUM_BYTES)}}`)
+    for (const _ in members) return members
+  } catch {
+    // The whole line says better what is wrong.
+  }
+  return null
 }
 
 /** True for a line of JSON white space only: it is skipped and not counted. */
@@ -187,7 +206,9 @@ function checksumTail(line: Buffer, end: number): 'checksum' | 'damaged' | 'none
     line[start + 1] === QUOTE &&
     line[start] === COMMA
   if (!hasItsShape) return 'none'
-  if (line.toString('latin1', start, start + CHECKSUM_START.length) !== CHECKSUM_START) return 'damaged'
+  for (let i = 2; i < CHECKSUM_START_BYTES.length; i++) {
+    if (line[start + i] !== CHECKSUM_START_BYTES[i]) return 'damaged'
+  }
   return isHex(line, end - 10, end - 2) ? 'checksum' : 'damaged'
 }
 

@@ -4,7 +4,7 @@ import { crc32, createGunzip } from 'node:zlib'
 import { MAX_LINE_BYTES } from '../events/line.js'
 import { JournalError } from './errors.js'
 import { LineScanner, type ScannedLine } from './line-scanner.js'
-import { openForReading, unreadable } from './segment-reader.js'
+import { openForReading, type ReadFrom, unreadable } from './segment-reader.js'
 import { archiveFile, type SegmentName } from './segments.js'
 
 const NEWLINE = 0x0a
@@ -31,12 +31,8 @@ export class ArchivedSegmentReader {
   /** The last chunks, as far back as `bytesAt` may be asked for the last line. */
   #kept: { offset: number; bytes: Buffer }[] = []
 
-  /**
-   * @param position where a line begins.
-   * @param positionCrc32 CRC-32 of all bytes before the position.
-   * @throws JournalError SEGMENT_UNREADABLE when the archive can't be opened or is no regular file.
-   */
-  constructor(directory: string, segment: SegmentName, position = 0, positionCrc32 = 0) {
+  /** @throws JournalError SEGMENT_UNREADABLE when the archive can't be opened or is no regular file. */
+  constructor(directory: string, segment: SegmentName, { position = 0, positionCrc32 = 0 }: ReadFrom = {}) {
     this.segment = segment
     this.path = join(directory, archiveFile(segment))
     this.#fd = openForReading(this.path)

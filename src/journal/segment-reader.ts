@@ -14,6 +14,25 @@ const NEWLINE = 0x0a
  */
 const CHUNK_BYTES = 64 * 1024
 
+/** From where to read a segment, and how. */
+export interface ReadFrom {
+  /**
+   * Where a line begins.
+   * @default 0
+   */
+  position?: number | undefined
+  /**
+   * CRC-32 of all bytes before the position.
+   * @default 0
+   */
+  positionCrc32?: number | undefined
+  /**
+   * Bytes that are read at a time of a plain segment.
+   * @default 64 KiB
+   */
+  chunkBytes?: number | undefined
+}
+
 /**
  * Reads whole lines of one segment from a position onwards. It tells three endings apart: the end of the file, an
  * unterminated last line (it waits for the rest), and a line that doesn't decode (which is the caller's to find).
@@ -22,7 +41,7 @@ export class SegmentReader {
   readonly segment: SegmentName
   readonly path: string
   readonly #fd: number
-  readonly #chunk = Buffer.allocUnsafe(CHUNK_BYTES)
+  readonly #chunk: Buffer
   readonly #scanner: LineScanner
   /** Behind the last byte that was read, which may be inside a line. */
   #readOffset: number
@@ -30,20 +49,16 @@ export class SegmentReader {
   #isNameDurable = false
   #readCrc32: number
 
-  /**
-   * @param position where a line begins.
-   * @param positionCrc32 CRC-32 of all bytes before the position.
-   * @throws JournalError SEGMENT_UNREADABLE when the segment can't be opened or is no regular file.
-   */
+  /** @throws JournalError SEGMENT_UNREADABLE when the segment can't be opened or is no regular file. */
   constructor(
     directory: string,
     segment: SegmentName & { isLeaving?: boolean },
-    position = 0,
-    positionCrc32 = 0,
+    { position = 0, positionCrc32 = 0, chunkBytes = CHUNK_BYTES }: ReadFrom = {},
   ) {
     this.segment = segment
     this.path = join(directory, segment.isLeaving === true ? leavingFile(segment) : segment.name)
     this.#fd = openForReading(this.path)
+    this.#chunk = Buffer.allocUnsafe(chunkBytes)
     this.#scanner = new LineScanner(position)
     this.#readOffset = position
     this.#positionCrc32 = positionCrc32

@@ -84,7 +84,10 @@ export function checkPositions(
 }
 
 function checkOne(directory: string, segment: Segment, position: SegmentPosition): void {
-  const reader = new SegmentReader(directory, segment, position.projectedBytes, position.projectedCrc32)
+  const reader = new SegmentReader(directory, segment, {
+    position: position.projectedBytes,
+    positionCrc32: position.projectedCrc32,
+  })
   try {
     checkSegment(reader, position)
   } finally {

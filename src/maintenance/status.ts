@@ -188,7 +188,7 @@ async function timestampOfNextLine(
   // Nothing is decompressed for a status.
   if (segment.isArchived) return null
   let line: Buffer | null | undefined
-  const reader = new SegmentReader(directory, segment, position)
+  const reader = new SegmentReader(directory, segment, { position })
   try {
     while (line === undefined) {
       const bytesRead = await reader.readChunk(({ bytes }) => {

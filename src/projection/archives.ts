@@ -37,6 +37,11 @@ export class Archives {
     return entry !== undefined && projectedBytes >= entry.bytes
   }
 
+  /** Of the segment, decompressed; undefined where no manifest knows. */
+  bytesOf({ name }: Segment): number | undefined {
+    return this.#archived.get(name)?.bytes
+  }
+
   /**
    * Whether an archive may hold more than was projected. One that no manifest knows has to be read to tell.
    *

@@ -1,29 +1,24 @@
-import { lstatSync, statSync } from 'node:fs'
-import { MAX_LINE_BYTES } from '../events/line.js'
 import { ArchivedSegmentReader } from '../journal/archived-segment-reader.js'
 import { JournalError } from '../journal/errors.js'
 import { isMissing } from '../journal/files.js'
 import type { JournalIdentity } from '../journal/identity.js'
-import { openSegment, type SegmentSource } from '../journal/open-segment.js'
+import type { SegmentSource } from '../journal/open-segment.js'
 import type { Segment } from '../journal/segments.js'
 import type { Database } from '../storage/database.js'
-import {
-  addCounts,
-  emptyCounts,
-  emptyPosition,
-  readPositions,
-  type SegmentCounts,
-  type SegmentPosition,
-} from '../storage/positions.js'
+import { addCounts, emptyCounts, type SegmentCounts, type SegmentPosition } from '../storage/positions.js'
 import { ProjectionTables } from '../storage/projection-tables.js'
 import { prunedThrough } from '../storage/pruned.js'
 import { RollupTables } from '../storage/rollup-tables.js'
 import { Archives } from './archives.js'
-import { type BatchOptions, type BatchResult, projectBatch } from './batch.js'
+import { Backlog, type BacklogSizes } from './backlog.js'
 import { ProjectionError } from './errors.js'
+import { ProjectedSegments } from './projected-segments.js'
 import { chooseRollupLabels } from './rollup-labels.js'
 import { checkJournal, checkSegment } from './segment-check.js'
+import { SegmentDecoder } from './segment-decoder.js'
 import { SegmentList } from './segment-list.js'
+import { SegmentReaders } from './segment-readers.js'
+import type { SegmentBatch } from './transaction.js'
 import { UnjournaledRequests } from './unjournaled-requests.js'
 import { checkVersions } from './versions.js'
 
@@ -36,15 +31,16 @@ const CLOSED_LOOK_MS = 30_000
 /** How often the journal is listed anew in one run because a segment of the list was not there. */
 const MAX_LISTINGS = 5
 
-interface CatchUpOptions {
+export interface CatchUpOptions {
   directory: string
   identity: JournalIdentity
   databasePath: string
   database: Database
   /** The labels to keep roll-ups by; undefined: those of the database. */
   rollupLabels?: readonly string[] | undefined
-  /** Called after each commit. */
-  onBatch?(segment: Segment, batch: BatchResult): void
+  /** Called after each commit, for each segment that it is of. */
+  onBatch?: ((batch: SegmentBatch) => void) | undefined
+  backlogSizes?: BacklogSizes | undefined
 }
 
 /**
@@ -53,38 +49,44 @@ interface CatchUpOptions {
  */
 export class CatchUp {
   readonly #options: CatchUpOptions
-  readonly #tables: ProjectionTables
-  readonly #rollups: Pick<BatchOptions, 'rollupTables' | 'rollupLabels' | 'unjournaled'>
   readonly #segments: SegmentList
-  readonly #databaseInode: bigint
-  #positions: Map<number, SegmentPosition>
+  readonly #projected: ProjectedSegments
+  readonly #readers: SegmentReaders
   readonly #archives: Archives
+  readonly #backlog: Backlog
   /** Segments up to this one were pruned. */
   readonly #prunedThrough: number
-  #readers = new Map<number, SegmentSource>()
   #closedLookAt = Number.NEGATIVE_INFINITY
   #newestId = 0
-  #greatestProjectedId: number
   #checkedList: readonly Segment[] = []
 
   /** @throws ProjectionError OTHER_JOURNAL, PROJECTION_OUTDATED, OTHER_ROLLUP_LABELS, and what a check of every segment throws. */
   constructor(options: CatchUpOptions) {
     this.#options = options
-    const { database, databasePath, directory } = options
+    const { database, databasePath, directory, identity, onBatch, backlogSizes } = options
     checkVersions(database, databasePath)
-    this.#databaseInode = inodeOf(databasePath)
-    this.#tables = new ProjectionTables(database)
-    this.#rollups = {
+    const stores = {
+      database,
+      tables: new ProjectionTables(database),
       rollupTables: new RollupTables(database),
       rollupLabels: chooseRollupLabels(database, databasePath, options.rollupLabels),
       unjournaled: new UnjournaledRequests(database),
     }
+    const journalId = identity.journal_id
+    this.#projected = new ProjectedSegments({ journalId, databasePath, stores, onBatch })
     this.#segments = new SegmentList(directory)
+    this.#readers = new SegmentReaders(directory)
     this.#archives = new Archives(directory)
+    this.#backlog = new Backlog({
+      directory,
+      journalId,
+      projected: this.#projected,
+      readers: this.#readers,
+      archives: this.#archives,
+      sizes: backlogSizes,
+    })
     this.#prunedThrough = prunedThrough(database)
-    this.#positions = new Map(readPositions(database).map((position) => [position.id, position]))
-    this.#greatestProjectedId = Math.max(0, ...this.#positions.keys())
-    checkJournal(this.#positions.values(), options.identity, databasePath)
+    checkJournal(this.#projected.all(), identity, databasePath)
   }
 
   /** As they were last listed; the same array while nothing has changed. */
@@ -103,9 +105,11 @@ export class CatchUp {
       const segments = this.#segments.get()
       this.#checkAllThere(segments)
       try {
-        for (const segment of this.#dueSegments(segments, isComplete)) {
-          total = addCounts(total, await this.#projectSegment(segment, shouldStop))
+        const due = this.#dueSegments(segments, isComplete)
+        total = addCounts(total, await this.#backlog.project(due, shouldStop))
+        for (const segment of due) {
           if (shouldStop()) break
+          total = addCounts(total, await this.#projectSegment(segment, shouldStop))
         }
         return total
       } catch (error) {
@@ -118,8 +122,7 @@ export class CatchUp {
   }
 
   close(): void {
-    for (const reader of this.#readers.values()) reader.close()
-    this.#readers.clear()
+    this.#readers.closeAll()
   }
 
   /** The newest one; all of them when a newer one has appeared, and now and then. */
@@ -137,74 +140,45 @@ export class CatchUp {
   #isDue(segment: Segment): boolean {
     if (segment.id <= this.#prunedThrough) return false
     if (!segment.isArchived || segment.isLeaving) return true
-    return this.#archives.isBehind(segment, this.#positions.get(segment.id))
+    return this.#archives.isBehind(segment, this.#projected.get(segment))
   }
 
   async #projectSegment(segment: Segment, shouldStop: () => boolean): Promise<SegmentCounts> {
+    // An archive may have been read to its end since it was found due.
+    if (!this.#isDue(segment)) return emptyCounts()
     let total = emptyCounts()
     try {
+      let reader: SegmentSource
       for (;;) {
-        const batch = await this.#projectBatch(segment, shouldStop)
-        if (batch === null) break
-        total = addCounts(total, batch.counts)
-        if (!batch.isFull || shouldStop()) break
+        reader = this.#readers.open(segment, this.#projected.get(segment))
+        checkSegment(reader, this.#projected.positionOf(segment, String(reader.stats.ino)))
+        if (reader.isAtEnd) break
+        const transaction = this.#projected.newTransaction(0)
+        try {
+          await this.#projected.read(transaction, segment, this.#decoderOf(segment, reader), shouldStop)
+          total = addCounts(total, this.#projected.commit(transaction))
+        } catch (error) {
+          transaction.rollback()
+          throw error
+        }
+        if (!transaction.isFull || shouldStop()) break
       }
-      const reader = this.#readers.get(segment.id)
       if (reader instanceof ArchivedSegmentReader && reader.isAtEnd) {
         this.#archives.finish(segment, reader.position)
       }
     } catch (error) {
       // Whatever it has read ahead of the position is worthless now.
-      this.#closeReader(segment.id)
+      this.#readers.close(segment.id)
       throw error
     }
-    if (segment.id !== this.#newestId) this.#closeReader(segment.id)
+    if (segment.id !== this.#newestId) this.#readers.close(segment.id)
     return total
   }
 
-  async #projectBatch(segment: Segment, shouldStop: () => boolean): Promise<BatchResult | null> {
-    const { database, databasePath, onBatch } = this.#options
-    const reader = this.#readerOf(segment)
-    const position = this.#positions.get(segment.id) ?? this.#newPosition(segment, reader)
-    checkSegment(reader, position)
-    if (reader.isAtEnd) return null
-    if (inodeOf(databasePath) !== this.#databaseInode) throw databaseRemoved(databasePath)
-    const batch = await projectBatch(reader, {
-      database,
-      tables: this.#tables,
-      ...this.#rollups,
-      segment,
-      position,
-      isLate: segment.id < this.#greatestProjectedId,
-      shouldStop,
-    })
-    if (batch === null) return null
-    this.#positions.set(segment.id, batch.position)
-    this.#greatestProjectedId = Math.max(this.#greatestProjectedId, segment.id)
-    onBatch?.(segment, batch)
-    return batch
-  }
-
-  /** The open reader, unless the path leads to another file by now, or the part of a line that it keeps may be stale. */
-  #readerOf(segment: Segment): SegmentSource {
-    const { directory } = this.#options
-    const open = this.#readers.get(segment.id)
-    if (open !== undefined) {
-      const onDisk = lstatSync(open.path, { bigint: true, throwIfNoEntry: false })
-      const keepsPart = open.readOffset > open.position && open.readOffset - open.position < MAX_LINE_BYTES
-      const isStale = keepsPart && onDisk?.size !== BigInt(open.readOffset)
-      if (onDisk?.ino === open.stats.ino && !isStale) return open
-      this.#closeReader(segment.id)
-    }
-    const position = this.#positions.get(segment.id)
-    const reader = openSegment(directory, segment, position?.projectedBytes, position?.projectedCrc32)
-    this.#readers.set(segment.id, reader)
-    return reader
-  }
-
-  #newPosition(segment: Segment, reader: SegmentSource): SegmentPosition {
-    const { identity } = this.#options
-    return emptyPosition(segment.id, segment.name, identity.journal_id, String(reader.stats.ino))
+  #decoderOf(segment: Segment, reader: SegmentSource): SegmentDecoder {
+    const journalId = this.#options.identity.journal_id
+    const options = { journalId, prefixBytes: 0, isDigested: false, endsWhereItDid: false }
+    return new SegmentDecoder(reader, segment, options)
   }
 
   #checkAllThere(segments: readonly Segment[]): void {
@@ -212,15 +186,10 @@ export class CatchUp {
     this.#checkedList = segments
     this.#archives.refresh()
     const there = new Set(segments.map((segment) => segment.id))
-    for (const position of this.#positions.values()) {
+    for (const position of this.#projected.all()) {
       const isKnownToBeGone = position.id <= this.#prunedThrough || this.#archives.isPruned(position)
       if (!there.has(position.id) && !isKnownToBeGone) throw segmentMissing(this.#options.directory, position)
     }
-  }
-
-  #closeReader(id: number): void {
-    this.#readers.get(id)?.close()
-    this.#readers.delete(id)
   }
 }
 
@@ -233,14 +202,4 @@ function segmentMissing(directory: string, position: SegmentPosition): Projectio
   const advice =
     'bring it back from a backup, or rebuild the database without it with `request-journal replay --allow-missing`'
   return new ProjectionError('SEGMENT_MISSING', `${directory}/${position.name}`, `${found}: ${advice}`)
-}
-
-function databaseRemoved(path: string): ProjectionError {
-  const text =
-    'the database file was removed or replaced while it was written to; what is missing is in the journal'
-  return new ProjectionError('DATABASE_REMOVED', path, `${text}: start the projector again`)
-}
-
-function inodeOf(path: string): bigint {
-  return statSync(path, { bigint: true, throwIfNoEntry: false })?.ino ?? -1n
 }

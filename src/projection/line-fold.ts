@@ -25,6 +25,9 @@ const RECOVERABLE: ReadonlySet<RejectionReason> = new Set([
   'too_long',
 ])
 
+/** For the log: null where nothing was rejected. */
+export type FirstRejected = (Rejection & Place) | null
+
 interface LineFoldOptions {
   journalId: string
   segment: SegmentName
@@ -36,8 +39,7 @@ interface LineFoldOptions {
 /** Turns whole lines of one segment into events and rejected lines, and counts what they were. */
 export class LineFold {
   readonly counts: SegmentCounts = emptyCounts()
-  /** The first rejected line, for the log. */
-  firstRejected: (Rejection & Place) | null = null
+  firstRejected: FirstRejected = null
   readonly #options: LineFoldOptions
   readonly #defaults: EventDefaults
   /** Of the event that is being decoded. */

@@ -3,14 +3,14 @@ import { JournalError } from '../journal/errors.js'
 import type { Clock } from '../journal/files.js'
 import { type JournalIdentity, readIdentity } from '../journal/identity.js'
 import { Sealer } from '../journal/seal.js'
-import type { Segment } from '../journal/segments.js'
 import { type Database, openDatabase } from '../storage/database.js'
 import { asDatabaseError } from '../storage/errors.js'
 import { emptyCounts, type SegmentCounts } from '../storage/positions.js'
 import { acquireProjectorLock, type ProjectorLock } from '../storage/projector-lock.js'
-import type { BatchResult } from './batch.js'
-import { CatchUp } from './catch-up.js'
+import type { BacklogSizes } from './backlog.js'
+import { CatchUp, type CatchUpOptions } from './catch-up.js'
 import { isPassing, retryDelay } from './retry.js'
+import type { SegmentBatch } from './transaction.js'
 import { delayBeforeLook, WakeUp } from './wake-up.js'
 
 /**
@@ -101,12 +101,16 @@ export async function projectOnce(options: ProjectorOptions): Promise<ProjectRes
   return await projectOnceWith(options, Date)
 }
 
-/** @internal The same by another clock. */
-export async function projectOnceWith(options: ProjectorOptions, clock: Clock): Promise<ProjectResult> {
+/** @internal The same by another clock, and with backlogs of other sizes. */
+export async function projectOnceWith(
+  options: ProjectorOptions,
+  clock: Clock,
+  backlogSizes?: BacklogSizes,
+): Promise<ProjectResult> {
   const startedAt = performance.now()
   // Before a database is created for a journal that isn't there.
   readIdentity(options.journal)
-  const work = new Work(options, clock)
+  const work = new Work(options, clock, backlogSizes)
   try {
     const counts = await work.catchUp(() => false, true)
     await work.seal()
@@ -167,12 +171,12 @@ class Work {
   readonly databasePath: string
   readonly #lock: ProjectorLock
   readonly #sealer: Sealer
-  readonly #rollupLabels: readonly string[] | undefined
+  readonly #forCatchUp: Pick<CatchUpOptions, 'rollupLabels' | 'backlogSizes'>
   #catchUp: CatchUp | null = null
 
-  constructor(options: ProjectorOptions, clock: Clock) {
+  constructor(options: ProjectorOptions, clock: Clock, backlogSizes?: BacklogSizes) {
     const { journal, database, rollupLabels, logger = silentLogger } = options
-    this.#rollupLabels = rollupLabels
+    this.#forCatchUp = { rollupLabels, backlogSizes }
     this.directory = resolve(journal)
     this.logger = logger
     this.#sealer = new Sealer(this.directory, clock, logger)
@@ -244,18 +248,18 @@ class Work {
       identity,
       databasePath: this.databasePath,
       database: this.#database,
-      rollupLabels: this.#rollupLabels,
-      onBatch: (segment, batch) => this.#logBatch(segment, batch),
+      ...this.#forCatchUp,
+      onBatch: (batch) => this.#logBatch(batch),
     })
     this.logger.info(fields, 'Projecting')
   }
 
-  #logBatch(segment: Segment, { counts, bytes, firstRejected }: BatchResult): void {
-    this.logger.debug({ segment: segment.name, bytes, ...counts }, 'Projected')
+  #logBatch({ position, counts, bytes, firstRejected }: SegmentBatch): void {
+    this.logger.debug({ segment: position.name, bytes, ...counts }, 'Projected')
     if (firstRejected === null) return
     const { reason, detail, byteOffset } = firstRejected
     const fields = {
-      segment: segment.name,
+      segment: position.name,
       rejected: counts.rejected,
       byte_offset: byteOffset,
       reason,

@@ -1,11 +1,9 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
-import { crc32 } from 'node:zlib'
 import { type EntryOf, lastEntries, readManifest } from '../journal/manifest.js'
-import type { SegmentSource } from '../journal/open-segment.js'
-import type { SegmentDigester } from '../journal/segment-digest.js'
 import { leavingFile, listSegments, type Segment } from '../journal/segments.js'
 import type { SegmentPosition } from '../storage/positions.js'
+import type { DecodedSegment } from './decoded-segment.js'
 import { ProjectionError } from './errors.js'
 
 /** A replay must not lose rows: every byte that was projected must still be there. */
@@ -37,49 +35,26 @@ export function plainSize(directory: string, segment: Segment): number | null {
 }
 
 /**
- * An archive's bytes pass anyway: what takes the place of rows must be what they came from.
+ * What takes the place of rows must be what they came from: an archive what the manifest says, a plain segment, as far as
+ * it had been projected, what was projected. A line that is damaged by now would take its row with it.
  *
  * @throws ProjectionError SEGMENT_REPLACED
  */
-export function checkArchive(
-  { path }: SegmentSource,
-  digester: SegmentDigester,
-  expected: EntryOf<'archived'> | undefined,
+export function checkSame(
+  decoded: DecodedSegment,
+  archived: EntryOf<'archived'> | undefined,
+  position: SegmentPosition | undefined,
 ): void {
-  if (expected === undefined || digester.digest().sha256 === expected.sha256) return
-  const found = 'its SHA-256 is not the one that the manifest recorded when the segment was archived'
-  const advice = 'bring the archive back from a backup, or rebuild from it as it is with --allow-missing'
-  throw new ProjectionError('SEGMENT_REPLACED', path, `${found}: ${advice}`)
-}
-
-/** The bytes of a segment that had been projected, as they pass once more. */
-export class ProjectedPrefix {
-  readonly #position: SegmentPosition | undefined
-  #crc32 = 0
-  #left: number
-
-  constructor(position: SegmentPosition | undefined) {
-    this.#position = position
-    this.#left = position?.projectedBytes ?? 0
+  const { sha256, prefixCrc32 } = decoded.digests()
+  if (decoded.isArchive) {
+    if (archived === undefined || sha256 === archived.sha256) return
+    const found = 'its SHA-256 is not the one that the manifest recorded when the segment was archived'
+    const advice = 'bring the archive back from a backup, or rebuild from it as it is with --allow-missing'
+    throw new ProjectionError('SEGMENT_REPLACED', decoded.path, `${found}: ${advice}`)
   }
-
-  add(bytes: Buffer): void {
-    if (this.#left === 0) return
-    const counted = bytes.subarray(0, this.#left)
-    this.#crc32 = crc32(counted, this.#crc32)
-    this.#left -= counted.length
-  }
-
-  /**
-   * A line that was projected and is damaged by now would take its row with it.
-   *
-   * @throws ProjectionError SEGMENT_REPLACED
-   */
-  check({ path }: SegmentSource): void {
-    if (this.#position === undefined || this.#crc32 === this.#position.projectedCrc32) return
-    const found = `the first ${this.#position.projectedBytes} bytes are not those that were projected`
-    const advice =
-      'run `request-journal verify` to see which, and bring the segment back from a backup, or rebuild from it as it is with --allow-missing'
-    throw new ProjectionError('SEGMENT_REPLACED', path, `${found}: ${advice}`)
-  }
+  if (position === undefined || prefixCrc32 === position.projectedCrc32) return
+  const found = `the first ${position.projectedBytes} bytes are not those that were projected`
+  const advice =
+    'run `request-journal verify` to see which, and bring the segment back from a backup, or rebuild from it as it is with --allow-missing'
+  throw new ProjectionError('SEGMENT_REPLACED', decoded.path, `${found}: ${advice}`)
 }

@@ -1,38 +1,33 @@
 import { statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import type { JournalEvent } from '../events/schema.js'
-import { ArchivedSegmentReader } from '../journal/archived-segment-reader.js'
 import { type JournalIdentity, readIdentity } from '../journal/identity.js'
 import { type EntryOf, lastEntries, readManifest } from '../journal/manifest.js'
-import { openSegment, type SegmentSource } from '../journal/open-segment.js'
-import { SegmentDigester } from '../journal/segment-digest.js'
 import { archiveFile, listSegments, type Segment } from '../journal/segments.js'
+import { BulkTables } from '../storage/bulk-tables.js'
 import { type Database, openDatabase } from '../storage/database.js'
 import { asDatabaseError } from '../storage/errors.js'
 import {
   addCounts,
-  advancePosition,
   emptyCounts,
   emptyPosition,
-  insertPosition,
   readPositions,
   type SegmentCounts,
   type SegmentPosition,
 } from '../storage/positions.js'
 import { type Place, ProjectionTables } from '../storage/projection-tables.js'
 import { acquireProjectorLock, type ProjectorLock } from '../storage/projector-lock.js'
-import { carriedCompletions, prunedCompletionTest, prunedThrough } from '../storage/pruned.js'
-import { newIds, ReplayTables } from '../storage/replay-tables.js'
+import { carriedCompletions, prunedThrough } from '../storage/pruned.js'
+import { clearProjections, newIds, resetNextId } from '../storage/replay-tables.js'
 import { clearRollups, RollupTables, rollupLabels, setRollupLabels } from '../storage/rollup-tables.js'
-import { syncSegment } from './batch.js'
-import { LineFold } from './line-fold.js'
+import { BulkRequests } from './bulk-requests.js'
+import type { DecodedSegment } from './decoded-segment.js'
+import type { SegmentToOpen } from './decoder-messages.js'
 import { type ProjectResult, projectResult } from './projector.js'
-import { checkAllThere, checkArchive, ProjectedPrefix, plainSize } from './replay-checks.js'
-import { completeRequest } from './requests.js'
+import { checkAllThere, checkSame, plainSize } from './replay-checks.js'
 import { checkRollupLabels } from './rollup-labels.js'
-import { RollupChanges } from './rollups.js'
-import { checkJournal, positionBehind } from './segment-check.js'
-import { TokenRatioChanges } from './token-ratios.js'
+import { checkJournal } from './segment-check.js'
+import { SegmentOpener } from './segment-opener.js'
+import { ProjectionTransaction } from './transaction.js'
 import { UnjournaledRequests } from './unjournaled-requests.js'
 import { storeVersions } from './versions.js'
 
@@ -65,9 +60,6 @@ export interface ReplayOptions {
   rollupLabels?: readonly string[] | undefined
 }
 
-/** Measured: with 64 MiB both indexes of a million rows are built without spilling to temporary files. */
-const CACHE_KIB = 64 * 1024
-
 /**
  * Rebuilds every projection from the first line, in one transaction: readers keep the old view until it commits, and a
  * kill leaves the old database whole. Rows that never came from a journal keep their ids.
@@ -76,6 +68,11 @@ const CACHE_KIB = 64 * 1024
  * @throws ProjectionError OTHER_JOURNAL; SEGMENT_MISSING and SEGMENT_TRUNCATED unless `allowMissing`.
  */
 export async function replay(options: ReplayOptions): Promise<ProjectResult> {
+  return await replayWith(options)
+}
+
+/** @internal The same with a thread that decodes from another size on. */
+export async function replayWith(options: ReplayOptions, workerFromBytes?: number): Promise<ProjectResult> {
   const startedAt = performance.now()
   const directory = resolve(options.journal)
   const databasePath = resolve(options.database)
@@ -104,6 +101,7 @@ export async function replay(options: ReplayOptions): Promise<ProjectResult> {
       allowMissing,
       rollupLabels,
       before,
+      workerFromBytes,
     })
     return projectResult(counts, startedAt)
   } finally {
@@ -120,15 +118,13 @@ interface RebuildOptions {
   rollupLabels: readonly string[] | undefined
   /** What had been projected, by segment. */
   before: ReadonlyMap<number, SegmentPosition>
+  workerFromBytes: number | undefined
 }
 
 async function rebuild(database: Database, options: RebuildOptions): Promise<SegmentCounts> {
-  database.pragma(`cache_size = -${CACHE_KIB}`)
   database.exec('BEGIN IMMEDIATE')
   try {
-    const run = new ReplayRun(database, options)
-    const counts = await run.readAll()
-    run.finish()
+    const counts = await new ReplayRun(database, options).readAll()
     database.exec('COMMIT')
     database.pragma('wal_checkpoint(TRUNCATE)')
     return counts
@@ -142,120 +138,94 @@ async function rebuild(database: Database, options: RebuildOptions): Promise<Seg
 class ReplayRun {
   readonly #database: Database
   readonly #options: RebuildOptions
-  readonly #tables: ProjectionTables
-  readonly #replayTables: ReplayTables
-  readonly #ratios = new TokenRatioChanges()
-  readonly #rollups: RollupChanges
+  readonly #transaction: ProjectionTransaction
   readonly #progress: ReplayProgress
   readonly #segments: Segment[]
   readonly #archives: Map<string, EntryOf<'archived'>>
-  readonly #newIds: Generator<number, never>
-  readonly #defer: ReturnType<ReplayTables['deferrer']>
   readonly #prunedThrough: number
-  #nextId: number
 
   constructor(database: Database, options: RebuildOptions) {
     this.#database = database
     this.#options = options
-    this.#tables = new ProjectionTables(database)
-    this.#replayTables = new ReplayTables(database)
-    this.#replayTables.clear()
-    clearRollups(database)
-    if (options.rollupLabels !== undefined) setRollupLabels(database, options.rollupLabels)
-    this.#rollups = new RollupChanges(new RollupTables(database), rollupLabels(database))
-    const unjournaled = new UnjournaledRequests(database)
-    unjournaled.countAgain(this.#rollups)
-    unjournaled.count(this.#rollups)
-    this.#newIds = newIds(database)
-    this.#nextId = this.#newIds.next().value
-    this.#defer = this.#replayTables.deferrer()
     const through = prunedThrough(database)
     this.#prunedThrough = through
     this.#segments = listSegments(options.directory).filter((segment) => segment.id > through)
     this.#archives = lastEntries(readManifest(options.directory), 'archived')
     const sizes = this.#sizes()
     this.#progress = { bytes: 0, total_bytes: sizes.reduce((sum, size) => sum + size, 0), events: 0 }
-    // They came before everything that is left.
-    for (const carried of carriedCompletions(database)) this.#defer(carried, this.#nextId)
+    const bulkTables = new BulkTables(database)
+    clearProjections(database, () => bulkTables.dropIndexes())
+    clearRollups(database)
+    if (options.rollupLabels !== undefined) setRollupLabels(database, options.rollupLabels)
+    const unjournaled = new UnjournaledRequests(database)
+    this.#transaction = new ProjectionTransaction({
+      database,
+      tables: new ProjectionTables(database),
+      rollupTables: new RollupTables(database),
+      rollupLabels: rollupLabels(database),
+      unjournaled,
+      maxBytes: Number.POSITIVE_INFINITY,
+      isBulk: true,
+      isNew: (place) => this.#isNew(place),
+      startFold: (target) => {
+        unjournaled.countAgain(target.rollups)
+        const fold = new BulkRequests({ database, target, bulkTables, ids: newIds(database) })
+        // They came before everything that is left.
+        for (const carried of carriedCompletions(database)) fold.defer(carried)
+        return fold
+      },
+    })
+    this.#transaction.begin()
   }
 
   async readAll(): Promise<SegmentCounts> {
-    let total = emptyCounts()
-    for (const segment of this.#segments) {
-      const reader = openSegment(this.#options.directory, segment)
-      try {
-        total = addCounts(total, await this.#readSegment(segment, reader))
-      } finally {
-        reader.close()
+    const { directory, workerFromBytes } = this.#options
+    const opener = new SegmentOpener(directory, this.#progress.total_bytes, workerFromBytes)
+    try {
+      const all = this.#segments.map((segment) => this.#toOpen(segment))
+      for await (const { toOpen, decoded } of opener.openEach(all)) {
+        await this.#readSegment(toOpen.segment, decoded)
       }
+    } finally {
+      await opener.close()
     }
-    return total
+    return this.#finish()
   }
 
-  /** Indexes, then what needs them. */
-  finish(): void {
-    this.#replayTables.createIndexes()
-    const findRequest = this.#replayTables.requestFinder()
-    const target = {
-      tables: this.#tables,
-      ratios: this.#ratios,
-      rollups: this.#rollups,
-      isNew: (place: Place) => this.#isNew(place),
-    }
-    const wasPruned = prunedCompletionTest(this.#database)
-    for (const deferred of this.#replayTables.deferredCompletions()) {
-      if (wasPruned(deferred.completion.correlation_id, deferred.place)) continue
-      const stored = findRequest(deferred)
-      if (stored === undefined) this.#tables.holdCompletion(deferred)
-      else completeRequest(target, stored, deferred)
-    }
-    this.#ratios.apply(this.#tables)
-    this.#rollups.apply()
-    this.#replayTables.finish()
+  #finish(): SegmentCounts {
+    const batches = this.#transaction.finish()
+    resetNextId(this.#database)
     storeVersions(this.#database)
     this.#options.onProgress?.({ ...this.#progress })
+    return batches.reduce((total, { counts }) => addCounts(total, counts), emptyCounts())
   }
 
-  async #readSegment(segment: Segment, reader: SegmentSource): Promise<SegmentCounts> {
-    const { identity, onProgress } = this.#options
-    const inode = String(reader.stats.ino)
-    const position = emptyPosition(segment.id, segment.name, identity.journal_id, inode)
-    let isInserted = false
-    let lastLine: { byteOffset: number; length: number } | null = null
-    const fold = new LineFold({
-      journalId: identity.journal_id,
+  #toOpen(segment: Segment): SegmentToOpen {
+    const { directory, identity, allowMissing, before } = this.#options
+    return {
+      directory,
       segment,
-      apply: (event, place) => this.#apply(event, place),
-      reject: (line) => this.#tables.insertRejectedLine(line),
-    })
-    const isArchive = reader instanceof ArchivedSegmentReader
-    const digester = new SegmentDigester()
-    const prefix = new ProjectedPrefix(this.#options.before.get(segment.id))
-    const digest = (bytes: Buffer) => (isArchive ? digester.add(bytes) : prefix.add(bytes))
-    const limit = isArchive ? Infinity : Number(reader.stats.size)
-    while (reader.readOffset < limit) {
-      const bytes = await reader.readChunk((line) => {
-        if (!isInserted) insertPosition(this.#database, position)
-        isInserted = true
-        fold.add(line)
-        lastLine = { byteOffset: line.byteOffset, length: line.length }
-      }, digest)
-      if (bytes === 0) break
-      this.#progress.bytes += bytes
+      position: 0,
+      positionCrc32: 0,
+      journalId: identity.journal_id,
+      prefixBytes: allowMissing ? 0 : (before.get(segment.id)?.projectedBytes ?? 0),
+      isDigested: !allowMissing,
+      endsWhereItDid: true,
+    }
+  }
+
+  async #readSegment(segment: Segment, decoded: DecodedSegment): Promise<void> {
+    const { identity, onProgress, allowMissing, before } = this.#options
+    const transaction = this.#transaction
+    transaction.enter(emptyPosition(segment.id, segment.name, identity.journal_id, decoded.inode), false)
+    for (let part = await decoded.read(transaction); part !== null; part = await decoded.read(transaction)) {
+      transaction.count(part)
+      this.#progress.bytes += part.bytes
+      this.#progress.events += part.counts.requests + part.counts.completions
       onProgress?.({ ...this.#progress })
     }
-    if (!this.#options.allowMissing) {
-      if (isArchive) checkArchive(reader, digester, this.#archives.get(segment.name))
-      else prefix.check(reader)
-    }
-    if (lastLine === null) return fold.counts
-    await syncSegment(reader)
-    advancePosition(
-      this.#database,
-      0,
-      positionBehind(reader, position, lastLine, { counts: fold.counts, isAtEnd: true }),
-    )
-    return fold.counts
+    if (!allowMissing) checkSame(decoded, this.#archives.get(segment.name), before.get(segment.id))
+    await transaction.leave(decoded, true)
   }
 
   #sizes(): number[] {
@@ -271,17 +241,5 @@ class ReplayRun {
   #isNew({ segmentId, byteOffset }: Place): boolean {
     if (segmentId <= this.#prunedThrough) return false
     return byteOffset >= (this.#options.before.get(segmentId)?.projectedBytes ?? 0)
-  }
-
-  #apply(event: JournalEvent, place: Place): void {
-    this.#progress.events++
-    if (event.type === 'stream_completed') {
-      this.#defer({ completion: event, place }, this.#nextId)
-      return
-    }
-    this.#tables.insertRequest(event, place, this.#nextId)
-    this.#ratios.add(event)
-    this.#rollups.add(event, this.#isNew(place))
-    this.#nextId = this.#newIds.next().value
   }
 }

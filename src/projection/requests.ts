@@ -1,11 +1,11 @@
 import type { JournalEvent, RequestLogged, StreamCompleted } from '../events/schema.js'
-import {
-  labelsColumn,
-  type Place,
-  type PlacedCompletion,
-  type ProjectionTables,
-  type StoredRequest,
+import type {
+  Place,
+  PlacedCompletion,
+  ProjectionTables,
+  StoredRequest,
 } from '../storage/projection-tables.js'
+import { labelsColumn } from '../storage/request-rows.js'
 import { countedRequest } from './counted-request.js'
 import type { RollupChanges } from './rollups.js'
 import type { TokenRatioChanges } from './token-ratios.js'
@@ -19,8 +19,15 @@ export interface RequestsTarget {
   isNew(place: Place): boolean
 }
 
+/** A fold of `requests` in one transaction. */
+export interface EventFold {
+  apply(event: JournalEvent, place: Place): void
+  /** All has come. */
+  finish(): void
+}
+
 /** The fold of `requests`, live: completions find their row at once, or are held until it comes. */
-export class RequestsFold {
+export class RequestsFold implements EventFold {
   readonly #target: RequestsTarget
   /** While none is held, a request need not look for its own. */
   #mayBeHeld: boolean
@@ -44,9 +51,11 @@ export class RequestsFold {
     }
   }
 
+  finish(): void {}
+
   #logRequest(event: RequestLogged, place: Place): void {
     const { tables, ratios, rollups, isNew } = this.#target
-    const id = tables.insertRequest(event, place, null)
+    const id = tables.insertRequest(event, place)
     ratios.add(event)
     rollups.add(event, isNew(place))
     if (!this.#mayBeHeld) return

@@ -4,6 +4,7 @@ import { ArchivedSegmentReader } from '../journal/archived-segment-reader.js'
 import type { JournalIdentity } from '../journal/identity.js'
 import type { SegmentSource } from '../journal/open-segment.js'
 import type { SegmentCounts, SegmentPosition } from '../storage/positions.js'
+import type { DecodedSegment } from './decoded-segment.js'
 import { ProjectionError } from './errors.js'
 
 const REPLACED =
@@ -38,21 +39,19 @@ export function checkSegment(reader: SegmentSource, position: SegmentPosition): 
   }
 }
 
-/** The position behind the last line that a reader gave out; `counts` are all of the segment's, `isAtEnd` says that nothing more was there. */
+/** The position behind the last line that was handed out; `counts` are all of the segment's, `isAtEnd` says that nothing more was there. */
 export function positionBehind(
-  reader: SegmentSource,
+  decoded: DecodedSegment,
   before: SegmentPosition,
-  line: { byteOffset: number; length: number },
   { counts, isAtEnd }: { counts: SegmentCounts; isAtEnd: boolean },
 ): SegmentPosition {
-  const { byteOffset, length } = line
   return {
     ...before,
-    inode: String(reader.stats.ino),
-    projectedBytes: reader.position,
-    projectedCrc32: reader.positionCrc32,
+    inode: decoded.inode,
+    projectedBytes: decoded.position,
+    projectedCrc32: decoded.positionCrc32,
     caughtUpAt: isAtEnd ? new Date().toISOString() : before.caughtUpAt,
-    lastLine: { byteOffset, length, crc32: lastLineChecksum(reader, byteOffset, length) },
+    lastLine: decoded.lastLine(),
     counts,
   }
 }
@@ -75,7 +74,7 @@ export function checkJournal(
 }
 
 /** CRC-32 of a line, newline included; of a line over 1 MiB of its last MiB. */
-function lastLineChecksum(reader: SegmentSource, byteOffset: number, length: number): number {
+export function lastLineChecksum(reader: SegmentSource, byteOffset: number, length: number): number {
   const checked = Math.min(length, MAX_LINE_BYTES)
   return crc32(reader.bytesAt(byteOffset + length - checked, checked))
 }

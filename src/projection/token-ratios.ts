@@ -8,6 +8,17 @@ const MILLIONTHS = 1_000_000
  */
 const MAX_RATIO = 1_000_000
 
+/** From here on a sum is carried into its bigint: one more sample stays below 2^53. */
+const MAX_UNCARRIED = 2 ** 52
+
+interface RatioChange {
+  /** The sum of a whole journal may be larger than 2^53. */
+  carried: bigint
+  /** What has come since. */
+  millionths: number
+  samples: number
+}
+
 /** What a request counts for, before and after a completion alike. */
 export interface RatioSample {
   policy: string | null
@@ -22,8 +33,7 @@ export interface RatioSample {
  * Collects the changes of one transaction.
  */
 export class TokenRatioChanges {
-  /** bigint: the sum of a whole journal may be larger than 2^53. */
-  readonly #changes = new Map<string, { millionths: bigint; samples: number }>()
+  readonly #changes = new Map<string, RatioChange>()
 
   add(sample: RatioSample): void {
     this.#change(sample, 1)
@@ -36,7 +46,8 @@ export class TokenRatioChanges {
 
   /** Writes the collected changes. */
   apply(tables: ProjectionTables): void {
-    for (const [policy, { millionths, samples }] of this.#changes) {
+    for (const [policy, { carried, millionths: rest, samples }] of this.#changes) {
+      const millionths = carried + BigInt(rest)
       if (millionths !== 0n || samples !== 0) tables.addToTokenRatio(policy, millionths, samples)
     }
     this.#changes.clear()
@@ -45,13 +56,16 @@ export class TokenRatioChanges {
   #change(sample: RatioSample, sign: 1 | -1): void {
     const millionths = ratioMillionths(sample)
     if (millionths === null || sample.policy === null) return
-    const signed = BigInt(sign * millionths)
-    const change = this.#changes.get(sample.policy)
+    let change = this.#changes.get(sample.policy)
     if (change === undefined) {
-      this.#changes.set(sample.policy, { millionths: signed, samples: sign })
-    } else {
-      change.millionths += signed
-      change.samples += sign
+      change = { carried: 0n, millionths: 0, samples: 0 }
+      this.#changes.set(sample.policy, change)
+    }
+    change.millionths += sign * millionths
+    change.samples += sign
+    if (Math.abs(change.millionths) > MAX_UNCARRIED) {
+      change.carried += BigInt(change.millionths)
+      change.millionths = 0
     }
   }
 }

@@ -1,11 +1,9 @@
 import type { RequestLogged, StreamCompleted } from '../events/schema.js'
 import type { Database } from './database.js'
+import type { Place } from './place.js'
+import { insertRequests, requestRow } from './request-rows.js'
 
-/** Where a line stands in the journal of this database. */
-export interface Place {
-  segmentId: number
-  byteOffset: number
-}
+export type { Place } from './place.js'
 
 /** What a completion needs to know of the row that it changes. */
 export interface StoredRequest {
@@ -63,29 +61,10 @@ export class ProjectionTables {
     this.#statements = prepareStatements(database)
   }
 
-  /** @param id null: the next one. @returns the row's id. */
-  insertRequest(event: RequestLogged, place: Place, id: number | null): number {
-    const result = this.#statements.insertRequest.run(
-      id,
-      event.correlation_id,
-      event.timestamp,
-      event.model,
-      event.provider,
-      event.policy,
-      event.streaming ? 1 : 0,
-      event.input_tokens,
-      event.output_tokens,
-      event.cost_sats,
-      event.provider_cost_sats,
-      event.latency_ms,
-      event.success ? 1 : 0,
-      event.error_status,
-      event.error_message,
-      labelsColumn(event),
-      place.segmentId,
-      place.byteOffset,
-    )
-    return Number(result.lastInsertRowid)
+  /** @returns the row's id: the next one. */
+  insertRequest(event: RequestLogged, place: Place): number {
+    const { lastInsertRowid } = this.#statements.insertRequest.run(...requestRow(event, place, null))
+    return Number(lastInsertRowid)
   }
 
   /** The row with this correlation_id that has the highest id. */
@@ -139,11 +118,6 @@ export class ProjectionTables {
   }
 }
 
-/** An event's labels as the column has them. */
-export function labelsColumn({ labels }: RequestLogged): string | null {
-  return labels === undefined ? null : JSON.stringify(labels)
-}
-
 export function placedCompletion(row: CompletionRow): PlacedCompletion {
   const { segment_id, byte_offset, success, ...columns } = row
   return {
@@ -173,12 +147,7 @@ function asInteger(value: boolean | null): number | null {
 
 function prepareStatements(database: Database) {
   return {
-    insertRequest: database.prepare(
-      `INSERT INTO requests (id, correlation_id, timestamp, model, provider, policy, streaming, input_tokens,
-         output_tokens, cost_sats, provider_cost_sats, latency_ms, success, error_status, error_message, labels,
-         segment_id, byte_offset)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    ),
+    insertRequest: database.prepare(insertRequests(1)),
     newestRequest: database.prepare(
       `SELECT ${STORED_COLUMNS} FROM requests
        WHERE correlation_id = ? ORDER BY id DESC LIMIT 1`,

@@ -67,8 +67,10 @@ describe('an archived segment', () => {
       lines.at(-1),
     ] as Read['lines']) {
       const checksum = crc32(Buffer.from(TEXT).subarray(0, position))
-      const plain = await readAll(new SegmentReader(directory, name, position, checksum))
-      expect(await readAll(new ArchivedSegmentReader(directory, name, position, checksum))).toEqual(plain)
+      const plain = await readAll(new SegmentReader(directory, name, { position, positionCrc32: checksum }))
+      expect(
+        await readAll(new ArchivedSegmentReader(directory, name, { position, positionCrc32: checksum })),
+      ).toEqual(plain)
     }
   })
 
@@ -81,7 +83,10 @@ describe('an archived segment', () => {
     ['other bytes before the position', 12, 1234, /its bytes differ before byte 12/],
     ['an end before the position', 1000, 1234, /it ends before byte 1000/],
   ] as const)('refuses %s', async ([, position, checksum, message]) => {
-    const reader = new ArchivedSegmentReader(both('{"line":0}\n{"line":1}\n'), name, position, checksum)
+    const reader = new ArchivedSegmentReader(both('{"line":0}\n{"line":1}\n'), name, {
+      position,
+      positionCrc32: checksum,
+    })
     await expect(readAll(reader)).rejects.toThrow(message)
   })
 

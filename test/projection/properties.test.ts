@@ -5,6 +5,7 @@ import SQLite from 'better-sqlite3'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { projectOnce, replay } from '../../src/projection/index.js'
+import { projectOnceWith } from '../../src/projection/projector.js'
 import { findDifferences } from '../support/checker.js'
 import { writeSegment } from '../support/journal-files.js'
 import { completionLine, requestLine } from '../support/lines.js'
@@ -46,9 +47,13 @@ const step = fc.oneof(
     weight: 1,
     arbitrary: fc.constantFrom('\n', 'garbage\n', '{"type":"unknown"}\n', '{"model":"m"}\n', '\r\n'),
   },
-  { weight: 3, arbitrary: fc.constant('project' as const) },
+  { weight: 2, arbitrary: fc.constant('project' as const) },
+  { weight: 2, arbitrary: fc.constant('project in bulk' as const) },
   { weight: 1, arbitrary: fc.constant('new segment' as const) },
 )
+
+/** The share of the table decides then whether it is. */
+const IN_BULK = { fromBytes: 0, workerFromBytes: Number.POSITIVE_INFINITY }
 
 const tables = [
   'requests',
@@ -90,6 +95,7 @@ test('rows equal the fold of the journal; replay = live; applied twice = applied
         writeSegment(journal, '', segment())
         for (const now of steps) {
           if (now === 'project') await projectOnce({ journal, database })
+          else if (now === 'project in bulk') await projectOnceWith({ journal, database }, Date, IN_BULK)
           else if (now === 'new segment') {
             // As a writer leaves the segment before: its fragment ended, so that nothing there waits for ever.
             appendFileSync(join(journal, segment()), '\n')

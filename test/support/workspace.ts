@@ -52,7 +52,8 @@ export const test = base.extend<{ workspace: Workspace }>({
   },
 })
 
-function query(path: string, sql: string): Record<string, unknown>[] {
+/** All rows that a statement gives. */
+export function query(path: string, sql: string): Record<string, unknown>[] {
   const database = new SQLite(path, { readonly: true })
   try {
     return database.prepare(sql).all() as Record<string, unknown>[]

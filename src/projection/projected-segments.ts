@@ -1,0 +1,109 @@
+import { statSync } from 'node:fs'
+import type { Segment } from '../journal/segments.js'
+import type { Database } from '../storage/database.js'
+import {
+  addCounts,
+  emptyCounts,
+  emptyPosition,
+  readPositions,
+  type SegmentCounts,
+  type SegmentPosition,
+} from '../storage/positions.js'
+import type { DecodedSegment } from './decoded-segment.js'
+import { ProjectionError } from './errors.js'
+import type { ProjectionStores, ProjectionTransaction, SegmentBatch } from './transaction.js'
+import { bulkTransaction, isWorthBulk, usualTransaction } from './transactions.js'
+
+interface ProjectedSegmentsOptions {
+  journalId: string
+  databasePath: string
+  stores: ProjectionStores
+  /** Called after each commit, for each segment that it is of. */
+  onBatch?: ((batch: SegmentBatch) => void) | undefined
+}
+
+/** How far each segment is projected, and the transactions that bring it further. */
+export class ProjectedSegments {
+  readonly #options: ProjectedSegmentsOptions
+  readonly #positions: Map<number, SegmentPosition>
+  readonly #databaseInode: bigint
+  #greatestId: number
+
+  constructor(options: ProjectedSegmentsOptions) {
+    this.#options = options
+    this.#databaseInode = inodeOf(options.databasePath)
+    const positions = readPositions(options.stores.database)
+    this.#positions = new Map(positions.map((position) => [position.id, position]))
+    this.#greatestId = Math.max(0, ...this.#positions.keys())
+  }
+
+  get database(): Database {
+    return this.#options.stores.database
+  }
+
+  all(): Iterable<SegmentPosition> {
+    return this.#positions.values()
+  }
+
+  /** Undefined where nothing of it is projected. */
+  get(segment: Segment): SegmentPosition | undefined {
+    return this.#positions.get(segment.id)
+  }
+
+  /** @param inode of a segment of which nothing is projected yet. */
+  positionOf(segment: Segment, inode: string): SegmentPosition {
+    const { journalId } = this.#options
+    return this.get(segment) ?? emptyPosition(segment.id, segment.name, journalId, inode)
+  }
+
+  /**
+   * @param backlogBytes of lines that wait.
+   * @throws ProjectionError DATABASE_REMOVED
+   */
+  newTransaction(backlogBytes: number): ProjectionTransaction {
+    const { databasePath, stores } = this.#options
+    if (inodeOf(databasePath) !== this.#databaseInode) throw databaseRemoved(databasePath)
+    const isBulk = isWorthBulk(stores.database, backlogBytes, this.all())
+    return isBulk ? bulkTransaction(stores) : usualTransaction(stores)
+  }
+
+  /** Folds a segment's lines until the transaction is full. @returns whether the segment is at its end. */
+  async read(
+    transaction: ProjectionTransaction,
+    segment: Segment,
+    decoded: DecodedSegment,
+    shouldStop: () => boolean,
+  ): Promise<boolean> {
+    transaction.enter(this.positionOf(segment, decoded.inode), segment.id < this.#greatestId)
+    let isAtEnd = false
+    while (!isAtEnd && !transaction.isFullWith(decoded) && !shouldStop()) {
+      const part = await decoded.read(transaction)
+      if (part === null) isAtEnd = true
+      else transaction.count(part)
+    }
+    await transaction.leave(decoded, isAtEnd)
+    return isAtEnd
+  }
+
+  commit(transaction: ProjectionTransaction): SegmentCounts {
+    let total = emptyCounts()
+    for (const batch of transaction.commit()) {
+      const { position, counts } = batch
+      this.#positions.set(position.id, position)
+      this.#greatestId = Math.max(this.#greatestId, position.id)
+      this.#options.onBatch?.(batch)
+      total = addCounts(total, counts)
+    }
+    return total
+  }
+}
+
+function databaseRemoved(path: string): ProjectionError {
+  const text =
+    'the database file was removed or replaced while it was written to; what is missing is in the journal'
+  return new ProjectionError('DATABASE_REMOVED', path, `${text}: start the projector again`)
+}
+
+function inodeOf(path: string): bigint {
+  return statSync(path, { bigint: true, throwIfNoEntry: false })?.ino ?? -1n
+}

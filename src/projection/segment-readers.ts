@@ -1,0 +1,42 @@
+import { lstatSync } from 'node:fs'
+import { MAX_LINE_BYTES } from '../events/line.js'
+import { openSegment, type SegmentSource } from '../journal/open-segment.js'
+import type { Segment } from '../journal/segments.js'
+import type { SegmentPosition } from '../storage/positions.js'
+
+/** The segments that stay open between two looks, each read up to its position. */
+export class SegmentReaders {
+  readonly #directory: string
+  readonly #readers = new Map<number, SegmentSource>()
+
+  constructor(directory: string) {
+    this.#directory = directory
+  }
+
+  /** The open one, unless the path leads to another file by now, or the part of a line that it keeps may be stale. */
+  open(segment: Segment, position: SegmentPosition | undefined): SegmentSource {
+    const open = this.#readers.get(segment.id)
+    if (open !== undefined) {
+      const onDisk = lstatSync(open.path, { bigint: true, throwIfNoEntry: false })
+      const keepsPart = open.readOffset > open.position && open.readOffset - open.position < MAX_LINE_BYTES
+      const isStale = keepsPart && onDisk?.size !== BigInt(open.readOffset)
+      if (onDisk?.ino === open.stats.ino && !isStale) return open
+      this.close(segment.id)
+    }
+    const reader = openSegment(this.#directory, segment, {
+      position: position?.projectedBytes,
+      positionCrc32: position?.projectedCrc32,
+    })
+    this.#readers.set(segment.id, reader)
+    return reader
+  }
+
+  close(id: number): void {
+    this.#readers.get(id)?.close()
+    this.#readers.delete(id)
+  }
+
+  closeAll(): void {
+    for (const id of [...this.#readers.keys()]) this.close(id)
+  }
+}

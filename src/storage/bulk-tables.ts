@@ -1,0 +1,130 @@
+import type { Database } from './database.js'
+import {
+  type CompletionRow,
+  completionValues,
+  type PlacedCompletion,
+  placedCompletion,
+  STORED_COLUMNS,
+  type StoredRequest,
+} from './projection-tables.js'
+
+interface DeferredRow extends CompletionRow {
+  next_id: number
+  sequence: number
+}
+
+/** A completion that waits for the end of a bulk load, and the id that the request behind it got. */
+export interface DeferredCompletion extends PlacedCompletion {
+  nextId: number
+}
+
+/**
+ * Of a transaction that inserts so many requests that an index is cheaper made anew than kept. Completions, which need it
+ * to find their row, are put aside meanwhile.
+ */
+export class BulkTables {
+  readonly #database: Database
+  readonly #indexes: string[] = []
+
+  constructor(database: Database) {
+    this.#database = database
+    database.exec(`
+      CREATE TEMP TABLE deferred_completions (
+        sequence INTEGER PRIMARY KEY, next_id, segment_id, byte_offset, correlation_id, input_tokens, output_tokens,
+        cost_sats, provider_cost_sats, stream_duration_ms, success, error_status, error_message
+      )
+    `)
+  }
+
+  /** All that a statement made: those of primary keys stay. */
+  dropIndexes(): void {
+    this.#drop('sql IS NOT NULL')
+  }
+
+  /**
+   * The one whose keys are random. That of timestamps only grows at its end, which is cheaper than reading every row again;
+   * those that a user has added may be either.
+   */
+  dropRandomIndex(): void {
+    this.#drop("name = 'idx_requests_correlation_id'")
+  }
+
+  /** As they were, so that one which a user has added or changed comes back so too. */
+  createIndexes(): void {
+    for (const sql of this.#indexes.splice(0)) this.#database.exec(sql)
+  }
+
+  deferrer(): (completion: PlacedCompletion, nextId: number) => void {
+    const statement = this.#database.prepare(
+      `INSERT INTO deferred_completions (next_id, segment_id, byte_offset, correlation_id, input_tokens, output_tokens,
+         cost_sats, provider_cost_sats, stream_duration_ms, success, error_status, error_message)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    )
+    return ({ completion, place }, nextId) => {
+      statement.run(nextId, place.segmentId, place.byteOffset, ...completionValues(completion))
+    }
+  }
+
+  /** Those that were held wait again, before all others: only for requests, since none that was there was theirs. */
+  deferHeldCompletions(): void {
+    const columns = `segment_id, byte_offset, correlation_id, input_tokens, output_tokens, cost_sats,
+      provider_cost_sats, stream_duration_ms, success, error_status, error_message`
+    this.#database.exec(`
+      INSERT INTO deferred_completions (next_id, ${columns})
+        SELECT 0, ${columns} FROM held_completions ORDER BY segment_id, byte_offset;
+      DELETE FROM held_completions;
+    `)
+  }
+
+  /** In the order in which they were put aside; a page at a time, so that statements can run in between. */
+  *deferredCompletions(): Generator<DeferredCompletion> {
+    const page = this.#database.prepare<[number], DeferredRow>(
+      'SELECT * FROM deferred_completions WHERE sequence > ? ORDER BY sequence LIMIT 1000',
+    )
+    let last = 0
+    for (;;) {
+      const rows = page.all(last)
+      if (rows.length === 0) return
+      for (const { sequence, next_id, ...row } of rows) {
+        last = sequence
+        yield { ...placedCompletion(row), nextId: next_id }
+      }
+    }
+  }
+
+  /** The row that a completion met live: the newest one before it, else the first that came after. */
+  requestFinder(): (completion: DeferredCompletion) => StoredRequest | undefined {
+    const newestBefore = this.#database.prepare<[string, number], StoredRequest>(
+      `SELECT ${STORED_COLUMNS} FROM requests WHERE correlation_id = ? AND id < ? ORDER BY id DESC LIMIT 1`,
+    )
+    const firstAfter = this.#database.prepare<[string, number], StoredRequest>(
+      `SELECT ${STORED_COLUMNS} FROM requests WHERE correlation_id = ? AND id >= ? AND segment_id IS NOT NULL ORDER BY id LIMIT 1`,
+    )
+    return ({ completion, nextId }) =>
+      newestBefore.get(completion.correlation_id, nextId) ?? firstAfter.get(completion.correlation_id, nextId)
+  }
+
+  /** What was put aside is dropped. */
+  finish(): void {
+    this.#database.exec('DROP TABLE temp.deferred_completions')
+  }
+
+  #drop(condition: string): void {
+    const indexes = this.#database
+      .prepare<[], { name: string; sql: string }>(
+        `SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = 'requests' AND ${condition}`,
+      )
+      .all()
+    for (const { name } of indexes) this.#database.exec(`DROP INDEX "${name.replaceAll('"', '""')}"`)
+    this.#indexes.push(...indexes.map(({ sql }) => sql))
+  }
+}
+
+/** The ids that requests get live: one after the other, behind every one that was ever given. */
+export function* nextIds(database: Database): Generator<number, never> {
+  const last = database.prepare<[], { id: number }>(
+    `SELECT max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'requests'), 0),
+       coalesce((SELECT max(id) FROM requests), 0)) AS id`,
+  )
+  for (let id = (last.get()?.id ?? 0) + 1; ; id++) yield id
+}
