@@ -75,12 +75,16 @@ export class LatencyHistogram {
 
   /** Adds what a row of `rollup_latencies` has, or takes it away. */
   addStored(stored: Buffer, sign: 1 | -1 = 1): void {
+    const counts = this.#counts
+    let total = 0
     for (let at = 0; at < stored.length; at += ENTRY_BYTES) {
-      const bucket = ((stored[at] ?? 0) << 8) | (stored[at + 1] ?? 0)
-      const count = sign * stored.readUInt32BE(at + 2)
-      this.#counts[bucket] = (this.#counts[bucket] ?? 0) + count
-      this.#total += count
+      const bucket = byteAt(stored, at) * 2 ** 8 + byteAt(stored, at + 1)
+      const high = byteAt(stored, at + 2) * 2 ** 8 + byteAt(stored, at + 3)
+      const count = high * 2 ** 16 + byteAt(stored, at + 4) * 2 ** 8 + byteAt(stored, at + 5)
+      counts[bucket] = (counts[bucket] ?? 0) + sign * count
+      total += count
     }
+    this.#total += sign * total
   }
 
   /**
@@ -99,4 +103,8 @@ export class LatencyHistogram {
     }
     throw new Error('the counts of all buckets add up to the total')
   }
+}
+
+function byteAt(bytes: Buffer, at: number): number {
+  return bytes[at] ?? 0
 }
