@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { renameSync } from 'node:fs'
 import { describe, expect } from 'vitest'
 import { projectOnce } from '../../src/projection/index.js'
 import { lines, writeSegment } from '../support/journal-files.js'
@@ -107,6 +108,22 @@ describe('--follow', () => {
       status: 1,
       stderr: "error: Model 'none' not found\n",
     })
+  })
+
+  test('a database that is removed, or replaced, is an error: nothing would come any more', async ({
+    workspace,
+  }) => {
+    await append(workspace, requestLine('a'))
+    const { child, until } = follow(workspace, '--json')
+    await until(1)
+    let errors = ''
+    child.stderr?.on('data', (chunk) => {
+      errors += chunk
+    })
+    const exit = once(child, 'exit')
+    renameSync(workspace.database, `${workspace.database}.old`)
+    expect(await exit).toEqual([1, null])
+    expect(errors).toMatch(/requests\.db: the database was removed or replaced/)
   })
 
   test('ends quietly at the next request when nobody reads any more', async ({ workspace }) => {
