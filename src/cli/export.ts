@@ -114,8 +114,13 @@ async function csvFormat(): Promise<(batch: readonly ExportedRequest[], isFirst:
       header: isFirst,
       columns: [...COLUMNS],
       escape_formulas: true,
-      cast: { boolean: String, object: (value) => JSON.stringify(value) },
+      cast: { boolean: String, object: (value) => JSON.stringify(value), string: afterLineFeed },
     })
+}
+
+/** Some spreadsheets begin behind it; csv-stringify knows the other characters. */
+function afterLineFeed(text: string): string {
+  return text.startsWith('\n') ? `'${text}` : text
 }
 
 interface Output {

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { styleText } from 'node:util'
 import type { RequestFilter } from '../queries/filter.js'
@@ -5,6 +6,7 @@ import type { NewRequests } from '../queries/new-requests.js'
 import type { RequestEntry } from '../queries/request-entry.js'
 import type { Database } from '../storage/database.js'
 import { withDatabase } from './database.js'
+import { CommandFailure } from './failure.js'
 import { formatCount, formatMs, formatSats, formatTime, UNKNOWN } from './format.js'
 import { note, pageWidth, print, printJson } from './output.js'
 import { outcome } from './request-row.js'
@@ -26,16 +28,29 @@ export async function followRequests(path: string, filter: RequestFilter, asJson
   const { newRequests } = await import('../queries/new-requests.js')
   const stop = stopOnSignal()
   const show = asJson ? (entry: RequestEntry) => printJson(entry) : linePrinter()
+  const inode = inodeOf(path)
   await withDatabase(path, async (database) => {
     let last = showLastOnes(database, newRequests, filter, show)
     if (!asJson && process.stderr.isTTY) note('following; Ctrl-C ends it')
     while (!stop.aborted) {
       if (!last.has_more) await sleep(LOOK_EVERY_MS, null, { signal: stop }).catch(() => {})
+      if (inodeOf(path) !== inode) throw databaseRemoved(path)
       last = newRequests(database, { afterId: last.last_id, openIds: last.open_ids, filter })
       for (const entry of last.completed) show(entry, true)
       for (const entry of last.data) show(entry)
     }
   })
+}
+
+function inodeOf(path: string): bigint | undefined {
+  return statSync(path, { bigint: true, throwIfNoEntry: false })?.ino
+}
+
+/** Nothing would come from the old file any more, and nothing would say so. */
+function databaseRemoved(path: string): CommandFailure {
+  return new CommandFailure(
+    `${path}: the database was removed or replaced while it was followed: start again where there is one`,
+  )
 }
 
 function showLastOnes(

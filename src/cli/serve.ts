@@ -145,6 +145,8 @@ async function runUntilSignal(start: () => Promise<Server>, logger: Logger): Pro
   await asked
   await server.close()
   logger.info({}, 'Server stopped')
+  // Of `localhost` Node waits for clients of the second address, however long they take.
+  process.exit()
 }
 
 /** Commander takes any value in the environment for yes. */

@@ -69,7 +69,7 @@ export class RowPruner {
           `INSERT OR REPLACE INTO carried_completions
            SELECT completed_segment_id, completed_byte_offset, correlation_id, input_tokens, output_tokens, cost_sats,
              provider_cost_sats, stream_duration_ms, success, error_status, error_message
-           FROM requests WHERE completed_segment_id <= ? AND segment_id > ?`,
+           FROM requests WHERE completed_segment_id <= ? AND (segment_id > ? OR segment_id IS NULL)`,
         )
         .run(through, through)
       // The last of each counts: it replaces those before.

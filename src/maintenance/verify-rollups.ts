@@ -1,7 +1,7 @@
 import { type CountedRequest, countedRequest } from '../projection/counted-request.js'
 import { RollupChanges, type RollupSink } from '../projection/rollups.js'
 import type { Database } from '../storage/database.js'
-import { addBuckets } from '../storage/latency-histogram.js'
+import { encodeBuckets } from '../storage/latency-histogram.js'
 import { STORED_COLUMNS, type StoredRequest } from '../storage/projection-tables.js'
 import {
   DAY_LENGTH,
@@ -12,25 +12,33 @@ import {
   SUMS,
 } from '../storage/rollup-tables.js'
 import { differingColumns } from './row-comparer.js'
-import { asColumns, asNumber, type ProblemList } from './verify-problems.js'
+import { asColumns, asNumber, type DifferingColumn, type ProblemList } from './verify-problems.js'
 
 /** Behind every text that begins with what stands before it. */
 const LAST_CHARACTER = '\u{10ffff}'
 
+/** Of a day, which may be shorter than one where a row from before the journal has no timestamp. */
+const IS_OF_DAY = `grain IN ('hour', 'day') AND period BETWEEN ? AND ? AND substr(period, 1, ${DAY_LENGTH}) = ?`
+
 /** bigint: a sum may be larger than 2^53. */
 type ExactSums = Record<(typeof SUMS)[number], bigint>
 
-/** One row of roll-ups, sums and latencies. */
+/** One row of roll-ups, as it should be. */
 interface Rollup {
   sums: ExactSums
   buckets: Map<number, number>
 }
 
-interface StoredRollup extends ExactSums {
+interface StoredKey {
   grain: string
   period: string
   dimension_id: bigint
-  buckets: Buffer | null
+}
+
+/** One row of roll-ups as it is: its sums, and its latencies as an SQL literal. */
+interface StoredRollup {
+  sums: ExactSums
+  latencies: string
 }
 
 /**
@@ -56,6 +64,9 @@ export function compareRollups(database: Database, problems: ProblemList): void 
   }
   if (day !== null) compareDay(day)
   for (const other of stored.days()) if (!compared.has(other)) compareDay(other)
+  for (const id of stored.unusedDimensions()) {
+    addProblem(problems, `dimension ${id} of the roll-ups is that of no request`)
+  }
 }
 
 /** In the order of their timestamps, so that a day is done when the next one begins. */
@@ -99,31 +110,18 @@ class ExpectedRollups implements RollupSink {
 
 class StoredRollups {
   readonly #dimensions: ReadonlyMap<string, number>
-  readonly #ofDay
-  readonly #days
+  readonly #statements: ReturnType<typeof prepareStatements>
 
   constructor(database: Database) {
-    const dimensions = database.prepare<
-      [],
-      { id: number; model: string; provider: string; policy: string; labels: string }
-    >('SELECT * FROM rollup_dimensions ORDER BY id DESC')
+    this.#statements = prepareStatements(database)
     this.#dimensions = new Map(
-      dimensions
+      this.#statements.dimensions
         .all()
         .map(({ id, model, provider, policy, labels }) => [
           JSON.stringify([model, provider, policy, labels]),
           id,
         ]),
     )
-    this.#ofDay = database
-      .prepare<[string, string], StoredRollup>(
-        `SELECT r.*, l.buckets FROM rollups r LEFT JOIN rollup_latencies l USING (grain, period, dimension_id)
-         WHERE grain IN ('hour', 'day') AND period BETWEEN ? AND ?`,
-      )
-      .safeIntegers()
-    this.#days = database
-      .prepare<[], string>(`SELECT DISTINCT substr(period, 1, ${DAY_LENGTH}) FROM rollups`)
-      .pluck()
   }
 
   /** One that isn't there has an id that no row has. */
@@ -131,50 +129,100 @@ class StoredRollups {
     return this.#dimensions.get(JSON.stringify([model, provider, policy, JSON.stringify(labels)])) ?? -1
   }
 
-  ofDay(day: string): Map<string, Rollup> {
-    const rows = this.#ofDay.all(day, day + LAST_CHARACTER)
-    return new Map(
-      rows.map(({ grain, period, dimension_id, buckets, ...sums }) => {
-        const counts = new Map<number, number>()
-        if (buckets !== null) addBuckets(counts, buckets)
-        return [keyOf({ grain, period, dimensionId: Number(dimension_id) }), { sums, buckets: counts }]
-      }),
-    )
+  ofDay(day: string): Map<string, StoredRollup> {
+    const { sums, latencies } = this.#statements
+    const rollups = new Map<string, StoredRollup>()
+    for (const { grain, period, dimension_id, ...row } of sums.all(day, day + LAST_CHARACTER, day)) {
+      rollups.set(keyOf({ grain, period, dimensionId: Number(dimension_id) }), {
+        sums: row,
+        latencies: latenciesLiteral(),
+      })
+    }
+    for (const { grain, period, dimension_id, latencies: found } of latencies.all(
+      day,
+      day + LAST_CHARACTER,
+      day,
+    )) {
+      const key = keyOf({ grain, period, dimensionId: Number(dimension_id) })
+      rollups.set(key, { sums: rollups.get(key)?.sums ?? noSums(), latencies: found })
+    }
+    return rollups
   }
 
   days(): string[] {
-    return this.#days.all()
+    return this.#statements.days.all()
+  }
+
+  /** Names that no request has would be known ones. */
+  unusedDimensions(): number[] {
+    return this.#statements.unusedDimensions.all()
+  }
+}
+
+function prepareStatements(database: Database) {
+  return {
+    dimensions: database.prepare<
+      [],
+      { id: number; model: string; provider: string; policy: string; labels: string }
+    >('SELECT * FROM rollup_dimensions ORDER BY id DESC'),
+    sums: database
+      .prepare<[string, string, string], StoredKey & ExactSums>(`SELECT * FROM rollups WHERE ${IS_OF_DAY}`)
+      .safeIntegers(),
+    // Whatever stands there, and also where no sums stand beside it.
+    latencies: database
+      .prepare<[string, string, string], StoredKey & { latencies: string }>(
+        `SELECT grain, period, dimension_id, quote(buckets) AS latencies FROM rollup_latencies WHERE ${IS_OF_DAY}`,
+      )
+      .safeIntegers(),
+    days: database
+      .prepare<[], string>(
+        `SELECT substr(period, 1, ${DAY_LENGTH}) FROM rollups
+         UNION SELECT substr(period, 1, ${DAY_LENGTH}) FROM rollup_latencies`,
+      )
+      .pluck(),
+    unusedDimensions: database
+      .prepare<[], number>(
+        `SELECT id FROM rollup_dimensions WHERE id NOT IN (SELECT dimension_id FROM rollups) ORDER BY id`,
+      )
+      .pluck(),
   }
 }
 
 function compare(
   expected: ReadonlyMap<string, Rollup>,
-  found: ReadonlyMap<string, Rollup>,
+  found: ReadonlyMap<string, StoredRollup>,
   problems: ProblemList,
 ): void {
   for (const key of new Set([...expected.keys(), ...found.keys()])) {
-    const differences = differingColumns(columnsOf(expected.get(key)), columnsOf(found.get(key)))
+    const { sums, latencies } = found.get(key) ?? { sums: noSums(), latencies: latenciesLiteral() }
+    const differences = differingColumns(expectedColumns(expected.get(key)), { ...sums, latencies })
     if (differences.length === 0) continue
-    problems.add({
-      kind: 'rollup',
-      segment: null,
-      byte_offset: null,
-      detail: `the roll-up of ${key} isn't the sum of its requests: rebuild it with \`request-journal replay\``,
-      columns: asColumns(
-        differences.map(({ column, expected, found }) => ({
-          column,
-          expected: asNumber(expected),
-          found: asNumber(found),
-        })),
-      ),
-    })
+    const columns = differences.map(({ column, expected, found }) => ({
+      column,
+      expected: asNumber(expected),
+      found: asNumber(found),
+    }))
+    addProblem(problems, `the roll-up of ${key} isn't the sum of its requests`, asColumns(columns))
   }
 }
 
-function columnsOf(rollup: Rollup | undefined): Record<string, unknown> {
-  const { sums, buckets } = rollup ?? { sums: noSums(), buckets: new Map<number, number>() }
-  const latencies = [...buckets].filter(([, count]) => count !== 0).sort(([a], [b]) => a - b)
-  return { ...sums, latencies: JSON.stringify(latencies) }
+function addProblem(problems: ProblemList, found: string, columns?: DifferingColumn[]): void {
+  problems.add({
+    kind: 'rollup',
+    segment: null,
+    byte_offset: null,
+    detail: `${found}: rebuild it with \`request-journal replay\``,
+    ...(columns === undefined ? {} : { columns }),
+  })
+}
+
+function expectedColumns(rollup: Rollup | undefined): Record<string, unknown> {
+  return { ...(rollup?.sums ?? noSums()), latencies: latenciesLiteral(rollup?.buckets) }
+}
+
+/** As SQLite quotes them. */
+function latenciesLiteral(buckets: ReadonlyMap<number, number> = new Map()): string {
+  return `X'${encodeBuckets(buckets).toString('hex').toUpperCase()}'`
 }
 
 function keyOf({ grain, period, dimensionId }: Omit<RollupKey, 'grain'> & { grain: string }): string {

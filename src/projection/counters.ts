@@ -25,19 +25,21 @@ export function countRequest(counters: CounterChanges, request: CountedRequest, 
   counters.latencies[index] = (counters.latencies[index] ?? 0) + 1
   if (!request.success) counters.failures++
   if (request.cost_sats === null) counters.unpriced++
-  counters.input_tokens += request.input_tokens ?? 0
-  counters.output_tokens += request.output_tokens ?? 0
+  countChange(counters, 'input_tokens', request.input_tokens ?? 0)
+  countChange(counters, 'output_tokens', request.output_tokens ?? 0)
   countCost(counters, cost.sats, cost.nanosats)
 }
 
 /** The outcome of a request is another one: counters grow by what is more, and what is less is counted as corrected. */
 export function countCorrection(counters: CounterChanges, difference: CorrectableCounts): void {
-  for (const name of CORRECTABLE) {
-    const change = difference[name]
-    if (change >= 0) counters[name] += change
-    else counters.corrected[name] -= change
-  }
+  for (const name of CORRECTABLE) countChange(counters, name, difference[name])
   countCost(counters, difference.cost_sats, difference.cost_nanosats)
+}
+
+/** Another program may have written a request with less than nothing, too. */
+function countChange(counters: CounterChanges, name: (typeof CORRECTABLE)[number], change: number): void {
+  if (change >= 0) counters[name] += change
+  else counters.corrected[name] -= change
 }
 
 /** The parts of a difference may have different signs. */

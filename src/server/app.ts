@@ -143,8 +143,7 @@ function checkForm({ method, headers, raw }: FastifyRequest): void {
     // It isn't read, so the connection can't be used again.
     throw new HttpError(413, `Payload too large: a ${method} takes no body here`, { connection: 'close' })
   }
-  const url = raw.url ?? ''
-  const queryLength = url.length - Math.max(0, url.indexOf('?'))
+  const queryLength = /\?.*/s.exec(raw.url ?? '')?.[0].length ?? 0
   if (queryLength > MAX_QUERY_LENGTH) {
     const found = `found ${queryLength} characters of query string, expected at most ${MAX_QUERY_LENGTH}`
     throw new HttpError(414, `URI too long: ${found}`)

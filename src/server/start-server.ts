@@ -14,11 +14,17 @@ import { addStreamRoute } from './routes/stream.js'
 import { StreamHub } from './stream-hub.js'
 import { TokenCheck } from './token.js'
 
+/** How long a server that stops waits for clients that don't read their answers, or don't finish their questions. */
+const CLOSE_MS = 5000
+
 /** A server at work. */
 export interface Server {
   /** Where it is: `http://127.0.0.1:8790`. */
   readonly url: string
-  /** Ends streams, answers what has been asked, stops the projector; a second call waits for the same. */
+  /**
+   * Ends streams, answers what has been asked, for 5 seconds at most, and stops the projector; a second call waits for
+   * the same.
+   */
   close(): Promise<void>
 }
 
@@ -69,7 +75,11 @@ async function listen(
     metrics: async () => JSON.parse(await pool.ask({ query: 'metrics', options: {} })),
   })
   addDashboardRoutes(app)
-  app.addHook('preClose', async () => hub.close())
+  app.addHook('preClose', async () => {
+    hub.close()
+    // Node itself would wait for as long as they like.
+    setTimeout(() => app.server.closeAllConnections(), CLOSE_MS).unref()
+  })
   app.addHook('onClose', async () => {
     await pool.close()
     await projector?.stop()

@@ -3,7 +3,8 @@
  * program wrote may be anything, and counts as SQLite's CAST takes it. The same as {@link wholeNumberSql}.
  */
 export function wholeNumber(value: unknown): number {
-  const number = typeof value === 'number' ? value : Number.parseFloat(String(value))
+  // Of a text only the digits before anything else: '2e3x' is 2.
+  const number = typeof value === 'number' ? value : Number.parseInt(String(value), 10)
   if (Number.isNaN(number)) return 0
   return Math.max(-Number.MAX_SAFE_INTEGER, Math.min(Math.trunc(number), Number.MAX_SAFE_INTEGER)) + 0
 }

@@ -40,6 +40,7 @@ test('CSV with a header, in which nothing is a formula and numbers stay numbers'
       labels: { k: '-' },
     }),
     requestLine('+b', { provider: '-p', policy: '\tx' }),
+    requestLine('\n=1+1'),
   )
   const { stdout } = run(['export', '--format', 'csv', '--db', workspace.database])
   const [header, ...rows] = stdout.split('\n')
@@ -49,6 +50,7 @@ test('CSV with a header, in which nothing is a formula and numbers stay numbers'
   )
   expect(rows[1]).toMatch(/^","\{""k"":""-""\}",2026-11-22\.ndjson,0$/)
   expect(rows[2]).toMatch(/^2,'\+b,2026-11-22T10:00:00\.000Z,gpt-4o,'-p,'\tx,false,/)
+  expect(rows.slice(3).join('\n')).toMatch(/^3,"'\n=1\+1",/)
 })
 
 test('no rows: no lines, or the header alone', async ({ workspace }) => {

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { renameSync } from 'node:fs'
 import { describe, expect } from 'vitest'
 import { projectOnce } from '../../src/projection/index.js'
 import { lines, writeSegment } from '../support/journal-files.js'
@@ -65,11 +66,15 @@ describe('--follow', () => {
     stdout.setEncoding('utf8').on('data', (chunk) => {
       text += chunk
     })
+    let errors = ''
+    child.stderr?.on('data', (chunk) => {
+      errors += chunk
+    })
     const until = async (count: number) => {
       while (text.split('\n').length <= count) await once(stdout, 'data')
       return text.trimEnd().split('\n')
     }
-    return { child, until }
+    return { child, until, errors: () => errors }
   }
 
   test('shows what was there last, what comes, and a stream again when it ends; Ctrl-C ends it with 130', async ({
@@ -109,18 +114,26 @@ describe('--follow', () => {
     })
   })
 
+  test('a database that is removed, or replaced, is an error: nothing would come any more', async ({
+    workspace,
+  }) => {
+    await append(workspace, requestLine('a'))
+    const { child, until, errors } = follow(workspace, '--json')
+    await until(1)
+    const exit = once(child, 'exit')
+    renameSync(workspace.database, `${workspace.database}.old`)
+    expect(await exit).toEqual([1, null])
+    expect(errors()).toMatch(/requests\.db: the database was removed or replaced/)
+  })
+
   test('ends quietly at the next request when nobody reads any more', async ({ workspace }) => {
     await append(workspace, requestLine('a'))
-    const { child, until } = follow(workspace, '--json')
+    const { child, until, errors } = follow(workspace, '--json')
     await until(1)
-    let errors = ''
-    child.stderr?.on('data', (chunk) => {
-      errors += chunk
-    })
     child.stdout?.destroy()
     const exit = once(child, 'exit')
     await append(workspace, requestLine('b'))
     expect(await exit).toEqual([0, null])
-    expect(errors).toBe('')
+    expect(errors()).toBe('')
   })
 })

@@ -6,7 +6,7 @@ import { readManifest } from '../../src/journal/manifest.js'
 import { archiveWith } from '../../src/maintenance/archive.js'
 import { type PruneStep, prune, pruneWith } from '../../src/maintenance/prune.js'
 import { verify } from '../../src/maintenance/verify.js'
-import { replay, startProjector } from '../../src/projection/index.js'
+import { openDatabase, replay, startProjector } from '../../src/projection/index.js'
 import { projectOnceWith } from '../../src/projection/projector.js'
 import { lines, writeSegment } from '../support/journal-files.js'
 import { completionLine, requestLine } from '../support/lines.js'
@@ -185,6 +185,24 @@ describe('across the border', () => {
     const later = contents(workspace)
     await replay(workspace)
     expect(contents(workspace)).toEqual(later)
+  })
+
+  test('completions that went are still on requests from before the journal', async ({ workspace }) => {
+    workspace.expectDamage()
+    openDatabase(workspace.database).close()
+    alter(
+      workspace,
+      `INSERT INTO requests (correlation_id, timestamp, model, latency_ms, success)
+       VALUES ('old', '2026-11-19T10:00:00.000Z', 'gpt-4o', 5, 0)`,
+    )
+    await fourDays(workspace, { [FIRST]: [end('old', 5)], [SECOND]: [end('old', 7)] })
+    await prune({ ...workspace, before: BEFORE })
+    expect(await verify(workspace)).toMatchObject({ ok: true, problems: [] })
+    const live = contents(workspace)
+    await replay(workspace)
+    expect(contents(workspace)).toEqual(live)
+    await prune({ ...workspace, before: '2026-11-23' })
+    expect(await verify(workspace)).toMatchObject({ ok: true, problems: [] })
   })
 })
 

@@ -193,6 +193,16 @@ describe('rows that never came from the journal', () => {
     ])
   })
 
+  test('never make a counter fall, whatever they have', async ({ workspace }) => {
+    const database = openDatabase(workspace.database)
+    database.exec(`INSERT INTO requests (correlation_id, timestamp, model, latency_ms, success, output_tokens)
+      VALUES ('x', '2026-11-20T09:30:00.000Z', 'gpt-4o', 70, 1, -5)`)
+    database.close()
+    writeSegment(workspace.journal, lines(requestLine('a', { output_tokens: 2 })))
+    await projectOnce(workspace)
+    expect(counters(workspace)).toMatchObject([{ output: 2, corrected_output: 5 }])
+  })
+
   test('are counted anew when a completion changes one', async ({ workspace }) => {
     const database = openDatabase(workspace.database)
     database.exec(insert)

@@ -72,3 +72,14 @@ test.for([0, ODD.length])(
     expect(listRequests(database, { success: true }).total).toBe(8)
   },
 )
+
+test('roll-ups take a text in the place of a number as SQLite does', ({ database }) => {
+  const rows = ['2e3x', ' 7 apples', '-3.7e1!', '0x10', 'e5'].map((text) => ({
+    latency_ms: text,
+    input_tokens: text,
+  }))
+  fill(database, rows, 0)
+  const fromRows = stats(database, { percentiles: true })
+  fill(database, rows)
+  expect(stats(database, { percentiles: true })).toEqual(fromRows)
+})

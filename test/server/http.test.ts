@@ -71,6 +71,7 @@ test('a query string over the limit is 414, one up to it is not', async ({ place
   const { status, body } = await server.get(`/v1/stats?x=${'y'.repeat(8192)}`)
   expect(status).toBe(414)
   expect(body).toEqual(error(414, /^URI too long: /))
+  expect((await server.get(`/v1/requests/${'1'.repeat(9000)}`)).status).toBe(404)
 })
 
 test('what is no HTTP is answered in JSON too', async ({ place, serve }) => {

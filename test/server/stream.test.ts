@@ -334,3 +334,27 @@ test('the server that stops ends streams', async ({ place, serve }) => {
   const listeners = [await Listener.open(server), await Listener.open(server, '?model=m1')]
   await Promise.all([server.close(), ...listeners.map((listener) => listener.ended())])
 })
+
+test('the server that stops waits for no client that stopped reading, or writing', async ({
+  place,
+  serve,
+}) => {
+  const error_message = 'x'.repeat(4000)
+  await log(
+    place,
+    Array.from({ length: 4000 }, () => requestLog({ error_message })),
+  )
+  const server = await serve()
+  const { hostname: host, port } = new URL(server.url)
+  const half = connect({ host, port: Number(port) })
+  half.write('GET /healthz HTTP/1.1\r\nHost: local')
+  const slow = connect({ host, port: Number(port) })
+  slow.write('GET /v1/stream?last_event_id=0 HTTP/1.1\r\nHost: localhost\r\n\r\n')
+  // Until it has begun; what the kernel doesn't take from then on stays with the server.
+  await once(slow, 'readable')
+  const quick = await Listener.open(server, '?last_event_id=0')
+  await quick.ids(4000)
+  const reset = [half, slow].map((socket) => socket.on('error', () => {}))
+  await Promise.all([server.close(), quick.ended()])
+  for (const socket of reset) socket.destroy()
+}, 15_000)

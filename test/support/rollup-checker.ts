@@ -145,7 +145,7 @@ function findCounterDifferences(database: SQLite.Database, rows: Row[]): string[
   }
   return Object.entries(expected).flatMap(([name, value]) => {
     // Sums beyond 2^53 are only nearly so here.
-    return Number(counters[name]) >= Number(value) * (1 - 1e-13)
+    return Number(counters[name]) >= Number(value) - Math.abs(Number(value)) * 1e-13
       ? []
       : [`the counters give ${counters[name]} ${name}, the rows ${value}`]
   })
