@@ -23,7 +23,7 @@ const COMPACT = /^(image\/(?!svg)|font\/)/
 
 // The same two folders up from src/server and from dist/server: the page is served as it was written.
 const DASHBOARD = fileURLToPath(new URL('../../src/server/dashboard/', import.meta.url))
-const UPLOT = ['uPlot.esm.js', 'uPlot.iife.min.js', 'uPlot.min.css']
+const UPLOT = ['uPlot.iife.min.js', 'uPlot.min.css']
 
 const compress = { br: promisify(brotliCompress), gzip: promisify(gzip) }
 
