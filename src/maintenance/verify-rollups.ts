@@ -1,16 +1,17 @@
 import { type CountedRequest, countedRequest } from '../projection/counted-request.js'
-import { RollupChanges, type RollupSink } from '../projection/rollups.js'
+import { type ChangesSink, RollupChanges } from '../projection/rollups.js'
 import type { Database } from '../storage/database.js'
-import { encodeBuckets } from '../storage/latency-histogram.js'
 import { STORED_COLUMNS, type StoredRequest } from '../storage/projection-tables.js'
+import { type Rollup, SUMS, type SumName } from '../storage/rollup-rows.js'
 import {
   DAY_LENGTH,
   type Dimension,
+  groupName,
   type RollupKey,
-  type RollupSums,
   rollupLabels,
-  SUMS,
+  type TotalKey,
 } from '../storage/rollup-tables.js'
+import { type Latencies, mergeLatencies } from '../storage/stored-latencies.js'
 import { differingColumns } from './row-comparer.js'
 import { asColumns, asNumber, type DifferingColumn, type ProblemList } from './verify-problems.js'
 
@@ -20,19 +21,18 @@ const LAST_CHARACTER = '\u{10ffff}'
 /** Of a day, which may be shorter than one where a row from before the journal has no timestamp. */
 const IS_OF_DAY = `grain IN ('hour', 'day') AND period BETWEEN ? AND ? AND substr(period, 1, ${DAY_LENGTH}) = ?`
 
+/** How a row is told from others, in SQL. */
+const ROLLUP_NAME = "grain || ' ' || period || ', dimension ' || dimension_id"
+const TOTAL_NAME = `grain || ' ' || period || ', all' ||
+  CASE WHEN grouped_by = '' AND group_name = '' THEN '' ELSE ' of ' || grouped_by || ' ' || group_name END`
+
 /** bigint: a sum may be larger than 2^53. */
-type ExactSums = Record<(typeof SUMS)[number], bigint>
+type ExactSums = Record<SumName, bigint>
 
 /** One row of roll-ups, as it should be. */
-interface Rollup {
+interface ExpectedRollup {
   sums: ExactSums
-  buckets: Map<number, number>
-}
-
-interface StoredKey {
-  grain: string
-  period: string
-  dimension_id: bigint
+  latencies: Latencies
 }
 
 /** One row of roll-ups as it is: its sums, and its latencies as an SQL literal. */
@@ -77,9 +77,9 @@ function* countedRequests(database: Database): Generator<CountedRequest> {
 }
 
 /** What the fold of the rows gives, in the place of the tables. */
-class ExpectedRollups implements RollupSink {
+class ExpectedRollups implements ChangesSink {
   readonly #stored: StoredRollups
-  #rollups = new Map<string, Rollup>()
+  #rollups = new Map<string, ExpectedRollup>()
 
   constructor(stored: StoredRollups) {
     this.#stored = stored
@@ -89,22 +89,30 @@ class ExpectedRollups implements RollupSink {
     return this.#stored.dimensionId(dimension)
   }
 
-  add(key: RollupKey, sums: RollupSums, buckets: ReadonlyMap<number, number>): void {
-    const rollup = this.#rollups.get(keyOf(key)) ?? { sums: noSums(), buckets: new Map() }
-    this.#rollups.set(keyOf(key), rollup)
-    for (const name of SUMS) rollup.sums[name] += BigInt(sums[name])
-    for (const [bucket, count] of buckets) {
-      rollup.buckets.set(bucket, (rollup.buckets.get(bucket) ?? 0) + count)
-    }
+  add({ grain, period, dimensionId }: RollupKey, rollup: Rollup): void {
+    this.#add(nameOfRollup(grain, period, dimensionId), rollup)
   }
+
+  addTotal({ grain, groupedBy, period, name }: TotalKey, rollup: Rollup): void {
+    this.#add(nameOfTotal(grain, groupedBy, period, groupName(name)), rollup)
+  }
+
+  /** Nothing is put off. */
+  insert(): void {}
 
   /** Counters only grow, so that the rows can't tell what they should be. */
   count(): void {}
 
-  take(): Map<string, Rollup> {
+  take(): Map<string, ExpectedRollup> {
     const rollups = this.#rollups
     this.#rollups = new Map()
     return rollups
+  }
+
+  #add(name: string, { sums, latencies }: Rollup): void {
+    const before = this.#rollups.get(name) ?? { sums: noSums(), latencies: Buffer.alloc(0) }
+    for (const [index, sum] of SUMS.entries()) before.sums[sum] += BigInt(sums[index] ?? 0)
+    this.#rollups.set(name, { ...before, latencies: mergeLatencies(before.latencies, latencies, 1) })
   }
 }
 
@@ -130,21 +138,16 @@ class StoredRollups {
   }
 
   ofDay(day: string): Map<string, StoredRollup> {
-    const { sums, latencies } = this.#statements
+    const range = [day, day + LAST_CHARACTER, day] as const
     const rollups = new Map<string, StoredRollup>()
-    for (const { grain, period, dimension_id, ...row } of sums.all(day, day + LAST_CHARACTER, day)) {
-      rollups.set(keyOf({ grain, period, dimensionId: Number(dimension_id) }), {
-        sums: row,
-        latencies: latenciesLiteral(),
-      })
-    }
-    for (const { grain, period, dimension_id, latencies: found } of latencies.all(
-      day,
-      day + LAST_CHARACTER,
-      day,
-    )) {
-      const key = keyOf({ grain, period, dimensionId: Number(dimension_id) })
-      rollups.set(key, { sums: rollups.get(key)?.sums ?? noSums(), latencies: found })
+    for (const { sums, latencies } of [this.#statements.rollups, this.#statements.totals]) {
+      for (const { name, ...row } of sums.all(...range)) {
+        rollups.set(name, { sums: row, latencies: latenciesLiteral() })
+      }
+      // Whatever stands there, and also where no sums stand beside it.
+      for (const { name, latencies: found } of latencies.all(...range)) {
+        rollups.set(name, { sums: rollups.get(name)?.sums ?? noSums(), latencies: found })
+      }
     }
     return rollups
   }
@@ -165,19 +168,13 @@ function prepareStatements(database: Database) {
       [],
       { id: number; model: string; provider: string; policy: string; labels: string }
     >('SELECT * FROM rollup_dimensions ORDER BY id DESC'),
-    sums: database
-      .prepare<[string, string, string], StoredKey & ExactSums>(`SELECT * FROM rollups WHERE ${IS_OF_DAY}`)
-      .safeIntegers(),
-    // Whatever stands there, and also where no sums stand beside it.
-    latencies: database
-      .prepare<[string, string, string], StoredKey & { latencies: string }>(
-        `SELECT grain, period, dimension_id, quote(buckets) AS latencies FROM rollup_latencies WHERE ${IS_OF_DAY}`,
-      )
-      .safeIntegers(),
+    rollups: prepareRows(database, 'rollups', 'rollup_latencies', ROLLUP_NAME),
+    totals: prepareRows(database, 'rollup_totals', 'rollup_total_latencies', TOTAL_NAME),
     days: database
       .prepare<[], string>(
-        `SELECT substr(period, 1, ${DAY_LENGTH}) FROM rollups
-         UNION SELECT substr(period, 1, ${DAY_LENGTH}) FROM rollup_latencies`,
+        ['rollups', 'rollup_latencies', 'rollup_totals', 'rollup_total_latencies']
+          .map((table) => `SELECT substr(period, 1, ${DAY_LENGTH}) FROM ${table}`)
+          .join(' UNION '),
       )
       .pluck(),
     unusedDimensions: database
@@ -188,8 +185,21 @@ function prepareStatements(database: Database) {
   }
 }
 
+function prepareRows(database: Database, sums: string, latencies: string, name: string) {
+  return {
+    sums: database
+      .prepare<[string, string, string], ExactSums & { name: string }>(
+        `SELECT ${name} AS name, ${SUMS.join(', ')} FROM ${sums} WHERE ${IS_OF_DAY}`,
+      )
+      .safeIntegers(),
+    latencies: database.prepare<[string, string, string], { name: string; latencies: string }>(
+      `SELECT ${name} AS name, quote(buckets) AS latencies FROM ${latencies} WHERE ${IS_OF_DAY}`,
+    ),
+  }
+}
+
 function compare(
-  expected: ReadonlyMap<string, Rollup>,
+  expected: ReadonlyMap<string, ExpectedRollup>,
   found: ReadonlyMap<string, StoredRollup>,
   problems: ProblemList,
 ): void {
@@ -216,17 +226,23 @@ function addProblem(problems: ProblemList, found: string, columns?: DifferingCol
   })
 }
 
-function expectedColumns(rollup: Rollup | undefined): Record<string, unknown> {
-  return { ...(rollup?.sums ?? noSums()), latencies: latenciesLiteral(rollup?.buckets) }
+function expectedColumns(rollup: ExpectedRollup | undefined): Record<string, unknown> {
+  return { ...(rollup?.sums ?? noSums()), latencies: latenciesLiteral(rollup?.latencies) }
 }
 
 /** As SQLite quotes them. */
-function latenciesLiteral(buckets: ReadonlyMap<number, number> = new Map()): string {
-  return `X'${encodeBuckets(buckets).toString('hex').toUpperCase()}'`
+function latenciesLiteral(latencies: Latencies = Buffer.alloc(0)): string {
+  return `X'${latencies.toString('hex').toUpperCase()}'`
 }
 
-function keyOf({ grain, period, dimensionId }: Omit<RollupKey, 'grain'> & { grain: string }): string {
+/** The same as ROLLUP_NAME. */
+function nameOfRollup(grain: string, period: string, dimensionId: number): string {
   return `${grain} ${period}, dimension ${dimensionId}`
+}
+
+/** The same as TOTAL_NAME. */
+function nameOfTotal(grain: string, groupedBy: string, period: string, name: string): string {
+  return `${grain} ${period}, all${groupedBy === '' ? '' : ` of ${groupedBy} ${name}`}`
 }
 
 function noSums(): ExactSums {

@@ -3,7 +3,8 @@ import type { BulkTables } from '../storage/bulk-tables.js'
 import type { Database } from '../storage/database.js'
 import type { Place, PlacedCompletion } from '../storage/projection-tables.js'
 import { prunedCompletionTest } from '../storage/pruned.js'
-import { RequestQueue } from '../storage/request-rows.js'
+import { requestQueue, requestRow } from '../storage/request-rows.js'
+import type { RowQueue } from '../storage/row-queue.js'
 import { completeRequest, type EventFold, type RequestsTarget } from './requests.js'
 
 interface BulkRequestsOptions {
@@ -21,13 +22,13 @@ interface BulkRequestsOptions {
  */
 export class BulkRequests implements EventFold {
   readonly #options: BulkRequestsOptions
-  readonly #queue: RequestQueue
+  readonly #queue: RowQueue
   readonly #defer: ReturnType<BulkTables['deferrer']>
   #nextId: number
 
   constructor(options: BulkRequestsOptions) {
     this.#options = options
-    this.#queue = new RequestQueue(options.database)
+    this.#queue = requestQueue(options.database)
     this.#defer = options.bulkTables.deferrer()
     this.#nextId = options.ids.next().value
   }
@@ -43,7 +44,7 @@ export class BulkRequests implements EventFold {
       return
     }
     const { ratios, rollups, isNew } = this.#options.target
-    this.#queue.add(event, place, this.#nextId)
+    this.#queue.add(requestRow(event, place, this.#nextId))
     ratios.add(event)
     rollups.add(event, isNew(place))
     this.#nextId = this.#options.ids.next().value

@@ -1,9 +1,7 @@
 import { costNanosatsSql, costSatsSql } from '../storage/cost-parts.js'
 import { LatencyHistogram } from '../storage/latency-histogram.js'
-import { SUMS } from '../storage/rollup-tables.js'
+import { SUMS, type SumName } from '../storage/rollup-rows.js'
 import { wholeNumberSql } from '../storage/whole-number.js'
-
-type SumName = (typeof SUMS)[number]
 
 /** Of these a few absurd values would overflow the 64 bits of an SQL sum. */
 const GREAT: ReadonlySet<SumName> = new Set(['input_tokens', 'output_tokens', 'cost_sats', 'latency_ms'])

@@ -1,3 +1,5 @@
+import { addStoredCounts, type Latencies, storeCounts } from './stored-latencies.js'
+
 /** Latencies below this have a bucket for each millisecond. */
 const EXACT_MS = 64
 /** Bits of a latency behind its highest one that choose the bucket: every power of two is cut in 32. */
@@ -5,7 +7,6 @@ const SUB_BITS = 5
 const SUB_BUCKETS = 1 << SUB_BITS
 /** Longer ones, about 50 days, count as this. */
 const MAX_LATENCY_MS = 2 ** 32 - 1
-const ENTRY_BYTES = 6
 
 /**
  * How far a percentile may be from the latency that it stands for, as a share of it: half a bucket, where buckets are
@@ -33,26 +34,6 @@ export function middleOf(bucket: number): number {
   return lowest + (width - 1) / 2
 }
 
-/** Counts by bucket as they are stored: six bytes for each that isn't empty, number and count, big-endian, in order. */
-export function encodeBuckets(counts: ReadonlyMap<number, number>): Buffer {
-  const entries = [...counts].filter(([, count]) => count !== 0)
-  if (entries.length > 1) entries.sort(([a], [b]) => a - b)
-  const bytes = Buffer.allocUnsafe(entries.length * ENTRY_BYTES)
-  for (const [index, [bucket, count]] of entries.entries()) {
-    bytes.writeUInt16BE(bucket, index * ENTRY_BYTES)
-    bytes.writeUInt32BE(count, index * ENTRY_BYTES + 2)
-  }
-  return bytes
-}
-
-/** Adds stored counts to a map. */
-export function addBuckets(counts: Map<number, number>, stored: Buffer): void {
-  for (let at = 0; at < stored.length; at += ENTRY_BYTES) {
-    const bucket = stored.readUInt16BE(at)
-    counts.set(bucket, (counts.get(bucket) ?? 0) + stored.readUInt32BE(at + 2))
-  }
-}
-
 /** The latencies of many requests, to take percentiles from. */
 export class LatencyHistogram {
   // A fixed array: a month's answer adds millions of stored counts.
@@ -74,17 +55,18 @@ export class LatencyHistogram {
   }
 
   /** Adds what a row of `rollup_latencies` has, or takes it away. */
-  addStored(stored: Buffer, sign: 1 | -1 = 1): void {
-    const counts = this.#counts
-    let total = 0
-    for (let at = 0; at < stored.length; at += ENTRY_BYTES) {
-      const bucket = byteAt(stored, at) * 2 ** 8 + byteAt(stored, at + 1)
-      const high = byteAt(stored, at + 2) * 2 ** 8 + byteAt(stored, at + 3)
-      const count = high * 2 ** 16 + byteAt(stored, at + 4) * 2 ** 8 + byteAt(stored, at + 5)
-      counts[bucket] = (counts[bucket] ?? 0) + sign * count
-      total += count
-    }
-    this.#total += sign * total
+  addStored(stored: Latencies, sign: 1 | -1 = 1): void {
+    this.#total += addStoredCounts(this.#counts, stored, sign)
+  }
+
+  /** As they are stored. */
+  store(): Latencies {
+    return storeCounts(this.#counts)
+  }
+
+  clear(): void {
+    this.#counts.fill(0)
+    this.#total = 0
   }
 
   /**
@@ -103,8 +85,4 @@ export class LatencyHistogram {
     }
     throw new Error('the counts of all buckets add up to the total')
   }
-}
-
-function byteAt(bytes: Buffer, at: number): number {
-  return bytes[at] ?? 0
 }

@@ -147,7 +147,7 @@ function asInteger(value: boolean | null): number | null {
 
 function prepareStatements(database: Database) {
   return {
-    insertRequest: database.prepare(insertRequests(1)),
+    insertRequest: database.prepare(insertRequests()),
     newestRequest: database.prepare(
       `SELECT ${STORED_COLUMNS} FROM requests
        WHERE correlation_id = ? ORDER BY id DESC LIMIT 1`,

@@ -1,14 +1,36 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import {
-  addBuckets,
   bucketOf,
-  encodeBuckets,
   LATENCY_BUCKETS,
   LatencyHistogram,
   middleOf,
   PERCENTILE_ERROR,
 } from '../../src/storage/latency-histogram.js'
+import {
+  BUCKET_BITS,
+  type Latencies,
+  mergeLatencies,
+  storeSorted,
+} from '../../src/storage/stored-latencies.js'
+
+/** By way of the list that the fold keeps: above the bucket is the number of an hour. */
+function stored(latencies: readonly number[], hour = 0): Latencies {
+  const sorted = Uint32Array.from(latencies, (ms) => hour * 2 ** BUCKET_BITS + bucketOf(ms)).sort()
+  return storeSorted(sorted, 0, sorted.length)
+}
+
+const SHARES = [0, 0.5, 0.95, 0.99, 1]
+
+function percentilesOf(histogram: LatencyHistogram): (number | null)[] {
+  return SHARES.map((share) => histogram.percentile(share))
+}
+
+function histogramOf(latencies: readonly number[]): LatencyHistogram {
+  const histogram = new LatencyHistogram()
+  for (const ms of latencies) histogram.add(ms)
+  return histogram
+}
 
 const latency = fc.oneof(fc.integer({ min: 0, max: 200_000 }), fc.integer({ min: 0, max: 2 ** 32 - 1 }))
 
@@ -36,23 +58,51 @@ test('the middle of a bucket is within the bound of all that is in it', () => {
   )
 })
 
-test('what is stored comes back, added', () => {
+test('what is stored is six bytes for each bucket, in order: its number and its count, big-endian', () => {
+  expect(stored([5, 64, 5, 65, 5, 65_536], 7)).toEqual(
+    Buffer.from([
+      0,
+      5,
+      0,
+      0,
+      0,
+      3,
+      0,
+      64,
+      0,
+      0,
+      0,
+      2,
+      bucketOf(65_536) >> 8,
+      bucketOf(65_536) & 255,
+      0,
+      0,
+      0,
+      1,
+    ]),
+  )
+  expect(stored([])).toEqual(Buffer.alloc(0))
+})
+
+test('what is stored comes back', () => {
   fc.assert(
-    fc.property(fc.array(latency), (latencies) => {
-      const counts = new Map<number, number>()
+    fc.property(fc.array(latency), fc.nat(1000), (latencies, hour) => {
       const histogram = new LatencyHistogram()
-      for (const ms of latencies) {
-        counts.set(bucketOf(ms), (counts.get(bucketOf(ms)) ?? 0) + 1)
-        histogram.add(ms)
-      }
-      const again = new Map<number, number>()
-      addBuckets(again, encodeBuckets(counts))
-      expect(again).toEqual(counts)
-      const stored = new LatencyHistogram()
-      stored.addStored(encodeBuckets(counts))
-      for (const share of [0, 0.5, 0.95, 0.99, 1]) {
-        expect(stored.percentile(share)).toBe(histogram.percentile(share))
-      }
+      histogram.addStored(stored(latencies, hour))
+      expect(percentilesOf(histogram)).toEqual(percentilesOf(histogramOf(latencies)))
+      expect(histogram.store()).toEqual(stored(latencies))
+      histogram.clear()
+      expect(histogram.store()).toEqual(Buffer.alloc(0))
+    }),
+  )
+})
+
+test('two that are merged are as one of all, and one that is taken out leaves the rest', () => {
+  fc.assert(
+    fc.property(fc.array(latency), fc.array(latency), (one, other) => {
+      const both = stored([...one, ...other])
+      expect(mergeLatencies(stored(one), stored(other), 1)).toEqual(both)
+      expect(mergeLatencies(both, stored(other), -1)).toEqual(stored(one))
     }),
   )
 })
@@ -77,18 +127,13 @@ test('no requests have no percentile', () => {
 
 test('what was added and taken away again leaves the percentiles of the rest', () => {
   fc.assert(
-    fc.property(fc.array(latency), fc.array(latency), fc.array(latency), (kept, one, stored) => {
-      const histogram = new LatencyHistogram()
-      const counts = new Map<number, number>()
-      for (const ms of stored) counts.set(bucketOf(ms), (counts.get(bucketOf(ms)) ?? 0) + 1)
-      histogram.addStored(encodeBuckets(counts))
-      for (const ms of one) histogram.add(ms)
-      const rest = new LatencyHistogram()
-      for (const ms of kept) rest.add(ms)
-      histogram.addHistogram(rest)
+    fc.property(fc.array(latency), fc.array(latency), fc.array(latency), (kept, one, more) => {
+      const histogram = histogramOf(one)
+      histogram.addStored(stored(more))
+      histogram.addHistogram(histogramOf(kept))
       for (const ms of one) histogram.add(ms, -1)
-      histogram.addStored(encodeBuckets(counts), -1)
-      for (const share of [0, 0.5, 0.99, 1]) expect(histogram.percentile(share)).toBe(rest.percentile(share))
+      histogram.addStored(stored(more), -1)
+      expect(percentilesOf(histogram)).toEqual(percentilesOf(histogramOf(kept)))
     }),
   )
 })

@@ -24,6 +24,7 @@ export function findRollupDifferences(database: SQLite.Database): string[] {
     )
     .all() as Row[]
   const expected = new Map<string, Row>()
+  const expectedTotals = new Map<string, Row>()
   for (const row of counted) {
     for (const [grain, length] of [
       ['hour', 13],
@@ -41,6 +42,12 @@ export function findRollupDifferences(database: SQLite.Database): string[] {
       const sums = expected.get(key) ?? {}
       expected.set(key, sums)
       addRow(sums, row)
+      for (const total of totalsOf(row, grain, labels)) {
+        const key = JSON.stringify([grain, period, ...total])
+        const sums = expectedTotals.get(key) ?? {}
+        expectedTotals.set(key, sums)
+        addRow(sums, row)
+      }
     }
   }
   const stored = database
@@ -57,7 +64,42 @@ export function findRollupDifferences(database: SQLite.Database): string[] {
       return [key, { ...sums, ...storedBuckets(buckets as Buffer | null) }]
     }),
   )
-  return [...compare(expected, found), ...findCounterDifferences(database, counted)]
+  return [
+    ...compare(expected, found),
+    ...compare(expectedTotals, storedTotals(database)),
+    ...findCounterDifferences(database, counted),
+  ]
+}
+
+/** What a row is counted in together with others: everything, and by day what its model, provider, policy or label is. */
+function totalsOf(row: Row, grain: 'hour' | 'day', labels: string[]): [string, string][] {
+  if (grain === 'hour') return [['', '']]
+  const own: Row = JSON.parse(dimensionLabels(row, labels))
+  const named = (name: string, value: unknown): [string, string] => [
+    name,
+    value === null || value === undefined ? '' : `=${value}`,
+  ]
+  return [
+    ['', ''],
+    ...['model', 'provider', 'policy'].map((column) => named(column, row[column])),
+    ...labels.map((label) => named(`label:${label}`, Object.hasOwn(own, label) ? own[label] : null)),
+  ]
+}
+
+function storedTotals(database: SQLite.Database): Map<string, Row> {
+  const stored = database
+    .prepare(
+      `SELECT t.*, l.buckets FROM rollup_totals t LEFT JOIN rollup_total_latencies l
+         ON l.grain = t.grain AND l.grouped_by = t.grouped_by AND l.period = t.period AND l.group_name = t.group_name`,
+    )
+    .safeIntegers()
+    .all() as Row[]
+  return new Map(
+    stored.map(({ grain, period, grouped_by, group_name, buckets, ...sums }) => [
+      JSON.stringify([grain, period, grouped_by, group_name]),
+      { ...sums, ...storedBuckets(buckets as Buffer | null) },
+    ]),
+  )
 }
 
 /** What another program wrote may be anything. */

@@ -1,0 +1,95 @@
+/** How latencies are spread, as `rollup_latencies` keeps it: `ENTRY_BYTES` for each bucket that isn't empty, in order. */
+export type Latencies = Buffer
+
+/** The bucket's number in two, its count in four, most significant byte first. */
+const ENTRY_BYTES = 6
+
+/** A bucket's number fits in so many bits. */
+export const BUCKET_BITS = 10
+const BUCKET_MASK = 2 ** BUCKET_BITS - 1
+
+/** @param counts by bucket. */
+export function storeCounts(counts: Float64Array): Latencies {
+  let filled = 0
+  for (let bucket = 0; bucket < counts.length; bucket++) if (counts[bucket] !== 0) filled++
+  const bytes = Buffer.allocUnsafe(filled * ENTRY_BYTES)
+  let at = 0
+  for (let bucket = 0; bucket < counts.length; bucket++) {
+    const count = counts[bucket] ?? 0
+    if (count !== 0) at = writeEntry(bytes, at, bucket, count)
+  }
+  return bytes
+}
+
+/** @param sorted numbers whose lowest `BUCKET_BITS` are a bucket, one for each request, in order; from one to before another. */
+export function storeSorted(sorted: Uint32Array, from: number, to: number): Latencies {
+  let filled = 0
+  for (let index = from; index < to; index++)
+    if (sorted[index] !== sorted[index - 1] || index === from) filled++
+  const bytes = Buffer.allocUnsafe(filled * ENTRY_BYTES)
+  let at = 0
+  for (let index = from; index < to; ) {
+    const first = index
+    while (index < to && sorted[index] === sorted[first]) index++
+    at = writeEntry(bytes, at, (sorted[first] ?? 0) & BUCKET_MASK, index - first)
+  }
+  return bytes
+}
+
+/**
+ * Adds to counts by bucket, or takes from them.
+ *
+ * @returns by how much their sum is another one.
+ */
+export function addStoredCounts(counts: Float64Array, stored: Latencies, sign: 1 | -1): number {
+  let total = 0
+  for (let at = 0; at < stored.length; at += ENTRY_BYTES) {
+    const bucket = bucketAt(stored, at)
+    const count = sign * countAt(stored, at)
+    counts[bucket] = (counts[bucket] ?? 0) + count
+    total += count
+  }
+  return total
+}
+
+/** The one and the other together, or the one less the other. */
+export function mergeLatencies(one: Latencies, other: Latencies, sign: 1 | -1): Latencies {
+  const bytes = Buffer.allocUnsafe(one.length + other.length)
+  let [at, a, b] = [0, 0, 0]
+  while (a < one.length || b < other.length) {
+    const bucketOfOne = a < one.length ? bucketAt(one, a) : Infinity
+    const bucketOfOther = b < other.length ? bucketAt(other, b) : Infinity
+    const bucket = Math.min(bucketOfOne, bucketOfOther)
+    let count = 0
+    if (bucketOfOne === bucket) {
+      count += countAt(one, a)
+      a += ENTRY_BYTES
+    }
+    if (bucketOfOther === bucket) {
+      count += sign * countAt(other, b)
+      b += ENTRY_BYTES
+    }
+    if (count !== 0) at = writeEntry(bytes, at, bucket, count)
+  }
+  return bytes.subarray(0, at)
+}
+
+/** @returns where the next one begins. */
+function writeEntry(bytes: Buffer, at: number, bucket: number, count: number): number {
+  bytes.writeUInt16BE(bucket, at)
+  return bytes.writeUInt32BE(count, at + 2)
+}
+
+// Byte by byte: a month's answer reads millions, and readUInt16BE with readUInt32BE took three times as long.
+function bucketAt(bytes: Buffer, at: number): number {
+  return byteAt(bytes, at) * 2 ** 8 + byteAt(bytes, at + 1)
+}
+
+function countAt(bytes: Buffer, at: number): number {
+  const high = byteAt(bytes, at + 2) * 2 ** 8 + byteAt(bytes, at + 3)
+  return high * 2 ** 16 + byteAt(bytes, at + 4) * 2 ** 8 + byteAt(bytes, at + 5)
+}
+
+function byteAt(bytes: Buffer, at: number): number {
+  return bytes[at] ?? 0
+}
