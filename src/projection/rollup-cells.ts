@@ -1,7 +1,7 @@
 import type { CostParts } from '../storage/cost-parts.js'
 import { bucketOf } from '../storage/latency-histogram.js'
 import { type Rollup, SUMS, type SumName } from '../storage/rollup-rows.js'
-import { BUCKET_BITS, storeSorted } from '../storage/stored-latencies.js'
+import { BUCKETS, storeSorted } from '../storage/stored-latencies.js'
 import type { CountedRequest } from './counted-request.js'
 
 const WIDTH = SUMS.length
@@ -70,7 +70,7 @@ export class RollupCells {
     this.#change(at + COST_SATS, sign * cost.sats)
     this.#change(at + COST_NANOSATS, sign * cost.nanosats)
     this.#change(at + LATENCY_MS, sign * latency_ms)
-    this.#addLatency(cell * 2 ** BUCKET_BITS + bucketOf(latency_ms))
+    this.#addLatency(cell * BUCKETS + bucketOf(latency_ms))
   }
 
   addTo(cell: number, name: SumName, change: number): void {
@@ -115,7 +115,7 @@ export class RollupCells {
     const starts = new Uint32Array(this.#cells + 1)
     let next = 0
     for (let cell = 0; cell <= this.#cells; cell++) {
-      while (next < this.#latencyCount && (this.#latencies[next] ?? 0) < cell * 2 ** BUCKET_BITS) next++
+      while (next < this.#latencyCount && (this.#latencies[next] ?? 0) < cell * BUCKETS) next++
       starts[cell] = next
     }
     return starts

@@ -13,25 +13,24 @@ export type RollupSink = Pick<RollupTables, 'dimensionId' | 'add' | 'addTotal' |
 
 /** What was collected of a dimension. */
 export interface DimensionHours extends Dimension {
-  /** For each hour the number of its roll-up. */
+  /** For each hour its cell. */
   readonly hours: ReadonlyMap<string, number>
 }
 
-/** Roll-ups of a dimension and period. */
-interface Part {
-  dimension: Dimension
-  id: number
-  rollups: Rollup[]
+/** Cells by number. */
+export interface Cells {
+  readonly cells: number
+  rollup(cell: number): Rollup
 }
 
 /** What several dimensions may have in common, and the value that one has of it. */
-type Grouping = [groupedBy: string, name: (dimension: Dimension) => string | null]
+type Grouping = [groupedBy: string, nameOf: (dimension: Dimension) => string | null]
 
 const ALL: Grouping = ['', () => null]
 
 /**
- * Writes roll-ups of hours, and what follows from them: those of days, and totals. All are written in the order of their
- * keys.
+ * Writes the roll-ups of hours that cells hold, and what follows from them: those of days, and totals. All are written in
+ * the order of their keys.
  *
  * @param dimensions in the order in which their first requests came.
  * @param labels the names of `rollup_labels`.
@@ -39,31 +38,83 @@ const ALL: Grouping = ['', () => null]
 export function writeRollups(
   sink: RollupSink,
   dimensions: readonly DimensionHours[],
-  rollups: readonly Rollup[],
+  cells: Cells,
   labels: readonly string[],
 ): void {
-  const identified = dimensions.map((dimension) => ({ ...dimension, id: sink.dimensionId(dimension) }))
-  identified.sort((a, b) => a.id - b.id)
-  const adder = new RollupAdder()
-  const write = (grain: Grain, length: number, groupings: readonly Grouping[]) => {
-    for (const [period, parts] of partsOfPeriods(identified, rollups, length)) {
-      const sums = parts.map(({ dimension, id, rollups }) => {
-        const rollup = adder.sumOf(rollups)
-        sink.add({ grain, period, dimensionId: id }, rollup)
-        return { dimension, rollup }
-      })
+  const writer = new RollupWriter(sink, dimensions, cells)
+  writer.write('day', DAY_LENGTH, groupingsOf(labels))
+  writer.write('hour', HOUR_LENGTH, [ALL])
+  sink.insert()
+}
+
+/** Lives through one writing, and makes no object that lives as long: there are thousands of cells. */
+class RollupWriter {
+  readonly #sink: RollupSink
+  readonly #cells: Cells
+  /** In the order of their ids. */
+  readonly #dimensions: (DimensionHours & { id: number })[]
+  /** The place of each cell's dimension in that list. */
+  readonly #dimensionOf: Uint32Array
+  readonly #latencies = new LatencyHistogram()
+
+  constructor(sink: RollupSink, dimensions: readonly DimensionHours[], cells: Cells) {
+    this.#sink = sink
+    this.#cells = cells
+    this.#dimensions = dimensions.map((dimension) => ({ ...dimension, id: sink.dimensionId(dimension) }))
+    this.#dimensions.sort((a, b) => a.id - b.id)
+    this.#dimensionOf = new Uint32Array(cells.cells)
+    for (const [place, { hours }] of this.#dimensions.entries()) {
+      for (const cell of hours.values()) this.#dimensionOf[cell] = place
+    }
+  }
+
+  write(grain: Grain, length: number, groupings: readonly Grouping[]): void {
+    for (const [period, cells] of this.#cellsOfPeriods(length)) {
+      const parts: { dimension: Dimension; rollup: Rollup }[] = []
+      for (let from = 0; from < cells.length; ) {
+        const place = this.#dimensionOf[cells[from] ?? 0] ?? 0
+        let to = from + 1
+        while (to < cells.length && this.#dimensionOf[cells[to] ?? 0] === place) to++
+        const rollup = this.#sumOf(cells.slice(from, to).map((cell) => this.#cells.rollup(cell)))
+        const dimension = this.#dimensions[place]
+        if (dimension === undefined) throw new Error('a cell without a dimension')
+        this.#sink.add({ grain, period, dimensionId: dimension.id }, rollup)
+        parts.push({ dimension, rollup })
+        from = to
+      }
       for (const [groupedBy, nameOf] of groupings) {
         const groups = new Map<string | null, Rollup[]>()
-        for (const { dimension, rollup } of sums) append(groups, nameOf(dimension), rollup)
-        for (const [name, group] of groups) {
-          sink.addTotal({ grain, groupedBy, period, name }, adder.sumOf(group))
+        for (const { dimension, rollup } of parts) append(groups, nameOf(dimension), rollup)
+        for (const [name, rollups] of groups) {
+          this.#sink.addTotal({ grain, groupedBy, period, name }, this.#sumOf(rollups))
         }
       }
     }
   }
-  write('day', DAY_LENGTH, groupingsOf(labels))
-  write('hour', HOUR_LENGTH, [ALL])
-  sink.insert()
+
+  /** The cells of every period, periods in order, and those of one in the order of their dimensions. */
+  #cellsOfPeriods(length: number): [string, number[]][] {
+    const periods = new Map<string, number[]>()
+    for (const { hours } of this.#dimensions) {
+      for (const [hour, cell] of hours) append(periods, hour.slice(0, length), cell)
+    }
+    return [...periods].sort(([a], [b]) => (a < b ? -1 : 1))
+  }
+
+  #sumOf(rollups: readonly Rollup[]): Rollup {
+    const [first] = rollups
+    if (first === undefined) throw new Error('a sum of no roll-ups')
+    if (rollups.length === 1) return first
+    const sums = new Float64Array(first.sums.length)
+    this.#latencies.clear()
+    for (const rollup of rollups) {
+      for (let index = 0; index < sums.length; index++) {
+        sums[index] = (sums[index] ?? 0) + (rollup.sums[index] ?? 0)
+      }
+      this.#latencies.addStored(rollup.latencies)
+    }
+    return { sums, latencies: this.#latencies.store() }
+  }
 }
 
 function groupingsOf(labels: readonly string[]): Grouping[] {
@@ -79,45 +130,6 @@ function groupingsOf(labels: readonly string[]): Grouping[] {
       ],
     ),
   ]
-}
-
-/** Every period in order, each with its dimensions in order. */
-function partsOfPeriods(
-  dimensions: readonly (DimensionHours & { id: number })[],
-  rollups: readonly Rollup[],
-  length: number,
-): [string, Part[]][] {
-  const periods = new Map<string, Part[]>()
-  for (const dimension of dimensions) {
-    for (const [hour, index] of dimension.hours) {
-      const rollup = rollups[index]
-      if (rollup === undefined) throw new Error('an hour without its roll-up')
-      const parts = periods.get(hour.slice(0, length))
-      const last = parts?.at(-1)
-      if (last?.dimension === dimension) last.rollups.push(rollup)
-      else append(periods, hour.slice(0, length), { dimension, id: dimension.id, rollups: [rollup] })
-    }
-  }
-  return [...periods].sort(([a], [b]) => (a < b ? -1 : 1))
-}
-
-/** Makes one roll-up of several. */
-class RollupAdder {
-  readonly #latencies = new LatencyHistogram()
-
-  sumOf(rollups: readonly Rollup[]): Rollup {
-    const [first, ...others] = rollups
-    if (first === undefined) throw new Error('a sum of no roll-ups')
-    if (others.length === 0) return first
-    const sums = Float64Array.from(first.sums)
-    this.#latencies.clear()
-    this.#latencies.addStored(first.latencies)
-    for (const other of others) {
-      for (const [index, sum] of other.sums.entries()) sums[index] = (sums[index] ?? 0) + sum
-      this.#latencies.addStored(other.latencies)
-    }
-    return { sums, latencies: this.#latencies.store() }
-  }
 }
 
 function append<K, V>(lists: Map<K, V[]>, key: K, value: V): void {

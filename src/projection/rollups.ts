@@ -7,7 +7,7 @@ import { RollupCells } from './rollup-cells.js'
 import { type DimensionHours, type RollupSink, writeRollups } from './rollup-writing.js'
 
 /** Hours of dimensions, and requests, that are held in memory before they are written: 200 and 4 bytes each. */
-const MAX_HELD_HOURS = 10_000
+const MAX_HELD_HOURS = 20_000
 const MAX_HELD_REQUESTS = 200_000
 
 /** Sums up to this stay exact as numbers, whatever is added to them that isn't larger. */
@@ -86,11 +86,9 @@ export class RollupChanges {
   /** Writes what was collected. */
   apply(): void {
     if (this.#changed.length === 0) return
-    const cells = this.#cells
-    const rollups = Array.from({ length: cells.cells }, (_, cell) => cells.rollup(cell))
-    writeRollups(this.#sink, this.#changed, rollups, this.#labels)
+    writeRollups(this.#sink, this.#changed, this.#cells, this.#labels)
     for (const dimension of this.#changed) this.#sink.count(dimension, dimension.counters)
-    cells.clear()
+    this.#cells.clear()
     this.#root = { next: new Map(), changes: null }
     this.#changed = []
     this.#heldSize = 0

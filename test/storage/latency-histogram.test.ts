@@ -7,16 +7,11 @@ import {
   middleOf,
   PERCENTILE_ERROR,
 } from '../../src/storage/latency-histogram.js'
-import {
-  BUCKET_BITS,
-  type Latencies,
-  mergeLatencies,
-  storeSorted,
-} from '../../src/storage/stored-latencies.js'
+import { BUCKETS, type Latencies, mergeLatencies, storeSorted } from '../../src/storage/stored-latencies.js'
 
 /** By way of the list that the fold keeps: above the bucket is the number of an hour. */
 function stored(latencies: readonly number[], hour = 0): Latencies {
-  const sorted = Uint32Array.from(latencies, (ms) => hour * 2 ** BUCKET_BITS + bucketOf(ms)).sort()
+  const sorted = Uint32Array.from(latencies, (ms) => hour * BUCKETS + bucketOf(ms)).sort()
   return storeSorted(sorted, 0, sorted.length)
 }
 
