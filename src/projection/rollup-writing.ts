@@ -3,8 +3,8 @@ import type { Rollup } from '../storage/rollup-rows.js'
 import {
   DAY_LENGTH,
   type Dimension,
-  type Grain,
   HOUR_LENGTH,
+  type RollupGrain,
   type RollupTables,
 } from '../storage/rollup-tables.js'
 
@@ -68,7 +68,7 @@ class RollupWriter {
     }
   }
 
-  write(grain: Grain, length: number, groupings: readonly Grouping[]): void {
+  write(grain: RollupGrain, length: number, groupings: readonly Grouping[]): void {
     for (const [period, cells] of this.#cellsOfPeriods(length)) {
       const parts: { dimension: Dimension; rollup: Rollup }[] = []
       for (let from = 0; from < cells.length; ) {

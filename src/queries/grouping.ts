@@ -15,6 +15,8 @@ export interface Dimension {
 
 /** How requests are put into groups. */
 export interface Grouping {
+  /** What the totals of roll-ups call it: `model`, `provider`, `policy` or `label:<name>`; null for no groups. */
+  column: string | null
   /** A row's group in SQL. */
   ofRow: Condition
   /** A roll-up's group; null where the roll-ups aren't kept by it. */
@@ -40,6 +42,7 @@ export function groupByName(database: Database, column: 'model' | 'provider'): G
     return name
   }
   return {
+    column,
     ofRow: { sql: `${column} COLLATE NOCASE`, values: [] },
     ofDimension: (dimension) => dimension[column],
     name: (group) => (group === null ? UNKNOWN_GROUP : nameOf(group)),
@@ -47,6 +50,7 @@ export function groupByName(database: Database, column: 'model' | 'provider'): G
 }
 
 export const groupByPolicy: Grouping = {
+  column: 'policy',
   ofRow: { sql: 'policy', values: [] },
   ofDimension: ({ policy }) => policy,
   name: (group) => group ?? UNKNOWN_GROUP,
@@ -54,6 +58,7 @@ export const groupByPolicy: Grouping = {
 
 export function groupByLabel(database: Database, name: string): Grouping {
   return {
+    column: `label:${name}`,
     ofRow: labelValue(name),
     ofDimension: rollupLabels(database).includes(name) ? ({ labels }) => labelOf(labels, name) : null,
     name: (group) => group ?? UNKNOWN_GROUP,

@@ -1,8 +1,10 @@
 import type { Database } from '../storage/database.js'
+import type { RollupGrain } from '../storage/rollup-tables.js'
 import { all, type Condition, inRange, type TextRange } from './condition.js'
-import { isOfDimensions, type RequestFilter, rollupCondition, rowCondition, windowRange } from './filter.js'
-import { type Grouping, groupsOfDimensions } from './grouping.js'
+import { isOfDimensions, type RequestFilter, rowCondition, windowRange } from './filter.js'
+import type { Grouping } from './grouping.js'
 import type { Period } from './periods.js'
+import { rollupSource } from './rollup-source.js'
 import { ROLLUP_SUMS, ROW_SUMS, Tally } from './tally.js'
 import { type Grain, PERIOD_LENGTH, type Term, windowTerms } from './terms.js'
 import { uncountedRows } from './uncounted.js'
@@ -21,7 +23,12 @@ export interface Question {
 export type Tallies = Map<string, Map<string, Tally>>
 
 /** Everything as one group. */
-const WHOLE: Grouping = { ofRow: { sql: 'NULL', values: [] }, ofDimension: () => '', name: () => '' }
+const WHOLE: Grouping = {
+  column: null,
+  ofRow: { sql: 'NULL', values: [] },
+  ofDimension: () => '',
+  name: () => '',
+}
 
 /**
  * Counts requests from the roll-ups, and from rows only where roll-ups don't reach: at the ends of the window, and for
@@ -36,7 +43,6 @@ export function tallyRequests(database: Database, question: Question): Tallies {
     grouping,
     period,
     filter,
-    rollups: rollupCondition(filter),
     counted: uncounted === null ? [] : [{ ...uncounted, sql: `NOT (${uncounted.sql})` }],
     withSums: question.latencies !== 'only',
     withLatencies: question.latencies === true || question.latencies === 'only',
@@ -44,8 +50,8 @@ export function tallyRequests(database: Database, question: Question): Tallies {
   }
   const coarsest = coarsestGrain(database, question, grouping)
   for (const term of windowTerms(filter, coarsest, rowProbe(database))) {
-    if (term.grain !== 'row') readRollups(source, term)
-    else readRows(source, term, coarsest === 'row' ? [] : source.counted)
+    if (term.grain === 'row') readRows(source, term, coarsest === 'row' ? [] : source.counted)
+    else readRollups(source, term, term.grain)
   }
   if (coarsest !== 'row' && uncounted !== null) {
     readRows(source, { sign: 1, grain: 'row', range: windowRange(filter) }, [uncounted])
@@ -71,7 +77,6 @@ interface Source {
   grouping: Grouping
   period: Period | undefined
   filter: RequestFilter
-  rollups: Condition
   /** What rows must be to be in the roll-ups. */
   counted: Condition[]
   withSums: boolean
@@ -119,34 +124,35 @@ function readRows(source: Source, { sign, range }: Term, only: Condition[]): voi
   }
 }
 
-function readRollups(source: Source, { sign, grain, range }: Term): void {
+function readRollups(source: Source, { sign, range }: Term, grain: RollupGrain): void {
   const { database, grouping, period } = source
   const time = periodColumn('period', period)
-  const { sql, values } = all([
-    { sql: 'grain = ?', values: [grain] },
-    inRange('period', range),
-    source.rollups,
-  ])
-  const isWhole = grouping === WHOLE
-  const groups = isWhole ? () => '' : groupsOfDimensions(database, grouping)
-  const dimension = isWhole ? '0' : 'dimension_id'
+  const { sums, latencies, condition, groupColumn, nameOf } = rollupSource(
+    database,
+    grain,
+    source.filter,
+    grouping,
+  )
+  const { sql, values } = all([{ sql: 'grain = ?', values: [grain] }, inRange('period', range), condition])
+  const group = grouping === WHOLE ? "''" : groupColumn
   if (source.withSums) {
     const rows = database
-      .prepare(`SELECT ${time}, ${dimension}, ${ROLLUP_SUMS} FROM rollups WHERE ${sql} ${groupBy(source)}`)
+      .prepare(`SELECT ${time}, ${group}, ${ROLLUP_SUMS} FROM ${sums} WHERE ${sql} ${groupBy(source)}`)
       .raw()
       .safeIntegers()
-      .all(...values) as [string, bigint, ...bigint[]][]
-    for (const [start, dimensionId, ...sums] of rows) {
-      tallyAt(source, start, groups(Number(dimensionId))).add(sums, sign)
+      .all(...values) as [string, string | bigint, ...bigint[]][]
+    for (const [start, value, ...columns] of rows) {
+      const name = nameOf(typeof value === 'string' ? value : Number(value))
+      tallyAt(source, start, name).add(columns, sign)
     }
   }
   if (source.withLatencies) {
     const stored = database
-      .prepare(`SELECT ${time}, ${dimension}, buckets FROM rollup_latencies WHERE ${sql}`)
+      .prepare(`SELECT ${time}, ${group}, buckets FROM ${latencies} WHERE ${sql}`)
       .raw()
-      .iterate(...values) as IterableIterator<[string, number, Buffer]>
-    for (const [start, dimensionId, buckets] of stored) {
-      tallyAt(source, start, groups(dimensionId)).latencies.addStored(buckets, sign)
+      .iterate(...values) as IterableIterator<[string, string | number, Buffer]>
+    for (const [start, value, buckets] of stored) {
+      tallyAt(source, start, nameOf(value)).latencies.addStored(buckets, sign)
     }
   }
 }

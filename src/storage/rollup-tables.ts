@@ -11,11 +11,11 @@ export interface Dimension {
 }
 
 /** How long a roll-up's requests are together. */
-export type Grain = 'hour' | 'day'
+export type RollupGrain = 'hour' | 'day'
 
 /** The requests of one dimension. */
 export interface RollupKey {
-  grain: Grain
+  grain: RollupGrain
   /** How the timestamps of its requests begin. */
   period: string
   dimensionId: number
@@ -23,7 +23,7 @@ export interface RollupKey {
 
 /** The requests of several dimensions: of all, or of those that have something in common. */
 export interface TotalKey {
-  grain: Grain
+  grain: RollupGrain
   period: string
   /** What they have in common: '' nothing, `model`, `provider`, `policy`, or `label:<name>`. */
   groupedBy: string
@@ -75,7 +75,7 @@ export class RollupTables {
   readonly #rollups: RollupRows
   readonly #totals: RollupRows
   /** The newest period of each grain that was there when writing began. */
-  readonly #newest = new Map<Grain, string>()
+  readonly #newest = new Map<RollupGrain, string>()
 
   constructor(database: Database) {
     this.#statements = prepareStatements(database)
@@ -123,7 +123,7 @@ export class RollupTables {
    */
   #add(
     rows: RollupRows,
-    grain: Grain,
+    grain: RollupGrain,
     period: string,
     key: readonly (string | number)[],
     rollup: Rollup,
@@ -182,6 +182,11 @@ export function clearRollups(database: Database): void {
 /** A group's name as the tables have it: in a key there can be no null. */
 export function groupName(name: string | null): string {
   return name === null ? '' : `=${name}`
+}
+
+/** The other way round. */
+export function nameOfGroup(groupName: string): string | null {
+  return groupName === '' ? null : groupName.slice(1)
 }
 
 function prepareStatements(database: Database) {
