@@ -60,10 +60,13 @@ export function tallyRequests(database: Database, question: Question): Tallies {
   return source.tallies
 }
 
-/** What they are together. */
+/** What they are together: of one alone itself, which nobody may change. */
 export function sumOf(tallies: Iterable<Tally>): Tally {
+  const [first, ...others] = tallies
+  if (first !== undefined && others.length === 0) return first
   const sum = new Tally()
-  for (const tally of tallies) sum.addTally(tally)
+  if (first !== undefined) sum.addTally(first)
+  for (const tally of others) sum.addTally(tally)
   return sum
 }
 

@@ -48,8 +48,9 @@ export class LatencyHistogram {
   }
 
   addHistogram(other: LatencyHistogram): void {
-    for (const [bucket, count] of other.#counts.entries()) {
-      this.#counts[bucket] = (this.#counts[bucket] ?? 0) + count
+    const counts = this.#counts
+    for (let bucket = 0; bucket < LATENCY_BUCKETS; bucket++) {
+      counts[bucket] = (counts[bucket] ?? 0) + (other.#counts[bucket] ?? 0)
     }
     this.#total += other.#total
   }
@@ -79,8 +80,8 @@ export class LatencyHistogram {
     if (this.#total === 0) return null
     const rank = Math.max(1, Math.ceil(share * this.#total))
     let seen = 0
-    for (const [bucket, count] of this.#counts.entries()) {
-      seen += count
+    for (let bucket = 0; bucket < LATENCY_BUCKETS; bucket++) {
+      seen += this.#counts[bucket] ?? 0
       if (seen >= rank) return middleOf(bucket)
     }
     throw new Error('the counts of all buckets add up to the total')
