@@ -1,10 +1,10 @@
 import { type Command, Option } from 'commander'
+import { countText } from '../maintenance/count-text.js'
 import type { ExportedRequest, ExportOptions } from '../queries/export.js'
 import type { Database } from '../storage/database.js'
 import { withDatabase } from './database.js'
 import { outputTo, standardOutput } from './export-output.js'
 import { addFilterOptions, type FilterFlags, filterOf } from './filter-options.js'
-import { formatCount } from './format.js'
 import { databaseOption, examples } from './options.js'
 import { note } from './output.js'
 import { terminalJson, visible } from './terminal.js'
@@ -72,7 +72,7 @@ export function addExport(program: Command): void {
       if (flags.output === undefined) return
       const path = visible(flags.output)
       note(
-        exported === null ? `stopped: there is no ${path}` : `${formatCount(exported)} requests to ${path}`,
+        exported === null ? `stopped: there is no ${path}` : `${countText(exported, 'request')} to ${path}`,
       )
     })
 }

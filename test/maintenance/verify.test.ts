@@ -431,7 +431,7 @@ describe('a journal that was changed:', () => {
     rmSync(join(workspace.journal, DAY))
     const report = await verify(workspace)
     expect(kinds(report)).toEqual([`gone ${DAY}:0`])
-    expect(report.problems[0]?.detail).toContain('3 rows have lost their lines')
+    expect(report.problems[0]?.detail).toContain('the lines of 3 rows are gone')
     expect(report).toMatchObject({ segments: 1, rows: 4, surplus: 0 })
   })
 
@@ -441,7 +441,7 @@ describe('a journal that was changed:', () => {
     truncateSync(join(workspace.journal, DAY), C_AT + 10)
     const report = await verify(workspace)
     expect(kinds(report)).toEqual([`truncated ${DAY}:${C_AT + 10}`])
-    expect(report.problems[0]?.detail).toContain('1 rows have lost their lines')
+    expect(report.problems[0]?.detail).toContain('the lines of 1 row are gone')
   })
 
   test('a swapped segment', async ({ workspace }) => {
