@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import type { EventInput } from '../events/schema.js'
 import type { Journal } from '../journal/journal.js'
 import type { LineScanner, ScannedLine } from '../journal/line-scanner.js'
+import { countText } from '../maintenance/count-text.js'
 import { describeFailure } from './failure.js'
 import { formatCount } from './format.js'
 import { examples, journalOption, jsonOption } from './options.js'
@@ -67,14 +68,14 @@ async function append(options: { journal: string; json?: true }): Promise<void> 
     process.exitCode = 1
   }
   if (unexpected !== null) throw unexpected
-  if (run.refused > NAMED_LINES) note(`… and ${formatCount(run.refused - NAMED_LINES)} more lines refused`)
+  if (run.refused > NAMED_LINES) note(`… and ${countText(run.refused - NAMED_LINES, 'more line')} refused`)
   if (run.refused > 0) process.exitCode = 1
   if (signalled !== null) process.exitCode = signalled === 'SIGINT' ? 130 : 143
   const { appended, refused } = run
   if (options.json) printJson({ appended, refused, journal_id: journal.identity.journal_id })
   else
     print(
-      `${formatCount(appended)} events appended to ${visible(options.journal)}, ${formatCount(refused)} refused`,
+      `${countText(appended, 'event')} appended to ${visible(options.journal)}, ${formatCount(refused)} refused`,
     )
 }
 

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { ArchiveResult, SkipReason } from '../maintenance/archive.js'
+import { countText } from '../maintenance/count-text.js'
 import { formatBytes, formatCount } from './format.js'
 import { databaseOption, examples, journalOption, jsonOption } from './options.js'
 import { print, printJson } from './output.js'
@@ -64,6 +65,6 @@ function describe({ dry_run, archived, skipped, bytes_before, bytes_after }: Arc
     bytes_after === null
       ? formatBytes(bytes_before)
       : `${formatBytes(bytes_before)} became ${formatBytes(bytes_after)}`
-  const summary = `${formatCount(archived.length)} segments ${dry_run ? 'would be ' : ''}archived: ${sizes}`
+  const summary = `${countText(archived.length, 'segment')} ${dry_run ? 'would be ' : ''}archived: ${sizes}`
   return [summary, ...skipped.map(({ segment, reason }) => `${segment} stays: ${REASONS[reason]}`)].join('\n')
 }

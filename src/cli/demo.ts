@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
+import { countText } from '../maintenance/count-text.js'
 import { withDatabase } from './database.js'
 import type { ProjectionWatch } from './demo-watch.js'
 import { CommandFailure } from './failure.js'
@@ -107,7 +108,7 @@ async function appendAndWatch(
 
 function describeProgress(appended: number, projected: number): string {
   const lag = appended - projected
-  return `appended ${formatCount(appended)}  projected ${formatCount(projected)}  lag ${formatCount(lag)} events`
+  return `appended ${formatCount(appended)}  projected ${formatCount(projected)}  lag ${countText(lag, 'event')}`
 }
 
 function gaveUp(appended: number, watch: ProjectionWatch): string {

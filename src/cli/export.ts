@@ -1,11 +1,10 @@
-import { once } from 'node:events'
-import { closeSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { type Command, Option } from 'commander'
+import { countText } from '../maintenance/count-text.js'
 import type { ExportedRequest, ExportOptions } from '../queries/export.js'
 import type { Database } from '../storage/database.js'
 import { withDatabase } from './database.js'
+import { outputTo, standardOutput } from './export-output.js'
 import { addFilterOptions, type FilterFlags, filterOf } from './filter-options.js'
-import { formatCount } from './format.js'
 import { databaseOption, examples } from './options.js'
 import { note } from './output.js'
 import { terminalJson, visible } from './terminal.js'
@@ -55,7 +54,10 @@ export function addExport(program: Command): void {
       new Option('--format <format>', 'what is written').choices(['ndjson', 'csv']).default('ndjson'),
     )
     .addOption(new Option('--order <order>', 'in which order').choices(['id', 'timestamp']).default('id'))
-    .option('--output <file>', 'write to this file, which must not be there yet, rather than to stdout')
+    .option(
+      '--output <file>',
+      'write to a new file, which has its name once it is whole, rather than to stdout',
+    )
   addFilterOptions(command)
     .addHelpText(
       'after',
@@ -67,30 +69,39 @@ export function addExport(program: Command): void {
     .action(async (flags: ExportFlags) => {
       const options = { ...(await filterOf(flags)), order: flags.order }
       const exported = await withDatabase(flags.db, (database) => writeAll(database, options, flags))
-      if (flags.output !== undefined) note(`${formatCount(exported)} requests to ${visible(flags.output)}`)
+      if (flags.output === undefined) return
+      const path = visible(flags.output)
+      note(
+        exported === null ? `stopped: there is no ${path}` : `${countText(exported, 'request')} to ${path}`,
+      )
     })
 }
 
-async function writeAll(database: Database, options: ExportOptions, flags: ExportFlags): Promise<number> {
+/** @returns how many; null when a signal has ended it. */
+async function writeAll(
+  database: Database,
+  options: ExportOptions,
+  flags: ExportFlags,
+): Promise<number | null> {
   const { exportRequests } = await import('../queries/export.js')
   const format = flags.format === 'csv' ? await csvFormat() : ndjson
   const requests = exportRequests(database, options)
   // Asked before the file is made: an unknown model leaves none behind.
   let batch = nextBatch(requests)
-  const output = flags.output === undefined ? standardOutput() : fileOutput(flags.output)
+  const output = flags.output === undefined ? standardOutput() : outputTo(flags.output)
   let exported = 0
   try {
     for (let isFirst = true; isFirst || batch.length > 0; isFirst = false) {
       await output.write(format(batch, isFirst))
+      if (output.isStopped) return null
       exported += batch.length
       batch = nextBatch(requests)
     }
-  } catch (error) {
-    output.discard()
-    throw error
+    output.finish()
+    return exported
+  } finally {
+    output.close()
   }
-  output.close()
-  return exported
 }
 
 function nextBatch(requests: Iterator<ExportedRequest, void>): ExportedRequest[] {
@@ -121,44 +132,4 @@ async function csvFormat(): Promise<(batch: readonly ExportedRequest[], isFirst:
 /** Some spreadsheets begin behind it; csv-stringify knows the other characters. */
 function afterLineFeed(text: string): string {
   return text.startsWith('\n') ? `'${text}` : text
-}
-
-interface Output {
-  /** Resolves when more may be written. */
-  write(text: string): Promise<void>
-  close(): void
-  /** What was written is not all of it. */
-  discard(): void
-}
-
-function standardOutput(): Output {
-  const { stdout } = process
-  // A terminal gets no control characters; a file or a program gets every byte as it is.
-  const shown = stdout.isTTY
-    ? (text: string) => text.split('\n').map(visible).join('\n')
-    : (text: string) => text
-  return {
-    async write(text) {
-      if (!stdout.write(shown(text))) await once(stdout, 'drain')
-    },
-    close() {},
-    discard() {},
-  }
-}
-
-/** Only its owner may read it, as the database. */
-function fileOutput(path: string): Output {
-  const fd = openSync(path, 'wx', 0o600)
-  return {
-    async write(text) {
-      writeFileSync(fd, text)
-    },
-    close() {
-      closeSync(fd)
-    },
-    discard() {
-      closeSync(fd)
-      rmSync(path)
-    },
-  }
 }

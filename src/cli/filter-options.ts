@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { RequestFilter } from '../queries/filter.js'
+import type { EchoedWindow } from '../queries/window.js'
 import { parseTimestamp } from './options.js'
 
 const RANGES = ['last_1h', 'last_24h', 'last_7d', 'last_30d']
@@ -31,10 +32,20 @@ export function addFilterOptions(command: Command): Command {
 
 /** The filter that was asked for; all time unless told. */
 export async function filterOf(flags: FilterFlags): Promise<RequestFilter> {
-  const { rangeStart } = await import('../queries/window.js')
+  const { exactSince, rangeStart } = await import('../queries/window.js')
   const { range, until, model, provider, policy, label } = flags
-  const since = range === undefined ? flags.since : rangeStart(range, Date.now())
+  const asked = flags.since === undefined ? undefined : exactSince(flags.since)
+  const since = range === undefined ? asked : rangeStart(range, Date.now())
   return { since, until, model, provider, policy, labels: label }
+}
+
+/** The bounds that were asked for, as the answer names them. */
+export async function askedWindow({ since, until }: FilterFlags): Promise<Partial<EchoedWindow>> {
+  const { exactEcho } = await import('../queries/window.js')
+  return {
+    ...(since === undefined ? {} : { since: exactEcho('since', since) }),
+    ...(until === undefined ? {} : { until: exactEcho('until', until) }),
+  }
 }
 
 function parseLabel(text: string, before: Record<string, string> = {}): Record<string, string> {

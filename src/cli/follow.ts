@@ -10,6 +10,7 @@ import { CommandFailure } from './failure.js'
 import { formatCount, formatMs, formatSats, formatTime, UNKNOWN } from './format.js'
 import { note, pageWidth, print, printJson } from './output.js'
 import { outcome } from './request-row.js'
+import { stopOnSignal } from './signals.js'
 import { cutToWidth, displayWidth, visible } from './terminal.js'
 
 /** Between two looks at the database. A look that finds nothing is two seeks. */
@@ -67,19 +68,6 @@ function showLastOnes(
   })
   for (const entry of before.data.slice(-SHOWN_BEFORE)) show(entry)
   return before
-}
-
-/** Aborted by the first signal, which also says what the process ends with. */
-function stopOnSignal(): AbortSignal {
-  const controller = new AbortController()
-  const stop = (exitCode: number) => {
-    process.exitCode = exitCode
-    controller.abort()
-  }
-  process.once('SIGINT', () => stop(130))
-  process.once('SIGTERM', () => stop(143))
-  process.once('SIGHUP', () => stop(129))
-  return controller.signal
 }
 
 function linePrinter(): (entry: RequestEntry, hasEnded?: boolean) => void {

@@ -49,9 +49,9 @@ export function wholeNumber(least: number, greatest: number): (text: string) => 
   }
 }
 
+/** As it was given: digits finer than a millisecond count. */
 export function parseTimestamp(text: string): string {
-  const timestamp = canonicalTimestamp(text)
-  if (timestamp !== null) return timestamp
+  if (canonicalTimestamp(text) !== null) return text
   throw new InvalidArgumentError(
     'Expected RFC 3339 with seconds and an offset, such as 2026-11-22T19:43:00Z.',
   )

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
+import { countText } from '../maintenance/count-text.js'
 import type { Projector, ProjectorOptions } from '../projection/projector.js'
-import { formatCount, formatMs } from './format.js'
+import { formatMs } from './format.js'
 import { createLogger, logLevelOption } from './logger.js'
 import { databaseOption, examples, journalOption, jsonOption, rollupLabelOption } from './options.js'
 import { print, printJson } from './output.js'
@@ -62,7 +63,7 @@ async function projectOnceAndReport(flags: ProjectFlags): Promise<void> {
 export function describeResult(result: { projected: number; rejected: number; elapsed_ms: number }): string {
   const advice = result.rejected > 0 ? ': see `request-journal rejected`' : ''
   const { projected, rejected, elapsed_ms } = result
-  return `${formatCount(projected)} events projected in ${formatMs(elapsed_ms)}, ${formatCount(rejected)} lines rejected${advice}`
+  return `${countText(projected, 'event')} projected in ${formatMs(elapsed_ms)}, ${countText(rejected, 'line')} rejected${advice}`
 }
 
 async function runDaemon(flags: ProjectFlags): Promise<void> {

@@ -1,7 +1,8 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { canonicalTimestamp } from '../events/timestamp.js'
+import { countText } from '../maintenance/count-text.js'
 import type { LeftReason, PruneResult } from '../maintenance/prune.js'
-import { formatBytes, formatCount } from './format.js'
+import { formatBytes } from './format.js'
 import { databaseOption, examples, journalOption, jsonOption } from './options.js'
 import { print, printJson } from './output.js'
 
@@ -53,8 +54,8 @@ async function runPrune(flags: PruneFlags): Promise<void> {
 
 function describe({ dry_run, rows, segments, left, bytes, replays_from }: PruneResult): string {
   const would = dry_run ? 'would be ' : ''
-  const archives = `${formatCount(segments.length)} segments (${formatBytes(bytes)} of archives)`
-  const lines = [`${formatCount(rows)} rows of ${archives} ${would}removed`]
+  const archives = `${countText(segments.length, 'segment')} (${formatBytes(bytes)} of archives)`
+  const lines = [`${countText(rows, 'row')} of ${archives} ${would}removed`]
   if (segments.length > 0) {
     const { 0: first, length, [length - 1]: last } = segments
     const span = first === last ? first : `${first} to ${last}`

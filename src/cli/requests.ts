@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander'
+import { countText } from '../maintenance/count-text.js'
 import type { RequestFilter } from '../queries/filter.js'
 import type { ListRequestsOptions, RequestCursorPage, RequestPage } from '../queries/requests.js'
 import { withDatabase } from './database.js'
@@ -121,6 +122,6 @@ function formatRequests(page: RequestPage | RequestCursorPage, width: number): s
       : `${table}\nnext page: --cursor ${page.next_cursor}`
   }
   if (page.total === 0) return 'no requests'
-  const where = `page ${formatCount(page.page)} of ${formatCount(page.total_pages)}, ${formatCount(page.total)} requests`
+  const where = `page ${formatCount(page.page)} of ${formatCount(page.total_pages)}, ${countText(page.total, 'request')}`
   return page.data.length === 0 ? `nothing on ${where}` : `${table}\n${where}`
 }

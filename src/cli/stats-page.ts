@@ -1,3 +1,4 @@
+import { countText } from '../maintenance/count-text.js'
 import type { Stats, StatsSection } from '../queries/stats.js'
 import { BEGINNING_OF_TIME, END_OF_TIME } from '../queries/window.js'
 import { bar, sparkline } from './bars.js'
@@ -174,5 +175,5 @@ function formatPercentiles(stats: StatsSection): string {
 
 function formatUnpriced({ counts }: StatsSection): string {
   const { unpriced = 0 } = counts
-  return unpriced === 0 ? '' : `, without ${formatCount(unpriced)} requests whose cost is unknown`
+  return unpriced === 0 ? '' : `, without ${countText(unpriced, 'request')} whose cost is unknown`
 }

@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError } from 'commander'
 import type { StatsOptions } from '../queries/stats.js'
 import type { StatsGroupBy } from '../queries/stats-groups.js'
 import { withDatabase } from './database.js'
-import { addFilterOptions, type FilterFlags, filterOf } from './filter-options.js'
+import { addFilterOptions, askedWindow, type FilterFlags, filterOf } from './filter-options.js'
 import { databaseOption, examples, jsonOption } from './options.js'
 import { pageWidth, print, printJson } from './output.js'
 
@@ -49,8 +49,9 @@ export function addStats(program: Command): void {
     .action(async (flags: StatsFlags) => {
       const { stats } = await import('../queries/stats.js')
       const filter = await filterOf(flags)
+      const window = await askedWindow(flags)
       const ask = (asked: StatsOptions) =>
-        withDatabase(flags.db, (database) => stats(database, { ...filter, ...asked }))
+        withDatabase(flags.db, (database) => ({ ...stats(database, { ...filter, ...asked }), ...window }))
       if (flags.json) {
         const { groupBy, percentiles, unpriced } = flags
         printJson(await ask({ groupBy, percentiles, unpriced }))

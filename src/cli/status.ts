@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
+import { countText } from '../maintenance/count-text.js'
 import type { SegmentStatus, StatusReport } from '../maintenance/status.js'
-import { formatBytes, formatCount, formatSeconds, formatTime } from './format.js'
+import { formatBytes, formatSeconds, formatTime } from './format.js'
 import { databaseOption, examples, journalOption, jsonOption } from './options.js'
 import { pageWidth, print, printJson } from './output.js'
 import { type Column, formatTable } from './table.js'
@@ -48,14 +49,14 @@ function databaseLines({ database }: StatusReport, databasePath: string): string
     return [`database  ${visible(databasePath)}: none yet; \`request-journal project\` creates it`]
   }
   const counts = [
-    `${formatCount(database.requests)} requests`,
-    `${formatCount(database.rejected)} rejected lines`,
-    `${formatCount(database.held)} held completions`,
-    `${formatCount(database.late_lines)} late lines`,
-    `${formatCount(database.unchecked)} unchecked lines`,
+    countText(database.requests, 'request'),
+    countText(database.rejected, 'rejected line'),
+    countText(database.held, 'held completion'),
+    countText(database.late_lines, 'late line'),
+    countText(database.unchecked, 'unchecked line'),
   ]
   if (database.unjournaled > 0)
-    counts.push(`${formatCount(database.unjournaled)} rows from before the journal`)
+    counts.push(`${countText(database.unjournaled, 'row')} from before the journal`)
   return [
     `database  ${visible(database.path)}`,
     `          ${counts.slice(0, 3).join(', ')}`,
@@ -92,5 +93,5 @@ function segmentTable(segments: readonly SegmentStatus[], width: number): string
   })
   const table = formatTable(columns, rows, width)
   const hidden = segments.length - SHOWN_SEGMENTS
-  return hidden > 0 ? [table, `… and ${formatCount(hidden)} older ones (--json has all)`] : [table]
+  return hidden > 0 ? [table, `… and ${countText(hidden, 'older one')} (--json has all)`] : [table]
 }

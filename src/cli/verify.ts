@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { countText } from '../maintenance/count-text.js'
 import type { VerifyReport } from '../maintenance/verify.js'
 import type { ProblemKind, VerifyProblem } from '../maintenance/verify-problems.js'
 import { formatCount, formatMs } from './format.js'
@@ -81,17 +82,17 @@ async function runVerify(flags: { journal: string; db: string; json?: true }): P
 function formatReport(report: VerifyReport, databasePath: string): string {
   const { chain, problems, more_problems } = report
   const lines = [
-    `journal   ${plural(report.lines, 'line')} in ${plural(report.segments, 'segment')}${extra(report, ['rejected', 'unchecked', 'late'])}`,
+    `journal   ${countText(report.lines, 'line')} in ${countText(report.segments, 'segment')}${extra(report, ['rejected', 'unchecked', 'late'])}`,
     report.database === null
       ? `database  ${visible(databasePath)}: none; the journal was checked alone`
-      : `database  ${plural(report.rows, 'row')}${extra(report, ['unjournaled', 'held', 'superseded', 'pending'])}`,
+      : `database  ${countText(report.rows, 'row')}${extra(report, ['unjournaled', 'held', 'superseded', 'pending'])}`,
     chain.entries === 0
       ? 'chain     nothing is sealed yet'
-      : `chain     ${formatCount(chain.entries)} entries, head ${chain.head}`,
+      : `chain     ${countText(chain.entries, 'entry', 'entries')}, head ${chain.head}`,
   ]
   const total = problems.length + more_problems
   if (total === 0) return [...lines, `ok        nothing is wrong (${formatMs(report.elapsed_ms)})`].join('\n')
-  lines.push(`WRONG     ${plural(total, 'problem')} (${formatMs(report.elapsed_ms)})`, '')
+  lines.push(`WRONG     ${countText(total, 'problem')} (${formatMs(report.elapsed_ms)})`, '')
   for (const problem of problems.slice(0, SHOWN_PROBLEMS)) lines.push(formatProblem(problem))
   const hidden = total - Math.min(problems.length, SHOWN_PROBLEMS)
   if (hidden > 0) lines.push(`… and ${formatCount(hidden)} more (--json has the first ${problems.length})`)
@@ -100,19 +101,19 @@ function formatReport(report: VerifyReport, databasePath: string): string {
 }
 
 const WORDS = {
-  rejected: 'rejected (`request-journal rejected`)',
-  unchecked: 'without a checksum',
-  late: 'late',
-  unjournaled: 'never from a journal',
-  held: 'held completions',
-  superseded: 'overwritten completions',
-  pending: 'lines not projected yet',
+  rejected: (count: number) => `${formatCount(count)} rejected (\`request-journal rejected\`)`,
+  unchecked: (count: number) => `${formatCount(count)} without a checksum`,
+  late: (count: number) => `${formatCount(count)} late`,
+  unjournaled: (count: number) => `${formatCount(count)} never from a journal`,
+  held: (count: number) => countText(count, 'held completion'),
+  superseded: (count: number) => countText(count, 'overwritten completion'),
+  pending: (count: number) => `${countText(count, 'line')} not projected yet`,
 }
 
 /** `: 3 late, 1 rejected`; nothing where all are 0. */
 function extra(report: VerifyReport, fields: (keyof typeof WORDS)[]): string {
   const shown = fields.filter((field) => report[field] > 0)
-  const text = shown.map((field) => `${formatCount(report[field])} ${WORDS[field]}`).join(', ')
+  const text = shown.map((field) => WORDS[field](report[field])).join(', ')
   return shown.length === 0 ? '' : `; ${text}`
 }
 
@@ -134,11 +135,6 @@ function advice(problems: readonly VerifyProblem[]): string[] {
     given.delete(OF_DATABASE)
   }
   return [...given].map((text) => `What to do: ${text}.`)
-}
-
-/** `1 row`, `2 rows` */
-function plural(count: number, word: string): string {
-  return `${formatCount(count)} ${word}${count === 1 ? '' : 's'}`
 }
 
 function shortened(value: unknown): string {

@@ -7,7 +7,7 @@ interface JournalErrorDetails {
  * Thrown when a journal can't be opened or read.
  *
  * - `JOURNAL_MISSING`: there is no journal in the directory, and this call doesn't create one.
- * - `JOURNAL_INVALID`: journal.json is damaged, of another format, or gone while segments are there.
+ * - `JOURNAL_INVALID`: journal.json is damaged, of another format, or gone while segments are there; or the directory is none.
  * - `JOURNAL_UNWRITABLE`: the directory or a file in it can't be created or opened for writing.
  * - `SEGMENT_UNREADABLE`: a segment can't be opened or read, or is not a regular file.
  * - `SEGMENTS_EXHAUSTED`: a day has used up its 999 segment numbers.

@@ -28,7 +28,7 @@ export interface JournalIdentity {
  * Reads a journal's identity.
  *
  * @throws JournalError JOURNAL_MISSING when there is no journal; JOURNAL_INVALID when journal.json can't be used, or
- *   is gone while segments are there.
+ *   is gone while segments are there, or the directory is none.
  */
 export function readIdentity(directory: string, fs: FileSystem = nodeFileSystem): JournalIdentity {
   const path = join(directory, IDENTITY_FILE)
@@ -41,8 +41,25 @@ export function readIdentity(directory: string, fs: FileSystem = nodeFileSystem)
     const text = `${path} is gone, but segments are there: bring it back from a backup (it says which journal this is)`
     throw new JournalError('JOURNAL_INVALID', text, { path })
   }
+  checkIsDirectory(directory, fs)
   const text = `There is no journal in ${directory}: journal.json was not found. A journal is created by the first writer`
   throw new JournalError('JOURNAL_MISSING', `${text}; check --journal.`, { path })
+}
+
+/**
+ * Where a file is nobody will ever create a journal.
+ *
+ * @throws JournalError JOURNAL_INVALID when something else than a directory is there.
+ */
+export function checkIsDirectory(directory: string, fs: FileSystem = nodeFileSystem): void {
+  try {
+    if (fs.statSync(directory).isDirectory()) return
+  } catch {
+    // Not there, or not to be seen: whoever opens something in it gets the reason.
+    return
+  }
+  const text = `${directory} is no directory: expected the one that a journal is in, or will be; check --journal.`
+  throw new JournalError('JOURNAL_INVALID', text, { path: directory })
 }
 
 /** @throws JournalError JOURNAL_INVALID when the directory holds another journal, or none any more. */

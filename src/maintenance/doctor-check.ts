@@ -1,3 +1,5 @@
+import { countText } from './count-text.js'
+
 /**
  * - `ok`: as it should be.
  * - `note`: worth knowing; nothing is lost and nothing has stopped.
@@ -59,9 +61,4 @@ export function sizeText(bytes: number): string {
     unit++
   }
   return unit === 0 ? countText(bytes, 'byte') : `${value.toFixed(1)} ${units[unit]}`
-}
-
-/** `1 segment`, `12,000 segments` */
-export function countText(count: number, noun: string, plural = `${noun}s`): string {
-  return `${count.toLocaleString('en-US')} ${count === 1 ? noun : plural}`
 }

@@ -1,7 +1,8 @@
 import { realpathSync, statSync } from 'node:fs'
 import { checkVersions } from '../projection/versions.js'
 import type { Database } from '../storage/database.js'
-import { attempt, countText, type DoctorCheck, note, ok, problem, sizeText } from './doctor-check.js'
+import { countText } from './count-text.js'
+import { attempt, type DoctorCheck, note, ok, problem, sizeText } from './doctor-check.js'
 
 /** So much of a table is looked at: doctor must answer within seconds on a database of any size. */
 const NEWEST_ROWS = 200_000

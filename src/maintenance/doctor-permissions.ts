@@ -2,7 +2,8 @@ import { lstatSync, realpathSync, type Stats, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { MANIFEST_FILE } from '../journal/manifest.js'
 import { archiveFile, leavingFile, type Segment } from '../journal/segments.js'
-import { countText, type DoctorCheck, note, ok, problem } from './doctor-check.js'
+import { countText } from './count-text.js'
+import { type DoctorCheck, note, ok, problem } from './doctor-check.js'
 
 const OTHERS_READ = 0o004
 const OTHERS_WRITE = 0o002

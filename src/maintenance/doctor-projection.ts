@@ -6,7 +6,8 @@ import type { Segment } from '../journal/segments.js'
 import { checkSegment } from '../projection/segment-check.js'
 import { addCounts, emptyCounts, type SegmentPosition } from '../storage/positions.js'
 import { describeHolder, isProjectorRunning } from '../storage/projector-lock.js'
-import { countText, type DoctorCheck, note, ok, problem, sizeText } from './doctor-check.js'
+import { countText } from './count-text.js'
+import { type DoctorCheck, note, ok, problem, sizeText } from './doctor-check.js'
 import type { StatusReport } from './status.js'
 
 /** A projector that is this far behind is stuck, or can't keep up. */

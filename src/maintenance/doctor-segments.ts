@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { nodeFileSystem, openRegularFile, readSmallFile } from '../journal/files.js'
 import { readManifest } from '../journal/manifest.js'
 import { distrustMarker, type Segment, utcDay } from '../journal/segments.js'
-import { attempt, countText, type DoctorCheck, note, ok, problem, sizeText } from './doctor-check.js'
+import { countText } from './count-text.js'
+import { attempt, type DoctorCheck, note, ok, problem, sizeText } from './doctor-check.js'
 
 const MAX_MARKER_BYTES = 4096
 /** How much of a segment's end is read for the beginning of a fragment. */

@@ -6,6 +6,7 @@ import type { JournalIdentity } from '../journal/identity.js'
 import { MANIFEST_FILE, type Manifest, type ManifestEntry, readManifest } from '../journal/manifest.js'
 import { openSegment, type SegmentSource } from '../journal/open-segment.js'
 import { listSegments, type Segment } from '../journal/segments.js'
+import { countText } from './count-text.js'
 import { LineMatcher } from './verify-lines.js'
 import { ProblemList } from './verify-problems.js'
 import { SegmentPass } from './verify-segment.js'
@@ -139,7 +140,7 @@ export class JournalPass {
   #passUnreadable(segment: Segment, byteOffset: number, error: JournalError): void {
     const rows = this.matcher?.excuseTo({ segmentId: segment.id + 1, byteOffset: 0 }) ?? 0
     this.matcher?.endSegment(false)
-    const detail = `${error.message}${rows > 0 ? `; ${rows} rows could not be compared` : ''}`
+    const detail = `${error.message}${rows > 0 ? `; ${countText(rows, 'row')} could not be compared` : ''}`
     this.problems.add({ kind: 'unreadable', segment: segment.name, byte_offset: byteOffset, detail })
   }
 
@@ -151,7 +152,10 @@ export class JournalPass {
     const { name, projectedBytes } = position
     const pruned = this.#prunedEntry(name)
     if (pruned !== undefined && (this.#isPrunedHere(id) || pruned.bytes <= projectedBytes)) return
-    this.#reportGone(name, `${projectedBytes} bytes of it were projected; ${rows} rows have lost their lines`)
+    this.#reportGone(
+      name,
+      `${projectedBytes} bytes of it were projected; the lines of ${countText(rows, 'row')} are gone`,
+    )
   }
 
   /** Sealed segments that neither the directory nor the database knows. */

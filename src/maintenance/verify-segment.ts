@@ -7,6 +7,7 @@ import type { Segment } from '../journal/segments.js'
 import { LineFold } from '../projection/line-fold.js'
 import type { SegmentPosition } from '../storage/positions.js'
 import type { RejectedLine } from '../storage/projection-tables.js'
+import { countText } from './count-text.js'
 import { differingColumns } from './row-comparer.js'
 import { PassingBytes } from './verify-bytes.js'
 import type { LineItem, LineMatcher } from './verify-lines.js'
@@ -150,7 +151,7 @@ export class SegmentPass {
     matcher?.passTo({ segmentId: segment.id, byteOffset: this.#projectedEnd })
     const rows = matcher?.excuseTo({ segmentId: segment.id, byteOffset: position.projectedBytes }) ?? 0
     const found = `the segment ends here, but ${position.projectedBytes} bytes of it were projected`
-    this.#report('truncated', readBytes, `${found}; ${rows} rows have lost their lines`)
+    this.#report('truncated', readBytes, `${found}; the lines of ${countText(rows, 'row')} are gone`)
   }
 
   #checkSeals(readBytes: number): void {

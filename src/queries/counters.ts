@@ -1,22 +1,12 @@
 import type { Database } from '../storage/database.js'
-import { LATENCY_BOUNDS_MS } from '../storage/rollup-tables.js'
+import { CORRECTABLE, LATENCY_BOUNDS_MS } from '../storage/rollup-tables.js'
 
 /** What is counted of requests, each as `request_counters` has it; but `cost_nanosats` is the whole cost. */
 const COLUMNS = [
   'requests',
-  'failures',
-  'unpriced',
-  'input_tokens',
-  'output_tokens',
-  'cost_sats',
-  'cost_nanosats',
   'latency_ms',
-  'corrected_failures',
-  'corrected_unpriced',
-  'corrected_input_tokens',
-  'corrected_output_tokens',
-  'corrected_cost_sats',
-  'corrected_cost_nanosats',
+  ...CORRECTABLE,
+  ...CORRECTABLE.map((name) => `corrected_${name}` as const),
 ] as const
 
 const NANOSATS = 1_000_000_000n

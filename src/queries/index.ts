@@ -24,4 +24,12 @@ export type { RequestOrder, RequestSort } from './row-slice.js'
 export { type Series, type SeriesBucket, type SeriesOptions, series } from './series.js'
 export { type Stats, type StatsOptions, type StatsSection, stats } from './stats.js'
 export type { StatsGroupBy } from './stats-groups.js'
-export { type EchoedWindow, RANGES, rangeStart, resolveWindow, type Window } from './window.js'
+export {
+  type EchoedWindow,
+  exactEcho,
+  exactSince,
+  RANGES,
+  rangeStart,
+  resolveWindow,
+  type Window,
+} from './window.js'

@@ -73,6 +73,35 @@ export function canonicalWindow({ since, until }: Window): Window {
   }
 }
 
+/** Digits of a second that are finer than what rows have, unless all of them are zero. */
+const FINE_DIGITS = /\.\d{3}(\d*[1-9])/
+
+/**
+ * The lower bound that is exact although rows have milliseconds only: what begins within a millisecond doesn't have the rows
+ * of that millisecond. An upper bound is exact when its finer digits are cut.
+ *
+ * @throws QueryError INVALID_SINCE
+ */
+export function exactSince(text: string): string {
+  const since = canonicalBound('since', text)
+  if (fineDigits(text) === '') return since
+  const next = new Date(Date.parse(since) + 1).toISOString()
+  // The year 10000 has no canonical form, and no rows.
+  return next.length === since.length ? next : since
+}
+
+/** How an answer names a bound that was asked for: the same instant in UTC, with all of its digits. */
+export function exactEcho(name: 'since' | 'until', text: string): string {
+  const digits = fineDigits(text)
+  const timestamp = canonicalBound(name, text)
+  return digits === '' ? timestamp : `${timestamp.slice(0, -1)}${digits}Z`
+}
+
+function fineDigits(text: string): string {
+  // A leap second counts as the last millisecond before it, whatever its digits.
+  return /:60\./.test(text) ? '' : (FINE_DIGITS.exec(text)?.[1] ?? '')
+}
+
 /** The window as an answer echoes it. */
 export function echoWindow({ since, until }: Window): EchoedWindow {
   return { since: since ?? BEGINNING_OF_TIME, until: until ?? END_OF_TIME }

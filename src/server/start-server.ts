@@ -1,3 +1,4 @@
+import { checkIsDirectory } from '../journal/identity.js'
 import { BoundedWarnings } from '../journal/warnings.js'
 import { openDatabaseReadOnly } from '../queries/index.js'
 import { createApp } from './app.js'
@@ -33,12 +34,14 @@ export interface Server {
  *
  * @throws TypeError for an unknown option or a value out of range.
  * @throws ServerError TOKEN_REQUIRED, TOKEN_INVALID, ADDRESS_UNAVAILABLE.
+ * @throws JournalError JOURNAL_INVALID when the journal is no directory.
  * @throws DatabaseError when the database isn't there or can't be read; with `project` also what `startProjector` throws.
  */
 export async function startServer(options: ServerOptions): Promise<Server> {
   const resolved = resolveOptions(options)
   const tokenCheck = resolved.token === null ? null : new TokenCheck(resolved.token)
   if (tokenCheck === null && !(await isLoopback(resolved.host))) throw tokenRequired(resolved.host)
+  checkIsDirectory(resolved.journal)
   const projector = resolved.project ? await startProjectorThread(resolved) : null
   try {
     // Rather now than in a thread when somebody asks.

@@ -1,5 +1,5 @@
 import { accessSync, constants, mkdirSync, realpathSync, statSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import SQLite from 'better-sqlite3'
 import { asDatabaseError, DatabaseError, isBusy } from './errors.js'
 import { migrate, pendingMigrations } from './migrations.js'
@@ -142,7 +142,24 @@ function filePath(path: string): string {
       `expected the path of a file, found ${JSON.stringify(path)}: the projector and its readers meet in a file`,
     )
   }
-  return resolve(path)
+  const file = resolve(path)
+  if (isDirectory(file)) {
+    throw new DatabaseError(
+      'NOT_A_DATABASE',
+      file,
+      `expected the path of a database file, found a directory: name a file, such as ${join(file, 'requests.db')}`,
+    )
+  }
+  return file
+}
+
+function isDirectory(file: string): boolean {
+  try {
+    return statSync(file, { throwIfNoEntry: false })?.isDirectory() === true
+  } catch {
+    // As in isMissing: whoever opens it gets the reason.
+    return false
+  }
 }
 
 function isMissing(file: string): boolean {

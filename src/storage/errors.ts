@@ -3,7 +3,7 @@ import SQLite from 'better-sqlite3'
 /**
  * What can be wrong with a database. The codes are stable; thrown when
  *
- * - `NOT_A_DATABASE`: the file has content that isn't SQLite's, or that is encrypted.
+ * - `NOT_A_DATABASE`: the file has content that isn't SQLite's, or that is encrypted; or it is a directory.
  * - `DATABASE_DAMAGED`: SQLite finds the file malformed.
  * - `DATABASE_MISSING`: a read-only open, or a lock, of a file that isn't there.
  * - `DATABASE_UNWRITABLE`: the folder or the file can't be created or written: permissions, a read-only or full disk, a

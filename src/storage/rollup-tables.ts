@@ -60,7 +60,7 @@ export const LATENCY_BOUNDS_MS = [
 export const HOUR_LENGTH = 13
 export const DAY_LENGTH = 10
 
-const CORRECTABLE = [
+export const CORRECTABLE = [
   'failures',
   'unpriced',
   'input_tokens',

@@ -46,7 +46,7 @@ test('a checksum of the input is checked and made anew, unknown members are kept
   const input = checkedLine({ model: 'm', latency_ms: 1, success: true, from_tomorrow: { a: [1] } })
   const { status, stdout } = run(['append', '--journal', workspace.journal], { input })
   expect(status).toBe(0)
-  expect(stdout).toBe(`1 events appended to ${workspace.journal}, 0 refused\n`)
+  expect(stdout).toBe(`1 event appended to ${workspace.journal}, 0 refused\n`)
   const [line = ''] = linesOf(workspace)
   expect(line.match(/crc32/g)).toHaveLength(1)
   expect(JSON.parse(line)).toMatchObject({ model: 'm', from_tomorrow: { a: [1] } })

@@ -16,7 +16,7 @@ test('project --once seals, archive compresses, prune takes away, each says what
   writeSegment(journal, lines(requestLine('c')), SECOND)
   expect(command('project', '--once').status).toBe(0)
 
-  expect(command('archive', '--dry-run').stdout).toMatch(/^1 segments would be archived: /)
+  expect(command('archive', '--dry-run').stdout).toMatch(/^1 segment would be archived: /)
   expect(existsSync(join(journal, FIRST))).toBe(true)
   const archived = command('archive', '--json')
   expect(archived).toMatchObject({
@@ -33,7 +33,7 @@ test('project --once seals, archive compresses, prune takes away, each says what
   expect(command('verify').status).toBe(0)
 
   expect(command('prune', '--before', '2020-01-02', '--dry-run').stdout).toMatch(
-    /^2 rows of 1 segments \(\d+ B of archives\) would be removed\n2020-01-01\.ndjson could not be replayed any more: a replay begins with 2020-01-02\.ndjson\n$/,
+    /^2 rows of 1 segment \(\d+ B of archives\) would be removed\n2020-01-01\.ndjson could not be replayed any more: a replay begins with 2020-01-02\.ndjson\n$/,
   )
   expect(command('prune', '--before', '2030-01-01', '--json')).toMatchObject({
     status: 0,

@@ -1,11 +1,14 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { once } from 'node:events'
+import { existsSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import SQLite from 'better-sqlite3'
 import { expect } from 'vitest'
 import { projectOnce } from '../../src/projection/index.js'
 import { lines, writeSegment } from '../support/journal-files.js'
 import { requestLine } from '../support/lines.js'
-import { PROGRAM, run } from '../support/program.js'
+import { end, PROGRAM, run, start } from '../support/program.js'
 import { test, type Workspace } from '../support/workspace.js'
 
 async function fill({ journal, database }: Workspace, ...text: string[]): Promise<void> {
@@ -78,6 +81,72 @@ test('into a file of its owner, which must be new; an unknown model leaves none'
   ).toEqual(Array.from({ length: 1200 }, (_, i) => i + 1))
   expect(run(args)).toMatchObject({ status: 1, stderr: expect.stringContaining('EEXIST') })
   expect(readFileSync(output, 'utf8')).toBe(written)
+})
+
+/** So many rows that an export of them can be met in the middle. */
+async function fillMany(workspace: Workspace): Promise<void> {
+  await fill(workspace)
+  const database = new SQLite(workspace.database)
+  database.exec(`
+    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000)
+    INSERT INTO requests (correlation_id, timestamp, model, latency_ms, success)
+      SELECT 'r' || i, '2026-11-22T10:00:00.000Z', 'm', 1, 1 FROM n
+  `)
+  database.close()
+  workspace.expectDamage()
+}
+
+test.for([
+  ['SIGINT', 130, 0],
+  ['SIGTERM', 143, 0],
+  // Nobody can remove anything then; but it doesn't have the name.
+  ['SIGKILL', null, 1],
+] as const)(
+  '%s in the middle leaves nothing under the name',
+  async ([signal, status, left], { workspace }) => {
+    await fillMany(workspace)
+    const output = join(workspace.directory, 'out.ndjson')
+    const beginnings = () => readdirSync(workspace.directory).filter((name) => name.startsWith('out.ndjson'))
+    const program = start(['export', '--db', workspace.database, '--output', output])
+    let stderr = ''
+    program.stderr?.on('data', (text) => {
+      stderr += text
+    })
+    const closed = once(program, 'close')
+    while (beginnings().length === 0 && program.exitCode === null) await sleep(1)
+    expect(await end(program, signal)).toBe(status)
+    await closed
+    expect(existsSync(output)).toBe(false)
+    expect(beginnings()).toHaveLength(left)
+    if (left === 0) expect(stderr).toBe(`stopped: there is no ${output}\n`)
+  },
+)
+
+test('a disk that refuses in the middle leaves nothing either', async ({ workspace }) => {
+  await fillMany(workspace)
+  const output = join(workspace.directory, 'out.ndjson')
+  const command = 'ulimit -f 200; exec "$0" "$1" export --db "$2" --output "$3"'
+  const args = ['-c', command, process.execPath, PROGRAM, workspace.database, output]
+  const { status, stderr } = spawnSync('bash', args, { encoding: 'utf8' })
+  expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringMatching(/^error: EFBIG/) })
+  expect(readdirSync(workspace.directory).filter((name) => name.startsWith('out'))).toEqual([])
+})
+
+test('what is no file is written to as it is; a symlink is never replaced', async ({ workspace }) => {
+  await fill(workspace, requestLine('a'), requestLine('b'))
+  const args = ['export', '--db', workspace.database, '--output']
+  const { status, stdout, stderr } = run([...args, '/dev/stdout'])
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '2 requests to /dev/stdout\n' })
+  expect(JSON.parse(stdout.split('\n')[1] ?? '')).toMatchObject({ correlation_id: 'b' })
+  const pipe = join(workspace.directory, 'pipe')
+  const command = 'mkfifo "$3"; cat "$3" & "$0" "$1" export --db "$2" --output "$3" && wait'
+  const piped = spawnSync('bash', ['-c', command, process.execPath, PROGRAM, workspace.database, pipe], {
+    encoding: 'utf8',
+  })
+  expect(piped.stdout).toBe(stdout)
+  const link = join(workspace.directory, 'link')
+  symlinkSync(join(workspace.directory, 'nowhere'), link)
+  expect(run([...args, link])).toMatchObject({ status: 1, stderr: expect.stringContaining('already') })
 })
 
 test('a reader that has enough ends it quietly', async ({ workspace }) => {

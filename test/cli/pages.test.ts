@@ -50,7 +50,7 @@ test('each page tells what is there, and lets no control character through', asy
   expect(pages.requests.stdout).toContain('e\\x1b[')
   expect(pages.stats.stdout).toContain('e\\x1b[\\u009bJ\\u202e\\n! ')
   expect(pages.rejected.stdout).toMatch(/^2026-11-22\.ndjson:\d+ +\d+ {2}not_json/m)
-  expect(pages.status.stdout).toContain('3 requests, 1 rejected lines, 0 held completions')
+  expect(pages.status.stdout).toContain('3 requests, 1 rejected line, 0 held completions')
   expect(pages.status.stdout).toContain('lag       none')
 })
 

@@ -71,7 +71,7 @@ test('logs JSON lines where stderr is no terminal, from the level that was asked
   const args = ['project', '--once', '--journal', journal, '--db', database]
   const { stdout, stderr } = run([...args, '--log-level', 'warn'])
   expect(stdout).toMatch(
-    /^1 events projected in [\d,]+ ms, 1 lines rejected: see `request-journal rejected`\n$/,
+    /^1 event projected in [\d,]+ ms, 1 line rejected: see `request-journal rejected`\n$/,
   )
   expect(JSON.parse(stderr)).toMatchObject({ level: 40, reason: 'not_json' })
   const again = run([...args, '--json'])

@@ -37,6 +37,14 @@ test('filters and groups of the command line are those of the answer', async ({ 
   expect(json('--policy', 'chat')).toMatchObject({ counts: { total: 1, error: 1 } })
   expect(json('--label', 'team=a=b', '--label', 'tier=local')).toMatchObject({ counts: { total: 1 } })
   expect(json('--until', '2026-11-22T09:00:00Z')).toMatchObject({ counts: { total: 2 } })
+  // Finer than what rows have, it is behind those of its millisecond, as in the HTTP API.
+  expect(
+    json('--since', '2026-11-22T09:30:00.0004+01:00', '--until', '2026-11-22T11:30:00.0009Z'),
+  ).toMatchObject({
+    counts: { total: 1, error: 1 },
+    since: '2026-11-22T08:30:00.0004Z',
+    until: '2026-11-22T11:30:00.0009Z',
+  })
   expect(json('--range', 'last_1h')).not.toHaveProperty('percentiles')
   expect(json('--group-by', 'label:team')).toMatchObject({
     labels: {

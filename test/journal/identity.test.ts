@@ -144,7 +144,6 @@ describe('creating', () => {
   })
 
   test.each([
-    ['the directory is a file', 'file'],
     ['it is below a file', 'file/journal'],
     ['it is below a symbolic link to nowhere', 'dangling/journal'],
     ['it is one', 'dangling'],
@@ -217,6 +216,15 @@ describe('reading', () => {
     expect(errorOf(() => create(directory, faulty)).code).toBe('JOURNAL_INVALID')
     mkdirSync(join(directory, 'journal.json'))
     expect(errorOf(() => create(directory)).code).toBe('JOURNAL_INVALID')
+  })
+
+  test('a path that is a file is not a missing journal either: nobody will create one there', () => {
+    const file = join(temporaryDirectory(), 'requests.ndjson')
+    writeFileSync(file, '')
+    for (const act of [() => readIdentity(file), () => create(file)]) {
+      expect(errorOf(act)).toMatchObject({ code: 'JOURNAL_INVALID', path: file })
+      expect(errorOf(act).message).toContain('is no directory')
+    }
   })
 
   test('members from later are left alone', () => {

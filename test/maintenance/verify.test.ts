@@ -1,10 +1,12 @@
 import { copyFileSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import SQLite from 'better-sqlite3'
 import { describe, expect } from 'vitest'
 import { MANIFEST_FILE } from '../../src/journal/manifest.js'
 import { type VerifyReport, verify } from '../../src/maintenance/index.js'
 import { openDatabase, projectOnce } from '../../src/projection/index.js'
+import { findDifferences } from '../support/checker.js'
 import { DAY, lines, writeSegment } from '../support/journal-files.js'
 import { checkedLine, completionLine, requestLine } from '../support/lines.js'
 import { test, type Workspace } from '../support/workspace.js'
@@ -429,7 +431,7 @@ describe('a journal that was changed:', () => {
     rmSync(join(workspace.journal, DAY))
     const report = await verify(workspace)
     expect(kinds(report)).toEqual([`gone ${DAY}:0`])
-    expect(report.problems[0]?.detail).toContain('3 rows have lost their lines')
+    expect(report.problems[0]?.detail).toContain('the lines of 3 rows are gone')
     expect(report).toMatchObject({ segments: 1, rows: 4, surplus: 0 })
   })
 
@@ -439,7 +441,7 @@ describe('a journal that was changed:', () => {
     truncateSync(join(workspace.journal, DAY), C_AT + 10)
     const report = await verify(workspace)
     expect(kinds(report)).toEqual([`truncated ${DAY}:${C_AT + 10}`])
-    expect(report.problems[0]?.detail).toContain('1 rows have lost their lines')
+    expect(report.problems[0]?.detail).toContain('the lines of 1 row are gone')
   })
 
   test('a swapped segment', async ({ workspace }) => {
@@ -542,4 +544,34 @@ test('a row put back to an older completion, also where lines of another segment
   )
   const { problems } = await verify(workspace)
   expect(problems).toMatchObject([{ kind: 'missing', byte_offset: at + (first ?? '').length + 1 }])
+})
+
+test('a segment that was cut anywhere is said to be, archived or not; nothing waits for what is gone', async ({
+  workspace,
+}) => {
+  workspace.expectDamage()
+  await fill(workspace)
+  const plain = join(workspace.journal, DAY)
+  const bytes = readFileSync(plain)
+  const archive = gzipSync(bytes)
+  const expectFound = async (kind: string) => {
+    const report = await verify(workspace)
+    expect(report.problems.map((problem) => problem.kind)).toContain(kind)
+  }
+  for (let length = 0; length < bytes.length; length += 41) {
+    writeFileSync(plain, bytes.subarray(0, length))
+    await expectFound('truncated')
+    expect(findDifferences(workspace.journal, workspace.database)).toContainEqual(
+      `${DAY}: position ${bytes.length} beyond ${length} bytes`,
+    )
+  }
+  rmSync(plain)
+  for (let length = 0; length < bytes.length; length += 41) {
+    writeFileSync(`${plain}.gz`, gzipSync(bytes.subarray(0, length)))
+    await expectFound('truncated')
+  }
+  for (let length = 0; length < archive.length; length += 23) {
+    writeFileSync(`${plain}.gz`, archive.subarray(0, length))
+    await expectFound('unreadable')
+  }
 })

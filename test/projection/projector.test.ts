@@ -1,4 +1,4 @@
-import { renameSync, rmSync } from 'node:fs'
+import { renameSync, rmSync, writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, vi } from 'vitest'
 import { openJournal } from '../../src/index.js'
@@ -41,6 +41,11 @@ test('waits for a journal that is not there yet', async ({ workspace }) => {
   await until(() => count(workspace) === 1)
   await projector.stop()
   await journal.close()
+})
+
+test('does not wait where a journal will never be', async ({ workspace }) => {
+  writeFileSync(workspace.journal, '')
+  await expect(startProjector(workspace)).rejects.toMatchObject({ code: 'JOURNAL_INVALID' })
 })
 
 test('projectOnce on a missing journal fails and creates nothing', async ({ workspace }) => {

@@ -176,3 +176,8 @@ test('unknown options and values out of range are errors that name them', async 
     await expect(serve(options as Partial<ServerOptions>)).rejects.toThrow(message)
   }
 })
+
+test('a journal that is a file is refused at the start', async ({ place, serve }) => {
+  await log(place, [])
+  await expect(serve({ journal: place.database })).rejects.toMatchObject({ code: 'JOURNAL_INVALID' })
+})

@@ -123,8 +123,11 @@ describe('openDatabase refuses', () => {
   test('a path that is a folder', () => {
     const path = temporaryPath()
     mkdirSync(path)
-    expect(databaseErrorOf(() => openDatabase(path)).code).toBe('DATABASE_UNWRITABLE')
-    expect(databaseErrorOf(() => openDatabaseReadOnly(path)).code).toBe('DATABASE_UNWRITABLE')
+    for (const open of [openDatabase, openDatabaseReadOnly]) {
+      const error = databaseErrorOf(() => open(path))
+      expect(error).toMatchObject({ code: 'NOT_A_DATABASE', path })
+      expect(error.message).toContain(`found a directory: name a file, such as ${path}/requests.db`)
+    }
   })
 
   test.skipIf(process.platform !== 'linux')('a folder that takes no files, even from root', () => {

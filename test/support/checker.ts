@@ -96,6 +96,8 @@ function foldSegment(model: Model, position: Row, bytes: Buffer): void {
   const segmentId = Number(position['id'])
   for (let start = 0; start < bytes.length; ) {
     const end = bytes.indexOf(0x0a, start)
+    // Said above already: the segment was cut, and the rest of the line is gone.
+    if (end === -1) return
     foldLine(model, {
       segmentId,
       start,

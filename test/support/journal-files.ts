@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 export const DAY = '2026-11-22.ndjson'
@@ -9,7 +9,10 @@ export function writeSegment(directory: string, text: string | Buffer, name = DA
   const identity = join(directory, 'journal.json')
   if (!existsSync(identity)) {
     const created_at = '2026-11-22T00:00:00.000Z'
-    writeFileSync(identity, `${JSON.stringify({ format: 1, journal_id: 'test-journal', created_at })}\n`)
+    // Whole at once, as a writer makes it: a projector that waits for a journal may look at any moment.
+    const temporary = join(directory, '.journal.json.tmp')
+    writeFileSync(temporary, `${JSON.stringify({ format: 1, journal_id: 'test-journal', created_at })}\n`)
+    renameSync(temporary, identity)
   }
   appendFileSync(join(directory, name), text)
 }

@@ -1,5 +1,6 @@
 import type { Fault } from './fault.js'
 import { archiveKilled, pruneKilled } from './faults/archive.js'
+import { bulk } from './faults/bulk.js'
 import { cut, flip, flipProjected } from './faults/bytes.js'
 import { database, databaseDisk, removed, segment } from './faults/damage.js'
 import { disk, fullDisk, sync } from './faults/disk.js'
@@ -17,6 +18,7 @@ export const FAULTS_OF_PROCESSES: Fault[] = [
   killLong,
   killAppend,
   replayKilled,
+  bulk,
   fullSpeed,
   contenders,
   reader,
