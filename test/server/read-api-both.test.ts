@@ -282,7 +282,7 @@ test("500 messages begin `Internal error: ` (never the driver's text)", async ()
   await log(broken, [requestLog()])
   const { default: SQLite } = await import('better-sqlite3')
   const database = new SQLite(broken.database)
-  database.exec('DROP TABLE rollups; ALTER TABLE requests RENAME COLUMN model TO modell')
+  database.exec('DROP TABLE rollup_totals; ALTER TABLE requests RENAME COLUMN model TO modell')
   database.close()
   const failing = await serve(broken)
   try {
