@@ -60,6 +60,8 @@ export const LATENCY_BOUNDS_MS = [
 export const HOUR_LENGTH = 13
 export const DAY_LENGTH = 10
 
+const ASCII = /^[ -~]*$/
+
 export const CORRECTABLE = [
   'failures',
   'unpriced',
@@ -133,7 +135,8 @@ export class RollupTables {
       newest = this.#statements.newestPeriod.get(grain)?.period ?? ''
       this.#newest.set(grain, newest)
     }
-    if (period > newest) rows.addNew(key, rollup)
+    // Beyond ASCII, which only what another program wrote can be, SQLite's order is another one.
+    if (ASCII.test(period) && period > newest) rows.addNew(key, rollup)
     else rows.add(key, rollup)
   }
 

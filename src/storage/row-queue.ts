@@ -46,8 +46,7 @@ export class RowQueue {
   add(row: readonly RowValue[], numbers?: Float64Array): void {
     for (let index = 0; index < row.length; index++) this.#values[this.#length++] = row[index] ?? null
     if (numbers !== undefined) {
-      for (let index = 0; index < numbers.length; index++)
-        this.#values[this.#length++] = numbers[index] ?? null
+      for (const number of numbers) this.#values[this.#length++] = number
     }
     if (this.#length < this.#values.length) return
     this.#several.run(...this.#values)

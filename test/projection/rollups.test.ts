@@ -227,3 +227,21 @@ test('a batch that fails leaves the roll-ups as they were', async ({ workspace }
   await projectOnce(workspace)
   expect(dimensions(workspace)).toHaveLength(2)
 })
+
+test('texts that JavaScript and SQLite order differently are periods too', async ({ workspace }) => {
+  writeSegment(workspace.journal, lines(requestLine('a')))
+  await projectOnce(workspace)
+  // UTF-16 has the second before the first, UTF-8 behind it.
+  for (const [index, timestamp] of ['\uffee', '\u{1f600}', '\uffee'].entries()) {
+    const database = new SQLite(workspace.database)
+    database
+      .prepare(
+        "INSERT INTO requests (correlation_id, timestamp, model, latency_ms, success) VALUES ('x', ?, 'm', 5, 1)",
+      )
+      .run(timestamp)
+    database.close()
+    writeSegment(workspace.journal, lines(requestLine(`b${index}`)))
+    await projectOnce(workspace)
+  }
+  expect(hours(workspace)).toMatchObject([{ requests: 4 }, { requests: 2 }, { requests: 1 }])
+})
