@@ -86,10 +86,11 @@ describe.skipIf(!hasBrowser)('the request list', () => {
   test('a stream that ends changes its row, whether it began before the page or after', async ({
     dashboard,
   }) => {
-    const { rows } = dashboard
+    const { page, rows } = dashboard
     const [before, after] = ['6ee8109f-b3c3-4737-ab34-eb720302ce56', '1aefa97a-d522-44a0-aff6-c4329e516a4e']
     dashboard.append(recent({ correlation_id: before, model: 'before', streaming: true }))
     await projected(dashboard, 1)
+    await page.clock.install()
     await dashboard.open('?range=1h')
     dashboard.append(recent({ correlation_id: after, model: 'after', streaming: true }, 0))
     const cost = (model: string) => rows.filter({ hasText: model }).locator('.cost').innerText()
@@ -97,6 +98,8 @@ describe.skipIf(!hasBrowser)('the request list', () => {
     expect(await cost('before')).toBe('–')
     dashboard.append(completion(after), completion(before))
     await eventually(() => cost('after')).toBe('57.3')
+    // Of a stream that began before, the page hears when it next asks.
+    await page.clock.fastForward(15_000)
     await eventually(() => cost('before')).toBe('57.3')
     expect(await rows.first().locator('.outcome').innerText()).toBe('stream 9.20 s')
   })

@@ -5,13 +5,15 @@ import { eventually, projected, recent, test } from './support/dashboard.js'
 describe.skipIf(!hasBrowser)('when things are not as usual', () => {
   test('an empty database says what to run, and fills by itself', async ({ dashboard }) => {
     const { page, rows } = dashboard
+    await page.clock.install()
     await dashboard.open()
     expect(await page.locator('#welcome').innerText()).toContain('request-journal project')
     expect(await page.locator('#charts').isVisible()).toBe(false)
     dashboard.append(recent())
     await eventually(() => rows.count()).toBe(1)
     expect(await page.locator('#rows-message').isVisible()).toBe(false)
-    await page.locator('#charts').waitFor({ timeout: 25_000 })
+    await page.clock.fastForward(15_000)
+    await page.locator('#charts').waitFor()
     expect(await page.locator('#welcome').isVisible()).toBe(false)
   })
 

@@ -54,11 +54,12 @@ function runServe(args: string[], env: Record<string, string> = {}) {
   })
 }
 
-test('prints its URL, answers, and ends cleanly at SIGTERM: streams ended, exit 0', async ({ place }) => {
+test('prints its URL, answers, shows the dashboard, and ends cleanly at SIGTERM: streams ended, exit 0', async ({ place }) => {
   await log(place, [requestLog()])
   const { child, url, log: logged } = await start(place)
   expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
   expect((await get(url, '/v1/stats')).body.counts.total).toBe(1)
+  expect((await get(url, '/')).text).toContain('<title>request-journal</title>')
   const response = await fetch(`${url}/v1/stream`)
   const ended = response.text()
   expect(await end(child)).toBe(0)
