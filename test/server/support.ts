@@ -51,10 +51,10 @@ export async function append(directory: string, events: readonly EventInput[]): 
   await journal.close()
 }
 
-/** Starts a server at a place, on a free port. */
+/** Starts a server at a place, on a free port, with one thread for questions unless asked for more: each takes its time to load. */
 export async function serve(place: Place, options: Partial<ServerOptions> = {}): Promise<TestServer> {
   const { database, journal } = place
-  const server = await startServer({ database, journal, port: 0, ...options })
+  const server = await startServer({ database, journal, port: 0, queryThreads: 1, ...options })
   return { ...server, get: (path, ask) => get(server.url, path, ask) }
 }
 
