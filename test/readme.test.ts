@@ -1,10 +1,9 @@
-import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { Command, Option } from 'commander'
 import { expect, test } from 'vitest'
 import { createProgram } from '../src/cli/program.js'
-import { PROGRAM } from './support/program.js'
+import { runHere } from './support/command.js'
 
 const path = fileURLToPath(new URL('../README.md', import.meta.url))
 const BEGIN = /<!-- commands: .* -->\n/
@@ -39,11 +38,8 @@ test('the README has every command and option, in the words of --help', () => {
   expect(found, 'run UPDATE_README=1 npx vitest run test/readme.test.ts').toBe(expected)
 })
 
-test.each(commands.map((command) => command.name()))('%s --help shows what the README says', (name) => {
-  const help = execFileSync(process.execPath, [PROGRAM, name, '--help'], { encoding: 'utf8' }).replace(
-    /\s+/g,
-    ' ',
-  )
+test.each(commands.map((command) => command.name()))('%s --help shows what the README says', async (name) => {
+  const help = (await runHere([name, '--help'])).stdout.replace(/\s+/g, ' ')
   const command = commands.find((other) => other.name() === name)
   expect(help).toContain(command?.description())
   for (const option of command?.options ?? []) expect(help).toContain(option.description)

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
+import { runHere } from '../support/command.js'
 import { lines, writeSegment } from '../support/journal-files.js'
 import { requestLine } from '../support/lines.js'
 import { end, run, startDaemon } from '../support/program.js'
@@ -9,16 +10,19 @@ import { test } from '../support/workspace.js'
 // Days that are over by any clock.
 const [FIRST, SECOND] = ['2020-01-01.ndjson', '2020-01-02.ndjson'] as const
 
-test('project --once seals, archive compresses, prune takes away, each says what it did', ({ workspace }) => {
+test('project --once seals, archive compresses, prune takes away, each says what it did', async ({
+  workspace,
+}) => {
   const { journal, database } = workspace
-  const command = (...args: string[]) => run([...args, '--journal', journal, '--db', database])
+  const places = ['--journal', journal, '--db', database]
+  const command = (...args: string[]) => runHere([...args, ...places])
   writeSegment(journal, lines(requestLine('a'), requestLine('b')), FIRST)
   writeSegment(journal, lines(requestLine('c')), SECOND)
-  expect(command('project', '--once').status).toBe(0)
+  expect(run(['project', '--once', ...places]).status).toBe(0)
 
-  expect(command('archive', '--dry-run').stdout).toMatch(/^1 segment would be archived: /)
+  expect((await command('archive', '--dry-run')).stdout).toMatch(/^1 segment would be archived: /)
   expect(existsSync(join(journal, FIRST))).toBe(true)
-  const archived = command('archive', '--json')
+  const archived = await command('archive', '--json')
   expect(archived).toMatchObject({
     status: 0,
     json: {
@@ -27,15 +31,15 @@ test('project --once seals, archive compresses, prune takes away, each says what
       skipped: [{ segment: SECOND, reason: 'newest' }],
     },
   })
-  expect(command('archive').stdout).toBe(
+  expect((await command('archive')).stdout).toBe(
     `0 segments archived: 0 B became 0 B\n${SECOND} stays: the newest segment: writers append to it\n`,
   )
-  expect(command('verify').status).toBe(0)
+  expect((await command('verify')).status).toBe(0)
 
-  expect(command('prune', '--before', '2020-01-02', '--dry-run').stdout).toMatch(
+  expect((await command('prune', '--before', '2020-01-02', '--dry-run')).stdout).toMatch(
     /^2 rows of 1 segment \(\d+ B of archives\) would be removed\n2020-01-01\.ndjson could not be replayed any more: a replay begins with 2020-01-02\.ndjson\n$/,
   )
-  expect(command('prune', '--before', '2030-01-01', '--json')).toMatchObject({
+  expect(await command('prune', '--before', '2030-01-01', '--json')).toMatchObject({
     status: 0,
     json: {
       rows: 2,
@@ -45,11 +49,11 @@ test('project --once seals, archive compresses, prune takes away, each says what
     },
   })
   expect(workspace.query('SELECT correlation_id AS c FROM requests')).toEqual([{ c: 'c' }])
-  expect(command('verify').status).toBe(0)
-  expect(command('replay').status).toBe(0)
+  expect((await command('verify')).status).toBe(0)
+  expect(run(['replay', ...places]).status).toBe(0)
 })
 
-test('archive exits 1 where a segment is not what was sealed', ({ workspace }) => {
+test('archive exits 1 where a segment is not what was sealed', async ({ workspace }) => {
   workspace.expectDamage()
   const { journal, database } = workspace
   writeSegment(journal, lines(requestLine('a')), FIRST)
@@ -57,7 +61,7 @@ test('archive exits 1 where a segment is not what was sealed', ({ workspace }) =
   run(['project', '--once', '--journal', journal, '--db', database])
   const path = join(journal, FIRST)
   writeFileSync(path, readFileSync(path, 'utf8').replace('gpt-4o', 'gpt-5o'))
-  const { status, stdout } = run(['archive', '--journal', journal, '--db', database])
+  const { status, stdout } = await runHere(['archive', '--journal', journal, '--db', database])
   expect(status).toBe(1)
   expect(stdout).toContain(`${FIRST} stays: NOT WHAT WAS SEALED`)
 })
@@ -68,10 +72,18 @@ test('prune is refused while the projector runs; archive goes on beside it', asy
   writeSegment(journal, lines(requestLine('c')), SECOND)
   run(['project', '--once', '--journal', journal, '--db', database])
   const daemon = await startDaemon(journal, database)
-  const { status, stderr } = run(['prune', '--before', '2020-01-02', '--journal', journal, '--db', database])
+  const { status, stderr } = await runHere([
+    'prune',
+    '--before',
+    '2020-01-02',
+    '--journal',
+    journal,
+    '--db',
+    database,
+  ])
   expect(status).toBe(1)
   expect(stderr).toMatch(new RegExp(`^error: .*a projector \\(pid ${daemon.pid} `))
-  expect(run(['archive', '--json', '--journal', journal, '--db', database])).toMatchObject({
+  expect(await runHere(['archive', '--json', '--journal', journal, '--db', database])).toMatchObject({
     status: 0,
     json: { archived: [{ segment: FIRST }] },
   })
@@ -82,8 +94,8 @@ test.for([
   [['prune'], /required option '--before <date>' not specified/],
   [['prune', '--before', 'May'], /'--before <date>' argument 'May' is invalid\. Expected a UTC day/],
   [['prune', '--before', '2026-02-30'], /'2026-02-30' is invalid/],
-] as const)('wrong use, exit 2: %s', ([args, message]) => {
-  const { status, stderr } = run([...args])
+] as const)('wrong use, exit 2: %s', async ([args, message]) => {
+  const { status, stderr } = await runHere([...args])
   expect(status).toBe(2)
   expect(stderr).toMatch(message)
 })

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import SQLite from 'better-sqlite3'
 import { expect } from 'vitest'
 import { projectOnce } from '../../src/projection/index.js'
+import { runHere } from '../support/command.js'
 import { lines, writeSegment } from '../support/journal-files.js'
 import { requestLine } from '../support/lines.js'
 import { end, PROGRAM, run, start } from '../support/program.js'
@@ -22,13 +23,13 @@ test('NDJSON that another journal takes, and that gives the same rows there', as
     requestLine('a', { provider: 'p', cost_sats: 0.5, labels: { team: 'x' } }),
     requestLine('b', { success: false, error_status: 500, error_message: 'no\u001b' }),
   )
-  const { status, stdout, stderr } = run(['export', '--db', workspace.database])
+  const { status, stdout, stderr } = await runHere(['export', '--db', workspace.database])
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
   expect(stdout).not.toContain('\u001b')
   const copy = join(workspace.directory, 'copy')
   expect(run(['append', '--journal', copy], { input: stdout }).status).toBe(0)
   await projectOnce({ journal: copy, database: `${copy}.db` })
-  expect(run(['export', '--db', `${copy}.db`]).stdout.replace(/"segment":.*/g, '')).toBe(
+  expect((await runHere(['export', '--db', `${copy}.db`])).stdout.replace(/"segment":.*/g, '')).toBe(
     stdout.replace(/"segment":.*/g, ''),
   )
 })
@@ -45,7 +46,7 @@ test('CSV with a header, in which nothing is a formula and numbers stay numbers'
     requestLine('+b', { provider: '-p', policy: '\tx' }),
     requestLine('\n=1+1'),
   )
-  const { stdout } = run(['export', '--format', 'csv', '--db', workspace.database])
+  const { stdout } = await runHere(['export', '--format', 'csv', '--db', workspace.database])
   const [header, ...rows] = stdout.split('\n')
   expect(header).toMatch(/^id,correlation_id,timestamp,model,provider,policy,streaming,success,input_tokens,/)
   expect(rows[0]).toMatch(
@@ -58,8 +59,8 @@ test('CSV with a header, in which nothing is a formula and numbers stay numbers'
 
 test('no rows: no lines, or the header alone', async ({ workspace }) => {
   await fill(workspace)
-  expect(run(['export', '--db', workspace.database]).stdout).toBe('')
-  expect(run(['export', '--db', workspace.database, '--format', 'csv']).stdout).toMatch(
+  expect((await runHere(['export', '--db', workspace.database])).stdout).toBe('')
+  expect((await runHere(['export', '--db', workspace.database, '--format', 'csv'])).stdout).toMatch(
     /^id,.*,byte_offset\n$/,
   )
 })
@@ -68,9 +69,13 @@ test('into a file of its owner, which must be new; an unknown model leaves none'
   await fill(workspace, ...Array.from({ length: 1200 }, (_, i) => requestLine(`r${i}`)))
   const output = join(workspace.directory, 'out.ndjson')
   const args = ['export', '--db', workspace.database, '--output', output]
-  expect(run([...args, '--model', 'none']).status).toBe(1)
+  expect((await runHere([...args, '--model', 'none'])).status).toBe(1)
   expect(existsSync(output)).toBe(false)
-  expect(run(args)).toMatchObject({ status: 0, stdout: '', stderr: `1,200 requests to ${output}\n` })
+  expect(await runHere(args)).toMatchObject({
+    status: 0,
+    stdout: '',
+    stderr: `1,200 requests to ${output}\n`,
+  })
   expect(statSync(output).mode & 0o777).toBe(0o600)
   const written = readFileSync(output, 'utf8')
   expect(
@@ -79,7 +84,7 @@ test('into a file of its owner, which must be new; an unknown model leaves none'
       .split('\n')
       .map((line) => JSON.parse(line).id),
   ).toEqual(Array.from({ length: 1200 }, (_, i) => i + 1))
-  expect(run(args)).toMatchObject({ status: 1, stderr: expect.stringContaining('EEXIST') })
+  expect(await runHere(args)).toMatchObject({ status: 1, stderr: expect.stringContaining('EEXIST') })
   expect(readFileSync(output, 'utf8')).toBe(written)
 })
 

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import { projectOnce } from '../../src/projection/index.js'
+import { runHere } from '../support/command.js'
 import { DAY, lines, writeSegment } from '../support/journal-files.js'
 import { completionLine, requestLine } from '../support/lines.js'
 import { PROGRAM, run } from '../support/program.js'
@@ -30,10 +31,10 @@ test('each page tells what is there, and lets no control character through', asy
   await fill(workspace)
   const { journal, database } = workspace
   const pages = {
-    stats: run(['stats', '--db', database]),
-    requests: run(['requests', '--db', database]),
-    rejected: run(['rejected', '--db', database]),
-    status: run(['status', '--journal', journal, '--db', database]),
+    stats: await runHere(['stats', '--db', database]),
+    requests: await runHere(['requests', '--db', database]),
+    rejected: await runHere(['rejected', '--db', database]),
+    status: await runHere(['status', '--journal', journal, '--db', database]),
   }
   for (const { status, stdout, stderr } of Object.values(pages)) {
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
@@ -59,31 +60,31 @@ test('--json is one line with the promised fields, and no control character eith
 }) => {
   await fill(workspace)
   const { journal, database } = workspace
-  const json = (...args: string[]) => {
-    const { status, stdout, json } = run([...args, '--db', database, '--json'])
+  const json = async (...args: string[]) => {
+    const { status, stdout, json } = await runHere([...args, '--db', database, '--json'])
     expect(status).toBe(0)
     expect(stdout).not.toMatch(CONTROL)
     expect(stdout.split('\n')).toHaveLength(2)
     return json
   }
-  expect(json('stats')).toMatchObject({ counts: { total: 3, error: 1 } })
-  expect(json('stats')).not.toHaveProperty('models')
-  const models = json('stats', '--group-by', 'model')['models'] as Record<string, unknown>
+  expect(await json('stats')).toMatchObject({ counts: { total: 3, error: 1 } })
+  expect(await json('stats')).not.toHaveProperty('models')
+  const models = (await json('stats', '--group-by', 'model'))['models'] as Record<string, unknown>
   expect(Object.keys(models).sort()).toEqual([HOSTILE, 'gpt-4o'])
-  expect(json('stats', '--since', '2027-01-01T00:00:00+01:00')).toMatchObject({
+  expect(await json('stats', '--since', '2027-01-01T00:00:00+01:00')).toMatchObject({
     since: '2026-12-31T23:00:00.000Z',
     until: '9999-12-31T23:59:59.999Z',
     empty: true,
   })
-  expect(json('stats', '--until', '2026-11-22T10:00:00Z')).toMatchObject({ counts: { total: 3 } })
-  expect(json('requests', '--page', '2', '--per-page', '2')).toMatchObject({
+  expect(await json('stats', '--until', '2026-11-22T10:00:00Z')).toMatchObject({ counts: { total: 3 } })
+  expect(await json('requests', '--page', '2', '--per-page', '2')).toMatchObject({
     data: [{ id: 1, model: 'gpt-4o' }],
     page: 2,
     per_page: 2,
     total: 3,
     total_pages: 2,
   })
-  expect(json('rejected')).toEqual({
+  expect(await json('rejected')).toEqual({
     total: 1,
     rejected: [
       {
@@ -96,7 +97,7 @@ test('--json is one line with the promised fields, and no control character eith
       },
     ],
   })
-  expect(json('status', '--journal', journal)).toMatchObject({
+  expect(await json('status', '--journal', journal)).toMatchObject({
     journal: { journal_id: 'test-journal', segments: [{ name: DAY }] },
     database: { requests: 3, rejected: 1, held: 0, late_lines: 0 },
     lag_bytes: 0,
@@ -108,9 +109,11 @@ test('an empty database has empty pages', async ({ workspace }) => {
   const { journal, database } = workspace
   writeSegment(journal, '')
   await projectOnce({ journal, database })
-  expect(run(['requests', '--db', database]).stdout).toBe('no requests\n')
-  expect(run(['rejected', '--db', database]).stdout).toBe('no rejected lines\n')
-  expect(run(['stats', '--db', database]).stdout).toContain('No requests found in the specified time range')
+  expect((await runHere(['requests', '--db', database])).stdout).toBe('no requests\n')
+  expect((await runHere(['rejected', '--db', database])).stdout).toBe('no rejected lines\n')
+  expect((await runHere(['stats', '--db', database])).stdout).toContain(
+    'No requests found in the specified time range',
+  )
 })
 
 test('status points out lag and a distrusted segment, and shows the newest twenty', async ({ workspace }) => {
@@ -119,7 +122,7 @@ test('status points out lag and a distrusted segment, and shows the newest twent
     writeSegment(journal, lines(requestLine('a')), `2026-01-${String(day).padStart(2, '0')}.ndjson`)
   }
   writeFileSync(join(journal, '2026-01-22.ndjson.distrusted'), '{}')
-  const { status, stdout } = run(['status', '--journal', journal, '--db', database])
+  const { status, stdout } = await runHere(['status', '--journal', journal, '--db', database])
   expect(status).toBe(1)
   expect(stdout).toContain('none yet')
   expect(stdout).toMatch(/^lag {7}[\d.]+ KiB not projected, for \d+ s; start `request-journal project`$/m)
@@ -140,7 +143,7 @@ test('what is missing is one clear paragraph, exit 1', async ({ workspace }) => 
     expect(stderr).toMatch(/^error: There is no journal in .*\n$/)
   }
   writeFileSync(join(directory, 'text.db'), 'not a database, but long enough to be looked at'.repeat(30))
-  const { status, stderr } = run(['stats', '--db', join(directory, 'text.db')])
+  const { status, stderr } = await runHere(['stats', '--db', join(directory, 'text.db')])
   expect(status).toBe(1)
   expect(stderr).toMatch(/^error: .*text\.db: the file is not an SQLite database.*\n$/)
 })

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { renameSync } from 'node:fs'
 import { describe, expect } from 'vitest'
 import { projectOnce } from '../../src/projection/index.js'
+import { runHere } from '../support/command.js'
 import { lines, writeSegment } from '../support/journal-files.js'
 import { completionLine, requestLine } from '../support/lines.js'
 import { end, run, start } from '../support/program.js'
@@ -21,35 +22,41 @@ test('every filter, sort and order of the command line is that of the answer', a
     requestLine('b', { cost_sats: 1, latency_ms: 3, streaming: true, success: false, provider: 'p' }),
     requestLine('c', { cost_sats: 2, latency_ms: 2, model: 'o3' }),
   )
-  const list = (...args: string[]) => {
-    const { status, stderr, json } = run(['requests', '--db', workspace.database, '--json', ...args])
+  const list = async (...args: string[]) => {
+    const { status, stderr, json } = await runHere([
+      'requests',
+      '--db',
+      workspace.database,
+      '--json',
+      ...args,
+    ])
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
     return ids(json)
   }
-  expect(list('--failed')).toEqual([2])
-  expect(list('--success', 'false')).toEqual([2])
-  expect(list('--success', 'true')).toEqual([3, 1])
-  expect(list('--streaming')).toEqual([2])
-  expect(list('--streaming', 'false')).toEqual([3, 1])
-  expect(list('--correlation-id', 'c')).toEqual([3])
-  expect(list('--label', 'team=x')).toEqual([1])
-  expect(list('--model', 'O3')).toEqual([3])
-  expect(list('--sort', 'cost_sats')).toEqual([1, 3, 2])
-  expect(list('--sort', 'latency_ms', '--order', 'asc')).toEqual([1, 3, 2])
-  expect(list('--until', '2026-11-22T09:59:59Z')).toEqual([])
+  expect(await list('--failed')).toEqual([2])
+  expect(await list('--success', 'false')).toEqual([2])
+  expect(await list('--success', 'true')).toEqual([3, 1])
+  expect(await list('--streaming')).toEqual([2])
+  expect(await list('--streaming', 'false')).toEqual([3, 1])
+  expect(await list('--correlation-id', 'c')).toEqual([3])
+  expect(await list('--label', 'team=x')).toEqual([1])
+  expect(await list('--model', 'O3')).toEqual([3])
+  expect(await list('--sort', 'cost_sats')).toEqual([1, 3, 2])
+  expect(await list('--sort', 'latency_ms', '--order', 'asc')).toEqual([1, 3, 2])
+  expect(await list('--until', '2026-11-22T09:59:59Z')).toEqual([])
 })
 
 test('pages by key: each page names the next one', async ({ workspace }) => {
   await append(workspace, ...['a', 'b', 'c'].map((id) => requestLine(id)))
-  const list = (...args: string[]) =>
-    run(['requests', '--db', workspace.database, '--per-page', '2', ...args])
-  const { json } = list('--cursor', 'start', '--json')
+  const list = async (...args: string[]) =>
+    await runHere(['requests', '--db', workspace.database, '--per-page', '2', ...args])
+  const { json } = await list('--cursor', 'start', '--json')
   expect(ids(json)).toEqual([3, 2])
-  const { stdout } = list('--cursor', 'start')
+  const { stdout } = await list('--cursor', 'start')
   expect(stdout).toContain(`\nnext page: --cursor ${json['next_cursor']}\n`)
-  const last = list('--cursor', String(json['next_cursor']))
+  const last = await list('--cursor', String(json['next_cursor']))
   expect(last.stdout).toMatch(/^2026-11-22 10:00:00 +1 [\s\S]*\nthe last page\n$/m)
-  expect(list('--cursor', 'x')).toMatchObject({
+  expect(await list('--cursor', 'x')).toMatchObject({
     status: 2,
     stdout: '',
     stderr: expect.stringMatching(/^error: Invalid cursor: 'x' is none of ours, expected 'start' or/),

@@ -1,8 +1,8 @@
 import { expect } from 'vitest'
 import { projectOnce } from '../../src/projection/index.js'
+import { runHere } from '../support/command.js'
 import { DAY, lines, writeSegment } from '../support/journal-files.js'
 import { completionLine, requestLine } from '../support/lines.js'
-import { run } from '../support/program.js'
 import { test } from '../support/workspace.js'
 
 const LOGGED = requestLine('a\u001b', { streaming: true, labels: { team: 'x\n' }, policy: 'chat' })
@@ -14,8 +14,8 @@ test('the row, its labels, where it stands, and the lines themselves, all safe t
   const { journal, database } = workspace
   writeSegment(journal, lines(LOGGED, COMPLETED))
   await projectOnce({ journal, database })
-  const show = (...args: string[]) => run(['show', ...args, '--journal', journal, '--db', database])
-  const { status, stdout, stderr } = show('1')
+  const show = (...args: string[]) => runHere(['show', ...args, '--journal', journal, '--db', database])
+  const { status, stdout, stderr } = await show('1')
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
   expect(stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/)
@@ -25,7 +25,7 @@ test('the row, its labels, where it stands, and the lines themselves, all safe t
   expect(stdout).toMatch(/^label {8}team = x\\n$/m)
   expect(stdout).toContain(`logged at byte 0 of ${DAY}:\n  ${LOGGED}\n`)
   expect(stdout).toContain(`completed at byte ${Buffer.byteLength(LOGGED) + 1} of ${DAY}:\n  ${COMPLETED}\n`)
-  expect(show('1', '--json').json).toMatchObject({
+  expect((await show('1', '--json')).json).toMatchObject({
     id: 1,
     line: { text: LOGGED },
     completed_line: { text: COMPLETED },
@@ -36,7 +36,7 @@ test('without the journal the row is shown all the same', async ({ workspace }) 
   const { journal, database, directory } = workspace
   writeSegment(journal, lines(LOGGED))
   await projectOnce({ journal, database })
-  const { status, stdout } = run(['show', '1', '--journal', `${directory}/none`, '--db', database])
+  const { status, stdout } = await runHere(['show', '1', '--journal', `${directory}/none`, '--db', database])
   expect(status).toBe(0)
   expect(stdout).toContain(`the journal has no segment ${DAY}`)
 })
@@ -45,11 +45,11 @@ test('an id that isn’t there: exit 1; one that is none: exit 2', async ({ work
   const { journal, database } = workspace
   writeSegment(journal, '')
   await projectOnce({ journal, database })
-  expect(run(['show', '7', '--db', database])).toMatchObject({
+  expect(await runHere(['show', '7', '--db', database])).toMatchObject({
     status: 1,
     stdout: '',
     stderr: 'error: Request 7 not found\n',
   })
-  expect(run(['show', 'x', '--db', database])).toMatchObject({ status: 2, stdout: '' })
-  expect(run(['show', '--db', database])).toMatchObject({ status: 2, stdout: '' })
+  expect(await runHere(['show', 'x', '--db', database])).toMatchObject({ status: 2, stdout: '' })
+  expect(await runHere(['show', '--db', database])).toMatchObject({ status: 2, stdout: '' })
 })

@@ -3,9 +3,9 @@ import { formatStats } from '../../src/cli/stats-page.js'
 import { displayWidth } from '../../src/cli/terminal.js'
 import { projectOnce } from '../../src/projection/index.js'
 import { openDatabaseReadOnly, stats } from '../../src/queries/index.js'
+import { runHere } from '../support/command.js'
 import { lines, writeSegment } from '../support/journal-files.js'
 import { requestLine } from '../support/lines.js'
-import { run } from '../support/program.js'
 import { test, type Workspace } from '../support/workspace.js'
 
 async function fill({ journal, database }: Workspace): Promise<void> {
@@ -28,32 +28,32 @@ async function fill({ journal, database }: Workspace): Promise<void> {
 
 test('filters and groups of the command line are those of the answer', async ({ workspace }) => {
   await fill(workspace)
-  const json = (...args: string[]) => {
-    const { status, stderr, json } = run(['stats', '--db', workspace.database, '--json', ...args])
+  const json = async (...args: string[]) => {
+    const { status, stderr, json } = await runHere(['stats', '--db', workspace.database, '--json', ...args])
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
     return json
   }
-  expect(json('--model', 'GPT-4O', '--provider', 'OpenAI')).toMatchObject({ counts: { total: 2 } })
-  expect(json('--policy', 'chat')).toMatchObject({ counts: { total: 1, error: 1 } })
-  expect(json('--label', 'team=a=b', '--label', 'tier=local')).toMatchObject({ counts: { total: 1 } })
-  expect(json('--until', '2026-11-22T09:00:00Z')).toMatchObject({ counts: { total: 2 } })
+  expect(await json('--model', 'GPT-4O', '--provider', 'OpenAI')).toMatchObject({ counts: { total: 2 } })
+  expect(await json('--policy', 'chat')).toMatchObject({ counts: { total: 1, error: 1 } })
+  expect(await json('--label', 'team=a=b', '--label', 'tier=local')).toMatchObject({ counts: { total: 1 } })
+  expect(await json('--until', '2026-11-22T09:00:00Z')).toMatchObject({ counts: { total: 2 } })
   // Finer than what rows have, it is behind those of its millisecond, as in the HTTP API.
   expect(
-    json('--since', '2026-11-22T09:30:00.0004+01:00', '--until', '2026-11-22T11:30:00.0009Z'),
+    await json('--since', '2026-11-22T09:30:00.0004+01:00', '--until', '2026-11-22T11:30:00.0009Z'),
   ).toMatchObject({
     counts: { total: 1, error: 1 },
     since: '2026-11-22T08:30:00.0004Z',
     until: '2026-11-22T11:30:00.0009Z',
   })
-  expect(json('--range', 'last_1h')).not.toHaveProperty('percentiles')
-  expect(json('--group-by', 'label:team')).toMatchObject({
+  expect(await json('--range', 'last_1h')).not.toHaveProperty('percentiles')
+  expect(await json('--group-by', 'label:team')).toMatchObject({
     labels: {
       'a=b': { counts: { total: 1 } },
       x: { counts: { total: 1 } },
       unknown: { counts: { total: 1 } },
     },
   })
-  expect(json('--group-by', 'tier', '--percentiles', '--unpriced')).toMatchObject({
+  expect(await json('--group-by', 'tier', '--percentiles', '--unpriced')).toMatchObject({
     counts: { unpriced: 2 },
     tiers: { local: { performance: { p99_latency_ms: 100.5 } }, frontier: { counts: { unpriced: 0 } } },
   })
@@ -63,19 +63,19 @@ test('filters and groups of the command line are those of the answer', async ({ 
     hour: 'hours',
     day: 'days',
   })) {
-    expect(json('--group-by', group)).toHaveProperty(section)
+    expect(await json('--group-by', group)).toHaveProperty(section)
   }
 })
 
 test('a name that no request has is an answer of one line, exit 1', async ({ workspace }) => {
   await fill(workspace)
   for (const command of ['stats', 'requests', 'export']) {
-    expect(run([command, '--db', workspace.database, '--model', 'gpt-\u001b[5'])).toMatchObject({
+    expect(await runHere([command, '--db', workspace.database, '--model', 'gpt-\u001b[5'])).toMatchObject({
       status: 1,
       stdout: '',
       stderr: "error: Model 'gpt-\\x1b[5' not found\n",
     })
-    expect(run([command, '--db', workspace.database, '--provider', ''])).toMatchObject({
+    expect(await runHere([command, '--db', workspace.database, '--provider', ''])).toMatchObject({
       status: 1,
       stderr: "error: Provider '' not found\n",
     })
@@ -84,7 +84,7 @@ test('a name that no request has is an answer of one line, exit 1', async ({ wor
 
 test('the page by hour shows when it happened, quiet hours included', async ({ workspace }) => {
   await fill(workspace)
-  const { stdout } = run(['stats', '--db', workspace.database, '--group-by', 'hour'])
+  const { stdout } = await runHere(['stats', '--db', workspace.database, '--group-by', 'hour'])
   expect(stdout).toMatch(/^requests {2}█ {2}▄$/m)
   expect(stdout).toMatch(/^failed {7}█$/m)
   expect(stdout).toMatch(/^2026-11-22 08:00 +2 +0 /m)

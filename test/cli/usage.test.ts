@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { runHere } from '../support/command.js'
 import { PROGRAM, run } from '../support/program.js'
 
 const COMMANDS = [
@@ -67,8 +68,8 @@ const WRONG: [string, string[], RegExp][] = [
   ['--json of a daemon', ['project', '--json'], /'--json' needs '--once'/],
 ]
 
-test.for(WRONG)('wrong use, exit 2: %s', ([, args, message]) => {
-  const { status, stdout, stderr } = run(args)
+test.for(WRONG)('wrong use, exit 2: %s', async ([, args, message]) => {
+  const { status, stdout, stderr } = await runHere(args)
   expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
   expect(stderr).toMatch(message)
   expect(stderr).not.toContain('    at ')
@@ -78,8 +79,8 @@ test.for([
   ['REQUEST_JOURNAL_DIR', '', ['append']],
   ['REQUEST_JOURNAL_DB', '', ['stats']],
   ['REQUEST_JOURNAL_LOG_LEVEL', 'loud', ['project', '--once']],
-] as const)('a wrong value in %s is an error that names it, exit 2', ([name, value, args]) => {
-  const { status, stderr } = runWith({ [name]: value }, [...args])
+] as const)('a wrong value in %s is an error that names it, exit 2', async ([name, value, args]) => {
+  const { status, stderr } = await runHere([...args], { [name]: value })
   expect(status).toBe(2)
   expect(stderr).toContain(name)
 })
@@ -105,8 +106,8 @@ test('--version is that of package.json', () => {
 })
 
 describe.each(COMMANDS)('%s --help', (command) => {
-  test('exits 0, has an example and names defaults and environment', () => {
-    const { status, stdout, stderr } = run([command, '--help'])
+  test('exits 0, has an example and names defaults and environment', async () => {
+    const { status, stdout, stderr } = await runHere([command, '--help'])
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
     expect(stdout).toMatch(/Examples?:\n {2}\$ .*request-journal /)
     const text = stdout.replace(/\s+/g, ' ')

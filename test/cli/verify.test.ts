@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import SQLite from 'better-sqlite3'
 import { expect } from 'vitest'
 import { projectOnce } from '../../src/projection/index.js'
+import { runHere } from '../support/command.js'
 import { DAY, lines, writeSegment } from '../support/journal-files.js'
 import { requestLine } from '../support/lines.js'
-import { run } from '../support/program.js'
 import { test, type Workspace } from '../support/workspace.js'
 
 const NEXT_DAY = '2026-11-23.ndjson'
@@ -17,17 +17,17 @@ async function fill(workspace: Workspace): Promise<void> {
 }
 
 function runVerify({ journal, database }: Workspace, ...args: string[]) {
-  return run(['verify', '--journal', journal, '--db', database, ...args])
+  return runHere(['verify', '--journal', journal, '--db', database, ...args])
 }
 
 test('nothing is wrong: exit 0, a page without a problem, one line of JSON', async ({ workspace }) => {
   await fill(workspace)
-  const page = runVerify(workspace)
+  const page = await runVerify(workspace)
   expect({ status: page.status, stderr: page.stderr }).toEqual({ status: 0, stderr: '' })
   expect(page.stdout).toMatch(/^journal {3}4 lines in 2 segments; 1 rejected/m)
   expect(page.stdout).toMatch(/^database {2}3 rows$/m)
   expect(page.stdout).toMatch(/^ok {8}nothing is wrong \(\d+ ms\)\n$/m)
-  const { status, stdout, json } = runVerify(workspace, '--json')
+  const { status, stdout, json } = await runVerify(workspace, '--json')
   expect(status).toBe(0)
   expect(stdout.split('\n')).toHaveLength(2)
   expect(json).toMatchObject({ ok: true, lines: 4, rows: 3, rejected: 1, pending: 0, problems: [] })
@@ -41,7 +41,7 @@ test('each problem is one line with its place and both values, and says what to 
   const database = new SQLite(workspace.database)
   database.exec(`UPDATE requests SET model = 'gpt' || char(27) || '[31m' WHERE correlation_id = 'b'`)
   database.close()
-  const { status, stdout, stderr } = runVerify(workspace)
+  const { status, stdout, stderr } = await runVerify(workspace)
   expect({ status, stderr }).toEqual({ status: 1, stderr: '' })
   const at = requestLine('a').length + 1
   expect(stdout).toMatch(/^WRONG {5}1 problem \(/m)
@@ -49,7 +49,7 @@ test('each problem is one line with its place and both values, and says what to 
     `\naltered   ${DAY}:${at}  row 2 is not what its line says: model "gpt-4o", in the database "gpt\\u001b[31m"\n`,
   )
   expect(stdout).toMatch(/^What to do: .*`request-journal replay`.*\.$/m)
-  expect(runVerify(workspace, '--json').status).toBe(1)
+  expect((await runVerify(workspace, '--json')).status).toBe(1)
 })
 
 test('a journal that lost something is not to be replayed, whatever else is wrong', async ({ workspace }) => {
@@ -59,7 +59,7 @@ test('a journal that lost something is not to be replayed, whatever else is wron
   const database = new SQLite(workspace.database)
   database.exec('UPDATE requests SET latency_ms = latency_ms + id')
   database.close()
-  const { status, stdout } = runVerify(workspace)
+  const { status, stdout } = await runVerify(workspace)
   expect(status).toBe(1)
   expect(stdout).toMatch(/^gone {6}2026-11-23\.ndjson:0 /m)
   expect(stdout.match(/^What to do: .*$/gm)).toEqual([
@@ -74,20 +74,20 @@ test('shows twenty problems, and how many more', async ({ workspace }) => {
   const database = new SQLite(workspace.database)
   database.exec('DELETE FROM requests')
   database.close()
-  const { stdout } = runVerify(workspace)
+  const { stdout } = await runVerify(workspace)
   expect(stdout.match(/^missing/gm)).toHaveLength(20)
   expect(stdout).toContain('\n… and 10 more (--json has the first 30)\n')
 })
 
-test('without a database the journal is checked alone, and that is said', ({ workspace }) => {
+test('without a database the journal is checked alone, and that is said', async ({ workspace }) => {
   writeSegment(workspace.journal, lines(requestLine('a')))
-  const { status, stdout } = runVerify(workspace)
+  const { status, stdout } = await runVerify(workspace)
   expect(status).toBe(0)
   expect(stdout).toMatch(/none; the journal was checked alone$/m)
 })
 
-test('no journal: one clear paragraph, exit 1', ({ workspace }) => {
-  const { status, stdout, stderr } = runVerify(workspace)
+test('no journal: one clear paragraph, exit 1', async ({ workspace }) => {
+  const { status, stdout, stderr } = await runVerify(workspace)
   expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
   expect(stderr).toMatch(/^error: There is no journal in .*\n$/)
 })

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import { projectOnce, replay } from '../../src/projection/index.js'
+import { runHere } from '../support/command.js'
 import { DAY, lines, writeSegment } from '../support/journal-files.js'
 import { completionLine, requestLine } from '../support/lines.js'
 import { run } from '../support/program.js'
@@ -71,16 +72,24 @@ test('no name in the journal reaches a terminal, SQL or a path as anything but t
     ['rejected', ...db],
     ['status', ...both],
     ['doctor', ...both],
-    ['project', '--once', ...both],
-    ['replay', ...both],
   ]) {
-    for (const { stdout, stderr, status } of [run(args), run([...args, '--json'])]) {
+    for (const { stdout, stderr, status } of [await runHere(args), await runHere([...args, '--json'])]) {
       expect(status, `${args[0]}: ${stderr}`).toBe(args[0] === 'doctor' || args[0] === 'status' ? 1 : 0)
       expect(stdout + stderr).not.toMatch(UNSAFE)
     }
   }
-  expect(run(['requests', ...db]).stdout).toContain('\\x1b[2J')
-  expect(run(['export', ...db]).stdout).not.toMatch(UNSAFE)
+  // Their log is written to the descriptor itself.
+  for (const command of [['project', '--once'], ['replay']]) {
+    for (const { stdout, stderr, status } of [
+      run([...command, ...both]),
+      run([...command, ...both, '--json']),
+    ]) {
+      expect(status, stderr).toBe(0)
+      expect(stdout + stderr).not.toMatch(UNSAFE)
+    }
+  }
+  expect((await runHere(['requests', ...db])).stdout).toContain('\\x1b[2J')
+  expect((await runHere(['export', ...db])).stdout).not.toMatch(UNSAFE)
 })
 
 test('a path with escapes in it is shown without them', ({ workspace }) => {

@@ -5,6 +5,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterEach, describe, expect } from 'vitest'
+import { runHere } from '../support/command.js'
 import { end, PROGRAM } from '../support/program.js'
 import { append, get, log, type Place, requestLog, test } from './support.js'
 
@@ -54,7 +55,9 @@ function runServe(args: string[], env: Record<string, string> = {}) {
   })
 }
 
-test('prints its URL, answers, shows the dashboard, and ends cleanly at SIGTERM: streams ended, exit 0', async ({ place }) => {
+test('prints its URL, answers, shows the dashboard, and ends cleanly at SIGTERM: streams ended, exit 0', async ({
+  place,
+}) => {
   await log(place, [requestLog()])
   const { child, url, log: logged } = await start(place)
   expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
@@ -134,8 +137,8 @@ describe('wrong use, exit 2', () => {
     ],
     ['a limit that is none', ['--max-streams', 'many'], /'--max-streams <n>' argument 'many'/],
     ['no time at all', ['--query-timeout-ms', '0'], /'--query-timeout-ms <n>' argument '0'/],
-  ] as const)('%s', (_what, args, message) => {
-    const { status, stdout, stderr } = runServe(['--db', '/nowhere/requests.db', ...args])
+  ] as const)('%s', async (_what, args, message) => {
+    const { status, stdout, stderr } = await runHere(['serve', '--db', '/nowhere/requests.db', ...args])
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
     expect(stderr).toMatch(message)
     expect(stderr).not.toContain('    at ')
@@ -151,8 +154,8 @@ describe('wrong use, exit 2', () => {
     ['REQUEST_JOURNAL_LOG_LEVEL', 'loud'],
     ['REQUEST_JOURNAL_TOKEN', ''],
     ['REQUEST_JOURNAL_TOKEN', 'a b'],
-  ])('a wrong value in the environment: %s=%s', (name, value) => {
-    const { status } = runServe(['--db', '/nowhere/requests.db'], { [name]: value })
+  ])('a wrong value in the environment: %s=%s', async (name, value) => {
+    const { status } = await runHere(['serve', '--db', '/nowhere/requests.db'], { [name]: value })
     expect(status).toBe(2)
   })
 })

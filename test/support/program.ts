@@ -61,7 +61,8 @@ export async function end(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM
   return status
 }
 
-function parseLast(stdout: string): Record<string, unknown> {
+/** The last line, parsed; undefined fields where it isn’t JSON. */
+export function parseLast(stdout: string): Record<string, unknown> {
   try {
     return JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '')
   } catch {

@@ -63,7 +63,7 @@ export function gone(program: Program): () => string | null {
   return () => (program.isGone ? `the daemon ended: ${program.stderr.slice(-1000)}` : null)
 }
 
-function fill(place: Place, count: number, prefix = 'e', fields: object = {}): string[] {
+function fill(place: Place, count: number, prefix = 'e', fields: Record<string, unknown> = {}): string[] {
   const ids = Array.from({ length: count }, (_, i) => `${prefix}-${i}`)
   writeSegment(place.journal, lines(...ids.map((id) => requestLine(id, fields))))
   return ids
