@@ -87,7 +87,7 @@ test('whatever was projected, in whatever order it came, is found right', { time
         expect(await verify(paths)).toMatchObject({ ok: true, problems: [] })
       })
     }),
-    { numRuns: 100 },
+    { numRuns: 50 },
   )
 })
 
@@ -126,6 +126,6 @@ test('any byte of what was projected, and any cell of a row, is found when it ch
         expect({ column, ok: (await verify(paths)).ok }).toEqual({ column, ok: false })
       })
     }),
-    { numRuns: 60 },
+    { numRuns: 40 },
   )
 })

@@ -112,6 +112,6 @@ test('rows equal the fold of the journal; replay = live; applied twice = applied
         rmSync(directory, { recursive: true, force: true })
       }
     }),
-    { numRuns: 150 },
+    { numRuns: 60 },
   )
 })

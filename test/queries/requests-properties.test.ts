@@ -62,6 +62,6 @@ test('pages by number and by key have the rows that match, in order, each once',
         expect(byKey).toEqual(expected)
       },
     ),
-    { numRuns: 300 },
+    { numRuns: 150 },
   )
 })

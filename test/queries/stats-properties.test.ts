@@ -82,6 +82,6 @@ test('stats are what the rows say, from roll-ups and from rows alike', ({ databa
         for (const [name, section] of Object.entries(groups)) expectSection(section, byGroup.get(name) ?? [])
       },
     ),
-    { numRuns: 300 },
+    { numRuns: 150 },
   )
 })
