@@ -54,6 +54,8 @@ export const test = base.extend<{ browser: Browser; dashboard: Dashboard }>({
     const context = await browser.newContext({
       viewport: { width: 1280, height: 900 },
       reducedMotion: 'reduce',
+      // Brotli takes each new server a quarter of a second; test/server/dashboard-files.test.ts has it.
+      extraHTTPHeaders: { 'accept-encoding': 'gzip' },
     })
     const page = await context.newPage()
     page.setDefaultTimeout(15_000)
