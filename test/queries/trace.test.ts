@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { describe, expect } from 'vitest'
+import { test as base, describe, expect } from 'vitest'
 import { projectOnce, replay } from '../../src/projection/index.js'
 import {
   listRequests,
@@ -9,7 +9,7 @@ import {
   stats,
 } from '../../src/queries/index.js'
 import { hasTrace, run, TRACE } from '../support/program.js'
-import { test, type Workspace } from '../support/workspace.js'
+import { type Workspace, withWorkspace } from '../support/workspace.js'
 
 const DAY = { since: '2023-11-16T00:00:00Z', until: '2023-11-16T23:59:59.999Z' }
 
@@ -19,19 +19,25 @@ const TOTALS = {
   costs: { total_cost_sats: 523_674.89, total_input_tokens: 39_618_893, total_output_tokens: 4_249_532 },
 }
 
-async function project(workspace: Workspace): Promise<void> {
-  const events = execFileSync(process.execPath, [TRACE], { maxBuffer: 1 << 28 })
-  expect(run(['append', '--journal', workspace.journal], { input: events }).status).toBe(0)
-  await projectOnce(workspace)
-}
+/** Tests that share the trace, projected. */
+const test = base.extend<{ trace: Workspace }>({
+  trace: [
+    // biome-ignore lint/correctness/noEmptyPattern: vitest reads the fixtures a fixture needs from this pattern
+    async ({}, use) =>
+      await withWorkspace(async (workspace) => {
+        const events = execFileSync(process.execPath, [TRACE], { maxBuffer: 1 << 28 })
+        expect(run(['append', '--journal', workspace.journal], { input: events }).status).toBe(0)
+        await projectOnce(workspace)
+        await use(workspace)
+      }),
+    { scope: 'file' },
+  ],
+})
 
 describe.skipIf(!hasTrace)('the real trace', () => {
-  test('has the sums of its README, from roll-ups and from rows, also after a replay', async ({
-    workspace,
-  }) => {
-    await project(workspace)
+  test('has the sums of its README, from roll-ups and from rows, also after a replay', async ({ trace }) => {
     const ask = (options: StatsOptions) => {
-      const database = openDatabaseReadOnly(workspace.database)
+      const database = openDatabaseReadOnly(trace.database)
       try {
         return stats(database, { ...DAY, percentiles: true, unpriced: true, ...options })
       } finally {
@@ -49,13 +55,12 @@ describe.skipIf(!hasTrace)('the real trace', () => {
       'azure-code': { counts: { total: 8819, streaming: 0 } },
       'azure-conversation': { counts: { total: 19_366, streaming: 19_366 } },
     })
-    await replay(workspace)
+    await replay(trace)
     expect(ask({})).toEqual(whole)
   })
 
-  test('in parts that are cut anywhere adds up to the whole', async ({ workspace }) => {
-    await project(workspace)
-    const database = openDatabaseReadOnly(workspace.database)
+  test('in parts that are cut anywhere adds up to the whole', ({ trace }) => {
+    const database = openDatabaseReadOnly(trace.database)
     const cuts = [
       '18:15:00.001',
       '18:29:59.999',

@@ -20,36 +20,39 @@ export interface Workspace {
 }
 
 /**
- * A test with a directory of its own. After each test the invariant is checked by code that the program doesn't share:
- * rows equal the fold of the journal, and each position stands on a line boundary within the segment.
+ * Lends a directory of its own. Behind it the invariant is checked by code that the program doesn't share: rows equal
+ * the fold of the journal, and each position stands on a line boundary within the segment.
  */
+export async function withWorkspace(use: (workspace: Workspace) => Promise<void>): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'request-journal-test-'))
+  const journal = join(directory, 'journal')
+  const database = join(directory, 'requests.db')
+  let isDamaged = false
+  await use({
+    directory,
+    journal,
+    database,
+    expectDamage: () => {
+      isDamaged = true
+    },
+    query: (sql) => query(database, sql),
+    segments: () =>
+      readdirSync(journal)
+        .filter((name) => name.endsWith('.ndjson'))
+        .sort(),
+    readSegment: (name) => readFileSync(join(journal, name)),
+  })
+  try {
+    if (!isDamaged && existsSync(database)) expect(findDifferences(journal, database)).toEqual([])
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+/** A test with a workspace of its own. */
 export const test = base.extend<{ workspace: Workspace }>({
   // biome-ignore lint/correctness/noEmptyPattern: vitest reads the fixtures a fixture needs from this pattern
-  workspace: async ({}, use) => {
-    const directory = mkdtempSync(join(tmpdir(), 'request-journal-test-'))
-    const journal = join(directory, 'journal')
-    const database = join(directory, 'requests.db')
-    let isDamaged = false
-    await use({
-      directory,
-      journal,
-      database,
-      expectDamage: () => {
-        isDamaged = true
-      },
-      query: (sql) => query(database, sql),
-      segments: () =>
-        readdirSync(journal)
-          .filter((name) => name.endsWith('.ndjson'))
-          .sort(),
-      readSegment: (name) => readFileSync(join(journal, name)),
-    })
-    try {
-      if (!isDamaged && existsSync(database)) expect(findDifferences(journal, database)).toEqual([])
-    } finally {
-      rmSync(directory, { recursive: true, force: true })
-    }
-  },
+  workspace: async ({}, use) => await withWorkspace(use),
 })
 
 /** All rows that a statement gives. */

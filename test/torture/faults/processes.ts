@@ -14,10 +14,11 @@ export const fullSpeed: Fault = {
   title: '8 writer processes at full speed, one projector, the day rolling in between',
   run: async (round) => {
     const count = round.isShort ? 400 : round.random.between(2000, 20_000)
-    await round.trial(`8 × ${count} events`, async (place) => {
+    const writerCount = round.isShort ? 4 : 8
+    await round.trial(`${writerCount} × ${count} events`, async (place) => {
       const midnight = Date.parse('2026-11-23T00:00:00Z')
       const daemon = await startDaemon(place)
-      const names = Array.from({ length: 8 }, (_, i) => `w${i}`)
+      const names = Array.from({ length: writerCount }, (_, i) => `w${i}`)
       const args = (name: string) => [place.journal, name, String(count), String(midnight)]
       const writers = names.map((name) => place.keep(script('day-writer.mjs', args(name))))
       await Promise.all(writers.map((writer) => writer.said(/open/, 'stdout')))
@@ -25,11 +26,11 @@ export const fullSpeed: Fault = {
       await Promise.all(writers.map((writer) => writer.exited))
       const failed = writers.filter((writer) => !writer.lines.includes('done'))
       if (failed.length > 0) return wrong(`a writer failed: ${failed[0]?.stderr}`)
-      await until(() => countRows(place.database) >= 8 * count, gone(daemon))
+      await until(() => countRows(place.database) >= writerCount * count, gone(daemon))
       await daemon.end()
       const promised = names.flatMap((name) => Array.from({ length: count }, (_, i) => `${name}-${i}`))
       const verdict = await judge(place, promised, { withReplay: true })
-      return combined(verdict, order(place, names), sums(place, 8 * count))
+      return combined(verdict, order(place, names), sums(place, writerCount * count))
     })
   },
 }
@@ -92,15 +93,16 @@ export const contenders: Fault = {
       await daemon.end()
       return [combined(await judge(place, ids, { withReplay: true }), ...refusals)]
     })
-    await round.trial('eight first openers', async (place) => {
+    const openerCount = round.isShort ? 4 : 8
+    await round.trial(`${openerCount} first openers`, async (place) => {
       const ids = fill(place, round.isShort ? 200 : 5000)
-      const openers = Array.from({ length: 8 }, () =>
+      const openers = Array.from({ length: openerCount }, () =>
         place.keep(command(['project', '--once', '--json', ...paths(place)])),
       )
       const statuses = await Promise.all(openers.map((opener) => opener.exited))
       const unclear = openers.filter((o, i) => statuses[i] !== 0 && !/already works on this/.test(o.stderr))
       const verdict = compareNow(place, ids)
-      if (!statuses.includes(0)) verdict.wrong.push('none of the eight did the work')
+      if (!statuses.includes(0)) verdict.wrong.push('none of them did the work')
       verdict.wrong.push(...unclear.map(({ stderr }) => `an opener failed: ${stderr}`))
       return verdict
     })
