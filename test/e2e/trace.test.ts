@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { cpSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect } from 'vitest'
 import { end, hasTrace, run, startDaemon, TRACE } from '../support/program.js'
-import { test, type Workspace } from '../support/workspace.js'
+import { test as base, type Workspace, withWorkspace } from '../support/workspace.js'
 
 // The totals of the trace's own README, less the failed rows.
 const ROWS = 28_185
@@ -27,9 +28,22 @@ function fingerprint(workspace: Workspace): string {
     .digest('hex')
 }
 
+/** Tests that begin with a copy of one journal that has the whole trace. */
+const test = base.extend<{ appended: string }>({
+  appended: [
+    // biome-ignore lint/correctness/noEmptyPattern: vitest reads the fixtures a fixture needs from this pattern
+    async ({}, use) =>
+      await withWorkspace(async (workspace) => {
+        expect(append(workspace, trace)).toMatchObject({ status: 0, json: { appended: ROWS, refused: 0 } })
+        await use(workspace.journal)
+      }),
+    { scope: 'file' },
+  ],
+})
+
 describe.skipIf(!hasTrace)('the real trace', () => {
-  test('is appended, projected and replayed', ({ workspace }) => {
-    expect(append(workspace, trace)).toMatchObject({ status: 0, json: { appended: ROWS, refused: 0 } })
+  test('is appended, projected and replayed', ({ workspace, appended }) => {
+    cpSync(appended, workspace.journal, { recursive: true })
     const projected = run(['project', '--once', ...places(workspace), '--json'])
     expect(projected).toMatchObject({ status: 0, json: { projected: ROWS, rejected: 0 } })
 
@@ -68,8 +82,8 @@ describe.skipIf(!hasTrace)('the real trace', () => {
     expect(await end(daemon)).toBe(0)
   })
 
-  test('survives kill -9 of the daemon in mid-catch-up, ten times', async ({ workspace }) => {
-    append(workspace, trace)
+  test('survives kill -9 of the daemon in mid-catch-up, ten times', async ({ workspace, appended }) => {
+    cpSync(appended, workspace.journal, { recursive: true })
     for (let kill = 1; kill <= 10; kill++) {
       const daemon = await startDaemon(workspace.journal, workspace.database)
       await sleep(kill * 12)

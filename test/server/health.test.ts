@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { expect } from 'vitest'
 import { acquireProjectorLock } from '../../src/storage/projector-lock.js'
 import { requestLine } from '../support/lines.js'
-import { append, log, requestLog, test } from './support.js'
+import { append, askUntil, log, requestLog, test } from './support.js'
 
 test('ok while a projector runs and keeps up; no token, no store', async ({ place, serve }) => {
   await log(place, [requestLog()])
@@ -51,8 +51,10 @@ test('fails on lag in seconds over --max-lag-seconds, and says how much', async 
     // Waits since its position last stood at the end, which is shorter than a test may take: not yet.
     await append(place.journal, [requestLog()])
     expect(segment).toBeDefined()
-    let answer = await behind.get('/healthz')
-    while (answer.status === 200) answer = await behind.get('/healthz')
+    const answer = await askUntil(
+      () => behind.get('/healthz'),
+      ({ status }) => status !== 200,
+    )
     expect(answer.body.problems).toEqual([
       expect.stringMatching(/^the projector is [\d.]+ s behind the journal, more than 1 s$/),
     ])
@@ -98,10 +100,12 @@ test('fails when the projector of the same process had to stop, and says why; th
   expect((await server.get('/healthz')).status).toBe(200)
   const [segment = ''] = readdirSync(place.journal).filter((name) => name.endsWith('.ndjson'))
   rmSync(join(place.journal, segment))
-  let problems = ''
   // Its lock goes a moment before its last words arrive.
-  while (!problems.includes('has stopped')) problems = (await server.get('/healthz')).body.problems.join()
-  expect(problems).toBe('the projector has stopped (SEGMENT_MISSING): see the log')
+  const { body } = await askUntil(
+    () => server.get('/healthz'),
+    ({ body }) => body.problems.join().includes('has stopped'),
+  )
+  expect(body.problems.join()).toBe('the projector has stopped (SEGMENT_MISSING): see the log')
   expect(logged.join()).toMatch(/Projector stopped: it can not go on ProjectionError: .*the segment is gone/)
   // What was projected is still served.
   expect((await server.get('/v1/stats')).body.counts.total).toBe(1)

@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline'
 import { afterEach, describe, expect } from 'vitest'
 import { runHere } from '../support/command.js'
 import { end, PROGRAM } from '../support/program.js'
-import { append, get, log, type Place, requestLog, test } from './support.js'
+import { append, askUntil, get, log, type Place, requestLog, test } from './support.js'
 
 const children: ChildProcess[] = []
 
@@ -75,8 +75,10 @@ test('--project makes the database, projects what is appended, and stops with th
 }) => {
   const { child, url, log: logged } = await start(place, ['--project'])
   await append(place.journal, [requestLog(), requestLog()])
-  let total = 0
-  while (total < 2) total = (await get(url, '/v1/stats')).body.counts.total
+  await askUntil(
+    () => get(url, '/v1/stats'),
+    ({ body }) => body.counts.total === 2,
+  )
   expect(await end(child, 'SIGINT'), `${child.signalCode} ${logged()}`).toBe(0)
   expect(logged()).toMatch(/Projecting[\s\S]*Projector stopped/)
 })

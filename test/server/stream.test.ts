@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { type ClientRequest, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import { describe, expect } from 'vitest'
-import { append, log, type Place, requestLog, type TestServer, test } from './support.js'
+import { append, askUntil, log, type Place, requestLog, type TestServer, test } from './support.js'
 
 interface StreamEvent {
   event: string
@@ -253,8 +253,10 @@ test('bounded: one more than --max-streams is 503, and there is room again when 
   expect(Number(headers['retry-after'])).toBeGreaterThan(0)
   listeners[0]?.close()
   // The server hears of it a moment later.
-  let again = await server.get('/v1/stream', { method: 'HEAD' })
-  while (again.status === 503) again = await server.get('/v1/stream', { method: 'HEAD' })
+  const again = await askUntil(
+    () => server.get('/v1/stream', { method: 'HEAD' }),
+    ({ status }) => status !== 503,
+  )
   expect(again.status).toBe(200)
   listeners[1]?.close()
 })
@@ -268,8 +270,10 @@ test('a client that is gone before its stream is open takes no place', async ({ 
     socket.write('GET /v1/stream HTTP/1.1\r\nHost: localhost\r\n\r\n', () => socket.destroy())
     await once(socket, 'close')
   }
-  const head = async () => await server.get('/v1/stream', { method: 'HEAD' })
-  while ((await head()).status === 503);
+  await askUntil(
+    () => server.get('/v1/stream', { method: 'HEAD' }),
+    ({ status }) => status !== 503,
+  )
   const listeners = [await Listener.open(server), await Listener.open(server)]
   for (const listener of listeners) listener.close()
 })

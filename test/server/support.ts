@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { test as base } from 'vitest'
 import { type EventInput, openJournal } from '../../src/index.js'
 import { projectOnce } from '../../src/projection/index.js'
@@ -78,6 +79,15 @@ export async function get(
     sent.on('error', reject)
     sent.end(body)
   })
+}
+
+/** Asks until an answer is as wanted, with rests that leave the processor to whoever makes it so. */
+export async function askUntil<T>(ask: () => Promise<T>, isWanted: (answer: T) => boolean): Promise<T> {
+  for (;;) {
+    const answer = await ask()
+    if (isWanted(answer)) return answer
+    await sleep(20)
+  }
 }
 
 /** A test with a place of its own, and servers that are closed behind it. */
