@@ -4,7 +4,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     pool: 'forks',
-    // Test files of one process share what they import: loading it anew for each of them took a third of the time.
+    // Test files of one process share what they import: loading it for each of them took a third of the time of unit tests.
     isolate: false,
     restoreMocks: true,
     // One more than a small machine has cores: many tests only wait for real processes.
