@@ -1,38 +1,19 @@
-import type { TObject, TSchema } from 'typebox'
-import { Compile, type Validator } from 'typebox/compile'
+import type { CompiledField } from './compile.js'
 import type { EventProblem } from './errors.js'
 
 const SHOWN_CHARACTERS = 60
 
-/** The JSON Schema keywords that our schemas use. */
-interface Keywords {
-  type?: string
-  const?: unknown
-  minimum?: number
-  maximum?: number
-  pattern?: string
-  anyOf?: Keywords[]
-  additionalProperties?: Keywords
-}
-
-const validators = new Map<TSchema, Validator>()
-
-/**
- * Every field of `input` that breaks the object schema. Field by field with a validator each, compiled when first
- * needed: TypeBox's own list of errors ends after eight and repeats one for each alternative.
- */
-export function findProblems(input: object, schema: TObject): EventProblem[] {
+/** Every field of `input` that breaks its schema. */
+export function findProblems(input: object, fields: Readonly<Record<string, CompiledField>>): EventProblem[] {
   const problems: EventProblem[] = []
-  const required = new Set<string>(schema.required ?? [])
-  for (const [field, fieldSchema] of Object.entries(schema.properties)) {
+  for (const [field, { isRequired, expected, check }] of Object.entries(fields)) {
     const value = (input as Record<string, unknown>)[field]
-    if (value === undefined && !required.has(field)) continue
-    if (value !== undefined && validatorOf(fieldSchema).Check(value)) continue
-    const expected = describeExpectation(fieldSchema as Keywords)
+    if (value === undefined && !isRequired) continue
+    if (value !== undefined && check(value)) continue
     if (field === 'labels' && typeof value === 'object' && value !== null && !Array.isArray(value)) {
       problems.push(...labelProblems(value))
     } else {
-      problems.push({ field, found: value === undefined ? 'nothing' : describeValue(value), expected })
+      problems.push({ field, found: describeValue(value), expected })
     }
   }
   return problems
@@ -48,15 +29,6 @@ export function describeValue(value: unknown): string {
   return `a ${typeof value}`.replace('a object', 'an object')
 }
 
-function validatorOf(schema: TSchema): Validator {
-  let validator = validators.get(schema)
-  if (validator === undefined) {
-    validator = Compile(schema)
-    validators.set(schema, validator)
-  }
-  return validator
-}
-
 function labelProblems(labels: object): EventProblem[] {
   const problems: EventProblem[] = []
   for (const [name, value] of Object.entries(labels)) {
@@ -69,25 +41,6 @@ function labelProblems(labels: object): EventProblem[] {
     }
   }
   return problems
-}
-
-function describeExpectation(schema: Keywords): string {
-  if (schema.anyOf !== undefined) return schema.anyOf.map(describeExpectation).join(' or ')
-  if (schema.const !== undefined) return `'${schema.const}'`
-  switch (schema.type) {
-    case 'string':
-      return schema.pattern === undefined ? 'a string' : 'a string without NUL'
-    case 'integer':
-      return schema.minimum === 0 ? 'an integer from 0 to 2^53 − 1' : 'an integer within ±(2^53 − 1)'
-    case 'number':
-      return schema.minimum === 0 ? 'a number from 0 to 2^53 − 1' : 'a finite number'
-    case 'boolean':
-      return 'true or false'
-    case 'object':
-      return 'an object of strings'
-    default:
-      return String(schema.type)
-  }
 }
 
 function quoted(text: string): string {
