@@ -2,7 +2,6 @@ import { openSegment } from '../journal/open-segment.js'
 import type { DecodedSegment } from './decoded-segment.js'
 import type { SegmentToOpen } from './decoder-messages.js'
 import { DecodingWorker } from './decoding-worker.js'
-import { plainSize } from './replay-checks.js'
 import { SegmentDecoder } from './segment-decoder.js'
 
 /** Bytes of lines from where on a thread of its own decodes them: below, it is ready when all is done. */
@@ -11,29 +10,25 @@ const WORKER_FROM_BYTES = 16 * 1024 * 1024
 /** Opens segments to decode them: on another thread where there is much to read, else on this one. */
 export class SegmentOpener {
   readonly #worker: DecodingWorker | null
-  readonly #workerFromBytes: number
 
   constructor(directory: string, bytes: number, workerFromBytes = WORKER_FROM_BYTES) {
-    this.#workerFromBytes = workerFromBytes
     this.#worker = bytes >= workerFromBytes ? new DecodingWorker(directory) : null
   }
 
   /**
    * One after the other, each closed when the next is asked for. The other thread begins with the next one while this one
-   * is still busy with what was read before. It takes 0.15 s to start, so a first one that isn't large is decoded here.
+   * is still busy with what was read before.
    *
    * @throws JournalError SEGMENT_UNREADABLE; ProjectionError DECODER_LOST.
    */
   async *openEach<T extends SegmentToOpen>(
     all: readonly T[],
   ): AsyncGenerator<{ toOpen: T; decoded: DecodedSegment }> {
-    const worker = this.#worker
     let ahead: Promise<DecodedSegment> | null = null
     for (const [index, toOpen] of all.entries()) {
-      const isHere = worker === null || (index === 0 && this.#isSmall(toOpen))
-      const decoded = await (ahead ?? (isHere ? openHere(toOpen) : worker.open(toOpen)))
+      const decoded = await (ahead ?? this.#open(toOpen))
       const next = all[index + 1]
-      ahead = worker === null || next === undefined ? null : worker.open(next)
+      ahead = this.#worker === null || next === undefined ? null : this.#worker.open(next)
       // It is thrown when its turn comes.
       ahead?.catch(() => {})
       try {
@@ -48,13 +43,9 @@ export class SegmentOpener {
     await this.#worker?.close()
   }
 
-  #isSmall({ directory, segment }: SegmentToOpen): boolean {
-    const bytes = plainSize(directory, segment)
-    return bytes !== null && bytes < this.#workerFromBytes
+  async #open(toOpen: SegmentToOpen): Promise<DecodedSegment> {
+    if (this.#worker !== null) return await this.#worker.open(toOpen)
+    const { directory, segment, position, positionCrc32 } = toOpen
+    return new SegmentDecoder(openSegment(directory, segment, { position, positionCrc32 }), segment, toOpen)
   }
-}
-
-async function openHere(toOpen: SegmentToOpen): Promise<DecodedSegment> {
-  const { directory, segment, position, positionCrc32 } = toOpen
-  return new SegmentDecoder(openSegment(directory, segment, { position, positionCrc32 }), segment, toOpen)
 }
