@@ -129,21 +129,28 @@ async function serve(flags: ServeFlags, command: Command): Promise<void> {
 
 async function runUntilSignal(start: () => Promise<Server>, logger: Logger): Promise<void> {
   let askedBy: NodeJS.Signals | null = null
+  let wake = () => {}
   const asked = new Promise<void>((resolve) => {
-    const stop = (signal: NodeJS.Signals, exitCode: number) => {
-      // Whoever asks twice doesn't want to wait; a kill at any instant loses nothing.
-      if (askedBy !== null) process.exit(exitCode)
-      askedBy = signal
-      logger.info({ signal }, 'Stopping')
-      resolve()
-    }
-    process.on('SIGTERM', () => stop('SIGTERM', 143))
-    process.on('SIGINT', () => stop('SIGINT', 130))
+    wake = resolve
   })
-  const server = await start()
-  if (askedBy === null) print(server.url)
-  await asked
-  await server.close()
+  const stop = (signal: NodeJS.Signals, exitCode: number) => {
+    // Whoever asks twice doesn't want to wait; a kill at any instant loses nothing.
+    if (askedBy !== null) process.exit(exitCode)
+    askedBy = signal
+    logger.info({ signal }, 'Stopping')
+    wake()
+  }
+  const onSigterm = () => stop('SIGTERM', 143)
+  const onSigint = () => stop('SIGINT', 130)
+  process.on('SIGTERM', onSigterm).on('SIGINT', onSigint)
+  try {
+    const server = await start()
+    if (askedBy === null) print(server.url)
+    await asked
+    await server.close()
+  } finally {
+    process.off('SIGTERM', onSigterm).off('SIGINT', onSigint)
+  }
   logger.info({}, 'Server stopped')
   // Of `localhost` Node waits for clients of the second address, however long they take.
   process.exit()
