@@ -198,3 +198,41 @@ test('bounds with an offset are the instants that they mean', ({ database }) => 
   const instant = '2026-11-22T10:00:00.000Z'
   expect(stats(database, window)).toMatchObject({ since: instant, until: instant, counts: { total: 1 } })
 })
+
+describe('a question about at most one of model, provider, policy and label', () => {
+  const rows = [
+    { model: 'a', provider: 'p', policy: 'chat', labels: '{"tier":"local"}' },
+    { model: 'b', provider: null, policy: null, success: 0, timestamp: '2026-11-23T11:00:00.000Z' },
+    { model: 'A', provider: '', policy: 'chat', labels: '{"tier":""}', streaming: 1 },
+  ]
+  const asked: Parameters<typeof stats>[1][] = [
+    {},
+    { model: 'a', groupBy: 'model' },
+    { provider: '', groupBy: 'provider' },
+    { policy: 'chat', groupBy: 'policy' },
+    { labels: { tier: 'local' }, groupBy: 'tier' },
+    { labels: { tier: '' }, groupBy: 'day' },
+    { groupBy: 'hour' },
+    { groupBy: 'day' },
+  ]
+
+  test.for(asked)('%j needs no roll-ups but totals', (options, { database }) => {
+    fill(database, rows)
+    const answer = stats(database, { ...options, percentiles: true })
+    expect(answer.counts.total).toBeGreaterThan(0)
+    database.exec('DELETE FROM rollups; DELETE FROM rollup_latencies')
+    expect(stats(database, { ...options, percentiles: true })).toEqual(answer)
+  })
+
+  test('two of them, or one hour by hour, need those of dimensions', ({ database }) => {
+    fill(database, rows)
+    database.exec('DELETE FROM rollup_totals; DELETE FROM rollup_total_latencies')
+    expect(stats(database, { model: 'a', groupBy: 'provider' }).providers).toMatchObject({
+      '': { counts: { total: 1 } },
+      p: { counts: { total: 1 } },
+    })
+    expect(stats(database, { model: 'b', groupBy: 'hour' }).hours).toMatchObject({
+      '2026-11-23T11:00:00.000Z': { counts: { total: 1 } },
+    })
+  })
+})

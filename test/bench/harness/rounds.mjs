@@ -104,7 +104,11 @@ async function runRound(contenders, measured, { context, scenario, round, rounds
       `${scenario.name}: ${round === 0 ? 'warm-up' : `round ${round}/${rounds}`}: ${contender.name}`,
     )
     try {
-      const statistics = await context.workspace.within((directory) => contender.measure(directory))
+      const answer = await context.workspace.within((directory) => contender.measure(directory))
+      // A program may measure more than this scenario is about.
+      const statistics = Object.fromEntries(
+        Object.entries(answer).filter(([name]) => contender.statistics.includes(name)),
+      )
       if (round > 0) report.rounds.push(statistics)
     } catch (error) {
       // The others go on: a peer that falls over must not take our figures with it. Its own would be of fewer rounds.

@@ -48,5 +48,5 @@ export const durable = {
 
 /** @param {Context} context */
 function count({ events, isQuick }) {
-  return events ?? (isQuick ? 12_800 : 64_000)
+  return events ?? (isQuick ? 12_800 : 600_000)
 }
