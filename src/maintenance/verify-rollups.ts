@@ -97,6 +97,8 @@ class ExpectedRollups implements ChangesSink {
     this.#add(nameOfTotal(grain, groupedBy, period, groupName(name)), rollup)
   }
 
+  begin(): void {}
+
   /** Nothing is put off. */
   insert(): void {}
 

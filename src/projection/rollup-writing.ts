@@ -9,7 +9,7 @@ import {
 } from '../storage/rollup-tables.js'
 
 /** Where roll-ups are written. */
-export type RollupSink = Pick<RollupTables, 'dimensionId' | 'add' | 'addTotal' | 'insert'>
+export type RollupSink = Pick<RollupTables, 'dimensionId' | 'begin' | 'add' | 'addTotal' | 'insert'>
 
 /** What was collected of a dimension. */
 export interface DimensionHours extends Dimension {
@@ -41,6 +41,7 @@ export function writeRollups(
   cells: Cells,
   labels: readonly string[],
 ): void {
+  sink.begin()
   const writer = new RollupWriter(sink, dimensions, cells)
   writer.write('day', DAY_LENGTH, groupingsOf(labels))
   writer.write('hour', HOUR_LENGTH, [ALL])

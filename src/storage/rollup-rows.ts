@@ -52,6 +52,12 @@ export class RollupRows {
     this.#statements = prepareStatements(database, options)
   }
 
+  /** What a write that failed has left waiting is forgotten. */
+  begin(): void {
+    this.#newSums.clear()
+    this.#newLatencies.clear()
+  }
+
   /** It has no rows yet; they are there at the latest when `insert` was called. Fastest in the order of keys. */
   addNew(key: readonly KeyValue[], { sums, latencies }: Rollup): void {
     this.#newSums.add(key, sums)

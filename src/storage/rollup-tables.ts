@@ -101,10 +101,14 @@ export class RollupTables {
     return found?.id ?? Number(insertDimension.run(model, provider, policy, json).lastInsertRowid)
   }
 
-  /**
-   * It is there at the latest when `insert` was called, as with totals. Between two calls of that each key may come once;
-   * fastest in their order.
-   */
+  /** Of what follows up to `insert`, in which each key may come once. What a write that failed has left is forgotten. */
+  begin(): void {
+    this.#rollups.begin()
+    this.#totals.begin()
+    this.#newest.clear()
+  }
+
+  /** It is there at the latest when `insert` was called, as with totals. Fastest in the order of keys. */
   add({ grain, period, dimensionId }: RollupKey, rollup: Rollup): void {
     this.#add(this.#rollups, grain, period, [grain, period, dimensionId], rollup)
   }
@@ -116,7 +120,6 @@ export class RollupTables {
   insert(): void {
     this.#rollups.insert()
     this.#totals.insert()
-    this.#newest.clear()
   }
 
   /**

@@ -53,6 +53,11 @@ export class RowQueue {
     this.#length = 0
   }
 
+  /** Rows that wait are forgotten: their transaction was rolled back. */
+  clear(): void {
+    this.#length = 0
+  }
+
   insert(): void {
     for (let at = 0; at < this.#length; at += this.#columns) {
       this.#one.run(...this.#values.slice(at, at + this.#columns))

@@ -5,10 +5,24 @@ import { prune } from '../../src/maintenance/prune.js'
 import { verify } from '../../src/maintenance/verify.js'
 import { openDatabase, projectOnce, replay } from '../../src/projection/index.js'
 import { projectOnceWith } from '../../src/projection/projector.js'
+import { RollupChanges } from '../../src/projection/rollups.js'
+import { clearRollups, RollupTables } from '../../src/storage/rollup-tables.js'
 import { DAY, lines, writeSegment } from '../support/journal-files.js'
 import { completionLine, requestLine } from '../support/lines.js'
 import { test, type Workspace } from '../support/workspace.js'
 
+const REQUEST = {
+  timestamp: '2026-11-22T10:00:00.000Z',
+  model: 'gpt-4o',
+  provider: null,
+  policy: null,
+  streaming: false,
+  success: true,
+  input_tokens: 1,
+  output_tokens: 1,
+  cost_sats: 1,
+  latency_ms: 1,
+}
 const NEXT_DAY = '2026-11-23.ndjson'
 const MAX = Number.MAX_SAFE_INTEGER
 
@@ -244,4 +258,27 @@ test('texts that JavaScript and SQLite order differently are periods too', async
     await projectOnce(workspace)
   }
   expect(hours(workspace)).toMatchObject([{ requests: 4 }, { requests: 2 }, { requests: 1 }])
+})
+
+test('what a transaction that failed had to write is not written by the next one', ({ workspace }) => {
+  const database = openDatabase(workspace.database)
+  const tables = new RollupTables(database)
+  const write = (model: string) => {
+    const changes = new RollupChanges(tables, ['tier'])
+    changes.add({ ...REQUEST, model }, true)
+    database.transaction(() => changes.apply())()
+  }
+  for (const table of ['rollups', 'rollup_latencies', 'rollup_totals', 'rollup_total_latencies']) {
+    database.exec(`CREATE TRIGGER refuse BEFORE INSERT ON ${table} BEGIN SELECT RAISE(ABORT, 'refused'); END`)
+    expect(() => write(`lost with ${table}`)).toThrow('refused')
+    database.exec('DROP TRIGGER refuse')
+  }
+  write('kept')
+  const count = "SELECT sum(requests) FROM rollups WHERE grain = 'hour'"
+  expect(database.prepare(count).pluck().get()).toBe(1)
+  const totals = "SELECT group_name FROM rollup_totals WHERE grouped_by = 'model'"
+  expect(database.prepare(totals).pluck().all()).toEqual(['=kept'])
+  database.exec('DELETE FROM request_counters; DELETE FROM latency_counters')
+  clearRollups(database)
+  database.close()
 })
