@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import {
   closeSync,
   existsSync,
+  linkSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -68,8 +69,10 @@ const DAMAGES: [string, RegExp, (path: string) => void][] = [
     'symlinked',
     /symbolic link/,
     (path) => {
-      renameSync(path, `${path}.target`)
-      symlinkSync(`${path}.target`, path)
+      // At once: between a removal and a new name the daemon may see that the segment is gone.
+      linkSync(path, `${path}.target`)
+      symlinkSync(`${path}.target`, `${path}.link`)
+      renameSync(`${path}.link`, path)
     },
   ],
 ]
