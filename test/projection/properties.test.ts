@@ -69,9 +69,8 @@ const tables = [
 function contents(path: string): unknown[] {
   const database = new SQLite(path, { readonly: true })
   try {
-    const rollups = ['rollups', 'rollup_latencies'].map((table) =>
-      database.prepare(`SELECT * FROM ${table} ORDER BY grain, period, dimension_id`).all(),
-    )
+    const keyed = ['rollups', 'rollup_latencies', 'rollup_totals', 'rollup_total_latencies']
+    const rollups = keyed.map((table) => database.prepare(`SELECT * FROM ${table} ORDER BY 1, 2, 3, 4`).all())
     return [
       ...tables.map((table) => database.prepare(`SELECT * FROM ${table} ORDER BY 1, 2`).all()),
       ...rollups,
