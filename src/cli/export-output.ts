@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import {
   closeSync,
+  existsSync,
   fstatSync,
   fsyncSync,
   linkSync,
@@ -12,6 +13,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { CommandFailure } from './failure.js'
 import { stopOnSignal } from './signals.js'
@@ -80,7 +82,14 @@ function deviceOutput(path: string): Output {
  * or has failed, can't be taken for an export.
  */
 function fileOutput(path: string): Output {
-  const temporary = `${path}.${randomUUID()}.tmp`
+  const folder = dirname(path)
+  if (path === '' || !existsSync(folder)) {
+    throw new CommandFailure(
+      `--output '${path}': found no folder to write it to: make it first, or name another file`,
+    )
+  }
+  // Of at most 255 bytes, as names may be: four for each character, and what comes behind.
+  const temporary = join(folder, `${basename(path).slice(0, 60)}.${randomUUID().slice(0, 8)}.tmp`)
   // First: from here on a signal leaves nothing behind.
   const stop = stopOnSignal()
   const fd = openSync(temporary, 'wx', 0o600)

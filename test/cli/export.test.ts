@@ -137,6 +137,23 @@ test('a disk that refuses in the middle leaves nothing either', async ({ workspa
   expect(readdirSync(workspace.directory).filter((name) => name.startsWith('out'))).toEqual([])
 })
 
+test('a name may be as long as names can be; a folder that is not there is said before anything is written', async ({
+  workspace,
+}) => {
+  await fill(workspace, requestLine('a'))
+  const args = ['export', '--db', workspace.database, '--output']
+  const longest = join(workspace.directory, 'ä'.repeat(127))
+  expect(await runHere([...args, longest])).toMatchObject({ status: 0 })
+  expect(existsSync(longest)).toBe(true)
+  for (const path of ['', join(workspace.directory, 'missing', 'out.ndjson')]) {
+    const { status, stderr } = await runHere([...args, path])
+    expect({ status, stderr }).toEqual({
+      status: 1,
+      stderr: expect.stringContaining(`--output '${path}': found no folder`),
+    })
+  }
+})
+
 test('what is no file is written to as it is; a symlink is never replaced', async ({ workspace }) => {
   await fill(workspace, requestLine('a'), requestLine('b'))
   const args = ['export', '--db', workspace.database, '--output']
