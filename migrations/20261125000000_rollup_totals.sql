@@ -45,10 +45,15 @@ CREATE TEMP TABLE rollup_groups AS
         coalesce((SELECT '=' || value FROM json_each(d.labels) WHERE key = l.name), '')
         FROM rollup_dimensions d CROSS JOIN rollup_labels l;
 
+-- The great ones by halves: a sum beyond 64 bits is an error in SQLite, where one that is added to becomes a REAL.
 INSERT INTO rollup_totals
     SELECT r.grain, g.grouped_by, r.period, g.group_name, sum(r.requests), sum(r.failures), sum(r.streams),
-        sum(r.failed_streams), sum(r.unpriced), sum(r.input_tokens), sum(r.output_tokens), sum(r.cost_sats),
-        sum(r.cost_nanosats), sum(r.latency_ms)
+        sum(r.failed_streams), sum(r.unpriced),
+        sum(r.input_tokens >> 32) * 4294967296 + sum(r.input_tokens & 4294967295),
+        sum(r.output_tokens >> 32) * 4294967296 + sum(r.output_tokens & 4294967295),
+        sum(r.cost_sats >> 32) * 4294967296 + sum(r.cost_sats & 4294967295),
+        sum(r.cost_nanosats),
+        sum(r.latency_ms >> 32) * 4294967296 + sum(r.latency_ms & 4294967295)
     FROM rollups r JOIN temp.rollup_groups g ON g.grain = r.grain AND g.dimension_id = r.dimension_id
     GROUP BY 1, 2, 3, 4;
 

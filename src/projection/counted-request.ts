@@ -29,8 +29,8 @@ export function countedRequest(row: StoredRequest): CountedRequest {
   return {
     timestamp: String(row.timestamp),
     model: String(row.model),
-    provider: row.provider,
-    policy: row.policy,
+    provider: textOrNull(row.provider),
+    policy: textOrNull(row.policy),
     streaming: row.streaming !== 0,
     success: row.success !== 0,
     input_tokens: wholeOrNull(row.input_tokens),
@@ -47,11 +47,18 @@ function parseLabels(json: string | null): Record<string, string> | undefined {
   try {
     const labels: unknown = JSON.parse(json)
     if (typeof labels !== 'object' || labels === null || Array.isArray(labels)) return undefined
-    return Object.fromEntries(Object.entries(labels).filter(([, value]) => typeof value === 'string'))
+    const texts = Object.entries(labels).filter(([, value]) => typeof value === 'string')
+    // SQLite gives lone surrogates back as something else.
+    return Object.fromEntries(texts.map(([name, value]) => [name, value.toWellFormed()]))
   } catch {
     // Another program's text: a request without labels, as in the migration.
     return undefined
   }
+}
+
+/** Of bytes each would be a name of its own here, and one in SQL. */
+function textOrNull(value: unknown): string | null {
+  return value === null ? null : String(value)
 }
 
 function wholeOrNull(value: unknown): number | null {

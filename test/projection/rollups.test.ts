@@ -282,3 +282,25 @@ test('what a transaction that failed had to write is not written by the next one
   clearRollups(database)
   database.close()
 })
+
+test('bytes and broken texts of another program are names that can be counted, verified and replayed', async ({
+  workspace,
+}) => {
+  writeSegment(workspace.journal, lines(requestLine('a')))
+  await projectOnce(workspace)
+  const database = new SQLite(workspace.database)
+  database.exec(
+    `INSERT INTO requests (correlation_id, timestamp, model, provider, policy, latency_ms, success, labels) VALUES
+       ('x', '2026-11-24T10:00:00.000Z', 'm', x'41', x'42', 5, 1, '{"tier":"\\ud800"}'),
+       ('y', '2026-11-24T10:00:00.000Z', 'm', x'41', 'B', 5, 1, '{"tier":"\\ud800"}')`,
+  )
+  database.close()
+  writeSegment(workspace.journal, lines(requestLine('b')))
+  await projectOnce(workspace)
+  await replay(workspace)
+  expect(workspace.query("SELECT sum(requests) AS n FROM rollup_totals WHERE group_name = '=A'")).toEqual([
+    { n: 2 },
+  ])
+  expect((await verify(workspace)).problems.filter(({ kind }) => kind === 'rollup')).toEqual([])
+  workspace.expectDamage()
+})
