@@ -7,6 +7,7 @@ import {
   type RollupGrain,
   type RollupTables,
 } from '../storage/rollup-tables.js'
+import type { RollupCells } from './rollup-cells.js'
 
 /** Where roll-ups are written. */
 export type RollupSink = Pick<RollupTables, 'dimensionId' | 'begin' | 'add' | 'addTotal' | 'insert'>
@@ -15,12 +16,6 @@ export type RollupSink = Pick<RollupTables, 'dimensionId' | 'begin' | 'add' | 'a
 export interface DimensionHours extends Dimension {
   /** For each hour its cell. */
   readonly hours: ReadonlyMap<string, number>
-}
-
-/** Cells by number. */
-export interface Cells {
-  readonly cells: number
-  rollup(cell: number): Rollup
 }
 
 /** What several dimensions may have in common, and the value that one has of it. */
@@ -38,7 +33,7 @@ const ALL: Grouping = ['', () => null]
 export function writeRollups(
   sink: RollupSink,
   dimensions: readonly DimensionHours[],
-  cells: Cells,
+  cells: RollupCells,
   labels: readonly string[],
 ): void {
   sink.begin()
@@ -51,14 +46,14 @@ export function writeRollups(
 /** Lives through one writing, and makes no object that lives as long: there are thousands of cells. */
 class RollupWriter {
   readonly #sink: RollupSink
-  readonly #cells: Cells
+  readonly #cells: RollupCells
   /** In the order of their ids. */
   readonly #dimensions: (DimensionHours & { id: number })[]
   /** The place of each cell's dimension in that list. */
   readonly #dimensionOf: Uint32Array
   readonly #latencies = new LatencyHistogram()
 
-  constructor(sink: RollupSink, dimensions: readonly DimensionHours[], cells: Cells) {
+  constructor(sink: RollupSink, dimensions: readonly DimensionHours[], cells: RollupCells) {
     this.#sink = sink
     this.#cells = cells
     this.#dimensions = dimensions.map((dimension) => ({ ...dimension, id: sink.dimensionId(dimension) }))

@@ -1,6 +1,6 @@
 import { costParts } from '../storage/cost-parts.js'
 import type { SumName } from '../storage/rollup-rows.js'
-import { type CounterChanges, HOUR_LENGTH, type RollupTables } from '../storage/rollup-tables.js'
+import { CORRECTABLE, type CounterChanges, HOUR_LENGTH, type RollupTables } from '../storage/rollup-tables.js'
 import type { CountedRequest, RequestOutcome } from './counted-request.js'
 import { countCorrection, countRequest, emptyCounters } from './counters.js'
 import { RollupCells } from './rollup-cells.js'
@@ -163,15 +163,7 @@ export class RollupChanges {
 }
 
 /** The sums that a completion can change. */
-const OUTCOME_SUMS = [
-  'failures',
-  'failed_streams',
-  'unpriced',
-  'input_tokens',
-  'output_tokens',
-  'cost_sats',
-  'cost_nanosats',
-] as const satisfies readonly SumName[]
+const OUTCOME_SUMS = [...CORRECTABLE, 'failed_streams'] as const satisfies readonly SumName[]
 type OutcomeSums = Record<(typeof OUTCOME_SUMS)[number], number>
 
 function sumsOf({ streaming }: CountedRequest, outcome: RequestOutcome): OutcomeSums {

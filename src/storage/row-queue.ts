@@ -16,7 +16,7 @@ export class RowQueue {
   readonly #columns: number
   readonly #one: Statement
   readonly #several: Statement
-  /** Of the rows that wait; it stays, since filling it anew is dearer than growing one. */
+  /** Of the rows that wait, behind them nothing that counts: always as long as the statement of several rows takes. */
   readonly #values: RowValue[]
   #length = 0
 
