@@ -44,8 +44,9 @@ describe.each(files)('%s', (file) => {
     }
   })
 
-  test('has at most 300 lines', () => {
-    expect(readFileSync(join(source, file), 'utf8').split('\n').length).toBeLessThanOrEqual(301)
+  const text = readFileSync(join(source, file), 'utf8')
+  test.skipIf(text.startsWith('// Generated'))('has at most 300 lines', () => {
+    expect(text.split('\n').length).toBeLessThanOrEqual(301)
   })
 })
 

@@ -1,16 +1,18 @@
 import { createHash } from 'node:crypto'
-import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type { Database } from 'better-sqlite3'
 import { asDatabaseError, DatabaseError } from './errors.js'
+import { MIGRATION_FILES } from './migration-files.js'
 
-/** One file of the migrations directory, by the rules of the sqlx migrator. */
-export interface Migration {
-  readonly version: number
-  readonly description: string
+/** The name and the text of one file of the migrations directory. */
+export interface MigrationFile {
   readonly fileName: string
   readonly sql: string
+}
+
+/** A migration by the rules of the sqlx migrator. */
+export interface Migration extends MigrationFile {
+  readonly version: number
+  readonly description: string
   /** SHA-384 of the file's bytes. */
   readonly checksum: Buffer
 }
@@ -21,9 +23,6 @@ interface LedgerRow {
   success: number
   checksum: Buffer
 }
-
-// The same two folders up from src/storage and from dist/storage.
-const packagedMigrations = fileURLToPath(new URL('../../migrations', import.meta.url))
 
 // As the sqlx migrator for SQLite creates it; execution_time is in nanoseconds.
 const createLedger = `
@@ -38,24 +37,31 @@ CREATE TABLE IF NOT EXISTS _sqlx_migrations (
 `
 
 /**
- * The migrations of a directory, in the order of their versions. A name is `<version>_<description>.sql`; the description
+ * Puts migrations in the order of their versions. A file's name is `<version>_<description>.sql`; the description
  * has spaces for its underscores. Files with other names are ignored, as sqlx does.
  */
-export function loadMigrations(directory: string = packagedMigrations): Migration[] {
-  return readdirSync(directory)
-    .flatMap((fileName) => {
+export function parseMigrations(files: readonly MigrationFile[]): Migration[] {
+  return files
+    .flatMap(({ fileName, sql }) => {
       const [, version, description] = /^(\d+)_(.+)\.sql$/.exec(fileName) ?? []
       if (version === undefined || description === undefined) return []
-      const bytes = readFileSync(join(directory, fileName))
       return {
         version: Number(version),
         description: description.replaceAll('_', ' '),
         fileName,
-        sql: bytes.toString('utf8'),
-        checksum: createHash('sha384').update(bytes).digest(),
+        sql,
+        checksum: createHash('sha384').update(sql).digest(),
       }
     })
     .sort((a, b) => a.version - b.version)
+}
+
+let packaged: readonly Migration[] | null = null
+
+/** This program's own migrations. They are never looked for on disk: a bundle may stand beside another program's. */
+export function packagedMigrations(): readonly Migration[] {
+  packaged ??= parseMigrations(MIGRATION_FILES)
+  return packaged
 }
 
 /**
@@ -67,7 +73,7 @@ export function loadMigrations(directory: string = packagedMigrations): Migratio
 export function pendingMigrations(
   database: Database,
   path: string,
-  migrations: readonly Migration[] = loadMigrations(),
+  migrations: readonly Migration[] = packagedMigrations(),
 ): Migration[] {
   const applied = readLedger(database)
   const known = new Map(migrations.map((migration) => [migration.version, migration]))
@@ -109,7 +115,7 @@ export function pendingMigrations(
 export function migrate(
   database: Database,
   path: string,
-  migrations: readonly Migration[] = loadMigrations(),
+  migrations: readonly Migration[] = packagedMigrations(),
 ): void {
   while (pendingMigrations(database, path, migrations).length > 0) {
     database

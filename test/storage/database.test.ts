@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import SQLite from 'better-sqlite3'
 import { describe, expect, test } from 'vitest'
 import { openDatabase, openDatabaseReadOnly } from '../../src/storage/database.js'
-import { loadMigrations } from '../../src/storage/migrations.js'
+import { packagedMigrations } from '../../src/storage/migrations.js'
 import { builtModule, Child, databaseErrorOf, temporaryPath } from './support.js'
 
 describe('openDatabase', () => {
@@ -89,7 +89,7 @@ describe('openDatabase', () => {
     const answers = await Promise.all(children.map((child) => child.nextLine()))
     await Promise.all(children.map((child) => child.exited))
 
-    expect(answers).toEqual(Array(8).fill(String(loadMigrations().length)))
+    expect(answers).toEqual(Array(8).fill(String(packagedMigrations().length)))
     const database = openDatabaseReadOnly(path)
     expect(database.pragma('integrity_check', { simple: true })).toBe('ok')
     database.close()

@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url'
 import SQLite from 'better-sqlite3'
 import { describe, expect, test } from 'vitest'
 import { openDatabase, openDatabaseReadOnly } from '../../src/storage/database.js'
-import { loadMigrations, migrate } from '../../src/storage/migrations.js'
-import { databaseErrorOf, temporaryPath } from './support.js'
+import { migrate, packagedMigrations } from '../../src/storage/migrations.js'
+import { databaseErrorOf, readMigrations, temporaryPath } from './support.js'
 
 const migrationsDirectory = fileURLToPath(new URL('../../migrations', import.meta.url))
 
@@ -89,7 +89,7 @@ describe('the ledger', () => {
     for (const name of ['10_ten.sql', '9_nine_and_more.sql', 'README.md', '11_eleven.txt', 'x_y.sql']) {
       writeFileSync(join(directory, name), '')
     }
-    expect(loadMigrations(directory).map(({ version, description }) => [version, description])).toEqual([
+    expect(readMigrations(directory).map(({ version, description }) => [version, description])).toEqual([
       [9, 'nine and more'],
       [10, 'ten'],
     ])
@@ -128,7 +128,7 @@ describe('a database made by the sqlx migrator', () => {
     expect(database.prepare('SELECT last_id FROM unjournaled_requests').all()).toEqual([{ last_id: 7 }])
     expect(
       database.prepare('SELECT version, execution_time > 0 FROM _sqlx_migrations').pluck().all(),
-    ).toEqual(loadMigrations().map(({ version }) => version))
+    ).toEqual(packagedMigrations().map(({ version }) => version))
     database.close()
   })
 
@@ -155,7 +155,7 @@ describe('refused', () => {
     appendFileSync(join(directory, '20261122000000_journal_positions.sql'), '-- a later thought\n')
 
     const error = withRawDatabase(path, (database) =>
-      databaseErrorOf(() => migrate(database, path, loadMigrations(directory))),
+      databaseErrorOf(() => migrate(database, path, readMigrations(directory))),
     )
 
     expect(error).toMatchObject({ code: 'MIGRATION_EDITED', path })
@@ -207,18 +207,18 @@ describe('a migration that fails', () => {
     writeFileSync(failing, 'CREATE TABLE half (a);\nINSERT INTO nowhere VALUES (1);\n')
 
     withRawDatabase(path, (database) => {
-      const error = databaseErrorOf(() => migrate(database, path, loadMigrations(directory)))
+      const error = databaseErrorOf(() => migrate(database, path, readMigrations(directory)))
       expect(error).toMatchObject({ code: 'MIGRATION_FAILED', path })
       expect(error.message).toContain('20991231000000_fails.sql')
       expect(error.message).toContain('nowhere')
       expect(database.inTransaction).toBe(false)
       expect(database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'half'").get()).toBeUndefined()
       expect(database.prepare('SELECT max(version) FROM _sqlx_migrations').pluck().get()).toBe(
-        loadMigrations().at(-1)?.version,
+        packagedMigrations().at(-1)?.version,
       )
 
       writeFileSync(failing, 'CREATE TABLE whole (a);\n')
-      migrate(database, path, loadMigrations(directory))
+      migrate(database, path, readMigrations(directory))
       expect(database.prepare('SELECT max(version) FROM _sqlx_migrations').pluck().get()).toBe(20991231000000)
     })
   })
@@ -230,7 +230,7 @@ describe('a migration that fails', () => {
     writeFileSync(join(directory, '1_fails.sql'), 'CREATE TABLE half (a); nonsense;')
 
     withRawDatabase(path, (database) => {
-      const error = databaseErrorOf(() => migrate(database, path, loadMigrations(directory)))
+      const error = databaseErrorOf(() => migrate(database, path, readMigrations(directory)))
       expect(error.code).toBe('MIGRATION_FAILED')
       expect(database.prepare('SELECT count(*) FROM sqlite_master').pluck().get()).toBe(0)
     })

@@ -1,15 +1,13 @@
-import { fileURLToPath } from 'node:url'
 import SQLite from 'better-sqlite3'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { loadMigrations, migrate } from '../../src/storage/migrations.js'
+import { migrate, packagedMigrations } from '../../src/storage/migrations.js'
 import { findRollupDifferences, wholeTokens } from '../support/rollup-checker.js'
 
-const PACKAGED = fileURLToPath(new URL('../../migrations', import.meta.url))
 const ROLLUPS = '20261122000003_rollups.sql'
 
 /** All but the one that fills the roll-ups, and what comes after. */
-const before = loadMigrations(PACKAGED).filter(({ fileName }) => fileName < ROLLUPS)
+const before = packagedMigrations().filter(({ fileName }) => fileName < ROLLUPS)
 
 const row = fc.record({
   timestamp: fc.constantFrom(

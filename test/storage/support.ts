@@ -1,12 +1,13 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
 import { afterEach } from 'vitest'
 import { DatabaseError } from '../../src/storage/errors.js'
+import { type Migration, type MigrationFile, parseMigrations } from '../../src/storage/migrations.js'
 
 const temporaryDirectories: string[] = []
 
@@ -56,4 +57,16 @@ export class Child {
 /** The address of a built module of storage, for an import in a child's script. */
 export function builtModule(name: string): string {
   return JSON.stringify(new URL(`../../dist/storage/${name}.js`, import.meta.url).href)
+}
+
+/** The files of a directory, each with its text. */
+export function readMigrationFiles(directory: string): MigrationFile[] {
+  const entries = readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isFile())
+  const names = entries.map(({ name }) => name).sort()
+  return names.map((fileName) => ({ fileName, sql: readFileSync(join(directory, fileName), 'utf8') }))
+}
+
+/** The migrations of a directory. */
+export function readMigrations(directory: string): Migration[] {
+  return parseMigrations(readMigrationFiles(directory))
 }
