@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { JournalWriteError } from './errors.js'
 import { type Clock, errorCode, type FileSystem, isSettled, syncDirectory } from './files.js'
+import { createFile } from './new-file.js'
 import type { JournalLogger } from './options.js'
 import { endFragmentOf, SegmentWriter } from './segment-writer.js'
 import {
@@ -240,14 +241,13 @@ export class ActiveSegment {
     const path = join(directory, distrustMarker(segment))
     let fd: number
     try {
-      fd = fs.openSync(path, 'wx', fileMode)
+      fd = createFile(fs, path, { mode: fileMode })
     } catch (error) {
       // Another writer has marked it.
       if (errorCode(error) === 'EEXIST') return
       throw error
     }
     try {
-      fs.fchmodSync(fd, fileMode)
       fs.writeSync(fd, `${JSON.stringify({ at: new Date(clock.now()).toISOString(), error: reason })}\n`)
       fs.fsyncSync(fd)
     } finally {

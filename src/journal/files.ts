@@ -15,6 +15,8 @@ export type FileSystem = Pick<
   | 'lstatSync'
   | 'fchmodSync'
   | 'chmodSync'
+  | 'fchownSync'
+  | 'chownSync'
   | 'fsyncSync'
   | 'fsync'
   | 'fdatasync'

@@ -9,6 +9,7 @@ import {
   readSmallFile,
   syncDirectory,
 } from './files.js'
+import { createDirectory, createFile } from './new-file.js'
 import { listSegments } from './segments.js'
 
 const FORMAT = 1
@@ -87,7 +88,7 @@ export function readOrCreateIdentity(
     if (!(error instanceof JournalError && error.code === 'JOURNAL_MISSING')) throw error
   }
   try {
-    createDirectory(directory, modes.directory, fs)
+    createDirectories(directory, modes.directory, fs)
     createIdentity(directory, modes.file, now, fs)
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
@@ -100,19 +101,17 @@ export function readOrCreateIdentity(
 }
 
 /** Creates what is missing of the path, each name in it durable: a power cut must not take a parent of the journal. */
-function createDirectory(directory: string, mode: number, fs: FileSystem): void {
+function createDirectories(directory: string, mode: number, fs: FileSystem): void {
   const absent: string[] = []
   for (let path = directory; isAbsent(path, fs); path = dirname(path)) absent.unshift(path)
   for (const path of absent) {
     try {
-      fs.mkdirSync(path, { mode })
+      createDirectory(fs, path, mode)
     } catch (error) {
       // Another first writer was faster.
       if (errorCode(error) === 'EEXIST') continue
       throw error
     }
-    // The umask may have taken bits away.
-    fs.chmodSync(path, mode)
     syncDirectory(fs, dirname(path))
   }
 }
@@ -130,9 +129,8 @@ function isAbsent(path: string, fs: FileSystem): boolean {
 function createIdentity(directory: string, mode: number, now: number, fs: FileSystem): void {
   const identity = { format: FORMAT, journal_id: randomUUID(), created_at: new Date(now).toISOString() }
   const temporary = join(directory, `.journal-${process.pid}-${identity.journal_id}.tmp`)
-  const fd = fs.openSync(temporary, 'wx', mode)
+  const fd = createFile(fs, temporary, { mode })
   try {
-    fs.fchmodSync(fd, mode)
     const text = `${JSON.stringify(identity)}\n`
     if (fs.writeSync(fd, text) !== Buffer.byteLength(text)) throw new Error('short write of journal.json')
     fs.fsyncSync(fd)

@@ -18,6 +18,7 @@ import {
   type ManifestProblem,
   type NewManifestEntry,
 } from './manifest-chain.js'
+import { createFile } from './new-file.js'
 
 export {
   type EntryOf,
@@ -31,7 +32,7 @@ export {
 
 export const MANIFEST_FILE = 'manifest.jsonl'
 
-const { O_RDWR, O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY } = constants
+const { O_RDWR, O_APPEND, O_RDONLY } = constants
 const NEWLINE = 0x0a
 const MAX_ATTEMPTS = 100
 
@@ -183,12 +184,10 @@ export class ManifestFile {
     } catch (error) {
       if (!isMissing(error)) throw error
     }
-    // As the journal was made: 0600, or what a group shares. The umask must not decide.
+    // As the journal was made: 0600, or what a group shares.
     const mode = fs.statSync(join(this.#directory, 'journal.json')).mode & 0o666
     try {
-      const fd = fs.openSync(this.path, O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW, mode)
-      fs.fchmodSync(fd, mode)
-      return fd
+      return createFile(fs, this.path, { mode, flags: O_RDWR | O_APPEND })
     } catch (error) {
       if (errorCode(error) !== 'EEXIST') throw error
       return openRegularFile(fs, this.path, O_RDWR | O_APPEND)

@@ -1,6 +1,7 @@
 import { constants, type Stats } from 'node:fs'
 import { join } from 'node:path'
 import { errorCode, type FileSystem, isMissing, openRegularFile, syncDirectoryAsync } from './files.js'
+import { createFile } from './new-file.js'
 import type { SegmentName } from './segments.js'
 
 const NEWLINE_BYTE = 0x0a
@@ -9,7 +10,7 @@ const NEWLINE = Buffer.from('\n')
 /** How often a line is tried again after a short write before the disk counts as refusing. */
 const MAX_ATTEMPTS = 3
 
-const { O_RDWR, O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
+const { O_RDWR, O_APPEND } = constants
 
 /**
  * What stands behind the last newline of the segment, as far as this writer left it:
@@ -41,11 +42,9 @@ export class SegmentWriter {
     this.path = join(directory, segment.name)
     this.#fs = fs
     this.#directory = directory
-    const { fd, isNew } = openOrCreate(fs, this.path, mode)
+    const fd = openOrCreate(fs, this.path, mode)
     this.#fd = fd
     try {
-      // The umask may have taken bits away.
-      if (isNew) fs.fchmodSync(fd, mode)
       const stats = fs.fstatSync(fd)
       this.#inode = stats.ino
       if (!endsWithNewline(fs, fd, stats.size)) {
@@ -170,12 +169,12 @@ export function endFragmentOf(fs: FileSystem, directory: string, segment: Segmen
   }
 }
 
-function openOrCreate(fs: FileSystem, path: string, mode: number): { fd: number; isNew: boolean } {
+function openOrCreate(fs: FileSystem, path: string, mode: number): number {
   try {
-    return { fd: fs.openSync(path, O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW, mode), isNew: true }
+    return createFile(fs, path, { mode, flags: O_RDWR | O_APPEND })
   } catch (error) {
     if (errorCode(error) !== 'EEXIST') throw error
-    return { fd: openRegularFile(fs, path, O_RDWR | O_APPEND), isNew: false }
+    return openRegularFile(fs, path, O_RDWR | O_APPEND)
   }
 }
 

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
-import { createReadStream, fstatSync, renameSync, rmSync, statSync } from 'node:fs'
-import { open, writeFile } from 'node:fs/promises'
+import { createReadStream, createWriteStream, fstatSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip, createGzip } from 'node:zlib'
 import { nodeFileSystem, syncDirectory } from '../journal/files.js'
 import type { EntryOf, ManifestFile, SegmentDigest } from '../journal/manifest.js'
+import { createFile } from '../journal/new-file.js'
 import { SegmentDigester } from '../journal/segment-digest.js'
 import { openForReading } from '../journal/segment-reader.js'
 import { endFragmentOf } from '../journal/segment-writer.js'
@@ -179,9 +179,9 @@ async function compress(
 ): Promise<void> {
   const fd = openForReading(source)
   const input = createReadStream('', { fd, start: 0, end: Math.max(0, size - 1) })
-  const output = await open(target, 'wx', 0o600)
   try {
-    await output.chmod(fstatSync(fd).mode & 0o666)
+    const mode = fstatSync(fd).mode & 0o666
+    const output = createFile(nodeFileSystem, target, { mode })
     const pass = async function* (chunks: AsyncIterable<Buffer>) {
       for await (const chunk of chunks) {
         digester.add(chunk)
@@ -189,13 +189,10 @@ async function compress(
       }
     }
     const bytes = size === 0 ? Readable.from([]) : input
-    await pipeline(bytes, pass, createGzip(), (compressed: AsyncIterable<Buffer>) =>
-      writeFile(output, compressed),
-    )
-    await output.sync()
+    // `flush` syncs it before it is closed.
+    await pipeline(bytes, pass, createGzip(), createWriteStream('', { fd: output, flush: true }))
   } finally {
     input.destroy()
-    await output.close()
   }
 }
 

@@ -1,9 +1,9 @@
-import { accessSync, constants, mkdirSync, realpathSync, statSync } from 'node:fs'
+import { accessSync, constants, realpathSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import SQLite from 'better-sqlite3'
 import { asDatabaseError, DatabaseError, isBusy } from './errors.js'
 import { migrate, pendingMigrations } from './migrations.js'
-import { createPrivateFile } from './private-file.js'
+import { createPrivateDirectory, createPrivateFile } from './private-file.js'
 
 /** A connection of better-sqlite3. */
 export type Database = SQLite.Database
@@ -126,7 +126,7 @@ function makeDirectory(directory: string): void {
   if (!isMissing(directory)) return
   if (dirname(directory) !== directory) makeDirectory(dirname(directory))
   try {
-    mkdirSync(directory, { mode: 0o700 })
+    createPrivateDirectory(directory)
   } catch (error) {
     // Another process that opens the same new database made it first.
     if (isMissing(directory)) throw error

@@ -47,7 +47,7 @@ export function acquireProjectorLock(databasePath: string, purpose: ProjectorPur
   let connection: SQLite.Database | undefined
   try {
     // Whoever can read it could hold a shared lock on it, and so keep every projector out.
-    if (statSync(lockPath, { throwIfNoEntry: false }) === undefined) createPrivateFile(lockPath)
+    if (statSync(lockPath, { throwIfNoEntry: false }) === undefined) createPrivateFile(lockPath, realPath)
     connection = new SQLite(lockPath, { timeout: settleMs })
     // In WAL mode "exclusive" would keep out writers only, and live in a -shm file that others can remove.
     connection.pragma('journal_mode = DELETE')

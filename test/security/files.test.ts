@@ -135,7 +135,7 @@ test('a marker that is there already is not written to, link or not', async ({ w
   expect(workspace.segments()).toEqual([today(), segmentName(utcDay(Date.now()), 1).name])
 })
 
-test.for([0o000, 0o022, 0o002])(
+test.for([0o000, 0o022, 0o002, 0o777])(
   'all that is made is private with the umask %o',
   async (umask, { workspace }) => {
     const { directory } = workspace
@@ -172,6 +172,21 @@ test('a database that is there keeps its mode', ({ workspace }) => {
   chmodSync(database, 0o644)
   openDatabase(database).close()
   expect(mode(database)).toBe(0o644)
+})
+
+test('a database that a symbolic link promises is made private where the link leads', ({ workspace }) => {
+  const { database, directory } = workspace
+  symlinkSync('disk/target.db', join(directory, 'link.db'))
+  mkdirSync(join(directory, 'disk'))
+  symlinkSync(join(directory, 'link.db'), database)
+  const before = process.umask(0o022)
+  try {
+    openDatabase(database).close()
+  } finally {
+    process.umask(before)
+  }
+  expect(mode(join(directory, 'disk/target.db'))).toBe(0o600)
+  expect(readdirSync(join(directory, 'disk'))).toEqual(['target.db'])
 })
 
 test('a segment with a second name is read and written like any other', async ({ workspace }) => {

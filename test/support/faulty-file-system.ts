@@ -82,6 +82,11 @@ export class FaultyFileSystem {
       statSync: this.#onPath('statSync'),
       lstatSync: this.#onPath('lstatSync'),
       chmodSync: this.#onPath('chmodSync'),
+      fchownSync: (fd, uid, gid) => {
+        this.#enter('fchownSync', this.#fileOf(fd))
+        fs.fchownSync(fd, uid, gid)
+      },
+      chownSync: this.#onPath('chownSync'),
       mkdirSync: this.#onPath('mkdirSync'),
       readdirSync: this.#onPath('readdirSync'),
       linkSync: this.#onPath('linkSync'),
