@@ -14,6 +14,10 @@ export interface FilterFlags {
   provider?: string
   policy?: string
   label?: Record<string, string>
+  withoutProvider?: true
+  withoutPolicy?: true
+  open?: true
+  unfinished?: true
 }
 
 /** Adds the options that choose which requests a command is about. */
@@ -26,17 +30,28 @@ export function addFilterOptions(command: Command): Command {
     .option('--until <time>', 'requests at or before this RFC 3339 time', parseTimestamp)
     .option('--model <name>', 'of one model: its whole name, in upper or lower case')
     .option('--provider <name>', 'of one provider: its whole name, in upper or lower case')
+    .addOption(
+      new Option('--without-provider', 'without a provider: refused before one was chosen').conflicts(
+        'provider',
+      ),
+    )
     .option('--policy <name>', 'of one policy, exactly')
+    .addOption(new Option('--without-policy', 'without a policy').conflicts('policy'))
     .option('--label <name=value>', 'with this label, exactly; may be repeated', parseLabel)
+    .addOption(
+      new Option('--open', 'streams of the last hour whose end is not known').conflicts('unfinished'),
+    )
+    .option('--unfinished', 'streams from before the last hour whose end is not known')
 }
 
 /** The filter that was asked for; all time unless told. */
 export async function filterOf(flags: FilterFlags): Promise<RequestFilter> {
   const { exactSince, rangeStart } = await import('../queries/window.js')
-  const { range, until, model, provider, policy, label } = flags
+  const { range, until, model, provider, policy, label: labels, withoutProvider, withoutPolicy } = flags
+  const { open, unfinished } = flags
   const asked = flags.since === undefined ? undefined : exactSince(flags.since)
   const since = range === undefined ? asked : rangeStart(range, Date.now())
-  return { since, until, model, provider, policy, labels: label }
+  return { since, until, model, provider, withoutProvider, policy, withoutPolicy, labels, open, unfinished }
 }
 
 /** The bounds that were asked for, as the answer names them. */

@@ -37,7 +37,7 @@ export function addRequests(program: Command): void {
     .summary('the request list')
     .description(
       'Lists requests, the newest first. A stream shows how long it ran; – is unknown. --json is the body of ' +
-        'GET /v1/requests.',
+        'GET /v1/requests?details=true.',
     )
     .addOption(databaseOption())
   addFilterOptions(command)
@@ -92,7 +92,15 @@ export function addRequests(program: Command): void {
       }
       const { listRequests } = await import('../queries/requests.js')
       const { page, perPage, sort, order, cursor } = flags
-      const options: ListRequestsOptions = { ...filter, page, perPage, sort, order, cursor }
+      const options: ListRequestsOptions = {
+        ...filter,
+        page,
+        perPage,
+        sort,
+        order,
+        cursor,
+        details: true,
+      }
       const answer = await withDatabase(flags.db, (database) => listRequests(database, options))
       if (flags.json) printJson(answer)
       else print(formatRequests(answer, pageWidth()))

@@ -3,6 +3,7 @@
  *
  * - `MODEL_NOT_FOUND`, `PROVIDER_NOT_FOUND`: no request has the name, at any time.
  * - `INVALID_SINCE`, `INVALID_UNTIL`: no strict RFC 3339 time.
+ * - `INVALID_FILTER`: conditions that exclude each other.
  * - `INVALID_RANGE`, `INVALID_GROUP_BY`, `INVALID_SORT`, `INVALID_ORDER`, `INVALID_BUCKET`, `INVALID_BY`: none of the
  *   values that there are, which the message lists; `INVALID_BUCKET` also for more buckets than one answer may have.
  * - `INVALID_CURSOR`: not a cursor of ours, or one that belongs to another sort or order.
@@ -12,6 +13,7 @@ export type QueryErrorCode =
   | 'PROVIDER_NOT_FOUND'
   | 'INVALID_SINCE'
   | 'INVALID_UNTIL'
+  | 'INVALID_FILTER'
   | 'INVALID_RANGE'
   | 'INVALID_GROUP_BY'
   | 'INVALID_SORT'

@@ -2,6 +2,7 @@ import type { Database } from '../storage/database.js'
 import { rollupLabels } from '../storage/rollup-tables.js'
 import { all, type Condition, inRange, type TextRange } from './condition.js'
 import { QueryError } from './errors.js'
+import { stateCondition } from './request-state.js'
 import { uncountedRows } from './uncounted.js'
 import { canonicalWindow, type Window } from './window.js'
 
@@ -11,24 +12,36 @@ export interface RequestFilter extends Window {
   model?: string | undefined
   /** The whole name in any ASCII case; requests without a provider never match. */
   provider?: string | undefined
+  /** Only requests that have none, instead of `provider`. @default false */
+  withoutProvider?: boolean | undefined
   /** Exactly. */
   policy?: string | undefined
+  /** Only requests that have none, instead of `policy`. @default false */
+  withoutPolicy?: boolean | undefined
   /** Labels by name, each exactly. */
   labels?: Readonly<Record<string, string>> | undefined
   /** Exactly. */
   correlationId?: string | undefined
   success?: boolean | undefined
   streaming?: boolean | undefined
+  /** Whether it is a stream of the last hour whose end isn't known. */
+  open?: boolean | undefined
+  /** Whether it is a stream from before the last hour whose end isn't known. */
+  unfinished?: boolean | undefined
+  /** What tells open streams from unfinished ones: milliseconds since 1970. @default now */
+  now?: number | undefined
 }
 
 /**
  * The filter with canonical bounds, once what it names was found to exist.
  *
- * @throws QueryError INVALID_SINCE, INVALID_UNTIL, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, in this order
+ * @throws QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_FILTER, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, in this order
  */
 export function checkedFilter<T extends RequestFilter>(database: Database, filter: T): T {
-  const checked: T = { ...filter, ...canonicalWindow(filter) }
+  const checked: T = { ...filter, ...canonicalWindow(filter), now: filter.now ?? Date.now() }
   const { model, provider } = filter
+  refuseBoth('provider', provider, filter.withoutProvider)
+  refuseBoth('policy', filter.policy, filter.withoutPolicy)
   if (model !== undefined && !isKnown(database, 'model', model)) {
     throw new QueryError('MODEL_NOT_FOUND', `Model '${model}' not found`)
   }
@@ -36,6 +49,14 @@ export function checkedFilter<T extends RequestFilter>(database: Database, filte
     throw new QueryError('PROVIDER_NOT_FOUND', `Provider '${provider}' not found`)
   }
   return checked
+}
+
+function refuseBoth(column: 'provider' | 'policy', name: string | undefined, isWithout = false): void {
+  if (name === undefined || !isWithout) return
+  throw new QueryError(
+    'INVALID_FILTER',
+    `Invalid filter: ${column} '${name}' together with without_${column}, which no request can match; leave out one of them`,
+  )
 }
 
 function isKnown(database: Database, column: 'model' | 'provider', name: string): boolean {
@@ -57,11 +78,14 @@ export function labelValue(name: string): Condition {
 }
 
 /** What a filter asks of the columns that rows and roll-ups both have. */
-export function dimensionConditions({ model, provider, policy, labels = {} }: RequestFilter): Condition[] {
+export function dimensionConditions(filter: RequestFilter): Condition[] {
+  const { model, provider, policy, labels = {} } = filter
   const conditions: Condition[] = []
   if (model !== undefined) conditions.push({ sql: 'model = ? COLLATE NOCASE', values: [model] })
   if (provider !== undefined) conditions.push({ sql: 'provider = ? COLLATE NOCASE', values: [provider] })
+  if (filter.withoutProvider) conditions.push({ sql: 'provider IS NULL', values: [] })
   if (policy !== undefined) conditions.push({ sql: 'policy = ?', values: [policy] })
+  if (filter.withoutPolicy) conditions.push({ sql: 'policy IS NULL', values: [] })
   for (const [name, value] of Object.entries(labels)) {
     const label = labelValue(name)
     conditions.push({ sql: `(${label.sql}) = ?`, values: [...label.values, value] })
@@ -71,12 +95,14 @@ export function dimensionConditions({ model, provider, policy, labels = {} }: Re
 
 /** What a filter asks of a row, its window left out. */
 function rowConditions(filter: RequestFilter): Condition[] {
-  const { correlationId, success, streaming } = filter
+  const { correlationId, success, streaming, open, unfinished, now = Date.now() } = filter
   const conditions = dimensionConditions(filter)
   if (correlationId !== undefined) conditions.push({ sql: 'correlation_id = ?', values: [correlationId] })
   if (success !== undefined) conditions.push({ sql: success ? 'success <> 0' : 'success = 0', values: [] })
   if (streaming !== undefined)
     conditions.push({ sql: streaming ? 'streaming <> 0' : 'streaming = 0', values: [] })
+  if (open !== undefined) conditions.push(stateCondition('open', open, now))
+  if (unfinished !== undefined) conditions.push(stateCondition('unfinished', unfinished, now))
   return conditions
 }
 
@@ -100,8 +126,9 @@ export function timestampColumn({ correlationId }: RequestFilter): string {
 }
 
 /** Whether the dimensions of the roll-ups have all that a filter asks for, success and streaming left aside. */
-export function isOfDimensions(database: Database, { labels = {}, correlationId }: RequestFilter): boolean {
-  if (correlationId !== undefined) return false
+export function isOfDimensions(database: Database, filter: RequestFilter): boolean {
+  const { labels = {}, correlationId, open, unfinished } = filter
+  if (correlationId !== undefined || open !== undefined || unfinished !== undefined) return false
   const names = Object.keys(labels)
   if (names.length === 0) return true
   const known = rollupLabels(database)

@@ -1,8 +1,20 @@
 import { segmentOfId } from '../journal/segments.js'
-import { ENTRY_COLUMNS, type EntryRow } from './request-entry.js'
 
 /** All that the table has of a request. */
-export interface FullRow extends EntryRow {
+export interface FullRow {
+  id: number
+  timestamp: string
+  model: string
+  provider: string | null
+  streaming: number
+  success: number
+  input_tokens: number | null
+  output_tokens: number | null
+  cost_sats: number | null
+  latency_ms: number
+  stream_duration_ms: number | null
+  error_status: number | null
+  error_message: string | null
   correlation_id: string
   policy: string | null
   provider_cost_sats: number | null
@@ -14,8 +26,9 @@ export interface FullRow extends EntryRow {
 }
 
 /** The columns of {@link FullRow}. */
-export const FULL_COLUMNS = `${ENTRY_COLUMNS}, correlation_id, policy, provider_cost_sats, labels, segment_id, byte_offset,
-  completed_segment_id, completed_byte_offset`
+export const FULL_COLUMNS = `id, timestamp, model, provider, streaming, success, input_tokens, output_tokens, cost_sats,
+  latency_ms, stream_duration_ms, error_status, error_message, correlation_id, policy, provider_cost_sats, labels,
+  segment_id, byte_offset, completed_segment_id, completed_byte_offset`
 
 /** Where a line stands in the journal. */
 export interface JournalPlace {

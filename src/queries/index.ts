@@ -13,7 +13,8 @@ export {
   getRequest,
   type RequestDetail,
 } from './request-detail.js'
-export type { RequestEntry } from './request-entry.js'
+export type { DetailedEntry, RequestEntry } from './request-entry.js'
+export type { RequestState } from './request-state.js'
 export {
   type ListRequestsOptions,
   listRequests,

@@ -1,14 +1,11 @@
 import type { Database } from '../storage/database.js'
-import { FULL_COLUMNS, type FullRow, type JournalPlace, journalPlace, parseLabels } from './full-row.js'
+import { FULL_COLUMNS, type FullRow, type JournalPlace, journalPlace } from './full-row.js'
 import { type JournalLine, missing, readJournalLine } from './journal-line.js'
-import { type RequestEntry, requestEntry } from './request-entry.js'
+import { type DetailedEntry, detailedEntry } from './request-entry.js'
 
 /** The body of `GET /v1/requests/:id`: the whole row. */
-export interface RequestDetail extends RequestEntry {
-  correlation_id: string
-  policy: string | null
+export interface RequestDetail extends DetailedEntry {
   provider_cost_sats: number | null
-  labels: Record<string, string> | null
   /** Null: the row was there before the journal. */
   place: JournalPlace | null
   /** Of the stream_completed that changed the row last; null: none has. */
@@ -38,11 +35,8 @@ export async function getRequest(
   const place = journalPlace(row.segment_id, row.byte_offset)
   const completedPlace = journalPlace(row.completed_segment_id, row.completed_byte_offset)
   return {
-    ...requestEntry(row),
-    correlation_id: row.correlation_id,
-    policy: row.policy,
+    ...detailedEntry(row, Date.now()),
     provider_cost_sats: row.provider_cost_sats,
-    labels: parseLabels(row.labels),
     place,
     completed_place: completedPlace,
     line: await lineAt(journal, place, row.correlation_id),

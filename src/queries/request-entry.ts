@@ -1,3 +1,6 @@
+import { type FullRow, parseLabels } from './full-row.js'
+import { type RequestState, requestState } from './request-state.js'
+
 /** One request as `GET /v1/requests` shows it. */
 export interface RequestEntry {
   id: number
@@ -13,30 +16,22 @@ export interface RequestEntry {
   timing: { latency_ms: number; stream_duration_ms?: number }
   /** There when status or message is set, whatever `success` says. */
   error?: { status: number | null; message: string | null }
+  /** This and what follows only when details are asked for. */
+  correlation_id?: string
+  policy?: string | null
+  labels?: Record<string, string> | null
+  state?: RequestState
 }
 
-/** What an entry is made from. */
-export interface EntryRow {
-  id: number
-  timestamp: string
-  model: string
-  provider: string | null
-  streaming: number
-  success: number
-  input_tokens: number | null
-  output_tokens: number | null
-  cost_sats: number | null
-  latency_ms: number
-  stream_duration_ms: number | null
-  error_status: number | null
-  error_message: string | null
+/** An entry with its details. */
+export interface DetailedEntry extends RequestEntry {
+  correlation_id: string
+  policy: string | null
+  labels: Record<string, string> | null
+  state: RequestState
 }
 
-/** The columns of {@link EntryRow}. */
-export const ENTRY_COLUMNS = `id, timestamp, model, provider, streaming, success, input_tokens, output_tokens, cost_sats,
-  latency_ms, stream_duration_ms, error_status, error_message`
-
-export function requestEntry(row: EntryRow): RequestEntry {
+export function requestEntry(row: FullRow): RequestEntry {
   const hasError = row.error_status !== null || row.error_message !== null
   return {
     id: row.id,
@@ -53,5 +48,16 @@ export function requestEntry(row: EntryRow): RequestEntry {
       ...(row.stream_duration_ms === null ? {} : { stream_duration_ms: row.stream_duration_ms }),
     },
     ...(hasError ? { error: { status: row.error_status, message: row.error_message } } : {}),
+  }
+}
+
+/** @param now what tells open streams from unfinished ones: milliseconds since 1970. */
+export function detailedEntry(row: FullRow, now: number): DetailedEntry {
+  return {
+    ...requestEntry(row),
+    correlation_id: row.correlation_id,
+    policy: row.policy,
+    labels: parseLabels(row.labels),
+    state: requestState(row, now),
   }
 }

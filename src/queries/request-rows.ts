@@ -1,9 +1,16 @@
 import type { Database } from '../storage/database.js'
 import { all, type Condition, type TextRange } from './condition.js'
-import { isOfDimensions, type RequestFilter, rowCondition, timestampColumn, windowRange } from './filter.js'
+import {
+  dimensionConditions,
+  isOfDimensions,
+  type RequestFilter,
+  rowCondition,
+  timestampColumn,
+  windowRange,
+} from './filter.js'
+import { FULL_COLUMNS, type FullRow } from './full-row.js'
 import { matchingStretches } from './matching-stretches.js'
 import { partsBehind } from './parts-behind.js'
-import { ENTRY_COLUMNS, type EntryRow } from './request-entry.js'
 import type { PageEnd, RequestOrder, RowSlice } from './row-slice.js'
 import { uncountedRows } from './uncounted.js'
 
@@ -14,7 +21,7 @@ const LEAST = '-9e999'
 const NEAR_OFFSET = 1000
 
 /** Rows that match, in order, ties by id in the same direction. To be called in a transaction. */
-export function readSlice(database: Database, filter: RequestFilter, slice: RowSlice): EntryRow[] {
+export function readSlice(database: Database, filter: RequestFilter, slice: RowSlice): FullRow[] {
   if (slice.sort !== 'timestamp') return readSorted(database, filter, slice)
   const hasStretches =
     isScattered(filter, slice) && isOfDimensions(database, filter) && uncountedRows(database) === null
@@ -24,17 +31,16 @@ export function readSlice(database: Database, filter: RequestFilter, slice: RowS
 }
 
 /** Whether many rows would have to be read for the few of a slice. */
-function isScattered(
-  { model, provider, policy, labels, success, streaming }: RequestFilter,
-  slice: RowSlice,
-): boolean {
-  const conditions = [model, provider, policy, success, streaming, ...Object.values(labels ?? {})]
-  return slice.offset > NEAR_OFFSET || conditions.some((condition) => condition !== undefined)
+function isScattered(filter: RequestFilter, slice: RowSlice): boolean {
+  const { success, streaming } = filter
+  const isFiltered =
+    success !== undefined || streaming !== undefined || dimensionConditions(filter).length > 0
+  return isFiltered || slice.offset > NEAR_OFFSET
 }
 
 /** By time: only the stretches that have matching rows, as the roll-ups say, and behind those to be left out. */
-function readStretches(database: Database, filter: RequestFilter, slice: RowSlice): EntryRow[] {
-  const rows: EntryRow[] = []
+function readStretches(database: Database, filter: RequestFilter, slice: RowSlice): FullRow[] {
+  const rows: FullRow[] = []
   for (const { range, skip } of matchingStretches(database, filter, slice)) {
     const limit = slice.limit - rows.length
     rows.push(...readRange(database, filter, { ...slice, limit, offset: skip }, range))
@@ -43,14 +49,14 @@ function readStretches(database: Database, filter: RequestFilter, slice: RowSlic
   return rows
 }
 
-function readRange(database: Database, filter: RequestFilter, slice: RowSlice, range: TextRange): EntryRow[] {
+function readRange(database: Database, filter: RequestFilter, slice: RowSlice, range: TextRange): FullRow[] {
   const { order, behind, limit, offset } = slice
   const column = timestampColumn(filter)
-  const rows: EntryRow[] = []
+  const rows: FullRow[] = []
   for (const part of partsBehind(range, order, behind)) {
     const { sql, values } = all([rowCondition(filter, part.range), ...part.ids])
-    const statement = database.prepare<unknown[], EntryRow>(
-      `SELECT ${ENTRY_COLUMNS} FROM requests WHERE ${sql}
+    const statement = database.prepare<unknown[], FullRow>(
+      `SELECT ${FULL_COLUMNS} FROM requests WHERE ${sql}
        ORDER BY ${column} ${order}, id ${order} LIMIT ? OFFSET ?`,
     )
     rows.push(...statement.all(...values, limit - rows.length, offset))
@@ -60,13 +66,13 @@ function readRange(database: Database, filter: RequestFilter, slice: RowSlice, r
 }
 
 /** By a column without an index: every row that matches is looked at, but only ids are sorted. */
-function readSorted(database: Database, filter: RequestFilter, slice: RowSlice): EntryRow[] {
+function readSorted(database: Database, filter: RequestFilter, slice: RowSlice): FullRow[] {
   const { sort, order, behind, limit, offset } = slice
   const key = `coalesce(${sort}, ${LEAST})`
   const { sql, values } = all([rowCondition(filter), behindKey(key, order, behind)])
   return database
-    .prepare<unknown[], EntryRow>(
-      `SELECT ${ENTRY_COLUMNS} FROM requests
+    .prepare<unknown[], FullRow>(
+      `SELECT ${FULL_COLUMNS} FROM requests
        WHERE id IN (SELECT id FROM requests WHERE ${sql} ORDER BY ${key} ${order}, id ${order} LIMIT ? OFFSET ?)
        ORDER BY ${key} ${order}, id ${order}`,
     )

@@ -2,7 +2,8 @@ import type { Database } from '../storage/database.js'
 import { decodeCursor, encodeCursor } from './cursor.js'
 import { QueryError } from './errors.js'
 import { checkedFilter, type RequestFilter } from './filter.js'
-import { type EntryRow, type RequestEntry, requestEntry } from './request-entry.js'
+import type { FullRow } from './full-row.js'
+import { detailedEntry, type RequestEntry, requestEntry } from './request-entry.js'
 import { readSlice } from './request-rows.js'
 import type { PageEnd, RequestOrder, RequestSort } from './row-slice.js'
 import { tallyWhole } from './tallies.js'
@@ -23,6 +24,8 @@ export interface ListRequestsOptions extends RequestFilter {
   order?: RequestOrder | undefined
   /** {@link START_CURSOR}, or the last page's `next_cursor`: pages by key rather than by number. @default by number */
   cursor?: string | undefined
+  /** Adds correlation_id, policy, labels and state to each entry. @default false */
+  details?: boolean | undefined
 }
 
 /** The body of `GET /v1/requests`. */
@@ -46,8 +49,8 @@ export interface RequestCursorPage extends EchoedWindow {
 /**
  * A page of the requests of a window, its count and its rows of the same moment. A page past the end has none.
  *
- * @throws QueryError INVALID_SINCE, INVALID_UNTIL, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, INVALID_SORT, INVALID_ORDER,
- *   INVALID_CURSOR, in this order
+ * @throws QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_FILTER, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, INVALID_SORT,
+ *   INVALID_ORDER, INVALID_CURSOR, in this order
  */
 export function listRequests(
   database: Database,
@@ -88,7 +91,7 @@ function pageByNumber(
   const slice = { sort, order, offset, limit: perPage, behind: null }
   return {
     // SQLite would step over every row to find that none is left.
-    data: offset >= total ? [] : readSlice(database, filter, slice).map(requestEntry),
+    data: offset >= total ? [] : entries(filter, readSlice(database, filter, slice)),
     page,
     per_page: perPage,
     total,
@@ -99,7 +102,7 @@ function pageByNumber(
 
 function pageByKey(
   database: Database,
-  filter: RequestFilter,
+  filter: ListRequestsOptions,
   sort: RequestSort,
   order: RequestOrder,
   perPage: number,
@@ -110,11 +113,15 @@ function pageByKey(
   const shown = rows.slice(0, perPage)
   const last = rows.length > perPage ? shown.at(-1) : undefined
   return {
-    data: shown.map(requestEntry),
+    data: entries(filter, shown),
     per_page: perPage,
     ...(last === undefined ? {} : { next_cursor: encodeCursor(sort, order, endOf(last, sort)) }),
     ...echoWindow(filter),
   }
+}
+
+function entries({ details, now = Date.now() }: ListRequestsOptions, rows: FullRow[]): RequestEntry[] {
+  return rows.map((row) => (details ? detailedEntry(row, now) : requestEntry(row)))
 }
 
 function countRequests(database: Database, filter: RequestFilter): number {
@@ -124,7 +131,7 @@ function countRequests(database: Database, filter: RequestFilter): number {
   return tally.requestsThat(success, streaming)
 }
 
-function endOf(row: EntryRow, sort: RequestSort): PageEnd {
+function endOf(row: FullRow, sort: RequestSort): PageEnd {
   return { key: row[sort], id: row.id }
 }
 

@@ -53,9 +53,12 @@ export function rollupSource(
 }
 
 /** What a filter asks of the names of totals. */
-function conditionsOnNames({ model, provider, policy, labels = {} }: RequestFilter) {
+function conditionsOnNames(filter: RequestFilter) {
+  const { model, labels = {} } = filter
+  const provider = filter.withoutProvider ? null : filter.provider
+  const policy = filter.withoutPolicy ? null : filter.policy
   const conditions: { column: string; condition: Condition }[] = []
-  const add = (column: string, name: string | undefined, collation = '') => {
+  const add = (column: string, name: string | null | undefined, collation = '') => {
     if (name === undefined) return
     const condition = { sql: `group_name = ?${collation}`, values: [groupName(name)] }
     conditions.push({ column, condition })

@@ -26,9 +26,13 @@ const NAMES = {
 
 const FILTERS = {
   policy: filledText('The whole name, exactly.'),
+  without_provider: flag('Only requests that have no provider. Together with `provider` it is 400.'),
+  without_policy: flag('Only requests that have no policy. Together with `policy` it is 400.'),
   correlation_id: filledText('Exactly.'),
   success: flag('Only requests that succeeded, or that failed.'),
   streaming: flag('Only streams, or none.'),
+  open: flag('Only streams of the last hour whose end is not known, or all others.'),
+  unfinished: flag('Only streams from before the last hour whose end is not known, or all others.'),
 }
 
 const LABELS = { patternProperties: { [`^${LABEL_PREFIX}.`]: Type.String({ minLength: 1 }) } }
@@ -56,6 +60,7 @@ export const SeriesQuery = query({
 export const RequestsQuery = query({
   page: count('From 1; 0 is 1.', 1),
   per_page: count('Cut to 1..100.', 20),
+  details: flag('Adds correlation_id, policy, labels and state to each entry.'),
   ...FILTERS,
   ...WINDOW,
   ...NAMES,
@@ -85,17 +90,42 @@ interface FilterQuery {
   model?: string
   provider?: string
   policy?: string
+  without_provider?: boolean
+  without_policy?: boolean
   correlation_id?: string
   success?: boolean
   streaming?: boolean
+  open?: boolean
+  unfinished?: boolean
 }
 
 /** The filter that a query string names, labels included. */
 export function filterOf(query: FilterQuery): RequestFilter {
-  const { model, provider, policy, correlation_id: correlationId, success, streaming } = query
+  const {
+    model,
+    provider,
+    policy,
+    correlation_id: correlationId,
+    success,
+    streaming,
+    open,
+    unfinished,
+  } = query
+  const { without_provider: withoutProvider, without_policy: withoutPolicy } = query
   const labels = Object.entries(query).flatMap(([name, value]) =>
     name.startsWith(LABEL_PREFIX) ? [[name.slice(LABEL_PREFIX.length), value]] : [],
   )
-  const filter = { model, provider, policy, correlationId, success, streaming }
+  const filter = {
+    model,
+    provider,
+    withoutProvider,
+    policy,
+    withoutPolicy,
+    correlationId,
+    success,
+    streaming,
+    open,
+    unfinished,
+  }
   return labels.length === 0 ? filter : { ...filter, labels: Object.fromEntries(labels) }
 }

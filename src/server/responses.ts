@@ -78,8 +78,22 @@ const ENTRY = {
   error: Type.Optional(Type.Object({ status: Nullable(Type.Integer()), message: Nullable(Type.String()) })),
 }
 
+const DETAILS = {
+  correlation_id: Type.String(),
+  policy: Nullable(Type.String()),
+  labels: Nullable(Type.Record(Type.String(), Type.String())),
+  state: Type.Union([Type.Literal('open'), Type.Literal('unfinished'), Type.Literal('finished')], {
+    description: 'open: a stream of the last hour whose end is not known; unfinished: an older one.',
+  }),
+}
+
 export const RequestsAnswer = Type.Object({
-  data: Type.Array(Type.Object(ENTRY)),
+  data: Type.Array(
+    Type.Object(
+      { ...ENTRY, ...Type.Partial(Type.Object(DETAILS)).properties },
+      { description: 'The last four only with details=true.' },
+    ),
+  ),
   page: Type.Optional(Type.Integer()),
   per_page: Type.Integer(),
   total: Type.Optional(Type.Integer()),
@@ -94,10 +108,8 @@ const Line = Type.Object({ text: Nullable(Type.String()), reason: Type.Optional(
 
 export const RequestAnswer = Type.Object({
   ...ENTRY,
-  correlation_id: Type.String(),
-  policy: Nullable(Type.String()),
+  ...DETAILS,
   provider_cost_sats: Nullable(Type.Number()),
-  labels: Nullable(Type.Record(Type.String(), Type.String())),
   place: Place,
   completed_place: Place,
   line: Line,

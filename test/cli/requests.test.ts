@@ -39,11 +39,44 @@ test('every filter, sort and order of the command line is that of the answer', a
   expect(await list('--streaming')).toEqual([2])
   expect(await list('--streaming', 'false')).toEqual([3, 1])
   expect(await list('--correlation-id', 'c')).toEqual([3])
+  expect(await list('--without-provider')).toEqual([3, 1])
+  expect(await list('--without-policy', '--failed')).toEqual([2])
   expect(await list('--label', 'team=x')).toEqual([1])
   expect(await list('--model', 'O3')).toEqual([3])
   expect(await list('--sort', 'cost_sats')).toEqual([1, 3, 2])
   expect(await list('--sort', 'latency_ms', '--order', 'asc')).toEqual([1, 3, 2])
   expect(await list('--until', '2026-11-22T09:59:59Z')).toEqual([])
+})
+
+test('--json has whole entries, and streams without an end are told by their age', async ({ workspace }) => {
+  const timestamp = new Date().toISOString()
+  await append(
+    workspace,
+    requestLine('a', { policy: 'chat', labels: { team: 'x' } }),
+    requestLine('b', { streaming: true }),
+    requestLine('c', { streaming: true, timestamp }),
+    requestLine('d', { streaming: true, output_tokens: 1 }),
+  )
+  const list = async (...args: string[]) => {
+    const { json } = await runHere([
+      'requests',
+      '--db',
+      workspace.database,
+      '--json',
+      '--order',
+      'asc',
+      ...args,
+    ])
+    return json['data']
+  }
+  expect(await list()).toMatchObject([
+    { correlation_id: 'a', policy: 'chat', labels: { team: 'x' }, state: 'finished' },
+    { correlation_id: 'b', policy: null, labels: null, state: 'unfinished' },
+    { correlation_id: 'd', state: 'finished' },
+    { correlation_id: 'c', state: 'open' },
+  ])
+  expect(await list('--open')).toMatchObject([{ correlation_id: 'c' }])
+  expect(await list('--unfinished')).toMatchObject([{ correlation_id: 'b' }])
 })
 
 test('pages by key: each page names the next one', async ({ workspace }) => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import type { RequestFilter } from '../../src/queries/index.js'
-import type { ReferenceRow } from './reference.js'
+import { NOW, type ReferenceRow } from './reference.js'
 
 /** Instants at and around the borders of hours and days, and anywhere. */
 const instant = fc
@@ -61,22 +61,30 @@ const optional = <T>(arbitrary: fc.Arbitrary<T>, missing: number) =>
   fc.oneof({ weight: missing, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary })
 
 /** Names that some row nearly always has: whoever draws one that none has asks for an error. */
-export const filter: fc.Arbitrary<RequestFilter> = fc.record({
-  since: fc.option(instant, { nil: undefined, freq: 3 }),
-  until: fc.option(instant, { nil: undefined, freq: 3 }),
-  model: optional(fc.constantFrom('GPT-4O', 'o3', 'ä'), 10),
-  provider: optional(fc.constantFrom('AZURE', 'azure', ''), 10),
-  policy: optional(fc.constantFrom('chat', 'none'), 10),
-  labels: optional(
-    fc.constantFrom<Record<string, string>>(
-      { tier: 'local' },
-      { team: 'a"b' },
-      { tier: 'Frontier', team: 'a"b' },
-      { 'te"am': 'x' },
+export const filter: fc.Arbitrary<RequestFilter> = fc
+  .record({
+    since: fc.option(instant, { nil: undefined, freq: 3 }),
+    until: fc.option(instant, { nil: undefined, freq: 3 }),
+    model: optional(fc.constantFrom('GPT-4O', 'o3', 'ä'), 10),
+    provider: optional(fc.constantFrom('AZURE', 'azure', ''), 10),
+    policy: optional(fc.constantFrom('chat', 'none'), 10),
+    withoutProvider: optional(fc.boolean(), 10),
+    withoutPolicy: optional(fc.boolean(), 10),
+    labels: optional(
+      fc.constantFrom<Record<string, string>>(
+        { tier: 'local' },
+        { team: 'a"b' },
+        { tier: 'Frontier', team: 'a"b' },
+        { 'te"am': 'x' },
+      ),
+      10,
     ),
-    10,
-  ),
-  correlationId: optional(fc.constantFrom('c1', 'c9'), 15),
-  success: optional(fc.boolean(), 10),
-  streaming: optional(fc.boolean(), 10),
-})
+    correlationId: optional(fc.constantFrom('c1', 'c9'), 15),
+    success: optional(fc.boolean(), 10),
+    streaming: optional(fc.boolean(), 10),
+    open: optional(fc.boolean(), 15),
+    unfinished: optional(fc.boolean(), 15),
+    now: fc.constant(NOW),
+  })
+  .filter(({ provider, withoutProvider }) => provider === undefined || !withoutProvider)
+  .filter(({ policy, withoutPolicy }) => policy === undefined || !withoutPolicy)

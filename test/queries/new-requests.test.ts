@@ -50,6 +50,24 @@ describe('the end of a stream', () => {
     database.exec(`${complete}, success = 0 WHERE id = 1`)
     expect(ids(newRequests(database, { afterId: 2, openIds: first.open_ids, filter }).completed)).toEqual([1])
   })
+
+  test('brings it to those who asked for what is no longer open, and tells how it stands', ({ database }) => {
+    const timestamp = new Date().toISOString()
+    insert(database, { streaming: 1, timestamp }, { streaming: 1 }, { streaming: 1, output_tokens: 1 })
+    const filter = { open: false }
+    const first = newRequests(database, ask({ filter }))
+    expect(first.data).toMatchObject([
+      { id: 2, state: 'unfinished' },
+      { id: 3, state: 'finished' },
+    ])
+    expect(newRequests(database, ask({ filter: { open: true } })).data).toMatchObject([
+      { id: 1, state: 'open' },
+    ])
+    database.exec(`${complete} WHERE id = 1`)
+    expect(newRequests(database, { afterId: 3, openIds: first.open_ids, filter }).completed).toMatchObject([
+      { id: 1, state: 'finished' },
+    ])
+  })
 })
 
 test('ids that have become smaller: the tail goes on behind the last one', ({ database }) => {

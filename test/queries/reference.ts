@@ -28,12 +28,25 @@ export function matches(row: ReferenceRow, filter: RequestFilter): boolean {
     filter.model === undefined || lower(row.model) === lower(filter.model),
     filter.provider === undefined ||
       (row.provider !== null && lower(row.provider) === lower(filter.provider)),
+    !filter.withoutProvider || row.provider === null,
     filter.policy === undefined || row.policy === filter.policy,
+    !filter.withoutPolicy || row.policy === null,
     filter.correlationId === undefined || row.correlation_id === filter.correlationId,
     filter.success === undefined || (row.success !== 0) === filter.success,
     filter.streaming === undefined || (row.streaming !== 0) === filter.streaming,
+    filter.open === undefined || (stateOf(row) === 'open') === filter.open,
+    filter.unfinished === undefined || (stateOf(row) === 'unfinished') === filter.unfinished,
     ...Object.entries(filter.labels ?? {}).map(([name, value]) => labels[name] === value),
   ].every(Boolean)
+}
+
+/** When all questions about {@link stateOf} are asked. */
+export const NOW = Date.parse('2026-11-22T12:30:30.001Z')
+
+function stateOf(row: ReferenceRow): 'open' | 'unfinished' | 'finished' {
+  const isKnown = row.input_tokens !== null || row.output_tokens !== null
+  if (row.streaming === 0 || row.success === 0 || isKnown) return 'finished'
+  return row.timestamp > '2026-11-22T11:30:30.001Z' ? 'open' : 'unfinished'
 }
 
 /** The group that a row belongs to. */

@@ -54,6 +54,7 @@ test('the whole row, and the lines that it came from', async ({ workspace }) => 
     policy: 'chat',
     provider_cost_sats: null,
     labels: { team: 'search', 'ü"': '1' },
+    state: 'finished',
     place: { segment: DAY, byte_offset: offset },
     completed_place: { segment: DAY, byte_offset: offset + Buffer.byteLength(LOGGED) + 1 },
     line: { text: LOGGED },

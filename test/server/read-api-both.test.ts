@@ -10,10 +10,14 @@ const hoursAgo = (hours: number) => new Date(Date.now() - hours * HOUR_MS).toISO
 
 /** Requests at these ages, in hours: one for each preset window, and one that is older than all. */
 const AGES = [0.5, 5, 72, 480, 2000]
+/** The ages of those that are streams, whose end never came. */
+const STREAMS = [0.5, 72]
 
 beforeAll(async () => {
   const events = [
-    ...AGES.map((age) => requestLog({ timestamp: hoursAgo(age), provider: 'East' })),
+    ...AGES.map((age) =>
+      requestLog({ timestamp: hoursAgo(age), provider: 'East', streaming: STREAMS.includes(age) }),
+    ),
     requestLog({ timestamp: hoursAgo(0.1), model: 'no-provider', provider: null }),
     requestLog({ timestamp: hoursAgo(3000), model: 'quiet', provider: 'Gone' }),
   ]
@@ -111,6 +115,31 @@ describe.each(ROUTES)('%s', (route) => {
       await expectError(`${route}?${name}`, status, message)
     },
   )
+
+  test('beyond: without_provider=true and without_policy=true are the rows that a group `unknown` counts', async () => {
+    expect(await count(route, 'without_provider=true')).toBe(1)
+    expect(await count(route, 'without_provider=true&range=last_1h&model=no-provider')).toBe(1)
+    expect(await count(route, 'without_provider=false&provider=east')).toBe(3)
+    expect(await count(route, 'without_policy=true&provider=east')).toBe(3)
+    const expected = /^Invalid request: Invalid filter: provider 'east' together with without_provider, /
+    await expectError(`${route}?provider=east&without_provider=true`, 400, expected)
+    await expectError(
+      `${route}?policy=x&without_policy=true`,
+      400,
+      /: policy 'x' together with without_policy, /,
+    )
+    await expectError(
+      `${route}?without_provider=`,
+      400,
+      /^Invalid request: Invalid 'without_provider' value ''/,
+    )
+  })
+
+  test('beyond: open= and unfinished= tell streams whose end is not known by their age', async () => {
+    expect(await count(route, 'open=true')).toBe(1)
+    expect(await count(route, 'unfinished=true')).toBe(1)
+    expect(await count(route, 'open=false&unfinished=false')).toBe(2)
+  })
 
   test.each(['%', '%zz', 'model=%ff', '%e0%a4=1', 'a=b&c=%u0041'])(
     "error body, always JSON, also for a query that can't be parsed: %s",

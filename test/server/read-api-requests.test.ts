@@ -133,6 +133,20 @@ test('entry: provider and stream_duration_ms are left out when null; tokens and 
   ])
 })
 
+test('beyond: details=true adds correlation_id, policy, labels and state to each entry', async () => {
+  const { data } = await ask('order=asc')
+  const detailed = await ask('order=asc&details=true')
+  expect(detailed.data[0]).toEqual({
+    ...data[0],
+    correlation_id: STREAM,
+    policy: 'chat',
+    labels: { team: 'a', tier: 'local' },
+    state: 'finished',
+  })
+  expect(detailed.data[1]).toMatchObject({ policy: null, labels: null, state: 'finished' })
+  expect((await ask('order=asc&details=true&cursor=start')).data).toEqual(detailed.data)
+})
+
 test('`error` is there when status or message is set, whatever `success` says', async () => {
   const { data } = await ask('order=asc')
   expect(data.map((entry: object) => 'error' in entry)).toEqual([false, true, true, false])

@@ -89,7 +89,7 @@ async function prepared(place: Place, count = 3): Promise<void> {
   await log(place, models(...Array.from({ length: count }, (_, i) => `m${i + 1}`)))
 }
 
-test('what is projected comes as it is projected: entries as in /v1/requests, with their ids', async ({
+test('what is projected comes as it is projected: entries as in /v1/requests?details=true, with their ids', async ({
   place,
   serve,
 }) => {
@@ -104,7 +104,7 @@ test('what is projected comes as it is projected: entries as in /v1/requests, wi
   await append(place.journal, [requestLog({ model: 'line\nbreak "quoted" ünï', provider: 'east' })])
   const { event, id, data } = await listener.next()
   expect({ event, id }).toEqual({ event: 'request', id: '4' })
-  const { body } = await server.get('/v1/requests?per_page=1')
+  const { body } = await server.get('/v1/requests?per_page=1&details=true')
   expect(data).toEqual(body.data[0])
   listener.close()
 })

@@ -61,7 +61,7 @@ export function addQueryRoutes(app: App, pool: QueryPool): void {
     query: RequestsQuery,
     answer: RequestsAnswer,
     taskOf: (query) => {
-      const { page = 1, per_page = 20, sort, order, cursor } = query
+      const { page = 1, per_page = 20, sort, order, cursor, details } = query
       const options = {
         ...filterOf(query),
         page: Math.max(1, page),
@@ -69,6 +69,7 @@ export function addQueryRoutes(app: App, pool: QueryPool): void {
         sort,
         order: orderOf(order),
         cursor,
+        details,
       }
       return { query: 'listRequests', options, window: windowOf(query) }
     },

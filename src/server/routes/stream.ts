@@ -14,7 +14,7 @@ export function addStreamRoute(app: App, hub: StreamHub): void {
       schema: {
         summary: 'Requests as they are projected: server-sent events',
         description:
-          '`request` has an entry as in /v1/requests, and its id; `completed` one that a stream_completed has ' +
+          '`request` has an entry as in /v1/requests?details=true, and its id; `completed` one that a stream_completed has ' +
           'changed; `lagged` says that requests in between were left out for a client that was too slow, or ' +
           'resumed from too far behind. A client that reconnects resumes with Last-Event-ID.',
         produces: ['text/event-stream'],
