@@ -1,4 +1,5 @@
 import { statfsSync } from 'node:fs'
+import { temporaryFolder } from '../storage/temporary-folder.js'
 import { type DoctorCheck, note, ok, problem, sizeText } from './doctor-check.js'
 
 const SCARCE_BYTES = 1024 ** 3
@@ -38,6 +39,20 @@ export function checkSpace(what: string, directory: string): DoctorCheck {
   if (free < FULL_BYTES) return problem('disk_space', found, advice)
   const isScarce = free < SCARCE_BYTES || (share < SCARCE_SHARE && free < PLENTY_BYTES)
   return isScarce ? note('disk_space', found, advice) : ok('disk_space', found)
+}
+
+/** Sorting the index of a large database takes a temporary file as large as the index. */
+export function checkTemporaryFiles(databasePath: string): DoctorCheck {
+  const folder = temporaryFolder(databasePath)
+  if (folder === null) {
+    const advice = "Let the projector's user write to the database's folder, or set SQLITE_TMPDIR"
+    return problem('temporary_files', "no folder takes SQLite's temporary files", advice)
+  }
+  const { bsize, bavail } = statfsSync(folder)
+  const found = `SQLite's temporary files go to ${folder}, ${sizeText(bavail * bsize)} free`
+  if (bavail * bsize >= FULL_BYTES) return ok('temporary_files', found)
+  const advice = 'Make room there, or set SQLITE_TMPDIR to a folder on a larger disk: a replay needs it'
+  return problem('temporary_files', found, advice)
 }
 
 /** Appends are atomic, and SQLite's WAL works, on local file systems only. */

@@ -7,7 +7,7 @@ import { asDatabaseError } from '../storage/errors.js'
 import { readPositions, type SegmentPosition } from '../storage/positions.js'
 import { attempt, type DoctorCheck, type DoctorLevel, failed, ok } from './doctor-check.js'
 import { checkDatabase } from './doctor-database.js'
-import { checkFileSystem, checkSpace } from './doctor-disk.js'
+import { checkFileSystem, checkSpace, checkTemporaryFiles } from './doctor-disk.js'
 import { checkDatabasePermissions, checkJournalPermissions } from './doctor-permissions.js'
 import { checkLag, checkLines, checkPositions, checkProjector } from './doctor-projection.js'
 import { checkSegments } from './doctor-segments.js'
@@ -98,6 +98,7 @@ function examineDatabase(
     const checks = [
       ...attempt('disk_space', () => checkSpace('database', dirname(path))),
       ...attempt('file_system', () => checkFileSystem('database', dirname(path))),
+      ...attempt('temporary_files', () => checkTemporaryFiles(path)),
       ...attempt('permissions', () => checkDatabasePermissions(path)),
       ...checkDatabase(database, path, now),
       checkLines(positions),

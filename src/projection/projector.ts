@@ -150,7 +150,10 @@ async function follow(work: Work, wakeUp: WakeUp, isStopping: () => boolean): Pr
       } catch (error) {
         if (!isPassing(error)) throw asDatabaseError(error, work.databasePath)
         failures++
-        const fields = { err: error, retry_in_ms: retryDelay(failures) }
+        const fields = {
+          err: asDatabaseError(error, work.databasePath),
+          retry_in_ms: retryDelay(failures),
+        }
         logger.warn(fields, 'The database refuses: the journal goes on, trying again')
         await wakeUp.pause(retryDelay(failures))
       }

@@ -4,6 +4,7 @@ import SQLite from 'better-sqlite3'
 import { asDatabaseError, DatabaseError, isBusy } from './errors.js'
 import { migrate, pendingMigrations } from './migrations.js'
 import { createPrivateDirectory, createPrivateFile } from './private-file.js'
+import { keepTemporaryFilesBeside } from './temporary-folder.js'
 
 /** A connection of better-sqlite3. */
 export type Database = SQLite.Database
@@ -68,6 +69,7 @@ function withConnection(
   let database: Database | undefined
   try {
     database = new SQLite(file, { timeout: busyTimeoutMs, ...options })
+    keepTemporaryFilesBeside(database, file)
     prepare(database)
     return database
   } catch (error) {

@@ -1,4 +1,6 @@
+import { dirname } from 'node:path'
 import SQLite from 'better-sqlite3'
+import { temporaryFolder } from './temporary-folder.js'
 
 /**
  * What can be wrong with a database. The codes are stable; thrown when
@@ -48,6 +50,17 @@ export function isBusy(error: unknown): boolean {
   return error instanceof SQLite.SqliteError && /^SQLITE_(BUSY|LOCKED|PROTOCOL)/.test(error.code)
 }
 
+/** SQLite doesn't say which of its files the disk refused. */
+function diskAdvice(path: string): string {
+  const folder = dirname(path)
+  const temporary = temporaryFolder(path)
+  if (temporary === null) {
+    return `there is no folder for SQLite's temporary files: let this user write to ${folder}, or set SQLITE_TMPDIR`
+  }
+  const rest = temporary === folder ? '' : `, and of ${temporary}, where SQLite's temporary files go`
+  return `check the disk of ${folder}${rest}, and the space left there`
+}
+
 /** An error of SQLite about the file at `path` as a {@link DatabaseError}; any other error as it is. */
 export function asDatabaseError(error: unknown, path: string): unknown {
   if (!(error instanceof SQLite.SqliteError)) return error
@@ -73,7 +86,7 @@ export function asDatabaseError(error: unknown, path: string): unknown {
     )
   }
   if (/^SQLITE_(FULL|IOERR)/.test(error.code)) {
-    return as('DATABASE_UNWRITABLE', `${found}: check the disk, and the space left on it`)
+    return as('DATABASE_UNWRITABLE', `${found}: ${diskAdvice(path)}`)
   }
   if (/^SQLITE_(CANTOPEN|READONLY|PERM|AUTH)/.test(error.code)) {
     return as(

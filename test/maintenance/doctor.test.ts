@@ -60,6 +60,7 @@ test('a healthy journal: only that no projector runs', async ({ workspace }) => 
     new Set([
       'journal',
       'disk_space',
+      'temporary_files',
       'file_system',
       'permissions',
       'owner',

@@ -1,0 +1,56 @@
+import { accessSync, constants, realpathSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import type { Database } from './database.js'
+
+/**
+ * Where SQLite looks for a folder when nothing was set, in this order: https://sqlite.org/tempfiles.html, "Temporary
+ * file storage locations". The environment counts as it was when the process opened its first database.
+ */
+const USUAL_FOLDERS = [
+  process.env['SQLITE_TMPDIR'],
+  process.env['TMPDIR'],
+  '/var/tmp',
+  '/usr/tmp',
+  '/tmp',
+  '.',
+]
+
+/**
+ * Makes SQLite put its temporary files beside the database: sorting an index of millions of rows takes as much space as
+ * the index, and a system's temporary folder is often small, in memory, or read-only. SQLITE_TMPDIR overrides it. The
+ * setting is the process's, so the database that was opened last decides.
+ */
+export function keepTemporaryFilesBeside(database: Database, file: string): void {
+  if (process.env['SQLITE_TMPDIR'] !== undefined) return
+  const folder = folderOf(file)
+  if (folder === database.pragma('temp_store_directory', { simple: true })) return
+  try {
+    database.pragma(`temp_store_directory = '${folder.replaceAll("'", "''")}'`)
+  } catch {
+    // A folder that a reader may not write to: the usual ones have to do.
+  }
+}
+
+/** The folder of SQLite's temporary files for this database; null where no folder may be written to. */
+export function temporaryFolder(file: string): string | null {
+  const [chosen, ...others] = USUAL_FOLDERS
+  return [chosen ?? folderOf(file), ...others].find(isUsable) ?? null
+}
+
+function folderOf(file: string): string {
+  try {
+    return dirname(realpathSync(file))
+  } catch {
+    return dirname(file)
+  }
+}
+
+function isUsable(folder: string | undefined): folder is string {
+  if (folder === undefined) return false
+  try {
+    accessSync(folder, constants.W_OK | constants.X_OK)
+    return statSync(folder).isDirectory()
+  } catch {
+    return false
+  }
+}
