@@ -62,12 +62,12 @@ export function addExport(program: Command): void {
     .addHelpText(
       'after',
       examples(
-        'request-journal export --range last_30d --format csv --output november.csv',
+        'request-journal export --since 2026-11-01 --until 2026-11-30 --format csv --output november.csv',
         'request-journal export --label team=search | gzip > search.ndjson.gz',
       ),
     )
     .action(async (flags: ExportFlags) => {
-      const options = { ...(await filterOf(flags)), order: flags.order }
+      const options = { ...filterOf(flags), order: flags.order }
       const exported = await withDatabase(flags.db, (database) => writeAll(database, options, flags))
       if (flags.output === undefined) return
       const path = visible(flags.output)

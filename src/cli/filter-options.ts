@@ -1,9 +1,10 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { RequestFilter } from '../queries/filter.js'
-import type { EchoedWindow } from '../queries/window.js'
-import { parseTimestamp } from './options.js'
+import { type EchoedWindow, exactEcho, exactSince, RANGES } from '../queries/window.js'
+import { instantOf, windowLength } from '../queries/window-words.js'
+import { timeParser } from './options.js'
 
-const RANGES = ['last_1h', 'last_24h', 'last_7d', 'last_30d']
+const SUPPORTED = `${Object.keys(RANGES).join(', ')}, or a length such as 90m, 1h, 2d, 1w`
 
 /** What the options of {@link addFilterOptions} give. */
 export interface FilterFlags {
@@ -24,10 +25,20 @@ export interface FilterFlags {
 export function addFilterOptions(command: Command): Command {
   return command
     .addOption(
-      new Option('--range <range>', 'requests since that long before now').choices(RANGES).conflicts('since'),
+      new Option('--range <range>', `requests since that long before now: ${SUPPORTED}`)
+        .argParser(parseRange)
+        .conflicts('since'),
     )
-    .option('--since <time>', 'requests at or after this RFC 3339 time', parseTimestamp)
-    .option('--until <time>', 'requests at or before this RFC 3339 time', parseTimestamp)
+    .option(
+      '--since <time>',
+      'requests from this time on: 2026-11-22 (a UTC day), 2026-11-22T19:43 (UTC), any RFC 3339 time, or 2h (ago)',
+      timeParser('start'),
+    )
+    .option(
+      '--until <time>',
+      'requests up to the end of this day, minute or second, or to this instant',
+      timeParser('end'),
+    )
     .option('--model <name>', 'of one model: its whole name, in upper or lower case')
     .option('--provider <name>', 'of one provider: its whole name, in upper or lower case')
     .addOption(
@@ -45,22 +56,27 @@ export function addFilterOptions(command: Command): Command {
 }
 
 /** The filter that was asked for; all time unless told. */
-export async function filterOf(flags: FilterFlags): Promise<RequestFilter> {
-  const { exactSince, rangeStart } = await import('../queries/window.js')
+export function filterOf(flags: FilterFlags): RequestFilter {
   const { range, until, model, provider, policy, label: labels, withoutProvider, withoutPolicy } = flags
   const { open, unfinished } = flags
   const asked = flags.since === undefined ? undefined : exactSince(flags.since)
-  const since = range === undefined ? asked : rangeStart(range, Date.now())
+  const since = range ?? asked
   return { since, until, model, provider, withoutProvider, policy, withoutPolicy, labels, open, unfinished }
 }
 
 /** The bounds that were asked for, as the answer names them. */
-export async function askedWindow({ since, until }: FilterFlags): Promise<Partial<EchoedWindow>> {
-  const { exactEcho } = await import('../queries/window.js')
+export function askedWindow({ since, until }: FilterFlags): Partial<EchoedWindow> {
   return {
     ...(since === undefined ? {} : { since: exactEcho('since', since) }),
     ...(until === undefined ? {} : { until: exactEcho('until', until) }),
   }
+}
+
+/** When a window of that length begins. */
+function parseRange(text: string): string {
+  const start = windowLength(text) === null ? null : instantOf(text, 'start', Date.now())
+  if (start !== null) return start
+  throw new InvalidArgumentError(`Expected ${SUPPORTED}.`)
 }
 
 function parseLabel(text: string, before: Record<string, string> = {}): Record<string, string> {

@@ -1,5 +1,5 @@
 import { InvalidArgumentError, Option } from 'commander'
-import { canonicalTimestamp } from '../events/timestamp.js'
+import { type Edge, instantOf } from '../queries/window-words.js'
 
 const MAX_ROLLUP_LABELS = 8
 
@@ -49,12 +49,16 @@ export function wholeNumber(least: number, greatest: number): (text: string) => 
   }
 }
 
-/** As it was given: digits finer than a millisecond count. */
-export function parseTimestamp(text: string): string {
-  if (canonicalTimestamp(text) !== null) return text
-  throw new InvalidArgumentError(
-    'Expected RFC 3339 with seconds and an offset, such as 2026-11-22T19:43:00Z.',
-  )
+/** A parser of the words for an instant, which it gives as strict RFC 3339. */
+export function timeParser(edge: Edge): (text: string) => string {
+  return (text) => {
+    const instant = instantOf(text, edge, Date.now())
+    if (instant !== null) return instant
+    throw new InvalidArgumentError(
+      'Expected a date, a time (UTC without an offset) or how long ago: 2026-11-22, 2026-11-22T19:43, ' +
+        '2026-11-22T19:43:00+01:00, 90m, 2d.',
+    )
+  }
 }
 
 /** The examples behind a command's options. */

@@ -77,14 +77,14 @@ export function addRequests(program: Command): void {
     .addHelpText(
       'after',
       examples(
-        'request-journal requests --failed --range last_1h',
+        'request-journal requests --failed --range 90m',
         'request-journal requests --sort cost_sats --per-page 5 --label team=search',
         'request-journal requests --follow --model gpt-4o',
         'request-journal requests --json | jq .data[0]',
       ),
     )
     .action(async (flags: RequestsFlags) => {
-      const filter = await requestFilter(flags)
+      const filter = requestFilter(flags)
       if (flags.follow) {
         const { followRequests } = await import('./follow.js')
         await followRequests(flags.db, filter, flags.json === true)
@@ -107,10 +107,10 @@ export function addRequests(program: Command): void {
     })
 }
 
-async function requestFilter(flags: RequestsFlags): Promise<RequestFilter> {
+function requestFilter(flags: RequestsFlags): RequestFilter {
   const { correlationId, success, streaming, failed } = flags
   return {
-    ...(await filterOf(flags)),
+    ...filterOf(flags),
     correlationId,
     success: failed ? false : yes(success),
     streaming: yes(streaming),

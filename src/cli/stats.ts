@@ -42,14 +42,14 @@ export function addStats(program: Command): void {
       'after',
       examples(
         'request-journal stats --range last_24h --group-by hour',
-        'request-journal stats --since 2026-11-01T00:00:00Z --provider openai --group-by label:team',
+        'request-journal stats --since 2026-11-01 --provider openai --group-by label:team',
         'request-journal stats --group-by model --json | jq .models',
       ),
     )
     .action(async (flags: StatsFlags) => {
       const { stats } = await import('../queries/stats.js')
-      const filter = await filterOf(flags)
-      const window = await askedWindow(flags)
+      const filter = filterOf(flags)
+      const window = askedWindow(flags)
       const ask = (asked: StatsOptions) =>
         withDatabase(flags.db, (database) => ({ ...stats(database, { ...filter, ...asked }), ...window }))
       if (flags.json) {

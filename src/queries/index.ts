@@ -34,3 +34,4 @@ export {
   resolveWindow,
   type Window,
 } from './window.js'
+export { type Edge, instantOf, windowLength } from './window-words.js'

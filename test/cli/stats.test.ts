@@ -37,6 +37,14 @@ test('filters and groups of the command line are those of the answer', async ({ 
   expect(await json('--policy', 'chat')).toMatchObject({ counts: { total: 1, error: 1 } })
   expect(await json('--label', 'team=a=b', '--label', 'tier=local')).toMatchObject({ counts: { total: 1 } })
   expect(await json('--until', '2026-11-22T09:00:00Z')).toMatchObject({ counts: { total: 2 } })
+  // A date is a whole day, and an end covers what it names.
+  expect(await json('--since', '2026-11-22', '--until', '2026-11-22T08:30')).toMatchObject({
+    counts: { total: 2 },
+    since: '2026-11-22T00:00:00.000Z',
+    until: '2026-11-22T08:30:59.999Z',
+  })
+  expect(await json('--until', '2026-11-21')).toMatchObject({ counts: { total: 0 } })
+  expect(await json('--range', '90m')).toMatchObject({ counts: { total: 0 } })
   // Finer than what rows have, it is behind those of its millisecond, as in the HTTP API.
   expect(
     await json('--since', '2026-11-22T09:30:00.0004+01:00', '--until', '2026-11-22T11:30:00.0009Z'),

@@ -35,9 +35,9 @@ const WRONG: [string, string[], RegExp][] = [
   ['per page 101', ['requests', '--per-page', '101'], /'--per-page <n>' argument '101'.* from 1 to 100/],
   ['limit 0', ['rejected', '--limit', '0'], /'--limit <n>' argument '0'/],
   [
-    'a date without time',
-    ['stats', '--since', '2026-11-22'],
-    /'--since <time>' argument '2026-11-22'.*RFC 3339/,
+    'a day that there is not',
+    ['stats', '--since', '2026-02-30'],
+    /'--since <time>' argument '2026-02-30'.*Expected a date, a time/,
   ],
   ['a group that is none', ['stats', '--group-by', 'colour'], /'--group-by <what>' argument 'colour'/],
   ['a label without a name', ['stats', '--label', '=x'], /'--label <name=value>' argument '=x'.*name=value/],
