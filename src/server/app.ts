@@ -23,6 +23,10 @@ const KEEP_ALIVE_MS = 30_000
 /** Sockets, streams included: beyond this they are refused before anything is allocated for them. */
 const MAX_CONNECTIONS = 4096
 
+/** The part of a path that is a proxy's, which passes `/journal/v1/stats` on as it is: none of our routes begins like it. */
+const FOREIGN_FOLDER =
+  /^(?:\/(?!v1\/|assets\/)[^/?]+)+(?=\/(?:(?:v1|assets)\/|(?:healthz|livez|metrics|openapi\.json)?(?:\?|$)))/
+
 const SECURITY_HEADERS = {
   'content-security-policy':
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
@@ -53,6 +57,7 @@ export async function createApp({ hostCheck, tokenCheck, logger }: AppOptions): 
   const app = Fastify({
     // Left as it is for the decoder of the route; a parameter of a path may be as long as the path.
     routerOptions: { querystringParser: (text) => ({ text }), maxParamLength: MAX_HEADER_BYTES },
+    rewriteUrl: ({ url = '' }) => url.replace(FOREIGN_FOLDER, ''),
     bodyLimit: 1,
     keepAliveTimeout: KEEP_ALIVE_MS,
     // Those who are being answered get their answer while the server stops.

@@ -12,7 +12,7 @@ const html = read('index.html')
 
 describe('what the browser is sent', () => {
   test('the page names every file, so that all are loaded at once', () => {
-    const named = [...html.matchAll(/(?:href|src)="\/assets\/([^"]+)"/g)].map((match) => match[1])
+    const named = [...html.matchAll(/(?:href|src)="assets\/([^"]+)"/g)].map((match) => match[1])
     const served = names.filter((name) => /\.(js|css|svg)$/.test(name))
     const uplot = ['uplot/uPlot.iife.min.js', 'uplot/uPlot.min.css']
     expect(named.toSorted()).toEqual([...served, ...uplot].toSorted())
@@ -21,8 +21,8 @@ describe('what the browser is sent', () => {
   })
 
   test('is small', async () => {
-    const paths = ['/', ...html.matchAll(/(?:href|src)="(\/assets\/[^"]+)"/g)].map((found) =>
-      typeof found === 'string' ? found : (found[1] ?? ''),
+    const paths = ['/', ...html.matchAll(/(?:href|src)="(assets\/[^"]+)"/g)].map((found) =>
+      typeof found === 'string' ? found : `/${found[1]}`,
     )
     const assets = loadAssets()
     let [bytes, compressed] = [0, 0]

@@ -1,5 +1,8 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { visible as visibleInTerminal } from '../../src/cli/terminal.js'
 import * as format from '../../src/server/dashboard/format.js'
+import { visible } from '../../src/server/dashboard/visible.js'
 
 describe('sats show the digits that tell something', () => {
   test.for([
@@ -55,4 +58,12 @@ test('times are those of UTC, and another year is said', () => {
   expect(format.formatSpan('2003-11-25T08:42:10.000Z', '2003-12-01T00:00:00.000Z')).toBe(
     'Nov 25, 2003 08:42 – Dec 1, 2003 00:00 UTC',
   )
+})
+
+test('what hides or reorders text is escaped as on a terminal', () => {
+  expect(visible('gpt-\u202e4o\u2066\n – größe 漢字')).toBe('gpt-\\u202e4o\\u2066\\n – größe 漢字')
+  const text = fc.string({
+    unit: fc.constantFrom('a', 'é', '\u202e', '\u200b', '\r', '\ud800', '\u{e0041}', '🙂'),
+  })
+  fc.assert(fc.property(text, (text) => visible(text) === visibleInTerminal(text)))
 })

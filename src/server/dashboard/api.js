@@ -60,7 +60,7 @@ export async function ask(path, query, signal) {
  * @throws {ApiError} unreachable
  */
 export async function askHealth() {
-  const response = await reach('/healthz')
+  const response = await reach(urlOf('healthz'))
   return response.json().catch(() => ({}))
 }
 
@@ -78,9 +78,15 @@ async function reach(url, signal) {
 }
 
 /**
- * @param {string} path
+ * Where the server answers: below the folder that the page itself is in, since a proxy may serve it at `/journal/`. It is
+ * made from parts of the page's address that never have a user and a password in them: `fetch` refuses a URL with those,
+ * and a relative one would take them over from the address that somebody typed.
+ *
+ * @param {string} path relative: `v1/stats`
  * @param {URLSearchParams} [query]
  */
-function urlOf(path, query) {
-  return query === undefined || query.size === 0 ? path : `${path}?${query}`
+export function urlOf(path, query) {
+  const url = new URL(path, location.origin + location.pathname)
+  if (query !== undefined) url.search = query.toString()
+  return url.href
 }

@@ -1,5 +1,5 @@
 import { chartOptions } from './chart-options.js'
-import { announce, element } from './dom.js'
+import { announce, element, setLabel, setTitle } from './dom.js'
 import { formatClock, formatDay, UNKNOWN } from './format.js'
 
 /**
@@ -65,7 +65,7 @@ export class Chart {
   show(data) {
     this.#data = data
     this.card.setAttribute('aria-busy', 'false')
-    this.#plot.setAttribute('aria-label', `${data.summary} Left and right arrow keys read each moment.`)
+    setLabel(this.#plot, `${data.summary} Left and right arrow keys read each moment.`)
     this.#title.textContent = data.title
     this.#draw()
     this.#drawLegend(this.#uplot?.cursor.idx ?? null)
@@ -136,7 +136,7 @@ export class Chart {
         this.kind.format(index === null ? total : (values[index] ?? null)),
       )
       const label = element('span', 'name', name)
-      label.title = name
+      setTitle(label, name)
       return element('li', '', swatch, label, value)
     })
     this.#legend.replaceChildren(...items)

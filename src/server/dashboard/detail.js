@@ -1,5 +1,5 @@
 import { ApiError, ask } from './api.js'
-import { button, byId, copyButton, element } from './dom.js'
+import { button, byId, copyButton, element, setLabel, setTitle } from './dom.js'
 import { formatClock, formatCount, formatDay, formatExactly, formatMs, UNKNOWN } from './format.js'
 import { journalLine } from './journal-line.js'
 
@@ -77,7 +77,7 @@ export class Detail {
     this.#showNeighbours(id)
     this.#body.setAttribute('aria-busy', 'true')
     try {
-      this.#fill(/** @type {RequestDetail} */ (await ask(`/v1/requests/${id}`, undefined, signal)))
+      this.#fill(/** @type {RequestDetail} */ (await ask(`v1/requests/${id}`, undefined, signal)))
     } catch (error) {
       if (signal.aborted) return
       const text = error instanceof ApiError ? error.message : String(error)
@@ -141,7 +141,7 @@ export class Detail {
   /** @param {string} id */
   #correlation(id) {
     const code = element('code', '', id)
-    const fragment = element('span', '', code, copyButton(code))
+    const fragment = element('span', '', code, copyButton(code, id))
     fragment.append(button('Find all', () => this.store.update({ correlationId: id, request: null })))
     return fragment
   }
@@ -237,7 +237,7 @@ function known(value, format) {
  */
 function iconButton(icon, name, onClick) {
   const made = button(icon, onClick, 'icon-button')
-  made.setAttribute('aria-label', name)
-  made.title = name
+  setLabel(made, name)
+  setTitle(made, name)
   return made
 }

@@ -1,5 +1,8 @@
+import { visible } from './visible.js'
+
 /**
- * An element. Children that are strings become text nodes: nothing that comes from data is ever parsed as HTML.
+ * An element. Children that are strings become text nodes, without characters that reorder or hide text: nothing that comes
+ * from data is ever parsed as HTML, or changes how the text beside it reads.
  *
  * @template {keyof HTMLElementTagNameMap} Tag
  * @param {Tag} tag
@@ -10,8 +13,28 @@
 export function element(tag, className = '', ...children) {
   const made = document.createElement(tag)
   if (className !== '') made.className = className
-  made.append(...children)
+  made.append(...children.map((child) => (typeof child === 'string' ? visible(child) : child)))
   return made
+}
+
+/**
+ * Gives an element a tooltip, which is text from data as often as not.
+ *
+ * @param {HTMLElement} target
+ * @param {string} text
+ */
+export function setTitle(target, text) {
+  target.title = visible(text)
+}
+
+/**
+ * Names an element for screen readers.
+ *
+ * @param {Element} target
+ * @param {string} text
+ */
+export function setLabel(target, text) {
+  target.setAttribute('aria-label', visible(text))
 }
 
 /**
@@ -55,13 +78,14 @@ export function announce(text) {
 /**
  * Copies a text, and says on the button that it did. Without a clipboard (plain http) the text is selected instead.
  *
- * @param {Node} source what holds the text
+ * @param {Node} source what shows the text
+ * @param {string} [text] what is copied, where what is shown has escapes in it
  * @returns {HTMLButtonElement}
  */
-export function copyButton(source) {
+export function copyButton(source, text = source.textContent ?? '') {
   const made = button('Copy', async () => {
     try {
-      await navigator.clipboard.writeText(source.textContent ?? '')
+      await navigator.clipboard.writeText(text)
       made.textContent = 'Copied'
     } catch {
       getSelection()?.selectAllChildren(source)

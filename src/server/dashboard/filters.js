@@ -1,5 +1,5 @@
 import { ask } from './api.js'
-import { button, byId, element } from './dom.js'
+import { button, byId, element, setLabel } from './dom.js'
 import { formatCompact, formatSpan } from './format.js'
 import { windowQuery } from './questions.js'
 import { beforeName, fromInput, isRange, toInput } from './time-window.js'
@@ -76,7 +76,7 @@ export class Filters {
       ['provider', 'tier'].map((group) => {
         const query = new URLSearchParams(window)
         query.set('group_by', group)
-        return /** @type {Promise<Stats>} */ (ask('/v1/stats', query))
+        return /** @type {Promise<Stats>} */ (ask('v1/stats', query))
       }),
     )
     this.#choicesOf = window.toString()
@@ -135,7 +135,7 @@ export class Filters {
       .filter(([name]) => name !== 'tier')
       .map(([name, value]) => {
         const remove = button('×', () => this.#setLabel(name, ''))
-        remove.setAttribute('aria-label', `Remove ${name}=${value}`)
+        setLabel(remove, `Remove ${name}=${value}`)
         return element('li', 'chip', `${name}=${value}`, remove)
       })
     byId('chips', HTMLElement).replaceChildren(...chips)
@@ -164,9 +164,19 @@ function fill(select, groups, chosen) {
   const [all] = select.options
   const options = Object.entries(groups)
     .sort(([, a], [, b]) => b.counts.total - a.counts.total)
-    .map(([name, { counts }]) => new Option(`${name} (${formatCompact(counts.total)})`, name))
+    .map(([name, { counts }]) => choiceOf(name, ` (${formatCompact(counts.total)})`))
   select.replaceChildren(...(all === undefined ? [] : [all]), ...options)
   choose(select, chosen)
+}
+
+/**
+ * @param {string} name
+ * @param {string} [aside]
+ */
+function choiceOf(name, aside = '') {
+  const option = element('option', '', name, aside)
+  option.value = name
+  return option
 }
 
 /**
@@ -176,7 +186,7 @@ function fill(select, groups, chosen) {
 function choose(select, value) {
   // The server doesn't tell case apart.
   const known = [...select.options].find((option) => option.value.toLowerCase() === value.toLowerCase())
-  if (known === undefined) select.append(new Option(value, value))
+  if (known === undefined) select.append(choiceOf(value))
   select.value = known?.value ?? value
   select.classList.toggle('is-set', value !== '')
 }

@@ -1,4 +1,5 @@
 import { element } from './dom.js'
+import { visible } from './visible.js'
 
 /** The parts of pretty-printed JSON: a string (with the colon behind it where it is a key), a number, a word. */
 const PARTS = /("(?:\\.|[^"\\])*")(\s*:)?|(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|\b(true|false|null)\b/g
@@ -14,7 +15,7 @@ export function journalLine(text) {
   pre.tabIndex = 0
   const pretty = indent(text)
   if (pretty === null) {
-    pre.textContent = text
+    pre.textContent = visible(text)
     return pre
   }
   let end = 0

@@ -1,3 +1,4 @@
+import { urlOf } from './api.js'
 import { listQuery } from './questions.js'
 
 /** @typedef {import('../../queries/index.js').RequestEntry} RequestEntry */
@@ -45,7 +46,7 @@ export class LiveStream {
 
   /** @param {URLSearchParams} query */
   #open(query) {
-    const source = new EventSource(query.size === 0 ? '/v1/stream' : `/v1/stream?${query}`)
+    const source = new EventSource(urlOf('v1/stream', query))
     this.#source = source
     source.addEventListener('open', () => {
       this.#reopenMs = FIRST_REOPEN_MS

@@ -96,7 +96,7 @@ export class Overview {
    * @param {AbortSignal} signal
    */
   async #showCharts(state, answer, signal) {
-    const [series, stats] = await Promise.all([ask('/v1/series', seriesQuery(state), signal), answer])
+    const [series, stats] = await Promise.all([ask('v1/series', seriesQuery(state), signal), answer])
     this.#charts.show(/** @type {Series} */ (series), stats)
   }
 }
@@ -107,5 +107,5 @@ export class Overview {
  * @returns {Promise<Stats>}
  */
 function askStats(state, signal) {
-  return ask('/v1/stats', statsQuery(state), signal)
+  return ask('v1/stats', statsQuery(state), signal)
 }

@@ -174,7 +174,7 @@ export class RequestList {
    * @returns {Promise<RequestCursorPage>}
    */
   #ask(state, cursor) {
-    return ask('/v1/requests', pageQuery(state, cursor), this.#asking.signal)
+    return ask('v1/requests', pageQuery(state, cursor), this.#asking.signal)
   }
 
   /** A burst becomes one change of the page, and after many rows there is a rest: nobody can read faster. */
@@ -244,6 +244,6 @@ export class RequestList {
     this.#older.hidden = this.#cursor === undefined
     const message = byId('rows-message', HTMLElement)
     message.hidden = this.table.size > 0
-    message.replaceChildren(element('strong', '', title), text)
+    message.replaceChildren(element('strong', '', title), element('span', '', text))
   }
 }

@@ -1,4 +1,4 @@
-import { element } from './dom.js'
+import { element, setTitle } from './dom.js'
 import {
   formatClock,
   formatCompact,
@@ -98,7 +98,7 @@ export function skeletonRows(count) {
  */
 function titleOf(row, className, title) {
   const cell = row.querySelector(`.${className}`)
-  if (cell instanceof HTMLElement && title !== '') cell.title = title
+  if (cell instanceof HTMLElement && title !== '') setTitle(cell, title)
 }
 
 /** @param {RequestEntry} entry */

@@ -11,9 +11,13 @@ export class Service {
   }
 
   /** @param port 0: a free one. */
-  static async start(files: { journal: string; database: string }, port = 0): Promise<Service> {
+  static async start(
+    files: { journal: string; database: string },
+    port = 0,
+    token?: string,
+  ): Promise<Service> {
     const { journal, database } = files
-    return new Service(await startServer({ journal, database, port, project: true }))
+    return new Service(await startServer({ journal, database, port, project: true, token }))
   }
 
   get port(): number {
