@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs'
 import type { Statement } from 'better-sqlite3'
 import { type Database, openDatabaseReadOnly } from '../queries/index.js'
+import { isOutdatedCopy } from '../storage/read-only-mount.js'
 
 /** A text of SQL for each combination of filters adds up; the statements used last are kept. */
 const KEPT_STATEMENTS = 200
@@ -17,7 +18,8 @@ export class ReadConnection {
   /** @throws DatabaseError as `openDatabaseReadOnly` does. */
   get(): Database {
     const inode = statSync(this.#path, { bigint: true, throwIfNoEntry: false })?.ino
-    if (this.#open !== null && this.#open.inode === inode) return this.#open.database
+    const isCurrent = this.#open?.inode === inode && !isOutdatedCopy(this.#path)
+    if (this.#open !== null && isCurrent) return this.#open.database
     this.close()
     const database = openDatabaseReadOnly(this.#path)
     // Of before the file was opened: should it have been replaced since, the next question opens it once more.

@@ -4,6 +4,7 @@ import SQLite from 'better-sqlite3'
 import { asDatabaseError, DatabaseError, isBusy } from './errors.js'
 import { migrate, pendingMigrations } from './migrations.js'
 import { createPrivateDirectory, createPrivateFile } from './private-file.js'
+import { copyOf, isOnReadOnlyMount } from './read-only-mount.js'
 import { keepTemporaryFilesBeside } from './temporary-folder.js'
 
 /** A connection of better-sqlite3. */
@@ -36,7 +37,7 @@ export function openDatabase(path: string): Database {
 }
 
 /**
- * Opens the database for reading. Never creates or migrates it.
+ * Opens the database for reading. Never creates or migrates it. On a read-only mount a private copy is read.
  *
  * Throws {@link DatabaseError} with `DATABASE_MISSING` or `DATABASE_BEHIND`, and as {@link openDatabase} does.
  */
@@ -68,7 +69,8 @@ function withConnection(
 ): Database {
   let database: Database | undefined
   try {
-    database = new SQLite(file, { timeout: busyTimeoutMs, ...options })
+    const isCopied = options.readonly === true && isOnReadOnlyMount(file)
+    database = new SQLite(isCopied ? copyOf(file) : file, { timeout: busyTimeoutMs, ...options })
     keepTemporaryFilesBeside(database, file)
     prepare(database)
     return database

@@ -1,0 +1,131 @@
+import {
+  accessSync,
+  closeSync,
+  constants,
+  copyFileSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { DatabaseError } from './errors.js'
+
+/** Bytes 18 and 19 of the header say how a database is read and written: 2 by way of a WAL, 1 without one. */
+const FORMAT_BYTE = 18
+const WITHOUT_WAL = Buffer.from([1, 1])
+
+/** What tells one state of a file that nobody writes to from another. */
+interface FileState {
+  size: bigint
+  mtimeNs: bigint
+  ino: bigint
+}
+
+interface Copy {
+  path: string
+  state: FileState
+}
+
+/** The copies of this thread, by the file they were made of. */
+const copies = new Map<string, Copy>()
+
+/** Whether the file lies on a mount that nobody writes to through this path: not even root. */
+export function isOnReadOnlyMount(file: string): boolean {
+  try {
+    accessSync(file, constants.W_OK)
+    return false
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EROFS'
+  }
+}
+
+/**
+ * The path of a private copy of a database on a read-only mount, where SQLite can't make the -shm file that a WAL needs.
+ * SQLite's own way, a URI with `immutable=1`, isn't compiled into better-sqlite3. The copy lies in the temporary folder
+ * until the file has changed or the process ends.
+ *
+ * Throws {@link DatabaseError} `DATABASE_UNWRITABLE` when a -wal is there whose changes can't be read, or the copy finds
+ * no room; `DATABASE_BUSY` when the file changes meanwhile: this mount is read-only, but another one of the same disk isn't.
+ */
+export function copyOf(file: string): string {
+  const current = copies.get(file)
+  if (current !== undefined && !isOutdatedCopy(file)) return current.path
+  discard(current)
+  const copy = makeCopy(file)
+  if (copies.size === 0) {
+    process.once('exit', () => {
+      for (const made of copies.values()) discard(made)
+    })
+  }
+  copies.set(file, copy)
+  return copy.path
+}
+
+/** Whether this thread reads a copy of the file, and the file has changed since. */
+export function isOutdatedCopy(file: string): boolean {
+  const copy = copies.get(file)
+  if (copy === undefined) return false
+  const state = statSync(file, { bigint: true, throwIfNoEntry: false })
+  return state === undefined || !isSame(copy.state, state) || walBytes(file) > 0
+}
+
+function makeCopy(file: string): Copy {
+  const state = stateOf(file)
+  if (walBytes(file) > 0) {
+    const found = "it lies on a read-only mount, and its -wal holds changes that can't be read there"
+    const advice =
+      'copy both to a folder that this user may write to, or open it once where it can be written'
+    throw new DatabaseError('DATABASE_UNWRITABLE', file, `${found}: ${advice}`)
+  }
+  checkRoom(file, state.size)
+  const path = join(mkdtempSync(join(tmpdir(), `request-journal-copy-${process.pid}-`)), 'requests.db')
+  const copy = { path, state }
+  try {
+    copyFileSync(file, path, constants.COPYFILE_FICLONE)
+    if (!isSame(state, stateOf(file))) {
+      const found = 'it changed while it was copied from its read-only mount'
+      throw new DatabaseError('DATABASE_BUSY', file, `${found}: try again`)
+    }
+    markAsWithoutWal(path)
+    return copy
+  } catch (error) {
+    discard(copy)
+    throw error
+  }
+}
+
+function discard(copy: Copy | undefined): void {
+  if (copy !== undefined) rmSync(dirname(copy.path), { recursive: true, force: true })
+}
+
+function walBytes(file: string): number {
+  return statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0
+}
+
+function stateOf(file: string): FileState {
+  return statSync(file, { bigint: true })
+}
+
+function isSame(a: FileState, b: FileState): boolean {
+  return a.size === b.size && a.mtimeNs === b.mtimeNs && a.ino === b.ino
+}
+
+function checkRoom(file: string, bytes: bigint): void {
+  const { bavail, bsize } = statfsSync(tmpdir(), { bigint: true })
+  if (bavail * bsize >= bytes) return
+  const found = `it lies on a read-only mount and is read from a copy of ${bytes} bytes, for which ${tmpdir()} has no room`
+  throw new DatabaseError('DATABASE_UNWRITABLE', file, `${found}: set TMPDIR to a folder on a larger disk`)
+}
+
+function markAsWithoutWal(copy: string): void {
+  const fd = openSync(copy, 'r+')
+  try {
+    writeSync(fd, WITHOUT_WAL, 0, WITHOUT_WAL.length, FORMAT_BYTE)
+  } finally {
+    closeSync(fd)
+  }
+}

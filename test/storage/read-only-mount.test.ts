@@ -1,0 +1,67 @@
+import { execFileSync } from 'node:child_process'
+import { copyFileSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect } from 'vitest'
+import { status } from '../../src/maintenance/index.js'
+import { projectOnce } from '../../src/projection/index.js'
+import { stats } from '../../src/queries/index.js'
+import { ReadConnection } from '../../src/server/read-connection.js'
+import { openDatabase, openDatabaseReadOnly } from '../../src/storage/database.js'
+import { lines, writeSegment } from '../support/journal-files.js'
+import { requestLine } from '../support/lines.js'
+import { test } from '../support/workspace.js'
+
+const isRoot = process.getuid?.() === 0
+
+describe.skipIf(!isRoot)('a database on a read-only mount (needs root, to mount it)', () => {
+  test('is read, and again once another mount of the same disk has changed it', async ({ workspace }) => {
+    const { journal } = workspace
+    writeSegment(journal, lines(requestLine('a')))
+    await withTwoMounts(workspace.directory, async (writable, readOnly) => {
+      const database = join(writable, 'requests.db')
+      await projectOnce({ journal, database })
+      const connection = new ReadConnection(join(readOnly, 'requests.db'))
+      expect(stats(connection.get()).counts.total).toBe(1)
+      expect(await status({ journal, database: join(readOnly, 'requests.db') })).toMatchObject({
+        lag_bytes: 0,
+      })
+      writeSegment(journal, lines(requestLine('b')))
+      await projectOnce({ journal, database })
+      expect(stats(connection.get()).counts.total).toBe(2)
+      connection.close()
+    })
+  })
+
+  test('is refused while a -wal holds changes that can’t be read there', async ({ workspace }) => {
+    await withTwoMounts(workspace.directory, async (writable, readOnly) => {
+      const database = openDatabase(join(writable, 'open.db'))
+      database.exec('CREATE TABLE t (x)')
+      // As a crash leaves them: the database with a WAL, but without a process and its -shm.
+      copyFileSync(join(writable, 'open.db'), join(writable, 'requests.db'))
+      copyFileSync(join(writable, 'open.db-wal'), join(writable, 'requests.db-wal'))
+      database.close()
+      expect(() => openDatabaseReadOnly(join(readOnly, 'requests.db'))).toThrow(
+        /on a read-only mount, and its -wal holds changes .*: copy both to a folder/,
+      )
+    })
+  })
+})
+
+/** The same tmpfs twice: once as it is, and once read-only. */
+async function withTwoMounts(
+  directory: string,
+  use: (writable: string, readOnly: string) => Promise<void>,
+): Promise<void> {
+  const writable = join(directory, 'writable')
+  const readOnly = join(directory, 'read-only')
+  mkdirSync(writable)
+  mkdirSync(readOnly)
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64m', 'tmpfs', writable])
+  try {
+    execFileSync('mount', ['--bind', writable, readOnly])
+    execFileSync('mount', ['-o', 'remount,bind,ro', readOnly])
+    await use(writable, readOnly)
+  } finally {
+    execFileSync('umount', ['-q', '-l', readOnly, writable])
+  }
+}
