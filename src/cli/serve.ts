@@ -31,6 +31,9 @@ interface ServeFlags {
 
 const OTHERS_MAY_READ = 0o044
 
+/** Clients get 5 seconds for their answers, and the projector its last transaction in the same time and a little more. */
+const STOP_MS = 8000
+
 export function addServe(program: Command): void {
   program
     .command('serve')
@@ -138,6 +141,11 @@ async function runUntilSignal(start: () => Promise<Server>, logger: Logger): Pro
     if (askedBy !== null) process.exit(exitCode)
     askedBy = signal
     logger.info({ signal }, 'Stopping')
+    setTimeout(() => {
+      logger.error({}, `Stopping took longer than ${STOP_MS / 1000} s: killed, which loses nothing`)
+      // Even process.exit waits for a thread that is inside SQLite.
+      process.kill(process.pid, 'SIGKILL')
+    }, STOP_MS).unref()
     wake()
   }
   const onSigterm = () => stop('SIGTERM', 143)

@@ -5,7 +5,7 @@ export { QueryError, type QueryErrorCode } from './errors.js'
 export { type ExportedRequest, type ExportOptions, exportRequests } from './export.js'
 export type { RequestFilter } from './filter.js'
 export type { JournalPlace } from './full-row.js'
-export type { JournalLine } from './journal-line.js'
+export { ArchivedLineError, type JournalLine } from './journal-line.js'
 export { type NewRequests, type NewRequestsOptions, newRequests } from './new-requests.js'
 export { listRejected, type RejectedEntry, type RejectedList } from './rejected.js'
 export {

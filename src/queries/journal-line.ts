@@ -6,6 +6,11 @@ import { SegmentReader } from '../journal/segment-reader.js'
 import { listSegments, type Segment } from '../journal/segments.js'
 import type { JournalPlace } from './full-row.js'
 
+/** Thrown when a line stands in an archive, and archives aren't to be read: all that is before it has to be decompressed. */
+export class ArchivedLineError extends Error {
+  override readonly name = 'ArchivedLineError'
+}
+
 /** A line as the journal has it, or why it can't be shown. */
 export type JournalLine = { text: string } | { text: null; reason: string }
 
@@ -17,19 +22,22 @@ const FIRST_READ_BYTES = 16 * 1024
  * The journal's line at a place, from the segment or its archive.
  *
  * @param correlationId what the line must have, unless it leaves it out: a line of another request is not shown for it.
+ * @throws ArchivedLineError without `readArchives`.
  */
 export async function readJournalLine(
   directory: string,
   place: JournalPlace,
   correlationId: string,
+  readArchives: boolean,
 ): Promise<JournalLine> {
   try {
     const segment = listSegments(directory).find(({ name }) => name === place.segment)
     if (segment === undefined) return missing(`the journal has no segment ${place.segment}`)
-    const bytes =
-      segment.isArchived && !segment.isLeaving
-        ? await readArchived(directory, segment, place.byte_offset)
-        : readPlain(directory, segment, place.byte_offset)
+    const isArchived = segment.isArchived && !segment.isLeaving
+    if (isArchived && !readArchives) throw new ArchivedLineError(`${segment.name} is archived`)
+    const bytes = isArchived
+      ? await readArchived(directory, segment, place.byte_offset)
+      : readPlain(directory, segment, place.byte_offset)
     return describe(bytes, place, correlationId)
   } catch (error) {
     if (error instanceof JournalError) return missing(error.message)

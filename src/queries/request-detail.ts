@@ -18,40 +18,37 @@ export interface RequestDetail extends DetailedEntry {
 export interface GetRequestOptions {
   /** The journal's directory. @default the lines are not read */
   journal?: string | undefined
+  /** false: a line in an archive is an error at once, rather than seconds later the line. @default true */
+  readArchives?: boolean | undefined
 }
 
 /**
  * One request with all that is known of it, the journal's own lines included; null when there is no such id. A line that
  * can't be read says why; nothing is thrown for it.
+ *
+ * @throws ArchivedLineError with `readArchives: false`.
  */
 export async function getRequest(
   database: Database,
   id: number,
-  { journal }: GetRequestOptions = {},
+  { journal, readArchives = true }: GetRequestOptions = {},
 ): Promise<RequestDetail | null> {
   const statement = database.prepare<[number], FullRow>(`SELECT ${FULL_COLUMNS} FROM requests WHERE id = ?`)
   const row = statement.get(id)
   if (row === undefined) return null
   const place = journalPlace(row.segment_id, row.byte_offset)
   const completedPlace = journalPlace(row.completed_segment_id, row.completed_byte_offset)
+  const lineAt = async (at: JournalPlace | null): Promise<JournalLine> => {
+    if (at === null) return missing('the row is not from the journal')
+    if (journal === undefined) return missing('no journal was named to read it from')
+    return await readJournalLine(journal, at, row.correlation_id, readArchives)
+  }
   return {
     ...detailedEntry(row, Date.now()),
     provider_cost_sats: row.provider_cost_sats,
     place,
     completed_place: completedPlace,
-    line: await lineAt(journal, place, row.correlation_id),
-    completed_line:
-      completedPlace === null ? null : await lineAt(journal, completedPlace, row.correlation_id),
+    line: await lineAt(place),
+    completed_line: completedPlace === null ? null : await lineAt(completedPlace),
   }
-}
-
-async function lineAt(
-  journal: string | undefined,
-  place: JournalPlace | null,
-  correlationId: string,
-): Promise<JournalLine> {
-  if (place === null) return missing('the row is not from the journal')
-  return journal === undefined
-    ? missing('no journal was named to read it from')
-    : readJournalLine(journal, place, correlationId)
 }

@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import { JournalError } from '../journal/errors.js'
 import { status } from '../maintenance/status.js'
 import { isProjectorRunning } from '../storage/projector-lock.js'
-import type { QueryThreadData } from './query-task.js'
+import type { QueryProcessData } from './query-task.js'
 
 /** What decides whether the service is healthy, and what is good to know beside it. No paths: anyone may read it. */
 export interface HealthMeasures {
@@ -18,7 +18,7 @@ export interface HealthMeasures {
 }
 
 /** @throws DatabaseError, ProjectionError as `status` does. */
-export async function measureHealth({ database, journal }: QueryThreadData): Promise<HealthMeasures> {
+export async function measureHealth({ database, journal }: QueryProcessData): Promise<HealthMeasures> {
   const { bavail, bsize } = statfsSync(dirname(database))
   const disk_free_bytes = bavail * bsize
   try {

@@ -64,7 +64,7 @@ export interface ServerOptions {
    */
   maxStreams?: number | undefined
   /**
-   * Threads that queries run in.
+   * Processes that queries run in, one query each at a time.
    * @default 2
    */
   queryThreads?: number | undefined

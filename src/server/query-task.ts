@@ -1,16 +1,15 @@
 import type { AskedWindow } from './window.js'
 
-/** What the threads that answer questions are given when they start. */
-export interface QueryThreadData {
+/** What the processes that answer questions are given when they start. */
+export interface QueryProcessData {
   /** The database file. */
   database: string
   /** The journal's directory. It need not be there. */
   journal: string
 }
 
-/** The questions that a thread can answer; `ready` only says that it can. */
+/** The questions that a process can answer. */
 export type QueryName =
-  | 'ready'
   | 'stats'
   | 'series'
   | 'listRequests'
@@ -19,17 +18,34 @@ export type QueryName =
   | 'health'
   | 'metrics'
 
-/** One question to the database. Plain: it is sent to a thread. */
+/** One question to the database. It is sent to a process as JSON. */
 export interface QueryTask {
   query: QueryName
-  /** Of the query function of that name. */
+  /** The options of the query function of that name. */
   options: object
   /** Resolved when the query begins, so that `until` is no earlier than any request it answers. */
   window?: AskedWindow | undefined
 }
 
-/** What came of it. Errors that a client can do something about travel as data: a clone of an error has no class. */
-export type QueryOutcome =
-  | { is: 'answer'; json: string }
+/** A question as a process gets it. */
+export interface QueryMessage {
+  task: QueryTask
+  /** How long it may run. */
+  timeoutMs: number
+  /** Whether it may take as long as that. If not, the outcome of what would is `heavy`, at once. */
+  mayBeHeavy: boolean
+}
+
+/** What came of a question, beside an answer. Errors that a client can do something about travel as data. */
+export type QueryRefusal =
   | { is: 'refused'; isUnknownName: boolean; message: string }
   | { is: 'unavailable'; message: string }
+  | { is: 'timedOut' }
+  | { is: 'heavy' }
+  /** A bug. */
+  | { is: 'failed'; stack: string }
+
+export type QueryOutcome = { is: 'answer'; json: Buffer } | QueryRefusal
+
+/** The kinds of messages between the two. */
+export const MESSAGE = { ready: 0, question: 1, answer: 2, refusal: 3 } as const

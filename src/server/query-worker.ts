@@ -1,5 +1,6 @@
-import { workerData } from 'node:worker_threads'
+import { writeFileSync } from 'node:fs'
 import {
+  ArchivedLineError,
   type Database,
   DatabaseError,
   getRequest,
@@ -17,35 +18,46 @@ import { asDatabaseError } from '../storage/errors.js'
 import { collectMetrics } from './collect-metrics.js'
 import { measureHealth } from './health-report.js'
 import { renderMetrics } from './metrics.js'
-import type { QueryName, QueryOutcome, QueryTask, QueryThreadData } from './query-task.js'
+import { FrameReader, frame } from './query-frames.js'
+import { MESSAGE, type QueryMessage, type QueryName, type QueryOutcome } from './query-task.js'
 import { ReadConnection } from './read-connection.js'
 import { exactWindow } from './window.js'
 
-/** Runs in the threads of a {@link QueryPool}: each has a connection of its own, which only reads. */
-const { database: path, journal } = workerData as QueryThreadData
+/** The program of a {@link QueryProcess}: it has a connection of its own, which only reads. */
+const [path = '', journal = ''] = process.argv.slice(2)
 const connection = new ReadConnection(path)
 
-// Options have passed the schemas of the routes, on the other side of a structured clone.
-const QUERIES: Record<QueryName, (database: Database, options: object) => unknown> = {
-  ready: () => null,
-  stats: (database, options) => stats(database, options as StatsOptions),
-  series: (database, options) => series(database, options as SeriesOptions),
-  listRequests: (database, options) => listRequests(database, options as ListRequestsOptions),
-  getRequest: (database, options) => {
-    const { id } = options as { id: number }
-    return getRequest(database, id, { journal })
+/** A longer answer would be held by the process that serves, once for each client that reads it slowly. */
+const MAX_ANSWER_BYTES = 32 * 1024 * 1024
+
+// Options have passed the schemas of the routes, in the process that serves.
+const QUERIES: Record<QueryName, (database: Database, message: QueryMessage) => unknown> = {
+  stats: (database, { task }) => stats(database, task.options as StatsOptions),
+  series: (database, { task }) => series(database, task.options as SeriesOptions),
+  listRequests: (database, { task }) => listRequests(database, task.options as ListRequestsOptions),
+  getRequest: (database, { task, mayBeHeavy }) => {
+    const { id } = task.options as { id: number }
+    return getRequest(database, id, { journal, readArchives: mayBeHeavy })
   },
-  newRequests: (database, options) =>
-    (options as NewRequestsOptions[]).map((question) => newRequests(database, question)),
-  health: (_database, _options) => measureHealth({ database: path, journal }),
+  newRequests: (database, { task }) =>
+    (task.options as NewRequestsOptions[]).map((question) => newRequests(database, question)),
+  health: () => measureHealth({ database: path, journal }),
   metrics: async (database) => renderMetrics(await collectMetrics(database, { journal, databasePath: path })),
 }
 
-export default async function answer(task: QueryTask): Promise<QueryOutcome> {
+async function answer(message: QueryMessage): Promise<QueryOutcome> {
   try {
-    return { is: 'answer', json: JSON.stringify(await ask(task)) }
+    const json = Buffer.from(JSON.stringify(await ask(message)))
+    if (json.length <= MAX_ANSWER_BYTES) return { is: 'answer', json }
+    const found = `the answer has ${json.length} bytes, expected at most ${MAX_ANSWER_BYTES}`
+    return {
+      is: 'refused',
+      isUnknownName: false,
+      message: `${found}: ask with limit=, per_page= or a filter`,
+    }
   } catch (error) {
     const failure = asDatabaseError(error, path)
+    if (failure instanceof ArchivedLineError) return { is: 'heavy' }
     if (failure instanceof QueryError) {
       const isUnknownName = failure.code === 'MODEL_NOT_FOUND' || failure.code === 'PROVIDER_NOT_FOUND'
       return { is: 'refused', isUnknownName, message: failure.message }
@@ -54,15 +66,40 @@ export default async function answer(task: QueryTask): Promise<QueryOutcome> {
       connection.close()
       return { is: 'unavailable', message: failure.message }
     }
-    throw failure
+    return { is: 'failed', stack: failure instanceof Error ? (failure.stack ?? '') : String(failure) }
   }
 }
 
-async function ask({ query, options, window }: QueryTask): Promise<unknown> {
-  const ask = QUERIES[query]
+async function ask(message: QueryMessage): Promise<unknown> {
+  const { task } = message
+  const ask = QUERIES[task.query]
   const database = connection.get()
-  if (window === undefined) return await ask(database, options)
-  const { bounds, echo } = exactWindow(window, Date.now())
-  const body = await ask(database, { ...options, ...bounds })
+  if (task.window === undefined) return await ask(database, message)
+  const { bounds, echo } = exactWindow(task.window, Date.now())
+  const options = { ...task.options, ...bounds }
+  const body = await ask(database, { ...message, task: { ...task, options } })
   return { ...(body as object), ...echo }
 }
+
+function send(kind: number, body: Buffer): void {
+  process.stdout.write(frame(kind, body))
+}
+
+const reader = new FrameReader((_kind, question) => {
+  void answer(JSON.parse(question.toString())).then((outcome) => {
+    if (outcome.is === 'answer') send(MESSAGE.answer, outcome.json)
+    else send(MESSAGE.refusal, Buffer.from(JSON.stringify(outcome)))
+  })
+})
+
+// A terminal and a supervisor signal every process of a group. This one serves until its parent has no more questions.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
+try {
+  // When the machine runs out of memory, a question is ended rather than the projector.
+  writeFileSync('/proc/self/oom_score_adj', '500')
+} catch {
+  // Not Linux, or a sandbox: it takes its chance as all others do.
+}
+process.stdin.on('data', (chunk: Buffer) => reader.read(chunk))
+process.stdin.on('end', () => process.exit())
+send(MESSAGE.ready, Buffer.alloc(0))

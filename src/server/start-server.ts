@@ -64,7 +64,7 @@ async function listen(
   const pool = new QueryPool({
     database,
     journal,
-    threads: options.queryThreads,
+    processes: options.queryThreads,
     timeoutMs: queryTimeoutMs,
     onFailure: (error) => failures.warn(Date.now(), { err: error }, 'A question to the database failed'),
   })
@@ -78,14 +78,17 @@ async function listen(
     metrics: async () => JSON.parse(await pool.ask({ query: 'metrics', options: {} })),
   })
   addDashboardRoutes(app)
+  let projectorStopped: Promise<void> | undefined
   app.addHook('preClose', async () => {
     hub.close()
+    // Its last transaction is finished while clients read their answers.
+    projectorStopped = projector?.stop()
     // Node itself would wait for as long as they like.
     setTimeout(() => app.server.closeAllConnections(), CLOSE_MS).unref()
   })
   app.addHook('onClose', async () => {
-    await pool.close()
-    await projector?.stop()
+    pool.close()
+    await (projectorStopped ?? projector?.stop())
   })
   try {
     await pool.ready()

@@ -130,17 +130,21 @@ describe('/openapi.json', () => {
     const filters = [
       'correlation_id',
       'model',
+      'open',
       'policy',
       'provider',
       'range',
       'since',
       'streaming',
       'success',
+      'unfinished',
       'until',
+      'without_policy',
+      'without_provider',
     ]
     expect(names('/v1/stats').sort()).toEqual([...filters, 'group_by', 'percentiles', 'unpriced'].sort())
     expect(names('/v1/requests').sort()).toEqual(
-      [...filters, 'cursor', 'order', 'page', 'per_page', 'sort'].sort(),
+      [...filters, 'cursor', 'details', 'order', 'page', 'per_page', 'sort'].sort(),
     )
     expect(body.paths['/v1/requests'].get.parameters).toContainEqual(
       expect.objectContaining({

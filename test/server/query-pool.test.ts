@@ -1,7 +1,7 @@
 import { renameSync, rmSync } from 'node:fs'
 import SQLite from 'better-sqlite3'
 import { afterEach, describe, expect } from 'vitest'
-import { QueryPool } from '../../src/server/query-pool.js'
+import { QueryPool, type QueryPoolOptions } from '../../src/server/query-pool.js'
 import type { QueryTask } from '../../src/server/query-task.js'
 import { log, makePlace, type Place, requestLog, test } from './support.js'
 
@@ -11,14 +11,11 @@ afterEach(async () => {
   await Promise.all(pools.splice(0).map((pool) => pool.close()))
 })
 
-function openPool(
-  { database, journal }: Place,
-  options: { threads?: number; timeoutMs?: number } = {},
-): QueryPool {
+function openPool({ database, journal }: Place, options: Partial<QueryPoolOptions> = {}): QueryPool {
   const pool = new QueryPool({
     database,
     journal,
-    threads: 2,
+    processes: 2,
     timeoutMs: 20_000,
     onFailure: () => {},
     ...options,
@@ -41,6 +38,7 @@ const SLOW_QUERY: QueryTask = {
 
 /** Half a second and more. */
 const STEPS = 4e6
+const NEVER_ENDING = 1e15
 
 /** Makes SLOW slow: `steps` steps of a count that only its row needs. */
 async function withSlowRow(place: Place, steps: number): Promise<void> {
@@ -58,7 +56,7 @@ describe('identical questions', () => {
   test('that come while one is answered share the next run', async ({ place }) => {
     await log(place, [requestLog()])
     const pool = openPool(place)
-    // The threads are up.
+    // The processes are up.
     await pool.ask(STATS)
     const answers = await Promise.all(Array.from({ length: 100 }, () => pool.ask(STATS)))
     expect(pool.runs).toBe(1 + 2)
@@ -99,10 +97,12 @@ describe('identical questions', () => {
 })
 
 describe('a query that takes too long', () => {
-  test('is 503 when its time is over, and its thread answers again', async ({ place }) => {
-    await withSlowRow(place, STEPS)
-    const pool = openPool(place, { threads: 1, timeoutMs: 200 })
-    // It takes longer than that to load a thread, too.
+  test('is really over then: 503, and what ran it is gone, so that one process is enough to go on', async ({
+    place,
+  }) => {
+    await withSlowRow(place, NEVER_ENDING)
+    const pool = openPool(place, { processes: 1, timeoutMs: 200 })
+    // It takes longer than that to start a process, too.
     const stats = async () => {
       for (;;) {
         const answer = await pool.ask(STATS).catch(() => null)
@@ -137,13 +137,60 @@ describe('a query that takes too long', () => {
     }
   })
 
-  test('whoever waits for a thread longer than that is told', async ({ place }) => {
+  test('whoever waits for a process longer than that is told', async ({ place }) => {
     await withSlowRow(place, STEPS)
-    const pool = openPool(place, { threads: 1, timeoutMs: 300 })
+    const pool = openPool(place, { processes: 1, timeoutMs: 300 })
     const outcomes = await Promise.allSettled([pool.ask(SLOW_QUERY), pool.ask(STATS)])
     for (const outcome of outcomes) {
       expect(outcome).toMatchObject({ status: 'rejected', reason: { status: 503 } })
     }
+  })
+})
+
+test('a query that needs too much memory ends alone: 503, and the next one is answered', async ({
+  place,
+}) => {
+  await log(
+    place,
+    Array.from({ length: 100 }, () => requestLog()),
+  )
+  const database = new SQLite(place.database)
+  // 1.6 GB of names on one page.
+  database.exec(`
+    ALTER TABLE requests RENAME TO real_requests;
+    ALTER TABLE real_requests RENAME COLUMN error_message TO short;
+    CREATE VIEW requests AS SELECT *, hex(zeroblob(8000000)) AS error_message FROM real_requests;
+  `)
+  database.close()
+  const failures: unknown[] = []
+  const pool = openPool(place, { processes: 1, onFailure: (error) => failures.push(error) })
+  const page: QueryTask = { query: 'listRequests', options: { perPage: 100 }, window: { range: 'last_1h' } }
+  await expect(pool.ask(page)).rejects.toMatchObject({
+    status: 503,
+    message: expect.stringContaining('too much memory'),
+  })
+  expect(String(failures[0])).toContain('heap out of memory')
+  expect(await total(pool.ask(STATS))).toBe(100)
+})
+
+describe('a query that nobody waits for any more', () => {
+  test('is not run when its turn comes; one that somebody still waits for is', async ({ place }) => {
+    await withSlowRow(place, STEPS)
+    const pool = openPool(place, { processes: 1 })
+    const left = new AbortController()
+    const running = pool.ask(SLOW_QUERY)
+    const abandoned = [1, 2, 3].map((page) =>
+      pool.ask({ ...SLOW_QUERY, options: { ...SLOW_QUERY.options, page } }, left.signal),
+    )
+    const half = pool.ask(STATS, left.signal)
+    const whole = pool.ask(STATS)
+    const outcomes = Promise.allSettled(abandoned)
+    left.abort(new Error('left'))
+    for (const outcome of await outcomes) expect(outcome).toMatchObject({ reason: { message: 'left' } })
+    await running
+    expect(await total(whole)).toBe(1)
+    await half
+    expect(pool.runs).toBe(2)
   })
 })
 
@@ -167,7 +214,7 @@ describe('the database file', () => {
     const pool = new QueryPool({
       database,
       journal,
-      threads: 1,
+      processes: 1,
       timeoutMs: 20_000,
       onFailure: (error) => failures.push(error),
     })
@@ -186,7 +233,7 @@ describe('the database file', () => {
 
 test('a pool that closes tells whoever waits', async ({ place }) => {
   await log(place, [requestLog()])
-  const pool = openPool(place, { threads: 1 })
+  const pool = openPool(place, { processes: 1 })
   const outcomes = Promise.allSettled([
     pool.ask(STATS),
     pool.ask(STATS),
@@ -199,7 +246,7 @@ test('a pool that closes tells whoever waits', async ({ place }) => {
 
 test('more different questions than can wait are 503 at once', async ({ place }) => {
   await log(place, [requestLog()])
-  const pool = openPool(place, { threads: 1 })
+  const pool = openPool(place, { processes: 1 })
   const asked = Array.from({ length: 600 }, (_, page) =>
     pool.ask({ query: 'listRequests', options: { page: page + 1 }, window: { range: 'last_1h' } }),
   )

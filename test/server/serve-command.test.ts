@@ -4,6 +4,7 @@ import { chmodSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import SQLite from 'better-sqlite3'
 import { afterEach, describe, expect } from 'vitest'
 import { runHere } from '../support/command.js'
 import { end, PROGRAM } from '../support/program.js'
@@ -68,6 +69,46 @@ test('prints its URL, answers, shows the dashboard, and ends cleanly at SIGTERM:
   expect(await end(child)).toBe(0)
   expect(await ended).toContain('retry:')
   expect(logged()).toContain('Server stopped')
+})
+
+describe('SIGTERM ends it in seconds', () => {
+  const FOR_EVER = '(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n)'
+
+  test('while a question runs that has no end', async ({ place }) => {
+    await log(place, [requestLog()])
+    const database = new SQLite(place.database)
+    database.exec(`
+      ALTER TABLE requests RENAME TO real_requests;
+      CREATE VIEW requests AS SELECT * FROM real_requests WHERE ${FOR_EVER} > 0;
+    `)
+    database.close()
+    const { child, url } = await start(place, ['--query-timeout-ms', '3600000'])
+    const asked = get(url, '/v1/requests').catch((error) => error)
+    // It has been asked for once a later request is answered.
+    expect((await get(url, '/nowhere')).status).toBe(404)
+    expect(await end(child)).toBe(0)
+    expect(await asked).toBeInstanceOf(Error)
+  }, 15_000)
+
+  test('while the projector is inside a transaction that has no end', async ({ place }) => {
+    await log(place, [requestLog()])
+    const database = new SQLite(place.database, { timeout: 0 })
+    database.exec(`CREATE TRIGGER slow AFTER INSERT ON requests BEGIN SELECT ${FOR_EVER}; END`)
+    const { child } = await start(place, ['--project'])
+    await append(place.journal, [requestLog()])
+    const isLocked = async () => {
+      try {
+        database.exec('BEGIN IMMEDIATE; ROLLBACK')
+        return false
+      } catch {
+        return true
+      }
+    }
+    await askUntil(isLocked, (locked) => locked)
+    await end(child)
+    expect(child.signalCode).toBe('SIGKILL')
+    database.close()
+  }, 15_000)
 })
 
 test('--project makes the database, projects what is appended, and stops with the server', async ({

@@ -1,7 +1,7 @@
 import type { FastifyReply } from 'fastify'
 import type { Static, TObject, TSchema } from 'typebox'
 import type { App } from '../app.js'
-import { notFound } from '../errors.js'
+import { notFound, unavailable } from '../errors.js'
 import { filterOf, RequestParams, RequestsQuery, SeriesQuery, StatsQuery } from '../parameters.js'
 import type { QueryPool } from '../query-pool.js'
 import type { QueryTask } from '../query-task.js'
@@ -12,6 +12,9 @@ import type { AskedWindow } from '../window.js'
 const ID = /^[1-9]\d{0,14}$/
 
 const MAX_PER_PAGE = 100
+
+/** The answer to a question for a request that isn't there. */
+const NULL = Buffer.from('null')
 
 /** A route that asks the database one question. */
 interface QueryRoute<Query extends TObject> {
@@ -28,7 +31,7 @@ export function addQueryRoutes(app: App, pool: QueryPool): void {
   const add = <Query extends TObject>({ path, summary, query, answer, taskOf }: QueryRoute<Query>) => {
     const schema = { summary, querystring: query, response: { 200: answer, default: ErrorAnswer } }
     app.get(path, { schema }, async (request, reply) =>
-      sendJson(reply, await pool.ask(taskOf(request.query as Static<Query>))),
+      sendJson(reply, await pool.answer(taskOf(request.query as Static<Query>), leftSignal(reply))),
     )
   }
 
@@ -81,13 +84,23 @@ export function addQueryRoutes(app: App, pool: QueryPool): void {
     response: { 200: RequestAnswer, default: ErrorAnswer },
   }
   app.get('/v1/requests/:id', { schema }, async ({ params: { id } }, reply) => {
-    const json = ID.test(id) ? await pool.ask({ query: 'getRequest', options: { id: Number(id) } }) : 'null'
-    if (json === 'null') throw notFound(`Request '${id}' not found`)
+    const task: QueryTask = { query: 'getRequest', options: { id: Number(id) } }
+    const json = ID.test(id) ? await pool.answer(task, leftSignal(reply)) : NULL
+    if (json.equals(NULL)) throw notFound(`Request '${id}' not found`)
     return sendJson(reply, json)
   })
 }
 
-function sendJson(reply: FastifyReply, json: string): FastifyReply {
+/** Aborted when the client is gone before its answer was sent. */
+function leftSignal({ raw }: FastifyReply): AbortSignal {
+  const controller = new AbortController()
+  raw.once('close', () => {
+    if (!raw.writableFinished) controller.abort(unavailable('the client has left'))
+  })
+  return controller.signal
+}
+
+function sendJson(reply: FastifyReply, json: Buffer): FastifyReply {
   return reply.type('application/json; charset=utf-8').send(json)
 }
 

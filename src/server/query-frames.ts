@@ -1,0 +1,45 @@
+/** The length of what follows, in four bytes, the least significant first; then what kind of message it is. */
+const HEADER_BYTES = 5
+
+/** One message on a pipe. */
+export function frame(kind: number, body: Buffer): Buffer {
+  const header = Buffer.allocUnsafe(HEADER_BYTES)
+  header.writeUInt32LE(body.length)
+  header.writeUInt8(kind, HEADER_BYTES - 1)
+  return Buffer.concat([header, body])
+}
+
+/** Takes what a pipe delivers apart into the messages that were framed. */
+export class FrameReader {
+  readonly #onMessage: (kind: number, body: Buffer) => void
+  #chunks: Buffer[] = []
+  #waitingBytes = 0
+
+  constructor(onMessage: (kind: number, body: Buffer) => void) {
+    this.#onMessage = onMessage
+  }
+
+  read(chunk: Buffer): void {
+    this.#chunks.push(chunk)
+    this.#waitingBytes += chunk.length
+    while (this.#waitingBytes >= HEADER_BYTES) {
+      if (this.#first.length < HEADER_BYTES) this.#join()
+      const end = HEADER_BYTES + this.#first.readUInt32LE(0)
+      if (this.#waitingBytes < end) return
+      // Only when a message is whole: a long one comes in hundreds of pieces.
+      this.#join()
+      const whole = this.#first
+      this.#waitingBytes -= end
+      this.#chunks = this.#waitingBytes === 0 ? [] : [whole.subarray(end)]
+      this.#onMessage(whole.readUInt8(HEADER_BYTES - 1), whole.subarray(HEADER_BYTES, end))
+    }
+  }
+
+  get #first(): Buffer {
+    return this.#chunks[0] ?? Buffer.alloc(0)
+  }
+
+  #join(): void {
+    if (this.#chunks.length > 1) this.#chunks = [Buffer.concat(this.#chunks)]
+  }
+}
