@@ -20,7 +20,8 @@ const SHOWN_BEFORE = 10
 /** Ids that those are looked for among. */
 const SEARCHED_BEFORE = 1000
 
-const NAME_WIDTH = 24
+/** From how many columns on a line has room for each part; without it the next ones would begin another line. */
+const ROOM = { provider: 92, tokens: 79, sats: 62, longNames: 47 }
 
 type Paint = (style: Parameters<typeof styleText>[0], text: string) => string
 
@@ -81,32 +82,34 @@ function isColourWanted(): boolean {
   return process.stdout.isTTY === true && (NO_COLOR === undefined || NO_COLOR === '') && TERM !== 'dumb'
 }
 
-/** One line of fixed columns, cut at the width before it is painted: colours take no room. */
+/**
+ * One line of fixed columns, as many as there is room for. What went wrong stands last and runs over the page rather
+ * than be cut.
+ */
 function formatLine(entry: RequestEntry, hasEnded: boolean, paint: Paint, width: number): string {
   const { tokens, timing } = entry
   const isFailed = !entry.success
+  const isPlain = entry.state === 'finished' && !isFailed && entry.error === undefined
+  const mark = isFailed ? '✗' : entry.state !== 'finished' ? '▸' : hasEnded ? '■' : '✓'
+  const padded = (text: string, columns: number) => {
+    const cut = Number.isFinite(width) ? cutToWidth(text, columns) : text
+    return cut + ' '.repeat(Math.max(0, columns - displayWidth(cut)))
+  }
   const parts: [style: Parameters<typeof styleText>[0], text: string][] = [
     ['gray', formatTime(entry.timestamp).slice(11).padEnd(8)],
-    [isFailed ? 'red' : 'green', isFailed ? '✗' : hasEnded ? '■' : entry.streaming ? '▸' : '✓'],
-    ['bold', padded(visible(entry.model), NAME_WIDTH)],
-    ['cyan', padded(visible(entry.provider ?? UNKNOWN), NAME_WIDTH / 2)],
-    ['reset', `${formatCount(tokens.input)} → ${formatCount(tokens.output)}`.padStart(16)],
-    ['yellow', `${formatSats(entry.cost.sats)} sats`.padStart(14)],
+    [isFailed ? 'red' : 'green', mark],
+    ['bold', padded(visible(entry.model), width < ROOM.longNames ? 12 : 24)],
+    ['cyan', width < ROOM.provider ? '' : padded(visible(entry.provider ?? UNKNOWN), 12)],
+    [
+      'reset',
+      width < ROOM.tokens ? '' : `${formatCount(tokens.input)} → ${formatCount(tokens.output)}`.padStart(16),
+    ],
+    ['yellow', width < ROOM.sats ? '' : `${formatSats(entry.cost.sats)} sats`.padStart(14)],
     ['reset', formatMs(hasEnded ? (timing.stream_duration_ms ?? null) : timing.latency_ms).padStart(9)],
-    ['red', isFailed || entry.error !== undefined ? visible(outcome(entry)) : ''],
+    [isFailed ? 'red' : 'yellow', isPlain ? '' : visible(outcome(entry))],
   ]
-  let left = width
-  const painted: string[] = []
-  for (const [style, text] of parts) {
-    const cut = cutToWidth(text, left)
-    if (cut !== '') painted.push(style === 'reset' ? cut : paint(style, cut))
-    left -= displayWidth(cut) + 1
-    if (left <= 0) break
-  }
-  return painted.join(' ')
-}
-
-function padded(text: string, width: number): string {
-  const cut = cutToWidth(text, width)
-  return cut + ' '.repeat(width - displayWidth(cut))
+  return parts
+    .filter(([, text]) => text !== '')
+    .map(([style, text]) => (style === 'reset' ? text : paint(style, text)))
+    .join(' ')
 }

@@ -1,8 +1,6 @@
 import { describeFailure } from './failure.js'
 import { terminalJson } from './terminal.js'
 
-const WIDTH_WITHOUT_TERMINAL = 100
-
 /** Writes lines of data. */
 export function print(text: string): void {
   process.stdout.write(`${text}\n`)
@@ -18,9 +16,14 @@ export function note(text: string): void {
   process.stderr.write(`${text}\n`)
 }
 
-/** Columns of the page that stdout shows. */
+/**
+ * Columns of the page that stdout shows: `COLUMNS`, else those of the terminal. Without either, in a pipe or a file, and
+ * on a terminal that says 0, there is no end of a line, and nothing is cut.
+ */
 export function pageWidth(): number {
-  return process.stdout.columns ?? WIDTH_WITHOUT_TERMINAL
+  const asked = process.env['COLUMNS'] ?? ''
+  const columns = /^[1-9]\d{0,5}$/.test(asked) ? Number(asked) : (process.stdout.columns ?? 0)
+  return columns > 0 ? columns : Number.POSITIVE_INFINITY
 }
 
 /**

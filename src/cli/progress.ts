@@ -32,7 +32,7 @@ export class ProgressLine {
     if (now - this.#shownAt < this.#everyMs && !(isDue && this.#isTerminal)) return
     this.#shownAt = now
     // One column stays free: a full line would wrap on some terminals.
-    const width = (process.stderr.columns ?? 100) - 1
+    const width = (process.stderr.columns || 100) - 1
     const line = cutToWidth(text(width), width)
     process.stderr.write(this.#isTerminal ? `\r\x1b[2K${line}` : `${line}\n`)
     this.#isDrawn = this.#isTerminal

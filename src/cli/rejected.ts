@@ -33,10 +33,10 @@ function formatRejected({ total, rejected }: RejectedList, width: number): strin
   const table = formatTable(
     [
       { title: 'place' },
-      { title: 'bytes', align: 'right' },
+      { title: 'bytes', align: 'right', dropRank: 2 },
       { title: 'reason' },
-      { title: 'detail', shrinksTo: 20 },
-      { title: 'begins with', shrinksTo: 10 },
+      { title: 'detail' },
+      { title: 'begins with', shrinksTo: 10, dropRank: 1 },
     ],
     rejected.map((line) => [
       `${line.segment}:${line.byte_offset}`,

@@ -7,12 +7,12 @@ export const REQUEST_COLUMNS: readonly Column[] = [
   { title: 'time (UTC)' },
   { title: 'id', align: 'right' },
   { title: 'model', shrinksTo: 8 },
-  { title: 'provider', shrinksTo: 6, dropRank: 1 },
-  { title: 'in', align: 'right' },
-  { title: 'out', align: 'right' },
-  { title: 'sats', align: 'right' },
-  { title: 'latency', align: 'right' },
-  { title: 'stream', align: 'right', dropRank: 2 },
+  { title: 'provider', shrinksTo: 6, dropRank: 5 },
+  { title: 'in', align: 'right', dropRank: 4 },
+  { title: 'out', align: 'right', dropRank: 3 },
+  { title: 'sats', align: 'right', dropRank: 1 },
+  { title: 'latency', align: 'right', dropRank: 2 },
+  { title: 'stream', align: 'right', dropRank: 6 },
   { title: 'outcome', shrinksTo: 10 },
 ]
 
@@ -33,9 +33,9 @@ export function requestCells(entry: RequestEntry): string[] {
   ]
 }
 
-/** `ok`, `failed 429 slow down` */
-export function outcome({ success, error }: RequestEntry): string {
-  const words = [success ? 'ok' : 'failed']
+/** `ok`, `failed 429 slow down`; `open` or `unfinished` where the end of a stream isn't known. */
+export function outcome({ success, error, state = 'finished' }: RequestEntry): string {
+  const words = [state !== 'finished' ? state : success ? 'ok' : 'failed']
   if (typeof error?.status === 'number') words.push(String(error.status))
   if (typeof error?.message === 'string') words.push(error.message)
   return words.join(' ')

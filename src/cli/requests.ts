@@ -36,7 +36,8 @@ export function addRequests(program: Command): void {
     .command('requests')
     .summary('the request list')
     .description(
-      'Lists requests, the newest first. A stream shows how long it ran; – is unknown. --json is the body of ' +
+      'Lists requests, the newest first. A stream shows how long it ran; open and ' +
+        'unfinished are streams whose end is not known, of the last hour or older; – is unknown. --json is the body of ' +
         'GET /v1/requests?details=true.',
     )
     .addOption(databaseOption())

@@ -14,33 +14,41 @@ export function addShow(program: Command): void {
   program
     .command('show')
     .summary('one request with its journal lines')
-    .argument('<id>', 'the id, as `requests` lists it', parseId)
+    .argument('<id>', 'the id, as `requests` lists it, or a correlation_id', parseId)
     .description(
       'Shows all that is known of one request: its row, its labels, where its lines stand in the journal, and the ' +
-        'lines themselves, from the segment or its archive.',
+        'lines themselves, from the segment or its archive. By a correlation_id it shows all that is logged of it, ' +
+        'the newest last; --json is a list then.',
     )
     .addOption(journalOption())
     .addOption(databaseOption())
     .addOption(jsonOption())
     .addHelpText(
       'after',
-      examples('request-journal show 42', 'request-journal show 42 --json | jq -r .line.text'),
+      examples(
+        'request-journal show 42',
+        'request-journal show 42 --json | jq -r .line.text',
+        'request-journal show 0190b0b5-6c1e-7d9a-8f52-6a1b2c3d4e5f',
+      ),
     )
-    .action(async (id: number, flags: { journal: string; db: string; json?: true }) => {
-      const { getRequest } = await import('../queries/request-detail.js')
-      const detail = await withDatabase(flags.db, (database) =>
-        getRequest(database, id, { journal: flags.journal }),
-      )
-      if (detail === null) throw new CommandFailure(`Request ${id} not found`)
-      if (flags.json) printJson(detail)
-      else print(formatDetail(detail))
+    .action(async (text: string, flags: { journal: string; db: string; json?: true }) => {
+      const { getRequest, getRequestsOf } = await import('../queries/request-detail.js')
+      const { journal } = flags
+      await withDatabase(flags.db, async (database) => {
+        const id = /^-?\d{1,16}$/.test(text) ? Number(text) : Number.NaN
+        const detail = Number.isSafeInteger(id) ? await getRequest(database, id, { journal }) : null
+        // Also of digits only: a correlation_id may be any text.
+        const details = detail === null ? await getRequestsOf(database, text, { journal }) : [detail]
+        if (details.length === 0) throw new CommandFailure(`Request ${text} not found`)
+        if (flags.json) printJson(detail ?? details)
+        else print(details.map(formatDetail).join('\n\n'))
+      })
     })
 }
 
-function parseId(text: string): number {
-  const id = /^-?\d{1,16}$/.test(text) ? Number(text) : Number.NaN
-  if (Number.isSafeInteger(id)) return id
-  throw new InvalidArgumentError('Expected a whole number.')
+function parseId(text: string): string {
+  if (text !== '') return text
+  throw new InvalidArgumentError('Expected the id of a request, or a correlation_id.')
 }
 
 function formatDetail(detail: RequestDetail): string {

@@ -22,7 +22,9 @@ const BAR_WIDTH = 8
 /** From here on there is room for whole names beside more columns. */
 const WIDE_PAGE = 100
 const PERIOD_MS = { hours: 3_600_000, days: 86_400_000 }
-/** More columns than a sparkline has on the widest page: what lies between is one of them. */
+/** Characters of a sparkline where the page has no end. */
+const SPARKLINE_WITHOUT_PAGE = 100
+/** More periods than a sparkline has on the widest page: what lies between is one of them. */
 const MAX_PERIODS = 100_000
 
 /** Stats for people: totals, and the groups as a table: by time, or those with most requests first. */
@@ -108,7 +110,7 @@ function sparklines(unit: 'hours' | 'days', groups: Groups, width: number): stri
         const section = byNumber.get(first + i)
         return section === undefined ? 0 : value(section)
       }),
-      width - 'requests  '.length,
+      Number.isFinite(width) ? width - 'requests  '.length : SPARKLINE_WITHOUT_PAGE,
     )
   return [
     `requests  ${line(({ counts }) => counts.total)}`,

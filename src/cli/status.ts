@@ -75,9 +75,9 @@ function segmentTable(segments: readonly SegmentStatus[], width: number): string
   if (segments.length === 0) return ['no segments yet']
   const columns: Column[] = [
     { title: 'segment' },
-    { title: 'size', align: 'right' },
-    { title: 'projected', align: 'right' },
-    { title: 'behind', align: 'right' },
+    { title: 'size', align: 'right', dropRank: 2 },
+    { title: 'projected', align: 'right', dropRank: 3 },
+    { title: 'behind', align: 'right', dropRank: 1 },
     { title: '' },
   ]
   const rows = segments.slice(-SHOWN_SEGMENTS).map((segment) => {

@@ -12,7 +12,10 @@ export interface Column {
 
 const GAP = '  '
 
-/** Rows under their titles, as wide as the page at most. The one place where cells are made safe for a terminal. */
+/**
+ * Rows under their titles, as wide as the page if columns may be left out or cut for that. What must stay runs over the
+ * page rather than be lost. The one place where cells are made safe for a terminal.
+ */
 export function formatTable(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],
@@ -31,7 +34,7 @@ export function formatTable(
   shrink(widths, columns, pageWidth)
   const lines = cells.map((row) => {
     const line = columns.map((column, i) => pad(row[i] ?? '', widths[i] ?? 0, column.align ?? 'left'))
-    return cutToWidth(line.join(GAP).trimEnd(), pageWidth)
+    return line.join(GAP).trimEnd()
   })
   return lines.join('\n')
 }

@@ -11,6 +11,7 @@ export { listRejected, type RejectedEntry, type RejectedList } from './rejected.
 export {
   type GetRequestOptions,
   getRequest,
+  getRequestsOf,
   type RequestDetail,
 } from './request-detail.js'
 export type { DetailedEntry, RequestEntry } from './request-entry.js'

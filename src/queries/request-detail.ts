@@ -1,4 +1,5 @@
 import type { Database } from '../storage/database.js'
+import { checkedFilter, rowCondition } from './filter.js'
 import { FULL_COLUMNS, type FullRow, type JournalPlace, journalPlace } from './full-row.js'
 import { type JournalLine, missing, readJournalLine } from './journal-line.js'
 import { type DetailedEntry, detailedEntry } from './request-entry.js'
@@ -31,11 +32,42 @@ export interface GetRequestOptions {
 export async function getRequest(
   database: Database,
   id: number,
-  { journal, readArchives = true }: GetRequestOptions = {},
+  options: GetRequestOptions = {},
 ): Promise<RequestDetail | null> {
   const statement = database.prepare<[number], FullRow>(`SELECT ${FULL_COLUMNS} FROM requests WHERE id = ?`)
   const row = statement.get(id)
-  if (row === undefined) return null
+  return row === undefined ? null : detailOf(row, options)
+}
+
+/** Details that one answer may have: their lines are read one by one. */
+const MAX_DETAILS = 100
+
+/**
+ * All that is logged of one request, its attempts for example, in the order of their ids: the newest 100, if there are
+ * more. Empty for a correlation_id that no request has.
+ *
+ * @throws ArchivedLineError with `readArchives: false`.
+ */
+export async function getRequestsOf(
+  database: Database,
+  correlationId: string,
+  options: GetRequestOptions = {},
+): Promise<RequestDetail[]> {
+  const { sql, values } = rowCondition(checkedFilter(database, { correlationId }))
+  const rows = database
+    .prepare<unknown[], FullRow>(
+      `SELECT ${FULL_COLUMNS} FROM requests WHERE ${sql} ORDER BY id DESC LIMIT ${MAX_DETAILS}`,
+    )
+    .all(...values)
+  const details: RequestDetail[] = []
+  for (const row of rows.reverse()) details.push(await detailOf(row, options))
+  return details
+}
+
+async function detailOf(
+  row: FullRow,
+  { journal, readArchives = true }: GetRequestOptions,
+): Promise<RequestDetail> {
   const place = journalPlace(row.segment_id, row.byte_offset)
   const completedPlace = journalPlace(row.completed_segment_id, row.completed_byte_offset)
   const lineAt = async (at: JournalPlace | null): Promise<JournalLine> => {

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
 import { projectOnce } from '../../src/projection/index.js'
 import { runHere } from '../support/command.js'
 import { DAY, lines, writeSegment } from '../support/journal-files.js'
@@ -39,11 +39,10 @@ test('each page tells what is there, and lets no control character through', asy
   for (const { status, stdout, stderr } of Object.values(pages)) {
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
     expect(stdout).not.toMatch(CONTROL)
-    for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(100)
   }
   expect(pages.stats.stdout).toMatch(/^requests {2}3$/m)
   expect(pages.stats.stdout).toMatch(/^cost {6}1,234\.50 sats, without 2 requests whose cost is unknown$/m)
-  expect(pages.stats.stdout).toMatch(/^gpt-4o .* 2 +0 .* 1,000 +25 +1,234\.50 +100 ms/m)
+  expect(pages.stats.stdout).toMatch(/^gpt-4o .* 2 +0 .* 1,000 +25 +1,234\.50 +1 +100 ms/m)
   expect(pages.requests.stdout).toMatch(
     /^2026-11-22 10:00:00 +1 +gpt-4o +openai +1,000 +20 +1,234\.50 +100 ms +ok$/m,
   )
@@ -53,6 +52,43 @@ test('each page tells what is there, and lets no control character through', asy
   expect(pages.rejected.stdout).toMatch(/^2026-11-22\.ndjson:\d+ +\d+ {2}not_json/m)
   expect(pages.status.stdout).toContain('3 requests, 1 rejected line, 0 held completions')
   expect(pages.status.stdout).toContain('lag       none')
+})
+
+test('nothing is cut in a pipe or where a terminal says 0 columns; COLUMNS counts everywhere', async ({
+  workspace,
+}) => {
+  const { journal, database } = workspace
+  const message = `upstream: ${'the client went away; '.repeat(20)}end`
+  const model = 'a-model-with-a-long-name/'.repeat(4)
+  writeSegment(
+    journal,
+    lines(
+      requestLine('a', { model, success: false, error_message: message }),
+      `{"type":"${'x'.repeat(300)}end"}`,
+    ),
+  )
+  await projectOnce({ journal, database })
+  const page = async (command: string, columns = '') =>
+    (await runHere([command, '--db', database], { COLUMNS: columns })).stdout
+  onTestFinished(() => void Reflect.deleteProperty(process.stdout, 'columns'))
+  for (const columns of [undefined, 0]) {
+    Object.defineProperty(process.stdout, 'columns', { value: columns, configurable: true })
+    const requests = await page('requests')
+    expect(requests).toContain(`failed ${message}\n`)
+    expect(requests).toContain(model)
+    expect(await page('stats')).toMatch(/^a-model-with\S+\/ .* 1 +1 +.*100 ms/m)
+    expect(await page('rejected')).toContain(`{"type":"${'x'.repeat(100)}`)
+  }
+  const widths = (await page('requests', '80')).split('\n').map((line) => line.length)
+  expect(Math.max(...widths)).toBeLessThanOrEqual(80)
+  expect(widths[1]).toBeGreaterThan(60)
+  for (const columns of ['80', '40', '1']) {
+    expect(await page('rejected', columns), columns).toContain(' unknown_type')
+    expect(await page('rejected', columns), columns).toContain(
+      'is not known to this version: upgrade, then replay',
+    )
+    expect(await page('requests', columns), columns).toContain('failed')
+  }
 })
 
 test('--json is one line with the promised fields, and no control character either', async ({

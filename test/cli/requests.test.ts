@@ -137,7 +137,7 @@ describe('--follow', () => {
     )
     const { child, until } = follow(workspace)
     const [line = ''] = await until(1)
-    expect(line).toMatch(/^10:00:00 ✗ x\\x1b\[31m +– .* failed \\…$/)
+    expect(line).toMatch(/^10:00:00 ✗ x\\x1b\[31m +– .* failed \\u202e$/)
     expect(await end(child)).toBe(143)
   })
 

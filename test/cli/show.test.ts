@@ -41,7 +41,21 @@ test('without the journal the row is shown all the same', async ({ workspace }) 
   expect(stdout).toContain(`the journal has no segment ${DAY}`)
 })
 
-test('an id that isn’t there: exit 1; one that is none: exit 2', async ({ workspace }) => {
+test('by a correlation_id all that is logged of it, the newest last', async ({ workspace }) => {
+  const { journal, database } = workspace
+  writeSegment(journal, lines(requestLine('17'), requestLine('b'), requestLine('17', { success: false })))
+  await projectOnce({ journal, database })
+  const show = (...args: string[]) => runHere(['show', ...args, '--journal', journal, '--db', database])
+  const { status, stdout } = await show('17')
+  expect(status).toBe(0)
+  expect(stdout).toMatch(/^request +1\n[\s\S]*^outcome +ok$[\s\S]*\n\nrequest +3\n[\s\S]*^outcome +failed$/m)
+  expect((await show('17', '--json')).json).toMatchObject([{ id: 1 }, { id: 3 }])
+  expect((await show('b', '--json')).json).toMatchObject([{ id: 2, line: { text: requestLine('b') } }])
+  // An id goes first.
+  expect((await show('2', '--json')).json).toMatchObject({ id: 2, correlation_id: 'b' })
+})
+
+test('an id that isn’t there: exit 1; none at all: exit 2', async ({ workspace }) => {
   const { journal, database } = workspace
   writeSegment(journal, '')
   await projectOnce({ journal, database })
@@ -50,6 +64,10 @@ test('an id that isn’t there: exit 1; one that is none: exit 2', async ({ work
     stdout: '',
     stderr: 'error: Request 7 not found\n',
   })
-  expect(await runHere(['show', 'x', '--db', database])).toMatchObject({ status: 2, stdout: '' })
+  expect(await runHere(['show', 'x', '--db', database])).toMatchObject({
+    status: 1,
+    stderr: 'error: Request x not found\n',
+  })
+  expect(await runHere(['show', '', '--db', database])).toMatchObject({ status: 2, stdout: '' })
   expect(await runHere(['show', '--db', database])).toMatchObject({ status: 2, stdout: '' })
 })
