@@ -92,12 +92,24 @@ export function readOrCreateIdentity(
     createIdentity(directory, modes.file, now, fs)
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    const isFull = ['ENOSPC', 'EDQUOT'].includes(errorCode(error) ?? '')
-    const advice = isFull ? 'Make room on that disk' : 'Choose a directory that this user can write'
-    const text = `Can't create a journal in ${directory}: ${reason}. ${advice}`
+    const text = `Can't create a journal in ${directory}: ${reason}. ${creationAdvice(error)}`
     throw new JournalError('JOURNAL_UNWRITABLE', text, { path: directory, cause: error })
   }
   return readIdentity(directory, fs)
+}
+
+function creationAdvice(error: unknown): string {
+  const { syscall } = error as NodeJS.ErrnoException
+  const code = errorCode(error) ?? ''
+  if (code === 'ENOSPC' || code === 'EDQUOT') return 'Make room on that disk'
+  // FAT, exFAT and some FUSE and network file systems; the error's code differs between them.
+  if (syscall === 'link') {
+    return 'Its file system refuses hard links, which a journal needs: choose a directory on a local Linux file system, such as ext4 or xfs'
+  }
+  if (syscall === 'chmod' || syscall === 'fchmod') {
+    return 'Its file system refuses to set permissions: choose a directory on a local Linux file system, such as ext4 or xfs, or one that this user owns'
+  }
+  return 'Choose a directory that this user can write'
 }
 
 /** Creates what is missing of the path, each name in it durable: a power cut must not take a parent of the journal. */

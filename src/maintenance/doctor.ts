@@ -10,6 +10,7 @@ import { checkDatabase } from './doctor-database.js'
 import { checkFileSystem, checkSpace, checkTemporaryFiles } from './doctor-disk.js'
 import { checkDatabasePermissions, checkJournalPermissions } from './doctor-permissions.js'
 import { checkLag, checkLines, checkPositions, checkProjector } from './doctor-projection.js'
+import { checkSchema } from './doctor-schema.js'
 import { checkSegments } from './doctor-segments.js'
 import { checkWatcher } from './doctor-watcher.js'
 import { status } from './status.js'
@@ -100,6 +101,7 @@ function examineDatabase(
       ...attempt('file_system', () => checkFileSystem('database', dirname(path))),
       ...attempt('temporary_files', () => checkTemporaryFiles(path)),
       ...attempt('permissions', () => checkDatabasePermissions(path)),
+      ...attempt('schema', () => checkSchema(database)),
       ...checkDatabase(database, path, now),
       checkLines(positions),
       ...attempt('projector', () => checkProjector(path)),

@@ -195,7 +195,7 @@ class Work {
       this.#openJournal()
     } catch (error) {
       this.close()
-      throw error
+      throw asDatabaseError(error, this.databasePath)
     }
     if (!this.hasJournal) {
       logger.info({ path: this.directory }, 'Waiting for a journal: the first writer creates it')

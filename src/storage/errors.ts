@@ -16,6 +16,7 @@ import { temporaryFolder } from './temporary-folder.js'
  * - `MIGRATION_EDITED`: the file of an applied migration isn't what was applied.
  * - `MIGRATION_INCOMPLETE`: the ledger has a migration that began and didn't succeed.
  * - `MIGRATION_FAILED`: the SQL of a migration failed; it was rolled back whole.
+ * - `SCHEMA_CHANGED`: a table, column, index or trigger isn't as the migrations made it.
  * - `PROJECTOR_RUNNING`: another projector, replay or prune holds the database; or another archive or prune the journal.
  */
 export type DatabaseErrorCode =
@@ -29,6 +30,7 @@ export type DatabaseErrorCode =
   | 'MIGRATION_EDITED'
   | 'MIGRATION_INCOMPLETE'
   | 'MIGRATION_FAILED'
+  | 'SCHEMA_CHANGED'
   | 'PROJECTOR_RUNNING'
 
 /** Everything that storage refuses. `path` is the file it is about, `cause` the error of SQLite or the file system. */
@@ -93,6 +95,19 @@ export function asDatabaseError(error: unknown, path: string): unknown {
       'DATABASE_UNWRITABLE',
       `${found}: expected a file in a folder that this user may write to (SQLite keeps -wal and -shm files beside a database)`,
     )
+  }
+  if (/^SQLITE_CONSTRAINT/.test(error.code)) {
+    const advice =
+      '`request-journal doctor` names what was added to the tables: drop it, or move it to a table of its own'
+    return as(
+      'SCHEMA_CHANGED',
+      `${found}: a constraint, index or trigger that isn't request-journal's refuses a row; ${advice}`,
+    )
+  }
+  if (error.code === 'SQLITE_ERROR' && /^no such (table|column)|has no column/.test(error.message)) {
+    const advice =
+      '`request-journal doctor` names what is missing: put it back, or move the database away and replay'
+    return as('SCHEMA_CHANGED', `${found}: the tables aren't as request-journal made them; ${advice}`)
   }
   return error
 }

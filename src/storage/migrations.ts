@@ -135,7 +135,7 @@ function apply(database: Database, path: string, migration: Migration): void {
     database.exec(migration.sql)
   } catch (error) {
     const known = asDatabaseError(error, path)
-    if (known instanceof DatabaseError) throw known
+    if (known instanceof DatabaseError && known.code !== 'SCHEMA_CHANGED') throw known
     const reason = error instanceof Error ? error.message : String(error)
     throw new DatabaseError(
       'MIGRATION_FAILED',

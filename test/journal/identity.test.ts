@@ -233,3 +233,16 @@ describe('reading', () => {
     expect(create(directory)).toStrictEqual(JSON.parse(IDENTITY))
   })
 })
+
+test.for([
+  ['linkSync', 'EPERM', 'refuses hard links'],
+  ['linkSync', 'EOPNOTSUPP', 'refuses hard links'],
+  ['fchmodSync', 'EPERM', 'refuses to set permissions'],
+  ['mkdirSync', 'EACCES', 'Choose a directory that this user can write'],
+  ['fsyncSync', 'ENOSPC', 'Make room on that disk'],
+] as const)('%s that fails with %s gets the advice that helps', ([call, error, advice]) => {
+  const faulty = new FaultyFileSystem()
+  faulty.add({ call, effect: { error }, file: /journal/ })
+  const refused = errorOf(() => create(join(temporaryDirectory(), 'journal'), faulty))
+  expect(refused).toMatchObject({ code: 'JOURNAL_UNWRITABLE', message: expect.stringContaining(advice) })
+})

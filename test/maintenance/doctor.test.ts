@@ -49,6 +49,43 @@ function finding(report: DoctorReport, name: string) {
   return found[0]
 }
 
+test.for<[string, string, 'problem' | 'note', string]>([
+  ['a dropped column', 'ALTER TABLE requests DROP COLUMN policy', 'problem', 'column requests.policy'],
+  ['a dropped table', 'DROP TABLE token_ratios', 'problem', 'table token_ratios'],
+  [
+    'a dropped index',
+    'DROP INDEX idx_requests_correlation_id',
+    'problem',
+    'index idx_requests_correlation_id on requests',
+  ],
+  [
+    'a UNIQUE index',
+    'CREATE UNIQUE INDEX theirs ON requests(correlation_id)',
+    'note',
+    'index theirs on requests',
+  ],
+  [
+    'a trigger',
+    'CREATE TRIGGER theirs BEFORE INSERT ON requests BEGIN SELECT 1; END',
+    'note',
+    'trigger theirs on requests',
+  ],
+  [
+    'a column that must have a value',
+    "ALTER TABLE requests ADD COLUMN theirs TEXT NOT NULL DEFAULT ''; PRAGMA writable_schema = 1; UPDATE sqlite_master SET sql = replace(sql, 'theirs TEXT NOT NULL DEFAULT ''''', 'theirs TEXT NOT NULL') WHERE name = 'requests'",
+    'note',
+    'column requests.theirs, NOT NULL without a default',
+  ],
+])('%s is named', async ([, sql, level, item], { workspace }) => {
+  await prepare(workspace)
+  workspace.expectDamage()
+  const database = openDatabase(workspace.database)
+  database.unsafeMode(true)
+  database.exec(sql)
+  database.close()
+  expect(finding(await doctor(workspace), 'schema')).toMatchObject({ level, items: [item] })
+})
+
 test('a healthy journal: only that no projector runs', async ({ workspace }) => {
   await prepare(workspace)
   const files = readdirSync(workspace.journal)
@@ -61,6 +98,7 @@ test('a healthy journal: only that no projector runs', async ({ workspace }) => 
       'journal',
       'disk_space',
       'temporary_files',
+      'schema',
       'file_system',
       'permissions',
       'owner',

@@ -88,7 +88,9 @@ test('a locked database is waited for; the journal goes on', async ({ workspace 
   })
   writeSegment(workspace.journal, lines(requestLine('b')))
   await until(() => warn.mock.calls.length > 0)
-  expect(warn.mock.calls[0]?.[0]).toMatchObject({ err: { code: 'SQLITE_BUSY' } })
+  expect(warn.mock.calls[0]?.[0]).toMatchObject({
+    err: { code: 'DATABASE_BUSY', cause: { code: 'SQLITE_BUSY' } },
+  })
   other.exec('ROLLBACK')
   other.close()
   await until(() => count(workspace) === 2)
@@ -131,4 +133,20 @@ test('a journal that is moved away and back is not projected twice', async ({ wo
   await expect(projectOnce(workspace)).rejects.toMatchObject({ code: 'JOURNAL_MISSING' })
   renameSync(`${workspace.journal}.away`, workspace.journal)
   expect(await projectOnce(workspace)).toMatchObject({ projected: 0 })
+})
+
+test.for<[string, string]>([
+  ['ALTER TABLE requests DROP COLUMN policy', 'no column named policy'],
+  ['CREATE UNIQUE INDEX theirs ON requests(correlation_id)', 'UNIQUE constraint failed'],
+])('after %s the error says what somebody changed, and what to do', async ([sql, found], { workspace }) => {
+  const { journal, database } = workspace
+  writeSegment(journal, lines(requestLine('a'), requestLine('a')))
+  const connection = openDatabase(database)
+  connection.exec(sql)
+  connection.close()
+  workspace.expectDamage()
+  await expect(projectOnce({ journal, database })).rejects.toMatchObject({
+    code: 'SCHEMA_CHANGED',
+    message: expect.stringContaining(found),
+  })
 })

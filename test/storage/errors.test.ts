@@ -20,8 +20,22 @@ test.each([
   expect(isBusy(cause)).toBe(code === 'DATABASE_BUSY')
 })
 
+test.each([
+  ['no such table: t', 'SQLITE_ERROR'],
+  ['no such column: policy', 'SQLITE_ERROR'],
+  ['table requests has no column named policy', 'SQLITE_ERROR'],
+  ['UNIQUE constraint failed: requests.correlation_id', 'SQLITE_CONSTRAINT_UNIQUE'],
+  ['refused', 'SQLITE_CONSTRAINT_TRIGGER'],
+])('%s is told as a changed schema, with a look at it as advice', (message, sqliteCode) => {
+  const error = asDatabaseError(new SQLite.SqliteError(message, sqliteCode), '/data/requests.db')
+  expect(error).toMatchObject({
+    code: 'SCHEMA_CHANGED',
+    message: expect.stringContaining('`request-journal doctor`'),
+  })
+})
+
 test('an error that says nothing about the file is left as it is', () => {
-  const ours = new SQLite.SqliteError('no such table: t', 'SQLITE_ERROR')
+  const ours = new SQLite.SqliteError('near "x": syntax error', 'SQLITE_ERROR')
   const other = new TypeError('x')
   expect(asDatabaseError(ours, 'p')).toBe(ours)
   expect(asDatabaseError(other, 'p')).toBe(other)

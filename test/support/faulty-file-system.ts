@@ -172,5 +172,6 @@ export class FaultyFileSystem {
 }
 
 function failure(code: string, what: string): NodeJS.ErrnoException {
-  return Object.assign(new Error(`${code}: put in by the test, ${what}`), { code })
+  const syscall = what.replace(/Sync$/, '')
+  return Object.assign(new Error(`${code}: put in by the test, ${what}`), { code, syscall })
 }
