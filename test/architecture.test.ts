@@ -28,6 +28,10 @@ const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter(
 
 function importsOf(file: string): string[] {
   const text = readFileSync(join(source, file), 'utf8')
+  test('leaves it to storage/sqlite.ts to load better-sqlite3', () => {
+    expect(text).not.toMatch(/^import (?!type\b).*from 'better-sqlite3'/m)
+  })
+
   return [...text.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map((match) => match[1] ?? '')
 }
 
@@ -45,6 +49,10 @@ describe.each(files)('%s', (file) => {
   })
 
   const text = readFileSync(join(source, file), 'utf8')
+  test('leaves it to storage/sqlite.ts to load better-sqlite3', () => {
+    expect(text).not.toMatch(/^import (?!type\b).*from 'better-sqlite3'/m)
+  })
+
   test.skipIf(text.startsWith('// Generated'))('has at most 300 lines', () => {
     expect(text.split('\n').length).toBeLessThanOrEqual(301)
   })

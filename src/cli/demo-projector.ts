@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
+import { requirePackageFile } from '../storage/package-files.js'
 import { CommandFailure } from './failure.js'
 
 /** Longer than a transaction of the demo can take. */
@@ -14,7 +14,7 @@ export class DemoProjector {
   #failure: CommandFailure | null = null
 
   constructor(journal: string, database: string) {
-    const main = fileURLToPath(new URL('./main.js', import.meta.url))
+    const main = requirePackageFile('dist/cli/main.js')
     const args = [main, 'project', '--journal', journal, '--db', database, '--log-level', 'warn']
     this.#child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] })
     this.#child.on('error', (error) => {

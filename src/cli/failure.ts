@@ -7,6 +7,7 @@ const SAID_BY_MESSAGE = new Set([
   'InvalidEventError',
   'JournalError',
   'JournalWriteError',
+  'PackageFileError',
   'ProjectionError',
   'QueryError',
   'ServerError',

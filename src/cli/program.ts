@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { VERSION } from '../storage/package-files.js'
 import { addAppend } from './append.js'
 import { addArchive } from './archive.js'
 import { addDemo } from './demo.js'
@@ -26,7 +26,7 @@ export function createProgram(): Command {
       'Event-sourced request log for LLM gateways: callers append events to a journal of NDJSON files, ' +
         'a projector follows it into an SQLite database, and that is what people ask.',
     )
-    .version(version())
+    .version(VERSION)
     .exitOverride()
     .showHelpAfterError('(see --help)')
     .addHelpText(
@@ -57,9 +57,4 @@ Begin with:
   addPrune(program)
   addDemo(program)
   return program
-}
-
-function version(): string {
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
-  return version
 }

@@ -1,6 +1,6 @@
-import SQLite from 'better-sqlite3'
 import type { Database } from '../storage/database.js'
 import { migrate } from '../storage/migrations.js'
+import { connect } from '../storage/sqlite.js'
 import { countText } from './count-text.js'
 import { type DoctorCheck, note, ok, problem } from './doctor-check.js'
 
@@ -18,7 +18,7 @@ interface SchemaObject {
 
 /** Compares the database's tables, indexes and triggers with what the migrations make in an empty one. */
 export function checkSchema(database: Database): DoctorCheck {
-  const expected = new SQLite(':memory:')
+  const expected = connect(':memory:', {})
   try {
     migrate(expected, ':memory:')
     return compare(database, expected)

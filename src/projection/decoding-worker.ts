@@ -5,9 +5,6 @@ import { ProjectionError } from './errors.js'
 import { LineUnpacker } from './line-unpacker.js'
 import { RemoteSegment } from './remote-segment.js'
 
-/** The program of the thread: always the built one, so that tests, which run the sources, find it too. */
-const THREAD = new URL('../../dist/projection/decoder-thread.js', import.meta.url)
-
 /** What it makes is garbage at once, so that more than this, up to V8's 48, saves no time. */
 const YOUNG_MIB = 6
 
@@ -24,7 +21,7 @@ export class DecodingWorker {
   #failure: Error | null = null
 
   /** @param thread what the thread runs. */
-  constructor(directory: string, thread = THREAD) {
+  constructor(directory: string, thread: string | URL) {
     this.#directory = directory
     this.#worker = new Worker(thread, {
       name: 'decoder',

@@ -1,4 +1,5 @@
 import { openSegment } from '../journal/open-segment.js'
+import { packageFile } from '../storage/package-files.js'
 import type { DecodedSegment } from './decoded-segment.js'
 import type { SegmentToOpen } from './decoder-messages.js'
 import { DecodingWorker } from './decoding-worker.js'
@@ -7,12 +8,19 @@ import { SegmentDecoder } from './segment-decoder.js'
 /** Bytes of lines from where on a thread of its own decodes them: below, it is ready when all is done. */
 const WORKER_FROM_BYTES = 16 * 1024 * 1024
 
-/** Opens segments to decode them: on another thread where there is much to read, else on this one. */
+/** The built program, also for tests, which run the sources. A bundle may have left it behind. */
+const THREAD_FILE = 'dist/projection/decoder-thread.js'
+
+/**
+ * Opens segments to decode them: on another thread if there is much to read and the thread's program is there, otherwise
+ * on this one.
+ */
 export class SegmentOpener {
   readonly #worker: DecodingWorker | null
 
   constructor(directory: string, bytes: number, workerFromBytes = WORKER_FROM_BYTES) {
-    this.#worker = bytes >= workerFromBytes ? new DecodingWorker(directory) : null
+    const thread = bytes >= workerFromBytes ? packageFile(THREAD_FILE) : null
+    this.#worker = thread === null ? null : new DecodingWorker(directory, thread)
   }
 
   /**

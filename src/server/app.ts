@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import swagger from '@fastify/swagger'
@@ -8,6 +7,7 @@ import Fastify, {
   type FastifyReply,
   type FastifyRequest,
 } from 'fastify'
+import { VERSION } from '../storage/package-files.js'
 import { errorBody, HttpError, internalError } from './errors.js'
 import type { HostCheck } from './host.js'
 import type { ServerLogger } from './options.js'
@@ -39,9 +39,6 @@ const SECURITY_HEADERS = {
   // Of answers to questions. Files of the dashboard say otherwise.
   'cache-control': 'no-store',
 }
-
-const packageFile = new URL('../../package.json', import.meta.url)
-const { version } = JSON.parse(readFileSync(packageFile, 'utf8')) as { version: string }
 
 export type App = FastifyInstance<Server, IncomingMessage, ServerResponse, FastifyBaseLogger, TypeBoxProvider>
 
@@ -120,7 +117,7 @@ export async function createApp({ hostCheck, tokenCheck, logger }: AppOptions): 
       openapi: '3.1.0',
       info: {
         title: 'request-journal',
-        version,
+        version: VERSION,
         description:
           'The request log of an LLM gateway. Unknown parameters are ignored; one given twice is 400. Wherever there ' +
           'are filters, `label:<name>=<value>` is one too, as often as there are names.',

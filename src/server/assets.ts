@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, extname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { brotliCompress, gzip } from 'node:zlib'
+import { requirePackageFile } from '../storage/package-files.js'
 
 export type Encoding = 'br' | 'gzip' | 'identity'
 
@@ -21,8 +21,8 @@ const TYPES: Readonly<Record<string, string>> = {
 /** What is small by itself already. */
 const COMPACT = /^(image\/(?!svg)|font\/)/
 
-// The same two folders up from src/server and from dist/server: the page is served as it was written.
-const DASHBOARD = fileURLToPath(new URL('../../src/server/dashboard/', import.meta.url))
+/** The page is served as it was written. */
+const PAGE_FILE = 'src/server/dashboard/index.html'
 const UPLOT = ['uPlot.iife.min.js', 'uPlot.min.css']
 
 const compress = { br: promisify(brotliCompress), gzip: promisify(gzip) }
@@ -68,12 +68,13 @@ export class Asset {
 /** The dashboard's files by the path that they are served at. */
 export function loadAssets(): Map<string, Asset> {
   const assets = new Map<string, Asset>()
-  for (const name of readdirSync(DASHBOARD)) {
+  const dashboard = dirname(requirePackageFile(PAGE_FILE))
+  for (const name of readdirSync(dashboard)) {
     const path = name === 'index.html' ? '/' : `/assets/${name}`
-    if (extname(name) in TYPES) assets.set(path, new Asset(name, readFileSync(join(DASHBOARD, name))))
+    if (extname(name) in TYPES) assets.set(path, new Asset(name, readFileSync(join(dashboard, name))))
   }
   // Its package exports no path to the folder; the main module is beside the others.
-  const uplot = dirname(createRequire(import.meta.url).resolve('uplot'))
+  const uplot = dirname(createRequire(requirePackageFile('package.json')).resolve('uplot'))
   for (const name of UPLOT) {
     assets.set(`/assets/uplot/${name}`, new Asset(name, readFileSync(join(uplot, name))))
   }

@@ -1,10 +1,11 @@
-import { readFileSync, realpathSync, statSync } from 'node:fs'
+import { realpathSync, statSync } from 'node:fs'
 import { JournalError } from '../journal/errors.js'
 import { type StatusReport, status } from '../maintenance/status.js'
 import { ProjectionError } from '../projection/errors.js'
 import { readCounters } from '../queries/counters.js'
 import type { Database } from '../storage/database.js'
 import { DatabaseError } from '../storage/errors.js'
+import { VERSION } from '../storage/package-files.js'
 import { addCounts, emptyCounts, readPositions } from '../storage/positions.js'
 import { isProjectorRunning } from '../storage/projector-lock.js'
 import type { JournalFigures, MetricsInput } from './metrics.js'
@@ -25,9 +26,6 @@ export interface MetricsOptions {
 
 const SERIES_LIMIT = 200
 
-const packageFile = new URL('../../package.json', import.meta.url)
-const { version } = JSON.parse(readFileSync(packageFile, 'utf8')) as { version: string }
-
 /**
  * Reads what the page of metrics shows. All of it is in the database and beside it, so that every process gives the
  * same, and nothing begins at zero when one starts anew.
@@ -43,7 +41,7 @@ export async function collectMetrics(database: Database, options: MetricsOptions
     projection: readProjection(database),
   }))
   return {
-    version,
+    version: VERSION,
     ...read(),
     isProjectorUp: isProjectorRunning(file),
     journal: await readJournal(journal, file),

@@ -1,11 +1,11 @@
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import type { ProjectorLogger } from '../projection/index.js'
+import { requirePackageFile } from '../storage/package-files.js'
 import { fromPlainError, type MessageFromProjector, type ProjectorThreadData } from './projector-messages.js'
 
-// The same two folders up from src/server and from dist/server: a thread always runs what was built.
-const WORKER = fileURLToPath(new URL('../../dist/server/projector-worker.js', import.meta.url))
+/** The built program, also for tests, which run the sources. */
+const WORKER_FILE = 'dist/server/projector-worker.js'
 
 /** A projector in a thread of its own: one transaction of a catch-up blocks its thread for a second and more. */
 export class ProjectorThread {
@@ -17,7 +17,7 @@ export class ProjectorThread {
 
   private constructor(data: ProjectorThreadData, logger: ProjectorLogger) {
     this.#logger = logger
-    this.#worker = new Worker(WORKER, { workerData: data })
+    this.#worker = new Worker(requirePackageFile(WORKER_FILE), { workerData: data })
     this.#worker.on('message', (message: MessageFromProjector) => this.#hear(message))
     // What the projector throws is a message, and logged by it: this is a bug, or memory that ran out.
     this.#worker.on('error', (error) => {

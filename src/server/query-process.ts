@@ -1,12 +1,12 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
-import { fileURLToPath } from 'node:url'
+import { requirePackageFile } from '../storage/package-files.js'
 import { unavailable } from './errors.js'
 import { FrameReader, frame } from './query-frames.js'
 import { MESSAGE, type QueryMessage, type QueryOutcome, type QueryProcessData } from './query-task.js'
 
-// The same two folders up from src/server and from dist/server: a process always runs what was built.
-const WORKER = fileURLToPath(new URL('../../dist/server/query-worker.js', import.meta.url))
+/** The built program, also for tests, which run the sources. */
+const WORKER_FILE = 'dist/server/query-worker.js'
 
 /** What the objects of one answer may take up. Beyond that the process ends, and this one goes on. */
 const MAX_HEAP_MB = 512
@@ -39,6 +39,7 @@ interface Running {
  * code takes the whole process with it.
  */
 export class QueryProcess {
+  readonly #worker = requirePackageFile(WORKER_FILE)
   readonly #data: QueryProcessData
   readonly #onFree: (freed: QueryProcess) => void
   readonly #ready: Promise<void>
@@ -109,7 +110,7 @@ export class QueryProcess {
   #start(): void {
     const { database, journal } = this.#data
     // Without what this process was started with: a debugger's port, or a loader, is for one.
-    const args = [`--max-old-space-size=${MAX_HEAP_MB}`, WORKER, database, journal]
+    const args = [`--max-old-space-size=${MAX_HEAP_MB}`, this.#worker, database, journal]
     let child: Child
     try {
       child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'pipe'] })

@@ -1,10 +1,11 @@
 import { accessSync, constants, realpathSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import SQLite from 'better-sqlite3'
+import type SQLite from 'better-sqlite3'
 import { asDatabaseError, DatabaseError, isBusy } from './errors.js'
 import { migrate, pendingMigrations } from './migrations.js'
 import { createPrivateDirectory, createPrivateFile } from './private-file.js'
 import { copyOf, isOnReadOnlyMount } from './read-only-mount.js'
+import { connect } from './sqlite.js'
 import { keepTemporaryFilesBeside } from './temporary-folder.js'
 
 /** A connection of better-sqlite3. */
@@ -70,7 +71,7 @@ function withConnection(
   let database: Database | undefined
   try {
     const isCopied = options.readonly === true && isOnReadOnlyMount(file)
-    database = new SQLite(isCopied ? copyOf(file) : file, { timeout: busyTimeoutMs, ...options })
+    database = connect(isCopied ? copyOf(file) : file, { timeout: busyTimeoutMs, ...options })
     keepTemporaryFilesBeside(database, file)
     prepare(database)
     return database

@@ -1,5 +1,4 @@
 import { dirname } from 'node:path'
-import SQLite from 'better-sqlite3'
 import { temporaryFolder } from './temporary-folder.js'
 
 /**
@@ -17,6 +16,7 @@ import { temporaryFolder } from './temporary-folder.js'
  * - `MIGRATION_INCOMPLETE`: the ledger has a migration that began and didn't succeed.
  * - `MIGRATION_FAILED`: the SQL of a migration failed; it was rolled back whole.
  * - `SCHEMA_CHANGED`: a table, column, index or trigger isn't as the migrations made it.
+ * - `DRIVER_UNUSABLE`: better-sqlite3 is missing, or isn't for this version of Node.
  * - `PROJECTOR_RUNNING`: another projector, replay or prune holds the database; or another archive or prune the journal.
  */
 export type DatabaseErrorCode =
@@ -31,6 +31,7 @@ export type DatabaseErrorCode =
   | 'MIGRATION_INCOMPLETE'
   | 'MIGRATION_FAILED'
   | 'SCHEMA_CHANGED'
+  | 'DRIVER_UNUSABLE'
   | 'PROJECTOR_RUNNING'
 
 /** Everything that storage refuses. `path` is the file it is about, `cause` the error of SQLite or the file system. */
@@ -46,10 +47,18 @@ export class DatabaseError extends Error {
   }
 }
 
+/**
+ * Whether better-sqlite3 has thrown it. Asked by name, so that whoever needs only the errors doesn't load the addon,
+ * and an error of a second copy of it counts too.
+ */
+function isSqliteError(error: unknown): error is Error & { code: string } {
+  return error instanceof Error && error.name === 'SqliteError' && 'code' in error
+}
+
 /** Whether someone else's lock is the reason: worth another try. */
 export function isBusy(error: unknown): boolean {
   // PROTOCOL: too many processes raced for the start of one WAL.
-  return error instanceof SQLite.SqliteError && /^SQLITE_(BUSY|LOCKED|PROTOCOL)/.test(error.code)
+  return isSqliteError(error) && /^SQLITE_(BUSY|LOCKED|PROTOCOL)/.test(error.code)
 }
 
 /** SQLite doesn't say which of its files the disk refused. */
@@ -65,7 +74,7 @@ function diskAdvice(path: string): string {
 
 /** An error of SQLite about the file at `path` as a {@link DatabaseError}; any other error as it is. */
 export function asDatabaseError(error: unknown, path: string): unknown {
-  if (!(error instanceof SQLite.SqliteError)) return error
+  if (!isSqliteError(error)) return error
   const found = `${error.message} (${error.code})`
   const as = (code: DatabaseErrorCode, message: string) =>
     new DatabaseError(code, path, message, { cause: error })

@@ -1,11 +1,12 @@
 import { realpathSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import SQLite from 'better-sqlite3'
+import type SQLite from 'better-sqlite3'
 import { readSmallFile } from '../journal/files.js'
 import { MANIFEST_FILE } from '../journal/manifest.js'
 import { asDatabaseError, DatabaseError, isBusy } from './errors.js'
 import { createPrivateFile } from './private-file.js'
+import { connect } from './sqlite.js'
 
 /** What the holder of a database does with it. */
 export type ProjectorPurpose = 'project' | 'replay' | 'prune' | 'archive'
@@ -48,7 +49,7 @@ export function acquireProjectorLock(databasePath: string, purpose: ProjectorPur
   try {
     // Whoever can read it could hold a shared lock on it, and so keep every projector out.
     if (statSync(lockPath, { throwIfNoEntry: false }) === undefined) createPrivateFile(lockPath, realPath)
-    connection = new SQLite(lockPath, { timeout: settleMs })
+    connection = connect(lockPath, { timeout: settleMs })
     // In WAL mode "exclusive" would keep out writers only, and live in a -shm file that others can remove.
     connection.pragma('journal_mode = DELETE')
     connection.exec('BEGIN EXCLUSIVE')
@@ -86,7 +87,7 @@ export function isProjectorRunning(databasePath: string): boolean {
   if (statSync(lockPath, { throwIfNoEntry: false }) === undefined) return false
   let connection: SQLite.Database | undefined
   try {
-    connection = new SQLite(lockPath, { readonly: true, fileMustExist: true, timeout: 0 })
+    connection = connect(lockPath, { readonly: true, fileMustExist: true, timeout: 0 })
     // A shared lock is enough to meet an exclusive one, and questions asked at the same moment don't meet each other.
     connection.prepare('SELECT 1 FROM sqlite_master').get()
     return false

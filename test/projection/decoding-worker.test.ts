@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { afterEach, describe, expect } from 'vitest'
@@ -19,7 +20,9 @@ afterEach(async () => {
   for (const worker of workers.splice(0)) await worker.close()
 })
 
-function newWorker(directory: string, thread?: URL): DecodingWorker {
+const THREAD = fileURLToPath(new URL('../../dist/projection/decoder-thread.js', import.meta.url))
+
+function newWorker(directory: string, thread: string | URL = THREAD): DecodingWorker {
   const worker = new DecodingWorker(directory, thread)
   workers.push(worker)
   return worker

@@ -1,0 +1,80 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+
+const NAME = 'request-journal'
+
+/** The version in package.json, which a bundle leaves behind; a test holds the two equal. */
+export const VERSION = '0.1.0'
+
+/** A file of this package is needed, and a bundler has taken only its code along. */
+export class PackageFileError extends Error {
+  override readonly name = 'PackageFileError'
+  readonly code = 'PACKAGE_FILE_MISSING'
+}
+
+/**
+ * Resolves packages by name: from this file, and from the program that was started, should a bundler have given this
+ * file an address of its own.
+ */
+const requires: readonly NodeJS.Require[] = [
+  // A bundle in CommonJS has no `import.meta.url`.
+  import.meta.url ?? __filename,
+  process.argv[1],
+].flatMap((from) => (from === undefined || from === '' ? [] : createRequireAt(from)))
+
+let root: string | null | undefined
+
+/**
+ * The path of a file of this package, or null where the program was bundled without it. The package is found by its
+ * name and version, never by position: what lies two folders above a bundle belongs to someone else.
+ */
+export function packageFile(path: string): string | null {
+  if (root === undefined) root = findRoot()
+  const file = root === null ? null : join(root, path)
+  return file !== null && existsSync(file) ? file : null
+}
+
+/** @throws PackageFileError as {@link packageFile} gives null. */
+export function requirePackageFile(path: string): string {
+  const file = packageFile(path)
+  if (file !== null) return file
+  throw new PackageFileError(
+    `${NAME} ${VERSION} needs its file ${path}, found no such package from ${process.argv[1] ?? process.cwd()}: ` +
+      `a bundler takes only the code along; leave the package out of the bundle (esbuild: --external:${NAME}) and ` +
+      'install it where the program runs',
+  )
+}
+
+/** Resolves a package's file by name, or gives null. */
+export function resolvePackage(specifier: string): string | null {
+  for (const require of requires) {
+    try {
+      return require.resolve(specifier)
+    } catch {
+      // Perhaps from the next place; whoever needs it says that it's missing.
+    }
+  }
+  return null
+}
+
+/** Loads CommonJS that a bundler must not take along, such as what loads a native addon from beside itself. */
+export function loadPackage(file: string): unknown {
+  return createRequire(file)(file)
+}
+
+function findRoot(): string | null {
+  const file = resolvePackage(`${NAME}/package.json`)
+  if (file === null) return null
+  const found = JSON.parse(readFileSync(file, 'utf8')) as { name?: unknown; version?: unknown }
+  return found.name === NAME && found.version === VERSION ? dirname(file) : null
+}
+
+function createRequireAt(from: string): NodeJS.Require[] {
+  try {
+    return [createRequire(from)]
+  } catch {
+    // Not a path, as `[eval]`.
+    return []
+  }
+}
