@@ -2,6 +2,7 @@ import type { Static } from 'typebox'
 import type { CompiledSchema } from './compile.js'
 import { requestLog, streamCompleted } from './compiled-schemas.js'
 import { type EventProblem, InvalidEventError } from './errors.js'
+import { safeIdentifier, utf8Prefix } from './identifier.js'
 import { describeValue, findProblems } from './problems.js'
 import type { EventInput, JournalEvent, RequestLogged, RequestLogSchema, StreamCompleted } from './schema.js'
 import { canonicalTimestamp } from './timestamp.js'
@@ -29,7 +30,8 @@ export function isKnownType(type: unknown): boolean {
 
 /**
  * The one place where defaults are filled and values made safe, for a caller's events and for foreign lines alike:
- * timestamps canonical, lone surrogates replaced by U+FFFD, −0 made 0, milliseconds rounded, error_message cut.
+ * timestamps canonical, lone surrogates replaced by U+FFFD, −0 made 0, milliseconds rounded, error_message and long
+ * identifiers cut.
  * Fields that this version doesn't know are left out.
  *
  * @throws InvalidEventError naming every field that breaks the schema.
@@ -87,11 +89,11 @@ function completeRequestLog(input: object, defaults: EventDefaults): RequestLogg
   const event: RequestLogged = {
     type: 'request_logged',
     correlation_id:
-      log.correlation_id === undefined ? defaults.correlationId() : log.correlation_id.toWellFormed(),
+      log.correlation_id === undefined ? defaults.correlationId() : safeIdentifier(log.correlation_id),
     timestamp,
-    model: log.model.toWellFormed(),
-    provider: safeText(log.provider),
-    policy: safeText(log.policy),
+    model: safeIdentifier(log.model),
+    provider: safeName(log.provider),
+    policy: safeName(log.policy),
     streaming: log.streaming ?? false,
     input_tokens: safeNumber(log.input_tokens),
     output_tokens: safeNumber(log.output_tokens),
@@ -141,7 +143,7 @@ function completeStreamCompleted(input: object, defaults: EventDefaults): Stream
   const duration = safeNumber(input.stream_duration_ms)
   return {
     type: 'stream_completed',
-    correlation_id: input.correlation_id.toWellFormed(),
+    correlation_id: safeIdentifier(input.correlation_id),
     timestamp,
     input_tokens: safeNumber(input.input_tokens),
     output_tokens: safeNumber(input.output_tokens),
@@ -152,6 +154,10 @@ function completeStreamCompleted(input: object, defaults: EventDefaults): Stream
     error_status: safeNumber(input.error_status),
     error_message: cutErrorMessage(safeText(input.error_message)),
   }
+}
+
+function safeName(value: string | null | undefined): string | null {
+  return value === undefined || value === null ? null : safeIdentifier(value)
 }
 
 function safeText(value: string | null | undefined): string | null {
@@ -174,10 +180,10 @@ function safeLabels(labels: Record<string, string>): Record<string, string> {
   }
   const safe: Record<string, string> = {}
   for (const name of Object.keys(labels)) {
-    const value = labels[name]?.toWellFormed() ?? ''
+    const value = safeIdentifier(labels[name] ?? '')
     // Assigning to a key named __proto__ would set a prototype instead.
     if (name === '__proto__') Object.defineProperty(safe, name, { value, ...PLAIN_MEMBER })
-    else safe[name.toWellFormed()] = value
+    else safe[safeIdentifier(name)] = value
   }
   return safe
 }
@@ -187,11 +193,7 @@ export function cutErrorMessage(text: string | null): string | null {
   // A UTF-16 unit is at most three bytes of UTF-8.
   if (text === null || text.length * 3 <= MAX_ERROR_MESSAGE_BYTES) return text
   const bytes = Buffer.from(text)
-  if (bytes.length <= MAX_ERROR_MESSAGE_BYTES) return text
-  let end = MAX_ERROR_MESSAGE_BYTES
-  // Back to the first byte of a character: continuation bytes are 10xxxxxx.
-  while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end--
-  return bytes.toString('utf8', 0, end)
+  return bytes.length <= MAX_ERROR_MESSAGE_BYTES ? text : utf8Prefix(bytes, MAX_ERROR_MESSAGE_BYTES)
 }
 
 function invalidEvent(input: object, { fields }: CompiledSchema<unknown>): InvalidEventError {

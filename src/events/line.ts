@@ -2,6 +2,7 @@ import { isAscii, isUtf8 } from 'node:buffer'
 import { crc32 } from 'node:zlib'
 import { completeEvent, type EventDefaults, isKnownType } from './complete.js'
 import { InvalidEventError } from './errors.js'
+import { cutLongNames } from './long-names.js'
 import { describeValue } from './problems.js'
 import type { JournalEvent } from './schema.js'
 import { CHECKSUM_START, serializeMembers, serializeOpen } from './serialize.js'
@@ -143,7 +144,7 @@ export function parseLine(line: Buffer): ParsedLine | Rejection {
   let members: unknown
   try {
     members =
-      (isChecked ? parseUnchecked(line, end, encoding) : null) ?? JSON.parse(line.toString(encoding, 0, end))
+      (isChecked ? parseUnchecked(line, end, encoding) : null) ?? parseJson(line.toString(encoding, 0, end))
   } catch (error) {
     return { reason: 'not_json', detail: (error as SyntaxError).message.slice(0, 200) }
   }
@@ -167,12 +168,16 @@ export function parseLine(line: Buffer): ParsedLine | Rejection {
  */
 function parseUnchecked(line: Buffer, end: number, encoding: 'latin1' | 'utf8'): object | null {
   try {
-    const members: object = JSON.parse(`${line.toString(encoding, 0, end - CHECKSUM_BYTES)}}`)
+    const members = parseJson(`${line.toString(encoding, 0, end - CHECKSUM_BYTES)}}`) as object
     for (const _ in members) return members
   } catch {
     // The whole line says better what is wrong.
   }
   return null
+}
+
+function parseJson(text: string): unknown {
+  return JSON.parse(cutLongNames(text))
 }
 
 /** True for a line of JSON white space only: it is skipped and not counted. */

@@ -4,9 +4,9 @@ import Type from 'typebox'
 const MAX_INTEGER = Number.MAX_SAFE_INTEGER
 
 /** No NUL: SQL shells and C programs end a text there, so two different names would look like one. */
-const identifier = (description?: string) =>
-  Type.String({ pattern: '^[^\\u0000]*$', ...(description === undefined ? {} : { description }) })
-const Identifier = identifier()
+const identifier = (description: string) => Type.String({ pattern: '^[^\\u0000]*$', description })
+const CUT = 'over 1 KiB of UTF-8 it is cut: see "Values" in README.md'
+const Identifier = identifier(CUT)
 const Count = Type.Integer({ minimum: 0, maximum: MAX_INTEGER })
 const Milliseconds = Type.Number({ minimum: 0, maximum: MAX_INTEGER })
 const HttpStatus = Type.Integer({ minimum: -MAX_INTEGER, maximum: MAX_INTEGER })
@@ -36,9 +36,9 @@ export const RequestLogSchema = Type.Object(
     type: Type.Optional(
       Type.Literal('request_logged', { description: 'a line without type is one of these' }),
     ),
-    correlation_id: Type.Optional(identifier('joins all that is logged of one request; a UUID')),
+    correlation_id: Type.Optional(identifier(`joins all that is logged of one request; a UUID; ${CUT}`)),
     timestamp: Type.Optional(Timestamp),
-    model: identifier('as the client asked for it'),
+    model: identifier(`as the client asked for it; ${CUT}`),
     provider: Type.Optional(
       Type.Union([Identifier, Type.Null()], { description: 'null: rejected before a provider was chosen' }),
     ),
@@ -60,7 +60,7 @@ export const RequestLogSchema = Type.Object(
           {
             additionalProperties: Identifier,
             propertyNames: { pattern: '^[^\\u0000]*$' },
-            description: "the caller's own dimensions: user, team, key, tag, tier",
+            description: `the caller's own dimensions: user, team, key, tag, tier; a name ${CUT}`,
           },
         ),
       ),
@@ -73,7 +73,7 @@ export const RequestLogSchema = Type.Object(
 export const StreamCompletedSchema = Type.Object(
   {
     type: Type.Literal('stream_completed'),
-    correlation_id: identifier('of the request it completes'),
+    correlation_id: identifier(`of the request it completes; ${CUT}`),
     timestamp: Type.Optional(Type.Union([Timestamp, Type.Null()])),
     ...outcome,
     stream_duration_ms: Type.Optional(

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { completeEvent, cutErrorMessage, type EventDefaults, unknownFields } from '../events/complete.js'
 import { InvalidEventError } from '../events/errors.js'
+import { safeIdentifier } from '../events/identifier.js'
 import { encodeLine } from '../events/line.js'
 import type {
   EventInput,
@@ -191,7 +192,7 @@ export function openJournalWith(options: JournalOptions, ports: JournalPorts): J
 function correlationIdOf(event: EventInput): string {
   try {
     const given: unknown = event.correlation_id
-    if (typeof given === 'string') return given.toWellFormed()
+    if (typeof given === 'string') return safeIdentifier(given)
   } catch {
     // No object, or one with a trap: the event is refused below, under a new id.
   }
@@ -202,9 +203,11 @@ function correlationIdOf(event: EventInput): string {
 function redacted(text: string, field: string, redact: (text: string, field: string) => string): string {
   try {
     const result: unknown = redact(text, field)
-    // A NUL in a label would make readers reject the line.
-    const isUsable = typeof result === 'string' && (field === 'error_message' || !result.includes('\0'))
-    if (isUsable) return result.toWellFormed()
+    if (typeof result === 'string') {
+      if (field === 'error_message') return result.toWellFormed()
+      // A NUL in a label would make readers reject the line.
+      if (!result.includes('\0')) return safeIdentifier(result)
+    }
   } catch {
     // Falls through to the replacement.
   }

@@ -1,3 +1,4 @@
+import { safeIdentifier } from '../events/identifier.js'
 import type { Database } from '../storage/database.js'
 import { rollupLabels, setRollupLabels } from '../storage/rollup-tables.js'
 import { ProjectionError } from './errors.js'
@@ -32,7 +33,7 @@ export function chooseRollupLabels(
 
 /** In order, each once. @throws RangeError for an empty name, or more than eight. */
 export function checkRollupLabels(names: readonly string[]): string[] {
-  const sorted = [...new Set(names)].sort()
+  const sorted = [...new Set(names.map(safeIdentifier))].sort()
   if (sorted.includes('') || sorted.length > MAX_LABELS) {
     throw new RangeError(
       `rollupLabels: found ${describe(sorted)}, expected at most ${MAX_LABELS} names, none empty`,

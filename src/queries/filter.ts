@@ -1,3 +1,4 @@
+import { safeIdentifier } from '../events/identifier.js'
 import type { Database } from '../storage/database.js'
 import { rollupLabels } from '../storage/rollup-tables.js'
 import { all, type Condition, inRange, type TextRange } from './condition.js'
@@ -38,10 +39,11 @@ export interface RequestFilter extends Window {
  * @throws QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_FILTER, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, in this order
  */
 export function checkedFilter<T extends RequestFilter>(database: Database, filter: T): T {
-  const checked: T = { ...filter, ...canonicalWindow(filter), now: filter.now ?? Date.now() }
-  const { model, provider } = filter
+  const stored = storedNames(filter)
+  const checked: T = { ...stored, ...canonicalWindow(filter), now: filter.now ?? Date.now() }
+  const { model, provider } = checked
   refuseBoth('provider', provider, filter.withoutProvider)
-  refuseBoth('policy', filter.policy, filter.withoutPolicy)
+  refuseBoth('policy', checked.policy, filter.withoutPolicy)
   if (model !== undefined && !isKnown(database, 'model', model)) {
     throw new QueryError('MODEL_NOT_FOUND', `Model '${model}' not found`)
   }
@@ -57,6 +59,20 @@ function refuseBoth(column: 'provider' | 'policy', name: string | undefined, isW
     'INVALID_FILTER',
     `Invalid filter: ${column} '${name}' together with without_${column}, which no request can match; leave out one of them`,
   )
+}
+
+/** The filter with its names as they are stored: long ones are cut. */
+export function storedNames<T extends RequestFilter>(filter: T): T {
+  const stored: T = { ...filter }
+  for (const name of ['model', 'provider', 'policy', 'correlationId'] as const) {
+    const asked = filter[name]
+    if (asked !== undefined) stored[name] = safeIdentifier(asked)
+  }
+  if (filter.labels !== undefined) {
+    const labels = Object.entries(filter.labels)
+    stored.labels = Object.fromEntries(labels.map((label) => label.map(safeIdentifier) as [string, string]))
+  }
+  return stored
 }
 
 function isKnown(database: Database, column: 'model' | 'provider', name: string): boolean {

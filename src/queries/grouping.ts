@@ -1,3 +1,4 @@
+import { safeIdentifier } from '../events/identifier.js'
 import type { Database } from '../storage/database.js'
 import { rollupLabels } from '../storage/rollup-tables.js'
 import type { Condition, SqlValue } from './condition.js'
@@ -56,7 +57,8 @@ export const groupByPolicy: Grouping = {
   name: (group) => group ?? UNKNOWN_GROUP,
 }
 
-export function groupByLabel(database: Database, name: string): Grouping {
+export function groupByLabel(database: Database, label: string): Grouping {
+  const name = safeIdentifier(label)
   return {
     column: `label:${name}`,
     ofRow: labelValue(name),

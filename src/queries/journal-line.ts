@@ -1,3 +1,4 @@
+import { safeIdentifier } from '../events/identifier.js'
 import { MAX_LINE_BYTES, parseLine } from '../events/line.js'
 import { recoverEvents } from '../events/recovery.js'
 import { ArchivedSegmentReader } from '../journal/archived-segment-reader.js'
@@ -92,7 +93,7 @@ function describe(bytes: Buffer, { segment, byte_offset }: JournalPlace, correla
   const event = eventAt(bytes, byte_offset)
   if (event === null) return missing(`no event stands at ${place} any more: run \`request-journal verify\``)
   const found = event.members['correlation_id']
-  if (typeof found === 'string' && found.toWellFormed() !== correlationId) {
+  if (typeof found === 'string' && safeIdentifier(found) !== correlationId) {
     return missing(`another request stands at ${place}: this is not the journal that the row came from`)
   }
   return { text: event.bytes.toString() }

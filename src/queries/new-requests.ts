@@ -1,6 +1,6 @@
 import type { Database } from '../storage/database.js'
 import { all } from './condition.js'
-import { checkedFilter, type RequestFilter, rowCondition } from './filter.js'
+import { checkedFilter, type RequestFilter, rowCondition, storedNames } from './filter.js'
 import { FULL_COLUMNS, type FullRow } from './full-row.js'
 import { type DetailedEntry, detailedEntry } from './request-entry.js'
 
@@ -55,7 +55,7 @@ interface TailRow extends FullRow {
 export function newRequests(database: Database, options: NewRequestsOptions): NewRequests {
   const { afterId, openIds = [], limit = DEFAULT_LIMIT } = options
   return database.transaction(() => {
-    const named = options.filter ?? {}
+    const named = storedNames(options.filter ?? {})
     if (afterId === null) {
       checkedFilter(database, named)
       return { data: [], completed: [], last_id: greatestId(database), open_ids: [], has_more: false }

@@ -159,22 +159,22 @@ describe('unknown members that JSON treats in its own way', () => {
 })
 
 describe('at most 1 MiB', () => {
-  const withLabel = (length: number) => completeLog({ ...leastLog, labels: { x: 'a'.repeat(length) } })
-  const overhead = encodeLine(withLabel(0), null).length
+  const event = completeLog(leastLog)
+  const padding = (length: number) => ({ x: 'a'.repeat(length) })
+  const overhead = encodeLine(event, padding(0)).length
 
   test('a line of exactly 1 MiB is written and read', () => {
-    const event = withLabel(MAX_LINE_BYTES - overhead)
-    expect(encodeLine(event, null)).toHaveLength(MAX_LINE_BYTES)
-    expect(decode(lineOf(event))).toStrictEqual({ event, isChecked: true })
+    const longest = padding(MAX_LINE_BYTES - overhead)
+    expect(encodeLine(event, longest)).toHaveLength(MAX_LINE_BYTES)
+    expect(decode(lineOf(event, longest))).toStrictEqual({ event, isChecked: true })
   })
 
   test('one byte more is refused, in bytes and not in characters', () => {
-    expect(() => encodeLine(withLabel(MAX_LINE_BYTES - overhead + 1), null)).toThrow(
+    expect(() => encodeLine(event, padding(MAX_LINE_BYTES - overhead + 1))).toThrow(
       `found a line of ${MAX_LINE_BYTES + 1} bytes, expected at most ${MAX_LINE_BYTES} (1 MiB)`,
     )
-    const euros = completeLog({ ...leastLog, labels: { x: '€'.repeat(MAX_LINE_BYTES / 2) } })
-    expect(() => encodeLine(euros, null)).toThrow(InvalidEventError)
-    expect(() => encodeLine(withLabel(20 * MAX_LINE_BYTES), null)).toThrow(InvalidEventError)
+    expect(() => encodeLine(event, { x: '€'.repeat(MAX_LINE_BYTES / 2) })).toThrow(InvalidEventError)
+    expect(() => encodeLine(event, padding(20 * MAX_LINE_BYTES))).toThrow(InvalidEventError)
   })
 
   test('one byte more is rejected when read', () => {
@@ -185,8 +185,8 @@ describe('at most 1 MiB', () => {
   })
 
   test('a refused line leaves the encoder as it was', () => {
-    expect(() => encodeLine(withLabel(MAX_LINE_BYTES), null)).toThrow(InvalidEventError)
-    expect(decode(lineOf(completeLog(leastLog)))).toMatchObject({ isChecked: true })
+    expect(() => encodeLine(event, padding(MAX_LINE_BYTES))).toThrow(InvalidEventError)
+    expect(decode(lineOf(event))).toMatchObject({ isChecked: true })
   })
 })
 

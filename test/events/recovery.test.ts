@@ -81,8 +81,8 @@ describe('whole events inside a line are found at their places', () => {
   })
 
   test('a line of exactly 1 MiB is found; a stretch that is longer is no line', () => {
-    const label = (length: number) => lineOf(completeLog({ ...leastLog, labels: { x: 'a'.repeat(length) } }))
-    const longest = label(MAX_LINE_BYTES - 1 - label(0).length)
+    const padded = (length: number) => lineOf(completeLog(leastLog), { x: 'a'.repeat(length) })
+    const longest = padded(MAX_LINE_BYTES - 1 - padded(0).length)
     expect(longest).toHaveLength(MAX_LINE_BYTES - 1)
     const { line, expected } = fused(['x', longest, A])
     expect(shown(recoverEvents(line, 0))).toStrictEqual(shown(expected))

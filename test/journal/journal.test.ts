@@ -102,9 +102,7 @@ describe('append', () => {
     expect(() => journal.append(untyped({ model: 5 }))).toThrow(InvalidEventError)
     expect(() => journal.append(untyped(null))).toThrow(InvalidEventError)
     expect(() => journal.append(log('x', { extra: 5n }))).toThrow(InvalidEventError)
-    expect(() => journal.append(log('x', { labels: { a: 'a'.repeat(MAX_LINE_BYTES) } }))).toThrow(
-      InvalidEventError,
-    )
+    expect(() => journal.append(log('x', { note: 'a'.repeat(MAX_LINE_BYTES) }))).toThrow(InvalidEventError)
     expect(faulty.callsOf('writeSync')).toStrictEqual([])
     journal.append(log('a'))
     expect(namesIn(directory)).toStrictEqual(['a'])
@@ -165,7 +163,7 @@ describe('record never throws', () => {
     ['a circle', log('x', { more: circle() })],
     ['a toJSON that throws', log('x', { more: { toJSON: throws } })],
     ['labels with a Proxy', log('x', { labels: trap })],
-    ['a line that is too long', log('x', { labels: { a: 'a'.repeat(MAX_LINE_BYTES) } })],
+    ['a line that is too long', log('x', { note: 'a'.repeat(MAX_LINE_BYTES) })],
     ['a field that changes when it is read again', changing()],
   ])('%s: a warning, counted, and nothing is written', (_, event) => {
     const { journal, directory, logger } = opened()

@@ -138,7 +138,7 @@ describe('one line is one write', () => {
   test('newline included, however long it is', () => {
     const { journal, faulty, directory } = opened()
     journal.append(log('a'))
-    journal.append(log('b', { labels: { x: 'y'.repeat(900_000) } }))
+    journal.append(log('b', { note: 'y'.repeat(900_000) }))
     const writes = faulty.callsOf('writeSync')
     expect(writes).toHaveLength(2)
     expect(writes.map(({ bytes }) => bytes)).toStrictEqual(

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { crc32, gunzipSync } from 'node:zlib'
@@ -162,7 +163,32 @@ function asEvent(value: Row, day: string): Row | null {
   if (!valid) return null
   const given = value['timestamp']
   const timestamp = typeof given === 'string' ? given : `${day}T00:00:00.000Z`
-  return { ...value, type, timestamp }
+  return { ...value, ...shortNames(value), type, timestamp }
+}
+
+/** The identifiers as the specification keeps them: at most 1,024 bytes of each. */
+function shortNames(value: Row): Row {
+  const names = ['correlation_id', 'model', 'provider', 'policy'].filter(
+    (name) => typeof value[name] === 'string',
+  )
+  const short: Row = Object.fromEntries(names.map((name) => [name, shortName(String(value[name]))]))
+  if (value['labels'] === undefined) return short
+  const labels = Object.entries(value['labels'] as Record<string, string>)
+  return {
+    ...short,
+    labels: Object.fromEntries(labels.map(([name, text]) => [shortName(name), shortName(text)])),
+  }
+}
+
+function shortName(text: string): string {
+  const bytes = new TextEncoder().encode(text)
+  if (bytes.length <= 1024) return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes)
+  let kept = ''
+  for (const character of text.toWellFormed()) {
+    if (new TextEncoder().encode(kept + character).length > 950) break
+    kept += character
+  }
+  return `${kept}...sha256:${createHash('sha256').update(bytes).digest('hex')}`
 }
 
 const isText = (value: unknown) => typeof value === 'string' && !value.includes('\0')

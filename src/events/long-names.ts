@@ -1,0 +1,52 @@
+import { safeIdentifier } from './identifier.js'
+
+/** V8 hashes longer texts by their length alone, and JSON.parse looks up the name of every member in a table. */
+const MAX_HASHED_LENGTH = 16_383
+
+/**
+ * JSON text whose members' names are cut as identifiers are, where V8 couldn't tell them apart: 5,000 lines whose names
+ * are of one such length would take minutes to parse. A name of ours is never that long, so only names of labels, which
+ * are cut in any case, and of unknown members change.
+ */
+export function cutLongNames(json: string): string {
+  if (json.length <= MAX_HASHED_LENGTH) return json
+  let result = ''
+  let copied = 0
+  for (let start = json.indexOf('"'); start !== -1; ) {
+    const end = endOfText(json, start)
+    if (end === -1) break
+    if (end - start > MAX_HASHED_LENGTH && isName(json, end)) {
+      const name = parsedText(json.slice(start, end))
+      if (name === null) break
+      result += json.slice(copied, start) + JSON.stringify(safeIdentifier(name))
+      copied = end
+    }
+    start = json.indexOf('"', end)
+  }
+  return copied === 0 ? json : result + json.slice(copied)
+}
+
+/** Where a text that begins with a quote has ended; −1 where it doesn't. */
+function endOfText(json: string, start: number): number {
+  for (let quote = json.indexOf('"', start + 1); quote !== -1; quote = json.indexOf('"', quote + 1)) {
+    let backslashes = 0
+    while (json[quote - 1 - backslashes] === '\\') backslashes++
+    if (backslashes % 2 === 0) return quote + 1
+  }
+  return -1
+}
+
+function isName(json: string, end: number): boolean {
+  let at = end
+  while (json[at] === ' ' || json[at] === '\t' || json[at] === '\r' || json[at] === '\n') at++
+  return json[at] === ':'
+}
+
+/** Null for what isn't JSON: parsing the whole will say so. */
+function parsedText(json: string): string | null {
+  try {
+    return JSON.parse(json)
+  } catch {
+    return null
+  }
+}
