@@ -1,6 +1,7 @@
 import { realpathSync, statSync } from 'node:fs'
 import { checkVersions } from '../projection/versions.js'
 import type { Database } from '../storage/database.js'
+import { UNENDED_SQL, unfinishedUntil } from '../storage/stream-state.js'
 import { countText } from './count-text.js'
 import { attempt, type DoctorCheck, note, ok, problem, sizeText } from './doctor-check.js'
 
@@ -9,7 +10,6 @@ const NEWEST_ROWS = 200_000
 /** Checking takes about a second for each GiB that the page cache holds, and much longer from a slow disk. */
 const CHECKED_BYTES = 256 * 1024 * 1024
 const LARGE_WAL_BYTES = 256 * 1024 * 1024
-const STREAM_MS = 3600_000
 
 export function checkDatabase(database: Database, path: string, now: number): DoctorCheck[] {
   return [
@@ -85,17 +85,16 @@ function checkHeld(database: Database, now: number): DoctorCheck {
 }
 
 function checkStreams(database: Database, now: number): DoctorCheck {
-  const before = new Date(now - STREAM_MS).toISOString()
   const row = database
-    .prepare<[number, string], { n: number; oldest: string | null }>(
+    .prepare<[string, number], { n: number; oldest: string | null }>(
       `SELECT count(*) AS n, min(timestamp) AS oldest FROM (
-         SELECT timestamp, streaming, success, segment_id, completed_segment_id FROM requests ORDER BY id DESC LIMIT ?)
-       WHERE streaming = 1 AND success = 1 AND segment_id IS NOT NULL AND completed_segment_id IS NULL AND timestamp < ?`,
+         SELECT timestamp FROM requests WHERE ${UNENDED_SQL} AND timestamp <= ? AND segment_id IS NOT NULL
+         ORDER BY timestamp DESC LIMIT ?)`,
     )
-    .get(NEWEST_ROWS, before)
+    .get(unfinishedUntil(now), NEWEST_ROWS)
   const { n = 0, oldest = null } = row ?? {}
-  if (n === 0) return ok('unfinished_streams', 'every stream older than an hour has its completion')
-  const found = `${countText(n, 'stream')} among the newest ${NEWEST_ROWS.toLocaleString('en-US')} requests began more than an hour ago and never completed, the oldest at ${oldest}`
+  if (n === 0) return ok('unfinished_streams', 'every stream older than an hour has ended')
+  const found = `${atLeast(n)}${countText(n, 'stream')} began more than an hour ago and never ended, the oldest at ${oldest}`
   const advice =
     'Their tokens and cost are not final: the gateway died meanwhile, or logs no stream_completed'
   return note('unfinished_streams', found, advice)

@@ -1,11 +1,9 @@
 import type { StoredRequest } from '../storage/projection-tables.js'
+import type { StreamEnd } from '../storage/stream-state.js'
 import { wholeNumber } from '../storage/whole-number.js'
 
 /** What a completion can change of a request. */
-export interface RequestOutcome {
-  success: boolean
-  input_tokens: number | null
-  output_tokens: number | null
+export interface RequestOutcome extends Omit<StreamEnd, 'streaming'> {
   cost_sats: number | null
 }
 
@@ -33,6 +31,8 @@ export function countedRequest(row: StoredRequest): CountedRequest {
     policy: textOrNull(row.policy),
     streaming: row.streaming !== 0,
     success: row.success !== 0,
+    stream_duration_ms: row.stream_duration_ms,
+    isCompleted: row.completed_segment_id !== null,
     input_tokens: wholeOrNull(row.input_tokens),
     output_tokens: wholeOrNull(row.output_tokens),
     cost_sats: row.cost_sats === null ? null : asNumber(row.cost_sats),

@@ -65,6 +65,8 @@ export class RequestsFold implements EventFold {
       id,
       streaming: Number(event.streaming),
       success: Number(event.success),
+      stream_duration_ms: null,
+      completed_segment_id: null,
       labels: labelsColumn(event),
       segment_id: place.segmentId,
       byte_offset: place.byteOffset,
@@ -90,13 +92,27 @@ export function completeRequest(
   stored: StoredRequest,
   completion: PlacedCompletion,
 ): StoredRequest {
-  const { input_tokens, output_tokens, cost_sats, success } = completion.completion
-  const outcome = { input_tokens, output_tokens, cost_sats, success: Number(success ?? stored.success) }
-  const completed = { ...stored, ...outcome }
+  const { input_tokens, output_tokens, cost_sats, stream_duration_ms, success } = completion.completion
+  const completed: StoredRequest = {
+    ...stored,
+    input_tokens,
+    output_tokens,
+    cost_sats,
+    stream_duration_ms,
+    success: Number(success ?? stored.success),
+    completed_segment_id: completion.place.segmentId,
+  }
   tables.completeRequest(stored.id, completion)
   // A completion that was held until a new request came is an old line with a new effect.
   const isCounted = isNew(completion.place) || isNewRequest(stored, isNew)
-  rollups.correct(countedRequest(stored), { ...outcome, success: completed.success !== 0 }, isCounted)
+  const outcome = {
+    input_tokens,
+    output_tokens,
+    cost_sats,
+    success: completed.success !== 0,
+    isCompleted: true,
+  }
+  rollups.correct(countedRequest(stored), outcome, isCounted)
   // Rows from before the journal never counted.
   if (stored.segment_id !== null) {
     ratios.subtract({ ...stored, success: stored.success === 1 })

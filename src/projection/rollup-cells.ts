@@ -2,6 +2,7 @@ import type { CostParts } from '../storage/cost-parts.js'
 import { bucketOf } from '../storage/latency-histogram.js'
 import { type Rollup, SUMS, type SumName } from '../storage/rollup-rows.js'
 import { BUCKETS, storeSorted } from '../storage/stored-latencies.js'
+import { isUnended } from '../storage/stream-state.js'
 import type { CountedRequest } from './counted-request.js'
 
 const WIDTH = SUMS.length
@@ -18,6 +19,12 @@ const [INPUT_TOKENS, OUTPUT_TOKENS, COST_SATS, COST_NANOSATS, LATENCY_MS] = plac
   'cost_sats',
   'cost_nanosats',
   'latency_ms',
+)
+const [UNPRICED_FAILURES, UNKNOWN_INPUT_TOKENS, UNKNOWN_OUTPUT_TOKENS, UNENDED_STREAMS] = places(
+  'unpriced_failures',
+  'unknown_input_tokens',
+  'unknown_output_tokens',
+  'unended_streams',
 )
 
 /** Where a first one has room. */
@@ -64,9 +71,15 @@ export class RollupCells {
     if (!success) this.#change(at + FAILURES, sign)
     if (streaming) this.#change(at + STREAMS, sign)
     if (streaming && !success) this.#change(at + FAILED_STREAMS, sign)
-    if (request.cost_sats === null) this.#change(at + UNPRICED, sign)
-    this.#change(at + INPUT_TOKENS, sign * (request.input_tokens ?? 0))
-    this.#change(at + OUTPUT_TOKENS, sign * (request.output_tokens ?? 0))
+    if (request.cost_sats === null) {
+      this.#change(at + UNPRICED, sign)
+      if (!success) this.#change(at + UNPRICED_FAILURES, sign)
+    }
+    if (request.input_tokens === null) this.#change(at + UNKNOWN_INPUT_TOKENS, sign)
+    else this.#change(at + INPUT_TOKENS, sign * request.input_tokens)
+    if (request.output_tokens === null) this.#change(at + UNKNOWN_OUTPUT_TOKENS, sign)
+    else this.#change(at + OUTPUT_TOKENS, sign * request.output_tokens)
+    if (streaming && isUnended(request)) this.#change(at + UNENDED_STREAMS, sign)
     this.#change(at + COST_SATS, sign * cost.sats)
     this.#change(at + COST_NANOSATS, sign * cost.nanosats)
     this.#change(at + LATENCY_MS, sign * latency_ms)

@@ -1,6 +1,7 @@
 import { costParts } from '../storage/cost-parts.js'
 import type { SumName } from '../storage/rollup-rows.js'
 import { CORRECTABLE, type CounterChanges, HOUR_LENGTH, type RollupTables } from '../storage/rollup-tables.js'
+import { isUnended } from '../storage/stream-state.js'
 import type { CountedRequest, RequestOutcome } from './counted-request.js'
 import { countCorrection, countRequest, emptyCounters } from './counters.js'
 import { RollupCells } from './rollup-cells.js'
@@ -163,7 +164,14 @@ export class RollupChanges {
 }
 
 /** The sums that a completion can change. */
-const OUTCOME_SUMS = [...CORRECTABLE, 'failed_streams'] as const satisfies readonly SumName[]
+const OUTCOME_SUMS = [
+  ...CORRECTABLE,
+  'failed_streams',
+  'unpriced_failures',
+  'unknown_input_tokens',
+  'unknown_output_tokens',
+  'unended_streams',
+] as const satisfies readonly SumName[]
 type OutcomeSums = Record<(typeof OUTCOME_SUMS)[number], number>
 
 function sumsOf({ streaming }: CountedRequest, outcome: RequestOutcome): OutcomeSums {
@@ -177,6 +185,10 @@ function sumsOf({ streaming }: CountedRequest, outcome: RequestOutcome): Outcome
     output_tokens: output_tokens ?? 0,
     cost_sats: sats,
     cost_nanosats: nanosats,
+    unpriced_failures: cost_sats === null && !success ? 1 : 0,
+    unknown_input_tokens: input_tokens === null ? 1 : 0,
+    unknown_output_tokens: output_tokens === null ? 1 : 0,
+    unended_streams: isUnended({ streaming, ...outcome }) ? 1 : 0,
   }
 }
 

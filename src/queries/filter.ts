@@ -1,6 +1,7 @@
 import { safeIdentifier } from '../events/identifier.js'
 import type { Database } from '../storage/database.js'
 import { rollupLabels } from '../storage/rollup-tables.js'
+import { unfinishedUntil } from '../storage/stream-state.js'
 import { all, type Condition, inRange, type TextRange } from './condition.js'
 import { QueryError } from './errors.js'
 import { stateCondition } from './request-state.js'
@@ -131,9 +132,13 @@ export function rowCondition(filter: RequestFilter, range = windowRange(filter))
   return all([...rowConditions(filter), inRange(timestampColumn(filter), range)])
 }
 
-/** The timestamps of a window. */
-export function windowRange({ since, until }: Window): TextRange {
-  return { from: since, to: until }
+/** The timestamps that rows which match can have. */
+export function windowRange(filter: RequestFilter): TextRange {
+  const { since, until, open, unfinished, now = Date.now() } = filter
+  const border = unfinishedUntil(now)
+  const isYoung = open === true && (since === undefined || since <= border)
+  const isOld = unfinished === true && (until === undefined || until > border)
+  return { ...(isYoung ? { after: border } : { from: since }), to: isOld ? border : until }
 }
 
 /** A correlation_id finds its few rows by its own index: `+` keeps SQLite from taking that of timestamps. */

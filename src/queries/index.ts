@@ -15,7 +15,7 @@ export {
   type RequestDetail,
 } from './request-detail.js'
 export type { DetailedEntry, RequestEntry } from './request-entry.js'
-export type { RequestState } from './request-state.js'
+export { type RequestState, requestState, type StateRow } from './request-state.js'
 export {
   type ListRequestsOptions,
   listRequests,

@@ -2,7 +2,7 @@ import type { Database } from '../storage/database.js'
 import { all, inRange, type TextRange } from './condition.js'
 import { type RequestFilter, rollupCondition, rowCondition, windowRange } from './filter.js'
 import type { RequestOrder, RowSlice } from './row-slice.js'
-import { ROLLUP_SUMS, Tally } from './tally.js'
+import { rollupSums, SUMS_WITHOUT_UNKNOWNS, Tally } from './tally.js'
 import { narrow, PERIOD_LENGTH, startingWith } from './terms.js'
 
 /** A range of timestamps in which rows match. */
@@ -79,14 +79,14 @@ function* matchingPeriods(
   ])
   const rows = database
     .prepare(
-      `SELECT period, ${ROLLUP_SUMS} FROM rollups WHERE ${sql} GROUP BY period ORDER BY period ${order}`,
+      `SELECT period, ${rollupSums(SUMS_WITHOUT_UNKNOWNS)} FROM rollups WHERE ${sql} GROUP BY period ORDER BY period ${order}`,
     )
     .raw()
     .safeIntegers()
     .iterate(...values) as IterableIterator<[string, ...bigint[]]>
   for (const [period, ...sums] of rows) {
     const tally = new Tally()
-    tally.add(sums, 1)
+    tally.add(SUMS_WITHOUT_UNKNOWNS, sums, 1)
     const requests = tally.requestsThat(filter.success, filter.streaming)
     if (requests === 0) continue
     // A shorter one is all that a row from before the journal has as its timestamp.

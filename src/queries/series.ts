@@ -16,6 +16,8 @@ export interface SeriesOptions extends RequestFilter {
   by?: 'model' | 'provider' | undefined
   /** @default 'minute' for up to 3 hours, 'hour' for up to 10 days, else 'day' */
   bucket?: SeriesBucket | undefined
+  /** Adds how many requests have something that isn't known, and how many streams have no end. @default false */
+  unknown?: boolean | undefined
 }
 
 /** The body of `GET /v1/series`: one value for each of `times` in every list. */
@@ -28,6 +30,14 @@ export interface Series extends EchoedWindow {
   failures: number[]
   /** Requests whose cost is unknown. */
   unpriced: number[]
+  /** Those of them that failed. This and the following are there only with `unknown`. */
+  unpriced_error?: number[]
+  /** Requests whose number of tokens is unknown. */
+  unknown_input_tokens?: number[]
+  unknown_output_tokens?: number[]
+  /** Streams without an end that began within the last hour, and before that. */
+  open?: number[]
+  unfinished?: number[]
   input_tokens: number[]
   output_tokens: number[]
   /** Null: no requests. */
@@ -64,7 +74,7 @@ export function series(database: Database, options: SeriesOptions): Series {
     const times = bucketStarts(since, until, bucket)
     const keys = times.map((time) => time.slice(0, PERIOD_LENGTH[bucket]))
     const grouping = groupByName(database, by)
-    const byName = tallyRequests(database, { filter, grouping, period: bucket })
+    const byName = tallyRequests(database, { filter, grouping, period: bucket, unknown: options.unknown })
     const tallies = keys.map((key) => sumOf(byName.get(key)?.values() ?? []))
     // Latencies are spread by time only: by name too they would take many times the memory.
     const spread = tallyRequests(database, { filter, period: bucket, latencies: 'only' })
@@ -79,6 +89,7 @@ export function series(database: Database, options: SeriesOptions): Series {
       requests: tallies.map((tally) => tally.requests),
       failures: tallies.map((tally) => tally.failures),
       unpriced: tallies.map((tally) => tally.unpriced),
+      ...(options.unknown ? unknownLists(tallies) : {}),
       input_tokens: tallies.map((tally) => tally.inputTokens),
       output_tokens: tallies.map((tally) => tally.outputTokens),
       p50_latency_ms: percentiles(0.5),
@@ -87,6 +98,16 @@ export function series(database: Database, options: SeriesOptions): Series {
       cost_sats: costsByName(byName, keys),
     }
   })()
+}
+
+function unknownLists(tallies: readonly Tally[]) {
+  return {
+    unpriced_error: tallies.map((tally) => tally.unpricedFailures),
+    unknown_input_tokens: tallies.map((tally) => tally.unknownInputTokens),
+    unknown_output_tokens: tallies.map((tally) => tally.unknownOutputTokens),
+    open: tallies.map((tally) => tally.openStreams),
+    unfinished: tallies.map((tally) => tally.unfinishedStreams),
+  }
 }
 
 function costsByName(tallies: Tallies, keys: readonly string[]): Record<string, number[]> {

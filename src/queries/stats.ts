@@ -17,6 +17,8 @@ export interface StatsOptions extends RequestFilter {
   percentiles?: boolean | undefined
   /** Adds how many requests have no known cost. @default false */
   unpriced?: boolean | undefined
+  /** Adds how many requests have something that isn't known, and how many streams have no end. @default false */
+  unknown?: boolean | undefined
 }
 
 /** Counts, costs and performance of some requests. Sums are 0, never null, where nothing is known. */
@@ -28,6 +30,14 @@ export interface StatsSection {
     streaming: number
     /** Requests whose cost is unknown; only when asked for. */
     unpriced?: number
+    /** Those of them that failed. This and the following are there only with `unknown`. */
+    unpriced_error?: number
+    /** Requests whose number of tokens is unknown. */
+    unknown_input_tokens?: number
+    unknown_output_tokens?: number
+    /** Streams without an end that began within the last hour, and before that. */
+    open?: number
+    unfinished?: number
   }
   /** Costs in satoshis. What is unknown adds nothing. */
   costs: { total_cost_sats: number; total_input_tokens: number; total_output_tokens: number }
@@ -81,6 +91,7 @@ export function stats(database: Database, options: StatsOptions = {}): Stats {
       grouping: groups?.grouping,
       period: groups?.period,
       latencies: options.percentiles,
+      unknown: options.unknown,
     })
     const byName = groups?.period === undefined ? (tallies.get('') ?? new Map()) : sumsByPeriod(tallies)
     const whole =
@@ -118,14 +129,15 @@ function sections(
   return Object.fromEntries(names.map((name) => [name, section(byName.get(name) ?? new Tally(), options)]))
 }
 
-function section(tally: Tally, { percentiles, unpriced }: StatsOptions): StatsSection {
+function section(tally: Tally, { percentiles, unpriced, unknown }: StatsOptions): StatsSection {
   return {
     counts: {
       total: tally.requests,
       success: tally.requests - tally.failures,
       error: tally.failures,
       streaming: tally.streams,
-      ...(unpriced ? { unpriced: tally.unpriced } : {}),
+      ...(unpriced || unknown ? { unpriced: tally.unpriced } : {}),
+      ...(unknown ? unknownCounts(tally) : {}),
     },
     costs: {
       total_cost_sats: tally.costSats,
@@ -142,5 +154,15 @@ function section(tally: Tally, { percentiles, unpriced }: StatsOptions): StatsSe
           }
         : {}),
     },
+  }
+}
+
+function unknownCounts(tally: Tally) {
+  return {
+    unpriced_error: tally.unpricedFailures,
+    unknown_input_tokens: tally.unknownInputTokens,
+    unknown_output_tokens: tally.unknownOutputTokens,
+    open: tally.openStreams,
+    unfinished: tally.unfinishedStreams,
   }
 }

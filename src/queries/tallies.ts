@@ -1,11 +1,12 @@
 import type { Database } from '../storage/database.js'
+import type { SumName } from '../storage/rollup-rows.js'
 import type { RollupGrain } from '../storage/rollup-tables.js'
 import { all, type Condition, inRange, type TextRange } from './condition.js'
 import { isOfDimensions, type RequestFilter, rowCondition, windowRange } from './filter.js'
 import type { Grouping } from './grouping.js'
 import type { Period } from './periods.js'
 import { rollupSource } from './rollup-source.js'
-import { ROLLUP_SUMS, ROW_SUMS, Tally } from './tally.js'
+import { ALL_SUMS, rollupSums, rowSums, SUMS_WITHOUT_UNKNOWNS, Tally } from './tally.js'
 import { type Grain, PERIOD_LENGTH, type Term, windowTerms } from './terms.js'
 import { uncountedRows } from './uncounted.js'
 
@@ -17,6 +18,8 @@ export interface Question {
   period?: Period | undefined
   /** Also gathers how latencies are spread, or nothing but that. @default false */
   latencies?: boolean | 'only' | undefined
+  /** Also counts what is unknown, and streams without an end. @default false */
+  unknown?: boolean | undefined
 }
 
 /** Tallies by the beginning of their period (empty where not told apart by time), then by the name of their group. */
@@ -44,19 +47,20 @@ export function tallyRequests(database: Database, question: Question): Tallies {
     period,
     filter,
     counted: uncounted === null ? [] : [{ ...uncounted, sql: `NOT (${uncounted.sql})` }],
-    withSums: question.latencies !== 'only',
+    sums: question.latencies === 'only' ? [] : question.unknown ? ALL_SUMS : SUMS_WITHOUT_UNKNOWNS,
     withLatencies: question.latencies === true || question.latencies === 'only',
     tallies: new Map(),
   }
   const coarsest = coarsestGrain(database, question, grouping)
-  for (const term of windowTerms(filter, coarsest, rowProbe(database))) {
+  for (const term of windowTerms(windowRange(filter), coarsest, rowProbe(database))) {
     if (term.grain === 'row') readRows(source, term, coarsest === 'row' ? [] : source.counted)
     else readRollups(source, term, term.grain)
   }
   if (coarsest !== 'row' && uncounted !== null) {
     readRows(source, { sign: 1, grain: 'row', range: windowRange(filter) }, [uncounted])
   }
-  if (source.withSums) dropEmpty(source.tallies)
+  if (question.unknown) readOpenStreams(source)
+  if (source.sums.length > 0) dropEmpty(source.tallies)
   return source.tallies
 }
 
@@ -82,7 +86,8 @@ interface Source {
   filter: RequestFilter
   /** What rows must be to be in the roll-ups. */
   counted: Condition[]
-  withSums: boolean
+  /** None: only latencies are asked for. */
+  sums: readonly SumName[]
   withLatencies: boolean
   tallies: Tallies
 }
@@ -108,13 +113,15 @@ function readRows(source: Source, { sign, range }: Term, only: Condition[]): voi
   const group = grouping.ofRow
   const { sql, values } = all([rowCondition(source.filter, range), ...only])
   const from = `FROM requests WHERE ${sql}`
-  if (source.withSums) {
+  if (source.sums.length > 0) {
     const rows = database
-      .prepare(`SELECT ${time}, ${group.sql}, ${ROW_SUMS} ${from} ${groupBy(source)}`)
+      .prepare(`SELECT ${time}, ${group.sql}, ${rowSums(source.sums)} ${from} ${groupBy(source)}`)
       .raw()
       .safeIntegers()
       .all(...group.values, ...values) as [string, string | null, ...bigint[]][]
-    for (const [start, name, ...sums] of rows) tallyAt(source, start, grouping.name(name)).add(sums, sign)
+    for (const [start, name, ...sums] of rows) {
+      tallyAt(source, start, grouping.name(name)).add(source.sums, sums, sign)
+    }
   }
   if (source.withLatencies) {
     const latencies = database
@@ -138,15 +145,17 @@ function readRollups(source: Source, { sign, range }: Term, grain: RollupGrain):
   )
   const { sql, values } = all([{ sql: 'grain = ?', values: [grain] }, inRange('period', range), condition])
   const group = grouping === WHOLE ? "''" : groupColumn
-  if (source.withSums) {
+  if (source.sums.length > 0) {
     const rows = database
-      .prepare(`SELECT ${time}, ${group}, ${ROLLUP_SUMS} FROM ${sums} WHERE ${sql} ${groupBy(source)}`)
+      .prepare(
+        `SELECT ${time}, ${group}, ${rollupSums(source.sums)} FROM ${sums} WHERE ${sql} ${groupBy(source)}`,
+      )
       .raw()
       .safeIntegers()
       .all(...values) as [string, string | bigint, ...bigint[]][]
     for (const [start, value, ...columns] of rows) {
       const name = nameOf(typeof value === 'string' ? value : Number(value))
-      tallyAt(source, start, name).add(columns, sign)
+      tallyAt(source, start, name).add(source.sums, columns, sign)
     }
   }
   if (source.withLatencies) {
@@ -158,6 +167,21 @@ function readRollups(source: Source, { sign, range }: Term, grain: RollupGrain):
       tallyAt(source, start, nameOf(value)).latencies.addStored(buckets, sign)
     }
   }
+}
+
+/** Streams that are open: by their own index, which has the rows without an end only. */
+function readOpenStreams(source: Source): void {
+  const { database, grouping, period, filter } = source
+  if (filter.open === false) return
+  const group = grouping.ofRow
+  const { sql, values } = rowCondition({ ...filter, open: true })
+  const rows = database
+    .prepare<unknown[], [string, string | null, number]>(
+      `SELECT ${periodColumn('timestamp', period)}, ${group.sql}, count(*) FROM requests WHERE ${sql} ${groupBy(source)}`,
+    )
+    .raw()
+    .all(...group.values, ...values) as [string, string | null, number][]
+  for (const [start, name, count] of rows) tallyAt(source, start, grouping.name(name)).addOpenStreams(count)
 }
 
 /** Of the period, the first column, and the group, the second, only what differs: SQLite would sort by constants too. */

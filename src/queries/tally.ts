@@ -1,9 +1,10 @@
 import { costNanosatsSql, costSatsSql } from '../storage/cost-parts.js'
 import { LatencyHistogram } from '../storage/latency-histogram.js'
 import { SUMS, type SumName } from '../storage/rollup-rows.js'
+import { UNENDED_SQL } from '../storage/stream-state.js'
 import { wholeNumberSql } from '../storage/whole-number.js'
 
-/** Of these a few absurd values would overflow the 64 bits of an SQL sum. */
+/** Sums that a few absurd values would make overflow 64 bits in SQL. */
 const GREAT: ReadonlySet<SumName> = new Set(['input_tokens', 'output_tokens', 'cost_sats', 'latency_ms'])
 
 const LOW_BITS = 32n
@@ -21,14 +22,36 @@ const OF_ROW: Readonly<Record<SumName, string>> = {
   cost_sats: costSatsSql('cost_sats'),
   cost_nanosats: costNanosatsSql('cost_sats'),
   latency_ms: wholeNumberSql('latency_ms'),
+  unpriced_failures: 'cost_sats IS NULL AND success = 0',
+  unknown_input_tokens: 'input_tokens IS NULL',
+  unknown_output_tokens: 'output_tokens IS NULL',
+  unended_streams: UNENDED_SQL,
 }
 
-/** Columns of a SELECT over rows, or over roll-ups, that {@link Tally.add} takes. */
-export const ROW_SUMS = sumColumns((name) => OF_ROW[name])
-export const ROLLUP_SUMS = sumColumns((name) => name)
+/** The sums that only some answers have: whoever doesn't need them reads less. */
+const OF_UNKNOWNS: readonly SumName[] = [
+  'unpriced_failures',
+  'unknown_input_tokens',
+  'unknown_output_tokens',
+  'unended_streams',
+]
 
-function sumColumns(expression: (name: SumName) => string): string {
-  const columns = SUMS.map((name) => {
+/** The sums of an answer. */
+export const SUMS_WITHOUT_UNKNOWNS: readonly SumName[] = SUMS.filter((name) => !OF_UNKNOWNS.includes(name))
+export const ALL_SUMS: readonly SumName[] = SUMS
+
+/** Columns of a SELECT over rows that {@link Tally.add} takes. */
+export function rowSums(names: readonly SumName[]): string {
+  return sumColumns(names, (name) => OF_ROW[name])
+}
+
+/** Columns of a SELECT over roll-ups that {@link Tally.add} takes. */
+export function rollupSums(names: readonly SumName[]): string {
+  return sumColumns(names, (name) => name)
+}
+
+function sumColumns(names: readonly SumName[], expression: (name: SumName) => string): string {
+  const columns = names.map((name) => {
     const value = expression(name)
     return GREAT.has(name) ? `sum((${value}) >> 32), sum((${value}) & 4294967295)` : `sum(${value})`
   })
@@ -39,15 +62,16 @@ function sumColumns(expression: (name: SumName) => string): string {
 export class Tally {
   readonly #sums: Record<SumName, bigint>
   #latencies: LatencyHistogram | null = null
+  #openStreams = 0
 
   constructor() {
     this.#sums = Object.fromEntries(SUMS.map((name) => [name, 0n])) as Record<SumName, bigint>
   }
 
-  /** @param columns those of {@link ROW_SUMS} or {@link ROLLUP_SUMS}. */
-  add(columns: readonly (bigint | null)[], sign: 1 | -1): void {
+  /** @param columns those of {@link rowSums} or {@link rollupSums} for these names. */
+  add(names: readonly SumName[], columns: readonly (bigint | null)[], sign: 1 | -1): void {
     let at = 0
-    for (const name of SUMS) {
+    for (const name of names) {
       const first = columns[at++] ?? 0n
       const sum = GREAT.has(name) ? (first << LOW_BITS) + (columns[at++] ?? 0n) : first
       this.#sums[name] += sign === 1 ? sum : -sum
@@ -56,6 +80,7 @@ export class Tally {
 
   addTally(other: Tally): void {
     for (const name of SUMS) this.#sums[name] += other.#sums[name]
+    this.#openStreams += other.#openStreams
     if (other.#latencies !== null) this.latencies.addHistogram(other.#latencies)
   }
 
@@ -89,6 +114,31 @@ export class Tally {
 
   get unpriced(): number {
     return Number(this.#sums.unpriced)
+  }
+
+  get unpricedFailures(): number {
+    return Number(this.#sums.unpriced_failures)
+  }
+
+  get unknownInputTokens(): number {
+    return Number(this.#sums.unknown_input_tokens)
+  }
+
+  get unknownOutputTokens(): number {
+    return Number(this.#sums.unknown_output_tokens)
+  }
+
+  /** These streams without an end are young. The sums can't know: it depends on the time of the question. */
+  addOpenStreams(count: number): void {
+    this.#openStreams += count
+  }
+
+  get openStreams(): number {
+    return this.#openStreams
+  }
+
+  get unfinishedStreams(): number {
+    return Number(this.#sums.unended_streams) - this.#openStreams
   }
 
   get inputTokens(): number {

@@ -1,6 +1,5 @@
 import { DAY_LENGTH, HOUR_LENGTH } from '../storage/rollup-tables.js'
 import type { TextRange } from './condition.js'
-import type { Window } from './window.js'
 
 /** Sums are kept by day and by hour; below that there are only the rows. */
 export type Grain = 'day' | 'hour' | 'row'
@@ -29,9 +28,15 @@ const FINER = { day: 'hour', hour: 'row' } as const
  *
  * @param coarsest 'hour' where days would be too long, 'row' where the sums don't know what is asked.
  */
-export function windowTerms({ since, until }: Window, coarsest: Grain, hasRows: RowProbe): Term[] {
-  if (since !== undefined && until !== undefined && since > until) return []
-  return termsOf(coarsest, { from: since, to: until }, {}, 1, hasRows)
+export function windowTerms(range: TextRange, coarsest: Grain, hasRows: RowProbe): Term[] {
+  return isEmpty(range) ? [] : termsOf(coarsest, range, {}, 1, hasRows)
+}
+
+function isEmpty({ from, after, to, before }: TextRange): boolean {
+  const start = from ?? after
+  const end = to ?? before
+  if (start === undefined || end === undefined || start < end) return false
+  return start > end || after !== undefined || before !== undefined
 }
 
 /** The range of all texts with a beginning. */

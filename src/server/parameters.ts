@@ -35,6 +35,12 @@ const FILTERS = {
   unfinished: flag('Only streams from before the last hour whose end is not known, or all others.'),
 }
 
+const UNKNOWN = {
+  unknown: flag(
+    'Adds how many requests have no known cost (and failed), or unknown tokens, and how many streams are open or unfinished.',
+  ),
+}
+
 const LABELS = { patternProperties: { [`^${LABEL_PREFIX}.`]: Type.String({ minLength: 1 }) } }
 
 /** A query string with label filters; what comes first is checked first. */
@@ -43,6 +49,7 @@ const query = <Properties extends TProperties>(properties: Properties) => Type.O
 export const StatsQuery = query({
   percentiles: flag('Adds p50, p95 and p99 of the latency to each performance section.'),
   unpriced: flag('Adds the number of requests whose cost is unknown to each counts section.'),
+  ...UNKNOWN,
   ...FILTERS,
   ...WINDOW,
   ...NAMES,
@@ -50,6 +57,7 @@ export const StatsQuery = query({
 })
 
 export const SeriesQuery = query({
+  ...UNKNOWN,
   ...FILTERS,
   ...WINDOW,
   ...NAMES,

@@ -5,12 +5,18 @@ import { Type } from 'typebox'
 const Nullable = <Schema extends Parameters<typeof Type.Union>[0][number]>(schema: Schema) =>
   Type.Union([schema, Type.Null()])
 
+const unknown = Type.Optional(Type.Integer({ description: 'Only with unknown=true.' }))
 const Counts = Type.Object({
   total: Type.Integer(),
   success: Type.Integer(),
   error: Type.Integer(),
   streaming: Type.Integer(),
-  unpriced: Type.Optional(Type.Integer({ description: 'Only with unpriced=true.' })),
+  unpriced: Type.Optional(Type.Integer({ description: 'Only with unpriced=true or unknown=true.' })),
+  unpriced_error: unknown,
+  unknown_input_tokens: unknown,
+  unknown_output_tokens: unknown,
+  open: unknown,
+  unfinished: unknown,
 })
 const Costs = Type.Object({
   total_cost_sats: Type.Number(),
@@ -57,6 +63,11 @@ export const SeriesAnswer = Type.Object({
   requests: numbers,
   failures: numbers,
   unpriced: numbers,
+  unpriced_error: Type.Optional(numbers),
+  unknown_input_tokens: Type.Optional(numbers),
+  unknown_output_tokens: Type.Optional(numbers),
+  open: Type.Optional(numbers),
+  unfinished: Type.Optional(numbers),
   input_tokens: numbers,
   output_tokens: numbers,
   p50_latency_ms: latencies,

@@ -18,6 +18,9 @@ export interface StoredRequest {
   cost_sats: number | null
   latency_ms: number
   success: number
+  stream_duration_ms: number | null
+  /** Null: nothing has completed it. */
+  completed_segment_id: number | null
   /** A JSON object. */
   labels: string | null
   /** Null: the row existed before there was a journal. */
@@ -46,9 +49,9 @@ export interface RejectedLine extends Place {
   excerpt: string
 }
 
-/** Of `requests`, what a StoredRequest has. */
+/** The columns of `requests` that a StoredRequest has. */
 export const STORED_COLUMNS = `id, timestamp, model, provider, policy, streaming, input_tokens, output_tokens, cost_sats,
-  latency_ms, success, labels, segment_id, byte_offset`
+  latency_ms, success, stream_duration_ms, completed_segment_id, labels, segment_id, byte_offset`
 
 const COMPLETION_COLUMNS = `correlation_id, input_tokens, output_tokens, cost_sats, provider_cost_sats,
   stream_duration_ms, success, error_status, error_message`

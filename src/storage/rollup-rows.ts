@@ -16,6 +16,12 @@ export const SUMS = [
   'cost_sats',
   'cost_nanosats',
   'latency_ms',
+  /** Failures among `unpriced`. */
+  'unpriced_failures',
+  'unknown_input_tokens',
+  'unknown_output_tokens',
+  /** See `isUnended`. */
+  'unended_streams',
 ] as const
 
 export type SumName = (typeof SUMS)[number]

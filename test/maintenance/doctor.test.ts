@@ -321,6 +321,7 @@ test('what waits and what was rejected is counted', async ({ workspace }) => {
     requestLine('s', { streaming: true, timestamp: '2024-01-01T00:00:00Z' }),
     requestLine('t', { streaming: true, timestamp: '2024-01-02T00:00:00Z' }),
     requestLine('refused', { streaming: true, success: false, timestamp: '2024-01-02T00:00:00Z' }),
+    requestLine('whole', { streaming: true, output_tokens: 5, timestamp: '2024-01-01T00:00:00Z' }),
     completionLine('t', { success: true }),
   )
   writeSegment(workspace.journal, lines(completionLine('late')), '2024-11-20.ndjson')

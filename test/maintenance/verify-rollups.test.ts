@@ -27,7 +27,7 @@ const ALTERATIONS: Record<string, string> = {
   'a total of an hour that is gone':
     "DELETE FROM rollup_totals WHERE grain = 'hour'; DELETE FROM rollup_total_latencies WHERE grain = 'hour'",
   'a total of a group that there is none of':
-    "INSERT INTO rollup_totals VALUES ('day', 'policy', '2026-11-30', '=x', 1, 0, 0, 0, 0, 0, 0, 0, 0, 0)",
+    "INSERT INTO rollup_totals VALUES ('day', 'policy', '2026-11-30', '=x', 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)",
   'latencies of a total that are cut':
     "UPDATE rollup_total_latencies SET buckets = x'' WHERE grain = 'day' AND grouped_by = 'provider'",
   'a dimension that no request has': "INSERT INTO rollup_dimensions (model, labels) VALUES ('ghost', '{}')",

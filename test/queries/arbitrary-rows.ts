@@ -39,6 +39,8 @@ const row = fc.record({
     { nil: null },
   ),
   latency_ms: fc.oneof(fc.nat(200), fc.nat(100_000)),
+  stream_duration_ms: fc.constantFrom(null, null, null, 0),
+  completed_segment_id: fc.constantFrom(null, null, null, 20261122001),
   labels: fc.constantFrom(
     null,
     '{}',

@@ -14,6 +14,8 @@ export interface ReferenceRow {
   output_tokens: number | null
   cost_sats: number | null
   latency_ms: number
+  stream_duration_ms: number | null
+  completed_segment_id: number | null
   labels: string | null
 }
 
@@ -44,8 +46,8 @@ export function matches(row: ReferenceRow, filter: RequestFilter): boolean {
 export const NOW = Date.parse('2026-11-22T12:30:30.001Z')
 
 function stateOf(row: ReferenceRow): 'open' | 'unfinished' | 'finished' {
-  const isKnown = row.input_tokens !== null || row.output_tokens !== null
-  if (row.streaming === 0 || row.success === 0 || isKnown) return 'finished'
+  const ends = [row.completed_segment_id, row.input_tokens, row.output_tokens, row.stream_duration_ms]
+  if (row.streaming === 0 || row.success === 0 || ends.some((end) => end !== null)) return 'finished'
   return row.timestamp > '2026-11-22T11:30:30.001Z' ? 'open' : 'unfinished'
 }
 
@@ -67,6 +69,18 @@ export function groupOf(row: ReferenceRow, groupBy: string, rows: readonly Refer
   return labelsOf(row)[name] ?? 'unknown'
 }
 
+/** What is unknown of some rows. */
+export function unknownsOf(rows: readonly ReferenceRow[]) {
+  const count = (isCounted: (row: ReferenceRow) => boolean) => rows.filter(isCounted).length
+  return {
+    unpriced_error: count((row) => row.cost_sats === null && row.success === 0),
+    unknown_input_tokens: count((row) => row.input_tokens === null),
+    unknown_output_tokens: count((row) => row.output_tokens === null),
+    open: count((row) => stateOf(row) === 'open'),
+    unfinished: count((row) => stateOf(row) === 'unfinished'),
+  }
+}
+
 /** The section of the stats of some rows, all fields included. */
 export function sectionOf(rows: readonly ReferenceRow[]) {
   const sum = (value: (row: ReferenceRow) => number) => rows.reduce((total, row) => total + value(row), 0)
@@ -79,6 +93,7 @@ export function sectionOf(rows: readonly ReferenceRow[]) {
       error,
       streaming: sum((row) => Number(row.streaming !== 0)),
       unpriced: sum((row) => Number(row.cost_sats === null)),
+      ...unknownsOf(rows),
     },
     costs: {
       total_cost_sats: costOf(rows),

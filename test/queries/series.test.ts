@@ -3,7 +3,7 @@ import { describe, expect } from 'vitest'
 import { type SeriesBucket, series } from '../../src/queries/index.js'
 import { PERCENTILE_ERROR } from '../../src/storage/latency-histogram.js'
 import { rows } from './arbitrary-rows.js'
-import { costOf, groupOf, matches, percentileOf } from './reference.js'
+import { costOf, groupOf, matches, NOW, percentileOf, unknownsOf } from './reference.js'
 import { fill, insert, test } from './support.js'
 
 const PREFIX = { minute: 16, hour: 13, day: 10 } as const
@@ -25,7 +25,14 @@ test('each bucket has what the rows of its time say, from roll-ups and from rows
       fc.constantFrom('model', 'provider'),
       (all, since, until, size, by) => {
         fill(database, all)
-        const answer = series(database, { since, until, bucket: size, by })
+        const answer = series(database, {
+          since,
+          until,
+          bucket: size,
+          by,
+          unknown: true,
+          now: NOW,
+        })
         const inWindow = all.filter((row) => matches(row, { since, until }))
         const names = new Set(inWindow.map((row) => groupOf(row, by, all)))
         for (const [index, time] of answer.times.entries()) {
@@ -34,6 +41,10 @@ test('each bucket has what the rows of its time say, from roll-ups and from rows
           expect(answer.requests[index]).toBe(inBucket.length)
           expect(answer.failures[index]).toBe(inBucket.filter((row) => row.success === 0).length)
           expect(answer.unpriced[index]).toBe(inBucket.filter((row) => row.cost_sats === null).length)
+          const unknowns = unknownsOf(inBucket)
+          for (const [name, count] of Object.entries(unknowns)) {
+            expect({ [name]: answer[name as keyof typeof unknowns]?.[index] }).toEqual({ [name]: count })
+          }
           expect(answer.input_tokens[index]).toBe(
             inBucket.reduce((sum, row) => sum + (row.input_tokens ?? 0), 0),
           )

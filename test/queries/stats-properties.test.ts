@@ -68,7 +68,7 @@ test('stats are what the rows say, from roll-ups and from rows alike', ({ databa
         // A model that no row has is an error, and tested elsewhere.
         fc.pre(asked.model === undefined || all.some((row) => matches(row, { model: asked.model })))
         fc.pre(asked.provider === undefined || all.some((row) => matches(row, { provider: asked.provider })))
-        const answer = stats(database, { ...asked, groupBy: group, percentiles: true, unpriced: true })
+        const answer = stats(database, { ...asked, groupBy: group, percentiles: true, unknown: true })
         const matching = all.filter((row) => matches(row, asked))
         expectSection(answer, matching)
         expect(answer.empty).toBe(matching.length === 0 ? true : undefined)

@@ -17,25 +17,25 @@ const terms = (...parameters: Parameters<typeof windowTerms>) => windowTerms(...
 
 test('all time is all days; what the roll-ups don’t know is all rows', () => {
   expect(terms({}, 'day', everywhere)).toEqual(['+day (,)'])
-  expect(terms({ since: 'a', until: 'b' }, 'row', everywhere)).toEqual(['+row [a,b]'])
+  expect(terms({ from: 'a', to: 'b' }, 'row', everywhere)).toEqual(['+row [a,b]'])
 })
 
 test('a window that begins after its end is nothing', () => {
   expect(
-    terms({ since: '2026-11-23T00:00:00.000Z', until: '2026-11-22T00:00:00.000Z' }, 'day', everywhere),
+    terms({ from: '2026-11-23T00:00:00.000Z', to: '2026-11-22T00:00:00.000Z' }, 'day', everywhere),
   ).toEqual([])
 })
 
 describe('an end within a day', () => {
   test('behind which there is no row is the whole day', () => {
-    expect(terms({ until: '2026-11-22T10:10:00.000Z' }, 'day', nowhere)).toEqual([
+    expect(terms({ to: '2026-11-22T10:10:00.000Z' }, 'day', nowhere)).toEqual([
       '+day (,2026-11-22)',
       '+day 2026-11-22',
     ])
   })
 
   test('is its hours, and the rows of less than half an hour', () => {
-    expect(terms({ until: '2026-11-22T10:10:00.000Z' }, 'day', everywhere)).toEqual([
+    expect(terms({ to: '2026-11-22T10:10:00.000Z' }, 'day', everywhere)).toEqual([
       '+day (,2026-11-22)',
       '+hour [2026-11-22,2026-11-22T10)',
       '+row [2026-11-22T10,2026-11-22T10:10:00.000Z]',
@@ -43,7 +43,7 @@ describe('an end within a day', () => {
   })
 
   test('behind the half of both is both whole, less what stands behind it', () => {
-    expect(terms({ until: '2026-11-22T13:40:00.000Z' }, 'day', everywhere)).toEqual([
+    expect(terms({ to: '2026-11-22T13:40:00.000Z' }, 'day', everywhere)).toEqual([
       '+day (,2026-11-22)',
       '+day 2026-11-22',
       '-hour (2026-11-22T13,2026-11-22~)',
@@ -53,7 +53,7 @@ describe('an end within a day', () => {
 })
 
 test('a beginning is the other way round', () => {
-  expect(terms({ since: '2026-11-22T02:50:00.000Z' }, 'day', everywhere)).toEqual([
+  expect(terms({ from: '2026-11-22T02:50:00.000Z' }, 'day', everywhere)).toEqual([
     '+day (2026-11-22,)',
     '+day 2026-11-22',
     '-hour [2026-11-22,2026-11-22T02)',
@@ -63,11 +63,11 @@ test('a beginning is the other way round', () => {
 })
 
 test('both ends in one hour: its rows, or the hour less those at its ends', () => {
-  const window = { since: '2026-11-22T10:10:00.000Z', until: '2026-11-22T10:20:00.000Z' }
+  const window = { from: '2026-11-22T10:10:00.000Z', to: '2026-11-22T10:20:00.000Z' }
   expect(terms(window, 'hour', everywhere)).toEqual([
     '+row [2026-11-22T10:10:00.000Z,2026-11-22T10:20:00.000Z]',
   ])
-  expect(terms({ ...window, until: '2026-11-22T10:50:00.000Z' }, 'hour', everywhere)).toEqual([
+  expect(terms({ ...window, to: '2026-11-22T10:50:00.000Z' }, 'hour', everywhere)).toEqual([
     '+hour 2026-11-22T10',
     '-row [2026-11-22T10,2026-11-22T10:10:00.000Z)',
     '-row (2026-11-22T10:50:00.000Z,2026-11-22T10~)',

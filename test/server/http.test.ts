@@ -142,7 +142,9 @@ describe('/openapi.json', () => {
       'without_policy',
       'without_provider',
     ]
-    expect(names('/v1/stats').sort()).toEqual([...filters, 'group_by', 'percentiles', 'unpriced'].sort())
+    expect(names('/v1/stats').sort()).toEqual(
+      [...filters, 'group_by', 'percentiles', 'unknown', 'unpriced'].sort(),
+    )
     expect(names('/v1/requests').sort()).toEqual(
       [...filters, 'cursor', 'details', 'order', 'page', 'per_page', 'sort'].sort(),
     )

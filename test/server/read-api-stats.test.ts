@@ -199,6 +199,21 @@ test('beyond: unpriced=true adds requests whose cost is unknown to each counts s
   expect(models.quiet.counts.unpriced).toBe(0)
 })
 
+test('beyond: unknown=true tells what the sums leave out, in each counts section and each bucket', async () => {
+  const { counts, models } = await ask(`${WINDOW}&unknown=true&group_by=model`)
+  const expected = { unpriced: 2, unpriced_error: 1, unknown_input_tokens: 1, unknown_output_tokens: 2 }
+  expect(counts).toMatchObject({ ...expected, open: 0, unfinished: 0 })
+  expect(models.claude.counts).toMatchObject({ unpriced: 1, unpriced_error: 1 })
+  const { body } = await server.get(`/v1/series?${WINDOW}&unknown=true&bucket=day`)
+  expect(body).toMatchObject({
+    unpriced_error: [1],
+    unknown_input_tokens: [1],
+    unknown_output_tokens: [2],
+    open: [0],
+    unfinished: [0],
+  })
+})
+
 test('without them the body has exactly the fields above', async () => {
   expect(await ask(`${WINDOW}&percentiles=false&unpriced=false`)).toEqual(await ask(WINDOW))
 })

@@ -1,7 +1,11 @@
 import SQLite from 'better-sqlite3'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { RollupChanges } from '../../src/projection/rollups.js'
+import { UnjournaledRequests } from '../../src/projection/unjournaled-requests.js'
 import { migrate, packagedMigrations } from '../../src/storage/migrations.js'
+import { SUMS } from '../../src/storage/rollup-rows.js'
+import { RollupTables, setRollupLabels } from '../../src/storage/rollup-tables.js'
 import { findRollupDifferences, wholeTokens } from '../support/rollup-checker.js'
 
 const ROLLUPS = '20261122000003_rollups.sql'
@@ -22,6 +26,7 @@ const row = fc.record({
   streaming: fc.constantFrom(0, 1),
   input_tokens: fc.oneof(fc.nat(1_000_000), fc.constantFrom(null, 9e18, 1.9, 'many', '7 of them')),
   output_tokens: fc.option(fc.nat(1_000_000), { nil: null }),
+  stream_duration_ms: fc.constantFrom(null, null, 5),
   cost_sats: fc.option(
     fc.oneof(
       fc.double({ noNaN: true, min: -1e6, max: 1e6 }),
@@ -42,18 +47,22 @@ const row = fc.record({
   ),
 })
 
+function insertRows(database: SQLite.Database, rows: readonly object[]): void {
+  const insert = database.prepare(
+    `INSERT INTO requests (correlation_id, timestamp, model, provider, policy, streaming, input_tokens, output_tokens,
+       cost_sats, latency_ms, success, labels, stream_duration_ms)
+     VALUES ('x', @timestamp, @model, @provider, @policy, @streaming, @input_tokens, @output_tokens, @cost_sats, @latency_ms,
+       @success, @labels, @stream_duration_ms)`,
+  )
+  for (const values of rows) insert.run(values)
+}
+
 test('fills the roll-ups and counters as the fold of the same rows would have', () => {
   fc.assert(
     fc.property(fc.array(row, { maxLength: 30 }), (rows) => {
       const database = new SQLite(':memory:')
       migrate(database, 'memory', before)
-      const insert = database.prepare(
-        `INSERT INTO requests (correlation_id, timestamp, model, provider, policy, streaming, input_tokens, output_tokens,
-           cost_sats, latency_ms, success, labels)
-         VALUES ('x', @timestamp, @model, @provider, @policy, @streaming, @input_tokens, @output_tokens, @cost_sats, @latency_ms,
-           @success, @labels)`,
-      )
-      for (const values of rows) insert.run(values)
+      insertRows(database, rows)
       migrate(database, 'memory')
       expect(findRollupDifferences(database)).toEqual([])
       const counted = database.prepare(
@@ -73,5 +82,34 @@ test('fills the roll-ups and counters as the fold of the same rows would have', 
       database.close()
     }),
     { numRuns: 200 },
+  )
+})
+
+test('counts what is unknown in roll-ups by any labels, whose rows are there already', () => {
+  const unknowns = SUMS.slice(SUMS.indexOf('unpriced_failures'))
+  const migration = packagedMigrations().find(({ fileName }) => fileName.endsWith('_rollup_unknowns.sql'))
+  fc.assert(
+    fc.property(fc.array(row, { maxLength: 30 }), (rows) => {
+      const database = new SQLite(':memory:')
+      migrate(database, 'memory')
+      const labels = ['10', '9', 'team', 'tier']
+      setRollupLabels(database, labels)
+      insertRows(
+        database,
+        [...rows, { ...rows[0], labels: '{"10":"a","9":"b"}' }].filter((row) => 'model' in row),
+      )
+      const changes = new RollupChanges(new RollupTables(database), labels)
+      new UnjournaledRequests(database).count(changes)
+      changes.apply()
+      // As it was before.
+      database.exec('DROP INDEX idx_requests_unended')
+      for (const table of ['rollups', 'rollup_totals']) {
+        for (const name of unknowns) database.exec(`ALTER TABLE ${table} DROP COLUMN ${name}`)
+      }
+      database.exec(migration?.sql ?? '')
+      expect(findRollupDifferences(database)).toEqual([])
+      database.close()
+    }),
+    { numRuns: 50 },
   )
 })

@@ -151,6 +151,11 @@ function addRow(sums: Row, row: Row): void {
   add('cost_sats', whole)
   add('cost_nanosats', Math.sign(cost) * Math.floor(billionths + 0.5))
   add('latency_ms', Number(row['latency_ms']))
+  add('unpriced_failures', Number(row['cost_sats'] === null && failed))
+  add('unknown_input_tokens', Number(row['input_tokens'] === null))
+  add('unknown_output_tokens', Number(row['output_tokens'] === null))
+  const ends = ['completed_segment_id', 'input_tokens', 'output_tokens', 'stream_duration_ms']
+  add('unended_streams', Number(streamed && !failed && ends.every((name) => row[name] === null)))
   add(`bucket ${bucketOf(Number(row['latency_ms']))}`, 1)
 }
 

@@ -41,8 +41,8 @@ export function addQueryRoutes(app: App, pool: QueryPool): void {
     query: StatsQuery,
     answer: StatsAnswer,
     taskOf: (query) => {
-      const { group_by: groupBy, percentiles, unpriced } = query
-      const options = { ...filterOf(query), groupBy, percentiles, unpriced }
+      const { group_by: groupBy, percentiles, unpriced, unknown } = query
+      const options = { ...filterOf(query), groupBy, percentiles, unpriced, unknown }
       return { query: 'stats', options, window: windowOf(query) }
     },
   })
@@ -53,7 +53,7 @@ export function addQueryRoutes(app: App, pool: QueryPool): void {
     query: SeriesQuery,
     answer: SeriesAnswer,
     taskOf: (query) => {
-      const options = { ...filterOf(query), by: query.by, bucket: query.bucket }
+      const options = { ...filterOf(query), by: query.by, bucket: query.bucket, unknown: query.unknown }
       return { query: 'series', options, window: windowOf(query) }
     },
   })
