@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { countText } from '../maintenance/count-text.js'
 import type { ExportedRequest, ExportOptions } from '../queries/export.js'
 import type { Database } from '../storage/database.js'
@@ -14,6 +14,8 @@ interface ExportFlags extends FilterFlags {
   format: 'ndjson' | 'csv'
   order: 'id' | 'timestamp'
   output?: string
+  bom?: true
+  labelColumn?: string[]
 }
 
 /** Requests that are made into text at once: enough to be fast, little enough to be held. */
@@ -53,6 +55,12 @@ export function addExport(program: Command): void {
     .addOption(
       new Option('--format <format>', 'what is written').choices(['ndjson', 'csv']).default('ndjson'),
     )
+    .option('--bom', 'begin a CSV with a byte order mark, by which spreadsheets know that it is UTF-8')
+    .option(
+      '--label-column <name>',
+      'a column of a CSV, label:<name>, with the values of this label; may be repeated',
+      parseLabelColumn,
+    )
     .addOption(new Option('--order <order>', 'in which order').choices(['id', 'timestamp']).default('id'))
     .option(
       '--output <file>',
@@ -63,10 +71,15 @@ export function addExport(program: Command): void {
       'after',
       examples(
         'request-journal export --since 2026-11-01 --until 2026-11-30 --format csv --output november.csv',
+        'request-journal export --format csv --bom --label-column team --label-column user > search.csv',
         'request-journal export --label team=search | gzip > search.ndjson.gz',
       ),
     )
     .action(async (flags: ExportFlags) => {
+      const ofCsv = flags.bom ? '--bom' : flags.labelColumn !== undefined ? '--label-column <name>' : null
+      if (flags.format !== 'csv' && ofCsv !== null) {
+        command.error(`error: option '${ofCsv}' needs '--format csv': found '--format ${flags.format}'`)
+      }
       const options = { ...filterOf(flags), order: flags.order }
       const exported = await withDatabase(flags.db, (database) => writeAll(database, options, flags))
       if (flags.output === undefined) return
@@ -77,6 +90,11 @@ export function addExport(program: Command): void {
     })
 }
 
+function parseLabelColumn(name: string, before: string[] = []): string[] {
+  if (name === '') throw new InvalidArgumentError('Expected the name of a label, found nothing.')
+  return [...new Set([...before, name])]
+}
+
 /** @returns how many; null when a signal has ended it. */
 async function writeAll(
   database: Database,
@@ -84,7 +102,7 @@ async function writeAll(
   flags: ExportFlags,
 ): Promise<number | null> {
   const { exportRequests } = await import('../queries/export.js')
-  const format = flags.format === 'csv' ? await csvFormat() : ndjson
+  const format = flags.format === 'csv' ? await csvFormat(flags) : ndjson
   const requests = exportRequests(database, options)
   // Asked before the file is made: an unknown model leaves none behind.
   let batch = nextBatch(requests)
@@ -118,15 +136,28 @@ function ndjson(batch: readonly ExportedRequest[]): string {
   return batch.map((request) => `${terminalJson(request)}\n`).join('')
 }
 
-async function csvFormat(): Promise<(batch: readonly ExportedRequest[], isFirst: boolean) => string> {
+async function csvFormat({
+  bom,
+  labelColumn = [],
+}: ExportFlags): Promise<(batch: readonly ExportedRequest[], isFirst: boolean) => string> {
   const { stringify } = await import('csv-stringify/sync')
+  // Rows are arrays: names of members would be taken for paths, and a label's name may have dots.
+  const cells = (request: ExportedRequest) => [
+    ...COLUMNS.map((column) => request[column]),
+    ...labelColumn.map((name) => labelOf(request, name)),
+  ]
   return (batch, isFirst) =>
-    stringify([...batch], {
+    stringify(batch.map(cells), {
+      bom: bom === true && isFirst,
       header: isFirst,
-      columns: [...COLUMNS],
+      columns: [...COLUMNS, ...labelColumn.map((name) => `label:${name}`)],
       escape_formulas: true,
       cast: { boolean: String, object: (value) => JSON.stringify(value), string: afterLineFeed },
     })
+}
+
+function labelOf({ labels = {} }: ExportedRequest, name: string): string | undefined {
+  return Object.hasOwn(labels, name) ? labels[name] : undefined
 }
 
 /** Some spreadsheets begin behind it; csv-stringify knows the other characters. */

@@ -57,6 +57,32 @@ test('CSV with a header, in which nothing is a formula and numbers stay numbers'
   expect(rows.slice(3).join('\n')).toMatch(/^3,"'\n=1\+1",/)
 })
 
+test('CSV with a byte order mark, and a column for each label that is asked for', async ({ workspace }) => {
+  await fill(
+    workspace,
+    requestLine('a', { labels: { team: '=x', 'a.b': 'größe' } }),
+    requestLine('b', { labels: JSON.parse('{"__proto__":"x"}') }),
+    requestLine('c'),
+  )
+  const csv = ['export', '--db', workspace.database, '--format', 'csv']
+  const columns = ['team', 'a.b', '__proto__', 'team'].flatMap((name) => ['--label-column', name])
+  const { stdout } = await runHere([...csv, '--bom', ...columns])
+  const [header, ...rows] = stdout.split('\n')
+  expect(header).toMatch(/^\ufeffid,.*,byte_offset,label:team,label:a\.b,label:__proto__$/)
+  expect(rows.map((row) => row.split(',').slice(-3))).toEqual([
+    ["'=x", 'größe', ''],
+    ['', '', 'x'],
+    ['', '', ''],
+    [''],
+  ])
+  expect((await runHere(csv)).stdout).toMatch(/^id,/)
+  for (const option of [['--bom'], ['--label-column', 'team']]) {
+    const outcome = await runHere(['export', '--db', workspace.database, ...option])
+    expect(outcome).toMatchObject({ status: 2, stdout: '' })
+    expect(outcome.stderr).toContain("needs '--format csv': found '--format ndjson'")
+  }
+})
+
 test('no rows: no lines, or the header alone', async ({ workspace }) => {
   await fill(workspace)
   expect((await runHere(['export', '--db', workspace.database])).stdout).toBe('')
