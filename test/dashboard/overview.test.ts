@@ -112,7 +112,7 @@ describe.skipIf(!hasBrowser)('figures and charts', () => {
     await page.mouse.down()
     await page.mouse.move(box.x + box.width * 0.75, y, { steps: 4 })
     await page.mouse.up()
-    await page.waitForURL(/since=.*&until=/)
+    await page.waitForURL(/since=.*&before=/)
     await page.locator('#tiles[aria-busy="false"]').waitFor()
     await eventually(() => dashboard.tile('Requests').locator('.figure').innerText()).toBe('1')
     await page.goBack()

@@ -1,32 +1,32 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { DEFAULTS, formatState, parseState } from '../../src/server/dashboard/page-state.js'
-import { refreshEveryMs, windowBefore } from '../../src/server/dashboard/time-window.js'
+import { DEFAULTS, FILTERS, formatState, parseState } from '../../src/server/dashboard/page-state.js'
+import {
+  endFromInput,
+  refreshEveryMs,
+  resolveWindow,
+  windowBefore,
+} from '../../src/server/dashboard/time-window.js'
 
 const text = fc.string({ unit: 'grapheme' })
-const flag = fc.constantFrom('' as const, 'true' as const, 'false' as const)
-const timestamp = fc
-  .date({ min: new Date('2000-01-01'), max: new Date('2099-12-31'), noInvalidDate: true })
-  .map((date) => date.toISOString())
-
+const window = fc.record({
+  range: text,
+  since: fc.option(text),
+  until: fc.option(text),
+  before: fc.option(text),
+})
+const filters = fc.record(Object.fromEntries(FILTERS.map((name) => [name, text])))
 const state = fc
   .record({
-    range: fc.constantFrom('1h' as const, '24h' as const, '7d' as const, '30d' as const),
-    since: fc.option(timestamp),
-    until: fc.option(timestamp),
-    model: text,
-    provider: text,
     labels: fc.dictionary(fc.string({ minLength: 1, unit: 'grapheme' }), text),
-    by: fc.constantFrom('model' as const, 'provider' as const),
-    success: flag,
-    streaming: flag,
-    correlationId: text,
-    sort: fc.constantFrom('timestamp' as const, 'cost_sats' as const, 'latency_ms' as const),
-    order: fc.constantFrom('asc' as const, 'desc' as const),
-    request: fc.option(fc.nat()),
+    by: text,
+    sort: text,
+    order: text,
+    request: fc.option(fc.integer({ min: 1 })),
   })
-  // A window of one's own has no range, and only it has an end.
-  .map((state) => (state.since === null ? { ...state, until: null } : { ...state, range: DEFAULTS.range }))
+  .chain((shown) =>
+    fc.tuple(window, filters).map(([window, filters]) => ({ ...DEFAULTS, ...window, ...filters, ...shown })),
+  )
 
 describe('the URL keeps the state of the page', () => {
   test('any state comes back from its query string', () => {
@@ -48,25 +48,64 @@ describe('the URL keeps the state of the page', () => {
     )
   })
 
-  test('what it doesn’t understand counts as left out', () => {
-    const search =
-      '?range=2h&since=yesterday&until=2026-11-25T08:00:00Z&sort=model&order=up&success=1&request=x'
-    expect(parseState(search)).toEqual(DEFAULTS)
+  test('what it has besides is kept, to be said: other names, names that come twice, an id that isn’t one', () => {
+    const { notUnderstood, ...rest } = parseState('?modle=gpt-4o&by=provider&by=model&request=x&label:=1')
+    expect(notUnderstood).toEqual(['modle=gpt-4o', 'by=model, which is there twice', 'request=x', 'label:=1'])
+    expect(rest).toEqual({ ...DEFAULTS, by: 'provider', notUnderstood: undefined })
   })
 })
 
+const NOW = Date.parse('2026-11-25T09:00:00.000Z')
+const NO_WINDOW = { range: '24h', since: null, until: null, before: null }
+
 describe('windows', () => {
+  test.for([
+    [{ range: '90m' }, '2026-11-25T07:30:00.000Z', '2026-11-25T08:59:59.999Z'],
+    [{ range: 'last_24h' }, '2026-11-24T09:00:00.000Z', '2026-11-25T08:59:59.999Z'],
+    [{ since: '2d' }, '2026-11-23T09:00:00.000Z', '2026-11-25T08:59:59.999Z'],
+    [{ since: '2026-11-24', until: '2026-11-24' }, '2026-11-24T00:00:00.000Z', '2026-11-24T23:59:59.999Z'],
+    [{ since: '2026-11-24', before: '2026-11-25' }, '2026-11-24T00:00:00.000Z', '2026-11-24T23:59:59.999Z'],
+    [
+      { since: '2026-11-24T10:00', until: '2026-11-24T11:00:00Z' },
+      '2026-11-24T10:00:00.000Z',
+      '2026-11-24T11:00:00Z',
+    ],
+    // For the server to judge.
+    [{ since: 'yesterday', until: '2026-11-24T10:00:00 02:00' }, 'yesterday', '2026-11-24T10:00:00 02:00'],
+  ] as const)('%j is there', ([window, since, until]) => {
+    expect(resolveWindow({ ...NO_WINDOW, ...window }, NOW)).toEqual({ since, until })
+  })
+
+  test.for([
+    [{ range: 'garbage' }, /^Invalid range 'garbage'\. Expected 1h, 24h, 7d, 30d, or a length such as 90m/],
+    [{ until: '2026-11-24T10:00:00Z' }, /'until' without the beginning.*add 'since'/],
+    [{ since: '1h', until: '2026-11-24', before: '2026-11-24' }, /leave one of them out/],
+  ] as const)('%j has none, and the reason is said', ([window, reason]) => {
+    expect(() => resolveWindow({ ...NO_WINDOW, ...window }, NOW)).toThrow(reason)
+  })
+
+  test.for([
+    ['2026-11-24T23:59:59', '2026-11-25T00:00:00.000Z'],
+    ['2026-11-25T00:00', '2026-11-25T00:00:00.000Z'],
+    ['2026-11-25T00:00:00', '2026-11-25T00:00:00.000Z'],
+    ['2026-11-24T23:59:59.5', '2026-11-25T00:00:00.000Z'],
+    ['', null],
+  ] as const)('the end %j, as typed, is before %j', ([typed, before]) => {
+    expect(endFromInput(typed)).toBe(before)
+  })
+
   test('the one before ends just before this one begins, and is as long', () => {
-    expect(windowBefore({ since: '2026-11-25T08:00:00.000Z', until: '2026-11-25T09:00:00.000Z' })).toEqual({
+    expect(windowBefore({ since: '2026-11-25T08:00:00.000Z', until: '2026-11-25T08:59:59.999Z' })).toEqual({
       since: '2026-11-25T07:00:00.000Z',
       until: '2026-11-25T07:59:59.999Z',
+      before: null,
     })
   })
 
   test('what lies in the past is not asked for again', () => {
-    const now = Date.parse('2026-11-25T09:00:00Z')
-    expect(refreshEveryMs({ range: '1h', until: null }, now)).toBe(10_000)
-    expect(refreshEveryMs({ range: '30d', until: null }, now)).toBe(60_000)
-    expect(refreshEveryMs({ range: '1h', until: '2026-11-25T08:00:00.000Z' }, now)).toBe(null)
+    expect(refreshEveryMs({ ...NO_WINDOW, range: '1h' }, NOW)).toBe(10_000)
+    expect(refreshEveryMs({ ...NO_WINDOW, range: '30d' }, NOW)).toBe(60_000)
+    expect(refreshEveryMs({ ...NO_WINDOW, since: '2026-11-24', until: '2026-11-24' }, NOW)).toBe(null)
+    expect(refreshEveryMs({ ...NO_WINDOW, since: '2026-11-24', before: '2026-11-26' }, NOW)).toBe(30_000)
   })
 })

@@ -37,7 +37,7 @@ describe.skipIf(!hasBrowser)('when things are not as usual', () => {
     await projected(dashboard, 1)
     await dashboard.open()
     await dashboard.service.stop()
-    await page.getByRole('combobox', { name: 'Outcome' }).selectOption('true')
+    await page.getByRole('combobox', { name: 'Outcome' }).selectOption('Succeeded')
     const banner = page.locator('.banner.is-bad')
     await banner.waitFor()
     expect(await banner.innerText()).toMatch(/doesn’t answer.*What stands here is of \d\d:\d\d:\d\d UTC/s)

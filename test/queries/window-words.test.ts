@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { instantOf, windowLength } from '../../src/queries/index.js'
+import * as page from '../../src/server/dashboard/time-window.js'
 
 const NOW = Date.parse('2026-11-22T10:00:00.000Z')
 
@@ -21,6 +22,8 @@ test.for([
   ['2026-11-20T19:43:07.0004+01:00', '2026-11-20T19:43:07.0004+01:00', '2026-11-20T19:43:07.0004+01:00'],
 ] as const)('%s begins and ends there', ([words, start, end]) => {
   expect([instantOf(words, 'start', NOW), instantOf(words, 'end', NOW)]).toEqual([start, end])
+  // The page's URL has the same words.
+  expect([page.instantOf(words, 'start', NOW), page.instantOf(words, 'end', NOW)]).toEqual([start, end])
 })
 
 test.for([
@@ -46,12 +49,11 @@ test.for([
 ])('%j is no instant', (words) => {
   expect(instantOf(words, 'start', NOW)).toBeNull()
   expect(instantOf(words, 'end', NOW)).toBeNull()
+  expect([page.instantOf(words, 'start', NOW), page.instantOf(words, 'end', NOW)]).toEqual([null, null])
 })
 
 test('only a length is the length of a window', () => {
-  expect([windowLength('last_7d'), windowLength('7d'), windowLength('2026-11-20')]).toEqual([
-    604_800_000,
-    604_800_000,
-    null,
-  ])
+  for (const length of [windowLength, page.windowLength]) {
+    expect(['last_7d', '7d', '2026-11-20'].map(length)).toEqual([604_800_000, 604_800_000, null])
+  }
 })

@@ -1,3 +1,5 @@
+import { learnTime } from './clock.js'
+
 /** Why a question to the server has no answer. */
 export class ApiError extends Error {
   /**
@@ -53,6 +55,16 @@ export async function ask(path, query, signal) {
   throw new ApiError(response.status >= 500 || response.ok ? 'failed' : 'refused', message)
 }
 
+/** Asks for nothing but the time, which the head of any answer has. */
+export async function askTime() {
+  const askedMs = Date.now()
+  try {
+    learnTime(await fetch(urlOf(''), { method: 'HEAD' }), askedMs)
+  } catch {
+    // The questions that come next will say so.
+  }
+}
+
 /**
  * `GET /healthz`: its body says how things stand, whatever its status.
  *
@@ -69,8 +81,11 @@ export async function askHealth() {
  * @param {AbortSignal} [signal]
  */
 async function reach(url, signal) {
+  const askedMs = Date.now()
   try {
-    return await fetch(url, { signal: signal ?? null, headers: { accept: 'application/json' } })
+    const response = await fetch(url, { signal: signal ?? null, headers: { accept: 'application/json' } })
+    learnTime(response, askedMs)
+    return response
   } catch (error) {
     signal?.throwIfAborted()
     throw new ApiError('unreachable', 'The server doesn’t answer', { cause: error })

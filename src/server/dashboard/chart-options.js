@@ -180,7 +180,7 @@ function bucketUnder(bucketSeconds) {
 /**
  * @param {UPlot} uplot
  * @param {number} bucketSeconds
- * @param {(sinceSeconds: number, untilSeconds: number) => void} onSelect
+ * @param {(sinceSeconds: number, beforeSeconds: number) => void} onSelect
  */
 function select(uplot, bucketSeconds, onSelect) {
   const { left, width } = uplot.select

@@ -22,7 +22,7 @@ import { formatClock, formatDay, UNKNOWN } from './format.js'
  * @property {boolean} isWhole values have no fractions
  * @property {(value: number | null) => string} format
  * @property {import('./colors.js').Colors} colors
- * @property {(sinceSeconds: number, untilSeconds: number) => void} onSelect a stretch of time was drawn out
+ * @property {(sinceSeconds: number, beforeSeconds: number) => void} onSelect a stretch of time was drawn out
  */
 
 const LEAST_GAPPED_BAR_PX = 5

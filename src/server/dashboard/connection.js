@@ -45,6 +45,13 @@ export class Connection {
     this.#stopRetrying()
   }
 
+  /** @param {readonly string[]} notUnderstood what the page's URL has that means nothing here */
+  showAddress(notUnderstood) {
+    if (notUnderstood.length === 0) return this.#hide('address')
+    const text = `It has ${notUnderstood.join('; ')}. What is shown is shown without that.`
+    this.#show('address', { title: 'Part of this page’s address isn’t understood.', text })
+  }
+
   /**
    * @param {Part} part
    * @param {unknown} error what asking the server threw; an abort is none of its failures
@@ -127,7 +134,7 @@ export class Connection {
   }
 
   /**
-   * @param {Part | 'server' | 'token' | 'lag'} key
+   * @param {Part | 'server' | 'token' | 'lag' | 'address'} key
    * @param {{ title: string, text: string, action?: HTMLElement }} content
    */
   #show(key, { title, text, action }) {
@@ -135,9 +142,12 @@ export class Connection {
     const shown = this.#banners.get(key)
     // A live region must not say the same again and again.
     if (shown?.dataset['text'] === wanted) return
+    // Figures and list are refused for the same reason.
+    const isSaid = [...this.#banners.values()].some(({ dataset }) => dataset['text'] === wanted)
+    if (isSaid) return this.#hide(key)
     const banner = element(
       'div',
-      key === 'lag' ? 'banner' : 'banner is-bad',
+      key === 'lag' || key === 'address' ? 'banner' : 'banner is-bad',
       element('strong', '', title),
       element('span', '', text),
     )
@@ -148,7 +158,7 @@ export class Connection {
     this.#banners.set(key, banner)
   }
 
-  /** @param {Part | 'server' | 'token' | 'lag'} key */
+  /** @param {Part | 'server' | 'token' | 'lag' | 'address'} key */
   #hide(key) {
     this.#banners.get(key)?.remove()
     this.#banners.delete(key)

@@ -142,7 +142,7 @@ export class Detail {
   #correlation(id) {
     const code = element('code', '', id)
     const fragment = element('span', '', code, copyButton(code, id))
-    fragment.append(button('Find all', () => this.store.update({ correlationId: id, request: null })))
+    fragment.append(button('Find all', () => this.store.update({ correlation_id: id, request: null })))
     return fragment
   }
 

@@ -1,6 +1,6 @@
 /**
  * @typedef {import('../../queries/index.js').RequestEntry} RequestEntry
- * @typedef {Pick<import('./page-state.js').PageState, 'sort' | 'order'>} Sorting
+ * @typedef {{ sort: string, order: string }} Sorting
  */
 
 /**
@@ -19,7 +19,7 @@ export function compareEntries(a, b, { sort, order }) {
 
 /**
  * @param {RequestEntry} entry
- * @param {Sorting['sort']} sort
+ * @param {string} sort
  */
 function keyOf({ timestamp, cost, timing }, sort) {
   if (sort === 'timestamp') return timestamp

@@ -1,8 +1,11 @@
 import { ask } from './api.js'
+import { shownMoment } from './clock.js'
+import { CustomWindow } from './custom-window.js'
 import { button, byId, element, setLabel } from './dom.js'
 import { formatCompact, formatSpan } from './format.js'
+import { isFiltered, NO_FILTERS } from './page-state.js'
 import { windowQuery } from './questions.js'
-import { beforeName, fromInput, isRange, toInput } from './time-window.js'
+import { beforeName } from './time-window.js'
 
 /**
  * @typedef {import('./page-state.js').PageState} PageState
@@ -12,32 +15,44 @@ import { beforeName, fromInput, isRange, toInput } from './time-window.js'
 
 /** A provider that is new may be missing for this long. */
 const CHOICES_KEPT_MS = 60_000
+const OUTCOMES = /** @type {const} */ (['success', 'open', 'unfinished'])
+const NO_OUTCOME = { success: '', open: '', unfinished: '' }
 
-/** The controls that hold for the whole page: window, model, provider, labels. */
+/** The controls that hold for the whole page: window and filters. */
 export class Filters {
   #model = byId('model', HTMLSelectElement)
   #provider = byId('provider', HTMLSelectElement)
   #tier = byId('tier', HTMLSelectElement)
-  #custom = byId('custom', HTMLFormElement)
+  #outcome = byId('outcome', HTMLSelectElement)
+  #streaming = byId('streaming', HTMLSelectElement)
+  #correlation = byId('correlation', HTMLInputElement)
   #label = byId('label', HTMLInputElement)
+  #custom
   #choicesOf = ''
   #choicesAt = 0
 
   /** @param {PageStore} store */
   constructor(store) {
     this.store = store
+    this.#custom = new CustomWindow(store)
     byId('ranges', HTMLFieldSetElement).addEventListener('change', (event) => this.#onRange(event))
-    this.#custom.addEventListener('submit', (event) => this.#onCustom(event))
     this.#model.addEventListener('change', () => store.update({ model: this.#model.value }))
-    this.#provider.addEventListener('change', () => store.update({ provider: this.#provider.value }))
+    this.#provider.addEventListener('change', () =>
+      store.update({ provider: this.#provider.value, without_provider: '' }),
+    )
     this.#tier.addEventListener('change', () => this.#setLabel('tier', this.#tier.value))
+    this.#outcome.addEventListener('change', () => {
+      const [name = '', value = ''] = this.#outcome.value.split('=')
+      store.update({ ...NO_OUTCOME, ...(name === '' ? {} : { [name]: value }) })
+    })
+    this.#streaming.addEventListener('change', () => store.update({ streaming: this.#streaming.value }))
+    this.#correlation.addEventListener('change', () =>
+      store.update({ correlation_id: this.#correlation.value.trim() }),
+    )
+    byId('correlation-form', HTMLFormElement).addEventListener('submit', (event) => event.preventDefault())
     byId('label-form', HTMLFormElement).addEventListener('submit', (event) => this.#onLabel(event))
-    byId('clear-scope', HTMLButtonElement).addEventListener('click', () =>
-      store.update({ model: '', provider: '', labels: {} }),
-    )
-    byId('by', HTMLFieldSetElement).addEventListener('change', () =>
-      store.update({ by: checkedOf('by') === 'provider' ? 'provider' : 'model' }),
-    )
+    byId('clear-scope', HTMLButtonElement).addEventListener('click', () => store.update(NO_FILTERS))
+    byId('by', HTMLFieldSetElement).addEventListener('change', () => store.update({ by: checkedOf('by') }))
     this.show(store.state)
   }
 
@@ -45,21 +60,24 @@ export class Filters {
   show(state) {
     check('range', state.since === null ? state.range : 'custom')
     check('by', state.by)
-    this.#custom.hidden = state.since === null
-    if (state.since !== null) this.#fillCustom(state.since, state.until ?? new Date().toISOString())
+    this.#custom.show(state)
     choose(this.#model, state.model)
     choose(this.#provider, state.provider)
     choose(this.#tier, state.labels['tier'] ?? '')
-    this.#showChips(state.labels)
-    const isSet = state.model !== '' || state.provider !== '' || Object.keys(state.labels).length > 0
-    byId('clear-scope', HTMLButtonElement).hidden = !isSet
+    choose(this.#outcome, outcomesOf(state).join(', '))
+    choose(this.#streaming, state.streaming)
+    if (document.activeElement !== this.#correlation) this.#correlation.value = state.correlation_id
+    this.#correlation.classList.toggle('is-set', state.correlation_id !== '')
+    this.#showChips(state)
+    byId('clear-scope', HTMLButtonElement).hidden = !isFiltered(state)
   }
 
   /** @param {Stats} stats of the window, with its models */
   showAnswer(stats) {
-    byId('window-text', HTMLElement).textContent = formatSpan(stats.since, stats.until)
-    byId('window-before', HTMLElement).textContent = `, against ${beforeName(this.store.state)}`
-    fill(this.#model, stats.models ?? {}, this.store.state.model)
+    const { state } = this.store
+    byId('window-text', HTMLElement).textContent = formatSpan(stats.since, stats.until, state.since !== null)
+    byId('window-before', HTMLElement).textContent = `, against ${beforeName(state)}`
+    fill(this.#model, stats.models ?? {}, state.model)
   }
 
   /**
@@ -69,8 +87,9 @@ export class Filters {
    * @throws {import('./api.js').ApiError}
    */
   async loadChoices(state) {
-    const window = windowQuery(state)
-    const isKnown = this.#choicesOf === window.toString() && Date.now() - this.#choicesAt < CHOICES_KEPT_MS
+    const window = windowQuery(state, shownMoment())
+    const asked = JSON.stringify([state.range, state.since, state.until, state.before])
+    const isKnown = this.#choicesOf === asked && Date.now() - this.#choicesAt < CHOICES_KEPT_MS
     if (isKnown) return
     const [providers, tiers] = await Promise.all(
       ['provider', 'tier'].map((group) => {
@@ -79,7 +98,7 @@ export class Filters {
         return /** @type {Promise<Stats>} */ (ask('v1/stats', query))
       }),
     )
-    this.#choicesOf = window.toString()
+    this.#choicesOf = asked
     this.#choicesAt = Date.now()
     const { unknown: _without, ...named } = providers?.providers ?? {}
     fill(this.#provider, named, this.store.state.provider)
@@ -91,24 +110,10 @@ export class Filters {
   }
 
   /** @param {Event} event */
-  #onRange(event) {
-    const { target } = event
+  #onRange({ target }) {
     if (!(target instanceof HTMLInputElement)) return
-    if (isRange(target.value)) return this.store.update({ range: target.value, since: null, until: null })
-    this.#custom.hidden = false
-    if (inputOf(this.#custom, 'since').value === '') {
-      this.#fillCustom(new Date(Date.now() - 86_400_000).toISOString(), new Date().toISOString())
-    }
-  }
-
-  /** @param {SubmitEvent} event */
-  #onCustom(event) {
-    event.preventDefault()
-    const since = fromInput(inputOf(this.#custom, 'since').value)
-    const until = fromInput(inputOf(this.#custom, 'until').value)
-    const isOrdered = since !== null && until !== null && since < until
-    byId('custom-problem', HTMLElement).textContent = isOrdered ? '' : 'The end must be after the beginning.'
-    if (isOrdered) this.store.update({ since, until })
+    if (target.value === 'custom') this.#custom.open()
+    else this.store.update({ range: target.value, since: null, until: null, before: null })
   }
 
   /** @param {SubmitEvent} event */
@@ -129,26 +134,38 @@ export class Filters {
     this.store.update({ labels: value === '' ? others : { ...others, [name]: value } })
   }
 
-  /** @param {Record<string, string>} labels */
-  #showChips(labels) {
+  /**
+   * Filters that have no control of their own.
+   *
+   * @param {PageState} state
+   */
+  #showChips({ labels, policy, without_policy, without_provider }) {
     const chips = Object.entries(labels)
       .filter(([name]) => name !== 'tier')
-      .map(([name, value]) => {
-        const remove = button('×', () => this.#setLabel(name, ''))
-        setLabel(remove, `Remove ${name}=${value}`)
-        return element('li', 'chip', `${name}=${value}`, remove)
-      })
+      .map(([name, value]) => chip(`${name}=${value}`, () => this.#setLabel(name, '')))
+    if (policy !== '') chips.push(chip(`Policy ${policy}`, () => this.store.update({ policy: '' })))
+    for (const [name, value] of Object.entries({ without_policy, without_provider })) {
+      if (value === '') continue
+      const text = value === 'true' ? name.replace('_', ' ') : `${name}=${value}`
+      chips.push(chip(text, () => this.store.update({ [name]: '' })))
+    }
     byId('chips', HTMLElement).replaceChildren(...chips)
   }
+}
 
-  /**
-   * @param {string} since
-   * @param {string} until
-   */
-  #fillCustom(since, until) {
-    inputOf(this.#custom, 'since').value = toInput(since)
-    inputOf(this.#custom, 'until').value = toInput(until)
-  }
+/**
+ * @param {string} text
+ * @param {() => void} onRemove
+ */
+function chip(text, onRemove) {
+  const remove = button('×', onRemove)
+  setLabel(remove, `Remove ${text}`)
+  return element('li', 'chip', text, remove)
+}
+
+/** @param {PageState} state */
+function outcomesOf(state) {
+  return OUTCOMES.filter((name) => state[name] !== '').map((name) => `${name}=${state[name]}`)
 }
 
 /**
@@ -205,14 +222,4 @@ function check(name, value) {
 function checkedOf(name) {
   const input = document.querySelector(`input[name="${name}"]:checked`)
   return input instanceof HTMLInputElement ? input.value : ''
-}
-
-/**
- * @param {HTMLFormElement} form
- * @param {string} name
- */
-function inputOf(form, name) {
-  const input = form.elements.namedItem(name)
-  if (!(input instanceof HTMLInputElement)) throw new Error(`the form has no field ${name}`)
-  return input
 }

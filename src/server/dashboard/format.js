@@ -100,12 +100,15 @@ export function formatDay(timestamp) {
 /**
  * `Nov 25 08:42 – 09:42 UTC`
  * @param {string} since canonical
- * @param {string} until canonical
+ * @param {string} until canonical, inclusive: the last millisecond of a minute is its end
+ * @param {boolean} [isTyped] the seconds mean something
  */
-export function formatSpan(since, until) {
-  const [from, to] = [formatDay(since), formatDay(until)]
-  const end = from === to ? until.slice(11, 16) : `${to} ${until.slice(11, 16)}`
-  return `${from} ${since.slice(11, 16)} – ${end} UTC`
+export function formatSpan(since, until, isTyped = false) {
+  const before = until.endsWith('.999Z') ? new Date(Date.parse(until) + 1).toISOString() : until
+  const hasSeconds = isTyped && [since, before].some((timestamp) => timestamp.slice(17, 19) !== '00')
+  const clock = (/** @type {string} */ timestamp) => timestamp.slice(11, hasSeconds ? 19 : 16)
+  const [from, to] = [formatDay(since), formatDay(before)]
+  return `${from} ${clock(since)} – ${from === to ? '' : `${to} `}${clock(before)} UTC`
 }
 
 /** @param {number} value */

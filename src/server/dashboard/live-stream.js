@@ -1,5 +1,5 @@
 import { urlOf } from './api.js'
-import { listQuery } from './questions.js'
+import { filterQuery } from './questions.js'
 
 /** @typedef {import('../../queries/index.js').RequestEntry} RequestEntry */
 
@@ -35,7 +35,7 @@ export class LiveStream {
   follow(state) {
     this.stop()
     this.#reopenMs = FIRST_REOPEN_MS
-    this.#open(listQuery(state))
+    this.#open(filterQuery(state))
   }
 
   stop() {

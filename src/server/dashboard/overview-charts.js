@@ -15,7 +15,7 @@ export class OverviewCharts {
   #cost
   #latency
 
-  /** @param {(sinceSeconds: number, untilSeconds: number) => void} onSelect */
+  /** @param {(sinceSeconds: number, beforeSeconds: number) => void} onSelect */
   constructor(onSelect) {
     const common = { colors: this.#colors, onSelect }
     this.#requests = new Chart(byId('chart-requests', HTMLElement), {

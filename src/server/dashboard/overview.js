@@ -1,4 +1,5 @@
 import { ask } from './api.js'
+import { shownMoment } from './clock.js'
 import { byId } from './dom.js'
 import { OverviewCharts } from './overview-charts.js'
 import { seriesQuery, statsQuery } from './questions.js'
@@ -21,7 +22,7 @@ export class Overview {
 
   /**
    * @param {object} hooks
-   * @param {(sinceSeconds: number, untilSeconds: number) => void} hooks.onSelect
+   * @param {(sinceSeconds: number, beforeSeconds: number) => void} hooks.onSelect
    * @param {(stats: Stats) => void} hooks.onStats each time the figures of the window have come, models included
    */
   constructor({ onSelect, onStats }) {
@@ -96,7 +97,10 @@ export class Overview {
    * @param {AbortSignal} signal
    */
   async #showCharts(state, answer, signal) {
-    const [series, stats] = await Promise.all([ask('v1/series', seriesQuery(state), signal), answer])
+    const [series, stats] = await Promise.all([
+      ask('v1/series', seriesQuery(state, shownMoment()), signal),
+      answer,
+    ])
     this.#charts.show(/** @type {Series} */ (series), stats)
   }
 }
@@ -106,6 +110,6 @@ export class Overview {
  * @param {AbortSignal} signal
  * @returns {Promise<Stats>}
  */
-function askStats(state, signal) {
-  return ask('v1/stats', statsQuery(state), signal)
+async function askStats(state, signal) {
+  return await ask('v1/stats', statsQuery(state, shownMoment()), signal)
 }

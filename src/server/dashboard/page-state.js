@@ -1,70 +1,85 @@
-import { isRange } from './time-window.js'
-
 /**
- * All that the page shows, as its URL says it. Empty text: no filter.
+ * All that the page shows, as its URL says it. Empty text: no filter. Texts are kept as they were written: the server judges
+ * them, and what it says of them is shown.
  *
- * @typedef {object} PageState
- * @property {import('./time-window.js').Range} range ends now; doesn't count where `since` is set
- * @property {string | null} since a window of one's own, together with `until`
- * @property {string | null} until null: now
- * @property {string} model
- * @property {string} provider
+ * @typedef {object} Shown
+ * @property {string} by what costs are stacked by: `model` or `provider`
  * @property {Record<string, string>} labels
- * @property {'model' | 'provider'} by what costs are stacked by
- * @property {'' | 'true' | 'false'} success of the list alone, as all that follows
- * @property {'' | 'true' | 'false'} streaming
- * @property {string} correlationId
- * @property {'timestamp' | 'cost_sats' | 'latency_ms'} sort
- * @property {'asc' | 'desc'} order
+ * @property {string} sort
+ * @property {string} order
  * @property {number | null} request the request whose detail is open
+ * @property {readonly string[]} notUnderstood what the URL had besides, such as `modle=gpt-4o`
+ *
+ * @typedef {Record<typeof FILTERS[number], string>} FilterState
+ * @typedef {import('./time-window.js').WindowState & FilterState & Shown} PageState
  */
+
+/** The filters, named as the server names them. All of them hold for the whole page. */
+export const FILTERS = /** @type {const} */ ([
+  'model',
+  'provider',
+  'policy',
+  'without_provider',
+  'without_policy',
+  'success',
+  'streaming',
+  'open',
+  'unfinished',
+  'correlation_id',
+])
+
+/** No filter at all. */
+export const NO_FILTERS = Object.freeze({
+  ...Object.fromEntries(
+    /** @type {[typeof FILTERS[number], string][]} */ (FILTERS.map((name) => [name, ''])),
+  ),
+  labels: {},
+})
 
 /** @type {Readonly<PageState>} */
 export const DEFAULTS = Object.freeze({
   range: '24h',
   since: null,
   until: null,
-  model: '',
-  provider: '',
+  before: null,
+  .../** @type {FilterState} */ (/** @type {unknown} */ (NO_FILTERS)),
   labels: {},
   by: 'model',
-  success: '',
-  streaming: '',
-  correlationId: '',
   sort: 'timestamp',
   order: 'desc',
   request: null,
+  notUnderstood: [],
 })
 
+const TEXTS = /** @type {const} */ (['range', 'since', 'until', 'before', ...FILTERS, 'by', 'sort', 'order'])
 const LABEL = 'label:'
+const ID = /^[1-9]\d{0,14}$/
 
 /**
- * Reads a query string. What it doesn't understand counts as left out: a mistyped link still shows a page.
+ * Reads a query string.
  *
  * @param {string} search
  * @returns {PageState}
  */
 export function parseState(search) {
-  const query = new URLSearchParams(search)
-  const range = query.get('range')
-  const since = timestampOf(query.get('since'))
-  const request = Number(query.get('request') ?? Number.NaN)
-  const labels = [...query].filter(([name]) => name.startsWith(LABEL) && name !== LABEL)
-  return {
-    range: isRange(range) ? range : DEFAULTS.range,
-    since,
-    until: since === null ? null : timestampOf(query.get('until')),
-    model: query.get('model') ?? '',
-    provider: query.get('provider') ?? '',
-    labels: Object.fromEntries(labels.map(([name, value]) => [name.slice(LABEL.length), value])),
-    by: oneOf(query.get('by'), ['model', 'provider']),
-    success: oneOf(query.get('success'), ['', 'true', 'false']),
-    streaming: oneOf(query.get('streaming'), ['', 'true', 'false']),
-    correlationId: query.get('correlation_id') ?? '',
-    sort: oneOf(query.get('sort'), ['timestamp', 'cost_sats', 'latency_ms']),
-    order: oneOf(query.get('order'), ['desc', 'asc']),
-    request: Number.isSafeInteger(request) ? request : null,
+  /** @type {Record<string, string>} */
+  const texts = {}
+  /** @type {[string, string][]} */
+  const labels = []
+  /** @type {string[]} */
+  const notUnderstood = []
+  const seen = new Set()
+  /** @type {number | null} */
+  let request = null
+  for (const [name, value] of new URLSearchParams(search)) {
+    if (seen.has(name)) notUnderstood.push(`${name}=${value}, which is there twice`)
+    else if (TEXTS.some((text) => text === name)) texts[name] = value
+    else if (name.startsWith(LABEL) && name !== LABEL) labels.push([name.slice(LABEL.length), value])
+    else if (name === 'request' && ID.test(value)) request = Number(value)
+    else notUnderstood.push(`${name}=${value}`)
+    seen.add(name)
   }
+  return { ...DEFAULTS, ...texts, labels: Object.fromEntries(labels), request, notUnderstood }
 }
 
 /**
@@ -74,27 +89,20 @@ export function parseState(search) {
  */
 export function formatState(state) {
   const query = new URLSearchParams()
-  if (state.since !== null) {
-    query.set('since', state.since)
-    if (state.until !== null) query.set('until', state.until)
-  } else if (state.range !== DEFAULTS.range) query.set('range', state.range)
-  for (const name of /** @type {const} */ ([
-    'model',
-    'provider',
-    'by',
-    'success',
-    'streaming',
-    'sort',
-    'order',
-  ])) {
-    if (state[name] !== DEFAULTS[name]) query.set(name, state[name])
+  for (const name of TEXTS) {
+    const value = state[name]
+    if (value !== null && value !== DEFAULTS[name]) query.set(name, value)
   }
   for (const [name, value] of Object.entries(state.labels)) query.set(LABEL + name, value)
-  if (state.correlationId !== '') query.set('correlation_id', state.correlationId)
   if (state.request !== null) query.set('request', String(state.request))
   // Colons and slashes are legal in a query string, and timestamps are read by people.
   const text = query.toString().replaceAll('%3A', ':').replaceAll('%2F', '/')
   return text === '' ? '' : `?${text}`
+}
+
+/** @param {PageState} state */
+export function isFiltered(state) {
+  return FILTERS.some((name) => state[name] !== '') || Object.keys(state.labels).length > 0
 }
 
 /** The state of the page: the URL keeps it, so that history, reload and a shared link all work. */
@@ -130,7 +138,7 @@ export class PageStore {
    * @param {{ replace?: boolean }} [options] replace: no entry of its own in the history
    */
   update(change, { replace = false } = {}) {
-    const next = { ...this.#state, ...change }
+    const next = { ...this.#state, ...change, notUnderstood: [] }
     const search = formatState(next)
     if (search === formatState(this.#state)) return
     const url = location.pathname + search
@@ -146,24 +154,4 @@ export class PageStore {
     this.#state = next
     for (const listener of this.#listeners) listener(next, before)
   }
-}
-
-/**
- * @template {string} Choice
- * @param {string | null} text
- * @param {Choice[]} choices the first is the default
- * @returns {Choice}
- */
-function oneOf(text, choices) {
-  const [fallback] = choices
-  return choices.find((choice) => choice === text) ?? /** @type {Choice} */ (fallback)
-}
-
-/**
- * @param {string | null} text
- * @returns {string | null} canonical
- */
-function timestampOf(text) {
-  const ms = Date.parse(text ?? '')
-  return Number.isNaN(ms) ? null : new Date(ms).toISOString()
 }

@@ -1,3 +1,4 @@
+import { shownMoment, takeMoment } from './clock.js'
 import { Connection } from './connection.js'
 import { Detail } from './detail.js'
 import { Filters } from './filters.js'
@@ -7,26 +8,30 @@ import { RequestsSection } from './requests-section.js'
 import { startTheme } from './theme.js'
 import { refreshEveryMs } from './time-window.js'
 
+/** Figures follow requests that were seen to come this soon, where they don't cost more than a twentieth of that time. */
+const NEWS_MS = 2000
+const MOST_LOAD = 20
+
 const store = new PageStore()
 const connection = new Connection(loadAll)
 const filters = new Filters(store)
 const overview = new Overview({
-  onSelect: (since, until) =>
+  onSelect: (since, before) =>
     store.update({
       since: new Date(since * 1000).toISOString(),
-      until: new Date(until * 1000 - 1).toISOString(),
+      until: null,
+      before: new Date(before * 1000).toISOString(),
     }),
   onStats: (stats) => {
     filters.showAnswer(stats)
-    requests.showTotal(store.state, stats.counts.total)
+    requests.showTotal(stats.counts.total)
   },
 })
 const requests = new RequestsSection({
   store,
   onFailure: (error) => connection.failed('requests', error),
-  // The very first request is worth more than the usual patience.
   onAdded: () => {
-    if (overview.isEmpty && loadsUnderWay === 0) void loadOverview({ isOther: false })
+    hasNews = true
   },
 })
 const detail = new Detail({
@@ -36,24 +41,35 @@ const detail = new Detail({
 })
 
 let refreshedAt = 0
+let tookMs = 0
 let loadsUnderWay = 0
+/** Requests have come that the figures don't have. */
+let hasNews = false
 
 startTheme(() => overview.repaint())
 store.subscribe((state, before) => {
   filters.show(state)
-  requests.show(state)
+  requests.show()
   detail.show(state.request, before.request)
   requests.list.table.markOpen()
+  connection.showAddress(state.notUnderstood)
   // The detail alone changes nothing of what lies under it, nor does the order of the list change a chart.
-  if (listPart(state) !== listPart(before)) void report('requests', requests.load(state))
-  if (overviewPart(state) !== overviewPart(before)) void loadOverview({ isOther: true })
+  const isOtherList = listPart(state) !== listPart(before)
+  const isOtherOverview = overviewPart(state) !== overviewPart(before)
+  if (isOtherList && isOtherOverview) takeMoment()
+  if (isOtherList) void report('requests', requests.load(state))
+  if (isOtherOverview) void loadOverview({ isOther: true })
 })
 document.addEventListener('visibilitychange', refreshWhenDue)
 setInterval(refreshWhenDue, 1000)
 detail.show(store.state.request, null)
-loadAll()
+connection.showAddress(store.state.notUnderstood)
+// Of the moment that the first questions were asked at.
+void loadOverview({ isOther: true })
+void report('requests', requests.load(store.state))
 
 function loadAll() {
+  takeMoment()
   void loadOverview({ isOther: true })
   void report('requests', requests.load(store.state))
 }
@@ -61,6 +77,7 @@ function loadAll() {
 /** @param {{ isOther: boolean }} options */
 async function loadOverview(options) {
   refreshedAt = Date.now()
+  hasNews = false
   const { state } = store
   loadsUnderWay++
   // What there is to choose from is needed the most where the choice of the moment leads nowhere.
@@ -69,17 +86,20 @@ async function loadOverview(options) {
     await report('overview', work)
   } finally {
     loadsUnderWay--
+    tookMs = Date.now() - refreshedAt
   }
-  if (!options.isOther) void requests.refresh()
   void connection.checkHealth()
 }
 
-/** Asks again only while somebody can see it. */
+/** Asks again only while somebody can see it: for all that is shown, of one moment. */
 function refreshWhenDue() {
-  const every = refreshEveryMs(store.state, Date.now())
-  const isDue = every !== null && Date.now() - refreshedAt >= every
-  if (document.visibilityState !== 'visible' || loadsUnderWay > 0 || !isDue) return
+  const usual = refreshEveryMs(store.state, shownMoment())
+  if (document.visibilityState !== 'visible' || loadsUnderWay > 0 || usual === null) return
+  const every = Math.max(hasNews ? NEWS_MS : usual, tookMs * MOST_LOAD)
+  if (Date.now() - refreshedAt < every) return
+  takeMoment()
   void loadOverview({ isOther: false })
+  void report('requests', requests.refresh())
 }
 
 /**
@@ -97,15 +117,7 @@ async function report(part, work) {
 
 /** @param {import('./page-state.js').PageState} state */
 function overviewPart(state) {
-  return formatState({
-    ...state,
-    request: null,
-    success: '',
-    streaming: '',
-    correlationId: '',
-    sort: 'timestamp',
-    order: 'desc',
-  })
+  return formatState({ ...state, request: null, sort: 'timestamp', order: 'desc' })
 }
 
 /** @param {import('./page-state.js').PageState} state */

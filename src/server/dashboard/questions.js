@@ -1,38 +1,57 @@
+import { ApiError } from './api.js'
+import { FILTERS } from './page-state.js'
+import { resolveWindow } from './time-window.js'
+
 /** @typedef {import('./page-state.js').PageState} PageState */
 
 const PER_PAGE = 50
 
 /**
+ * The window at a moment, and the filters of the page.
+ *
+ * @param {PageState} state
+ * @param {number} momentMs
+ * @throws {ApiError} where the window makes no sense
+ */
+function scopeQuery(state, momentMs) {
+  return new URLSearchParams([...windowQuery(state, momentMs), ...filterQuery(state)])
+}
+
+/**
  * The window alone.
  *
  * @param {PageState} state
+ * @param {number} momentMs
+ * @throws {ApiError} where it makes no sense
  */
-export function windowQuery({ range, since, until }) {
+export function windowQuery(state, momentMs) {
+  try {
+    return new URLSearchParams(resolveWindow(state, momentMs))
+  } catch (error) {
+    throw error instanceof RangeError ? new ApiError('refused', error.message) : error
+  }
+}
+
+/**
+ * The filters of the page, as the stream takes them too: it has no window.
+ *
+ * @param {PageState} state
+ */
+export function filterQuery(state) {
   const query = new URLSearchParams()
-  if (since === null) query.set('range', `last_${range}`)
-  else query.set('since', since)
-  if (since !== null && until !== null) query.set('until', until)
+  for (const name of FILTERS) if (state[name] !== '') query.set(name, state[name])
+  for (const [name, value] of Object.entries(state.labels)) query.set(`label:${name}`, value)
   return query
 }
 
 /**
- * Window and filters of the whole page.
+ * For the tiles.
  *
  * @param {PageState} state
+ * @param {number} momentMs
  */
-function scopeQuery(state) {
-  const query = windowQuery(state)
-  addScope(query, state)
-  return query
-}
-
-/**
- * For the tiles, and for the models there are.
- *
- * @param {PageState} state
- */
-export function statsQuery(state) {
-  const query = scopeQuery(state)
+export function statsQuery(state, momentMs) {
+  const query = scopeQuery(state, momentMs)
   query.set('group_by', 'model')
   query.set('percentiles', 'true')
   query.set('unpriced', 'true')
@@ -43,9 +62,10 @@ export function statsQuery(state) {
  * For the charts.
  *
  * @param {PageState} state
+ * @param {number} momentMs
  */
-export function seriesQuery(state) {
-  const query = scopeQuery(state)
+export function seriesQuery(state, momentMs) {
+  const query = scopeQuery(state, momentMs)
   query.set('by', state.by)
   return query
 }
@@ -54,38 +74,15 @@ export function seriesQuery(state) {
  * For a page of the list.
  *
  * @param {PageState} state
+ * @param {number} momentMs
  * @param {string} cursor `start`, or the last page's `next_cursor`
  */
-export function pageQuery(state, cursor) {
-  const query = windowQuery(state)
-  for (const [name, value] of listQuery(state)) query.set(name, value)
+export function pageQuery(state, momentMs, cursor) {
+  const query = scopeQuery(state, momentMs)
   query.set('sort', state.sort)
   query.set('order', state.order)
+  query.set('details', 'true')
   query.set('per_page', String(PER_PAGE))
   query.set('cursor', cursor)
   return query
-}
-
-/**
- * What the list and the stream are asked by, without the window.
- *
- * @param {PageState} state
- */
-export function listQuery(state) {
-  const query = new URLSearchParams()
-  addScope(query, state)
-  if (state.success !== '') query.set('success', state.success)
-  if (state.streaming !== '') query.set('streaming', state.streaming)
-  if (state.correlationId !== '') query.set('correlation_id', state.correlationId)
-  return query
-}
-
-/**
- * @param {URLSearchParams} query
- * @param {PageState} state
- */
-function addScope(query, { model, provider, labels }) {
-  if (model !== '') query.set('model', model)
-  if (provider !== '') query.set('provider', provider)
-  for (const [name, value] of Object.entries(labels)) query.set(`label:${name}`, value)
 }

@@ -1,4 +1,5 @@
 import { ApiError, ask } from './api.js'
+import { serverNow, shownMoment } from './clock.js'
 import { announce, byId, element } from './dom.js'
 import { compareEntries } from './entry-order.js'
 import { formatCount } from './format.js'
@@ -45,10 +46,8 @@ export class RequestList {
    * @param {import('./page-state.js').PageStore} hooks.store
    * @param {(error: unknown) => void} hooks.onFailure
    * @param {() => void} hooks.onNewcomers how many wait has changed
-   * @param {() => void} hooks.onAdded a request has come
    */
-  constructor({ store, onFailure, onNewcomers, onAdded }) {
-    this.onAdded = onAdded
+  constructor({ store, onFailure, onNewcomers }) {
     this.store = store
     this.onFailure = onFailure
     this.onNewcomers = onNewcomers
@@ -73,7 +72,7 @@ export class RequestList {
    *
    * @param {PageState} state
    * @returns {Promise<void>}
-   * @throws {ApiError} when the server is out of reach
+   * @throws {ApiError}
    */
   load(state) {
     this.#asking.abort()
@@ -91,17 +90,15 @@ export class RequestList {
     // From here on they are of this question: some may come that the answer doesn't have.
     this.#forgetNewcomers()
     try {
-      const page = await this.#ask(state, 'start')
+      const page = await this.#ask(state, 'start', shownMoment())
       this.#since = page.since
       this.#cursor = page.next_cursor
       this.table.show(page.data)
       this.#showEnd()
       this.#admitSoon()
     } catch (error) {
-      if (signal.aborted || !(error instanceof ApiError)) throw error
-      this.#clear(error.message)
-      // Said in its place; a server that is gone concerns the whole page.
-      if (error.kind === 'unreachable' || error.kind === 'unauthorized') throw error
+      if (!signal.aborted && error instanceof ApiError) this.#clear(error.message)
+      throw error
     } finally {
       if (!signal.aborted) this.table.setBusy(false)
     }
@@ -125,7 +122,7 @@ export class RequestList {
     const hadFocus = document.activeElement === this.#older
     this.#older.disabled = true
     try {
-      const page = await this.#ask(this.store.state, this.#cursor)
+      const page = await this.#ask(this.store.state, this.#cursor, shownMoment())
       this.#cursor = page.next_cursor
       const first = this.table.append(page.data)
       announce(`${formatCount(page.data.length)} older requests`)
@@ -139,27 +136,47 @@ export class RequestList {
     }
   }
 
-  /** Asks for what the stream hasn't told: what came before it was open, and the ends of streams that began before. */
+  /**
+   * Asks for what the stream hasn't told: what came before it was open, what has left the window or the filters, and the ends
+   * of streams that began before.
+   *
+   * @throws {ApiError}
+   */
   async catchUp() {
     // Before the first page is there, everything would be news.
-    await this.#loading
-    const page = await this.#ask(this.store.state, 'start')
+    const isThere = await this.#loading.then(
+      () => true,
+      () => false,
+    )
+    const { state } = this.store
+    if (!isThere) return await this.load(state)
+    const known = new Set(this.table.ids)
+    const page = await this.#ask(state, 'start', serverNow())
+    this.#since = page.since
     // Where it doesn't reach to what is known there may be more in between than it holds.
     const isNew = page.data.every(({ id }) => !this.table.has(id) && !this.#newcomers.has(id))
     if (isNew && page.next_cursor !== undefined) this.#hasGap = true
     for (const entry of page.data) this.add(entry)
+    this.table.removeWhere((entry) => known.has(entry.id) && isGone(entry, page, state))
+    this.#showEnd()
   }
 
-  /** @param {RequestEntry} entry a request that has just been projected */
+  /**
+   * @param {RequestEntry} entry a request that has just been projected
+   * @returns {boolean} whether it is new, and in the window of this moment: one may be dated into the future
+   */
   add(entry) {
-    if (this.table.has(entry.id) || this.#newcomers.has(entry.id)) return this.change(entry)
-    if (entry.timestamp < this.#since) return
+    if (this.table.has(entry.id) || this.#newcomers.has(entry.id)) {
+      this.change(entry)
+      return false
+    }
+    if (entry.timestamp < this.#since || Date.parse(entry.timestamp) > serverNow()) return false
     this.#newcomers.set(entry.id, entry)
     this.#newcomerCount++
-    this.onAdded()
     const [oldest] = this.#newcomers.keys()
     if (this.#newcomers.size > MOST_NEWCOMERS && oldest !== undefined) this.#newcomers.delete(oldest)
     this.#admitSoon()
+    return true
   }
 
   /** @param {RequestEntry} entry a request that a completion has changed */
@@ -171,10 +188,11 @@ export class RequestList {
   /**
    * @param {PageState} state
    * @param {string} cursor
+   * @param {number} momentMs
    * @returns {Promise<RequestCursorPage>}
    */
-  #ask(state, cursor) {
-    return ask('v1/requests', pageQuery(state, cursor), this.#asking.signal)
+  async #ask(state, cursor, momentMs) {
+    return await ask('v1/requests', pageQuery(state, momentMs, cursor), this.#asking.signal)
   }
 
   /** A burst becomes one change of the page, and after many rows there is a rest: nobody can read faster. */
@@ -246,4 +264,19 @@ export class RequestList {
     message.hidden = this.table.size > 0
     message.replaceChildren(element('strong', '', title), element('span', '', text))
   }
+}
+
+/**
+ * Whether a row has no place in the list any more: it has left the window, or a first page that reaches further doesn't have
+ * it.
+ *
+ * @param {RequestEntry} entry
+ * @param {RequestCursorPage} page
+ * @param {PageState} state
+ */
+function isGone(entry, { data, next_cursor: next, since }, state) {
+  if (entry.timestamp < since) return true
+  const last = data.at(-1)
+  const isCovered = next === undefined || (last !== undefined && compareEntries(entry, last, state) < 0)
+  return isCovered && data.every(({ id }) => id !== entry.id)
 }

@@ -46,13 +46,6 @@ export class RequestTable {
     return this.#rows.has(id)
   }
 
-  /** A stream is shown whose end is not known yet. */
-  get hasOpenStreams() {
-    return [...this.#rows.values()].some(
-      ({ entry }) => entry.streaming && entry.success && entry.timing.stream_duration_ms === undefined,
-    )
-  }
-
   /** The ids in the order of the rows. */
   get ids() {
     return [...this.#body.rows].map((row) => Number(row.dataset['id']))
@@ -115,6 +108,19 @@ export class RequestTable {
     known.entry = entry
     fillRow(known.row, entry)
     known.row.classList.add('is-fresh')
+  }
+
+  /** @param {(entry: RequestEntry) => boolean} isGone */
+  removeWhere(isGone) {
+    for (const { row, entry } of [...this.#rows.values()]) {
+      if (!isGone(entry)) continue
+      const next = row.nextElementSibling ?? row.previousElementSibling
+      const hadFocus = row === document.activeElement
+      this.#rows.delete(entry.id)
+      row.remove()
+      if (hadFocus && next instanceof HTMLElement) next.focus({ preventScroll: true })
+    }
+    if (this.#body.querySelector('tr[tabindex="0"]') === null) this.#makeReachable(this.#body.rows[0])
   }
 
   /** The row whose detail is open stands out. */

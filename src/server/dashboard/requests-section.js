@@ -3,6 +3,7 @@ import { formatCount } from './format.js'
 import { LiveStream } from './live-stream.js'
 import { RequestList } from './request-list.js'
 import { newcomersText } from './request-row.js'
+import { endsNow } from './time-window.js'
 
 /**
  * @typedef {import('./page-state.js').PageState} PageState
@@ -16,11 +17,8 @@ const LIVE_TEXTS = {
   off: 'Not live',
 }
 
-/** The list with its own filters and its live button. */
+/** The list with its live button. */
 export class RequestsSection {
-  #success = byId('success', HTMLSelectElement)
-  #streaming = byId('streaming', HTMLSelectElement)
-  #correlation = byId('correlation', HTMLInputElement)
   #live = byId('live', HTMLButtonElement)
   /** @type {LiveState} */
   #liveState = 'connecting'
@@ -35,7 +33,7 @@ export class RequestsSection {
   constructor({ store, onFailure, onAdded }) {
     this.store = store
     this.onFailure = onFailure
-    this.list = new RequestList({ store, onFailure, onAdded, onNewcomers: () => this.#showLive() })
+    this.list = new RequestList({ store, onFailure, onNewcomers: () => this.#showLive() })
     this.stream = new LiveStream({
       onOpen: () => {
         this.#setLive('live')
@@ -43,30 +41,20 @@ export class RequestsSection {
       },
       onGap: () => void this.#catchUp(),
       onLost: () => this.#setLive('connecting'),
-      onRequest: (entry) => this.list.add(entry),
-      onCompleted: (entry) => this.list.change(entry),
+      onRequest: (entry) => {
+        if (this.list.add(entry)) onAdded()
+      },
+      onCompleted: (entry) => {
+        this.list.change(entry)
+        onAdded()
+      },
     })
-    this.#success.addEventListener('change', () => store.update({ success: choiceOf(this.#success) }))
-    this.#streaming.addEventListener('change', () => store.update({ streaming: choiceOf(this.#streaming) }))
-    byId('correlation-form', HTMLFormElement).addEventListener('submit', (event) => event.preventDefault())
-    this.#correlation.addEventListener('change', () =>
-      store.update({ correlationId: this.#correlation.value.trim() }),
-    )
     this.#live.addEventListener('click', () => this.#togglePause())
     document.addEventListener('visibilitychange', () => this.#followWhileVisible())
-    this.show(store.state)
   }
 
-  /** @param {PageState} state */
-  show(state) {
-    for (const [select, value] of /** @type {const} */ ([
-      [this.#success, state.success],
-      [this.#streaming, state.streaming],
-    ])) {
-      select.value = value
-      select.classList.toggle('is-set', value !== '')
-    }
-    if (document.activeElement !== this.#correlation) this.#correlation.value = state.correlationId
+  /** The state of the page has changed. */
+  show() {
     this.list.table.showSorting()
   }
 
@@ -76,22 +64,24 @@ export class RequestsSection {
    */
   async load(state) {
     // A window that has ended, or another order than by time, gets no new rows at its top.
-    const isOpen =
-      (state.since === null || state.until === null) && state.sort === 'timestamp' && state.order === 'desc'
+    const isOpen = endsNow(state) && state.sort === 'timestamp' && state.order === 'desc'
     this.#setLive(isOpen ? 'connecting' : 'off')
     this.#followWhileVisible()
     await this.list.load(state)
   }
 
+  /** @param {number} total requests of the page's window and filters */
+  showTotal(total) {
+    byId('requests-count', HTMLElement).textContent = formatCount(total)
+  }
+
   /**
-   * @param {PageState} state
-   * @param {number} total requests in the window with the filters of the page
+   * The window has moved on: what has left it goes, and what the stream doesn't tell is asked for.
+   *
+   * @throws {import('./api.js').ApiError}
    */
-  showTotal(state, total) {
-    const isWhole = state.success === '' && state.streaming === '' && state.correlationId === ''
-    byId('requests-count', HTMLElement).textContent = isWhole
-      ? formatCount(total)
-      : `some of ${formatCount(total)}`
+  async refresh() {
+    await this.list.catchUp()
   }
 
   /** A browser has six connections to a server: pages that nobody looks at must leave them to others. */
@@ -100,13 +90,6 @@ export class RequestsSection {
     if (this.#liveState === 'off' || document.visibilityState !== 'visible') return
     this.#setLive('connecting')
     this.stream.follow(this.store.state)
-  }
-
-  /** Asks for what the stream may not tell, where anything can be missing. */
-  async refresh() {
-    const mayLack =
-      this.#liveState === 'connecting' || (this.#liveState === 'live' && this.list.table.hasOpenStreams)
-    if (mayLack) await this.#catchUp()
   }
 
   async #catchUp() {
@@ -152,12 +135,4 @@ export class RequestsSection {
  */
 function setText(target, text) {
   if (target.textContent !== text) target.textContent = text
-}
-
-/**
- * @param {HTMLSelectElement} select
- * @returns {'' | 'true' | 'false'}
- */
-function choiceOf({ value }) {
-  return value === 'true' || value === 'false' ? value : ''
 }

@@ -1,44 +1,143 @@
-/** @typedef {'1h' | '24h' | '7d' | '30d'} Range a window that ends now */
+/**
+ * What a window is, in the words that people write: the same ones as on the command line.
+ *
+ * @typedef {object} WindowState
+ * @property {string} range `24h`, `90m`, `2d`: ends now; doesn't count where `since` is set
+ * @property {string | null} since
+ * @property {string | null} until inclusive
+ * @property {string | null} before exclusive; null, as `until` is: now
+ */
 
-/** How long each range is, and what the window before it is called. */
-export const RANGES = /** @type {const} */ ({
-  '1h': { ms: 3_600_000, before: 'the hour before' },
-  '24h': { ms: 86_400_000, before: 'the 24 h before' },
-  '7d': { ms: 7 * 86_400_000, before: 'the 7 days before' },
-  '30d': { ms: 30 * 86_400_000, before: 'the 30 days before' },
+/** The ranges with a button of their own, and what the window before each is called. */
+export const PRESETS = /** @type {const} */ ({
+  '1h': 'the hour before',
+  '24h': 'the 24 h before',
+  '7d': 'the 7 days before',
+  '30d': 'the 30 days before',
 })
 
+// The grammar is that of src/queries/window-words.ts, which the command line has: one table tests both.
+
+const UNIT_MS = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 7 * 86_400_000 }
+const LENGTH = /^([1-9]\d{0,6})([mhdw])$/
+const SERVER_PRESETS = ['last_1h', 'last_24h', 'last_7d', 'last_30d']
+const TIME = /^(\d{4}-\d{2}-\d{2})(?:[Tt ](\d{2}:\d{2})(?::(\d{2})(\.\d+)?)?([Zz]|[+-]\d{2}:\d{2})?)?$/
+/** What a missing part of a time stands for. */
+const REST = {
+  start: { time: '00:00', second: '00', fraction: '' },
+  end: { time: '23:59', second: '59', fraction: '.999' },
+}
+const FIRST_MS = Date.parse('0001-01-01T00:00:00.000Z')
+
 /**
- * @param {unknown} text
- * @returns {text is Range}
+ * How long a window is, in milliseconds: `last_1h` and the other presets, or `90m`, `1h`, `2d`, `1w`; null for other words.
+ *
+ * @param {string} words
  */
-export function isRange(text) {
-  return typeof text === 'string' && Object.hasOwn(RANGES, text)
+export function windowLength(words) {
+  const text = SERVER_PRESETS.includes(words) ? words.slice('last_'.length) : words
+  const [, count, unit] = LENGTH.exec(text) ?? []
+  return count === undefined ? null : Number(count) * UNIT_MS[/** @type {'m' | 'h' | 'd' | 'w'} */ (unit)]
+}
+
+/**
+ * The instant that words name, in a form that the server takes; null where they name none. A length is that long before now,
+ * a date is a whole UTC day, a time without an offset is UTC, and of what is left out `start` is the beginning and `end` the
+ * last millisecond. A whole time with an offset stays as it is: the server judges it.
+ *
+ * @param {string} words
+ * @param {'start' | 'end'} edge
+ * @param {number} nowMs
+ */
+export function instantOf(words, edge, nowMs) {
+  const lengthMs = windowLength(words)
+  if (lengthMs !== null) return new Date(Math.max(FIRST_MS, nowMs - lengthMs)).toISOString()
+  const match = TIME.exec(words)
+  if (match === null) return null
+  const rest = REST[edge]
+  const [, date, time = rest.time, second = rest.second, fraction = rest.fraction, offset] = match
+  if (offset !== undefined && match[3] !== undefined) return words
+  const local = `${date}T${time}:${second}`
+  const ms = Date.parse(`${local}${fraction}${offset ?? 'Z'}`)
+  // JavaScript takes February 30 for March 2, and 24:00 for the next day.
+  const isReal = !Number.isNaN(ms) && new Date(`${local}Z`).toISOString().startsWith(local)
+  return isReal ? new Date(ms).toISOString() : null
+}
+
+/**
+ * The bounds of a window at a moment, as the server takes them.
+ *
+ * @param {WindowState} window
+ * @param {number} nowMs
+ * @returns {{ since: string, until: string }} both inclusive
+ * @throws {RangeError} where the page can't make sense of it
+ */
+export function resolveWindow({ range, since, until, before }, nowMs) {
+  const length = windowLength(range)
+  if (since === null && (until ?? before) !== null) {
+    const end = until === null ? 'before' : 'until'
+    throw new RangeError(`Found '${end}' without the beginning of a window: add 'since', or leave it out`)
+  }
+  if (since === null && length === null) {
+    const expected = `Expected ${Object.keys(PRESETS).join(', ')}, or a length such as 90m, 1h, 2d, 1w`
+    throw new RangeError(`Invalid range '${range}'. ${expected}`)
+  }
+  if (until !== null && before !== null) {
+    throw new RangeError("Found 'until' and 'before', of which a window has one: leave one of them out")
+  }
+  // What isn't understood goes to the server as it is, which says what is wrong with it.
+  const bound = (/** @type {string} */ words, /** @type {'start' | 'end'} */ edge) =>
+    instantOf(words, edge, nowMs) ?? words
+  const end = before === null ? new Date(nowMs).toISOString() : bound(before, 'start')
+  return {
+    since: bound(since ?? range, 'start'),
+    until: until === null ? justBefore(end) : bound(until, 'end'),
+  }
+}
+
+/**
+ * The last millisecond before an instant: timestamps have no finer ones.
+ *
+ * @param {string} instant left as it is where it isn't one
+ */
+function justBefore(instant) {
+  const ms = Date.parse(instant)
+  return Number.isNaN(ms) ? instant : new Date(Math.ceil(ms) - 1).toISOString()
 }
 
 /**
  * The window of the same length that ends just before this one: both ends of a window are inclusive.
  *
  * @param {{ since: string, until: string }} window
- * @returns {{ since: string, until: string }}
+ * @returns {{ since: string, until: string, before: null }}
  */
 export function windowBefore({ since, until }) {
   const start = Date.parse(since)
-  const end = Date.parse(until)
-  return { since: new Date(start - (end - start)).toISOString(), until: new Date(start - 1).toISOString() }
+  const end = Date.parse(until) + 1
+  return {
+    since: new Date(2 * start - end).toISOString(),
+    until: new Date(start - 1).toISOString(),
+    before: null,
+  }
 }
 
 /**
  * What the window before is called.
  *
- * @param {{ range: Range, since: string | null }} window
+ * @param {WindowState} window
  */
 export function beforeName({ range, since }) {
-  return since === null ? RANGES[range].before : 'the same time before'
+  const name = Object.entries(PRESETS).find(([preset]) => since === null && preset === range)?.[1]
+  return name ?? 'the same time before'
+}
+
+/** @param {WindowState} window which may have an end of its own */
+export function endsNow({ until, before }) {
+  return until === null && before === null
 }
 
 /**
- * What `<input type="datetime-local">` holds, read as UTC; null where it is no time.
+ * What `<input type="datetime-local">` holds, read as UTC; null where it isn't a time.
  *
  * @param {string} local
  */
@@ -48,22 +147,46 @@ export function fromInput(local) {
 }
 
 /**
- * What `<input type="datetime-local">` takes, in UTC.
+ * The end that somebody typed, exclusive. The second is the finest that can be typed, so the window has all of it: a day
+ * ends with 23:59:59. A whole minute is a border: a day also ends with 00:00:00 of the next one.
  *
- * @param {string} timestamp
+ * @param {string} local
  */
-export function toInput(timestamp) {
-  const ms = Date.parse(timestamp)
+export function endFromInput(local) {
+  const typed = fromInput(local)
+  if (typed === null || typed.slice(17, 19) === '00') return typed
+  return new Date(Math.floor(Date.parse(typed) / 1000) * 1000 + 1000).toISOString()
+}
+
+/**
+ * What `<input type="datetime-local">` takes, in UTC; empty where it isn't a time.
+ *
+ * @param {string} words
+ * @param {'start' | 'end'} edge
+ */
+export function toInput(words, edge) {
+  const ms = instantMs(words, edge)
   return Number.isNaN(ms) ? '' : new Date(ms).toISOString().slice(0, 19)
+}
+
+/**
+ * @param {string} words
+ * @param {'start' | 'end'} edge
+ */
+function instantMs(words, edge) {
+  return Date.parse(instantOf(words, edge, Date.now()) ?? '')
 }
 
 /**
  * How often the figures of a window are asked for again, in milliseconds; null for one that lies in the past.
  *
- * @param {{ range: Range, until: string | null }} window
+ * @param {WindowState} window
  * @param {number} nowMs
  */
-export function refreshEveryMs({ range, until }, nowMs) {
-  if (until !== null) return Date.parse(until) < nowMs ? null : 30_000
-  return range === '1h' ? 10_000 : range === '24h' ? 15_000 : 60_000
+export function refreshEveryMs({ range, since, until, before }, nowMs) {
+  const end = until === null ? before : until
+  if (end !== null) return instantMs(end, until === null ? 'start' : 'end') > nowMs ? 30_000 : null
+  const length = since === null ? windowLength(range) : null
+  if (length === null) return 60_000
+  return length <= UNIT_MS.h ? 10_000 : length <= UNIT_MS.d ? 15_000 : 60_000
 }

@@ -1,0 +1,69 @@
+import { shownMoment } from './clock.js'
+import { byId } from './dom.js'
+import { formatDay } from './format.js'
+import { endFromInput, fromInput, toInput } from './time-window.js'
+
+const DAY_MS = 86_400_000
+
+/** The form for a window of one's own. */
+export class CustomWindow {
+  #form = byId('custom', HTMLFormElement)
+  #since = inputOf(this.#form, 'since')
+  #end = inputOf(this.#form, 'until')
+
+  /** @param {import('./page-state.js').PageStore} store */
+  constructor(store) {
+    this.store = store
+    this.#form.addEventListener('submit', (event) => this.#onSubmit(event))
+    this.#form.addEventListener('input', () => this.#sayEnd())
+  }
+
+  /** @param {import('./page-state.js').PageState} state */
+  show({ since, until, before }) {
+    this.#form.hidden = since === null
+    if (since === null) return
+    this.#since.value = toInput(since, 'start')
+    this.#end.value = until === null ? toInput(before ?? now(), 'start') : toInput(until, 'end')
+    this.#sayEnd()
+  }
+
+  /** Somebody wants a window of their own: the last day is what they begin with. */
+  open() {
+    this.#form.hidden = false
+    if (this.#since.value !== '') return
+    this.#since.value = toInput(new Date(shownMoment() - DAY_MS).toISOString(), 'start')
+    this.#end.value = toInput(now(), 'start')
+    this.#sayEnd()
+  }
+
+  /** @param {SubmitEvent} event */
+  #onSubmit(event) {
+    event.preventDefault()
+    const since = fromInput(this.#since.value)
+    const before = endFromInput(this.#end.value)
+    const isOrdered = since !== null && before !== null && since < before
+    byId('custom-problem', HTMLElement).textContent = isOrdered ? '' : 'The end must be after the beginning.'
+    if (isOrdered) this.store.update({ since, until: null, before })
+  }
+
+  /** A time that is typed to the second leaves open whether the second is meant too. */
+  #sayEnd() {
+    const before = endFromInput(this.#end.value)
+    byId('custom-end', HTMLElement).textContent =
+      before === null ? 'UTC' : `UTC, all before ${formatDay(before)} ${before.slice(11, 19)}`
+  }
+}
+
+function now() {
+  return new Date(shownMoment()).toISOString()
+}
+
+/**
+ * @param {HTMLFormElement} form
+ * @param {string} name
+ */
+function inputOf(form, name) {
+  const input = form.elements.namedItem(name)
+  if (!(input instanceof HTMLInputElement)) throw new Error(`the form has no field ${name}`)
+  return input
+}

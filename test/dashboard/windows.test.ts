@@ -1,0 +1,87 @@
+import { describe, expect } from 'vitest'
+import { hasBrowser } from './support/browser.js'
+import { type Dashboard, eventually, projected, recent, test } from './support/dashboard.js'
+
+const at = (timestamp: string) => ({ ...recent(), timestamp })
+const figure = (dashboard: Dashboard) => dashboard.tile('Requests').locator('.figure').innerText()
+
+describe.skipIf(!hasBrowser)('the window of the page', () => {
+  test('an end that is typed to the second covers it, and one at midnight ends there', async ({
+    dashboard,
+  }) => {
+    const { page, rows } = dashboard
+    dashboard.append(
+      at('2026-11-23T23:59:59.999Z'),
+      at('2026-11-24T00:00:00.000Z'),
+      at('2026-11-24T23:59:59.500Z'),
+      at('2026-11-25T00:00:00.000Z'),
+    )
+    await projected(dashboard, 4)
+    await dashboard.open()
+    await page.locator('input[name="range"][value="custom"]').check()
+    for (const end of ['2026-11-24T23:59:59', '2026-11-25T00:00:00']) {
+      await page.locator('input[name="since"]').fill('2026-11-24T00:00:00')
+      await page.locator('input[name="until"]').fill(end)
+      expect(await page.locator('#custom-end').innerText()).toBe('UTC, all before Nov 25 00:00:00')
+      await page.getByRole('button', { name: 'Apply' }).click()
+      await page.waitForURL(/since=2026-11-24T00:00:00.000Z&before=2026-11-25T00:00:00.000Z/)
+      await eventually(() => figure(dashboard)).toBe('2')
+      expect(await rows.count()).toBe(2)
+      expect(await page.locator('#window-text').innerText()).toBe('Nov 24 00:00 – Nov 25 00:00 UTC')
+      await dashboard.open('?since=2026-11-01')
+      await eventually(() => figure(dashboard)).toBe('4')
+    }
+  })
+
+  test('moves on for all that is shown, and nothing dated into the future is in it', async ({
+    dashboard,
+  }) => {
+    const { page, rows } = dashboard
+    dashboard.append(recent({ model: 'early' }, 50 * 60), recent({ model: 'late' }))
+    await projected(dashboard, 2)
+    await page.clock.install()
+    await dashboard.open('?range=1h')
+    expect(await rows.count()).toBe(2)
+    dashboard.append(recent({ model: 'future' }, -20 * 60), recent({ model: 'now' }, 0))
+    await eventually(() => rows.count()).toBe(3)
+    expect(await rows.locator('td.name:not(.provider)').allInnerTexts()).toEqual(['now', 'late', 'early'])
+
+    // Half an hour passes, by the server's clock.
+    await page.route('**/*', async (route) => {
+      const response = await route.fetch()
+      const date = new Date(Date.now() + 30 * 60_000).toUTCString()
+      await route.fulfill({ response, headers: { ...response.headers(), date } })
+    })
+    await eventually(async () => {
+      await page.clock.fastForward(11_000)
+      return (await rows.locator('td.name:not(.provider)').allInnerTexts()).join()
+    }).toBe('future,now,late')
+    await eventually(() => figure(dashboard)).toBe('3')
+    expect(await page.locator('#requests-count').innerText()).toBe('3')
+    await page.unrouteAll({ behavior: 'ignoreErrors' })
+  })
+
+  test('is refused as the server refuses it, and the reason is said', async ({ dashboard }) => {
+    const { page, rows } = dashboard
+    dashboard.expectComplaints()
+    dashboard.append(recent())
+    await projected(dashboard, 1)
+    for (const [search, reason] of [
+      ['?since=yesterday', "Invalid 'since' timestamp: 'yesterday', expected RFC 3339"],
+      ['?since=2026-11-24T10:00:00+02:00', "Invalid 'since' timestamp: '2026-11-24T10:00:00 02:00'"],
+      ['?since=2026-02-30', "Invalid 'since' timestamp: '2026-02-30'"],
+      ['?range=soon', "Invalid range 'soon'. Expected 1h, 24h, 7d, 30d, or a length such as 90m"],
+      ['?until=2026-11-24T10:00:00Z', "Found 'until' without the beginning of a window"],
+      ['?sort=model', "Invalid sort field 'model'"],
+      ['?success=perhaps', 'Invalid request'],
+    ] as const) {
+      await dashboard.page.goto(`${dashboard.service.url}/${search}`)
+      await page.locator('.banner', { hasText: reason }).waitFor()
+      expect(await page.locator('.banner').count(), search).toBe(1)
+      expect(await rows.count(), search).toBe(0)
+    }
+    await dashboard.open('?modle=gpt-4o&range=90m')
+    await page.locator('.banner', { hasText: 'It has modle=gpt-4o' }).waitFor()
+    expect(await rows.count()).toBe(1)
+  })
+})
