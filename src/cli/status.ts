@@ -15,7 +15,7 @@ export function addStatus(program: Command): void {
     .summary('segments, positions, lag, rejected lines')
     .description(
       'Shows how journal and database stand: what is there, how far it is projected, and what waits. The exit ' +
-        'code is 1 where a segment is distrusted, truncated or gone.',
+        "code is 1 where a segment is distrusted, truncated or gone, or a file that looks like one isn't read.",
     )
     .addOption(journalOption())
     .addOption(databaseOption())

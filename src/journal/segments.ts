@@ -66,26 +66,31 @@ export function archiveFile(segment: SegmentName): string {
   return `${segment.name}.gz`
 }
 
+/** What looks like a segment or an archive to people, whether it is one or not. */
+const LOOKS_LIKE_SEGMENT = /\.(ndjson|jsonl)(\.gz)?$/i
+
+/**
+ * Files whose names come close to a segment's, such as `2026-11-20_1.ndjson` or `2026-11-20.NDJSON`: somebody believes
+ * that their lines are in the journal, and nobody reads them. Empty when there is no directory.
+ */
+export function nearMisses(directory: string, fs: FileSystem = nodeFileSystem): string[] {
+  return readNames(directory, fs)
+    .filter(
+      (file) => LOOKS_LIKE_SEGMENT.test(file) && file !== 'manifest.jsonl' && parseFileName(file) === null,
+    )
+    .sort()
+}
+
 /** Every segment of a journal in order; files with other names are left alone. Empty when there is no directory. */
 export function listSegments(directory: string, fs: FileSystem = nodeFileSystem): Segment[] {
-  let files: string[]
-  try {
-    files = fs.readdirSync(directory)
-  } catch (error) {
-    if (isMissing(error)) return []
-    throw new JournalError('SEGMENT_UNREADABLE', `Can't list the journal ${directory}: ${message(error)}`, {
-      path: directory,
-      cause: error,
-    })
-  }
   const plain = new Map<number, SegmentName>()
   const archived = new Map<number, SegmentName>()
   const leaving = new Set<number>()
   const distrusted = new Set<number>()
-  for (const file of files) {
-    const [, day, number, ending] = FILE_NAME.exec(file) ?? []
-    if (day === undefined || number === '000' || canonicalTimestamp(`${day}T00:00:00Z`) === null) continue
-    const name = segmentName(day, Number(number ?? 0))
+  for (const file of readNames(directory, fs)) {
+    const parsed = parseFileName(file)
+    if (parsed === null) continue
+    const { name, ending } = parsed
     if (ending === '.distrusted') distrusted.add(name.id)
     else if (ending === undefined) plain.set(name.id, name)
     else archived.set(name.id, name)
@@ -100,6 +105,25 @@ export function listSegments(directory: string, fs: FileSystem = nodeFileSystem)
       isLeaving: leaving.has(name.id) && !plain.has(name.id),
       isDistrusted: distrusted.has(name.id),
     }))
+}
+
+function readNames(directory: string, fs: FileSystem): string[] {
+  try {
+    return fs.readdirSync(directory)
+  } catch (error) {
+    if (isMissing(error)) return []
+    throw new JournalError('SEGMENT_UNREADABLE', `Can't list the journal ${directory}: ${message(error)}`, {
+      path: directory,
+      cause: error,
+    })
+  }
+}
+
+/** The segment that a file belongs to, and what follows `.ndjson` in its name; null for any other file. */
+function parseFileName(file: string): { name: SegmentName; ending: string | undefined } | null {
+  const [, day, number, ending] = FILE_NAME.exec(file) ?? []
+  if (day === undefined || number === '000' || canonicalTimestamp(`${day}T00:00:00Z`) === null) return null
+  return { name: segmentName(day, Number(number ?? 0)), ending }
 }
 
 /**

@@ -1,4 +1,4 @@
-import { lstatSync, realpathSync, type Stats, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, lstatSync, realpathSync, type Stats, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { MANIFEST_FILE } from '../journal/manifest.js'
 import { archiveFile, leavingFile, type Segment } from '../journal/segments.js'
@@ -23,6 +23,21 @@ export function checkJournalPermissions(directory: string, segments: readonly Se
 function fileOf(segment: Segment): string {
   if (segment.isLeaving) return leavingFile(segment)
   return segment.isArchived ? archiveFile(segment) : segment.name
+}
+
+/** The lock of `archive` and `prune`, which a run as another user may have left. Only access(2) is called on it. */
+export function checkJournalLock(directory: string): DoctorCheck {
+  const lock = `${MANIFEST_FILE}.lock`
+  if (!existsSync(join(directory, lock))) return ok('journal_lock', 'nothing was archived yet')
+  try {
+    accessSync(join(directory, lock), constants.R_OK | constants.W_OK)
+    return ok('journal_lock', 'this user may archive and prune')
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    const advice =
+      'Run doctor, archive and prune as the user of the projector, or chown the file to that user'
+    return problem('journal_lock', `archive and prune can't lock the journal: ${reason}`, advice)
+  }
 }
 
 /** The same for the database and what SQLite keeps beside it. Only `stat` is called on them. */

@@ -2,7 +2,14 @@ import { closeSync, constants, fstatSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { nodeFileSystem, openRegularFile, readSmallFile } from '../journal/files.js'
 import { readManifest } from '../journal/manifest.js'
-import { distrustMarker, type Segment, utcDay } from '../journal/segments.js'
+import {
+  archiveFile,
+  distrustMarker,
+  leavingFile,
+  nearMisses,
+  type Segment,
+  utcDay,
+} from '../journal/segments.js'
 import { countText } from './count-text.js'
 import { attempt, type DoctorCheck, note, ok, problem, sizeText } from './doctor-check.js'
 
@@ -19,6 +26,7 @@ export function checkSegments(directory: string, segments: readonly Segment[], n
     ...attempt('segment_tails', () => checkTails(directory, segments)),
     ...attempt('distrusted_segments', () => checkDistrusted(directory, segments)),
     ...attempt('segment_names', () => checkNames(segments, now)),
+    ...attempt('unread_files', () => checkNearMisses(directory)),
     ...attempt('manifest', () => checkManifest(directory)),
   ]
 }
@@ -26,9 +34,12 @@ export function checkSegments(directory: string, segments: readonly Segment[], n
 function checkTails(directory: string, segments: readonly Segment[]): DoctorCheck[] {
   const fragments: string[] = []
   const unreadable: string[] = []
-  for (const { name } of segments.filter(({ isArchived }) => !isArchived)) {
+  for (const segment of segments) {
+    const { name } = segment
     try {
-      const bytes = fragmentBytes(join(directory, name))
+      const bytes = segment.isArchived
+        ? openArchive(directory, segment)
+        : fragmentBytes(join(directory, name))
       if (bytes > 0) fragments.push(`${name}: ${bytes > TAIL_BYTES ? 'more than 1 MiB' : sizeText(bytes)}`)
     } catch (error) {
       unreadable.push(error instanceof Error ? error.message : String(error))
@@ -62,6 +73,13 @@ function checkTails(directory: string, segments: readonly Segment[]): DoctorChec
   return checks.length > 0
     ? checks
     : [ok('segment_tails', `${countText(segments.length, 'segment')}, each ends with a whole line`)]
+}
+
+/** Only opened: whoever may not would stop at it. @returns 0, since an archive ends with a whole line. */
+function openArchive(directory: string, segment: Segment): number {
+  const file = segment.isLeaving ? leavingFile(segment) : archiveFile(segment)
+  closeSync(openRegularFile(nodeFileSystem, join(directory, file), constants.O_RDONLY))
+  return 0
 }
 
 /** Bytes behind the last newline: 0, or up to a MiB, or one more than that for anything longer. */
@@ -134,6 +152,15 @@ function checkNames(segments: readonly Segment[], now: number): DoctorCheck {
     return note('segment_names', found, advice, names(future))
   }
   return ok('segment_names', 'no segment is dated in the future')
+}
+
+function checkNearMisses(directory: string): DoctorCheck {
+  const files = nearMisses(directory)
+  if (files.length === 0) return ok('unread_files', 'no file is named almost like a segment')
+  const found = `${countText(files.length, 'file')} named almost like a segment, whose lines nobody reads`
+  const advice =
+    'Rename them as journal/README.md says, 2026-11-20.ndjson or 2026-11-20_001.ndjson, or move them away'
+  return problem('unread_files', found, advice, files)
 }
 
 function checkManifest(directory: string): DoctorCheck {

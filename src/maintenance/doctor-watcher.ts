@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { watch } from 'chokidar'
-import { type DoctorCheck, note, ok } from './doctor-check.js'
+import { errorCode } from '../journal/files.js'
+import { type DoctorCheck, note, ok, problem } from './doctor-check.js'
 
 const PATIENCE_MS = 1000
 
@@ -29,6 +30,15 @@ export async function checkWatcher(directory: string): Promise<DoctorCheck> {
     return note('watcher', `failed: ${outcome.message}`, advice)
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
+    if (errorCode(error) === 'EROFS') {
+      const found =
+        'the journal is on a read-only mount: gateways keep their events in memory, and lose them when it is full'
+      return problem(
+        'watcher',
+        found,
+        'Mount it writable (dmesg says whether the kernel has made it read-only after an error)',
+      )
+    }
     const advice =
       'A projector that may only read is fine; run doctor as a user who may write there to test it'
     return note('watcher', `could not be tested, no probe file can be written: ${reason}`, advice)

@@ -8,7 +8,7 @@ import { readPositions, type SegmentPosition } from '../storage/positions.js'
 import { attempt, type DoctorCheck, type DoctorLevel, failed, ok } from './doctor-check.js'
 import { checkDatabase } from './doctor-database.js'
 import { checkFileSystem, checkSpace, checkTemporaryFiles } from './doctor-disk.js'
-import { checkDatabasePermissions, checkJournalPermissions } from './doctor-permissions.js'
+import { checkDatabasePermissions, checkJournalLock, checkJournalPermissions } from './doctor-permissions.js'
 import { checkLag, checkLines, checkPositions, checkProjector } from './doctor-projection.js'
 import { checkSchema } from './doctor-schema.js'
 import { checkSegments } from './doctor-segments.js'
@@ -77,6 +77,7 @@ async function examineJournal(
     ...attempt('disk_space', () => checkSpace('journal', directory)),
     ...attempt('file_system', () => checkFileSystem('journal', directory)),
     ...attempt('permissions', () => checkJournalPermissions(directory, segments)),
+    ...attempt('journal_lock', () => checkJournalLock(directory)),
     ...checkSegments(directory, segments, now),
     await checkWatcher(directory),
     ...(positions === null ? [] : attempt('positions', () => checkPositions(directory, segments, positions))),

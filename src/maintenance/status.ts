@@ -1,11 +1,11 @@
-import { type Stats, statSync } from 'node:fs'
+import { lstatSync, type Stats } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { isBlankLine, parseLine } from '../events/line.js'
 import { canonicalTimestamp } from '../events/timestamp.js'
 import { readIdentity } from '../journal/identity.js'
 import { lastEntries, readManifest } from '../journal/manifest.js'
 import { SegmentReader } from '../journal/segment-reader.js'
-import { listSegments, type Segment } from '../journal/segments.js'
+import { listSegments, nearMisses, type Segment } from '../journal/segments.js'
 import { checkJournal } from '../projection/segment-check.js'
 import { type Database, openDatabaseReadOnly } from '../storage/database.js'
 import { asDatabaseError, DatabaseError } from '../storage/errors.js'
@@ -40,7 +40,7 @@ export interface StatusReport {
    * since the file's birth: an old event that was appended just now has not waited for long.
    */
   lag_seconds: number
-  /** What needs a look, a sentence each: a segment that is distrusted, truncated or gone. */
+  /** What needs a look, a sentence each: a segment that is distrusted, truncated or gone, a file that isn't read. */
   problems: string[]
 }
 
@@ -90,14 +90,18 @@ export async function status(options: StatusOptions): Promise<StatusReport> {
   checkJournal(positions.values(), { format: 1, journal_id, created_at }, databasePath)
   const through = database?.prunedThrough ?? 0
   const segments = statSegments(directory, positions, through)
-  const waiting = segments.filter(({ lagBytes }) => lagBytes > 0)
+  const waiting = segments.filter(({ lagBytes, stats }) => lagBytes > 0 && stats.isFile())
   const [first] = waiting
   return {
     journal: { journal_id, directory, created_at, segments: segments.map(segmentStatus) },
     database: database?.status ?? null,
     lag_bytes: waiting.reduce((sum, { lagBytes }) => sum + lagBytes, 0),
     lag_seconds: first === undefined ? 0 : await secondsWaited(directory, first),
-    problems: [...segments.flatMap(segmentProblems), ...goneSegments(segments, positions, through)],
+    problems: [
+      ...segments.flatMap(segmentProblems),
+      ...goneSegments(segments, positions, through),
+      ...nearMisses(directory).map(nearMissProblem),
+    ],
   }
 }
 
@@ -119,7 +123,7 @@ function statSegments(
   const archives = lastEntries(readManifest(directory), 'archived')
   for (const segment of listSegments(directory)) {
     const file = segment.isArchived ? `${segment.name}.gz` : segment.name
-    const stats = statSync(join(directory, file), { throwIfNoEntry: false })
+    const stats = lstatSync(join(directory, file), { throwIfNoEntry: false })
     // Archived or pruned since the directory was listed.
     if (stats === undefined) continue
     const position = positions.get(segment.id)
@@ -146,6 +150,10 @@ function segmentStatus({ segment, stats, position }: SegmentState): SegmentStatu
 function segmentProblems({ segment, stats, position, isPruned }: SegmentState): string[] {
   const problems: string[] = []
   const { name } = segment
+  if (!stats.isFile()) {
+    problems.push(`${name} isn't a regular file, so nothing of it is read: move it away`)
+    return problems
+  }
   if (segment.isDistrusted) {
     const found = `${name} is distrusted: a sync of it failed, so what it holds may not be what was written`
     problems.push(`${found}; see ${name}.distrusted, and remove that once you have looked`)
@@ -167,6 +175,11 @@ function goneSegments(
   return [...positions.values()]
     .filter(({ id }) => id > prunedThrough && !ids.has(id))
     .map(({ name, projectedBytes }) => `${name} is gone, and ${projectedBytes} bytes of it were projected`)
+}
+
+function nearMissProblem(file: string): string {
+  const names = '2026-11-20.ndjson or 2026-11-20_001.ndjson'
+  return `${file} isn't the name of a segment, so its lines are not read: rename it (${names}), or move it away`
 }
 
 async function secondsWaited(directory: string, { segment, stats, position }: SegmentState): Promise<number> {

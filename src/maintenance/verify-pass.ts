@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs'
+import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
 import { ArchivedSegmentReader } from '../journal/archived-segment-reader.js'
 import { JournalError } from '../journal/errors.js'
@@ -185,6 +185,6 @@ export class JournalPass {
   /** For the progress; of an archived segment what was archived of it. */
   #sizeOf(segment: Segment): number {
     if (segment.isArchived) return this.#entries.get(segment.name)?.at(-1)?.bytes ?? 0
-    return statSync(join(this.#options.directory, segment.name), { throwIfNoEntry: false })?.size ?? 0
+    return lstatSync(join(this.#options.directory, segment.name), { throwIfNoEntry: false })?.size ?? 0
   }
 }

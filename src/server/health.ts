@@ -5,6 +5,9 @@ import type { QueryPool } from './query-pool.js'
 /** How long an answer is given again: whoever asks needs no token, and must not be able to use it for load. */
 const KEPT_MS = 1000
 
+/** Less than a WAL frame or two each for rows, indexes and roll-ups. */
+const FULL_BYTES = 1024 * 1024
+
 /** The body of `GET /healthz`. */
 export interface HealthReport extends Partial<HealthMeasures>, Partial<ErrorBody> {
   status: 'ok' | 'failing'
@@ -21,8 +24,8 @@ export interface HealthOptions {
 }
 
 /**
- * Whether what people see here can be relied on: something projects, and it keeps up. Rejected lines and the disk are
- * shown and fail nothing: no restart would help.
+ * Whether what people see here can be relied on: something projects, it keeps up, and its disk takes more. Rejected
+ * lines are shown and fail nothing: no restart would help.
  */
 export class Health {
   readonly #options: HealthOptions
@@ -60,7 +63,16 @@ export class Health {
     if (typeof lag === 'number' && lag > maxLagSeconds) {
       problems.push(`the projector is ${lag} s behind the journal, more than ${maxLagSeconds} s`)
     }
+    if (isFull(measures)) problems.push('the disk of the database is full: nothing new is projected')
     if (problems.length === 0) return { status: 'ok', problems, ...measures }
     return { status: 'failing', problems, ...measures, ...errorBody(unavailable(problems.join('; '))) }
   }
+}
+
+/** A full disk without anything to write is as good as a read-only one. */
+function isFull({
+  disk_free_bytes: free = FULL_BYTES,
+  lag_bytes: lag = null,
+}: Partial<HealthMeasures>): boolean {
+  return free < FULL_BYTES && lag !== null && lag > 0
 }

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import {
   appendFileSync,
   chmodSync,
@@ -102,9 +103,11 @@ test('a healthy journal: only that no projector runs', async ({ workspace }) => 
       'file_system',
       'permissions',
       'owner',
+      'journal_lock',
       'segment_tails',
       'distrusted_segments',
       'segment_names',
+      'unread_files',
       'manifest',
       'watcher',
       'positions',
@@ -403,3 +406,21 @@ test.for([
   if (process.platform !== 'linux') skip('the numbers are of Linux')
   expect(describeFileSystem('journal', type)).toMatchObject({ level, found: expect.stringMatching(text) })
 })
+
+test.skipIf(process.getuid?.() !== 0)(
+  'a journal on a read-only mount is a problem (needs root, to mount it)',
+  async ({ workspace }) => {
+    await prepare(workspace)
+    execFileSync('mount', ['--bind', workspace.journal, workspace.journal])
+    try {
+      execFileSync('mount', ['-o', 'remount,bind,ro', workspace.journal])
+      const report = await doctor(workspace)
+      expect(finding(report, 'watcher')).toMatchObject({
+        level: 'problem',
+        found: expect.stringContaining('read-only mount'),
+      })
+    } finally {
+      execFileSync('umount', [workspace.journal])
+    }
+  },
+)

@@ -1,8 +1,9 @@
-import { appendFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { appendFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import { openJournal } from '../../src/index.js'
-import { status } from '../../src/maintenance/index.js'
+import { doctor, status, verify } from '../../src/maintenance/index.js'
 import { openDatabase, projectOnce } from '../../src/projection/index.js'
 import { acquireProjectorLock } from '../../src/storage/projector-lock.js'
 import { DAY, lines, writeSegment } from '../support/journal-files.js'
@@ -166,3 +167,42 @@ test('a segment that was truncated or is gone is a problem', async ({ workspace 
   ])
   workspace.expectDamage()
 })
+
+test('what stands in for a segment, or is named almost like one, is a problem to status and doctor', async ({
+  workspace,
+}) => {
+  const { journal, database } = workspace
+  writeSegment(journal, lines(requestLine('a')))
+  await projectOnce({ journal, database })
+  execFileSync('mkfifo', [join(journal, '2026-11-20.ndjson')])
+  symlinkSync('2026-11-21.ndjson', join(journal, '2026-11-21.ndjson'))
+  const nearMisses = [
+    '2026-11-20.NDJSON',
+    '2026-11-20_000.ndjson',
+    '2026-11-20_1.ndjson',
+    '2026-13-01.ndjson',
+    'requests.jsonl',
+  ]
+  for (const name of nearMisses) writeFileSync(join(journal, name), lines(requestLine('unread')))
+  workspace.expectDamage()
+  const { problems, lag_bytes } = await status({ journal, database })
+  expect(lag_bytes).toBe(0)
+  expect(problems.map((problem) => problem.split(' ')[0])).toEqual([
+    '2026-11-20.ndjson',
+    '2026-11-21.ndjson',
+    ...nearMisses,
+  ])
+  const { checks } = await doctor({ journal, database })
+  const impostors = checks.find(({ check }) => check === 'segment_files')
+  expect(impostors).toMatchObject({ level: 'problem', items: [/2026-11-20/, /2026-11-21/].map(match) })
+  expect(checks.find(({ check }) => check === 'unread_files')).toMatchObject({ items: nearMisses })
+  // A link to itself can't even be looked at.
+  expect((await verify({ journal, database })).problems.map(({ kind }) => kind)).toEqual([
+    'unreadable',
+    'unreadable',
+  ])
+})
+
+function match(pattern: RegExp): unknown {
+  return expect.stringMatching(pattern)
+}

@@ -19,13 +19,13 @@ const PROJECTOR = 61_002
 const GROUP = 61_000
 
 /** Runs the program as a user that is a member of the group, but has a primary group of its own. */
-function runAs(uid: number, args: readonly string[], input = ''): { status: number | null; stderr: string } {
+function runAs(uid: number, args: readonly string[], input = '') {
   const user = [`--reuid=${uid}`, `--regid=${uid}`, `--groups=${GROUP}`]
-  const { status, stderr } = spawnSync('setpriv', [...user, process.execPath, PROGRAM, ...args], {
+  const { status, stdout, stderr } = spawnSync('setpriv', [...user, process.execPath, PROGRAM, ...args], {
     input,
     encoding: 'utf8',
   })
-  return { status, stderr }
+  return { status, stdout, stderr }
 }
 
 function owners(directory: string): [string, number, number][] {
@@ -55,6 +55,29 @@ describe.skipIf(!isRoot)('what root makes (needs root)', () => {
       expect.arrayContaining(['2024-11-22.ndjson.gz', 'manifest.jsonl', 'manifest.jsonl.lock']),
     )
     for (const [name, ...owner] of made) expect([name, ...owner]).toEqual([name, GATEWAY, GATEWAY])
+    if (!canSwitchUsers) return
+    // As an older version left them.
+    for (const name of ['2024-11-22.ndjson.gz', 'manifest.jsonl.lock']) {
+      chownSync(join(journal, name), 0, 0)
+      chmodSync(join(journal, name), 0o600)
+    }
+    chownSync(workspace.directory, GATEWAY, GATEWAY)
+    for (const [name] of owners(workspace.directory))
+      chownSync(join(workspace.directory, name), GATEWAY, GATEWAY)
+    const { status, stdout } = runAs(GATEWAY, [
+      'doctor',
+      '--json',
+      '--journal',
+      journal,
+      '--db',
+      workspace.database,
+    ])
+    expect(status).toBe(1)
+    const problems = JSON.parse(stdout).checks.filter(({ level }: { level: string }) => level === 'problem')
+    expect(problems).toMatchObject([
+      { check: 'journal_lock' },
+      { check: 'segment_files', items: [expect.stringMatching(/EACCES.*2024-11-22\.ndjson\.gz/)] },
+    ])
   })
 
   test('in the folder of another user belongs to that user: the database and its lock', ({ workspace }) => {
@@ -103,7 +126,7 @@ describe.skipIf(!canSwitchUsers)('a group that shares a journal (needs root and 
     chownSync(data, PROJECTOR, PROJECTOR)
     const database = join(data, 'requests.db')
     const both = ['--journal', journal, '--db', database]
-    expect(runAs(PROJECTOR, ['project', '--once', '--log-level', 'error', ...both])).toEqual({
+    expect(runAs(PROJECTOR, ['project', '--once', '--log-level', 'error', ...both])).toMatchObject({
       status: 0,
       stderr: '',
     })

@@ -1,6 +1,8 @@
 import { appendFileSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
+import { Health } from '../../src/server/health.js'
+import type { QueryPool } from '../../src/server/query-pool.js'
 import { acquireProjectorLock } from '../../src/storage/projector-lock.js'
 import { requestLine } from '../support/lines.js'
 import { append, askUntil, log, requestLog, test } from './support.js'
@@ -135,3 +137,27 @@ test('is looked at once a second at most, however often it is asked', async ({ p
   expect(bodies.size).toBeLessThanOrEqual(2)
   expect(first.status).toBe(200)
 })
+
+test.for([
+  [0, 1, 'failing'],
+  [0, 0, 'ok'],
+  [2 ** 30, 1, 'ok'],
+] as const)(
+  'with %i bytes free and a lag of %i bytes it is %s',
+  async ([disk_free_bytes, lag_bytes, expected]) => {
+    const measures = {
+      projector_running: true,
+      lag_seconds: 0,
+      lag_bytes,
+      rejected_lines: 0,
+      disk_free_bytes,
+    }
+    const pool = { ask: async () => JSON.stringify(measures) } as unknown as QueryPool
+    const health = new Health({ pool, maxLagSeconds: 60, projectorFailure: () => null })
+    const { status, problems } = await health.report()
+    expect(status).toBe(expected)
+    expect(problems).toEqual(
+      expected === 'ok' ? [] : [expect.stringContaining('disk of the database is full')],
+    )
+  },
+)
