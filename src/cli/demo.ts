@@ -123,7 +123,7 @@ async function printResult(
   const { stats } = await import('../queries/stats.js')
   const { formatStats } = await import('./stats-page.js')
   const answer = await withDatabase(paths.database, (database) =>
-    stats(database, { groupBy: 'model', percentiles: true, unpriced: true }),
+    stats(database, { groupBy: 'model', percentiles: true, unknown: true }),
   )
   print(describeProgress(appended, projected))
   if (medianMs !== null) {

@@ -1,14 +1,22 @@
-import { countText } from '../maintenance/count-text.js'
 import type { Stats, StatsSection } from '../queries/stats.js'
 import { BEGINNING_OF_TIME, END_OF_TIME } from '../queries/window.js'
 import { bar, sparkline } from './bars.js'
-import { formatCount, formatMs, formatSats, formatShare, formatTime, UNKNOWN } from './format.js'
+import { formatCount, formatMs, formatShare, formatTime, UNKNOWN } from './format.js'
 import { type Column, formatTable } from './table.js'
+import {
+  costTotal,
+  tokenTotal,
+  tokenTotalWithUnknown,
+  unpricedCount,
+  withoutEnd,
+  withoutUnpriced,
+} from './totals.js'
 
 /** What must be on the page however narrow it is. */
 export interface StatsPageOptions {
   percentiles?: boolean
   unpriced?: boolean
+  unknown?: boolean
 }
 
 type Groups = Record<string, StatsSection>
@@ -29,14 +37,14 @@ const MAX_PERIODS = 100_000
 
 /** Stats for people: totals, and the groups as a table: by time, or those with most requests first. */
 export function formatStats(stats: Stats, width: number, options: StatsPageOptions = {}): string {
-  const { counts, costs } = stats
+  const { counts } = stats
   const lines = [
     `window    ${formatWindow(stats)}`,
     `requests  ${formatCount(counts.total)}`,
     `failed    ${formatCount(counts.error)} (${formatShare(counts.error, counts.total)})`,
-    `streaming ${formatCount(counts.streaming)}`,
-    `cost      ${formatSats(costs.total_cost_sats)} sats${formatUnpriced(stats)}`,
-    `tokens    ${formatCount(costs.total_input_tokens)} in, ${formatCount(costs.total_output_tokens)} out`,
+    `streaming ${formatCount(counts.streaming)}${withoutEnd(stats)}`,
+    `cost      ${costTotal(stats)} sats${withoutUnpriced(stats)}`,
+    `tokens    ${tokenTotalWithUnknown(stats, 'input')}, ${tokenTotalWithUnknown(stats, 'output')}`,
     `latency   ${formatLatency(stats)} on average${formatPercentiles(stats)}`,
   ]
   if (stats.message !== undefined) lines.push('', stats.message)
@@ -72,7 +80,7 @@ function groupLines(stats: Stats, width: number, options: StatsPageOptions): str
       cell: (_: string, { counts }: StatsSection) =>
         total === 0 ? '' : bar(counts.total / total, BAR_WIDTH),
     },
-    ...groupColumns(options),
+    ...groupColumns(groups, options),
   ]
   const sorted = Object.entries(groups).sort(([, a], [, b]) => b.counts.total - a.counts.total)
   return ['', formatGroups(columns, sorted, width)]
@@ -90,7 +98,7 @@ function periodLines(
   if (periods.length === 0) return []
   const columns = [
     { title, cell: (name: string) => (unit === 'hours' ? formatTime(name).slice(0, 16) : name) },
-    ...groupColumns(options),
+    ...groupColumns(groups, options),
   ]
   return ['', ...sparklines(unit, groups, width), '', formatGroups(columns, periods, width)]
 }
@@ -119,7 +127,27 @@ function sparklines(unit: 'hours' | 'days', groups: Groups, width: number): stri
   ].map((text) => text.trimEnd())
 }
 
-function groupColumns({ percentiles, unpriced }: StatsPageOptions): GroupColumn[] {
+/** Columns of what has nothing in most answers; they are left out then. */
+const RARE_COLUMNS = {
+  open: 'open',
+  unfinished: 'unfinished',
+  'unknown in': 'unknown_input_tokens',
+  'unknown out': 'unknown_output_tokens',
+} as const
+
+function rareColumns(groups: Groups, { unknown }: StatsPageOptions): GroupColumn[] {
+  return Object.entries(RARE_COLUMNS)
+    .filter(([, count]) => Object.values(groups).some(({ counts }) => (counts[count] ?? 0) > 0))
+    .map(([title, count]) => ({
+      title,
+      align: 'right',
+      ...(unknown ? {} : { dropRank: 11 }),
+      cell: (_, { counts }) => formatCount(counts[count] ?? 0),
+    }))
+}
+
+function groupColumns(groups: Groups, options: StatsPageOptions): GroupColumn[] {
+  const { percentiles, unpriced, unknown } = options
   const right = { align: 'right' } as const
   const ranked = (asked: boolean | undefined, dropRank: number) => (asked ? {} : { dropRank })
   return [
@@ -130,25 +158,26 @@ function groupColumns({ percentiles, unpriced }: StatsPageOptions): GroupColumn[
       title: 'in',
       ...right,
       dropRank: 1,
-      cell: (_, { costs }) => formatCount(costs.total_input_tokens),
+      cell: (_, section) => tokenTotal(section, 'input'),
     },
     {
       title: 'out',
       ...right,
       dropRank: 2,
-      cell: (_, { costs }) => formatCount(costs.total_output_tokens),
+      cell: (_, section) => tokenTotal(section, 'output'),
     },
-    { title: 'sats', ...right, cell: (_, { costs }) => formatSats(costs.total_cost_sats) },
+    { title: 'sats', ...right, cell: (_, section) => costTotal(section) },
     {
       title: 'unpriced',
       ...right,
-      ...ranked(unpriced, 8),
-      cell: (_, { counts }) => formatCount(counts.unpriced ?? null),
+      ...ranked(unpriced || unknown, 8),
+      cell: (_, section) => unpricedCount(section),
     },
     { title: 'avg', ...right, dropRank: 3, cell: (_, section) => formatLatency(section) },
     { title: 'p50', ...right, ...ranked(percentiles, 9), cell: (_, section) => percentile(section, 'p50') },
     { title: 'p95', ...right, ...ranked(percentiles, 7), cell: (_, section) => percentile(section, 'p95') },
     { title: 'p99', ...right, ...ranked(percentiles, 10), cell: (_, section) => percentile(section, 'p99') },
+    ...rareColumns(groups, options),
   ]
 }
 
@@ -173,9 +202,4 @@ function formatPercentiles(stats: StatsSection): string {
   if (typeof stats.performance.p50_latency_ms !== 'number') return ''
   const names = ['p50', 'p95', 'p99'] as const
   return `; ${names.map((name) => `${name} ${percentile(stats, name)}`).join(', ')}`
-}
-
-function formatUnpriced({ counts }: StatsSection): string {
-  const { unpriced = 0 } = counts
-  return unpriced === 0 ? '' : `, without ${countText(unpriced, 'request')} whose cost is unknown`
 }

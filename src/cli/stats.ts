@@ -11,6 +11,7 @@ interface StatsFlags extends FilterFlags {
   groupBy?: StatsGroupBy
   percentiles?: true
   unpriced?: true
+  unknown?: true
   json?: true
 }
 
@@ -37,6 +38,11 @@ export function addStats(program: Command): void {
       'p50, p95 and p99 of the latency, within 1.6 %; without it the page has them where they fit',
     )
     .option('--unpriced', 'how many requests have no known cost; without it the page has them where they fit')
+    .option(
+      '--unknown',
+      'how many requests the totals leave out: without a known cost, failed or not, or without known tokens; and ' +
+        'streams whose end is not known: open, or unfinished after an hour. The page has them where they fit',
+    )
     .addOption(jsonOption())
     .addHelpText(
       'after',
@@ -53,12 +59,12 @@ export function addStats(program: Command): void {
       const ask = (asked: StatsOptions) =>
         withDatabase(flags.db, (database) => ({ ...stats(database, { ...filter, ...asked }), ...window }))
       if (flags.json) {
-        const { groupBy, percentiles, unpriced } = flags
-        printJson(await ask({ groupBy, percentiles, unpriced }))
+        const { groupBy, percentiles, unpriced, unknown } = flags
+        printJson(await ask({ groupBy, percentiles, unpriced, unknown }))
         return
       }
       const { formatStats } = await import('./stats-page.js')
-      const answer = await ask({ groupBy: flags.groupBy ?? 'model', percentiles: true, unpriced: true })
+      const answer = await ask({ groupBy: flags.groupBy ?? 'model', percentiles: true, unknown: true })
       print(formatStats(answer, pageWidth(), flags))
     })
 }

@@ -75,6 +75,57 @@ test('filters and groups of the command line are those of the answer', async ({ 
   }
 })
 
+test('what is unknown is never 0, failures are told from successes, and streams without an end are counted', async ({
+  workspace,
+}) => {
+  const { journal, database } = workspace
+  const known = { input_tokens: 1000, output_tokens: 5, cost_sats: 2 }
+  const timestamp = new Date().toISOString()
+  writeSegment(
+    journal,
+    lines(
+      requestLine('a', { ...known, model: 'known' }),
+      requestLine('b', { ...known, model: 'known', output_tokens: null, cost_sats: null }),
+      requestLine('c', { model: 'failing', success: false }),
+      requestLine('d', { model: 'dark' }),
+      requestLine('e', { model: 'dark', streaming: true }),
+      requestLine('f', { model: 'dark', streaming: true, timestamp }),
+      requestLine('g', { model: 'free', input_tokens: 0, output_tokens: 0, cost_sats: 0 }),
+    ),
+  )
+  await projectOnce({ journal, database })
+  const ask = (...args: string[]) => runHere(['stats', '--db', database, ...args])
+  const { stdout } = await ask()
+  expect(stdout).toMatch(/^streaming 2, of them 1 open and 1 unfinished$/m)
+  expect(stdout).toMatch(/^cost {6}2\.00 sats, without 4 requests whose cost is unknown, and 1 that failed$/m)
+  expect(stdout).toMatch(/^tokens {4}2,000 in \(unknown for 4\), 5 out \(unknown for 5\)$/m)
+  const table = stdout.slice(stdout.indexOf('\nmodel'))
+  const cells = (name: string) => {
+    const [titles = '', ...rows] = table
+      .trim()
+      .split('\n')
+      .map((line) => line.split(/ {2,}/))
+    const row = rows.find(([model]) => model === name) ?? []
+    return Object.fromEntries([...titles].map((title, at) => [title, row[at]]))
+  }
+  expect(cells('known')).toMatchObject({
+    in: '2,000',
+    out: '5',
+    sats: '2.00',
+    unpriced: '1',
+    'unknown out': '1',
+  })
+  expect(cells('failing')).toMatchObject({ in: '–', out: '–', sats: '–', unpriced: '1 (1 failed)' })
+  expect(cells('dark')).toMatchObject({ in: '–', sats: '–', unpriced: '3', open: '1', unfinished: '1' })
+  expect(cells('free')).toMatchObject({ in: '0', out: '0', sats: '0.00', unpriced: '0' })
+  expect((await ask('--model', 'dark')).stdout).toMatch(
+    /^cost {6}– sats, without 3 requests whose cost is unknown\ntokens {4}– in \(unknown for 3\), – out/m,
+  )
+  expect((await ask('--json', '--unknown')).json).toMatchObject({
+    counts: { unpriced: 5, unpriced_error: 1, open: 1, unfinished: 1, unknown_input_tokens: 4 },
+  })
+})
+
 test('a name that no request has is an answer of one line, exit 1', async ({ workspace }) => {
   await fill(workspace)
   for (const command of ['stats', 'requests', 'export']) {
