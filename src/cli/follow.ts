@@ -1,6 +1,6 @@
-import { statSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { styleText } from 'node:util'
+import { fileIdentityAt, isSameFile } from '../journal/file-identity.js'
 import type { RequestFilter } from '../queries/filter.js'
 import type { NewRequests } from '../queries/new-requests.js'
 import type { RequestEntry } from '../queries/request-entry.js'
@@ -30,22 +30,18 @@ export async function followRequests(path: string, filter: RequestFilter, asJson
   const { newRequests } = await import('../queries/new-requests.js')
   const stop = stopOnSignal()
   const show = asJson ? (entry: RequestEntry) => printJson(entry) : linePrinter()
-  const inode = inodeOf(path)
+  const file = fileIdentityAt(path)
   await withDatabase(path, async (database) => {
     let last = showLastOnes(database, newRequests, filter, show)
     if (!asJson && process.stderr.isTTY) note('following; Ctrl-C ends it')
     while (!stop.aborted) {
       if (!last.has_more) await sleep(LOOK_EVERY_MS, null, { signal: stop }).catch(() => {})
-      if (inodeOf(path) !== inode) throw databaseRemoved(path)
+      if (!isSameFile(fileIdentityAt(path), file)) throw databaseRemoved(path)
       last = newRequests(database, { afterId: last.last_id, openIds: last.open_ids, filter })
       for (const entry of last.completed) show(entry, true)
       for (const entry of last.data) show(entry)
     }
   })
-}
-
-function inodeOf(path: string): bigint | undefined {
-  return statSync(path, { bigint: true, throwIfNoEntry: false })?.ino
 }
 
 /** Nothing would come from the old file any more, and nothing would say so. */

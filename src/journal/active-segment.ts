@@ -1,7 +1,8 @@
 import { join } from 'node:path'
+import { markDistrusted } from './distrust.js'
 import { JournalWriteError } from './errors.js'
-import { type Clock, errorCode, type FileSystem, isSettled, syncDirectory } from './files.js'
-import { createFile } from './new-file.js'
+import { type Clock, type FileSystem, isNameNotDurable, isSettled } from './files.js'
+import { LostSegments } from './lost-segments.js'
 import type { JournalLogger } from './options.js'
 import { endFragmentOf, SegmentWriter } from './segment-writer.js'
 import {
@@ -43,10 +44,11 @@ export class ActiveSegment {
   #linesSinceLook = 0
   /** A sync failed: leave the segment as soon as its tail is clean. */
   #mustLeave = false
-  #loss: JournalWriteError | null = null
+  readonly #lost: LostSegments
 
   constructor(options: ActiveSegmentOptions) {
     this.#options = options
+    this.#lost = new LostSegments(options.logger)
   }
 
   get path(): string {
@@ -56,6 +58,20 @@ export class ActiveSegment {
   /** Something was written that no sync has covered. */
   get isDirty(): boolean {
     return this.#writer?.isDirty === true || this.#retired.length > 0
+  }
+
+  get isOpen(): boolean {
+    return this.#writer !== null
+  }
+
+  /** Events that may be only in a file that the journal no longer has. */
+  get lostEvents(): number {
+    return this.#lost.lines
+  }
+
+  /** A segment was lost, and the next sync has to say so. */
+  get hasUntoldLoss(): boolean {
+    return this.#lost.isUntold
   }
 
   /** Call `lookIfDue` before: once for several lines is enough. */
@@ -86,8 +102,15 @@ export class ActiveSegment {
     }
     if (!writer.isInPlace()) {
       if (this.#wasArchived(writer)) this.#leave(writer)
-      else this.#reportLoss(writer)
-      this.#open()
+      else {
+        this.#lost.add(writer)
+        this.#writer = null
+      }
+      try {
+        this.#open()
+      } finally {
+        this.#lost.report()
+      }
     } else if (
       writer.hasCleanTail &&
       (this.#mustLeave || writer.segment.day < utcDay(now) || this.#hasNews(now))
@@ -101,7 +124,8 @@ export class ActiveSegment {
    * Syncs every segment written to since the last call. When a sync fails, that segment is marked as distrusted and
    * left; the error says so, and nothing that was written there is written again.
    *
-   * @throws JournalWriteError SYNC_FAILED; SEGMENT_LOST when a path no longer leads to the file that was synced.
+   * @throws JournalWriteError SYNC_FAILED; SYNC_INCOMPLETE, after which the next call tries again; SEGMENT_LOST when a
+   *   path no longer leads to the file that was synced.
    */
   async sync(): Promise<void> {
     const retired = this.#retired
@@ -109,18 +133,19 @@ export class ActiveSegment {
     const writers = this.#writer === null ? retired : [...retired, this.#writer]
     let failure: JournalWriteError | null = null
     for (const writer of writers) {
+      const lines = writer.unflushedLines
       try {
         await writer.sync()
-        if (writer !== this.#writer && !this.#isKept(writer)) this.#reportLoss(writer)
       } catch (error) {
-        failure = this.#distrust(writer, error)
+        failure = isNameNotDurable(error) ? this.#postpone(writer, error) : this.#distrust(writer, error)
       }
+      if (failure === null) failure = this.#checkKept(writer, lines)
       // Unless it was written to and left while this sync ran: then the next one has it.
       if (writer !== this.#writer && !this.#retired.includes(writer)) writer.close()
     }
     this.#lookQuietly()
-    failure ??= this.#loss
-    this.#loss = null
+    const loss = this.#lost.tell()
+    failure ??= loss
     if (failure !== null) throw failure
   }
 
@@ -134,6 +159,7 @@ export class ActiveSegment {
     this.#retired = []
     this.#writer?.close()
     this.#writer = null
+    this.#lost.close()
   }
 
   /** A look that threw has left no writer behind: say so again on every write, until it works. */
@@ -168,6 +194,7 @@ export class ActiveSegment {
   #start(target: SegmentName, segments: readonly Segment[]): void {
     const { fs, directory, fileMode } = this.#options
     this.#writer = new SegmentWriter(fs, directory, target, fileMode)
+    this.#lost.reopened(this.#writer)
     this.#mustLeave = false
     const before = segments.findLast((segment) => segment.id < target.id && !segment.isArchived)
     if (before !== undefined) endFragmentOf(fs, directory, before)
@@ -206,15 +233,27 @@ export class ActiveSegment {
     else writer.close()
   }
 
-  #reportLoss(writer: SegmentWriter): void {
-    const { logger } = this.#options
-    const text = `${writer.path} was moved, removed or replaced while it was written to`
-    const error = new JournalWriteError('SEGMENT_LOST', `${text}: what was appended since may be lost`, {
-      path: writer.path,
-    })
-    this.#loss = error
-    const fields = { err: error, path: writer.path, events_since_last_look: this.#linesSinceLook }
-    quietly(() => logger.error(fields, 'Journal segment lost: events since the last look may be gone'))
+  /** After a sync: the lines it covers are durable only in a file that is still the journal's. */
+  #checkKept(writer: SegmentWriter, lines: number): JournalWriteError | null {
+    try {
+      if (this.#isKept(writer)) writer.unflushedLines -= lines
+      else if (writer !== this.#writer) {
+        this.#lost.add(writer, true)
+        this.#lost.report()
+      }
+      return null
+    } catch (error) {
+      return this.#postpone(writer, error)
+    }
+  }
+
+  /** Nothing is known to be lost, but that everything is safe isn't known either: the next sync looks again. */
+  #postpone(writer: SegmentWriter, cause: unknown): JournalWriteError {
+    writer.isDirty = true
+    if (writer !== this.#writer && !this.#retired.includes(writer)) this.#retired.push(writer)
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    const text = `${writer.path} was synced, but whether its name survives a power cut isn't known (${reason}): flush again`
+    return new JournalWriteError('SYNC_INCOMPLETE', text, { path: writer.path, cause })
   }
 
   #distrust(writer: SegmentWriter, cause: unknown): JournalWriteError {
@@ -227,33 +266,12 @@ export class ActiveSegment {
       logger.error({ err: error, path: writer.path }, 'Journal segment distrusted: its sync failed'),
     )
     try {
-      this.#mark(writer.segment, reason)
+      markDistrusted(this.#options, writer.segment, reason)
     } catch (markerError) {
       const fields = { err: markerError, path: join(directory, distrustMarker(writer.segment)) }
       quietly(() => logger.error(fields, 'The marker of a distrusted segment could not be written'))
     }
     return error
-  }
-
-  /** Durable, so that it outlives the power cut that may follow. */
-  #mark(segment: SegmentName, reason: string): void {
-    const { fs, clock, directory, fileMode } = this.#options
-    const path = join(directory, distrustMarker(segment))
-    let fd: number
-    try {
-      fd = createFile(fs, path, { mode: fileMode })
-    } catch (error) {
-      // Another writer has marked it.
-      if (errorCode(error) === 'EEXIST') return
-      throw error
-    }
-    try {
-      fs.writeSync(fd, `${JSON.stringify({ at: new Date(clock.now()).toISOString(), error: reason })}\n`)
-      fs.fsyncSync(fd)
-    } finally {
-      fs.closeSync(fd)
-    }
-    syncDirectory(fs, directory)
   }
 
   /** Opening the next segment may fail as well; the next write tries again and reports it. */

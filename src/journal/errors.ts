@@ -36,12 +36,21 @@ export class JournalError extends Error {
  *   written, the next line completes it, and an event whose `append` threw is there all the same.
  * - `SYNC_FAILED`: fdatasync failed; what was appended since the last `flush` may not survive a power cut, and what
  *   comes now goes to another segment. Reported once: to the flushes that wait for that sync, else to the next one.
- * - `SEGMENT_LOST`: the segment was moved or removed under the writer; appends since the last look may be lost.
+ * - `SYNC_INCOMPLETE`: the segment was synced, but its name may not survive a power cut yet, or can't be looked at, for
+ *   want of descriptors for example. Nothing is known to be lost: flush again.
+ * - `SEGMENT_LOST`: the segment was moved, removed, replaced or hidden by a mount under the writer; what was appended
+ *   since the last flush may be only in that file.
  * - `BUFFER_NOT_EMPTY`: events of `record` wait in memory for the disk; `buffered` says how many. Nothing is lost yet.
  * - `JOURNAL_CLOSED`: the journal was closed before.
  */
 export class JournalWriteError extends Error {
-  readonly code: 'WRITE_FAILED' | 'SYNC_FAILED' | 'SEGMENT_LOST' | 'BUFFER_NOT_EMPTY' | 'JOURNAL_CLOSED'
+  readonly code:
+    | 'WRITE_FAILED'
+    | 'SYNC_FAILED'
+    | 'SYNC_INCOMPLETE'
+    | 'SEGMENT_LOST'
+    | 'BUFFER_NOT_EMPTY'
+    | 'JOURNAL_CLOSED'
   readonly path: string
   /** Events that wait in memory. */
   readonly buffered: number

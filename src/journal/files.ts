@@ -43,6 +43,20 @@ export function isMissing(error: unknown): boolean {
   return code === 'ENOENT' || code === 'ENOTDIR'
 }
 
+/**
+ * What a system call fails with that can succeed later without a change to what was asked for: descriptors or memory are
+ * short, a disk is full or fails, a mount or a permission is missing for now.
+ */
+const PASSING_CODES = new Set([
+  ...['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', 'EBUSY', 'EINTR'],
+  ...['ENOSPC', 'EDQUOT', 'EIO', 'EREMOTEIO', 'EROFS', 'ESTALE', 'ENOTCONN', 'ETIMEDOUT'],
+  ...['EACCES', 'EPERM'],
+])
+
+export function isPassingCode(code: string | undefined): boolean {
+  return code !== undefined && PASSING_CODES.has(code)
+}
+
 /** A tick of file times: at most 10 ms where they have fractions of a second, else up to two seconds (FAT). */
 const FINE_TICK_MS = 100
 const COARSE_TICK_MS = 2000
@@ -113,9 +127,35 @@ function notRegular(path: string, found: string, cause?: unknown): Error {
   return Object.assign(error, { code: 'NOT_REGULAR' })
 }
 
-/** Makes the names in a directory survive a power cut. */
+/**
+ * Thrown where a directory can't be opened, so that the names in it can't be synced yet: for want of descriptors, for
+ * example. Nothing is known to be lost, and another attempt can succeed. `code` is the file system's.
+ */
+export class NameNotDurableError extends Error {
+  override readonly name = 'NameNotDurableError'
+  readonly code: string | undefined
+  readonly path: string
+
+  constructor(directory: string, cause: unknown) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    super(`the directory ${directory} can't be opened to sync the names in it: ${reason}`, { cause })
+    this.code = errorCode(cause)
+    this.path = directory
+  }
+}
+
+/** By its name: between threads an error loses its class. */
+export function isNameNotDurable(error: unknown): boolean {
+  return error instanceof Error && error.name === 'NameNotDurableError'
+}
+
+/**
+ * Makes the names in a directory survive a power cut.
+ *
+ * @throws NameNotDurableError when the directory can't be opened; the file system's error when its sync fails.
+ */
 export function syncDirectory(fs: FileSystem, directory: string): void {
-  const fd = fs.openSync(directory, 'r')
+  const fd = openDirectory(fs, directory)
   try {
     fs.fsyncSync(fd)
   } catch (error) {
@@ -127,13 +167,21 @@ export function syncDirectory(fs: FileSystem, directory: string): void {
 
 /** The same, without blocking the event loop. */
 export async function syncDirectoryAsync(fs: FileSystem, directory: string): Promise<void> {
-  const fd = fs.openSync(directory, 'r')
+  const fd = openDirectory(fs, directory)
   try {
     await new Promise<void>((resolve, reject) => {
       fs.fsync(fd, (error) => (error && !isUnsupportedSync(error) ? reject(error) : resolve()))
     })
   } finally {
     fs.closeSync(fd)
+  }
+}
+
+function openDirectory(fs: FileSystem, directory: string): number {
+  try {
+    return fs.openSync(directory, 'r')
+  } catch (error) {
+    throw new NameNotDurableError(directory, error)
   }
 }
 

@@ -40,7 +40,9 @@ export function readIdentity(directory: string, fs: FileSystem = nodeFileSystem)
     const late = readIfThere(path, fs)
     if (late !== null) return late
     const text = `${path} is gone, but segments are there: bring it back from a backup (it says which journal this is)`
-    throw new JournalError('JOURNAL_INVALID', text, { path })
+    // Told from what is damaged by its cause: a copy of a journal that is under way looks like this as well.
+    const cause = Object.assign(new Error(`${path} was not found`), { code: 'ENOENT' })
+    throw new JournalError('JOURNAL_INVALID', text, { path, cause })
   }
   checkIsDirectory(directory, fs)
   const text = `There is no journal in ${directory}: journal.json was not found. A journal is created by the first writer`
@@ -171,10 +173,12 @@ function readIfThere(path: string, fs: FileSystem): JournalIdentity | null {
 
 function parseIdentity(text: string, path: string): JournalIdentity {
   let identity: Partial<JournalIdentity> | null = null
+  let cause: unknown
   try {
     identity = JSON.parse(text)
-  } catch {
+  } catch (error) {
     // Said below, together with every other thing that isn't an identity.
+    cause = error
   }
   if (
     typeof identity?.journal_id !== 'string' ||
@@ -182,7 +186,7 @@ function parseIdentity(text: string, path: string): JournalIdentity {
     typeof identity.format !== 'number'
   ) {
     const message = `${path} is damaged: expected {"format":1,"journal_id":…,"created_at":…}. Bring it back from a backup`
-    throw new JournalError('JOURNAL_INVALID', message, { path })
+    throw new JournalError('JOURNAL_INVALID', message, { path, cause })
   }
   if (identity.format !== FORMAT) {
     const message = `${path} says format ${identity.format}, this program reads format ${FORMAT}: upgrade request-journal`

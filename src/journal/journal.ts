@@ -26,7 +26,10 @@ export interface JournalCounters {
   invalid: number
   /** Waiting in memory for a disk that refuses. */
   buffered: number
-  /** Lost: the buffer was full, or the journal closed. */
+  /**
+   * Lost: the buffer was full, or the journal closed; or, appended since the last flush, perhaps only in a file that the
+   * journal no longer has, because it was moved, removed, replaced or hidden by a mount.
+   */
   dropped: number
 }
 
@@ -99,8 +102,8 @@ export class Journal {
   /**
    * Resolves when everything appended so far survives a power cut. One sync serves all who wait.
    *
-   * Rejects with JournalWriteError: BUFFER_NOT_EMPTY, SYNC_FAILED (once for each failed sync), SEGMENT_LOST,
-   * JOURNAL_CLOSED.
+   * Rejects with JournalWriteError: BUFFER_NOT_EMPTY, SYNC_FAILED and SEGMENT_LOST (once for each
+   * such fault), SYNC_INCOMPLETE (flush again), JOURNAL_CLOSED.
    */
   flush(): Promise<void> {
     if (this.#writer.isClosed) return Promise.reject(this.#closedError())

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { accessSync, constants } from 'node:fs'
 import { join } from 'node:path'
 import { JournalError } from './errors.js'
+import { type FileIdentity, fileIdentity, isSameFile } from './file-identity.js'
 import {
   errorCode,
   type FileSystem,
@@ -65,7 +66,7 @@ export class ManifestFile {
   readonly #directory: string
   readonly #fs: FileSystem
   #chain = new ManifestChain()
-  #inode = 0
+  #file: FileIdentity | null = null
   #readBytes = 0
 
   constructor(directory: string, fs: FileSystem = nodeFileSystem) {
@@ -82,12 +83,14 @@ export class ManifestFile {
     } catch (error) {
       if (!isMissing(error)) throw this.#unreadable(error)
       // Also where it was moved away, to begin a new chain.
-      this.#startAnew(0)
+      this.#startAnew(null)
       return this.#chain.manifest()
     }
     try {
-      const { ino, size } = this.#fs.fstatSync(fd)
-      if (ino !== this.#inode || size < this.#readBytes) this.#startAnew(ino)
+      const stats = this.#fs.fstatSync(fd, { bigint: true })
+      const file = fileIdentity(stats)
+      const size = Number(stats.size)
+      if (!isSameFile(file, this.#file) || size < this.#readBytes) this.#startAnew(file)
       this.#addLines(this.#bytes(fd, size))
     } catch (error) {
       throw this.#unreadable(error)
@@ -128,9 +131,9 @@ export class ManifestFile {
     }
   }
 
-  #startAnew(inode: number): void {
+  #startAnew(file: FileIdentity | null): void {
     this.#chain = new ManifestChain()
-    this.#inode = inode
+    this.#file = file
     this.#readBytes = 0
   }
 

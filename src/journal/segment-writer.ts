@@ -1,6 +1,14 @@
-import { constants, type Stats } from 'node:fs'
+import { type BigIntStats, constants } from 'node:fs'
 import { join } from 'node:path'
-import { errorCode, type FileSystem, isMissing, openRegularFile, syncDirectoryAsync } from './files.js'
+import { type FileIdentity, fileIdentity, isSameFile } from './file-identity.js'
+import {
+  errorCode,
+  type FileSystem,
+  isMissing,
+  isNameNotDurable,
+  openRegularFile,
+  syncDirectoryAsync,
+} from './files.js'
 import { createFile } from './new-file.js'
 import type { SegmentName } from './segments.js'
 
@@ -24,11 +32,14 @@ type Tail = 'clean' | 'torn' | Buffer
 export class SegmentWriter {
   readonly segment: SegmentName
   readonly path: string
+  /** Which file is written, wherever its path leads by now. */
+  readonly file: FileIdentity
   /** Bytes have been written since the last sync began. */
   isDirty = false
+  /** Lines of this process that aren't known to be in the journal for good: written, but not flushed yet. */
+  unflushedLines = 0
   readonly #fs: FileSystem
   readonly #fd: number
-  readonly #inode: number
   readonly #directory: string
   #tail: Tail = 'clean'
   #isSyncing = false
@@ -45,9 +56,9 @@ export class SegmentWriter {
     const fd = openOrCreate(fs, this.path, mode)
     this.#fd = fd
     try {
-      const stats = fs.fstatSync(fd)
-      this.#inode = stats.ino
-      if (!endsWithNewline(fs, fd, stats.size)) {
+      const stats = fs.fstatSync(fd, { bigint: true })
+      this.file = fileIdentity(stats)
+      if (!endsWithNewline(fs, fd, Number(stats.size))) {
         this.#tail = 'torn'
         this.#tryToEndFragment()
       }
@@ -76,6 +87,7 @@ export class SegmentWriter {
       const written = this.#fs.writeSync(this.#fd, data, 0, data.length)
       if (written === data.length) {
         this.#tail = 'clean'
+        this.unflushedLines++
         return
       }
       if (written === data.length - 1) {
@@ -96,19 +108,22 @@ export class SegmentWriter {
     return copy
   }
 
-  /** False when the path no longer leads to the file that is written: moved, removed, or replaced. */
+  /** False when the path no longer leads to the file that is written: moved, removed, replaced, or hidden by a mount. */
   isInPlace(): boolean {
-    let stats: Stats
+    let stats: BigIntStats
     try {
-      stats = this.#fs.lstatSync(this.path)
+      stats = this.#fs.lstatSync(this.path, { bigint: true })
     } catch (error) {
       if (isMissing(error)) return false
       throw error
     }
-    return stats.ino === this.#inode
+    return isSameFile(fileIdentity(stats), this.file)
   }
 
-  /** What has been written so far, and the segment's name, survive a power cut. Rejects when the disk says otherwise. */
+  /**
+   * What has been written so far, and the segment's name, survive a power cut. Rejects when the disk says otherwise:
+   * with NameNotDurableError when only the name may not, which the next sync tries again.
+   */
   async sync(): Promise<void> {
     // Left while another segment was synced: an earlier sync has its bytes, or its loss was reported.
     if (this.#isClosed) return
@@ -122,6 +137,9 @@ export class SegmentWriter {
         await syncDirectoryAsync(this.#fs, this.#directory)
         this.#isNameDurable = true
       }
+    } catch (error) {
+      if (isNameNotDurable(error)) this.isDirty = true
+      throw error
     } finally {
       this.#isSyncing = false
       if (this.#isClosed) this.#fs.closeSync(this.#fd)
@@ -138,6 +156,7 @@ export class SegmentWriter {
   #endLine(): void {
     const written = this.#fs.writeSync(this.#fd, NEWLINE, 0, 1)
     if (written !== 1) throw shortWrite(written, 1)
+    if (this.#tail !== 'torn') this.unflushedLines++
     this.#tail = 'clean'
   }
 

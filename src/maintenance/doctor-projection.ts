@@ -1,9 +1,10 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileIdentity } from '../journal/file-identity.js'
 import { readManifest } from '../journal/manifest.js'
 import { SegmentReader } from '../journal/segment-reader.js'
 import type { Segment } from '../journal/segments.js'
-import { checkSegment } from '../projection/segment-check.js'
+import { checkSegment, isRemembered } from '../projection/segment-check.js'
 import { addCounts, emptyCounts, type SegmentPosition } from '../storage/positions.js'
 import { describeHolder, isProjectorRunning } from '../storage/projector-lock.js'
 import { countText } from './count-text.js'
@@ -62,12 +63,12 @@ export function checkPositions(
     }
     if (segment.isArchived) continue
     try {
-      const inode = String(inodeOf(join(directory, segment.name)))
-      const isCopy = inode !== position.inode
+      const file = fileIdentity(statSync(join(directory, segment.name), { bigint: true }))
+      const isCopy = !isRemembered(file, position.file)
       const isAffordable = compared + position.projectedBytes <= COMPARED_BYTES
       if (isCopy && isAffordable) compared += position.projectedBytes
       if (isCopy && !isAffordable) uncompared++
-      checkOne(directory, segment, isCopy && !isAffordable ? { ...position, inode } : position)
+      checkOne(directory, segment, isCopy && !isAffordable ? { ...position, file } : position)
     } catch (error) {
       wrong.push(error instanceof Error ? error.message : String(error))
     }
@@ -94,10 +95,6 @@ function checkOne(directory: string, segment: Segment, position: SegmentPosition
   } finally {
     reader.close()
   }
-}
-
-function inodeOf(path: string): bigint {
-  return statSync(path, { bigint: true }).ino
 }
 
 function prunedSegments(directory: string): Set<string> {

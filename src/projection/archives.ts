@@ -80,7 +80,7 @@ export class Archives {
 
   #stat(segment: Segment): { size: number; version: string } {
     const stats = statSync(join(this.#directory, archiveFile(segment)), { throwIfNoEntry: false })
-    return { size: stats?.size ?? 0, version: `${stats?.ino}/${stats?.size}/${stats?.mtimeMs}` }
+    return { size: stats?.size ?? 0, version: `${stats?.dev}/${stats?.ino}/${stats?.size}/${stats?.mtimeMs}` }
   }
 }
 

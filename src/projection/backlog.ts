@@ -1,4 +1,5 @@
 import { JournalError } from '../journal/errors.js'
+import { fileIdentity, isSameFile } from '../journal/file-identity.js'
 import type { Segment } from '../journal/segments.js'
 import { addCounts, emptyCounts, type SegmentCounts } from '../storage/positions.js'
 import type { Archives } from './archives.js'
@@ -128,9 +129,10 @@ export class Backlog {
     const { projected, readers } = this.#options
     const reader = readers.open(segment, projected.get(segment))
     try {
-      const inode = String(reader.stats.ino)
-      checkSegment(reader, projected.positionOf(segment, inode))
-      return inode === decoded.inode
+      const file = fileIdentity(reader.stats)
+      checkSegment(reader, projected.positionOf(segment, file))
+      projected.remember(segment, file)
+      return isSameFile(file, decoded.file)
     } finally {
       readers.close(segment.id)
     }

@@ -1,7 +1,8 @@
 import { ArchivedSegmentReader } from '../journal/archived-segment-reader.js'
 import { JournalError } from '../journal/errors.js'
+import { fileIdentity } from '../journal/file-identity.js'
 import { isMissing } from '../journal/files.js'
-import type { JournalIdentity } from '../journal/identity.js'
+import { type JournalIdentity, readIdentity } from '../journal/identity.js'
 import type { SegmentSource } from '../journal/open-segment.js'
 import type { Segment } from '../journal/segments.js'
 import type { Database } from '../storage/database.js'
@@ -102,8 +103,7 @@ export class CatchUp {
   async run(shouldStop: () => boolean, isComplete = false): Promise<SegmentCounts> {
     let total = emptyCounts()
     for (let attempt = 1; ; attempt++) {
-      const segments = this.#segments.get()
-      this.#checkAllThere(segments)
+      const segments = this.#checkedSegments()
       try {
         const due = this.#dueSegments(segments, isComplete)
         total = addCounts(total, await this.#backlog.project(due, shouldStop))
@@ -113,10 +113,11 @@ export class CatchUp {
         }
         return total
       } catch (error) {
+        // The segments after the one that failed haven't been looked at.
+        this.#closedLookAt = Number.NEGATIVE_INFINITY
         if (!hasVanished(error) || attempt === MAX_LISTINGS) throw error
         // It went between being listed and being opened: a new list says whether that was right.
         this.#segments.forget()
-        this.#closedLookAt = Number.NEGATIVE_INFINITY
       }
     }
   }
@@ -151,7 +152,9 @@ export class CatchUp {
       let reader: SegmentSource
       for (;;) {
         reader = this.#readers.open(segment, this.#projected.get(segment))
-        checkSegment(reader, this.#projected.positionOf(segment, String(reader.stats.ino)))
+        const file = fileIdentity(reader.stats)
+        checkSegment(reader, this.#projected.positionOf(segment, file))
+        if (!(reader instanceof ArchivedSegmentReader)) this.#projected.remember(segment, file)
         if (reader.isAtEnd) break
         const transaction = this.#projected.newTransaction(0)
         try {
@@ -181,15 +184,41 @@ export class CatchUp {
     return new SegmentDecoder(reader, segment, options)
   }
 
-  #checkAllThere(segments: readonly Segment[]): void {
-    if (segments === this.#checkedList) return
-    this.#checkedList = segments
+  /** Every segment, once it is sure that this is the journal and that nothing of it is missing. */
+  #checkedSegments(): readonly Segment[] {
+    const listed = this.#segments.get()
+    if (listed === this.#checkedList) return listed
+    this.#checkIsSameJournal()
     this.#archives.refresh()
+    let segments = listed
+    if (this.#missingSegment(segments) !== undefined) {
+      // The whole journal may have been away while it was listed, and be back since.
+      this.#segments.forget()
+      segments = this.#segments.get()
+      this.#checkIsSameJournal()
+      const missing = this.#missingSegment(segments)
+      if (missing !== undefined) throw segmentMissing(this.#options.directory, missing)
+    }
+    this.#checkedList = segments
+    return segments
+  }
+
+  #missingSegment(segments: readonly Segment[]): SegmentPosition | undefined {
     const there = new Set(segments.map((segment) => segment.id))
     for (const position of this.#projected.all()) {
       const isKnownToBeGone = position.id <= this.#prunedThrough || this.#archives.isPruned(position)
-      if (!there.has(position.id) && !isKnownToBeGone) throw segmentMissing(this.#options.directory, position)
+      if (!there.has(position.id) && !isKnownToBeGone) return position
     }
+    return undefined
+  }
+
+  /** @throws JournalError when the journal is away for now; ProjectionError OTHER_JOURNAL. */
+  #checkIsSameJournal(): void {
+    const { directory, identity } = this.#options
+    const found = readIdentity(directory)
+    if (found.journal_id === identity.journal_id) return
+    const text = `the directory holds the journal ${found.journal_id} now, not ${identity.journal_id}`
+    throw new ProjectionError('OTHER_JOURNAL', directory, `${text}: put the right one back, then start again`)
   }
 }
 

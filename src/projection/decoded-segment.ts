@@ -1,4 +1,5 @@
 import type { JournalEvent } from '../events/schema.js'
+import type { FileIdentity } from '../journal/file-identity.js'
 import type { SegmentCounts, SegmentPosition } from '../storage/positions.js'
 import type { Place, RejectedLine } from '../storage/projection-tables.js'
 import type { FirstRejected } from './line-fold.js'
@@ -40,8 +41,7 @@ export interface DecodeOptions {
 export interface DecodedSegment {
   readonly path: string
   readonly isArchive: boolean
-  /** Of the file. */
-  readonly inode: string
+  readonly file: FileIdentity
   /** Just behind the last whole line that was handed out. */
   readonly position: number
   /** CRC-32 of all bytes before the position. */

@@ -1,4 +1,5 @@
 import { JournalError } from '../journal/errors.js'
+import type { FileIdentity } from '../journal/file-identity.js'
 import type { Segment } from '../journal/segments.js'
 import type { SegmentPosition } from '../storage/positions.js'
 import type { DecodedPart, DecodeOptions, SegmentDigests } from './decoded-segment.js'
@@ -23,7 +24,7 @@ export interface SegmentToOpen extends DecodeOptions {
 
 /** What a decoding thread answers. */
 export type DecoderAnswer =
-  | { kind: 'opened'; id: number; path: string; isArchive: boolean; inode: string }
+  | { kind: 'opened'; id: number; path: string; isArchive: boolean; file: FileIdentity }
   | { kind: 'part'; id: number; part: DecodedPart; lines: PackedLines; behind: Behind }
   | { kind: 'end'; id: number; digests: SegmentDigests }
   | { kind: 'synced'; id: number }

@@ -55,8 +55,8 @@ function open(id: number, { directory, segment, position, positionCrc32, ...opti
   try {
     const source = openSegment(directory, segment, { position, positionCrc32, chunkBytes: CHUNK_BYTES })
     const decoder = new SegmentDecoder(source, segment, options)
-    const { path, isArchive, inode } = decoder
-    answer({ kind: 'opened', id, path, isArchive, inode })
+    const { path, isArchive, file } = decoder
+    answer({ kind: 'opened', id, path, isArchive, file })
     reading = reading.then(() => read(id, decoder))
     segments.set(id, { decoder, isRead: reading })
   } catch (error) {

@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs'
+import { type FileIdentity, fileIdentityAt, isSameFile } from '../journal/file-identity.js'
 import type { Segment } from '../journal/segments.js'
 import type { Database } from '../storage/database.js'
 import {
@@ -6,6 +6,7 @@ import {
   emptyCounts,
   emptyPosition,
   readPositions,
+  rememberFile,
   type SegmentCounts,
   type SegmentPosition,
 } from '../storage/positions.js'
@@ -26,12 +27,12 @@ interface ProjectedSegmentsOptions {
 export class ProjectedSegments {
   readonly #options: ProjectedSegmentsOptions
   readonly #positions: Map<number, SegmentPosition>
-  readonly #databaseInode: bigint
+  readonly #databaseFile: FileIdentity | null
   #greatestId: number
 
   constructor(options: ProjectedSegmentsOptions) {
     this.#options = options
-    this.#databaseInode = inodeOf(options.databasePath)
+    this.#databaseFile = fileIdentityAt(options.databasePath)
     const positions = readPositions(options.stores.database)
     this.#positions = new Map(positions.map((position) => [position.id, position]))
     this.#greatestId = Math.max(0, ...this.#positions.keys())
@@ -50,10 +51,20 @@ export class ProjectedSegments {
     return this.#positions.get(segment.id)
   }
 
-  /** @param inode of a segment of which nothing is projected yet. */
-  positionOf(segment: Segment, inode: string): SegmentPosition {
+  /** @param file of a segment of which nothing is projected yet. */
+  positionOf(segment: Segment, file: FileIdentity): SegmentPosition {
     const { journalId } = this.#options
-    return this.get(segment) ?? emptyPosition(segment.id, segment.name, journalId, inode)
+    return this.get(segment) ?? emptyPosition(segment.id, segment.name, journalId, file)
+  }
+
+  /** A file that was compared with what was projected is known from now on: comparing reads all of it. */
+  remember(segment: Segment, file: FileIdentity): void {
+    const position = this.get(segment)
+    if (position === undefined) return
+    const { device, inode } = position.file
+    if (device === file.device && inode === file.inode) return
+    rememberFile(this.database, segment.id, file)
+    this.#positions.set(segment.id, { ...position, file })
   }
 
   /**
@@ -62,7 +73,8 @@ export class ProjectedSegments {
    */
   newTransaction(backlogBytes: number): ProjectionTransaction {
     const { databasePath, stores } = this.#options
-    if (inodeOf(databasePath) !== this.#databaseInode) throw databaseRemoved(databasePath)
+    const file = fileIdentityAt(databasePath)
+    if (!isSameFile(file, this.#databaseFile)) throw databaseRemoved(databasePath)
     const isBulk = isWorthBulk(stores.database, backlogBytes, this.all())
     return isBulk ? bulkTransaction(stores) : usualTransaction(stores)
   }
@@ -74,7 +86,7 @@ export class ProjectedSegments {
     decoded: DecodedSegment,
     shouldStop: () => boolean,
   ): Promise<boolean> {
-    transaction.enter(this.positionOf(segment, decoded.inode), segment.id < this.#greatestId)
+    transaction.enter(this.positionOf(segment, decoded.file), segment.id < this.#greatestId)
     let isAtEnd = false
     while (!isAtEnd && !transaction.isFullWith(decoded) && !shouldStop()) {
       const part = await decoded.read(transaction)
@@ -102,8 +114,4 @@ function databaseRemoved(path: string): ProjectionError {
   const text =
     'the database file was removed or replaced while it was written to; what is missing is in the journal'
   return new ProjectionError('DATABASE_REMOVED', path, `${text}: start the projector again`)
-}
-
-function inodeOf(path: string): bigint {
-  return statSync(path, { bigint: true, throwIfNoEntry: false })?.ino ?? -1n
 }

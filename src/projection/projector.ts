@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { JournalError } from '../journal/errors.js'
+import type { JournalError } from '../journal/errors.js'
 import type { Clock } from '../journal/files.js'
 import { type JournalIdentity, readIdentity } from '../journal/identity.js'
 import { Sealer } from '../journal/seal.js'
@@ -9,8 +9,9 @@ import { emptyCounts, type SegmentCounts } from '../storage/positions.js'
 import { acquireProjectorLock, type ProjectorLock } from '../storage/projector-lock.js'
 import type { BacklogSizes } from './backlog.js'
 import { CatchUp, type CatchUpOptions } from './catch-up.js'
-import { isPassing, retryDelay } from './retry.js'
+import { isJournalAway, isPassing } from './retry.js'
 import type { SegmentBatch } from './transaction.js'
+import { Trouble } from './trouble.js'
 import { delayBeforeLook, WakeUp } from './wake-up.js'
 
 /**
@@ -39,6 +40,8 @@ export interface ProjectorOptions {
   rollupLabels?: readonly string[] | undefined
   /** @default nothing is logged */
   logger?: ProjectorLogger | undefined
+  /** Called when the projector has to wait for journal, database or system, and with null once it goes on. */
+  onWaiting?: ((reason: Error | null) => void) | undefined
 }
 
 /** What `project --once` prints with `--json`. */
@@ -64,7 +67,9 @@ export interface Projector {
 
 /**
  * Starts a projector in this process: it holds the projector's lock, catches up, and then follows the journal until it
- * is stopped. Where there is no journal yet it waits for one.
+ * is stopped. It waits for whatever can heal by itself: a journal that isn't there, or not whole, yet, a database that is
+ * locked, a disk that is full, a lack of descriptors or permissions. Only a segment that is gone, was replaced or
+ * truncated, or can't be synced, and another database or journal in place of the one that was opened, make it stop.
  *
  * @throws DatabaseError PROJECTOR_RUNNING when the database has one already; what opening it throws.
  * @throws ProjectionError when journal and database don't belong together.
@@ -125,7 +130,7 @@ export async function projectOnceWith(
 async function follow(work: Work, wakeUp: WakeUp, isStopping: () => boolean): Promise<void> {
   const { logger } = work
   let lastLineAt = performance.now()
-  let failures = 0
+  const trouble = new Trouble(work)
   let isComplete = true
   let isWatching = false
   try {
@@ -140,22 +145,16 @@ async function follow(work: Work, wakeUp: WakeUp, isStopping: () => boolean): Pr
           })
         }
         const counts = await work.catchUp(isStopping, isComplete)
-        if (failures > 0) logger.info({ failures }, 'The database takes writes again')
+        // A watch may have ended with the directory that it was on.
+        if (trouble.end() === 'journal') isWatching = false
         if (isComplete && work.hasJournal && !isStopping()) logger.info(counts, 'Caught up with the journal')
         isComplete = !work.hasJournal
-        failures = 0
         work.sealIfDue()
         if (counts.lines > 0) lastLineAt = performance.now()
         if (!isStopping()) await wakeUp.wait(delayBeforeLook(performance.now() - lastLineAt))
       } catch (error) {
         if (!isPassing(error)) throw asDatabaseError(error, work.databasePath)
-        failures++
-        const fields = {
-          err: asDatabaseError(error, work.databasePath),
-          retry_in_ms: retryDelay(failures),
-        }
-        logger.warn(fields, 'The database refuses: the journal goes on, trying again')
-        await wakeUp.pause(retryDelay(failures))
+        await wakeUp.pause(trouble.add(asDatabaseError(error, work.databasePath)))
       }
     }
   } finally {
@@ -170,18 +169,21 @@ async function follow(work: Work, wakeUp: WakeUp, isStopping: () => boolean): Pr
 class Work {
   readonly directory: string
   readonly logger: ProjectorLogger
+  readonly onWaiting: NonNullable<ProjectorOptions['onWaiting']>
   readonly #database: Database
   readonly databasePath: string
   readonly #lock: ProjectorLock
   readonly #sealer: Sealer
   readonly #forCatchUp: Pick<CatchUpOptions, 'rollupLabels' | 'backlogSizes'>
   #catchUp: CatchUp | null = null
+  #saidWaiting = ''
 
   constructor(options: ProjectorOptions, clock: Clock, backlogSizes?: BacklogSizes) {
     const { journal, database, rollupLabels, logger = silentLogger } = options
     this.#forCatchUp = { rollupLabels, backlogSizes }
     this.directory = resolve(journal)
     this.logger = logger
+    this.onWaiting = options.onWaiting ?? (() => {})
     this.#sealer = new Sealer(this.directory, clock, logger)
     this.databasePath = resolve(database)
     this.#database = openDatabase(this.databasePath)
@@ -196,9 +198,6 @@ class Work {
     } catch (error) {
       this.close()
       throw asDatabaseError(error, this.databasePath)
-    }
-    if (!this.hasJournal) {
-      logger.info({ path: this.directory }, 'Waiting for a journal: the first writer creates it')
     }
   }
 
@@ -242,8 +241,9 @@ class Work {
     try {
       identity = readIdentity(directory)
     } catch (error) {
-      if (error instanceof JournalError && error.code === 'JOURNAL_MISSING') return
-      throw error
+      if (!isJournalAway(error)) throw error
+      this.#sayWaiting(error as JournalError)
+      return
     }
     const fields = { journal: directory, journal_id: identity.journal_id, database: this.databasePath }
     this.#catchUp = new CatchUp({
@@ -255,6 +255,17 @@ class Work {
       onBatch: (batch) => this.#logBatch(batch),
     })
     this.logger.info(fields, 'Projecting')
+  }
+
+  /** Once for each reason. */
+  #sayWaiting(reason: JournalError): void {
+    if (reason.message === this.#saidWaiting) return
+    this.#saidWaiting = reason.message
+    const { directory: path, logger } = this
+    if (reason.code === 'JOURNAL_MISSING') {
+      logger.info({ path }, 'Waiting for a journal: the first writer creates it')
+    } else
+      logger.warn({ path, err: reason }, 'Waiting for journal.json: segments are there without a whole one')
   }
 
   #logBatch({ position, counts, bytes, firstRejected }: SegmentBatch): void {

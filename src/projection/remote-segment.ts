@@ -1,3 +1,4 @@
+import type { FileIdentity } from '../journal/file-identity.js'
 import type { SegmentPosition } from '../storage/positions.js'
 import type { DecodedPart, DecodedSegment, LineTarget, SegmentDigests } from './decoded-segment.js'
 import { type Behind, type DecoderAnswer, revivedError } from './decoder-messages.js'
@@ -15,7 +16,7 @@ interface RemoteSegmentOptions {
 /** A segment that a decoding thread reads, as the thread sees it that folds its lines. One call at a time. */
 export class RemoteSegment implements DecodedSegment {
   readonly #options: RemoteSegmentOptions
-  #file = { path: '', isArchive: false, inode: '' }
+  #opened = { path: '', isArchive: false, file: { device: '', inode: '' } }
   #behind: Behind
   #digests: SegmentDigests = { prefixCrc32: 0, sha256: null }
   #isOpened = false
@@ -31,15 +32,15 @@ export class RemoteSegment implements DecodedSegment {
   }
 
   get path(): string {
-    return this.#file.path
+    return this.#opened.path
   }
 
   get isArchive(): boolean {
-    return this.#file.isArchive
+    return this.#opened.isArchive
   }
 
-  get inode(): string {
-    return this.#file.inode
+  get file(): FileIdentity {
+    return this.#opened.file
   }
 
   get position(): number {
@@ -87,7 +88,7 @@ export class RemoteSegment implements DecodedSegment {
   receive(answer: DecoderAnswer): void {
     switch (answer.kind) {
       case 'opened':
-        this.#file = answer
+        this.#opened = answer
         this.#isOpened = true
         break
       case 'part':

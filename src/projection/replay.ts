@@ -217,7 +217,7 @@ class ReplayRun {
   async #readSegment(segment: Segment, decoded: DecodedSegment): Promise<void> {
     const { identity, onProgress, allowMissing, before } = this.#options
     const transaction = this.#transaction
-    transaction.enter(emptyPosition(segment.id, segment.name, identity.journal_id, decoded.inode), false)
+    transaction.enter(emptyPosition(segment.id, segment.name, identity.journal_id, decoded.file), false)
     for (let part = await decoded.read(transaction); part !== null; part = await decoded.read(transaction)) {
       transaction.count(part)
       this.#progress.bytes += part.bytes

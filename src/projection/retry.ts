@@ -1,13 +1,44 @@
+import { JournalError } from '../journal/errors.js'
+import { isMissing, isPassingCode } from '../journal/files.js'
+import { ProjectionError } from './errors.js'
+
 const MIN_DELAY_MS = 100
 const MAX_DELAY_MS = 10_000
 
 /** Database errors that pass: another process holds it, the disk is full or refuses, the file is read-only for now. */
-const PASSING = /^SQLITE_(BUSY|LOCKED|FULL|IOERR|READONLY|CANTOPEN|NOMEM|PROTOCOL)/
+const PASSING_DATABASE = /^SQLITE_(BUSY|LOCKED|FULL|IOERR|READONLY|CANTOPEN|NOMEM|PROTOCOL)/
 
-/** True when waiting can help: rows and position have rolled back together, and the journal goes on without us. */
+/**
+ * True when waiting can help, because rows and position have rolled back together and the journal goes on without us:
+ * the database or the system refuses for now, or the journal is away or not whole yet. A segment that was replaced or
+ * truncated never passes, and neither does a sync that failed: the kernel reports a lost page once.
+ */
 export function isPassing(error: unknown): boolean {
-  const code = (error as { code?: unknown } | null)?.code
-  return typeof code === 'string' && PASSING.test(code)
+  if (isJournalAway(error)) return true
+  if (error instanceof ProjectionError) {
+    if (error.code === 'SEGMENT_SYNC_FAILED') return false
+    if (error.code === 'DECODER_LOST') return true
+  }
+  for (let cause = error; typeof cause === 'object' && cause !== null; ) {
+    const { code, cause: next } = cause as { code?: unknown; cause?: unknown }
+    cause = next
+    if (typeof code === 'string' && (PASSING_DATABASE.test(code) || isPassingCode(code))) return true
+  }
+  return false
+}
+
+/** Of the errors that pass, those of the database rather than of the journal. */
+export function isAboutDatabase(error: unknown): boolean {
+  const { code } = error as { code?: unknown }
+  return typeof code === 'string' && /^(SQLITE|DATABASE)_/.test(code)
+}
+
+/** There is no journal, or only a part of one yet: no journal.json beside segments, or the beginning of one. */
+export function isJournalAway(error: unknown): boolean {
+  if (!(error instanceof JournalError)) return false
+  if (error.code === 'JOURNAL_MISSING') return true
+  const isIncomplete = isMissing(error.cause) || error.cause instanceof SyntaxError
+  return error.code === 'JOURNAL_INVALID' && isIncomplete
 }
 
 /** The delay before attempt number `failures` + 1: doubling from 100 ms to 10 s. */

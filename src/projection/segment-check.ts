@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib'
 import { MAX_LINE_BYTES } from '../events/line.js'
 import { ArchivedSegmentReader } from '../journal/archived-segment-reader.js'
+import { type FileIdentity, fileIdentity } from '../journal/file-identity.js'
 import type { JournalIdentity } from '../journal/identity.js'
 import type { SegmentSource } from '../journal/open-segment.js'
 import type { SegmentCounts, SegmentPosition } from '../storage/positions.js'
@@ -14,13 +15,15 @@ const PIECE_BYTES = 1024 * 1024
 
 /**
  * The segment must still be the one that was read: not shorter than the position, its last projected line still there,
- * and the same inode or a faithful copy, byte for byte up to the position. An archive is checked by its reader.
+ * and the same file or a faithful copy, byte for byte up to the position: a reboot or a new mount may give the same
+ * file's device another number. An archive is checked by its reader.
  *
  * @throws ProjectionError SEGMENT_TRUNCATED, SEGMENT_REPLACED
  */
 export function checkSegment(reader: SegmentSource, position: SegmentPosition): void {
   if (reader instanceof ArchivedSegmentReader) return
-  const { size, ino } = reader.stats
+  const { stats } = reader
+  const { size } = stats
   if (Number(size) < position.projectedBytes) {
     const text = `the segment has ${size} bytes, but ${position.projectedBytes} were projected from it`
     throw new ProjectionError('SEGMENT_TRUNCATED', reader.path, `${text}: it was truncated; ${REPLACED}`)
@@ -33,10 +36,16 @@ export function checkSegment(reader: SegmentSource, position: SegmentPosition): 
     const text = `the line at byte ${lastLine.byteOffset}, the last that was projected, is not there any more`
     throw new ProjectionError('SEGMENT_REPLACED', reader.path, `${text}: this is another file; ${REPLACED}`)
   }
-  if (String(ino) !== position.inode && prefixChecksum(reader, position) !== position.projectedCrc32) {
-    const text = `the file is another one (inode ${ino}, was ${position.inode}) and no faithful copy`
+  const file = fileIdentity(stats)
+  if (!isRemembered(file, position.file) && prefixChecksum(reader, position) !== position.projectedCrc32) {
+    const text = `the file is another one (inode ${file.inode} of device ${file.device}, was ${position.file.inode} of ${position.file.device ?? 'an unknown one'}) and no faithful copy`
     throw new ProjectionError('SEGMENT_REPLACED', reader.path, `${text}: its bytes differ; ${REPLACED}`)
   }
+}
+
+/** Whether this is the file that a position remembers. Positions of older versions know no device. */
+export function isRemembered(file: FileIdentity, remembered: SegmentPosition['file']): boolean {
+  return file.inode === remembered.inode && (remembered.device === null || file.device === remembered.device)
 }
 
 /** The position behind the last line that was handed out; `counts` are all of the segment's, `isAtEnd` says that nothing more was there. */
@@ -47,7 +56,7 @@ export function positionBehind(
 ): SegmentPosition {
   return {
     ...before,
-    inode: decoded.inode,
+    file: decoded.file,
     projectedBytes: decoded.position,
     projectedCrc32: decoded.positionCrc32,
     caughtUpAt: isAtEnd ? new Date().toISOString() : before.caughtUpAt,

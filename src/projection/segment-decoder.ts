@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib'
 import { ArchivedSegmentReader } from '../journal/archived-segment-reader.js'
+import { type FileIdentity, fileIdentity } from '../journal/file-identity.js'
 import type { SegmentSource } from '../journal/open-segment.js'
 import { SegmentDigester } from '../journal/segment-digest.js'
 import type { Segment } from '../journal/segments.js'
@@ -40,8 +41,8 @@ export class SegmentDecoder implements DecodedSegment {
     return this.#source.path
   }
 
-  get inode(): string {
-    return String(this.#source.stats.ino)
+  get file(): FileIdentity {
+    return fileIdentity(this.#source.stats)
   }
 
   get position(): number {

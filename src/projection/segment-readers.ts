@@ -1,5 +1,6 @@
 import { lstatSync } from 'node:fs'
 import { MAX_LINE_BYTES } from '../events/line.js'
+import { fileIdentity, isSameFile } from '../journal/file-identity.js'
 import { openSegment, type SegmentSource } from '../journal/open-segment.js'
 import type { Segment } from '../journal/segments.js'
 import type { SegmentPosition } from '../storage/positions.js'
@@ -20,7 +21,8 @@ export class SegmentReaders {
       const onDisk = lstatSync(open.path, { bigint: true, throwIfNoEntry: false })
       const keepsPart = open.readOffset > open.position && open.readOffset - open.position < MAX_LINE_BYTES
       const isStale = keepsPart && onDisk?.size !== BigInt(open.readOffset)
-      if (onDisk?.ino === open.stats.ino && !isStale) return open
+      const isSame = onDisk !== undefined && isSameFile(fileIdentity(onDisk), fileIdentity(open.stats))
+      if (isSame && !isStale) return open
       this.close(segment.id)
     }
     const reader = openSegment(this.#directory, segment, {

@@ -1,4 +1,5 @@
 import type { JournalEvent } from '../events/schema.js'
+import { isNameNotDurable } from '../journal/files.js'
 import type { Database } from '../storage/database.js'
 import {
   addCounts,
@@ -196,12 +197,14 @@ export class ProjectionTransaction implements LineTarget {
 /**
  * Before anything that was read is committed: the database must never run ahead of the durable journal.
  *
+ * @throws NameNotDurableError when the directory can't be opened: another attempt can succeed.
  * @throws ProjectionError SEGMENT_SYNC_FAILED: trying again would not help, since the kernel reports a lost page once.
  */
 async function syncSegment(decoded: DecodedSegment): Promise<void> {
   try {
     await decoded.sync()
   } catch (error) {
+    if (isNameNotDurable(error)) throw error
     const text = `syncing it failed (${error instanceof Error ? error.message : String(error)})`
     const advice = 'look at the disk, then start again'
     throw new ProjectionError(

@@ -26,11 +26,13 @@ export class WakeUp {
   #wake: (() => void) | null = null
 
   /**
-   * Begins to watch a directory that is there: one that isn't yet would never be found by its own watch.
+   * Begins to watch a directory that is there, instead of what was watched before: one that isn't there yet would never
+   * be found by its own watch.
    *
    * @param onError hears of a watcher that failed (inotify limits): the timer goes on without it.
    */
   watch(directory: string, onError: (error: unknown) => void): void {
+    void this.#watcher?.close()
     // Only the directory itself: its own watch reports writes to the files in it, and one for each of thousands of
     // segments would use up the user's inotify watches.
     this.#watcher = watch(directory, { ignoreInitial: true, depth: 0, ignored: (path) => path !== directory })

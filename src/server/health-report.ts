@@ -2,6 +2,7 @@ import { statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { JournalError } from '../journal/errors.js'
 import { status } from '../maintenance/status.js'
+import { openDatabaseReadOnly } from '../storage/database.js'
 import { isProjectorRunning } from '../storage/projector-lock.js'
 import type { QueryProcessData } from './query-task.js'
 
@@ -31,8 +32,9 @@ export async function measureHealth({ database, journal }: QueryProcessData): Pr
       disk_free_bytes,
     }
   } catch (error) {
-    // A projector waits for a journal, which its first writer makes: nothing is late.
-    if (!(error instanceof JournalError && error.code === 'JOURNAL_MISSING')) throw error
+    // A projector waits for a journal, which its first writer makes: nothing is late. One that was projected is away.
+    const isMissing = error instanceof JournalError && error.code === 'JOURNAL_MISSING'
+    if (!isMissing || hasProjected(database)) throw error
   }
   return {
     projector_running: isProjectorRunning(database),
@@ -40,5 +42,14 @@ export async function measureHealth({ database, journal }: QueryProcessData): Pr
     lag_bytes: null,
     rejected_lines: null,
     disk_free_bytes,
+  }
+}
+
+function hasProjected(path: string): boolean {
+  const database = openDatabaseReadOnly(path)
+  try {
+    return database.prepare('SELECT 1 FROM journal_segments LIMIT 1').get() !== undefined
+  } finally {
+    database.close()
   }
 }

@@ -21,6 +21,8 @@ export interface HealthOptions {
   maxLagSeconds: number
   /** With what code the projector of this process has ended; null while it runs, or where there is none. */
   projectorFailure(): string | null
+  /** With what code the projector of this process waits for journal, database or system; null while it gets on. */
+  projectorWait(): string | null
 }
 
 /**
@@ -45,7 +47,7 @@ export class Health {
   }
 
   async #look(): Promise<HealthReport> {
-    const { pool, maxLagSeconds, projectorFailure } = this.#options
+    const { pool, maxLagSeconds, projectorFailure, projectorWait } = this.#options
     const problems: string[] = []
     let measures: Partial<HealthMeasures> = {}
     try {
@@ -56,7 +58,9 @@ export class Health {
     }
     const { projector_running: isRunning, lag_seconds: lag } = measures
     const failure = projectorFailure()
+    const wait = projectorWait()
     if (failure !== null) problems.push(`the projector has stopped (${failure}): see the log`)
+    else if (wait !== null) problems.push(`the projector waits (${wait}) and tries again: see the log`)
     else if (isRunning === false) {
       problems.push('no projector runs: nothing new appears; start `request-journal project`')
     }

@@ -9,6 +9,8 @@ export interface ProjectorThreadData {
 export type MessageFromProjector =
   | { is: 'started' }
   | { is: 'log'; level: 'debug' | 'info' | 'warn' | 'error'; fields: object; message: string }
+  /** Null: it goes on. */
+  | { is: 'waiting'; reason: PlainError | null }
   | { is: 'failed'; error: PlainError }
 
 /** An error between threads, where a clone would lose its name and code. */

@@ -12,6 +12,7 @@ export class ProjectorThread {
   readonly #worker: Worker
   readonly #logger: ProjectorLogger
   #failure: Error | null = null
+  #waitingFor: Error | null = null
   #isStopping = false
   #hasExited = false
 
@@ -49,9 +50,12 @@ export class ProjectorThread {
 
   /** Why it has ended by itself, for anyone to see: the log has the message, and paths in it. Null while it runs. */
   get failureCode(): string | null {
-    if (this.#failure === null) return null
-    const { code, name } = this.#failure as Error & { code?: string }
-    return code ?? name
+    return codeOf(this.#failure)
+  }
+
+  /** Why it doesn't get on for now, as a code as well; null while it does. */
+  get waitingCode(): string | null {
+    return codeOf(this.#waitingFor)
   }
 
   /** Finishes the transaction that is under way. */
@@ -68,6 +72,8 @@ export class ProjectorThread {
       const { level, fields, message: text } = message
       const { err } = fields as { err?: Parameters<typeof fromPlainError>[0] }
       this.#logger[level](err === undefined ? fields : { ...fields, err: fromPlainError(err) }, text)
+    } else if (message.is === 'waiting') {
+      this.#waitingFor = message.reason === null ? null : fromPlainError(message.reason)
     } else if (message.is === 'failed') this.#fail(fromPlainError(message.error))
   }
 
@@ -75,4 +81,10 @@ export class ProjectorThread {
     // The first one is the reason of all that follow.
     this.#failure ??= error
   }
+}
+
+function codeOf(error: Error | null): string | null {
+  if (error === null) return null
+  const { code, name } = error as Error & { code?: string }
+  return code ?? name
 }

@@ -17,7 +17,9 @@ const log = (level: 'debug' | 'info' | 'warn' | 'error') => (fields: object, mes
 const logger = { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') }
 
 try {
-  const options: ProjectorOptions = { ...(workerData as ProjectorThreadData), logger }
+  const onWaiting = (reason: Error | null) =>
+    send({ is: 'waiting', reason: reason === null ? null : plainError(reason) })
+  const options: ProjectorOptions = { ...(workerData as ProjectorThreadData), logger, onWaiting }
   const projector = await startProjector(options)
   // The port also keeps the thread alive, which a projector's timers don't.
   port.once('message', () => void projector.stop())

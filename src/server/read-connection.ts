@@ -1,5 +1,5 @@
-import { statSync } from 'node:fs'
 import type { Statement } from 'better-sqlite3'
+import { type FileIdentity, fileIdentityAt, isSameFile } from '../journal/file-identity.js'
 import { type Database, openDatabaseReadOnly } from '../queries/index.js'
 import { isOutdatedCopy } from '../storage/read-only-mount.js'
 
@@ -9,7 +9,7 @@ const KEPT_STATEMENTS = 200
 /** A read-only connection to a path: another file that is put there is opened in its turn. */
 export class ReadConnection {
   readonly #path: string
-  #open: { database: Database; inode: bigint } | null = null
+  #open: { database: Database; file: FileIdentity | null } | null = null
 
   constructor(path: string) {
     this.#path = path
@@ -17,13 +17,13 @@ export class ReadConnection {
 
   /** @throws DatabaseError as `openDatabaseReadOnly` does. */
   get(): Database {
-    const inode = statSync(this.#path, { bigint: true, throwIfNoEntry: false })?.ino
-    const isCurrent = this.#open?.inode === inode && !isOutdatedCopy(this.#path)
+    const file = fileIdentityAt(this.#path)
+    const isCurrent = this.#open !== null && isSameFile(this.#open.file, file) && !isOutdatedCopy(this.#path)
     if (this.#open !== null && isCurrent) return this.#open.database
     this.close()
     const database = openDatabaseReadOnly(this.#path)
     // Of before the file was opened: should it have been replaced since, the next question opens it once more.
-    this.#open = { database, inode: inode ?? -1n }
+    this.#open = { database, file }
     keepStatements(database)
     return database
   }

@@ -70,7 +70,8 @@ async function listen(
   })
   const hub = new StreamHub(pool, options.maxStreams)
   const projectorFailure = () => projector?.failureCode ?? null
-  const health = new Health({ pool, maxLagSeconds, projectorFailure })
+  const projectorWait = () => projector?.waitingCode ?? null
+  const health = new Health({ pool, maxLagSeconds, projectorFailure, projectorWait })
   addQueryRoutes(app, pool)
   addStreamRoute(app, hub)
   addServiceRoutes(app, {

@@ -1,3 +1,4 @@
+import type { FileIdentity } from '../journal/file-identity.js'
 import type { Database } from './database.js'
 
 /** What has been projected of one segment, and how to tell that it is still the same. */
@@ -6,8 +7,8 @@ export interface SegmentPosition {
   id: number
   journalId: string
   name: string
-  /** As text: an inode may be larger than 2^53. */
-  inode: string
+  /** The file that was read last. Its device is null where a version that didn't know it has written the position. */
+  file: { device: string | null; inode: string }
   /** Everything before this byte is projected; just behind a newline, or 0. */
   projectedBytes: number
   /** Of all bytes before the position. */
@@ -36,6 +37,7 @@ interface PositionRow {
   id: number
   journal_id: string
   name: string
+  device: string | null
   inode: string
   projected_bytes: number
   projected_crc32: number
@@ -67,13 +69,18 @@ export function addCounts(a: SegmentCounts, b: SegmentCounts): SegmentCounts {
 }
 
 /** A segment of which nothing has been projected. */
-export function emptyPosition(id: number, name: string, journalId: string, inode: string): SegmentPosition {
+export function emptyPosition(
+  id: number,
+  name: string,
+  journalId: string,
+  file: SegmentPosition['file'],
+): SegmentPosition {
   const counts = emptyCounts()
   return {
     id,
     name,
     journalId,
-    inode,
+    file,
     projectedBytes: 0,
     projectedCrc32: 0,
     caughtUpAt: null,
@@ -89,7 +96,7 @@ export function readPositions(database: Database): SegmentPosition[] {
     id: row.id,
     journalId: row.journal_id,
     name: row.name,
-    inode: row.inode,
+    file: { device: row.device, inode: row.inode },
     projectedBytes: row.projected_bytes,
     projectedCrc32: row.projected_crc32,
     caughtUpAt: row.caught_up_at,
@@ -110,8 +117,14 @@ export function readPositions(database: Database): SegmentPosition[] {
 
 /** Adds a segment's row, so that lines can refer to it. */
 export function insertPosition(database: Database, position: SegmentPosition): void {
-  const sql = 'INSERT INTO journal_segments (id, journal_id, name, inode) VALUES (?, ?, ?, ?)'
-  database.prepare(sql).run(position.id, position.journalId, position.name, position.inode)
+  const { id, journalId, name, file } = position
+  const sql = 'INSERT INTO journal_segments (id, journal_id, name, device, inode) VALUES (?, ?, ?, ?, ?)'
+  database.prepare(sql).run(id, journalId, name, file.device, file.inode)
+}
+
+/** The segment is in this file now: a faithful copy, or the same one under another device number. */
+export function rememberFile(database: Database, id: number, { device, inode }: FileIdentity): void {
+  database.prepare('UPDATE journal_segments SET device = ?, inode = ? WHERE id = ?').run(device, inode, id)
 }
 
 /**
@@ -120,15 +133,16 @@ export function insertPosition(database: Database, position: SegmentPosition): v
  * @returns false when another value was found: somebody else has projected, and this transaction must not commit.
  */
 export function advancePosition(database: Database, expectedBytes: number, next: SegmentPosition): boolean {
-  const sql = `UPDATE journal_segments SET inode = ?, projected_bytes = ?, projected_crc32 = ?, caught_up_at = ?,
-      last_line_offset = ?, last_line_length = ?, last_line_crc32 = ?, lines = ?, requests = ?, completions = ?,
+  const sql = `UPDATE journal_segments SET device = ?, inode = ?, projected_bytes = ?, projected_crc32 = ?,
+      caught_up_at = ?, last_line_offset = ?, last_line_length = ?, last_line_crc32 = ?, lines = ?, requests = ?, completions = ?,
       rejected_lines = ?, unchecked_lines = ?, late_lines = ?
     WHERE id = ? AND projected_bytes = ?`
   const { counts, lastLine } = next
   const { changes } = database
     .prepare(sql)
     .run(
-      next.inode,
+      next.file.device,
+      next.file.inode,
       next.projectedBytes,
       next.projectedCrc32,
       next.caughtUpAt,

@@ -25,7 +25,7 @@ import {
 } from './support.js'
 
 const MARKER = `${SEGMENT}.distrusted`
-const LOST = 'Journal segment lost: events since the last look may be gone'
+const LOST = 'Journal segment lost: events since the last flush may be gone'
 
 /** Where each event is. */
 function placesIn(directory: string): [string, unknown[]][] {
@@ -337,6 +337,38 @@ describe('a sync that failed', () => {
     expect(faulty.openFiles).toStrictEqual(['2026-11-23.ndjson'])
   })
 
+  test('a directory that can’t be opened distrusts nothing: that flush rejects, the next one tries again', async () => {
+    const { journal, directory, logger, faulty } = opened()
+    journal.append(log('a'))
+    faulty.add({ call: 'openSync', file: /^journal$/, effect: { error: 'EMFILE' } })
+    expect(await rejectionOf(journal.flush())).toMatchObject({
+      code: 'SYNC_INCOMPLETE',
+      cause: { code: 'EMFILE' },
+    })
+    journal.append(log('b'))
+    await journal.flush()
+    expect(logger.logged).toStrictEqual([])
+    expect(placesIn(directory)).toStrictEqual([[SEGMENT, ['a', 'b']]])
+    expect(segmentsOf(directory)).toStrictEqual([SEGMENT])
+    const after = faulty.calls.map(({ name, file }) => `${name} ${file}`)
+    expect(after.lastIndexOf('fsync journal')).toBeGreaterThan(after.indexOf(`fdatasync ${SEGMENT}`))
+  })
+
+  test('of which nobody can tell whether its path still leads to it is looked at again by the next flush', async () => {
+    const { journal, directory, clock, faulty } = opened()
+    journal.append(log('a'))
+    clock.set('2026-11-23T00:00:00Z')
+    journal.append(log('b'))
+    faulty.add({
+      call: 'fdatasync',
+      effect: { before: () => faulty.add({ call: 'lstatSync', effect: { error: 'EMFILE' } }) },
+    })
+    expect(await rejectionOf(journal.flush())).toMatchObject({ code: 'SYNC_INCOMPLETE' })
+    await journal.flush()
+    expect(segmentsOf(directory)).toStrictEqual([SEGMENT, '2026-11-23.ndjson'])
+    expect(faulty.openFiles).toStrictEqual(['2026-11-23.ndjson'])
+  })
+
   test('a directory that can’t be synced fails the flush too', async () => {
     const { journal, faulty } = opened()
     journal.append(log('a'))
@@ -377,7 +409,7 @@ describe('a segment that is lost under the writer', () => {
     expect(logger.logged).toMatchObject([
       {
         level: 'error',
-        fields: { path: join(directory, SEGMENT), events_since_last_look: 2 },
+        fields: { path: join(directory, SEGMENT), unflushed_events: 2 },
         message: LOST,
       },
     ])
@@ -463,6 +495,38 @@ describe('a segment that is lost under the writer', () => {
     journal.append(log('d'))
     expect(namesIn(directory)).toStrictEqual(['b', 'd'])
     expect((await rejectionOf(journal.flush())).code).toBe('SEGMENT_LOST')
+  })
+
+  test('with the whole directory moved away and back: nothing is lost, and that is said', async () => {
+    const { journal, directory, clock, logger } = opened()
+    journal.append(log('a'))
+    renameSync(directory, `${directory}.away`)
+    clock.advance(1000)
+    journal.record(log('b'))
+    expect(journal.counters).toMatchObject({ buffered: 1, dropped: 1 })
+    renameSync(`${directory}.away`, directory)
+    clock.advance(1000)
+    journal.record(log('c'))
+    expect(namesIn(directory)).toStrictEqual(['a', 'b', 'c'])
+    expect(journal.counters).toMatchObject({ buffered: 0, dropped: 0 })
+    expect(logger.messages).toContain('The journal segment is back: nothing is lost with it')
+    await journal.close()
+  })
+
+  test('with another journal in its place: what may be lost is counted, told once, and then it can be closed', async () => {
+    const { journal, directory, clock, logger } = opened()
+    journal.append(log('a'))
+    await journal.flush()
+    journal.append(log('b'))
+    renameSync(directory, `${directory}.away`)
+    await opened({ directory }).journal.close()
+    journal.append(log('c'))
+    clock.advance(1000)
+    expect(() => journal.append(log('d'))).toThrow('holds another journal')
+    expect(journal.counters).toMatchObject({ appended: 3, dropped: 2 })
+    expect(logger.logged[0]).toMatchObject({ message: LOST, fields: { unflushed_events: 2 } })
+    expect((await rejectionOf(journal.close())).code).toBe('SEGMENT_LOST')
+    await journal.close()
   })
 
   test('what waits in memory goes to the new one, whole', async () => {

@@ -203,7 +203,7 @@ describe('bulk is worth it', () => {
     const database = openDatabase(workspace.database)
     database.exec(`INSERT INTO requests (id, correlation_id, timestamp, model, latency_ms, success)
       SELECT ${rows}, 'a', '2026-01-01T00:00:00.000Z', 'm', 1, 1 WHERE ${rows} > 0`)
-    const position = emptyPosition(1, DAY, 'j', '1')
+    const position = emptyPosition(1, DAY, 'j', { device: '1', inode: '1' })
     // 400 bytes a line.
     const counted = { ...position, projectedBytes: 4000, counts: { ...position.counts, lines: 10 } }
     expect(isWorthBulk(database, waiting, [counted])).toBe(isWorth)

@@ -53,8 +53,8 @@ async function readAll(decoded: DecodedSegment) {
     lineCount += part.counts.lines
   }
   await decoded.sync()
-  const { path, isArchive, inode, position, positionCrc32 } = decoded
-  const file = { path, isArchive, inode, position, positionCrc32, lastLine: decoded.lastLine() }
+  const { path, isArchive, file: identity, position, positionCrc32 } = decoded
+  const file = { path, isArchive, identity, position, positionCrc32, lastLine: decoded.lastLine() }
   decoded.close()
   return { told, bytes, lineCount, file, digests: decoded.digests() }
 }
@@ -121,7 +121,7 @@ describe('a replay through it', () => {
     tables.map((table) =>
       workspace
         .query(`SELECT * FROM ${table} ORDER BY 1, 2`)
-        .map((row) => ({ ...row, caught_up_at: null, inode: null })),
+        .map((row) => ({ ...row, caught_up_at: null, device: null, inode: null })),
     )
 
   test('gives the same database', async ({ workspace }) => {
@@ -194,7 +194,7 @@ describe('a thread that ends', () => {
       'when it is asked to sync',
       `import { parentPort } from 'node:worker_threads'
        parentPort.on('message', ({ kind, id }) => {
-         if (kind === 'open') parentPort.postMessage({ kind: 'opened', id, path: 'p', isArchive: false, inode: '1' })
+         if (kind === 'open') parentPort.postMessage({ kind: 'opened', id, path: 'p', isArchive: false, file: { device: '1', inode: '1' } })
          else process.exit(8)
        })`,
       /exit code 8/,
@@ -214,7 +214,7 @@ describe('a thread that ends', () => {
     writeSegment(workspace.journal, lines(requestLine('a')))
     const failing = `import { parentPort } from 'node:worker_threads'
       parentPort.on('message', ({ kind, id }) => parentPort.postMessage(
-        kind === 'open' ? { kind: 'opened', id, path: 'p', isArchive: false, inode: '1' }
+        kind === 'open' ? { kind: 'opened', id, path: 'p', isArchive: false, file: { device: '1', inode: '1' } }
         : { kind: 'failed', id, error: { name: 'Error', message: 'EIO: i/o error, fdatasync', code: 'EIO', path: '', cause: null } }))`
     const worker = newWorker(workspace.journal, program(failing))
     const decoded = await worker.open(toOpen(workspace.journal, onlySegment(workspace.journal)))

@@ -1,4 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { JournalError } from '../../src/journal/errors.js'
+import { NameNotDurableError } from '../../src/journal/files.js'
+import { ProjectionError } from '../../src/projection/errors.js'
 import { isPassing, retryDelay } from '../../src/projection/retry.js'
 import { delayBeforeLook, WakeUp } from '../../src/projection/wake-up.js'
 
@@ -23,6 +26,30 @@ test('only what waiting can heal is waited for', () => {
     expect(isPassing({ code })).toBe(false)
   }
 })
+
+test.each<[string, Error, boolean]>([
+  ['no descriptor is free', systemError('EMFILE'), true],
+  ['a segment can’t be opened for want of permission', unreadable(systemError('EACCES')), true],
+  ['the disk fails to read a segment', unreadable(systemError('EIO')), true],
+  ['a segment is a link', unreadable(systemError('ELOOP')), false],
+  ['an archive is damaged', unreadable(systemError('Z_DATA_ERROR')), false],
+  ['the directory can’t be opened to sync it', new NameNotDurableError('d', systemError('EMFILE')), true],
+  ['a sync failed', new ProjectionError('SEGMENT_SYNC_FAILED', 'p', 'x', systemError('EIO')), false],
+  ['a segment was replaced', new ProjectionError('SEGMENT_REPLACED', 'p', 'x'), false],
+  ['the decoding thread ran out of memory', new ProjectionError('DECODER_LOST', 'p', 'x'), true],
+  ['there is no journal', new JournalError('JOURNAL_MISSING', 'x', { path: 'p' }), true],
+  ['the journal has another format', new JournalError('JOURNAL_INVALID', 'x', { path: 'p' }), false],
+])('a fault of the system or the journal, %s: waited for or not', (_, error, isWaitedFor) => {
+  expect(isPassing(error)).toBe(isWaitedFor)
+})
+
+function systemError(code: string): Error {
+  return Object.assign(new Error(code), { code })
+}
+
+function unreadable(cause: Error): JournalError {
+  return new JournalError('SEGMENT_UNREADABLE', 'x', { path: 'p', cause })
+}
 
 describe('a wake-up', () => {
   test('waits no longer than for a hint, also one that came before', async () => {

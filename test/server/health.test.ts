@@ -153,7 +153,12 @@ test.for([
       disk_free_bytes,
     }
     const pool = { ask: async () => JSON.stringify(measures) } as unknown as QueryPool
-    const health = new Health({ pool, maxLagSeconds: 60, projectorFailure: () => null })
+    const health = new Health({
+      pool,
+      maxLagSeconds: 60,
+      projectorFailure: () => null,
+      projectorWait: () => null,
+    })
     const { status, problems } = await health.report()
     expect(status).toBe(expected)
     expect(problems).toEqual(
@@ -161,3 +166,17 @@ test.for([
     )
   },
 )
+
+test('while its projector waits for what can heal it fails, and says for what', async () => {
+  const pool = { ask: async () => JSON.stringify({ projector_running: true, lag_seconds: 0 }) }
+  const health = new Health({
+    pool: pool as unknown as QueryPool,
+    maxLagSeconds: 60,
+    projectorFailure: () => null,
+    projectorWait: () => 'JOURNAL_MISSING',
+  })
+  expect(await health.report()).toMatchObject({
+    status: 'failing',
+    problems: [expect.stringContaining('waits (JOURNAL_MISSING)')],
+  })
+})

@@ -71,9 +71,9 @@ export class FaultyFileSystem {
         this.#enter('fchmodSync', this.#fileOf(fd))
         fs.fchmodSync(fd, mode)
       },
-      fstatSync: ((fd: number) => {
+      fstatSync: ((fd: number, options?: fs.StatOptions) => {
         this.#enter('fstatSync', this.#fileOf(fd))
-        return fs.fstatSync(fd)
+        return fs.fstatSync(fd, options)
       }) as typeof fs.fstatSync,
       readSync: ((fd: number, ...rest: [Buffer, number, number, number]) => {
         this.#enter('readSync', this.#fileOf(fd))

@@ -1,0 +1,26 @@
+import { type BigIntStats, type Stats, statSync } from 'node:fs'
+
+/**
+ * Which file a path or a descriptor leads to. An inode number alone doesn't say: fresh file systems hand out the same
+ * ones, so that another volume mounted over a directory goes unnoticed. As text, because both may be larger than 2^53.
+ */
+export interface FileIdentity {
+  /** Of the file system. The same one may have another number after a reboot or a new mount. */
+  device: string
+  inode: string
+}
+
+export function fileIdentity({ dev, ino }: Pick<Stats | BigIntStats, 'dev' | 'ino'>): FileIdentity {
+  return { device: String(dev), inode: String(ino) }
+}
+
+/** The identity of the file that a path leads to; null when it leads to none. */
+export function fileIdentityAt(path: string): FileIdentity | null {
+  const stats = statSync(path, { bigint: true, throwIfNoEntry: false })
+  return stats === undefined ? null : fileIdentity(stats)
+}
+
+/** Whether both are the same file; a file that isn't there is the same as none. */
+export function isSameFile(a: FileIdentity | null, b: FileIdentity | null): boolean {
+  return a !== null && b !== null && a.inode === b.inode && a.device === b.device
+}
