@@ -1,6 +1,7 @@
-import { readFileSync, statSync } from 'node:fs'
+import { realpathSync, statSync } from 'node:fs'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { Logger } from 'pino'
+import { readSmallFile } from '../journal/files.js'
 import type { Server, ServerOptions } from '../server/index.js'
 import { CommandFailure } from './failure.js'
 import { createLogger, logLevelOption } from './logger.js'
@@ -30,6 +31,7 @@ interface ServeFlags {
 }
 
 const OTHERS_MAY_READ = 0o044
+const MAX_TOKEN_FILE_BYTES = 4096
 
 /** Clients get 5 seconds for their answers, and the projector its last transaction in the same time and a little more. */
 const STOP_MS = 8000
@@ -181,10 +183,11 @@ function readToken(file: string | undefined, logger: Logger): string | undefined
     if ((statSync(file).mode & OTHERS_MAY_READ) !== 0) {
       logger.warn({ path: file }, 'Other users may read the token file: chmod 600 keeps it yours')
     }
-    text = readFileSync(file, 'utf8')
+    // Secrets are often mounted as links; a FIFO would block until somebody wrote to it.
+    text = readSmallFile(realpathSync(file), MAX_TOKEN_FILE_BYTES)
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    throw new CommandFailure(`the token file cannot be read: ${reason}`)
+    throw new CommandFailure(`the token file can't be read: ${reason}`)
   }
   // Editors and `echo` end it with a line break.
   return text.replace(/\r?\n$/, '')

@@ -8,7 +8,10 @@ import Fastify, {
   type FastifyRequest,
 } from 'fastify'
 import { VERSION } from '../storage/package-files.js'
+import { boundRequests, hasBody, leftSignal } from './bounds.js'
+import { addCompression } from './compression.js'
 import { errorBody, HttpError, internalError } from './errors.js'
+import { checkFetchSite } from './fetch-site.js'
 import type { HostCheck } from './host.js'
 import type { ServerLogger } from './options.js'
 import { queryDecoder } from './query-decoder.js'
@@ -18,11 +21,9 @@ import type { TypeBoxProvider } from './type-provider.js'
 /** Longer query strings are 414. */
 const MAX_QUERY_LENGTH = 8192
 const MAX_HEADER_BYTES = 16 * 1024
-const HEADERS_TIMEOUT_MS = 10_000
+/** How long the head of a request may take, and how long all of it. */
+const RECEIVE_MS = 10_000
 const KEEP_ALIVE_MS = 30_000
-/** Sockets, streams included: beyond this they are refused before anything is allocated for them. */
-const MAX_CONNECTIONS = 4096
-
 /** The part of a path that is a proxy's, which passes `/journal/v1/stats` on as it is: none of our routes begins like it. */
 const FOREIGN_FOLDER =
   /^(?:\/(?!v1\/|assets\/)[^/?]+)+(?=\/(?:(?:v1|assets)\/|(?:healthz|livez|metrics|openapi\.json)?(?:\?|$)))/
@@ -46,22 +47,25 @@ export interface AppOptions {
   hostCheck: HostCheck
   /** Null: no token is asked for. */
   tokenCheck: TokenCheck | null
+  /** How long a request may take until its answer has been read. */
+  maxRequestMs: number
   logger: ServerLogger
 }
 
 /** An HTTP server without routes: what is refused before a route is asked, and how every error looks. */
-export async function createApp({ hostCheck, tokenCheck, logger }: AppOptions): Promise<App> {
+export async function createApp({ hostCheck, tokenCheck, maxRequestMs, logger }: AppOptions): Promise<App> {
   const app = Fastify({
     // Left as it is for the decoder of the route; a parameter of a path may be as long as the path.
     routerOptions: { querystringParser: (text) => ({ text }), maxParamLength: MAX_HEADER_BYTES },
     rewriteUrl: ({ url = '' }) => url.replace(FOREIGN_FOLDER, ''),
     bodyLimit: 1,
     keepAliveTimeout: KEEP_ALIVE_MS,
+    // Not among those of `http`: Fastify would set it to 0 afterwards.
+    requestTimeout: RECEIVE_MS,
     // Those who are being answered get their answer while the server stops.
     return503OnClosing: false,
     http: {
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      requestTimeout: HEADERS_TIMEOUT_MS,
+      headersTimeout: RECEIVE_MS,
       connectionsCheckingInterval: 1000,
       maxHeaderSize: MAX_HEADER_BYTES,
       // The check of the host answers in JSON.
@@ -72,7 +76,8 @@ export async function createApp({ hostCheck, tokenCheck, logger }: AppOptions): 
     },
     clientErrorHandler: answerUnparsable,
   }).withTypeProvider<TypeBoxProvider>()
-  app.server.maxConnections = MAX_CONNECTIONS
+  boundRequests(app.server, maxRequestMs)
+  addCompression(app)
 
   app.setValidatorCompiler(({ schema, httpPart }) => {
     if (httpPart !== 'querystring') return () => true
@@ -91,7 +96,10 @@ export async function createApp({ hostCheck, tokenCheck, logger }: AppOptions): 
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(SECURITY_HEADERS)
     hostCheck.check(request.headers.host)
-    if (request.routeOptions.url !== '/healthz') tokenCheck?.check(request.headers.authorization)
+    checkFetchSite(request.headers, request.routeOptions.url ?? '')
+    if (request.routeOptions.url !== '/healthz') {
+      await tokenCheck?.check(request.headers.authorization, () => leftSignal(reply))
+    }
     checkForm(request)
   })
   app.addHook('onResponse', async ({ method, url }, reply) => {
@@ -135,16 +143,13 @@ export async function createApp({ hostCheck, tokenCheck, logger }: AppOptions): 
 }
 
 /** What no route takes, whatever it is. */
-function checkForm({ method, headers, raw }: FastifyRequest): void {
+function checkForm({ method, raw }: FastifyRequest): void {
   if (method !== 'GET' && method !== 'HEAD') {
     throw new HttpError(405, `Method not allowed: found ${method}, expected GET or HEAD`, {
       allow: 'GET, HEAD',
     })
   }
-  if (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) !== 0) {
-    // It isn't read, so the connection can't be used again.
-    throw new HttpError(413, `Payload too large: a ${method} takes no body here`, { connection: 'close' })
-  }
+  if (hasBody(raw)) throw new HttpError(413, `Payload too large: a ${method} takes no body here`)
   const queryLength = /\?.*/s.exec(raw.url ?? '')?.[0].length ?? 0
   if (queryLength > MAX_QUERY_LENGTH) {
     const found = `found ${queryLength} characters of query string, expected at most ${MAX_QUERY_LENGTH}`
@@ -177,5 +182,7 @@ function answerUnparsable(error: NodeJS.ErrnoException, socket: Socket): void {
     `Content-Length: ${Buffer.byteLength(body)}`,
     'Connection: close',
   ]
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
+  socket.write(`${head.join('\r\n')}\r\n\r\n${body}`)
+  // Whatever else the client sends isn't waited for.
+  socket.destroySoon()
 }

@@ -2,11 +2,8 @@ import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, extname, join } from 'node:path'
-import { promisify } from 'node:util'
-import { brotliCompress, gzip } from 'node:zlib'
 import { requirePackageFile } from '../storage/package-files.js'
-
-export type Encoding = 'br' | 'gzip' | 'identity'
+import { compress, type Encoding, encodingFor } from './compression.js'
 
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
@@ -25,7 +22,8 @@ const COMPACT = /^(image\/(?!svg)|font\/)/
 const PAGE_FILE = 'src/server/dashboard/index.html'
 const UPLOT = ['uPlot.iife.min.js', 'uPlot.min.css']
 
-const compress = { br: promisify(brotliCompress), gzip: promisify(gzip) }
+/** The best there is: each file is compressed once. */
+const QUALITY = 11
 
 /** One file of the dashboard, held in memory. */
 export class Asset {
@@ -47,19 +45,13 @@ export class Asset {
 
   /** The best of what a client accepts. */
   encodingFor(acceptEncoding: string | undefined): Encoding {
-    if (COMPACT.test(this.contentType)) return 'identity'
-    const refused = /;\s*q=0(\.0*)?\s*$/
-    const accepted = (acceptEncoding ?? '')
-      .split(',')
-      .filter((coding) => !refused.test(coding))
-      .map((coding) => coding.split(';')[0]?.trim().toLowerCase())
-    return accepted.includes('br') ? 'br' : accepted.includes('gzip') ? 'gzip' : 'identity'
+    return COMPACT.test(this.contentType) ? 'identity' : encodingFor(acceptEncoding)
   }
 
   /** Compressed when it is first asked for. */
   async encoded(encoding: Encoding): Promise<Buffer> {
     if (encoding === 'identity') return this.#content
-    const known = this.#encoded.get(encoding) ?? compress[encoding](this.#content)
+    const known = this.#encoded.get(encoding) ?? compress(encoding, this.#content, QUALITY)
     this.#encoded.set(encoding, known)
     return await known
   }

@@ -18,6 +18,9 @@ import { TokenCheck } from './token.js'
 /** How long a server that stops waits for clients that don't read their answers, or don't finish their questions. */
 const CLOSE_MS = 5000
 
+/** How long an answer may take to be read, beside the time that the question may wait and run. */
+const READ_MS = 60_000
+
 /** A server at work. */
 export interface Server {
   /** Where it is: `http://127.0.0.1:8790`. */
@@ -59,7 +62,12 @@ async function listen(
   projector: ProjectorThread | null,
 ): Promise<Server> {
   const { database, journal, host, port, allowedHosts, logger, queryTimeoutMs, maxLagSeconds } = options
-  const app = await createApp({ hostCheck: new HostCheck(host, allowedHosts), tokenCheck, logger })
+  const app = await createApp({
+    hostCheck: new HostCheck(host, allowedHosts),
+    tokenCheck,
+    maxRequestMs: 2 * queryTimeoutMs + READ_MS,
+    logger,
+  })
   const failures = new BoundedWarnings(logger)
   const pool = new QueryPool({
     database,

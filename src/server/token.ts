@@ -1,8 +1,17 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { HttpError, ServerError } from './errors.js'
 
 /** What a header can carry without quoting, and a person can copy. */
 const TOKEN = /^[\x21-\x7e]+$/
+
+/** A shorter one can be guessed. */
+const MIN_LENGTH = 16
+
+/** Wrong tokens are answered one after the other, so far apart. */
+const GUESS_INTERVAL_MS = 100
+/** How long a wrong token waits at most: longer lines would only keep connections. */
+const MAX_GUESS_WAIT_MS = 10_000
 
 // Browsers ask for a password only where Basic is offered, and take the first scheme that they know.
 const CHALLENGE = ['Basic realm="request-journal", charset="UTF-8"', 'Bearer realm="request-journal"']
@@ -10,6 +19,8 @@ const CHALLENGE = ['Basic realm="request-journal", charset="UTF-8"', 'Bearer rea
 /** Tells whether a request shows the token: as `Bearer`, or as the password of `Basic`, whatever the user. */
 export class TokenCheck {
   readonly #digest: Buffer
+  /** When the next wrong token may be answered. */
+  #nextGuessAt = 0
 
   /** @throws ServerError TOKEN_INVALID */
   constructor(token: string) {
@@ -17,20 +28,39 @@ export class TokenCheck {
       const found = token === '' ? 'it is empty' : 'it has spaces, line breaks or characters beyond ASCII'
       throw new ServerError(
         'TOKEN_INVALID',
-        `the token cannot be used: ${found}; expected visible ASCII characters`,
+        `the token can't be used: ${found}; expected visible ASCII characters`,
+      )
+    }
+    if (token.length < MIN_LENGTH) {
+      throw new ServerError(
+        'TOKEN_INVALID',
+        `the token can be guessed: it has ${token.length} characters, expected at least ${MIN_LENGTH}; make one with \`openssl rand -hex 32\``,
       )
     }
     this.#digest = digest(token)
   }
 
-  /** @throws HttpError 401 */
-  check(authorization: string | undefined): void {
+  /**
+   * Takes no time for the right token, however many wrong ones wait.
+   *
+   * @param left aborted when the client doesn't wait any more.
+   * @throws HttpError 401, for a wrong token when its turn comes.
+   */
+  async check(authorization: string | undefined, left: () => AbortSignal): Promise<void> {
     const shown = authorization === undefined ? null : shownToken(authorization)
     // Digests are of one length, and compared in a time that doesn't depend on where they differ.
     if (shown !== null && timingSafeEqual(digest(shown), this.#digest)) return
+    if (authorization !== undefined) await this.#slowDown(left())
     const found = authorization === undefined ? 'found no token' : 'found another token'
     const message = `Unauthorized: ${found}; expected the server's token in 'Authorization: Bearer <token>'`
     throw new HttpError(401, message, { 'www-authenticate': CHALLENGE })
+  }
+
+  async #slowDown(signal: AbortSignal): Promise<void> {
+    const now = performance.now()
+    const turn = Math.max(now, this.#nextGuessAt) + GUESS_INTERVAL_MS
+    this.#nextGuessAt = Math.min(turn, now + MAX_GUESS_WAIT_MS)
+    await sleep(this.#nextGuessAt - now, undefined, { signal, ref: false }).catch(() => {})
   }
 }
 

@@ -9,7 +9,7 @@ import { append, askUntil, log, requestLog, test } from './support.js'
 
 test('ok while a projector runs and keeps up; no token, no store', async ({ place, serve }) => {
   await log(place, [requestLog()])
-  const server = await serve({ project: true, token: 'secret' })
+  const server = await serve({ project: true, token: 'correct-horse-battery-staple' })
   const { status, body, headers } = await server.get('/healthz')
   expect(status).toBe(200)
   expect(body).toEqual({

@@ -15,6 +15,8 @@ const ROUTES = [
   '/nowhere',
 ]
 
+const TOKEN = 'correct-horse-battery-staple'
+
 /** Sends bytes as they are, and reads until the server closes. */
 async function raw(
   server: TestServer,
@@ -163,8 +165,8 @@ describe('/openapi.json', () => {
 
   test('says that a token is needed where one is', async ({ place, serve }) => {
     await log(place, [])
-    const server = await serve({ token: 'secret' })
-    const { body } = await server.get('/openapi.json', { headers: { authorization: 'Bearer secret' } })
+    const server = await serve({ token: TOKEN })
+    const { body } = await server.get('/openapi.json', { headers: { authorization: `Bearer ${TOKEN}` } })
     expect(body.security).toEqual([{ bearer: [] }, { basic: [] }])
     expect(body.paths['/healthz'].get.security).toEqual([])
   })

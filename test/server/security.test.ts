@@ -99,6 +99,80 @@ describe('token', () => {
   })
 })
 
+describe('wrong tokens', () => {
+  test('are answered one after the other, ten a second; the right one never waits', async ({
+    place,
+    serve,
+  }) => {
+    await log(place, [requestLog()])
+    const server = await serve({ token: TOKEN })
+    const ask = (token: string) => server.get('/v1/stats', { headers: { authorization: `Bearer ${token}` } })
+    const startedAt = performance.now()
+    let answered = 0
+    const guesses = Array.from({ length: 20 }, async (_, i) => {
+      const { status } = await ask(`${TOKEN}${i}`)
+      answered++
+      return status
+    })
+    expect((await ask(TOKEN)).status).toBe(200)
+    expect(answered).toBeLessThan(20)
+    expect(new Set(await Promise.all(guesses))).toEqual(new Set([401]))
+    expect(performance.now() - startedAt).toBeGreaterThan(1900)
+  })
+
+  test('a token under 16 characters is refused', async ({ place, serve }) => {
+    await log(place, [])
+    await expect(serve({ token: 'x'.repeat(15) })).rejects.toMatchObject({
+      code: 'TOKEN_INVALID',
+      message: expect.stringContaining('expected at least 16; make one with'),
+    })
+    await serve({ token: 'x'.repeat(16) })
+  })
+})
+
+describe('a page of another origin', () => {
+  const from = (site: string, mode: string, dest: string) => ({
+    'sec-fetch-site': site,
+    'sec-fetch-mode': mode,
+    'sec-fetch-dest': dest,
+  })
+
+  test('can make a browser ask nothing, on no route', async ({ place, serve }) => {
+    await log(place, [requestLog()])
+    const server = await serve()
+    for (const path of [...ROUTES, '/healthz']) {
+      for (const headers of [
+        from('cross-site', 'no-cors', 'image'),
+        from('same-site', 'cors', 'empty'),
+        from('cross-site', 'navigate', 'iframe'),
+        { 'sec-fetch-site': 'cross-site' },
+      ]) {
+        const { status, body } = await server.get(path, { headers })
+        expect(status, `${path} ${JSON.stringify(headers)}`).toBe(403)
+        expect(body.error).toMatchObject({ type: 'arbstr_error', code: 403 })
+      }
+    }
+    const link = from('cross-site', 'navigate', 'document')
+    expect((await server.get('/v1/stats', { headers: link })).status).toBe(403)
+  })
+
+  test('may link to the page; the page itself, a bookmark and a program may ask all', async ({
+    place,
+    serve,
+  }) => {
+    await log(place, [requestLog()])
+    const server = await serve()
+    expect((await server.get('/', { headers: from('cross-site', 'navigate', 'document') })).status).toBe(200)
+    for (const headers of [
+      from('same-origin', 'cors', 'empty'),
+      from('none', 'navigate', 'document'),
+      {} as Record<string, string>,
+    ]) {
+      expect((await server.get('/v1/stats', { headers })).status).toBe(200)
+    }
+  })
+})
+
 describe('listening', () => {
   test.each(['0.0.0.0', '::', '192.0.2.1'])(
     'on anything but loopback without a token is refused, and says why: %s',

@@ -1,14 +1,14 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import SQLite from 'better-sqlite3'
 import { afterEach, describe, expect } from 'vitest'
 import { runHere } from '../support/command.js'
 import { end, PROGRAM } from '../support/program.js'
-import { append, askUntil, get, log, type Place, requestLog, test } from './support.js'
+import { type Answer, append, askUntil, get, log, type Place, requestLog, test } from './support.js'
 
 const children: ChildProcess[] = []
 
@@ -24,16 +24,19 @@ interface Running {
 }
 
 /** The command, once it has printed where it is. */
-async function start(place: Place, args: string[] = [], env: Record<string, string> = {}): Promise<Running> {
+async function start(
+  place: Place,
+  args: string[] = [],
+  env: Record<string, string> = {},
+  /** Of a shell: starts the command, which is in its arguments. */
+  script = 'exec "$@"',
+): Promise<Running> {
   const { database, journal } = place
-  const child = spawn(
-    process.execPath,
-    [PROGRAM, 'serve', '--db', database, '--journal', journal, '--port', '0', ...args],
-    {
-      env: { ...process.env, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
-  )
+  const command = [process.execPath, PROGRAM, 'serve', '--db', database, '--journal', journal, '--port', '0']
+  const child = spawn('/bin/sh', ['-c', script, 'sh', ...command, ...args], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   children.push(child)
   let text = ''
   child.stderr.on('data', (chunk) => {
@@ -161,6 +164,23 @@ test('a port that is in use: exit 1, and which', async ({ place }) => {
   other.close()
 })
 
+test('connections leave descriptors to everything else, however few there are', async ({ place }) => {
+  await log(place, [requestLog()])
+  const { child, url } = await start(place, [], {}, 'ulimit -n 200; exec "$@"')
+  const { hostname, port } = new URL(url)
+  const sockets = Array.from({ length: 300 }, () => connect(Number(port), hostname).on('error', () => {}))
+  // Beyond 72 they are closed at once, and the last one tells that all were looked at.
+  await once(sockets.at(-1) as Socket, 'close')
+  for (const socket of sockets.slice(0, 10)) socket.destroy()
+  const { body } = (await askUntil(
+    () => get(url, '/v1/stats').catch(() => null),
+    (answer) => answer !== null,
+  )) as Answer
+  expect(body.counts.total).toBe(1)
+  for (const socket of sockets) socket.destroy()
+  expect(await end(child)).toBe(0)
+})
+
 describe('wrong use, exit 2', () => {
   test.each([
     ['a mistyped option', ['--prot', '1'], /unknown option '--prot'/],
@@ -204,14 +224,14 @@ describe('wrong use, exit 2', () => {
 })
 
 describe('token', () => {
-  const authorization = 'Bearer from-the-file'
+  const authorization = 'Bearer from-the-token-file'
 
   test('from a file, its line break left out; a file that others may read is warned of', async ({
     place,
   }) => {
     await log(place, [requestLog()])
     const file = join(place.directory, 'token')
-    writeFileSync(file, 'from-the-file\n', { mode: 0o600 })
+    writeFileSync(file, 'from-the-token-file\n', { mode: 0o600 })
     const {
       child,
       url,
@@ -220,7 +240,7 @@ describe('token', () => {
     expect((await get(url, '/v1/stats')).status).toBe(401)
     expect((await get(url, '/v1/stats', { headers: { authorization } })).status).toBe(200)
     expect(logged()).not.toContain('Other users')
-    expect(logged()).not.toContain('from-the-file')
+    expect(logged()).not.toContain('from-the-token-file')
     await end(child)
     chmodSync(file, 0o644)
     const open = await start(place, [], { REQUEST_JOURNAL_TOKEN_FILE: file })
@@ -231,22 +251,27 @@ describe('token', () => {
   test('from the environment, and then it may listen everywhere', async ({ place }) => {
     await log(place, [requestLog()])
     const { url, log: logged } = await start(place, ['--host', '0.0.0.0'], {
-      REQUEST_JOURNAL_TOKEN: 'from-the-file',
+      REQUEST_JOURNAL_TOKEN: 'from-the-token-file',
     })
     expect((await get(url, '/v1/stats')).status).toBe(401)
     expect((await get(url, '/v1/stats', { headers: { authorization } })).status).toBe(200)
-    expect(logged()).not.toContain('from-the-file')
+    expect(logged()).not.toContain('from-the-token-file')
   })
 
-  test('a file that is not there: exit 1; an empty one: exit 2', ({ place }) => {
+  test('a file that is not there, or is a FIFO: exit 1; an empty one: exit 2', ({ place }) => {
     const missing = runServe(['--db', place.database, '--token-file', join(place.directory, 'none')])
     expect(missing.status).toBe(1)
-    expect(missing.stderr).toMatch(/^error: the token file cannot be read: ENOENT/)
+    expect(missing.stderr).toMatch(/^error: the token file can't be read: ENOENT/)
+    const fifo = join(place.directory, 'fifo')
+    spawnSync('mkfifo', [fifo])
+    const hanging = runServe(['--db', place.database, '--token-file', fifo])
+    expect(hanging.status).toBe(1)
+    expect(hanging.stderr).toMatch(/^error: the token file can't be read: .*fifo is a FIFO/m)
     const file = join(place.directory, 'empty')
     writeFileSync(file, '\n')
     const empty = runServe(['--db', place.database, '--token-file', file])
     expect(empty.status).toBe(2)
-    expect(empty.stderr).toMatch(/the token cannot be used: it is empty/)
+    expect(empty.stderr).toMatch(/the token can't be used: it is empty/)
   })
 })
 

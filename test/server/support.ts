@@ -12,6 +12,8 @@ export interface Answer {
   status: number
   headers: Record<string, string | string[] | undefined>
   text: string
+  /** The body as it came. */
+  bytes: Buffer
   /** The body, parsed; undefined where it isn't JSON. */
   // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape
   body: any
@@ -72,8 +74,15 @@ export async function get(
       response.on('data', (chunk: Buffer) => chunks.push(chunk))
       response.on('error', reject)
       response.on('end', () => {
-        const text = Buffer.concat(chunks).toString()
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, text, body: parse(text) })
+        const bytes = Buffer.concat(chunks)
+        const text = bytes.toString()
+        resolve({
+          status: response.statusCode ?? 0,
+          headers: response.headers,
+          text,
+          bytes,
+          body: parse(text),
+        })
       })
     })
     sent.on('error', reject)

@@ -1,7 +1,8 @@
 import type { FastifyReply } from 'fastify'
 import type { Static, TObject, TSchema } from 'typebox'
 import type { App } from '../app.js'
-import { notFound, unavailable } from '../errors.js'
+import { leftSignal } from '../bounds.js'
+import { notFound } from '../errors.js'
 import { filterOf, RequestParams, RequestsQuery, SeriesQuery, StatsQuery } from '../parameters.js'
 import type { QueryPool } from '../query-pool.js'
 import type { QueryTask } from '../query-task.js'
@@ -89,15 +90,6 @@ export function addQueryRoutes(app: App, pool: QueryPool): void {
     if (json.equals(NULL)) throw notFound(`Request '${id}' not found`)
     return sendJson(reply, json)
   })
-}
-
-/** Aborted when the client is gone before its answer was sent. */
-function leftSignal({ raw }: FastifyReply): AbortSignal {
-  const controller = new AbortController()
-  raw.once('close', () => {
-    if (!raw.writableFinished) controller.abort(unavailable('the client has left'))
-  })
-  return controller.signal
 }
 
 function sendJson(reply: FastifyReply, json: Buffer): FastifyReply {

@@ -1,0 +1,57 @@
+import { readFileSync } from 'node:fs'
+import type { IncomingMessage, Server } from 'node:http'
+import type { FastifyReply } from 'fastify'
+import { unavailable } from './errors.js'
+
+/** Sockets at most, streams included. */
+const MAX_CONNECTIONS = 4096
+
+/** Descriptors that are left to the rest: SQLite, the journal, the processes that answer questions, the log. */
+const OTHER_DESCRIPTORS = 128
+
+/**
+ * Bounds what clients can hold: how many connections there are, and how long a request and its answer may take,
+ * however slowly they are sent and read. Streams have bounds of their own.
+ */
+export function boundRequests(server: Server, maxRequestMs: number): void {
+  server.maxConnections = maxConnections(descriptorLimit())
+  server.prependListener('request', (request, response) => {
+    // A body is never read: an answer ends the connection, or a client would keep it for as long as its body drips.
+    if (hasBody(request)) response.shouldKeepAlive = false
+    const end = () => {
+      if (!String(response.getHeader('content-type')).startsWith('text/event-stream'))
+        request.socket.destroy()
+    }
+    const timer = setTimeout(end, maxRequestMs).unref()
+    response.once('close', () => clearTimeout(timer))
+  })
+}
+
+export function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) !== 0
+}
+
+/** How many connections leave enough descriptors to everything else. */
+export function maxConnections(descriptors: number): number {
+  return Math.min(MAX_CONNECTIONS, Math.max(8, descriptors - OTHER_DESCRIPTORS))
+}
+
+/** How many files this process may have open; node has raised it as far as it may. */
+function descriptorLimit(): number {
+  try {
+    const [, soft] = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? []
+    return soft === undefined ? Number.POSITIVE_INFINITY : Number(soft)
+  } catch {
+    // Not Linux: the usual default of the systems that are left.
+    return 1024
+  }
+}
+
+/** Aborted when the client is gone before its answer was sent. */
+export function leftSignal({ raw }: FastifyReply): AbortSignal {
+  const controller = new AbortController()
+  raw.once('close', () => {
+    if (!raw.writableEnded) controller.abort(unavailable('the client has left'))
+  })
+  return controller.signal
+}

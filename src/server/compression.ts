@@ -1,0 +1,69 @@
+import { promisify } from 'node:util'
+import { brotliCompress, constants, gzip } from 'node:zlib'
+import type { FastifyInstance } from 'fastify'
+
+export type Encoding = 'br' | 'gzip' | 'identity'
+
+/** A smaller answer fits a packet as it is. */
+const MIN_BYTES = 1024
+
+/**
+ * What an answer that is made once is worth. Measured on a page of entries, 20 kB: 0.6 ms and 2.3 kB; gzip 0.5 ms and
+ * 2.6 kB; Brotli's own default takes 40 times as long.
+ */
+const QUALITY = 4
+
+const brotli = promisify(brotliCompress)
+const gzipped = promisify(gzip)
+
+/** The best of what a client accepts. */
+export function encodingFor(acceptEncoding: string | undefined): Encoding {
+  const refused = /;\s*q=0(\.0*)?\s*$/
+  const accepted = (acceptEncoding ?? '')
+    .split(',')
+    .filter((coding) => !refused.test(coding))
+    .map((coding) => coding.split(';')[0]?.trim().toLowerCase())
+  return accepted.includes('br') ? 'br' : accepted.includes('gzip') ? 'gzip' : 'identity'
+}
+
+/** @param quality of Brotli, up to 11; gzip has its default. */
+export async function compress(
+  encoding: Exclude<Encoding, 'identity'>,
+  content: Buffer,
+  quality: number,
+): Promise<Buffer> {
+  if (encoding === 'gzip') return await gzipped(content)
+  const { BROTLI_PARAM_QUALITY, BROTLI_PARAM_SIZE_HINT } = constants
+  return await brotli(content, {
+    params: { [BROTLI_PARAM_QUALITY]: quality, [BROTLI_PARAM_SIZE_HINT]: content.length },
+  })
+}
+
+/** Compresses every answer that is a text and not small. Streams are no payloads here, and go out as they come. */
+export function addCompression(app: FastifyInstance): void {
+  // Clients that share a run of a query are given the same bytes, which are compressed once.
+  const compressed = new WeakMap<Buffer, Map<Encoding, Promise<Buffer>>>()
+
+  app.addHook('onSend', async (request, reply, payload) => {
+    if (typeof payload !== 'string' && !Buffer.isBuffer(payload)) return payload
+    if (reply.hasHeader('content-encoding') || !isText(String(reply.getHeader('content-type'))))
+      return payload
+    const content = typeof payload === 'string' ? Buffer.from(payload) : payload
+    if (content.length < MIN_BYTES) return payload
+    reply.header('vary', 'Accept-Encoding')
+    const encoding = encodingFor(request.headers['accept-encoding'])
+    if (encoding === 'identity') return payload
+    const known = compressed.get(content) ?? new Map<Encoding, Promise<Buffer>>()
+    compressed.set(content, known)
+    const result = known.get(encoding) ?? compress(encoding, content, QUALITY)
+    known.set(encoding, result)
+    reply.header('content-encoding', encoding)
+    // Fastify counts it anew, for HEAD too.
+    reply.removeHeader('content-length')
+    return await result
+  })
+}
+
+function isText(contentType: string): boolean {
+  return /^(text\/|application\/json|image\/svg\+xml)/.test(contentType)
+}
