@@ -41,6 +41,7 @@ const COLUMNS: readonly (keyof ExportedRequest)[] = [
   'labels',
   'segment',
   'byte_offset',
+  'attempt',
 ]
 
 export function addExport(program: Command): void {

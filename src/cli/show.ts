@@ -57,6 +57,7 @@ function formatDetail(detail: RequestDetail): string {
     ['request', String(detail.id)],
     ['time', `${formatTime(detail.timestamp)} UTC (${detail.timestamp})`],
     ['correlation', detail.correlation_id],
+    ['attempt', detail.attempt === null ? UNKNOWN : String(detail.attempt)],
     ['model', detail.model],
     ['provider', detail.provider ?? UNKNOWN],
     ['policy', detail.policy ?? UNKNOWN],

@@ -104,6 +104,7 @@ function completeRequestLog(input: object, defaults: EventDefaults): RequestLogg
     error_status: safeNumber(log.error_status),
     error_message: cutErrorMessage(safeText(log.error_message)),
   }
+  if (typeof log.attempt === 'number') event.attempt = log.attempt + 0
   if (log.labels !== undefined) event.labels = safeLabels(log.labels)
   return event
 }
@@ -141,7 +142,7 @@ function completeStreamCompleted(input: object, defaults: EventDefaults): Stream
   const timestamp = given === undefined || given === null ? defaults.timestamp() : canonicalTimestamp(given)
   if (timestamp === null) throw new InvalidEventError([timestampProblem(given)])
   const duration = safeNumber(input.stream_duration_ms)
-  return {
+  const event: StreamCompleted = {
     type: 'stream_completed',
     correlation_id: safeIdentifier(input.correlation_id),
     timestamp,
@@ -154,6 +155,8 @@ function completeStreamCompleted(input: object, defaults: EventDefaults): Stream
     error_status: safeNumber(input.error_status),
     error_message: cutErrorMessage(safeText(input.error_message)),
   }
+  if (typeof input.attempt === 'number') event.attempt = input.attempt + 0
+  return event
 }
 
 function safeName(value: string | null | undefined): string | null {

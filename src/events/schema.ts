@@ -14,6 +14,12 @@ const Timestamp = Type.String({
   description: 'RFC 3339 with seconds and an offset; written as UTC with milliseconds',
 })
 
+const Attempt = Type.Optional(
+  Type.Union([Count, Type.Null()], {
+    description: '0 for the first try, 1 for its first retry or fallback, …; null: not told',
+  }),
+)
+
 /** The columns that a stream's end overwrites, alike in both events. */
 const outcome = {
   input_tokens: Type.Optional(Type.Union([Count, Type.Null()], { description: 'null: unknown, never 0' })),
@@ -37,6 +43,7 @@ export const RequestLogSchema = Type.Object(
       Type.Literal('request_logged', { description: 'a line without type is one of these' }),
     ),
     correlation_id: Type.Optional(identifier(`joins all that is logged of one request; a UUID; ${CUT}`)),
+    attempt: Attempt,
     timestamp: Type.Optional(Timestamp),
     model: identifier(`as the client asked for it; ${CUT}`),
     provider: Type.Optional(
@@ -74,6 +81,7 @@ export const StreamCompletedSchema = Type.Object(
   {
     type: Type.Literal('stream_completed'),
     correlation_id: identifier(`of the request it completes; ${CUT}`),
+    attempt: Attempt,
     timestamp: Type.Optional(Type.Union([Timestamp, Type.Null()])),
     ...outcome,
     stream_duration_ms: Type.Optional(
@@ -101,6 +109,8 @@ export type RequestLog = Undefinable<
 export interface StreamCompletion {
   type: 'stream_completed'
   correlation_id: string
+  /** Which attempt it completes. @default the newest stream with this correlation_id that has no completion yet */
+  attempt?: number | null | undefined
   /** @default now */
   timestamp?: string | undefined
   input_tokens: number | null
@@ -122,6 +132,8 @@ interface Outcome {
   provider_cost_sats: number | null
   error_status: number | null
   error_message: string | null
+  /** Only where it was told, so that other lines are no longer for it. */
+  attempt?: number
 }
 
 /** A `request_logged` as it stands in the journal: every default filled, every value safe. */

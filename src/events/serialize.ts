@@ -23,6 +23,7 @@ export function serializeOpen(event: JournalEvent): string {
     event.error_message === null && event.error_status === null
       ? NO_ERROR
       : `"error_status":${event.error_status},"error_message":${text(event.error_message)}`
+  const attempt = event.attempt === undefined ? '' : `,"attempt":${event.attempt}`
   switch (event.type) {
     case 'request_logged': {
       const labels =
@@ -31,13 +32,13 @@ export function serializeOpen(event: JournalEvent): string {
         `{"type":"request_logged","correlation_id":${text(event.correlation_id)},"timestamp":"${event.timestamp}"` +
         `,"model":${name(event.model)},"provider":${name(event.provider)},"policy":${name(event.policy)}` +
         `,"streaming":${event.streaming},${outcome},"latency_ms":${event.latency_ms},"success":${event.success}` +
-        `,${error}${labels}`
+        `,${error}${attempt}${labels}`
       )
     }
     case 'stream_completed':
       return (
         `{"type":"stream_completed","correlation_id":${text(event.correlation_id)},"timestamp":"${event.timestamp}"` +
-        `,${outcome},"stream_duration_ms":${event.stream_duration_ms},"success":${event.success},${error}`
+        `,${outcome},"stream_duration_ms":${event.stream_duration_ms},"success":${event.success},${error}${attempt}`
       )
   }
 }

@@ -1,4 +1,7 @@
-import type { RequestLogged, StreamCompleted } from '../events/schema.js'
+import type { RequestLogged } from '../events/schema.js'
+import type { PlacedCompletion } from '../storage/projection-tables.js'
+
+type Completion = PlacedCompletion['completion']
 
 /** What the journal says of some columns of a row. */
 export type ExpectedColumns = Record<string, string | number | null>
@@ -7,6 +10,7 @@ export type ExpectedColumns = Record<string, string | number | null>
 export function requestColumns(event: RequestLogged): ExpectedColumns {
   return {
     correlation_id: event.correlation_id,
+    attempt: event.attempt ?? null,
     timestamp: event.timestamp,
     model: event.model,
     provider: event.provider,
@@ -29,7 +33,7 @@ export function uncompletedColumns(event: RequestLogged): ExpectedColumns {
 }
 
 /** The columns that a completion overwrites. Without `success` where it doesn't say it: then an earlier value stays. */
-export function completionColumns(event: StreamCompleted): ExpectedColumns {
+export function completionColumns(event: Completion): ExpectedColumns {
   return {
     correlation_id: event.correlation_id,
     ...outcomeColumns(event),
@@ -39,11 +43,15 @@ export function completionColumns(event: StreamCompleted): ExpectedColumns {
 }
 
 /** The columns of a completion that is held. */
-export function heldColumns(event: StreamCompleted): ExpectedColumns {
-  return { ...completionColumns(event), success: event.success === null ? null : Number(event.success) }
+export function heldColumns(event: Completion): ExpectedColumns {
+  return {
+    ...completionColumns(event),
+    attempt: event.attempt ?? null,
+    success: event.success === null ? null : Number(event.success),
+  }
 }
 
-function outcomeColumns(event: RequestLogged | StreamCompleted): ExpectedColumns {
+function outcomeColumns(event: RequestLogged | Completion): ExpectedColumns {
   return {
     input_tokens: event.input_tokens,
     output_tokens: event.output_tokens,

@@ -2,7 +2,12 @@ import { countedRequest } from '../projection/counted-request.js'
 import { RollupChanges } from '../projection/rollups.js'
 import { TokenRatioChanges } from '../projection/token-ratios.js'
 import type { Database } from '../storage/database.js'
-import { ProjectionTables, STORED_COLUMNS, type StoredRequest } from '../storage/projection-tables.js'
+import {
+  COMPLETION_COLUMNS,
+  ProjectionTables,
+  STORED_COLUMNS,
+  type StoredRequest,
+} from '../storage/projection-tables.js'
 import { RollupTables, rollupLabels } from '../storage/rollup-tables.js'
 
 /** Rows of one transaction: other writers of the database wait for no longer than that takes. */
@@ -66,19 +71,16 @@ export class RowPruner {
       database.prepare('UPDATE unjournaled_requests SET last_id = max(last_id, ?)').run(base)
       database
         .prepare(
-          `INSERT OR REPLACE INTO carried_completions
-           SELECT completed_segment_id, completed_byte_offset, correlation_id, input_tokens, output_tokens, cost_sats,
-             provider_cost_sats, stream_duration_ms, success, error_status, error_message
+          `INSERT OR REPLACE INTO carried_completions (segment_id, byte_offset, ${COMPLETION_COLUMNS})
+           SELECT completed_segment_id, completed_byte_offset, ${COMPLETION_COLUMNS}
            FROM requests WHERE completed_segment_id <= ? AND (segment_id > ? OR segment_id IS NULL)`,
         )
         .run(through, through)
-      // The last of each counts: it replaces those before.
       database
         .prepare(
-          `INSERT OR REPLACE INTO pruned_completions
-           SELECT correlation_id, completed_segment_id, completed_byte_offset FROM requests
-           WHERE segment_id <= ? AND completed_segment_id > ?
-           ORDER BY completed_segment_id, completed_byte_offset`,
+          `INSERT OR REPLACE INTO pruned_completion_places
+           SELECT correlation_id, completed_segment_id, completed_byte_offset, TRUE FROM requests
+           WHERE segment_id <= ? AND completed_segment_id > ?`,
         )
         .run(through, through)
     })
@@ -100,7 +102,7 @@ export class RowPruner {
     this.#inTransaction(() => {
       this.#rollupTables.removeEmpty()
       database.prepare('DELETE FROM journal_segments WHERE id <= ?').run(through)
-      database.prepare('DELETE FROM pruned_completions WHERE segment_id <= ?').run(through)
+      database.prepare('DELETE FROM pruned_completion_places WHERE segment_id <= ?').run(through)
       // Whose request was pruned in the end, or completed anew.
       database.exec(`DELETE FROM carried_completions WHERE NOT EXISTS (
         SELECT 1 FROM requests r WHERE r.correlation_id = carried_completions.correlation_id

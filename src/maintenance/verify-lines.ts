@@ -94,8 +94,7 @@ export class LineMatcher {
         this.#problems.addAt('altered', place, { detail, row_id: id })
         return
       }
-      const event = { ...completion, type: 'stream_completed' as const, timestamp: '' }
-      this.#problems.addDifferences('altered', place, differingColumns(completionColumns(event), row), {
+      this.#problems.addDifferences('altered', place, differingColumns(completionColumns(completion), row), {
         detail: `row ${id} is not what was kept of the pruned completion here`,
         row_id: id,
       })

@@ -74,6 +74,7 @@ export class LinePacker implements LineTarget {
     const { numbers, cells } = this.#views
     let at = this.#rows * NUMBERS
     numbers[at++] = byteOffset
+    numbers[at++] = event.attempt ?? Number.NaN
     numbers[at++] = event.input_tokens ?? Number.NaN
     numbers[at++] = event.output_tokens ?? Number.NaN
     numbers[at++] = event.cost_sats ?? Number.NaN

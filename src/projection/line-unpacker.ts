@@ -1,4 +1,4 @@
-import type { JournalEvent, RequestLogged } from '../events/schema.js'
+import type { JournalEvent, RequestLogged, StreamCompleted } from '../events/schema.js'
 import type { LineTarget } from './decoded-segment.js'
 import {
   CELLS,
@@ -54,20 +54,23 @@ export class LineUnpacker {
     const error_message = this.#text(texts, cells[cell + 6])
     const labels = cells[cell + 7] ?? 0
     const isSuccess = (kind & IS_SUCCESS) !== 0
+    const attempt = numberOrNull(numbers[at + 1])
     if ((kind & IS_COMPLETION) !== 0) {
-      return {
+      const completion: StreamCompleted = {
         type: 'stream_completed',
         correlation_id,
         timestamp,
-        input_tokens: numberOrNull(numbers[at + 1]),
-        output_tokens: numberOrNull(numbers[at + 2]),
-        cost_sats: numberOrNull(numbers[at + 3]),
-        provider_cost_sats: numberOrNull(numbers[at + 4]),
-        stream_duration_ms: numberOrNull(numbers[at + 5]),
+        input_tokens: numberOrNull(numbers[at + 2]),
+        output_tokens: numberOrNull(numbers[at + 3]),
+        cost_sats: numberOrNull(numbers[at + 4]),
+        provider_cost_sats: numberOrNull(numbers[at + 5]),
+        stream_duration_ms: numberOrNull(numbers[at + 6]),
         success: (kind & IS_SUCCESS_UNKNOWN) !== 0 ? null : isSuccess,
-        error_status: numberOrNull(numbers[at + 6]),
+        error_status: numberOrNull(numbers[at + 7]),
         error_message,
       }
+      if (attempt !== null) completion.attempt = attempt
+      return completion
     }
     const event: RequestLogged = {
       type: 'request_logged',
@@ -77,15 +80,16 @@ export class LineUnpacker {
       provider,
       policy,
       streaming: (kind & IS_STREAMING) !== 0,
-      input_tokens: numberOrNull(numbers[at + 1]),
-      output_tokens: numberOrNull(numbers[at + 2]),
-      cost_sats: numberOrNull(numbers[at + 3]),
-      provider_cost_sats: numberOrNull(numbers[at + 4]),
-      latency_ms: numbers[at + 5] ?? 0,
+      input_tokens: numberOrNull(numbers[at + 2]),
+      output_tokens: numberOrNull(numbers[at + 3]),
+      cost_sats: numberOrNull(numbers[at + 4]),
+      provider_cost_sats: numberOrNull(numbers[at + 5]),
+      latency_ms: numbers[at + 6] ?? 0,
       success: isSuccess,
-      error_status: numberOrNull(numbers[at + 6]),
+      error_status: numberOrNull(numbers[at + 7]),
       error_message,
     }
+    if (attempt !== null) event.attempt = attempt
     if (labels !== 0) event.labels = this.#labelsOf(texts, labels)
     return event
   }

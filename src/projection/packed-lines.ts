@@ -5,8 +5,8 @@ import type { RejectedLine } from '../storage/projection-tables.js'
 export const MAX_ROWS = 8192
 export const TEXT_BYTES = 512 * 1024
 
-/** Of a row: byte_offset, input_tokens, output_tokens, cost_sats, provider_cost_sats, milliseconds, error_status. */
-export const NUMBERS = 7
+/** A row's numbers: byte_offset, attempt, input_tokens, output_tokens, costs, milliseconds and error_status. */
+export const NUMBERS = 8
 /** Of a row: its kind, then correlation_id, timestamp, model, provider, policy, error_message and labels. */
 export const CELLS = 8
 

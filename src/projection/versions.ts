@@ -6,7 +6,7 @@ import { ProjectionError } from './errors.js'
  * stops and asks for a replay. A new projection is filled by the migration that adds it.
  */
 const VERSIONS: Readonly<Record<string, number>> = {
-  requests: 1,
+  requests: 2,
   token_ratios: 1,
   rollups: 1,
   counters: 1,

@@ -28,6 +28,8 @@ export interface ExportedRequest {
   stream_duration_ms: number | null
   error_status: number | null
   error_message: string | null
+  /** Left out where it wasn't told. */
+  attempt?: number
   /** Left out when it has none. */
   labels?: Record<string, string>
   /** Where it stands in the journal; null: it was there before the journal. */
@@ -124,6 +126,7 @@ function exportedRequest(row: FullRow): ExportedRequest {
     stream_duration_ms: row.stream_duration_ms,
     error_status: row.error_status,
     error_message: row.error_message,
+    ...(row.attempt === null ? {} : { attempt: row.attempt }),
     ...(labels === null ? {} : { labels }),
     segment: place?.segment ?? null,
     byte_offset: place?.byte_offset ?? null,

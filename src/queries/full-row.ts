@@ -16,6 +16,7 @@ export interface FullRow {
   error_status: number | null
   error_message: string | null
   correlation_id: string
+  attempt: number | null
   policy: string | null
   provider_cost_sats: number | null
   labels: string | null
@@ -27,8 +28,8 @@ export interface FullRow {
 
 /** The columns of {@link FullRow}. */
 export const FULL_COLUMNS = `id, timestamp, model, provider, streaming, success, input_tokens, output_tokens, cost_sats,
-  latency_ms, stream_duration_ms, error_status, error_message, correlation_id, policy, provider_cost_sats, labels,
-  segment_id, byte_offset, completed_segment_id, completed_byte_offset`
+  latency_ms, stream_duration_ms, error_status, error_message, correlation_id, attempt, policy, provider_cost_sats,
+  labels, segment_id, byte_offset, completed_segment_id, completed_byte_offset`
 
 /** Where a line stands in the journal. */
 export interface JournalPlace {

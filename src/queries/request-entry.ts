@@ -18,6 +18,7 @@ export interface RequestEntry {
   error?: { status: number | null; message: string | null }
   /** This and what follows only when details are asked for. */
   correlation_id?: string
+  attempt?: number | null
   policy?: string | null
   labels?: Record<string, string> | null
   state?: RequestState
@@ -26,6 +27,8 @@ export interface RequestEntry {
 /** An entry with its details. */
 export interface DetailedEntry extends RequestEntry {
   correlation_id: string
+  /** 0 for the first try, 1 for its first retry; null: not told. */
+  attempt: number | null
   policy: string | null
   labels: Record<string, string> | null
   state: RequestState
@@ -56,6 +59,7 @@ export function detailedEntry(row: FullRow, now: number): DetailedEntry {
   return {
     ...requestEntry(row),
     correlation_id: row.correlation_id,
+    attempt: row.attempt,
     policy: row.policy,
     labels: parseLabels(row.labels),
     state: requestState(row, now),

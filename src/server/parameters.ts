@@ -68,7 +68,7 @@ export const SeriesQuery = query({
 export const RequestsQuery = query({
   page: count('From 1; 0 is 1.', 1),
   per_page: count('Cut to 1..100.', 20),
-  details: flag('Adds correlation_id, policy, labels and state to each entry.'),
+  details: flag('Adds correlation_id, attempt, policy, labels and state to each entry.'),
   ...FILTERS,
   ...WINDOW,
   ...NAMES,

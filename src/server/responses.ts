@@ -91,6 +91,7 @@ const ENTRY = {
 
 const DETAILS = {
   correlation_id: Type.String(),
+  attempt: Nullable(Type.Integer({ description: '0 for the first try, 1 for its first retry.' })),
   policy: Nullable(Type.String()),
   labels: Nullable(Type.Record(Type.String(), Type.String())),
   state: Type.Union([Type.Literal('open'), Type.Literal('unfinished'), Type.Literal('finished')], {
@@ -102,7 +103,7 @@ export const RequestsAnswer = Type.Object({
   data: Type.Array(
     Type.Object(
       { ...ENTRY, ...Type.Partial(Type.Object(DETAILS)).properties },
-      { description: 'The last four only with details=true.' },
+      { description: 'The last five only with details=true.' },
     ),
   ),
   page: Type.Optional(Type.Integer()),

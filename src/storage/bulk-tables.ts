@@ -1,5 +1,6 @@
 import type { Database } from './database.js'
 import {
+  COMPLETION_COLUMNS,
   type CompletionRow,
   completionValues,
   type PlacedCompletion,
@@ -30,8 +31,7 @@ export class BulkTables {
     this.#database = database
     database.exec(`
       CREATE TEMP TABLE deferred_completions (
-        sequence INTEGER PRIMARY KEY, next_id, segment_id, byte_offset, correlation_id, input_tokens, output_tokens,
-        cost_sats, provider_cost_sats, stream_duration_ms, success, error_status, error_message
+        sequence INTEGER PRIMARY KEY, next_id, segment_id, byte_offset, ${COMPLETION_COLUMNS}
       )
     `)
   }
@@ -57,9 +57,8 @@ export class BulkTables {
 
   deferrer(): (completion: PlacedCompletion, nextId: number) => void {
     const statement = this.#database.prepare(
-      `INSERT INTO deferred_completions (next_id, segment_id, byte_offset, correlation_id, input_tokens, output_tokens,
-         cost_sats, provider_cost_sats, stream_duration_ms, success, error_status, error_message)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO deferred_completions (next_id, segment_id, byte_offset, ${COMPLETION_COLUMNS})
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     )
     return ({ completion, place }, nextId) => {
       statement.run(nextId, place.segmentId, place.byteOffset, ...completionValues(completion))
@@ -68,8 +67,7 @@ export class BulkTables {
 
   /** Those that were held wait again, before all others: only for requests, since none that was there was theirs. */
   deferHeldCompletions(): void {
-    const columns = `segment_id, byte_offset, correlation_id, input_tokens, output_tokens, cost_sats,
-      provider_cost_sats, stream_duration_ms, success, error_status, error_message`
+    const columns = `segment_id, byte_offset, ${COMPLETION_COLUMNS}`
     this.#database.exec(`
       INSERT INTO deferred_completions (next_id, ${columns})
         SELECT 0, ${columns} FROM held_completions ORDER BY segment_id, byte_offset;

@@ -30,12 +30,13 @@ export interface StoredRequest {
 
 /** A completion and where it stands. */
 export interface PlacedCompletion {
-  completion: Omit<StreamCompleted, 'type' | 'timestamp'>
+  completion: Omit<StreamCompleted, 'type' | 'timestamp' | 'attempt'> & { attempt?: number | null }
   place: Place
 }
 
 /** A completion as the tables that keep one have it. */
-export interface CompletionRow extends Omit<StreamCompleted, 'type' | 'timestamp' | 'success'> {
+export interface CompletionRow extends Omit<StreamCompleted, 'type' | 'timestamp' | 'success' | 'attempt'> {
+  attempt: number | null
   segment_id: number
   byte_offset: number
   success: number | null
@@ -53,7 +54,8 @@ export interface RejectedLine extends Place {
 export const STORED_COLUMNS = `id, timestamp, model, provider, policy, streaming, input_tokens, output_tokens, cost_sats,
   latency_ms, success, stream_duration_ms, completed_segment_id, labels, segment_id, byte_offset`
 
-const COMPLETION_COLUMNS = `correlation_id, input_tokens, output_tokens, cost_sats, provider_cost_sats,
+/** A completion's columns, in the order of `completionValues`. */
+export const COMPLETION_COLUMNS = `correlation_id, attempt, input_tokens, output_tokens, cost_sats, provider_cost_sats,
   stream_duration_ms, success, error_status, error_message`
 
 /** The statements that the folds need, prepared once. All of them run in the caller's transaction. */
@@ -129,10 +131,10 @@ export function placedCompletion(row: CompletionRow): PlacedCompletion {
   }
 }
 
-/** The values of COMPLETION_COLUMNS. */
 export function completionValues(completion: PlacedCompletion['completion']): (string | number | null)[] {
   return [
     completion.correlation_id,
+    completion.attempt ?? null,
     completion.input_tokens,
     completion.output_tokens,
     completion.cost_sats,
@@ -163,7 +165,7 @@ function prepareStatements(database: Database) {
     ),
     holdCompletion: database.prepare(
       `INSERT INTO held_completions (segment_id, byte_offset, ${COMPLETION_COLUMNS})
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
     heldCompletions: database.prepare(
       `SELECT segment_id, byte_offset, ${COMPLETION_COLUMNS} FROM held_completions

@@ -21,12 +21,10 @@ export function carriedCompletions(database: Database): PlacedCompletion[] {
 
 /** Tells of a completion whether it changed a request that was pruned. */
 export function prunedCompletionTest(database: Database): (correlationId: string, place: Place) => boolean {
-  const statement = database.prepare<[string], { segment_id: number; byte_offset: number }>(
-    'SELECT segment_id, byte_offset FROM pruned_completions WHERE correlation_id = ?',
+  const statement = database.prepare<[string, number, number, number, number]>(
+    `SELECT 1 FROM pruned_completion_places WHERE correlation_id = ? AND (segment_id, byte_offset) >= (?, ?)
+       AND (with_earlier OR (segment_id, byte_offset) = (?, ?)) LIMIT 1`,
   )
-  return (correlationId, { segmentId, byteOffset }) => {
-    const last = statement.get(correlationId)
-    if (last === undefined) return false
-    return segmentId < last.segment_id || (segmentId === last.segment_id && byteOffset <= last.byte_offset)
-  }
+  return (correlationId, { segmentId, byteOffset }) =>
+    statement.get(correlationId, segmentId, byteOffset, segmentId, byteOffset) !== undefined
 }

@@ -6,6 +6,7 @@ import { RowQueue, type RowValue } from './row-queue.js'
 const COLUMNS = [
   'id',
   'correlation_id',
+  'attempt',
   'timestamp',
   'model',
   'provider',
@@ -37,6 +38,7 @@ export function requestRow(event: RequestLogged, place: Place, id: number | null
   return [
     id,
     event.correlation_id,
+    event.attempt ?? null,
     event.timestamp,
     event.model,
     event.provider,

@@ -52,7 +52,7 @@ test('CSV with a header, in which nothing is a formula and numbers stay numbers'
   expect(rows[0]).toMatch(
     /^1,'=1\+1,2026-11-22T10:00:00\.000Z,'@SUM\(A1\),,,false,true,,,-0\.5,,100,,,"a ""quoted"", thing$/,
   )
-  expect(rows[1]).toMatch(/^","\{""k"":""-""\}",2026-11-22\.ndjson,0$/)
+  expect(rows[1]).toMatch(/^","\{""k"":""-""\}",2026-11-22\.ndjson,0,$/)
   expect(rows[2]).toMatch(/^2,'\+b,2026-11-22T10:00:00\.000Z,gpt-4o,'-p,'\tx,false,/)
   expect(rows.slice(3).join('\n')).toMatch(/^3,"'\n=1\+1",/)
 })
@@ -68,7 +68,7 @@ test('CSV with a byte order mark, and a column for each label that is asked for'
   const columns = ['team', 'a.b', '__proto__', 'team'].flatMap((name) => ['--label-column', name])
   const { stdout } = await runHere([...csv, '--bom', ...columns])
   const [header, ...rows] = stdout.split('\n')
-  expect(header).toMatch(/^\ufeffid,.*,byte_offset,label:team,label:a\.b,label:__proto__$/)
+  expect(header).toMatch(/^\ufeffid,.*,byte_offset,attempt,label:team,label:a\.b,label:__proto__$/)
   expect(rows.map((row) => row.split(',').slice(-3))).toEqual([
     ["'=x", 'größe', ''],
     ['', '', 'x'],
@@ -87,7 +87,7 @@ test('no rows: no lines, or the header alone', async ({ workspace }) => {
   await fill(workspace)
   expect((await runHere(['export', '--db', workspace.database])).stdout).toBe('')
   expect((await runHere(['export', '--db', workspace.database, '--format', 'csv'])).stdout).toMatch(
-    /^id,.*,byte_offset\n$/,
+    /^id,.*,byte_offset,attempt\n$/,
   )
 })
 

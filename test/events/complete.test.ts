@@ -43,7 +43,7 @@ describe('what is left out gets its default', () => {
 
   test('undefined is the same as left out, in every optional field', () => {
     const required = new Set(Object.keys(leastLog))
-    const optional = [...Object.keys(complete), 'labels'].filter((field) => !required.has(field))
+    const optional = [...Object.keys(complete), 'attempt', 'labels'].filter((field) => !required.has(field))
     const log = { ...leastLog, ...Object.fromEntries(optional.map((field) => [field, undefined])) }
     expect(completeEvent(log, defaults)).toStrictEqual(complete)
   })

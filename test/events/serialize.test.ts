@@ -21,6 +21,7 @@ const outcome = {
 const request = fc.record({
   ...outcome,
   correlation_id: name,
+  attempt: fc.constantFrom(undefined, null, 0, 7),
   model: name,
   provider: orNull(name),
   policy: orNull(name),
@@ -33,6 +34,7 @@ const completion = fc.record({
   ...outcome,
   type: fc.constant('stream_completed'),
   correlation_id: name,
+  attempt: fc.constantFrom(undefined, null, 0, 7),
   stream_duration_ms: orNull(fc.maxSafeNat()),
   success: orNull(fc.boolean()),
 })

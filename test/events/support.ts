@@ -73,6 +73,7 @@ const outcome = {
   error_status: nullable(fc.integer()),
   error_message: nullable(text),
 }
+const attempt = fc.option(fc.maxSafeNat(), { nil: undefined })
 
 const requestLogged = fc.record(
   {
@@ -86,6 +87,7 @@ const requestLogged = fc.record(
     latency_ms: fc.maxSafeNat(),
     success: fc.boolean(),
     ...outcome,
+    attempt,
     labels,
   },
   {
@@ -111,6 +113,7 @@ const streamCompleted = fc.record({
   stream_duration_ms: nullable(fc.maxSafeNat()),
   success: nullable(fc.boolean()),
   ...outcome,
+  attempt,
 })
 
 /** Any event as a caller may give it with every field said, made safe. */

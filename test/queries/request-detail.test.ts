@@ -51,6 +51,7 @@ test('the whole row, and the lines that it came from', async ({ workspace }) => 
     cost: { sats: 2 },
     timing: { latency_ms: 100, stream_duration_ms: 900 },
     correlation_id: 'a',
+    attempt: null,
     policy: 'chat',
     provider_cost_sats: null,
     labels: { team: 'search', 'ü"': '1' },

@@ -133,12 +133,13 @@ test('entry: provider and stream_duration_ms are left out when null; tokens and 
   ])
 })
 
-test('beyond: details=true adds correlation_id, policy, labels and state to each entry', async () => {
+test('beyond: details=true adds correlation_id, attempt, policy, labels and state to each entry', async () => {
   const { data } = await ask('order=asc')
   const detailed = await ask('order=asc&details=true')
   expect(detailed.data[0]).toEqual({
     ...data[0],
     correlation_id: STREAM,
+    attempt: null,
     policy: 'chat',
     labels: { team: 'a', tier: 'local' },
     state: 'finished',

@@ -129,6 +129,7 @@ export class Detail {
       ['Provider', request.provider ?? null],
       ['Policy', request.policy],
       ['Correlation id', this.#correlation(request.correlation_id)],
+      ['Attempt', known(request.attempt, String)],
       ['Streaming', request.streaming ? 'yes' : 'no'],
       ...speed,
       ['Tokens in', known(tokens.input, formatCount)],
