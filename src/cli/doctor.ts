@@ -5,6 +5,8 @@ import { databaseOption, examples, journalOption, jsonOption } from './options.j
 import { pageWidth, print, printJson } from './output.js'
 import { displayWidth, visible } from './terminal.js'
 
+/** Columns that what was found needs beside the name of its check; with fewer it stands below the name. */
+const LEAST_ROOM = 30
 /** Of one check: a page must stay one. */
 const SHOWN_ITEMS = 5
 
@@ -48,12 +50,14 @@ function formatReport(report: DoctorReport, width: number): string {
 
 function formatCheck({ check, level, found, items, advice }: DoctorCheck, titleWidth: number, width: number) {
   const title = `${MARKS[level].padEnd(7)}  ${check.replaceAll('_', ' ').padEnd(titleWidth)}  `
-  const indent = ' '.repeat(title.length)
-  const room = width - title.length
+  const hasRoom = width - title.length >= LEAST_ROOM
+  const indent = ' '.repeat(hasRoom ? title.length : 2)
+  const room = width - indent.length
   const lines = wrap(found, room)
   for (const item of items.slice(0, SHOWN_ITEMS)) lines.push(...wrap(item, room - 2).map(hanging('- ')))
   if (items.length > SHOWN_ITEMS) lines.push(`… and ${formatCount(items.length - SHOWN_ITEMS)} more (--json)`)
   if (advice !== null) lines.push(...wrap(advice, room - 2).map(hanging('→ ')))
+  if (!hasRoom) return [title.trimEnd(), ...lines.map((line) => indent + line)]
   return lines.map((line, i) => (i === 0 ? title : indent) + line)
 }
 

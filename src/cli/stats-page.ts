@@ -27,8 +27,8 @@ interface GroupColumn extends Column {
 }
 
 const BAR_WIDTH = 8
-/** From here on there is room for whole names beside more columns. */
-const WIDE_PAGE = 100
+/** Below this names are cut, rather than the last columns left out: names that differ at their end look alike then. */
+const NARROW_PAGE = 60
 const PERIOD_MS = { hours: 3_600_000, days: 86_400_000 }
 /** Characters of a sparkline where the page has no end. */
 const SPARKLINE_WITHOUT_PAGE = 100
@@ -73,7 +73,7 @@ function groupLines(stats: Stats, width: number, options: StatsPageOptions): str
   if (title === undefined || groups === undefined || Object.keys(groups).length === 0) return []
   const total = Object.values(groups).reduce((sum, { counts }) => sum + counts.total, 0)
   const columns = [
-    { title, shrinksTo: width < WIDE_PAGE ? 14 : 24, cell: (name: string) => name },
+    { title, shrinksTo: width < NARROW_PAGE ? 14 : 32, cell: (name: string) => name },
     {
       title: 'share',
       dropRank: 5,

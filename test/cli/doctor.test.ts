@@ -39,7 +39,12 @@ test('a problem: exit 1, on top, with what to do, within the width', async ({ wo
   expect(stdout).toContain('- 2024-11-22.ndjson.distrusted: \\x1b[31mEIO')
   expect(stdout).toContain('… and 2 more (--json)')
   expect(stdout).toMatch(/\n1 problem \(3 notes, \d+ checks ok\)\.\n$/)
-  for (const line of stdout.split('\n').slice(3)) expect(line.length).toBeLessThanOrEqual(100)
+  for (const columns of ['100', '40']) {
+    const page = (await runHere(args, { COLUMNS: columns })).stdout
+    // Words that are longer, such as paths, stay whole to be copied.
+    const wide = page.split('\n').filter((line) => line.length > Number(columns) && /\S \S/.test(line.trim()))
+    expect(wide.filter((line) => !line.includes(workspace.directory))).toEqual([])
+  }
   expect(await runHere([...args, '--json'])).toMatchObject({ status: 1, json: { healthy: false } })
 })
 
