@@ -1,4 +1,5 @@
 export { type EventProblem, InvalidEventError } from './events/errors.js'
+export type { Redact } from './events/redact.js'
 export type {
   EventInput,
   JournalEvent,
@@ -11,4 +12,3 @@ export { JournalError, JournalWriteError } from './journal/errors.js'
 export type { JournalIdentity } from './journal/identity.js'
 export { type Journal, type JournalCounters, openJournal } from './journal/journal.js'
 export type { JournalLogger, JournalOptions } from './journal/options.js'
-export type { Redact } from './journal/redact.js'

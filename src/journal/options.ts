@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { type Redact, redactSecrets } from './redact.js'
+import { type Redact, redactAlso, redactSecrets } from '../events/redact.js'
 
 /** The part of a pino logger that is called: `warn` and `error`, with fields first. */
 export interface JournalLogger {
@@ -36,10 +36,12 @@ export interface JournalOptions {
    */
   mode?: number | undefined
   /**
-   * Takes secrets out of `error_message` and label values before the line is written; `false` writes them as they are.
-   * @default masks API keys and credentials in `error_message`
+   * Takes secrets out before the line is written. Patterns, each with the flag g, mask what they match in `error_message`,
+   * after the default; one that backtracks without bounds is the caller's own cost. A function replaces the default, and
+   * is called for `error_message` and label values. `false` writes them as they are.
+   * @default masks the secrets that SECURITY.md lists in `error_message`
    */
-  redact?: Redact | false | undefined
+  redact?: Redact | readonly RegExp[] | false | undefined
 }
 
 export interface ResolvedOptions {
@@ -77,7 +79,10 @@ export function resolveOptions(options: JournalOptions): ResolvedOptions {
   )
   const isMode = Number.isInteger(mode) && mode >= 0 && mode <= 0o777 && (mode & 0o600) === 0o600
   expect(isMode, 'mode', mode, 'permissions from 0o600 to 0o777 that let the owner read and write')
-  expect(redact === false || typeof redact === 'function', 'redact', redact, 'a function or false')
+  const expected =
+    'a function, false, or an array of regular expressions with the flag g that match no empty text'
+  const isRedaction = Array.isArray(redact) ? redact.every(isPattern) : typeof redact === 'function'
+  expect(redact === false || isRedaction, 'redact', redact, expected)
   const fileMode = mode & 0o666
   return {
     // Looked up again all the time, so a process that changes its directory must not lead it elsewhere.
@@ -87,8 +92,19 @@ export function resolveOptions(options: JournalOptions): ResolvedOptions {
     bufferBytes,
     fileMode,
     directoryMode: fileMode | ((fileMode & 0o444) >> 2),
-    redact: redact === false ? null : redact,
+    redact: redactionOf(redact),
   }
+}
+
+/** Without g only the first match would be masked, with y only one at the beginning; an empty match masks nothing. */
+function isPattern(pattern: unknown): boolean {
+  return pattern instanceof RegExp && pattern.global && !pattern.sticky && ''.search(pattern) === -1
+}
+
+function redactionOf(redact: Redact | readonly RegExp[] | false): Redact | null {
+  if (redact === false) return null
+  // Copies: a caller's own use of a pattern moves its lastIndex.
+  return typeof redact === 'function' ? redact : redactAlso(redact.map((pattern) => new RegExp(pattern)))
 }
 
 const consoleLogger: JournalLogger = {

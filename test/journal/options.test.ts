@@ -1,8 +1,8 @@
 import { isAbsolute, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { redactSecrets } from '../../src/events/redact.js'
 import { openJournal } from '../../src/journal/journal.js'
 import { type JournalOptions, resolveOptions } from '../../src/journal/options.js'
-import { redactSecrets } from '../../src/journal/redact.js'
 
 const logger = { warn() {}, error() {} }
 
@@ -59,6 +59,11 @@ describe('anything else is a TypeError that names the option', () => {
     ['mode', { mode: '600' }],
     ['redact', { redact: true }],
     ['redact', { redact: null }],
+    ['redact', { redact: [/internal-\d+/] }],
+    ['redact', { redact: [/internal-\d+/gy] }],
+    ['redact', { redact: [/\d*/g] }],
+    ['redact', { redact: ['internal'] }],
+    ['redact', { redact: /internal/g }],
   ])('%s: %j', (option, options) => {
     expect(() => openJournal(options as JournalOptions)).toThrow(TypeError)
     expect(() => openJournal(options as JournalOptions)).toThrow(`'${option}'`)

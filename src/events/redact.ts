@@ -1,0 +1,182 @@
+import {
+  BECH32_KEY,
+  KEY,
+  PRIVATE_KEY,
+  SECRET_URL,
+  SEED_PHRASE,
+  SENTENCE,
+  USER_INFO,
+  WRAP,
+} from './secret-forms.js'
+
+/**
+ * Takes secrets out of a text before it is written.
+ *
+ * @param text the value of a free-text field.
+ * @param field `error_message`, or `labels.<name>` for a label.
+ */
+export type Redact = (text: string, field: string) => string
+
+export const MASK = '[redacted]'
+
+// What is found by the words before it. Linear time, by the same rules as in secret-forms.ts.
+
+const VALUE_CHARACTER = `(?:[A-Za-z0-9._~+/:=-]|${WRAP})`
+
+/** What follows a scheme is a credential only if it looks like one: `Basic authentication`, `token limit`. */
+const SCHEME = new RegExp(
+  String.raw`\b(?:(Bearer)|(Basic)|Token|ApiKey|Nostr|Cashu|L402|LSAT|Negotiate|NTLM)(?:\s{1,8}|%20)(${VALUE_CHARACTER}{8,})`,
+  'gi',
+)
+
+/** `?key=…`, `&sig=…`: ordinary words elsewhere. And the signature at the end of an AWS header. */
+const QUERY = /((?:[?&](?:key|token|auth|sig|signature)|,\s{0,2}Signature)=)[^\s&#"'<>]{6,}/gi
+
+/** All of its values: which of them is the session nobody can tell. */
+const COOKIE = /\b((?:Set-)?Cookie["']?\s{0,4}:\s{0,4}["']?)[^\s=;"']{1,256}=[^\n"']*/gi
+
+const QUOTE = String.raw`(?:\\?["'])?`
+const BARE_CHARACTER = '[^\\s"\'`,;&}\\])<>\\\\]'
+const BARE = `${BARE_CHARACTER}+`
+
+/** Credentials of any scheme, also those of several parameters: `Digest username="…", response="…"`. */
+const PARAMETER = String.raw`[a-z][\w-]{0,40}=(?:\\?"[^"\n]{0,4096}"?|[^\s,"'\\]{1,4096})`
+const AUTHORIZATION = new RegExp(
+  String.raw`(authorization${QUOTE}\s{0,4}(?:=|:|%3A|%3D)(?:\s{0,4}|%20)(\\?["'])?)([a-z][a-z0-9-]{1,30}(?:\s{1,8}|%20))?((?:${PARAMETER}(?:,\s{0,4}${PARAMETER}){1,32})|(?:${BARE_CHARACTER}|${WRAP})+)`,
+  'gi',
+)
+/** After an unknown word, as after `Authorization: please`, the next one must look like a credential. */
+const KNOWN_SCHEME =
+  /^(?:bearer|basic|digest|token|api-?key|negotiate|ntlm|kerberos|hawk|hmac|signature|dpop|oauth|vapid|nostr|cashu|l402|lsat|payment|private-?token|aws4-hmac-sha256|scram-[a-z0-9-]+)\b/i
+
+/** Names that secrets go by, whatever stands before them: `OPENAI_API_KEY`, `x-api-key`, `clientSecret`. */
+const NAMES = [
+  'api[-_. ]?key(?: provided| given)?',
+  '(?:subscription|master|account|access|secret|private|signing|encryption|auth|admin|invoice)[-_. ]?key',
+  '(?<![a-z])(?:in|adm)key',
+  'access[-_]?key[-_]?id',
+  '(?:access|auth|refresh|session|security|bearer|api|bot|webhook)[-_. ]?token',
+  '(?<![a-z])id[-_]token',
+  'passw(?:or)?d',
+  'pwd(?=["\'\\\\]{0,2}\\s{0,4}[=:]\\s{0,4}[^\\s/])',
+  'passphrase',
+  'secret',
+  'witness',
+].join('|')
+/** Names that sentences use as well: the value must be opaque. */
+const OPAQUE_NAMES = [
+  'macaroon',
+  'rune',
+  '(?:pre|r_pre)image',
+  'credentials?',
+  'x-cashu',
+  '(?:oob|ecash|e-cash)[-_ ]?notes?',
+  '(?<![a-z])(?:nsec|wif)',
+  // As members of JSON: `Unrecognized key: "max_tokens"` is a sentence.
+  `(?<=["'])(?:notes|token|key)(?=\\\\?["'])`,
+].join('|')
+const SEPARATOR = String.raw`${QUOTE}\s{0,4}(?:=|:|%3D)\s{0,4}(?:(?:Bearer|Basic|Token|ApiKey)\s{1,8})?`
+
+/** A quoted value ends at its quote, also where all of it is quoted once more: `{\"password\":\"…\"}`. */
+const VALUE = [
+  String.raw`\\"(?:(?!\\")[^\n])*`,
+  String.raw`"(?:[^"\\\n]|\\[^\n])*`,
+  String.raw`'(?:[^'\\\n]|\\[^\n])*`,
+  BARE,
+].join('|')
+const NAMED = new RegExp(`((?:(${NAMES})|(?:${OPAQUE_NAMES}))${SEPARATOR})(${VALUE})`, 'gi')
+/** The signature of a Cashu proof; `C` is a name of theirs only. */
+const PROOF = /(\\?"C\\?"\s{0,4}:\s{0,4}\\?")0[23][0-9a-f]{32,}/g
+
+/** Long opaque texts after words that announce a secret: `your api token 0123…`. Other keys are named for what they are. */
+const ANNOUNCED =
+  /(?<!(?:public|pub|cache|idempotency|primary|foreign|partition|sort|object|routing|dedup)[-_ .]{0,2})(?<![a-z])((?:token|key|secret|credential|password|macaroon|rune)s?(?:["'`]?\s{0,4}(?:[:=]|\b(?:is|was|provided|given|used|value|found|got)\b)){0,3}\s{0,4}["'`(<[]?)(?![0-9a-f]{8}-[0-9a-f]{4}-)(?=[a-z_-]{0,64}\d)[a-z0-9_-]{32,}/gi
+
+/** What stands after `api_key:` in a sentence, and isn't a key. */
+const WORDS =
+  /^(?:required|invalid|missing|incorrect|expected|expired|revoked|unknown|undefined|unauthorized|unauthenticated|forbidden|disabled|please|cannot|could|should|must|malformed|denied|failed|failure|wrong|empty|none|null|true|false|string|object|field|value|not|the|is|was|header|header's|you|your|check|bearer|basic)\b[.!?]?$/i
+
+/** The default: masks secrets in `error_message`, which often quotes what an upstream was sent. SECURITY.md lists the kinds. */
+export function redactSecrets(text: string, field: string): string {
+  return field === 'error_message' ? maskSecrets(text) : text
+}
+
+/** The default, and every match of a caller's own patterns. */
+export function redactAlso(patterns: readonly RegExp[]): Redact {
+  return (text, field) =>
+    field === 'error_message'
+      ? patterns.reduce((masked, own) => masked.replace(own, MASK), maskSecrets(text))
+      : text
+}
+
+/**
+ * The text with the secrets that are known masked, and nothing around them. Measured: 20 µs for a message of 190
+ * characters, 0.4 ms for one of 4 KiB; only failures have one.
+ */
+export function maskSecrets(text: string): string {
+  return text
+    .replace(PRIVATE_KEY, MASK)
+    .replace(USER_INFO, `$1${MASK}@`)
+    .replace(SECRET_URL, `$1${MASK}`)
+    .replace(KEY, MASK)
+    .replace(BECH32_KEY, MASK)
+    .replace(SEED_PHRASE, maskSeed)
+    .replace(AUTHORIZATION, maskAuthorization)
+    .replace(SCHEME, maskCredential)
+    .replace(QUERY, `$1${MASK}`)
+    .replace(COOKIE, `$1${MASK}`)
+    .replace(NAMED, maskNamed)
+    .replace(PROOF, `$1${MASK}`)
+    .replace(ANNOUNCED, `$1${MASK}`)
+}
+
+function maskSeed(match: string, before: string, words: string): string {
+  return SENTENCE.test(words) ? match : `${before}${MASK}`
+}
+
+function maskAuthorization(
+  match: string,
+  before: string,
+  quote: string | undefined,
+  scheme = '',
+  credential: string,
+): string {
+  if (isWord(credential)) return match
+  const isCredential =
+    scheme === ''
+      ? credential.length >= (quote === undefined && /\s$/.test(before) ? 6 : 3)
+      : KNOWN_SCHEME.test(scheme)
+        ? credential.length >= 3
+        : /[0-9=_+/~]|[a-z][A-Z]/.test(credential) || credential.length >= 24
+  return isCredential ? `${before}${scheme}${MASK}` : match
+}
+
+function maskCredential(match: string, bearer: string | undefined, basic: string | undefined, value: string) {
+  const isCredential =
+    bearer !== undefined
+      ? /[0-9=_+/~]|[a-z][A-Z]/.test(value) || value.length >= 24
+      : basic !== undefined
+        ? /^[A-Za-z0-9+/]{8,}={0,2}$/.test(value) && /=|[a-z][A-Z]|[A-Za-z]\d/.test(value)
+        : /\d/.test(value) && value.length >= 20
+  return isCredential ? match.slice(0, -value.length) + MASK : match
+}
+
+function maskNamed(match: string, before: string, name: string | undefined, value: string): string {
+  const quote = /^\\?["']|^/.exec(value)?.[0] ?? ''
+  const bare = value.slice(quote.length)
+  if (bare === '' || isWord(bare)) return match
+  // In a sentence a colon and a space stand before ordinary short words as well.
+  const leastLength = quote === '' && /\s$/.test(before) ? 6 : 3
+  const isSecret = name === undefined ? isOpaque(bare) : bare.length >= leastLength
+  return isSecret ? `${before}${quote}${MASK}` : match
+}
+
+function isWord(value: string): boolean {
+  return WORDS.test(value) || /^(?:\w{1,10} )?\[redacted\]?$/.test(value)
+}
+
+/** No sentence, no identifier of a program, no path. */
+function isOpaque(value: string): boolean {
+  if (!/^[^\s<>{}()[\]]{12,}$/.test(value) || !/\d|[a-z][A-Z]/.test(value)) return false
+  return value.length >= 32 || !/^[a-z_]\w{0,31}(?:[./][\w-]{1,31}){1,16}$/i.test(value)
+}
