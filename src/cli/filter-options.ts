@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { RequestFilter } from '../queries/filter.js'
-import { type EchoedWindow, exactEcho, exactSince, RANGES } from '../queries/window.js'
+import { RANGES } from '../queries/window.js'
 import { instantOf, windowLength } from '../queries/window-words.js'
 import { timeParser } from './options.js'
 
@@ -11,6 +11,7 @@ export interface FilterFlags {
   range?: string
   since?: string
   until?: string
+  before?: string
   model?: string
   provider?: string
   policy?: string
@@ -39,6 +40,14 @@ export function addFilterOptions(command: Command): Command {
       'requests up to the end of this day, minute or second, or to this instant',
       timeParser('end'),
     )
+    .addOption(
+      new Option(
+        '--before <time>',
+        'requests before the beginning of this day, minute or second, or this instant',
+      )
+        .argParser(timeParser('start'))
+        .conflicts('until'),
+    )
     .option('--model <name>', 'of one model: its whole name, in upper or lower case')
     .option('--provider <name>', 'of one provider: its whole name, in upper or lower case')
     .addOption(
@@ -57,19 +66,10 @@ export function addFilterOptions(command: Command): Command {
 
 /** The filter that was asked for; all time unless told. */
 export function filterOf(flags: FilterFlags): RequestFilter {
-  const { range, until, model, provider, policy, label: labels, withoutProvider, withoutPolicy } = flags
-  const { open, unfinished } = flags
-  const asked = flags.since === undefined ? undefined : exactSince(flags.since)
-  const since = range ?? asked
-  return { since, until, model, provider, withoutProvider, policy, withoutPolicy, labels, open, unfinished }
-}
-
-/** The bounds that were asked for, as the answer names them. */
-export function askedWindow({ since, until }: FilterFlags): Partial<EchoedWindow> {
-  return {
-    ...(since === undefined ? {} : { since: exactEcho('since', since) }),
-    ...(until === undefined ? {} : { until: exactEcho('until', until) }),
-  }
+  const { range, since = range, until, before } = flags
+  const { model, provider, withoutProvider, policy, withoutPolicy, label: labels, open, unfinished } = flags
+  const window = { since, until, before }
+  return { ...window, model, provider, withoutProvider, policy, withoutPolicy, labels, open, unfinished }
 }
 
 /** When a window of that length begins. */

@@ -14,7 +14,7 @@ const MAX_PAGE = 2 ** 32 - 1
 const MAX_PER_PAGE = 100
 
 /** What a live tail can't be combined with: it shows what comes, as it comes. */
-const NOT_FOLLOWED = ['page', 'perPage', 'cursor', 'sort', 'order', 'until']
+const NOT_FOLLOWED = ['page', 'perPage', 'cursor', 'sort', 'order', 'until', 'before']
 
 interface RequestsFlags extends FilterFlags {
   db: string

@@ -52,9 +52,10 @@ export function formatStats(stats: Stats, width: number, options: StatsPageOptio
   return lines.join('\n')
 }
 
-function formatWindow({ since, until }: Stats): string {
+function formatWindow({ since, until, before }: Stats): string {
   const from = since === BEGINNING_OF_TIME ? '' : `since ${formatTime(since)} UTC`
-  const to = until === END_OF_TIME ? '' : `until ${formatTime(until)} UTC`
+  const end = before === undefined ? `until ${formatTime(until)} UTC` : `before ${formatTime(before)} UTC`
+  const to = until === END_OF_TIME ? '' : end
   return [from, to].filter((end) => end !== '').join(' ') || 'all time'
 }
 

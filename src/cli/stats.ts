@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError } from 'commander'
 import type { StatsOptions } from '../queries/stats.js'
 import type { StatsGroupBy } from '../queries/stats-groups.js'
 import { withDatabase } from './database.js'
-import { addFilterOptions, askedWindow, type FilterFlags, filterOf } from './filter-options.js'
+import { addFilterOptions, type FilterFlags, filterOf } from './filter-options.js'
 import { databaseOption, examples, jsonOption } from './options.js'
 import { pageWidth, print, printJson } from './output.js'
 
@@ -55,9 +55,8 @@ export function addStats(program: Command): void {
     .action(async (flags: StatsFlags) => {
       const { stats } = await import('../queries/stats.js')
       const filter = filterOf(flags)
-      const window = askedWindow(flags)
       const ask = (asked: StatsOptions) =>
-        withDatabase(flags.db, (database) => ({ ...stats(database, { ...filter, ...asked }), ...window }))
+        withDatabase(flags.db, (database) => stats(database, { ...filter, ...asked }))
       if (flags.json) {
         const { groupBy, percentiles, unpriced, unknown } = flags
         printJson(await ask({ groupBy, percentiles, unpriced, unknown }))

@@ -2,7 +2,7 @@
  * What can be wrong with a question. The codes are stable; thrown when
  *
  * - `MODEL_NOT_FOUND`, `PROVIDER_NOT_FOUND`: no request has the name, at any time.
- * - `INVALID_SINCE`, `INVALID_UNTIL`: no strict RFC 3339 time.
+ * - `INVALID_SINCE`, `INVALID_UNTIL`, `INVALID_BEFORE`: not a strict RFC 3339 time; `INVALID_BEFORE` also for both ends at once.
  * - `INVALID_FILTER`: conditions that exclude each other.
  * - `INVALID_RANGE`, `INVALID_GROUP_BY`, `INVALID_SORT`, `INVALID_ORDER`, `INVALID_BUCKET`, `INVALID_BY`: none of the
  *   values that there are, which the message lists; `INVALID_BUCKET` also for more buckets than one answer may have.
@@ -13,6 +13,7 @@ export type QueryErrorCode =
   | 'PROVIDER_NOT_FOUND'
   | 'INVALID_SINCE'
   | 'INVALID_UNTIL'
+  | 'INVALID_BEFORE'
   | 'INVALID_FILTER'
   | 'INVALID_RANGE'
   | 'INVALID_GROUP_BY'

@@ -44,7 +44,7 @@ const PAGE_ROWS = 1000
  * Requests one after the other, however many: those that were there when it began, read a page at a time, so that
  * neither memory nor a read transaction grows.
  *
- * @throws QueryError INVALID_SINCE, INVALID_UNTIL, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, INVALID_ORDER; at the first step
+ * @throws QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, INVALID_ORDER; at the first step
  */
 export function* exportRequests(
   database: Database,

@@ -6,7 +6,7 @@ import { all, type Condition, inRange, type TextRange } from './condition.js'
 import { QueryError } from './errors.js'
 import { stateCondition } from './request-state.js'
 import { uncountedRows } from './uncounted.js'
-import { canonicalWindow, type Window } from './window.js'
+import { canonicalWindow, END_OF_TIME, type Window } from './window.js'
 
 /** Which requests a question is about: all conditions that are given, joined with AND. */
 export interface RequestFilter extends Window {
@@ -37,7 +37,7 @@ export interface RequestFilter extends Window {
 /**
  * The filter with canonical bounds, once what it names was found to exist.
  *
- * @throws QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_FILTER, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, in this order
+ * @throws QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE, INVALID_FILTER, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, in this order
  */
 export function checkedFilter<T extends RequestFilter>(database: Database, filter: T): T {
   const stored = storedNames(filter)
@@ -134,11 +134,12 @@ export function rowCondition(filter: RequestFilter, range = windowRange(filter))
 
 /** The timestamps that rows which match can have. */
 export function windowRange(filter: RequestFilter): TextRange {
-  const { since, until, open, unfinished, now = Date.now() } = filter
+  const { since, until, before, open, unfinished, now = Date.now() } = filter
   const border = unfinishedUntil(now)
   const isYoung = open === true && (since === undefined || since <= border)
-  const isOld = unfinished === true && (until === undefined || until > border)
-  return { ...(isYoung ? { after: border } : { from: since }), to: isOld ? border : until }
+  const isOld = unfinished === true && (until ?? END_OF_TIME) > border && (before ?? END_OF_TIME) > border
+  const start = isYoung ? { after: border } : { from: since }
+  return { ...start, ...(isOld ? { to: border } : { to: until, before }) }
 }
 
 /** A correlation_id finds its few rows by its own index: `+` keeps SQLite from taking that of timestamps. */

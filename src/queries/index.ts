@@ -28,8 +28,6 @@ export { type Stats, type StatsOptions, type StatsSection, stats } from './stats
 export type { StatsGroupBy } from './stats-groups.js'
 export {
   type EchoedWindow,
-  exactEcho,
-  exactSince,
   RANGES,
   rangeStart,
   resolveWindow,

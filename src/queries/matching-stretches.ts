@@ -71,10 +71,10 @@ function* matchingPeriods(
 ): Generator<MatchingPeriod, void, undefined> {
   const length = PERIOD_LENGTH[grain]
   const first = range.from?.slice(0, length)
-  const last = range.to?.slice(0, length)
+  const last = (range.to ?? range.before)?.slice(0, length)
   const { sql, values } = all([
     { sql: 'grain = ?', values: [grain] },
-    inRange('period', { from: first, to: last, before: range.before }),
+    inRange('period', { from: first, to: last }),
     rollupCondition(filter),
   ])
   const rows = database
@@ -91,11 +91,9 @@ function* matchingPeriods(
     if (requests === 0) continue
     // A shorter one is all that a row from before the journal has as its timestamp.
     const whole = period.length === length ? startingWith(period) : { from: period, to: period }
-    const cut = {
-      from: period === first ? range.from : undefined,
-      to: period === last ? range.to : undefined,
-    }
-    yield { range: narrow(whole, cut), requests, isCut: cut.from !== undefined || cut.to !== undefined }
+    const start = period === first ? { from: range.from } : {}
+    const end = period === last ? { to: range.to, before: range.before } : {}
+    yield { range: narrow(whole, { ...start, ...end }), requests, isCut: period === first || period === last }
   }
 }
 

@@ -49,7 +49,7 @@ interface TailRow extends FullRow {
 /**
  * The requests that came behind an id, for live tails.
  *
- * @throws QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_FILTER; MODEL_NOT_FOUND, PROVIDER_NOT_FOUND only for `afterId: null`: a tail
+ * @throws QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE, INVALID_FILTER; MODEL_NOT_FOUND, PROVIDER_NOT_FOUND only for `afterId: null`: a tail
  *   that has begun goes on when the last request of a model was pruned
  */
 export function newRequests(database: Database, options: NewRequestsOptions): NewRequests {

@@ -49,7 +49,7 @@ export interface RequestCursorPage extends EchoedWindow {
 /**
  * A page of the requests of a window, its count and its rows of the same moment. A page past the end has none.
  *
- * @throws QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_FILTER, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, INVALID_SORT,
+ * @throws QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE, INVALID_FILTER, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, INVALID_SORT,
  *   INVALID_ORDER, INVALID_CURSOR, in this order
  */
 export function listRequests(
@@ -73,8 +73,10 @@ export function listRequests(
     const sort = choice('INVALID_SORT', 'sort field', SORTS, options.sort ?? 'timestamp') as RequestSort
     const order = choice('INVALID_ORDER', 'sort order', ORDERS, options.order ?? 'desc') as RequestOrder
     const perPage = Math.min(MAX_PER_PAGE, Math.max(1, options.perPage ?? 20))
-    if (options.cursor === undefined) return pageByNumber(database, filter, sort, order, perPage)
-    return pageByKey(database, filter, sort, order, perPage, decodeCursor(options.cursor, sort, order))
+    if (options.cursor === undefined)
+      return { ...pageByNumber(database, filter, sort, order, perPage), ...echoWindow(options) }
+    const behind = decodeCursor(options.cursor, sort, order)
+    return { ...pageByKey(database, filter, sort, order, perPage, behind), ...echoWindow(options) }
   })()
 }
 
@@ -84,7 +86,7 @@ function pageByNumber(
   sort: RequestSort,
   order: RequestOrder,
   perPage: number,
-): RequestPage {
+): Omit<RequestPage, keyof EchoedWindow> {
   const page = Math.max(1, filter.page ?? 1)
   const total = countRequests(database, filter)
   const offset = (page - 1) * perPage
@@ -96,7 +98,6 @@ function pageByNumber(
     per_page: perPage,
     total,
     total_pages: Math.ceil(total / perPage),
-    ...echoWindow(filter),
   }
 }
 
@@ -107,7 +108,7 @@ function pageByKey(
   order: RequestOrder,
   perPage: number,
   behind: PageEnd | null,
-): RequestCursorPage {
+): Omit<RequestCursorPage, keyof EchoedWindow> {
   // One more than is shown tells whether a page follows.
   const rows = readSlice(database, filter, { sort, order, offset: 0, limit: perPage + 1, behind })
   const shown = rows.slice(0, perPage)
@@ -116,7 +117,6 @@ function pageByKey(
     data: entries(filter, shown),
     per_page: perPage,
     ...(last === undefined ? {} : { next_cursor: encodeCursor(sort, order, endOf(last, sort)) }),
-    ...echoWindow(filter),
   }
 }
 

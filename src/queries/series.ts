@@ -5,13 +5,12 @@ import { groupByName } from './grouping.js'
 import { sumOf, type Tallies, tallyRequests } from './tallies.js'
 import { Tally } from './tally.js'
 import { PERIOD_LENGTH } from './terms.js'
-import type { EchoedWindow } from './window.js'
+import { type EchoedWindow, echoWindow } from './window.js'
 
 export type SeriesBucket = 'minute' | 'hour' | 'day'
 
 export interface SeriesOptions extends RequestFilter {
   since: string
-  until: string
   /** Whose costs are told apart. @default 'model' */
   by?: 'model' | 'provider' | undefined
   /** @default 'minute' for up to 3 hours, 'hour' for up to 10 days, else 'day' */
@@ -63,12 +62,13 @@ const OTHER = 'other'
 /**
  * What happened in each minute, hour or day of a window, for charts.
  *
- * @throws QueryError INVALID_SINCE, INVALID_UNTIL, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, INVALID_BY, INVALID_BUCKET
+ * @throws QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, INVALID_BY, INVALID_BUCKET
  */
 export function series(database: Database, options: SeriesOptions): Series {
   return database.transaction(() => {
     const filter = checkedFilter(database, options)
-    const { since, until } = filter
+    const window = echoWindow(options)
+    const { since, until } = window
     const by = checkedBy(options.by ?? 'model')
     const bucket = checkedBucket(options.bucket ?? defaultBucket(since, until))
     const times = bucketStarts(since, until, bucket)
@@ -81,8 +81,7 @@ export function series(database: Database, options: SeriesOptions): Series {
     const percentiles = (share: number) =>
       keys.map((key) => spread.get(key)?.get('')?.latencies.percentile(share) ?? null)
     return {
-      since,
-      until,
+      ...window,
       bucket,
       by,
       times,

@@ -78,7 +78,7 @@ export interface Stats extends StatsSection, EchoedWindow {
  * Counts the requests of a window: whole and groups from one read transaction and one set of sums, so that the groups
  * add up.
  *
- * @throws QueryError INVALID_SINCE, INVALID_UNTIL, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, INVALID_GROUP_BY, in this order
+ * @throws QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, INVALID_GROUP_BY, in this order
  */
 export function stats(database: Database, options: StatsOptions = {}): Stats {
   return database.transaction(() => {
@@ -97,7 +97,7 @@ export function stats(database: Database, options: StatsOptions = {}): Stats {
     const whole =
       isByModel && filter.model !== undefined ? ofName(byName, filter.model) : sumOf(byName.values())
     return {
-      ...echoWindow(filter),
+      ...echoWindow(options),
       ...(whole.requests === 0 ? { empty: true as const, message: EMPTY } : {}),
       ...section(whole, options),
       ...(groups === null ? {} : { [groups.section]: sections(byName, groups, options) }),

@@ -1,18 +1,23 @@
 import { canonicalTimestamp } from '../events/timestamp.js'
 import { QueryError } from './errors.js'
 
-/** Which requests a question is about, by time. */
+/** Which requests a question is about, by time. Bounds are RFC 3339 with seconds and an offset, with any number of digits. */
 export interface Window {
-  /** Inclusive, RFC 3339 with seconds and an offset. @default no bound */
+  /** Inclusive. @default no bound */
   since?: string | undefined
-  /** Inclusive, RFC 3339 with seconds and an offset. @default no bound */
+  /** Inclusive. @default no bound */
   until?: string | undefined
+  /** Exclusive, instead of `until`: windows that follow one another have each request once. @default no bound */
+  before?: string | undefined
 }
 
-/** A window as an answer echoes it: canonical timestamps. */
+/** A window as an answer echoes it: the same instants in UTC, with all of their digits. */
 export interface EchoedWindow {
   since: string
+  /** With `before` the last millisecond before it. */
   until: string
+  /** There only when it was asked for. */
+  before?: string
 }
 
 /** How an answer names a missing lower bound. */
@@ -31,20 +36,22 @@ export const RANGES: Readonly<Record<string, number>> = {
 }
 
 /**
- * The window that an API's parameters name: from `since`, else `range` before now, else 7 days before now; to `until`,
- * else now. All that is given is checked, in this order: since, range, until.
+ * The window that an API's parameters name: from `since`, else `range` before now, else 7 days before now; to `until` or
+ * `before`, else now. All that is given is checked, in this order: since, range, until, before.
  *
  * @param now milliseconds since 1970.
- * @throws QueryError INVALID_SINCE, INVALID_RANGE, INVALID_UNTIL
+ * @throws QueryError INVALID_SINCE, INVALID_RANGE, INVALID_UNTIL, INVALID_BEFORE
  */
-export function resolveWindow(
-  parameters: { since?: string | undefined; range?: string | undefined; until?: string | undefined },
-  now: number,
-): EchoedWindow {
-  const since = parameters.since === undefined ? undefined : canonicalBound('since', parameters.since)
+export function resolveWindow(parameters: Window & { range?: string | undefined }, now: number): Window {
+  const bound = (name: Bound) => {
+    const text = parameters[name]
+    return text === undefined ? undefined : exactEcho(name, text)
+  }
+  const since = bound('since')
   const start = rangeStart(parameters.range ?? 'last_7d', now)
-  const until = parameters.until === undefined ? undefined : canonicalBound('until', parameters.until)
-  return { since: since ?? start, until: until ?? new Date(now).toISOString() }
+  const end = { until: bound('until'), before: bound('before') }
+  const isOpen = end.until === undefined && end.before === undefined
+  return { since: since ?? start, ...(isOpen ? { until: instant(now) } : end) }
 }
 
 /**
@@ -58,40 +65,52 @@ export function rangeStart(range: string, now: number): string {
     const supported = Object.keys(RANGES).join(', ')
     throw new QueryError('INVALID_RANGE', `Invalid range '${range}'. Supported: ${supported}`)
   }
-  return new Date(now - lengthMs).toISOString()
+  return instant(now - lengthMs)
 }
 
 /**
- * The same window with canonical bounds.
+ * The same window with bounds that rows can be compared with, exact although rows have milliseconds only: what begins within
+ * a millisecond doesn't have the rows of that millisecond, and what ends within it does.
  *
- * @throws QueryError INVALID_SINCE, INVALID_UNTIL
+ * @throws QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE
  */
-export function canonicalWindow({ since, until }: Window): Window {
-  return {
-    since: since === undefined ? undefined : canonicalBound('since', since),
+export function canonicalWindow({ since, until, before }: Window): Window {
+  const window = {
+    since: since === undefined ? undefined : nextMillisecond('since', since),
     until: until === undefined ? undefined : canonicalBound('until', until),
+    before: before === undefined ? undefined : nextMillisecond('before', before),
   }
+  if (until === undefined || before === undefined) return window
+  const found = `'until' and 'before' were both given, expected one of them`
+  throw new QueryError('INVALID_BEFORE', `Invalid window: ${found}: leave out the other`)
 }
+
+/** The window as an answer echoes it. @throws QueryError as {@link canonicalWindow} does */
+export function echoWindow(window: Window): EchoedWindow {
+  const since = window.since === undefined ? BEGINNING_OF_TIME : exactEcho('since', window.since)
+  if (window.before !== undefined) {
+    const end = nextMillisecond('before', window.before)
+    return { since, until: instant(Date.parse(end) - 1), before: exactEcho('before', window.before) }
+  }
+  return { since, until: window.until === undefined ? END_OF_TIME : exactEcho('until', window.until) }
+}
+
+type Bound = keyof Window
 
 /** Digits of a second that are finer than what rows have, unless all of them are zero. */
 const FINE_DIGITS = /\.\d{3}(\d*[1-9])/
 
-/**
- * The lower bound that is exact although rows have milliseconds only: what begins within a millisecond doesn't have the rows
- * of that millisecond. An upper bound is exact when its finer digits are cut.
- *
- * @throws QueryError INVALID_SINCE
- */
-export function exactSince(text: string): string {
-  const since = canonicalBound('since', text)
-  if (fineDigits(text) === '') return since
-  const next = new Date(Date.parse(since) + 1).toISOString()
+/** The first millisecond that isn't before an instant. */
+function nextMillisecond(name: Bound, text: string): string {
+  const timestamp = canonicalBound(name, text)
+  if (fineDigits(text) === '') return timestamp
+  const next = instant(Date.parse(timestamp) + 1)
   // The year 10000 has no canonical form, and no rows.
-  return next.length === since.length ? next : since
+  return next.length === timestamp.length ? next : timestamp
 }
 
-/** How an answer names a bound that was asked for: the same instant in UTC, with all of its digits. */
-export function exactEcho(name: 'since' | 'until', text: string): string {
+/** The same instant in UTC, with all of its digits. */
+function exactEcho(name: Bound, text: string): string {
   const digits = fineDigits(text)
   const timestamp = canonicalBound(name, text)
   return digits === '' ? timestamp : `${timestamp.slice(0, -1)}${digits}Z`
@@ -102,15 +121,15 @@ function fineDigits(text: string): string {
   return /:60\./.test(text) ? '' : (FINE_DIGITS.exec(text)?.[1] ?? '')
 }
 
-/** The window as an answer echoes it. */
-export function echoWindow({ since, until }: Window): EchoedWindow {
-  return { since: since ?? BEGINNING_OF_TIME, until: until ?? END_OF_TIME }
+function instant(ms: number): string {
+  return new Date(ms).toISOString()
 }
 
-function canonicalBound(name: 'since' | 'until', text: string): string {
+const CODES = { since: 'INVALID_SINCE', until: 'INVALID_UNTIL', before: 'INVALID_BEFORE' } as const
+
+function canonicalBound(name: Bound, text: string): string {
   const timestamp = canonicalTimestamp(text)
   if (timestamp !== null) return timestamp
-  const code = name === 'since' ? 'INVALID_SINCE' : 'INVALID_UNTIL'
   const expected = 'expected RFC 3339 with seconds and an offset, such as 2026-11-22T19:43:00Z'
-  throw new QueryError(code, `Invalid '${name}' timestamp: '${text}', ${expected}`)
+  throw new QueryError(CODES[name], `Invalid '${name}' timestamp: '${text}', ${expected}`)
 }

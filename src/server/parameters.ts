@@ -17,6 +17,7 @@ const WINDOW = {
   since: text('Start, inclusive: RFC 3339 with seconds and an offset. Overrides `range`.'),
   range: text(`Start before now: ${Object.keys(RANGES).join(', ')}. The default is last_7d.`),
   until: text('End, inclusive: RFC 3339 with seconds and an offset. The default is now.'),
+  before: text('End, exclusive, instead of `until`: windows that follow one another have each request once.'),
 }
 
 const NAMES = {

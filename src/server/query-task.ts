@@ -1,4 +1,9 @@
-import type { AskedWindow } from './window.js'
+import type { Window } from '../queries/index.js'
+
+/** The parameters of a window, as a query string has them. */
+export interface AskedWindow extends Window {
+  range?: string | undefined
+}
 
 /** What the processes that answer questions are given when they start. */
 export interface QueryProcessData {

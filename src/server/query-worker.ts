@@ -9,6 +9,7 @@ import {
   type NewRequestsOptions,
   newRequests,
   QueryError,
+  resolveWindow,
   type SeriesOptions,
   type StatsOptions,
   series,
@@ -21,7 +22,6 @@ import { renderMetrics } from './metrics.js'
 import { FrameReader, frame } from './query-frames.js'
 import { MESSAGE, type QueryMessage, type QueryName, type QueryOutcome } from './query-task.js'
 import { ReadConnection } from './read-connection.js'
-import { exactWindow } from './window.js'
 
 /** The program of a {@link QueryProcess}: it has a connection of its own, which only reads. */
 const [path = '', journal = ''] = process.argv.slice(2)
@@ -75,10 +75,8 @@ async function ask(message: QueryMessage): Promise<unknown> {
   const ask = QUERIES[task.query]
   const database = connection.get()
   if (task.window === undefined) return await ask(database, message)
-  const { bounds, echo } = exactWindow(task.window, Date.now())
-  const options = { ...task.options, ...bounds }
-  const body = await ask(database, { ...message, task: { ...task, options } })
-  return { ...(body as object), ...echo }
+  const options = { ...task.options, ...resolveWindow(task.window, Date.now()) }
+  return await ask(database, { ...message, task: { ...task, options } })
 }
 
 function send(kind: number, body: Buffer): void {

@@ -37,6 +37,7 @@ const time = Type.String({ format: 'date-time' })
 export const StatsAnswer = Type.Object({
   since: time,
   until: time,
+  before: Type.Optional(time),
   empty: Type.Optional(Type.Literal(true)),
   message: Type.Optional(Type.String()),
   counts: Counts,
@@ -57,6 +58,7 @@ const latencies = Type.Array(Nullable(Type.Number()))
 export const SeriesAnswer = Type.Object({
   since: time,
   until: time,
+  before: Type.Optional(time),
   bucket: Type.String(),
   by: Type.String(),
   times: Type.Array(time),
@@ -113,6 +115,7 @@ export const RequestsAnswer = Type.Object({
   next_cursor: Type.Optional(Type.String()),
   since: time,
   until: time,
+  before: Type.Optional(time),
 })
 
 const Place = Nullable(Type.Object({ segment: Type.String(), byte_offset: Type.Integer() }))

@@ -46,6 +46,7 @@ test('every filter, sort and order of the command line is that of the answer', a
   expect(await list('--sort', 'cost_sats')).toEqual([1, 3, 2])
   expect(await list('--sort', 'latency_ms', '--order', 'asc')).toEqual([1, 3, 2])
   expect(await list('--until', '2026-11-22T09:59:59Z')).toEqual([])
+  expect(await list('--before', '2026-11-22T10:00:00Z')).toEqual([])
 })
 
 test('--json has whole entries, and streams without an end are told by their age', async ({ workspace }) => {

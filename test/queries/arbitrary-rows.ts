@@ -67,6 +67,7 @@ export const filter: fc.Arbitrary<RequestFilter> = fc
   .record({
     since: fc.option(instant, { nil: undefined, freq: 3 }),
     until: fc.option(instant, { nil: undefined, freq: 3 }),
+    before: fc.option(instant, { nil: undefined, freq: 1 }),
     model: optional(fc.constantFrom('GPT-4O', 'o3', 'ä'), 10),
     provider: optional(fc.constantFrom('AZURE', 'azure', ''), 10),
     policy: optional(fc.constantFrom('chat', 'none'), 10),
@@ -89,4 +90,5 @@ export const filter: fc.Arbitrary<RequestFilter> = fc
     now: fc.constant(NOW),
   })
   .filter(({ provider, withoutProvider }) => provider === undefined || !withoutProvider)
+  .filter(({ until, before }) => until === undefined || before === undefined)
   .filter(({ policy, withoutPolicy }) => policy === undefined || !withoutPolicy)

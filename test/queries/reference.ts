@@ -27,6 +27,7 @@ export function matches(row: ReferenceRow, filter: RequestFilter): boolean {
   return [
     filter.since === undefined || row.timestamp >= filter.since,
     filter.until === undefined || row.timestamp <= filter.until,
+    filter.before === undefined || row.timestamp < filter.before,
     filter.model === undefined || lower(row.model) === lower(filter.model),
     filter.provider === undefined ||
       (row.provider !== null && lower(row.provider) === lower(filter.provider)),

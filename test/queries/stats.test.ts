@@ -80,6 +80,42 @@ test('both ends of the window are inclusive, and echoed', ({ database }) => {
   expect(stats(database, { since: window.until, until: window.since })).toMatchObject({ empty: true })
 })
 
+describe('before', () => {
+  test('ends a window without that instant, so that windows that follow one another have each request once', ({
+    database,
+  }) => {
+    for (const time of ['24T23:59:59.000', '24T23:59:59.999', '25T00:00:00.000']) {
+      insert(database, { timestamp: `2026-11-${time}Z` })
+    }
+    const midnight = '2026-11-25T00:00:00Z'
+    expect(stats(database, { before: midnight })).toMatchObject({
+      since: '0001-01-01T00:00:00.000Z',
+      until: '2026-11-24T23:59:59.999Z',
+      before: '2026-11-25T00:00:00.000Z',
+      counts: { total: 2 },
+    })
+    expect(stats(database, { since: midnight }).counts.total).toBe(1)
+  })
+
+  test('and until together are refused', ({ database }) => {
+    const both = { until: '2026-11-25T00:00:00Z', before: '2026-11-25T00:00:00Z' }
+    expect(() => stats(database, both)).toThrow("Invalid window: 'until' and 'before' were both given")
+  })
+})
+
+test('a bound with finer digits than rows have is exact, and echoed whole', ({ database }) => {
+  for (const ms of ['000', '001', '002']) insert(database, { timestamp: `2026-11-22T10:00:00.${ms}Z` })
+  const from = '2026-11-22T10:00:00.0005Z'
+  const to = '2026-11-22T10:00:00.0015Z'
+  expect(stats(database, { since: from, until: to })).toMatchObject({
+    since: from,
+    until: to,
+    counts: { total: 1 },
+  })
+  expect(stats(database, { since: from, before: to })).toMatchObject({ before: to, counts: { total: 1 } })
+  expect(stats(database, { before: from }).counts.total).toBe(1)
+})
+
 test('all time has rows whose timestamp is none', ({ database }) => {
   insert(database, { timestamp: 'yesterday' })
   expect(stats(database).counts.total).toBe(1)

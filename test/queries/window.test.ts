@@ -12,8 +12,9 @@ test.for([
   [{ range: 'last_30d' }, '2026-10-23T10:00:00.000Z', now],
   [{ since: '2026-01-01 00:00:00-01:30', range: 'last_1h' }, '2026-01-01T01:30:00.000Z', now],
   [{ until: '2020-01-01T00:00:00z' }, '2026-11-15T10:00:00.000Z', '2020-01-01T00:00:00.000Z'],
-] as const)('%j', ([parameters, since, until]) => {
-  expect(resolveWindow(parameters, NOW)).toEqual({ since, until })
+  [{ before: '2026-11-22T00:00:00Z' }, '2026-11-15T10:00:00.000Z', undefined, '2026-11-22T00:00:00.000Z'],
+] as const)('%j', ([parameters, since, until, before]) => {
+  expect(resolveWindow(parameters, NOW)).toEqual({ since, until, before })
 })
 
 describe('what is wrong is said, the first in the order of checks', () => {
@@ -28,6 +29,7 @@ describe('what is wrong is said, the first in the order of checks', () => {
     ],
     [{ range: 'toString' }, /^Invalid range 'toString'/],
     [{ since: now, range: '' }, /^Invalid range ''/],
+    [{ before: '2026-11-22' }, /^Invalid 'before' timestamp: '2026-11-22'/],
     [{ until: '2026-02-30T00:00:00Z' }, /^Invalid 'until' timestamp: '2026-02-30T00:00:00Z'/],
   ] as const)('%j', ([parameters, message]) => {
     expect(() => resolveWindow(parameters, NOW)).toThrow(message)

@@ -130,6 +130,7 @@ describe('/openapi.json', () => {
     const names = (path: string) =>
       body.paths[path].get.parameters.map((parameter: { name: string }) => parameter.name)
     const filters = [
+      'before',
       'correlation_id',
       'model',
       'open',

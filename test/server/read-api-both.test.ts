@@ -116,6 +116,19 @@ describe.each(ROUTES)('%s', (route) => {
     },
   )
 
+  test('beyond: before= is an exclusive end instead of until', async () => {
+    const [newest] = AGES
+    const { body } = await server.get(`/v1/requests?model=${encode('no-provider')}`)
+    const { timestamp } = body.data[0]
+    expect(await count(route, `before=${timestamp}&range=last_1h`)).toBe(newest === undefined ? 0 : 1)
+    expect(await count(route, `until=${timestamp}&range=last_1h`)).toBe(2)
+    await expectError(
+      `${route}?until=${timestamp}&before=${timestamp}`,
+      400,
+      "Invalid request: Invalid window: 'until' and 'before' were both given, expected one of them: leave out the other",
+    )
+  })
+
   test('beyond: without_provider=true and without_policy=true are the rows that a group `unknown` counts', async () => {
     expect(await count(route, 'without_provider=true')).toBe(1)
     expect(await count(route, 'without_provider=true&range=last_1h&model=no-provider')).toBe(1)

@@ -5,9 +5,8 @@ import { leftSignal } from '../bounds.js'
 import { notFound } from '../errors.js'
 import { filterOf, RequestParams, RequestsQuery, SeriesQuery, StatsQuery } from '../parameters.js'
 import type { QueryPool } from '../query-pool.js'
-import type { QueryTask } from '../query-task.js'
+import type { AskedWindow, QueryTask } from '../query-task.js'
 import { ErrorAnswer, RequestAnswer, RequestsAnswer, SeriesAnswer, StatsAnswer } from '../responses.js'
-import type { AskedWindow } from '../window.js'
 
 /** Greater ids are none that SQLite gives in practice, and not exact as numbers. */
 const ID = /^[1-9]\d{0,14}$/
@@ -96,8 +95,8 @@ function sendJson(reply: FastifyReply, json: Buffer): FastifyReply {
   return reply.type('application/json; charset=utf-8').send(json)
 }
 
-function windowOf({ since, range, until }: AskedWindow): AskedWindow {
-  return { since, range, until }
+function windowOf({ since, range, until, before }: AskedWindow): AskedWindow {
+  return { since, range, until, before }
 }
 
 /** In any case; what is none of the two is refused as it was written. */
