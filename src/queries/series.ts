@@ -45,6 +45,9 @@ export interface Series extends EchoedWindow {
   p99_latency_ms: (number | null)[]
   /** By name, those that cost most first: at most eight, and the rest under `other`. No provider is `unknown`. */
   cost_sats: Record<string, number[]>
+  /** How many requests each of these figures is about, and how many of them it leaves out; only with `unknown`. */
+  requests_by_name?: Record<string, number[]>
+  unpriced_by_name?: Record<string, number[]>
 }
 
 /** Buckets of one answer at most. */
@@ -78,6 +81,9 @@ export function series(database: Database, options: SeriesOptions): Series {
     const tallies = keys.map((key) => sumOf(byName.get(key)?.values() ?? []))
     // Latencies are spread by time only: by name too they would take many times the memory.
     const spread = tallyRequests(database, { filter, period: bucket, latencies: 'only' })
+    const shown = shownNames(byName, keys)
+    const listsByName = (read: (tally: Tally) => number) =>
+      Object.fromEntries([...shown].map(([name, tallies]) => [name, tallies.map(read)]))
     const percentiles = (share: number) =>
       keys.map((key) => spread.get(key)?.get('')?.latencies.percentile(share) ?? null)
     return {
@@ -94,7 +100,13 @@ export function series(database: Database, options: SeriesOptions): Series {
       p50_latency_ms: percentiles(0.5),
       p95_latency_ms: percentiles(0.95),
       p99_latency_ms: percentiles(0.99),
-      cost_sats: costsByName(byName, keys),
+      cost_sats: listsByName((tally) => tally.costSats),
+      ...(options.unknown
+        ? {
+            requests_by_name: listsByName((tally) => tally.requests),
+            unpriced_by_name: listsByName((tally) => tally.unpriced),
+          }
+        : {}),
     }
   })()
 }
@@ -109,7 +121,8 @@ function unknownLists(tallies: readonly Tally[]) {
   }
 }
 
-function costsByName(tallies: Tallies, keys: readonly string[]): Record<string, number[]> {
+/** The tallies of each name that is told apart, one for each period, those that cost most first. */
+function shownNames(tallies: Tallies, keys: readonly string[]): Map<string, Tally[]> {
   const totals = new Map<string, Tally>()
   for (const groups of tallies.values()) {
     for (const [name, tally] of groups) {
@@ -123,7 +136,7 @@ function costsByName(tallies: Tallies, keys: readonly string[]): Record<string, 
     .map(([name]) => name)
   const isShown = new Set(names.slice(0, MAX_NAMES))
   const shown = names.length > MAX_NAMES ? [...isShown.add(OTHER)] : names
-  const costs = keys.map((key) => {
+  const periods = keys.map((key) => {
     const byName = new Map<string, Tally>()
     for (const [name, tally] of tallies.get(key) ?? []) {
       const place = isShown.has(name) ? name : OTHER
@@ -131,9 +144,7 @@ function costsByName(tallies: Tallies, keys: readonly string[]): Record<string, 
     }
     return byName
   })
-  return Object.fromEntries(
-    shown.map((name) => [name, costs.map((byName) => byName.get(name)?.costSats ?? 0)]),
-  )
+  return new Map(shown.map((name) => [name, periods.map((byName) => byName.get(name) ?? new Tally())]))
 }
 
 /** When each bucket of a window begins, canonical. */

@@ -76,6 +76,8 @@ export const SeriesAnswer = Type.Object({
   p95_latency_ms: latencies,
   p99_latency_ms: latencies,
   cost_sats: Type.Record(Type.String(), numbers),
+  requests_by_name: Type.Optional(Type.Record(Type.String(), numbers)),
+  unpriced_by_name: Type.Optional(Type.Record(Type.String(), numbers)),
 })
 
 const ENTRY = {

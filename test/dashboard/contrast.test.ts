@@ -33,7 +33,7 @@ describe.each(['light', 'dark'] as const)('contrast in the %s theme (WCAG AA)', 
   test.each([
     ['text', ['ground', 'card', 'raised', 'accent-soft', 'bad-soft', 'warn-soft', 'fresh', 'chosen'], TEXT],
     ['muted', ['ground', 'card', 'raised', 'accent-soft', 'fresh'], TEXT],
-    ['accent', ['ground', 'card', 'raised'], TEXT],
+    ['accent', ['ground', 'card', 'raised', 'accent-soft'], TEXT],
     ['on-accent', ['accent'], TEXT],
     ['bad', ['card', 'bad-soft'], TEXT],
     ['good', ['card', 'raised'], TEXT],

@@ -43,20 +43,50 @@ describe.skipIf(!hasBrowser)('figures and charts', () => {
       /^Requests 3 1 streams ▲ 200 % from 1 ?Up 200 % against the hour before$/,
     )
     expect(await read('Cost')).toMatch(/^Cost 26\.2 ?sats 13\.1 each ▲ 100 %/)
-    expect(await read('Tokens')).toMatch(/^Tokens 2,400 2,000 in, 400 out ▲ 100 %/)
+    expect(await read('Tokens')).toMatch(/^Tokens 2,400 2,000 in, 400 out, 1 unknown ▲ 100 %/)
     expect(await read('Failures')).toMatch(/^Failures 1 33\.3 % of all ▲ from 0/)
     expect(await read('Latency (median)')).toMatch(
       /^Latency \(median\) 2\.1\d ?s p95 2\.1\d s, p99 2\.1\d s = same/,
     )
-    expect(await read('Unpriced')).toMatch(/^Unpriced 1 33\.3 % not in the cost ▲ from 0/)
+    // A failure has no price, and lacks none.
+    expect(await read('Unpriced')).toMatch(/^Unpriced 0 no success lacks one; 1 failed$/)
   })
 
   test('a cost that no request has is unknown, not 0', async ({ dashboard }) => {
-    dashboard.append(recent(), recent())
-    await projected(dashboard, 2)
+    dashboard.append(recent(), recent(), recent({ model: 'paid', cost_sats: 5, success: false }, 90 * 60))
+    await projected(dashboard, 3)
+    await dashboard.open('?range=1h')
+    expect(await dashboard.tile('Cost').innerText()).toMatch(/–\s+unknown of all 2/)
+    expect(await dashboard.tile('Tokens').innerText()).toMatch(/–\s+unknown of all 2/)
+    expect(await dashboard.tile('Unpriced').innerText()).toMatch(/2\s+100\.0 % of successes/)
     await dashboard.open()
-    expect(await dashboard.tile('Cost').locator('.figure').innerText()).toBe('–')
-    expect(await dashboard.tile('Unpriced').locator('.figure').innerText()).toBe('2')
+    const legend = (model: string) => dashboard.page.locator('#chart-cost .legend li', { hasText: model })
+    await eventually(() => legend('gpt-4o').innerText()).toMatch(/^gpt-4o\s+–\s+2 unknown$/)
+    expect(await legend('paid').innerText()).toMatch(/^paid\s+5\.00$/)
+  })
+
+  test('refunds are drawn below zero', async ({ dashboard }) => {
+    const { page } = dashboard
+    dashboard.append(recent({ cost_sats: -20 }, 60), recent({ cost_sats: 5, model: 'other one' }, 60))
+    await projected(dashboard, 2)
+    await dashboard.open('?range=1h')
+    const colour = String(await page.evaluate(colourOf('--series-2')))
+    await eventually(() => page.evaluate(hasColour('chart-cost', colour))).toBe(true)
+    expect(await dashboard.tile('Cost').locator('.figure').innerText()).toMatch(/^-15\.0/)
+  })
+
+  test('a name in the legend becomes the filter, those without a provider too', async ({ dashboard }) => {
+    const { page, rows } = dashboard
+    dashboard.append(recent({ provider: 'east' }), recent({ provider: null, success: false }))
+    await projected(dashboard, 2)
+    await dashboard.open('?by=provider')
+    await page.locator('#chart-cost .legend').getByRole('button', { name: 'unknown' }).click()
+    await eventually(() => rows.count()).toBe(1)
+    expect(new URL(page.url()).search).toBe('?without_provider=true&by=provider')
+    await page.getByRole('button', { name: 'Remove without provider' }).click()
+    await eventually(() => rows.count()).toBe(2)
+    await page.locator('#chart-cost .legend').getByRole('button', { name: 'east' }).click()
+    await page.waitForURL(/\?provider=east&by=provider$/)
   })
 
   test('three charts are painted, in the colours of the theme', async ({ dashboard }) => {

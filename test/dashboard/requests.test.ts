@@ -110,6 +110,36 @@ describe.skipIf(!hasBrowser)('the request list', () => {
     expect(await rows.first().locator('.outcome').innerText()).toBe('stream 9.20 s')
   })
 
+  test('a stream without an end is open, then unfinished, and can be asked for', async ({ dashboard }) => {
+    const { page, rows } = dashboard
+    dashboard.append(
+      recent({ model: 'old', streaming: true }, 2 * 3600),
+      recent({ model: 'new', streaming: true }),
+      recent({ model: 'whole', streaming: true, input_tokens: 1, output_tokens: 1 }),
+    )
+    await projected(dashboard, 3)
+    await dashboard.open()
+    const outcomes = await rows.locator('.outcome').allInnerTexts()
+    expect(outcomes).toEqual(['stream', 'open stream', 'unfinished stream'])
+    expect(await dashboard.tile('Requests').innerText()).toContain('3 streams, 1 open, 1 unfinished')
+    await page.getByRole('combobox', { name: 'Outcome' }).selectOption('Unfinished streams')
+    await eventually(() => rows.count()).toBe(1)
+    expect(new URL(page.url()).search).toBe('?unfinished=true')
+    await rows.first().click()
+    await page.locator('#detail .badge', { hasText: 'unfinished' }).waitFor()
+  })
+
+  test('what went wrong has the width that names don’t need', async ({ dashboard }) => {
+    const { page, rows } = dashboard
+    const message = 'client went away before the answer was whole: 12 of 164 tokens'
+    dashboard.append(recent({ success: false, error_status: 499, error_message: message }))
+    await projected(dashboard, 1)
+    await dashboard.open()
+    const cut = `(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth)(document.querySelector('td.outcome'))`
+    expect(await rows.first().innerText()).toContain(message)
+    expect(await page.evaluate(cut)).toBe(false)
+  })
+
   test('a burst that is more than a page is shown whole, in order', async ({ dashboard }) => {
     const { page, rows } = dashboard
     dashboard.append(recent({ model: 'first' }, 60))

@@ -61,6 +61,11 @@ test('each bucket has what the rows of its time say, from roll-ups and from rows
             const ofName = inBucket.filter((row) => groupOf(row, by, all) === name)
             const costs = new Map(Object.entries(answer.cost_sats)).get(name)
             expect(costs?.[index]).toBe(costOf(ofName))
+            const left = new Map(Object.entries(answer.unpriced_by_name ?? {})).get(name)
+            expect(left?.[index]).toBe(ofName.filter((row) => row.cost_sats === null).length)
+            expect(new Map(Object.entries(answer.requests_by_name ?? {})).get(name)?.[index]).toBe(
+              ofName.length,
+            )
           }
         }
         expect(new Set(Object.keys(answer.cost_sats))).toEqual(names)

@@ -8,6 +8,7 @@
  * @property {number} height
  * @property {boolean} isDense bars are too narrow for gaps between them
  * @property {(index: number | null) => void} onPoint
+ * @property {(column: number) => number[]} basesOf where the bars of a column of the data begin
  */
 
 const MONTH_DAY = new Intl.DateTimeFormat('en-US', { month: 'short', day: 'numeric', timeZone: 'UTC' })
@@ -17,17 +18,6 @@ const AXIS_FONT = '12px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif
 const WHOLE_STEPS = Array.from({ length: 16 }, (_, power) =>
   [1, 2, 5].map((step) => step * 10 ** power),
 ).flat()
-/** Each bar begins where the one below it ends: a bar behind another would shine through at its edges. */
-const STACKED = /** @type {const} */ ({
-  y0: {
-    unit: 1,
-    values: (/** @type {UPlot} */ uplot, /** @type {number} */ index) => columnOf(uplot, index + 1),
-  },
-  y1: {
-    unit: 1,
-    values: (/** @type {UPlot} */ uplot, /** @type {number} */ index) => columnOf(uplot, index),
-  },
-})
 /** A stretch narrower than this is a click. */
 const LEAST_SELECTION_PX = 6
 
@@ -47,7 +37,7 @@ export function chartOptions({ series, times, bucketSeconds, note }, setting) {
     height,
     legend: { show: false },
     tzDate: (seconds) => globalThis.uPlot.tzDate(new Date(seconds * 1000), 'Etc/UTC'),
-    padding: [8, 18, 0, 0],
+    padding: [8, 24, 0, 0],
     cursor: {
       y: false,
       points: { show: kind === 'lines', size: 7 },
@@ -58,7 +48,7 @@ export function chartOptions({ series, times, bucketSeconds, note }, setting) {
     },
     scales: {
       x: { time: true, auto: false },
-      y: { range: (_uplot, _min, max) => [0, max > 0 ? max * 1.08 : 1] },
+      y: { range: (_uplot, min, max) => [min < 0 ? min * 1.08 : 0, max > 0 ? max * 1.08 : min < 0 ? 0 : 1] },
     },
     axes: [
       {
@@ -82,6 +72,7 @@ export function chartOptions({ series, times, bucketSeconds, note }, setting) {
     ],
     series: [{}, ...drawn.map(({ name, color }) => seriesLook(name, color, setting))],
     hooks: {
+      draw: [(uplot) => drawZero(uplot, colors.get('--control-line'))],
       setCursor: [(uplot) => setting.onPoint(uplot.cursor.idx ?? null)],
       setSelect: [(uplot) => select(uplot, bucketSeconds, setting.onSelect)],
     },
@@ -94,7 +85,7 @@ export function chartOptions({ series, times, bucketSeconds, note }, setting) {
  * @param {Setting} setting
  * @returns {import('uplot').Series}
  */
-function seriesLook(name, color, { kind, colors, isDense }) {
+function seriesLook(name, color, { kind, colors, isDense, basesOf }) {
   const paint = () => colors.get(color)
   if (kind === 'lines') {
     return {
@@ -104,7 +95,8 @@ function seriesLook(name, color, { kind, colors, isDense }) {
       points: { show: true, size: 4, fill: paint, filter: loneValues },
     }
   }
-  const bars = globalThis.uPlot.paths.bars?.({ size: [1, 48], align: 1, gap: isDense ? 0 : 1, disp: STACKED })
+  const disp = stackedBy(basesOf)
+  const bars = globalThis.uPlot.paths.bars?.({ size: [1, 48], align: 1, gap: isDense ? 0 : 1, disp })
   return {
     label: name,
     fill: paint,
@@ -131,11 +123,35 @@ function loneValues(uplot, seriesIndex) {
 }
 
 /**
- * @param {UPlot} uplot
- * @param {number} index
+ * Each bar begins where the one below it ends: a bar behind another would shine through at its edges.
+ *
+ * @param {Setting['basesOf']} basesOf
  */
-function columnOf({ data }, index) {
-  return Array.from(data[index] ?? [], (value) => value ?? 0)
+function stackedBy(basesOf) {
+  return /** @type {const} */ ({
+    y0: {
+      unit: 1,
+      values: (/** @type {UPlot} */ _uplot, /** @type {number} */ column) => basesOf(column),
+    },
+    y1: {
+      unit: 1,
+      values: (/** @type {UPlot} */ uplot, /** @type {number} */ column) =>
+        Array.from(uplot.data[column] ?? [], (value) => value ?? 0),
+    },
+  })
+}
+
+/**
+ * Where bars go down there is a line that they go down from.
+ *
+ * @param {UPlot} uplot
+ * @param {string} color
+ */
+function drawZero({ ctx, bbox, scales, valToPos }, color) {
+  if ((scales['y']?.min ?? 0) >= 0) return
+  const y = Math.round(valToPos(0, 'y', true))
+  ctx.fillStyle = color
+  ctx.fillRect(bbox.left, y, bbox.width, Math.max(1, devicePixelRatio))
 }
 
 /** @param {import('./colors.js').Colors} colors */

@@ -1,5 +1,5 @@
 import { chartOptions } from './chart-options.js'
-import { announce, element, setLabel, setTitle } from './dom.js'
+import { announce, button, element, setLabel, setTitle } from './dom.js'
 import { formatClock, formatDay, UNKNOWN } from './format.js'
 
 /**
@@ -8,6 +8,8 @@ import { formatClock, formatDay, UNKNOWN } from './format.js'
  * @property {string} color a CSS variable
  * @property {(number | null)[]} values null: unknown
  * @property {number | null} total what the legend says while no moment is pointed at
+ * @property {string} [aside] said of the total, such as how much of it is unknown
+ * @property {() => void} [onChoose] the name was chosen
  *
  * @typedef {object} ChartData
  * @property {number[]} times when each bucket begins, in seconds since 1970
@@ -18,7 +20,7 @@ import { formatClock, formatDay, UNKNOWN } from './format.js'
  * @property {string} [note] shown in the middle, when there is nothing to draw
  *
  * @typedef {object} ChartKind
- * @property {'bars' | 'lines'} kind bars are stacked
+ * @property {'bars' | 'lines'} kind bars are stacked, those below zero downwards
  * @property {boolean} isWhole values have no fractions
  * @property {(value: number | null) => string} format
  * @property {import('./colors.js').Colors} colors
@@ -39,6 +41,8 @@ export class Chart {
   /** @type {ChartData | null} */
   #data = null
   #width = 0
+  /** Where each bar begins, a list for each of the columns after the times. @type {number[][]} */
+  #bases = []
 
   /**
    * @param {HTMLElement} card
@@ -95,7 +99,7 @@ export class Chart {
       return
     }
     this.#width = width
-    const columns = columnsOf(data, this.kind.kind)
+    const columns = this.kind.kind === 'lines' ? linesOf(data) : this.#stack(data)
     const isDense = width / data.times.length < LEAST_GAPPED_BAR_PX
     const names = data.series.map(({ name, color }) => [name, color])
     const shape = JSON.stringify([isDense, data.bucketSeconds, data.note, names])
@@ -103,7 +107,8 @@ export class Chart {
       this.#uplot?.destroy()
       this.#plot.replaceChildren()
       const onPoint = (/** @type {number | null} */ index) => this.#drawLegend(index)
-      const setting = { ...this.kind, width, height: this.#plot.clientHeight, isDense, onPoint }
+      const basesOf = (/** @type {number} */ column) => this.#bases[column - 1] ?? []
+      const setting = { ...this.kind, width, height: this.#plot.clientHeight, isDense, onPoint, basesOf }
       this.#uplot = new globalThis.uPlot(chartOptions(data, setting), columns, this.#plot)
       this.#shape = shape
     } else this.#uplot.setData(columns)
@@ -111,6 +116,31 @@ export class Chart {
     this.#uplot.setScale('x', { min: data.times[0] ?? 0, max: end })
     this.#plot.querySelector('.note')?.remove()
     if (data.note !== undefined) this.#plot.append(element('p', 'note', data.note))
+  }
+
+  /**
+   * The bars, the topmost series first: where each ends. Where it begins stands in `#bases`.
+   *
+   * @param {ChartData} data
+   * @returns {import('uplot').AlignedData}
+   */
+  #stack({ times, series }) {
+    const [above, below] = [times.map(() => 0), times.map(() => 0)]
+    const stacked = series.map(({ values }) => {
+      /** @type {{ bases: number[], ends: number[] }} */
+      const bars = { bases: [], ends: [] }
+      for (const [index, value] of values.entries()) {
+        const sums = (value ?? 0) < 0 ? below : above
+        const base = sums[index] ?? 0
+        sums[index] = base + (value ?? 0)
+        bars.bases.push(base)
+        bars.ends.push(base + (value ?? 0))
+      }
+      return bars
+    })
+    stacked.reverse()
+    this.#bases = stacked.map(({ bases }) => bases)
+    return [times, ...stacked.map(({ ends }) => ends)]
   }
 
   /** @param {number} width */
@@ -127,19 +157,21 @@ export class Chart {
     const data = this.#data
     if (data === null) return
     this.#moment.textContent = index === null ? '' : momentOf(data, index)
-    const items = data.series.map(({ name, color, values, total }) => {
+    const choices = [...this.#legend.querySelectorAll('button')]
+    const focused = choices.findIndex((choice) => choice.matches(':focus'))
+    const items = data.series.map(({ name, color, values, total, aside, onChoose }) => {
       const swatch = element('span', 'swatch')
       swatch.style.background = `var(${color})`
-      const value = element(
-        'span',
-        'value',
-        this.kind.format(index === null ? total : (values[index] ?? null)),
-      )
-      const label = element('span', 'name', name)
-      setTitle(label, name)
-      return element('li', '', swatch, label, value)
+      const value = index === null ? total : (values[index] ?? null)
+      const label = onChoose === undefined ? element('span', 'name', name) : button(name, onChoose, 'name')
+      setTitle(label, aside === undefined ? name : `${name}: ${aside}`)
+      const item = element('li', '', swatch, label, element('span', 'value', this.kind.format(value)))
+      if (index === null && total === null && aside !== undefined)
+        item.append(element('span', 'muted', aside))
+      return item
     })
     this.#legend.replaceChildren(...items)
+    if (focused !== -1) this.#legend.querySelectorAll('button')[focused]?.focus()
   }
 
   /** @param {KeyboardEvent} event */
@@ -173,24 +205,13 @@ export class Chart {
 }
 
 /**
- * What uPlot takes: times, then a column for each series. Of bars that is the upper end of each, the topmost first; lines
- * stand at the middle of their bucket.
+ * Lines stand at the middle of their bucket.
  *
  * @param {ChartData} data
- * @param {'bars' | 'lines'} kind
  * @returns {import('uplot').AlignedData}
  */
-function columnsOf({ times, series, bucketSeconds }, kind) {
-  if (kind === 'lines')
-    return [times.map((time) => time + bucketSeconds / 2), ...series.map(({ values }) => values)]
-  const sums = new Array(times.length).fill(0)
-  const stacked = series.map(({ values }) =>
-    values.map((value, index) => {
-      sums[index] += value ?? 0
-      return sums[index]
-    }),
-  )
-  return [times, ...stacked.reverse()]
+function linesOf({ times, series, bucketSeconds }) {
+  return [times.map((time) => time + bucketSeconds / 2), ...series.map(({ values }) => values)]
 }
 
 /**

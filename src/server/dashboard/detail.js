@@ -10,6 +10,12 @@ import { journalLine } from './journal-line.js'
  * @typedef {string | Node | null} Fact null: unknown
  */
 
+/** @type {Record<string, string>} */
+const STREAM_STATES = {
+  open: 'yes, and its end isn’t known yet',
+  unfinished: 'yes, and its end never came',
+}
+
 /** One request with all its columns, its place in the journal and the journal's own line, in a drawer. */
 export class Detail {
   #dialog = byId('detail', HTMLDialogElement)
@@ -73,7 +79,7 @@ export class Detail {
     this.#asking = new AbortController()
     const { signal } = this.#asking
     this.#title.textContent = `Request ${id}`
-    this.#showBadge('', false)
+    this.#showBadge('')
     this.#showNeighbours(id)
     this.#body.setAttribute('aria-busy', 'true')
     try {
@@ -91,7 +97,9 @@ export class Detail {
 
   /** @param {RequestDetail} request */
   #fill(request) {
-    this.#showBadge(request.success ? 'succeeded' : 'failed', !request.success)
+    if (request.state === 'open') this.#showBadge('open', 'is-open')
+    else if (request.state === 'unfinished') this.#showBadge('unfinished', 'is-warned')
+    else this.#showBadge(request.success ? 'succeeded' : 'failed', request.success ? '' : 'is-bad')
     this.#body.replaceChildren(
       facts('', this.#factsOf(request)),
       facts('Labels', Object.entries(request.labels ?? {})),
@@ -126,17 +134,36 @@ export class Detail {
       ['Time', `${formatDay(timestamp)} ${formatClock(timestamp)}${timestamp.slice(19, -1)} UTC`],
       ...failure,
       ['Model', request.model],
-      ['Provider', request.provider ?? null],
-      ['Policy', request.policy],
+      ['Provider', this.#named('provider', request.provider ?? null)],
+      ['Policy', this.#named('policy', request.policy)],
       ['Correlation id', this.#correlation(request.correlation_id)],
       ['Attempt', known(request.attempt, String)],
-      ['Streaming', request.streaming ? 'yes' : 'no'],
+      ['Streaming', STREAM_STATES[request.state ?? 'finished'] ?? (request.streaming ? 'yes' : 'no')],
       ...speed,
       ['Tokens in', known(tokens.input, formatCount)],
       ['Tokens out', known(tokens.output, formatCount)],
       ['Cost', known(request.cost.sats, (sats) => `${formatExactly(sats)} sats`)],
       ['Provider’s cost', known(request.provider_cost_sats, (sats) => `${formatExactly(sats)} sats`)],
     ]
+  }
+
+  /**
+   * A name, or that there is none, with a way to all that share it.
+   *
+   * @param {'provider' | 'policy'} dimension
+   * @param {string | null} name
+   */
+  #named(dimension, name) {
+    const change =
+      name === null
+        ? { [dimension]: '', [`without_${dimension}`]: 'true' }
+        : { [dimension]: name, [`without_${dimension}`]: '' }
+    return element(
+      'span',
+      '',
+      element('span', name === null ? 'muted' : '', name ?? 'none'),
+      button('Find all', () => this.store.update({ ...change, request: null })),
+    )
   }
 
   /** @param {string} id */
@@ -149,11 +176,11 @@ export class Detail {
 
   /**
    * @param {string} text
-   * @param {boolean} isBad
+   * @param {'' | 'is-bad' | 'is-open' | 'is-warned'} [tone]
    */
-  #showBadge(text, isBad) {
+  #showBadge(text, tone = '') {
     this.#badge.textContent = text
-    this.#badge.className = isBad ? 'badge is-bad' : 'badge'
+    this.#badge.className = `badge ${tone}`
   }
 
   /** @param {number} id */

@@ -15,8 +15,13 @@ export class OverviewCharts {
   #cost
   #latency
 
-  /** @param {(sinceSeconds: number, beforeSeconds: number) => void} onSelect */
-  constructor(onSelect) {
+  /**
+   * @param {object} hooks
+   * @param {(sinceSeconds: number, beforeSeconds: number) => void} hooks.onSelect
+   * @param {(by: Series['by'], name: string) => void} hooks.onName a name of the costs was chosen
+   */
+  constructor({ onSelect, onName }) {
+    this.onName = onName
     const common = { colors: this.#colors, onSelect }
     this.#requests = new Chart(byId('chart-requests', HTMLElement), {
       kind: 'bars',
@@ -52,7 +57,7 @@ export class OverviewCharts {
     const isEmpty = sum(series.requests) === 0
     const note = isEmpty ? { note: NOTHING } : {}
     this.#requests.show({ ...common, ...requestsOf(series), ...note })
-    this.#cost.show({ ...common, ...costOf(series), ...(isEmpty ? note : costNote(series)) })
+    this.#cost.show({ ...common, ...costOf(series, this.onName), ...(isEmpty ? note : costNote(series)) })
     this.#latency.show({ ...common, ...latencyOf(series, stats), ...note })
   }
 
@@ -87,16 +92,25 @@ function requestsOf({ requests, failures, times, bucket }) {
   }
 }
 
-/** @param {Series} series */
-function costOf({ cost_sats: costs, by, bucket }) {
-  const names = Object.keys(costs)
-  const series = names.map((name, index) => {
-    const values = costs[name] ?? []
+/**
+ * Where no request of a name has a known cost its figure is unknown, not 0.
+ *
+ * @param {Series} answer
+ * @param {(by: Series['by'], name: string) => void} onName
+ */
+function costOf(answer, onName) {
+  const { cost_sats: costs, by, bucket, requests_by_name: asked = {}, unpriced_by_name: left = {} } = answer
+  const series = Object.entries(costs).map(([name, sats], index) => {
+    const [requests, unpriced] = [asked[name] ?? [], left[name] ?? []]
+    const isUnknown = (/** @type {number} */ all, /** @type {number} */ unknown) => all > 0 && all === unknown
+    const unknown = sum(unpriced)
     return {
       name,
       color: name === 'other' ? '--series-other' : `--series-${(index % 8) + 1}`,
-      values,
-      total: sum(values),
+      values: sats.map((value, at) => (isUnknown(requests[at] ?? 0, unpriced[at] ?? 0) ? null : value)),
+      total: isUnknown(sum(requests), unknown) ? null : sum(sats),
+      ...(unknown === 0 ? {} : { aside: `${formatCount(unknown)} unknown` }),
+      ...(name === 'other' ? {} : { onChoose: () => onName(by, name) }),
     }
   })
   const parts = series.map(({ name, total }) => `${name} ${formatSats(total)}`).join(', ')

@@ -23,10 +23,11 @@ export class Overview {
   /**
    * @param {object} hooks
    * @param {(sinceSeconds: number, beforeSeconds: number) => void} hooks.onSelect
+   * @param {(by: Series['by'], name: string) => void} hooks.onName a name of the costs was chosen
    * @param {(stats: Stats) => void} hooks.onStats each time the figures of the window have come, models included
    */
-  constructor({ onSelect, onStats }) {
-    this.#charts = new OverviewCharts(onSelect)
+  constructor({ onSelect, onName, onStats }) {
+    this.#charts = new OverviewCharts({ onSelect, onName })
     this.onStats = onStats
   }
 

@@ -22,6 +22,14 @@ const overview = new Overview({
       until: null,
       before: new Date(before * 1000).toISOString(),
     }),
+  onName: (by, name) => {
+    // Requests without a provider are a group, and no provider's.
+    const without = by === 'provider' && name === 'unknown' ? 'true' : ''
+    if (by === 'model') store.update({ model: name === store.state.model ? '' : name })
+    else if (without !== '')
+      store.update({ provider: '', without_provider: store.state.without_provider === '' ? without : '' })
+    else store.update({ provider: name === store.state.provider ? '' : name, without_provider: '' })
+  },
   onStats: (stats) => {
     filters.showAnswer(stats)
     requests.showTotal(stats.counts.total)

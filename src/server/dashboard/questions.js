@@ -54,7 +54,7 @@ export function statsQuery(state, momentMs) {
   const query = scopeQuery(state, momentMs)
   query.set('group_by', 'model')
   query.set('percentiles', 'true')
-  query.set('unpriced', 'true')
+  query.set('unknown', 'true')
   return query
 }
 
@@ -67,6 +67,7 @@ export function statsQuery(state, momentMs) {
 export function seriesQuery(state, momentMs) {
   const query = scopeQuery(state, momentMs)
   query.set('by', state.by)
+  query.set('unknown', 'true')
   return query
 }
 

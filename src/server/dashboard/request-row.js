@@ -107,13 +107,15 @@ function timeCell({ timestamp }) {
 }
 
 /** @param {RequestEntry} entry */
-function outcomeCell({ success, streaming, error, timing }) {
+function outcomeCell({ success, streaming, error, timing, state }) {
   /** @type {(string | Node)[]} */
   const parts = []
   if (!success)
     parts.push(element('span', 'badge is-bad', error?.status == null ? 'failed' : `failed ${error.status}`))
   else if (error?.status != null) parts.push(element('span', 'badge', String(error.status)))
-  if (streaming) {
+  if (state === 'open') parts.push(element('span', 'badge is-open', 'open stream'))
+  else if (state === 'unfinished') parts.push(element('span', 'badge is-warned', 'unfinished stream'))
+  else if (streaming) {
     const duration = timing.stream_duration_ms
     parts.push(element('span', 'badge', duration === undefined ? 'stream' : `stream ${formatMs(duration)}`))
   }

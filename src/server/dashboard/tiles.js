@@ -30,10 +30,7 @@ const SAME = '= same'
 
 /** @type {Tile[]} */
 const TILES = [
-  {
-    name: 'Requests',
-    read: ({ counts }) => ({ ...count(counts.total), aside: [strong(counts.streaming), ' streams'] }),
-  },
+  { name: 'Requests', read: readRequests },
   { name: 'Cost', read: readCost },
   { name: 'Tokens', read: readTokens },
   {
@@ -130,6 +127,8 @@ export function describeDelta(now, before, { isBadWhenMore = false }) {
   const tone = isBadWhenMore ? (isMore ? 'is-bad' : 'is-good') : ''
   const arrow = isMore ? '▲' : '▼'
   if (before === 0) return { text: arrow, spoken: 'Up from 0 in', tone }
+  // A sum below zero is no measure of another.
+  if (before < 0 || now < 0) return { text: arrow, spoken: isMore ? 'Up against' : 'Down against', tone }
   const percent = Math.abs((now - before) / before) * 100
   const size =
     percent < 0.05
@@ -146,23 +145,33 @@ function count(amount) {
 }
 
 /**
+ * @param {Stats} stats
+ * @returns {Figure}
+ */
+function readRequests({ counts: { total, streaming, open = 0, unfinished = 0 } }) {
+  const states = [
+    ...(open === 0 ? [] : [', ', strong(open), ' open']),
+    ...(unfinished === 0 ? [] : [', ', strong(unfinished), ' unfinished']),
+  ]
+  return { ...count(total), aside: [strong(streaming), ' streams', ...states] }
+}
+
+/**
  * A cost that no request has is unknown, and one that some lack says so.
  *
  * @param {Stats} stats
  * @returns {Figure}
  */
-function readCost({ counts, costs }) {
-  const unpriced = counts.unpriced ?? 0
-  if (counts.total > 0 && unpriced === counts.total)
-    return { value: UNKNOWN, aside: ['none has a price'], amount: null }
-  const sats = costs.total_cost_sats
-  const priced = counts.total - unpriced
-  const each = priced === 0 ? [] : [bold(formatSats(sats / priced)), ' each']
+function readCost({ counts: { total, unpriced = 0 }, costs: { total_cost_sats: sats } }) {
+  if (total > 0 && unpriced === total) {
+    return { value: UNKNOWN, aside: [`unknown of ${all(total)}`], amount: null }
+  }
+  const priced = total - unpriced
   return {
     value: formatSats(sats),
     unit: 'sats',
-    exact: `${formatExactly(sats)} sats`,
-    aside: each,
+    exact: `${formatExactly(sats)} sats${unpriced === 0 ? '' : `, without ${formatCount(unpriced)} whose cost is unknown`}`,
+    aside: priced === 0 ? [] : [bold(formatSats(sats / priced)), ' each'],
     amount: sats,
   }
 }
@@ -171,11 +180,27 @@ function readCost({ counts, costs }) {
  * @param {Stats} stats
  * @returns {Figure}
  */
-function readTokens({ costs: { total_input_tokens: input, total_output_tokens: output } }) {
+function readTokens({ counts, costs: { total_input_tokens: input, total_output_tokens: output } }) {
+  const { total, unknown_input_tokens: noInput = 0, unknown_output_tokens: noOutput = 0 } = counts
+  const unknown = Math.max(noInput, noOutput)
+  if (total > 0 && noInput === total && noOutput === total) {
+    return { value: UNKNOWN, aside: [`unknown of ${all(total)}`], amount: null }
+  }
+  const [shownInput, shownOutput] = [
+    noInput === total && total > 0 ? bold(UNKNOWN) : strong(input),
+    noOutput === total && total > 0 ? bold(UNKNOWN) : strong(output),
+  ]
+  const left = unknown === 0 ? '' : `, without ${formatCount(unknown)} whose tokens are unknown`
   return {
     ...count(input + output),
-    exact: `${formatCount(input)} in, ${formatCount(output)} out`,
-    aside: [strong(input), ' in, ', strong(output), ' out'],
+    exact: `${formatCount(input)} in, ${formatCount(output)} out${left}`,
+    aside: [
+      shownInput,
+      ' in, ',
+      shownOutput,
+      ' out',
+      ...(unknown === 0 ? [] : [', ', strong(unknown), ' unknown']),
+    ],
   }
 }
 
@@ -191,15 +216,28 @@ function readLatency({
 }
 
 /**
+ * Failures mostly have no price, and lack none: what alarms is a success without one.
+ *
  * @param {Stats} stats
  * @returns {Figure}
  */
-function readUnpriced({ counts: { unpriced, total } }) {
+function readUnpriced({ counts: { total, error, unpriced, unpriced_error: failed = 0 } }) {
   if (unpriced === undefined) return { value: UNKNOWN, amount: null }
   if (total === 0) return count(0)
-  const aside =
-    unpriced === 0 ? ['cost is complete'] : [bold(formatShare(unpriced, total)), ' not in the cost']
-  return { ...count(unpriced), aside }
+  const successes = unpriced - failed
+  const share =
+    successes === 0
+      ? [total === error ? 'all have failed' : 'no success lacks one']
+      : [bold(formatShare(successes, total - error)), ' of successes']
+  return {
+    ...count(successes),
+    aside: [...share, ...(failed === 0 ? [] : ['; ', strong(failed), ' failed'])],
+  }
+}
+
+/** @param {number} total */
+function all(total) {
+  return total === 1 ? 'the only one' : `all ${formatCompact(total)}`
 }
 
 /** @param {string} text `812 ms`, but not `2 min 5 s` */
