@@ -1,5 +1,7 @@
+import { isatty } from 'node:tty'
 import { Option } from 'commander'
-import type { Logger } from 'pino'
+import type { Logger, pino } from 'pino'
+import { standardError } from './standard-error.js'
 import { visible } from './terminal.js'
 
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
@@ -11,22 +13,36 @@ export function logLevelOption(): Option {
     .choices(LEVELS)
 }
 
-/** A log on stderr: JSON lines, or lines for people where stderr is a terminal. Synchronous, so that none is lost. */
+/**
+ * A log on stderr: JSON lines, or lines for people where stderr is a terminal. A line is written at once or kept, and
+ * neither a disk that is full nor a reader that doesn't read keeps the work from going on.
+ */
 export async function createLogger(level: string): Promise<Logger> {
   const { pino } = await import('pino')
-  if (!process.stderr.isTTY) return pino({ level }, pino.destination({ dest: 2, sync: true }))
-  const { default: pretty } = await import('pino-pretty')
-  return pino(
-    { level, formatters: { log: visibleFields } },
-    pretty({
-      destination: 2,
-      sync: true,
-      colorize: true,
-      singleLine: true,
-      translateTime: 'UTC:yyyy-mm-dd HH:MM:ss.l "UTC"',
-      ignore: 'pid,hostname',
-    }),
-  )
+  if (!isatty(2)) {
+    tellLossBy(pino)
+    return pino({ level }, standardError)
+  }
+  const { prettyFactory } = await import('pino-pretty')
+  const prettify = prettyFactory({
+    colorize: true,
+    singleLine: true,
+    translateTime: 'UTC:yyyy-mm-dd HH:MM:ss.l "UTC"',
+    ignore: 'pid,hostname',
+  })
+  tellLossBy(pino, prettify)
+  const lines = { write: (line: string) => standardError.write(prettify(line)) }
+  return pino({ level, formatters: { log: visibleFields } }, lines)
+}
+
+/** Lines that are missing are told by a line like the others, so that whoever parses the log can read it. */
+function tellLossBy(makeLogger: typeof pino, prettify = (line: string) => line): void {
+  standardError.describeLoss = (dropped) => {
+    let line = ''
+    const destination = { write: (text: string) => (line = text) }
+    makeLogger({}, destination).warn({ dropped }, "Lines of this log are missing: stderr didn't take them")
+    return prettify(line)
+  }
 }
 
 /** What a rejected line quotes comes from strangers, and pino-pretty escapes only the first 32 characters. */

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { CommanderError } from 'commander'
 import { describeFailure, exitCodeOf } from './failure.js'
-import { watchOutput } from './output.js'
+import { endProcess, note, watchOutput } from './output.js'
 import { createProgram } from './program.js'
 
 watchOutput()
@@ -12,7 +12,8 @@ try {
     // Commander has printed it; what it ends with 0 is help and version that were asked for.
     process.exitCode = error.exitCode === 0 ? 0 : 2
   } else {
-    process.stderr.write(`${describeFailure(error)}\n`)
+    note(describeFailure(error))
     process.exitCode = exitCodeOf(error)
   }
 }
+endProcess()

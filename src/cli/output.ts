@@ -1,5 +1,8 @@
 import { describeFailure } from './failure.js'
+import { standardError } from './standard-error.js'
 import { terminalJson } from './terminal.js'
+
+let isDaemon = false
 
 /** Writes lines of data. */
 export function print(text: string): void {
@@ -13,7 +16,7 @@ export function printJson(value: unknown): void {
 
 /** Writes a line for people that is no data. */
 export function note(text: string): void {
-  process.stderr.write(`${text}\n`)
+  standardError.write(`${text}\n`)
 }
 
 /**
@@ -27,15 +30,24 @@ export function pageWidth(): number {
 }
 
 /**
- * `request-journal requests | head -1` has got what it wanted. A broken pipe on stderr is ignored: a daemon goes on
- * without the reader of its log. Anything else that refuses data, such as a full disk, is a failure.
+ * `request-journal requests | head -1` has got what it wanted. Anything else that refuses data, such as a full disk, is
+ * a failure.
  */
 export function watchOutput(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (isDaemon) return
     if (error.code === 'EPIPE') process.exit()
     note(describeFailure(error))
     process.exit(1)
   })
-  // Nowhere is left to say it.
-  process.stderr.on('error', () => {})
+}
+
+/** Says that stdout gets nothing that the work depends on: a daemon goes on where it refuses. */
+export function goOnWithoutStdout(): void {
+  isDaemon = true
+}
+
+/** Ends the process once stdout has taken all data, without waiting for what stderr hasn't taken. */
+export function endProcess(): void {
+  process.stdout.write('', () => process.exit())
 }

@@ -12,6 +12,7 @@ import { addReplay } from './replay.js'
 import { addRequests } from './requests.js'
 import { addServe } from './serve.js'
 import { addShow } from './show.js'
+import { standardError } from './standard-error.js'
 import { addStats } from './stats.js'
 import { addStatus } from './status.js'
 import { addVerify } from './verify.js'
@@ -28,6 +29,7 @@ export function createProgram(): Command {
     )
     .version(VERSION)
     .exitOverride()
+    .configureOutput({ writeErr: (text) => standardError.write(text) })
     .showHelpAfterError('(see --help)')
     .addHelpText(
       'after',

@@ -1,4 +1,5 @@
 import { formatBytes, formatCount, formatSeconds } from './format.js'
+import { standardError } from './standard-error.js'
 import { cutToWidth } from './terminal.js'
 
 const REDRAW_MS = 100
@@ -34,13 +35,13 @@ export class ProgressLine {
     // One column stays free: a full line would wrap on some terminals.
     const width = (process.stderr.columns || 100) - 1
     const line = cutToWidth(text(width), width)
-    process.stderr.write(this.#isTerminal ? `\r\x1b[2K${line}` : `${line}\n`)
+    standardError.write(this.#isTerminal ? `\r\x1b[2K${line}` : `${line}\n`)
     this.#isDrawn = this.#isTerminal
   }
 
   /** Takes the line off a terminal. */
   erase(): void {
-    if (this.#isDrawn) process.stderr.write('\r\x1b[2K')
+    if (this.#isDrawn) standardError.write('\r\x1b[2K')
     this.#isDrawn = false
   }
 }

@@ -4,7 +4,7 @@ import type { Projector, ProjectorOptions } from '../projection/projector.js'
 import { formatMs } from './format.js'
 import { createLogger, logLevelOption } from './logger.js'
 import { databaseOption, examples, journalOption, jsonOption, rollupLabelOption } from './options.js'
-import { print, printJson } from './output.js'
+import { goOnWithoutStdout, print, printJson } from './output.js'
 import { keepNewSpaceSmall } from './small-memory.js'
 
 interface ProjectFlags {
@@ -67,6 +67,7 @@ export function describeResult(result: { projected: number; rejected: number; el
 }
 
 async function runDaemon(flags: ProjectFlags): Promise<void> {
+  goOnWithoutStdout()
   keepNewSpaceSmall()
   const { startProjector } = await import('../projection/projector.js')
   const logger = await createLogger(flags.logLevel)

@@ -13,7 +13,7 @@ import {
   rollupLabelOption,
   wholeNumber,
 } from './options.js'
-import { print } from './output.js'
+import { goOnWithoutStdout, print } from './output.js'
 
 interface ServeFlags {
   db: string
@@ -107,6 +107,7 @@ async function serve(flags: ServeFlags, command: Command): Promise<void> {
   if (!project && command.getOptionValueSource('rollupLabel') === 'cli') {
     command.error("error: option '--rollup-label' needs '--project': only a projector keeps roll-ups")
   }
+  goOnWithoutStdout()
   const logger = await createLogger(flags.logLevel)
   const options: ServerOptions = {
     database: flags.db,

@@ -1,7 +1,9 @@
 import { CommanderError } from 'commander'
 import { vi } from 'vitest'
 import { describeFailure, exitCodeOf } from '../../src/cli/failure.js'
+import { note } from '../../src/cli/output.js'
 import { createProgram } from '../../src/cli/program.js'
+import { standardError } from '../../src/cli/standard-error.js'
 import { type Outcome, parseLast } from './program.js'
 
 /**
@@ -13,12 +15,15 @@ import { type Outcome, parseLast } from './program.js'
 export async function runHere(args: string[], environment: Record<string, string> = {}): Promise<Outcome> {
   const outputs = { stdout: '', stderr: '' }
   for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value)
-  const spies = (['stdout', 'stderr'] as const).map((name) =>
-    vi.spyOn(process[name], 'write').mockImplementation((text) => {
-      outputs[name] += text
+  const spies = [
+    vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+      outputs.stdout += text
       return true
     }),
-  )
+    vi.spyOn(standardError, 'write').mockImplementation((text) => {
+      outputs.stderr += text
+    }),
+  ]
   try {
     const status = await statusOf(args)
     return { status, ...outputs, json: parseLast(outputs.stdout) }
@@ -35,7 +40,7 @@ async function statusOf(args: string[]): Promise<number> {
     return Number(process.exitCode ?? 0)
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
-    process.stderr.write(`${describeFailure(error)}\n`)
+    note(describeFailure(error))
     return exitCodeOf(error)
   } finally {
     process.exitCode = undefined
