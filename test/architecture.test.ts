@@ -18,6 +18,7 @@ const ROOMS = [
   'clients',
   'journal',
   'events',
+  'package',
 ]
 /** What a gateway that appends loads. */
 const WRITING_ROOMS = ['journal', 'events']

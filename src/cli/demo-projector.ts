@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { requirePackageFile } from '../storage/package-files.js'
+import { requirePackageFile } from '../package/package-files.js'
 import { CommandFailure } from './failure.js'
 
 /** Longer than a transaction of the demo can take. */

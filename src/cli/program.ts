@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { VERSION } from '../storage/package-files.js'
+import { VERSION } from '../package/package-files.js'
 import { addAppend } from './append.js'
 import { addArchive } from './archive.js'
 import { addDemo } from './demo.js'

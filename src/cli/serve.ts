@@ -1,7 +1,6 @@
 import { realpathSync, statSync } from 'node:fs'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { Logger } from 'pino'
-import { readSmallFile } from '../journal/files.js'
 import type { Server, ServerOptions } from '../server/index.js'
 import { CommandFailure } from './failure.js'
 import { createLogger, logLevelOption } from './logger.js'
@@ -114,7 +113,7 @@ async function serve(flags: ServeFlags, command: Command): Promise<void> {
     journal: flags.journal,
     host: flags.host,
     port: flags.port,
-    token: readToken(flags.tokenFile, logger),
+    token: await readToken(flags.tokenFile, logger),
     allowedHosts: flags.allowHost,
     project,
     rollupLabels: project ? flags.rollupLabel : undefined,
@@ -177,8 +176,9 @@ function isProjecting(flags: ServeFlags, command: Command): boolean {
 }
 
 /** Never an argument: those are shown to every user of the machine. */
-function readToken(file: string | undefined, logger: Logger): string | undefined {
+async function readToken(file: string | undefined, logger: Logger): Promise<string | undefined> {
   if (file === undefined) return process.env['REQUEST_JOURNAL_TOKEN']
+  const { readSmallFile } = await import('../journal/files.js')
   let text: string
   try {
     if ((statSync(file).mode & OTHERS_MAY_READ) !== 0) {

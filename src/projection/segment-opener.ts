@@ -1,5 +1,5 @@
 import { openSegment } from '../journal/open-segment.js'
-import { packageFile } from '../storage/package-files.js'
+import { packageFile } from '../package/package-files.js'
 import type { DecodedSegment } from './decoded-segment.js'
 import type { SegmentToOpen } from './decoder-messages.js'
 import { DecodingWorker } from './decoding-worker.js'

@@ -7,7 +7,7 @@ import Fastify, {
   type FastifyReply,
   type FastifyRequest,
 } from 'fastify'
-import { VERSION } from '../storage/package-files.js'
+import { VERSION } from '../package/package-files.js'
 import { boundRequests, hasBody, leftSignal } from './bounds.js'
 import { addCompression } from './compression.js'
 import { errorBody, HttpError, internalError } from './errors.js'

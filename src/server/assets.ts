@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, extname, join } from 'node:path'
-import { requirePackageFile } from '../storage/package-files.js'
+import { requirePackageFile } from '../package/package-files.js'
 import { compress, type Encoding, encodingFor } from './compression.js'
 
 const TYPES: Readonly<Record<string, string>> = {

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
+import { requirePackageFile } from '../package/package-files.js'
 import type { ProjectorLogger } from '../projection/index.js'
-import { requirePackageFile } from '../storage/package-files.js'
 import { fromPlainError, type MessageFromProjector, type ProjectorThreadData } from './projector-messages.js'
 
 /** The built program, also for tests, which run the sources. */

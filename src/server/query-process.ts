@@ -1,6 +1,6 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
-import { requirePackageFile } from '../storage/package-files.js'
+import { requirePackageFile } from '../package/package-files.js'
 import { unavailable } from './errors.js'
 import { FrameReader, frame } from './query-frames.js'
 import { MESSAGE, type QueryMessage, type QueryOutcome, type QueryProcessData } from './query-task.js'

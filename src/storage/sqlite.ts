@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type SQLite from 'better-sqlite3'
+import { loadPackage, resolvePackage } from '../package/package-files.js'
 import { DatabaseError } from './errors.js'
-import { loadPackage, resolvePackage } from './package-files.js'
 
 const NAME = 'better-sqlite3'
 

@@ -22,7 +22,7 @@ test('the built program gives what its commands give: output, errors, exit code'
     [['stats', ...db], 0],
     [['stats', '--model', 'none', ...db], 1],
     [['show', '1', ...both], 0],
-    [['show', 'x', ...both], 2],
+    [['show', 'x', ...both], 1],
     [['rejected', '--json', ...db], 0],
     [['verify', ...both], 0],
     [['doctor', ...both], 0],

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { packageFile, VERSION } from '../../src/storage/package-files.js'
+import { packageFile, VERSION } from '../src/package/package-files.js'
 
-const PACKAGE = fileURLToPath(new URL('../../package.json', import.meta.url))
+const PACKAGE = fileURLToPath(new URL('../package.json', import.meta.url))
 
 test('the version in the code is that of package.json', () => {
   expect(VERSION).toBe(JSON.parse(readFileSync(PACKAGE, 'utf8')).version)
