@@ -12,6 +12,7 @@ interface ProjectFlags {
   db: string
   logLevel: string
   once?: true
+  allowMissing?: true
   rollupLabel?: string[]
   json?: true
 }
@@ -29,6 +30,10 @@ export function addProject(program: Command): void {
     .addOption(journalOption())
     .addOption(databaseOption())
     .option('--once', 'catch up and exit')
+    .option(
+      '--allow-missing',
+      'go on, now and in later runs, without segments that are gone although they were projected, sealed or archived',
+    )
     .addOption(rollupLabelOption())
     .addOption(logLevelOption())
     .addOption(jsonOption().default(undefined, 'only with --once'))
@@ -46,8 +51,8 @@ export function addProject(program: Command): void {
     })
 }
 
-function projectorOptions({ journal, db, rollupLabel }: ProjectFlags): ProjectorOptions {
-  return { journal, database: db, rollupLabels: rollupLabel }
+function projectorOptions({ journal, db, rollupLabel, allowMissing }: ProjectFlags): ProjectorOptions {
+  return { journal, database: db, rollupLabels: rollupLabel, allowMissing: allowMissing === true }
 }
 
 async function projectOnceAndReport(flags: ProjectFlags): Promise<void> {

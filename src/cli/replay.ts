@@ -27,7 +27,7 @@ export function addReplay(program: Command): void {
     .addOption(databaseOption())
     .option(
       '--allow-missing',
-      'rebuild although segments that were projected are gone: their rows are lost then',
+      'rebuild although segments that were projected, sealed or archived are gone: their rows are lost then',
     )
     .addOption(rollupLabelOption())
     .addOption(jsonOption())

@@ -119,6 +119,12 @@ function readNames(directory: string, fs: FileSystem): string[] {
   }
 }
 
+/** The segment that a name such as the manifest's stands for; null for any other text. */
+export function parseSegmentName(name: string): SegmentName | null {
+  const parsed = parseFileName(name)
+  return parsed === null || parsed.ending !== undefined ? null : parsed.name
+}
+
 /** The segment that a file belongs to, and what follows `.ndjson` in its name; null for any other file. */
 function parseFileName(file: string): { name: SegmentName; ending: string | undefined } | null {
   const [, day, number, ending] = FILE_NAME.exec(file) ?? []

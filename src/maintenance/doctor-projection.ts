@@ -4,6 +4,7 @@ import { fileIdentity } from '../journal/file-identity.js'
 import { readManifest } from '../journal/manifest.js'
 import { SegmentReader } from '../journal/segment-reader.js'
 import type { Segment } from '../journal/segments.js'
+import { type KnownSegments, type MissingSegment, missingSegments } from '../projection/missing-segments.js'
 import { checkSegment, isRemembered } from '../projection/segment-check.js'
 import { addCounts, emptyCounts, type SegmentPosition } from '../storage/positions.js'
 import { describeHolder, isProjectorRunning } from '../storage/projector-lock.js'
@@ -43,25 +44,65 @@ export function checkLag({ lag_bytes, lag_seconds, database }: StatusReport): Do
   return lag_seconds < FORGOTTEN_SECONDS ? note('lag', found, advice) : problem('lag', found, advice)
 }
 
+/** What the database knows of segments, read once. */
+export interface KnownToDoctor extends KnownSegments {
+  positions: readonly SegmentPosition[]
+}
+
+/**
+ * Are all segments there that the manifest knows? Those that were projected are looked at by `checkPositions`.
+ *
+ * @param known null where no database can be read.
+ */
+export function checkMissing(
+  directory: string,
+  segments: readonly Segment[],
+  known: KnownToDoctor | null,
+): DoctorCheck {
+  const { positions, prunedThrough, accepted } = known ?? {
+    positions: [],
+    prunedThrough: 0,
+    accepted: new Set(),
+  }
+  const projected = new Set(positions.map(({ name }) => name))
+  const look = (excused: ReadonlySet<string>) =>
+    missingSegments(directory, readManifest(directory), segments, {
+      positions,
+      prunedThrough,
+      accepted: excused,
+    }).filter(({ name }) => !projected.has(name))
+  const missing = look(accepted)
+  const items = (of: readonly MissingSegment[]) => of.map(({ name, found }) => `${name}: ${found}`)
+  if (missing.length > 0) {
+    const advice =
+      'The projector stops at this. Bring the segments back from a backup, or do without them: `request-journal project --once --allow-missing`'
+    const found = `${countText(missing.length, 'segment')} of the manifest missing or truncated: a restore was partial`
+    return problem('missing_segments', found, advice, items(missing))
+  }
+  const all = look(new Set())
+  if (all.length === 0) return ok('missing_segments', 'every segment of the manifest is there, or was pruned')
+  const found = `${countText(all.length, 'segment')} missing, which somebody has accepted with --allow-missing`
+  return note('missing_segments', found, null, items(all))
+}
+
 /** Is each segment still the one that was projected? What the projector would stop at is found here without one. */
 export function checkPositions(
   directory: string,
   segments: readonly Segment[],
-  positions: readonly SegmentPosition[],
+  known: KnownToDoctor,
 ): DoctorCheck {
+  const { positions } = known
   const there = new Map(segments.map((segment) => [segment.id, segment]))
-  const pruned = prunedSegments(directory)
-  const wrong: string[] = []
+  const names = new Set(positions.map(({ name }) => name))
+  const missing = missingSegments(directory, readManifest(directory), segments, known)
+  const wrong = missing
+    .filter(({ name }) => names.has(name))
+    .map(({ name, found }) => `${name}: gone, ${found}`)
   let compared = 0
   let uncompared = 0
   for (const position of positions) {
     const segment = there.get(position.id)
-    if (segment === undefined) {
-      if (!pruned.has(position.name))
-        wrong.push(`${position.name}: gone, ${sizeText(position.projectedBytes)} of it were projected`)
-      continue
-    }
-    if (segment.isArchived) continue
+    if (segment === undefined || segment.isArchived) continue
     try {
       const file = fileIdentity(statSync(join(directory, segment.name), { bigint: true }))
       const isCopy = !isRemembered(file, position.file)
@@ -95,11 +136,6 @@ function checkOne(directory: string, segment: Segment, position: SegmentPosition
   } finally {
     reader.close()
   }
-}
-
-function prunedSegments(directory: string): Set<string> {
-  const { entries } = readManifest(directory)
-  return new Set(entries.filter(({ kind }) => kind === 'pruned').map(({ segment }) => segment))
 }
 
 /** Late and unchecked lines: normal in small numbers, and a hint at something otherwise. */

@@ -4,12 +4,21 @@ import { readIdentity } from '../journal/identity.js'
 import { listSegments, type Segment } from '../journal/segments.js'
 import { type Database, openDatabaseReadOnly } from '../storage/database.js'
 import { asDatabaseError } from '../storage/errors.js'
-import { readPositions, type SegmentPosition } from '../storage/positions.js'
+import { acceptedMissing } from '../storage/missing-segments.js'
+import { readPositions } from '../storage/positions.js'
+import { prunedThrough } from '../storage/pruned.js'
 import { attempt, type DoctorCheck, type DoctorLevel, failed, ok } from './doctor-check.js'
 import { checkDatabase } from './doctor-database.js'
 import { checkFileSystem, checkSpace, checkTemporaryFiles } from './doctor-disk.js'
 import { checkDatabasePermissions, checkJournalLock, checkJournalPermissions } from './doctor-permissions.js'
-import { checkLag, checkLines, checkPositions, checkProjector } from './doctor-projection.js'
+import {
+  checkLag,
+  checkLines,
+  checkMissing,
+  checkPositions,
+  checkProjector,
+  type KnownToDoctor,
+} from './doctor-projection.js'
 import { checkSchema } from './doctor-schema.js'
 import { checkSegments } from './doctor-segments.js'
 import { checkWatcher } from './doctor-watcher.js'
@@ -49,8 +58,8 @@ export async function doctor(options: DoctorOptions): Promise<DoctorReport> {
   const now = Date.now()
   // The positions first: the journal only grows, so what is read after them is never shorter than they are.
   const projected = examineDatabase(database, now)
-  const checks = [...(await examineJournal(journal, projected.positions, now)), ...projected.checks]
-  if (projected.positions !== null && isThere(journal)) checks.push(await lagOf(journal, database))
+  const checks = [...(await examineJournal(journal, projected.known, now)), ...projected.checks]
+  if (projected.known !== null && isThere(journal)) checks.push(await lagOf(journal, database))
   const count = (level: DoctorCheck['level']) => checks.filter((check) => check.level === level).length
   const problems = count('problem')
   return { healthy: problems === 0, problems, notes: count('note'), journal, database, checks }
@@ -58,7 +67,7 @@ export async function doctor(options: DoctorOptions): Promise<DoctorReport> {
 
 async function examineJournal(
   directory: string,
-  positions: readonly SegmentPosition[] | null,
+  known: KnownToDoctor | null,
   now: number,
 ): Promise<DoctorCheck[]> {
   const checks = attempt('journal', () => {
@@ -80,23 +89,22 @@ async function examineJournal(
     ...attempt('journal_lock', () => checkJournalLock(directory)),
     ...checkSegments(directory, segments, now),
     await checkWatcher(directory),
-    ...(positions === null ? [] : attempt('positions', () => checkPositions(directory, segments, positions))),
+    ...attempt('missing_segments', () => checkMissing(directory, segments, known)),
+    ...(known === null ? [] : attempt('positions', () => checkPositions(directory, segments, known))),
   ]
 }
 
-function examineDatabase(
-  path: string,
-  now: number,
-): { checks: DoctorCheck[]; positions: SegmentPosition[] | null } {
+function examineDatabase(path: string, now: number): { checks: DoctorCheck[]; known: KnownToDoctor | null } {
   let database: Database
   try {
     database = openDatabaseReadOnly(path)
   } catch (error) {
-    return { checks: [failed('database', error)], positions: null }
+    return { checks: [failed('database', error)], known: null }
   }
-  let positions: SegmentPosition[] | null = null
+  let known: KnownToDoctor | null = null
   try {
-    positions = readPositions(database)
+    const positions = readPositions(database)
+    known = { positions, prunedThrough: prunedThrough(database), accepted: acceptedMissing(database) }
     const checks = [
       ...attempt('disk_space', () => checkSpace('database', dirname(path))),
       ...attempt('file_system', () => checkFileSystem('database', dirname(path))),
@@ -107,9 +115,9 @@ function examineDatabase(
       checkLines(positions),
       ...attempt('projector', () => checkProjector(path)),
     ]
-    return { checks, positions }
+    return { checks, known }
   } catch (error) {
-    return { checks: [failed('database', asDatabaseError(error, path))], positions }
+    return { checks: [failed('database', asDatabaseError(error, path))], known }
   } finally {
     database.close()
   }

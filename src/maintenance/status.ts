@@ -3,15 +3,18 @@ import { join, resolve } from 'node:path'
 import { isBlankLine, parseLine } from '../events/line.js'
 import { canonicalTimestamp } from '../events/timestamp.js'
 import { readIdentity } from '../journal/identity.js'
-import { lastEntries, readManifest } from '../journal/manifest.js'
+import { lastEntries, type Manifest, readManifest } from '../journal/manifest.js'
 import { SegmentReader } from '../journal/segment-reader.js'
 import { listSegments, nearMisses, type Segment } from '../journal/segments.js'
+import { missingSegments } from '../projection/missing-segments.js'
 import { checkJournal } from '../projection/segment-check.js'
 import { type Database, openDatabaseReadOnly } from '../storage/database.js'
 import { asDatabaseError, DatabaseError } from '../storage/errors.js'
+import { acceptedMissing } from '../storage/missing-segments.js'
 import { addCounts, emptyCounts, readPositions, type SegmentPosition } from '../storage/positions.js'
 import { isProjectorRunning } from '../storage/projector-lock.js'
 import { prunedThrough } from '../storage/pruned.js'
+import { missingProblem, nearMissProblem, segmentProblems } from './status-problems.js'
 
 export interface StatusOptions {
   /** The journal's directory. */
@@ -86,10 +89,12 @@ export async function status(options: StatusOptions): Promise<StatusReport> {
   const { journal_id, created_at } = readIdentity(directory)
   // The positions first: the journal only grows, so what is read after them is never shorter than they are.
   const database = readDatabase(databasePath)
+  const known = database ?? { positions: [], prunedThrough: 0, accepted: new Set<string>() }
   const positions = new Map(database?.positions.map((position) => [position.id, position]))
   checkJournal(positions.values(), { format: 1, journal_id, created_at }, databasePath)
-  const through = database?.prunedThrough ?? 0
-  const segments = statSegments(directory, positions, through)
+  const listed = listSegments(directory)
+  const manifest = readManifest(directory)
+  const segments = statSegments(directory, listed, manifest, positions, known.prunedThrough)
   const waiting = segments.filter(({ lagBytes, stats }) => lagBytes > 0 && stats.isFile())
   const [first] = waiting
   return {
@@ -99,13 +104,13 @@ export async function status(options: StatusOptions): Promise<StatusReport> {
     lag_seconds: first === undefined ? 0 : await secondsWaited(directory, first),
     problems: [
       ...segments.flatMap(segmentProblems),
-      ...goneSegments(segments, positions, through),
+      ...missingSegments(directory, manifest, listed, known).map(missingProblem),
       ...nearMisses(directory).map(nearMissProblem),
     ],
   }
 }
 
-interface SegmentState {
+export interface SegmentState {
   segment: Segment
   stats: Stats
   position: SegmentPosition | undefined
@@ -116,12 +121,14 @@ interface SegmentState {
 
 function statSegments(
   directory: string,
+  listed: readonly Segment[],
+  manifest: Manifest,
   positions: ReadonlyMap<number, SegmentPosition>,
   prunedThrough: number,
 ): SegmentState[] {
   const states: SegmentState[] = []
-  const archives = lastEntries(readManifest(directory), 'archived')
-  for (const segment of listSegments(directory)) {
+  const archives = lastEntries(manifest, 'archived')
+  for (const segment of listed) {
     const file = segment.isArchived ? `${segment.name}.gz` : segment.name
     const stats = lstatSync(join(directory, file), { throwIfNoEntry: false })
     // Archived or pruned since the directory was listed.
@@ -145,41 +152,6 @@ function segmentStatus({ segment, stats, position }: SegmentState): SegmentStatu
     archived: segment.isArchived,
     distrusted: segment.isDistrusted,
   }
-}
-
-function segmentProblems({ segment, stats, position, isPruned }: SegmentState): string[] {
-  const problems: string[] = []
-  const { name } = segment
-  if (!stats.isFile()) {
-    problems.push(`${name} isn't a regular file, so nothing of it is read: move it away`)
-    return problems
-  }
-  if (segment.isDistrusted) {
-    const found = `${name} is distrusted: a sync of it failed, so what it holds may not be what was written`
-    problems.push(`${found}; see ${name}.distrusted, and remove that once you have looked`)
-  }
-  if (isPruned) problems.push(`${name} was pruned, but is still there: run \`request-journal prune\` again`)
-  const projected = position?.projectedBytes ?? 0
-  if (!segment.isArchived && stats.size < projected) {
-    problems.push(`${name} has ${stats.size} bytes, but ${projected} were projected: it was truncated`)
-  }
-  return problems
-}
-
-function goneSegments(
-  there: readonly SegmentState[],
-  positions: ReadonlyMap<number, SegmentPosition>,
-  prunedThrough: number,
-): string[] {
-  const ids = new Set(there.map(({ segment }) => segment.id))
-  return [...positions.values()]
-    .filter(({ id }) => id > prunedThrough && !ids.has(id))
-    .map(({ name, projectedBytes }) => `${name} is gone, and ${projectedBytes} bytes of it were projected`)
-}
-
-function nearMissProblem(file: string): string {
-  const names = '2026-11-20.ndjson or 2026-11-20_001.ndjson'
-  return `${file} isn't the name of a segment, so its lines are not read: rename it (${names}), or move it away`
 }
 
 async function secondsWaited(directory: string, { segment, stats, position }: SegmentState): Promise<number> {
@@ -224,6 +196,7 @@ interface ReadDatabase {
   status: DatabaseStatus
   positions: SegmentPosition[]
   prunedThrough: number
+  accepted: Set<string>
 }
 
 function readDatabase(path: string): ReadDatabase | null {
@@ -237,8 +210,8 @@ function readDatabase(path: string): ReadDatabase | null {
   try {
     // One transaction: otherwise rows and positions could be of different moments.
     const read = database.transaction(() => readCounts(database))
-    const { positions, unjournaled, held, prunedThrough } = read()
-    const counts = positions.reduce((sum, position) => addCounts(sum, position.counts), emptyCounts())
+    const { unjournaled, held, ...known } = read()
+    const counts = known.positions.reduce((sum, position) => addCounts(sum, position.counts), emptyCounts())
     const status = {
       path,
       requests: counts.requests + unjournaled,
@@ -249,7 +222,7 @@ function readDatabase(path: string): ReadDatabase | null {
       unjournaled,
       projector_running: isProjectorRunning(path),
     }
-    return { status, positions, prunedThrough }
+    return { status, ...known }
   } catch (error) {
     throw asDatabaseError(error, path)
   } finally {
@@ -262,6 +235,7 @@ function readCounts(database: Database): {
   unjournaled: number
   held: number
   prunedThrough: number
+  accepted: Set<string>
 } {
   const count = (sql: string) => database.prepare<[], { n: number }>(sql).get()?.n ?? 0
   return {
@@ -270,5 +244,6 @@ function readCounts(database: Database): {
     unjournaled: count('SELECT count(*) AS n FROM requests WHERE segment_id IS NULL'),
     held: count('SELECT count(*) AS n FROM held_completions'),
     prunedThrough: prunedThrough(database),
+    accepted: acceptedMissing(database),
   }
 }

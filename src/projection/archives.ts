@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
-import { type EntryOf, lastEntries, ManifestFile } from '../journal/manifest.js'
+import { type EntryOf, lastEntries, type Manifest, ManifestFile } from '../journal/manifest.js'
 import { archiveFile, type Segment } from '../journal/segments.js'
 import type { SegmentPosition } from '../storage/positions.js'
 import { ProjectionError } from './errors.js'
@@ -15,7 +15,6 @@ export class Archives {
   readonly #directory: string
   readonly #manifest: ManifestFile
   #archived = new Map<string, EntryOf<'archived'>>()
-  #pruned = new Map<string, EntryOf<'pruned'>>()
   /** Archives that were found to be projected to their end, by segment: which one it was. */
   readonly #done = new Map<number, string>()
 
@@ -25,16 +24,10 @@ export class Archives {
   }
 
   /** Reads what was added to the manifest. Call it after the directory was listed, not before. */
-  refresh(): void {
+  refresh(): Manifest {
     const manifest = this.#manifest.read()
     this.#archived = lastEntries(manifest, 'archived')
-    this.#pruned = lastEntries(manifest, 'pruned')
-  }
-
-  /** The segment's files were taken away on purpose, after all of it had been projected here. */
-  isPruned({ name, projectedBytes }: SegmentPosition): boolean {
-    const entry = this.#pruned.get(name)
-    return entry !== undefined && projectedBytes >= entry.bytes
+    return manifest
   }
 
   /** Of the segment, decompressed; undefined where no manifest knows. */

@@ -6,13 +6,15 @@ import { type JournalIdentity, readIdentity } from '../journal/identity.js'
 import type { SegmentSource } from '../journal/open-segment.js'
 import type { Segment } from '../journal/segments.js'
 import type { Database } from '../storage/database.js'
-import { addCounts, emptyCounts, type SegmentCounts, type SegmentPosition } from '../storage/positions.js'
+import { acceptedMissing, acceptMissing } from '../storage/missing-segments.js'
+import { addCounts, emptyCounts, type SegmentCounts } from '../storage/positions.js'
 import { ProjectionTables } from '../storage/projection-tables.js'
 import { prunedThrough } from '../storage/pruned.js'
 import { RollupTables } from '../storage/rollup-tables.js'
 import { Archives } from './archives.js'
 import { Backlog, type BacklogSizes } from './backlog.js'
 import { ProjectionError } from './errors.js'
+import { type MissingSegment, missingSegments, segmentsMissing } from './missing-segments.js'
 import { ProjectedSegments } from './projected-segments.js'
 import { chooseRollupLabels } from './rollup-labels.js'
 import { checkJournal, checkSegment } from './segment-check.js'
@@ -39,6 +41,13 @@ export interface CatchUpOptions {
   database: Database
   /** The labels to keep roll-ups by; undefined: those of the database. */
   rollupLabels?: readonly string[] | undefined
+  /**
+   * Go on, now and later, without segments that should be there.
+   * @default false
+   */
+  allowMissing?: boolean | undefined
+  /** Called with those that were missing and are done without from now on. */
+  onAccepted?: ((missing: readonly MissingSegment[]) => void) | undefined
   /** Called after each commit, for each segment that it is of. */
   onBatch?: ((batch: SegmentBatch) => void) | undefined
   backlogSizes?: BacklogSizes | undefined
@@ -57,6 +66,7 @@ export class CatchUp {
   readonly #backlog: Backlog
   /** Segments up to this one were pruned. */
   readonly #prunedThrough: number
+  #accepted: Set<string>
   #closedLookAt = Number.NEGATIVE_INFINITY
   #newestId = 0
   #checkedList: readonly Segment[] = []
@@ -87,6 +97,7 @@ export class CatchUp {
       sizes: backlogSizes,
     })
     this.#prunedThrough = prunedThrough(database)
+    this.#accepted = acceptedMissing(database)
     checkJournal(this.#projected.all(), identity, databasePath)
   }
 
@@ -189,27 +200,39 @@ export class CatchUp {
     const listed = this.#segments.get()
     if (listed === this.#checkedList) return listed
     this.#checkIsSameJournal()
-    this.#archives.refresh()
     let segments = listed
-    if (this.#missingSegment(segments) !== undefined) {
+    let missing = this.#missingSegments(segments)
+    if (missing.some(({ name }) => !this.#accepted.has(name))) {
       // The whole journal may have been away while it was listed, and be back since.
       this.#segments.forget()
       segments = this.#segments.get()
       this.#checkIsSameJournal()
-      const missing = this.#missingSegment(segments)
-      if (missing !== undefined) throw segmentMissing(this.#options.directory, missing)
+      missing = this.#missingSegments(segments)
     }
+    this.#accept(missing)
     this.#checkedList = segments
     return segments
   }
 
-  #missingSegment(segments: readonly Segment[]): SegmentPosition | undefined {
-    const there = new Set(segments.map((segment) => segment.id))
-    for (const position of this.#projected.all()) {
-      const isKnownToBeGone = position.id <= this.#prunedThrough || this.#archives.isPruned(position)
-      if (!there.has(position.id) && !isKnownToBeGone) return position
-    }
-    return undefined
+  /** Accepted ones too. */
+  #missingSegments(segments: readonly Segment[]): MissingSegment[] {
+    const { directory } = this.#options
+    const positions = this.#projected.all()
+    const known = { positions, prunedThrough: this.#prunedThrough, accepted: new Set<string>() }
+    return missingSegments(directory, this.#archives.refresh(), segments, known)
+  }
+
+  /** @throws ProjectionError SEGMENT_MISSING, SEGMENT_TRUNCATED unless somebody has said that this is all right. */
+  #accept(missing: readonly MissingSegment[]): void {
+    const { directory, database, allowMissing = false, onAccepted } = this.#options
+    const unaccepted = missing.filter(({ name }) => !this.#accepted.has(name))
+    if (unaccepted.length > 0 && !allowMissing) throw segmentsMissing(directory, unaccepted)
+    // Smaller where one has come back.
+    if (unaccepted.length === 0 && missing.length === this.#accepted.size) return
+    const names = missing.map(({ name }) => name)
+    acceptMissing(database, names)
+    this.#accepted = new Set(names)
+    if (unaccepted.length > 0) onAccepted?.(unaccepted)
   }
 
   /** @throws JournalError when the journal is away for now; ProjectionError OTHER_JOURNAL. */
@@ -224,11 +247,4 @@ export class CatchUp {
 
 function hasVanished(error: unknown): boolean {
   return error instanceof JournalError && error.code === 'SEGMENT_UNREADABLE' && isMissing(error.cause)
-}
-
-function segmentMissing(directory: string, position: SegmentPosition): ProjectionError {
-  const found = `the segment is gone, and ${position.projectedBytes} bytes of it are in the database`
-  const advice =
-    'bring it back from a backup, or rebuild the database without it with `request-journal replay --allow-missing`'
-  return new ProjectionError('SEGMENT_MISSING', `${directory}/${position.name}`, `${found}: ${advice}`)
 }

@@ -9,40 +9,19 @@ import { emptyCounts, type SegmentCounts } from '../storage/positions.js'
 import { acquireProjectorLock, type ProjectorLock } from '../storage/projector-lock.js'
 import type { BacklogSizes } from './backlog.js'
 import { CatchUp, type CatchUpOptions } from './catch-up.js'
+import type { ProjectorLogger, ProjectorOptions } from './options.js'
 import { isJournalAway, isPassing } from './retry.js'
 import type { SegmentBatch } from './transaction.js'
 import { Trouble } from './trouble.js'
 import { delayBeforeLook, WakeUp } from './wake-up.js'
+
+export type { ProjectorLogger, ProjectorOptions } from './options.js'
 
 /**
  * How long a daemon blocks its thread for a lock; it tries again afterwards, with back-off. Whoever projects once waits
  * the full time that openDatabase sets.
  */
 const BUSY_TIMEOUT_MS = 250
-
-/** The part of a pino logger that is called. */
-export interface ProjectorLogger {
-  debug(fields: object, message: string): void
-  info(fields: object, message: string): void
-  warn(fields: object, message: string): void
-  error(fields: object, message: string): void
-}
-
-export interface ProjectorOptions {
-  /** The journal's directory. */
-  journal: string
-  /** The database file, created and migrated when it is missing. */
-  database: string
-  /**
-   * Names of labels to keep roll-ups by, at most eight; they are chosen while the database is empty, later by a replay.
-   * @default those of the database, at first `tier`
-   */
-  rollupLabels?: readonly string[] | undefined
-  /** @default nothing is logged */
-  logger?: ProjectorLogger | undefined
-  /** Called when the projector has to wait for journal, database or system, and with null once it goes on. */
-  onWaiting?: ((reason: Error | null) => void) | undefined
-}
 
 /** What `project --once` prints with `--json`. */
 export interface ProjectResult {
@@ -174,13 +153,13 @@ class Work {
   readonly databasePath: string
   readonly #lock: ProjectorLock
   readonly #sealer: Sealer
-  readonly #forCatchUp: Pick<CatchUpOptions, 'rollupLabels' | 'backlogSizes'>
+  readonly #forCatchUp: Pick<CatchUpOptions, 'rollupLabels' | 'allowMissing' | 'backlogSizes'>
   #catchUp: CatchUp | null = null
   #saidWaiting = ''
 
   constructor(options: ProjectorOptions, clock: Clock, backlogSizes?: BacklogSizes) {
-    const { journal, database, rollupLabels, logger = silentLogger } = options
-    this.#forCatchUp = { rollupLabels, backlogSizes }
+    const { journal, database, rollupLabels, allowMissing, logger = silentLogger } = options
+    this.#forCatchUp = { rollupLabels, allowMissing, backlogSizes }
     this.directory = resolve(journal)
     this.logger = logger
     this.onWaiting = options.onWaiting ?? (() => {})
@@ -236,7 +215,7 @@ class Work {
   }
 
   #openJournal(): void {
-    const { directory } = this
+    const { directory, logger } = this
     let identity: JournalIdentity
     try {
       identity = readIdentity(directory)
@@ -253,6 +232,7 @@ class Work {
       database: this.#database,
       ...this.#forCatchUp,
       onBatch: (batch) => this.#logBatch(batch),
+      onAccepted: (segments) => logger.warn({ segments }, 'Going on without segments that are gone'),
     })
     this.logger.info(fields, 'Projecting')
   }

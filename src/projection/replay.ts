@@ -6,6 +6,7 @@ import { archiveFile, listSegments, type Segment } from '../journal/segments.js'
 import { BulkTables } from '../storage/bulk-tables.js'
 import { type Database, openDatabase } from '../storage/database.js'
 import { asDatabaseError } from '../storage/errors.js'
+import { acceptedMissing, acceptMissing } from '../storage/missing-segments.js'
 import {
   addCounts,
   emptyCounts,
@@ -22,6 +23,7 @@ import { clearRollups, RollupTables, rollupLabels, setRollupLabels } from '../st
 import { BulkRequests } from './bulk-requests.js'
 import type { DecodedSegment } from './decoded-segment.js'
 import type { SegmentToOpen } from './decoder-messages.js'
+import { missingSegments, segmentsMissing } from './missing-segments.js'
 import { type ProjectResult, projectResult } from './projector.js'
 import { checkAllThere, checkSame, plainSize } from './replay-checks.js'
 import { checkRollupLabels } from './rollup-labels.js'
@@ -49,7 +51,8 @@ export interface ReplayOptions {
   /** Called after each chunk that was read, and at the end. */
   onProgress?: ((progress: ReplayProgress) => void) | undefined
   /**
-   * Rebuild even where rows come from segments, or parts of them, that are no longer there: those rows are gone then.
+   * Rebuild even where segments, or parts of them, are no longer there although they were projected, sealed or
+   * archived: their rows are gone then. Later runs do without them too.
    * @default false
    */
   allowMissing?: boolean | undefined
@@ -89,6 +92,9 @@ export async function replayWith(options: ReplayOptions, workerFromBytes?: numbe
         positions.filter((position) => position.id > through),
         directory,
       )
+      const known = { positions, prunedThrough: through, accepted: acceptedMissing(database) }
+      const missing = missingSegments(directory, readManifest(directory), listSegments(directory), known)
+      if (missing.length > 0) throw segmentsMissing(directory, missing)
     }
     const { onProgress, allowMissing = false } = options
     const rollupLabels =
@@ -195,9 +201,22 @@ class ReplayRun {
   #finish(): SegmentCounts {
     const batches = this.#transaction.finish()
     resetNextId(this.#database)
+    this.#acceptMissing()
     storeVersions(this.#database)
     this.#options.onProgress?.({ ...this.#progress })
     return batches.reduce((total, { counts }) => addCounts(total, counts), emptyCounts())
+  }
+
+  /** The next projector and replay do without what this replay did without. */
+  #acceptMissing(): void {
+    const { directory, allowMissing } = this.#options
+    if (!allowMissing) return
+    const known = { positions: [], prunedThrough: this.#prunedThrough, accepted: new Set<string>() }
+    const missing = missingSegments(directory, readManifest(directory), this.#segments, known)
+    acceptMissing(
+      this.#database,
+      missing.map(({ name }) => name),
+    )
   }
 
   #toOpen(segment: Segment): SegmentToOpen {

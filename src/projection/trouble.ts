@@ -1,4 +1,4 @@
-import type { ProjectorLogger, ProjectorOptions } from './projector.js'
+import type { ProjectorLogger, ProjectorOptions } from './options.js'
 import { isAboutDatabase, retryDelay } from './retry.js'
 
 interface TroubleOptions {

@@ -109,6 +109,7 @@ test('a healthy journal: only that no projector runs', async ({ workspace }) => 
       'segment_names',
       'unread_files',
       'manifest',
+      'missing_segments',
       'watcher',
       'positions',
       'database',

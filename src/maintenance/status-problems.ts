@@ -1,0 +1,31 @@
+import type { MissingSegment } from '../projection/missing-segments.js'
+import type { SegmentState } from './status.js'
+
+/** What needs a look about a segment that is there, a sentence each. */
+export function segmentProblems({ segment, stats, position, isPruned }: SegmentState): string[] {
+  const problems: string[] = []
+  const { name } = segment
+  if (!stats.isFile()) {
+    problems.push(`${name} isn't a regular file, so nothing of it is read: move it away`)
+    return problems
+  }
+  if (segment.isDistrusted) {
+    const found = `${name} is distrusted: a sync of it failed, so what it holds may not be what was written`
+    problems.push(`${found}; see ${name}.distrusted, and remove that once you have looked`)
+  }
+  if (isPruned) problems.push(`${name} was pruned, but is still there: run \`request-journal prune\` again`)
+  const projected = position?.projectedBytes ?? 0
+  if (!segment.isArchived && stats.size < projected) {
+    problems.push(`${name} has ${stats.size} bytes, but ${projected} were projected: it was truncated`)
+  }
+  return problems
+}
+
+export function nearMissProblem(file: string): string {
+  const names = '2026-11-20.ndjson or 2026-11-20_001.ndjson'
+  return `${file} isn't the name of a segment, so its lines are not read: rename it (${names}), or move it away`
+}
+
+export function missingProblem({ name, isTruncated, found }: MissingSegment): string {
+  return isTruncated ? `${name} was truncated: ${found}` : `${name} is gone, and ${found}`
+}
