@@ -4,8 +4,8 @@
  * - `MODEL_NOT_FOUND`, `PROVIDER_NOT_FOUND`: no request has the name, at any time.
  * - `INVALID_SINCE`, `INVALID_UNTIL`, `INVALID_BEFORE`: not a strict RFC 3339 time; `INVALID_BEFORE` also for both ends at once.
  * - `INVALID_FILTER`: conditions that exclude each other.
- * - `INVALID_RANGE`, `INVALID_GROUP_BY`, `INVALID_SORT`, `INVALID_ORDER`, `INVALID_BUCKET`, `INVALID_BY`: none of the
- *   values that there are, which the message lists; `INVALID_BUCKET` also for more buckets than one answer may have.
+ * - `INVALID_RANGE`, `INVALID_GROUP_BY`, `INVALID_SORT`, `INVALID_ORDER`, `INVALID_BUCKET`, `INVALID_BY`,
+ *   `INVALID_DIMENSION`: none of the values that there are, which the message lists; `INVALID_BUCKET` also for more buckets than one answer may have.
  * - `INVALID_CURSOR`: not a cursor of ours, or one that belongs to another sort or order.
  */
 export type QueryErrorCode =
@@ -21,6 +21,7 @@ export type QueryErrorCode =
   | 'INVALID_ORDER'
   | 'INVALID_BUCKET'
   | 'INVALID_BY'
+  | 'INVALID_DIMENSION'
   | 'INVALID_CURSOR'
 
 /** A question that can't be answered as it was asked. The message is for whoever asked, and quotes what they wrote. */

@@ -6,6 +6,7 @@ export { type ExportedRequest, type ExportOptions, exportRequests } from './expo
 export type { RequestFilter } from './filter.js'
 export type { JournalPlace } from './full-row.js'
 export { ArchivedLineError, type JournalLine } from './journal-line.js'
+export { type ListNamesOptions, listNames, type NameList } from './names.js'
 export { type NewRequests, type NewRequestsOptions, newRequests } from './new-requests.js'
 export { listRejected, type RejectedEntry, type RejectedList } from './rejected.js'
 export {

@@ -80,6 +80,14 @@ export const RequestsQuery = query({
   ),
 })
 
+export const NamesQuery = Type.Object({
+  limit: Type.Optional(
+    Type.Integer({ minimum: 1, maximum: 100, default: 20, description: 'Names at most.' }),
+  ),
+  dimension: text('model, provider, policy or label:<name>. The default is model.'),
+  prefix: text('How the names begin, in any ASCII case; they may have this alone.'),
+})
+
 export const StreamQuery = query({
   last_event_id: Type.Optional(
     Type.Integer({

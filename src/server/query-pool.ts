@@ -245,7 +245,8 @@ function shapeOf({ query, options, window }: QueryTask): string {
   const given = Object.entries({ ...options, ...window }).filter(([, value]) => value !== undefined)
   // Of values only those that come from short lists: there are as many shapes as these allow.
   const parts = given.map(([name, value]) => {
-    const isTelling = name === 'groupBy' || name === 'range' || name === 'by' || name === 'bucket'
+    const isTelling =
+      name === 'groupBy' || name === 'range' || name === 'by' || name === 'bucket' || name === 'dimension'
     return isTelling ? `${name}=${String(value).replace(/^label:.*/s, 'label')}` : name
   })
   return [query, ...parts].join(' ')

@@ -20,6 +20,7 @@ export type QueryName =
   | 'listRequests'
   | 'getRequest'
   | 'newRequests'
+  | 'listNames'
   | 'health'
   | 'metrics'
 

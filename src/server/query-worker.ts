@@ -4,7 +4,9 @@ import {
   type Database,
   DatabaseError,
   getRequest,
+  type ListNamesOptions,
   type ListRequestsOptions,
+  listNames,
   listRequests,
   type NewRequestsOptions,
   newRequests,
@@ -41,6 +43,7 @@ const QUERIES: Record<QueryName, (database: Database, message: QueryMessage) => 
   },
   newRequests: (database, { task }) =>
     (task.options as NewRequestsOptions[]).map((question) => newRequests(database, question)),
+  listNames: (database, { task }) => listNames(database, task.options as ListNamesOptions),
   health: () => measureHealth({ database: path, journal }),
   metrics: async (database) => renderMetrics(await collectMetrics(database, { journal, databasePath: path })),
 }
@@ -64,7 +67,11 @@ async function answer(message: QueryMessage): Promise<QueryOutcome> {
     }
     if (failure instanceof DatabaseError) {
       connection.close()
-      return { is: 'unavailable', message: failure.message }
+      // No other time is better for tables that somebody has changed.
+      const isPassing = failure.code !== 'SCHEMA_CHANGED'
+      return isPassing
+        ? { is: 'unavailable', message: failure.message }
+        : { is: 'failed', stack: failure.message }
     }
     return { is: 'failed', stack: failure instanceof Error ? (failure.stack ?? '') : String(failure) }
   }

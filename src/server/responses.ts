@@ -120,6 +120,17 @@ export const RequestsAnswer = Type.Object({
   before: Type.Optional(time),
 })
 
+export const NamesAnswer = Type.Object({
+  dimension: Type.String(),
+  names: Type.Array(
+    Type.Object({
+      name: Type.String(),
+      requests: Type.Integer({ description: 'Of the newest days: what the order is by.' }),
+    }),
+  ),
+  has_more: Type.Boolean(),
+})
+
 const Place = Nullable(Type.Object({ segment: Type.String(), byte_offset: Type.Integer() }))
 const Line = Type.Object({ text: Nullable(Type.String()), reason: Type.Optional(Type.String()) })
 

@@ -121,6 +121,7 @@ describe('/openapi.json', () => {
     expect(Object.keys(body.paths).sort()).toEqual([
       '/healthz',
       '/metrics',
+      '/v1/names',
       '/v1/requests',
       '/v1/requests/{id}',
       '/v1/series',

@@ -3,10 +3,17 @@ import type { Static, TObject, TSchema } from 'typebox'
 import type { App } from '../app.js'
 import { leftSignal } from '../bounds.js'
 import { notFound } from '../errors.js'
-import { filterOf, RequestParams, RequestsQuery, SeriesQuery, StatsQuery } from '../parameters.js'
+import { filterOf, NamesQuery, RequestParams, RequestsQuery, SeriesQuery, StatsQuery } from '../parameters.js'
 import type { QueryPool } from '../query-pool.js'
 import type { AskedWindow, QueryTask } from '../query-task.js'
-import { ErrorAnswer, RequestAnswer, RequestsAnswer, SeriesAnswer, StatsAnswer } from '../responses.js'
+import {
+  ErrorAnswer,
+  NamesAnswer,
+  RequestAnswer,
+  RequestsAnswer,
+  SeriesAnswer,
+  StatsAnswer,
+} from '../responses.js'
 
 /** Greater ids are none that SQLite gives in practice, and not exact as numbers. */
 const ID = /^[1-9]\d{0,14}$/
@@ -76,6 +83,14 @@ export function addQueryRoutes(app: App, pool: QueryPool): void {
       }
       return { query: 'listRequests', options, window: windowOf(query) }
     },
+  })
+
+  add({
+    path: '/v1/names',
+    summary: 'Names that begin with a prefix, those with most requests first: for a type-ahead',
+    query: NamesQuery,
+    answer: NamesAnswer,
+    taskOf: ({ dimension, prefix, limit }) => ({ query: 'listNames', options: { dimension, prefix, limit } }),
   })
 
   const schema = {
