@@ -2,11 +2,12 @@ import { accessSync, constants, realpathSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import type SQLite from 'better-sqlite3'
 import { asDatabaseError, DatabaseError, isBusy } from './errors.js'
-import { migrate, pendingMigrations } from './migrations.js'
+import { migrate, packagedMigrations, pendingMigrations } from './migrations.js'
 import { createPrivateDirectory, createPrivateFile } from './private-file.js'
 import { copyOf, isOnReadOnlyMount } from './read-only-mount.js'
 import { connect } from './sqlite.js'
 import { keepTemporaryFilesBeside } from './temporary-folder.js'
+import { tryMigrations } from './trial-migration.js'
 
 /** A connection of better-sqlite3. */
 export type Database = SQLite.Database
@@ -40,7 +41,8 @@ export function openDatabase(path: string): Database {
 /**
  * Opens the database for reading. Never creates or migrates it. On a read-only mount a private copy is read.
  *
- * Throws {@link DatabaseError} with `DATABASE_MISSING` or `DATABASE_BEHIND`, and as {@link openDatabase} does.
+ * Throws {@link DatabaseError} with `DATABASE_MISSING`, or `DATABASE_BEHIND` where {@link openDatabase} would migrate it, and
+ * as that does.
  */
 export function openDatabaseReadOnly(path: string): Database {
   const file = filePath(path)
@@ -52,15 +54,22 @@ export function openDatabaseReadOnly(path: string): Database {
     )
   }
   return withConnection(file, { readonly: true, fileMustExist: true }, (database) => {
-    const pending = pendingMigrations(database, file)
-    if (pending.length > 0) {
-      throw new DatabaseError(
-        'DATABASE_BEHIND',
-        file,
-        `lacks ${pending.map((migration) => migration.fileName).join(', ')}: run \`request-journal project\` once, which migrates it`,
-      )
-    }
+    // Ledger and tables of one moment: another process may be migrating it.
+    database.transaction(() => refuseBehind(database, file))()
   })
+}
+
+/** What it advises must not be refused then: what `project` would run into is said here. */
+function refuseBehind(database: Database, file: string): void {
+  const pending = pendingMigrations(database, file)
+  if (pending.length === 0) return
+  tryMigrations(database, file, pending)
+  const found =
+    pending.length === packagedMigrations().length
+      ? "has none of request-journal's tables"
+      : `lacks ${pending.map((migration) => migration.fileName).join(', ')}`
+  const advice = 'check the path, or run `request-journal project` once, which adds what it lacks'
+  throw new DatabaseError('DATABASE_BEHIND', file, `${found}: ${advice}`)
 }
 
 function withConnection(

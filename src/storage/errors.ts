@@ -14,7 +14,7 @@ import { temporaryFolder } from './temporary-folder.js'
  * - `DATABASE_BEHIND`: a read-only open of a database that lacks some of this program's migrations.
  * - `MIGRATION_EDITED`: the file of an applied migration isn't what was applied.
  * - `MIGRATION_INCOMPLETE`: the ledger has a migration that began and didn't succeed.
- * - `MIGRATION_FAILED`: the SQL of a migration failed; it was rolled back whole.
+ * - `MIGRATION_FAILED`: the SQL of a migration failed, and was rolled back whole; or a read-only open found that it would.
  * - `SCHEMA_CHANGED`: a table, column, index or trigger isn't as the migrations made it.
  * - `DRIVER_UNUSABLE`: better-sqlite3 is missing, or isn't for this version of Node.
  * - `PROJECTOR_RUNNING`: another projector, replay or prune holds the database; or another archive or prune the journal.

@@ -128,7 +128,12 @@ export function migrate(
   }
 }
 
-function apply(database: Database, path: string, migration: Migration): void {
+/**
+ * Applies one migration with its ledger row. To be called in a transaction.
+ *
+ * Throws `MIGRATION_FAILED`, and what SQLite says of the file.
+ */
+export function apply(database: Database, path: string, migration: Migration): void {
   const startedAt = process.hrtime.bigint()
   database.exec(createLedger)
   try {
@@ -140,7 +145,7 @@ function apply(database: Database, path: string, migration: Migration): void {
     throw new DatabaseError(
       'MIGRATION_FAILED',
       path,
-      `${migration.fileName} failed and was rolled back (${reason}): the database is as it was, and its tables are not what this migration expects`,
+      `its tables are not what ${migration.fileName} expects (${reason}), so they stay as they are: name another file with --db, or, if this one is request-journal's, move it away and replay`,
       { cause: error },
     )
   }

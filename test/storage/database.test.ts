@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import SQLite from 'better-sqlite3'
 import { describe, expect, test } from 'vitest'
 import { openDatabase, openDatabaseReadOnly } from '../../src/storage/database.js'
-import { packagedMigrations } from '../../src/storage/migrations.js'
+import { migrate, packagedMigrations } from '../../src/storage/migrations.js'
 import { builtModule, Child, databaseErrorOf, temporaryPath } from './support.js'
 
 describe('openDatabase', () => {
@@ -165,14 +165,50 @@ describe('openDatabaseReadOnly', () => {
 
   test('refuses a database that is behind, and does not migrate it', () => {
     const path = temporaryPath()
-    const database = openDatabase(path)
-    database.exec('DELETE FROM _sqlx_migrations WHERE version = 20261122000001')
+    const database = new SQLite(path)
+    const [first, ...others] = packagedMigrations()
+    migrate(database, path, first === undefined ? [] : [first])
     database.close()
 
     const error = databaseErrorOf(() => openDatabaseReadOnly(path))
 
     expect(error.code).toBe('DATABASE_BEHIND')
-    expect(error.message).toContain('20261122000001_requests_from_journal.sql')
+    expect(error.message).toContain(`lacks ${others[0]?.fileName}`)
+    expect(error.message).not.toContain(String(first?.fileName))
+  })
+
+  test.for([
+    ['requests', 'CREATE TABLE requests (x)'],
+    ['rollups', 'CREATE TABLE rollups (x)'],
+    ['journal_segments', 'CREATE VIEW journal_segments AS SELECT 1'],
+  ] as const)('sends nobody to a migration that another program’s %s would make fail', ([, sql]) => {
+    const path = temporaryPath()
+    const database = new SQLite(path)
+    database.exec(sql)
+    database.close()
+
+    const [writing, reading] = [openDatabase, openDatabaseReadOnly].map((open) =>
+      databaseErrorOf(() => open(path)),
+    )
+
+    expect(reading).toMatchObject({ code: 'MIGRATION_FAILED', message: writing?.message })
+    expect(reading?.message).toMatch(/name another file with --db, or/)
+  })
+
+  test('adds to another program’s tables only when it is told to', () => {
+    const path = temporaryPath()
+    const database = new SQLite(path)
+    database.exec(
+      'CREATE TABLE users (name); CREATE TRIGGER t AFTER INSERT ON users BEGIN SELECT no_such(); END',
+    )
+    database.close()
+
+    const error = databaseErrorOf(() => openDatabaseReadOnly(path))
+
+    expect(error.code).toBe('DATABASE_BEHIND')
+    expect(error.message).toContain("has none of request-journal's tables: check the path, or run")
+    openDatabase(path).close()
+    openDatabaseReadOnly(path).close()
   })
 
   test('refuses an empty file as behind', () => {
