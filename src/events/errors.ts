@@ -1,8 +1,11 @@
+/** An event may have thousands of labels, and an error ends in the gateway's log. */
+const MAX_PROBLEMS = 20
+
 /** One thing that is wrong with an event. */
 export interface EventProblem {
   /** The field's name, `labels.team` for a label, `event` for the event as a whole. */
   field: string
-  /** What stood there, shortened. */
+  /** What stood there, shortened, and without secrets. */
   found: string
   /** What may stand there. */
   expected: string
@@ -15,12 +18,15 @@ export interface EventProblem {
  */
 export class InvalidEventError extends Error {
   readonly code = 'INVALID_EVENT'
+  /** The first twenty. */
   readonly problems: readonly EventProblem[]
 
   constructor(problems: readonly EventProblem[]) {
-    super(`Invalid request log event: ${problems.map(describeProblem).join('; ')}`)
+    const named = problems.slice(0, MAX_PROBLEMS)
+    const rest = problems.length > MAX_PROBLEMS ? `; and ${problems.length - MAX_PROBLEMS} more` : ''
+    super(`Invalid request log event: ${named.map(describeProblem).join('; ')}${rest}`)
     this.name = 'InvalidEventError'
-    this.problems = problems
+    this.problems = named
   }
 }
 

@@ -4,6 +4,7 @@ import { completeEvent, type EventDefaults, isKnownType } from './complete.js'
 import { InvalidEventError } from './errors.js'
 import { cutLongNames } from './long-names.js'
 import { describeValue } from './problems.js'
+import { maskSecrets } from './redact.js'
 import type { JournalEvent } from './schema.js'
 import { CHECKSUM_START, serializeMembers, serializeOpen } from './serialize.js'
 
@@ -146,10 +147,10 @@ export function parseLine(line: Buffer): ParsedLine | Rejection {
     members =
       (isChecked ? parseUnchecked(line, end, encoding) : null) ?? parseJson(line.toString(encoding, 0, end))
   } catch (error) {
-    return { reason: 'not_json', detail: (error as SyntaxError).message.slice(0, 200) }
+    return { reason: 'not_json', detail: maskSecrets((error as SyntaxError).message).slice(0, 200) }
   }
   if (tail === 'damaged') {
-    const found = line.toString('utf8', end - CHECKSUM_BYTES, end)
+    const found = maskSecrets(line.toString('utf8', end - CHECKSUM_BYTES, end))
     return { reason: 'damaged_checksum', detail: `the last member ${found} looks like a damaged crc32` }
   }
   if (typeof members !== 'object' || members === null || Array.isArray(members)) {

@@ -1,4 +1,5 @@
 import { InvalidEventError } from './errors.js'
+import { describeThrown, shownText } from './problems.js'
 import type { JournalEvent } from './schema.js'
 
 /** How every line of ours begins, and nothing inside one: what recovery looks for in a damaged line. */
@@ -58,8 +59,8 @@ function serializeMember([name, value]: [string, unknown]): string {
     const json: string | undefined = JSON.stringify(value)
     return json === undefined ? '' : `,${JSON.stringify(name)}:${json}`
   } catch (error) {
-    const found = `a value that JSON can't hold (${(error as Error).message.split('\n')[0]})`
-    throw new InvalidEventError([{ field: name, found, expected: 'plain JSON values' }])
+    const found = `a value that JSON can't hold (${describeThrown(error)})`
+    throw new InvalidEventError([{ field: shownText(name), found, expected: 'plain JSON values' }])
   }
 }
 

@@ -3,6 +3,8 @@ import { completeEvent, cutErrorMessage, type EventDefaults, unknownFields } fro
 import { InvalidEventError } from '../events/errors.js'
 import { safeIdentifier } from '../events/identifier.js'
 import { encodeLine } from '../events/line.js'
+import { describeThrown } from '../events/problems.js'
+import { maskSecrets } from '../events/redact.js'
 import type {
   EventInput,
   JournalEvent,
@@ -16,7 +18,7 @@ import { type Clock, nodeFileSystem } from './files.js'
 import { type JournalIdentity, readOrCreateIdentity } from './identity.js'
 import { type JournalPorts, LineWriter } from './line-writer.js'
 import { type JournalOptions, type ResolvedOptions, resolveOptions } from './options.js'
-import { BoundedWarnings } from './warnings.js'
+import { BoundedWarnings, MemberWarnings } from './warnings.js'
 
 /** What has become of the events since the journal was opened. */
 export interface JournalCounters {
@@ -43,9 +45,15 @@ export class Journal {
   readonly #clock: Clock
   readonly #writer: LineWriter
   readonly #refusals: BoundedWarnings
-  readonly #defaults: EventDefaults = {
+  readonly #members: MemberWarnings
+  readonly #defaults: Required<EventDefaults> = {
     correlationId: randomUUID,
     timestamp: () => new Date(this.#clock.now()).toISOString(),
+    costDropped: (member) => this.#members.warn(member, 'Cost that is not finite: logged as null'),
+    redact: (text) => {
+      const { redact } = this.#options
+      return redact === null ? maskSecrets(text) : redacted(text, 'error_message', redact)
+    },
   }
   #invalid = 0
 
@@ -58,6 +66,7 @@ export class Journal {
     this.identity = readOrCreateIdentity(directory, modes, ports.clock.now(), ports.fs)
     this.#writer = new LineWriter(options, this.identity.journal_id, ports)
     this.#refusals = new BoundedWarnings(logger)
+    this.#members = new MemberWarnings(logger)
   }
 
   get counters(): JournalCounters {
@@ -96,7 +105,9 @@ export class Journal {
     const [complete, unknown] = this.#read(event, this.#defaults)
     this.#writer.prepare()
     this.#writer.write(encodeLine(complete, unknown))
-    return unknown === null ? complete : { ...complete, ...unknown }
+    if (unknown === null) return complete
+    this.#warnOfUnknown(unknown)
+    return { ...complete, ...unknown }
   }
 
   /**
@@ -124,10 +135,22 @@ export class Journal {
       this.#writer.drop(correlationId, this.#closedError())
       return
     }
-    const { timestamp } = this.#defaults
-    const [complete, unknown] = this.#read(event, { timestamp, correlationId: () => correlationId })
+    const { timestamp, costDropped, redact } = this.#defaults
+    const defaults = { timestamp, costDropped, redact, correlationId: () => correlationId }
+    const [complete, unknown] = this.#read(event, defaults)
     const refusal = this.#writer.prepareOrExplain()
     this.#writer.writeOrKeep(encodeLine(complete, unknown), correlationId, refusal)
+    if (unknown !== null) this.#warnOfUnknown(unknown)
+  }
+
+  /** After the line was written, as the logger may log through this journal. */
+  #warnOfUnknown(unknown: Record<string, unknown>): void {
+    for (const member in unknown) {
+      this.#members.warn(
+        member,
+        'Unknown member of a request log event: written as it is, and ignored by readers',
+      )
+    }
   }
 
   /** @throws InvalidEventError, also for an event whose members can't be read. */
@@ -136,7 +159,7 @@ export class Journal {
       return [this.#complete(event, defaults), unknownFields(event)]
     } catch (error) {
       if (error instanceof InvalidEventError) throw error
-      const found = `members that can't be read (${error instanceof Error ? error.message : 'a getter threw'})`
+      const found = `members that can't be read (${describeThrown(error, this.#defaults.redact)})`
       throw new InvalidEventError([{ field: 'event', found, expected: 'plain values' }])
     }
   }

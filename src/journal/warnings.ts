@@ -1,3 +1,4 @@
+import { shownText } from '../events/problems.js'
 import type { JournalLogger } from './options.js'
 
 const BURST = 20
@@ -30,6 +31,27 @@ export class BoundedWarnings {
     const suppressed = this.#suppressed
     this.#suppressed = 0
     quietly(() => this.#logger.warn(suppressed === 0 ? fields : { ...fields, suppressed }, message))
+  }
+}
+
+/** Names that are warned of at most: a caller that makes them up must not fill the log, or the memory. */
+const MAX_MEMBERS = 100
+const MAX_MEMBER_LENGTH = 256
+
+/** One warning for each member of events that isn't as it should be. */
+export class MemberWarnings {
+  readonly #logger: JournalLogger
+  readonly #warned = new Set<string>()
+
+  constructor(logger: JournalLogger) {
+    this.#logger = logger
+  }
+
+  warn(member: string, message: string): void {
+    const name = member.length <= MAX_MEMBER_LENGTH ? member : shownText(member)
+    if (this.#warned.has(name) || this.#warned.size >= MAX_MEMBERS) return
+    this.#warned.add(name)
+    quietly(() => this.#logger.warn({ member: shownText(member) }, message))
   }
 }
 

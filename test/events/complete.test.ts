@@ -6,6 +6,7 @@ import {
   unknownFields,
 } from '../../src/events/complete.js'
 import { InvalidEventError } from '../../src/events/errors.js'
+import type { EventInput } from '../../src/events/schema.js'
 import { completeCompletion, completeLog, defaults, ID, leastLog, NOW } from './support.js'
 
 function problemsOf(input: unknown): InvalidEventError['problems'] {
@@ -252,8 +253,7 @@ describe('what breaks the schema is refused, and named', () => {
     ['input_tokens', 2 ** 53],
     ['input_tokens', 10n],
     ['output_tokens', 0.5],
-    ['cost_sats', Number.NaN],
-    ['cost_sats', Number.NEGATIVE_INFINITY],
+    ['cost_sats', 5n],
     ['provider_cost_sats', '1'],
     ['error_status', 500.5],
     ['error_status', -(2 ** 53)],
@@ -285,7 +285,7 @@ describe('what breaks the schema is refused, and named', () => {
       model: 'x'.repeat(100_000).concat('\0'),
       latency_ms: 'slow',
       input_tokens: -1,
-      cost_sats: Number.NaN,
+      cost_sats: 'free',
       timestamp: 'today',
       labels: { a: 1, b: null },
     }
@@ -296,7 +296,7 @@ describe('what breaks the schema is refused, and named', () => {
         ['latency_ms', '"slow"', 'a number from 0 to 2^53 − 1'],
         ['success', 'nothing', 'true or false'],
         ['input_tokens', '-1', 'an integer from 0 to 2^53 − 1 or null'],
-        ['cost_sats', 'NaN', 'a finite number or null'],
+        ['cost_sats', '"free"', 'a finite number or null'],
         ['labels.a', '1', 'a string without NUL'],
         ['labels.b', 'null', 'a string without NUL'],
         ['timestamp', '"today"', "RFC 3339 with seconds and an offset, as '2026-11-22T19:43:00.123Z'"],
@@ -323,7 +323,41 @@ describe('what breaks the schema is refused, and named', () => {
   })
 })
 
+test.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])(
+  'a cost of %d becomes null, and is told: an event is worth more than its cost',
+  (cost) => {
+    const told: string[] = []
+    const listening = { ...defaults, costDropped: (member: string) => told.push(member) }
+    const costs = { cost_sats: cost, provider_cost_sats: cost }
+    const nulls = { cost_sats: null, provider_cost_sats: null }
+    expect(completeEvent({ ...leastLog, ...costs, labels: { a: undefined } }, listening)).toMatchObject(nulls)
+    const completion = { type: 'stream_completed', correlation_id: 'c', input_tokens: 1 }
+    expect(completeEvent({ ...completion, ...costs, cost_sats: 5 }, listening)).toMatchObject({
+      ...nulls,
+      cost_sats: 5,
+      input_tokens: 1,
+    })
+    expect(told).toEqual(['cost_sats', 'provider_cost_sats', 'provider_cost_sats'])
+    expect(() => completeEvent({ ...leastLog, ...costs, model: 5 }, listening)).toThrow('model: found 5')
+    expect(told).toHaveLength(3)
+  },
+)
+
+test('an error names at most twenty problems, and says how many more there are', () => {
+  const labels = Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`label${i}`, i]))
+  expect(problemsOf({ ...leastLog, labels })).toHaveLength(20)
+  expect(() => completeEvent({ ...leastLog, labels }, defaults)).toThrow(/label19: .*; and 4980 more$/)
+})
+
 describe('unknown members', () => {
+  test.each([
+    ['stream_duration_ms', { ...leastLog, stream_duration_ms: 5 }],
+    ['model', { type: 'stream_completed' as const, correlation_id: 'c', output_tokens: 1, model: 'm' }],
+  ])('a member of the other event is one: %s', (member, event) => {
+    expect(Object.keys(unknownFields(event as EventInput) ?? {})).toEqual([member])
+    expect(Object.keys(unknownFields(event as EventInput) ?? {})).toEqual([member])
+  })
+
   test('none is the rule', () => {
     expect(unknownFields({ ...leastLog, type: 'request_logged', labels: {} })).toBeNull()
   })

@@ -158,6 +158,11 @@ describe('unknown members that JSON treats in its own way', () => {
   })
 })
 
+test('a cost beyond all doubles becomes null', () => {
+  const line = '{"model":"m","latency_ms":1,"cost_sats":1e999,"success":true}'
+  expect(decode(Buffer.from(line))).toMatchObject({ event: { model: 'm', cost_sats: null } })
+})
+
 describe('at most 1 MiB', () => {
   const event = completeLog(leastLog)
   const padding = (length: number) => ({ x: 'a'.repeat(length) })
@@ -272,7 +277,7 @@ describe('rejected lines, each with its reason', () => {
       `{"model":${'['.repeat(depth)}${']'.repeat(depth)},"latency_ms":1,"success":true}`,
       'invalid_event',
     ],
-    ['an infinite number', `{${ok},"cost_sats":1e999}`, 'invalid_event'],
+    ['an infinite latency', '{"model":"m","latency_ms":1e999,"success":true}', 'invalid_event'],
     ['an integer beyond 2^53', `{${ok},"input_tokens":9007199254740992}`, 'invalid_event'],
     ['a field missing', '{"model":"m"}', 'invalid_event'],
     ['NUL in a model', '{"model":"a\\u0000","latency_ms":1,"success":true}', 'invalid_event'],

@@ -1,6 +1,8 @@
+import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
+import { decodeLine } from '../../src/events/line.js'
 import { redactSecrets } from '../../src/events/redact.js'
-import { openJournal } from '../../src/index.js'
+import { openJournal, type RequestLog } from '../../src/index.js'
 import { test as withWorkspace } from '../support/workspace.js'
 
 const redact = (text: string) => redactSecrets(text, 'error_message')
@@ -10,6 +12,12 @@ const bech32 = (length: number) => 'qpzry9x8gf2tvdw0s3jn54khce6mua7l'.repeat(20)
 const base58 = (length: number) => 'Wd3nRz7YkP5uHcX9'.repeat(20).slice(0, length)
 const seed = 'abandon ability able about above absent absorb abstract absurd abuse access accident'
 const letters = (length: number) => 'aB3dE6gH9jK2mN5pQ8sT1vW4yZ7'.repeat(20).slice(0, length)
+
+const throwing = (message: string) => ({
+  get model(): string {
+    throw new Error(message)
+  },
+})
 
 /** Each secret, and what remains of the text around it. */
 const SECRETS: [string, string, string][] = [
@@ -277,6 +285,42 @@ withWorkspace(
     await journal.close()
   },
 )
+
+withWorkspace.for<[string, object]>([
+  ['a text where a number is expected', { error_status: `sk-${letters(48)}` }],
+  ['a name with NUL', { model: `sk-${letters(48)}\0` }],
+  ['the name of a label', { labels: { [`sk-${letters(48)}`]: 5 } }],
+  ['a timestamp', { timestamp: `Bearer ${letters(48)}` }],
+  ['a type', { type: `sk-${letters(48)}` }],
+  ['a secret that is cut where it is shown', { timestamp: `${'.'.repeat(50)} sk-${letters(48)}` }],
+  ['what a getter throws', throwing(`sk-${letters(48)}`)],
+  ['what toJSON throws', { more: { toJSON: () => throwing(`sk-${letters(48)}`).model } }],
+  ['the name of a member', { [`sk-${letters(48)}`]: 5n }],
+  ['a pattern of the caller’s own', { policy: 5, timestamp: `${letters(12)} acme-${'1'.repeat(60)}` }],
+])('an error about an invalid event quotes no secret: %s', ([, fields], { workspace }) => {
+  const logged: unknown[] = []
+  const keep = (...parts: unknown[]) => logged.push(...parts)
+  const logger = { warn: keep, error: keep }
+  const redact = [/acme-\d{40,}/g, /aB3dE6gH9jK2(?!m)/g]
+  const journal = openJournal({ directory: workspace.journal, logger, redact })
+  const event = Object.defineProperties(
+    { model: 'm', latency_ms: 1, success: true },
+    Object.getOwnPropertyDescriptors(fields),
+  )
+  journal.record(event as RequestLog)
+  expect(journal.counters.invalid).toBe(1)
+  const text = inspect(logged, { depth: 9, maxStringLength: null })
+  expect(text).toContain('[redacted')
+  expect(text).not.toContain(letters(12))
+  expect(text).not.toContain('11111')
+})
+
+test('a rejected line’s reason quotes no secret', () => {
+  const line = Buffer.from(`{"model":"m" sk-${letters(30)}`)
+  expect(JSON.stringify(decodeLine(line, { correlationId: () => 'c', timestamp: () => 't' }))).not.toContain(
+    letters(12),
+  )
+})
 
 test('labels are the caller’s own and stay as they are', () => {
   const key = `sk-${letters(48)}`

@@ -163,7 +163,11 @@ function asEvent(value: Row, day: string): Row | null {
   if (!valid) return null
   const given = value['timestamp']
   const timestamp = typeof given === 'string' ? given : `${day}T00:00:00.000Z`
-  return { ...value, ...shortNames(value), type, timestamp }
+  const costs = {
+    cost_sats: finite(value['cost_sats']),
+    provider_cost_sats: finite(value['provider_cost_sats']),
+  }
+  return { ...value, ...shortNames(value), ...costs, type, timestamp }
 }
 
 /** The identifiers as the specification keeps them: at most 1,024 bytes of each. */
@@ -193,6 +197,9 @@ function shortName(text: string): string {
 
 const isText = (value: unknown) => typeof value === 'string' && !value.includes('\0')
 const isNumber = (value: unknown) => typeof value === 'number' && Number.isFinite(value)
+// JSON may say 1e999, which becomes null.
+const isCost = (value: unknown) => typeof value === 'number'
+const finite = (value: unknown) => (isNumber(value) ? value : null)
 const isCount = (value: unknown) => Number.isSafeInteger(value) && Number(value) >= 0
 const orNull = (check: (value: unknown) => boolean) => (value: unknown) => value == null || check(value)
 
@@ -237,8 +244,8 @@ function hasOutcome(value: Row): boolean {
     orNull(isTimestamp)(value['timestamp']) &&
     orNull(isCount)(value['input_tokens']) &&
     orNull(isCount)(value['output_tokens']) &&
-    orNull(isNumber)(value['cost_sats']) &&
-    orNull(isNumber)(value['provider_cost_sats']) &&
+    orNull(isCost)(value['cost_sats']) &&
+    orNull(isCost)(value['provider_cost_sats']) &&
     orNull((status) => Number.isSafeInteger(status))(value['error_status']) &&
     orNull((text) => typeof text === 'string')(value['error_message'])
   )
