@@ -55,7 +55,7 @@ export interface ManifestProblem {
 }
 
 export interface Manifest {
-  /** The chain, in order. */
+  /** The chain, in order; what is added later is added to the same array, so that reading again costs what is new. */
   entries: readonly ManifestEntry[]
   /** Hash of the last entry; 64 zeros when there is none. */
   head: string
@@ -71,7 +71,7 @@ export class ManifestChain {
   #head = NO_ENTRY
 
   manifest(): Manifest {
-    return { entries: [...this.#entries], head: this.#head, problems: [...this.#problems] }
+    return { entries: this.#entries, head: this.#head, problems: [...this.#problems] }
   }
 
   /** A line that was ended. */

@@ -46,14 +46,27 @@ export function readManifest(directory: string, fs: FileSystem = nodeFileSystem)
   return new ManifestFile(directory, fs).read()
 }
 
-/** The last entry of a kind for each segment, by the segment's name. */
+type LastEntries = { [Kind in ManifestEntry['kind']]: Map<string, EntryOf<Kind>> }
+
+/** Of each chain that was asked about, as far as it was long by then. */
+const indexes = new WeakMap<Manifest['entries'], { length: number; last: LastEntries }>()
+
+/** The last entry of a kind for each segment, by the segment's name. Asked again, it costs what was added since. */
 export function lastEntries<Kind extends ManifestEntry['kind']>(
   { entries }: Manifest,
   kind: Kind,
-): Map<string, EntryOf<Kind>> {
-  const last = new Map<string, EntryOf<Kind>>()
-  for (const entry of entries) if (entry.kind === kind) last.set(entry.segment, entry as EntryOf<Kind>)
-  return last
+): ReadonlyMap<string, EntryOf<Kind>> {
+  let index = indexes.get(entries)
+  if (index === undefined) {
+    index = { length: 0, last: { sealed: new Map(), archived: new Map(), pruned: new Map() } }
+    indexes.set(entries, index)
+  }
+  for (; index.length < entries.length; index.length++) {
+    const entry = entries[index.length] as ManifestEntry
+    const last: Map<string, ManifestEntry> = index.last[entry.kind]
+    last.set(entry.segment, entry)
+  }
+  return index.last[kind]
 }
 
 /**
@@ -68,6 +81,8 @@ export class ManifestFile {
   #chain = new ManifestChain()
   #file: FileIdentity | null = null
   #readBytes = 0
+  /** The file's name survives a power cut: this object has synced it. */
+  #isNameDurable = false
 
   constructor(directory: string, fs: FileSystem = nodeFileSystem) {
     this.#directory = directory
@@ -116,6 +131,8 @@ export class ManifestFile {
       if (entry === null) return null
       const hash = this.#write({ ...entry, at: new Date(now).toISOString(), previous: manifest.head })
       const added = this.read().entries.findLast((other) => other.hash === hash)
+      // After the read, which begins anew where the file has just been made.
+      this.#isNameDurable = true
       if (added !== undefined) return added
     }
     throw new Error(`${this.path}: ${MAX_ATTEMPTS} attempts to add an entry were overtaken`)
@@ -135,6 +152,7 @@ export class ManifestFile {
     this.#chain = new ManifestChain()
     this.#file = file
     this.#readBytes = 0
+    this.#isNameDurable = false
   }
 
   #bytes(fd: number, size: number): Buffer {
@@ -176,7 +194,7 @@ export class ManifestFile {
     } finally {
       this.#fs.closeSync(fd)
     }
-    syncDirectory(this.#fs, this.#directory)
+    if (!this.#isNameDurable) syncDirectory(this.#fs, this.#directory)
     return hash
   }
 

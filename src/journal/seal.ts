@@ -121,10 +121,8 @@ export class Sealer {
     const digest = digester.digest()
     const { name } = segment
     const entry = this.#manifest.append(
-      ({ entries }) =>
-        entries.some((other) => other.kind === 'sealed' && other.segment === name)
-          ? null
-          : { kind: 'sealed', segment: name, ...digest },
+      (manifest) =>
+        lastEntries(manifest, 'sealed').has(name) ? null : { kind: 'sealed', segment: name, ...digest },
       now,
     )
     if (entry !== null) this.#logger.info({ segment: name, ...digest }, 'Sealed')

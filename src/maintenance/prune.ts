@@ -104,8 +104,8 @@ class PruneRun {
   readonly #directory: string
   readonly #manifest: ManifestFile
   readonly #before: string
-  readonly #pruned: Map<string, EntryOf<'pruned'>>
-  readonly #archived: Map<string, EntryOf<'archived'>>
+  readonly #pruned: ReadonlyMap<string, EntryOf<'pruned'>>
+  readonly #archived: ReadonlyMap<string, EntryOf<'archived'>>
   readonly #segments: readonly Segment[]
   readonly #positions: Map<number, SegmentPosition>
   readonly #left: PruneResult['left'] = []
@@ -148,8 +148,8 @@ class PruneRun {
     for (const segment of this.#files()) {
       const { bytes, lines, sha256 } = this.#archived.get(segment.name) ?? NOT_RECORDED
       this.#manifest.append(
-        ({ entries }) =>
-          entries.some((entry) => entry.kind === 'pruned' && entry.segment === segment.name)
+        (manifest) =>
+          lastEntries(manifest, 'pruned').has(segment.name)
             ? null
             : { kind: 'pruned', segment: segment.name, bytes, lines, sha256 },
         Date.now(),

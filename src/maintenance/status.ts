@@ -1,6 +1,6 @@
 import { lstatSync, type Stats } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { isBlankLine, parseLine } from '../events/line.js'
+import { isBlankLine, MAX_LINE_BYTES, parseLine } from '../events/line.js'
 import { canonicalTimestamp } from '../events/timestamp.js'
 import { readIdentity } from '../journal/identity.js'
 import { lastEntries, type Manifest, readManifest } from '../journal/manifest.js'
@@ -180,7 +180,9 @@ async function timestampOfNextLine(
         // A line over 1 MiB is never held whole, and can't say.
         if (line === undefined && (bytes === null || !isBlankLine(bytes))) line = bytes && Buffer.from(bytes)
       })
-      if (bytesRead === 0) return null
+      // A line that is longer than any may be has no timestamp to read, however long it is.
+      const isTooLong = reader.readOffset - reader.position > MAX_LINE_BYTES
+      if (bytesRead === 0 || (line === undefined && isTooLong)) return null
     }
   } finally {
     reader.close()

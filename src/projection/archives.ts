@@ -14,7 +14,7 @@ const ADVICE = 'bring the right one back from a backup'
 export class Archives {
   readonly #directory: string
   readonly #manifest: ManifestFile
-  #archived = new Map<string, EntryOf<'archived'>>()
+  #archived: ReadonlyMap<string, EntryOf<'archived'>> = new Map()
   /** Archives that were found to be projected to their end, by segment: which one it was. */
   readonly #done = new Map<number, string>()
 

@@ -1,3 +1,4 @@
+import { MAX_LINE_BYTES } from '../events/line.js'
 import { JournalError } from '../journal/errors.js'
 import { fileIdentity, isSameFile } from '../journal/file-identity.js'
 import type { Segment } from '../journal/segments.js'
@@ -101,9 +102,14 @@ export class Backlog {
   }
 
   #waiting(segment: Segment): WaitingSegment {
-    const { directory, journalId, projected, archives } = this.#options
+    const { directory, journalId, projected, readers, archives, sizes } = this.#options
     const { projectedBytes = 0, projectedCrc32 = 0 } = projected.get(segment) ?? {}
     const size = plainSize(directory, segment) ?? archives.bytesOf(segment) ?? 0
+    const bytes = size - projectedBytes
+    // A line that is longer than any may be is no backlog: whoever follows reads it once, and goes on where that ended.
+    const { fromBytes = BACKLOG_FROM_BYTES } = sizes ?? {}
+    const isTail =
+      bytes >= Math.max(fromBytes, MAX_LINE_BYTES) && readers.isInsideLongLine(segment, projectedBytes)
     return {
       directory,
       segment,
@@ -114,7 +120,7 @@ export class Backlog {
       isDigested: false,
       // What was read must become visible at last, however fast lines come.
       endsWhereItDid: true,
-      bytes: size - projectedBytes,
+      bytes: isTail ? 0 : bytes,
     }
   }
 

@@ -147,7 +147,7 @@ class ReplayRun {
   readonly #transaction: ProjectionTransaction
   readonly #progress: ReplayProgress
   readonly #segments: Segment[]
-  readonly #archives: Map<string, EntryOf<'archived'>>
+  readonly #archives: ReadonlyMap<string, EntryOf<'archived'>>
   readonly #prunedThrough: number
 
   constructor(database: Database, options: RebuildOptions) {

@@ -2,8 +2,11 @@ import { lstatSync } from 'node:fs'
 import { MAX_LINE_BYTES } from '../events/line.js'
 import { fileIdentity, isSameFile } from '../journal/file-identity.js'
 import { openSegment, type SegmentSource } from '../journal/open-segment.js'
+import { SegmentReader } from '../journal/segment-reader.js'
 import type { Segment } from '../journal/segments.js'
 import type { SegmentPosition } from '../storage/positions.js'
+
+const NEWLINE = 0x0a
 
 /** The segments that stay open between two looks, each read up to its position. */
 export class SegmentReaders {
@@ -31,6 +34,19 @@ export class SegmentReaders {
     })
     this.#readers.set(segment.id, reader)
     return reader
+  }
+
+  /** No line ends within the first MiB after the position, of a segment that isn't archived. */
+  isInsideLongLine(segment: Segment, position: number): boolean {
+    if (segment.isArchived) return false
+    const open = this.#readers.get(segment.id)
+    if (open !== undefined && open.readOffset - open.position >= MAX_LINE_BYTES) return true
+    const reader = new SegmentReader(this.#directory, segment)
+    try {
+      return !reader.bytesAt(position, MAX_LINE_BYTES).includes(NEWLINE)
+    } finally {
+      reader.close()
+    }
   }
 
   close(id: number): void {
