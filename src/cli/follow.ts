@@ -85,7 +85,7 @@ function isColourWanted(): boolean {
 function formatLine(entry: RequestEntry, hasEnded: boolean, paint: Paint, width: number): string {
   const { tokens, timing } = entry
   const isFailed = !entry.success
-  const isPlain = entry.state === 'finished' && !isFailed && entry.error === undefined
+  const said = visible(outcome(entry))
   const mark = isFailed ? '✗' : entry.state !== 'finished' ? '▸' : hasEnded ? '■' : '✓'
   const padded = (text: string, columns: number) => {
     const cut = Number.isFinite(width) ? cutToWidth(text, columns) : text
@@ -102,9 +102,11 @@ function formatLine(entry: RequestEntry, hasEnded: boolean, paint: Paint, width:
     ],
     ['yellow', width < ROOM.sats ? '' : `${formatSats(entry.cost.sats)} sats`.padStart(14)],
     ['reset', formatMs(hasEnded ? (timing.stream_duration_ms ?? null) : timing.latency_ms).padStart(9)],
-    [isFailed ? 'red' : 'yellow', isPlain ? '' : visible(outcome(entry))],
   ]
-  return parts
+  const columns = parts.reduce((sum, [, text]) => sum + (text === '' ? 0 : displayWidth(text) + 1), 0)
+  // The mark says as much.
+  const isSaid = said === 'ok' || (said === 'open' && columns + said.length > width)
+  return [...parts, [isFailed ? 'red' : 'yellow', isSaid ? '' : said] as const]
     .filter(([, text]) => text !== '')
     .map(([style, text]) => (style === 'reset' ? text : paint(style, text)))
     .join(' ')

@@ -17,11 +17,11 @@ export function encodeCursor(sort: RequestSort, order: RequestOrder, { key, id }
 export function decodeCursor(cursor: string, sort: RequestSort, order: RequestOrder): PageEnd | null {
   if (cursor === START_CURSOR) return null
   const parts = parse(cursor)
-  if (!Array.isArray(parts) || parts.length !== 4) throw invalid(`'${cursor}' is none of ours`)
+  if (!Array.isArray(parts) || parts.length !== 4) throw invalid(`'${cursor}' isn't one`)
   const [ofSort, ofOrder, key, id] = parts
   if (ofSort !== sort || ofOrder !== order) throw invalid('it belongs to another sort or order')
   const isKey = sort === 'timestamp' ? typeof key === 'string' : key === null || typeof key === 'number'
-  if (!isKey || !Number.isSafeInteger(id)) throw invalid(`'${cursor}' is none of ours`)
+  if (!isKey || !Number.isSafeInteger(id)) throw invalid(`'${cursor}' isn't one`)
   return { key, id }
 }
 
@@ -29,7 +29,7 @@ function parse(cursor: string): unknown {
   try {
     return JSON.parse(Buffer.from(cursor, 'base64url').toString())
   } catch {
-    // Whatever isn't JSON is no cursor either.
+    // Whatever isn't JSON isn't a cursor either.
     return undefined
   }
 }

@@ -31,6 +31,6 @@ function create(copy: Database, sql: string): void {
   try {
     copy.exec(sql)
   } catch {
-    // A virtual table, or a view or trigger, of an extension that isn't here: none of ours, and in nobody's way.
+    // A virtual table, or a view or trigger, of an extension that isn't loaded here: it belongs to another program.
   }
 }

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { renameSync } from 'node:fs'
-import { describe, expect } from 'vitest'
+import { describe, expect, vi } from 'vitest'
 import { projectOnce } from '../../src/projection/index.js'
 import { runHere } from '../support/command.js'
 import { lines, writeSegment } from '../support/journal-files.js'
@@ -93,7 +93,7 @@ test('pages by key: each page names the next one', async ({ workspace }) => {
   expect(await list('--cursor', 'x')).toMatchObject({
     status: 2,
     stdout: '',
-    stderr: expect.stringMatching(/^error: Invalid cursor: 'x' is none of ours, expected 'start' or/),
+    stderr: expect.stringMatching(/^error: Invalid cursor: 'x' isn't one, expected 'start' or/),
   })
 })
 
@@ -140,6 +140,30 @@ describe('--follow', () => {
     const [line = ''] = await until(1)
     expect(line).toMatch(/^10:00:00 ✗ x\\x1b\[31m +– .* failed \\u202e$/)
     expect(await end(child)).toBe(143)
+  })
+
+  test('leaves columns out on a narrow page, but never what went wrong', async ({ workspace }) => {
+    const error_message = 'the client went away before the first byte'
+    const timestamp = new Date().toISOString()
+    await append(
+      workspace,
+      requestLine('a', {
+        model: 'a-model-with-a-long-name',
+        success: false,
+        error_status: 499,
+        error_message,
+      }),
+      requestLine('b', { timestamp, streaming: true }),
+      requestLine('c', { streaming: true }),
+    )
+    vi.stubEnv('COLUMNS', '40')
+    const { child, until } = follow(workspace)
+    vi.unstubAllEnvs()
+    const lines = await until(3)
+    expect(lines[0]).toBe(`10:00:00 ✗ a-model-wit…    100 ms failed 499 ${error_message}`)
+    expect(lines[1]).toMatch(/^\S+ ▸ gpt-4o {10}100 ms open$/)
+    expect(lines[2]).toMatch(/^10:00:00 ▸ gpt-4o {10}100 ms unfinished$/)
+    await end(child)
   })
 
   test('a filter holds, and an unknown model is an error', async ({ workspace }) => {
