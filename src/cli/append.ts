@@ -36,12 +36,12 @@ export function addAppend(program: Command): void {
 
 async function append(options: { journal: string; json?: true }): Promise<void> {
   const { openJournal } = await import('../journal/journal.js')
-  const { LineScanner } = await import('../journal/line-scanner.js')
+  const { isBlank, LineScanner } = await import('../journal/line-scanner.js')
   const lines = await import('../events/line.js')
   const { JournalWriteError } = await import('../journal/errors.js')
   const { InvalidEventError } = await import('../events/errors.js')
   const journal = openJournal({ directory: options.journal, logger: warningsForPeople })
-  const run = new AppendRun(journal, { ...lines, InvalidEventError })
+  const run = new AppendRun(journal, { ...lines, isBlank, InvalidEventError })
   if (process.stdin.isTTY) note('Reading events from stdin, one JSON object a line; Ctrl-D ends.')
   let unexpected: unknown = null
   // The usual end of `tail -f … | request-journal append`: stop reading, then sync and answer as at the end of stdin.
@@ -91,7 +91,8 @@ async function readStdin(scanner: LineScanner, run: AppendRun, isStopped: () => 
   if (scanner.pendingBytes > 0 && !isStopped()) scanner.push(Buffer.from('\n'), onLine)
 }
 
-type Codec = Pick<typeof import('../events/line.js'), 'isBlankLine' | 'parseLine' | 'MAX_LINE_BYTES'> &
+type Codec = Pick<typeof import('../events/line.js'), 'parseLine' | 'MAX_LINE_BYTES'> &
+  Pick<typeof import('../journal/line-scanner.js'), 'isBlank'> &
   Pick<typeof import('../events/errors.js'), 'InvalidEventError'>
 
 /** Appends lines and counts what became of them. */
@@ -109,14 +110,15 @@ class AppendRun {
   }
 
   /** @throws JournalWriteError when the disk refuses. */
-  add({ bytes, length }: ScannedLine): void {
-    const { isBlankLine, parseLine, MAX_LINE_BYTES, InvalidEventError } = this.#codec
+  add(line: ScannedLine): void {
+    const { isBlank, parseLine, MAX_LINE_BYTES, InvalidEventError } = this.#codec
     this.line++
+    if (isBlank(line)) return
+    const { bytes, length } = line
     if (bytes === null) {
       this.#refuse(`${formatCount(length)} bytes, at most ${formatCount(MAX_LINE_BYTES)} are allowed`)
       return
     }
-    if (isBlankLine(bytes)) return
     const parsed = parseLine(bytes)
     if ('reason' in parsed) {
       this.#refuse(parsed.detail)

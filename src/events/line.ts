@@ -192,7 +192,7 @@ function endOfText(line: Buffer): number {
   return end
 }
 
-function isJsonSpace(byte: number | undefined): boolean {
+export function isJsonSpace(byte: number | undefined): boolean {
   return byte === 0x20 || byte === 0x09 || byte === 0x0d || byte === NEWLINE
 }
 

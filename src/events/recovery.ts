@@ -1,11 +1,17 @@
 import { crc32 } from 'node:zlib'
-import { CHECKSUM_BYTES, hexChecksum, MAX_LINE_BYTES } from './line.js'
+import { CHECKSUM_BYTES, hexChecksum, isJsonSpace, MAX_LINE_BYTES } from './line.js'
 import { CHECKSUM_START, LINE_START } from './serialize.js'
 
 /** A whole event inside a line that doesn't decode: its bytes from `{"type":` to the closing brace, at its own place. */
 export interface RecoveredEvent {
   byteOffset: number
   bytes: Buffer
+}
+
+/** Bytes of a segment, by offset. */
+export interface Stretch {
+  start: number
+  end: number
 }
 
 interface Start {
@@ -41,14 +47,28 @@ export class EventRecovery {
   /** In the window: everything before it has been looked at. */
   #scanned = 0
   #recoveredBytes = 0
+  /** Where in the segment the last event that was kept has ended. */
+  #gapStart: number
+  /** The first byte since then that isn't white space, by its offset. */
+  #firstInk: number | null = null
+  /** From the first gap that isn't blank to the end of the last one, as far as an event has ended it. */
+  #rest: Stretch | null = null
 
   constructor(byteOffset: number) {
     this.#windowOffset = byteOffset
+    this.#gapStart = byteOffset
+  }
+
+  /** What remains of the line without its events; null where that is blank. */
+  get rest(): Stretch | null {
+    return this.#restUpTo(this.#windowOffset + this.#window.length)
   }
 
   push(piece: Buffer): void {
+    const searched = this.#window.length
     // A copy: the caller reuses its buffer.
     this.#window = Buffer.concat([this.#window, piece])
+    this.#firstInk ??= this.#findInk(searched)
     this.#scan()
     this.#forget()
   }
@@ -99,6 +119,19 @@ export class EventRecovery {
     return null
   }
 
+  #restUpTo(end: number): Stretch | null {
+    if (this.#firstInk === null || this.#firstInk >= end) return this.#rest
+    return { start: this.#rest?.start ?? this.#gapStart, end }
+  }
+
+  /** @param index in the window, where to begin. */
+  #findInk(index: number): number | null {
+    for (let at = index; at < this.#window.length; at++) {
+      if (!isJsonSpace(this.#window[at])) return this.#windowOffset + at
+    }
+    return null
+  }
+
   #keep(index: number, end: number): void {
     this.#recoveredBytes += end - index
     if (this.#recoveredBytes > MAX_RECOVERED_BYTES) {
@@ -106,7 +139,11 @@ export class EventRecovery {
       return
     }
     const bytes = Buffer.from(this.#window.subarray(index, end))
-    this.events.push({ byteOffset: this.#windowOffset + index, bytes })
+    const byteOffset = this.#windowOffset + index
+    this.events.push({ byteOffset, bytes })
+    this.#rest = this.#restUpTo(byteOffset)
+    this.#gapStart = this.#windowOffset + end
+    this.#firstInk = this.#findInk(end)
   }
 
   /** Drops what no event that is still to come can begin in. */
@@ -125,9 +162,9 @@ export class EventRecovery {
   }
 }
 
-/** The events inside one line that doesn't decode. */
-export function recoverEvents(line: Buffer, byteOffset: number): RecoveredEvent[] {
+/** Looks for the events inside one line that doesn't decode. */
+export function recoverEvents(line: Buffer, byteOffset: number): EventRecovery {
   const recovery = new EventRecovery(byteOffset)
   recovery.push(line)
-  return recovery.events
+  return recovery
 }

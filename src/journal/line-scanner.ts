@@ -1,23 +1,33 @@
-import { MAX_LINE_BYTES } from '../events/line.js'
-import { EventRecovery, type RecoveredEvent } from '../events/recovery.js'
+import { isBlankLine, MAX_LINE_BYTES } from '../events/line.js'
+import { EventRecovery } from '../events/recovery.js'
 
 const NEWLINE = 0x0a
 
 /** A whole line of a segment. */
-export interface ScannedLine {
+export type ScannedLine = {
   /** Of the line's first byte. */
   byteOffset: number
   /** Newline included. */
   length: number
-  /**
-   * Without the newline, and only until the next line: copy what is kept. Null for a line that is longer than 1 MiB,
-   * which is never held whole.
-   */
-  bytes: Buffer | null
-  /** The events found inside a line that is longer than 1 MiB. */
-  recovered: readonly RecoveredEvent[]
-  /** How many more were found there than memory allows to keep. */
-  givenUp: number
+} & (
+  | {
+      /** Without the newline, and only until the next line: copy what is kept. */
+      bytes: Buffer
+      recovery: null
+    }
+  | {
+      /** A line that is longer than 1 MiB is never held whole. */
+      bytes: null
+      recovery: Recovered
+    }
+)
+
+/** What was found inside a line that is longer than 1 MiB. */
+export type Recovered = Pick<EventRecovery, 'events' | 'givenUp' | 'rest'>
+
+/** True for a line of white space only, however long: it is skipped and not counted. */
+export function isBlank({ bytes, recovery }: ScannedLine): boolean {
+  return bytes === null ? recovery.events.length === 0 && recovery.rest === null : isBlankLine(bytes)
 }
 
 /**
@@ -64,13 +74,13 @@ export class LineScanner {
       const bytes = this.#partialBytes === 0 ? end : Buffer.concat([...this.#partial, end])
       this.#partial = []
       this.#partialBytes = 0
-      return { byteOffset, length, bytes, recovered: [], givenUp: 0 }
+      return { byteOffset, length, bytes, recovery: null }
     }
     const recovery = this.#recovery ?? this.#startRecovery(byteOffset)
     recovery.push(end)
     this.#recovery = null
     this.#partialBytes = 0
-    return { byteOffset, length, bytes: null, recovered: recovery.events, givenUp: recovery.givenUp }
+    return { byteOffset, length, bytes: null, recovery }
   }
 
   #addPartial(piece: Buffer): void {

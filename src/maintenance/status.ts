@@ -1,8 +1,9 @@
 import { lstatSync, type Stats } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { isBlankLine, MAX_LINE_BYTES, parseLine } from '../events/line.js'
+import { MAX_LINE_BYTES, parseLine } from '../events/line.js'
 import { canonicalTimestamp } from '../events/timestamp.js'
 import { readIdentity } from '../journal/identity.js'
+import { isBlank } from '../journal/line-scanner.js'
 import { lastEntries, type Manifest, readManifest } from '../journal/manifest.js'
 import { SegmentReader } from '../journal/segment-reader.js'
 import { listSegments, nearMisses, type Segment } from '../journal/segments.js'
@@ -176,9 +177,10 @@ async function timestampOfNextLine(
   const reader = new SegmentReader(directory, segment, { position })
   try {
     while (line === undefined) {
-      const bytesRead = await reader.readChunk(({ bytes }) => {
+      const bytesRead = await reader.readChunk((scanned) => {
+        if (line !== undefined || isBlank(scanned)) return
         // A line over 1 MiB is never held whole, and can't say.
-        if (line === undefined && (bytes === null || !isBlankLine(bytes))) line = bytes && Buffer.from(bytes)
+        line = scanned.bytes && Buffer.from(scanned.bytes)
       })
       // A line that is longer than any may be has no timestamp to read, however long it is.
       const isTooLong = reader.readOffset - reader.position > MAX_LINE_BYTES

@@ -1,15 +1,9 @@
 import { createHash } from 'node:crypto'
 import type { EventDefaults } from '../events/complete.js'
-import {
-  type DecodedLine,
-  decodeLine,
-  isBlankLine,
-  type Rejection,
-  type RejectionReason,
-} from '../events/line.js'
-import { type RecoveredEvent, recoverEvents } from '../events/recovery.js'
+import { type DecodedLine, decodeLine, type Rejection, type RejectionReason } from '../events/line.js'
+import { recoverEvents } from '../events/recovery.js'
 import type { JournalEvent } from '../events/schema.js'
-import type { ScannedLine } from '../journal/line-scanner.js'
+import { isBlank, type Recovered, type ScannedLine } from '../journal/line-scanner.js'
 import { type SegmentName, startOfDay } from '../journal/segments.js'
 import { emptyCounts, type SegmentCounts } from '../storage/positions.js'
 import type { Place, RejectedLine } from '../storage/projection-tables.js'
@@ -56,14 +50,13 @@ export class LineFold {
   }
 
   add(line: ScannedLine): void {
-    const { byteOffset, bytes } = line
+    if (isBlank(line)) return
+    const { byteOffset, bytes, recovery } = line
+    this.counts.lines++
     if (bytes === null) {
-      this.counts.lines++
-      this.#recover(line, tooLong(line.length), line.recovered)
+      this.#recover(line, tooLong(line.length), recovery)
       return
     }
-    if (isBlankLine(bytes)) return
-    this.counts.lines++
     const decoded = this.#decode(bytes, byteOffset)
     if (!('reason' in decoded)) this.#apply(decoded, byteOffset)
     else if (RECOVERABLE.has(decoded.reason)) this.#recover(line, decoded, recoverEvents(bytes, byteOffset))
@@ -83,35 +76,18 @@ export class LineFold {
   }
 
   /** Every whole event inside the line, each at its own place; what is left of the line is rejected. */
-  #recover(line: ScannedLine, rejection: Rejection, recovered: readonly RecoveredEvent[]): void {
-    const end = line.byteOffset + line.length - 1
-    let firstRest = line.byteOffset
-    let rest: { start: number; end: number } | null = null
-    const addRest = (start: number, stop: number) => {
-      if (start >= stop || this.#isBlank(line, start, stop)) return
-      rest = { start: rest?.start ?? start, end: stop }
-    }
-    for (const { byteOffset, bytes } of recovered) {
-      addRest(firstRest, byteOffset)
-      firstRest = byteOffset + bytes.length
+  #recover(line: ScannedLine, rejection: Rejection, { events, givenUp, rest }: Recovered): void {
+    for (const { byteOffset, bytes } of events) {
       const decoded = this.#decode(bytes, byteOffset)
       if ('reason' in decoded) this.#reject(byteOffset, bytes.length, decoded, bytes)
       else this.#apply(decoded, byteOffset)
     }
-    addRest(firstRest, end)
-    const left = rest as { start: number; end: number } | null
-    if (left === null) return
+    if (rest === null) return
     let { detail } = rejection
-    if (recovered.length > 0) detail += `; ${recovered.length} whole event(s) recovered`
-    if (line.givenUp > 0) detail += `, ${line.givenUp} more not: at most 16 MiB of a line are`
-    const excerpt = line.bytes?.subarray(left.start - line.byteOffset, left.end - line.byteOffset)
-    this.#reject(left.start, left.end - left.start, { ...rejection, detail }, excerpt ?? Buffer.alloc(0))
-  }
-
-  #isBlank(line: ScannedLine, start: number, end: number): boolean {
-    return (
-      line.bytes !== null && isBlankLine(line.bytes.subarray(start - line.byteOffset, end - line.byteOffset))
-    )
+    if (events.length > 0) detail += `; ${events.length} whole event(s) recovered`
+    if (givenUp > 0) detail += `, ${givenUp} more not: at most 16 MiB of a line are`
+    const excerpt = line.bytes?.subarray(rest.start - line.byteOffset, rest.end - line.byteOffset)
+    this.#reject(rest.start, rest.end - rest.start, { ...rejection, detail }, excerpt ?? Buffer.alloc(0))
   }
 
   #reject(byteOffset: number, length: number, rejection: Rejection, bytes: Buffer): void {

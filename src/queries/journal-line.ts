@@ -106,7 +106,7 @@ function eventAt(
 ): { bytes: Buffer; members: Record<string, unknown> } | null {
   const whole = parseLine(bytes)
   if ('members' in whole) return { bytes, members: whole.members }
-  const recovered = recoverEvents(bytes, byteOffset).find((event) => event.byteOffset === byteOffset)
+  const recovered = recoverEvents(bytes, byteOffset).events.find((event) => event.byteOffset === byteOffset)
   if (recovered === undefined) return null
   const parsed = parseLine(recovered.bytes)
   return 'members' in parsed ? { bytes: recovered.bytes, members: parsed.members } : null

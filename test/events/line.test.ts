@@ -69,7 +69,7 @@ describe('encoding', () => {
       fc.property(anyEvent, unknown, (event, members) => {
         const line = lineOf(event, members)
         expect(decode(line)).toStrictEqual({ event, isChecked: true })
-        expect(recoverEvents(line, 0).map(({ bytes }) => bytes.equals(line))).toStrictEqual([true])
+        expect(recoverEvents(line, 0).events.map(({ bytes }) => bytes.equals(line))).toStrictEqual([true])
         const parsed = parseLine(line)
         if ('reason' in parsed) throw new Error(parsed.detail)
         expect(parsed.members).toMatchObject(JSON.parse(JSON.stringify(members)))
@@ -96,9 +96,11 @@ describe('nothing inside a line looks like a start or an end', () => {
     expect(ours.toString().split('{"type":')).toHaveLength(2)
     expect(ours.toString().split(',"crc32":"')).toHaveLength(2)
     const damaged = Buffer.concat([Buffer.from('{"type":"request_lo'), ours, Buffer.from('garbage')])
-    expect(recoverEvents(damaged, 0).map(({ bytes }) => bytes.toString())).toStrictEqual([ours.toString()])
+    expect(recoverEvents(damaged, 0).events.map(({ bytes }) => bytes.toString())).toStrictEqual([
+      ours.toString(),
+    ])
     const torn = ours.subarray(0, ours.length - 1)
-    expect(recoverEvents(torn, 0)).toStrictEqual([])
+    expect(recoverEvents(torn, 0).events).toStrictEqual([])
   })
 
   test('the labels are the same labels after all', () => {
@@ -343,7 +345,8 @@ describe('one flipped bit', () => {
         const bytes = Buffer.from(piece, 'latin1')
         const decoded = decode(bytes)
         if ('event' in decoded) throw new Error(`bit ${bit} gives an event: ${piece}`)
-        if (recoverEvents(bytes, offset).length > 0) throw new Error(`bit ${bit} recovers an event: ${piece}`)
+        if (recoverEvents(bytes, offset).events.length > 0)
+          throw new Error(`bit ${bit} recovers an event: ${piece}`)
         offset += bytes.length + 1
       }
     }
@@ -354,7 +357,7 @@ describe('one flipped bit', () => {
     for (let bit = 0; bit < 8; bit++) {
       const fused = Buffer.concat([a, Buffer.from([0x0a ^ (1 << bit)]), b])
       expect('event' in decode(fused)).toBe(false)
-      expect(recoverEvents(fused, 0)).toStrictEqual([
+      expect(recoverEvents(fused, 0).events).toStrictEqual([
         { byteOffset: 0, bytes: a },
         { byteOffset: a.length + 1, bytes: b },
       ])

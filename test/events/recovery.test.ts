@@ -53,20 +53,22 @@ describe('whole events inside a line are found at their places', () => {
     ['nothing but garbage', ['{"type":"x","crc32":"00000000"}']],
   ])('%s', (_, parts) => {
     const { line, expected } = fused(parts, 1000)
-    expect(shown(recoverEvents(line, 1000))).toStrictEqual(shown(expected))
+    expect(shown(recoverEvents(line, 1000).events)).toStrictEqual(shown(expected))
   })
 
   test('a fragment of any length before a whole event', () => {
     for (let length = 0; length < A.length; length++) {
       const { line } = fused([A.subarray(0, length).toString(), B])
-      expect(shown(recoverEvents(line, 7))).toStrictEqual(shown([{ byteOffset: 7 + length, bytes: B }]))
+      expect(shown(recoverEvents(line, 7).events)).toStrictEqual(
+        shown([{ byteOffset: 7 + length, bytes: B }]),
+      )
     }
   })
 
   test('the end of an event, cut anywhere, before a whole one', () => {
     for (let start = 1; start < A.length; start++) {
       const { line, expected } = fused([A.subarray(start).toString(), B])
-      expect(shown(recoverEvents(line, 0))).toStrictEqual(shown(expected))
+      expect(shown(recoverEvents(line, 0).events)).toStrictEqual(shown(expected))
     }
   })
 
@@ -77,7 +79,7 @@ describe('whole events inside a line are found at their places', () => {
     const foreign = Buffer.concat([body, Buffer.from(`,"crc32":"${checksumOf(body)}"}`)])
     expect('event' in decodeLine(foreign, defaults)).toBe(true)
     const { line, expected } = fused(['garbage', foreign, A])
-    expect(shown(recoverEvents(line, 0))).toStrictEqual(shown(expected))
+    expect(shown(recoverEvents(line, 0).events)).toStrictEqual(shown(expected))
   })
 
   test('a line of exactly 1 MiB is found; a stretch that is longer is no line', () => {
@@ -85,12 +87,12 @@ describe('whole events inside a line are found at their places', () => {
     const longest = padded(MAX_LINE_BYTES - 1 - padded(0).length)
     expect(longest).toHaveLength(MAX_LINE_BYTES - 1)
     const { line, expected } = fused(['x', longest, A])
-    expect(shown(recoverEvents(line, 0))).toStrictEqual(shown(expected))
+    expect(shown(recoverEvents(line, 0).events)).toStrictEqual(shown(expected))
 
     const body = Buffer.concat([longest.subarray(0, -20), Buffer.from(',"y":1')])
     const tooLong = `${body.toString()},"crc32":"${checksumOf(body)}"}`
     const long = fused([tooLong, A])
-    expect(shown(recoverEvents(long.line, 0))).toStrictEqual(shown(long.expected))
+    expect(shown(recoverEvents(long.line, 0).events)).toStrictEqual(shown(long.expected))
   })
 })
 

@@ -25,7 +25,10 @@ function scan(bytes: Buffer, cuts: number[], position = 0) {
         byteOffset: line.byteOffset,
         length: line.length,
         text: line.bytes?.toString('latin1') ?? null,
-        recovered: line.recovered.map((event) => [event.byteOffset, event.bytes.toString('latin1')]),
+        recovered: (line.recovery?.events ?? []).map(({ byteOffset, bytes: text }) => [
+          byteOffset,
+          text.toString('latin1'),
+        ]),
       })
     })
     chunk.fill('?')

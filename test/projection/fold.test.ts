@@ -152,6 +152,33 @@ describe('rejected lines', () => {
   })
 })
 
+test('white space is no part of what is rejected, however much of it there is', async ({ workspace }) => {
+  const blank = ' \t\r'.repeat(400_000)
+  const [a, b, c, d] = ['a', 'b', 'c', 'd'].map((name) => requestLine(name)) as [
+    string,
+    string,
+    string,
+    string,
+  ]
+  const ofLines = [
+    blank,
+    `${blank}${a}${blank}`,
+    `${blank}x${b}${blank}`,
+    `${blank}${c}y${blank}${d}${blank}`,
+  ]
+  writeSegment(workspace.journal, lines(...ofLines, blank))
+  expect(await projectOnce(workspace)).toMatchObject({ projected: 4, rejected: 2, lines: 3 })
+  const offsets = workspace.query('SELECT byte_offset, reason FROM rejected_lines ORDER BY byte_offset')
+  const third = ofLines.slice(0, 2).join('').length + 2
+  const fourth = third + (ofLines[2]?.length ?? 0) + 1
+  expect(offsets).toEqual([
+    { byte_offset: third, reason: 'too_long' },
+    { byte_offset: fourth + blank.length + c.length, reason: 'too_long' },
+  ])
+  const [lengths] = workspace.query('SELECT group_concat(length) AS n FROM rejected_lines')
+  expect(lengths).toEqual({ n: `${blank.length + 1},${1 + blank.length}` })
+})
+
 describe('foreign lines', () => {
   test('need only the required fields; what is left out is the same in every replay', async ({
     workspace,
