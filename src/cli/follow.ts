@@ -61,6 +61,8 @@ function showLastOnes(
   const before = newRequests(database, {
     afterId: Math.max(0, last_id - SEARCHED_BEFORE),
     limit: SEARCHED_BEFORE,
+    // All of them: the last ones are shown.
+    maxCharacters: Number.MAX_SAFE_INTEGER,
     filter,
   })
   for (const entry of before.data.slice(-SHOWN_BEFORE)) show(entry)

@@ -10,7 +10,8 @@ const MAX_BEHIND = 10_000
 /** How far a stream has come. */
 export interface StreamCursor {
   afterId: number
-  openIds: readonly number[]
+  /** Null: the client resumes, and what it watched isn't known. */
+  openIds: readonly number[] | null
 }
 
 /** One open stream. It is asked for nothing while its socket is full, so that nothing piles up for it. */
@@ -50,19 +51,20 @@ export class StreamClient {
     return this.#sentInARow >= MAX_BEHIND
   }
 
-  send(text: string): void {
+  send(text: string | Buffer): void {
     // An answer may come after the server has ended the stream.
     if (!this.#response.writableEnded) this.#response.write(text)
   }
 
-  /** @param text the entries as events. */
-  advance(text: string, { data, last_id, open_ids, has_more }: NewRequests): void {
-    if (text !== '') this.send(text)
+  /** @param text the entries as events: the same bytes for all clients that are given them. */
+  advance(text: Buffer, { data, last_id, open_ids, has_more, has_gap }: NewRequests): void {
+    if (has_gap) this.send(laggedEvent(this.cursor.afterId, this.cursor.afterId))
+    if (text.length > 0) this.send(text)
     this.cursor = { afterId: last_id, openIds: open_ids }
     this.#sentInARow = has_more ? this.#sentInARow + data.length : 0
   }
 
-  /** Goes on behind an id, and says what was left out. */
+  /** Goes on after an id, and says what was left out. */
   skipTo(afterId: number): void {
     this.send(laggedEvent(this.cursor.afterId, afterId))
     this.cursor = { afterId, openIds: [] }
@@ -83,12 +85,15 @@ export class StreamClient {
   }
 }
 
-/** Entries as events. JSON has no line breaks, so that each is one line of data. */
-export function requestEvents({ data, completed }: NewRequests): string {
+/**
+ * Entries as events. JSON has no line breaks, so that each is one line of data. What was completed comes first: whoever
+ * resumes from an id is told only what was completed later.
+ */
+export function requestEvents({ data, completed }: NewRequests): Buffer {
   const requests = data.map((entry) => `event: request\nid: ${entry.id}\ndata: ${JSON.stringify(entry)}\n\n`)
   // Without an id: a client would resume from an older one.
   const changes = completed.map((entry) => `event: completed\ndata: ${JSON.stringify(entry)}\n\n`)
-  return [...requests, ...changes].join('')
+  return Buffer.from([...changes, ...requests].join(''))
 }
 
 function laggedEvent(afterId: number, resumedAfterId: number): string {

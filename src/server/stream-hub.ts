@@ -10,8 +10,12 @@ const RETRY_MS = 1000
 const HEARTBEAT_MS = 15_000
 /** A client that reads nothing for so long is gone. */
 const MAX_FULL_MS = 60_000
-/** Entries in one answer; also what a client may get beyond what its socket takes. */
+/** Entries in one answer. */
 const BATCH = 100
+/** Characters of one answer: what a client may be given beyond what its socket takes, one entry over it included. */
+const BATCH_CHARACTERS = 256 * 1024
+/** Questions that are asked together: entries of a MiB each, which only old rows are, still make one answer. */
+const QUESTIONS = 8
 
 /** All open streams: one question to the database serves every client, and clients with the same filter share its answer. */
 export class StreamHub {
@@ -75,7 +79,7 @@ export class StreamHub {
     if (this.#isClosed) response.end()
     // It went while it was opened: nothing would say so again.
     if (this.#isClosed || response.destroyed) return
-    const cursor = lastEventId === null ? newest : { afterId: lastEventId, openIds: [] }
+    const cursor = lastEventId === null ? newest : { afterId: lastEventId, openIds: null }
     const client = new StreamClient(response, filter, cursor)
     this.#clients.add(client)
     response.on('close', () => this.#remove(client))
@@ -116,10 +120,13 @@ export class StreamHub {
     const groups = groupClients([...this.#clients].filter(({ isFull }) => !isFull))
     let delayMs = POLL_MS
     try {
-      const answers = groups.length === 0 ? [] : await this.#ask(groups.map(questionOf))
-      for (const [index, answer] of answers.entries()) {
-        if (answer.has_more) delayMs = 0
-        await this.#deliver(groups[index] ?? [], answer)
+      for (let first = 0; first < groups.length; first += QUESTIONS) {
+        const asked = groups.slice(first, first + QUESTIONS)
+        const answers = await this.#ask(asked.map(questionOf))
+        for (const [index, answer] of answers.entries()) {
+          if (answer.has_more) delayMs = 0
+          await this.#deliver(asked[index] ?? [], answer)
+        }
       }
     } catch {
       // The pool has logged it; the streams go on when the database does.
@@ -148,7 +155,8 @@ export class StreamHub {
 function groupClients(clients: readonly StreamClient[]): StreamClient[][] {
   const groups = new Map<string, StreamClient[]>()
   for (const client of clients) {
-    const key = `${client.cursor.afterId} ${client.filterKey}`
+    const { afterId, openIds } = client.cursor
+    const key = `${afterId} ${openIds === null ? 'resumes' : 'goes on'} ${client.filterKey}`
     const group = groups.get(key)
     if (group === undefined) groups.set(key, [client])
     else group.push(client)
@@ -159,9 +167,10 @@ function groupClients(clients: readonly StreamClient[]): StreamClient[][] {
 function questionOf(clients: readonly StreamClient[]): NewRequestsOptions {
   const [{ cursor, filter }] = clients as [StreamClient]
   // Who came later knows of fewer streams that haven't ended.
-  const openIds = clients.reduce<readonly number[]>(
-    (longest, { cursor: { openIds } }) => (openIds.length > longest.length ? openIds : longest),
-    [],
+  const openIds = clients.reduce(
+    (longest, { cursor: { openIds } }) =>
+      (openIds?.length ?? 0) > (longest?.length ?? 0) ? openIds : longest,
+    cursor.openIds,
   )
-  return { afterId: cursor.afterId, openIds, filter, limit: BATCH }
+  return { afterId: cursor.afterId, openIds, filter, limit: BATCH, maxCharacters: BATCH_CHARACTERS }
 }

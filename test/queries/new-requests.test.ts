@@ -86,3 +86,67 @@ test('an unknown model is refused when a tail begins', ({ database }) => {
   expect(() => newRequests(database, { afterId: null, filter })).toThrow("Model 'none' not found")
   expect(newRequests(database, { afterId: 0, filter }).data).toEqual([])
 })
+
+describe('openIds null, for whoever resumes', () => {
+  const stream = { streaming: 1, segment_id: 20781, timestamp: '2026-11-22T10:00:00.000Z' }
+  const completeAt = (byteOffset: number) =>
+    `UPDATE requests SET completed_segment_id = 20781, completed_byte_offset = ${byteOffset}, output_tokens = 9`
+
+  test('tells what was completed after the last request that was seen, and watches what is open', ({
+    database,
+  }) => {
+    insert(
+      database,
+      { ...stream, byte_offset: 0 },
+      { ...stream, byte_offset: 100, model: 'other' },
+      { ...stream, byte_offset: 200 },
+      { ...stream, byte_offset: 300 },
+      { byte_offset: 500, segment_id: 20781 },
+    )
+    // One while the client still looked, one after it had gone.
+    database.exec(
+      `${completeAt(400)} WHERE id = 1; ${completeAt(600)} WHERE id = 2; ${completeAt(700)} WHERE id = 3`,
+    )
+    const resumed = newRequests(database, { afterId: 5, openIds: null })
+    expect(ids(resumed.completed)).toEqual([2, 3])
+    expect(resumed).toMatchObject({ data: [], last_id: 5, open_ids: [4] })
+    expect(resumed).not.toHaveProperty('has_gap')
+    const filtered = newRequests(database, { afterId: 5, openIds: null, filter: { model: 'OTHER' } })
+    expect(filtered).toMatchObject({ completed: [{ id: 2 }], open_ids: [] })
+    database.exec(`${completeAt(800)} WHERE id = 4`)
+    expect(ids(newRequests(database, { afterId: 5, openIds: resumed.open_ids }).completed)).toEqual([4])
+  })
+
+  test('says that there is a gap where more were completed than it tells', ({ database }) => {
+    insert(database, ...Array.from({ length: 1000 }, (_, i) => ({ ...stream, byte_offset: i })))
+    database.exec(completeAt(5000))
+    expect(newRequests(database, { afterId: 1000, openIds: null })).toMatchObject({ has_gap: true })
+  })
+
+  test('says that there is a gap where streams may be open that began too long ago', ({ database }) => {
+    insert(database, { ...stream, id: 1, byte_offset: 0 }, { ...stream, id: 100_001, byte_offset: 1 })
+    expect(newRequests(database, { afterId: 100_001, openIds: null })).toMatchObject({ has_gap: true })
+    database.exec("UPDATE requests SET timestamp = '2026-11-22T08:59:59.000Z' WHERE id = 1")
+    expect(newRequests(database, { afterId: 100_001, openIds: null })).not.toHaveProperty('has_gap')
+  })
+})
+
+test('an answer ends when it has enough characters, and the next one goes on where it ended', ({
+  database,
+}) => {
+  const great = { error_message: 'x'.repeat(1000) }
+  insert(database, ...Array(6).fill({ ...great, streaming: 1 }))
+  const first = newRequests(database, { afterId: 0, maxCharacters: 2000 })
+  expect(ids(first.data)).toEqual([1, 2])
+  expect(first).toMatchObject({ last_id: 2, open_ids: [1, 2], has_more: true })
+  database.exec(complete)
+  // What was completed comes before anything new.
+  const openIds = [1, 2, 3, 4]
+  const second = newRequests(database, { afterId: 4, openIds, maxCharacters: 2000 })
+  expect(ids(second.completed)).toEqual([1, 2])
+  expect(second).toMatchObject({ data: [], last_id: 4, open_ids: [3, 4], has_more: true })
+  const third = newRequests(database, { afterId: 4, openIds: second.open_ids, maxCharacters: 2000 })
+  expect(ids(third.completed)).toEqual([3, 4])
+  const last = newRequests(database, { afterId: 4, maxCharacters: 2000 })
+  expect(last).toMatchObject({ data: [{ id: 5 }, { id: 6 }], last_id: 6, has_more: false })
+})

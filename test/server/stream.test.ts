@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { type ClientRequest, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import { describe, expect } from 'vitest'
+import type { EventInput } from '../../src/index.js'
 import { append, askUntil, log, type Place, requestLog, type TestServer, test } from './support.js'
 
 interface StreamEvent {
@@ -85,6 +86,19 @@ class Listener {
 
 const models = (...names: string[]) => names.map((model) => requestLog({ model }))
 
+const completion = (correlation_id: string): EventInput => ({
+  type: 'stream_completed',
+  correlation_id,
+  input_tokens: 1,
+  output_tokens: 2,
+  cost_sats: 3,
+  provider_cost_sats: null,
+  stream_duration_ms: 40,
+  success: true,
+  error_status: null,
+  error_message: null,
+})
+
 async function prepared(place: Place, count = 3): Promise<void> {
   await log(place, models(...Array.from({ length: count }, (_, i) => `m${i + 1}`)))
 }
@@ -116,20 +130,7 @@ test('a stream that ends changes its request: event completed, without an id', a
   const correlation_id = '5e8f3c52-1111-4222-8333-944444444444'
   await append(place.journal, [requestLog({ correlation_id, streaming: true })])
   expect(await listener.next()).toMatchObject({ event: 'request', id: '2', data: { cost: { sats: null } } })
-  await append(place.journal, [
-    {
-      type: 'stream_completed',
-      correlation_id,
-      input_tokens: 1,
-      output_tokens: 2,
-      cost_sats: 3,
-      provider_cost_sats: null,
-      stream_duration_ms: 40,
-      success: true,
-      error_status: null,
-      error_message: null,
-    },
-  ])
+  await append(place.journal, [completion(correlation_id)])
   const { event, id, data } = await listener.next()
   expect({ event, id }).toEqual({ event: 'completed', id: undefined })
   expect(data).toMatchObject({ id: 2, cost: { sats: 3 }, timing: { stream_duration_ms: 40 } })
@@ -156,6 +157,29 @@ describe('resuming', () => {
       expect(next).toBeGreaterThan(250)
       listener.close()
     }
+  })
+
+  test('brings the ends of streams that began before: of those that ended meanwhile, and of those that end later', async ({
+    place,
+    serve,
+  }) => {
+    const [ended, open] = ['5e8f3c52-1111-4222-8333-944444444441', '5e8f3c52-1111-4222-8333-944444444442']
+    await log(place, [
+      requestLog({ correlation_id: ended, streaming: true }),
+      requestLog({ correlation_id: open, streaming: true }),
+      requestLog(),
+    ])
+    const server = await serve()
+    const before = await Listener.open(server, '?last_event_id=0')
+    expect(await before.ids(3)).toEqual([1, 2, 3])
+    before.close()
+    await log(place, [completion(ended)])
+    const listener = await Listener.open(server, '', { 'last-event-id': '3' })
+    expect(await listener.next()).toMatchObject({ event: 'completed', id: undefined, data: { id: 1 } })
+    await log(place, [completion(open), requestLog()])
+    expect(await listener.next()).toMatchObject({ event: 'completed', data: { id: 2 } })
+    expect(await listener.ids(1)).toEqual([4])
+    listener.close()
   })
 
   test('without either it begins now', async ({ place, serve }) => {
@@ -329,6 +353,32 @@ test('a client that does not read costs a bounded amount of memory, and skips wh
     slow.resume()
   })
   slow.destroy()
+  quick.close()
+})
+
+test('entries of half a megabyte wait for a client that does not read one at a time', async ({
+  place,
+  serve,
+}) => {
+  const labels = Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`label-${i}`, 'x'.repeat(1000)]))
+  await log(place, Array(40).fill(requestLog({ labels })))
+  const server = await serve()
+  const { hostname, port } = new URL(server.url)
+  const responses: ServerResponse[] = []
+  const onRequest = (message: unknown) => responses.push((message as { response: ServerResponse }).response)
+  subscribe('http.server.request.start', onRequest)
+  const slow = Array.from({ length: 8 }, () => {
+    const socket = connect({ host: hostname, port: Number(port) }).pause()
+    socket.write('GET /v1/stream?last_event_id=0 HTTP/1.1\r\nHost: localhost\r\n\r\n')
+    return socket
+  })
+  const quick = await Listener.open(server, '?last_event_id=0')
+  expect(await quick.ids(40)).toHaveLength(40)
+  unsubscribe('http.server.request.start', onRequest)
+  const waiting = responses.map(({ writableLength }) => writableLength)
+  expect(Math.max(...waiting)).toBeGreaterThan(0)
+  expect(Math.max(...waiting)).toBeLessThan(1e6)
+  for (const socket of slow) socket.destroy()
   quick.close()
 })
 

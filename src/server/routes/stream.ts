@@ -15,8 +15,9 @@ export function addStreamRoute(app: App, hub: StreamHub): void {
         summary: 'Requests as they are projected: server-sent events',
         description:
           '`request` has an entry as in /v1/requests?details=true, and its id; `completed` one that a stream_completed has ' +
-          'changed; `lagged` says that requests in between were left out for a client that was too slow, or ' +
-          'resumed from too far behind. A client that reconnects resumes with Last-Event-ID.',
+          'changed; `lagged` says that requests, or ends of streams, were left out for a client that was too slow, or ' +
+          'resumed from too long ago. A client that reconnects resumes with Last-Event-ID, and is told again of ' +
+          'ends that it may have missed.',
         produces: ['text/event-stream'],
         querystring: StreamQuery,
         response: { 200: Type.String(), default: ErrorAnswer },
