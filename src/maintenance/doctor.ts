@@ -7,6 +7,7 @@ import { asDatabaseError } from '../storage/errors.js'
 import { acceptedMissing } from '../storage/missing-segments.js'
 import { readPositions } from '../storage/positions.js'
 import { prunedThrough } from '../storage/pruned.js'
+import { checkArchives } from './doctor-archives.js'
 import { attempt, type DoctorCheck, type DoctorLevel, failed, ok } from './doctor-check.js'
 import { checkDatabase } from './doctor-database.js'
 import { checkFileSystem, checkSpace, checkTemporaryFiles } from './doctor-disk.js'
@@ -88,6 +89,7 @@ async function examineJournal(
     ...attempt('permissions', () => checkJournalPermissions(directory, segments)),
     ...attempt('journal_lock', () => checkJournalLock(directory)),
     ...checkSegments(directory, segments, now),
+    await archivesOf(directory, segments),
     await checkWatcher(directory),
     ...attempt('missing_segments', () => checkMissing(directory, segments, known)),
     ...(known === null ? [] : attempt('positions', () => checkPositions(directory, segments, known))),
@@ -120,6 +122,14 @@ function examineDatabase(path: string, now: number): { checks: DoctorCheck[]; kn
     return { checks: [failed('database', asDatabaseError(error, path))], known }
   } finally {
     database.close()
+  }
+}
+
+async function archivesOf(directory: string, segments: readonly Segment[]): Promise<DoctorCheck> {
+  try {
+    return await checkArchives(directory, segments)
+  } catch (error) {
+    return failed('archives', error)
   }
 }
 

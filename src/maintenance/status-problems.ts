@@ -1,3 +1,5 @@
+import { judgeArchive } from '../journal/archive-check.js'
+import { lastEntries, type Manifest } from '../journal/manifest.js'
 import type { MissingSegment } from '../projection/missing-segments.js'
 import type { SegmentState } from './status.js'
 
@@ -28,4 +30,25 @@ export function nearMissProblem(file: string): string {
 
 export function missingProblem({ name, isTruncated, found }: MissingSegment): string {
   return isTruncated ? `${name} was truncated: ${found}` : `${name} is gone, and ${found}`
+}
+
+/** Archives that don't hold what was recorded. Only one whose size isn't the recorded one is read, once for each version. */
+export async function alteredArchives(
+  directory: string,
+  segments: readonly SegmentState[],
+  manifest: Manifest,
+): Promise<string[]> {
+  const problems: string[] = []
+  const archived = lastEntries(manifest, 'archived')
+  for (const { segment, isPruned, stats } of segments) {
+    const entry = archived.get(segment.name)
+    const isJudged = segment.isArchived && !segment.isLeaving && !isPruned && stats.isFile()
+    if (entry === undefined || !isJudged) continue
+    if ((await judgeArchive(directory, segment, entry)) === 'altered') {
+      problems.push(
+        `${segment.name}.gz does not hold what was archived: bring the right one back from a backup`,
+      )
+    }
+  }
+  return problems
 }

@@ -15,7 +15,7 @@ import { acceptedMissing } from '../storage/missing-segments.js'
 import { addCounts, emptyCounts, readPositions, type SegmentPosition } from '../storage/positions.js'
 import { isProjectorRunning } from '../storage/projector-lock.js'
 import { prunedThrough } from '../storage/pruned.js'
-import { missingProblem, nearMissProblem, segmentProblems } from './status-problems.js'
+import { alteredArchives, missingProblem, nearMissProblem, segmentProblems } from './status-problems.js'
 
 export interface StatusOptions {
   /** The journal's directory. */
@@ -106,6 +106,7 @@ export async function status(options: StatusOptions): Promise<StatusReport> {
     problems: [
       ...segments.flatMap(segmentProblems),
       ...missingSegments(directory, manifest, listed, known).map(missingProblem),
+      ...(await alteredArchives(directory, segments, manifest)),
       ...nearMisses(directory).map(nearMissProblem),
     ],
   }

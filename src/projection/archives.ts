@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
+import { judgeArchive, versionOf } from '../journal/archive-check.js'
 import { type EntryOf, lastEntries, type Manifest, ManifestFile } from '../journal/manifest.js'
 import { archiveFile, type Segment } from '../journal/segments.js'
 import type { SegmentPosition } from '../storage/positions.js'
@@ -17,6 +18,8 @@ export class Archives {
   #archived: ReadonlyMap<string, EntryOf<'archived'>> = new Map()
   /** Archives that were found to be projected to their end, by segment: which one it was. */
   readonly #done = new Map<number, string>()
+  /** Archives that were found to hold what was recorded. */
+  readonly #judged = new Map<number, string>()
 
   constructor(directory: string) {
     this.#directory = directory
@@ -36,26 +39,43 @@ export class Archives {
   }
 
   /**
-   * Whether an archive may hold more than was projected. One that no manifest knows has to be read to tell.
+   * Whether an archive has to be opened: it may hold more than was projected, no manifest knows what it holds, or `judge`
+   * has to tell whether it is still the right one.
    *
-   * @throws ProjectionError SEGMENT_REPLACED, SEGMENT_TRUNCATED
+   * @throws ProjectionError SEGMENT_TRUNCATED
    */
   isBehind(segment: Segment, position: SegmentPosition | undefined): boolean {
     const entry = this.#archived.get(segment.name)
-    const known = this.#done.get(segment.id)
-    if (entry !== undefined && known === entry.hash) return false
-    const { size, version } = this.#stat(segment)
-    if (entry === undefined) return known !== version
+    const { key, size } = this.#file(segment)
+    if (this.#done.get(segment.id) === key) return false
+    if (entry === undefined) return true
+    if (size !== entry.archive_bytes && this.#judged.get(segment.id) !== key) return true
     const path = join(this.#directory, archiveFile(segment))
-    if (size !== entry.archive_bytes) {
-      const found = `the archive has ${size} bytes, but the manifest says ${entry.archive_bytes}`
-      throw new ProjectionError('SEGMENT_REPLACED', path, `${found}: this is another file; ${ADVICE}`)
-    }
     const projectedBytes = position?.projectedBytes ?? 0
     if (projectedBytes > entry.bytes) throw truncated(path, entry.bytes, projectedBytes)
     if (projectedBytes < entry.bytes) return true
-    this.#done.set(segment.id, entry.hash)
+    this.#done.set(segment.id, key)
     return false
+  }
+
+  /**
+   * An archive that isn't the file that was recorded must hold the same bytes. It is decompressed once to tell.
+   *
+   * @returns whether it was compressed anew.
+   * @throws ProjectionError SEGMENT_REPLACED
+   */
+  async judge(segment: Segment): Promise<boolean> {
+    const entry = this.#archived.get(segment.name)
+    const { key } = this.#file(segment)
+    if (entry === undefined || this.#judged.get(segment.id) === key) return false
+    const verdict = await judgeArchive(this.#directory, segment, entry)
+    if (verdict === 'altered') {
+      const path = join(this.#directory, archiveFile(segment))
+      const found = `the archive is not the file of ${entry.archive_bytes} bytes that was recorded, and holds other lines`
+      throw new ProjectionError('SEGMENT_REPLACED', path, `${found}: this is another file; ${ADVICE}`)
+    }
+    this.#judged.set(segment.id, key)
+    return verdict === 'recompressed'
   }
 
   /**
@@ -68,12 +88,16 @@ export class Archives {
     if (entry !== undefined && projectedBytes < entry.bytes) {
       throw truncated(join(this.#directory, archiveFile(segment)), projectedBytes, entry.bytes)
     }
-    this.#done.set(segment.id, entry?.hash ?? this.#stat(segment).version)
+    this.#done.set(segment.id, this.#file(segment).key)
   }
 
-  #stat(segment: Segment): { size: number; version: string } {
-    const stats = statSync(join(this.#directory, archiveFile(segment)), { throwIfNoEntry: false })
-    return { size: stats?.size ?? 0, version: `${stats?.dev}/${stats?.ino}/${stats?.size}/${stats?.mtimeMs}` }
+  /** Which file it is, and what the manifest says of it. */
+  #file(segment: Segment): { key: string; size: number } {
+    const path = join(this.#directory, archiveFile(segment))
+    const stats = statSync(path, { bigint: true, throwIfNoEntry: false })
+    const version = stats === undefined ? '' : versionOf(stats)
+    const entry = this.#archived.get(segment.name)
+    return { key: `${version}/${entry?.hash}`, size: Number(stats?.size ?? 0) }
   }
 }
 

@@ -1,12 +1,13 @@
-import { type BigIntStats, lstatSync } from 'node:fs'
+import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
+import { versionOf } from '../journal/archive-check.js'
 import { ArchivedSegmentReader } from '../journal/archived-segment-reader.js'
 import { JournalError } from '../journal/errors.js'
 import { fileIdentity } from '../journal/file-identity.js'
 import { isMissing } from '../journal/files.js'
 import { type JournalIdentity, readIdentity } from '../journal/identity.js'
 import type { SegmentSource } from '../journal/open-segment.js'
-import { leavingFile, type Segment } from '../journal/segments.js'
+import { archiveFile, leavingFile, type Segment } from '../journal/segments.js'
 import type { Database } from '../storage/database.js'
 import { acceptedMissing, acceptMissing } from '../storage/missing-segments.js'
 import { addCounts, emptyCounts, type SegmentCounts } from '../storage/positions.js'
@@ -50,6 +51,8 @@ export interface CatchUpOptions {
   allowMissing?: boolean | undefined
   /** Called with those that were missing and are done without from now on. */
   onAccepted?: ((missing: readonly MissingSegment[]) => void) | undefined
+  /** Called with an archive that was compressed anew and holds what was recorded. */
+  onRecompressed?: ((path: string) => void) | undefined
   /** Called after each commit, for each segment that it is of. */
   onBatch?: ((batch: SegmentBatch) => void) | undefined
   backlogSizes?: BacklogSizes | undefined
@@ -123,6 +126,7 @@ export class CatchUp {
       const segments = this.#checkedSegments()
       try {
         const due = this.#dueSegments(segments, isComplete)
+        await this.#judgeArchives(due)
         total = addCounts(total, await this.#backlog.project(due, shouldStop))
         for (const segment of due) {
           if (shouldStop()) break
@@ -169,6 +173,13 @@ export class CatchUp {
     const path = join(this.#options.directory, segment.isLeaving ? leavingFile(segment) : segment.name)
     const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false })
     return stats === undefined || versionOf(stats) !== seen
+  }
+
+  async #judgeArchives(due: readonly Segment[]): Promise<void> {
+    const { directory, onRecompressed } = this.#options
+    for (const segment of due.filter(({ isArchived, isLeaving }) => isArchived && !isLeaving)) {
+      if (await this.#archives.judge(segment)) onRecompressed?.(join(directory, archiveFile(segment)))
+    }
   }
 
   async #projectSegment(segment: Segment, shouldStop: () => boolean): Promise<SegmentCounts> {
@@ -263,11 +274,6 @@ export class CatchUp {
     const text = `the directory holds the journal ${found.journal_id} now, not ${identity.journal_id}`
     throw new ProjectionError('OTHER_JOURNAL', directory, `${text}: put the right one back, then start again`)
   }
-}
-
-/** Whatever changes a file's bytes changes one of these. */
-function versionOf({ dev, ino, size, ctimeNs }: BigIntStats): string {
-  return `${dev}/${ino}/${size}/${ctimeNs}`
 }
 
 function hasVanished(error: unknown): boolean {

@@ -232,6 +232,8 @@ class Work {
       database: this.#database,
       ...this.#forCatchUp,
       onBatch: (batch) => this.#logBatch(batch),
+      onRecompressed: (path) =>
+        logger.info({ path }, 'The archive was compressed anew: it holds what was recorded'),
       onAccepted: (segments) => logger.warn({ segments }, 'Going on without segments that are gone'),
     })
     this.logger.info(fields, 'Projecting')

@@ -108,6 +108,7 @@ test('a healthy journal: only that no projector runs', async ({ workspace }) => 
       'distrusted_segments',
       'segment_names',
       'unread_files',
+      'archives',
       'manifest',
       'missing_segments',
       'watcher',
