@@ -31,7 +31,7 @@ describe('what the browser is sent', () => {
       bytes += content.length
       compressed += brotliCompressSync(content).length
     }
-    expect(compressed).toBeLessThan(70_000)
+    expect(compressed).toBeLessThan(80_000)
     expect(bytes).toBeLessThan(240_000)
   })
 

@@ -83,7 +83,7 @@ describe.skipIf(!hasBrowser)('figures and charts', () => {
     await page.locator('#chart-cost .legend').getByRole('button', { name: 'unknown' }).click()
     await eventually(() => rows.count()).toBe(1)
     expect(new URL(page.url()).search).toBe('?without_provider=true&by=provider')
-    await page.getByRole('button', { name: 'Remove without provider' }).click()
+    await page.getByRole('button', { name: 'Clear filters' }).click()
     await eventually(() => rows.count()).toBe(2)
     await page.locator('#chart-cost .legend').getByRole('button', { name: 'east' }).click()
     await page.waitForURL(/\?provider=east&by=provider$/)

@@ -28,7 +28,9 @@ describe.skipIf(!hasBrowser)('the request list', () => {
     await eventually(() => rows.count()).toBe(3)
     expect(await page.getByRole('combobox', { name: 'Outcome' }).inputValue()).toBe('')
 
-    await page.getByRole('combobox', { name: 'Model' }).selectOption('beta')
+    const model = page.getByRole('combobox', { name: 'Model' })
+    await model.click()
+    await page.getByRole('option', { name: /^beta 2$/ }).click()
     await eventually(() => rows.count()).toBe(2)
     await page.getByRole('combobox', { name: 'Streaming' }).selectOption('true')
     await eventually(() => rows.count()).toBe(1)
@@ -41,7 +43,8 @@ describe.skipIf(!hasBrowser)('the request list', () => {
     expect(await rows.count()).toBe(1)
     await page.getByRole('button', { name: 'Remove team=blue' }).click()
     await eventually(() => rows.count()).toBe(3)
-    await page.getByRole('combobox', { name: 'Tier' }).selectOption('local')
+    await page.getByRole('combobox', { name: 'Tier' }).click()
+    await page.getByRole('option', { name: /^local/ }).click()
     await eventually(() => rows.count()).toBe(1)
     expect(new URL(page.url()).search).toBe('?label:tier=local')
   })
@@ -108,6 +111,43 @@ describe.skipIf(!hasBrowser)('the request list', () => {
     await page.clock.fastForward(15_000)
     await eventually(() => cost('before')).toBe('57.3')
     expect(await rows.first().locator('.outcome').innerText()).toBe('stream 9.20 s')
+  })
+
+  test('names are completed as they are typed, and the page asks for as many as it shows', async ({
+    dashboard,
+  }) => {
+    const { page, rows } = dashboard
+    const names = Array.from({ length: 300 }, (_, i) => `vendor-${i % 3}/model-${i}`)
+    dashboard.append(
+      ...names.map((model) => recent({ model, provider: 'east', cost_sats: 1 })),
+      recent({ model: 'rare', provider: null }),
+    )
+    await projected(dashboard, 301)
+    let bytes = 0
+    page.on('response', async (response) => {
+      if (response.url().includes('/v1/')) bytes += (await response.text().catch(() => '')).length
+    })
+    await dashboard.open('?range=1h')
+    expect(await page.locator('#chart-cost .legend li').count()).toBe(9)
+    const model = page.getByRole('combobox', { name: 'Model' })
+    await model.click()
+    await page.getByRole('option', { name: 'There are more' }).waitFor()
+    expect(await page.locator('#model-choices').getByRole('option').count()).toBe(22)
+    await model.fill('RA')
+    await page.getByRole('option', { name: /^rare 1$/ }).waitFor()
+    await page.keyboard.press('Enter')
+    await eventually(() => rows.count()).toBe(1)
+    expect(new URL(page.url()).search).toBe('?range=1h&model=rare')
+    expect(await model.inputValue()).toBe('rare')
+    await page.getByRole('button', { name: 'Clear filters' }).click()
+    await page.getByRole('combobox', { name: 'Provider' }).press('ArrowDown')
+    await page.getByRole('option', { name: 'Without a provider' }).waitFor()
+    await page.keyboard.press('ArrowDown')
+    await page.keyboard.press('ArrowDown')
+    await page.keyboard.press('Enter')
+    await page.waitForURL(/without_provider=true/)
+    await eventually(() => rows.count()).toBe(1)
+    expect(bytes).toBeLessThan(200_000)
   })
 
   test('a stream without an end is open, then unfinished, and can be asked for', async ({ dashboard }) => {

@@ -1,10 +1,9 @@
 import { ask } from './api.js'
-import { shownMoment } from './clock.js'
 import { CustomWindow } from './custom-window.js'
 import { button, byId, element, setLabel } from './dom.js'
-import { formatCompact, formatSpan } from './format.js'
+import { formatSpan } from './format.js'
+import { NameField } from './name-field.js'
 import { isFiltered, NO_FILTERS } from './page-state.js'
-import { windowQuery } from './questions.js'
 import { beforeName } from './time-window.js'
 
 /**
@@ -13,34 +12,45 @@ import { beforeName } from './time-window.js'
  * @typedef {import('../../queries/index.js').Stats} Stats
  */
 
-/** A provider that is new may be missing for this long. */
-const CHOICES_KEPT_MS = 60_000
+/** Whether there are tiers is asked this often, until there are. */
+const TIERS_EVERY_MS = 60_000
+const NO_PROVIDER = 'Without a provider'
 const OUTCOMES = /** @type {const} */ (['success', 'open', 'unfinished'])
 const NO_OUTCOME = { success: '', open: '', unfinished: '' }
 
 /** The controls that hold for the whole page: window and filters. */
 export class Filters {
-  #model = byId('model', HTMLSelectElement)
-  #provider = byId('provider', HTMLSelectElement)
-  #tier = byId('tier', HTMLSelectElement)
+  #model
+  #provider
+  #tier
   #outcome = byId('outcome', HTMLSelectElement)
   #streaming = byId('streaming', HTMLSelectElement)
   #correlation = byId('correlation', HTMLInputElement)
   #label = byId('label', HTMLInputElement)
   #custom
-  #choicesOf = ''
-  #choicesAt = 0
+  #tiersAskedAt = Number.NEGATIVE_INFINITY
 
   /** @param {PageStore} store */
   constructor(store) {
     this.store = store
     this.#custom = new CustomWindow(store)
     byId('ranges', HTMLFieldSetElement).addEventListener('change', (event) => this.#onRange(event))
-    this.#model.addEventListener('change', () => store.update({ model: this.#model.value }))
-    this.#provider.addEventListener('change', () =>
-      store.update({ provider: this.#provider.value, without_provider: '' }),
-    )
-    this.#tier.addEventListener('change', () => this.#setLabel('tier', this.#tier.value))
+    this.#model = new NameField('model', {
+      dimension: 'model',
+      all: 'All models',
+      onChoose: (model) => store.update({ model }),
+    })
+    this.#provider = new NameField('provider', {
+      dimension: 'provider',
+      all: 'All providers',
+      others: [{ text: NO_PROVIDER, choose: () => store.update({ provider: '', without_provider: 'true' }) }],
+      onChoose: (provider) => store.update({ provider, without_provider: '' }),
+    })
+    this.#tier = new NameField('tier', {
+      dimension: 'label:tier',
+      all: 'All tiers',
+      onChoose: (tier) => this.#setLabel('tier', tier),
+    })
     this.#outcome.addEventListener('change', () => {
       const [name = '', value = ''] = this.#outcome.value.split('=')
       store.update({ ...NO_OUTCOME, ...(name === '' ? {} : { [name]: value }) })
@@ -61,9 +71,11 @@ export class Filters {
     check('range', state.since === null ? state.range : 'custom')
     check('by', state.by)
     this.#custom.show(state)
-    choose(this.#model, state.model)
-    choose(this.#provider, state.provider)
-    choose(this.#tier, state.labels['tier'] ?? '')
+    const tier = state.labels['tier'] ?? ''
+    this.#model.show(state.model)
+    this.#provider.show(isWithoutProvider(state) ? NO_PROVIDER : state.provider)
+    this.#tier.show(tier)
+    if (tier !== '') byId('tier-field', HTMLElement).hidden = false
     choose(this.#outcome, outcomesOf(state).join(', '))
     choose(this.#streaming, state.streaming)
     if (document.activeElement !== this.#correlation) this.#correlation.value = state.correlation_id
@@ -72,41 +84,25 @@ export class Filters {
     byId('clear-scope', HTMLButtonElement).hidden = !isFiltered(state)
   }
 
-  /** @param {Stats} stats of the window, with its models */
+  /** @param {Stats} stats of the window */
   showAnswer(stats) {
     const { state } = this.store
     byId('window-text', HTMLElement).textContent = formatSpan(stats.since, stats.until, state.since !== null)
     byId('window-before', HTMLElement).textContent = `, against ${beforeName(state)}`
-    fill(this.#model, stats.models ?? {}, state.model)
   }
 
   /**
-   * What there is to choose from, besides models.
+   * Who sets no tiers is not asked for one.
    *
-   * @param {PageState} state
    * @throws {import('./api.js').ApiError}
    */
-  async loadChoices(state) {
-    const window = windowQuery(state, shownMoment())
-    const asked = JSON.stringify([state.range, state.since, state.until, state.before])
-    const isKnown = this.#choicesOf === asked && Date.now() - this.#choicesAt < CHOICES_KEPT_MS
-    if (isKnown) return
-    const [providers, tiers] = await Promise.all(
-      ['provider', 'tier'].map((group) => {
-        const query = new URLSearchParams(window)
-        query.set('group_by', group)
-        return /** @type {Promise<Stats>} */ (ask('v1/stats', query))
-      }),
-    )
-    this.#choicesOf = asked
-    this.#choicesAt = Date.now()
-    const { unknown: _without, ...named } = providers?.providers ?? {}
-    fill(this.#provider, named, this.store.state.provider)
-    const { unknown: _untiered, ...withRequests } = tiers?.tiers ?? {}
-    fill(this.#tier, withRequests, this.store.state.labels['tier'] ?? '')
-    // Who sets no tiers is not asked for one.
-    const isUsed = Object.values(withRequests).some(({ counts }) => counts.total > 0)
-    byId('tier-field', HTMLElement).hidden = !isUsed && this.#tier.value === ''
+  async askForTiers() {
+    const field = byId('tier-field', HTMLElement)
+    if (!field.hidden || Date.now() - this.#tiersAskedAt < TIERS_EVERY_MS) return
+    this.#tiersAskedAt = Date.now()
+    const query = new URLSearchParams({ dimension: 'label:tier', limit: '1' })
+    const { names } = /** @type {import('../../queries/index.js').NameList} */ (await ask('v1/names', query))
+    if (names.length > 0) field.hidden = false
   }
 
   /** @param {Event} event */
@@ -139,13 +135,15 @@ export class Filters {
    *
    * @param {PageState} state
    */
-  #showChips({ labels, policy, without_policy, without_provider }) {
+  #showChips({ labels, policy, provider, without_policy, without_provider }) {
     const chips = Object.entries(labels)
       .filter(([name]) => name !== 'tier')
       .map(([name, value]) => chip(`${name}=${value}`, () => this.#setLabel(name, '')))
     if (policy !== '') chips.push(chip(`Policy ${policy}`, () => this.store.update({ policy: '' })))
     for (const [name, value] of Object.entries({ without_policy, without_provider })) {
-      if (value === '') continue
+      // That there is no provider stands in its field.
+      if (value === '' || (name === 'without_provider' && isWithoutProvider({ provider, without_provider })))
+        continue
       const text = value === 'true' ? name.replace('_', ' ') : `${name}=${value}`
       chips.push(chip(text, () => this.store.update({ [name]: '' })))
     }
@@ -163,48 +161,30 @@ function chip(text, onRemove) {
   return element('li', 'chip', text, remove)
 }
 
+/** @param {Pick<PageState, 'provider' | 'without_provider'>} state */
+function isWithoutProvider({ provider, without_provider: without }) {
+  return provider === '' && without === 'true'
+}
+
 /** @param {PageState} state */
 function outcomesOf(state) {
   return OUTCOMES.filter((name) => state[name] !== '').map((name) => `${name}=${state[name]}`)
 }
 
 /**
- * A select's choices: those with most requests first. What is chosen stays one, even when it is not among them.
+ * Chooses in a select. What the URL has is there, even if it is none of the choices.
  *
- * @param {HTMLSelectElement} select
- * @param {Record<string, { counts: { total: number } }>} groups
- * @param {string} chosen
- */
-function fill(select, groups, chosen) {
-  // A list that is open in front of somebody doesn't change.
-  if (document.activeElement === select && select.options.length > 1) return
-  const [all] = select.options
-  const options = Object.entries(groups)
-    .sort(([, a], [, b]) => b.counts.total - a.counts.total)
-    .map(([name, { counts }]) => choiceOf(name, ` (${formatCompact(counts.total)})`))
-  select.replaceChildren(...(all === undefined ? [] : [all]), ...options)
-  choose(select, chosen)
-}
-
-/**
- * @param {string} name
- * @param {string} [aside]
- */
-function choiceOf(name, aside = '') {
-  const option = element('option', '', name, aside)
-  option.value = name
-  return option
-}
-
-/**
  * @param {HTMLSelectElement} select
  * @param {string} value
  */
 function choose(select, value) {
-  // The server doesn't tell case apart.
-  const known = [...select.options].find((option) => option.value.toLowerCase() === value.toLowerCase())
-  if (known === undefined) select.append(choiceOf(value))
-  select.value = known?.value ?? value
+  const isKnown = [...select.options].some((option) => option.value === value)
+  if (!isKnown) {
+    const option = element('option', '', value)
+    option.value = value
+    select.append(option)
+  }
+  select.value = value
   select.classList.toggle('is-set', value !== '')
 }
 

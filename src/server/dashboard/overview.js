@@ -24,7 +24,7 @@ export class Overview {
    * @param {object} hooks
    * @param {(sinceSeconds: number, beforeSeconds: number) => void} hooks.onSelect
    * @param {(by: Series['by'], name: string) => void} hooks.onName a name of the costs was chosen
-   * @param {(stats: Stats) => void} hooks.onStats each time the figures of the window have come, models included
+   * @param {(stats: Stats) => void} hooks.onStats each time the figures of the window have come
    */
   constructor({ onSelect, onName, onStats }) {
     this.#charts = new OverviewCharts({ onSelect, onName })
@@ -78,7 +78,7 @@ export class Overview {
    */
   async #showFigures(state, answer, signal) {
     const stats = await answer
-    this.#isEmpty = Object.keys(stats.models ?? {}).length === 0
+    this.#isEmpty = stats.empty === true && (await hasNoRows(signal))
     showWelcome(this.#isEmpty)
     byId('charts', HTMLElement).hidden = this.#isEmpty
     this.#tiles.show(stats)
@@ -113,4 +113,16 @@ export class Overview {
  */
 async function askStats(state, signal) {
   return await ask('v1/stats', statsQuery(state, shownMoment()), signal)
+}
+
+/**
+ * @param {AbortSignal} signal
+ * @returns {Promise<boolean>} whether the database has no row, at any time
+ */
+async function hasNoRows(signal) {
+  const query = new URLSearchParams({ dimension: 'model', limit: '1' })
+  const { names } = /** @type {import('../../queries/index.js').NameList} */ (
+    await ask('v1/names', query, signal)
+  )
+  return names.length === 0
 }

@@ -88,8 +88,7 @@ async function loadOverview(options) {
   hasNews = false
   const { state } = store
   loadsUnderWay++
-  // What there is to choose from is needed the most where the choice of the moment leads nowhere.
-  const work = overview.load(state, options).finally(() => filters.loadChoices(state))
+  const work = overview.load(state, options).finally(() => filters.askForTiers())
   try {
     await report('overview', work)
   } finally {

@@ -24,7 +24,7 @@ function scopeQuery(state, momentMs) {
  * @param {number} momentMs
  * @throws {ApiError} where it makes no sense
  */
-export function windowQuery(state, momentMs) {
+function windowQuery(state, momentMs) {
   try {
     return new URLSearchParams(resolveWindow(state, momentMs))
   } catch (error) {
@@ -52,7 +52,6 @@ export function filterQuery(state) {
  */
 export function statsQuery(state, momentMs) {
   const query = scopeQuery(state, momentMs)
-  query.set('group_by', 'model')
   query.set('percentiles', 'true')
   query.set('unknown', 'true')
   return query

@@ -69,7 +69,7 @@ export function instantOf(words, edge, nowMs) {
  *
  * @param {WindowState} window
  * @param {number} nowMs
- * @returns {{ since: string, until: string }} both inclusive
+ * @returns {{ since: string, until?: string, before?: string }}
  * @throws {RangeError} where the page can't make sense of it
  */
 export function resolveWindow({ range, since, until, before }, nowMs) {
@@ -82,27 +82,15 @@ export function resolveWindow({ range, since, until, before }, nowMs) {
     const expected = `Expected ${Object.keys(PRESETS).join(', ')}, or a length such as 90m, 1h, 2d, 1w`
     throw new RangeError(`Invalid range '${range}'. ${expected}`)
   }
-  if (until !== null && before !== null) {
-    throw new RangeError("Found 'until' and 'before', of which a window has one: leave one of them out")
-  }
   // What isn't understood goes to the server as it is, which says what is wrong with it.
   const bound = (/** @type {string} */ words, /** @type {'start' | 'end'} */ edge) =>
     instantOf(words, edge, nowMs) ?? words
-  const end = before === null ? new Date(nowMs).toISOString() : bound(before, 'start')
   return {
     since: bound(since ?? range, 'start'),
-    until: until === null ? justBefore(end) : bound(until, 'end'),
+    ...(until === null ? {} : { until: bound(until, 'end') }),
+    ...(before === null ? {} : { before: bound(before, 'start') }),
+    ...(endsNow({ until, before }) ? { before: new Date(nowMs).toISOString() } : {}),
   }
-}
-
-/**
- * The last millisecond before an instant: timestamps have no finer ones.
- *
- * @param {string} instant left as it is where it isn't one
- */
-function justBefore(instant) {
-  const ms = Date.parse(instant)
-  return Number.isNaN(ms) ? instant : new Date(Math.ceil(ms) - 1).toISOString()
 }
 
 /**
@@ -131,7 +119,7 @@ export function beforeName({ range, since }) {
   return name ?? 'the same time before'
 }
 
-/** @param {WindowState} window which may have an end of its own */
+/** @param {Pick<WindowState, 'until' | 'before'>} window which may have an end of its own */
 export function endsNow({ until, before }) {
   return until === null && before === null
 }

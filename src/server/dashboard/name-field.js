@@ -1,0 +1,183 @@
+import { ask } from './api.js'
+import { byId, element } from './dom.js'
+import { formatCompact } from './format.js'
+import { visible } from './visible.js'
+
+/**
+ * @typedef {import('../../queries/index.js').NameList} NameList
+ *
+ * @typedef {object} Choice
+ * @property {string} text
+ * @property {string} [aside]
+ * @property {() => void} [choose] without it it is only said
+ *
+ * @typedef {object} NameFieldOptions
+ * @property {string} dimension whose names: `model`, `label:tier`
+ * @property {string} all what choosing none is called: `All models`
+ * @property {Choice[]} [others] choices that are no names
+ * @property {(name: string) => void} onChoose empty: none
+ */
+
+const TYPING_MS = 120
+const LIMIT = 20
+
+/** A field that completes names: however many there are, the page asks for a few. */
+export class NameField {
+  #input
+  #list
+  #shown = ''
+  #asking = new AbortController()
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #typing
+  /** @type {Choice[]} */
+  #choices = []
+  #active = -1
+  /** What the choices begin with. */
+  #prefix = ''
+
+  /**
+   * @param {string} id of the field; its list is `<id>-choices`
+   * @param {NameFieldOptions} options
+   */
+  constructor(id, options) {
+    this.options = options
+    this.#input = byId(id, HTMLInputElement)
+    this.#list = byId(`${id}-choices`, HTMLDivElement)
+    this.#input.placeholder = options.all
+    this.#input.addEventListener('focus', () => this.#input.select())
+    this.#input.addEventListener('click', () => this.#open(''))
+    this.#input.addEventListener('input', () => {
+      clearTimeout(this.#typing)
+      this.#typing = setTimeout(() => this.#open(this.#input.value.trim()), TYPING_MS)
+    })
+    this.#input.addEventListener('keydown', (event) => this.#onKey(event))
+    this.#input.addEventListener('blur', () => this.#leave())
+    // The field keeps the focus while somebody points at the list.
+    this.#list.addEventListener('pointerdown', (event) => event.preventDefault())
+    this.#list.addEventListener('click', ({ target }) => {
+      const item = target instanceof Element ? target.closest('[role=option]') : null
+      if (item !== null) this.#choose(this.#choices[[...this.#list.children].indexOf(item)])
+    })
+  }
+
+  /** @param {string} text what is chosen; empty: none */
+  show(text) {
+    this.#shown = visible(text)
+    this.#input.classList.toggle('is-set', text !== '')
+    if (!this.#isOpen) this.#input.value = this.#shown
+  }
+
+  get #isOpen() {
+    return !this.#list.hidden
+  }
+
+  /** @param {string} prefix */
+  async #open(prefix) {
+    const { dimension, all, others = [], onChoose } = this.options
+    this.#asking.abort()
+    this.#asking = new AbortController()
+    const { signal } = this.#asking
+    const isWhole = prefix === ''
+    const first = isWhole ? [{ text: all, choose: () => onChoose('') }, ...others] : []
+    try {
+      const query = new URLSearchParams({ dimension, prefix, limit: String(LIMIT) })
+      const { names, has_more: hasMore } = /** @type {NameList} */ (await ask('v1/names', query, signal))
+      const found = names.map(({ name, requests }) => ({
+        text: name,
+        aside: formatCompact(requests),
+        choose: () => onChoose(name),
+      }))
+      const rest = hasMore
+        ? 'There are more: type how one begins'
+        : found.length > 0 || isWhole
+          ? ''
+          : 'None begins like that'
+      this.#show(prefix, [...first, ...found, ...(rest === '' ? [] : [{ text: rest }])])
+      // What was typed is looked for with Enter; a list that was opened begins at the top.
+      if (!isWhole && found.length > 0) this.#activate(0)
+    } catch (error) {
+      if (signal.aborted) return
+      this.#show(prefix, [...first, { text: error instanceof Error ? error.message : String(error) }])
+    }
+  }
+
+  /**
+   * @param {string} prefix
+   * @param {Choice[]} choices
+   */
+  #show(prefix, choices) {
+    if (document.activeElement !== this.#input) return
+    this.#choices = choices
+    this.#prefix = prefix
+    this.#active = -1
+    this.#input.removeAttribute('aria-activedescendant')
+    const items = choices.map(({ text, aside, choose }, index) => {
+      const item = element('div', choose === undefined ? 'muted' : '', element('span', 'name', text))
+      if (aside !== undefined) item.append(element('span', 'muted', aside))
+      item.id = `${this.#list.id}-${index}`
+      item.setAttribute('role', 'option')
+      item.setAttribute('aria-selected', 'false')
+      if (choose === undefined) item.setAttribute('aria-disabled', 'true')
+      return item
+    })
+    this.#list.replaceChildren(...items)
+    this.#list.hidden = false
+    this.#input.setAttribute('aria-expanded', 'true')
+  }
+
+  /** @param {number} index */
+  #activate(index) {
+    this.#list.children[this.#active]?.setAttribute('aria-selected', 'false')
+    this.#active = index
+    const item = this.#list.children[index]
+    item?.setAttribute('aria-selected', 'true')
+    item?.scrollIntoView({ block: 'nearest' })
+    if (item !== undefined) this.#input.setAttribute('aria-activedescendant', item.id)
+  }
+
+  /** @param {KeyboardEvent} event */
+  #onKey(event) {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key]
+    if (step !== undefined) {
+      const count = this.#choices.filter(({ choose }) => choose !== undefined).length
+      if (!this.#isOpen) void this.#open('')
+      else if (count > 0) this.#activate((this.#active + step + count) % count)
+    } else if (event.key === 'Enter') void this.#onEnter()
+    else if (event.key === 'Escape' && this.#isOpen) this.#close()
+    else return
+    event.preventDefault()
+  }
+
+  /** What is marked; else the first that begins as typed; a name that isn't there is for the server to refuse. */
+  async #onEnter() {
+    clearTimeout(this.#typing)
+    const typed = this.#input.value.trim()
+    if (typed === this.#shown && !this.#isOpen) return await this.#open('')
+    // Whoever types fast is ahead of the list.
+    if (typed !== this.#shown && typed !== '' && typed !== this.#prefix) await this.#open(typed)
+    const marked = this.#choices[this.#active]
+    if (marked !== undefined) this.#choose(marked)
+    else if (typed === this.#shown) this.#close()
+    else this.#choose({ text: typed, choose: () => this.options.onChoose(typed) })
+  }
+
+  /** @param {Choice | undefined} choice */
+  #choose(choice) {
+    if (choice?.choose === undefined) return
+    this.#close()
+    choice.choose()
+  }
+
+  #leave() {
+    clearTimeout(this.#typing)
+    this.#close()
+  }
+
+  #close() {
+    this.#asking.abort()
+    this.#list.hidden = true
+    this.#input.setAttribute('aria-expanded', 'false')
+    this.#input.removeAttribute('aria-activedescendant')
+    this.#input.value = this.#shown
+  }
+}
