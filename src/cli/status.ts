@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { countText } from '../maintenance/count-text.js'
-import type { SegmentStatus, StatusReport } from '../maintenance/status.js'
+import type { DatabaseStatus, SegmentStatus, StatusReport } from '../maintenance/status.js'
 import { formatBytes, formatSeconds, formatTime } from './format.js'
 import { databaseOption, examples, journalOption, jsonOption } from './options.js'
 import { pageWidth, print, printJson } from './output.js'
@@ -61,8 +61,16 @@ function databaseLines({ database }: StatusReport, databasePath: string): string
     `database  ${visible(database.path)}`,
     `          ${counts.slice(0, 3).join(', ')}`,
     `          ${counts.slice(3).join(', ')}`,
+    ...oddCompletions(database),
     `projector ${database.projector_running ? 'running' : 'not running'}`,
   ]
+}
+
+/** Only where there are some: whoever sees them asks doctor. */
+function oddCompletions({ repeated_completions, ambiguous_completions }: DatabaseStatus): string[] {
+  if (repeated_completions === 0 && ambiguous_completions === 0) return []
+  const repeated = countText(repeated_completions, 'repeated completion')
+  return [`          ${repeated}, ${ambiguous_completions} ambiguous; see \`request-journal doctor\``]
 }
 
 function formatLag({ lag_bytes, lag_seconds, database }: StatusReport): string {

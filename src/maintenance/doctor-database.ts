@@ -4,6 +4,7 @@ import type { Database } from '../storage/database.js'
 import { UNENDED_SQL, unfinishedUntil } from '../storage/stream-state.js'
 import { countText } from './count-text.js'
 import { attempt, type DoctorCheck, note, ok, problem, sizeText } from './doctor-check.js'
+import { checkCompletions } from './doctor-completions.js'
 
 /** So much of a table is looked at: doctor must answer within seconds on a database of any size. */
 const NEWEST_ROWS = 200_000
@@ -17,6 +18,7 @@ export function checkDatabase(database: Database, path: string, now: number): Do
     ...attempt('wal', () => checkWal(path)),
     ...attempt('rejected_lines', () => checkRejected(database)),
     ...attempt('held_completions', () => checkHeld(database, now)),
+    ...attempt('completions', () => checkCompletions(database)),
     ...attempt('unfinished_streams', () => checkStreams(database, now)),
   ]
 }

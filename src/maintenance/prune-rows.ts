@@ -58,8 +58,10 @@ export class RowPruner {
     const database = this.#database
     const through = this.#through
     this.#inTransaction(() => {
-      database.exec('DELETE FROM pruned_segments')
-      database.prepare('INSERT INTO pruned_segments (through_segment_id) VALUES (?)').run(through)
+      const { changes } = database.prepare('UPDATE pruned_segments SET through_segment_id = ?').run(through)
+      if (changes === 0) {
+        database.prepare('INSERT INTO pruned_segments (through_segment_id) VALUES (?)').run(through)
+      }
       const first = database
         .prepare<[number], { id: number }>('SELECT id FROM requests WHERE segment_id > ? ORDER BY id LIMIT 1')
         .get(through)
@@ -69,20 +71,7 @@ export class RowPruner {
       // A replay counts from here, as if the rows before had come.
       const base = first === undefined ? (next?.seq ?? 0) : first.id - 1
       database.prepare('UPDATE unjournaled_requests SET last_id = max(last_id, ?)').run(base)
-      database
-        .prepare(
-          `INSERT OR REPLACE INTO carried_completions (segment_id, byte_offset, ${COMPLETION_COLUMNS})
-           SELECT completed_segment_id, completed_byte_offset, ${COMPLETION_COLUMNS}
-           FROM requests WHERE completed_segment_id <= ? AND (segment_id > ? OR segment_id IS NULL)`,
-        )
-        .run(through, through)
-      database
-        .prepare(
-          `INSERT OR REPLACE INTO pruned_completion_places
-           SELECT correlation_id, completed_segment_id, completed_byte_offset, TRUE FROM requests
-           WHERE segment_id <= ? AND completed_segment_id > ?`,
-        )
-        .run(through, through)
+      this.#carry()
     })
   }
 
@@ -101,15 +90,47 @@ export class RowPruner {
     const database = this.#database
     this.#inTransaction(() => {
       this.#rollupTables.removeEmpty()
+      // From now on only this tells that ids and completions needn't be in the order of what is left.
+      database
+        .prepare(
+          `UPDATE pruned_segments SET late_lines = late_lines
+             + (SELECT coalesce(sum(late_lines), 0) FROM journal_segments WHERE id <= ?)`,
+        )
+        .run(through)
       database.prepare('DELETE FROM journal_segments WHERE id <= ?').run(through)
       database.prepare('DELETE FROM pruned_completion_places WHERE segment_id <= ?').run(through)
-      // Whose request was pruned in the end, or completed anew.
-      database.exec(`DELETE FROM carried_completions WHERE NOT EXISTS (
-        SELECT 1 FROM requests r WHERE r.correlation_id = carried_completions.correlation_id
-          AND r.completed_segment_id = carried_completions.segment_id
-          AND r.completed_byte_offset = carried_completions.byte_offset)`)
+      database.exec(
+        'DELETE FROM superseded_completions WHERE NOT EXISTS (SELECT 1 FROM requests WHERE id = request_id)',
+      )
     })
     return this.#removed
+  }
+
+  /**
+   * Keeps what connects requests and completions across the border: a replay begins with the completions of segments that
+   * go which changed rows that stay, and leaves out those of segments that stay which changed rows that go. Also those that
+   * were overwritten: the row had a completion when the next one came, and the `success` that was in force.
+   */
+  #carry(): void {
+    const through = this.#through
+    const stays = '(r.segment_id > ? OR r.segment_id IS NULL)'
+    const superseded = 'superseded_completions s JOIN requests r ON r.id = s.request_id'
+    this.#database.exec('DELETE FROM carried_completions')
+    const statements = [
+      `INSERT INTO carried_completions (segment_id, byte_offset, ${COMPLETION_COLUMNS})
+         SELECT completed_segment_id, completed_byte_offset, ${COMPLETION_COLUMNS}
+         FROM requests r WHERE completed_segment_id <= ? AND ${stays}`,
+      `INSERT INTO carried_completions (segment_id, byte_offset, correlation_id, attempt, success)
+         SELECT s.segment_id, s.byte_offset, r.correlation_id, r.attempt, s.success
+         FROM ${superseded} WHERE s.segment_id <= ? AND ${stays}`,
+      `INSERT OR IGNORE INTO pruned_completion_places
+         SELECT correlation_id, completed_segment_id, completed_byte_offset, FALSE
+         FROM requests WHERE segment_id <= ? AND completed_segment_id > ?`,
+      `INSERT OR IGNORE INTO pruned_completion_places
+         SELECT r.correlation_id, s.segment_id, s.byte_offset, FALSE
+         FROM ${superseded} WHERE r.segment_id <= ? AND s.segment_id > ?`,
+    ]
+    for (const sql of statements) this.#database.prepare(sql).run(through, through)
   }
 
   #removeRequests(): boolean {

@@ -67,6 +67,10 @@ export interface DatabaseStatus {
   rejected: number
   /** Completions whose request hasn't come. */
   held: number
+  /** Completions that overwrote an earlier one of the same row. */
+  repeated_completions: number
+  /** Completions that named no attempt while several rows with their correlation_id were open. */
+  ambiguous_completions: number
   late_lines: number
   /** Lines accepted without a checksum. */
   unchecked: number
@@ -222,6 +226,8 @@ function readDatabase(path: string): ReadDatabase | null {
       requests: counts.requests + unjournaled,
       rejected: counts.rejected,
       held,
+      repeated_completions: known.positions.reduce((sum, { odd }) => sum + odd.repeated, 0),
+      ambiguous_completions: known.positions.reduce((sum, { odd }) => sum + odd.ambiguous, 0),
       late_lines: counts.late,
       unchecked: counts.unchecked,
       unjournaled,

@@ -1,10 +1,11 @@
 import type { RequestLogged, StreamCompleted } from '../events/schema.js'
-import type { Place } from '../storage/projection-tables.js'
+import type { Place, PlacedCompletion } from '../storage/projection-tables.js'
+import type { CompletionKey } from '../storage/request-finder.js'
 import { completionColumns, heldColumns } from './expected-columns.js'
 import { differingColumns } from './row-comparer.js'
 import type { ProblemList } from './verify-problems.js'
 import type { ExpectedRatios } from './verify-ratios.js'
-import type { HeldRow, RequestRow, Snapshot } from './verify-snapshot.js'
+import type { CompletableRow, HeldRow, RequestRow, Snapshot } from './verify-snapshot.js'
 
 interface CompletionMatcherOptions {
   snapshot: Snapshot
@@ -26,6 +27,8 @@ export class CompletionMatcher {
    * where the last one doesn't say it. As many as streams run at once, not as there are rows.
    */
   readonly #successBefore = new Map<number, boolean>()
+  /** Rows of which a completion has been passed that isn't their last: they had one when the next came. */
+  readonly #hadCompletion = new Set<number>()
   /** Rows whose last completion was held, has been passed, and doesn't say `success`: their request will. */
   readonly #awaitsSuccess = new Set<number>()
 
@@ -46,14 +49,26 @@ export class CompletionMatcher {
     }
   }
 
+  /** Completions of pruned segments that a replay begins with. */
+  passCarried(carried: readonly PlacedCompletion[]): void {
+    if (!this.#isInOrder) return
+    for (const { completion, place: at } of carried) {
+      const row = this.#targetOf(completion, at)
+      if (row !== undefined && isBefore(at, completedPlace(row)))
+        this.#passSuperseded(row, completion.success)
+    }
+  }
+
   match(event: StreamCompleted, at: Place): void {
     const { snapshot, problems } = this.#options
+    const isPruned = snapshot.wasPruned(event.correlation_id, at)
+    const target = this.#isInOrder && !isPruned ? this.#targetOf(event, at) : undefined
     let first: RequestRow | null = null
     snapshot.completedRows.takeBefore(at.segmentId, at.byteOffset + 1, ({ id }) => {
       const row = snapshot.row(id)
       if (first === null) {
         first = row
-        this.#compare(event, at, row)
+        this.#compare(event, at, row, target)
       } else if (!isSamePlace(first, row)) {
         const detail = `row ${id} says that this line has completed it, and so does row ${first.id}`
         problems.addAt('altered', at, { detail, row_id: id })
@@ -64,16 +79,46 @@ export class CompletionMatcher {
     snapshot.held.takeBefore(at.segmentId, at.byteOffset + 1, (row) => {
       held = row
     })
-    if (held !== null) this.#compareHeld(event, at, held, first)
-    else if (first === null) this.#findSuccessor(event, at)
+    if (held !== null) {
+      const isThere = this.#isInOrder ? target !== undefined : snapshot.hasRequest(event)
+      this.#compareHeld(event, at, held, { completed: first, isThere })
+    } else if (first === null && !isPruned) this.#findSuccessor(event, at, target)
   }
 
-  #compare(event: StreamCompleted, at: Place, row: RequestRow): void {
+  /** The row that a completion changes by the rules, where places and ids have one order; undefined: it is held. */
+  #targetOf(completion: CompletionKey, at: Place): CompletableRow | undefined {
+    const { snapshot } = this.#options
+    const nextId = snapshot.rows.next?.id ?? Number.MAX_SAFE_INTEGER
+    const { correlation_id, attempt = null } = completion
+    let newest: CompletableRow | undefined
+    for (const row of snapshot.newestRows(correlation_id, nextId)) {
+      if (attempt !== null) {
+        if (row.attempt === attempt) return row
+        continue
+      }
+      newest ??= row
+      if (row.streaming !== 0 && !this.#hasCompletionAt(row, at)) return row
+    }
+    return newest ?? snapshot.firstRowAfter(completion, nextId)
+  }
+
+  #hasCompletionAt(row: CompletableRow, at: Place): boolean {
+    if (row.completed_segment_id === null) return false
+    return this.#hadCompletion.has(row.id) || isBefore(completedPlace(row), at)
+  }
+
+  #compare(event: StreamCompleted, at: Place, row: RequestRow, target: CompletableRow | undefined): void {
     const { ratios, problems } = this.#options
     problems.addDifferences('altered', at, differingColumns(completionColumns(event), row), {
       detail: `row ${row.id} is not what this completion made of it`,
       row_id: row.id,
     })
+    if (this.#isInOrder && target?.id !== row.id && row.correlation_id === event.correlation_id) {
+      const right = target === undefined ? 'none that is there' : `row ${target.id}`
+      const detail = `row ${row.id} says that this line has completed it, which completes ${right}`
+      problems.addAt('altered', at, { detail, row_id: row.id })
+    }
+    this.#hadCompletion.delete(row.id)
     const before = this.#successBefore.get(row.id)
     this.#successBefore.delete(row.id)
     if (event.success === null && this.#isInOrder && row.segment_id !== null) {
@@ -86,8 +131,14 @@ export class CompletionMatcher {
     ratios.add({ policy: row.policy, input_tokens, output_tokens, success: success ?? row.success === 1 })
   }
 
-  #compareHeld(event: StreamCompleted, at: Place, row: HeldRow, completed: RequestRow | null): void {
-    const { snapshot, problems } = this.#options
+  #compareHeld(
+    event: StreamCompleted,
+    at: Place,
+    row: HeldRow,
+    request: { completed: RequestRow | null; isThere: boolean },
+  ): void {
+    const { problems } = this.#options
+    const { completed, isThere } = request
     this.held++
     problems.addDifferences('altered', at, differingColumns(heldColumns(event), row), {
       detail: 'the held completion is not what this line says',
@@ -95,24 +146,20 @@ export class CompletionMatcher {
     if (completed !== null) {
       const detail = `the completion is held, although row ${completed.id} says that it was applied`
       problems.addAt('surplus', at, { detail, row_id: completed.id })
-    } else if (snapshot.hasRequest(event.correlation_id)) {
+    } else if (isThere) {
       problems.addAt('missing', at, { detail: 'the completion is held, although its request is there' })
     }
   }
 
   /** Neither a row nor held: only a later completion of the same row may be the reason. */
-  #findSuccessor(event: StreamCompleted, at: Place): void {
-    const { snapshot, problems } = this.#options
-    const { correlation_id, success } = event
-    if (snapshot.wasPruned(correlation_id, at)) return
-    const row = this.#isInOrder
-      ? snapshot.rowOfCompletion(correlation_id, snapshot.rows.next?.id ?? Number.MAX_SAFE_INTEGER)
-      : this.#successorAmongLate(correlation_id, at)
+  #findSuccessor(event: StreamCompleted, at: Place, target: CompletableRow | undefined): void {
+    const { problems } = this.#options
+    const row = this.#isInOrder ? target : this.#successorAmongLate(event.correlation_id, at)
     if (row === undefined) {
       problems.addAt('missing', at, { detail: 'a completion that is neither on a row nor held' })
-    } else if (row.completed_segment_id !== null && this.#isOverwritten(at, completedPlace(row))) {
+    } else if (!this.#isInOrder || isBefore(at, completedPlace(row))) {
       this.superseded++
-      if (success !== null) this.#successBefore.set(row.id, success)
+      this.#passSuperseded(row, event.success)
     } else {
       problems.addAt('missing', at, {
         detail: `a completion that row ${row.id} doesn't show`,
@@ -121,25 +168,24 @@ export class CompletionMatcher {
     }
   }
 
-  #isOverwritten(at: Place, by: Place): boolean {
-    if (isBefore(at, by)) return true
-    return !this.#isInOrder && this.#options.snapshot.hasLateLinesOf(by.segmentId)
+  #passSuperseded(row: Pick<CompletableRow, 'id'>, success: boolean | null): void {
+    this.#hadCompletion.add(row.id)
+    if (success !== null) this.#successBefore.set(row.id, success)
   }
 
   /**
-   * Where late lines came, a row's last completion may stand before one that it has overwritten; but then its segment is
-   * one that has late lines.
+   * Where late lines came, completions were applied as they came, which only the database knows. What it hasn't kept, since it
+   * was projected by an earlier version, may have been overwritten by a later one, or by one of a segment with late lines.
    */
   #successorAmongLate(correlationId: string, at: Place): RequestRow | undefined {
     const { snapshot } = this.#options
-    let newest: RequestRow | undefined
+    const kept = snapshot.rowOfSuperseded(at)
+    if (kept !== undefined) return kept.correlation_id === correlationId ? kept : undefined
     for (const row of snapshot.completedRowsOf(correlationId)) {
-      newest ??= row
       const last = completedPlace(row)
       if (isBefore(at, last) || snapshot.hasLateLinesOf(last.segmentId)) return row
     }
-    // Shows another one, and not for being late.
-    return newest
+    return undefined
   }
 
   #reportSuccess(at: Place, row: RequestRow, expected: boolean): void {
@@ -155,7 +201,7 @@ function place(row: RequestRow): Place {
   return { segmentId: row.segment_id ?? 0, byteOffset: row.byte_offset ?? 0 }
 }
 
-function completedPlace(row: RequestRow): Place {
+function completedPlace(row: CompletableRow | RequestRow): Place {
   return { segmentId: row.completed_segment_id ?? 0, byteOffset: row.completed_byte_offset ?? 0 }
 }
 

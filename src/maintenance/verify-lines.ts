@@ -81,9 +81,9 @@ export class LineMatcher {
    * a replay writes it again.
    */
   passPruned(throughSegmentId: number): void {
-    const carried = new Map(
-      this.#snapshot.carriedCompletions().map(({ place, completion }) => [keyOf(place), completion]),
-    )
+    const all = this.#snapshot.carriedCompletions()
+    const carried = new Map(all.map(({ place, completion }) => [keyOf(place), completion]))
+    this.completions.passCarried(all)
     this.#snapshot.completedRows.takeBefore(throughSegmentId + 1, 0, ({ id, ...at }) => {
       const place = asPlace(at)
       const row = this.#snapshot.row(id)

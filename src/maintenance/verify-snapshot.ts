@@ -3,8 +3,14 @@ import { type Database, openDatabaseReadOnly } from '../storage/database.js'
 import { asDatabaseError, DatabaseError } from '../storage/errors.js'
 import { readPositions, type SegmentPosition } from '../storage/positions.js'
 import type { Place, PlacedCompletion } from '../storage/projection-tables.js'
-import { carriedCompletions, prunedCompletionTest, prunedThrough } from '../storage/pruned.js'
+import {
+  carriedCompletions,
+  hasPrunedLateLines,
+  prunedCompletionTest,
+  prunedThrough,
+} from '../storage/pruned.js'
 import { newIds } from '../storage/replay-tables.js'
+import { type CompletionKey, MAX_SHARED_ROWS } from '../storage/request-finder.js'
 import { PlaceCursor, type Placed } from './place-cursor.js'
 import type { ProblemList } from './verify-problems.js'
 import { compareRollups } from './verify-rollups.js'
@@ -21,6 +27,12 @@ export interface RequestRow extends Record<string, unknown> {
   byte_offset: number | null
   completed_segment_id: number | null
   completed_byte_offset: number | null
+}
+
+/** What tells whether a completion changes a row. */
+export type CompletableRow = Pick<RequestRow, 'id' | 'completed_segment_id' | 'completed_byte_offset'> & {
+  attempt: number | null
+  streaming: number
 }
 
 /** A row's id at the place of its line, or of its completion's. */
@@ -76,6 +88,8 @@ export class Snapshot {
   readonly rows: PlaceCursor<PlacedRow>
   readonly completedRows: PlaceCursor<PlacedRow>
   readonly held: PlaceCursor<HeldRow>
+  /** Late lines were projected: ids aren't in the order of places, and completions may have met other rows. */
+  readonly hasLateLines: boolean
   readonly rejected: PlaceCursor<RejectedRow>
   readonly #database: Database
   readonly #statements: ReturnType<typeof prepareStatements>
@@ -90,6 +104,8 @@ export class Snapshot {
         ?.n ?? 0
     this.prunedThrough = prunedThrough(database)
     this.wasPruned = prunedCompletionTest(database)
+    this.hasLateLines =
+      hasPrunedLateLines(database) || [...this.positions.values()].some(({ counts }) => counts.late > 0)
     this.#statements = prepareStatements(database)
     this.rows = new PlaceCursor(database.prepare<[], PlacedRow>(ROWS).iterate())
     this.completedRows = new PlaceCursor(database.prepare<[], PlacedRow>(COMPLETED_ROWS).iterate())
@@ -103,11 +119,6 @@ export class Snapshot {
         .prepare<[], RejectedRow>('SELECT * FROM rejected_lines ORDER BY segment_id, byte_offset')
         .iterate(),
     )
-  }
-
-  /** Late lines were projected: ids aren't in the order of places, and completions may have met other rows. */
-  get hasLateLines(): boolean {
-    return [...this.positions.values()].some(({ counts }) => counts.late > 0)
   }
 
   row(id: number): RequestRow {
@@ -131,18 +142,30 @@ export class Snapshot {
       .all()
   }
 
-  /** Any row from a journal with this correlation_id. */
-  hasRequest(correlationId: string): boolean {
-    return this.#statements.request.get(correlationId) !== undefined
+  /** A row from a journal that a completion should have found. */
+  hasRequest({ correlation_id, attempt = null }: CompletionKey): boolean {
+    return this.#statements.request.get(correlation_id, attempt, attempt) !== undefined
   }
 
-  /** The row that a completion between the rows before `nextId` and those from it on meets, as it does in a replay. */
-  rowOfCompletion(correlationId: string, nextId: number): RequestRow | undefined {
-    const { newestBefore, firstAfter } = this.#statements
-    return newestBefore.get(correlationId, nextId) ?? firstAfter.get(correlationId, nextId)
+  /** The newest rows before an id that a completion with this correlation_id may change, the newest first. */
+  newestRows(correlationId: string, nextId: number): IterableIterator<CompletableRow> {
+    return this.#statements.newest.iterate(correlationId, nextId)
   }
 
-  /** The newest row with this correlation_id that has been completed. */
+  /** The first request from that id on that a completion may have waited for. */
+  firstRowAfter(
+    { correlation_id, attempt = null }: CompletionKey,
+    nextId: number,
+  ): CompletableRow | undefined {
+    return this.#statements.firstAfter.get(correlation_id, nextId, attempt, attempt)
+  }
+
+  /** The row that a completion changed before a later one did; undefined where that isn't known. */
+  rowOfSuperseded({ segmentId, byteOffset }: Place): RequestRow | undefined {
+    return this.#statements.superseded.get(segmentId, byteOffset)
+  }
+
+  /** The rows with this correlation_id that have been completed, the newest first. */
   completedRowsOf(correlationId: string): IterableIterator<RequestRow> {
     return this.#statements.completed.iterate(correlationId)
   }
@@ -198,11 +221,13 @@ export function openSnapshot(path: string): Snapshot | null {
   }
 }
 
+const COMPLETABLE = 'id, attempt, streaming, completed_segment_id, completed_byte_offset'
+
 function prepareStatements(database: Database) {
   return {
     row: database.prepare<[number], RequestRow>('SELECT * FROM requests WHERE id = ?'),
-    request: database.prepare<[string]>(
-      'SELECT 1 FROM requests WHERE correlation_id = ? AND segment_id IS NOT NULL LIMIT 1',
+    request: database.prepare<[string, number | null, number | null]>(
+      `SELECT 1 FROM requests WHERE correlation_id = ? AND segment_id IS NOT NULL AND (? IS NULL OR attempt = ?) LIMIT 1`,
     ),
     completed: database.prepare<[string], RequestRow>(
       `SELECT * FROM requests WHERE correlation_id = ? AND completed_segment_id IS NOT NULL ORDER BY id DESC`,
@@ -210,11 +235,17 @@ function prepareStatements(database: Database) {
     misplaced: database.prepare<[], { id: number; segment_id: unknown; byte_offset: unknown }>(
       MISPLACED_ROWS,
     ),
-    newestBefore: database.prepare<[string, number], RequestRow>(
-      'SELECT * FROM requests WHERE correlation_id = ? AND id < ? ORDER BY id DESC LIMIT 1',
+    newest: database.prepare<[string, number], CompletableRow>(
+      `SELECT ${COMPLETABLE} FROM requests WHERE correlation_id = ? AND id < ? ORDER BY id DESC LIMIT ${MAX_SHARED_ROWS}`,
     ),
-    firstAfter: database.prepare<[string, number], RequestRow>(
-      'SELECT * FROM requests WHERE correlation_id = ? AND id >= ? AND segment_id IS NOT NULL ORDER BY id LIMIT 1',
+    firstAfter: database.prepare<[string, number, number | null, number | null], CompletableRow>(
+      `SELECT ${COMPLETABLE} FROM requests
+       WHERE correlation_id = ? AND id >= ? AND segment_id IS NOT NULL AND (? IS NULL OR attempt = ?)
+       ORDER BY id LIMIT 1`,
+    ),
+    superseded: database.prepare<[number, number], RequestRow>(
+      `SELECT r.* FROM superseded_completions s JOIN requests r ON r.id = s.request_id
+       WHERE s.segment_id = ? AND s.byte_offset = ?`,
     ),
   }
 }

@@ -12,6 +12,7 @@ import { plainSize } from './replay-checks.js'
 import { checkSegment } from './segment-check.js'
 import { SegmentOpener } from './segment-opener.js'
 import type { SegmentReaders } from './segment-readers.js'
+import type { ProjectionTransaction } from './transaction.js'
 
 /**
  * What is behind by less is brought in on this thread in about a second, and so a projector that follows busy writers does
@@ -72,13 +73,14 @@ export class Backlog {
     let bytes = sumOfBytes(waiting)
     let total = emptyCounts()
     let readArchives: { segment: Segment; bytes: number }[] = []
-    let transaction = projected.newTransaction(bytes)
+    let transaction: ProjectionTransaction | null = null
     const commit = () => {
+      if (transaction === null) return
       total = addCounts(total, projected.commit(transaction))
       for (const archive of readArchives) archives.finish(archive.segment, archive.bytes)
       readArchives = []
       bytes -= transaction.bytes
-      transaction = projected.newTransaction(bytes)
+      transaction = null
     }
     try {
       for await (const { toOpen, decoded } of opener.openEach(waiting)) {
@@ -86,6 +88,7 @@ export class Backlog {
         if (shouldStop() || !this.#isUnchanged(segment, decoded)) break
         let isAtEnd = false
         while (!isAtEnd && !shouldStop()) {
+          transaction ??= projected.newTransaction(segment, bytes)
           isAtEnd = await projected.read(transaction, segment, decoded, shouldStop)
           if (isAtEnd && decoded.isArchive) readArchives.push({ segment, bytes: decoded.position })
           if (transaction.isFull || !transaction.isBulk) commit()
@@ -94,7 +97,7 @@ export class Backlog {
       commit()
       return total
     } catch (error) {
-      transaction.rollback()
+      transaction?.rollback()
       // Segment by segment all that comes before it will be projected, and then it is found again.
       if (isAboutSegment(error)) return total
       throw error

@@ -18,7 +18,8 @@ interface BulkRequestsOptions {
 
 /**
  * The fold of `requests` for very many lines: rows first, then the indexes that were dropped, then the completions, which
- * meet the rows that they would have met live.
+ * meet the rows that they would have met live. Lines must come in the order of the journal: live, completions that were
+ * held for one request are applied in that order, here in the order in which they come.
  */
 export class BulkRequests implements EventFold {
   readonly #options: BulkRequestsOptions
@@ -54,13 +55,19 @@ export class BulkRequests implements EventFold {
     const { database, target, bulkTables } = this.#options
     this.#queue.insert()
     bulkTables.createIndexes()
-    const findRequest = bulkTables.requestFinder()
+    const { requests } = target.tables
     const wasPruned = prunedCompletionTest(database)
     for (const deferred of bulkTables.deferredCompletions()) {
-      if (wasPruned(deferred.completion.correlation_id, deferred.place)) continue
-      const stored = findRequest(deferred)
-      if (stored === undefined) target.tables.holdCompletion(deferred)
-      else completeRequest(target, stored, deferred)
+      const { completion, place, nextId } = deferred
+      if (wasPruned(completion.correlation_id, place)) continue
+      const found = requests.find(completion, nextId)
+      if (found !== undefined) {
+        completeRequest(target, found, deferred)
+        continue
+      }
+      const request = requests.firstAfter(completion, nextId)
+      if (request === undefined) target.tables.holdCompletion(deferred)
+      else completeRequest(target, { request, isAmbiguous: false }, deferred)
     }
     bulkTables.finish()
   }

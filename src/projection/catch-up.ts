@@ -198,7 +198,7 @@ export class CatchUp {
           if (Number(stats.size) === reader.readOffset) this.#seen.set(segment.id, versionOf(stats))
           break
         }
-        const transaction = this.#projected.newTransaction(0)
+        const transaction = this.#projected.newTransaction(segment, 0)
         try {
           await this.#projected.read(transaction, segment, this.#decoderOf(segment, reader), shouldStop)
           total = addCounts(total, this.#projected.commit(transaction))

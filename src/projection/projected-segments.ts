@@ -68,14 +68,17 @@ export class ProjectedSegments {
   }
 
   /**
+   * Late lines come one by one: in bulk completions would meet what was held for their request in another order.
+   *
+   * @param first the segment whose lines it begins with.
    * @param backlogBytes of lines that wait.
    * @throws ProjectionError DATABASE_REMOVED
    */
-  newTransaction(backlogBytes: number): ProjectionTransaction {
+  newTransaction(first: Segment, backlogBytes: number): ProjectionTransaction {
     const { databasePath, stores } = this.#options
     const file = fileIdentityAt(databasePath)
     if (!isSameFile(file, this.#databaseFile)) throw databaseRemoved(databasePath)
-    const isBulk = isWorthBulk(stores.database, backlogBytes, this.all())
+    const isBulk = !this.#isLate(first) && isWorthBulk(stores.database, backlogBytes, this.all())
     return isBulk ? bulkTransaction(stores) : usualTransaction(stores)
   }
 
@@ -86,7 +89,7 @@ export class ProjectedSegments {
     decoded: DecodedSegment,
     shouldStop: () => boolean,
   ): Promise<boolean> {
-    transaction.enter(this.positionOf(segment, decoded.file), segment.id < this.#greatestId)
+    transaction.enter(this.positionOf(segment, decoded.file), this.#isLate(segment))
     let isAtEnd = false
     while (!isAtEnd && !transaction.isFullWith(decoded) && !shouldStop()) {
       const part = await decoded.read(transaction)
@@ -95,6 +98,11 @@ export class ProjectedSegments {
     }
     await transaction.leave(decoded, isAtEnd)
     return isAtEnd
+  }
+
+  /** Lines of a newer segment have been projected. */
+  #isLate(segment: Segment): boolean {
+    return segment.id < this.#greatestId
   }
 
   commit(transaction: ProjectionTransaction): SegmentCounts {

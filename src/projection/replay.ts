@@ -11,6 +11,7 @@ import {
   addCounts,
   emptyCounts,
   emptyPosition,
+  keepOddCompletions,
   readPositions,
   type SegmentCounts,
   type SegmentPosition,
@@ -202,6 +203,7 @@ class ReplayRun {
     const batches = this.#transaction.finish()
     resetNextId(this.#database)
     this.#acceptMissing()
+    if (this.#prunedThrough > 0) keepOddCompletions(this.#database, this.#options.before.values())
     storeVersions(this.#database)
     this.#options.onProgress?.({ ...this.#progress })
     return batches.reduce((total, { counts }) => addCounts(total, counts), emptyCounts())

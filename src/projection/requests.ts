@@ -5,7 +5,9 @@ import type {
   ProjectionTables,
   StoredRequest,
 } from '../storage/projection-tables.js'
+import type { FoundRequest } from '../storage/request-finder.js'
 import { labelsColumn } from '../storage/request-rows.js'
+import type { CompletionCounts } from './completion-counts.js'
 import { countedRequest } from './counted-request.js'
 import type { RollupChanges } from './rollups.js'
 import type { TokenRatioChanges } from './token-ratios.js'
@@ -15,6 +17,7 @@ export interface RequestsTarget {
   tables: ProjectionTables
   ratios: TokenRatioChanges
   rollups: RollupChanges
+  counts: CompletionCounts
   /** Whether a line is projected for the first time: then the counters grow. A replay meets lines again. */
   isNew(place: Place): boolean
 }
@@ -59,37 +62,42 @@ export class RequestsFold implements EventFold {
     ratios.add(event)
     rollups.add(event, isNew(place))
     if (!this.#mayBeHeld) return
-    const held = tables.takeHeldCompletions(event.correlation_id)
-    let stored: StoredRequest = {
+    const attempt = event.attempt ?? null
+    const held = tables.takeHeldCompletions(event.correlation_id, attempt)
+    let request: StoredRequest = {
       ...event,
       id,
+      attempt,
       streaming: Number(event.streaming),
       success: Number(event.success),
       stream_duration_ms: null,
       completed_segment_id: null,
+      completed_byte_offset: null,
       labels: labelsColumn(event),
       segment_id: place.segmentId,
       byte_offset: place.byteOffset,
     }
-    for (const completion of held) stored = completeRequest(this.#target, stored, completion)
+    for (const completion of held) {
+      request = completeRequest(this.#target, { request, isAmbiguous: false }, completion)
+    }
   }
 
   #completeStream(completion: PlacedCompletion & { completion: StreamCompleted }): void {
     const { tables } = this.#target
-    const stored = tables.newestRequest(completion.completion.correlation_id)
-    if (stored === undefined) {
+    const found = tables.requests.find(completion.completion)
+    if (found === undefined) {
       tables.holdCompletion(completion)
       this.#mayBeHeld = true
     } else {
-      completeRequest(this.#target, stored, completion)
+      completeRequest(this.#target, found, completion)
     }
   }
 }
 
 /** Overwrites a row with its completion, and corrects what it counted for. @returns the row as it is then. */
 export function completeRequest(
-  { tables, ratios, rollups, isNew }: RequestsTarget,
-  stored: StoredRequest,
+  { tables, ratios, rollups, counts, isNew }: RequestsTarget,
+  { request: stored, isAmbiguous }: FoundRequest,
   completion: PlacedCompletion,
 ): StoredRequest {
   const { input_tokens, output_tokens, cost_sats, stream_duration_ms, success } = completion.completion
@@ -101,7 +109,11 @@ export function completeRequest(
     stream_duration_ms,
     success: Number(success ?? stored.success),
     completed_segment_id: completion.place.segmentId,
+    completed_byte_offset: completion.place.byteOffset,
   }
+  const isRepeated = stored.completed_segment_id !== null
+  if (isRepeated) tables.supersedeCompletion(stored)
+  counts.add(completion.place.segmentId, { isRepeated, isAmbiguous })
   tables.completeRequest(stored.id, completion)
   // A completion that was held until a new request came is an old line with a new effect.
   const isCounted = isNew(completion.place) || isNewRequest(stored, isNew)

@@ -11,6 +11,7 @@ import {
 } from '../storage/positions.js'
 import type { Place, ProjectionTables, RejectedLine } from '../storage/projection-tables.js'
 import type { RollupTables } from '../storage/rollup-tables.js'
+import { CompletionCounts } from './completion-counts.js'
 import type { DecodedPart, DecodedSegment, LineTarget } from './decoded-segment.js'
 import { ProjectionError } from './errors.js'
 import type { EventFold, RequestsTarget } from './requests.js'
@@ -66,6 +67,7 @@ interface Entered {
 export class ProjectionTransaction implements LineTarget {
   readonly #options: TransactionOptions
   readonly #ratios = new TokenRatioChanges()
+  readonly #counts = new CompletionCounts()
   readonly #rollups: RollupChanges
   #fold: EventFold | null = null
   #entered: Entered | null = null
@@ -101,7 +103,13 @@ export class ProjectionTransaction implements LineTarget {
     if (this.#fold !== null) return this.#fold
     const { database, tables, unjournaled, isNew, startFold } = this.#options
     if (!database.inTransaction) database.exec('BEGIN IMMEDIATE')
-    const fold = startFold({ tables, ratios: this.#ratios, rollups: this.#rollups, isNew })
+    const fold = startFold({
+      tables,
+      ratios: this.#ratios,
+      rollups: this.#rollups,
+      counts: this.#counts,
+      isNew,
+    })
     unjournaled.count(this.#rollups)
     this.#fold = fold
     return fold
@@ -166,6 +174,7 @@ export class ProjectionTransaction implements LineTarget {
   finish(): readonly SegmentBatch[] {
     this.#fold?.finish()
     this.#ratios.apply(this.#options.tables)
+    this.#counts.apply(this.#options.tables)
     this.#rollups.apply()
     return this.#batches
   }

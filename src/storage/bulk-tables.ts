@@ -5,8 +5,6 @@ import {
   completionValues,
   type PlacedCompletion,
   placedCompletion,
-  STORED_COLUMNS,
-  type StoredRequest,
 } from './projection-tables.js'
 
 interface DeferredRow extends CompletionRow {
@@ -89,18 +87,6 @@ export class BulkTables {
         yield { ...placedCompletion(row), nextId: next_id }
       }
     }
-  }
-
-  /** The row that a completion met live: the newest one before it, else the first that came after. */
-  requestFinder(): (completion: DeferredCompletion) => StoredRequest | undefined {
-    const newestBefore = this.#database.prepare<[string, number], StoredRequest>(
-      `SELECT ${STORED_COLUMNS} FROM requests WHERE correlation_id = ? AND id < ? ORDER BY id DESC LIMIT 1`,
-    )
-    const firstAfter = this.#database.prepare<[string, number], StoredRequest>(
-      `SELECT ${STORED_COLUMNS} FROM requests WHERE correlation_id = ? AND id >= ? AND segment_id IS NOT NULL ORDER BY id LIMIT 1`,
-    )
-    return ({ completion, nextId }) =>
-      newestBefore.get(completion.correlation_id, nextId) ?? firstAfter.get(completion.correlation_id, nextId)
   }
 
   /** What was put aside is dropped. */

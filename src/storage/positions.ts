@@ -18,6 +18,15 @@ export interface SegmentPosition {
   /** The last projected line, newline included; of a line over 1 MiB its last MiB. Null when there is none. */
   lastLine: { byteOffset: number; length: number; crc32: number } | null
   counts: SegmentCounts
+  /** Completions, as they were when this was read: a later segment may add to them what was held. */
+  odd: OddCompletions
+}
+
+export interface OddCompletions {
+  /** Landed on a row that had one already. */
+  repeated: number
+  /** Named no attempt, and found several rows open. */
+  ambiguous: number
 }
 
 export interface SegmentCounts {
@@ -51,6 +60,8 @@ interface PositionRow {
   rejected_lines: number
   unchecked_lines: number
   late_lines: number
+  repeated_completions: number
+  ambiguous_completions: number
 }
 
 export function emptyCounts(): SegmentCounts {
@@ -86,6 +97,7 @@ export function emptyPosition(
     caughtUpAt: null,
     lastLine: null,
     counts,
+    odd: { repeated: 0, ambiguous: 0 },
   }
 }
 
@@ -112,6 +124,7 @@ export function readPositions(database: Database): SegmentPosition[] {
       unchecked: row.unchecked_lines,
       late: row.late_lines,
     },
+    odd: { repeated: row.repeated_completions, ambiguous: row.ambiguous_completions },
   }))
 }
 
@@ -159,4 +172,17 @@ export function advancePosition(database: Database, expectedBytes: number, next:
       expectedBytes,
     )
   return changes === 1
+}
+
+/**
+ * After a prune a replay leaves out completions whose request is gone. They were odd all the same.
+ *
+ * @param positions as they were before.
+ */
+export function keepOddCompletions(database: Database, positions: Iterable<SegmentPosition>): void {
+  const statement = database.prepare(
+    `UPDATE journal_segments SET repeated_completions = max(repeated_completions, ?),
+       ambiguous_completions = max(ambiguous_completions, ?) WHERE id = ?`,
+  )
+  for (const { id, odd } of positions) statement.run(odd.repeated, odd.ambiguous, id)
 }

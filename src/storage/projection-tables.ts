@@ -1,32 +1,12 @@
 import type { RequestLogged, StreamCompleted } from '../events/schema.js'
 import type { Database } from './database.js'
 import type { Place } from './place.js'
+import { RequestFinder } from './request-finder.js'
 import { INSERT_REQUEST, requestRow } from './request-rows.js'
+import type { StoredRequest } from './stored-request.js'
 
 export type { Place } from './place.js'
-
-/** What a completion needs to know of the row that it changes. */
-export interface StoredRequest {
-  id: number
-  timestamp: string
-  model: string
-  provider: string | null
-  policy: string | null
-  streaming: number
-  input_tokens: number | null
-  output_tokens: number | null
-  cost_sats: number | null
-  latency_ms: number
-  success: number
-  stream_duration_ms: number | null
-  /** Null: nothing has completed it. */
-  completed_segment_id: number | null
-  /** A JSON object. */
-  labels: string | null
-  /** Null: the row existed before there was a journal. */
-  segment_id: number | null
-  byte_offset: number | null
-}
+export { STORED_COLUMNS, type StoredRequest } from './stored-request.js'
 
 /** A completion and where it stands. */
 export interface PlacedCompletion {
@@ -50,31 +30,24 @@ export interface RejectedLine extends Place {
   excerpt: string
 }
 
-/** The columns of `requests` that a StoredRequest has. */
-export const STORED_COLUMNS = `id, timestamp, model, provider, policy, streaming, input_tokens, output_tokens, cost_sats,
-  latency_ms, success, stream_duration_ms, completed_segment_id, labels, segment_id, byte_offset`
-
 /** A completion's columns, in the order of `completionValues`. */
 export const COMPLETION_COLUMNS = `correlation_id, attempt, input_tokens, output_tokens, cost_sats, provider_cost_sats,
   stream_duration_ms, success, error_status, error_message`
 
 /** The statements that the folds need, prepared once. All of them run in the caller's transaction. */
 export class ProjectionTables {
+  readonly requests: RequestFinder
   readonly #statements: ReturnType<typeof prepareStatements>
 
   constructor(database: Database) {
     this.#statements = prepareStatements(database)
+    this.requests = new RequestFinder(database)
   }
 
   /** @returns the row's id: the next one. */
   insertRequest(event: RequestLogged, place: Place): number {
     const { lastInsertRowid } = this.#statements.insertRequest.run(...requestRow(event, place, null))
     return Number(lastInsertRowid)
-  }
-
-  /** The row with this correlation_id that has the highest id. */
-  newestRequest(correlationId: string): StoredRequest | undefined {
-    return this.#statements.newestRequest.get(correlationId) as StoredRequest | undefined
   }
 
   /** Overwrites what a completion brings, nulls included; a null `success` leaves what the request said. */
@@ -98,10 +71,23 @@ export class ProjectionTables {
     this.#statements.holdCompletion.run(place.segmentId, place.byteOffset, ...completionValues(completion))
   }
 
-  /** Takes out what is held for a correlation_id, in the order of the journal. */
-  takeHeldCompletions(correlationId: string): PlacedCompletion[] {
-    const rows = this.#statements.heldCompletions.all(correlationId) as CompletionRow[]
-    if (rows.length > 0) this.#statements.deleteHeld.run(correlationId)
+  /** Remembers the completion that a row has, before another one overwrites it. */
+  supersedeCompletion({ id, success, completed_segment_id, completed_byte_offset }: StoredRequest): void {
+    this.#statements.supersede.run(completed_segment_id, completed_byte_offset, id, success)
+  }
+
+  /** Adds to what a segment's completions count for. */
+  countCompletions(
+    segmentId: number,
+    { repeated, ambiguous }: { repeated: number; ambiguous: number },
+  ): void {
+    this.#statements.countCompletions.run(repeated, ambiguous, segmentId)
+  }
+
+  /** Takes out what is held for a request, in the order of the journal: what names its attempt, or none. */
+  takeHeldCompletions(correlationId: string, attempt: number | null): PlacedCompletion[] {
+    const rows = this.#statements.heldCompletions.all(correlationId, attempt) as CompletionRow[]
+    if (rows.length > 0) this.#statements.deleteHeld.run(correlationId, attempt)
     return rows.map(placedCompletion)
   }
 
@@ -153,10 +139,6 @@ function asInteger(value: boolean | null): number | null {
 function prepareStatements(database: Database) {
   return {
     insertRequest: database.prepare(INSERT_REQUEST),
-    newestRequest: database.prepare(
-      `SELECT ${STORED_COLUMNS} FROM requests
-       WHERE correlation_id = ? ORDER BY id DESC LIMIT 1`,
-    ),
     completeRequest: database.prepare(
       `UPDATE requests SET input_tokens = ?, output_tokens = ?, cost_sats = ?, provider_cost_sats = ?,
          stream_duration_ms = ?, success = coalesce(?, success), error_status = ?, error_message = ?,
@@ -169,9 +151,16 @@ function prepareStatements(database: Database) {
     ),
     heldCompletions: database.prepare(
       `SELECT segment_id, byte_offset, ${COMPLETION_COLUMNS} FROM held_completions
-       WHERE correlation_id = ? ORDER BY segment_id, byte_offset`,
+       WHERE correlation_id = ? AND (attempt IS NULL OR attempt = ?) ORDER BY segment_id, byte_offset`,
     ),
-    deleteHeld: database.prepare('DELETE FROM held_completions WHERE correlation_id = ?'),
+    deleteHeld: database.prepare(
+      'DELETE FROM held_completions WHERE correlation_id = ? AND (attempt IS NULL OR attempt = ?)',
+    ),
+    supersede: database.prepare('INSERT OR REPLACE INTO superseded_completions VALUES (?, ?, ?, ?)'),
+    countCompletions: database.prepare(
+      `UPDATE journal_segments SET repeated_completions = repeated_completions + ?,
+         ambiguous_completions = ambiguous_completions + ? WHERE id = ?`,
+    ),
     oneHeld: database.prepare('SELECT 1 FROM held_completions LIMIT 1'),
     insertRejected: database.prepare(
       `INSERT INTO rejected_lines (segment_id, byte_offset, length, reason, detail, excerpt)

@@ -12,6 +12,11 @@ export function prunedThrough(database: Database): number {
   return database.prepare<[], { id: number | null }>(sql).get()?.id ?? 0
 }
 
+/** Whether lines of pruned segments came late, and no replay has put the rows in order since. */
+export function hasPrunedLateLines(database: Database): boolean {
+  return database.prepare('SELECT 1 FROM pruned_segments WHERE late_lines > 0').get() !== undefined
+}
+
 /** Completions of pruned segments that changed requests which are still there, in the order of the journal. */
 export function carriedCompletions(database: Database): PlacedCompletion[] {
   const sql = 'SELECT * FROM carried_completions ORDER BY segment_id, byte_offset'

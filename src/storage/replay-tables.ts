@@ -9,9 +9,18 @@ export function clearProjections(database: Database, dropIndexes: () => void): v
   database.exec(
     unjournaled === undefined ? 'DELETE FROM requests' : 'DELETE FROM requests WHERE segment_id IS NOT NULL',
   )
+  // Their completions come again, and must find them as they found them before.
+  if (unjournaled !== undefined) {
+    database.exec(
+      `UPDATE requests SET completed_segment_id = NULL, completed_byte_offset = NULL
+       WHERE segment_id IS NULL AND completed_segment_id IS NOT NULL`,
+    )
+  }
   database.exec(`
     DELETE FROM rejected_lines;
     DELETE FROM held_completions;
+    DELETE FROM superseded_completions;
+    UPDATE pruned_segments SET late_lines = 0;
     DELETE FROM token_ratio_sums;
     DELETE FROM token_ratios;
     INSERT INTO token_ratio_sums SELECT policy, ratio_millionths, sample_count FROM unjournaled_token_ratios;

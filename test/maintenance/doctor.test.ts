@@ -117,6 +117,7 @@ test('a healthy journal: only that no projector runs', async ({ workspace }) => 
       'wal',
       'rejected_lines',
       'held_completions',
+      'completions',
       'unfinished_streams',
       'lines',
       'projector',

@@ -46,6 +46,8 @@ test('everything projected: the counts, and no lag', async ({ workspace }) => {
     requests: 3,
     rejected: 1,
     held: 1,
+    repeated_completions: 0,
+    ambiguous_completions: 0,
     late_lines: 0,
     unchecked: 1,
     unjournaled: 1,

@@ -91,7 +91,7 @@ test('of segments that were pruned from the database neither rows nor lines are 
   workspace.expectDamage()
   const database = new SQLite(workspace.database)
   removeRow(database, 1)
-  database.exec('INSERT INTO pruned_segments VALUES (20261122000)')
+  database.exec('INSERT INTO pruned_segments (through_segment_id) VALUES (20261122000)')
   // Its file is still there: the prune hasn't ended, or somebody wants rows not to be compared.
   expect(await problems(workspace, workspace.database)).toEqual([`unpruned ${DAY}:0`])
   const entry = { kind: 'pruned' as const, ...digest(workspace, DAY) }

@@ -1,4 +1,5 @@
 import { describe, expect } from 'vitest'
+import { doctor, status, verify } from '../../src/maintenance/index.js'
 import { projectOnce } from '../../src/projection/index.js'
 import { DAY, lines, writeSegment } from '../support/journal-files.js'
 import { completionLine, requestLine } from '../support/lines.js'
@@ -47,6 +48,54 @@ describe('stream_completed', () => {
     writeSegment(workspace.journal, lines(requestLine('a'), requestLine('a'), end, requestLine('a')))
     await projectOnce(workspace)
     expect(workspace.query(ROWS).map((row) => row['output_tokens'])).toEqual([null, 5, null])
+  })
+
+  const stream = (attempt?: number) =>
+    requestLine('a', { streaming: true, ...(attempt === undefined ? {} : { attempt }) })
+  const end = (output: number, attempt?: number) =>
+    completionLine('a', { output_tokens: output, ...(attempt === undefined ? {} : { attempt }) })
+
+  // Of each row the output_tokens, in the order of ids.
+  test.for([
+    ['names its attempt', [stream(0), stream(1), end(1, 0), end(10, 1)], [1, 10], 0, 0],
+    ['names an attempt that was logged twice', [stream(0), stream(0), end(1, 0)], [null, 1], 0, 0],
+    ['names an attempt that comes later', [stream(0), end(10, 1), stream(1), end(1, 0)], [1, 10], 0, 0],
+    ['names an attempt that never comes', [stream(0), stream(), end(10, 1)], [null, null], 0, 0],
+    ['names no attempt: the newest open stream', [stream(), stream(), end(10), end(1)], [1, 10], 0, 1],
+    [
+      'names no attempt: what does not stream is not open',
+      [stream(), requestLine('a'), end(1)],
+      [1, null],
+      0,
+      0,
+    ],
+    ['names none, and none is open', [stream(), stream(), end(1), end(2), end(3)], [2, 3], 1, 1],
+    ['names its attempt again', [stream(0), end(1, 0), end(2, 0)], [2], 1, 0],
+  ] as const)('that %s', async ([, events, expected, repeated, ambiguous], { workspace }) => {
+    writeSegment(workspace.journal, lines(...events))
+    await projectOnce(workspace)
+    expect(workspace.query(ROWS).map((row) => row['output_tokens'])).toEqual(expected)
+    expect((await status(workspace)).database).toMatchObject({
+      repeated_completions: repeated,
+      ambiguous_completions: ambiguous,
+    })
+    expect(await verify(workspace)).toMatchObject({ problems: [] })
+    const { checks } = await doctor(workspace)
+    const finding = checks.find(({ check }) => check === 'completions')
+    expect(finding?.level).toBe(repeated + ambiguous === 0 ? 'ok' : 'note')
+    expect(finding?.items).toHaveLength(repeated + ambiguous)
+  })
+
+  test('of an id that very many rows share looks at the newest of them', async ({ workspace }) => {
+    const others = Array.from({ length: 1000 }, () => requestLine('a'))
+    writeSegment(workspace.journal, lines(stream(7), ...others, end(1, 7), end(2)))
+    await projectOnce(workspace)
+    const ended = 'SELECT id FROM requests WHERE completed_byte_offset IS NOT NULL'
+    expect(workspace.query(ended)).toEqual([{ id: 1001 }])
+    expect(workspace.query('SELECT attempt FROM held_completions')).toEqual([{ attempt: 7 }])
+    expect(await verify(workspace)).toMatchObject({ problems: [], held: 1 })
+    // The checker doesn't know where to stop.
+    workspace.expectDamage()
   })
 
   test('that comes first is held and applied in the order of the journal', async ({ workspace }) => {

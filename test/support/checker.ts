@@ -5,14 +5,27 @@ import { crc32, gunzipSync } from 'node:zlib'
 import SQLite from 'better-sqlite3'
 import { findRollupDifferences } from './rollup-checker.js'
 
+/** Some lines of a segment, by the offsets of its bytes. */
+export interface Arrival {
+  segment: string
+  from: number
+  to: number
+}
+
 /**
  * Compares a database with the journal it was projected from. It shares no code with the program: it reads the files,
  * applies the format's specification in the plainest way, folds what it finds, and says every difference.
+ *
+ * @param arrivals the order in which lines were projected, where some were late. Without it little can be said of those.
  */
-export function findDifferences(journalDirectory: string, databasePath: string): string[] {
+export function findDifferences(
+  journalDirectory: string,
+  databasePath: string,
+  arrivals?: readonly Arrival[],
+): string[] {
   const database = new SQLite(databasePath, { readonly: true })
   try {
-    return compare(journalDirectory, database)
+    return compare(journalDirectory, database, arrivals)
   } finally {
     database.close()
   }
@@ -29,9 +42,12 @@ interface Found {
 
 interface Model {
   requests: Row[]
-  /** By correlation_id. */
-  newest: Map<unknown, Row>
+  /** By correlation_id, the oldest first. */
+  sharing: Map<unknown, Row[]>
   held: Found[]
+  /** By segment: completions of a row that had one, and those that might have meant another row. */
+  repeated: Map<number, number>
+  ambiguous: Map<number, number>
   rejected: string[]
 }
 
@@ -44,16 +60,22 @@ const OUTCOME = [
   'error_message',
 ] as const
 
-function compare(directory: string, database: SQLite.Database): string[] {
+function compare(directory: string, database: SQLite.Database, arrivals?: readonly Arrival[]): string[] {
   const differences: string[] = []
   const positions = database.prepare('SELECT * FROM journal_segments ORDER BY id').all() as Row[]
-  const model: Model = { requests: [], newest: new Map(), held: [], rejected: [] }
+  const model: Model = {
+    requests: [],
+    sharing: new Map(),
+    held: [],
+    repeated: new Map(),
+    ambiguous: new Map(),
+    rejected: [],
+  }
   const legacy = database
     .prepare('SELECT * FROM requests WHERE segment_id IS NULL ORDER BY id')
     .all() as Row[]
   for (const row of legacy) {
-    model.requests.push(row)
-    model.newest.set(row['correlation_id'], row)
+    addRow(model, { ...row, isCompleted: false })
   }
   let late = 0
   for (const position of positions) {
@@ -64,8 +86,14 @@ function compare(directory: string, database: SQLite.Database): string[] {
       differences.push(`${position['name']}: position ${end} beyond ${bytes.length} bytes`)
     if (end > 0 && bytes[end - 1] !== 0x0a)
       differences.push(`${position['name']}: position ${end} not behind a newline`)
-    foldSegment(model, position, bytes.subarray(0, end))
+    if (arrivals === undefined) foldSegment(model, position, bytes.subarray(0, end))
   }
+  for (const { segment, from, to } of arrivals ?? []) {
+    const position = positions.find(({ name }) => name === segment)
+    if (position !== undefined)
+      foldSegment(model, position, readSegment(directory, segment).subarray(0, to), from)
+  }
+  const isOrderKnown = late === 0 || arrivals !== undefined
   const rows = database
     .prepare('SELECT * FROM requests WHERE segment_id IS NOT NULL ORDER BY id')
     .all() as Row[]
@@ -73,9 +101,15 @@ function compare(directory: string, database: SQLite.Database): string[] {
     differences,
     model.requests.filter((row) => row['segment_id'] !== null),
     rows,
-    late > 0,
+    !isOrderKnown,
   )
-  if (late === 0) {
+  if (isOrderKnown) {
+    for (const { id, name, repeated_completions: repeated, ambiguous_completions: ambiguous } of positions) {
+      const want = [model.repeated.get(Number(id)) ?? 0, model.ambiguous.get(Number(id)) ?? 0]
+      if (want[0] !== repeated || want[1] !== ambiguous) {
+        differences.push(`${name}: ${repeated} repeated, ${ambiguous} ambiguous, expected ${want.join(', ')}`)
+      }
+    }
     const held = database
       .prepare('SELECT segment_id, byte_offset FROM held_completions ORDER BY 1, 2')
       .all() as Row[]
@@ -93,9 +127,9 @@ function readSegment(directory: string, name: string): Buffer {
   return gunzipSync(readFileSync(join(directory, `${name}.gz`)))
 }
 
-function foldSegment(model: Model, position: Row, bytes: Buffer): void {
+function foldSegment(model: Model, position: Row, bytes: Buffer, from = 0): void {
   const segmentId = Number(position['id'])
-  for (let start = 0; start < bytes.length; ) {
+  for (let start = from; start < bytes.length; ) {
     const end = bytes.indexOf(0x0a, start)
     // Said above already: the segment was cut, and the rest of the line is gone.
     if (end === -1) return
@@ -215,6 +249,7 @@ function isRequest(value: Row): boolean {
   return (
     hasOutcome(value) &&
     (value['correlation_id'] === undefined || isText(value['correlation_id'])) &&
+    orNull(isCount)(value['attempt']) &&
     isText(value['model']) &&
     orNull(isText)(value['provider']) &&
     orNull(isText)(value['policy']) &&
@@ -234,6 +269,7 @@ function isCompletion(value: Row): boolean {
   return (
     hasOutcome(value) &&
     isText(value['correlation_id']) &&
+    orNull(isCount)(value['attempt']) &&
     orNull(isNumber)(value['stream_duration_ms']) &&
     orNull((success) => typeof success === 'boolean')(value['success'])
   )
@@ -270,21 +306,43 @@ function crcHex(bytes: Buffer): string {
   return crc32(bytes).toString(16).padStart(8, '0')
 }
 
+function addRow(model: Model, row: Row): void {
+  model.requests.push(row)
+  const id = row['correlation_id']
+  model.sharing.set(id, [...(model.sharing.get(id) ?? []), row])
+}
+
 function foldEvent(model: Model, found: Found): void {
   const { event } = found
-  const id = event['correlation_id']
-  if (event['type'] === 'request_logged') {
-    const row = requestRow(found)
-    model.requests.push(row)
-    model.newest.set(id, row)
-    if (model.held.length === 0) return
-    for (const held of model.held.filter((other) => other.event['correlation_id'] === id)) complete(row, held)
-    model.held = model.held.filter((other) => other.event['correlation_id'] !== id)
+  if (event['type'] === 'stream_completed') {
+    foldCompletion(model, found)
     return
   }
-  const row = model.newest.get(id)
+  const row = requestRow(found)
+  addRow(model, row)
+  const isOurs = (held: Found) =>
+    held.event['correlation_id'] === row['correlation_id'] &&
+    (held.event['attempt'] == null || held.event['attempt'] === row['attempt'])
+  const ours = model.held.filter(isOurs)
+  model.held = model.held.filter((held) => !isOurs(held))
+  ours.sort((a, b) => a.segmentId - b.segmentId || a.offset - b.offset)
+  for (const held of ours) complete(model, row, held)
+}
+
+/** The rules of the specification, in its words. */
+function foldCompletion(model: Model, found: Found): void {
+  const { event, segmentId } = found
+  const sharing = model.sharing.get(event['correlation_id']) ?? []
+  const attempt = event['attempt'] ?? null
+  let row: Row | undefined
+  if (attempt !== null) row = sharing.findLast((other) => other['attempt'] === attempt)
+  else {
+    const open = sharing.filter((other) => other['streaming'] === 1 && other['isCompleted'] !== true)
+    if (open.length >= 2) model.ambiguous.set(segmentId, (model.ambiguous.get(segmentId) ?? 0) + 1)
+    row = open.at(-1) ?? sharing.at(-1)
+  }
   if (row === undefined) model.held.push(found)
-  else complete(row, found)
+  else complete(model, row, found)
 }
 
 function requestRow({ event, segmentId, offset }: Found): Row {
@@ -292,6 +350,7 @@ function requestRow({ event, segmentId, offset }: Found): Row {
   return {
     ...outcome,
     correlation_id: event['correlation_id'],
+    attempt: event['attempt'] ?? null,
     timestamp: event['timestamp'],
     model: event['model'],
     provider: event['provider'] ?? null,
@@ -305,10 +364,13 @@ function requestRow({ event, segmentId, offset }: Found): Row {
     byte_offset: offset,
     completed_segment_id: null,
     completed_byte_offset: null,
+    isCompleted: false,
   }
 }
 
-function complete(row: Row, { event, segmentId, offset }: Found): void {
+function complete(model: Model, row: Row, { event, segmentId, offset }: Found): void {
+  if (row['isCompleted'] === true) model.repeated.set(segmentId, (model.repeated.get(segmentId) ?? 0) + 1)
+  row['isCompleted'] = true
   for (const column of OUTCOME) row[column] = event[column] ?? null
   const duration = event['stream_duration_ms'] ?? null
   row['stream_duration_ms'] = duration === null ? null : Math.round(Number(duration))
@@ -326,7 +388,7 @@ function compareRows(differences: string[], expected: Row[], rows: Row[], hasLat
     const row = byPlace.get(placeOf(want))
     if (row === undefined || (hasLate && row['completed_segment_id'] !== null)) continue
     for (const [column, value] of Object.entries(want)) {
-      if (column === 'correlation_id' && value === undefined) continue
+      if (column === 'isCompleted' || (column === 'correlation_id' && value === undefined)) continue
       if (column === 'timestamp' && Date.parse(String(value)) === Date.parse(String(row[column]))) continue
       if (!Object.is(row[column], value === 0 ? 0 : value)) {
         differences.push(`row at ${placeOf(want)}: ${column} is ${row[column]}, the journal says ${value}`)
