@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import type { IncomingMessage, Server } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { FastifyReply } from 'fastify'
 import { unavailable } from './errors.js'
 
@@ -29,6 +29,40 @@ export function boundRequests(server: Server, maxRequestMs: number): void {
 
 export function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) !== 0
+}
+
+/** The answers that are being read: slow clients would hold any number of great ones in memory. */
+export class HeldAnswers {
+  readonly #maxBytes: number
+  /** How many read it, by answer: those who asked the same at once share one. */
+  readonly #readers = new Map<Buffer, number>()
+  #bytes = 0
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes
+  }
+
+  /** @throws HttpError 503 when there is no room for another answer. */
+  hold(answer: Buffer, response: ServerResponse): void {
+    const readers = this.#readers.get(answer) ?? 0
+    if (readers === 0) {
+      if (this.#bytes + answer.length > this.#maxBytes) {
+        throw unavailable(`clients are reading ${this.#bytes} bytes of answers already`)
+      }
+      this.#bytes += answer.length
+    }
+    this.#readers.set(answer, readers + 1)
+    response.once('close', () => this.#release(answer))
+  }
+
+  #release(answer: Buffer): void {
+    const readers = (this.#readers.get(answer) ?? 1) - 1
+    if (readers > 0) this.#readers.set(answer, readers)
+    else {
+      this.#readers.delete(answer)
+      this.#bytes -= answer.length
+    }
+  }
 }
 
 /** How many connections leave enough descriptors to everything else. */

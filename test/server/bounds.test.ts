@@ -1,8 +1,8 @@
 import { once } from 'node:events'
-import { createServer, type ServerResponse } from 'node:http'
-import { type AddressInfo, connect } from 'node:net'
+import { createServer, IncomingMessage, ServerResponse } from 'node:http'
+import { type AddressInfo, connect, Socket } from 'node:net'
 import { describe, expect } from 'vitest'
-import { boundRequests, maxConnections } from '../../src/server/bounds.js'
+import { boundRequests, HeldAnswers, maxConnections } from '../../src/server/bounds.js'
 import { log, requestLog, test } from './support.js'
 
 test('a client that goes on sending a body that is not read is answered, and let go', async ({
@@ -40,6 +40,19 @@ test('a client that goes on sending a body that is not read is answered, and let
       )
     }
   }
+})
+
+test('answers that are being read are bounded in bytes, those that are shared counted once', () => {
+  const held = new HeldAnswers(100)
+  const reader = () => new ServerResponse(new IncomingMessage(new Socket()))
+  const [shared, other] = [Buffer.alloc(60), Buffer.alloc(60)]
+  const readers = [reader(), reader()]
+  for (const response of readers) held.hold(shared, response)
+  expect(() => held.hold(other, reader())).toThrow('60 bytes of answers')
+  readers[0]?.emit('close')
+  expect(() => held.hold(other, reader())).toThrow('60 bytes of answers')
+  readers[1]?.emit('close')
+  held.hold(other, reader())
 })
 
 describe('boundRequests', () => {

@@ -1,4 +1,6 @@
-import { renameSync, rmSync } from 'node:fs'
+import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import SQLite from 'better-sqlite3'
 import { afterEach, describe, expect } from 'vitest'
 import { QueryPool, type QueryPoolOptions } from '../../src/server/query-pool.js'
@@ -171,6 +173,33 @@ test('a query that needs too much memory ends alone: 503, and the next one is an
   })
   expect(String(failures[0])).toContain('heap out of memory')
   expect(await total(pool.ask(STATS))).toBe(100)
+})
+
+test('a detail from an archive is heavy, and waits for other heavy questions; one from a segment is light', async ({
+  place,
+}) => {
+  await withSlowRow(place, STEPS)
+  const detail: QueryTask = { query: 'getRequest', options: { id: 2 } }
+  const pool = openPool(place)
+  await pool.ready()
+  const slow = () => {
+    const run = { isDone: false, answer: pool.ask(SLOW_QUERY) }
+    void run.answer.then(() => {
+      run.isDone = true
+    })
+    return run
+  }
+  const first = slow()
+  expect(JSON.parse(await pool.ask(detail)).line.text).toContain('"request_logged"')
+  expect(first.isDone).toBe(false)
+  await first.answer
+  const [segment = ''] = readdirSync(place.journal).filter((name) => name.endsWith('.ndjson'))
+  const path = join(place.journal, segment)
+  writeFileSync(`${path}.gz`, gzipSync(readFileSync(path)))
+  rmSync(path)
+  const second = slow()
+  expect(JSON.parse(await pool.ask(detail)).line.text).toContain('"request_logged"')
+  expect(second.isDone).toBe(true)
 })
 
 describe('a query that nobody waits for any more', () => {

@@ -1,7 +1,7 @@
 import type { FastifyReply } from 'fastify'
 import type { Static, TObject, TSchema } from 'typebox'
 import type { App } from '../app.js'
-import { leftSignal } from '../bounds.js'
+import { HeldAnswers, leftSignal } from '../bounds.js'
 import { notFound } from '../errors.js'
 import { filterOf, NamesQuery, RequestParams, RequestsQuery, SeriesQuery, StatsQuery } from '../parameters.js'
 import type { QueryPool } from '../query-pool.js'
@@ -33,8 +33,16 @@ interface QueryRoute<Query extends TObject> {
   taskOf(query: Static<Query>): QueryTask
 }
 
+/** Bytes of answers that clients are reading at once. */
+const MAX_HELD_BYTES = 256 * 1024 * 1024
+
 /** The routes that answer questions to the database. */
 export function addQueryRoutes(app: App, pool: QueryPool): void {
+  const held = new HeldAnswers(MAX_HELD_BYTES)
+  const sendJson = (reply: FastifyReply, json: Buffer): FastifyReply => {
+    held.hold(json, reply.raw)
+    return reply.type('application/json; charset=utf-8').send(json)
+  }
   const add = <Query extends TObject>({ path, summary, query, answer, taskOf }: QueryRoute<Query>) => {
     const schema = { summary, querystring: query, response: { 200: answer, default: ErrorAnswer } }
     app.get(path, { schema }, async (request, reply) =>
@@ -104,10 +112,6 @@ export function addQueryRoutes(app: App, pool: QueryPool): void {
     if (json.equals(NULL)) throw notFound(`Request '${id}' not found`)
     return sendJson(reply, json)
   })
-}
-
-function sendJson(reply: FastifyReply, json: Buffer): FastifyReply {
-  return reply.type('application/json; charset=utf-8').send(json)
 }
 
 function windowOf({ since, range, until, before }: AskedWindow): AskedWindow {
