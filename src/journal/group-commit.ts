@@ -1,3 +1,6 @@
+// Not the global one, which tests replace: with fake timers no flush and no close would ever resolve.
+import { setImmediate } from 'node:timers'
+
 /**
  * One sync serves all who wait. A call that comes while a sync runs isn't covered by it (its bytes may have been
  * written after the sync began), so it joins the next one.

@@ -1,5 +1,6 @@
 import { ActiveSegment } from './active-segment.js'
 import { JournalWriteError } from './errors.js'
+import { offExit, onExit } from './exit.js'
 import { type Clock, errorCode, type FileSystem, isPassingCode } from './files.js'
 import { GroupCommit } from './group-commit.js'
 import { assertIdentity } from './identity.js'
@@ -169,7 +170,7 @@ export class LineWriter {
       this.drop(correlationId, error)
       return
     }
-    if (this.#buffer.length === 1) process.on('exit', this.#onExit)
+    if (this.#buffer.length === 1) onExit(this.#onExit)
     this.#armTick()
     const fields = { correlation_id: correlationId, err: error, buffered: this.#buffer.length }
     this.#failures.warn(this.#clock.now(), fields, 'Failed to write request log to journal')
@@ -182,7 +183,7 @@ export class LineWriter {
       this.#segment.write(line)
       this.#written()
     })
-    process.off('exit', this.#onExit)
+    offExit(this.#onExit)
   }
 
   #drainOrThrow(): void {

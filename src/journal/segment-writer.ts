@@ -28,6 +28,9 @@ const { O_RDWR, O_APPEND } = constants
  */
 type Tail = 'clean' | 'torn' | Buffer
 
+/** Closes the descriptors of journals that were forgotten without `close`. What is unwritten keeps a journal alive. */
+const forgotten = new FinalizationRegistry(({ fs, fd }: { fs: FileSystem; fd: number }) => fs.closeSync(fd))
+
 /** One open segment: each line is one write(2) on an O_APPEND file, and a torn line is repaired before the next. */
 export class SegmentWriter {
   readonly segment: SegmentName
@@ -66,6 +69,7 @@ export class SegmentWriter {
       fs.closeSync(fd)
       throw error
     }
+    forgotten.register(this, { fs, fd }, this)
   }
 
   get hasCleanTail(): boolean {
@@ -150,6 +154,7 @@ export class SegmentWriter {
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
+    forgotten.unregister(this)
     if (!this.#isSyncing) this.#fs.closeSync(this.#fd)
   }
 
