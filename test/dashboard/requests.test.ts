@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect } from 'vitest'
 import { hasBrowser } from './support/browser.js'
 import { eventually, projected, recent, test } from './support/dashboard.js'
@@ -178,6 +179,36 @@ describe.skipIf(!hasBrowser)('the request list', () => {
     const cut = `(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth)(document.querySelector('td.outcome'))`
     expect(await rows.first().innerText()).toContain(message)
     expect(await page.evaluate(cut)).toBe(false)
+  })
+
+  test('what is listed can be had as a file, in that order and without formulas', async ({ dashboard }) => {
+    const { page } = dashboard
+    dashboard.append(
+      ...Array.from({ length: 120 }, (_, i) => recent({ cost_sats: i, labels: { team: 'a,b' } }, i + 1)),
+      recent({ model: '=1+1', success: false, error_message: 'said "no",\nand left' }, 0),
+      recent({ model: 'hidden' }, 3600 * 30),
+    )
+    await projected(dashboard, 122)
+    await dashboard.open()
+    const download = async (format: string) => {
+      await page.locator('#download summary').click()
+      const [file] = await Promise.all([
+        page.waitForEvent('download'),
+        page.getByRole('button', { name: format, exact: true }).click(),
+      ])
+      expect(file.suggestedFilename()).toBe(`requests.${format.toLowerCase()}`)
+      return readFileSync(await file.path(), 'utf8')
+    }
+    const lines = (await download('NDJSON')).trim().split('\n')
+    const requests = lines.map((line) => JSON.parse(line))
+    expect(requests.map(({ cost_sats }) => cost_sats)).toEqual([null, ...Array(120).keys()])
+    expect(requests[1]).toMatchObject({ labels: { team: 'a,b' }, success: true, input_tokens: null })
+    const csv = await download('CSV')
+    expect(csv.startsWith('\ufeffid,correlation_id,timestamp,model,')).toBe(true)
+    expect(csv.split('\r\n').length).toBe(123)
+    expect(csv).toContain(",'=1+1,")
+    expect(csv).toContain(',"said ""no"",\nand left",')
+    expect(csv).toContain('"{""team"":""a,b""}"')
   })
 
   test('a burst that is more than a page is shown whole, in order', async ({ dashboard }) => {

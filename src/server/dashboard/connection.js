@@ -45,11 +45,20 @@ export class Connection {
     this.#stopRetrying()
   }
 
+  /**
+   * @param {'address' | 'download'} key
+   * @param {string} title
+   * @param {string} text
+   */
+  showNote(key, title, text) {
+    this.#show(key, { title, text, action: button('Close', () => this.#hide(key)) })
+  }
+
   /** @param {readonly string[]} notUnderstood what the page's URL has that means nothing here */
   showAddress(notUnderstood) {
     if (notUnderstood.length === 0) return this.#hide('address')
     const text = `It has ${notUnderstood.join('; ')}. What is shown is shown without that.`
-    this.#show('address', { title: 'Part of this page’s address isn’t understood.', text })
+    this.showNote('address', 'Part of this page’s address isn’t understood.', text)
   }
 
   /**
@@ -134,7 +143,7 @@ export class Connection {
   }
 
   /**
-   * @param {Part | 'server' | 'token' | 'lag' | 'address'} key
+   * @param {Part | 'server' | 'token' | 'lag' | 'address' | 'download'} key
    * @param {{ title: string, text: string, action?: HTMLElement }} content
    */
   #show(key, { title, text, action }) {
@@ -147,7 +156,7 @@ export class Connection {
     if (isSaid) return this.#hide(key)
     const banner = element(
       'div',
-      key === 'lag' || key === 'address' ? 'banner' : 'banner is-bad',
+      ['lag', 'address', 'download'].includes(key) ? 'banner' : 'banner is-bad',
       element('strong', '', title),
       element('span', '', text),
     )
@@ -158,7 +167,7 @@ export class Connection {
     this.#banners.set(key, banner)
   }
 
-  /** @param {Part | 'server' | 'token' | 'lag' | 'address'} key */
+  /** @param {Part | 'server' | 'token' | 'lag' | 'address' | 'download'} key */
   #hide(key) {
     this.#banners.get(key)?.remove()
     this.#banners.delete(key)

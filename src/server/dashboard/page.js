@@ -1,6 +1,7 @@
 import { shownMoment, takeMoment } from './clock.js'
 import { Connection } from './connection.js'
 import { Detail } from './detail.js'
+import { Download } from './download.js'
 import { Filters } from './filters.js'
 import { Overview } from './overview.js'
 import { formatState, PageStore } from './page-state.js'
@@ -46,6 +47,12 @@ const detail = new Detail({
   store,
   neighbours: () => requests.list.table.ids,
   onClosed: (id) => requests.list.table.focus(id),
+})
+
+new Download({
+  store,
+  onFailure: (error) => connection.failed('requests', error),
+  onCut: (text) => connection.showNote('download', 'Not all are in the file.', text),
 })
 
 let refreshedAt = 0

@@ -1,0 +1,166 @@
+import { ask } from './api.js'
+import { shownMoment } from './clock.js'
+import { byId, element } from './dom.js'
+import { formatCount } from './format.js'
+import { pageQuery } from './questions.js'
+
+/**
+ * @typedef {import('../../queries/index.js').RequestEntry} RequestEntry
+ * @typedef {import('../../queries/index.js').RequestCursorPage} RequestCursorPage
+ * @typedef {'csv' | 'ndjson'} Format
+ */
+
+/** More than this is what `request-journal export` is for: a browser holds all of it in memory. */
+const MOST = 10_000
+const PER_PAGE = 100
+const TYPES = { csv: 'text/csv', ndjson: 'application/x-ndjson' }
+
+/** What a spreadsheet takes for a formula, in whatever width the character has. */
+const FORMULA = /^[=+\-@\t\r\n＝＋－＠]/
+
+/** Named as in the events and in `request-journal export`. */
+const COLUMNS = /** @type {const} */ ([
+  'id',
+  'correlation_id',
+  'timestamp',
+  'model',
+  'provider',
+  'policy',
+  'streaming',
+  'success',
+  'input_tokens',
+  'output_tokens',
+  'cost_sats',
+  'latency_ms',
+  'stream_duration_ms',
+  'error_status',
+  'error_message',
+  'labels',
+])
+
+/** The button below which the requests of the list can be had as a file, in the order of the list. */
+export class Download {
+  #menu = byId('download', HTMLDetailsElement)
+  #title = element('span', '', 'Download')
+
+  /**
+   * @param {object} hooks
+   * @param {import('./page-state.js').PageStore} hooks.store
+   * @param {(error: unknown) => void} hooks.onFailure
+   * @param {(text: string) => void} hooks.onCut only the first of the requests are in the file
+   */
+  constructor({ store, onFailure, onCut }) {
+    this.store = store
+    this.onFailure = onFailure
+    this.onCut = onCut
+    this.#menu.querySelector('summary')?.replaceChildren(this.#title)
+    this.#menu.addEventListener('click', ({ target }) => {
+      const format = target instanceof HTMLButtonElement ? target.value : ''
+      if (format === 'csv' || format === 'ndjson') void this.#start(format)
+    })
+    this.#menu.addEventListener('focusout', ({ relatedTarget }) => {
+      if (!(relatedTarget instanceof Node && this.#menu.contains(relatedTarget))) this.#menu.open = false
+    })
+    this.#menu.addEventListener('keydown', ({ key }) => {
+      if (key === 'Escape') this.#menu.open = false
+    })
+  }
+
+  /** @param {Format} format */
+  async #start(format) {
+    if (this.#menu.inert) return
+    this.#menu.open = false
+    this.#menu.inert = true
+    try {
+      const { entries, isCut } = await this.#askAll()
+      save(format, entries)
+      const command = 'request-journal export'
+      if (isCut)
+        this.onCut(
+          `The file has the first ${formatCount(MOST)} requests of the list. All of them: ${command}`,
+        )
+    } catch (error) {
+      this.onFailure(error)
+    } finally {
+      this.#menu.inert = false
+      this.#title.textContent = 'Download'
+    }
+  }
+
+  /** @returns {Promise<{ entries: RequestEntry[], isCut: boolean }>} */
+  async #askAll() {
+    const { state } = this.store
+    const moment = shownMoment()
+    /** @type {RequestEntry[]} */
+    const entries = []
+    /** @type {string | undefined} */
+    let cursor = 'start'
+    while (cursor !== undefined && entries.length < MOST) {
+      const query = pageQuery(state, moment, cursor)
+      query.set('per_page', String(PER_PAGE))
+      const page = /** @type {RequestCursorPage} */ (await ask('v1/requests', query))
+      entries.push(...page.data)
+      cursor = page.next_cursor
+      this.#title.textContent = `${formatCount(entries.length)} …`
+    }
+    return { entries, isCut: cursor !== undefined }
+  }
+}
+
+/**
+ * @param {Format} format
+ * @param {RequestEntry[]} entries
+ */
+function save(format, entries) {
+  const rows = entries.map(recordOf)
+  const text = format === 'ndjson' ? rows.map((row) => `${JSON.stringify(row)}\n`).join('') : csvOf(rows)
+  const link = element('a')
+  link.href = URL.createObjectURL(new Blob([text], { type: TYPES[format] }))
+  link.download = `requests.${format}`
+  link.click()
+  // The browser has begun to read it by then.
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000)
+}
+
+/**
+ * @param {RequestEntry} entry
+ * @returns {Record<typeof COLUMNS[number], unknown>}
+ */
+function recordOf({ tokens, cost, timing, error, provider, policy, labels, correlation_id: id, ...entry }) {
+  return {
+    id: entry.id,
+    correlation_id: id,
+    timestamp: entry.timestamp,
+    model: entry.model,
+    provider: provider ?? null,
+    policy: policy ?? null,
+    streaming: entry.streaming,
+    success: entry.success,
+    input_tokens: tokens.input,
+    output_tokens: tokens.output,
+    cost_sats: cost.sats,
+    latency_ms: timing.latency_ms,
+    stream_duration_ms: timing.stream_duration_ms ?? null,
+    error_status: error?.status ?? null,
+    error_message: error?.message ?? null,
+    labels: labels ?? undefined,
+  }
+}
+
+/**
+ * With the mark by which spreadsheets know UTF-8, and no cell that they take for a formula.
+ *
+ * @param {Record<string, unknown>[]} rows
+ */
+export function csvOf(rows) {
+  const lines = rows.map((row) => COLUMNS.map((column) => cellOf(row[column])).join(','))
+  return `\uFEFF${[COLUMNS.join(','), ...lines].join('\r\n')}\r\n`
+}
+
+/** @param {unknown} value */
+function cellOf(value) {
+  if (value == null) return ''
+  const text = typeof value === 'object' ? JSON.stringify(value) : String(value)
+  const safe = typeof value === 'string' && FORMULA.test(text) ? `'${text}` : text
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
+}
