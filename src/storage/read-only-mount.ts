@@ -5,6 +5,7 @@ import {
   copyFileSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   rmSync,
   statfsSync,
   statSync,
@@ -81,6 +82,7 @@ function makeCopy(file: string): Copy {
       'copy both to a folder that this user may write to, or open it once where it can be written'
     throw new DatabaseError('DATABASE_UNWRITABLE', file, `${found}: ${advice}`)
   }
+  removeStaleCopies()
   checkRoom(file, state.size)
   const path = join(mkdtempSync(join(tmpdir(), `request-journal-copy-${process.pid}-`)), 'requests.db')
   const copy = { path, state }
@@ -95,6 +97,29 @@ function makeCopy(file: string): Copy {
   } catch (error) {
     discard(copy)
     throw error
+  }
+}
+
+/** What processes that were killed have left. */
+function removeStaleCopies(): void {
+  for (const name of readdirSync(tmpdir())) {
+    const pid = /^request-journal-copy-(\d+)-/.exec(name)?.[1]
+    if (pid === undefined || isAlive(Number(pid))) continue
+    try {
+      rmSync(join(tmpdir(), name), { recursive: true, force: true })
+    } catch {
+      // Another user's.
+    }
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    // EPERM: it lives, as another user.
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
 

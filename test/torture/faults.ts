@@ -4,6 +4,15 @@ import { bulk } from './faults/bulk.js'
 import { cut, flip, flipProjected } from './faults/bytes.js'
 import { database, databaseDisk, removed, segment } from './faults/damage.js'
 import { disk, fullDisk, sync } from './faults/disk.js'
+import {
+  descriptors,
+  journalAway,
+  log,
+  mount,
+  partialRestore,
+  permissions,
+  temporaryFull,
+} from './faults/host.js'
 import { clock, hostile } from './faults/input.js'
 import { kill, killAppend, killLong } from './faults/kill.js'
 import { powerCut } from './faults/power-cut.js'
@@ -30,6 +39,13 @@ export const FAULTS_OF_PROCESSES: Fault[] = [
   pruneKilled,
   watcher,
   hostile,
+  journalAway,
+  permissions,
+  descriptors,
+  mount,
+  log,
+  partialRestore,
+  temporaryFull,
 ]
 
 /** Every class, in the order of the table. */

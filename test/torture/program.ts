@@ -12,9 +12,16 @@ export class Program {
   #isGone = false
   #wake: (() => void)[] = []
 
-  constructor(file: string, args: string[], environment: Record<string, string> = {}) {
+  /** @param wrapper a program that becomes Node: `setpriv` or a shell, with its arguments. */
+  constructor(
+    file: string,
+    args: string[],
+    environment: Record<string, string> = {},
+    wrapper: readonly string[] = [],
+  ) {
     const env = { ...process.env, ...environment }
-    this.process = spawn(process.execPath, [file, ...args], { stdio: ['pipe', 'pipe', 'pipe'], env })
+    const [executable = process.execPath, ...rest] = [...wrapper, process.execPath, file, ...args]
+    this.process = spawn(executable, rest, { stdio: ['pipe', 'pipe', 'pipe'], env })
     this.process.stdout?.on('data', (chunk) => this.#add('stdout', chunk))
     this.process.stderr?.on('data', (chunk) => this.#add('stderr', chunk))
     // It may be killed while it is written to.
