@@ -205,8 +205,8 @@ export class ManifestFile {
     } catch (error) {
       if (!isMissing(error)) throw error
     }
-    // As the journal was made: 0600, or what a group shares.
-    const mode = fs.statSync(join(this.#directory, 'journal.json')).mode & 0o666
+    // As the journal was made: 0600, or what a group shares; never less than its owner needs.
+    const mode = 0o600 | (fs.statSync(join(this.#directory, 'journal.json')).mode & 0o666)
     try {
       return createFile(fs, this.path, { mode, flags: O_RDWR | O_APPEND })
     } catch (error) {

@@ -1,5 +1,13 @@
 import { createHash } from 'node:crypto'
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  chmodSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -142,4 +150,10 @@ test('blank lines are nothing', () => {
     entries: [{ segment: 'a' }, { segment: 'b' }],
     problems: [],
   })
+})
+
+test('the manifest can be read by its owner, even when journal.json can’t be for a moment', () => {
+  chmodSync(join(directory, 'journal.json'), 0o000)
+  add('a.ndjson')
+  expect(statSync(path).mode & 0o777).toBe(0o600)
 })
