@@ -13,7 +13,8 @@ const commands = createProgram().commands
 
 function optionRow(option: Option): string {
   const choices = option.argChoices === undefined ? '' : `: ${option.argChoices.join(', ')}`
-  const standard = option.defaultValue === undefined ? '' : `\`${option.defaultValue}\``
+  const value = String(option.defaultValueDescription ?? option.defaultValue).replaceAll('"', '')
+  const standard = option.defaultValue === undefined ? '' : `\`${value}\``
   const environment = option.envVar === undefined ? '' : `\`${option.envVar}\``
   return `| \`${option.flags}\` | ${option.description}${choices} | ${standard} | ${environment} |`
 }

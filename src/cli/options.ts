@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { InvalidArgumentError, Option } from 'commander'
 import { type Edge, instantOf } from '../queries/window-words.js'
 
@@ -6,14 +7,14 @@ const MAX_ROLLUP_LABELS = 8
 export function journalOption(): Option {
   return new Option('--journal <dir>', "the journal's directory")
     .env('REQUEST_JOURNAL_DIR')
-    .default('./journal')
+    .default(resolve('journal'), '"./journal"')
     .argParser(parsePath)
 }
 
 export function databaseOption(): Option {
   return new Option('--db <file>', 'the database')
     .env('REQUEST_JOURNAL_DB')
-    .default('./requests.db')
+    .default(resolve('requests.db'), '"./requests.db"')
     .argParser(parsePath)
 }
 
@@ -66,12 +67,15 @@ export function examples(...lines: string[]): string {
   return `\nExample${lines.length > 1 ? 's' : ''}:\n${lines.map((line) => `  $ ${line}`).join('\n')}`
 }
 
-/** A path that isn't empty, and no option that was taken for one. */
+/**
+ * A path that isn't empty, and isn't an option that was taken for one. It is resolved here, so that every message and
+ * every log names the same place in the same words, whatever directory its reader is in.
+ */
 export function parsePath(text: string): string {
   if (text === '') throw new InvalidArgumentError('Expected a path, found nothing.')
   // `--journal --json`: the value was forgotten, and the next option was taken for it.
   if (text.startsWith('-')) {
     throw new InvalidArgumentError(`Expected a path; write ./${text} for a path that begins with a dash.`)
   }
-  return text
+  return resolve(text)
 }

@@ -49,8 +49,6 @@ export function goOnWithoutStdout(): void {
 
 /** Ends the process once stdout has taken all data, without waiting for what stderr hasn't taken. */
 export function endProcess(): void {
-  process.stdout.write('', (error) => {
-    // Refused data is said, and gives the exit code, where the stream's error is heard: that comes after this.
-    if (!error || isDaemon) process.exit()
-  })
+  // An error of stdout is told after this, and has its own end.
+  process.stdout.write('', () => setImmediate(() => process.exit()))
 }

@@ -5,6 +5,7 @@ import { addArchive } from './archive.js'
 import { addDemo } from './demo.js'
 import { addDoctor } from './doctor.js'
 import { addExport } from './export.js'
+import { addInit } from './init.js'
 import { addProject } from './project.js'
 import { addPrune } from './prune.js'
 import { addRejected } from './rejected.js'
@@ -43,6 +44,7 @@ Begin with:
   $ request-journal project --once
   $ request-journal stats`,
     )
+  addInit(program)
   addAppend(program)
   addProject(program)
   addReplay(program)

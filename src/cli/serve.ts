@@ -41,10 +41,11 @@ export function addServe(program: Command): void {
     .summary('HTTP API, dashboard and metrics')
     .description(
       'Serves the database over HTTP until SIGTERM or Ctrl-C: the dashboard at /, GET /v1/stats, /v1/series, ' +
-        '/v1/requests and /v1/stream, /metrics for Prometheus, /healthz, and /openapi.json with all of it. With ' +
-        '--project it runs the projector too. A token, from --token-file or REQUEST_JOURNAL_TOKEN, is asked for ' +
-        'by every route but /healthz, as a bearer token or as the password of a browser; without one it listens ' +
-        'to this machine only.',
+        '/v1/requests and /v1/stream, /metrics for Prometheus, /healthz and /livez, and /openapi.json with all of ' +
+        'it. Waits for a database that is not there yet. With --project it runs the projector too, and exits with 1 ' +
+        'if that can not go on. A token, from --token-file or REQUEST_JOURNAL_TOKEN, is asked for by every route ' +
+        'but /healthz and /livez, as a bearer token or as the password of a browser; without one it listens to ' +
+        'this machine only.',
     )
     .addOption(databaseOption())
     .addOption(journalOption())
@@ -143,11 +144,7 @@ async function runUntilSignal(start: () => Promise<Server>, logger: Logger): Pro
     if (askedBy !== null) process.exit(exitCode)
     askedBy = signal
     logger.info({ signal }, 'Stopping')
-    setTimeout(() => {
-      logger.error({}, `Stopping took longer than ${STOP_MS / 1000} s: killed, which loses nothing`)
-      // Even process.exit waits for a thread that is inside SQLite.
-      process.kill(process.pid, 'SIGKILL')
-    }, STOP_MS).unref()
+    killIfStuck(logger)
     wake()
   }
   const onSigterm = () => stop('SIGTERM', 143)
@@ -156,7 +153,12 @@ async function runUntilSignal(start: () => Promise<Server>, logger: Logger): Pro
   try {
     const server = await start()
     if (askedBy === null) print(server.url)
-    await asked
+    await Promise.race([asked, server.finished]).catch((error) => {
+      // Nothing new would appear any more, so a supervisor gets to know, and may start it again.
+      logger.error({ err: error }, "Stopping: the projector can't go on")
+      process.exitCode = 1
+      killIfStuck(logger)
+    })
     await server.close()
   } finally {
     process.off('SIGTERM', onSigterm).off('SIGINT', onSigint)
@@ -164,6 +166,15 @@ async function runUntilSignal(start: () => Promise<Server>, logger: Logger): Pro
   logger.info({}, 'Server stopped')
   // Of `localhost` Node waits for clients of the second address, however long they take.
   process.exit()
+}
+
+/** Stopping takes a bounded time, whatever runs. */
+function killIfStuck(logger: Logger): void {
+  setTimeout(() => {
+    logger.error({}, `Stopping took longer than ${STOP_MS / 1000} s: killed, which loses nothing`)
+    // Even process.exit waits for a thread that is inside SQLite.
+    process.kill(process.pid, 'SIGKILL')
+  }, STOP_MS).unref()
 }
 
 /** Commander takes any value in the environment for yes. */

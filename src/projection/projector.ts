@@ -93,7 +93,7 @@ export async function projectOnceWith(
 ): Promise<ProjectResult> {
   const startedAt = performance.now()
   // Before a database is created for a journal that isn't there.
-  readIdentity(options.journal)
+  readIdentity(resolve(options.journal))
   const work = new Work(options, clock, backlogSizes)
   try {
     const counts = await work.catchUp(() => false, true)

@@ -28,6 +28,9 @@ const KEEP_ALIVE_MS = 30_000
 const FOREIGN_FOLDER =
   /^(?:\/(?!v1\/|assets\/)[^/?]+)+(?=\/(?:(?:v1|assets)\/|(?:healthz|livez|metrics|openapi\.json)?(?:\?|$)))/
 
+/** Whoever looks after the service needn't be able to read what it serves. */
+const WITHOUT_TOKEN: ReadonlySet<string> = new Set(['/healthz', '/livez'])
+
 const SECURITY_HEADERS = {
   'content-security-policy':
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
@@ -95,9 +98,9 @@ export async function createApp({ hostCheck, tokenCheck, maxRequestMs, logger }:
 
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(SECURITY_HEADERS)
-    hostCheck.check(request.headers.host)
+    hostCheck.check(request.headers.host, request.raw.httpVersion)
     checkFetchSite(request.headers, request.routeOptions.url ?? '')
-    if (request.routeOptions.url !== '/healthz') {
+    if (!WITHOUT_TOKEN.has(request.routeOptions.url ?? '')) {
       await tokenCheck?.check(request.headers.authorization, () => leftSignal(reply))
     }
     checkForm(request)

@@ -41,6 +41,9 @@ export function unavailable(problem: string, retryAfterSeconds = 1): HttpError {
   return new HttpError(503, `Unavailable: ${problem}`, { 'retry-after': String(retryAfterSeconds) })
 }
 
+/** There is no database yet, and whoever makes it needn't tell this process. */
+export const NO_DATABASE = 'there is no database yet: a projector makes it; start `request-journal project`'
+
 /** What went wrong is in the log: the driver's words are not for clients. */
 export function internalError(): HttpError {
   return new HttpError(

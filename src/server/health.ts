@@ -1,4 +1,4 @@
-import { type ErrorBody, errorBody, unavailable } from './errors.js'
+import { type ErrorBody, errorBody, NO_DATABASE, unavailable } from './errors.js'
 import type { HealthMeasures } from './health-report.js'
 import type { QueryPool } from './query-pool.js'
 
@@ -52,9 +52,10 @@ export class Health {
     let measures: Partial<HealthMeasures> = {}
     try {
       measures = JSON.parse(await pool.ask({ query: 'health', options: {} }))
-    } catch {
-      // The pool has logged why.
-      problems.push('journal and database cannot be read: see the log')
+    } catch (error) {
+      const isMissing = (error as Error).message.endsWith(NO_DATABASE)
+      // Of anything else the pool has logged why.
+      problems.push(isMissing ? NO_DATABASE : 'journal and database cannot be read: see the log')
     }
     const { projector_running: isRunning, lag_seconds: lag } = measures
     const failure = projectorFailure()

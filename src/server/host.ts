@@ -29,8 +29,13 @@ export class HostCheck {
     this.#takesAddresses = isIP(listenHost) !== 0 && !isLoopbackAddress(listenHost)
   }
 
-  /** @throws HttpError 400 for no host, 421 for a foreign one. */
-  check(header: string | undefined): void {
+  /**
+   * @param httpVersion a request of HTTP/1.0, as load balancers send to look whether anyone answers, needs no host.
+   * @throws HttpError 400 for no host, 421 for a foreign one.
+   */
+  check(header: string | undefined, httpVersion: string): void {
+    // No browser speaks it.
+    if (header === undefined && httpVersion === '1.0') return
     if (header === undefined || header === '')
       throw new HttpError(400, 'Invalid request: the Host header is missing')
     const [, bracketed, plain] = /^(?:\[([^\]]+)\]|([^:]+))(?::\d*)?$/.exec(header) ?? []

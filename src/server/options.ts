@@ -9,7 +9,7 @@ export interface ServerLogger {
 }
 
 export interface ServerOptions {
-  /** The database file. It must be there, unless `project` makes it. */
+  /** The database file. Until a projector has made it, questions are answered with 503. */
   database: string
   /**
    * The journal's directory: what `project` projects, and what the lag is measured against. It need not be there.
@@ -27,7 +27,7 @@ export interface ServerOptions {
    */
   port?: number | undefined
   /**
-   * What every route but `/healthz` asks for, as `Bearer` or as the password of `Basic`.
+   * What every route but `/healthz` and `/livez` asks for, as `Bearer` or as the password of `Basic`.
    * @default nothing is asked for
    */
   token?: string | undefined

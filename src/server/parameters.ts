@@ -36,6 +36,13 @@ const FILTERS = {
   unfinished: flag('Only streams from before the last hour whose end is not known, or all others.'),
 }
 
+/** Of `/healthz`. */
+export const HealthQuery = Type.Object({
+  live: text(
+    'Only whether this process serves, whatever journal, database and projector do; `false` is as without.',
+  ),
+})
+
 const UNKNOWN = {
   unknown: flag(
     'Adds how many requests have no known cost (and failed), or unknown tokens, and how many streams are open or unfinished.',

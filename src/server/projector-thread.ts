@@ -9,6 +9,8 @@ const WORKER_FILE = 'dist/server/projector-worker.js'
 
 /** A projector in a thread of its own: one transaction of a catch-up blocks its thread for a second and more. */
 export class ProjectorThread {
+  /** Resolves once it has stopped; rejects with the reason when it had to stop by itself. */
+  readonly finished: Promise<void>
   readonly #worker: Worker
   readonly #logger: ProjectorLogger
   #failure: Error | null = null
@@ -25,10 +27,16 @@ export class ProjectorThread {
       logger.error({ err: error }, 'Projector stopped: its thread failed')
       this.#fail(error)
     })
-    this.#worker.on('exit', () => {
-      this.#hasExited = true
-      if (!this.#isStopping) this.#fail(new Error('its thread ended'))
+    this.finished = new Promise((resolve, reject) => {
+      this.#worker.on('exit', () => {
+        this.#hasExited = true
+        if (!this.#isStopping) this.#fail(new Error('its thread ended'))
+        if (this.#failure === null) resolve()
+        else reject(this.#failure)
+      })
     })
+    // It may be nobody who waits for it.
+    this.finished.catch(() => {})
   }
 
   /**

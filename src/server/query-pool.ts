@@ -1,4 +1,4 @@
-import { badRequest, HttpError, internalError, notFound, unavailable } from './errors.js'
+import { badRequest, HttpError, internalError, NO_DATABASE, notFound, unavailable } from './errors.js'
 import { QueryProcess, timedOut } from './query-process.js'
 import type { QueryName, QueryProcessData, QueryRefusal, QueryTask } from './query-task.js'
 
@@ -62,6 +62,7 @@ export class QueryPool {
   /** What answers a heavy question, or isn't up again after one. */
   readonly #heavyProcesses = new Set<QueryProcess>()
   #runs = 0
+  #hasAnswered = false
   #isClosed = false
 
   constructor(options: QueryPoolOptions) {
@@ -177,6 +178,7 @@ export class QueryPool {
       if (outcome.is === 'answer') {
         // Of answers only: what is refused may have any words in it, without end.
         this.#durationsMs.set(shapeOf(task), performance.now() - startedAt)
+        this.#hasAnswered = true
         run.resolve(outcome.json)
       } else run.reject(this.#refusal(outcome))
     } catch (error) {
@@ -221,7 +223,11 @@ export class QueryPool {
       case 'heavy':
         return new IsHeavy()
       case 'unavailable':
-        this.#options.onFailure(new Error(outcome.message))
+        // One that was never there is waited for, which has been said.
+        if (outcome.code !== 'DATABASE_MISSING' || this.#hasAnswered) {
+          this.#options.onFailure(new Error(outcome.message))
+        }
+        if (outcome.code === 'DATABASE_MISSING') return unavailable(NO_DATABASE)
         return unavailable("the database can't be read now; the log of the server says why")
       case 'failed':
         this.#options.onFailure(new Error(outcome.stack))

@@ -1,4 +1,5 @@
 import type { Window } from '../queries/index.js'
+import type { DatabaseErrorCode } from '../storage/errors.js'
 
 /** The parameters of a window, as a query string has them. */
 export interface AskedWindow extends Window {
@@ -45,7 +46,7 @@ export interface QueryMessage {
 /** What came of a question, beside an answer. Errors that a client can do something about travel as data. */
 export type QueryRefusal =
   | { is: 'refused'; isUnknownName: boolean; message: string }
-  | { is: 'unavailable'; message: string }
+  | { is: 'unavailable'; message: string; code: DatabaseErrorCode }
   | { is: 'timedOut' }
   | { is: 'heavy' }
   /** A bug. */

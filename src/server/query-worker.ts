@@ -70,7 +70,7 @@ async function answer(message: QueryMessage): Promise<QueryOutcome> {
       // No other time is better for tables that somebody has changed.
       const isPassing = failure.code !== 'SCHEMA_CHANGED'
       return isPassing
-        ? { is: 'unavailable', message: failure.message }
+        ? { is: 'unavailable', message: failure.message, code: failure.code }
         : { is: 'failed', stack: failure.message }
     }
     return { is: 'failed', stack: failure instanceof Error ? (failure.stack ?? '') : String(failure) }

@@ -1,6 +1,7 @@
+import type { AddressInfo } from 'node:net'
 import { checkIsDirectory } from '../journal/identity.js'
 import { BoundedWarnings } from '../journal/warnings.js'
-import { openDatabaseReadOnly } from '../queries/index.js'
+import { DatabaseError, openDatabaseReadOnly } from '../queries/index.js'
 import { createApp } from './app.js'
 import { ServerError } from './errors.js'
 import { Health } from './health.js'
@@ -26,6 +27,11 @@ export interface Server {
   /** Where it is: `http://127.0.0.1:8790`. */
   readonly url: string
   /**
+   * Resolves once it is closed. Rejects with the reason when its projector had to stop for good: what was projected is
+   * served on, and nothing new appears.
+   */
+  readonly finished: Promise<void>
+  /**
    * Ends streams, answers what has been asked, for 5 seconds at most, and stops the projector; a second call waits for
    * the same.
    */
@@ -38,7 +44,7 @@ export interface Server {
  * @throws TypeError for an unknown option or a value out of range.
  * @throws ServerError TOKEN_REQUIRED, TOKEN_INVALID, ADDRESS_UNAVAILABLE.
  * @throws JournalError JOURNAL_INVALID when the journal is no directory.
- * @throws DatabaseError when the database isn't there or can't be read; with `project` also what `startProjector` throws.
+ * @throws DatabaseError when the database can't be read; one that isn't there yet is waited for; with `project` also what `startProjector` throws.
  */
 export async function startServer(options: ServerOptions): Promise<Server> {
   const resolved = resolveOptions(options)
@@ -47,8 +53,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   checkIsDirectory(resolved.journal)
   const projector = resolved.project ? await startProjectorThread(resolved) : null
   try {
-    // Rather now than in a thread when somebody asks.
-    openDatabaseReadOnly(resolved.database).close()
+    checkDatabase(resolved)
     return await listen(resolved, tokenCheck, projector)
   } catch (error) {
     await projector?.stop()
@@ -99,15 +104,46 @@ async function listen(
     pool.close()
     await (projectorStopped ?? projector?.stop())
   })
+  const finished = new Promise<void>((resolve, reject) => {
+    app.addHook('onClose', async () => resolve())
+    projector?.finished.catch(reject)
+  })
+  // It may be nobody who waits for it.
+  finished.catch(() => {})
   try {
     await pool.ready()
     const url = await app.listen({ host, port })
-    logger.info({ url, database }, 'Serving')
-    return { url, close: async () => await app.close() }
+    // The URL is one that this machine can ask; where it is listened on may be more than that.
+    const addresses = app.addresses().map(addressText)
+    logger.info({ url, addresses, database }, 'Serving')
+    return { url, finished, close: async () => await app.close() }
   } catch (error) {
     await app.close()
     throw addressUnavailable(host, port, error)
   }
+}
+
+/** Rather now than when somebody asks. A database that a projector will make, or migrate, is waited for. */
+function checkDatabase({ database, logger }: ResolvedOptions): void {
+  try {
+    openDatabaseReadOnly(database).close()
+  } catch (error) {
+    const code = error instanceof DatabaseError ? error.code : null
+    if (code === 'DATABASE_MISSING') {
+      logger.info({ path: database }, 'Waiting for a database: `request-journal project` makes it')
+    } else if (code === 'DATABASE_BEHIND') {
+      logger.warn(
+        { err: error },
+        'Waiting for the database to be migrated: `request-journal project` does it',
+      )
+    } else throw error
+  }
+}
+
+function addressText(found: AddressInfo | string): string {
+  if (typeof found === 'string') return found
+  const { address, port, family } = found
+  return family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}`
 }
 
 async function startProjectorThread(options: ResolvedOptions): Promise<ProjectorThread> {

@@ -8,6 +8,7 @@ import { type DecodedLine, decodeLine, encodeLine, type RejectionReason } from '
 import type { JournalEvent } from '../../src/events/schema.js'
 import { RequestLogSchema, StreamCompletedSchema } from '../../src/events/schema.js'
 import { openJournal } from '../../src/journal/journal.js'
+import { runHere } from '../support/command.js'
 
 const README = readFileSync(new URL('../../journal/README.md', import.meta.url), 'utf8')
 
@@ -162,6 +163,16 @@ describe.skipIf(!isThere('python3', '--version'))('the Python appender (needs py
     ])
     expect(events[2]).toMatchObject({ model: 'modèle-夜 🙂', error_message: '\ufffd' })
     expect(events[4]).toMatchObject({ correlation_id: 'a', output_tokens: 3 })
+  })
+
+  test('appends to a folder that `request-journal init` has made, however often it is run', async () => {
+    const journal = join(directory, 'new/journal')
+    const made = await runHere(['init', '--journal', journal, '--json'])
+    expect(made).toMatchObject({ status: 0, json: { journal, journal_id: expect.any(String) } })
+    expect(readdirSync(journal)).toEqual(['journal.json'])
+    run(journal, FOREIGN_EVENTS.slice(0, 1))
+    expect((await runHere(['init', '--journal', journal, '--json'])).json).toEqual(made.json)
+    expect(linesOfJournal(journal)).toHaveLength(1)
   })
 
   test('writes nothing inside a line that looks like the start or the end of one', async () => {

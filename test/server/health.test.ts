@@ -1,11 +1,16 @@
-import { appendFileSync, readdirSync, rmSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { appendFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import { Health } from '../../src/server/health.js'
 import type { QueryPool } from '../../src/server/query-pool.js'
 import { acquireProjectorLock } from '../../src/storage/projector-lock.js'
 import { requestLine } from '../support/lines.js'
+import { end } from '../support/program.js'
 import { append, askUntil, log, requestLog, test } from './support.js'
+
+const MONITORING = new URL('../../docs/monitoring.md', import.meta.url)
 
 test('ok while a projector runs and keeps up; no token, no store', async ({ place, serve }) => {
   await log(place, [requestLog()])
@@ -180,3 +185,94 @@ test('while its projector waits for what can heal it fails, and says for what', 
     problems: [expect.stringContaining('waits (JOURNAL_MISSING)')],
   })
 })
+
+test('HTTP/1.0 without a Host is answered: a balancer is no page in a browser; HTTP/1.1 is not', async ({
+  place,
+  serve,
+}) => {
+  await log(place, [requestLog()])
+  const { url } = await serve({ project: true })
+  expect(await askRaw(url, 'GET /healthz HTTP/1.0\r\n\r\n')).toMatch(/^HTTP\/1\.1 200 /)
+  const refused = await askRaw(url, 'GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n')
+  expect(refused).toMatch(/^HTTP\/1\.1 400 [\s\S]*the Host header is missing/)
+})
+
+test('/livez and /healthz?live say that this process serves, whatever the projector does', async ({
+  place,
+  serve,
+}) => {
+  await log(place, [requestLog()])
+  const server = await serve({ token: 'a-token-that-is-long-enough' })
+  for (const path of ['/livez', '/healthz?live', '/healthz?live=true']) {
+    const { status, body } = await server.get(path)
+    expect({ path, status, body }).toEqual({ path, status: 200, body: { status: 'ok', problems: [] } })
+  }
+  for (const path of ['/healthz', '/healthz?live=false']) expect((await server.get(path)).status).toBe(503)
+})
+
+test.skipIf(!isInstalled('haproxy'))(
+  'haproxy finds a server up by /livez, as docs/monitoring.md has it',
+  async ({ place, serve }) => {
+    await log(place, [requestLog()])
+    const { port } = new URL((await serve()).url)
+    const backend =
+      /^backend request-journal[\s\S]*?(?=```)/m.exec(readFileSync(MONITORING, 'utf8'))?.[0] ?? ''
+    const socket = join(place.directory, 'admin')
+    const configuration = join(place.directory, 'haproxy.cfg')
+    const settings = `global\n  stats socket ${socket}\ndefaults\n  mode http\n  timeout connect 1s\n  timeout client 1s\n  timeout server 1s\n`
+    writeFileSync(
+      configuration,
+      settings + backend.replace('8790', port).replace('check', 'check inter 100ms'),
+    )
+    const haproxy = spawn('haproxy', ['-db', '-f', configuration], { stdio: 'ignore' })
+    try {
+      await expect
+        .poll(async () => await askSocket(socket, 'show stat\n').catch(() => ''))
+        .toMatch(/^request-journal,here,.*,UP,.*,L7OK,200,/m)
+    } finally {
+      await end(haproxy, 'SIGKILL')
+    }
+  },
+)
+
+test('without a database it waits: 503 that says so, and all is there as soon as a projector has made it', async ({
+  place,
+  serve,
+}) => {
+  const server = await serve({ database: join(place.directory, 'later/requests.db') })
+  const waiting = 'there is no database yet: a projector makes it; start `request-journal project`'
+  const { status, body } = await server.get('/healthz')
+  expect({ status, problems: body.problems }).toEqual({
+    status: 503,
+    problems: [waiting, expect.stringMatching(/^no projector runs/)].slice(0, body.problems.length),
+  })
+  const stats = await server.get('/v1/stats')
+  expect({ status: stats.status, error: stats.body.error.message }).toEqual({
+    status: 503,
+    error: `Unavailable: ${waiting}`,
+  })
+  expect((await server.get('/')).status).toBe(200)
+  expect((await server.get('/livez')).status).toBe(200)
+  await log({ ...place, database: join(place.directory, 'later/requests.db') }, [requestLog()])
+  expect((await server.get('/v1/stats')).body.counts.total).toBe(1)
+})
+
+/** Sends bytes as they are, and gives all that comes back until the other end closes. */
+async function askRaw(url: string, text: string): Promise<string> {
+  const { hostname, port } = new URL(url)
+  return await exchange(connect(Number(port), hostname), text)
+}
+
+async function askSocket(path: string, text: string): Promise<string> {
+  return await exchange(connect(path), text)
+}
+
+async function exchange(socket: Socket, text: string): Promise<string> {
+  socket.write(text)
+  const chunks: Buffer[] = await socket.toArray()
+  return Buffer.concat(chunks).toString()
+}
+
+function isInstalled(program: string): boolean {
+  return spawnSync(program, ['-v']).status === 0
+}

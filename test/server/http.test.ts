@@ -120,6 +120,7 @@ describe('/openapi.json', () => {
     expect(body.openapi).toBe('3.1.0')
     expect(Object.keys(body.paths).sort()).toEqual([
       '/healthz',
+      '/livez',
       '/metrics',
       '/v1/names',
       '/v1/requests',

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, writeFileSync } from 'node:fs'
+import { chmodSync, readdirSync, writeFileSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -144,10 +144,24 @@ test('a second projector is refused: exit 1, and it says who has the first', asy
   await end(child)
 })
 
-test('no database without --project: exit 1, and what to do', ({ place }) => {
-  const { status, stdout, stderr } = runServe(['--db', place.database, '--port', '0'])
-  expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
-  expect(stderr).toMatch(/^error: .*there is no such database: .*request-journal project/)
+test('no database without --project: it serves, waits for one and says so', async ({ place }) => {
+  const { child, url, log: logged } = await start(place)
+  expect(logged()).toContain(`"path":"${place.database}","msg":"Waiting for a database: `)
+  expect((await get(url, '/v1/stats')).status).toBe(503)
+  await log(place, [requestLog()])
+  expect((await get(url, '/v1/stats')).body.counts.total).toBe(1)
+  expect(await end(child)).toBe(0)
+})
+
+test('a projector that can not go on ends it with 1, and the log says why', async ({ place }) => {
+  await log(place, [requestLog()])
+  const { child, log: logged } = await start(place, ['--project'])
+  const exit = once(child, 'exit')
+  for (const name of readdirSync(place.journal)) {
+    if (name.endsWith('.ndjson')) writeFileSync(join(place.journal, name), '')
+  }
+  expect(await exit).toEqual([1, null])
+  expect(logged()).toMatch(/SEGMENT_(TRUNCATED|REPLACED)[\s\S]*Stopping: the projector can't go on/)
 })
 
 test('a port that is in use: exit 1, and which', async ({ place }) => {
@@ -255,6 +269,7 @@ describe('token', () => {
     })
     expect((await get(url, '/v1/stats')).status).toBe(401)
     expect((await get(url, '/v1/stats', { headers: { authorization } })).status).toBe(200)
+    expect(logged()).toContain(`"addresses":["0.0.0.0:${new URL(url).port}"]`)
     expect(logged()).not.toContain('from-the-token-file')
   })
 

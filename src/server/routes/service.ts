@@ -1,5 +1,6 @@
 import type { App } from '../app.js'
-import type { Health } from '../health.js'
+import type { Health, HealthReport } from '../health.js'
+import { HealthQuery } from '../parameters.js'
 import { ErrorAnswer, HealthAnswer } from '../responses.js'
 
 /** What the routes about the service itself ask. */
@@ -9,7 +10,10 @@ export interface ServiceSources {
   metrics(): Promise<string>
 }
 
-/** `/healthz`, `/metrics` and `/openapi.json`. */
+/** The answer of a process that serves. */
+const LIVE: HealthReport = { status: 'ok', problems: [] }
+
+/** `/healthz`, `/livez`, `/metrics` and `/openapi.json`. */
 export function addServiceRoutes(app: App, { health, metrics }: ServiceSources): void {
   app.get(
     '/healthz',
@@ -17,13 +21,27 @@ export function addServiceRoutes(app: App, { health, metrics }: ServiceSources):
       schema: {
         summary: 'Whether a projector runs and keeps up; asks for no token',
         security: [],
+        querystring: HealthQuery,
         response: { 200: HealthAnswer, 503: HealthAnswer, default: ErrorAnswer },
       },
     },
-    async (_request, reply) => {
+    async ({ query: { live } }, reply) => {
+      if (live !== undefined && live !== 'false') return await reply.send(LIVE)
       const report = await health.report()
       return await reply.code(report.status === 'ok' ? 200 : 503).send(report)
     },
+  )
+
+  app.get(
+    '/livez',
+    {
+      schema: {
+        summary: 'That this process serves, whatever journal, database and projector do; asks for no token',
+        security: [],
+        response: { 200: HealthAnswer, default: ErrorAnswer },
+      },
+    },
+    async (_request, reply) => await reply.send(LIVE),
   )
 
   app.get(
