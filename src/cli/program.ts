@@ -8,6 +8,7 @@ import { addExport } from './export.js'
 import { addInit } from './init.js'
 import { addProject } from './project.js'
 import { addPrune } from './prune.js'
+import { addRedate } from './redate.js'
 import { addRejected } from './rejected.js'
 import { addReplay } from './replay.js'
 import { addRequests } from './requests.js'
@@ -59,6 +60,7 @@ Begin with:
   addServe(program)
   addArchive(program)
   addPrune(program)
+  addRedate(program)
   addDemo(program)
   return program
 }

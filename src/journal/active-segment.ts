@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { markDistrusted } from './distrust.js'
 import { JournalWriteError } from './errors.js'
+import { fileIdentityAt, isSameFile } from './file-identity.js'
 import { type Clock, type FileSystem, isNameNotDurable, isSettled } from './files.js'
 import { LostSegments } from './lost-segments.js'
 import type { JournalLogger } from './options.js'
@@ -18,6 +19,9 @@ import { quietly } from './warnings.js'
 
 /** How often a writer looks for a new day, a newer segment and a lost one. */
 const LOOK_MS = 1000
+
+/** Files that are compared with one that is not in its place: 2 µs each, and a new name is one of the newest. */
+const MAX_COMPARED = 1000
 
 interface ActiveSegmentOptions {
   fs: FileSystem
@@ -101,7 +105,7 @@ export class ActiveSegment {
       return
     }
     if (!writer.isInPlace()) {
-      if (this.#wasArchived(writer)) this.#leave(writer)
+      if (this.#wasArchived(writer) || this.#wasRenamed(writer)) this.#leave(writer)
       else {
         this.#lost.add(writer)
         this.#writer = null
@@ -211,7 +215,14 @@ export class ActiveSegment {
 
   /** What was written to it is in the journal, even if its path leads elsewhere. */
   #isKept(writer: SegmentWriter): boolean {
-    return writer.isInPlace() || this.#wasArchived(writer)
+    return writer.isInPlace() || this.#wasArchived(writer) || this.#wasRenamed(writer)
+  }
+
+  /** As `redate` does: under its new name what was written is in the journal all the same. */
+  #wasRenamed(writer: SegmentWriter): boolean {
+    const { directory, fs } = this.#options
+    const isIt = ({ name }: Segment) => isSameFile(fileIdentityAt(join(directory, name), fs), writer.file)
+    return writer.hasCleanTail && listSegments(directory, fs).slice(-MAX_COMPARED).some(isIt)
   }
 
   /**

@@ -1,4 +1,5 @@
 import { type BigIntStats, type Stats, statSync } from 'node:fs'
+import type { FileSystem } from './files.js'
 
 /**
  * Which file a path or a descriptor leads to. An inode number alone doesn't say: fresh file systems hand out the same
@@ -15,8 +16,11 @@ export function fileIdentity({ dev, ino }: Pick<Stats | BigIntStats, 'dev' | 'in
 }
 
 /** The identity of the file that a path leads to; null when it leads to none. */
-export function fileIdentityAt(path: string): FileIdentity | null {
-  const stats = statSync(path, { bigint: true, throwIfNoEntry: false })
+export function fileIdentityAt(
+  path: string,
+  fs: Pick<FileSystem, 'statSync'> = { statSync },
+): FileIdentity | null {
+  const stats = fs.statSync(path, { bigint: true, throwIfNoEntry: false })
   return stats === undefined ? null : fileIdentity(stats)
 }
 

@@ -4,6 +4,7 @@ import { type FileSystem, isMissing, nodeFileSystem } from './files.js'
 
 const FILE_NAME = /^(\d{4}-\d{2}-\d{2})(?:_(\d{3}))?\.ndjson(\.gz|\.gone|\.distrusted)?$/
 const MAX_NUMBER = 999
+const DAY_MS = 24 * 60 * 60_000
 
 /** A segment's name, `2026-11-22.ndjson` or `2026-11-22_001.ndjson`, and what it says. */
 export interface SegmentName {
@@ -45,6 +46,11 @@ export function segmentOfId(id: number): SegmentName | null {
 /** The UTC day of an instant, `2026-11-22`. */
 export function utcDay(ms: number): string {
   return new Date(ms).toISOString().slice(0, 10)
+}
+
+/** Writers stay on this segment for longer than clocks differ: it is dated later than tomorrow. */
+export function isFarAhead({ day }: Pick<SegmentName, 'day'>, now: number): boolean {
+  return day > utcDay(now + DAY_MS)
 }
 
 /** The first instant of a segment's day, as a canonical timestamp: when a foreign line without one was logged. */

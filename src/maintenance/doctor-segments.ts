@@ -5,6 +5,7 @@ import { readManifest } from '../journal/manifest.js'
 import {
   archiveFile,
   distrustMarker,
+  isFarAhead,
   leavingFile,
   nearMisses,
   type Segment,
@@ -149,7 +150,12 @@ function checkNames(segments: readonly Segment[], now: number): DoctorCheck {
     const advice =
       'A clock was ahead: check it (timedatectl). Nothing is lost, but writers stay on the newest of these until its day is over'
     const found = `${countText(future.length, 'segment')} dated in the future (today is ${today} UTC)`
-    return note('segment_names', found, advice, names(future))
+    const last = future.at(-1)
+    if (last === undefined || !isFarAhead(last, now))
+      return note('segment_names', found, advice, names(future))
+    const remedy =
+      'A clock was ahead, and writers append to the newest of these until its day is over. Correct it (timedatectl), stop the projector, and run `request-journal redate`: it gives them names of today'
+    return problem('segment_names', found, remedy, names(future))
   }
   return ok('segment_names', 'no segment is dated in the future')
 }

@@ -7,6 +7,7 @@ export {
   doctor,
 } from './doctor.js'
 export { type PruneOptions, type PruneResult, prune } from './prune.js'
+export { type RedateOptions, type RedateResult, redate } from './redate.js'
 export {
   type DatabaseStatus,
   type SegmentStatus,

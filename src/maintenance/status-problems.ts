@@ -1,5 +1,6 @@
 import { judgeArchive } from '../journal/archive-check.js'
 import { lastEntries, type Manifest } from '../journal/manifest.js'
+import { isFarAhead } from '../journal/segments.js'
 import type { MissingSegment } from '../projection/missing-segments.js'
 import type { SegmentState } from './status.js'
 
@@ -14,6 +15,10 @@ export function segmentProblems({ segment, stats, position, isPruned }: SegmentS
   if (segment.isDistrusted) {
     const found = `${name} is distrusted: a sync of it failed, so what it holds may not be what was written`
     problems.push(`${found}; see ${name}.distrusted, and remove that once you have looked`)
+  }
+  if (isFarAhead(segment, Date.now())) {
+    const found = `${name} is dated in the future, and writers append to it until its day is over`
+    problems.push(`${found}: correct the clock, then run \`request-journal redate\``)
   }
   if (isPruned) problems.push(`${name} was pruned, but is still there: run \`request-journal prune\` again`)
   const projected = position?.projectedBytes ?? 0

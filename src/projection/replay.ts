@@ -26,6 +26,7 @@ import type { DecodedSegment } from './decoded-segment.js'
 import type { SegmentToOpen } from './decoder-messages.js'
 import { missingSegments, segmentsMissing } from './missing-segments.js'
 import { type ProjectResult, projectResult } from './projector.js'
+import { followRenames } from './renamed-segments.js'
 import { checkAllThere, checkSame, plainSize } from './replay-checks.js'
 import { checkRollupLabels } from './rollup-labels.js'
 import { checkJournal } from './segment-check.js'
@@ -85,7 +86,7 @@ export async function replayWith(options: ReplayOptions, workerFromBytes?: numbe
   let lock: ProjectorLock | null = null
   try {
     lock = acquireProjectorLock(databasePath, 'replay')
-    const positions = readPositions(database)
+    const positions = followRenames(directory, readPositions(database), Date.now())
     checkJournal(positions, identity, databasePath)
     if (options.allowMissing !== true) {
       const through = prunedThrough(database)

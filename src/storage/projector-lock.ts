@@ -9,7 +9,7 @@ import { createPrivateFile } from './private-file.js'
 import { connect } from './sqlite.js'
 
 /** What the holder of a database does with it. */
-export type ProjectorPurpose = 'project' | 'replay' | 'prune' | 'archive'
+export type ProjectorPurpose = 'project' | 'replay' | 'prune' | 'archive' | 'redate'
 
 /** The right to project into one database. It also ends with the process, however that dies. */
 export interface ProjectorLock {
@@ -140,6 +140,7 @@ const WORK: Record<ProjectorPurpose, [name: string, does: string, advice: string
   project: ['a projector', 'works on this database', 'stop it, or let it do the work'],
   replay: ['a replay', 'rebuilds this database', 'wait until it is done, or stop it'],
   prune: ['a prune', 'works here', 'wait until it is done, or stop it'],
+  redate: ['a redate', 'works here', 'wait until it is done, or stop it'],
   archive: ['an archive run', 'works on this journal', 'wait until it is done, or stop it'],
 }
 

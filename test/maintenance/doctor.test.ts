@@ -16,6 +16,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
+import { utcDay } from '../../src/journal/segments.js'
 import { type DoctorReport, doctor } from '../../src/maintenance/doctor.js'
 import { describeFileSystem } from '../../src/maintenance/doctor-disk.js'
 import { checkLag } from '../../src/maintenance/doctor-projection.js'
@@ -155,6 +156,12 @@ const PROBLEMS: [string, string, RegExp, (workspace: Workspace) => void][] = [
     /more than 4096 bytes/,
     ({ journal }) => writeFileSync(join(journal, `${DAY}.distrusted`), 'x'.repeat(5000)),
   ],
+  [
+    'a segment of years to come',
+    'segment_names',
+    /2999-01-01\.ndjson.*request-journal redate/,
+    ({ journal }) => writeSegment(journal, '', '2999-01-01.ndjson'),
+  ],
   ['a segment gone', 'positions', /gone.*--allow-missing/, ({ journal }) => rmSync(join(journal, DAY))],
   ['a segment truncated', 'positions', /truncated/, ({ journal }) => truncateSync(join(journal, DAY), 10)],
   [
@@ -278,10 +285,10 @@ const NOTES: [string, string, RegExp, (workspace: Workspace) => void | Promise<v
     ({ journal }) => appendFileSync(join(journal, DAY), 'x'.repeat(2 ** 21)),
   ],
   [
-    'a segment from the future',
+    'a segment of tomorrow',
     'segment_names',
-    /2999-01-01\.ndjson.*clock/,
-    ({ journal }) => writeSegment(journal, '', '2999-01-01.ndjson'),
+    /dated in the future.*clock/,
+    ({ journal }) => writeSegment(journal, '', `${utcDay(Date.now() + 86_400_000)}.ndjson`),
   ],
   [
     'lag',

@@ -1,0 +1,53 @@
+import type { Command } from 'commander'
+import { countText } from '../maintenance/count-text.js'
+import type { RedateResult } from '../maintenance/redate.js'
+import { databaseOption, examples, journalOption, jsonOption } from './options.js'
+import { print, printJson } from './output.js'
+
+interface RedateFlags {
+  journal: string
+  db: string
+  dryRun?: true
+  json?: true
+}
+
+export function addRedate(program: Command): void {
+  program
+    .command('redate')
+    .summary('bring writers back from a segment dated in the future')
+    .description(
+      'After a clock was ahead: gives segments dated in the future the next names of today, so that ' +
+        'writers, which stay on the newest segment, go on with today’s. The order of all lines stays ' +
+        'as it is, and writers may go on meanwhile. A database that has projected them is rebuilt, as by ' +
+        'replay. Correct the clock and stop the projector first. The exit code is 1 where a segment ' +
+        'stays in the future.',
+    )
+    .addOption(journalOption())
+    .addOption(databaseOption())
+    .option('--dry-run', 'only say what would be done')
+    .addOption(jsonOption())
+    .addHelpText('after', examples('request-journal redate --dry-run', 'request-journal redate'))
+    .action(runRedate)
+}
+
+async function runRedate(flags: RedateFlags): Promise<void> {
+  const { redate } = await import('../maintenance/redate.js')
+  const { journal, db: database, dryRun } = flags
+  const result = await redate({ journal, database, dryRun: dryRun === true })
+  if (flags.json) printJson(result)
+  else print(describe(result))
+  if (result.left.length > 0 || result.still_written.length > 0) process.exitCode = 1
+}
+
+function describe({ dry_run, renamed, left, still_written, replayed }: RedateResult): string {
+  const lines = [`${countText(renamed.length, 'segment')} ${dry_run ? 'would be ' : ''}renamed`]
+  for (const { segment, to } of renamed) lines.push(`${segment} ${dry_run ? 'would become' : 'is now'} ${to}`)
+  for (const name of left) lines.push(`${name} stays: it is sealed or archived under this name`)
+  for (const name of still_written) {
+    lines.push(
+      `${name} was made anew: the clock of some writer is still ahead; correct it, then run this again`,
+    )
+  }
+  if (replayed) lines.push('The database was rebuilt')
+  return lines.join('\n')
+}

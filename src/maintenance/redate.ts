@@ -1,0 +1,138 @@
+import { lstatSync, renameSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { nodeFileSystem, syncDirectory } from '../journal/files.js'
+import { readIdentity } from '../journal/identity.js'
+import { lastEntries, readManifest } from '../journal/manifest.js'
+import {
+  distrustMarker,
+  listSegments,
+  nextNumber,
+  type Segment,
+  type SegmentName,
+  segmentName,
+  utcDay,
+} from '../journal/segments.js'
+import { replay } from '../projection/replay.js'
+import { openDatabaseReadOnly } from '../storage/database.js'
+import { readPositions } from '../storage/positions.js'
+import { acquireProjectorLock } from '../storage/projector-lock.js'
+import { delay } from './archive-segment.js'
+
+/** Writers look each second; the rest is for a machine that is busy. */
+const NOTICE_MS = 3000
+/** A writer that was just opening a segment may bring the old name back once. */
+const MAX_ROUNDS = 3
+
+export interface RedateOptions {
+  /** The journal's directory. */
+  journal: string
+  /** The database file; it need not be there. */
+  database: string
+  /**
+   * Only say what would be done.
+   * @default false
+   */
+  dryRun?: boolean | undefined
+}
+
+/** What `redate` prints with `--json`. */
+export interface RedateResult {
+  dry_run: boolean
+  renamed: { segment: string; to: string }[]
+  /** Dated in the future, and left: the manifest knows them by their names. */
+  left: string[]
+  /** Dated in the future, and made anew meanwhile: some writer's clock is still ahead. */
+  still_written: string[]
+  /** The database had projected one of them, and was rebuilt. */
+  replayed: boolean
+}
+
+/**
+ * Gives segments dated in the future, which a clock that was ahead has left, the next names of today. Writers stay on the
+ * newest segment until its day is over: after this they go on with today's. The order of segments and so of all lines
+ * stays what it was, and writers that have such a file open go on in it under its new name. Run again it takes up what a
+ * run that was killed has begun.
+ *
+ * @throws JournalError JOURNAL_MISSING, SEGMENTS_EXHAUSTED; DatabaseError PROJECTOR_RUNNING while a projector is at work;
+ *   what `replay` throws.
+ */
+export async function redate(options: RedateOptions): Promise<RedateResult> {
+  return await redateWith(options, { now: Date.now, noticeMs: NOTICE_MS })
+}
+
+/** @internal The same by another clock, and with another patience. */
+export async function redateWith(
+  { journal, database, dryRun = false }: RedateOptions,
+  { now, noticeMs }: { now(): number; noticeMs: number },
+): Promise<RedateResult> {
+  const directory = resolve(journal)
+  readIdentity(directory)
+  const hasDatabase = lstatSync(database, { throwIfNoEntry: false }) !== undefined
+  const today = utcDay(now())
+  const result: RedateResult = { dry_run: dryRun, renamed: [], left: [], still_written: [], replayed: false }
+  // A projector would take the old names for gone.
+  const lock = hasDatabase && !dryRun ? acquireProjectorLock(database, 'redate') : null
+  try {
+    for (let round = 1; ; round++) {
+      const { renames, left } = plan(directory, today)
+      result.left = left
+      if (renames.length === 0) break
+      if (round > MAX_ROUNDS) {
+        result.still_written = renames.map(({ segment }) => segment.name)
+        break
+      }
+      result.renamed.push(...renames.map(({ segment, to }) => ({ segment: segment.name, to: to.name })))
+      if (dryRun) break
+      for (const rename of renames) renameSegment(directory, rename)
+      await delay(noticeMs)
+    }
+  } finally {
+    lock?.release()
+  }
+  if (hasDatabase && !dryRun && knowsGoneFuture(directory, database, today)) {
+    await replay({ journal, database })
+    result.replayed = true
+  }
+  return result
+}
+
+interface Rename {
+  segment: Segment
+  to: SegmentName
+}
+
+function plan(directory: string, today: string): { renames: Rename[]; left: string[] } {
+  const manifest = readManifest(directory)
+  const segments = listSegments(directory)
+  const isKnown = ({ name, isArchived }: Segment) =>
+    isArchived || lastEntries(manifest, 'sealed').has(name) || lastEntries(manifest, 'archived').has(name)
+  const future = segments.filter(({ day }) => day > today)
+  const left = future.filter(isKnown).map(({ name }) => name)
+  // One that stays is after all that would be renamed: nothing would be won.
+  if (left.length > 0) return { renames: [], left }
+  let last = segments.findLast(({ day }) => day === today) as SegmentName | undefined
+  const renames = future.map((segment) => {
+    last = last === undefined ? segmentName(today, 0) : nextNumber(last)
+    return { segment, to: last }
+  })
+  return { renames, left }
+}
+
+/** The marker first: nobody must append to a segment whose sync has failed. */
+function renameSegment(directory: string, { segment, to }: Rename): void {
+  if (segment.isDistrusted) {
+    renameSync(join(directory, distrustMarker(segment)), join(directory, distrustMarker(to)))
+  }
+  renameSync(join(directory, segment.name), join(directory, to.name))
+  syncDirectory(nodeFileSystem, directory)
+}
+
+function knowsGoneFuture(directory: string, path: string, today: string): boolean {
+  const there = new Set(listSegments(directory).map(({ id }) => id))
+  const database = openDatabaseReadOnly(path)
+  try {
+    return readPositions(database).some(({ id, name }) => name.slice(0, 10) > today && !there.has(id))
+  } finally {
+    database.close()
+  }
+}
