@@ -1,8 +1,9 @@
 import type { Command } from 'commander'
-import type { EventInput } from '../events/schema.js'
+import type { RequestLog } from '../events/schema.js'
 import type { Journal } from '../journal/journal.js'
 import type { LineScanner, ScannedLine } from '../journal/line-scanner.js'
 import { countText } from '../maintenance/count-text.js'
+import { eventsOf } from './exported-events.js'
 import { describeFailure } from './failure.js'
 import { formatCount } from './format.js'
 import { examples, journalOption, jsonOption } from './options.js'
@@ -17,7 +18,8 @@ export function addAppend(program: Command): void {
     .command('append')
     .summary('append events from stdin')
     .description(
-      'Reads events from stdin, one JSON object a line, and appends each to the journal as it arrives; ' +
+      'Reads events from stdin, one JSON object a line, and appends each to the journal as it arrives; takes ' +
+        'what `export` writes as well, where a completed stream becomes two events; ' +
         'creates the journal where there is none. A bad line is named on stderr by number and reason, the ' +
         'rest is appended, and the exit code is 1. Before it exits, everything appended survives a power ' +
         'cut.',
@@ -126,8 +128,10 @@ class AppendRun {
     }
     try {
       // Whether it is one is what append checks.
-      this.#journal.append(parsed.members as unknown as EventInput)
-      this.appended++
+      for (const event of eventsOf(parsed.members)) {
+        this.#journal.append(event as RequestLog)
+        this.appended++
+      }
     } catch (error) {
       if (!(error instanceof InvalidEventError)) throw error
       this.#refuse(error.message)

@@ -50,7 +50,7 @@ export function addExport(program: Command): void {
     .summary('requests as NDJSON or CSV')
     .description(
       'Writes requests to stdout or to a file, however many, while the projector goes on: as NDJSON, which `append` ' +
-        'takes, or as CSV with a header, in which no cell can be taken for a formula by a spreadsheet.',
+        'takes and makes the same requests of, or as CSV with a header, in which no cell can be taken for a formula by a spreadsheet.',
     )
     .addOption(databaseOption())
     .addOption(

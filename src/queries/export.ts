@@ -10,7 +10,7 @@ export interface ExportOptions extends RequestFilter {
   order?: 'id' | 'timestamp' | undefined
 }
 
-/** One request as it is exported: named as in the events, so that `append` takes it. */
+/** One request as it is exported: named as in the events, so that the command `append` takes it. */
 export interface ExportedRequest {
   id: number
   correlation_id: string
@@ -35,6 +35,9 @@ export interface ExportedRequest {
   /** Where it stands in the journal; null: it was there before the journal. */
   segment: string | null
   byte_offset: number | null
+  /** Where the completion stands that it was overwritten by; left out without one. */
+  completed_segment?: string
+  completed_byte_offset?: number
 }
 
 /** Rows of one read. Between two of them no snapshot is held, so that the WAL can be checkpointed. */
@@ -108,6 +111,7 @@ function pageByTimestamp(
 
 function exportedRequest(row: FullRow): ExportedRequest {
   const place = journalPlace(row.segment_id, row.byte_offset)
+  const completedPlace = journalPlace(row.completed_segment_id, row.completed_byte_offset)
   const labels = parseLabels(row.labels)
   return {
     id: row.id,
@@ -130,5 +134,11 @@ function exportedRequest(row: FullRow): ExportedRequest {
     ...(labels === null ? {} : { labels }),
     segment: place?.segment ?? null,
     byte_offset: place?.byte_offset ?? null,
+    ...(completedPlace === null
+      ? {}
+      : {
+          completed_segment: completedPlace.segment,
+          completed_byte_offset: completedPlace.byte_offset,
+        }),
   }
 }

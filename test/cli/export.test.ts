@@ -6,11 +6,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import SQLite from 'better-sqlite3'
 import { expect } from 'vitest'
 import { projectOnce } from '../../src/projection/index.js'
+import { findDifferences } from '../support/checker.js'
 import { runHere } from '../support/command.js'
 import { lines, writeSegment } from '../support/journal-files.js'
-import { requestLine } from '../support/lines.js'
+import { completionLine, requestLine } from '../support/lines.js'
 import { end, PROGRAM, run, start } from '../support/program.js'
-import { test, type Workspace } from '../support/workspace.js'
+import { query, test, type Workspace } from '../support/workspace.js'
 
 async function fill({ journal, database }: Workspace, ...text: string[]): Promise<void> {
   writeSegment(journal, lines(...text))
@@ -22,16 +23,25 @@ test('NDJSON that another journal takes, and that gives the same rows there', as
     workspace,
     requestLine('a', { provider: 'p', cost_sats: 0.5, labels: { team: 'x' } }),
     requestLine('b', { success: false, error_status: 500, error_message: 'no\u001b' }),
+    requestLine('ended', { streaming: true, attempt: 1 }),
+    requestLine('ended', { streaming: true, attempt: 2 }),
+    completionLine('ended', { attempt: 1, output_tokens: 7, stream_duration_ms: 900, success: true }),
+    completionLine('ended', { attempt: 2, cost_sats: 2, success: false, error_message: 'gone' }),
+    requestLine('open', { streaming: true }),
   )
   const { status, stdout, stderr } = await runHere(['export', '--db', workspace.database])
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
   expect(stdout).not.toContain('\u001b')
   const copy = join(workspace.directory, 'copy')
-  expect(run(['append', '--journal', copy], { input: stdout }).status).toBe(0)
+  const appended = run(['append', '--journal', copy], { input: stdout })
+  expect(appended).toMatchObject({ status: 0, stderr: '' })
   await projectOnce({ journal: copy, database: `${copy}.db` })
   expect((await runHere(['export', '--db', `${copy}.db`])).stdout.replace(/"segment":.*/g, '')).toBe(
     stdout.replace(/"segment":.*/g, ''),
   )
+  const isCompleted = 'SELECT completed_segment_id IS NOT NULL AS yes FROM requests ORDER BY id'
+  expect(query(`${copy}.db`, isCompleted)).toEqual(workspace.query(isCompleted))
+  expect(findDifferences(copy, `${copy}.db`)).toEqual([])
 })
 
 test('CSV with a header, in which nothing is a formula and numbers stay numbers', async ({ workspace }) => {
