@@ -206,6 +206,82 @@ describe('across the border', () => {
   })
 })
 
+/** Each projected before the next comes, as a projector that follows does it; all but the last day archived. */
+async function oneByOne(workspace: Workspace, ...events: [segment: string, line: string][]): Promise<void> {
+  for (const [segment, line] of events) {
+    writeSegment(workspace.journal, lines(line), segment)
+    await projectOnceWith(workspace, CLOCK)
+  }
+  await archiveWith(workspace, { noticeMs: 1, onStep() {} })
+}
+
+describe('late lines that went', () => {
+  test('are remembered, so that verify asks for no order; a replay restores it', async ({ workspace }) => {
+    workspace.expectDamage()
+    await oneByOne(
+      workspace,
+      [FIRST, requestLine('a')],
+      [SECOND, requestLine('b')],
+      [FIRST, requestLine('late')],
+      [SECOND, requestLine('c')],
+      [THIRD, requestLine('d')],
+    )
+    await prune({ ...workspace, before: '2026-11-21' })
+    expect(ids(workspace)).toEqual(['2b', '4c', '5d'])
+    expect(await verify(workspace)).toMatchObject({ problems: [] })
+    // Also by the next prune, which finds no late line of its own.
+    await prune({ ...workspace, before: '2026-11-22' })
+    expect(await verify(workspace)).toMatchObject({ problems: [] })
+    await replay(workspace)
+    expect(await verify(workspace)).toMatchObject({ problems: [] })
+    alter(workspace, 'UPDATE requests SET id = 99')
+    expect((await verify(workspace)).ok).toBe(false)
+  })
+})
+
+describe('a completion without success', () => {
+  const without = (cost: number) => completionLine('x', { cost_sats: cost })
+  const failed = completionLine('x', { cost_sats: 1, success: false })
+
+  test.for([
+    ['that stays keeps the one of a completion that went', [failed], [requestLine('x'), without(2)]],
+    ['that went keeps what was before it', [failed, without(2)], [requestLine('x'), without(3)]],
+    ['that went last', [failed, without(2)], [requestLine('x')]],
+  ] as const)('%s', async ([, gone, left], { workspace }) => {
+    workspace.expectDamage()
+    await oneByOne(
+      workspace,
+      ...gone.map((line): [string, string] => [FIRST, line]),
+      ...left.map((line): [string, string] => [SECOND, line]),
+      [THIRD, requestLine('z')],
+    )
+    await prune({ ...workspace, before: '2026-11-21' })
+    const live = contents(workspace)
+    expect(workspace.query('SELECT success FROM requests')).toMatchObject([{ success: 0 }, { success: 1 }])
+    expect(await verify(workspace)).toMatchObject({ problems: [] })
+    await replay(workspace)
+    expect(contents(workspace)).toEqual(live)
+    expect(await verify(workspace)).toMatchObject({ problems: [] })
+  })
+
+  test('that comes after the prune keeps the one of a completion that went', async ({ workspace }) => {
+    workspace.expectDamage()
+    await oneByOne(workspace, [FIRST, failed], [SECOND, requestLine('x')], [THIRD, requestLine('z')])
+    await prune({ ...workspace, before: '2026-11-21' })
+    writeSegment(workspace.journal, lines(without(2)), THIRD)
+    await projectOnceWith(workspace, CLOCK)
+    expect(workspace.query('SELECT success, cost_sats FROM requests')[0]).toEqual({
+      success: 0,
+      cost_sats: 2,
+    })
+    expect(await verify(workspace)).toMatchObject({ problems: [] })
+    const live = contents(workspace)
+    await replay(workspace)
+    expect(contents(workspace)).toEqual(live)
+    expect(await verify(workspace)).toMatchObject({ problems: [] })
+  })
+})
+
 const STEPS: PruneStep[] = ['marked', 'batch', 'rows', 'recorded', 'removed']
 
 describe.each(STEPS)('killed behind: %s', (kill) => {
