@@ -1,4 +1,6 @@
 import { describe, expect } from 'vitest'
+import { projectOnce } from '../../src/projection/index.js'
+import { startServer } from '../../src/server/index.js'
 import { hasBrowser } from './support/browser.js'
 import { eventually, projected, recent, test } from './support/dashboard.js'
 
@@ -62,6 +64,30 @@ describe.skipIf(!hasBrowser)('when things are not as usual', () => {
     await page.getByRole('button', { name: 'Clear filters' }).click()
     await eventually(() => rows.count()).toBe(1)
     await page.locator('.banner').first().waitFor({ state: 'detached' })
+  })
+
+  test('says what it waits for while there is no database, and shows what comes then', async ({
+    dashboard,
+    workspace,
+  }) => {
+    const { page, rows } = dashboard
+    dashboard.expectComplaints()
+    const database = `${workspace.database}-of-later`
+    const server = await startServer({ journal: workspace.journal, database, port: 0 })
+    try {
+      await page.goto(server.url)
+      const welcome = page.locator('#welcome', { hasText: 'No database yet' })
+      await welcome.waitFor()
+      expect(await page.locator('.banner.is-bad').count()).toBe(0)
+      dashboard.append(recent())
+      await projectOnce({ journal: workspace.journal, database })
+      await welcome.waitFor({ state: 'hidden' })
+      await eventually(() => rows.count()).toBe(1)
+      await eventually(() => dashboard.tile('Requests').locator('.figure').innerText()).toBe('1')
+    } finally {
+      await page.goto('about:blank')
+      await server.close()
+    }
   })
 
   test('a token that is asked for is said', async ({ dashboard }) => {

@@ -3,8 +3,8 @@ import { learnTime } from './clock.js'
 /** Why a question to the server has no answer. */
 export class ApiError extends Error {
   /**
-   * @param {'unreachable' | 'unauthorized' | 'refused' | 'failed'} kind refused: the question is wrong (400, 404); failed:
-   *   the server's own fault
+   * @param {'unreachable' | 'unauthorized' | 'refused' | 'waits' | 'failed'} kind refused: the question is wrong (400, 404);
+   *   waits: there is no database yet; failed: the server's own fault
    * @param {string} message
    * @param {ErrorOptions} [options]
    */
@@ -51,6 +51,7 @@ export async function ask(path, query, signal) {
   })
   if (response.ok && body !== null) return body
   const message = body?.error?.message ?? `The server answered ${response.status} ${response.statusText}`
+  if (response.status === 503 && /no database yet/.test(message)) throw new ApiError('waits', message)
   if (response.status === 401) throw new ApiError('unauthorized', message)
   throw new ApiError(response.status >= 500 || response.ok ? 'failed' : 'refused', message)
 }

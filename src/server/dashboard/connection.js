@@ -68,6 +68,8 @@ export class Connection {
   failed(part, error) {
     if (error instanceof DOMException && error.name === 'AbortError') return
     if (!(error instanceof ApiError)) throw error
+    // What it waits for stands in place of the figures.
+    if (error.kind === 'waits') return
     if (error.kind === 'unreachable') this.#unreachable()
     else if (error.kind === 'unauthorized') {
       this.#show('token', {

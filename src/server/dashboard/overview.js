@@ -1,4 +1,4 @@
-import { ask } from './api.js'
+import { ApiError, ask } from './api.js'
 import { shownMoment } from './clock.js'
 import { byId } from './dom.js'
 import { OverviewCharts } from './overview-charts.js'
@@ -18,7 +18,6 @@ export class Overview {
   #tiles = new Tiles()
   #charts
   #asking = new AbortController()
-  #isEmpty = false
 
   /**
    * @param {object} hooks
@@ -29,11 +28,6 @@ export class Overview {
   constructor({ onSelect, onName, onStats }) {
     this.#charts = new OverviewCharts({ onSelect, onName })
     this.onStats = onStats
-  }
-
-  /** The database had no row when it was asked last. */
-  get isEmpty() {
-    return this.#isEmpty
   }
 
   /**
@@ -56,6 +50,7 @@ export class Overview {
     const results = await Promise.allSettled([
       this.#showFigures(state, stats, signal).catch((error) => {
         clear(this.#tiles)
+        if (error instanceof ApiError && error.kind === 'waits') this.#showWelcome('no database')
         throw error
       }),
       this.#showCharts(state, stats, signal).catch((error) => {
@@ -64,6 +59,12 @@ export class Overview {
       }),
     ])
     for (const result of results) if (result.status === 'rejected') throw result.reason
+  }
+
+  /** @param {import('./welcome.js').Lack | null} lack */
+  #showWelcome(lack) {
+    showWelcome(lack)
+    byId('charts', HTMLElement).hidden = lack !== null
   }
 
   /** The theme has changed. */
@@ -78,9 +79,7 @@ export class Overview {
    */
   async #showFigures(state, answer, signal) {
     const stats = await answer
-    this.#isEmpty = stats.empty === true && (await hasNoRows(signal))
-    showWelcome(this.#isEmpty)
-    byId('charts', HTMLElement).hidden = this.#isEmpty
+    this.#showWelcome(stats.empty === true && (await hasNoRows(signal)) ? 'no rows' : null)
     this.#tiles.show(stats)
     this.onStats(stats)
     try {

@@ -1,3 +1,4 @@
+import { ApiError } from './api.js'
 import { shownMoment, takeMoment } from './clock.js'
 import { Connection } from './connection.js'
 import { Detail } from './detail.js'
@@ -60,6 +61,8 @@ let tookMs = 0
 let loadsUnderWay = 0
 /** Requests have come that the figures don't have. */
 let hasNews = false
+/** There is no database to ask. */
+let isWaiting = false
 
 startTheme(() => overview.repaint())
 store.subscribe((state, before) => {
@@ -107,7 +110,7 @@ async function loadOverview(options) {
 
 /** Asks again only while somebody can see it: for all that is shown, of one moment. */
 function refreshWhenDue() {
-  const usual = refreshEveryMs(store.state, shownMoment())
+  const usual = isWaiting ? NEWS_MS : refreshEveryMs(store.state, shownMoment())
   if (document.visibilityState !== 'visible' || loadsUnderWay > 0 || usual === null) return
   const every = Math.max(hasNews ? NEWS_MS : usual, tookMs * MOST_LOAD)
   if (Date.now() - refreshedAt < every) return
@@ -123,8 +126,10 @@ function refreshWhenDue() {
 async function report(part, work) {
   try {
     await work
+    isWaiting = false
     connection.succeeded(part)
   } catch (error) {
+    isWaiting = error instanceof ApiError && error.kind === 'waits'
     connection.failed(part, error)
   }
 }

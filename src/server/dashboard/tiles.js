@@ -227,7 +227,7 @@ function readUnpriced({ counts: { total, error, unpriced, unpriced_error: failed
   const successes = unpriced - failed
   const share =
     successes === 0
-      ? [total === error ? 'all have failed' : 'no success lacks one']
+      ? [total === error ? 'no successes' : 'no success lacks one']
       : [bold(formatShare(successes, total - error)), ' of successes']
   return {
     ...count(successes),

@@ -9,25 +9,33 @@ const COMMANDS = [
   ],
 ]
 
+/** @typedef {'no rows' | 'no database'} Lack */
+
+const WORDS = {
+  'no rows': {
+    title: 'No requests yet',
+    text: 'The database is there and has no row. As soon as the projector brings the first one, it shows here.',
+  },
+  'no database': {
+    title: 'No database yet',
+    text: 'The server waits for one, which a projector makes. As soon as it has brought the first request, it shows here.',
+  },
+}
+
 /**
- * What stands in place of the charts while the database has no row.
+ * What stands in place of the charts while there is nothing to show.
  *
- * @param {boolean} isShown
+ * @param {Lack | null} lack
  */
-export function showWelcome(isShown) {
+export function showWelcome(lack) {
   const welcome = byId('welcome', HTMLElement)
-  welcome.hidden = !isShown
-  if (!isShown || welcome.childElementCount > 0) return
-  welcome.append(
-    element('h3', '', 'No requests yet'),
-    element(
-      'p',
-      '',
-      'The database is there and has no row. As soon as the projector brings the first one, it shows here.',
-    ),
-  )
-  for (const [what = '', command = ''] of COMMANDS) {
+  welcome.hidden = lack === null
+  if (lack === null || welcome.dataset['lack'] === lack) return
+  welcome.dataset['lack'] = lack
+  const { title, text } = WORDS[lack]
+  const parts = COMMANDS.flatMap(([what = '', command = '']) => {
     const code = element('code', '', command)
-    welcome.append(element('p', 'command-title', what), element('div', 'command', code, copyButton(code)))
-  }
+    return [element('p', 'command-title', what), element('div', 'command', code, copyButton(code))]
+  })
+  welcome.replaceChildren(element('h3', '', title), element('p', '', text), ...parts)
 }
