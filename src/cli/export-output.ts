@@ -83,7 +83,7 @@ function deviceOutput(path: string): Output {
  */
 function fileOutput(path: string): Output {
   const folder = dirname(path)
-  if (path === '' || !existsSync(folder)) {
+  if (!existsSync(folder)) {
     throw new CommandFailure(
       `--output '${path}': found no folder to write it to: make it first, or name another file`,
     )

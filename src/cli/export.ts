@@ -5,7 +5,7 @@ import type { Database } from '../storage/database.js'
 import { withDatabase } from './database.js'
 import { outputTo, standardOutput } from './export-output.js'
 import { addFilterOptions, type FilterFlags, filterOf } from './filter-options.js'
-import { databaseOption, examples } from './options.js'
+import { databaseOption, examples, parsePath } from './options.js'
 import { note } from './output.js'
 import { terminalJson, visible } from './terminal.js'
 
@@ -66,6 +66,7 @@ export function addExport(program: Command): void {
     .option(
       '--output <file>',
       'write to a new file, which has its name once it is whole, rather than to stdout',
+      parsePath,
     )
   addFilterOptions(command)
     .addHelpText(

@@ -1,10 +1,12 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { runHere } from '../support/command.js'
 import { PROGRAM, run } from '../support/program.js'
 
 const COMMANDS = [
+  'init',
   'append',
   'project',
   'replay',
@@ -126,3 +128,17 @@ function runWith(environment: Record<string, string>, args: string[]) {
     env: { ...process.env, ...environment },
   })
 }
+
+test.each([
+  [
+    '--journal',
+    ['verify', '--journal', 'no-such/journal', '--db', '/nowhere/k.db'],
+    resolve('no-such/journal'),
+  ],
+  ['--db', ['stats', '--db', 'no-such.db'], resolve('no-such.db')],
+  ['--db of serve', ['serve', '--port', '0', '--db', 'test', '--journal', '/nowhere'], resolve('test')],
+])('%s: a message names the whole path, whatever was typed', async (_option, args, path) => {
+  const { status, stderr } = await runHere(args)
+  expect(status).toBe(1)
+  expect(stderr).toContain(path)
+})
