@@ -11,7 +11,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 /** A copy of what the built program opens databases with, as it is installed, with whatever is given as better-sqlite3. */
 function installedProgram(addDriver: (folder: string) => void): string {
   const modules = join(dirname(temporaryPath()), 'node_modules')
-  for (const name of ['dist/storage', 'dist/journal', 'dist/events', 'package.json']) {
+  for (const name of ['dist', 'package.json']) {
     cpSync(join(ROOT, name), join(modules, 'request-journal', name), { recursive: true })
   }
   addDriver(join(modules, 'better-sqlite3'))
