@@ -72,7 +72,8 @@ function groupLines(stats: Stats, width: number, options: StatsPageOptions): str
   ]
   const [title, groups] = named.find(([, found]) => found !== undefined) ?? []
   if (title === undefined || groups === undefined || Object.keys(groups).length === 0) return []
-  const total = Object.values(groups).reduce((sum, { counts }) => sum + counts.total, 0)
+  const shown = [...Object.values(groups), ...(stats.other === undefined ? [] : [stats.other])]
+  const total = shown.reduce((sum, { counts }) => sum + counts.total, 0)
   const columns = [
     { title, shrinksTo: width < NARROW_PAGE ? 14 : 32, cell: (name: string) => name },
     {
@@ -84,6 +85,7 @@ function groupLines(stats: Stats, width: number, options: StatsPageOptions): str
     ...groupColumns(groups, options),
   ]
   const sorted = Object.entries(groups).sort(([, a], [, b]) => b.counts.total - a.counts.total)
+  if (stats.other !== undefined) sorted.push(['other', stats.other])
   return ['', formatGroups(columns, sorted, width)]
 }
 

@@ -1,19 +1,24 @@
 import { type Command, InvalidArgumentError } from 'commander'
+import { isTooManyGroups, MAX_GROUPS } from '../queries/group-limits.js'
 import type { StatsOptions } from '../queries/stats.js'
 import type { StatsGroupBy } from '../queries/stats-groups.js'
 import { withDatabase } from './database.js'
 import { addFilterOptions, type FilterFlags, filterOf } from './filter-options.js'
-import { databaseOption, examples, jsonOption } from './options.js'
+import { databaseOption, examples, jsonOption, wholeNumber } from './options.js'
 import { pageWidth, print, printJson } from './output.js'
 
 interface StatsFlags extends FilterFlags {
   db: string
   groupBy?: StatsGroupBy
+  limit?: number
   percentiles?: true
   unpriced?: true
   unknown?: true
   json?: true
 }
+
+/** When there are more than an answer may have. */
+const MAX_GROUPS_OF_PAGE = 100
 
 const GROUPS: readonly string[] = ['model', 'provider', 'policy', 'tier', 'hour', 'day']
 
@@ -32,6 +37,11 @@ export function addStats(program: Command): void {
       '--group-by <what>',
       `groups of the answer: ${GROUPS.join(', ')}, or label:<name> for the values of a label`,
       parseGroupBy,
+    )
+    .option(
+      '--limit <n>',
+      'at most so many groups, those with most requests; the rest is one, other',
+      wholeNumber(1, MAX_GROUPS),
     )
     .option(
       '--percentiles',
@@ -58,12 +68,16 @@ export function addStats(program: Command): void {
       const ask = (asked: StatsOptions) =>
         withDatabase(flags.db, (database) => stats(database, { ...filter, ...asked }))
       if (flags.json) {
-        const { groupBy, percentiles, unpriced, unknown } = flags
-        printJson(await ask({ groupBy, percentiles, unpriced, unknown }))
+        const { groupBy, limit, percentiles, unpriced, unknown } = flags
+        printJson(await ask({ groupBy, limit, percentiles, unpriced, unknown }))
         return
       }
       const { formatStats } = await import('./stats-page.js')
-      const answer = await ask({ groupBy: flags.groupBy ?? 'model', percentiles: true, unknown: true })
+      const asked = { groupBy: flags.groupBy ?? 'model', percentiles: true, unknown: true } as const
+      const answer = await ask({ ...asked, limit: flags.limit }).catch((error: unknown) => {
+        if (!isTooManyGroups(error)) throw error
+        return ask({ ...asked, limit: MAX_GROUPS_OF_PAGE })
+      })
       print(formatStats(answer, pageWidth(), flags))
     })
 }

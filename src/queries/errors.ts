@@ -6,6 +6,8 @@
  * - `INVALID_FILTER`: conditions that exclude each other.
  * - `INVALID_RANGE`, `INVALID_GROUP_BY`, `INVALID_SORT`, `INVALID_ORDER`, `INVALID_BUCKET`, `INVALID_BY`,
  *   `INVALID_DIMENSION`: none of the values that there are, which the message lists; `INVALID_BUCKET` also for more buckets than one answer may have.
+ * - `TOO_MANY_GROUPS`: more groups than one answer may have; `limit` or a filter helps.
+ * - `TIMED_OUT`: the `deadline` is over.
  * - `INVALID_CURSOR`: not a cursor of ours, or one that belongs to another sort or order.
  */
 export type QueryErrorCode =
@@ -23,6 +25,8 @@ export type QueryErrorCode =
   | 'INVALID_BY'
   | 'INVALID_DIMENSION'
   | 'INVALID_CURSOR'
+  | 'TOO_MANY_GROUPS'
+  | 'TIMED_OUT'
 
 /** A question that can't be answered as it was asked. The message is for whoever asked, and quotes what they wrote. */
 export class QueryError extends Error {

@@ -3,6 +3,7 @@ import type { Database } from '../storage/database.js'
 import { rollupLabels } from '../storage/rollup-tables.js'
 import { unfinishedUntil } from '../storage/stream-state.js'
 import { all, type Condition, inRange, type TextRange } from './condition.js'
+import { prepareDeadlines, withinDeadline } from './deadline.js'
 import { QueryError } from './errors.js'
 import { stateCondition } from './request-state.js'
 import { uncountedRows } from './uncounted.js'
@@ -32,6 +33,8 @@ export interface RequestFilter extends Window {
   unfinished?: boolean | undefined
   /** What tells open streams from unfinished ones: milliseconds since 1970. @default now */
   now?: number | undefined
+  /** When the question has taken too long, in milliseconds of performance.now(). @default never */
+  deadline?: number | undefined
 }
 
 /**
@@ -42,6 +45,7 @@ export interface RequestFilter extends Window {
 export function checkedFilter<T extends RequestFilter>(database: Database, filter: T): T {
   const stored = storedNames(filter)
   const checked: T = { ...stored, ...canonicalWindow(filter), now: filter.now ?? Date.now() }
+  if (checked.deadline !== undefined) prepareDeadlines(database)
   const { model, provider } = checked
   refuseBoth('provider', provider, filter.withoutProvider)
   refuseBoth('policy', checked.policy, filter.withoutPolicy)
@@ -113,7 +117,7 @@ export function dimensionConditions(filter: RequestFilter): Condition[] {
 /** What a filter asks of a row, its window left out. */
 function rowConditions(filter: RequestFilter): Condition[] {
   const { correlationId, success, streaming, open, unfinished, now = Date.now() } = filter
-  const conditions = dimensionConditions(filter)
+  const conditions = [...withinDeadline(filter.deadline), ...dimensionConditions(filter)]
   if (correlationId !== undefined) conditions.push({ sql: 'correlation_id = ?', values: [correlationId] })
   if (success !== undefined) conditions.push({ sql: success ? 'success <> 0' : 'success = 0', values: [] })
   if (streaming !== undefined)

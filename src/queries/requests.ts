@@ -127,7 +127,7 @@ function entries({ details, now = Date.now() }: ListRequestsOptions, rows: FullR
 function countRequests(database: Database, filter: RequestFilter): number {
   const { success, streaming } = filter
   // The sums tell these apart themselves.
-  const tally = tallyWhole(database, { ...filter, success: undefined, streaming: undefined })
+  const tally = tallyWhole(database, { filter: { ...filter, success: undefined, streaming: undefined } })
   return tally.requestsThat(success, streaming)
 }
 

@@ -1,10 +1,12 @@
 import type { Database } from '../storage/database.js'
 import { QueryError } from './errors.js'
 import { checkedFilter, type RequestFilter } from './filter.js'
-import { groupByName } from './grouping.js'
-import { sumOf, type Tallies, tallyRequests } from './tallies.js'
+import { isTooManyGroups, MAX_TALLIES } from './group-limits.js'
+import { type Grouping, groupByName, namesOfGroups } from './grouping.js'
+import { type Question, sumOf, type Tallies, tallyRequests } from './tallies.js'
 import { Tally } from './tally.js'
 import { PERIOD_LENGTH } from './terms.js'
+import { firstOf, topGroups } from './top-groups.js'
 import { type EchoedWindow, echoWindow } from './window.js'
 
 export type SeriesBucket = 'minute' | 'hour' | 'day'
@@ -13,6 +15,8 @@ export interface SeriesOptions extends RequestFilter {
   since: string
   /** Whose costs are told apart. @default 'model' */
   by?: 'model' | 'provider' | undefined
+  /** At most so many names are told apart, those with most requests; the rest is `other`. @default the 8 that cost most */
+  limit?: number | undefined
   /** @default 'minute' for up to 3 hours, 'hour' for up to 10 days, else 'day' */
   bucket?: SeriesBucket | undefined
   /** Adds how many requests have something that isn't known, and how many streams have no end. @default false */
@@ -65,7 +69,8 @@ const OTHER = 'other'
 /**
  * What happened in each minute, hour or day of a window, for charts.
  *
- * @throws QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, INVALID_BY, INVALID_BUCKET
+ * @throws QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, INVALID_BY, INVALID_BUCKET,
+ *   TOO_MANY_GROUPS, TIMED_OUT
  */
 export function series(database: Database, options: SeriesOptions): Series {
   return database.transaction(() => {
@@ -76,12 +81,20 @@ export function series(database: Database, options: SeriesOptions): Series {
     const bucket = checkedBucket(options.bucket ?? defaultBucket(since, until))
     const times = bucketStarts(since, until, bucket)
     const keys = times.map((time) => time.slice(0, PERIOD_LENGTH[bucket]))
-    const grouping = groupByName(database, by)
-    const byName = tallyRequests(database, { filter, grouping, period: bucket, unknown: options.unknown })
-    const tallies = keys.map((key) => sumOf(byName.get(key)?.values() ?? []))
+    if (options.limit !== undefined && options.limit * keys.length > MAX_TALLIES) {
+      const found = `${options.limit} names in ${keys.length} buckets, at most ${MAX_TALLIES} in all`
+      throw new QueryError('TOO_MANY_GROUPS', `${found}: ask with a smaller limit= or for longer buckets`)
+    }
+    const question = { filter, period: bucket, unknown: options.unknown }
+    const { whole, shown } = readSeries(
+      database,
+      { ...question, grouping: groupByName(by) },
+      keys,
+      options.limit,
+    )
+    const tallies = keys.map((key) => whole.get(key) ?? new Tally())
     // Latencies are spread by time only: by name too they would take many times the memory.
     const spread = tallyRequests(database, { filter, period: bucket, latencies: 'only' })
-    const shown = shownNames(byName, keys)
     const listsByName = (read: (tally: Tally) => number) =>
       Object.fromEntries([...shown].map(([name, tallies]) => [name, tallies.map(read)]))
     const percentiles = (share: number) =>
@@ -121,30 +134,76 @@ function unknownLists(tallies: readonly Tally[]) {
   }
 }
 
-/** The tallies of each name that is told apart, one for each period, those that cost most first. */
-function shownNames(tallies: Tallies, keys: readonly string[]): Map<string, Tally[]> {
+type SeriesQuestion = Question & { grouping: Grouping }
+
+interface ReadSeries {
+  /** By period. */
+  whole: Map<string, Tally>
+  /** By the name of a group, one for each period. */
+  shown: Map<string, Tally[]>
+}
+
+/** Reads all groups of all periods, and if these are too many those that are shown. */
+function readSeries(
+  database: Database,
+  question: SeriesQuestion,
+  keys: readonly string[],
+  limit: number | undefined,
+): ReadSeries {
+  const count = limit ?? MAX_NAMES
+  const rank = limit === undefined ? 'cost' : 'requests'
+  const { grouping } = question
+  let tallies: Tallies
+  let whole: Map<string, Tally>
+  let first: string[]
+  let hasOthers: boolean
+  try {
+    tallies = tallyRequests(database, question)
+    whole = new Map([...tallies].map(([key, groups]) => [key, sumOf(groups.values())]))
+    const { groups, others } = firstOf(totalsOf(tallies), count, rank)
+    first = [...groups.keys()]
+    hasOthers = others !== null
+  } catch (error) {
+    if (!isTooManyGroups(error)) throw error
+    const found = topGroups(database, { ...question, period: undefined }, count, rank)
+    first = [...found.groups.keys()]
+    hasOthers = found.others !== null
+    tallies = tallyRequests(database, { ...question, only: new Set(first) })
+    const ungrouped = tallyRequests(database, { ...question, grouping: undefined })
+    whole = new Map([...ungrouped].map(([key, groups]) => [key, sumOf(groups.values())]))
+  }
+  const names = namesOfGroups(database, grouping, first)
+  const shown = new Map<string, Tally[]>()
+  const told = first.filter((group) => !hasOthers || names.get(group) !== OTHER)
+  for (const group of told) {
+    const ofGroup = keys.map((key) => tallies.get(key)?.get(group) ?? new Tally())
+    shown.set(names.get(group) ?? group, ofGroup)
+  }
+  if (hasOthers) {
+    // A model may have this name: then it is one of them.
+    shown.set(
+      OTHER,
+      keys.map((key) => {
+        const others = new Tally()
+        others.addTally(whole.get(key) ?? new Tally())
+        for (const group of told) others.addTally(tallies.get(key)?.get(group) ?? new Tally(), -1)
+        return others
+      }),
+    )
+  }
+  return { whole, shown }
+}
+
+function totalsOf(tallies: Tallies): Map<string, Tally> {
   const totals = new Map<string, Tally>()
   for (const groups of tallies.values()) {
-    for (const [name, tally] of groups) {
-      const total = totals.get(name) ?? new Tally()
+    for (const [key, tally] of groups) {
+      const total = totals.get(key) ?? new Tally()
       total.addTally(tally)
-      totals.set(name, total)
+      totals.set(key, total)
     }
   }
-  const names = [...totals]
-    .sort(([a, costOfA], [b, costOfB]) => costOfB.costSats - costOfA.costSats || (a < b ? -1 : 1))
-    .map(([name]) => name)
-  const isShown = new Set(names.slice(0, MAX_NAMES))
-  const shown = names.length > MAX_NAMES ? [...isShown.add(OTHER)] : names
-  const periods = keys.map((key) => {
-    const byName = new Map<string, Tally>()
-    for (const [name, tally] of tallies.get(key) ?? []) {
-      const place = isShown.has(name) ? name : OTHER
-      byName.set(place, sumOf([byName.get(place) ?? new Tally(), tally]))
-    }
-    return byName
-  })
-  return new Map(shown.map((name) => [name, periods.map((byName) => byName.get(name) ?? new Tally())]))
+  return totals
 }
 
 /** When each bucket of a window begins, canonical. */

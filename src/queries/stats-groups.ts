@@ -1,6 +1,7 @@
 import type { Database } from '../storage/database.js'
 import { QueryError } from './errors.js'
-import { firstSpellings, type Grouping, groupByLabel, groupByName, groupByPolicy } from './grouping.js'
+import { MAX_GROUPS } from './group-limits.js'
+import { allModels, type Grouping, groupByLabel, groupByName, groupByPolicy } from './grouping.js'
 import type { Period } from './periods.js'
 
 export type StatsGroupBy = 'model' | 'tier' | 'provider' | 'policy' | 'hour' | 'day' | `label:${string}`
@@ -13,8 +14,8 @@ export interface Groups {
   section: GroupSection
   grouping?: Grouping
   period?: Period
-  /** Groups that are there also without requests, before the others. */
-  always: readonly string[]
+  /** Groups that are there also without requests, before the others. @throws QueryError TOO_MANY_GROUPS */
+  always(): readonly string[]
 }
 
 const LABEL_PREFIX = 'label:'
@@ -22,21 +23,19 @@ const LABEL_PREFIX = 'label:'
 /** The tiers of the gateway whose log this began as. */
 const TIERS = ['local', 'standard', 'frontier']
 
+const none = () => []
+
 const GROUPS: Readonly<Record<string, (database: Database) => Groups>> = {
   model: (database) => ({
     section: 'models',
-    grouping: groupByName(database, 'model'),
-    always: firstSpellings(database, 'model'),
+    grouping: groupByName('model'),
+    always: () => allModels(database, MAX_GROUPS),
   }),
-  tier: (database) => ({ section: 'tiers', grouping: groupByLabel(database, 'tier'), always: TIERS }),
-  provider: (database) => ({
-    section: 'providers',
-    grouping: groupByName(database, 'provider'),
-    always: [],
-  }),
-  policy: () => ({ section: 'policies', grouping: groupByPolicy, always: [] }),
-  hour: () => ({ section: 'hours', period: 'hour', always: [] }),
-  day: () => ({ section: 'days', period: 'day', always: [] }),
+  tier: (database) => ({ section: 'tiers', grouping: groupByLabel(database, 'tier'), always: () => TIERS }),
+  provider: () => ({ section: 'providers', grouping: groupByName('provider'), always: none }),
+  policy: () => ({ section: 'policies', grouping: groupByPolicy, always: none }),
+  hour: () => ({ section: 'hours', period: 'hour', always: none }),
+  day: () => ({ section: 'days', period: 'day', always: none }),
 }
 
 /**
@@ -49,7 +48,7 @@ export function groupsFor(database: Database, groupBy: string): Groups {
   if (groups !== undefined) return groups(database)
   const label = groupBy.slice(LABEL_PREFIX.length)
   if (groupBy.startsWith(LABEL_PREFIX) && label !== '') {
-    return { section: 'labels', grouping: groupByLabel(database, label), always: [] }
+    return { section: 'labels', grouping: groupByLabel(database, label), always: none }
   }
   const supported = [...Object.keys(GROUPS), `${LABEL_PREFIX}<name>`].map((name) => `'${name}'`).join(', ')
   throw new QueryError('INVALID_GROUP_BY', `Invalid group_by value. Supported: ${supported}`)

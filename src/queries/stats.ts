@@ -1,10 +1,11 @@
 import type { Database } from '../storage/database.js'
-import { checkedFilter, foldCase, type RequestFilter } from './filter.js'
-import { UNKNOWN_GROUP } from './grouping.js'
+import { checkedFilter, type RequestFilter } from './filter.js'
+import { groupKey, namesOfGroups, UNKNOWN_GROUP } from './grouping.js'
 import { startOfPeriod } from './periods.js'
 import { type Groups, groupsFor, type StatsGroupBy } from './stats-groups.js'
-import { sumOf, type Tallies, tallyRequests } from './tallies.js'
+import { type Question, sumOf, tallyRequests, tallyWhole } from './tallies.js'
 import { Tally } from './tally.js'
+import { firstOf, topGroups } from './top-groups.js'
 import { type EchoedWindow, echoWindow } from './window.js'
 
 /** What the API that this one follows says of an empty window. */
@@ -13,6 +14,8 @@ const EMPTY = 'No requests found in the specified time range'
 export interface StatsOptions extends RequestFilter {
   /** @default only the whole is counted */
   groupBy?: StatsGroupBy | undefined
+  /** At most so many groups, those with most requests; the rest is one, `other`. @default all of them, up to 20,000 */
+  limit?: number | undefined
   /** Adds percentiles of the latency. @default false */
   percentiles?: boolean | undefined
   /** Adds how many requests have no known cost. @default false */
@@ -72,61 +75,79 @@ export interface Stats extends StatsSection, EchoedWindow {
   hours?: Record<string, StatsSection>
   /** Those with requests, in order: `2026-11-22`. */
   days?: Record<string, StatsSection>
+  /** With a limit: all groups together that are left out. */
+  other?: StatsSection
 }
 
 /**
- * Counts the requests of a window: whole and groups from one read transaction and one set of sums, so that the groups
- * add up.
+ * Counts the requests of a window: whole and groups from one read transaction, so that the groups add up.
  *
- * @throws QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, INVALID_GROUP_BY, in this order
+ * @throws QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE, INVALID_FILTER, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND,
+ *   INVALID_GROUP_BY, TOO_MANY_GROUPS, in this order; TIMED_OUT
  */
 export function stats(database: Database, options: StatsOptions = {}): Stats {
   return database.transaction(() => {
     const filter = checkedFilter(database, options)
     const groups = options.groupBy === undefined ? null : groupsFor(database, options.groupBy)
+    const question = { filter, latencies: options.percentiles, unknown: options.unknown }
     const isByModel = groups?.section === 'models'
-    const tallies = tallyRequests(database, {
-      // Every model has its group, whichever one the whole is about.
-      filter: isByModel ? { ...filter, model: undefined } : filter,
-      grouping: groups?.grouping,
-      period: groups?.period,
-      latencies: options.percentiles,
-      unknown: options.unknown,
-    })
-    const byName = groups?.period === undefined ? (tallies.get('') ?? new Map()) : sumsByPeriod(tallies)
+    // Every model has its group, whichever one the whole is about.
+    const ofGroups = isByModel ? { ...question, filter: { ...filter, model: undefined } } : question
+    const grouped = groups === null ? null : readGroups(database, ofGroups, groups, options.limit)
     const whole =
-      isByModel && filter.model !== undefined ? ofName(byName, filter.model) : sumOf(byName.values())
+      grouped === null || ofGroups.filter.model !== filter.model
+        ? tallyWhole(database, question)
+        : sumOf([...grouped.tallies.values(), ...(grouped.others === null ? [] : [grouped.others])])
     return {
       ...echoWindow(options),
       ...(whole.requests === 0 ? { empty: true as const, message: EMPTY } : {}),
       ...section(whole, options),
-      ...(groups === null ? {} : { [groups.section]: sections(byName, groups, options) }),
+      ...(groups === null || grouped === null
+        ? {}
+        : { [groups.section]: sections(grouped.tallies, options) }),
+      ...(grouped === null || grouped.others === null ? {} : { other: section(grouped.others, options) }),
     }
   })()
 }
 
-/** The group of a name in any ASCII case. */
-function ofName(byName: ReadonlyMap<string, Tally>, name: string): Tally {
-  const folded = foldCase(name)
-  for (const [group, tally] of byName) if (foldCase(group) === folded) return tally
-  return new Tally()
+interface ReadGroups {
+  /** By name: those that are always there first, then by name, and those of which nothing is known last. */
+  tallies: Map<string, Tally>
+  others: Tally | null
 }
 
-function sumsByPeriod(tallies: Tallies): Map<string, Tally> {
-  return new Map([...tallies].map(([start, groups]) => [startOfPeriod(start), sumOf(groups.values())]))
+function readGroups(
+  database: Database,
+  question: Question,
+  { grouping, period, always }: Groups,
+  limit: number | undefined,
+): ReadGroups {
+  // With a limit there is no room for those that are quiet.
+  const first = limit === undefined ? always() : []
+  if (grouping === undefined) {
+    const tallies = [...tallyRequests(database, { ...question, period })]
+    const byName = new Map(tallies.map(([start, whole]) => [startOfPeriod(start), sumOf(whole.values())]))
+    const { groups, others } = firstOf(byName, limit ?? byName.size, 'requests')
+    return { tallies: new Map([...groups].sort(([a], [b]) => (a < b ? -1 : 1))), others }
+  }
+  const { groups, others } = topGroups(
+    database,
+    { ...question, grouping, period: undefined },
+    limit,
+    'requests',
+  )
+  const tallies = new Map(first.map((name) => [name, groups.get(groupKey(grouping, name)) ?? new Tally()]))
+  for (const name of first) groups.delete(groupKey(grouping, name))
+  const spellings = namesOfGroups(database, grouping, groups.keys())
+  const names = [...groups].map(([key, tally]): [string, Tally] => [spellings.get(key) ?? key, tally])
+  const isUnknown = ([name]: [string, Tally]) => Number(name === UNKNOWN_GROUP)
+  names.sort((a, b) => isUnknown(a) - isUnknown(b) || (a[0] < b[0] ? -1 : 1))
+  return { tallies: new Map([...tallies, ...names]), others }
 }
 
-/** Those that are always there first, then by name, and those of which nothing is known last. */
-function sections(
-  byName: ReadonlyMap<string, Tally>,
-  { always }: Groups,
-  options: StatsOptions,
-): Record<string, StatsSection> {
-  const others = [...byName.keys()].filter((name) => !always.includes(name)).sort()
-  const names = [...always, ...others.filter((name) => name !== UNKNOWN_GROUP)]
-  if (others.includes(UNKNOWN_GROUP)) names.push(UNKNOWN_GROUP)
+function sections(tallies: ReadonlyMap<string, Tally>, options: StatsOptions): Record<string, StatsSection> {
   // fromEntries, because assigning to a key named __proto__ would set a prototype instead.
-  return Object.fromEntries(names.map((name) => [name, section(byName.get(name) ?? new Tally(), options)]))
+  return Object.fromEntries([...tallies].map(([name, tally]) => [name, section(tally, options)]))
 }
 
 function section(tally: Tally, { percentiles, unpriced, unknown }: StatsOptions): StatsSection {

@@ -1,19 +1,20 @@
 import type { Database } from '../storage/database.js'
 import type { SumName } from '../storage/rollup-rows.js'
-import type { RollupGrain } from '../storage/rollup-tables.js'
-import { all, type Condition, inRange, type TextRange } from './condition.js'
-import { isOfDimensions, type RequestFilter, rowCondition, windowRange } from './filter.js'
-import type { Grouping } from './grouping.js'
+import { all, inRange } from './condition.js'
+import { type RequestFilter, rowCondition } from './filter.js'
+import { MAX_TALLIES, tooManyGroups } from './group-limits.js'
+import { type Grouping, groupKey, WHOLE } from './grouping.js'
+import { type Part, partsOf } from './parts.js'
 import type { Period } from './periods.js'
-import { rollupSource } from './rollup-source.js'
-import { ALL_SUMS, rollupSums, rowSums, SUMS_WITHOUT_UNKNOWNS, Tally } from './tally.js'
-import { type Grain, PERIOD_LENGTH, type Term, windowTerms } from './terms.js'
-import { uncountedRows } from './uncounted.js'
+import { ALL_SUMS, SUMS_WITHOUT_UNKNOWNS, Tally } from './tally.js'
+import { PERIOD_LENGTH } from './terms.js'
 
 export interface Question {
   filter: RequestFilter
   /** @default all are one group */
   grouping?: Grouping | undefined
+  /** Only these groups, by their keys. @default all */
+  only?: ReadonlySet<string> | undefined
   /** @default they aren't told apart by time */
   period?: Period | undefined
   /** Also gathers how latencies are spread, or nothing but that. @default false */
@@ -22,46 +23,27 @@ export interface Question {
   unknown?: boolean | undefined
 }
 
-/** Tallies by the beginning of their period (empty where not told apart by time), then by the name of their group. */
+/** Tallies by the beginning of their period (empty where not told apart by time), then by the key of their group. */
 export type Tallies = Map<string, Map<string, Tally>>
 
-/** Everything as one group. */
-const WHOLE: Grouping = {
-  column: null,
-  ofRow: { sql: 'NULL', values: [] },
-  ofDimension: () => '',
-  name: () => '',
-}
+/** Roll-ups that SQLite sorts into groups at once: about 0.1 s. More of them are read period by period, in their order. */
+const MAX_SORTED = 50_000
 
 /**
- * Counts requests from the roll-ups, and from rows only where roll-ups don't reach: at the ends of the window, and for
- * what they aren't kept by. To be called in a transaction.
+ * Counts requests. To be called in a transaction.
+ *
+ * @throws QueryError TOO_MANY_GROUPS, TIMED_OUT
  */
 export function tallyRequests(database: Database, question: Question): Tallies {
-  const { filter, period } = question
-  const grouping = question.grouping ?? WHOLE
-  const uncounted = uncountedRows(database)
-  const source: Source = {
-    database,
-    grouping,
-    period,
-    filter,
-    counted: uncounted === null ? [] : [{ ...uncounted, sql: `NOT (${uncounted.sql})` }],
-    sums: question.latencies === 'only' ? [] : question.unknown ? ALL_SUMS : SUMS_WITHOUT_UNKNOWNS,
-    withLatencies: question.latencies === true || question.latencies === 'only',
-    tallies: new Map(),
+  const { filter, grouping = WHOLE, only, period, latencies } = question
+  const reader = new TallyReader(database, grouping, period)
+  const sums = latencies === 'only' ? [] : question.unknown ? ALL_SUMS : SUMS_WITHOUT_UNKNOWNS
+  for (const part of partsOf(database, { filter, grouping, period, only })) {
+    if (sums.length > 0) reader.readSums(part, sums)
+    if (latencies) reader.readLatencies(part)
   }
-  const coarsest = coarsestGrain(database, question, grouping)
-  for (const term of windowTerms(windowRange(filter), coarsest, rowProbe(database))) {
-    if (term.grain === 'row') readRows(source, term, coarsest === 'row' ? [] : source.counted)
-    else readRollups(source, term, term.grain)
-  }
-  if (coarsest !== 'row' && uncounted !== null) {
-    readRows(source, { sign: 1, grain: 'row', range: windowRange(filter) }, [uncounted])
-  }
-  if (question.unknown) readOpenStreams(source)
-  if (source.sums.length > 0) dropEmpty(source.tallies)
-  return source.tallies
+  if (question.unknown) reader.readOpenStreams(filter, only)
+  return sums.length > 0 ? withoutEmpty(reader.tallies) : reader.tallies
 }
 
 /** What they are together: of one alone itself, which nobody may change. */
@@ -74,144 +56,139 @@ export function sumOf(tallies: Iterable<Tally>): Tally {
   return sum
 }
 
-/** All requests that a filter leaves. To be called in a transaction. */
-export function tallyWhole(database: Database, filter: RequestFilter): Tally {
-  return tallyRequests(database, { filter }).get('')?.get('') ?? new Tally()
+/** All requests that a question is about. To be called in a transaction. */
+export function tallyWhole(
+  database: Database,
+  question: Question & { grouping?: undefined; only?: undefined; period?: undefined },
+): Tally {
+  return tallyRequests(database, question).get('')?.get('') ?? new Tally()
 }
 
-interface Source {
-  database: Database
-  grouping: Grouping
-  period: Period | undefined
-  filter: RequestFilter
-  /** What rows must be to be in the roll-ups. */
-  counted: Condition[]
-  /** None: only latencies are asked for. */
-  sums: readonly SumName[]
-  withLatencies: boolean
-  tallies: Tallies
-}
+/** Reads parts, and adds up what they say of each group. */
+class TallyReader {
+  readonly tallies: Tallies = new Map()
+  readonly #database: Database
+  readonly #grouping: Grouping
+  readonly #period: Period | undefined
+  #count = 0
 
-function coarsestGrain(database: Database, { filter, period }: Question, grouping: Grouping): Grain {
-  const { success, streaming } = filter
-  // The sums don't tell tokens and costs of failures from others.
-  if (success !== undefined || streaming !== undefined) return 'row'
-  if (period === 'minute' || grouping.ofDimension === null || !isOfDimensions(database, filter)) return 'row'
-  return period === 'hour' ? 'hour' : 'day'
-}
-
-function rowProbe(database: Database): (range: TextRange) => boolean {
-  return (range) => {
-    const { sql, values } = inRange('timestamp', range)
-    return database.prepare(`SELECT 1 FROM requests WHERE ${sql} LIMIT 1`).get(...values) !== undefined
+  constructor(database: Database, grouping: Grouping, period: Period | undefined) {
+    this.#database = database
+    this.#grouping = grouping
+    this.#period = period
   }
-}
 
-function readRows(source: Source, { sign, range }: Term, only: Condition[]): void {
-  const { database, grouping, period } = source
-  const time = periodColumn('timestamp', period)
-  const group = grouping.ofRow
-  const { sql, values } = all([rowCondition(source.filter, range), ...only])
-  const from = `FROM requests WHERE ${sql}`
-  if (source.sums.length > 0) {
-    const rows = database
-      .prepare(`SELECT ${time}, ${group.sql}, ${rowSums(source.sums)} ${from} ${groupBy(source)}`)
-      .raw()
-      .safeIntegers()
-      .all(...group.values, ...values) as [string, string | null, ...bigint[]][]
-    for (const [start, name, ...sums] of rows) {
-      tallyAt(source, start, grouping.name(name)).add(source.sums, sums, sign)
+  readSums(part: Part, names: readonly SumName[]): void {
+    const { from, condition, sign } = part
+    const [time, group] = this.#columns(part)
+    const select = `SELECT ${time}, ${group.sql}, ${part.sums(names)} FROM ${from} WHERE ${condition.sql}`
+    const values = [...group.values, ...condition.values]
+    const add = (rows: Iterable<unknown>) => {
+      for (const [start, name, ...sums] of rows as Iterable<[string, string | null, ...bigint[]]>) {
+        this.#tallyAt(start, part, name).add(names, sums, sign)
+      }
     }
-  }
-  if (source.withLatencies) {
-    const latencies = database
-      .prepare(`SELECT ${time}, ${group.sql}, CAST(latency_ms AS INTEGER) ${from}`)
-      .raw()
-      .iterate(...group.values, ...values) as IterableIterator<[string, string | null, number]>
-    for (const [start, name, latencyMs] of latencies) {
-      tallyAt(source, start, grouping.name(name)).latencies.add(latencyMs, sign)
+    const iterate = (sql: string) => this.#database.prepare<unknown[]>(sql).raw().safeIntegers()
+    if (!this.#isLarge(part)) {
+      add(iterate(`${select} ${this.#groupBy()}`).iterate(...values))
+      return
     }
+    const ofPeriod = iterate(`${select} AND period = ? GROUP BY 2`)
+    for (const period of this.#periodsOf(part)) add(ofPeriod.iterate(...values, period))
   }
-}
 
-function readRollups(source: Source, { sign, range }: Term, grain: RollupGrain): void {
-  const { database, grouping, period } = source
-  const time = periodColumn('period', period)
-  const { sums, latencies, condition, groupColumn, nameOf } = rollupSource(
-    database,
-    grain,
-    source.filter,
-    grouping,
-  )
-  const { sql, values } = all([{ sql: 'grain = ?', values: [grain] }, inRange('period', range), condition])
-  const group = grouping === WHOLE ? "''" : groupColumn
-  if (source.sums.length > 0) {
-    const rows = database
-      .prepare(
-        `SELECT ${time}, ${group}, ${rollupSums(source.sums)} FROM ${sums} WHERE ${sql} ${groupBy(source)}`,
+  readLatencies(part: Part): void {
+    const { latenciesFrom, latencies, condition, sign } = part
+    const [time, group] = this.#columns(part)
+    const rows = this.#database
+      .prepare<unknown[]>(
+        `SELECT ${time}, ${group.sql}, ${latencies} FROM ${latenciesFrom} WHERE ${condition.sql}`,
       )
       .raw()
-      .safeIntegers()
-      .all(...values) as [string, string | bigint, ...bigint[]][]
-    for (const [start, value, ...columns] of rows) {
-      const name = nameOf(typeof value === 'string' ? value : Number(value))
-      tallyAt(source, start, name).add(source.sums, columns, sign)
+      .iterate(...group.values, ...condition.values) as IterableIterator<
+      [string, string | null, number | Buffer]
+    >
+    for (const [start, name, found] of rows) {
+      const histogram = this.#tallyAt(start, part, name).latencies
+      if (typeof found === 'number') histogram.add(found, sign)
+      else histogram.addStored(found, sign)
     }
   }
-  if (source.withLatencies) {
-    const stored = database
-      .prepare(`SELECT ${time}, ${group}, buckets FROM ${latencies} WHERE ${sql}`)
+
+  /** Streams that are open: by their own index, which has the rows without an end only. */
+  readOpenStreams(filter: RequestFilter, only: ReadonlySet<string> | undefined): void {
+    if (filter.open === false) return
+    const { group } = this.#grouping
+    const { sql, values } = rowCondition({ ...filter, open: true })
+    const rows = this.#database
+      .prepare<unknown[]>(
+        `SELECT ${this.#periodOf('timestamp')}, ${group.sql}, count(*) FROM requests WHERE ${sql} ${this.#groupBy()}`,
+      )
       .raw()
-      .iterate(...values) as IterableIterator<[string, string | number, Buffer]>
-    for (const [start, value, buckets] of stored) {
-      tallyAt(source, start, nameOf(value)).latencies.addStored(buckets, sign)
+      .iterate(...group.values, ...values) as IterableIterator<[string, string | null, number]>
+    for (const [start, name, count] of rows) {
+      const key = groupKey(this.#grouping, name)
+      if (only?.has(key) !== false) this.#tallyOf(start, key).addOpenStreams(count)
     }
   }
-}
 
-/** Streams that are open: by their own index, which has the rows without an end only. */
-function readOpenStreams(source: Source): void {
-  const { database, grouping, period, filter } = source
-  if (filter.open === false) return
-  const group = grouping.ofRow
-  const { sql, values } = rowCondition({ ...filter, open: true })
-  const rows = database
-    .prepare<unknown[], [string, string | null, number]>(
-      `SELECT ${periodColumn('timestamp', period)}, ${group.sql}, count(*) FROM requests WHERE ${sql} ${groupBy(source)}`,
+  #columns(part: Part): [time: string, group: Part['group']] {
+    return [this.#periodOf(part.time), this.#grouping === WHOLE ? WHOLE.group : part.group]
+  }
+
+  #periodOf(column: string): string {
+    return this.#period === undefined ? "''" : `substr(${column}, 1, ${PERIOD_LENGTH[this.#period]})`
+  }
+
+  /** Of the period, the first column, and the group, the second, only what differs: SQLite would sort by constants too. */
+  #groupBy(): string {
+    const columns = [...(this.#period === undefined ? [] : ['1']), ...(this.#grouping === WHOLE ? [] : ['2'])]
+    return columns.length === 0 ? '' : `GROUP BY ${columns.join(', ')}`
+  }
+
+  #isLarge({ grain, from, condition }: Part): boolean {
+    if (grain === null || this.#grouping === WHOLE) return false
+    const sql = `SELECT count(*) FROM (SELECT 1 FROM ${from} WHERE ${condition.sql} LIMIT ?)`
+    const count = this.#database.prepare<unknown[], number>(sql).pluck()
+    return (count.get(...condition.values, MAX_SORTED) ?? 0) >= MAX_SORTED
+  }
+
+  #periodsOf({ grain, range }: Part): string[] {
+    const { sql, values } = all([
+      { sql: "grain = ? AND grouped_by = ''", values: [grain] },
+      inRange('period', range),
+    ])
+    const statement = this.#database.prepare<unknown[], string>(
+      `SELECT period FROM rollup_totals WHERE ${sql} ORDER BY period`,
     )
-    .raw()
-    .all(...group.values, ...values) as [string, string | null, number][]
-  for (const [start, name, count] of rows) tallyAt(source, start, grouping.name(name)).addOpenStreams(count)
-}
-
-/** Of the period, the first column, and the group, the second, only what differs: SQLite would sort by constants too. */
-function groupBy({ grouping, period }: Source): string {
-  const columns = [...(period === undefined ? [] : ['1']), ...(grouping === WHOLE ? [] : ['2'])]
-  return columns.length === 0 ? '' : `GROUP BY ${columns.join(', ')}`
-}
-
-function periodColumn(column: string, period: Period | undefined): string {
-  return period === undefined ? "''" : `substr(${column}, 1, ${PERIOD_LENGTH[period]})`
-}
-
-function tallyAt({ tallies }: Source, start: string, name: string): Tally {
-  let groups = tallies.get(start)
-  if (groups === undefined) {
-    groups = new Map()
-    tallies.set(start, groups)
+    return statement.pluck().all(...values)
   }
-  let tally = groups.get(name)
-  if (tally === undefined) {
-    tally = new Tally()
-    groups.set(name, tally)
+
+  #tallyAt(start: string, part: Part, group: string | null): Tally {
+    return this.#tallyOf(start, this.#grouping === WHOLE ? '' : groupKey(this.#grouping, part.nameOf(group)))
   }
-  return tally
+
+  #tallyOf(start: string, key: string): Tally {
+    let groups = this.tallies.get(start)
+    if (groups === undefined) {
+      groups = new Map()
+      this.tallies.set(start, groups)
+    }
+    let tally = groups.get(key)
+    if (tally === undefined) {
+      if (++this.#count > MAX_TALLIES) throw tooManyGroups()
+      tally = new Tally()
+      groups.set(key, tally)
+    }
+    return tally
+  }
 }
 
 /** What was added and then taken away again leaves nothing. */
-function dropEmpty(tallies: Tallies): void {
+function withoutEmpty(tallies: Tallies): Tallies {
   for (const [start, groups] of tallies) {
     for (const [name, tally] of groups) if (tally.requests === 0) groups.delete(name)
     if (groups.size === 0) tallies.delete(start)
   }
+  return tallies
 }

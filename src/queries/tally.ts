@@ -78,10 +78,10 @@ export class Tally {
     }
   }
 
-  addTally(other: Tally): void {
-    for (const name of SUMS) this.#sums[name] += other.#sums[name]
-    this.#openStreams += other.#openStreams
-    if (other.#latencies !== null) this.latencies.addHistogram(other.#latencies)
+  addTally(other: Tally, sign: 1 | -1 = 1): void {
+    for (const name of SUMS) this.#sums[name] += sign === 1 ? other.#sums[name] : -other.#sums[name]
+    this.#openStreams += sign * other.#openStreams
+    if (other.#latencies !== null) this.latencies.addHistogram(other.#latencies, sign)
   }
 
   /** Filled only where percentiles are asked for: it is large. */

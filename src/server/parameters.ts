@@ -10,6 +10,9 @@ const filledText = (description: string) => Type.Optional(Type.String({ descript
 const count = (description: string, standard: number) =>
   Type.Optional(Type.Integer({ minimum: 0, maximum: MAX_UINT32, default: standard, description }))
 
+const limit = (maximum: number, description: string) =>
+  Type.Optional(Type.Integer({ minimum: 1, maximum, description }))
+
 // Texts that the queries check have no more of a schema: their errors come in an order of their own, behind those of
 // the query string.
 
@@ -62,6 +65,10 @@ export const StatsQuery = query({
   ...WINDOW,
   ...NAMES,
   group_by: text('Adds a section for each group: model, tier, provider, policy, hour, day, label:<name>.'),
+  limit: limit(
+    20_000,
+    'At most so many groups, those with most requests; the rest is one, `other`. Over 20,000 are refused.',
+  ),
 })
 
 export const SeriesQuery = query({
@@ -71,6 +78,10 @@ export const SeriesQuery = query({
   ...NAMES,
   by: text('Whose costs are told apart: model or provider. The default is model.'),
   bucket: text('minute, hour or day. The default depends on the length of the window.'),
+  limit: limit(
+    100,
+    'At most so many names, those with most requests; the rest is `other`. The default is the 8 that cost most.',
+  ),
 })
 
 export const RequestsQuery = query({

@@ -61,6 +61,7 @@ async function answer(message: QueryMessage): Promise<QueryOutcome> {
   } catch (error) {
     const failure = asDatabaseError(error, path)
     if (failure instanceof ArchivedLineError) return { is: 'heavy' }
+    if (failure instanceof QueryError && failure.code === 'TIMED_OUT') return { is: 'timedOut' }
     if (failure instanceof QueryError) {
       const isUnknownName = failure.code === 'MODEL_NOT_FOUND' || failure.code === 'PROVIDER_NOT_FOUND'
       return { is: 'refused', isUnknownName, message: failure.message }
@@ -78,11 +79,12 @@ async function answer(message: QueryMessage): Promise<QueryOutcome> {
 }
 
 async function ask(message: QueryMessage): Promise<unknown> {
-  const { task } = message
+  const { task, timeoutMs } = message
   const ask = QUERIES[task.query]
   const database = connection.get()
   if (task.window === undefined) return await ask(database, message)
-  const options = { ...task.options, ...resolveWindow(task.window, Date.now()) }
+  const window = resolveWindow(task.window, Date.now())
+  const options = { ...task.options, ...window, deadline: performance.now() + timeoutMs }
   return await ask(database, { ...message, task: { ...task, options } })
 }
 

@@ -50,6 +50,7 @@ export const StatsAnswer = Type.Object({
   hours: groups,
   days: groups,
   labels: groups,
+  other: Type.Optional(Section),
 })
 
 const numbers = Type.Array(Type.Number())

@@ -1,4 +1,10 @@
-import { addStoredCounts, type Latencies, storeCounts } from './stored-latencies.js'
+import {
+  addStoredCounts,
+  forEachStored,
+  type Latencies,
+  storeCounts,
+  storedBuckets,
+} from './stored-latencies.js'
 
 /** Latencies below this have a bucket for each millisecond. */
 const EXACT_MS = 64
@@ -34,39 +40,47 @@ export function middleOf(bucket: number): number {
   return lowest + (width - 1) / 2
 }
 
-/** The latencies of many requests, to take percentiles from. */
+/** Filled buckets up to which a histogram is a map, of 32 bytes each or so; then it is an array of all buckets. */
+const MAX_SPARSE = 64
+
+/** The latencies of many requests, to take percentiles from. There may be one for each of many thousand groups. */
 export class LatencyHistogram {
-  // A fixed array: a month's answer adds millions of stored counts.
-  readonly #counts = new Float64Array(LATENCY_BUCKETS)
+  #sparse: Map<number, number> | null = new Map()
+  /** A month's answer adds millions of stored counts. */
+  #counts: Float64Array | null = null
   #total = 0
 
   /** @param sign -1 takes one away. */
   add(latencyMs: number, sign: 1 | -1 = 1): void {
-    const bucket = bucketOf(latencyMs)
-    this.#counts[bucket] = (this.#counts[bucket] ?? 0) + sign
+    this.#add(bucketOf(latencyMs), sign)
     this.#total += sign
   }
 
-  addHistogram(other: LatencyHistogram): void {
-    const counts = this.#counts
-    for (let bucket = 0; bucket < LATENCY_BUCKETS; bucket++) {
-      counts[bucket] = (counts[bucket] ?? 0) + (other.#counts[bucket] ?? 0)
-    }
-    this.#total += other.#total
+  addHistogram(other: LatencyHistogram, sign: 1 | -1 = 1): void {
+    for (const [bucket, count] of other.#filled()) this.#add(bucket, sign * count)
+    this.#total += sign * other.#total
   }
 
   /** Adds what a row of `rollup_latencies` has, or takes it away. */
   addStored(stored: Latencies, sign: 1 | -1 = 1): void {
-    this.#total += addStoredCounts(this.#counts, stored, sign)
+    const counts = this.#counts ?? (storedBuckets(stored) > MAX_SPARSE ? this.#densify() : null)
+    if (counts !== null) this.#total += addStoredCounts(counts, stored, sign)
+    else {
+      forEachStored(stored, (bucket, count) => {
+        this.#add(bucket, sign * count)
+        this.#total += sign * count
+      })
+    }
   }
 
   /** As they are stored. */
   store(): Latencies {
-    return storeCounts(this.#counts)
+    return storeCounts(this.#counts ?? this.#densify())
   }
 
   clear(): void {
-    this.#counts.fill(0)
+    this.#sparse?.clear()
+    this.#counts?.fill(0)
     this.#total = 0
   }
 
@@ -80,10 +94,31 @@ export class LatencyHistogram {
     if (this.#total === 0) return null
     const rank = Math.max(1, Math.ceil(share * this.#total))
     let seen = 0
-    for (let bucket = 0; bucket < LATENCY_BUCKETS; bucket++) {
-      seen += this.#counts[bucket] ?? 0
+    for (const [bucket, count] of this.#filled()) {
+      seen += count
       if (seen >= rank) return middleOf(bucket)
     }
     throw new Error('the counts of all buckets add up to the total')
+  }
+
+  #add(bucket: number, change: number): void {
+    if (this.#sparse !== null) {
+      this.#sparse.set(bucket, (this.#sparse.get(bucket) ?? 0) + change)
+      if (this.#sparse.size > MAX_SPARSE) this.#densify()
+    } else if (this.#counts !== null) this.#counts[bucket] = (this.#counts[bucket] ?? 0) + change
+  }
+
+  #densify(): Float64Array {
+    const counts = new Float64Array(LATENCY_BUCKETS)
+    for (const [bucket, count] of this.#sparse ?? []) counts[bucket] = count
+    this.#sparse = null
+    this.#counts = counts
+    return counts
+  }
+
+  /** Buckets and their counts, in order. */
+  #filled(): Iterable<[number, number]> {
+    if (this.#counts !== null) return this.#counts.entries()
+    return [...(this.#sparse ?? [])].sort(([a], [b]) => a - b)
   }
 }

@@ -51,6 +51,15 @@ export function addStoredCounts(counts: Float64Array, stored: Latencies, sign: 1
   return total
 }
 
+/** How many buckets are filled. */
+export function storedBuckets(stored: Latencies): number {
+  return stored.length / ENTRY_BYTES
+}
+
+export function forEachStored(stored: Latencies, use: (bucket: number, count: number) => void): void {
+  for (let at = 0; at < stored.length; at += ENTRY_BYTES) use(bucketAt(stored, at), countAt(stored, at))
+}
+
 /** The one and the other together, or the one less the other. */
 export function mergeLatencies(one: Latencies, other: Latencies, sign: 1 | -1): Latencies {
   const bytes = Buffer.allocUnsafe(one.length + other.length)

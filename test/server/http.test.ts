@@ -148,7 +148,7 @@ describe('/openapi.json', () => {
       'without_provider',
     ]
     expect(names('/v1/stats').sort()).toEqual(
-      [...filters, 'group_by', 'percentiles', 'unknown', 'unpriced'].sort(),
+      [...filters, 'group_by', 'limit', 'percentiles', 'unknown', 'unpriced'].sort(),
     )
     expect(names('/v1/requests').sort()).toEqual(
       [...filters, 'cursor', 'details', 'order', 'page', 'per_page', 'sort'].sort(),

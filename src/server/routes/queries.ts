@@ -56,8 +56,8 @@ export function addQueryRoutes(app: App, pool: QueryPool): void {
     query: StatsQuery,
     answer: StatsAnswer,
     taskOf: (query) => {
-      const { group_by: groupBy, percentiles, unpriced, unknown } = query
-      const options = { ...filterOf(query), groupBy, percentiles, unpriced, unknown }
+      const { group_by: groupBy, limit, percentiles, unpriced, unknown } = query
+      const options = { ...filterOf(query), groupBy, limit, percentiles, unpriced, unknown }
       return { query: 'stats', options, window: windowOf(query) }
     },
   })
@@ -68,7 +68,8 @@ export function addQueryRoutes(app: App, pool: QueryPool): void {
     query: SeriesQuery,
     answer: SeriesAnswer,
     taskOf: (query) => {
-      const options = { ...filterOf(query), by: query.by, bucket: query.bucket, unknown: query.unknown }
+      const { by, bucket, limit, unknown } = query
+      const options = { ...filterOf(query), by, bucket, limit, unknown }
       return { query: 'series', options, window: windowOf(query) }
     },
   })
