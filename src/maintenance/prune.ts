@@ -9,6 +9,7 @@ import { type Database, openDatabase, openDatabaseReadOnly } from '../storage/da
 import { readPositions, type SegmentPosition } from '../storage/positions.js'
 import { acquireJournalLock, acquireProjectorLock } from '../storage/projector-lock.js'
 import { prunedThrough } from '../storage/pruned.js'
+import { checkUnreferred } from '../storage/references.js'
 import { type PrunedRows, RowPruner } from './prune-rows.js'
 
 export interface PruneOptions {
@@ -56,6 +57,7 @@ export type PruneStep = 'marked' | 'batch' | 'rows' | 'recorded' | 'removed'
  *
  * @throws TypeError for a date that is none.
  * @throws DatabaseError PROJECTOR_RUNNING while a projector works on the database, or an archive run on the journal.
+ * @throws DatabaseError ROWS_REFERRED_TO when a table of the user's holds rows that would go.
  * @throws JournalError JOURNAL_MISSING, JOURNAL_INVALID when the manifest was changed; ProjectionError OTHER_JOURNAL.
  */
 export async function prune(options: PruneOptions): Promise<PruneResult> {
@@ -84,6 +86,7 @@ export async function pruneWith(
     }
     checkJournal(readPositions(database), identity, databasePath)
     const run = new PruneRun(database, directory, before)
+    checkUnreferred(database, run.through)
     if (dryRun) return run.result(run.countRows(), true)
     const rows = run.through === 0 ? NO_ROWS : await run.removeRows(onStep)
     run.removeFiles(onStep)

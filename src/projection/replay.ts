@@ -19,6 +19,7 @@ import {
 import { type Place, ProjectionTables } from '../storage/projection-tables.js'
 import { acquireProjectorLock, type ProjectorLock } from '../storage/projector-lock.js'
 import { carriedCompletions, prunedThrough } from '../storage/pruned.js'
+import { HeldReferences } from '../storage/references.js'
 import { clearProjections, newIds, resetNextId } from '../storage/replay-tables.js'
 import { clearRollups, RollupTables, rollupLabels, setRollupLabels } from '../storage/rollup-tables.js'
 import { BulkRequests } from './bulk-requests.js'
@@ -67,9 +68,11 @@ export interface ReplayOptions {
 
 /**
  * Rebuilds every projection from the first line, in one transaction: readers keep the old view until it commits, and a
- * kill leaves the old database whole. Rows that never came from a journal keep their ids.
+ * kill leaves the old database whole. Rows that never came from a journal keep their ids. What users' tables refer to stays as
+ * it is, and no trigger fires.
  *
  * @throws JournalError JOURNAL_MISSING; DatabaseError PROJECTOR_RUNNING while a projector is at work.
+ * @throws DatabaseError ROWS_REFERRED_TO where a user's table refers to a request that would be gone or have another id.
  * @throws ProjectionError OTHER_JOURNAL; SEGMENT_MISSING and SEGMENT_TRUNCATED unless `allowMissing`.
  */
 export async function replay(options: ReplayOptions): Promise<ProjectResult> {
@@ -130,9 +133,13 @@ interface RebuildOptions {
 }
 
 async function rebuild(database: Database, options: RebuildOptions): Promise<SegmentCounts> {
+  // Requests go and come back: what refers to them must not be deleted meanwhile. Not possible inside the transaction.
+  database.pragma('foreign_keys = OFF')
   database.exec('BEGIN IMMEDIATE')
   try {
+    const references = new HeldReferences(database)
     const counts = await new ReplayRun(database, options).readAll()
+    references.check()
     database.exec('COMMIT')
     database.pragma('wal_checkpoint(TRUNCATE)')
     return counts
@@ -162,6 +169,7 @@ class ReplayRun {
     const sizes = this.#sizes()
     this.#progress = { bytes: 0, total_bytes: sizes.reduce((sum, size) => sum + size, 0), events: 0 }
     const bulkTables = new BulkTables(database)
+    bulkTables.dropTriggers()
     clearProjections(database, () => bulkTables.dropIndexes())
     clearRollups(database)
     if (options.rollupLabels !== undefined) setRollupLabels(database, options.rollupLabels)

@@ -24,6 +24,7 @@ export interface DeferredCompletion extends PlacedCompletion {
 export class BulkTables {
   readonly #database: Database
   readonly #indexes: string[] = []
+  readonly #triggers: string[] = []
 
   constructor(database: Database) {
     this.#database = database
@@ -46,6 +47,20 @@ export class BulkTables {
   /** The one whose keys are random; those that a user has added may be either. */
   dropRandomIndex(): void {
     this.#drop("name = 'idx_requests_correlation_id'")
+  }
+
+  /**
+   * Drops the triggers that users have made, until `finish`: to them rows that go and come back the same are no news, and one that
+   * deletes what belongs to a request would do so.
+   */
+  dropTriggers(): void {
+    const triggers = this.#database
+      .prepare<[], { name: string; sql: string }>(
+        "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'",
+      )
+      .all()
+    for (const { name } of triggers) this.#database.exec(`DROP TRIGGER "${name.replaceAll('"', '""')}"`)
+    this.#triggers.push(...triggers.map(({ sql }) => sql))
   }
 
   /** As they were, so that one which a user has added or changed comes back so too. */
@@ -89,8 +104,9 @@ export class BulkTables {
     }
   }
 
-  /** What was put aside is dropped. */
+  /** Drops what was put aside, and makes the triggers again. */
   finish(): void {
+    for (const sql of this.#triggers.splice(0)) this.#database.exec(sql)
     this.#database.exec('DROP TABLE temp.deferred_completions')
   }
 

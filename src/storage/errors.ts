@@ -16,6 +16,7 @@ import { temporaryFolder } from './temporary-folder.js'
  * - `MIGRATION_INCOMPLETE`: the ledger has a migration that began and didn't succeed.
  * - `MIGRATION_FAILED`: the SQL of a migration failed, and was rolled back whole; or a read-only open found that it would.
  * - `SCHEMA_CHANGED`: a table, column, index or trigger isn't as the migrations made it.
+ * - `ROWS_REFERRED_TO`: a table of the user's refers to rows that a prune would remove, or a replay wouldn't give again.
  * - `DRIVER_UNUSABLE`: better-sqlite3 is missing, or isn't for this version of Node.
  * - `PROJECTOR_RUNNING`: another projector, replay or prune holds the database; or another archive or prune the journal.
  */
@@ -31,6 +32,7 @@ export type DatabaseErrorCode =
   | 'MIGRATION_INCOMPLETE'
   | 'MIGRATION_FAILED'
   | 'SCHEMA_CHANGED'
+  | 'ROWS_REFERRED_TO'
   | 'DRIVER_UNUSABLE'
   | 'PROJECTOR_RUNNING'
 
