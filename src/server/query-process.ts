@@ -71,11 +71,6 @@ export class QueryProcess {
     return this.#ready
   }
 
-  /** Of the process that answers now; undefined while there is none. */
-  get pid(): number | undefined {
-    return this.#child?.pid
-  }
-
   /**
    * Answers a question; only while it isn't busy.
    *
