@@ -8,7 +8,7 @@ import Fastify, {
   type FastifyRequest,
 } from 'fastify'
 import { VERSION } from '../package/package-files.js'
-import { boundRequests, hasBody, leftSignal } from './bounds.js'
+import { boundRequests, hasBody, whenLeft } from './bounds.js'
 import { addCompression } from './compression.js'
 import { errorBody, HttpError, internalError } from './errors.js'
 import { checkFetchSite } from './fetch-site.js'
@@ -101,7 +101,7 @@ export async function createApp({ hostCheck, tokenCheck, maxRequestMs, logger }:
     hostCheck.check(request.headers.host, request.raw.httpVersion)
     checkFetchSite(request.headers, request.routeOptions.url ?? '')
     if (!WITHOUT_TOKEN.has(request.routeOptions.url ?? '')) {
-      await tokenCheck?.check(request.headers.authorization, () => leftSignal(reply))
+      await tokenCheck?.check(request.headers.authorization, whenLeft(reply))
     }
     checkForm(request)
   })

@@ -81,11 +81,16 @@ function descriptorLimit(): number {
   }
 }
 
-/** Aborted when the client is gone before its answer was sent. */
-export function leftSignal({ raw }: FastifyReply): AbortSignal {
-  const controller = new AbortController()
-  raw.once('close', () => {
-    if (!raw.writableEnded) controller.abort(unavailable('the client has left'))
-  })
-  return controller.signal
+/** Calls back when whoever asked is gone before an answer was sent; at once if that was before. */
+export type WhenLeft = (callback: () => void) => void
+
+/** An AbortSignal would do, and costs 5 µs, a twentieth of all that a small answer takes. */
+export function whenLeft({ raw }: FastifyReply): WhenLeft {
+  return (callback) => {
+    const leave = () => {
+      if (!raw.writableEnded) callback()
+    }
+    if (raw.closed) leave()
+    else raw.once('close', leave)
+  }
 }

@@ -1,3 +1,4 @@
+import type { WhenLeft } from './bounds.js'
 import { badRequest, HttpError, internalError, NO_DATABASE, notFound, unavailable } from './errors.js'
 import { QueryProcess, timedOut } from './query-process.js'
 import type { QueryName, QueryProcessData, QueryRefusal, QueryTask } from './query-task.js'
@@ -85,35 +86,31 @@ export class QueryPool {
   }
 
   /** As {@link answer} does, as text. */
-  async ask(task: QueryTask, signal?: AbortSignal): Promise<string> {
-    return (await this.answer(task, signal)).toString()
+  async ask(task: QueryTask, whenLeft?: WhenLeft): Promise<string> {
+    return (await this.answer(task, whenLeft)).toString()
   }
 
   /**
    * The answer as JSON, of a moment after the call.
    *
-   * @param signal aborted when whoever asked doesn't wait any more: it rejects with its reason.
+   * @param whenLeft tells when whoever asked doesn't wait any more: a run that nobody waits for isn't begun.
    * @throws HttpError 400 and 404 for what the query refuses, 503 when it takes too long or the database can't be read.
    */
-  async answer(task: QueryTask, signal?: AbortSignal): Promise<Buffer> {
-    return await this.#join(JSON.stringify(task), task, false, signal)
+  async answer(task: QueryTask, whenLeft?: WhenLeft): Promise<Buffer> {
+    return await this.#join(JSON.stringify(task), task, false, whenLeft)
   }
 
-  async #join(key: string, task: QueryTask, isHeavy: boolean, signal?: AbortSignal): Promise<Buffer> {
-    signal?.throwIfAborted()
+  async #join(key: string, task: QueryTask, isHeavy: boolean, whenLeft?: WhenLeft): Promise<Buffer> {
     if (this.#isClosed) throw unavailable('the server is stopping')
     const run = this.#waiting.get(key) ?? this.#enqueue(key, task, isHeavy)
     run.askers++
-    const leave = () => this.#leave(run, signal?.reason)
-    signal?.addEventListener('abort', leave)
+    whenLeft?.(() => this.#leave(run))
     this.#startWaiting()
     try {
       return await run.answer
     } catch (error) {
       if (!(error instanceof IsHeavy)) throw error
-      return await this.#join(`heavy ${key}`, task, true, signal)
-    } finally {
-      signal?.removeEventListener('abort', leave)
+      return await this.#join(`heavy ${key}`, task, true, whenLeft)
     }
   }
 
@@ -147,10 +144,11 @@ export class QueryPool {
     run.reject(reason)
   }
 
-  #leave(run: Run, reason: unknown): void {
+  #leave(run: Run): void {
     run.askers--
     // One that runs already goes on, for as long as it may: to begin anew costs as much as the end of most.
-    if (run.askers === 0 && this.#waiting.get(run.key) === run) this.#drop(run, reason)
+    if (run.askers === 0 && this.#waiting.get(run.key) === run)
+      this.#drop(run, unavailable('nobody waits for it'))
   }
 
   #startWaiting(): void {

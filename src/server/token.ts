@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { setTimeout as sleep } from 'node:timers/promises'
+import type { WhenLeft } from './bounds.js'
 import { HttpError, ServerError } from './errors.js'
 
 /** What a header can carry without quoting, and a person can copy. */
@@ -43,24 +43,29 @@ export class TokenCheck {
   /**
    * Takes no time for the right token, however many wrong ones wait.
    *
-   * @param left aborted when the client doesn't wait any more.
    * @throws HttpError 401, for a wrong token when its turn comes.
    */
-  async check(authorization: string | undefined, left: () => AbortSignal): Promise<void> {
+  async check(authorization: string | undefined, whenLeft: WhenLeft): Promise<void> {
     const shown = authorization === undefined ? null : shownToken(authorization)
     // Digests are of one length, and compared in a time that doesn't depend on where they differ.
     if (shown !== null && timingSafeEqual(digest(shown), this.#digest)) return
-    if (authorization !== undefined) await this.#slowDown(left())
+    if (authorization !== undefined) await this.#slowDown(whenLeft)
     const found = authorization === undefined ? 'found no token' : 'found another token'
     const message = `Unauthorized: ${found}; expected the server's token in 'Authorization: Bearer <token>'`
     throw new HttpError(401, message, { 'www-authenticate': CHALLENGE })
   }
 
-  async #slowDown(signal: AbortSignal): Promise<void> {
+  async #slowDown(whenLeft: WhenLeft): Promise<void> {
     const now = performance.now()
     const turn = Math.max(now, this.#nextGuessAt) + GUESS_INTERVAL_MS
     this.#nextGuessAt = Math.min(turn, now + MAX_GUESS_WAIT_MS)
-    await sleep(this.#nextGuessAt - now, undefined, { signal, ref: false }).catch(() => {})
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, this.#nextGuessAt - now)
+      whenLeft(() => {
+        clearTimeout(timer)
+        resolve()
+      })
+    })
   }
 }
 

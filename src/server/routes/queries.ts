@@ -1,7 +1,7 @@
 import type { FastifyReply } from 'fastify'
 import type { Static, TObject, TSchema } from 'typebox'
 import type { App } from '../app.js'
-import { HeldAnswers, leftSignal } from '../bounds.js'
+import { HeldAnswers, whenLeft } from '../bounds.js'
 import { notFound } from '../errors.js'
 import { filterOf, NamesQuery, RequestParams, RequestsQuery, SeriesQuery, StatsQuery } from '../parameters.js'
 import type { QueryPool } from '../query-pool.js'
@@ -46,7 +46,7 @@ export function addQueryRoutes(app: App, pool: QueryPool): void {
   const add = <Query extends TObject>({ path, summary, query, answer, taskOf }: QueryRoute<Query>) => {
     const schema = { summary, querystring: query, response: { 200: answer, default: ErrorAnswer } }
     app.get(path, { schema }, async (request, reply) =>
-      sendJson(reply, await pool.answer(taskOf(request.query as Static<Query>), leftSignal(reply))),
+      sendJson(reply, await pool.answer(taskOf(request.query as Static<Query>), whenLeft(reply))),
     )
   }
 
@@ -109,7 +109,7 @@ export function addQueryRoutes(app: App, pool: QueryPool): void {
   }
   app.get('/v1/requests/:id', { schema }, async ({ params: { id } }, reply) => {
     const task: QueryTask = { query: 'getRequest', options: { id: Number(id) } }
-    const json = ID.test(id) ? await pool.answer(task, leftSignal(reply)) : NULL
+    const json = ID.test(id) ? await pool.answer(task, whenLeft(reply)) : NULL
     if (json.equals(NULL)) throw notFound(`Request '${id}' not found`)
     return sendJson(reply, json)
   })
