@@ -66,27 +66,20 @@ describe('a replay', () => {
   })
 
   test.for([
-    ['REFERENCES requests(id) ON DELETE CASCADE', ''],
-    // By more columns than one, through an index of the user's.
+    ['by its id', 'REFERENCES requests(id) ON DELETE CASCADE', ''],
     [
-      ', segment_id, byte_offset, FOREIGN KEY (segment_id, byte_offset) REFERENCES requests(segment_id, byte_offset)',
-      'x',
+      'by more columns than one',
+      '',
+      `CREATE UNIQUE INDEX places ON requests(segment_id, byte_offset);
+       DROP TABLE notes;
+       CREATE TABLE notes (request_id, text, segment_id, byte_offset,
+         FOREIGN KEY (segment_id, byte_offset) REFERENCES requests(segment_id, byte_offset));
+       INSERT INTO notes SELECT id, 'of ' || correlation_id, segment_id, byte_offset FROM requests`,
     ],
   ] as const)(
-    'that would lose a request is refused by the name of the table: %s',
-    async ([reference, unique], { workspace }) => {
-      if (unique === '') await withNotes(workspace, reference)
-      else {
-        await withNotes(workspace, '')
-        alter(
-          workspace,
-          `CREATE UNIQUE INDEX places ON requests(segment_id, byte_offset);
-         DROP TABLE notes;
-         CREATE TABLE notes (request_id, text, segment_id, byte_offset,
-           FOREIGN KEY (segment_id, byte_offset) REFERENCES requests(segment_id, byte_offset));
-         INSERT INTO notes SELECT id, 'of ' || correlation_id, segment_id, byte_offset FROM requests`,
-        )
-      }
+    'that would lose a request that a table refers to is refused: %s',
+    async ([, reference, more], { workspace }) => {
+      await withNotes(workspace, reference, more)
       const before = workspace.query(NOTES)
       rmSync(join(workspace.journal, FIRST))
       await expect(replay({ ...workspace, allowMissing: true })).rejects.toMatchObject({
