@@ -37,10 +37,10 @@ const FAILURES: [string, (takes: number) => Omit<Fault, 'call'>[], boolean][] = 
 /** Who else writes to the segment while it is torn. */
 const OTHERS = ['nobody', 'another writer', 'a writer that opens it', 'a shell'] as const
 
-function lengthOfLine(): number {
+function offsetsInLine(): number[] {
   const { journal, directory } = opened()
   journal.append(log(`${LONG}-0-100`))
-  return Buffer.byteLength(textOf(directory))
+  return Array.from({ length: Buffer.byteLength(textOf(directory)) }, (_, i) => i)
 }
 
 function interleave(
@@ -58,16 +58,13 @@ function interleave(
 }
 
 describe('a write cut at every byte of the line', () => {
-  const length = lengthOfLine()
-  const offsets = Array.from({ length }, (_, i) => i)
-
   describe.each(OTHERS)('%s writes in between', (other) => {
     test.each(FAILURES)('record, %s: every event is there once, in order', async (_, faults) => {
       const { journal, directory, clock, faulty } = opened()
       const second = opened({ directory })
       const recorded: string[] = []
       const others: string[] = []
-      for (const takes of offsets) {
+      for (const takes of offsetsInLine()) {
         const names = [0, 1, 2].map((n) => `${LONG}-${n}-${100 + takes}`)
         recorded.push(...names)
         for (const fault of faults(takes)) faulty.add({ call: 'writeSync', ...fault })
@@ -92,7 +89,7 @@ describe('a write cut at every byte of the line', () => {
       const second = opened({ directory })
       const expected: string[] = []
       const others: string[] = []
-      for (const takes of offsets) {
+      for (const takes of offsetsInLine()) {
         const name = `${LONG}-0-${100 + takes}`
         for (const fault of faults(takes)) faulty.add({ call: 'writeSync', ...fault })
         let hasReturned = true

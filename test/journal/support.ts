@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
-import { afterEach, expect } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
 import { JournalWriteError } from '../../src/journal/errors.js'
 import { type Journal, openJournalWith } from '../../src/journal/journal.js'
 import type { JournalLogger, JournalOptions } from '../../src/journal/options.js'
@@ -12,20 +12,10 @@ export const DAY = '2026-11-22'
 export const SEGMENT = `${DAY}.ndjson`
 export const NEXT_SEGMENT = `${DAY}_001.ndjson`
 
-const directories: string[] = []
-const fileSystems: FaultyFileSystem[] = []
-const journals: Journal[] = []
-
-afterEach(async () => {
-  for (const faulty of fileSystems.splice(0)) faulty.heal()
-  // A journal whose segment was lost says so once more, and closes then.
-  for (const journal of journals.splice(0)) await journal.close().catch(() => journal.close())
-  for (const directory of directories.splice(0)) rmSync(directory, { recursive: true, force: true })
-})
-
+/** Removed after the test. A hook of this module would be that of the first file only: files share their modules. */
 export function temporaryDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), 'request-journal-'))
-  directories.push(directory)
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
   return directory
 }
 
@@ -89,8 +79,11 @@ export function opened(
   const directory = options.directory ?? join(temporaryDirectory(), 'journal')
   // 'no' unless the test is about it: no timer syncs behind the test's back.
   const journal = openJournalWith({ logger, fsync: 'no', ...options, directory }, { fs: faulty.fs, clock })
-  journals.push(journal)
-  fileSystems.push(faulty)
+  onTestFinished(async () => {
+    faulty.heal()
+    // A journal whose segment was lost says so once more, and closes then.
+    await journal.close().catch(() => journal.close())
+  })
   return { journal, directory, clock, logger, faulty }
 }
 

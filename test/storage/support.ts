@@ -5,20 +5,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
-import { afterEach } from 'vitest'
+import { onTestFinished } from 'vitest'
 import { DatabaseError } from '../../src/storage/errors.js'
 import { type Migration, type MigrationFile, parseMigrations } from '../../src/storage/migrations.js'
-
-const temporaryDirectories: string[] = []
-
-afterEach(() => {
-  for (const directory of temporaryDirectories.splice(0)) rmSync(directory, { recursive: true, force: true })
-})
 
 /** A path in a new folder that is removed after the test. */
 export function temporaryPath(name = 'requests.db'): string {
   const directory = mkdtempSync(join(tmpdir(), 'request-journal-storage-'))
-  temporaryDirectories.push(directory)
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
   return join(directory, name)
 }
 
