@@ -89,7 +89,8 @@ describe('a write cut at every byte of the line', () => {
       const second = opened({ directory })
       const expected: string[] = []
       const others: string[] = []
-      for (const takes of offsetsInLine()) {
+      const offsets = offsetsInLine()
+      for (const takes of offsets) {
         const name = `${LONG}-0-${100 + takes}`
         for (const fault of faults(takes)) faulty.add({ call: 'writeSync', ...fault })
         let hasReturned = true
@@ -101,7 +102,7 @@ describe('a write cut at every byte of the line', () => {
         }
         if (succeeds) expect(hasReturned).toBe(true)
         // Only the newline was missing: the next line completes it.
-        if (hasReturned || takes === length - 1) expected.push(name)
+        if (hasReturned || takes === offsets.length - 1) expected.push(name)
         interleave(other, directory, (name) => second.journal.append(log(name)), takes)
         if (other === 'another writer') others.push(`other-${takes}`)
         faulty.heal()
