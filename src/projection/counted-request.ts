@@ -1,6 +1,6 @@
 import type { StoredRequest } from '../storage/projection-tables.js'
 import type { StreamEnd } from '../storage/stream-state.js'
-import { wholeNumber } from '../storage/whole-number.js'
+import { MAX_LATENCY_MS, MAX_TOKENS, wholeNumber } from '../storage/whole-number.js'
 
 /** What a completion can change of a request. */
 export interface RequestOutcome extends Omit<StreamEnd, 'streaming'> {
@@ -36,8 +36,23 @@ export function countedRequest(row: StoredRequest): CountedRequest {
     input_tokens: wholeOrNull(row.input_tokens),
     output_tokens: wholeOrNull(row.output_tokens),
     cost_sats: row.cost_sats === null ? null : asNumber(row.cost_sats),
-    latency_ms: wholeNumber(row.latency_ms),
+    latency_ms: wholeNumber(row.latency_ms, MAX_LATENCY_MS),
     ...(labels === undefined ? {} : { labels }),
+  }
+}
+
+/** What an event counts for: its values as they are, but for absurd ones. */
+export function withinLimits<Counted extends RequestOutcome & { latency_ms?: number }>(
+  request: Counted,
+): Counted {
+  const { input_tokens, output_tokens, latency_ms = 0 } = request
+  const isWithin = (input_tokens ?? 0) <= MAX_TOKENS && (output_tokens ?? 0) <= MAX_TOKENS
+  if (isWithin && latency_ms <= MAX_LATENCY_MS) return request
+  return {
+    ...request,
+    input_tokens: wholeOrNull(input_tokens),
+    output_tokens: wholeOrNull(output_tokens),
+    ...('latency_ms' in request ? { latency_ms: wholeNumber(latency_ms, MAX_LATENCY_MS) } : {}),
   }
 }
 
@@ -62,7 +77,7 @@ function textOrNull(value: unknown): string | null {
 }
 
 function wholeOrNull(value: unknown): number | null {
-  return value === null ? null : wholeNumber(value)
+  return value === null ? null : wholeNumber(value, MAX_TOKENS)
 }
 
 function asNumber(value: unknown): number {

@@ -2,7 +2,7 @@ import { costParts } from '../storage/cost-parts.js'
 import type { SumName } from '../storage/rollup-rows.js'
 import { CORRECTABLE, type CounterChanges, HOUR_LENGTH, type RollupTables } from '../storage/rollup-tables.js'
 import { isUnended } from '../storage/stream-state.js'
-import type { CountedRequest, RequestOutcome } from './counted-request.js'
+import { type CountedRequest, type RequestOutcome, withinLimits } from './counted-request.js'
 import { countCorrection, countRequest, emptyCounters } from './counters.js'
 import { RollupCells } from './rollup-cells.js'
 import { type DimensionHours, type RollupSink, writeRollups } from './rollup-writing.js'
@@ -56,7 +56,7 @@ export class RollupChanges {
 
   /** @param isCounted false: the counters have it already, from before a replay. */
   add(request: CountedRequest, isCounted: boolean): void {
-    this.#change(request, 1, isCounted)
+    this.#change(withinLimits(request), 1, isCounted)
   }
 
   /** Takes back what a request was added for; the counters never fall. */
@@ -71,7 +71,7 @@ export class RollupChanges {
    */
   correct(request: CountedRequest, outcome: RequestOutcome, isCounted: boolean): void {
     const before = sumsOf(request, request)
-    const after = sumsOf(request, outcome)
+    const after = sumsOf(request, withinLimits(outcome))
     const size = sizeOf(before) + sizeOf(after)
     if (size > MAX_EXACT) this.apply()
     const dimension = this.#dimension(request)

@@ -2,7 +2,7 @@ import { costNanosatsSql, costSatsSql } from '../storage/cost-parts.js'
 import { LatencyHistogram } from '../storage/latency-histogram.js'
 import { SUMS, type SumName } from '../storage/rollup-rows.js'
 import { UNENDED_SQL } from '../storage/stream-state.js'
-import { wholeNumberSql } from '../storage/whole-number.js'
+import { MAX_LATENCY_MS, MAX_TOKENS, wholeNumberSql } from '../storage/whole-number.js'
 
 /** Sums that a few absurd values would make overflow 64 bits in SQL. */
 const GREAT: ReadonlySet<SumName> = new Set(['input_tokens', 'output_tokens', 'cost_sats', 'latency_ms'])
@@ -17,11 +17,11 @@ const OF_ROW: Readonly<Record<SumName, string>> = {
   streams: 'streaming <> 0',
   failed_streams: 'success = 0 AND streaming <> 0',
   unpriced: 'cost_sats IS NULL',
-  input_tokens: wholeNumberSql('input_tokens'),
-  output_tokens: wholeNumberSql('output_tokens'),
+  input_tokens: wholeNumberSql('input_tokens', MAX_TOKENS),
+  output_tokens: wholeNumberSql('output_tokens', MAX_TOKENS),
   cost_sats: costSatsSql('cost_sats'),
   cost_nanosats: costNanosatsSql('cost_sats'),
-  latency_ms: wholeNumberSql('latency_ms'),
+  latency_ms: wholeNumberSql('latency_ms', MAX_LATENCY_MS),
   unpriced_failures: 'cost_sats IS NULL AND success = 0',
   unknown_input_tokens: 'input_tokens IS NULL',
   unknown_output_tokens: 'output_tokens IS NULL',

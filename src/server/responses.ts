@@ -18,11 +18,14 @@ const Counts = Type.Object({
   open: unknown,
   unfinished: unknown,
 })
-const Costs = Type.Object({
-  total_cost_sats: Type.Number(),
-  total_input_tokens: Type.Integer(),
-  total_output_tokens: Type.Integer(),
-})
+const Costs = Type.Object(
+  {
+    total_cost_sats: Type.Number(),
+    total_input_tokens: Type.Integer(),
+    total_output_tokens: Type.Integer(),
+  },
+  { description: 'A cost counts to the billionth of a satoshi, a request for at most 10^12 of each.' },
+)
 const percentile = Type.Optional(Nullable(Type.Number()))
 const Performance = Type.Object({
   avg_latency_ms: Type.Number(),

@@ -1,7 +1,6 @@
-const NANOSATS = 1_000_000_000
+import { MAX_COST_SATS } from './whole-number.js'
 
-/** A cost beyond this many satoshis counts as this: more than there will ever be, and a sum of a thousand is exact. */
-const MAX_COST_SATS = 9e15
+const NANOSATS = 1_000_000_000
 
 /** A cost as roll-ups sum it: integers, so that neither the order of requests nor a correction can change a sum. */
 export interface CostParts {
@@ -38,5 +37,6 @@ export function costNanosatsSql(column: string): string {
 }
 
 function limitedSql(column: string): string {
-  return `max(-9e15, min(9e15, coalesce(${column}, 0) * 1.0))`
+  const limit = MAX_COST_SATS.toFixed(1)
+  return `max(-${limit}, min(${limit}, coalesce(${column}, 0) * 1.0))`
 }

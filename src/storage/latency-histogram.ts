@@ -6,13 +6,13 @@ import {
   storedBuckets,
 } from './stored-latencies.js'
 
+import { MAX_LATENCY_MS } from './whole-number.js'
+
 /** Latencies below this have a bucket for each millisecond. */
 const EXACT_MS = 64
 /** Bits of a latency behind its highest one that choose the bucket: every power of two is cut in 32. */
 const SUB_BITS = 5
 const SUB_BUCKETS = 1 << SUB_BITS
-/** Longer ones, about 50 days, count as this. */
-const MAX_LATENCY_MS = 2 ** 32 - 1
 
 /**
  * How far a percentile may be from the latency that it stands for, as a share of it: half a bucket, where buckets are

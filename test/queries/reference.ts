@@ -116,7 +116,7 @@ export function costOf(rows: readonly ReferenceRow[]): number {
   let nanosats = 0n
   for (const { cost_sats } of rows) {
     if (cost_sats === null) continue
-    const cost = Math.max(-9e15, Math.min(9e15, cost_sats))
+    const cost = Math.max(-1e12, Math.min(1e12, cost_sats))
     const whole = Math.trunc(cost)
     const rest = (cost - whole) * 1e9
     nanosats += BigInt(whole) * 1_000_000_000n + BigInt(Math.sign(rest) * Math.round(Math.abs(rest)))

@@ -38,13 +38,17 @@ test('sums of all-null columns are 0', ({ database }) => {
   expect(stats(database).costs).toEqual(ZERO.costs)
 })
 
-test('token counts of another program count as no more than a number holds exactly', ({ database }) => {
-  const absurd = 9_223_372_036_854_775_807n
-  fill(database, Array(3).fill({ input_tokens: absurd }), 0)
-  expect(stats(database).costs.total_input_tokens).toBe(3 * Number.MAX_SAFE_INTEGER)
-  // The same rows, counted by the roll-ups.
-  fill(database, Array(3).fill({ input_tokens: absurd }))
-  expect(stats(database).costs.total_input_tokens).toBe(3 * Number.MAX_SAFE_INTEGER)
+test('a sum takes absurd values for its limits, from rows and from roll-ups alike', ({ database }) => {
+  const tokens = 9_223_372_036_854_775_807n
+  const absurd = { input_tokens: tokens, output_tokens: -tokens, cost_sats: 1e300, latency_ms: 2 ** 40 }
+  for (const counted of [0, 1025]) {
+    fill(database, Array(1025).fill(absurd), counted)
+    const { costs, performance } = stats(database, { percentiles: true })
+    const sum = 1025 * 1e12
+    expect(costs).toEqual({ total_cost_sats: sum, total_input_tokens: sum, total_output_tokens: -sum })
+    expect(performance.avg_latency_ms).toBe(2 ** 32 - 1)
+    expect(Math.abs((performance.p50_latency_ms ?? 0) / 2 ** 32 - 1)).toBeLessThan(1 / 64)
+  }
 })
 
 describe('groupBy model', () => {

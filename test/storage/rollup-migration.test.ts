@@ -6,7 +6,7 @@ import { UnjournaledRequests } from '../../src/projection/unjournaled-requests.j
 import { migrate, packagedMigrations } from '../../src/storage/migrations.js'
 import { SUMS } from '../../src/storage/rollup-rows.js'
 import { RollupTables, setRollupLabels } from '../../src/storage/rollup-tables.js'
-import { findRollupDifferences, wholeTokens } from '../support/rollup-checker.js'
+import { findRollupDifferences } from '../support/rollup-checker.js'
 
 const ROLLUPS = '20261122000003_rollups.sql'
 
@@ -47,6 +47,12 @@ const row = fc.record({
   ),
 })
 
+/** As the migration counted tokens: counters never fall, whatever the limits of sums are now. */
+function countedTokens(value: unknown): number {
+  const number = typeof value === 'string' ? Number(/^\d*/.exec(value)?.[0]) : Number(value ?? 0)
+  return Math.min(Math.trunc(number), Number.MAX_SAFE_INTEGER)
+}
+
 function insertRows(database: SQLite.Database, rows: readonly object[]): void {
   const insert = database.prepare(
     `INSERT INTO requests (correlation_id, timestamp, model, provider, policy, streaming, input_tokens, output_tokens,
@@ -75,7 +81,7 @@ test('fills the roll-ups and counters as the fold of the same rows would have', 
         expect(counted.safeIntegers().get()).toEqual({
           requests: BigInt(rows.length),
           failures: count(({ success }) => success === 0),
-          input: rows.reduce((sum, { input_tokens }) => sum + BigInt(wholeTokens(input_tokens)), 0n),
+          input: rows.reduce((sum, { input_tokens }) => sum + BigInt(countedTokens(input_tokens)), 0n),
           fast: count(({ latency_ms }) => latency_ms <= 250) || null,
         })
       }

@@ -103,9 +103,9 @@ function storedTotals(database: SQLite.Database): Map<string, Row> {
 }
 
 /** What another program wrote may be anything. */
-export function wholeTokens(value: unknown): number {
+function wholeTokens(value: unknown): number {
   const number = typeof value === 'string' ? Number(/^\d*/.exec(value)?.[0]) : Number(value ?? 0)
-  return Math.min(Math.trunc(number), 2 ** 53 - 1)
+  return Math.min(Math.trunc(number), 1e12)
 }
 
 function compare(expected: Map<string, Row>, found: Map<string, Row>): string[] {
@@ -138,7 +138,7 @@ function addRow(sums: Row, row: Row): void {
   }
   const failed = row['success'] === 0
   const streamed = row['streaming'] !== 0
-  const cost = Math.min(Math.max(Number(row['cost_sats'] ?? 0), -9e15), 9e15)
+  const cost = Math.min(Math.max(Number(row['cost_sats'] ?? 0), -1e12), 1e12)
   const whole = Math.trunc(cost)
   const billionths = Math.abs(cost - whole) * 1e9
   add('requests', 1)
@@ -150,7 +150,7 @@ function addRow(sums: Row, row: Row): void {
   add('output_tokens', wholeTokens(row['output_tokens']))
   add('cost_sats', whole)
   add('cost_nanosats', Math.sign(cost) * Math.floor(billionths + 0.5))
-  add('latency_ms', Number(row['latency_ms']))
+  add('latency_ms', Math.min(Number(row['latency_ms']), 2 ** 32 - 1))
   add('unpriced_failures', Number(row['cost_sats'] === null && failed))
   add('unknown_input_tokens', Number(row['input_tokens'] === null))
   add('unknown_output_tokens', Number(row['output_tokens'] === null))
@@ -186,7 +186,7 @@ function findCounterDifferences(database: SQLite.Database, rows: Row[]): string[
     requests: rows.length,
     failures: sum((row) => Number(row['success'] === 0)),
     unpriced: sum((row) => Number(row['cost_sats'] === null)),
-    latency_ms: sum((row) => Math.max(0, Number(row['latency_ms']))),
+    latency_ms: sum((row) => Math.min(Math.max(0, Number(row['latency_ms'])), 2 ** 32 - 1)),
     input_tokens: sum((row) => wholeTokens(row['input_tokens'])),
     output_tokens: sum((row) => wholeTokens(row['output_tokens'])),
   }
