@@ -310,7 +310,7 @@ describe('a database that was changed by hand:', () => {
     },
     {
       name: 'a roll-up of nothing',
-      sql: "INSERT INTO rollups SELECT grain, '1999-01-01T00', dimension_id, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0 FROM rollups LIMIT 1",
+      sql: "INSERT INTO rollups SELECT grain, '1999-01-01T00', dimension_id, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 FROM rollups LIMIT 1",
       problems: ['rollup null:null'],
       counts: {},
     },
