@@ -3,9 +3,16 @@ import { join, resolve } from 'node:path'
 import { nodeFileSystem, syncDirectory } from '../journal/files.js'
 import { readIdentity } from '../journal/identity.js'
 import { type EntryOf, lastEntries, ManifestFile } from '../journal/manifest.js'
-import { archiveFile, distrustMarker, listSegments, type Segment } from '../journal/segments.js'
+import {
+  archiveFile,
+  distrustMarker,
+  listSegments,
+  parseSegmentName,
+  type Segment,
+} from '../journal/segments.js'
 import { checkJournal } from '../projection/segment-check.js'
 import { type Database, openDatabase, openDatabaseReadOnly } from '../storage/database.js'
+import { acceptedMissing } from '../storage/missing-segments.js'
 import { readPositions, type SegmentPosition } from '../storage/positions.js'
 import { acquireJournalLock, acquireProjectorLock } from '../storage/projector-lock.js'
 import { prunedThrough } from '../storage/pruned.js'
@@ -109,6 +116,9 @@ class PruneRun {
   readonly #before: string
   readonly #pruned: ReadonlyMap<string, EntryOf<'pruned'>>
   readonly #archived: ReadonlyMap<string, EntryOf<'archived'>>
+  readonly #sealed: ReadonlyMap<string, EntryOf<'sealed'>>
+  /** Names of segments that somebody has said to do without. */
+  readonly #accepted: ReadonlySet<string>
   readonly #segments: readonly Segment[]
   readonly #positions: Map<number, SegmentPosition>
   readonly #left: PruneResult['left'] = []
@@ -121,6 +131,8 @@ class PruneRun {
     const manifest = this.#manifest.read()
     this.#archived = lastEntries(manifest, 'archived')
     this.#pruned = lastEntries(manifest, 'pruned')
+    this.#sealed = lastEntries(manifest, 'sealed')
+    this.#accepted = acceptedMissing(database)
     this.#before = before
     this.#segments = listSegments(directory)
     this.#positions = new Map(readPositions(database).map((position) => [position.id, position]))
@@ -148,15 +160,9 @@ class PruneRun {
 
   /** The entry first: a file that is gone without one would count as lost. */
   removeFiles(onStep: (step: PruneStep) => void): void {
+    for (const name of this.#lostNames()) this.#record(name)
     for (const segment of this.#files()) {
-      const { bytes, lines, sha256 } = this.#archived.get(segment.name) ?? NOT_RECORDED
-      this.#manifest.append(
-        (manifest) =>
-          lastEntries(manifest, 'pruned').has(segment.name)
-            ? null
-            : { kind: 'pruned', segment: segment.name, bytes, lines, sha256 },
-        Date.now(),
-      )
+      this.#record(segment.name)
       onStep('recorded')
       rmSync(join(this.#directory, archiveFile(segment)), { force: true })
       rmSync(join(this.#directory, distrustMarker(segment)), { force: true })
@@ -187,8 +193,8 @@ class PruneRun {
     for (const [id, name] of [...all].sort(([a], [b]) => a - b)) {
       if (id <= done || name.slice(0, 10) >= this.#before) continue
       const segment = there.get(id)
-      // Another database's prune has taken its files: its rows may go too.
-      const isGone = segment === undefined && this.#pruned.has(name)
+      // Another database's prune has taken its files, or somebody has said to do without them: its rows may go too.
+      const isGone = segment === undefined && (this.#pruned.has(name) || this.#accepted.has(name))
       const entry = this.#archived.get(name)
       const isArchived = segment?.isArchived === true && !segment.isLeaving && entry !== undefined
       const projected = this.#positions.get(id)?.projectedBytes ?? 0
@@ -208,6 +214,27 @@ class PruneRun {
       const isWanted = day < this.#before || !this.#pruned.has(name)
       return id <= this.through && isWanted && isArchived && !isLeaving
     })
+  }
+
+  /** Segments of those days that were gone before: from now on nobody has to look for them. */
+  #lostNames(): string[] {
+    const there = new Set(this.#segments.map(({ name }) => name))
+    return [...this.#accepted].filter((name) => {
+      const id = parseSegmentName(name)?.id ?? Number.POSITIVE_INFINITY
+      const isKnown = this.#archived.has(name) || this.#sealed.has(name)
+      return id <= this.through && isKnown && !there.has(name)
+    })
+  }
+
+  #record(name: string): void {
+    const { bytes, lines, sha256 } = this.#archived.get(name) ?? this.#sealed.get(name) ?? NOT_RECORDED
+    this.#manifest.append(
+      (manifest) =>
+        lastEntries(manifest, 'pruned').has(name)
+          ? null
+          : { kind: 'pruned', segment: name, bytes, lines, sha256 },
+      Date.now(),
+    )
   }
 
   #sizeOf(segment: Segment): number {

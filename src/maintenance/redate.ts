@@ -13,8 +13,9 @@ import {
   utcDay,
 } from '../journal/segments.js'
 import { replay } from '../projection/replay.js'
+import { checkJournal } from '../projection/segment-check.js'
 import { openDatabaseReadOnly } from '../storage/database.js'
-import { readPositions } from '../storage/positions.js'
+import { readPositions, type SegmentPosition } from '../storage/positions.js'
 import { acquireProjectorLock } from '../storage/projector-lock.js'
 import { delay } from './archive-segment.js'
 
@@ -53,8 +54,9 @@ export interface RedateResult {
  * stays what it was, and writers that have such a file open go on in it under its new name. Run again it takes up what a
  * run that was killed has begun.
  *
- * @throws JournalError JOURNAL_MISSING, SEGMENTS_EXHAUSTED; DatabaseError PROJECTOR_RUNNING while a projector is at work;
- *   what `replay` throws.
+ * @throws JournalError JOURNAL_MISSING, SEGMENTS_EXHAUSTED; DatabaseError PROJECTOR_RUNNING while a projector is at work,
+ *   or when the database can't be read; ProjectionError OTHER_JOURNAL; then nothing was renamed.
+ * @throws what `replay` throws.
  */
 export async function redate(options: RedateOptions): Promise<RedateResult> {
   return await redateWith(options, { now: Date.now, noticeMs: NOTICE_MS })
@@ -66,8 +68,10 @@ export async function redateWith(
   { now, noticeMs }: { now(): number; noticeMs: number },
 ): Promise<RedateResult> {
   const directory = resolve(journal)
-  readIdentity(directory)
+  const identity = readIdentity(directory)
   const hasDatabase = lstatSync(database, { throwIfNoEntry: false }) !== undefined
+  // One that couldn't be rebuilt afterwards must be found before files have other names.
+  if (hasDatabase) checkJournal(positionsIn(database), identity, resolve(database))
   const today = utcDay(now())
   const result: RedateResult = { dry_run: dryRun, renamed: [], left: [], still_written: [], replayed: false }
   // A projector would take the old names for gone.
@@ -129,9 +133,13 @@ function renameSegment(directory: string, { segment, to }: Rename): void {
 
 function knowsGoneFuture(directory: string, path: string, today: string): boolean {
   const there = new Set(listSegments(directory).map(({ id }) => id))
+  return positionsIn(path).some(({ id, name }) => name.slice(0, 10) > today && !there.has(id))
+}
+
+function positionsIn(path: string): SegmentPosition[] {
   const database = openDatabaseReadOnly(path)
   try {
-    return readPositions(database).some(({ id, name }) => name.slice(0, 10) > today && !there.has(id))
+    return readPositions(database)
   } finally {
     database.close()
   }

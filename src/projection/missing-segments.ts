@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { type EntryOf, lastEntries, type Manifest } from '../journal/manifest.js'
-import { parseSegmentName, type Segment } from '../journal/segments.js'
+import { parseSegmentName, type Segment, utcDay } from '../journal/segments.js'
 import type { SegmentPosition } from '../storage/positions.js'
 import { ProjectionError } from './errors.js'
 import { plainSize } from './replay-checks.js'
@@ -81,8 +81,9 @@ export function segmentsMissing(directory: string, missing: readonly MissingSegm
   const found = first.isTruncated
     ? `it was truncated: ${first.found}`
     : `the segment is gone, and ${first.found}`
-  const advice =
-    'bring it back from a backup, or do without it: `request-journal project --once --allow-missing` keeps what was projected of it, `request-journal replay --allow-missing` does not'
+  const isFuture = first.name.slice(0, 10) > utcDay(Date.now())
+  const renamed = isFuture ? 'where `redate` has renamed it, run `request-journal replay`; otherwise ' : ''
+  const advice = `${renamed}bring it back from a backup, or do without it: \`request-journal project --once --allow-missing\` keeps what was projected of it, \`request-journal replay --allow-missing\` does not`
   const code = first.isTruncated ? 'SEGMENT_TRUNCATED' : 'SEGMENT_MISSING'
   return new ProjectionError(code, join(directory, first.name), `${found}${more}; ${advice}`)
 }

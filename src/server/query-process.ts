@@ -1,6 +1,7 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
 import { requirePackageFile } from '../package/package-files.js'
+import { discardCopiesOf } from '../storage/read-only-mount.js'
 import { unavailable } from './errors.js'
 import { FrameReader, frame } from './query-frames.js'
 import { MESSAGE, type QueryMessage, type QueryOutcome, type QueryProcessData } from './query-task.js'
@@ -99,7 +100,10 @@ export class QueryProcess {
   close(): void {
     this.#isClosed = true
     if (this.#retry !== null) clearTimeout(this.#retry)
-    this.#child?.kill('SIGKILL')
+    const child = this.#child
+    child?.kill('SIGKILL')
+    // Here: this process may end before it hears that the other one has.
+    if (child?.pid !== undefined) discardCopiesOf(child.pid)
   }
 
   #start(): void {
@@ -146,6 +150,7 @@ export class QueryProcess {
   #end(child: Child | null, reason: string): void {
     if (child !== null && children.delete(child) && children.size === 0) process.off('exit', killAll)
     if (this.#child !== child) return
+    if (child?.pid !== undefined) discardCopiesOf(child.pid)
     const wasUp = this.#isUp
     const running = this.#running
     const error = new Error(`A process that answers questions has ended: ${reason}`)

@@ -107,6 +107,12 @@ try {
 } catch {
   // Not Linux, or a sandbox: it takes its chance as all others do.
 }
+try {
+  // A database on a read-only mount is copied now: that may take longer than a question may.
+  connection.get()
+} catch {
+  // Whoever asks is told.
+}
 process.stdin.on('data', (chunk: Buffer) => reader.read(chunk))
 process.stdin.on('end', () => process.exit())
 send(MESSAGE.ready, Buffer.alloc(0))

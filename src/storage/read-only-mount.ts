@@ -6,6 +6,7 @@ import {
   mkdtempSync,
   openSync,
   readdirSync,
+  realpathSync,
   rmSync,
   statfsSync,
   statSync,
@@ -82,7 +83,7 @@ function makeCopy(file: string): Copy {
       'copy both to a folder that this user may write to, or open it once where it can be written'
     throw new DatabaseError('DATABASE_UNWRITABLE', file, `${found}: ${advice}`)
   }
-  removeStaleCopies()
+  removeCopies((pid) => !isAlive(pid))
   checkRoom(file, state.size)
   const path = join(mkdtempSync(join(tmpdir(), `request-journal-copy-${process.pid}-`)), 'requests.db')
   const copy = { path, state }
@@ -100,16 +101,27 @@ function makeCopy(file: string): Copy {
   }
 }
 
-/** What processes that were killed have left. */
-function removeStaleCopies(): void {
-  for (const name of readdirSync(tmpdir())) {
-    const pid = /^request-journal-copy-(\d+)-/.exec(name)?.[1]
-    if (pid === undefined || isAlive(Number(pid))) continue
-    try {
-      rmSync(join(tmpdir(), name), { recursive: true, force: true })
-    } catch {
-      // Another user's.
+/** Removes the copies of a process that was killed: it couldn't do so itself. */
+export function discardCopiesOf(pid: number): void {
+  removeCopies((maker) => maker === pid)
+}
+
+function removeCopies(isOver: (makerPid: number) => boolean): void {
+  try {
+    for (const name of readdirSync(tmpdir())) {
+      const pid = /^request-journal-copy-(\d+)-/.exec(name)?.[1]
+      if (pid !== undefined && isOver(Number(pid))) removeFolder(join(tmpdir(), name))
     }
+  } catch {
+    // Without a temporary folder, or descriptors to read it, nothing can be removed for now.
+  }
+}
+
+function removeFolder(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true })
+  } catch {
+    // Another user's.
   }
 }
 
@@ -127,8 +139,9 @@ function discard(copy: Copy | undefined): void {
   if (copy !== undefined) rmSync(dirname(copy.path), { recursive: true, force: true })
 }
 
+/** SQLite puts it beside the file that a symbolic link leads to. */
 function walBytes(file: string): number {
-  return statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0
+  return statSync(`${realpathSync(file)}-wal`, { throwIfNoEntry: false })?.size ?? 0
 }
 
 function stateOf(file: string): FileState {

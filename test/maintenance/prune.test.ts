@@ -147,6 +147,25 @@ test('what is not archived stays and is named, and what is behind it', async ({ 
   expect(ids(workspace)).toHaveLength(2)
 })
 
+test('a segment that somebody has said to do without keeps nothing from going', async ({ workspace }) => {
+  workspace.expectDamage()
+  await fourDays(workspace)
+  rmSync(join(workspace.journal, `${FIRST}.gz`))
+  await expect(projectOnceWith(workspace, CLOCK)).rejects.toMatchObject({ code: 'SEGMENT_MISSING' })
+  expect((await prune({ ...workspace, before: BEFORE, dryRun: true })).left).toMatchObject([
+    { segment: FIRST, reason: 'not_archived' },
+    { segment: SECOND },
+  ])
+  await projectOnceWith({ ...workspace, allowMissing: true }, CLOCK)
+  expect(await prune({ ...workspace, before: BEFORE })).toMatchObject({
+    rows: 3,
+    segments: [FIRST, SECOND],
+    left: [],
+  })
+  expect(await verify(workspace)).toMatchObject({ ok: true })
+  expect(await projectOnceWith(workspace, CLOCK)).toMatchObject({ projected: 0 })
+})
+
 describe('across the border', () => {
   test('completions of requests that went are not held by a replay', async ({ workspace }) => {
     // The checker knows nothing of what went.

@@ -9,6 +9,8 @@ import { redateWith } from '../../src/maintenance/redate.js'
 import { status } from '../../src/maintenance/status.js'
 import { verify } from '../../src/maintenance/verify.js'
 import { projectOnce } from '../../src/projection/index.js'
+import { lines, writeSegment } from '../support/journal-files.js'
+import { requestLine } from '../support/lines.js'
 import { requestLog, test, type Workspace } from '../support/workspace.js'
 
 const NOW = Date.now()
@@ -91,7 +93,10 @@ test('a run that was killed after the files had their names is taken up by the n
   await projectOnce(workspace)
   const name = (file: string) => join(workspace.journal, file)
   renameSync(name('2137-05-01.ndjson'), name(`${TODAY}_001.ndjson`))
-  await expect(projectOnce(workspace)).rejects.toMatchObject({ code: 'SEGMENT_MISSING' })
+  await expect(projectOnce(workspace)).rejects.toMatchObject({
+    code: 'SEGMENT_MISSING',
+    message: expect.stringContaining('where `redate` has renamed it, run `request-journal replay`'),
+  })
   expect(await redateWith(workspace, PORTS)).toMatchObject({ renamed: [], replayed: true })
   expect(await projectOnce(workspace)).toMatchObject({ projected: 0 })
   expect(names(workspace)).toEqual(['before', 'ahead', 'held'])
@@ -112,4 +117,19 @@ test('a writer whose clock is still ahead is named', async ({ workspace }) => {
   // What went into files that were renamed is in the journal.
   await journal.close()
   expect(journal.counters.dropped).toBe(0)
+})
+
+test('with the database of another journal nothing is renamed', async ({ workspace }) => {
+  const { journal } = await writeAhead(workspace)
+  await journal.close()
+  const other = {
+    journal: join(workspace.directory, 'other'),
+    database: join(workspace.directory, 'other.db'),
+  }
+  writeSegment(other.journal, lines(requestLine('a')))
+  await projectOnce(other)
+  const before = workspace.segments()
+  const wrong = { ...workspace, database: other.database }
+  await expect(redateWith(wrong, PORTS)).rejects.toMatchObject({ code: 'OTHER_JOURNAL' })
+  expect(workspace.segments()).toEqual(before)
 })

@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process'
-import { copyFileSync, mkdirSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect } from 'vitest'
+import { describe, expect, vi } from 'vitest'
 import { status } from '../../src/maintenance/index.js'
 import { projectOnce } from '../../src/projection/index.js'
 import { stats } from '../../src/queries/index.js'
+import { QueryPool } from '../../src/server/query-pool.js'
 import { ReadConnection } from '../../src/server/read-connection.js'
 import { openDatabase, openDatabaseReadOnly } from '../../src/storage/database.js'
 import { lines, writeSegment } from '../support/journal-files.js'
@@ -40,9 +41,34 @@ describe.skipIf(!isRoot)('a database on a read-only mount (needs root, to mount 
       copyFileSync(join(writable, 'open.db'), join(writable, 'requests.db'))
       copyFileSync(join(writable, 'open.db-wal'), join(writable, 'requests.db-wal'))
       database.close()
-      expect(() => openDatabaseReadOnly(join(readOnly, 'requests.db'))).toThrow(
-        /on a read-only mount, and its -wal holds changes .*: copy both to a folder/,
-      )
+      const link = join(workspace.directory, 'link.db')
+      symlinkSync(join(readOnly, 'requests.db'), link)
+      for (const path of [join(readOnly, 'requests.db'), link]) {
+        expect(() => openDatabaseReadOnly(path)).toThrow(
+          /on a read-only mount, and its -wal holds changes .*: copy both to a folder/,
+        )
+      }
+    })
+  })
+
+  test('is copied before anything is asked, and the copies of killed processes go', async ({ workspace }) => {
+    const { journal } = workspace
+    const temporary = join(workspace.directory, 'temporary')
+    mkdirSync(temporary)
+    vi.stubEnv('TMPDIR', temporary)
+    writeSegment(journal, lines(requestLine('a')))
+    await withTwoMounts(workspace.directory, async (writable, readOnly) => {
+      await projectOnce({ journal, database: join(writable, 'requests.db') })
+      const onFailure = (error: unknown) => expect.unreachable(String(error))
+      const database = join(readOnly, 'requests.db')
+      const pool = new QueryPool({ database, journal, processes: 2, timeoutMs: 60_000, onFailure })
+      await pool.ready()
+      expect(readdirSync(temporary)).toHaveLength(2)
+      expect(JSON.parse(await pool.ask({ query: 'stats', options: {} }))).toMatchObject({
+        counts: { total: 1 },
+      })
+      pool.close()
+      expect(readdirSync(temporary)).toEqual([])
     })
   })
 })
