@@ -70,8 +70,8 @@ export function checkMissing(
       positions,
       prunedThrough,
       accepted: excused,
-    }).filter(({ name }) => !projected.has(name))
-  const missing = look(accepted)
+    })
+  const missing = look(accepted).filter(({ name }) => !projected.has(name))
   const items = (of: readonly MissingSegment[]) => of.map(({ name, found }) => `${name}: ${found}`)
   if (missing.length > 0) {
     const advice =
@@ -79,7 +79,7 @@ export function checkMissing(
     const found = `${countText(missing.length, 'segment')} of the manifest missing or truncated: a restore was partial`
     return problem('missing_segments', found, advice, items(missing))
   }
-  const all = look(new Set())
+  const all = look(new Set()).filter(({ name }) => accepted.has(name))
   if (all.length === 0) return ok('missing_segments', 'every segment of the manifest is there, or was pruned')
   const found = `${countText(all.length, 'segment')} missing, which somebody has accepted with --allow-missing`
   return note('missing_segments', found, null, items(all))

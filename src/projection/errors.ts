@@ -11,6 +11,7 @@
  * - `OTHER_ROLLUP_LABELS`: the roll-ups are kept by other labels than was asked for.
  * - `POSITION_MOVED`: somebody else has moved a position meanwhile.
  * - `DATABASE_REMOVED`: the database file was removed or replaced under the projector.
+ * - `DATABASE_AWAY`: the database is away with its folder. Like the next one it passes: a projector that follows waits.
  * - `DECODER_LOST`: the thread that reads and decodes lines has ended, out of memory for example.
  */
 export class ProjectionError extends Error {
@@ -24,6 +25,7 @@ export class ProjectionError extends Error {
     | 'OTHER_ROLLUP_LABELS'
     | 'POSITION_MOVED'
     | 'DATABASE_REMOVED'
+    | 'DATABASE_AWAY'
     | 'DECODER_LOST'
   /** The segment or database it is about. */
   readonly path: string

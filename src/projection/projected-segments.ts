@@ -1,3 +1,5 @@
+import { realpathSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { type FileIdentity, fileIdentityAt, isSameFile } from '../journal/file-identity.js'
 import type { Segment } from '../journal/segments.js'
 import type { Database } from '../storage/database.js'
@@ -28,11 +30,14 @@ export class ProjectedSegments {
   readonly #options: ProjectedSegmentsOptions
   readonly #positions: Map<number, SegmentPosition>
   readonly #databaseFile: FileIdentity | null
+  readonly #folder: { path: string; file: FileIdentity | null }
   #greatestId: number
 
   constructor(options: ProjectedSegmentsOptions) {
     this.#options = options
     this.#databaseFile = fileIdentityAt(options.databasePath)
+    const folder = dirname(realpathSync(options.databasePath))
+    this.#folder = { path: folder, file: fileIdentityAt(folder) }
     const positions = readPositions(options.stores.database)
     this.#positions = new Map(positions.map((position) => [position.id, position]))
     this.#greatestId = Math.max(0, ...this.#positions.keys())
@@ -72,11 +77,14 @@ export class ProjectedSegments {
    *
    * @param first the segment whose lines it begins with.
    * @param backlogBytes of lines that wait.
-   * @throws ProjectionError DATABASE_REMOVED
+   * @throws ProjectionError DATABASE_REMOVED; DATABASE_AWAY while its folder isn't there either: it may come back.
    */
   newTransaction(first: Segment, backlogBytes: number): ProjectionTransaction {
     const { databasePath, stores } = this.#options
     const file = fileIdentityAt(databasePath)
+    if (file === null && !isSameFile(fileIdentityAt(this.#folder.path), this.#folder.file)) {
+      throw databaseAway(databasePath)
+    }
     if (!isSameFile(file, this.#databaseFile)) throw databaseRemoved(databasePath)
     const isBulk = !this.#isLate(first) && isWorthBulk(stores.database, backlogBytes, this.all())
     return isBulk ? bulkTransaction(stores) : usualTransaction(stores)
@@ -122,4 +130,9 @@ function databaseRemoved(path: string): ProjectionError {
   const text =
     'the database file was removed or replaced while it was written to; what is missing is in the journal'
   return new ProjectionError('DATABASE_REMOVED', path, `${text}: start the projector again`)
+}
+
+function databaseAway(path: string): ProjectionError {
+  const text = 'the database is away with its folder, which was moved, removed or unmounted: bring it back'
+  return new ProjectionError('DATABASE_AWAY', path, text)
 }

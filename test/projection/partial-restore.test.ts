@@ -81,6 +81,12 @@ describe.each<[string, string, (workspace: Workspace) => void]>([
     expect(checks.find(({ check }) => check === 'missing_segments')).toMatchObject({ level: 'note' })
     rmSync(join(workspace.journal, NEXT))
     await expect(projectOnce(workspace)).rejects.toMatchObject({ code: 'SEGMENT_MISSING' })
+    // One that had been projected isn't hidden either.
+    await projectOnce({ ...workspace, allowMissing: true })
+    expect((await doctor(workspace)).checks.find(({ check }) => check === 'missing_segments')).toMatchObject({
+      level: 'note',
+      items: [expect.stringContaining(OLD), expect.stringContaining(NEXT)],
+    })
   })
 })
 

@@ -17,7 +17,7 @@ import { projectOnce, startProjector } from '../../src/projection/index.js'
 import { DAY, lines, writeSegment } from '../support/journal-files.js'
 import { requestLine } from '../support/lines.js'
 import { end, PROGRAM } from '../support/program.js'
-import { test, type Workspace } from '../support/workspace.js'
+import { query, test, type Workspace } from '../support/workspace.js'
 
 const count = (workspace: Workspace) => workspace.query('SELECT count(*) AS n FROM requests')[0]?.['n']
 
@@ -53,6 +53,29 @@ test('a journal that is moved away and back under the projector is waited for, a
   await projector.finished
   expect(messages.filter((message) => message === AWAY || message === BACK)).toEqual([AWAY, BACK])
   expect(new Set(reasons.slice(0, -1))).toEqual(new Set(['JOURNAL_MISSING']))
+  expect(reasons.at(-1)).toBeUndefined()
+})
+
+test('a database whose folder is moved away and back under the projector is waited for', async ({
+  workspace,
+}) => {
+  const { journal, directory } = workspace
+  const folder = join(directory, 'data')
+  const database = join(folder, 'requests.db')
+  const rows = () => query(database, 'SELECT count(*) AS n FROM requests')[0]?.['n']
+  writeSegment(journal, lines(requestLine('a')))
+  const reasons: (string | undefined)[] = []
+  const onWaiting = (reason: Error | null) => reasons.push((reason as { code?: string } | null)?.code)
+  const projector = await startProjector({ journal, database, onWaiting })
+  await until(() => rows() === 1)
+  renameSync(folder, `${folder}.away`)
+  writeSegment(journal, lines(requestLine('b')))
+  await until(() => reasons.length > 0)
+  expect(reasons[0]).toBe('DATABASE_AWAY')
+  renameSync(`${folder}.away`, folder)
+  await until(() => rows() === 2)
+  await projector.stop()
+  await projector.finished
   expect(reasons.at(-1)).toBeUndefined()
 })
 
