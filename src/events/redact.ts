@@ -1,13 +1,4 @@
-import {
-  BECH32_KEY,
-  KEY,
-  PRIVATE_KEY,
-  SECRET_URL,
-  SEED_PHRASE,
-  SENTENCE,
-  USER_INFO,
-  WRAP,
-} from './secret-forms.js'
+import { BECH32_KEY, KEY, PRIVATE_KEY, SECRET_URL, SEED_PHRASE, USER_INFO, WRAP } from './secret-forms.js'
 
 /**
  * Takes secrets out of a text before it is written.
@@ -21,7 +12,7 @@ export const MASK = '[redacted]'
 
 // What is found by the words before it. Linear time, by the same rules as in secret-forms.ts.
 
-const VALUE_CHARACTER = `(?:[A-Za-z0-9._~+/:=-]|${WRAP})`
+const VALUE_CHARACTER = `(?:[A-Za-z0-9._~+/:=*%-]|${WRAP})`
 
 /** What follows a scheme is a credential only if it looks like one: `Basic authentication`, `token limit`. */
 const SCHEME = new RegExp(
@@ -30,19 +21,24 @@ const SCHEME = new RegExp(
 )
 
 /** `?key=…`, `&sig=…`: ordinary words elsewhere. And the signature at the end of an AWS header. */
-const QUERY = /((?:[?&](?:key|token|auth|sig|signature)|,\s{0,2}Signature)=)[^\s&#"'<>]{6,}/gi
+const QUERY = /((?:[?&](?:key|token|auth|sig|signature|k1)|,\s{0,2}Signature)=)[^\s&#"'<>]{6,}/gi
 
 /** All of its values: which of them is the session nobody can tell. */
 const COOKIE = /\b((?:Set-)?Cookie["']?\s{0,4}:\s{0,4}["']?)[^\s=;"']{1,256}=[^\n"']*/gi
 
-const QUOTE = String.raw`(?:\\?["'])?`
+/** A quote, also where the text around it is quoted once or twice more: `{\\\"key\\\":…`. */
+const ANY_QUOTE = String.raw`\\{0,7}["']`
+const QUOTE = `(?:${ANY_QUOTE})?`
+/** Several values of a name: Go's `map[X-Api-Key:[…]]`, and the same as JSON. */
+const LIST = String.raw`(?:\[(?!redacted\])\s{0,2})?`
 const BARE_CHARACTER = '[^\\s"\'`,;&}\\])<>\\\\]'
-const BARE = `${BARE_CHARACTER}+`
+/** The full stop of a sentence isn't a part of it. */
+const BARE = `${BARE_CHARACTER}+(?<!\\.)`
 
 /** Credentials of any scheme, also those of several parameters: `Digest username="…", response="…"`. */
 const PARAMETER = String.raw`[a-z][\w-]{0,40}=(?:\\?"[^"\n]{0,4096}"?|[^\s,"'\\]{1,4096})`
 const AUTHORIZATION = new RegExp(
-  String.raw`(authorization${QUOTE}\s{0,4}(?:=|:|%3A|%3D)(?:\s{0,4}|%20)(\\?["'])?)([a-z][a-z0-9-]{1,30}(?:\s{1,8}|%20))?((?:${PARAMETER}(?:,\s{0,4}${PARAMETER}){1,32})|(?:${BARE_CHARACTER}|${WRAP})+)`,
+  String.raw`(authorization${QUOTE}\s{0,4}(?:=>?|:|%3A|%3D)(?:\s{0,4}|%20)${LIST}(${ANY_QUOTE})?)([a-z][a-z0-9-]{1,30}(?:\s{1,8}|%20))?((?:${PARAMETER}(?:,\s{0,4}${PARAMETER}){1,32})|(?:${BARE_CHARACTER}|${WRAP})+)`,
   'gi',
 )
 /** After an unknown word, as after `Authorization: please`, the next one must look like a credential. */
@@ -53,7 +49,7 @@ const KNOWN_SCHEME =
 const NAMES = [
   'api[-_. ]?key(?: provided| given)?',
   '(?:subscription|master|account|access|secret|private|signing|encryption|auth|admin|invoice)[-_. ]?key',
-  '(?<![a-z])(?:in|adm)key',
+  '(?<![a-z])(?:in|adm|priv|prv|sec)key',
   'access[-_]?key[-_]?id',
   '(?:access|auth|refresh|session|security|bearer|api|bot|webhook)[-_. ]?token',
   '(?<![a-z])id[-_]token',
@@ -70,27 +66,31 @@ const OPAQUE_NAMES = [
   '(?:pre|r_pre)image',
   'credentials?',
   'x-cashu',
+  '(?<![a-z0-9])k1',
   '(?:oob|ecash|e-cash)[-_ ]?notes?',
   '(?<![a-z])(?:nsec|wif)',
   // As members of JSON: `Unrecognized key: "max_tokens"` is a sentence.
   `(?<=["'])(?:notes|token|key)(?=\\\\?["'])`,
 ].join('|')
-const SEPARATOR = String.raw`${QUOTE}\s{0,4}(?:=|:|%3D)\s{0,4}(?:(?:Bearer|Basic|Token|ApiKey)\s{1,8})?`
+/** `name: value`, also Ruby's `"name" => "value"` and XML's `<name>value</name>`. */
+const SEPARATOR = String.raw`(?:${QUOTE}\s{0,4}(?:=>?|:|%3D)\s{0,4}|>(?=[^\s<>:=]))${LIST}(?:(?:Bearer|Basic|Token|ApiKey)\s{1,8})?`
+/** Lists in which names and values take turns: `["x-api-key","…","accept","…"]`. Names alone are listed as well. */
+const TURN = String.raw`${ANY_QUOTE},\s{0,2}(?=${ANY_QUOTE})`
 
 /** A quoted value ends at its quote, also where all of it is quoted once more: `{\"password\":\"…\"}`. */
 const VALUE = [
-  String.raw`\\"(?:(?!\\")[^\n])*`,
+  String.raw`\\{1,7}"(?:(?!\\{1,7}")[^\n])*`,
   String.raw`"(?:[^"\\\n]|\\[^\n])*`,
   String.raw`'(?:[^'\\\n]|\\[^\n])*`,
   BARE,
 ].join('|')
-const NAMED = new RegExp(`((?:(${NAMES})|(?:${OPAQUE_NAMES}))${SEPARATOR})(${VALUE})`, 'gi')
+const NAMED = new RegExp(`((?:(${NAMES})|(?:${OPAQUE_NAMES}))(?:${SEPARATOR}|(${TURN})))(${VALUE})`, 'gi')
 /** The signature of a Cashu proof; `C` is a name of theirs only. */
-const PROOF = /(\\?"C\\?"\s{0,4}:\s{0,4}\\?")0[23][0-9a-f]{32,}/g
+const PROOF = /((\\{0,7}["'])C\2\s{0,4}:\s{0,4}\2)0[23][0-9a-f]{32,}/g
 
 /** Long opaque texts after words that announce a secret: `your api token 0123…`. Other keys are named for what they are. */
 const ANNOUNCED =
-  /(?<!(?:public|pub|cache|idempotency|primary|foreign|partition|sort|object|routing|dedup)[-_ .]{0,2})(?<![a-z])((?:token|key|secret|credential|password|macaroon|rune)s?(?:["'`]?\s{0,4}(?:[:=]|\b(?:is|was|provided|given|used|value|found|got)\b)){0,3}\s{0,4}["'`(<[]?)(?![0-9a-f]{8}-[0-9a-f]{4}-)(?=[a-z_-]{0,64}\d)[a-z0-9_-]{32,}/gi
+  /(?<!(?:public|pub|cache|idempotency|primary|foreign|partition|sort|object|routing|dedup)[-_ .]{0,2})(?<![a-z])((?:token|key|secret|credential|password|macaroon|rune|preimage)s?(?:["'`]?\s{0,4}(?:[:=]|\b(?:is|was|provided|given|used|value|found|got)\b)){0,3}\s{0,4}["'`(<[]?)(?![0-9a-f]{8}-[0-9a-f]{4}-)(?=[a-z_-]{0,64}\d)([a-z0-9_-]{32,})/gi
 
 /** What stands after `api_key:` in a sentence, and isn't a key. */
 const WORDS =
@@ -114,24 +114,25 @@ export function redactAlso(patterns: readonly RegExp[]): Redact {
  * characters, 0.4 ms for one of 4 KiB; only failures have one.
  */
 export function maskSecrets(text: string): string {
+  // Names before forms: what is masked by its form would hide the rest of a credential, as the preimage after a macaroon.
   return text
     .replace(PRIVATE_KEY, MASK)
     .replace(USER_INFO, `$1${MASK}@`)
     .replace(SECRET_URL, `$1${MASK}`)
-    .replace(KEY, MASK)
-    .replace(BECH32_KEY, MASK)
-    .replace(SEED_PHRASE, maskSeed)
+    .replace(SEED_PHRASE, `$1${MASK}`)
     .replace(AUTHORIZATION, maskAuthorization)
     .replace(SCHEME, maskCredential)
     .replace(QUERY, `$1${MASK}`)
     .replace(COOKIE, `$1${MASK}`)
     .replace(NAMED, maskNamed)
+    .replace(KEY, MASK)
+    .replace(BECH32_KEY, MASK)
     .replace(PROOF, `$1${MASK}`)
-    .replace(ANNOUNCED, `$1${MASK}`)
+    .replace(ANNOUNCED, maskAnnounced)
 }
 
-function maskSeed(match: string, before: string, words: string): string {
-  return SENTENCE.test(words) ? match : `${before}${MASK}`
+function maskAnnounced(match: string, before: string, value: string): string {
+  return isName(value) ? match : `${before}${MASK}`
 }
 
 function maskAuthorization(
@@ -161,13 +162,19 @@ function maskCredential(match: string, bearer: string | undefined, basic: string
   return isCredential ? match.slice(0, -value.length) + MASK : match
 }
 
-function maskNamed(match: string, before: string, name: string | undefined, value: string): string {
-  const quote = /^\\?["']|^/.exec(value)?.[0] ?? ''
+function maskNamed(
+  match: string,
+  before: string,
+  name: string | undefined,
+  turn: string | undefined,
+  value: string,
+): string {
+  const quote = /^\\{0,7}["']|^/.exec(value)?.[0] ?? ''
   const bare = value.slice(quote.length)
   if (bare === '' || isWord(bare)) return match
   // In a sentence a colon and a space stand before ordinary short words as well.
   const leastLength = quote === '' && /\s$/.test(before) ? 6 : 3
-  const isSecret = name === undefined ? isOpaque(bare) : bare.length >= leastLength
+  const isSecret = name === undefined || turn !== undefined ? isOpaque(bare) : bare.length >= leastLength
   return isSecret ? `${before}${quote}${MASK}` : match
 }
 
@@ -177,6 +184,11 @@ function isWord(value: string): boolean {
 
 /** No sentence, no identifier of a program, no path. */
 function isOpaque(value: string): boolean {
-  if (!/^[^\s<>{}()[\]]{12,}$/.test(value) || !/\d|[a-z][A-Z]/.test(value)) return false
+  if (!/^[^\s<>{}()[\]]{12,}$/.test(value) || !/\d|[a-z][A-Z]/.test(value) || isName(value)) return false
   return value.length >= 32 || !/^[a-z_]\w{0,31}(?:[./][\w-]{1,31}){1,16}$/i.test(value)
+}
+
+/** Words that are joined, with a version or a year: `response_format_v2`, `gateway-credentials-2026`. */
+function isName(value: string): boolean {
+  return /^[a-z]{2,16}(?:[_-](?:[a-z]{2,16}|v?\d{1,4}))+$/.test(value) && /[a-z]{4}/.test(value)
 }

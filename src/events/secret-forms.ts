@@ -4,11 +4,11 @@
  */
 
 /** A key that was wrapped goes on in the next line, with characters among which is a digit. */
-export const WRAP = String.raw`(?:\\r|\r)?(?:\\n|\n)(?=[A-Za-z0-9_+/-]{4})(?=[A-Za-z_+/-]{0,64}\d)`
+export const WRAP = String.raw`\\?(?:\\r|\r)?(?:\\n|\n)(?:[ \t]{1,8}(?=[A-Za-z0-9_+/-]{12})|(?=[A-Za-z0-9_+/-]{4}))(?=[A-Za-z_+/-]{0,64}\d)`
 /** A character of a key, also percent-encoded. */
-const KEY_CHARACTER = `(?:[A-Za-z0-9_*-]|%(?:2D|5F)|${WRAP})`
-const BASE64_CHARACTER = `(?:[A-Za-z0-9_+/=-]|%(?:2[BDF]|3D|5F)|${WRAP})`
-const DASH = '(?:-|%2D)'
+const KEY_CHARACTER = `(?:[A-Za-z0-9_*-]|%(?:25)?(?:2D|5F)|${WRAP})`
+const BASE64_CHARACTER = `(?:[A-Za-z0-9_+/=-]|%(?:25)?(?:2[BDF]|3D|5F)|${WRAP})`
+const DASH = '(?:-|%(?:25)?2D)'
 const BASE58 = '[1-9A-HJ-NP-Za-km-z]'
 const BECH32 = '[02-9ac-hj-np-z]'
 
@@ -22,7 +22,8 @@ const KEYS = [
   String.raw`(?:sk|pk|rk)${DASH}(?=[a-z_\r\n-]{0,64}[A-Z0-9*%])${KEY_CHARACTER}{12,}`,
   // The same of small letters only. No word is that long.
   `(?:sk|pk|rk)${DASH}(?:[a-z]{1,12}${DASH}){0,2}[a-z]{20,}`,
-  // Stripe, and those who do the same.
+  // ElevenLabs, Stripe, and those who do the same.
+  'sk_(?=[a-z]{0,64}\\d)[A-Za-z0-9]{32,}',
   `(?:sk|pk|rk|whsec)_(?:live|test)_${KEY_CHARACTER}{10,}`,
   // Groq, xAI, Hugging Face, Replicate, Perplexity, Fireworks, NVIDIA, Cerebras, LangSmith.
   `(?:gsk_|xai-|hf_|r8_|pplx-|fw_|csk-)(?:[A-Za-z0-9]|${WRAP}){16,}|(?:nvapi-|lsv2_(?:pt|sk)_)${KEY_CHARACTER}{16,}`,
@@ -66,8 +67,10 @@ export const USER_INFO = /\b([a-z][a-z0-9+.-]{1,20}:\/\/)[^\s/?#"'<>]{1,512}@/gi
 export const SECRET_URL =
   /((?:hooks\.slack(?:-gov)?\.com\/(?:services|workflows|triggers)|discord(?:app)?\.com\/api(?:\/v\d{1,2})?\/webhooks|\.webhook\.office\.com\/webhookb2)\/|\b(?:lnurl[wpc]|keyauth):\/\/)[^\s"'<>]{4,}/gi
 
-/** Seed phrases: twelve words and more, as text or as a list. */
-export const SEED_PHRASE =
-  /((?:mnemonic|seed|recovery|backup)(?:[-_ ]?(?:phrase|words?|mnemonic))?["'\\]{0,2}\s{0,4}(?:[:=]|is|was)?\s{0,4}["'`\\[({]{0,4}\s{0,2})([a-z]{3,8}(?:[\s,"'\\]{1,4}[a-z]{3,8}){11,23})/gi
-/** Words of sentences, which no list of seed words has. */
-export const SENTENCE = /\b(?:the|and|was|were|for|not|are|your|with|from|has|been|its)\b/i
+/** Words of sentences, which no list of seed words has: a phrase ends before them. */
+const SEED_WORD = '(?!(?:the|and|was|were|for|not|are|your|with|from|has|been|its)\\b)[a-z]{3,8}'
+/** Seed phrases: twelve words and more, as text, as a list, or numbered. */
+export const SEED_PHRASE = new RegExp(
+  String.raw`((?:mnemonic|seed|recovery|backup)(?:[-_ ]?(?:phrase|words?|mnemonic))?(?:\s?\([^()\n"']{1,20}\)|\((?:words?|phrase|seed)=)?["'\\]{0,4}\s{0,4}(?:[:=]|is|was)?\s{0,4}["'\x60\\[({]{0,4}\s{0,2}(?:1[.):]?\s{1,2})?)${SEED_WORD}(?:[\s,"'\\]{1,4}(?:\d{1,2}[.):]?\s{1,2})?${SEED_WORD}){11,23}\b`,
+  'gi',
+)

@@ -158,6 +158,50 @@ const SECRETS: [string, string, string][] = [
   ['OpenAI project, small letters only', 'sk-proj-abcdefghijklmnopqrstuvwxyz', 'got SECRET'],
   ['a key over two lines', `sk-proj-${letters(20)}\n${letters(20)}`, 'got SECRET\nand more'],
   ['a bearer over two lines', `${letters(20)}\r\n${letters(20)}`, 'Authorization: Bearer SECRET'],
+  ['proof in Python', `03${hex(64)}`, "{'amount': 8, 'C': 'SECRET', 'id': '009a1f293253e41e'}"],
+  [
+    'L402 with a macaroon that is known by its form',
+    `AgEEbHNhdAJC${letters(60)}:${hex(64)}`,
+    'Authorization: L402 SECRET',
+  ],
+  ['LSAT, the same in JSON', `AgEEbHNhdAJC${letters(60)}:${hex(64)}`, '{"authorization":"LSAT SECRET"}'],
+  ['a password that begins like a key', 'AKIAIOSFODNN7EXAMPLE!tail-of-it', 'password=SECRET host=h'],
+  ['k1 of an LNURL', hex(64), 'GET https://h.example/withdraw?k1=SECRET&pr=x 500'],
+  ['preimage in a sentence', hex(64), 'preimage SECRET does not match'],
+  ['seed phrase in quotes, in a sentence', seed, 'mnemonic "SECRET" has a bad checksum'],
+  [
+    'seed phrase, numbered',
+    seed
+      .split(' ')
+      .map((word, i) => (i === 0 ? word : `${i + 1}. ${word}`))
+      .join(' '),
+    'seed words: 1. SECRET',
+  ],
+  ['seed phrase after its length', `${seed} ${seed}`, 'BIP39 mnemonic (24 words): SECRET'],
+  ['seed phrase as an argument', seed, 'Mnemonic(words="SECRET")'],
+  ['headers as Go prints them', letters(28), 'map[Accept:[*/*] Authorization:[Bearer SECRET]]'],
+  ['headers as Go makes JSON of them', letters(28), '{"Accept":["*/*"],"X-Api-Key":["SECRET"]}'],
+  ['headers as a flat list', letters(40), '["x-api-key","SECRET","accept","*/*"]'],
+  ['headers in Ruby', letters(40), '{"x-api-key"=>"SECRET", "accept"=>"*/*"}'],
+  ['an element of XML', letters(40), '<apiKey>SECRET</apiKey>'],
+  [
+    'JSON inside JSON inside JSON',
+    letters(20),
+    '{"a":"{\\"b\\":\\"{\\\\\\"apiKey\\\\\\":\\\\\\"SECRET\\\\\\"}\\"}"}',
+  ],
+  ['private key of a node', hex(64), 'privkey=SECRET'],
+  ['ElevenLabs', `sk_${hex(48)}`, 'got SECRET'],
+  ['a key that is percent-encoded twice', `sk%252Dproj%252D${letters(20)}`, 'GET /?q=SECRET&x=1'],
+  [
+    'a key over two lines, indented',
+    `sk-ant-api03-${letters(20)}\n    ${letters(20)}`,
+    'got SECRET\nand more',
+  ],
+  [
+    'a key over two lines of a shell',
+    `sk-ant-api03-${letters(20)}\\\n${letters(20)}`,
+    'got SECRET\nand more',
+  ],
   ['a key that is percent-encoded', `sk%2Dproj%2D${letters(20)}%5F${letters(20)}`, 'GET /?q=SECRET&x=1'],
 ]
 
@@ -240,6 +284,11 @@ test.each([
   'sk-learn-based-ranking is not a model',
   'line one ends here\nline2 begins, key words\nfollow',
   'cashuApp is not installed; fedimintclient 0.4.1',
+  'Unknown key: response_format_schema_version_2',
+  'Secret "llm-gateway-prod-credentials-2024" not found',
+  'required: ["api_key","model"], got ["password","user_name"]',
+  'sk-learn was not found\n    at resolve (/srv/app/dist/index-4f3a9b1c.js:12:345)',
+  'map[Accept:[*/*] Retry-After:[3]], password => required, usage: token=<token> secret=<secret>',
   'model claude-3-5-sonnet-20241022 in 018f3c7e-2b1a-7c3d-9e4f-5a6b7c8d9e0f failed',
 ])('leaves as it is: %s', (named) => {
   const text = named.replaceAll('HEX64', hex(64))
@@ -253,7 +302,7 @@ const HOSTILE = [
   '-----BEGIN PRIVATE KEY-----', '-----BEGIN AAAAAAAAAAAAAAA', '?key=', '&sig=', 'Cookie: a=', 'cookie:a', 'SG.aaaaaaaaaaaaaaaaa', 'a', ' ', '\\', '"', '=', 'gh', 'xox', '\n', 'a.', 'lsv2_', 'api key provided', '%3D', '[redacted]',
   'cashuA', 'cashuB\n1', '0201', 'AgE', 'MDAx', 'lnbc', 'lnbc1', 'lnbc9', 'lnurl1', 'nsec1', 'lnurlw://', 'xprv', '5', 'K', 'Kw', 'fedimint', 'AGE-PLUGIN-', 'age-plugin-a-', 'sk%2D',
   'sk-a-', 'sk-\n1', '\\n', 'a\n1', 'bot1', '1:AA', 'authorization', 'authorization: a', 'authorization: a=b, ', 'authorization: a="', 'authorization=a ', 'Digest a="b", ', 'seed ',
-  'seed abc ', 'mnemonic: abc abc ', 'abc ', 'seed phrase: ', '"key":"', 'token: "', 'key ', 'key: ', 'key is ', 'key:is', 'public key', '"C":"02', 'hooks.slack.com/services/', 'a.', '.webhook.office.com',
+  'seed abc ', 'mnemonic: abc abc ', 'abc ', 'seed phrase: ', '"key":"', 'token: "', 'key ', 'key: ', 'key is ', 'key:is', 'key-', 'key ab-', 'secret ab_', 'seed 1. abc 2. ', 'mnemonic (', 'abc 1. ', '"key","', 'secret>', 'secret=>', 'secret[', '=[', '\\\\\\', '\n  ', 'sk-\n  a', 'sk_a', 'sk_', 'C":"', 'api_key=.', 'public key', '"C":"02', 'hooks.slack.com/services/', 'a.', '.webhook.office.com',
 ] // biome-ignore format: a list
 
 describe('hostile text', () => {
