@@ -15,7 +15,7 @@ export interface SeriesOptions extends RequestFilter {
   since: string
   /** Whose costs are told apart. @default 'model' */
   by?: 'model' | 'provider' | undefined
-  /** At most so many names are told apart, those with most requests; the rest is `other`. @default the 8 that cost most */
+  /** At most so many names are told apart, those with most requests; the rest is `other`. @default the 8 with the largest costs or refunds */
   limit?: number | undefined
   /** @default 'minute' for up to 3 hours, 'hour' for up to 10 days, else 'day' */
   bucket?: SeriesBucket | undefined
@@ -47,7 +47,7 @@ export interface Series extends EchoedWindow {
   p50_latency_ms: (number | null)[]
   p95_latency_ms: (number | null)[]
   p99_latency_ms: (number | null)[]
-  /** By name, those that cost most first: at most eight, and the rest under `other`. No provider is `unknown`. */
+  /** By name, those with the largest costs or refunds first: at most eight, and the rest under `other`. No provider is `unknown`. */
   cost_sats: Record<string, number[]>
   /** How many requests each of these figures is about, and how many of them it leaves out; only with `unknown`. */
   requests_by_name?: Record<string, number[]>

@@ -6,7 +6,7 @@ import { partsOf } from './parts.js'
 import { type Question, tallyRequests, tallyWhole } from './tallies.js'
 import { Tally } from './tally.js'
 
-/** What the first groups have most of. */
+/** What the first groups have most of. A refund counts for as much as a cost: neither may hide in the rest. */
 export type Rank = 'requests' | 'cost'
 
 export interface TopGroups {
@@ -43,7 +43,7 @@ export function topGroups(
 /** The first of groups that are all there. */
 export function firstOf(all: ReadonlyMap<string, Tally>, limit: number, rank: Rank): TopGroups {
   const weights = new Map(
-    [...all].map(([key, tally]) => [key, rank === 'cost' ? tally.costSats : tally.requests]),
+    [...all].map(([key, tally]) => [key, rank === 'cost' ? Math.abs(tally.costSats) : tally.requests]),
   )
   const sorted = [...all].sort(
     ([a], [b]) => (weights.get(b) ?? 0) - (weights.get(a) ?? 0) || (a < b ? -1 : 1),
@@ -95,7 +95,7 @@ function firstKeys(database: Database, question: GroupedQuestion, limit: number,
   const names = database
     .prepare<unknown[], string>(
       `SELECT coalesce(name, '${UNKNOWN_GROUP}') ${collation} FROM (${parts.map(({ sql }) => sql).join(' UNION ALL ')})
-       GROUP BY 1 HAVING sum(requests) > 0 ORDER BY sum(weight) DESC, 1 LIMIT ?`,
+       GROUP BY 1 HAVING sum(requests) > 0 ORDER BY abs(sum(weight)) DESC, 1 LIMIT ?`,
     )
     .pluck()
     .all(...parts.flatMap(({ values }) => values), limit)

@@ -80,7 +80,7 @@ export const SeriesQuery = query({
   bucket: text('minute, hour or day. The default depends on the length of the window.'),
   limit: limit(
     100,
-    'At most so many names, those with most requests; the rest is `other`. The default is the 8 that cost most.',
+    'At most so many names, those with most requests; the rest is `other`. The default is the 8 with the largest costs or refunds.',
   ),
 })
 

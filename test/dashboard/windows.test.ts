@@ -33,6 +33,24 @@ describe.skipIf(!hasBrowser)('the window of the page', () => {
     }
   })
 
+  test('is the same when it is applied again, whatever its end', async ({ dashboard }) => {
+    const { page } = dashboard
+    const end = () => page.locator('input[name="until"]').inputValue()
+    const said = () => page.locator('#custom-end').innerText()
+    await dashboard.open('?since=2026-11-24')
+    await page.locator('input[name="until"]').fill('2026-11-24T12:00:05')
+    for (let time = 0; time < 2; time++) {
+      await page.getByRole('button', { name: 'Apply' }).click()
+      await page.waitForURL(/before=2026-11-24T12:00:06.000Z/)
+      expect(await end()).toBe('2026-11-24T12:00:05')
+      expect(await said()).toBe('UTC, all before Nov 24 12:00:06')
+    }
+    // The API's end is an instant, which can't be typed.
+    await dashboard.open('?since=2026-11-24&until=2026-11-24T23:59:59Z')
+    expect(await end()).toBe('2026-11-24T23:59:59')
+    expect(await said()).toBe('UTC, all before Nov 24 23:59:59.001')
+  })
+
   test('moves on for all that is shown, and nothing dated into the future is in it', async ({
     dashboard,
   }) => {
@@ -83,5 +101,35 @@ describe.skipIf(!hasBrowser)('the window of the page', () => {
     await dashboard.open('?modle=gpt-4o&range=90m')
     await page.locator('.banner', { hasText: 'It has modle=gpt-4o' }).waitFor()
     expect(await rows.count()).toBe(1)
+  })
+
+  test('shows neither a count nor newcomers where it is refused', async ({ dashboard }) => {
+    const { page, rows } = dashboard
+    dashboard.expectComplaints()
+    dashboard.append(recent())
+    await projected(dashboard, 1)
+    await page.clock.install()
+    await dashboard.open()
+    await eventually(() => page.locator('#requests-count').innerText()).toBe('1')
+    // As a link does, without loading the page anew.
+    await page.evaluate(() => {
+      history.pushState(null, '', '?since=yesterday')
+      dispatchEvent(new PopStateEvent('popstate'))
+    })
+    await page.locator('.banner', { hasText: "Invalid 'since' timestamp" }).waitFor()
+    await eventually(() => page.locator('#requests-count').innerText()).toBe('')
+    await page.locator('#live-state[data-state="live"]').waitFor()
+    await page.evaluate(async () => {
+      const source = new EventSource('v1/stream')
+      const heard = new Promise<void>((resolve) => {
+        source.addEventListener('request', () => resolve())
+      })
+      Object.assign(globalThis, { heard })
+      await new Promise((resolve) => source.addEventListener('open', resolve))
+    })
+    dashboard.append(recent())
+    await page.evaluate(() => (globalThis as unknown as { heard: Promise<void> }).heard)
+    await page.clock.runFor(500)
+    expect(await rows.count()).toBe(0)
   })
 })

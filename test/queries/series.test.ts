@@ -113,6 +113,17 @@ test('eight names by cost, and the rest as one', ({ database }) => {
   })
 })
 
+test('refunds have a name of their own where they are among the largest amounts', ({ database }) => {
+  insert(database, { model: 'refund', cost_sats: -50 }, { model: 'free', cost_sats: 0 })
+  insert(database, ...Array.from({ length: 8 }, (_, i) => ({ model: `m${i}`, cost_sats: i + 1 })))
+  const { cost_sats } = series(database, {
+    since: '2026-11-22T10:00:00.000Z',
+    until: '2026-11-22T10:00:30.000Z',
+  })
+  expect(Object.entries(cost_sats).at(0)).toEqual(['refund', [-50]])
+  expect(cost_sats['other']).toEqual([1])
+})
+
 describe('the bucket', () => {
   test.for([
     ['2026-11-22T13:00:00.000Z', 'minute'],

@@ -1,7 +1,7 @@
 import { shownMoment } from './clock.js'
 import { byId } from './dom.js'
 import { formatDay } from './format.js'
-import { endFromInput, fromInput, toInput } from './time-window.js'
+import { endFromInput, endOf, endToInput, fromInput, toInput } from './time-window.js'
 
 const DAY_MS = 86_400_000
 
@@ -23,8 +23,10 @@ export class CustomWindow {
     this.#form.hidden = since === null
     if (since === null) return
     this.#since.value = toInput(since, 'start')
-    this.#end.value = until === null ? toInput(before ?? now(), 'start') : toInput(until, 'end')
-    this.#sayEnd()
+    const end = endOf({ until, before })
+    this.#end.value = endToInput(end ?? shownMoment())
+    // An address may have an end that can't be typed, such as half a second: what is shown is what is said.
+    this.#sayEnd(end === null || Number.isNaN(end) ? undefined : new Date(end).toISOString())
   }
 
   /** Somebody wants a window of their own: the last day is what they begin with. */
@@ -32,7 +34,7 @@ export class CustomWindow {
     this.#form.hidden = false
     if (this.#since.value !== '') return
     this.#since.value = toInput(new Date(shownMoment() - DAY_MS).toISOString(), 'start')
-    this.#end.value = toInput(now(), 'start')
+    this.#end.value = endToInput(shownMoment())
     this.#sayEnd()
   }
 
@@ -46,16 +48,17 @@ export class CustomWindow {
     if (isOrdered) this.store.update({ since, until: null, before })
   }
 
-  /** A time that is typed to the second leaves open whether the second is meant too. */
-  #sayEnd() {
-    const before = endFromInput(this.#end.value)
+  /**
+   * A time that is typed to the second leaves open whether the second is meant too.
+   *
+   * @param {string | null} before
+   */
+  #sayEnd(before = endFromInput(this.#end.value)) {
     byId('custom-end', HTMLElement).textContent =
-      before === null ? 'UTC' : `UTC, all before ${formatDay(before)} ${before.slice(11, 19)}`
+      before === null
+        ? 'UTC'
+        : `UTC, all before ${formatDay(before)} ${before.slice(11, before.endsWith('.000Z') ? 19 : 23)}`
   }
-}
-
-function now() {
-  return new Date(shownMoment()).toISOString()
 }
 
 /**

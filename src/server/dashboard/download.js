@@ -36,6 +36,7 @@ const COLUMNS = /** @type {const} */ ([
   'error_status',
   'error_message',
   'labels',
+  'attempt',
 ])
 
 /** The button below which the requests of the list can be had as a file, in the order of the list. */
@@ -126,10 +127,10 @@ function save(format, entries) {
  * @param {RequestEntry} entry
  * @returns {Record<typeof COLUMNS[number], unknown>}
  */
-function recordOf({ tokens, cost, timing, error, provider, policy, labels, correlation_id: id, ...entry }) {
+function recordOf({ tokens, cost, timing, error, provider, policy, labels, attempt, ...entry }) {
   return {
     id: entry.id,
-    correlation_id: id,
+    correlation_id: entry.correlation_id,
     timestamp: entry.timestamp,
     model: entry.model,
     provider: provider ?? null,
@@ -144,6 +145,7 @@ function recordOf({ tokens, cost, timing, error, provider, policy, labels, corre
     error_status: error?.status ?? null,
     error_message: error?.message ?? null,
     labels: labels ?? undefined,
+    attempt: attempt ?? null,
   }
 }
 

@@ -144,7 +144,8 @@ export class Filters {
       // That there is no provider stands in its field.
       if (value === '' || (name === 'without_provider' && isWithoutProvider({ provider, without_provider })))
         continue
-      const text = value === 'true' ? name.replace('_', ' ') : `${name}=${value}`
+      const words = { without_policy: 'Without a policy', without_provider: 'Without a provider' }[name]
+      const text = value === 'true' && words !== undefined ? words : `${name}=${value}`
       chips.push(chip(text, () => this.store.update({ [name]: '' })))
     }
     byId('chips', HTMLElement).replaceChildren(...chips)

@@ -38,7 +38,7 @@ export class RequestList {
   #admittedLast = 0
   /** Requests between the newcomers and the rows are missing: the first page must be read anew. */
   #hasGap = false
-  /** @type {string} the beginning of the window, as the server understood it */
+  /** @type {string | null} the beginning of the window, as the server understood it; null: it was refused */
   #since = ''
 
   /**
@@ -89,6 +89,7 @@ export class RequestList {
     this.table.setBusy(true)
     // From here on they are of this question: some may come that the answer doesn't have.
     this.#forgetNewcomers()
+    this.#since ??= ''
     try {
       const page = await this.#ask(state, 'start', shownMoment())
       this.#since = page.since
@@ -112,6 +113,8 @@ export class RequestList {
   #clear(reason) {
     this.#forgetNewcomers()
     this.#cursor = undefined
+    this.#since = null
+    byId('requests-count', HTMLElement).textContent = ''
     this.table.show([])
     this.#showEnd('The list can’t be shown', reason)
   }
@@ -170,7 +173,8 @@ export class RequestList {
       this.change(entry)
       return false
     }
-    if (entry.timestamp < this.#since || Date.parse(entry.timestamp) > serverNow()) return false
+    if (this.#since === null || entry.timestamp < this.#since || Date.parse(entry.timestamp) > serverNow())
+      return false
     this.#newcomers.set(entry.id, entry)
     this.#newcomerCount++
     const [oldest] = this.#newcomers.keys()

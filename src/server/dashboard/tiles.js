@@ -199,7 +199,7 @@ function readTokens({ counts, costs: { total_input_tokens: input, total_output_t
       ' in, ',
       shownOutput,
       ' out',
-      ...(unknown === 0 ? [] : [', ', strong(unknown), ' unknown']),
+      ...(unknown === 0 ? [] : [', unknown for ', strong(unknown)]),
     ],
   }
 }

@@ -147,6 +147,28 @@ export function endFromInput(local) {
 }
 
 /**
+ * What the field of the end holds for a window that ends before an instant: what `endFromInput` makes that instant of, where
+ * it was typed there.
+ *
+ * @param {number} beforeMs
+ */
+export function endToInput(beforeMs) {
+  if (Number.isNaN(beforeMs)) return ''
+  const isBorder = beforeMs % UNIT_MS.m === 0
+  return new Date(isBorder ? beforeMs : beforeMs - 1).toISOString().slice(0, 19)
+}
+
+/**
+ * When a window is over, exclusive, in milliseconds since 1970; null where it ends now, NaN where its end isn't a time.
+ *
+ * @param {Pick<WindowState, 'until' | 'before'>} window
+ */
+export function endOf({ until, before }) {
+  if (until !== null) return instantMs(until, 'end') + 1
+  return before === null ? null : instantMs(before, 'start')
+}
+
+/**
  * What `<input type="datetime-local">` takes, in UTC; empty where it isn't a time.
  *
  * @param {string} words
