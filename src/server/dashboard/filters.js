@@ -14,7 +14,7 @@ import { beforeName } from './time-window.js'
 
 /** Whether there are tiers is asked this often, until there are. */
 const TIERS_EVERY_MS = 60_000
-const NO_PROVIDER = 'Without a provider'
+const NO_PROVIDER = 'No provider'
 const OUTCOMES = /** @type {const} */ (['success', 'open', 'unfinished'])
 const NO_OUTCOME = { success: '', open: '', unfinished: '' }
 
@@ -144,7 +144,7 @@ export class Filters {
       // That there is no provider stands in its field.
       if (value === '' || (name === 'without_provider' && isWithoutProvider({ provider, without_provider })))
         continue
-      const words = { without_policy: 'Without a policy', without_provider: 'Without a provider' }[name]
+      const words = { without_policy: 'No policy', without_provider: NO_PROVIDER }[name]
       const text = value === 'true' && words !== undefined ? words : `${name}=${value}`
       chips.push(chip(text, () => this.store.update({ [name]: '' })))
     }
