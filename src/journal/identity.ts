@@ -100,6 +100,15 @@ export function readOrCreateIdentity(
   return readIdentity(directory, fs)
 }
 
+/**
+ * The permissions of files for everyone who shares the journal: its owner, and the group as far as it may use journal.json.
+ * One that others may read was copied under some umask, which says nothing about sharing.
+ */
+export function sharedMode(directory: string, fs: FileSystem): number {
+  const mode = fs.statSync(join(directory, IDENTITY_FILE), { throwIfNoEntry: false })?.mode ?? 0
+  return 0o600 | ((mode & 0o007) === 0 ? mode & 0o060 : 0)
+}
+
 function creationAdvice(error: unknown): string {
   const { syscall } = error as NodeJS.ErrnoException
   const code = errorCode(error) ?? ''

@@ -15,7 +15,7 @@ import type {
 } from '../events/schema.js'
 import { JournalWriteError } from './errors.js'
 import { type Clock, nodeFileSystem } from './files.js'
-import { type JournalIdentity, readOrCreateIdentity } from './identity.js'
+import { type JournalIdentity, readOrCreateIdentity, sharedMode } from './identity.js'
 import { type JournalPorts, LineWriter } from './line-writer.js'
 import { type JournalOptions, type ResolvedOptions, resolveOptions } from './options.js'
 import { BoundedWarnings, MemberWarnings } from './warnings.js'
@@ -61,10 +61,11 @@ export class Journal {
   constructor(options: ResolvedOptions, ports: JournalPorts) {
     this.#options = options
     this.#clock = ports.clock
-    const { directory, fileMode, directoryMode, logger } = options
+    const { directory, fileMode, directoryMode, isModeGiven, logger } = options
     const modes = { file: fileMode, directory: directoryMode }
     this.identity = readOrCreateIdentity(directory, modes, ports.clock.now(), ports.fs)
-    this.#writer = new LineWriter(options, this.identity.journal_id, ports)
+    const mode = isModeGiven ? fileMode : sharedMode(directory, ports.fs)
+    this.#writer = new LineWriter({ ...options, fileMode: mode }, this.identity.journal_id, ports)
     this.#refusals = new BoundedWarnings(logger)
     this.#members = new MemberWarnings(logger)
   }

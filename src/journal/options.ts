@@ -32,7 +32,7 @@ export interface JournalOptions {
   /**
    * Permissions of new files, whatever the umask; directories get execute where files have read. 0o660 shares a
    * journal within a group.
-   * @default 0o600
+   * @default 0o600, and what the group may do with a journal.json that is there and not open to others
    */
   mode?: number | undefined
   /**
@@ -51,6 +51,8 @@ export interface ResolvedOptions {
   bufferBytes: number
   fileMode: number
   directoryMode: number
+  /** Not the default: a journal that is there is no reason for another one. */
+  isModeGiven: boolean
   redact: Redact | null
 }
 
@@ -92,6 +94,7 @@ export function resolveOptions(options: JournalOptions): ResolvedOptions {
     bufferBytes,
     fileMode,
     directoryMode: fileMode | ((fileMode & 0o444) >> 2),
+    isModeGiven: options.mode !== undefined,
     redact: redactionOf(redact),
   }
 }

@@ -59,7 +59,8 @@ export class Archives {
   }
 
   /**
-   * An archive that isn't the file that was recorded must hold the same bytes. It is decompressed once to tell.
+   * An archive that isn't the file that was recorded must hold the same bytes. It is decompressed once to tell. Who asks is
+   * about to read it, and its hash costs a hundredth of that.
    *
    * @returns whether it was compressed anew.
    * @throws ProjectionError SEGMENT_REPLACED
@@ -68,7 +69,7 @@ export class Archives {
     const entry = this.#archived.get(segment.name)
     const { key } = this.#file(segment)
     if (entry === undefined || this.#judged.get(segment.id) === key) return false
-    const verdict = await judgeArchive(this.#directory, segment, entry)
+    const verdict = await judgeArchive(this.#directory, segment, entry, true)
     if (verdict === 'altered') {
       const path = join(this.#directory, archiveFile(segment))
       const found = `the archive is not the file of ${entry.archive_bytes} bytes that was recorded, and holds other lines`

@@ -14,6 +14,7 @@ test('defaults', () => {
     bufferBytes: 16 * 1024 * 1024,
     fileMode: 0o600,
     directoryMode: 0o700,
+    isModeGiven: false,
     redact: redactSecrets,
   })
 })

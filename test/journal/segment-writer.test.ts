@@ -3,6 +3,7 @@ import {
   chmodSync,
   mkdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -188,6 +189,23 @@ describe('opening', () => {
     }
     expect(statSync(join(directory, SEGMENT)).mode & 0o777).toBe(0o660)
     expect(statSync(directory).mode & 0o777).toBe(0o770)
+  })
+
+  // What others may read was copied under some umask: that isn't a wish to share it.
+  test.each([
+    [0o600, 0o600],
+    [0o640, 0o640],
+    [0o660, 0o660],
+    [0o644, 0o600],
+  ])('a journal.json of mode %o shares new segments as %o, unless a mode is given', (mode, expected) => {
+    const { directory } = opened()
+    rmSync(join(directory, SEGMENT))
+    chmodSync(join(directory, 'journal.json'), mode)
+    opened({ directory })
+    expect(statSync(join(directory, SEGMENT)).mode & 0o777).toBe(expected)
+    rmSync(join(directory, SEGMENT))
+    opened({ directory, mode: 0o606 })
+    expect(statSync(join(directory, SEGMENT)).mode & 0o777).toBe(0o606)
   })
 
   test('one that is there keeps its mode', () => {

@@ -3,6 +3,7 @@ import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, statSync, wri
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
 import { openJournal } from '../../src/index.js'
+import { listSegments } from '../../src/journal/segments.js'
 import { archiveWith } from '../../src/maintenance/archive.js'
 import { openDatabase, projectOnce } from '../../src/projection/index.js'
 import { acquireProjectorLock } from '../../src/storage/projector-lock.js'
@@ -57,7 +58,8 @@ describe.skipIf(!isRoot)('what root makes (needs root)', () => {
     for (const [name, ...owner] of made) expect([name, ...owner]).toEqual([name, GATEWAY, GATEWAY])
     if (!canSwitchUsers) return
     // As an older version left them.
-    for (const name of ['2024-11-22.ndjson.gz', 'manifest.jsonl.lock']) {
+    const newest = listSegments(journal).at(-1)?.name ?? ''
+    for (const name of ['2024-11-22.ndjson.gz', newest, 'manifest.jsonl.lock']) {
       chownSync(join(journal, name), 0, 0)
       chmodSync(join(journal, name), 0o600)
     }
@@ -76,7 +78,13 @@ describe.skipIf(!isRoot)('what root makes (needs root)', () => {
     const problems = JSON.parse(stdout).checks.filter(({ level }: { level: string }) => level === 'problem')
     expect(problems).toMatchObject([
       { check: 'journal_lock' },
-      { check: 'segment_files', items: [expect.stringMatching(/EACCES.*2024-11-22\.ndjson\.gz/)] },
+      {
+        check: 'segment_files',
+        items: [
+          expect.stringMatching(/EACCES.*2024-11-22\.ndjson\.gz/),
+          expect.stringContaining(`${newest}'`),
+        ],
+      },
     ])
   })
 
@@ -130,10 +138,16 @@ describe.skipIf(!canSwitchUsers)('a group that shares a journal (needs root and 
       status: 0,
       stderr: '',
     })
-    // A projector’s user may append too, and the gateway goes on with what that left.
+    // A projector’s user and root may append too, into a segment of their own, and the gateway goes on with what that left.
     const event = `${JSON.stringify(requestLog())}\n`
-    expect(runAs(PROJECTOR, ['append', '--journal', journal], event)).toMatchObject({ status: 0 })
-    expect(spawnSync('setpriv', [...user, process.execPath, gateway])).toMatchObject({ status: 0 })
+    const appendAsRoot = () =>
+      spawnSync(process.execPath, [PROGRAM, 'append', '--journal', journal], { input: event })
+    for (const append of [() => runAs(PROJECTOR, ['append', '--journal', journal], event), appendAsRoot]) {
+      const newest = listSegments(journal).at(-1)
+      writeFileSync(join(journal, `${newest?.name}.distrusted`), '')
+      expect(append()).toMatchObject({ status: 0 })
+      expect(spawnSync('setpriv', [...user, process.execPath, gateway])).toMatchObject({ status: 0 })
+    }
     expect(runAs(PROJECTOR, ['project', '--once', '--log-level', 'error', ...both])).toMatchObject({
       status: 0,
     })
