@@ -20,6 +20,8 @@ interface ExportFlags extends FilterFlags {
 
 /** Requests that are made into text at once: enough to be fast, little enough to be held. */
 const BATCH_ROWS = 500
+/** UTF-16 units of their labels, of which one request may have 1 MiB. */
+const BATCH_LABELS = 1024 * 1024
 
 const COLUMNS: readonly (keyof ExportedRequest)[] = [
   'id',
@@ -126,10 +128,12 @@ async function writeAll(
 
 function nextBatch(requests: Iterator<ExportedRequest, void>): ExportedRequest[] {
   const batch: ExportedRequest[] = []
-  while (batch.length < BATCH_ROWS) {
+  let labels = 0
+  while (batch.length < BATCH_ROWS && labels < BATCH_LABELS) {
     const next = requests.next()
     if (next.done === true) break
     batch.push(next.value)
+    for (const [name, value] of Object.entries(next.value.labels ?? {})) labels += name.length + value.length
   }
   return batch
 }

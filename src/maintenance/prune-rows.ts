@@ -9,6 +9,7 @@ import {
   type StoredRequest,
 } from '../storage/projection-tables.js'
 import { RollupTables, rollupLabels } from '../storage/rollup-tables.js'
+import { pageOf } from '../storage/row-page.js'
 
 /** Rows of one transaction: other writers of the database wait for no longer than that takes. */
 const BATCH_ROWS = 2000
@@ -30,7 +31,7 @@ export class RowPruner {
   readonly #database: Database
   readonly #through: number
   readonly #tables: ProjectionTables
-  readonly #ratios = new TokenRatioChanges()
+  readonly #ratios: TokenRatioChanges
   readonly #rollupTables: RollupTables
   readonly #rollups: RollupChanges
   readonly #removed: PrunedRows = { rows: 0, rejected: 0, held: 0 }
@@ -41,6 +42,7 @@ export class RowPruner {
     this.#database = database
     this.#through = through
     this.#tables = new ProjectionTables(database)
+    this.#ratios = new TokenRatioChanges(this.#tables)
     this.#rollupTables = new RollupTables(database)
     this.#rollups = new RollupChanges(this.#rollupTables, rollupLabels(database))
   }
@@ -135,12 +137,11 @@ export class RowPruner {
 
   #removeRequests(): boolean {
     const database = this.#database
-    const rows = database
-      .prepare<[number, number, number], RequestRow>(
-        `SELECT ${STORED_COLUMNS} FROM requests
-         WHERE id > ? AND segment_id <= ? ORDER BY id LIMIT ?`,
-      )
-      .all(this.#lastId, this.#through, BATCH_ROWS)
+    const statement = database.prepare<[number, number, number], RequestRow>(
+      `SELECT ${STORED_COLUMNS} FROM requests
+       WHERE id > ? AND segment_id <= ? ORDER BY id LIMIT ?`,
+    )
+    const rows = pageOf(statement.iterate(this.#lastId, this.#through, BATCH_ROWS))
     if (rows.length === 0) return false
     const remove = database.prepare('DELETE FROM requests WHERE id = ?')
     const uncount = database.prepare('UPDATE journal_segments SET requests = requests - 1 WHERE id = ?')
@@ -151,7 +152,7 @@ export class RowPruner {
         this.#ratios.subtract({ ...row, success: row.success === 1 })
         this.#rollups.remove(countedRequest(row))
       }
-      this.#ratios.apply(this.#tables)
+      this.#ratios.apply()
       this.#rollups.apply()
     })
     this.#lastId = rows.at(-1)?.id ?? this.#lastId

@@ -2,7 +2,7 @@ import type { JournalEvent } from '../events/schema.js'
 import type { FileIdentity } from '../journal/file-identity.js'
 import type { SegmentCounts, SegmentPosition } from '../storage/positions.js'
 import type { Place, RejectedLine } from '../storage/projection-tables.js'
-import type { FirstRejected } from './line-fold.js'
+import type { FirstDroppedCost, FirstRejected } from './line-fold.js'
 
 /** Where decoded lines go: each event and each rejected line, in the order of the journal. */
 export interface LineTarget {
@@ -16,6 +16,7 @@ export interface DecodedPart {
   bytes: number
   counts: SegmentCounts
   firstRejected: FirstRejected
+  firstDroppedCost: FirstDroppedCost
 }
 
 /** Digests of a segment's bytes, as far as they were asked for and the bytes have passed. */

@@ -100,6 +100,7 @@ function add(a: DecodedPart, b: DecodedPart): DecodedPart {
     bytes: a.bytes + b.bytes,
     counts: addCounts(a.counts, b.counts),
     firstRejected: a.firstRejected ?? b.firstRejected,
+    firstDroppedCost: a.firstDroppedCost ?? b.firstDroppedCost,
   }
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { EventDefaults } from '../events/complete.js'
+import type { CostField, EventDefaults } from '../events/complete.js'
 import { type DecodedLine, decodeLine, type Rejection, type RejectionReason } from '../events/line.js'
 import { recoverEvents } from '../events/recovery.js'
 import type { JournalEvent } from '../events/schema.js'
@@ -22,6 +22,9 @@ const RECOVERABLE: ReadonlySet<RejectionReason> = new Set([
 /** For the log: null where nothing was rejected. */
 export type FirstRejected = (Rejection & Place) | null
 
+/** For the log: a member of cost that a line can't have, as `1e999`, so that it counts as unknown. */
+export type FirstDroppedCost = { member: CostField; byteOffset: number } | null
+
 interface LineFoldOptions {
   journalId: string
   segment: SegmentName
@@ -34,6 +37,7 @@ interface LineFoldOptions {
 export class LineFold {
   readonly counts: SegmentCounts = emptyCounts()
   firstRejected: FirstRejected = null
+  firstDroppedCost: FirstDroppedCost = null
   readonly #options: LineFoldOptions
   readonly #defaults: EventDefaults
   /** Of the event that is being decoded. */
@@ -46,6 +50,9 @@ export class LineFold {
     this.#defaults = {
       timestamp: () => startOfDay(options.segment),
       correlationId: () => placeUuid(`${options.journalId}/${options.segment.name}/${this.#byteOffset}`),
+      costDropped: (member) => {
+        this.firstDroppedCost ??= { member, byteOffset: this.#byteOffset }
+      },
     }
   }
 

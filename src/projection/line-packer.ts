@@ -24,7 +24,6 @@ const MAX_NAMES = 16 * 1024
 /** A pack goes before it is full, so that what one more chunk holds has room in it: 256 KiB are at most 6,300 events. */
 const ENOUGH_ROWS = 512
 const ENOUGH_TEXT_BYTES = TEXT_BYTES / 2
-const ENOUGH_UNPACKED = 256
 
 /** Packs decoded lines for another thread. */
 export class LinePacker implements LineTarget {
@@ -36,12 +35,12 @@ export class LinePacker implements LineTarget {
   #newNames: string[] = []
   #unpacked: UnpackedLine[] = []
 
+  /**
+   * True also once anything isn't packed: a line that has no room in a pack takes up to 1 MiB, and several times that as
+   * an object that is copied between threads.
+   */
   get isEnough(): boolean {
-    return (
-      this.#rows >= ENOUGH_ROWS ||
-      this.#textEnd >= ENOUGH_TEXT_BYTES ||
-      this.#unpacked.length >= ENOUGH_UNPACKED
-    )
+    return this.#rows >= ENOUGH_ROWS || this.#textEnd >= ENOUGH_TEXT_BYTES || this.#unpacked.length > 0
   }
 
   /** Begins anew, in a buffer that was handed back. */

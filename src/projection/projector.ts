@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { performance } from 'node:perf_hooks'
 import type { JournalError } from '../journal/errors.js'
 import type { Clock } from '../journal/files.js'
 import { type JournalIdentity, readIdentity } from '../journal/identity.js'
@@ -250,8 +251,13 @@ class Work {
       logger.warn({ path, err: reason }, 'Waiting for journal.json: segments are there without a whole one')
   }
 
-  #logBatch({ position, counts, bytes, firstRejected }: SegmentBatch): void {
+  #logBatch({ position, counts, bytes, firstRejected, firstDroppedCost }: SegmentBatch): void {
     this.logger.debug({ segment: position.name, bytes, ...counts }, 'Projected')
+    if (firstDroppedCost !== null) {
+      const { member, byteOffset } = firstDroppedCost
+      const fields = { segment: position.name, byte_offset: byteOffset, member }
+      this.logger.warn(fields, 'Costs that are not finite: they are unknown, and null in the database')
+    }
     if (firstRejected === null) return
     const { reason, detail, byteOffset } = firstRejected
     const fields = {

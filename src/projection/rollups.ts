@@ -11,6 +11,9 @@ import { type DimensionHours, type RollupSink, writeRollups } from './rollup-wri
 const MAX_HELD_HOURS = 20_000
 const MAX_HELD_REQUESTS = 200_000
 
+/** UTF-16 units of their dimensions' names, of which each may have eleven of 1 KiB; usual ones have a tenth of this. */
+const MAX_HELD_NAMES = 4 * 1024 * 1024
+
 /** Sums up to this stay exact as numbers, whatever is added to them that isn't larger. */
 const MAX_EXACT = 2 ** 51
 
@@ -47,6 +50,7 @@ export class RollupChanges {
   #sign: 1 | -1 = 1
   /** At least as large as any sum that is held. */
   #heldSize = 0
+  #heldNames = 0
 
   /** @param labels the names of `rollup_labels`, in order. */
   constructor(sink: ChangesSink, labels: readonly string[]) {
@@ -93,6 +97,7 @@ export class RollupChanges {
     this.#root = { next: new Map(), changes: null }
     this.#changed = []
     this.#heldSize = 0
+    this.#heldNames = 0
   }
 
   #change(request: CountedRequest, sign: 1 | -1, isCounted: boolean): void {
@@ -111,7 +116,8 @@ export class RollupChanges {
   #limit(size: number): void {
     this.#heldSize += size
     const { cells, latencies } = this.#cells
-    if (this.#heldSize > MAX_EXACT || cells > MAX_HELD_HOURS || latencies > MAX_HELD_REQUESTS) this.apply()
+    const isMuch = cells > MAX_HELD_HOURS || latencies > MAX_HELD_REQUESTS || this.#heldNames > MAX_HELD_NAMES
+    if (isMuch || this.#heldSize > MAX_EXACT) this.apply()
   }
 
   #dimension({ model, provider, policy, labels }: CountedRequest): DimensionChanges {
@@ -132,6 +138,9 @@ export class RollupChanges {
       lastCell: 0,
     }
     this.#changed.push(changes)
+    const { model, provider, policy, labels } = dimension
+    for (const name of [model, provider, policy, ...Object.values(labels)])
+      this.#heldNames += name?.length ?? 0
     return changes
   }
 

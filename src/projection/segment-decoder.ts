@@ -77,7 +77,8 @@ export class SegmentDecoder implements DecodedSegment {
         this.#digester?.add(chunk)
       },
     )
-    return bytes === 0 ? null : { bytes, counts: fold.counts, firstRejected: fold.firstRejected }
+    const { counts, firstRejected, firstDroppedCost } = fold
+    return bytes === 0 ? null : { bytes, counts, firstRejected, firstDroppedCost }
   }
 
   digests(): SegmentDigests {

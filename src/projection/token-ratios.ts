@@ -11,6 +11,10 @@ const MAX_RATIO = 1_000_000
 /** From here on a sum is carried into its bigint: one more sample stays below 2^53. */
 const MAX_UNCARRIED = 2 ** 52
 
+/** Bytes of changes that are held before they are written; a policy takes its name's and about 100 more. */
+const MAX_HELD_BYTES = 8 * 1024 * 1024
+const CHANGE_BYTES = 100
+
 interface RatioChange {
   /** The sum of a whole journal may be larger than 2^53. */
   carried: bigint
@@ -30,10 +34,16 @@ export interface RatioSample {
 /**
  * The fold of `token_ratios`: the mean of output_tokens / input_tokens over a policy's successful requests that have
  * both, input > 0. Integer millionths, so that the order of events, replays and corrections can't change a mean.
- * Collects the changes of one transaction.
+ * Collects the changes of one transaction and writes them when they are many, and when `apply` is called.
  */
 export class TokenRatioChanges {
+  readonly #tables: Pick<ProjectionTables, 'addToTokenRatio'>
   readonly #changes = new Map<string, RatioChange>()
+  #heldBytes = 0
+
+  constructor(tables: Pick<ProjectionTables, 'addToTokenRatio'>) {
+    this.#tables = tables
+  }
 
   add(sample: RatioSample): void {
     this.#change(sample, 1)
@@ -45,12 +55,13 @@ export class TokenRatioChanges {
   }
 
   /** Writes the collected changes. */
-  apply(tables: ProjectionTables): void {
+  apply(): void {
     for (const [policy, { carried, millionths: rest, samples }] of this.#changes) {
       const millionths = carried + BigInt(rest)
-      if (millionths !== 0n || samples !== 0) tables.addToTokenRatio(policy, millionths, samples)
+      if (millionths !== 0n || samples !== 0) this.#tables.addToTokenRatio(policy, millionths, samples)
     }
     this.#changes.clear()
+    this.#heldBytes = 0
   }
 
   #change(sample: RatioSample, sign: 1 | -1): void {
@@ -58,6 +69,8 @@ export class TokenRatioChanges {
     if (millionths === null || sample.policy === null) return
     let change = this.#changes.get(sample.policy)
     if (change === undefined) {
+      this.#heldBytes += sample.policy.length + CHANGE_BYTES
+      if (this.#heldBytes > MAX_HELD_BYTES) this.apply()
       change = { carried: 0n, millionths: 0, samples: 0 }
       this.#changes.set(sample.policy, change)
     }

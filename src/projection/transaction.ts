@@ -26,6 +26,7 @@ export interface SegmentBatch {
   position: SegmentPosition
   counts: SegmentCounts
   firstRejected: DecodedPart['firstRejected']
+  firstDroppedCost: DecodedPart['firstDroppedCost']
   bytes: number
 }
 
@@ -55,6 +56,7 @@ interface Entered {
   isLate: boolean
   counts: SegmentCounts
   firstRejected: DecodedPart['firstRejected']
+  firstDroppedCost: DecodedPart['firstDroppedCost']
   /** What refers to the segment's row may be inserted. */
   hasRow: boolean
 }
@@ -66,7 +68,7 @@ interface Entered {
  */
 export class ProjectionTransaction implements LineTarget {
   readonly #options: TransactionOptions
-  readonly #ratios = new TokenRatioChanges()
+  readonly #ratios: TokenRatioChanges
   readonly #counts = new CompletionCounts()
   readonly #rollups: RollupChanges
   #fold: EventFold | null = null
@@ -76,6 +78,7 @@ export class ProjectionTransaction implements LineTarget {
 
   constructor(options: TransactionOptions) {
     this.#options = options
+    this.#ratios = new TokenRatioChanges(options.tables)
     this.#rollups = new RollupChanges(options.rollupTables, options.rollupLabels)
   }
 
@@ -122,7 +125,8 @@ export class ProjectionTransaction implements LineTarget {
    */
   enter(position: SegmentPosition, isLate: boolean): void {
     const hasRow = position.lastLine !== null
-    this.#entered = { position, isLate, counts: emptyCounts(), firstRejected: null, hasRow }
+    const counts = emptyCounts()
+    this.#entered = { position, isLate, counts, firstRejected: null, firstDroppedCost: null, hasRow }
   }
 
   apply(event: JournalEvent, place: Place): void {
@@ -138,10 +142,11 @@ export class ProjectionTransaction implements LineTarget {
     this.#options.tables.insertRejectedLine(line)
   }
 
-  count({ counts, firstRejected }: DecodedPart): void {
+  count({ counts, firstRejected, firstDroppedCost }: DecodedPart): void {
     const entered = this.#current()
     entered.counts = addCounts(entered.counts, counts)
     entered.firstRejected ??= firstRejected
+    entered.firstDroppedCost ??= firstDroppedCost
   }
 
   /**
@@ -152,7 +157,7 @@ export class ProjectionTransaction implements LineTarget {
    */
   async leave(decoded: DecodedSegment, isAtEnd: boolean): Promise<void> {
     const entered = this.#current()
-    const { position, counts, firstRejected, isLate } = entered
+    const { position, counts, firstRejected, firstDroppedCost, isLate } = entered
     this.#entered = null
     const bytes = decoded.position - position.projectedBytes
     if (bytes === 0) return
@@ -166,14 +171,14 @@ export class ProjectionTransaction implements LineTarget {
       const text = `its position is not ${position.projectedBytes} any more: another program writes to this database`
       throw new ProjectionError('POSITION_MOVED', decoded.path, `${text}; stop it, then start again`)
     }
-    this.#batches.push({ position: next, counts, firstRejected, bytes })
+    this.#batches.push({ position: next, counts, firstRejected, firstDroppedCost, bytes })
     this.#bytes += bytes
   }
 
   /** Writes what was collected; then the transaction may be committed. */
   finish(): readonly SegmentBatch[] {
     this.#fold?.finish()
-    this.#ratios.apply(this.#options.tables)
+    this.#ratios.apply()
     this.#counts.apply(this.#options.tables)
     this.#rollups.apply()
     return this.#batches

@@ -1,5 +1,6 @@
 import type { Database } from '../storage/database.js'
 import { STORED_COLUMNS, type StoredRequest } from '../storage/projection-tables.js'
+import { pageOf } from '../storage/row-page.js'
 import { countedRequest } from './counted-request.js'
 import type { RollupChanges } from './rollups.js'
 
@@ -18,10 +19,10 @@ export class UnjournaledRequests {
     const before = counted.get()?.last_id ?? 0
     let last = before
     for (;;) {
-      const rows = next.all(last)
+      const rows = pageOf(next.iterate(last))
+      if (rows.length === 0) break
       for (const row of rows) changes.add(countedRequest(row), true)
       last = rows.at(-1)?.id ?? last
-      if (rows.length < PAGE_ROWS) break
     }
     if (last !== before) setCounted.run(last)
   }
@@ -32,10 +33,10 @@ export class UnjournaledRequests {
     const through = counted.get()?.last_id ?? 0
     let last = Number.MIN_SAFE_INTEGER
     for (;;) {
-      const rows = upTo.all(last, through)
+      const rows = pageOf(upTo.iterate(last, through))
+      if (rows.length === 0) break
       for (const row of rows) changes.add(countedRequest(row), false)
       last = rows.at(-1)?.id ?? last
-      if (rows.length < PAGE_ROWS) break
     }
   }
 }

@@ -1,4 +1,5 @@
 import type { Database } from '../storage/database.js'
+import { pageOf } from '../storage/row-page.js'
 import { all } from './condition.js'
 import { QueryError } from './errors.js'
 import { checkedFilter, type RequestFilter, rowCondition, timestampColumn, windowRange } from './filter.js'
@@ -65,7 +66,7 @@ export function* exportRequests(
     const rows: FullRow[] = readPage(database, filter, last, end)
     for (const row of rows) yield exportedRequest(row)
     end = rows.at(-1) ?? null
-    if (rows.length < PAGE_ROWS) return
+    if (end === null) return
   }
 }
 
@@ -82,11 +83,10 @@ function pageById(database: Database, filter: RequestFilter, last: number, end: 
   const { sql, values } = all([rowCondition(filter), { sql: 'id <= ?', values: [last] }, ...behind])
   // The few rows of a correlation_id are found by its own index.
   const hint = filter.correlationId === undefined ? 'NOT INDEXED' : ''
-  return database
-    .prepare<unknown[], FullRow>(
-      `SELECT ${FULL_COLUMNS} FROM requests ${hint} WHERE ${sql} ORDER BY id LIMIT ${PAGE_ROWS}`,
-    )
-    .all(...values)
+  const statement = database.prepare<unknown[], FullRow>(
+    `SELECT ${FULL_COLUMNS} FROM requests ${hint} WHERE ${sql} ORDER BY id LIMIT ${PAGE_ROWS}`,
+  )
+  return pageOf(statement.iterate(...values))
 }
 
 function pageByTimestamp(
@@ -95,18 +95,29 @@ function pageByTimestamp(
   last: number,
   end: FullRow | null,
 ): FullRow[] {
+  return pageOf(rowsByTimestamp(database, filter, last, end))
+}
+
+function* rowsByTimestamp(
+  database: Database,
+  filter: RequestFilter,
+  last: number,
+  end: FullRow | null,
+): Generator<FullRow> {
   const behind = end === null ? null : { key: end.timestamp, id: end.id }
-  const rows: FullRow[] = []
+  let left = PAGE_ROWS
   for (const part of partsBehind(windowRange(filter), 'asc', behind)) {
     const conditions = [rowCondition(filter, part.range), { sql: 'id <= ?', values: [last] }, ...part.ids]
     const { sql, values } = all(conditions)
     const statement = database.prepare<unknown[], FullRow>(
       `SELECT ${FULL_COLUMNS} FROM requests WHERE ${sql} ORDER BY ${timestampColumn(filter)}, id LIMIT ?`,
     )
-    rows.push(...statement.all(...values, PAGE_ROWS - rows.length))
-    if (rows.length === PAGE_ROWS) break
+    for (const row of statement.iterate(...values, left)) {
+      left--
+      yield row
+    }
+    if (left === 0) return
   }
-  return rows
 }
 
 function exportedRequest(row: FullRow): ExportedRequest {

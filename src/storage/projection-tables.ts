@@ -85,10 +85,16 @@ export class ProjectionTables {
   }
 
   /** Takes out what is held for a request, in the order of the journal: what names its attempt, or none. */
-  takeHeldCompletions(correlationId: string, attempt: number | null): PlacedCompletion[] {
-    const rows = this.#statements.heldCompletions.all(correlationId, attempt) as CompletionRow[]
-    if (rows.length > 0) this.#statements.deleteHeld.run(correlationId, attempt)
-    return rows.map(placedCompletion)
+  *takeHeldCompletions(correlationId: string, attempt: number | null): Generator<PlacedCompletion> {
+    const { heldCompletions, deleteHeld } = this.#statements
+    // A page at a time: nothing bounds how many a hostile client can have for one request.
+    for (;;) {
+      const rows = heldCompletions.all(correlationId, attempt) as CompletionRow[]
+      const last = rows.at(-1)
+      if (last === undefined) return
+      deleteHeld.run(correlationId, attempt, last.segment_id, last.byte_offset)
+      for (const row of rows) yield placedCompletion(row)
+    }
   }
 
   hasHeldCompletions(): boolean {
@@ -151,10 +157,11 @@ function prepareStatements(database: Database) {
     ),
     heldCompletions: database.prepare(
       `SELECT segment_id, byte_offset, ${COMPLETION_COLUMNS} FROM held_completions
-       WHERE correlation_id = ? AND (attempt IS NULL OR attempt = ?) ORDER BY segment_id, byte_offset`,
+       WHERE correlation_id = ? AND (attempt IS NULL OR attempt = ?) ORDER BY segment_id, byte_offset LIMIT 1000`,
     ),
     deleteHeld: database.prepare(
-      'DELETE FROM held_completions WHERE correlation_id = ? AND (attempt IS NULL OR attempt = ?)',
+      `DELETE FROM held_completions WHERE correlation_id = ? AND (attempt IS NULL OR attempt = ?)
+         AND (segment_id, byte_offset) <= (?, ?)`,
     ),
     supersede: database.prepare('INSERT OR REPLACE INTO superseded_completions VALUES (?, ?, ?, ?)'),
     countCompletions: database.prepare(

@@ -109,6 +109,18 @@ describe('stream_completed', () => {
     expect(workspace.query(ROWS).map((row) => row['output_tokens'])).toEqual([null, 2, null])
     expect(workspace.query('SELECT * FROM held_completions')).toHaveLength(0)
   })
+
+  test('that comes first is applied, however many others wait for the same request', async ({
+    workspace,
+  }) => {
+    const ends = Array.from({ length: 2500 }, (_, tokens) => end(tokens))
+    writeSegment(workspace.journal, lines(...ends, end(7, 7)))
+    await projectOnce(workspace)
+    writeSegment(workspace.journal, lines(stream(0)))
+    await projectOnce(workspace)
+    expect(workspace.query(ROWS).map((row) => row['output_tokens'])).toEqual([2499])
+    expect(workspace.query('SELECT attempt FROM held_completions')).toEqual([{ attempt: 7 }])
+  })
 })
 
 describe('token_ratios', () => {

@@ -97,6 +97,23 @@ test('a locked database is waited for; the journal goes on', async ({ workspace 
   await projector.stop()
 })
 
+test('a cost that is not finite is unknown, and the log says so once a batch', async ({ workspace }) => {
+  const request = '{"type":"request_logged","model":"m","latency_ms":1,"success":true,"cost_sats":1e999}'
+  const warn = vi.fn()
+  const projector = await startProjector({
+    ...workspace,
+    logger: { debug() {}, info() {}, warn, error() {} },
+  })
+  writeSegment(workspace.journal, lines(requestLine('a'), request, request))
+  await until(() => count(workspace) === 3)
+  await projector.stop()
+  expect(workspace.query('SELECT count(*) AS n FROM requests WHERE cost_sats IS NULL')).toEqual([{ n: 3 }])
+  const place = { segment: '2026-11-22.ndjson', byte_offset: requestLine('a').length + 1 }
+  expect(warn.mock.calls).toEqual([
+    [{ ...place, member: 'cost_sats' }, expect.stringMatching(/^Costs that are not finite/)],
+  ])
+})
+
 test('a database that was removed stops it with what to do', async ({ workspace }) => {
   workspace.expectDamage()
   writeSegment(workspace.journal, lines(requestLine('a')))
