@@ -3,6 +3,7 @@ import { createReadStream, createWriteStream, fstatSync, renameSync, rmSync, sta
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { setTimeout as delay } from 'node:timers/promises'
 import { createGunzip, createGzip } from 'node:zlib'
 import { nodeFileSystem, syncDirectory } from '../journal/files.js'
 import type { EntryOf, ManifestFile, SegmentDigest } from '../journal/manifest.js'
@@ -164,10 +165,6 @@ export class SegmentArchiver {
 /** Removes what a killed run was writing. */
 export function isTemporary(file: string): boolean {
   return /^\d{4}-\d{2}-\d{2}(_\d{3})?\.ndjson\.gz\.tmp$/.test(file)
-}
-
-export function delay(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms))
 }
 
 /** The first `size` bytes, synced, with the same permissions. */

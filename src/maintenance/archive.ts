@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readdirSync, rmSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { nodeFileSystem } from '../journal/files.js'
 import { readIdentity } from '../journal/identity.js'
 import { type EntryOf, lastEntries, ManifestFile } from '../journal/manifest.js'
@@ -10,13 +11,7 @@ import { checkJournal } from '../projection/segment-check.js'
 import { openDatabaseReadOnly } from '../storage/database.js'
 import { readPositions } from '../storage/positions.js'
 import { acquireJournalLock } from '../storage/projector-lock.js'
-import {
-  AlteredSegmentError,
-  type ArchiverOptions,
-  delay,
-  isTemporary,
-  SegmentArchiver,
-} from './archive-segment.js'
+import { AlteredSegmentError, type ArchiverOptions, isTemporary, SegmentArchiver } from './archive-segment.js'
 
 /** Writers look each second; the rest is for a machine that is busy. */
 const NOTICE_MS = 5000

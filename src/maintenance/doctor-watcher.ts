@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers'
 import { watch } from 'chokidar'
 import { errorCode } from '../journal/files.js'
 import { type DoctorCheck, note, ok, problem } from './doctor-check.js'

@@ -1,5 +1,6 @@
 import { rmSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { nodeFileSystem, syncDirectory } from '../journal/files.js'
 import { readIdentity } from '../journal/identity.js'
 import { type EntryOf, lastEntries, ManifestFile } from '../journal/manifest.js'
@@ -151,7 +152,7 @@ class PruneRun {
     while (pruner.removeBatch()) {
       onStep('batch')
       // A daemon's other work, such as a signal, comes in between.
-      await new Promise((resolve) => setImmediate(resolve))
+      await setImmediate()
     }
     const rows = pruner.finish()
     onStep('rows')

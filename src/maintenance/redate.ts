@@ -1,5 +1,6 @@
 import { lstatSync, renameSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { nodeFileSystem, syncDirectory } from '../journal/files.js'
 import { readIdentity } from '../journal/identity.js'
 import { lastEntries, readManifest } from '../journal/manifest.js'
@@ -17,7 +18,6 @@ import { checkJournal } from '../projection/segment-check.js'
 import { openDatabaseReadOnly } from '../storage/database.js'
 import { readPositions, type SegmentPosition } from '../storage/positions.js'
 import { acquireProjectorLock } from '../storage/projector-lock.js'
-import { delay } from './archive-segment.js'
 
 /** Writers look each second; the rest is for a machine that is busy. */
 const NOTICE_MS = 3000

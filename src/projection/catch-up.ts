@@ -1,5 +1,6 @@
 import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
+import { performance } from 'node:perf_hooks'
 import { versionOf } from '../journal/archive-check.js'
 import { ArchivedSegmentReader } from '../journal/archived-segment-reader.js'
 import { JournalError } from '../journal/errors.js'

@@ -1,3 +1,5 @@
+// Not the global ones, which tests replace: with fake timers no line would come.
+import { clearTimeout, setTimeout } from 'node:timers'
 import { type FSWatcher, watch } from 'chokidar'
 
 /** The safety poll: how long a look can be late when the watcher is mute. */

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { clearTimeout, setTimeout } from 'node:timers'
 import type { FastifyReply } from 'fastify'
 import { unavailable } from './errors.js'
 

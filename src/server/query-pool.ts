@@ -1,3 +1,4 @@
+import { clearTimeout, setTimeout } from 'node:timers'
 import type { WhenLeft } from './bounds.js'
 import { badRequest, HttpError, internalError, NO_DATABASE, notFound, unavailable } from './errors.js'
 import { QueryProcess, timedOut } from './query-process.js'

@@ -1,5 +1,6 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
+import { clearTimeout, setTimeout } from 'node:timers'
 import { requirePackageFile } from '../package/package-files.js'
 import { discardCopiesOf } from '../storage/read-only-mount.js'
 import { unavailable } from './errors.js'

@@ -1,4 +1,5 @@
 import type { AddressInfo } from 'node:net'
+import { setTimeout } from 'node:timers'
 import { checkIsDirectory } from '../journal/identity.js'
 import { BoundedWarnings } from '../journal/warnings.js'
 import { DatabaseError, openDatabaseReadOnly } from '../queries/index.js'

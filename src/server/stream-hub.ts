@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import { clearInterval, clearTimeout, setInterval, setTimeout } from 'node:timers'
 import type { NewRequests, NewRequestsOptions, RequestFilter } from '../queries/index.js'
 import { unavailable } from './errors.js'
 import type { QueryPool } from './query-pool.js'

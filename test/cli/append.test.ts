@@ -69,6 +69,12 @@ test('a line over 1 MiB is refused, and what comes behind it is appended', ({ wo
   expect(json).toMatchObject({ appended: 1, refused: 1 })
 })
 
+test('a blank line over 1 MiB is skipped as a short one is', ({ workspace }) => {
+  const input = `${' '.repeat(3_000_000)}\n${GOOD}\n`
+  const { status, stderr, json } = run(['append', '--journal', workspace.journal, '--json'], { input })
+  expect({ status, stderr, ...json }).toMatchObject({ status: 0, stderr: '', appended: 1, refused: 0 })
+})
+
 test('no input is no error', ({ workspace }) => {
   expect(run(['append', '--journal', workspace.journal, '--json'], { input: '' })).toMatchObject({
     status: 0,
