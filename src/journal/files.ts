@@ -190,3 +190,18 @@ function isUnsupportedSync(error: unknown): boolean {
   const code = errorCode(error)
   return code === 'EINVAL' || code === 'ENOTSUP' || code === 'EISDIR'
 }
+
+/** Room for this user on the disk of a directory; null where it isn't there, or nothing can be written in any case. */
+export function freeBytes(directory: string): number | null {
+  try {
+    fs.accessSync(directory, fs.constants.W_OK)
+  } catch (error) {
+    // Read-only images always say 0; a directory of another user is measured.
+    if (errorCode(error) === 'EROFS' || isMissing(error)) return null
+  }
+  const { bavail, bsize } = fs.statfsSync(directory)
+  return bavail * bsize
+}
+
+/** Less than a transaction of the projector takes, or a few lines of a writer. */
+export const FULL_DISK_BYTES = 1024 * 1024

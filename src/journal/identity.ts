@@ -39,7 +39,10 @@ export function readIdentity(directory: string, fs: FileSystem = nodeFileSystem)
     // The first writer links journal.json before it creates a segment: look again before calling it gone.
     const late = readIfThere(path, fs)
     if (late !== null) return late
-    const text = `${path} is gone, but segments are there: bring it back from a backup (it says which journal this is)`
+    const found = `${path} is gone, but segments are there: bring it back from a backup (it says which journal this is)`
+    const remedy =
+      'a directory that never had one takes one: move the segments out, run `request-journal init`, move them back'
+    const text = `${found}; ${remedy}`
     // Told from what is damaged by its cause: a copy of a journal that is under way looks like this as well.
     const cause = Object.assign(new Error(`${path} was not found`), { code: 'ENOENT' })
     throw new JournalError('JOURNAL_INVALID', text, { path, cause })
@@ -113,6 +116,9 @@ function creationAdvice(error: unknown): string {
   const { syscall } = error as NodeJS.ErrnoException
   const code = errorCode(error) ?? ''
   if (code === 'ENOSPC' || code === 'EDQUOT') return 'Make room on that disk'
+  if (code === 'EMFILE' || code === 'ENFILE')
+    return 'Raise the limit of open files (ulimit -n), or close some'
+  if (code === 'EIO') return 'The disk fails: dmesg says why'
   // FAT, exFAT and some FUSE and network file systems; the error's code differs between them.
   if (syscall === 'link') {
     return 'Its file system refuses hard links, which a journal needs: choose a directory on a local Linux file system, such as ext4 or xfs'

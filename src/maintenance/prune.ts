@@ -13,6 +13,7 @@ import {
 } from '../journal/segments.js'
 import { checkJournal } from '../projection/segment-check.js'
 import { type Database, openDatabase, openDatabaseReadOnly } from '../storage/database.js'
+import { asDatabaseError } from '../storage/errors.js'
 import { acceptedMissing } from '../storage/missing-segments.js'
 import { readPositions, type SegmentPosition } from '../storage/positions.js'
 import { acquireJournalLock, acquireProjectorLock } from '../storage/projector-lock.js'
@@ -99,6 +100,8 @@ export async function pruneWith(
     const rows = run.through === 0 ? NO_ROWS : await run.removeRows(onStep)
     run.removeFiles(onStep)
     return run.result(rows, false)
+  } catch (error) {
+    throw asDatabaseError(error, databasePath)
   } finally {
     database.close()
     for (const lock of locks) lock.release()

@@ -16,6 +16,7 @@ import {
 import { replay } from '../projection/replay.js'
 import { checkJournal } from '../projection/segment-check.js'
 import { openDatabaseReadOnly } from '../storage/database.js'
+import { asDatabaseError } from '../storage/errors.js'
 import { readPositions, type SegmentPosition } from '../storage/positions.js'
 import { acquireProjectorLock } from '../storage/projector-lock.js'
 
@@ -140,6 +141,8 @@ function positionsIn(path: string): SegmentPosition[] {
   const database = openDatabaseReadOnly(path)
   try {
     return readPositions(database)
+  } catch (error) {
+    throw asDatabaseError(error, path)
   } finally {
     database.close()
   }

@@ -1,4 +1,6 @@
+import { dirname } from 'node:path'
 import { judgeArchive } from '../journal/archive-check.js'
+import { FULL_DISK_BYTES, freeBytes } from '../journal/files.js'
 import { lastEntries, type Manifest } from '../journal/manifest.js'
 import { isFarAhead } from '../journal/segments.js'
 import type { MissingSegment } from '../projection/missing-segments.js'
@@ -31,6 +33,20 @@ export function segmentProblems({ segment, stats, position, isPruned }: SegmentS
 export function nearMissProblem(file: string): string {
   const names = '2026-11-20.ndjson or 2026-11-20_001.ndjson'
   return `${file} isn't the name of a segment, so its lines are not read: rename it (${names}), or move it away`
+}
+
+/** @param databasePath null where nothing waits for the database's disk. */
+export function diskProblems(journal: string, databasePath: string | null): string[] {
+  const problems: string[] = []
+  const isFull = (directory: string) => (freeBytes(directory) ?? FULL_DISK_BYTES) < FULL_DISK_BYTES
+  if (isFull(journal)) {
+    const what = 'writers keep events in memory only, and drop them when that is full'
+    problems.push(`the disk of ${journal} is full: ${what}; make room there`)
+  }
+  if (databasePath !== null && isFull(dirname(databasePath))) {
+    problems.push(`the disk of ${dirname(databasePath)} is full: nothing new is projected; make room there`)
+  }
+  return problems
 }
 
 export function missingProblem({ name, isTruncated, found }: MissingSegment): string {

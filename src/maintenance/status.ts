@@ -15,7 +15,13 @@ import { acceptedMissing } from '../storage/missing-segments.js'
 import { addCounts, emptyCounts, readPositions, type SegmentPosition } from '../storage/positions.js'
 import { isProjectorRunning } from '../storage/projector-lock.js'
 import { prunedThrough } from '../storage/pruned.js'
-import { alteredArchives, missingProblem, nearMissProblem, segmentProblems } from './status-problems.js'
+import {
+  alteredArchives,
+  diskProblems,
+  missingProblem,
+  nearMissProblem,
+  segmentProblems,
+} from './status-problems.js'
 
 export interface StatusOptions {
   /** The journal's directory. */
@@ -44,7 +50,7 @@ export interface StatusReport {
    * since the file's birth: an old event that was appended just now has not waited for long.
    */
   lag_seconds: number
-  /** What needs a look, a sentence each: a segment that is distrusted, truncated or gone, a file that isn't read. */
+  /** What needs a look, a sentence each: a segment that is distrusted, truncated or gone, a file that isn't read, a full disk. */
   problems: string[]
 }
 
@@ -102,16 +108,18 @@ export async function status(options: StatusOptions): Promise<StatusReport> {
   const segments = statSegments(directory, listed, manifest, positions, known.prunedThrough)
   const waiting = segments.filter(({ lagBytes, stats }) => lagBytes > 0 && stats.isFile())
   const [first] = waiting
+  const lag_bytes = waiting.reduce((sum, { lagBytes }) => sum + lagBytes, 0)
   return {
     journal: { journal_id, directory, created_at, segments: segments.map(segmentStatus) },
     database: database?.status ?? null,
-    lag_bytes: waiting.reduce((sum, { lagBytes }) => sum + lagBytes, 0),
+    lag_bytes,
     lag_seconds: first === undefined ? 0 : await secondsWaited(directory, first),
     problems: [
       ...segments.flatMap(segmentProblems),
       ...missingSegments(directory, manifest, listed, known).map(missingProblem),
       ...(await alteredArchives(directory, segments, manifest)),
       ...nearMisses(directory).map(nearMissProblem),
+      ...diskProblems(directory, database === null || lag_bytes === 0 ? null : databasePath),
     ],
   }
 }

@@ -107,18 +107,11 @@ export class Snapshot {
     this.hasLateLines =
       hasPrunedLateLines(database) || [...this.positions.values()].some(({ counts }) => counts.late > 0)
     this.#statements = prepareStatements(database)
-    this.rows = new PlaceCursor(database.prepare<[], PlacedRow>(ROWS).iterate())
-    this.completedRows = new PlaceCursor(database.prepare<[], PlacedRow>(COMPLETED_ROWS).iterate())
-    this.held = new PlaceCursor(
-      database
-        .prepare<[], HeldRow>('SELECT * FROM held_completions ORDER BY segment_id, byte_offset')
-        .iterate(),
-    )
-    this.rejected = new PlaceCursor(
-      database
-        .prepare<[], RejectedRow>('SELECT * FROM rejected_lines ORDER BY segment_id, byte_offset')
-        .iterate(),
-    )
+    const { rows, completedRows, held, rejected } = this.#statements
+    this.rows = new PlaceCursor(rows.iterate())
+    this.completedRows = new PlaceCursor(completedRows.iterate())
+    this.held = new PlaceCursor(held.iterate())
+    this.rejected = new PlaceCursor(rejected.iterate())
   }
 
   row(id: number): RequestRow {
@@ -223,8 +216,15 @@ export function openSnapshot(path: string): Snapshot | null {
 
 const COMPLETABLE = 'id, attempt, streaming, completed_segment_id, completed_byte_offset'
 
+/** All of them before the first is read: a table that is missing is found while the database can still be closed. */
 function prepareStatements(database: Database) {
   return {
+    rows: database.prepare<[], PlacedRow>(ROWS),
+    completedRows: database.prepare<[], PlacedRow>(COMPLETED_ROWS),
+    held: database.prepare<[], HeldRow>('SELECT * FROM held_completions ORDER BY segment_id, byte_offset'),
+    rejected: database.prepare<[], RejectedRow>(
+      'SELECT * FROM rejected_lines ORDER BY segment_id, byte_offset',
+    ),
     row: database.prepare<[number], RequestRow>('SELECT * FROM requests WHERE id = ?'),
     request: database.prepare<[string, number | null, number | null]>(
       `SELECT 1 FROM requests WHERE correlation_id = ? AND segment_id IS NOT NULL AND (? IS NULL OR attempt = ?) LIMIT 1`,

@@ -115,6 +115,8 @@ export async function replayWith(options: ReplayOptions, workerFromBytes?: numbe
       workerFromBytes,
     })
     return projectResult(counts, startedAt)
+  } catch (error) {
+    throw asDatabaseError(error, databasePath)
   } finally {
     database.close()
     lock?.release()
@@ -145,7 +147,7 @@ async function rebuild(database: Database, options: RebuildOptions): Promise<Seg
     return counts
   } catch (error) {
     if (database.inTransaction) database.exec('ROLLBACK')
-    throw asDatabaseError(error, database.name)
+    throw error
   }
 }
 

@@ -1,6 +1,7 @@
 import { statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { JournalError } from '../journal/errors.js'
+import { freeBytes } from '../journal/files.js'
 import { status } from '../maintenance/status.js'
 import { openDatabaseReadOnly } from '../storage/database.js'
 import { isProjectorRunning } from '../storage/projector-lock.js'
@@ -16,12 +17,14 @@ export interface HealthMeasures {
   rejected_lines: number | null
   /** Free space where the database is, for this user. */
   disk_free_bytes: number
+  /** The same where the journal is; null: there is none, or it can't be written in any case. */
+  journal_disk_free_bytes: number | null
 }
 
 /** @throws DatabaseError, ProjectionError as `status` does. */
 export async function measureHealth({ database, journal }: QueryProcessData): Promise<HealthMeasures> {
   const { bavail, bsize } = statfsSync(dirname(database))
-  const disk_free_bytes = bavail * bsize
+  const disks = { disk_free_bytes: bavail * bsize, journal_disk_free_bytes: freeBytes(journal) }
   try {
     const report = await status({ journal, database })
     return {
@@ -29,7 +32,7 @@ export async function measureHealth({ database, journal }: QueryProcessData): Pr
       lag_seconds: report.lag_seconds,
       lag_bytes: report.lag_bytes,
       rejected_lines: report.database?.rejected ?? null,
-      disk_free_bytes,
+      ...disks,
     }
   } catch (error) {
     // A projector waits for a journal, which its first writer makes: nothing is late. One that was projected is away.
@@ -41,7 +44,7 @@ export async function measureHealth({ database, journal }: QueryProcessData): Pr
     lag_seconds: null,
     lag_bytes: null,
     rejected_lines: null,
-    disk_free_bytes,
+    ...disks,
   }
 }
 

@@ -1,12 +1,10 @@
+import { FULL_DISK_BYTES } from '../journal/files.js'
 import { type ErrorBody, errorBody, NO_DATABASE, unavailable } from './errors.js'
 import type { HealthMeasures } from './health-report.js'
 import type { QueryPool } from './query-pool.js'
 
 /** How long an answer is given again: whoever asks needs no token, and must not be able to use it for load. */
 const KEPT_MS = 1000
-
-/** Less than a WAL frame or two each for rows, indexes and roll-ups. */
-const FULL_BYTES = 1024 * 1024
 
 /** The body of `GET /healthz`. */
 export interface HealthReport extends Partial<HealthMeasures>, Partial<ErrorBody> {
@@ -26,7 +24,7 @@ export interface HealthOptions {
 }
 
 /**
- * Whether what people see here can be relied on: something projects, it keeps up, and its disk takes more. Rejected
+ * Whether what people see here can be relied on: something projects, it keeps up, and the disks take more. Rejected
  * lines are shown and fail nothing: no restart would help.
  */
 export class Health {
@@ -69,6 +67,11 @@ export class Health {
       problems.push(`the projector is ${lag} s behind the journal, more than ${maxLagSeconds} s`)
     }
     if (isFull(measures)) problems.push('the disk of the database is full: nothing new is projected')
+    if ((measures.journal_disk_free_bytes ?? FULL_DISK_BYTES) < FULL_DISK_BYTES) {
+      problems.push(
+        'the disk of the journal is full: writers keep events in memory only, and drop them when that is full',
+      )
+    }
     if (problems.length === 0) return { status: 'ok', problems, ...measures }
     return { status: 'failing', problems, ...measures, ...errorBody(unavailable(problems.join('; '))) }
   }
@@ -76,8 +79,8 @@ export class Health {
 
 /** A full disk without anything to write is as good as a read-only one. */
 function isFull({
-  disk_free_bytes: free = FULL_BYTES,
+  disk_free_bytes: free = FULL_DISK_BYTES,
   lag_bytes: lag = null,
 }: Partial<HealthMeasures>): boolean {
-  return free < FULL_BYTES && lag !== null && lag > 0
+  return free < FULL_DISK_BYTES && lag !== null && lag > 0
 }

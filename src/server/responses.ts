@@ -156,6 +156,7 @@ export const HealthAnswer = Type.Object({
   lag_bytes: percentile,
   rejected_lines: percentile,
   disk_free_bytes: Type.Optional(Type.Number()),
+  journal_disk_free_bytes: percentile,
 })
 
 /** Any error, of any route. */

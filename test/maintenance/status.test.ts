@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { appendFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
@@ -8,6 +8,7 @@ import { openDatabase, projectOnce } from '../../src/projection/index.js'
 import { acquireProjectorLock } from '../../src/storage/projector-lock.js'
 import { DAY, lines, writeSegment } from '../support/journal-files.js'
 import { completionLine, requestLine } from '../support/lines.js'
+import { canMountVolumes, makeVolumes } from '../support/mounts.js'
 import { requestLog, test } from '../support/workspace.js'
 
 test('no database yet: null, and everything is lag', async ({ workspace }) => {
@@ -208,3 +209,31 @@ test('what stands in for a segment, or is named almost like one, is a problem to
 function match(pattern: RegExp): unknown {
   return expect.stringMatching(pattern)
 }
+
+test.skipIf(!canMountVolumes)(
+  'a full disk is a problem: the journal’s always, the database’s while something waits for it',
+  async ({ workspace }) => {
+    const volumes = makeVolumes(workspace.directory)
+    try {
+      volumes.mount('a')
+      const onVolume = join(volumes.directory, 'requests.db')
+      writeSegment(workspace.journal, lines(requestLine('a')))
+      await projectOnce({ journal: workspace.journal, database: onVolume })
+      writeSegment(join(volumes.directory, 'journal'), lines(requestLine('a')))
+      spawnSync('dd', ['if=/dev/zero', `of=${join(volumes.directory, 'fill')}`, 'bs=64k'])
+      const problemsOf = async (journal: string, database: string) =>
+        (await status({ journal, database })).problems
+      expect(await problemsOf(workspace.journal, onVolume)).toEqual([])
+      appendFileSync(join(workspace.journal, DAY), `${requestLine('b')}\n`)
+      expect(await problemsOf(workspace.journal, onVolume)).toEqual([
+        expect.stringContaining(`the disk of ${volumes.directory} is full: nothing new is projected`),
+      ])
+      const full = join(volumes.directory, 'journal')
+      expect(await problemsOf(full, workspace.database)).toEqual([
+        expect.stringContaining(`the disk of ${full} is full: writers keep events in memory only`),
+      ])
+    } finally {
+      volumes.unmountAll()
+    }
+  },
+)

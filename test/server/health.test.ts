@@ -25,6 +25,7 @@ test('ok while a projector runs and keeps up; no token, no store', async ({ plac
     lag_bytes: 0,
     rejected_lines: 0,
     disk_free_bytes: expect.any(Number),
+    journal_disk_free_bytes: expect.any(Number),
   })
   expect(headers['cache-control']).toBe('no-store')
   expect(JSON.stringify(body)).not.toContain(place.directory)
@@ -144,18 +145,21 @@ test('is looked at once a second at most, however often it is asked', async ({ p
 })
 
 test.for([
-  [0, 1, 'failing'],
-  [0, 0, 'ok'],
-  [2 ** 30, 1, 'ok'],
+  [0, 2 ** 30, 1, 'database'],
+  [0, 2 ** 30, 0, null],
+  [2 ** 30, 2 ** 30, 1, null],
+  [2 ** 30, 0, 0, 'journal'],
+  [2 ** 30, null, 0, null],
 ] as const)(
-  'with %i bytes free and a lag of %i bytes it is %s',
-  async ([disk_free_bytes, lag_bytes, expected]) => {
+  'with %i bytes free for the database, %i for the journal and a lag of %i bytes the full disk is that of: %s',
+  async ([disk_free_bytes, journal_disk_free_bytes, lag_bytes, full]) => {
     const measures = {
       projector_running: true,
       lag_seconds: 0,
       lag_bytes,
       rejected_lines: 0,
       disk_free_bytes,
+      journal_disk_free_bytes,
     }
     const pool = { ask: async () => JSON.stringify(measures) } as unknown as QueryPool
     const health = new Health({
@@ -165,9 +169,9 @@ test.for([
       projectorWait: () => null,
     })
     const { status, problems } = await health.report()
-    expect(status).toBe(expected)
+    expect(status).toBe(full === null ? 'ok' : 'failing')
     expect(problems).toEqual(
-      expected === 'ok' ? [] : [expect.stringContaining('disk of the database is full')],
+      full === null ? [] : [expect.stringContaining(`the disk of the ${full} is full`)],
     )
   },
 )
