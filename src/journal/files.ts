@@ -1,4 +1,5 @@
 import * as fs from 'node:fs'
+import { constants } from 'node:os'
 
 /**
  * The file system calls that the writing side makes: the seam where faults are put in. The contract is that of
@@ -34,7 +35,16 @@ export interface Clock {
 }
 
 export function errorCode(error: unknown): string | undefined {
-  return (error as NodeJS.ErrnoException | null)?.code
+  return nameOf((error as NodeJS.ErrnoException | null)?.code)
+}
+
+const UNNAMED = 'Unknown system error -'
+
+/** Node.js has no name for some errors of Linux, ESTALE and EDQUOT among them: it gives their number as the code. */
+function nameOf(code: string | undefined): string | undefined {
+  if (typeof code !== 'string' || !code.startsWith(UNNAMED)) return code
+  const number = Number(code.slice(UNNAMED.length))
+  return Object.entries(constants.errno).find(([, value]) => value === number)?.[0] ?? code
 }
 
 /** True when the error says that a path leads nowhere. */
@@ -54,7 +64,8 @@ const PASSING_CODES = new Set([
 ])
 
 export function isPassingCode(code: string | undefined): boolean {
-  return code !== undefined && PASSING_CODES.has(code)
+  const name = nameOf(code)
+  return name !== undefined && PASSING_CODES.has(name)
 }
 
 /** A tick of file times: at most 10 ms where they have fractions of a second, else up to two seconds (FAT). */

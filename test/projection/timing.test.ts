@@ -1,3 +1,5 @@
+import { constants } from 'node:os'
+import { getSystemErrorName } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { JournalError } from '../../src/journal/errors.js'
 import { NameNotDurableError } from '../../src/journal/files.js'
@@ -31,6 +33,9 @@ test.each<[string, Error, boolean]>([
   ['no descriptor is free', systemError('EMFILE'), true],
   ['a segment can’t be opened for want of permission', unreadable(systemError('EACCES')), true],
   ['the disk fails to read a segment', unreadable(systemError('EIO')), true],
+  // As Node.js tells of them: most versions have no name for these.
+  ['a file’s handle is stale', unreadable(systemError(getSystemErrorName(-constants.errno.ESTALE))), true],
+  ['a quota is used up', systemError(getSystemErrorName(-constants.errno.EDQUOT)), true],
   ['a segment is a link', unreadable(systemError('ELOOP')), false],
   ['an archive is damaged', unreadable(systemError('Z_DATA_ERROR')), false],
   ['the directory can’t be opened to sync it', new NameNotDurableError('d', systemError('EMFILE')), true],
