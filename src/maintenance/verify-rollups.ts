@@ -6,7 +6,6 @@ import { type Rollup, SUMS, type SumName } from '../storage/rollup-rows.js'
 import {
   DAY_LENGTH,
   type Dimension,
-  groupName,
   type RollupKey,
   rollupLabels,
   type TotalKey,
@@ -23,8 +22,9 @@ const IS_OF_DAY = `grain IN ('hour', 'day') AND period BETWEEN ? AND ? AND subst
 
 /** How a row is told from others, in SQL. */
 const ROLLUP_NAME = "grain || ' ' || period || ', dimension ' || dimension_id"
-const TOTAL_NAME = `grain || ' ' || period || ', all' ||
-  CASE WHEN grouped_by = '' AND group_name = '' THEN '' ELSE ' of ' || grouped_by || ' ' || group_name END`
+const TOTAL_NAME = `grain || ' ' || period || ', all' || CASE WHEN grouped_by = '' AND group_name = '' THEN ''
+  ELSE ' of ' || grouped_by || ' ' ||
+    coalesce((SELECT '=' || name FROM rollup_names WHERE key = group_name), group_name) END`
 
 /** bigint: a sum may be larger than 2^53. */
 type ExactSums = Record<SumName, bigint>
@@ -94,7 +94,7 @@ class ExpectedRollups implements ChangesSink {
   }
 
   addTotal({ grain, groupedBy, period, name }: TotalKey, rollup: Rollup): void {
-    this.#add(nameOfTotal(grain, groupedBy, period, groupName(name)), rollup)
+    this.#add(nameOfTotal(grain, groupedBy, period, name), rollup)
   }
 
   begin(): void {}
@@ -243,8 +243,9 @@ function nameOfRollup(grain: string, period: string, dimensionId: number): strin
 }
 
 /** The same as TOTAL_NAME. */
-function nameOfTotal(grain: string, groupedBy: string, period: string, name: string): string {
-  return `${grain} ${period}, all${groupedBy === '' ? '' : ` of ${groupedBy} ${name}`}`
+function nameOfTotal(grain: string, groupedBy: string, period: string, name: string | null): string {
+  const group = name === null ? '' : `=${name}`
+  return `${grain} ${period}, all${groupedBy === '' ? '' : ` of ${groupedBy} ${group}`}`
 }
 
 function noSums(): ExactSums {

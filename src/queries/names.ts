@@ -84,7 +84,10 @@ export function listNames(database: Database, options: ListNamesOptions = {}): N
   }
 }
 
-/** From the totals, day by day from the newest: the index has the names of a day in order, so that few are read. */
+/**
+ * From the totals, day by day from the newest: the index has the short names of a day in order, so that few are read. The long
+ * names that begin with the prefix are looked for once, then their totals day by day.
+ */
 function* ofDays(database: Database, dimension: string, prefix: string): Generator<[string, number]> {
   const previousDay = database
     .prepare<[string, string], string | null>(
@@ -100,6 +103,7 @@ function* ofDays(database: Database, dimension: string, prefix: string): Generat
        ORDER BY requests DESC LIMIT ${MAX_OF_DAY}`,
     )
     .raw()
+  const longNames = totalsOfLongNames(database, dimension, prefix)
   let seen = 0
   for (let day = previousDay.get(dimension, LAST); day != null; day = previousDay.get(dimension, day)) {
     const within = (start: string) => [dimension, day as string, `=${start}`, `=${start}${LAST}`]
@@ -108,8 +112,39 @@ function* ofDays(database: Database, dimension: string, prefix: string): Generat
       yield* names
       seen += names.length
     }
+    const names = longNames(day)
+    yield* names
+    seen += names.length
     if (seen >= MAX_NAMES) return
   }
+}
+
+/** Reads the long names of a day that begin with a prefix, those with most requests first. */
+function totalsOfLongNames(
+  database: Database,
+  dimension: string,
+  prefix: string,
+): (day: string) => [string, number][] {
+  const ofPrefix = 'FROM rollup_names WHERE lower(substr(name, 1, ?)) = lower(?)'
+  const values = [[...prefix].length, prefix]
+  const keys = database
+    .prepare<unknown[], string>(`SELECT key ${ofPrefix} LIMIT ${MAX_OF_DAY + 1}`)
+    .pluck()
+    .all(...values)
+  if (keys.length === 0) return () => []
+  // Few are looked up one by one; where there are many, all long names of the day are read.
+  const isFew = keys.length <= MAX_OF_DAY
+  const ofKeys = isFew
+    ? 'group_name IN (SELECT value FROM json_each(?))'
+    : `group_name >= '#' AND group_name < '$' AND lower(substr(name, 1, ?)) = lower(?)`
+  const statement = database
+    .prepare<unknown[], [string, number]>(
+      `SELECT name, requests FROM rollup_totals CROSS JOIN rollup_names ON key = group_name
+       WHERE grain = 'day' AND grouped_by = ? AND period = ? AND ${ofKeys}
+       ORDER BY requests DESC LIMIT ${MAX_OF_DAY}`,
+    )
+    .raw()
+  return (day) => statement.all(dimension, day, ...(isFew ? [JSON.stringify(keys)] : values))
 }
 
 /** The ways in which names write a prefix, or its beginning where there are many. */

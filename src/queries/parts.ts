@@ -1,6 +1,7 @@
 import type { Database } from '../storage/database.js'
+import { NAME_OF_GROUP, readGroupNames } from '../storage/group-names.js'
 import type { SumName } from '../storage/rollup-rows.js'
-import { groupName, nameOfGroup, type RollupGrain } from '../storage/rollup-tables.js'
+import type { RollupGrain } from '../storage/rollup-tables.js'
 import { all, type Condition, inRange, type TextRange } from './condition.js'
 import { withinDeadline } from './deadline.js'
 import {
@@ -15,6 +16,7 @@ import { type Grouping, UNKNOWN_GROUP, WHOLE } from './grouping.js'
 import type { Period } from './periods.js'
 import { rollupSums, rowSums } from './tally.js'
 import { type Grain, type Term, windowTerms } from './terms.js'
+import { isTotalOf } from './total-names.js'
 import { uncountedRows } from './uncounted.js'
 
 /** What an answer is made of, as far as it is read from the database. */
@@ -61,7 +63,7 @@ export function partsOf(database: Database, question: PartsQuestion): Part[] {
   const parts = windowTerms(windowRange(filter), coarsest, rowProbe(database)).map((term) =>
     term.grain === 'row'
       ? ofRows(question, term, coarsest === 'row' ? [] : counted)
-      : ofRollups(question, term, term.grain),
+      : ofRollups(database, question, term, term.grain),
   )
   if (coarsest !== 'row' && uncounted !== null) {
     const term: Term = { sign: 1, grain: 'row', range: windowRange(filter) }
@@ -103,7 +105,12 @@ function ofRows({ filter, grouping, only }: PartsQuestion, { sign, range }: Term
 }
 
 /** From totals, where they are kept by what filter and grouping ask for, else from the roll-ups of all dimensions. */
-function ofRollups(question: PartsQuestion, { sign, range }: Term, grain: RollupGrain): Part {
+function ofRollups(
+  database: Database,
+  question: PartsQuestion,
+  { sign, range }: Term,
+  grain: RollupGrain,
+): Part {
   const { filter, grouping, only } = question
   const common = { sign, grain, latencies: 'buckets', time: 'period', range, sums: rollupSums } as const
   const ofRange = [{ sql: 'grain = ?', values: [grain] }, inRange('period', range)]
@@ -114,6 +121,7 @@ function ofRollups(question: PartsQuestion, { sign, range }: Term, grain: Rollup
   const [groupedBy = '', ...others] = columns
   if (others.length === 0 && (groupedBy === '' || grain === 'day')) {
     const conditions = asked.map(({ condition }) => condition)
+    const nameOf = readGroupNames(database)
     return {
       ...common,
       from: 'rollup_totals',
@@ -122,11 +130,11 @@ function ofRollups(question: PartsQuestion, { sign, range }: Term, grain: Rollup
         { sql: 'grouped_by = ?', values: [groupedBy] },
         ...own,
         ...conditions,
-        ...isTotalOf(grouping, only),
+        ...isOneOfTotals(grouping, only),
       ]),
       group: { sql: 'group_name', values: [] },
-      groupName: { sql: "CASE group_name WHEN '' THEN NULL ELSE substr(group_name, 2) END", values: [] },
-      nameOf: (group) => nameOfGroup(String(group)),
+      groupName: { sql: NAME_OF_GROUP, values: [] },
+      nameOf: (group) => nameOf(String(group)),
     }
   }
   // A group's name stands in the dimension; without groups its few ids are enough.
@@ -149,13 +157,11 @@ function conditionsOnNames(filter: RequestFilter) {
   const provider = filter.withoutProvider ? null : filter.provider
   const policy = filter.withoutPolicy ? null : filter.policy
   const conditions: { column: string; condition: Condition }[] = []
-  const add = (column: string, name: string | null | undefined, collation = '') => {
-    if (name === undefined) return
-    const condition = { sql: `group_name = ?${collation}`, values: [groupName(name)] }
-    conditions.push({ column, condition })
+  const add = (column: string, name: string | null | undefined, ignoresCase = false) => {
+    if (name !== undefined) conditions.push({ column, condition: isTotalOf([name], ignoresCase) })
   }
-  add('model', model, ' COLLATE NOCASE')
-  add('provider', provider, ' COLLATE NOCASE')
+  add('model', model, true)
+  add('provider', provider, true)
   add('policy', policy)
   for (const [label, value] of Object.entries(labels)) add(`label:${label}`, value)
   return conditions
@@ -169,11 +175,7 @@ function isOneOf({ group }: Grouping, only: PartsQuestion['only']): Condition[] 
   return [{ sql: `(${isNamed} OR (${group.sql}) IS NULL)`, values: [...values, ...group.values] }]
 }
 
-function isTotalOf({ ignoresCase }: Grouping, only: PartsQuestion['only']): Condition[] {
+function isOneOfTotals({ ignoresCase }: Grouping, only: PartsQuestion['only']): Condition[] {
   if (only === undefined) return []
-  const names = [...only].map(groupName)
-  if (only.has(UNKNOWN_GROUP)) names.push(groupName(null))
-  const collation = ignoresCase ? ' COLLATE NOCASE' : ''
-  const sql = `group_name${collation} IN (SELECT value FROM json_each(?))`
-  return [{ sql, values: [JSON.stringify(names)] }]
+  return [isTotalOf(only.has(UNKNOWN_GROUP) ? [...only, null] : [...only], ignoresCase)]
 }

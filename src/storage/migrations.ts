@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Database } from 'better-sqlite3'
 import { asDatabaseError, DatabaseError } from './errors.js'
+import { defineShortHash } from './group-names.js'
 import { MIGRATION_FILES } from './migration-files.js'
 
 /** The name and the text of one file of the migrations directory. */
@@ -136,6 +137,7 @@ export function migrate(
 export function apply(database: Database, path: string, migration: Migration): void {
   const startedAt = process.hrtime.bigint()
   database.exec(createLedger)
+  defineShortHash(database)
   try {
     database.exec(migration.sql)
   } catch (error) {

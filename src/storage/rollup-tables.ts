@@ -1,4 +1,5 @@
 import type { Database } from './database.js'
+import { groupName, isLongName, shortHash } from './group-names.js'
 import { type Rollup, RollupRows } from './rollup-rows.js'
 
 /** What roll-ups are kept by. */
@@ -78,6 +79,8 @@ export class RollupTables {
   readonly #totals: RollupRows
   /** The newest period of each grain that was there when writing began. */
   readonly #newest = new Map<RollupGrain, string>()
+  /** The long names of this writing, which stand in their table, and their keys. */
+  readonly #longNames = new Map<string, string>()
 
   constructor(database: Database) {
     this.#statements = prepareStatements(database)
@@ -97,8 +100,9 @@ export class RollupTables {
   dimensionId({ model, provider, policy, labels }: Dimension): number {
     const { findDimension, insertDimension } = this.#statements
     const json = JSON.stringify(labels)
-    const found = findDimension.get(model, provider, policy, json)
-    return found?.id ?? Number(insertDimension.run(model, provider, policy, json).lastInsertRowid)
+    const key = shortHash([model, provider, policy, json])
+    const found = findDimension.get(key)
+    return found?.id ?? Number(insertDimension.run(model, provider, policy, json, key).lastInsertRowid)
   }
 
   /** Of what follows up to `insert`, in which each key may come once. What a write that failed has left is forgotten. */
@@ -106,6 +110,7 @@ export class RollupTables {
     this.#rollups.begin()
     this.#totals.begin()
     this.#newest.clear()
+    this.#longNames.clear()
   }
 
   /** It is there at the latest when `insert` was called, as with totals. Fastest in the order of keys. */
@@ -114,12 +119,23 @@ export class RollupTables {
   }
 
   addTotal({ grain, groupedBy, period, name }: TotalKey, rollup: Rollup): void {
-    this.#add(this.#totals, grain, period, [grain, groupedBy, period, groupName(name)], rollup)
+    this.#add(this.#totals, grain, period, [grain, groupedBy, period, this.#groupName(name)], rollup)
   }
 
   insert(): void {
     this.#rollups.insert()
     this.#totals.insert()
+  }
+
+  #groupName(name: string | null): string {
+    if (!isLongName(name)) return groupName(name)
+    let key = this.#longNames.get(name)
+    if (key === undefined) {
+      key = groupName(name)
+      this.#statements.insertName.run(key, name)
+      this.#longNames.set(name, key)
+    }
+    return key
   }
 
   /**
@@ -145,8 +161,9 @@ export class RollupTables {
 
   count({ model, provider, policy }: Omit<Dimension, 'labels'>, changes: CounterChanges): void {
     const { findCounter, insertCounter, addCounts, addLatency } = this.#statements
-    const found = findCounter.get(model, provider, policy)
-    const id = found?.id ?? Number(insertCounter.run(model, provider, policy).lastInsertRowid)
+    const key = shortHash([model, provider, policy])
+    const found = findCounter.get(key)
+    const id = found?.id ?? Number(insertCounter.run(model, provider, policy, key).lastInsertRowid)
     const { requests, latency_ms, corrected, latencies } = changes
     addCounts.run(
       requests,
@@ -182,17 +199,7 @@ export function setRollupLabels(database: Database, names: readonly string[]): v
 /** Empties the roll-ups but not the counters, which never fall. */
 export function clearRollups(database: Database): void {
   database.exec(`DELETE FROM rollups; DELETE FROM rollup_latencies; DELETE FROM rollup_dimensions;
-    DELETE FROM rollup_totals; DELETE FROM rollup_total_latencies`)
-}
-
-/** A group's name as the tables have it: in a key there can be no null. */
-export function groupName(name: string | null): string {
-  return name === null ? '' : `=${name}`
-}
-
-/** The other way round. */
-export function nameOfGroup(groupName: string): string | null {
-  return groupName === '' ? null : groupName.slice(1)
+    DELETE FROM rollup_totals; DELETE FROM rollup_total_latencies; DELETE FROM rollup_names`)
 }
 
 function prepareStatements(database: Database) {
@@ -205,20 +212,21 @@ function prepareStatements(database: Database) {
     ...CORRECTABLE.map((name) => `corrected_${name}`),
   ]
   return {
-    findDimension: database.prepare<[string, string | null, string | null, string], { id: number }>(
-      'SELECT id FROM rollup_dimensions WHERE model = ? AND provider IS ? AND policy IS ? AND labels = ?',
+    findDimension: database.prepare<[string], { id: number }>(
+      'SELECT id FROM rollup_dimensions WHERE key = ? ORDER BY id LIMIT 1',
     ),
     insertDimension: database.prepare(
-      'INSERT INTO rollup_dimensions (model, provider, policy, labels) VALUES (?, ?, ?, ?)',
+      'INSERT INTO rollup_dimensions (model, provider, policy, labels, key) VALUES (?, ?, ?, ?, ?)',
     ),
+    insertName: database.prepare('INSERT OR IGNORE INTO rollup_names (key, name) VALUES (?, ?)'),
     newestPeriod: database.prepare<[string], { period: string }>(
       'SELECT period FROM rollups WHERE grain = ? ORDER BY period DESC LIMIT 1',
     ),
-    findCounter: database.prepare<[string, string | null, string | null], { id: number }>(
-      'SELECT id FROM request_counters WHERE model = ? AND provider IS ? AND policy IS ?',
+    findCounter: database.prepare<[string], { id: number }>(
+      'SELECT id FROM request_counters WHERE key = ? ORDER BY id LIMIT 1',
     ),
     insertCounter: database.prepare(
-      'INSERT INTO request_counters (model, provider, policy) VALUES (?, ?, ?)',
+      'INSERT INTO request_counters (model, provider, policy, key) VALUES (?, ?, ?, ?)',
     ),
     addCounts: database.prepare(`UPDATE request_counters SET ${counters.map(grow).join(', ')} WHERE id = ?`),
     addLatency: database.prepare(
@@ -236,6 +244,7 @@ function prepareStatements(database: Database) {
            AND t.group_name = rollup_total_latencies.group_name AND t.requests = 0)`,
       'DELETE FROM rollup_totals WHERE requests = 0',
       `DELETE FROM rollup_dimensions WHERE id NOT IN (SELECT dimension_id FROM rollups WHERE grain = 'day')`,
+      "DELETE FROM rollup_names WHERE key NOT IN (SELECT group_name FROM rollup_totals WHERE group_name LIKE '#%')",
     ].map((sql) => database.prepare(sql)),
   }
 }

@@ -27,7 +27,7 @@ const fields = fc.record({
     '2026-11-22T10:00:00.000Z',
     '2026-11-22T11:30:00.000Z',
   ),
-  labels: fc.constantFrom({}, { tier: 'local' }, { tier: 'frontier', team: 'a' }),
+  labels: fc.constantFrom({}, { tier: 'local' }, { tier: 'frontier', team: 'a' }, { tier: 'ä'.repeat(65) }),
   success: fc.boolean(),
   error_message: fc.option(fc.string({ unit: 'grapheme', maxLength: 20 }), { nil: null }),
 })
@@ -70,6 +70,7 @@ const tables = [
   'held_completions',
   'rejected_lines',
   'rollup_dimensions',
+  'rollup_names',
   'request_counters',
   'latency_counters',
 ]

@@ -21,12 +21,15 @@ const timestamp = fc.oneof(
   fc.constantFrom('yesterday', '', '2026-11-22', '2026-11-22T09', '2026-11-22T09:99', '2026-11-21 10:00'),
 )
 
+/** Longer than what the totals hold in their keys. */
+const LONG = `Gpt-${'ä'.repeat(70)}`
+
 const row = fc.record({
   correlation_id: fc.constantFrom('c1', 'c2', 'c3'),
   timestamp,
-  model: fc.constantFrom('gpt-4o', 'GPT-4o', 'o3', '__proto__', 'Ä', 'ä'),
-  provider: fc.constantFrom(null, 'azure', 'Azure', ''),
-  policy: fc.constantFrom(null, 'chat', 'Chat'),
+  model: fc.constantFrom('gpt-4o', 'GPT-4o', 'o3', '__proto__', 'Ä', 'ä', LONG, LONG.replace('G', 'g')),
+  provider: fc.constantFrom(null, 'azure', 'Azure', '', LONG),
+  policy: fc.constantFrom(null, 'chat', 'Chat', LONG),
   streaming: fc.constantFrom(0, 1, 2),
   success: fc.constantFrom(0, 1, 7),
   input_tokens: fc.option(fc.nat(1_000_000), { nil: null }),
@@ -47,6 +50,7 @@ const row = fc.record({
     '{"tier":"local"}',
     '{"tier":"Frontier","team":"a\\"b"}',
     '{"te\\"am":"x","team":"y"}',
+    `{"tier":"${LONG}"}`,
     '{"tier":7}',
     'no JSON',
     '["tier"]',
@@ -68,15 +72,16 @@ export const filter: fc.Arbitrary<RequestFilter> = fc
     since: fc.option(instant, { nil: undefined, freq: 3 }),
     until: fc.option(instant, { nil: undefined, freq: 3 }),
     before: fc.option(instant, { nil: undefined, freq: 1 }),
-    model: optional(fc.constantFrom('GPT-4O', 'o3', 'ä'), 10),
-    provider: optional(fc.constantFrom('AZURE', 'azure', ''), 10),
-    policy: optional(fc.constantFrom('chat', 'none'), 10),
+    model: optional(fc.constantFrom('GPT-4O', 'o3', 'ä', LONG.replace('pt', 'PT')), 10),
+    provider: optional(fc.constantFrom('AZURE', 'azure', '', LONG.replace('pt', 'PT')), 10),
+    policy: optional(fc.constantFrom('chat', 'none', LONG), 10),
     withoutProvider: optional(fc.boolean(), 10),
     withoutPolicy: optional(fc.boolean(), 10),
     labels: optional(
       fc.constantFrom<Record<string, string>>(
         { tier: 'local' },
         { team: 'a"b' },
+        { tier: LONG },
         { tier: 'Frontier', team: 'a"b' },
         { 'te"am': 'x' },
       ),

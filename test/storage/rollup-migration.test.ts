@@ -13,14 +13,17 @@ const ROLLUPS = '20261122000003_rollups.sql'
 /** All but the one that fills the roll-ups, and what comes after. */
 const before = packagedMigrations().filter(({ fileName }) => fileName < ROLLUPS)
 
-const row = fc.record({
+/** Longer than what a key of the totals holds. */
+const LONG = 'é'.repeat(65)
+
+const columns = {
   timestamp: fc.constantFrom(
     '2026-11-22T10:59:59.999Z',
     '2026-11-22T11:00:00.000Z',
     '2026-11-23T00:00:00.000Z',
     'yesterday',
   ),
-  model: fc.constantFrom('a', 'A', 'b"\\ü'),
+  model: fc.constantFrom('a', 'A', 'b"\\ü', 'x'.repeat(128)),
   provider: fc.constantFrom(null, 'p', ''),
   policy: fc.constantFrom(null, 'chat'),
   streaming: fc.constantFrom(0, 1),
@@ -45,6 +48,14 @@ const row = fc.record({
     'no JSON',
     '[]',
   ),
+}
+const row = fc.record(columns)
+const longNamedRow = fc.record({
+  ...columns,
+  model: fc.constantFrom('a', LONG, `\0"\u007f\u2028${LONG}`),
+  provider: fc.constantFrom(null, 'p', `#${LONG}`),
+  policy: fc.constantFrom('chat', `=${LONG}`),
+  labels: fc.constantFrom(null, '{"tier":"local"}', `{"tier":"${LONG}"}`),
 })
 
 /** As the migration counted tokens: counters never fall, whatever the limits of sums are now. */
@@ -65,7 +76,7 @@ function insertRows(database: SQLite.Database, rows: readonly object[]): void {
 
 test('fills the roll-ups and counters as the fold of the same rows would have', () => {
   fc.assert(
-    fc.property(fc.array(row, { maxLength: 30 }), (rows) => {
+    fc.property(fc.array(fc.oneof(row, longNamedRow), { maxLength: 30 }), (rows) => {
       const database = new SQLite(':memory:')
       migrate(database, 'memory', before)
       insertRows(database, rows)

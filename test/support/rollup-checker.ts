@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type SQLite from 'better-sqlite3'
 
 type Row = Record<string, unknown>
@@ -68,6 +69,7 @@ export function findRollupDifferences(database: SQLite.Database): string[] {
     ...compare(expected, found),
     ...compare(expectedTotals, storedTotals(database)),
     ...findCounterDifferences(database, counted),
+    ...findKeyDifferences(database),
   ]
 }
 
@@ -86,7 +88,45 @@ function totalsOf(row: Row, grain: 'hour' | 'day', labels: string[]): [string, s
   ]
 }
 
+/** The key by which names are found: the beginning of the SHA-256 of their JSON array. */
+function keyOf(...names: unknown[]): string {
+  return createHash('sha256').update(JSON.stringify(names)).digest().toString('hex', 0, 16)
+}
+
+/** Every key is that of its names, and names of more than 128 bytes stand once, as long as a total has them. */
+function findKeyDifferences(database: SQLite.Database): string[] {
+  const rows = (sql: string) => database.prepare(sql).raw().all() as unknown[][]
+  const different = (table: string, keys: unknown[][]) =>
+    keys
+      .filter(([key, ...names]) => key !== keyOf(...names))
+      .map(([key, ...names]) => `${table}: ${key} is the key of ${JSON.stringify(names)}`)
+  const names = rows('SELECT substr(key, 2), name FROM rollup_names')
+  return [
+    ...different(
+      'rollup_dimensions',
+      rows('SELECT key, model, provider, policy, labels FROM rollup_dimensions'),
+    ),
+    ...different('request_counters', rows('SELECT key, model, provider, policy FROM request_counters')),
+    ...different('rollup_names', names),
+    ...names
+      .filter(([, name]) => Buffer.byteLength(String(name)) <= 128)
+      .map(([, name]) => `${name} is short`),
+    ...rows('SELECT DISTINCT group_name FROM rollup_totals WHERE octet_length(group_name) > 129').map(
+      ([name]) => `${name} is long`,
+    ),
+    ...rows('SELECT name FROM rollup_names WHERE key NOT IN (SELECT group_name FROM rollup_totals)').map(
+      ([name]) => `no total has the name ${name}`,
+    ),
+  ]
+}
+
 function storedTotals(database: SQLite.Database): Map<string, Row> {
+  const names = new Map(
+    (database.prepare('SELECT key, name FROM rollup_names').all() as Row[]).map(({ key, name }) => [
+      key,
+      `=${name}`,
+    ]),
+  )
   const stored = database
     .prepare(
       `SELECT t.*, l.buckets FROM rollup_totals t LEFT JOIN rollup_total_latencies l
@@ -96,7 +136,7 @@ function storedTotals(database: SQLite.Database): Map<string, Row> {
     .all() as Row[]
   return new Map(
     stored.map(({ grain, period, grouped_by, group_name, buckets, ...sums }) => [
-      JSON.stringify([grain, period, grouped_by, group_name]),
+      JSON.stringify([grain, period, grouped_by, names.get(String(group_name)) ?? group_name]),
       { ...sums, ...storedBuckets(buckets as Buffer | null) },
     ]),
   )
