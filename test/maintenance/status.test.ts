@@ -5,6 +5,7 @@ import { expect } from 'vitest'
 import { openJournal } from '../../src/index.js'
 import { doctor, status, verify } from '../../src/maintenance/index.js'
 import { openDatabase, projectOnce } from '../../src/projection/index.js'
+import { type Database, openDatabaseReadOnly } from '../../src/storage/database.js'
 import { acquireProjectorLock } from '../../src/storage/projector-lock.js'
 import { DAY, lines, writeSegment } from '../support/journal-files.js'
 import { completionLine, requestLine } from '../support/lines.js'
@@ -214,11 +215,14 @@ test.skipIf(!canMountVolumes)(
   'a full disk is a problem: the journal’s always, the database’s while something waits for it',
   async ({ workspace }) => {
     const volumes = makeVolumes(workspace.directory)
+    let reader: Database | undefined
     try {
       volumes.mount('a')
       const onVolume = join(volumes.directory, 'requests.db')
       writeSegment(workspace.journal, lines(requestLine('a')))
       await projectOnce({ journal: workspace.journal, database: onVolume })
+      // As a projector or a dashboard has it open: without its -shm file a full disk lets nobody read.
+      reader = openDatabaseReadOnly(onVolume)
       writeSegment(join(volumes.directory, 'journal'), lines(requestLine('a')))
       spawnSync('dd', ['if=/dev/zero', `of=${join(volumes.directory, 'fill')}`, 'bs=64k'])
       const problemsOf = async (journal: string, database: string) =>
@@ -233,6 +237,7 @@ test.skipIf(!canMountVolumes)(
         expect.stringContaining(`the disk of ${full} is full: writers keep events in memory only`),
       ])
     } finally {
+      reader?.close()
       volumes.unmountAll()
     }
   },
