@@ -111,7 +111,7 @@ test('tells the same of a segment as this thread does, from any line on', async 
         await readHere(journal, archived),
       )
     }),
-    { numRuns: 40 },
+    { numRuns: 20 },
   )
 }, 120_000)
 

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, vi } from 'vitest'
+import { describe, expect, onTestFinished, vi } from 'vitest'
 import { status } from '../../src/maintenance/index.js'
 import { projectOnce } from '../../src/projection/index.js'
 import { stats } from '../../src/queries/index.js'
@@ -56,6 +56,8 @@ describe.skipIf(!isRoot)('a database on a read-only mount (needs root, to mount 
     const temporary = join(workspace.directory, 'temporary')
     mkdirSync(temporary)
     vi.stubEnv('TMPDIR', temporary)
+    // At once: the next file of this process may want a folder before its first test begins.
+    onTestFinished(() => void vi.unstubAllEnvs())
     writeSegment(journal, lines(requestLine('a')))
     await withTwoMounts(workspace.directory, async (writable, readOnly) => {
       await projectOnce({ journal, database: join(writable, 'requests.db') })

@@ -87,7 +87,7 @@ async function cutEverywhere(place: Place, recording: Recording, round: Round): 
         const isNewest = database === (disk.databases.at(-1) ?? null)
         if (!random.chance(isNewest ? 1 : 0.15)) continue
         // The hardest cut is the one that takes everything that may be taken.
-        if (round.isShort && !random.chance(survival === 'synced only' && isNewest ? 0.5 : 0.06)) continue
+        if (round.isShort && !random.chance(survival === 'synced only' && isNewest ? 0.25 : 0.03)) continue
         const target = join(place.directory, `cut-${n++}`)
         mkdirSync(target)
         disk.restore(join(target, 'root'), survival, random)
