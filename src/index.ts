@@ -8,7 +8,7 @@ export type {
   StreamCompleted,
   StreamCompletion,
 } from './events/schema.js'
+export { type Journal, type JournalCounters, openJournal } from './journal/append/journal.js'
+export type { JournalLogger, JournalOptions } from './journal/append/options.js'
 export { JournalError, JournalWriteError } from './journal/errors.js'
 export type { JournalIdentity } from './journal/identity.js'
-export { type Journal, type JournalCounters, openJournal } from './journal/journal.js'
-export type { JournalLogger, JournalOptions } from './journal/options.js'

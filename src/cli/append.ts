@@ -1,14 +1,14 @@
 import type { Command } from 'commander'
 import type { RequestLog } from '../events/schema.js'
-import type { Journal } from '../journal/journal.js'
-import type { LineScanner, ScannedLine } from '../journal/line-scanner.js'
+import type { Journal } from '../journal/append/journal.js'
+import type { LineScanner, ScannedLine } from '../journal/read/line-scanner.js'
 import { countText } from '../maintenance/count-text.js'
-import { eventsOf } from './exported-events.js'
-import { describeFailure } from './failure.js'
-import { formatCount } from './format.js'
-import { examples, journalOption, jsonOption } from './options.js'
-import { note, print, printJson } from './output.js'
-import { visible } from './terminal.js'
+import { eventsOf } from './output/exported-events.js'
+import { formatCount } from './output/format.js'
+import { note, print, printJson } from './output/output.js'
+import { visible } from './output/terminal.js'
+import { describeFailure } from './run/failure.js'
+import { examples, journalOption, jsonOption } from './run/options.js'
 
 /** Bad lines that are named one by one. */
 const NAMED_LINES = 20
@@ -37,8 +37,8 @@ export function addAppend(program: Command): void {
 }
 
 async function append(options: { journal: string; json?: true }): Promise<void> {
-  const { openJournal } = await import('../journal/journal.js')
-  const { isBlank, LineScanner } = await import('../journal/line-scanner.js')
+  const { openJournal } = await import('../journal/append/journal.js')
+  const { isBlank, LineScanner } = await import('../journal/read/line-scanner.js')
   const lines = await import('../events/line.js')
   const { JournalWriteError } = await import('../journal/errors.js')
   const { InvalidEventError } = await import('../events/errors.js')
@@ -94,7 +94,7 @@ async function readStdin(scanner: LineScanner, run: AppendRun, isStopped: () => 
 }
 
 type Codec = Pick<typeof import('../events/line.js'), 'parseLine' | 'MAX_LINE_BYTES'> &
-  Pick<typeof import('../journal/line-scanner.js'), 'isBlank'> &
+  Pick<typeof import('../journal/read/line-scanner.js'), 'isBlank'> &
   Pick<typeof import('../events/errors.js'), 'InvalidEventError'>
 
 /** Appends lines and counts what became of them. */

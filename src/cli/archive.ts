@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
 import type { ArchiveResult, SkipReason } from '../maintenance/archive.js'
 import { countText } from '../maintenance/count-text.js'
-import { formatBytes, formatCount } from './format.js'
-import { databaseOption, examples, journalOption, jsonOption } from './options.js'
-import { print, printJson } from './output.js'
-import { ProgressLine } from './progress.js'
+import { formatBytes, formatCount } from './output/format.js'
+import { print, printJson } from './output/output.js'
+import { ProgressLine } from './output/progress.js'
+import { databaseOption, examples, journalOption, jsonOption } from './run/options.js'
 
 interface ArchiveFlags {
   journal: string

@@ -4,13 +4,13 @@ import { join, relative } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
 import { countText } from '../maintenance/count-text.js'
-import { withDatabase } from './database.js'
-import type { ProjectionWatch } from './demo-watch.js'
-import { CommandFailure } from './failure.js'
-import { formatCount, formatMs } from './format.js'
-import { examples } from './options.js'
-import { note, pageWidth, print } from './output.js'
-import { ProgressLine } from './progress.js'
+import type { ProjectionWatch } from './demo/demo-watch.js'
+import { formatCount, formatMs } from './output/format.js'
+import { note, pageWidth, print } from './output/output.js'
+import { ProgressLine } from './output/progress.js'
+import { withDatabase } from './run/database.js'
+import { CommandFailure } from './run/failure.js'
+import { examples } from './run/options.js'
 
 const EVENTS = 3000
 const EVENTS_PER_SECOND = 400
@@ -34,7 +34,7 @@ export function addDemo(program: Command): void {
 }
 
 async function runDemo(): Promise<void> {
-  const { DemoProjector } = await import('./demo-projector.js')
+  const { DemoProjector } = await import('./demo/demo-projector.js')
   const directory = mkdtempSync(join(tmpdir(), 'request-journal-demo-'))
   const journal = join(directory, 'journal')
   const database = join(directory, 'requests.db')
@@ -65,9 +65,9 @@ async function appendAndWatch(
   databasePath: string,
   assertRunning: () => void,
 ): Promise<DemoResult> {
-  const { openJournal } = await import('../journal/journal.js')
-  const { demoEvents } = await import('./demo-events.js')
-  const { ProjectionWatch } = await import('./demo-watch.js')
+  const { openJournal } = await import('../journal/append/journal.js')
+  const { demoEvents } = await import('./demo/demo-events.js')
+  const { ProjectionWatch } = await import('./demo/demo-watch.js')
   const appendedAt: number[] = []
   const watch = new ProjectionWatch(databasePath, appendedAt)
   const line = new ProgressLine(1000)
@@ -120,8 +120,8 @@ async function printResult(
   paths: { directory: string; journal: string; database: string },
   { appended, projected, medianMs, slowMs }: DemoResult,
 ): Promise<void> {
-  const { stats } = await import('../queries/stats.js')
-  const { formatStats } = await import('./stats-page.js')
+  const { stats } = await import('../queries/sums/stats.js')
+  const { formatStats } = await import('./output/stats-page.js')
   const answer = await withDatabase(paths.database, (database) =>
     stats(database, { groupBy: 'model', percentiles: true, unknown: true }),
   )

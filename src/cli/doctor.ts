@@ -1,9 +1,9 @@
 import type { Command } from 'commander'
-import type { DoctorCheck, DoctorReport } from '../maintenance/doctor.js'
-import { formatCount } from './format.js'
-import { databaseOption, examples, journalOption, jsonOption } from './options.js'
-import { pageWidth, print, printJson } from './output.js'
-import { displayWidth, visible } from './terminal.js'
+import type { DoctorCheck, DoctorReport } from '../maintenance/doctor/doctor.js'
+import { formatCount } from './output/format.js'
+import { pageWidth, print, printJson } from './output/output.js'
+import { displayWidth, visible } from './output/terminal.js'
+import { databaseOption, examples, journalOption, jsonOption } from './run/options.js'
 
 /** Columns that what was found needs beside the name of its check; with fewer it stands below the name. */
 const LEAST_ROOM = 30
@@ -27,7 +27,7 @@ export function addDoctor(program: Command): void {
     .addOption(jsonOption())
     .addHelpText('after', examples('request-journal doctor', 'request-journal doctor --json | jq .healthy'))
     .action(async (flags: { journal: string; db: string; json?: true }) => {
-      const { doctor } = await import('../maintenance/doctor.js')
+      const { doctor } = await import('../maintenance/doctor/doctor.js')
       const report = await doctor({ journal: flags.journal, database: flags.db })
       if (flags.json) printJson(report)
       else print(formatReport(report, pageWidth()))

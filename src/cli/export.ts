@@ -1,13 +1,13 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { countText } from '../maintenance/count-text.js'
-import type { ExportedRequest, ExportOptions } from '../queries/export.js'
-import type { Database } from '../storage/database.js'
-import { withDatabase } from './database.js'
-import { outputTo, standardOutput } from './export-output.js'
-import { addFilterOptions, type FilterFlags, filterOf } from './filter-options.js'
-import { databaseOption, examples, parsePath } from './options.js'
-import { note } from './output.js'
-import { terminalJson, visible } from './terminal.js'
+import type { ExportedRequest, ExportOptions } from '../queries/rows/export.js'
+import type { Database } from '../store/sqlite/connection/database.js'
+import { outputTo, standardOutput } from './output/export-output.js'
+import { note } from './output/output.js'
+import { terminalJson, visible } from './output/terminal.js'
+import { withDatabase } from './run/database.js'
+import { addFilterOptions, type FilterFlags, filterOf } from './run/filter-options.js'
+import { databaseOption, examples, parsePath } from './run/options.js'
 
 interface ExportFlags extends FilterFlags {
   db: string
@@ -105,7 +105,7 @@ async function writeAll(
   options: ExportOptions,
   flags: ExportFlags,
 ): Promise<number | null> {
-  const { exportRequests } = await import('../queries/export.js')
+  const { exportRequests } = await import('../queries/rows/export.js')
   const format = flags.format === 'csv' ? await csvFormat(flags) : ndjson
   const requests = exportRequests(database, options)
   // Asked before the file is made: an unknown model leaves none behind.

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
-import { examples, journalOption, jsonOption } from './options.js'
-import { print, printJson } from './output.js'
-import { visible } from './terminal.js'
+import { print, printJson } from './output/output.js'
+import { visible } from './output/terminal.js'
+import { examples, journalOption, jsonOption } from './run/options.js'
 
 export function addInit(program: Command): void {
   program
@@ -19,7 +19,7 @@ export function addInit(program: Command): void {
 
 async function init(flags: { journal: string; json?: true }): Promise<void> {
   const { readOrCreateIdentity } = await import('../journal/identity.js')
-  const { resolveOptions } = await import('../journal/options.js')
+  const { resolveOptions } = await import('../journal/append/options.js')
   const { nodeFileSystem } = await import('../journal/files.js')
   // As a first writer makes it, without a segment.
   const { directory, fileMode, directoryMode } = resolveOptions({ directory: flags.journal })

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 import { CommanderError } from 'commander'
-import { describeFailure, exitCodeOf } from './failure.js'
-import { endProcess, note, watchOutput } from './output.js'
+import { endProcess, note, watchOutput } from './output/output.js'
 import { createProgram } from './program.js'
+import { describeFailure, exitCodeOf } from './run/failure.js'
 
 watchOutput()
 try {

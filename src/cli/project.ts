@@ -1,11 +1,11 @@
 import type { Command } from 'commander'
 import { countText } from '../maintenance/count-text.js'
 import type { Projector, ProjectorOptions } from '../projection/projector.js'
-import { formatMs } from './format.js'
-import { createLogger, logLevelOption } from './logger.js'
-import { databaseOption, examples, journalOption, jsonOption, rollupLabelOption } from './options.js'
-import { goOnWithoutStdout, print, printJson } from './output.js'
-import { keepNewSpaceSmall } from './small-memory.js'
+import { formatMs } from './output/format.js'
+import { goOnWithoutStdout, print, printJson } from './output/output.js'
+import { createLogger, logLevelOption } from './run/logger.js'
+import { databaseOption, examples, journalOption, jsonOption, rollupLabelOption } from './run/options.js'
+import { keepNewSpaceSmall } from './run/small-memory.js'
 
 interface ProjectFlags {
   journal: string

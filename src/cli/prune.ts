@@ -2,9 +2,9 @@ import { type Command, InvalidArgumentError } from 'commander'
 import { canonicalTimestamp } from '../events/timestamp.js'
 import { countText } from '../maintenance/count-text.js'
 import type { LeftReason, PruneResult } from '../maintenance/prune.js'
-import { formatBytes } from './format.js'
-import { databaseOption, examples, journalOption, jsonOption } from './options.js'
-import { print, printJson } from './output.js'
+import { formatBytes } from './output/format.js'
+import { print, printJson } from './output/output.js'
+import { databaseOption, examples, journalOption, jsonOption } from './run/options.js'
 
 interface PruneFlags {
   journal: string

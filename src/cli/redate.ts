@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
 import { countText } from '../maintenance/count-text.js'
 import type { RedateResult } from '../maintenance/redate.js'
-import { databaseOption, examples, journalOption, jsonOption } from './options.js'
-import { print, printJson } from './output.js'
+import { print, printJson } from './output/output.js'
+import { databaseOption, examples, journalOption, jsonOption } from './run/options.js'
 
 interface RedateFlags {
   journal: string

@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
-import type { RejectedList } from '../queries/rejected.js'
-import { withDatabase } from './database.js'
-import { formatCount } from './format.js'
-import { databaseOption, examples, jsonOption, wholeNumber } from './options.js'
-import { pageWidth, print, printJson } from './output.js'
-import { formatTable } from './table.js'
+import type { RejectedList } from '../queries/rows/rejected.js'
+import { formatCount } from './output/format.js'
+import { pageWidth, print, printJson } from './output/output.js'
+import { formatTable } from './output/table.js'
+import { withDatabase } from './run/database.js'
+import { databaseOption, examples, jsonOption, wholeNumber } from './run/options.js'
 
 const MAX_LIMIT = 1_000_000
 
@@ -21,7 +21,7 @@ export function addRejected(program: Command): void {
     .addOption(jsonOption())
     .addHelpText('after', examples('request-journal rejected --limit 5'))
     .action(async (flags: { db: string; limit: number; json?: true }) => {
-      const { listRejected } = await import('../queries/rejected.js')
+      const { listRejected } = await import('../queries/rows/rejected.js')
       const list = await withDatabase(flags.db, (database) => listRejected(database, { limit: flags.limit }))
       if (flags.json) printJson(list)
       else print(formatRejected(list, pageWidth()))

@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
 import type { ProjectResult } from '../projection/projector.js'
-import { databaseOption, examples, journalOption, jsonOption, rollupLabelOption } from './options.js'
-import { print, printJson } from './output.js'
-import { formatProgress, ProgressLine } from './progress.js'
+import { print, printJson } from './output/output.js'
+import { formatProgress, ProgressLine } from './output/progress.js'
 import { describeResult } from './project.js'
-import { keepNewSpaceSmall } from './small-memory.js'
+import { databaseOption, examples, journalOption, jsonOption, rollupLabelOption } from './run/options.js'
+import { keepNewSpaceSmall } from './run/small-memory.js'
 
 interface ReplayFlags {
   journal: string

@@ -1,14 +1,14 @@
 import { type Command, Option } from 'commander'
 import { countText } from '../maintenance/count-text.js'
-import type { RequestFilter } from '../queries/filter.js'
-import type { ListRequestsOptions, RequestCursorPage, RequestPage } from '../queries/requests.js'
-import { withDatabase } from './database.js'
-import { addFilterOptions, type FilterFlags, filterOf } from './filter-options.js'
-import { formatCount } from './format.js'
-import { databaseOption, examples, jsonOption, wholeNumber } from './options.js'
-import { pageWidth, print, printJson } from './output.js'
-import { REQUEST_COLUMNS, requestCells } from './request-row.js'
-import { formatTable } from './table.js'
+import type { ListRequestsOptions, RequestCursorPage, RequestPage } from '../queries/rows/requests.js'
+import type { RequestFilter } from '../queries/window/filter.js'
+import { formatCount } from './output/format.js'
+import { pageWidth, print, printJson } from './output/output.js'
+import { REQUEST_COLUMNS, requestCells } from './output/request-row.js'
+import { formatTable } from './output/table.js'
+import { withDatabase } from './run/database.js'
+import { addFilterOptions, type FilterFlags, filterOf } from './run/filter-options.js'
+import { databaseOption, examples, jsonOption, wholeNumber } from './run/options.js'
 
 const MAX_PAGE = 2 ** 32 - 1
 const MAX_PER_PAGE = 100
@@ -87,11 +87,11 @@ export function addRequests(program: Command): void {
     .action(async (flags: RequestsFlags) => {
       const filter = requestFilter(flags)
       if (flags.follow) {
-        const { followRequests } = await import('./follow.js')
+        const { followRequests } = await import('./output/follow.js')
         await followRequests(flags.db, filter, flags.json === true)
         return
       }
-      const { listRequests } = await import('../queries/requests.js')
+      const { listRequests } = await import('../queries/rows/requests.js')
       const { page, perPage, sort, order, cursor } = flags
       const options: ListRequestsOptions = {
         ...filter,

@@ -2,8 +2,9 @@ import { realpathSync, statSync } from 'node:fs'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { Logger } from 'pino'
 import type { Server, ServerOptions } from '../server/index.js'
-import { CommandFailure } from './failure.js'
-import { createLogger, logLevelOption } from './logger.js'
+import { goOnWithoutStdout, print } from './output/output.js'
+import { CommandFailure } from './run/failure.js'
+import { createLogger, logLevelOption } from './run/logger.js'
 import {
   databaseOption,
   examples,
@@ -11,8 +12,7 @@ import {
   parsePath,
   rollupLabelOption,
   wholeNumber,
-} from './options.js'
-import { goOnWithoutStdout, print } from './output.js'
+} from './run/options.js'
 
 interface ServeFlags {
   db: string

@@ -1,14 +1,14 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import type { JournalPlace } from '../queries/full-row.js'
-import type { JournalLine } from '../queries/journal-line.js'
-import type { RequestDetail } from '../queries/request-detail.js'
-import { withDatabase } from './database.js'
-import { CommandFailure } from './failure.js'
-import { formatCount, formatMs, formatSats, formatTime, UNKNOWN } from './format.js'
-import { databaseOption, examples, journalOption, jsonOption } from './options.js'
-import { print, printJson } from './output.js'
-import { outcome } from './request-row.js'
-import { visible } from './terminal.js'
+import type { JournalPlace } from '../queries/rows/full-row.js'
+import type { JournalLine } from '../queries/rows/journal-line.js'
+import type { RequestDetail } from '../queries/rows/request-detail.js'
+import { formatCount, formatMs, formatSats, formatTime, UNKNOWN } from './output/format.js'
+import { print, printJson } from './output/output.js'
+import { outcome } from './output/request-row.js'
+import { visible } from './output/terminal.js'
+import { withDatabase } from './run/database.js'
+import { CommandFailure } from './run/failure.js'
+import { databaseOption, examples, journalOption, jsonOption } from './run/options.js'
 
 export function addShow(program: Command): void {
   program
@@ -32,7 +32,7 @@ export function addShow(program: Command): void {
       ),
     )
     .action(async (text: string, flags: { journal: string; db: string; json?: true }) => {
-      const { getRequest, getRequestsOf } = await import('../queries/request-detail.js')
+      const { getRequest, getRequestsOf } = await import('../queries/rows/request-detail.js')
       const { journal } = flags
       await withDatabase(flags.db, async (database) => {
         const id = /^-?\d{1,16}$/.test(text) ? Number(text) : Number.NaN

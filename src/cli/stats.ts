@@ -1,11 +1,11 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import { isTooManyGroups, MAX_GROUPS } from '../queries/group-limits.js'
-import type { StatsOptions } from '../queries/stats.js'
-import type { StatsGroupBy } from '../queries/stats-groups.js'
-import { withDatabase } from './database.js'
-import { addFilterOptions, type FilterFlags, filterOf } from './filter-options.js'
-import { databaseOption, examples, jsonOption, wholeNumber } from './options.js'
-import { pageWidth, print, printJson } from './output.js'
+import { isTooManyGroups, MAX_GROUPS } from '../queries/sums/group-limits.js'
+import type { StatsOptions } from '../queries/sums/stats.js'
+import type { StatsGroupBy } from '../queries/sums/stats-groups.js'
+import { pageWidth, print, printJson } from './output/output.js'
+import { withDatabase } from './run/database.js'
+import { addFilterOptions, type FilterFlags, filterOf } from './run/filter-options.js'
+import { databaseOption, examples, jsonOption, wholeNumber } from './run/options.js'
 
 interface StatsFlags extends FilterFlags {
   db: string
@@ -63,7 +63,7 @@ export function addStats(program: Command): void {
       ),
     )
     .action(async (flags: StatsFlags) => {
-      const { stats } = await import('../queries/stats.js')
+      const { stats } = await import('../queries/sums/stats.js')
       const filter = filterOf(flags)
       const ask = (asked: StatsOptions) =>
         withDatabase(flags.db, (database) => stats(database, { ...filter, ...asked }))
@@ -72,7 +72,7 @@ export function addStats(program: Command): void {
         printJson(await ask({ groupBy, limit, percentiles, unpriced, unknown }))
         return
       }
-      const { formatStats } = await import('./stats-page.js')
+      const { formatStats } = await import('./output/stats-page.js')
       const asked = { groupBy: flags.groupBy ?? 'model', percentiles: true, unknown: true } as const
       const answer = await ask({ ...asked, limit: flags.limit }).catch((error: unknown) => {
         if (!isTooManyGroups(error)) throw error

@@ -1,11 +1,11 @@
 import type { Command } from 'commander'
 import { countText } from '../maintenance/count-text.js'
 import type { DatabaseStatus, SegmentStatus, StatusReport } from '../maintenance/status.js'
-import { formatBytes, formatSeconds, formatTime } from './format.js'
-import { databaseOption, examples, journalOption, jsonOption } from './options.js'
-import { pageWidth, print, printJson } from './output.js'
-import { type Column, formatTable } from './table.js'
-import { visible } from './terminal.js'
+import { formatBytes, formatSeconds, formatTime } from './output/format.js'
+import { pageWidth, print, printJson } from './output/output.js'
+import { type Column, formatTable } from './output/table.js'
+import { visible } from './output/terminal.js'
+import { databaseOption, examples, journalOption, jsonOption } from './run/options.js'
 
 const SHOWN_SEGMENTS = 20
 

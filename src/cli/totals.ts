@@ -1,6 +1,6 @@
 import { countText } from '../maintenance/count-text.js'
-import type { StatsSection } from '../queries/stats.js'
-import { formatCount, formatSats, UNKNOWN } from './format.js'
+import type { StatsSection } from '../queries/sums/stats.js'
+import { formatCount, formatSats, UNKNOWN } from './output/format.js'
 
 // The totals of a section for people: what no request has told isn't 0, and a total that leaves requests out says so. The
 // sections come from a question with `unknown`.

@@ -1,12 +1,12 @@
 import type { Command } from 'commander'
 import { countText } from '../maintenance/count-text.js'
-import type { VerifyReport } from '../maintenance/verify.js'
-import type { ProblemKind, VerifyProblem } from '../maintenance/verify-problems.js'
-import { formatCount, formatMs } from './format.js'
-import { databaseOption, examples, journalOption, jsonOption } from './options.js'
-import { print, printJson } from './output.js'
-import { formatProgress, ProgressLine } from './progress.js'
-import { visible } from './terminal.js'
+import type { VerifyReport } from '../maintenance/verify/verify.js'
+import type { ProblemKind, VerifyProblem } from '../maintenance/verify/verify-problems.js'
+import { formatCount, formatMs } from './output/format.js'
+import { print, printJson } from './output/output.js'
+import { formatProgress, ProgressLine } from './output/progress.js'
+import { visible } from './output/terminal.js'
+import { databaseOption, examples, journalOption, jsonOption } from './run/options.js'
 
 const SHOWN_PROBLEMS = 20
 const SHOWN_VALUE = 60
@@ -59,7 +59,7 @@ export function addVerify(program: Command): void {
 }
 
 async function runVerify(flags: { journal: string; db: string; json?: true }): Promise<void> {
-  const { verify } = await import('../maintenance/verify.js')
+  const { verify } = await import('../maintenance/verify/verify.js')
   const line = new ProgressLine()
   const startedAt = performance.now()
   let report: VerifyReport

@@ -5,7 +5,7 @@ export {
   type DoctorOptions,
   type DoctorReport,
   doctor,
-} from './doctor.js'
+} from './doctor/doctor.js'
 export { type PruneOptions, type PruneResult, prune } from './prune.js'
 export { type RedateOptions, type RedateResult, redate } from './redate.js'
 export {
@@ -15,6 +15,6 @@ export {
   type StatusReport,
   status,
 } from './status.js'
-export { type VerifyOptions, type VerifyReport, verify } from './verify.js'
-export type { VerifyProgress } from './verify-pass.js'
-export type { DifferingColumn, ProblemKind, VerifyProblem } from './verify-problems.js'
+export { type VerifyOptions, type VerifyReport, verify } from './verify/verify.js'
+export type { VerifyProgress } from './verify/verify-pass.js'
+export type { DifferingColumn, ProblemKind, VerifyProblem } from './verify/verify-problems.js'

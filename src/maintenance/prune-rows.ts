@@ -1,15 +1,15 @@
-import { countedRequest } from '../projection/counted-request.js'
-import { RollupChanges } from '../projection/rollups.js'
-import { TokenRatioChanges } from '../projection/token-ratios.js'
-import type { Database } from '../storage/database.js'
+import { countedRequest } from '../folds/counted-request.js'
+import { RollupChanges } from '../folds/rollups.js'
+import { TokenRatioChanges } from '../folds/token-ratios.js'
+import type { Database } from '../store/sqlite/connection/database.js'
 import {
   COMPLETION_COLUMNS,
   ProjectionTables,
   STORED_COLUMNS,
   type StoredRequest,
-} from '../storage/projection-tables.js'
-import { RollupTables, rollupLabels } from '../storage/rollup-tables.js'
-import { pageOf } from '../storage/row-page.js'
+} from '../store/sqlite/projection-tables.js'
+import { RollupTables, rollupLabels } from '../store/sqlite/rollups/rollup-tables.js'
+import { pageOf } from '../store/sqlite/row-page.js'
 
 /** Rows of one transaction: other writers of the database wait for no longer than that takes. */
 const BATCH_ROWS = 2000

@@ -1,9 +1,9 @@
 import { rmSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
+import { type EntryOf, lastEntries, ManifestFile } from '../journal/chain/manifest.js'
 import { nodeFileSystem, syncDirectory } from '../journal/files.js'
 import { readIdentity } from '../journal/identity.js'
-import { type EntryOf, lastEntries, ManifestFile } from '../journal/manifest.js'
 import {
   archiveFile,
   distrustMarker,
@@ -11,14 +11,14 @@ import {
   parseSegmentName,
   type Segment,
 } from '../journal/segments.js'
-import { checkJournal } from '../projection/segment-check.js'
-import { type Database, openDatabase, openDatabaseReadOnly } from '../storage/database.js'
-import { asDatabaseError } from '../storage/errors.js'
-import { acceptedMissing } from '../storage/missing-segments.js'
-import { readPositions, type SegmentPosition } from '../storage/positions.js'
-import { acquireJournalLock, acquireProjectorLock } from '../storage/projector-lock.js'
-import { prunedThrough } from '../storage/pruned.js'
-import { checkUnreferred } from '../storage/references.js'
+import { checkJournal } from '../projection/segments/segment-check.js'
+import { type Database, openDatabase, openDatabaseReadOnly } from '../store/sqlite/connection/database.js'
+import { asDatabaseError } from '../store/sqlite/connection/errors.js'
+import { acquireJournalLock, acquireProjectorLock } from '../store/sqlite/connection/projector-lock.js'
+import { acceptedMissing } from '../store/sqlite/missing-segments.js'
+import { readPositions, type SegmentPosition } from '../store/sqlite/positions.js'
+import { prunedThrough } from '../store/sqlite/pruned.js'
+import { checkUnreferred } from '../store/sqlite/references.js'
 import { type PrunedRows, RowPruner } from './prune-rows.js'
 
 export interface PruneOptions {

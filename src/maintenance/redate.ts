@@ -1,9 +1,9 @@
 import { lstatSync, renameSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { lastEntries, readManifest } from '../journal/chain/manifest.js'
 import { nodeFileSystem, syncDirectory } from '../journal/files.js'
 import { readIdentity } from '../journal/identity.js'
-import { lastEntries, readManifest } from '../journal/manifest.js'
 import {
   distrustMarker,
   listSegments,
@@ -14,11 +14,11 @@ import {
   utcDay,
 } from '../journal/segments.js'
 import { replay } from '../projection/replay.js'
-import { checkJournal } from '../projection/segment-check.js'
-import { openDatabaseReadOnly } from '../storage/database.js'
-import { asDatabaseError } from '../storage/errors.js'
-import { readPositions, type SegmentPosition } from '../storage/positions.js'
-import { acquireProjectorLock } from '../storage/projector-lock.js'
+import { checkJournal } from '../projection/segments/segment-check.js'
+import { openDatabaseReadOnly } from '../store/sqlite/connection/database.js'
+import { asDatabaseError } from '../store/sqlite/connection/errors.js'
+import { acquireProjectorLock } from '../store/sqlite/connection/projector-lock.js'
+import { readPositions, type SegmentPosition } from '../store/sqlite/positions.js'
 
 /** Writers look each second; the rest is for a machine that is busy. */
 const NOTICE_MS = 3000

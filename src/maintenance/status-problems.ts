@@ -1,9 +1,9 @@
 import { dirname } from 'node:path'
-import { judgeArchive } from '../journal/archive-check.js'
+import { judgeArchive } from '../journal/chain/archive-check.js'
+import { lastEntries, type Manifest } from '../journal/chain/manifest.js'
 import { FULL_DISK_BYTES, freeBytes } from '../journal/files.js'
-import { lastEntries, type Manifest } from '../journal/manifest.js'
 import { isFarAhead } from '../journal/segments.js'
-import type { MissingSegment } from '../projection/missing-segments.js'
+import type { MissingSegment } from '../projection/segments/missing-segments.js'
 import type { SegmentState } from './status.js'
 
 /** What needs a look about a segment that is there, a sentence each. */

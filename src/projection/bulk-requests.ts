@@ -1,11 +1,11 @@
 import type { JournalEvent } from '../events/schema.js'
-import type { BulkTables } from '../storage/bulk-tables.js'
-import type { Database } from '../storage/database.js'
-import type { Place, PlacedCompletion } from '../storage/projection-tables.js'
-import { prunedCompletionTest } from '../storage/pruned.js'
-import { requestQueue, requestRow } from '../storage/request-rows.js'
-import type { RowQueue } from '../storage/row-queue.js'
-import { completeRequest, type EventFold, type RequestsTarget } from './requests.js'
+import { completeRequest, type EventFold, type RequestsTarget } from '../folds/requests.js'
+import type { BulkTables } from '../store/sqlite/bulk-tables.js'
+import type { Database } from '../store/sqlite/connection/database.js'
+import type { Place, PlacedCompletion } from '../store/sqlite/projection-tables.js'
+import { prunedCompletionTest } from '../store/sqlite/pruned.js'
+import { requestQueue, requestRow } from '../store/sqlite/request-rows.js'
+import type { RowQueue } from '../store/sqlite/row-queue.js'
 
 interface BulkRequestsOptions {
   database: Database

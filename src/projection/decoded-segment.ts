@@ -1,7 +1,7 @@
 import type { JournalEvent } from '../events/schema.js'
 import type { FileIdentity } from '../journal/file-identity.js'
-import type { SegmentCounts, SegmentPosition } from '../storage/positions.js'
-import type { Place, RejectedLine } from '../storage/projection-tables.js'
+import type { SegmentCounts, SegmentPosition } from '../store/sqlite/positions.js'
+import type { Place, RejectedLine } from '../store/sqlite/projection-tables.js'
 import type { FirstDroppedCost, FirstRejected } from './line-fold.js'
 
 /** Where decoded lines go: each event and each rejected line, in the order of the journal. */

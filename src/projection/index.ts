@@ -1,5 +1,5 @@
-export { type Database, openDatabase } from '../storage/database.js'
-export { DatabaseError } from '../storage/errors.js'
+export { type Database, openDatabase } from '../store/sqlite/connection/database.js'
+export { DatabaseError } from '../store/sqlite/connection/errors.js'
 export { ProjectionError } from './errors.js'
 export {
   type Projector,

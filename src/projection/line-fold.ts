@@ -3,10 +3,10 @@ import type { CostField, EventDefaults } from '../events/complete.js'
 import { type DecodedLine, decodeLine, type Rejection, type RejectionReason } from '../events/line.js'
 import { recoverEvents } from '../events/recovery.js'
 import type { JournalEvent } from '../events/schema.js'
-import { isBlank, type Recovered, type ScannedLine } from '../journal/line-scanner.js'
+import { isBlank, type Recovered, type ScannedLine } from '../journal/read/line-scanner.js'
 import { type SegmentName, startOfDay } from '../journal/segments.js'
-import { emptyCounts, type SegmentCounts } from '../storage/positions.js'
-import type { Place, RejectedLine } from '../storage/projection-tables.js'
+import { emptyCounts, type SegmentCounts } from '../store/sqlite/positions.js'
+import type { Place, RejectedLine } from '../store/sqlite/projection-tables.js'
 
 const EXCERPT_BYTES = 200
 

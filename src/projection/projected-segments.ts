@@ -2,7 +2,7 @@ import { realpathSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { type FileIdentity, fileIdentityAt, isSameFile } from '../journal/file-identity.js'
 import type { Segment } from '../journal/segments.js'
-import type { Database } from '../storage/database.js'
+import type { Database } from '../store/sqlite/connection/database.js'
 import {
   addCounts,
   emptyCounts,
@@ -11,7 +11,7 @@ import {
   rememberFile,
   type SegmentCounts,
   type SegmentPosition,
-} from '../storage/positions.js'
+} from '../store/sqlite/positions.js'
 import type { DecodedSegment } from './decoded-segment.js'
 import { ProjectionError } from './errors.js'
 import type { ProjectionStores, ProjectionTransaction, SegmentBatch } from './transaction.js'

@@ -1,8 +1,8 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
-import { type EntryOf, lastEntries, readManifest } from '../journal/manifest.js'
+import { type EntryOf, lastEntries, readManifest } from '../journal/chain/manifest.js'
 import { leavingFile, listSegments, type Segment } from '../journal/segments.js'
-import type { SegmentPosition } from '../storage/positions.js'
+import type { SegmentPosition } from '../store/sqlite/positions.js'
 import type { DecodedSegment } from './decoded-segment.js'
 import { ProjectionError } from './errors.js'
 

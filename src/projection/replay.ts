@@ -1,12 +1,13 @@
 import { statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { type EntryOf, lastEntries, readManifest } from '../journal/chain/manifest.js'
 import { type JournalIdentity, readIdentity } from '../journal/identity.js'
-import { type EntryOf, lastEntries, readManifest } from '../journal/manifest.js'
 import { archiveFile, listSegments, type Segment } from '../journal/segments.js'
-import { BulkTables } from '../storage/bulk-tables.js'
-import { type Database, openDatabase } from '../storage/database.js'
-import { asDatabaseError } from '../storage/errors.js'
-import { acceptedMissing, acceptMissing } from '../storage/missing-segments.js'
+import { BulkTables } from '../store/sqlite/bulk-tables.js'
+import { type Database, openDatabase } from '../store/sqlite/connection/database.js'
+import { asDatabaseError } from '../store/sqlite/connection/errors.js'
+import { acquireProjectorLock, type ProjectorLock } from '../store/sqlite/connection/projector-lock.js'
+import { acceptedMissing, acceptMissing } from '../store/sqlite/missing-segments.js'
 import {
   addCounts,
   emptyCounts,
@@ -15,23 +16,27 @@ import {
   readPositions,
   type SegmentCounts,
   type SegmentPosition,
-} from '../storage/positions.js'
-import { type Place, ProjectionTables } from '../storage/projection-tables.js'
-import { acquireProjectorLock, type ProjectorLock } from '../storage/projector-lock.js'
-import { carriedCompletions, prunedThrough } from '../storage/pruned.js'
-import { HeldReferences } from '../storage/references.js'
-import { clearProjections, newIds, resetNextId } from '../storage/replay-tables.js'
-import { clearRollups, RollupTables, rollupLabels, setRollupLabels } from '../storage/rollup-tables.js'
+} from '../store/sqlite/positions.js'
+import { type Place, ProjectionTables } from '../store/sqlite/projection-tables.js'
+import { carriedCompletions, prunedThrough } from '../store/sqlite/pruned.js'
+import { HeldReferences } from '../store/sqlite/references.js'
+import { clearProjections, newIds, resetNextId } from '../store/sqlite/replay-tables.js'
+import {
+  clearRollups,
+  RollupTables,
+  rollupLabels,
+  setRollupLabels,
+} from '../store/sqlite/rollups/rollup-tables.js'
 import { BulkRequests } from './bulk-requests.js'
 import type { DecodedSegment } from './decoded-segment.js'
-import type { SegmentToOpen } from './decoder-messages.js'
-import { missingSegments, segmentsMissing } from './missing-segments.js'
+import type { SegmentToOpen } from './offload/decoder-messages.js'
 import { type ProjectResult, projectResult } from './projector.js'
-import { followRenames } from './renamed-segments.js'
 import { checkAllThere, checkSame, plainSize } from './replay-checks.js'
 import { checkRollupLabels } from './rollup-labels.js'
-import { checkJournal } from './segment-check.js'
-import { SegmentOpener } from './segment-opener.js'
+import { missingSegments, segmentsMissing } from './segments/missing-segments.js'
+import { followRenames } from './segments/renamed-segments.js'
+import { checkJournal } from './segments/segment-check.js'
+import { SegmentOpener } from './segments/segment-opener.js'
 import { ProjectionTransaction } from './transaction.js'
 import { UnjournaledRequests } from './unjournaled-requests.js'
 import { storeVersions } from './versions.js'

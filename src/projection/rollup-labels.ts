@@ -1,6 +1,6 @@
 import { safeIdentifier } from '../events/identifier.js'
-import type { Database } from '../storage/database.js'
-import { rollupLabels, setRollupLabels } from '../storage/rollup-tables.js'
+import type { Database } from '../store/sqlite/connection/database.js'
+import { rollupLabels, setRollupLabels } from '../store/sqlite/rollups/rollup-tables.js'
 import { ProjectionError } from './errors.js'
 
 /** More would make a roll-up for nearly every request. */

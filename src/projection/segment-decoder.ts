@@ -1,10 +1,10 @@
 import { crc32 } from 'node:zlib'
-import { ArchivedSegmentReader } from '../journal/archived-segment-reader.js'
+import { SegmentDigester } from '../journal/chain/segment-digest.js'
 import { type FileIdentity, fileIdentity } from '../journal/file-identity.js'
-import type { SegmentSource } from '../journal/open-segment.js'
-import { SegmentDigester } from '../journal/segment-digest.js'
+import { ArchivedSegmentReader } from '../journal/read/archived-segment-reader.js'
+import type { SegmentSource } from '../journal/read/open-segment.js'
 import type { Segment } from '../journal/segments.js'
-import type { SegmentPosition } from '../storage/positions.js'
+import type { SegmentPosition } from '../store/sqlite/positions.js'
 import type {
   DecodedPart,
   DecodedSegment,
@@ -13,7 +13,7 @@ import type {
   SegmentDigests,
 } from './decoded-segment.js'
 import { LineFold } from './line-fold.js'
-import { lastLineChecksum } from './segment-check.js'
+import { lastLineChecksum } from './segments/segment-check.js'
 
 /** Reads and decodes a segment on the thread that calls it. */
 export class SegmentDecoder implements DecodedSegment {

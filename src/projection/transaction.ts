@@ -1,6 +1,10 @@
 import type { JournalEvent } from '../events/schema.js'
+import { CompletionCounts } from '../folds/completion-counts.js'
+import type { EventFold, RequestsTarget } from '../folds/requests.js'
+import { RollupChanges } from '../folds/rollups.js'
+import { TokenRatioChanges } from '../folds/token-ratios.js'
 import { isNameNotDurable } from '../journal/files.js'
-import type { Database } from '../storage/database.js'
+import type { Database } from '../store/sqlite/connection/database.js'
 import {
   addCounts,
   advancePosition,
@@ -8,16 +12,12 @@ import {
   insertPosition,
   type SegmentCounts,
   type SegmentPosition,
-} from '../storage/positions.js'
-import type { Place, ProjectionTables, RejectedLine } from '../storage/projection-tables.js'
-import type { RollupTables } from '../storage/rollup-tables.js'
-import { CompletionCounts } from './completion-counts.js'
+} from '../store/sqlite/positions.js'
+import type { Place, ProjectionTables, RejectedLine } from '../store/sqlite/projection-tables.js'
+import type { RollupTables } from '../store/sqlite/rollups/rollup-tables.js'
 import type { DecodedPart, DecodedSegment, LineTarget } from './decoded-segment.js'
 import { ProjectionError } from './errors.js'
-import type { EventFold, RequestsTarget } from './requests.js'
-import { RollupChanges } from './rollups.js'
-import { positionBehind } from './segment-check.js'
-import { TokenRatioChanges } from './token-ratios.js'
+import { positionBehind } from './segments/segment-check.js'
 import type { UnjournaledRequests } from './unjournaled-requests.js'
 
 /** What one transaction brought in of one segment. */

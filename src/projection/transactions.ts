@@ -1,8 +1,8 @@
-import { BulkTables, nextIds } from '../storage/bulk-tables.js'
-import type { Database } from '../storage/database.js'
-import type { SegmentPosition } from '../storage/positions.js'
+import { RequestsFold } from '../folds/requests.js'
+import { BulkTables, nextIds } from '../store/sqlite/bulk-tables.js'
+import type { Database } from '../store/sqlite/connection/database.js'
+import type { SegmentPosition } from '../store/sqlite/positions.js'
 import { BulkRequests } from './bulk-requests.js'
-import { RequestsFold } from './requests.js'
 import { type ProjectionStores, ProjectionTransaction } from './transaction.js'
 
 /**

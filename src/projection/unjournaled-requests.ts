@@ -1,8 +1,8 @@
-import type { Database } from '../storage/database.js'
-import { STORED_COLUMNS, type StoredRequest } from '../storage/projection-tables.js'
-import { pageOf } from '../storage/row-page.js'
-import { countedRequest } from './counted-request.js'
-import type { RollupChanges } from './rollups.js'
+import { countedRequest } from '../folds/counted-request.js'
+import type { RollupChanges } from '../folds/rollups.js'
+import type { Database } from '../store/sqlite/connection/database.js'
+import { STORED_COLUMNS, type StoredRequest } from '../store/sqlite/projection-tables.js'
+import { pageOf } from '../store/sqlite/row-page.js'
 
 const PAGE_ROWS = 1000
 

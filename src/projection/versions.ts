@@ -1,4 +1,4 @@
-import type { Database } from '../storage/database.js'
+import type { Database } from '../store/sqlite/connection/database.js'
 import { ProjectionError } from './errors.js'
 
 /**

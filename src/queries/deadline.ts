@@ -1,6 +1,6 @@
-import type { Database } from '../storage/database.js'
-import type { Condition } from './condition.js'
+import type { Database } from '../store/sqlite/connection/database.js'
 import { QueryError } from './errors.js'
+import type { Condition } from './window/condition.js'
 
 /** Rows between two looks at the clock. Measured: a call of the function takes 0.12 µs, a look as much again. */
 const ROWS_BETWEEN = 256

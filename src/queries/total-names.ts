@@ -1,5 +1,5 @@
-import { groupName, isLongName } from '../storage/group-names.js'
-import type { Condition } from './condition.js'
+import { groupName, isLongName } from '../store/sqlite/rollups/group-names.js'
+import type { Condition } from './window/condition.js'
 
 /**
  * The condition that a total has one of these names.

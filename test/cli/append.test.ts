@@ -125,11 +125,11 @@ test('a journal that can’t be created is one paragraph on stderr', () => {
 
 test('loads neither better-sqlite3 nor chokidar, and --help not even the journal', ({ workspace }) => {
   const append = modulesOf(['append', '--journal', workspace.journal])
-  expect(append).toContain('dist/journal/journal.js')
+  expect(append).toContain('dist/journal/append/journal.js')
   expect(append).not.toMatch(/better-sqlite3|chokidar|pino/)
   const help = modulesOf(['--help'])
   expect(help).toContain('dist/cli/program.js')
-  expect(help).not.toMatch(/better-sqlite3|chokidar|pino|typebox|dist\/journal|dist\/storage/)
+  expect(help).not.toMatch(/better-sqlite3|chokidar|pino|typebox|dist\/journal|dist\/store/)
 })
 
 /** Every module that a run resolves, ESM and CommonJS alike. */

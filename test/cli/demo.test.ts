@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, type TestContext, test } from 'vitest'
-import { demoEvents } from '../../src/cli/demo-events.js'
+import { demoEvents } from '../../src/cli/demo/demo-events.js'
 import { findDifferences } from '../support/checker.js'
 import { PROGRAM, run } from '../support/program.js'
 

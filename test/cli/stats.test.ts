@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
-import { formatStats } from '../../src/cli/stats-page.js'
-import { displayWidth } from '../../src/cli/terminal.js'
+import { formatStats } from '../../src/cli/output/stats-page.js'
+import { displayWidth } from '../../src/cli/output/terminal.js'
 import { projectOnce } from '../../src/projection/index.js'
 import { openDatabaseReadOnly, stats } from '../../src/queries/index.js'
 import { runHere } from '../support/command.js'

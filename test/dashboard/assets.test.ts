@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { brotliCompressSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
-import { loadAssets } from '../../src/server/assets.js'
+import { loadAssets } from '../../src/server/http/assets.js'
 
 const folder = fileURLToPath(new URL('../../src/server/dashboard/', import.meta.url))
 const read = (name: string) => readFileSync(folder + name, 'utf8')

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { visible as visibleInTerminal } from '../../src/cli/terminal.js'
+import { visible as visibleInTerminal } from '../../src/cli/output/terminal.js'
 import * as format from '../../src/server/dashboard/format.js'
 import { visible } from '../../src/server/dashboard/visible.js'
 

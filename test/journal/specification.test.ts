@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type DecodedLine, decodeLine, encodeLine, type RejectionReason } from '../../src/events/line.js'
 import type { JournalEvent } from '../../src/events/schema.js'
 import { RequestLogSchema, StreamCompletedSchema } from '../../src/events/schema.js'
-import { openJournal } from '../../src/journal/journal.js'
+import { openJournal } from '../../src/journal/append/journal.js'
 import { runHere } from '../support/command.js'
 
 const README = readFileSync(new URL('../../journal/README.md', import.meta.url), 'utf8')

@@ -5,9 +5,8 @@ import { expect } from 'vitest'
 import { openJournal } from '../../src/index.js'
 import { archiveWith } from '../../src/maintenance/archive.js'
 import { prune } from '../../src/maintenance/prune.js'
-import { verify } from '../../src/maintenance/verify.js'
+import { verify } from '../../src/maintenance/verify/verify.js'
 import { projectOnce, replay } from '../../src/projection/index.js'
-import { groupByName } from '../../src/queries/grouping.js'
 import {
   listNames,
   listRequests,
@@ -16,7 +15,8 @@ import {
   series,
   stats,
 } from '../../src/queries/index.js'
-import { readFirst } from '../../src/queries/top-groups.js'
+import { groupByName } from '../../src/queries/sums/grouping.js'
+import { readFirst } from '../../src/queries/sums/top-groups.js'
 import { lines, writeSegment } from '../support/journal-files.js'
 import { requestLine } from '../support/lines.js'
 import { requestLog, test } from '../support/workspace.js'

@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test as base, type TestAPI } from 'vitest'
-import { RollupChanges } from '../../src/projection/rollups.js'
+import { RollupChanges } from '../../src/folds/rollups.js'
 import { UnjournaledRequests } from '../../src/projection/unjournaled-requests.js'
-import { type Database, openDatabase } from '../../src/storage/database.js'
-import { clearRollups, RollupTables, rollupLabels } from '../../src/storage/rollup-tables.js'
+import { type Database, openDatabase } from '../../src/store/sqlite/connection/database.js'
+import { clearRollups, RollupTables, rollupLabels } from '../../src/store/sqlite/rollups/rollup-tables.js'
 
 export type Row = Record<string, string | number | null>
 

@@ -1,9 +1,9 @@
 import { CommanderError } from 'commander'
 import { vi } from 'vitest'
-import { describeFailure, exitCodeOf } from '../../src/cli/failure.js'
-import { note } from '../../src/cli/output.js'
+import { note } from '../../src/cli/output/output.js'
+import { standardError } from '../../src/cli/output/standard-error.js'
 import { createProgram } from '../../src/cli/program.js'
-import { standardError } from '../../src/cli/standard-error.js'
+import { describeFailure, exitCodeOf } from '../../src/cli/run/failure.js'
 import { type Outcome, parseLast } from './program.js'
 
 /**

@@ -129,7 +129,7 @@ export class Connection {
     this.#retryMs = FIRST_RETRY_MS
   }
 
-  /** @param {Partial<import('../health.js').HealthReport>} health */
+  /** @param {Partial<import('../health/health.js').HealthReport>} health */
   #showHealth({ projector_running: isRunning, lag_seconds: seconds, lag_bytes: bytes, problems = [] }) {
     const isBehind = (seconds ?? 0) > USUAL_LAG_SECONDS
     const waiting = isBehind

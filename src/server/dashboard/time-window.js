@@ -16,7 +16,7 @@ export const PRESETS = /** @type {const} */ ({
   '30d': 'the 30 days before',
 })
 
-// The grammar is that of src/queries/window-words.ts, which the command line has: one table tests both.
+// The grammar is that of src/queries/window/window-words.ts, which the command line has: one table tests both.
 
 const UNIT_MS = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 7 * 86_400_000 }
 const LENGTH = /^([1-9]\d{0,6})([mhdw])$/

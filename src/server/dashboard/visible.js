@@ -1,4 +1,4 @@
-// As src/cli/terminal.ts has it for terminals: control and format characters (bidirectional overrides, zero-width),
+// As src/cli/output/terminal.ts has it for terminals: control and format characters (bidirectional overrides, zero-width),
 // separators of lines and paragraphs, lone surrogates.
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu
 /** @type {Record<string, string>} */

@@ -55,7 +55,7 @@ export function syncFile(path) {
 
 /** As if there were no roll-ups and counters, in this process: what is left is what the rows cost. */
 export async function leaveOutRollups() {
-  const { RollupChanges } = await import('../../../dist/projection/rollups.js')
+  const { RollupChanges } = await import('../../../dist/folds/rollups.js')
   for (const name of /** @type {const} */ (['add', 'correct', 'apply']))
     RollupChanges.prototype[name] = () => {}
 }

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { openJournalWith } from '../../../src/journal/journal.js'
+import { openJournalWith } from '../../../src/journal/append/journal.js'
 import * as maintenance from '../../../src/maintenance/index.js'
 import { projectOnce } from '../../../src/projection/index.js'
 import { findDifferences } from '../../support/checker.js'

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Journal, openJournal, openJournalWith } from '../../../src/journal/journal.js'
+import { type Journal, openJournal, openJournalWith } from '../../../src/journal/append/journal.js'
 import { type Effect, FaultyFileSystem } from '../../support/faulty-file-system.js'
 import { combined, type Fault, type Place, type Round, type Verdict, wrong } from '../fault.js'
 import { judge, query } from '../judge.js'

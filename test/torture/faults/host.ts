@@ -255,7 +255,7 @@ export const temporaryFull: Fault = {
   name: 'temporary-full',
   title: 'the system’s temporary folder full while a large backlog is brought in',
   whyNot: whyNoMount,
-  testedIn: 'test/storage/temporary-folder.test.ts',
+  testedIn: 'test/store/sqlite/connection/temporary-folder.test.ts',
   run: async (round) => {
     await round.trial('TMPDIR full', (place) =>
       onSmallDisk(place, 1, async (small) => {

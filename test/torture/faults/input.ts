@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { openJournalWith } from '../../../src/journal/journal.js'
+import { openJournalWith } from '../../../src/journal/append/journal.js'
 import { writeSegment } from '../../support/journal-files.js'
 import { requestLine } from '../../support/lines.js'
 import { type Fault, type Place, survived, type Verdict } from '../fault.js'

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Journal, openJournalWith } from '../../../src/journal/journal.js'
+import { type Journal, openJournalWith } from '../../../src/journal/append/journal.js'
 import { projectOnce, replay } from '../../../src/projection/index.js'
 import type { Fault, Place, Round, Verdict } from '../fault.js'
 import { judge, query } from '../judge.js'

@@ -1,8 +1,8 @@
 // Appends N events as fast as it can, with a clock that is shifted; flushes, and says so.
 // Usage: day-writer.mjs JOURNAL NAME COUNT MIDNIGHT_MS: its clock says MIDNIGHT_MS half-way.
 
+import { openJournalWith } from '../../../dist/journal/append/journal.js'
 import { nodeFileSystem } from '../../../dist/journal/files.js'
-import { openJournalWith } from '../../../dist/journal/journal.js'
 
 const [directory, name, count, midnight] = process.argv.slice(2)
 let written = 0

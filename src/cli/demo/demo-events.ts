@@ -1,0 +1,182 @@
+import type { RequestLog, StreamCompletion } from '../../events/schema.js'
+
+interface DemoModel {
+  model: string
+  provider: string
+  policy: string
+  tier: string
+  /** Of 1. */
+  share: number
+  /** Of latency, or of the time to a stream's first byte. */
+  medianMs: number
+  satsPerInputToken: number
+  satsPerOutputToken: number
+}
+
+const MODELS: readonly DemoModel[] = [
+  {
+    model: 'gpt-4o',
+    provider: 'openai',
+    policy: 'quality',
+    tier: 'frontier',
+    share: 0.24,
+    medianMs: 780,
+    satsPerInputToken: 0.0025,
+    satsPerOutputToken: 0.01,
+  },
+  {
+    model: 'gpt-4o-mini',
+    provider: 'openai',
+    policy: 'cheap',
+    tier: 'standard',
+    share: 0.27,
+    medianMs: 410,
+    satsPerInputToken: 0.00015,
+    satsPerOutputToken: 0.0006,
+  },
+  {
+    model: 'claude-sonnet-4',
+    provider: 'anthropic',
+    policy: 'quality',
+    tier: 'frontier',
+    share: 0.2,
+    medianMs: 920,
+    satsPerInputToken: 0.003,
+    satsPerOutputToken: 0.015,
+  },
+  {
+    model: 'mistral-small',
+    provider: 'mistral',
+    policy: 'cheap',
+    tier: 'standard',
+    share: 0.14,
+    medianMs: 350,
+    satsPerInputToken: 0.0001,
+    satsPerOutputToken: 0.0003,
+  },
+  {
+    model: 'llama-3.3-70b',
+    provider: 'vllm',
+    policy: 'local',
+    tier: 'local',
+    share: 0.15,
+    medianMs: 640,
+    satsPerInputToken: 0,
+    satsPerOutputToken: 0,
+  },
+]
+
+const FAILURES: readonly { status: number; message: string; hasProvider: boolean }[] = [
+  { status: 429, message: 'rate limit reached, retry after 20 s', hasProvider: true },
+  { status: 502, message: 'upstream closed the connection', hasProvider: true },
+  { status: 504, message: 'upstream timed out after 60 s', hasProvider: true },
+  { status: 400, message: 'context length exceeded', hasProvider: true },
+  { status: 402, message: 'no balance left', hasProvider: false },
+]
+
+const FAILURE_SHARE = 0.05
+const STREAM_SHARE = 0.25
+const TEAMS = ['search', 'support', 'research', 'billing']
+
+/** How many events lie between a stream's beginning and its end. */
+const STREAM_LENGTH = 60
+
+/** A gateway's traffic: the same events in the same order for the same seed. Timestamps are left to the journal. */
+export function* demoEvents(count: number, seed: number): Generator<RequestLog | StreamCompletion> {
+  const random = seededRandom(seed)
+  const running: { endsAt: number; completion: StreamCompletion }[] = []
+  for (let i = 0; i < count; i++) {
+    // The last events end what still runs, so that every stream has its end.
+    const [oldest] = running
+    if (oldest !== undefined && (oldest.endsAt <= i || count - i <= running.length)) {
+      running.shift()
+      yield oldest.completion
+      continue
+    }
+    const model = pick(random)
+    const request = requestOf(model, random)
+    yield request
+    if (!request.streaming || !request.success || count - i <= running.length + 1) continue
+    running.push({ endsAt: i + STREAM_LENGTH, completion: completionOf(request, model, random) })
+  }
+}
+
+function requestOf(model: DemoModel, random: () => number): RequestLog & { correlation_id: string } {
+  const failure = random() < FAILURE_SHARE ? FAILURES[Math.floor(random() * FAILURES.length)] : undefined
+  const streaming = random() < STREAM_SHARE
+  const input = Math.round(80 + 4000 * random() ** 3)
+  const output = Math.round(20 + 900 * random() ** 2)
+  // A stream is logged when it begins: what it will have produced isn't known yet.
+  const isKnown = failure === undefined && !streaming
+  return {
+    type: 'request_logged',
+    correlation_id: uuid(random),
+    model: model.model,
+    provider: failure?.hasProvider === false ? null : model.provider,
+    policy: model.policy,
+    streaming,
+    input_tokens: failure === undefined ? input : null,
+    output_tokens: isKnown ? output : null,
+    cost_sats: isKnown ? costOf(model, input, output) : null,
+    latency_ms: Math.round(model.medianMs * Math.exp(0.9 * (random() + random() - 1))),
+    success: failure === undefined,
+    error_status: failure?.status ?? null,
+    error_message: failure?.message ?? null,
+    labels: {
+      team: TEAMS[Math.floor(random() * TEAMS.length)] ?? 'search',
+      user: `user-${Math.floor(random() * 40)}`,
+      tier: model.tier,
+    },
+  }
+}
+
+function completionOf(
+  request: RequestLog & { correlation_id: string },
+  model: DemoModel,
+  random: () => number,
+): StreamCompletion {
+  const isBroken = random() < FAILURE_SHARE / 2
+  const input = request.input_tokens ?? 0
+  const output = Math.round(100 + 1400 * random() ** 2)
+  return {
+    type: 'stream_completed',
+    correlation_id: request.correlation_id,
+    input_tokens: input,
+    output_tokens: output,
+    cost_sats: costOf(model, input, output),
+    provider_cost_sats: null,
+    stream_duration_ms: Math.round(request.latency_ms + output * (12 + 10 * random())),
+    success: !isBroken,
+    error_status: isBroken ? 502 : null,
+    error_message: isBroken ? 'stream broke off' : null,
+  }
+}
+
+function costOf(model: DemoModel, input: number, output: number): number {
+  return Number((input * model.satsPerInputToken + output * model.satsPerOutputToken).toFixed(4))
+}
+
+function pick(random: () => number): DemoModel {
+  let rest = random()
+  for (const model of MODELS) {
+    rest -= model.share
+    if (rest < 0) return model
+  }
+  return MODELS[0] as DemoModel
+}
+
+function uuid(random: () => number): string {
+  const hex = Array.from({ length: 32 }, () => Math.floor(random() * 16).toString(16)).join('')
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20)}`
+}
+
+/** mulberry32: small, and good enough for made-up traffic. */
+function seededRandom(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}

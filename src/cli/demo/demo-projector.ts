@@ -1,0 +1,50 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { requirePackageFile } from '../../package/package-files.js'
+import { CommandFailure } from '../run/failure.js'
+
+/** Longer than a transaction of the demo can take. */
+const STOP_MS = 3000
+
+/** The second process of the demo: `request-journal project`. */
+export class DemoProjector {
+  readonly #child: ChildProcess
+  readonly #exited: Promise<unknown>
+  #isStopping = false
+  #failure: CommandFailure | null = null
+
+  constructor(journal: string, database: string) {
+    const main = requirePackageFile('dist/cli/main.js')
+    const args = [main, 'project', '--journal', journal, '--db', database, '--log-level', 'warn']
+    this.#child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] })
+    this.#child.on('error', (error) => {
+      this.#failure = new CommandFailure(`The projector could not be started: ${error.message}`)
+    })
+    this.#exited = once(this.#child, 'exit').catch(() => {})
+    this.#child.on('exit', (code, signal) => {
+      if (!this.#isStopping)
+        this.#failure = new CommandFailure(`The projector ended early (${signal ?? code})`)
+    })
+    // However this process ends, it leaves no projector behind.
+    process.on('exit', () => this.#child.kill('SIGKILL'))
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid
+  }
+
+  /** @throws CommandFailure when it has ended by itself. */
+  assertRunning(): void {
+    if (this.#failure !== null) throw this.#failure
+  }
+
+  /** Stops it and waits for its end. */
+  async stop(): Promise<void> {
+    this.#isStopping = true
+    if (this.#failure !== null) return
+    this.#child.kill('SIGTERM')
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_MS)
+    await this.#exited
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,115 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { styleText } from 'node:util'
+import { fileIdentityAt, isSameFile } from '../../journal/file-identity.js'
+import type { NewRequests } from '../../queries/rows/new-requests.js'
+import type { RequestEntry } from '../../queries/rows/request-entry.js'
+import type { RequestFilter } from '../../queries/window/filter.js'
+import type { Database } from '../../store/sqlite/connection/database.js'
+import { withDatabase } from '../run/database.js'
+import { CommandFailure } from '../run/failure.js'
+import { stopOnSignal } from '../run/signals.js'
+import { formatCount, formatMs, formatSats, formatTime, UNKNOWN } from './format.js'
+import { note, pageWidth, print, printJson } from './output.js'
+import { outcome } from './request-row.js'
+import { cutToWidth, displayWidth, visible } from './terminal.js'
+
+/** Between two looks at the database. A look that finds nothing is two seeks. */
+const LOOK_EVERY_MS = 200
+/** Shown before what comes, as `tail` does. */
+const SHOWN_BEFORE = 10
+/** Ids that those are looked for among. */
+const SEARCHED_BEFORE = 1000
+
+/** From how many columns on a line has room for each part; without it the next ones would begin another line. */
+const ROOM = { provider: 92, tokens: 79, sats: 62, longNames: 47 }
+
+type Paint = (style: Parameters<typeof styleText>[0], text: string) => string
+
+/** Prints requests as they come, and streams again as they end, until the process is told to stop. */
+export async function followRequests(path: string, filter: RequestFilter, asJson: boolean): Promise<void> {
+  const { newRequests } = await import('../../queries/rows/new-requests.js')
+  const stop = stopOnSignal()
+  const show = asJson ? (entry: RequestEntry) => printJson(entry) : linePrinter()
+  const file = fileIdentityAt(path)
+  await withDatabase(path, async (database) => {
+    let last = showLastOnes(database, newRequests, filter, show)
+    if (!asJson && process.stderr.isTTY) note('following; Ctrl-C ends it')
+    while (!stop.aborted) {
+      if (!last.has_more) await sleep(LOOK_EVERY_MS, null, { signal: stop }).catch(() => {})
+      if (!isSameFile(fileIdentityAt(path), file)) throw databaseRemoved(path)
+      last = newRequests(database, { afterId: last.last_id, openIds: last.open_ids, filter })
+      for (const entry of last.completed) show(entry, true)
+      for (const entry of last.data) show(entry)
+    }
+  })
+}
+
+/** Nothing would come from the old file any more, and nothing would say so. */
+function databaseRemoved(path: string): CommandFailure {
+  return new CommandFailure(
+    `${path}: the database was removed or replaced while it was followed: start again where there is one`,
+  )
+}
+
+function showLastOnes(
+  database: Database,
+  newRequests: typeof import('../../queries/rows/new-requests.js').newRequests,
+  filter: RequestFilter,
+  show: (entry: RequestEntry) => void,
+): NewRequests {
+  const { last_id } = newRequests(database, { afterId: null, filter })
+  const before = newRequests(database, {
+    afterId: Math.max(0, last_id - SEARCHED_BEFORE),
+    limit: SEARCHED_BEFORE,
+    // All of them: the last ones are shown.
+    maxCharacters: Number.MAX_SAFE_INTEGER,
+    filter,
+  })
+  for (const entry of before.data.slice(-SHOWN_BEFORE)) show(entry)
+  return before
+}
+
+function linePrinter(): (entry: RequestEntry, hasEnded?: boolean) => void {
+  const paint = isColourWanted() ? styleText : (_: unknown, text: string) => text
+  return (entry, hasEnded = false) => print(formatLine(entry, hasEnded, paint, pageWidth()))
+}
+
+/** Colours are for people who look on, and who haven't asked for none (https://no-color.org). */
+function isColourWanted(): boolean {
+  const { NO_COLOR, TERM } = process.env
+  return process.stdout.isTTY === true && (NO_COLOR === undefined || NO_COLOR === '') && TERM !== 'dumb'
+}
+
+/**
+ * One line of fixed columns, as many as there is room for. What went wrong stands last and runs over the page rather
+ * than be cut.
+ */
+function formatLine(entry: RequestEntry, hasEnded: boolean, paint: Paint, width: number): string {
+  const { tokens, timing } = entry
+  const isFailed = !entry.success
+  const said = visible(outcome(entry))
+  const mark = isFailed ? '✗' : entry.state !== 'finished' ? '▸' : hasEnded ? '■' : '✓'
+  const padded = (text: string, columns: number) => {
+    const cut = Number.isFinite(width) ? cutToWidth(text, columns) : text
+    return cut + ' '.repeat(Math.max(0, columns - displayWidth(cut)))
+  }
+  const parts: [style: Parameters<typeof styleText>[0], text: string][] = [
+    ['gray', formatTime(entry.timestamp).slice(11).padEnd(8)],
+    [isFailed ? 'red' : 'green', mark],
+    ['bold', padded(visible(entry.model), width < ROOM.longNames ? 12 : 24)],
+    ['cyan', width < ROOM.provider ? '' : padded(visible(entry.provider ?? UNKNOWN), 12)],
+    [
+      'reset',
+      width < ROOM.tokens ? '' : `${formatCount(tokens.input)} → ${formatCount(tokens.output)}`.padStart(16),
+    ],
+    ['yellow', width < ROOM.sats ? '' : `${formatSats(entry.cost.sats)} sats`.padStart(14)],
+    ['reset', formatMs(hasEnded ? (timing.stream_duration_ms ?? null) : timing.latency_ms).padStart(9)],
+  ]
+  const columns = parts.reduce((sum, [, text]) => sum + (text === '' ? 0 : displayWidth(text) + 1), 0)
+  // The mark says as much.
+  const isSaid = said === 'ok' || (said === 'open' && columns + said.length > width)
+  return [...parts, [isFailed ? 'red' : 'yellow', isSaid ? '' : said] as const]
+    .filter(([, text]) => text !== '')
+    .map(([style, text]) => (style === 'reset' ? text : paint(style, text)))
+    .join(' ')
+}

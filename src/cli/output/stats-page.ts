@@ -1,0 +1,208 @@
+import type { Stats, StatsSection } from '../../queries/sums/stats.js'
+import { BEGINNING_OF_TIME, END_OF_TIME } from '../../queries/window/window.js'
+import {
+  costTotal,
+  tokenTotal,
+  tokenTotalWithUnknown,
+  unpricedCount,
+  withoutEnd,
+  withoutUnpriced,
+} from '../totals.js'
+import { bar, sparkline } from './bars.js'
+import { formatCount, formatMs, formatShare, formatTime, UNKNOWN } from './format.js'
+import { type Column, formatTable } from './table.js'
+
+/** What must be on the page however narrow it is. */
+export interface StatsPageOptions {
+  percentiles?: boolean
+  unpriced?: boolean
+  unknown?: boolean
+}
+
+type Groups = Record<string, StatsSection>
+
+/** A table's column, and what stands in it for a group. */
+interface GroupColumn extends Column {
+  cell(name: string, section: StatsSection): string
+}
+
+const BAR_WIDTH = 8
+/** Below this names are cut, rather than the last columns left out: names that differ at their end look alike then. */
+const NARROW_PAGE = 60
+const PERIOD_MS = { hours: 3_600_000, days: 86_400_000 }
+/** Characters of a sparkline where the page has no end. */
+const SPARKLINE_WITHOUT_PAGE = 100
+/** More periods than a sparkline has on the widest page: what lies between is one of them. */
+const MAX_PERIODS = 100_000
+
+/** Stats for people: totals, and the groups as a table: by time, or those with most requests first. */
+export function formatStats(stats: Stats, width: number, options: StatsPageOptions = {}): string {
+  const { counts } = stats
+  const lines = [
+    `window    ${formatWindow(stats)}`,
+    `requests  ${formatCount(counts.total)}`,
+    `failed    ${formatCount(counts.error)} (${formatShare(counts.error, counts.total)})`,
+    `streaming ${formatCount(counts.streaming)}${withoutEnd(stats)}`,
+    `cost      ${costTotal(stats)} sats${withoutUnpriced(stats)}`,
+    `tokens    ${tokenTotalWithUnknown(stats, 'input')}, ${tokenTotalWithUnknown(stats, 'output')}`,
+    `latency   ${formatLatency(stats)} on average${formatPercentiles(stats)}`,
+  ]
+  if (stats.message !== undefined) lines.push('', stats.message)
+  lines.push(...groupLines(stats, width, options))
+  return lines.join('\n')
+}
+
+function formatWindow({ since, until, before }: Stats): string {
+  const from = since === BEGINNING_OF_TIME ? '' : `since ${formatTime(since)} UTC`
+  const end = before === undefined ? `until ${formatTime(until)} UTC` : `before ${formatTime(before)} UTC`
+  const to = until === END_OF_TIME ? '' : end
+  return [from, to].filter((end) => end !== '').join(' ') || 'all time'
+}
+
+function groupLines(stats: Stats, width: number, options: StatsPageOptions): string[] {
+  const { hours, days } = stats
+  if (hours !== undefined) return periodLines('hour (UTC)', 'hours', hours, width, options)
+  if (days !== undefined) return periodLines('day (UTC)', 'days', days, width, options)
+  const named: [string, Groups | undefined][] = [
+    ['model', stats.models],
+    ['provider', stats.providers],
+    ['policy', stats.policies],
+    ['tier', stats.tiers],
+    ['label', stats.labels],
+  ]
+  const [title, groups] = named.find(([, found]) => found !== undefined) ?? []
+  if (title === undefined || groups === undefined || Object.keys(groups).length === 0) return []
+  const shown = [...Object.values(groups), ...(stats.other === undefined ? [] : [stats.other])]
+  const total = shown.reduce((sum, { counts }) => sum + counts.total, 0)
+  const columns = [
+    { title, shrinksTo: width < NARROW_PAGE ? 14 : 32, cell: (name: string) => name },
+    {
+      title: 'share',
+      dropRank: 5,
+      cell: (_: string, { counts }: StatsSection) =>
+        total === 0 ? '' : bar(counts.total / total, BAR_WIDTH),
+    },
+    ...groupColumns(groups, options),
+  ]
+  const sorted = Object.entries(groups).sort(([, a], [, b]) => b.counts.total - a.counts.total)
+  if (stats.other !== undefined) sorted.push(['other', stats.other])
+  return ['', formatGroups(columns, sorted, width)]
+}
+
+/** A line of bars over all periods, quiet ones included, and a table of those that aren't. */
+function periodLines(
+  title: string,
+  unit: 'hours' | 'days',
+  groups: Groups,
+  width: number,
+  options: StatsPageOptions,
+): string[] {
+  const periods = Object.entries(groups)
+  if (periods.length === 0) return []
+  const columns = [
+    { title, cell: (name: string) => (unit === 'hours' ? formatTime(name).slice(0, 16) : name) },
+    ...groupColumns(groups, options),
+  ]
+  return ['', ...sparklines(unit, groups, width), '', formatGroups(columns, periods, width)]
+}
+
+function sparklines(unit: 'hours' | 'days', groups: Groups, width: number): string[] {
+  const lengthMs = PERIOD_MS[unit]
+  const byNumber = new Map(
+    Object.entries(groups).map(([start, section]) => [Math.floor(Date.parse(start) / lengthMs), section]),
+  )
+  const numbers = [...byNumber.keys()].filter(Number.isFinite)
+  const first = Math.min(...numbers)
+  const count = Math.max(...numbers) - first + 1
+  if (numbers.length === 0 || count > MAX_PERIODS) return []
+  const line = (value: (section: StatsSection) => number) =>
+    sparkline(
+      Array.from({ length: count }, (_, i) => {
+        const section = byNumber.get(first + i)
+        return section === undefined ? 0 : value(section)
+      }),
+      Number.isFinite(width) ? width - 'requests  '.length : SPARKLINE_WITHOUT_PAGE,
+    )
+  return [
+    `requests  ${line(({ counts }) => counts.total)}`,
+    `failed    ${line(({ counts }) => counts.error)}`,
+    `cost      ${line(({ costs }) => costs.total_cost_sats)}`,
+  ].map((text) => text.trimEnd())
+}
+
+/** Columns of what has nothing in most answers; they are left out then. */
+const RARE_COLUMNS = {
+  open: 'open',
+  unfinished: 'unfinished',
+  'unknown in': 'unknown_input_tokens',
+  'unknown out': 'unknown_output_tokens',
+} as const
+
+function rareColumns(groups: Groups, { unknown }: StatsPageOptions): GroupColumn[] {
+  return Object.entries(RARE_COLUMNS)
+    .filter(([, count]) => Object.values(groups).some(({ counts }) => (counts[count] ?? 0) > 0))
+    .map(([title, count]) => ({
+      title,
+      align: 'right',
+      ...(unknown ? {} : { dropRank: 11 }),
+      cell: (_, { counts }) => formatCount(counts[count] ?? 0),
+    }))
+}
+
+function groupColumns(groups: Groups, options: StatsPageOptions): GroupColumn[] {
+  const { percentiles, unpriced, unknown } = options
+  const right = { align: 'right' } as const
+  const ranked = (asked: boolean | undefined, dropRank: number) => (asked ? {} : { dropRank })
+  return [
+    { title: 'requests', ...right, cell: (_, { counts }) => formatCount(counts.total) },
+    { title: 'failed', ...right, cell: (_, { counts }) => formatCount(counts.error) },
+    { title: 'streaming', ...right, dropRank: 6, cell: (_, { counts }) => formatCount(counts.streaming) },
+    {
+      title: 'in',
+      ...right,
+      dropRank: 1,
+      cell: (_, section) => tokenTotal(section, 'input'),
+    },
+    {
+      title: 'out',
+      ...right,
+      dropRank: 2,
+      cell: (_, section) => tokenTotal(section, 'output'),
+    },
+    { title: 'sats', ...right, cell: (_, section) => costTotal(section) },
+    {
+      title: 'unpriced',
+      ...right,
+      ...ranked(unpriced || unknown, 8),
+      cell: (_, section) => unpricedCount(section),
+    },
+    { title: 'avg', ...right, dropRank: 3, cell: (_, section) => formatLatency(section) },
+    { title: 'p50', ...right, ...ranked(percentiles, 9), cell: (_, section) => percentile(section, 'p50') },
+    { title: 'p95', ...right, ...ranked(percentiles, 7), cell: (_, section) => percentile(section, 'p95') },
+    { title: 'p99', ...right, ...ranked(percentiles, 10), cell: (_, section) => percentile(section, 'p99') },
+    ...rareColumns(groups, options),
+  ]
+}
+
+function formatGroups(
+  columns: readonly GroupColumn[],
+  groups: [string, StatsSection][],
+  width: number,
+): string {
+  const rows = groups.map(([name, section]) => columns.map((column) => column.cell(name, section)))
+  return formatTable(columns, rows, width)
+}
+
+function formatLatency({ counts, performance }: StatsSection): string {
+  return counts.total === 0 ? UNKNOWN : formatMs(performance.avg_latency_ms)
+}
+
+function percentile({ performance }: StatsSection, name: 'p50' | 'p95' | 'p99'): string {
+  return formatMs(performance[`${name}_latency_ms`] ?? null)
+}
+
+function formatPercentiles(stats: StatsSection): string {
+  if (typeof stats.performance.p50_latency_ms !== 'number') return ''
+  const names = ['p50', 'p95', 'p99'] as const
+  return `; ${names.map((name) => `${name} ${percentile(stats, name)}`).join(', ')}`
+}

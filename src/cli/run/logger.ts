@@ -1,0 +1,54 @@
+import { isatty } from 'node:tty'
+import { Option } from 'commander'
+import type { Logger, pino } from 'pino'
+import { standardError } from '../output/standard-error.js'
+import { visible } from '../output/terminal.js'
+
+const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
+
+export function logLevelOption(): Option {
+  return new Option('--log-level <level>', 'least level that is logged to stderr')
+    .env('REQUEST_JOURNAL_LOG_LEVEL')
+    .default('info')
+    .choices(LEVELS)
+}
+
+/**
+ * A log on stderr: JSON lines, or lines for people where stderr is a terminal. A line is written at once or kept, and
+ * neither a disk that is full nor a reader that doesn't read keeps the work from going on.
+ */
+export async function createLogger(level: string): Promise<Logger> {
+  const { pino } = await import('pino')
+  if (!isatty(2)) {
+    tellLossBy(pino)
+    return pino({ level }, standardError)
+  }
+  const { prettyFactory } = await import('pino-pretty')
+  const prettify = prettyFactory({
+    colorize: true,
+    singleLine: true,
+    translateTime: 'UTC:yyyy-mm-dd HH:MM:ss.l "UTC"',
+    ignore: 'pid,hostname',
+  })
+  tellLossBy(pino, prettify)
+  const lines = { write: (line: string) => standardError.write(prettify(line)) }
+  return pino({ level, formatters: { log: visibleFields } }, lines)
+}
+
+/** Lines that are missing are told by a line like the others, so that whoever parses the log can read it. */
+function tellLossBy(makeLogger: typeof pino, prettify = (line: string) => line): void {
+  standardError.describeLoss = (dropped) => {
+    let line = ''
+    const destination = { write: (text: string) => (line = text) }
+    makeLogger({}, destination).warn({ dropped }, "Lines of this log are missing: stderr didn't take them")
+    return prettify(line)
+  }
+}
+
+/** What a rejected line quotes comes from strangers, and pino-pretty escapes only the first 32 characters. */
+function visibleFields(fields: Record<string, unknown>): Record<string, unknown> {
+  const entries = Object.entries(fields)
+  return Object.fromEntries(
+    entries.map(([name, value]) => [name, typeof value === 'string' ? visible(value) : value]),
+  )
+}

@@ -1,0 +1,65 @@
+import { shownText } from '../../events/problems.js'
+import type { JournalLogger } from './options.js'
+
+const BURST = 20
+const PER_SECOND = 1
+
+/**
+ * Warnings at a bounded rate: the first twenty at once, then one a second, each saying how many were left out. A full
+ * disk under a busy gateway must not fill the log as well. A logger that throws is ignored: logging never fails a
+ * request.
+ */
+export class BoundedWarnings {
+  readonly #logger: JournalLogger
+  #allowance = BURST
+  #refilledAt = 0
+  #suppressed = 0
+
+  constructor(logger: JournalLogger) {
+    this.#logger = logger
+  }
+
+  warn(now: number, fields: object, message: string): void {
+    if (now < this.#refilledAt || now - this.#refilledAt > BURST * 1000) this.#allowance = BURST
+    else this.#allowance = Math.min(BURST, this.#allowance + ((now - this.#refilledAt) / 1000) * PER_SECOND)
+    this.#refilledAt = now
+    if (this.#allowance < 1) {
+      this.#suppressed++
+      return
+    }
+    this.#allowance--
+    const suppressed = this.#suppressed
+    this.#suppressed = 0
+    quietly(() => this.#logger.warn(suppressed === 0 ? fields : { ...fields, suppressed }, message))
+  }
+}
+
+/** Names that are warned of at most: a caller that makes them up must not fill the log, or the memory. */
+const MAX_MEMBERS = 100
+const MAX_MEMBER_LENGTH = 256
+
+/** One warning for each member of events that isn't as it should be. */
+export class MemberWarnings {
+  readonly #logger: JournalLogger
+  readonly #warned = new Set<string>()
+
+  constructor(logger: JournalLogger) {
+    this.#logger = logger
+  }
+
+  warn(member: string, message: string): void {
+    const name = member.length <= MAX_MEMBER_LENGTH ? member : shownText(member)
+    if (this.#warned.has(name) || this.#warned.size >= MAX_MEMBERS) return
+    this.#warned.add(name)
+    quietly(() => this.#logger.warn({ member: shownText(member) }, message))
+  }
+}
+
+/** Calls a logger whose failure is nobody's problem. */
+export function quietly(log: () => void): void {
+  try {
+    log()
+  } catch {
+    // A broken logger must not fail a request.
+  }
+}

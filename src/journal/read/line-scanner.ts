@@ -1,0 +1,102 @@
+import { isBlankLine, MAX_LINE_BYTES } from '../../events/line.js'
+import { EventRecovery } from '../../events/recovery.js'
+
+const NEWLINE = 0x0a
+
+/** A whole line of a segment. */
+export type ScannedLine = {
+  /** Of the line's first byte. */
+  byteOffset: number
+  /** Newline included. */
+  length: number
+} & (
+  | {
+      /** Without the newline, and only until the next line: copy what is kept. */
+      bytes: Buffer
+      recovery: null
+    }
+  | {
+      /** A line that is longer than 1 MiB is never held whole. */
+      bytes: null
+      recovery: Recovered
+    }
+)
+
+/** What was found inside a line that is longer than 1 MiB. */
+export type Recovered = Pick<EventRecovery, 'events' | 'givenUp' | 'rest'>
+
+/** True for a line of white space only, however long: it is skipped and not counted. */
+export function isBlank({ bytes, recovery }: ScannedLine): boolean {
+  return bytes === null ? recovery.events.length === 0 && recovery.rest === null : isBlankLine(bytes)
+}
+
+/**
+ * Cuts a stream of bytes into lines, however it is chunked. Memory stays bounded for any line: one that is longer than
+ * 1 MiB is searched for whole events as it passes and then forgotten.
+ */
+export class LineScanner {
+  #position: number
+  /** The beginning of a line whose end has not come yet. */
+  #partial: Buffer[] = []
+  #partialBytes = 0
+  #recovery: EventRecovery | null = null
+
+  /** @param position the byte offset of the first byte that will be pushed; a line begins there. */
+  constructor(position: number) {
+    this.#position = position
+  }
+
+  /** Just behind the last whole line. */
+  get position(): number {
+    return this.#position
+  }
+
+  /** Bytes of a last line that has no newline yet. */
+  get pendingBytes(): number {
+    return this.#partialBytes
+  }
+
+  /** Calls `onLine` for each line that ends in `chunk`. */
+  push(chunk: Buffer, onLine: (line: ScannedLine) => void): void {
+    let start = 0
+    for (let end = chunk.indexOf(NEWLINE); end !== -1; end = chunk.indexOf(NEWLINE, start)) {
+      onLine(this.#endLine(chunk.subarray(start, end)))
+      start = end + 1
+    }
+    if (start < chunk.length) this.#addPartial(chunk.subarray(start))
+  }
+
+  #endLine(end: Buffer): ScannedLine {
+    const byteOffset = this.#position
+    const length = this.#partialBytes + end.length + 1
+    this.#position += length
+    if (this.#recovery === null && length <= MAX_LINE_BYTES) {
+      const bytes = this.#partialBytes === 0 ? end : Buffer.concat([...this.#partial, end])
+      this.#partial = []
+      this.#partialBytes = 0
+      return { byteOffset, length, bytes, recovery: null }
+    }
+    const recovery = this.#recovery ?? this.#startRecovery(byteOffset)
+    recovery.push(end)
+    this.#recovery = null
+    this.#partialBytes = 0
+    return { byteOffset, length, bytes: null, recovery }
+  }
+
+  #addPartial(piece: Buffer): void {
+    this.#partialBytes += piece.length
+    if (this.#recovery === null && this.#partialBytes >= MAX_LINE_BYTES) {
+      this.#recovery = this.#startRecovery(this.#position)
+    }
+    if (this.#recovery !== null) this.#recovery.push(piece)
+    // A copy: the caller reuses its chunk.
+    else this.#partial.push(Buffer.from(piece))
+  }
+
+  #startRecovery(byteOffset: number): EventRecovery {
+    const recovery = new EventRecovery(byteOffset)
+    for (const piece of this.#partial) recovery.push(piece)
+    this.#partial = []
+    return recovery
+  }
+}

@@ -1,0 +1,47 @@
+import { JournalError } from '../errors.js'
+import { isMissing } from '../files.js'
+import type { Segment } from '../segments.js'
+import { ArchivedSegmentReader } from './archived-segment-reader.js'
+import { type ReadFrom, SegmentReader } from './segment-reader.js'
+
+/** A segment's whole lines from a position onwards, wherever they are kept. */
+export type SegmentSource = Pick<
+  SegmentReader,
+  | 'segment'
+  | 'path'
+  | 'position'
+  | 'positionCrc32'
+  | 'readOffset'
+  | 'isAtEnd'
+  | 'stats'
+  | 'readChunk'
+  | 'bytesAt'
+  | 'sync'
+  | 'close'
+>
+
+/**
+ * Opens the plain file, or the one that is about to leave, or the archive: in the order in which archiving goes, so that
+ * one of them is found even if that happens meanwhile.
+ *
+ * @throws JournalError SEGMENT_UNREADABLE
+ */
+export function openSegment(directory: string, segment: Segment, from: ReadFrom = {}): SegmentSource {
+  const attempts = [
+    ...(segment.isArchived
+      ? []
+      : [() => new SegmentReader(directory, { ...segment, isLeaving: false }, from)]),
+    () => new SegmentReader(directory, { ...segment, isLeaving: true }, from),
+    () => new ArchivedSegmentReader(directory, segment, from),
+  ]
+  let missing: unknown
+  for (const open of attempts) {
+    try {
+      return open()
+    } catch (error) {
+      if (!(error instanceof JournalError && isMissing(error.cause))) throw error
+      missing ??= error
+    }
+  }
+  throw missing
+}

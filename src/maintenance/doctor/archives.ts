@@ -1,0 +1,50 @@
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
+import { judgeArchive } from '../../journal/chain/archive-check.js'
+import { lastEntries, readManifest } from '../../journal/chain/manifest.js'
+import { archiveFile, type Segment } from '../../journal/segments.js'
+import { isPassing } from '../../projection/retry.js'
+import { countText } from '../count-text.js'
+import { type DoctorCheck, note, ok, problem } from './check.js'
+
+/** Compressed bytes whose hash is compared, the newest first; `verify` reads everything. */
+const HASHED_BYTES = 256 * 1024 * 1024
+
+/** Is each archive the one that the manifest recorded, or does it at least hold the same lines? */
+export async function checkArchives(directory: string, segments: readonly Segment[]): Promise<DoctorCheck> {
+  const entries = lastEntries(readManifest(directory), 'archived')
+  const archives = segments.filter(({ isArchived, isLeaving }) => isArchived && !isLeaving).reverse()
+  const altered: string[] = []
+  const recompressed: string[] = []
+  let bytes = 0
+  let unread = 0
+  for (const segment of archives) {
+    const entry = entries.get(segment.name)
+    const file = archiveFile(segment)
+    try {
+      bytes += statSync(join(directory, file)).size
+      const isHashed = bytes <= HASHED_BYTES
+      if (!isHashed || entry === undefined) unread++
+      const verdict = entry === undefined ? null : await judgeArchive(directory, segment, entry, isHashed)
+      if (verdict === 'altered') altered.push(`${file}: not what was archived`)
+      if (verdict === 'recompressed') recompressed.push(file)
+    } catch (error) {
+      // The check of segment_files has said so.
+      if (isPassing(error)) unread++
+      else altered.push(`${file}: ${error instanceof Error ? error.message : String(error)}`)
+    }
+  }
+  const rest = unread === 0 ? '' : `; ${countText(unread, 'archive')} not read (verify reads all)`
+  if (altered.length > 0) {
+    const advice = 'Replay and verify stop at these. Bring the right ones back from a backup'
+    return problem('archives', `${countText(altered.length, 'archive')} altered${rest}`, advice, altered)
+  }
+  if (recompressed.length > 0) {
+    const found = `${countText(recompressed.length, 'archive')} compressed anew by somebody: the lines are those that were archived${rest}`
+    return note('archives', found, null, recompressed)
+  }
+  return ok(
+    'archives',
+    archives.length === 0 ? 'none' : `${countText(archives.length, 'archive')} as recorded${rest}`,
+  )
+}

@@ -1,0 +1,83 @@
+import { statfsSync } from 'node:fs'
+import { temporaryFolder } from '../../store/sqlite/connection/temporary-folder.js'
+import { type DoctorCheck, note, ok, problem, sizeText } from './check.js'
+
+const SCARCE_BYTES = 1024 ** 3
+const SCARCE_SHARE = 0.05
+/** A twentieth of a large disk is plenty. */
+const PLENTY_BYTES = 20 * 1024 ** 3
+const FULL_BYTES = 100 * 1024 ** 2
+
+/** By statfs(2): f_type of linux/magic.h and of the file systems' own headers. */
+const NETWORK: Readonly<Record<number, string>> = {
+  26985: 'NFS',
+  20859: 'SMB',
+  4266872130: 'SMB',
+  4283649346: 'CIFS',
+  1397113167: 'AFS',
+  12805120: 'Ceph',
+  198183888: 'Lustre',
+  16914839: '9p',
+  1952539503: 'OCFS2',
+  18225520: 'GFS2',
+  1196443219: 'GPFS',
+}
+const FUSE = 0x65735546
+const TMPFS = 0x01021994
+const RAMFS = 0x858458f6
+
+/** Free space and free inodes where a path lies. */
+export function checkSpace(what: string, directory: string): DoctorCheck {
+  const { bsize, bavail, blocks, files, ffree } = statfsSync(directory)
+  const free = bavail * bsize
+  const share = blocks === 0 ? 1 : bavail / blocks
+  const found = `${what}: ${sizeText(free)} free (${(share * 100).toFixed(0)} %)`
+  const advice =
+    'Make room: `request-journal archive` packs old segments, and a full disk makes gateways keep events in memory only'
+  if (files > 0 && ffree === 0)
+    return problem('disk_space', `${found}, but no inode is: no file can be made`, advice)
+  if (free < FULL_BYTES) return problem('disk_space', found, advice)
+  const isScarce = free < SCARCE_BYTES || (share < SCARCE_SHARE && free < PLENTY_BYTES)
+  return isScarce ? note('disk_space', found, advice) : ok('disk_space', found)
+}
+
+/** Sorting the index of a large database takes a temporary file as large as the index. */
+export function checkTemporaryFiles(databasePath: string): DoctorCheck {
+  const folder = temporaryFolder(databasePath)
+  if (folder === null) {
+    const advice = "Let the projector's user write to the database's folder, or set SQLITE_TMPDIR"
+    return problem('temporary_files', "no folder takes SQLite's temporary files", advice)
+  }
+  const { bsize, bavail } = statfsSync(folder)
+  const found = `SQLite's temporary files go to ${folder}, ${sizeText(bavail * bsize)} free`
+  if (bavail * bsize >= FULL_BYTES) return ok('temporary_files', found)
+  const advice = 'Make room there, or set SQLITE_TMPDIR to a folder on a larger disk: a replay needs it'
+  return problem('temporary_files', found, advice)
+}
+
+/** Appends are atomic, and SQLite's WAL works, on local file systems only. */
+export function checkFileSystem(what: string, directory: string): DoctorCheck {
+  return describeFileSystem(what, statfsSync(directory).type)
+}
+
+/** @param type f_type of statfs(2); only Linux numbers are known. */
+export function describeFileSystem(what: string, type: number): DoctorCheck {
+  const magic = process.platform === 'linux' ? type >>> 0 : 0
+  const network = NETWORK[magic]
+  if (network !== undefined) {
+    const advice =
+      what === 'journal'
+        ? 'Appends of several hosts tear each other there: give each host a journal on a local disk'
+        : 'SQLite’s WAL needs memory that readers and writer share: put the database on a local disk'
+    return problem('file_system', `${what}: on a network file system (${network})`, advice)
+  }
+  if (magic === FUSE) {
+    const advice = 'Make sure that what is behind it is local: a network share would tear lines'
+    return note('file_system', `${what}: on a FUSE file system, which may be anything`, advice)
+  }
+  if (magic === TMPFS || magic === RAMFS) {
+    const advice = 'It is gone when the machine restarts: use a directory on a disk'
+    return note('file_system', `${what}: in memory only (tmpfs)`, advice)
+  }
+  return ok('file_system', `${what}: no network file system`)
+}

@@ -1,0 +1,129 @@
+import { accessSync, constants, existsSync, lstatSync, realpathSync, type Stats, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { MANIFEST_FILE } from '../../journal/chain/manifest.js'
+import { archiveFile, leavingFile, type Segment } from '../../journal/segments.js'
+import { countText } from '../count-text.js'
+import { type DoctorCheck, note, ok, problem } from './check.js'
+
+const OTHERS_READ = 0o004
+const OTHERS_WRITE = 0o002
+const OTHERS_ENTER = 0o001
+const STICKY = 0o1000
+
+interface Found {
+  name: string
+  stats: Stats
+}
+
+/** Who but the owner and the group gets at the journal, and whether its files have one owner. */
+export function checkJournalPermissions(directory: string, segments: readonly Segment[]): DoctorCheck[] {
+  return checkFiles('journal', directory, ['journal.json', MANIFEST_FILE, ...segments.map(fileOf)])
+}
+
+function fileOf(segment: Segment): string {
+  if (segment.isLeaving) return leavingFile(segment)
+  return segment.isArchived ? archiveFile(segment) : segment.name
+}
+
+/** The lock of `archive` and `prune`, which a run as another user may have left. Only access(2) is called on it. */
+export function checkJournalLock(directory: string): DoctorCheck {
+  const lock = `${MANIFEST_FILE}.lock`
+  if (!existsSync(join(directory, lock))) return ok('journal_lock', 'nothing was archived yet')
+  try {
+    accessSync(join(directory, lock), constants.R_OK | constants.W_OK)
+    return ok('journal_lock', 'this user may archive and prune')
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    const advice =
+      'Run doctor, archive and prune as the user of the projector, or chown the file to that user'
+    return problem('journal_lock', `archive and prune can't lock the journal: ${reason}`, advice)
+  }
+}
+
+/** The same for the database and what SQLite keeps beside it. Only `stat` is called on them. */
+export function checkDatabasePermissions(database: string): DoctorCheck[] {
+  const path = realpathSync(database)
+  const name = path.slice(dirname(path).length + 1)
+  return checkFiles('database', dirname(path), [
+    name,
+    ...['-wal', '-shm', '.lock', '.pid'].map((ending) => name + ending),
+  ])
+}
+
+function checkFiles(
+  what: 'journal' | 'database',
+  directory: string,
+  names: readonly string[],
+): DoctorCheck[] {
+  const folder = statSync(directory)
+  const files: Found[] = []
+  for (const name of names) {
+    const stats = lstatSync(join(directory, name), { throwIfNoEntry: false })
+    if (stats?.isFile()) files.push({ name, stats })
+  }
+  return [
+    checkOthers(what, directory, files),
+    checkOwners(what, what === 'journal' ? folder : (files[0]?.stats ?? folder), files),
+  ]
+}
+
+function checkOthers(what: string, directory: string, files: readonly Found[]): DoctorCheck {
+  const { loose, canEnter } = lookUpwards(realpathSync(directory))
+  if (loose !== undefined) {
+    const found = `${what}: everybody may put files into ${loose}, and so replace what is in it`
+    return problem('permissions', found, `chmod o-w ${loose}, and look whether anything there is not yours`)
+  }
+  const reachable = canEnter ? files : []
+  const writable = reachable.filter(({ stats }) => (stats.mode & OTHERS_WRITE) !== 0)
+  if (writable.length > 0) {
+    return problem(
+      'permissions',
+      `${what}: everybody may write to it`,
+      `chmod o-rw in ${directory}`,
+      modes(writable),
+    )
+  }
+  const secret = reachable.filter(
+    ({ name, stats }) => (stats.mode & OTHERS_READ) !== 0 && !name.endsWith('.pid'),
+  )
+  if (secret.length > 0) {
+    const advice = `chmod o-r in ${directory}, or o-x on the directory, unless it is meant so`
+    return note('permissions', `${what}: everybody on this machine may read it`, advice, modes(secret))
+  }
+  return ok('permissions', `${what}: closed to others`)
+}
+
+/** A folder on the way that anybody may rename things in, and whether others may go all the way. */
+function lookUpwards(directory: string): { loose: string | undefined; canEnter: boolean } {
+  let canEnter = true
+  for (let path = directory; ; path = dirname(path)) {
+    const { mode } = statSync(path)
+    // In a sticky directory, as /tmp is, only names that aren't there yet can be taken.
+    if ((mode & OTHERS_WRITE) !== 0 && ((mode & STICKY) === 0 || path === directory))
+      return { loose: path, canEnter }
+    if ((mode & OTHERS_ENTER) === 0) canEnter = false
+    if (dirname(path) === path) return { loose: undefined, canEnter }
+  }
+}
+
+function checkOwners(what: string, expected: Stats, files: readonly Found[]): DoctorCheck {
+  const foreign = files.filter(({ stats }) => stats.uid !== expected.uid)
+  if (foreign.length === 0) return ok('owner', `${what}: all belongs to uid ${expected.uid}`)
+  const advice =
+    'Run gateways and projector as one user (or share a group with `mode`), and chown these: a command run once as root leaves such files'
+  const found = `${what}: ${countText(foreign.length, 'file')} of another owner than uid ${expected.uid}`
+  return note(
+    'owner',
+    found,
+    advice,
+    foreign.map(({ name, stats }) => `${name}: uid ${stats.uid}`),
+  )
+}
+
+function modes(files: readonly Found[]): string[] {
+  return files.map(({ name, stats }) => `${name}: ${octal(stats)}`)
+}
+
+function octal(stats: Stats): string {
+  return (stats.mode & 0o7777).toString(8).padStart(4, '0')
+}

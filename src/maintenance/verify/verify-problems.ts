@@ -1,0 +1,152 @@
+import { segmentOfId } from '../../journal/segments.js'
+import type { Place } from '../../store/sqlite/projection-tables.js'
+import type { ColumnDifference } from './row-comparer.js'
+
+/**
+ * What can be wrong.
+ *
+ * - `missing`: a line without what it should have become: a row, a changed row, a kept rejected line.
+ * - `doubled`: a second row of one place.
+ * - `altered`: a row says something else than its line.
+ * - `surplus`: a row whose place has no such line.
+ * - `damaged`: a line can't be read any more, or never could and fails its checksum.
+ * - `gone`, `truncated`, `swapped`, `unreadable`: a segment that is not what was projected.
+ * - `tampered`: a segment is not what was sealed; `chain`: the manifest itself is damaged.
+ * - `unpruned`: the database says that a segment was pruned, and its file is still there.
+ * - `counts`: what the database says of a segment isn't so. `ratio`: a token ratio isn't what its rows give.
+ * - `rollup`: a roll-up isn't the sum of its rows.
+ */
+export type ProblemKind =
+  | 'missing'
+  | 'doubled'
+  | 'altered'
+  | 'surplus'
+  | 'damaged'
+  | 'gone'
+  | 'truncated'
+  | 'swapped'
+  | 'unreadable'
+  | 'tampered'
+  | 'chain'
+  | 'unpruned'
+  | 'counts'
+  | 'ratio'
+  | 'rollup'
+
+export interface VerifyProblem {
+  kind: ProblemKind
+  /** Null: it is about no segment. */
+  segment: string | null
+  byte_offset: number | null
+  /** One sentence for people. */
+  detail: string
+  /** Of the row in `requests` that it is about. */
+  row_id?: number
+  /** What differs: the journal's value and the database's. */
+  columns?: DifferingColumn[]
+}
+
+export interface DifferingColumn {
+  column: string
+  journal: unknown
+  database: unknown
+}
+
+/** What a problem is, wherever it is. */
+export type ProblemDetails = Omit<VerifyProblem, 'kind' | 'segment' | 'byte_offset'>
+
+/** Each is the cause of many others, so they come first and keep a place of their own. */
+const OF_SEGMENTS: ReadonlySet<ProblemKind> = new Set([
+  'gone',
+  'truncated',
+  'swapped',
+  'unreadable',
+  'tampered',
+  'chain',
+  'unpruned',
+])
+
+/** After these the rows don't add up any more, so that what is summed over them can't either. */
+const OF_ROWS = new Set<ProblemKind>([
+  'missing',
+  'doubled',
+  'altered',
+  'surplus',
+  'damaged',
+  'gone',
+  'truncated',
+  'swapped',
+  'unreadable',
+  'unpruned',
+])
+
+const MAX_OF_EACH = 500
+
+/** Counts every problem and keeps the first of them. */
+export class ProblemList {
+  readonly #counts = new Map<ProblemKind, number>()
+  readonly #ofSegments: VerifyProblem[] = []
+  readonly #others: VerifyProblem[] = []
+
+  add(problem: VerifyProblem): void {
+    this.addUnkept(problem.kind, 1)
+    const list = OF_SEGMENTS.has(problem.kind) ? this.#ofSegments : this.#others
+    if (list.length < MAX_OF_EACH) list.push(problem)
+  }
+
+  addAt(kind: ProblemKind, { segmentId, byteOffset }: Place, what: ProblemDetails): void {
+    this.add({ kind, segment: nameOfSegment(segmentId), byte_offset: byteOffset, ...what })
+  }
+
+  /** Nothing where nothing differs. */
+  addDifferences(
+    kind: ProblemKind,
+    place: Place,
+    differences: readonly ColumnDifference[],
+    what: ProblemDetails,
+  ): void {
+    if (differences.length > 0) this.addAt(kind, place, { ...what, columns: asColumns(differences) })
+  }
+
+  /** Counts problems that nobody keeps. */
+  addUnkept(kind: ProblemKind, count: number): void {
+    this.#counts.set(kind, this.count(kind) + count)
+  }
+
+  get hasRowProblems(): boolean {
+    return [...this.#counts.keys()].some((kind) => OF_ROWS.has(kind))
+  }
+
+  count(kind: ProblemKind): number {
+    return this.#counts.get(kind) ?? 0
+  }
+
+  get total(): number {
+    return [...this.#counts.values()].reduce((sum, count) => sum + count, 0)
+  }
+
+  /** Those that were kept: the segments' first, then by place. */
+  get kept(): VerifyProblem[] {
+    return [...this.#ofSegments, ...this.#others.sort(byPlace)]
+  }
+}
+
+export function asColumns(differences: readonly ColumnDifference[]): DifferingColumn[] {
+  return differences.map(({ column, expected, found }) => ({ column, journal: expected, database: found }))
+}
+
+/** A value as a report can hold it: JSON has no bigint. */
+export function asNumber(value: unknown): unknown {
+  return typeof value === 'bigint' ? Number(value) : value
+}
+
+function byPlace(a: VerifyProblem, b: VerifyProblem): number {
+  const [left, right] = [a.segment ?? '\uffff', b.segment ?? '\uffff']
+  if (left !== right) return left < right ? -1 : 1
+  return (a.byte_offset ?? 0) - (b.byte_offset ?? 0)
+}
+
+/** Also of an id that somebody made up. */
+function nameOfSegment(id: number): string {
+  return segmentOfId(id)?.name ?? `segment ${id}`
+}

@@ -1,0 +1,124 @@
+import { resolve } from 'node:path'
+import { type JournalIdentity, readIdentity } from '../../journal/identity.js'
+import { checkJournal } from '../../projection/segments/segment-check.js'
+import { asDatabaseError } from '../../store/sqlite/connection/errors.js'
+import { JournalPass, type VerifyProgress } from './verify-pass.js'
+import type { VerifyProblem } from './verify-problems.js'
+import { openSnapshot, type Snapshot } from './verify-snapshot.js'
+
+export interface VerifyOptions {
+  /** The journal's directory. */
+  journal: string
+  /** The database file. @default none: the journal is checked alone, as it is where the file isn't there */
+  database?: string | undefined
+  /** Called after each chunk that was read. */
+  onProgress?: ((progress: VerifyProgress) => void) | undefined
+}
+
+/** What `verify` prints with `--json`. */
+export interface VerifyReport {
+  /** Nothing is wrong. Lines that were rejected, unchecked or wait for the projector are nothing wrong. */
+  ok: boolean
+  journal_id: string
+  /** Absolute; null: the journal was checked alone. */
+  database: string | null
+  /** Segments read, archived ones included. */
+  segments: number
+  /** Whole lines read, blank ones not counted. */
+  lines: number
+  /** Rows in the database, those that never came from a journal included. */
+  rows: number
+  /** Lines without what they should have become: a row, or a change of one. */
+  missing: number
+  /** Rows too many of one line. */
+  doubled: number
+  /** Rows that say something else than their lines. */
+  altered: number
+  /** Rows that say they came from where no such line is. */
+  surplus: number
+  /** Lines that were good once and fail their checksum now; without a database every line that does. */
+  damaged: number
+  /** Lines that can't be projected. */
+  rejected: number
+  /** Lines accepted without a checksum. */
+  unchecked: number
+  /** Rows that never came from a journal. */
+  unjournaled: number
+  /** Lines that are not projected yet. */
+  pending: number
+  /** Completions that wait for their request. */
+  held: number
+  /** Completions that a later one of the same request has overwritten. */
+  superseded: number
+  /** Lines that were projected after lines of a newer segment. */
+  late: number
+  /** The first 500 of segments and the first 500 of lines and rows. */
+  problems: VerifyProblem[]
+  /** How many more there are. */
+  more_problems: number
+  /** The manifest's entries, and the hash of the last one: kept elsewhere, it proves later that nothing older changed. */
+  chain: { entries: number; head: string }
+  elapsed_ms: number
+}
+
+/**
+ * Reads every line of the journal, checks it, and compares it with its row, and every row with its line: in one pass with
+ * bounded memory, as things stand at one moment. A projector may be at work meanwhile.
+ *
+ * @throws JournalError JOURNAL_MISSING, JOURNAL_INVALID; SEGMENT_UNREADABLE when the directory can't be listed.
+ * @throws ProjectionError OTHER_JOURNAL, PROJECTION_OUTDATED.
+ * @throws DatabaseError when there is a database and it can't be read.
+ */
+export async function verify(options: VerifyOptions): Promise<VerifyReport> {
+  const startedAt = performance.now()
+  const directory = resolve(options.journal)
+  const identity = readIdentity(directory)
+  const databasePath = options.database === undefined ? null : resolve(options.database)
+  // The positions first: the journal only grows, so what is read after them is never shorter than they are.
+  const snapshot = databasePath === null ? null : openSnapshot(databasePath)
+  try {
+    if (snapshot !== null) checkJournal(snapshot.positions.values(), identity, snapshot.path)
+    const pass = new JournalPass({ directory, identity, snapshot, onProgress: options.onProgress })
+    await pass.readAll()
+    return report(pass, identity, snapshot, startedAt)
+  } catch (error) {
+    throw databasePath === null ? error : asDatabaseError(error, databasePath)
+  } finally {
+    snapshot?.close()
+  }
+}
+
+function report(
+  { problems, matcher, manifest, counts }: JournalPass,
+  identity: JournalIdentity,
+  snapshot: Snapshot | null,
+  startedAt: number,
+): VerifyReport {
+  const kept = problems.kept
+  const positions = [...(snapshot?.positions.values() ?? [])]
+  const unjournaled = snapshot?.unjournaled ?? 0
+  return {
+    ok: problems.total === 0,
+    journal_id: identity.journal_id,
+    database: snapshot?.path ?? null,
+    segments: counts.segments,
+    lines: counts.lines,
+    rows: (matcher?.rows ?? 0) + unjournaled,
+    missing: problems.count('missing'),
+    doubled: problems.count('doubled'),
+    altered: problems.count('altered'),
+    surplus: problems.count('surplus'),
+    damaged: problems.count('damaged'),
+    rejected: counts.rejected,
+    unchecked: counts.unchecked,
+    unjournaled,
+    pending: snapshot === null ? 0 : counts.pending,
+    held: matcher?.completions.held ?? 0,
+    superseded: matcher?.completions.superseded ?? 0,
+    late: positions.reduce((sum, position) => sum + position.counts.late, 0),
+    problems: kept,
+    more_problems: problems.total - kept.length,
+    chain: { entries: manifest.entries.length, head: manifest.head },
+    elapsed_ms: Math.round(performance.now() - startedAt),
+  }
+}

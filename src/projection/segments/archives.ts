@@ -1,0 +1,108 @@
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
+import { judgeArchive, versionOf } from '../../journal/chain/archive-check.js'
+import { type EntryOf, lastEntries, type Manifest, ManifestFile } from '../../journal/chain/manifest.js'
+import { archiveFile, type Segment } from '../../journal/segments.js'
+import type { SegmentPosition } from '../../store/sqlite/positions.js'
+import { ProjectionError } from '../errors.js'
+
+const ADVICE = 'bring the right one back from a backup'
+
+/**
+ * What the manifest says of segments that are archived or gone: enough to know, without decompressing anything, whether
+ * an archive has been projected to its end.
+ */
+export class Archives {
+  readonly #directory: string
+  readonly #manifest: ManifestFile
+  #archived: ReadonlyMap<string, EntryOf<'archived'>> = new Map()
+  /** Archives that were found to be projected to their end, by segment: which one it was. */
+  readonly #done = new Map<number, string>()
+  /** Archives that were found to hold what was recorded. */
+  readonly #judged = new Map<number, string>()
+
+  constructor(directory: string) {
+    this.#directory = directory
+    this.#manifest = new ManifestFile(directory)
+  }
+
+  /** Reads what was added to the manifest. Call it after the directory was listed, not before. */
+  refresh(): Manifest {
+    const manifest = this.#manifest.read()
+    this.#archived = lastEntries(manifest, 'archived')
+    return manifest
+  }
+
+  /** Of the segment, decompressed; undefined where no manifest knows. */
+  bytesOf({ name }: Segment): number | undefined {
+    return this.#archived.get(name)?.bytes
+  }
+
+  /**
+   * Whether an archive has to be opened: it may hold more than was projected, no manifest knows what it holds, or `judge`
+   * has to tell whether it is still the right one.
+   *
+   * @throws ProjectionError SEGMENT_TRUNCATED
+   */
+  isBehind(segment: Segment, position: SegmentPosition | undefined): boolean {
+    const entry = this.#archived.get(segment.name)
+    const { key, size } = this.#file(segment)
+    if (this.#done.get(segment.id) === key) return false
+    if (entry === undefined) return true
+    if (size !== entry.archive_bytes && this.#judged.get(segment.id) !== key) return true
+    const path = join(this.#directory, archiveFile(segment))
+    const projectedBytes = position?.projectedBytes ?? 0
+    if (projectedBytes > entry.bytes) throw truncated(path, entry.bytes, projectedBytes)
+    if (projectedBytes < entry.bytes) return true
+    this.#done.set(segment.id, key)
+    return false
+  }
+
+  /**
+   * An archive that isn't the file that was recorded must hold the same bytes. It is decompressed once to tell. Who asks is
+   * about to read it, and its hash costs a hundredth of that.
+   *
+   * @returns whether it was compressed anew.
+   * @throws ProjectionError SEGMENT_REPLACED
+   */
+  async judge(segment: Segment): Promise<boolean> {
+    const entry = this.#archived.get(segment.name)
+    const { key } = this.#file(segment)
+    if (entry === undefined || this.#judged.get(segment.id) === key) return false
+    const verdict = await judgeArchive(this.#directory, segment, entry, true)
+    if (verdict === 'altered') {
+      const path = join(this.#directory, archiveFile(segment))
+      const found = `the archive is not the file of ${entry.archive_bytes} bytes that was recorded, and holds other lines`
+      throw new ProjectionError('SEGMENT_REPLACED', path, `${found}: this is another file; ${ADVICE}`)
+    }
+    this.#judged.set(segment.id, key)
+    return verdict === 'recompressed'
+  }
+
+  /**
+   * The archive was read to its end.
+   *
+   * @throws ProjectionError SEGMENT_TRUNCATED
+   */
+  finish(segment: Segment, projectedBytes: number): void {
+    const entry = this.#archived.get(segment.name)
+    if (entry !== undefined && projectedBytes < entry.bytes) {
+      throw truncated(join(this.#directory, archiveFile(segment)), projectedBytes, entry.bytes)
+    }
+    this.#done.set(segment.id, this.#file(segment).key)
+  }
+
+  /** Which file it is, and what the manifest says of it. */
+  #file(segment: Segment): { key: string; size: number } {
+    const path = join(this.#directory, archiveFile(segment))
+    const stats = statSync(path, { bigint: true, throwIfNoEntry: false })
+    const version = stats === undefined ? '' : versionOf(stats)
+    const entry = this.#archived.get(segment.name)
+    return { key: `${version}/${entry?.hash}`, size: Number(stats?.size ?? 0) }
+  }
+}
+
+function truncated(path: string, found: number, expected: number): ProjectionError {
+  const text = `the archive holds ${found} bytes of the segment, expected ${expected}`
+  return new ProjectionError('SEGMENT_TRUNCATED', path, `${text}: it was truncated; ${ADVICE}`)
+}

@@ -1,0 +1,89 @@
+import { join } from 'node:path'
+import { type EntryOf, lastEntries, type Manifest } from '../../journal/chain/manifest.js'
+import { parseSegmentName, type Segment, utcDay } from '../../journal/segments.js'
+import type { SegmentPosition } from '../../store/sqlite/positions.js'
+import { ProjectionError } from '../errors.js'
+import { plainSize } from '../replay-checks.js'
+
+/** A segment that must be there and isn't, or not all of it. */
+export interface MissingSegment {
+  name: string
+  /** It is there, but shorter than it was. */
+  isTruncated: boolean
+  /** How that is known: `60 bytes of it were projected`. */
+  found: string
+}
+
+/** What a database knows of segments; nothing where there is no database. */
+export interface KnownSegments {
+  positions: Iterable<SegmentPosition>
+  /** Segments up to this one were pruned. */
+  prunedThrough: number
+  /** Names of those that somebody has said to do without. */
+  accepted: ReadonlySet<string>
+}
+
+/**
+ * The one rule by which project, replay, status and doctor tell whether segments are missing: whatever was projected,
+ * sealed or archived must be there, unless it was pruned. So a partial restore is noticed by a new database as well.
+ *
+ * @param there every segment of the journal, of the files in `directory`.
+ */
+export function missingSegments(
+  directory: string,
+  manifest: Manifest,
+  there: readonly Segment[],
+  { positions, prunedThrough, accepted }: KnownSegments,
+): MissingSegment[] {
+  const segments = new Map(there.map((segment) => [segment.id, segment]))
+  const pruned = lastEntries(manifest, 'pruned')
+  const missing = new Map<number, MissingSegment>()
+  const projected = new Set<number>()
+  const isExcused = (id: number, name: string) => id <= prunedThrough || accepted.has(name)
+  for (const { id, name, projectedBytes } of positions) {
+    projected.add(id)
+    if (segments.has(id) || isExcused(id, name)) continue
+    const entry = pruned.get(name)
+    if (entry !== undefined && projectedBytes >= entry.bytes) continue
+    missing.set(id, { name, isTruncated: false, found: `${projectedBytes} bytes of it were projected` })
+  }
+  const entries = [...lastEntries(manifest, 'sealed').values(), ...lastEntries(manifest, 'archived').values()]
+  for (const entry of entries) {
+    const id = parseSegmentName(entry.segment)?.id
+    if (id === undefined || missing.has(id) || isExcused(id, entry.segment)) continue
+    const segment = segments.get(id)
+    if (segment === undefined && pruned.has(entry.segment)) continue
+    // Whether it is shorter than what was projected is for whoever opens it to say.
+    if (segment !== undefined && projected.has(id)) continue
+    const found = lackOf(directory, segment, entry)
+    if (found !== null) missing.set(id, { name: entry.segment, isTruncated: segment !== undefined, found })
+  }
+  return [...missing].sort(([a], [b]) => a - b).map(([, segment]) => segment)
+}
+
+function lackOf(
+  directory: string,
+  segment: Segment | undefined,
+  { kind, bytes, lines }: EntryOf<'sealed' | 'archived'>,
+): string | null {
+  if (segment === undefined) return `the manifest says that it was ${kind} with ${lines} lines`
+  // An archive is judged by what it holds.
+  const size = plainSize(directory, segment)
+  if (size === null || size >= bytes) return null
+  return `it has ${size} bytes, but the manifest says that ${bytes} were ${kind}`
+}
+
+/** The error that stops a projector or a replay. */
+export function segmentsMissing(directory: string, missing: readonly MissingSegment[]): ProjectionError {
+  const [first] = missing
+  if (first === undefined) throw new Error('nothing is missing')
+  const more = missing.length === 1 ? '' : ` (and ${missing.length - 1} more)`
+  const found = first.isTruncated
+    ? `it was truncated: ${first.found}`
+    : `the segment is gone, and ${first.found}`
+  const isFuture = first.name.slice(0, 10) > utcDay(Date.now())
+  const renamed = isFuture ? 'where `redate` has renamed it, run `request-journal replay`; otherwise ' : ''
+  const advice = `${renamed}bring it back from a backup, or do without it: \`request-journal project --once --allow-missing\` keeps what was projected of it, \`request-journal replay --allow-missing\` does not`
+  const code = first.isTruncated ? 'SEGMENT_TRUNCATED' : 'SEGMENT_MISSING'
+  return new ProjectionError(code, join(directory, first.name), `${found}${more}; ${advice}`)
+}

@@ -1,0 +1,98 @@
+import { crc32 } from 'node:zlib'
+import { MAX_LINE_BYTES } from '../../events/line.js'
+import { type FileIdentity, fileIdentity } from '../../journal/file-identity.js'
+import type { JournalIdentity } from '../../journal/identity.js'
+import { ArchivedSegmentReader } from '../../journal/read/archived-segment-reader.js'
+import type { SegmentSource } from '../../journal/read/open-segment.js'
+import type { SegmentCounts, SegmentPosition } from '../../store/sqlite/positions.js'
+import type { DecodedSegment } from '../decoded-segment.js'
+import { ProjectionError } from '../errors.js'
+
+const REPLACED =
+  'put the segment back, or rebuild the database from the journal as it is with `request-journal replay --allow-missing`'
+
+const PIECE_BYTES = 1024 * 1024
+
+/**
+ * The segment must still be the one that was read: not shorter than the position, its last projected line still there,
+ * and the same file or a faithful copy, byte for byte up to the position: a reboot or a new mount may give the same
+ * file's device another number. An archive is checked by its reader.
+ *
+ * @throws ProjectionError SEGMENT_TRUNCATED, SEGMENT_REPLACED
+ */
+export function checkSegment(reader: SegmentSource, position: SegmentPosition): void {
+  if (reader instanceof ArchivedSegmentReader) return
+  const { stats } = reader
+  const { size } = stats
+  if (Number(size) < position.projectedBytes) {
+    const text = `the segment has ${size} bytes, but ${position.projectedBytes} were projected from it`
+    throw new ProjectionError('SEGMENT_TRUNCATED', reader.path, `${text}: it was truncated; ${REPLACED}`)
+  }
+  const { lastLine } = position
+  if (
+    lastLine !== null &&
+    lastLineChecksum(reader, lastLine.byteOffset, lastLine.length) !== lastLine.crc32
+  ) {
+    const text = `the line at byte ${lastLine.byteOffset}, the last that was projected, is not there any more`
+    throw new ProjectionError('SEGMENT_REPLACED', reader.path, `${text}: this is another file; ${REPLACED}`)
+  }
+  const file = fileIdentity(stats)
+  if (!isRemembered(file, position.file) && prefixChecksum(reader, position) !== position.projectedCrc32) {
+    const text = `the file is another one (inode ${file.inode} of device ${file.device}, was ${position.file.inode} of ${position.file.device ?? 'an unknown one'}) and no faithful copy`
+    throw new ProjectionError('SEGMENT_REPLACED', reader.path, `${text}: its bytes differ; ${REPLACED}`)
+  }
+}
+
+/** Whether this is the file that a position remembers. Positions of older versions know no device. */
+export function isRemembered(file: FileIdentity, remembered: SegmentPosition['file']): boolean {
+  return file.inode === remembered.inode && (remembered.device === null || file.device === remembered.device)
+}
+
+/** The position behind the last line that was handed out; `counts` are all of the segment's, `isAtEnd` says that nothing more was there. */
+export function positionBehind(
+  decoded: DecodedSegment,
+  before: SegmentPosition,
+  { counts, isAtEnd }: { counts: SegmentCounts; isAtEnd: boolean },
+): SegmentPosition {
+  return {
+    ...before,
+    file: decoded.file,
+    projectedBytes: decoded.position,
+    projectedCrc32: decoded.positionCrc32,
+    caughtUpAt: isAtEnd ? new Date().toISOString() : before.caughtUpAt,
+    lastLine: decoded.lastLine(),
+    counts,
+  }
+}
+
+/** @throws ProjectionError OTHER_JOURNAL */
+export function checkJournal(
+  positions: Iterable<SegmentPosition>,
+  identity: JournalIdentity,
+  databasePath: string,
+): void {
+  for (const position of positions) {
+    if (position.journalId === identity.journal_id) continue
+    const text = `it was projected from the journal ${position.journalId}, this is ${identity.journal_id}`
+    throw new ProjectionError(
+      'OTHER_JOURNAL',
+      databasePath,
+      `${text}: check --journal and --db, or choose another --db`,
+    )
+  }
+}
+
+/** CRC-32 of a line, newline included; of a line over 1 MiB of its last MiB. */
+export function lastLineChecksum(reader: SegmentSource, byteOffset: number, length: number): number {
+  const checked = Math.min(length, MAX_LINE_BYTES)
+  return crc32(reader.bytesAt(byteOffset + length - checked, checked))
+}
+
+function prefixChecksum(reader: SegmentSource, position: SegmentPosition): number {
+  let checksum = 0
+  for (let offset = 0; offset < position.projectedBytes; offset += PIECE_BYTES) {
+    const length = Math.min(PIECE_BYTES, position.projectedBytes - offset)
+    checksum = crc32(reader.bytesAt(offset, length), checksum)
+  }
+  return checksum
+}

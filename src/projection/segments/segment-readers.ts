@@ -1,0 +1,60 @@
+import { lstatSync } from 'node:fs'
+import { MAX_LINE_BYTES } from '../../events/line.js'
+import { fileIdentity, isSameFile } from '../../journal/file-identity.js'
+import { openSegment, type SegmentSource } from '../../journal/read/open-segment.js'
+import { SegmentReader } from '../../journal/read/segment-reader.js'
+import type { Segment } from '../../journal/segments.js'
+import type { SegmentPosition } from '../../store/sqlite/positions.js'
+
+const NEWLINE = 0x0a
+
+/** The segments that stay open between two looks, each read up to its position. */
+export class SegmentReaders {
+  readonly #directory: string
+  readonly #readers = new Map<number, SegmentSource>()
+
+  constructor(directory: string) {
+    this.#directory = directory
+  }
+
+  /** The open one, unless the path leads to another file by now, or the part of a line that it keeps may be stale. */
+  open(segment: Segment, position: SegmentPosition | undefined): SegmentSource {
+    const open = this.#readers.get(segment.id)
+    if (open !== undefined) {
+      const onDisk = lstatSync(open.path, { bigint: true, throwIfNoEntry: false })
+      const keepsPart = open.readOffset > open.position && open.readOffset - open.position < MAX_LINE_BYTES
+      const isStale = keepsPart && onDisk?.size !== BigInt(open.readOffset)
+      const isSame = onDisk !== undefined && isSameFile(fileIdentity(onDisk), fileIdentity(open.stats))
+      if (isSame && !isStale) return open
+      this.close(segment.id)
+    }
+    const reader = openSegment(this.#directory, segment, {
+      position: position?.projectedBytes,
+      positionCrc32: position?.projectedCrc32,
+    })
+    this.#readers.set(segment.id, reader)
+    return reader
+  }
+
+  /** No line ends within the first MiB after the position, of a segment that isn't archived. */
+  isInsideLongLine(segment: Segment, position: number): boolean {
+    if (segment.isArchived) return false
+    const open = this.#readers.get(segment.id)
+    if (open !== undefined && open.readOffset - open.position >= MAX_LINE_BYTES) return true
+    const reader = new SegmentReader(this.#directory, segment)
+    try {
+      return !reader.bytesAt(position, MAX_LINE_BYTES).includes(NEWLINE)
+    } finally {
+      reader.close()
+    }
+  }
+
+  close(id: number): void {
+    this.#readers.get(id)?.close()
+    this.#readers.delete(id)
+  }
+
+  closeAll(): void {
+    for (const id of [...this.#readers.keys()]) this.close(id)
+  }
+}

@@ -1,0 +1,161 @@
+import type { Database } from '../../store/sqlite/connection/database.js'
+import { pageOf } from '../../store/sqlite/row-page.js'
+import { QueryError } from '../errors.js'
+import { partsBehind } from '../sums/parts-behind.js'
+import { all } from '../window/condition.js'
+import {
+  checkedFilter,
+  type RequestFilter,
+  rowCondition,
+  timestampColumn,
+  windowRange,
+} from '../window/filter.js'
+import { FULL_COLUMNS, type FullRow, journalPlace, parseLabels } from './full-row.js'
+
+export interface ExportOptions extends RequestFilter {
+  /** @default 'id' */
+  order?: 'id' | 'timestamp' | undefined
+}
+
+/** One request as it is exported: named as in the events, so that the command `append` takes it. */
+export interface ExportedRequest {
+  id: number
+  correlation_id: string
+  timestamp: string
+  model: string
+  provider: string | null
+  policy: string | null
+  streaming: boolean
+  success: boolean
+  input_tokens: number | null
+  output_tokens: number | null
+  cost_sats: number | null
+  provider_cost_sats: number | null
+  latency_ms: number
+  stream_duration_ms: number | null
+  error_status: number | null
+  error_message: string | null
+  /** Left out where it wasn't told. */
+  attempt?: number
+  /** Left out when it has none. */
+  labels?: Record<string, string>
+  /** Where it stands in the journal; null: it was there before the journal. */
+  segment: string | null
+  byte_offset: number | null
+  /** Where the completion stands that it was overwritten by; left out without one. */
+  completed_segment?: string
+  completed_byte_offset?: number
+}
+
+/** Rows of one read. Between two of them no snapshot is held, so that the WAL can be checkpointed. */
+const PAGE_ROWS = 1000
+
+/**
+ * Requests one after the other, however many: those that were there when it began, read a page at a time, so that
+ * neither memory nor a read transaction grows.
+ *
+ * @throws QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, INVALID_ORDER; at the first step
+ */
+export function* exportRequests(
+  database: Database,
+  options: ExportOptions = {},
+): Generator<ExportedRequest, void, undefined> {
+  const { order = 'id', ...asked } = options
+  const filter = checkedFilter(database, asked)
+  const readPage = PAGES.get(order)
+  if (readPage === undefined) {
+    const options = [...PAGES.keys()].join(', ')
+    throw new QueryError('INVALID_ORDER', `Invalid export order '${order}'. Valid options: ${options}`)
+  }
+  const last = database.prepare<[], number>('SELECT coalesce(max(id), 0) FROM requests').pluck().get() ?? 0
+  for (let end: FullRow | null = null; ; ) {
+    const rows: FullRow[] = readPage(database, filter, last, end)
+    for (const row of rows) yield exportedRequest(row)
+    end = rows.at(-1) ?? null
+    if (end === null) return
+  }
+}
+
+/** Reads the page behind a row, up to an id. */
+type ReadPage = (database: Database, filter: RequestFilter, last: number, end: FullRow | null) => FullRow[]
+
+const PAGES = new Map<string, ReadPage>([
+  ['id', pageById],
+  ['timestamp', pageByTimestamp],
+])
+
+function pageById(database: Database, filter: RequestFilter, last: number, end: FullRow | null): FullRow[] {
+  const behind = end === null ? [] : [{ sql: 'id > ?', values: [end.id] }]
+  const { sql, values } = all([rowCondition(filter), { sql: 'id <= ?', values: [last] }, ...behind])
+  // The few rows of a correlation_id are found by its own index.
+  const hint = filter.correlationId === undefined ? 'NOT INDEXED' : ''
+  const statement = database.prepare<unknown[], FullRow>(
+    `SELECT ${FULL_COLUMNS} FROM requests ${hint} WHERE ${sql} ORDER BY id LIMIT ${PAGE_ROWS}`,
+  )
+  return pageOf(statement.iterate(...values))
+}
+
+function pageByTimestamp(
+  database: Database,
+  filter: RequestFilter,
+  last: number,
+  end: FullRow | null,
+): FullRow[] {
+  return pageOf(rowsByTimestamp(database, filter, last, end))
+}
+
+function* rowsByTimestamp(
+  database: Database,
+  filter: RequestFilter,
+  last: number,
+  end: FullRow | null,
+): Generator<FullRow> {
+  const behind = end === null ? null : { key: end.timestamp, id: end.id }
+  let left = PAGE_ROWS
+  for (const part of partsBehind(windowRange(filter), 'asc', behind)) {
+    const conditions = [rowCondition(filter, part.range), { sql: 'id <= ?', values: [last] }, ...part.ids]
+    const { sql, values } = all(conditions)
+    const statement = database.prepare<unknown[], FullRow>(
+      `SELECT ${FULL_COLUMNS} FROM requests WHERE ${sql} ORDER BY ${timestampColumn(filter)}, id LIMIT ?`,
+    )
+    for (const row of statement.iterate(...values, left)) {
+      left--
+      yield row
+    }
+    if (left === 0) return
+  }
+}
+
+function exportedRequest(row: FullRow): ExportedRequest {
+  const place = journalPlace(row.segment_id, row.byte_offset)
+  const completedPlace = journalPlace(row.completed_segment_id, row.completed_byte_offset)
+  const labels = parseLabels(row.labels)
+  return {
+    id: row.id,
+    correlation_id: row.correlation_id,
+    timestamp: row.timestamp,
+    model: row.model,
+    provider: row.provider,
+    policy: row.policy,
+    streaming: row.streaming !== 0,
+    success: row.success !== 0,
+    input_tokens: row.input_tokens,
+    output_tokens: row.output_tokens,
+    cost_sats: row.cost_sats,
+    provider_cost_sats: row.provider_cost_sats,
+    latency_ms: row.latency_ms,
+    stream_duration_ms: row.stream_duration_ms,
+    error_status: row.error_status,
+    error_message: row.error_message,
+    ...(row.attempt === null ? {} : { attempt: row.attempt }),
+    ...(labels === null ? {} : { labels }),
+    segment: place?.segment ?? null,
+    byte_offset: place?.byte_offset ?? null,
+    ...(completedPlace === null
+      ? {}
+      : {
+          completed_segment: completedPlace.segment,
+          completed_byte_offset: completedPlace.byte_offset,
+        }),
+  }
+}

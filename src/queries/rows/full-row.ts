@@ -1,0 +1,59 @@
+import { segmentOfId } from '../../journal/segments.js'
+
+/** All that the table has of a request. */
+export interface FullRow {
+  id: number
+  timestamp: string
+  model: string
+  provider: string | null
+  streaming: number
+  success: number
+  input_tokens: number | null
+  output_tokens: number | null
+  cost_sats: number | null
+  latency_ms: number
+  stream_duration_ms: number | null
+  error_status: number | null
+  error_message: string | null
+  correlation_id: string
+  attempt: number | null
+  policy: string | null
+  provider_cost_sats: number | null
+  labels: string | null
+  segment_id: number | null
+  byte_offset: number | null
+  completed_segment_id: number | null
+  completed_byte_offset: number | null
+}
+
+/** The columns of {@link FullRow}. */
+export const FULL_COLUMNS = `id, timestamp, model, provider, streaming, success, input_tokens, output_tokens, cost_sats,
+  latency_ms, stream_duration_ms, error_status, error_message, correlation_id, attempt, policy, provider_cost_sats,
+  labels, segment_id, byte_offset, completed_segment_id, completed_byte_offset`
+
+/** Where a line stands in the journal. */
+export interface JournalPlace {
+  /** The segment's name. */
+  segment: string
+  byte_offset: number
+}
+
+/** Null where either part is missing: the row, or its completion, is not from the journal. */
+export function journalPlace(segmentId: number | null, byteOffset: number | null): JournalPlace | null {
+  if (segmentId === null || byteOffset === null) return null
+  return { segment: segmentOfId(segmentId)?.name ?? String(segmentId), byte_offset: byteOffset }
+}
+
+/** A row's labels; null for none, and for what another program has written there that are none. */
+export function parseLabels(json: string | null): Record<string, string> | null {
+  if (json === null) return null
+  try {
+    const labels: unknown = JSON.parse(json)
+    return typeof labels === 'object' && !Array.isArray(labels)
+      ? (labels as Record<string, string> | null)
+      : null
+  } catch {
+    // Text of another program.
+    return null
+  }
+}

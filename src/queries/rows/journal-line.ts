@@ -1,0 +1,113 @@
+import { safeIdentifier } from '../../events/identifier.js'
+import { MAX_LINE_BYTES, parseLine } from '../../events/line.js'
+import { recoverEvents } from '../../events/recovery.js'
+import { JournalError } from '../../journal/errors.js'
+import { ArchivedSegmentReader } from '../../journal/read/archived-segment-reader.js'
+import { SegmentReader } from '../../journal/read/segment-reader.js'
+import { listSegments, type Segment } from '../../journal/segments.js'
+import type { JournalPlace } from './full-row.js'
+
+/** Thrown when a line stands in an archive, and archives aren't to be read: all that is before it has to be decompressed. */
+export class ArchivedLineError extends Error {
+  override readonly name = 'ArchivedLineError'
+}
+
+/** A line as the journal has it, or why it can't be shown. */
+export type JournalLine = { text: string } | { text: null; reason: string }
+
+const NEWLINE = 0x0a
+/** Most lines are much shorter. */
+const FIRST_READ_BYTES = 16 * 1024
+
+/**
+ * The journal's line at a place, from the segment or its archive.
+ *
+ * @param correlationId what the line must have, unless it leaves it out: a line of another request is not shown for it.
+ * @throws ArchivedLineError without `readArchives`.
+ */
+export async function readJournalLine(
+  directory: string,
+  place: JournalPlace,
+  correlationId: string,
+  readArchives: boolean,
+): Promise<JournalLine> {
+  try {
+    const segment = listSegments(directory).find(({ name }) => name === place.segment)
+    if (segment === undefined) return missing(`the journal has no segment ${place.segment}`)
+    const isArchived = segment.isArchived && !segment.isLeaving
+    if (isArchived && !readArchives) throw new ArchivedLineError(`${segment.name} is archived`)
+    const bytes = isArchived
+      ? await readArchived(directory, segment, place.byte_offset)
+      : readPlain(directory, segment, place.byte_offset)
+    return describe(bytes, place, correlationId)
+  } catch (error) {
+    if (error instanceof JournalError) return missing(error.message)
+    throw error
+  }
+}
+
+export function missing(reason: string): JournalLine {
+  return { text: null, reason }
+}
+
+/** From the place to the end of its line, as far as 1 MiB. */
+function readPlain(directory: string, segment: Segment, byteOffset: number): Buffer {
+  const reader = new SegmentReader(directory, segment)
+  try {
+    const first = upToNewline(reader.bytesAt(byteOffset, FIRST_READ_BYTES))
+    return first.length < FIRST_READ_BYTES ? first : upToNewline(reader.bytesAt(byteOffset, MAX_LINE_BYTES))
+  } finally {
+    reader.close()
+  }
+}
+
+/** Decompresses what stands before, and stops where the line ends. */
+async function readArchived(directory: string, segment: Segment, byteOffset: number): Promise<Buffer> {
+  const reader = new ArchivedSegmentReader(directory, segment)
+  const pieces: Buffer[] = []
+  let offset = 0
+  const keep = (chunk: Buffer) => {
+    const from = Math.max(0, byteOffset - offset)
+    const to = Math.max(0, byteOffset + MAX_LINE_BYTES - offset)
+    if (from < chunk.length) pieces.push(Buffer.from(chunk.subarray(from, to)))
+    offset += chunk.length
+  }
+  try {
+    while (!pieces.some((piece) => piece.includes(NEWLINE)) && offset < byteOffset + MAX_LINE_BYTES) {
+      if ((await reader.readChunk(() => {}, keep)) === 0) break
+    }
+    return upToNewline(Buffer.concat(pieces))
+  } finally {
+    reader.close()
+  }
+}
+
+function upToNewline(bytes: Buffer): Buffer {
+  const end = bytes.indexOf(NEWLINE)
+  return end === -1 ? bytes : bytes.subarray(0, end)
+}
+
+function describe(bytes: Buffer, { segment, byte_offset }: JournalPlace, correlationId: string): JournalLine {
+  const place = `byte ${byte_offset} of ${segment}`
+  if (bytes.length === 0) return missing(`${segment} ends before byte ${byte_offset}`)
+  const event = eventAt(bytes, byte_offset)
+  if (event === null) return missing(`no event stands at ${place} any more: run \`request-journal verify\``)
+  const found = event.members['correlation_id']
+  if (typeof found === 'string' && safeIdentifier(found) !== correlationId) {
+    return missing(`another request stands at ${place}: this is not the journal that the row came from`)
+  }
+  return { text: event.bytes.toString() }
+}
+
+/** The event that a line is, or that was found at its beginning where the line doesn't decode. */
+function eventAt(
+  bytes: Buffer,
+  byteOffset: number,
+): { bytes: Buffer; members: Record<string, unknown> } | null {
+  const whole = parseLine(bytes)
+  if ('members' in whole) return { bytes, members: whole.members }
+  const recovered = recoverEvents(bytes, byteOffset).events.find((event) => event.byteOffset === byteOffset)
+  if (recovered === undefined) return null
+  const parsed = parseLine(recovered.bytes)
+  return 'members' in parsed ? { bytes: recovered.bytes, members: parsed.members } : null
+}

@@ -1,0 +1,224 @@
+import { unfinishedUntil } from '../../folds/stream-state.js'
+import type { Database } from '../../store/sqlite/connection/database.js'
+import { all, type Condition } from '../window/condition.js'
+import { checkedFilter, type RequestFilter, rowCondition, storedNames } from '../window/filter.js'
+import { FULL_COLUMNS, type FullRow } from './full-row.js'
+import { type DetailedEntry, detailedEntry } from './request-entry.js'
+
+export interface NewRequestsOptions {
+  /** The last answer's `last_id`; null: what comes from now on. */
+  afterId: number | null
+  /** The last answer's `open_ids`; null: they are lost, with what was completed since. @default none */
+  openIds?: readonly number[] | null | undefined
+  /** Entries of an answer at most, from 1. @default 100 */
+  limit?: number | undefined
+  /** Characters of JSON after which an answer ends: one entry in any case. @default 262144 */
+  maxCharacters?: number | undefined
+  /** since and until included. @default every request */
+  filter?: RequestFilter | undefined
+}
+
+/** What is new after an id. Ask again with `last_id` and `open_ids` of this answer. */
+export interface NewRequests {
+  /** In the order of their ids. */
+  data: DetailedEntry[]
+  /**
+   * Requests of `openIds` that a stream_completed has changed since, as far as they match the filter now. Where `openIds`
+   * was null, those that one has changed after the request `afterId` was logged: some may have been told already.
+   */
+  completed: DetailedEntry[]
+  /** Everything up to this id has been looked at, and all that was completed by then is told. */
+  last_id: number
+  /** Streams that match, whatever their outcome will be, and haven't ended: the newest 1,000 of them. */
+  open_ids: number[]
+  /** More waits already: ask again at once. */
+  has_more: boolean
+  /** Only with `openIds: null`: there may be older streams that have been completed since, and aren't in `completed`. */
+  has_gap?: true
+}
+
+/** Streams that are watched for their end: one that ends later is found by who asks for the request. */
+const MAX_OPEN = 1000
+
+/** Ids that one answer looks at, so that a tail which nothing matches, begun far back, takes a short time. */
+const MAX_SCANNED = 100_000
+
+const DEFAULT_LIMIT = 100
+const DEFAULT_CHARACTERS = 256 * 1024
+
+/** Watched for as long as nothing has said how it ended. */
+const IS_OPEN = 'streaming <> 0 AND completed_segment_id IS NULL AND stream_duration_ms IS NULL'
+
+interface TailRow extends FullRow {
+  is_open: number
+  /** Whether its outcome is the one that is asked for. */
+  is_wanted: number
+}
+
+/**
+ * The requests that came after an id, for live tails.
+ *
+ * @throws QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE, INVALID_FILTER; MODEL_NOT_FOUND, PROVIDER_NOT_FOUND only
+ *   for `afterId: null`: a tail that has begun goes on when the last request of a model was pruned
+ */
+export function newRequests(database: Database, options: NewRequestsOptions): NewRequests {
+  const { afterId, openIds = [], limit = DEFAULT_LIMIT, maxCharacters = DEFAULT_CHARACTERS } = options
+  return database.transaction(() => {
+    const named = storedNames(options.filter ?? {})
+    if (afterId === null) {
+      checkedFilter(database, named)
+      return { data: [], completed: [], last_id: greatestId(database), open_ids: [], has_more: false }
+    }
+    const checked = checkedFilter(database, { ...named, model: undefined, provider: undefined })
+    const { model, provider } = named
+    const now = checked.now ?? Date.now()
+    const filter = { ...checked, model, provider }
+    const watched =
+      openIds === null ? readMissed(database, filter, afterId) : readIds(database, filter, openIds)
+    const answer = new BoundedAnswer(now, maxCharacters)
+    for (const row of watched.rows) answer.addWatched(row)
+    const gap = watched.hasGap ? { has_gap: true as const } : {}
+    // Whoever has seen an id has seen all that was completed before: no new ids while something of that waits.
+    if (answer.isFull) return { ...answer.end(afterId), has_more: true, ...gap }
+    const { lastId, hasMore } = readBehind(database, filter, afterId, limit, answer)
+    return { ...answer.end(lastId), has_more: hasMore, ...gap }
+  })()
+}
+
+/** Gathers entries until they have enough characters. */
+class BoundedAnswer {
+  readonly #now: number
+  #charactersLeft: number
+  readonly #data: DetailedEntry[] = []
+  readonly #completed: DetailedEntry[] = []
+  readonly #openIds: number[] = []
+
+  constructor(now: number, maxCharacters: number) {
+    this.#now = now
+    this.#charactersLeft = maxCharacters
+  }
+
+  get isFull(): boolean {
+    return this.#charactersLeft <= 0
+  }
+
+  addWatched(row: TailRow): void {
+    // What doesn't fit is watched on, and told by the next answer.
+    if (row.is_open === 1 || (this.isFull && isWanted(row))) this.#openIds.push(row.id)
+    else if (isWanted(row)) this.#add(this.#completed, row)
+  }
+
+  addNew(row: TailRow): void {
+    if (row.is_open === 1) this.#openIds.push(row.id)
+    if (isWanted(row)) this.#add(this.#data, row)
+  }
+
+  end(lastId: number): Omit<NewRequests, 'has_more'> {
+    const open = this.#openIds.slice(-MAX_OPEN)
+    return { data: this.#data, completed: this.#completed, last_id: lastId, open_ids: open }
+  }
+
+  #add(entries: DetailedEntry[], row: TailRow): void {
+    const entry = detailedEntry(row, this.#now)
+    this.#charactersLeft -= JSON.stringify(entry).length
+    entries.push(entry)
+  }
+}
+
+function isWanted({ is_wanted }: TailRow): boolean {
+  return is_wanted === 1
+}
+
+/** A filter in two: by what a row keeps, and by what the end of a stream changes. */
+function byOutcome({ success, open, unfinished, now, ...lasting }: RequestFilter) {
+  return { lasting: rowCondition(lasting), outcome: rowCondition({ success, open, unfinished, now }) }
+}
+
+/** Rows that match, and streams that may come to match once they have ended. */
+function readBehind(
+  database: Database,
+  filter: RequestFilter,
+  afterId: number,
+  limit: number,
+  answer: BoundedAnswer,
+): { lastId: number; hasMore: boolean } {
+  const greatest = greatestId(database)
+  // Ids may have gaps: a replay begins after those of rows that were there before the journal.
+  const next = database
+    .prepare<[number], { id: number | null }>('SELECT min(id) AS id FROM requests WHERE id > ?')
+    .get(afterId)
+  // Also where ids have become smaller, as a replay may leave them: the tail goes on after the last one.
+  if (next === undefined || next.id === null) return { lastId: greatest, hasMore: false }
+  const through = Math.min(greatest, next.id + MAX_SCANNED)
+  const rows = selectRows(database, filter, {
+    sql: 'id > ? AND id <= ? AND (is_open OR is_wanted)',
+    values: [afterId, through],
+  })
+  let count = 0
+  for (const row of rows) {
+    answer.addNew(row)
+    if (++count < limit && !answer.isFull) continue
+    return { lastId: row.id, hasMore: row.id < greatest }
+  }
+  return { lastId: through, hasMore: through < greatest }
+}
+
+interface Watched {
+  rows: Iterable<TailRow>
+  hasGap: boolean
+}
+
+function readIds(database: Database, filter: RequestFilter, ids: readonly number[]): Watched {
+  const watched = {
+    sql: 'id IN (SELECT value FROM json_each(?))',
+    values: [JSON.stringify(ids.slice(-MAX_OPEN))],
+  }
+  return { rows: selectRows(database, filter, watched), hasGap: false }
+}
+
+/**
+ * The streams up to an id that haven't ended, and those that were completed since: the line that completed them stands
+ * after that of the newest request up to the id.
+ */
+function readMissed(database: Database, filter: RequestFilter, afterId: number): Watched {
+  const newest = database
+    .prepare<[number], { id: number; timestamp: string; segment_id: number; byte_offset: number }>(
+      `SELECT id, timestamp, segment_id, byte_offset FROM requests
+       WHERE id <= ? AND segment_id IS NOT NULL ORDER BY id DESC LIMIT 1`,
+    )
+    .get(afterId)
+  if (newest === undefined) return { rows: [], hasGap: false }
+  const found = database
+    .prepare<unknown[], { id: number; is_open: number }>(
+      `SELECT id, ${IS_OPEN} AS is_open FROM requests NOT INDEXED WHERE id > ? AND id <= ?
+         AND (is_open OR (completed_segment_id, completed_byte_offset) > (?, ?)) ORDER BY is_open, id DESC LIMIT ?`,
+    )
+    .all(newest.id - MAX_SCANNED, afterId, newest.segment_id, newest.byte_offset, MAX_OPEN)
+  const oldest = database
+    .prepare<[number], { timestamp: string }>(
+      'SELECT timestamp FROM requests WHERE id <= ? ORDER BY id DESC LIMIT 1',
+    )
+    .get(newest.id - MAX_SCANNED)
+  // A stream of more than an hour counts as unfinished: nobody waits for its end.
+  const mayBeOpen = unfinishedUntil(Date.parse(newest.timestamp))
+  const isCut = found.length === MAX_OPEN && found.at(-1)?.is_open === 0
+  const hasGap = isCut || (oldest !== undefined && oldest.timestamp > mayBeOpen)
+  const ids = found.map(({ id }) => id)
+  return { ...readIds(database, filter, ids), hasGap }
+}
+
+/** Rows by their ids, as far as what they keep matches the filter. */
+function* selectRows(database: Database, filter: RequestFilter, condition: Condition): Generator<TailRow> {
+  const { lasting, outcome } = byOutcome(filter)
+  const { sql, values } = all([condition, lasting])
+  yield* database
+    .prepare<unknown[], TailRow>(
+      `SELECT ${FULL_COLUMNS}, ${IS_OPEN} AS is_open, ${outcome.sql} AS is_wanted FROM requests NOT INDEXED
+       WHERE ${sql} ORDER BY id`,
+    )
+    .iterate(...outcome.values, ...values)
+}
+
+function greatestId(database: Database): number {
+  return database.prepare<[], number>('SELECT coalesce(max(id), 0) FROM requests').pluck().get() ?? 0
+}

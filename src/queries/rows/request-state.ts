@@ -1,0 +1,37 @@
+import { isUnended, UNENDED_SQL, unfinishedUntil } from '../../folds/stream-state.js'
+import type { Condition } from '../window/condition.js'
+
+/**
+ * How far a request has come: a stream whose end isn't known is `open`, and after an hour `unfinished`, since its
+ * gateway has probably died. Everything else is `finished`.
+ */
+export type RequestState = 'open' | 'unfinished' | 'finished'
+
+/** What the state of a row depends on. */
+export interface StateRow {
+  timestamp: string
+  streaming: number
+  success: number
+  input_tokens: number | null
+  output_tokens: number | null
+  stream_duration_ms: number | null
+  completed_segment_id: number | null
+}
+
+/** @param now milliseconds since 1970. */
+export function requestState(row: StateRow, now: number): RequestState {
+  const isCompleted = row.completed_segment_id !== null
+  const stream = { ...row, streaming: row.streaming !== 0, success: row.success !== 0, isCompleted }
+  if (!isUnended(stream)) return 'finished'
+  return row.timestamp > unfinishedUntil(now) ? 'open' : 'unfinished'
+}
+
+/**
+ * Whether rows are, or aren't, in one of the states of streams without an end. The time that tells the states apart is a
+ * bound of the filter's range, by which the index of these streams finds those that are in the state.
+ */
+export function stateCondition(state: 'open' | 'unfinished', isInState: boolean, now: number): Condition {
+  if (isInState) return { sql: UNENDED_SQL, values: [] }
+  const sql = `NOT (${UNENDED_SQL} AND timestamp ${state === 'open' ? '>' : '<='} ?)`
+  return { sql, values: [unfinishedUntil(now)] }
+}

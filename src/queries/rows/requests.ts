@@ -1,0 +1,148 @@
+import type { Database } from '../../store/sqlite/connection/database.js'
+import { QueryError } from '../errors.js'
+import { tallyWhole } from '../sums/tallies.js'
+import { checkedFilter, type RequestFilter } from '../window/filter.js'
+import type { PageEnd, RequestOrder, RequestSort } from '../window/row-slice.js'
+import { type EchoedWindow, echoWindow } from '../window/window.js'
+import { decodeCursor, encodeCursor } from './cursor.js'
+import type { FullRow } from './full-row.js'
+import { detailedEntry, type RequestEntry, requestEntry } from './request-entry.js'
+import { readSlice } from './request-rows.js'
+
+const SORTS: readonly string[] = ['timestamp', 'cost_sats', 'latency_ms'] satisfies RequestSort[]
+const ORDERS: readonly string[] = ['asc', 'desc'] satisfies RequestOrder[]
+const MAX_PER_PAGE = 100
+
+export interface ListRequestsOptions extends RequestFilter {
+  /** From 1. @default 1 */
+  page?: number | undefined
+  /** From 1 to 100. @default 20 */
+  perPage?: number | undefined
+  /** @default 'timestamp' */
+  sort?: RequestSort | undefined
+  /** Ties are broken by id in the same direction; an unknown cost is the smallest. @default 'desc' */
+  order?: RequestOrder | undefined
+  /** {@link START_CURSOR}, or the last page's `next_cursor`: pages by key rather than by number. @default by number */
+  cursor?: string | undefined
+  /** Adds correlation_id, policy, labels and state to each entry. @default false */
+  details?: boolean | undefined
+}
+
+/** The body of `GET /v1/requests`. */
+export interface RequestPage extends EchoedWindow {
+  data: RequestEntry[]
+  page: number
+  per_page: number
+  total: number
+  /** 0 when total is. */
+  total_pages: number
+}
+
+/** The body of `GET /v1/requests?cursor=…`. */
+export interface RequestCursorPage extends EchoedWindow {
+  data: RequestEntry[]
+  per_page: number
+  /** Of the next page; left out on the last one. */
+  next_cursor?: string
+}
+
+/**
+ * A page of the requests of a window, its count and its rows of the same moment. A page past the end has none.
+ *
+ * @throws QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE, INVALID_FILTER, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, INVALID_SORT,
+ *   INVALID_ORDER, INVALID_CURSOR, in this order
+ */
+export function listRequests(
+  database: Database,
+  options: ListRequestsOptions & { cursor: string },
+): RequestCursorPage
+export function listRequests(
+  database: Database,
+  options?: ListRequestsOptions & { cursor?: undefined },
+): RequestPage
+export function listRequests(
+  database: Database,
+  options?: ListRequestsOptions,
+): RequestPage | RequestCursorPage
+export function listRequests(
+  database: Database,
+  options: ListRequestsOptions = {},
+): RequestPage | RequestCursorPage {
+  return database.transaction(() => {
+    const filter = checkedFilter(database, options)
+    const sort = choice('INVALID_SORT', 'sort field', SORTS, options.sort ?? 'timestamp') as RequestSort
+    const order = choice('INVALID_ORDER', 'sort order', ORDERS, options.order ?? 'desc') as RequestOrder
+    const perPage = Math.min(MAX_PER_PAGE, Math.max(1, options.perPage ?? 20))
+    if (options.cursor === undefined)
+      return { ...pageByNumber(database, filter, sort, order, perPage), ...echoWindow(options) }
+    const behind = decodeCursor(options.cursor, sort, order)
+    return { ...pageByKey(database, filter, sort, order, perPage, behind), ...echoWindow(options) }
+  })()
+}
+
+function pageByNumber(
+  database: Database,
+  filter: ListRequestsOptions,
+  sort: RequestSort,
+  order: RequestOrder,
+  perPage: number,
+): Omit<RequestPage, keyof EchoedWindow> {
+  const page = Math.max(1, filter.page ?? 1)
+  const total = countRequests(database, filter)
+  const offset = (page - 1) * perPage
+  const slice = { sort, order, offset, limit: perPage, behind: null }
+  return {
+    // SQLite would step over every row to find that none is left.
+    data: offset >= total ? [] : entries(filter, readSlice(database, filter, slice)),
+    page,
+    per_page: perPage,
+    total,
+    total_pages: Math.ceil(total / perPage),
+  }
+}
+
+function pageByKey(
+  database: Database,
+  filter: ListRequestsOptions,
+  sort: RequestSort,
+  order: RequestOrder,
+  perPage: number,
+  behind: PageEnd | null,
+): Omit<RequestCursorPage, keyof EchoedWindow> {
+  // One more than is shown tells whether a page follows.
+  const rows = readSlice(database, filter, { sort, order, offset: 0, limit: perPage + 1, behind })
+  const shown = rows.slice(0, perPage)
+  const last = rows.length > perPage ? shown.at(-1) : undefined
+  return {
+    data: entries(filter, shown),
+    per_page: perPage,
+    ...(last === undefined ? {} : { next_cursor: encodeCursor(sort, order, endOf(last, sort)) }),
+  }
+}
+
+function entries({ details, now = Date.now() }: ListRequestsOptions, rows: FullRow[]): RequestEntry[] {
+  return rows.map((row) => (details ? detailedEntry(row, now) : requestEntry(row)))
+}
+
+function countRequests(database: Database, filter: RequestFilter): number {
+  const { success, streaming } = filter
+  // The sums tell these apart themselves.
+  const tally = tallyWhole(database, { filter: { ...filter, success: undefined, streaming: undefined } })
+  return tally.requestsThat(success, streaming)
+}
+
+function endOf(row: FullRow, sort: RequestSort): PageEnd {
+  return { key: row[sort], id: row.id }
+}
+
+function choice(
+  code: 'INVALID_SORT' | 'INVALID_ORDER',
+  what: string,
+  options: readonly string[],
+  value: string,
+): string {
+  // Of the order any case is accepted; the sorts have their one.
+  const name = code === 'INVALID_ORDER' ? value.toLowerCase() : value
+  if (options.includes(name)) return name
+  throw new QueryError(code, `Invalid ${what} '${value}'. Valid options: ${options.join(', ')}`)
+}

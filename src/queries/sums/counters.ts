@@ -1,0 +1,157 @@
+import type { Database } from '../../store/sqlite/connection/database.js'
+import { CORRECTABLE, LATENCY_BOUNDS_MS } from '../../store/sqlite/rollups/rollup-tables.js'
+
+/** What is counted of requests, each as `request_counters` has it; but `cost_nanosats` is the whole cost. */
+const COLUMNS = [
+  'requests',
+  'latency_ms',
+  ...CORRECTABLE,
+  ...CORRECTABLE.map((name) => `corrected_${name}` as const),
+] as const
+
+const NANOSATS = 1_000_000_000n
+
+type Row = Record<(typeof COLUMNS)[number], bigint>
+
+/**
+ * Sums over requests, which never fall: what completions took back is in `corrected_*`. As bigint, because they count on
+ * for as long as the database lives.
+ */
+export interface CounterSums extends Omit<Row, 'cost_sats' | 'corrected_cost_sats'> {
+  /** The whole cost, in billionths of a satoshi. */
+  cost_nanosats: bigint
+  corrected_cost_nanosats: bigint
+  /** For each of LATENCY_BOUNDS_MS: requests that took at most as long, and longer than the bound before. */
+  latencies: bigint[]
+}
+
+/** The sums of one combination that requests had. */
+export interface RequestCounter extends CounterSums {
+  model: string
+  provider: string | null
+  policy: string | null
+}
+
+export interface RequestCounters {
+  /** The combinations that came first, in that order. */
+  combinations: RequestCounter[]
+  /** Of all that came later; null: none did. */
+  others: CounterSums | null
+}
+
+interface CombinationRow extends Row {
+  id: bigint
+  model: string
+  provider: string | null
+  policy: string | null
+}
+
+interface LatencyRow {
+  counter_id: bigint
+  le_ms: bigint
+  requests: bigint
+}
+
+/**
+ * Reads the counters; all are of the same moment.
+ *
+ * @param limit how many combinations are told apart. Those that came first stay, so that no sum ever moves from one
+ *   series into another.
+ */
+export function readCounters(database: Database, { limit }: { limit: number }): RequestCounters {
+  return database.transaction(() => {
+    const rows = readFirst(database, limit)
+    const lastId = rows.at(-1)?.id ?? 0n
+    const latencies = readLatencies(database, lastId)
+    const combinations = rows.map(({ id, model, provider, policy, ...row }) => ({
+      model,
+      provider,
+      policy,
+      ...sums(row, latencies.get(id)),
+    }))
+    // Only a full list has others behind it, even where the limit is 0.
+    return { combinations, others: rows.length < limit ? null : readOthers(database, lastId) }
+  })()
+}
+
+function readFirst(database: Database, limit: number): CombinationRow[] {
+  const columns = COLUMNS.map((name) => `CAST(${name} AS INTEGER) AS ${name}`).join(', ')
+  return database
+    .prepare<[number], CombinationRow>(
+      `SELECT id, model, provider, policy, ${columns} FROM request_counters ORDER BY id LIMIT ?`,
+    )
+    .safeIntegers()
+    .all(limit)
+}
+
+function readLatencies(database: Database, lastId: bigint): Map<bigint, LatencyRow[]> {
+  const rows = database
+    .prepare<[bigint], LatencyRow>(
+      'SELECT counter_id, le_ms, requests FROM latency_counters WHERE counter_id <= ?',
+    )
+    .safeIntegers()
+    .all(lastId)
+  const byCounter = new Map<bigint, LatencyRow[]>()
+  for (const row of rows) {
+    const ofCounter = byCounter.get(row.counter_id)
+    if (ofCounter === undefined) byCounter.set(row.counter_id, [row])
+    else ofCounter.push(row)
+  }
+  return byCounter
+}
+
+/**
+ * Summed by SQLite: clients choose the names of models, so nobody knows how many there are. total(), unlike sum(),
+ * gives a great number rather than an error where absurd costs add up to more than 2^63.
+ */
+function readOthers(database: Database, lastId: bigint): CounterSums | null {
+  const columns = COLUMNS.map((name) => `CAST(total(${name}) AS INTEGER) AS ${name}`).join(', ')
+  const row = database
+    .prepare<[bigint], Row & { rows: bigint }>(
+      `SELECT count(*) AS rows, ${columns} FROM request_counters WHERE id > ?`,
+    )
+    .safeIntegers()
+    .get(lastId)
+  if (row === undefined) throw new Error('an aggregate always has one row')
+  const { rows, ...totals } = row
+  if (rows === 0n) return null
+  const latencies = database
+    .prepare<[bigint], LatencyRow>(
+      `SELECT 0 AS counter_id, le_ms, sum(requests) AS requests FROM latency_counters WHERE counter_id > ?
+       GROUP BY le_ms`,
+    )
+    .safeIntegers()
+    .all(lastId)
+  return sums(totals, latencies)
+}
+
+function sums(row: Row, latencies: readonly LatencyRow[] = []): CounterSums {
+  const { cost_sats, corrected_cost_sats, ...counts } = row
+  return {
+    ...counts,
+    cost_nanosats: cost_sats * NANOSATS + row.cost_nanosats,
+    corrected_cost_nanosats: corrected_cost_sats * NANOSATS + row.corrected_cost_nanosats,
+    latencies: LATENCY_BOUNDS_MS.map(
+      (bound) => latencies.find(({ le_ms }) => le_ms === BigInt(bound))?.requests ?? 0n,
+    ),
+  }
+}
+
+/** What two have together. */
+export function addCounters(a: CounterSums, b: CounterSums): CounterSums {
+  return {
+    requests: a.requests + b.requests,
+    failures: a.failures + b.failures,
+    unpriced: a.unpriced + b.unpriced,
+    input_tokens: a.input_tokens + b.input_tokens,
+    output_tokens: a.output_tokens + b.output_tokens,
+    cost_nanosats: a.cost_nanosats + b.cost_nanosats,
+    latency_ms: a.latency_ms + b.latency_ms,
+    corrected_failures: a.corrected_failures + b.corrected_failures,
+    corrected_unpriced: a.corrected_unpriced + b.corrected_unpriced,
+    corrected_input_tokens: a.corrected_input_tokens + b.corrected_input_tokens,
+    corrected_output_tokens: a.corrected_output_tokens + b.corrected_output_tokens,
+    corrected_cost_nanosats: a.corrected_cost_nanosats + b.corrected_cost_nanosats,
+    latencies: a.latencies.map((requests, index) => requests + (b.latencies[index] ?? 0n)),
+  }
+}

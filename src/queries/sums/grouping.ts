@@ -1,0 +1,106 @@
+import { safeIdentifier } from '../../events/identifier.js'
+import type { Database } from '../../store/sqlite/connection/database.js'
+import { rollupLabels } from '../../store/sqlite/rollups/rollup-tables.js'
+import type { Condition, SqlValue } from '../window/condition.js'
+import { foldCase, labelValue } from '../window/filter.js'
+import { tooManyGroups } from './group-limits.js'
+import { uncountedRows } from './uncounted.js'
+
+/** How requests are put into groups. */
+export interface Grouping {
+  /** What the totals of roll-ups call it: `model`, `provider`, `policy` or `label:<name>`; null for no groups. */
+  column: string | null
+  /** The group of a row, or of a roll-up's dimension, in SQL. */
+  group: Condition
+  /** Spellings that differ in ASCII case are one group. */
+  ignoresCase: boolean
+  /** Whether the roll-ups are kept by it. */
+  isKept: boolean
+}
+
+/** The name of the group of requests that have no provider, policy, or label. */
+export const UNKNOWN_GROUP = 'unknown'
+
+/** Everything as one group. */
+export const WHOLE: Grouping = {
+  column: null,
+  group: { sql: 'NULL', values: [] },
+  ignoresCase: false,
+  isKept: true,
+}
+
+export function groupByName(column: 'model' | 'provider'): Grouping {
+  const group = { sql: `${column} COLLATE NOCASE`, values: [] }
+  return { column, group, ignoresCase: true, isKept: true }
+}
+
+export const groupByPolicy: Grouping = {
+  column: 'policy',
+  group: { sql: 'policy', values: [] },
+  ignoresCase: false,
+  isKept: true,
+}
+
+export function groupByLabel(database: Database, label: string): Grouping {
+  const name = safeIdentifier(label)
+  const isKept = rollupLabels(database).includes(name)
+  return { column: `label:${name}`, group: labelValue(name), ignoresCase: false, isKept }
+}
+
+/** What tells a group from others. */
+export function groupKey({ column, ignoresCase }: Grouping, name: string | null): string {
+  if (column === null) return ''
+  if (name === null) return UNKNOWN_GROUP
+  return ignoresCase ? foldCase(name) : name
+}
+
+/**
+ * The names of groups by their keys, each in the spelling that came first.
+ *
+ * @param keys of the groups that are wanted.
+ */
+export function namesOfGroups(
+  database: Database,
+  { column, ignoresCase }: Grouping,
+  keys: Iterable<string>,
+): Map<string, string> {
+  const names = new Map([...keys].map((key) => [key, key]))
+  if (column === null || !ignoresCase) return names
+  const wanted = new Set(names.keys())
+  for (const spelling of spellings(database, column)) {
+    if (wanted.size === 0) break
+    const key = foldCase(spelling)
+    if (wanted.delete(key)) names.set(key, spelling)
+  }
+  return names
+}
+
+/**
+ * Every model of the database in the spelling that came first, in order.
+ *
+ * @throws QueryError TOO_MANY_GROUPS
+ */
+export function allModels(database: Database, limit: number): string[] {
+  const names = new Map<string, string>()
+  for (const spelling of spellings(database, 'model')) {
+    const key = foldCase(spelling)
+    if (!names.has(key)) names.set(key, spelling)
+    if (names.size > limit) throw tooManyGroups()
+  }
+  return [...names].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, name]) => name)
+}
+
+/** In the order in which they came, each as often as there are combinations of it. */
+function* spellings(database: Database, column: string): Generator<string> {
+  const read = (sql: string, values: SqlValue[]) =>
+    database
+      .prepare<unknown[], string>(sql)
+      .pluck()
+      .iterate(...values)
+  // Dimensions have their ids in the order in which they came.
+  yield* read(`SELECT ${column} FROM rollup_dimensions WHERE ${column} IS NOT NULL ORDER BY id`, [])
+  const uncounted = uncountedRows(database)
+  if (uncounted === null) return
+  const sql = `SELECT ${column} FROM requests WHERE ${uncounted.sql} AND ${column} IS NOT NULL ORDER BY id`
+  yield* read(sql, uncounted.values)
+}

@@ -1,0 +1,197 @@
+import { safeIdentifier } from '../../events/identifier.js'
+import type { Database } from '../../store/sqlite/connection/database.js'
+import { rollupLabels } from '../../store/sqlite/rollups/rollup-tables.js'
+import { QueryError } from '../errors.js'
+import { foldCase, labelValue } from '../window/filter.js'
+import { uncountedRows } from './uncounted.js'
+
+const DEFAULT_LIMIT = 20
+const MAX_LIMIT = 100
+
+/** Names of one day that are looked at: those with most requests. */
+const MAX_OF_DAY = 1000
+/** Names of all days together, from the newest day back, after which older days aren't asked any more. */
+const MAX_NAMES = 5000
+/** Rows that are looked at for a label that the roll-ups aren't kept by. */
+const MAX_ROWS = 50_000
+
+/** Ranges of the index that are looked into for one day. */
+const MAX_SPELLINGS = 50
+
+const LABEL = 'label:'
+
+/** No name goes on with more than that. */
+const LAST = '\u{10ffff}'
+
+export interface ListNamesOptions {
+  /** `model`, `provider`, `policy` or `label:<name>`. @default 'model' */
+  dimension?: string | undefined
+  /** How the names begin, in any ASCII case. @default '' */
+  prefix?: string | undefined
+  /** From 1 to 100. @default 20 */
+  limit?: number | undefined
+}
+
+/** The body of `GET /v1/names`. */
+export interface NameList {
+  dimension: string
+  /** Those with most requests first. */
+  names: {
+    name: string
+    /** Of the days that were looked at: the newest, and as many as have 5,000 such names together. */
+    requests: number
+  }[]
+  has_more: boolean
+}
+
+/**
+ * Names for a type-ahead: the models, providers, policies or values of a label that begin with a prefix.
+ *
+ * @throws QueryError INVALID_DIMENSION
+ */
+export function listNames(database: Database, options: ListNamesOptions = {}): NameList {
+  const { dimension: named = 'model', prefix: asked = '' } = options
+  const limit = Math.min(MAX_LIMIT, Math.max(1, options.limit ?? DEFAULT_LIMIT))
+  const prefix = asked.toWellFormed()
+  if (!/^(model|provider|policy|label:.+)$/s.test(named)) {
+    throw new QueryError(
+      'INVALID_DIMENSION',
+      `Invalid dimension '${named}'. Supported: model, provider, policy, label:<name>`,
+    )
+  }
+  const label = named.startsWith(LABEL) ? safeIdentifier(named.slice(LABEL.length)) : null
+  const dimension = label === null ? named : LABEL + label
+  const found = database.transaction(() => {
+    const counts = new Map<string, number>()
+    const add = ([name, requests]: [string, number]) => counts.set(name, (counts.get(name) ?? 0) + requests)
+    if (label !== null && !rollupLabels(database).includes(label)) {
+      for (const counted of ofRows(database, dimension, prefix, 'TRUE', [])) add(counted)
+      return counts
+    }
+    for (const counted of ofDays(database, dimension, prefix)) add(counted)
+    const uncounted = uncountedRows(database)
+    if (uncounted !== null) {
+      for (const counted of ofRows(database, dimension, prefix, uncounted.sql, uncounted.values)) add(counted)
+    }
+    return counts
+  })()
+  const names = dimension === 'model' || dimension === 'provider' ? joinSpellings(found) : [...found]
+  const sorted = names.sort(([a, many], [b, more]) => more - many || (a < b ? -1 : 1))
+  return {
+    dimension,
+    names: sorted.slice(0, limit).map(([name, requests]) => ({ name, requests })),
+    has_more: sorted.length > limit,
+  }
+}
+
+/**
+ * From the totals, day by day from the newest: the index has the short names of a day in order, so that few are read. The long
+ * names that begin with the prefix are looked for once, then their totals day by day.
+ */
+function* ofDays(database: Database, dimension: string, prefix: string): Generator<[string, number]> {
+  const previousDay = database
+    .prepare<[string, string], string | null>(
+      "SELECT max(period) FROM rollup_totals WHERE grain = 'day' AND grouped_by = ? AND period < ?",
+    )
+    .pluck()
+  const ofDay = `FROM rollup_totals
+    WHERE grain = 'day' AND grouped_by = ? AND period = ? AND group_name >= ? AND group_name < ?`
+  const any = database.prepare<string[], number>(`SELECT 1 ${ofDay} LIMIT 1`)
+  const most = database
+    .prepare<unknown[], [string, number]>(
+      `SELECT substr(group_name, 2), requests ${ofDay} AND lower(substr(group_name, 2, ?)) = lower(?)
+       ORDER BY requests DESC LIMIT ${MAX_OF_DAY}`,
+    )
+    .raw()
+  const longNames = totalsOfLongNames(database, dimension, prefix)
+  let seen = 0
+  for (let day = previousDay.get(dimension, LAST); day != null; day = previousDay.get(dimension, day)) {
+    const within = (start: string) => [dimension, day as string, `=${start}`, `=${start}${LAST}`]
+    for (const start of spellingsOf(prefix, (start) => any.get(...within(start)) !== undefined)) {
+      const names = most.all(...within(start), [...prefix].length, prefix)
+      yield* names
+      seen += names.length
+    }
+    const names = longNames(day)
+    yield* names
+    seen += names.length
+    if (seen >= MAX_NAMES) return
+  }
+}
+
+/** Reads the long names of a day that begin with a prefix, those with most requests first. */
+function totalsOfLongNames(
+  database: Database,
+  dimension: string,
+  prefix: string,
+): (day: string) => [string, number][] {
+  const ofPrefix = 'FROM rollup_names WHERE lower(substr(name, 1, ?)) = lower(?)'
+  const values = [[...prefix].length, prefix]
+  const keys = database
+    .prepare<unknown[], string>(`SELECT key ${ofPrefix} LIMIT ${MAX_OF_DAY + 1}`)
+    .pluck()
+    .all(...values)
+  if (keys.length === 0) return () => []
+  // Few are looked up one by one; where there are many, all long names of the day are read.
+  const isFew = keys.length <= MAX_OF_DAY
+  const ofKeys = isFew
+    ? 'group_name IN (SELECT value FROM json_each(?))'
+    : `group_name >= '#' AND group_name < '$' AND lower(substr(name, 1, ?)) = lower(?)`
+  const statement = database
+    .prepare<unknown[], [string, number]>(
+      `SELECT name, requests FROM rollup_totals CROSS JOIN rollup_names ON key = group_name
+       WHERE grain = 'day' AND grouped_by = ? AND period = ? AND ${ofKeys}
+       ORDER BY requests DESC LIMIT ${MAX_OF_DAY}`,
+    )
+    .raw()
+  return (day) => statement.all(dimension, day, ...(isFew ? [JSON.stringify(keys)] : values))
+}
+
+/** The ways in which names write a prefix, or its beginning where there are many. */
+function spellingsOf(prefix: string, exists: (start: string) => boolean): string[] {
+  let starts = ['']
+  for (const character of prefix) {
+    if (starts.length > MAX_SPELLINGS) return starts
+    if (/[a-z]/i.test(character)) {
+      const cases = [character.toLowerCase(), character.toUpperCase()]
+      starts = starts.flatMap((start) => cases.map((next) => start + next)).filter(exists)
+    } else starts = starts.map((start) => start + character)
+  }
+  return starts
+}
+
+/** From the newest rows. */
+function ofRows(
+  database: Database,
+  dimension: string,
+  prefix: string,
+  condition: string,
+  values: readonly unknown[],
+): [string, number][] {
+  const name = dimension.startsWith(LABEL)
+    ? labelValue(dimension.slice(LABEL.length))
+    : { sql: dimension, values: [] }
+  return database
+    .prepare<unknown[], [string, number]>(
+      `SELECT name, count(*) FROM (SELECT ${name.sql} AS name FROM requests WHERE ${condition} ORDER BY id DESC LIMIT ${MAX_ROWS})
+       WHERE typeof(name) = 'text' AND lower(substr(name, 1, ?)) = lower(?)
+       GROUP BY name ORDER BY count(*) DESC LIMIT ${MAX_OF_DAY}`,
+    )
+    .raw()
+    .all(...name.values, ...values, [...prefix].length, prefix)
+}
+
+/** Spellings that differ in ASCII case are one name, under the one with most requests. */
+function joinSpellings(counts: ReadonlyMap<string, number>): [string, number][] {
+  const names = new Map<string, { spelling: string; most: number; sum: number }>()
+  for (const [spelling, requests] of counts) {
+    const folded = foldCase(spelling)
+    const known = names.get(folded)
+    if (known === undefined) names.set(folded, { spelling, most: requests, sum: requests })
+    else {
+      known.sum += requests
+      if (requests > known.most) Object.assign(known, { spelling, most: requests })
+    }
+  }
+  return [...names.values()].map(({ spelling, sum }) => [spelling, sum])
+}

@@ -1,0 +1,181 @@
+import type { Database } from '../../store/sqlite/connection/database.js'
+import { NAME_OF_GROUP, readGroupNames } from '../../store/sqlite/rollups/group-names.js'
+import type { SumName } from '../../store/sqlite/rollups/rollup-rows.js'
+import type { RollupGrain } from '../../store/sqlite/rollups/rollup-tables.js'
+import { withinDeadline } from '../deadline.js'
+import { isTotalOf } from '../total-names.js'
+import { all, type Condition, inRange, type TextRange } from '../window/condition.js'
+import {
+  dimensionConditions,
+  isOfDimensions,
+  type RequestFilter,
+  rollupCondition,
+  rowCondition,
+  windowRange,
+} from '../window/filter.js'
+import type { Period } from '../window/periods.js'
+import { type Grain, type Term, windowTerms } from '../window/terms.js'
+import { type Grouping, UNKNOWN_GROUP, WHOLE } from './grouping.js'
+import { rollupSums, rowSums } from './tally.js'
+import { uncountedRows } from './uncounted.js'
+
+/** What an answer is made of, as far as it is read from the database. */
+export interface PartsQuestion {
+  filter: RequestFilter
+  grouping: Grouping
+  /** Undefined: they aren't told apart by time. */
+  period: Period | undefined
+  /** Only these groups, by their keys. */
+  only?: ReadonlySet<string> | undefined
+}
+
+/** Rows of one table to add to an answer, or to take from it. */
+export interface Part {
+  sign: 1 | -1
+  /** Null: rows of `requests`. */
+  grain: RollupGrain | null
+  /** The tables of the sums, and of the latencies. */
+  from: string
+  latenciesFrom: string
+  /** How latencies are read from there: a row has one, a roll-up those of many. */
+  latencies: string
+  /** The column that periods are cut from. */
+  time: 'timestamp' | 'period'
+  range: TextRange
+  condition: Condition
+  /** What tells groups apart in SQL, and how that is turned into a name. */
+  group: Condition
+  groupName: Condition
+  nameOf(group: string | null): string | null
+  /** Columns of a SELECT. */
+  sums(names: readonly SumName[]): string
+}
+
+/**
+ * The parts that add up to the requests that a question is about: roll-ups, and rows only where roll-ups don't reach: at the
+ * ends of the window, and for what they aren't kept by.
+ */
+export function partsOf(database: Database, question: PartsQuestion): Part[] {
+  const { filter } = question
+  const uncounted = uncountedRows(database)
+  const counted = uncounted === null ? [] : [{ ...uncounted, sql: `NOT (${uncounted.sql})` }]
+  const coarsest = coarsestGrain(database, question)
+  const parts = windowTerms(windowRange(filter), coarsest, rowProbe(database)).map((term) =>
+    term.grain === 'row'
+      ? ofRows(question, term, coarsest === 'row' ? [] : counted)
+      : ofRollups(database, question, term, term.grain),
+  )
+  if (coarsest !== 'row' && uncounted !== null) {
+    const term: Term = { sign: 1, grain: 'row', range: windowRange(filter) }
+    parts.push(ofRows(question, term, [uncounted]))
+  }
+  return parts
+}
+
+function coarsestGrain(database: Database, { filter, grouping, period }: PartsQuestion): Grain {
+  const { success, streaming } = filter
+  // The sums don't tell tokens and costs of failures from others.
+  if (success !== undefined || streaming !== undefined) return 'row'
+  if (period === 'minute' || !grouping.isKept || !isOfDimensions(database, filter)) return 'row'
+  return period === 'hour' ? 'hour' : 'day'
+}
+
+function rowProbe(database: Database): (range: TextRange) => boolean {
+  return (range) => {
+    const { sql, values } = inRange('timestamp', range)
+    return database.prepare(`SELECT 1 FROM requests WHERE ${sql} LIMIT 1`).get(...values) !== undefined
+  }
+}
+
+function ofRows({ filter, grouping, only }: PartsQuestion, { sign, range }: Term, others: Condition[]): Part {
+  return {
+    sign,
+    grain: null,
+    from: 'requests',
+    latenciesFrom: 'requests',
+    latencies: 'CAST(latency_ms AS INTEGER)',
+    time: 'timestamp',
+    range,
+    condition: all([rowCondition(filter, range), ...others, ...isOneOf(grouping, only)]),
+    group: grouping.group,
+    groupName: grouping.group,
+    nameOf: (group) => group,
+    sums: rowSums,
+  }
+}
+
+/** From totals, where they are kept by what filter and grouping ask for, else from the roll-ups of all dimensions. */
+function ofRollups(
+  database: Database,
+  question: PartsQuestion,
+  { sign, range }: Term,
+  grain: RollupGrain,
+): Part {
+  const { filter, grouping, only } = question
+  const common = { sign, grain, latencies: 'buckets', time: 'period', range, sums: rollupSums } as const
+  const ofRange = [{ sql: 'grain = ?', values: [grain] }, inRange('period', range)]
+  const own = [...ofRange, ...withinDeadline(filter.deadline)]
+  const asked = conditionsOnNames(filter)
+  const columns = new Set(asked.map(({ column }) => column))
+  if (grouping.column !== null) columns.add(grouping.column)
+  const [groupedBy = '', ...others] = columns
+  if (others.length === 0 && (groupedBy === '' || grain === 'day')) {
+    const conditions = asked.map(({ condition }) => condition)
+    const nameOf = readGroupNames(database)
+    return {
+      ...common,
+      from: 'rollup_totals',
+      latenciesFrom: 'rollup_total_latencies',
+      condition: all([
+        { sql: 'grouped_by = ?', values: [groupedBy] },
+        ...own,
+        ...conditions,
+        ...isOneOfTotals(grouping, only),
+      ]),
+      group: { sql: 'group_name', values: [] },
+      groupName: { sql: NAME_OF_GROUP, values: [] },
+      nameOf: (group) => nameOf(String(group)),
+    }
+  }
+  // A group's name stands in the dimension; without groups its few ids are enough.
+  const join = grouping === WHOLE ? '' : ' JOIN rollup_dimensions ON rollup_dimensions.id = dimension_id'
+  const ofDimension = grouping === WHOLE ? [rollupCondition(filter)] : dimensionConditions(filter)
+  return {
+    ...common,
+    from: `rollups${join}`,
+    latenciesFrom: `rollup_latencies${join}`,
+    condition: all([...own, ...ofDimension, ...isOneOf(grouping, only)]),
+    group: grouping.group,
+    groupName: grouping.group,
+    nameOf: (group) => group,
+  }
+}
+
+/** What a filter asks of the names of totals. */
+function conditionsOnNames(filter: RequestFilter) {
+  const { model, labels = {} } = filter
+  const provider = filter.withoutProvider ? null : filter.provider
+  const policy = filter.withoutPolicy ? null : filter.policy
+  const conditions: { column: string; condition: Condition }[] = []
+  const add = (column: string, name: string | null | undefined, ignoresCase = false) => {
+    if (name !== undefined) conditions.push({ column, condition: isTotalOf([name], ignoresCase) })
+  }
+  add('model', model, true)
+  add('provider', provider, true)
+  add('policy', policy)
+  for (const [label, value] of Object.entries(labels)) add(`label:${label}`, value)
+  return conditions
+}
+
+function isOneOf({ group }: Grouping, only: PartsQuestion['only']): Condition[] {
+  if (only === undefined) return []
+  const isNamed = `(${group.sql}) IN (SELECT value FROM json_each(?))`
+  const values = [...group.values, JSON.stringify([...only])]
+  if (!only.has(UNKNOWN_GROUP)) return [{ sql: isNamed, values }]
+  return [{ sql: `(${isNamed} OR (${group.sql}) IS NULL)`, values: [...values, ...group.values] }]
+}
+
+function isOneOfTotals({ ignoresCase }: Grouping, only: PartsQuestion['only']): Condition[] {
+  if (only === undefined) return []
+  return [isTotalOf(only.has(UNKNOWN_GROUP) ? [...only, null] : [...only], ignoresCase)]
+}

@@ -1,0 +1,240 @@
+import type { Database } from '../../store/sqlite/connection/database.js'
+import { QueryError } from '../errors.js'
+import { checkedFilter, type RequestFilter } from '../window/filter.js'
+import { PERIOD_LENGTH } from '../window/terms.js'
+import { type EchoedWindow, echoWindow } from '../window/window.js'
+import { isTooManyGroups, MAX_TALLIES } from './group-limits.js'
+import { type Grouping, groupByName, namesOfGroups } from './grouping.js'
+import { type Question, sumOf, type Tallies, tallyRequests } from './tallies.js'
+import { Tally } from './tally.js'
+import { firstOf, topGroups } from './top-groups.js'
+
+export type SeriesBucket = 'minute' | 'hour' | 'day'
+
+export interface SeriesOptions extends RequestFilter {
+  since: string
+  /** Whose costs are told apart. @default 'model' */
+  by?: 'model' | 'provider' | undefined
+  /** At most so many names are told apart, those with most requests; the rest is `other`. @default the 8 with the largest costs or refunds */
+  limit?: number | undefined
+  /** @default 'minute' for up to 3 hours, 'hour' for up to 10 days, else 'day' */
+  bucket?: SeriesBucket | undefined
+  /** Adds how many requests have something that isn't known, and how many streams have no end. @default false */
+  unknown?: boolean | undefined
+}
+
+/** The body of `GET /v1/series`: one value for each of `times` in every list. */
+export interface Series extends EchoedWindow {
+  bucket: SeriesBucket
+  by: 'model' | 'provider'
+  /** When each bucket of the window begins, canonical. The first and the last may be cut by the window. */
+  times: string[]
+  requests: number[]
+  failures: number[]
+  /** Requests whose cost is unknown. */
+  unpriced: number[]
+  /** Those of them that failed. This and the following are there only with `unknown`. */
+  unpriced_error?: number[]
+  /** Requests whose number of tokens is unknown. */
+  unknown_input_tokens?: number[]
+  unknown_output_tokens?: number[]
+  /** Streams without an end that began within the last hour, and before that. */
+  open?: number[]
+  unfinished?: number[]
+  input_tokens: number[]
+  output_tokens: number[]
+  /** Null: no requests. */
+  p50_latency_ms: (number | null)[]
+  p95_latency_ms: (number | null)[]
+  p99_latency_ms: (number | null)[]
+  /** By name, those with the largest costs or refunds first: at most eight, and the rest under `other`. No provider is `unknown`. */
+  cost_sats: Record<string, number[]>
+  /** How many requests each of these figures is about, and how many of them it leaves out; only with `unknown`. */
+  requests_by_name?: Record<string, number[]>
+  unpriced_by_name?: Record<string, number[]>
+}
+
+/** Buckets of one answer at most. */
+const MAX_BUCKETS = 10_000
+
+const BUCKET_MS: Readonly<Record<SeriesBucket, number>> = { minute: 60_000, hour: 3_600_000, day: 86_400_000 }
+
+/** The longest window, in milliseconds, that is cut into minutes, and into hours, unless told. */
+const LONGEST = { minute: 3 * BUCKET_MS.hour, hour: 10 * BUCKET_MS.day }
+
+const BY: readonly string[] = ['model', 'provider']
+const MAX_NAMES = 8
+const OTHER = 'other'
+
+/**
+ * What happened in each minute, hour or day of a window, for charts.
+ *
+ * @throws QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, INVALID_BY, INVALID_BUCKET,
+ *   TOO_MANY_GROUPS, TIMED_OUT
+ */
+export function series(database: Database, options: SeriesOptions): Series {
+  return database.transaction(() => {
+    const filter = checkedFilter(database, options)
+    const window = echoWindow(options)
+    const { since, until } = window
+    const by = checkedBy(options.by ?? 'model')
+    const bucket = checkedBucket(options.bucket ?? defaultBucket(since, until))
+    const times = bucketStarts(since, until, bucket)
+    const keys = times.map((time) => time.slice(0, PERIOD_LENGTH[bucket]))
+    if (options.limit !== undefined && options.limit * keys.length > MAX_TALLIES) {
+      const found = `${options.limit} names in ${keys.length} buckets, at most ${MAX_TALLIES} in all`
+      throw new QueryError('TOO_MANY_GROUPS', `${found}: ask with a smaller limit= or for longer buckets`)
+    }
+    const question = { filter, period: bucket, unknown: options.unknown }
+    const { whole, shown } = readSeries(
+      database,
+      { ...question, grouping: groupByName(by) },
+      keys,
+      options.limit,
+    )
+    const tallies = keys.map((key) => whole.get(key) ?? new Tally())
+    // Latencies are spread by time only: by name too they would take many times the memory.
+    const spread = tallyRequests(database, { filter, period: bucket, latencies: 'only' })
+    const listsByName = (read: (tally: Tally) => number) =>
+      Object.fromEntries([...shown].map(([name, tallies]) => [name, tallies.map(read)]))
+    const percentiles = (share: number) =>
+      keys.map((key) => spread.get(key)?.get('')?.latencies.percentile(share) ?? null)
+    return {
+      ...window,
+      bucket,
+      by,
+      times,
+      requests: tallies.map((tally) => tally.requests),
+      failures: tallies.map((tally) => tally.failures),
+      unpriced: tallies.map((tally) => tally.unpriced),
+      ...(options.unknown ? unknownLists(tallies) : {}),
+      input_tokens: tallies.map((tally) => tally.inputTokens),
+      output_tokens: tallies.map((tally) => tally.outputTokens),
+      p50_latency_ms: percentiles(0.5),
+      p95_latency_ms: percentiles(0.95),
+      p99_latency_ms: percentiles(0.99),
+      cost_sats: listsByName((tally) => tally.costSats),
+      ...(options.unknown
+        ? {
+            requests_by_name: listsByName((tally) => tally.requests),
+            unpriced_by_name: listsByName((tally) => tally.unpriced),
+          }
+        : {}),
+    }
+  })()
+}
+
+function unknownLists(tallies: readonly Tally[]) {
+  return {
+    unpriced_error: tallies.map((tally) => tally.unpricedFailures),
+    unknown_input_tokens: tallies.map((tally) => tally.unknownInputTokens),
+    unknown_output_tokens: tallies.map((tally) => tally.unknownOutputTokens),
+    open: tallies.map((tally) => tally.openStreams),
+    unfinished: tallies.map((tally) => tally.unfinishedStreams),
+  }
+}
+
+type SeriesQuestion = Question & { grouping: Grouping }
+
+interface ReadSeries {
+  /** By period. */
+  whole: Map<string, Tally>
+  /** By the name of a group, one for each period. */
+  shown: Map<string, Tally[]>
+}
+
+/** Reads all groups of all periods, and if these are too many those that are shown. */
+function readSeries(
+  database: Database,
+  question: SeriesQuestion,
+  keys: readonly string[],
+  limit: number | undefined,
+): ReadSeries {
+  const count = limit ?? MAX_NAMES
+  const rank = limit === undefined ? 'cost' : 'requests'
+  const { grouping } = question
+  let tallies: Tallies
+  let whole: Map<string, Tally>
+  let first: string[]
+  let hasOthers: boolean
+  try {
+    tallies = tallyRequests(database, question)
+    whole = new Map([...tallies].map(([key, groups]) => [key, sumOf(groups.values())]))
+    const { groups, others } = firstOf(totalsOf(tallies), count, rank)
+    first = [...groups.keys()]
+    hasOthers = others !== null
+  } catch (error) {
+    if (!isTooManyGroups(error)) throw error
+    const found = topGroups(database, { ...question, period: undefined }, count, rank)
+    first = [...found.groups.keys()]
+    hasOthers = found.others !== null
+    tallies = tallyRequests(database, { ...question, only: new Set(first) })
+    const ungrouped = tallyRequests(database, { ...question, grouping: undefined })
+    whole = new Map([...ungrouped].map(([key, groups]) => [key, sumOf(groups.values())]))
+  }
+  const names = namesOfGroups(database, grouping, first)
+  const shown = new Map<string, Tally[]>()
+  const told = first.filter((group) => !hasOthers || names.get(group) !== OTHER)
+  for (const group of told) {
+    const ofGroup = keys.map((key) => tallies.get(key)?.get(group) ?? new Tally())
+    shown.set(names.get(group) ?? group, ofGroup)
+  }
+  if (hasOthers) {
+    // A model may have this name: then it is one of them.
+    shown.set(
+      OTHER,
+      keys.map((key) => {
+        const others = new Tally()
+        others.addTally(whole.get(key) ?? new Tally())
+        for (const group of told) others.addTally(tallies.get(key)?.get(group) ?? new Tally(), -1)
+        return others
+      }),
+    )
+  }
+  return { whole, shown }
+}
+
+function totalsOf(tallies: Tallies): Map<string, Tally> {
+  const totals = new Map<string, Tally>()
+  for (const groups of tallies.values()) {
+    for (const [key, tally] of groups) {
+      const total = totals.get(key) ?? new Tally()
+      total.addTally(tally)
+      totals.set(key, total)
+    }
+  }
+  return totals
+}
+
+/** When each bucket of a window begins, canonical. */
+function bucketStarts(since: string, until: string, bucket: SeriesBucket): string[] {
+  const lengthMs = BUCKET_MS[bucket]
+  const first = Math.floor(Date.parse(since) / lengthMs)
+  const last = Math.floor(Date.parse(until) / lengthMs)
+  const count = Math.max(0, last - first + 1)
+  if (count > MAX_BUCKETS) {
+    const advice = 'ask for longer buckets, or for a shorter window'
+    throw new QueryError(
+      'INVALID_BUCKET',
+      `Invalid bucket '${bucket}': the window has ${count} of them, at most ${MAX_BUCKETS} are allowed; ${advice}`,
+    )
+  }
+  return Array.from({ length: count }, (_, index) => new Date((first + index) * lengthMs).toISOString())
+}
+
+function defaultBucket(since: string, until: string): SeriesBucket {
+  const lengthMs = Date.parse(until) - Date.parse(since)
+  if (lengthMs <= LONGEST.minute) return 'minute'
+  return lengthMs <= LONGEST.hour ? 'hour' : 'day'
+}
+
+function checkedBy(by: string): 'model' | 'provider' {
+  if (BY.includes(by)) return by as 'model' | 'provider'
+  throw new QueryError('INVALID_BY', `Invalid by '${by}'. Valid options: ${BY.join(', ')}`)
+}
+
+function checkedBucket(bucket: string): SeriesBucket {
+  if (Object.hasOwn(BUCKET_MS, bucket)) return bucket as SeriesBucket
+  const options = Object.keys(BUCKET_MS).join(', ')
+  throw new QueryError('INVALID_BUCKET', `Invalid bucket '${bucket}'. Valid options: ${options}`)
+}

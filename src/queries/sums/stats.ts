@@ -1,0 +1,189 @@
+import type { Database } from '../../store/sqlite/connection/database.js'
+import { checkedFilter, type RequestFilter } from '../window/filter.js'
+import { startOfPeriod } from '../window/periods.js'
+import { type EchoedWindow, echoWindow } from '../window/window.js'
+import { groupKey, namesOfGroups, UNKNOWN_GROUP } from './grouping.js'
+import { type Groups, groupsFor, type StatsGroupBy } from './stats-groups.js'
+import { type Question, sumOf, tallyRequests, tallyWhole } from './tallies.js'
+import { Tally } from './tally.js'
+import { firstOf, topGroups } from './top-groups.js'
+
+/** What the API that this one follows says of an empty window. */
+const EMPTY = 'No requests found in the specified time range'
+
+export interface StatsOptions extends RequestFilter {
+  /** @default only the whole is counted */
+  groupBy?: StatsGroupBy | undefined
+  /** At most so many groups, those with most requests; the rest is one, `other`. @default all of them, up to 20,000 */
+  limit?: number | undefined
+  /** Adds percentiles of the latency. @default false */
+  percentiles?: boolean | undefined
+  /** Adds how many requests have no known cost. @default false */
+  unpriced?: boolean | undefined
+  /** Adds how many requests have something that isn't known, and how many streams have no end. @default false */
+  unknown?: boolean | undefined
+}
+
+/** Counts, costs and performance of some requests. Sums are 0, never null, where nothing is known. */
+export interface StatsSection {
+  counts: {
+    total: number
+    success: number
+    error: number
+    streaming: number
+    /** Requests whose cost is unknown; only when asked for. */
+    unpriced?: number
+    /** Those of them that failed. This and the following are there only with `unknown`. */
+    unpriced_error?: number
+    /** Requests whose number of tokens is unknown. */
+    unknown_input_tokens?: number
+    unknown_output_tokens?: number
+    /** Streams without an end that began within the last hour, and before that. */
+    open?: number
+    unfinished?: number
+  }
+  /** Costs in satoshis. What is unknown adds nothing. */
+  costs: { total_cost_sats: number; total_input_tokens: number; total_output_tokens: number }
+  performance: {
+    /** Not rounded, failures included; 0 for no requests. */
+    avg_latency_ms: number
+    /** Within 1/64 of the latency by nearest rank; null for no requests. Only when asked for. */
+    p50_latency_ms?: number | null
+    p95_latency_ms?: number | null
+    p99_latency_ms?: number | null
+  }
+}
+
+/** The body of `GET /v1/stats`. At most one of its groups is there: the one asked for. */
+export interface Stats extends StatsSection, EchoedWindow {
+  /** There only when nothing matched. */
+  empty?: true
+  message?: string
+  /**
+   * Every model in the database, zeroed when quiet, under the spelling that came first. All filters apply but the
+   * model's.
+   */
+  models?: Record<string, StatsSection>
+  /** By the label `tier`: `local`, `standard` and `frontier` always, `unknown` when a request has none. */
+  tiers?: Record<string, StatsSection>
+  /** Those with requests; `unknown` has those without one, here and below. */
+  providers?: Record<string, StatsSection>
+  policies?: Record<string, StatsSection>
+  /** By the value of the label asked for. */
+  labels?: Record<string, StatsSection>
+  /** Those with requests, in order, by their beginning: `2026-11-22T19:00:00.000Z`. */
+  hours?: Record<string, StatsSection>
+  /** Those with requests, in order: `2026-11-22`. */
+  days?: Record<string, StatsSection>
+  /** With a limit: all groups together that are left out. */
+  other?: StatsSection
+}
+
+/**
+ * Counts the requests of a window: whole and groups from one read transaction, so that the groups add up.
+ *
+ * @throws QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE, INVALID_FILTER, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND,
+ *   INVALID_GROUP_BY, TOO_MANY_GROUPS, in this order; TIMED_OUT
+ */
+export function stats(database: Database, options: StatsOptions = {}): Stats {
+  return database.transaction(() => {
+    const filter = checkedFilter(database, options)
+    const groups = options.groupBy === undefined ? null : groupsFor(database, options.groupBy)
+    const question = { filter, latencies: options.percentiles, unknown: options.unknown }
+    const isByModel = groups?.section === 'models'
+    // Every model has its group, whichever one the whole is about.
+    const ofGroups = isByModel ? { ...question, filter: { ...filter, model: undefined } } : question
+    const grouped = groups === null ? null : readGroups(database, ofGroups, groups, options.limit)
+    const whole =
+      grouped === null || ofGroups.filter.model !== filter.model
+        ? tallyWhole(database, question)
+        : sumOf([...grouped.tallies.values(), ...(grouped.others === null ? [] : [grouped.others])])
+    return {
+      ...echoWindow(options),
+      ...(whole.requests === 0 ? { empty: true as const, message: EMPTY } : {}),
+      ...section(whole, options),
+      ...(groups === null || grouped === null
+        ? {}
+        : { [groups.section]: sections(grouped.tallies, options) }),
+      ...(grouped === null || grouped.others === null ? {} : { other: section(grouped.others, options) }),
+    }
+  })()
+}
+
+interface ReadGroups {
+  /** By name: those that are always there first, then by name, and those of which nothing is known last. */
+  tallies: Map<string, Tally>
+  others: Tally | null
+}
+
+function readGroups(
+  database: Database,
+  question: Question,
+  { grouping, period, always }: Groups,
+  limit: number | undefined,
+): ReadGroups {
+  // With a limit there is no room for those that are quiet.
+  const first = limit === undefined ? always() : []
+  if (grouping === undefined) {
+    const tallies = [...tallyRequests(database, { ...question, period })]
+    const byName = new Map(tallies.map(([start, whole]) => [startOfPeriod(start), sumOf(whole.values())]))
+    const { groups, others } = firstOf(byName, limit ?? byName.size, 'requests')
+    return { tallies: new Map([...groups].sort(([a], [b]) => (a < b ? -1 : 1))), others }
+  }
+  const { groups, others } = topGroups(
+    database,
+    { ...question, grouping, period: undefined },
+    limit,
+    'requests',
+  )
+  const tallies = new Map(first.map((name) => [name, groups.get(groupKey(grouping, name)) ?? new Tally()]))
+  for (const name of first) groups.delete(groupKey(grouping, name))
+  const spellings = namesOfGroups(database, grouping, groups.keys())
+  const names = [...groups].map(([key, tally]): [string, Tally] => [spellings.get(key) ?? key, tally])
+  const isUnknown = ([name]: [string, Tally]) => Number(name === UNKNOWN_GROUP)
+  names.sort((a, b) => isUnknown(a) - isUnknown(b) || (a[0] < b[0] ? -1 : 1))
+  return { tallies: new Map([...tallies, ...names]), others }
+}
+
+function sections(tallies: ReadonlyMap<string, Tally>, options: StatsOptions): Record<string, StatsSection> {
+  // fromEntries, because assigning to a key named __proto__ would set a prototype instead.
+  return Object.fromEntries([...tallies].map(([name, tally]) => [name, section(tally, options)]))
+}
+
+function section(tally: Tally, { percentiles, unpriced, unknown }: StatsOptions): StatsSection {
+  return {
+    counts: {
+      total: tally.requests,
+      success: tally.requests - tally.failures,
+      error: tally.failures,
+      streaming: tally.streams,
+      ...(unpriced || unknown ? { unpriced: tally.unpriced } : {}),
+      ...(unknown ? unknownCounts(tally) : {}),
+    },
+    costs: {
+      total_cost_sats: tally.costSats,
+      total_input_tokens: tally.inputTokens,
+      total_output_tokens: tally.outputTokens,
+    },
+    performance: {
+      avg_latency_ms: tally.meanLatencyMs,
+      ...(percentiles
+        ? {
+            p50_latency_ms: tally.latencies.percentile(0.5),
+            p95_latency_ms: tally.latencies.percentile(0.95),
+            p99_latency_ms: tally.latencies.percentile(0.99),
+          }
+        : {}),
+    },
+  }
+}
+
+function unknownCounts(tally: Tally) {
+  return {
+    unpriced_error: tally.unpricedFailures,
+    unknown_input_tokens: tally.unknownInputTokens,
+    unknown_output_tokens: tally.unknownOutputTokens,
+    open: tally.openStreams,
+    unfinished: tally.unfinishedStreams,
+  }
+}

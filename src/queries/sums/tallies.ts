@@ -1,0 +1,194 @@
+import type { Database } from '../../store/sqlite/connection/database.js'
+import type { SumName } from '../../store/sqlite/rollups/rollup-rows.js'
+import { all, inRange } from '../window/condition.js'
+import { type RequestFilter, rowCondition } from '../window/filter.js'
+import type { Period } from '../window/periods.js'
+import { PERIOD_LENGTH } from '../window/terms.js'
+import { MAX_TALLIES, tooManyGroups } from './group-limits.js'
+import { type Grouping, groupKey, WHOLE } from './grouping.js'
+import { type Part, partsOf } from './parts.js'
+import { ALL_SUMS, SUMS_WITHOUT_UNKNOWNS, Tally } from './tally.js'
+
+export interface Question {
+  filter: RequestFilter
+  /** @default all are one group */
+  grouping?: Grouping | undefined
+  /** Only these groups, by their keys. @default all */
+  only?: ReadonlySet<string> | undefined
+  /** @default they aren't told apart by time */
+  period?: Period | undefined
+  /** Also gathers how latencies are spread, or nothing but that. @default false */
+  latencies?: boolean | 'only' | undefined
+  /** Also counts what is unknown, and streams without an end. @default false */
+  unknown?: boolean | undefined
+}
+
+/** Tallies by the beginning of their period (empty where not told apart by time), then by the key of their group. */
+export type Tallies = Map<string, Map<string, Tally>>
+
+/** Roll-ups that SQLite sorts into groups at once: about 0.1 s. More of them are read period by period, in their order. */
+const MAX_SORTED = 50_000
+
+/**
+ * Counts requests. To be called in a transaction.
+ *
+ * @throws QueryError TOO_MANY_GROUPS, TIMED_OUT
+ */
+export function tallyRequests(database: Database, question: Question): Tallies {
+  const { filter, grouping = WHOLE, only, period, latencies } = question
+  const reader = new TallyReader(database, grouping, period)
+  const sums = latencies === 'only' ? [] : question.unknown ? ALL_SUMS : SUMS_WITHOUT_UNKNOWNS
+  for (const part of partsOf(database, { filter, grouping, period, only })) {
+    if (sums.length > 0) reader.readSums(part, sums)
+    if (latencies) reader.readLatencies(part)
+  }
+  if (question.unknown) reader.readOpenStreams(filter, only)
+  return sums.length > 0 ? withoutEmpty(reader.tallies) : reader.tallies
+}
+
+/** What they are together: of one alone itself, which nobody may change. */
+export function sumOf(tallies: Iterable<Tally>): Tally {
+  const [first, ...others] = tallies
+  if (first !== undefined && others.length === 0) return first
+  const sum = new Tally()
+  if (first !== undefined) sum.addTally(first)
+  for (const tally of others) sum.addTally(tally)
+  return sum
+}
+
+/** All requests that a question is about. To be called in a transaction. */
+export function tallyWhole(
+  database: Database,
+  question: Question & { grouping?: undefined; only?: undefined; period?: undefined },
+): Tally {
+  return tallyRequests(database, question).get('')?.get('') ?? new Tally()
+}
+
+/** Reads parts, and adds up what they say of each group. */
+class TallyReader {
+  readonly tallies: Tallies = new Map()
+  readonly #database: Database
+  readonly #grouping: Grouping
+  readonly #period: Period | undefined
+  #count = 0
+
+  constructor(database: Database, grouping: Grouping, period: Period | undefined) {
+    this.#database = database
+    this.#grouping = grouping
+    this.#period = period
+  }
+
+  readSums(part: Part, names: readonly SumName[]): void {
+    const { from, condition, sign } = part
+    const [time, group] = this.#columns(part)
+    const select = `SELECT ${time}, ${group.sql}, ${part.sums(names)} FROM ${from} WHERE ${condition.sql}`
+    const values = [...group.values, ...condition.values]
+    const add = (rows: Iterable<unknown>) => {
+      for (const [start, name, ...sums] of rows as Iterable<[string, string | null, ...bigint[]]>) {
+        this.#tallyAt(start, part, name).add(names, sums, sign)
+      }
+    }
+    const iterate = (sql: string) => this.#database.prepare<unknown[]>(sql).raw().safeIntegers()
+    if (!this.#isLarge(part)) {
+      add(iterate(`${select} ${this.#groupBy()}`).iterate(...values))
+      return
+    }
+    const ofPeriod = iterate(`${select} AND period = ? GROUP BY 2`)
+    for (const period of this.#periodsOf(part)) add(ofPeriod.iterate(...values, period))
+  }
+
+  readLatencies(part: Part): void {
+    const { latenciesFrom, latencies, condition, sign } = part
+    const [time, group] = this.#columns(part)
+    const rows = this.#database
+      .prepare<unknown[]>(
+        `SELECT ${time}, ${group.sql}, ${latencies} FROM ${latenciesFrom} WHERE ${condition.sql}`,
+      )
+      .raw()
+      .iterate(...group.values, ...condition.values) as IterableIterator<
+      [string, string | null, number | Buffer]
+    >
+    for (const [start, name, found] of rows) {
+      const histogram = this.#tallyAt(start, part, name).latencies
+      if (typeof found === 'number') histogram.add(found, sign)
+      else histogram.addStored(found, sign)
+    }
+  }
+
+  /** Streams that are open: by their own index, which has the rows without an end only. */
+  readOpenStreams(filter: RequestFilter, only: ReadonlySet<string> | undefined): void {
+    if (filter.open === false) return
+    const { group } = this.#grouping
+    const { sql, values } = rowCondition({ ...filter, open: true })
+    const rows = this.#database
+      .prepare<unknown[]>(
+        `SELECT ${this.#periodOf('timestamp')}, ${group.sql}, count(*) FROM requests WHERE ${sql} ${this.#groupBy()}`,
+      )
+      .raw()
+      .iterate(...group.values, ...values) as IterableIterator<[string, string | null, number]>
+    for (const [start, name, count] of rows) {
+      const key = groupKey(this.#grouping, name)
+      if (only?.has(key) !== false) this.#tallyOf(start, key).addOpenStreams(count)
+    }
+  }
+
+  #columns(part: Part): [time: string, group: Part['group']] {
+    return [this.#periodOf(part.time), this.#grouping === WHOLE ? WHOLE.group : part.group]
+  }
+
+  #periodOf(column: string): string {
+    return this.#period === undefined ? "''" : `substr(${column}, 1, ${PERIOD_LENGTH[this.#period]})`
+  }
+
+  /** Of the period, the first column, and the group, the second, only what differs: SQLite would sort by constants too. */
+  #groupBy(): string {
+    const columns = [...(this.#period === undefined ? [] : ['1']), ...(this.#grouping === WHOLE ? [] : ['2'])]
+    return columns.length === 0 ? '' : `GROUP BY ${columns.join(', ')}`
+  }
+
+  #isLarge({ grain, from, condition }: Part): boolean {
+    if (grain === null || this.#grouping === WHOLE) return false
+    const sql = `SELECT count(*) FROM (SELECT 1 FROM ${from} WHERE ${condition.sql} LIMIT ?)`
+    const count = this.#database.prepare<unknown[], number>(sql).pluck()
+    return (count.get(...condition.values, MAX_SORTED) ?? 0) >= MAX_SORTED
+  }
+
+  #periodsOf({ grain, range }: Part): string[] {
+    const { sql, values } = all([
+      { sql: "grain = ? AND grouped_by = ''", values: [grain] },
+      inRange('period', range),
+    ])
+    const statement = this.#database.prepare<unknown[], string>(
+      `SELECT period FROM rollup_totals WHERE ${sql} ORDER BY period`,
+    )
+    return statement.pluck().all(...values)
+  }
+
+  #tallyAt(start: string, part: Part, group: string | null): Tally {
+    return this.#tallyOf(start, this.#grouping === WHOLE ? '' : groupKey(this.#grouping, part.nameOf(group)))
+  }
+
+  #tallyOf(start: string, key: string): Tally {
+    let groups = this.tallies.get(start)
+    if (groups === undefined) {
+      groups = new Map()
+      this.tallies.set(start, groups)
+    }
+    let tally = groups.get(key)
+    if (tally === undefined) {
+      if (++this.#count > MAX_TALLIES) throw tooManyGroups()
+      tally = new Tally()
+      groups.set(key, tally)
+    }
+    return tally
+  }
+}
+
+/** What was added and then taken away again leaves nothing. */
+function withoutEmpty(tallies: Tallies): Tallies {
+  for (const [start, groups] of tallies) {
+    for (const [name, tally] of groups) if (tally.requests === 0) groups.delete(name)
+    if (groups.size === 0) tallies.delete(start)
+  }
+  return tallies
+}

@@ -1,0 +1,166 @@
+import { costNanosatsSql, costSatsSql } from '../../folds/cost-parts.js'
+import { LatencyHistogram } from '../../folds/latency-histogram.js'
+import { UNENDED_SQL } from '../../folds/stream-state.js'
+import { MAX_LATENCY_MS, MAX_TOKENS, wholeNumberSql } from '../../folds/whole-number.js'
+import { SUMS, type SumName } from '../../store/sqlite/rollups/rollup-rows.js'
+
+/** Sums that a few absurd values would make overflow 64 bits in SQL. */
+const GREAT: ReadonlySet<SumName> = new Set(['input_tokens', 'output_tokens', 'cost_sats', 'latency_ms'])
+
+const LOW_BITS = 32n
+const NANOSATS = 10n ** 9n
+
+/** What a row adds to each sum: as the roll-ups count it. */
+const OF_ROW: Readonly<Record<SumName, string>> = {
+  requests: '1',
+  failures: 'success = 0',
+  streams: 'streaming <> 0',
+  failed_streams: 'success = 0 AND streaming <> 0',
+  unpriced: 'cost_sats IS NULL',
+  input_tokens: wholeNumberSql('input_tokens', MAX_TOKENS),
+  output_tokens: wholeNumberSql('output_tokens', MAX_TOKENS),
+  cost_sats: costSatsSql('cost_sats'),
+  cost_nanosats: costNanosatsSql('cost_sats'),
+  latency_ms: wholeNumberSql('latency_ms', MAX_LATENCY_MS),
+  unpriced_failures: 'cost_sats IS NULL AND success = 0',
+  unknown_input_tokens: 'input_tokens IS NULL',
+  unknown_output_tokens: 'output_tokens IS NULL',
+  unended_streams: UNENDED_SQL,
+}
+
+/** The sums that only some answers have: whoever doesn't need them reads less. */
+const OF_UNKNOWNS: readonly SumName[] = [
+  'unpriced_failures',
+  'unknown_input_tokens',
+  'unknown_output_tokens',
+  'unended_streams',
+]
+
+/** The sums of an answer. */
+export const SUMS_WITHOUT_UNKNOWNS: readonly SumName[] = SUMS.filter((name) => !OF_UNKNOWNS.includes(name))
+export const ALL_SUMS: readonly SumName[] = SUMS
+
+/** Columns of a SELECT over rows that {@link Tally.add} takes. */
+export function rowSums(names: readonly SumName[]): string {
+  return sumColumns(names, (name) => OF_ROW[name])
+}
+
+/** Columns of a SELECT over roll-ups that {@link Tally.add} takes. */
+export function rollupSums(names: readonly SumName[]): string {
+  return sumColumns(names, (name) => name)
+}
+
+function sumColumns(names: readonly SumName[], expression: (name: SumName) => string): string {
+  const columns = names.map((name) => {
+    const value = expression(name)
+    return GREAT.has(name) ? `sum((${value}) >> 32), sum((${value}) & 4294967295)` : `sum(${value})`
+  })
+  return columns.join(', ')
+}
+
+/** Sums over some requests, exact however large, so that roll-ups and rows can be added and taken away. */
+export class Tally {
+  readonly #sums: Record<SumName, bigint>
+  #latencies: LatencyHistogram | null = null
+  #openStreams = 0
+
+  constructor() {
+    this.#sums = Object.fromEntries(SUMS.map((name) => [name, 0n])) as Record<SumName, bigint>
+  }
+
+  /** @param columns those of {@link rowSums} or {@link rollupSums} for these names. */
+  add(names: readonly SumName[], columns: readonly (bigint | null)[], sign: 1 | -1): void {
+    let at = 0
+    for (const name of names) {
+      const first = columns[at++] ?? 0n
+      const sum = GREAT.has(name) ? (first << LOW_BITS) + (columns[at++] ?? 0n) : first
+      this.#sums[name] += sign === 1 ? sum : -sum
+    }
+  }
+
+  addTally(other: Tally, sign: 1 | -1 = 1): void {
+    for (const name of SUMS) this.#sums[name] += sign === 1 ? other.#sums[name] : -other.#sums[name]
+    this.#openStreams += sign * other.#openStreams
+    if (other.#latencies !== null) this.latencies.addHistogram(other.#latencies, sign)
+  }
+
+  /** Filled only where percentiles are asked for: it is large. */
+  get latencies(): LatencyHistogram {
+    this.#latencies ??= new LatencyHistogram()
+    return this.#latencies
+  }
+
+  get requests(): number {
+    return Number(this.#sums.requests)
+  }
+
+  get failures(): number {
+    return Number(this.#sums.failures)
+  }
+
+  get streams(): number {
+    return Number(this.#sums.streams)
+  }
+
+  /** How many of the requests have this outcome, and are streams or none; undefined: either. */
+  requestsThat(success: boolean | undefined, streaming: boolean | undefined): number {
+    const { requests, failures, streams, failed_streams } = this.#sums
+    const all = { failed: failures, whole: requests }
+    const streamed = { failed: failed_streams, whole: streams }
+    const plain = { failed: failures - failed_streams, whole: requests - streams }
+    const { failed, whole } = streaming === undefined ? all : streaming ? streamed : plain
+    return Number(success === undefined ? whole : success ? whole - failed : failed)
+  }
+
+  get unpriced(): number {
+    return Number(this.#sums.unpriced)
+  }
+
+  get unpricedFailures(): number {
+    return Number(this.#sums.unpriced_failures)
+  }
+
+  get unknownInputTokens(): number {
+    return Number(this.#sums.unknown_input_tokens)
+  }
+
+  get unknownOutputTokens(): number {
+    return Number(this.#sums.unknown_output_tokens)
+  }
+
+  /** These streams without an end are young. The sums can't know: it depends on the time of the question. */
+  addOpenStreams(count: number): void {
+    this.#openStreams += count
+  }
+
+  get openStreams(): number {
+    return this.#openStreams
+  }
+
+  get unfinishedStreams(): number {
+    return Number(this.#sums.unended_streams) - this.#openStreams
+  }
+
+  get inputTokens(): number {
+    return Number(this.#sums.input_tokens)
+  }
+
+  get outputTokens(): number {
+    return Number(this.#sums.output_tokens)
+  }
+
+  /** The number nearest to the sum, which is exact to a billionth. */
+  get costSats(): number {
+    const nanosats = this.#sums.cost_sats * NANOSATS + this.#sums.cost_nanosats
+    const size = nanosats < 0n ? -nanosats : nanosats
+    // By way of the decimal text: a division of two numbers would round twice.
+    const decimal = `${size / NANOSATS}.${String(size % NANOSATS).padStart(9, '0')}`
+    return nanosats < 0n ? -Number(decimal) : Number(decimal)
+  }
+
+  /** 0 for no requests. */
+  get meanLatencyMs(): number {
+    const requests = this.requests
+    return requests === 0 ? 0 : Number(this.#sums.latency_ms) / requests
+  }
+}

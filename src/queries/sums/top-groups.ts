@@ -1,0 +1,103 @@
+import { costNanosatsSql, costSatsSql } from '../../folds/cost-parts.js'
+import type { Database } from '../../store/sqlite/connection/database.js'
+import { isTooManyGroups, MAX_GROUPS, tooManyGroups } from './group-limits.js'
+import { type Grouping, groupKey, UNKNOWN_GROUP } from './grouping.js'
+import { partsOf } from './parts.js'
+import { type Question, tallyRequests, tallyWhole } from './tallies.js'
+import { Tally } from './tally.js'
+
+/** What the first groups have most of. A refund counts for as much as a cost: neither may hide in the rest. */
+export type Rank = 'requests' | 'cost'
+
+export interface TopGroups {
+  /** By their keys, those with most first. */
+  groups: Map<string, Tally>
+  /** All others together; null where there are none. */
+  others: Tally | null
+}
+
+type GroupedQuestion = Question & { grouping: Grouping; period?: undefined }
+
+/**
+ * The groups of a question, which may be millions: only those that are asked for are held.
+ *
+ * @param limit undefined: all groups.
+ * @throws QueryError TOO_MANY_GROUPS without a limit; TIMED_OUT
+ */
+export function topGroups(
+  database: Database,
+  question: GroupedQuestion,
+  limit: number | undefined,
+  rank: Rank,
+): TopGroups {
+  try {
+    const groups = tallyRequests(database, question).get('') ?? new Map<string, Tally>()
+    if (groups.size <= MAX_GROUPS || limit !== undefined) return firstOf(groups, limit ?? groups.size, rank)
+  } catch (error) {
+    if (!isTooManyGroups(error) || limit === undefined) throw error
+    return readFirst(database, question, limit, rank)
+  }
+  throw tooManyGroups()
+}
+
+/** The first of groups that are all there. */
+export function firstOf(all: ReadonlyMap<string, Tally>, limit: number, rank: Rank): TopGroups {
+  const weights = new Map(
+    [...all].map(([key, tally]) => [key, rank === 'cost' ? Math.abs(tally.costSats) : tally.requests]),
+  )
+  const sorted = [...all].sort(
+    ([a], [b]) => (weights.get(b) ?? 0) - (weights.get(a) ?? 0) || (a < b ? -1 : 1),
+  )
+  const rest = sorted.slice(limit)
+  if (rest.length === 0) return { groups: new Map(sorted), others: null }
+  const others = new Tally()
+  for (const [, tally] of rest) others.addTally(tally)
+  return { groups: new Map(sorted.slice(0, limit)), others }
+}
+
+/** @internal The first of groups of which only those are held; `topGroups` does it for groups that are too many. */
+export function readFirst(
+  database: Database,
+  question: GroupedQuestion,
+  limit: number,
+  rank: Rank,
+): TopGroups {
+  const keys = firstKeys(database, question, limit, rank)
+  const found = tallyRequests(database, { ...question, only: new Set(keys) }).get('')
+  const groups = new Map(keys.map((key) => [key, found?.get(key) ?? new Tally()]))
+  const others = new Tally()
+  others.addTally(tallyWhole(database, { ...question, grouping: undefined, only: undefined }))
+  for (const tally of groups.values()) others.addTally(tally, -1)
+  return { groups, others }
+}
+
+/**
+ * The keys of the groups that have most. SQLite counts all of them, in a temporary file where they are many: a cost is
+ * added up as a floating-point number here, which is enough to tell which ones these are.
+ */
+function firstKeys(database: Database, question: GroupedQuestion, limit: number, rank: Rank): string[] {
+  const { filter, grouping } = question
+  const parts = partsOf(database, { filter, grouping, period: undefined }).map((part) => {
+    const { groupName, from, condition, sign } = part
+    const [requests, sats, nanosats] =
+      part.grain === null
+        ? ['1', costSatsSql('cost_sats'), costNanosatsSql('cost_sats')]
+        : ['requests', 'cost_sats', 'cost_nanosats']
+    const weight = rank === 'requests' ? requests : `(${sats} + ${nanosats} / 1e9)`
+    return {
+      sql: `SELECT ${groupName.sql} AS name, ${sign} * ${requests} AS requests, ${sign} * ${weight} AS weight
+        FROM ${from} WHERE ${condition.sql}`,
+      values: [...groupName.values, ...condition.values],
+    }
+  })
+  if (parts.length === 0) return []
+  const collation = grouping.ignoresCase ? 'COLLATE NOCASE' : ''
+  const names = database
+    .prepare<unknown[], string>(
+      `SELECT coalesce(name, '${UNKNOWN_GROUP}') ${collation} FROM (${parts.map(({ sql }) => sql).join(' UNION ALL ')})
+       GROUP BY 1 HAVING sum(requests) > 0 ORDER BY abs(sum(weight)) DESC, 1 LIMIT ?`,
+    )
+    .pluck()
+    .all(...parts.flatMap(({ values }) => values), limit)
+  return names.map((name) => groupKey(grouping, name))
+}

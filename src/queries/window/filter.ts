@@ -1,0 +1,175 @@
+import { safeIdentifier } from '../../events/identifier.js'
+import { unfinishedUntil } from '../../folds/stream-state.js'
+import type { Database } from '../../store/sqlite/connection/database.js'
+import { rollupLabels } from '../../store/sqlite/rollups/rollup-tables.js'
+import { prepareDeadlines, withinDeadline } from '../deadline.js'
+import { QueryError } from '../errors.js'
+import { stateCondition } from '../rows/request-state.js'
+import { uncountedRows } from '../sums/uncounted.js'
+import { all, type Condition, inRange, type TextRange } from './condition.js'
+import { canonicalWindow, END_OF_TIME, type Window } from './window.js'
+
+/** Which requests a question is about: all conditions that are given, joined with AND. */
+export interface RequestFilter extends Window {
+  /** The whole name in any ASCII case. */
+  model?: string | undefined
+  /** The whole name in any ASCII case; requests without a provider never match. */
+  provider?: string | undefined
+  /** Only requests that have none, instead of `provider`. @default false */
+  withoutProvider?: boolean | undefined
+  /** Exactly. */
+  policy?: string | undefined
+  /** Only requests that have none, instead of `policy`. @default false */
+  withoutPolicy?: boolean | undefined
+  /** Labels by name, each exactly. */
+  labels?: Readonly<Record<string, string>> | undefined
+  /** Exactly. */
+  correlationId?: string | undefined
+  success?: boolean | undefined
+  streaming?: boolean | undefined
+  /** Whether it is a stream of the last hour whose end isn't known. */
+  open?: boolean | undefined
+  /** Whether it is a stream from before the last hour whose end isn't known. */
+  unfinished?: boolean | undefined
+  /** What tells open streams from unfinished ones: milliseconds since 1970. @default now */
+  now?: number | undefined
+  /** When the question has taken too long, in milliseconds of performance.now(). @default never */
+  deadline?: number | undefined
+}
+
+/**
+ * The filter with canonical bounds, once what it names was found to exist.
+ *
+ * @throws QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE, INVALID_FILTER, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, in this order
+ */
+export function checkedFilter<T extends RequestFilter>(database: Database, filter: T): T {
+  const stored = storedNames(filter)
+  const checked: T = { ...stored, ...canonicalWindow(filter), now: filter.now ?? Date.now() }
+  if (checked.deadline !== undefined) prepareDeadlines(database)
+  const { model, provider } = checked
+  refuseBoth('provider', provider, filter.withoutProvider)
+  refuseBoth('policy', checked.policy, filter.withoutPolicy)
+  if (model !== undefined && !isKnown(database, 'model', model)) {
+    throw new QueryError('MODEL_NOT_FOUND', `Model '${model}' not found`)
+  }
+  if (provider !== undefined && !isKnown(database, 'provider', provider)) {
+    throw new QueryError('PROVIDER_NOT_FOUND', `Provider '${provider}' not found`)
+  }
+  return checked
+}
+
+function refuseBoth(column: 'provider' | 'policy', name: string | undefined, isWithout = false): void {
+  if (name === undefined || !isWithout) return
+  throw new QueryError(
+    'INVALID_FILTER',
+    `Invalid filter: ${column} '${name}' together with without_${column}, which no request can match; leave out one of them`,
+  )
+}
+
+/** The filter with its names as they are stored: long ones are cut. */
+export function storedNames<T extends RequestFilter>(filter: T): T {
+  const stored: T = { ...filter }
+  for (const name of ['model', 'provider', 'policy', 'correlationId'] as const) {
+    const asked = filter[name]
+    if (asked !== undefined) stored[name] = safeIdentifier(asked)
+  }
+  if (filter.labels !== undefined) {
+    const labels = Object.entries(filter.labels)
+    stored.labels = Object.fromEntries(labels.map((label) => label.map(safeIdentifier) as [string, string]))
+  }
+  return stored
+}
+
+function isKnown(database: Database, column: 'model' | 'provider', name: string): boolean {
+  const isName = `${column} = ? COLLATE NOCASE`
+  const counted = database.prepare(`SELECT 1 FROM rollup_dimensions WHERE ${isName} LIMIT 1`).get(name)
+  if (counted !== undefined) return true
+  const uncounted = uncountedRows(database)
+  if (uncounted === null) return false
+  const sql = `SELECT 1 FROM requests WHERE ${uncounted.sql} AND ${isName} LIMIT 1`
+  return database.prepare(sql).get(...uncounted.values, name) !== undefined
+}
+
+/** The value of a label of a row, or of a roll-up's dimensions; null without one. */
+export function labelValue(name: string): Condition {
+  // Not by a JSON path: no quoting makes one safe for every name.
+  const sql = `CASE WHEN json_valid(labels) THEN
+    (SELECT value FROM json_each(labels) WHERE key = ? AND type = 'text' LIMIT 1) END`
+  return { sql, values: [name] }
+}
+
+/** What a filter asks of the columns that rows and roll-ups both have. */
+export function dimensionConditions(filter: RequestFilter): Condition[] {
+  const { model, provider, policy, labels = {} } = filter
+  const conditions: Condition[] = []
+  if (model !== undefined) conditions.push({ sql: 'model = ? COLLATE NOCASE', values: [model] })
+  if (provider !== undefined) conditions.push({ sql: 'provider = ? COLLATE NOCASE', values: [provider] })
+  if (filter.withoutProvider) conditions.push({ sql: 'provider IS NULL', values: [] })
+  if (policy !== undefined) conditions.push({ sql: 'policy = ?', values: [policy] })
+  if (filter.withoutPolicy) conditions.push({ sql: 'policy IS NULL', values: [] })
+  for (const [name, value] of Object.entries(labels)) {
+    const label = labelValue(name)
+    conditions.push({ sql: `(${label.sql}) = ?`, values: [...label.values, value] })
+  }
+  return conditions
+}
+
+/** What a filter asks of a row, its window left out. */
+function rowConditions(filter: RequestFilter): Condition[] {
+  const { correlationId, success, streaming, open, unfinished, now = Date.now() } = filter
+  const conditions = [...withinDeadline(filter.deadline), ...dimensionConditions(filter)]
+  if (correlationId !== undefined) conditions.push({ sql: 'correlation_id = ?', values: [correlationId] })
+  if (success !== undefined) conditions.push({ sql: success ? 'success <> 0' : 'success = 0', values: [] })
+  if (streaming !== undefined)
+    conditions.push({ sql: streaming ? 'streaming <> 0' : 'streaming = 0', values: [] })
+  if (open !== undefined) conditions.push(stateCondition('open', open, now))
+  if (unfinished !== undefined) conditions.push(stateCondition('unfinished', unfinished, now))
+  return conditions
+}
+
+/**
+ * All that a filter asks of a row.
+ *
+ * @param range of timestamps, instead of the filter's window.
+ */
+export function rowCondition(filter: RequestFilter, range = windowRange(filter)): Condition {
+  return all([...rowConditions(filter), inRange(timestampColumn(filter), range)])
+}
+
+/** The timestamps that rows which match can have. */
+export function windowRange(filter: RequestFilter): TextRange {
+  const { since, until, before, open, unfinished, now = Date.now() } = filter
+  const border = unfinishedUntil(now)
+  const isYoung = open === true && (since === undefined || since <= border)
+  const isOld = unfinished === true && (until ?? END_OF_TIME) > border && (before ?? END_OF_TIME) > border
+  const start = isYoung ? { after: border } : { from: since }
+  return { ...start, ...(isOld ? { to: border } : { to: until, before }) }
+}
+
+/** A correlation_id finds its few rows by its own index: `+` keeps SQLite from taking that of timestamps. */
+export function timestampColumn({ correlationId }: RequestFilter): string {
+  return correlationId === undefined ? 'timestamp' : '+timestamp'
+}
+
+/** Whether the dimensions of the roll-ups have all that a filter asks for, success and streaming left aside. */
+export function isOfDimensions(database: Database, filter: RequestFilter): boolean {
+  const { labels = {}, correlationId, open, unfinished } = filter
+  if (correlationId !== undefined || open !== undefined || unfinished !== undefined) return false
+  const names = Object.keys(labels)
+  if (names.length === 0) return true
+  const known = rollupLabels(database)
+  return names.every((name) => known.includes(name))
+}
+
+/** The roll-ups that a filter of their dimensions asks for. */
+export function rollupCondition(filter: RequestFilter): Condition {
+  const conditions = dimensionConditions(filter)
+  if (conditions.length === 0) return { sql: 'TRUE', values: [] }
+  const { sql, values } = all(conditions)
+  return { sql: `dimension_id IN (SELECT id FROM rollup_dimensions WHERE ${sql})`, values }
+}
+
+/** Names alike but for ASCII case are one. */
+export function foldCase(name: string): string {
+  return name.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
+}

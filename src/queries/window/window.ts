@@ -1,0 +1,135 @@
+import { canonicalTimestamp } from '../../events/timestamp.js'
+import { QueryError } from '../errors.js'
+
+/** Which requests a question is about, by time. Bounds are RFC 3339 with seconds and an offset, with any number of digits. */
+export interface Window {
+  /** Inclusive. @default no bound */
+  since?: string | undefined
+  /** Inclusive. @default no bound */
+  until?: string | undefined
+  /** Exclusive, instead of `until`: windows that follow one another have each request once. @default no bound */
+  before?: string | undefined
+}
+
+/** A window as an answer echoes it: the same instants in UTC, with all of their digits. */
+export interface EchoedWindow {
+  since: string
+  /** With `before` the last millisecond before it. */
+  until: string
+  /** There only when it was asked for. */
+  before?: string
+}
+
+/** How an answer names a missing lower bound. */
+export const BEGINNING_OF_TIME = '0001-01-01T00:00:00.000Z'
+/** How an answer names a missing upper bound. */
+export const END_OF_TIME = '9999-12-31T23:59:59.999Z'
+
+const HOUR_MS = 3_600_000
+
+/** The preset windows, each that long before now, in milliseconds. */
+export const RANGES: Readonly<Record<string, number>> = {
+  last_1h: HOUR_MS,
+  last_24h: 24 * HOUR_MS,
+  last_7d: 7 * 24 * HOUR_MS,
+  last_30d: 30 * 24 * HOUR_MS,
+}
+
+/**
+ * The window that an API's parameters name: from `since`, else `range` before now, else 7 days before now; to `until` or
+ * `before`, else now. All that is given is checked, in this order: since, range, until, before.
+ *
+ * @param now milliseconds since 1970.
+ * @throws QueryError INVALID_SINCE, INVALID_RANGE, INVALID_UNTIL, INVALID_BEFORE
+ */
+export function resolveWindow(parameters: Window & { range?: string | undefined }, now: number): Window {
+  const bound = (name: Bound) => {
+    const text = parameters[name]
+    return text === undefined ? undefined : exactEcho(name, text)
+  }
+  const since = bound('since')
+  const start = rangeStart(parameters.range ?? 'last_7d', now)
+  const end = { until: bound('until'), before: bound('before') }
+  const isOpen = end.until === undefined && end.before === undefined
+  return { since: since ?? start, ...(isOpen ? { until: instant(now) } : end) }
+}
+
+/**
+ * When a preset window begins.
+ *
+ * @throws QueryError INVALID_RANGE
+ */
+export function rangeStart(range: string, now: number): string {
+  const lengthMs = Object.hasOwn(RANGES, range) ? RANGES[range] : undefined
+  if (lengthMs === undefined) {
+    const supported = Object.keys(RANGES).join(', ')
+    throw new QueryError('INVALID_RANGE', `Invalid range '${range}'. Supported: ${supported}`)
+  }
+  return instant(now - lengthMs)
+}
+
+/**
+ * The same window with bounds that rows can be compared with, exact although rows have milliseconds only: what begins within
+ * a millisecond doesn't have the rows of that millisecond, and what ends within it does.
+ *
+ * @throws QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE
+ */
+export function canonicalWindow({ since, until, before }: Window): Window {
+  const window = {
+    since: since === undefined ? undefined : nextMillisecond('since', since),
+    until: until === undefined ? undefined : canonicalBound('until', until),
+    before: before === undefined ? undefined : nextMillisecond('before', before),
+  }
+  if (until === undefined || before === undefined) return window
+  const found = `'until' and 'before' were both given, expected one of them`
+  throw new QueryError('INVALID_BEFORE', `Invalid window: ${found}: leave out the other`)
+}
+
+/** The window as an answer echoes it. @throws QueryError as {@link canonicalWindow} does */
+export function echoWindow(window: Window): EchoedWindow {
+  const since = window.since === undefined ? BEGINNING_OF_TIME : exactEcho('since', window.since)
+  if (window.before !== undefined) {
+    const end = nextMillisecond('before', window.before)
+    return { since, until: instant(Date.parse(end) - 1), before: exactEcho('before', window.before) }
+  }
+  return { since, until: window.until === undefined ? END_OF_TIME : exactEcho('until', window.until) }
+}
+
+type Bound = keyof Window
+
+/** Digits of a second that are finer than what rows have, unless all of them are zero. */
+const FINE_DIGITS = /\.\d{3}(\d*[1-9])/
+
+/** The first millisecond that isn't before an instant. */
+function nextMillisecond(name: Bound, text: string): string {
+  const timestamp = canonicalBound(name, text)
+  if (fineDigits(text) === '') return timestamp
+  const next = instant(Date.parse(timestamp) + 1)
+  // The year 10000 has no canonical form, and no rows.
+  return next.length === timestamp.length ? next : timestamp
+}
+
+/** The same instant in UTC, with all of its digits. */
+function exactEcho(name: Bound, text: string): string {
+  const digits = fineDigits(text)
+  const timestamp = canonicalBound(name, text)
+  return digits === '' ? timestamp : `${timestamp.slice(0, -1)}${digits}Z`
+}
+
+function fineDigits(text: string): string {
+  // A leap second counts as the last millisecond before it, whatever its digits.
+  return /:60\./.test(text) ? '' : (FINE_DIGITS.exec(text)?.[1] ?? '')
+}
+
+function instant(ms: number): string {
+  return new Date(ms).toISOString()
+}
+
+const CODES = { since: 'INVALID_SINCE', until: 'INVALID_UNTIL', before: 'INVALID_BEFORE' } as const
+
+function canonicalBound(name: Bound, text: string): string {
+  const timestamp = canonicalTimestamp(text)
+  if (timestamp !== null) return timestamp
+  const expected = 'expected RFC 3339 with seconds and an offset, such as 2026-11-22T19:43:00Z'
+  throw new QueryError(CODES[name], `Invalid '${name}' timestamp: '${text}', ${expected}`)
+}

@@ -1,0 +1,86 @@
+import { FULL_DISK_BYTES } from '../../journal/files.js'
+import { type ErrorBody, errorBody, NO_DATABASE, unavailable } from '../http/errors.js'
+import type { QueryPool } from '../pool/query-pool.js'
+import type { HealthMeasures } from './health-report.js'
+
+/** How long an answer is given again: whoever asks needs no token, and must not be able to use it for load. */
+const KEPT_MS = 1000
+
+/** The body of `GET /healthz`. */
+export interface HealthReport extends Partial<HealthMeasures>, Partial<ErrorBody> {
+  status: 'ok' | 'failing'
+  /** Why it fails, a sentence each. */
+  problems: string[]
+}
+
+export interface HealthOptions {
+  pool: QueryPool
+  /** From how much lag on it fails, in seconds. */
+  maxLagSeconds: number
+  /** With what code the projector of this process has ended; null while it runs, or where there is none. */
+  projectorFailure(): string | null
+  /** With what code the projector of this process waits for journal, database or system; null while it gets on. */
+  projectorWait(): string | null
+}
+
+/**
+ * Whether what people see here can be relied on: something projects, it keeps up, and the disks take more. Rejected
+ * lines are shown and fail nothing: no restart would help.
+ */
+export class Health {
+  readonly #options: HealthOptions
+  #kept: { report: Promise<HealthReport>; askedAt: number } | null = null
+
+  constructor(options: HealthOptions) {
+    this.#options = options
+  }
+
+  /** Of the last second. */
+  async report(): Promise<HealthReport> {
+    const now = performance.now()
+    if (this.#kept === null || now - this.#kept.askedAt >= KEPT_MS) {
+      this.#kept = { report: this.#look(), askedAt: now }
+    }
+    return await this.#kept.report
+  }
+
+  async #look(): Promise<HealthReport> {
+    const { pool, maxLagSeconds, projectorFailure, projectorWait } = this.#options
+    const problems: string[] = []
+    let measures: Partial<HealthMeasures> = {}
+    try {
+      measures = JSON.parse(await pool.ask({ query: 'health', options: {} }))
+    } catch (error) {
+      const isMissing = (error as Error).message.endsWith(NO_DATABASE)
+      // Of anything else the pool has logged why.
+      problems.push(isMissing ? NO_DATABASE : 'journal and database cannot be read: see the log')
+    }
+    const { projector_running: isRunning, lag_seconds: lag } = measures
+    const failure = projectorFailure()
+    const wait = projectorWait()
+    if (failure !== null) problems.push(`the projector has stopped (${failure}): see the log`)
+    else if (wait !== null) problems.push(`the projector waits (${wait}) and tries again: see the log`)
+    else if (isRunning === false) {
+      problems.push('no projector runs: nothing new appears; start `request-journal project`')
+    }
+    if (typeof lag === 'number' && lag > maxLagSeconds) {
+      problems.push(`the projector is ${lag} s behind the journal, more than ${maxLagSeconds} s`)
+    }
+    if (isFull(measures)) problems.push('the disk of the database is full: nothing new is projected')
+    if ((measures.journal_disk_free_bytes ?? FULL_DISK_BYTES) < FULL_DISK_BYTES) {
+      problems.push(
+        'the disk of the journal is full: writers keep events in memory only, and drop them when that is full',
+      )
+    }
+    if (problems.length === 0) return { status: 'ok', problems, ...measures }
+    return { status: 'failing', problems, ...measures, ...errorBody(unavailable(problems.join('; '))) }
+  }
+}
+
+/** A full disk without anything to write is as good as a read-only one. */
+function isFull({
+  disk_free_bytes: free = FULL_DISK_BYTES,
+  lag_bytes: lag = null,
+}: Partial<HealthMeasures>): boolean {
+  return free < FULL_DISK_BYTES && lag !== null && lag > 0
+}

@@ -1,0 +1,98 @@
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+import { requirePackageFile } from '../../package/package-files.js'
+import type { ProjectorLogger } from '../../projection/index.js'
+import { fromPlainError, type MessageFromProjector, type ProjectorThreadData } from './projector-messages.js'
+
+/** The built program, also for tests, which run the sources. */
+const WORKER_FILE = 'dist/server/health/projector-worker.js'
+
+/** A projector in a thread of its own: one transaction of a catch-up blocks its thread for a second and more. */
+export class ProjectorThread {
+  /** Resolves once it has stopped; rejects with the reason when it had to stop by itself. */
+  readonly finished: Promise<void>
+  readonly #worker: Worker
+  readonly #logger: ProjectorLogger
+  #failure: Error | null = null
+  #waitingFor: Error | null = null
+  #isStopping = false
+  #hasExited = false
+
+  private constructor(data: ProjectorThreadData, logger: ProjectorLogger) {
+    this.#logger = logger
+    this.#worker = new Worker(requirePackageFile(WORKER_FILE), { workerData: data })
+    this.#worker.on('message', (message: MessageFromProjector) => this.#hear(message))
+    // What the projector throws is a message, and logged by it: this is a bug, or memory that ran out.
+    this.#worker.on('error', (error) => {
+      logger.error({ err: error }, 'Projector stopped: its thread failed')
+      this.#fail(error)
+    })
+    this.finished = new Promise((resolve, reject) => {
+      this.#worker.on('exit', () => {
+        this.#hasExited = true
+        if (!this.#isStopping) this.#fail(new Error('its thread ended'))
+        if (this.#failure === null) resolve()
+        else reject(this.#failure)
+      })
+    })
+    // It may be nobody who waits for it.
+    this.finished.catch(() => {})
+  }
+
+  /**
+   * Resolves once it is at work.
+   *
+   * @throws what `startProjector` throws, by name, code and message.
+   */
+  static async start(data: ProjectorThreadData, logger: ProjectorLogger): Promise<ProjectorThread> {
+    const thread = new ProjectorThread(data, logger)
+    await new Promise<void>((resolve, reject) => {
+      thread.#worker.on('message', (message: MessageFromProjector) => {
+        if (message.is === 'started') resolve()
+        if (message.is === 'failed') reject(fromPlainError(message.error))
+      })
+      thread.#worker.once('exit', () => reject(thread.#failure))
+    })
+    return thread
+  }
+
+  /** Why it has ended by itself, for anyone to see: the log has the message, and paths in it. Null while it runs. */
+  get failureCode(): string | null {
+    return codeOf(this.#failure)
+  }
+
+  /** Why it doesn't get on for now, as a code as well; null while it does. */
+  get waitingCode(): string | null {
+    return codeOf(this.#waitingFor)
+  }
+
+  /** Finishes the transaction that is under way. */
+  async stop(): Promise<void> {
+    this.#isStopping = true
+    if (this.#hasExited) return
+    const exit = once(this.#worker, 'exit')
+    this.#worker.postMessage('stop')
+    await exit
+  }
+
+  #hear(message: MessageFromProjector): void {
+    if (message.is === 'log') {
+      const { level, fields, message: text } = message
+      const { err } = fields as { err?: Parameters<typeof fromPlainError>[0] }
+      this.#logger[level](err === undefined ? fields : { ...fields, err: fromPlainError(err) }, text)
+    } else if (message.is === 'waiting') {
+      this.#waitingFor = message.reason === null ? null : fromPlainError(message.reason)
+    } else if (message.is === 'failed') this.#fail(fromPlainError(message.error))
+  }
+
+  #fail(error: Error): void {
+    // The first one is the reason of all that follow.
+    this.#failure ??= error
+  }
+}
+
+function codeOf(error: Error | null): string | null {
+  if (error === null) return null
+  const { code, name } = error as Error & { code?: string }
+  return code ?? name
+}

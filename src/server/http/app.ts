@@ -1,0 +1,191 @@
+import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
+import swagger from '@fastify/swagger'
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify'
+import { VERSION } from '../../package/package-files.js'
+import { queryDecoder } from '../pool/query-decoder.js'
+import { boundRequests, hasBody, whenLeft } from './bounds.js'
+import { addCompression } from './compression.js'
+import { errorBody, HttpError, internalError } from './errors.js'
+import { checkFetchSite } from './fetch-site.js'
+import type { HostCheck } from './host.js'
+import type { ServerLogger } from './options.js'
+import type { TokenCheck } from './token.js'
+import type { TypeBoxProvider } from './type-provider.js'
+
+/** Longer query strings are 414. */
+const MAX_QUERY_LENGTH = 8192
+const MAX_HEADER_BYTES = 16 * 1024
+/** How long the head of a request may take, and how long all of it. */
+const RECEIVE_MS = 10_000
+const KEEP_ALIVE_MS = 30_000
+/** The part of a path that is a proxy's, which passes `/journal/v1/stats` on as it is: none of our routes begins like it. */
+const FOREIGN_FOLDER =
+  /^(?:\/(?!v1\/|assets\/)[^/?]+)+(?=\/(?:(?:v1|assets)\/|(?:healthz|livez|metrics|openapi\.json)?(?:\?|$)))/
+
+/** Whoever looks after the service needn't be able to read what it serves. */
+const WITHOUT_TOKEN: ReadonlySet<string> = new Set(['/healthz', '/livez'])
+
+const SECURITY_HEADERS = {
+  'content-security-policy':
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
+    "font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'referrer-policy': 'no-referrer',
+  'cross-origin-resource-policy': 'same-origin',
+  'cross-origin-opener-policy': 'same-origin',
+  // Of answers to questions. Files of the dashboard say otherwise.
+  'cache-control': 'no-store',
+}
+
+export type App = FastifyInstance<Server, IncomingMessage, ServerResponse, FastifyBaseLogger, TypeBoxProvider>
+
+export interface AppOptions {
+  hostCheck: HostCheck
+  /** Null: no token is asked for. */
+  tokenCheck: TokenCheck | null
+  /** How long a request may take until its answer has been read. */
+  maxRequestMs: number
+  logger: ServerLogger
+}
+
+/** An HTTP server without routes: what is refused before a route is asked, and how every error looks. */
+export async function createApp({ hostCheck, tokenCheck, maxRequestMs, logger }: AppOptions): Promise<App> {
+  const app = Fastify({
+    // Left as it is for the decoder of the route; a parameter of a path may be as long as the path.
+    routerOptions: { querystringParser: (text) => ({ text }), maxParamLength: MAX_HEADER_BYTES },
+    rewriteUrl: ({ url = '' }) => url.replace(FOREIGN_FOLDER, ''),
+    bodyLimit: 1,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    // Not among those of `http`: Fastify would set it to 0 afterwards.
+    requestTimeout: RECEIVE_MS,
+    // Those who are being answered get their answer while the server stops.
+    return503OnClosing: false,
+    http: {
+      headersTimeout: RECEIVE_MS,
+      connectionsCheckingInterval: 1000,
+      maxHeaderSize: MAX_HEADER_BYTES,
+      // The check of the host answers in JSON.
+      requireHostHeader: false,
+    },
+    frameworkErrors: (error, _request, reply) => {
+      void sendError(reply, new HttpError(400, `Invalid request: ${error.message}`))
+    },
+    clientErrorHandler: answerUnparsable,
+  }).withTypeProvider<TypeBoxProvider>()
+  boundRequests(app.server, maxRequestMs)
+  addCompression(app)
+
+  app.setValidatorCompiler(({ schema, httpPart }) => {
+    if (httpPart !== 'querystring') return () => true
+    const decode = queryDecoder(schema as Parameters<typeof queryDecoder>[0])
+    return ({ text }: { text: string }) => {
+      try {
+        return { value: decode(text) }
+      } catch (error) {
+        return { error: error as Error }
+      }
+    }
+  })
+  // Answers are JSON already, or small: a compiled serializer would leave out what its schema forgot.
+  app.setSerializerCompiler(() => (body) => JSON.stringify(body))
+
+  app.addHook('onRequest', async (request, reply) => {
+    reply.headers(SECURITY_HEADERS)
+    hostCheck.check(request.headers.host, request.raw.httpVersion)
+    checkFetchSite(request.headers, request.routeOptions.url ?? '')
+    if (!WITHOUT_TOKEN.has(request.routeOptions.url ?? '')) {
+      await tokenCheck?.check(request.headers.authorization, whenLeft(reply))
+    }
+    checkForm(request)
+  })
+  app.addHook('onResponse', async ({ method, url }, reply) => {
+    const fields = {
+      method,
+      url,
+      status: reply.statusCode,
+      elapsed_ms: Math.round(reply.elapsedTime * 10) / 10,
+    }
+    logger.debug(fields, 'Answered')
+  })
+  app.setNotFoundHandler(() => {
+    throw new HttpError(404, 'Not found: there is nothing at this path; /openapi.json says what there is')
+  })
+  app.setErrorHandler<Error>(async (error, request, reply) => {
+    if (error instanceof HttpError) return await sendError(reply, error)
+    const { method, url } = request
+    logger.error({ err: error, method, url }, 'A request could not be answered')
+    return await sendError(reply, internalError())
+  })
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'request-journal',
+        version: VERSION,
+        description:
+          'The request log of an LLM gateway. Unknown parameters are ignored; one given twice is 400. Wherever there ' +
+          'are filters, `label:<name>=<value>` is one too, as often as there are names.',
+      },
+      components: {
+        securitySchemes: {
+          bearer: { type: 'http', scheme: 'bearer' },
+          basic: { type: 'http', scheme: 'basic', description: 'The token is the password; any user.' },
+        },
+      },
+      ...(tokenCheck === null ? {} : { security: [{ bearer: [] }, { basic: [] }] }),
+    },
+  })
+  return app
+}
+
+/** What no route takes, whatever it is. */
+function checkForm({ method, raw }: FastifyRequest): void {
+  if (method !== 'GET' && method !== 'HEAD') {
+    throw new HttpError(405, `Method not allowed: found ${method}, expected GET or HEAD`, {
+      allow: 'GET, HEAD',
+    })
+  }
+  if (hasBody(raw)) throw new HttpError(413, `Payload too large: a ${method} takes no body here`)
+  const queryLength = /\?.*/s.exec(raw.url ?? '')?.[0].length ?? 0
+  if (queryLength > MAX_QUERY_LENGTH) {
+    const found = `found ${queryLength} characters of query string, expected at most ${MAX_QUERY_LENGTH}`
+    throw new HttpError(414, `URI too long: ${found}`)
+  }
+}
+
+async function sendError(reply: FastifyReply, error: HttpError): Promise<FastifyReply> {
+  return await reply
+    .code(error.status)
+    .headers({ ...SECURITY_HEADERS, ...error.headers })
+    .type('application/json; charset=utf-8')
+    .send(JSON.stringify(errorBody(error)))
+}
+
+/** Answers what isn't HTTP, or more of it than is taken: there is no request to reply to. */
+function answerUnparsable(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const status =
+    error.code === 'HPE_HEADER_OVERFLOW' ? 431 : error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400
+  const problem =
+    status === 400 ? 'Invalid request: this is not HTTP/1.1' : `${STATUS_CODES[status]}: send less, or faster`
+  const body = JSON.stringify(errorBody(new HttpError(status, problem)))
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    'Content-Type: application/json; charset=utf-8',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Connection: close',
+  ]
+  socket.write(`${head.join('\r\n')}\r\n\r\n${body}`)
+  // Whatever else the client sends isn't waited for.
+  socket.destroySoon()
+}

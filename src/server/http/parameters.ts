@@ -1,0 +1,166 @@
+import { type TProperties, Type } from 'typebox'
+import { RANGES, type RequestFilter } from '../../queries/index.js'
+import { LABEL_PREFIX } from '../pool/query-decoder.js'
+
+const MAX_UINT32 = 4_294_967_295
+
+const flag = (description: string) => Type.Optional(Type.Boolean({ description }))
+const text = (description: string) => Type.Optional(Type.String({ description }))
+const filledText = (description: string) => Type.Optional(Type.String({ description, minLength: 1 }))
+const count = (description: string, standard: number) =>
+  Type.Optional(Type.Integer({ minimum: 0, maximum: MAX_UINT32, default: standard, description }))
+
+const limit = (maximum: number, description: string) =>
+  Type.Optional(Type.Integer({ minimum: 1, maximum, description }))
+
+// Texts that the queries check have no more of a schema: their errors come in an order of their own, behind those of
+// the query string.
+
+const WINDOW = {
+  since: text('Start, inclusive: RFC 3339 with seconds and an offset. Overrides `range`.'),
+  range: text(`Start before now: ${Object.keys(RANGES).join(', ')}. The default is last_7d.`),
+  until: text('End, inclusive: RFC 3339 with seconds and an offset. The default is now.'),
+  before: text('End, exclusive, instead of `until`: windows that follow one another have each request once.'),
+}
+
+const NAMES = {
+  model: text('The whole name, in any ASCII case. A model that no request ever had is 404.'),
+  provider: text('The whole name, in any ASCII case. A provider that no request ever had is 404.'),
+}
+
+const FILTERS = {
+  policy: filledText('The whole name, exactly.'),
+  without_provider: flag('Only requests that have no provider. Together with `provider` it is 400.'),
+  without_policy: flag('Only requests that have no policy. Together with `policy` it is 400.'),
+  correlation_id: filledText('Exactly.'),
+  success: flag('Only requests that succeeded, or that failed.'),
+  streaming: flag('Only streams, or none.'),
+  open: flag('Only streams of the last hour whose end is not known, or all others.'),
+  unfinished: flag('Only streams from before the last hour whose end is not known, or all others.'),
+}
+
+/** Of `/healthz`. */
+export const HealthQuery = Type.Object({
+  live: text(
+    'Only whether this process serves, whatever journal, database and projector do; `false` is as without.',
+  ),
+})
+
+const UNKNOWN = {
+  unknown: flag(
+    'Adds how many requests have no known cost (and failed), or unknown tokens, and how many streams are open or unfinished.',
+  ),
+}
+
+const LABELS = { patternProperties: { [`^${LABEL_PREFIX}.`]: Type.String({ minLength: 1 }) } }
+
+/** A query string with label filters; what comes first is checked first. */
+const query = <Properties extends TProperties>(properties: Properties) => Type.Object(properties, LABELS)
+
+export const StatsQuery = query({
+  percentiles: flag('Adds p50, p95 and p99 of the latency to each performance section.'),
+  unpriced: flag('Adds the number of requests whose cost is unknown to each counts section.'),
+  ...UNKNOWN,
+  ...FILTERS,
+  ...WINDOW,
+  ...NAMES,
+  group_by: text('Adds a section for each group: model, tier, provider, policy, hour, day, label:<name>.'),
+  limit: limit(
+    20_000,
+    'At most so many groups, those with most requests; the rest is one, `other`. Over 20,000 are refused.',
+  ),
+})
+
+export const SeriesQuery = query({
+  ...UNKNOWN,
+  ...FILTERS,
+  ...WINDOW,
+  ...NAMES,
+  by: text('Whose costs are told apart: model or provider. The default is model.'),
+  bucket: text('minute, hour or day. The default depends on the length of the window.'),
+  limit: limit(
+    100,
+    'At most so many names, those with most requests; the rest is `other`. The default is the 8 with the largest costs or refunds.',
+  ),
+})
+
+export const RequestsQuery = query({
+  page: count('From 1; 0 is 1.', 1),
+  per_page: count('Cut to 1..100.', 20),
+  details: flag('Adds correlation_id, attempt, policy, labels and state to each entry.'),
+  ...FILTERS,
+  ...WINDOW,
+  ...NAMES,
+  sort: text('timestamp, cost_sats or latency_ms. The default is timestamp.'),
+  order: text('asc or desc, in any case. The default is desc.'),
+  cursor: filledText(
+    'Pages by key in constant time: `start`, then the `next_cursor` of each answer. No `page`, no totals.',
+  ),
+})
+
+export const NamesQuery = Type.Object({
+  limit: Type.Optional(
+    Type.Integer({ minimum: 1, maximum: 100, default: 20, description: 'Names at most.' }),
+  ),
+  dimension: text('model, provider, policy or label:<name>. The default is model.'),
+  prefix: text('How the names begin, in any ASCII case; they may have this alone.'),
+})
+
+export const StreamQuery = query({
+  last_event_id: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: Number.MAX_SAFE_INTEGER,
+      description: 'Begins behind this request; the Last-Event-ID header overrides it.',
+    }),
+  ),
+  ...FILTERS,
+  ...NAMES,
+})
+
+export const RequestParams = Type.Object({ id: Type.String({ description: "The request's id." }) })
+
+/** What is common to the decoded query strings above. */
+interface FilterQuery {
+  model?: string
+  provider?: string
+  policy?: string
+  without_provider?: boolean
+  without_policy?: boolean
+  correlation_id?: string
+  success?: boolean
+  streaming?: boolean
+  open?: boolean
+  unfinished?: boolean
+}
+
+/** The filter that a query string names, labels included. */
+export function filterOf(query: FilterQuery): RequestFilter {
+  const {
+    model,
+    provider,
+    policy,
+    correlation_id: correlationId,
+    success,
+    streaming,
+    open,
+    unfinished,
+  } = query
+  const { without_provider: withoutProvider, without_policy: withoutPolicy } = query
+  const labels = Object.entries(query).flatMap(([name, value]) =>
+    name.startsWith(LABEL_PREFIX) ? [[name.slice(LABEL_PREFIX.length), value]] : [],
+  )
+  const filter = {
+    model,
+    provider,
+    withoutProvider,
+    policy,
+    withoutPolicy,
+    correlationId,
+    success,
+    streaming,
+    open,
+    unfinished,
+  }
+  return labels.length === 0 ? filter : { ...filter, labels: Object.fromEntries(labels) }
+}

@@ -1,0 +1,125 @@
+import type { FastifyReply } from 'fastify'
+import type { Static, TObject, TSchema } from 'typebox'
+import type { QueryPool } from '../../pool/query-pool.js'
+import type { AskedWindow, QueryTask } from '../../pool/query-task.js'
+import type { App } from '../app.js'
+import { HeldAnswers, whenLeft } from '../bounds.js'
+import { notFound } from '../errors.js'
+import { filterOf, NamesQuery, RequestParams, RequestsQuery, SeriesQuery, StatsQuery } from '../parameters.js'
+import {
+  ErrorAnswer,
+  NamesAnswer,
+  RequestAnswer,
+  RequestsAnswer,
+  SeriesAnswer,
+  StatsAnswer,
+} from '../responses.js'
+
+/** Greater ids are none that SQLite gives in practice, and not exact as numbers. */
+const ID = /^[1-9]\d{0,14}$/
+
+const MAX_PER_PAGE = 100
+
+/** The answer to a question for a request that isn't there. */
+const NULL = Buffer.from('null')
+
+/** A route that asks the database one question. */
+interface QueryRoute<Query extends TObject> {
+  path: string
+  summary: string
+  query: Query
+  /** Of the answer. */
+  answer: TSchema
+  taskOf(query: Static<Query>): QueryTask
+}
+
+/** Bytes of answers that clients are reading at once. */
+const MAX_HELD_BYTES = 256 * 1024 * 1024
+
+/** The routes that answer questions to the database. */
+export function addQueryRoutes(app: App, pool: QueryPool): void {
+  const held = new HeldAnswers(MAX_HELD_BYTES)
+  const sendJson = (reply: FastifyReply, json: Buffer): FastifyReply => {
+    held.hold(json, reply.raw)
+    return reply.type('application/json; charset=utf-8').send(json)
+  }
+  const add = <Query extends TObject>({ path, summary, query, answer, taskOf }: QueryRoute<Query>) => {
+    const schema = { summary, querystring: query, response: { 200: answer, default: ErrorAnswer } }
+    app.get(path, { schema }, async (request, reply) =>
+      sendJson(reply, await pool.answer(taskOf(request.query as Static<Query>), whenLeft(reply))),
+    )
+  }
+
+  add({
+    path: '/v1/stats',
+    summary: 'Counts, costs, tokens and latency of a window',
+    query: StatsQuery,
+    answer: StatsAnswer,
+    taskOf: (query) => {
+      const { group_by: groupBy, limit, percentiles, unpriced, unknown } = query
+      const options = { ...filterOf(query), groupBy, limit, percentiles, unpriced, unknown }
+      return { query: 'stats', options, window: windowOf(query) }
+    },
+  })
+
+  add({
+    path: '/v1/series',
+    summary: 'A window in minutes, hours or days, for charts',
+    query: SeriesQuery,
+    answer: SeriesAnswer,
+    taskOf: (query) => {
+      const { by, bucket, limit, unknown } = query
+      const options = { ...filterOf(query), by, bucket, limit, unknown }
+      return { query: 'series', options, window: windowOf(query) }
+    },
+  })
+
+  add({
+    path: '/v1/requests',
+    summary: 'Requests of a window, the newest first',
+    query: RequestsQuery,
+    answer: RequestsAnswer,
+    taskOf: (query) => {
+      const { page = 1, per_page = 20, sort, order, cursor, details } = query
+      const options = {
+        ...filterOf(query),
+        page: Math.max(1, page),
+        perPage: Math.min(MAX_PER_PAGE, Math.max(1, per_page)),
+        sort,
+        order: orderOf(order),
+        cursor,
+        details,
+      }
+      return { query: 'listRequests', options, window: windowOf(query) }
+    },
+  })
+
+  add({
+    path: '/v1/names',
+    summary: 'Names that begin with a prefix, those with most requests first: for a type-ahead',
+    query: NamesQuery,
+    answer: NamesAnswer,
+    taskOf: ({ dimension, prefix, limit }) => ({ query: 'listNames', options: { dimension, prefix, limit } }),
+  })
+
+  const schema = {
+    summary: 'One request with all that is known of it, its line in the journal included',
+    params: RequestParams,
+    response: { 200: RequestAnswer, default: ErrorAnswer },
+  }
+  app.get('/v1/requests/:id', { schema }, async ({ params: { id } }, reply) => {
+    const task: QueryTask = { query: 'getRequest', options: { id: Number(id) } }
+    const json = ID.test(id) ? await pool.answer(task, whenLeft(reply)) : NULL
+    if (json.equals(NULL)) throw notFound(`Request '${id}' not found`)
+    return sendJson(reply, json)
+  })
+}
+
+function windowOf({ since, range, until, before }: AskedWindow): AskedWindow {
+  return { since, range, until, before }
+}
+
+/** In any case; what is none of the two is refused as it was written. */
+function orderOf(text: string | undefined): string | undefined {
+  return /^(asc|desc)$/i.test(text ?? '') ? text?.toLowerCase() : text
+}

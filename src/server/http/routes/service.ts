@@ -1,0 +1,60 @@
+import type { Health, HealthReport } from '../../health/health.js'
+import type { App } from '../app.js'
+import { HealthQuery } from '../parameters.js'
+import { ErrorAnswer, HealthAnswer } from '../responses.js'
+
+/** What the routes about the service itself ask. */
+export interface ServiceSources {
+  health: Health
+  /** The page of `/metrics`. */
+  metrics(): Promise<string>
+}
+
+/** The answer of a process that serves. */
+const LIVE: HealthReport = { status: 'ok', problems: [] }
+
+/** `/healthz`, `/livez`, `/metrics` and `/openapi.json`. */
+export function addServiceRoutes(app: App, { health, metrics }: ServiceSources): void {
+  app.get(
+    '/healthz',
+    {
+      schema: {
+        summary: 'Whether a projector runs and keeps up; asks for no token',
+        security: [],
+        querystring: HealthQuery,
+        response: { 200: HealthAnswer, 503: HealthAnswer, default: ErrorAnswer },
+      },
+    },
+    async ({ query: { live } }, reply) => {
+      if (live !== undefined && live !== 'false') return await reply.send(LIVE)
+      const report = await health.report()
+      return await reply.code(report.status === 'ok' ? 200 : 503).send(report)
+    },
+  )
+
+  app.get(
+    '/livez',
+    {
+      schema: {
+        summary: 'That this process serves, whatever journal, database and projector do; asks for no token',
+        security: [],
+        response: { 200: HealthAnswer, default: ErrorAnswer },
+      },
+    },
+    async (_request, reply) => await reply.send(LIVE),
+  )
+
+  app.get(
+    '/metrics',
+    { schema: { summary: 'Figures for Prometheus', produces: ['text/plain'] } },
+    async (_request, reply) =>
+      await reply.type('text/plain; version=0.0.4; charset=utf-8').send(await metrics()),
+  )
+
+  // The routes are all there once somebody asks.
+  let openApi: string | null = null
+  app.get('/openapi.json', { schema: { hide: true } }, async (_request, reply) => {
+    openApi ??= JSON.stringify(app.swagger())
+    return await reply.type('application/json; charset=utf-8').send(openApi)
+  })
+}

@@ -1,0 +1,51 @@
+import type { OutgoingHttpHeaders } from 'node:http'
+import { Type } from 'typebox'
+import type { StreamHub } from '../../stream/stream-hub.js'
+import type { App } from '../app.js'
+import { badRequest } from '../errors.js'
+import { filterOf, StreamQuery } from '../parameters.js'
+import { ErrorAnswer } from '../responses.js'
+
+/** `GET /v1/stream`: requests as they come, as server-sent events. */
+export function addStreamRoute(app: App, hub: StreamHub): void {
+  app.get(
+    '/v1/stream',
+    {
+      schema: {
+        summary: 'Requests as they are projected: server-sent events',
+        description:
+          '`request` has an entry as in /v1/requests?details=true, and its id; `completed` one that a stream_completed has ' +
+          'changed; `lagged` says that requests, or ends of streams, were left out for a client that was too slow, or ' +
+          'resumed from too long ago. A client that reconnects resumes with Last-Event-ID, and is told again of ' +
+          'ends that it may have missed.',
+        produces: ['text/event-stream'],
+        querystring: StreamQuery,
+        response: { 200: Type.String(), default: ErrorAnswer },
+      },
+    },
+    async (request, reply) => {
+      const { query, headers } = request
+      // A browser that reconnects sends the header, with the URL that it began with.
+      const lastEventId = idOf(headers['last-event-id']) ?? query.last_event_id ?? null
+      const begin = await hub.start(filterOf(query), lastEventId)
+      reply.headers({
+        'content-type': 'text/event-stream; charset=utf-8',
+        // Proxies that would hold it back until there is more.
+        'x-accel-buffering': 'no',
+        connection: 'close',
+      })
+      if (request.method === 'HEAD') return reply.send('')
+      reply.hijack()
+      reply.raw.writeHead(200, reply.getHeaders() as OutgoingHttpHeaders)
+      begin(reply.raw)
+      return reply
+    },
+  )
+}
+
+function idOf(header: string | string[] | undefined): number | null {
+  if (header === undefined || header === '') return null
+  const id = Number(header)
+  if (typeof header === 'string' && /^\d+$/.test(header) && Number.isSafeInteger(id)) return id
+  throw badRequest(`Invalid Last-Event-ID '${String(header)}'. Expected the id of a request`)
+}

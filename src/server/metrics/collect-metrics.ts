@@ -1,0 +1,101 @@
+import { realpathSync, statSync } from 'node:fs'
+import { JournalError } from '../../journal/errors.js'
+import { type StatusReport, status } from '../../maintenance/status.js'
+import { VERSION } from '../../package/package-files.js'
+import { ProjectionError } from '../../projection/errors.js'
+import { readCounters } from '../../queries/sums/counters.js'
+import type { Database } from '../../store/sqlite/connection/database.js'
+import { DatabaseError } from '../../store/sqlite/connection/errors.js'
+import { isProjectorRunning } from '../../store/sqlite/connection/projector-lock.js'
+import { addCounts, emptyCounts, readPositions } from '../../store/sqlite/positions.js'
+import type { JournalFigures, MetricsInput } from './metrics.js'
+
+export interface MetricsOptions {
+  /** The journal's directory. It need not be there. */
+  journal: string
+  /** The file that the connection is open on. */
+  databasePath: string
+  /**
+   * How many combinations of model, provider and policy have series of their own: those that came first. With another
+   * limit the sums of `other` begin anew.
+   *
+   * @default 200
+   */
+  seriesLimit?: number | undefined
+}
+
+const SERIES_LIMIT = 200
+
+/**
+ * Reads what the page of metrics shows. All of it is in the database and beside it, so that every process gives the
+ * same, and nothing begins at zero when one starts anew.
+ *
+ * @throws DatabaseError when the database can't be read. A journal that can't be is a figure, not an error.
+ */
+export async function collectMetrics(database: Database, options: MetricsOptions): Promise<MetricsInput> {
+  const { journal, databasePath, seriesLimit = SERIES_LIMIT } = options
+  const file = realPath(databasePath)
+  // One transaction, so that requests and positions are of the same moment.
+  const read = database.transaction(() => ({
+    requests: readCounters(database, { limit: seriesLimit }),
+    projection: readProjection(database),
+  }))
+  return {
+    version: VERSION,
+    ...read(),
+    isProjectorUp: isProjectorRunning(file),
+    journal: await readJournal(journal, file),
+    databaseBytes: sizeOf(file),
+    walBytes: sizeOf(`${file}-wal`),
+  }
+}
+
+function readProjection(database: Database): MetricsInput['projection'] {
+  const counts = readPositions(database).reduce(
+    (sum, position) => addCounts(sum, position.counts),
+    emptyCounts(),
+  )
+  const held = database.prepare<[], { n: number }>('SELECT count(*) AS n FROM held_completions').get()
+  return {
+    events: counts.requests + counts.completions,
+    rejected: counts.rejected,
+    late: counts.late,
+    unchecked: counts.unchecked,
+    held: held?.n ?? 0,
+  }
+}
+
+async function readJournal(journal: string, database: string): Promise<JournalFigures | null> {
+  let report: StatusReport
+  try {
+    report = await status({ journal, database })
+  } catch (error) {
+    if (error instanceof JournalError || error instanceof ProjectionError) return null
+    throw error
+  }
+  const { segments } = report.journal
+  return {
+    lagSeconds: report.lag_seconds,
+    lagBytes: report.lag_bytes,
+    bytes: segments.reduce((sum, segment) => sum + segment.bytes, 0),
+    segments: segments.length,
+    distrusted: segments.filter((segment) => segment.distrusted).length,
+    problems: report.problems.length,
+  }
+}
+
+/** SQLite keeps the -wal beside the file that a symlink leads to. */
+function realPath(databasePath: string): string {
+  try {
+    return realpathSync(databasePath)
+  } catch (cause) {
+    const text =
+      'the database was removed while this process had it open: bring it back, or run `request-journal project` to make it anew'
+    throw new DatabaseError('DATABASE_MISSING', databasePath, text, { cause })
+  }
+}
+
+/** By stat alone: whoever opens and closes a file of SQLite drops the locks that this process has on it. */
+function sizeOf(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0
+}

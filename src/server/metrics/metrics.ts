@@ -1,0 +1,233 @@
+import { addCounters, type CounterSums, type RequestCounters } from '../../queries/sums/counters.js'
+import { LATENCY_BOUNDS_MS } from '../../store/sqlite/rollups/rollup-tables.js'
+import { exactDecimal, formatExposition, type Labels, type MetricFamily, type Sample } from './exposition.js'
+
+/** What a page of metrics is rendered from. May be sent between threads. */
+export interface MetricsInput {
+  /** Of this program. */
+  version: string
+  requests: RequestCounters
+  projection: {
+    /** Requests and completions of the segments that are there; like the others this falls where segments are pruned. */
+    events: number
+    rejected: number
+    late: number
+    unchecked: number
+    held: number
+  }
+  /** A projector, a replay or a prune holds the database. */
+  isProjectorUp: boolean
+  /** Null when it can't be read, or isn't the one that was projected. */
+  journal: JournalFigures | null
+  databaseBytes: number
+  walBytes: number
+}
+
+export interface JournalFigures {
+  lagSeconds: number
+  lagBytes: number
+  /** Of all segments as they lie there. */
+  bytes: number
+  segments: number
+  distrusted: number
+  /** Distrusted, truncated and missing segments. */
+  problems: number
+}
+
+/** Longer names of models, providers and policies are cut. In characters. */
+const LABEL_LENGTH = 100
+/** For a request without provider or policy, as statistics name it: to Prometheus an empty value is no label at all. */
+const UNKNOWN = 'unknown'
+/** For every dimension of the combinations over the limit. */
+const OTHER = 'other'
+
+const MILLI = 3
+const NANO = 9
+
+interface CounterMetric {
+  name: string
+  help: string
+  value(sums: CounterSums): bigint | string
+}
+
+const COUNTER_METRICS: readonly CounterMetric[] = [
+  {
+    name: 'requests_total',
+    help: 'Requests, each counted once.',
+    value: ({ requests }) => requests,
+  },
+  {
+    name: 'request_failures_total',
+    help: 'Requests that failed, at once or as their stream ended.',
+    value: ({ failures }) => failures,
+  },
+  {
+    name: 'unpriced_requests_total',
+    help: 'Requests whose cost was unknown when they were logged, as that of every stream that has just begun, or lost as the stream ended.',
+    value: ({ unpriced }) => unpriced,
+  },
+  {
+    name: 'input_tokens_total',
+    help: 'Tokens of prompts.',
+    value: ({ input_tokens }) => input_tokens,
+  },
+  {
+    name: 'output_tokens_total',
+    help: 'Tokens of answers.',
+    value: ({ output_tokens }) => output_tokens,
+  },
+  {
+    name: 'cost_sats_total',
+    help: 'Cost of requests in satoshis, as far as it is known.',
+    value: ({ cost_nanosats }) => exactDecimal(cost_nanosats, NANO),
+  },
+  {
+    name: 'corrected_request_failures_total',
+    help: 'Requests that were counted as failures, and as successes when their stream ended.',
+    value: ({ corrected_failures }) => corrected_failures,
+  },
+  {
+    name: 'corrected_unpriced_requests_total',
+    help: 'Requests that were counted as unpriced, and whose cost became known when their stream ended.',
+    value: ({ corrected_unpriced }) => corrected_unpriced,
+  },
+  {
+    name: 'corrected_input_tokens_total',
+    help: 'Tokens of prompts that were counted, and taken back when the stream ended.',
+    value: ({ corrected_input_tokens }) => corrected_input_tokens,
+  },
+  {
+    name: 'corrected_output_tokens_total',
+    help: 'Tokens of answers that were counted, and taken back when the stream ended.',
+    value: ({ corrected_output_tokens }) => corrected_output_tokens,
+  },
+  {
+    name: 'corrected_cost_sats_total',
+    help: 'Cost in satoshis that was counted, and taken back when the stream ended.',
+    value: ({ corrected_cost_nanosats }) => exactDecimal(corrected_cost_nanosats, NANO),
+  },
+]
+
+/** The page that `GET /metrics` answers with: the same from any process that reads the same database and journal. */
+export function renderMetrics(input: MetricsInput): string {
+  const series = mergeSeries(input.requests, ['model', 'provider', 'policy'])
+  const families = [
+    ...COUNTER_METRICS.map((metric) => counterFamily(metric, series)),
+    // Not by policy: a histogram is 15 samples a series.
+    latencyFamily(mergeSeries(input.requests, ['model', 'provider'])),
+    ...gaugeFamilies(input),
+  ]
+  return formatExposition(families.map((family) => ({ ...family, name: `request_journal_${family.name}` })))
+}
+
+interface Series {
+  labels: Labels
+  sums: CounterSums
+}
+
+/**
+ * Sums by labels. Names that differ only behind the cut, or a model whose name is "other", would otherwise be two samples
+ * of one series, and Prometheus would refuse the page.
+ */
+function mergeSeries(
+  { combinations, others }: RequestCounters,
+  dimensions: readonly ('model' | 'provider' | 'policy')[],
+): Series[] {
+  const merged = new Map<string, Series>()
+  const add = (value: (name: (typeof dimensions)[number]) => string, sums: CounterSums) => {
+    const labels = Object.fromEntries(dimensions.map((name) => [name, value(name)]))
+    const key = JSON.stringify(labels)
+    const present = merged.get(key)
+    merged.set(key, { labels, sums: present === undefined ? sums : addCounters(present.sums, sums) })
+  }
+  for (const counter of combinations) add((name) => labelValue(counter[name]), counter)
+  if (others !== null) add(() => OTHER, others)
+  return [...merged.values()]
+}
+
+function labelValue(value: string | null): string {
+  if (value === null) return UNKNOWN
+  // By code point, so that no pair of surrogates is torn.
+  return [...value.slice(0, 2 * LABEL_LENGTH)].slice(0, LABEL_LENGTH).join('')
+}
+
+function counterFamily({ name, help, value }: CounterMetric, series: readonly Series[]): MetricFamily {
+  const samples = series.map(({ labels, sums }) => ({ labels, value: value(sums) }))
+  return { name, type: 'counter', help, samples }
+}
+
+function latencyFamily(series: readonly Series[]): MetricFamily {
+  return {
+    name: 'request_latency_seconds',
+    type: 'histogram',
+    help: 'Latency of requests, failures included; of a stream to its first byte.',
+    samples: series.flatMap(latencySamples),
+  }
+}
+
+function latencySamples({ labels, sums }: Series): Sample[] {
+  let atMost = 0n
+  const buckets = LATENCY_BOUNDS_MS.map((bound, index): Sample => {
+    atMost += sums.latencies[index] ?? 0n
+    const le = exactDecimal(BigInt(bound), MILLI)
+    return { suffix: '_bucket', labels: { ...labels, le }, value: atMost }
+  })
+  return [
+    ...buckets,
+    { suffix: '_bucket', labels: { ...labels, le: '+Inf' }, value: sums.requests },
+    { suffix: '_sum', labels, value: exactDecimal(sums.latency_ms, MILLI) },
+    { suffix: '_count', labels, value: sums.requests },
+  ]
+}
+
+function gaugeFamilies({ version, projection, journal, ...input }: MetricsInput): MetricFamily[] {
+  return [
+    ...(journal === null ? [] : journalGauges(journal)),
+    gauge(
+      'journal_readable',
+      '0: the journal is missing, unreadable or another one.',
+      journal === null ? 0 : 1,
+    ),
+    gauge(
+      'projector_up',
+      '1: a projector, a replay or a prune holds the database.',
+      input.isProjectorUp ? 1 : 0,
+    ),
+    gauge(
+      'projected_events',
+      'Requests and completions projected, of segments not pruned.',
+      projection.events,
+    ),
+    gauge('rejected_lines', 'Lines that can not be projected, of segments not pruned.', projection.rejected),
+    gauge('late_lines', 'Lines added to a segment after a newer one had begun.', projection.late),
+    gauge('unchecked_lines', 'Lines accepted without a checksum.', projection.unchecked),
+    gauge('held_completions', 'Completions whose request has not come.', projection.held),
+    gauge('database_bytes', 'Size of the database file, without its write-ahead log.', input.databaseBytes),
+    gauge('wal_bytes', 'Size of the write-ahead log of the database.', input.walBytes),
+    {
+      name: 'build_info',
+      type: 'gauge',
+      help: 'Always 1; the version of request-journal.',
+      samples: [{ labels: { version }, value: 1 }],
+    },
+  ]
+}
+
+function journalGauges(journal: JournalFigures): MetricFamily[] {
+  return [
+    gauge('projection_lag_seconds', 'How long the first line not projected has waited.', journal.lagSeconds),
+    gauge('projection_lag_bytes', 'Bytes of the journal that are not projected.', journal.lagBytes),
+    gauge('journal_bytes', 'Size of all segments, archived ones as they are compressed.', journal.bytes),
+    gauge('segments', 'Segments of the journal.', journal.segments),
+    gauge(
+      'distrusted_segments',
+      'Segments of which a sync failed, and nobody has looked.',
+      journal.distrusted,
+    ),
+    gauge('journal_problems', 'Segments distrusted, truncated, gone or left by a prune.', journal.problems),
+  ]
+}
+
+function gauge(name: string, help: string, value: number): MetricFamily {
+  return { name, type: 'gauge', help, samples: [{ value }] }
+}

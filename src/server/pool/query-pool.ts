@@ -1,0 +1,258 @@
+import { clearTimeout, setTimeout } from 'node:timers'
+import type { WhenLeft } from '../http/bounds.js'
+import { badRequest, HttpError, internalError, NO_DATABASE, notFound, unavailable } from '../http/errors.js'
+import { QueryProcess, timedOut } from './query-process.js'
+import type { QueryName, QueryProcessData, QueryRefusal, QueryTask } from './query-task.js'
+
+/** A question whose last run took longer than this is heavy; so is one that has never run. */
+const HEAVY_MS = 50
+
+/** Questions that are bounded, whatever the database holds, or say at once that they aren't. */
+const ALWAYS_LIGHT: ReadonlySet<QueryName> = new Set(['getRequest', 'newRequests', 'health', 'metrics'])
+
+/** How long a question that is asked all the time leaves its process to others at most, in between. */
+const MAX_REST_MS = 25
+
+/** Different questions that may wait at once. */
+const MAX_WAITING = 500
+
+export interface QueryPoolOptions extends QueryProcessData {
+  /** How many questions are answered at once, in a process each. */
+  processes: number
+  /** How long a question may wait, and then how long it may run. */
+  timeoutMs: number
+  /** Told of what the database refuses, and of bugs; the client gets less. */
+  onFailure(error: unknown): void
+}
+
+/** One run that answers everyone who asked the same before it began. */
+interface Run {
+  readonly key: string
+  readonly task: QueryTask
+  /** It has said that it takes long. */
+  readonly isHeavy: boolean
+  /** JSON. */
+  readonly answer: Promise<Buffer>
+  resolve(json: Buffer): void
+  reject(error: unknown): void
+  /** Ends a wait that is too long. */
+  timer: NodeJS.Timeout
+  /** The run before it has just ended. */
+  isResting: boolean
+  /** How many still want the answer. */
+  askers: number
+}
+
+/**
+ * Answers questions in processes of their own, so that no query stalls the one that serves HTTP, and each can be ended.
+ *
+ * Whoever asks what is being answered already waits for the next run, and shares it with all who come until it begins:
+ * never the one that is under way, which may not see what was committed before they asked. So a thousand identical
+ * questions a second cost as many runs as fit one after another, with a rest as long as a run in between. A run that
+ * nobody waits for any more doesn't begin.
+ *
+ * Questions that were heavy when they ran last leave one process to all others.
+ */
+export class QueryPool {
+  readonly #options: QueryPoolOptions
+  readonly #processes: QueryProcess[]
+  /** In order of arrival, by key. */
+  readonly #waiting = new Map<string, Run>()
+  readonly #running = new Set<string>()
+  /** How long questions took when they ran last, by shape. */
+  readonly #durationsMs = new Map<string, number>()
+  /** What answers a heavy question, or isn't up again after one. */
+  readonly #heavyProcesses = new Set<QueryProcess>()
+  #runs = 0
+  #hasAnswered = false
+  #isClosed = false
+
+  constructor(options: QueryPoolOptions) {
+    this.#options = options
+    const { database, journal, processes } = options
+    this.#processes = Array.from(
+      { length: processes },
+      () => new QueryProcess({ database, journal }, (freed) => this.#release(freed)),
+    )
+  }
+
+  /** Resolves once every process is up: before, questions wait for them. Rejects when one can't start. */
+  async ready(): Promise<void> {
+    await Promise.all(this.#processes.map(({ ready }) => ready))
+  }
+
+  /** Queries that were run so far. */
+  get runs(): number {
+    return this.#runs
+  }
+
+  /** As {@link answer} does, as text. */
+  async ask(task: QueryTask, whenLeft?: WhenLeft): Promise<string> {
+    return (await this.answer(task, whenLeft)).toString()
+  }
+
+  /**
+   * The answer as JSON, of a moment after the call.
+   *
+   * @param whenLeft tells when whoever asked doesn't wait any more: a run that nobody waits for isn't begun.
+   * @throws HttpError 400 and 404 for what the query refuses, 503 when it takes too long or the database can't be read.
+   */
+  async answer(task: QueryTask, whenLeft?: WhenLeft): Promise<Buffer> {
+    return await this.#join(JSON.stringify(task), task, false, whenLeft)
+  }
+
+  async #join(key: string, task: QueryTask, isHeavy: boolean, whenLeft?: WhenLeft): Promise<Buffer> {
+    if (this.#isClosed) throw unavailable('the server is stopping')
+    const run = this.#waiting.get(key) ?? this.#enqueue(key, task, isHeavy)
+    run.askers++
+    whenLeft?.(() => this.#leave(run))
+    this.#startWaiting()
+    try {
+      return await run.answer
+    } catch (error) {
+      if (!(error instanceof IsHeavy)) throw error
+      return await this.#join(`heavy ${key}`, task, true, whenLeft)
+    }
+  }
+
+  /** Ends what runs; whoever waits is told. */
+  close(): void {
+    this.#isClosed = true
+    for (const run of this.#waiting.values()) this.#drop(run, unavailable('the server is stopping'))
+    for (const process of this.#processes) process.close()
+  }
+
+  #enqueue(key: string, task: QueryTask, isHeavy: boolean): Run {
+    if (this.#waiting.size >= MAX_WAITING) {
+      throw unavailable(`${MAX_WAITING} other queries are waiting already`)
+    }
+    const { timeoutMs } = this.#options
+    let resolve: Run['resolve'] = () => {}
+    let reject: Run['reject'] = () => {}
+    const answer = new Promise<Buffer>((...settle) => {
+      ;[resolve, reject] = settle
+    })
+    const timer = setTimeout(() => this.#drop(run, timedOut(timeoutMs)), timeoutMs)
+    const run = { key, task, isHeavy, answer, resolve, reject, timer, isResting: false, askers: 0 }
+    this.#waiting.set(key, run)
+    return run
+  }
+
+  /** Takes a run that hasn't begun out of the queue. */
+  #drop(run: Run, reason: unknown): void {
+    if (this.#waiting.get(run.key) === run) this.#waiting.delete(run.key)
+    clearTimeout(run.timer)
+    run.reject(reason)
+  }
+
+  #leave(run: Run): void {
+    run.askers--
+    // One that runs already goes on, for as long as it may: to begin anew costs as much as the end of most.
+    if (run.askers === 0 && this.#waiting.get(run.key) === run)
+      this.#drop(run, unavailable('nobody waits for it'))
+  }
+
+  #startWaiting(): void {
+    for (const run of this.#waiting.values()) {
+      const process = this.#processes.find(({ isBusy }) => !isBusy)
+      if (process === undefined || this.#isClosed) return
+      if (run.isResting || this.#running.has(run.key)) continue
+      const isHeavy = run.isHeavy || this.#isHeavy(run.task)
+      if (isHeavy && this.#heavyProcesses.size >= Math.max(1, this.#processes.length - 1)) continue
+      this.#waiting.delete(run.key)
+      if (isHeavy) this.#heavyProcesses.add(process)
+      void this.#start(run, process)
+    }
+  }
+
+  async #start(run: Run, process: QueryProcess): Promise<void> {
+    const { task, isHeavy } = run
+    clearTimeout(run.timer)
+    this.#running.add(run.key)
+    this.#runs++
+    const startedAt = performance.now()
+    try {
+      const { timeoutMs } = this.#options
+      const outcome = await process.run({ task, timeoutMs, mayBeHeavy: isHeavy })
+      if (outcome.is === 'answer') {
+        // Of answers only: what is refused may have any words in it, without end.
+        this.#durationsMs.set(shapeOf(task), performance.now() - startedAt)
+        this.#hasAnswered = true
+        run.resolve(outcome.json)
+      } else run.reject(this.#refusal(outcome))
+    } catch (error) {
+      // It was ended: until another one is up there is one less for heavy questions, and none for others is taken.
+      this.#heavyProcesses.add(process)
+      run.reject(this.#asHttpError(error))
+    } finally {
+      this.#running.delete(run.key)
+      this.#rest(run.key, performance.now() - startedAt)
+      this.#startWaiting()
+    }
+  }
+
+  /** Half of a process at most is for one question that comes faster than it can be answered. */
+  #rest(key: string, durationMs: number): void {
+    const next = this.#waiting.get(key)
+    if (next === undefined) return
+    next.isResting = true
+    const wake = () => {
+      next.isResting = false
+      this.#startWaiting()
+    }
+    setTimeout(wake, Math.min(durationMs, MAX_REST_MS))
+  }
+
+  #isHeavy(task: QueryTask): boolean {
+    if (ALWAYS_LIGHT.has(task.query)) return false
+    return (this.#durationsMs.get(shapeOf(task)) ?? Number.POSITIVE_INFINITY) > HEAVY_MS
+  }
+
+  #release(freed: QueryProcess): void {
+    this.#heavyProcesses.delete(freed)
+    this.#startWaiting()
+  }
+
+  #refusal(outcome: QueryRefusal): Error {
+    switch (outcome.is) {
+      case 'refused':
+        return outcome.isUnknownName ? notFound(outcome.message) : badRequest(outcome.message)
+      case 'timedOut':
+        return timedOut(this.#options.timeoutMs)
+      case 'heavy':
+        return new IsHeavy()
+      case 'unavailable':
+        // One that was never there is waited for, which has been said.
+        if (outcome.code !== 'DATABASE_MISSING' || this.#hasAnswered) {
+          this.#options.onFailure(new Error(outcome.message))
+        }
+        if (outcome.code === 'DATABASE_MISSING') return unavailable(NO_DATABASE)
+        return unavailable("the database can't be read now; the log of the server says why")
+      case 'failed':
+        this.#options.onFailure(new Error(outcome.stack))
+        return internalError()
+    }
+  }
+
+  #asHttpError(error: unknown): HttpError {
+    if (error instanceof HttpError) return error
+    if (this.#isClosed) return unavailable('the server is stopping')
+    this.#options.onFailure(error)
+    return unavailable('the query was ended, as when it needs too much memory; ask with limit= or a filter')
+  }
+}
+
+/** A question that must not be heavy is; it is asked once more as one that may. */
+class IsHeavy extends Error {}
+
+/** Which questions are alike in what they cost: those with the same parameters, whatever their values. */
+function shapeOf({ query, options, window }: QueryTask): string {
+  const given = Object.entries({ ...options, ...window }).filter(([, value]) => value !== undefined)
+  // Of values only those that come from short lists: there are as many shapes as these allow.
+  const parts = given.map(([name, value]) => {
+    const isTelling =
+      name === 'groupBy' || name === 'range' || name === 'by' || name === 'bucket' || name === 'dimension'
+    return isTelling ? `${name}=${String(value).replace(/^label:.*/s, 'label')}` : name
+  })
+  return [query, ...parts].join(' ')
+}

@@ -1,0 +1,171 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import type { Readable, Writable } from 'node:stream'
+import { clearTimeout, setTimeout } from 'node:timers'
+import { requirePackageFile } from '../../package/package-files.js'
+import { discardCopiesOf } from '../../store/sqlite/connection/read-only-mount.js'
+import { unavailable } from '../http/errors.js'
+import { FrameReader, frame } from './query-frames.js'
+import { MESSAGE, type QueryMessage, type QueryOutcome, type QueryProcessData } from './query-task.js'
+
+/** The built program, also for tests, which run the sources. */
+const WORKER_FILE = 'dist/server/pool/query-worker.js'
+
+/** What the objects of one answer may take up. Beyond that the process ends, and this one goes on. */
+const MAX_HEAP_MB = 512
+
+/** A question that watches the time itself ends a little after it; whatever hasn't ended by then is killed. */
+const GRACE_MS = 250
+
+/** How long to wait before a process that didn't come up is tried again. */
+const RETRY_MS = 1000
+
+const KEPT_ERROR_CHARACTERS = 4000
+
+type Child = ChildProcessByStdio<Writable, Readable, Readable>
+
+/** Processes that are killed when this one ends in whatever way. */
+const children = new Set<Child>()
+const killAll = () => {
+  for (const child of children) child.kill('SIGKILL')
+}
+
+interface Running {
+  resolve(outcome: QueryOutcome): void
+  reject(error: Error): void
+}
+
+/**
+ * A process that answers one question at a time, and is killed when that takes too long.
+ *
+ * A thread can't be: nothing interrupts SQLite in the middle of a step, and one that runs out of memory in native
+ * code takes the whole process with it.
+ */
+export class QueryProcess {
+  readonly #worker = requirePackageFile(WORKER_FILE)
+  readonly #data: QueryProcessData
+  readonly #onFree: (freed: QueryProcess) => void
+  readonly #ready: Promise<void>
+  #settleReady: { resolve(): void; reject(error: Error): void } | null = null
+  #child: Child | null = null
+  #running: Running | null = null
+  #retry: NodeJS.Timeout | null = null
+  #isUp = false
+  #isClosed = false
+
+  /** @param onFree called whenever it can take a question: once it is up, and after each one. */
+  constructor(data: QueryProcessData, onFree: (freed: QueryProcess) => void) {
+    this.#data = data
+    this.#onFree = onFree
+    this.#ready = new Promise((resolve, reject) => {
+      this.#settleReady = { resolve, reject }
+    })
+    // Whoever awaits it is told; it may be nobody.
+    this.#ready.catch(() => {})
+    this.#start()
+  }
+
+  get isBusy(): boolean {
+    return !this.#isUp || this.#running !== null
+  }
+
+  /** Resolves once it is up for the first time; rejects, with what it said, when that fails. */
+  get ready(): Promise<void> {
+    return this.#ready
+  }
+
+  /**
+   * Answers a question; only while it isn't busy.
+   *
+   * @throws HttpError 503 when the time is over.
+   * @throws Error when the process ended, as for want of memory.
+   */
+  async run(message: QueryMessage): Promise<QueryOutcome> {
+    let isOverdue = false
+    const timer = setTimeout(() => {
+      isOverdue = true
+      this.#child?.kill('SIGKILL')
+    }, message.timeoutMs + GRACE_MS)
+    try {
+      return await new Promise<QueryOutcome>((resolve, reject) => {
+        this.#running = { resolve, reject }
+        this.#child?.stdin.write(frame(MESSAGE.question, Buffer.from(JSON.stringify(message))))
+      })
+    } catch (error) {
+      throw isOverdue ? timedOut(message.timeoutMs) : error
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  /** Ends what runs. */
+  close(): void {
+    this.#isClosed = true
+    if (this.#retry !== null) clearTimeout(this.#retry)
+    const child = this.#child
+    child?.kill('SIGKILL')
+    // Here: this process may end before it hears that the other one has.
+    if (child?.pid !== undefined) discardCopiesOf(child.pid)
+  }
+
+  #start(): void {
+    const { database, journal } = this.#data
+    // Without what this process was started with: a debugger's port, or a loader, is for one.
+    const args = [`--max-old-space-size=${MAX_HEAP_MB}`, this.#worker, database, journal]
+    let child: Child
+    try {
+      child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'pipe'] })
+    } catch (error) {
+      this.#end(null, String(error))
+      return
+    }
+    this.#child = child
+    // Without descriptors there is no process: no pipes, and no 'close'.
+    child.on('error', (error) => this.#end(child, String(error)))
+    if (child.pid === undefined) return
+    if (children.size === 0) process.on('exit', killAll)
+    children.add(child)
+    let said = ''
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      said = (said + text).slice(-KEPT_ERROR_CHARACTERS)
+    })
+    const reader = new FrameReader((kind, body) => this.#hear(kind, body))
+    child.stdout.on('data', (chunk: Buffer) => reader.read(chunk))
+    // It has ended; 'close' follows.
+    child.stdin.on('error', () => {})
+    child.on('close', (code, signal) => this.#end(child, `${signal ?? `exit ${code}`} ${said}`.trim()))
+  }
+
+  #hear(kind: number, body: Buffer): void {
+    if (kind === MESSAGE.ready) {
+      this.#isUp = true
+      this.#settleReady?.resolve()
+    } else {
+      const running = this.#running
+      this.#running = null
+      running?.resolve(kind === MESSAGE.answer ? { is: 'answer', json: body } : JSON.parse(body.toString()))
+    }
+    this.#onFree(this)
+  }
+
+  /** Another process takes the place of one that has ended. */
+  #end(child: Child | null, reason: string): void {
+    if (child !== null && children.delete(child) && children.size === 0) process.off('exit', killAll)
+    if (this.#child !== child) return
+    if (child?.pid !== undefined) discardCopiesOf(child.pid)
+    const wasUp = this.#isUp
+    const running = this.#running
+    const error = new Error(`A process that answers questions has ended: ${reason}`)
+    this.#child = null
+    this.#isUp = false
+    this.#running = null
+    this.#settleReady?.reject(error)
+    running?.reject(error)
+    if (!this.#isClosed) this.#retry = setTimeout(() => this.#start(), wasUp ? 0 : RETRY_MS)
+  }
+}
+
+export function timedOut(timeoutMs: number): Error {
+  return unavailable(
+    `the query took longer than ${timeoutMs / 1000} s and was ended; ask for a shorter window, or page with a cursor`,
+  )
+}

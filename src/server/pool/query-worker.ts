@@ -1,0 +1,118 @@
+import { writeFileSync } from 'node:fs'
+import {
+  ArchivedLineError,
+  type Database,
+  DatabaseError,
+  getRequest,
+  type ListNamesOptions,
+  type ListRequestsOptions,
+  listNames,
+  listRequests,
+  type NewRequestsOptions,
+  newRequests,
+  QueryError,
+  resolveWindow,
+  type SeriesOptions,
+  type StatsOptions,
+  series,
+  stats,
+} from '../../queries/index.js'
+import { asDatabaseError } from '../../store/sqlite/connection/errors.js'
+import { measureHealth } from '../health/health-report.js'
+import { collectMetrics } from '../metrics/collect-metrics.js'
+import { renderMetrics } from '../metrics/metrics.js'
+import { FrameReader, frame } from './query-frames.js'
+import { MESSAGE, type QueryMessage, type QueryName, type QueryOutcome } from './query-task.js'
+import { ReadConnection } from './read-connection.js'
+
+/** The program of a {@link QueryProcess}: it has a connection of its own, which only reads. */
+const [path = '', journal = ''] = process.argv.slice(2)
+const connection = new ReadConnection(path)
+
+/** A longer answer would be held by the process that serves, once for each client that reads it slowly. */
+const MAX_ANSWER_BYTES = 32 * 1024 * 1024
+
+// Options have passed the schemas of the routes, in the process that serves.
+const QUERIES: Record<QueryName, (database: Database, message: QueryMessage) => unknown> = {
+  stats: (database, { task }) => stats(database, task.options as StatsOptions),
+  series: (database, { task }) => series(database, task.options as SeriesOptions),
+  listRequests: (database, { task }) => listRequests(database, task.options as ListRequestsOptions),
+  getRequest: (database, { task, mayBeHeavy }) => {
+    const { id } = task.options as { id: number }
+    return getRequest(database, id, { journal, readArchives: mayBeHeavy })
+  },
+  newRequests: (database, { task }) =>
+    (task.options as NewRequestsOptions[]).map((question) => newRequests(database, question)),
+  listNames: (database, { task }) => listNames(database, task.options as ListNamesOptions),
+  health: () => measureHealth({ database: path, journal }),
+  metrics: async (database) => renderMetrics(await collectMetrics(database, { journal, databasePath: path })),
+}
+
+async function answer(message: QueryMessage): Promise<QueryOutcome> {
+  try {
+    const json = Buffer.from(JSON.stringify(await ask(message)))
+    if (json.length <= MAX_ANSWER_BYTES) return { is: 'answer', json }
+    const found = `the answer has ${json.length} bytes, expected at most ${MAX_ANSWER_BYTES}`
+    return {
+      is: 'refused',
+      isUnknownName: false,
+      message: `${found}: ask with limit=, per_page= or a filter`,
+    }
+  } catch (error) {
+    const failure = asDatabaseError(error, path)
+    if (failure instanceof ArchivedLineError) return { is: 'heavy' }
+    if (failure instanceof QueryError && failure.code === 'TIMED_OUT') return { is: 'timedOut' }
+    if (failure instanceof QueryError) {
+      const isUnknownName = failure.code === 'MODEL_NOT_FOUND' || failure.code === 'PROVIDER_NOT_FOUND'
+      return { is: 'refused', isUnknownName, message: failure.message }
+    }
+    if (failure instanceof DatabaseError) {
+      connection.close()
+      // No other time is better for tables that somebody has changed.
+      const isPassing = failure.code !== 'SCHEMA_CHANGED'
+      return isPassing
+        ? { is: 'unavailable', message: failure.message, code: failure.code }
+        : { is: 'failed', stack: failure.message }
+    }
+    return { is: 'failed', stack: failure instanceof Error ? (failure.stack ?? '') : String(failure) }
+  }
+}
+
+async function ask(message: QueryMessage): Promise<unknown> {
+  const { task, timeoutMs } = message
+  const ask = QUERIES[task.query]
+  const database = connection.get()
+  if (task.window === undefined) return await ask(database, message)
+  const window = resolveWindow(task.window, Date.now())
+  const options = { ...task.options, ...window, deadline: performance.now() + timeoutMs }
+  return await ask(database, { ...message, task: { ...task, options } })
+}
+
+function send(kind: number, body: Buffer): void {
+  process.stdout.write(frame(kind, body))
+}
+
+const reader = new FrameReader((_kind, question) => {
+  void answer(JSON.parse(question.toString())).then((outcome) => {
+    if (outcome.is === 'answer') send(MESSAGE.answer, outcome.json)
+    else send(MESSAGE.refusal, Buffer.from(JSON.stringify(outcome)))
+  })
+})
+
+// A terminal and a supervisor signal every process of a group. This one serves until its parent has no more questions.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
+try {
+  // When the machine runs out of memory, a question is ended rather than the projector.
+  writeFileSync('/proc/self/oom_score_adj', '500')
+} catch {
+  // Not Linux, or a sandbox: it takes its chance as all others do.
+}
+try {
+  // A database on a read-only mount is copied now: that may take longer than a question may.
+  connection.get()
+} catch {
+  // Whoever asks is told.
+}
+process.stdin.on('data', (chunk: Buffer) => reader.read(chunk))
+process.stdin.on('end', () => process.exit())
+send(MESSAGE.ready, Buffer.alloc(0))

@@ -1,0 +1,102 @@
+import type { ServerResponse } from 'node:http'
+import type { NewRequests, RequestFilter } from '../../queries/index.js'
+
+/** Bytes that may wait for a slow reader before it gets no more for a while. */
+const MAX_WAITING_BYTES = 64 * 1024
+
+/** Entries that a client may be given in a row without reaching the newest; then it skips. */
+const MAX_BEHIND = 10_000
+
+/** How far a stream has come. */
+export interface StreamCursor {
+  afterId: number
+  /** Null: the client resumes, and what it watched isn't known. */
+  openIds: readonly number[] | null
+}
+
+/** One open stream. It is asked for nothing while its socket is full, so that nothing piles up for it. */
+export class StreamClient {
+  readonly filter: RequestFilter
+  /** Equal for equal filters. */
+  readonly filterKey: string
+  cursor: StreamCursor
+  readonly #response: ServerResponse
+  #sentInARow = 0
+  #fullSince: number | null = null
+
+  constructor(response: ServerResponse, filter: RequestFilter, cursor: StreamCursor) {
+    this.#response = response
+    // It has gone; 'close' follows.
+    response.on('error', () => {})
+    this.filter = filter
+    this.filterKey = JSON.stringify(filter)
+    this.cursor = cursor
+  }
+
+  /** What it is sent waits because it doesn't read. */
+  get isFull(): boolean {
+    const isFull = this.#response.writableLength > MAX_WAITING_BYTES
+    if (isFull) this.#fullSince ??= performance.now()
+    else this.#fullSince = null
+    return isFull
+  }
+
+  /** How long it hasn't read. */
+  get fullForMs(): number {
+    return this.isFull && this.#fullSince !== null ? performance.now() - this.#fullSince : 0
+  }
+
+  /** It has been behind for so long that it must skip what is in between. */
+  get isLagging(): boolean {
+    return this.#sentInARow >= MAX_BEHIND
+  }
+
+  send(text: string | Buffer): void {
+    // An answer may come after the server has ended the stream.
+    if (!this.#response.writableEnded) this.#response.write(text)
+  }
+
+  /** @param text the entries as events: the same bytes for all clients that are given them. */
+  advance(text: Buffer, { data, last_id, open_ids, has_more, has_gap }: NewRequests): void {
+    if (has_gap) this.send(laggedEvent(this.cursor.afterId, this.cursor.afterId))
+    if (text.length > 0) this.send(text)
+    this.cursor = { afterId: last_id, openIds: open_ids }
+    this.#sentInARow = has_more ? this.#sentInARow + data.length : 0
+  }
+
+  /** Goes on after an id, and says what was left out. */
+  skipTo(afterId: number): void {
+    this.send(laggedEvent(this.cursor.afterId, afterId))
+    this.cursor = { afterId, openIds: [] }
+    this.#sentInARow = 0
+  }
+
+  /** Keeps the connection, and what a client would resume from, up to date. */
+  beat(): void {
+    if (!this.isFull) this.send(`: heartbeat\nid: ${this.cursor.afterId}\n\n`)
+  }
+
+  end(): void {
+    this.#response.end()
+  }
+
+  drop(): void {
+    this.#response.destroy()
+  }
+}
+
+/**
+ * Entries as events. JSON has no line breaks, so that each is one line of data. What was completed comes first: whoever
+ * resumes from an id is told only what was completed later.
+ */
+export function requestEvents({ data, completed }: NewRequests): Buffer {
+  const requests = data.map((entry) => `event: request\nid: ${entry.id}\ndata: ${JSON.stringify(entry)}\n\n`)
+  // Without an id: a client would resume from an older one.
+  const changes = completed.map((entry) => `event: completed\ndata: ${JSON.stringify(entry)}\n\n`)
+  return Buffer.from([...changes, ...requests].join(''))
+}
+
+function laggedEvent(afterId: number, resumedAfterId: number): string {
+  const data = JSON.stringify({ after_id: afterId, resumed_after_id: resumedAfterId })
+  return `event: lagged\nid: ${resumedAfterId}\ndata: ${data}\n\n`
+}

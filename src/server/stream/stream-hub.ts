@@ -1,0 +1,177 @@
+import type { ServerResponse } from 'node:http'
+import { clearInterval, clearTimeout, setInterval, setTimeout } from 'node:timers'
+import type { NewRequests, NewRequestsOptions, RequestFilter } from '../../queries/index.js'
+import { unavailable } from '../http/errors.js'
+import type { QueryPool } from '../pool/query-pool.js'
+import { requestEvents, StreamClient, type StreamCursor } from './stream-client.js'
+
+/** How often the database is asked for new requests while anyone listens. */
+const POLL_MS = 250
+const RETRY_MS = 1000
+const HEARTBEAT_MS = 15_000
+/** A client that reads nothing for so long is gone. */
+const MAX_FULL_MS = 60_000
+/** Entries in one answer. */
+const BATCH = 100
+/** Characters of one answer: what a client may be given beyond what its socket takes, one entry over it included. */
+const BATCH_CHARACTERS = 256 * 1024
+/** Questions that are asked together: entries of a MiB each, which only old rows are, still make one answer. */
+const QUESTIONS = 8
+
+/** All open streams: one question to the database serves every client, and clients with the same filter share its answer. */
+export class StreamHub {
+  readonly #pool: QueryPool
+  readonly #maxStreams: number
+  readonly #clients = new Set<StreamClient>()
+  /** Streams that are being opened count too. */
+  #opening = 0
+  #poll: NodeJS.Timeout | null = null
+  #isAsking = false
+  #heartbeat: NodeJS.Timeout | null = null
+  #isClosed = false
+
+  constructor(pool: QueryPool, maxStreams: number) {
+    this.#pool = pool
+    this.#maxStreams = maxStreams
+  }
+
+  get size(): number {
+    return this.#clients.size
+  }
+
+  /**
+   * Where a stream begins: behind an id that a client has seen, or with what comes from now on.
+   *
+   * @throws HttpError 404 for a model or provider that is unknown, 503 when too many are open.
+   */
+  async start(
+    filter: RequestFilter,
+    lastEventId: number | null,
+  ): Promise<(response: ServerResponse) => void> {
+    if (this.#isClosed) throw unavailable('the server is stopping')
+    if (this.#clients.size + this.#opening >= this.#maxStreams) {
+      throw unavailable(`${this.#maxStreams} streams are open already`, 5)
+    }
+    this.#opening++
+    try {
+      const [newest] = await this.#ask([{ afterId: null, filter }])
+      if (newest === undefined) throw new Error('one question has one answer')
+      const newestCursor = { afterId: newest.last_id, openIds: newest.open_ids }
+      return (response) => this.#add(response, filter, lastEventId, newestCursor)
+    } finally {
+      this.#opening--
+    }
+  }
+
+  /** Ends every stream; clients reconnect when there is a server again. */
+  close(): void {
+    this.#isClosed = true
+    for (const client of this.#clients) client.end()
+    this.#clients.clear()
+    this.#keepTimers(0)
+  }
+
+  #add(
+    response: ServerResponse,
+    filter: RequestFilter,
+    lastEventId: number | null,
+    newest: StreamCursor,
+  ): void {
+    if (this.#isClosed) response.end()
+    // It went while it was opened: nothing would say so again.
+    if (this.#isClosed || response.destroyed) return
+    const cursor = lastEventId === null ? newest : { afterId: lastEventId, openIds: null }
+    const client = new StreamClient(response, filter, cursor)
+    this.#clients.add(client)
+    response.on('close', () => this.#remove(client))
+    client.send(`retry: ${RETRY_MS}\n\n`)
+    // An id of another database: what it would wait for may never come.
+    if (cursor.afterId > newest.afterId) client.skipTo(newest.afterId)
+    this.#keepTimers(0)
+  }
+
+  #remove(client: StreamClient): void {
+    this.#clients.delete(client)
+    this.#keepTimers(POLL_MS)
+  }
+
+  /** Timers run while there are clients, one of each. */
+  #keepTimers(pollInMs: number): void {
+    if (this.#clients.size === 0) {
+      if (this.#poll !== null) clearTimeout(this.#poll)
+      if (this.#heartbeat !== null) clearInterval(this.#heartbeat)
+      this.#poll = null
+      this.#heartbeat = null
+      return
+    }
+    if (!this.#isAsking) this.#poll ??= setTimeout(() => void this.#tick(), pollInMs)
+    this.#heartbeat ??= setInterval(() => this.#beat(), HEARTBEAT_MS)
+  }
+
+  #beat(): void {
+    for (const client of this.#clients) {
+      if (client.fullForMs > MAX_FULL_MS) client.drop()
+      else client.beat()
+    }
+  }
+
+  async #tick(): Promise<void> {
+    this.#poll = null
+    this.#isAsking = true
+    const groups = groupClients([...this.#clients].filter(({ isFull }) => !isFull))
+    let delayMs = POLL_MS
+    try {
+      for (let first = 0; first < groups.length; first += QUESTIONS) {
+        const asked = groups.slice(first, first + QUESTIONS)
+        const answers = await this.#ask(asked.map(questionOf))
+        for (const [index, answer] of answers.entries()) {
+          if (answer.has_more) delayMs = 0
+          await this.#deliver(asked[index] ?? [], answer)
+        }
+      }
+    } catch {
+      // The pool has logged it; the streams go on when the database does.
+      delayMs = RETRY_MS
+    }
+    this.#isAsking = false
+    this.#keepTimers(delayMs)
+  }
+
+  async #deliver(clients: readonly StreamClient[], answer: NewRequests): Promise<void> {
+    const text = requestEvents(answer)
+    for (const client of clients) client.advance(text, answer)
+    const lagging = clients.filter(({ isLagging }) => isLagging)
+    const [first] = lagging
+    if (first === undefined) return
+    const [newest] = await this.#ask([{ afterId: null, filter: {} }])
+    for (const client of lagging) client.skipTo(newest?.last_id ?? client.cursor.afterId)
+  }
+
+  async #ask(questions: NewRequestsOptions[]): Promise<NewRequests[]> {
+    return JSON.parse(await this.#pool.ask({ query: 'newRequests', options: questions }))
+  }
+}
+
+/** Clients that wait for the same: one who resumes is alone until it has caught up. */
+function groupClients(clients: readonly StreamClient[]): StreamClient[][] {
+  const groups = new Map<string, StreamClient[]>()
+  for (const client of clients) {
+    const { afterId, openIds } = client.cursor
+    const key = `${afterId} ${openIds === null ? 'resumes' : 'goes on'} ${client.filterKey}`
+    const group = groups.get(key)
+    if (group === undefined) groups.set(key, [client])
+    else group.push(client)
+  }
+  return [...groups.values()]
+}
+
+function questionOf(clients: readonly StreamClient[]): NewRequestsOptions {
+  const [{ cursor, filter }] = clients as [StreamClient]
+  // Who came later knows of fewer streams that haven't ended.
+  const openIds = clients.reduce(
+    (longest, { cursor: { openIds } }) =>
+      (openIds?.length ?? 0) > (longest?.length ?? 0) ? openIds : longest,
+    cursor.openIds,
+  )
+  return { afterId: cursor.afterId, openIds, filter, limit: BATCH, maxCharacters: BATCH_CHARACTERS }
+}

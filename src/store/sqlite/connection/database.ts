@@ -1,0 +1,190 @@
+import { accessSync, constants, realpathSync, statSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import type SQLite from 'better-sqlite3'
+import { migrate, packagedMigrations, pendingMigrations } from '../schema/migrations.js'
+import { tryMigrations } from '../schema/trial-migration.js'
+import { asDatabaseError, DatabaseError, isBusy } from './errors.js'
+import { createPrivateDirectory, createPrivateFile } from './private-file.js'
+import { copyOf, isOnReadOnlyMount } from './read-only-mount.js'
+import { connect } from './sqlite.js'
+import { keepTemporaryFilesBeside } from './temporary-folder.js'
+
+/** A connection of better-sqlite3. */
+export type Database = SQLite.Database
+
+const busyTimeoutMs = 5000
+
+/** About what is in the WAL when SQLite checkpoints by itself: 1000 pages. */
+const walBytesKept = 4 * 1024 * 1024
+
+/**
+ * Opens the database for writing: made with its folders where it is missing, migrated, in WAL mode with synchronous
+ * NORMAL, foreign keys on and a busy timeout of 5 s. What it makes only its owner may read. Any number of processes may do this at once. Nothing is written to a
+ * database that is up to date.
+ *
+ * Throws {@link DatabaseError} with `NOT_A_DATABASE`, `DATABASE_DAMAGED`, `DATABASE_UNWRITABLE`, `DATABASE_BUSY`,
+ * `DATABASE_TOO_NEW`, `MIGRATION_EDITED`, `MIGRATION_INCOMPLETE` or `MIGRATION_FAILED`; then nothing stays open.
+ */
+export function openDatabase(path: string): Database {
+  const file = filePath(path)
+  makeWritable(file)
+  return withConnection(file, {}, (database) => {
+    switchToWal(database, file)
+    database.pragma('synchronous = NORMAL')
+    database.pragma('foreign_keys = ON')
+    // Otherwise a -wal file that has grown under a long reader, or a replay, keeps its size as long as it is open.
+    database.pragma(`journal_size_limit = ${walBytesKept}`)
+    migrate(database, file)
+  })
+}
+
+/**
+ * Opens the database for reading. Never creates or migrates it. On a read-only mount a private copy is read.
+ *
+ * Throws {@link DatabaseError} with `DATABASE_MISSING`, or `DATABASE_BEHIND` where {@link openDatabase} would migrate it, and
+ * as that does.
+ */
+export function openDatabaseReadOnly(path: string): Database {
+  const file = filePath(path)
+  if (isMissing(file)) {
+    throw new DatabaseError(
+      'DATABASE_MISSING',
+      file,
+      'there is no such database: check the path, or run `request-journal project` to make it',
+    )
+  }
+  return withConnection(file, { readonly: true, fileMustExist: true }, (database) => {
+    // Ledger and tables of one moment: another process may be migrating it.
+    database.transaction(() => refuseBehind(database, file))()
+  })
+}
+
+/** What it advises must not be refused then: what `project` would run into is said here. */
+function refuseBehind(database: Database, file: string): void {
+  const pending = pendingMigrations(database, file)
+  if (pending.length === 0) return
+  tryMigrations(database, file, pending)
+  const found =
+    pending.length === packagedMigrations().length
+      ? "has none of request-journal's tables"
+      : `lacks ${pending.map((migration) => migration.fileName).join(', ')}`
+  const advice = 'check the path, or run `request-journal project` once, which adds what it lacks'
+  throw new DatabaseError('DATABASE_BEHIND', file, `${found}: ${advice}`)
+}
+
+function withConnection(
+  file: string,
+  options: SQLite.Options,
+  prepare: (database: Database) => void,
+): Database {
+  let database: Database | undefined
+  try {
+    const isCopied = options.readonly === true && isOnReadOnlyMount(file)
+    database = connect(isCopied ? copyOf(file) : file, { timeout: busyTimeoutMs, ...options })
+    keepTemporaryFilesBeside(database, file)
+    prepare(database)
+    return database
+  } catch (error) {
+    database?.close()
+    throw asDatabaseError(error, file)
+  }
+}
+
+/**
+ * SQLite refuses the switch at once, whatever the busy timeout, where waiting could be a deadlock: when several processes
+ * switch a new database at the same moment. The loser only has to look again.
+ */
+function switchToWal(database: Database, file: string): void {
+  const deadline = performance.now() + busyTimeoutMs
+  for (;;) {
+    try {
+      // Asked first: a database that is in WAL mode already is only read.
+      if (database.pragma('journal_mode', { simple: true }) === 'wal') return
+      const mode = database.pragma('journal_mode = WAL', { simple: true })
+      if (mode === 'wal') return
+      throw new DatabaseError(
+        'DATABASE_UNWRITABLE',
+        file,
+        `journal mode is ${String(mode)}, expected wal: put the database on a local file system`,
+      )
+    } catch (error) {
+      if (!isBusy(error) || performance.now() >= deadline) throw error
+      sleepSync(2 + Math.random() * 20)
+    }
+  }
+}
+
+function makeWritable(file: string): void {
+  try {
+    makeDirectory(dirname(file))
+    // SQLite would open a write-protected file read-only in silence and fail at the first write. access(2) opens nothing,
+    // so that no lock of SQLite is dropped.
+    if (!isMissing(file)) accessSync(file, constants.W_OK)
+    // Behind a symlink the -wal and -shm files lie beside the target.
+    const directory = dirname(isMissing(file) ? file : realpathSync(file))
+    accessSync(directory, constants.W_OK | constants.X_OK)
+    if (isMissing(file)) createPrivateFile(file)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new DatabaseError(
+      'DATABASE_UNWRITABLE',
+      file,
+      `the database or its folder cannot be written (${reason}): expected a folder that this user may write to; correct its permissions, or name another file`,
+      { cause: error },
+    )
+  }
+}
+
+/** Not mkdirSync's `recursive`: on Node 20 that never returns where a folder exists and takes none, as in /proc. */
+function makeDirectory(directory: string): void {
+  if (!isMissing(directory)) return
+  if (dirname(directory) !== directory) makeDirectory(dirname(directory))
+  try {
+    createPrivateDirectory(directory)
+  } catch (error) {
+    // Another process that opens the same new database made it first.
+    if (isMissing(directory)) throw error
+  }
+}
+
+function filePath(path: string): string {
+  // SQLite takes these for a private database that vanishes with the connection.
+  if (path === '' || path === ':memory:') {
+    throw new DatabaseError(
+      'DATABASE_UNWRITABLE',
+      path,
+      `expected the path of a file, found ${JSON.stringify(path)}: the projector and its readers meet in a file`,
+    )
+  }
+  const file = resolve(path)
+  if (isDirectory(file)) {
+    throw new DatabaseError(
+      'NOT_A_DATABASE',
+      file,
+      `expected the path of a database file, found a directory: name a file, such as ${join(file, 'requests.db')}`,
+    )
+  }
+  return file
+}
+
+function isDirectory(file: string): boolean {
+  try {
+    return statSync(file, { throwIfNoEntry: false })?.isDirectory() === true
+  } catch {
+    // As in isMissing: whoever opens it gets the reason.
+    return false
+  }
+}
+
+function isMissing(file: string): boolean {
+  try {
+    return statSync(file, { throwIfNoEntry: false }) === undefined
+  } catch {
+    // In a folder that may not be entered nobody can tell: whoever opens the file gets the reason.
+    return false
+  }
+}
+
+function sleepSync(durationMs: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, durationMs)
+}

@@ -1,0 +1,175 @@
+import { realpathSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import type SQLite from 'better-sqlite3'
+import { MANIFEST_FILE } from '../../../journal/chain/manifest.js'
+import { readSmallFile } from '../../../journal/files.js'
+import { asDatabaseError, DatabaseError, isBusy } from './errors.js'
+import { createPrivateFile } from './private-file.js'
+import { connect } from './sqlite.js'
+
+/** What the holder of a database does with it. */
+export type ProjectorPurpose = 'project' | 'replay' | 'prune' | 'archive' | 'redate'
+
+/** The right to project into one database. It also ends with the process, however that dies. */
+export interface ProjectorLock {
+  /** Gives the lock back; a second call does nothing. */
+  release(): void
+}
+
+// Not zero: two processes that start together can each see the other's first step and both give up, and
+// isProjectorRunning holds a shared lock for an instant. Nobody who will let go holds it for this long.
+const settleMs = 200
+
+const maxPidFileBytes = 4096
+
+// A connection that is garbage collected is closed: a caller that drops its ProjectorLock would lose the lock unseen.
+const held = new Set<SQLite.Database>()
+
+/**
+ * Takes the one projector lock of a database that exists. The lock is an exclusive transaction in the side file
+ * `<database>.lock`, named after the real path, so that symlinks lead to the same one. `<database>.pid` only tells people who
+ * holds it.
+ *
+ * Throws {@link DatabaseError} with `PROJECTOR_RUNNING` when another holder lives, in this process or in another one,
+ * `DATABASE_MISSING` when the database isn't there, `DATABASE_UNWRITABLE` when the side file can't be made.
+ */
+export function acquireProjectorLock(databasePath: string, purpose: ProjectorPurpose): ProjectorLock {
+  const realPath = existingRealPath(databasePath)
+  if (realPath === undefined) {
+    throw new DatabaseError(
+      'DATABASE_MISSING',
+      databasePath,
+      'there is no such database to lock: open it with openDatabase first',
+    )
+  }
+  const lockPath = `${realPath}.lock`
+  const pidPath = `${realPath}.pid`
+  let connection: SQLite.Database | undefined
+  try {
+    // Whoever can read it could hold a shared lock on it, and so keep every projector out.
+    if (statSync(lockPath, { throwIfNoEntry: false }) === undefined) createPrivateFile(lockPath, realPath)
+    connection = connect(lockPath, { timeout: settleMs })
+    // In WAL mode "exclusive" would keep out writers only, and live in a -shm file that others can remove.
+    connection.pragma('journal_mode = DELETE')
+    connection.exec('BEGIN EXCLUSIVE')
+    // On a file that this user can't write, BEGIN EXCLUSIVE succeeds with a lock that others can share. This changes
+    // nothing, but has to write: SQLite refuses it there.
+    connection.pragma('incremental_vacuum(0)')
+  } catch (error) {
+    connection?.close()
+    if (isBusy(error)) throw alreadyHeld(realPath, pidPath, error)
+    throw asDatabaseError(error, lockPath)
+  }
+  held.add(connection)
+  writePidFile(pidPath, purpose)
+  return { release: () => release(connection, pidPath) }
+}
+
+/**
+ * Takes the one lock of those who take files away from a journal, beside its manifest, which must be there.
+ *
+ * Throws as {@link acquireProjectorLock}.
+ */
+export function acquireJournalLock(directory: string, purpose: 'prune' | 'archive'): ProjectorLock {
+  return acquireProjectorLock(join(directory, MANIFEST_FILE), purpose)
+}
+
+/**
+ * Whether a projector or a replay holds the database. Creates nothing; false where there is no database.
+ *
+ * Throws {@link DatabaseError} when the side file can't be read.
+ */
+export function isProjectorRunning(databasePath: string): boolean {
+  const realPath = existingRealPath(databasePath)
+  if (realPath === undefined) return false
+  const lockPath = `${realPath}.lock`
+  if (statSync(lockPath, { throwIfNoEntry: false }) === undefined) return false
+  let connection: SQLite.Database | undefined
+  try {
+    connection = connect(lockPath, { readonly: true, fileMustExist: true, timeout: 0 })
+    // A shared lock is enough to meet an exclusive one, and questions asked at the same moment don't meet each other.
+    connection.prepare('SELECT 1 FROM sqlite_master').get()
+    return false
+  } catch (error) {
+    if (isBusy(error)) return true
+    throw asDatabaseError(error, lockPath)
+  } finally {
+    connection?.close()
+  }
+}
+
+/** What is known of the process that holds the database, or of one that died with it: text for people. */
+export function describeHolder(databasePath: string): string | undefined {
+  const realPath = existingRealPath(databasePath)
+  return realPath === undefined ? undefined : readPidFile(`${realPath}.pid`)?.description
+}
+
+function release(connection: SQLite.Database, pidPath: string): void {
+  if (!held.delete(connection)) return
+  try {
+    // While the lock is still held: afterwards this could be the next holder's file.
+    rmSync(pidPath, { force: true })
+  } catch {
+    // A stale pid file is only text; the lock has to go in any case.
+  }
+  connection.close()
+}
+
+function writePidFile(pidPath: string, purpose: ProjectorPurpose): void {
+  const holder = { pid: process.pid, hostname: hostname(), purpose, started_at: new Date().toISOString() }
+  try {
+    // Made anew: writing to what is there would follow a symbolic link.
+    rmSync(pidPath, { force: true })
+    writeFileSync(pidPath, `${JSON.stringify(holder)}\n`, { flag: 'wx', mode: 0o644 })
+  } catch {
+    // Only text for a message: the lock holds without it.
+  }
+}
+
+function alreadyHeld(databasePath: string, pidPath: string, cause: unknown): DatabaseError {
+  const holder = readPidFile(pidPath)
+  const who = holder === undefined ? '' : ` (${holder.description})`
+  const [name, does, advice] = WORK[holder?.purpose as ProjectorPurpose] ?? WORK.project
+  return new DatabaseError('PROJECTOR_RUNNING', databasePath, `${name}${who} already ${does}: ${advice}`, {
+    cause,
+  })
+}
+
+const WORK: Record<ProjectorPurpose, [name: string, does: string, advice: string]> = {
+  project: ['a projector', 'works on this database', 'stop it, or let it do the work'],
+  replay: ['a replay', 'rebuilds this database', 'wait until it is done, or stop it'],
+  prune: ['a prune', 'works here', 'wait until it is done, or stop it'],
+  redate: ['a redate', 'works here', 'wait until it is done, or stop it'],
+  archive: ['an archive run', 'works on this journal', 'wait until it is done, or stop it'],
+}
+
+function readPidFile(pidPath: string): { purpose: unknown; description: string } | undefined {
+  try {
+    const holder: unknown = JSON.parse(readSmallFile(pidPath, maxPidFileBytes))
+    if (typeof holder !== 'object' || holder === null) return undefined
+    const { pid, hostname, purpose, started_at } = holder as Record<string, unknown>
+    if (typeof pid !== 'number' || typeof hostname !== 'string' || typeof started_at !== 'string') {
+      return undefined
+    }
+    return { purpose, description: `pid ${pid} on host ${hostname}, started at ${started_at}` }
+  } catch {
+    // Missing, unreadable or half written: the lock itself has already said what matters.
+    return undefined
+  }
+}
+
+function existingRealPath(databasePath: string): string | undefined {
+  try {
+    return realpathSync(databasePath)
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
+    throw new DatabaseError(
+      'DATABASE_UNWRITABLE',
+      databasePath,
+      `the path cannot be followed (${code}): correct the permissions of its folders`,
+      { cause: error },
+    )
+  }
+}

@@ -1,0 +1,80 @@
+import { readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import type SQLite from 'better-sqlite3'
+import { loadPackage, resolvePackage } from '../../../package/package-files.js'
+import { DatabaseError } from './errors.js'
+
+const NAME = 'better-sqlite3'
+
+/** The first major version of better-sqlite3 that needs a newer Node, and which. */
+const NEEDS_NODE = { driverMajor: 13, nodeMajor: 22 }
+
+let driver: typeof SQLite | null = null
+
+/**
+ * Opens a connection: the only place that loads better-sqlite3. It is resolved when the program runs, since a bundle of
+ * it wouldn't find its native addon.
+ *
+ * @throws DatabaseError DRIVER_UNUSABLE when better-sqlite3 is missing or isn't for this Node.
+ * @throws SqliteError as better-sqlite3 does.
+ */
+export function connect(file: string, options: SQLite.Options): SQLite.Database {
+  driver ??= loadDriver()
+  try {
+    return new driver(file, options)
+  } catch (error) {
+    throw asDriverError(error)
+  }
+}
+
+function loadDriver(): typeof SQLite {
+  const main = resolvePackage(NAME)
+  if (main === null) {
+    throw unusable(
+      NAME,
+      `found no such package from ${process.argv[1] ?? process.cwd()}: it has a native addon, so that no bundle can include it; install it where the program runs with \`npm install ${NAME}@12\``,
+    )
+  }
+  const folder = packageFolder(main)
+  const { version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { version: string }
+  const problem = versionProblem(version, process.versions.node)
+  if (problem !== null) throw unusable(folder, problem)
+  return loadPackage(main) as typeof SQLite
+}
+
+/** Why this version of better-sqlite3 must not be loaded by a Node: it would end without a word. Null: it may be. */
+export function versionProblem(driverVersion: string, nodeVersion: string): string | null {
+  const { driverMajor, nodeMajor } = NEEDS_NODE
+  if (Number.parseInt(driverVersion, 10) < driverMajor || Number.parseInt(nodeVersion, 10) >= nodeMajor) {
+    return null
+  }
+  return `${NAME} ${driverVersion} crashes Node ${nodeVersion}, it needs Node ${nodeMajor} or later: run \`npm install ${NAME}@12\` with this Node, or use a newer one`
+}
+
+/** The folder with the package's package.json: its main module is in a folder of it. */
+function packageFolder(main: string): string {
+  return resolvePackage(`${NAME}/package.json`)?.replace(/[\\/]package\.json$/, '') ?? dirname(dirname(main))
+}
+
+/** An addon that this Node can't load, with what mends it; any other error as it is. */
+function asDriverError(error: unknown): unknown {
+  const { code, message = '' } = error as NodeJS.ErrnoException
+  const isMissing = /Could not locate the bindings file/.test(message)
+  if (code !== 'ERR_DLOPEN_FAILED' && !isMissing) return error
+  const builtFor = /NODE_MODULE_VERSION (\d+)/.exec(message)?.[1]
+  const found = isMissing
+    ? 'its native addon is not there: its install script did not run'
+    : builtFor === undefined
+      ? `its native addon can't be loaded (${message.split('\n')[0]})`
+      : `its native addon was built for another Node (NODE_MODULE_VERSION ${builtFor})`
+  const { node, modules } = process.versions
+  return unusable(
+    NAME,
+    `${found}, expected one for Node ${node} (${modules}) on ${process.platform} ${process.arch}: run \`npm rebuild ${NAME}\` with this Node`,
+    error,
+  )
+}
+
+function unusable(path: string, message: string, cause?: unknown): DatabaseError {
+  return new DatabaseError('DRIVER_UNUSABLE', path, message, cause === undefined ? undefined : { cause })
+}

@@ -1,0 +1,156 @@
+import type { Database } from './connection/database.js'
+import { DatabaseError } from './connection/errors.js'
+
+/** A foreign key of a user's table that refers to `requests`. */
+interface RequestReference {
+  child: string
+  /** As SQL: which row `c` of the child refers to which row `r` of `requests`. */
+  condition: string
+  onDelete: string
+}
+
+/**
+ * What tables of users refer to through foreign keys, held over a replay. That runs with foreign keys off, so that no
+ * cascade takes the users' rows while the same requests go and come back. What would refer to nothing afterwards, or to
+ * another request, is found here, before the commit.
+ */
+export class HeldReferences {
+  readonly #database: Database
+  /** The tables that have foreign keys. */
+  readonly #children: string[]
+
+  /** In the transaction, before anything is removed. */
+  constructor(database: Database) {
+    this.#database = database
+    database.exec(`
+      CREATE TEMP TABLE held_dangling (child TEXT, child_row INTEGER, parent TEXT, key INTEGER);
+      CREATE TEMP TABLE held_references (child TEXT, id INTEGER, segment_id INTEGER, byte_offset INTEGER);
+    `)
+    this.#children = database
+      .prepare<[], string>(
+        `SELECT DISTINCT m.name FROM sqlite_master m JOIN pragma_foreign_key_list(m.name) WHERE m.type = 'table'`,
+      )
+      .pluck()
+      .all()
+      .filter((child) => this.#noteDangling(child))
+    for (const { child, condition } of requestReferences(database)) {
+      database
+        .prepare(
+          `INSERT INTO temp.held_references
+             SELECT DISTINCT ?, r.id, r.segment_id, r.byte_offset
+             FROM ${quoted(child)} c JOIN requests r ON ${condition} WHERE r.segment_id IS NOT NULL`,
+        )
+        .run(child)
+    }
+  }
+
+  /**
+   * Once everything has come again.
+   *
+   * @throws DatabaseError ROWS_REFERRED_TO
+   */
+  check(): void {
+    const moved = this.#database
+      .prepare<[], { child: string; n: number }>(
+        `SELECT child, count(*) AS n FROM temp.held_references h
+         WHERE NOT EXISTS (SELECT 1 FROM requests r
+           WHERE r.id = h.id AND r.segment_id = h.segment_id AND r.byte_offset = h.byte_offset)
+         GROUP BY child LIMIT 1`,
+      )
+      .get()
+    if (moved !== undefined) throw this.#refused(moved.child, moved.n)
+    for (const child of this.#children) {
+      const n = this.#newDangling(child)
+      if (n > 0) throw this.#refused(child, n)
+    }
+    this.#database.exec('DROP TABLE temp.held_dangling; DROP TABLE temp.held_references')
+  }
+
+  #refused(child: string, n: number): DatabaseError {
+    const found = `the table ${JSON.stringify(child)} refers to rows, ${n} of which a replay wouldn't give again with the same id`
+    const reason = 'since lines had come late or are missing'
+    const advice = 'remove or redirect those references, or drop the foreign key, and replay again'
+    return new DatabaseError(
+      'ROWS_REFERRED_TO',
+      this.#database.name,
+      `${found}, ${reason}; nothing was changed: ${advice}`,
+    )
+  }
+
+  /** @returns false for a key that SQLite can't make sense of, such as one to a column that isn't unique. */
+  #noteDangling(child: string): boolean {
+    try {
+      this.#database
+        .prepare(`INSERT INTO temp.held_dangling SELECT * FROM pragma_foreign_key_check(${literal(child)})`)
+        .run()
+      return true
+    } catch {
+      // Nothing can be held by such a key, and with foreign keys on SQLite would refuse each change itself.
+      return false
+    }
+  }
+
+  #newDangling(child: string): number {
+    const count = this.#database
+      .prepare<[string], number>(
+        `SELECT (SELECT count(*) FROM pragma_foreign_key_check(${literal(child)}))
+           - (SELECT count(*) FROM temp.held_dangling WHERE child = ?)`,
+      )
+      .pluck()
+    return count.get(child) ?? 0
+  }
+}
+
+/**
+ * Rows that a prune removes must not be held by a table of users: a reference without ON DELETE CASCADE, SET NULL or SET
+ * DEFAULT would stop it half way.
+ *
+ * @param through the last segment whose rows go, by id.
+ * @throws DatabaseError ROWS_REFERRED_TO
+ */
+export function checkUnreferred(database: Database, through: number): void {
+  for (const { child, condition, onDelete } of requestReferences(database)) {
+    if (onDelete !== 'NO ACTION' && onDelete !== 'RESTRICT') continue
+    const n = database
+      .prepare<[number], number>(
+        `SELECT count(*) FROM ${quoted(child)} c JOIN requests r ON ${condition} WHERE r.segment_id <= ?`,
+      )
+      .pluck()
+      .get(through)
+    if (n === undefined || n === 0) continue
+    const found = `${n} rows of the table ${JSON.stringify(child)} refer to requests that would go (ON DELETE ${onDelete})`
+    const advice =
+      'remove or redirect those rows, or declare the reference with ON DELETE CASCADE or SET NULL, and prune again'
+    throw new DatabaseError('ROWS_REFERRED_TO', database.name, `${found}; nothing was removed: ${advice}`)
+  }
+}
+
+function requestReferences(database: Database): RequestReference[] {
+  const columns = database
+    .prepare<[], { child: string; key: number; column: string; parent: string | null; onDelete: string }>(
+      `SELECT m.name AS child, f.id AS "key", f."from" AS "column", f."to" AS parent, f.on_delete AS onDelete
+       FROM sqlite_master m JOIN pragma_foreign_key_list(m.name) f
+       WHERE m.type = 'table' AND lower(f."table") = 'requests' ORDER BY m.name, f.id, f.seq`,
+    )
+    .all()
+  const references = new Map<string, RequestReference>()
+  for (const { child, key, column, parent, onDelete } of columns) {
+    const condition = `r.${quoted(parent ?? 'id')} = c.${quoted(column)}`
+    const name = `${key} ${child}`
+    const before = references.get(name)
+    references.set(name, {
+      child,
+      condition: before === undefined ? condition : `${before.condition} AND ${condition}`,
+      onDelete,
+    })
+  }
+  return [...references.values()]
+}
+
+function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
+}
+
+function literal(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`
+}

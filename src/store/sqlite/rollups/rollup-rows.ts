@@ -1,0 +1,122 @@
+import { type Latencies, mergeLatencies } from '../../../folds/stored-latencies.js'
+import type { Database } from '../connection/database.js'
+import { RowQueue } from '../row-queue.js'
+
+/** The columns of a roll-up's sums. */
+export const SUMS = [
+  'requests',
+  'failures',
+  'streams',
+  'failed_streams',
+  /** Requests whose cost is unknown. */
+  'unpriced',
+  'input_tokens',
+  'output_tokens',
+  /** With `cost_nanosats`: see `costParts`. */
+  'cost_sats',
+  'cost_nanosats',
+  'latency_ms',
+  /** Failures among `unpriced`. */
+  'unpriced_failures',
+  'unknown_input_tokens',
+  'unknown_output_tokens',
+  /** See `isUnended`. */
+  'unended_streams',
+] as const
+
+export type SumName = (typeof SUMS)[number]
+
+/** Sums over some requests, or what changes them: then any sum may be negative. */
+export interface Rollup {
+  /** In the order of `SUMS`. */
+  readonly sums: Float64Array
+  /** Of requests that are added, or of such that are taken out; none where only outcomes are corrected. */
+  readonly latencies: Latencies
+}
+
+/** Two tables with the same key, one for the sums and one for the latencies. */
+interface RollupRowsOptions {
+  sums: string
+  latencies: string
+  key: readonly string[]
+}
+
+type KeyValue = string | number
+
+/** Adds roll-ups to the rows of their tables. */
+export class RollupRows {
+  readonly #newSums: RowQueue
+  readonly #newLatencies: RowQueue
+  readonly #statements: ReturnType<typeof prepareStatements>
+
+  constructor(database: Database, options: RollupRowsOptions) {
+    defineMerge(database)
+    const { sums, latencies, key } = options
+    const placeholders = [...key.map(() => '?'), ...SUMS.map(() => INTEGER)]
+    this.#newSums = new RowQueue(database, sums, [...key, ...SUMS], placeholders)
+    this.#newLatencies = new RowQueue(database, latencies, [...key, 'buckets'])
+    this.#statements = prepareStatements(database, options)
+  }
+
+  /** What a write that failed has left waiting is forgotten. */
+  begin(): void {
+    this.#newSums.clear()
+    this.#newLatencies.clear()
+  }
+
+  /** It has no rows yet; they are there at the latest when `insert` was called. Fastest in the order of keys. */
+  addNew(key: readonly KeyValue[], { sums, latencies }: Rollup): void {
+    this.#newSums.add(key, sums)
+    if (latencies.length > 0) this.#newLatencies.add([...key, latencies])
+  }
+
+  /** To the rows that it may have. */
+  add(key: readonly KeyValue[], { sums, latencies }: Rollup): void {
+    const { addSums, addLatencies, takeLatencies } = this.#statements
+    addSums.run(...key, ...sums)
+    if (latencies.length === 0) return
+    const isAdded = (sums[0] ?? 0) > 0
+    if (isAdded) addLatencies.run(...key, latencies)
+    else if (takeLatencies.run(latencies, ...key).changes === 0) {
+      throw new Error('unreachable: what is taken out was added before')
+    }
+  }
+
+  insert(): void {
+    this.#newSums.insert()
+    this.#newLatencies.insert()
+  }
+}
+
+/** Bound numbers are doubles: without the cast a sum would be one too, and inexact beyond 2^53. */
+const INTEGER = 'CAST(? AS INTEGER)'
+
+function prepareStatements(database: Database, { sums, latencies, key }: RollupRowsOptions) {
+  const keys = key.map(() => '?').join(', ')
+  return {
+    addSums: database.prepare<KeyValue[]>(
+      `INSERT INTO ${sums} (${[...key, ...SUMS].join(', ')}) VALUES (${keys}, ${SUMS.map(() => INTEGER).join(', ')})
+       ON CONFLICT DO UPDATE SET ${SUMS.map((name) => `${name} = ${name} + excluded.${name}`).join(', ')}`,
+    ),
+    addLatencies: database.prepare<(KeyValue | Latencies)[]>(
+      `INSERT INTO ${latencies} (${key.join(', ')}, buckets) VALUES (${keys}, ?)
+       ON CONFLICT DO UPDATE SET buckets = merge_latencies(buckets, excluded.buckets, 1)`,
+    ),
+    takeLatencies: database.prepare<(KeyValue | Latencies)[]>(
+      `UPDATE ${latencies} SET buckets = merge_latencies(buckets, ?, -1)
+       WHERE ${key.map((name) => `${name} = ?`).join(' AND ')}`,
+    ),
+  }
+}
+
+function defineMerge(database: Database): void {
+  const options = { deterministic: true, directOnly: true }
+  database.function('merge_latencies', options, (stored: unknown, changes: unknown, sign: unknown) => {
+    if (!Buffer.isBuffer(stored) || !Buffer.isBuffer(changes)) {
+      throw new TypeError(
+        `latencies of a roll-up: found a ${typeof stored}, expected bytes: rebuild them by a replay`,
+      )
+    }
+    return mergeLatencies(stored, changes, sign === 1 ? 1 : -1)
+  })
+}

@@ -1,0 +1,135 @@
+import { LatencyHistogram } from '../../../folds/latency-histogram.js'
+import type { RollupCells } from '../../../folds/rollup-cells.js'
+import type { Rollup } from './rollup-rows.js'
+import {
+  DAY_LENGTH,
+  type Dimension,
+  HOUR_LENGTH,
+  type RollupGrain,
+  type RollupTables,
+} from './rollup-tables.js'
+
+/** Where roll-ups are written. */
+export type RollupSink = Pick<RollupTables, 'dimensionId' | 'begin' | 'add' | 'addTotal' | 'insert'>
+
+/** What was collected of a dimension. */
+export interface DimensionHours extends Dimension {
+  /** For each hour its cell. */
+  readonly hours: ReadonlyMap<string, number>
+}
+
+/** What several dimensions may have in common, and the value that one has of it. */
+type Grouping = [groupedBy: string, nameOf: (dimension: Dimension) => string | null]
+
+const ALL: Grouping = ['', () => null]
+
+/**
+ * Writes the roll-ups of hours that cells hold, and what follows from them: those of days, and totals. All are written in
+ * the order of their keys.
+ *
+ * @param dimensions in the order in which their first requests came.
+ * @param labels the names of `rollup_labels`.
+ */
+export function writeRollups(
+  sink: RollupSink,
+  dimensions: readonly DimensionHours[],
+  cells: RollupCells,
+  labels: readonly string[],
+): void {
+  sink.begin()
+  const writer = new RollupWriter(sink, dimensions, cells)
+  writer.write('day', DAY_LENGTH, groupingsOf(labels))
+  writer.write('hour', HOUR_LENGTH, [ALL])
+  sink.insert()
+}
+
+/** Lives through one writing, and makes no object that lives as long: there are thousands of cells. */
+class RollupWriter {
+  readonly #sink: RollupSink
+  readonly #cells: RollupCells
+  /** In the order of their ids. */
+  readonly #dimensions: (DimensionHours & { id: number })[]
+  /** The place of each cell's dimension in that list. */
+  readonly #dimensionOf: Uint32Array
+  readonly #latencies = new LatencyHistogram()
+
+  constructor(sink: RollupSink, dimensions: readonly DimensionHours[], cells: RollupCells) {
+    this.#sink = sink
+    this.#cells = cells
+    this.#dimensions = dimensions.map((dimension) => ({ ...dimension, id: sink.dimensionId(dimension) }))
+    this.#dimensions.sort((a, b) => a.id - b.id)
+    this.#dimensionOf = new Uint32Array(cells.cells)
+    for (const [place, { hours }] of this.#dimensions.entries()) {
+      for (const cell of hours.values()) this.#dimensionOf[cell] = place
+    }
+  }
+
+  write(grain: RollupGrain, length: number, groupings: readonly Grouping[]): void {
+    for (const [period, cells] of this.#cellsOfPeriods(length)) {
+      const parts: { dimension: Dimension; rollup: Rollup }[] = []
+      for (let from = 0; from < cells.length; ) {
+        const place = this.#dimensionOf[cells[from] ?? 0] ?? 0
+        let to = from + 1
+        while (to < cells.length && this.#dimensionOf[cells[to] ?? 0] === place) to++
+        const rollup = this.#sumOf(cells.slice(from, to).map((cell) => this.#cells.rollup(cell)))
+        const dimension = this.#dimensions[place]
+        if (dimension === undefined) throw new Error('a cell without a dimension')
+        this.#sink.add({ grain, period, dimensionId: dimension.id }, rollup)
+        parts.push({ dimension, rollup })
+        from = to
+      }
+      for (const [groupedBy, nameOf] of groupings) {
+        const groups = new Map<string | null, Rollup[]>()
+        for (const { dimension, rollup } of parts) append(groups, nameOf(dimension), rollup)
+        for (const [name, rollups] of groups) {
+          this.#sink.addTotal({ grain, groupedBy, period, name }, this.#sumOf(rollups))
+        }
+      }
+    }
+  }
+
+  /** The cells of every period, periods in order, and those of one in the order of their dimensions. */
+  #cellsOfPeriods(length: number): [string, number[]][] {
+    const periods = new Map<string, number[]>()
+    for (const { hours } of this.#dimensions) {
+      for (const [hour, cell] of hours) append(periods, hour.slice(0, length), cell)
+    }
+    return [...periods].sort(([a], [b]) => (a < b ? -1 : 1))
+  }
+
+  #sumOf(rollups: readonly Rollup[]): Rollup {
+    const [first] = rollups
+    if (first === undefined) throw new Error('a sum of no roll-ups')
+    if (rollups.length === 1) return first
+    const sums = new Float64Array(first.sums.length)
+    this.#latencies.clear()
+    for (const rollup of rollups) {
+      for (let index = 0; index < sums.length; index++) {
+        sums[index] = (sums[index] ?? 0) + (rollup.sums[index] ?? 0)
+      }
+      this.#latencies.addStored(rollup.latencies)
+    }
+    return { sums, latencies: this.#latencies.store() }
+  }
+}
+
+function groupingsOf(labels: readonly string[]): Grouping[] {
+  return [
+    ALL,
+    ['model', ({ model }) => model],
+    ['provider', ({ provider }) => provider],
+    ['policy', ({ policy }) => policy],
+    ...labels.map(
+      (label): Grouping => [
+        `label:${label}`,
+        ({ labels }) => (Object.hasOwn(labels, label) ? (labels[label] ?? null) : null),
+      ],
+    ),
+  ]
+}
+
+function append<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
+  const list = lists.get(key)
+  if (list === undefined) lists.set(key, [value])
+  else list.push(value)
+}

@@ -1,0 +1,175 @@
+import { createHash } from 'node:crypto'
+import type { Database } from 'better-sqlite3'
+import { asDatabaseError, DatabaseError } from '../connection/errors.js'
+import { defineShortHash } from '../rollups/group-names.js'
+import { MIGRATION_FILES } from './migration-files.js'
+
+/** The name and the text of one file of the migrations directory. */
+export interface MigrationFile {
+  readonly fileName: string
+  readonly sql: string
+}
+
+/** A migration by the rules of the sqlx migrator. */
+export interface Migration extends MigrationFile {
+  readonly version: number
+  readonly description: string
+  /** SHA-384 of the file's bytes. */
+  readonly checksum: Buffer
+}
+
+interface LedgerRow {
+  version: number
+  description: string
+  success: number
+  checksum: Buffer
+}
+
+// As the sqlx migrator for SQLite creates it; execution_time is in nanoseconds.
+const createLedger = `
+CREATE TABLE IF NOT EXISTS _sqlx_migrations (
+    version BIGINT PRIMARY KEY,
+    description TEXT NOT NULL,
+    installed_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    success BOOLEAN NOT NULL,
+    checksum BLOB NOT NULL,
+    execution_time BIGINT NOT NULL
+);
+`
+
+/**
+ * Puts migrations in the order of their versions. A file's name is `<version>_<description>.sql`; the description
+ * has spaces for its underscores. Files with other names are ignored, as sqlx does.
+ */
+export function parseMigrations(files: readonly MigrationFile[]): Migration[] {
+  return files
+    .flatMap(({ fileName, sql }) => {
+      const [, version, description] = /^(\d+)_(.+)\.sql$/.exec(fileName) ?? []
+      if (version === undefined || description === undefined) return []
+      return {
+        version: Number(version),
+        description: description.replaceAll('_', ' '),
+        fileName,
+        sql,
+        checksum: createHash('sha384').update(sql).digest(),
+      }
+    })
+    .sort((a, b) => a.version - b.version)
+}
+
+let packaged: readonly Migration[] | null = null
+
+/** This program's own migrations. They are never looked for on disk: a bundle may stand beside another program's. */
+export function packagedMigrations(): readonly Migration[] {
+  packaged ??= parseMigrations(MIGRATION_FILES)
+  return packaged
+}
+
+/**
+ * The migrations that the database still lacks, oldest first. Reads only.
+ *
+ * Throws {@link DatabaseError} when the ledger and the migrations contradict each other: `MIGRATION_INCOMPLETE`,
+ * `DATABASE_TOO_NEW`, `MIGRATION_EDITED`.
+ */
+export function pendingMigrations(
+  database: Database,
+  path: string,
+  migrations: readonly Migration[] = packagedMigrations(),
+): Migration[] {
+  const applied = readLedger(database)
+  const known = new Map(migrations.map((migration) => [migration.version, migration]))
+  for (const row of applied) {
+    const label = `migration ${row.version} (${row.description})`
+    if (!row.success) {
+      throw new DatabaseError(
+        'MIGRATION_INCOMPLETE',
+        path,
+        `${label} began and did not succeed, so the schema is in an unknown state: restore a backup, or move the database away and replay`,
+      )
+    }
+    const migration = known.get(row.version)
+    if (migration === undefined) {
+      throw new DatabaseError(
+        'DATABASE_TOO_NEW',
+        path,
+        `has ${label}, which this program does not have (its newest is ${migrations.at(-1)?.version ?? 'none'}): use the version of request-journal that made it, or a newer one`,
+      )
+    }
+    if (!migration.checksum.equals(row.checksum)) {
+      throw new DatabaseError(
+        'MIGRATION_EDITED',
+        path,
+        `${migration.fileName} was edited after it was applied here (SHA-384 applied ${shortHex(row.checksum)}, of the file ${shortHex(migration.checksum)}): restore the file's bytes, and put the change into a new migration`,
+      )
+    }
+  }
+  const appliedVersions = new Set(applied.map((row) => row.version))
+  return migrations.filter((migration) => !appliedVersions.has(migration.version))
+}
+
+/**
+ * Applies what is pending, each migration together with its ledger row in one transaction. A database that is up to date
+ * is only read. Any number of processes may do this at once.
+ *
+ * Throws as {@link pendingMigrations} does, and `MIGRATION_FAILED`.
+ */
+export function migrate(
+  database: Database,
+  path: string,
+  migrations: readonly Migration[] = packagedMigrations(),
+): void {
+  while (pendingMigrations(database, path, migrations).length > 0) {
+    database
+      .transaction(() => {
+        // Another process may have applied it while this one waited for the write lock: only what is read here counts.
+        const next = pendingMigrations(database, path, migrations)[0]
+        if (next !== undefined) apply(database, path, next)
+      })
+      .immediate()
+  }
+}
+
+/**
+ * Applies one migration with its ledger row. To be called in a transaction.
+ *
+ * Throws `MIGRATION_FAILED`, and what SQLite says of the file.
+ */
+export function apply(database: Database, path: string, migration: Migration): void {
+  const startedAt = process.hrtime.bigint()
+  database.exec(createLedger)
+  defineShortHash(database)
+  try {
+    database.exec(migration.sql)
+  } catch (error) {
+    const known = asDatabaseError(error, path)
+    if (known instanceof DatabaseError && known.code !== 'SCHEMA_CHANGED') throw known
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new DatabaseError(
+      'MIGRATION_FAILED',
+      path,
+      `its tables are not what ${migration.fileName} expects (${reason}), so they stay as they are: name another file with --db, or, if this one is request-journal's, move it away and replay`,
+      { cause: error },
+    )
+  }
+  database
+    .prepare(
+      'INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (?, ?, TRUE, ?, ?)',
+    )
+    .run(migration.version, migration.description, migration.checksum, process.hrtime.bigint() - startedAt)
+}
+
+function readLedger(database: Database): LedgerRow[] {
+  const hasLedger = database
+    .prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations'")
+    .get()
+  if (hasLedger === undefined) return []
+  return database
+    .prepare<[], LedgerRow>(
+      'SELECT version, description, success, checksum FROM _sqlx_migrations ORDER BY version',
+    )
+    .all()
+}
+
+function shortHex(checksum: Buffer): string {
+  return `${checksum.toString('hex').slice(0, 16)}…`
+}

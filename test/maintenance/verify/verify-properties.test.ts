@@ -1,0 +1,131 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import SQLite from 'better-sqlite3'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { verify } from '../../../src/maintenance/index.js'
+import { projectOnce } from '../../../src/projection/index.js'
+import { writeSegment } from '../../support/journal-files.js'
+import { completionLine, requestLine } from '../../support/lines.js'
+
+const id = fc.constantFrom('a', 'b', 'c')
+const tokens = fc.option(fc.integer({ min: 0, max: 50 }), { nil: null })
+const request = fc.record({
+  policy: fc.constantFrom('chat', null),
+  input_tokens: tokens,
+  output_tokens: tokens,
+  success: fc.boolean(),
+})
+const completion = fc.record({
+  input_tokens: tokens,
+  output_tokens: tokens,
+  success: fc.option(fc.boolean(), { nil: null }),
+})
+const text = fc.oneof(
+  { weight: 5, arbitrary: fc.tuple(id, request).map(([name, value]) => `${requestLine(name, value)}\n`) },
+  {
+    weight: 5,
+    arbitrary: fc.tuple(id, completion).map(([name, value]) => `${completionLine(name, value)}\n`),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.tuple(id, fc.nat(100)).map(([name, cut]) => requestLine(name).slice(0, cut + 1)),
+  },
+  { weight: 1, arbitrary: id.map((name) => requestLine(name)) },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom('\n', 'garbage\n', '{"model":"m","latency_ms":1,"success":true}\n'),
+  },
+)
+const project = fc.constant('project' as const)
+const newSegment = fc.constant('new segment' as const)
+const late = text.map((bytes) => ({ late: bytes }))
+const inOrder = fc.array(
+  fc.oneof(
+    { weight: 8, arbitrary: text },
+    { weight: 2, arbitrary: project },
+    { weight: 1, arbitrary: newSegment },
+  ),
+  { maxLength: 40 },
+)
+const withLateLines = fc.array(
+  fc.oneof({ weight: 4, arbitrary: inOrder }, { weight: 1, arbitrary: fc.tuple(late) }),
+  {
+    maxLength: 6,
+  },
+)
+type Step = string | { late: string }
+
+async function withJournal(
+  steps: readonly Step[],
+  check: (paths: { journal: string; database: string }) => Promise<void>,
+): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'request-journal-property-'))
+  const paths = { journal: join(directory, 'journal'), database: join(directory, 'requests.db') }
+  const segment = (day: number) => `2026-11-${day}.ndjson`
+  try {
+    let day = 10
+    writeSegment(paths.journal, '', segment(day))
+    for (const step of steps) {
+      if (step === 'project') await projectOnce(paths)
+      else if (step === 'new segment') day = Math.min(30, day + 1)
+      else if (typeof step === 'string') writeSegment(paths.journal, step, segment(day))
+      else writeSegment(paths.journal, step.late, segment(Math.max(10, day - 1)))
+    }
+    await projectOnce(paths)
+    await check(paths)
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+test('whatever was projected, in whatever order it came, is found right', { timeout: 120_000 }, async () => {
+  await fc.assert(
+    fc.asyncProperty(withLateLines, async (steps) => {
+      await withJournal(steps.flat(), async (paths) => {
+        expect(await verify(paths)).toMatchObject({ ok: true, problems: [] })
+      })
+    }),
+    { numRuns: 50 },
+  )
+})
+
+test('any byte of what was projected, and any cell of a row, is found when it changes', {
+  timeout: 120_000,
+}, async () => {
+  await fc.assert(
+    fc.asyncProperty(inOrder, fc.nat(), fc.integer({ min: 1, max: 255 }), async (steps, at, change) => {
+      await withJournal(['project', `${requestLine('a')}\n`, ...steps], async (paths) => {
+        const { journal, database } = paths
+        const connection = new SQLite(database)
+        const segments = connection
+          .prepare('SELECT name, projected_bytes AS bytes FROM journal_segments WHERE projected_bytes > 0')
+          .all() as { name: string; bytes: number }[]
+        const segment = segments[at % segments.length]
+        if (segment === undefined) throw new Error('there is a projected segment')
+        const path = join(journal, segment.name)
+        const bytes = readFileSync(path)
+        const offset = at % segment.bytes
+        bytes[offset] = (bytes[offset] ?? 0) ^ change
+        writeFileSync(path, bytes)
+        expect((await verify(paths)).ok).toBe(false)
+        bytes[offset] = (bytes[offset] ?? 0) ^ change
+        writeFileSync(path, bytes)
+        expect((await verify(paths)).ok).toBe(true)
+
+        const rows = connection.prepare('SELECT * FROM requests').all() as { id: number }[]
+        const row = rows[at % rows.length]
+        if (row === undefined) throw new Error('there is a row')
+        const columns = Object.keys(row).filter((name) => name !== 'id')
+        const column = columns[at % columns.length]
+        connection.exec(
+          `UPDATE requests SET ${column} = CASE WHEN ${column} = 1 THEN 0 ELSE 1 END WHERE id = ${row.id}`,
+        )
+        connection.close()
+        expect({ column, ok: (await verify(paths)).ok }).toEqual({ column, ok: false })
+      })
+    }),
+    { numRuns: 40 },
+  )
+})

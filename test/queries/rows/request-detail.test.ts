@@ -1,0 +1,128 @@
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { describe, expect } from 'vitest'
+import { projectOnce } from '../../../src/projection/index.js'
+import { getRequest, openDatabaseReadOnly } from '../../../src/queries/index.js'
+import { DAY, lines, writeSegment } from '../../support/journal-files.js'
+import { completionLine, requestLine } from '../../support/lines.js'
+import { test, type Workspace } from '../../support/workspace.js'
+
+const LOGGED = requestLine('a', {
+  provider: 'openai',
+  policy: 'chat',
+  streaming: true,
+  provider_cost_sats: 0.5,
+  labels: { team: 'search', 'ü"': '1' },
+})
+const COMPLETED = completionLine('a', {
+  output_tokens: 5,
+  cost_sats: 2,
+  stream_duration_ms: 900,
+  success: true,
+})
+
+async function ask({ journal, database }: Workspace, id: number, directory: string | undefined = journal) {
+  const connection = openDatabaseReadOnly(database)
+  try {
+    return await getRequest(connection, id, { journal: directory })
+  } finally {
+    connection.close()
+  }
+}
+
+async function project(workspace: Workspace, ...text: string[]): Promise<void> {
+  writeSegment(workspace.journal, lines(...text))
+  await projectOnce(workspace)
+}
+
+test('the whole row, and the lines that it came from', async ({ workspace }) => {
+  const first = requestLine('first')
+  await project(workspace, first, LOGGED, COMPLETED)
+  const offset = Buffer.byteLength(first) + 1
+  expect(await ask(workspace, 2)).toEqual({
+    id: 2,
+    timestamp: '2026-11-22T10:00:00.000Z',
+    model: 'gpt-4o',
+    provider: 'openai',
+    streaming: true,
+    success: true,
+    tokens: { input: null, output: 5 },
+    cost: { sats: 2 },
+    timing: { latency_ms: 100, stream_duration_ms: 900 },
+    correlation_id: 'a',
+    attempt: null,
+    policy: 'chat',
+    provider_cost_sats: null,
+    labels: { team: 'search', 'ü"': '1' },
+    state: 'finished',
+    place: { segment: DAY, byte_offset: offset },
+    completed_place: { segment: DAY, byte_offset: offset + Buffer.byteLength(LOGGED) + 1 },
+    line: { text: LOGGED },
+    completed_line: { text: COMPLETED },
+  })
+  expect(await ask(workspace, 1)).toMatchObject({ completed_place: null, completed_line: null, labels: null })
+  expect(await ask(workspace, 3)).toBeNull()
+})
+
+test('from an archived segment', async ({ workspace }) => {
+  await project(workspace, ...Array.from({ length: 5000 }, (_, i) => requestLine(`r${i}`)), LOGGED, COMPLETED)
+  const path = join(workspace.journal, DAY)
+  writeFileSync(`${path}.gz`, gzipSync(readFileSync(path)))
+  rmSync(path)
+  expect(await ask(workspace, 5001)).toMatchObject({
+    line: { text: LOGGED },
+    completed_line: { text: COMPLETED },
+  })
+})
+
+test('an event that was found within a damaged line is its own bytes', async ({ workspace }) => {
+  await project(workspace, `{"broken":${LOGGED}${requestLine('b')}`)
+  expect(await ask(workspace, 1)).toMatchObject({ place: { byte_offset: 10 }, line: { text: LOGGED } })
+  expect(await ask(workspace, 2)).toMatchObject({ line: { text: requestLine('b') } })
+})
+
+test('a line of nearly 1 MiB is whole', async ({ workspace }) => {
+  const long = requestLine('long', { extra: 'x'.repeat(1_000_000) })
+  await project(workspace, long, requestLine('b'))
+  expect(await ask(workspace, 1)).toMatchObject({ line: { text: long } })
+})
+
+describe('a line that can’t be shown says why', () => {
+  const reason = (text: string) => ({ line: { text: null, reason: expect.stringContaining(text) } })
+
+  test('no journal was named', async ({ workspace }) => {
+    await project(workspace, LOGGED)
+    const connection = openDatabaseReadOnly(workspace.database)
+    expect(await getRequest(connection, 1)).toMatchObject(reason('no journal was named'))
+    connection.close()
+  })
+
+  test.for<[string, (path: string) => void, string]>([
+    ['the segment is gone', (path) => rmSync(path), 'has no segment 2026-11-22.ndjson'],
+    ['it ends before', (path) => writeFileSync(path, ''), 'ends before byte 0'],
+    [
+      'it is damaged',
+      (path) => writeFileSync(path, `${LOGGED.replace('gpt', 'GPT')}\n`),
+      'no event stands at byte 0',
+    ],
+    [
+      'it is another journal',
+      (path) => writeFileSync(path, `${requestLine('other')}\n`),
+      'another request stands',
+    ],
+    [
+      'the archive is damaged',
+      (path) => {
+        rmSync(path)
+        writeFileSync(`${path}.gz`, 'no gzip')
+      },
+      "Can't read",
+    ],
+  ])('%s', async ([, damage, text], { workspace }) => {
+    await project(workspace, LOGGED)
+    workspace.expectDamage()
+    damage(join(workspace.journal, DAY))
+    expect(await ask(workspace, 1)).toMatchObject(reason(text))
+  })
+})

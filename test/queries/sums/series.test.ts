@@ -1,0 +1,151 @@
+import fc from 'fast-check'
+import { describe, expect } from 'vitest'
+import { PERCENTILE_ERROR } from '../../../src/folds/latency-histogram.js'
+import { type SeriesBucket, series } from '../../../src/queries/index.js'
+import { rows } from '../arbitrary-rows.js'
+import { costOf, groupOf, matches, NOW, percentileOf, unknownsOf } from '../reference.js'
+import { fill, insert, test } from '../support.js'
+
+const PREFIX = { minute: 16, hour: 13, day: 10 } as const
+
+test('each bucket has what the rows of its time say, from roll-ups and from rows alike', ({ database }) => {
+  const bound = fc.constantFrom(
+    '2026-11-20T00:00:00.000Z',
+    '2026-11-20T09:30:59.999Z',
+    '2026-11-21T22:00:00.001Z',
+    '2026-11-22T23:59:59.999Z',
+  )
+  const bucket = fc.constantFrom<SeriesBucket[]>('minute', 'hour', 'day')
+  fc.assert(
+    fc.property(
+      rows,
+      bound,
+      bound,
+      bucket,
+      fc.constantFrom('model', 'provider'),
+      (all, since, until, size, by) => {
+        fill(database, all)
+        const answer = series(database, {
+          since,
+          until,
+          bucket: size,
+          by,
+          unknown: true,
+          now: NOW,
+        })
+        const inWindow = all.filter((row) => matches(row, { since, until }))
+        const names = new Set(inWindow.map((row) => groupOf(row, by, all)))
+        for (const [index, time] of answer.times.entries()) {
+          const key = time.slice(0, PREFIX[size])
+          const inBucket = inWindow.filter((row) => row.timestamp.slice(0, PREFIX[size]) === key)
+          expect(answer.requests[index]).toBe(inBucket.length)
+          expect(answer.failures[index]).toBe(inBucket.filter((row) => row.success === 0).length)
+          expect(answer.unpriced[index]).toBe(inBucket.filter((row) => row.cost_sats === null).length)
+          const unknowns = unknownsOf(inBucket)
+          for (const [name, count] of Object.entries(unknowns)) {
+            expect({ [name]: answer[name as keyof typeof unknowns]?.[index] }).toEqual({ [name]: count })
+          }
+          expect(answer.input_tokens[index]).toBe(
+            inBucket.reduce((sum, row) => sum + (row.input_tokens ?? 0), 0),
+          )
+          expect(answer.output_tokens[index]).toBe(
+            inBucket.reduce((sum, row) => sum + (row.output_tokens ?? 0), 0),
+          )
+          const median = percentileOf(inBucket, 0.5)
+          if (median === null) expect(answer.p50_latency_ms[index]).toBeNull()
+          else
+            expect(Math.abs((answer.p50_latency_ms[index] ?? Number.NaN) - median)).toBeLessThanOrEqual(
+              median * PERCENTILE_ERROR,
+            )
+          for (const name of names) {
+            const ofName = inBucket.filter((row) => groupOf(row, by, all) === name)
+            const costs = new Map(Object.entries(answer.cost_sats)).get(name)
+            expect(costs?.[index]).toBe(costOf(ofName))
+            const left = new Map(Object.entries(answer.unpriced_by_name ?? {})).get(name)
+            expect(left?.[index]).toBe(ofName.filter((row) => row.cost_sats === null).length)
+            expect(new Map(Object.entries(answer.requests_by_name ?? {})).get(name)?.[index]).toBe(
+              ofName.length,
+            )
+          }
+        }
+        expect(new Set(Object.keys(answer.cost_sats))).toEqual(names)
+      },
+    ),
+    { numRuns: 30 },
+  )
+})
+
+test('every bucket of the window is there, the first and the last cut by it', ({ database }) => {
+  insert(
+    database,
+    { timestamp: '2026-11-22T09:10:00.000Z', cost_sats: 5 },
+    { timestamp: '2026-11-22T09:40:00.000Z', cost_sats: 1, provider: 'p', success: 0 },
+    { timestamp: '2026-11-22T12:00:00.000Z', latency_ms: 7, input_tokens: 3 },
+    { timestamp: '2026-11-22T12:00:00.001Z' },
+  )
+  const window = { since: '2026-11-22T09:30:00.000Z', until: '2026-11-22T12:00:00.000Z' }
+  expect(series(database, { ...window, bucket: 'hour', by: 'provider' })).toEqual({
+    ...window,
+    bucket: 'hour',
+    by: 'provider',
+    times: ['09', '10', '11', '12'].map((hour) => `2026-11-22T${hour}:00:00.000Z`),
+    requests: [1, 0, 0, 1],
+    failures: [1, 0, 0, 0],
+    unpriced: [0, 0, 0, 1],
+    input_tokens: [0, 0, 0, 3],
+    output_tokens: [0, 0, 0, 0],
+    p50_latency_ms: [100.5, null, null, 7],
+    p95_latency_ms: [100.5, null, null, 7],
+    p99_latency_ms: [100.5, null, null, 7],
+    cost_sats: { p: [1, 0, 0, 0], unknown: [0, 0, 0, 0] },
+  })
+})
+
+test('eight names by cost, and the rest as one', ({ database }) => {
+  insert(database, ...Array.from({ length: 10 }, (_, i) => ({ model: `m${i}`, cost_sats: i })))
+  const { cost_sats } = series(database, {
+    since: '2026-11-22T10:00:00.000Z',
+    until: '2026-11-22T10:00:30.000Z',
+  })
+  expect(cost_sats).toEqual({
+    ...Object.fromEntries([9, 8, 7, 6, 5, 4, 3, 2].map((i) => [`m${i}`, [i]])),
+    other: [1],
+  })
+})
+
+test('refunds have a name of their own where they are among the largest amounts', ({ database }) => {
+  insert(database, { model: 'refund', cost_sats: -50 }, { model: 'free', cost_sats: 0 })
+  insert(database, ...Array.from({ length: 8 }, (_, i) => ({ model: `m${i}`, cost_sats: i + 1 })))
+  const { cost_sats } = series(database, {
+    since: '2026-11-22T10:00:00.000Z',
+    until: '2026-11-22T10:00:30.000Z',
+  })
+  expect(Object.entries(cost_sats).at(0)).toEqual(['refund', [-50]])
+  expect(cost_sats['other']).toEqual([1])
+})
+
+describe('the bucket', () => {
+  test.for([
+    ['2026-11-22T13:00:00.000Z', 'minute'],
+    ['2026-11-22T13:00:00.001Z', 'hour'],
+    ['2026-12-02T10:00:00.000Z', 'hour'],
+    ['2026-12-02T10:00:00.001Z', 'day'],
+  ])('until %s is a %s', ([until = '', bucket], { database }) => {
+    expect(series(database, { since: '2026-11-22T10:00:00.000Z', until }).bucket).toBe(bucket)
+  })
+
+  test('a window that begins after its end has none', ({ database }) => {
+    const window = { since: '2026-11-23T00:00:00.000Z', until: '2026-11-22T00:00:00.000Z' }
+    expect(series(database, window)).toMatchObject({ times: [], requests: [], cost_sats: {} })
+  })
+
+  test('more than 10,000 are refused, and so is what is none', ({ database }) => {
+    const window = { since: '2026-01-01T00:00:00Z', until: '2026-02-01T00:00:00Z' }
+    expect(() => series(database, { ...window, bucket: 'minute' })).toThrow(
+      expect.objectContaining({ code: 'INVALID_BUCKET', message: expect.stringContaining('44641') }),
+    )
+    const week = 'week' as SeriesBucket
+    expect(() => series(database, { ...window, bucket: week })).toThrow(/Invalid bucket 'week'/)
+    expect(() => series(database, { ...window, by: 'policy' as 'model' })).toThrow(/Invalid by 'policy'/)
+  })
+})

@@ -1,0 +1,90 @@
+import { once } from 'node:events'
+import { createServer, IncomingMessage, ServerResponse } from 'node:http'
+import { type AddressInfo, connect, Socket } from 'node:net'
+import { describe, expect } from 'vitest'
+import { boundRequests, HeldAnswers, maxConnections } from '../../../src/server/http/bounds.js'
+import { log, requestLog, test } from '../support.js'
+
+test('a client that goes on sending a body that is not read is answered, and let go', async ({
+  place,
+  serve,
+}) => {
+  await log(place, [requestLog()])
+  const open = await serve()
+  const closed = await serve({ token: 'correct-horse-battery-staple' })
+  for (const [status, server, line, headers] of [
+    [405, open, 'POST /v1/stats', ''],
+    [405, open, 'POST /healthz', ''],
+    [413, open, 'GET /v1/stats', ''],
+    [413, open, 'GET /nowhere', ''],
+    [400, open, 'GET /v1/%zz', ''],
+    [421, open, 'GET /v1/stats', 'Host: evil.example\r\n'],
+    [401, closed, 'GET /v1/stats', ''],
+  ] as const) {
+    for (const length of ['Content-Length: 100000', 'Transfer-Encoding: chunked']) {
+      const { hostname: host, port } = new URL(server.url)
+      const socket = connect({ host, port: Number(port), allowHalfOpen: true })
+      let text = ''
+      socket.on('data', (chunk) => {
+        text += chunk
+      })
+      socket.on('error', () => {})
+      const closing = new Promise((resolve) => socket.on('close', resolve))
+      socket.write(`${line} HTTP/1.1\r\n${headers || 'Host: localhost\r\n'}${length}\r\n\r\n5\r\nx`)
+      // It drips, and never ends by itself.
+      const drip = setInterval(() => socket.write('x'), 20)
+      await closing
+      clearInterval(drip)
+      expect(text, `${line} ${length}`).toMatch(
+        new RegExp(`^HTTP/1.1 ${status} [\\s\\S]*connection: close`, 'i'),
+      )
+    }
+  }
+})
+
+test('answers that are being read are bounded in bytes, those that are shared counted once', () => {
+  const held = new HeldAnswers(100)
+  const reader = () => new ServerResponse(new IncomingMessage(new Socket()))
+  const [shared, other] = [Buffer.alloc(60), Buffer.alloc(60)]
+  const readers = [reader(), reader()]
+  for (const response of readers) held.hold(shared, response)
+  expect(() => held.hold(other, reader())).toThrow('60 bytes of answers')
+  readers[0]?.emit('close')
+  expect(() => held.hold(other, reader())).toThrow('60 bytes of answers')
+  readers[1]?.emit('close')
+  held.hold(other, reader())
+})
+
+describe('boundRequests', () => {
+  test('ends an answer that is not read in time', async () => {
+    const server = createServer((_request, response) => {
+      response.end(Buffer.alloc(64 * 1024 * 1024))
+    })
+    boundRequests(server, 200)
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const socket = connect(port, '127.0.0.1').on('error', () => {})
+    socket.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n')
+    const [, response] = (await once(server, 'request')) as [unknown, ServerResponse]
+    await once(response, 'close')
+    // It reads what the kernel had taken by then.
+    let received = 0
+    socket.on('data', ({ length }) => {
+      received += length
+    })
+    await new Promise((resolve) => socket.on('close', resolve))
+    expect(received).toBeLessThan(64 * 1024 * 1024)
+    server.close()
+  })
+
+  test.each([
+    [1_048_576, 4096],
+    [1024, 896],
+    [256, 128],
+    [100, 8],
+    [Number.POSITIVE_INFINITY, 4096],
+  ])('of %d descriptors takes %d connections', (descriptors, connections) => {
+    expect(maxConnections(descriptors)).toBe(connections)
+  })
+})

@@ -1,0 +1,40 @@
+import type { RequestCounter } from '../../../src/queries/sums/counters.js'
+import type { MetricsInput } from '../../../src/server/metrics/metrics.js'
+import { LATENCY_BOUNDS_MS } from '../../../src/store/sqlite/rollups/rollup-tables.js'
+
+/** A combination of which nothing was counted but what is given. */
+export function counter(fields: Partial<RequestCounter> = {}): RequestCounter {
+  return {
+    model: 'gpt-4o',
+    provider: 'east',
+    policy: null,
+    requests: 0n,
+    failures: 0n,
+    unpriced: 0n,
+    input_tokens: 0n,
+    output_tokens: 0n,
+    cost_nanosats: 0n,
+    latency_ms: 0n,
+    corrected_failures: 0n,
+    corrected_unpriced: 0n,
+    corrected_input_tokens: 0n,
+    corrected_output_tokens: 0n,
+    corrected_cost_nanosats: 0n,
+    latencies: LATENCY_BOUNDS_MS.map(() => 0n),
+    ...fields,
+  }
+}
+
+/** What a page is rendered from where nothing is wrong. */
+export function metricsInput(fields: Partial<MetricsInput> = {}): MetricsInput {
+  return {
+    version: '1.2.3',
+    requests: { combinations: [counter({ requests: 1n })], others: null },
+    projection: { events: 1, rejected: 0, late: 0, unchecked: 0, held: 0 },
+    isProjectorUp: true,
+    journal: { lagSeconds: 0, lagBytes: 0, bytes: 400, segments: 1, distrusted: 0, problems: 0 },
+    databaseBytes: 98_304,
+    walBytes: 0,
+    ...fields,
+  }
+}

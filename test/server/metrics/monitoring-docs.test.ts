@@ -1,0 +1,110 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, test } from 'vitest'
+import { renderMetrics } from '../../../src/server/metrics/metrics.js'
+import { parseExposition } from './exposition-parser.js'
+import { metricsInput } from './metrics-input.js'
+import { hasPromtool, promtool } from './promtool.js'
+
+interface Panel {
+  id: number
+  type: string
+  title: string
+  gridPos: { x: number; y: number; w: number; h: number }
+  targets?: { expr: string }[]
+}
+
+const docs = fileURLToPath(new URL('../../../docs', import.meta.url))
+const read = (name: string) => readFileSync(join(docs, name), 'utf8')
+const page = parseExposition(renderMetrics(metricsInput()))
+const dashboard = JSON.parse(read('grafana-dashboard.json')) as {
+  panels: Panel[]
+  templating: { list: { name: string; type: string; query: unknown }[] }
+}
+const expressions = dashboard.panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr))
+
+function metricsIn(text: string): string[] {
+  return [...new Set(text.match(/\brequest_journal_\w+/g))].sort()
+}
+
+describe.each(['prometheus-alerts.yml', 'grafana-dashboard.json', 'monitoring.md'])('%s', (file) => {
+  test('names only metrics that the page has', () => {
+    const unknown = metricsIn(read(file)).filter((name) => !page.names.has(name) && !page.families.has(name))
+    expect(unknown).toEqual([])
+    expect(metricsIn(read(file)).length).toBeGreaterThan(5)
+  })
+})
+
+test('monitoring.md describes every metric, with its type and its labels', () => {
+  const rows = [
+    ...read('monitoring.md').matchAll(/^\| `(request_journal_\w+)(?:\{([\w, ]+)\})?` \| (\w+) \|/gm),
+  ]
+  const described = rows.map(([, name, labels, type]) => [name, { labels: labels ?? '', type }])
+  const found = [...page.families].map(([name, { type }]) => {
+    const sample = [...page.samples.keys()].find((key) => key.startsWith(name)) ?? ''
+    const labels = Object.keys(JSON.parse(sample.match(/\{.*\}/s)?.[0] ?? '{}'))
+    return [name, { labels: labels.filter((label) => label !== 'le').join(', '), type }]
+  })
+  expect(Object.fromEntries(described)).toEqual(Object.fromEntries(found))
+})
+
+describe('dashboard', () => {
+  test('each panel has an id and a place of its own', () => {
+    const ids = dashboard.panels.map(({ id }) => id)
+    expect(new Set(ids).size).toBe(ids.length)
+    const cells = dashboard.panels.flatMap(({ title, gridPos: { x, y, w, h } }) =>
+      Array.from({ length: w * h }, (_, cell) => ({
+        title,
+        at: `${x + (cell % w)},${y + Math.floor(cell / w)}`,
+      })),
+    )
+    const places = new Map(cells.map(({ title, at }) => [at, title]))
+    expect(cells.filter(({ title, at }) => places.get(at) !== title)).toEqual([])
+    expect(Math.max(...dashboard.panels.map(({ gridPos: { x, w } }) => x + w))).toBe(24)
+  })
+
+  test('panels ask the data source that is chosen, by variables that there are', () => {
+    const [source] = dashboard.templating.list
+    expect(source).toMatchObject({ name: 'datasource', type: 'datasource', query: 'prometheus' })
+    const own = new Set(dashboard.templating.list.map(({ name }) => name))
+    const used = read('grafana-dashboard.json').match(/\$\{?[a-z]\w*/g) ?? []
+    expect(
+      [...new Set(used.map((name) => name.replace(/[${]/g, '')))].filter((name) => !own.has(name)),
+    ).toEqual([])
+    const uids = [...read('grafana-dashboard.json').matchAll(/"uid": "([^"]+)"/g)].map(([, uid]) => uid)
+    expect(uids.filter((uid) => uid !== 'request-journal' && !/^\$\{datasource\}$/.test(uid ?? ''))).toEqual(
+      [],
+    )
+  })
+})
+
+describe.skipIf(!hasPromtool)('promtool', () => {
+  test('takes the rules', () => {
+    expect(promtool(['check', 'rules', join(docs, 'prometheus-alerts.yml')])).toMatchObject({ status: 0 })
+  })
+
+  test('sees each alert fire at what it is for, and none where all is well', () => {
+    const tests = fileURLToPath(new URL('prometheus-alerts.test.yml', import.meta.url))
+    const { status, output } = promtool(['test', 'rules', tests])
+    expect(status, output).toBe(0)
+  })
+
+  test('understands every query of the dashboard', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'request-journal-promql-'))
+    try {
+      const file = join(directory, 'queries.json')
+      const rules = expressions.map((expression, index) => ({
+        record: `query_${index}`,
+        expr: expression.replaceAll('$__rate_interval', '5m').replace(/\$\w+/g, '.*'),
+      }))
+      // YAML takes JSON.
+      writeFileSync(file, JSON.stringify({ groups: [{ name: 'dashboard', rules }] }))
+      expect(rules.length).toBeGreaterThan(15)
+      expect(promtool(['check', 'rules', file])).toMatchObject({ status: 0 })
+    } finally {
+      rmSync(directory, { recursive: true, force: true })
+    }
+  })
+})

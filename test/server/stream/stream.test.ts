@@ -1,0 +1,414 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { once } from 'node:events'
+import { type ClientRequest, type IncomingMessage, request, type ServerResponse } from 'node:http'
+import { connect } from 'node:net'
+import { describe, expect } from 'vitest'
+import type { EventInput } from '../../../src/index.js'
+import { append, askUntil, log, type Place, requestLog, type TestServer, test } from '../support.js'
+
+interface StreamEvent {
+  event: string
+  id: string | undefined
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into entries
+  data: any
+}
+
+/** An open stream, read event by event. */
+class Listener {
+  readonly response: IncomingMessage
+  readonly #request: ClientRequest
+  readonly #events: AsyncGenerator<StreamEvent>
+  /** Everything that came, comments included. */
+  text = ''
+
+  private constructor(sent: ClientRequest, response: IncomingMessage) {
+    this.#request = sent
+    this.response = response
+    this.#events = this.#read()
+  }
+
+  static async open(server: TestServer, query = '', headers: Record<string, string> = {}): Promise<Listener> {
+    const sent = request(new URL(`/v1/stream${query}`, server.url), { headers, agent: false })
+    sent.end()
+    const response = await new Promise<IncomingMessage>((resolve, reject) => {
+      sent.on('response', resolve)
+      sent.on('error', reject)
+    })
+    expect(response.statusCode).toBe(200)
+    const listener = new Listener(sent, response)
+    // The first bytes mean that it is among those that are told.
+    expect((await listener.#events.next()).value.event).toBe('opened')
+    return listener
+  }
+
+  async next(): Promise<StreamEvent> {
+    const { value, done } = await this.#events.next()
+    if (done) throw new Error('the stream has ended')
+    return value
+  }
+
+  async ids(count: number): Promise<number[]> {
+    const ids: number[] = []
+    while (ids.length < count) ids.push((await this.next()).data.id)
+    return ids
+  }
+
+  /** Resolves when the server has ended it. */
+  async ended(): Promise<void> {
+    while (!(await this.#events.next()).done);
+  }
+
+  close(): void {
+    this.#request.destroy()
+  }
+
+  async *#read(): AsyncGenerator<StreamEvent> {
+    let rest = ''
+    for await (const chunk of this.response.setEncoding('utf8')) {
+      this.text += chunk
+      rest += chunk
+      const blocks = rest.split('\n\n')
+      rest = blocks.pop() ?? ''
+      for (const block of blocks) {
+        const fields = new Map(block.split('\n').map((line) => line.split(/: (.*)/s) as [string, string]))
+        if (fields.has('retry')) yield { event: 'opened', id: undefined, data: null }
+        if (fields.has('event')) {
+          yield {
+            event: fields.get('event') ?? '',
+            id: fields.get('id'),
+            data: JSON.parse(fields.get('data') ?? ''),
+          }
+        }
+      }
+    }
+  }
+}
+
+const models = (...names: string[]) => names.map((model) => requestLog({ model }))
+
+const completion = (correlation_id: string): EventInput => ({
+  type: 'stream_completed',
+  correlation_id,
+  input_tokens: 1,
+  output_tokens: 2,
+  cost_sats: 3,
+  provider_cost_sats: null,
+  stream_duration_ms: 40,
+  success: true,
+  error_status: null,
+  error_message: null,
+})
+
+async function prepared(place: Place, count = 3): Promise<void> {
+  await log(place, models(...Array.from({ length: count }, (_, i) => `m${i + 1}`)))
+}
+
+test('what is projected comes as it is projected: entries as in /v1/requests?details=true, with their ids', async ({
+  place,
+  serve,
+}) => {
+  await prepared(place)
+  const server = await serve({ project: true })
+  const listener = await Listener.open(server)
+  expect(listener.response.headers).toMatchObject({
+    'content-type': 'text/event-stream; charset=utf-8',
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+  })
+  await append(place.journal, [requestLog({ model: 'line\nbreak "quoted" ünï', provider: 'east' })])
+  const { event, id, data } = await listener.next()
+  expect({ event, id }).toEqual({ event: 'request', id: '4' })
+  const { body } = await server.get('/v1/requests?per_page=1&details=true')
+  expect(data).toEqual(body.data[0])
+  listener.close()
+})
+
+test('a stream that ends changes its request: event completed, without an id', async ({ place, serve }) => {
+  await prepared(place, 1)
+  const server = await serve({ project: true })
+  const listener = await Listener.open(server)
+  const correlation_id = '5e8f3c52-1111-4222-8333-944444444444'
+  await append(place.journal, [requestLog({ correlation_id, streaming: true })])
+  expect(await listener.next()).toMatchObject({ event: 'request', id: '2', data: { cost: { sats: null } } })
+  await append(place.journal, [completion(correlation_id)])
+  const { event, id, data } = await listener.next()
+  expect({ event, id }).toEqual({ event: 'completed', id: undefined })
+  expect(data).toMatchObject({ id: 2, cost: { sats: 3 }, timing: { stream_duration_ms: 40 } })
+  listener.close()
+})
+
+describe('resuming', () => {
+  test('Last-Event-ID, and ?last_event_id=, go on behind that request: nothing twice, nothing left out', async ({
+    place,
+    serve,
+  }) => {
+    await prepared(place, 250)
+    const server = await serve()
+    for (const [query, headers] of [
+      ['', { 'last-event-id': '10' }],
+      ['?last_event_id=10', {}],
+      // A browser that reconnects has both.
+      ['?last_event_id=3', { 'last-event-id': '10' }],
+    ] as const) {
+      const listener = await Listener.open(server, query, headers)
+      expect(await listener.ids(240)).toEqual(Array.from({ length: 240 }, (_, i) => i + 11))
+      await log(place, models('next'))
+      const [next] = await listener.ids(1)
+      expect(next).toBeGreaterThan(250)
+      listener.close()
+    }
+  })
+
+  test('brings the ends of streams that began before: of those that ended meanwhile, and of those that end later', async ({
+    place,
+    serve,
+  }) => {
+    const [ended, open] = ['5e8f3c52-1111-4222-8333-944444444441', '5e8f3c52-1111-4222-8333-944444444442']
+    await log(place, [
+      requestLog({ correlation_id: ended, streaming: true }),
+      requestLog({ correlation_id: open, streaming: true }),
+      requestLog(),
+    ])
+    const server = await serve()
+    const before = await Listener.open(server, '?last_event_id=0')
+    expect(await before.ids(3)).toEqual([1, 2, 3])
+    before.close()
+    await log(place, [completion(ended)])
+    const listener = await Listener.open(server, '', { 'last-event-id': '3' })
+    expect(await listener.next()).toMatchObject({ event: 'completed', id: undefined, data: { id: 1 } })
+    await log(place, [completion(open), requestLog()])
+    expect(await listener.next()).toMatchObject({ event: 'completed', data: { id: 2 } })
+    expect(await listener.ids(1)).toEqual([4])
+    listener.close()
+  })
+
+  test('without either it begins now', async ({ place, serve }) => {
+    await prepared(place)
+    const server = await serve()
+    const listener = await Listener.open(server)
+    await log(place, models('now'))
+    expect(await listener.ids(1)).toEqual([4])
+    listener.close()
+  })
+
+  test('an id that the database has not reached: lagged, and on from what is there', async ({
+    place,
+    serve,
+  }) => {
+    await prepared(place)
+    const server = await serve()
+    const listener = await Listener.open(server, '?last_event_id=1000')
+    expect(await listener.next()).toEqual({
+      event: 'lagged',
+      id: '3',
+      data: { after_id: 1000, resumed_after_id: 3 },
+    })
+    await log(place, models('now'))
+    expect(await listener.ids(1)).toEqual([4])
+    listener.close()
+  })
+
+  test('too far behind: 10,000 requests, then lagged, and on from the newest', async ({ place, serve }) => {
+    await prepared(place, 10_300)
+    const server = await serve()
+    const listener = await Listener.open(server, '?last_event_id=0')
+    const ids = await listener.ids(10_000)
+    expect(ids.at(-1)).toBe(10_000)
+    expect(await listener.next()).toEqual({
+      event: 'lagged',
+      id: '10300',
+      data: { after_id: 10_000, resumed_after_id: 10_300 },
+    })
+    await log(place, models('now'))
+    expect(await listener.ids(1)).toEqual([10_301])
+    listener.close()
+  })
+
+  test('an id that is none is 400', async ({ place, serve }) => {
+    await prepared(place)
+    const server = await serve()
+    for (const id of ['x', '-1', '1.5', '9007199254740993']) {
+      expect((await server.get(`/v1/stream?last_event_id=${id}`)).status, id).toBe(400)
+      const answer = await server.get('/v1/stream', { headers: { 'last-event-id': id } })
+      expect(answer.status, id).toBe(400)
+      expect(answer.body.error.type).toBe('arbstr_error')
+    }
+  })
+})
+
+test('filters: model, provider, success, streaming, labels; joined with AND', async ({ place, serve }) => {
+  await log(place, [requestLog({ model: 'a', provider: 'east' })])
+  const server = await serve()
+  const queries = [
+    '?model=A',
+    '?provider=east',
+    '?success=false',
+    '?streaming=true',
+    '?label:team=x',
+    '?model=a&success=true&label:team=x',
+  ]
+  const listeners = await Promise.all(queries.map((query) => Listener.open(server, query)))
+  await log(place, [
+    requestLog({ model: 'a', provider: 'west', labels: { team: 'x' } }),
+    requestLog({ model: 'b', provider: 'east', success: false }),
+    requestLog({ model: 'b', streaming: true, labels: { team: 'x' } }),
+    requestLog({ model: 'a', provider: 'east', success: false, streaming: true, labels: { team: 'y' } }),
+  ])
+  const expected = [[2, 5], [3, 5], [3, 5], [4, 5], [2, 4], [2]]
+  for (const [index, listener] of listeners.entries()) {
+    const wanted = expected[index] ?? []
+    expect(await listener.ids(wanted.length), queries[index]).toEqual(wanted)
+    listener.close()
+  }
+  expect((await server.get('/v1/stream?model=nope')).status).toBe(404)
+  expect((await server.get('/v1/stream?success=maybe')).status).toBe(400)
+})
+
+test('bounded: one more than --max-streams is 503, and there is room again when one ends', async ({
+  place,
+  serve,
+}) => {
+  await prepared(place)
+  const server = await serve({ maxStreams: 2 })
+  const listeners = [await Listener.open(server), await Listener.open(server)]
+  const { status, body, headers } = await server.get('/v1/stream')
+  expect(status).toBe(503)
+  expect(body.error).toMatchObject({ type: 'arbstr_error', code: 503 })
+  expect(Number(headers['retry-after'])).toBeGreaterThan(0)
+  listeners[0]?.close()
+  // The server hears of it a moment later.
+  const again = await askUntil(
+    () => server.get('/v1/stream', { method: 'HEAD' }),
+    ({ status }) => status !== 503,
+  )
+  expect(again.status).toBe(200)
+  listeners[1]?.close()
+})
+
+test('a client that is gone before its stream is open takes no place', async ({ place, serve }) => {
+  await prepared(place)
+  const server = await serve({ maxStreams: 2 })
+  const { hostname, port } = new URL(server.url)
+  for (let i = 0; i < 20; i++) {
+    const socket = connect({ host: hostname, port: Number(port) })
+    socket.write('GET /v1/stream HTTP/1.1\r\nHost: localhost\r\n\r\n', () => socket.destroy())
+    await once(socket, 'close')
+  }
+  await askUntil(
+    () => server.get('/v1/stream', { method: 'HEAD' }),
+    ({ status }) => status !== 503,
+  )
+  const listeners = [await Listener.open(server), await Listener.open(server)]
+  for (const listener of listeners) listener.close()
+})
+
+test('HEAD opens no stream', async ({ place, serve }) => {
+  await prepared(place)
+  const server = await serve({ maxStreams: 1 })
+  for (let i = 0; i < 3; i++) {
+    const answer = await server.get('/v1/stream', { method: 'HEAD' })
+    expect(answer.status).toBe(200)
+    expect(answer.headers['content-type']).toBe('text/event-stream; charset=utf-8')
+  }
+})
+
+test('a client that does not read costs a bounded amount of memory, and skips when it reads again', async ({
+  place,
+  serve,
+}) => {
+  await log(place, [requestLog({ model: 'first' })])
+  const server = await serve()
+  const { hostname, port } = new URL(server.url)
+  let slowResponse: ServerResponse | undefined
+  const onRequest = (message: unknown) => {
+    const { request, response } = message as { request: IncomingMessage; response: ServerResponse }
+    if (request.url?.includes('last_event_id=0')) slowResponse = response
+  }
+  subscribe('http.server.request.start', onRequest)
+  // Reads nothing: what the kernel doesn't take stays with the server.
+  const slow = connect({ host: hostname, port: Number(port) })
+  slow.pause()
+  slow.write('GET /v1/stream?last_event_id=0 HTTP/1.1\r\nHost: localhost\r\n\r\n')
+  const quick = await Listener.open(server)
+  const error_message = 'x'.repeat(4000)
+  // 32 MB of events, far more than sockets hold.
+  for (let i = 0; i < 4; i++) {
+    await log(
+      place,
+      Array.from({ length: 2000 }, () => requestLog({ error_message })),
+    )
+    expect(await quick.ids(2000)).toHaveLength(2000)
+  }
+  unsubscribe('http.server.request.start', onRequest)
+  expect(slowResponse?.writableLength).toBeGreaterThan(0)
+  expect(slowResponse?.writableLength).toBeLessThan(4e6)
+  let text = ''
+  slow.on('data', (chunk) => {
+    text = text.slice(-200_000) + chunk
+  })
+  await new Promise<void>((resolve) => {
+    slow.on('data', () => {
+      if (text.includes('event: lagged') || text.includes('"id":8001')) resolve()
+    })
+    slow.resume()
+  })
+  slow.destroy()
+  quick.close()
+})
+
+test('entries of half a megabyte wait for a client that does not read one at a time', async ({
+  place,
+  serve,
+}) => {
+  const labels = Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`label-${i}`, 'x'.repeat(1000)]))
+  await log(place, Array(40).fill(requestLog({ labels })))
+  const server = await serve()
+  const { hostname, port } = new URL(server.url)
+  const responses: ServerResponse[] = []
+  const onRequest = (message: unknown) => responses.push((message as { response: ServerResponse }).response)
+  subscribe('http.server.request.start', onRequest)
+  const slow = Array.from({ length: 8 }, () => {
+    const socket = connect({ host: hostname, port: Number(port) }).pause()
+    socket.write('GET /v1/stream?last_event_id=0 HTTP/1.1\r\nHost: localhost\r\n\r\n')
+    return socket
+  })
+  const quick = await Listener.open(server, '?last_event_id=0')
+  expect(await quick.ids(40)).toHaveLength(40)
+  unsubscribe('http.server.request.start', onRequest)
+  const waiting = responses.map(({ writableLength }) => writableLength)
+  expect(Math.max(...waiting)).toBeGreaterThan(0)
+  expect(Math.max(...waiting)).toBeLessThan(1e6)
+  for (const socket of slow) socket.destroy()
+  quick.close()
+})
+
+test('the server that stops ends streams', async ({ place, serve }) => {
+  await prepared(place)
+  const server = await serve()
+  const listeners = [await Listener.open(server), await Listener.open(server, '?model=m1')]
+  await Promise.all([server.close(), ...listeners.map((listener) => listener.ended())])
+})
+
+test('the server that stops waits for no client that stopped reading, or writing', async ({
+  place,
+  serve,
+}) => {
+  const error_message = 'x'.repeat(4000)
+  await log(
+    place,
+    Array.from({ length: 4000 }, () => requestLog({ error_message })),
+  )
+  const server = await serve()
+  const { hostname: host, port } = new URL(server.url)
+  const half = connect({ host, port: Number(port) })
+  half.write('GET /healthz HTTP/1.1\r\nHost: local')
+  const slow = connect({ host, port: Number(port) })
+  slow.write('GET /v1/stream?last_event_id=0 HTTP/1.1\r\nHost: localhost\r\n\r\n')
+  // Until it has begun; what the kernel doesn't take from then on stays with the server.
+  await once(slow, 'readable')
+  const quick = await Listener.open(server, '?last_event_id=0')
+  await quick.ids(4000)
+  const reset = [half, slow].map((socket) => socket.on('error', () => {}))
+  await Promise.all([server.close(), quick.ended()])
+  for (const socket of reset) socket.destroy()
+}, 15_000)
