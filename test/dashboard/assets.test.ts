@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
+import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { brotliCompressSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
@@ -6,7 +7,9 @@ import { loadAssets } from '../../src/server/http/assets.js'
 
 const folder = fileURLToPath(new URL('../../src/server/dashboard/', import.meta.url))
 const read = (name: string) => readFileSync(folder + name, 'utf8')
-const names = readdirSync(folder)
+const names = readdirSync(folder, { encoding: 'utf8', recursive: true }).filter(
+  (name) => extname(name) !== '',
+)
 const modules = names.filter((name) => name.endsWith('.js'))
 const html = read('index.html')
 

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { visible as visibleInTerminal } from '../../src/cli/output/terminal.js'
-import * as format from '../../src/server/dashboard/format.js'
-import { visible } from '../../src/server/dashboard/visible.js'
+import { visible } from '../../src/server/dashboard/page/dom.js'
+import * as format from '../../src/server/dashboard/page/format.js'
 
 describe('sats show the digits that tell something', () => {
   test.for([

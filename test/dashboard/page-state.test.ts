@@ -1,12 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { DEFAULTS, FILTERS, formatState, parseState } from '../../src/server/dashboard/page-state.js'
+import { DEFAULTS, FILTERS, formatState, parseState } from '../../src/server/dashboard/page/page-state.js'
 import {
   endFromInput,
   refreshEveryMs,
   resolveWindow,
   windowBefore,
-} from '../../src/server/dashboard/time-window.js'
+} from '../../src/server/dashboard/page/time-window.js'
 
 const text = fc.string({ unit: 'grapheme' })
 const window = fc.record({

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { compareEntries } from '../../src/server/dashboard/entry-order.js'
-import { indent } from '../../src/server/dashboard/journal-line.js'
-import { describeDelta } from '../../src/server/dashboard/tiles.js'
+import { describeDelta } from '../../src/server/dashboard/figures/tiles.js'
+import { compareEntries } from '../../src/server/dashboard/requests/entry-order.js'
+import { indent } from '../../src/server/dashboard/requests/journal-line.js'
 
 describe('against the window before', () => {
   test.for([

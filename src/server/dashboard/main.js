@@ -1,8 +1,8 @@
 // The first questions go out while the modules that show the answers, and uPlot, are still on their way.
-import { askAhead, askTime } from './api.js'
-import { shownMoment, takeMoment } from './clock.js'
-import { parseState } from './page-state.js'
-import { pageQuery, seriesQuery, statsQuery } from './questions.js'
+import { askAhead, askTime } from './api/api.js'
+import { shownMoment, takeMoment } from './api/clock.js'
+import { pageQuery, seriesQuery, statsQuery } from './api/questions.js'
+import { parseState } from './page/page-state.js'
 
 const state = parseState(location.search)
 await askTime()

@@ -1,14 +1,14 @@
-import { ApiError } from './api.js'
-import { shownMoment, takeMoment } from './clock.js'
-import { Connection } from './connection.js'
-import { Detail } from './detail.js'
-import { Download } from './download.js'
-import { Filters } from './filters.js'
-import { Overview } from './overview.js'
-import { formatState, PageStore } from './page-state.js'
-import { RequestsSection } from './requests-section.js'
-import { startTheme } from './theme.js'
-import { refreshEveryMs } from './time-window.js'
+import { ApiError } from './api/api.js'
+import { shownMoment, takeMoment } from './api/clock.js'
+import { Filters } from './controls/filters.js'
+import { Overview } from './figures/overview.js'
+import { Connection } from './page/connection.js'
+import { formatState, PageStore } from './page/page-state.js'
+import { startTheme } from './page/theme.js'
+import { refreshEveryMs } from './page/time-window.js'
+import { Detail } from './requests/detail.js'
+import { Download } from './requests/download.js'
+import { RequestsSection } from './requests/requests-section.js'
 
 /** Figures follow requests that were seen to come this soon, where they don't cost more than a twentieth of that time. */
 const NEWS_MS = 2000
@@ -120,7 +120,7 @@ function refreshWhenDue() {
 }
 
 /**
- * @param {import('./connection.js').Part} part
+ * @param {import('./page/connection.js').Part} part
  * @param {Promise<void>} work
  */
 async function report(part, work) {
@@ -134,12 +134,12 @@ async function report(part, work) {
   }
 }
 
-/** @param {import('./page-state.js').PageState} state */
+/** @param {import('./page/page-state.js').PageState} state */
 function overviewPart(state) {
   return formatState({ ...state, request: null, sort: 'timestamp', order: 'desc' })
 }
 
-/** @param {import('./page-state.js').PageState} state */
+/** @param {import('./page/page-state.js').PageState} state */
 function listPart(state) {
   return formatState({ ...state, request: null, by: 'model' })
 }

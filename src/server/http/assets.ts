@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname, extname, join } from 'node:path'
+import { dirname, extname, join, sep } from 'node:path'
 import { requirePackageFile } from '../../package/package-files.js'
 import { compress, type Encoding, encodingFor } from './compression.js'
 
@@ -57,15 +57,15 @@ export class Asset {
   }
 }
 
-/** The dashboard's files by the path that they are served at. */
+/** The dashboard's files by the path that they are served at: `/` and `/assets/<room>/<file>`. */
 export function loadAssets(): Map<string, Asset> {
   const assets = new Map<string, Asset>()
   const dashboard = dirname(requirePackageFile(PAGE_FILE))
-  for (const name of readdirSync(dashboard)) {
-    const path = name === 'index.html' ? '/' : `/assets/${name}`
+  for (const name of readdirSync(dashboard, { encoding: 'utf8', recursive: true })) {
+    const path = name === 'index.html' ? '/' : `/assets/${name.replaceAll(sep, '/')}`
     if (extname(name) in TYPES) assets.set(path, new Asset(name, readFileSync(join(dashboard, name))))
   }
-  // Its package exports no path to the folder; the main module is beside the others.
+  // uPlot's package exports no path to the folder; its main module is beside the files.
   const uplot = dirname(createRequire(requirePackageFile('package.json')).resolve('uplot'))
   for (const name of UPLOT) {
     assets.set(`/assets/uplot/${name}`, new Asset(name, readFileSync(join(uplot, name))))

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { instantOf, windowLength } from '../../../src/queries/index.js'
-import * as page from '../../../src/server/dashboard/time-window.js'
+import * as page from '../../../src/server/dashboard/page/time-window.js'
 
 const NOW = Date.parse('2026-11-22T10:00:00.000Z')
 

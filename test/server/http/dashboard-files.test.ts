@@ -14,7 +14,9 @@ test('every file of the dashboard and of uPlot is served as what it is', async (
   expect(paths).toEqual(
     expect.arrayContaining(['/', '/assets/uplot/uPlot.min.css', '/assets/uplot/uPlot.iife.min.js']),
   )
-  const files = readdirSync(dashboard).filter((name) => /\.(html|css|js|svg)$/.test(name))
+  const files = readdirSync(dashboard, { encoding: 'utf8', recursive: true }).filter((name) =>
+    /\.(html|css|js|svg)$/.test(name),
+  )
   expect(paths).toEqual(
     expect.arrayContaining(files.map((name) => (name === 'index.html' ? '/' : `/assets/${name}`))),
   )

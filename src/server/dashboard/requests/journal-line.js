@@ -1,5 +1,4 @@
-import { element } from './dom.js'
-import { visible } from './visible.js'
+import { element, visible } from '../page/dom.js'
 
 /** The parts of pretty-printed JSON: a string (with the colon behind it where it is a key), a number, a word. */
 const PARTS = /("(?:\\.|[^"\\])*")(\s*:)?|(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|\b(true|false|null)\b/g

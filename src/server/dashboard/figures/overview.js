@@ -1,16 +1,16 @@
-import { ApiError, ask } from './api.js'
-import { shownMoment } from './clock.js'
-import { byId } from './dom.js'
-import { OverviewCharts } from './overview-charts.js'
-import { seriesQuery, statsQuery } from './questions.js'
+import { ApiError, ask } from '../api/api.js'
+import { shownMoment } from '../api/clock.js'
+import { seriesQuery, statsQuery } from '../api/questions.js'
+import { OverviewCharts } from '../charts/overview-charts.js'
+import { byId } from '../page/dom.js'
+import { beforeName, windowBefore } from '../page/time-window.js'
 import { Tiles } from './tiles.js'
-import { beforeName, windowBefore } from './time-window.js'
 import { showWelcome } from './welcome.js'
 
 /**
- * @typedef {import('./page-state.js').PageState} PageState
- * @typedef {import('../../queries/index.js').Stats} Stats
- * @typedef {import('../../queries/index.js').Series} Series
+ * @typedef {import('../page/page-state.js').PageState} PageState
+ * @typedef {import('../../../queries/index.js').Stats} Stats
+ * @typedef {import('../../../queries/index.js').Series} Series
  */
 
 /** Tiles and charts: what is asked, and what is shown of it. */
@@ -35,7 +35,7 @@ export class Overview {
    *
    * @param {PageState} state
    * @param {{ isOther: boolean }} options isOther: what stands there is of another question, not just older
-   * @throws {import('./api.js').ApiError} when any part failed
+   * @throws {import('../api/api.js').ApiError} when any part failed
    */
   async load(state, { isOther }) {
     this.#asking.abort()
@@ -120,7 +120,7 @@ async function askStats(state, signal) {
  */
 async function hasNoRows(signal) {
   const query = new URLSearchParams({ dimension: 'model', limit: '1' })
-  const { names } = /** @type {import('../../queries/index.js').NameList} */ (
+  const { names } = /** @type {import('../../../queries/index.js').NameList} */ (
     await ask('v1/names', query, signal)
   )
   return names.length === 0

@@ -1,8 +1,8 @@
-import { button, byId, element } from './dom.js'
+import { button, byId, element } from '../page/dom.js'
 import { compareEntries } from './entry-order.js'
 import { COLUMNS, fillRow, requestRow, skeletonRows } from './request-row.js'
 
-/** @typedef {import('../../queries/index.js').RequestEntry} RequestEntry */
+/** @typedef {import('../../../queries/index.js').RequestEntry} RequestEntry */
 
 /** The rows on the screen. One of them can be reached by Tab; arrow keys go on from there. */
 export class RequestTable {
@@ -13,7 +13,7 @@ export class RequestTable {
 
   /**
    * @param {object} hooks
-   * @param {import('./page-state.js').PageStore} hooks.store
+   * @param {import('../page/page-state.js').PageStore} hooks.store
    * @param {() => void} hooks.onRest whoever was reading may have stopped
    */
   constructor({ store, onRest }) {

@@ -1,7 +1,7 @@
-import { shownMoment } from './clock.js'
-import { byId } from './dom.js'
-import { formatDay } from './format.js'
-import { endFromInput, endOf, endToInput, fromInput, toInput } from './time-window.js'
+import { shownMoment } from '../api/clock.js'
+import { byId } from '../page/dom.js'
+import { formatDay } from '../page/format.js'
+import { endFromInput, endOf, endToInput, fromInput, toInput } from '../page/time-window.js'
 
 const DAY_MS = 86_400_000
 
@@ -11,14 +11,14 @@ export class CustomWindow {
   #since = inputOf(this.#form, 'since')
   #end = inputOf(this.#form, 'until')
 
-  /** @param {import('./page-state.js').PageStore} store */
+  /** @param {import('../page/page-state.js').PageStore} store */
   constructor(store) {
     this.store = store
     this.#form.addEventListener('submit', (event) => this.#onSubmit(event))
     this.#form.addEventListener('input', () => this.#sayEnd())
   }
 
-  /** @param {import('./page-state.js').PageState} state */
+  /** @param {import('../page/page-state.js').PageState} state */
   show({ since, until, before }) {
     this.#form.hidden = since === null
     if (since === null) return

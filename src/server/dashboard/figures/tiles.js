@@ -1,4 +1,4 @@
-import { byId, element } from './dom.js'
+import { byId, element } from '../page/dom.js'
 import {
   formatCompact,
   formatCount,
@@ -7,10 +7,10 @@ import {
   formatSats,
   formatShare,
   UNKNOWN,
-} from './format.js'
+} from '../page/format.js'
 
 /**
- * @typedef {import('../../queries/index.js').Stats} Stats
+ * @typedef {import('../../../queries/index.js').Stats} Stats
  * @typedef {{ text: string, spoken: string, tone: '' | 'is-bad' | 'is-good' }} Delta
  *
  * @typedef {object} Figure

@@ -1,4 +1,4 @@
-import { element } from './dom.js'
+import { element } from '../page/dom.js'
 
 /** What a canvas paints with: CSS's variables, resolved for the theme of the moment. */
 export class Colors {

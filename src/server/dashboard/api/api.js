@@ -69,7 +69,7 @@ export async function askTime() {
 /**
  * `GET /healthz`: its body says how things stand, whatever its status.
  *
- * @returns {Promise<Partial<import('../health/health.js').HealthReport>>}
+ * @returns {Promise<Partial<import('../../health/health.js').HealthReport>>}
  * @throws {ApiError} unreachable
  */
 export async function askHealth() {

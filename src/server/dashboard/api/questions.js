@@ -1,8 +1,8 @@
+import { FILTERS } from '../page/page-state.js'
+import { resolveWindow } from '../page/time-window.js'
 import { ApiError } from './api.js'
-import { FILTERS } from './page-state.js'
-import { resolveWindow } from './time-window.js'
 
-/** @typedef {import('./page-state.js').PageState} PageState */
+/** @typedef {import('../page/page-state.js').PageState} PageState */
 
 const PER_PAGE = 50
 

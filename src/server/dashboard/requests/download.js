@@ -1,12 +1,12 @@
-import { ask } from './api.js'
-import { shownMoment } from './clock.js'
-import { byId, element } from './dom.js'
-import { formatCount } from './format.js'
-import { pageQuery } from './questions.js'
+import { ask } from '../api/api.js'
+import { shownMoment } from '../api/clock.js'
+import { pageQuery } from '../api/questions.js'
+import { byId, element } from '../page/dom.js'
+import { formatCount } from '../page/format.js'
 
 /**
- * @typedef {import('../../queries/index.js').RequestEntry} RequestEntry
- * @typedef {import('../../queries/index.js').RequestCursorPage} RequestCursorPage
+ * @typedef {import('../../../queries/index.js').RequestEntry} RequestEntry
+ * @typedef {import('../../../queries/index.js').RequestCursorPage} RequestCursorPage
  * @typedef {'csv' | 'ndjson'} Format
  */
 
@@ -46,7 +46,7 @@ export class Download {
 
   /**
    * @param {object} hooks
-   * @param {import('./page-state.js').PageStore} hooks.store
+   * @param {import('../page/page-state.js').PageStore} hooks.store
    * @param {(error: unknown) => void} hooks.onFailure
    * @param {(text: string) => void} hooks.onCut only the first of the requests are in the file
    */

@@ -1,7 +1,7 @@
 import { urlOf } from './api.js'
 import { filterQuery } from './questions.js'
 
-/** @typedef {import('../../queries/index.js').RequestEntry} RequestEntry */
+/** @typedef {import('../../../queries/index.js').RequestEntry} RequestEntry */
 
 /** A closed stream is opened again after this, and after twice as long each time: a browser itself retries only some faults. */
 const FIRST_REOPEN_MS = 2000
@@ -30,7 +30,7 @@ export class LiveStream {
   /**
    * Follows the requests of these filters, instead of those before.
    *
-   * @param {import('./page-state.js').PageState} state
+   * @param {import('../page/page-state.js').PageState} state
    */
   follow(state) {
     this.stop()

@@ -1,4 +1,4 @@
-import { byId, copyButton, element } from './dom.js'
+import { byId, copyButton, element } from '../page/dom.js'
 
 /** What brings the first requests here: see the README. */
 const COMMANDS = [

@@ -1,4 +1,4 @@
-import { ApiError, askHealth } from './api.js'
+import { ApiError, askHealth } from '../api/api.js'
 import { button, byId, element } from './dom.js'
 import { formatClock, formatCompact, formatMs } from './format.js'
 
@@ -129,7 +129,7 @@ export class Connection {
     this.#retryMs = FIRST_RETRY_MS
   }
 
-  /** @param {Partial<import('../health/health.js').HealthReport>} health */
+  /** @param {Partial<import('../../health/health.js').HealthReport>} health */
   #showHealth({ projector_running: isRunning, lag_seconds: seconds, lag_bytes: bytes, problems = [] }) {
     const isBehind = (seconds ?? 0) > USUAL_LAG_SECONDS
     const waiting = isBehind

@@ -1,5 +1,5 @@
 /**
- * @typedef {import('../../queries/index.js').RequestEntry} RequestEntry
+ * @typedef {import('../../../queries/index.js').RequestEntry} RequestEntry
  * @typedef {{ sort: string, order: string }} Sorting
  */
 

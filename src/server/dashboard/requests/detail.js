@@ -1,12 +1,12 @@
-import { ApiError, ask } from './api.js'
-import { button, byId, copyButton, element, setLabel, setTitle } from './dom.js'
-import { formatClock, formatCount, formatDay, formatExactly, formatMs, UNKNOWN } from './format.js'
+import { ApiError, ask } from '../api/api.js'
+import { button, byId, copyButton, element, setLabel, setTitle } from '../page/dom.js'
+import { formatClock, formatCount, formatDay, formatExactly, formatMs, UNKNOWN } from '../page/format.js'
 import { journalLine } from './journal-line.js'
 
 /**
- * @typedef {import('../../queries/index.js').RequestDetail} RequestDetail
- * @typedef {import('../../queries/index.js').JournalLine} JournalLine
- * @typedef {import('../../queries/index.js').JournalPlace} JournalPlace
+ * @typedef {import('../../../queries/index.js').RequestDetail} RequestDetail
+ * @typedef {import('../../../queries/index.js').JournalLine} JournalLine
+ * @typedef {import('../../../queries/index.js').JournalPlace} JournalPlace
  * @typedef {string | Node | null} Fact null: unknown
  */
 
@@ -32,7 +32,7 @@ export class Detail {
 
   /**
    * @param {object} hooks
-   * @param {import('./page-state.js').PageStore} hooks.store
+   * @param {import('../page/page-state.js').PageStore} hooks.store
    * @param {() => number[]} hooks.neighbours ids in the order of the list
    * @param {(id: number) => void} hooks.onClosed
    */

@@ -1,15 +1,15 @@
-import { ask } from './api.js'
+import { ask } from '../api/api.js'
+import { button, byId, element, setLabel } from '../page/dom.js'
+import { formatSpan } from '../page/format.js'
+import { isFiltered, NO_FILTERS } from '../page/page-state.js'
+import { beforeName } from '../page/time-window.js'
 import { CustomWindow } from './custom-window.js'
-import { button, byId, element, setLabel } from './dom.js'
-import { formatSpan } from './format.js'
 import { NameField } from './name-field.js'
-import { isFiltered, NO_FILTERS } from './page-state.js'
-import { beforeName } from './time-window.js'
 
 /**
- * @typedef {import('./page-state.js').PageState} PageState
- * @typedef {import('./page-state.js').PageStore} PageStore
- * @typedef {import('../../queries/index.js').Stats} Stats
+ * @typedef {import('../page/page-state.js').PageState} PageState
+ * @typedef {import('../page/page-state.js').PageStore} PageStore
+ * @typedef {import('../../../queries/index.js').Stats} Stats
  */
 
 /** Whether there are tiers is asked this often, until there are. */
@@ -94,14 +94,16 @@ export class Filters {
   /**
    * Who sets no tiers is not asked for one.
    *
-   * @throws {import('./api.js').ApiError}
+   * @throws {import('../api/api.js').ApiError}
    */
   async askForTiers() {
     const field = byId('tier-field', HTMLElement)
     if (!field.hidden || Date.now() - this.#tiersAskedAt < TIERS_EVERY_MS) return
     this.#tiersAskedAt = Date.now()
     const query = new URLSearchParams({ dimension: 'label:tier', limit: '1' })
-    const { names } = /** @type {import('../../queries/index.js').NameList} */ (await ask('v1/names', query))
+    const { names } = /** @type {import('../../../queries/index.js').NameList} */ (
+      await ask('v1/names', query)
+    )
     if (names.length > 0) field.hidden = false
   }
 

@@ -1,6 +1,6 @@
+import { announce, button, element, setLabel, setTitle } from '../page/dom.js'
+import { formatClock, formatDay, UNKNOWN } from '../page/format.js'
 import { chartOptions } from './chart-options.js'
-import { announce, button, element, setLabel, setTitle } from './dom.js'
-import { formatClock, formatDay, UNKNOWN } from './format.js'
 
 /**
  * @typedef {object} ChartSeries

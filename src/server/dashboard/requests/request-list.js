@@ -1,16 +1,16 @@
-import { ApiError, ask } from './api.js'
-import { serverNow, shownMoment } from './clock.js'
-import { announce, byId, element } from './dom.js'
+import { ApiError, ask } from '../api/api.js'
+import { serverNow, shownMoment } from '../api/clock.js'
+import { pageQuery } from '../api/questions.js'
+import { announce, byId, element } from '../page/dom.js'
+import { formatCount } from '../page/format.js'
 import { compareEntries } from './entry-order.js'
-import { formatCount } from './format.js'
-import { pageQuery } from './questions.js'
 import { newcomersText } from './request-row.js'
 import { RequestTable } from './request-table.js'
 
 /**
- * @typedef {import('./page-state.js').PageState} PageState
- * @typedef {import('../../queries/index.js').RequestEntry} RequestEntry
- * @typedef {import('../../queries/index.js').RequestCursorPage} RequestCursorPage
+ * @typedef {import('../page/page-state.js').PageState} PageState
+ * @typedef {import('../../../queries/index.js').RequestEntry} RequestEntry
+ * @typedef {import('../../../queries/index.js').RequestCursorPage} RequestCursorPage
  */
 
 /** More newcomers than this, or rows in all, and the first page is read anew: a page must stay quick to scroll. */
@@ -43,7 +43,7 @@ export class RequestList {
 
   /**
    * @param {object} hooks
-   * @param {import('./page-state.js').PageStore} hooks.store
+   * @param {import('../page/page-state.js').PageStore} hooks.store
    * @param {(error: unknown) => void} hooks.onFailure
    * @param {() => void} hooks.onNewcomers how many wait has changed
    */

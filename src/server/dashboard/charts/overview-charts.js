@@ -1,9 +1,9 @@
+import { byId } from '../page/dom.js'
+import { formatClock, formatCompact, formatCount, formatMs, formatSats, formatShare } from '../page/format.js'
 import { Chart } from './chart.js'
 import { Colors } from './colors.js'
-import { byId } from './dom.js'
-import { formatClock, formatCompact, formatCount, formatMs, formatSats, formatShare } from './format.js'
 
-/** @typedef {import('../../queries/index.js').Series} Series */
+/** @typedef {import('../../../queries/index.js').Series} Series */
 
 const BUCKET_SECONDS = { minute: 60, hour: 3600, day: 86_400 }
 const NOTHING = 'No requests in this window'
@@ -49,7 +49,7 @@ export class OverviewCharts {
 
   /**
    * @param {Series} series
-   * @param {import('../../queries/index.js').Stats} stats for the percentiles of the whole window
+   * @param {import('../../../queries/index.js').Stats} stats for the percentiles of the whole window
    */
   show(series, stats) {
     const times = series.times.map((time) => Date.parse(time) / 1000)
@@ -128,7 +128,7 @@ function costNote({ requests, unpriced }) {
 
 /**
  * @param {Series} series
- * @param {import('../../queries/index.js').Stats} stats
+ * @param {import('../../../queries/index.js').Stats} stats
  */
 function latencyOf(series, stats) {
   const whole = stats.performance

@@ -1,4 +1,4 @@
-import { element, setTitle } from './dom.js'
+import { element, setTitle } from '../page/dom.js'
 import {
   formatClock,
   formatCompact,
@@ -8,10 +8,10 @@ import {
   formatMs,
   formatSats,
   UNKNOWN,
-} from './format.js'
+} from '../page/format.js'
 
 /**
- * @typedef {import('../../queries/index.js').RequestEntry} RequestEntry
+ * @typedef {import('../../../queries/index.js').RequestEntry} RequestEntry
  *
  * @typedef {object} Column
  * @property {string} title

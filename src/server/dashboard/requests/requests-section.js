@@ -1,12 +1,12 @@
-import { byId } from './dom.js'
-import { formatCount } from './format.js'
-import { LiveStream } from './live-stream.js'
+import { LiveStream } from '../api/live-stream.js'
+import { byId } from '../page/dom.js'
+import { formatCount } from '../page/format.js'
+import { endsNow } from '../page/time-window.js'
 import { RequestList } from './request-list.js'
 import { newcomersText } from './request-row.js'
-import { endsNow } from './time-window.js'
 
 /**
- * @typedef {import('./page-state.js').PageState} PageState
+ * @typedef {import('../page/page-state.js').PageState} PageState
  * @typedef {'live' | 'connecting' | 'paused' | 'off'} LiveState off: this list has an end, nothing new belongs to it
  */
 
@@ -26,7 +26,7 @@ export class RequestsSection {
 
   /**
    * @param {object} hooks
-   * @param {import('./page-state.js').PageStore} hooks.store
+   * @param {import('../page/page-state.js').PageStore} hooks.store
    * @param {(error: unknown) => void} hooks.onFailure
    * @param {() => void} hooks.onAdded a request has come
    */
@@ -60,7 +60,7 @@ export class RequestsSection {
 
   /**
    * @param {PageState} state
-   * @throws {import('./api.js').ApiError}
+   * @throws {import('../api/api.js').ApiError}
    */
   async load(state) {
     // A window that has ended, or another order than by time, gets no new rows at its top.
@@ -78,7 +78,7 @@ export class RequestsSection {
   /**
    * The window has moved on: what has left it goes, and what the stream doesn't tell is asked for.
    *
-   * @throws {import('./api.js').ApiError}
+   * @throws {import('../api/api.js').ApiError}
    */
   async refresh() {
     await this.list.catchUp()

@@ -1,10 +1,9 @@
-import { ask } from './api.js'
-import { byId, element } from './dom.js'
-import { formatCompact } from './format.js'
-import { visible } from './visible.js'
+import { ask } from '../api/api.js'
+import { byId, element, visible } from '../page/dom.js'
+import { formatCompact } from '../page/format.js'
 
 /**
- * @typedef {import('../../queries/index.js').NameList} NameList
+ * @typedef {import('../../../queries/index.js').NameList} NameList
  *
  * @typedef {object} Choice
  * @property {string} text
