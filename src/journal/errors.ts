@@ -1,29 +1,34 @@
-interface JournalErrorDetails {
-  path: string
-  cause?: unknown
-}
-
 /**
  * Thrown when a journal can't be opened or read.
  *
  * - `JOURNAL_MISSING`: there is no journal in the directory, and this call doesn't create one.
- * - `JOURNAL_INVALID`: journal.json is damaged, of another format, or gone while segments are there; or the directory is none.
+ * - `JOURNAL_INVALID`: journal.json is damaged, has another format, or is gone while segments are
+ *   there; the chain of manifest.jsonl was changed; or the path isn't a directory.
  * - `JOURNAL_UNWRITABLE`: the directory or a file in it can't be created or opened for writing.
- * - `SEGMENT_UNREADABLE`: a segment can't be opened or read, or is not a regular file.
+ * - `MANIFEST_UNREADABLE`: manifest.jsonl can't be opened or read, or isn't a regular file.
+ * - `SEGMENT_UNREADABLE`: a segment or its archive can't be opened or read, isn't a regular file,
+ *   or is a damaged archive; or the directory can't be listed.
  * - `SEGMENTS_EXHAUSTED`: a day has used up its 999 segment numbers.
  */
+export const JOURNAL_ERROR_CODES = [
+  'JOURNAL_MISSING',
+  'JOURNAL_INVALID',
+  'JOURNAL_UNWRITABLE',
+  'MANIFEST_UNREADABLE',
+  'SEGMENT_UNREADABLE',
+  'SEGMENTS_EXHAUSTED',
+] as const
+
+export type JournalErrorCode = (typeof JOURNAL_ERROR_CODES)[number]
+
+/** A journal can't be opened or read. `path` is the file, directory or segment it is about. */
 export class JournalError extends Error {
-  readonly code:
-    | 'JOURNAL_MISSING'
-    | 'JOURNAL_INVALID'
-    | 'JOURNAL_UNWRITABLE'
-    | 'SEGMENT_UNREADABLE'
-    | 'SEGMENTS_EXHAUSTED'
+  override readonly name = 'JournalError'
+  readonly code: JournalErrorCode
   readonly path: string
 
-  constructor(code: JournalError['code'], message: string, { path, cause }: JournalErrorDetails) {
-    super(message, cause === undefined ? undefined : { cause })
-    this.name = 'JournalError'
+  constructor(code: JournalErrorCode, path: string, message: string, options?: ErrorOptions) {
+    super(message, withCause(options))
     this.code = code
     this.path = path
   }
@@ -32,38 +37,53 @@ export class JournalError extends Error {
 /**
  * Thrown by `append`, and what `flush` and `close` reject with.
  *
- * - `WRITE_FAILED`: the disk refused. The event was not written, with one exception: if only its newline could not be
- *   written, the next line completes it, and an event whose `append` threw is there all the same.
- * - `SYNC_FAILED`: fdatasync failed; what was appended since the last `flush` may not survive a power cut, and what
- *   comes now goes to another segment. Reported once: to the flushes that wait for that sync, else to the next one.
- * - `SYNC_INCOMPLETE`: the segment was synced, but its name may not survive a power cut yet, or can't be looked at, for
- *   want of descriptors for example. Nothing is known to be lost: flush again.
- * - `SEGMENT_LOST`: the segment was moved, removed, replaced or hidden by a mount under the writer; what was appended
- *   since the last flush may be only in that file.
- * - `BUFFER_NOT_EMPTY`: events of `record` wait in memory for the disk; `buffered` says how many. Nothing is lost yet.
+ * - `WRITE_FAILED`: the disk refused. The event wasn't written, with one exception: if only its
+ *   newline couldn't be written, the next line completes it, and an event whose `append` threw is
+ *   there all the same.
+ * - `SYNC_FAILED`: fdatasync failed. What was appended since the last `flush` may not survive a
+ *   power cut, and later events go to another segment. It is reported once: to the flushes that
+ *   wait for that sync, else to the next one.
+ * - `SYNC_INCOMPLETE`: the segment was synced, but its name may not survive a power cut yet, or
+ *   can't be looked at, for want of descriptors for example. Nothing is known to be lost: flush again.
+ * - `SEGMENT_LOST`: the segment was moved, removed, replaced or hidden by a mount under the writer.
+ *   What was appended since the last flush may be only in that file.
+ * - `BUFFER_NOT_EMPTY`: events of `record` wait in memory for the disk; `buffered` says how many.
+ *   Nothing is lost yet.
  * - `JOURNAL_CLOSED`: the journal was closed before.
  */
+export const JOURNAL_WRITE_ERROR_CODES = [
+  'WRITE_FAILED',
+  'SYNC_FAILED',
+  'SYNC_INCOMPLETE',
+  'SEGMENT_LOST',
+  'BUFFER_NOT_EMPTY',
+  'JOURNAL_CLOSED',
+] as const
+
+export type JournalWriteErrorCode = (typeof JOURNAL_WRITE_ERROR_CODES)[number]
+
+/** Events couldn't be written or made durable. `path` is the segment or directory it is about. */
 export class JournalWriteError extends Error {
-  readonly code:
-    | 'WRITE_FAILED'
-    | 'SYNC_FAILED'
-    | 'SYNC_INCOMPLETE'
-    | 'SEGMENT_LOST'
-    | 'BUFFER_NOT_EMPTY'
-    | 'JOURNAL_CLOSED'
+  override readonly name = 'JournalWriteError'
+  readonly code: JournalWriteErrorCode
   readonly path: string
-  /** Events that wait in memory. */
+  /** How many events wait in memory. */
   readonly buffered: number
 
   constructor(
-    code: JournalWriteError['code'],
+    code: JournalWriteErrorCode,
+    path: string,
     message: string,
-    { path, cause, buffered = 0 }: JournalErrorDetails & { buffered?: number },
+    options: ErrorOptions & { buffered?: number } = {},
   ) {
-    super(message, cause === undefined ? undefined : { cause })
-    this.name = 'JournalWriteError'
+    super(message, withCause(options))
     this.code = code
     this.path = path
-    this.buffered = buffered
+    this.buffered = options.buffered ?? 0
   }
+}
+
+/** Drops a cause that is undefined, which would be printed with the error. */
+function withCause(options: ErrorOptions | undefined): ErrorOptions | undefined {
+  return options?.cause === undefined ? undefined : options
 }

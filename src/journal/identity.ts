@@ -45,11 +45,11 @@ export function readIdentity(directory: string, fs: FileSystem = nodeFileSystem)
     const text = `${found}; ${remedy}`
     // Told from what is damaged by its cause: a copy of a journal that is under way looks like this as well.
     const cause = Object.assign(new Error(`${path} was not found`), { code: 'ENOENT' })
-    throw new JournalError('JOURNAL_INVALID', text, { path, cause })
+    throw new JournalError('JOURNAL_INVALID', path, text, { cause })
   }
   checkIsDirectory(directory, fs)
   const text = `There is no journal in ${directory}: journal.json was not found. A journal is created by the first writer`
-  throw new JournalError('JOURNAL_MISSING', `${text}; check --journal.`, { path })
+  throw new JournalError('JOURNAL_MISSING', path, `${text}; check --journal.`)
 }
 
 /**
@@ -65,7 +65,7 @@ export function checkIsDirectory(directory: string, fs: FileSystem = nodeFileSys
     return
   }
   const text = `${directory} is no directory: expected the one that a journal is in, or will be; check --journal.`
-  throw new JournalError('JOURNAL_INVALID', text, { path: directory })
+  throw new JournalError('JOURNAL_INVALID', directory, text)
 }
 
 /** @throws JournalError JOURNAL_INVALID when the directory holds another journal, or none any more. */
@@ -74,7 +74,7 @@ export function assertIdentity(directory: string, journalId: string, fs: FileSys
   if (found?.journal_id === journalId) return
   const what = found === null ? 'no journal any more' : `another journal, ${found.journal_id}`
   const text = `${directory} holds ${what}: this writer has opened ${journalId}. Put it back, or open the journal anew`
-  throw new JournalError('JOURNAL_INVALID', text, { path: directory })
+  throw new JournalError('JOURNAL_INVALID', directory, text)
 }
 
 /**
@@ -98,7 +98,7 @@ export function readOrCreateIdentity(
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     const text = `Can't create a journal in ${directory}: ${reason}. ${creationAdvice(error)}`
-    throw new JournalError('JOURNAL_UNWRITABLE', text, { path: directory, cause: error })
+    throw new JournalError('JOURNAL_UNWRITABLE', directory, text, { cause: error })
   }
   return readIdentity(directory, fs)
 }
@@ -181,7 +181,7 @@ function readIfThere(path: string, fs: FileSystem): JournalIdentity | null {
   } catch (error) {
     if (isMissing(error)) return null
     const reason = error instanceof Error ? error.message : String(error)
-    throw new JournalError('JOURNAL_INVALID', `Can't read ${path}: ${reason}`, { path, cause: error })
+    throw new JournalError('JOURNAL_INVALID', path, `Can't read ${path}: ${reason}`, { cause: error })
   }
   return parseIdentity(text, path)
 }
@@ -201,11 +201,11 @@ function parseIdentity(text: string, path: string): JournalIdentity {
     typeof identity.format !== 'number'
   ) {
     const message = `${path} is damaged: expected {"format":1,"journal_id":…,"created_at":…}. Bring it back from a backup`
-    throw new JournalError('JOURNAL_INVALID', message, { path, cause })
+    throw new JournalError('JOURNAL_INVALID', path, message, { cause })
   }
   if (identity.format !== FORMAT) {
     const message = `${path} says format ${identity.format}, this program reads format ${FORMAT}: upgrade request-journal`
-    throw new JournalError('JOURNAL_INVALID', message, { path })
+    throw new JournalError('JOURNAL_INVALID', path, message)
   }
   return { format: FORMAT, journal_id: identity.journal_id, created_at: String(identity.created_at) }
 }

@@ -118,10 +118,8 @@ function readNames(directory: string, fs: FileSystem): string[] {
     return fs.readdirSync(directory)
   } catch (error) {
     if (isMissing(error)) return []
-    throw new JournalError('SEGMENT_UNREADABLE', `Can't list the journal ${directory}: ${message(error)}`, {
-      path: directory,
-      cause: error,
-    })
+    const text = `Can't list the journal ${directory}: ${message(error)}`
+    throw new JournalError('SEGMENT_UNREADABLE', directory, text, { cause: error })
   }
 }
 
@@ -155,7 +153,7 @@ export function segmentToWrite(segments: readonly Segment[], today: string): Seg
 export function nextNumber(segment: SegmentName): SegmentName {
   if (segment.number < MAX_NUMBER) return segmentName(segment.day, segment.number + 1)
   const text = `${segment.day} has used up its ${MAX_NUMBER} segment numbers: find out why syncs fail on this disk`
-  throw new JournalError('SEGMENTS_EXHAUSTED', text, { path: segment.name })
+  throw new JournalError('SEGMENTS_EXHAUSTED', segment.name, text)
 }
 
 function message(error: unknown): string {

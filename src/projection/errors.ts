@@ -14,25 +14,30 @@
  * - `DATABASE_AWAY`: the database is away with its folder. Like the next one it passes: a projector that follows waits.
  * - `DECODER_LOST`: the thread that reads and decodes lines has ended, out of memory for example.
  */
+export const PROJECTION_ERROR_CODES = [
+  'OTHER_JOURNAL',
+  'SEGMENT_MISSING',
+  'SEGMENT_TRUNCATED',
+  'SEGMENT_REPLACED',
+  'SEGMENT_SYNC_FAILED',
+  'PROJECTION_OUTDATED',
+  'OTHER_ROLLUP_LABELS',
+  'POSITION_MOVED',
+  'DATABASE_REMOVED',
+  'DATABASE_AWAY',
+  'DECODER_LOST',
+] as const
+
+export type ProjectionErrorCode = (typeof PROJECTION_ERROR_CODES)[number]
+
+/** Projecting must stop. `path` is the segment or database it is about. */
 export class ProjectionError extends Error {
-  readonly code:
-    | 'OTHER_JOURNAL'
-    | 'SEGMENT_MISSING'
-    | 'SEGMENT_TRUNCATED'
-    | 'SEGMENT_REPLACED'
-    | 'SEGMENT_SYNC_FAILED'
-    | 'PROJECTION_OUTDATED'
-    | 'OTHER_ROLLUP_LABELS'
-    | 'POSITION_MOVED'
-    | 'DATABASE_REMOVED'
-    | 'DATABASE_AWAY'
-    | 'DECODER_LOST'
-  /** The segment or database it is about. */
+  override readonly name = 'ProjectionError'
+  readonly code: ProjectionErrorCode
   readonly path: string
 
-  constructor(code: ProjectionError['code'], path: string, message: string, cause?: unknown) {
-    super(`${path}: ${message}`, cause === undefined ? undefined : { cause })
-    this.name = 'ProjectionError'
+  constructor(code: ProjectionErrorCode, path: string, message: string, options?: ErrorOptions) {
+    super(`${path}: ${message}`, options?.cause === undefined ? undefined : options)
     this.code = code
     this.path = path
   }

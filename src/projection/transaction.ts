@@ -225,7 +225,7 @@ async function syncSegment(decoded: DecodedSegment): Promise<void> {
       'SEGMENT_SYNC_FAILED',
       decoded.path,
       `${text}; nothing was projected from it: ${advice}`,
-      error,
+      { cause: error },
     )
   }
 }

@@ -10,23 +10,26 @@
  * - `TIMED_OUT`: the `deadline` is over.
  * - `INVALID_CURSOR`: not a cursor of ours, or one that belongs to another sort or order.
  */
-export type QueryErrorCode =
-  | 'MODEL_NOT_FOUND'
-  | 'PROVIDER_NOT_FOUND'
-  | 'INVALID_SINCE'
-  | 'INVALID_UNTIL'
-  | 'INVALID_BEFORE'
-  | 'INVALID_FILTER'
-  | 'INVALID_RANGE'
-  | 'INVALID_GROUP_BY'
-  | 'INVALID_SORT'
-  | 'INVALID_ORDER'
-  | 'INVALID_BUCKET'
-  | 'INVALID_BY'
-  | 'INVALID_DIMENSION'
-  | 'INVALID_CURSOR'
-  | 'TOO_MANY_GROUPS'
-  | 'TIMED_OUT'
+export const QUERY_ERROR_CODES = [
+  'MODEL_NOT_FOUND',
+  'PROVIDER_NOT_FOUND',
+  'INVALID_SINCE',
+  'INVALID_UNTIL',
+  'INVALID_BEFORE',
+  'INVALID_FILTER',
+  'INVALID_RANGE',
+  'INVALID_GROUP_BY',
+  'INVALID_SORT',
+  'INVALID_ORDER',
+  'INVALID_BUCKET',
+  'INVALID_BY',
+  'INVALID_DIMENSION',
+  'INVALID_CURSOR',
+  'TOO_MANY_GROUPS',
+  'TIMED_OUT',
+] as const
+
+export type QueryErrorCode = (typeof QUERY_ERROR_CODES)[number]
 
 /** A question that can't be answered as it was asked. The message is for whoever asked, and quotes what they wrote. */
 export class QueryError extends Error {

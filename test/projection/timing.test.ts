@@ -39,11 +39,15 @@ test.each<[string, Error, boolean]>([
   ['a segment is a link', unreadable(systemError('ELOOP')), false],
   ['an archive is damaged', unreadable(systemError('Z_DATA_ERROR')), false],
   ['the directory can’t be opened to sync it', new NameNotDurableError('d', systemError('EMFILE')), true],
-  ['a sync failed', new ProjectionError('SEGMENT_SYNC_FAILED', 'p', 'x', systemError('EIO')), false],
+  [
+    'a sync failed',
+    new ProjectionError('SEGMENT_SYNC_FAILED', 'p', 'x', { cause: systemError('EIO') }),
+    false,
+  ],
   ['a segment was replaced', new ProjectionError('SEGMENT_REPLACED', 'p', 'x'), false],
   ['the decoding thread ran out of memory', new ProjectionError('DECODER_LOST', 'p', 'x'), true],
-  ['there is no journal', new JournalError('JOURNAL_MISSING', 'x', { path: 'p' }), true],
-  ['the journal has another format', new JournalError('JOURNAL_INVALID', 'x', { path: 'p' }), false],
+  ['there is no journal', new JournalError('JOURNAL_MISSING', 'p', 'x'), true],
+  ['the journal has another format', new JournalError('JOURNAL_INVALID', 'p', 'x'), false],
 ])('a fault of the system or the journal, %s: waited for or not', (_, error, isWaitedFor) => {
   expect(isPassing(error)).toBe(isWaitedFor)
 })
@@ -53,7 +57,7 @@ function systemError(code: string): Error {
 }
 
 function unreadable(cause: Error): JournalError {
-  return new JournalError('SEGMENT_UNREADABLE', 'x', { path: 'p', cause })
+  return new JournalError('SEGMENT_UNREADABLE', 'p', 'x', { cause })
 }
 
 describe('a wake-up', () => {

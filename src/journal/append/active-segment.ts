@@ -264,14 +264,14 @@ export class ActiveSegment {
     if (writer !== this.#writer && !this.#retired.includes(writer)) this.#retired.push(writer)
     const reason = cause instanceof Error ? cause.message : String(cause)
     const text = `${writer.path} was synced, but whether its name survives a power cut isn't known (${reason}): flush again`
-    return new JournalWriteError('SYNC_INCOMPLETE', text, { path: writer.path, cause })
+    return new JournalWriteError('SYNC_INCOMPLETE', writer.path, text, { cause })
   }
 
   #distrust(writer: SegmentWriter, cause: unknown): JournalWriteError {
     const { logger, directory } = this.#options
     const reason = cause instanceof Error ? cause.message : String(cause)
     const text = `Syncing ${writer.path} failed (${reason}): what was appended since the last flush may not be on disk`
-    const error = new JournalWriteError('SYNC_FAILED', text, { path: writer.path, cause })
+    const error = new JournalWriteError('SYNC_FAILED', writer.path, text, { cause })
     if (writer === this.#writer) this.#mustLeave = true
     quietly(() =>
       logger.error({ err: error, path: writer.path }, 'Journal segment distrusted: its sync failed'),

@@ -192,7 +192,7 @@ export class Journal {
 
   #closedError(): JournalWriteError {
     const { directory } = this.#options
-    return new JournalWriteError('JOURNAL_CLOSED', `The journal ${directory} is closed`, { path: directory })
+    return new JournalWriteError('JOURNAL_CLOSED', directory, `The journal ${directory} is closed`)
   }
 
   #assertOpen(): void {

@@ -277,13 +277,13 @@ export class LineWriter {
   #writeError(cause: unknown): JournalWriteError {
     const reason = cause instanceof Error ? cause.message : String(cause)
     const { path } = this.#segment
-    return new JournalWriteError('WRITE_FAILED', `Failed to write to ${path}: ${reason}`, { path, cause })
+    return new JournalWriteError('WRITE_FAILED', path, `Failed to write to ${path}: ${reason}`, { cause })
   }
 
   #bufferError(cause?: unknown): JournalWriteError {
     const buffered = this.#buffer.length
     const reason = cause instanceof Error ? `: ${cause.message}` : ''
     const text = `${buffered} event(s) wait in memory for the disk to take writes again${reason}`
-    return new JournalWriteError('BUFFER_NOT_EMPTY', text, { path: this.#segment.path, cause, buffered })
+    return new JournalWriteError('BUFFER_NOT_EMPTY', this.#segment.path, text, { cause, buffered })
   }
 }

@@ -47,7 +47,7 @@ export class LostSegments {
     const { path, unflushedLines: lines } = writer
     const found = `${path} was moved, removed, replaced or hidden by a mount while it was written to`
     const text = `${found}: ${lines} event(s) appended since the last flush may be in that file alone`
-    const error = new JournalWriteError('SEGMENT_LOST', text, { path })
+    const error = new JournalWriteError('SEGMENT_LOST', path, text)
     this.#losses.push({ writer, lines, error, isLogged: false, isTold: false, isSettled: isLeft })
   }
 

@@ -40,7 +40,7 @@ const MAX_ATTEMPTS = 100
 /**
  * Reads a journal's manifest; an empty one where there is none.
  *
- * @throws JournalError SEGMENT_UNREADABLE when it can't be read.
+ * @throws JournalError MANIFEST_UNREADABLE when it can't be read.
  */
 export function readManifest(directory: string, fs: FileSystem = nodeFileSystem): Manifest {
   return new ManifestFile(directory, fs).read()
@@ -90,7 +90,7 @@ export class ManifestFile {
     this.path = join(directory, MANIFEST_FILE)
   }
 
-  /** @throws JournalError SEGMENT_UNREADABLE */
+  /** @throws JournalError MANIFEST_UNREADABLE */
   read(): Manifest {
     let fd: number
     try {
@@ -218,13 +218,13 @@ export class ManifestFile {
   #unreadable(error: unknown): JournalError {
     const reason = error instanceof Error ? error.message : String(error)
     const text = `Can't read ${this.path}: ${reason}`
-    return new JournalError('SEGMENT_UNREADABLE', text, { path: this.path, cause: error })
+    return new JournalError('MANIFEST_UNREADABLE', this.path, text, { cause: error })
   }
 
   #broken({ byteOffset, detail }: ManifestProblem): JournalError {
     const found = `${this.path} was changed: ${detail} (at byte ${byteOffset})`
     const advice =
       'bring it back from a backup, or move it away to begin a new chain, which proves nothing older'
-    return new JournalError('JOURNAL_INVALID', `${found}; ${advice}`, { path: this.path })
+    return new JournalError('JOURNAL_INVALID', this.path, `${found}; ${advice}`)
   }
 }

@@ -140,7 +140,7 @@ export class ArchivedSegmentReader {
   #unlike(found: string): JournalError {
     const text = `${this.path} is not the segment that was read: ${found} byte ${this.position}`
     const advice = 'bring the right one back from a backup'
-    return new JournalError('SEGMENT_UNREADABLE', `${text}; ${advice}`, { path: this.path })
+    return new JournalError('SEGMENT_UNREADABLE', this.path, `${text}; ${advice}`)
   }
 
   #addToChecksum(chunk: Buffer): void {

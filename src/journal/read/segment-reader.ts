@@ -158,13 +158,11 @@ export function openForReading(path: string): number {
   }
   if (fs.fstatSync(fd).isFile()) return fd
   fs.closeSync(fd)
-  throw new JournalError('SEGMENT_UNREADABLE', `${path} is not a regular file: a segment must be one`, {
-    path,
-  })
+  throw new JournalError('SEGMENT_UNREADABLE', path, `${path} is not a regular file: a segment must be one`)
 }
 
 export function unreadable(path: string, error: unknown): JournalError {
   const { code, message } = error as NodeJS.ErrnoException
   const found = code === 'ELOOP' ? 'it is a symbolic link, and a segment must be a regular file' : message
-  return new JournalError('SEGMENT_UNREADABLE', `Can't read ${path}: ${found}`, { path, cause: error })
+  return new JournalError('SEGMENT_UNREADABLE', path, `Can't read ${path}: ${found}`, { cause: error })
 }

@@ -1,4 +1,4 @@
-import { JournalError } from '../../journal/errors.js'
+import { JournalError, type JournalErrorCode } from '../../journal/errors.js'
 import type { FileIdentity } from '../../journal/file-identity.js'
 import type { Segment } from '../../journal/segments.js'
 import type { SegmentPosition } from '../../store/sqlite/positions.js'
@@ -58,7 +58,6 @@ export function plainError(error: unknown): PlainError {
 /** The error that was sent: where it was a JournalError, one again. */
 export function revivedError({ name, message, code, path, cause }: PlainError): Error {
   const details = cause === null ? {} : { cause: revivedError(cause) }
-  if (name === 'JournalError')
-    return new JournalError(code as JournalError['code'], message, { path, ...details })
+  if (name === 'JournalError') return new JournalError(code as JournalErrorCode, path, message, details)
   return Object.assign(new Error(message, details), { name, code })
 }

@@ -77,7 +77,7 @@ export class DecodingWorker {
     if (this.#failure !== null) return
     const advice = 'nothing of what it was reading was kept: start again'
     const text = `the thread that decodes lines has ended (${found}); ${advice}`
-    this.#failure = new ProjectionError('DECODER_LOST', this.#directory, text, cause)
+    this.#failure = new ProjectionError('DECODER_LOST', this.#directory, text, { cause })
     for (const segment of this.#segments.values()) segment.fail(this.#failure)
   }
 

@@ -5,11 +5,16 @@
  * - `TOKEN_INVALID`: the token is empty, or has characters that no header can carry.
  * - `ADDRESS_UNAVAILABLE`: the host or port can't be listened on: in use, not allowed, or not of this machine.
  */
+export const SERVER_ERROR_CODES = ['TOKEN_REQUIRED', 'TOKEN_INVALID', 'ADDRESS_UNAVAILABLE'] as const
+
+export type ServerErrorCode = (typeof SERVER_ERROR_CODES)[number]
+
+/** The server can't start. */
 export class ServerError extends Error {
   override readonly name = 'ServerError'
-  readonly code: 'TOKEN_REQUIRED' | 'TOKEN_INVALID' | 'ADDRESS_UNAVAILABLE'
+  readonly code: ServerErrorCode
 
-  constructor(code: ServerError['code'], message: string, options?: ErrorOptions) {
+  constructor(code: ServerErrorCode, message: string, options?: ErrorOptions) {
     super(message, options)
     this.code = code
   }

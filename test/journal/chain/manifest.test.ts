@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import {
   appendFileSync,
   chmodSync,
+  mkdirSync,
   mkdtempSync,
   readFileSync,
   rmSync,
@@ -17,6 +18,7 @@ import {
   NO_ENTRY,
   readManifest,
 } from '../../../src/journal/chain/manifest.js'
+import { nodeFileSystem } from '../../../src/journal/files.js'
 
 let directory: string
 let path: string
@@ -43,6 +45,27 @@ const segments = () => readManifest(directory).entries.map((entry) => entry.segm
 
 test('where there is none it is empty', () => {
   expect(readManifest(directory)).toEqual({ entries: [], head: NO_ENTRY, problems: [] })
+})
+
+test('a manifest that is a directory is unreadable under a code of its own', () => {
+  mkdirSync(path)
+  const unreadable = expect.objectContaining({ name: 'JournalError', code: 'MANIFEST_UNREADABLE', path })
+  expect(() => readManifest(directory)).toThrow(unreadable)
+  expect(() => add('a.ndjson')).toThrow(unreadable)
+})
+
+test('a manifest that the disk refuses to read is unreadable, with the reason as its cause', () => {
+  add('a.ndjson')
+  const cause = Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO' })
+  const disk = {
+    ...nodeFileSystem,
+    readSync: () => {
+      throw cause
+    },
+  }
+  expect(() => readManifest(directory, disk)).toThrow(
+    expect.objectContaining({ code: 'MANIFEST_UNREADABLE', path, cause }),
+  )
 })
 
 test('an entry is a line that says what the README says, and the next names its hash', () => {

@@ -20,21 +20,24 @@ import { temporaryFolder } from './temporary-folder.js'
  * - `DRIVER_UNUSABLE`: better-sqlite3 is missing, or isn't for this version of Node.
  * - `PROJECTOR_RUNNING`: another projector, replay or prune holds the database; or another archive or prune the journal.
  */
-export type DatabaseErrorCode =
-  | 'NOT_A_DATABASE'
-  | 'DATABASE_DAMAGED'
-  | 'DATABASE_MISSING'
-  | 'DATABASE_UNWRITABLE'
-  | 'DATABASE_BUSY'
-  | 'DATABASE_TOO_NEW'
-  | 'DATABASE_BEHIND'
-  | 'MIGRATION_EDITED'
-  | 'MIGRATION_INCOMPLETE'
-  | 'MIGRATION_FAILED'
-  | 'SCHEMA_CHANGED'
-  | 'ROWS_REFERRED_TO'
-  | 'DRIVER_UNUSABLE'
-  | 'PROJECTOR_RUNNING'
+export const DATABASE_ERROR_CODES = [
+  'NOT_A_DATABASE',
+  'DATABASE_DAMAGED',
+  'DATABASE_MISSING',
+  'DATABASE_UNWRITABLE',
+  'DATABASE_BUSY',
+  'DATABASE_TOO_NEW',
+  'DATABASE_BEHIND',
+  'MIGRATION_EDITED',
+  'MIGRATION_INCOMPLETE',
+  'MIGRATION_FAILED',
+  'SCHEMA_CHANGED',
+  'ROWS_REFERRED_TO',
+  'DRIVER_UNUSABLE',
+  'PROJECTOR_RUNNING',
+] as const
+
+export type DatabaseErrorCode = (typeof DATABASE_ERROR_CODES)[number]
 
 /** Everything that storage refuses. `path` is the file it is about, `cause` the error of SQLite or the file system. */
 export class DatabaseError extends Error {
