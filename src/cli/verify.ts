@@ -85,7 +85,7 @@ function formatReport(report: VerifyReport, databasePath: string): string {
     `journal   ${countText(report.lines, 'line')} in ${countText(report.segments, 'segment')}${extra(report, ['rejected', 'unchecked', 'late'])}`,
     report.database === null
       ? `database  ${visible(databasePath)}: none; the journal was checked alone`
-      : `database  ${countText(report.rows, 'row')}${extra(report, ['unjournaled', 'held', 'superseded', 'pending'])}`,
+      : `database  ${countText(report.rows, 'row')}${extra(report, ['unjournaled', 'added', 'held', 'superseded', 'pending'])}`,
     chain.entries === 0
       ? 'chain     nothing is sealed yet'
       : `chain     ${countText(chain.entries, 'entry', 'entries')}, head ${chain.head}`,
@@ -105,6 +105,8 @@ const WORDS = {
   unchecked: (count: number) => `${formatCount(count)} without a checksum`,
   late: (count: number) => `${formatCount(count)} late`,
   unjournaled: (count: number) => `${formatCount(count)} never from a journal`,
+  added: (count: number) =>
+    `${formatCount(count)} of them added by another program, and in no sum (\`request-journal doctor\`)`,
   held: (count: number) => countText(count, 'held completion'),
   superseded: (count: number) => countText(count, 'overwritten completion'),
   pending: (count: number) => `${countText(count, 'line')} not projected yet`,

@@ -32,7 +32,7 @@ export function insert(database: Database, ...rows: Row[]): void {
   })()
 }
 
-function insertRow(database: Database, row: Row): void {
+export function insertRow(database: Database, row: Row): void {
   const full: Row = {
     correlation_id: 'c',
     timestamp: '2026-11-22T10:00:00.000Z',
@@ -49,7 +49,7 @@ function insertRow(database: Database, row: Row): void {
     .run(full)
 }
 
-/** Makes the table these rows, of which the roll-ups have the first ones: those behind were added by another program. */
+/** Makes the table these rows. The roll-ups have the first ones; another program has added the rest since. */
 export function fill(database: Database, rows: readonly object[], counted = rows.length): void {
   database.transaction(() => {
     database.exec('DELETE FROM requests; UPDATE rollup_unjournaled SET last_id = 0')

@@ -1,6 +1,7 @@
 import { realpathSync, statSync } from 'node:fs'
 import { UNENDED_SQL, unfinishedUntil } from '../../folds/stream-state.js'
 import { checkVersions } from '../../projection/versions.js'
+import { countAddedRows } from '../../queries/window/added-rows.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
 import { countText } from '../count-text.js'
 import { attempt, type DoctorCheck, note, ok, problem, sizeText } from './check.js'
@@ -20,6 +21,7 @@ export function checkDatabase(database: Database, path: string, now: number): Do
     ...attempt('held_completions', () => checkHeld(database, now)),
     ...attempt('completions', () => checkCompletions(database)),
     ...attempt('unfinished_streams', () => checkStreams(database, now)),
+    ...attempt('added_rows', () => checkAddedRows(database)),
   ]
 }
 
@@ -100,6 +102,17 @@ function checkStreams(database: Database, now: number): DoctorCheck {
   const advice =
     'Their tokens and cost are not final: the gateway died meanwhile, or logs no stream_completed'
   return note('unfinished_streams', found, advice)
+}
+
+/** Rows that other programs have added since there is a journal: no sum has them. */
+function checkAddedRows(database: Database): DoctorCheck {
+  const count = countAddedRows(database)
+  if (count === 0) return ok('added_rows', 'no other program has added rows')
+  return note(
+    'added_rows',
+    `${countText(count, 'row')} added by another program: listed, but in no sum`,
+    'Only events are counted: append these requests instead (`request-journal append`), and delete the rows',
+  )
 }
 
 function atLeast(total: number): string {

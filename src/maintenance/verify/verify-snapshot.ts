@@ -1,4 +1,5 @@
 import { checkVersions } from '../../projection/versions.js'
+import { countAddedRows } from '../../queries/window/added-rows.js'
 import { type Database, openDatabaseReadOnly } from '../../store/sqlite/connection/database.js'
 import { asDatabaseError, DatabaseError } from '../../store/sqlite/connection/errors.js'
 import { readPositions, type SegmentPosition } from '../../store/sqlite/positions.js'
@@ -81,6 +82,8 @@ export class Snapshot {
   readonly positions: ReadonlyMap<number, SegmentPosition>
   /** Rows that never came from a journal. */
   readonly unjournaled: number
+  /** Those of them that other programs have added after the journal began: no sum has them. */
+  readonly added: number
   /** Segments up to this one were pruned: their rows are gone, and their files may be. */
   readonly prunedThrough: number
   /** Whether a completion changed a request that was pruned. */
@@ -102,6 +105,7 @@ export class Snapshot {
     this.unjournaled =
       database.prepare<[], { n: number }>('SELECT count(*) AS n FROM requests WHERE segment_id IS NULL').get()
         ?.n ?? 0
+    this.added = countAddedRows(database)
     this.prunedThrough = prunedThrough(database)
     this.wasPruned = prunedCompletionTest(database)
     this.hasLateLines =

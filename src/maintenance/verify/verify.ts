@@ -44,6 +44,8 @@ export interface VerifyReport {
   unchecked: number
   /** Rows that never came from a journal. */
   unjournaled: number
+  /** Those of them that other programs have added after the journal began: they are listed, but in no sum. */
+  added: number
   /** Lines that are not projected yet. */
   pending: number
   /** Completions that wait for their request. */
@@ -112,6 +114,7 @@ function report(
     rejected: counts.rejected,
     unchecked: counts.unchecked,
     unjournaled,
+    added: snapshot?.added ?? 0,
     pending: snapshot === null ? 0 : counts.pending,
     held: matcher?.completions.held ?? 0,
     superseded: matcher?.completions.superseded ?? 0,

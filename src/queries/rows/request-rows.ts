@@ -1,7 +1,7 @@
 import type { Database } from '../../store/sqlite/connection/database.js'
 import { matchingStretches } from '../sums/matching-stretches.js'
 import { partsBehind } from '../sums/parts-behind.js'
-import { uncountedRows } from '../sums/uncounted.js'
+import { countAddedRows } from '../window/added-rows.js'
 import { all, type Condition, type TextRange } from '../window/condition.js'
 import {
   dimensionConditions,
@@ -24,7 +24,7 @@ const NEAR_OFFSET = 1000
 export function readSlice(database: Database, filter: RequestFilter, slice: RowSlice): FullRow[] {
   if (slice.sort !== 'timestamp') return readSorted(database, filter, slice)
   const hasStretches =
-    isScattered(filter, slice) && isOfDimensions(database, filter) && uncountedRows(database) === null
+    isScattered(filter, slice) && isOfDimensions(database, filter) && countAddedRows(database) === 0
   return hasStretches
     ? readStretches(database, filter, slice)
     : readRange(database, filter, slice, windowRange(filter))

@@ -1,6 +1,7 @@
 import type { Database } from '../../store/sqlite/connection/database.js'
 import { QueryError } from '../errors.js'
 import { tallyWhole } from '../sums/tallies.js'
+import { countAddedRows } from '../window/added-rows.js'
 import { checkedFilter, type RequestFilter } from '../window/filter.js'
 import type { PageEnd, RequestOrder, RequestSort } from '../window/row-slice.js'
 import { type EchoedWindow, echoWindow } from '../window/window.js'
@@ -128,7 +129,7 @@ function countRequests(database: Database, filter: RequestFilter): number {
   const { success, streaming } = filter
   // The sums tell these apart themselves.
   const tally = tallyWhole(database, { filter: { ...filter, success: undefined, streaming: undefined } })
-  return tally.requestsThat(success, streaming)
+  return tally.requestsThat(success, streaming) + countAddedRows(database, filter)
 }
 
 function endOf(row: FullRow, sort: RequestSort): PageEnd {

@@ -1,10 +1,9 @@
 import { safeIdentifier } from '../../events/identifier.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
 import { rollupLabels } from '../../store/sqlite/rollups/rollup-tables.js'
-import type { Condition, SqlValue } from '../window/condition.js'
+import type { Condition } from '../window/condition.js'
 import { foldCase, labelValue } from '../window/filter.js'
 import { tooManyGroups } from './group-limits.js'
-import { uncountedRows } from './uncounted.js'
 
 /** How requests are put into groups. */
 export interface Grouping {
@@ -91,16 +90,8 @@ export function allModels(database: Database, limit: number): string[] {
 }
 
 /** In the order in which they came, each as often as there are combinations of it. */
-function* spellings(database: Database, column: string): Generator<string> {
-  const read = (sql: string, values: SqlValue[]) =>
-    database
-      .prepare<unknown[], string>(sql)
-      .pluck()
-      .iterate(...values)
+function spellings(database: Database, column: string): IterableIterator<string> {
   // Dimensions have their ids in the order in which they came.
-  yield* read(`SELECT ${column} FROM rollup_dimensions WHERE ${column} IS NOT NULL ORDER BY id`, [])
-  const uncounted = uncountedRows(database)
-  if (uncounted === null) return
-  const sql = `SELECT ${column} FROM requests WHERE ${uncounted.sql} AND ${column} IS NOT NULL ORDER BY id`
-  yield* read(sql, uncounted.values)
+  const sql = `SELECT ${column} FROM rollup_dimensions WHERE ${column} IS NOT NULL ORDER BY id`
+  return database.prepare<[], string>(sql).pluck().iterate()
 }

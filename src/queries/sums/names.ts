@@ -2,8 +2,8 @@ import { safeIdentifier } from '../../events/identifier.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
 import { rollupLabels } from '../../store/sqlite/rollups/rollup-tables.js'
 import { QueryError } from '../errors.js'
+import { IS_COUNTED } from '../window/added-rows.js'
 import { foldCase, labelValue } from '../window/filter.js'
-import { uncountedRows } from './uncounted.js'
 
 const DEFAULT_LIMIT = 20
 const MAX_LIMIT = 100
@@ -62,16 +62,10 @@ export function listNames(database: Database, options: ListNamesOptions = {}): N
   const label = named.startsWith(LABEL) ? safeIdentifier(named.slice(LABEL.length)) : null
   const dimension = label === null ? named : LABEL + label
   const found = database.transaction(() => {
+    if (label !== null && !rollupLabels(database).includes(label)) return ofRows(database, label, prefix)
     const counts = new Map<string, number>()
-    const add = ([name, requests]: [string, number]) => counts.set(name, (counts.get(name) ?? 0) + requests)
-    if (label !== null && !rollupLabels(database).includes(label)) {
-      for (const counted of ofRows(database, dimension, prefix, 'TRUE', [])) add(counted)
-      return counts
-    }
-    for (const counted of ofDays(database, dimension, prefix)) add(counted)
-    const uncounted = uncountedRows(database)
-    if (uncounted !== null) {
-      for (const counted of ofRows(database, dimension, prefix, uncounted.sql, uncounted.values)) add(counted)
+    for (const [name, requests] of ofDays(database, dimension, prefix)) {
+      counts.set(name, (counts.get(name) ?? 0) + requests)
     }
     return counts
   })()
@@ -160,25 +154,19 @@ function spellingsOf(prefix: string, exists: (start: string) => boolean): string
   return starts
 }
 
-/** From the newest rows. */
-function ofRows(
-  database: Database,
-  dimension: string,
-  prefix: string,
-  condition: string,
-  values: readonly unknown[],
-): [string, number][] {
-  const name = dimension.startsWith(LABEL)
-    ? labelValue(dimension.slice(LABEL.length))
-    : { sql: dimension, values: [] }
-  return database
+/** Reads the values of a label from the newest rows. */
+function ofRows(database: Database, label: string, prefix: string): Map<string, number> {
+  const { sql, values } = labelValue(label)
+  const names = database
     .prepare<unknown[], [string, number]>(
-      `SELECT name, count(*) FROM (SELECT ${name.sql} AS name FROM requests WHERE ${condition} ORDER BY id DESC LIMIT ${MAX_ROWS})
-       WHERE typeof(name) = 'text' AND lower(substr(name, 1, ?)) = lower(?)
+      `SELECT name, count(*)
+       FROM (SELECT ${sql} AS name FROM requests WHERE ${IS_COUNTED.sql} ORDER BY id DESC LIMIT ${MAX_ROWS})
+       WHERE lower(substr(name, 1, ?)) = lower(?)
        GROUP BY name ORDER BY count(*) DESC LIMIT ${MAX_OF_DAY}`,
     )
     .raw()
-    .all(...name.values, ...values, [...prefix].length, prefix)
+    .all(...values, [...prefix].length, prefix)
+  return new Map(names)
 }
 
 /** Spellings that differ in ASCII case are one name, under the one with most requests. */

@@ -4,6 +4,7 @@ import type { SumName } from '../../store/sqlite/rollups/rollup-rows.js'
 import type { RollupGrain } from '../../store/sqlite/rollups/rollup-tables.js'
 import { withinDeadline } from '../deadline.js'
 import { isTotalOf } from '../total-names.js'
+import { IS_COUNTED } from '../window/added-rows.js'
 import { all, type Condition, inRange, type TextRange } from '../window/condition.js'
 import {
   dimensionConditions,
@@ -17,7 +18,6 @@ import type { Period } from '../window/periods.js'
 import { type Grain, type Term, windowTerms } from '../window/terms.js'
 import { type Grouping, UNKNOWN_GROUP, WHOLE } from './grouping.js'
 import { rollupSums, rowSums } from './tally.js'
-import { uncountedRows } from './uncounted.js'
 
 /** What an answer is made of, as far as it is read from the database. */
 export interface PartsQuestion {
@@ -57,19 +57,10 @@ export interface Part {
  */
 export function partsOf(database: Database, question: PartsQuestion): Part[] {
   const { filter } = question
-  const uncounted = uncountedRows(database)
-  const counted = uncounted === null ? [] : [{ ...uncounted, sql: `NOT (${uncounted.sql})` }]
   const coarsest = coarsestGrain(database, question)
-  const parts = windowTerms(windowRange(filter), coarsest, rowProbe(database)).map((term) =>
-    term.grain === 'row'
-      ? ofRows(question, term, coarsest === 'row' ? [] : counted)
-      : ofRollups(database, question, term, term.grain),
+  return windowTerms(windowRange(filter), coarsest, rowProbe(database)).map((term) =>
+    term.grain === 'row' ? ofRows(question, term) : ofRollups(database, question, term, term.grain),
   )
-  if (coarsest !== 'row' && uncounted !== null) {
-    const term: Term = { sign: 1, grain: 'row', range: windowRange(filter) }
-    parts.push(ofRows(question, term, [uncounted]))
-  }
-  return parts
 }
 
 function coarsestGrain(database: Database, { filter, grouping, period }: PartsQuestion): Grain {
@@ -87,16 +78,16 @@ function rowProbe(database: Database): (range: TextRange) => boolean {
   }
 }
 
-function ofRows({ filter, grouping, only }: PartsQuestion, { sign, range }: Term, others: Condition[]): Part {
+function ofRows({ filter, grouping, only }: PartsQuestion, { sign, range }: Term): Part {
   return {
     sign,
     grain: null,
     from: 'requests',
     latenciesFrom: 'requests',
-    latencies: 'CAST(latency_ms AS INTEGER)',
+    latencies: 'latency_ms',
     time: 'timestamp',
     range,
-    condition: all([rowCondition(filter, range), ...others, ...isOneOf(grouping, only)]),
+    condition: all([rowCondition(filter, range), IS_COUNTED, ...isOneOf(grouping, only)]),
     group: grouping.group,
     groupName: grouping.group,
     nameOf: (group) => group,

@@ -1,5 +1,6 @@
 import type { Database } from '../../store/sqlite/connection/database.js'
 import type { SumName } from '../../store/sqlite/rollups/rollup-rows.js'
+import { IS_COUNTED } from '../window/added-rows.js'
 import { all, inRange } from '../window/condition.js'
 import { type RequestFilter, rowCondition } from '../window/filter.js'
 import type { Period } from '../window/periods.js'
@@ -119,7 +120,7 @@ class TallyReader {
   readOpenStreams(filter: RequestFilter, only: ReadonlySet<string> | undefined): void {
     if (filter.open === false) return
     const { group } = this.#grouping
-    const { sql, values } = rowCondition({ ...filter, open: true })
+    const { sql, values } = all([rowCondition({ ...filter, open: true }), IS_COUNTED])
     const rows = this.#database
       .prepare<unknown[]>(
         `SELECT ${this.#periodOf('timestamp')}, ${group.sql}, count(*) FROM requests WHERE ${sql} ${this.#groupBy()}`,

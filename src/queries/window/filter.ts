@@ -5,7 +5,6 @@ import { rollupLabels } from '../../store/sqlite/rollups/rollup-tables.js'
 import { prepareDeadlines, withinDeadline } from '../deadline.js'
 import { QueryError } from '../errors.js'
 import { stateCondition } from '../rows/request-state.js'
-import { uncountedRows } from '../sums/uncounted.js'
 import { all, type Condition, inRange, type TextRange } from './condition.js'
 import { canonicalWindow, END_OF_TIME, type Window } from './window.js'
 
@@ -81,13 +80,8 @@ export function storedNames<T extends RequestFilter>(filter: T): T {
 }
 
 function isKnown(database: Database, column: 'model' | 'provider', name: string): boolean {
-  const isName = `${column} = ? COLLATE NOCASE`
-  const counted = database.prepare(`SELECT 1 FROM rollup_dimensions WHERE ${isName} LIMIT 1`).get(name)
-  if (counted !== undefined) return true
-  const uncounted = uncountedRows(database)
-  if (uncounted === null) return false
-  const sql = `SELECT 1 FROM requests WHERE ${uncounted.sql} AND ${isName} LIMIT 1`
-  return database.prepare(sql).get(...uncounted.values, name) !== undefined
+  const sql = `SELECT 1 FROM rollup_dimensions WHERE ${column} = ? COLLATE NOCASE LIMIT 1`
+  return database.prepare(sql).get(name) !== undefined
 }
 
 /** The value of a label of a row, or of a roll-up's dimensions; null without one. */

@@ -120,6 +120,7 @@ test('a healthy journal: only that no projector runs', async ({ workspace }) => 
       'held_completions',
       'completions',
       'unfinished_streams',
+      'added_rows',
       'lines',
       'projector',
       'lag',
@@ -344,6 +345,23 @@ test('what waits and what was rejected is counted', async ({ workspace }) => {
   expect(finding(report, 'held_completions')?.found).toMatch(/^2 completions .* 2024-11-20\.ndjson$/)
   expect(finding(report, 'unfinished_streams')?.found).toMatch(/^1 stream .* 2024-01-01T00:00:00\.000Z$/)
   expect(finding(report, 'lines')?.found).toContain('1 late')
+})
+
+test('rows that another program has added after the journal began are named', async ({ workspace }) => {
+  await prepare(workspace)
+  expect(findings(await doctor(workspace))).not.toContainEqual(
+    expect.objectContaining({ check: 'added_rows' }),
+  )
+  const database = openDatabase(workspace.database)
+  database.exec(
+    `INSERT INTO requests (correlation_id, timestamp, model, latency_ms, success)
+     VALUES ('x', '2026-11-22T10:00:00.000Z', 'm', 1, 1)`,
+  )
+  database.close()
+  expect(finding(await doctor(workspace), 'added_rows')).toMatchObject({
+    level: 'note',
+    found: '1 row added by another program: listed, but in no sum',
+  })
 })
 
 test('a projector that runs is named', async ({ workspace }) => {

@@ -80,6 +80,7 @@ test('nothing is wrong: what was read and compared', async ({ workspace }) => {
     rejected: 1,
     unchecked: 0,
     unjournaled: 0,
+    added: 0,
     pending: 0,
     held: 1,
     superseded: 0,
@@ -180,6 +181,19 @@ describe('no fault is', () => {
       unchecked: 1,
       unjournaled: 1,
     })
+  })
+
+  test('a row that another program has added after the journal began, but it is counted', async ({
+    workspace,
+  }) => {
+    await fill(workspace)
+    const database = openDatabase(workspace.database)
+    database.exec(
+      `INSERT INTO requests (correlation_id, timestamp, model, latency_ms, success)
+       VALUES ('x', '2026-11-22T10:00:00.000Z', 'm', 1, 1)`,
+    )
+    database.close()
+    expect(await verify(workspace)).toMatchObject({ ...NONE_WRONG, ok: true, unjournaled: 1, added: 1 })
   })
 
   test('a projector at work', async ({ workspace }) => {

@@ -58,8 +58,3 @@ describe('dimensions', () => {
     }
   })
 })
-
-test('rows that another program added since the roll-ups were counted have names as well', ({ database }) => {
-  fill(database, [{ model: 'a' }, { model: 'a' }, { model: 'b' }], 1)
-  expect(names(database, {})).toEqual(['a 2', 'b 1'])
-})
