@@ -3,37 +3,37 @@ import { setTimeout } from 'node:timers'
 import { BoundedWarnings } from '../journal/append/warnings.js'
 import { checkIsDirectory } from '../journal/identity.js'
 import { DatabaseError, openDatabaseReadOnly } from '../queries/index.js'
+import { ServerError } from './errors.js'
 import { Health } from './health/health.js'
-import { ProjectorThread } from './health/projector-thread.js'
 import { createApp } from './http/app.js'
-import { ServerError } from './http/errors.js'
-import { HostCheck, isLoopback } from './http/host.js'
-import { type ResolvedOptions, resolveOptions, type ServerOptions } from './http/options.js'
+import { HostCheck, isLoopback } from './http/origin-checks.js'
 import { addDashboardRoutes } from './http/routes/dashboard.js'
 import { addQueryRoutes } from './http/routes/queries.js'
 import { addServiceRoutes } from './http/routes/service.js'
 import { addStreamRoute } from './http/routes/stream.js'
 import { TokenCheck } from './http/token.js'
+import { type ResolvedOptions, resolveOptions, type ServerOptions } from './options.js'
 import { QueryPool } from './pool/query-pool.js'
+import { ProjectorThread } from './projector/projector-thread.js'
 import { StreamHub } from './stream/stream-hub.js'
 
-/** How long a server that stops waits for clients that don't read their answers, or don't finish their questions. */
+/** How long a server that stops waits for clients that don't read their answers or don't finish their questions. */
 const CLOSE_MS = 5000
 
-/** How long an answer may take to be read, beside the time that the question may wait and run. */
+/** How long a client may take to read an answer, beside the time that the question may wait and run. */
 const READ_MS = 60_000
 
 /** A server at work. */
 export interface Server {
-  /** Where it is: `http://127.0.0.1:8790`. */
+  /** Its address: `http://127.0.0.1:8790`. */
   readonly url: string
   /**
-   * Resolves once it is closed. Rejects with the reason when its projector had to stop for good: what was projected is
-   * served on, and nothing new appears.
+   * Resolves once it is closed. Rejects with the reason if its projector has to stop for good: what has been projected
+   * is still served, but nothing new appears.
    */
   readonly finished: Promise<void>
   /**
-   * Ends streams, answers what has been asked, for 5 seconds at most, and stops the projector; a second call waits for
+   * Ends streams, answers what has been asked, for 5 seconds at most, and stops the projector. A second call waits for
    * the same.
    */
   close(): Promise<void>
@@ -44,8 +44,9 @@ export interface Server {
  *
  * @throws TypeError for an unknown option or a value out of range.
  * @throws ServerError TOKEN_REQUIRED, TOKEN_INVALID, ADDRESS_UNAVAILABLE.
- * @throws JournalError JOURNAL_INVALID when the journal is no directory.
- * @throws DatabaseError when the database can't be read; one that isn't there yet is waited for; with `project` also what `startProjector` throws.
+ * @throws JournalError JOURNAL_INVALID if the journal isn't a directory.
+ * @throws DatabaseError if the database can't be read; one that doesn't exist yet is waited for. With `project` also
+ *   what `startProjector` throws.
  */
 export async function startServer(options: ServerOptions): Promise<Server> {
   const resolved = resolveOptions(options)
@@ -67,7 +68,7 @@ async function listen(
   tokenCheck: TokenCheck | null,
   projector: ProjectorThread | null,
 ): Promise<Server> {
-  const { database, journal, host, port, allowedHosts, logger, queryTimeoutMs, maxLagSeconds } = options
+  const { databasePath, journal, host, port, allowedHosts, logger, queryTimeoutMs, maxLagSeconds } = options
   const app = await createApp({
     hostCheck: new HostCheck(host, allowedHosts),
     tokenCheck,
@@ -76,7 +77,7 @@ async function listen(
   })
   const failures = new BoundedWarnings(logger)
   const pool = new QueryPool({
-    database,
+    databasePath,
     journal,
     processes: options.queryThreads,
     timeoutMs: queryTimeoutMs,
@@ -96,9 +97,9 @@ async function listen(
   let projectorStopped: Promise<void> | undefined
   app.addHook('preClose', async () => {
     hub.close()
-    // Its last transaction is finished while clients read their answers.
+    // It finishes its last transaction while clients read their answers.
     projectorStopped = projector?.stop()
-    // Node itself would wait for as long as they like.
+    // Node itself would wait for as long as clients like.
     setTimeout(() => app.server.closeAllConnections(), CLOSE_MS).unref()
   })
   app.addHook('onClose', async () => {
@@ -109,14 +110,14 @@ async function listen(
     app.addHook('onClose', async () => resolve())
     projector?.finished.catch(reject)
   })
-  // It may be nobody who waits for it.
+  // Perhaps nobody waits for it.
   finished.catch(() => {})
   try {
     await pool.ready()
     const url = await app.listen({ host, port })
-    // The URL is one that this machine can ask; where it is listened on may be more than that.
+    // The URL is one that this machine can reach; the server may listen on more addresses.
     const addresses = app.addresses().map(addressText)
-    logger.info({ url, addresses, database }, 'Serving')
+    logger.info({ url, addresses, database: databasePath }, 'Serving')
     return { url, finished, close: async () => await app.close() }
   } catch (error) {
     await app.close()
@@ -124,14 +125,14 @@ async function listen(
   }
 }
 
-/** Rather now than when somebody asks. A database that a projector will make, or migrate, is waited for. */
-function checkDatabase({ database, logger }: ResolvedOptions): void {
+/** Fails at once rather than when somebody asks. A database that a projector will make or migrate is waited for. */
+function checkDatabase({ databasePath, logger }: ResolvedOptions): void {
   try {
-    openDatabaseReadOnly(database).close()
+    openDatabaseReadOnly(databasePath).close()
   } catch (error) {
     const code = error instanceof DatabaseError ? error.code : null
     if (code === 'DATABASE_MISSING') {
-      logger.info({ path: database }, 'Waiting for a database: `request-journal project` makes it')
+      logger.info({ path: databasePath }, 'Waiting for a database: `request-journal project` makes it')
     } else if (code === 'DATABASE_BEHIND') {
       logger.warn(
         { err: error },
@@ -148,9 +149,9 @@ function addressText(found: AddressInfo | string): string {
 }
 
 async function startProjectorThread(options: ResolvedOptions): Promise<ProjectorThread> {
-  const { journal, database, rollupLabels, logger } = options
+  const { journal, databasePath, rollupLabels, logger } = options
   return await ProjectorThread.start(
-    { journal, database, ...(rollupLabels === null ? {} : { rollupLabels }) },
+    { journal, database: databasePath, ...(rollupLabels === null ? {} : { rollupLabels }) },
     logger,
   )
 }
@@ -164,7 +165,7 @@ function addressUnavailable(host: string, port: number, error: unknown): unknown
   const { code, syscall } = error as NodeJS.ErrnoException
   if (syscall !== 'listen' && syscall !== 'getaddrinfo') return error
   const reason =
-    code === 'EADDRINUSE' ? 'something listens there already' : `it cannot be listened on (${code})`
+    code === 'EADDRINUSE' ? 'something listens there already' : `this machine can't listen on it (${code})`
   const text = `${host}:${port}: ${reason}; stop that, or choose another with --port and --host`
   return new ServerError('ADDRESS_UNAVAILABLE', text, { cause: error })
 }

@@ -3,7 +3,7 @@ import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { brotliCompressSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
-import { loadAssets } from '../../src/server/http/assets.js'
+import { loadAssets } from '../../src/server/http/routes/dashboard.js'
 
 const folder = fileURLToPath(new URL('../../src/server/dashboard/', import.meta.url))
 const read = (name: string) => readFileSync(folder + name, 'utf8')

@@ -29,7 +29,7 @@ beforeEach(() => {
   addFile('migrations/0001_users.sql', 'CREATE TABLE users (name TEXT);')
   addFile('dist/projection/offload/decoder-thread.js', trap)
   addFile('dist/server/pool/query-worker.js', trap)
-  addFile('dist/server/health/projector-worker.js', trap)
+  addFile('dist/server/projector/projector-worker.js', trap)
   addFile('src/server/dashboard/index.html', 'trap')
   addFile('package.json', '{"name":"app","version":"9.9.9"}')
 })

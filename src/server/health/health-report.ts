@@ -7,26 +7,26 @@ import { openDatabaseReadOnly } from '../../store/sqlite/connection/database.js'
 import { isProjectorRunning } from '../../store/sqlite/connection/projector-lock.js'
 import type { QueryProcessData } from '../pool/query-task.js'
 
-/** What decides whether the service is healthy, and what is good to know beside it. No paths: anyone may read it. */
+/** What decides whether the service is healthy, and some figures beside it. No paths: anyone may read it. */
 export interface HealthMeasures {
-  /** Somebody holds the database: a projector, a replay or a prune. */
+  /** Whether something holds the database: a projector, a replay or a prune. */
   projector_running: boolean
-  /** How long the first line that is not projected has waited; null: there is no journal to compare with. */
+  /** How long the first line that isn't projected has waited; null if there is no journal to compare with. */
   lag_seconds: number | null
   lag_bytes: number | null
   rejected_lines: number | null
-  /** Free space where the database is, for this user. */
+  /** Free space on the database's disk, for this user. */
   disk_free_bytes: number
-  /** The same where the journal is; null: there is none, or it can't be written in any case. */
+  /** Free space on the journal's disk; null if it doesn't exist, or this user can't write it anyway. */
   journal_disk_free_bytes: number | null
 }
 
 /** @throws DatabaseError, ProjectionError as `status` does. */
-export async function measureHealth({ database, journal }: QueryProcessData): Promise<HealthMeasures> {
-  const { bavail, bsize } = statfsSync(dirname(database))
+export async function measureHealth({ databasePath, journal }: QueryProcessData): Promise<HealthMeasures> {
+  const { bavail, bsize } = statfsSync(dirname(databasePath))
   const disks = { disk_free_bytes: bavail * bsize, journal_disk_free_bytes: freeBytes(journal) }
   try {
-    const report = await status({ journal, database })
+    const report = await status({ journal, database: databasePath })
     return {
       projector_running: report.database?.projector_running ?? false,
       lag_seconds: report.lag_seconds,
@@ -35,12 +35,13 @@ export async function measureHealth({ database, journal }: QueryProcessData): Pr
       ...disks,
     }
   } catch (error) {
-    // A projector waits for a journal, which its first writer makes: nothing is late. One that was projected is away.
+    // A projector waits for a journal that its first writer will make: nothing is late. But one that has been
+    // projected must be there.
     const isMissing = error instanceof JournalError && error.code === 'JOURNAL_MISSING'
-    if (!isMissing || hasProjected(database)) throw error
+    if (!isMissing || hasProjected(databasePath)) throw error
   }
   return {
-    projector_running: isProjectorRunning(database),
+    projector_running: isProjectorRunning(databasePath),
     lag_seconds: null,
     lag_bytes: null,
     rejected_lines: null,
@@ -48,8 +49,8 @@ export async function measureHealth({ database, journal }: QueryProcessData): Pr
   }
 }
 
-function hasProjected(path: string): boolean {
-  const database = openDatabaseReadOnly(path)
+function hasProjected(databasePath: string): boolean {
+  const database = openDatabaseReadOnly(databasePath)
   try {
     return database.prepare('SELECT 1 FROM journal_segments LIMIT 1').get() !== undefined
   } finally {

@@ -3,7 +3,7 @@ import { type ErrorBody, errorBody, NO_DATABASE, unavailable } from '../http/err
 import type { QueryPool } from '../pool/query-pool.js'
 import type { HealthMeasures } from './health-report.js'
 
-/** How long an answer is given again: whoever asks needs no token, and must not be able to use it for load. */
+/** How long an answer is given again: asking needs no token, and must not be a way to cause load. */
 const KEPT_MS = 1000
 
 /** The body of `GET /healthz`. */
@@ -15,17 +15,17 @@ export interface HealthReport extends Partial<HealthMeasures>, Partial<ErrorBody
 
 export interface HealthOptions {
   pool: QueryPool
-  /** From how much lag on it fails, in seconds. */
+  /** The greatest lag at which it is still ok, in seconds. */
   maxLagSeconds: number
-  /** With what code the projector of this process has ended; null while it runs, or where there is none. */
+  /** The code with which this process's projector has failed; null while it runs, or if it has none. */
   projectorFailure(): string | null
-  /** With what code the projector of this process waits for journal, database or system; null while it gets on. */
+  /** The code for which this process's projector waits and tries again; null while it makes progress. */
   projectorWait(): string | null
 }
 
 /**
- * Whether what people see here can be relied on: something projects, it keeps up, and the disks take more. Rejected
- * lines are shown and fail nothing: no restart would help.
+ * Tells whether what people see here can be relied on: something projects, it keeps up, and the disks have space.
+ * Rejected lines are shown, but don't make it fail: no restart would help.
  */
 export class Health {
   readonly #options: HealthOptions
@@ -35,7 +35,7 @@ export class Health {
     this.#options = options
   }
 
-  /** Of the last second. */
+  /** The report; one answers for a second. */
   async report(): Promise<HealthReport> {
     const now = performance.now()
     if (this.#kept === null || now - this.#kept.askedAt >= KEPT_MS) {
@@ -52,8 +52,8 @@ export class Health {
       measures = JSON.parse(await pool.ask({ query: 'health', options: {} }))
     } catch (error) {
       const isMissing = (error as Error).message.endsWith(NO_DATABASE)
-      // Of anything else the pool has logged why.
-      problems.push(isMissing ? NO_DATABASE : 'journal and database cannot be read: see the log')
+      // The pool has logged anything else.
+      problems.push(isMissing ? NO_DATABASE : "journal and database can't be read: see the log")
     }
     const { projector_running: isRunning, lag_seconds: lag } = measures
     const failure = projectorFailure()
@@ -77,7 +77,7 @@ export class Health {
   }
 }
 
-/** A full disk without anything to write is as good as a read-only one. */
+/** Whether the database's disk is full. One without anything to write is as good as a read-only disk. */
 function isFull({
   disk_free_bytes: free = FULL_DISK_BYTES,
   lag_bytes: lag = null,

@@ -6,29 +6,32 @@ import Fastify, {
   type FastifyInstance,
   type FastifyReply,
   type FastifyRequest,
+  type FastifyTypeProvider,
 } from 'fastify'
+import type { Static, TSchema } from 'typebox'
 import { VERSION } from '../../package/package-files.js'
-import { queryDecoder } from '../pool/query-decoder.js'
+import type { ServerLogger } from '../options.js'
 import { boundRequests, hasBody, whenLeft } from './bounds.js'
 import { addCompression } from './compression.js'
 import { errorBody, HttpError, internalError } from './errors.js'
-import { checkFetchSite } from './fetch-site.js'
-import type { HostCheck } from './host.js'
-import type { ServerLogger } from './options.js'
+import { checkFetchSite, type HostCheck } from './origin-checks.js'
+import { queryDecoder } from './query-string.js'
 import type { TokenCheck } from './token.js'
-import type { TypeBoxProvider } from './type-provider.js'
 
-/** Longer query strings are 414. */
+/** Longer query strings are answered with 414. */
 const MAX_QUERY_LENGTH = 8192
 const MAX_HEADER_BYTES = 16 * 1024
-/** How long the head of a request may take, and how long all of it. */
+/** How long a client may take to send the head of a request, and how long to send all of it. */
 const RECEIVE_MS = 10_000
 const KEEP_ALIVE_MS = 30_000
-/** The part of a path that is a proxy's, which passes `/journal/v1/stats` on as it is: none of our routes begins like it. */
+/**
+ * The folder that a proxy serves us in, where it passes `/journal/v1/stats` on as it is: none of our routes begins like
+ * that.
+ */
 const FOREIGN_FOLDER =
   /^(?:\/(?!v1\/|assets\/)[^/?]+)+(?=\/(?:(?:v1|assets)\/|(?:healthz|livez|metrics|openapi\.json)?(?:\?|$)))/
 
-/** Whoever looks after the service needn't be able to read what it serves. */
+/** Asked without a token: whoever watches the service needn't be able to read what it serves. */
 const WITHOUT_TOKEN: ReadonlySet<string> = new Set(['/healthz', '/livez'])
 
 const SECURITY_HEADERS = {
@@ -40,38 +43,44 @@ const SECURITY_HEADERS = {
   'referrer-policy': 'no-referrer',
   'cross-origin-resource-policy': 'same-origin',
   'cross-origin-opener-policy': 'same-origin',
-  // Of answers to questions. Files of the dashboard say otherwise.
+  // Answers to questions. The dashboard's files set their own.
   'cache-control': 'no-store',
+}
+
+/** Types what a route is given by the TypeBox schema that it is checked with. */
+interface TypeBoxProvider extends FastifyTypeProvider {
+  validator: this['schema'] extends TSchema ? Static<this['schema']> : unknown
+  serializer: this['schema'] extends TSchema ? Static<this['schema']> : unknown
 }
 
 export type App = FastifyInstance<Server, IncomingMessage, ServerResponse, FastifyBaseLogger, TypeBoxProvider>
 
 export interface AppOptions {
   hostCheck: HostCheck
-  /** Null: no token is asked for. */
+  /** Null if no token is asked for. */
   tokenCheck: TokenCheck | null
   /** How long a request may take until its answer has been read. */
   maxRequestMs: number
   logger: ServerLogger
 }
 
-/** An HTTP server without routes: what is refused before a route is asked, and how every error looks. */
+/** Makes an HTTP server without routes: it refuses what no route takes, and gives every error its form. */
 export async function createApp({ hostCheck, tokenCheck, maxRequestMs, logger }: AppOptions): Promise<App> {
   const app = Fastify({
-    // Left as it is for the decoder of the route; a parameter of a path may be as long as the path.
+    // The route's decoder parses the text; a parameter in a path may be as long as the path.
     routerOptions: { querystringParser: (text) => ({ text }), maxParamLength: MAX_HEADER_BYTES },
     rewriteUrl: ({ url = '' }) => url.replace(FOREIGN_FOLDER, ''),
     bodyLimit: 1,
     keepAliveTimeout: KEEP_ALIVE_MS,
-    // Not among those of `http`: Fastify would set it to 0 afterwards.
+    // Not among the options of `http`: Fastify would set it to 0 afterwards.
     requestTimeout: RECEIVE_MS,
-    // Those who are being answered get their answer while the server stops.
+    // While the server stops, clients that have asked still get their answers.
     return503OnClosing: false,
     http: {
       headersTimeout: RECEIVE_MS,
       connectionsCheckingInterval: 1000,
       maxHeaderSize: MAX_HEADER_BYTES,
-      // The check of the host answers in JSON.
+      // HostCheck refuses it with JSON instead.
       requireHostHeader: false,
     },
     frameworkErrors: (error, _request, reply) => {
@@ -93,7 +102,7 @@ export async function createApp({ hostCheck, tokenCheck, maxRequestMs, logger }:
       }
     }
   })
-  // Answers are JSON already, or small: a compiled serializer would leave out what its schema forgot.
+  // Most answers are JSON text already. A compiled serializer would leave out what its schema forgot.
   app.setSerializerCompiler(() => (body) => JSON.stringify(body))
 
   app.addHook('onRequest', async (request, reply) => {
@@ -145,7 +154,7 @@ export async function createApp({ hostCheck, tokenCheck, maxRequestMs, logger }:
   return app
 }
 
-/** What no route takes, whatever it is. */
+/** Refuses what no route takes: other methods, bodies, long query strings. */
 function checkForm({ method, raw }: FastifyRequest): void {
   if (method !== 'GET' && method !== 'HEAD') {
     throw new HttpError(405, `Method not allowed: found ${method}, expected GET or HEAD`, {
@@ -168,7 +177,7 @@ async function sendError(reply: FastifyReply, error: HttpError): Promise<Fastify
     .send(JSON.stringify(errorBody(error)))
 }
 
-/** Answers what isn't HTTP, or more of it than is taken: there is no request to reply to. */
+/** Answers what isn't HTTP, is too long or comes too slowly: there is no request to reply to. */
 function answerUnparsable(error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy()
@@ -186,6 +195,6 @@ function answerUnparsable(error: NodeJS.ErrnoException, socket: Socket): void {
     'Connection: close',
   ]
   socket.write(`${head.join('\r\n')}\r\n\r\n${body}`)
-  // Whatever else the client sends isn't waited for.
+  // Nobody waits for what else the client sends.
   socket.destroySoon()
 }

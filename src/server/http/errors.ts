@@ -1,26 +1,4 @@
-/**
- * Why a server can't start. The codes are stable; thrown when
- *
- * - `TOKEN_REQUIRED`: it should listen beyond this machine, and anyone there could read everything.
- * - `TOKEN_INVALID`: the token is empty, or has characters that no header can carry.
- * - `ADDRESS_UNAVAILABLE`: the host or port can't be listened on: in use, not allowed, or not of this machine.
- */
-export const SERVER_ERROR_CODES = ['TOKEN_REQUIRED', 'TOKEN_INVALID', 'ADDRESS_UNAVAILABLE'] as const
-
-export type ServerErrorCode = (typeof SERVER_ERROR_CODES)[number]
-
-/** The server can't start. */
-export class ServerError extends Error {
-  override readonly name = 'ServerError'
-  readonly code: ServerErrorCode
-
-  constructor(code: ServerErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options)
-    this.code = code
-  }
-}
-
-/** An answer other than the one that was asked for. The message is for the client. */
+/** An answer that is an error. The message is for the client. */
 export class HttpError extends Error {
   override readonly name = 'HttpError'
   readonly status: number
@@ -41,15 +19,15 @@ export function notFound(problem: string): HttpError {
   return new HttpError(404, `Not found: ${problem}`)
 }
 
-/** @param retryAfterSeconds what the client is told to wait. */
+/** @param retryAfterSeconds how long the client is told to wait. */
 export function unavailable(problem: string, retryAfterSeconds = 1): HttpError {
   return new HttpError(503, `Unavailable: ${problem}`, { 'retry-after': String(retryAfterSeconds) })
 }
 
-/** There is no database yet, and whoever makes it needn't tell this process. */
+/** The problem of a server whose database hasn't been made yet. It notices by itself when it has. */
 export const NO_DATABASE = 'there is no database yet: a projector makes it; start `request-journal project`'
 
-/** What went wrong is in the log: the driver's words are not for clients. */
+/** What went wrong stands in the log: the driver's words aren't for clients. */
 export function internalError(): HttpError {
   return new HttpError(
     500,

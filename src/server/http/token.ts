@@ -1,28 +1,29 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
+import { ServerError } from '../errors.js'
 import type { WhenLeft } from './bounds.js'
-import { HttpError, ServerError } from './errors.js'
+import { HttpError } from './errors.js'
 
-/** What a header can carry without quoting, and a person can copy. */
+/** The characters that a header can carry without quoting, and that a person can copy. */
 const TOKEN = /^[\x21-\x7e]+$/
 
 /** A shorter one can be guessed. */
 const MIN_LENGTH = 16
 
-/** Wrong tokens are answered one after the other, so far apart. */
+/** Wrong tokens are answered one after the other, with this much time between them. */
 const GUESS_INTERVAL_MS = 100
-/** How long a wrong token waits at most: longer lines would only keep connections. */
+/** The longest that a wrong token waits: a longer queue would only hold connections. */
 const MAX_GUESS_WAIT_MS = 10_000
 
-// Browsers ask for a password only where Basic is offered, and take the first scheme that they know.
+// Browsers ask for a password only if Basic is offered, and take the first scheme that they know.
 const CHALLENGE = ['Basic realm="request-journal", charset="UTF-8"', 'Bearer realm="request-journal"']
 
-/** Tells whether a request shows the token: as `Bearer`, or as the password of `Basic`, whatever the user. */
+/** Refuses requests without the token: as `Bearer`, or as the password of `Basic`, whatever the user. */
 export class TokenCheck {
   readonly #digest: Buffer
   /** When the next wrong token may be answered. */
   #nextGuessAt = 0
 
-  /** @throws ServerError TOKEN_INVALID */
+  /** @throws ServerError TOKEN_INVALID. */
   constructor(token: string) {
     if (!TOKEN.test(token)) {
       const found = token === '' ? 'it is empty' : 'it has spaces, line breaks or characters beyond ASCII'
@@ -41,13 +42,13 @@ export class TokenCheck {
   }
 
   /**
-   * Takes no time for the right token, however many wrong ones wait.
+   * Lets the right token through at once, however many wrong ones wait.
    *
-   * @throws HttpError 401, for a wrong token when its turn comes.
+   * @throws HttpError 401; for a wrong token once its turn has come.
    */
   async check(authorization: string | undefined, whenLeft: WhenLeft): Promise<void> {
     const shown = authorization === undefined ? null : shownToken(authorization)
-    // Digests are of one length, and compared in a time that doesn't depend on where they differ.
+    // Digests have one length, and comparing them takes the same time wherever they differ.
     if (shown !== null && timingSafeEqual(digest(shown), this.#digest)) return
     if (authorization !== undefined) await this.#slowDown(whenLeft)
     const found = authorization === undefined ? 'found no token' : 'found another token'

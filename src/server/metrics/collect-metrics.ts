@@ -11,13 +11,13 @@ import { addCounts, emptyCounts, readPositions } from '../../store/sqlite/positi
 import type { JournalFigures, MetricsInput } from './metrics.js'
 
 export interface MetricsOptions {
-  /** The journal's directory. It need not be there. */
+  /** The journal's directory. It needn't exist. */
   journal: string
-  /** The file that the connection is open on. */
+  /** The file that the connection has open. */
   databasePath: string
   /**
-   * How many combinations of model, provider and policy have series of their own: those that came first. With another
-   * limit the sums of `other` begin anew.
+   * How many combinations of model, provider and policy have a series of their own: those that came first. After a change
+   * of the limit the sums of `other` begin anew.
    *
    * @default 200
    */
@@ -27,15 +27,15 @@ export interface MetricsOptions {
 const SERIES_LIMIT = 200
 
 /**
- * Reads what the page of metrics shows. All of it is in the database and beside it, so that every process gives the
- * same, and nothing begins at zero when one starts anew.
+ * Reads what the page of metrics shows. All of it is in the database or beside it, so every process gives the same
+ * figures, and none begins at zero when a process starts.
  *
- * @throws DatabaseError when the database can't be read. A journal that can't be is a figure, not an error.
+ * @throws DatabaseError if the database can't be read. A journal that can't be read is a figure, not an error.
  */
 export async function collectMetrics(database: Database, options: MetricsOptions): Promise<MetricsInput> {
   const { journal, databasePath, seriesLimit = SERIES_LIMIT } = options
   const file = realPath(databasePath)
-  // One transaction, so that requests and positions are of the same moment.
+  // One transaction, so that requests and positions belong to the same moment.
   const read = database.transaction(() => ({
     requests: readCounters(database, { limit: seriesLimit }),
     projection: readProjection(database),
@@ -65,10 +65,10 @@ function readProjection(database: Database): MetricsInput['projection'] {
   }
 }
 
-async function readJournal(journal: string, database: string): Promise<JournalFigures | null> {
+async function readJournal(journal: string, databasePath: string): Promise<JournalFigures | null> {
   let report: StatusReport
   try {
-    report = await status({ journal, database })
+    report = await status({ journal, database: databasePath })
   } catch (error) {
     if (error instanceof JournalError || error instanceof ProjectionError) return null
     throw error
@@ -90,12 +90,12 @@ function realPath(databasePath: string): string {
     return realpathSync(databasePath)
   } catch (cause) {
     const text =
-      'the database was removed while this process had it open: bring it back, or run `request-journal project` to make it anew'
+      'the database was removed while this process had it open: bring it back, or run `request-journal project` to make it again'
     throw new DatabaseError('DATABASE_MISSING', databasePath, text, { cause })
   }
 }
 
-/** By stat alone: whoever opens and closes a file of SQLite drops the locks that this process has on it. */
+/** Uses stat alone: opening and closing a file of SQLite would drop the locks that this process has on it. */
 function sizeOf(file: string): number {
   return statSync(file, { throwIfNoEntry: false })?.size ?? 0
 }

@@ -1,11 +1,11 @@
-/** In the order in which they shall stand. */
+/** A sample's labels, in the order in which they are written. */
 export type Labels = Readonly<Record<string, string>>
 
 export interface Sample {
-  /** What a histogram's samples have behind the family's name. @default none */
+  /** What a histogram's samples have after the family's name. @default none */
   suffix?: '_bucket' | '_sum' | '_count'
   labels?: Labels
-  /** Text is written as it is: an exact decimal, where a number would lose digits. */
+  /** Text is written as it is: an exact decimal where a number would lose digits. */
   value: number | bigint | string
 }
 
@@ -17,12 +17,12 @@ export interface MetricFamily {
   samples: readonly Sample[]
 }
 
-/** What a page of {@link formatExposition} is served as. */
+/** The Content-Type of a page by {@link formatExposition}. */
 export const EXPOSITION_CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
 /**
- * Prometheus' text format, version 0.0.4 (https://prometheus.io/docs/instrumenting/exposition_formats/). A family without
- * samples is left out.
+ * Formats a page in Prometheus' text format, version 0.0.4
+ * (https://prometheus.io/docs/instrumenting/exposition_formats/). A family without samples is left out.
  */
 export function formatExposition(families: readonly MetricFamily[]): string {
   const lines: string[] = []
@@ -53,7 +53,7 @@ function formatValue(value: number | bigint | string): string {
   return value === Number.POSITIVE_INFINITY ? '+Inf' : String(value)
 }
 
-/** An integer of smaller units as an exact decimal of the base unit: 1500n with 3 digits is 1.5. */
+/** An integer number of smaller units as an exact decimal number of base units: 1500n with 3 digits is 1.5. */
 export function exactDecimal(units: bigint, digits: number): string {
   const sign = units < 0n ? '-' : ''
   const text = (units < 0n ? -units : units).toString().padStart(digits + 1, '0')

@@ -2,22 +2,22 @@ import { addCounters, type CounterSums, type RequestCounters } from '../../queri
 import { LATENCY_BOUNDS_MS } from '../../store/sqlite/rollups/rollup-tables.js'
 import { exactDecimal, formatExposition, type Labels, type MetricFamily, type Sample } from './exposition.js'
 
-/** What a page of metrics is rendered from. May be sent between threads. */
+/** What a page of metrics is rendered from. It may be sent between threads. */
 export interface MetricsInput {
-  /** Of this program. */
+  /** This program's version. */
   version: string
   requests: RequestCounters
   projection: {
-    /** Requests and completions of the segments that are there; like the others this falls where segments are pruned. */
+    /** Requests and completions of the segments that exist; like the others this falls when segments are pruned. */
     events: number
     rejected: number
     late: number
     unchecked: number
     held: number
   }
-  /** A projector, a replay or a prune holds the database. */
+  /** Whether a projector, a replay or a prune holds the database. */
   isProjectorUp: boolean
-  /** Null when it can't be read, or isn't the one that was projected. */
+  /** Null if it can't be read, or isn't the one that was projected. */
   journal: JournalFigures | null
   databaseBytes: number
   walBytes: number
@@ -26,19 +26,19 @@ export interface MetricsInput {
 export interface JournalFigures {
   lagSeconds: number
   lagBytes: number
-  /** Of all segments as they lie there. */
+  /** The size of all segments, archived ones as they are compressed. */
   bytes: number
   segments: number
   distrusted: number
-  /** Distrusted, truncated and missing segments. */
+  /** How many segments are distrusted, truncated or missing. */
   problems: number
 }
 
-/** Longer names of models, providers and policies are cut. In characters. */
+/** How many characters of a model's, provider's or policy's name are kept. */
 const LABEL_LENGTH = 100
-/** For a request without provider or policy, as statistics name it: to Prometheus an empty value is no label at all. */
+/** Stands for no provider or policy, as in statistics: to Prometheus an empty value would be no label at all. */
 const UNKNOWN = 'unknown'
-/** For every dimension of the combinations over the limit. */
+/** Stands in every dimension for the combinations over the limit. */
 const OTHER = 'other'
 
 const MILLI = 3
@@ -58,12 +58,12 @@ const COUNTER_METRICS: readonly CounterMetric[] = [
   },
   {
     name: 'request_failures_total',
-    help: 'Requests that failed, at once or as their stream ended.',
+    help: 'Requests that failed, at once or when their stream ended.',
     value: ({ failures }) => failures,
   },
   {
     name: 'unpriced_requests_total',
-    help: 'Requests whose cost was unknown when they were logged, as that of every stream that has just begun, or lost as the stream ended.',
+    help: 'Requests whose cost was unknown when they were logged, as of every stream that has just begun, or was lost when the stream ended.',
     value: ({ unpriced }) => unpriced,
   },
   {
@@ -83,7 +83,7 @@ const COUNTER_METRICS: readonly CounterMetric[] = [
   },
   {
     name: 'corrected_request_failures_total',
-    help: 'Requests that were counted as failures, and as successes when their stream ended.',
+    help: 'Requests that were counted as failures, and became successes when their stream ended.',
     value: ({ corrected_failures }) => corrected_failures,
   },
   {
@@ -108,12 +108,12 @@ const COUNTER_METRICS: readonly CounterMetric[] = [
   },
 ]
 
-/** The page that `GET /metrics` answers with: the same from any process that reads the same database and journal. */
+/** Renders the page of `GET /metrics`: the same from any process that reads the same database and journal. */
 export function renderMetrics(input: MetricsInput): string {
   const series = mergeSeries(input.requests, ['model', 'provider', 'policy'])
   const families = [
     ...COUNTER_METRICS.map((metric) => counterFamily(metric, series)),
-    // Not by policy: a histogram is 15 samples a series.
+    // Not by policy: a histogram has 15 samples for each series.
     latencyFamily(mergeSeries(input.requests, ['model', 'provider'])),
     ...gaugeFamilies(input),
   ]
@@ -126,8 +126,8 @@ interface Series {
 }
 
 /**
- * Sums by labels. Names that differ only behind the cut, or a model whose name is "other", would otherwise be two samples
- * of one series, and Prometheus would refuse the page.
+ * Adds up what has the same labels. Names that differ only after the cut, or a model named "other", would otherwise be
+ * two samples of one series, and Prometheus would refuse the page.
  */
 function mergeSeries(
   { combinations, others }: RequestCounters,
@@ -147,7 +147,7 @@ function mergeSeries(
 
 function labelValue(value: string | null): string {
   if (value === null) return UNKNOWN
-  // By code point, so that no pair of surrogates is torn.
+  // Cut by code point, so that no surrogate pair is split.
   return [...value.slice(0, 2 * LABEL_LENGTH)].slice(0, LABEL_LENGTH).join('')
 }
 
@@ -160,7 +160,7 @@ function latencyFamily(series: readonly Series[]): MetricFamily {
   return {
     name: 'request_latency_seconds',
     type: 'histogram',
-    help: 'Latency of requests, failures included; of a stream to its first byte.',
+    help: 'Latency of requests, failures included; that of a stream to its first byte.',
     samples: series.flatMap(latencySamples),
   }
 }
@@ -198,7 +198,7 @@ function gaugeFamilies({ version, projection, journal, ...input }: MetricsInput)
       'Requests and completions projected, of segments not pruned.',
       projection.events,
     ),
-    gauge('rejected_lines', 'Lines that can not be projected, of segments not pruned.', projection.rejected),
+    gauge('rejected_lines', "Lines that can't be projected, of segments not pruned.", projection.rejected),
     gauge('late_lines', 'Lines added to a segment after a newer one had begun.', projection.late),
     gauge('unchecked_lines', 'Lines accepted without a checksum.', projection.unchecked),
     gauge('held_completions', 'Completions whose request has not come.', projection.held),
@@ -221,7 +221,7 @@ function journalGauges(journal: JournalFigures): MetricFamily[] {
     gauge('segments', 'Segments of the journal.', journal.segments),
     gauge(
       'distrusted_segments',
-      'Segments of which a sync failed, and nobody has looked.',
+      'Segments that failed to sync and that nobody has looked into.',
       journal.distrusted,
     ),
     gauge('journal_problems', 'Segments distrusted, truncated, gone or left by a prune.', journal.problems),

@@ -1,7 +1,10 @@
-/** The length of what follows, in four bytes, the least significant first; then what kind of message it is. */
+/** The kinds of messages between a pool and its processes. */
+export const MESSAGE = { ready: 0, question: 1, answer: 2, refusal: 3 } as const
+
+/** The length of the body in four bytes, the least significant first; then the kind of message. */
 const HEADER_BYTES = 5
 
-/** One message on a pipe. */
+/** Frames one message for a pipe. */
 export function frame(kind: number, body: Buffer): Buffer {
   const header = Buffer.allocUnsafe(HEADER_BYTES)
   header.writeUInt32LE(body.length)
@@ -9,7 +12,7 @@ export function frame(kind: number, body: Buffer): Buffer {
   return Buffer.concat([header, body])
 }
 
-/** Takes what a pipe delivers apart into the messages that were framed. */
+/** Takes apart what a pipe delivers into the messages that were framed. */
 export class FrameReader {
   readonly #onMessage: (kind: number, body: Buffer) => void
   #chunks: Buffer[] = []
@@ -26,7 +29,7 @@ export class FrameReader {
       if (this.#first.length < HEADER_BYTES) this.#join()
       const end = HEADER_BYTES + this.#first.readUInt32LE(0)
       if (this.#waitingBytes < end) return
-      // Only when a message is whole: a long one comes in hundreds of pieces.
+      // Pieces are joined only once the message is whole: a long one comes in hundreds of them.
       this.#join()
       const whole = this.#first
       this.#waitingBytes -= end

@@ -4,16 +4,16 @@ import { badRequest, HttpError, internalError, NO_DATABASE, notFound, unavailabl
 import { QueryProcess, timedOut } from './query-process.js'
 import type { QueryName, QueryProcessData, QueryRefusal, QueryTask } from './query-task.js'
 
-/** A question whose last run took longer than this is heavy; so is one that has never run. */
+/** A question is heavy if its last run took longer than this, or if it has never run. */
 const HEAVY_MS = 50
 
-/** Questions that are bounded, whatever the database holds, or say at once that they aren't. */
+/** Questions whose work is bounded, whatever the database holds, or that say at once when it isn't. */
 const ALWAYS_LIGHT: ReadonlySet<QueryName> = new Set(['getRequest', 'newRequests', 'health', 'metrics'])
 
-/** How long a question that is asked all the time leaves its process to others at most, in between. */
+/** The longest time for which a question that is asked all the time leaves its process to others, between two runs. */
 const MAX_REST_MS = 25
 
-/** Different questions that may wait at once. */
+/** How many different questions may wait at once. */
 const MAX_WAITING = 500
 
 export interface QueryPoolOptions extends QueryProcessData {
@@ -21,7 +21,7 @@ export interface QueryPoolOptions extends QueryProcessData {
   processes: number
   /** How long a question may wait, and then how long it may run. */
   timeoutMs: number
-  /** Told of what the database refuses, and of bugs; the client gets less. */
+  /** Called with what the database refuses, and with bugs; the client is told less. */
   onFailure(error: unknown): void
 }
 
@@ -29,7 +29,7 @@ export interface QueryPoolOptions extends QueryProcessData {
 interface Run {
   readonly key: string
   readonly task: QueryTask
-  /** It has said that it takes long. */
+  /** Whether it has said that it takes long. */
   readonly isHeavy: boolean
   /** JSON. */
   readonly answer: Promise<Buffer>
@@ -37,31 +37,32 @@ interface Run {
   reject(error: unknown): void
   /** Ends a wait that is too long. */
   timer: NodeJS.Timeout
-  /** The run before it has just ended. */
+  /** Whether the run before it has just ended. */
   isResting: boolean
-  /** How many still want the answer. */
+  /** How many clients still want the answer. */
   askers: number
 }
 
 /**
- * Answers questions in processes of their own, so that no query stalls the one that serves HTTP, and each can be ended.
+ * Answers questions in processes of their own, so that no query stalls the process that serves HTTP, and each can be
+ * killed.
  *
- * Whoever asks what is being answered already waits for the next run, and shares it with all who come until it begins:
- * never the one that is under way, which may not see what was committed before they asked. So a thousand identical
- * questions a second cost as many runs as fit one after another, with a rest as long as a run in between. A run that
- * nobody waits for any more doesn't begin.
+ * A client that asks what is being answered already waits for the next run, and shares it with everyone who asks before
+ * it begins. It never joins the run that is under way, which may not see what was committed before the client asked. So
+ * a thousand identical questions a second cost as many runs as fit one after another, each with a rest as long as
+ * itself. A run that nobody waits for any more doesn't begin.
  *
- * Questions that were heavy when they ran last leave one process to all others.
+ * Questions that were heavy when they last ran leave one process free for all others.
  */
 export class QueryPool {
   readonly #options: QueryPoolOptions
   readonly #processes: QueryProcess[]
-  /** In order of arrival, by key. */
+  /** Runs that haven't begun, by key, in order of arrival. */
   readonly #waiting = new Map<string, Run>()
   readonly #running = new Set<string>()
-  /** How long questions took when they ran last, by shape. */
+  /** How long questions took when they last ran, by shape. */
   readonly #durationsMs = new Map<string, number>()
-  /** What answers a heavy question, or isn't up again after one. */
+  /** Processes that answer a heavy question, or aren't up again after one. */
   readonly #heavyProcesses = new Set<QueryProcess>()
   #runs = 0
   #hasAnswered = false
@@ -69,33 +70,33 @@ export class QueryPool {
 
   constructor(options: QueryPoolOptions) {
     this.#options = options
-    const { database, journal, processes } = options
+    const { databasePath, journal, processes } = options
     this.#processes = Array.from(
       { length: processes },
-      () => new QueryProcess({ database, journal }, (freed) => this.#release(freed)),
+      () => new QueryProcess({ databasePath, journal }, (freed) => this.#release(freed)),
     )
   }
 
-  /** Resolves once every process is up: before, questions wait for them. Rejects when one can't start. */
+  /** Resolves once every process is up; until then questions wait. Rejects if one can't start. */
   async ready(): Promise<void> {
     await Promise.all(this.#processes.map(({ ready }) => ready))
   }
 
-  /** Queries that were run so far. */
+  /** How many queries have been run so far. */
   get runs(): number {
     return this.#runs
   }
 
-  /** As {@link answer} does, as text. */
+  /** Answers as {@link answer} does, with text. */
   async ask(task: QueryTask, whenLeft?: WhenLeft): Promise<string> {
     return (await this.answer(task, whenLeft)).toString()
   }
 
   /**
-   * The answer as JSON, of a moment after the call.
+   * Answers with JSON that was read after the call.
    *
-   * @param whenLeft tells when whoever asked doesn't wait any more: a run that nobody waits for isn't begun.
-   * @throws HttpError 400 and 404 for what the query refuses, 503 when it takes too long or the database can't be read.
+   * @param whenLeft tells when the client no longer waits: a run that nobody waits for isn't begun.
+   * @throws HttpError 400 and 404 for what the query refuses, 503 if it takes too long or the database can't be read.
    */
   async answer(task: QueryTask, whenLeft?: WhenLeft): Promise<Buffer> {
     return await this.#join(JSON.stringify(task), task, false, whenLeft)
@@ -115,7 +116,7 @@ export class QueryPool {
     }
   }
 
-  /** Ends what runs; whoever waits is told. */
+  /** Ends what runs; clients that wait are told so. */
   close(): void {
     this.#isClosed = true
     for (const run of this.#waiting.values()) this.#drop(run, unavailable('the server is stopping'))
@@ -147,7 +148,7 @@ export class QueryPool {
 
   #leave(run: Run): void {
     run.askers--
-    // One that runs already goes on, for as long as it may: to begin anew costs as much as the end of most.
+    // A run that has begun goes on: starting a new process costs as much as most runs still would.
     if (run.askers === 0 && this.#waiting.get(run.key) === run)
       this.#drop(run, unavailable('nobody waits for it'))
   }
@@ -175,13 +176,13 @@ export class QueryPool {
       const { timeoutMs } = this.#options
       const outcome = await process.run({ task, timeoutMs, mayBeHeavy: isHeavy })
       if (outcome.is === 'answer') {
-        // Of answers only: what is refused may have any words in it, without end.
+        // Only for answers: refused questions could have endlessly many shapes.
         this.#durationsMs.set(shapeOf(task), performance.now() - startedAt)
         this.#hasAnswered = true
         run.resolve(outcome.json)
       } else run.reject(this.#refusal(outcome))
     } catch (error) {
-      // It was ended: until another one is up there is one less for heavy questions, and none for others is taken.
+      // The process was killed. Until another is up it counts as heavy, so that one stays free for light questions.
       this.#heavyProcesses.add(process)
       run.reject(this.#asHttpError(error))
     } finally {
@@ -191,7 +192,7 @@ export class QueryPool {
     }
   }
 
-  /** Half of a process at most is for one question that comes faster than it can be answered. */
+  /** Lets a question that is asked faster than it can be answered have half of a process at most. */
   #rest(key: string, durationMs: number): void {
     const next = this.#waiting.get(key)
     if (next === undefined) return
@@ -222,7 +223,7 @@ export class QueryPool {
       case 'heavy':
         return new IsHeavy()
       case 'unavailable':
-        // One that was never there is waited for, which has been said.
+        // That the server waits for a database has been logged already.
         if (outcome.code !== 'DATABASE_MISSING' || this.#hasAnswered) {
           this.#options.onFailure(new Error(outcome.message))
         }
@@ -242,13 +243,13 @@ export class QueryPool {
   }
 }
 
-/** A question that must not be heavy is; it is asked once more as one that may. */
+/** A question turned out to be heavy that must not be; it is asked once more as one that may. */
 class IsHeavy extends Error {}
 
-/** Which questions are alike in what they cost: those with the same parameters, whatever their values. */
+/** A key that questions of similar cost share: those with the same parameters, mostly whatever their values. */
 function shapeOf({ query, options, window }: QueryTask): string {
   const given = Object.entries({ ...options, ...window }).filter(([, value]) => value !== undefined)
-  // Of values only those that come from short lists: there are as many shapes as these allow.
+  // Only values from short lists count, which bounds the number of shapes.
   const parts = given.map(([name, value]) => {
     const isTelling =
       name === 'groupBy' || name === 'range' || name === 'by' || name === 'bucket' || name === 'dimension'

@@ -4,16 +4,16 @@ import { clearTimeout, setTimeout } from 'node:timers'
 import { requirePackageFile } from '../../package/package-files.js'
 import { discardCopiesOf } from '../../store/sqlite/connection/read-only-mount.js'
 import { unavailable } from '../http/errors.js'
-import { FrameReader, frame } from './query-frames.js'
-import { MESSAGE, type QueryMessage, type QueryOutcome, type QueryProcessData } from './query-task.js'
+import { FrameReader, frame, MESSAGE } from './query-frames.js'
+import type { QueryMessage, QueryOutcome, QueryProcessData } from './query-task.js'
 
-/** The built program, also for tests, which run the sources. */
+/** The built program; tests, which run the sources, use it too. */
 const WORKER_FILE = 'dist/server/pool/query-worker.js'
 
-/** What the objects of one answer may take up. Beyond that the process ends, and this one goes on. */
+/** How much the objects of one answer may take up. Beyond that the process ends, and this one goes on. */
 const MAX_HEAP_MB = 512
 
-/** A question that watches the time itself ends a little after it; whatever hasn't ended by then is killed. */
+/** A query that watches the time ends a little after it is over; whatever hasn't ended by then is killed. */
 const GRACE_MS = 250
 
 /** How long to wait before a process that didn't come up is tried again. */
@@ -23,7 +23,7 @@ const KEPT_ERROR_CHARACTERS = 4000
 
 type Child = ChildProcessByStdio<Writable, Readable, Readable>
 
-/** Processes that are killed when this one ends in whatever way. */
+/** Processes that are killed when this one ends, in whatever way. */
 const children = new Set<Child>()
 const killAll = () => {
   for (const child of children) child.kill('SIGKILL')
@@ -37,8 +37,8 @@ interface Running {
 /**
  * A process that answers one question at a time, and is killed when that takes too long.
  *
- * A thread can't be: nothing interrupts SQLite in the middle of a step, and one that runs out of memory in native
- * code takes the whole process with it.
+ * A thread couldn't be killed: nothing interrupts SQLite in the middle of a step. And one that ran out of memory in
+ * native code would take the whole process with it.
  */
 export class QueryProcess {
   readonly #worker = requirePackageFile(WORKER_FILE)
@@ -52,14 +52,14 @@ export class QueryProcess {
   #isUp = false
   #isClosed = false
 
-  /** @param onFree called whenever it can take a question: once it is up, and after each one. */
+  /** @param onFree called whenever it can take a question: once it is up, and after each question. */
   constructor(data: QueryProcessData, onFree: (freed: QueryProcess) => void) {
     this.#data = data
     this.#onFree = onFree
     this.#ready = new Promise((resolve, reject) => {
       this.#settleReady = { resolve, reject }
     })
-    // Whoever awaits it is told; it may be nobody.
+    // Perhaps nobody waits for it.
     this.#ready.catch(() => {})
     this.#start()
   }
@@ -68,16 +68,16 @@ export class QueryProcess {
     return !this.#isUp || this.#running !== null
   }
 
-  /** Resolves once it is up for the first time; rejects, with what it said, when that fails. */
+  /** Resolves once it is up for the first time; rejects with what it said if it can't start. */
   get ready(): Promise<void> {
     return this.#ready
   }
 
   /**
-   * Answers a question; only while it isn't busy.
+   * Answers a question. May be called only while it isn't busy.
    *
    * @throws HttpError 503 when the time is over.
-   * @throws Error when the process ended, as for want of memory.
+   * @throws Error when the process ends, such as for lack of memory.
    */
   async run(message: QueryMessage): Promise<QueryOutcome> {
     let isOverdue = false
@@ -97,20 +97,20 @@ export class QueryProcess {
     }
   }
 
-  /** Ends what runs. */
+  /** Kills the process, with the question that it runs. */
   close(): void {
     this.#isClosed = true
     if (this.#retry !== null) clearTimeout(this.#retry)
     const child = this.#child
     child?.kill('SIGKILL')
-    // Here: this process may end before it hears that the other one has.
+    // Not left to `#end`: this process may end before it hears that the other one has.
     if (child?.pid !== undefined) discardCopiesOf(child.pid)
   }
 
   #start(): void {
-    const { database, journal } = this.#data
-    // Without what this process was started with: a debugger's port, or a loader, is for one.
-    const args = [`--max-old-space-size=${MAX_HEAP_MB}`, this.#worker, database, journal]
+    const { databasePath, journal } = this.#data
+    // Without the options that this process was started with: a debugger's port, say, serves one process.
+    const args = [`--max-old-space-size=${MAX_HEAP_MB}`, this.#worker, databasePath, journal]
     let child: Child
     try {
       child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'pipe'] })
@@ -119,7 +119,7 @@ export class QueryProcess {
       return
     }
     this.#child = child
-    // Without descriptors there is no process: no pipes, and no 'close'.
+    // Without free descriptors there is no process: no pipes, and no 'close'.
     child.on('error', (error) => this.#end(child, String(error)))
     if (child.pid === undefined) return
     if (children.size === 0) process.on('exit', killAll)
@@ -147,7 +147,7 @@ export class QueryProcess {
     this.#onFree(this)
   }
 
-  /** Another process takes the place of one that has ended. */
+  /** Replaces a process that has ended, or couldn't start. */
   #end(child: Child | null, reason: string): void {
     if (child !== null && children.delete(child) && children.size === 0) process.off('exit', killAll)
     if (this.#child !== child) return

@@ -6,11 +6,10 @@ export interface AskedWindow extends Window {
   range?: string | undefined
 }
 
-/** What the processes that answer questions are given when they start. */
+/** What a process that answers questions is given when it starts. */
 export interface QueryProcessData {
-  /** The database file. */
-  database: string
-  /** The journal's directory. It need not be there. */
+  databasePath: string
+  /** The journal's directory. It needn't exist. */
   journal: string
 }
 
@@ -30,7 +29,7 @@ export interface QueryTask {
   query: QueryName
   /** The options of the query function of that name. */
   options: object
-  /** Resolved when the query begins, so that `until` is no earlier than any request it answers. */
+  /** Resolved when the query begins, so that `until` isn't earlier than any request in the answer. */
   window?: AskedWindow | undefined
 }
 
@@ -39,11 +38,11 @@ export interface QueryMessage {
   task: QueryTask
   /** How long it may run. */
   timeoutMs: number
-  /** Whether it may take as long as that. If not, the outcome of what would is `heavy`, at once. */
+  /** Whether it may take as long as that. If it may not but would, the outcome is `heavy`, at once. */
   mayBeHeavy: boolean
 }
 
-/** What came of a question, beside an answer. Errors that a client can do something about travel as data. */
+/** The outcome of a question that has no answer. Errors that a client can do something about travel as data. */
 export type QueryRefusal =
   | { is: 'refused'; isUnknownName: boolean; message: string }
   | { is: 'unavailable'; message: string; code: DatabaseErrorCode }
@@ -53,6 +52,3 @@ export type QueryRefusal =
   | { is: 'failed'; stack: string }
 
 export type QueryOutcome = { is: 'answer'; json: Buffer } | QueryRefusal
-
-/** The kinds of messages between the two. */
-export const MESSAGE = { ready: 0, question: 1, answer: 2, refusal: 3 } as const

@@ -21,18 +21,18 @@ import { asDatabaseError } from '../../store/sqlite/connection/errors.js'
 import { measureHealth } from '../health/health-report.js'
 import { collectMetrics } from '../metrics/collect-metrics.js'
 import { renderMetrics } from '../metrics/metrics.js'
-import { FrameReader, frame } from './query-frames.js'
-import { MESSAGE, type QueryMessage, type QueryName, type QueryOutcome } from './query-task.js'
+import { FrameReader, frame, MESSAGE } from './query-frames.js'
+import type { QueryMessage, QueryName, QueryOutcome } from './query-task.js'
 import { ReadConnection } from './read-connection.js'
 
 /** The program of a {@link QueryProcess}: it has a connection of its own, which only reads. */
-const [path = '', journal = ''] = process.argv.slice(2)
-const connection = new ReadConnection(path)
+const [databasePath, journal] = process.argv.slice(2) as [string, string]
+const connection = new ReadConnection(databasePath)
 
-/** A longer answer would be held by the process that serves, once for each client that reads it slowly. */
+/** The serving process would hold a longer answer once for each client that reads it slowly. */
 const MAX_ANSWER_BYTES = 32 * 1024 * 1024
 
-// Options have passed the schemas of the routes, in the process that serves.
+// The serving process has checked the options against the schemas of the routes.
 const QUERIES: Record<QueryName, (database: Database, message: QueryMessage) => unknown> = {
   stats: (database, { task }) => stats(database, task.options as StatsOptions),
   series: (database, { task }) => series(database, task.options as SeriesOptions),
@@ -44,8 +44,8 @@ const QUERIES: Record<QueryName, (database: Database, message: QueryMessage) => 
   newRequests: (database, { task }) =>
     (task.options as NewRequestsOptions[]).map((question) => newRequests(database, question)),
   listNames: (database, { task }) => listNames(database, task.options as ListNamesOptions),
-  health: () => measureHealth({ database: path, journal }),
-  metrics: async (database) => renderMetrics(await collectMetrics(database, { journal, databasePath: path })),
+  health: () => measureHealth({ databasePath, journal }),
+  metrics: async (database) => renderMetrics(await collectMetrics(database, { journal, databasePath })),
 }
 
 async function answer(message: QueryMessage): Promise<QueryOutcome> {
@@ -59,7 +59,7 @@ async function answer(message: QueryMessage): Promise<QueryOutcome> {
       message: `${found}: ask with limit=, per_page= or a filter`,
     }
   } catch (error) {
-    const failure = asDatabaseError(error, path)
+    const failure = asDatabaseError(error, databasePath)
     if (failure instanceof ArchivedLineError) return { is: 'heavy' }
     if (failure instanceof QueryError && failure.code === 'TIMED_OUT') return { is: 'timedOut' }
     if (failure instanceof QueryError) {
@@ -68,7 +68,7 @@ async function answer(message: QueryMessage): Promise<QueryOutcome> {
     }
     if (failure instanceof DatabaseError) {
       connection.close()
-      // No other time is better for tables that somebody has changed.
+      // Tables that somebody has changed won't be better at another time.
       const isPassing = failure.code !== 'SCHEMA_CHANGED'
       return isPassing
         ? { is: 'unavailable', message: failure.message, code: failure.code }
@@ -99,19 +99,19 @@ const reader = new FrameReader((_kind, question) => {
   })
 })
 
-// A terminal and a supervisor signal every process of a group. This one serves until its parent has no more questions.
+// Terminals and supervisors signal every process of a group. This one serves until its parent has no more questions.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
 try {
-  // When the machine runs out of memory, a question is ended rather than the projector.
+  // When memory runs out, the kernel is to kill a question rather than the projector.
   writeFileSync('/proc/self/oom_score_adj', '500')
 } catch {
-  // Not Linux, or a sandbox: it takes its chance as all others do.
+  // Not Linux, or a sandbox: it takes its chance like every other process.
 }
 try {
-  // A database on a read-only mount is copied now: that may take longer than a question may.
+  // Copies a database on a read-only mount now: that may take longer than a question may.
   connection.get()
 } catch {
-  // Whoever asks is told.
+  // Clients are told when they ask.
 }
 process.stdin.on('data', (chunk: Buffer) => reader.read(chunk))
 process.stdin.on('end', () => process.exit())

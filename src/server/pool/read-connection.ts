@@ -3,25 +3,26 @@ import { type FileIdentity, fileIdentityAt, isSameFile } from '../../journal/fil
 import { type Database, openDatabaseReadOnly } from '../../queries/index.js'
 import { isOutdatedCopy } from '../../store/sqlite/connection/read-only-mount.js'
 
-/** A text of SQL for each combination of filters adds up; the statements used last are kept. */
+/** Each combination of filters has SQL of its own, which adds up: only the statements used last are kept. */
 const KEPT_STATEMENTS = 200
 
-/** A read-only connection to a path: another file that is put there is opened in its turn. */
+/** A read-only connection to whatever file is at a path: if it is replaced, the new one is opened. */
 export class ReadConnection {
-  readonly #path: string
+  readonly #databasePath: string
   #open: { database: Database; file: FileIdentity | null } | null = null
 
-  constructor(path: string) {
-    this.#path = path
+  constructor(databasePath: string) {
+    this.#databasePath = databasePath
   }
 
   /** @throws DatabaseError as `openDatabaseReadOnly` does. */
   get(): Database {
-    const file = fileIdentityAt(this.#path)
-    const isCurrent = this.#open !== null && isSameFile(this.#open.file, file) && !isOutdatedCopy(this.#path)
+    const file = fileIdentityAt(this.#databasePath)
+    const isCurrent =
+      this.#open !== null && isSameFile(this.#open.file, file) && !isOutdatedCopy(this.#databasePath)
     if (this.#open !== null && isCurrent) return this.#open.database
     this.close()
-    const database = openDatabaseReadOnly(this.#path)
+    const database = openDatabaseReadOnly(this.#databasePath)
     // Of before the file was opened: should it have been replaced since, the next question opens it once more.
     this.#open = { database, file }
     keepStatements(database)
@@ -34,7 +35,7 @@ export class ReadConnection {
   }
 }
 
-/** Query functions prepare what they ask; the second time it is there already. */
+/** Makes `prepare` give the same statement again: query functions prepare all they ask each time. */
 function keepStatements(database: Database): void {
   const kept = new Map<string, Statement>()
   const prepare = database.prepare.bind(database)
@@ -42,12 +43,12 @@ function keepStatements(database: Database): void {
     const statement = kept.get(sql) ?? prepare(sql)
     // A map keeps its order: what was used last is behind everything else.
     kept.delete(sql)
-    // A busy one is being read by someone who hasn't come to its end.
+    // Someone is still reading the rows of a busy one.
     if (statement.busy) return prepare(sql)
     kept.set(sql, statement)
     const [oldest] = kept.keys()
     if (kept.size > KEPT_STATEMENTS && oldest !== undefined) kept.delete(oldest)
-    // As a new one: whoever used it last may have asked for single values.
+    // As a new statement would be: its last user may have asked for single values.
     return statement.reader ? statement.pluck(false) : statement
   }
   database.prepare = prepareOnce as Database['prepare']

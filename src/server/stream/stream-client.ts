@@ -1,23 +1,23 @@
 import type { ServerResponse } from 'node:http'
 import type { NewRequests, RequestFilter } from '../../queries/index.js'
 
-/** Bytes that may wait for a slow reader before it gets no more for a while. */
+/** How many bytes may wait for a slow reader before it gets no more for a while. */
 const MAX_WAITING_BYTES = 64 * 1024
 
-/** Entries that a client may be given in a row without reaching the newest; then it skips. */
+/** How many entries a client may be sent in a row without reaching the newest; then it skips. */
 const MAX_BEHIND = 10_000
 
-/** How far a stream has come. */
+/** How far a client has been told. */
 export interface StreamCursor {
   afterId: number
-  /** Null: the client resumes, and what it watched isn't known. */
+  /** The streams whose ends it is to be told; null if it resumes, and nobody knows which it watched. */
   openIds: readonly number[] | null
 }
 
-/** One open stream. It is asked for nothing while its socket is full, so that nothing piles up for it. */
+/** One open stream. While its socket is full nothing is asked for it, so that nothing piles up. */
 export class StreamClient {
   readonly filter: RequestFilter
-  /** Equal for equal filters. */
+  /** The same for equal filters. */
   readonly filterKey: string
   cursor: StreamCursor
   readonly #response: ServerResponse
@@ -26,14 +26,14 @@ export class StreamClient {
 
   constructor(response: ServerResponse, filter: RequestFilter, cursor: StreamCursor) {
     this.#response = response
-    // It has gone; 'close' follows.
+    // The client has gone; 'close' follows.
     response.on('error', () => {})
     this.filter = filter
     this.filterKey = JSON.stringify(filter)
     this.cursor = cursor
   }
 
-  /** What it is sent waits because it doesn't read. */
+  /** Whether too much waits because the client doesn't read. */
   get isFull(): boolean {
     const isFull = this.#response.writableLength > MAX_WAITING_BYTES
     if (isFull) this.#fullSince ??= performance.now()
@@ -41,12 +41,12 @@ export class StreamClient {
     return isFull
   }
 
-  /** How long it hasn't read. */
+  /** For how long it hasn't read. */
   get fullForMs(): number {
     return this.isFull && this.#fullSince !== null ? performance.now() - this.#fullSince : 0
   }
 
-  /** It has been behind for so long that it must skip what is in between. */
+  /** Whether it has been behind for so long that it must skip to the newest. */
   get isLagging(): boolean {
     return this.#sentInARow >= MAX_BEHIND
   }
@@ -56,7 +56,7 @@ export class StreamClient {
     if (!this.#response.writableEnded) this.#response.write(text)
   }
 
-  /** @param text the entries as events: the same bytes for all clients that are given them. */
+  /** @param text the entries as events: the same bytes for every client that gets them. */
   advance(text: Buffer, { data, last_id, open_ids, has_more, has_gap }: NewRequests): void {
     if (has_gap) this.send(laggedEvent(this.cursor.afterId, this.cursor.afterId))
     if (text.length > 0) this.send(text)
@@ -64,7 +64,7 @@ export class StreamClient {
     this.#sentInARow = has_more ? this.#sentInARow + data.length : 0
   }
 
-  /** Goes on after an id, and says what was left out. */
+  /** Goes on after an id, and tells the client what was left out. */
   skipTo(afterId: number): void {
     this.send(laggedEvent(this.cursor.afterId, afterId))
     this.cursor = { afterId, openIds: [] }
@@ -86,12 +86,12 @@ export class StreamClient {
 }
 
 /**
- * Entries as events. JSON has no line breaks, so that each is one line of data. What was completed comes first: whoever
- * resumes from an id is told only what was completed later.
+ * Entries as events. JSON has no line breaks, so each entry is one line of data. Completed entries come first: a client
+ * that resumes from an id is told only what was completed after it.
  */
 export function requestEvents({ data, completed }: NewRequests): Buffer {
   const requests = data.map((entry) => `event: request\nid: ${entry.id}\ndata: ${JSON.stringify(entry)}\n\n`)
-  // Without an id: a client would resume from an older one.
+  // These have no id: a client would resume from an older one.
   const changes = completed.map((entry) => `event: completed\ndata: ${JSON.stringify(entry)}\n\n`)
   return Buffer.from([...changes, ...requests].join(''))
 }

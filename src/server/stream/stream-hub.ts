@@ -5,25 +5,25 @@ import { unavailable } from '../http/errors.js'
 import type { QueryPool } from '../pool/query-pool.js'
 import { requestEvents, StreamClient, type StreamCursor } from './stream-client.js'
 
-/** How often the database is asked for new requests while anyone listens. */
+/** How long to wait between two questions for new requests, while anyone listens. */
 const POLL_MS = 250
 const RETRY_MS = 1000
 const HEARTBEAT_MS = 15_000
-/** A client that reads nothing for so long is gone. */
+/** A client that reads nothing for this long is gone. */
 const MAX_FULL_MS = 60_000
-/** Entries in one answer. */
+/** The most entries in one answer. */
 const BATCH = 100
-/** Characters of one answer: what a client may be given beyond what its socket takes, one entry over it included. */
+/** The characters after which an answer takes no further entry: it bounds what waits beyond a full socket. */
 const BATCH_CHARACTERS = 256 * 1024
-/** Questions that are asked together: entries of a MiB each, which only old rows are, still make one answer. */
+/** How many questions are asked together: even with entries of a MiB each, as old rows can be, they fit one answer. */
 const QUESTIONS = 8
 
-/** All open streams: one question to the database serves every client, and clients with the same filter share its answer. */
+/** All open streams. Clients with the same filter share one question to the database, and its answer. */
 export class StreamHub {
   readonly #pool: QueryPool
   readonly #maxStreams: number
   readonly #clients = new Set<StreamClient>()
-  /** Streams that are being opened count too. */
+  /** Streams that are being opened, which count too. */
   #opening = 0
   #poll: NodeJS.Timeout | null = null
   #isAsking = false
@@ -40,9 +40,10 @@ export class StreamHub {
   }
 
   /**
-   * Where a stream begins: behind an id that a client has seen, or with what comes from now on.
+   * Begins a stream after an id that the client has seen, or with what comes from now on. Gives a function that takes
+   * the client's response.
    *
-   * @throws HttpError 404 for a model or provider that is unknown, 503 when too many are open.
+   * @throws HttpError 404 for an unknown model or provider, 503 if too many are open.
    */
   async start(
     filter: RequestFilter,
@@ -63,7 +64,7 @@ export class StreamHub {
     }
   }
 
-  /** Ends every stream; clients reconnect when there is a server again. */
+  /** Ends every stream; clients reconnect once there is a server again. */
   close(): void {
     this.#isClosed = true
     for (const client of this.#clients) client.end()
@@ -78,14 +79,14 @@ export class StreamHub {
     newest: StreamCursor,
   ): void {
     if (this.#isClosed) response.end()
-    // It went while it was opened: nothing would say so again.
+    // A client that left while its stream was opened: 'close' has been emitted already.
     if (this.#isClosed || response.destroyed) return
     const cursor = lastEventId === null ? newest : { afterId: lastEventId, openIds: null }
     const client = new StreamClient(response, filter, cursor)
     this.#clients.add(client)
     response.on('close', () => this.#remove(client))
     client.send(`retry: ${RETRY_MS}\n\n`)
-    // An id of another database: what it would wait for may never come.
+    // The id is from another database: what the client would wait for may never come.
     if (cursor.afterId > newest.afterId) client.skipTo(newest.afterId)
     this.#keepTimers(0)
   }
@@ -95,7 +96,7 @@ export class StreamHub {
     this.#keepTimers(POLL_MS)
   }
 
-  /** Timers run while there are clients, one of each. */
+  /** Runs one timer of each kind while there are clients. */
   #keepTimers(pollInMs: number): void {
     if (this.#clients.size === 0) {
       if (this.#poll !== null) clearTimeout(this.#poll)
@@ -152,7 +153,7 @@ export class StreamHub {
   }
 }
 
-/** Clients that wait for the same: one who resumes is alone until it has caught up. */
+/** Groups clients that wait for the same: one that resumes is alone until it has caught up. */
 function groupClients(clients: readonly StreamClient[]): StreamClient[][] {
   const groups = new Map<string, StreamClient[]>()
   for (const client of clients) {
@@ -167,7 +168,7 @@ function groupClients(clients: readonly StreamClient[]): StreamClient[][] {
 
 function questionOf(clients: readonly StreamClient[]): NewRequestsOptions {
   const [{ cursor, filter }] = clients as [StreamClient]
-  // Who came later knows of fewer streams that haven't ended.
+  // A client that came later knows fewer of the streams that haven't ended.
   const openIds = clients.reduce(
     (longest, { cursor: { openIds } }) =>
       (openIds?.length ?? 0) > (longest?.length ?? 0) ? openIds : longest,

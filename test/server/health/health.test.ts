@@ -126,7 +126,7 @@ test('fails when journal and database do not belong together', async ({ place, s
   const server = await serve()
   const { status, body } = await server.get('/healthz')
   expect(status).toBe(503)
-  expect(body.problems).toEqual(['journal and database cannot be read: see the log'])
+  expect(body.problems).toEqual(["journal and database can't be read: see the log"])
 })
 
 test('is looked at once a second at most, however often it is asked', async ({ place, serve }) => {

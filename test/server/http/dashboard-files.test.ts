@@ -2,7 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import { expect } from 'vitest'
-import { Asset, loadAssets } from '../../../src/server/http/assets.js'
+import { encodingFor } from '../../../src/server/http/compression.js'
+import { Asset, loadAssets } from '../../../src/server/http/routes/dashboard.js'
 import { log, test } from '../support.js'
 
 const dashboard = fileURLToPath(new URL('../../../src/server/dashboard/', import.meta.url))
@@ -43,12 +44,12 @@ test('the page is at most 150 kB over the wire, everything that it loads include
 
 test('compressed as the client accepts it, the same bytes inside, an ETag for each', async () => {
   const content = Buffer.from('body { color: red }\n'.repeat(100))
-  const asset = new Asset('page.css', content)
-  expect(asset.encodingFor('gzip, deflate, br, zstd')).toBe('br')
-  expect(asset.encodingFor('gzip;q=0.8, deflate')).toBe('gzip')
-  expect(asset.encodingFor('br;q=0, gzip;q=0.0')).toBe('identity')
-  expect(asset.encodingFor('identity')).toBe('identity')
-  expect(asset.encodingFor(undefined)).toBe('identity')
+  const asset = new Asset('text/css', content)
+  expect(encodingFor('gzip, deflate, br, zstd')).toBe('br')
+  expect(encodingFor('gzip;q=0.8, deflate')).toBe('gzip')
+  expect(encodingFor('br;q=0, gzip;q=0.0')).toBe('identity')
+  expect(encodingFor('identity')).toBe('identity')
+  expect(encodingFor(undefined)).toBe('identity')
   expect(brotliDecompressSync(await asset.encoded('br'))).toEqual(content)
   expect(gunzipSync(await asset.encoded('gzip'))).toEqual(content)
   expect(await asset.encoded('identity')).toBe(content)

@@ -186,7 +186,7 @@ describe('listening', () => {
   )
 
   test.each(['127.0.0.1', 'localhost', '::1', '127.0.0.2'])('on loopback needs none: %s', async (host) => {
-    const { isLoopback } = await import('../../../src/server/http/host.js')
+    const { isLoopback } = await import('../../../src/server/http/origin-checks.js')
     expect(await isLoopback(host)).toBe(true)
   })
 

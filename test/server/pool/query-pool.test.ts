@@ -15,7 +15,7 @@ afterEach(async () => {
 
 function openPool({ database, journal }: Place, options: Partial<QueryPoolOptions> = {}): QueryPool {
   const pool = new QueryPool({
-    database,
+    databasePath: database,
     journal,
     processes: 2,
     timeoutMs: 20_000,
@@ -244,7 +244,7 @@ describe('the database file', () => {
     const failures: unknown[] = []
     const { database, journal } = place
     const pool = new QueryPool({
-      database,
+      databasePath: database,
       journal,
       processes: 1,
       timeoutMs: 20_000,

@@ -5,7 +5,7 @@ import type { AskedWindow, QueryTask } from '../../pool/query-task.js'
 import type { App } from '../app.js'
 import { HeldAnswers, whenLeft } from '../bounds.js'
 import { notFound } from '../errors.js'
-import { filterOf, NamesQuery, RequestParams, RequestsQuery, SeriesQuery, StatsQuery } from '../parameters.js'
+import { filterOf, NamesQuery, RequestParams, RequestsQuery, SeriesQuery, StatsQuery } from './parameters.js'
 import {
   ErrorAnswer,
   NamesAnswer,
@@ -13,14 +13,14 @@ import {
   RequestsAnswer,
   SeriesAnswer,
   StatsAnswer,
-} from '../responses.js'
+} from './responses.js'
 
-/** Greater ids are none that SQLite gives in practice, and not exact as numbers. */
+/** SQLite gives no longer ids in practice, and they wouldn't be exact as numbers. */
 const ID = /^[1-9]\d{0,14}$/
 
 const MAX_PER_PAGE = 100
 
-/** The answer to a question for a request that isn't there. */
+/** The answer to a question for a request that doesn't exist. */
 const NULL = Buffer.from('null')
 
 /** A route that asks the database one question. */
@@ -28,15 +28,15 @@ interface QueryRoute<Query extends TObject> {
   path: string
   summary: string
   query: Query
-  /** Of the answer. */
+  /** The schema of its answer. */
   answer: TSchema
   taskOf(query: Static<Query>): QueryTask
 }
 
-/** Bytes of answers that clients are reading at once. */
+/** The most bytes of answers that clients may be reading at once. */
 const MAX_HELD_BYTES = 256 * 1024 * 1024
 
-/** The routes that answer questions to the database. */
+/** Adds the routes that answer questions to the database. */
 export function addQueryRoutes(app: App, pool: QueryPool): void {
   const held = new HeldAnswers(MAX_HELD_BYTES)
   const sendJson = (reply: FastifyReply, json: Buffer): FastifyReply => {
@@ -96,14 +96,14 @@ export function addQueryRoutes(app: App, pool: QueryPool): void {
 
   add({
     path: '/v1/names',
-    summary: 'Names that begin with a prefix, those with most requests first: for a type-ahead',
+    summary: 'Names that begin with a prefix, those with the most requests first: for a type-ahead',
     query: NamesQuery,
     answer: NamesAnswer,
     taskOf: ({ dimension, prefix, limit }) => ({ query: 'listNames', options: { dimension, prefix, limit } }),
   })
 
   const schema = {
-    summary: 'One request with all that is known of it, its line in the journal included',
+    summary: 'One request with all that is known about it, its line in the journal included',
     params: RequestParams,
     response: { 200: RequestAnswer, default: ErrorAnswer },
   }
@@ -119,7 +119,7 @@ function windowOf({ since, range, until, before }: AskedWindow): AskedWindow {
   return { since, range, until, before }
 }
 
-/** In any case; what is none of the two is refused as it was written. */
+/** Takes the two orders in any case; the query refuses anything else as it was written. */
 function orderOf(text: string | undefined): string | undefined {
   return /^(asc|desc)$/i.test(text ?? '') ? text?.toLowerCase() : text
 }

@@ -1,19 +1,20 @@
 import type { Health, HealthReport } from '../../health/health.js'
+import { EXPOSITION_CONTENT_TYPE } from '../../metrics/exposition.js'
 import type { App } from '../app.js'
-import { HealthQuery } from '../parameters.js'
-import { ErrorAnswer, HealthAnswer } from '../responses.js'
+import { HealthQuery } from './parameters.js'
+import { ErrorAnswer, HealthAnswer } from './responses.js'
 
-/** What the routes about the service itself ask. */
+/** What the routes about the service itself are answered from. */
 export interface ServiceSources {
   health: Health
-  /** The page of `/metrics`. */
+  /** Renders the page of `/metrics`. */
   metrics(): Promise<string>
 }
 
-/** The answer of a process that serves. */
+/** The answer of any process that serves. */
 const LIVE: HealthReport = { status: 'ok', problems: [] }
 
-/** `/healthz`, `/livez`, `/metrics` and `/openapi.json`. */
+/** Adds `/healthz`, `/livez`, `/metrics` and `/openapi.json`. */
 export function addServiceRoutes(app: App, { health, metrics }: ServiceSources): void {
   app.get(
     '/healthz',
@@ -47,11 +48,10 @@ export function addServiceRoutes(app: App, { health, metrics }: ServiceSources):
   app.get(
     '/metrics',
     { schema: { summary: 'Figures for Prometheus', produces: ['text/plain'] } },
-    async (_request, reply) =>
-      await reply.type('text/plain; version=0.0.4; charset=utf-8').send(await metrics()),
+    async (_request, reply) => await reply.type(EXPOSITION_CONTENT_TYPE).send(await metrics()),
   )
 
-  // The routes are all there once somebody asks.
+  // Made when somebody first asks: by then every route has been added.
   let openApi: string | null = null
   app.get('/openapi.json', { schema: { hide: true } }, async (_request, reply) => {
     openApi ??= JSON.stringify(app.swagger())

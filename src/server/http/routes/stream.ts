@@ -3,10 +3,10 @@ import { Type } from 'typebox'
 import type { StreamHub } from '../../stream/stream-hub.js'
 import type { App } from '../app.js'
 import { badRequest } from '../errors.js'
-import { filterOf, StreamQuery } from '../parameters.js'
-import { ErrorAnswer } from '../responses.js'
+import { filterOf, StreamQuery } from './parameters.js'
+import { ErrorAnswer } from './responses.js'
 
-/** `GET /v1/stream`: requests as they come, as server-sent events. */
+/** Adds `GET /v1/stream`: requests as they are projected, as server-sent events. */
 export function addStreamRoute(app: App, hub: StreamHub): void {
   app.get(
     '/v1/stream',
@@ -14,9 +14,9 @@ export function addStreamRoute(app: App, hub: StreamHub): void {
       schema: {
         summary: 'Requests as they are projected: server-sent events',
         description:
-          '`request` has an entry as in /v1/requests?details=true, and its id; `completed` one that a stream_completed has ' +
-          'changed; `lagged` says that requests, or ends of streams, were left out for a client that was too slow, or ' +
-          'resumed from too long ago. A client that reconnects resumes with Last-Event-ID, and is told again of ' +
+          '`request` has an entry as in /v1/requests?details=true, and its id; `completed` has one that a stream_completed ' +
+          'has changed; `lagged` says that requests, or ends of streams, were left out because the client was too slow, or ' +
+          'resumes from too long ago. A client that reconnects resumes with Last-Event-ID, and is told again about ' +
           'ends that it may have missed.',
         produces: ['text/event-stream'],
         querystring: StreamQuery,
@@ -25,12 +25,12 @@ export function addStreamRoute(app: App, hub: StreamHub): void {
     },
     async (request, reply) => {
       const { query, headers } = request
-      // A browser that reconnects sends the header, with the URL that it began with.
+      // A browser that reconnects sends the header, with the URL that it first asked for.
       const lastEventId = idOf(headers['last-event-id']) ?? query.last_event_id ?? null
       const begin = await hub.start(filterOf(query), lastEventId)
       reply.headers({
         'content-type': 'text/event-stream; charset=utf-8',
-        // Proxies that would hold it back until there is more.
+        // Proxies would otherwise hold events back until there are more.
         'x-accel-buffering': 'no',
         connection: 'close',
       })

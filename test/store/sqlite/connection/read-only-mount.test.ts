@@ -63,7 +63,13 @@ describe.skipIf(!isRoot)('a database on a read-only mount (needs root, to mount 
       await projectOnce({ journal, database: join(writable, 'requests.db') })
       const onFailure = (error: unknown) => expect.unreachable(String(error))
       const database = join(readOnly, 'requests.db')
-      const pool = new QueryPool({ database, journal, processes: 2, timeoutMs: 60_000, onFailure })
+      const pool = new QueryPool({
+        databasePath: database,
+        journal,
+        processes: 2,
+        timeoutMs: 60_000,
+        onFailure,
+      })
       await pool.ready()
       expect(readdirSync(temporary)).toHaveLength(2)
       expect(JSON.parse(await pool.ask({ query: 'stats', options: {} }))).toMatchObject({

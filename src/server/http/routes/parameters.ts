@@ -1,6 +1,6 @@
 import { type TProperties, Type } from 'typebox'
-import { RANGES, type RequestFilter } from '../../queries/index.js'
-import { LABEL_PREFIX } from '../pool/query-decoder.js'
+import { RANGES, type RequestFilter } from '../../../queries/index.js'
+import { LABEL_PREFIX } from '../query-string.js'
 
 const MAX_UINT32 = 4_294_967_295
 
@@ -13,8 +13,8 @@ const count = (description: string, standard: number) =>
 const limit = (maximum: number, description: string) =>
   Type.Optional(Type.Integer({ minimum: 1, maximum, description }))
 
-// Texts that the queries check have no more of a schema: their errors come in an order of their own, behind those of
-// the query string.
+// Texts that the queries themselves check are plain strings here: their errors come after those of the query string,
+// in an order of their own.
 
 const WINDOW = {
   since: text('Start, inclusive: RFC 3339 with seconds and an offset. Overrides `range`.'),
@@ -39,10 +39,10 @@ const FILTERS = {
   unfinished: flag('Only streams from before the last hour whose end is not known, or all others.'),
 }
 
-/** Of `/healthz`. */
+/** The parameters of `/healthz`. */
 export const HealthQuery = Type.Object({
   live: text(
-    'Only whether this process serves, whatever journal, database and projector do; `false` is as without.',
+    'Only whether this process serves, whatever journal, database and projector do; `false` is the same as leaving it out.',
   ),
 })
 
@@ -54,7 +54,7 @@ const UNKNOWN = {
 
 const LABELS = { patternProperties: { [`^${LABEL_PREFIX}.`]: Type.String({ minLength: 1 }) } }
 
-/** A query string with label filters; what comes first is checked first. */
+/** A query string that may have label filters; parameters are checked in this order. */
 const query = <Properties extends TProperties>(properties: Properties) => Type.Object(properties, LABELS)
 
 export const StatsQuery = query({
@@ -67,7 +67,7 @@ export const StatsQuery = query({
   group_by: text('Adds a section for each group: model, tier, provider, policy, hour, day, label:<name>.'),
   limit: limit(
     20_000,
-    'At most so many groups, those with most requests; the rest is one, `other`. Over 20,000 are refused.',
+    'The most groups, those with the most requests; the rest is one, `other`. More than 20,000 are refused.',
   ),
 })
 
@@ -80,7 +80,7 @@ export const SeriesQuery = query({
   bucket: text('minute, hour or day. The default depends on the length of the window.'),
   limit: limit(
     100,
-    'At most so many names, those with most requests; the rest is `other`. The default is the 8 with the largest costs or refunds.',
+    'The most names, those with the most requests; the rest is `other`. The default is the 8 with the largest costs or refunds.',
   ),
 })
 
@@ -94,16 +94,16 @@ export const RequestsQuery = query({
   sort: text('timestamp, cost_sats or latency_ms. The default is timestamp.'),
   order: text('asc or desc, in any case. The default is desc.'),
   cursor: filledText(
-    'Pages by key in constant time: `start`, then the `next_cursor` of each answer. No `page`, no totals.',
+    'Pages by key, in constant time: `start`, then the `next_cursor` of each answer. Without `page` and totals.',
   ),
 })
 
 export const NamesQuery = Type.Object({
   limit: Type.Optional(
-    Type.Integer({ minimum: 1, maximum: 100, default: 20, description: 'Names at most.' }),
+    Type.Integer({ minimum: 1, maximum: 100, default: 20, description: 'The most names.' }),
   ),
   dimension: text('model, provider, policy or label:<name>. The default is model.'),
-  prefix: text('How the names begin, in any ASCII case; they may have this alone.'),
+  prefix: text('The beginning of the names, in any ASCII case.'),
 })
 
 export const StreamQuery = query({
@@ -111,7 +111,7 @@ export const StreamQuery = query({
     Type.Integer({
       minimum: 0,
       maximum: Number.MAX_SAFE_INTEGER,
-      description: 'Begins behind this request; the Last-Event-ID header overrides it.',
+      description: 'Begins after this request; the Last-Event-ID header overrides it.',
     }),
   ),
   ...FILTERS,
@@ -120,7 +120,7 @@ export const StreamQuery = query({
 
 export const RequestParams = Type.Object({ id: Type.String({ description: "The request's id." }) })
 
-/** What is common to the decoded query strings above. */
+/** The filters that the decoded query strings above share. */
 interface FilterQuery {
   model?: string
   provider?: string

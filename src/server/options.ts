@@ -1,34 +1,30 @@
 import { resolve } from 'node:path'
+import type { ProjectorLogger } from '../projection/index.js'
 
-/** The part of a pino logger that is called. */
-export interface ServerLogger {
-  debug(fields: object, message: string): void
-  info(fields: object, message: string): void
-  warn(fields: object, message: string): void
-  error(fields: object, message: string): void
-}
+/** The part of a pino logger that the server and its projector call. */
+export type ServerLogger = ProjectorLogger
 
 export interface ServerOptions {
   /** The database file. Until a projector has made it, questions are answered with 503. */
   database: string
   /**
-   * The journal's directory: what `project` projects, and what the lag is measured against. It need not be there.
+   * The journal's directory, which `project` projects and the lag is measured against. It needn't exist.
    * @default 'journal'
    */
   journal?: string | undefined
   /**
-   * The name or address to listen on. Anything but this machine's own asks for a token.
+   * The name or address to listen on. Any but this machine's own needs a token.
    * @default '127.0.0.1'
    */
   host?: string | undefined
   /**
-   * 0 takes a free one.
+   * The port to listen on; 0 takes a free one.
    * @default 8790
    */
   port?: number | undefined
   /**
-   * What every route but `/healthz` and `/livez` asks for, as `Bearer` or as the password of `Basic`.
-   * @default nothing is asked for
+   * The token that every route but `/healthz` and `/livez` asks for, as `Bearer` or as the password of `Basic`.
+   * @default none is asked for
    */
   token?: string | undefined
   /**
@@ -42,14 +38,14 @@ export interface ServerOptions {
    */
   project?: boolean | undefined
   /**
-   * Labels that the projector keeps roll-ups by, with `project` only.
+   * Labels that the projector keeps roll-ups by; only with `project`.
    * @default those that the database has
    */
   rollupLabels?: readonly string[] | undefined
   /** @default nothing is logged */
   logger?: ServerLogger | undefined
   /**
-   * From how much lag on `/healthz` fails, in seconds.
+   * The greatest lag at which `/healthz` is still ok, in seconds.
    * @default 60
    */
   maxLagSeconds?: number | undefined
@@ -59,12 +55,12 @@ export interface ServerOptions {
    */
   queryTimeoutMs?: number | undefined
   /**
-   * Streams that are open at once; one more is 503.
+   * The most streams that may be open at once; one more is answered with 503.
    * @default 64
    */
   maxStreams?: number | undefined
   /**
-   * Processes that queries run in, one query each at a time.
+   * How many processes answer queries, one query each at a time.
    * @default 2
    */
   queryThreads?: number | undefined
@@ -72,7 +68,8 @@ export interface ServerOptions {
 
 type Given = { [name in keyof ServerOptions]-?: Exclude<ServerOptions[name], undefined> }
 
-export interface ResolvedOptions extends Omit<Given, 'token' | 'rollupLabels'> {
+export interface ResolvedOptions extends Omit<Given, 'database' | 'token' | 'rollupLabels'> {
+  databasePath: string
   token: string | null
   rollupLabels: readonly string[] | null
 }
@@ -107,7 +104,7 @@ export function resolveOptions(options: ServerOptions): ResolvedOptions {
   const { rollupLabels = null } = options
   expect(rollupLabels === null || project, 'rollupLabels', rollupLabels, 'to be left out without `project`')
   return {
-    database: resolve(database),
+    databasePath: resolve(database),
     journal: resolve(journal),
     host,
     port: wholeNumber('port', options.port ?? 8790, 0, 65_535),

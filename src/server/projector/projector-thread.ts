@@ -2,14 +2,14 @@ import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { requirePackageFile } from '../../package/package-files.js'
 import type { ProjectorLogger } from '../../projection/index.js'
-import { fromPlainError, type MessageFromProjector, type ProjectorThreadData } from './projector-messages.js'
+import { type MessageFromProjector, type ProjectorThreadData, receivedError } from './projector-messages.js'
 
-/** The built program, also for tests, which run the sources. */
-const WORKER_FILE = 'dist/server/health/projector-worker.js'
+/** The built program; tests, which run the sources, use it too. */
+const WORKER_FILE = 'dist/server/projector/projector-worker.js'
 
-/** A projector in a thread of its own: one transaction of a catch-up blocks its thread for a second and more. */
+/** A projector in a thread of its own: one transaction of a catch-up blocks its thread for a second or more. */
 export class ProjectorThread {
-  /** Resolves once it has stopped; rejects with the reason when it had to stop by itself. */
+  /** Resolves once it has been stopped; rejects with the reason if it had to stop by itself. */
   readonly finished: Promise<void>
   readonly #worker: Worker
   readonly #logger: ProjectorLogger
@@ -22,7 +22,7 @@ export class ProjectorThread {
     this.#logger = logger
     this.#worker = new Worker(requirePackageFile(WORKER_FILE), { workerData: data })
     this.#worker.on('message', (message: MessageFromProjector) => this.#hear(message))
-    // What the projector throws is a message, and logged by it: this is a bug, or memory that ran out.
+    // What the projector throws arrives as a message, and it has logged it: this is a bug, or memory ran out.
     this.#worker.on('error', (error) => {
       logger.error({ err: error }, 'Projector stopped: its thread failed')
       this.#fail(error)
@@ -35,12 +35,12 @@ export class ProjectorThread {
         else reject(this.#failure)
       })
     })
-    // It may be nobody who waits for it.
+    // Perhaps nobody waits for it.
     this.finished.catch(() => {})
   }
 
   /**
-   * Resolves once it is at work.
+   * Starts one, and resolves once it is at work.
    *
    * @throws what `startProjector` throws, by name, code and message.
    */
@@ -49,24 +49,24 @@ export class ProjectorThread {
     await new Promise<void>((resolve, reject) => {
       thread.#worker.on('message', (message: MessageFromProjector) => {
         if (message.is === 'started') resolve()
-        if (message.is === 'failed') reject(fromPlainError(message.error))
+        if (message.is === 'failed') reject(receivedError(message.error))
       })
       thread.#worker.once('exit', () => reject(thread.#failure))
     })
     return thread
   }
 
-  /** Why it has ended by itself, for anyone to see: the log has the message, and paths in it. Null while it runs. */
+  /** Why it ended by itself, as a code that anyone may see: the message, in the log, has paths. Null while it runs. */
   get failureCode(): string | null {
     return codeOf(this.#failure)
   }
 
-  /** Why it doesn't get on for now, as a code as well; null while it does. */
+  /** Why it makes no progress for now, as a code too; null while it does. */
   get waitingCode(): string | null {
     return codeOf(this.#waitingFor)
   }
 
-  /** Finishes the transaction that is under way. */
+  /** Stops it once its transaction is finished. */
   async stop(): Promise<void> {
     this.#isStopping = true
     if (this.#hasExited) return
@@ -78,15 +78,15 @@ export class ProjectorThread {
   #hear(message: MessageFromProjector): void {
     if (message.is === 'log') {
       const { level, fields, message: text } = message
-      const { err } = fields as { err?: Parameters<typeof fromPlainError>[0] }
-      this.#logger[level](err === undefined ? fields : { ...fields, err: fromPlainError(err) }, text)
+      const { err } = fields as { err?: Parameters<typeof receivedError>[0] }
+      this.#logger[level](err === undefined ? fields : { ...fields, err: receivedError(err) }, text)
     } else if (message.is === 'waiting') {
-      this.#waitingFor = message.reason === null ? null : fromPlainError(message.reason)
-    } else if (message.is === 'failed') this.#fail(fromPlainError(message.error))
+      this.#waitingFor = message.reason === null ? null : receivedError(message.reason)
+    } else if (message.is === 'failed') this.#fail(receivedError(message.error))
   }
 
   #fail(error: Error): void {
-    // The first one is the reason of all that follow.
+    // The first error is the reason for any that follow.
     this.#failure ??= error
   }
 }

@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 
-// What answers look like, for /openapi.json. They are documented, not filtered: the queries' types make them.
+// The form of the answers, for /openapi.json. These schemas document; the queries' types make the answers.
 
 const Nullable = <Schema extends Parameters<typeof Type.Union>[0][number]>(schema: Schema) =>
   Type.Union([schema, Type.Null()])
@@ -24,7 +24,7 @@ const Costs = Type.Object(
     total_input_tokens: Type.Integer(),
     total_output_tokens: Type.Integer(),
   },
-  { description: 'A cost counts to the billionth of a satoshi, a request for at most 10^12 of each.' },
+  { description: 'Costs count to the billionth of a satoshi; one request counts for at most 10^12 of each.' },
 )
 const percentile = Type.Optional(Nullable(Type.Number()))
 const Performance = Type.Object({
@@ -129,7 +129,7 @@ export const NamesAnswer = Type.Object({
   names: Type.Array(
     Type.Object({
       name: Type.String(),
-      requests: Type.Integer({ description: 'Of the newest days: what the order is by.' }),
+      requests: Type.Integer({ description: 'In the newest days; the names are sorted by it.' }),
     }),
   ),
   has_more: Type.Boolean(),
@@ -159,7 +159,7 @@ export const HealthAnswer = Type.Object({
   journal_disk_free_bytes: percentile,
 })
 
-/** Any error, of any route. */
+/** Any error of any route. */
 export const ErrorAnswer = Type.Object({
   error: Type.Object({
     message: Type.String(),

@@ -1,27 +1,27 @@
-/** What a projector's thread is given when it starts: options of `startProjector`. */
+/** The options of `startProjector` that a projector's thread is given when it starts. */
 export interface ProjectorThreadData {
   journal: string
   database: string
   rollupLabels?: readonly string[]
 }
 
-/** What it says. Any message to it asks it to stop. */
+/** A message from a projector's thread. Any message to it asks it to stop. */
 export type MessageFromProjector =
   | { is: 'started' }
   | { is: 'log'; level: 'debug' | 'info' | 'warn' | 'error'; fields: object; message: string }
-  /** Null: it goes on. */
-  | { is: 'waiting'; reason: PlainError | null }
-  | { is: 'failed'; error: PlainError }
+  /** `reason` is null once it goes on. */
+  | { is: 'waiting'; reason: SentError | null }
+  | { is: 'failed'; error: SentError }
 
-/** An error between threads, where a clone would lose its name and code. */
-export interface PlainError {
+/** An error as a message carries it: a clone of the error itself would lose its name and code. */
+export interface SentError {
   name: string
   message: string
   stack: string | undefined
   code: unknown
 }
 
-export function plainError(error: unknown): PlainError {
+export function sentError(error: unknown): SentError {
   if (!(error instanceof Error))
     return { name: 'Error', message: String(error), stack: undefined, code: undefined }
   const { name, message, stack, code } = error as Error & { code?: unknown }
@@ -29,16 +29,16 @@ export function plainError(error: unknown): PlainError {
 }
 
 /** The error as it was thrown, as far as names and texts go. */
-export function fromPlainError({ name, message, stack, code }: PlainError): Error {
+export function receivedError({ name, message, stack, code }: SentError): Error {
   const error = Object.assign(new Error(message), { name }, code === undefined ? {} : { code })
   if (stack !== undefined) error.stack = stack
   return error
 }
 
-/** Fields of a log line; the error among them made plain. */
-export function plainFields(fields: object): object {
+/** The fields of a log line as a message carries them. */
+export function sentFields(fields: object): object {
   const entries = Object.entries(fields)
   return Object.fromEntries(
-    entries.map(([name, value]) => [name, value instanceof Error ? { ...plainError(value) } : value]),
+    entries.map(([name, value]) => [name, value instanceof Error ? sentError(value) : value]),
   )
 }

@@ -1,0 +1,21 @@
+/**
+ * Why a server can't start. The codes are stable; thrown when
+ *
+ * - `TOKEN_REQUIRED`: it is to listen beyond this machine, and anyone there could read everything.
+ * - `TOKEN_INVALID`: the token is empty, too short, or has characters that no header can carry.
+ * - `ADDRESS_UNAVAILABLE`: it can't listen on the host or port: in use, not allowed, or not of this machine.
+ */
+export const SERVER_ERROR_CODES = ['TOKEN_REQUIRED', 'TOKEN_INVALID', 'ADDRESS_UNAVAILABLE'] as const
+
+export type ServerErrorCode = (typeof SERVER_ERROR_CODES)[number]
+
+/** A server that can't start. */
+export class ServerError extends Error {
+  override readonly name = 'ServerError'
+  readonly code: ServerErrorCode
+
+  constructor(code: ServerErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}
