@@ -21,6 +21,8 @@ const ROOMS = [
   'events',
   'package',
 ]
+/** `errors.ts` gathers the errors of every room, and imports nothing else of them. */
+const ERRORS = /(^|\/)(errors|package-files)\.js$/
 /** What a gateway that appends loads. */
 const WRITING_ROOMS = ['journal', 'events']
 
@@ -42,6 +44,10 @@ describe.each(files)('%s', (file) => {
     const allowed = room === 'index' || room === 'clients' ? WRITING_ROOMS : ROOMS.slice(ROOMS.indexOf(room))
     if (room !== 'index') expect(ROOMS).toContain(room)
     for (const specifier of importsOf(file).filter((name) => name.startsWith('.'))) {
+      if (file === 'errors.ts') {
+        expect(specifier).toMatch(ERRORS)
+        continue
+      }
       const target = relative(source, resolve(source, dirname(file), specifier))
       const targetRoom = target.includes('/') ? target.slice(0, target.indexOf('/')) : 'index'
       expect([...allowed, ...shared, room], `${file} imports ${specifier}`).toContain(targetRoom)
@@ -58,10 +64,11 @@ describe.each(files)('%s', (file) => {
   })
 })
 
-test('a process that imports request-journal and appends has loaded neither better-sqlite3 nor chokidar', () => {
+test('a process that imports request-journal and its errors and appends has loaded neither better-sqlite3 nor chokidar', () => {
   const script = `
     import { mkdtempSync, rmSync } from 'node:fs'
     import { openJournal } from 'request-journal'
+    import 'request-journal/errors'
     const directory = mkdtempSync('/tmp/request-journal-import-')
     const journal = openJournal({ directory })
     journal.append({ model: 'm', latency_ms: 1, success: true })

@@ -4,7 +4,7 @@
  * - `JOURNAL_MISSING`: there is no journal in the directory, and this call doesn't create one.
  * - `JOURNAL_INVALID`: journal.json is damaged, has another format, or is gone while segments are
  *   there; the chain of manifest.jsonl was changed; or the path isn't a directory.
- * - `JOURNAL_UNWRITABLE`: the directory or a file in it can't be created or opened for writing.
+ * - `JOURNAL_UNWRITABLE`: the journal can't be created: its directory or journal.json can't be written.
  * - `MANIFEST_UNREADABLE`: manifest.jsonl can't be opened or read, or isn't a regular file.
  * - `SEGMENT_UNREADABLE`: a segment or its archive can't be opened or read, isn't a regular file,
  *   or is a damaged archive; or the directory can't be listed.

@@ -1,0 +1,35 @@
+import { JOURNAL_ERROR_CODES, JOURNAL_WRITE_ERROR_CODES } from './journal/errors.js'
+import { PROJECTION_ERROR_CODES } from './projection/errors.js'
+import { QUERY_ERROR_CODES } from './queries/errors.js'
+import { SERVER_ERROR_CODES } from './server/http/errors.js'
+import { DATABASE_ERROR_CODES } from './store/sqlite/connection/errors.js'
+
+export { type EventProblem, InvalidEventError } from './events/errors.js'
+export {
+  JournalError,
+  type JournalErrorCode,
+  JournalWriteError,
+  type JournalWriteErrorCode,
+} from './journal/errors.js'
+export { PackageFileError } from './package/package-files.js'
+export { ProjectionError, type ProjectionErrorCode } from './projection/errors.js'
+export { QueryError, type QueryErrorCode } from './queries/errors.js'
+export { ServerError, type ServerErrorCode } from './server/http/errors.js'
+export { DatabaseError, type DatabaseErrorCode } from './store/sqlite/connection/errors.js'
+
+/**
+ * Every code that an error of this package can have, by the name of its class. docs/errors.md says
+ * when each is thrown and what to do. Importing this file loads neither SQLite nor chokidar.
+ */
+export const ERROR_CODES = {
+  InvalidEventError: ['INVALID_EVENT'],
+  JournalError: JOURNAL_ERROR_CODES,
+  JournalWriteError: JOURNAL_WRITE_ERROR_CODES,
+  ProjectionError: PROJECTION_ERROR_CODES,
+  DatabaseError: DATABASE_ERROR_CODES,
+  QueryError: QUERY_ERROR_CODES,
+  ServerError: SERVER_ERROR_CODES,
+  PackageFileError: ['PACKAGE_FILE_MISSING'],
+} as const
+
+export type ErrorCode = (typeof ERROR_CODES)[keyof typeof ERROR_CODES][number]
