@@ -1,7 +1,7 @@
 import { JOURNAL_ERROR_CODES, JOURNAL_WRITE_ERROR_CODES } from './journal/errors.js'
 import { PROJECTION_ERROR_CODES } from './projection/errors.js'
 import { QUERY_ERROR_CODES } from './queries/errors.js'
-import { SERVER_ERROR_CODES } from './server/http/errors.js'
+import { SERVER_ERROR_CODES } from './server/errors.js'
 import { DATABASE_ERROR_CODES } from './store/sqlite/connection/errors.js'
 
 export { type EventProblem, InvalidEventError } from './events/errors.js'
@@ -14,7 +14,7 @@ export {
 export { PackageFileError } from './package/package-files.js'
 export { ProjectionError, type ProjectionErrorCode } from './projection/errors.js'
 export { QueryError, type QueryErrorCode } from './queries/errors.js'
-export { ServerError, type ServerErrorCode } from './server/http/errors.js'
+export { ServerError, type ServerErrorCode } from './server/errors.js'
 export { DatabaseError, type DatabaseErrorCode } from './store/sqlite/connection/errors.js'
 
 /**
