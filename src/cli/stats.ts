@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import { isTooManyGroups, MAX_GROUPS } from '../queries/sums/group-limits.js'
+import { isTooManyGroups, MAX_GROUPS } from '../queries/errors.js'
 import type { StatsOptions } from '../queries/sums/stats.js'
 import type { StatsGroupBy } from '../queries/sums/stats-groups.js'
 import { pageWidth, print, printJson } from './output/output.js'

@@ -1,14 +1,16 @@
 /**
- * What can be wrong with a question. The codes are stable; thrown when
+ * What can be wrong with a question. The codes are stable. They are thrown when
  *
- * - `MODEL_NOT_FOUND`, `PROVIDER_NOT_FOUND`: no request has the name, at any time.
- * - `INVALID_SINCE`, `INVALID_UNTIL`, `INVALID_BEFORE`: not a strict RFC 3339 time; `INVALID_BEFORE` also for both ends at once.
- * - `INVALID_FILTER`: conditions that exclude each other.
- * - `INVALID_RANGE`, `INVALID_GROUP_BY`, `INVALID_SORT`, `INVALID_ORDER`, `INVALID_BUCKET`, `INVALID_BY`,
- *   `INVALID_DIMENSION`: none of the values that there are, which the message lists; `INVALID_BUCKET` also for more buckets than one answer may have.
- * - `TOO_MANY_GROUPS`: more groups than one answer may have; `limit` or a filter helps.
- * - `TIMED_OUT`: the `deadline` is over.
- * - `INVALID_CURSOR`: not a cursor of ours, or one that belongs to another sort or order.
+ * - `MODEL_NOT_FOUND`, `PROVIDER_NOT_FOUND`: no request has ever had this name.
+ * - `INVALID_SINCE`, `INVALID_UNTIL`, `INVALID_BEFORE`: the text isn't a strict RFC 3339 time;
+ *   `INVALID_BEFORE` also when `until` is given too.
+ * - `INVALID_FILTER`: two conditions exclude each other.
+ * - `INVALID_RANGE`, `INVALID_GROUP_BY`, `INVALID_SORT`, `INVALID_ORDER`, `INVALID_BUCKET`,
+ *   `INVALID_BY`, `INVALID_DIMENSION`: the value isn't one of those that the message lists;
+ *   `INVALID_BUCKET` also when an answer would have too many buckets.
+ * - `TOO_MANY_GROUPS`: the answer would have too many groups; `limit` or a filter helps.
+ * - `TIMED_OUT`: the `deadline` has passed.
+ * - `INVALID_CURSOR`: the text isn't a cursor, or belongs to another sort or order.
  */
 export const QUERY_ERROR_CODES = [
   'MODEL_NOT_FOUND',
@@ -31,7 +33,10 @@ export const QUERY_ERROR_CODES = [
 
 export type QueryErrorCode = (typeof QUERY_ERROR_CODES)[number]
 
-/** A question that can't be answered as it was asked. The message is for whoever asked, and quotes what they wrote. */
+/**
+ * A question can't be answered as it was asked. The message is for whoever asked, and quotes what
+ * they wrote.
+ */
 export class QueryError extends Error {
   override readonly name = 'QueryError'
   readonly code: QueryErrorCode
@@ -40,4 +45,19 @@ export class QueryError extends Error {
     super(message)
     this.code = code
   }
+}
+
+/**
+ * How many groups an answer may have. With names of 1 KiB each, that is about as large as an answer
+ * may be.
+ */
+export const MAX_GROUPS = 20_000
+
+export function tooManyGroups(): QueryError {
+  const found = `over ${MAX_GROUPS.toLocaleString('en-US')} groups`
+  return new QueryError('TOO_MANY_GROUPS', `${found}: ask with limit= or a filter`)
+}
+
+export function isTooManyGroups(error: unknown): boolean {
+  return error instanceof QueryError && error.code === 'TOO_MANY_GROUPS'
 }

@@ -1,11 +1,11 @@
 export { type Database, openDatabaseReadOnly } from '../store/sqlite/connection/database.js'
 export { DatabaseError, type DatabaseErrorCode } from '../store/sqlite/connection/errors.js'
 export { QueryError, type QueryErrorCode } from './errors.js'
-export { START_CURSOR } from './rows/cursor.js'
 export { type ExportedRequest, type ExportOptions, exportRequests } from './rows/export.js'
 export type { JournalPlace } from './rows/full-row.js'
 export { ArchivedLineError, type JournalLine } from './rows/journal-line.js'
 export { type NewRequests, type NewRequestsOptions, newRequests } from './rows/new-requests.js'
+export { type RequestOrder, type RequestSort, START_CURSOR } from './rows/page-end.js'
 export { listRejected, type RejectedEntry, type RejectedList } from './rows/rejected.js'
 export {
   type GetRequestOptions,
@@ -14,7 +14,6 @@ export {
   type RequestDetail,
 } from './rows/request-detail.js'
 export type { DetailedEntry, RequestEntry } from './rows/request-entry.js'
-export { type RequestState, requestState, type StateRow } from './rows/request-state.js'
 export {
   type ListRequestsOptions,
   listRequests,
@@ -26,7 +25,7 @@ export { type Series, type SeriesBucket, type SeriesOptions, series } from './su
 export { type Stats, type StatsOptions, type StatsSection, stats } from './sums/stats.js'
 export type { StatsGroupBy } from './sums/stats-groups.js'
 export type { RequestFilter } from './window/filter.js'
-export type { RequestOrder, RequestSort } from './window/row-slice.js'
+export { type RequestState, requestState, type StateRow } from './window/request-state.js'
 export {
   type EchoedWindow,
   RANGES,

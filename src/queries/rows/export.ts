@@ -1,7 +1,6 @@
 import type { Database } from '../../store/sqlite/connection/database.js'
 import { pageOf } from '../../store/sqlite/row-page.js'
 import { QueryError } from '../errors.js'
-import { partsBehind } from '../sums/parts-behind.js'
 import { all } from '../window/condition.js'
 import {
   checkedFilter,
@@ -10,7 +9,8 @@ import {
   timestampColumn,
   windowRange,
 } from '../window/filter.js'
-import { FULL_COLUMNS, type FullRow, journalPlace, parseLabels } from './full-row.js'
+import { FULL_COLUMNS, type FullRow, journalPlace, labelsOf } from './full-row.js'
+import { seeksAfter } from './page-end.js'
 
 export interface ExportOptions extends RequestFilter {
   /** @default 'id' */
@@ -35,26 +35,30 @@ export interface ExportedRequest {
   stream_duration_ms: number | null
   error_status: number | null
   error_message: string | null
-  /** Left out where it wasn't told. */
+  /** Left out where the event didn't tell it. */
   attempt?: number
-  /** Left out when it has none. */
+  /** Left out when the request has none. */
   labels?: Record<string, string>
-  /** Where it stands in the journal; null: it was there before the journal. */
+  /** Where the request stands in the journal; null: it isn't from the journal. */
   segment: string | null
   byte_offset: number | null
-  /** Where the completion stands that it was overwritten by; left out without one. */
+  /** Where the completion stands that has overwritten it; left out without one. */
   completed_segment?: string
   completed_byte_offset?: number
 }
 
-/** Rows of one read. Between two of them no snapshot is held, so that the WAL can be checkpointed. */
+/**
+ * How many rows one read takes. No snapshot is held between two reads, so that the WAL can be
+ * checkpointed.
+ */
 const PAGE_ROWS = 1000
 
 /**
- * Requests one after the other, however many: those that were there when it began, read a page at a time, so that
- * neither memory nor a read transaction grows.
+ * Reads requests one after the other, however many there are: those that were there when it began,
+ * a page at a time, so that neither memory nor a read transaction grows.
  *
- * @throws QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, INVALID_ORDER; at the first step
+ * @throws QueryError at the first step: INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE,
+ *   MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, INVALID_ORDER
  */
 export function* exportRequests(
   database: Database,
@@ -64,10 +68,13 @@ export function* exportRequests(
   const filter = checkedFilter(database, asked)
   const readPage = PAGES.get(order)
   if (readPage === undefined) {
-    const options = [...PAGES.keys()].join(', ')
-    throw new QueryError('INVALID_ORDER', `Invalid export order '${order}'. Valid options: ${options}`)
+    const valid = [...PAGES.keys()].join(', ')
+    throw new QueryError('INVALID_ORDER', `Invalid export order '${order}'. Valid options: ${valid}`)
   }
-  const last = database.prepare<[], number>('SELECT coalesce(max(id), 0) FROM requests').pluck().get() ?? 0
+  const last = database
+    .prepare<[], number>('SELECT coalesce(max(id), 0) FROM requests')
+    .pluck()
+    .get() as number
   for (let end: FullRow | null = null; ; ) {
     const rows: FullRow[] = readPage(database, filter, last, end)
     for (const row of rows) yield exportedRequest(row)
@@ -76,7 +83,7 @@ export function* exportRequests(
   }
 }
 
-/** Reads the page behind a row, up to an id. */
+/** Reads the page after a row, up to an id. */
 type ReadPage = (database: Database, filter: RequestFilter, last: number, end: FullRow | null) => FullRow[]
 
 const PAGES = new Map<string, ReadPage>([
@@ -85,8 +92,8 @@ const PAGES = new Map<string, ReadPage>([
 ])
 
 function pageById(database: Database, filter: RequestFilter, last: number, end: FullRow | null): FullRow[] {
-  const behind = end === null ? [] : [{ sql: 'id > ?', values: [end.id] }]
-  const { sql, values } = all([rowCondition(filter), { sql: 'id <= ?', values: [last] }, ...behind])
+  const after = end === null ? [] : [{ sql: 'id > ?', values: [end.id] }]
+  const { sql, values } = all([rowCondition(filter), { sql: 'id <= ?', values: [last] }, ...after])
   // The few rows of a correlation_id are found by its own index.
   const hint = filter.correlationId === undefined ? 'NOT INDEXED' : ''
   const statement = database.prepare<unknown[], FullRow>(
@@ -110,10 +117,10 @@ function* rowsByTimestamp(
   last: number,
   end: FullRow | null,
 ): Generator<FullRow> {
-  const behind = end === null ? null : { key: end.timestamp, id: end.id }
+  const pageEnd = end === null ? null : { key: end.timestamp, id: end.id }
   let left = PAGE_ROWS
-  for (const part of partsBehind(windowRange(filter), 'asc', behind)) {
-    const conditions = [rowCondition(filter, part.range), { sql: 'id <= ?', values: [last] }, ...part.ids]
+  for (const seek of seeksAfter(windowRange(filter), 'asc', pageEnd)) {
+    const conditions = [rowCondition(filter, seek.range), { sql: 'id <= ?', values: [last] }, ...seek.ids]
     const { sql, values } = all(conditions)
     const statement = database.prepare<unknown[], FullRow>(
       `SELECT ${FULL_COLUMNS} FROM requests WHERE ${sql} ORDER BY ${timestampColumn(filter)}, id LIMIT ?`,
@@ -129,7 +136,7 @@ function* rowsByTimestamp(
 function exportedRequest(row: FullRow): ExportedRequest {
   const place = journalPlace(row.segment_id, row.byte_offset)
   const completedPlace = journalPlace(row.completed_segment_id, row.completed_byte_offset)
-  const labels = parseLabels(row.labels)
+  const labels = labelsOf(row)
   return {
     id: row.id,
     correlation_id: row.correlation_id,

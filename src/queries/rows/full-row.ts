@@ -1,6 +1,6 @@
 import { segmentOfId } from '../../journal/segments.js'
 
-/** All that the table has of a request. */
+/** A whole row of the table `requests`. */
 export interface FullRow {
   id: number
   timestamp: string
@@ -38,22 +38,25 @@ export interface JournalPlace {
   byte_offset: number
 }
 
-/** Null where either part is missing: the row, or its completion, is not from the journal. */
+/**
+ * A place by the columns of a row; null where the row, or its completion, isn't from the journal.
+ */
 export function journalPlace(segmentId: number | null, byteOffset: number | null): JournalPlace | null {
   if (segmentId === null || byteOffset === null) return null
+  // Another program may have written any number into a row that it has added.
   return { segment: segmentOfId(segmentId)?.name ?? String(segmentId), byte_offset: byteOffset }
 }
 
-/** A row's labels; null for none, and for what another program has written there that are none. */
-export function parseLabels(json: string | null): Record<string, string> | null {
-  if (json === null) return null
+/** Reads a row's labels; null for none. */
+export function labelsOf({ labels }: FullRow): Record<string, string> | null {
+  if (labels === null) return null
   try {
-    const labels: unknown = JSON.parse(json)
-    return typeof labels === 'object' && !Array.isArray(labels)
-      ? (labels as Record<string, string> | null)
+    const parsed: unknown = JSON.parse(labels)
+    return typeof parsed === 'object' && !Array.isArray(parsed)
+      ? (parsed as Record<string, string> | null)
       : null
   } catch {
-    // Text of another program.
+    // Another program has added this row, and its text isn't JSON.
     return null
   }
 }

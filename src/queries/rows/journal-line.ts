@@ -7,12 +7,15 @@ import { SegmentReader } from '../../journal/read/segment-reader.js'
 import { listSegments, type Segment } from '../../journal/segments.js'
 import type { JournalPlace } from './full-row.js'
 
-/** Thrown when a line stands in an archive, and archives aren't to be read: all that is before it has to be decompressed. */
+/**
+ * Thrown when a line stands in an archive and archives aren't to be read: all bytes before it have
+ * to be decompressed.
+ */
 export class ArchivedLineError extends Error {
   override readonly name = 'ArchivedLineError'
 }
 
-/** A line as the journal has it, or why it can't be shown. */
+/** A line as the journal has it, or the reason why it can't be shown. */
 export type JournalLine = { text: string } | { text: null; reason: string }
 
 const NEWLINE = 0x0a
@@ -20,9 +23,10 @@ const NEWLINE = 0x0a
 const FIRST_READ_BYTES = 16 * 1024
 
 /**
- * The journal's line at a place, from the segment or its archive.
+ * Reads the journal's line at a place, from the segment or its archive.
  *
- * @param correlationId what the line must have, unless it leaves it out: a line of another request is not shown for it.
+ * @param correlationId the line must have it, or leave it out: a line of another request isn't
+ *   shown.
  * @throws ArchivedLineError without `readArchives`.
  */
 export async function readJournalLine(
@@ -50,7 +54,7 @@ export function missing(reason: string): JournalLine {
   return { text: null, reason }
 }
 
-/** From the place to the end of its line, as far as 1 MiB. */
+/** Reads from the place to the end of its line, at most 1 MiB. */
 function readPlain(directory: string, segment: Segment, byteOffset: number): Buffer {
   const reader = new SegmentReader(directory, segment)
   try {
@@ -61,7 +65,7 @@ function readPlain(directory: string, segment: Segment, byteOffset: number): Buf
   }
 }
 
-/** Decompresses what stands before, and stops where the line ends. */
+/** Decompresses the archive from its beginning, and stops where the line ends. */
 async function readArchived(directory: string, segment: Segment, byteOffset: number): Promise<Buffer> {
   const reader = new ArchivedSegmentReader(directory, segment)
   const pieces: Buffer[] = []
@@ -99,7 +103,9 @@ function describe(bytes: Buffer, { segment, byte_offset }: JournalPlace, correla
   return { text: event.bytes.toString() }
 }
 
-/** The event that a line is, or that was found at its beginning where the line doesn't decode. */
+/**
+ * The event of a line, or the one that recovery finds at its beginning if the line doesn't decode.
+ */
 function eventAt(
   bytes: Buffer,
   byteOffset: number,

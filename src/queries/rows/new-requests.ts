@@ -6,60 +6,79 @@ import { FULL_COLUMNS, type FullRow } from './full-row.js'
 import { type DetailedEntry, detailedEntry } from './request-entry.js'
 
 export interface NewRequestsOptions {
-  /** The last answer's `last_id`; null: what comes from now on. */
+  /** The last answer's `last_id`; null: begin now. */
   afterId: number | null
-  /** The last answer's `open_ids`; null: they are lost, with what was completed since. @default none */
+  /** The last answer's `open_ids`; null: the caller has lost them. @default none */
   openIds?: readonly number[] | null | undefined
-  /** Entries of an answer at most, from 1. @default 100 */
+  /** How many entries an answer may have, from 1. @default 100 */
   limit?: number | undefined
-  /** Characters of JSON after which an answer ends: one entry in any case. @default 262144 */
+  /**
+   * After this many characters of JSON an answer ends; it has at least one entry.
+   * @default 262144
+   */
   maxCharacters?: number | undefined
-  /** since and until included. @default every request */
+  /** Its `since` and `until` hold too. @default every request */
   filter?: RequestFilter | undefined
 }
 
-/** What is new after an id. Ask again with `last_id` and `open_ids` of this answer. */
+/**
+ * What is new after an id. The next question is asked with `last_id` and `open_ids` of this answer.
+ */
 export interface NewRequests {
   /** In the order of their ids. */
   data: DetailedEntry[]
   /**
-   * Requests of `openIds` that a stream_completed has changed since, as far as they match the filter now. Where `openIds`
-   * was null, those that one has changed after the request `afterId` was logged: some may have been told already.
+   * Requests of `openIds` that a stream_completed has changed since, if they match the filter now.
+   * If `openIds` was null: all that one has changed after the request `afterId` was logged, of
+   * which the caller may know some already.
    */
   completed: DetailedEntry[]
-  /** Everything up to this id has been looked at, and all that was completed by then is told. */
+  /**
+   * All requests up to this id have been looked at, and all that were completed by then are in
+   * `completed`.
+   */
   last_id: number
-  /** Streams that match, whatever their outcome will be, and haven't ended: the newest 1,000 of them. */
+  /** The newest 1,000 streams that haven't ended and match, whatever their outcome will be. */
   open_ids: number[]
-  /** More waits already: ask again at once. */
+  /** Whether more is there already: ask again at once. */
   has_more: boolean
-  /** Only with `openIds: null`: there may be older streams that have been completed since, and aren't in `completed`. */
+  /**
+   * Only with `openIds: null`: older streams may have been completed since that aren't in
+   * `completed`.
+   */
   has_gap?: true
 }
 
-/** Streams that are watched for their end: one that ends later is found by who asks for the request. */
+/**
+ * How many streams are watched for their end. The end of any other is found by asking for the
+ * request.
+ */
 const MAX_OPEN = 1000
 
-/** Ids that one answer looks at, so that a tail which nothing matches, begun far back, takes a short time. */
+/**
+ * How many ids one answer looks at, so that a tail that began far back and matches nothing takes a
+ * short time.
+ */
 const MAX_SCANNED = 100_000
 
 const DEFAULT_LIMIT = 100
 const DEFAULT_CHARACTERS = 256 * 1024
 
-/** Watched for as long as nothing has said how it ended. */
+/** Whether a stream is watched: nothing has said how it ended. */
 const IS_OPEN = 'streaming <> 0 AND completed_segment_id IS NULL AND stream_duration_ms IS NULL'
 
 interface TailRow extends FullRow {
   is_open: number
-  /** Whether its outcome is the one that is asked for. */
+  /** Whether it has the outcome that is asked for. */
   is_wanted: number
 }
 
 /**
- * The requests that came after an id, for live tails.
+ * Reads the requests that came after an id, for live tails.
  *
- * @throws QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE, INVALID_FILTER; MODEL_NOT_FOUND, PROVIDER_NOT_FOUND only
- *   for `afterId: null`: a tail that has begun goes on when the last request of a model was pruned
+ * @throws QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE, INVALID_FILTER; MODEL_NOT_FOUND
+ *   and PROVIDER_NOT_FOUND only for `afterId: null`: a tail goes on when the last request of a
+ *   model was pruned
  */
 export function newRequests(database: Database, options: NewRequestsOptions): NewRequests {
   const { afterId, openIds = [], limit = DEFAULT_LIMIT, maxCharacters = DEFAULT_CHARACTERS } = options
@@ -78,14 +97,15 @@ export function newRequests(database: Database, options: NewRequestsOptions): Ne
     const answer = new BoundedAnswer(now, maxCharacters)
     for (const row of watched.rows) answer.addWatched(row)
     const gap = watched.hasGap ? { has_gap: true as const } : {}
-    // Whoever has seen an id has seen all that was completed before: no new ids while something of that waits.
+    // No new ids while a completion waits: a caller that knows an id knows all that was completed
+    // before it.
     if (answer.isFull) return { ...answer.end(afterId), has_more: true, ...gap }
-    const { lastId, hasMore } = readBehind(database, filter, afterId, limit, answer)
+    const { lastId, hasMore } = readNew(database, filter, afterId, limit, answer)
     return { ...answer.end(lastId), has_more: hasMore, ...gap }
   })()
 }
 
-/** Gathers entries until they have enough characters. */
+/** Gathers entries until their JSON has enough characters. */
 class BoundedAnswer {
   readonly #now: number
   #charactersLeft: number
@@ -103,7 +123,7 @@ class BoundedAnswer {
   }
 
   addWatched(row: TailRow): void {
-    // What doesn't fit is watched on, and told by the next answer.
+    // A row that doesn't fit stays watched, and the next answer has it.
     if (row.is_open === 1 || (this.isFull && isWanted(row))) this.#openIds.push(row.id)
     else if (isWanted(row)) this.#add(this.#completed, row)
   }
@@ -129,13 +149,16 @@ function isWanted({ is_wanted }: TailRow): boolean {
   return is_wanted === 1
 }
 
-/** A filter in two: by what a row keeps, and by what the end of a stream changes. */
+/**
+ * Splits a filter in two: by columns that a row keeps, and by those that the end of a stream
+ * changes.
+ */
 function byOutcome({ success, open, unfinished, now, ...lasting }: RequestFilter) {
   return { lasting: rowCondition(lasting), outcome: rowCondition({ success, open, unfinished, now }) }
 }
 
-/** Rows that match, and streams that may come to match once they have ended. */
-function readBehind(
+/** Reads rows that match, and streams that may match once they have ended. */
+function readNew(
   database: Database,
   filter: RequestFilter,
   afterId: number,
@@ -147,7 +170,7 @@ function readBehind(
   const next = database
     .prepare<[number], { id: number | null }>('SELECT min(id) AS id FROM requests WHERE id > ?')
     .get(afterId)
-  // Also where ids have become smaller, as a replay may leave them: the tail goes on after the last one.
+  // A replay may have made ids smaller: then the tail goes on after the last one.
   if (next === undefined || next.id === null) return { lastId: greatest, hasMore: false }
   const through = Math.min(greatest, next.id + MAX_SCANNED)
   const rows = selectRows(database, filter, {
@@ -177,8 +200,8 @@ function readIds(database: Database, filter: RequestFilter, ids: readonly number
 }
 
 /**
- * The streams up to an id that haven't ended, and those that were completed since: the line that completed them stands
- * after that of the newest request up to the id.
+ * Reads the streams up to an id that haven't ended, and those that were completed since: the line
+ * of their completion stands after that of the newest request up to the id.
  */
 function readMissed(database: Database, filter: RequestFilter, afterId: number): Watched {
   const newest = database
@@ -207,7 +230,7 @@ function readMissed(database: Database, filter: RequestFilter, afterId: number):
   return { ...readIds(database, filter, ids), hasGap }
 }
 
-/** Rows by their ids, as far as what they keep matches the filter. */
+/** Reads rows by their ids, if the columns that they keep match the filter. */
 function* selectRows(database: Database, filter: RequestFilter, condition: Condition): Generator<TailRow> {
   const { lasting, outcome } = byOutcome(filter)
   const { sql, values } = all([condition, lasting])
@@ -220,5 +243,5 @@ function* selectRows(database: Database, filter: RequestFilter, condition: Condi
 }
 
 function greatestId(database: Database): number {
-  return database.prepare<[], number>('SELECT coalesce(max(id), 0) FROM requests').pluck().get() ?? 0
+  return database.prepare<[], number>('SELECT coalesce(max(id), 0) FROM requests').pluck().get() as number
 }

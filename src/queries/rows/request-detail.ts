@@ -4,12 +4,12 @@ import { FULL_COLUMNS, type FullRow, type JournalPlace, journalPlace } from './f
 import { type JournalLine, missing, readJournalLine } from './journal-line.js'
 import { type DetailedEntry, detailedEntry } from './request-entry.js'
 
-/** The body of `GET /v1/requests/:id`: the whole row. */
+/** The body of `GET /v1/requests/:id`: the whole row, and its lines. */
 export interface RequestDetail extends DetailedEntry {
   provider_cost_sats: number | null
-  /** Null: the row was there before the journal. */
+  /** Null: the row isn't from the journal. */
   place: JournalPlace | null
-  /** Of the stream_completed that changed the row last; null: none has. */
+  /** The place of the stream_completed that changed the row last; null: none has. */
   completed_place: JournalPlace | null
   line: JournalLine
   /** Null: there is no completion. */
@@ -17,15 +17,18 @@ export interface RequestDetail extends DetailedEntry {
 }
 
 export interface GetRequestOptions {
-  /** The journal's directory. @default the lines are not read */
+  /** The journal's directory. @default the lines aren't read */
   journal?: string | undefined
-  /** false: a line in an archive is an error at once, rather than seconds later the line. @default true */
+  /**
+   * With false, a line in an archive is an error at once, instead of the line some seconds later.
+   * @default true
+   */
   readArchives?: boolean | undefined
 }
 
 /**
- * One request with all that is known of it, the journal's own lines included; null when there is no such id. A line that
- * can't be read says why; nothing is thrown for it.
+ * Reads one request with all that is known of it, the journal's own lines included; null if no
+ * request has this id. A line that can't be read is replaced by the reason, not thrown.
  *
  * @throws ArchivedLineError with `readArchives: false`.
  */
@@ -39,12 +42,13 @@ export async function getRequest(
   return row === undefined ? null : detailOf(row, options)
 }
 
-/** Details that one answer may have: their lines are read one by one. */
+/** How many requests one answer may have: their lines are read one by one. */
 const MAX_DETAILS = 100
 
 /**
- * All that is logged of one request, its attempts for example, in the order of their ids: the newest 100, if there are
- * more. Empty for a correlation_id that no request has.
+ * Reads all that is logged under a correlation_id, such as the attempts at one request, in the
+ * order of their ids; the newest 100 if there are more. Empty if no request has this
+ * correlation_id.
  *
  * @throws ArchivedLineError with `readArchives: false`.
  */

@@ -1,7 +1,7 @@
-import { type FullRow, parseLabels } from './full-row.js'
-import { type RequestState, requestState } from './request-state.js'
+import { type RequestState, requestState } from '../window/request-state.js'
+import { type FullRow, labelsOf } from './full-row.js'
 
-/** One request as `GET /v1/requests` shows it. */
+/** A request as `GET /v1/requests` shows it. */
 export interface RequestEntry {
   id: number
   timestamp: string
@@ -14,9 +14,9 @@ export interface RequestEntry {
   tokens: { input: number | null; output: number | null }
   cost: { sats: number | null }
   timing: { latency_ms: number; stream_duration_ms?: number }
-  /** There when status or message is set, whatever `success` says. */
+  /** Present when status or message is set, whatever `success` says. */
   error?: { status: number | null; message: string | null }
-  /** This and what follows only when details are asked for. */
+  /** This and the following members are there only when details are asked for. */
   correlation_id?: string
   attempt?: number | null
   policy?: string | null
@@ -27,7 +27,7 @@ export interface RequestEntry {
 /** An entry with its details. */
 export interface DetailedEntry extends RequestEntry {
   correlation_id: string
-  /** 0 for the first try, 1 for its first retry; null: not told. */
+  /** 0 for the first try, 1 for its first retry; null: the event didn't tell. */
   attempt: number | null
   policy: string | null
   labels: Record<string, string> | null
@@ -41,7 +41,6 @@ export function requestEntry(row: FullRow): RequestEntry {
     timestamp: row.timestamp,
     model: row.model,
     ...(row.provider === null ? {} : { provider: row.provider }),
-    // Whatever else a row from before the journal has there counts as true, as in the roll-ups.
     streaming: row.streaming !== 0,
     success: row.success !== 0,
     tokens: { input: row.input_tokens, output: row.output_tokens },
@@ -54,14 +53,14 @@ export function requestEntry(row: FullRow): RequestEntry {
   }
 }
 
-/** @param now what tells open streams from unfinished ones: milliseconds since 1970. */
+/** @param now milliseconds since 1970; tells open streams from unfinished ones. */
 export function detailedEntry(row: FullRow, now: number): DetailedEntry {
   return {
     ...requestEntry(row),
     correlation_id: row.correlation_id,
     attempt: row.attempt,
     policy: row.policy,
-    labels: parseLabels(row.labels),
+    labels: labelsOf(row),
     state: requestState(row, now),
   }
 }

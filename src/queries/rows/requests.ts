@@ -3,12 +3,11 @@ import { QueryError } from '../errors.js'
 import { tallyWhole } from '../sums/tallies.js'
 import { countAddedRows } from '../window/added-rows.js'
 import { checkedFilter, type RequestFilter } from '../window/filter.js'
-import type { PageEnd, RequestOrder, RequestSort } from '../window/row-slice.js'
 import { type EchoedWindow, echoWindow } from '../window/window.js'
-import { decodeCursor, encodeCursor } from './cursor.js'
 import type { FullRow } from './full-row.js'
+import { decodeCursor, encodeCursor, type PageEnd, type RequestOrder, type RequestSort } from './page-end.js'
 import { detailedEntry, type RequestEntry, requestEntry } from './request-entry.js'
-import { readSlice } from './request-rows.js'
+import { type RowSlice, readSlice } from './row-slice.js'
 
 const SORTS: readonly string[] = ['timestamp', 'cost_sats', 'latency_ms'] satisfies RequestSort[]
 const ORDERS: readonly string[] = ['asc', 'desc'] satisfies RequestOrder[]
@@ -21,9 +20,15 @@ export interface ListRequestsOptions extends RequestFilter {
   perPage?: number | undefined
   /** @default 'timestamp' */
   sort?: RequestSort | undefined
-  /** Ties are broken by id in the same direction; an unknown cost is the smallest. @default 'desc' */
+  /**
+   * Ties are broken by id in the same direction; an unknown cost is the smallest.
+   * @default 'desc'
+   */
   order?: RequestOrder | undefined
-  /** {@link START_CURSOR}, or the last page's `next_cursor`: pages by key rather than by number. @default by number */
+  /**
+   * {@link START_CURSOR}, or the last page's `next_cursor`: pages go by key.
+   * @default they go by number
+   */
   cursor?: string | undefined
   /** Adds correlation_id, policy, labels and state to each entry. @default false */
   details?: boolean | undefined
@@ -43,15 +48,16 @@ export interface RequestPage extends EchoedWindow {
 export interface RequestCursorPage extends EchoedWindow {
   data: RequestEntry[]
   per_page: number
-  /** Of the next page; left out on the last one. */
+  /** The cursor of the next page; left out on the last one. */
   next_cursor?: string
 }
 
 /**
- * A page of the requests of a window, its count and its rows of the same moment. A page past the end has none.
+ * Reads a page of the requests of a window, its count and its rows at the same moment. A page past
+ * the end has no rows.
  *
- * @throws QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE, INVALID_FILTER, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, INVALID_SORT,
- *   INVALID_ORDER, INVALID_CURSOR, in this order
+ * @throws QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE, INVALID_FILTER, MODEL_NOT_FOUND,
+ *   PROVIDER_NOT_FOUND, INVALID_SORT, INVALID_ORDER, INVALID_CURSOR, in this order; TIMED_OUT
  */
 export function listRequests(
   database: Database,
@@ -75,25 +81,24 @@ export function listRequests(
     const order = choice('INVALID_ORDER', 'sort order', ORDERS, options.order ?? 'desc') as RequestOrder
     const perPage = Math.min(MAX_PER_PAGE, Math.max(1, options.perPage ?? 20))
     if (options.cursor === undefined)
-      return { ...pageByNumber(database, filter, sort, order, perPage), ...echoWindow(options) }
-    const behind = decodeCursor(options.cursor, sort, order)
-    return { ...pageByKey(database, filter, sort, order, perPage, behind), ...echoWindow(options) }
+      return { ...pageByNumber(database, filter, { sort, order }, perPage), ...echoWindow(options) }
+    const after = decodeCursor(options.cursor, sort, order)
+    return { ...pageByKey(database, filter, { sort, order, after }, perPage), ...echoWindow(options) }
   })()
 }
 
 function pageByNumber(
   database: Database,
   filter: ListRequestsOptions,
-  sort: RequestSort,
-  order: RequestOrder,
+  sorting: Pick<RowSlice, 'sort' | 'order'>,
   perPage: number,
 ): Omit<RequestPage, keyof EchoedWindow> {
   const page = Math.max(1, filter.page ?? 1)
   const total = countRequests(database, filter)
   const offset = (page - 1) * perPage
-  const slice = { sort, order, offset, limit: perPage, behind: null }
+  const slice = { ...sorting, offset, limit: perPage, after: null }
   return {
-    // SQLite would step over every row to find that none is left.
+    // Without this SQLite would step over every row to find that none is left.
     data: offset >= total ? [] : entries(filter, readSlice(database, filter, slice)),
     page,
     per_page: perPage,
@@ -105,14 +110,13 @@ function pageByNumber(
 function pageByKey(
   database: Database,
   filter: ListRequestsOptions,
-  sort: RequestSort,
-  order: RequestOrder,
+  slice: Pick<RowSlice, 'sort' | 'order' | 'after'>,
   perPage: number,
-  behind: PageEnd | null,
 ): Omit<RequestCursorPage, keyof EchoedWindow> {
   // One more than is shown tells whether a page follows.
-  const rows = readSlice(database, filter, { sort, order, offset: 0, limit: perPage + 1, behind })
+  const rows = readSlice(database, filter, { ...slice, offset: 0, limit: perPage + 1 })
   const shown = rows.slice(0, perPage)
+  const { sort, order } = slice
   const last = rows.length > perPage ? shown.at(-1) : undefined
   return {
     data: entries(filter, shown),
@@ -127,7 +131,7 @@ function entries({ details, now = Date.now() }: ListRequestsOptions, rows: FullR
 
 function countRequests(database: Database, filter: RequestFilter): number {
   const { success, streaming } = filter
-  // The sums tell these apart themselves.
+  // The sums tell success and streaming apart themselves.
   const tally = tallyWhole(database, { filter: { ...filter, success: undefined, streaming: undefined } })
   return tally.requestsThat(success, streaming) + countAddedRows(database, filter)
 }
@@ -142,7 +146,7 @@ function choice(
   options: readonly string[],
   value: string,
 ): string {
-  // Of the order any case is accepted; the sorts have their one.
+  // An order may be written in any case, a sort may not.
   const name = code === 'INVALID_ORDER' ? value.toLowerCase() : value
   if (options.includes(name)) return name
   throw new QueryError(code, `Invalid ${what} '${value}'. Valid options: ${options.join(', ')}`)

@@ -1,7 +1,7 @@
 import type { Database } from '../../store/sqlite/connection/database.js'
 import { CORRECTABLE, LATENCY_BOUNDS_MS } from '../../store/sqlite/rollups/rollup-tables.js'
 
-/** What is counted of requests, each as `request_counters` has it; but `cost_nanosats` is the whole cost. */
+/** The columns of `request_counters` with counts. */
 const COLUMNS = [
   'requests',
   'latency_ms',
@@ -14,18 +14,21 @@ const NANOSATS = 1_000_000_000n
 type Row = Record<(typeof COLUMNS)[number], bigint>
 
 /**
- * Sums over requests, which never fall: what completions took back is in `corrected_*`. As bigint, because they count on
- * for as long as the database lives.
+ * Sums over requests, which never fall: what completions took back is in `corrected_*`. They are
+ * bigints because they count on for as long as the database lives.
  */
 export interface CounterSums extends Omit<Row, 'cost_sats' | 'corrected_cost_sats'> {
   /** The whole cost, in billionths of a satoshi. */
   cost_nanosats: bigint
   corrected_cost_nanosats: bigint
-  /** For each of LATENCY_BOUNDS_MS: requests that took at most as long, and longer than the bound before. */
+  /**
+   * For each of LATENCY_BOUNDS_MS, how many requests took at most that long and longer than the
+   * bound before.
+   */
   latencies: bigint[]
 }
 
-/** The sums of one combination that requests had. */
+/** The sums of one combination of model, provider and policy. */
 export interface RequestCounter extends CounterSums {
   model: string
   provider: string | null
@@ -33,9 +36,9 @@ export interface RequestCounter extends CounterSums {
 }
 
 export interface RequestCounters {
-  /** The combinations that came first, in that order. */
+  /** The combinations that came first, in the order in which they came. */
   combinations: RequestCounter[]
-  /** Of all that came later; null: none did. */
+  /** The sums of all combinations that came later; null: none did. */
   others: CounterSums | null
 }
 
@@ -53,10 +56,10 @@ interface LatencyRow {
 }
 
 /**
- * Reads the counters; all are of the same moment.
+ * Reads the counters, all at the same moment.
  *
- * @param limit how many combinations are told apart. Those that came first stay, so that no sum ever moves from one
- *   series into another.
+ * @param limit how many combinations are told apart. Those that came first stay, so that no sum
+ *   ever moves from one series into another.
  */
 export function readCounters(database: Database, { limit }: { limit: number }): RequestCounters {
   return database.transaction(() => {
@@ -69,7 +72,7 @@ export function readCounters(database: Database, { limit }: { limit: number }): 
       policy,
       ...sums(row, latencies.get(id)),
     }))
-    // Only a full list has others behind it, even where the limit is 0.
+    // Only after a full list can there be others, also when the limit is 0.
     return { combinations, others: rows.length < limit ? null : readOthers(database, lastId) }
   })()
 }
@@ -101,8 +104,9 @@ function readLatencies(database: Database, lastId: bigint): Map<bigint, LatencyR
 }
 
 /**
- * Summed by SQLite: clients choose the names of models, so nobody knows how many there are. total(), unlike sum(),
- * gives a great number rather than an error where absurd costs add up to more than 2^63.
+ * Sums all combinations after an id. SQLite does it because clients choose the names of models, and
+ * there may be any number of them. total(), unlike sum(), gives a great number rather than an error
+ * when absurd costs add up to more than 2^63.
  */
 function readOthers(database: Database, lastId: bigint): CounterSums | null {
   const columns = COLUMNS.map((name) => `CAST(total(${name}) AS INTEGER) AS ${name}`).join(', ')
@@ -137,7 +141,7 @@ function sums(row: Row, latencies: readonly LatencyRow[] = []): CounterSums {
   }
 }
 
-/** What two have together. */
+/** Adds two sums. */
 export function addCounters(a: CounterSums, b: CounterSums): CounterSums {
   return {
     requests: a.requests + b.requests,

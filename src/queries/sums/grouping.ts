@@ -1,19 +1,22 @@
 import { safeIdentifier } from '../../events/identifier.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
 import { rollupLabels } from '../../store/sqlite/rollups/rollup-tables.js'
+import { tooManyGroups } from '../errors.js'
 import type { Condition } from '../window/condition.js'
 import { foldCase, labelValue } from '../window/filter.js'
-import { tooManyGroups } from './group-limits.js'
 
 /** How requests are put into groups. */
 export interface Grouping {
-  /** What the totals of roll-ups call it: `model`, `provider`, `policy` or `label:<name>`; null for no groups. */
+  /**
+   * Its name in the totals of the roll-ups: `model`, `provider`, `policy` or `label:<name>`; null
+   * for no groups.
+   */
   column: string | null
   /** The group of a row, or of a roll-up's dimension, in SQL. */
   group: Condition
-  /** Spellings that differ in ASCII case are one group. */
+  /** Whether spellings that differ in ASCII case are one group. */
   ignoresCase: boolean
-  /** Whether the roll-ups are kept by it. */
+  /** Whether the roll-ups are kept by this column. */
   isKept: boolean
 }
 
@@ -46,7 +49,7 @@ export function groupByLabel(database: Database, label: string): Grouping {
   return { column: `label:${name}`, group: labelValue(name), ignoresCase: false, isKept }
 }
 
-/** What tells a group from others. */
+/** The key that tells a group from others. */
 export function groupKey({ column, ignoresCase }: Grouping, name: string | null): string {
   if (column === null) return ''
   if (name === null) return UNKNOWN_GROUP
@@ -54,9 +57,9 @@ export function groupKey({ column, ignoresCase }: Grouping, name: string | null)
 }
 
 /**
- * The names of groups by their keys, each in the spelling that came first.
+ * Finds the names of groups by their keys, each in the spelling that came first.
  *
- * @param keys of the groups that are wanted.
+ * @param keys the groups that are wanted.
  */
 export function namesOfGroups(
   database: Database,
@@ -75,7 +78,7 @@ export function namesOfGroups(
 }
 
 /**
- * Every model of the database in the spelling that came first, in order.
+ * Lists every model of the database in the spelling that came first, in order.
  *
  * @throws QueryError TOO_MANY_GROUPS
  */
@@ -89,7 +92,7 @@ export function allModels(database: Database, limit: number): string[] {
   return [...names].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, name]) => name)
 }
 
-/** In the order in which they came, each as often as there are combinations of it. */
+/** Reads names in the order in which they came, each as often as there are combinations of it. */
 function spellings(database: Database, column: string): IterableIterator<string> {
   // Dimensions have their ids in the order in which they came.
   const sql = `SELECT ${column} FROM rollup_dimensions WHERE ${column} IS NOT NULL ORDER BY id`

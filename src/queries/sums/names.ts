@@ -8,25 +8,25 @@ import { foldCase, labelValue } from '../window/filter.js'
 const DEFAULT_LIMIT = 20
 const MAX_LIMIT = 100
 
-/** Names of one day that are looked at: those with most requests. */
+/** How many names of one day are read: those with most requests. */
 const MAX_OF_DAY = 1000
-/** Names of all days together, from the newest day back, after which older days aren't asked any more. */
+/** After this many names, counted from the newest day back, no older day is read. */
 const MAX_NAMES = 5000
-/** Rows that are looked at for a label that the roll-ups aren't kept by. */
+/** How many rows are read for a label that the roll-ups aren't kept by. */
 const MAX_ROWS = 50_000
 
-/** Ranges of the index that are looked into for one day. */
+/** How many ranges of the index are looked into for one day. */
 const MAX_SPELLINGS = 50
 
 const LABEL = 'label:'
 
-/** No name goes on with more than that. */
+/** A character that sorts after any other. */
 const LAST = '\u{10ffff}'
 
 export interface ListNamesOptions {
   /** `model`, `provider`, `policy` or `label:<name>`. @default 'model' */
   dimension?: string | undefined
-  /** How the names begin, in any ASCII case. @default '' */
+  /** The beginning of the names, in any ASCII case. @default '' */
   prefix?: string | undefined
   /** From 1 to 100. @default 20 */
   limit?: number | undefined
@@ -35,17 +35,18 @@ export interface ListNamesOptions {
 /** The body of `GET /v1/names`. */
 export interface NameList {
   dimension: string
-  /** Those with most requests first. */
+  /** The names with most requests come first. */
   names: {
     name: string
-    /** Of the days that were looked at: the newest, and as many as have 5,000 such names together. */
+    /** On the newest days, as many as have 5,000 such names together. */
     requests: number
   }[]
   has_more: boolean
 }
 
 /**
- * Names for a type-ahead: the models, providers, policies or values of a label that begin with a prefix.
+ * Lists names for a type-ahead: the models, providers, policies or values of a label that begin
+ * with a prefix.
  *
  * @throws QueryError INVALID_DIMENSION
  */
@@ -79,8 +80,9 @@ export function listNames(database: Database, options: ListNamesOptions = {}): N
 }
 
 /**
- * From the totals, day by day from the newest: the index has the short names of a day in order, so that few are read. The long
- * names that begin with the prefix are looked for once, then their totals day by day.
+ * Reads names from the totals, day by day from the newest. The index has the short names of a day
+ * in order, so that few are read. The long names that begin with the prefix are looked for once,
+ * then their totals day by day.
  */
 function* ofDays(database: Database, dimension: string, prefix: string): Generator<[string, number]> {
   const previousDay = database
@@ -126,7 +128,7 @@ function totalsOfLongNames(
     .pluck()
     .all(...values)
   if (keys.length === 0) return () => []
-  // Few are looked up one by one; where there are many, all long names of the day are read.
+  // A few names are looked up one by one. When there are many, all long names of the day are read.
   const isFew = keys.length <= MAX_OF_DAY
   const ofKeys = isFew
     ? 'group_name IN (SELECT value FROM json_each(?))'
@@ -141,7 +143,7 @@ function totalsOfLongNames(
   return (day) => statement.all(dimension, day, ...(isFew ? [JSON.stringify(keys)] : values))
 }
 
-/** The ways in which names write a prefix, or its beginning where there are many. */
+/** The spellings of a prefix that names have, or those of its beginning when there are many. */
 function spellingsOf(prefix: string, exists: (start: string) => boolean): string[] {
   let starts = ['']
   for (const character of prefix) {
@@ -169,7 +171,7 @@ function ofRows(database: Database, label: string, prefix: string): Map<string, 
   return new Map(names)
 }
 
-/** Spellings that differ in ASCII case are one name, under the one with most requests. */
+/** Joins spellings that differ in ASCII case under the one with most requests. */
 function joinSpellings(counts: ReadonlyMap<string, number>): [string, number][] {
   const names = new Map<string, { spelling: string; most: number; sum: number }>()
   for (const [spelling, requests] of counts) {

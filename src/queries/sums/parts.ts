@@ -1,11 +1,15 @@
 import type { Database } from '../../store/sqlite/connection/database.js'
-import { NAME_OF_GROUP, readGroupNames } from '../../store/sqlite/rollups/group-names.js'
+import {
+  groupName,
+  isLongName,
+  NAME_OF_GROUP,
+  readGroupNames,
+} from '../../store/sqlite/rollups/group-names.js'
 import type { SumName } from '../../store/sqlite/rollups/rollup-rows.js'
 import type { RollupGrain } from '../../store/sqlite/rollups/rollup-tables.js'
-import { withinDeadline } from '../deadline.js'
-import { isTotalOf } from '../total-names.js'
 import { IS_COUNTED } from '../window/added-rows.js'
 import { all, type Condition, inRange, type TextRange } from '../window/condition.js'
+import { withinDeadline } from '../window/deadline.js'
 import {
   dimensionConditions,
   isOfDimensions,
@@ -14,16 +18,15 @@ import {
   rowCondition,
   windowRange,
 } from '../window/filter.js'
-import type { Period } from '../window/periods.js'
-import { type Grain, type Term, windowTerms } from '../window/terms.js'
+import { type Grain, type Period, type Term, windowTerms } from '../window/terms.js'
 import { type Grouping, UNKNOWN_GROUP, WHOLE } from './grouping.js'
 import { rollupSums, rowSums } from './tally.js'
 
-/** What an answer is made of, as far as it is read from the database. */
+/** The part of a question that decides where its answer is read from. */
 export interface PartsQuestion {
   filter: RequestFilter
   grouping: Grouping
-  /** Undefined: they aren't told apart by time. */
+  /** Undefined: requests aren't told apart by time. */
   period: Period | undefined
   /** Only these groups, by their keys. */
   only?: ReadonlySet<string> | undefined
@@ -32,28 +35,29 @@ export interface PartsQuestion {
 /** Rows of one table to add to an answer, or to take from it. */
 export interface Part {
   sign: 1 | -1
-  /** Null: rows of `requests`. */
+  /** Null: the rows are those of `requests`. */
   grain: RollupGrain | null
   /** The tables of the sums, and of the latencies. */
   from: string
   latenciesFrom: string
-  /** How latencies are read from there: a row has one, a roll-up those of many. */
+  /** The column of latencies: a row has one latency, a roll-up those of many requests. */
   latencies: string
   /** The column that periods are cut from. */
   time: 'timestamp' | 'period'
   range: TextRange
   condition: Condition
-  /** What tells groups apart in SQL, and how that is turned into a name. */
+  /** The SQL that tells groups apart, the SQL of a group's name, and the same in JavaScript. */
   group: Condition
   groupName: Condition
   nameOf(group: string | null): string | null
-  /** Columns of a SELECT. */
+  /** The columns of a SELECT that `Tally.add` takes. */
   sums(names: readonly SumName[]): string
 }
 
 /**
- * The parts that add up to the requests that a question is about: roll-ups, and rows only where roll-ups don't reach: at the
- * ends of the window, and for what they aren't kept by.
+ * Finds the parts that add up to the requests that a question is about. They are roll-ups, and rows
+ * only where roll-ups don't reach: at the ends of the window, and for columns that they aren't kept
+ * by.
  */
 export function partsOf(database: Database, question: PartsQuestion): Part[] {
   const { filter } = question
@@ -95,7 +99,10 @@ function ofRows({ filter, grouping, only }: PartsQuestion, { sign, range }: Term
   }
 }
 
-/** From totals, where they are kept by what filter and grouping ask for, else from the roll-ups of all dimensions. */
+/**
+ * Reads totals if they are kept by all that filter and grouping ask for, and otherwise the roll-ups
+ * of all dimensions.
+ */
 function ofRollups(
   database: Database,
   question: PartsQuestion,
@@ -128,7 +135,7 @@ function ofRollups(
       nameOf: (group) => nameOf(String(group)),
     }
   }
-  // A group's name stands in the dimension; without groups its few ids are enough.
+  // A group's name stands in the dimension. Without groups the few ids of dimensions are enough.
   const join = grouping === WHOLE ? '' : ' JOIN rollup_dimensions ON rollup_dimensions.id = dimension_id'
   const ofDimension = grouping === WHOLE ? [rollupCondition(filter)] : dimensionConditions(filter)
   return {
@@ -142,7 +149,7 @@ function ofRollups(
   }
 }
 
-/** What a filter asks of the names of totals. */
+/** The conditions of a filter on the names of totals. */
 function conditionsOnNames(filter: RequestFilter) {
   const { model, labels = {} } = filter
   const provider = filter.withoutProvider ? null : filter.provider
@@ -169,4 +176,30 @@ function isOneOf({ group }: Grouping, only: PartsQuestion['only']): Condition[] 
 function isOneOfTotals({ ignoresCase }: Grouping, only: PartsQuestion['only']): Condition[] {
   if (only === undefined) return []
   return [isTotalOf(only.has(UNKNOWN_GROUP) ? [...only, null] : [...only], ignoresCase)]
+}
+
+/**
+ * Whether a total has one of these names.
+ *
+ * @param ignoresCase whether names that differ in ASCII case only match too.
+ */
+function isTotalOf(names: readonly (string | null)[], ignoresCase: boolean): Condition {
+  // A hash doesn't tell which names differ in case only, so long names have to be looked for.
+  const [sought, known] = ignoresCase
+    ? [names.filter(isLongName), names.filter((name) => !isLongName(name))]
+    : [[], names]
+  const collation = ignoresCase ? ' COLLATE NOCASE' : ''
+  const isSought =
+    'group_name IN (SELECT key FROM rollup_names WHERE name COLLATE NOCASE IN (SELECT value FROM json_each(?)))'
+  if (known.length === 0) return { sql: isSought, values: [JSON.stringify(sought)] }
+  const [first = null] = known
+  const isKnown =
+    known.length === 1
+      ? { sql: `group_name = ?${collation}`, values: [groupName(first)] }
+      : {
+          sql: `group_name${collation} IN (SELECT value FROM json_each(?))`,
+          values: [JSON.stringify(known.map(groupName))],
+        }
+  if (sought.length === 0) return isKnown
+  return { sql: `(${isKnown.sql} OR ${isSought})`, values: [...isKnown.values, JSON.stringify(sought)] }
 }

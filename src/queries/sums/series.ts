@@ -1,11 +1,10 @@
 import type { Database } from '../../store/sqlite/connection/database.js'
-import { QueryError } from '../errors.js'
+import { isTooManyGroups, QueryError } from '../errors.js'
 import { checkedFilter, type RequestFilter } from '../window/filter.js'
 import { PERIOD_LENGTH } from '../window/terms.js'
 import { type EchoedWindow, echoWindow } from '../window/window.js'
-import { isTooManyGroups, MAX_TALLIES } from './group-limits.js'
 import { type Grouping, groupByName, namesOfGroups } from './grouping.js'
-import { type Question, sumOf, type Tallies, tallyRequests } from './tallies.js'
+import { MAX_TALLIES, type Question, sumOf, type Tallies, tallyRequests } from './tallies.js'
 import { Tally } from './tally.js'
 import { firstOf, topGroups } from './top-groups.js'
 
@@ -13,13 +12,19 @@ export type SeriesBucket = 'minute' | 'hour' | 'day'
 
 export interface SeriesOptions extends RequestFilter {
   since: string
-  /** Whose costs are told apart. @default 'model' */
+  /** Whether costs are told apart by model or by provider. @default 'model' */
   by?: 'model' | 'provider' | undefined
-  /** At most so many names are told apart, those with most requests; the rest is `other`. @default the 8 with the largest costs or refunds */
+  /**
+   * How many names are told apart: those with most requests; the rest is `other`.
+   * @default the 8 with the largest costs or refunds
+   */
   limit?: number | undefined
   /** @default 'minute' for up to 3 hours, 'hour' for up to 10 days, else 'day' */
   bucket?: SeriesBucket | undefined
-  /** Adds how many requests have something that isn't known, and how many streams have no end. @default false */
+  /**
+   * Adds how many requests have something that isn't known, and how many streams have no end.
+   * @default false
+   */
   unknown?: boolean | undefined
 }
 
@@ -27,34 +32,43 @@ export interface SeriesOptions extends RequestFilter {
 export interface Series extends EchoedWindow {
   bucket: SeriesBucket
   by: 'model' | 'provider'
-  /** When each bucket of the window begins, canonical. The first and the last may be cut by the window. */
+  /**
+   * When each bucket of the window begins, canonical. The first and the last may be cut by the
+   * window.
+   */
   times: string[]
   requests: number[]
   failures: number[]
   /** Requests whose cost is unknown. */
   unpriced: number[]
-  /** Those of them that failed. This and the following are there only with `unknown`. */
+  /** How many of them failed. This and the following lists are there only with `unknown`. */
   unpriced_error?: number[]
   /** Requests whose number of tokens is unknown. */
   unknown_input_tokens?: number[]
   unknown_output_tokens?: number[]
-  /** Streams without an end that began within the last hour, and before that. */
+  /** Streams without an end that began within the last hour, and those that began before it. */
   open?: number[]
   unfinished?: number[]
   input_tokens: number[]
   output_tokens: number[]
-  /** Null: no requests. */
+  /** Null for a bucket without requests. */
   p50_latency_ms: (number | null)[]
   p95_latency_ms: (number | null)[]
   p99_latency_ms: (number | null)[]
-  /** By name, those with the largest costs or refunds first: at most eight, and the rest under `other`. No provider is `unknown`. */
+  /**
+   * By name, those with the largest costs or refunds first: at most eight, and the rest under
+   * `other`. Requests without a provider stand under `unknown`.
+   */
   cost_sats: Record<string, number[]>
-  /** How many requests each of these figures is about, and how many of them it leaves out; only with `unknown`. */
+  /**
+   * How many requests each of these costs is about, and how many of them it leaves out; only with
+   * `unknown`.
+   */
   requests_by_name?: Record<string, number[]>
   unpriced_by_name?: Record<string, number[]>
 }
 
-/** Buckets of one answer at most. */
+/** How many buckets an answer may have. */
 const MAX_BUCKETS = 10_000
 
 const BUCKET_MS: Readonly<Record<SeriesBucket, number>> = { minute: 60_000, hour: 3_600_000, day: 86_400_000 }
@@ -67,10 +81,10 @@ const MAX_NAMES = 8
 const OTHER = 'other'
 
 /**
- * What happened in each minute, hour or day of a window, for charts.
+ * Counts the requests of each minute, hour or day of a window, for charts.
  *
- * @throws QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, INVALID_BY, INVALID_BUCKET,
- *   TOO_MANY_GROUPS, TIMED_OUT
+ * @throws QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE, MODEL_NOT_FOUND,
+ *   PROVIDER_NOT_FOUND, INVALID_BY, INVALID_BUCKET, TOO_MANY_GROUPS, TIMED_OUT
  */
 export function series(database: Database, options: SeriesOptions): Series {
   return database.transaction(() => {
@@ -93,7 +107,7 @@ export function series(database: Database, options: SeriesOptions): Series {
       options.limit,
     )
     const tallies = keys.map((key) => whole.get(key) ?? new Tally())
-    // Latencies are spread by time only: by name too they would take many times the memory.
+    // Latencies are told apart by time only: by name too they would take many times the memory.
     const spread = tallyRequests(database, { filter, period: bucket, latencies: 'only' })
     const listsByName = (read: (tally: Tally) => number) =>
       Object.fromEntries([...shown].map(([name, tallies]) => [name, tallies.map(read)]))
@@ -143,7 +157,7 @@ interface ReadSeries {
   shown: Map<string, Tally[]>
 }
 
-/** Reads all groups of all periods, and if these are too many those that are shown. */
+/** Reads all groups of all periods, or only those that are shown if all would be too many. */
 function readSeries(
   database: Database,
   question: SeriesQuestion,
@@ -180,7 +194,7 @@ function readSeries(
     shown.set(names.get(group) ?? group, ofGroup)
   }
   if (hasOthers) {
-    // A model may have this name: then it is one of them.
+    // A model that has this name is among them.
     shown.set(
       OTHER,
       keys.map((key) => {
@@ -206,7 +220,7 @@ function totalsOf(tallies: Tallies): Map<string, Tally> {
   return totals
 }
 
-/** When each bucket of a window begins, canonical. */
+/** The canonical timestamps at which the buckets of a window begin. */
 function bucketStarts(since: string, until: string, bucket: SeriesBucket): string[] {
   const lengthMs = BUCKET_MS[bucket]
   const first = Math.floor(Date.parse(since) / lengthMs)

@@ -1,12 +1,11 @@
 import type { Database } from '../../store/sqlite/connection/database.js'
-import { QueryError } from '../errors.js'
-import type { Period } from '../window/periods.js'
-import { MAX_GROUPS } from './group-limits.js'
+import { MAX_GROUPS, QueryError } from '../errors.js'
+import type { Period } from '../window/terms.js'
 import { allModels, type Grouping, groupByLabel, groupByName, groupByPolicy } from './grouping.js'
 
 export type StatsGroupBy = 'model' | 'tier' | 'provider' | 'policy' | 'hour' | 'day' | `label:${string}`
 
-/** Where an answer has its groups. */
+/** The member of an answer that has its groups. */
 export type GroupSection = 'models' | 'tiers' | 'providers' | 'policies' | 'hours' | 'days' | 'labels'
 
 /** How an answer is cut into groups. */
@@ -14,7 +13,10 @@ export interface Groups {
   section: GroupSection
   grouping?: Grouping
   period?: Period
-  /** Groups that are there also without requests, before the others. @throws QueryError TOO_MANY_GROUPS */
+  /**
+   * Lists the groups that are there also without requests, before the others.
+   * @throws QueryError TOO_MANY_GROUPS
+   */
   always(): readonly string[]
 }
 
@@ -39,7 +41,7 @@ const GROUPS: Readonly<Record<string, (database: Database) => Groups>> = {
 }
 
 /**
- * What a value of group_by asks for.
+ * The groups that a value of group_by asks for.
  *
  * @throws QueryError INVALID_GROUP_BY
  */

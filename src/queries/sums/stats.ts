@@ -1,6 +1,5 @@
 import type { Database } from '../../store/sqlite/connection/database.js'
 import { checkedFilter, type RequestFilter } from '../window/filter.js'
-import { startOfPeriod } from '../window/periods.js'
 import { type EchoedWindow, echoWindow } from '../window/window.js'
 import { groupKey, namesOfGroups, UNKNOWN_GROUP } from './grouping.js'
 import { type Groups, groupsFor, type StatsGroupBy } from './stats-groups.js'
@@ -8,23 +7,31 @@ import { type Question, sumOf, tallyRequests, tallyWhole } from './tallies.js'
 import { Tally } from './tally.js'
 import { firstOf, topGroups } from './top-groups.js'
 
-/** What the API that this one follows says of an empty window. */
+/** The message for an empty window, in the words of the API that this one follows. */
 const EMPTY = 'No requests found in the specified time range'
 
 export interface StatsOptions extends RequestFilter {
   /** @default only the whole is counted */
   groupBy?: StatsGroupBy | undefined
-  /** At most so many groups, those with most requests; the rest is one, `other`. @default all of them, up to 20,000 */
+  /**
+   * How many groups are told apart: those with most requests; the rest is `other`.
+   * @default all, up to 20,000
+   */
   limit?: number | undefined
   /** Adds percentiles of the latency. @default false */
   percentiles?: boolean | undefined
   /** Adds how many requests have no known cost. @default false */
   unpriced?: boolean | undefined
-  /** Adds how many requests have something that isn't known, and how many streams have no end. @default false */
+  /**
+   * Adds how many requests have something that isn't known, and how many streams have no end.
+   * @default false
+   */
   unknown?: boolean | undefined
 }
 
-/** Counts, costs and performance of some requests. Sums are 0, never null, where nothing is known. */
+/**
+ * Counts, costs and performance of some requests. Sums are 0, never null, where nothing is known.
+ */
 export interface StatsSection {
   counts: {
     total: number
@@ -33,16 +40,16 @@ export interface StatsSection {
     streaming: number
     /** Requests whose cost is unknown; only when asked for. */
     unpriced?: number
-    /** Those of them that failed. This and the following are there only with `unknown`. */
+    /** How many of them failed. This and the following counts are there only with `unknown`. */
     unpriced_error?: number
     /** Requests whose number of tokens is unknown. */
     unknown_input_tokens?: number
     unknown_output_tokens?: number
-    /** Streams without an end that began within the last hour, and before that. */
+    /** Streams without an end that began within the last hour, and those that began before it. */
     open?: number
     unfinished?: number
   }
-  /** Costs in satoshis. What is unknown adds nothing. */
+  /** Costs are in satoshis. An unknown value adds nothing. */
   costs: { total_cost_sats: number; total_input_tokens: number; total_output_tokens: number }
   performance: {
     /** Not rounded, failures included; 0 for no requests. */
@@ -56,34 +63,38 @@ export interface StatsSection {
 
 /** The body of `GET /v1/stats`. At most one of its groups is there: the one asked for. */
 export interface Stats extends StatsSection, EchoedWindow {
-  /** There only when nothing matched. */
+  /** Present only when nothing matched. */
   empty?: true
   message?: string
   /**
-   * Every model in the database, zeroed when quiet, under the spelling that came first. All filters apply but the
-   * model's.
+   * Every model in the database, zeroed when quiet, under the spelling that came first. All filters
+   * apply but the model's.
    */
   models?: Record<string, StatsSection>
-  /** By the label `tier`: `local`, `standard` and `frontier` always, `unknown` when a request has none. */
+  /**
+   * By the label `tier`: `local`, `standard` and `frontier` always, `unknown` if a request has no
+   * tier.
+   */
   tiers?: Record<string, StatsSection>
-  /** Those with requests; `unknown` has those without one, here and below. */
+  /** Providers with requests; `unknown` has the requests without one, here and below. */
   providers?: Record<string, StatsSection>
   policies?: Record<string, StatsSection>
   /** By the value of the label asked for. */
   labels?: Record<string, StatsSection>
-  /** Those with requests, in order, by their beginning: `2026-11-22T19:00:00.000Z`. */
+  /** Hours with requests, in order, by their beginning: `2026-11-22T19:00:00.000Z`. */
   hours?: Record<string, StatsSection>
-  /** Those with requests, in order: `2026-11-22`. */
+  /** Days with requests, in order: `2026-11-22`. */
   days?: Record<string, StatsSection>
-  /** With a limit: all groups together that are left out. */
+  /** All groups that the limit leaves out, together. */
   other?: StatsSection
 }
 
 /**
- * Counts the requests of a window: whole and groups from one read transaction, so that the groups add up.
+ * Counts the requests of a window. The whole and the groups are read in one transaction, so that
+ * the groups add up.
  *
- * @throws QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE, INVALID_FILTER, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND,
- *   INVALID_GROUP_BY, TOO_MANY_GROUPS, in this order; TIMED_OUT
+ * @throws QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE, INVALID_FILTER, MODEL_NOT_FOUND,
+ *   PROVIDER_NOT_FOUND, INVALID_GROUP_BY, TOO_MANY_GROUPS, in this order; TIMED_OUT
  */
 export function stats(database: Database, options: StatsOptions = {}): Stats {
   return database.transaction(() => {
@@ -91,7 +102,7 @@ export function stats(database: Database, options: StatsOptions = {}): Stats {
     const groups = options.groupBy === undefined ? null : groupsFor(database, options.groupBy)
     const question = { filter, latencies: options.percentiles, unknown: options.unknown }
     const isByModel = groups?.section === 'models'
-    // Every model has its group, whichever one the whole is about.
+    // Every model has a group, whichever model the whole is about.
     const ofGroups = isByModel ? { ...question, filter: { ...filter, model: undefined } } : question
     const grouped = groups === null ? null : readGroups(database, ofGroups, groups, options.limit)
     const whole =
@@ -110,8 +121,22 @@ export function stats(database: Database, options: StatsOptions = {}): Stats {
   })()
 }
 
+const CANONICAL = '0001-01-01T00:00:00.000Z'
+
+/**
+ * When an hour begins, as a canonical timestamp. A day is its date, and what a row from before the
+ * journal has instead of a timestamp stays as it is.
+ */
+function startOfPeriod(beginning: string): string {
+  return /^\d{4}-\d{2}-\d{2}T\d{2}$/.test(beginning)
+    ? beginning + CANONICAL.slice(beginning.length)
+    : beginning
+}
+
 interface ReadGroups {
-  /** By name: those that are always there first, then by name, and those of which nothing is known last. */
+  /**
+   * By name: first the groups that are always there, then the others by name, and `unknown` last.
+   */
   tallies: Map<string, Tally>
   others: Tally | null
 }
@@ -122,7 +147,7 @@ function readGroups(
   { grouping, period, always }: Groups,
   limit: number | undefined,
 ): ReadGroups {
-  // With a limit there is no room for those that are quiet.
+  // With a limit there is no room for groups without requests.
   const first = limit === undefined ? always() : []
   if (grouping === undefined) {
     const tallies = [...tallyRequests(database, { ...question, period })]

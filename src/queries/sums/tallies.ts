@@ -1,33 +1,45 @@
 import type { Database } from '../../store/sqlite/connection/database.js'
 import type { SumName } from '../../store/sqlite/rollups/rollup-rows.js'
+import { tooManyGroups } from '../errors.js'
 import { IS_COUNTED } from '../window/added-rows.js'
 import { all, inRange } from '../window/condition.js'
 import { type RequestFilter, rowCondition } from '../window/filter.js'
-import type { Period } from '../window/periods.js'
-import { PERIOD_LENGTH } from '../window/terms.js'
-import { MAX_TALLIES, tooManyGroups } from './group-limits.js'
+import { PERIOD_LENGTH, type Period } from '../window/terms.js'
 import { type Grouping, groupKey, WHOLE } from './grouping.js'
 import { type Part, partsOf } from './parts.js'
 import { ALL_SUMS, SUMS_WITHOUT_UNKNOWNS, Tally } from './tally.js'
 
 export interface Question {
   filter: RequestFilter
-  /** @default all are one group */
+  /** @default all requests are one group */
   grouping?: Grouping | undefined
   /** Only these groups, by their keys. @default all */
   only?: ReadonlySet<string> | undefined
-  /** @default they aren't told apart by time */
+  /** @default requests aren't told apart by time */
   period?: Period | undefined
-  /** Also gathers how latencies are spread, or nothing but that. @default false */
+  /** Whether latencies are gathered too, or only they. @default false */
   latencies?: boolean | 'only' | undefined
-  /** Also counts what is unknown, and streams without an end. @default false */
+  /** Whether unknown values, and streams without an end, are counted too. @default false */
   unknown?: boolean | undefined
 }
 
-/** Tallies by the beginning of their period (empty where not told apart by time), then by the key of their group. */
+/**
+ * Tallies by the beginning of their period (empty if they aren't told apart by time), then by the
+ * key of their group.
+ */
 export type Tallies = Map<string, Map<string, Tally>>
 
-/** Roll-ups that SQLite sorts into groups at once: about 0.1 s. More of them are read period by period, in their order. */
+/**
+ * How many sums, of about 1 KiB each, are held at once. They are more than the groups of the
+ * answer: some groups of a whole day are taken away again, and a series has each of its names once
+ * for each bucket.
+ */
+export const MAX_TALLIES = 100_000
+
+/**
+ * How many roll-ups SQLite sorts into groups at once, in about 0.1 s. More of them are read period
+ * by period.
+ */
 const MAX_SORTED = 50_000
 
 /**
@@ -47,7 +59,7 @@ export function tallyRequests(database: Database, question: Question): Tallies {
   return sums.length > 0 ? withoutEmpty(reader.tallies) : reader.tallies
 }
 
-/** What they are together: of one alone itself, which nobody may change. */
+/** Adds tallies. The sum of a single one is that one itself, which nobody may change. */
 export function sumOf(tallies: Iterable<Tally>): Tally {
   const [first, ...others] = tallies
   if (first !== undefined && others.length === 0) return first
@@ -57,7 +69,7 @@ export function sumOf(tallies: Iterable<Tally>): Tally {
   return sum
 }
 
-/** All requests that a question is about. To be called in a transaction. */
+/** Counts all requests that a question is about as one. To be called in a transaction. */
 export function tallyWhole(
   database: Database,
   question: Question & { grouping?: undefined; only?: undefined; period?: undefined },
@@ -65,7 +77,7 @@ export function tallyWhole(
   return tallyRequests(database, question).get('')?.get('') ?? new Tally()
 }
 
-/** Reads parts, and adds up what they say of each group. */
+/** Reads parts, and adds up their sums by group. */
 class TallyReader {
   readonly tallies: Tallies = new Map()
   readonly #database: Database
@@ -116,7 +128,7 @@ class TallyReader {
     }
   }
 
-  /** Streams that are open: by their own index, which has the rows without an end only. */
+  /** Counts open streams, by the index of the few rows without an end. */
   readOpenStreams(filter: RequestFilter, only: ReadonlySet<string> | undefined): void {
     if (filter.open === false) return
     const { group } = this.#grouping
@@ -141,7 +153,10 @@ class TallyReader {
     return this.#period === undefined ? "''" : `substr(${column}, 1, ${PERIOD_LENGTH[this.#period]})`
   }
 
-  /** Of the period, the first column, and the group, the second, only what differs: SQLite would sort by constants too. */
+  /**
+   * Groups by period and group, the first two columns, unless they are constants: SQLite would sort
+   * by those too.
+   */
   #groupBy(): string {
     const columns = [...(this.#period === undefined ? [] : ['1']), ...(this.#grouping === WHOLE ? [] : ['2'])]
     return columns.length === 0 ? '' : `GROUP BY ${columns.join(', ')}`
@@ -185,7 +200,7 @@ class TallyReader {
   }
 }
 
-/** What was added and then taken away again leaves nothing. */
+/** Removes tallies whose requests were added and then taken away again. */
 function withoutEmpty(tallies: Tallies): Tallies {
   for (const [start, groups] of tallies) {
     for (const [name, tally] of groups) if (tally.requests === 0) groups.delete(name)

@@ -10,7 +10,7 @@ const GREAT: ReadonlySet<SumName> = new Set(['input_tokens', 'output_tokens', 'c
 const LOW_BITS = 32n
 const NANOSATS = 10n ** 9n
 
-/** What a row adds to each sum: as the roll-ups count it. */
+/** The SQL of what a row adds to each sum, as the roll-ups count it. */
 const OF_ROW: Readonly<Record<SumName, string>> = {
   requests: '1',
   failures: 'success = 0',
@@ -28,7 +28,7 @@ const OF_ROW: Readonly<Record<SumName, string>> = {
   unended_streams: UNENDED_SQL,
 }
 
-/** The sums that only some answers have: whoever doesn't need them reads less. */
+/** The sums that only some answers have: the others read less without them. */
 const OF_UNKNOWNS: readonly SumName[] = [
   'unpriced_failures',
   'unknown_input_tokens',
@@ -36,16 +36,16 @@ const OF_UNKNOWNS: readonly SumName[] = [
   'unended_streams',
 ]
 
-/** The sums of an answer. */
+/** The sums of an answer that doesn't tell what is unknown. */
 export const SUMS_WITHOUT_UNKNOWNS: readonly SumName[] = SUMS.filter((name) => !OF_UNKNOWNS.includes(name))
 export const ALL_SUMS: readonly SumName[] = SUMS
 
-/** Columns of a SELECT over rows that {@link Tally.add} takes. */
+/** The columns of a SELECT over rows that {@link Tally.add} takes. */
 export function rowSums(names: readonly SumName[]): string {
   return sumColumns(names, (name) => OF_ROW[name])
 }
 
-/** Columns of a SELECT over roll-ups that {@link Tally.add} takes. */
+/** The columns of a SELECT over roll-ups that {@link Tally.add} takes. */
 export function rollupSums(names: readonly SumName[]): string {
   return sumColumns(names, (name) => name)
 }
@@ -58,7 +58,10 @@ function sumColumns(names: readonly SumName[], expression: (name: SumName) => st
   return columns.join(', ')
 }
 
-/** Sums over some requests, exact however large, so that roll-ups and rows can be added and taken away. */
+/**
+ * Sums over some requests, exact however large, so that roll-ups and rows can be added and taken
+ * away.
+ */
 export class Tally {
   readonly #sums: Record<SumName, bigint>
   #latencies: LatencyHistogram | null = null
@@ -84,7 +87,7 @@ export class Tally {
     if (other.#latencies !== null) this.latencies.addHistogram(other.#latencies, sign)
   }
 
-  /** Filled only where percentiles are asked for: it is large. */
+  /** Filled only if percentiles are asked for, because it is large. */
   get latencies(): LatencyHistogram {
     this.#latencies ??= new LatencyHistogram()
     return this.#latencies
@@ -102,7 +105,7 @@ export class Tally {
     return Number(this.#sums.streams)
   }
 
-  /** How many of the requests have this outcome, and are streams or none; undefined: either. */
+  /** How many requests have this outcome, and stream or don't; undefined: either. */
   requestsThat(success: boolean | undefined, streaming: boolean | undefined): number {
     const { requests, failures, streams, failed_streams } = this.#sums
     const all = { failed: failures, whole: requests }
@@ -128,7 +131,10 @@ export class Tally {
     return Number(this.#sums.unknown_output_tokens)
   }
 
-  /** These streams without an end are young. The sums can't know: it depends on the time of the question. */
+  /**
+   * Counts streams without an end as open. The sums can't tell: it depends on the time of the
+   * question.
+   */
   addOpenStreams(count: number): void {
     this.#openStreams += count
   }
@@ -153,7 +159,7 @@ export class Tally {
   get costSats(): number {
     const nanosats = this.#sums.cost_sats * NANOSATS + this.#sums.cost_nanosats
     const size = nanosats < 0n ? -nanosats : nanosats
-    // By way of the decimal text: a division of two numbers would round twice.
+    // The number is made of its decimal text: a division of two numbers would round twice.
     const decimal = `${size / NANOSATS}.${String(size % NANOSATS).padStart(9, '0')}`
     return nanosats < 0n ? -Number(decimal) : Number(decimal)
   }

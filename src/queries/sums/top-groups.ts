@@ -1,25 +1,28 @@
 import { costNanosatsSql, costSatsSql } from '../../folds/cost-parts.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
-import { isTooManyGroups, MAX_GROUPS, tooManyGroups } from './group-limits.js'
+import { isTooManyGroups, MAX_GROUPS, tooManyGroups } from '../errors.js'
 import { type Grouping, groupKey, UNKNOWN_GROUP } from './grouping.js'
 import { partsOf } from './parts.js'
 import { type Question, tallyRequests, tallyWhole } from './tallies.js'
 import { Tally } from './tally.js'
 
-/** What the first groups have most of. A refund counts for as much as a cost: neither may hide in the rest. */
+/**
+ * What the first groups have most of. A refund counts as much as a cost: neither may hide in the
+ * rest.
+ */
 export type Rank = 'requests' | 'cost'
 
 export interface TopGroups {
   /** By their keys, those with most first. */
   groups: Map<string, Tally>
-  /** All others together; null where there are none. */
+  /** All others together; null if there are none. */
   others: Tally | null
 }
 
 type GroupedQuestion = Question & { grouping: Grouping; period?: undefined }
 
 /**
- * The groups of a question, which may be millions: only those that are asked for are held.
+ * Reads the groups of a question. There may be millions: only those that are asked for are held.
  *
  * @param limit undefined: all groups.
  * @throws QueryError TOO_MANY_GROUPS without a limit; TIMED_OUT
@@ -40,7 +43,7 @@ export function topGroups(
   throw tooManyGroups()
 }
 
-/** The first of groups that are all there. */
+/** Takes the first groups of all. */
 export function firstOf(all: ReadonlyMap<string, Tally>, limit: number, rank: Rank): TopGroups {
   const weights = new Map(
     [...all].map(([key, tally]) => [key, rank === 'cost' ? Math.abs(tally.costSats) : tally.requests]),
@@ -55,7 +58,10 @@ export function firstOf(all: ReadonlyMap<string, Tally>, limit: number, rank: Ra
   return { groups: new Map(sorted.slice(0, limit)), others }
 }
 
-/** @internal The first of groups of which only those are held; `topGroups` does it for groups that are too many. */
+/**
+ * @internal Reads the first groups without holding the others, as `topGroups` does when all are too
+ *   many.
+ */
 export function readFirst(
   database: Database,
   question: GroupedQuestion,
@@ -72,8 +78,9 @@ export function readFirst(
 }
 
 /**
- * The keys of the groups that have most. SQLite counts all of them, in a temporary file where they are many: a cost is
- * added up as a floating-point number here, which is enough to tell which ones these are.
+ * Finds the keys of the groups that have most. SQLite counts all of them, in a temporary file if
+ * they are many. A cost is added up as a floating-point number here, which is enough to tell which
+ * groups these are.
  */
 function firstKeys(database: Database, question: GroupedQuestion, limit: number, rank: Rank): string[] {
   const { filter, grouping } = question

@@ -2,8 +2,8 @@ import type { Database } from '../../store/sqlite/connection/database.js'
 import type { Condition } from './condition.js'
 import { type RequestFilter, rowCondition } from './filter.js'
 
-// Rows that other programs have added after the journal began. Lists have them like any other row. No sum
-// has them: sums count what came from the journal, and what was there before it.
+// Rows that other programs have added after the journal began. Lists have them like any other row.
+// No sum has them: sums count what came from the journal, and what was there before it.
 
 /** Whether the sums count a row. */
 export const IS_COUNTED: Condition = {

@@ -1,4 +1,4 @@
-/** What a statement may be given. */
+/** A value that a statement may be given. */
 export type SqlValue = string | number | bigint | null
 
 /** A piece of SQL, true or false of a row, with the values of its question marks. */
@@ -7,19 +7,19 @@ export interface Condition {
   values: SqlValue[]
 }
 
-/** A stretch of texts, in the order of their bytes. What is left out is no bound. */
+/** A range of texts, in the order of their bytes. A bound that is left out doesn't limit it. */
 export interface TextRange {
-  /** At or behind this one. */
+  /** This one or any after it. */
   from?: string | undefined
-  /** Behind this one. */
+  /** Any after this one. */
   after?: string | undefined
-  /** At or before this one. */
+  /** This one or any before it. */
   to?: string | undefined
-  /** Before this one. */
+  /** Any before this one. */
   before?: string | undefined
 }
 
-/** All of them; true for none. */
+/** Joins conditions with AND; true for none. */
 export function all(conditions: readonly Condition[]): Condition {
   if (conditions.length === 0) return { sql: 'TRUE', values: [] }
   return {
@@ -28,9 +28,9 @@ export function all(conditions: readonly Condition[]): Condition {
   }
 }
 
-/** That a column lies in a range. */
+/** Whether a column lies in a range. */
 export function inRange(column: string, { from, after, to, before }: TextRange): Condition {
-  // By two bounds SQLite would not find what stands behind the column in an index.
+  // With two bounds SQLite wouldn't use the columns that follow this one in an index.
   if (from !== undefined && from === to) return { sql: `${column} = ?`, values: [from] }
   const bounds: [string, string | undefined][] = [
     ['>=', from],

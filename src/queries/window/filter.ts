@@ -2,23 +2,23 @@ import { safeIdentifier } from '../../events/identifier.js'
 import { unfinishedUntil } from '../../folds/stream-state.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
 import { rollupLabels } from '../../store/sqlite/rollups/rollup-tables.js'
-import { prepareDeadlines, withinDeadline } from '../deadline.js'
 import { QueryError } from '../errors.js'
-import { stateCondition } from '../rows/request-state.js'
 import { all, type Condition, inRange, type TextRange } from './condition.js'
+import { prepareDeadlines, withinDeadline } from './deadline.js'
+import { stateCondition } from './request-state.js'
 import { canonicalWindow, END_OF_TIME, type Window } from './window.js'
 
-/** Which requests a question is about: all conditions that are given, joined with AND. */
+/** Which requests a question is about: those that meet every condition given here. */
 export interface RequestFilter extends Window {
   /** The whole name in any ASCII case. */
   model?: string | undefined
   /** The whole name in any ASCII case; requests without a provider never match. */
   provider?: string | undefined
-  /** Only requests that have none, instead of `provider`. @default false */
+  /** Instead of `provider`: only requests without a provider. @default false */
   withoutProvider?: boolean | undefined
   /** Exactly. */
   policy?: string | undefined
-  /** Only requests that have none, instead of `policy`. @default false */
+  /** Instead of `policy`: only requests without a policy. @default false */
   withoutPolicy?: boolean | undefined
   /** Labels by name, each exactly. */
   labels?: Readonly<Record<string, string>> | undefined
@@ -30,16 +30,20 @@ export interface RequestFilter extends Window {
   open?: boolean | undefined
   /** Whether it is a stream from before the last hour whose end isn't known. */
   unfinished?: boolean | undefined
-  /** What tells open streams from unfinished ones: milliseconds since 1970. @default now */
+  /** Milliseconds since 1970; tells open streams from unfinished ones. @default now */
   now?: number | undefined
-  /** When the question has taken too long, in milliseconds of performance.now(). @default never */
+  /**
+   * The time at which the question has taken too long, in milliseconds of performance.now().
+   * @default never
+   */
   deadline?: number | undefined
 }
 
 /**
- * The filter with canonical bounds, once what it names was found to exist.
+ * Checks a filter, and gives it canonical bounds and names as they are stored.
  *
- * @throws QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE, INVALID_FILTER, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, in this order
+ * @throws QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE, INVALID_FILTER, MODEL_NOT_FOUND,
+ *   PROVIDER_NOT_FOUND, in this order
  */
 export function checkedFilter<T extends RequestFilter>(database: Database, filter: T): T {
   const stored = storedNames(filter)
@@ -65,7 +69,7 @@ function refuseBoth(column: 'provider' | 'policy', name: string | undefined, isW
   )
 }
 
-/** The filter with its names as they are stored: long ones are cut. */
+/** Gives a filter its names as they are stored: long ones are cut. */
 export function storedNames<T extends RequestFilter>(filter: T): T {
   const stored: T = { ...filter }
   for (const name of ['model', 'provider', 'policy', 'correlationId'] as const) {
@@ -84,15 +88,15 @@ function isKnown(database: Database, column: 'model' | 'provider', name: string)
   return database.prepare(sql).get(name) !== undefined
 }
 
-/** The value of a label of a row, or of a roll-up's dimensions; null without one. */
+/** The SQL of a label's value, of a row or of a roll-up's dimension; null without this label. */
 export function labelValue(name: string): Condition {
-  // Not by a JSON path: no quoting makes one safe for every name.
+  // A JSON path wouldn't do: no quoting makes it safe for every name.
   const sql = `CASE WHEN json_valid(labels) THEN
     (SELECT value FROM json_each(labels) WHERE key = ? AND type = 'text' LIMIT 1) END`
   return { sql, values: [name] }
 }
 
-/** What a filter asks of the columns that rows and roll-ups both have. */
+/** The conditions of a filter on columns that rows and dimensions both have. */
 export function dimensionConditions(filter: RequestFilter): Condition[] {
   const { model, provider, policy, labels = {} } = filter
   const conditions: Condition[] = []
@@ -108,7 +112,7 @@ export function dimensionConditions(filter: RequestFilter): Condition[] {
   return conditions
 }
 
-/** What a filter asks of a row, its window left out. */
+/** The conditions of a filter on a row, without its window. */
 function rowConditions(filter: RequestFilter): Condition[] {
   const { correlationId, success, streaming, open, unfinished, now = Date.now() } = filter
   const conditions = [...withinDeadline(filter.deadline), ...dimensionConditions(filter)]
@@ -122,15 +126,15 @@ function rowConditions(filter: RequestFilter): Condition[] {
 }
 
 /**
- * All that a filter asks of a row.
+ * The whole condition of a filter on a row.
  *
- * @param range of timestamps, instead of the filter's window.
+ * @param range the timestamps that match, instead of the filter's window.
  */
 export function rowCondition(filter: RequestFilter, range = windowRange(filter)): Condition {
   return all([...rowConditions(filter), inRange(timestampColumn(filter), range)])
 }
 
-/** The timestamps that rows which match can have. */
+/** The timestamps that matching rows can have. */
 export function windowRange(filter: RequestFilter): TextRange {
   const { since, until, before, open, unfinished, now = Date.now() } = filter
   const border = unfinishedUntil(now)
@@ -140,12 +144,15 @@ export function windowRange(filter: RequestFilter): TextRange {
   return { ...start, ...(isOld ? { to: border } : { to: until, before }) }
 }
 
-/** A correlation_id finds its few rows by its own index: `+` keeps SQLite from taking that of timestamps. */
+/**
+ * The column to compare with a window. A correlation_id has its own index: `+` keeps SQLite from
+ * taking that of timestamps.
+ */
 export function timestampColumn({ correlationId }: RequestFilter): string {
   return correlationId === undefined ? 'timestamp' : '+timestamp'
 }
 
-/** Whether the dimensions of the roll-ups have all that a filter asks for, success and streaming left aside. */
+/** Whether dimensions have all columns that a filter asks for, apart from success and streaming. */
 export function isOfDimensions(database: Database, filter: RequestFilter): boolean {
   const { labels = {}, correlationId, open, unfinished } = filter
   if (correlationId !== undefined || open !== undefined || unfinished !== undefined) return false
@@ -155,7 +162,7 @@ export function isOfDimensions(database: Database, filter: RequestFilter): boole
   return names.every((name) => known.includes(name))
 }
 
-/** The roll-ups that a filter of their dimensions asks for. */
+/** The condition of a filter on roll-ups, when it is about their dimensions only. */
 export function rollupCondition(filter: RequestFilter): Condition {
   const conditions = dimensionConditions(filter)
   if (conditions.length === 0) return { sql: 'TRUE', values: [] }
@@ -163,7 +170,7 @@ export function rollupCondition(filter: RequestFilter): Condition {
   return { sql: `dimension_id IN (SELECT id FROM rollup_dimensions WHERE ${sql})`, values }
 }
 
-/** Names alike but for ASCII case are one. */
+/** Makes names that differ in ASCII case only the same. */
 export function foldCase(name: string): string {
   return name.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
 }

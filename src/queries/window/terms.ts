@@ -1,10 +1,16 @@
 import { DAY_LENGTH, HOUR_LENGTH } from '../../store/sqlite/rollups/rollup-tables.js'
 import type { TextRange } from './condition.js'
 
-/** Sums are kept by day and by hour; below that there are only the rows. */
+/**
+ * How finely requests are read: sums are kept by day and by hour, and below that there are only
+ * rows.
+ */
 export type Grain = 'day' | 'hour' | 'row'
 
-/** Something to add to an answer, or to take from it: the roll-ups whose period is in a range, or such rows. */
+/**
+ * Roll-ups whose period is in a range, or rows whose timestamp is, to add to an answer or to take
+ * from it.
+ */
 export interface Term {
   sign: 1 | -1
   grain: Grain
@@ -14,19 +20,24 @@ export interface Term {
 /** How many characters of a timestamp name its period. */
 export const PERIOD_LENGTH = { day: DAY_LENGTH, hour: HOUR_LENGTH, minute: 16 } as const
 
+/** The lengths of time that requests can be told apart by. */
+export type Period = keyof typeof PERIOD_LENGTH
+
 /** Whether a row's timestamp is in a range. */
 export type RowProbe = (range: TextRange) => boolean
 
 const FINER = { day: 'hour', hour: 'row' } as const
 
 /**
- * A window as a sum of roll-ups and rows that is exactly its requests, with as few rows as can be: at most half an hour
- * of them at each end.
+ * Splits a window into roll-ups and rows that add up to exactly its requests, with as few rows as
+ * possible: at most half an hour of them at each end.
  *
- * It is a matter of texts, not of times, so that it also holds for timestamps from before the journal that are none: a
- * text whose beginning sorts before or behind that of a bound does so itself.
+ * Timestamps are compared as texts, so this also holds for rows from before the journal whose
+ * timestamp is any text: one whose beginning sorts before or after that of a bound does so as a
+ * whole.
  *
- * @param coarsest 'hour' where days would be too long, 'row' where the sums don't know what is asked.
+ * @param coarsest 'hour' where days would be too long, 'row' where the sums don't know what is
+ *   asked.
  */
 export function windowTerms(range: TextRange, coarsest: Grain, hasRows: RowProbe): Term[] {
   return isEmpty(range) ? [] : termsOf(coarsest, range, {}, 1, hasRows)
@@ -39,12 +50,12 @@ function isEmpty({ from, after, to, before }: TextRange): boolean {
   return start > end || after !== undefined || before !== undefined
 }
 
-/** The range of all texts with a beginning. */
+/** The range of all texts that begin like this. */
 export function startingWith(beginning: string): TextRange {
   return { from: beginning, before: `${beginning}\u{10ffff}` }
 }
 
-/** The rows of a range, as far as they are within another one. */
+/** The terms of a range, cut by another one. */
 function termsOf(grain: Grain, range: TextRange, within: TextRange, sign: 1 | -1, hasRows: RowProbe): Term[] {
   if (grain === 'row') return [{ sign, grain, range: narrow(within, range) }]
   const length = PERIOD_LENGTH[grain]
@@ -59,7 +70,10 @@ function termsOf(grain: Grain, range: TextRange, within: TextRange, sign: 1 | -1
   ]
 }
 
-/** A range within one period: what is in it, or the whole period less what isn't, whichever reads less. */
+/**
+ * The terms of a range within one period: what is in it, or the whole period less the rest,
+ * whichever reads less.
+ */
 function partOfPeriod(
   grain: 'day' | 'hour',
   period: string,
@@ -78,14 +92,14 @@ function partOfPeriod(
   return [whole, ...others.flatMap((other) => termsOf(finer, other, within, opposite, hasRows))]
 }
 
-/** What isn't in a range. */
+/** The ranges before and after a range. */
 function complement({ from, after, to, before }: TextRange): TextRange[] {
   const below = from === undefined && after === undefined ? [] : [{ before: from, to: after }]
   const above = to === undefined && before === undefined ? [] : [{ after: to, from: before }]
   return [...below, ...above]
 }
 
-/** How much of its period lies before a canonical timestamp, roughly. */
+/** Roughly how much of its period lies before a canonical timestamp. */
 function shareBefore(grain: 'day' | 'hour', timestamp: string | undefined): number | undefined {
   if (timestamp === undefined) return undefined
   const [greater, smaller, whole] = grain === 'day' ? [11, 14, 24] : [14, 17, 60]
@@ -94,7 +108,7 @@ function shareBefore(grain: 'day' | 'hour', timestamp: string | undefined): numb
   return units / whole
 }
 
-/** A range that lies within another one: of each end only its own bound, where it has one. */
+/** A range cut by another one that contains it: each end is its own bound, or else the other's. */
 export function narrow(within: TextRange, { from, after, to, before }: TextRange): TextRange {
   return {
     ...(from === undefined && after === undefined

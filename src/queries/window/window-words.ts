@@ -1,10 +1,10 @@
 import { canonicalTimestamp } from '../../events/timestamp.js'
 import { BEGINNING_OF_TIME, RANGES } from './window.js'
 
-// The words of windows for people, on the command line and in the page's URL; README.md has the grammar. The API's own
-// `range`, `since` and `until` stay as strict as its contract.
+// People write windows in these words, on the command line and in the dashboard's URL. The API's
+// own `range`, `since` and `until` stay as strict as its contract.
 
-/** Which instant of a day, a minute or a second is meant: its first, or its last millisecond. */
+/** Which instant of a day, a minute or a second is meant: its first or its last millisecond. */
 export type Edge = 'start' | 'end'
 
 const UNIT_MS: Readonly<Record<string, number>> = {
@@ -19,13 +19,16 @@ const LENGTH = /^([1-9]\d{0,6})([mhdw])$/
 /** A date, perhaps a time without or with seconds, perhaps an offset. */
 const TIME = /^(\d{4}-\d{2}-\d{2})(?:[Tt ](\d{2}:\d{2})(?::(\d{2})(\.\d+)?)?([Zz]|[+-]\d{2}:\d{2})?)?$/
 
-/** What a missing part of a time stands for. */
+/** What the missing parts of a time stand for. */
 const REST = {
   start: { time: '00:00', second: '00', fraction: '' },
   end: { time: '23:59', second: '59', fraction: '.999' },
 }
 
-/** How long a window is, in milliseconds: `last_1h` and the other presets, or `90m`, `1h`, `2d`, `1w`; null for other words. */
+/**
+ * The length of a window in milliseconds: of `last_1h` and the other presets, `90m`, `1h`, `2d`,
+ * `1w`; null for other words.
+ */
 export function windowLength(words: string): number | null {
   if (Object.hasOwn(RANGES, words)) return RANGES[words] ?? null
   const [, count, unit = ''] = LENGTH.exec(words) ?? []
@@ -33,10 +36,11 @@ export function windowLength(words: string): number | null {
 }
 
 /**
- * The instant that words name, as strict RFC 3339; null where they name none. A {@link windowLength} is that long before
- * now. A date is a whole UTC day, and a time without an offset is UTC: of what is left out, `start` is the beginning and
- * `end` the last millisecond, so that an end covers the day, minute or second that it names. What is strict RFC 3339
- * already stays that instant, with all of its digits.
+ * The instant that words name, as strict RFC 3339; null if they don't name one. A {@link
+ * windowLength} is that long before now. A date is a whole UTC day, and a time without an offset is
+ * UTC. `start` is the first and `end` the last millisecond of the day, minute or second that is
+ * named, so that an end covers it. Text that is strict RFC 3339 already stays as it is, with all of
+ * its digits.
  *
  * @param now milliseconds since 1970.
  */
@@ -50,7 +54,7 @@ export function instantOf(words: string, edge: Edge, now: number): string | null
   return date === undefined ? null : canonicalTimestamp(`${date}T${time}:${second}${fraction}${offset}`)
 }
 
-/** Not before there are timestamps. */
+/** The instant that long ago, or the first timestamp there is. */
 function instantBefore(now: number, lengthMs: number): string {
   return new Date(Math.max(now - lengthMs, Date.parse(BEGINNING_OF_TIME))).toISOString()
 }

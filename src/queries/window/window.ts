@@ -1,33 +1,39 @@
 import { canonicalTimestamp } from '../../events/timestamp.js'
 import { QueryError } from '../errors.js'
 
-/** Which requests a question is about, by time. Bounds are RFC 3339 with seconds and an offset, with any number of digits. */
+/**
+ * Which requests a question is about, by time. Bounds are RFC 3339 with seconds, an offset, and any
+ * number of digits.
+ */
 export interface Window {
   /** Inclusive. @default no bound */
   since?: string | undefined
   /** Inclusive. @default no bound */
   until?: string | undefined
-  /** Exclusive, instead of `until`: windows that follow one another have each request once. @default no bound */
+  /**
+   * Exclusive, instead of `until`, so that windows which follow one another have each request once.
+   * @default no bound
+   */
   before?: string | undefined
 }
 
 /** A window as an answer echoes it: the same instants in UTC, with all of their digits. */
 export interface EchoedWindow {
   since: string
-  /** With `before` the last millisecond before it. */
+  /** The last millisecond before `before`, if that was given. */
   until: string
-  /** There only when it was asked for. */
+  /** Present only when it was asked for. */
   before?: string
 }
 
-/** How an answer names a missing lower bound. */
+/** The lower bound that an answer names when there is none. */
 export const BEGINNING_OF_TIME = '0001-01-01T00:00:00.000Z'
-/** How an answer names a missing upper bound. */
+/** The upper bound that an answer names when there is none. */
 export const END_OF_TIME = '9999-12-31T23:59:59.999Z'
 
 const HOUR_MS = 3_600_000
 
-/** The preset windows, each that long before now, in milliseconds. */
+/** The preset windows, which begin that many milliseconds before now. */
 export const RANGES: Readonly<Record<string, number>> = {
   last_1h: HOUR_MS,
   last_24h: 24 * HOUR_MS,
@@ -36,8 +42,9 @@ export const RANGES: Readonly<Record<string, number>> = {
 }
 
 /**
- * The window that an API's parameters name: from `since`, else `range` before now, else 7 days before now; to `until` or
- * `before`, else now. All that is given is checked, in this order: since, range, until, before.
+ * The window that an API's parameters name. It begins at `since`, or else at the beginning of
+ * `range`, or else 7 days before now. It ends at `until` or `before`, or else now. Every parameter
+ * is checked, in this order: since, range, until, before.
  *
  * @param now milliseconds since 1970.
  * @throws QueryError INVALID_SINCE, INVALID_RANGE, INVALID_UNTIL, INVALID_BEFORE
@@ -69,8 +76,9 @@ export function rangeStart(range: string, now: number): string {
 }
 
 /**
- * The same window with bounds that rows can be compared with, exact although rows have milliseconds only: what begins within
- * a millisecond doesn't have the rows of that millisecond, and what ends within it does.
+ * The same window with bounds that rows can be compared with. They are exact although rows have
+ * milliseconds only: a window that begins within a millisecond doesn't have the rows of that
+ * millisecond, and a window that ends within it does.
  *
  * @throws QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE
  */
@@ -85,7 +93,7 @@ export function canonicalWindow({ since, until, before }: Window): Window {
   throw new QueryError('INVALID_BEFORE', `Invalid window: ${found}: leave out the other`)
 }
 
-/** The window as an answer echoes it. @throws QueryError as {@link canonicalWindow} does */
+/** The window as an answer echoes it. Throws as {@link canonicalWindow} does. */
 export function echoWindow(window: Window): EchoedWindow {
   const since = window.since === undefined ? BEGINNING_OF_TIME : exactEcho('since', window.since)
   if (window.before !== undefined) {
@@ -97,10 +105,10 @@ export function echoWindow(window: Window): EchoedWindow {
 
 type Bound = keyof Window
 
-/** Digits of a second that are finer than what rows have, unless all of them are zero. */
+/** The digits of a second that are finer than milliseconds, unless all of them are zero. */
 const FINE_DIGITS = /\.\d{3}(\d*[1-9])/
 
-/** The first millisecond that isn't before an instant. */
+/** The first millisecond at or after an instant. */
 function nextMillisecond(name: Bound, text: string): string {
   const timestamp = canonicalBound(name, text)
   if (fineDigits(text) === '') return timestamp

@@ -1,6 +1,4 @@
 import type { Database } from '../../store/sqlite/connection/database.js'
-import { matchingStretches } from '../sums/matching-stretches.js'
-import { partsBehind } from '../sums/parts-behind.js'
 import { countAddedRows } from '../window/added-rows.js'
 import { all, type Condition, type TextRange } from '../window/condition.js'
 import {
@@ -11,16 +9,30 @@ import {
   timestampColumn,
   windowRange,
 } from '../window/filter.js'
-import type { PageEnd, RequestOrder, RowSlice } from '../window/row-slice.js'
 import { FULL_COLUMNS, type FullRow } from './full-row.js'
+import { matchingStretches } from './matching-stretches.js'
+import { type PageEnd, type RequestOrder, type RequestSort, seeksAfter } from './page-end.js'
 
-/** A number that is smaller than any cost, for those that are unknown. */
+/** Which of all rows that match are wanted. */
+export interface RowSlice {
+  sort: RequestSort
+  order: RequestOrder
+  /** How many rows are left out first. */
+  offset: number
+  limit: number
+  /** Only rows after this one; null: from the first row on. */
+  after: PageEnd | null
+}
+
+/** A number that is smaller than any cost: unknown costs are sorted by it. */
 const LEAST = '-9e999'
 
-/** Up to here SQLite steps over rows faster than the roll-ups tell where to begin. */
+/** Up to this offset SQLite steps over rows faster than the roll-ups tell where to begin. */
 const NEAR_OFFSET = 1000
 
-/** Rows that match, in order, ties by id in the same direction. To be called in a transaction. */
+/**
+ * Reads the slice, in order; ties go by id in the same direction. To be called in a transaction.
+ */
 export function readSlice(database: Database, filter: RequestFilter, slice: RowSlice): FullRow[] {
   if (slice.sort !== 'timestamp') return readSorted(database, filter, slice)
   const hasStretches =
@@ -38,7 +50,7 @@ function isScattered(filter: RequestFilter, slice: RowSlice): boolean {
   return isFiltered || slice.offset > NEAR_OFFSET
 }
 
-/** By time: only the stretches that have matching rows, as the roll-ups say, and behind those to be left out. */
+/** Reads only the stretches in which the roll-ups say that rows match and aren't left out. */
 function readStretches(database: Database, filter: RequestFilter, slice: RowSlice): FullRow[] {
   const rows: FullRow[] = []
   for (const { range, skip } of matchingStretches(database, filter, slice)) {
@@ -50,11 +62,11 @@ function readStretches(database: Database, filter: RequestFilter, slice: RowSlic
 }
 
 function readRange(database: Database, filter: RequestFilter, slice: RowSlice, range: TextRange): FullRow[] {
-  const { order, behind, limit, offset } = slice
+  const { order, after, limit, offset } = slice
   const column = timestampColumn(filter)
   const rows: FullRow[] = []
-  for (const part of partsBehind(range, order, behind)) {
-    const { sql, values } = all([rowCondition(filter, part.range), ...part.ids])
+  for (const seek of seeksAfter(range, order, after)) {
+    const { sql, values } = all([rowCondition(filter, seek.range), ...seek.ids])
     const statement = database.prepare<unknown[], FullRow>(
       `SELECT ${FULL_COLUMNS} FROM requests WHERE ${sql}
        ORDER BY ${column} ${order}, id ${order} LIMIT ? OFFSET ?`,
@@ -65,11 +77,13 @@ function readRange(database: Database, filter: RequestFilter, slice: RowSlice, r
   return rows
 }
 
-/** By a column without an index: every row that matches is looked at, but only ids are sorted. */
+/**
+ * Sorts by a column without an index: every row that matches is looked at, but only ids are sorted.
+ */
 function readSorted(database: Database, filter: RequestFilter, slice: RowSlice): FullRow[] {
-  const { sort, order, behind, limit, offset } = slice
+  const { sort, order, after, limit, offset } = slice
   const key = `coalesce(${sort}, ${LEAST})`
-  const { sql, values } = all([rowCondition(filter), behindKey(key, order, behind)])
+  const { sql, values } = all([rowCondition(filter), ...isAfter(key, order, after)])
   return database
     .prepare<unknown[], FullRow>(
       `SELECT ${FULL_COLUMNS} FROM requests
@@ -79,8 +93,8 @@ function readSorted(database: Database, filter: RequestFilter, slice: RowSlice):
     .all(...values, limit, offset)
 }
 
-function behindKey(key: string, order: RequestOrder, behind: PageEnd | null): Condition {
-  if (behind === null) return all([])
+function isAfter(key: string, order: RequestOrder, end: PageEnd | null): Condition[] {
+  if (end === null) return []
   const sql = `(${key}, id) ${order === 'asc' ? '>' : '<'} (?, ?)`
-  return { sql, values: [behind.key ?? Number.NEGATIVE_INFINITY, behind.id] }
+  return [{ sql, values: [end.key ?? Number.NEGATIVE_INFINITY, end.id] }]
 }

@@ -1,13 +1,16 @@
-import type { Database } from '../store/sqlite/connection/database.js'
-import { QueryError } from './errors.js'
-import type { Condition } from './window/condition.js'
+import type { Database } from '../../store/sqlite/connection/database.js'
+import { QueryError } from '../errors.js'
+import type { Condition } from './condition.js'
 
-/** Rows between two looks at the clock. Measured: a call of the function takes 0.12 µs, a look as much again. */
+/**
+ * How many rows pass between two looks at the clock. Measured: a call of the function takes 0.12
+ * µs, and a look as much again.
+ */
 const ROWS_BETWEEN = 256
 
 const prepared = new WeakSet<Database>()
 
-/** Makes {@link withinDeadline} known to a connection. */
+/** Gives a connection the SQL function that {@link withinDeadline} calls. */
 export function prepareDeadlines(database: Database): void {
   if (prepared.has(database)) return
   let rows = 0
@@ -24,8 +27,9 @@ export function prepareDeadlines(database: Database): void {
 }
 
 /**
- * A condition that is true of every row, and that ends the statement with QueryError TIMED_OUT once the time is over: one
- * step of SQLite may read millions of rows, and nothing else runs on its thread meanwhile.
+ * A condition that is true of every row, and ends the statement with QueryError TIMED_OUT once the
+ * deadline has passed: one step of SQLite may read millions of rows, while nothing else runs on its
+ * thread.
  */
 export function withinDeadline(deadline: number | undefined): Condition[] {
   return deadline === undefined ? [] : [{ sql: 'within_deadline(?)', values: [deadline] }]

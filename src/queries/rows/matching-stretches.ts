@@ -1,41 +1,40 @@
 import type { Database } from '../../store/sqlite/connection/database.js'
+import { rollupSums, SUMS_WITHOUT_UNKNOWNS, Tally } from '../sums/tally.js'
 import { all, inRange, type TextRange } from '../window/condition.js'
 import { type RequestFilter, rollupCondition, rowCondition, windowRange } from '../window/filter.js'
-import type { RequestOrder, RowSlice } from '../window/row-slice.js'
 import { narrow, PERIOD_LENGTH, startingWith } from '../window/terms.js'
-import { rollupSums, SUMS_WITHOUT_UNKNOWNS, Tally } from './tally.js'
+import type { PageEnd, RequestOrder } from './page-end.js'
 
 /** A range of timestamps in which rows match. */
 export interface Stretch {
   range: TextRange
-  /** Matching rows at its beginning, in the order asked for, that belong to those to be left out. */
+  /** How many matching rows at its beginning, in the order asked for, are left out. */
   skip: number
 }
 
 /** A day or an hour with its matching rows. */
 interface MatchingPeriod {
   range: TextRange
-  /** Those outside the window included. */
+  /** How many rows match, those of the period that lie outside the window included. */
   requests: number
-  /** The window begins or ends in it. */
+  /** Whether the window begins or ends in this period. */
   isCut: boolean
 }
 
 /**
- * Where a slice's rows are, in its order: hour by hour, those without a matching row left out, and those whose rows
- * are to be left out passed over, by what the roll-ups say. A page far behind, or one of a rare model, then costs no
- * more than a near one.
+ * Finds where a slice's rows are, hour by hour in its order. By what the roll-ups say, it passes
+ * over hours without a matching row, and over those whose rows are all left out. So the thousandth
+ * page, and one of a rare model, cost no more than the first one.
  *
- * @param filter of dimensions that the roll-ups have, success and streaming.
+ * @param filter about success, streaming, and dimensions that the roll-ups have.
  */
 export function* matchingStretches(
   database: Database,
   filter: RequestFilter,
-  slice: Pick<RowSlice, 'order' | 'offset' | 'behind'>,
+  { order, offset, after }: { order: RequestOrder; offset: number; after: PageEnd | null },
 ): Generator<Stretch, void, undefined> {
-  const { order } = slice
-  let skip = slice.offset
-  for (const day of matchingPeriods(database, filter, 'day', rangeBehind(filter, slice), order)) {
+  let skip = offset
+  for (const day of matchingPeriods(database, filter, 'day', rangeAfter(filter, order, after), order)) {
     if (!day.isCut && skip >= day.requests) {
       skip -= day.requests
       continue
@@ -52,14 +51,11 @@ export function* matchingStretches(
   }
 }
 
-/** The window from where the page before ended. */
-function rangeBehind(
-  filter: RequestFilter,
-  { order, behind }: Pick<RowSlice, 'order' | 'behind'>,
-): TextRange {
+/** The window from the end of the page before on. */
+function rangeAfter(filter: RequestFilter, order: RequestOrder, end: PageEnd | null): TextRange {
   const range = windowRange(filter)
-  if (typeof behind?.key !== 'string') return range
-  return narrow(range, order === 'asc' ? { from: behind.key } : { to: behind.key })
+  if (typeof end?.key !== 'string') return range
+  return narrow(range, order === 'asc' ? { from: end.key } : { to: end.key })
 }
 
 function* matchingPeriods(
@@ -89,7 +85,7 @@ function* matchingPeriods(
     tally.add(SUMS_WITHOUT_UNKNOWNS, sums, 1)
     const requests = tally.requestsThat(filter.success, filter.streaming)
     if (requests === 0) continue
-    // A shorter one is all that a row from before the journal has as its timestamp.
+    // A shorter period is the whole timestamp of a row from before the journal.
     const whole = period.length === length ? startingWith(period) : { from: period, to: period }
     const start = period === first ? { from: range.from } : {}
     const end = period === last ? { to: range.to, before: range.before } : {}
@@ -99,8 +95,6 @@ function* matchingPeriods(
 
 function countRows(database: Database, filter: RequestFilter, range: TextRange): number {
   const { sql, values } = rowCondition(filter, range)
-  const statement = database.prepare<unknown[], { requests: number }>(
-    `SELECT count(*) AS requests FROM requests WHERE ${sql}`,
-  )
-  return statement.get(...values)?.requests ?? 0
+  const statement = database.prepare<unknown[], number>(`SELECT count(*) FROM requests WHERE ${sql}`)
+  return statement.pluck().get(...values) as number
 }

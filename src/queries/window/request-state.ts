@@ -1,13 +1,13 @@
 import { isUnended, UNENDED_SQL, unfinishedUntil } from '../../folds/stream-state.js'
-import type { Condition } from '../window/condition.js'
+import type { Condition } from './condition.js'
 
 /**
- * How far a request has come: a stream whose end isn't known is `open`, and after an hour `unfinished`, since its
- * gateway has probably died. Everything else is `finished`.
+ * How far a request has come. A stream whose end isn't known is `open`, and after an hour
+ * `unfinished`, because its gateway has probably died. Everything else is `finished`.
  */
 export type RequestState = 'open' | 'unfinished' | 'finished'
 
-/** What the state of a row depends on. */
+/** The columns that the state of a row depends on. */
 export interface StateRow {
   timestamp: string
   streaming: number
@@ -27,8 +27,9 @@ export function requestState(row: StateRow, now: number): RequestState {
 }
 
 /**
- * Whether rows are, or aren't, in one of the states of streams without an end. The time that tells the states apart is a
- * bound of the filter's range, by which the index of these streams finds those that are in the state.
+ * Whether rows are, or aren't, in one of the states of streams without an end. The time that tells
+ * the states apart is a bound of the filter's range: with it the index of these streams finds those
+ * in the state.
  */
 export function stateCondition(state: 'open' | 'unfinished', isInState: boolean, now: number): Condition {
   if (isInState) return { sql: UNENDED_SQL, values: [] }
