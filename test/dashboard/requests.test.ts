@@ -100,7 +100,7 @@ describe.skipIf(!hasBrowser)('the request list', () => {
     const [before, after] = ['6ee8109f-b3c3-4737-ab34-eb720302ce56', '1aefa97a-d522-44a0-aff6-c4329e516a4e']
     dashboard.append(recent({ correlation_id: before, model: 'before', streaming: true }))
     await projected(dashboard, 1)
-    await page.clock.install()
+    await dashboard.installClock()
     await dashboard.open('?range=1h')
     dashboard.append(recent({ correlation_id: after, model: 'after', streaming: true }, 0))
     const cost = (model: string) => rows.filter({ hasText: model }).locator('.cost').innerText()

@@ -7,7 +7,7 @@ import { eventually, projected, recent, test } from './support/dashboard.js'
 describe.skipIf(!hasBrowser)('when things are not as usual', () => {
   test('an empty database says what to run, and fills by itself', async ({ dashboard }) => {
     const { page, rows } = dashboard
-    await page.clock.install()
+    await dashboard.installClock()
     await dashboard.open()
     expect(await page.locator('#welcome').innerText()).toContain('request-journal project')
     expect(await page.locator('#charts').isVisible()).toBe(false)

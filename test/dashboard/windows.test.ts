@@ -57,7 +57,7 @@ describe.skipIf(!hasBrowser)('the window of the page', () => {
     const { page, rows } = dashboard
     dashboard.append(recent({ model: 'early' }, 50 * 60), recent({ model: 'late' }))
     await projected(dashboard, 2)
-    await page.clock.install()
+    await dashboard.installClock()
     await dashboard.open('?range=1h')
     expect(await rows.count()).toBe(2)
     dashboard.append(recent({ model: 'future' }, -20 * 60), recent({ model: 'now' }, 0))
@@ -108,7 +108,7 @@ describe.skipIf(!hasBrowser)('the window of the page', () => {
     dashboard.expectComplaints()
     dashboard.append(recent())
     await projected(dashboard, 1)
-    await page.clock.install()
+    await dashboard.installClock()
     await dashboard.open()
     await eventually(() => page.locator('#requests-count').innerText()).toBe('1')
     // As a link does, without loading the page anew.

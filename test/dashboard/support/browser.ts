@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { type Browser, chromium } from 'playwright-core'
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
 
 /** Debian's, or whatever CHROMIUM names. */
 const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
@@ -18,6 +18,57 @@ const QUIET = [
   '--disable-sync',
 ]
 
-export function launchBrowser(): Promise<Browser> {
-  return chromium.launch({ executablePath: CHROMIUM, args: QUIET })
+const VIEWPORT = { width: 1280, height: 900 }
+
+/**
+ * The one page that all tests of a process look at, one after another: a page in a process of its own costs as much
+ * processor time as all that a test does with it.
+ */
+export class Tab {
+  readonly #browser: Browser
+  #context: BrowserContext | null = null
+
+  private constructor(browser: Browser) {
+    this.#browser = browser
+  }
+
+  static async open(): Promise<Tab> {
+    return new Tab(await chromium.launch({ executablePath: CHROMIUM, args: QUIET }))
+  }
+
+  /** The page as a test finds it: blank, with nothing set and nothing stored. */
+  async page(): Promise<Page> {
+    this.#context ??= await this.#browser.newContext({
+      viewport: VIEWPORT,
+      reducedMotion: 'reduce',
+      // Brotli takes each new server a quarter of a second; test/server/http/dashboard-files.test.ts has it.
+      extraHTTPHeaders: { 'accept-encoding': 'gzip' },
+    })
+    const [page = await this.#context.newPage()] = this.#context.pages()
+    page.setDefaultTimeout(15_000)
+    return page
+  }
+
+  /** Undoes what a test did to the page, and forgets what this server stored in it. */
+  async clear(origin: string): Promise<void> {
+    const page = await this.page()
+    page.removeAllListeners()
+    await page.unrouteAll({ behavior: 'ignoreErrors' })
+    await page.goto('about:blank')
+    await page.setViewportSize(VIEWPORT)
+    await page.emulateMedia({ colorScheme: null })
+    const session = await page.context().newCDPSession(page)
+    await session.send('Storage.clearDataForOrigin', { origin, storageTypes: 'all' })
+    await session.detach()
+  }
+
+  /** For what can't be undone: the next test has a page of its own. */
+  async discard(): Promise<void> {
+    await this.#context?.close()
+    this.#context = null
+  }
+
+  async close(): Promise<void> {
+    await this.#browser.close()
+  }
 }

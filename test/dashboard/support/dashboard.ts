@@ -1,9 +1,9 @@
-import type { Browser, Locator, Page } from 'playwright-core'
+import type { Locator, Page } from 'playwright-core'
 import { expect, vi } from 'vitest'
 import { type EventInput, openJournal } from '../../../src/index.js'
 import type { Stats } from '../../../src/queries/index.js'
 import { test as base, requestLog } from '../../support/workspace.js'
-import { launchBrowser } from './browser.js'
+import { Tab } from './browser.js'
 import { Service } from './service.js'
 
 // A browser and a server on a machine that has other work too.
@@ -27,6 +27,8 @@ export interface Dashboard {
   complaints: string[]
   /** The test breaks something on purpose: the browser may complain. */
   expectComplaints(): void
+  /** Gives the page a clock that the test moves on. */
+  installClock(): Promise<void>
   /** Appends events, as a gateway does; returns when they are in the journal. */
   append(...events: EventInput[]): void
   /** Opens the page with this query string, and returns when the list and the figures are there. */
@@ -38,29 +40,23 @@ export interface Dashboard {
   restart(): Promise<void>
 }
 
-/** A test with a running `serve`, and a page of its own in a browser that the file shares. */
-export const test = base.extend<{ browser: Browser; dashboard: Dashboard }>({
-  browser: [
+/** A test with a running `serve`, and a page that shows nothing yet. */
+export const test = base.extend<{ tab: Tab; dashboard: Dashboard }>({
+  tab: [
     // biome-ignore lint/correctness/noEmptyPattern: vitest reads the fixtures a fixture needs from this pattern
     async ({}, use) => {
-      const browser = await launchBrowser()
-      await use(browser)
-      await browser.close()
+      const tab = await Tab.open()
+      await use(tab)
+      await tab.close()
     },
-    { scope: 'file' },
+    { scope: 'worker' },
   ],
-  dashboard: async ({ workspace, browser }, use) => {
+  dashboard: async ({ workspace, tab }, use) => {
     let service = await Service.start(workspace)
-    const context = await browser.newContext({
-      viewport: { width: 1280, height: 900 },
-      reducedMotion: 'reduce',
-      // Brotli takes each new server a quarter of a second; test/server/dashboard-files.test.ts has it.
-      extraHTTPHeaders: { 'accept-encoding': 'gzip' },
-    })
-    const page = await context.newPage()
-    page.setDefaultTimeout(15_000)
+    const page = await tab.page()
     const complaints: string[] = []
     let isBroken = false
+    let hasClock = false
     page.on('pageerror', (error) => complaints.push(error.message))
     page.on('console', (message) => {
       if (message.type() === 'error') complaints.push(message.text())
@@ -73,6 +69,10 @@ export const test = base.extend<{ browser: Browser; dashboard: Dashboard }>({
       },
       expectComplaints: () => {
         isBroken = true
+      },
+      installClock: async () => {
+        hasClock = true
+        await page.clock.install()
       },
       append: (...events) => {
         const journal = openJournal({ directory: workspace.journal, fsync: 'no' })
@@ -96,7 +96,9 @@ export const test = base.extend<{ browser: Browser; dashboard: Dashboard }>({
       await use(dashboard)
       if (!isBroken) expect(complaints).toEqual([])
     } finally {
-      await context.close()
+      // A clock can't be given back.
+      if (hasClock) await tab.discard()
+      else await tab.clear(service.url)
       await service.stop()
     }
   },

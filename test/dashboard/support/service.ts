@@ -17,7 +17,7 @@ export class Service {
     token?: string,
   ): Promise<Service> {
     const { journal, database } = files
-    return new Service(await startServer({ journal, database, port, project: true, token }))
+    return new Service(await startServer({ journal, database, port, project: true, token, queryThreads: 1 }))
   }
 
   get port(): number {
