@@ -1,5 +1,3 @@
-export { type EventProblem, InvalidEventError } from './events/errors.js'
-export type { Redact } from './events/redact.js'
 export type {
   EventInput,
   JournalEvent,
@@ -7,7 +5,9 @@ export type {
   RequestLogged,
   StreamCompleted,
   StreamCompletion,
-} from './events/schema.js'
+} from './events/event-types.js'
+export { type EventProblem, InvalidEventError } from './events/invalid-event.js'
+export type { Redact } from './events/redact.js'
 export { type Journal, type JournalCounters, openJournal } from './journal/append/journal.js'
 export type { JournalLogger, JournalOptions } from './journal/append/options.js'
 export { JournalError, JournalWriteError } from './journal/errors.js'

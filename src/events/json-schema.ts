@@ -1,4 +1,6 @@
-import { RequestLogSchema, StreamCompletedSchema } from './schema.js'
+import type { EventType } from './event-types.js'
+import { FIELDS, type Field } from './fields.js'
+import { KINDS } from './kinds.js'
 
 /** A JSON Schema, or a part of one, as plain data. */
 export type JsonSchema = { [keyword: string]: unknown }
@@ -11,38 +13,56 @@ const CHECKSUM: JsonSchema = {
   description: 'CRC-32 of all bytes of the line before `,"crc32"`; must be the last member, without spaces',
 }
 
+const DESCRIPTIONS: Record<EventType, string> = {
+  request_logged: 'One finished request, or a stream that has begun.',
+  stream_completed: 'How a request that was logged when its stream began has ended.',
+}
+
 /**
  * What a line of the journal may say, as JSON Schema (draft 2020-12) for other languages: journal/event.schema.json.
  * What no JSON Schema can say (which bytes, how long) stands in journal/README.md.
  */
 export function eventJsonSchema(): JsonSchema {
+  const types = Object.keys(FIELDS) as EventType[]
   return {
     $schema: DIALECT,
     title: 'request-journal event',
     description:
       'One line of a request-journal, format 1. Members that are not named here are allowed and ignored.',
-    oneOf: [{ $ref: '#/$defs/request_logged' }, { $ref: '#/$defs/stream_completed' }],
-    $defs: {
-      request_logged: lineSchema(RequestLogSchema),
-      stream_completed: lineSchema(StreamCompletedSchema),
-    },
+    oneOf: types.map((type) => ({ $ref: `#/$defs/${type}` })),
+    $defs: Object.fromEntries(types.map((type) => [type, lineSchema(type)])),
   }
 }
 
-/** The schema of an event, with what only its line has. */
-function lineSchema(schema: object): JsonSchema {
-  // A copy, which also leaves out TypeBox's own keywords: they are not enumerable.
-  const copy = JSON.parse(JSON.stringify(schema)) as { properties: Record<string, JsonSchema> }
-  const { timestamp, ...others } = copy.properties
-  const properties = { ...others, timestamp: withDateTime(timestamp), crc32: CHECKSUM }
-  return { ...copy, properties, additionalProperties: true }
+function lineSchema(type: EventType): JsonSchema {
+  const fields: [string, Field][] = Object.entries(FIELDS[type])
+  const isDefault = type === 'request_logged'
+  const typeSchema: JsonSchema = { type: 'string', const: type }
+  if (isDefault) typeSchema['description'] = 'a line without type is one of these'
+  return {
+    title: type,
+    description: DESCRIPTIONS[type],
+    type: 'object',
+    required: [
+      ...(isDefault ? [] : ['type']),
+      ...fields.filter(([, { presence }]) => presence === 'required').map(([name]) => name),
+    ],
+    properties: {
+      type: typeSchema,
+      ...Object.fromEntries(fields.map(([name, field]) => [name, fieldSchema(field)])),
+      crc32: CHECKSUM,
+    },
+    additionalProperties: true,
+  }
 }
 
-/** Our validator reads timestamps itself, so that the TypeBox schemas don't name their format. */
-function withDateTime(schema: JsonSchema | undefined): JsonSchema {
-  if (schema === undefined) throw new Error('the event has no timestamp')
-  const alternatives = schema['anyOf']
-  if (!Array.isArray(alternatives)) return { ...schema, format: 'date-time' }
-  const anyOf = alternatives.map((part: JsonSchema) => (part['type'] === 'null' ? part : withDateTime(part)))
-  return { ...schema, anyOf }
+function fieldSchema(field: Field): JsonSchema {
+  const kind: { schema: JsonSchema; description?: string } = KINDS[field.kind]
+  const description = [field.description, kind.description].filter((part) => part !== undefined).join('; ')
+  const schema = field.presence === 'nullable' ? { anyOf: [kind.schema, { type: 'null' }] } : kind.schema
+  return {
+    ...schema,
+    ...(description === '' ? {} : { description }),
+    ...(field.default === undefined ? {} : { default: field.default }),
+  }
 }

@@ -1,11 +1,11 @@
 import { isAscii, isUtf8 } from 'node:buffer'
 import { crc32 } from 'node:zlib'
-import { completeEvent, type EventDefaults, isKnownType } from './complete.js'
-import { InvalidEventError } from './errors.js'
+import { completeEvent, type EventDefaults } from './complete.js'
+import type { JournalEvent } from './event-types.js'
+import { eventTypeOf } from './fields.js'
+import { describeValue, InvalidEventError } from './invalid-event.js'
 import { cutLongNames } from './long-names.js'
-import { describeValue } from './problems.js'
 import { maskSecrets } from './redact.js'
-import type { JournalEvent } from './schema.js'
 import { CHECKSUM_START, serializeMembers, serializeOpen } from './serialize.js'
 
 /** The longest line that may stand in a segment, its newline included: 1 MiB. */
@@ -107,7 +107,7 @@ export function decodeLine(line: Buffer, defaults: EventDefaults): DecodedLine {
   const parsed = parseLine(line)
   if ('reason' in parsed) return parsed
   const { members, isChecked } = parsed
-  if (!isKnownType(members['type'])) {
+  if (eventTypeOf(members['type']) === null) {
     return {
       reason: 'unknown_type',
       detail: `type ${describeValue(members['type'])} is not known to this version: upgrade, then replay`,

@@ -1,4 +1,4 @@
-import type { JournalEvent } from '../events/schema.js'
+import type { JournalEvent } from '../events/event-types.js'
 import { completeRequest, type EventFold, type RequestsTarget } from '../folds/requests.js'
 import type { BulkTables } from '../store/sqlite/bulk-tables.js'
 import type { Database } from '../store/sqlite/connection/database.js'

@@ -1,4 +1,4 @@
-import type { JournalEvent } from '../events/schema.js'
+import type { JournalEvent } from '../events/event-types.js'
 import type { FileIdentity } from '../journal/file-identity.js'
 import type { SegmentCounts, SegmentPosition } from '../store/sqlite/positions.js'
 import type { Place, RejectedLine } from '../store/sqlite/projection-tables.js'

@@ -1,4 +1,4 @@
-import type { JournalEvent } from '../events/schema.js'
+import type { JournalEvent } from '../events/event-types.js'
 import { CompletionCounts } from '../folds/completion-counts.js'
 import type { EventFold, RequestsTarget } from '../folds/requests.js'
 import { RollupChanges } from '../folds/rollups.js'

@@ -9,10 +9,10 @@ const REGENERATE = 'UPDATE_SCHEMA=1 npx vitest run test/events/json-schema.test.
 const MINIMAL = { model: 'gpt-4o', latency_ms: 842, success: true }
 
 describe('journal/event.schema.json', () => {
-  test('is what the TypeBox schemas say', () => {
+  test('is what the table of fields says', () => {
     const text = `${JSON.stringify(eventJsonSchema(), null, 2)}\n`
     if (process.env['UPDATE_SCHEMA'] === '1') writeFileSync(FILE, text)
-    expect(readFileSync(FILE, 'utf8'), `the schemas have changed; regenerate it with: ${REGENERATE}`).toBe(
+    expect(readFileSync(FILE, 'utf8'), `the fields have changed; regenerate it with: ${REGENERATE}`).toBe(
       text,
     )
   })

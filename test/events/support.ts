@@ -1,8 +1,8 @@
 import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
 import { completeEvent, type EventDefaults } from '../../src/events/complete.js'
+import type { JournalEvent, RequestLogged, StreamCompleted } from '../../src/events/event-types.js'
 import { encodeLine, hexChecksum } from '../../src/events/line.js'
-import type { JournalEvent, RequestLogged, StreamCompleted } from '../../src/events/schema.js'
 
 export const ID = '7f9c24e8-3b12-4c6f-9d1a-0c5e8a4b2d10'
 export const NOW = '2026-11-22T19:43:00.123Z'

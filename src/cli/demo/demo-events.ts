@@ -1,4 +1,4 @@
-import type { RequestLog, StreamCompletion } from '../../events/schema.js'
+import type { RequestLog, StreamCompletion } from '../../events/event-types.js'
 
 interface DemoModel {
   model: string

@@ -1,4 +1,4 @@
-import type { EventInput } from '../../events/schema.js'
+import type { EventInput } from '../../events/event-types.js'
 
 /** What an export says of a request that no event says: where it stood. */
 const PLACE_MEMBERS = ['id', 'segment', 'byte_offset', 'completed_segment', 'completed_byte_offset'] as const

@@ -1,10 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { completeEvent, cutErrorMessage, type EventDefaults, unknownFields } from '../../events/complete.js'
-import { InvalidEventError } from '../../events/errors.js'
-import { safeIdentifier } from '../../events/identifier.js'
-import { encodeLine } from '../../events/line.js'
-import { describeThrown } from '../../events/problems.js'
-import { maskSecrets } from '../../events/redact.js'
+import { completeEvent, type EventDefaults, unknownFields } from '../../events/complete.js'
 import type {
   EventInput,
   JournalEvent,
@@ -12,7 +7,12 @@ import type {
   RequestLogged,
   StreamCompleted,
   StreamCompletion,
-} from '../../events/schema.js'
+} from '../../events/event-types.js'
+import { safeIdentifier } from '../../events/identifier.js'
+import { describeThrown, InvalidEventError } from '../../events/invalid-event.js'
+import { cutErrorMessage } from '../../events/kinds.js'
+import { encodeLine } from '../../events/line.js'
+import { maskSecrets } from '../../events/redact.js'
 import { JournalWriteError } from '../errors.js'
 import { type Clock, nodeFileSystem } from '../files.js'
 import { type JournalIdentity, readOrCreateIdentity, sharedMode } from '../identity.js'
@@ -157,7 +157,8 @@ export class Journal {
   /** @throws InvalidEventError, also for an event whose members can't be read. */
   #read(event: EventInput, defaults: EventDefaults): [JournalEvent, Record<string, unknown> | null] {
     try {
-      return [this.#complete(event, defaults), unknownFields(event)]
+      const complete = this.#complete(event, defaults)
+      return [complete, unknownFields(event, complete.type)]
     } catch (error) {
       if (error instanceof InvalidEventError) throw error
       const found = `members that can't be read (${describeThrown(error, this.#defaults.redact)})`

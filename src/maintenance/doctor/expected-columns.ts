@@ -1,4 +1,4 @@
-import type { RequestLogged } from '../../events/schema.js'
+import type { RequestLogged } from '../../events/event-types.js'
 import type { PlacedCompletion } from '../../store/sqlite/projection-tables.js'
 
 type Completion = PlacedCompletion['completion']

@@ -1,4 +1,4 @@
-import type { RequestLogged, StreamCompleted } from '../../events/schema.js'
+import type { RequestLogged, StreamCompleted } from '../../events/event-types.js'
 import type { Place, PlacedCompletion } from '../../store/sqlite/projection-tables.js'
 import type { CompletionKey } from '../../store/sqlite/request-finder.js'
 import { completionColumns, heldColumns } from '../doctor/expected-columns.js'

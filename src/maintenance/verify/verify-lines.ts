@@ -1,4 +1,4 @@
-import type { JournalEvent, RequestLogged } from '../../events/schema.js'
+import type { JournalEvent, RequestLogged } from '../../events/event-types.js'
 import type { Place, RejectedLine } from '../../store/sqlite/projection-tables.js'
 import { completionColumns, requestColumns, uncompletedColumns } from '../doctor/expected-columns.js'
 import { differingColumns } from './row-comparer.js'

@@ -1,4 +1,4 @@
-import type { JournalEvent } from '../../events/schema.js'
+import type { JournalEvent } from '../../events/event-types.js'
 import type { Place, RejectedLine } from '../../store/sqlite/projection-tables.js'
 import type { LineTarget } from '../decoded-segment.js'
 import {

@@ -1,4 +1,4 @@
-import type { JournalEvent, RequestLogged, StreamCompleted } from '../../events/schema.js'
+import type { JournalEvent, RequestLogged, StreamCompleted } from '../../events/event-types.js'
 import type { LineTarget } from '../decoded-segment.js'
 import {
   CELLS,

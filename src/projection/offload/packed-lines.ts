@@ -1,4 +1,4 @@
-import type { JournalEvent } from '../../events/schema.js'
+import type { JournalEvent } from '../../events/event-types.js'
 import type { RejectedLine } from '../../store/sqlite/projection-tables.js'
 
 /** Rows that are packed at most. */

@@ -1,4 +1,4 @@
-import type { RequestLogged, StreamCompleted } from '../../events/schema.js'
+import type { RequestLogged, StreamCompleted } from '../../events/event-types.js'
 import type { Database } from './connection/database.js'
 import type { Place } from './place.js'
 import { RequestFinder } from './request-finder.js'

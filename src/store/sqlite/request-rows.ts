@@ -1,4 +1,4 @@
-import type { RequestLogged } from '../../events/schema.js'
+import type { RequestLogged } from '../../events/event-types.js'
 import type { Database } from './connection/database.js'
 import type { Place } from './place.js'
 import { RowQueue, type RowValue } from './row-queue.js'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { JournalEvent } from '../../../src/events/schema.js'
+import type { JournalEvent } from '../../../src/events/event-types.js'
 import { LinePacker } from '../../../src/projection/offload/line-packer.js'
 import { LineUnpacker } from '../../../src/projection/offload/line-unpacker.js'
 import { MAX_ROWS, newPackBuffer, TEXT_BYTES } from '../../../src/projection/offload/packed-lines.js'

@@ -1,0 +1,84 @@
+import type {
+  EventType,
+  RequestLog,
+  RequestLogged,
+  StreamCompleted,
+  StreamCompletion,
+} from './event-types.js'
+import type { Kind } from './kinds.js'
+
+export interface Field {
+  kind: Kind
+  /** Whether a line may do without it, and whether it may say null instead. */
+  presence: 'required' | 'optional' | 'nullable'
+  description: string | undefined
+  /** What a reader takes for a field that was left out, as event.schema.json says it. */
+  default?: boolean
+}
+
+const required = <K extends Kind>(kind: K, description?: string) => field(kind, 'required', description)
+const optional = <K extends Kind>(kind: K, description?: string) => field(kind, 'optional', description)
+const nullable = <K extends Kind>(kind: K, description?: string) => field(kind, 'nullable', description)
+
+function field<K extends Kind>(kind: K, presence: Field['presence'], description: string | undefined) {
+  return { kind, presence, description }
+}
+
+const UNKNOWN_TOKENS = 'null: unknown, never 0'
+
+const OUTCOME = {
+  input_tokens: nullable('count', UNKNOWN_TOKENS),
+  output_tokens: nullable('count', UNKNOWN_TOKENS),
+  cost_sats: nullable('cost', 'our figure, in satoshis, fractions kept'),
+  provider_cost_sats: nullable('cost', 'what the provider reported, in satoshis'),
+  error_status: nullable('status', 'HTTP status'),
+  error_message: nullable('text', 'short, never a body; cut at 4 KiB of UTF-8'),
+}
+
+const ATTEMPT = nullable('count', '0 for the first try, 1 for its first retry or fallback, …; null: not told')
+
+/** The members of an event beside `type`, whether a caller gives them or the journal holds them. */
+type Fields<Events> = Record<Exclude<Events extends unknown ? keyof Events : never, 'type'>, Field>
+
+/**
+ * The fields of each event, as a line of the journal may give them: known members, what an error says is expected, and
+ * journal/event.schema.json follow from this table. The compiler holds it to the types, and test/events/fields.test.ts
+ * holds `completeEvent` to it.
+ */
+export const FIELDS = {
+  request_logged: {
+    correlation_id: optional('identifier', 'joins all that is logged of one request; a UUID'),
+    attempt: ATTEMPT,
+    timestamp: optional('timestamp'),
+    model: required('identifier', 'as the client asked for it'),
+    provider: nullable('identifier', 'null: rejected before a provider was chosen'),
+    policy: nullable('identifier', 'the routing policy that applied'),
+    streaming: { ...optional('flag'), default: false },
+    latency_ms: required('milliseconds', 'wall clock; for a stream, the time to its first byte'),
+    success: required('flag'),
+    ...OUTCOME,
+    labels: optional('labels', "the caller's own dimensions: user, team, key, tag, tier"),
+  } satisfies Fields<RequestLog | RequestLogged>,
+  stream_completed: {
+    correlation_id: required('identifier', 'the one of the request that it completes'),
+    attempt: ATTEMPT,
+    timestamp: nullable('timestamp'),
+    ...OUTCOME,
+    stream_duration_ms: nullable('milliseconds', 'wall clock'),
+    success: nullable('flag', 'null: leaves what the request said'),
+  } satisfies Fields<StreamCompletion | StreamCompleted>,
+} satisfies Record<EventType, object>
+
+/** A member of money: NaN and infinities become null there. */
+export type CostField = {
+  [Name in keyof typeof OUTCOME]: (typeof OUTCOME)[Name]['kind'] extends 'cost' ? Name : never
+}[keyof typeof OUTCOME]
+
+/** An event's members before they are checked. */
+export type Members<Type extends EventType> = { readonly [Name in keyof (typeof FIELDS)[Type]]?: unknown }
+
+/** The type of an event that says this, where a line without `type` is a `request_logged`; null for an unknown one. */
+export function eventTypeOf(type: unknown): EventType | null {
+  if (type === undefined) return 'request_logged'
+  return typeof type === 'string' && Object.hasOwn(FIELDS, type) ? (type as EventType) : null
+}

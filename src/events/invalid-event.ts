@@ -1,0 +1,102 @@
+import type { Field } from './fields.js'
+import { isIdentifier, KINDS } from './kinds.js'
+import { maskSecrets } from './redact.js'
+
+/** An event may have thousands of labels, and an error ends in the gateway's log. */
+const MAX_PROBLEMS = 20
+
+const SHOWN_CHARACTERS = 60
+/** How many characters are searched for secrets: a long one that begins among those shown is found whole. */
+const SEARCHED_CHARACTERS = 1024
+
+/** One thing that is wrong with an event. */
+export interface EventProblem {
+  /** The field's name, `labels.team` for a label, `event` for the event as a whole. */
+  field: string
+  /** What was found, shortened, and without secrets. */
+  found: string
+  /** What may stand there. */
+  expected: string
+}
+
+/**
+ * Thrown by `append`, and logged by `record`, when an event breaks the schema: a required field is missing, a value
+ * has the wrong type or is out of range, the type is unknown, or the line would be longer than 1 MiB. Nothing was
+ * written.
+ */
+export class InvalidEventError extends Error {
+  readonly code = 'INVALID_EVENT'
+  /** The first twenty. */
+  readonly problems: readonly EventProblem[]
+
+  constructor(problems: readonly EventProblem[]) {
+    const named = problems.slice(0, MAX_PROBLEMS)
+    const rest = problems.length > MAX_PROBLEMS ? `; and ${problems.length - MAX_PROBLEMS} more` : ''
+    super(`Invalid request log event: ${named.map(describeProblem).join('; ')}${rest}`)
+    this.name = 'InvalidEventError'
+    this.problems = named
+  }
+}
+
+function describeProblem({ field, found, expected }: EventProblem): string {
+  return `${field}: found ${found}, expected ${expected}`
+}
+
+/** Every field of `input` that isn't what the table says. */
+export function findProblems(
+  input: object,
+  fields: Readonly<Record<string, Field>>,
+  redact = maskSecrets,
+): EventProblem[] {
+  return Object.entries(fields).flatMap(([field, { kind, presence }]) => {
+    const value = (input as Record<string, unknown>)[field]
+    if (value === undefined && presence !== 'required') return []
+    if (value === null && presence === 'nullable') return []
+    if (KINDS[kind].isValid(value)) return kind === 'labels' ? labelProblems(value as object, redact) : []
+    const { expected } = KINDS[kind]
+    const orNull = presence === 'nullable' ? ' or null' : ''
+    return [{ field, found: describeValue(value, redact), expected: `${expected}${orNull}` }]
+  })
+}
+
+function labelProblems(labels: object, redact: (text: string) => string): EventProblem[] {
+  const problems: EventProblem[] = []
+  for (const [name, value] of Object.entries(labels)) {
+    if (value === undefined) continue
+    const field = `labels.${JSON.stringify(shownText(name, redact)).slice(1, -1)}`
+    if (!isIdentifier(name)) {
+      problems.push({ field, found: 'a NUL in its name', expected: 'a name without NUL' })
+    } else if (!isIdentifier(value)) {
+      problems.push({ field, found: describeValue(value, redact), expected: KINDS.identifier.expected })
+    }
+  }
+  return problems
+}
+
+/** A value as an error message shows it: its type and, shortened and without secrets, what it is. */
+export function describeValue(value: unknown, redact = maskSecrets): string {
+  if (value === undefined) return 'nothing'
+  if (typeof value === 'string') return JSON.stringify(shownText(value, redact))
+  if (value === null || typeof value === 'number' || typeof value === 'boolean') return String(value)
+  if (typeof value === 'bigint') return `${shownText(String(value), redact)}n`
+  if (Array.isArray(value)) return `an array of ${value.length}`
+  return typeof value === 'object' ? describeObject(value) : `a ${typeof value}`
+}
+
+function describeObject(value: object): string {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype === Object.prototype || prototype === null) return 'an object'
+  const name: unknown = (value.constructor as { name?: unknown } | undefined)?.name
+  return typeof name === 'string' ? `a ${shownText(name)}` : 'an instance of a class'
+}
+
+/** The beginning of a caller's text, without secrets: errors end in the gateway's own log. */
+export function shownText(text: string, redact = maskSecrets): string {
+  const safe = redact(text.slice(0, SEARCHED_CHARACTERS))
+  return safe.length <= SHOWN_CHARACTERS ? safe : `${safe.slice(0, SHOWN_CHARACTERS)}…`
+}
+
+/** What a caller's getter or toJSON threw, in one line. */
+export function describeThrown(error: unknown, redact = maskSecrets): string {
+  return error instanceof Error ? shownText(error.message.split('\n')[0] ?? '', redact) : 'it threw'
+}

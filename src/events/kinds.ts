@@ -1,0 +1,191 @@
+import { safeIdentifier, utf8Prefix } from './identifier.js'
+import type { JsonSchema } from './json-schema.js'
+import { canonicalTimestamp } from './timestamp.js'
+
+/** The UTF-8 bytes of an error_message that are kept: it is a hint for people, never a body. */
+export const MAX_ERROR_MESSAGE_BYTES = 4096
+
+/** The greatest integer that JSON readers in every language agree on. */
+const MAX_INTEGER = Number.MAX_SAFE_INTEGER
+
+/** Refuses NUL: SQL shells and C programs end a text there, so two different names would look like one. */
+const WITHOUT_NUL = '^[^\\u0000]*$'
+const CUT = 'cut over 1 KiB of UTF-8: see "Values" in README.md'
+const Identifier: JsonSchema = { type: 'string', pattern: WITHOUT_NUL }
+
+export type Kind = keyof typeof KINDS
+
+interface KindOfValue {
+  /** What it must be, in the words of an error. */
+  expected: string
+  schema: JsonSchema
+  /** Ends the description of each field of this kind. */
+  description?: string
+  isValid(value: unknown): boolean
+}
+
+/** The kinds of values that events hold: how each is checked and described. Null is the field's affair. */
+export const KINDS = {
+  identifier: {
+    expected: 'a string without NUL',
+    schema: Identifier,
+    description: CUT,
+    isValid: isIdentifier,
+  },
+  text: {
+    expected: 'a string',
+    schema: { type: 'string' },
+    isValid: (value) => typeof value === 'string',
+  },
+  timestamp: {
+    expected: "RFC 3339 with seconds and an offset, as '2026-11-22T19:43:00.123Z'",
+    schema: { type: 'string', format: 'date-time' },
+    description: 'RFC 3339 with seconds and an offset; written as UTC with milliseconds',
+    isValid: (value) => typeof value === 'string' && canonicalTimestamp(value) !== null,
+  },
+  count: {
+    expected: 'an integer from 0 to 2^53 − 1',
+    schema: { type: 'integer', minimum: 0, maximum: MAX_INTEGER },
+    isValid: isCount,
+  },
+  status: {
+    expected: 'an integer within ±(2^53 − 1)',
+    schema: { type: 'integer', minimum: -MAX_INTEGER, maximum: MAX_INTEGER },
+    isValid: Number.isSafeInteger,
+  },
+  milliseconds: {
+    expected: 'a number from 0 to 2^53 − 1',
+    schema: { type: 'number', minimum: 0, maximum: MAX_INTEGER },
+    description: 'in milliseconds, rounded to an integer',
+    isValid: isMilliseconds,
+  },
+  cost: {
+    // A caller's NaN and infinities are numbers too; they become null, since an event is worth more than its cost.
+    expected: 'a finite number',
+    schema: { type: 'number' },
+    isValid: (value) => typeof value === 'number',
+  },
+  flag: {
+    expected: 'true or false',
+    schema: { type: 'boolean' },
+    isValid: (value) => typeof value === 'boolean',
+  },
+  labels: {
+    expected: 'a plain object of strings',
+    schema: {
+      type: 'object',
+      propertyNames: { pattern: WITHOUT_NUL },
+      additionalProperties: Identifier,
+    },
+    description: `names and values are ${CUT}`,
+    isValid: isPlainObject,
+  },
+} satisfies Record<string, KindOfValue>
+
+/** Thrown by the functions below for a value that isn't of its kind; `completeEvent` then looks for all that are wrong. */
+export class InvalidValue extends Error {}
+
+// What each function below returns is safe: written as JSON and read again it is the same.
+
+export function identifier(value: unknown): string {
+  if (!isIdentifier(value)) throw new InvalidValue()
+  return safeIdentifier(value)
+}
+
+export function identifierOrNull(value: unknown): string | null {
+  return value === undefined || value === null ? null : identifier(value)
+}
+
+export function timestamp(value: unknown): string {
+  const canonical = typeof value === 'string' ? canonicalTimestamp(value) : null
+  if (canonical === null) throw new InvalidValue()
+  return canonical
+}
+
+export function countOrNull(value: unknown): number | null {
+  if (value === undefined || value === null) return null
+  if (!isCount(value)) throw new InvalidValue()
+  // + 0 makes −0 to 0, here and below.
+  return value + 0
+}
+
+export function statusOrNull(value: unknown): number | null {
+  if (value === undefined || value === null) return null
+  if (!Number.isSafeInteger(value)) throw new InvalidValue()
+  return (value as number) + 0
+}
+
+export function milliseconds(value: unknown): number {
+  if (!isMilliseconds(value)) throw new InvalidValue()
+  return Math.round(value) + 0
+}
+
+export function millisecondsOrNull(value: unknown): number | null {
+  return value === undefined || value === null ? null : milliseconds(value)
+}
+
+export function costOrNull(value: unknown): number | null {
+  if (value === undefined || value === null) return null
+  if (typeof value !== 'number') throw new InvalidValue()
+  return Number.isFinite(value) ? value + 0 : null
+}
+
+export function flag(value: unknown): boolean {
+  if (typeof value !== 'boolean') throw new InvalidValue()
+  return value
+}
+
+export function flagOrNull(value: unknown): boolean | null {
+  return value === undefined || value === null ? null : flag(value)
+}
+
+export function errorMessageOrNull(value: unknown): string | null {
+  if (value === undefined || value === null) return null
+  if (typeof value !== 'string') throw new InvalidValue()
+  return cutErrorMessage(value.toWellFormed())
+}
+
+/** The first 4 KiB of a message, cut between two characters. */
+export function cutErrorMessage(text: string): string {
+  // A UTF-16 unit is at most three bytes of UTF-8.
+  if (text.length * 3 <= MAX_ERROR_MESSAGE_BYTES) return text
+  const bytes = Buffer.from(text)
+  return bytes.length <= MAX_ERROR_MESSAGE_BYTES ? text : utf8Prefix(bytes, MAX_ERROR_MESSAGE_BYTES)
+}
+
+const PLAIN_MEMBER = { configurable: true, enumerable: true, writable: true }
+
+/** A copy. A label that is `undefined` is one that was left out. */
+export function labels(given: unknown): Record<string, string> {
+  if (!isPlainObject(given)) throw new InvalidValue()
+  const safe: Record<string, string> = {}
+  for (const name of Object.keys(given)) {
+    const value = given[name]
+    if (value === undefined) continue
+    const safeName = identifier(name)
+    // Assigning to a key named __proto__ would set a prototype instead.
+    if (name === '__proto__') Object.defineProperty(safe, name, { value: identifier(value), ...PLAIN_MEMBER })
+    else safe[safeName] = identifier(value)
+  }
+  return safe
+}
+
+export function isIdentifier(value: unknown): value is string {
+  // indexOf, because V8 doesn't inline includes().
+  return typeof value === 'string' && value.indexOf('\0') === -1
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0
+}
+
+function isMilliseconds(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0 && value <= MAX_INTEGER
+}
+
+/** False for an array, and for a Map, which has no members and would be logged as no labels at all. */
+function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
+}
