@@ -3,6 +3,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { OWN_CHECKOUT } from './harness/checkouts.mjs'
+import { comparisonTable, worseFigures } from './harness/comparison.mjs'
 import { Journals } from './harness/journals.mjs'
 import { describeMachine, describeVersions } from './harness/machine.mjs'
 import { readOptions, USAGE, UsageError } from './harness/options.mjs'
@@ -44,9 +46,10 @@ async function bench() {
     const minutes = ((performance.now() - startedAt) / 60_000).toFixed(1)
     process.stderr.write(`${minutes.padStart(6)} min  ${text}\n`)
   }
-  const { events, isQuick, seed, rounds } = options
+  const { events, isQuick, seed, rounds, against } = options
+  const checkouts = [OWN_CHECKOUT, ...(against === null ? [] : [against])]
   const journals = new Journals(workspace, seed, progress)
-  const context = { workspace, journals, events, isQuick, seed, progress }
+  const context = { workspace, journals, events, isQuick, seed, checkouts, progress }
   const reports = []
   const machine = describeMachine(workspace.directory)
   try {
@@ -60,7 +63,7 @@ async function bench() {
     workspace.remove()
   }
   // After the run, which may have installed some.
-  const versions = describeVersions()
+  const versions = describeVersions(checkouts)
   const file =
     options.json ?? fileURLToPath(new URL(`results/${date.replaceAll(':', '-')}.json`, import.meta.url))
   mkdirSync(dirname(file), { recursive: true })
@@ -70,7 +73,14 @@ async function bench() {
   process.stdout.write(`\n${where}${isQuick ? '; --quick: the sizes are not those of the targets' : ''}\n\n`)
   process.stdout.write(options.isMarkdown ? markdownTable(reports) : terminalTable(reports))
   process.stdout.write(`\n${configurations(reports)}\nAll rounds: ${file}\n`)
-  if (!reports.every(isWhole)) process.exitCode = 1
+  const worse = worseFigures(reports)
+  if (against !== null) {
+    process.stdout.write(`\nThis checkout, and the other one: ${against}\n\n`)
+    process.stdout.write(comparisonTable(reports, options.isMarkdown))
+    process.stdout.write(`\n${worse.length} worse than 0.95 of the other's\n`)
+    for (const line of worse) process.stdout.write(`  ${line}\n`)
+  }
+  if (worse.length > 0 || !reports.every(isWhole)) process.exitCode = 1
 }
 
 /** @param {Workspace} workspace */

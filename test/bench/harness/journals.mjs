@@ -1,6 +1,6 @@
 import { copyFileSync, existsSync, linkSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { CLI, run, runProgram } from './processes.mjs'
+import { runCommand, runProgram } from './processes.mjs'
 
 /**
  * @typedef {object} JournalFiles
@@ -54,18 +54,19 @@ export class Journals {
   /**
    * The database of a generated journal, up to date and at rest. Nobody may change it: see `copyDatabase`.
    *
+   * @param {string} checkout whose program makes it: another one may not be able to read it
    * @param {number} events
    * @param {number} [days]
    * @returns {Promise<string>}
    */
-  database(events, days = 30) {
-    return this.#once(this.#databases, `${events}/${days}`, async () => {
+  database(checkout, events, days = 30) {
+    return this.#once(this.#databases, `${events}/${days}/${checkout}`, async () => {
       const { directory } = await this.generated(events, days)
       this.#progress(`projecting ${events.toLocaleString('en-US')} events`)
       const database = this.#workspace.path(`requests-${events}-${days}.db`)
-      await run(process.execPath, [CLI, 'replay', '--journal', directory, '--db', database])
+      await runCommand(checkout, ['replay', '--journal', directory, '--db', database])
       // Seals the segments, so that no measurement meets this work.
-      await run(process.execPath, [CLI, 'project', '--once', '--journal', directory, '--db', database])
+      await runCommand(checkout, ['project', '--once', '--journal', directory, '--db', database])
       return database
     })
   }

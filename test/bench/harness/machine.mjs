@@ -2,6 +2,8 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { cpus, release, totalmem, type } from 'node:os'
+import { join } from 'node:path'
+import { OWN_CHECKOUT } from './checkouts.mjs'
 import { peerVersion } from './peers.mjs'
 
 const require = createRequire(import.meta.url)
@@ -22,13 +24,15 @@ export function describeMachine(directory) {
   }
 }
 
-export function describeVersions() {
+/** @param {readonly string[]} checkouts this one, and the one of `--against` */
+export function describeVersions([, other]) {
   const SQLite = require('better-sqlite3')
   const database = new SQLite(':memory:')
   const sqlite = database.prepare('SELECT sqlite_version()').pluck().get()
   database.close()
   return {
-    'request-journal': ownVersion(),
+    'request-journal': versionOf(OWN_CHECKOUT),
+    ...(other === undefined ? {} : { other: versionOf(other) }),
     'better-sqlite3': require('better-sqlite3/package.json').version,
     sqlite,
     pino: require('pino/package.json').version,
@@ -38,16 +42,14 @@ export function describeVersions() {
   }
 }
 
-/** With the commit, where this is a checkout. */
-function ownVersion() {
-  const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'))
-  const commit = firstWords('git', [
-    '-C',
-    new URL('.', import.meta.url).pathname,
-    'rev-parse',
-    '--short',
-    'HEAD',
-  ])
+/**
+ * With the commit, where git knows it.
+ *
+ * @param {string} checkout
+ */
+function versionOf(checkout) {
+  const { version } = JSON.parse(readFileSync(join(checkout, 'package.json'), 'utf8'))
+  const commit = firstWords('git', ['-C', checkout, 'rev-parse', '--short', 'HEAD'])
   return commit === null ? version : `${version} (${commit})`
 }
 

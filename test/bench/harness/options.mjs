@@ -1,5 +1,7 @@
 import { tmpdir } from 'node:os'
+import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { whyNoCheckout } from './checkouts.mjs'
 
 export const USAGE = `Usage: npm run bench -- [options]
 
@@ -7,6 +9,8 @@ export const USAGE = `Usage: npm run bench -- [options]
   --events N        instead of each scenario's own number, where it has one
   --quick           small sizes and few rounds: minutes, to see that everything works
   --rounds N        instead of each scenario's own number
+  --against DIR     measure another checkout of this project too, built there, in turns with this one, and compare
+                    each figure but the maximum of a single call: exit 1 where one is worse than 0.95 of the other's
   --seed N          of the generated events (default: 1)
   --directory DIR   where the temporary files go (default: ${tmpdir()})
   --json FILE       where the results go (default: test/bench/results/<date>.json)
@@ -36,6 +40,7 @@ export function readOptions(parameters, scenarioNames) {
     rounds: values.rounds === undefined ? null : wholeNumber('rounds', values.rounds, 1, 1000),
     seed: wholeNumber('seed', values.seed, 0, 2 ** 32 - 1),
     isQuick: values.quick,
+    against: values.against === undefined ? null : checkout('against', values.against),
     directory: notEmpty('directory', values.directory),
     json: values.json === undefined ? null : notEmpty('json', values.json),
     isMarkdown: values.markdown,
@@ -55,6 +60,7 @@ function parse(parameters) {
         quick: { type: 'boolean', default: false },
         rounds: { type: 'string' },
         seed: { type: 'string', default: '1' },
+        against: { type: 'string' },
         directory: { type: 'string', default: tmpdir() },
         json: { type: 'string' },
         markdown: { type: 'boolean', default: false },
@@ -86,4 +92,15 @@ function wholeNumber(name, text, least, most) {
 function notEmpty(name, text) {
   if (text !== '') return text
   throw new UsageError(`--${name}: found nothing, expected a path`)
+}
+
+/**
+ * @param {string} name
+ * @param {string} text
+ */
+function checkout(name, text) {
+  const directory = resolve(notEmpty(name, text))
+  const reason = whyNoCheckout(directory)
+  if (reason === null) return directory
+  throw new UsageError(`--${name}: ${reason}`)
 }

@@ -1,9 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-
-/** The built command, as its users start it. */
-export const CLI = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url))
+import { cliOf } from './checkouts.mjs'
 
 const PROGRAMS = new URL('../programs/', import.meta.url)
 
@@ -83,6 +81,17 @@ export async function output(child, what) {
 }
 
 /**
+ * Runs a command of a checkout's program and gives what it printed.
+ *
+ * @param {string} checkout
+ * @param {readonly string[]} parameters
+ * @param {Parameters<typeof run>[2]} [options]
+ */
+export async function runCommand(checkout, parameters, options) {
+  return await run(process.execPath, [cliOf(checkout), ...parameters], options)
+}
+
+/**
  * Runs one of the programs beside this folder in a fresh process. It gets its configuration as JSON and answers with
  * JSON on the last line of stdout.
  *
@@ -126,13 +135,18 @@ export async function startProgram(name, configuration) {
 /**
  * Starts the projector daemon and waits until it has caught up with the journal.
  *
+ * @param {string} checkout whose program it is
  * @param {string} journal
  * @param {string} database
  */
-export async function startDaemon(journal, database) {
-  const child = start(process.execPath, [CLI, 'project', '--journal', journal, '--db', database], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
+export async function startDaemon(checkout, journal, database) {
+  const child = start(
+    process.execPath,
+    [cliOf(checkout), 'project', '--journal', journal, '--db', database],
+    {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    },
+  )
   const end = output(child, 'request-journal project')
   end.catch(() => {})
   await Promise.race([printed(child.stderr, 'Caught up'), end])

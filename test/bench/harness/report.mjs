@@ -1,3 +1,4 @@
+import { comparisonsOf } from './comparison.mjs'
 import { summarizeRounds } from './statistics.mjs'
 import { checkTarget } from './targets.mjs'
 
@@ -5,12 +6,20 @@ import { checkTarget } from './targets.mjs'
  * @typedef {import('./statistics.mjs').Summary} Summary
  * @typedef {import('./targets.mjs').Target} Target
  * @typedef {import('./targets.mjs').Outcome} Outcome
+ * @typedef {import('./comparison.mjs').Comparison} Comparison
+ *
+ * @typedef {object} Statistic
+ * @property {string} label
+ * @property {string} unit
+ * @property {boolean} [isRate] more is better; of all others less is
+ * @property {boolean} [isOneCall] the maximum: one call of thousands makes it, so it isn't judged against another checkout's
  *
  * @typedef {object} ContenderReport
  * @property {string} name
- * @property {'ours' | 'peer' | 'floor' | 'reference'} role
+ * @property {'ours' | 'other' | 'peer' | 'floor' | 'reference'} role `other`: our program, of another checkout
  * @property {string} configuration
  * @property {string} [floor] the contender that it is compared with
+ * @property {string} [counterpart] the contender that measures the same of this checkout
  * @property {string} [skipped] why it was not measured
  * @property {string} [failure] what it threw
  * @property {Record<string, number>[]} rounds
@@ -20,9 +29,10 @@ import { checkTarget } from './targets.mjs'
  * @typedef {object} ScenarioReport
  * @property {string} name
  * @property {string} measures
- * @property {Record<string, { label: string, unit: string }>} statistics
+ * @property {Record<string, Statistic>} statistics
  * @property {ContenderReport[]} contenders
  * @property {Outcome[]} outcomes
+ * @property {Comparison[]} comparisons with another checkout
  * @property {string} [error]
  */
 
@@ -32,6 +42,7 @@ import { checkTarget } from './targets.mjs'
  * @property {ContenderReport['role']} role
  * @property {string} configuration
  * @property {string} [floor]
+ * @property {string} [counterpart]
  * @property {string} [skipped]
  * @property {string} [failure]
  * @property {Record<string, number>[]} rounds
@@ -55,7 +66,9 @@ export function scenarioReport({ name, measures, statistics, error }, measured, 
     floorRatios: floorRatios(summaries[contender.name] ?? {}, summaries[contender.floor ?? '']),
   }))
   const outcomes = targets.map((target) => checkTarget(target, summaries))
-  return { name, measures, statistics, contenders, outcomes, ...(error === undefined ? {} : { error }) }
+  const comparisons = comparisonsOf(contenders, statistics)
+  const failure = error === undefined ? {} : { error }
+  return { name, measures, statistics, contenders, outcomes, comparisons, ...failure }
 }
 
 /**

@@ -1,14 +1,17 @@
-import { CLI, output, start } from './processes.mjs'
+import { cliOf } from './checkouts.mjs'
+import { output, start } from './processes.mjs'
 
 /**
  * Starts `request-journal serve` on a free port.
  *
+ * @param {string} checkout whose program it is
  * @param {{ journal: string, database: string, project?: boolean }} options
  * @returns {Promise<{ url: string, pid: number, stop: () => Promise<void> }>}
  */
-export async function startServer({ journal, database, project = false }) {
+export async function startServer(checkout, { journal, database, project = false }) {
   const parameters = ['serve', '--journal', journal, '--db', database, '--port', '0', '--log-level', 'warn']
-  const child = start(process.execPath, [CLI, ...parameters, ...(project ? ['--project'] : [])], {
+  const command = [cliOf(checkout), ...parameters, ...(project ? ['--project'] : [])]
+  const child = start(process.execPath, command, {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const end = output(child, 'request-journal serve')

@@ -12,16 +12,24 @@ const COLUMNS = ['scenario', 'contender', 'statistic', 'median', 'spread', '× f
  */
 
 /**
- * One table of every scenario, for a terminal.
+ * One table of every scenario, for a terminal. What a contender is stands below it in full.
  *
  * @param {readonly ScenarioReport[]} scenarios
  * @returns {string}
  */
 export function terminalTable(scenarios) {
-  const groups = scenarios.map(scenarioRows)
-  const rows = [COLUMNS, ...groups.flat()]
-  const widths = COLUMNS.map((_, column) => Math.max(...rows.map((row) => length(row[column]))))
-  // The contender's name gives way, since what it is stands below the table in full.
+  return alignedTable([[COLUMNS], ...scenarios.map(scenarioRows)])
+}
+
+/**
+ * Rows in columns, with a rule between one group and the next. The second column gives way where a terminal is narrower.
+ *
+ * @param {readonly (readonly string[][])[]} groups the first holds the names of the columns
+ * @returns {string}
+ */
+export function alignedTable(groups) {
+  const rows = groups.flat()
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => length(row[column]))))
   const excess = widths.reduce((sum, width) => sum + width + GAP.length, -GAP.length) - WIDTH
   if (excess > 0) widths[1] = Math.max(12, Number(widths[1]) - excess)
   const line = (/** @type {readonly string[]} */ row) =>
@@ -30,7 +38,7 @@ export function terminalTable(scenarios) {
       .join(GAP)
       .trimEnd()
   const rule = widths.map((width) => '─'.repeat(width)).join(GAP)
-  return `${[line(COLUMNS), ...groups.flatMap((group) => [rule, ...group.map(line)])].join('\n')}\n`
+  return `${groups.map((group) => group.map(line).join('\n')).join(`\n${rule}\n`)}\n`
 }
 
 /** @param {ScenarioReport} scenario */
@@ -135,11 +143,15 @@ export function markdownTable(scenarios) {
       ? []
       : [[scenario.name, 'failed', escapeCell(scenario.error.split('\n')[0] ?? ''), '', '']]),
   ])
-  const lines = [
-    ['scenario', 'contender', 'median (spread)', '× floor', 'target'],
-    Array(5).fill('---'),
-    ...rows,
-  ]
+  return markdownRows(['scenario', 'contender', 'median (spread)', '× floor', 'target'], rows)
+}
+
+/**
+ * @param {readonly string[]} columns
+ * @param {readonly (readonly string[])[]} rows of escaped cells
+ */
+export function markdownRows(columns, rows) {
+  const lines = [columns, columns.map(() => '---'), ...rows]
   return `${lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n')}\n`
 }
 

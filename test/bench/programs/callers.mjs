@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { closeSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { importJournal } from './library.mjs'
 import { nextTick } from './support.mjs'
 
 /**
@@ -14,7 +15,7 @@ import { nextTick } from './support.mjs'
 /** @type {Record<string, (directory: string, options: any) => Promise<Caller> | Caller>} */
 const callers = {
   ours: async (directory) => {
-    const { openJournal } = await import('request-journal')
+    const { openJournal } = await importJournal()
     const journal = openJournal({ directory: join(directory, 'journal') })
     return { log: (event) => journal.append(event), finish: () => journal.close() }
   },

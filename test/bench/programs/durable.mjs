@@ -2,6 +2,7 @@
 import { fdatasync, mkdirSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { importJournal } from './library.mjs'
 import { answer, configuration, readEvents } from './support.mjs'
 
 const CALLERS = 64
@@ -15,7 +16,7 @@ await run(events.slice(warmUp))
 answer({ rate: ((events.length - warmUp) / (performance.now() - startedAt)) * 1000 })
 
 async function ours() {
-  const { openJournal } = await import('request-journal')
+  const { openJournal } = await importJournal()
   const journal = openJournal({ directory: join(directory, 'journal') })
   return async (/** @type {any[]} */ all) => {
     let next = 0

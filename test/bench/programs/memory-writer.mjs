@@ -1,16 +1,17 @@
 // A writer as a busy gateway has it: 64 events each millisecond, made on the way. Says what memory it took at its most.
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { openJournal } from 'request-journal'
 import { generateEvent } from '../harness/events.mjs'
 import { memoryMib } from '../harness/proc.mjs'
 import { Random } from '../harness/random.mjs'
+import { importJournal } from './library.mjs'
 import { answer, configuration, readyAndGo } from './support.mjs'
 
 const PER_MS = 64
 
 const { directory, events, seed } = configuration
 const random = new Random(seed)
+const { openJournal } = await importJournal()
 const journal = openJournal({ directory: join(directory, 'journal') })
 await readyAndGo()
 

@@ -1,9 +1,10 @@
 // Rebuilds a database by the library, in a process of its own.
-import { replay } from 'request-journal/projection'
+import { importProjection } from './library.mjs'
 import { answer, configuration, leaveOutRollups } from './support.mjs'
 
 const { journal, database, withoutRollups = false } = configuration
 if (withoutRollups) await leaveOutRollups()
+const { replay } = await importProjection()
 const startedAt = performance.now()
 const { projected, rejected, unchecked } = await replay({ journal, database })
 answer({ rows: projected, rejected, unchecked, elapsedMs: performance.now() - startedAt })

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { OWN_CHECKOUT } from '../harness/checkouts.mjs'
 import { writeEvents } from '../harness/journals.mjs'
 import { missingPackage, peerPath } from '../harness/peers.mjs'
 import { startDaemon, startProgram } from '../harness/processes.mjs'
@@ -22,7 +23,7 @@ export const append = {
     p50: { label: 'p50', unit: 'µs' },
     p99: { label: 'p99', unit: 'µs' },
     p99_9: { label: 'p99.9', unit: 'µs' },
-    max: { label: 'max', unit: 'µs' },
+    max: { label: 'max', unit: 'µs', isOneCall: true },
     total: { label: 'total', unit: 'µs' },
   },
   rounds: { full: 7, quick: 3 },
@@ -52,7 +53,7 @@ export const append = {
         configuration: 'openJournal({ directory }), append',
         floor: 'floor',
         statistics: STATISTICS,
-        measure: (directory) => measure('ours', directory),
+        measure: (directory, checkout) => measure('ours', directory, { checkout }),
       },
       {
         name: 'ours, projector on',
@@ -60,7 +61,7 @@ export const append = {
         configuration: 'the same, with `request-journal project` at work on the same journal',
         floor: 'floor',
         statistics: STATISTICS,
-        measure: (directory) => measure('ours', directory, { hasDaemon: true }),
+        measure: (directory, checkout) => measure('ours', directory, { checkout, hasDaemon: true }),
       },
       {
         name: 'pino sync',
@@ -129,13 +130,14 @@ function target(contender, statistic, limit, against) {
 /**
  * @param {string} caller
  * @param {string} directory
- * @param {{ hasDaemon?: boolean, options?: object }} [setting]
+ * @param {{ checkout?: string, hasDaemon?: boolean, options?: object }} [setting]
  */
-async function measure(caller, directory, { hasDaemon = false, options = {} } = {}) {
-  const program = await startProgram('append', { caller, directory, eventsFile, warmUp: WARM_UP, options })
+async function measure(caller, directory, { checkout = OWN_CHECKOUT, hasDaemon = false, options = {} } = {}) {
+  const configuration = { checkout, caller, directory, eventsFile, warmUp: WARM_UP, options }
+  const program = await startProgram('append', configuration)
   const journal = join(directory, 'journal')
   if (hasDaemon && !existsSync(journal)) throw new Error(`the warm-up left no journal in ${journal}`)
-  const daemon = hasDaemon ? await startDaemon(journal, join(directory, 'requests.db')) : null
+  const daemon = hasDaemon ? await startDaemon(checkout, journal, join(directory, 'requests.db')) : null
   program.go()
   const result = await program.result()
   await daemon?.stop()

@@ -1,7 +1,7 @@
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DATABASE_BYTES, JOURNAL_BYTES, journalFiles } from '../harness/journals.mjs'
-import { CLI, run, runProgram } from '../harness/processes.mjs'
+import { runCommand, runProgram } from '../harness/processes.mjs'
 import { hasTrace } from '../harness/trace.mjs'
 
 /** @typedef {import('../harness/rounds.mjs').Context} Context */
@@ -62,26 +62,27 @@ function contender(context, source, configuration) {
     configuration: `${configuration}; a segment a day, \`archive\` of all but the newest`,
     statistics: ['journal', 'archived', 'database'],
     missing: async () => (source === 'trace' && !hasTrace() ? 'the trace is not beside this checkout' : null),
-    measure: async (directory) => {
+    measure: async (directory, checkout) => {
       const [events, journal] = [count(context), join(directory, 'journal')]
       await runProgram('make-journal', { directory: journal, events, days: 30, seed: context.seed, source })
-      return await measure(journal, join(directory, 'requests.db'), events)
+      return await measure(checkout, journal, join(directory, 'requests.db'), events)
     },
   }
 }
 
 /**
+ * @param {string} checkout
  * @param {string} journal
  * @param {string} database
  * @param {number} events
  */
-async function measure(journal, database, events) {
+async function measure(checkout, journal, database, events) {
   const plain = journalFiles(journal, events)
   const sizes = new Map(plain.segments.map((path) => [path, statSync(path).size]))
   const places = ['--journal', journal, '--db', database]
   // Seals the segments too, without which none is archived.
-  await run(process.execPath, [CLI, 'project', '--once', ...places])
-  await run(process.execPath, [CLI, 'archive', ...places])
+  await runCommand(checkout, ['project', '--once', ...places])
+  await runCommand(checkout, ['archive', ...places])
   const archives = readdirSync(journal).filter((name) => name.endsWith('.ndjson.gz'))
   if (archives.length === 0) throw new Error('nothing was archived')
   const archivedPlain = archives.map((name) => sizes.get(join(journal, name.slice(0, -3))) ?? 0)

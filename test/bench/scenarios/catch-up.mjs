@@ -1,7 +1,10 @@
 import { join } from 'node:path'
+import { OWN_CHECKOUT } from '../harness/checkouts.mjs'
 import { formatSize } from '../harness/format.mjs'
 import { DATABASE_BYTES, JOURNAL_BYTES, journalFiles, linkJournal } from '../harness/journals.mjs'
 import { runProgram } from '../harness/processes.mjs'
+
+/** @typedef {import('../harness/rounds.mjs').Context} Context */
 
 /** How many times the backlog the database holds already. */
 const TIMES = 3
@@ -14,7 +17,7 @@ export const catchUp = {
   name: 'catch-up',
   measures:
     'events a second until a backlog is in the database: an empty one, and one that holds three times as many',
-  statistics: { rate: { label: 'events', unit: '/s' } },
+  statistics: { rate: { label: 'events', unit: '/s', isRate: true } },
   rounds: { full: 3, quick: 2 },
 
   prepare: async (context) => {
@@ -27,7 +30,9 @@ export const catchUp = {
       today: true,
     })
     backlog = journalFiles(directory, count(context))
-    await context.journals.database(TIMES * count(context))
+    for (const checkout of context.checkouts) {
+      await context.journals.database(checkout, TIMES * count(context))
+    }
   },
 
   plan: (context) => {
@@ -38,10 +43,14 @@ export const catchUp = {
       'better-sqlite3, WAL, its other pragmas as they are, 1 MiB of lines a transaction, JSON.parse, a prepared insert a row, no checksums, no position'
     return {
       contenders: [
-        contender(`ours, ${empty}`, 'ours', ours, (directory) => measureOurs(context, directory, false)),
-        contender(`ours, ${full}`, 'ours', ours, (directory) => measureOurs(context, directory, true)),
-        contender(`naive, ${empty}`, 'peer', naive, (directory) => measureNaive(context, directory, false)),
-        contender(`naive, ${full}`, 'peer', naive, (directory) => measureNaive(context, directory, true)),
+        contender(`ours, ${empty}`, 'ours', ours, (directory, checkout) =>
+          measureOurs(directory, { checkout }),
+        ),
+        contender(`ours, ${full}`, 'ours', ours, (directory, checkout) =>
+          measureOurs(directory, { checkout, into: context }),
+        ),
+        contender(`naive, ${empty}`, 'peer', naive, (directory) => measureNaive(directory)),
+        contender(`naive, ${full}`, 'peer', naive, (directory) => measureNaive(directory, context)),
       ],
       targets: [
         {
@@ -59,12 +68,14 @@ export const catchUp = {
           against: `naive, ${full}`,
         },
       ],
-      diskBytes: events * ((TIMES + 1) * (JOURNAL_BYTES + DATABASE_BYTES) + (TIMES + 2) * DATABASE_BYTES),
+      diskBytes:
+        events * (TIMES + 1) * JOURNAL_BYTES +
+        events * (TIMES * context.checkouts.length + TIMES + 3) * DATABASE_BYTES,
     }
   },
 }
 
-/** @param {import('../harness/rounds.mjs').Context} context */
+/** @param {Context} context */
 function count({ events, isQuick }) {
   return events ?? (isQuick ? 50_000 : 1_000_000)
 }
@@ -73,7 +84,7 @@ function count({ events, isQuick }) {
  * @param {string} name
  * @param {'ours' | 'peer'} role
  * @param {string} configuration
- * @param {(directory: string) => Promise<Record<string, number>>} measure
+ * @param {import('../harness/rounds.mjs').Contender['measure']} measure
  * @returns {import('../harness/rounds.mjs').Contender}
  */
 function contender(name, role, configuration, measure) {
@@ -81,31 +92,29 @@ function contender(name, role, configuration, measure) {
 }
 
 /**
- * @param {import('../harness/rounds.mjs').Context} context
  * @param {string} directory
- * @param {boolean} isFull
+ * @param {{ checkout: string, into?: Context }} options `into`: the database isn't empty
  */
-async function measureOurs(context, directory, isFull) {
+async function measureOurs(directory, { checkout, into }) {
   const files = backlogFiles()
   const journal = join(directory, 'journal')
   const database = join(directory, 'requests.db')
-  if (isFull) {
-    linkJournal(await context.journals.generated(TIMES * files.events), journal)
-    await copyBase(context, database)
+  if (into !== undefined) {
+    linkJournal(await into.journals.generated(TIMES * files.events), journal)
+    await copyBase(into, checkout, database)
   }
   linkJournal(files, journal)
-  return rate(await runProgram('project-once', { journal, database }))
+  return rate(await runProgram('project-once', { checkout, journal, database }))
 }
 
 /**
- * @param {import('../harness/rounds.mjs').Context} context
  * @param {string} directory
- * @param {boolean} isFull
+ * @param {Context} [into] where the database isn't empty
  */
-async function measureNaive(context, directory, isFull) {
+async function measureNaive(directory, into) {
   const [segment] = backlogFiles().segments
   const database = join(directory, 'requests.db')
-  if (isFull) await copyBase(context, database)
+  if (into !== undefined) await copyBase(into, OWN_CHECKOUT, database)
   return rate(await runProgram('naive-catch-up', { segment, database }))
 }
 
@@ -117,11 +126,12 @@ function rate({ rows, elapsedMs }) {
 }
 
 /**
- * @param {import('../harness/rounds.mjs').Context} context
+ * @param {Context} context
+ * @param {string} checkout
  * @param {string} to
  */
-async function copyBase(context, to) {
-  const from = await context.journals.database(TIMES * count(context))
+async function copyBase(context, checkout, to) {
+  const from = await context.journals.database(checkout, TIMES * count(context))
   await runProgram('copy-database', { from, to })
 }
 

@@ -1,8 +1,7 @@
 import { existsSync } from 'node:fs'
-import { DATABASE_BYTES, JOURNAL_BYTES } from '../harness/journals.mjs'
 import { runProgram } from '../harness/processes.mjs'
 import { startServer } from '../harness/server.mjs'
-import { askedDatabase, askedEvents } from './ask-database.mjs'
+import { askedBytes, askedDatabase } from './ask-database.mjs'
 
 const CHROMIUM = '/usr/bin/chromium'
 
@@ -17,7 +16,7 @@ export const dashboard = {
   rounds: { full: 5, quick: 2 },
 
   prepare: async (context) => {
-    await askedDatabase(context)
+    for (const checkout of context.checkouts) await askedDatabase(context, checkout)
   },
 
   plan: (context) => ({
@@ -28,8 +27,8 @@ export const dashboard = {
         configuration: 'Chromium, headless; the second page that it opens, with an empty cache',
         statistics: ['firstChart', 'bytes'],
         missing: async () => (existsSync(CHROMIUM) ? null : `${CHROMIUM} is not there`),
-        measure: async () => {
-          const server = await startServer(await askedDatabase(context))
+        measure: async (_directory, checkout) => {
+          const server = await startServer(checkout, await askedDatabase(context, checkout))
           try {
             return await runProgram('dashboard', { url: server.url, executablePath: CHROMIUM })
           } finally {
@@ -42,6 +41,6 @@ export const dashboard = {
       { contender: 'ours', statistic: 'firstChart', relation: '≤', limit: 500 },
       { contender: 'ours', statistic: 'bytes', relation: '≤', limit: 150 },
     ],
-    diskBytes: askedEvents(context) * (JOURNAL_BYTES + 2.5 * DATABASE_BYTES),
+    diskBytes: askedBytes(context),
   }),
 }

@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { OWN_CHECKOUT } from '../harness/checkouts.mjs'
 import { linkJournal } from '../harness/journals.mjs'
 import { cpuSeconds, diskBytesWritten, missingProc } from '../harness/proc.mjs'
 import { output, start, startDaemon, startProgram } from '../harness/processes.mjs'
@@ -22,7 +23,7 @@ export const idle = {
   rounds: { full: 1, quick: 1 },
 
   prepare: async (context) => {
-    await context.journals.database(EVENTS, SEGMENTS)
+    await context.journals.database(OWN_CHECKOUT, EVENTS, SEGMENTS)
   },
 
   plan: (context) => ({
@@ -47,12 +48,12 @@ export const idle = {
         floor: 'floor',
         statistics: ['cpu', 'written', 'syscalls'],
         missing: missingProc,
-        measure: async (directory) => {
+        measure: async (directory, checkout) => {
           const journal = join(directory, 'journal')
           const database = join(directory, 'requests.db')
           mkdirSync(journal)
           linkJournal(await context.journals.generated(EVENTS, SEGMENTS), journal)
-          const daemon = await startDaemon(journal, database)
+          const daemon = await startDaemon(checkout, journal, database)
           // Until the segments are sealed and the looks have become rare.
           await sleep(context.isQuick ? 5000 : 15_000)
           const result = await watch(daemon.pid, context, directory)

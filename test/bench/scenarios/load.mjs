@@ -26,7 +26,7 @@ export const load = {
   statistics: {
     p50: { label: 'p50', unit: 'ms' },
     p99: { label: 'p99', unit: 'ms' },
-    max: { label: 'max', unit: 'ms' },
+    max: { label: 'max', unit: 'ms', isOneCall: true },
     errors: { label: 'errors', unit: '' },
     lag: { label: 'lag', unit: 's' },
   },
@@ -48,7 +48,7 @@ export const load = {
         role: 'ours',
         configuration: `\`serve --project\`, ${seconds(context)} s, ${PATHS.length} questions in turns over 64 connections`,
         statistics: ['p50', 'p99', 'max', 'errors', 'lag'],
-        measure: (directory) => measure(context, directory),
+        measure: (directory, checkout) => measure(context, checkout, directory),
       },
     ],
     targets: [
@@ -66,18 +66,20 @@ function seconds({ isQuick }) {
 
 /**
  * @param {Context} context
+ * @param {string} checkout
  * @param {string} directory
  */
-async function measure(context, directory) {
+async function measure(context, checkout, directory) {
   const count = seconds(context) * APPENDED_PER_SECOND
   const writer = await startProgram('latency-writer', {
     caller: 'ours',
+    checkout,
     directory,
     eventsFile,
     count,
     perSecond: APPENDED_PER_SECOND,
   })
-  const server = await startServer({
+  const server = await startServer(checkout, {
     journal: join(directory, 'journal'),
     database: join(directory, 'requests.db'),
     project: true,

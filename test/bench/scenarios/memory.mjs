@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { formatSize } from '../harness/format.mjs'
 import { DATABASE_BYTES, JOURNAL_BYTES } from '../harness/journals.mjs'
 import { memoryMib, missingProc } from '../harness/proc.mjs'
-import { CLI, run, runProgram, startDaemon, startProgram } from '../harness/processes.mjs'
+import { runCommand, runProgram, startDaemon, startProgram } from '../harness/processes.mjs'
 
 /** @typedef {import('../harness/rounds.mjs').Context} Context */
 
@@ -82,17 +82,20 @@ function absolute(contender, limit) {
 function contendersOf(context, events) {
   const size = formatSize(events)
   return [
-    ours(`writer, ${size}`, 'append, 64 events a millisecond', async (directory) => {
-      const program = await startProgram('memory-writer', { directory, events, seed: context.seed })
+    ours(`writer, ${size}`, 'append, 64 events a millisecond', async (directory, checkout) => {
+      const program = await startProgram('memory-writer', { checkout, directory, events, seed: context.seed })
       program.go()
       return { peak: (await program.result()).peak }
     }),
-    ours(`projector, ${size}`, '`request-journal project` on what such a writer writes', (directory) =>
-      measureProjector(context, directory, events),
+    ours(
+      `projector, ${size}`,
+      '`request-journal project` on what such a writer writes',
+      (directory, checkout) => measureProjector(checkout, directory, { events, seed: context.seed }),
     ),
-    ours(`replay, ${size}`, '`request-journal replay` of 30 segments', async (directory) => {
+    ours(`replay, ${size}`, '`request-journal replay` of 30 segments', async (directory, checkout) => {
       const { directory: journal } = await context.journals.generated(events)
-      return { peak: await peakOf(['replay', '--journal', journal, '--db', join(directory, 'requests.db')]) }
+      const database = join(directory, 'requests.db')
+      return { peak: await peakOf(checkout, ['replay', '--journal', journal, '--db', database]) }
     }),
   ]
 }
@@ -100,7 +103,7 @@ function contendersOf(context, events) {
 /**
  * @param {string} name
  * @param {string} configuration
- * @param {(directory: string) => Promise<{ peak: number }>} measure
+ * @param {import('../harness/rounds.mjs').Contender['measure']} measure
  * @returns {import('../harness/rounds.mjs').Contender}
  */
 function ours(name, configuration, measure) {
@@ -116,14 +119,14 @@ function ours(name, configuration, measure) {
 }
 
 /**
- * @param {Context} context
+ * @param {string} checkout
  * @param {string} directory
- * @param {number} events
+ * @param {{ events: number, seed: number }} asked
  */
-async function measureProjector({ seed }, directory, events) {
+async function measureProjector(checkout, directory, { events, seed }) {
   const database = join(directory, 'requests.db')
-  const writer = await startProgram('memory-writer', { directory, events, seed })
-  const daemon = await startDaemon(join(directory, 'journal'), database)
+  const writer = await startProgram('memory-writer', { checkout, directory, events, seed })
+  const daemon = await startDaemon(checkout, join(directory, 'journal'), database)
   writer.go()
   await writer.result()
   await runProgram('await-rows', { database, count: events })
@@ -136,12 +139,13 @@ async function measureProjector({ seed }, directory, events) {
  * The most that a command took, looked at while it runs: the kernel keeps the greatest value, but not for a process
  * that has ended.
  *
+ * @param {string} checkout
  * @param {readonly string[]} parameters
  */
-async function peakOf(parameters) {
+async function peakOf(checkout, parameters) {
   let peak = 0
   let isRunning = true
-  const end = run(process.execPath, [CLI, ...parameters], {
+  const end = runCommand(checkout, parameters, {
     onStart: async ({ pid }) => {
       while (isRunning) {
         try {

@@ -13,7 +13,7 @@ let eventsFile = null
 export const processes = {
   name: 'processes',
   measures: '`append` from several processes at once to one journal: events a second, all together',
-  statistics: { rate: { label: 'events', unit: '/s' } },
+  statistics: { rate: { label: 'events', unit: '/s', isRate: true } },
   rounds: { full: 7, quick: 2 },
 
   prepare: async (context) => {
@@ -56,17 +56,16 @@ function contender(name, role, writers) {
     configuration: `${what}, ${writers === 1 ? 'one process' : `${writers} processes`}`,
     ...(role === 'ours' ? { floor: `floor, ${writers}` } : {}),
     statistics: ['rate'],
-    measure: (directory) => measure(role, directory, writers),
+    measure: (directory, checkout) => measure({ caller: role, directory, checkout }, writers),
   }
 }
 
 /**
- * @param {string} caller
- * @param {string} directory
+ * @param {{ caller: string, directory: string, checkout: string }} who
  * @param {number} writers
  */
-async function measure(caller, directory, writers) {
-  const configuration = { caller, directory, eventsFile, warmUp: WARM_UP }
+async function measure(who, writers) {
+  const configuration = { ...who, eventsFile, warmUp: WARM_UP }
   const programs = await Promise.all(
     Array.from({ length: writers }, () => startProgram('append-rate', configuration)),
   )

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { OWN_CHECKOUT } from '../harness/checkouts.mjs'
 import { formatSize } from '../harness/format.mjs'
 import { DATABASE_BYTES, JOURNAL_BYTES } from '../harness/journals.mjs'
 import { missingCommand, missingPackage, peerPath } from '../harness/peers.mjs'
@@ -14,11 +15,11 @@ export const replay = {
   name: 'replay',
   measures:
     'events a second from a journal of 30 segments to a database with its indexes, checksums verified',
-  statistics: { rate: { label: 'events', unit: '/s' } },
+  statistics: { rate: { label: 'events', unit: '/s', isRate: true } },
   rounds: { full: 3, quick: 2 },
 
   prepare: async (context) => {
-    for (const events of sizes(context)) await context.journals.database(events)
+    for (const events of sizes(context)) await context.journals.database(OWN_CHECKOUT, events)
   },
 
   plan: (context) => {
@@ -58,7 +59,7 @@ function contendersOf(context, events) {
         'better-sqlite3: INSERT … SELECT of the same rows from an attached :memory: table, then both indexes; WAL, NORMAL, 64 MiB cache, checkpointed',
       statistics,
       measure: async (directory) => {
-        const from = await context.journals.database(events)
+        const from = await context.journals.database(OWN_CHECKOUT, events)
         return rate(
           events,
           await runProgram('insert-select', { from, database: join(directory, 'floor.db') }),
@@ -71,9 +72,10 @@ function contendersOf(context, events) {
       configuration: 'replay({ journal, database }) into a new database',
       floor,
       statistics,
-      measure: async (directory) => {
+      measure: async (directory, checkout) => {
         const { directory: journal } = await context.journals.generated(events)
-        const result = await runProgram('replay', { journal, database: join(directory, 'requests.db') })
+        const database = join(directory, 'requests.db')
+        const result = await runProgram('replay', { checkout, journal, database })
         if (result.unchecked > 0) throw new Error(`${result.unchecked} lines were not checked`)
         return rate(events, result)
       },

@@ -1,12 +1,14 @@
 import { formatSize } from '../harness/format.mjs'
 import { DATABASE_BYTES, JOURNAL_BYTES, linkJournal } from '../harness/journals.mjs'
-import { CLI, run, runProgram } from '../harness/processes.mjs'
+import { run, runCommand, runProgram } from '../harness/processes.mjs'
 
 /** @typedef {import('../harness/rounds.mjs').Context} Context */
 
 const EVENT = '{"model":"gpt-4o","latency_ms":812,"success":true}\n'
 
-/** @type {Map<number, { journal: string, appended: string, database: string }>} */
+/** @typedef {{ journal: string, appended: string, database: string }} Places */
+
+/** By checkout and number of events. @type {Map<string, Places>} */
 const places = new Map()
 
 /** @type {import('../harness/rounds.mjs').Scenario} */
@@ -18,16 +20,10 @@ export const startUp = {
   warmUp: true,
 
   prepare: async (context) => {
-    for (const events of [1, count(context)]) {
-      const files = await context.journals.generated(events)
-      const [journal, appended] = [context.workspace.path('journal'), context.workspace.path('journal')]
-      const from = await context.journals.database(events)
-      // Linked after the projection, which has sealed the segments. What `append` adds, `project` must not find.
-      linkJournal(files, journal)
-      linkJournal(files, appended)
-      const database = context.workspace.path('requests.db')
-      await runProgram('copy-database', { from, to: database })
-      places.set(events, { journal, appended, database })
+    for (const checkout of context.checkouts) {
+      for (const events of [1, count(context)]) {
+        places.set(`${checkout}/${events}`, await makePlaces(context, checkout, events))
+      }
     }
   },
 
@@ -35,7 +31,7 @@ export const startUp = {
     const [least, greatest] = [formatSize(1), formatSize(count(context))]
     return {
       contenders: [
-        contender('floor', 'floor', 'node -e 0', () => ({ parameters: ['-e', '0'] })),
+        contender('floor', 'floor', 'node -e 0', () => run(process.execPath, ['-e', '0'])),
         ...[1, count(context)].flatMap((events) => contendersOf(events)),
       ],
       targets: ['append', 'project --once', 'status'].map((command) => ({
@@ -45,7 +41,7 @@ export const startUp = {
         limit: 1.5,
         against: `${command}, ${least}`,
       })),
-      diskBytes: count(context) * (JOURNAL_BYTES + 3 * DATABASE_BYTES),
+      diskBytes: count(context) * (JOURNAL_BYTES + (2 * context.checkouts.length + 1) * DATABASE_BYTES),
     }
   },
 }
@@ -55,27 +51,49 @@ function count({ events, isQuick }) {
   return events ?? (isQuick ? 200_000 : 10_000_000)
 }
 
+/**
+ * @param {Context} context
+ * @param {string} checkout
+ * @param {number} events
+ * @returns {Promise<Places>}
+ */
+async function makePlaces({ journals, workspace }, checkout, events) {
+  const files = await journals.generated(events)
+  const [journal, appended] = [workspace.path('journal'), workspace.path('journal')]
+  const from = await journals.database(checkout, events)
+  // Linked after the projection, which has sealed the segments. What `append` adds, `project` must not find.
+  linkJournal(files, journal)
+  linkJournal(files, appended)
+  const database = workspace.path('requests.db')
+  await runProgram('copy-database', { from, to: database })
+  return { journal, appended, database }
+}
+
 /** @param {number} events */
 function contendersOf(events) {
   const size = formatSize(events)
-  const place = () => {
-    const found = places.get(events)
+  const placesOf = (/** @type {string} */ checkout) => {
+    const found = places.get(`${checkout}/${events}`)
     if (found === undefined) throw new Error(`there is no journal of ${events} events`)
     return found
   }
-  const command = (/** @type {string[]} */ ...parameters) => {
-    const { journal, database } = place()
-    return { parameters: [CLI, ...parameters, '--journal', journal, '--db', database] }
-  }
+  const command =
+    (/** @type {string[]} */ ...parameters) =>
+    (/** @type {string} */ checkout) => {
+      const { journal, database } = placesOf(checkout)
+      return runCommand(checkout, [...parameters, '--journal', journal, '--db', database])
+    }
   return [
-    contender(`append, ${size}`, 'ours', '`request-journal append` of one event, with its sync', () => ({
-      parameters: [CLI, 'append', '--journal', place().appended],
-      input: EVENT,
-    })),
-    contender(`project --once, ${size}`, 'ours', '`request-journal project --once` with nothing to do', () =>
+    contender(`append, ${size}`, 'ours', '`request-journal append` of one event, with its sync', (checkout) =>
+      runCommand(checkout, ['append', '--journal', placesOf(checkout).appended], { input: EVENT }),
+    ),
+    contender(
+      `project --once, ${size}`,
+      'ours',
+      '`request-journal project --once` with nothing to do',
       command('project', '--once'),
     ),
-    contender(`status, ${size}`, 'ours', '`request-journal status`', () => command('status')),
+    contender(`status, ${size}`, 'ours', '`request-journal status`', command('status')),
   ]
 }
 
@@ -83,20 +101,19 @@ function contendersOf(events) {
  * @param {string} name
  * @param {'ours' | 'floor'} role
  * @param {string} configuration
- * @param {() => { parameters: string[], input?: string }} commandLine of node
+ * @param {(checkout: string) => Promise<string>} runIt
  * @returns {import('../harness/rounds.mjs').Contender}
  */
-function contender(name, role, configuration, commandLine) {
+function contender(name, role, configuration, runIt) {
   return {
     name,
     role,
     configuration,
     ...(role === 'ours' ? { floor: 'floor' } : {}),
     statistics: ['elapsed'],
-    measure: async () => {
-      const { parameters, input } = commandLine()
+    measure: async (_directory, checkout) => {
       const startedAt = performance.now()
-      await run(process.execPath, parameters, input === undefined ? {} : { input })
+      await runIt(checkout)
       return { elapsed: performance.now() - startedAt }
     },
   }

@@ -25,7 +25,7 @@ export const visible = {
   statistics: {
     p50: { label: 'p50', unit: 'ms' },
     p99: { label: 'p99', unit: 'ms' },
-    max: { label: 'max', unit: 'ms' },
+    max: { label: 'max', unit: 'ms', isOneCall: true },
   },
   rounds: { full: 3, quick: 1 },
 
@@ -96,7 +96,7 @@ function contender(role, load) {
     configuration: `${how}; ${what}`,
     ...(role === 'ours' ? { floor: `floor, ${load.name}` } : {}),
     statistics: STATISTICS,
-    measure: (directory) => measure(role, directory, load),
+    measure: (directory, checkout) => measure({ role, checkout }, directory, load),
   }
 }
 
@@ -111,17 +111,18 @@ function target(contender, statistic, limit) {
 }
 
 /**
- * @param {'ours' | 'floor'} role
+ * @param {{ role: 'ours' | 'floor', checkout: string }} who
  * @param {string} directory
  * @param {Load} load
  */
-async function measure(role, directory, load) {
+async function measure({ role, checkout }, directory, load) {
   const database = join(directory, 'requests.db')
   const projector =
-    role === 'ours' ? await startOurs(directory, database) : await startFloor(directory, database)
+    role === 'ours' ? await startOurs(checkout, directory, database) : await startFloor(directory, database)
   const { count, perSecond, burst } = load
   const writer = await startProgram('latency-writer', {
     caller: role,
+    checkout,
     directory,
     eventsFile,
     count,
@@ -141,13 +142,14 @@ async function measure(role, directory, load) {
 }
 
 /**
+ * @param {string} checkout
  * @param {string} directory
  * @param {string} database
  */
-async function startOurs(directory, database) {
+async function startOurs(checkout, directory, database) {
   const journal = join(directory, 'journal')
   writeIdentity(journal)
-  return await startDaemon(journal, database)
+  return await startDaemon(checkout, journal, database)
 }
 
 /**
