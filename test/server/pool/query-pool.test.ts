@@ -34,7 +34,8 @@ const total = async (answer: Promise<string>): Promise<number> => JSON.parse(awa
 const SLOW = 'slow'
 const SLOW_QUERY: QueryTask = {
   query: 'listRequests',
-  options: { correlationId: SLOW },
+  // By cursor: a total would be asked from an index, which a view doesn't have.
+  options: { correlationId: SLOW, cursor: 'start' },
   window: { since: '2019-01-01T00:00:00Z' },
 }
 
@@ -140,7 +141,7 @@ describe('a query that takes too long', () => {
   })
 
   test('whoever waits for a process longer than that is told', async ({ place }) => {
-    await withSlowRow(place, STEPS)
+    await withSlowRow(place, NEVER_ENDING)
     const pool = openPool(place, { processes: 1, timeoutMs: 300 })
     const outcomes = await Promise.allSettled([pool.ask(SLOW_QUERY), pool.ask(STATS)])
     for (const outcome of outcomes) {
@@ -166,7 +167,7 @@ test('a query that needs too much memory ends alone: 503, and the next one is an
   database.close()
   const failures: unknown[] = []
   const pool = openPool(place, { processes: 1, onFailure: (error) => failures.push(error) })
-  const page: QueryTask = { query: 'listRequests', options: { perPage: 100 }, window: { range: 'last_1h' } }
+  const page: QueryTask = { query: 'listRequests', options: { perPage: 100, cursor: 'start' } }
   await expect(pool.ask(page)).rejects.toMatchObject({
     status: 503,
     message: expect.stringContaining('too much memory'),
