@@ -1,11 +1,13 @@
 import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Command, Option } from 'commander'
 import { expect, test } from 'vitest'
 import { createProgram } from '../src/cli/program.js'
 import { runHere } from './support/command.js'
 
-const path = fileURLToPath(new URL('../README.md', import.meta.url))
+const root = fileURLToPath(new URL('..', import.meta.url))
+const path = join(root, 'docs/commands.md')
 const BEGIN = /<!-- commands: .* -->\n/
 const END = '<!-- end of commands -->'
 
@@ -22,32 +24,35 @@ function optionRow(option: Option): string {
 function section(command: Command): string {
   const rows = command.options.map(optionRow)
   const table = ['| option | | default | environment |', '|---|---|---|---|', ...rows]
-  return `### request-journal ${command.name()}\n\n${command.description()}\n\n${rows.length > 0 ? `${table.join('\n')}\n\n` : ''}`
+  return `## request-journal ${command.name()}\n\n${command.description()}\n\n${rows.length > 0 ? `${table.join('\n')}\n\n` : ''}`
 }
 
-test('the README has every command and option, in the words of --help', () => {
-  const readme = readFileSync(path, 'utf8')
-  const begin = BEGIN.exec(readme)
-  if (begin === null) throw new Error('the README has lost the mark of its commands')
+test('docs/commands.md has every command and option, in the words of --help', () => {
+  const page = readFileSync(path, 'utf8')
+  const begin = BEGIN.exec(page)
+  if (begin === null) throw new Error('docs/commands.md has lost the mark of its commands')
   const from = begin.index + begin[0].length
   const expected = `\n${commands.map(section).join('')}`
   if (process.env['UPDATE_README'] === '1') {
-    writeFileSync(path, readme.slice(0, from) + expected + readme.slice(readme.indexOf(END)))
+    writeFileSync(path, page.slice(0, from) + expected + page.slice(page.indexOf(END)))
     return
   }
-  const found = readme.slice(from, readme.indexOf(END))
+  const found = page.slice(from, page.indexOf(END))
   expect(found, 'run UPDATE_README=1 npx vitest run test/readme.test.ts').toBe(expected)
 })
 
-test.each(commands.map((command) => command.name()))('%s --help shows what the README says', async (name) => {
-  const help = (await runHere([name, '--help'])).stdout.replace(/\s+/g, ' ')
-  const command = commands.find((other) => other.name() === name)
-  expect(help).toContain(command?.description())
-  for (const option of command?.options ?? []) expect(help).toContain(option.description)
-})
+test.each(commands.map((command) => command.name()))(
+  '%s --help shows what docs/commands.md says',
+  async (name) => {
+    const help = (await runHere([name, '--help'])).stdout.replace(/\s+/g, ' ')
+    const command = commands.find((other) => other.name() === name)
+    expect(help).toContain(command?.description())
+    for (const option of command?.options ?? []) expect(help).toContain(option.description)
+  },
+)
 
 test('.ci/run runs exactly the test command of the README', () => {
-  const script = readFileSync(fileURLToPath(new URL('../.ci/run', import.meta.url)), 'utf8')
+  const script = readFileSync(join(root, '.ci/run'), 'utf8')
   expect(script.trimEnd().split('\n').at(-1)).toBe('npm ci && npm test')
-  expect(readFileSync(path, 'utf8')).toContain('npm ci && npm test')
+  expect(readFileSync(join(root, 'README.md'), 'utf8')).toContain('npm ci && npm test')
 })

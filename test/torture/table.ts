@@ -8,7 +8,7 @@ export interface TableRow extends Tally {
 
 const HEAD = ['fault', 'tried', 'survived', 'lost', 'doubled', 'wrong']
 
-/** As text for a terminal, or as Markdown for the README. */
+/** As text for a terminal, or as Markdown for docs/faults.md. */
 export function table(rows: readonly TableRow[], isMarkdown: boolean): string {
   const cells = rows.map((row) => [
     row.title,

@@ -120,7 +120,7 @@ function withoutSharedSize(name, from) {
 }
 
 /**
- * The table of the README: one row a contender. A missed target stands out.
+ * The table of docs/benchmarks.md: one row a contender. A missed target stands out.
  *
  * @param {readonly ScenarioReport[]} scenarios
  * @returns {string}
