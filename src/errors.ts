@@ -4,7 +4,7 @@ import { QUERY_ERROR_CODES } from './queries/errors.js'
 import { SERVER_ERROR_CODES } from './server/errors.js'
 import { DATABASE_ERROR_CODES } from './store/sqlite/connection/errors.js'
 
-export { type EventProblem, InvalidEventError } from './events/invalid-event.js'
+export { type EventProblem, InvalidEventError } from './events/errors.js'
 export {
   JournalError,
   type JournalErrorCode,

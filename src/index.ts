@@ -1,3 +1,4 @@
+export { type EventProblem, InvalidEventError } from './events/errors.js'
 export type {
   EventInput,
   JournalEvent,
@@ -6,7 +7,6 @@ export type {
   StreamCompleted,
   StreamCompletion,
 } from './events/event-types.js'
-export { type EventProblem, InvalidEventError } from './events/invalid-event.js'
 export type { Redact } from './events/redact.js'
 export { type Journal, type JournalCounters, openJournal } from './journal/append/journal.js'
 export type { JournalLogger, JournalOptions } from './journal/append/options.js'

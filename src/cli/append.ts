@@ -41,7 +41,7 @@ async function append(options: { journal: string; json?: true }): Promise<void> 
   const { isBlank, LineScanner } = await import('../journal/read/line-scanner.js')
   const lines = await import('../events/line.js')
   const { JournalWriteError } = await import('../journal/errors.js')
-  const { InvalidEventError } = await import('../events/invalid-event.js')
+  const { InvalidEventError } = await import('../events/errors.js')
   const journal = openJournal({ directory: options.journal, logger: warningsForPeople })
   const run = new AppendRun(journal, { ...lines, isBlank, InvalidEventError })
   if (process.stdin.isTTY) note('Reading events from stdin, one JSON object a line; Ctrl-D ends.')
@@ -95,7 +95,7 @@ async function readStdin(scanner: LineScanner, run: AppendRun, isStopped: () => 
 
 type Codec = Pick<typeof import('../events/line.js'), 'parseLine' | 'MAX_LINE_BYTES'> &
   Pick<typeof import('../journal/read/line-scanner.js'), 'isBlank'> &
-  Pick<typeof import('../events/invalid-event.js'), 'InvalidEventError'>
+  Pick<typeof import('../events/errors.js'), 'InvalidEventError'>
 
 /** Appends lines and counts what became of them. */
 class AppendRun {

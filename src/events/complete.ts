@@ -1,6 +1,6 @@
+import { describeValue, findProblems, InvalidEventError } from './errors.js'
 import type { EventType, JournalEvent, RequestLogged, StreamCompleted } from './event-types.js'
 import { type CostField, eventTypeOf, FIELDS, type Members } from './fields.js'
-import { describeValue, findProblems, InvalidEventError } from './invalid-event.js'
 import * as safe from './kinds.js'
 
 /**

@@ -1,5 +1,5 @@
+import { describeThrown, InvalidEventError, shownText } from './errors.js'
 import type { JournalEvent } from './event-types.js'
-import { describeThrown, InvalidEventError, shownText } from './invalid-event.js'
 
 /** How every line of ours begins, and nothing inside one: what recovery looks for in a damaged line. */
 export const LINE_START = '{"type":'

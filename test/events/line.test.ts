@@ -1,8 +1,8 @@
 import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { InvalidEventError } from '../../src/events/errors.js'
 import type { JournalEvent } from '../../src/events/event-types.js'
-import { InvalidEventError } from '../../src/events/invalid-event.js'
 import { decodeLine, encodeLine, isBlankLine, MAX_LINE_BYTES, parseLine } from '../../src/events/line.js'
 import { recoverEvents } from '../../src/events/recovery.js'
 import {

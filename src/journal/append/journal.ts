@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { completeEvent, type EventDefaults, unknownFields } from '../../events/complete.js'
+import { describeThrown, InvalidEventError } from '../../events/errors.js'
 import type {
   EventInput,
   JournalEvent,
@@ -9,7 +10,6 @@ import type {
   StreamCompletion,
 } from '../../events/event-types.js'
 import { safeIdentifier } from '../../events/identifier.js'
-import { describeThrown, InvalidEventError } from '../../events/invalid-event.js'
 import { cutErrorMessage } from '../../events/kinds.js'
 import { encodeLine } from '../../events/line.js'
 import { maskSecrets } from '../../events/redact.js'

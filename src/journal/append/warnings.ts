@@ -1,4 +1,4 @@
-import { shownText } from '../../events/invalid-event.js'
+import { shownText } from '../../events/errors.js'
 import type { JournalLogger } from './options.js'
 
 const BURST = 20
