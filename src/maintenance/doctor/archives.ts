@@ -5,12 +5,14 @@ import { lastEntries, readManifest } from '../../journal/chain/manifest.js'
 import { archiveFile, type Segment } from '../../journal/segments.js'
 import { isPassing } from '../../projection/retry.js'
 import { countText } from '../count-text.js'
-import { type DoctorCheck, note, ok, problem } from './check.js'
+import { type DoctorCheck, note, ok, problem, reasonOf } from './check.js'
 
-/** Compressed bytes whose hash is compared, the newest first; `verify` reads everything. */
+/**
+ * How many compressed bytes are hashed and compared, the newest first; `verify` reads everything.
+ */
 const HASHED_BYTES = 256 * 1024 * 1024
 
-/** Is each archive the one that the manifest recorded, or does it at least hold the same lines? */
+/** Whether each archive is the one that the manifest recorded, or at least holds the same lines. */
 export async function checkArchives(directory: string, segments: readonly Segment[]): Promise<DoctorCheck> {
   const entries = lastEntries(readManifest(directory), 'archived')
   const archives = segments.filter(({ isArchived, isLeaving }) => isArchived && !isLeaving).reverse()
@@ -29,14 +31,14 @@ export async function checkArchives(directory: string, segments: readonly Segmen
       if (verdict === 'altered') altered.push(`${file}: not what was archived`)
       if (verdict === 'recompressed') recompressed.push(file)
     } catch (error) {
-      // The check of segment_files has said so.
+      // segment_files reports it.
       if (isPassing(error)) unread++
-      else altered.push(`${file}: ${error instanceof Error ? error.message : String(error)}`)
+      else altered.push(`${file}: ${reasonOf(error)}`)
     }
   }
   const rest = unread === 0 ? '' : `; ${countText(unread, 'archive')} not read (verify reads all)`
   if (altered.length > 0) {
-    const advice = 'Replay and verify stop at these. Bring the right ones back from a backup'
+    const advice = 'Replay and verify stop at these. Restore the right ones from a backup'
     return problem('archives', `${countText(altered.length, 'archive')} altered${rest}`, advice, altered)
   }
   if (recompressed.length > 0) {

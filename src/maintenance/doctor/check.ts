@@ -7,16 +7,21 @@ import { countText } from '../count-text.js'
  */
 export type DoctorLevel = 'ok' | 'note' | 'problem'
 
-/** One thing that was looked at. Texts may hold what strangers named: not safe for a terminal as they are. */
+/**
+ * One thing that was looked at. Its texts may hold names that strangers chose: escape them before a
+ * terminal shows them.
+ */
 export interface DoctorCheck {
-  /** A fixed word, `disk_space`; the same check may come twice, for journal and database. */
+  /**
+   * A fixed word such as `disk_space`. The same check may appear twice, for journal and database.
+   */
   check: string
   level: DoctorLevel
   /** What was found, in one sentence. */
   found: string
-  /** Each file, reason or line that it is about. */
+  /** Each file, reason or line that the check is about. */
   items: string[]
-  /** What to do; null where there is nothing to do, or `found` is an error that says it. */
+  /** What to do; null if there is nothing to do, or if `found` is an error that says what to do. */
   advice: string | null
 }
 
@@ -37,28 +42,49 @@ export function problem(
   return { check, level: 'problem', found, items, advice }
 }
 
-/** A check that fails is a finding: of a sick journal as much as possible has to be said. */
-export function attempt(check: string, look: () => DoctorCheck | DoctorCheck[]): DoctorCheck[] {
-  try {
-    return [look()].flat()
-  } catch (error) {
-    return [failed(check, error)]
+/** A check's word, and what makes it. */
+export type Look = readonly [check: string, () => DoctorCheck | DoctorCheck[] | Promise<DoctorCheck>]
+
+/**
+ * Makes one check after the other. One that throws is a finding: the sicker a journal is, the more
+ * there is to say.
+ */
+export async function runChecks(looks: readonly Look[]): Promise<DoctorCheck[]> {
+  const checks: DoctorCheck[] = []
+  for (const [check, look] of looks) {
+    try {
+      checks.push(...[await look()].flat())
+    } catch (error) {
+      checks.push(failed(check, error))
+    }
   }
+  return checks
 }
 
-/** Our own errors say what to do. */
+/** The finding that a check couldn't be made. Our own errors say what to do. */
 export function failed(check: string, error: unknown): DoctorCheck {
-  return problem(check, error instanceof Error ? error.message : String(error), null)
+  return problem(check, reasonOf(error), null)
+}
+
+/**
+ * How many rows of a table are looked at, the newest: doctor must answer within seconds on a
+ * database of any size.
+ */
+export const NEWEST_ROWS = 200_000
+
+/** What comes before a count of rows when there may be more than were looked at. */
+export function atLeast(rows: number): string {
+  return rows === NEWEST_ROWS ? 'at least ' : ''
+}
+
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
 
 /** `12.3 GiB` */
 export function sizeText(bytes: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
-  let value = bytes
-  let unit = 0
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024
-    unit++
-  }
-  return unit === 0 ? countText(bytes, 'byte') : `${value.toFixed(1)} ${units[unit]}`
+  if (bytes < 1024) return countText(bytes, 'byte')
+  const units = ['KiB', 'MiB', 'GiB', 'TiB']
+  const power = Math.min(Math.floor(Math.log2(bytes) / 10), units.length)
+  return `${(bytes / 1024 ** power).toFixed(1)} ${units[power - 1]}`
 }

@@ -1,8 +1,9 @@
-import { segmentOfId } from '../../journal/segments.js'
+import { UNENDED_SQL, unfinishedUntil } from '../../folds/stream-state.js'
+import { segmentOfId, utcDay } from '../../journal/segments.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
 import { readPositions } from '../../store/sqlite/positions.js'
 import { countText } from '../count-text.js'
-import { type DoctorCheck, note, ok } from './check.js'
+import { atLeast, type DoctorCheck, NEWEST_ROWS, note, ok } from './check.js'
 
 /** How many examples of each kind are named. */
 const EXAMPLES = 3
@@ -17,10 +18,8 @@ interface SupersededRow {
 /** Completions that were applied, but perhaps not to the request that the gateway meant. */
 export function checkCompletions(database: Database): DoctorCheck {
   const positions = readPositions(database)
-  const sum = (count: (position: (typeof positions)[number]) => number) =>
-    positions.reduce((total, position) => total + count(position), 0)
-  const repeated = sum(({ odd }) => odd.repeated)
-  const ambiguous = sum(({ odd }) => odd.ambiguous)
+  const repeated = positions.reduce((sum, { odd }) => sum + odd.repeated, 0)
+  const ambiguous = positions.reduce((sum, { odd }) => sum + odd.ambiguous, 0)
   if (repeated === 0 && ambiguous === 0) {
     return ok('completions', 'none was repeated, none could have meant another row')
   }
@@ -49,4 +48,39 @@ function supersededRows(database: Database): SupersededRow[] {
 
 function nameOf(segmentId: number): string {
   return segmentOfId(segmentId)?.name ?? `segment ${segmentId}`
+}
+
+/** Completions that wait for their request. */
+export function checkHeld(database: Database, now: number): DoctorCheck {
+  const oldest = database
+    .prepare<[], string>(
+      `SELECT s.name FROM held_completions h JOIN journal_segments s ON s.id = h.segment_id
+       ORDER BY h.segment_id, h.byte_offset LIMIT 1`,
+    )
+    .pluck()
+    .get()
+  if (oldest === undefined) return ok('held_completions', 'none waits for its request')
+  const held = database.prepare<[], number>('SELECT count(*) FROM held_completions').pluck().get() as number
+  const found = `${countText(held, 'completion')} came before the request, the oldest in ${oldest}`
+  // The request of one that came today may be in the next line.
+  if (oldest.slice(0, 10) >= utcDay(now)) return ok('held_completions', found)
+  const advice =
+    'Requests that never come were never logged, or under another correlation_id: look at that gateway'
+  return note('held_completions', found, advice)
+}
+
+/** Streams that no completion has ended. */
+export function checkStreams(database: Database, now: number): DoctorCheck {
+  const { n, oldest } = database
+    .prepare<[string, number], { n: number; oldest: string | null }>(
+      `SELECT count(*) AS n, min(timestamp) AS oldest FROM (
+         SELECT timestamp FROM requests WHERE ${UNENDED_SQL} AND timestamp <= ? AND segment_id IS NOT NULL
+         ORDER BY timestamp DESC LIMIT ?)`,
+    )
+    .get(unfinishedUntil(now), NEWEST_ROWS) as { n: number; oldest: string | null }
+  if (n === 0) return ok('unfinished_streams', 'every stream older than an hour has ended')
+  const found = `${atLeast(n)}${countText(n, 'stream')} began more than an hour ago and never ended, the oldest at ${oldest}`
+  const advice =
+    'Their tokens and cost are not final: the gateway died before they ended, or logs no stream_completed'
+  return note('unfinished_streams', found, advice)
 }

@@ -4,11 +4,14 @@ import { type DoctorCheck, note, ok, problem, sizeText } from './check.js'
 
 const SCARCE_BYTES = 1024 ** 3
 const SCARCE_SHARE = 0.05
-/** A twentieth of a large disk is plenty. */
+/** So much is never scarce, however large the disk is. */
 const PLENTY_BYTES = 20 * 1024 ** 3
 const FULL_BYTES = 100 * 1024 ** 2
 
-/** By statfs(2): f_type of linux/magic.h and of the file systems' own headers. */
+/**
+ * Network file systems by the f_type of statfs(2), from linux/magic.h and the file systems' own
+ * headers.
+ */
 const NETWORK: Readonly<Record<number, string>> = {
   26985: 'NFS',
   20859: 'SMB',
@@ -26,7 +29,7 @@ const FUSE = 0x65735546
 const TMPFS = 0x01021994
 const RAMFS = 0x858458f6
 
-/** Free space and free inodes where a path lies. */
+/** Whether the disk of a directory has space and inodes left. */
 export function checkSpace(what: string, directory: string): DoctorCheck {
   const { bsize, bavail, blocks, files, ffree } = statfsSync(directory)
   const free = bavail * bsize
@@ -41,7 +44,10 @@ export function checkSpace(what: string, directory: string): DoctorCheck {
   return isScarce ? note('disk_space', found, advice) : ok('disk_space', found)
 }
 
-/** Sorting the index of a large database takes a temporary file as large as the index. */
+/**
+ * Whether SQLite's temporary files have room: sorting the index of a large database takes one as
+ * large as the index.
+ */
 export function checkTemporaryFiles(databasePath: string): DoctorCheck {
   const folder = temporaryFolder(databasePath)
   if (folder === null) {
@@ -55,12 +61,12 @@ export function checkTemporaryFiles(databasePath: string): DoctorCheck {
   return problem('temporary_files', found, advice)
 }
 
-/** Appends are atomic, and SQLite's WAL works, on local file systems only. */
+/** Whether the file system is local: only there are appends atomic, and does SQLite's WAL work. */
 export function checkFileSystem(what: string, directory: string): DoctorCheck {
   return describeFileSystem(what, statfsSync(directory).type)
 }
 
-/** @param type f_type of statfs(2); only Linux numbers are known. */
+/** @param type the f_type of statfs(2); only Linux's numbers are known. */
 export function describeFileSystem(what: string, type: number): DoctorCheck {
   const magic = process.platform === 'linux' ? type >>> 0 : 0
   const network = NETWORK[magic]
@@ -68,16 +74,16 @@ export function describeFileSystem(what: string, type: number): DoctorCheck {
     const advice =
       what === 'journal'
         ? 'Appends of several hosts tear each other there: give each host a journal on a local disk'
-        : 'SQLite’s WAL needs memory that readers and writer share: put the database on a local disk'
+        : "SQLite's WAL needs memory that readers and writer share: put the database on a local disk"
     return problem('file_system', `${what}: on a network file system (${network})`, advice)
   }
   if (magic === FUSE) {
-    const advice = 'Make sure that what is behind it is local: a network share would tear lines'
+    const advice = 'Make sure that it leads to a local disk: a network share would tear lines'
     return note('file_system', `${what}: on a FUSE file system, which may be anything`, advice)
   }
   if (magic === TMPFS || magic === RAMFS) {
     const advice = 'It is gone when the machine restarts: use a directory on a disk'
     return note('file_system', `${what}: in memory only (tmpfs)`, advice)
   }
-  return ok('file_system', `${what}: no network file system`)
+  return ok('file_system', `${what}: not a network file system`)
 }

@@ -9,28 +9,24 @@ import { readPositions } from '../../store/sqlite/positions.js'
 import { prunedThrough } from '../../store/sqlite/pruned.js'
 import { status } from '../status.js'
 import { checkArchives } from './archives.js'
-import { attempt, type DoctorCheck, type DoctorLevel, failed, ok } from './check.js'
-import { checkDatabase } from './database.js'
+import { type DoctorCheck, type DoctorLevel, failed, ok, runChecks } from './check.js'
+import { checkCompletions, checkHeld, checkStreams } from './completions.js'
+import { checkAddedRows, checkDatabase, checkRejected, checkWal } from './database.js'
 import { checkFileSystem, checkSpace, checkTemporaryFiles } from './disk.js'
+import { checkManifest, checkMissing, type KnownToDoctor } from './manifest.js'
 import { checkDatabasePermissions, checkJournalLock, checkJournalPermissions } from './permissions.js'
-import {
-  checkLag,
-  checkLines,
-  checkMissing,
-  checkPositions,
-  checkProjector,
-  type KnownToDoctor,
-} from './projection.js'
+import { checkPositions } from './positions.js'
+import { checkLag, checkLines, checkProjector } from './projector.js'
 import { checkSchema } from './schema.js'
-import { checkSegments } from './segments.js'
+import { checkDistrusted, checkNames, checkNearMisses, checkTails } from './segments.js'
 import { checkWatcher } from './watcher.js'
 
 export type { DoctorCheck, DoctorLevel }
 
 export interface DoctorOptions {
-  /** The journal's directory; it need not be there. */
+  /** The journal's directory; it needn't exist. */
   journal: string
-  /** The database file; it need not be there. */
+  /** The database's path; the file needn't exist. */
   database: string
 }
 
@@ -49,21 +45,25 @@ export interface DoctorReport {
 }
 
 /**
- * Looks at everything that is known to go wrong, and says what to do. Changes nothing but a probe file in the journal,
- * which it removes. What is missing or can't be read is a finding, never an error; reads a bounded part of journal and
- * database.
+ * Looks at everything that is known to go wrong, and says what to do. Changes nothing but a probe
+ * file in the journal, which it removes. A file that is missing or can't be read is a finding,
+ * never an error. Only a bounded part of journal and database is read.
  */
 export async function doctor(options: DoctorOptions): Promise<DoctorReport> {
   const journal = resolve(options.journal)
-  const database = resolve(options.database)
+  const databasePath = resolve(options.database)
   const now = Date.now()
-  // The positions first: the journal only grows, so what is read after them is never shorter than they are.
-  const projected = examineDatabase(database, now)
+  // The positions first: the journal only grows, so it is never shorter than positions that were
+  // read before it.
+  const projected = await examineDatabase(databasePath, now)
   const checks = [...(await examineJournal(journal, projected.known, now)), ...projected.checks]
-  if (projected.known !== null && isThere(journal)) checks.push(await lagOf(journal, database))
-  const count = (level: DoctorCheck['level']) => checks.filter((check) => check.level === level).length
+  if (projected.known !== null && isThere(journal)) {
+    const look = async () => checkLag(await status({ journal, database: databasePath }))
+    checks.push(...(await runChecks([['lag', look]])))
+  }
+  const count = (level: DoctorLevel) => checks.filter((check) => check.level === level).length
   const problems = count('problem')
-  return { healthy: problems === 0, problems, notes: count('note'), journal, database, checks }
+  return { healthy: problems === 0, problems, notes: count('note'), journal, database: databasePath, checks }
 }
 
 async function examineJournal(
@@ -71,10 +71,7 @@ async function examineJournal(
   known: KnownToDoctor | null,
   now: number,
 ): Promise<DoctorCheck[]> {
-  const checks = attempt('journal', () => {
-    const { journal_id, created_at } = readIdentity(directory)
-    return ok('journal', `${journal_id}, since ${created_at}`)
-  })
+  const checks = await runChecks([['journal', () => checkIdentity(directory)]])
   if (!isThere(directory)) return checks
   let segments: Segment[]
   try {
@@ -84,60 +81,63 @@ async function examineJournal(
   }
   return [
     ...checks,
-    ...attempt('disk_space', () => checkSpace('journal', directory)),
-    ...attempt('file_system', () => checkFileSystem('journal', directory)),
-    ...attempt('permissions', () => checkJournalPermissions(directory, segments)),
-    ...attempt('journal_lock', () => checkJournalLock(directory)),
-    ...checkSegments(directory, segments, now),
-    await archivesOf(directory, segments),
-    await checkWatcher(directory),
-    ...attempt('missing_segments', () => checkMissing(directory, segments, known)),
-    ...(known === null ? [] : attempt('positions', () => checkPositions(directory, segments, known))),
+    ...(await runChecks([
+      ['disk_space', () => checkSpace('journal', directory)],
+      ['file_system', () => checkFileSystem('journal', directory)],
+      ['permissions', () => checkJournalPermissions(directory, segments)],
+      ['journal_lock', () => checkJournalLock(directory)],
+      ['segment_tails', () => checkTails(directory, segments)],
+      ['distrusted_segments', () => checkDistrusted(directory, segments)],
+      ['segment_names', () => checkNames(segments, now)],
+      ['unread_files', () => checkNearMisses(directory)],
+      ['manifest', () => checkManifest(directory)],
+      ['archives', () => checkArchives(directory, segments)],
+      ['watcher', () => checkWatcher(directory)],
+      ['missing_segments', () => checkMissing(directory, segments, known)],
+      ['positions', () => (known === null ? [] : checkPositions(directory, segments, known))],
+    ])),
   ]
 }
 
-function examineDatabase(path: string, now: number): { checks: DoctorCheck[]; known: KnownToDoctor | null } {
+function checkIdentity(directory: string): DoctorCheck {
+  const { journal_id, created_at } = readIdentity(directory)
+  return ok('journal', `${journal_id}, since ${created_at}`)
+}
+
+async function examineDatabase(
+  databasePath: string,
+  now: number,
+): Promise<{ checks: DoctorCheck[]; known: KnownToDoctor | null }> {
   let database: Database
   try {
-    database = openDatabaseReadOnly(path)
+    database = openDatabaseReadOnly(databasePath)
   } catch (error) {
     return { checks: [failed('database', error)], known: null }
   }
-  let known: KnownToDoctor | null = null
   try {
     const positions = readPositions(database)
-    known = { positions, prunedThrough: prunedThrough(database), accepted: acceptedMissing(database) }
-    const checks = [
-      ...attempt('disk_space', () => checkSpace('database', dirname(path))),
-      ...attempt('file_system', () => checkFileSystem('database', dirname(path))),
-      ...attempt('temporary_files', () => checkTemporaryFiles(path)),
-      ...attempt('permissions', () => checkDatabasePermissions(path)),
-      ...attempt('schema', () => checkSchema(database)),
-      ...checkDatabase(database, path, now),
-      checkLines(positions),
-      ...attempt('projector', () => checkProjector(path)),
-    ]
+    const known = { positions, prunedThrough: prunedThrough(database), accepted: acceptedMissing(database) }
+    const checks = await runChecks([
+      ['disk_space', () => checkSpace('database', dirname(databasePath))],
+      ['file_system', () => checkFileSystem('database', dirname(databasePath))],
+      ['temporary_files', () => checkTemporaryFiles(databasePath)],
+      ['permissions', () => checkDatabasePermissions(databasePath)],
+      ['schema', () => checkSchema(database)],
+      ['database', () => checkDatabase(database, databasePath)],
+      ['wal', () => checkWal(databasePath)],
+      ['rejected_lines', () => checkRejected(database)],
+      ['held_completions', () => checkHeld(database, now)],
+      ['completions', () => checkCompletions(database)],
+      ['unfinished_streams', () => checkStreams(database, now)],
+      ['added_rows', () => checkAddedRows(database)],
+      ['lines', () => checkLines(positions)],
+      ['projector', () => checkProjector(databasePath)],
+    ])
     return { checks, known }
   } catch (error) {
-    return { checks: [failed('database', asDatabaseError(error, path))], known }
+    return { checks: [failed('database', asDatabaseError(error, databasePath))], known: null }
   } finally {
     database.close()
-  }
-}
-
-async function archivesOf(directory: string, segments: readonly Segment[]): Promise<DoctorCheck> {
-  try {
-    return await checkArchives(directory, segments)
-  } catch (error) {
-    return failed('archives', error)
-  }
-}
-
-async function lagOf(journal: string, database: string): Promise<DoctorCheck> {
-  try {
-    return checkLag(await status({ journal, database }))
-  } catch (error) {
-    return failed('lag', error)
   }
 }
 
@@ -145,7 +145,7 @@ function isThere(path: string): boolean {
   try {
     return statSync(path).isDirectory()
   } catch {
-    // Said by the check of journal.json.
+    // The check of journal.json reports it.
     return false
   }
 }

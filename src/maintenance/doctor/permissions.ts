@@ -1,9 +1,9 @@
 import { accessSync, constants, existsSync, lstatSync, realpathSync, type Stats, statSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { MANIFEST_FILE } from '../../journal/chain/manifest.js'
 import { archiveFile, leavingFile, type Segment } from '../../journal/segments.js'
 import { countText } from '../count-text.js'
-import { type DoctorCheck, note, ok, problem } from './check.js'
+import { type DoctorCheck, note, ok, problem, reasonOf } from './check.js'
 
 const OTHERS_READ = 0o004
 const OTHERS_WRITE = 0o002
@@ -15,7 +15,7 @@ interface Found {
   stats: Stats
 }
 
-/** Who but the owner and the group gets at the journal, and whether its files have one owner. */
+/** Who besides owner and group can reach the journal, and whether all its files have one owner. */
 export function checkJournalPermissions(directory: string, segments: readonly Segment[]): DoctorCheck[] {
   return checkFiles('journal', directory, ['journal.json', MANIFEST_FILE, ...segments.map(fileOf)])
 }
@@ -25,25 +25,27 @@ function fileOf(segment: Segment): string {
   return segment.isArchived ? archiveFile(segment) : segment.name
 }
 
-/** The lock of `archive` and `prune`, which a run as another user may have left. Only access(2) is called on it. */
+/**
+ * Whether this user may take the lock of `archive` and `prune`, which another user's run may have
+ * made. Only access(2) is called on it.
+ */
 export function checkJournalLock(directory: string): DoctorCheck {
   const lock = `${MANIFEST_FILE}.lock`
-  if (!existsSync(join(directory, lock))) return ok('journal_lock', 'nothing was archived yet')
+  if (!existsSync(join(directory, lock))) return ok('journal_lock', 'nothing has been archived yet')
   try {
     accessSync(join(directory, lock), constants.R_OK | constants.W_OK)
     return ok('journal_lock', 'this user may archive and prune')
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
     const advice =
       'Run doctor, archive and prune as the user of the projector, or chown the file to that user'
-    return problem('journal_lock', `archive and prune can't lock the journal: ${reason}`, advice)
+    return problem('journal_lock', `archive and prune can't lock the journal: ${reasonOf(error)}`, advice)
   }
 }
 
 /** The same for the database and what SQLite keeps beside it. Only `stat` is called on them. */
-export function checkDatabasePermissions(database: string): DoctorCheck[] {
-  const path = realpathSync(database)
-  const name = path.slice(dirname(path).length + 1)
+export function checkDatabasePermissions(databasePath: string): DoctorCheck[] {
+  const path = realpathSync(databasePath)
+  const name = basename(path)
   return checkFiles('database', dirname(path), [
     name,
     ...['-wal', '-shm', '.lock', '.pid'].map((ending) => name + ending),
@@ -71,7 +73,7 @@ function checkOthers(what: string, directory: string, files: readonly Found[]): 
   const { loose, canEnter } = lookUpwards(realpathSync(directory))
   if (loose !== undefined) {
     const found = `${what}: everybody may put files into ${loose}, and so replace what is in it`
-    return problem('permissions', found, `chmod o-w ${loose}, and look whether anything there is not yours`)
+    return problem('permissions', found, `chmod o-w ${loose}, and look whether anything there isn't yours`)
   }
   const reachable = canEnter ? files : []
   const writable = reachable.filter(({ stats }) => (stats.mode & OTHERS_WRITE) !== 0)
@@ -93,7 +95,10 @@ function checkOthers(what: string, directory: string, files: readonly Found[]): 
   return ok('permissions', `${what}: closed to others`)
 }
 
-/** A folder on the way that anybody may rename things in, and whether others may go all the way. */
+/**
+ * The first folder on the way up that everybody may rename things in, and whether others can reach
+ * the directory at all.
+ */
 function lookUpwards(directory: string): { loose: string | undefined; canEnter: boolean } {
   let canEnter = true
   for (let path = directory; ; path = dirname(path)) {
@@ -108,10 +113,10 @@ function lookUpwards(directory: string): { loose: string | undefined; canEnter: 
 
 function checkOwners(what: string, expected: Stats, files: readonly Found[]): DoctorCheck {
   const foreign = files.filter(({ stats }) => stats.uid !== expected.uid)
-  if (foreign.length === 0) return ok('owner', `${what}: all belongs to uid ${expected.uid}`)
+  if (foreign.length === 0) return ok('owner', `${what}: everything belongs to uid ${expected.uid}`)
   const advice =
-    'Run gateways and projector as one user (or share a group with `mode`), and chown these: a command run once as root leaves such files'
-  const found = `${what}: ${countText(foreign.length, 'file')} of another owner than uid ${expected.uid}`
+    'Run gateways and projector as one user (or share a group with `mode`), and chown these files: a command that was run once as root leaves such'
+  const found = `${what}: ${countText(foreign.length, 'file')} owned by somebody else than uid ${expected.uid}`
   return note(
     'owner',
     found,

@@ -16,7 +16,10 @@ interface SchemaObject {
   tbl_name: string
 }
 
-/** Compares the database's tables, indexes and triggers with what the migrations make in an empty one. */
+/**
+ * Compares the database's tables, columns, indexes and triggers with those that the migrations make
+ * in an empty one.
+ */
 export function checkSchema(database: Database): DoctorCheck {
   const expected = connect(':memory:', {})
   try {
@@ -35,7 +38,7 @@ function compare(database: Database, expected: Database): DoctorCheck {
   for (const { name } of tables) missing.push(...missingColumns(database, expected, name))
   if (missing.length > 0) {
     const advice =
-      'Put back what is missing as the files in migrations/ make it, or move the database away and rebuild it: `request-journal replay`'
+      'Restore what is missing as the files in migrations/ make it, or move the database away and rebuild it: `request-journal replay`'
     const text = `${countText(missing.length, 'table, column or index', 'tables, columns or indexes')} missing`
     return problem('schema', text, advice, missing)
   }
@@ -74,7 +77,7 @@ function missingColumns(database: Database, expected: Database, table: string): 
     .map(({ name }) => `column ${table}.${name}`)
 }
 
-/** Columns of somebody else's that a row without them can't be inserted with. */
+/** Columns that somebody added and that need a value, so a row without one is refused. */
 function refusingColumns(database: Database, expected: Database, table: string): string[] {
   const ours = new Set(columnsOf(expected, table).map(({ name }) => name))
   return columnsOf(database, table)

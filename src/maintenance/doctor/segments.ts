@@ -1,6 +1,5 @@
 import { closeSync, constants, fstatSync, readSync } from 'node:fs'
 import { join } from 'node:path'
-import { readManifest } from '../../journal/chain/manifest.js'
 import { nodeFileSystem, openRegularFile, readSmallFile } from '../../journal/files.js'
 import {
   archiveFile,
@@ -12,27 +11,17 @@ import {
   utcDay,
 } from '../../journal/segments.js'
 import { countText } from '../count-text.js'
-import { attempt, type DoctorCheck, note, ok, problem, sizeText } from './check.js'
+import { type DoctorCheck, note, ok, problem, reasonOf, sizeText } from './check.js'
 
 const MAX_MARKER_BYTES = 4096
-/** How much of a segment's end is read for the beginning of a fragment. */
+/** How much of a segment's end is read to find where an unfinished line begins. */
 const TAIL_BYTES = 1024 * 1024
 const NEWLINE = 0x0a
-/** Of the 999 numbers of a day. */
+/** A day has 999 numbers. */
 const MANY_NUMBERS = 900
 
-/** What the segments' names, ends and markers say. No line is read whole. */
-export function checkSegments(directory: string, segments: readonly Segment[], now: number): DoctorCheck[] {
-  return [
-    ...attempt('segment_tails', () => checkTails(directory, segments)),
-    ...attempt('distrusted_segments', () => checkDistrusted(directory, segments)),
-    ...attempt('segment_names', () => checkNames(segments, now)),
-    ...attempt('unread_files', () => checkNearMisses(directory)),
-    ...attempt('manifest', () => checkManifest(directory)),
-  ]
-}
-
-function checkTails(directory: string, segments: readonly Segment[]): DoctorCheck[] {
+/** Whether each segment can be read and ends with a whole line. No line is read whole. */
+export function checkTails(directory: string, segments: readonly Segment[]): DoctorCheck[] {
   const fragments: string[] = []
   const unreadable: string[] = []
   for (const segment of segments) {
@@ -43,47 +32,42 @@ function checkTails(directory: string, segments: readonly Segment[]): DoctorChec
         : fragmentBytes(join(directory, name))
       if (bytes > 0) fragments.push(`${name}: ${bytes > TAIL_BYTES ? 'more than 1 MiB' : sizeText(bytes)}`)
     } catch (error) {
-      unreadable.push(error instanceof Error ? error.message : String(error))
+      unreadable.push(reasonOf(error))
     }
   }
   const checks: DoctorCheck[] = []
   if (unreadable.length > 0) {
     const advice =
-      'Correct owner and permissions; what is no regular file does not belong there: move it away'
-    checks.push(
-      problem(
-        'segment_files',
-        `${countText(unreadable.length, 'segment')} can't be read`,
-        advice,
-        unreadable,
-      ),
-    )
+      "Correct owner and permissions; what isn't a regular file doesn't belong there: move it away"
+    const found = `${countText(unreadable.length, 'segment')} can't be read`
+    checks.push(problem('segment_files', found, advice, unreadable))
   }
   if (fragments.length > 0) {
     const advice =
-      'A line that is being written, or that a crash cut off. The next writer ends it, and it is shown as a rejected line then; whole events are not affected'
-    checks.push(
-      note(
-        'segment_tails',
-        `${countText(fragments.length, 'segment')} with an unfinished last line`,
-        advice,
-        fragments,
-      ),
-    )
+      "A line that is being written, or that a crash cut off. The next writer ends it, and then it counts as a rejected line; whole events aren't affected"
+    const found = `${countText(fragments.length, 'segment')} with an unfinished last line`
+    checks.push(note('segment_tails', found, advice, fragments))
   }
   return checks.length > 0
     ? checks
     : [ok('segment_tails', `${countText(segments.length, 'segment')}, each ends with a whole line`)]
 }
 
-/** Only opened: whoever may not would stop at it. @returns 0, since an archive ends with a whole line. */
+/**
+ * Opens an archive, to see whether it can be.
+ *
+ * @returns 0, since an archive ends with a whole line.
+ */
 function openArchive(directory: string, segment: Segment): number {
   const file = segment.isLeaving ? leavingFile(segment) : archiveFile(segment)
   closeSync(openRegularFile(nodeFileSystem, join(directory, file), constants.O_RDONLY))
   return 0
 }
 
-/** Bytes behind the last newline: 0, or up to a MiB, or one more than that for anything longer. */
+/**
+ * The number of bytes after the last newline; anything over 1 MiB counts as one byte more than
+ * that.
+ */
 function fragmentBytes(path: string): number {
   const fd = openRegularFile(nodeFileSystem, path, constants.O_RDONLY)
   try {
@@ -102,11 +86,12 @@ function bytesAt(fd: number, position: number, length: number): Buffer {
   return bytes.subarray(0, readSync(fd, bytes, 0, length, position))
 }
 
-function checkDistrusted(directory: string, segments: readonly Segment[]): DoctorCheck {
+/** Segments whose sync has failed once. */
+export function checkDistrusted(directory: string, segments: readonly Segment[]): DoctorCheck {
   const distrusted = segments.filter(({ isDistrusted }) => isDistrusted)
   if (distrusted.length === 0) return ok('distrusted_segments', 'no sync has failed')
   const advice =
-    'Look at the disk (dmesg, smartctl), then `request-journal verify`: it names what is damaged. Once looked at, remove the marker: the segment stays'
+    'Look at the disk (dmesg, smartctl), then run `request-journal verify`: it names what is damaged. Once you have looked, remove the marker: the segment stays'
   const items = distrusted.map((segment) => {
     const marker = distrustMarker(segment)
     return `${marker}: ${markerText(join(directory, marker))}`
@@ -115,24 +100,25 @@ function checkDistrusted(directory: string, segments: readonly Segment[]): Docto
   return problem('distrusted_segments', found, advice, items)
 }
 
-/** What the writer left there, or whatever else there is. */
+/** When and why the sync failed, as the writer noted it, or whatever else the marker holds. */
 function markerText(path: string): string {
   let text: string
   try {
     text = readSmallFile(path, MAX_MARKER_BYTES).trim()
   } catch (error) {
-    return `can't be read (${error instanceof Error ? error.message : error})`
+    return `can't be read (${reasonOf(error)})`
   }
   try {
     const { at, error } = JSON.parse(text)
     if (typeof at === 'string' && typeof error === 'string') return `at ${at}, ${error}`
   } catch {
-    // Shown as it is.
+    // Shown as it stands.
   }
   return text === '' ? 'empty' : text
 }
 
-function checkNames(segments: readonly Segment[], now: number): DoctorCheck {
+/** Days that run out of numbers, and segments dated in the future. */
+export function checkNames(segments: readonly Segment[], now: number): DoctorCheck {
   const today = utcDay(now)
   const future = segments.filter(({ day }) => day > today)
   const crowded = segments.filter(({ number }) => number >= MANY_NUMBERS)
@@ -146,42 +132,27 @@ function checkNames(segments: readonly Segment[], now: number): DoctorCheck {
       names(crowded.slice(-1)),
     )
   }
-  if (future.length > 0) {
+  const last = future.at(-1)
+  if (last === undefined) return ok('segment_names', 'no segment is dated in the future')
+  const found = `${countText(future.length, 'segment')} dated in the future (today is ${today} UTC)`
+  if (!isFarAhead(last, now)) {
     const advice =
       'A clock was ahead: check it (timedatectl). Nothing is lost, but writers stay on the newest of these until its day is over'
-    const found = `${countText(future.length, 'segment')} dated in the future (today is ${today} UTC)`
-    const last = future.at(-1)
-    if (last === undefined || !isFarAhead(last, now))
-      return note('segment_names', found, advice, names(future))
-    const remedy =
-      'A clock was ahead, and writers append to the newest of these until its day is over. Correct it (timedatectl), stop the projector, and run `request-journal redate`: it gives them names of today'
-    return problem('segment_names', found, remedy, names(future))
+    return note('segment_names', found, advice, names(future))
   }
-  return ok('segment_names', 'no segment is dated in the future')
+  const remedy =
+    'A clock was ahead, and writers append to the newest of these until its day is over. Correct it (timedatectl), stop the projector, and run `request-journal redate`: it gives them names of today'
+  return problem('segment_names', found, remedy, names(future))
 }
 
-function checkNearMisses(directory: string): DoctorCheck {
+/** Files whose lines nobody reads, because their name is almost a segment's. */
+export function checkNearMisses(directory: string): DoctorCheck {
   const files = nearMisses(directory)
   if (files.length === 0) return ok('unread_files', 'no file is named almost like a segment')
   const found = `${countText(files.length, 'file')} named almost like a segment, whose lines nobody reads`
   const advice =
     'Rename them as journal/README.md says, 2026-11-20.ndjson or 2026-11-20_001.ndjson, or move them away'
   return problem('unread_files', found, advice, files)
-}
-
-function checkManifest(directory: string): DoctorCheck {
-  const { entries, problems } = readManifest(directory)
-  if (problems.length === 0) {
-    const found = `${countText(entries.length, 'entry', 'entries')}, the chain is whole`
-    return ok('manifest', entries.length === 0 ? 'no segment is sealed yet' : found)
-  }
-  const items = problems.map(({ byteOffset, detail }) => `byte ${byteOffset}: ${detail}`)
-  return problem(
-    'manifest',
-    'the chain of sealed segments is broken',
-    'Run `request-journal verify`, and compare with a backup',
-    items,
-  )
 }
 
 function names(segments: readonly Segment[]): string[] {

@@ -4,13 +4,13 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers'
 import { watch } from 'chokidar'
 import { errorCode } from '../../journal/files.js'
-import { type DoctorCheck, note, ok, problem } from './check.js'
+import { type DoctorCheck, note, ok, problem, reasonOf } from './check.js'
 
 const PATIENCE_MS = 1000
 
 /**
- * Does a write in this directory wake a projector? Writes a probe file, waits for the watcher's event, and removes it.
- * Any event will do, also one that a gateway causes meanwhile.
+ * Whether a write in this directory wakes a projector: writes a probe file, waits for the watcher's
+ * event, and removes the file. Any event will do, also one that a gateway causes at the same time.
  */
 export async function checkWatcher(directory: string): Promise<DoctorCheck> {
   const startedAt = performance.now()
@@ -30,26 +30,22 @@ export async function checkWatcher(directory: string): Promise<DoctorCheck> {
       'The projector looks once a second instead. With ENOSPC or EMFILE: raise fs.inotify.max_user_watches and max_user_instances'
     return note('watcher', `failed: ${outcome.message}`, advice)
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
     if (errorCode(error) === 'EROFS') {
       const found =
         'the journal is on a read-only mount: gateways keep their events in memory, and lose them when it is full'
-      return problem(
-        'watcher',
-        found,
-        'Mount it writable (dmesg says whether the kernel has made it read-only after an error)',
-      )
+      const advice = 'Mount it writable (dmesg says whether the kernel made it read-only after an error)'
+      return problem('watcher', found, advice)
     }
     const advice =
       'A projector that may only read is fine; run doctor as a user who may write there to test it'
-    return note('watcher', `could not be tested, no probe file can be written: ${reason}`, advice)
+    return note('watcher', `can't be tested, no probe file can be written: ${reasonOf(error)}`, advice)
   } finally {
     if (path !== '') rmSync(path, { force: true })
   }
 }
 
 async function probe(directory: string, write: () => void): Promise<'event' | 'silence' | Error> {
-  // As the projector does.
+  // With the projector's own options.
   const watcher = watch(directory, { ignoreInitial: true, depth: 0, ignored: (path) => path !== directory })
   try {
     return await new Promise((resolve, reject) => {
@@ -70,7 +66,7 @@ async function probe(directory: string, write: () => void): Promise<'event' | 's
   }
 }
 
-/** Under a name that nobody can have prepared, and never through a link. */
+/** Makes a file under a name that nobody can have prepared, and never through a link. */
 function createProbe(directory: string): string {
   const path = join(directory, `.doctor-${process.pid}-${randomUUID()}.tmp`)
   const fd = openSync(path, 'wx', 0o600)

@@ -1,7 +1,7 @@
 import type { RequestLogged, StreamCompleted } from '../../events/event-types.js'
 import type { Place, PlacedCompletion } from '../../store/sqlite/projection-tables.js'
 import type { CompletionKey } from '../../store/sqlite/request-finder.js'
-import { completionColumns, heldColumns } from '../doctor/expected-columns.js'
+import { completionColumns, heldColumns } from './expected-columns.js'
 import { differingColumns } from './row-comparer.js'
 import type { ProblemList } from './verify-problems.js'
 import type { ExpectedRatios } from './verify-ratios.js'

@@ -1,6 +1,6 @@
 import type { JournalEvent, RequestLogged } from '../../events/event-types.js'
 import type { Place, RejectedLine } from '../../store/sqlite/projection-tables.js'
-import { completionColumns, requestColumns, uncompletedColumns } from '../doctor/expected-columns.js'
+import { completionColumns, requestColumns, uncompletedColumns } from './expected-columns.js'
 import { differingColumns } from './row-comparer.js'
 import { CompletionMatcher } from './verify-completions.js'
 import type { ProblemList } from './verify-problems.js'

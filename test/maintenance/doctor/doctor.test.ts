@@ -19,7 +19,7 @@ import { describe, expect } from 'vitest'
 import { utcDay } from '../../../src/journal/segments.js'
 import { describeFileSystem } from '../../../src/maintenance/doctor/disk.js'
 import { type DoctorReport, doctor } from '../../../src/maintenance/doctor/doctor.js'
-import { checkLag } from '../../../src/maintenance/doctor/projection.js'
+import { checkLag } from '../../../src/maintenance/doctor/projector.js'
 import type { StatusReport } from '../../../src/maintenance/index.js'
 import { openDatabase, projectOnce } from '../../../src/projection/index.js'
 import { acquireProjectorLock } from '../../../src/store/sqlite/connection/projector-lock.js'
@@ -309,7 +309,7 @@ const NOTES: [string, string, RegExp, (workspace: Workspace) => void | Promise<v
   [
     'a projector that was killed',
     'projector',
-    /did not end by itself \(pid 7 /,
+    /didn't end by itself \(pid 7 /,
     ({ database }) => writeFileSync(`${database}.pid`, '{"pid":7,"hostname":"h","started_at":"s"}'),
   ],
 ]
@@ -394,7 +394,7 @@ test('files of another owner', async ({ workspace, skip }) => {
 test('where no probe can be written, that is said', async ({ workspace }) => {
   // A directory that takes no file from anybody, root included.
   const report = await doctor({ journal: '/proc/self/fdinfo', database: workspace.database })
-  expect(finding(report, 'watcher')?.found).toMatch(/could not be tested/)
+  expect(finding(report, 'watcher')?.found).toMatch(/can't be tested/)
 })
 
 test('many doctors at once leave nothing behind', async ({ workspace }) => {
@@ -428,8 +428,8 @@ test.for([
   [0xff534d42 | 0, 'problem', /CIFS/],
   [0x65735546, 'note', /FUSE/],
   [0x01021994, 'note', /memory/],
-  [0xef53, 'ok', /no network/],
-  [statfsSync('/').type, 'ok', /no network/],
+  [0xef53, 'ok', /not a network/],
+  [statfsSync('/').type, 'ok', /not a network/],
 ] as const)('file system %d: %s', ([type, level, text], { skip }) => {
   if (process.platform !== 'linux') skip('the numbers are of Linux')
   expect(describeFileSystem('journal', type)).toMatchObject({ level, found: expect.stringMatching(text) })

@@ -1,0 +1,78 @@
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
+import { readManifest } from '../../journal/chain/manifest.js'
+import { fileIdentity } from '../../journal/file-identity.js'
+import { SegmentReader } from '../../journal/read/segment-reader.js'
+import type { Segment } from '../../journal/segments.js'
+import { isPassing } from '../../projection/retry.js'
+import { missingSegments } from '../../projection/segments/missing-segments.js'
+import { checkSegment, isRemembered } from '../../projection/segments/segment-check.js'
+import type { SegmentPosition } from '../../store/sqlite/positions.js'
+import { countText } from '../count-text.js'
+import { type DoctorCheck, ok, problem, reasonOf } from './check.js'
+import type { KnownToDoctor } from './manifest.js'
+
+/** How many bytes of copied segments are read to compare them; `verify` reads all. */
+const COMPARED_BYTES = 64 * 1024 * 1024
+
+/**
+ * Whether each segment is still the one that was projected: finds what a projector would stop at,
+ * without running one.
+ */
+export function checkPositions(
+  directory: string,
+  segments: readonly Segment[],
+  known: KnownToDoctor,
+): DoctorCheck {
+  const { positions } = known
+  const there = new Map(segments.map((segment) => [segment.id, segment]))
+  const names = new Set(positions.map(({ name }) => name))
+  const missing = missingSegments(directory, readManifest(directory), segments, known)
+  const wrong = missing
+    .filter(({ name }) => names.has(name))
+    .map(({ name, found }) => `${name}: gone, ${found}`)
+  let compared = 0
+  let uncompared = 0
+  let unread = 0
+  for (const position of positions) {
+    const segment = there.get(position.id)
+    if (segment === undefined || segment.isArchived) continue
+    try {
+      const file = fileIdentity(statSync(join(directory, segment.name), { bigint: true }))
+      const isCopy = !isRemembered(file, position.file)
+      const isAffordable = compared + position.projectedBytes <= COMPARED_BYTES
+      if (isCopy && isAffordable) compared += position.projectedBytes
+      if (isCopy && !isAffordable) uncompared++
+      checkOne(directory, segment, isCopy && !isAffordable ? { ...position, file } : position)
+    } catch (error) {
+      // segment_files reports it, and a segment that can't be read isn't known to be wrong.
+      if (isPassing(error)) unread++
+      else wrong.push(reasonOf(error))
+    }
+  }
+  if (wrong.length > 0) {
+    const advice =
+      'The projector stops at this. Restore the segments from a backup, or rebuild without them: `request-journal replay --allow-missing`'
+    return problem('positions', `${countText(wrong.length, 'segment')} no longer as projected`, advice, wrong)
+  }
+  const rest =
+    uncompared === 0
+      ? ''
+      : `; of ${countText(uncompared, 'copied segment')} only the last line was compared (verify reads all)`
+  return ok(
+    'positions',
+    `${countText(positions.length - unread, 'projected segment')} as they were read${rest}`,
+  )
+}
+
+function checkOne(directory: string, segment: Segment, position: SegmentPosition): void {
+  const reader = new SegmentReader(directory, segment, {
+    position: position.projectedBytes,
+    positionCrc32: position.projectedCrc32,
+  })
+  try {
+    checkSegment(reader, position)
+  } finally {
+    reader.close()
+  }
+}
