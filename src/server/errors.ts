@@ -3,7 +3,8 @@
  *
  * - `TOKEN_REQUIRED`: it is to listen beyond this machine, and anyone there could read everything.
  * - `TOKEN_INVALID`: the token is empty, too short, or has characters that no header can carry.
- * - `ADDRESS_UNAVAILABLE`: it can't listen on the host or port: in use, not allowed, or not of this machine.
+ * - `ADDRESS_UNAVAILABLE`: it can't listen on the host or port: in use, not allowed, or not of this
+ *   machine.
  */
 export const SERVER_ERROR_CODES = ['TOKEN_REQUIRED', 'TOKEN_INVALID', 'ADDRESS_UNAVAILABLE'] as const
 

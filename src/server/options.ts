@@ -8,7 +8,8 @@ export interface ServerOptions {
   /** The database file. Until a projector has made it, questions are answered with 503. */
   database: string
   /**
-   * The journal's directory, which `project` projects and the lag is measured against. It needn't exist.
+   * The journal's directory, which `project` projects and the lag is measured against. It needn't
+   * exist.
    * @default 'journal'
    */
   journal?: string | undefined
@@ -23,7 +24,8 @@ export interface ServerOptions {
    */
   port?: number | undefined
   /**
-   * The token that every route but `/healthz` and `/livez` asks for, as `Bearer` or as the password of `Basic`.
+   * The token that every route but `/healthz` and `/livez` asks for, as `Bearer` or as the password
+   * of `Basic`.
    * @default none is asked for
    */
   token?: string | undefined
@@ -90,7 +92,9 @@ const NAMES = new Set([
   'queryThreads',
 ])
 
-/** Fills the defaults. @throws TypeError for an unknown option or a value out of range, naming it. */
+/**
+ * Fills the defaults. @throws TypeError for an unknown option or a value out of range, naming it.
+ */
 export function resolveOptions(options: ServerOptions): ResolvedOptions {
   for (const name of Object.keys(options)) {
     if (!NAMES.has(name)) {

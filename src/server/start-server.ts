@@ -17,10 +17,10 @@ import { QueryPool } from './pool/query-pool.js'
 import { ProjectorThread } from './projector/projector-thread.js'
 import { StreamHub } from './stream/stream-hub.js'
 
-/** How long a server that stops waits for clients that don't read their answers or don't finish their questions. */
+/** How long a server that stops waits for clients that don't read answers or finish questions. */
 const CLOSE_MS = 5000
 
-/** How long a client may take to read an answer, beside the time that the question may wait and run. */
+/** How long a client may take to read an answer, beside the time to wait for it. */
 const READ_MS = 60_000
 
 /** A server at work. */
@@ -28,13 +28,13 @@ export interface Server {
   /** Its address: `http://127.0.0.1:8790`. */
   readonly url: string
   /**
-   * Resolves once it is closed. Rejects with the reason if its projector has to stop for good: what has been projected
-   * is still served, but nothing new appears.
+   * Resolves once it is closed. Rejects with the reason if its projector has to stop for good: what
+   * has been projected is still served, but nothing new appears.
    */
   readonly finished: Promise<void>
   /**
-   * Ends streams, answers what has been asked, for 5 seconds at most, and stops the projector. A second call waits for
-   * the same.
+   * Ends streams, answers what has been asked, for 5 seconds at most, and stops the projector. A
+   * second call waits for the same.
    */
   close(): Promise<void>
 }
@@ -45,8 +45,8 @@ export interface Server {
  * @throws TypeError for an unknown option or a value out of range.
  * @throws ServerError TOKEN_REQUIRED, TOKEN_INVALID, ADDRESS_UNAVAILABLE.
  * @throws JournalError JOURNAL_INVALID if the journal isn't a directory.
- * @throws DatabaseError if the database can't be read; one that doesn't exist yet is waited for. With `project` also
- *   what `startProjector` throws.
+ * @throws DatabaseError if the database can't be read; one that doesn't exist yet is waited for.
+ *   With `project` also what `startProjector` throws.
  */
 export async function startServer(options: ServerOptions): Promise<Server> {
   const resolved = resolveOptions(options)
@@ -125,7 +125,7 @@ async function listen(
   }
 }
 
-/** Fails at once rather than when somebody asks. A database that a projector will make or migrate is waited for. */
+/** Fails at once if the database can't be read. One that a projector will make is waited for. */
 function checkDatabase({ databasePath, logger }: ResolvedOptions): void {
   try {
     openDatabaseReadOnly(databasePath).close()

@@ -42,7 +42,7 @@ describe.skipIf(!hasBrowser)('when things are not as usual', () => {
     await page.getByRole('combobox', { name: 'Outcome' }).selectOption('Succeeded')
     const banner = page.locator('.banner.is-bad')
     await banner.waitFor()
-    expect(await banner.innerText()).toMatch(/doesn’t answer.*What stands here is of \d\d:\d\d:\d\d UTC/s)
+    expect(await banner.innerText()).toMatch(/doesn’t answer.*What you see here is as of \d\d:\d\d:\d\d UTC/s)
     expect(await rows.count()).toBe(0)
     await dashboard.restart()
     await banner.waitFor({ state: 'detached', timeout: 25_000 })

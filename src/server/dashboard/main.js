@@ -1,4 +1,5 @@
-// The first questions go out while the modules that show the answers, and uPlot, are still on their way.
+// The first questions go out while the modules that show the answers, and uPlot, are still on their
+// way.
 import { askAhead, askTime } from './api/api.js'
 import { shownMoment, takeMoment } from './api/clock.js'
 import { pageQuery, seriesQuery, statsQuery } from './api/questions.js'
@@ -12,6 +13,6 @@ try {
   askAhead('v1/series', seriesQuery(state, shownMoment()))
   askAhead('v1/requests', pageQuery(state, shownMoment(), 'start'))
 } catch {
-  // The window makes no sense: whoever asks next says so.
+  // The window makes no sense: asking again says so on the page.
 }
 await import('./page.js')

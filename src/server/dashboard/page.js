@@ -10,9 +10,10 @@ import { Detail } from './requests/detail.js'
 import { Download } from './requests/download.js'
 import { RequestsSection } from './requests/requests-section.js'
 
-/** Figures follow requests that were seen to come this soon, where they don't cost more than a twentieth of that time. */
+/** How soon the figures follow requests that have come … */
 const NEWS_MS = 2000
-const MOST_LOAD = 20
+/** … unless asking for them takes more than this part of the time. */
+const MOST_LOAD = 1 / 20
 
 const store = new PageStore()
 const connection = new Connection(loadAll)
@@ -25,7 +26,7 @@ const overview = new Overview({
       before: new Date(before * 1000).toISOString(),
     }),
   onName: (by, name) => {
-    // Requests without a provider are a group, and no provider's.
+    // Requests without a provider are a group of their own, which no name stands for.
     const without = by === 'provider' && name === 'unknown' ? 'true' : ''
     if (by === 'model') store.update({ model: name === store.state.model ? '' : name })
     else if (without !== '')
@@ -59,9 +60,9 @@ new Download({
 let refreshedAt = 0
 let tookMs = 0
 let loadsUnderWay = 0
-/** Requests have come that the figures don't have. */
+/** Whether requests have come that aren't in the figures yet. */
 let hasNews = false
-/** There is no database to ask. */
+/** Whether there is no database to ask yet. */
 let isWaiting = false
 
 startTheme(() => overview.repaint())
@@ -71,7 +72,7 @@ store.subscribe((state, before) => {
   detail.show(state.request, before.request)
   requests.list.table.markOpen()
   connection.showAddress(state.notUnderstood)
-  // The detail alone changes nothing of what lies under it, nor does the order of the list change a chart.
+  // Opening a detail changes nothing below it, and the order of the list changes no chart.
   const isOtherList = listPart(state) !== listPart(before)
   const isOtherOverview = overviewPart(state) !== overviewPart(before)
   if (isOtherList && isOtherOverview) takeMoment()
@@ -82,7 +83,7 @@ document.addEventListener('visibilitychange', refreshWhenDue)
 setInterval(refreshWhenDue, 1000)
 detail.show(store.state.request, null)
 connection.showAddress(store.state.notUnderstood)
-// Of the moment that the first questions were asked at.
+// These show the moment at which main.js asked the first questions.
 void loadOverview({ isOther: true })
 void report('requests', requests.load(store.state))
 
@@ -108,11 +109,11 @@ async function loadOverview(options) {
   void connection.checkHealth()
 }
 
-/** Asks again only while somebody can see it: for all that is shown, of one moment. */
+/** Asks again for all that is shown, as of one moment, but only while somebody can see it. */
 function refreshWhenDue() {
   const usual = isWaiting ? NEWS_MS : refreshEveryMs(store.state, shownMoment())
   if (document.visibilityState !== 'visible' || loadsUnderWay > 0 || usual === null) return
-  const every = Math.max(hasNews ? NEWS_MS : usual, tookMs * MOST_LOAD)
+  const every = Math.max(hasNews ? NEWS_MS : usual, tookMs / MOST_LOAD)
   if (Date.now() - refreshedAt < every) return
   takeMoment()
   void loadOverview({ isOther: false })

@@ -7,17 +7,17 @@ import { openDatabaseReadOnly } from '../../store/sqlite/connection/database.js'
 import { isProjectorRunning } from '../../store/sqlite/connection/projector-lock.js'
 import type { QueryProcessData } from '../pool/query-task.js'
 
-/** What decides whether the service is healthy, and some figures beside it. No paths: anyone may read it. */
+/** What decides whether the service is healthy, with some figures. No paths: anyone may read it. */
 export interface HealthMeasures {
   /** Whether something holds the database: a projector, a replay or a prune. */
   projector_running: boolean
-  /** How long the first line that isn't projected has waited; null if there is no journal to compare with. */
+  /** How long the first line that isn't projected has waited; null if there is no journal. */
   lag_seconds: number | null
   lag_bytes: number | null
   rejected_lines: number | null
   /** Free space on the database's disk, for this user. */
   disk_free_bytes: number
-  /** Free space on the journal's disk; null if it doesn't exist, or this user can't write it anyway. */
+  /** Free space on the journal's disk; null if it doesn't exist or this user can't write it. */
   journal_disk_free_bytes: number | null
 }
 
@@ -35,8 +35,8 @@ export async function measureHealth({ databasePath, journal }: QueryProcessData)
       ...disks,
     }
   } catch (error) {
-    // A projector waits for a journal that its first writer will make: nothing is late. But one that has been
-    // projected must be there.
+    // A projector waits for a journal that its first writer will make: nothing is late. But one
+    // that has been projected must be there.
     const isMissing = error instanceof JournalError && error.code === 'JOURNAL_MISSING'
     if (!isMissing || hasProjected(databasePath)) throw error
   }

@@ -3,7 +3,7 @@ import { type ErrorBody, errorBody, NO_DATABASE, unavailable } from '../http/err
 import type { QueryPool } from '../pool/query-pool.js'
 import type { HealthMeasures } from './health-report.js'
 
-/** How long an answer is given again: asking needs no token, and must not be a way to cause load. */
+/** How long an answer is given again: asking needs no token, and mustn't be a way to cause load. */
 const KEPT_MS = 1000
 
 /** The body of `GET /healthz`. */
@@ -17,15 +17,15 @@ export interface HealthOptions {
   pool: QueryPool
   /** The greatest lag at which it is still ok, in seconds. */
   maxLagSeconds: number
-  /** The code with which this process's projector has failed; null while it runs, or if it has none. */
+  /** The code with which this process's projector has failed; null if it runs, or there is none. */
   projectorFailure(): string | null
-  /** The code for which this process's projector waits and tries again; null while it makes progress. */
+  /** The code for which this process's projector waits; null while it makes progress. */
   projectorWait(): string | null
 }
 
 /**
- * Tells whether what people see here can be relied on: something projects, it keeps up, and the disks have space.
- * Rejected lines are shown, but don't make it fail: no restart would help.
+ * Tells whether what people see here can be relied on: something projects, it keeps up, and the
+ * disks have space. Rejected lines are shown, but don't make it fail: no restart would help.
  */
 export class Health {
   readonly #options: HealthOptions
@@ -77,7 +77,7 @@ export class Health {
   }
 }
 
-/** Whether the database's disk is full. One without anything to write is as good as a read-only disk. */
+/** Whether the database's disk is full: without anything to write, that does no harm. */
 function isFull({
   disk_free_bytes: free = FULL_DISK_BYTES,
   lag_bytes: lag = null,

@@ -25,8 +25,8 @@ const MAX_HEADER_BYTES = 16 * 1024
 const RECEIVE_MS = 10_000
 const KEEP_ALIVE_MS = 30_000
 /**
- * The folder that a proxy serves us in, where it passes `/journal/v1/stats` on as it is: none of our routes begins like
- * that.
+ * The folder that a proxy serves us in, where it passes `/journal/v1/stats` on as it is: none of
+ * our routes begins like that.
  */
 const FOREIGN_FOLDER =
   /^(?:\/(?!v1\/|assets\/)[^/?]+)+(?=\/(?:(?:v1|assets)\/|(?:healthz|livez|metrics|openapi\.json)?(?:\?|$)))/
@@ -64,7 +64,7 @@ export interface AppOptions {
   logger: ServerLogger
 }
 
-/** Makes an HTTP server without routes: it refuses what no route takes, and gives every error its form. */
+/** Makes an HTTP server without routes: it refuses what no route takes, and forms every error. */
 export async function createApp({ hostCheck, tokenCheck, maxRequestMs, logger }: AppOptions): Promise<App> {
   const app = Fastify({
     // The route's decoder parses the text; a parameter in a path may be as long as the path.
@@ -102,7 +102,8 @@ export async function createApp({ hostCheck, tokenCheck, maxRequestMs, logger }:
       }
     }
   })
-  // Most answers are JSON text already. A compiled serializer would leave out what its schema forgot.
+  // Most answers are JSON text already. A compiled serializer would leave out what its schema
+  // forgot.
   app.setSerializerCompiler(() => (body) => JSON.stringify(body))
 
   app.addHook('onRequest', async (request, reply) => {

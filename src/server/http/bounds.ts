@@ -7,17 +7,18 @@ import { unavailable } from './errors.js'
 /** The most sockets that are open at once, streams included. */
 const MAX_CONNECTIONS = 4096
 
-/** Descriptors left for everything else: SQLite, the journal, the processes that answer questions, the log. */
+/** Descriptors left for everything else: SQLite, the journal, the query processes, the log. */
 const OTHER_DESCRIPTORS = 128
 
 /**
- * Bounds what clients can hold: how many connections are open, and how long a request and its answer may take,
- * however slowly they are sent and read. Streams have bounds of their own.
+ * Bounds what clients can hold: how many connections are open, and how long a request and its
+ * answer may take, however slowly they are sent and read. Streams have bounds of their own.
  */
 export function boundRequests(server: Server, maxRequestMs: number): void {
   server.maxConnections = maxConnections(descriptorLimit())
   server.prependListener('request', (request, response) => {
-    // A body is never read. The answer ends the connection, or a client could keep it as long as its body drips.
+    // A body is never read. The answer ends the connection, or a client could keep it as long as
+    // its body drips.
     if (hasBody(request)) response.shouldKeepAlive = false
     const end = () => {
       if (!String(response.getHeader('content-type')).startsWith('text/event-stream'))
@@ -32,7 +33,7 @@ export function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) !== 0
 }
 
-/** Bounds the answers that are being read: slow clients could hold any number of large ones in memory. */
+/** Bounds the answers that are being read: slow clients could hold many large ones in memory. */
 export class HeldAnswers {
   readonly #maxBytes: number
   /** How many clients read each answer: those who ask the same at once share one. */
@@ -82,7 +83,7 @@ function descriptorLimit(): number {
   }
 }
 
-/** Calls back when the client leaves before its answer has been sent; at once if it has left already. */
+/** Calls back when the client leaves before its answer has been sent; at once if it has left. */
 export type WhenLeft = (callback: () => void) => void
 
 /** An AbortSignal would do, but costs 5 µs, a twentieth of all that a small answer takes. */

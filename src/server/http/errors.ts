@@ -24,7 +24,7 @@ export function unavailable(problem: string, retryAfterSeconds = 1): HttpError {
   return new HttpError(503, `Unavailable: ${problem}`, { 'retry-after': String(retryAfterSeconds) })
 }
 
-/** The problem of a server whose database hasn't been made yet. It notices by itself when it has. */
+/** The problem while there is no database. The server notices by itself when it has been made. */
 export const NO_DATABASE = 'there is no database yet: a projector makes it; start `request-journal project`'
 
 /** What went wrong stands in the log: the driver's words aren't for clients. */

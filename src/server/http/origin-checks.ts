@@ -16,8 +16,9 @@ export async function isLoopback(host: string): Promise<boolean> {
 }
 
 /**
- * Refuses requests whose Host isn't a name of this server: a page in a browser can point a name of its own at
- * 127.0.0.1, and would then read what is served here. Ports aren't compared, because tunnels and containers change them.
+ * Refuses requests whose Host isn't a name of this server: a page in a browser can point a name of
+ * its own at 127.0.0.1, and would then read what is served here. Ports aren't compared, because
+ * tunnels and containers change them.
  */
 export class HostCheck {
   readonly #names: ReadonlySet<string>
@@ -31,7 +32,8 @@ export class HostCheck {
   }
 
   /**
-   * @param httpVersion a request of HTTP/1.0, as load balancers send to see whether anyone answers, needs no host.
+   * @param httpVersion a request of HTTP/1.0, as load balancers send to see whether anyone answers,
+   *   needs no host.
    * @throws HttpError 400 for no host, 421 for a foreign one.
    */
   check(header: string | undefined, httpVersion: string): void {
@@ -49,12 +51,13 @@ export class HostCheck {
 }
 
 /**
- * Refuses what a page of another origin makes a browser ask. Such a page can't read an answer, but it can make this
- * machine work, as by `<img src="http://127.0.0.1:8790/v1/stats?…">`. Browsers say where a request comes from, and
- * pages can't change that; other programs don't send the header.
+ * Refuses what a page of another origin makes a browser ask. Such a page can't read an answer, but
+ * it can make this machine work, as by `<img src="http://127.0.0.1:8790/v1/stats?…">`. Browsers say
+ * where a request comes from, and pages can't change that; other programs don't send the header.
  *
- * `same-site` is refused too: another port of localhost, or another name of the same domain, is someone else's page.
- * A link to the dashboard may be followed from anywhere: it asks its own questions, from its own origin.
+ * `same-site` is refused too: another port of localhost, or another name of the same domain, is
+ * someone else's page. A link to the dashboard may be followed from anywhere: it asks its own
+ * questions, from its own origin.
  *
  * @throws HttpError 403
  */

@@ -17,9 +17,10 @@ interface ObjectSchema {
 }
 
 /**
- * Makes the decoder of a route's query string from the TypeBox schema that also documents it: each parameter in the
- * order of the schema, as the type that it has there. Unknown parameters are ignored. The decoder throws HttpError 400
- * for a parameter that is given twice, or whose value isn't of its type.
+ * Makes the decoder of a route's query string from the TypeBox schema that also documents it: each
+ * parameter in the order of the schema, as the type that it has there. Unknown parameters are
+ * ignored. The decoder throws HttpError 400 for a parameter that is given twice, or whose value
+ * isn't of its type.
  */
 export function queryDecoder(schema: ObjectSchema): (text: string) => Record<string, unknown> {
   const parameters = Object.entries(schema.properties).map(([name, property]) => ({
@@ -78,8 +79,8 @@ interface QueryString {
 }
 
 /**
- * Parses a query string as browsers encode forms: `&` between the pairs, `+` for a space, everything else
- * percent-encoded UTF-8. A name without `=` has an empty value.
+ * Parses a query string as browsers encode forms: `&` between the pairs, `+` for a space,
+ * everything else percent-encoded UTF-8. A name without `=` has an empty value.
  *
  * @throws HttpError 400 if the encoding is broken.
  */

@@ -17,7 +17,7 @@ const MAX_GUESS_WAIT_MS = 10_000
 // Browsers ask for a password only if Basic is offered, and take the first scheme that they know.
 const CHALLENGE = ['Basic realm="request-journal", charset="UTF-8"', 'Bearer realm="request-journal"']
 
-/** Refuses requests without the token: as `Bearer`, or as the password of `Basic`, whatever the user. */
+/** Refuses requests without the token, as `Bearer` or as the password of `Basic` for any user. */
 export class TokenCheck {
   readonly #digest: Buffer
   /** When the next wrong token may be answered. */

@@ -16,8 +16,8 @@ export interface MetricsOptions {
   /** The file that the connection has open. */
   databasePath: string
   /**
-   * How many combinations of model, provider and policy have a series of their own: those that came first. After a change
-   * of the limit the sums of `other` begin anew.
+   * How many combinations of model, provider and policy have a series of their own: those that came
+   * first. After a change of the limit the sums of `other` begin anew.
    *
    * @default 200
    */
@@ -27,10 +27,11 @@ export interface MetricsOptions {
 const SERIES_LIMIT = 200
 
 /**
- * Reads what the page of metrics shows. All of it is in the database or beside it, so every process gives the same
- * figures, and none begins at zero when a process starts.
+ * Reads what the page of metrics shows. All of it is in the database or beside it, so every process
+ * gives the same figures, and none begins at zero when a process starts.
  *
- * @throws DatabaseError if the database can't be read. A journal that can't be read is a figure, not an error.
+ * @throws DatabaseError if the database can't be read. A journal that can't be read is a figure,
+ *   not an error.
  */
 export async function collectMetrics(database: Database, options: MetricsOptions): Promise<MetricsInput> {
   const { journal, databasePath, seriesLimit = SERIES_LIMIT } = options
@@ -95,7 +96,7 @@ function realPath(databasePath: string): string {
   }
 }
 
-/** Uses stat alone: opening and closing a file of SQLite would drop the locks that this process has on it. */
+/** Uses stat alone: closing a file of SQLite would drop the locks that this process has on it. */
 function sizeOf(file: string): number {
   return statSync(file, { throwIfNoEntry: false })?.size ?? 0
 }

@@ -22,7 +22,8 @@ export const EXPOSITION_CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8
 
 /**
  * Formats a page in Prometheus' text format, version 0.0.4
- * (https://prometheus.io/docs/instrumenting/exposition_formats/). A family without samples is left out.
+ * (https://prometheus.io/docs/instrumenting/exposition_formats/). A family without samples is left
+ * out.
  */
 export function formatExposition(families: readonly MetricFamily[]): string {
   const lines: string[] = []
@@ -53,7 +54,7 @@ function formatValue(value: number | bigint | string): string {
   return value === Number.POSITIVE_INFINITY ? '+Inf' : String(value)
 }
 
-/** An integer number of smaller units as an exact decimal number of base units: 1500n with 3 digits is 1.5. */
+/** Integer units as an exact decimal number of the base unit: 1500n with 3 digits is 1.5. */
 export function exactDecimal(units: bigint, digits: number): string {
   const sign = units < 0n ? '-' : ''
   const text = (units < 0n ? -units : units).toString().padStart(digits + 1, '0')

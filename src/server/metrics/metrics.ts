@@ -8,7 +8,7 @@ export interface MetricsInput {
   version: string
   requests: RequestCounters
   projection: {
-    /** Requests and completions of the segments that exist; like the others this falls when segments are pruned. */
+    /** Requests and completions; like the others this falls when segments are pruned. */
     events: number
     rejected: number
     late: number
@@ -36,7 +36,7 @@ export interface JournalFigures {
 
 /** How many characters of a model's, provider's or policy's name are kept. */
 const LABEL_LENGTH = 100
-/** Stands for no provider or policy, as in statistics: to Prometheus an empty value would be no label at all. */
+/** Stands for no provider or policy: to Prometheus an empty value is no label at all. */
 const UNKNOWN = 'unknown'
 /** Stands in every dimension for the combinations over the limit. */
 const OTHER = 'other'
@@ -108,7 +108,7 @@ const COUNTER_METRICS: readonly CounterMetric[] = [
   },
 ]
 
-/** Renders the page of `GET /metrics`: the same from any process that reads the same database and journal. */
+/** Renders `GET /metrics`: the same from any process that reads the same database and journal. */
 export function renderMetrics(input: MetricsInput): string {
   const series = mergeSeries(input.requests, ['model', 'provider', 'policy'])
   const families = [
@@ -126,8 +126,8 @@ interface Series {
 }
 
 /**
- * Adds up what has the same labels. Names that differ only after the cut, or a model named "other", would otherwise be
- * two samples of one series, and Prometheus would refuse the page.
+ * Adds up what has the same labels. Names that differ only after the cut, or a model named "other",
+ * would otherwise be two samples of one series, and Prometheus would refuse the page.
  */
 function mergeSeries(
   { combinations, others }: RequestCounters,

@@ -7,10 +7,10 @@ import type { QueryName, QueryProcessData, QueryRefusal, QueryTask } from './que
 /** A question is heavy if its last run took longer than this, or if it has never run. */
 const HEAVY_MS = 50
 
-/** Questions whose work is bounded, whatever the database holds, or that say at once when it isn't. */
+/** Questions whose work is bounded by themselves, or that say at once when it isn't. */
 const ALWAYS_LIGHT: ReadonlySet<QueryName> = new Set(['getRequest', 'newRequests', 'health', 'metrics'])
 
-/** The longest time for which a question that is asked all the time leaves its process to others, between two runs. */
+/** The longest time that a question asked all the time leaves to others between two runs. */
 const MAX_REST_MS = 25
 
 /** How many different questions may wait at once. */
@@ -44,13 +44,14 @@ interface Run {
 }
 
 /**
- * Answers questions in processes of their own, so that no query stalls the process that serves HTTP, and each can be
- * killed.
+ * Answers questions in processes of their own, so that no query stalls the process that serves
+ * HTTP, and each can be killed.
  *
- * A client that asks what is being answered already waits for the next run, and shares it with everyone who asks before
- * it begins. It never joins the run that is under way, which may not see what was committed before the client asked. So
- * a thousand identical questions a second cost as many runs as fit one after another, each with a rest as long as
- * itself. A run that nobody waits for any more doesn't begin.
+ * A client that asks what is being answered already waits for the next run, and shares it with
+ * everyone who asks before it begins. It never joins the run that is under way, which may not see
+ * what was committed before the client asked. So a thousand identical questions a second cost as
+ * many runs as fit one after another, each with a rest as long as itself. A run that nobody waits
+ * for any more doesn't begin.
  *
  * Questions that were heavy when they last ran leave one process free for all others.
  */
@@ -96,7 +97,8 @@ export class QueryPool {
    * Answers with JSON that was read after the call.
    *
    * @param whenLeft tells when the client no longer waits: a run that nobody waits for isn't begun.
-   * @throws HttpError 400 and 404 for what the query refuses, 503 if it takes too long or the database can't be read.
+   * @throws HttpError 400 and 404 for what the query refuses, 503 if it takes too long or the
+   *   database can't be read.
    */
   async answer(task: QueryTask, whenLeft?: WhenLeft): Promise<Buffer> {
     return await this.#join(JSON.stringify(task), task, false, whenLeft)
@@ -182,7 +184,8 @@ export class QueryPool {
         run.resolve(outcome.json)
       } else run.reject(this.#refusal(outcome))
     } catch (error) {
-      // The process was killed. Until another is up it counts as heavy, so that one stays free for light questions.
+      // The process was killed. Until another is up it counts as heavy, so that one stays free for
+      // light questions.
       this.#heavyProcesses.add(process)
       run.reject(this.#asHttpError(error))
     } finally {
@@ -192,7 +195,7 @@ export class QueryPool {
     }
   }
 
-  /** Lets a question that is asked faster than it can be answered have half of a process at most. */
+  /** Gives a question that is asked faster than it can be answered at most half of a process. */
   #rest(key: string, durationMs: number): void {
     const next = this.#waiting.get(key)
     if (next === undefined) return
@@ -246,7 +249,7 @@ export class QueryPool {
 /** A question turned out to be heavy that must not be; it is asked once more as one that may. */
 class IsHeavy extends Error {}
 
-/** A key that questions of similar cost share: those with the same parameters, mostly whatever their values. */
+/** A key that questions of similar cost share: the same parameters, with few of their values. */
 function shapeOf({ query, options, window }: QueryTask): string {
   const given = Object.entries({ ...options, ...window }).filter(([, value]) => value !== undefined)
   // Only values from short lists count, which bounds the number of shapes.

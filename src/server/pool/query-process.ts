@@ -10,10 +10,10 @@ import type { QueryMessage, QueryOutcome, QueryProcessData } from './query-task.
 /** The built program; tests, which run the sources, use it too. */
 const WORKER_FILE = 'dist/server/pool/query-worker.js'
 
-/** How much the objects of one answer may take up. Beyond that the process ends, and this one goes on. */
+/** How much the objects of one answer may take up. Beyond that only the query's process ends. */
 const MAX_HEAP_MB = 512
 
-/** A query that watches the time ends a little after it is over; whatever hasn't ended by then is killed. */
+/** Queries that watch the time end a little late; what hasn't ended after this is killed. */
 const GRACE_MS = 250
 
 /** How long to wait before a process that didn't come up is tried again. */
@@ -37,8 +37,8 @@ interface Running {
 /**
  * A process that answers one question at a time, and is killed when that takes too long.
  *
- * A thread couldn't be killed: nothing interrupts SQLite in the middle of a step. And one that ran out of memory in
- * native code would take the whole process with it.
+ * A thread couldn't be killed: nothing interrupts SQLite in the middle of a step. And one that ran
+ * out of memory in native code would take the whole process with it.
  */
 export class QueryProcess {
   readonly #worker = requirePackageFile(WORKER_FILE)
@@ -52,7 +52,7 @@ export class QueryProcess {
   #isUp = false
   #isClosed = false
 
-  /** @param onFree called whenever it can take a question: once it is up, and after each question. */
+  /** @param onFree called whenever it can take a question: once up, and after each question. */
   constructor(data: QueryProcessData, onFree: (freed: QueryProcess) => void) {
     this.#data = data
     this.#onFree = onFree
@@ -109,7 +109,8 @@ export class QueryProcess {
 
   #start(): void {
     const { databasePath, journal } = this.#data
-    // Without the options that this process was started with: a debugger's port, say, serves one process.
+    // Without the options that this process was started with: a debugger's port, say, serves one
+    // process.
     const args = [`--max-old-space-size=${MAX_HEAP_MB}`, this.#worker, databasePath, journal]
     let child: Child
     try {

@@ -29,7 +29,7 @@ export interface QueryTask {
   query: QueryName
   /** The options of the query function of that name. */
   options: object
-  /** Resolved when the query begins, so that `until` isn't earlier than any request in the answer. */
+  /** Resolved when the query begins, so that `until` isn't before any request in the answer. */
   window?: AskedWindow | undefined
 }
 
@@ -38,11 +38,11 @@ export interface QueryMessage {
   task: QueryTask
   /** How long it may run. */
   timeoutMs: number
-  /** Whether it may take as long as that. If it may not but would, the outcome is `heavy`, at once. */
+  /** Whether it may take that long. If it may not but would, the outcome is `heavy`, at once. */
   mayBeHeavy: boolean
 }
 
-/** The outcome of a question that has no answer. Errors that a client can do something about travel as data. */
+/** The outcome of a question without an answer. Errors that a client can act on travel as data. */
 export type QueryRefusal =
   | { is: 'refused'; isUnknownName: boolean; message: string }
   | { is: 'unavailable'; message: string; code: DatabaseErrorCode }

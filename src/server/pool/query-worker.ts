@@ -99,7 +99,8 @@ const reader = new FrameReader((_kind, question) => {
   })
 })
 
-// Terminals and supervisors signal every process of a group. This one serves until its parent has no more questions.
+// Terminals and supervisors signal every process of a group. This one serves until its parent has
+// no more questions.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
 try {
   // When memory runs out, the kernel is to kill a question rather than the projector.

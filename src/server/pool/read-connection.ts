@@ -3,10 +3,10 @@ import { type FileIdentity, fileIdentityAt, isSameFile } from '../../journal/fil
 import { type Database, openDatabaseReadOnly } from '../../queries/index.js'
 import { isOutdatedCopy } from '../../store/sqlite/connection/read-only-mount.js'
 
-/** Each combination of filters has SQL of its own, which adds up: only the statements used last are kept. */
+/** Each combination of filters has SQL of its own: only the statements used last are kept. */
 const KEPT_STATEMENTS = 200
 
-/** A read-only connection to whatever file is at a path: if it is replaced, the new one is opened. */
+/** A read-only connection to the file at a path: if that is replaced, the new one is opened. */
 export class ReadConnection {
   readonly #databasePath: string
   #open: { database: Database; file: FileIdentity | null } | null = null
@@ -23,7 +23,8 @@ export class ReadConnection {
     if (this.#open !== null && isCurrent) return this.#open.database
     this.close()
     const database = openDatabaseReadOnly(this.#databasePath)
-    // Of before the file was opened: should it have been replaced since, the next question opens it once more.
+    // Of before the file was opened: should it have been replaced since, the next question opens it
+    // once more.
     this.#open = { database, file }
     keepStatements(database)
     return database
@@ -35,7 +36,7 @@ export class ReadConnection {
   }
 }
 
-/** Makes `prepare` give the same statement again: query functions prepare all they ask each time. */
+/** Makes `prepare` give the same statement again: query functions prepare each time they ask. */
 function keepStatements(database: Database): void {
   const kept = new Map<string, Statement>()
   const prepare = database.prepare.bind(database)

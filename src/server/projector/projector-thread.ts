@@ -7,7 +7,7 @@ import { type MessageFromProjector, type ProjectorThreadData, receivedError } fr
 /** The built program; tests, which run the sources, use it too. */
 const WORKER_FILE = 'dist/server/projector/projector-worker.js'
 
-/** A projector in a thread of its own: one transaction of a catch-up blocks its thread for a second or more. */
+/** A projector in a thread of its own: one transaction of a catch-up can block it for a second. */
 export class ProjectorThread {
   /** Resolves once it has been stopped; rejects with the reason if it had to stop by itself. */
   readonly finished: Promise<void>
@@ -22,7 +22,8 @@ export class ProjectorThread {
     this.#logger = logger
     this.#worker = new Worker(requirePackageFile(WORKER_FILE), { workerData: data })
     this.#worker.on('message', (message: MessageFromProjector) => this.#hear(message))
-    // What the projector throws arrives as a message, and it has logged it: this is a bug, or memory ran out.
+    // What the projector throws arrives as a message, and it has logged it: this is a bug, or
+    // memory ran out.
     this.#worker.on('error', (error) => {
       logger.error({ err: error }, 'Projector stopped: its thread failed')
       this.#fail(error)
@@ -56,7 +57,7 @@ export class ProjectorThread {
     return thread
   }
 
-  /** Why it ended by itself, as a code that anyone may see: the message, in the log, has paths. Null while it runs. */
+  /** Why it ended by itself, as a code: the message has paths. Null while it runs. */
   get failureCode(): string | null {
     return codeOf(this.#failure)
   }

@@ -10,7 +10,7 @@ const MAX_BEHIND = 10_000
 /** How far a client has been told. */
 export interface StreamCursor {
   afterId: number
-  /** The streams whose ends it is to be told; null if it resumes, and nobody knows which it watched. */
+  /** The streams whose ends it is to be told; null if it resumes, and which aren't known. */
   openIds: readonly number[] | null
 }
 
@@ -86,8 +86,8 @@ export class StreamClient {
 }
 
 /**
- * Entries as events. JSON has no line breaks, so each entry is one line of data. Completed entries come first: a client
- * that resumes from an id is told only what was completed after it.
+ * Entries as events. JSON has no line breaks, so each entry is one line of data. Completed entries
+ * come first: a client that resumes from an id is told only what was completed after it.
  */
 export function requestEvents({ data, completed }: NewRequests): Buffer {
   const requests = data.map((entry) => `event: request\nid: ${entry.id}\ndata: ${JSON.stringify(entry)}\n\n`)

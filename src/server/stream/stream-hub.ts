@@ -13,12 +13,12 @@ const HEARTBEAT_MS = 15_000
 const MAX_FULL_MS = 60_000
 /** The most entries in one answer. */
 const BATCH = 100
-/** The characters after which an answer takes no further entry: it bounds what waits beyond a full socket. */
+/** The characters after which an answer takes no further entry: they wait beyond a full socket. */
 const BATCH_CHARACTERS = 256 * 1024
-/** How many questions are asked together: even with entries of a MiB each, as old rows can be, they fit one answer. */
+/** How many questions are asked together: even with entries of a MiB each they fit one answer. */
 const QUESTIONS = 8
 
-/** All open streams. Clients with the same filter share one question to the database, and its answer. */
+/** All open streams. Clients with the same filter share one question to the database. */
 export class StreamHub {
   readonly #pool: QueryPool
   readonly #maxStreams: number
@@ -40,8 +40,8 @@ export class StreamHub {
   }
 
   /**
-   * Begins a stream after an id that the client has seen, or with what comes from now on. Gives a function that takes
-   * the client's response.
+   * Begins a stream after an id that the client has seen, or with what comes from now on. Gives a
+   * function that takes the client's response.
    *
    * @throws HttpError 404 for an unknown model or provider, 503 if too many are open.
    */

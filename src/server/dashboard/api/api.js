@@ -1,10 +1,11 @@
 import { learnTime } from './clock.js'
 
-/** Why a question to the server has no answer. */
+/** A question to the server that has no answer. */
 export class ApiError extends Error {
   /**
-   * @param {'unreachable' | 'unauthorized' | 'refused' | 'waits' | 'failed'} kind refused: the question is wrong (400, 404);
-   *   waits: there is no database yet; failed: the server's own fault
+   * @param {'unreachable' | 'unauthorized' | 'refused' | 'waits' | 'failed'} kind refused: the
+   *   question is wrong (400, 404); waits: there is no database yet; failed: it is the server's
+   *   fault
    * @param {string} message
    * @param {ErrorOptions} [options]
    */
@@ -15,18 +16,19 @@ export class ApiError extends Error {
   }
 }
 
-/** @type {Map<string, Promise<Response>>} answers that nobody has asked for yet, by their URL */
+/** @type {Map<string, Promise<Response>>} answers that were asked for ahead, by URL */
 const ahead = new Map()
 
 /**
- * Sends a question before whoever needs its answer is there. The first to ask it gets this answer.
+ * Sends a question before the module that needs its answer has been loaded. The first to ask it
+ * gets this answer.
  *
  * @param {string} path
  * @param {URLSearchParams} query
  */
 export function askAhead(path, query) {
   const answer = reach(urlOf(path, query))
-  // Its failure is told to the one who asks.
+  // Whoever asks later is told about its failure.
   answer.catch(() => {})
   ahead.set(urlOf(path, query), answer)
 }
@@ -39,7 +41,7 @@ export function askAhead(path, query) {
  * @param {URLSearchParams} [query]
  * @param {AbortSignal} [signal]
  * @returns {Promise<Body>}
- * @throws {ApiError} when there is no answer or it is an error. An abort throws what `fetch` throws.
+ * @throws {ApiError} if there is no answer or it is an error. An abort throws what `fetch` throws.
  */
 export async function ask(path, query, signal) {
   const url = urlOf(path, query)
@@ -56,18 +58,18 @@ export async function ask(path, query, signal) {
   throw new ApiError(response.status >= 500 || response.ok ? 'failed' : 'refused', message)
 }
 
-/** Asks for nothing but the time, which the head of any answer has. */
+/** Asks for nothing but the time, which the head of every answer has. */
 export async function askTime() {
   const askedMs = Date.now()
   try {
     learnTime(await fetch(urlOf(''), { method: 'HEAD' }), askedMs)
   } catch {
-    // The questions that come next will say so.
+    // The questions that follow will say so.
   }
 }
 
 /**
- * `GET /healthz`: its body says how things stand, whatever its status.
+ * Asks `GET /healthz`, whose body says how things stand, whatever its status.
  *
  * @returns {Promise<Partial<import('../../health/health.js').HealthReport>>}
  * @throws {ApiError} unreachable
@@ -94,9 +96,10 @@ async function reach(url, signal) {
 }
 
 /**
- * Where the server answers: below the folder that the page itself is in, since a proxy may serve it at `/journal/`. It is
- * made from parts of the page's address that never have a user and a password in them: `fetch` refuses a URL with those,
- * and a relative one would take them over from the address that somebody typed.
+ * The URL of a path below the folder that the page itself is in, since a proxy may serve it at
+ * `/journal/`. It is made from the parts of the page's address that never have a user and a
+ * password: `fetch` refuses a URL with those, and a relative one would take them over from the
+ * address that somebody typed.
  *
  * @param {string} path relative: `v1/stats`
  * @param {URLSearchParams} [query]

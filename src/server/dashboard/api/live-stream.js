@@ -3,11 +3,11 @@ import { filterQuery } from './questions.js'
 
 /** @typedef {import('../../../queries/index.js').RequestEntry} RequestEntry */
 
-/** A closed stream is opened again after this, and after twice as long each time: a browser itself retries only some faults. */
+/** A closed stream is opened again after this, then twice that: browsers retry few faults. */
 const FIRST_REOPEN_MS = 2000
 const LAST_REOPEN_MS = 60_000
 
-/** Requests as they come, through `GET /v1/stream`. */
+/** Receives requests as they come, through `GET /v1/stream`. */
 export class LiveStream {
   /** @type {EventSource | null} */
   #source = null
@@ -17,7 +17,8 @@ export class LiveStream {
 
   /**
    * @param {object} hooks
-   * @param {() => void} hooks.onOpen from here on nothing is missed; what came before must be asked for
+   * @param {() => void} hooks.onOpen from now on nothing is missed; what came before must be asked
+   *   for
    * @param {() => void} hooks.onGap requests were left out
    * @param {() => void} hooks.onLost
    * @param {(entry: RequestEntry) => void} hooks.onRequest
@@ -28,7 +29,7 @@ export class LiveStream {
   }
 
   /**
-   * Follows the requests of these filters, instead of those before.
+   * Follows the requests of the page's filters, and no longer those of earlier ones.
    *
    * @param {import('../page/page-state.js').PageState} state
    */

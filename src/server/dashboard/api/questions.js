@@ -11,18 +11,18 @@ const PER_PAGE = 50
  *
  * @param {PageState} state
  * @param {number} momentMs
- * @throws {ApiError} where the window makes no sense
+ * @throws {ApiError} if the window makes no sense
  */
 function scopeQuery(state, momentMs) {
   return new URLSearchParams([...windowQuery(state, momentMs), ...filterQuery(state)])
 }
 
 /**
- * The window alone.
+ * The window at a moment.
  *
  * @param {PageState} state
  * @param {number} momentMs
- * @throws {ApiError} where it makes no sense
+ * @throws {ApiError} if it makes no sense
  */
 function windowQuery(state, momentMs) {
   try {
@@ -33,7 +33,7 @@ function windowQuery(state, momentMs) {
 }
 
 /**
- * The filters of the page, as the stream takes them too: it has no window.
+ * The filters of the page, which the stream takes too. It has no window.
  *
  * @param {PageState} state
  */
@@ -45,7 +45,7 @@ export function filterQuery(state) {
 }
 
 /**
- * For the tiles.
+ * The question for the tiles.
  *
  * @param {PageState} state
  * @param {number} momentMs
@@ -58,7 +58,7 @@ export function statsQuery(state, momentMs) {
 }
 
 /**
- * For the charts.
+ * The question for the charts.
  *
  * @param {PageState} state
  * @param {number} momentMs
@@ -71,7 +71,7 @@ export function seriesQuery(state, momentMs) {
 }
 
 /**
- * For a page of the list.
+ * The question for one page of the list.
  *
  * @param {PageState} state
  * @param {number} momentMs

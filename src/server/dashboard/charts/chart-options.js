@@ -8,21 +8,22 @@
  * @property {number} height
  * @property {boolean} isDense bars are too narrow for gaps between them
  * @property {(index: number | null) => void} onPoint
- * @property {(column: number) => number[]} basesOf where the bars of a column of the data begin
+ * @property {(column: number) => number[]} basesOf gives where the bars of one column of the data
+ *   begin
  */
 
 const MONTH_DAY = new Intl.DateTimeFormat('en-US', { month: 'short', day: 'numeric', timeZone: 'UTC' })
 const HOUR_MINUTE = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', timeZone: 'UTC' })
 const AXIS_FONT = '12px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif'
-/** Between the lines of the grid, where there is nothing between 0 and 1. */
+/** Distances between grid lines if values are whole: there is nothing between 0 and 1. */
 const WHOLE_STEPS = Array.from({ length: 16 }, (_, power) =>
   [1, 2, 5].map((step) => step * 10 ** power),
 ).flat()
-/** A stretch narrower than this is a click. */
+/** Selecting a narrower stretch is a click. */
 const LEAST_SELECTION_PX = 6
 
 /**
- * How uPlot draws one of our charts.
+ * Tells uPlot how to draw one of our charts.
  *
  * @param {ChartData} data
  * @param {Setting} setting
@@ -43,7 +44,7 @@ export function chartOptions({ series, times, bucketSeconds, note }, setting) {
       points: { show: kind === 'lines', size: 7 },
       drag: { x: true, y: false, setScale: false },
       sync: { key: 'time' },
-      // Of bars the one under the pointer, which needn't be the one whose beginning is nearest.
+      // The bar under the pointer needn't be the one that begins nearest to it.
       ...(kind === 'bars' ? { dataIdx: bucketUnder(bucketSeconds) } : {}),
     },
     scales: {
@@ -65,7 +66,7 @@ export function chartOptions({ series, times, bucketSeconds, note }, setting) {
         size: (uplot, values) => widest(uplot, values) + 12,
         space: 40,
         ...(setting.isWhole ? { incrs: WHOLE_STEPS } : {}),
-        // Nothing is drawn: there is nothing to measure it by.
+        // No labels beside a note: there is nothing to measure.
         values: (_uplot, splits) =>
           splits.map((value) => (note !== undefined ? '' : value === 0 ? '0' : setting.format(value))),
       },
@@ -107,7 +108,7 @@ function seriesLook(name, color, { kind, colors, isDense, basesOf }) {
 }
 
 /**
- * A value between two unknowns has no line: it is a point.
+ * Finds the values between two unknown ones: they have no line, and are drawn as points.
  *
  * @param {UPlot} uplot
  * @param {number} seriesIndex
@@ -123,7 +124,8 @@ function loneValues(uplot, seriesIndex) {
 }
 
 /**
- * Each bar begins where the one below it ends: a bar behind another would shine through at its edges.
+ * Lets each bar begin where the one below it ends: a bar behind another would shine through at its
+ * edges.
  *
  * @param {Setting['basesOf']} basesOf
  */
@@ -142,7 +144,7 @@ function stackedBy(basesOf) {
 }
 
 /**
- * Where bars go down there is a line that they go down from.
+ * Draws the zero line if bars go down from it.
  *
  * @param {UPlot} uplot
  * @param {string} color

@@ -7,29 +7,30 @@ import { chartOptions } from './chart-options.js'
  * @property {string} name
  * @property {string} color a CSS variable
  * @property {(number | null)[]} values null: unknown
- * @property {number | null} total what the legend says while no moment is pointed at
- * @property {string} [aside] said of the total, such as how much of it is unknown
+ * @property {number | null} total shown in the legend while no moment is pointed at
+ * @property {string} [aside] shown beside the total, such as how much of it is unknown
  * @property {() => void} [onChoose] the name was chosen
  *
  * @typedef {object} ChartData
  * @property {number[]} times when each bucket begins, in seconds since 1970
  * @property {number} bucketSeconds
- * @property {ChartSeries[]} series of bars: from the bottom up
+ * @property {ChartSeries[]} series bars from the bottom up
  * @property {string} title
  * @property {string} summary the chart in one sentence, for those who can't see it
- * @property {string} [note] shown in the middle, when there is nothing to draw
+ * @property {string} [note] shown in the middle if there is nothing to draw
  *
  * @typedef {object} ChartKind
- * @property {'bars' | 'lines'} kind bars are stacked, those below zero downwards
+ * @property {'bars' | 'lines'} kind bars are stacked, negative ones downwards
  * @property {boolean} isWhole values have no fractions
  * @property {(value: number | null) => string} format
  * @property {import('./colors.js').Colors} colors
- * @property {(sinceSeconds: number, beforeSeconds: number) => void} onSelect a stretch of time was drawn out
+ * @property {(sinceSeconds: number, beforeSeconds: number) => void} onSelect the user has selected
+ *   a stretch of time
  */
 
 const LEAST_GAPPED_BAR_PX = 5
 
-/** A card with a chart, and a legend that tells the figures of the moment pointed at. */
+/** A card with a chart and a legend, which shows the figures of the moment pointed at. */
 export class Chart {
   #title
   #legend = element('ul', 'legend')
@@ -41,7 +42,7 @@ export class Chart {
   /** @type {ChartData | null} */
   #data = null
   #width = 0
-  /** Where each bar begins, a list for each of the columns after the times. @type {number[][]} */
+  /** Where each bar begins: a list for each column after the times. @type {number[][]} */
   #bases = []
 
   /**
@@ -75,15 +76,15 @@ export class Chart {
     this.#drawLegend(this.#uplot?.cursor.idx ?? null)
   }
 
-  /** Nothing is known. */
+  /** Shows that nothing is known. */
   clear() {
     const title = this.#title.textContent ?? ''
     this.show({ title, times: [], bucketSeconds: 60, series: [], summary: 'Not known.', note: 'Not known' })
   }
 
-  /** The colours have changed. */
+  /** Paints again in colours that have changed. */
   repaint() {
-    // The paths too: bars keep their colours in them.
+    // With the paths: bars keep their colours in them.
     this.#uplot?.redraw(true)
   }
 
@@ -92,7 +93,7 @@ export class Chart {
     const width = this.#plot.clientWidth
     if (data === null || width === 0) return
     if (globalThis.uPlot === undefined) {
-      // Its script is still on its way: scripts that are deferred have run when this event comes.
+      // uPlot's script is still on its way: deferred scripts have run by the time of this event.
       if (document.readyState === 'complete')
         this.#plot.replaceChildren(element('p', 'note', 'The charts’ script is missing: load the page again'))
       else addEventListener('DOMContentLoaded', () => this.#draw(), { once: true })
@@ -119,7 +120,8 @@ export class Chart {
   }
 
   /**
-   * The bars, the topmost series first: where each ends. Where it begins stands in `#bases`.
+   * Stacks the bars: gives where each ends, the topmost series first, and keeps where each begins
+   * in `#bases`.
    *
    * @param {ChartData} data
    * @returns {import('uplot').AlignedData}
@@ -205,7 +207,7 @@ export class Chart {
 }
 
 /**
- * Lines stand at the middle of their bucket.
+ * The points of the lines, each at the middle of its bucket.
  *
  * @param {ChartData} data
  * @returns {import('uplot').AlignedData}

@@ -1,6 +1,6 @@
 import { element } from '../page/dom.js'
 
-/** What a canvas paints with: CSS's variables, resolved for the theme of the moment. */
+/** The colours that a canvas paints with: CSS variables, resolved for the current theme. */
 export class Colors {
   #probe = element('span', 'unseen')
   /** @type {Map<string, string>} */
@@ -25,7 +25,7 @@ export class Colors {
     return color
   }
 
-  /** The theme has changed. */
+  /** Must be called when the theme has changed. */
   forget() {
     this.#resolved.clear()
   }

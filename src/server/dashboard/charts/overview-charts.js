@@ -8,7 +8,7 @@ import { Colors } from './colors.js'
 const BUCKET_SECONDS = { minute: 60, hour: 3600, day: 86_400 }
 const NOTHING = 'No requests in this window'
 
-/** The three charts over the window: requests, cost, latency. */
+/** The three charts of the window: requests, cost and latency. */
 export class OverviewCharts {
   #colors = new Colors()
   #requests
@@ -18,7 +18,8 @@ export class OverviewCharts {
   /**
    * @param {object} hooks
    * @param {(sinceSeconds: number, beforeSeconds: number) => void} hooks.onSelect
-   * @param {(by: Series['by'], name: string) => void} hooks.onName a name of the costs was chosen
+   * @param {(by: Series['by'], name: string) => void} hooks.onName a name in the legend of the
+   *   costs was chosen
    */
   constructor({ onSelect, onName }) {
     this.onName = onName
@@ -49,7 +50,8 @@ export class OverviewCharts {
 
   /**
    * @param {Series} series
-   * @param {import('../../../queries/index.js').Stats} stats for the percentiles of the whole window
+   * @param {import('../../../queries/index.js').Stats} stats for the percentiles of the whole
+   *   window
    */
   show(series, stats) {
     const times = series.times.map((time) => Date.parse(time) / 1000)
@@ -61,12 +63,12 @@ export class OverviewCharts {
     this.#latency.show({ ...common, ...latencyOf(series, stats), ...note })
   }
 
-  /** Nothing is known. */
+  /** Shows that nothing is known. */
   clear() {
     for (const chart of this.#all) chart.clear()
   }
 
-  /** The theme has changed. */
+  /** Paints again in the colours of a new theme. */
   repaint() {
     this.#colors.forget()
     for (const chart of this.#all) chart.repaint()
@@ -93,7 +95,7 @@ function requestsOf({ requests, failures, times, bucket }) {
 }
 
 /**
- * Where no request of a name has a known cost its figure is unknown, not 0.
+ * The costs by name. If no request of a name has a known cost, its figure is unknown, not 0.
  *
  * @param {Series} answer
  * @param {(by: Series['by'], name: string) => void} onName
@@ -118,7 +120,7 @@ function costOf(answer, onName) {
 }
 
 /**
- * A chart without bars may be one of costs that are all unknown.
+ * The note on a chart of costs that are all unknown: it has no bars.
  *
  * @param {Series} series
  */

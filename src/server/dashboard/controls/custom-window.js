@@ -5,7 +5,7 @@ import { endFromInput, endOf, endToInput, fromInput, toInput } from '../page/tim
 
 const DAY_MS = 86_400_000
 
-/** The form for a window of one's own. */
+/** The form for a window with bounds that the user types. */
 export class CustomWindow {
   #form = byId('custom', HTMLFormElement)
   #since = inputOf(this.#form, 'since')
@@ -25,11 +25,11 @@ export class CustomWindow {
     this.#since.value = toInput(since, 'start')
     const end = endOf({ until, before })
     this.#end.value = endToInput(end ?? shownMoment())
-    // An address may have an end that can't be typed, such as half a second: what is shown is what is said.
+    // An address may have an end that can't be typed, such as half a second: it is said in words.
     this.#sayEnd(end === null || Number.isNaN(end) ? undefined : new Date(end).toISOString())
   }
 
-  /** Somebody wants a window of their own: the last day is what they begin with. */
+  /** Opens the form, with the last day to begin with. */
   open() {
     this.#form.hidden = false
     if (this.#since.value !== '') return
@@ -49,7 +49,8 @@ export class CustomWindow {
   }
 
   /**
-   * A time that is typed to the second leaves open whether the second is meant too.
+   * Says where the window ends: a time typed to the second leaves open whether that second is
+   * included.
    *
    * @param {string | null} before
    */

@@ -12,7 +12,7 @@ import { NameField } from './name-field.js'
  * @typedef {import('../../../queries/index.js').Stats} Stats
  */
 
-/** Whether there are tiers is asked this often, until there are. */
+/** How often the page asks whether there are tiers, until there are. */
 const TIERS_EVERY_MS = 60_000
 const NO_PROVIDER = 'No provider'
 const OUTCOMES = /** @type {const} */ (['success', 'open', 'unfinished'])
@@ -92,7 +92,7 @@ export class Filters {
   }
 
   /**
-   * Who sets no tiers is not asked for one.
+   * Shows the field for tiers once requests have some.
    *
    * @throws {import('../api/api.js').ApiError}
    */
@@ -125,7 +125,7 @@ export class Filters {
 
   /**
    * @param {string} name
-   * @param {string} value empty: no longer asked for
+   * @param {string} value empty: the filter is removed
    */
   #setLabel(name, value) {
     const { [name]: _old, ...others } = this.store.state.labels
@@ -133,7 +133,7 @@ export class Filters {
   }
 
   /**
-   * Filters that have no control of their own.
+   * Shows the filters that have no control of their own.
    *
    * @param {PageState} state
    */
@@ -143,7 +143,7 @@ export class Filters {
       .map(([name, value]) => chip(`${name}=${value}`, () => this.#setLabel(name, '')))
     if (policy !== '') chips.push(chip(`Policy ${policy}`, () => this.store.update({ policy: '' })))
     for (const [name, value] of Object.entries({ without_policy, without_provider })) {
-      // That there is no provider stands in its field.
+      // The provider's field says already that there is none.
       if (value === '' || (name === 'without_provider' && isWithoutProvider({ provider, without_provider })))
         continue
       const words = { without_policy: 'No policy', without_provider: NO_PROVIDER }[name]
@@ -175,7 +175,7 @@ function outcomesOf(state) {
 }
 
 /**
- * Chooses in a select. What the URL has is there, even if it is none of the choices.
+ * Chooses in a select. A value in the URL that isn't among the choices is added to them.
  *
  * @param {HTMLSelectElement} select
  * @param {string} value

@@ -8,19 +8,19 @@ import { formatCompact } from '../page/format.js'
  * @typedef {object} Choice
  * @property {string} text
  * @property {string} [aside]
- * @property {() => void} [choose] without it it is only said
+ * @property {() => void} [choose] left out if it can't be chosen
  *
  * @typedef {object} NameFieldOptions
- * @property {string} dimension whose names: `model`, `label:tier`
- * @property {string} all what choosing none is called: `All models`
- * @property {Choice[]} [others] choices that are no names
+ * @property {string} dimension what it names: `model`, `label:tier`
+ * @property {string} all the text for no choice: `All models`
+ * @property {Choice[]} [others] choices that aren't names
  * @property {(name: string) => void} onChoose empty: none
  */
 
 const TYPING_MS = 120
 const LIMIT = 20
 
-/** A field that completes names: however many there are, the page asks for a few. */
+/** A field that completes names. However many there are, the page asks for a few. */
 export class NameField {
   #input
   #list
@@ -31,11 +31,11 @@ export class NameField {
   /** @type {Choice[]} */
   #choices = []
   #active = -1
-  /** What the choices begin with. */
+  /** How the names among the choices begin. */
   #prefix = ''
 
   /**
-   * @param {string} id of the field; its list is `<id>-choices`
+   * @param {string} id the field's; its list is `<id>-choices`
    * @param {NameFieldOptions} options
    */
   constructor(id, options) {
@@ -51,7 +51,7 @@ export class NameField {
     })
     this.#input.addEventListener('keydown', (event) => this.#onKey(event))
     this.#input.addEventListener('blur', () => this.#leave())
-    // The field keeps the focus while somebody points at the list.
+    // The field must keep the focus while somebody clicks in the list.
     this.#list.addEventListener('pointerdown', (event) => event.preventDefault())
     this.#list.addEventListener('click', ({ target }) => {
       const item = target instanceof Element ? target.closest('[role=option]') : null
@@ -59,7 +59,7 @@ export class NameField {
     })
   }
 
-  /** @param {string} text what is chosen; empty: none */
+  /** @param {string} text the choice; empty: none */
   show(text) {
     this.#shown = visible(text)
     this.#input.classList.toggle('is-set', text !== '')
@@ -87,12 +87,13 @@ export class NameField {
         choose: () => onChoose(name),
       }))
       const rest = hasMore
-        ? 'There are more: type how one begins'
+        ? 'There are more: type the beginning of a name'
         : found.length > 0 || isWhole
           ? ''
-          : 'None begins like that'
+          : 'No name begins like that'
       this.#show(prefix, [...first, ...found, ...(rest === '' ? [] : [{ text: rest }])])
-      // What was typed is looked for with Enter; a list that was opened begins at the top.
+      // Enter takes the first name that begins as typed; in a list that was just opened nothing is
+      // marked.
       if (!isWhole && found.length > 0) this.#activate(0)
     } catch (error) {
       if (signal.aborted) return
@@ -147,12 +148,12 @@ export class NameField {
     event.preventDefault()
   }
 
-  /** What is marked; else the first that begins as typed; a name that isn't there is for the server to refuse. */
+  /** Chooses what is marked, or what was typed: the server refuses a name that doesn't exist. */
   async #onEnter() {
     clearTimeout(this.#typing)
     const typed = this.#input.value.trim()
     if (typed === this.#shown && !this.#isOpen) return await this.#open('')
-    // Whoever types fast is ahead of the list.
+    // Somebody who types fast may be ahead of the list.
     if (typed !== this.#shown && typed !== '' && typed !== this.#prefix) await this.#open(typed)
     const marked = this.#choices[this.#active]
     if (marked !== undefined) this.#choose(marked)

@@ -13,7 +13,7 @@ import { showWelcome } from './welcome.js'
  * @typedef {import('../../../queries/index.js').Series} Series
  */
 
-/** Tiles and charts: what is asked, and what is shown of it. */
+/** Asks for the figures of the window, and shows them as tiles and charts. */
 export class Overview {
   #tiles = new Tiles()
   #charts
@@ -22,8 +22,9 @@ export class Overview {
   /**
    * @param {object} hooks
    * @param {(sinceSeconds: number, beforeSeconds: number) => void} hooks.onSelect
-   * @param {(by: Series['by'], name: string) => void} hooks.onName a name of the costs was chosen
-   * @param {(stats: Stats) => void} hooks.onStats each time the figures of the window have come
+   * @param {(by: Series['by'], name: string) => void} hooks.onName a name in the legend of the
+   *   costs was chosen
+   * @param {(stats: Stats) => void} hooks.onStats called each time the figures have come
    */
   constructor({ onSelect, onName, onStats }) {
     this.#charts = new OverviewCharts({ onSelect, onName })
@@ -31,11 +32,12 @@ export class Overview {
   }
 
   /**
-   * Asks for everything and shows each part as it comes. A later call makes an earlier one void.
+   * Asks for everything and shows each part as it comes. A later call cancels an earlier one.
    *
    * @param {PageState} state
-   * @param {{ isOther: boolean }} options isOther: what stands there is of another question, not just older
-   * @throws {import('../api/api.js').ApiError} when any part failed
+   * @param {{ isOther: boolean }} options isOther: what is shown now answers another question, and
+   *   isn't just older
+   * @throws {import('../api/api.js').ApiError} if any part failed
    */
   async load(state, { isOther }) {
     this.#asking.abort()
@@ -43,7 +45,8 @@ export class Overview {
     const { signal } = this.#asking
     if (isOther) this.#tiles.setBusy(true)
     const stats = askStats(state, signal)
-    // Older figures may stay, with their age said; figures of another question may not.
+    // Older figures may stay, since the page says how old they are; those of another question may
+    // not.
     const clear = (/** @type {{ clear(): void }} */ part) => {
       if (isOther && !signal.aborted) part.clear()
     }
@@ -67,7 +70,7 @@ export class Overview {
     byId('charts', HTMLElement).hidden = lack !== null
   }
 
-  /** The theme has changed. */
+  /** Paints again in the colours of a new theme. */
   repaint() {
     this.#charts.repaint()
   }

@@ -16,13 +16,13 @@ import {
  * @typedef {object} Figure
  * @property {string} value
  * @property {string} [unit]
- * @property {string} [exact] all digits, where the value has fewer
+ * @property {string} [exact] all digits, if the value has fewer
  * @property {(string | HTMLElement)[]} [aside]
- * @property {number | null} amount what is compared with the window before; null: unknown
+ * @property {number | null} amount compared with the window before; null: unknown
  *
  * @typedef {object} Tile
  * @property {string} name
- * @property {boolean} [isBadWhenMore] an increase is bad news, a decrease is good
+ * @property {boolean} [isBadWhenMore] an increase is bad news, a decrease good news
  * @property {(stats: Stats) => Figure} read
  */
 
@@ -45,7 +45,7 @@ const TILES = [
   { name: 'Unpriced', isBadWhenMore: true, read: readUnpriced },
 ]
 
-/** The row of figures, each against the window before. */
+/** The row of figures, each compared with the window before. */
 export class Tiles {
   #root = byId('tiles', HTMLElement)
   #slots = TILES.map((tile) => {
@@ -56,12 +56,12 @@ export class Tiles {
     return { tile, figure, aside, delta, amount: /** @type {number | null} */ (null) }
   })
 
-  /** @param {boolean} isBusy other figures than these are on their way */
+  /** @param {boolean} isBusy whether the figures of another question are on their way */
   setBusy(isBusy) {
     this.#root.setAttribute('aria-busy', String(isBusy))
   }
 
-  /** Nothing is known. */
+  /** Shows that nothing is known. */
   clear() {
     this.setBusy(false)
     for (const { figure, aside, delta } of this.#slots) {
@@ -101,7 +101,7 @@ export class Tiles {
 }
 
 /**
- * ` from 25.4 k`: what it was. Sats go without saying, times don't.
+ * The old value, ` from 25.4 k`, with its unit unless that is sats.
  *
  * @param {Figure | null} old
  * @param {string} delta
@@ -112,7 +112,7 @@ function fromText(old, delta) {
 }
 
 /**
- * How an amount stands to the one before.
+ * Compares an amount with the one before.
  *
  * @param {number | null} now
  * @param {number | null} before
@@ -127,7 +127,7 @@ export function describeDelta(now, before, { isBadWhenMore = false }) {
   const tone = isBadWhenMore ? (isMore ? 'is-bad' : 'is-good') : ''
   const arrow = isMore ? '▲' : '▼'
   if (before === 0) return { text: arrow, spoken: 'Up from 0 in', tone }
-  // A sum below zero is no measure of another.
+  // A percentage of a negative sum would mean nothing.
   if (before < 0 || now < 0) return { text: arrow, spoken: isMore ? 'Up against' : 'Down against', tone }
   const percent = Math.abs((now - before) / before) * 100
   const size =
@@ -157,7 +157,7 @@ function readRequests({ counts: { total, streaming, open = 0, unfinished = 0 } }
 }
 
 /**
- * A cost that no request has is unknown, and one that some lack says so.
+ * The cost: unknown if no request has one; if some lack one, it says so.
  *
  * @param {Stats} stats
  * @returns {Figure}
@@ -216,7 +216,7 @@ function readLatency({
 }
 
 /**
- * Failures mostly have no price, and lack none: what alarms is a success without one.
+ * Counts successes without a cost. Failures mostly have none, which is no cause for alarm.
  *
  * @param {Stats} stats
  * @returns {Figure}

@@ -1,6 +1,6 @@
 import { byId, copyButton, element } from '../page/dom.js'
 
-/** What brings the first requests here: see the README. */
+/** The commands that bring the first requests here: see the README. */
 const COMMANDS = [
   ['Follow a gateway’s journal:', 'request-journal project --journal journal --db requests.db'],
   [
@@ -14,16 +14,16 @@ const COMMANDS = [
 const WORDS = {
   'no rows': {
     title: 'No requests yet',
-    text: 'The database is there and has no row. As soon as the projector brings the first one, it shows here.',
+    text: 'The database is there, but empty. The first request appears here as soon as the projector has projected it.',
   },
   'no database': {
     title: 'No database yet',
-    text: 'The server waits for one, which a projector makes. As soon as it has brought the first request, it shows here.',
+    text: 'The server waits for a projector to make one. The first request appears here as soon as it has been projected.',
   },
 }
 
 /**
- * What stands in place of the charts while there is nothing to show.
+ * Shows the first steps in place of the charts, while there is nothing else to show.
  *
  * @param {Lack | null} lack
  */

@@ -2,17 +2,18 @@ import { ApiError, askHealth } from '../api/api.js'
 import { button, byId, element } from './dom.js'
 import { formatClock, formatCompact, formatMs } from './format.js'
 
-/** @typedef {'overview' | 'requests'} Part what failed, when it isn't all */
+/** @typedef {'overview' | 'requests'} Part the part of the page that failed */
 
 const FIRST_RETRY_MS = 1000
 const LAST_RETRY_MS = 15_000
 const HEALTH_EVERY_MS = 15_000
-/** A projector that is this far behind is at work, not in trouble. */
+/** A projector that lags by less is at work, not in trouble. */
 const USUAL_LAG_SECONDS = 10
 
 /**
- * Whether the server answers and the projector keeps up, as banners above the page. While the server is gone it is
- * asked again and again, more and more rarely, and the page is told when it is back.
+ * Shows whether the server answers and the projector keeps up, as banners above the page. While the
+ * server is gone it is asked again and again, more and more rarely, and the page is told once it is
+ * back.
  */
 export class Connection {
   #root = byId('banners', HTMLElement)
@@ -33,7 +34,7 @@ export class Connection {
   }
 
   /**
-   * The server has answered: what is shown is of this moment.
+   * Notes that the server has answered: what is shown is current.
    *
    * @param {Part} part
    */
@@ -54,21 +55,21 @@ export class Connection {
     this.#show(key, { title, text, action: button('Close', () => this.#hide(key)) })
   }
 
-  /** @param {readonly string[]} notUnderstood what the page's URL has that means nothing here */
+  /** @param {readonly string[]} notUnderstood the parts of the page's URL that mean nothing here */
   showAddress(notUnderstood) {
     if (notUnderstood.length === 0) return this.#hide('address')
-    const text = `It has ${notUnderstood.join('; ')}. What is shown is shown without that.`
+    const text = `It has ${notUnderstood.join('; ')}. The page ignores that.`
     this.showNote('address', 'Part of this page’s address isn’t understood.', text)
   }
 
   /**
    * @param {Part} part
-   * @param {unknown} error what asking the server threw; an abort is none of its failures
+   * @param {unknown} error what asking the server threw; an abort is ignored
    */
   failed(part, error) {
     if (error instanceof DOMException && error.name === 'AbortError') return
     if (!(error instanceof ApiError)) throw error
-    // What it waits for stands in place of the figures.
+    // The page says that in place of the figures.
     if (error.kind === 'waits') return
     if (error.kind === 'unreachable') this.#unreachable()
     else if (error.kind === 'unauthorized') {
@@ -86,7 +87,7 @@ export class Connection {
     }
   }
 
-  /** Asks `/healthz`, and says so when the projector is behind or not at work. */
+  /** Asks `/healthz`, and says so if the projector lags or doesn't run. */
   async checkHealth() {
     try {
       this.#showHealth(await askHealth())
@@ -97,7 +98,7 @@ export class Connection {
 
   #unreachable() {
     const seen = this.#lastAnswer
-    const text = seen === null ? '' : `What stands here is of ${formatClock(seen.toISOString())} UTC. `
+    const text = seen === null ? '' : `What you see here is as of ${formatClock(seen.toISOString())} UTC. `
     this.#show('server', {
       title: 'The server doesn’t answer.',
       text: `${text}Trying again …`,
@@ -151,9 +152,9 @@ export class Connection {
   #show(key, { title, text, action }) {
     const wanted = `${title} ${text}`
     const shown = this.#banners.get(key)
-    // A live region must not say the same again and again.
+    // A live region mustn't say the same again and again.
     if (shown?.dataset['text'] === wanted) return
-    // Figures and list are refused for the same reason.
+    // Figures and list may be refused for the same reason.
     const isSaid = [...this.#banners.values()].some(({ dataset }) => dataset['text'] === wanted)
     if (isSaid) return this.#hide(key)
     const banner = element(

@@ -1,12 +1,12 @@
-// As src/cli/output/terminal.ts has it for terminals: control and format characters (bidirectional overrides, zero-width),
-// separators of lines and paragraphs, lone surrogates.
+// The same as src/cli/output/terminal.ts has for terminals: control and format characters
+// (bidirectional overrides, zero-width), separators of lines and paragraphs, lone surrogates.
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu
 /** @type {Record<string, string>} */
 const SHORT_ESCAPES = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '\x1b': '\\x1b' }
 
 /**
- * An element. Children that are strings become text nodes, without characters that reorder or hide text: nothing that comes
- * from data is ever parsed as HTML, or changes how the text beside it reads.
+ * Makes an element. Strings among its children become text nodes, without characters that reorder
+ * or hide text: nothing from data is ever parsed as HTML, or changes how the text beside it reads.
  *
  * @template {keyof HTMLElementTagNameMap} Tag
  * @param {Tag} tag
@@ -22,7 +22,7 @@ export function element(tag, className = '', ...children) {
 }
 
 /**
- * Gives an element a tooltip, which is text from data as often as not.
+ * Gives an element a tooltip. Its text often comes from data.
  *
  * @param {HTMLElement} target
  * @param {string} text
@@ -42,7 +42,7 @@ export function setLabel(target, text) {
 }
 
 /**
- * A button that does something, and never submits a form by accident.
+ * Makes a button that never submits a form by accident.
  *
  * @param {string} text
  * @param {() => void} onClick
@@ -57,7 +57,7 @@ export function button(text, onClick, className = '') {
 }
 
 /**
- * The element of the page with this id, which must be there and of this kind.
+ * Finds the element with this id, which must exist and be of this kind.
  *
  * @template {HTMLElement} Kind
  * @param {string} id
@@ -80,10 +80,11 @@ export function announce(text) {
 }
 
 /**
- * Copies a text, and says on the button that it did. Without a clipboard (plain http) the text is selected instead.
+ * Makes a button that copies a text, and says so. Without a clipboard (plain http) it selects the
+ * text instead.
  *
- * @param {Node} source what shows the text
- * @param {string} [text] what is copied, where what is shown has escapes in it
+ * @param {Node} source the node that shows the text
+ * @param {string} [text] the text, if what is shown has escapes in it
  * @returns {HTMLButtonElement}
  */
 export function copyButton(source, text = source.textContent ?? '') {
@@ -103,8 +104,8 @@ export function copyButton(source, text = source.textContent ?? '') {
 }
 
 /**
- * Text as a page may show it: what would reorder or hide the text around it stands there as an escape. What is logged comes
- * from strangers, and a name with U+202E reads as another one.
+ * Makes a text safe to show: characters that would reorder or hide the text around them become
+ * escapes. What is logged comes from strangers, and a name with U+202E reads like another one.
  *
  * @param {string} text
  */

@@ -1,4 +1,4 @@
-/** What stands where nothing is known. Unknown is never 0. */
+/** Stands for an unknown figure. Unknown is never 0. */
 export const UNKNOWN = '–'
 
 const whole = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })
@@ -35,7 +35,7 @@ export function formatCompact(value) {
 }
 
 /**
- * Sats with the digits that tell something: `0.0042`, `4.52`, `13.1`, `1,234`, `12.3 k`.
+ * Sats with the digits that matter: `0.0042`, `4.52`, `13.1`, `1,234`, `12.3 k`.
  * @param {Figure} value
  */
 export function formatSats(value) {
@@ -47,7 +47,7 @@ export function formatSats(value) {
 }
 
 /**
- * All digits, where there is room for them.
+ * All digits, for where there is room.
  * @param {Figure} value
  */
 export function formatExactly(value) {
@@ -68,7 +68,7 @@ export function formatMs(value) {
 }
 
 /**
- * `2.0 %`; what is more than nothing never shows as `0.0 %`.
+ * `2.0 %`; more than nothing never shows as `0.0 %`.
  * @param {number} part
  * @param {number} all
  */
@@ -80,15 +80,15 @@ export function formatShare(part, all) {
 }
 
 /**
- * Time of day, `08:42:10`, of a canonical timestamp.
- * @param {string} timestamp
+ * The time of day, `08:42:10`
+ * @param {string} timestamp canonical
  */
 export function formatClock(timestamp) {
   return timestamp.slice(11, 19)
 }
 
 /**
- * `Nov 25`, and `Nov 25, 2023` of another year than this one.
+ * `Nov 25`, or `Nov 25, 2023` in another year than this one.
  * @param {string} timestamp canonical
  */
 export function formatDay(timestamp) {
@@ -101,7 +101,7 @@ export function formatDay(timestamp) {
  * `Nov 25 08:42 – 09:42 UTC`
  * @param {string} since canonical
  * @param {string} until canonical, inclusive: the last millisecond of a minute is its end
- * @param {boolean} [isTyped] the seconds mean something
+ * @param {boolean} [isTyped] seconds are shown
  */
 export function formatSpan(since, until, isTyped = false) {
   const before = until.endsWith('.999Z') ? new Date(Date.parse(until) + 1).toISOString() : until

@@ -1,20 +1,20 @@
 /**
- * All that the page shows, as its URL says it. Empty text: no filter. Texts are kept as they were written: the server judges
- * them, and what it says of them is shown.
+ * Everything that the page shows, as its URL has it. An empty text is no filter. Texts are kept as
+ * they were written: the server judges them, and the page shows what it says.
  *
  * @typedef {object} Shown
- * @property {string} by what costs are stacked by: `model` or `provider`
+ * @property {string} by costs are stacked by `model` or `provider`
  * @property {Record<string, string>} labels
  * @property {string} sort
  * @property {string} order
  * @property {number | null} request the request whose detail is open
- * @property {readonly string[]} notUnderstood what the URL had besides, such as `modle=gpt-4o`
+ * @property {readonly string[]} notUnderstood the rest of the URL, such as `modle=gpt-4o`
  *
  * @typedef {Record<typeof FILTERS[number], string>} FilterState
  * @typedef {import('./time-window.js').WindowState & FilterState & Shown} PageState
  */
 
-/** The filters, named as the server names them. All of them hold for the whole page. */
+/** The filters, by the server's names. All of them hold for the whole page. */
 export const FILTERS = /** @type {const} */ ([
   'model',
   'provider',
@@ -83,7 +83,7 @@ export function parseState(search) {
 }
 
 /**
- * The query string of a state, `''` for the defaults: only what differs from them stands in the URL.
+ * The query string of a state: only what differs from the defaults, so `''` for these.
  *
  * @param {PageState} state
  */
@@ -95,7 +95,7 @@ export function formatState(state) {
   }
   for (const [name, value] of Object.entries(state.labels)) query.set(LABEL + name, value)
   if (state.request !== null) query.set('request', String(state.request))
-  // Colons and slashes are legal in a query string, and timestamps are read by people.
+  // Colons and slashes are legal in a query string, and people read timestamps.
   const text = query.toString().replaceAll('%3A', ':').replaceAll('%2F', '/')
   return text === '' ? '' : `?${text}`
 }
@@ -105,7 +105,7 @@ export function isFiltered(state) {
   return FILTERS.some((name) => state[name] !== '') || Object.keys(state.labels).length > 0
 }
 
-/** The state of the page: the URL keeps it, so that history, reload and a shared link all work. */
+/** Keeps the state of the page in its URL, so that history, reload and a shared link all work. */
 export class PageStore {
   /** @type {((state: PageState, before: PageState) => void)[]} */
   #listeners = []
@@ -123,7 +123,10 @@ export class PageStore {
     return this.#state
   }
 
-  /** The state came by a push of this page: the entry before it in the history is this page too. */
+  /**
+   * Whether this page pushed the state, so that the entry before it in the history is this page
+   * too.
+   */
   get hasPushed() {
     return this.#hasPushed
   }
@@ -135,7 +138,7 @@ export class PageStore {
 
   /**
    * @param {Partial<PageState>} change
-   * @param {{ replace?: boolean }} [options] replace: no entry of its own in the history
+   * @param {{ replace?: boolean }} [options] replace: adds no entry to the history
    */
   update(change, { replace = false } = {}) {
     const next = { ...this.#state, ...change, notUnderstood: [] }

@@ -6,9 +6,9 @@ const ORDER = /** @type {const} */ (['auto', 'light', 'dark'])
 const NAMES = { auto: 'as the system', light: 'light', dark: 'dark' }
 
 /**
- * The button that goes through the themes, and whoever must paint anew when the colours change.
+ * Starts the button that goes through the themes.
  *
- * @param {() => void} onChange
+ * @param {() => void} onChange called when the colours have changed
  */
 export function startTheme(onChange) {
   const toggle = byId('theme', HTMLButtonElement)
@@ -32,7 +32,7 @@ function currentTheme() {
   return theme === 'light' || theme === 'dark' ? theme : 'auto'
 }
 
-/** The next one that looks different, so that no press seems to do nothing. */
+/** The next theme that looks different, so that no click seems to do nothing. */
 function nextTheme() {
   const isSystemDark = matchMedia('(prefers-color-scheme: dark)').matches
   const order = isSystemDark ? /** @type {const} */ (['auto', 'light', 'dark']) : ['auto', 'dark', 'light']

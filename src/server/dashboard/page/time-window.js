@@ -1,14 +1,14 @@
 /**
- * What a window is, in the words that people write: the same ones as on the command line.
+ * A window in the words that people write, which are those of the command line.
  *
  * @typedef {object} WindowState
- * @property {string} range `24h`, `90m`, `2d`: ends now; doesn't count where `since` is set
+ * @property {string} range `24h`, `90m`, `2d`: ends now; ignored if `since` is set
  * @property {string | null} since
  * @property {string | null} until inclusive
  * @property {string | null} before exclusive; null, as `until` is: now
  */
 
-/** The ranges with a button of their own, and what the window before each is called. */
+/** The ranges with a button of their own, and the name of the window before each. */
 export const PRESETS = /** @type {const} */ ({
   '1h': 'the hour before',
   '24h': 'the 24 h before',
@@ -16,13 +16,13 @@ export const PRESETS = /** @type {const} */ ({
   '30d': 'the 30 days before',
 })
 
-// The grammar is that of src/queries/window/window-words.ts, which the command line has: one table tests both.
+// The grammar is the command line's, in src/queries/window/window-words.ts: one table tests both.
 
 const UNIT_MS = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 7 * 86_400_000 }
 const LENGTH = /^([1-9]\d{0,6})([mhdw])$/
 const SERVER_PRESETS = ['last_1h', 'last_24h', 'last_7d', 'last_30d']
 const TIME = /^(\d{4}-\d{2}-\d{2})(?:[Tt ](\d{2}:\d{2})(?::(\d{2})(\.\d+)?)?([Zz]|[+-]\d{2}:\d{2})?)?$/
-/** What a missing part of a time stands for. */
+/** What a missing part of a time means. */
 const REST = {
   start: { time: '00:00', second: '00', fraction: '' },
   end: { time: '23:59', second: '59', fraction: '.999' },
@@ -30,7 +30,8 @@ const REST = {
 const FIRST_MS = Date.parse('0001-01-01T00:00:00.000Z')
 
 /**
- * How long a window is, in milliseconds: `last_1h` and the other presets, or `90m`, `1h`, `2d`, `1w`; null for other words.
+ * The length of a window, in milliseconds: of `last_1h` and the other presets, or of `90m`, `1h`,
+ * `2d`, `1w`; null for other words.
  *
  * @param {string} words
  */
@@ -41,9 +42,10 @@ export function windowLength(words) {
 }
 
 /**
- * The instant that words name, in a form that the server takes; null where they name none. A length is that long before now,
- * a date is a whole UTC day, a time without an offset is UTC, and of what is left out `start` is the beginning and `end` the
- * last millisecond. A whole time with an offset stays as it is: the server judges it.
+ * The instant that words name, in a form that the server takes; null if they name none. A length
+ * means that long before now, a date a whole UTC day, a time without an offset UTC. Of the time
+ * left open, `start` takes the first millisecond and `end` the last. A complete time with an offset
+ * stays as it is: the server judges it.
  *
  * @param {string} words
  * @param {'start' | 'end'} edge
@@ -70,7 +72,7 @@ export function instantOf(words, edge, nowMs) {
  * @param {WindowState} window
  * @param {number} nowMs
  * @returns {{ since: string, until?: string, before?: string }}
- * @throws {RangeError} where the page can't make sense of it
+ * @throws {RangeError} if the page can't make sense of it
  */
 export function resolveWindow({ range, since, until, before }, nowMs) {
   const length = windowLength(range)
@@ -82,7 +84,7 @@ export function resolveWindow({ range, since, until, before }, nowMs) {
     const expected = `Expected ${Object.keys(PRESETS).join(', ')}, or a length such as 90m, 1h, 2d, 1w`
     throw new RangeError(`Invalid range '${range}'. ${expected}`)
   }
-  // What isn't understood goes to the server as it is, which says what is wrong with it.
+  // Words that aren't understood go to the server as they are, which says what is wrong with them.
   const bound = (/** @type {string} */ words, /** @type {'start' | 'end'} */ edge) =>
     instantOf(words, edge, nowMs) ?? words
   return {
@@ -94,7 +96,8 @@ export function resolveWindow({ range, since, until, before }, nowMs) {
 }
 
 /**
- * The window of the same length that ends just before this one: both ends of a window are inclusive.
+ * The window of the same length that ends just before this one: both ends of a window are
+ * inclusive.
  *
  * @param {{ since: string, until: string }} window
  * @returns {{ since: string, until: string, before: null }}
@@ -110,7 +113,7 @@ export function windowBefore({ since, until }) {
 }
 
 /**
- * What the window before is called.
+ * The name of the window before.
  *
  * @param {WindowState} window
  */
@@ -119,13 +122,13 @@ export function beforeName({ range, since }) {
   return name ?? 'the same time before'
 }
 
-/** @param {Pick<WindowState, 'until' | 'before'>} window which may have an end of its own */
+/** @param {Pick<WindowState, 'until' | 'before'>} window */
 export function endsNow({ until, before }) {
   return until === null && before === null
 }
 
 /**
- * What `<input type="datetime-local">` holds, read as UTC; null where it isn't a time.
+ * Reads the value of `<input type="datetime-local">` as UTC; null if it isn't a time.
  *
  * @param {string} local
  */
@@ -135,8 +138,9 @@ export function fromInput(local) {
 }
 
 /**
- * The end that somebody typed, exclusive. The second is the finest that can be typed, so the window has all of it: a day
- * ends with 23:59:59. A whole minute is a border: a day also ends with 00:00:00 of the next one.
+ * The exclusive end that somebody typed. Nothing finer than a second can be typed, so the window
+ * has all of that second: a day ends with 23:59:59. But a whole minute is a border: a day also ends
+ * with 00:00:00 of the next one.
  *
  * @param {string} local
  */
@@ -147,8 +151,8 @@ export function endFromInput(local) {
 }
 
 /**
- * What the field of the end holds for a window that ends before an instant: what `endFromInput` makes that instant of, where
- * it was typed there.
+ * The value of the end's field for a window that ends before an instant. If the instant was typed
+ * there, `endFromInput` gives it again.
  *
  * @param {number} beforeMs
  */
@@ -159,7 +163,8 @@ export function endToInput(beforeMs) {
 }
 
 /**
- * When a window is over, exclusive, in milliseconds since 1970; null where it ends now, NaN where its end isn't a time.
+ * The exclusive end of a window, in milliseconds since 1970; null if it ends now, NaN if its end
+ * isn't a time.
  *
  * @param {Pick<WindowState, 'until' | 'before'>} window
  */
@@ -169,7 +174,7 @@ export function endOf({ until, before }) {
 }
 
 /**
- * What `<input type="datetime-local">` takes, in UTC; empty where it isn't a time.
+ * The value for `<input type="datetime-local">`, in UTC; empty if the words aren't a time.
  *
  * @param {string} words
  * @param {'start' | 'end'} edge
@@ -188,7 +193,7 @@ function instantMs(words, edge) {
 }
 
 /**
- * How often the figures of a window are asked for again, in milliseconds; null for one that lies in the past.
+ * How often to ask for the figures of a window again, in milliseconds; null if it lies in the past.
  *
  * @param {WindowState} window
  * @param {number} nowMs

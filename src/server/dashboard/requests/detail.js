@@ -16,7 +16,7 @@ const STREAM_STATES = {
   unfinished: 'yes, and its end never came',
 }
 
-/** One request with all its columns, its place in the journal and the journal's own line, in a drawer. */
+/** A drawer with one request: its columns, its place in the journal, and the journal's own line. */
 export class Detail {
   #dialog = byId('detail', HTMLDialogElement)
   #title = element('h2')
@@ -27,7 +27,7 @@ export class Detail {
   /** @type {number | null} */
   #id = null
   #asking = new AbortController()
-  /** The drawer was opened by this page: going back closes it. */
+  /** Whether this page opened the drawer, so that going back closes it. */
   #isOurEntry = false
 
   /**
@@ -57,7 +57,7 @@ export class Detail {
    * Opens, changes or closes as the URL says.
    *
    * @param {number | null} id
-   * @param {number | null} before what the URL said until now
+   * @param {number | null} before what the URL said before
    */
   show(id, before) {
     if (id === this.#id) return
@@ -148,7 +148,7 @@ export class Detail {
   }
 
   /**
-   * A name, or that there is none, with a way to all that share it.
+   * A name, or that there is none, with a button that finds all requests that share it.
    *
    * @param {'provider' | 'policy'} dimension
    * @param {string | null} name
@@ -209,7 +209,7 @@ export class Detail {
  * @returns {[string, Fact][]}
  */
 function placesOf({ place, completed_place: completed }) {
-  if (place === null) return [['Segment', 'none: this row was there before the journal']]
+  if (place === null) return [['Segment', 'none: this row is older than the journal']]
   const rows = /** @type {[string, Fact][]} */ ([
     ['Segment', element('code', '', place.segment)],
     ['Byte offset', formatCount(place.byte_offset)],
@@ -239,7 +239,7 @@ function facts(title, rows) {
 /**
  * @param {string} title
  * @param {JournalLine | null} line
- * @returns {HTMLElement[]} nothing where there is no such line
+ * @returns {HTMLElement[]} empty if there is no such line
  */
 function lineSection(title, line) {
   if (line === null) return []

@@ -10,15 +10,15 @@ import { formatCount } from '../page/format.js'
  * @typedef {'csv' | 'ndjson'} Format
  */
 
-/** More than this is what `request-journal export` is for: a browser holds all of it in memory. */
+/** The most requests in a file, which a browser holds in memory; `export` has no such bound. */
 const MOST = 10_000
 const PER_PAGE = 100
 const TYPES = { csv: 'text/csv', ndjson: 'application/x-ndjson' }
 
-/** What a spreadsheet takes for a formula, in whatever width the character has. */
+/** The beginning of what a spreadsheet takes for a formula, in characters of half or full width. */
 const FORMULA = /^[=+\-@\t\r\n＝＋－＠]/
 
-/** Named as in the events and in `request-journal export`. */
+/** The columns, named as in the events and in `request-journal export`. */
 const COLUMNS = /** @type {const} */ ([
   'id',
   'correlation_id',
@@ -39,7 +39,7 @@ const COLUMNS = /** @type {const} */ ([
   'attempt',
 ])
 
-/** The button below which the requests of the list can be had as a file, in the order of the list. */
+/** The menu that gives the requests of the list as a file, in the order of the list. */
 export class Download {
   #menu = byId('download', HTMLDetailsElement)
   #title = element('span', '', 'Download')
@@ -48,7 +48,8 @@ export class Download {
    * @param {object} hooks
    * @param {import('../page/page-state.js').PageStore} hooks.store
    * @param {(error: unknown) => void} hooks.onFailure
-   * @param {(text: string) => void} hooks.onCut only the first of the requests are in the file
+   * @param {(text: string) => void} hooks.onCut called if the file has only the first of the
+   *   requests
    */
   constructor({ store, onFailure, onCut }) {
     this.store = store
@@ -119,7 +120,7 @@ function save(format, entries) {
   link.href = URL.createObjectURL(new Blob([text], { type: TYPES[format] }))
   link.download = `requests.${format}`
   link.click()
-  // The browser has begun to read it by then.
+  // By then the browser has begun to read it.
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000)
 }
 
@@ -150,7 +151,8 @@ function recordOf({ tokens, cost, timing, error, provider, policy, labels, attem
 }
 
 /**
- * With the mark by which spreadsheets know UTF-8, and no cell that they take for a formula.
+ * Formats rows as CSV, with the mark by which spreadsheets know UTF-8, and without cells that they
+ * take for formulas.
  *
  * @param {Record<string, unknown>[]} rows
  */

@@ -4,8 +4,8 @@
  */
 
 /**
- * How two entries stand to each other, as the server orders them: an unknown cost is the smallest, ties are broken by id
- * in the same direction.
+ * Compares two entries in the server's order: an unknown cost is the smallest, and ties are broken
+ * by id in the same direction.
  *
  * @param {RequestEntry} a
  * @param {RequestEntry} b

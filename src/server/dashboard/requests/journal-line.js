@@ -1,10 +1,11 @@
 import { element, visible } from '../page/dom.js'
 
-/** The parts of pretty-printed JSON: a string (with the colon behind it where it is a key), a number, a word. */
+/** The parts of pretty-printed JSON: a string (with the colon if it is a key), a number, a word. */
 const PARTS = /("(?:\\.|[^"\\])*")(\s*:)?|(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|\b(true|false|null)\b/g
 
 /**
- * A line of the journal, indented and coloured. What isn't JSON, a foreign or damaged line, is shown as it is.
+ * Shows a line of the journal, indented and coloured. One that isn't JSON, foreign or damaged, is
+ * shown as it is.
  *
  * @param {string} text
  * @returns {HTMLPreElement}
@@ -31,7 +32,8 @@ export function journalLine(text) {
 }
 
 /**
- * Only white space is added: numbers keep the digits that the journal has, which `JSON.parse` would round.
+ * Indents JSON by adding white space only: numbers keep the journal's digits, which `JSON.parse`
+ * would round.
  *
  * @param {string} text
  * @returns {string | null} null: not JSON

@@ -13,14 +13,14 @@ import { RequestTable } from './request-table.js'
  * @typedef {import('../../../queries/index.js').RequestCursorPage} RequestCursorPage
  */
 
-/** More newcomers than this, or rows in all, and the first page is read anew: a page must stay quick to scroll. */
+/** With more newcomers or rows the first page is read anew: the page must stay quick to scroll. */
 const MOST_NEWCOMERS = 200
 const MOST_ROWS = 1000
 const BURST_MS = 50
 const MANY = 25
 const AFTER_MANY_MS = 1000
 
-/** The request list: pages by cursor, and newcomers that wait while somebody reads. */
+/** The list of requests: pages by cursor, and newcomers, which wait while somebody reads. */
 export class RequestList {
   #older = byId('older', HTMLButtonElement)
   #newcomersButton = byId('newcomers', HTMLButtonElement)
@@ -36,16 +36,19 @@ export class RequestList {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #admission
   #admittedLast = 0
-  /** Requests between the newcomers and the rows are missing: the first page must be read anew. */
+  /** Whether rows between newcomers and the table are missing, so that the first page must be reread. */
   #hasGap = false
-  /** @type {string | null} the beginning of the window, as the server understood it; null: it was refused */
+  /**
+   * @type {string | null} the beginning of the window, as the server understood it; null: it was
+   *   refused
+   */
   #since = ''
 
   /**
    * @param {object} hooks
    * @param {import('../page/page-state.js').PageStore} hooks.store
    * @param {(error: unknown) => void} hooks.onFailure
-   * @param {() => void} hooks.onNewcomers how many wait has changed
+   * @param {() => void} hooks.onNewcomers called when their number has changed
    */
   constructor({ store, onFailure, onNewcomers }) {
     this.store = store
@@ -60,7 +63,7 @@ export class RequestList {
     return this.#newcomerCount
   }
 
-  /** @param {boolean} isPaused newcomers wait until it is over */
+  /** @param {boolean} isPaused whether newcomers wait until the pause ends */
   setPaused(isPaused) {
     this.#isPaused = isPaused
     if (!isPaused) this.#admit()
@@ -68,7 +71,7 @@ export class RequestList {
   }
 
   /**
-   * The first page, or why there is none. A later call makes an earlier one void.
+   * Shows the first page, or why there is none. A later call cancels an earlier one.
    *
    * @param {PageState} state
    * @returns {Promise<void>}
@@ -87,7 +90,7 @@ export class RequestList {
    */
   async #load(state, signal) {
     this.table.setBusy(true)
-    // From here on they are of this question: some may come that the answer doesn't have.
+    // From now on newcomers belong to this question: some may come that its answer doesn't have.
     this.#forgetNewcomers()
     this.#since ??= ''
     try {
@@ -106,7 +109,7 @@ export class RequestList {
   }
 
   /**
-   * What stood there was the answer to another question.
+   * Clears the list, which answered another question.
    *
    * @param {string} reason
    */
@@ -119,7 +122,7 @@ export class RequestList {
     this.#showEnd('The list can’t be shown', reason)
   }
 
-  /** The page behind the last row. */
+  /** Appends the next page. */
   async loadOlder() {
     if (this.#cursor === undefined) return
     const hadFocus = document.activeElement === this.#older
@@ -129,7 +132,7 @@ export class RequestList {
       this.#cursor = page.next_cursor
       const first = this.table.append(page.data)
       announce(`${formatCount(page.data.length)} older requests`)
-      // The button moves down, or goes: who pressed it by keyboard goes on reading where the new rows begin.
+      // The button moves down or goes away: keyboard users go on where the new rows begin.
       if (hadFocus) first?.focus({ preventScroll: true })
       this.#showEnd()
     } catch (error) {
@@ -140,13 +143,13 @@ export class RequestList {
   }
 
   /**
-   * Asks for what the stream hasn't told: what came before it was open, what has left the window or the filters, and the ends
-   * of streams that began before.
+   * Asks for what the stream hasn't told: what came before it opened, what has left the window or
+   * the filters, and the ends of streams that began before it opened.
    *
    * @throws {ApiError}
    */
   async catchUp() {
-    // Before the first page is there, everything would be news.
+    // Until the first page is there, everything would be new.
     const isThere = await this.#loading.then(
       () => true,
       () => false,
@@ -156,7 +159,7 @@ export class RequestList {
     const known = new Set(this.table.ids)
     const page = await this.#ask(state, 'start', serverNow())
     this.#since = page.since
-    // Where it doesn't reach to what is known there may be more in between than it holds.
+    // If the page doesn't reach down to known rows, there may be more in between than it holds.
     const isNew = page.data.every(({ id }) => !this.table.has(id) && !this.#newcomers.has(id))
     if (isNew && page.next_cursor !== undefined) this.#hasGap = true
     for (const entry of page.data) this.add(entry)
@@ -166,7 +169,8 @@ export class RequestList {
 
   /**
    * @param {RequestEntry} entry a request that has just been projected
-   * @returns {boolean} whether it is new, and in the window of this moment: one may be dated into the future
+   * @returns {boolean} whether it is new and in the window as of now: one may be dated in the
+   *   future
    */
   add(entry) {
     if (this.table.has(entry.id) || this.#newcomers.has(entry.id)) {
@@ -199,7 +203,7 @@ export class RequestList {
     return await ask('v1/requests', pageQuery(state, momentMs, cursor), this.#asking.signal)
   }
 
-  /** A burst becomes one change of the page, and after many rows there is a rest: nobody can read faster. */
+  /** Makes one change of a burst, and rests after many rows: nobody can read faster. */
   #admitSoon() {
     this.#admission ??= setTimeout(
       () => {
@@ -215,7 +219,7 @@ export class RequestList {
     this.#showCount()
   }
 
-  /** Newcomers become rows. */
+  /** Turns newcomers into rows. */
   #admit() {
     if (this.#newcomerCount === 0) return
     const isTooMuch =
@@ -257,7 +261,7 @@ export class RequestList {
   }
 
   /**
-   * What stands behind the last row: more, or why there is none.
+   * Shows what follows the last row: a button for more, or why there are no rows.
    *
    * @param {string} title
    * @param {string} text
@@ -271,8 +275,8 @@ export class RequestList {
 }
 
 /**
- * Whether a row has no place in the list any more: it has left the window, or a first page that reaches further doesn't have
- * it.
+ * Whether a row no longer belongs in the list: it has left the window, or the first page reaches
+ * further and doesn't have it.
  *
  * @param {RequestEntry} entry
  * @param {RequestCursorPage} page

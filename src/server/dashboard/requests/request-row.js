@@ -18,7 +18,7 @@ import {
  * @property {string} className
  * @property {'timestamp' | 'cost_sats' | 'latency_ms'} [sort]
  * @property {(entry: RequestEntry) => (string | Node)[]} cells
- * @property {string} [unit] said on a phone, where there is no head
+ * @property {string} [unit] shown on a phone, where the table has no head
  */
 
 /** @type {Column[]} */
@@ -62,7 +62,7 @@ export function requestRow(entry) {
 }
 
 /**
- * Shows an entry in its row: anew, when a completion has changed it.
+ * Shows an entry in its row, also after a completion has changed it.
  *
  * @param {HTMLTableRowElement} row
  * @param {RequestEntry} entry
@@ -82,7 +82,7 @@ export function fillRow(row, entry) {
   titleOf(row, 'outcome', entry.error?.message ?? '')
 }
 
-/** @param {number} count rows that stand for some that are on their way */
+/** @param {number} count how many rows stand for those on their way */
 export function skeletonRows(count) {
   return Array.from({ length: count }, () => {
     const row = element('tr', 'skeleton')

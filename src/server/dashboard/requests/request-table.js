@@ -4,7 +4,7 @@ import { COLUMNS, fillRow, requestRow, skeletonRows } from './request-row.js'
 
 /** @typedef {import('../../../queries/index.js').RequestEntry} RequestEntry */
 
-/** The rows on the screen. One of them can be reached by Tab; arrow keys go on from there. */
+/** The rows on the screen. Tab reaches one of them; arrow keys go on from there. */
 export class RequestTable {
   #body = byId('entries', HTMLTableSectionElement)
   #frame = byId('rows', HTMLElement)
@@ -14,7 +14,7 @@ export class RequestTable {
   /**
    * @param {object} hooks
    * @param {import('../page/page-state.js').PageStore} hooks.store
-   * @param {() => void} hooks.onRest whoever was reading may have stopped
+   * @param {() => void} hooks.onRest called when somebody who was reading may have stopped
    */
   constructor({ store, onRest }) {
     this.store = store
@@ -30,7 +30,7 @@ export class RequestTable {
     this.#body.append(...skeletonRows(8))
   }
 
-  /** Said in so many words, since a table that CSS lays out as cards on a phone is no longer one to screen readers. */
+  /** Names the table's roles: without them the cards of a phone are no table to screen readers. */
   #giveRoles() {
     this.#body.closest('table')?.setAttribute('role', 'grid')
     for (const group of this.#frame.querySelectorAll('thead, tbody')) group.setAttribute('role', 'rowgroup')
@@ -56,7 +56,7 @@ export class RequestTable {
     this.#frame.setAttribute('aria-busy', String(isBusy))
   }
 
-  /** Somebody points at a row, has the focus on one, or has scrolled into the list: rows must not move under them. */
+  /** Whether somebody points at a row, has focused one, or has scrolled into the list. */
   isBeingRead() {
     return (
       this.#body.matches(':hover') ||
@@ -65,7 +65,7 @@ export class RequestTable {
     )
   }
 
-  /** @param {RequestEntry[]} entries in order, instead of all that was there */
+  /** @param {RequestEntry[]} entries in order; they replace all rows */
   show(entries) {
     const hadFocus = this.#body.contains(document.activeElement)
     this.#rows.clear()
@@ -76,7 +76,7 @@ export class RequestTable {
   }
 
   /**
-   * @param {RequestEntry[]} entries that come behind all others
+   * @param {RequestEntry[]} entries that come after all others
    * @returns {HTMLTableRowElement | undefined} the first new row
    */
   append(entries) {
@@ -85,7 +85,7 @@ export class RequestTable {
     return made[0]
   }
 
-  /** @param {RequestEntry[]} entries each goes where the order wants it */
+  /** @param {RequestEntry[]} entries each goes where the order puts it */
   insert(entries) {
     for (const entry of entries) {
       if (this.#rows.has(entry.id)) continue
@@ -101,7 +101,7 @@ export class RequestTable {
     this.markOpen()
   }
 
-  /** @param {RequestEntry} entry of which a row may be there */
+  /** @param {RequestEntry} entry it may have a row */
   change(entry) {
     const known = this.#rows.get(entry.id)
     if (known === undefined || JSON.stringify(known.entry) === JSON.stringify(entry)) return
@@ -123,7 +123,7 @@ export class RequestTable {
     if (this.#body.querySelector('tr[tabindex="0"]') === null) this.#makeReachable(this.#body.rows[0])
   }
 
-  /** The row whose detail is open stands out. */
+  /** Marks the row whose detail is open. */
   markOpen() {
     for (const { row, entry } of this.#rows.values()) {
       row.classList.toggle('is-open', entry.id === this.store.state.request)
@@ -139,7 +139,7 @@ export class RequestTable {
     this.#rows.get(id)?.row.focus()
   }
 
-  /** The head, with arrows at the column that the list is sorted by. */
+  /** Shows the head, with an arrow at the column that the list is sorted by. */
   showSorting() {
     const { sort, order } = this.store.state
     const heads = COLUMNS.map((column) => {
@@ -180,7 +180,7 @@ export class RequestTable {
   /** @param {HTMLTableRowElement | null} row */
   #onClick(row) {
     const selection = getSelection()
-    // Whoever has just selected a text of the row wants to copy it.
+    // Somebody who has just selected text in the row wants to copy it.
     const isSelecting = row !== null && selection?.isCollapsed === false && selection.containsNode(row, true)
     if (!isSelecting) this.#open(row)
   }

@@ -7,7 +7,8 @@ import { newcomersText } from './request-row.js'
 
 /**
  * @typedef {import('../page/page-state.js').PageState} PageState
- * @typedef {'live' | 'connecting' | 'paused' | 'off'} LiveState off: this list has an end, nothing new belongs to it
+ * @typedef {'live' | 'connecting' | 'paused' | 'off'} LiveState off: nothing new can belong to this
+ *   list
  */
 
 const LIVE_TEXTS = {
@@ -28,7 +29,7 @@ export class RequestsSection {
    * @param {object} hooks
    * @param {import('../page/page-state.js').PageStore} hooks.store
    * @param {(error: unknown) => void} hooks.onFailure
-   * @param {() => void} hooks.onAdded a request has come
+   * @param {() => void} hooks.onAdded called when a request has come or changed
    */
   constructor({ store, onFailure, onAdded }) {
     this.store = store
@@ -53,7 +54,7 @@ export class RequestsSection {
     document.addEventListener('visibilitychange', () => this.#followWhileVisible())
   }
 
-  /** The state of the page has changed. */
+  /** Follows a change of the page's state. */
   show() {
     this.list.table.showSorting()
   }
@@ -63,20 +64,21 @@ export class RequestsSection {
    * @throws {import('../api/api.js').ApiError}
    */
   async load(state) {
-    // A window that has ended, or another order than by time, gets no new rows at its top.
+    // A window that has ended, or another order than newest first, gets no new rows at its top.
     const isOpen = endsNow(state) && state.sort === 'timestamp' && state.order === 'desc'
     this.#setLive(isOpen ? 'connecting' : 'off')
     this.#followWhileVisible()
     await this.list.load(state)
   }
 
-  /** @param {number} total requests of the page's window and filters */
+  /** @param {number} total how many requests the page's window and filters have */
   showTotal(total) {
     byId('requests-count', HTMLElement).textContent = formatCount(total)
   }
 
   /**
-   * The window has moved on: what has left it goes, and what the stream doesn't tell is asked for.
+   * Follows the window as it moves on: removes what has left it, and asks for what the stream
+   * doesn't tell.
    *
    * @throws {import('../api/api.js').ApiError}
    */
@@ -84,7 +86,7 @@ export class RequestsSection {
     await this.list.catchUp()
   }
 
-  /** A browser has six connections to a server: pages that nobody looks at must leave them to others. */
+  /** Follows the stream while the page is visible: all pages share a browser's six connections. */
   #followWhileVisible() {
     this.stream.stop()
     if (this.#liveState === 'off' || document.visibilityState !== 'visible') return
@@ -128,7 +130,8 @@ export class RequestsSection {
 }
 
 /**
- * A live region is read out when it is written to, even with the same words.
+ * Sets a text only if it differs: a live region is read out whenever it is written to, even with
+ * the same words.
  *
  * @param {HTMLElement} target
  * @param {string} text

@@ -13,8 +13,8 @@ const count = (description: string, standard: number) =>
 const limit = (maximum: number, description: string) =>
   Type.Optional(Type.Integer({ minimum: 1, maximum, description }))
 
-// Texts that the queries themselves check are plain strings here: their errors come after those of the query string,
-// in an order of their own.
+// Texts that the queries themselves check are plain strings here: their errors come after those of
+// the query string, in an order of their own.
 
 const WINDOW = {
   since: text('Start, inclusive: RFC 3339 with seconds and an offset. Overrides `range`.'),

@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
 
-// The form of the answers, for /openapi.json. These schemas document; the queries' types make the answers.
+// The form of the answers, for /openapi.json. These schemas document; the queries' types make the
+// answers.
 
 const Nullable = <Schema extends Parameters<typeof Type.Union>[0][number]>(schema: Schema) =>
   Type.Union([schema, Type.Null()])
