@@ -1,16 +1,16 @@
 import type { Command } from 'commander'
-import type { RequestLog } from '../events/event-types.js'
+import type { EventInput, RequestLog } from '../events/event-types.js'
 import type { Journal } from '../journal/append/journal.js'
 import type { LineScanner, ScannedLine } from '../journal/read/line-scanner.js'
 import { countText } from '../maintenance/count-text.js'
-import { eventsOf } from './output/exported-events.js'
 import { formatCount } from './output/format.js'
-import { note, print, printJson } from './output/output.js'
+import { note } from './output/standard-error.js'
+import { print, printJson } from './output/standard-output.js'
 import { visible } from './output/terminal.js'
 import { describeFailure } from './run/failure.js'
 import { examples, journalOption, jsonOption } from './run/options.js'
 
-/** Bad lines that are named one by one. */
+/** How many bad lines are named one by one. */
 const NAMED_LINES = 20
 
 export function addAppend(program: Command): void {
@@ -20,8 +20,8 @@ export function addAppend(program: Command): void {
     .description(
       'Reads events from stdin, one JSON object a line, and appends each to the journal as it arrives; takes ' +
         'what `export` writes as well, where a completed stream becomes two events; ' +
-        'creates the journal where there is none. A bad line is named on stderr by number and reason, the ' +
-        'rest is appended, and the exit code is 1. Before it exits, everything appended survives a power ' +
+        'creates the journal if there is none. A bad line is named on stderr by number and reason, the ' +
+        'rest is appended, and the exit code is 1. When it exits, everything it has appended survives a power ' +
         'cut.',
     )
     .addOption(journalOption())
@@ -46,7 +46,8 @@ async function append(options: { journal: string; json?: true }): Promise<void> 
   const run = new AppendRun(journal, { ...lines, isBlank, InvalidEventError })
   if (process.stdin.isTTY) note('Reading events from stdin, one JSON object a line; Ctrl-D ends.')
   let unexpected: unknown = null
-  // The usual end of `tail -f … | request-journal append`: stop reading, then sync and answer as at the end of stdin.
+  // `tail -f … | request-journal append` usually ends like this: stop reading, then sync and answer
+  // as at the end of stdin.
   let signalled: 'SIGINT' | 'SIGTERM' | null = null
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {
@@ -62,7 +63,7 @@ async function append(options: { journal: string; json?: true }): Promise<void> 
     else
       note(`line ${run.line}: ${visible(error.message)}; stopped here, nothing from this line on is appended`)
   }
-  // Also after a failure: what was appended before deserves its sync.
+  // Also after a failure: the events before it have to be synced.
   try {
     await journal.close()
   } catch (error) {
@@ -86,10 +87,10 @@ async function readStdin(scanner: LineScanner, run: AppendRun, isStopped: () => 
   try {
     for await (const chunk of process.stdin) scanner.push(chunk, onLine)
   } catch (error) {
-    // A stream that was destroyed ends with an error.
+    // A destroyed stream ends with an error.
     if (!isStopped()) throw error
   }
-  // The last line need not have a newline; one that was cut by a signal is not a line.
+  // The last line may have no newline, but a line that a signal has cut isn't one.
   if (scanner.pendingBytes > 0 && !isStopped()) scanner.push(Buffer.from('\n'), onLine)
 }
 
@@ -127,7 +128,7 @@ class AppendRun {
       return
     }
     try {
-      // Whether it is one is what append checks.
+      // append checks whether it is one.
       for (const event of eventsOf(parsed.members)) {
         this.#journal.append(event as RequestLog)
         this.appended++
@@ -142,6 +143,48 @@ class AppendRun {
     this.refused++
     if (this.refused <= NAMED_LINES) note(`line ${this.line}: ${visible(reason)}`)
   }
+}
+
+/** The members of an exported request that no event has: its id, and its places. */
+const PLACE_MEMBERS = ['id', 'segment', 'byte_offset', 'completed_segment', 'completed_byte_offset'] as const
+
+/**
+ * The members of a completion: those that it overwrites, and those that say which request it
+ * belongs to.
+ */
+const COMPLETION_MEMBERS = [
+  'correlation_id',
+  'attempt',
+  'timestamp',
+  'input_tokens',
+  'output_tokens',
+  'cost_sats',
+  'provider_cost_sats',
+  'stream_duration_ms',
+  'success',
+  'error_status',
+  'error_message',
+] as const
+
+/**
+ * The events that a line of stdin stands for. A line of an export is a request as it was in the
+ * end: a completed one becomes two events, which make the same row again. Any other line is an
+ * event itself.
+ */
+function eventsOf(members: Record<string, unknown>): EventInput[] {
+  if (!isExported(members)) return [members as unknown as EventInput]
+  const { stream_duration_ms: duration, ...request } = members
+  for (const member of PLACE_MEMBERS) delete request[member]
+  const isCompleted = duration !== null || Object.hasOwn(members, 'completed_segment')
+  if (!isCompleted) return [request as unknown as EventInput]
+  const outcome = COMPLETION_MEMBERS.filter((member) => Object.hasOwn(members, member))
+  const completion = Object.fromEntries(outcome.map((member) => [member, members[member]]))
+  return [request, { type: 'stream_completed', ...completion }] as unknown as EventInput[]
+}
+
+function isExported(members: Record<string, unknown>): boolean {
+  const always = ['id', 'segment', 'byte_offset', 'stream_duration_ms']
+  return members['type'] === undefined && always.every((member) => Object.hasOwn(members, member))
 }
 
 const warningsForPeople = {

@@ -2,8 +2,8 @@ import type { Command } from 'commander'
 import type { ArchiveResult, SkipReason } from '../maintenance/archive.js'
 import { countText } from '../maintenance/count-text.js'
 import { formatBytes, formatCount } from './output/format.js'
-import { print, printJson } from './output/output.js'
 import { ProgressLine } from './output/progress.js'
+import { print, printJson } from './output/standard-output.js'
 import { databaseOption, examples, journalOption, jsonOption } from './run/options.js'
 
 interface ArchiveFlags {
@@ -14,26 +14,26 @@ interface ArchiveFlags {
 }
 
 const REASONS: Record<SkipReason, string> = {
-  newest: 'the newest segment: writers append to it',
+  newest: 'writers append to it: it is the newest segment',
   not_sealed: 'not sealed yet: a projector does that ten minutes after its UTC day',
   not_projected: 'not projected to its end: run `request-journal project --once`',
   altered: 'NOT WHAT WAS SEALED: run `request-journal verify`',
-  still_written: 'a writer goes on appending to it: the next run takes it up',
+  still_written: 'a writer still appends to it: the next run archives it',
 }
 
 export function addArchive(program: Command): void {
   program
     .command('archive')
-    .summary('compress segments that are done')
+    .summary('compress finished segments')
     .description(
       'Compresses segments that are sealed and fully projected to .ndjson.gz, reads each back and ' +
-        'compares it before the plain file goes. Replay and verify read archives alike. May run beside ' +
-        'writers and the projector; a run that was killed is taken up by the next. The exit code is 1 ' +
-        'where a segment is not what was sealed.',
+        'compares it before it removes the plain file. Replay and verify read archives too. It may run beside ' +
+        'writers and the projector, and finishes what a run that was killed has begun. The exit code is 1 ' +
+        'if a segment is not what was sealed.',
     )
     .addOption(journalOption())
     .addOption(databaseOption())
-    .option('--dry-run', 'only say what would be done')
+    .option('--dry-run', 'only say what it would do')
     .addOption(jsonOption())
     .addHelpText('after', examples('request-journal archive --dry-run', 'request-journal archive --json'))
     .action(runArchive)

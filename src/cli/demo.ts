@@ -6,8 +6,9 @@ import type { Command } from 'commander'
 import { countText } from '../maintenance/count-text.js'
 import type { ProjectionWatch } from './demo/demo-watch.js'
 import { formatCount, formatMs } from './output/format.js'
-import { note, pageWidth, print } from './output/output.js'
 import { ProgressLine } from './output/progress.js'
+import { note } from './output/standard-error.js'
+import { pageWidth, print } from './output/standard-output.js'
 import { withDatabase } from './run/database.js'
 import { CommandFailure } from './run/failure.js'
 import { examples } from './run/options.js'
@@ -15,9 +16,11 @@ import { examples } from './run/options.js'
 const EVENTS = 3000
 const EVENTS_PER_SECOND = 400
 const SEED = 20261122
-/** Between two appends, and between two looks at the database: as fine as latency is measured. */
+/**
+ * The time between two appends, and between two looks at the database: latency is measured to this.
+ */
 const STEP_MS = 2
-/** Far more than a slow machine needs. */
+/** A slow machine needs far less. */
 const GIVE_UP_MS = 18_000
 
 export function addDemo(program: Command): void {
@@ -37,20 +40,20 @@ async function runDemo(): Promise<void> {
   const { DemoProjector } = await import('./demo/demo-projector.js')
   const directory = mkdtempSync(join(tmpdir(), 'request-journal-demo-'))
   const journal = join(directory, 'journal')
-  const database = join(directory, 'requests.db')
+  const databasePath = join(directory, 'requests.db')
   print(
     `${formatCount(EVENTS)} events at ${EVENTS_PER_SECOND} a second into ${journal},\n` +
-      `projected into ${database} by a second process:`,
+      `projected into ${databasePath} by a second process:`,
   )
-  const projector = new DemoProjector(journal, database)
+  const projector = new DemoProjector(journal, databasePath)
   removeOnSignal(directory, () => projector.stop())
   let result: DemoResult
   try {
-    result = await appendAndWatch(journal, database, () => projector.assertRunning())
+    result = await appendAndWatch(journal, databasePath, () => projector.assertRunning())
   } finally {
     await projector.stop()
   }
-  await printResult({ directory, journal, database }, result)
+  await printResult({ directory, journal, databasePath }, result)
 }
 
 interface DemoResult {
@@ -83,7 +86,7 @@ async function appendAndWatch(
       while (appendedAt.length < due) {
         const { value: event, done } = events.next()
         if (done) break
-        // Before the call: the time of the write itself belongs to the latency.
+        // Taken before the call: the write itself belongs to the latency.
         appendedAt.push(performance.now())
         journal.record(event)
       }
@@ -117,12 +120,12 @@ function gaveUp(appended: number, watch: ProjectionWatch): string {
 }
 
 async function printResult(
-  paths: { directory: string; journal: string; database: string },
+  paths: { directory: string; journal: string; databasePath: string },
   { appended, projected, medianMs, slowMs }: DemoResult,
 ): Promise<void> {
   const { stats } = await import('../queries/sums/stats.js')
   const { formatStats } = await import('./output/stats-page.js')
-  const answer = await withDatabase(paths.database, (database) =>
+  const answer = await withDatabase(paths.databasePath, (database) =>
     stats(database, { groupBy: 'model', percentiles: true, unknown: true }),
   )
   print(describeProgress(appended, projected))
@@ -135,19 +138,22 @@ async function printResult(
   const program = programName()
   print(`
 journal   ${paths.journal}
-database  ${paths.database}
+database  ${paths.databasePath}
 Both stay there until you remove them: rm -r ${paths.directory}
 
 Try next:
   $ export REQUEST_JOURNAL_DIR=${paths.journal}
-  $ export REQUEST_JOURNAL_DB=${paths.database}
+  $ export REQUEST_JOURNAL_DB=${paths.databasePath}
   $ ${program} requests
   $ ${program} status
   $ ${program} replay
   $ tail -1 ${paths.journal}/*.ndjson`)
 }
 
-/** As it was called: the demo is often run from a checkout, where no `request-journal` is installed. */
+/**
+ * The command that started this process: the demo often runs from a checkout, without an installed
+ * `request-journal`.
+ */
 function programName(): string {
   const script = process.argv[1] ?? ''
   if (!script.endsWith('main.js')) return 'request-journal'
@@ -155,10 +161,10 @@ function programName(): string {
   return `node ${fromHere.startsWith('..') ? script : fromHere}`
 }
 
-/** Interrupted, the demo leaves nothing behind. */
+/** Removes everything when the demo is interrupted. */
 function removeOnSignal(directory: string, stopProjector: () => Promise<void>): void {
   const stop = async (exitCode: number) => {
-    // Behind the ^C that the terminal shows, the prompt gets a line of its own.
+    // The terminal shows ^C: after it the prompt gets a line of its own.
     if (process.stderr.isTTY) note('')
     await stopProjector()
     rmSync(directory, { recursive: true, force: true })

@@ -1,13 +1,13 @@
 import type { Command } from 'commander'
 import type { DoctorCheck, DoctorReport } from '../maintenance/doctor/doctor.js'
 import { formatCount } from './output/format.js'
-import { pageWidth, print, printJson } from './output/output.js'
+import { pageWidth, print, printJson } from './output/standard-output.js'
 import { displayWidth, visible } from './output/terminal.js'
 import { databaseOption, examples, journalOption, jsonOption } from './run/options.js'
 
-/** Columns that what was found needs beside the name of its check; with fewer it stands below the name. */
+/** With fewer columns than this beside the name of a check, its text stands below the name. */
 const LEAST_ROOM = 30
-/** Of one check: a page must stay one. */
+/** How many items of one check are shown, so that the report stays one page. */
 const SHOWN_ITEMS = 5
 
 const LEVELS = ['problem', 'note', 'ok'] as const
@@ -16,11 +16,11 @@ const MARKS = { problem: 'PROBLEM', note: 'note', ok: 'ok' }
 export function addDoctor(program: Command): void {
   program
     .command('doctor')
-    .summary('what is wrong here and what to do')
+    .summary('what is wrong, and what to do about it')
     .description(
       'Looks at everything that is known to go wrong with journal, database and projector, and says what to do ' +
-        'about it. Changes nothing but a probe file in the journal, which it removes. Exit code 1 when there is a ' +
-        'problem; notes are no problems.',
+        'about it. Changes nothing but a probe file in the journal, which it removes. The exit code is 1 if there is a ' +
+        'problem; a note is not one.',
     )
     .addOption(journalOption())
     .addOption(databaseOption())
@@ -35,7 +35,7 @@ export function addDoctor(program: Command): void {
     })
 }
 
-/** Problems first; the verdict last, where the eye is when the command has ended. */
+/** Puts problems first, and the verdict last: the eye is there when the command has ended. */
 function formatReport(report: DoctorReport, width: number): string {
   const { checks } = report
   const titleWidth = Math.max(...checks.map(({ check }) => check.length))
@@ -65,7 +65,10 @@ function hanging(mark: string): (line: string, i: number) => string {
   return (line, i) => (i === 0 ? mark : '  ') + line
 }
 
-/** Visible text in lines of at most a width; a word that is longer, such as a path, stays whole to be copied. */
+/**
+ * Breaks text into lines of at most a width. A longer word, such as a path, stays whole so that it
+ * can be copied.
+ */
 function wrap(text: string, width: number): string[] {
   const lines: string[] = []
   for (const word of visible(text).split(' ')) {

@@ -2,8 +2,8 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { countText } from '../maintenance/count-text.js'
 import type { ExportedRequest, ExportOptions } from '../queries/rows/export.js'
 import type { Database } from '../store/sqlite/connection/database.js'
-import { outputTo, standardOutput } from './output/export-output.js'
-import { note } from './output/output.js'
+import { exportTo, standardOutput } from './output/export-target.js'
+import { note } from './output/standard-error.js'
 import { terminalJson, visible } from './output/terminal.js'
 import { withDatabase } from './run/database.js'
 import { addFilterOptions, type FilterFlags, filterOf } from './run/filter-options.js'
@@ -18,9 +18,9 @@ interface ExportFlags extends FilterFlags {
   labelColumn?: string[]
 }
 
-/** Requests that are made into text at once: enough to be fast, little enough to be held. */
+/** How many requests are made into text at once: enough to be fast, and few enough to hold. */
 const BATCH_ROWS = 500
-/** UTF-16 units of their labels, of which one request may have 1 MiB. */
+/** How many UTF-16 units of labels a batch has at most: one request may have 1 MiB. */
 const BATCH_LABELS = 1024 * 1024
 
 const COLUMNS: readonly (keyof ExportedRequest)[] = [
@@ -51,12 +51,12 @@ export function addExport(program: Command): void {
     .command('export')
     .summary('requests as NDJSON or CSV')
     .description(
-      'Writes requests to stdout or to a file, however many, while the projector goes on: as NDJSON, which `append` ' +
-        'takes and makes the same requests of, or as CSV with a header, in which no cell can be taken for a formula by a spreadsheet.',
+      'Writes requests to stdout or to a file, however many, while the projector goes on: as NDJSON, of which `append` ' +
+        'makes the same requests again, or as CSV with a header, in which no spreadsheet takes a cell for a formula.',
     )
     .addOption(databaseOption())
     .addOption(
-      new Option('--format <format>', 'what is written').choices(['ndjson', 'csv']).default('ndjson'),
+      new Option('--format <format>', 'the format to write').choices(['ndjson', 'csv']).default('ndjson'),
     )
     .option('--bom', 'begin a CSV with a byte order mark, by which spreadsheets know that it is UTF-8')
     .option(
@@ -64,10 +64,10 @@ export function addExport(program: Command): void {
       'a column of a CSV, label:<name>, with the values of this label; may be repeated',
       parseLabelColumn,
     )
-    .addOption(new Option('--order <order>', 'in which order').choices(['id', 'timestamp']).default('id'))
+    .addOption(new Option('--order <order>', 'what to sort by').choices(['id', 'timestamp']).default('id'))
     .option(
       '--output <file>',
-      'write to a new file, which has its name once it is whole, rather than to stdout',
+      'write to a new file, which gets its name once it is whole, instead of stdout',
       parsePath,
     )
   addFilterOptions(command)
@@ -99,7 +99,7 @@ function parseLabelColumn(name: string, before: string[] = []): string[] {
   return [...new Set([...before, name])]
 }
 
-/** @returns how many; null when a signal has ended it. */
+/** @returns how many requests were written; null if a signal has ended it. */
 async function writeAll(
   database: Database,
   options: ExportOptions,
@@ -108,9 +108,9 @@ async function writeAll(
   const { exportRequests } = await import('../queries/rows/export.js')
   const format = flags.format === 'csv' ? await csvFormat(flags) : ndjson
   const requests = exportRequests(database, options)
-  // Asked before the file is made: an unknown model leaves none behind.
+  // Read before the file is made, so that an unknown model leaves no file.
   let batch = nextBatch(requests)
-  const output = flags.output === undefined ? standardOutput() : outputTo(flags.output)
+  const output = flags.output === undefined ? standardOutput() : exportTo(flags.output)
   let exported = 0
   try {
     for (let isFirst = true; isFirst || batch.length > 0; isFirst = false) {
@@ -147,7 +147,8 @@ async function csvFormat({
   labelColumn = [],
 }: ExportFlags): Promise<(batch: readonly ExportedRequest[], isFirst: boolean) => string> {
   const { stringify } = await import('csv-stringify/sync')
-  // Rows are arrays: names of members would be taken for paths, and a label's name may have dots.
+  // Rows are arrays: csv-stringify takes names of members for paths, and a label's name may have
+  // dots.
   const cells = (request: ExportedRequest) => [
     ...COLUMNS.map((column) => request[column]),
     ...labelColumn.map((name) => labelOf(request, name)),
@@ -166,7 +167,10 @@ function labelOf({ labels = {} }: ExportedRequest, name: string): string | undef
   return Object.hasOwn(labels, name) ? labels[name] : undefined
 }
 
-/** Some spreadsheets begin behind it; csv-stringify knows the other characters. */
+/**
+ * Escapes a leading line feed, which some spreadsheets skip; csv-stringify knows the other
+ * characters.
+ */
 function afterLineFeed(text: string): string {
   return text.startsWith('\n') ? `'${text}` : text
 }

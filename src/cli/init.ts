@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { print, printJson } from './output/output.js'
+import { print, printJson } from './output/standard-output.js'
 import { visible } from './output/terminal.js'
 import { examples, journalOption, jsonOption } from './run/options.js'
 
@@ -9,7 +9,7 @@ export function addInit(program: Command): void {
     .summary('make an empty journal')
     .description(
       'Makes the journal directory and its journal.json, for appenders of your own that write only lines. Changes ' +
-        'nothing where there is a journal.',
+        'nothing if there is a journal already.',
     )
     .addOption(journalOption())
     .addOption(jsonOption())
@@ -21,7 +21,7 @@ async function init(flags: { journal: string; json?: true }): Promise<void> {
   const { readOrCreateIdentity } = await import('../journal/identity.js')
   const { resolveOptions } = await import('../journal/append/options.js')
   const { nodeFileSystem } = await import('../journal/files.js')
-  // As a first writer makes it, without a segment.
+  // Made like the journal of a first writer, but without a segment.
   const { directory, fileMode, directoryMode } = resolveOptions({ directory: flags.journal })
   const modes = { file: fileMode, directory: directoryMode }
   const { journal_id, created_at } = readOrCreateIdentity(directory, modes, Date.now(), nodeFileSystem)

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { CommanderError } from 'commander'
-import { endProcess, note, watchOutput } from './output/output.js'
+import { note } from './output/standard-error.js'
+import { endProcess, watchOutput } from './output/standard-output.js'
 import { createProgram } from './program.js'
 import { describeFailure, exitCodeOf } from './run/failure.js'
 
@@ -9,7 +10,7 @@ try {
   await createProgram().parseAsync()
 } catch (error) {
   if (error instanceof CommanderError) {
-    // Commander has printed it; what it ends with 0 is help and version that were asked for.
+    // Commander has printed it. It ends with 0 after help and version.
     process.exitCode = error.exitCode === 0 ? 0 : 2
   } else {
     note(describeFailure(error))

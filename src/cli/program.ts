@@ -20,14 +20,14 @@ import { addStatus } from './status.js'
 import { addVerify } from './verify.js'
 
 /**
- * Every command with its options. Nothing heavy is imported by these modules: each action loads what it needs, so that
- * `append` loads neither SQLite nor chokidar.
+ * Makes the program with every command and its options. These modules import nothing heavy: each
+ * action loads what it needs, so that `append` loads neither SQLite nor chokidar.
  */
 export function createProgram(): Command {
   const program = new Command('request-journal')
     .description(
       'Event-sourced request log for LLM gateways: callers append events to a journal of NDJSON files, ' +
-        'a projector follows it into an SQLite database, and that is what people ask.',
+        'a projector follows it into an SQLite database, and people ask that database.',
     )
     .version(VERSION)
     .exitOverride()
@@ -36,8 +36,8 @@ export function createProgram(): Command {
     .addHelpText(
       'after',
       `
-Options override the environment, and that overrides the defaults. Data goes to stdout, logs and progress to
-stderr; times are UTC. Exit code 0: done; 1: failed, or done and something is wrong; 2: wrong use.
+Options override the environment, which overrides the defaults. Data goes to stdout, logs and progress to
+stderr. Times are UTC. Exit code 0: done; 1: failed, or done and something is wrong; 2: wrong use.
 
 Begin with:
   $ request-journal demo

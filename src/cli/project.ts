@@ -2,10 +2,10 @@ import type { Command } from 'commander'
 import { countText } from '../maintenance/count-text.js'
 import type { Projector, ProjectorOptions } from '../projection/projector.js'
 import { formatMs } from './output/format.js'
-import { goOnWithoutStdout, print, printJson } from './output/output.js'
+import { goOnWithoutStdout, print, printJson } from './output/standard-output.js'
 import { createLogger, logLevelOption } from './run/logger.js'
 import { databaseOption, examples, journalOption, jsonOption, rollupLabelOption } from './run/options.js'
-import { keepNewSpaceSmall } from './run/small-memory.js'
+import { keepNewSpaceSmall } from './run/process.js'
 
 interface ProjectFlags {
   journal: string
@@ -23,9 +23,9 @@ export function addProject(program: Command): void {
     .summary('the projector: follow the journal into the database')
     .description(
       'Projects the journal into the database and follows it until SIGTERM or Ctrl-C; waits for a ' +
-        'journal that is not there yet, and creates the database. One projector works on a database at a ' +
-        'time. With --once it catches up and exits; lines that were rejected on the way are counted and ' +
-        'are no failure.',
+        'journal that does not exist yet, and creates the database. Only one projector works on a database at a ' +
+        'time. With --once it catches up and exits; rejected lines are counted, and are ' +
+        'not a failure.',
     )
     .addOption(journalOption())
     .addOption(databaseOption())
@@ -79,7 +79,7 @@ async function runDaemon(flags: ProjectFlags): Promise<void> {
   let projector: Projector | null = null
   let isStopping = false
   const stop = (signal: 'SIGTERM' | 'SIGINT', exitCode: number) => {
-    // Whoever asks twice doesn't want to wait; a kill at any instant loses nothing.
+    // A second signal means: don't wait. A kill at any instant loses nothing.
     if (isStopping) process.exit(exitCode)
     isStopping = true
     logger.info({ signal }, 'Stopping')
@@ -87,13 +87,13 @@ async function runDaemon(flags: ProjectFlags): Promise<void> {
   }
   process.on('SIGTERM', () => stop('SIGTERM', 143))
   process.on('SIGINT', () => stop('SIGINT', 130))
-  // A projector's timers keep no process alive.
+  // The timers of a projector don't keep a process alive.
   const hold = setInterval(() => {}, 2 ** 30)
   try {
     projector = await startProjector({ ...projectorOptions(flags), logger })
     if (isStopping) void projector.stop()
     await projector.finished.catch((error) => {
-      // The projector has logged why it can't go on; say it again only where that was switched off.
+      // The projector has logged why it can't go on. Say it again only if that level isn't logged.
       if (!logger.isLevelEnabled('error')) throw error
       process.exitCode = 1
     })

@@ -3,7 +3,7 @@ import { canonicalTimestamp } from '../events/timestamp.js'
 import { countText } from '../maintenance/count-text.js'
 import type { LeftReason, PruneResult } from '../maintenance/prune.js'
 import { formatBytes } from './output/format.js'
-import { print, printJson } from './output/output.js'
+import { print, printJson } from './output/standard-output.js'
 import { databaseOption, examples, journalOption, jsonOption } from './run/options.js'
 
 interface PruneFlags {
@@ -23,16 +23,16 @@ const REASONS: Record<LeftReason, string> = {
 export function addPrune(program: Command): void {
   program
     .command('prune')
-    .summary('take the oldest days away, from database and journal')
+    .summary('remove the oldest days from database and journal')
     .description(
-      'Removes the rows of segments of the UTC days before a date, then their archives, oldest first. ' +
-        'What went can not be replayed any more. Segments that are not archived stay, with their rows. ' +
-        'Stop the projector first. A run that was killed is taken up by the next.',
+      'Removes the rows of all segments of the UTC days before a date, then their archives, oldest first. ' +
+        "They can't be replayed any more. Segments that aren't archived stay, with their rows. " +
+        'Stop the projector first. A later run finishes what a run that was killed has begun.',
     )
     .addOption(journalOption())
     .addOption(databaseOption())
-    .requiredOption('--before <date>', 'segments of the days before this one go: 2026-11-22', parseDay)
-    .option('--dry-run', 'only say what would be done')
+    .requiredOption('--before <date>', 'remove the days before this one: 2026-11-22', parseDay)
+    .option('--dry-run', 'only say what it would do')
     .addOption(jsonOption())
     .addHelpText(
       'after',

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { countText } from '../maintenance/count-text.js'
 import type { RedateResult } from '../maintenance/redate.js'
-import { print, printJson } from './output/output.js'
+import { print, printJson } from './output/standard-output.js'
 import { databaseOption, examples, journalOption, jsonOption } from './run/options.js'
 
 interface RedateFlags {
@@ -16,15 +16,15 @@ export function addRedate(program: Command): void {
     .command('redate')
     .summary('bring writers back from a segment dated in the future')
     .description(
-      'After a clock was ahead: gives segments dated in the future the next names of today, so that ' +
+      'After a clock was ahead, this gives segments dated in the future the next names of today, so that ' +
         'writers, which stay on the newest segment, go on with today’s. The order of all lines stays ' +
-        'as it is, and writers may go on meanwhile. A database that has projected them is rebuilt, as by ' +
-        'replay. Correct the clock and stop the projector first. The exit code is 1 where a segment ' +
+        'as it is, and writers may go on meanwhile. A database that has projected such segments is rebuilt, as by ' +
+        'replay. Correct the clock and stop the projector first. The exit code is 1 if a segment ' +
         'stays in the future.',
     )
     .addOption(journalOption())
     .addOption(databaseOption())
-    .option('--dry-run', 'only say what would be done')
+    .option('--dry-run', 'only say what it would do')
     .addOption(jsonOption())
     .addHelpText('after', examples('request-journal redate --dry-run', 'request-journal redate'))
     .action(runRedate)

@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
 import type { RejectedList } from '../queries/rows/rejected.js'
 import { formatCount } from './output/format.js'
-import { pageWidth, print, printJson } from './output/output.js'
+import { pageWidth, print, printJson } from './output/standard-output.js'
 import { formatTable } from './output/table.js'
 import { withDatabase } from './run/database.js'
-import { databaseOption, examples, jsonOption, wholeNumber } from './run/options.js'
+import { databaseOption, examples, jsonOption, wholeNumberBetween } from './run/options.js'
 
 const MAX_LIMIT = 1_000_000
 
@@ -13,11 +13,11 @@ export function addRejected(program: Command): void {
     .command('rejected')
     .summary('rejected lines with place and reason')
     .description(
-      'Lists the lines that could not be projected, the last in the journal first: where each stands ' +
-        '(segment and byte offset), why, and how it begins. The lines themselves stay in the journal.',
+      'Lists the lines that could not be projected, the last in the journal first: the place of each ' +
+        '(segment and byte offset), the reason, and how it begins. The lines themselves stay in the journal.',
     )
     .addOption(databaseOption())
-    .option('--limit <n>', `show at most this many, 1 to ${MAX_LIMIT}`, wholeNumber(1, MAX_LIMIT), 50)
+    .option('--limit <n>', `show at most this many, 1 to ${MAX_LIMIT}`, wholeNumberBetween(1, MAX_LIMIT), 50)
     .addOption(jsonOption())
     .addHelpText('after', examples('request-journal rejected --limit 5'))
     .action(async (flags: { db: string; limit: number; json?: true }) => {

@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
 import type { ProjectResult } from '../projection/projector.js'
-import { print, printJson } from './output/output.js'
 import { formatProgress, ProgressLine } from './output/progress.js'
+import { print, printJson } from './output/standard-output.js'
 import { describeResult } from './project.js'
 import { databaseOption, examples, journalOption, jsonOption, rollupLabelOption } from './run/options.js'
-import { keepNewSpaceSmall } from './run/small-memory.js'
+import { keepNewSpaceSmall } from './run/process.js'
 
 interface ReplayFlags {
   journal: string
@@ -27,7 +27,7 @@ export function addReplay(program: Command): void {
     .addOption(databaseOption())
     .option(
       '--allow-missing',
-      'rebuild although segments that were projected, sealed or archived are gone: their rows are lost then',
+      'rebuild even if segments that were projected, sealed or archived are gone: their rows are lost then',
     )
     .addOption(rollupLabelOption())
     .addOption(jsonOption())

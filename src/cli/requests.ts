@@ -3,17 +3,17 @@ import { countText } from '../maintenance/count-text.js'
 import type { ListRequestsOptions, RequestCursorPage, RequestPage } from '../queries/rows/requests.js'
 import type { RequestFilter } from '../queries/window/filter.js'
 import { formatCount } from './output/format.js'
-import { pageWidth, print, printJson } from './output/output.js'
-import { REQUEST_COLUMNS, requestCells } from './output/request-row.js'
+import { REQUEST_COLUMNS, requestCells } from './output/request-table.js'
+import { pageWidth, print, printJson } from './output/standard-output.js'
 import { formatTable } from './output/table.js'
 import { withDatabase } from './run/database.js'
 import { addFilterOptions, type FilterFlags, filterOf } from './run/filter-options.js'
-import { databaseOption, examples, jsonOption, wholeNumber } from './run/options.js'
+import { databaseOption, examples, jsonOption, wholeNumberBetween } from './run/options.js'
 
 const MAX_PAGE = 2 ** 32 - 1
 const MAX_PER_PAGE = 100
 
-/** What a live tail can't be combined with: it shows what comes, as it comes. */
+/** The options that a live tail can't be combined with: it shows requests as they come. */
 const NOT_FOLLOWED = ['page', 'perPage', 'cursor', 'sort', 'order', 'until', 'before']
 
 interface RequestsFlags extends FilterFlags {
@@ -34,44 +34,57 @@ interface RequestsFlags extends FilterFlags {
 export function addRequests(program: Command): void {
   const command = program
     .command('requests')
-    .summary('the request list')
+    .summary('the list of requests')
     .description(
-      'Lists requests, the newest first. A stream shows how long it ran; open and ' +
-        'unfinished are streams whose end is not known, of the last hour or older; – is unknown. --json is the body of ' +
+      'Lists requests, the newest first. Of a stream it shows how long it ran. A stream whose end is not known is ' +
+        'open, and after an hour unfinished; – means unknown. --json is the body of ' +
         'GET /v1/requests?details=true.',
     )
     .addOption(databaseOption())
   addFilterOptions(command)
-    .option('--correlation-id <id>', 'all that is logged of one request')
-    .addOption(new Option('--success <yes>', 'that succeeded, or failed').choices(['true', 'false']))
-    .addOption(new Option('--failed', 'that failed: short for --success false').conflicts('success'))
+    .option('--correlation-id <id>', 'all that is logged under this correlation_id')
     .addOption(
-      new Option('--streaming [yes]', 'that are streams, or none').choices(['true', 'false']).preset('true'),
+      new Option('--success <yes>', 'only requests that succeeded, or with false those that failed').choices([
+        'true',
+        'false',
+      ]),
     )
     .addOption(
-      new Option('--sort <column>', 'what to sort by; timestamp unless told').choices([
+      new Option('--failed', 'only requests that failed: short for --success false').conflicts('success'),
+    )
+    .addOption(
+      new Option('--streaming [yes]', 'only streams, or with false all other requests')
+        .choices(['true', 'false'])
+        .preset('true'),
+    )
+    .addOption(
+      new Option('--sort <column>', 'what to sort by; timestamp by default').choices([
         'timestamp',
         'cost_sats',
         'latency_ms',
       ]),
     )
-    .addOption(new Option('--order <order>', 'desc unless told').choices(['asc', 'desc']))
-    .option('--page <n>', `which page, 1 to ${MAX_PAGE}; the first unless told`, wholeNumber(1, MAX_PAGE))
+    .addOption(new Option('--order <order>', 'desc by default').choices(['asc', 'desc']))
+    .option(
+      '--page <n>',
+      `which page, 1 to ${MAX_PAGE}; the first by default`,
+      wholeNumberBetween(1, MAX_PAGE),
+    )
     .option(
       '--per-page <n>',
-      `requests on a page, 1 to ${MAX_PER_PAGE}; 20 unless told`,
-      wholeNumber(1, MAX_PER_PAGE),
+      `requests on a page, 1 to ${MAX_PER_PAGE}; 20 by default`,
+      wholeNumberBetween(1, MAX_PER_PAGE),
     )
     .addOption(
       new Option(
         '--cursor <cursor>',
-        "pages by key, as fast far behind as at the start: 'start', then the next_cursor of the page before",
+        "pages by key, each as fast as the first: 'start', then the next_cursor of the page before",
       ).conflicts('page'),
     )
     .addOption(
       new Option(
         '--follow',
-        'show the last ten, then each request as it comes, and a stream again when it ends, until Ctrl-C; with --json one object a line',
+        'show the last ten, then each request as it comes, and each stream again when it ends, until Ctrl-C; with --json one object a line',
       ).conflicts(NOT_FOLLOWED),
     )
     .addOption(jsonOption())
@@ -87,7 +100,7 @@ export function addRequests(program: Command): void {
     .action(async (flags: RequestsFlags) => {
       const filter = requestFilter(flags)
       if (flags.follow) {
-        const { followRequests } = await import('./output/follow.js')
+        const { followRequests } = await import('./run/follow.js')
         await followRequests(flags.db, filter, flags.json === true)
         return
       }

@@ -2,7 +2,7 @@ import { realpathSync, statSync } from 'node:fs'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { Logger } from 'pino'
 import type { Server, ServerOptions } from '../server/index.js'
-import { goOnWithoutStdout, print } from './output/output.js'
+import { goOnWithoutStdout, print } from './output/standard-output.js'
 import { CommandFailure } from './run/failure.js'
 import { createLogger, logLevelOption } from './run/logger.js'
 import {
@@ -11,7 +11,7 @@ import {
   journalOption,
   parsePath,
   rollupLabelOption,
-  wholeNumber,
+  wholeNumberBetween,
 } from './run/options.js'
 
 interface ServeFlags {
@@ -32,7 +32,10 @@ interface ServeFlags {
 const OTHERS_MAY_READ = 0o044
 const MAX_TOKEN_FILE_BYTES = 4096
 
-/** Clients get 5 seconds for their answers, and the projector its last transaction in the same time and a little more. */
+/**
+ * Clients get 5 seconds for their answers, and the projector a little longer for its last
+ * transaction.
+ */
 const STOP_MS = 8000
 
 export function addServe(program: Command): void {
@@ -42,9 +45,9 @@ export function addServe(program: Command): void {
     .description(
       'Serves the database over HTTP until SIGTERM or Ctrl-C: the dashboard at /, GET /v1/stats, /v1/series, ' +
         '/v1/requests and /v1/stream, /metrics for Prometheus, /healthz and /livez, and /openapi.json with all of ' +
-        'it. Waits for a database that is not there yet. With --project it runs the projector too, and exits with 1 ' +
-        'if that can not go on. A token, from --token-file or REQUEST_JOURNAL_TOKEN, is asked for by every route ' +
-        'but /healthz and /livez, as a bearer token or as the password of a browser; without one it listens to ' +
+        'it. Waits for a database that does not exist yet. With --project it runs the projector too, and exits with 1 ' +
+        "if that can't go on. With a token, from --token-file or REQUEST_JOURNAL_TOKEN, every route " +
+        'but /healthz and /livez asks for it, as a bearer token or as the password of a browser. Without one it listens to ' +
         'this machine only.',
     )
     .addOption(databaseOption())
@@ -53,34 +56,42 @@ export function addServe(program: Command): void {
       valueOption('--host <host>', 'the name or address to listen on', parseName).default('127.0.0.1'),
     )
     .addOption(
-      valueOption('--port <n>', 'the port; 0 takes a free one', wholeNumber(0, 65_535)).default(8790),
+      valueOption('--port <n>', 'the port; 0 means any free one', wholeNumberBetween(0, 65_535)).default(
+        8790,
+      ),
     )
     .addOption(
       new Option('--project', 'run the projector in the same process').env('REQUEST_JOURNAL_PROJECT'),
     )
     .addOption(rollupLabelOption())
-    .addOption(valueOption('--token-file <file>', 'a file with the token that is asked for', parsePath))
+    .addOption(valueOption('--token-file <file>', 'a file with the token that clients must give', parsePath))
     .addOption(
       valueOption(
         '--allow-host <name>',
-        "a name that requests may have as their host, as a proxy's; may be repeated",
+        "a host name that requests may have, such as a proxy's; may be repeated",
         parseHosts,
       ),
     )
     .addOption(
-      valueOption('--max-lag-seconds <n>', '/healthz fails from more lag on', wholeNumber(1, 1e9)).default(
-        60,
-      ),
+      valueOption(
+        '--max-lag-seconds <n>',
+        '/healthz fails if the lag is greater',
+        wholeNumberBetween(1, 1e9),
+      ).default(60),
     )
     .addOption(
       valueOption(
         '--query-timeout-ms <n>',
-        'a query that waits or runs longer is ended: 503',
-        wholeNumber(1, 3_600_000),
+        'a query that waits or runs longer ends with 503',
+        wholeNumberBetween(1, 3_600_000),
       ).default(10_000),
     )
     .addOption(
-      valueOption('--max-streams <n>', 'streams that are open at once', wholeNumber(0, 10_000)).default(64),
+      valueOption(
+        '--max-streams <n>',
+        'how many streams may be open at once',
+        wholeNumberBetween(0, 10_000),
+      ).default(64),
     )
     .addOption(logLevelOption())
     .addHelpText(
@@ -93,17 +104,18 @@ export function addServe(program: Command): void {
     .action(serve)
 }
 
-/** An option with a value, which the environment may have too: `REQUEST_JOURNAL_MAX_STREAMS` for `--max-streams`. */
+/**
+ * An option with a value, which the environment may give too: `REQUEST_JOURNAL_MAX_STREAMS` for
+ * `--max-streams`.
+ */
 function valueOption<T>(flags: string, description: string, parse: (text: string, previous: T) => T): Option {
-  const name = /^--([a-z-]+)/.exec(flags)?.[1] ?? ''
-  return new Option(flags, description)
-    .env(`REQUEST_JOURNAL_${name.toUpperCase().replaceAll('-', '_')}`)
-    .argParser(parse)
+  const option = new Option(flags, description).argParser(parse)
+  return option.env(`REQUEST_JOURNAL_${option.name().toUpperCase().replaceAll('-', '_')}`)
 }
 
 async function serve(flags: ServeFlags, command: Command): Promise<void> {
   const project = isProjecting(flags, command)
-  // In the environment it may be meant for `project`.
+  // The environment variable may be meant for `project`.
   if (!project && command.getOptionValueSource('rollupLabel') === 'cli') {
     command.error("error: option '--rollup-label' needs '--project': only a projector keeps roll-ups")
   }
@@ -140,7 +152,7 @@ async function runUntilSignal(start: () => Promise<Server>, logger: Logger): Pro
     wake = resolve
   })
   const stop = (signal: NodeJS.Signals, exitCode: number) => {
-    // Whoever asks twice doesn't want to wait; a kill at any instant loses nothing.
+    // A second signal means: don't wait. A kill at any instant loses nothing.
     if (askedBy !== null) process.exit(exitCode)
     askedBy = signal
     logger.info({ signal }, 'Stopping')
@@ -154,7 +166,7 @@ async function runUntilSignal(start: () => Promise<Server>, logger: Logger): Pro
     const server = await start()
     if (askedBy === null) print(server.url)
     await Promise.race([asked, server.finished]).catch((error) => {
-      // Nothing new would appear any more, so a supervisor gets to know, and may start it again.
+      // Nothing new would appear any more: a supervisor has to know, and may start it again.
       logger.error({ err: error }, "Stopping: the projector can't go on")
       process.exitCode = 1
       killIfStuck(logger)
@@ -164,11 +176,12 @@ async function runUntilSignal(start: () => Promise<Server>, logger: Logger): Pro
     process.off('SIGTERM', onSigterm).off('SIGINT', onSigint)
   }
   logger.info({}, 'Server stopped')
-  // Of `localhost` Node waits for clients of the second address, however long they take.
+  // After listening on `localhost`, Node would wait for clients of the second address, however long
+  // they take.
   process.exit()
 }
 
-/** Stopping takes a bounded time, whatever runs. */
+/** Bounds the time that stopping takes. */
 function killIfStuck(logger: Logger): void {
   setTimeout(() => {
     logger.error({}, `Stopping took longer than ${STOP_MS / 1000} s: killed, which loses nothing`)
@@ -177,7 +190,7 @@ function killIfStuck(logger: Logger): void {
   }, STOP_MS).unref()
 }
 
-/** Commander takes any value in the environment for yes. */
+/** Whether to project. Commander takes any value in the environment for yes. */
 function isProjecting(flags: ServeFlags, command: Command): boolean {
   if (command.getOptionValueSource('project') !== 'env') return flags.project === true
   const found = process.env['REQUEST_JOURNAL_PROJECT']
@@ -186,7 +199,7 @@ function isProjecting(flags: ServeFlags, command: Command): boolean {
   return command.error(`error: REQUEST_JOURNAL_PROJECT is '${found}': expected true or false`)
 }
 
-/** Never an argument: those are shown to every user of the machine. */
+/** Reads the token. It is never an argument, because every user of the machine can see those. */
 async function readToken(file: string | undefined, logger: Logger): Promise<string | undefined> {
   if (file === undefined) return process.env['REQUEST_JOURNAL_TOKEN']
   const { readSmallFile } = await import('../journal/files.js')
@@ -195,13 +208,13 @@ async function readToken(file: string | undefined, logger: Logger): Promise<stri
     if ((statSync(file).mode & OTHERS_MAY_READ) !== 0) {
       logger.warn({ path: file }, 'Other users may read the token file: chmod 600 keeps it yours')
     }
-    // Secrets are often mounted as links; a FIFO would block until somebody wrote to it.
+    // Secrets are often mounted as links. A FIFO would block until somebody wrote to it.
     text = readSmallFile(realpathSync(file), MAX_TOKEN_FILE_BYTES)
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     throw new CommandFailure(`the token file can't be read: ${reason}`)
   }
-  // Editors and `echo` end it with a line break.
+  // Editors and `echo` end the file with a line break.
   return text.replace(/\r?\n$/, '')
 }
 
@@ -212,7 +225,7 @@ function parseName(text: string): string {
   return text
 }
 
-/** Repeated, or with commas between them, as in the environment variable. */
+/** Parses names of hosts, with commas between them; the option may also be repeated. */
 function parseHosts(text: string, before: readonly string[] = []): string[] {
   const names = text.split(',').map((name) => name.trim())
   for (const name of names) {

@@ -3,8 +3,8 @@ import type { JournalPlace } from '../queries/rows/full-row.js'
 import type { JournalLine } from '../queries/rows/journal-line.js'
 import type { RequestDetail } from '../queries/rows/request-detail.js'
 import { formatCount, formatMs, formatSats, formatTime, UNKNOWN } from './output/format.js'
-import { print, printJson } from './output/output.js'
-import { outcome } from './output/request-row.js'
+import { outcome } from './output/request-table.js'
+import { print, printJson } from './output/standard-output.js'
 import { visible } from './output/terminal.js'
 import { withDatabase } from './run/database.js'
 import { CommandFailure } from './run/failure.js'
@@ -17,7 +17,7 @@ export function addShow(program: Command): void {
     .argument('<id>', 'the id, as `requests` lists it, or a correlation_id', parseId)
     .description(
       'Shows all that is known of one request: its row, its labels, where its lines stand in the journal, and the ' +
-        'lines themselves, from the segment or its archive. By a correlation_id it shows all that is logged of it, ' +
+        'lines themselves, from the segment or its archive. With a correlation_id it shows all that is logged under it, ' +
         'the newest last; --json is a list then.',
     )
     .addOption(journalOption())
@@ -37,7 +37,7 @@ export function addShow(program: Command): void {
       await withDatabase(flags.db, async (database) => {
         const id = /^-?\d{1,16}$/.test(text) ? Number(text) : Number.NaN
         const detail = Number.isSafeInteger(id) ? await getRequest(database, id, { journal }) : null
-        // Also of digits only: a correlation_id may be any text.
+        // Digits may be a correlation_id too, which is any text.
         const details = detail === null ? await getRequestsOf(database, text, { journal }) : [detail]
         if (details.length === 0) throw new CommandFailure(`Request ${text} not found`)
         if (flags.json) printJson(detail ?? details)

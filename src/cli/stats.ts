@@ -2,10 +2,10 @@ import { type Command, InvalidArgumentError } from 'commander'
 import { isTooManyGroups, MAX_GROUPS } from '../queries/errors.js'
 import type { StatsOptions } from '../queries/sums/stats.js'
 import type { StatsGroupBy } from '../queries/sums/stats-groups.js'
-import { pageWidth, print, printJson } from './output/output.js'
+import { pageWidth, print, printJson } from './output/standard-output.js'
 import { withDatabase } from './run/database.js'
 import { addFilterOptions, type FilterFlags, filterOf } from './run/filter-options.js'
-import { databaseOption, examples, jsonOption, wholeNumber } from './run/options.js'
+import { databaseOption, examples, jsonOption, wholeNumberBetween } from './run/options.js'
 
 interface StatsFlags extends FilterFlags {
   db: string
@@ -17,7 +17,7 @@ interface StatsFlags extends FilterFlags {
   json?: true
 }
 
-/** When there are more than an answer may have. */
+/** How many groups the page has if there are more than an answer may have. */
 const MAX_GROUPS_OF_PAGE = 100
 
 const GROUPS: readonly string[] = ['model', 'provider', 'policy', 'tier', 'hour', 'day']
@@ -27,8 +27,8 @@ export function addStats(program: Command): void {
     .command('stats')
     .summary('counts, costs, tokens, latency')
     .description(
-      'Counts requests, failures, tokens, costs and latency, over all time unless told. The page has a ' +
-        'table by model unless told; --json is the body of GET /v1/stats, with groups only when --group-by ' +
+      'Counts requests, failures, tokens, costs and latency, over all time by default. The page has a ' +
+        'table by model by default; --json is the body of GET /v1/stats, with groups only when --group-by ' +
         'asks for them.',
     )
     .addOption(databaseOption())
@@ -40,18 +40,21 @@ export function addStats(program: Command): void {
     )
     .option(
       '--limit <n>',
-      'at most so many groups, those with most requests; the rest is one, other',
-      wholeNumber(1, MAX_GROUPS),
+      'at most this many groups, those with the most requests; the rest is one group, other',
+      wholeNumberBetween(1, MAX_GROUPS),
     )
     .option(
       '--percentiles',
-      'p50, p95 and p99 of the latency, within 1.6 %; without it the page has them where they fit',
+      'p50, p95 and p99 of the latency, within 1.6 %; without this option the page has them if they fit',
     )
-    .option('--unpriced', 'how many requests have no known cost; without it the page has them where they fit')
+    .option(
+      '--unpriced',
+      'how many requests have no known cost; without this option the page has them if they fit',
+    )
     .option(
       '--unknown',
       'how many requests the totals leave out: without a known cost, failed or not, or without known tokens; and ' +
-        'streams whose end is not known: open, or unfinished after an hour. The page has them where they fit',
+        'streams whose end is not known: open, or unfinished after an hour. The page has them if they fit',
     )
     .addOption(jsonOption())
     .addHelpText(

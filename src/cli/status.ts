@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { countText } from '../maintenance/count-text.js'
 import type { DatabaseStatus, SegmentStatus, StatusReport } from '../maintenance/status.js'
 import { formatBytes, formatSeconds, formatTime } from './output/format.js'
-import { pageWidth, print, printJson } from './output/output.js'
+import { pageWidth, print, printJson } from './output/standard-output.js'
 import { type Column, formatTable } from './output/table.js'
 import { visible } from './output/terminal.js'
 import { databaseOption, examples, journalOption, jsonOption } from './run/options.js'
@@ -14,8 +14,8 @@ export function addStatus(program: Command): void {
     .command('status')
     .summary('segments, positions, lag, rejected lines')
     .description(
-      'Shows how journal and database stand: what is there, how far it is projected, and what waits. The exit ' +
-        "code is 1 where a segment is distrusted, truncated or gone, or a file that looks like one isn't read.",
+      'Shows the state of journal and database: the segments, how far each is projected, and what is waiting. The exit ' +
+        "code is 1 if a segment is distrusted, truncated or gone, or if a file that looks like one isn't read.",
     )
     .addOption(journalOption())
     .addOption(databaseOption())
@@ -66,7 +66,7 @@ function databaseLines({ database }: StatusReport, databasePath: string): string
   ]
 }
 
-/** Only where there are some: whoever sees them asks doctor. */
+/** Counts repeated and ambiguous completions, if there are some; doctor says more about them. */
 function oddCompletions({ repeated_completions, ambiguous_completions }: DatabaseStatus): string[] {
   if (repeated_completions === 0 && ambiguous_completions === 0) return []
   const repeated = countText(repeated_completions, 'repeated completion')

@@ -3,8 +3,8 @@ import { countText } from '../maintenance/count-text.js'
 import type { VerifyReport } from '../maintenance/verify/verify.js'
 import type { ProblemKind, VerifyProblem } from '../maintenance/verify/verify-problems.js'
 import { formatCount, formatMs } from './output/format.js'
-import { print, printJson } from './output/output.js'
 import { formatProgress, ProgressLine } from './output/progress.js'
+import { print, printJson } from './output/standard-output.js'
 import { visible } from './output/terminal.js'
 import { databaseOption, examples, journalOption, jsonOption } from './run/options.js'
 
@@ -45,8 +45,8 @@ export function addVerify(program: Command): void {
       'Reads every line of the journal, archived segments too, checks its checksum, and compares each ' +
         'event with its row and each row with its line; names what is missing, doubled or altered, and ' +
         'segments that are truncated, swapped or gone, with segment and byte offset. Changes nothing, and ' +
-        'a projector may go on meanwhile. Without a database the journal is checked alone. Exit code 1 ' +
-        'if anything is wrong; rejected lines and lines that wait for the projector are not.',
+        'a projector may go on meanwhile. Without a database it checks the journal alone. The exit code is 1 ' +
+        'if anything is wrong; rejected lines, and lines that wait for the projector, are not.',
     )
     .addOption(journalOption())
     .addOption(databaseOption())
@@ -112,14 +112,17 @@ const WORDS = {
   pending: (count: number) => `${countText(count, 'line')} not projected yet`,
 }
 
-/** `: 3 late, 1 rejected`; nothing where all are 0. */
+/** `; 3 late, 1 rejected`; nothing if all are 0. */
 function extra(report: VerifyReport, fields: (keyof typeof WORDS)[]): string {
   const shown = fields.filter((field) => report[field] > 0)
   const text = shown.map((field) => WORDS[field](report[field])).join(', ')
   return shown.length === 0 ? '' : `; ${text}`
 }
 
-/** `altered   2026-11-22.ndjson:1024  row 7 is not what its line says: model "gpt-4o", in the database "gpt-5"` */
+/**
+ * `altered   2026-11-22.ndjson:1024  row 7 is not what its line says: model "gpt-4o", in the
+ * database "gpt-5"`
+ */
 function formatProblem({ kind, segment, byte_offset, detail, columns = [] }: VerifyProblem): string {
   const place = segment === null ? '' : `${segment}:${byte_offset}  `
   const differences = columns.map(
@@ -130,7 +133,10 @@ function formatProblem({ kind, segment, byte_offset, detail, columns = [] }: Ver
   return visible(`${kind.padEnd(9)} ${place}${detail}${what}`)
 }
 
-/** Each once. The journal first: a replay from a damaged journal would lose what only the database still has. */
+/**
+ * Gives each piece of advice once. A replay from a damaged journal would lose what only the
+ * database still has.
+ */
 function advice(problems: readonly VerifyProblem[]): string[] {
   const given = new Set(problems.map(({ kind }) => ADVICE[kind]))
   if (given.has(OF_JOURNAL)) {

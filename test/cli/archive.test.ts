@@ -32,7 +32,7 @@ test('project --once seals, archive compresses, prune takes away, each says what
     },
   })
   expect((await command('archive')).stdout).toBe(
-    `0 segments archived: 0 B became 0 B\n${SECOND} stays: the newest segment: writers append to it\n`,
+    `0 segments archived: 0 B became 0 B\n${SECOND} stays: writers append to it: it is the newest segment\n`,
   )
   expect((await command('verify')).status).toBe(0)
 

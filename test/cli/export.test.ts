@@ -185,7 +185,7 @@ test('a name may be as long as names can be; a folder that is not there is said 
   const { status, stderr } = await runHere([...args, path])
   expect({ status, stderr }).toEqual({
     status: 1,
-    stderr: expect.stringContaining(`--output '${path}': found no folder`),
+    stderr: expect.stringContaining(`--output '${path}': its folder doesn't exist`),
   })
   expect(await runHere([...args, ''])).toMatchObject({ status: 2 })
 })

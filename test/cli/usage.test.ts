@@ -46,7 +46,7 @@ const WRONG: [string, string[], RegExp][] = [
   [
     'a label twice',
     ['stats', '--label', 'a=1', '--label', 'a=2'],
-    /'--label <name=value>'.*'a' is there already/,
+    /'--label <name=value>'.*'a' was given already/,
   ],
   ['a range that is none', ['stats', '--range', 'LAST_1H'], /'--range <range>' argument 'LAST_1H'/],
   [

@@ -1,7 +1,6 @@
 import { CommanderError } from 'commander'
 import { vi } from 'vitest'
-import { note } from '../../src/cli/output/output.js'
-import { standardError } from '../../src/cli/output/standard-error.js'
+import { note, standardError } from '../../src/cli/output/standard-error.js'
 import { createProgram } from '../../src/cli/program.js'
 import { describeFailure, exitCodeOf } from '../../src/cli/run/failure.js'
 import { type Outcome, parseLast } from './program.js'

@@ -5,9 +5,9 @@ interface DemoModel {
   provider: string
   policy: string
   tier: string
-  /** Of 1. */
+  /** Its part of all requests; all parts add up to 1. */
   share: number
-  /** Of latency, or of the time to a stream's first byte. */
+  /** The median of its latency, of a stream to the first byte. */
   medianMs: number
   satsPerInputToken: number
   satsPerOutputToken: number
@@ -81,12 +81,15 @@ const TEAMS = ['search', 'support', 'research', 'billing']
 /** How many events lie between a stream's beginning and its end. */
 const STREAM_LENGTH = 60
 
-/** A gateway's traffic: the same events in the same order for the same seed. Timestamps are left to the journal. */
+/**
+ * Makes up a gateway's traffic: the same events in the same order for the same seed. The journal
+ * adds timestamps.
+ */
 export function* demoEvents(count: number, seed: number): Generator<RequestLog | StreamCompletion> {
   const random = seededRandom(seed)
   const running: { endsAt: number; completion: StreamCompletion }[] = []
   for (let i = 0; i < count; i++) {
-    // The last events end what still runs, so that every stream has its end.
+    // The last events end the streams that still run.
     const [oldest] = running
     if (oldest !== undefined && (oldest.endsAt <= i || count - i <= running.length)) {
       running.shift()
@@ -106,7 +109,7 @@ function requestOf(model: DemoModel, random: () => number): RequestLog & { corre
   const streaming = random() < STREAM_SHARE
   const input = Math.round(80 + 4000 * random() ** 3)
   const output = Math.round(20 + 900 * random() ** 2)
-  // A stream is logged when it begins: what it will have produced isn't known yet.
+  // A stream is logged when it begins: its output isn't known yet.
   const isKnown = failure === undefined && !streaming
   return {
     type: 'request_logged',

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { requirePackageFile } from '../../package/package-files.js'
 import { CommandFailure } from '../run/failure.js'
 
-/** Longer than a transaction of the demo can take. */
+/** No transaction of the demo takes this long. */
 const STOP_MS = 3000
 
 /** The second process of the demo: `request-journal project`. */
@@ -13,9 +13,9 @@ export class DemoProjector {
   #isStopping = false
   #failure: CommandFailure | null = null
 
-  constructor(journal: string, database: string) {
+  constructor(journal: string, databasePath: string) {
     const main = requirePackageFile('dist/cli/main.js')
-    const args = [main, 'project', '--journal', journal, '--db', database, '--log-level', 'warn']
+    const args = [main, 'project', '--journal', journal, '--db', databasePath, '--log-level', 'warn']
     this.#child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] })
     this.#child.on('error', (error) => {
       this.#failure = new CommandFailure(`The projector could not be started: ${error.message}`)
@@ -25,15 +25,11 @@ export class DemoProjector {
       if (!this.#isStopping)
         this.#failure = new CommandFailure(`The projector ended early (${signal ?? code})`)
     })
-    // However this process ends, it leaves no projector behind.
+    // However this process ends, the projector ends too.
     process.on('exit', () => this.#child.kill('SIGKILL'))
   }
 
-  get pid(): number | undefined {
-    return this.#child.pid
-  }
-
-  /** @throws CommandFailure when it has ended by itself. */
+  /** @throws CommandFailure when the projector has ended by itself. */
   assertRunning(): void {
     if (this.#failure !== null) throw this.#failure
   }

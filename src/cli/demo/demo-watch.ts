@@ -2,18 +2,20 @@ import { type Database, openDatabaseReadOnly } from '../../store/sqlite/connecti
 import { DatabaseError } from '../../store/sqlite/connection/errors.js'
 import { readPositions } from '../../store/sqlite/positions.js'
 
-/** Counts the lines that another process has projected, and how long each took to become visible. */
+/**
+ * Counts the lines that another process has projected, and how long each took to become visible.
+ */
 export class ProjectionWatch {
-  readonly #path: string
+  readonly #databasePath: string
   readonly #appendedAt: readonly number[]
   readonly #latenciesMs: number[] = []
   #database: Database | null = null
   #projected = 0
   #isFirstLook = true
 
-  /** @param appendedAt when each line was appended, of `performance.now()`; the caller adds to it. */
-  constructor(path: string, appendedAt: readonly number[]) {
-    this.#path = path
+  /** @param appendedAt the time of each append, by `performance.now()`; the caller adds to it. */
+  constructor(databasePath: string, appendedAt: readonly number[]) {
+    this.#databasePath = databasePath
     this.#appendedAt = appendedAt
   }
 
@@ -27,14 +29,14 @@ export class ProjectionWatch {
     const projected = readPositions(this.#database).reduce((sum, { counts }) => sum + counts.lines, 0)
     if (projected === this.#projected) return
     const now = performance.now()
-    // What the projector found when it started says how long it took to start.
+    // The lines that the projector found when it started tell only how long it took to start.
     const newlyVisible = this.#isFirstLook ? [] : this.#appendedAt.slice(this.#projected, projected)
     for (const appendedAt of newlyVisible) this.#latenciesMs.push(now - appendedAt)
     this.#isFirstLook = false
     this.#projected = projected
   }
 
-  /** The latency that this share of the events stayed below; null when none was measured. */
+  /** The latency below which this share of the events stayed; null if none was measured. */
   latencyMs(share: number): number | null {
     const sorted = this.#latenciesMs.toSorted((a, b) => a - b)
     return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? null
@@ -47,9 +49,9 @@ export class ProjectionWatch {
 
   #open(): Database | null {
     try {
-      return openDatabaseReadOnly(this.#path)
+      return openDatabaseReadOnly(this.#databasePath)
     } catch (error) {
-      // The projector is about to make it.
+      // The projector is about to make the database.
       if (error instanceof DatabaseError) return null
       throw error
     }

@@ -1,15 +1,18 @@
 const LEVELS = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█']
 const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉']
 
-/** A bar of a share of its width, an eighth of a character exact; nothing is nothing, and a little is seen. */
+/**
+ * A bar that is exact to an eighth of a character. A share of 0 has no bar, and any other one is
+ * visible.
+ */
 export function bar(share: number, width: number): string {
   const eighths = share <= 0 ? 0 : Math.max(1, Math.round(Math.min(1, share) * width * 8))
   return `${'█'.repeat(Math.floor(eighths / 8))}${EIGHTHS[eighths % 8] ?? ''}`
 }
 
 /**
- * Values as columns of one line, the greatest full; where there are more than the width, the sums of neighbours. 0 is a
- * space.
+ * Values as columns of one line. The greatest is full, and 0 is a space. If there are more values
+ * than columns, a column is the sum of neighbours.
  */
 export function sparkline(values: readonly number[], width: number): string {
   const perColumn = Math.max(1, Math.ceil(values.length / Math.max(1, width)))

@@ -1,38 +1,44 @@
-/** What is kept for a reader that doesn't read at the moment. */
+/** How much text is kept while a reader doesn't read. */
 const KEPT_BYTES = 256 * 1024
 const RETRY_MS = 50
-/** How long the end of the process waits for a reader that is only slow. */
+/** How long the end of the process waits for a slow reader. */
 const LAST_WORDS_MS = 500
 
 const NEWLINE = Buffer.from('\n')
 
-/** Takes bytes without ever waiting: returns how many it took, and throws EAGAIN when it takes none now. */
+/**
+ * Takes bytes without ever waiting: returns how many it took, and throws EAGAIN when it takes none
+ * now.
+ */
 export interface Sink {
   write(bytes: Buffer): number
 }
 
-/** A text that waits, and for how many it stands: one that tells a loss, for all that were lost. */
+/**
+ * A text that waits, and the number of texts that it stands for: the line about a loss stands for
+ * all that were lost.
+ */
 interface Pending {
   bytes: Buffer
   count: number
 }
 
 /**
- * An output that can neither stop nor stall its program. Text that a reader is too slow for is kept up to a bound; what
- * comes beyond it, or what the output refuses, as a full disk does, is dropped and counted. The count is written once the
- * output takes text again.
+ * An output that can neither stop nor stall its program. If the reader is too slow, text is kept up
+ * to a bound. Text beyond it, and text that the output refuses, as a full disk does, is dropped and
+ * counted. The count is written once the output takes text again.
  */
 export class BoundedOutput {
-  /** The line that tells how many texts were dropped. */
+  /** Makes the line that tells how many texts were dropped. */
   describeLoss = (count: number): string => `${count} lines are missing here: this output didn't take them\n`
   readonly #openSink: () => Sink
   #sink: Sink | null = null
   #pending: Pending[] = []
   #pendingBytes = 0
   #dropped = 0
-  /** A part of the first text has been taken. */
+  /** Whether a part of the first text has been taken. */
   #isBegun = false
-  /** The rest of a text of which a part was taken has been dropped. */
+  /** Whether a text was dropped after a part of it had been taken. */
   #isTorn = false
   #retry: NodeJS.Timeout | null = null
 
@@ -48,7 +54,7 @@ export class BoundedOutput {
     this.#flush()
   }
 
-  /** Waits for a reader that is only slow, for half a second at most. For the end of the process. */
+  /** Waits up to half a second for a slow reader. To be called at the end of the process. */
   writeLastWords(): void {
     const deadline = performance.now() + LAST_WORDS_MS
     const never = new Int32Array(new SharedArrayBuffer(4))
@@ -80,7 +86,7 @@ export class BoundedOutput {
         this.#retrySoon()
         return false
       }
-      // Nobody is left to tell, except whoever reads later.
+      // Only a later reader can be told.
       this.#dropPending()
       return true
     }

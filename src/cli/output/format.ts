@@ -1,7 +1,7 @@
 const wholeNumber = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })
 const twoDigits = new Intl.NumberFormat('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 })
 
-/** What stands where nothing is known. */
+/** Stands in the place of an unknown value. */
 export const UNKNOWN = '–'
 
 /** `28,185` */
@@ -9,7 +9,7 @@ export function formatCount(value: number | null): string {
   return value === null ? UNKNOWN : wholeNumber.format(value)
 }
 
-/** `1,234.50`, and `0.0042` where two digits would show nothing. */
+/** `1,234.50`, or `0.0042` if two digits would show nothing. */
 export function formatSats(value: number | null): string {
   if (value === null) return UNKNOWN
   const size = Math.abs(value)
@@ -42,7 +42,7 @@ export function formatSeconds(seconds: number): string {
   return seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`
 }
 
-/** `2026-11-22 19:43:00`, of a canonical timestamp; what isn't one stays as it is. */
+/** `2026-11-22 19:43:00` of a canonical timestamp; other text stays as it is. */
 export function formatTime(timestamp: string): string {
   const match = /^(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}:\d{2})/.exec(timestamp)
   return match === null ? timestamp : `${match[1]} ${match[2]}`

@@ -6,33 +6,33 @@ const REDRAW_MS = 100
 const PLAIN_LINE_MS = 3000
 const GREATEST_BAR = 40
 
-/** How far something long is. */
+/** How far a long task has come. */
 export interface Progress {
   bytes: number
   total_bytes: number
   events: number
 }
 
-/** One line on stderr that is redrawn on a terminal, and a line now and then elsewhere. */
+/** A line on stderr that is redrawn on a terminal, or a new line now and then elsewhere. */
 export class ProgressLine {
   readonly #isTerminal = process.stderr.isTTY === true
   readonly #everyMs: number
   #shownAt: number
   #isDrawn = false
 
-  /** @param plainLineMs between two lines where stderr is no terminal. */
+  /** @param plainLineMs the time between two lines if stderr isn't a terminal. */
   constructor(plainLineMs = PLAIN_LINE_MS) {
     this.#everyMs = this.#isTerminal ? REDRAW_MS : plainLineMs
-    // A terminal shows something at once; elsewhere what is done soon needs no line.
+    // A terminal shows something at once. Elsewhere a short task needs no line.
     this.#shownAt = this.#isTerminal ? Number.NEGATIVE_INFINITY : performance.now()
   }
 
-  /** Shows it when the time has come. @param isDue shows it in any case on a terminal. */
+  /** Shows the line if it is time to. @param isDue whether a terminal shows it in any case. */
   show(text: (width: number) => string, isDue = false): void {
     const now = performance.now()
     if (now - this.#shownAt < this.#everyMs && !(isDue && this.#isTerminal)) return
     this.#shownAt = now
-    // One column stays free: a full line would wrap on some terminals.
+    // One column stays free, because a full line would wrap on some terminals.
     const width = (process.stderr.columns || 100) - 1
     const line = cutToWidth(text(width), width)
     standardError.write(this.#isTerminal ? `\r\x1b[2K${line}` : `${line}\n`)
@@ -47,9 +47,10 @@ export class ProgressLine {
 }
 
 /**
- * `45 % ██████░░░░░ 12.3 MiB of 27.1 MiB  182,000 events/s  3 s left`, with a bar that takes the width that is left.
+ * `45 % ██████░░░░░ 12.3 MiB of 27.1 MiB  182,000 events/s  3 s left`, with a bar that takes the
+ * rest of the width.
  *
- * @param ending what is said once all is read.
+ * @param ending the text once everything is read.
  */
 export function formatProgress(
   progress: Progress,

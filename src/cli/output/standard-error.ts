@@ -4,11 +4,16 @@ import { BoundedOutput, type Sink } from './bounded-output.js'
 
 const FD = 2
 
-/** What Node keeps in a stream of its own for a reader that doesn't read. */
+/** How much Node keeps in its own stream for a reader that doesn't read. */
 const STREAM_BYTES = 64 * 1024
 
-/** Where everything goes that is said to people and to logs. */
+/** Takes all lines for people, and the log. */
 export const standardError = new BoundedOutput(openStandardError)
+
+/** Writes a line for people that isn't data. */
+export function note(text: string): void {
+  standardError.write(`${text}\n`)
+}
 
 process.on('exit', () => standardError.writeLastWords())
 
@@ -18,7 +23,7 @@ function openStandardError(): Sink {
     const fd = reopened()
     if (fd !== null) return { write: (bytes) => writeSync(fd, bytes) }
   }
-  // A disk: written as it is, since another description of the file would have an offset of its own.
+  // A file isn't opened anew: another descriptor would have an offset of its own.
   if (stats.isFile() || (stats.isCharacterDevice() && !isatty(FD))) {
     return { write: (bytes) => writeSync(FD, bytes) }
   }
@@ -26,8 +31,9 @@ function openStandardError(): Sink {
 }
 
 /**
- * A descriptor of the same pipe or terminal that doesn't block: the flag belongs to whoever has opened it, so that other
- * processes that share stderr aren't changed. Null where that isn't to be had: only Linux opens it anew.
+ * Opens the same pipe or terminal anew as a descriptor that doesn't block. The flag belongs to this
+ * descriptor, so that other processes which share stderr aren't changed. Null if that can't be
+ * done: only Linux can.
  */
 function reopened(): number | null {
   if (process.platform !== 'linux') return null
@@ -35,12 +41,15 @@ function reopened(): number | null {
   try {
     return openSync(`/proc/self/fd/${FD}`, O_WRONLY | O_NONBLOCK | O_NOCTTY)
   } catch {
-    // No /proc, another user's terminal, or a pipe that nobody reads any more.
+    // There is no /proc, the terminal is another user's, or nobody reads the pipe any more.
     return null
   }
 }
 
-/** A socket, as a supervisor may give: Node writes to it without blocking, and keeps what isn't taken. */
+/**
+ * Writes to a socket, which a supervisor may give: Node does so without blocking, and keeps what
+ * isn't taken.
+ */
 function streamSink(stream: NodeJS.WriteStream): Sink {
   stream.on('error', () => {})
   return {

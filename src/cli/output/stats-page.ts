@@ -1,5 +1,8 @@
 import type { Stats, StatsSection } from '../../queries/sums/stats.js'
 import { BEGINNING_OF_TIME, END_OF_TIME } from '../../queries/window/window.js'
+import { bar, sparkline } from './bars.js'
+import { formatCount, formatMs, formatShare, formatTime, UNKNOWN } from './format.js'
+import { type Column, formatTable } from './table.js'
 import {
   costTotal,
   tokenTotal,
@@ -7,12 +10,9 @@ import {
   unpricedCount,
   withoutEnd,
   withoutUnpriced,
-} from '../totals.js'
-import { bar, sparkline } from './bars.js'
-import { formatCount, formatMs, formatShare, formatTime, UNKNOWN } from './format.js'
-import { type Column, formatTable } from './table.js'
+} from './totals.js'
 
-/** What must be on the page however narrow it is. */
+/** Columns that must be on the page however narrow it is. */
 export interface StatsPageOptions {
   percentiles?: boolean
   unpriced?: boolean
@@ -21,21 +21,27 @@ export interface StatsPageOptions {
 
 type Groups = Record<string, StatsSection>
 
-/** A table's column, and what stands in it for a group. */
+/** A table's column, and its cell for a group. */
 interface GroupColumn extends Column {
   cell(name: string, section: StatsSection): string
 }
 
 const BAR_WIDTH = 8
-/** Below this names are cut, rather than the last columns left out: names that differ at their end look alike then. */
+/**
+ * On a narrower page names are cut, instead of leaving out the last columns. Names that differ at
+ * their end look alike then.
+ */
 const NARROW_PAGE = 60
 const PERIOD_MS = { hours: 3_600_000, days: 86_400_000 }
-/** Characters of a sparkline where the page has no end. */
+/** How many characters a sparkline has if lines have no end. */
 const SPARKLINE_WITHOUT_PAGE = 100
-/** More periods than a sparkline has on the widest page: what lies between is one of them. */
+/** With more periods than this there is no sparkline: nothing could be seen on it. */
 const MAX_PERIODS = 100_000
 
-/** Stats for people: totals, and the groups as a table: by time, or those with most requests first. */
+/**
+ * Formats stats for people: the totals, and the groups as a table, by time or with most requests
+ * first.
+ */
 export function formatStats(stats: Stats, width: number, options: StatsPageOptions = {}): string {
   const { counts } = stats
   const lines = [
@@ -89,7 +95,7 @@ function groupLines(stats: Stats, width: number, options: StatsPageOptions): str
   return ['', formatGroups(columns, sorted, width)]
 }
 
-/** A line of bars over all periods, quiet ones included, and a table of those that aren't. */
+/** Formats a line of bars over all periods, and a table of those with requests. */
 function periodLines(
   title: string,
   unit: 'hours' | 'days',
@@ -130,7 +136,7 @@ function sparklines(unit: 'hours' | 'days', groups: Groups, width: number): stri
   ].map((text) => text.trimEnd())
 }
 
-/** Columns of what has nothing in most answers; they are left out then. */
+/** Columns that are left out if they are empty, as they mostly are. */
 const RARE_COLUMNS = {
   open: 'open',
   unfinished: 'unfinished',

@@ -4,17 +4,21 @@ export interface Column {
   title: string
   /** @default 'left' */
   align?: 'left' | 'right'
-  /** May be cut down to this many characters where the page is narrow. */
+  /** On a narrow page it may be cut to this many characters. */
   shrinksTo?: number
-  /** Left out where the page is too narrow, those with the highest number first. @default it stays */
+  /**
+   * On a page that is too narrow, columns are left out, the highest number first.
+   * @default it stays
+   */
   dropRank?: number
 }
 
 const GAP = '  '
 
 /**
- * Rows under their titles, as wide as the page if columns may be left out or cut for that. What must stay runs over the
- * page rather than be lost. The one place where cells are made safe for a terminal.
+ * Formats rows under their titles. Columns that may be left out or cut make room for the others.
+ * Those that must stay run over the page rather than be lost. Cells are made safe for a terminal
+ * here.
  */
 export function formatTable(
   columns: readonly Column[],
@@ -39,7 +43,7 @@ export function formatTable(
   return lines.join('\n')
 }
 
-/** The next one to leave out, where all together don't fit however far they shrink; -1: none. */
+/** The next column to leave out, if all together don't fit however far they shrink; -1: none. */
 function columnToDrop(columns: readonly Column[], cells: readonly string[][], pageWidth: number): number {
   const least = columns.map(({ shrinksTo = Number.POSITIVE_INFINITY }, i) =>
     Math.min(shrinksTo, Math.max(...cells.map((row) => displayWidth(row[i] ?? '')))),
@@ -51,7 +55,7 @@ function columnToDrop(columns: readonly Column[], cells: readonly string[][], pa
   return highest === -1 ? -1 : ranks.indexOf(highest)
 }
 
-/** Takes from the widest column that may shrink, until the row fits or none may. */
+/** Shrinks the widest column that may shrink, until the row fits or no column may. */
 function shrink(widths: number[], columns: readonly Column[], pageWidth: number): void {
   let excess = widths.reduce((sum, width) => sum + width, 0) + GAP.length * (columns.length - 1) - pageWidth
   while (excess > 0) {

@@ -1,4 +1,5 @@
-// Control, format (bidirectional overrides, zero-width), line and paragraph separators, lone surrogates.
+// Control and format characters (bidirectional overrides, zero-width), line and paragraph
+// separators, and lone surrogates.
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu
 const INVISIBLE = /^\p{M}$/u
 const WIDE =
@@ -6,26 +7,29 @@ const WIDE =
 const SHORT_ESCAPES: Record<string, string> = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '\x1b': '\\x1b' }
 
 /**
- * Text as a terminal may have it: what would move the cursor, change colours, reorder or hide text stands there as an
- * escape. What is logged comes from strangers.
+ * Makes text safe for a terminal: characters that would move the cursor, change colours, reorder or
+ * hide text become escapes. Strangers may have written anything that is logged.
  */
 export function visible(text: string): string {
   return text.replace(UNSAFE, (character) => SHORT_ESCAPES[character] ?? unicodeEscapes(character))
 }
 
-/** JSON on one line that says the same without control characters: JSON itself escapes only the first 32. */
+/**
+ * JSON on one line that means the same without control characters: JSON itself escapes only the
+ * first 32.
+ */
 export function terminalJson(value: unknown): string {
   return JSON.stringify(value).replace(UNSAFE, unicodeEscapes)
 }
 
-/** Columns that visible text takes. */
+/** How many columns visible text takes. */
 export function displayWidth(text: string): number {
   let width = 0
   for (const character of text) width += characterWidth(character)
   return width
 }
 
-/** Visible text cut to a width, with an ellipsis where something is missing. */
+/** Cuts visible text to a width, with an ellipsis if something is missing. */
 export function cutToWidth(text: string, width: number): string {
   if (displayWidth(text) <= width) return text
   let cut = ''

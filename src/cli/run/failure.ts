@@ -1,6 +1,9 @@
 import { visible } from '../output/terminal.js'
 
-/** By name: the classes themselves would load better-sqlite3. */
+/**
+ * Errors whose message says all. They are told by name: the classes themselves would load
+ * better-sqlite3.
+ */
 const SAID_BY_MESSAGE = new Set([
   'CommandFailure',
   'DatabaseError',
@@ -13,18 +16,24 @@ const SAID_BY_MESSAGE = new Set([
   'ServerError',
 ])
 
-/** A command could not do what it was asked for; the message says why. */
+/** Thrown when a command can't do what it was asked for; the message says why. */
 export class CommandFailure extends Error {
   override readonly name = 'CommandFailure'
 }
 
-/** 2 for what was asked in a wrong way, which only the library can tell; 1 for everything that failed. */
+/**
+ * The exit code for an error: 2 if a question was wrong, which only the library can tell; otherwise
+ * 1.
+ */
 export function exitCodeOf(error: unknown): number {
   const { name, code } = error as { name?: unknown; code?: unknown }
   return name === 'QueryError' && String(code).startsWith('INVALID_') ? 2 : 1
 }
 
-/** What stderr says of an error that ends a command: one paragraph, or the stack where it is a bug of ours. */
+/**
+ * Describes an error that ends a command: in one paragraph, or with the stack if it is a bug of
+ * this program.
+ */
 export function describeFailure(error: unknown): string {
   if (!(error instanceof Error)) return `error: ${visible(String(error))}`
   const { syscall, errno } = error as NodeJS.ErrnoException

@@ -6,7 +6,7 @@ import { timeParser } from './options.js'
 
 const SUPPORTED = `${Object.keys(RANGES).join(', ')}, or a length such as 90m, 1h, 2d, 1w`
 
-/** What the options of {@link addFilterOptions} give. */
+/** The values of the options of {@link addFilterOptions}. */
 export interface FilterFlags {
   range?: string
   since?: string
@@ -26,7 +26,7 @@ export interface FilterFlags {
 export function addFilterOptions(command: Command): Command {
   return command
     .addOption(
-      new Option('--range <range>', `requests since that long before now: ${SUPPORTED}`)
+      new Option('--range <range>', `requests of the time up to now: ${SUPPORTED}`)
         .argParser(parseRange)
         .conflicts('since'),
     )
@@ -48,23 +48,24 @@ export function addFilterOptions(command: Command): Command {
         .argParser(timeParser('start'))
         .conflicts('until'),
     )
-    .option('--model <name>', 'of one model: its whole name, in upper or lower case')
-    .option('--provider <name>', 'of one provider: its whole name, in upper or lower case')
+    .option('--model <name>', 'requests of one model: its whole name, in upper or lower case')
+    .option('--provider <name>', 'requests of one provider: its whole name, in upper or lower case')
     .addOption(
-      new Option('--without-provider', 'without a provider: refused before one was chosen').conflicts(
-        'provider',
-      ),
+      new Option(
+        '--without-provider',
+        'requests without a provider: refused before one was chosen',
+      ).conflicts('provider'),
     )
-    .option('--policy <name>', 'of one policy, exactly')
-    .addOption(new Option('--without-policy', 'without a policy').conflicts('policy'))
-    .option('--label <name=value>', 'with this label, exactly; may be repeated', parseLabel)
+    .option('--policy <name>', 'requests of one policy: its exact name')
+    .addOption(new Option('--without-policy', 'requests without a policy').conflicts('policy'))
+    .option('--label <name=value>', 'requests with exactly this label; may be repeated', parseLabel)
     .addOption(
       new Option('--open', 'streams of the last hour whose end is not known').conflicts('unfinished'),
     )
     .option('--unfinished', 'streams from before the last hour whose end is not known')
 }
 
-/** The filter that was asked for; all time unless told. */
+/** The filter that was asked for; over all time by default. */
 export function filterOf(flags: FilterFlags): RequestFilter {
   const { range, since = range, until, before } = flags
   const { model, provider, withoutProvider, policy, withoutPolicy, label: labels, open, unfinished } = flags
@@ -72,7 +73,7 @@ export function filterOf(flags: FilterFlags): RequestFilter {
   return { ...window, model, provider, withoutProvider, policy, withoutPolicy, labels, open, unfinished }
 }
 
-/** When a window of that length begins. */
+/** The instant at which a window of that length begins. */
 function parseRange(text: string): string {
   const start = windowLength(text) === null ? null : instantOf(text, 'start', Date.now())
   if (start !== null) return start
@@ -84,7 +85,9 @@ function parseLabel(text: string, before: Record<string, string> = {}): Record<s
   if (separator < 1) throw new InvalidArgumentError('Expected name=value, such as team=search.')
   const name = text.slice(0, separator)
   if (Object.hasOwn(before, name)) {
-    throw new InvalidArgumentError(`The label '${name}' is there already: a request has one value of it.`)
+    throw new InvalidArgumentError(
+      `The label '${name}' was given already, and a request has one value of it.`,
+    )
   }
   return Object.fromEntries([...Object.entries(before), [name, text.slice(separator + 1)]])
 }

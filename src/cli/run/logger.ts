@@ -7,15 +7,15 @@ import { visible } from '../output/terminal.js'
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
 
 export function logLevelOption(): Option {
-  return new Option('--log-level <level>', 'least level that is logged to stderr')
+  return new Option('--log-level <level>', 'the lowest level that is logged to stderr')
     .env('REQUEST_JOURNAL_LOG_LEVEL')
     .default('info')
     .choices(LEVELS)
 }
 
 /**
- * A log on stderr: JSON lines, or lines for people where stderr is a terminal. A line is written at once or kept, and
- * neither a disk that is full nor a reader that doesn't read keeps the work from going on.
+ * Makes a log on stderr: JSON lines, or lines for people if stderr is a terminal. A line is written
+ * at once or kept. Neither a full disk nor a reader that doesn't read stops the work.
  */
 export async function createLogger(level: string): Promise<Logger> {
   const { pino } = await import('pino')
@@ -35,7 +35,9 @@ export async function createLogger(level: string): Promise<Logger> {
   return pino({ level, formatters: { log: visibleFields } }, lines)
 }
 
-/** Lines that are missing are told by a line like the others, so that whoever parses the log can read it. */
+/**
+ * Tells missing lines by a line like the others, so that programs which parse the log can read it.
+ */
 function tellLossBy(makeLogger: typeof pino, prettify = (line: string) => line): void {
   standardError.describeLoss = (dropped) => {
     let line = ''
@@ -45,7 +47,10 @@ function tellLossBy(makeLogger: typeof pino, prettify = (line: string) => line):
   }
 }
 
-/** What a rejected line quotes comes from strangers, and pino-pretty escapes only the first 32 characters. */
+/**
+ * Makes texts safe for a terminal: rejected lines quote strangers, and pino-pretty escapes only the
+ * first 32 characters.
+ */
 function visibleFields(fields: Record<string, unknown>): Record<string, unknown> {
   const entries = Object.entries(fields)
   return Object.fromEntries(

@@ -22,11 +22,11 @@ export function jsonOption(): Option {
   return new Option('--json', 'answer with one line of JSON')
 }
 
-/** Repeated, or names with commas between them, as in its environment variable. */
+/** May be repeated, or have names with commas between them, as in its environment variable. */
 export function rollupLabelOption(): Option {
   return new Option(
     '--rollup-label <name>',
-    'a label to keep roll-ups by, at most 8; may be repeated. Chosen while the database is empty, later by a replay',
+    'a label to keep roll-ups by, at most 8; may be repeated. Set it while the database is empty, or later with a replay',
   )
     .env('REQUEST_JOURNAL_ROLLUP_LABEL')
     .argParser(parseLabelNames)
@@ -42,7 +42,7 @@ function parseLabelNames(text: string, before: readonly string[] = []): string[]
 }
 
 /** A parser of whole numbers within a range. */
-export function wholeNumber(least: number, greatest: number): (text: string) => number {
+export function wholeNumberBetween(least: number, greatest: number): (text: string) => number {
   return (text) => {
     const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN
     if (value >= least && value <= greatest) return value
@@ -50,7 +50,7 @@ export function wholeNumber(least: number, greatest: number): (text: string) => 
   }
 }
 
-/** A parser of the words for an instant, which it gives as strict RFC 3339. */
+/** A parser of the words for an instant; it gives strict RFC 3339. */
 export function timeParser(edge: Edge): (text: string) => string {
   return (text) => {
     const instant = instantOf(text, edge, Date.now())
@@ -62,18 +62,19 @@ export function timeParser(edge: Edge): (text: string) => string {
   }
 }
 
-/** The examples behind a command's options. */
+/** The examples after a command's options. */
 export function examples(...lines: string[]): string {
   return `\nExample${lines.length > 1 ? 's' : ''}:\n${lines.map((line) => `  $ ${line}`).join('\n')}`
 }
 
 /**
- * A path that isn't empty, and isn't an option that was taken for one. It is resolved here, so that every message and
- * every log names the same place in the same words, whatever directory its reader is in.
+ * Parses a path, and refuses an option that was taken for one. The path is resolved here, so that
+ * every message and log names the same place in the same words, whatever directory its reader is
+ * in.
  */
 export function parsePath(text: string): string {
   if (text === '') throw new InvalidArgumentError('Expected a path, found nothing.')
-  // `--journal --json`: the value was forgotten, and the next option was taken for it.
+  // In `--journal --json` the value was forgotten, and the next option was taken for it.
   if (text.startsWith('-')) {
     throw new InvalidArgumentError(`Expected a path; write ./${text} for a path that begins with a dash.`)
   }

@@ -5,38 +5,48 @@ import type { NewRequests } from '../../queries/rows/new-requests.js'
 import type { RequestEntry } from '../../queries/rows/request-entry.js'
 import type { RequestFilter } from '../../queries/window/filter.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
-import { withDatabase } from '../run/database.js'
-import { CommandFailure } from '../run/failure.js'
-import { stopOnSignal } from '../run/signals.js'
-import { formatCount, formatMs, formatSats, formatTime, UNKNOWN } from './format.js'
-import { note, pageWidth, print, printJson } from './output.js'
-import { outcome } from './request-row.js'
-import { cutToWidth, displayWidth, visible } from './terminal.js'
+import { formatCount, formatMs, formatSats, formatTime, UNKNOWN } from '../output/format.js'
+import { outcome } from '../output/request-table.js'
+import { note } from '../output/standard-error.js'
+import { pageWidth, print, printJson } from '../output/standard-output.js'
+import { cutToWidth, displayWidth, visible } from '../output/terminal.js'
+import { withDatabase } from './database.js'
+import { CommandFailure } from './failure.js'
+import { stopOnSignal } from './process.js'
 
-/** Between two looks at the database. A look that finds nothing is two seeks. */
+/** The time between two looks at the database. A look that finds nothing is two seeks. */
 const LOOK_EVERY_MS = 200
-/** Shown before what comes, as `tail` does. */
+/** How many requests are shown before new ones come, as with `tail`. */
 const SHOWN_BEFORE = 10
-/** Ids that those are looked for among. */
+/** How many ids are searched for them. */
 const SEARCHED_BEFORE = 1000
 
-/** From how many columns on a line has room for each part; without it the next ones would begin another line. */
+/**
+ * How many columns the page must have for each part: without it the next parts would begin another
+ * line.
+ */
 const ROOM = { provider: 92, tokens: 79, sats: 62, longNames: 47 }
 
 type Paint = (style: Parameters<typeof styleText>[0], text: string) => string
 
-/** Prints requests as they come, and streams again as they end, until the process is told to stop. */
-export async function followRequests(path: string, filter: RequestFilter, asJson: boolean): Promise<void> {
+/**
+ * Prints requests as they come, and streams again when they end, until the process is told to stop.
+ */
+export async function followRequests(
+  databasePath: string,
+  filter: RequestFilter,
+  asJson: boolean,
+): Promise<void> {
   const { newRequests } = await import('../../queries/rows/new-requests.js')
   const stop = stopOnSignal()
   const show = asJson ? (entry: RequestEntry) => printJson(entry) : linePrinter()
-  const file = fileIdentityAt(path)
-  await withDatabase(path, async (database) => {
+  const file = fileIdentityAt(databasePath)
+  await withDatabase(databasePath, async (database) => {
     let last = showLastOnes(database, newRequests, filter, show)
     if (!asJson && process.stderr.isTTY) note('following; Ctrl-C ends it')
     while (!stop.aborted) {
       if (!last.has_more) await sleep(LOOK_EVERY_MS, null, { signal: stop }).catch(() => {})
-      if (!isSameFile(fileIdentityAt(path), file)) throw databaseRemoved(path)
+      if (!isSameFile(fileIdentityAt(databasePath), file)) throw databaseRemoved(databasePath)
       last = newRequests(database, { afterId: last.last_id, openIds: last.open_ids, filter })
       for (const entry of last.completed) show(entry, true)
       for (const entry of last.data) show(entry)
@@ -44,10 +54,10 @@ export async function followRequests(path: string, filter: RequestFilter, asJson
   })
 }
 
-/** Nothing would come from the old file any more, and nothing would say so. */
-function databaseRemoved(path: string): CommandFailure {
+/** The old file would stay silent for ever, and nothing would say why. */
+function databaseRemoved(databasePath: string): CommandFailure {
   return new CommandFailure(
-    `${path}: the database was removed or replaced while it was followed: start again where there is one`,
+    `${databasePath}: the database was removed or replaced while it was followed: start again once there is one`,
   )
 }
 
@@ -61,7 +71,7 @@ function showLastOnes(
   const before = newRequests(database, {
     afterId: Math.max(0, last_id - SEARCHED_BEFORE),
     limit: SEARCHED_BEFORE,
-    // All of them: the last ones are shown.
+    // No bound: the last ones of all are shown.
     maxCharacters: Number.MAX_SAFE_INTEGER,
     filter,
   })
@@ -74,15 +84,15 @@ function linePrinter(): (entry: RequestEntry, hasEnded?: boolean) => void {
   return (entry, hasEnded = false) => print(formatLine(entry, hasEnded, paint, pageWidth()))
 }
 
-/** Colours are for people who look on, and who haven't asked for none (https://no-color.org). */
+/** Whether stdout is a terminal, and nobody has asked for no colours (https://no-color.org). */
 function isColourWanted(): boolean {
   const { NO_COLOR, TERM } = process.env
   return process.stdout.isTTY === true && (NO_COLOR === undefined || NO_COLOR === '') && TERM !== 'dumb'
 }
 
 /**
- * One line of fixed columns, as many as there is room for. What went wrong stands last and runs over the page rather
- * than be cut.
+ * Formats one line of fixed columns, as many as there is room for. A failure stands last, and runs
+ * over the page rather than be cut.
  */
 function formatLine(entry: RequestEntry, hasEnded: boolean, paint: Paint, width: number): string {
   const { tokens, timing } = entry
@@ -106,7 +116,7 @@ function formatLine(entry: RequestEntry, hasEnded: boolean, paint: Paint, width:
     ['reset', formatMs(hasEnded ? (timing.stream_duration_ms ?? null) : timing.latency_ms).padStart(9)],
   ]
   const columns = parts.reduce((sum, [, text]) => sum + (text === '' ? 0 : displayWidth(text) + 1), 0)
-  // The mark says as much.
+  // The mark says it already.
   const isSaid = said === 'ok' || (said === 'open' && columns + said.length > width)
   return [...parts, [isFailed ? 'red' : 'yellow', isSaid ? '' : said] as const]
     .filter(([, text]) => text !== '')

@@ -1,18 +1,18 @@
-import { countText } from '../maintenance/count-text.js'
-import type { StatsSection } from '../queries/sums/stats.js'
-import { formatCount, formatSats, UNKNOWN } from './output/format.js'
+import { countText } from '../../maintenance/count-text.js'
+import type { StatsSection } from '../../queries/sums/stats.js'
+import { formatCount, formatSats, UNKNOWN } from './format.js'
 
-// The totals of a section for people: what no request has told isn't 0, and a total that leaves requests out says so. The
-// sections come from a question with `unknown`.
+// The totals of a section for people. An unknown total isn't shown as 0, and a total that leaves
+// requests out says so. The sections come from a question with `unknown`.
 
 type Tokens = 'input' | 'output'
 
-/** A total of costs; – where no cost is known. */
+/** A total of costs; – if no cost is known. */
 export function costTotal({ counts, costs }: StatsSection): string {
   return isUnknown(counts.total, counts.unpriced) ? UNKNOWN : formatSats(costs.total_cost_sats)
 }
 
-/** A total of tokens; – where no number is known. */
+/** A total of tokens; – if no number is known. */
 export function tokenTotal({ counts, costs }: StatsSection, kind: Tokens): string {
   return isUnknown(counts.total, counts[`unknown_${kind}_tokens`])
     ? UNKNOWN
@@ -26,7 +26,10 @@ export function tokenTotalWithUnknown(section: StatsSection, kind: Tokens): stri
   return unknown === 0 ? total : `${total} (unknown for ${formatCount(unknown)})`
 }
 
-/** `, without 2 requests whose cost is unknown, and 1 that failed`: a failure rarely has a price, and is no alarm. */
+/**
+ * `, without 2 requests whose cost is unknown, and 1 that failed`: a failure rarely has a price,
+ * and that is no alarm.
+ */
 export function withoutUnpriced({ counts }: StatsSection): string {
   const { unpriced = 0, unpriced_error: failed = 0 } = counts
   const succeeded = unpriced - failed

@@ -33,7 +33,7 @@ export function requestCells(entry: RequestEntry): string[] {
   ]
 }
 
-/** `ok`, `failed 429 slow down`; `open` or `unfinished` where the end of a stream isn't known. */
+/** `ok` or `failed 429 slow down`; `open` or `unfinished` if the end of a stream isn't known. */
 export function outcome({ success, error, state = 'finished' }: RequestEntry): string {
   const words = [state !== 'finished' ? state : success ? 'ok' : 'failed']
   if (typeof error?.status === 'number') words.push(String(error.status))

@@ -1,5 +1,5 @@
 import { describeFailure } from '../run/failure.js'
-import { standardError } from './standard-error.js'
+import { note } from './standard-error.js'
 import { terminalJson } from './terminal.js'
 
 let isDaemon = false
@@ -14,14 +14,9 @@ export function printJson(value: unknown): void {
   print(terminalJson(value))
 }
 
-/** Writes a line for people that is no data. */
-export function note(text: string): void {
-  standardError.write(`${text}\n`)
-}
-
 /**
- * Columns of the page that stdout shows: `COLUMNS`, else those of the terminal. Without either, in a pipe or a file, and
- * on a terminal that says 0, there is no end of a line, and nothing is cut.
+ * The columns of the page that stdout shows: `COLUMNS`, or else those of the terminal. Without
+ * either, in a pipe or a file, and on a terminal that says 0, a line has no end and nothing is cut.
  */
 export function pageWidth(): number {
   const asked = process.env['COLUMNS'] ?? ''
@@ -30,8 +25,8 @@ export function pageWidth(): number {
 }
 
 /**
- * `request-journal requests | head -1` has got what it wanted. Anything else that refuses data, such as a full disk, is
- * a failure.
+ * Ends the process when stdout refuses data. A closed pipe is no failure: `request-journal requests
+ * | head -1` has got what it wanted. Anything else, such as a full disk, is.
  */
 export function watchOutput(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -42,13 +37,13 @@ export function watchOutput(): void {
   })
 }
 
-/** Says that stdout gets nothing that the work depends on: a daemon goes on where it refuses. */
+/** Lets a daemon go on when stdout refuses data: its work doesn't depend on it. */
 export function goOnWithoutStdout(): void {
   isDaemon = true
 }
 
-/** Ends the process once stdout has taken all data, without waiting for what stderr hasn't taken. */
+/** Ends the process once stdout has taken all data. It doesn't wait for stderr. */
 export function endProcess(): void {
-  // An error of stdout is told after this, and has its own end.
+  // An error of stdout comes after this, and ends the process itself.
   process.stdout.write('', () => setImmediate(() => process.exit()))
 }

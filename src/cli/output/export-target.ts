@@ -16,24 +16,24 @@ import {
 import { basename, dirname, join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { CommandFailure } from '../run/failure.js'
-import { stopOnSignal } from '../run/signals.js'
+import { stopOnSignal } from '../run/process.js'
 import { visible } from './terminal.js'
 
-/** Where an export goes. */
-export interface Output {
+/** A file, a device or stdout that an export is written to. */
+export interface ExportTarget {
   /** Resolves when more may be written. */
   write(text: string): Promise<void>
-  /** All of it was written. */
+  /** To be called when everything was written. */
   finish(): void
-  /** What was written and not finished is gone. */
+  /** Closes it; a file that isn't finished is removed. */
   close(): void
-  /** A signal asks to end before all is written, and has said with which exit code. */
+  /** Whether a signal asks to end before all is written; it has set the exit code. */
   readonly isStopped: boolean
 }
 
-export function standardOutput(): Output {
+export function standardOutput(): ExportTarget {
   const { stdout } = process
-  // A terminal gets no control characters; a file or a program gets every byte as it is.
+  // A terminal gets no control characters. A file or a program gets every byte as it is.
   const shown = stdout.isTTY
     ? (text: string) => text.split('\n').map(visible).join('\n')
     : (text: string) => text
@@ -48,22 +48,22 @@ export function standardOutput(): Output {
 }
 
 /**
- * A file that must be new, or something that is no file, such as a pipe.
+ * Opens a new file, or something that isn't a file, such as a pipe.
  *
- * @throws CommandFailure where there is a file.
+ * @throws CommandFailure if the file exists.
  */
-export function outputTo(path: string): Output {
+export function exportTo(path: string): ExportTarget {
   const found = statSync(path, { throwIfNoEntry: false })
   const { dev, ino } = fstatSync(process.stdout.fd)
-  // /dev/stdout: where it is a socket it can't even be opened.
+  // This is /dev/stdout, which can't even be opened if it is a socket.
   if (found?.dev === dev && found.ino === ino) return standardOutput()
   if (found !== undefined && !found.isFile() && !found.isDirectory()) return deviceOutput(path)
   if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) throw alreadyThere(path)
   return fileOutput(path)
 }
 
-/** Nothing can be taken back from it, and nothing of it may be removed. */
-function deviceOutput(path: string): Output {
+/** A device keeps what was written to it, and is never removed. */
+function deviceOutput(path: string): ExportTarget {
   const fd = openSync(path, 'w')
   return {
     async write(text) {
@@ -78,25 +78,25 @@ function deviceOutput(path: string): Output {
 }
 
 /**
- * Only its owner may read it, as the database. It gets its name once it is whole and on the disk, so that what was killed,
- * or has failed, can't be taken for an export.
+ * A file that only its owner may read, like the database. It gets its name once it is whole and on
+ * the disk, so that what a killed or failed export has written can't be taken for a whole one.
  */
-function fileOutput(path: string): Output {
+function fileOutput(path: string): ExportTarget {
   const folder = dirname(path)
   if (!existsSync(folder)) {
     throw new CommandFailure(
-      `--output '${path}': found no folder to write it to: make it first, or name another file`,
+      `--output '${path}': its folder doesn't exist: make it first, or name another file`,
     )
   }
-  // Of at most 255 bytes, as names may be: four for each character, and what comes behind.
+  // A name may have 255 bytes: four for each of these characters, and the rest of the name.
   const temporary = join(folder, `${basename(path).slice(0, 60)}.${randomUUID().slice(0, 8)}.tmp`)
-  // First: from here on a signal leaves nothing behind.
+  // Before the file is made: from here on a signal leaves no file.
   const stop = stopOnSignal()
   const fd = openSync(temporary, 'wx', 0o600)
   return {
     async write(text) {
       writeFileSync(fd, text)
-      // Otherwise no signal would be heard before the end.
+      // Without this no signal would be handled before the end.
       await nextTurn()
     },
     finish() {
@@ -113,14 +113,14 @@ function fileOutput(path: string): Output {
   }
 }
 
-/** A link, unlike a rename, never replaces what came there meanwhile. */
+/** Gives a file its name by a link, which, unlike a rename, never replaces another file. */
 function giveName(temporary: string, path: string): void {
   try {
     linkSync(temporary, path)
   } catch (error) {
     if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) throw alreadyThere(path)
     const { code = '' } = error as NodeJS.ErrnoException
-    // This file system has no links.
+    // This file system doesn't have links.
     if (!['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP'].includes(code)) throw error
     renameSync(temporary, path)
   }
@@ -128,6 +128,6 @@ function giveName(temporary: string, path: string): void {
 
 function alreadyThere(path: string): CommandFailure {
   return new CommandFailure(
-    `${path}: it is there already (EEXIST), and an export replaces nothing: name another file, or remove this one`,
+    `${path}: it exists already (EEXIST), and an export replaces nothing: name another file, or remove this one`,
   )
 }
