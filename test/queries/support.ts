@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Statement } from 'better-sqlite3'
 import { test as base, type TestAPI } from 'vitest'
 import { RollupChanges } from '../../src/folds/rollups.js'
 import { UnjournaledRequests } from '../../src/projection/unjournaled-requests.js'
@@ -42,12 +43,16 @@ export function insertRow(database: Database, row: Row): void {
     ...row,
   }
   const names = Object.keys(full)
-  database
-    .prepare(
-      `INSERT INTO requests (${names.join(', ')}) VALUES (${names.map((name) => `@${name}`).join(', ')})`,
-    )
-    .run(full)
+  const sql = `INSERT INTO requests (${names.join(', ')}) VALUES (${names.map((name) => `@${name}`).join(', ')})`
+  const statements = insertions.get(database) ?? new Map<string, Statement>()
+  insertions.set(database, statements)
+  const statement = statements.get(sql) ?? database.prepare(sql)
+  statements.set(sql, statement)
+  statement.run(full)
 }
+
+/** The statements that have inserted rows: to prepare one takes far longer than to run it. */
+const insertions = new WeakMap<Database, Map<string, Statement>>()
 
 /** Makes the table these rows. The roll-ups have the first ones; another program has added the rest since. */
 export function fill(database: Database, rows: readonly object[], counted = rows.length): void {

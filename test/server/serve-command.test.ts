@@ -1,9 +1,10 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, readdirSync, writeFileSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
 import SQLite from 'better-sqlite3'
 import { afterEach, describe, expect } from 'vitest'
 import { runHere } from '../support/command.js'
@@ -51,12 +52,10 @@ async function start(
   return { child, url, log: () => text }
 }
 
-function runServe(args: string[], env: Record<string, string> = {}) {
-  return spawnSync(process.execPath, [PROGRAM, 'serve', ...args], {
-    encoding: 'utf8',
-    env: { ...process.env, ...env },
-    timeout: 20_000,
-  })
+/** The processes that answer its questions. */
+function childrenOf({ pid }: ChildProcess): number[] {
+  const found = execFileSync('ps', ['-o', 'pid=', '--ppid', String(pid)], { encoding: 'utf8' })
+  return found.trim().split(/\s+/).map(Number)
 }
 
 test('prints its URL, answers, shows the dashboard, and ends cleanly at SIGTERM: streams ended, exit 0', async ({
@@ -79,13 +78,8 @@ describe('SIGTERM ends it in seconds', () => {
 
   test('while a question runs that has no end', async ({ place }) => {
     await log(place, [requestLog()])
-    const database = new SQLite(place.database)
-    database.exec(`
-      ALTER TABLE requests RENAME TO real_requests;
-      CREATE VIEW requests AS SELECT * FROM real_requests WHERE ${FOR_EVER} > 0;
-    `)
-    database.close()
     const { child, url } = await start(place, ['--query-timeout-ms', '3600000'])
+    for (const pid of childrenOf(child)) process.kill(pid, 'SIGSTOP')
     const asked = get(url, '/v1/requests?cursor=start').catch((error) => error)
     // It has been asked for once a later request is answered.
     expect((await get(url, '/nowhere')).status).toBe(404)
@@ -97,7 +91,7 @@ describe('SIGTERM ends it in seconds', () => {
     await log(place, [requestLog()])
     const database = new SQLite(place.database, { timeout: 0 })
     database.exec(`CREATE TRIGGER slow AFTER INSERT ON requests BEGIN SELECT ${FOR_EVER}; END`)
-    const { child } = await start(place, ['--project'])
+    const { child, log: logged } = await start(place, ['--project'])
     await append(place.journal, [requestLog()])
     const isLocked = async () => {
       try {
@@ -108,7 +102,16 @@ describe('SIGTERM ends it in seconds', () => {
       }
     }
     await askUntil(isLocked, (locked) => locked)
-    await end(child)
+    const ended = end(child)
+    // It has 8 seconds to stop, in which its transaction would take a whole processor: nobody needs that.
+    await askUntil(
+      async () => logged(),
+      (text) => text.includes('"Stopping"'),
+    )
+    child.kill('SIGSTOP')
+    await sleep(7000)
+    child.kill('SIGCONT')
+    await ended
     expect(child.signalCode).toBe('SIGKILL')
     database.close()
   }, 15_000)
@@ -129,7 +132,8 @@ test('--project makes the database, projects what is appended, and stops with th
 
 test('a second projector is refused: exit 1, and it says who has the first', async ({ place }) => {
   const { child } = await start(place, ['--project'])
-  const { status, stderr } = runServe([
+  const { status, stderr } = await runHere([
+    'serve',
     '--db',
     place.database,
     '--journal',
@@ -169,7 +173,7 @@ test('a port that is in use: exit 1, and which', async ({ place }) => {
   const other = createServer().listen(0, '127.0.0.1')
   await once(other, 'listening')
   const { port } = other.address() as { port: number }
-  const { status, stderr } = runServe(['--db', place.database, '--port', String(port)])
+  const { status, stderr } = await runHere(['serve', '--db', place.database, '--port', String(port)])
   expect(status).toBe(1)
   expect(stderr).toMatch(
     new RegExp(`error: 127\\.0\\.0\\.1:${port}: something listens there already; .*--port`),
@@ -273,18 +277,24 @@ describe('token', () => {
     expect(logged()).not.toContain('from-the-token-file')
   })
 
-  test('a file that is not there, or is a FIFO: exit 1; an empty one: exit 2', ({ place }) => {
-    const missing = runServe(['--db', place.database, '--token-file', join(place.directory, 'none')])
+  test('a file that is not there, or is a FIFO: exit 1; an empty one: exit 2', async ({ place }) => {
+    const missing = await runHere([
+      'serve',
+      '--db',
+      place.database,
+      '--token-file',
+      join(place.directory, 'none'),
+    ])
     expect(missing.status).toBe(1)
     expect(missing.stderr).toMatch(/^error: the token file can't be read: ENOENT/)
     const fifo = join(place.directory, 'fifo')
     spawnSync('mkfifo', [fifo])
-    const hanging = runServe(['--db', place.database, '--token-file', fifo])
+    const hanging = await runHere(['serve', '--db', place.database, '--token-file', fifo])
     expect(hanging.status).toBe(1)
     expect(hanging.stderr).toMatch(/^error: the token file can't be read: .*fifo is a FIFO/m)
     const file = join(place.directory, 'empty')
     writeFileSync(file, '\n')
-    const empty = runServe(['--db', place.database, '--token-file', file])
+    const empty = await runHere(['serve', '--db', place.database, '--token-file', file])
     expect(empty.status).toBe(2)
     expect(empty.stderr).toMatch(/the token can't be used: it is empty/)
   })

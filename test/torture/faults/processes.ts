@@ -114,14 +114,14 @@ export const replayKilled: Fault = {
   title: 'replay killed at any moment',
   run: async (round) => {
     await round.trial('replays', async (place) => {
-      const ids = fill(place, round.isShort ? 5000 : 40_000)
+      const ids = fill(place, round.isShort ? 3000 : 40_000)
       await judge(place, ids)
       const before = contentsOf(place.database)
       const whole = place.keep(command(['replay', '--json', ...paths(place)]))
       if ((await whole.exited) !== 0) return wrong(`replay failed: ${whole.stderr}`)
       const { elapsed_ms } = JSON.parse(whole.lines.at(-1) ?? '') as { elapsed_ms: number }
       const verdicts: Verdict[] = []
-      for (let i = 0; i < (round.isShort ? 4 : 12); i++) {
+      for (let i = 0; i < (round.isShort ? 2 : 12); i++) {
         rmSync(`${place.database}.pid`, { force: true })
         const replay = place.keep(command(['replay', ...paths(place)]))
         // Written once it has the lock: from here on it works on the database.
