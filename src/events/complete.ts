@@ -4,19 +4,23 @@ import { type CostField, eventTypeOf, FIELDS, type Members } from './fields.js'
 import * as safe from './kinds.js'
 
 /**
- * What the caller of `completeEvent` brings. The values of absent fields come from the clock for a caller's event, and
- * from its place for a foreign line.
+ * Fills fields that an event leaves out: from the clock for a caller's event, from the line's place
+ * for a foreign line.
  */
 export interface EventDefaults {
   correlationId(): string
   timestamp(): string
-  /** Called with each member of cost that was made null, because it is NaN or infinite. */
+  /** Called with each cost that became null because it is NaN or infinite. */
   costDropped?(member: CostField): void
-  /** Takes secrets out of what an error quotes. @default masks those that SECURITY.md lists */
+  /**
+   * Takes secrets out of a text that an error quotes.
+   *
+   * @default masks those that SECURITY.md lists
+   */
   redact?(text: string): string
 }
 
-/** A getter of a caller's that gives something else each time. */
+/** Said of an event with a getter that gives something else each time. */
 const CHANGING_VALUE = {
   field: 'event',
   found: 'a value that changes when it is read again',
@@ -24,10 +28,10 @@ const CHANGING_VALUE = {
 }
 
 /**
- * Fills defaults and makes values safe, for a caller's events and for foreign lines alike; nothing else does. Timestamps
- * become canonical, lone surrogates U+FFFD, −0 becomes 0, milliseconds are rounded, error_message and long identifiers
- * are cut; a cost that is NaN or infinite becomes null, since an event is worth more than its cost. Fields that this
- * version doesn't know are left out.
+ * Fills defaults and makes values safe, for a caller's events and for foreign lines alike; nothing
+ * else does. Timestamps become canonical, lone surrogates U+FFFD, −0 becomes 0, milliseconds are
+ * rounded, error_message and long identifiers are cut; a cost that is NaN or infinite becomes null,
+ * since an event is worth more than its cost. Fields that this version doesn't know are left out.
  *
  * @throws InvalidEventError naming the fields that break the schema.
  */
@@ -54,7 +58,11 @@ export function completeEvent(input: unknown, defaults: EventDefaults): JournalE
   }
 }
 
-/** Each field is checked where it is read. A loop over a table, or a check before, would be slower. */
+/**
+ * Checks each field where it is read. Measured over a trace of requests, with `unknownFields`: 160
+ * to 190 ns an event, as with a compiled JSON Schema that checks before (170 to 190); 540 against
+ * 1,000 where requests and completions take turns.
+ */
 function complete(type: EventType, input: object, defaults: EventDefaults): JournalEvent {
   switch (type) {
     case 'request_logged':
@@ -123,18 +131,21 @@ function tellDroppedCosts(input: Partial<Record<CostField, unknown>>, defaults: 
   }
 }
 
-/** The fields of an event, and `crc32`: anything else is unknown to this version. */
+/** The members that a line may have: any other is unknown to this version. */
 const KNOWN_FIELDS: Record<EventType, ReadonlySet<string>> = {
   request_logged: new Set(['type', 'crc32', ...Object.keys(FIELDS.request_logged)]),
   stream_completed: new Set(['type', 'crc32', ...Object.keys(FIELDS.stream_completed)]),
 }
 
-/** The fields of the last event that had only known ones: callers log the same each time. Measured: 27 ns, against 78. */
+/**
+ * The fields of the last event that had only known ones, since callers log the same fields each
+ * time. Measured: 27 ns, against 78 without it.
+ */
 const usualFields: Record<EventType, readonly string[]> = { request_logged: [], stream_completed: [] }
 
 /**
- * The members of a caller's event that this version doesn't know: they go into the journal as they are and are
- * ignored by readers. Null when there are none, which is the rule.
+ * Collects the members of a caller's event that this version doesn't know: they go into the journal
+ * as they are, and readers ignore them. Null when there are none, which is usual.
  */
 export function unknownFields(input: object, type: EventType): Record<string, unknown> | null {
   const known = KNOWN_FIELDS[type]
@@ -147,13 +158,13 @@ export function unknownFields(input: object, type: EventType): Record<string, un
     isUsual = false
     if (known.has(field) || !Object.hasOwn(input, field)) continue
     const value = (input as Record<string, unknown>)[field]
-    // What JSON has no place for isn't written, and so isn't given back as written.
+    // JSON can't hold these, so they aren't written, and `append` doesn't return them as written.
     if (value === undefined || typeof value === 'function' || typeof value === 'symbol') continue
     unknown ??= []
     unknown.push([field, value])
   }
   if (unknown === null) {
-    // An unknown member that has no value now may have one in the next event.
+    // An unknown member that is undefined now may have a value in the next event.
     if (!isUsual && Object.keys(input).every((field) => known.has(field))) {
       usualFields[type] = Object.keys(input)
     }

@@ -2,11 +2,13 @@ import type { Field } from './fields.js'
 import { isIdentifier, KINDS } from './kinds.js'
 import { maskSecrets } from './redact.js'
 
-/** An event may have thousands of labels, and an error ends in the gateway's log. */
+/** How many problems an error names: an event may have thousands of labels. */
 const MAX_PROBLEMS = 20
 
 const SHOWN_CHARACTERS = 60
-/** How many characters are searched for secrets: a long one that begins among those shown is found whole. */
+/**
+ * How many characters are searched for secrets, so that one that begins among those shown is found.
+ */
 const SEARCHED_CHARACTERS = 1024
 
 /** One thing that is wrong with an event. */
@@ -20,13 +22,13 @@ export interface EventProblem {
 }
 
 /**
- * Thrown by `append`, and logged by `record`, when an event breaks the schema: a required field is missing, a value
- * has the wrong type or is out of range, the type is unknown, or the line would be longer than 1 MiB. Nothing was
- * written.
+ * Thrown by `append`, and logged by `record`, when an event breaks the schema: a required field is
+ * missing, a value has the wrong type or is out of range, the type is unknown, or the line would be
+ * longer than 1 MiB. Nothing was written.
  */
 export class InvalidEventError extends Error {
   readonly code = 'INVALID_EVENT'
-  /** The first twenty. */
+  /** The first twenty problems. */
   readonly problems: readonly EventProblem[]
 
   constructor(problems: readonly EventProblem[]) {
@@ -42,7 +44,7 @@ function describeProblem({ field, found, expected }: EventProblem): string {
   return `${field}: found ${found}, expected ${expected}`
 }
 
-/** Every field of `input` that isn't what the table says. */
+/** Finds every field of `input` that isn't what the table says. */
 export function findProblems(
   input: object,
   fields: Readonly<Record<string, Field>>,
@@ -73,7 +75,10 @@ function labelProblems(labels: object, redact: (text: string) => string): EventP
   return problems
 }
 
-/** A value as an error message shows it: its type and, shortened and without secrets, what it is. */
+/**
+ * Describes a value for an error message: its type, or the value itself, shortened and without
+ * secrets.
+ */
 export function describeValue(value: unknown, redact = maskSecrets): string {
   if (value === undefined) return 'nothing'
   if (typeof value === 'string') return JSON.stringify(shownText(value, redact))
@@ -90,13 +95,15 @@ function describeObject(value: object): string {
   return typeof name === 'string' ? `a ${shownText(name)}` : 'an instance of a class'
 }
 
-/** The beginning of a caller's text, without secrets: errors end in the gateway's own log. */
+/**
+ * Returns the beginning of a caller's text without secrets, since errors end in the gateway's log.
+ */
 export function shownText(text: string, redact = maskSecrets): string {
   const safe = redact(text.slice(0, SEARCHED_CHARACTERS))
   return safe.length <= SHOWN_CHARACTERS ? safe : `${safe.slice(0, SHOWN_CHARACTERS)}…`
 }
 
-/** What a caller's getter or toJSON threw, in one line. */
+/** Says in one line what a caller's getter or toJSON threw. */
 export function describeThrown(error: unknown, redact = maskSecrets): string {
   return error instanceof Error ? shownText(error.message.split('\n')[0] ?? '', redact) : 'it threw'
 }

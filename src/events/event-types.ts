@@ -1,18 +1,32 @@
 /** How an attempt ended: what both events say of it. */
 interface Outcome {
-  /** All tokens that went in, cached ones included. Null: unknown, which is never the same as 0. @default null */
+  /**
+   * All tokens that went in, cached ones included. Null: unknown, which is never the same as 0.
+   *
+   * @default null, where it may be left out
+   */
   input_tokens: number | null
-  /** All tokens that came out, reasoning included. Null: unknown, which is never the same as 0. @default null */
+  /**
+   * All tokens that came out, reasoning included. Null: unknown, which is never the same as 0.
+   *
+   * @default null, where it may be left out
+   */
   output_tokens: number | null
-  /** The gateway's own figure, in satoshis; fractions are kept. Null: unknown. @default null */
+  /** The gateway's own figure, in satoshis; fractions are kept. Null: unknown. @default null, where it may be left out */
   cost_sats: number | null
-  /** What the provider reported for this request, in satoshis. Null: it reported nothing. @default null */
+  /**
+   * What the provider reported for this request, in satoshis. Null: it reported nothing.
+   *
+   * @default null, where it may be left out
+   */
   provider_cost_sats: number | null
-  /** The HTTP status of a failure. Null: there was none. @default null */
+  /** The HTTP status of a failure. Null: there was none. @default null, where it may be left out */
   error_status: number | null
   /**
-   * What went wrong, in a few words, never a body. It is cut at 4 KiB of UTF-8, and secrets are taken out before it is
-   * written. Null: nothing went wrong, or nobody said what. @default null
+   * What went wrong, in a few words, never a body. It is cut at 4 KiB of UTF-8, and secrets are
+   * taken out before it is written. Null: nothing went wrong, or nobody said what.
+   *
+   * @default null, where it may be left out
    */
   error_message: string | null
 }
@@ -20,15 +34,29 @@ interface Outcome {
 /** Members that may be left out; one that is `undefined` is the same as one that is left out. */
 type Omissible<T> = { [Field in keyof T]?: T[Field] | undefined }
 
-/** One attempt at one request, as a caller logs it: when it has ended, or when its stream has begun. */
+/**
+ * One attempt at one request, as a caller logs it: when it has ended, or when its stream has begun.
+ */
 export interface RequestLog extends Omissible<Outcome> {
   /** @default 'request_logged' */
   type?: 'request_logged' | undefined
-  /** Joins everything that is logged of one request; several attempts may share it. @default a random UUID */
+  /**
+   * Joins everything that is logged of one request; several attempts may share it.
+   *
+   * @default a random UUID
+   */
   correlation_id?: string | undefined
-  /** 0 for the first try, 1 for the first retry or fallback, and so on. Null: not told. @default null */
+  /**
+   * 0 for the first try, 1 for the first retry or fallback, and so on. Null: not told.
+   *
+   * @default null
+   */
   attempt?: number | null | undefined
-  /** When it happened: RFC 3339 with seconds and any offset. It is written as UTC with milliseconds. @default now */
+  /**
+   * When it happened: RFC 3339 with seconds and any offset. It is written as UTC with milliseconds.
+   *
+   * @default now
+   */
   timestamp?: string | undefined
   /** The model's name, as the client asked for it. */
   model: string
@@ -38,7 +66,9 @@ export interface RequestLog extends Omissible<Outcome> {
   policy?: string | null | undefined
   /** Whether the answer is a stream. @default false */
   streaming?: boolean | undefined
-  /** Wall clock, in milliseconds, rounded to an integer; for a stream, the time to its first byte. */
+  /**
+   * Wall clock, in milliseconds, rounded to an integer; for a stream, the time to its first byte.
+   */
   latency_ms: number
   /** Whether the attempt succeeded. */
   success: boolean
@@ -46,12 +76,19 @@ export interface RequestLog extends Omissible<Outcome> {
   labels?: Record<string, string | undefined> | undefined
 }
 
-/** The end of a stream that was logged when it began, as a caller logs it: every figure is told, null where unknown. */
+/**
+ * The end of a stream that was logged when it began, as a caller logs it: every figure is told,
+ * null where unknown.
+ */
 export interface StreamCompletion extends Outcome {
   type: 'stream_completed'
   /** The `correlation_id` of the request that it completes. */
   correlation_id: string
-  /** The attempt that it completes. @default the newest stream with this correlation_id that has no completion yet */
+  /**
+   * The attempt that it completes.
+   *
+   * @default the newest stream with this correlation_id that has no completion yet
+   */
   attempt?: number | null | undefined
   /** When the stream ended: RFC 3339 with seconds and any offset. @default now */
   timestamp?: string | undefined
@@ -69,7 +106,10 @@ export interface RequestLogged extends Outcome {
   type: 'request_logged'
   /** Joins everything that is logged of one request; several attempts may share it. */
   correlation_id: string
-  /** 0 for the first try, 1 for the first retry or fallback, and so on. It is left out where it wasn't told. */
+  /**
+   * 0 for the first try, 1 for the first retry or fallback, and so on. It is left out where it
+   * wasn't told.
+   */
   attempt?: number
   /** When it happened, in UTC with milliseconds: `YYYY-MM-DDTHH:mm:ss.sssZ`. */
   timestamp: string
@@ -100,10 +140,16 @@ export interface StreamCompleted extends Outcome {
   timestamp: string
   /** From the first byte to the last, in whole milliseconds. Null: unknown. */
   stream_duration_ms: number | null
-  /** Whether the stream ended well. Null, which only foreign lines say, leaves what the request said. */
+  /**
+   * Whether the stream ended well. Null, which only foreign lines say, leaves what the request
+   * said.
+   */
   success: boolean | null
 }
 
-/** An event as it stands in the journal. Whatever tells the types apart does it in an exhaustive `switch`. */
+/**
+ * An event as it stands in the journal. Whatever tells the types apart does it in an exhaustive
+ * `switch`.
+ */
 export type JournalEvent = RequestLogged | StreamCompleted
 export type EventType = JournalEvent['type']

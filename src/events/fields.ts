@@ -9,10 +9,10 @@ import type { Kind } from './kinds.js'
 
 export interface Field {
   kind: Kind
-  /** Whether a line may do without it, and whether it may say null instead. */
+  /** Whether a line must have the field, may leave it out, or may also say null. */
   presence: 'required' | 'optional' | 'nullable'
   description: string | undefined
-  /** What a reader takes for a field that was left out, as event.schema.json says it. */
+  /** The value of a field that is left out, for event.schema.json. */
   default?: boolean
 }
 
@@ -41,9 +41,9 @@ const ATTEMPT = nullable('count', '0 for the first try, 1 for its first retry or
 type Fields<Events> = Record<Exclude<Events extends unknown ? keyof Events : never, 'type'>, Field>
 
 /**
- * The fields of each event, as a line of the journal may give them: known members, what an error says is expected, and
- * journal/event.schema.json follow from this table. The compiler holds it to the types, and test/events/fields.test.ts
- * holds `completeEvent` to it.
+ * The fields of each event, as a line of the journal may give them. The known members, the texts of
+ * errors and journal/event.schema.json follow from this table. The compiler holds it to the types,
+ * and test/events/fields.test.ts holds `completeEvent` to it.
  */
 export const FIELDS = {
   request_logged: {
@@ -69,7 +69,7 @@ export const FIELDS = {
   } satisfies Fields<StreamCompletion | StreamCompleted>,
 } satisfies Record<EventType, object>
 
-/** A member of money: NaN and infinities become null there. */
+/** A field that holds money: NaN and infinities become null there. */
 export type CostField = {
   [Name in keyof typeof OUTCOME]: (typeof OUTCOME)[Name]['kind'] extends 'cost' ? Name : never
 }[keyof typeof OUTCOME]
@@ -77,7 +77,10 @@ export type CostField = {
 /** An event's members before they are checked. */
 export type Members<Type extends EventType> = { readonly [Name in keyof (typeof FIELDS)[Type]]?: unknown }
 
-/** The type of an event that says this, where a line without `type` is a `request_logged`; null for an unknown one. */
+/**
+ * Returns the event type that a `type` member names, null for an unknown one. Without a `type` it
+ * is `request_logged`.
+ */
 export function eventTypeOf(type: unknown): EventType | null {
   if (type === undefined) return 'request_logged'
   return typeof type === 'string' && Object.hasOwn(FIELDS, type) ? (type as EventType) : null

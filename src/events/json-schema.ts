@@ -19,8 +19,9 @@ const DESCRIPTIONS: Record<EventType, string> = {
 }
 
 /**
- * What a line of the journal may say, as JSON Schema (draft 2020-12) for other languages: journal/event.schema.json.
- * What no JSON Schema can say (which bytes, how long) stands in journal/README.md.
+ * Makes journal/event.schema.json, which describes a line of the journal to other languages as JSON
+ * Schema (draft 2020-12). journal/README.md says what a JSON Schema can't: which bytes, and how
+ * long.
  */
 export function eventJsonSchema(): JsonSchema {
   const types = Object.keys(FIELDS) as EventType[]

@@ -2,13 +2,18 @@ import { safeIdentifier, utf8Prefix } from './identifier.js'
 import type { JsonSchema } from './json-schema.js'
 import { canonicalTimestamp } from './timestamp.js'
 
-/** The UTF-8 bytes of an error_message that are kept: it is a hint for people, never a body. */
+/**
+ * The most bytes of UTF-8 that are kept of an error_message: it is a hint for people, never a body.
+ */
 export const MAX_ERROR_MESSAGE_BYTES = 4096
 
 /** The greatest integer that JSON readers in every language agree on. */
 const MAX_INTEGER = Number.MAX_SAFE_INTEGER
 
-/** Refuses NUL: SQL shells and C programs end a text there, so two different names would look like one. */
+/**
+ * Refuses NUL: SQL shells and C programs end a text there, so two different names would look like
+ * one.
+ */
 const WITHOUT_NUL = '^[^\\u0000]*$'
 const CUT = 'cut over 1 KiB of UTF-8: see "Values" in README.md'
 const Identifier: JsonSchema = { type: 'string', pattern: WITHOUT_NUL }
@@ -16,7 +21,7 @@ const Identifier: JsonSchema = { type: 'string', pattern: WITHOUT_NUL }
 export type Kind = keyof typeof KINDS
 
 interface KindOfValue {
-  /** What it must be, in the words of an error. */
+  /** Says in an error what the value must be. */
   expected: string
   schema: JsonSchema
   /** Ends the description of each field of this kind. */
@@ -24,7 +29,10 @@ interface KindOfValue {
   isValid(value: unknown): boolean
 }
 
-/** The kinds of values that events hold: how each is checked and described. Null is the field's affair. */
+/**
+ * How each kind of value is checked and described. Whether null may stand instead is up to the
+ * field.
+ */
 export const KINDS = {
   identifier: {
     expected: 'a string without NUL',
@@ -60,7 +68,8 @@ export const KINDS = {
     isValid: isMilliseconds,
   },
   cost: {
-    // A caller's NaN and infinities are numbers too; they become null, since an event is worth more than its cost.
+    // A caller's NaN and infinities are numbers too; they become null, since an event is worth more
+    // than its cost.
     expected: 'a finite number',
     schema: { type: 'number' },
     isValid: (value) => typeof value === 'number',
@@ -82,10 +91,14 @@ export const KINDS = {
   },
 } satisfies Record<string, KindOfValue>
 
-/** Thrown by the functions below for a value that isn't of its kind; `completeEvent` then looks for all that are wrong. */
+/**
+ * Thrown by the functions below for a value that isn't of its kind; `completeEvent` then finds
+ * every such value.
+ */
 export class InvalidValue extends Error {}
 
-// What each function below returns is safe: written as JSON and read again it is the same.
+// Each function below checks a value and returns it safe: it is the same after it was written as
+// JSON and read again.
 
 export function identifier(value: unknown): string {
   if (!isIdentifier(value)) throw new InvalidValue()
@@ -105,7 +118,7 @@ export function timestamp(value: unknown): string {
 export function countOrNull(value: unknown): number | null {
   if (value === undefined || value === null) return null
   if (!isCount(value)) throw new InvalidValue()
-  // + 0 makes −0 to 0, here and below.
+  // + 0 turns −0 into 0, here and below.
   return value + 0
 }
 
@@ -145,7 +158,7 @@ export function errorMessageOrNull(value: unknown): string | null {
   return cutErrorMessage(value.toWellFormed())
 }
 
-/** The first 4 KiB of a message, cut between two characters. */
+/** Returns the first 4 KiB of a message, cut between two characters. */
 export function cutErrorMessage(text: string): string {
   // A UTF-16 unit is at most three bytes of UTF-8.
   if (text.length * 3 <= MAX_ERROR_MESSAGE_BYTES) return text
@@ -155,7 +168,7 @@ export function cutErrorMessage(text: string): string {
 
 const PLAIN_MEMBER = { configurable: true, enumerable: true, writable: true }
 
-/** A copy. A label that is `undefined` is one that was left out. */
+/** Returns a copy. A label that is `undefined` counts as left out. */
 export function labels(given: unknown): Record<string, string> {
   if (!isPlainObject(given)) throw new InvalidValue()
   const safe: Record<string, string> = {}
@@ -183,7 +196,9 @@ function isMilliseconds(value: unknown): value is number {
   return typeof value === 'number' && value >= 0 && value <= MAX_INTEGER
 }
 
-/** False for an array, and for a Map, which has no members and would be logged as no labels at all. */
+/**
+ * False for an array, and for a Map, which has no members and would be logged as no labels at all.
+ */
 function isPlainObject(value: unknown): value is Record<string, unknown> {
   if (typeof value !== 'object' || value === null) return false
   const prototype: unknown = Object.getPrototypeOf(value)

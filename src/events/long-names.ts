@@ -1,12 +1,15 @@
 import { safeIdentifier } from './identifier.js'
 
-/** V8 hashes longer texts by their length alone, and JSON.parse looks up the name of every member in a table. */
+/**
+ * V8 hashes longer texts by their length alone, and JSON.parse looks up each member's name in a
+ * table.
+ */
 const MAX_HASHED_LENGTH = 16_383
 
 /**
- * JSON text whose members' names are cut as identifiers are, where V8 couldn't tell them apart: 5,000 lines whose names
- * are of one such length would take minutes to parse. A name of ours is never that long, so only names of labels, which
- * are cut in any case, and of unknown members change.
+ * Cuts members' names in JSON text, as identifiers are cut, where V8 couldn't tell them apart:
+ * 5,000 lines whose names are of one such length would take minutes to parse. No field's name is
+ * that long, so only the names of labels, which are cut in any case, and of unknown members change.
  */
 export function cutLongNames(json: string): string {
   if (json.length <= MAX_HASHED_LENGTH) return json
@@ -26,7 +29,7 @@ export function cutLongNames(json: string): string {
   return copied === 0 ? json : result + json.slice(copied)
 }
 
-/** Where a text that begins with a quote has ended; −1 where it doesn't. */
+/** The index after the closing quote of the text that begins at `start`; −1 if it isn't closed. */
 function endOfText(json: string, start: number): number {
   for (let quote = json.indexOf('"', start + 1); quote !== -1; quote = json.indexOf('"', quote + 1)) {
     let backslashes = 0
@@ -42,7 +45,7 @@ function isName(json: string, end: number): boolean {
   return json[at] === ':'
 }
 
-/** Null for what isn't JSON: parsing the whole will say so. */
+/** Null if it isn't JSON: parsing the whole line will say so. */
 function parsedText(json: string): string | null {
   try {
     return JSON.parse(json)

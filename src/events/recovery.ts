@@ -2,56 +2,62 @@ import { crc32 } from 'node:zlib'
 import { CHECKSUM_BYTES, hexChecksum, isJsonSpace, MAX_LINE_BYTES } from './line.js'
 import { CHECKSUM_START, LINE_START } from './serialize.js'
 
-/** A whole event inside a line that doesn't decode: its bytes from `{"type":` to the closing brace, at its own place. */
+/**
+ * A whole event inside a line that doesn't decode: its bytes from `{"type":` to the closing brace.
+ */
 export interface RecoveredEvent {
   byteOffset: number
   bytes: Buffer
 }
 
-/** Bytes of a segment, by offset. */
+/** A part of a segment, by byte offsets. */
 export interface Stretch {
   start: number
   end: number
 }
 
 interface Start {
-  /** In the window. */
+  /** The index in the window. */
   index: number
   crc: number
-  /** Up to where in the window `crc` is computed. */
+  /** The index in the window up to which `crc` is computed. */
   crcEnd: number
 }
 
 /**
- * Beginnings that are tried for one checksum, the nearest first. Our own lines hold `{"type":` only once; a foreign
- * line may hold a few more in nested objects.
+ * How many beginnings are tried for one checksum, the nearest first. Our own lines hold `{"type":`
+ * only once; a foreign line may hold a few more in nested objects.
  */
 const MAX_STARTS = 8
 
-/** Bytes of recovered events that are kept for one line, so that a hostile line can't fill the memory. */
+/**
+ * How many bytes of recovered events are kept for one line, so that a hostile line can't fill the
+ * memory.
+ */
 const MAX_RECOVERED_BYTES = 16 * MAX_LINE_BYTES
 
 /**
- * Finds whole events inside a line that doesn't decode: every stretch from `{"type":` to `,"crc32":"hhhhhhhh"}` whose
- * checksum holds. The line may come in pieces and be of any length; memory stays bounded and time linear, since each
- * beginning's checksum is computed onwards, never anew.
+ * Finds whole events inside a line that doesn't decode: every stretch from `{"type":` to
+ * `,"crc32":"hhhhhhhh"}` whose checksum holds. The line may come in pieces and be of any length;
+ * memory stays bounded and time linear, since each beginning's checksum is computed onwards, never
+ * anew.
  */
 export class EventRecovery {
   readonly events: RecoveredEvent[] = []
   /** Whole events that were found but not kept, because those before them fill 16 MiB. */
   givenUp = 0
   #window: Buffer = Buffer.alloc(0)
-  /** Where in the segment the window begins. */
+  /** The offset in the segment at which the window begins. */
   #windowOffset: number
   #starts: Start[] = []
-  /** In the window: everything before it has been looked at. */
+  /** The index in the window before which everything has been searched. */
   #scanned = 0
   #recoveredBytes = 0
-  /** Where in the segment the last event that was kept has ended. */
+  /** The offset in the segment at which the last kept event ended. */
   #gapStart: number
-  /** The first byte since then that isn't white space, by its offset. */
+  /** The offset of the first byte after it that isn't white space. */
   #firstInk: number | null = null
-  /** From the first gap that isn't blank to the end of the last one, as far as an event has ended it. */
+  /** From the first gap that isn't blank to the end of the last gap that an event has ended. */
   #rest: Stretch | null = null
 
   constructor(byteOffset: number) {
@@ -59,7 +65,7 @@ export class EventRecovery {
     this.#gapStart = byteOffset
   }
 
-  /** What remains of the line without its events; null where that is blank. */
+  /** The part of the line that is in no event; null if it is blank. */
   get rest(): Stretch | null {
     return this.#restUpTo(this.#windowOffset + this.#window.length)
   }
@@ -105,7 +111,9 @@ export class EventRecovery {
     this.#scanned = Math.max(this.#scanned, window.length - CHECKSUM_START.length + 1)
   }
 
-  /** The nearest beginning whose bytes up to `checksum` have the checksum that stands there. */
+  /**
+   * Finds the nearest beginning whose bytes up to `checksum` have the checksum that stands there.
+   */
   #startOfEvent(checksum: number): Start | null {
     const digits = checksum + CHECKSUM_START.length
     if (this.#window.toString('latin1', digits + 8, digits + 10) !== '"}') return null
@@ -124,7 +132,7 @@ export class EventRecovery {
     return { start: this.#rest?.start ?? this.#gapStart, end }
   }
 
-  /** @param index in the window, where to begin. */
+  /** @param index the index in the window to begin at. */
   #findInk(index: number): number | null {
     for (let at = index; at < this.#window.length; at++) {
       if (!isJsonSpace(this.#window[at])) return this.#windowOffset + at
@@ -146,7 +154,7 @@ export class EventRecovery {
     this.#firstInk = this.#findInk(end)
   }
 
-  /** Drops what no event that is still to come can begin in. */
+  /** Drops the bytes in which no later event can begin. */
   #forget(): void {
     const oldest = this.#window.length - MAX_LINE_BYTES
     this.#starts = this.#starts.filter((start) => start.index >= oldest)

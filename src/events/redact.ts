@@ -10,42 +10,54 @@ export type Redact = (text: string, field: string) => string
 
 export const MASK = '[redacted]'
 
-// What is found by the words before it. Linear time, by the same rules as in secret-forms.ts.
+// Secrets that are found by the words before them. They take linear time, by the rules in
+// secret-forms.ts.
 
 const VALUE_CHARACTER = `(?:[A-Za-z0-9._~+/:=*%-]|${WRAP})`
 
-/** What follows a scheme is a credential only if it looks like one: `Basic authentication`, `token limit`. */
+/** Text after a scheme, which is a credential only if it looks like one: `token limit` isn't. */
 const SCHEME = new RegExp(
   String.raw`\b(?:(Bearer)|(Basic)|Token|ApiKey|Nostr|Cashu|L402|LSAT|Negotiate|NTLM)(?:\s{1,8}|%20)(${VALUE_CHARACTER}{8,})`,
   'gi',
 )
 
-/** `?key=…`, `&sig=…`: ordinary words elsewhere. And the signature at the end of an AWS header. */
+/**
+ * `?key=…` and `&sig=…`, whose names are ordinary words elsewhere, and the signature that ends an
+ * AWS header.
+ */
 const QUERY = /((?:[?&](?:key|token|auth|sig|signature|k1)|,\s{0,2}Signature)=)[^\s&#"'<>]{6,}/gi
 
-/** All of its values: which of them is the session nobody can tell. */
+/** All values of a cookie, since nobody can tell which of them is the session. */
 const COOKIE = /\b((?:Set-)?Cookie["']?\s{0,4}:\s{0,4}["']?)[^\s=;"']{1,256}=[^\n"']*/gi
 
-/** A quote, also where the text around it is quoted once or twice more: `{\\\"key\\\":…`. */
+/** A quote, also if the text around it is quoted once or twice more: `{\\\"key\\\":…`. */
 const ANY_QUOTE = String.raw`\\{0,7}["']`
 const QUOTE = `(?:${ANY_QUOTE})?`
 /** Several values of a name: Go's `map[X-Api-Key:[…]]`, and the same as JSON. */
 const LIST = String.raw`(?:\[(?!redacted\])\s{0,2})?`
 const BARE_CHARACTER = '[^\\s"\'`,;&}\\])<>\\\\]'
-/** The full stop of a sentence isn't a part of it. */
+/** A value without quotes. The full stop of a sentence isn't a part of it. */
 const BARE = `${BARE_CHARACTER}+(?<!\\.)`
 
-/** Credentials of any scheme, also those of several parameters: `Digest username="…", response="…"`. */
+/**
+ * Credentials of any scheme, also those with several parameters: `Digest username="…",
+ * response="…"`.
+ */
 const PARAMETER = String.raw`[a-z][\w-]{0,40}=(?:\\?"[^"\n]{0,4096}"?|[^\s,"'\\]{1,4096})`
 const AUTHORIZATION = new RegExp(
   String.raw`(authorization${QUOTE}\s{0,4}(?:=>?|:|%3A|%3D)(?:\s{0,4}|%20)${LIST}(${ANY_QUOTE})?)([a-z][a-z0-9-]{1,30}(?:\s{1,8}|%20))?((?:${PARAMETER}(?:,\s{0,4}${PARAMETER}){1,32})|(?:${BARE_CHARACTER}|${WRAP})+)`,
   'gi',
 )
-/** After an unknown word, as after `Authorization: please`, the next one must look like a credential. */
+/**
+ * After any other word, as after `Authorization: please`, the next one must look like a credential.
+ */
 const KNOWN_SCHEME =
   /^(?:bearer|basic|digest|token|api-?key|negotiate|ntlm|kerberos|hawk|hmac|signature|dpop|oauth|vapid|nostr|cashu|l402|lsat|payment|private-?token|aws4-hmac-sha256|scram-[a-z0-9-]+)\b/i
 
-/** Names that secrets go by, whatever stands before them: `OPENAI_API_KEY`, `x-api-key`, `clientSecret`. */
+/**
+ * Names that secrets go by, whatever stands before them: `OPENAI_API_KEY`, `x-api-key`,
+ * `clientSecret`.
+ */
 const NAMES = [
   'api[-_. ]?key(?: provided| given)?',
   '(?:subscription|master|account|access|secret|private|signing|encryption|auth|admin|invoice)[-_. ]?key',
@@ -74,10 +86,15 @@ const OPAQUE_NAMES = [
 ].join('|')
 /** `name: value`, also Ruby's `"name" => "value"` and XML's `<name>value</name>`. */
 const SEPARATOR = String.raw`(?:${QUOTE}\s{0,4}(?:=>?|:|%3D)\s{0,4}|>(?=[^\s<>:=]))${LIST}(?:(?:Bearer|Basic|Token|ApiKey)\s{1,8})?`
-/** Lists in which names and values take turns: `["x-api-key","…","accept","…"]`. Names alone are listed as well. */
+/**
+ * Separates a name from its value in lists where they take turns: `["x-api-key","…","accept","…"]`.
+ */
 const TURN = String.raw`${ANY_QUOTE},\s{0,2}(?=${ANY_QUOTE})`
 
-/** A quoted value ends at its quote, also where all of it is quoted once more: `{\"password\":\"…\"}`. */
+/**
+ * A value. A quoted one ends at its quote, also if all of it is quoted once more:
+ * `{\"password\":\"…\"}`.
+ */
 const VALUE = [
   String.raw`\\{1,7}"(?:(?!\\{1,7}")[^\n])*`,
   String.raw`"(?:[^"\\\n]|\\[^\n])*`,
@@ -85,23 +102,29 @@ const VALUE = [
   BARE,
 ].join('|')
 const NAMED = new RegExp(`((?:(${NAMES})|(?:${OPAQUE_NAMES}))(?:${SEPARATOR}|(${TURN})))(${VALUE})`, 'gi')
-/** The signature of a Cashu proof; `C` is a name of theirs only. */
+/** The signature of a Cashu proof; nothing else names a member `C`. */
 const PROOF = /((\\{0,7}["'])C\2\s{0,4}:\s{0,4}\2)0[23][0-9a-f]{32,}/g
 
-/** Long opaque texts after words that announce a secret: `your api token 0123…`. Other keys are named for what they are. */
+/**
+ * Long opaque texts after words that announce a secret: `your api token 0123…`. A `public key`
+ * doesn't.
+ */
 const ANNOUNCED =
   /(?<!(?:public|pub|cache|idempotency|primary|foreign|partition|sort|object|routing|dedup)[-_ .]{0,2})(?<![a-z])((?:token|key|secret|credential|password|macaroon|rune|preimage)s?(?:["'`]?\s{0,4}(?:[:=]|\b(?:is|was|provided|given|used|value|found|got)\b)){0,3}\s{0,4}["'`(<[]?)(?![0-9a-f]{8}-[0-9a-f]{4}-)(?=[a-z_-]{0,64}\d)([a-z0-9_-]{32,})/gi
 
-/** What stands after `api_key:` in a sentence, and isn't a key. */
+/** Words that follow `api_key:` in a sentence and aren't keys. */
 const WORDS =
   /^(?:required|invalid|missing|incorrect|expected|expired|revoked|unknown|undefined|unauthorized|unauthenticated|forbidden|disabled|please|cannot|could|should|must|malformed|denied|failed|failure|wrong|empty|none|null|true|false|string|object|field|value|not|the|is|was|header|header's|you|your|check|bearer|basic)\b[.!?]?$/i
 
-/** The default: masks secrets in `error_message`, which often quotes what an upstream was sent. SECURITY.md lists the kinds. */
+/**
+ * The default: masks secrets in `error_message`, which often quotes a request to an upstream.
+ * SECURITY.md lists the kinds.
+ */
 export function redactSecrets(text: string, field: string): string {
   return field === 'error_message' ? maskSecrets(text) : text
 }
 
-/** The default, and every match of a caller's own patterns. */
+/** Masks what the default does, and every match of a caller's own patterns. */
 export function redactAlso(patterns: readonly RegExp[]): Redact {
   return (text, field) =>
     field === 'error_message'
@@ -110,11 +133,12 @@ export function redactAlso(patterns: readonly RegExp[]): Redact {
 }
 
 /**
- * The text with the secrets that are known masked, and nothing around them. Measured: 20 µs for a message of 190
+ * Masks the secrets in a text, and nothing around them. Measured: 20 µs for a message of 190
  * characters, 0.4 ms for one of 4 KiB; only failures have one.
  */
 export function maskSecrets(text: string): string {
-  // Names before forms: what is masked by its form would hide the rest of a credential, as the preimage after a macaroon.
+  // Names come before forms, since a mask by form would hide the rest of a credential, such as the
+  // preimage after a macaroon.
   return text
     .replace(PRIVATE_KEY, MASK)
     .replace(USER_INFO, `$1${MASK}@`)
@@ -182,13 +206,15 @@ function isWord(value: string): boolean {
   return WORDS.test(value) || /^(?:\w{1,10} )?\[redacted\]?$/.test(value)
 }
 
-/** No sentence, no identifier of a program, no path. */
+/** Whether a value is opaque: no sentence, no identifier of a program, no path. */
 function isOpaque(value: string): boolean {
   if (!/^[^\s<>{}()[\]]{12,}$/.test(value) || !/\d|[a-z][A-Z]/.test(value) || isName(value)) return false
   return value.length >= 32 || !/^[a-z_]\w{0,31}(?:[./][\w-]{1,31}){1,16}$/i.test(value)
 }
 
-/** Words that are joined, with a version or a year: `response_format_v2`, `gateway-credentials-2026`. */
+/**
+ * Whether a value is joined words, perhaps with a version or a year: `gateway-credentials-2026`.
+ */
 function isName(value: string): boolean {
   return /^[a-z]{2,16}(?:[_-](?:[a-z]{2,16}|v?\d{1,4}))+$/.test(value) && /[a-z]{4}/.test(value)
 }

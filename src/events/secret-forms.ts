@@ -1,9 +1,13 @@
 /**
- * Secrets that are known by their own form, wherever they stand. Hostile text must cost linear time: each repetition is
- * bounded, or runs over characters that the next attempt can't begin in, or is followed by nothing that could fail.
+ * Secrets that are known by their own form, wherever they stand. Hostile text must take linear
+ * time: each repetition is bounded, or runs over characters that the next attempt can't begin in,
+ * or is followed by nothing that could fail.
  */
 
-/** A key that was wrapped goes on in the next line, with characters among which is a digit. */
+/**
+ * A line break inside a key: the key goes on in the next line, with characters that include a
+ * digit.
+ */
 export const WRAP = String.raw`\\?(?:\\r|\r)?(?:\\n|\n)(?:[ \t]{1,8}(?=[A-Za-z0-9_+/-]{12})|(?=[A-Za-z0-9_+/-]{4}))(?=[A-Za-z_+/-]{0,64}\d)`
 /** A character of a key, also percent-encoded. */
 const KEY_CHARACTER = `(?:[A-Za-z0-9_*-]|%(?:25)?(?:2D|5F)|${WRAP})`
@@ -12,29 +16,33 @@ const DASH = '(?:-|%(?:25)?2D)'
 const BASE58 = '[1-9A-HJ-NP-Za-km-z]'
 const BECH32 = '[02-9ac-hj-np-z]'
 
-/** From its first line to its last, or to the end where the message was cut. */
+/** A private key from its first line to its last, or to the end if the message was cut. */
 export const PRIVATE_KEY =
   /-----BEGIN [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?:(?!-----END )[\s\S])*(?:-----END [A-Z ]{0,40}-----)?/g
 
-/** Keys as they are issued, each by its beginning. Most are longer than the least length that is asked for. */
+/**
+ * Keys as they are issued, each by its beginning. Most are longer than the least length demanded
+ * here.
+ */
 const KEYS = [
-  // OpenAI (sk-, sk-proj-, sk-svcacct-), Anthropic (sk-ant-), OpenRouter (sk-or-), DeepSeek; also half masked: sk-ab****cd.
+  // OpenAI (sk-, sk-proj-, sk-svcacct-), Anthropic (sk-ant-), OpenRouter (sk-or-), DeepSeek; also
+  // half masked: sk-ab****cd.
   String.raw`(?:sk|pk|rk)${DASH}(?=[a-z_\r\n-]{0,64}[A-Z0-9*%])${KEY_CHARACTER}{12,}`,
-  // The same of small letters only. No word is that long.
+  // The same keys in small letters only. No word is that long.
   `(?:sk|pk|rk)${DASH}(?:[a-z]{1,12}${DASH}){0,2}[a-z]{20,}`,
-  // ElevenLabs, Stripe, and those who do the same.
+  // ElevenLabs, Stripe, and others like them.
   'sk_(?=[a-z]{0,64}\\d)[A-Za-z0-9]{32,}',
   `(?:sk|pk|rk|whsec)_(?:live|test)_${KEY_CHARACTER}{10,}`,
   // Groq, xAI, Hugging Face, Replicate, Perplexity, Fireworks, NVIDIA, Cerebras, LangSmith.
   `(?:gsk_|xai-|hf_|r8_|pplx-|fw_|csk-)(?:[A-Za-z0-9]|${WRAP}){16,}|(?:nvapi-|lsv2_(?:pt|sk)_)${KEY_CHARACTER}{16,}`,
   // Google: API keys, OAuth access tokens and client secrets.
   `AIza${KEY_CHARACTER}{12,}|ya29\\.${KEY_CHARACTER}{16,}|GOCSPX-${KEY_CHARACTER}{16,}`,
-  // AWS key ids. Its secrets have no form of their own: they are found by name.
+  // AWS key ids. AWS secrets have no form of their own: they are found by name.
   '(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{12,}',
   // GitHub, GitLab, Slack, npm, Databricks, SendGrid.
   'gh[pousr]_[A-Za-z0-9_]{12,}|github_pat_[A-Za-z0-9_]{12,}|glpat-[A-Za-z0-9_-]{12,}',
   'xox[abeprs]-[A-Za-z0-9-]{10,}|npm_[A-Za-z0-9]{30,}|dapi[a-f0-9]{30,}|SG\\.[A-Za-z0-9_-]{16,}\\.[A-Za-z0-9_-]{16,}',
-  // Bots of Telegram, also in a URL's path.
+  // Telegram bots, also in a URL's path.
   '(?:bot)?\\d{6,12}(?::|%3A)AA[A-Za-z0-9_-]{25,}',
   // JWTs.
   '(?<!-)eyJ[A-Za-z0-9_-]{8,}\\.[A-Za-z0-9_-]{2,}(?:\\.[A-Za-z0-9_-]*){0,3}',
@@ -48,7 +56,10 @@ const KEYS = [
 ]
 export const KEY = new RegExp(`(?<![A-Za-z0-9_])(?:${KEYS.join('|')})`, 'g')
 
-/** Texts in Bech32 and the like, in either case: lightning invoices and offers, LNURLs, keys of Nostr and age, Fedimint's notes. */
+/**
+ * Texts in Bech32 and the like: lightning invoices and offers, LNURLs, keys of Nostr and age,
+ * Fedimint notes.
+ */
 export const BECH32_KEY = new RegExp(
   `(?<![A-Za-z0-9_])(?:${[
     `ln(?:bcrt|bc|tbs|tb|sb)\\d{0,20}[munp]?1${BECH32}{20,}`,
@@ -63,11 +74,14 @@ export const BECH32_KEY = new RegExp(
 /** Credentials in front of a host: `https://user:secret@host`, `https://token@host`. */
 export const USER_INFO = /\b([a-z][a-z0-9+.-]{1,20}:\/\/)[^\s/?#"'<>]{1,512}@/gi
 
-/** Addresses that are secrets themselves: webhooks of Slack, Discord and Teams, and LNURLs in clear. */
+/** Addresses that are secrets: webhooks of Slack, Discord and Teams, and plain LNURLs. */
 export const SECRET_URL =
   /((?:hooks\.slack(?:-gov)?\.com\/(?:services|workflows|triggers)|discord(?:app)?\.com\/api(?:\/v\d{1,2})?\/webhooks|\.webhook\.office\.com\/webhookb2)\/|\b(?:lnurl[wpc]|keyauth):\/\/)[^\s"'<>]{4,}/gi
 
-/** Words of sentences, which no list of seed words has: a phrase ends before them. */
+/**
+ * A word of a seed phrase. The phrase ends before a word that stands in sentences but in no list of
+ * seed words.
+ */
 const SEED_WORD = '(?!(?:the|and|was|were|for|not|are|your|with|from|has|been|its)\\b)[a-z]{3,8}'
 /** Seed phrases: twelve words and more, as text, as a list, or numbered. */
 export const SEED_PHRASE = new RegExp(

@@ -1,7 +1,7 @@
 const RFC_3339 =
   /^(\d{4})-(\d{2})-(\d{2})[Tt ](\d{2}):(\d{2}):(\d{2})(?:\.(\d+))?(?:[Zz]|([+-])(\d{2}):(\d{2}))$/
 
-/** `YYYY-MM-DDTHH:mm:ss.sssZ`: the one form that is stored. */
+/** The length of `YYYY-MM-DDTHH:mm:ss.sssZ`, the one form that is stored. */
 const CANONICAL_LENGTH = 24
 
 const DASH = 0x2d
@@ -12,11 +12,11 @@ const LETTER_T = 0x54
 const LETTER_Z = 0x5a
 
 /**
- * Reads a strict RFC 3339 timestamp (section 5.6: date, `T`, `t` or a space, time with seconds, any number of
- * fraction digits, `Z`, `z` or an offset) and gives the same instant in UTC with milliseconds; finer digits are cut,
- * so that no instant moves into the next second. A leap second (`23:59:60` in UTC) becomes the last millisecond
- * before it. Null for anything else: a date alone, a missing offset, an impossible day, a year that is outside
- * 0001 to 9999 in UTC.
+ * Reads a strict RFC 3339 timestamp (section 5.6: date, `T`, `t` or a space, time with seconds, any
+ * number of fraction digits, `Z`, `z` or an offset) and returns the same instant in UTC with
+ * milliseconds. Finer digits are cut, so that no instant moves into the next second. A leap second
+ * (`23:59:60` in UTC) becomes the last millisecond before it. Null for anything else: a date alone,
+ * a missing offset, an impossible day, a year outside 0001 to 9999 in UTC.
  */
 export function canonicalTimestamp(text: string): string | null {
   if (isCanonical(text)) return text
@@ -41,8 +41,8 @@ export function canonicalTimestamp(text: string): string | null {
 }
 
 /**
- * A possible instant in the stored form, of the years 0001 to 9999. What our own lines and most callers have: measured
- * 40 ns, against 200 by the pattern.
+ * Whether the text is a possible instant of the years 0001 to 9999 in the stored form, which our
+ * own lines and most callers use. Measured: 40 ns, against 200 by the pattern.
  */
 function isCanonical(text: string): boolean {
   if (text.length !== CANONICAL_LENGTH) return false
@@ -58,7 +58,7 @@ function isCanonical(text: string): boolean {
   const year = twoDigits(text, 0) * 100 + twoDigits(text, 2)
   const month = twoDigits(text, 5)
   const day = twoDigits(text, 8)
-  // Not a number where a digit is missing, which no comparison holds for.
+  // A missing digit makes NaN, for which no comparison holds.
   const isTime = twoDigits(text, 11) <= 23 && twoDigits(text, 14) <= 59 && twoDigits(text, 17) <= 59
   const isDay = year >= 1 && month >= 1 && month <= 12 && day >= 1 && day <= daysInMonth(year, month)
   return isTime && isDay && twoDigits(text, 20) >= 0 && twoDigits(text, 21) >= 0

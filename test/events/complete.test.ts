@@ -33,18 +33,18 @@ describe('what is left out gets its default', () => {
     error_message: null,
   }
 
-  test('of a request log', () => {
+  test('a request log gets every default', () => {
     expect(completeEvent(leastLog, defaults)).toStrictEqual(complete)
   })
 
-  test('undefined is the same as left out, in every optional field', () => {
+  test('a field that is undefined counts as left out', () => {
     const required = new Set(Object.keys(leastLog))
     const optional = [...Object.keys(complete), 'attempt', 'labels'].filter((field) => !required.has(field))
     const log = { ...leastLog, ...Object.fromEntries(optional.map((field) => [field, undefined])) }
     expect(completeEvent(log, defaults)).toStrictEqual(complete)
   })
 
-  test('the fields keep the order of the table, type first', () => {
+  test('the fields keep their order, type first', () => {
     const shuffled = {
       success: true,
       latency_ms: 12,
@@ -55,7 +55,7 @@ describe('what is left out gets its default', () => {
     expect(Object.keys(completeEvent(shuffled, defaults))).toStrictEqual(Object.keys(complete))
   })
 
-  test('of a stream_completed: null, which is not 0', () => {
+  test('figures that a stream_completed leaves out are null, which is not 0', () => {
     expect(completeEvent({ type: 'stream_completed', correlation_id: 'c' }, defaults)).toStrictEqual({
       type: 'stream_completed',
       correlation_id: 'c',
@@ -183,14 +183,14 @@ describe('labels', () => {
     ])
   })
 
-  test('a Map is no object of strings', () => {
+  test('a Map is refused: it isn’t an object of strings', () => {
     const labels = new Map([['team', 'a']])
     expect(problemsOf({ ...leastLog, labels })).toStrictEqual([
       { field: 'labels', found: 'a Map', expected: 'a plain object of strings' },
     ])
   })
 
-  test('one that is undefined is left out', () => {
+  test('a label that is undefined is left out', () => {
     const labels = { team: undefined, user: 'u' }
     expect(completeLog({ ...leastLog, labels }).labels).toStrictEqual({ user: 'u' })
     expect(problemsOf({ ...leastLog, labels: { team: undefined, user: 1 } })).toMatchObject([
@@ -198,7 +198,7 @@ describe('labels', () => {
     ])
   })
 
-  test('they are a copy: what the caller changes later is not logged', () => {
+  test('labels are copied: a caller’s later change isn’t logged', () => {
     const labels = { team: 'a' }
     const complete = completeLog({ ...leastLog, labels })
     labels.team = 'b'
@@ -265,17 +265,17 @@ describe('what breaks the schema is refused, and named', () => {
     ['stream_duration_ms', 2 ** 53],
     ['success', 0],
     ['timestamp', 'x'],
-  ])('of a stream_completed, %s: %s', (field, value) => {
+  ])('in a stream_completed, %s: %s', (field, value) => {
     const completion = { type: 'stream_completed', correlation_id: 'c', [field]: value }
     expect(problemsOf(completion).map((problem) => problem.field)).toStrictEqual([field])
   })
 
-  test('the greatest integers are taken', () => {
+  test('the greatest integers are accepted', () => {
     const log = completeLog({ ...leastLog, input_tokens: 2 ** 53 - 1, latency_ms: 2 ** 53 - 1 })
     expect(log).toMatchObject({ input_tokens: 2 ** 53 - 1, latency_ms: 2 ** 53 - 1 })
   })
 
-  test('every problem at once, with field, found and expected, in the message too', () => {
+  test('the error names every problem at once, with field, found and expected', () => {
     const log = {
       model: 'x'.repeat(100_000).concat('\0'),
       latency_ms: 'slow',
@@ -307,19 +307,19 @@ describe('what breaks the schema is refused, and named', () => {
   })
 
   test.each([[null], [undefined], [5], ['text'], [[]], [[leastLog]], [10n], [Symbol('s')]])(
-    'an event that is no object: %s',
+    'an event that isn’t an object is refused: %s',
     (input) => {
       expect(problemsOf(input)).toMatchObject([{ field: 'event', expected: 'an object' }])
     },
   )
 
-  test.each([['request_finished'], [null], [''], [5], [{}]])('a type that is not known: %j', (type) => {
+  test.each([['request_finished'], [null], [''], [5], [{}]])('an unknown type is refused: %j', (type) => {
     expect(problemsOf({ ...leastLog, type })).toMatchObject([{ field: 'type' }])
   })
 })
 
 test.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])(
-  'a cost of %d becomes null, and is told: an event is worth more than its cost',
+  'a cost of %d becomes null, and the caller is told: an event is worth more than its cost',
   (cost) => {
     const told: string[] = []
     const listening = { ...defaults, costDropped: (member: string) => told.push(member) }
@@ -348,12 +348,12 @@ describe('unknown members', () => {
   test.each([
     ['stream_duration_ms', { type: 'request_logged' as const, ...leastLog, stream_duration_ms: 5 }],
     ['model', { type: 'stream_completed' as const, correlation_id: 'c', output_tokens: 1, model: 'm' }],
-  ])('a member of the other event is one: %s', (member, event) => {
+  ])('a member of the other event is unknown: %s', (member, event) => {
     expect(Object.keys(unknownFields(event, event.type) ?? {})).toEqual([member])
     expect(Object.keys(unknownFields(event, event.type) ?? {})).toEqual([member])
   })
 
-  test('none is the rule', () => {
+  test('an event of known members has none', () => {
     expect(unknownFields({ ...leastLog, type: 'request_logged', labels: {} }, 'request_logged')).toBeNull()
   })
 
@@ -362,7 +362,7 @@ describe('unknown members', () => {
     expect(unknownFields(log, 'request_logged')).toStrictEqual({ trace: { id: 1 }, nothing: null })
   })
 
-  test('has a value in one event and none in the one before', () => {
+  test('a member without a value in one event is found when the next has one', () => {
     const log = (trace: string | undefined) => ({ ...leastLog, trace })
     expect(unknownFields(log(undefined), 'request_logged')).toBeNull()
     expect(unknownFields(log(undefined), 'request_logged')).toBeNull()

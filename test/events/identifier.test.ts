@@ -42,7 +42,7 @@ test('the specification gives the same example', () => {
   expect(specification).toContain(`...sha256:${sha256('m'.repeat(1025))}`)
 })
 
-test('every identifier of an event is cut, and a NUL far behind in one is still refused', () => {
+test('every identifier of an event is cut, and a NUL far into one is still refused', () => {
   const long = 'x'.repeat(5000)
   const names = { correlation_id: long, model: long, provider: long, policy: long }
   const event = completeLog({ ...leastLog, ...names, labels: { [long]: long } })

@@ -31,7 +31,7 @@ function sealed(text: string | Buffer): Buffer {
 }
 
 describe('encoding', () => {
-  test('the line, exactly', () => {
+  test('an event is written as exactly this line', () => {
     const line = encodeLine(completeLog({ ...leastLog, labels: { team: 'a' } }), { trace: 7 }).toString()
     const body =
       `{"type":"request_logged","correlation_id":"${ID}","timestamp":"${NOW}","model":"gpt-5","provider":null,` +
@@ -41,13 +41,13 @@ describe('encoding', () => {
     expect(line).toBe(`${body},"crc32":"${crc32(body).toString(16).padStart(8, '0')}"}\n`)
   })
 
-  test('the checksum is that of gzip, with its leading zeros', () => {
+  test('the checksum is the CRC-32 of gzip, with its leading zeros', () => {
     expect(checksumOf(Buffer.from('123456789'))).toBe('cbf43926')
     expect(checksumOf(Buffer.from('a1fc'))).toMatch(/^[0-9a-f]{8}$/)
     expect(checksumOf(Buffer.alloc(0))).toBe('00000000')
   })
 
-  test('any event comes back as it went', () => {
+  test('any event is read as it was written', () => {
     fc.assert(
       fc.property(anyEvent, (event) => {
         const line = lineOf(event)
@@ -103,7 +103,7 @@ describe('nothing inside a line looks like a start or an end', () => {
     expect(recoverEvents(torn, 0).events).toStrictEqual([])
   })
 
-  test('the labels are the same labels after all', () => {
+  test('labels that look like markers are read as they were written', () => {
     const decoded = decode(lineOf(completeLog({ ...leastLog, labels: injected })))
     expect(decoded).toMatchObject({ event: { labels: injected } })
   })
@@ -123,7 +123,7 @@ describe('unknown members that JSON treats in its own way', () => {
     expect(line).toBe(lineOf(completeLog(leastLog)).toString())
   })
 
-  test('what has a toJSON of its own is written as that', () => {
+  test('a value with a toJSON of its own is written as that gives it', () => {
     expect(JSON.parse(encode({ at: new Date(0) }))).toMatchObject({ at: '1970-01-01T00:00:00.000Z' })
   })
 
@@ -176,7 +176,7 @@ describe('at most 1 MiB', () => {
     expect(decode(lineOf(event, longest))).toStrictEqual({ event, isChecked: true })
   })
 
-  test('one byte more is refused, in bytes and not in characters', () => {
+  test('a longer line is refused; bytes count, not characters', () => {
     expect(() => encodeLine(event, padding(MAX_LINE_BYTES - overhead + 1))).toThrow(
       `found a line of ${MAX_LINE_BYTES + 1} bytes, expected at most ${MAX_LINE_BYTES} (1 MiB)`,
     )
@@ -184,7 +184,7 @@ describe('at most 1 MiB', () => {
     expect(() => encodeLine(event, padding(20 * MAX_LINE_BYTES))).toThrow(InvalidEventError)
   })
 
-  test('one byte more is rejected when read', () => {
+  test('a line of one byte more is rejected when it is read', () => {
     const foreign = `{"model":"m","latency_ms":1,"success":true,"x":"`
     const room = MAX_LINE_BYTES - 1 - foreign.length - 2
     expect(reasonOf(`${foreign}${'a'.repeat(room)}"}`)).toBe('none')
@@ -198,7 +198,7 @@ describe('at most 1 MiB', () => {
 })
 
 describe('foreign lines', () => {
-  test('no type and no crc32: a request_logged that nothing vouches for', () => {
+  test('a line without type and crc32 is a request_logged that nothing vouches for', () => {
     expect(decode('{"model":"gpt-5","latency_ms":12,"success":true}')).toStrictEqual({
       event: completeLog(leastLog),
       isChecked: false,
@@ -237,7 +237,7 @@ describe('foreign lines', () => {
     expect(decode(line)).toStrictEqual({ event: completeLog(leastLog), isChecked: true })
   })
 
-  test('one with a checksum is checked, whatever its order and its members', () => {
+  test('a line with a checksum is checked, whatever its order and its members', () => {
     const line = sealed('{"success":true,"latency_ms":12,"extra":[1],"model":"gpt-5"')
     expect(decode(line)).toStrictEqual({ event: completeLog(leastLog), isChecked: true })
   })
@@ -315,7 +315,7 @@ describe('rejected lines, each with its reason', () => {
   })
 })
 
-describe('one flipped bit', () => {
+describe('a line with one flipped bit', () => {
   const events: [string, JournalEvent, Record<string, unknown> | null][] = [
     ['the least log', completeLog(leastLog), null],
     [
@@ -352,7 +352,7 @@ describe('one flipped bit', () => {
     }
   })
 
-  test('in the newline: both events are found', () => {
+  test('is split again if the bit was in its newline: both events are found', () => {
     const [a, b] = [lineOf(completeLog(leastLog)), lineOf(completeLog({ ...leastLog, model: 'b' }))]
     for (let bit = 0; bit < 8; bit++) {
       const fused = Buffer.concat([a, Buffer.from([0x0a ^ (1 << bit)]), b])

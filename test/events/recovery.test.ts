@@ -56,7 +56,7 @@ describe('whole events inside a line are found at their places', () => {
     expect(shown(recoverEvents(line, 1000).events)).toStrictEqual(shown(expected))
   })
 
-  test('a fragment of any length before a whole event', () => {
+  test('a whole event is found after a fragment of any length', () => {
     for (let length = 0; length < A.length; length++) {
       const { line } = fused([A.subarray(0, length).toString(), B])
       expect(shown(recoverEvents(line, 7).events)).toStrictEqual(
@@ -65,7 +65,7 @@ describe('whole events inside a line are found at their places', () => {
     }
   })
 
-  test('the end of an event, cut anywhere, before a whole one', () => {
+  test('a whole event is found after the end of another, cut anywhere', () => {
     for (let start = 1; start < A.length; start++) {
       const { line, expected } = fused([A.subarray(start).toString(), B])
       expect(shown(recoverEvents(line, 0).events)).toStrictEqual(shown(expected))
@@ -82,7 +82,7 @@ describe('whole events inside a line are found at their places', () => {
     expect(shown(recoverEvents(line, 0).events)).toStrictEqual(shown(expected))
   })
 
-  test('a line of exactly 1 MiB is found; a stretch that is longer is no line', () => {
+  test('a line of exactly 1 MiB is found; a longer stretch isn’t a line', () => {
     const padded = (length: number) => lineOf(completeLog(leastLog), { x: 'a'.repeat(length) })
     const longest = padded(MAX_LINE_BYTES - 1 - padded(0).length)
     expect(longest).toHaveLength(MAX_LINE_BYTES - 1)
@@ -111,19 +111,19 @@ function inPieces(line: Buffer, cuts: number[], base: number): RecoveredEvent[] 
   return recovery.events
 }
 
-describe('in pieces', () => {
-  test('cut in two anywhere', () => {
+describe('a line that comes in pieces gives the same events', () => {
+  test('when it is cut in two anywhere', () => {
     const { line, expected } = fused(['x{"type":', A, B, ',"crc32":"', C, '{"type":'], 5)
     for (let cut = 0; cut <= line.length; cut++)
       expect(shown(inPieces(line, [cut], 5))).toStrictEqual(shown(expected))
   })
 
-  test('byte by byte', () => {
+  test('when it comes byte by byte', () => {
     const { line, expected } = fused(['x{"type":', A, B, ',"crc32":"', C, '{"type":'], 5)
     expect(shown(inPieces(line, [...line.keys()], 5))).toStrictEqual(shown(expected))
   })
 
-  test('any events, any garbage without starts between, any cuts', () => {
+  test('with any events, any garbage without starts between them, and any cuts', () => {
     const garbage = fc.oneof(
       fc.string(),
       fc.constantFrom(',"crc32":"', ',"crc32":"01234567"}', '"}', '{"type"', '{"type":"'),

@@ -39,7 +39,7 @@ const completion = fc.record({
   success: orNull(fc.boolean()),
 })
 
-test('gives what JSON.stringify gives, without the closing brace', () => {
+test('serializeOpen writes what JSON.stringify writes, without the closing brace', () => {
   const defaults = { correlationId: () => 'id', timestamp: () => '2026-11-22T10:00:00.000Z' }
   fc.assert(
     fc.property(fc.oneof(request, completion), (input) => {
