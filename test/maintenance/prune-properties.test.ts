@@ -8,6 +8,7 @@ import { prune, verify } from '../../src/maintenance/index.js'
 import { projectOnce, replay } from '../../src/projection/index.js'
 import { projectOnceWith } from '../../src/projection/projector.js'
 import { openDatabase } from '../../src/store/sqlite/connection/database.js'
+import { putEmptyDatabase } from '../support/empty-database.js'
 import { writeSegment } from '../support/journal-files.js'
 import { completionLine, requestLine } from '../support/lines.js'
 import { findRollupDifferences } from '../support/rollup-checker.js'
@@ -68,6 +69,7 @@ function expectRollups(path: string): void {
 async function check(steps: readonly Step[], isInOrder: boolean): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'request-journal-property-'))
   const paths = { journal: join(directory, 'journal'), database: join(directory, 'requests.db') }
+  putEmptyDatabase(paths.database)
   const segment = (day: number) => `2026-11-${day}.ndjson`
   const project = () => projectOnceWith(paths, CLOCK)
   const cut = async (day: number) => {

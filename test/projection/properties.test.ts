@@ -8,6 +8,7 @@ import { verify } from '../../src/maintenance/index.js'
 import { projectOnce, replay } from '../../src/projection/index.js'
 import { projectOnceWith } from '../../src/projection/projector.js'
 import { type Arrival, findDifferences } from '../support/checker.js'
+import { putEmptyDatabase } from '../support/empty-database.js'
 import { writeSegment } from '../support/journal-files.js'
 import { completionLine, requestLine } from '../support/lines.js'
 
@@ -134,7 +135,9 @@ async function doAll(paths: Paths, steps: readonly (string | { late: string })[]
 async function withPaths(check: (paths: Paths) => Promise<void>): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'request-journal-property-'))
   try {
-    await check({ journal: join(directory, 'journal'), database: join(directory, 'requests.db') })
+    const paths = { journal: join(directory, 'journal'), database: join(directory, 'requests.db') }
+    putEmptyDatabase(paths.database)
+    await check(paths)
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }

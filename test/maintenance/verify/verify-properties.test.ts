@@ -6,6 +6,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { verify } from '../../../src/maintenance/index.js'
 import { projectOnce } from '../../../src/projection/index.js'
+import { putEmptyDatabase } from '../../support/empty-database.js'
 import { writeSegment } from '../../support/journal-files.js'
 import { completionLine, requestLine } from '../../support/lines.js'
 
@@ -63,6 +64,7 @@ async function withJournal(
 ): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'request-journal-property-'))
   const paths = { journal: join(directory, 'journal'), database: join(directory, 'requests.db') }
+  putEmptyDatabase(paths.database)
   const segment = (day: number) => `2026-11-${day}.ndjson`
   try {
     let day = 10

@@ -8,6 +8,7 @@ import { archiveWith } from '../../../src/maintenance/archive.js'
 import { prune } from '../../../src/maintenance/index.js'
 import { replay } from '../../../src/projection/index.js'
 import { projectOnceWith } from '../../../src/projection/projector.js'
+import { putEmptyDatabase } from '../../support/empty-database.js'
 import { lines, writeSegment } from '../../support/journal-files.js'
 import { completionLine, requestLine } from '../../support/lines.js'
 import { test } from '../../support/workspace.js'
@@ -116,6 +117,7 @@ plainTest(
         async (batches, limit) => {
           const directory = mkdtempSync(join(tmpdir(), 'request-journal-metrics-'))
           const workspace = { journal: join(directory, 'journal'), database: join(directory, 'requests.db') }
+          putEmptyDatabase(workspace.database)
           try {
             let before: Page | null = null
             for (const events of batches) {
