@@ -61,3 +61,22 @@ export function tooManyGroups(): QueryError {
 export function isTooManyGroups(error: unknown): boolean {
   return error instanceof QueryError && error.code === 'TOO_MANY_GROUPS'
 }
+
+/**
+ * The value, if it is one of the options.
+ *
+ * @param what names the value in the message: `sort field`.
+ * @param asked the value as the message quotes it.
+ * @throws QueryError with this code.
+ */
+export function oneOf<Option extends string>(
+  options: readonly Option[],
+  value: string,
+  code: QueryErrorCode,
+  what: string,
+  asked: string = value,
+): Option {
+  const found = options.find((option) => option === value)
+  if (found !== undefined) return found
+  throw new QueryError(code, `Invalid ${what} '${asked}'. Valid options: ${options.join(', ')}`)
+}

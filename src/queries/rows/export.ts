@@ -1,6 +1,6 @@
 import type { Database } from '../../store/sqlite/connection/database.js'
 import { pageOf } from '../../store/sqlite/row-page.js'
-import { QueryError } from '../errors.js'
+import { oneOf } from '../errors.js'
 import { all } from '../window/condition.js'
 import {
   checkedFilter,
@@ -47,6 +47,8 @@ export interface ExportedRequest {
   completed_byte_offset?: number
 }
 
+const ORDERS = ['id', 'timestamp'] as const
+
 /**
  * How many rows one read takes. No snapshot is held between two reads, so that the WAL can be
  * checkpointed.
@@ -66,11 +68,7 @@ export function* exportRequests(
 ): Generator<ExportedRequest, void, undefined> {
   const { order = 'id', ...asked } = options
   const filter = checkedFilter(database, asked)
-  const readPage = PAGES.get(order)
-  if (readPage === undefined) {
-    const valid = [...PAGES.keys()].join(', ')
-    throw new QueryError('INVALID_ORDER', `Invalid export order '${order}'. Valid options: ${valid}`)
-  }
+  const readPage = oneOf(ORDERS, order, 'INVALID_ORDER', 'export order') === 'id' ? pageById : pageByTimestamp
   const last = database
     .prepare<[], number>('SELECT coalesce(max(id), 0) FROM requests')
     .pluck()
@@ -82,14 +80,6 @@ export function* exportRequests(
     if (end === null) return
   }
 }
-
-/** Reads the page after a row, up to an id. */
-type ReadPage = (database: Database, filter: RequestFilter, last: number, end: FullRow | null) => FullRow[]
-
-const PAGES = new Map<string, ReadPage>([
-  ['id', pageById],
-  ['timestamp', pageByTimestamp],
-])
 
 function pageById(database: Database, filter: RequestFilter, last: number, end: FullRow | null): FullRow[] {
   const after = end === null ? [] : [{ sql: 'id > ?', values: [end.id] }]

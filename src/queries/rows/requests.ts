@@ -1,5 +1,5 @@
 import type { Database } from '../../store/sqlite/connection/database.js'
-import { QueryError } from '../errors.js'
+import { oneOf } from '../errors.js'
 import { tallyWhole } from '../sums/tallies.js'
 import { countAddedRows } from '../window/added-rows.js'
 import { checkedFilter, type RequestFilter } from '../window/filter.js'
@@ -9,8 +9,8 @@ import { decodeCursor, encodeCursor, type PageEnd, type RequestOrder, type Reque
 import { detailedEntry, type RequestEntry, requestEntry } from './request-entry.js'
 import { type RowSlice, readSlice } from './row-slice.js'
 
-const SORTS: readonly string[] = ['timestamp', 'cost_sats', 'latency_ms'] satisfies RequestSort[]
-const ORDERS: readonly string[] = ['asc', 'desc'] satisfies RequestOrder[]
+const SORTS: readonly RequestSort[] = ['timestamp', 'cost_sats', 'latency_ms']
+const ORDERS: readonly RequestOrder[] = ['asc', 'desc']
 const MAX_PER_PAGE = 100
 
 export interface ListRequestsOptions extends RequestFilter {
@@ -77,8 +77,9 @@ export function listRequests(
 ): RequestPage | RequestCursorPage {
   return database.transaction(() => {
     const filter = checkedFilter(database, options)
-    const sort = choice('INVALID_SORT', 'sort field', SORTS, options.sort ?? 'timestamp') as RequestSort
-    const order = choice('INVALID_ORDER', 'sort order', ORDERS, options.order ?? 'desc') as RequestOrder
+    const sort = oneOf(SORTS, options.sort ?? 'timestamp', 'INVALID_SORT', 'sort field')
+    const { order: asked = 'desc' } = options
+    const order = oneOf(ORDERS, asked.toLowerCase(), 'INVALID_ORDER', 'sort order', asked)
     const perPage = Math.min(MAX_PER_PAGE, Math.max(1, options.perPage ?? 20))
     if (options.cursor === undefined)
       return { ...pageByNumber(database, filter, { sort, order }, perPage), ...echoWindow(options) }
@@ -138,16 +139,4 @@ function countRequests(database: Database, filter: RequestFilter): number {
 
 function endOf(row: FullRow, sort: RequestSort): PageEnd {
   return { key: row[sort], id: row.id }
-}
-
-function choice(
-  code: 'INVALID_SORT' | 'INVALID_ORDER',
-  what: string,
-  options: readonly string[],
-  value: string,
-): string {
-  // An order may be written in any case, a sort may not.
-  const name = code === 'INVALID_ORDER' ? value.toLowerCase() : value
-  if (options.includes(name)) return name
-  throw new QueryError(code, `Invalid ${what} '${value}'. Valid options: ${options.join(', ')}`)
 }

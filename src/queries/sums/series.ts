@@ -1,5 +1,5 @@
 import type { Database } from '../../store/sqlite/connection/database.js'
-import { isTooManyGroups, QueryError } from '../errors.js'
+import { isTooManyGroups, oneOf, QueryError } from '../errors.js'
 import { checkedFilter, type RequestFilter } from '../window/filter.js'
 import { PERIOD_LENGTH } from '../window/terms.js'
 import { type EchoedWindow, echoWindow } from '../window/window.js'
@@ -76,7 +76,8 @@ const BUCKET_MS: Readonly<Record<SeriesBucket, number>> = { minute: 60_000, hour
 /** The longest window, in milliseconds, that is cut into minutes, and into hours, unless told. */
 const LONGEST = { minute: 3 * BUCKET_MS.hour, hour: 10 * BUCKET_MS.day }
 
-const BY: readonly string[] = ['model', 'provider']
+const BUCKETS = ['minute', 'hour', 'day'] as const
+const BY = ['model', 'provider'] as const
 const MAX_NAMES = 8
 const OTHER = 'other'
 
@@ -91,8 +92,9 @@ export function series(database: Database, options: SeriesOptions): Series {
     const filter = checkedFilter(database, options)
     const window = echoWindow(options)
     const { since, until } = window
-    const by = checkedBy(options.by ?? 'model')
-    const bucket = checkedBucket(options.bucket ?? defaultBucket(since, until))
+    const by = oneOf(BY, options.by ?? 'model', 'INVALID_BY', 'by')
+    const asked = options.bucket ?? defaultBucket(since, until)
+    const bucket = oneOf(BUCKETS, asked, 'INVALID_BUCKET', 'bucket')
     const times = bucketStarts(since, until, bucket)
     const keys = times.map((time) => time.slice(0, PERIOD_LENGTH[bucket]))
     if (options.limit !== undefined && options.limit * keys.length > MAX_TALLIES) {
@@ -119,11 +121,11 @@ export function series(database: Database, options: SeriesOptions): Series {
       by,
       times,
       requests: tallies.map((tally) => tally.requests),
-      failures: tallies.map((tally) => tally.failures),
-      unpriced: tallies.map((tally) => tally.unpriced),
+      failures: tallies.map((tally) => tally.sum('failures')),
+      unpriced: tallies.map((tally) => tally.sum('unpriced')),
       ...(options.unknown ? unknownLists(tallies) : {}),
-      input_tokens: tallies.map((tally) => tally.inputTokens),
-      output_tokens: tallies.map((tally) => tally.outputTokens),
+      input_tokens: tallies.map((tally) => tally.sum('input_tokens')),
+      output_tokens: tallies.map((tally) => tally.sum('output_tokens')),
       p50_latency_ms: percentiles(0.5),
       p95_latency_ms: percentiles(0.95),
       p99_latency_ms: percentiles(0.99),
@@ -131,7 +133,7 @@ export function series(database: Database, options: SeriesOptions): Series {
       ...(options.unknown
         ? {
             requests_by_name: listsByName((tally) => tally.requests),
-            unpriced_by_name: listsByName((tally) => tally.unpriced),
+            unpriced_by_name: listsByName((tally) => tally.sum('unpriced')),
           }
         : {}),
     }
@@ -139,12 +141,14 @@ export function series(database: Database, options: SeriesOptions): Series {
 }
 
 function unknownLists(tallies: readonly Tally[]) {
+  const unknowns = tallies.map((tally) => tally.unknowns)
+  const list = (name: keyof Tally['unknowns']) => unknowns.map((counts) => counts[name])
   return {
-    unpriced_error: tallies.map((tally) => tally.unpricedFailures),
-    unknown_input_tokens: tallies.map((tally) => tally.unknownInputTokens),
-    unknown_output_tokens: tallies.map((tally) => tally.unknownOutputTokens),
-    open: tallies.map((tally) => tally.openStreams),
-    unfinished: tallies.map((tally) => tally.unfinishedStreams),
+    unpriced_error: list('unpriced_error'),
+    unknown_input_tokens: list('unknown_input_tokens'),
+    unknown_output_tokens: list('unknown_output_tokens'),
+    open: list('open'),
+    unfinished: list('unfinished'),
   }
 }
 
@@ -240,15 +244,4 @@ function defaultBucket(since: string, until: string): SeriesBucket {
   const lengthMs = Date.parse(until) - Date.parse(since)
   if (lengthMs <= LONGEST.minute) return 'minute'
   return lengthMs <= LONGEST.hour ? 'hour' : 'day'
-}
-
-function checkedBy(by: string): 'model' | 'provider' {
-  if (BY.includes(by)) return by as 'model' | 'provider'
-  throw new QueryError('INVALID_BY', `Invalid by '${by}'. Valid options: ${BY.join(', ')}`)
-}
-
-function checkedBucket(bucket: string): SeriesBucket {
-  if (Object.hasOwn(BUCKET_MS, bucket)) return bucket as SeriesBucket
-  const options = Object.keys(BUCKET_MS).join(', ')
-  throw new QueryError('INVALID_BUCKET', `Invalid bucket '${bucket}'. Valid options: ${options}`)
 }

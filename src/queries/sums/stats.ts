@@ -179,16 +179,16 @@ function section(tally: Tally, { percentiles, unpriced, unknown }: StatsOptions)
   return {
     counts: {
       total: tally.requests,
-      success: tally.requests - tally.failures,
-      error: tally.failures,
-      streaming: tally.streams,
-      ...(unpriced || unknown ? { unpriced: tally.unpriced } : {}),
-      ...(unknown ? unknownCounts(tally) : {}),
+      success: tally.requests - tally.sum('failures'),
+      error: tally.sum('failures'),
+      streaming: tally.sum('streams'),
+      ...(unpriced || unknown ? { unpriced: tally.sum('unpriced') } : {}),
+      ...(unknown ? tally.unknowns : {}),
     },
     costs: {
       total_cost_sats: tally.costSats,
-      total_input_tokens: tally.inputTokens,
-      total_output_tokens: tally.outputTokens,
+      total_input_tokens: tally.sum('input_tokens'),
+      total_output_tokens: tally.sum('output_tokens'),
     },
     performance: {
       avg_latency_ms: tally.meanLatencyMs,
@@ -200,15 +200,5 @@ function section(tally: Tally, { percentiles, unpriced, unknown }: StatsOptions)
           }
         : {}),
     },
-  }
-}
-
-function unknownCounts(tally: Tally) {
-  return {
-    unpriced_error: tally.unpricedFailures,
-    unknown_input_tokens: tally.unknownInputTokens,
-    unknown_output_tokens: tally.unknownOutputTokens,
-    open: tally.openStreams,
-    unfinished: tally.unfinishedStreams,
   }
 }

@@ -97,12 +97,9 @@ export class Tally {
     return Number(this.#sums.requests)
   }
 
-  get failures(): number {
-    return Number(this.#sums.failures)
-  }
-
-  get streams(): number {
-    return Number(this.#sums.streams)
+  /** A sum as a number, which is exact up to 2^53. */
+  sum(name: SumName): number {
+    return Number(this.#sums[name])
   }
 
   /** How many requests have this outcome, and stream or don't; undefined: either. */
@@ -115,22 +112,6 @@ export class Tally {
     return Number(success === undefined ? whole : success ? whole - failed : failed)
   }
 
-  get unpriced(): number {
-    return Number(this.#sums.unpriced)
-  }
-
-  get unpricedFailures(): number {
-    return Number(this.#sums.unpriced_failures)
-  }
-
-  get unknownInputTokens(): number {
-    return Number(this.#sums.unknown_input_tokens)
-  }
-
-  get unknownOutputTokens(): number {
-    return Number(this.#sums.unknown_output_tokens)
-  }
-
   /**
    * Counts streams without an end as open. The sums can't tell: it depends on the time of the
    * question.
@@ -139,20 +120,15 @@ export class Tally {
     this.#openStreams += count
   }
 
-  get openStreams(): number {
-    return this.#openStreams
-  }
-
-  get unfinishedStreams(): number {
-    return Number(this.#sums.unended_streams) - this.#openStreams
-  }
-
-  get inputTokens(): number {
-    return Number(this.#sums.input_tokens)
-  }
-
-  get outputTokens(): number {
-    return Number(this.#sums.output_tokens)
+  /** How many values are unknown, and how many streams have no end, as answers name them. */
+  get unknowns() {
+    return {
+      unpriced_error: this.sum('unpriced_failures'),
+      unknown_input_tokens: this.sum('unknown_input_tokens'),
+      unknown_output_tokens: this.sum('unknown_output_tokens'),
+      open: this.#openStreams,
+      unfinished: this.sum('unended_streams') - this.#openStreams,
+    }
   }
 
   /** The number nearest to the sum, which is exact to a billionth. */
