@@ -13,33 +13,36 @@ import { createFile } from '../journal/new-file.js'
 import { openForReading } from '../journal/read/segment-reader.js'
 import { archiveFile, leavingFile, type SegmentName } from '../journal/segments.js'
 
-/** The file that becomes the archive. */
+/** The ending of the file that becomes the archive. */
 const TEMPORARY = '.gz.tmp'
 
-/** How often a segment that late writers still add to is archived anew; then it waits for the next run. */
+/**
+ * How often a segment that late writers still add to is archived anew before it is left to the next
+ * run.
+ */
 const MAX_ROUNDS = 5
 
-/** How far a segment has come; told to tests, which end the process there. */
+/** How far a segment has come. Tests are told of each step, and end the process there. */
 export type ArchiveStep = 'written' | 'compared' | 'recorded' | 'named' | 'left' | 'settled' | 'removed'
 
 export interface ArchiverOptions {
   directory: string
   manifest: ManifestFile
-  /** How long late writers get to notice. */
+  /** How long late writers get to notice that the segment was renamed. */
   noticeMs: number
   onStep(step: ArchiveStep, segment: SegmentName): void
 }
 
-/** The segment is not what was sealed, or archived before. */
+/** Thrown if the segment isn't what was sealed, or what was archived before. */
 export class AlteredSegmentError extends Error {
   override readonly name = 'AlteredSegmentError'
 }
 
 /**
- * Takes one segment from plain to archived. At every instant all of its lines are in one file that readers find, and a
- * run that was killed is taken up by the next:
+ * Takes one segment from plain to archived. At every instant all of its lines are in one file that
+ * readers find, and the next run takes up one that was killed:
  *
- * | plain | .gz.tmp | .gz | .gone | killed behind | readers use | the next run |
+ * | plain | .gz.tmp | .gz | .gone | killed after | readers use | the next run |
  * |---|---|---|---|---|---|---|
  * | yes | any | no | no | nothing, written, compared, recorded | plain | removes .gz.tmp, begins anew; a second entry counts |
  * | yes | no | yes | no | named | plain | the same, renames over .gz |
@@ -47,10 +50,11 @@ export class AlteredSegmentError extends Error {
  * | no | no | yes | yes | settled | .gone | the same |
  * | no | no | yes | no | removed | .gz | nothing is left to do |
  *
- * `.gone` is the plain file itself, renamed: a writer that has it open still appends to it, and what it appends is
- * projected from there, with positions that stay valid. Writers look each second whether their path is still theirs; only
- * when none has added anything for longer than that, and the archive holds what was added before, does the file go.
- * New writers can't come: they never open an older segment than the greatest, and that one isn't archived.
+ * `.gone` is the plain file itself, renamed: a writer that has it open still appends to it, and
+ * what it appends is projected from there, with positions that stay valid. Writers look each second
+ * whether their path is still theirs. The file goes only when none of them has added anything for
+ * longer than that, and the archive holds what was added before. New writers can't come, because
+ * they open no segment but the newest, and that one isn't archived.
  */
 export class SegmentArchiver {
   readonly #options: ArchiverOptions
@@ -62,8 +66,8 @@ export class SegmentArchiver {
   /**
    * Makes the archive and renames the plain file.
    *
-   * @param size of the plain file, all of it projected.
-   * @throws AlteredSegmentError when the beginning is not what was sealed; then nothing was done.
+   * @param size the size of the plain file, all of it projected.
+   * @throws AlteredSegmentError if the beginning isn't what was sealed; then nothing was done.
    */
   async begin(segment: SegmentName, size: number, sealed: SegmentDigest): Promise<EntryOf<'archived'>> {
     const { directory, onStep } = this.#options
@@ -75,10 +79,11 @@ export class SegmentArchiver {
   }
 
   /**
-   * Removes the plain file, once the archive holds all of it. To be called when writers have had time to notice.
+   * Removes the plain file, once the archive holds all of it. Call it when writers have had time to
+   * notice.
    *
-   * @param known what the manifest said last of this segment.
-   * @returns null when writers don't stop to add: the next run goes on.
+   * @param known the manifest's last entry about this segment.
+   * @returns null if writers don't stop adding lines: the next run goes on.
    */
   async finish(
     segment: SegmentName,
@@ -89,7 +94,7 @@ export class SegmentArchiver {
     const file = leavingFile(segment)
     let entry = known
     for (let round = 1; round <= MAX_ROUNDS; round++) {
-      // As a writer does that moves on: without it the last line would wait for ever.
+      // A writer that moves on does the same. Without it the last line would wait for ever.
       endFragmentOf(nodeFileSystem, directory, { ...segment, name: file })
       const { size } = statSync(join(directory, file))
       if (entry !== null && size === entry.bytes && (await this.#isInPlace(segment, entry))) {
@@ -100,13 +105,17 @@ export class SegmentArchiver {
         return entry
       }
       entry = await this.#makeArchive(segment, file, size, entry ?? sealed)
-      // Whoever has added to it may be about to add more.
+      // A writer that has added to it may be about to add more.
       await delay(noticeMs)
     }
     return null
   }
 
-  /** Writes, compares, records, names. @param beginning what the first bytes must be. */
+  /**
+   * Writes the archive, compares it, records it and gives it its name.
+   *
+   * @param beginning what the first bytes must be.
+   */
   async #makeArchive(
     segment: SegmentName,
     file: string,
@@ -127,13 +136,13 @@ export class SegmentArchiver {
     const digest = digester.digest()
     if (digest.bytes !== size || digester.prefixSha256() !== beginning.sha256) {
       rmSync(temporary)
-      throw new AlteredSegmentError(`${join(directory, file)} is not what was sealed`)
+      throw new AlteredSegmentError(`${join(directory, file)} isn't what was sealed`)
     }
     onStep('written', segment)
     const archive = await readBack(temporary)
     if (archive.sha256 !== digest.sha256 || archive.bytes !== digest.bytes) {
       rmSync(temporary)
-      throw new Error(`${temporary} does not read back as what was written: look at the disk`)
+      throw new Error(`${temporary} doesn't read back as it was written: look at the disk`)
     }
     onStep('compared', segment)
     const { archive_bytes, archive_sha256 } = archive
@@ -149,14 +158,16 @@ export class SegmentArchiver {
     return entry
   }
 
-  /** A kill between recording and naming leaves an older archive, or none. */
+  /**
+   * Whether the recorded archive has its name: a kill between the two leaves an older one, or none.
+   */
   async #isInPlace(segment: SegmentName, entry: EntryOf<'archived'>): Promise<boolean> {
     const path = join(this.#options.directory, archiveFile(segment))
     if (statSync(path, { throwIfNoEntry: false })?.size !== entry.archive_bytes) return false
     try {
       return (await readBack(path)).archive_sha256 === entry.archive_sha256
     } catch {
-      // Damaged: while the plain file is there it is made anew.
+      // It is damaged. The plain file still exists, so the archive is made anew.
       return false
     }
   }
@@ -167,7 +178,7 @@ export function isTemporary(file: string): boolean {
   return /^\d{4}-\d{2}-\d{2}(_\d{3})?\.ndjson\.gz\.tmp$/.test(file)
 }
 
-/** The first `size` bytes, synced, with the same permissions. */
+/** Writes the first `size` bytes, compressed and synced, into a file with the same permissions. */
 async function compress(
   source: string,
   target: string,
@@ -193,7 +204,7 @@ async function compress(
   }
 }
 
-/** What an archive holds, and what it is itself. */
+/** The digest of what an archive holds, and of the file itself. */
 async function readBack(
   path: string,
 ): Promise<SegmentDigest & { archive_bytes: number; archive_sha256: string }> {

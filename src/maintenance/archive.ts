@@ -13,13 +13,13 @@ import { acquireJournalLock } from '../store/sqlite/connection/projector-lock.js
 import { readPositions } from '../store/sqlite/positions.js'
 import { AlteredSegmentError, type ArchiverOptions, isTemporary, SegmentArchiver } from './archive-segment.js'
 
-/** Writers look each second; the rest is for a machine that is busy. */
+/** Writers look each second; the rest allows for a busy machine. */
 const NOTICE_MS = 5000
 
 export interface ArchiveOptions {
   /** The journal's directory. */
   journal: string
-  /** The database that must have projected what is archived. */
+  /** The path of the database that must have projected the segments before they are archived. */
   database: string
   /**
    * Only say what would be done.
@@ -35,8 +35,8 @@ export interface ArchiveOptions {
  *
  * - `newest`: writers append to it, or may.
  * - `not_sealed`: its day isn't over for ten minutes, or no projector has sealed it yet.
- * - `not_projected`: the database hasn't all of it.
- * - `altered`: its beginning is not what was sealed; see `verify`.
+ * - `not_projected`: the database doesn't have all of it.
+ * - `altered`: its beginning isn't what was sealed; see `verify`.
  * - `still_written`: a writer goes on appending to it; the next run takes it up.
  */
 export type SkipReason = 'newest' | 'not_sealed' | 'not_projected' | 'altered' | 'still_written'
@@ -46,7 +46,7 @@ export interface ArchiveResult {
   dry_run: boolean
   archived: { segment: string; bytes: number; archive_bytes: number | null }[]
   skipped: { segment: string; reason: SkipReason }[]
-  /** Of the segments that were archived. */
+  /** The size of the segments that were archived, before and after. */
   bytes_before: number
   /** Null with `dryRun`. */
   bytes_after: number | null
@@ -55,21 +55,22 @@ export interface ArchiveResult {
 type ArchivePorts = Pick<ArchiverOptions, 'noticeMs' | 'onStep'>
 
 /**
- * Compresses segments that are sealed and fully projected. May run beside writers and a projector, and can be killed at
- * any instant: the next run takes up what was begun.
+ * Compresses segments that are sealed and fully projected. It may run beside writers and a
+ * projector, and can be killed at any instant: the next run takes up what was begun.
  *
- * @throws JournalError JOURNAL_MISSING, JOURNAL_INVALID when the manifest was changed; DatabaseError DATABASE_MISSING, or
- *   PROJECTOR_RUNNING while another archive or prune works on this journal; ProjectionError OTHER_JOURNAL.
+ * @throws JournalError JOURNAL_MISSING, JOURNAL_INVALID if the manifest was changed; DatabaseError
+ *   DATABASE_MISSING, or PROJECTOR_RUNNING while another archive or prune works on this journal;
+ *   ProjectionError OTHER_JOURNAL.
  */
 export async function archive(options: ArchiveOptions): Promise<ArchiveResult> {
   return await archiveWith(options, { noticeMs: NOTICE_MS, onStep() {} })
 }
 
-/** @internal The same with another patience, and a witness of each step. */
+/** @internal The same with another time for writers to notice, and tells a test of each step. */
 export async function archiveWith(options: ArchiveOptions, ports: ArchivePorts): Promise<ArchiveResult> {
   const run = new ArchiveRun(options, ports)
   if (options.dryRun === true) return run.plan()
-  // Without a manifest nothing is sealed, and nothing to lock.
+  // Without a manifest nothing is sealed, and there is nothing to lock.
   const lock = run.hasManifest ? acquireJournalLock(run.directory, 'archive') : null
   try {
     return await run.archive()
@@ -78,7 +79,10 @@ export async function archiveWith(options: ArchiveOptions, ports: ArchivePorts):
   }
 }
 
-/** Of no bytes: nothing is known of the segment. */
+/**
+ * The hash of no bytes, which every segment begins with: stands for a segment of which nothing is
+ * recorded.
+ */
 const EMPTY_SHA256 = createHash('sha256').digest('hex')
 
 interface Candidate {
@@ -129,7 +133,10 @@ class ArchiveRun {
     return this.#result()
   }
 
-  /** Segments that were renamed wait together for writers to notice, while the next ones are compressed. */
+  /**
+   * Archives all candidates. While renamed segments wait for writers to notice, the next ones are
+   * compressed.
+   */
   async archive(): Promise<ArchiveResult> {
     const files = readdirSync(this.directory).filter(isTemporary)
     for (const file of files) rmSync(join(this.directory, file))
@@ -198,7 +205,8 @@ class ArchiveRun {
       else if (seal === undefined) this.#skip(segment, 'not_sealed')
       else if (size !== (this.#positions.get(segment.id) ?? 0)) {
         this.#skip(segment, 'not_projected')
-        // Once its last line is ended it can be projected, and the next run takes it; nobody else would end it.
+        // Once its last line is ended it can be projected, and the next run takes it. Nobody else
+        // would end it.
         if (!this.#isDryRun) endFragmentOf(nodeFileSystem, this.directory, segment)
       } else if (size < seal.bytes) this.#skip(segment, 'altered')
       else candidates.push({ segment, size, sealed: seal })

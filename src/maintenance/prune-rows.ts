@@ -11,11 +11,14 @@ import {
 import { RollupTables, rollupLabels } from '../store/sqlite/rollups/rollup-tables.js'
 import { pageOf } from '../store/sqlite/row-page.js'
 
-/** Rows of one transaction: other writers of the database wait for no longer than that takes. */
+/**
+ * How many rows one transaction removes: other writers of the database wait no longer than that
+ * takes.
+ */
 const BATCH_ROWS = 2000
 
 export interface PrunedRows {
-  /** Of `requests`. */
+  /** Rows of `requests`. */
   rows: number
   rejected: number
   held: number
@@ -24,8 +27,9 @@ export interface PrunedRows {
 type RequestRow = StoredRequest & { segment_id: number }
 
 /**
- * Removes the rows of segments up to one, so that what is left is what a replay of what is left gives: roll-ups and `token_ratios`
- * without their samples, the next ids behind theirs, and what connects requests and completions across the border.
+ * Removes the rows of all segments up to a given one. What is left is what a replay of the
+ * remaining journal gives: roll-ups and `token_ratios` lose the samples of those rows, new ids
+ * follow theirs, and what connects requests and completions across the border is kept.
  */
 export class RowPruner {
   readonly #database: Database
@@ -37,7 +41,7 @@ export class RowPruner {
   readonly #removed: PrunedRows = { rows: 0, rejected: 0, held: 0 }
   #lastId = 0
 
-  /** @param through the last segment whose rows go, by id. */
+  /** @param through the id of the last segment whose rows go. */
   constructor(database: Database, through: number) {
     this.#database = database
     this.#through = through
@@ -55,7 +59,7 @@ export class RowPruner {
     return { rows: count('requests'), rejected: count('rejected_lines'), held: count('held_completions') }
   }
 
-  /** From this commit on these segments are neither projected nor replayed. */
+  /** Marks the segments: from this commit on they are neither projected nor replayed. */
   begin(): void {
     const database = this.#database
     const through = this.#through
@@ -70,14 +74,14 @@ export class RowPruner {
       const next = database
         .prepare<[], { seq: number }>("SELECT seq FROM sqlite_sequence WHERE name = 'requests'")
         .get()
-      // A replay counts from here, as if the rows before had come.
+      // A replay numbers rows from here, as if those before had come.
       const base = first === undefined ? (next?.seq ?? 0) : first.id - 1
       database.prepare('UPDATE unjournaled_requests SET last_id = max(last_id, ?)').run(base)
       this.#carry()
     })
   }
 
-  /** @returns false when nothing is left to remove. */
+  /** @returns whether there was anything left to remove. */
   removeBatch(): boolean {
     return (
       this.#removeRequests() ||
@@ -86,13 +90,14 @@ export class RowPruner {
     )
   }
 
-  /** The positions, and what no longer connects anything. */
+  /** Removes the positions, and what no longer connects anything. */
   finish(): PrunedRows {
     const through = this.#through
     const database = this.#database
     this.#inTransaction(() => {
       this.#rollupTables.removeEmpty()
-      // From now on only this tells that ids and completions needn't be in the order of what is left.
+      // From now on only this number tells that ids and completions needn't follow the order of the
+      // remaining lines.
       database
         .prepare(
           `UPDATE pruned_segments SET late_lines = late_lines
@@ -109,9 +114,10 @@ export class RowPruner {
   }
 
   /**
-   * Keeps what connects requests and completions across the border: a replay begins with the completions of segments that
-   * go which changed rows that stay, and leaves out those of segments that stay which changed rows that go. Also those that
-   * were overwritten: the row had a completion when the next one came, and the `success` that was in force.
+   * Keeps what connects requests and completions across the border. A replay begins with the
+   * completions in segments that go which changed rows that stay, and leaves out the completions in
+   * segments that stay which changed rows that go. The same is kept for completions that were
+   * overwritten: the row had a completion, and its `success`, when the next one came.
    */
   #carry(): void {
     const through = this.#through

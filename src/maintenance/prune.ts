@@ -24,9 +24,9 @@ import { type PrunedRows, RowPruner } from './prune-rows.js'
 export interface PruneOptions {
   /** The journal's directory. */
   journal: string
-  /** The database file. */
+  /** The database's path. */
   database: string
-  /** `2026-11-22`: segments of the UTC days before this one go. */
+  /** A date such as `2026-11-22`: segments of the UTC days before it go. */
   before: string
   /**
    * Only say what would be done.
@@ -36,52 +36,56 @@ export interface PruneOptions {
 }
 
 /**
- * Why a segment of those days stays, and its rows with it:
+ * Why a segment of those days stays, together with its rows:
  *
  * - `not_archived`: run `archive` first.
- * - `not_projected`: the database hasn't all of it.
- * - `behind_another`: an older segment stays. Only the oldest go, without a gap: otherwise a replay would give other ids
- *   to what is between.
+ * - `not_projected`: the database doesn't have all of it.
+ * - `behind_another`: an older segment stays. Only the oldest go, without a gap: otherwise a replay
+ *   would give other ids to the rows between.
  */
 export type LeftReason = 'not_archived' | 'not_projected' | 'behind_another'
 
 /** What `prune` prints with `--json`. */
 export interface PruneResult extends PrunedRows {
   dry_run: boolean
-  /** Whose rows and files went, or would go. */
+  /** The segments whose rows and files went, or would go. */
   segments: string[]
   left: { segment: string; reason: LeftReason }[]
-  /** Of the archives that went. */
+  /** The size of the archives that went. */
   bytes: number
-  /** The first segment that a replay will begin with; null when none is left. */
+  /** The segment that a replay will begin with; null if none is left. */
   replays_from: string | null
 }
 
-/** What a kill may come behind; told to tests. */
+/** The steps after which a kill may come; tests are told of each. */
 export type PruneStep = 'marked' | 'batch' | 'rows' | 'recorded' | 'removed'
 
 /**
- * Takes the oldest days out of database and journal: first rows, in small transactions, then the archives. Can be killed
- * at any instant: until it is run again, what is half gone is neither projected nor replayed.
+ * Takes the oldest days out of database and journal: first the rows, in small transactions, then
+ * the archives. It can be killed at any instant: until it is run again, segments that are half gone
+ * are neither projected nor replayed.
  *
- * @throws TypeError for a date that is none.
- * @throws DatabaseError PROJECTOR_RUNNING while a projector works on the database, or an archive run on the journal.
- * @throws DatabaseError ROWS_REFERRED_TO when a table of the user's holds rows that would go.
- * @throws JournalError JOURNAL_MISSING, JOURNAL_INVALID when the manifest was changed; ProjectionError OTHER_JOURNAL.
+ * @throws TypeError if `before` isn't a date.
+ * @throws DatabaseError PROJECTOR_RUNNING while a projector works on the database, or an archive
+ *   run on the journal.
+ * @throws DatabaseError ROWS_REFERRED_TO if a table of the user's refers to rows that would go.
+ * @throws JournalError JOURNAL_MISSING, JOURNAL_INVALID if the manifest was changed;
+ *   ProjectionError OTHER_JOURNAL.
  */
 export async function prune(options: PruneOptions): Promise<PruneResult> {
   return await pruneWith(options, () => {})
 }
 
-/** @internal The same with a witness of each step. */
+/** @internal The same, and tells a test of each step. */
 export async function pruneWith(
-  { journal, database: path, before, dryRun = false }: PruneOptions,
+  options: PruneOptions,
   onStep: (step: PruneStep) => void,
 ): Promise<PruneResult> {
+  const { journal, before, dryRun = false } = options
   const isDay = /^\d{4}-\d{2}-\d{2}$/.test(before) && !Number.isNaN(Date.parse(before))
   if (!isDay) throw new TypeError(`Option 'before' of prune: found ${before}, expected a date: 2026-11-22`)
   const directory = resolve(journal)
-  const databasePath = resolve(path)
+  const databasePath = resolve(options.database)
   const identity = readIdentity(directory)
   // A prune of nothing must not create a database.
   openDatabaseReadOnly(databasePath).close()
@@ -90,7 +94,7 @@ export async function pruneWith(
   try {
     if (!dryRun) {
       locks.push(acquireProjectorLock(databasePath, 'prune'))
-      // Without a manifest nothing is archived, and nothing to take away.
+      // Without a manifest nothing is archived, and there is nothing to take away.
       if (isThere(new ManifestFile(directory).path)) locks.push(acquireJournalLock(directory, 'prune'))
     }
     checkJournal(readPositions(database), identity, databasePath)
@@ -110,9 +114,9 @@ export async function pruneWith(
 
 const NO_ROWS: PrunedRows = { rows: 0, rejected: 0, held: 0 }
 
-/** One prune: what goes, what stays, and the way there. */
+/** One run of prune: chooses what goes and what stays, and takes it away. */
 class PruneRun {
-  /** The last segment that goes, by id; 0: none does. */
+  /** The id of the last segment that goes; 0 if none does. */
   readonly through: number
   readonly #database: Database
   readonly #directory: string
@@ -121,7 +125,7 @@ class PruneRun {
   readonly #pruned: ReadonlyMap<string, EntryOf<'pruned'>>
   readonly #archived: ReadonlyMap<string, EntryOf<'archived'>>
   readonly #sealed: ReadonlyMap<string, EntryOf<'sealed'>>
-  /** Names of segments that somebody has said to do without. */
+  /** Names of missing segments that somebody has accepted. */
   readonly #accepted: ReadonlySet<string>
   readonly #segments: readonly Segment[]
   readonly #positions: Map<number, SegmentPosition>
@@ -162,7 +166,7 @@ class PruneRun {
     return rows
   }
 
-  /** The entry first: a file that is gone without one would count as lost. */
+  /** Records each file before it goes: one that is gone without an entry would count as lost. */
   removeFiles(onStep: (step: PruneStep) => void): void {
     for (const name of this.#lostNames()) this.#record(name)
     for (const segment of this.#files()) {
@@ -188,7 +192,11 @@ class PruneRun {
     }
   }
 
-  /** The oldest without a gap. @param done what an earlier prune, which may have been killed, had chosen. */
+  /**
+   * Chooses the oldest segments, without a gap.
+   *
+   * @param done what an earlier prune, perhaps one that was killed, had chosen.
+   */
   #choose(done: number): number {
     const there = new Map(this.#segments.map((segment) => [segment.id, segment]))
     const all = new Map<number, string>()
@@ -197,7 +205,8 @@ class PruneRun {
     for (const [id, name] of [...all].sort(([a], [b]) => a - b)) {
       if (id <= done || name.slice(0, 10) >= this.#before) continue
       const segment = there.get(id)
-      // Another database's prune has taken its files, or somebody has said to do without them: its rows may go too.
+      // Another database's prune has taken its files, or somebody has accepted that they are gone:
+      // its rows may go too.
       const isGone = segment === undefined && (this.#pruned.has(name) || this.#accepted.has(name))
       const entry = this.#archived.get(name)
       const isArchived = segment?.isArchived === true && !segment.isLeaving && entry !== undefined
@@ -212,7 +221,10 @@ class PruneRun {
     return through
   }
 
-  /** Of what an earlier prune took, only what it was killed before: files that came back since are somebody's wish. */
+  /**
+   * The archives to remove. Of an earlier prune's segments, only those it hadn't recorded when it
+   * was killed: somebody wanted the others back.
+   */
   #files(): Segment[] {
     return this.#segments.filter(({ id, name, day, isArchived, isLeaving }) => {
       const isWanted = day < this.#before || !this.#pruned.has(name)
@@ -220,7 +232,10 @@ class PruneRun {
     })
   }
 
-  /** Segments of those days that were gone before: from now on nobody has to look for them. */
+  /**
+   * Names of segments of those days that were gone already: from now on nobody has to look for
+   * them.
+   */
   #lostNames(): string[] {
     const there = new Set(this.#segments.map(({ name }) => name))
     return [...this.#accepted].filter((name) => {

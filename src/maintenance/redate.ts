@@ -20,15 +20,15 @@ import { asDatabaseError } from '../store/sqlite/connection/errors.js'
 import { acquireProjectorLock } from '../store/sqlite/connection/projector-lock.js'
 import { readPositions, type SegmentPosition } from '../store/sqlite/positions.js'
 
-/** Writers look each second; the rest is for a machine that is busy. */
+/** Writers look each second; the rest allows for a busy machine. */
 const NOTICE_MS = 3000
-/** A writer that was just opening a segment may bring the old name back once. */
+/** A writer that was opening a segment at that moment may bring the old name back once. */
 const MAX_ROUNDS = 3
 
 export interface RedateOptions {
   /** The journal's directory. */
   journal: string
-  /** The database file; it need not be there. */
+  /** The database's path; the file needn't exist. */
   database: string
   /**
    * Only say what would be done.
@@ -41,42 +41,48 @@ export interface RedateOptions {
 export interface RedateResult {
   dry_run: boolean
   renamed: { segment: string; to: string }[]
-  /** Dated in the future, and left: the manifest knows them by their names. */
+  /**
+   * Segments dated in the future that keep their names, because the manifest knows them by these.
+   */
   left: string[]
-  /** Dated in the future, and made anew meanwhile: some writer's clock is still ahead. */
+  /**
+   * Segments dated in the future that appeared again and again: some writer's clock is still ahead.
+   */
   still_written: string[]
-  /** The database had projected one of them, and was rebuilt. */
+  /** Whether the database had projected one of them, and was rebuilt. */
   replayed: boolean
 }
 
 /**
- * Gives segments dated in the future, which a clock that was ahead has left, the next names of today. Writers stay on the
- * newest segment until its day is over: after this they go on with today's. The order of segments and so of all lines
- * stays what it was, and writers that have such a file open go on in it under its new name. Run again it takes up what a
- * run that was killed has begun.
+ * Gives the next names of today to segments dated in the future, which a clock that was ahead has
+ * left. Writers stay on the newest segment until its day is over, so without this they would stay
+ * there for days. The order of segments, and so of all lines, doesn't change, and a writer that has
+ * such a file open goes on in it under its new name. After a kill, run it again: it takes up what
+ * was begun.
  *
- * @throws JournalError JOURNAL_MISSING, SEGMENTS_EXHAUSTED; DatabaseError PROJECTOR_RUNNING while a projector is at work,
- *   or when the database can't be read; ProjectionError OTHER_JOURNAL; then nothing was renamed.
+ * @throws JournalError JOURNAL_MISSING, SEGMENTS_EXHAUSTED; DatabaseError PROJECTOR_RUNNING while a
+ *   projector is at work, or if the database can't be read; ProjectionError OTHER_JOURNAL. Then
+ *   nothing was renamed.
  * @throws what `replay` throws.
  */
 export async function redate(options: RedateOptions): Promise<RedateResult> {
   return await redateWith(options, { now: Date.now, noticeMs: NOTICE_MS })
 }
 
-/** @internal The same by another clock, and with another patience. */
+/** @internal The same with another clock, and another time for writers to notice. */
 export async function redateWith(
-  { journal, database, dryRun = false }: RedateOptions,
+  { journal, database: databasePath, dryRun = false }: RedateOptions,
   { now, noticeMs }: { now(): number; noticeMs: number },
 ): Promise<RedateResult> {
   const directory = resolve(journal)
   const identity = readIdentity(directory)
-  const hasDatabase = lstatSync(database, { throwIfNoEntry: false }) !== undefined
-  // One that couldn't be rebuilt afterwards must be found before files have other names.
-  if (hasDatabase) checkJournal(positionsIn(database), identity, resolve(database))
+  const hasDatabase = lstatSync(databasePath, { throwIfNoEntry: false }) !== undefined
+  // A database that couldn't be rebuilt afterwards must be found before files have other names.
+  if (hasDatabase) checkJournal(positionsIn(databasePath), identity, resolve(databasePath))
   const today = utcDay(now())
   const result: RedateResult = { dry_run: dryRun, renamed: [], left: [], still_written: [], replayed: false }
-  // A projector would take the old names for gone.
-  const lock = hasDatabase && !dryRun ? acquireProjectorLock(database, 'redate') : null
+  // A projector would take the segments for gone.
+  const lock = hasDatabase && !dryRun ? acquireProjectorLock(databasePath, 'redate') : null
   try {
     for (let round = 1; ; round++) {
       const { renames, left } = plan(directory, today)
@@ -94,8 +100,8 @@ export async function redateWith(
   } finally {
     lock?.release()
   }
-  if (hasDatabase && !dryRun && knowsGoneFuture(directory, database, today)) {
-    await replay({ journal, database })
+  if (hasDatabase && !dryRun && knowsGoneFuture(directory, databasePath, today)) {
+    await replay({ journal, database: databasePath })
     result.replayed = true
   }
   return result
@@ -113,7 +119,7 @@ function plan(directory: string, today: string): { renames: Rename[]; left: stri
     isArchived || lastEntries(manifest, 'sealed').has(name) || lastEntries(manifest, 'archived').has(name)
   const future = segments.filter(({ day }) => day > today)
   const left = future.filter(isKnown).map(({ name }) => name)
-  // One that stays is after all that would be renamed: nothing would be won.
+  // Writers would stay on a segment that keeps its name, so renaming the others would gain nothing.
   if (left.length > 0) return { renames: [], left }
   let last = segments.findLast(({ day }) => day === today) as SegmentName | undefined
   const renames = future.map((segment) => {
@@ -123,7 +129,7 @@ function plan(directory: string, today: string): { renames: Rename[]; left: stri
   return { renames, left }
 }
 
-/** The marker first: nobody must append to a segment whose sync has failed. */
+/** Renames the marker first: nobody must append to a segment whose sync has failed. */
 function renameSegment(directory: string, { segment, to }: Rename): void {
   if (segment.isDistrusted) {
     renameSync(join(directory, distrustMarker(segment)), join(directory, distrustMarker(to)))
@@ -132,17 +138,18 @@ function renameSegment(directory: string, { segment, to }: Rename): void {
   syncDirectory(nodeFileSystem, directory)
 }
 
-function knowsGoneFuture(directory: string, path: string, today: string): boolean {
+/** Whether the database has positions of future segments that no longer exist under these names. */
+function knowsGoneFuture(directory: string, databasePath: string, today: string): boolean {
   const there = new Set(listSegments(directory).map(({ id }) => id))
-  return positionsIn(path).some(({ id, name }) => name.slice(0, 10) > today && !there.has(id))
+  return positionsIn(databasePath).some(({ id, name }) => name.slice(0, 10) > today && !there.has(id))
 }
 
-function positionsIn(path: string): SegmentPosition[] {
-  const database = openDatabaseReadOnly(path)
+function positionsIn(databasePath: string): SegmentPosition[] {
+  const database = openDatabaseReadOnly(databasePath)
   try {
     return readPositions(database)
   } catch (error) {
-    throw asDatabaseError(error, path)
+    throw asDatabaseError(error, databasePath)
   } finally {
     database.close()
   }

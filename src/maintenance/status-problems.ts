@@ -1,12 +1,23 @@
+import type { Stats } from 'node:fs'
 import { dirname } from 'node:path'
 import { judgeArchive } from '../journal/chain/archive-check.js'
 import { lastEntries, type Manifest } from '../journal/chain/manifest.js'
 import { FULL_DISK_BYTES, freeBytes } from '../journal/files.js'
-import { isFarAhead } from '../journal/segments.js'
+import { isFarAhead, type Segment } from '../journal/segments.js'
 import type { MissingSegment } from '../projection/segments/missing-segments.js'
-import type { SegmentState } from './status.js'
+import type { SegmentPosition } from '../store/sqlite/positions.js'
 
-/** What needs a look about a segment that is there, a sentence each. */
+/** What a status knows of a segment that exists. */
+export interface SegmentState {
+  segment: Segment
+  stats: Stats
+  position: SegmentPosition | undefined
+  lagBytes: number
+  /** The database says that it was pruned, but its file is still there. */
+  isPruned: boolean
+}
+
+/** One sentence for each thing that needs a look about a segment that exists. */
 export function segmentProblems({ segment, stats, position, isPruned }: SegmentState): string[] {
   const problems: string[] = []
   const { name } = segment
@@ -32,10 +43,10 @@ export function segmentProblems({ segment, stats, position, isPruned }: SegmentS
 
 export function nearMissProblem(file: string): string {
   const names = '2026-11-20.ndjson or 2026-11-20_001.ndjson'
-  return `${file} isn't the name of a segment, so its lines are not read: rename it (${names}), or move it away`
+  return `${file} isn't the name of a segment, so its lines aren't read: rename it (${names}), or move it away`
 }
 
-/** @param databasePath null where nothing waits for the database's disk. */
+/** @param databasePath null if nothing waits for the database's disk. */
 export function diskProblems(journal: string, databasePath: string | null): string[] {
   const problems: string[] = []
   const isFull = (directory: string) => (freeBytes(directory) ?? FULL_DISK_BYTES) < FULL_DISK_BYTES
@@ -53,7 +64,10 @@ export function missingProblem({ name, isTruncated, found }: MissingSegment): st
   return isTruncated ? `${name} was truncated: ${found}` : `${name} is gone, and ${found}`
 }
 
-/** Archives that don't hold what was recorded. Only one whose size isn't the recorded one is read, once for each version. */
+/**
+ * Names archives that don't hold what was recorded. Reads only those whose size isn't the recorded
+ * one, each version once.
+ */
 export async function alteredArchives(
   directory: string,
   segments: readonly SegmentState[],
@@ -66,9 +80,7 @@ export async function alteredArchives(
     const isJudged = segment.isArchived && !segment.isLeaving && !isPruned && stats.isFile()
     if (entry === undefined || !isJudged) continue
     if ((await judgeArchive(directory, segment, entry)) === 'altered') {
-      problems.push(
-        `${segment.name}.gz does not hold what was archived: bring the right one back from a backup`,
-      )
+      problems.push(`${segment.name}.gz doesn't hold what was archived: restore the right one from a backup`)
     }
   }
   return problems

@@ -1,4 +1,4 @@
-import { lstatSync, type Stats } from 'node:fs'
+import { lstatSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { MAX_LINE_BYTES, parseLine } from '../events/line.js'
 import { canonicalTimestamp } from '../events/timestamp.js'
@@ -20,13 +20,14 @@ import {
   diskProblems,
   missingProblem,
   nearMissProblem,
+  type SegmentState,
   segmentProblems,
 } from './status-problems.js'
 
 export interface StatusOptions {
   /** The journal's directory. */
   journal: string
-  /** The database file; it need not be there. */
+  /** The database's path; the file needn't exist. */
   database: string
 }
 
@@ -40,35 +41,39 @@ export interface StatusReport {
     /** In order. */
     segments: SegmentStatus[]
   }
-  /** Null when there is none. */
+  /** Null if the file doesn't exist. */
   database: DatabaseStatus | null
-  /** Bytes in the journal that are not projected; an unfinished last line counts. */
+  /** Bytes of the journal that aren't projected; an unfinished last line counts. */
   lag_bytes: number
   /**
-   * How long the first line that is not projected has waited, to a tenth; 0 when `lag_bytes` is 0. That is its age by
-   * its own timestamp, but at most the time since its segment's position last stood at the end or, when it never did,
-   * since the file's birth: an old event that was appended just now has not waited for long.
+   * How many seconds the first line that isn't projected has waited, to a tenth; 0 if `lag_bytes`
+   * is 0. That is its age by its own timestamp, but at most the time since its segment's position
+   * last stood at the end or, if it never did, since the file's birth: an old event that was
+   * appended just now hasn't waited for long.
    */
   lag_seconds: number
-  /** What needs a look, a sentence each: a segment that is distrusted, truncated or gone, a file that isn't read, a full disk. */
+  /**
+   * One sentence for each thing that needs a look: a segment that is distrusted, truncated or gone,
+   * a file that isn't read, a full disk.
+   */
   problems: string[]
 }
 
 export interface SegmentStatus {
   name: string
-  /** The size of the file as it lies there: compressed when it is archived. */
+  /** The size of the file itself: of the compressed one, if it is archived. */
   bytes: number
   /** How many bytes of the plain segment are projected. */
   projected_bytes: number
   archived: boolean
-  /** A sync of it failed once: what it holds may not be what was written. */
+  /** Whether a sync of it has failed, so that it may not hold what was written. */
   distrusted: boolean
 }
 
 export interface DatabaseStatus {
   /** Absolute. */
   path: string
-  /** Rows, those from before the journal included. */
+  /** All rows, including those from before the journal. */
   requests: number
   rejected: number
   /** Completions whose request hasn't come. */
@@ -80,25 +85,26 @@ export interface DatabaseStatus {
   late_lines: number
   /** Lines accepted without a checksum. */
   unchecked: number
-  /** Rows that never came from a journal. */
+  /** Rows that don't come from a journal. */
   unjournaled: number
-  /** A projector or a replay holds the database. */
+  /** Whether a projector or a replay holds the database. */
   projector_running: boolean
 }
 
 /**
- * How journal and database stand. Reads neither lines nor rows, except the first line that is not projected: it may be
- * asked every second.
+ * Says how journal and database stand. Reads neither lines nor rows, except the first line that
+ * isn't projected, so it may be called every second.
  *
  * @throws JournalError JOURNAL_MISSING, JOURNAL_INVALID, SEGMENT_UNREADABLE.
  * @throws ProjectionError OTHER_JOURNAL when the database was projected from another journal.
- * @throws DatabaseError when there is a database and it can't be read.
+ * @throws DatabaseError if the database exists and can't be read.
  */
 export async function status(options: StatusOptions): Promise<StatusReport> {
   const directory = resolve(options.journal)
   const databasePath = resolve(options.database)
   const { journal_id, created_at } = readIdentity(directory)
-  // The positions first: the journal only grows, so what is read after them is never shorter than they are.
+  // The positions first: the journal only grows, so it is never shorter than positions that were
+  // read before it.
   const database = readDatabase(databasePath)
   const known = database ?? { positions: [], prunedThrough: 0, accepted: new Set<string>() }
   const positions = new Map(database?.positions.map((position) => [position.id, position]))
@@ -124,15 +130,6 @@ export async function status(options: StatusOptions): Promise<StatusReport> {
   }
 }
 
-export interface SegmentState {
-  segment: Segment
-  stats: Stats
-  position: SegmentPosition | undefined
-  lagBytes: number
-  /** The database says so, and the file is still there. */
-  isPruned: boolean
-}
-
 function statSegments(
   directory: string,
   listed: readonly Segment[],
@@ -148,7 +145,8 @@ function statSegments(
     // Archived or pruned since the directory was listed.
     if (stats === undefined) continue
     const position = positions.get(segment.id)
-    // One that was compressed by hand is as long as it says, once it has been projected.
+    // The manifest doesn't know one that was compressed by hand; once projected, it is as long as
+    // its position.
     const compressed = archives.get(segment.name)?.bytes ?? position?.projectedBytes ?? stats.size
     const size = segment.isArchived ? compressed : stats.size
     const isPruned = segment.id <= prunedThrough
@@ -170,7 +168,7 @@ function segmentStatus({ segment, stats, position }: SegmentState): SegmentStatu
 
 async function secondsWaited(directory: string, { segment, stats, position }: SegmentState): Promise<number> {
   const now = Date.now()
-  // Some file systems know no birth time and say 0.
+  // Some file systems don't know the time of birth and say 0.
   const bornAt = stats.birthtimeMs > 0 ? stats.birthtimeMs : stats.ctimeMs
   const caughtUpAt = typeof position?.caughtUpAt === 'string' ? Date.parse(position.caughtUpAt) : bornAt
   const loggedAt = await timestampOfNextLine(directory, segment, position?.projectedBytes ?? 0)
@@ -178,13 +176,16 @@ async function secondsWaited(directory: string, { segment, stats, position }: Se
   return Math.max(0, Math.round((now - since) / 100) / 10)
 }
 
-/** By the first whole line behind the position; null when there is none, or it doesn't say. */
+/**
+ * The timestamp of the first whole line after the position; null if there is no such line, or if it
+ * has none.
+ */
 async function timestampOfNextLine(
   directory: string,
   segment: Segment,
   position: number,
 ): Promise<number | null> {
-  // Nothing is decompressed for a status.
+  // A status decompresses nothing.
   if (segment.isArchived) return null
   let line: Buffer | null | undefined
   const reader = new SegmentReader(directory, segment, { position })
@@ -216,21 +217,21 @@ interface ReadDatabase {
   accepted: Set<string>
 }
 
-function readDatabase(path: string): ReadDatabase | null {
+function readDatabase(databasePath: string): ReadDatabase | null {
   let database: Database
   try {
-    database = openDatabaseReadOnly(path)
+    database = openDatabaseReadOnly(databasePath)
   } catch (error) {
     if (error instanceof DatabaseError && error.code === 'DATABASE_MISSING') return null
     throw error
   }
   try {
-    // One transaction: otherwise rows and positions could be of different moments.
+    // One transaction: otherwise rows and positions could belong to different moments.
     const read = database.transaction(() => readCounts(database))
     const { unjournaled, held, ...known } = read()
     const counts = known.positions.reduce((sum, position) => addCounts(sum, position.counts), emptyCounts())
     const status = {
-      path,
+      path: databasePath,
       requests: counts.requests + unjournaled,
       rejected: counts.rejected,
       held,
@@ -239,11 +240,11 @@ function readDatabase(path: string): ReadDatabase | null {
       late_lines: counts.late,
       unchecked: counts.unchecked,
       unjournaled,
-      projector_running: isProjectorRunning(path),
+      projector_running: isProjectorRunning(databasePath),
     }
     return { status, ...known }
   } catch (error) {
-    throw asDatabaseError(error, path)
+    throw asDatabaseError(error, databasePath)
   } finally {
     database.close()
   }
@@ -256,12 +257,12 @@ function readCounts(database: Database): {
   prunedThrough: number
   accepted: Set<string>
 } {
-  const count = (sql: string) => database.prepare<[], { n: number }>(sql).get()?.n ?? 0
+  const count = (sql: string) => database.prepare<[], number>(sql).pluck().get() as number
   return {
     positions: readPositions(database),
-    // Answered from a partial index that is empty where every row came from a journal.
-    unjournaled: count('SELECT count(*) AS n FROM requests WHERE segment_id IS NULL'),
-    held: count('SELECT count(*) AS n FROM held_completions'),
+    // A partial index answers this; it is empty if every row came from a journal.
+    unjournaled: count('SELECT count(*) FROM requests WHERE segment_id IS NULL'),
+    held: count('SELECT count(*) FROM held_completions'),
     prunedThrough: prunedThrough(database),
     accepted: acceptedMissing(database),
   }
