@@ -98,7 +98,7 @@ test('fills the roll-ups and counters as the fold of the same rows would have', 
       }
       database.close()
     }),
-    { numRuns: 200 },
+    { numRuns: 80 },
   )
 })
 
