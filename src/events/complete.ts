@@ -44,7 +44,8 @@ export function completeEvent(input: unknown, defaults: EventDefaults): JournalE
   const given = (input as { type?: unknown }).type
   const type = eventTypeOf(given)
   if (type === null) {
-    const expected = "'request_logged' (or no type at all) or 'stream_completed'"
+    const types = Object.keys(FIELDS).map((known) => `'${known}'`)
+    const expected = `${types.join(', ')} or no type at all`
     throw new InvalidEventError([{ field: 'type', found: describeValue(given, defaults.redact), expected }])
   }
   try {

@@ -1,9 +1,6 @@
 import type { EventType } from './event-types.js'
 import { FIELDS, type Field } from './fields.js'
-import { KINDS } from './kinds.js'
-
-/** A JSON Schema, or a part of one, as plain data. */
-export type JsonSchema = { [keyword: string]: unknown }
+import { type JsonSchema, KINDS } from './kinds.js'
 
 const DIALECT = 'https://json-schema.org/draft/2020-12/schema'
 

@@ -1,6 +1,8 @@
 import { safeIdentifier, utf8Prefix } from './identifier.js'
-import type { JsonSchema } from './json-schema.js'
 import { canonicalTimestamp } from './timestamp.js'
+
+/** A JSON Schema, or a part of one, as plain data. */
+export type JsonSchema = { [keyword: string]: unknown }
 
 /**
  * The most bytes of UTF-8 that are kept of an error_message: it is a hint for people, never a body.

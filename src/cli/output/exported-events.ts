@@ -1,22 +1,11 @@
 import type { EventInput } from '../../events/event-types.js'
+import { FIELDS } from '../../events/fields.js'
 
 /** What an export says of a request that no event says: where it stood. */
 const PLACE_MEMBERS = ['id', 'segment', 'byte_offset', 'completed_segment', 'completed_byte_offset'] as const
 
 /** The members that the end of a stream has overwritten, and those that say which request it was. */
-const COMPLETION_MEMBERS = [
-  'correlation_id',
-  'attempt',
-  'timestamp',
-  'input_tokens',
-  'output_tokens',
-  'cost_sats',
-  'provider_cost_sats',
-  'stream_duration_ms',
-  'success',
-  'error_status',
-  'error_message',
-] as const
+const COMPLETION_MEMBERS = Object.keys(FIELDS.stream_completed)
 
 /**
  * The events that a line of stdin stands for. A line of an export is a request as it was in the end: if it was completed,
