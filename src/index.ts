@@ -1,3 +1,4 @@
+// What `import … from 'request-journal'` gives: all that a process needs to append events.
 export { type EventProblem, InvalidEventError } from './events/errors.js'
 export type {
   EventInput,
@@ -9,6 +10,7 @@ export type {
 } from './events/event-types.js'
 export type { Redact } from './events/redact.js'
 export { type Journal, type JournalCounters, openJournal } from './journal/append/journal.js'
-export type { JournalLogger, JournalOptions } from './journal/append/options.js'
+export type { JournalOptions } from './journal/append/options.js'
 export { JournalError, JournalWriteError } from './journal/errors.js'
 export type { JournalIdentity } from './journal/identity.js'
+export type { JournalLogger } from './journal/logger.js'

@@ -1,15 +1,3 @@
-/**
- * Thrown when a journal can't be opened or read.
- *
- * - `JOURNAL_MISSING`: there is no journal in the directory, and this call doesn't create one.
- * - `JOURNAL_INVALID`: journal.json is damaged, has another format, or is gone while segments are
- *   there; the chain of manifest.jsonl was changed; or the path isn't a directory.
- * - `JOURNAL_UNWRITABLE`: the journal can't be created: its directory or journal.json can't be written.
- * - `MANIFEST_UNREADABLE`: manifest.jsonl can't be opened or read, or isn't a regular file.
- * - `SEGMENT_UNREADABLE`: a segment or its archive can't be opened or read, isn't a regular file,
- *   or is a damaged archive; or the directory can't be listed.
- * - `SEGMENTS_EXHAUSTED`: a day has used up its 999 segment numbers.
- */
 export const JOURNAL_ERROR_CODES = [
   'JOURNAL_MISSING',
   'JOURNAL_INVALID',
@@ -21,10 +9,23 @@ export const JOURNAL_ERROR_CODES = [
 
 export type JournalErrorCode = (typeof JOURNAL_ERROR_CODES)[number]
 
-/** A journal can't be opened or read. `path` is the file, directory or segment it is about. */
+/**
+ * Thrown when a journal can't be opened or read.
+ *
+ * - `JOURNAL_MISSING`: the directory holds no journal, and this call doesn't create one.
+ * - `JOURNAL_INVALID`: journal.json is damaged, has another format, or is gone from a directory
+ *   with segments; the chain of manifest.jsonl was changed; or the path isn't a directory.
+ * - `JOURNAL_UNWRITABLE`: the journal can't be created: its directory or journal.json can't be
+ *   written.
+ * - `MANIFEST_UNREADABLE`: manifest.jsonl can't be opened or read, or isn't a regular file.
+ * - `SEGMENT_UNREADABLE`: a segment or its archive can't be opened or read, isn't a regular file,
+ *   or is a damaged archive; or the directory can't be listed.
+ * - `SEGMENTS_EXHAUSTED`: a day has used up its 999 segment numbers.
+ */
 export class JournalError extends Error {
   override readonly name = 'JournalError'
   readonly code: JournalErrorCode
+  /** The file, directory or segment that the error is about. */
   readonly path: string
 
   constructor(code: JournalErrorCode, path: string, message: string, options?: ErrorOptions) {
@@ -34,23 +35,6 @@ export class JournalError extends Error {
   }
 }
 
-/**
- * Thrown by `append`, and what `flush` and `close` reject with.
- *
- * - `WRITE_FAILED`: the disk refused. The event wasn't written, with one exception: if only its
- *   newline couldn't be written, the next line completes it, and an event whose `append` threw is
- *   there all the same.
- * - `SYNC_FAILED`: fdatasync failed. What was appended since the last `flush` may not survive a
- *   power cut, and later events go to another segment. It is reported once: to the flushes that
- *   wait for that sync, else to the next one.
- * - `SYNC_INCOMPLETE`: the segment was synced, but its name may not survive a power cut yet, or
- *   can't be looked at, for want of descriptors for example. Nothing is known to be lost: flush again.
- * - `SEGMENT_LOST`: the segment was moved, removed, replaced or hidden by a mount under the writer.
- *   What was appended since the last flush may be only in that file.
- * - `BUFFER_NOT_EMPTY`: events of `record` wait in memory for the disk; `buffered` says how many.
- *   Nothing is lost yet.
- * - `JOURNAL_CLOSED`: the journal was closed before.
- */
 export const JOURNAL_WRITE_ERROR_CODES = [
   'WRITE_FAILED',
   'SYNC_FAILED',
@@ -62,10 +46,28 @@ export const JOURNAL_WRITE_ERROR_CODES = [
 
 export type JournalWriteErrorCode = (typeof JOURNAL_WRITE_ERROR_CODES)[number]
 
-/** Events couldn't be written or made durable. `path` is the segment or directory it is about. */
+/**
+ * Thrown by `append`, and by `openJournal` if no segment can be opened; `flush` and `close` reject
+ * with it. Events couldn't be written or made durable.
+ *
+ * - `WRITE_FAILED`: the disk refused. The event wasn't written, with one exception: if only its
+ *   newline couldn't be written, the next line completes it, and the event is in the journal
+ *   although its `append` threw.
+ * - `SYNC_FAILED`: fdatasync failed. Events appended since the last `flush` may not survive a power
+ *   cut, and later events go to another segment. It's reported once: to the flushes that wait for
+ *   that sync, or else to the next one.
+ * - `SYNC_INCOMPLETE`: the segment was synced, but it isn't known whether its name survives a power
+ *   cut, for want of descriptors for example. Nothing is known to be lost: flush again.
+ * - `SEGMENT_LOST`: the segment was moved, removed, replaced or hidden by a mount while the journal
+ *   was open. Events appended since the last flush may be only in that file.
+ * - `BUFFER_NOT_EMPTY`: events of `record` wait in memory for the disk; `buffered` says how many.
+ *   Nothing is lost yet.
+ * - `JOURNAL_CLOSED`: the journal was closed before.
+ */
 export class JournalWriteError extends Error {
   override readonly name = 'JournalWriteError'
   readonly code: JournalWriteErrorCode
+  /** The segment or directory that the error is about. */
   readonly path: string
   /** How many events wait in memory. */
   readonly buffered: number

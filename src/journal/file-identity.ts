@@ -2,11 +2,12 @@ import { type BigIntStats, type Stats, statSync } from 'node:fs'
 import type { FileSystem } from './files.js'
 
 /**
- * Which file a path or a descriptor leads to. An inode number alone doesn't say: fresh file systems hand out the same
- * ones, so that another volume mounted over a directory goes unnoticed. As text, because both may be larger than 2^53.
+ * Tells which file a path or a descriptor leads to. An inode number alone isn't enough: fresh file
+ * systems hand out the same ones, so that another volume mounted over a directory would go
+ * unnoticed. The numbers are text because both may be larger than 2^53.
  */
 export interface FileIdentity {
-  /** Of the file system. The same one may have another number after a reboot or a new mount. */
+  /** The file system's number. It may be another one after a reboot or a new mount. */
   device: string
   inode: string
 }
@@ -15,7 +16,7 @@ export function fileIdentity({ dev, ino }: Pick<Stats | BigIntStats, 'dev' | 'in
   return { device: String(dev), inode: String(ino) }
 }
 
-/** The identity of the file that a path leads to; null when it leads to none. */
+/** The identity of the file that a path leads to; null if there is no such file. */
 export function fileIdentityAt(
   path: string,
   fs: Pick<FileSystem, 'statSync'> = { statSync },
@@ -24,7 +25,7 @@ export function fileIdentityAt(
   return stats === undefined ? null : fileIdentity(stats)
 }
 
-/** Whether both are the same file; a file that isn't there is the same as none. */
+/** Whether both are the same file. Null, a missing file, is never the same as another. */
 export function isSameFile(a: FileIdentity | null, b: FileIdentity | null): boolean {
   return a !== null && b !== null && a.inode === b.inode && a.device === b.device
 }

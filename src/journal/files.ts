@@ -2,8 +2,9 @@ import * as fs from 'node:fs'
 import { constants } from 'node:os'
 
 /**
- * The file system calls that the writing side makes: the seam where faults are put in. The contract is that of
- * `node:fs`, in particular: `writeSync` either throws, having written nothing, or returns how many bytes it wrote.
+ * The file system calls that a journal's writers make. Tests put faults in here. The contract is
+ * that of `node:fs`; in particular `writeSync` either throws, having written nothing, or returns
+ * how many bytes it wrote.
  */
 export type FileSystem = Pick<
   typeof fs,
@@ -34,28 +35,29 @@ export interface Clock {
   now(): number
 }
 
+/** The code of a file system error, by its Linux name. */
 export function errorCode(error: unknown): string | undefined {
   return nameOf((error as NodeJS.ErrnoException | null)?.code)
 }
 
 const UNNAMED = 'Unknown system error -'
 
-/** Node.js has no name for some errors of Linux, ESTALE and EDQUOT among them: it gives their number as the code. */
+/** Node.js has no name for some errors of Linux, such as ESTALE: their code ends in a number. */
 function nameOf(code: string | undefined): string | undefined {
   if (typeof code !== 'string' || !code.startsWith(UNNAMED)) return code
   const number = Number(code.slice(UNNAMED.length))
   return Object.entries(constants.errno).find(([, value]) => value === number)?.[0] ?? code
 }
 
-/** True when the error says that a path leads nowhere. */
+/** Whether the error says that a path leads nowhere. */
 export function isMissing(error: unknown): boolean {
   const code = errorCode(error)
   return code === 'ENOENT' || code === 'ENOTDIR'
 }
 
 /**
- * What a system call fails with that can succeed later without a change to what was asked for: descriptors or memory are
- * short, a disk is full or fails, a mount or a permission is missing for now.
+ * Errors of system calls that may succeed later: descriptors or memory are short, a disk is full or
+ * fails, or a mount or a permission is missing for now.
  */
 const PASSING_CODES = new Set([
   ...['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', 'EBUSY', 'EINTR'],
@@ -63,19 +65,20 @@ const PASSING_CODES = new Set([
   ...['EACCES', 'EPERM'],
 ])
 
+/** Whether a system call that failed with this code may succeed later. */
 export function isPassingCode(code: string | undefined): boolean {
   const name = nameOf(code)
   return name !== undefined && PASSING_CODES.has(name)
 }
 
-/** A tick of file times: at most 10 ms where they have fractions of a second, else up to two seconds (FAT). */
+/** Longer than a tick of file times: 10 ms if they have fractions of a second, else 2 s (FAT). */
 const FINE_TICK_MS = 100
 const COARSE_TICK_MS = 2000
 
 /**
- * Whether a directory that has this time of change can't change again without another time: listed while it is young,
- * another change may hide in the same tick. Measured: a list takes 10 µs, and a writer would make
- * two for each `flush` in the first two seconds of a day.
+ * Whether a directory's mtime proves that nothing changed for as long as it stays the same. Another
+ * change within the same tick leaves it the same. Measured: listing takes 10 µs, and a writer would
+ * list twice for each `flush` in the first two seconds of a day.
  */
 export function isSettled(mtimeMs: number, now: number): boolean {
   const tickMs = mtimeMs % 1000 === 0 ? COARSE_TICK_MS : FINE_TICK_MS
@@ -85,10 +88,11 @@ export function isSettled(mtimeMs: number, now: number): boolean {
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants
 
 /**
- * Opens a file that is there and that others may have put there: a symbolic link would lead elsewhere, and a FIFO
- * would block the process until somebody opened its other end.
+ * Opens an existing file that others may have put there. A symbolic link would lead elsewhere, and
+ * a FIFO would block the process until somebody opened its other end.
  *
- * @throws Error with code NOT_REGULAR for a link, a FIFO, a device, a socket or a directory; of the file system otherwise.
+ * @throws Error with code NOT_REGULAR for a link, a FIFO, a device, a socket or a directory;
+ *   otherwise the file system's error.
  */
 export function openRegularFile(fs: FileSystem, path: string, flags: number): number {
   let fd: number
@@ -98,7 +102,6 @@ export function openRegularFile(fs: FileSystem, path: string, flags: number): nu
     const code = errorCode(error)
     if (code === 'ELOOP') throw notRegular(path, 'a symbolic link', error)
     if (code === 'EISDIR') throw notRegular(path, 'a directory', error)
-    // A socket, or a device that has no driver.
     if (code === 'ENXIO' || code === 'ENODEV') throw notRegular(path, 'a socket or a device', error)
     throw error
   }
@@ -112,21 +115,22 @@ export function openRegularFile(fs: FileSystem, path: string, flags: number): nu
 }
 
 /**
- * The text of a small file that others may have put there.
+ * Reads a small file that others may have put there.
  *
- * @throws Error with code NOT_REGULAR, or TOO_LARGE for more than `maxBytes`; of the file system otherwise.
+ * @throws Error with code NOT_REGULAR, or TOO_LARGE for more than `maxBytes`; otherwise the file
+ *   system's error.
  */
 export function readSmallFile(path: string, maxBytes: number, fs: FileSystem = nodeFileSystem): string {
   const fd = openRegularFile(fs, path, O_RDONLY)
   try {
-    // One byte more than allowed: the size that fstat gives can be outdated by the time of the read.
+    // One byte more than allowed: the file may grow between fstat and the read.
     const bytes = Buffer.alloc(maxBytes + 1)
     let length = 0
     for (let read = -1; read !== 0 && length < bytes.length; length += read) {
       read = fs.readSync(fd, bytes, length, bytes.length - length, length)
     }
     if (length <= maxBytes) return bytes.toString('utf8', 0, length)
-    const text = `${path} has more than ${maxBytes} bytes: this is not what belongs there`
+    const text = `${path} has more than ${maxBytes} bytes, which isn't what belongs there`
     throw Object.assign(new Error(text), { code: 'TOO_LARGE' })
   } finally {
     fs.closeSync(fd)
@@ -139,8 +143,8 @@ function notRegular(path: string, found: string, cause?: unknown): Error {
 }
 
 /**
- * Thrown where a directory can't be opened, so that the names in it can't be synced yet: for want of descriptors, for
- * example. Nothing is known to be lost, and another attempt can succeed. `code` is the file system's.
+ * Thrown if a directory can't be opened to sync its names, for want of descriptors for example.
+ * Nothing is known to be lost, and another attempt may succeed. `code` is the file system's.
  */
 export class NameNotDurableError extends Error {
   override readonly name = 'NameNotDurableError'
@@ -155,7 +159,7 @@ export class NameNotDurableError extends Error {
   }
 }
 
-/** By its name: between threads an error loses its class. */
+/** Whether this is a NameNotDurableError, also from another thread: there it loses its class. */
 export function isNameNotDurable(error: unknown): boolean {
   return error instanceof Error && error.name === 'NameNotDurableError'
 }
@@ -163,7 +167,8 @@ export function isNameNotDurable(error: unknown): boolean {
 /**
  * Makes the names in a directory survive a power cut.
  *
- * @throws NameNotDurableError when the directory can't be opened; the file system's error when its sync fails.
+ * @throws NameNotDurableError if the directory can't be opened; the file system's error if its sync
+ *   fails.
  */
 export function syncDirectory(fs: FileSystem, directory: string): void {
   const fd = openDirectory(fs, directory)
@@ -176,7 +181,7 @@ export function syncDirectory(fs: FileSystem, directory: string): void {
   }
 }
 
-/** The same, without blocking the event loop. */
+/** Does what `syncDirectory` does without blocking the event loop. */
 export async function syncDirectoryAsync(fs: FileSystem, directory: string): Promise<void> {
   const fd = openDirectory(fs, directory)
   try {
@@ -196,23 +201,23 @@ function openDirectory(fs: FileSystem, directory: string): number {
   }
 }
 
-/** Some file systems can't sync a directory and say so; their names are as durable as they get. */
+/** Whether the file system can't sync directories: its names are as durable as they get. */
 function isUnsupportedSync(error: unknown): boolean {
   const code = errorCode(error)
   return code === 'EINVAL' || code === 'ENOTSUP' || code === 'EISDIR'
 }
 
-/** Room for this user on the disk of a directory; null where it isn't there, or nothing can be written in any case. */
+/** The free bytes on a directory's disk; null if it doesn't exist or the disk is read-only. */
 export function freeBytes(directory: string): number | null {
   try {
     fs.accessSync(directory, fs.constants.W_OK)
   } catch (error) {
-    // Read-only images always say 0; a directory of another user is measured.
+    // A read-only image always has 0 free. A directory of another user is measured all the same.
     if (errorCode(error) === 'EROFS' || isMissing(error)) return null
   }
   const { bavail, bsize } = fs.statfsSync(directory)
   return bavail * bsize
 }
 
-/** Less than a transaction of the projector takes, or a few lines of a writer. */
+/** With less free than this a disk counts as full: a transaction of the projector takes more. */
 export const FULL_DISK_BYTES = 1024 * 1024

@@ -15,35 +15,39 @@ import { listSegments } from './segments.js'
 const FORMAT = 1
 const IDENTITY_FILE = 'journal.json'
 
-/** Ours has about 110; members from later are left alone. */
+/** A journal.json has about 110 bytes. Later versions may add members. */
 const MAX_IDENTITY_BYTES = 64 * 1024
 
-/** What `journal.json` says. */
+/** The content of `journal.json`. */
 export interface JournalIdentity {
+  /** The journal format: 1. */
   format: number
+  /** A UUID, by which databases and writers know the journal wherever it's moved. */
   journal_id: string
+  /** When the journal was created: UTC, RFC 3339 with milliseconds. */
   created_at: string
 }
 
 /**
  * Reads a journal's identity.
  *
- * @throws JournalError JOURNAL_MISSING when there is no journal; JOURNAL_INVALID when journal.json can't be used, or
- *   is gone while segments are there, or the directory is none.
+ * @throws JournalError JOURNAL_MISSING if there is no journal; JOURNAL_INVALID if journal.json
+ *   can't be used or is gone from a directory with segments, or if the path isn't a directory;
+ *   SEGMENT_UNREADABLE if the directory can't be listed.
  */
 export function readIdentity(directory: string, fs: FileSystem = nodeFileSystem): JournalIdentity {
   const path = join(directory, IDENTITY_FILE)
   const found = readIfThere(path, fs)
   if (found !== null) return found
   if (listSegments(directory, fs).length > 0) {
-    // The first writer links journal.json before it creates a segment: look again before calling it gone.
+    // Look again: a first writer, at work now, links journal.json before it creates a segment.
     const late = readIfThere(path, fs)
     if (late !== null) return late
-    const found = `${path} is gone, but segments are there: bring it back from a backup (it says which journal this is)`
+    const found = `${path} is gone, but there are segments: bring it back from a backup (it says which journal this is)`
     const remedy =
-      'a directory that never had one takes one: move the segments out, run `request-journal init`, move them back'
+      'if the directory never had one: move the segments out, run `request-journal init`, move them back'
     const text = `${found}; ${remedy}`
-    // Told from what is damaged by its cause: a copy of a journal that is under way looks like this as well.
+    // The cause tells this from damage: a journal that is being copied looks like this as well.
     const cause = Object.assign(new Error(`${path} was not found`), { code: 'ENOENT' })
     throw new JournalError('JOURNAL_INVALID', path, text, { cause })
   }
@@ -53,22 +57,22 @@ export function readIdentity(directory: string, fs: FileSystem = nodeFileSystem)
 }
 
 /**
- * Where a file is nobody will ever create a journal.
+ * Checks that a journal's path is a directory or doesn't exist yet.
  *
- * @throws JournalError JOURNAL_INVALID when something else than a directory is there.
+ * @throws JournalError JOURNAL_INVALID if it's anything else, where no journal can ever be created.
  */
 export function checkIsDirectory(directory: string, fs: FileSystem = nodeFileSystem): void {
   try {
     if (fs.statSync(directory).isDirectory()) return
   } catch {
-    // Not there, or not to be seen: whoever opens something in it gets the reason.
+    // It doesn't exist or can't be looked at. Opening a file in it will give the reason.
     return
   }
-  const text = `${directory} is no directory: expected the one that a journal is in, or will be; check --journal.`
+  const text = `${directory} isn't a directory: expected the one that a journal is in, or will be; check --journal.`
   throw new JournalError('JOURNAL_INVALID', directory, text)
 }
 
-/** @throws JournalError JOURNAL_INVALID when the directory holds another journal, or none any more. */
+/** @throws JournalError JOURNAL_INVALID if the directory now holds another journal, or none. */
 export function assertIdentity(directory: string, journalId: string, fs: FileSystem): void {
   const found = readIfThere(join(directory, IDENTITY_FILE), fs)
   if (found?.journal_id === journalId) return
@@ -78,8 +82,11 @@ export function assertIdentity(directory: string, journalId: string, fs: FileSys
 }
 
 /**
- * Reads a journal's identity, and creates journal and directory where there is none. Many first writers at once agree:
- * the file is complete and synced before it is linked into place, and only one link can win.
+ * Reads a journal's identity, after creating the journal and its directory if they don't exist.
+ * Several first writers at once agree on one identity: each completes and syncs a file of its own
+ * before it links that into place, and only one link can succeed.
+ *
+ * @throws JournalError like `readIdentity`; JOURNAL_UNWRITABLE if the journal can't be created.
  */
 export function readOrCreateIdentity(
   directory: string,
@@ -104,8 +111,8 @@ export function readOrCreateIdentity(
 }
 
 /**
- * The permissions of files for everyone who shares the journal: its owner, and the group as far as it may use journal.json.
- * One that others may read was copied under some umask, which says nothing about sharing.
+ * The permissions of new files in an existing journal: for its owner, and for the group if it may
+ * use journal.json. One that others may use was copied under some umask, which says nothing.
  */
 export function sharedMode(directory: string, fs: FileSystem): number {
   const mode = fs.statSync(join(directory, IDENTITY_FILE), { throwIfNoEntry: false })?.mode ?? 0
@@ -129,7 +136,7 @@ function creationAdvice(error: unknown): string {
   return 'Choose a directory that this user can write'
 }
 
-/** Creates what is missing of the path, each name in it durable: a power cut must not take a parent of the journal. */
+/** Creates a path's missing directories, durably: a power cut must not take a parent. */
 function createDirectories(directory: string, mode: number, fs: FileSystem): void {
   const absent: string[] = []
   for (let path = directory; isAbsent(path, fs); path = dirname(path)) absent.unshift(path)
@@ -137,7 +144,7 @@ function createDirectories(directory: string, mode: number, fs: FileSystem): voi
     try {
       createDirectory(fs, path, mode)
     } catch (error) {
-      // Another first writer was faster.
+      // Another first writer has created it.
       if (errorCode(error) === 'EEXIST') continue
       throw error
     }
@@ -192,7 +199,7 @@ function parseIdentity(text: string, path: string): JournalIdentity {
   try {
     identity = JSON.parse(text)
   } catch (error) {
-    // Said below, together with every other thing that isn't an identity.
+    // Reported below, like everything else that isn't an identity.
     cause = error
   }
   if (

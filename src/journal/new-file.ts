@@ -5,8 +5,8 @@ import type { FileSystem } from './files.js'
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants
 const SETGID = 0o2000
 
-/** The calls that making a file or a directory takes. */
-type Maker = Pick<
+/** The calls that creating a file or a directory takes. */
+type Creator = Pick<
   FileSystem,
   | 'openSync'
   | 'closeSync'
@@ -21,26 +21,27 @@ type Maker = Pick<
 interface NewFileOptions {
   mode: number
   /**
-   * Those of open(2), to which creating the file is added.
+   * The flags of open(2), to which those that create a file are added.
    * @default O_WRONLY
    */
   flags?: number | undefined
   /**
-   * The file whose owner and group it gets from root; where that doesn't exist, the folder's.
-   * @default journal.json in the same folder
+   * The file whose owner and group the new one gets if root creates it. If that file doesn't exist,
+   * the directory's.
+   * @default journal.json in the same directory
    */
   like?: string | undefined
 }
 
 /**
- * Makes a file that doesn't exist yet, with exactly `mode` whatever the umask. A file that root makes gets another owner
- * and group, as gzip and SQLite do it: otherwise one command that was run as root would leave
- * files that the gateway and the projector can't open.
+ * Creates a file that doesn't exist yet, with exactly `mode` whatever the umask. A file that root
+ * creates gets another owner and group, as gzip and SQLite do it. Otherwise one command run as root
+ * would leave files that the gateway and the projector can't open.
  *
  * @returns its descriptor.
- * @throws the file system's error, EEXIST where the file exists.
+ * @throws the file system's error; EEXIST if the file exists.
  */
-export function createFile(fs: Maker, path: string, options: NewFileOptions): number {
+export function createFile(fs: Creator, path: string, options: NewFileOptions): number {
   const { mode, flags = O_WRONLY, like } = options
   const fd = fs.openSync(path, flags | O_CREAT | O_EXCL | O_NOFOLLOW, mode)
   try {
@@ -54,19 +55,19 @@ export function createFile(fs: Maker, path: string, options: NewFileOptions): nu
 }
 
 /**
- * Makes a directory, with exactly `mode` whatever the umask, but for the setgid bit: a directory inherits it from the
- * one it is made in, so that its files get the group that shares it.
+ * Creates a directory, with exactly `mode` whatever the umask. It keeps the setgid bit that it
+ * inherits from its parent, so that its files get the group that shares it.
  *
- * @throws the file system's error, EEXIST where it exists.
+ * @throws the file system's error; EEXIST if it exists.
  */
-export function createDirectory(fs: Maker, path: string, mode: number): void {
+export function createDirectory(fs: Creator, path: string, mode: number): void {
   fs.mkdirSync(path, { mode })
   giveToOwner(fs, dirname(path), undefined, (uid, gid) => fs.chownSync(path, uid, gid))
   fs.chmodSync(path, mode | (fs.statSync(path).mode & SETGID))
 }
 
 function giveToOwner(
-  fs: Maker,
+  fs: Creator,
   directory: string,
   like = join(directory, 'journal.json'),
   chown: (uid: number, gid: number) => void,
@@ -77,11 +78,11 @@ function giveToOwner(
   try {
     chown(uid, gid)
   } catch {
-    // A container's root may lack the right to. Root can use the file; `doctor` names its owner.
+    // A container's root may not be allowed to. Root can use the file, and doctor names its owner.
   }
 }
 
-function statIfThere(fs: Maker, path: string): { uid: number; gid: number } | null {
+function statIfThere(fs: Creator, path: string): { uid: number; gid: number } | null {
   try {
     return fs.statSync(path)
   } catch {

@@ -6,12 +6,12 @@ import { pipeline } from 'node:stream/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { createGunzip, createGzip } from 'node:zlib'
 import { endFragmentOf } from '../journal/append/segment-writer.js'
-import type { EntryOf, ManifestFile, SegmentDigest } from '../journal/chain/manifest.js'
-import { SegmentDigester } from '../journal/chain/segment-digest.js'
+import type { EntryOf, ManifestFile } from '../journal/chain/manifest.js'
+import { type SegmentDigest, SegmentDigester } from '../journal/chain/segment-digest.js'
 import { nodeFileSystem, syncDirectory } from '../journal/files.js'
 import { createFile } from '../journal/new-file.js'
 import { openForReading } from '../journal/read/segment-reader.js'
-import { archiveFile, leavingFile, type SegmentName } from '../journal/segments.js'
+import { archiveFile, leavingFile, type SegmentRef } from '../journal/segments.js'
 
 /** The ending of the file that becomes the archive. */
 const TEMPORARY = '.gz.tmp'
@@ -30,7 +30,7 @@ export interface ArchiverOptions {
   manifest: ManifestFile
   /** How long late writers get to notice that the segment was renamed. */
   noticeMs: number
-  onStep(step: ArchiveStep, segment: SegmentName): void
+  onStep(step: ArchiveStep, segment: SegmentRef): void
 }
 
 /** Thrown if the segment isn't what was sealed, or what was archived before. */
@@ -69,7 +69,7 @@ export class SegmentArchiver {
    * @param size the size of the plain file, all of it projected.
    * @throws AlteredSegmentError if the beginning isn't what was sealed; then nothing was done.
    */
-  async begin(segment: SegmentName, size: number, sealed: SegmentDigest): Promise<EntryOf<'archived'>> {
+  async begin(segment: SegmentRef, size: number, sealed: SegmentDigest): Promise<EntryOf<'archived'>> {
     const { directory, onStep } = this.#options
     const entry = await this.#makeArchive(segment, segment.name, size, sealed)
     renameSync(join(directory, segment.name), join(directory, leavingFile(segment)))
@@ -86,7 +86,7 @@ export class SegmentArchiver {
    * @returns null if writers don't stop adding lines: the next run goes on.
    */
   async finish(
-    segment: SegmentName,
+    segment: SegmentRef,
     known: EntryOf<'archived'> | null,
     sealed: SegmentDigest,
   ): Promise<EntryOf<'archived'> | null> {
@@ -117,7 +117,7 @@ export class SegmentArchiver {
    * @param beginning what the first bytes must be.
    */
   async #makeArchive(
-    segment: SegmentName,
+    segment: SegmentRef,
     file: string,
     size: number,
     beginning: SegmentDigest,
@@ -161,7 +161,7 @@ export class SegmentArchiver {
   /**
    * Whether the recorded archive has its name: a kill between the two leaves an older one, or none.
    */
-  async #isInPlace(segment: SegmentName, entry: EntryOf<'archived'>): Promise<boolean> {
+  async #isInPlace(segment: SegmentRef, entry: EntryOf<'archived'>): Promise<boolean> {
     const path = join(this.#options.directory, archiveFile(segment))
     if (statSync(path, { throwIfNoEntry: false })?.size !== entry.archive_bytes) return false
     try {
@@ -173,7 +173,7 @@ export class SegmentArchiver {
   }
 }
 
-/** Removes what a killed run was writing. */
+/** Whether this file is an archive that a run was still writing when it was killed. */
 export function isTemporary(file: string): boolean {
   return /^\d{4}-\d{2}-\d{2}(_\d{3})?\.ndjson\.gz\.tmp$/.test(file)
 }

@@ -108,7 +108,6 @@ class ArchiveRun {
     this.#isDryRun = dryRun
     this.#ports = ports
     this.#onProgress = onProgress
-    this.#ports = ports
     const identity = readIdentity(this.directory)
     const database = openDatabaseReadOnly(databasePath)
     try {

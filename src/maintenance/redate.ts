@@ -9,8 +9,8 @@ import {
   listSegments,
   nextNumber,
   type Segment,
-  type SegmentName,
-  segmentName,
+  type SegmentRef,
+  segmentOf,
   utcDay,
 } from '../journal/segments.js'
 import { replay } from '../projection/replay.js'
@@ -109,7 +109,7 @@ export async function redateWith(
 
 interface Rename {
   segment: Segment
-  to: SegmentName
+  to: SegmentRef
 }
 
 function plan(directory: string, today: string): { renames: Rename[]; left: string[] } {
@@ -121,9 +121,9 @@ function plan(directory: string, today: string): { renames: Rename[]; left: stri
   const left = future.filter(isKnown).map(({ name }) => name)
   // Writers would stay on a segment that keeps its name, so renaming the others would gain nothing.
   if (left.length > 0) return { renames: [], left }
-  let last = segments.findLast(({ day }) => day === today) as SegmentName | undefined
+  let last = segments.findLast(({ day }) => day === today) as SegmentRef | undefined
   const renames = future.map((segment) => {
-    last = last === undefined ? segmentName(today, 0) : nextNumber(last)
+    last = last === undefined ? segmentOf(today, 0) : nextNumber(last)
     return { segment, to: last }
   })
   return { renames, left }

@@ -7,18 +7,18 @@ const NAME = 'request-journal'
 /** The version in package.json, which a bundle leaves behind; a test holds the two equal. */
 export const VERSION = '0.1.0'
 
-/** A file of this package is needed, and a bundler has taken only its code along. */
+/** Thrown if a file of this package is needed but a bundler has taken only its code along. */
 export class PackageFileError extends Error {
   override readonly name = 'PackageFileError'
   readonly code = 'PACKAGE_FILE_MISSING'
 }
 
 /**
- * Resolves packages by name: from this file, and from the program that was started, should a bundler have given this
- * file an address of its own.
+ * Resolve packages by name: from this file, and from the program that was started, because a
+ * bundler may have moved this file away from the package.
  */
 const requires: readonly NodeJS.Require[] = [
-  // A bundle in CommonJS has no `import.meta.url`.
+  // A CommonJS bundle has no `import.meta.url`.
   import.meta.url ?? __filename,
   process.argv[1],
 ].flatMap((from) => (from === undefined || from === '' ? [] : createRequireAt(from)))
@@ -26,8 +26,8 @@ const requires: readonly NodeJS.Require[] = [
 let root: string | null | undefined
 
 /**
- * The path of a file of this package, or null where the program was bundled without it. The package is found by its
- * name and version, never by position: what lies two folders above a bundle belongs to someone else.
+ * The path of a file of this package, or null if the program was bundled without it. The package is
+ * found by its name and version, never by its position: a bundle may lie anywhere.
  */
 export function packageFile(path: string): string | null {
   if (root === undefined) root = findRoot()
@@ -35,12 +35,16 @@ export function packageFile(path: string): string | null {
   return file !== null && existsSync(file) ? file : null
 }
 
-/** @throws PackageFileError as {@link packageFile} gives null. */
+/**
+ * Gives the path of a file of this package.
+ *
+ * @throws PackageFileError if the program was bundled without it.
+ */
 export function requirePackageFile(path: string): string {
   const file = packageFile(path)
   if (file !== null) return file
   throw new PackageFileError(
-    `${NAME} ${VERSION} needs its file ${path}, found no such package from ${process.argv[1] ?? process.cwd()}: ` +
+    `${NAME} ${VERSION} needs its file ${path}, but finds no such package from ${process.argv[1] ?? process.cwd()}: ` +
       `a bundler takes only the code along; leave the package out of the bundle (esbuild: --external:${NAME}) and ` +
       'install it where the program runs',
   )
@@ -52,13 +56,13 @@ export function resolvePackage(specifier: string): string | null {
     try {
       return require.resolve(specifier)
     } catch {
-      // Perhaps from the next place; whoever needs it says that it's missing.
+      // The next place may have it. Callers say that it's missing.
     }
   }
   return null
 }
 
-/** Loads CommonJS that a bundler must not take along, such as what loads a native addon from beside itself. */
+/** Loads a CommonJS file that a bundler must not take along, as it loads a native addon. */
 export function loadPackage(file: string): unknown {
   return createRequire(file)(file)
 }
@@ -74,7 +78,7 @@ function createRequireAt(from: string): NodeJS.Require[] {
   try {
     return [createRequire(from)]
   } catch {
-    // Not a path, as `[eval]`.
+    // It isn't a path, such as `[eval]`.
     return []
   }
 }

@@ -5,7 +5,7 @@ import type { CostField } from '../events/fields.js'
 import { type DecodedLine, decodeLine, type Rejection, type RejectionReason } from '../events/line.js'
 import { recoverEvents } from '../events/recovery.js'
 import { isBlank, type Recovered, type ScannedLine } from '../journal/read/line-scanner.js'
-import { type SegmentName, startOfDay } from '../journal/segments.js'
+import { type SegmentRef, startOfDay } from '../journal/segments.js'
 import { emptyCounts, type SegmentCounts } from '../store/sqlite/positions.js'
 import type { Place, RejectedLine } from '../store/sqlite/projection-tables.js'
 
@@ -28,7 +28,7 @@ export type FirstDroppedCost = { member: CostField; byteOffset: number } | null
 
 interface LineFoldOptions {
   journalId: string
-  segment: SegmentName
+  segment: SegmentRef
   apply(event: JournalEvent, place: Place): void
   /** @param bytes all that was rejected, only until the call returns; empty for a line that is longer than 1 MiB. */
   reject(line: RejectedLine, bytes: Buffer): void

@@ -1,10 +1,6 @@
-/** The part of a pino logger that is called. */
-export interface ProjectorLogger {
-  debug(fields: object, message: string): void
-  info(fields: object, message: string): void
-  warn(fields: object, message: string): void
-  error(fields: object, message: string): void
-}
+import type { Logger } from '../journal/logger.js'
+
+export type ProjectorLogger = Logger
 
 export interface ProjectorOptions {
   /** The journal's directory. */

@@ -4,6 +4,7 @@ import { Sealer } from '../journal/chain/seal.js'
 import type { JournalError } from '../journal/errors.js'
 import type { Clock } from '../journal/files.js'
 import { type JournalIdentity, readIdentity } from '../journal/identity.js'
+import { silentLogger } from '../journal/logger.js'
 import { type Database, openDatabase } from '../store/sqlite/connection/database.js'
 import { asDatabaseError } from '../store/sqlite/connection/errors.js'
 import { acquireProjectorLock, type ProjectorLock } from '../store/sqlite/connection/projector-lock.js'
@@ -281,5 +282,3 @@ export function projectResult(counts: SegmentCounts, startedAt: number): Project
     elapsed_ms: Math.round(performance.now() - startedAt),
   }
 }
-
-const silentLogger: ProjectorLogger = { debug() {}, info() {}, warn() {}, error() {} }

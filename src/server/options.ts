@@ -1,8 +1,7 @@
 import { resolve } from 'node:path'
-import type { ProjectorLogger } from '../projection/index.js'
+import { type Logger, silentLogger } from '../journal/logger.js'
 
-/** The part of a pino logger that the server and its projector call. */
-export type ServerLogger = ProjectorLogger
+export type ServerLogger = Logger
 
 export interface ServerOptions {
   /** The database file. Until a projector has made it, questions are answered with 503. */
@@ -123,8 +122,6 @@ export function resolveOptions(options: ServerOptions): ResolvedOptions {
     queryThreads: wholeNumber('queryThreads', options.queryThreads ?? 2, 1, 16),
   }
 }
-
-const silentLogger: ServerLogger = { debug() {}, info() {}, warn() {}, error() {} }
 
 function wholeNumber(name: string, found: number, least: number, greatest: number): number {
   const isInRange = Number.isSafeInteger(found) && found >= least && found <= greatest

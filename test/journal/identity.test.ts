@@ -223,7 +223,7 @@ describe('reading', () => {
     writeFileSync(file, '')
     for (const act of [() => readIdentity(file), () => create(file)]) {
       expect(errorOf(act)).toMatchObject({ code: 'JOURNAL_INVALID', path: file })
-      expect(errorOf(act).message).toContain('is no directory')
+      expect(errorOf(act).message).toContain("isn't a directory")
     }
   })
 

@@ -6,7 +6,7 @@ import {
   distrustMarker,
   listSegments,
   nextNumber,
-  segmentName,
+  segmentOf,
   segmentOfId,
   segmentToWrite,
   startOfDay,
@@ -23,22 +23,22 @@ function listing(...files: string[]) {
 
 describe('names', () => {
   test('say day and number, and are in the order of their ids', () => {
-    expect(segmentName('2026-11-22', 0)).toStrictEqual({
+    expect(segmentOf('2026-11-22', 0)).toStrictEqual({
       name: '2026-11-22.ndjson',
       day: '2026-11-22',
       number: 0,
       id: 20261122000,
     })
-    expect(segmentName('2026-11-22', 7)).toMatchObject({ name: '2026-11-22_007.ndjson', id: 20261122007 })
+    expect(segmentOf('2026-11-22', 7)).toMatchObject({ name: '2026-11-22_007.ndjson', id: 20261122007 })
     const segments = ['2026-11-22', '2026-11-23'].flatMap((day) =>
-      [0, 1, 2, 10, 999].map((n) => segmentName(day, n)),
+      [0, 1, 2, 10, 999].map((n) => segmentOf(day, n)),
     )
     expect(segments.toSorted((a, b) => (a.name < b.name ? -1 : 1))).toStrictEqual(segments)
     expect(segments.toSorted((a, b) => a.id - b.id)).toStrictEqual(segments)
   })
 
   test('is what its id says; other numbers are none', () => {
-    for (const name of [segmentName('2026-11-22', 7), segmentName('0001-01-01', 0)]) {
+    for (const name of [segmentOf('2026-11-22', 7), segmentOf('0001-01-01', 0)]) {
       expect(segmentOfId(name.id)).toEqual(name)
     }
     for (const id of [0, 7, -20261122000, 20261322000, 20260230000, 202611220000, 1.5]) {
@@ -49,7 +49,7 @@ describe('names', () => {
   test('the day is that of UTC', () => {
     expect(utcDay(Date.parse('2026-11-22T23:59:59.999Z'))).toBe('2026-11-22')
     expect(utcDay(Date.parse('2026-11-22T23:59:59.999-01:00'))).toBe('2026-11-23')
-    expect(startOfDay(segmentName('2026-11-22', 3))).toBe('2026-11-22T00:00:00.000Z')
+    expect(startOfDay(segmentOf('2026-11-22', 3))).toBe('2026-11-22T00:00:00.000Z')
   })
 })
 
@@ -142,15 +142,15 @@ describe('where a writer appends', () => {
   })
 
   test('a day has 999 numbers', () => {
-    expect(nextNumber(segmentName('2026-11-22', 998)).name).toBe('2026-11-22_999.ndjson')
-    expect(() => nextNumber(segmentName('2026-11-22', 999))).toThrow(JournalError)
-    expect(() => nextNumber(segmentName('2026-11-22', 999))).toThrow(
+    expect(nextNumber(segmentOf('2026-11-22', 998)).name).toBe('2026-11-22_999.ndjson')
+    expect(() => nextNumber(segmentOf('2026-11-22', 999))).toThrow(JournalError)
+    expect(() => nextNumber(segmentOf('2026-11-22', 999))).toThrow(
       expect.objectContaining({ code: 'SEGMENTS_EXHAUSTED' }),
     )
   })
 
   test('the marker’s name', () => {
-    expect(distrustMarker(segmentName('2026-11-22', 1))).toBe('2026-11-22_001.ndjson.distrusted')
+    expect(distrustMarker(segmentOf('2026-11-22', 1))).toBe('2026-11-22_001.ndjson.distrusted')
   })
 
   test('a folder by a segment’s name is listed: it must be found, not passed over', () => {

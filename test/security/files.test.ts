@@ -15,7 +15,7 @@ import {
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
 import { openJournal } from '../../src/index.js'
-import { segmentName, utcDay } from '../../src/journal/segments.js'
+import { segmentOf, utcDay } from '../../src/journal/segments.js'
 import { status } from '../../src/maintenance/index.js'
 import { openDatabase, projectOnce } from '../../src/projection/index.js'
 import { acquireProjectorLock, isProjectorRunning } from '../../src/store/sqlite/connection/projector-lock.js'
@@ -23,7 +23,7 @@ import { DAY, lines, writeSegment } from '../support/journal-files.js'
 import { requestLine } from '../support/lines.js'
 import { requestLog, test } from '../support/workspace.js'
 
-const today = () => segmentName(utcDay(Date.now()), 0).name
+const today = () => segmentOf(utcDay(Date.now()), 0).name
 const mode = (path: string) => statSync(path).mode & 0o777
 
 /** Everything but a regular file that may stand where one is expected; each is put at a path. */
@@ -132,7 +132,7 @@ test('a marker that is there already is not written to, link or not', async ({ w
   writer.append(requestLog())
   await writer.close()
   expect(readFileSync(elsewhere, 'utf8')).toBe('not yours')
-  expect(workspace.segments()).toEqual([today(), segmentName(utcDay(Date.now()), 1).name])
+  expect(workspace.segments()).toEqual([today(), segmentOf(utcDay(Date.now()), 1).name])
 })
 
 test.for([0o000, 0o022, 0o002, 0o777])(

@@ -1,26 +1,33 @@
 import { join } from 'node:path'
 import { JournalWriteError } from '../errors.js'
 import { fileIdentityAt, isSameFile } from '../file-identity.js'
-import { type Clock, type FileSystem, isNameNotDurable, isSettled } from '../files.js'
+import {
+  type Clock,
+  errorCode,
+  type FileSystem,
+  isNameNotDurable,
+  isSettled,
+  syncDirectory,
+} from '../files.js'
+import type { JournalLogger } from '../logger.js'
+import { createFile } from '../new-file.js'
 import {
   distrustMarker,
   listSegments,
   nextNumber,
   type Segment,
-  type SegmentName,
+  type SegmentRef,
   segmentToWrite,
   utcDay,
 } from '../segments.js'
-import { markDistrusted } from './distrust.js'
 import { LostSegments } from './lost-segments.js'
-import type { JournalLogger } from './options.js'
 import { endFragmentOf, SegmentWriter } from './segment-writer.js'
 import { quietly } from './warnings.js'
 
 /** How often a writer looks for a new day, a newer segment and a lost one. */
 const LOOK_MS = 1000
 
-/** Files that are compared with one that is not in its place: 2 µs each, and a new name is one of the newest. */
+/** How many files are compared with a lost one, the newest first: each takes 2 µs. */
 const MAX_COMPARED = 1000
 
 interface ActiveSegmentOptions {
@@ -29,24 +36,25 @@ interface ActiveSegmentOptions {
   directory: string
   fileMode: number
   logger: JournalLogger
-  /** Throws when the directory no longer holds the journal that was opened: somebody has put another in its place. */
+  /** Throws if the directory no longer holds the journal that was opened. */
   checkJournal(): void
 }
 
 /**
- * Which segment this writer is on. It opens the greatest one or today's, whichever is greater, and looks again each
- * second: so it rolls at midnight, follows other writers, never goes backward, and notices a segment that was lost.
+ * The segment that this process appends to. It's the journal's greatest segment or today's,
+ * whichever is greater. A look each second rolls to a new segment at midnight, follows other
+ * writers, and notices a segment that was lost. A writer never goes back to an earlier segment.
  */
 export class ActiveSegment {
   readonly #options: ActiveSegmentOptions
   #writer: SegmentWriter | null = null
-  /** Rolled away from, but not synced yet. */
+  /** Segments that were left but aren't synced yet. */
   #retired: SegmentWriter[] = []
   #lookedAt = Number.NEGATIVE_INFINITY
-  /** The directory's time of change when it was last listed; NaN, which equals nothing, while that can't be relied on. */
+  /** The directory's mtime at the last list; NaN while that can't prove that nothing changed. */
   #directoryMtimeMs = Number.NaN
   #linesSinceLook = 0
-  /** A sync failed: leave the segment as soon as its tail is clean. */
+  /** A sync failed, so the segment must be left as soon as its tail is clean. */
   #mustLeave = false
   readonly #lost: LostSegments
 
@@ -59,7 +67,7 @@ export class ActiveSegment {
     return this.#writer?.path ?? this.#options.directory
   }
 
-  /** Something was written that no sync has covered. */
+  /** Whether something was written that no sync has covered. */
   get isDirty(): boolean {
     return this.#writer?.isDirty === true || this.#retired.length > 0
   }
@@ -68,34 +76,35 @@ export class ActiveSegment {
     return this.#writer !== null
   }
 
-  /** Events that may be only in a file that the journal no longer has. */
+  /** How many events may be only in a file that the journal no longer has. */
   get lostEvents(): number {
     return this.#lost.lines
   }
 
-  /** A segment was lost, and the next sync has to say so. */
+  /** Whether a segment was lost and no sync has rejected with that yet. */
   get hasUntoldLoss(): boolean {
     return this.#lost.isUntold
   }
 
-  /** Call `lookIfDue` before: once for several lines is enough. */
+  /** Appends a line. Call `lookIfDue` before; once for several lines is enough. */
   write(line: Buffer): void {
     const writer = this.#writer ?? this.#reopen()
     writer.write(line)
     this.#linesSinceLook++
   }
 
+  /** A copy of a line whose write failed, to be written again later. */
   retain(line: Buffer): Buffer {
     return this.#writer === null ? Buffer.from(line) : this.#writer.retain(line)
   }
 
-  /** Looks when a second has passed, or the clock went back. */
+  /** Looks if a second has passed since the last look, or the clock went back. */
   lookIfDue(): void {
     const now = this.#options.clock.now()
     if (now - this.#lookedAt >= LOOK_MS || now < this.#lookedAt) this.look()
   }
 
-  /** Is the segment still in place, and still the one to write? Opens the right one where it isn't. */
+  /** Opens the right segment if this one isn't in place or isn't the one to append to. */
   look(): void {
     const now = this.#options.clock.now()
     this.#lookedAt = now
@@ -125,11 +134,11 @@ export class ActiveSegment {
   }
 
   /**
-   * Syncs every segment written to since the last call. When a sync fails, that segment is marked as distrusted and
-   * left; the error says so, and nothing that was written there is written again.
+   * Syncs every segment written to since the last call. A segment whose sync fails is marked as
+   * distrusted and left; what was written there isn't written again.
    *
-   * @throws JournalWriteError SYNC_FAILED; SYNC_INCOMPLETE, after which the next call tries again; SEGMENT_LOST when a
-   *   path no longer leads to the file that was synced.
+   * @throws JournalWriteError SYNC_FAILED; SYNC_INCOMPLETE, after which the next call tries again;
+   *   SEGMENT_LOST if a path no longer leads to the file that was synced.
    */
   async sync(): Promise<void> {
     const retired = this.#retired
@@ -144,7 +153,7 @@ export class ActiveSegment {
         failure = isNameNotDurable(error) ? this.#postpone(writer, error) : this.#distrust(writer, error)
       }
       if (failure === null) failure = this.#checkKept(writer, lines)
-      // Unless it was written to and left while this sync ran: then the next one has it.
+      // A segment that was written to and left while this sync ran is closed by the next sync.
       if (writer !== this.#writer && !this.#retired.includes(writer)) writer.close()
     }
     this.#lookQuietly()
@@ -153,7 +162,7 @@ export class ActiveSegment {
     if (failure !== null) throw failure
   }
 
-  /** A segment was left that no sync has covered since. */
+  /** Whether a segment was left that no sync has covered since. */
   get hasRetired(): boolean {
     return this.#retired.length > 0
   }
@@ -166,7 +175,7 @@ export class ActiveSegment {
     this.#lost.close()
   }
 
-  /** A look that threw has left no writer behind: say so again on every write, until it works. */
+  /** After a look that threw, no segment is open. Each write tries again, and may throw. */
   #reopen(): SegmentWriter {
     this.#open()
     if (this.#writer === null) throw new Error('unreachable: #open sets a writer or throws')
@@ -175,7 +184,7 @@ export class ActiveSegment {
 
   #open(): void {
     const { fs, clock, directory, checkJournal } = this.#options
-    // First: if none can be opened, the old one must not be taken for the current one.
+    // If no segment can be opened, the old one must not stay the current one.
     this.#writer?.close()
     this.#writer = null
     checkJournal()
@@ -188,14 +197,14 @@ export class ActiveSegment {
     const segments = listSegments(directory, fs)
     let target = segmentToWrite(segments, utcDay(clock.now()))
     if (this.#mustLeave && target.id <= writer.segment.id) target = nextNumber(writer.segment)
-    // Never backward, wherever the clock went.
+    // The clock may have gone back; a writer never does.
     if (target.id <= writer.segment.id) return
     this.#start(target, segments)
     if (writer.isDirty) this.#retired.push(writer)
     else writer.close()
   }
 
-  #start(target: SegmentName, segments: readonly Segment[]): void {
+  #start(target: SegmentRef, segments: readonly Segment[]): void {
     const { fs, directory, fileMode } = this.#options
     this.#writer = new SegmentWriter(fs, directory, target, fileMode)
     this.#lost.reopened(this.#writer)
@@ -205,7 +214,7 @@ export class ActiveSegment {
     this.#directoryMtimeMs = Number.NaN
   }
 
-  /** The directory has changed since it was last listed, or may have. */
+  /** Whether the directory has changed since it was last listed, or may have. */
   #hasNews(now: number): boolean {
     const { mtimeMs } = this.#options.fs.statSync(this.#options.directory)
     const hasNews = mtimeMs !== this.#directoryMtimeMs
@@ -213,12 +222,12 @@ export class ActiveSegment {
     return hasNews
   }
 
-  /** What was written to it is in the journal, even if its path leads elsewhere. */
+  /** Whether what was written to the file is in the journal, even if its path leads elsewhere. */
   #isKept(writer: SegmentWriter): boolean {
     return writer.isInPlace() || this.#wasArchived(writer) || this.#wasRenamed(writer)
   }
 
-  /** As `redate` does: under its new name what was written is in the journal all the same. */
+  /** Whether the file is still a segment under another name, which `redate` gave it. */
   #wasRenamed(writer: SegmentWriter): boolean {
     const { directory, fs } = this.#options
     const isIt = ({ name }: Segment) => isSameFile(fileIdentityAt(join(directory, name), fs), writer.file)
@@ -226,9 +235,11 @@ export class ActiveSegment {
   }
 
   /**
-   * Archiving waits for longer than a writer goes without a look, and takes along what is appended meanwhile; where the
-   * plain file has gone already, nothing may have been. A line that only lacks its newline would be written again, so
-   * that is told as a loss.
+   * Whether the file's place was taken by an archive that has everything written here. `archive`
+   * keeps the plain file, as `.gone`, for longer than a writer goes without a look, and takes along
+   * what is appended meanwhile. If the plain file is gone already, this holds only if nothing was
+   * written since the last look. A line that lacks its newline would be written again elsewhere, so
+   * the segment then counts as lost.
    */
   #wasArchived(writer: SegmentWriter): boolean {
     const { directory, fs } = this.#options
@@ -237,14 +248,14 @@ export class ActiveSegment {
     return segment.isLeaving || writer !== this.#writer || this.#linesSinceLook === 0
   }
 
-  /** What no sync has covered is synced once more, through the descriptor it was written by. */
+  /** Stops appending to this file. The next sync still covers it, through the same descriptor. */
   #leave(writer: SegmentWriter): void {
     this.#writer = null
     if (writer.isDirty) this.#retired.push(writer)
     else writer.close()
   }
 
-  /** After a sync: the lines it covers are durable only in a file that is still the journal's. */
+  /** After a sync: lines are durable only if the file is still the journal's. */
   #checkKept(writer: SegmentWriter, lines: number): JournalWriteError | null {
     try {
       if (this.#isKept(writer)) writer.unflushedLines -= lines
@@ -258,7 +269,7 @@ export class ActiveSegment {
     }
   }
 
-  /** Nothing is known to be lost, but that everything is safe isn't known either: the next sync looks again. */
+  /** Leaves the rest to the next sync: nothing is known to be lost. */
   #postpone(writer: SegmentWriter, cause: unknown): JournalWriteError {
     writer.isDirty = true
     if (writer !== this.#writer && !this.#retired.includes(writer)) this.#retired.push(writer)
@@ -280,12 +291,12 @@ export class ActiveSegment {
       markDistrusted(this.#options, writer.segment, reason)
     } catch (markerError) {
       const fields = { err: markerError, path: join(directory, distrustMarker(writer.segment)) }
-      quietly(() => logger.error(fields, 'The marker of a distrusted segment could not be written'))
+      quietly(() => logger.error(fields, "The marker of a distrusted segment couldn't be written"))
     }
     return error
   }
 
-  /** Opening the next segment may fail as well; the next write tries again and reports it. */
+  /** Looks without throwing: the next write tries again, and throws. */
   #lookQuietly(): void {
     try {
       this.look()
@@ -293,4 +304,24 @@ export class ActiveSegment {
       quietly(() => this.#options.logger.error({ err: error }, 'No segment can be opened'))
     }
   }
+}
+
+/** Marks a segment whose sync failed. The mark outlives the power cut that may follow. */
+function markDistrusted(options: ActiveSegmentOptions, segment: SegmentRef, reason: string): void {
+  const { fs, clock, directory, fileMode } = options
+  let fd: number
+  try {
+    fd = createFile(fs, join(directory, distrustMarker(segment)), { mode: fileMode })
+  } catch (error) {
+    // Another writer has marked it.
+    if (errorCode(error) === 'EEXIST') return
+    throw error
+  }
+  try {
+    fs.writeSync(fd, `${JSON.stringify({ at: new Date(clock.now()).toISOString(), error: reason })}\n`)
+    fs.fsyncSync(fd)
+  } finally {
+    fs.closeSync(fd)
+  }
+  syncDirectory(fs, directory)
 }

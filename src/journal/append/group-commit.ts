@@ -1,9 +1,9 @@
-// Not the global one, which tests replace: with fake timers no flush and no close would ever resolve.
+// Not the global one, which a caller's fake timers replace: no flush would ever resolve.
 import { setImmediate } from 'node:timers'
 
 /**
- * One sync serves all who wait. A call that comes while a sync runs isn't covered by it (its bytes may have been
- * written after the sync began), so it joins the next one.
+ * Lets one sync serve all callers that wait. A call made while a sync runs joins the next one,
+ * because its bytes may have been written after that sync began.
  */
 export class GroupCommit {
   readonly #sync: () => Promise<void>
@@ -14,7 +14,7 @@ export class GroupCommit {
     this.#sync = sync
   }
 
-  /** Resolves, or rejects, with a sync that began after this call. */
+  /** Resolves or rejects with a sync that begins after this call. */
   join(): Promise<void> {
     if (this.#next !== null) return this.#next
     const previous = this.#running
@@ -31,7 +31,7 @@ export class GroupCommit {
   }
 }
 
-/** Callers that a finished sync has woken get to append and join before the next one starts. */
+/** Lets the callers that a finished sync has woken append and join before the next sync starts. */
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }

@@ -1,25 +1,26 @@
 import { JournalWriteError } from '../errors.js'
 import { isSameFile } from '../file-identity.js'
-import type { JournalLogger } from './options.js'
+import type { JournalLogger } from '../logger.js'
 import type { SegmentWriter } from './segment-writer.js'
 import { quietly } from './warnings.js'
 
 interface Loss {
-  /** Its descriptor stays open until the writer goes on elsewhere: a new file could get the inode number otherwise. */
+  /** Stays open until another segment is opened: a new file could get its inode number. */
   writer: SegmentWriter
-  /** What was appended to it since the last flush. */
+  /** How many events were appended to it since the last flush. */
   lines: number
   error: JournalWriteError
   isLogged: boolean
   /** A flush has rejected with it. */
   isTold: boolean
-  /** The writer has gone on in another file. */
+  /** Another segment has been opened since, so this file can't come back. */
   isSettled: boolean
 }
 
 /**
- * The files that a segment's path no longer leads to, and how many events may be in them alone. A file that is opened
- * again, because somebody moved it back or gave it another name, is no loss any more.
+ * The files that were appended to and that the journal no longer has, and how many events may be in
+ * them alone. A file that is opened again, because somebody moved it back or gave it another name,
+ * isn't lost any more.
  */
 export class LostSegments {
   readonly #logger: JournalLogger
@@ -30,19 +31,22 @@ export class LostSegments {
     this.#logger = logger
   }
 
-  /** Events that may be in such a file alone. */
+  /** How many events may be in such a file alone. */
   get lines(): number {
     return this.#losses.reduce((sum, { lines }) => sum + lines, this.#settledLines)
   }
 
-  /** No flush has rejected with one of them yet. */
+  /** Whether there is a loss that no flush has rejected with yet. */
   get isUntold(): boolean {
     return this.#losses.some(({ isTold }) => !isTold)
   }
 
-  /** @param isLeft the writer had gone on elsewhere before, and closes this one itself. */
+  /**
+   * @param isLeft another segment was opened before this loss was found, and the caller closes this
+   *   one.
+   */
   add(writer: SegmentWriter, isLeft = false): void {
-    // A look and a sync may both find it.
+    // A look and a sync may both find the same loss.
     if (this.#losses.some((loss) => loss.writer === writer)) return
     const { path, unflushedLines: lines } = writer
     const found = `${path} was moved, removed, replaced or hidden by a mount while it was written to`
@@ -51,7 +55,7 @@ export class LostSegments {
     this.#losses.push({ writer, lines, error, isLogged: false, isTold: false, isSettled: isLeft })
   }
 
-  /** The writer goes on in this file: what was lost with it is back, everything else is settled. */
+  /** Called once a segment is open. If it was lost, it's back; every other loss is settled. */
   reopened(opened: SegmentWriter): void {
     for (const loss of this.#losses.filter(({ isSettled }) => !isSettled)) {
       loss.isSettled = true
@@ -67,7 +71,7 @@ export class LostSegments {
     this.#forget()
   }
 
-  /** Says in the log what hasn't been said yet. */
+  /** Logs each loss once. */
   report(): void {
     for (const loss of this.#losses.filter(({ isLogged }) => !isLogged)) {
       loss.isLogged = true
@@ -78,7 +82,7 @@ export class LostSegments {
     }
   }
 
-  /** Why the flush that asks must reject; null when nothing is untold. */
+  /** The error that the current flush must reject with; null if there is nothing left to tell. */
   tell(): JournalWriteError | null {
     const error = this.#losses.find(({ isTold }) => !isTold)?.error ?? null
     for (const loss of this.#losses) loss.isTold = true
@@ -90,7 +94,7 @@ export class LostSegments {
     for (const { writer, isSettled } of this.#losses) if (!isSettled) writer.close()
   }
 
-  /** What nobody has to hear of any more is only a number. */
+  /** Keeps only the number of events of losses that were told and settled. */
   #forget(): void {
     const isDone = (loss: Loss) => loss.isTold && loss.isSettled
     for (const loss of this.#losses.filter(isDone)) this.#settledLines += loss.lines

@@ -1,45 +1,46 @@
 import { resolve } from 'node:path'
 import { type Redact, redactAlso, redactSecrets } from '../../events/redact.js'
-
-/** The part of a pino logger that is called: `warn` and `error`, with fields first. */
-export interface JournalLogger {
-  warn(fields: object, message: string): void
-  error(fields: object, message: string): void
-}
+import type { JournalLogger } from '../logger.js'
 
 export interface JournalOptions {
   /**
-   * The journal's directory, created when it is missing.
+   * The path of the journal's directory, which is created if it doesn't exist. A relative one is
+   * resolved once, against the working directory at the time of the call.
    * @default 'journal'
    */
   directory?: string | undefined
   /**
-   * Where warnings go: pino, or anything with its `warn` and `error`.
+   * Takes warnings and errors: a pino logger, or anything with its `warn` and `error`.
    * @default the console
    */
   logger?: JournalLogger | undefined
   /**
-   * `everysec` syncs a segment that was written to each second, so that a power cut costs at most that; `no` leaves it
-   * to the kernel (about 30 s). `flush` syncs in either case.
+   * When events become durable without a `flush`. `everysec`: a sync each second, so a power cut
+   * costs the events of about a second. `no`: the kernel writes them out, after about 30 s. `flush`
+   * syncs in either case.
    * @default 'everysec'
    */
   fsync?: 'everysec' | 'no' | undefined
   /**
-   * Bytes of lines that `record` keeps in memory while the disk refuses.
+   * How many bytes of lines `record` keeps in memory while the disk refuses. Events over that are
+   * lost and counted as `dropped`.
    * @default 16 MiB
    */
   bufferBytes?: number | undefined
   /**
-   * Permissions of new files, whatever the umask; directories get execute where files have read. 0o660 shares a
-   * journal within a group.
-   * @default 0o600, and what the group may do with a journal.json that is there and not open to others
+   * The permissions of new files, whatever the umask: from 0o600 to 0o777, of which only read and
+   * write count. New directories get execute where files have read. 0o660 shares a journal within a
+   * group.
+   * @default 0o600; in a journal that exists and isn't open to others, also what the group may do
+   *   with journal.json
    */
   mode?: number | undefined
   /**
-   * Takes secrets out before the line is written. Patterns, each with the flag g, mask what they match in `error_message`,
-   * after the default; one that backtracks without bounds is the caller's own cost. A function replaces the default, and
-   * is called for `error_message` and label values. `false` writes them as they are.
-   * @default masks the secrets that SECURITY.md lists in `error_message`
+   * How secrets are taken out before a line is written. Patterns, each with the flag g, mask what
+   * they match in `error_message`, in addition to the default; a pattern that backtracks without
+   * bounds blocks the caller. A function replaces the default, and is called for `error_message`
+   * and for each label's value. `false` writes them as they are.
+   * @default masks in `error_message` the secrets that SECURITY.md lists
    */
   redact?: Redact | readonly RegExp[] | false | undefined
 }
@@ -51,14 +52,18 @@ export interface ResolvedOptions {
   bufferBytes: number
   fileMode: number
   directoryMode: number
-  /** Not the default: a journal that is there is no reason for another one. */
+  /** Whether the caller chose the mode, so that an existing journal's doesn't replace it. */
   isModeGiven: boolean
   redact: Redact | null
 }
 
 const NAMES = ['directory', 'logger', 'fsync', 'bufferBytes', 'mode', 'redact']
 
-/** Fills the defaults. @throws TypeError for an unknown option or a value out of range, naming it. */
+/**
+ * Fills the defaults.
+ *
+ * @throws TypeError for an unknown option or a value out of range, naming it.
+ */
 export function resolveOptions(options: JournalOptions): ResolvedOptions {
   if (typeof options !== 'object' || options === null) {
     throw new TypeError(`openJournal takes an object of options; found ${String(options)}`)
@@ -87,7 +92,7 @@ export function resolveOptions(options: JournalOptions): ResolvedOptions {
   expect(redact === false || isRedaction, 'redact', redact, expected)
   const fileMode = mode & 0o666
   return {
-    // Looked up again all the time, so a process that changes its directory must not lead it elsewhere.
+    // Absolute, because the process may change its working directory later.
     directory: resolve(directory),
     logger,
     fsync,
@@ -99,14 +104,17 @@ export function resolveOptions(options: JournalOptions): ResolvedOptions {
   }
 }
 
-/** Without g only the first match would be masked, with y only one at the beginning; an empty match masks nothing. */
+/**
+ * Whether a pattern masks every match: without g only the first is masked, with y only one at the
+ * beginning, and an empty match masks nothing.
+ */
 function isPattern(pattern: unknown): boolean {
   return pattern instanceof RegExp && pattern.global && !pattern.sticky && ''.search(pattern) === -1
 }
 
 function redactionOf(redact: Redact | readonly RegExp[] | false): Redact | null {
   if (redact === false) return null
-  // Copies: a caller's own use of a pattern moves its lastIndex.
+  // Copies, because the caller's own use of a pattern moves its lastIndex.
   return typeof redact === 'function' ? redact : redactAlso(redact.map((pattern) => new RegExp(pattern)))
 }
 

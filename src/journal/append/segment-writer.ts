@@ -10,36 +10,40 @@ import {
   syncDirectoryAsync,
 } from '../files.js'
 import { createFile } from '../new-file.js'
-import type { SegmentName } from '../segments.js'
+import type { SegmentRef } from '../segments.js'
 
 const NEWLINE_BYTE = 0x0a
 const NEWLINE = Buffer.from('\n')
 
-/** How often a line is tried again after a short write before the disk counts as refusing. */
+/** How many short writes in a row count as a refusal of the disk. */
 const MAX_ATTEMPTS = 3
 
 const { O_RDWR, O_APPEND } = constants
 
 /**
- * What stands behind the last newline of the segment, as far as this writer left it:
+ * What this writer has left after the last newline of the segment:
+ *
  * - `clean`: nothing.
- * - `torn`: a fragment; the next line must begin with a newline.
- * - a Buffer: this whole line, of which only the newline is missing.
+ * - `torn`: a fragment of a line. The next line must begin with a newline.
+ * - a Buffer: this whole line, without its newline.
  */
 type Tail = 'clean' | 'torn' | Buffer
 
-/** Closes the descriptors of journals that were forgotten without `close`. What is unwritten keeps a journal alive. */
+/**
+ * Closes the descriptors of journals that were dropped without `close`. Events in memory keep a
+ * journal alive.
+ */
 const forgotten = new FinalizationRegistry(({ fs, fd }: { fs: FileSystem; fd: number }) => fs.closeSync(fd))
 
-/** One open segment: each line is one write(2) on an O_APPEND file, and a torn line is repaired before the next. */
+/** Writes lines to one open segment: each is one write(2), after the end of a torn line if any. */
 export class SegmentWriter {
-  readonly segment: SegmentName
+  readonly segment: SegmentRef
   readonly path: string
-  /** Which file is written, wherever its path leads by now. */
+  /** The file that is open, wherever its path leads by now. */
   readonly file: FileIdentity
-  /** Bytes have been written since the last sync began. */
+  /** Whether anything has been written since the last sync began. */
   isDirty = false
-  /** Lines of this process that aren't known to be in the journal for good: written, but not flushed yet. */
+  /** How many lines of this process were written but not flushed, so that they may be lost. */
   unflushedLines = 0
   readonly #fs: FileSystem
   readonly #fd: number
@@ -47,11 +51,11 @@ export class SegmentWriter {
   #tail: Tail = 'clean'
   #isSyncing = false
   #isClosed = false
-  /** The name is in the directory, but perhaps only in memory, whoever created it. */
+  /** Whether the directory was synced, so that the file's name survives a power cut. */
   #isNameDurable = false
 
-  /** Opens the segment, creating it with exactly `mode`, and completes what another writer left without its end. */
-  constructor(fs: FileSystem, directory: string, segment: SegmentName, mode: number) {
+  /** Opens the segment, or creates it with exactly `mode`, and ends a fragment in it. */
+  constructor(fs: FileSystem, directory: string, segment: SegmentRef, mode: number) {
     this.segment = segment
     this.path = join(directory, segment.name)
     this.#fs = fs
@@ -77,8 +81,9 @@ export class SegmentWriter {
   }
 
   /**
-   * Writes a whole line, newline included. When it throws, the event counts as not written; the same Buffer given
-   * again (or the copy that `retain` made of it) is then finished instead of repeated.
+   * Writes a whole line, newline included. If it throws, the event counts as not written. Given the
+   * same Buffer again, or the copy that `retain` made of it, it finishes the line rather than
+   * repeating it.
    */
   write(line: Buffer): void {
     this.isDirty = true
@@ -112,7 +117,7 @@ export class SegmentWriter {
     return copy
   }
 
-  /** False when the path no longer leads to the file that is written: moved, removed, replaced, or hidden by a mount. */
+  /** Whether the path leads to this file: it may be moved, removed, replaced or mounted over. */
   isInPlace(): boolean {
     let stats: BigIntStats
     try {
@@ -125,11 +130,13 @@ export class SegmentWriter {
   }
 
   /**
-   * What has been written so far, and the segment's name, survive a power cut. Rejects when the disk says otherwise:
-   * with NameNotDurableError when only the name may not, which the next sync tries again.
+   * Resolves once everything written so far, and the segment's name, survive a power cut.
+   *
+   * @throws NameNotDurableError if only the name may not, which the next sync tries again; the file
+   *   system's error if the lines may not.
    */
   async sync(): Promise<void> {
-    // Left while another segment was synced: an earlier sync has its bytes, or its loss was reported.
+    // Closed while another segment was synced: its loss was reported, or an earlier sync had it.
     if (this.#isClosed) return
     this.isDirty = false
     this.#isSyncing = true
@@ -150,7 +157,7 @@ export class SegmentWriter {
     }
   }
 
-  /** Once is enough. While a sync runs the descriptor stays open until it is done: its number could be reused. */
+  /** Closes the file, but only after a running sync: its descriptor's number could be reused. */
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
@@ -170,24 +177,24 @@ export class SegmentWriter {
       this.isDirty = true
       this.#endLine()
     } catch {
-      // A full disk: the next line begins with a newline instead.
+      // The disk may be full. The next line begins with a newline instead.
     }
   }
 }
 
-/** Completes the last line of a segment that is no longer written to. Where that can't be done, it stays as it is. */
-export function endFragmentOf(fs: FileSystem, directory: string, segment: SegmentName): void {
+/** Ends the last line of a segment that is no longer appended to, if it can. */
+export function endFragmentOf(fs: FileSystem, directory: string, segment: SegmentRef): void {
   let fd: number
   try {
     fd = openRegularFile(fs, join(directory, segment.name), O_RDWR | O_APPEND)
   } catch {
-    // Gone, read-only or no regular file: its fragment waits, and doctor shows it.
+    // The file is gone, read-only or not a regular one. Its fragment stays, and doctor shows it.
     return
   }
   try {
     if (!endsWithNewline(fs, fd, fs.fstatSync(fd).size)) fs.writeSync(fd, NEWLINE, 0, 1)
   } catch {
-    // As above: nothing is lost by a fragment that stays one.
+    // A fragment that stays one loses nothing.
   } finally {
     fs.closeSync(fd)
   }

@@ -1,13 +1,12 @@
 import { shownText } from '../../events/errors.js'
-import type { JournalLogger } from './options.js'
+import type { JournalLogger } from '../logger.js'
 
 const BURST = 20
 const PER_SECOND = 1
 
 /**
- * Warnings at a bounded rate: the first twenty at once, then one a second, each saying how many were left out. A full
- * disk under a busy gateway must not fill the log as well. A logger that throws is ignored: logging never fails a
- * request.
+ * Logs warnings at a bounded rate: twenty at once, then one a second, with the number of those that
+ * were left out. A full disk under a busy gateway must not fill the log as well.
  */
 export class BoundedWarnings {
   readonly #logger: JournalLogger
@@ -34,11 +33,11 @@ export class BoundedWarnings {
   }
 }
 
-/** Names that are warned of at most: a caller that makes them up must not fill the log, or the memory. */
+/** A caller that makes names up must fill neither the log nor the memory. */
 const MAX_MEMBERS = 100
 const MAX_MEMBER_LENGTH = 256
 
-/** One warning for each member of events that isn't as it should be. */
+/** Logs one warning for each name of a member that isn't as it should be. */
 export class MemberWarnings {
   readonly #logger: JournalLogger
   readonly #warned = new Set<string>()
@@ -55,11 +54,11 @@ export class MemberWarnings {
   }
 }
 
-/** Calls a logger whose failure is nobody's problem. */
+/** Calls a logger and ignores what it throws. */
 export function quietly(log: () => void): void {
   try {
     log()
   } catch {
-    // A broken logger must not fail a request.
+    // Logging never fails a request.
   }
 }

@@ -1,4 +1,4 @@
-/** Events that `record` could not write yet, in order and bounded in bytes. */
+/** The lines that `record` couldn't write yet, in order and bounded in bytes. */
 export class WriteBuffer {
   readonly #maxBytes: number
   #lines: Buffer[] = []
@@ -9,12 +9,12 @@ export class WriteBuffer {
     this.#maxBytes = maxBytes
   }
 
-  /** How many events wait. */
+  /** How many lines wait. */
   get length(): number {
     return this.#lines.length
   }
 
-  /** False, and nothing kept, when the line would go over the bound. */
+  /** Keeps the line, or returns false if it would go over the bound. */
   push(line: Buffer): boolean {
     if (this.#bytes + line.length > this.#maxBytes) return false
     this.#lines.push(line)
@@ -22,9 +22,9 @@ export class WriteBuffer {
     return true
   }
 
-  /** Writes what waits, oldest first. When `write` throws, that line and all behind it stay; what it threw rises. */
+  /** Writes the lines, oldest first. If `write` throws, its line and all after it stay. */
   drain(write: (line: Buffer) => void): void {
-    // A logger that is called by `write` may log through this journal.
+    // A logger that `write` calls may log through this journal.
     if (this.#isDraining) throw new Error('the buffer is being written')
     this.#isDraining = true
     let written = 0

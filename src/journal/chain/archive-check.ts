@@ -6,30 +6,33 @@ import { JournalError } from '../errors.js'
 import { isPassingCode } from '../files.js'
 import { ArchivedSegmentReader } from '../read/archived-segment-reader.js'
 import { unreadable } from '../read/segment-reader.js'
-import { archiveFile, type SegmentName } from '../segments.js'
+import { archiveFile, type SegmentRef } from '../segments.js'
 import type { EntryOf } from './manifest.js'
 import { SegmentDigester } from './segment-digest.js'
 
 /**
- * - `as_recorded`: the file is the one that was recorded, by its size or its hash.
- * - `recompressed`: another file, which holds the same bytes of the segment. That is fine.
- * - `altered`: it doesn't hold what was recorded.
+ * Whether an archive holds the bytes that the manifest recorded:
+ *
+ * - `as_recorded`: the file is the recorded one, by its size or its hash.
+ * - `recompressed`: it's another file that holds the same bytes of the segment. That is fine.
+ * - `altered`: it doesn't hold them.
  */
 export type ArchiveVerdict = 'as_recorded' | 'recompressed' | 'altered'
 
-/** The verdict on each file that isn't the recorded one: it is decompressed once, and again when it changes. */
+/** The verdicts on files that aren't the recorded ones, each with the version it is about. */
 const verdicts = new Map<string, { version: string; verdict: ArchiveVerdict }>()
 
 /**
- * The one rule by which project, status and doctor judge an archive, and verify and replay as they read it: what counts
- * are the bytes of the segment that it holds. Where the file is the recorded one, they needn't be decompressed.
+ * Judges an archive by the bytes of the segment that it holds. It isn't decompressed if the file is
+ * the recorded one. This is the one rule for all commands: verify and replay apply it as they read.
  *
- * @param isHashed compare the file's hash rather than its size, which reads the file.
- * @throws JournalError SEGMENT_UNREADABLE when it can't be opened; the system's error when it can't be read for now.
+ * @param isHashed compares the file's hash rather than its size, which takes reading the file.
+ * @throws JournalError SEGMENT_UNREADABLE if it can't be opened; the file system's error if it
+ *   can't be read for now.
  */
 export async function judgeArchive(
   directory: string,
-  segment: SegmentName,
+  segment: SegmentRef,
   entry: EntryOf<'archived'>,
   isHashed = false,
 ): Promise<ArchiveVerdict> {
@@ -46,14 +49,14 @@ export async function judgeArchive(
   return verdict
 }
 
-/** Whatever changes a file's bytes changes one of these. */
+/** A text that differs once a file's bytes may have changed. */
 export function versionOf({ dev, ino, size, ctimeNs }: BigIntStats): string {
   return `${dev}/${ino}/${size}/${ctimeNs}`
 }
 
 async function holds(
   directory: string,
-  segment: SegmentName,
+  segment: SegmentRef,
   { bytes, sha256 }: EntryOf<'archived'>,
 ): Promise<boolean> {
   const digester = new SegmentDigester()
@@ -68,7 +71,7 @@ async function holds(
       if (digester.readBytes > bytes) return false
     }
   } catch (error) {
-    // What doesn't decompress isn't what was recorded; what can't be read for now says nothing.
+    // A file that doesn't decompress is altered. One that can't be read for now may be anything.
     const cause =
       error instanceof JournalError ? (error.cause as NodeJS.ErrnoException | undefined) : undefined
     if (cause === undefined || isPassingCode(cause.code)) throw error

@@ -12,35 +12,73 @@ import {
   syncDirectory,
 } from '../files.js'
 import { createFile } from '../new-file.js'
-import {
-  type EntryOf,
-  type Manifest,
-  ManifestChain,
-  type ManifestEntry,
-  type ManifestProblem,
-  type NewManifestEntry,
-} from './manifest-chain.js'
-
-export {
-  type EntryOf,
-  type Manifest,
-  type ManifestEntry,
-  type ManifestProblem,
-  type NewManifestEntry,
-  NO_ENTRY,
-  type SegmentDigest,
-} from './manifest-chain.js'
+import type { SegmentDigest } from './segment-digest.js'
 
 export const MANIFEST_FILE = 'manifest.jsonl'
+
+/** What the first entry names as the entry before it; also the head of an empty manifest. */
+export const NO_ENTRY = '0'.repeat(64)
 
 const { O_RDWR, O_APPEND, O_RDONLY } = constants
 const NEWLINE = 0x0a
 const MAX_ATTEMPTS = 100
 
+/** How every entry ends. */
+const ENDING = /,"hash":"([0-9a-f]{64})"\}$/
+const ENDING_LENGTH = ',"hash":""}'.length + 64
+
 /**
- * Reads a journal's manifest; an empty one where there is none.
+ * What is added to the manifest. The digest is that of the segment's bytes, uncompressed.
  *
- * @throws JournalError MANIFEST_UNREADABLE when it can't be read.
+ * - `sealed`: the segment's day was over; lines after these bytes are late.
+ * - `archived`: the `.ndjson.gz` that takes the segment's place; a segment's last such entry
+ *   counts.
+ * - `pruned`: the segment's files are gone, or about to go, on purpose.
+ */
+export type NewManifestEntry = { segment: string } & SegmentDigest &
+  (
+    | { kind: 'sealed' }
+    | { kind: 'archived'; archive_bytes: number; archive_sha256: string }
+    | { kind: 'pruned' }
+  )
+
+export type ManifestEntry = NewManifestEntry & {
+  /** When it was added, UTC. */
+  at: string
+  /** The hash of the entry before. */
+  previous: string
+  /** The SHA-256 of this line's bytes before `,"hash"`. */
+  hash: string
+}
+
+export type EntryOf<Kind extends ManifestEntry['kind']> = Extract<ManifestEntry, { kind: Kind }>
+
+/**
+ * A line that breaks the chain:
+ *
+ * - `not_an_entry`: it's neither an entry nor the beginning of one.
+ * - `hash_mismatch`: its hash isn't that of its bytes.
+ * - `unknown_previous`: it follows an entry that isn't there.
+ */
+export interface ManifestProblem {
+  reason: 'not_an_entry' | 'hash_mismatch' | 'unknown_previous'
+  byteOffset: number
+  detail: string
+}
+
+export interface Manifest {
+  /** The entries that count, in order. Reading again adds to this same array. */
+  entries: readonly ManifestEntry[]
+  /** The hash of the last entry; 64 zeros if there is none. */
+  head: string
+  /** Empty unless somebody changed the file. */
+  problems: readonly ManifestProblem[]
+}
+
+/**
+ * Reads a journal's manifest. It's empty if the file doesn't exist.
+ *
+ * @throws JournalError MANIFEST_UNREADABLE
  */
 export function readManifest(directory: string, fs: FileSystem = nodeFileSystem): Manifest {
   return new ManifestFile(directory, fs).read()
@@ -48,10 +86,10 @@ export function readManifest(directory: string, fs: FileSystem = nodeFileSystem)
 
 type LastEntries = { [Kind in ManifestEntry['kind']]: Map<string, EntryOf<Kind>> }
 
-/** Of each chain that was asked about, as far as it was long by then. */
+/** The last entries of each chain, and how many of its entries they were taken from. */
 const indexes = new WeakMap<Manifest['entries'], { length: number; last: LastEntries }>()
 
-/** The last entry of a kind for each segment, by the segment's name. Asked again, it costs what was added since. */
+/** The last entry of a kind for each segment, by name. Asked again, it reads only newer entries. */
 export function lastEntries<Kind extends ManifestEntry['kind']>(
   { entries }: Manifest,
   kind: Kind,
@@ -70,9 +108,9 @@ export function lastEntries<Kind extends ManifestEntry['kind']>(
 }
 
 /**
- * The manifest of a journal: one JSON line an entry, each with the hash of the one before. Several programs may add to it
- * without a lock: of two entries that follow the same one, the first counts. What was read is kept, so that reading
- * again costs only what was added.
+ * A journal's manifest: one JSON line for each entry, with the hash of the entry before. Several
+ * programs may add to it without a lock: of two entries that follow the same one, the first counts.
+ * What was read is kept, so that reading again costs only what was added.
  */
 export class ManifestFile {
   readonly path: string
@@ -97,7 +135,7 @@ export class ManifestFile {
       fd = openRegularFile(this.#fs, this.path, O_RDONLY)
     } catch (error) {
       if (!isMissing(error)) throw this.#unreadable(error)
-      // Also where it was moved away, to begin a new chain.
+      // Somebody may have moved it away to begin a new chain.
       this.#startAnew(null)
       return this.#chain.manifest()
     }
@@ -116,11 +154,12 @@ export class ManifestFile {
   }
 
   /**
-   * Adds an entry and makes it durable. `makeEntry` is asked again where another writer was faster, with what is there
-   * by then; null: nothing is left to add.
+   * Adds an entry and makes it durable. If another program adds one first, `makeEntry` is called
+   * again with the manifest as it is by then. It returns null when nothing is left to add.
    *
-   * @returns the entry, once it is in the chain; null when `makeEntry` gave none.
-   * @throws JournalError JOURNAL_INVALID while the chain is broken: nothing is built on what somebody changed.
+   * @returns the entry, once it's in the chain; null if `makeEntry` gave none.
+   * @throws JournalError JOURNAL_INVALID while the chain is broken: nothing is built on what
+   *   somebody changed; MANIFEST_UNREADABLE.
    */
   append(makeEntry: (manifest: Manifest) => NewManifestEntry | null, now: number): ManifestEntry | null {
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
@@ -131,14 +170,14 @@ export class ManifestFile {
       if (entry === null) return null
       const hash = this.#write({ ...entry, at: new Date(now).toISOString(), previous: manifest.head })
       const added = this.read().entries.findLast((other) => other.hash === hash)
-      // After the read, which begins anew where the file has just been made.
+      // Set after the read, which resets it for a file that has just been created.
       this.#isNameDurable = true
       if (added !== undefined) return added
     }
-    throw new Error(`${this.path}: ${MAX_ATTEMPTS} attempts to add an entry were overtaken`)
+    throw new Error(`${this.path}: other programs were faster in ${MAX_ATTEMPTS} attempts to add an entry`)
   }
 
-  /** @throws the file system's error where this user could not add an entry. */
+  /** @throws the file system's error if this user can't add an entry. */
   checkWritable(): void {
     try {
       accessSync(this.path, constants.W_OK)
@@ -173,12 +212,13 @@ export class ManifestFile {
       this.#chain.add(bytes.subarray(start, end), first + start)
       start = end + 1
     }
-    // Only its newline may be missing. Anything else is what a crash left: it stays until a newline ends it.
+    // A last line that lacks only its newline counts. Any other is what a crash left: it isn't
+    // judged until a newline ends it.
     if (this.#chain.addIfWhole(bytes.subarray(start), first + start)) start = bytes.length
     this.#readBytes = first + start
   }
 
-  /** One write; a fragment that somebody left is ended by it. @returns the hash. */
+  /** Adds the entry in one write, and ends a fragment before it. @returns the entry's hash. */
   #write(entry: Omit<ManifestEntry, 'hash'>): string {
     const start = JSON.stringify(entry).slice(0, -1)
     const hash = createHash('sha256').update(start).digest('hex')
@@ -205,7 +245,7 @@ export class ManifestFile {
     } catch (error) {
       if (!isMissing(error)) throw error
     }
-    // As the journal was made: 0600, or what a group shares; never less than its owner needs.
+    // The same permissions as journal.json has, but never less than its owner needs.
     const mode = 0o600 | (fs.statSync(join(this.#directory, 'journal.json')).mode & 0o666)
     try {
       return createFile(fs, this.path, { mode, flags: O_RDWR | O_APPEND })
@@ -226,5 +266,84 @@ export class ManifestFile {
     const advice =
       'bring it back from a backup, or move it away to begin a new chain, which proves nothing older'
     return new JournalError('JOURNAL_INVALID', this.path, `${found}; ${advice}`)
+  }
+}
+
+/** Decides line by line which entries count, and which lines break the chain. */
+class ManifestChain {
+  readonly #entries: ManifestEntry[] = []
+  readonly #problems: ManifestProblem[] = []
+  readonly #known = new Set([NO_ENTRY])
+  #head = NO_ENTRY
+
+  manifest(): Manifest {
+    return { entries: this.#entries, head: this.#head, problems: [...this.#problems] }
+  }
+
+  /** Adds a line that ended with a newline, given without it. */
+  add(line: Buffer, byteOffset: number): void {
+    if (line.length === 0 || this.addIfWhole(line, byteOffset)) return
+    const text = line.toString()
+    // The beginning of an entry, as a crash leaves it, is never valid JSON and breaks nothing. If
+    // it replaced an entry, the entries that followed that one show it.
+    if (ENDING.test(text)) {
+      const detail = "an entry's hash isn't that of its bytes, or its members aren't those of an entry"
+      this.#problems.push({ reason: 'hash_mismatch', byteOffset, detail })
+    } else if (parseJson(text) !== undefined || !text.startsWith('{')) {
+      const detail = 'a line is neither an entry nor the beginning of one'
+      this.#problems.push({ reason: 'not_an_entry', byteOffset, detail })
+    }
+  }
+
+  /** @returns false if the line isn't an entry whose hash holds. */
+  addIfWhole(line: Buffer, byteOffset: number): boolean {
+    const hash = ENDING.exec(line.toString('latin1'))?.[1]
+    if (hash === undefined) return false
+    const bytes = line.subarray(0, line.length - ENDING_LENGTH)
+    if (createHash('sha256').update(bytes).digest('hex') !== hash) return false
+    const entry = parseEntry(line.toString())
+    if (entry === null) return false
+    this.#follow(entry, byteOffset)
+    return true
+  }
+
+  #follow(entry: ManifestEntry, byteOffset: number): void {
+    const { previous, hash } = entry
+    if (previous === this.#head) {
+      this.#head = hash
+      this.#known.add(hash)
+      this.#entries.push(entry)
+    } else if (!this.#known.has(previous)) {
+      const detail = `an entry follows ${previous.slice(0, 16)}…, which isn't there`
+      this.#problems.push({ reason: 'unknown_previous', byteOffset, detail })
+    }
+    // Otherwise another program added an entry first, and this one was added anew.
+  }
+}
+
+/** Null if the line's members aren't those of an entry: anybody can compute a hash. */
+function parseEntry(text: string): ManifestEntry | null {
+  const entry = parseJson(text) as Partial<Record<string, unknown>> | null | undefined
+  const isCount = (value: unknown) => Number.isSafeInteger(value) && Number(value) >= 0
+  const isEntry =
+    typeof entry === 'object' &&
+    entry !== null &&
+    ['sealed', 'archived', 'pruned'].includes(String(entry['kind'])) &&
+    typeof entry['segment'] === 'string' &&
+    isCount(entry['bytes']) &&
+    isCount(entry['lines']) &&
+    typeof entry['sha256'] === 'string' &&
+    typeof entry['previous'] === 'string' &&
+    (entry['kind'] !== 'archived' ||
+      (isCount(entry['archive_bytes']) && typeof entry['archive_sha256'] === 'string'))
+  return isEntry ? (entry as unknown as ManifestEntry) : null
+}
+
+/** Undefined if the text isn't valid JSON. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
   }
 }

@@ -1,48 +1,51 @@
 import { JournalError } from '../errors.js'
 import { type Clock, errorCode } from '../files.js'
+import type { Logger } from '../logger.js'
 import { openSegment } from '../read/open-segment.js'
 import type { Segment } from '../segments.js'
 import { lastEntries, ManifestFile } from './manifest.js'
 import { SegmentDigester } from './segment-digest.js'
 
-/** How long after its UTC day a segment is sealed: writers look for a new day each second, but clocks differ. */
+/**
+ * How long after the end of its UTC day a segment is sealed. Writers look for a new day each
+ * second, but their clocks differ.
+ */
 const SEAL_AFTER_MS = 10 * 60_000
 const DAY_MS = 24 * 60 * 60_000
 
-/** Between two looks of a daemon for something to seal. */
+/** How long a daemon waits between two looks for segments to seal. */
 const LOOK_MS = 60_000
 
-/** The part of a pino logger that is called. */
-export interface SealLogger {
-  info(fields: object, message: string): void
-  warn(fields: object, message: string): void
-}
-
-/** When a segment may be sealed. */
+/** The moment from which a segment may be sealed, in milliseconds since 1970 UTC. */
 export function sealableAt({ day }: Pick<Segment, 'day'>): number {
   return Date.parse(`${day}T00:00:00.000Z`) + DAY_MS + SEAL_AFTER_MS
 }
 
 /**
- * Adds an entry to the manifest for each segment whose day is over: what its bytes were by then. Failing to never stops
- * anything else: it is said in the log and tried again.
+ * Seals segments: for each one whose day is over it adds the digest of its bytes to the manifest. A
+ * failure stops nothing else; it is logged, and the next look tries again.
  */
 export class Sealer {
   readonly #directory: string
   readonly #clock: Clock
-  readonly #logger: SealLogger
+  readonly #logger: Pick<Logger, 'info' | 'warn'>
   readonly #manifest: ManifestFile
   readonly #checkWritable: () => void
   #running: Promise<void> | null = null
   #isStopping = false
   #lookedAt = Number.NEGATIVE_INFINITY
   #seenList: readonly Segment[] | null = null
-  /** The earliest moment at which one of the seen segments can be sealed. */
+  /** The earliest moment at which another segment of that list may be sealed. */
   #nextAt = Number.NEGATIVE_INFINITY
-  #saidFailure = ''
+  #loggedFailure = ''
 
-  /** @param checkWritable throws the file system's error where entries can't be added. */
-  constructor(directory: string, clock: Clock, logger: SealLogger, checkWritable?: () => void) {
+  /** @param checkWritable throws the file system's error if entries can't be added. */
+  constructor(
+    directory: string,
+    clock: Clock,
+    logger: Pick<Logger, 'info' | 'warn'>,
+    checkWritable?: () => void,
+  ) {
     this.#directory = directory
     this.#clock = clock
     this.#logger = logger
@@ -51,9 +54,9 @@ export class Sealer {
   }
 
   /**
-   * Begins to seal in the background, about once a minute and only where something can be due.
+   * Begins to seal in the background, at most once a minute and only if a segment may be due.
    *
-   * @param list is asked for then; the same array means that nothing was added.
+   * @param list gives the journal's segments; the same array again means that they haven't changed.
    */
   startIfDue(list: () => readonly Segment[]): void {
     const now = this.#clock.now()
@@ -66,18 +69,18 @@ export class Sealer {
     })
   }
 
-  /** Resolves when nothing is under way. */
+  /** Resolves once nothing is being sealed. */
   async idle(): Promise<void> {
     await this.#running
   }
 
-  /** Ends behind the entry that is under way. */
+  /** Resolves once the segment that is being sealed is finished or given up. */
   async stop(): Promise<void> {
     this.#isStopping = true
     await this.#running
   }
 
-  /** Seals what is due, in order. */
+  /** Seals the segments that are due, in order. Never rejects. */
   async seal(segments: readonly Segment[]): Promise<void> {
     const now = this.#clock.now()
     try {
@@ -85,7 +88,7 @@ export class Sealer {
       const open = segments.filter(({ name }) => !sealed.has(name))
       const due = open.filter((segment) => sealableAt(segment) <= now)
       if (due.length > 0) {
-        // Before reading gigabytes for nothing: adding no entry throws where the chain is broken.
+        // Before reading gigabytes for nothing: adding no entry throws if the chain is broken.
         this.#manifest.append(() => null, now)
         this.#checkWritable()
       }
@@ -96,9 +99,9 @@ export class Sealer {
       const later = open.map(sealableAt).filter((at) => at > now)
       this.#nextAt = Math.min(...later)
       this.#seenList = segments
-      this.#saidFailure = ''
+      this.#loggedFailure = ''
     } catch (error) {
-      this.#sayFailure(error)
+      this.#logFailure(error)
     }
   }
 
@@ -106,14 +109,14 @@ export class Sealer {
     const digester = new SegmentDigester()
     const source = openSegment(this.#directory, segment)
     try {
-      // A segment that still grows is sealed at the size that it had.
+      // A segment that is still growing is sealed at the size that it has now.
       const limit = Number(source.stats.size)
       const nothing = () => {}
       while (segment.isArchived || source.readOffset < limit) {
         if (this.#isStopping) return
         if ((await source.readChunk(nothing, (bytes) => digester.add(bytes))) === 0) break
       }
-      // What the chain says was there must survive a power cut.
+      // The bytes that the chain vouches for must survive a power cut.
       await source.sync()
     } finally {
       source.close()
@@ -128,18 +131,18 @@ export class Sealer {
     if (entry !== null) this.#logger.info({ segment: name, ...digest }, 'Sealed')
   }
 
-  /** Once for each reason. */
-  #sayFailure(error: unknown): void {
+  /** Logs a failure, but not the same one again. */
+  #logFailure(error: unknown): void {
     const code = errorCode(error) ?? ''
     const text = error instanceof Error ? error.message : String(error)
-    if (text === this.#saidFailure) return
-    this.#saidFailure = text
+    if (text === this.#loggedFailure) return
+    this.#loggedFailure = text
     if (['EROFS', 'EACCES', 'EPERM'].includes(code)) {
       const fields = { path: this.#manifest.path, code }
-      this.#logger.info(fields, 'This user can not write to the journal: closed segments are not sealed')
+      this.#logger.info(fields, "This user can't write to the journal: closed segments aren't sealed")
     } else {
       const fields = { err: error, path: error instanceof JournalError ? error.path : this.#manifest.path }
-      this.#logger.warn(fields, 'Closed segments are not sealed for now')
+      this.#logger.warn(fields, "Closed segments aren't sealed for now")
     }
   }
 }

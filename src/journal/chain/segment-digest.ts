@@ -1,7 +1,16 @@
 import { createHash } from 'node:crypto'
-import type { SegmentDigest } from './manifest.js'
 
 const NEWLINE = 0x0a
+
+/** What the manifest says of a segment's bytes, uncompressed. */
+export interface SegmentDigest {
+  /** How many bytes, the last of them a newline. */
+  bytes: number
+  /** How many newlines are in them, as `wc -l` counts; blank lines too. */
+  lines: number
+  /** SHA-256 in lowercase hex, as `head -c BYTES | sha256sum` computes it. */
+  sha256: string
+}
 
 /** Digests a segment's bytes as they pass, up to the last newline. */
 export class SegmentDigester {
@@ -13,7 +22,7 @@ export class SegmentDigester {
   readonly #prefixBytes: number
   #prefix = createHash('sha256')
 
-  /** @param prefixBytes how much of the beginning is digested on its own. */
+  /** @param prefixBytes how many of the first bytes are also digested on their own. */
   constructor(prefixBytes = 0) {
     this.#prefixBytes = prefixBytes
   }
@@ -32,7 +41,7 @@ export class SegmentDigester {
     this.#readBytes += chunk.length
   }
 
-  /** Of all bytes, those behind the last newline too. */
+  /** How many bytes were added, those after the last newline included. */
   get readBytes(): number {
     return this.#readBytes
   }
@@ -41,7 +50,7 @@ export class SegmentDigester {
     return { bytes: this.#bytes, lines: this.#lines, sha256: this.#upToNewline.copy().digest('hex') }
   }
 
-  /** Of the first `prefixBytes` bytes, or of all where there are less. */
+  /** The SHA-256 of the first `prefixBytes` bytes, or of all if there are fewer. */
   prefixSha256(): string {
     return this.#prefix.copy().digest('hex')
   }

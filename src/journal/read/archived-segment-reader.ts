@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { crc32, createGunzip } from 'node:zlib'
 import { MAX_LINE_BYTES } from '../../events/line.js'
 import { JournalError } from '../errors.js'
-import { archiveFile, type SegmentName } from '../segments.js'
+import { archiveFile, type SegmentRef } from '../segments.js'
 import { LineScanner, type ScannedLine } from './line-scanner.js'
 import { openForReading, type ReadFrom, unreadable } from './segment-reader.js'
 
@@ -15,7 +15,7 @@ const CHUNK_BYTES = 256 * 1024
  * decompressed, compared with its checksum and thrown away.
  */
 export class ArchivedSegmentReader {
-  readonly segment: SegmentName
+  readonly segment: SegmentRef
   readonly path: string
   readonly #fd: number
   readonly #file: fs.ReadStream
@@ -32,7 +32,7 @@ export class ArchivedSegmentReader {
   #kept: { offset: number; bytes: Buffer }[] = []
 
   /** @throws JournalError SEGMENT_UNREADABLE when the archive can't be opened or is no regular file. */
-  constructor(directory: string, segment: SegmentName, { position = 0, positionCrc32 = 0 }: ReadFrom = {}) {
+  constructor(directory: string, segment: SegmentRef, { position = 0, positionCrc32 = 0 }: ReadFrom = {}) {
     this.segment = segment
     this.path = join(directory, archiveFile(segment))
     this.#fd = openForReading(this.path)

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { JournalError } from '../errors.js'
 import { nodeFileSystem, syncDirectoryAsync } from '../files.js'
-import { leavingFile, type SegmentName } from '../segments.js'
+import { leavingFile, type SegmentRef } from '../segments.js'
 import { LineScanner, type ScannedLine } from './line-scanner.js'
 
 const NEWLINE = 0x0a
@@ -38,7 +38,7 @@ export interface ReadFrom {
  * unterminated last line (it waits for the rest), and a line that doesn't decode (which is the caller's to find).
  */
 export class SegmentReader {
-  readonly segment: SegmentName
+  readonly segment: SegmentRef
   readonly path: string
   readonly #fd: number
   readonly #chunk: Buffer
@@ -52,7 +52,7 @@ export class SegmentReader {
   /** @throws JournalError SEGMENT_UNREADABLE when the segment can't be opened or is no regular file. */
   constructor(
     directory: string,
-    segment: SegmentName & { isLeaving?: boolean },
+    segment: SegmentRef & { isLeaving?: boolean },
     { position = 0, positionCrc32 = 0, chunkBytes = CHUNK_BYTES }: ReadFrom = {},
   ) {
     this.segment = segment

@@ -139,7 +139,7 @@ export class Snapshot {
       .all()
   }
 
-  /** A row from a journal that a completion should have found. */
+  /** Whether the journal gave a row that this completion should have found. */
   hasRequest({ correlation_id, attempt = null }: CompletionKey): boolean {
     return this.#statements.request.get(correlation_id, attempt, attempt) !== undefined
   }

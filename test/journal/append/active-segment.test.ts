@@ -297,7 +297,7 @@ describe('a sync that failed', () => {
     await rejectionOf(journal.flush())
     expect(logger.messages).toStrictEqual([
       'Journal segment distrusted: its sync failed',
-      'The marker of a distrusted segment could not be written',
+      "The marker of a distrusted segment couldn't be written",
     ])
     journal.append(log('b'))
     expect(placesIn(directory)).toStrictEqual([

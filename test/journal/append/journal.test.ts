@@ -4,8 +4,9 @@ import { crc32 } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { MAX_LINE_BYTES } from '../../../src/events/line.js'
 import { InvalidEventError, openJournal } from '../../../src/index.js'
-import type { JournalLogger, JournalOptions } from '../../../src/journal/append/options.js'
+import type { JournalOptions } from '../../../src/journal/append/options.js'
 import { JournalError } from '../../../src/journal/errors.js'
+import type { JournalLogger } from '../../../src/journal/logger.js'
 import { FaultyFileSystem } from '../../support/faulty-file-system.js'
 import {
   log,

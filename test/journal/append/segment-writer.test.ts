@@ -11,12 +11,12 @@ import {
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { endFragmentOf, SegmentWriter } from '../../../src/journal/append/segment-writer.js'
-import { listSegments, segmentName } from '../../../src/journal/segments.js'
+import { listSegments, segmentOf } from '../../../src/journal/segments.js'
 import { type Fault, FaultyFileSystem } from '../../support/faulty-file-system.js'
 import { log, namesIn, opened, SEGMENT, temporaryDirectory, textOf, writeErrorOf } from '../support.js'
 
 const LONG = 'é€😀'
-const PATH = segmentName('2026-11-22', 0)
+const PATH = segmentOf('2026-11-22', 0)
 
 /** How the disk fails when a line has been taken up to a byte. */
 const FAILURES: [string, (takes: number) => Omit<Fault, 'call'>[], boolean][] = [

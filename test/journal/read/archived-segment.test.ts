@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { ArchivedSegmentReader } from '../../../src/journal/read/archived-segment-reader.js'
 import { openSegment } from '../../../src/journal/read/open-segment.js'
 import { SegmentReader } from '../../../src/journal/read/segment-reader.js'
-import { listSegments, segmentName } from '../../../src/journal/segments.js'
+import { listSegments, segmentOf } from '../../../src/journal/segments.js'
 import {
   DAY,
   log,
@@ -56,7 +56,7 @@ describe('an archived segment', () => {
     writeFileSync(join(directory, `${SEGMENT}.gz`), gzipSync(text))
     return directory
   }
-  const name = segmentName(DAY, 0)
+  const name = segmentOf(DAY, 0)
 
   test('reads like the plain one', async () => {
     const directory = both(TEXT)
