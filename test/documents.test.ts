@@ -1,4 +1,16 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
@@ -42,6 +54,37 @@ test('the README has at most 12 kB and links to every page of docs', () => {
   expect(statSync(join(root, 'README.md')).size).toBeLessThanOrEqual(12_000)
   for (const page of pages.filter((name) => name.startsWith('docs/'))) {
     expect(read('README.md')).toContain(`](${page})`)
+  }
+})
+
+test('every TypeScript example compiles against the built package', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'request-journal-examples-'))
+  try {
+    mkdirSync(join(folder, 'node_modules'))
+    symlinkSync(root, join(folder, 'node_modules/request-journal'))
+    writeFileSync(join(folder, 'package.json'), '{"type":"module"}')
+    const given = `declare const logger: import('request-journal/server').ServerLogger
+declare const alarm: (reason: unknown) => void\n`
+    const names = pages.flatMap((page) => {
+      const examples = [...read(page).matchAll(/^```ts\n(.*?)^```/gms)]
+      return examples.map(([, example = ''], index) => {
+        const name = `${page.replace('/', '-')}-${index}.ts`
+        writeFileSync(join(folder, name), `${given}${example}`)
+        return name
+      })
+    })
+    expect(names.length).toBeGreaterThan(4)
+    const tsc = join(root, 'node_modules/typescript/bin/tsc')
+    const types = ['--types', 'node', '--typeRoots', join(root, 'node_modules/@types')]
+    const strict = ['--noEmit', '--strict', '--skipLibCheck', '--module', 'nodenext', '--target', 'es2023']
+    const compiled = spawnSync(process.execPath, [tsc, ...strict, ...types, ...names], {
+      cwd: folder,
+      encoding: 'utf8',
+    })
+    expect(compiled.stdout).toBe('')
+    expect(compiled.status).toBe(0)
+  } finally {
+    rmSync(folder, { recursive: true })
   }
 })
 
