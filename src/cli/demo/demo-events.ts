@@ -13,58 +13,27 @@ interface DemoModel {
   satsPerOutputToken: number
 }
 
-const MODELS: readonly DemoModel[] = [
-  {
-    model: 'gpt-4o',
-    provider: 'openai',
-    policy: 'quality',
-    tier: 'frontier',
-    share: 0.24,
-    medianMs: 780,
-    satsPerInputToken: 0.0025,
-    satsPerOutputToken: 0.01,
-  },
-  {
-    model: 'gpt-4o-mini',
-    provider: 'openai',
-    policy: 'cheap',
-    tier: 'standard',
-    share: 0.27,
-    medianMs: 410,
-    satsPerInputToken: 0.00015,
-    satsPerOutputToken: 0.0006,
-  },
-  {
-    model: 'claude-sonnet-4',
-    provider: 'anthropic',
-    policy: 'quality',
-    tier: 'frontier',
-    share: 0.2,
-    medianMs: 920,
-    satsPerInputToken: 0.003,
-    satsPerOutputToken: 0.015,
-  },
-  {
-    model: 'mistral-small',
-    provider: 'mistral',
-    policy: 'cheap',
-    tier: 'standard',
-    share: 0.14,
-    medianMs: 350,
-    satsPerInputToken: 0.0001,
-    satsPerOutputToken: 0.0003,
-  },
-  {
-    model: 'llama-3.3-70b',
-    provider: 'vllm',
-    policy: 'local',
-    tier: 'local',
-    share: 0.15,
-    medianMs: 640,
-    satsPerInputToken: 0,
-    satsPerOutputToken: 0,
-  },
-]
+/** The models, each with the members of {@link DemoModel} in their order. */
+const MODELS = (
+  [
+    ['gpt-4o', 'openai', 'quality', 'frontier', 0.24, 780, 0.0025, 0.01],
+    ['gpt-4o-mini', 'openai', 'cheap', 'standard', 0.27, 410, 0.00015, 0.0006],
+    ['claude-sonnet-4', 'anthropic', 'quality', 'frontier', 0.2, 920, 0.003, 0.015],
+    ['mistral-small', 'mistral', 'cheap', 'standard', 0.14, 350, 0.0001, 0.0003],
+    ['llama-3.3-70b', 'vllm', 'local', 'local', 0.15, 640, 0, 0],
+  ] as const
+).map(
+  ([model, provider, policy, tier, share, medianMs, satsPerInputToken, satsPerOutputToken]): DemoModel => ({
+    model,
+    provider,
+    policy,
+    tier,
+    share,
+    medianMs,
+    satsPerInputToken,
+    satsPerOutputToken,
+  }),
+)
 
 const FAILURES: readonly { status: number; message: string; hasProvider: boolean }[] = [
   { status: 429, message: 'rate limit reached, retry after 20 s', hasProvider: true },

@@ -1,9 +1,9 @@
 import type { Database } from '../../store/sqlite/connection/database.js'
-import type { Condition } from './condition.js'
+import { all, type Condition } from './condition.js'
 import { type RequestFilter, rowCondition } from './filter.js'
 
-// Rows that other programs have added after the journal began. Lists have them like any other row.
-// No sum has them: sums count what came from the journal, and what was there before it.
+// Other programs may add rows after the journal began. Lists have them like any other row, but no
+// sum does: sums count rows from the journal, and those that were there before it.
 
 /** Whether the sums count a row. */
 export const IS_COUNTED: Condition = {
@@ -11,12 +11,14 @@ export const IS_COUNTED: Condition = {
   values: [],
 }
 
-/** Counts the rows that other programs have added, by an index that has nearly none. */
+const IS_ADDED = 'segment_id IS NULL AND id > (SELECT last_id FROM rollup_unjournaled)'
+
+/** Counts the rows that other programs have added and that match a filter. */
 export function countAddedRows(database: Database, filter: RequestFilter = {}): number {
-  const { sql, values } = rowCondition(filter)
-  const count = database.prepare<unknown[], { rows: number }>(
-    `SELECT count(*) AS rows FROM requests INDEXED BY idx_requests_unjournaled
-     WHERE segment_id IS NULL AND id > (SELECT last_id FROM rollup_unjournaled) AND ${sql}`,
-  )
-  return count.get(...values)?.rows ?? 0
+  // Nearly always there are none, which the index of such rows tells at once.
+  const added = database.prepare(`SELECT 1 FROM requests WHERE ${IS_ADDED} LIMIT 1`).get()
+  if (added === undefined) return 0
+  const { sql, values } = all([{ sql: IS_ADDED, values: [] }, rowCondition(filter)])
+  const count = database.prepare<unknown[], number>(`SELECT count(*) FROM requests WHERE ${sql}`)
+  return count.pluck().get(...values) as number
 }
