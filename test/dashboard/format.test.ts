@@ -4,7 +4,7 @@ import { visible as visibleInTerminal } from '../../src/cli/output/terminal.js'
 import { visible } from '../../src/server/dashboard/page/dom.js'
 import * as format from '../../src/server/dashboard/page/format.js'
 
-describe('sats show the digits that tell something', () => {
+describe('sats show the digits that matter', () => {
   test.for([
     [null, '–'],
     [0, '0'],
@@ -43,14 +43,14 @@ test.for([
   expect(format.formatMs(ms)).toBe(text)
 })
 
-test('shares: more than nothing is never 0.0 %, and of nothing it is unknown', () => {
+test('a share of more than nothing is never 0.0 %, and one of nothing is unknown', () => {
   expect(format.formatShare(0, 0)).toBe('–')
   expect(format.formatShare(0, 10)).toBe('0.0 %')
   expect(format.formatShare(1, 100_000)).toBe('< 0.1 %')
   expect(format.formatShare(564, 28_185)).toBe('2.0 %')
 })
 
-test('times are those of UTC, and another year is said', () => {
+test('times are in UTC, and another year is named', () => {
   const year = new Date().getUTCFullYear()
   expect(format.formatSpan(`${year}-11-25T08:42:10.000Z`, `${year}-11-25T09:42:10.000Z`)).toBe(
     'Nov 25 08:42 – 09:42 UTC',

@@ -27,7 +27,7 @@ const hasColour = (chart: string, colour: string) => `(() => {
 })()`
 
 describe.skipIf(!hasBrowser)('figures and charts', () => {
-  test('tiles say what is in the window, against the window before', async ({ dashboard }) => {
+  test('tiles compare the window with the window before', async ({ dashboard }) => {
     const costs = { input_tokens: 1000, output_tokens: 200, cost_sats: 13.1, latency_ms: 2140 }
     dashboard.append(
       recent(costs, 1.5 * HOUR),
@@ -48,7 +48,7 @@ describe.skipIf(!hasBrowser)('figures and charts', () => {
     expect(await read('Latency (median)')).toMatch(
       /^Latency \(median\) 2\.1\d ?s p95 2\.1\d s, p99 2\.1\d s = same/,
     )
-    // A failure has no price, and lacks none.
+    // A failure has no cost, and needs none.
     expect(await read('Unpriced')).toMatch(/^Unpriced 0 no success lacks one; 1 failed$/)
   })
 

@@ -48,7 +48,7 @@ describe('the URL keeps the state of the page', () => {
     )
   })
 
-  test('what it has besides is kept, to be said: other names, names that come twice, an id that isn’t one', () => {
+  test('the rest is kept to be shown: other names, names given twice, an id that isn’t one', () => {
     const { notUnderstood, ...rest } = parseState('?modle=gpt-4o&by=provider&by=model&request=x&label:=1')
     expect(notUnderstood).toEqual(['modle=gpt-4o', 'by=model, which is there twice', 'request=x', 'label:=1'])
     expect(rest).toEqual({ ...DEFAULTS, by: 'provider', notUnderstood: undefined })
@@ -101,7 +101,7 @@ describe('windows', () => {
     expect(endFromInput(typed)).toBe(before)
   })
 
-  test('the one before ends just before this one begins, and is as long', () => {
+  test('the window before ends just before this one begins, and is as long', () => {
     expect(windowBefore({ since: '2026-11-25T08:00:00.000Z', until: '2026-11-25T08:59:59.999Z' })).toEqual({
       since: '2026-11-25T07:00:00.000Z',
       until: '2026-11-25T07:59:59.999Z',
@@ -109,7 +109,7 @@ describe('windows', () => {
     })
   })
 
-  test('what lies in the past is not asked for again', () => {
+  test('a window in the past is not asked for again', () => {
     expect(refreshEveryMs({ ...NO_WINDOW, range: '1h' }, NOW)).toBe(10_000)
     expect(refreshEveryMs({ ...NO_WINDOW, range: '30d' }, NOW)).toBe(60_000)
     expect(refreshEveryMs({ ...NO_WINDOW, since: '2026-11-24', until: '2026-11-24' }, NOW)).toBe(null)

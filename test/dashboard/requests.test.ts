@@ -50,7 +50,7 @@ describe.skipIf(!hasBrowser)('the request list', () => {
     expect(new URL(page.url()).search).toBe('?label:tier=local')
   })
 
-  test('sorts by cost, and goes on behind the last row without doubling one', async ({ dashboard }) => {
+  test('sorts by cost, and goes on after the last row without doubling one', async ({ dashboard }) => {
     const { page, rows } = dashboard
     dashboard.append(...Array.from({ length: 120 }, (_, i) => recent({ cost_sats: i }, i + 1)))
     await projected(dashboard, 120)
@@ -69,7 +69,9 @@ describe.skipIf(!hasBrowser)('the request list', () => {
     expect(await page.getByRole('button', { name: 'Show older' }).isVisible()).toBe(false)
   })
 
-  test('a new request shows by itself, waits while paused, and not under a reader', async ({ dashboard }) => {
+  test('a new request appears by itself, but waits while the list is paused or being read', async ({
+    dashboard,
+  }) => {
     const { page, rows } = dashboard
     dashboard.append(recent({ model: 'first' }))
     await projected(dashboard, 1)
@@ -154,7 +156,7 @@ describe.skipIf(!hasBrowser)('the request list', () => {
     expect(bytes).toBeLessThan(200_000)
   })
 
-  test('a stream without an end is open, then unfinished, and can be asked for', async ({ dashboard }) => {
+  test('a stream without an end is open, then unfinished, and can be filtered for', async ({ dashboard }) => {
     const { page, rows } = dashboard
     dashboard.append(
       recent({ model: 'old', streaming: true }, 2 * 3600),
@@ -173,7 +175,7 @@ describe.skipIf(!hasBrowser)('the request list', () => {
     await page.locator('#detail .badge', { hasText: 'unfinished' }).waitFor()
   })
 
-  test('what went wrong has the width that names don’t need', async ({ dashboard }) => {
+  test('error messages get the width that names don’t need', async ({ dashboard }) => {
     const { page, rows } = dashboard
     const message = 'client went away before the answer was whole: 12 of 164 tokens'
     dashboard.append(recent({ success: false, error_status: 499, error_message: message }))
@@ -184,7 +186,7 @@ describe.skipIf(!hasBrowser)('the request list', () => {
     expect(await page.evaluate(cut)).toBe(false)
   })
 
-  test('what is listed can be had as a file, in that order and without formulas', async ({ dashboard }) => {
+  test('the list can be downloaded as a file, in its order and without formulas', async ({ dashboard }) => {
     const { page } = dashboard
     dashboard.append(
       ...Array.from({ length: 120 }, (_, i) => recent({ cost_sats: i, labels: { team: 'a,b' } }, i + 1)),
@@ -215,7 +217,7 @@ describe.skipIf(!hasBrowser)('the request list', () => {
     expect(csv).toContain('"{""team"":""a,b""}"')
   })
 
-  test('a burst that is more than a page is shown whole, in order', async ({ dashboard }) => {
+  test('a burst larger than a page is shown whole, in order', async ({ dashboard }) => {
     const { page, rows } = dashboard
     dashboard.append(recent({ model: 'first' }, 60))
     await projected(dashboard, 1)

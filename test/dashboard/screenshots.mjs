@@ -1,9 +1,11 @@
-// Takes the pictures of docs/images: the real `serve` on the real trace, its times moved so that it ends now. The hour
-// before has nine of ten of the trace's requests, so that there is something to compare with.
+// Takes the pictures of docs/images: the real `serve` on the real trace, its times moved so that it
+// ends now. The hour before has nine of ten of the trace's requests, so that there is something to
+// compare with.
 //
 //   npm run screenshots
 //
-// CHROMIUM names another browser; FONTCONFIG_FILE other fonts, where the machine has none that people's have.
+// CHROMIUM names another browser; FONTCONFIG_FILE other fonts, where the machine has none that
+// people's have.
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs'

@@ -30,7 +30,7 @@ describe.skipIf(!hasBrowser)('when things are not as usual', () => {
     expect(await dashboard.tile('Latency (median)').locator('.figure').innerText()).toBe('–')
   })
 
-  test('a server that is gone is said, with the age of what is shown, and found again', async ({
+  test('the page says that the server is gone and how old the figures are, and finds it again', async ({
     dashboard,
   }) => {
     const { page, rows } = dashboard
@@ -90,7 +90,7 @@ describe.skipIf(!hasBrowser)('when things are not as usual', () => {
     }
   })
 
-  test('a token that is asked for is said', async ({ dashboard }) => {
+  test('the page says that the server asks for a token', async ({ dashboard }) => {
     const { page } = dashboard
     dashboard.expectComplaints()
     await page.route('**/v1/stats*', (route) =>
@@ -122,7 +122,7 @@ describe.skipIf(!hasBrowser)('when things are not as usual', () => {
     expect(await page.locator('.banner').innerText()).toMatch(words)
   })
 
-  test('a phone shows all of it without scrolling sideways', async ({ dashboard }) => {
+  test('a phone shows everything without scrolling sideways', async ({ dashboard }) => {
     const { page, rows } = dashboard
     await page.setViewportSize({ width: 360, height: 740 })
     const long = 'a-provider/with-a-name-that-goes-on-and-on-for-longer-than-any-phone-is-wide'

@@ -51,9 +51,7 @@ describe.skipIf(!hasBrowser)('the window of the page', () => {
     expect(await said()).toBe('UTC, all before Nov 24 23:59:59.001')
   })
 
-  test('moves on for all that is shown, and nothing dated into the future is in it', async ({
-    dashboard,
-  }) => {
+  test('moves on for all that is shown, and has nothing dated in the future', async ({ dashboard }) => {
     const { page, rows } = dashboard
     dashboard.append(recent({ model: 'early' }, 50 * 60), recent({ model: 'late' }))
     await projected(dashboard, 2)
@@ -79,7 +77,7 @@ describe.skipIf(!hasBrowser)('the window of the page', () => {
     await page.unrouteAll({ behavior: 'ignoreErrors' })
   })
 
-  test('is refused as the server refuses it, and the reason is said', async ({ dashboard }) => {
+  test('is refused if the server refuses it, and the page says why', async ({ dashboard }) => {
     const { page, rows } = dashboard
     dashboard.expectComplaints()
     dashboard.append(recent())
@@ -103,7 +101,7 @@ describe.skipIf(!hasBrowser)('the window of the page', () => {
     expect(await rows.count()).toBe(1)
   })
 
-  test('shows neither a count nor newcomers where it is refused', async ({ dashboard }) => {
+  test('shows neither a count nor newcomers if it is refused', async ({ dashboard }) => {
     const { page, rows } = dashboard
     dashboard.expectComplaints()
     dashboard.append(recent())

@@ -20,11 +20,11 @@ afterEach(async () => {
 interface Running {
   child: ChildProcess
   url: string
-  /** What stderr has by now. */
+  /** What stderr has so far. */
   log(): string
 }
 
-/** The command, once it has printed where it is. */
+/** Starts the command, and returns once it has printed its URL. */
 async function start(
   place: Place,
   args: string[] = [],
@@ -103,7 +103,8 @@ describe('SIGTERM ends it in seconds', () => {
     }
     await askUntil(isLocked, (locked) => locked)
     const ended = end(child)
-    // It has 8 seconds to stop, in which its transaction would take a whole processor: nobody needs that.
+    // It has 8 seconds to stop, in which its transaction would take a whole processor: nobody needs
+    // that.
     await askUntil(
       async () => logged(),
       (text) => text.includes('"Stopping"'),
@@ -148,7 +149,7 @@ test('a second projector is refused: exit 1, and it says who has the first', asy
   await end(child)
 })
 
-test('no database without --project: it serves, waits for one and says so', async ({ place }) => {
+test('without a database and --project it serves, waits for one and says so', async ({ place }) => {
   const { child, url, log: logged } = await start(place)
   expect(logged()).toContain(`"path":"${place.database}","msg":"Waiting for a database: `)
   expect((await get(url, '/v1/stats')).status).toBe(503)
@@ -157,7 +158,7 @@ test('no database without --project: it serves, waits for one and says so', asyn
   expect(await end(child)).toBe(0)
 })
 
-test('a projector that can not go on ends it with 1, and the log says why', async ({ place }) => {
+test("a projector that can't go on ends it with 1, and the log says why", async ({ place }) => {
   await log(place, [requestLog()])
   const { child, log: logged } = await start(place, ['--project'])
   const exit = once(child, 'exit')
@@ -168,7 +169,7 @@ test('a projector that can not go on ends it with 1, and the log says why', asyn
   expect(logged()).toMatch(/SEGMENT_(TRUNCATED|REPLACED)[\s\S]*Stopping: the projector can't go on/)
 })
 
-test('a port that is in use: exit 1, and which', async ({ place }) => {
+test('a port that is in use is named: exit 1', async ({ place }) => {
   await log(place, [])
   const other = createServer().listen(0, '127.0.0.1')
   await once(other, 'listening')
@@ -182,7 +183,7 @@ test('a port that is in use: exit 1, and which', async ({ place }) => {
   other.close()
 })
 
-test('connections leave descriptors to everything else, however few there are', async ({ place }) => {
+test('connections leave descriptors for everything else, however few there are', async ({ place }) => {
   await log(place, [requestLog()])
   const { child, url } = await start(place, [], {}, 'ulimit -n 200; exec "$@"')
   const { hostname, port } = new URL(url)
@@ -202,8 +203,8 @@ test('connections leave descriptors to everything else, however few there are', 
 describe('wrong use, exit 2', () => {
   test.each([
     ['a mistyped option', ['--prot', '1'], /unknown option '--prot'/],
-    ['a port that is none', ['--port', '70000'], /'--port <n>' argument '70000' is invalid/],
-    ['a host that is none', ['--host', ''], /'--host <host>' argument '' is invalid/],
+    ['a port out of range', ['--port', '70000'], /'--port <n>' argument '70000' is invalid/],
+    ['an empty host', ['--host', ''], /'--host <host>' argument '' is invalid/],
     [
       'everyone without a token',
       ['--host', '0.0.0.0'],
@@ -216,8 +217,8 @@ describe('wrong use, exit 2', () => {
       ['--allow-host', 'a.example:80'],
       /'--allow-host <name>' argument 'a\.example:80'.*without a port/,
     ],
-    ['a limit that is none', ['--max-streams', 'many'], /'--max-streams <n>' argument 'many'/],
-    ['no time at all', ['--query-timeout-ms', '0'], /'--query-timeout-ms <n>' argument '0'/],
+    ["a limit that isn't a number", ['--max-streams', 'many'], /'--max-streams <n>' argument 'many'/],
+    ['a timeout of 0', ['--query-timeout-ms', '0'], /'--query-timeout-ms <n>' argument '0'/],
   ] as const)('%s', async (_what, args, message) => {
     const { status, stdout, stderr } = await runHere(['serve', '--db', '/nowhere/requests.db', ...args])
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
@@ -244,7 +245,7 @@ describe('wrong use, exit 2', () => {
 describe('token', () => {
   const authorization = 'Bearer from-the-token-file'
 
-  test('from a file, its line break left out; a file that others may read is warned of', async ({
+  test('comes from a file, without its line break; a file that others may read is warned about', async ({
     place,
   }) => {
     await log(place, [requestLog()])
@@ -266,7 +267,7 @@ describe('token', () => {
     await end(open.child)
   })
 
-  test('from the environment, and then it may listen everywhere', async ({ place }) => {
+  test('comes from the environment, and then it may listen everywhere', async ({ place }) => {
     await log(place, [requestLog()])
     const { url, log: logged } = await start(place, ['--host', '0.0.0.0'], {
       REQUEST_JOURNAL_TOKEN: 'from-the-token-file',
@@ -277,7 +278,7 @@ describe('token', () => {
     expect(logged()).not.toContain('from-the-token-file')
   })
 
-  test('a file that is not there, or is a FIFO: exit 1; an empty one: exit 2', async ({ place }) => {
+  test("a file that doesn't exist, or is a FIFO: exit 1; an empty one: exit 2", async ({ place }) => {
     const missing = await runHere([
       'serve',
       '--db',
@@ -300,7 +301,7 @@ describe('token', () => {
   })
 })
 
-test('options from the environment: names with commas between', async ({ place }) => {
+test('options come from the environment, names separated by commas', async ({ place }) => {
   await log(place, [requestLog()])
   const { url } = await start(place, [], {
     REQUEST_JOURNAL_ALLOW_HOST: 'a.example, b.example',

@@ -14,7 +14,7 @@ export interface Answer {
   text: string
   /** The body as it came. */
   bytes: Buffer
-  /** The body, parsed; undefined where it isn't JSON. */
+  /** The body, parsed; undefined if it isn't JSON. */
   // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape
   body: any
 }
@@ -49,13 +49,17 @@ export async function log({ journal, database }: Place, events: readonly EventIn
 
 /** Appends events for a projector that runs. */
 export async function append(directory: string, events: readonly EventInput[]): Promise<void> {
-  // What stands in these events is no secret, and looking for some takes a third of a millisecond for each long text.
+  // These events have no secrets, and looking for some takes a third of a millisecond for each long
+  // text.
   const journal = openJournal({ directory, fsync: 'no', redact: false })
   for (const event of events) journal.append(event)
   await journal.close()
 }
 
-/** Starts a server at a place, on a free port, with one thread for questions unless asked for more: each takes its time to load. */
+/**
+ * Starts a server at a place, on a free port, with one query process unless asked for more: each
+ * takes time to load.
+ */
 export async function serve(place: Place, options: Partial<ServerOptions> = {}): Promise<TestServer> {
   const { database, journal } = place
   const server = await startServer({ database, journal, port: 0, queryThreads: 1, ...options })
@@ -91,7 +95,10 @@ export async function get(
   })
 }
 
-/** Asks until an answer is as wanted, with rests that leave the processor to whoever makes it so. */
+/**
+ * Asks until the answer is as wanted, with rests that leave the processor to whoever brings that
+ * about.
+ */
 export async function askUntil<T>(ask: () => Promise<T>, isWanted: (answer: T) => boolean): Promise<T> {
   for (;;) {
     const answer = await ask()
@@ -100,7 +107,7 @@ export async function askUntil<T>(ask: () => Promise<T>, isWanted: (answer: T) =
   }
 }
 
-/** A test with a place of its own, and servers that are closed behind it. */
+/** A test with a place of its own, and servers that are closed after it. */
 export const test = base.extend<{
   place: Place
   serve(options?: Partial<ServerOptions>): Promise<TestServer>

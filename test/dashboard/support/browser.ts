@@ -21,8 +21,8 @@ const QUIET = [
 const VIEWPORT = { width: 1280, height: 900 }
 
 /**
- * The one page that all tests of a process look at, one after another: a page in a process of its own costs as much
- * processor time as all that a test does with it.
+ * The one page that all tests of a process look at, one after another: a page in a process of its
+ * own costs as much processor time as all that a test does with it.
  */
 export class Tab {
   readonly #browser: Browser
@@ -41,7 +41,8 @@ export class Tab {
     this.#context ??= await this.#browser.newContext({
       viewport: VIEWPORT,
       reducedMotion: 'reduce',
-      // Brotli takes each new server a quarter of a second; test/server/http/dashboard-files.test.ts has it.
+      // Brotli takes each new server a quarter of a second;
+      // test/server/http/dashboard-files.test.ts has it.
       extraHTTPHeaders: { 'accept-encoding': 'gzip' },
     })
     const [page = await this.#context.newPage()] = this.#context.pages()

@@ -23,7 +23,10 @@ export function eventually(read: () => unknown): Expectation {
 export interface Dashboard {
   page: Page
   service: Service
-  /** What the browser complained about: errors of scripts, of the console, of the content security policy. */
+  /**
+   * What the browser complained about: errors of scripts, of the console, of the content security
+   * policy.
+   */
   complaints: string[]
   /** The test breaks something on purpose: the browser may complain. */
   expectComplaints(): void

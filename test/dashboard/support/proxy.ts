@@ -9,7 +9,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 export const NGINX = '/usr/sbin/nginx'
 export const HAPROXY = '/usr/sbin/haproxy'
 
-/** A proxy that people put before the server: what its configuration says, given its own port and the server's. */
+/**
+ * A proxy that people put before the server: what its configuration says, given its own port and
+ * the server's.
+ */
 export interface ProxyKind {
   program: string
   configure(port: number, upstream: number, folder: string): string

@@ -1,6 +1,9 @@
 import { type Server, startServer } from '../../../src/server/index.js'
 
-/** What `serve --project` runs, on a journal and a database; test/server/serve-command.test.ts has the command itself. */
+/**
+ * What `serve --project` runs, on a journal and a database; test/server/serve-command.test.ts has
+ * the command itself.
+ */
 export class Service {
   readonly url: string
   readonly #server: Server

@@ -12,7 +12,10 @@ import { append, askUntil, log, requestLog, test } from '../support.js'
 
 const MONITORING = new URL('../../../docs/monitoring.md', import.meta.url)
 
-test('ok while a projector runs and keeps up; no token, no store', async ({ place, serve }) => {
+test('is ok while a projector runs and keeps up, needs no token, and is never stored', async ({
+  place,
+  serve,
+}) => {
   await log(place, [requestLog()])
   const server = await serve({ project: true, token: 'correct-horse-battery-staple' })
   const { status, body, headers } = await server.get('/healthz')
@@ -50,13 +53,13 @@ test('fails on a dead projector: nobody holds the lock', async ({ place, serve }
 
 test('fails on lag in seconds over --max-lag-seconds, and says how much', async ({ place, serve }) => {
   await log(place, [requestLog()])
-  // Stands for a projector that lives and doesn't come on.
+  // Stands for a projector that lives and makes no progress.
   const lock = acquireProjectorLock(place.database, 'project')
   try {
     const behind = await serve({ maxLagSeconds: 1 })
     const patient = await serve({ maxLagSeconds: 1_000_000 })
     const [segment] = readdirSync(place.journal).filter((name) => name.endsWith('.ndjson'))
-    // Waits since its position last stood at the end, which is shorter than a test may take: not yet.
+    // It has waited since its position last stood at the end, which needn't be a second yet.
     await append(place.journal, [requestLog()])
     expect(segment).toBeDefined()
     const answer = await askUntil(
@@ -73,7 +76,7 @@ test('fails on lag in seconds over --max-lag-seconds, and says how much', async 
   }
 })
 
-test('rejected lines only inform', async ({ place, serve }) => {
+test('rejected lines are shown, and fail nothing', async ({ place, serve }) => {
   await log(place, [requestLog()])
   const [segment = ''] = readdirSync(place.journal).filter((name) => name.endsWith('.ndjson'))
   appendFileSync(join(place.journal, segment), 'not json\n')
@@ -84,7 +87,7 @@ test('rejected lines only inform', async ({ place, serve }) => {
   expect(body).toMatchObject({ status: 'ok', rejected_lines: 1 })
 })
 
-test('a journal that is not there yet is no fault: its first writer makes it', async ({ serve }) => {
+test("a journal that doesn't exist yet is no fault: its first writer makes it", async ({ serve }) => {
   const server = await serve({ project: true })
   const { status, body } = await server.get('/healthz')
   expect(status).toBe(200)
@@ -119,7 +122,7 @@ test('fails when the projector of the same process had to stop, and says why; th
   expect((await server.get('/v1/stats')).body.counts.total).toBe(1)
 })
 
-test('fails when journal and database do not belong together', async ({ place, serve }) => {
+test("fails if journal and database don't belong together", async ({ place, serve }) => {
   await log(place, [requestLog()])
   rmSync(place.journal, { recursive: true })
   await append(place.journal, [requestLog()])
@@ -176,7 +179,7 @@ test.for([
   },
 )
 
-test('while its projector waits for what can heal it fails, and says for what', async () => {
+test('fails while its projector waits for what can heal, and says for what', async () => {
   const pool = { ask: async () => JSON.stringify({ projector_running: true, lag_seconds: 0 }) }
   const health = new Health({
     pool: pool as unknown as QueryPool,
@@ -190,7 +193,7 @@ test('while its projector waits for what can heal it fails, and says for what', 
   })
 })
 
-test('HTTP/1.0 without a Host is answered: a balancer is no page in a browser; HTTP/1.1 is not', async ({
+test("HTTP/1.0 without a Host is answered, since a balancer isn't a page in a browser; HTTP/1.1 isn't", async ({
   place,
   serve,
 }) => {
@@ -239,7 +242,7 @@ test.skipIf(!isInstalled('haproxy'))(
   },
 )
 
-test('without a database it waits: 503 that says so, and all is there as soon as a projector has made it', async ({
+test('without a database it answers 503 and says so, and works as soon as a projector has made one', async ({
   place,
   serve,
 }) => {

@@ -66,7 +66,7 @@ test('errors are JSON: unknown routes, broken paths, wrong methods, bodies', asy
   }
 })
 
-test('a query string over the limit is 414, one up to it is not', async ({ place, serve }) => {
+test("a query string over the limit is 414, one up to it isn't", async ({ place, serve }) => {
   await log(place, [])
   const server = await serve()
   expect((await server.get(`/v1/stats?x=${'y'.repeat(8000)}`)).status).toBe(200)
@@ -76,7 +76,7 @@ test('a query string over the limit is 414, one up to it is not', async ({ place
   expect((await server.get(`/v1/requests/${'1'.repeat(9000)}`)).status).toBe(404)
 })
 
-test('what is no HTTP is answered in JSON too', async ({ place, serve }) => {
+test("what isn't HTTP is answered in JSON too", async ({ place, serve }) => {
   await log(place, [])
   const server = await serve()
   for (const [bytes, status] of [
@@ -166,7 +166,7 @@ describe('/openapi.json', () => {
     expect(body.security).toBeUndefined()
   })
 
-  test('says that a token is needed where one is', async ({ place, serve }) => {
+  test('says whether a token is needed', async ({ place, serve }) => {
     await log(place, [])
     const server = await serve({ token: TOKEN })
     const { body } = await server.get('/openapi.json', { headers: { authorization: `Bearer ${TOKEN}` } })

@@ -10,7 +10,7 @@ const hoursAgo = (hours: number) => new Date(Date.now() - hours * HOUR_MS).toISO
 
 /** Requests at these ages, in hours: one for each preset window, and one that is older than all. */
 const AGES = [0.5, 5, 72, 480, 2000]
-/** The ages of those that are streams, whose end never came. */
+/** The ages of those that are streams whose end never came. */
 const STREAMS = [0.5, 72]
 
 beforeAll(async () => {
@@ -196,7 +196,7 @@ describe.each(ROUTES)('%s', (route) => {
     },
   )
 
-  test('order of checks: a value that is no boolean or number is the query string', async () => {
+  test("order of checks: a value that isn't a boolean or number is the query string's", async () => {
     await expectError(`${route}?since=x&streaming=maybe`, 400, /'streaming' value 'maybe'/)
   })
 
@@ -302,7 +302,7 @@ test('both ends are inclusive and compared as instants', async () => {
     [timestamp, timestamp, 1],
     ['2026-03-01T13:00:00.123+01:00', '2026-03-01T11:00:00.123-01:00', 1],
     ['2026-03-01T12:00:00.1230000Z', '2026-03-01T12:00:00.123999Z', 1],
-    // A tenth of a millisecond behind it, and before it.
+    // A tenth of a millisecond after it, and before it.
     ['2026-03-01T12:00:00.1231Z', '2026-03-01T12:00:01Z', 0],
     ['2026-03-01T12:00:00Z', '2026-03-01T12:00:00.1229Z', 0],
   ] as const) {

@@ -330,7 +330,7 @@ describe('beyond: GET /v1/requests/:id', () => {
     '%00',
     '__proto__',
     "1'",
-  ])('an id that is none is 404: %s', async (id) => {
+  ])("an id that isn't one is 404: %s", async (id) => {
     const { status, body } = await server.get(`/v1/requests/${id}`)
     expect(status).toBe(404)
     expect(body.error).toMatchObject({ type: 'arbstr_error', code: 404 })

@@ -206,7 +206,7 @@ describe('listening', () => {
 })
 
 describe('host', () => {
-  test('only names of this machine, and those that are allowed: a page cannot point its own name here', async ({
+  test("only names of this machine and allowed ones are served: a page can't point its own name here", async ({
     place,
     serve,
   }) => {

@@ -16,7 +16,7 @@ import { pageOf } from './metrics-page.js'
 
 const labels = { model: 'gpt-4o', provider: 'unknown', policy: 'unknown' }
 
-test('what was projected, and what the end of a stream changed', async ({ workspace }) => {
+test('the page counts what was projected, and what the end of a stream changed', async ({ workspace }) => {
   writeSegment(
     workspace.journal,
     lines(
@@ -68,7 +68,7 @@ test('what was projected, and what the end of a stream changed', async ({ worksp
   expect(samples.get('request_journal_projection_lag_bytes')).toBe(0)
 })
 
-test('lag, sizes and who works on the database', async ({ workspace }) => {
+test('the page has the lag, the sizes, and whether a projector holds the database', async ({ workspace }) => {
   const { journal, database } = workspace
   writeSegment(journal, lines(requestLine('a')))
   await projectOnce(workspace)
@@ -95,7 +95,9 @@ test('lag, sizes and who works on the database', async ({ workspace }) => {
   workspace.expectDamage()
 })
 
-test('through a symbolic link, beside which SQLite keeps nothing', async ({ workspace }) => {
+test('a database is found through a symbolic link, beside which SQLite keeps nothing', async ({
+  workspace,
+}) => {
   writeSegment(workspace.journal, lines(requestLine('a')))
   await projectOnce(workspace)
   const link = join(workspace.directory, 'link.db')
@@ -109,7 +111,9 @@ test('through a symbolic link, beside which SQLite keeps nothing', async ({ work
   writer.close()
 })
 
-test('a journal that is missing, or another one, is a figure; requests count on', async ({ workspace }) => {
+test('a journal that is missing or another one is a figure; requests are still counted', async ({
+  workspace,
+}) => {
   const { journal, database, directory } = workspace
   writeSegment(journal, lines(requestLine('a')))
   await projectOnce(workspace)
@@ -155,7 +159,7 @@ test('two hundred combinations are told apart unless another limit is given', as
   expect(requests.others?.requests).toBe(200n)
 })
 
-test('any process gives the same page, and so does what goes through structuredClone', async ({
+test('any process gives the same page, also from an input that went through structuredClone', async ({
   workspace,
 }) => {
   const { journal, database } = workspace

@@ -1,4 +1,4 @@
-/** A page of metrics, as {@link parseExposition} has understood it. */
+/** A page of metrics, as {@link parseExposition} reads it. */
 export interface Page {
   /** By name, without the suffixes of a histogram. */
   families: Map<string, { type: string; help: string }>
@@ -14,8 +14,9 @@ const LABEL = /([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^\\"\n]|\\[\\"n])*)"(,|$)/y
 const NUMBER = /^(?:[+-]Inf|NaN|-?\d+(?:\.\d+)?(?:e[+-]\d+)?)$/
 
 /**
- * Reads Prometheus' text format more strictly than Prometheus does: HELP and TYPE before the samples of each family, once;
- * no series twice; histograms whose buckets ascend to +Inf, which is their count. Throws at anything else.
+ * Reads Prometheus' text format more strictly than Prometheus does: HELP and TYPE before the
+ * samples of each family, once; no series twice; histograms whose buckets ascend to +Inf, which is
+ * their count. Throws at anything else.
  */
 export function parseExposition(text: string): Page {
   const page: Page = { families: new Map(), names: new Set(), samples: new Map() }
@@ -27,7 +28,7 @@ export function parseExposition(text: string): Page {
     if (comment?.[1] === 'HELP') {
       const [, , name = '', rest = ''] = comment
       if (page.families.has(name)) throw new Error(`${name} comes twice`)
-      if (/\\(?![\\n])/.test(rest)) throw new Error(`an escape that there is not: ${line}`)
+      if (/\\(?![\\n])/.test(rest)) throw new Error(`an unknown escape: ${line}`)
       family = name
       help = rest
     } else if (comment?.[1] === 'TYPE') {

@@ -11,7 +11,7 @@ const family = (fields: Partial<MetricFamily> = {}): MetricFamily => ({
   ...fields,
 })
 
-test('HELP, TYPE, and a line for each sample', () => {
+test('a family is HELP, TYPE and a line for each sample', () => {
   const page = formatExposition([
     family({ name: 'things_total', type: 'counter', samples: [{ labels: { a: 'x', b: 'y' }, value: 12n }] }),
     family({ samples: [{ value: 0.5 }] }),
@@ -43,13 +43,13 @@ const HOSTILE = [
   '\u2028\u0085\u001b[31m',
 ]
 
-test('any value of a label comes back', () => {
+test('any value of a label can be read back', () => {
   const samples = HOSTILE.map((value) => ({ labels: { model: value }, value: 1 }))
   const page = parseExposition(formatExposition([family({ samples })]))
   expect([...page.samples.keys()]).toEqual(HOSTILE.map((model) => seriesKey('things', { model })))
 })
 
-test.skipIf(!hasPromtool)('promtool reads them all', () => {
+test.skipIf(!hasPromtool)('promtool reads all of them', () => {
   const samples = HOSTILE.map((model) => ({ labels: { model }, value: 1 }))
   const help = 'Back\\slash, "quotes" and\nnew lines.'
   expect(promtool(['check', 'metrics'], formatExposition([family({ help, samples })]))).toEqual({
@@ -67,6 +67,6 @@ test.each([
   [9_007_199_254_740_993_123_456_789n, 9, '9007199254740993.123456789'],
   [-1_500n, 3, '-1.5'],
   [-5n, 3, '-0.005'],
-])('%s with %s digits behind the point is %s', (units, digits, text) => {
+])('%s with %s digits after the point is %s', (units, digits, text) => {
   expect(exactDecimal(units, digits)).toBe(text)
 })

@@ -2,7 +2,7 @@ import type { RequestCounter } from '../../../src/queries/sums/counters.js'
 import type { MetricsInput } from '../../../src/server/metrics/metrics.js'
 import { LATENCY_BOUNDS_MS } from '../../../src/store/sqlite/rollups/rollup-tables.js'
 
-/** A combination of which nothing was counted but what is given. */
+/** A combination with these counts, and zero for all others. */
 export function counter(fields: Partial<RequestCounter> = {}): RequestCounter {
   return {
     model: 'gpt-4o',
@@ -25,7 +25,7 @@ export function counter(fields: Partial<RequestCounter> = {}): RequestCounter {
   }
 }
 
-/** What a page is rendered from where nothing is wrong. */
+/** The input of a page where nothing is wrong. */
 export function metricsInput(fields: Partial<MetricsInput> = {}): MetricsInput {
   return {
     version: '1.2.3',

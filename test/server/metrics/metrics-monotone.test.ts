@@ -18,7 +18,7 @@ import { pageOf } from './metrics-page.js'
 const CLOCK = { now: () => Date.parse('2026-11-25T00:00:00.000Z') }
 const CORRECTED = ['request_failures', 'unpriced_requests', 'input_tokens', 'output_tokens', 'cost_sats']
 
-/** Samples that are there before and after, and those that fell or are gone. */
+/** Samples that exist before and after, and those that fell or are gone. */
 function fallen(before: Page, after: Page): string[] {
   const counters = [...before.samples].filter(([key]) =>
     /^request_journal_\w+_(total|bucket|sum|count)\b/.test(key),
@@ -161,7 +161,9 @@ function sumsOfRows(path: string): Record<string, number> {
   return Object.fromEntries(Object.entries(row).map(([column, value]) => [column, rounded(value)]))
 }
 
-/** Costs are counted to a billionth of a satoshi each, and added up here as floating-point numbers. */
+/**
+ * Costs are counted to a billionth of a satoshi each, and added up here as floating-point numbers.
+ */
 function rounded(value: number): number {
   return Math.round(value * 1e5) / 1e5 + 0
 }

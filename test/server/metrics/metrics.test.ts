@@ -54,7 +54,7 @@ describe('counters of requests', () => {
     )
   })
 
-  test('before the first request there are none, and the page is one all the same', () => {
+  test('before the first request there are no counters, and the page is still valid', () => {
     const page = parseExposition(
       renderMetrics(metricsInput({ requests: { combinations: [], others: null } })),
     )
@@ -76,7 +76,7 @@ describe('series', () => {
     ).toBe(1)
   })
 
-  test('all combinations over the limit are one', () => {
+  test('all combinations over the limit become one series', () => {
     const others = counter({ requests: 5n, latencies: LATENCY_BOUNDS_MS.map(() => 0n) })
     const samples = samplesOf({ requests: { combinations: [counter({ requests: 2n })], others } })
     expect(samples.get(total(gpt))).toBe(2)
@@ -85,7 +85,7 @@ describe('series', () => {
     expect(samples.get(seriesKey('request_journal_request_latency_seconds_count', labels))).toBe(5)
   })
 
-  test('what is named like the rest is counted with it', () => {
+  test('a model named like the rest is counted with it', () => {
     const named = requests('other', 'other', 'other', 1n)
     expect(
       samplesOf({ requests: { combinations: [named], others: counter({ requests: 5n }) } }).get(total(other)),
@@ -127,7 +127,7 @@ describe('latencies', () => {
     latencies: [1n, 0n, 2n, 0n, 0n, 0n, 0n, 0n, 0n, 0n, 0n, 0n],
   }
 
-  test('buckets are in seconds and each has those before it; what is slower is only in +Inf', () => {
+  test('buckets are in seconds, and each includes those before it; slower requests are only in +Inf', () => {
     const samples = samplesOf({ requests: only(counter(slow)) })
     const buckets = [...samples].filter(([key]) => key.startsWith(`${name}_bucket`))
     expect(buckets.map(([key, value]) => [JSON.parse(key.slice(name.length + 7)).le, value])).toEqual([
@@ -149,7 +149,7 @@ describe('latencies', () => {
     expect(samples.get(seriesKey(`${name}_count`, { model: 'gpt-4o', provider: 'east' }))).toBe(4)
   })
 
-  test('policies of one model and provider are one histogram', () => {
+  test('all policies of one model and provider share a histogram', () => {
     const combinations = [counter(slow), counter({ ...slow, policy: 'cheap' })]
     const samples = samplesOf({ requests: { combinations, others: null } })
     expect(samples.get(seriesKey(`${name}_count`, { model: 'gpt-4o', provider: 'east' }))).toBe(8)
@@ -196,7 +196,7 @@ describe('journal, projection and database', () => {
     expect(page.families.get(`request_journal_${name}`)?.type).toBe('gauge')
   })
 
-  test('of a journal that can not be read only that is said', () => {
+  test("a journal that can't be read has no gauges but the one that says so", () => {
     const samples = samplesOf({ journal: null })
     expect(samples.get('request_journal_journal_readable')).toBe(0)
     expect([...samples.keys()].filter((key) => /lag|journal_bytes|segments|problems/.test(key))).toEqual([])

@@ -65,7 +65,7 @@ describe('dashboard', () => {
     expect(Math.max(...dashboard.panels.map(({ gridPos: { x, w } }) => x + w))).toBe(24)
   })
 
-  test('panels ask the data source that is chosen, by variables that there are', () => {
+  test('panels ask the chosen data source, by variables that exist', () => {
     const [source] = dashboard.templating.list
     expect(source).toMatchObject({ name: 'datasource', type: 'datasource', query: 'prometheus' })
     const own = new Set(dashboard.templating.list.map(({ name }) => name))
@@ -81,11 +81,11 @@ describe('dashboard', () => {
 })
 
 describe.skipIf(!hasPromtool)('promtool', () => {
-  test('takes the rules', () => {
+  test('accepts the rules', () => {
     expect(promtool(['check', 'rules', join(docs, 'prometheus-alerts.yml')])).toMatchObject({ status: 0 })
   })
 
-  test('sees each alert fire at what it is for, and none where all is well', () => {
+  test('sees each alert fire at its fault, and none if all is well', () => {
     const tests = fileURLToPath(new URL('prometheus-alerts.test.yml', import.meta.url))
     const { status, output } = promtool(['test', 'rules', tests])
     expect(status, output).toBe(0)

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 
-/** Prometheus' own judge of pages and rules; not everywhere. */
+/** Prometheus' own judge of pages and rules. It isn't installed everywhere. */
 export const hasPromtool = spawnSync('promtool', ['--version']).status === 0
 if (!hasPromtool) console.warn('Tests with promtool are skipped: install it (Debian: prometheus) to run them')
 

@@ -140,7 +140,7 @@ describe('a query that takes too long', () => {
     }
   })
 
-  test('whoever waits for a process longer than that is told', async ({ place }) => {
+  test('refuses a question that waits longer than that for a process', async ({ place }) => {
     await withSlowRow(place, NEVER_ENDING)
     const pool = openPool(place, { processes: 1, timeoutMs: 300 })
     const outcomes = await Promise.allSettled([pool.ask(SLOW_QUERY), pool.ask(STATS)])
@@ -264,7 +264,7 @@ describe('the database file', () => {
   })
 })
 
-test('a pool that closes tells whoever waits', async ({ place }) => {
+test('a pool that closes refuses the questions that wait', async ({ place }) => {
   await log(place, [requestLog()])
   const pool = openPool(place, { processes: 1 })
   const outcomes = Promise.allSettled([

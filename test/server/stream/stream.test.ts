@@ -103,7 +103,7 @@ async function prepared(place: Place, count = 3): Promise<void> {
   await log(place, models(...Array.from({ length: count }, (_, i) => `m${i + 1}`)))
 }
 
-test('what is projected comes as it is projected: entries as in /v1/requests?details=true, with their ids', async ({
+test('requests come as they are projected: entries as in /v1/requests?details=true, with their ids', async ({
   place,
   serve,
 }) => {
@@ -138,7 +138,7 @@ test('a stream that ends changes its request: event completed, without an id', a
 })
 
 describe('resuming', () => {
-  test('Last-Event-ID, and ?last_event_id=, go on behind that request: nothing twice, nothing left out', async ({
+  test('Last-Event-ID and ?last_event_id= go on after that request: nothing twice, nothing left out', async ({
     place,
     serve,
   }) => {
@@ -159,7 +159,7 @@ describe('resuming', () => {
     }
   })
 
-  test('brings the ends of streams that began before: of those that ended meanwhile, and of those that end later', async ({
+  test('brings the ends of streams that began before, whether they ended meanwhile or end later', async ({
     place,
     serve,
   }) => {
@@ -182,7 +182,7 @@ describe('resuming', () => {
     listener.close()
   })
 
-  test('without either it begins now', async ({ place, serve }) => {
+  test('without either the stream begins now', async ({ place, serve }) => {
     await prepared(place)
     const server = await serve()
     const listener = await Listener.open(server)
@@ -191,7 +191,7 @@ describe('resuming', () => {
     listener.close()
   })
 
-  test('an id that the database has not reached: lagged, and on from what is there', async ({
+  test("an id that the database hasn't reached: lagged, then on from the newest", async ({
     place,
     serve,
   }) => {
@@ -208,7 +208,10 @@ describe('resuming', () => {
     listener.close()
   })
 
-  test('too far behind: 10,000 requests, then lagged, and on from the newest', async ({ place, serve }) => {
+  test('a client too far behind gets 10,000 requests, then lagged, then goes on from the newest', async ({
+    place,
+    serve,
+  }) => {
     await prepared(place, 10_300)
     const server = await serve()
     const listener = await Listener.open(server, '?last_event_id=0')
@@ -224,7 +227,7 @@ describe('resuming', () => {
     listener.close()
   })
 
-  test('an id that is none is 400', async ({ place, serve }) => {
+  test("an id that isn't one is 400", async ({ place, serve }) => {
     await prepared(place)
     const server = await serve()
     for (const id of ['x', '-1', '1.5', '9007199254740993']) {
@@ -236,7 +239,10 @@ describe('resuming', () => {
   })
 })
 
-test('filters: model, provider, success, streaming, labels; joined with AND', async ({ place, serve }) => {
+test('filters by model, provider, success, streaming and labels are joined with AND', async ({
+  place,
+  serve,
+}) => {
   await log(place, [requestLog({ model: 'a', provider: 'east' })])
   const server = await serve()
   const queries = [
@@ -264,7 +270,7 @@ test('filters: model, provider, success, streaming, labels; joined with AND', as
   expect((await server.get('/v1/stream?success=maybe')).status).toBe(400)
 })
 
-test('bounded: one more than --max-streams is 503, and there is room again when one ends', async ({
+test('one stream more than --max-streams is 503, and there is room again when one ends', async ({
   place,
   serve,
 }) => {
@@ -285,7 +291,7 @@ test('bounded: one more than --max-streams is 503, and there is room again when 
   listeners[1]?.close()
 })
 
-test('a client that is gone before its stream is open takes no place', async ({ place, serve }) => {
+test('a client that leaves before its stream is open takes no place', async ({ place, serve }) => {
   await prepared(place)
   const server = await serve({ maxStreams: 2 })
   const { hostname, port } = new URL(server.url)
@@ -312,7 +318,7 @@ test('HEAD opens no stream', async ({ place, serve }) => {
   }
 })
 
-test('a client that does not read costs a bounded amount of memory, and skips when it reads again', async ({
+test("a client that doesn't read costs a bounded amount of memory, and skips when it reads again", async ({
   place,
   serve,
 }) => {
@@ -356,7 +362,7 @@ test('a client that does not read costs a bounded amount of memory, and skips wh
   quick.close()
 })
 
-test('entries of half a megabyte wait for a client that does not read one at a time', async ({
+test("entries of half a megabyte wait one at a time for a client that doesn't read", async ({
   place,
   serve,
 }) => {
@@ -382,14 +388,14 @@ test('entries of half a megabyte wait for a client that does not read one at a t
   quick.close()
 })
 
-test('the server that stops ends streams', async ({ place, serve }) => {
+test('a server that stops ends streams', async ({ place, serve }) => {
   await prepared(place)
   const server = await serve()
   const listeners = [await Listener.open(server), await Listener.open(server, '?model=m1')]
   await Promise.all([server.close(), ...listeners.map((listener) => listener.ended())])
 })
 
-test('the server that stops waits for no client that stopped reading, or writing', async ({
+test("a server that stops doesn't wait for clients that stopped reading or writing", async ({
   place,
   serve,
 }) => {
