@@ -1,7 +1,7 @@
 /**
  * What can be wrong with a question. The codes are stable. They are thrown when
  *
- * - `MODEL_NOT_FOUND`, `PROVIDER_NOT_FOUND`: no request has ever had this name.
+ * - `MODEL_NOT_FOUND`, `PROVIDER_NOT_FOUND`: no counted request has this name.
  * - `INVALID_SINCE`, `INVALID_UNTIL`, `INVALID_BEFORE`: the text isn't a strict RFC 3339 time;
  *   `INVALID_BEFORE` also when `until` is given too.
  * - `INVALID_FILTER`: two conditions exclude each other.
