@@ -79,7 +79,7 @@ test('a fresh database is projected from archives', async ({ workspace }) => {
   expect(rows(workspace)).toBe('a b c')
 })
 
-test('what an archive holds behind the position is projected from it', async ({ workspace }) => {
+test('lines of an archive after the position are projected from it', async ({ workspace }) => {
   await twoDays(workspace)
   const other = { ...workspace, database: join(workspace.directory, 'other.db') }
   appendFileSync(join(workspace.journal, DAY), lines(requestLine('late')))
@@ -92,7 +92,7 @@ test('what an archive holds behind the position is projected from it', async ({ 
   ).toEqual([{ late_lines: 1 }])
 })
 
-test('one that was compressed by hand is projected too, and checked', async ({ workspace }) => {
+test('a segment that was compressed by hand is projected too, and checked', async ({ workspace }) => {
   writeSegment(workspace.journal, lines(requestLine('a')))
   await projectOnceWith(workspace, { now: () => 0 })
   const plain = workspace.readSegment(DAY)
@@ -104,8 +104,8 @@ test('one that was compressed by hand is projected too, and checked', async ({ w
   workspace.expectDamage()
 })
 
-describe('left as it is', () => {
-  test('not sealed; not projected; altered since it was sealed', async ({ workspace }) => {
+describe('a segment stays as it is', () => {
+  test('when it is not sealed, not projected, or altered since it was sealed', async ({ workspace }) => {
     workspace.expectDamage()
     writeSegment(workspace.journal, lines(requestLine('a')))
     writeSegment(workspace.journal, lines(requestLine('b')), NEXT_DAY)
@@ -123,7 +123,7 @@ describe('left as it is', () => {
     expect(files(workspace)).toEqual([DAY, NEXT_DAY])
   })
 
-  test('all of it with --dry-run', async ({ workspace }) => {
+  test('when it is archived with --dry-run', async ({ workspace }) => {
     await twoDays(workspace)
     const result = await archiveWith({ ...workspace, dryRun: true }, AT_ONCE)
     expect(result).toMatchObject({ dry_run: true, archived: [{ segment: DAY }], bytes_after: null })
@@ -132,7 +132,7 @@ describe('left as it is', () => {
 })
 
 describe('an archive that is not what was recorded stops the projector and a replay', () => {
-  test('another size', async ({ workspace }) => {
+  test('when it has another size', async ({ workspace }) => {
     workspace.expectDamage()
     await twoDays(workspace)
     await archiveWith(workspace, AT_ONCE)
@@ -141,7 +141,7 @@ describe('an archive that is not what was recorded stops the projector and a rep
     await expect(replay(workspace)).rejects.toMatchObject({ code: 'SEGMENT_UNREADABLE' })
   })
 
-  test('other lines', async ({ workspace }) => {
+  test('when it has other lines', async ({ workspace }) => {
     workspace.expectDamage()
     await twoDays(workspace)
     const plain = workspace.readSegment(DAY).toString()
@@ -206,7 +206,9 @@ describe.each(KILLS)('killed behind: %s', (kill) => {
   })
 })
 
-test('killed between recording and naming an archive that took a late line along', async ({ workspace }) => {
+test('a run that was killed between recording and naming an archive with a late line is taken up by the next', async ({
+  workspace,
+}) => {
   await twoDays(workspace)
   const writer = openSync(join(workspace.journal, DAY), 'a')
   let recorded = 0

@@ -106,7 +106,7 @@ test('rows, rejected lines and archives of the days before go; a replay gives th
   expect(ids(workspace).at(-1)).toBe('7g')
 })
 
-test('where nothing is left of the rows, the next id goes on', async ({ workspace }) => {
+test('the next id goes on where the last row was pruned', async ({ workspace }) => {
   writeSegment(workspace.journal, lines(sample('a', 1)), FIRST)
   writeSegment(workspace.journal, lines('nonsense'), SECOND)
   await projectOnceWith(workspace, CLOCK)
@@ -118,7 +118,7 @@ test('where nothing is left of the rows, the next id goes on', async ({ workspac
   expect(ids(workspace)).toEqual(['2b'])
 })
 
-test('with --dry-run nothing goes', async ({ workspace }) => {
+test('prune with --dry-run removes nothing', async ({ workspace }) => {
   await fourDays(workspace)
   const before = contents(workspace)
   expect(await prune({ ...workspace, before: BEFORE, dryRun: true })).toMatchObject({
@@ -131,7 +131,9 @@ test('with --dry-run nothing goes', async ({ workspace }) => {
   expect(files(workspace)).toHaveLength(4)
 })
 
-test('what is not archived stays and is named, and what is behind it', async ({ workspace }) => {
+test('a segment that is not archived stays and is named, and so are those after it', async ({
+  workspace,
+}) => {
   writeSegment(workspace.journal, lines(sample('a', 1)), FIRST)
   writeSegment(workspace.journal, lines(sample('b', 2)), SECOND)
   await projectOnceWith(workspace, CLOCK)
@@ -147,7 +149,7 @@ test('what is not archived stays and is named, and what is behind it', async ({ 
   expect(ids(workspace)).toHaveLength(2)
 })
 
-test('a segment that somebody has said to do without keeps nothing from going', async ({ workspace }) => {
+test('a missing segment that somebody has accepted keeps nothing from going', async ({ workspace }) => {
   workspace.expectDamage()
   await fourDays(workspace)
   rmSync(join(workspace.journal, `${FIRST}.gz`))
@@ -166,7 +168,7 @@ test('a segment that somebody has said to do without keeps nothing from going', 
   expect(await projectOnceWith(workspace, CLOCK)).toMatchObject({ projected: 0 })
 })
 
-describe('across the border', () => {
+describe('across the border of a prune', () => {
   test('completions of requests that went are not held by a replay', async ({ workspace }) => {
     // The checker knows nothing of what went.
     workspace.expectDamage()
@@ -182,7 +184,7 @@ describe('across the border', () => {
     expect(contents(workspace)).toEqual(live)
   })
 
-  test('completions that went are still on the requests that came behind them', async ({ workspace }) => {
+  test('completions that went are still on the requests that came after them', async ({ workspace }) => {
     workspace.expectDamage()
     await fourDays(workspace, { [SECOND]: [end('d', 7)] })
     await prune({ ...workspace, before: BEFORE })
@@ -378,7 +380,7 @@ test('archives that come back are not projected again', async ({ workspace }) =>
   rmSync(join(workspace.journal, FIRST))
 })
 
-test('is refused while a projector runs, and says who that is', async ({ workspace }) => {
+test('prune is refused while a projector runs, and names it', async ({ workspace }) => {
   await fourDays(workspace)
   const projector = await startProjector(workspace)
   await expect(prune({ ...workspace, before: BEFORE })).rejects.toThrow(
@@ -387,6 +389,9 @@ test('is refused while a projector runs, and says who that is', async ({ workspa
   await projector.stop()
 })
 
-test.for(['2026-11', 'tomorrow', '2026-13-01'])('%s is no date', async (before, { workspace }) => {
-  await expect(prune({ ...workspace, before })).rejects.toThrow(TypeError)
-})
+test.for(['2026-11', 'tomorrow', '2026-13-01'])(
+  'prune before %s is refused, since that is not a date',
+  async (before, { workspace }) => {
+    await expect(prune({ ...workspace, before })).rejects.toThrow(TypeError)
+  },
+)

@@ -12,7 +12,7 @@ import { completionLine, requestLine } from '../support/lines.js'
 import { canMountVolumes, makeVolumes } from '../support/mounts.js'
 import { requestLog, test } from '../support/workspace.js'
 
-test('no database yet: null, and everything is lag', async ({ workspace }) => {
+test('without a database its status is null, and everything is lag', async ({ workspace }) => {
   const { journal, database } = workspace
   writeSegment(journal, lines(requestLine('a')))
   const report = await status({ journal, database })
@@ -31,7 +31,7 @@ test('no database yet: null, and everything is lag', async ({ workspace }) => {
   })
 })
 
-test('everything projected: the counts, and no lag', async ({ workspace }) => {
+test('status gives the counts and no lag when everything is projected', async ({ workspace }) => {
   const { journal, database } = workspace
   const unchecked = '{"model":"m","latency_ms":1,"success":true}'
   writeSegment(journal, lines(requestLine('a'), unchecked, 'nonsense', completionLine('never')))
@@ -59,7 +59,7 @@ test('everything projected: the counts, and no lag', async ({ workspace }) => {
   expect(segment?.projected_bytes).toBe(segment?.bytes)
 })
 
-test('lag is what stands behind the positions of all segments', async ({ workspace }) => {
+test('lag is what comes after the positions of all segments', async ({ workspace }) => {
   const { journal, database } = workspace
   writeSegment(journal, lines(requestLine('a')))
   await projectOnce({ journal, database })
@@ -126,7 +126,7 @@ test('distrusted and archived segments are marked; an archived one that is not p
   expect(report.problems).toEqual([expect.stringContaining(`${DAY} is distrusted`)])
 })
 
-test('says that a projector is running', async ({ workspace }) => {
+test('status says that a projector is running', async ({ workspace }) => {
   const { journal, database } = workspace
   const writer = openJournal({ directory: journal })
   writer.append(requestLog())
@@ -137,7 +137,9 @@ test('says that a projector is running', async ({ workspace }) => {
   lock.release()
 })
 
-test('no journal, and the database of another journal, are errors with a code', async ({ workspace }) => {
+test('a missing journal, and the database of another journal, are errors with a code', async ({
+  workspace,
+}) => {
   const { journal, database, directory } = workspace
   await expect(status({ journal, database })).rejects.toMatchObject({ code: 'JOURNAL_MISSING' })
   writeSegment(journal, lines(requestLine('a')))
@@ -148,7 +150,7 @@ test('no journal, and the database of another journal, are errors with a code', 
   await expect(status({ journal: other, database })).rejects.toMatchObject({ code: 'OTHER_JOURNAL' })
 })
 
-test('counts without reading the table', ({ workspace }) => {
+test('status counts without reading the table', ({ workspace }) => {
   const database = openDatabase(workspace.database)
   const plan = database
     .prepare('EXPLAIN QUERY PLAN SELECT count(*) AS n FROM requests WHERE segment_id IS NULL')

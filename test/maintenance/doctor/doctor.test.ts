@@ -88,7 +88,7 @@ test.for<[string, string, 'problem' | 'note', string]>([
   expect(finding(await doctor(workspace), 'schema')).toMatchObject({ level, items: [item] })
 })
 
-test('a healthy journal: only that no projector runs', async ({ workspace }) => {
+test('about a healthy journal doctor only notes that no projector runs', async ({ workspace }) => {
   await prepare(workspace)
   const files = readdirSync(workspace.journal)
   const report = await doctor(workspace)
@@ -129,7 +129,7 @@ test('a healthy journal: only that no projector runs', async ({ workspace }) => 
   expect(readdirSync(workspace.journal)).toEqual(files)
 })
 
-test('neither journal nor database: two problems, and nothing is made', async ({ workspace }) => {
+test('without journal and database doctor finds two problems, and makes neither', async ({ workspace }) => {
   const report = await doctor(workspace)
   expect(report).toMatchObject({ healthy: false, problems: 2, notes: 0 })
   expect(report.checks.map(({ check }) => check)).toEqual(['journal', 'database'])
@@ -261,7 +261,7 @@ const PROBLEMS: [string, string, RegExp, (workspace: Workspace) => void][] = [
   ],
 ]
 
-test.for(PROBLEMS)('problem: %s', async ([, name, text, damage], { workspace }) => {
+test.for(PROBLEMS)('doctor finds a problem: %s', async ([, name, text, damage], { workspace }) => {
   await prepare(workspace)
   workspace.expectDamage()
   damage(workspace)
@@ -314,7 +314,7 @@ const NOTES: [string, string, RegExp, (workspace: Workspace) => void | Promise<v
   ],
 ]
 
-test.for(NOTES)('note: %s', async ([, name, text, change], { workspace }) => {
+test.for(NOTES)('doctor notes: %s', async ([, name, text, change], { workspace }) => {
   await prepare(workspace)
   workspace.expectDamage()
   await change(workspace)
@@ -325,7 +325,7 @@ test.for(NOTES)('note: %s', async ([, name, text, change], { workspace }) => {
   expect(report.healthy).toBe(true)
 })
 
-test('what waits and what was rejected is counted', async ({ workspace }) => {
+test('completions that wait and lines that were rejected are counted', async ({ workspace }) => {
   await prepare(
     workspace,
     'nonsense',
@@ -376,7 +376,7 @@ test('a projector that runs is named', async ({ workspace }) => {
   })
 })
 
-test('a faithful copy of a segment is no finding', async ({ workspace }) => {
+test('a faithful copy of a segment is not a finding', async ({ workspace }) => {
   await prepare(workspace)
   const path = join(workspace.journal, DAY)
   copyFileSync(path, `${path}.copy`)
@@ -384,14 +384,14 @@ test('a faithful copy of a segment is no finding', async ({ workspace }) => {
   expect(findings(await doctor(workspace)).map(({ check }) => check)).toEqual(['projector'])
 })
 
-test('files of another owner', async ({ workspace, skip }) => {
+test('files of another owner are noted', async ({ workspace, skip }) => {
   if (process.getuid?.() !== 0) skip('only root can give files away')
   await prepare(workspace)
   chownSync(join(workspace.journal, DAY), 12345, 12345)
   expect(finding(await doctor(workspace), 'owner')?.items).toEqual([`${DAY}: uid 12345`])
 })
 
-test('where no probe can be written, that is said', async ({ workspace }) => {
+test('doctor says so where no probe can be written', async ({ workspace }) => {
   // A directory that takes no file from anybody, root included.
   const report = await doctor({ journal: '/proc/self/fdinfo', database: workspace.database })
   expect(finding(report, 'watcher')?.found).toMatch(/can't be tested/)
