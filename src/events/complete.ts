@@ -60,9 +60,9 @@ export function completeEvent(input: unknown, defaults: EventDefaults): JournalE
 }
 
 /**
- * Checks each field where it is read. Measured over a trace of requests, with `unknownFields`: 160
- * to 190 ns an event, as with a compiled JSON Schema that checks before (170 to 190); 540 against
- * 1,000 where requests and completions take turns.
+ * Checks each field where it is read. Measured over a trace of requests, with `unknownFields`: 153 ns
+ * an event, where a compiled JSON Schema and completion after it take 173; with two labels 1.7 µs,
+ * against 3.0.
  */
 function complete(type: EventType, input: object, defaults: EventDefaults): JournalEvent {
   switch (type) {
