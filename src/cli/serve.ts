@@ -202,7 +202,7 @@ function isProjecting(flags: ServeFlags, command: Command): boolean {
 /** Reads the token. It is never an argument, because every user of the machine can see those. */
 async function readToken(file: string | undefined, logger: Logger): Promise<string | undefined> {
   if (file === undefined) return process.env['REQUEST_JOURNAL_TOKEN']
-  const { readSmallFile } = await import('../journal/files.js')
+  const { readSmallFile, reasonOf } = await import('../journal/files.js')
   let text: string
   try {
     if ((statSync(file).mode & OTHERS_MAY_READ) !== 0) {
@@ -211,8 +211,7 @@ async function readToken(file: string | undefined, logger: Logger): Promise<stri
     // Secrets are often mounted as links. A FIFO would block until somebody wrote to it.
     text = readSmallFile(realpathSync(file), MAX_TOKEN_FILE_BYTES)
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    throw new CommandFailure(`the token file can't be read: ${reason}`)
+    throw new CommandFailure(`the token file can't be read: ${reasonOf(error)}`)
   }
   // Editors and `echo` end the file with a line break.
   return text.replace(/\r?\n$/, '')

@@ -40,6 +40,11 @@ export function errorCode(error: unknown): string | undefined {
   return nameOf((error as NodeJS.ErrnoException | null)?.code)
 }
 
+/** What an error says, or what was thrown instead of one. */
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
 const UNNAMED = 'Unknown system error -'
 
 /** Node.js has no name for some errors of Linux, such as ESTALE: their code ends in a number. */
@@ -152,8 +157,7 @@ export class NameNotDurableError extends Error {
   readonly path: string
 
   constructor(directory: string, cause: unknown) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    super(`the directory ${directory} can't be opened to sync the names in it: ${reason}`, { cause })
+    super(`the directory ${directory} can't be opened to sync the names in it: ${reasonOf(cause)}`, { cause })
     this.code = errorCode(cause)
     this.path = directory
   }
@@ -221,3 +225,10 @@ export function freeBytes(directory: string): number | null {
 
 /** With less free than this a disk counts as full: a transaction of the projector takes more. */
 export const FULL_DISK_BYTES = 1024 * 1024
+
+/** Whether a file of this size is empty or ends with a newline, rather than with a fragment of a line. */
+export function endsWithNewline(fs: FileSystem, fd: number, size: number): boolean {
+  if (size === 0) return true
+  const last = Buffer.alloc(1)
+  return fs.readSync(fd, last, 0, 1, size - 1) === 1 && last[0] === 0x0a
+}

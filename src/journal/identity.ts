@@ -7,6 +7,7 @@ import {
   isMissing,
   nodeFileSystem,
   readSmallFile,
+  reasonOf,
   syncDirectory,
 } from './files.js'
 import { createDirectory, createFile } from './new-file.js'
@@ -103,8 +104,7 @@ export function readOrCreateIdentity(
     createDirectories(directory, modes.directory, fs)
     createIdentity(directory, modes.file, now, fs)
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    const text = `Can't create a journal in ${directory}: ${reason}. ${creationAdvice(error)}`
+    const text = `Can't create a journal in ${directory}: ${reasonOf(error)}. ${creationAdvice(error)}`
     throw new JournalError('JOURNAL_UNWRITABLE', directory, text, { cause: error })
   }
   return readIdentity(directory, fs)
@@ -187,8 +187,9 @@ function readIfThere(path: string, fs: FileSystem): JournalIdentity | null {
     text = readSmallFile(path, MAX_IDENTITY_BYTES, fs)
   } catch (error) {
     if (isMissing(error)) return null
-    const reason = error instanceof Error ? error.message : String(error)
-    throw new JournalError('JOURNAL_INVALID', path, `Can't read ${path}: ${reason}`, { cause: error })
+    throw new JournalError('JOURNAL_INVALID', path, `Can't read ${path}: ${reasonOf(error)}`, {
+      cause: error,
+    })
   }
   return parseIdentity(text, path)
 }

@@ -1,22 +1,9 @@
 import { constants } from 'node:fs'
 import { dirname, join } from 'node:path'
-import type { FileSystem } from './files.js'
+import { errorCode, type FileSystem, openRegularFile } from './files.js'
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants
 const SETGID = 0o2000
-
-/** The calls that creating a file or a directory takes. */
-type Creator = Pick<
-  FileSystem,
-  | 'openSync'
-  | 'closeSync'
-  | 'fchmodSync'
-  | 'fchownSync'
-  | 'mkdirSync'
-  | 'chmodSync'
-  | 'chownSync'
-  | 'statSync'
->
 
 interface NewFileOptions {
   mode: number
@@ -41,7 +28,7 @@ interface NewFileOptions {
  * @returns its descriptor.
  * @throws the file system's error; EEXIST if the file exists.
  */
-export function createFile(fs: Creator, path: string, options: NewFileOptions): number {
+export function createFile(fs: FileSystem, path: string, options: NewFileOptions): number {
   const { mode, flags = O_WRONLY, like } = options
   const fd = fs.openSync(path, flags | O_CREAT | O_EXCL | O_NOFOLLOW, mode)
   try {
@@ -55,19 +42,38 @@ export function createFile(fs: Creator, path: string, options: NewFileOptions): 
 }
 
 /**
+ * Opens a file, or creates it as {@link createFile} does.
+ *
+ * @returns its descriptor.
+ * @throws the file system's error; see also {@link openRegularFile}.
+ */
+export function openOrCreateFile(
+  fs: FileSystem,
+  path: string,
+  options: NewFileOptions & { flags: number },
+): number {
+  try {
+    return createFile(fs, path, options)
+  } catch (error) {
+    if (errorCode(error) !== 'EEXIST') throw error
+    return openRegularFile(fs, path, options.flags)
+  }
+}
+
+/**
  * Creates a directory, with exactly `mode` whatever the umask. It keeps the setgid bit that it
  * inherits from its parent, so that its files get the group that shares it.
  *
  * @throws the file system's error; EEXIST if it exists.
  */
-export function createDirectory(fs: Creator, path: string, mode: number): void {
+export function createDirectory(fs: FileSystem, path: string, mode: number): void {
   fs.mkdirSync(path, { mode })
   giveToOwner(fs, dirname(path), undefined, (uid, gid) => fs.chownSync(path, uid, gid))
   fs.chmodSync(path, mode | (fs.statSync(path).mode & SETGID))
 }
 
 function giveToOwner(
-  fs: Creator,
+  fs: FileSystem,
   directory: string,
   like = join(directory, 'journal.json'),
   chown: (uid: number, gid: number) => void,
@@ -82,7 +88,7 @@ function giveToOwner(
   }
 }
 
-function statIfThere(fs: Creator, path: string): { uid: number; gid: number } | null {
+function statIfThere(fs: FileSystem, path: string): { uid: number; gid: number } | null {
   try {
     return fs.statSync(path)
   } catch {

@@ -1,6 +1,6 @@
 import { canonicalTimestamp } from '../events/timestamp.js'
 import { JournalError } from './errors.js'
-import { type FileSystem, isMissing, nodeFileSystem } from './files.js'
+import { type FileSystem, isMissing, nodeFileSystem, reasonOf } from './files.js'
 
 const FILE_NAME = /^(\d{4}-\d{2}-\d{2})(?:_(\d{3}))?\.ndjson(\.gz|\.gone|\.distrusted)?$/
 const MAX_NUMBER = 999
@@ -124,7 +124,7 @@ function readNames(directory: string, fs: FileSystem): string[] {
     return fs.readdirSync(directory)
   } catch (error) {
     if (isMissing(error)) return []
-    const text = `Can't list the journal ${directory}: ${message(error)}`
+    const text = `Can't list the journal ${directory}: ${reasonOf(error)}`
     throw new JournalError('SEGMENT_UNREADABLE', directory, text, { cause: error })
   }
 }
@@ -160,8 +160,4 @@ export function nextNumber(segment: SegmentRef): SegmentRef {
   if (segment.number < MAX_NUMBER) return segmentOf(segment.day, segment.number + 1)
   const text = `${segment.day} has used up its ${MAX_NUMBER} segment numbers: find out why syncs fail on this disk`
   throw new JournalError('SEGMENTS_EXHAUSTED', segment.name, text)
-}
-
-function message(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

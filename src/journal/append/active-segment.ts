@@ -7,6 +7,7 @@ import {
   type FileSystem,
   isNameNotDurable,
   isSettled,
+  reasonOf,
   syncDirectory,
 } from '../files.js'
 import type { JournalLogger } from '../logger.js'
@@ -27,7 +28,7 @@ import { quietly } from './warnings.js'
 /** How often a writer looks for a new day, a newer segment and a lost one. */
 const LOOK_MS = 1000
 
-/** How many files are compared with a lost one, the newest first: each takes 2 µs. */
+/** How many files, the newest, are compared with one that is out of place. Each takes 2 µs. */
 const MAX_COMPARED = 1000
 
 interface ActiveSegmentOptions {
@@ -88,7 +89,8 @@ export class ActiveSegment {
 
   /** Appends a line. Call `lookIfDue` before; once for several lines is enough. */
   write(line: Buffer): void {
-    const writer = this.#writer ?? this.#reopen()
+    // After a look that threw, no segment is open: each write tries again, and may throw.
+    const writer = this.#writer ?? this.#open()
     writer.write(line)
     this.#linesSinceLook++
   }
@@ -114,11 +116,10 @@ export class ActiveSegment {
       return
     }
     if (!writer.isInPlace()) {
-      if (this.#wasArchived(writer) || this.#wasRenamed(writer)) this.#leave(writer)
-      else {
-        this.#lost.add(writer)
-        this.#writer = null
-      }
+      const isKept = this.#wasArchived(writer) || this.#wasRenamed(writer)
+      this.#writer = null
+      if (isKept) this.#retire(writer)
+      else this.#lost.add(writer)
       try {
         this.#open()
       } finally {
@@ -175,21 +176,14 @@ export class ActiveSegment {
     this.#lost.close()
   }
 
-  /** After a look that threw, no segment is open. Each write tries again, and may throw. */
-  #reopen(): SegmentWriter {
-    this.#open()
-    if (this.#writer === null) throw new Error('unreachable: #open sets a writer or throws')
-    return this.#writer
-  }
-
-  #open(): void {
+  #open(): SegmentWriter {
     const { fs, clock, directory, checkJournal } = this.#options
     // If no segment can be opened, the old one must not stay the current one.
     this.#writer?.close()
     this.#writer = null
     checkJournal()
     const segments = listSegments(directory, fs)
-    this.#start(segmentToWrite(segments, utcDay(clock.now())), segments)
+    return this.#start(segmentToWrite(segments, utcDay(clock.now())), segments)
   }
 
   #roll(writer: SegmentWriter): void {
@@ -200,18 +194,19 @@ export class ActiveSegment {
     // The clock may have gone back; a writer never does.
     if (target.id <= writer.segment.id) return
     this.#start(target, segments)
-    if (writer.isDirty) this.#retired.push(writer)
-    else writer.close()
+    this.#retire(writer)
   }
 
-  #start(target: SegmentRef, segments: readonly Segment[]): void {
+  #start(target: SegmentRef, segments: readonly Segment[]): SegmentWriter {
     const { fs, directory, fileMode } = this.#options
-    this.#writer = new SegmentWriter(fs, directory, target, fileMode)
-    this.#lost.reopened(this.#writer)
+    const writer = new SegmentWriter(fs, directory, target, fileMode)
+    this.#writer = writer
+    this.#lost.reopened(writer)
     this.#mustLeave = false
     const before = segments.findLast((segment) => segment.id < target.id && !segment.isArchived)
     if (before !== undefined) endFragmentOf(fs, directory, before)
     this.#directoryMtimeMs = Number.NaN
+    return writer
   }
 
   /** Whether the directory has changed since it was last listed, or may have. */
@@ -248,9 +243,8 @@ export class ActiveSegment {
     return segment.isLeaving || writer !== this.#writer || this.#linesSinceLook === 0
   }
 
-  /** Stops appending to this file. The next sync still covers it, through the same descriptor. */
-  #leave(writer: SegmentWriter): void {
-    this.#writer = null
+  /** Closes a segment that was left, or leaves that to the sync that covers its last lines. */
+  #retire(writer: SegmentWriter): void {
     if (writer.isDirty) this.#retired.push(writer)
     else writer.close()
   }
@@ -273,14 +267,14 @@ export class ActiveSegment {
   #postpone(writer: SegmentWriter, cause: unknown): JournalWriteError {
     writer.isDirty = true
     if (writer !== this.#writer && !this.#retired.includes(writer)) this.#retired.push(writer)
-    const reason = cause instanceof Error ? cause.message : String(cause)
+    const reason = reasonOf(cause)
     const text = `${writer.path} was synced, but whether its name survives a power cut isn't known (${reason}): flush again`
     return new JournalWriteError('SYNC_INCOMPLETE', writer.path, text, { cause })
   }
 
   #distrust(writer: SegmentWriter, cause: unknown): JournalWriteError {
     const { logger, directory } = this.#options
-    const reason = cause instanceof Error ? cause.message : String(cause)
+    const reason = reasonOf(cause)
     const text = `Syncing ${writer.path} failed (${reason}): what was appended since the last flush may not be on disk`
     const error = new JournalWriteError('SYNC_FAILED', writer.path, text, { cause })
     if (writer === this.#writer) this.#mustLeave = true

@@ -1,5 +1,5 @@
 import { JournalWriteError } from '../errors.js'
-import { type Clock, errorCode, type FileSystem, isPassingCode } from '../files.js'
+import { type Clock, errorCode, type FileSystem, isPassingCode, reasonOf } from '../files.js'
 import { assertIdentity } from '../identity.js'
 import { ActiveSegment } from './active-segment.js'
 import { GroupCommit } from './group-commit.js'
@@ -292,9 +292,10 @@ export class LineWriter {
   }
 
   #writeError(cause: unknown): JournalWriteError {
-    const reason = cause instanceof Error ? cause.message : String(cause)
     const { path } = this.#segment
-    return new JournalWriteError('WRITE_FAILED', path, `Failed to write to ${path}: ${reason}`, { cause })
+    return new JournalWriteError('WRITE_FAILED', path, `Failed to write to ${path}: ${reasonOf(cause)}`, {
+      cause,
+    })
   }
 
   #bufferError(cause?: unknown): JournalWriteError {

@@ -2,17 +2,16 @@ import { type BigIntStats, constants } from 'node:fs'
 import { join } from 'node:path'
 import { type FileIdentity, fileIdentity, isSameFile } from '../file-identity.js'
 import {
-  errorCode,
+  endsWithNewline,
   type FileSystem,
   isMissing,
   isNameNotDurable,
   openRegularFile,
   syncDirectoryAsync,
 } from '../files.js'
-import { createFile } from '../new-file.js'
+import { openOrCreateFile } from '../new-file.js'
 import type { SegmentRef } from '../segments.js'
 
-const NEWLINE_BYTE = 0x0a
 const NEWLINE = Buffer.from('\n')
 
 /** How many short writes in a row count as a refusal of the disk. */
@@ -60,7 +59,7 @@ export class SegmentWriter {
     this.path = join(directory, segment.name)
     this.#fs = fs
     this.#directory = directory
-    const fd = openOrCreate(fs, this.path, mode)
+    const fd = openOrCreateFile(fs, this.path, { mode, flags: O_RDWR | O_APPEND })
     this.#fd = fd
     try {
       const stats = fs.fstatSync(fd, { bigint: true })
@@ -198,21 +197,6 @@ export function endFragmentOf(fs: FileSystem, directory: string, segment: Segmen
   } finally {
     fs.closeSync(fd)
   }
-}
-
-function openOrCreate(fs: FileSystem, path: string, mode: number): number {
-  try {
-    return createFile(fs, path, { mode, flags: O_RDWR | O_APPEND })
-  } catch (error) {
-    if (errorCode(error) !== 'EEXIST') throw error
-    return openRegularFile(fs, path, O_RDWR | O_APPEND)
-  }
-}
-
-function endsWithNewline(fs: FileSystem, fd: number, size: number): boolean {
-  if (size === 0) return true
-  const last = Buffer.alloc(1)
-  return fs.readSync(fd, last, 0, 1, size - 1) === 1 && last[0] === NEWLINE_BYTE
 }
 
 function shortWrite(written: number, length: number): Error {

@@ -4,14 +4,15 @@ import { join } from 'node:path'
 import { JournalError } from '../errors.js'
 import { type FileIdentity, fileIdentity, isSameFile } from '../file-identity.js'
 import {
-  errorCode,
+  endsWithNewline,
   type FileSystem,
   isMissing,
   nodeFileSystem,
   openRegularFile,
+  reasonOf,
   syncDirectory,
 } from '../files.js'
-import { createFile } from '../new-file.js'
+import { openOrCreateFile } from '../new-file.js'
 import type { SegmentDigest } from './segment-digest.js'
 
 export const MANIFEST_FILE = 'manifest.jsonl'
@@ -224,9 +225,7 @@ export class ManifestFile {
     const hash = createHash('sha256').update(start).digest('hex')
     const fd = this.#openForWriting()
     try {
-      const { size } = this.#fs.fstatSync(fd)
-      const last = Buffer.alloc(1)
-      const isTorn = size > 0 && this.#fs.readSync(fd, last, 0, 1, size - 1) === 1 && last[0] !== NEWLINE
+      const isTorn = !endsWithNewline(this.#fs, fd, this.#fs.fstatSync(fd).size)
       const line = Buffer.from(`${isTorn ? '\n' : ''}${start},"hash":"${hash}"}\n`)
       const written = this.#fs.writeSync(fd, line, 0, line.length)
       if (written !== line.length) throw new Error(`short write: ${written} of ${line.length} bytes`)
@@ -247,17 +246,11 @@ export class ManifestFile {
     }
     // The same permissions as journal.json has, but never less than its owner needs.
     const mode = 0o600 | (fs.statSync(join(this.#directory, 'journal.json')).mode & 0o666)
-    try {
-      return createFile(fs, this.path, { mode, flags: O_RDWR | O_APPEND })
-    } catch (error) {
-      if (errorCode(error) !== 'EEXIST') throw error
-      return openRegularFile(fs, this.path, O_RDWR | O_APPEND)
-    }
+    return openOrCreateFile(fs, this.path, { mode, flags: O_RDWR | O_APPEND })
   }
 
   #unreadable(error: unknown): JournalError {
-    const reason = error instanceof Error ? error.message : String(error)
-    const text = `Can't read ${this.path}: ${reason}`
+    const text = `Can't read ${this.path}: ${reasonOf(error)}`
     return new JournalError('MANIFEST_UNREADABLE', this.path, text, { cause: error })
   }
 

@@ -1,5 +1,5 @@
 import { JournalError } from '../errors.js'
-import { type Clock, errorCode } from '../files.js'
+import { type Clock, errorCode, reasonOf } from '../files.js'
 import type { Logger } from '../logger.js'
 import { openSegment } from '../read/open-segment.js'
 import type { Segment } from '../segments.js'
@@ -134,7 +134,7 @@ export class Sealer {
   /** Logs a failure, but not the same one again. */
   #logFailure(error: unknown): void {
     const code = errorCode(error) ?? ''
-    const text = error instanceof Error ? error.message : String(error)
+    const text = reasonOf(error)
     if (text === this.#loggedFailure) return
     this.#loggedFailure = text
     if (['EROFS', 'EACCES', 'EPERM'].includes(code)) {

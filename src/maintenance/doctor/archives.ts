@@ -2,10 +2,11 @@ import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { judgeArchive } from '../../journal/chain/archive-check.js'
 import { lastEntries, readManifest } from '../../journal/chain/manifest.js'
+import { reasonOf } from '../../journal/files.js'
 import { archiveFile, type Segment } from '../../journal/segments.js'
 import { isPassing } from '../../projection/retry.js'
 import { countText } from '../count-text.js'
-import { type DoctorCheck, note, ok, problem, reasonOf } from './check.js'
+import { type DoctorCheck, note, ok, problem } from './check.js'
 
 /**
  * How many compressed bytes are hashed and compared, the newest first; `verify` reads everything.

@@ -1,3 +1,4 @@
+import { reasonOf } from '../../journal/files.js'
 import { countText } from '../count-text.js'
 
 /**
@@ -75,10 +76,6 @@ export const NEWEST_ROWS = 200_000
 /** What comes before a count of rows when there may be more than were looked at. */
 export function atLeast(rows: number): string {
   return rows === NEWEST_ROWS ? 'at least ' : ''
-}
-
-export function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
 
 /** `12.3 GiB` */

@@ -1,9 +1,10 @@
 import { accessSync, constants, existsSync, lstatSync, realpathSync, type Stats, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { MANIFEST_FILE } from '../../journal/chain/manifest.js'
+import { reasonOf } from '../../journal/files.js'
 import { archiveFile, leavingFile, type Segment } from '../../journal/segments.js'
 import { countText } from '../count-text.js'
-import { type DoctorCheck, note, ok, problem, reasonOf } from './check.js'
+import { type DoctorCheck, note, ok, problem } from './check.js'
 
 const OTHERS_READ = 0o004
 const OTHERS_WRITE = 0o002

@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, readSync } from 'node:fs'
 import { join } from 'node:path'
-import { nodeFileSystem, openRegularFile, readSmallFile } from '../../journal/files.js'
+import { nodeFileSystem, openRegularFile, readSmallFile, reasonOf } from '../../journal/files.js'
 import {
   archiveFile,
   distrustMarker,
@@ -11,7 +11,7 @@ import {
   utcDay,
 } from '../../journal/segments.js'
 import { countText } from '../count-text.js'
-import { type DoctorCheck, note, ok, problem, reasonOf, sizeText } from './check.js'
+import { type DoctorCheck, note, ok, problem, sizeText } from './check.js'
 
 const MAX_MARKER_BYTES = 4096
 /** How much of a segment's end is read to find where an unfinished line begins. */

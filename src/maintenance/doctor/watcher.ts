@@ -3,8 +3,8 @@ import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers'
 import { watch } from 'chokidar'
-import { errorCode } from '../../journal/files.js'
-import { type DoctorCheck, note, ok, problem, reasonOf } from './check.js'
+import { errorCode, reasonOf } from '../../journal/files.js'
+import { type DoctorCheck, note, ok, problem } from './check.js'
 
 const PATIENCE_MS = 1000
 
