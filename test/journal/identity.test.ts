@@ -34,7 +34,7 @@ function create(directory: string, faulty = new FaultyFileSystem()) {
 }
 
 describe('creating', () => {
-  test('journal.json, exactly, and nothing else', () => {
+  test('makes exactly this journal.json, and nothing else', () => {
     const directory = join(temporaryDirectory(), 'journal')
     const identity = create(directory)
     expect(identity).toStrictEqual({
@@ -48,7 +48,7 @@ describe('creating', () => {
     expect(create(directory)).toStrictEqual(identity)
   })
 
-  test('it is synced before it is linked, and every new name after', () => {
+  test('syncs the file before it is linked, and every new name after', () => {
     const root = temporaryDirectory()
     const directory = join(root, 'a', 'b', 'journal')
     const faulty = new FaultyFileSystem()
@@ -82,7 +82,7 @@ describe('creating', () => {
     expect(statSync(join(directory, 'journal.json')).mode & 0o777).toBe(0o660)
   })
 
-  test('a directory that is there keeps its mode', () => {
+  test('leaves an existing directory its mode', () => {
     const directory = temporaryDirectory()
     chmodSync(directory, 0o755)
     create(directory)
@@ -106,7 +106,7 @@ describe('creating', () => {
     expect(readdirSync(directory)).toStrictEqual(['journal.json'])
   })
 
-  test('another writer makes the directory, or the journal and its first segment, in between', () => {
+  test('goes on if another writer makes the directory, or the journal and its first segment, in between', () => {
     const directory = join(temporaryDirectory(), 'a', 'journal')
     const faulty = new FaultyFileSystem()
     const effect = { before: () => void create(directory) }
@@ -155,7 +155,7 @@ describe('creating', () => {
     expect(error).toMatchObject({ code: 'JOURNAL_UNWRITABLE', path: join(root, path) })
   })
 
-  test('in a directory that can’t be written', () => {
+  test('is refused in a directory that can’t be written', () => {
     const directory = temporaryDirectory()
     const faulty = new FaultyFileSystem()
     faulty.add({ call: 'openSync', file: /\.tmp$/, effect: { error: 'EACCES' } })
@@ -164,7 +164,7 @@ describe('creating', () => {
 })
 
 describe('reading', () => {
-  test('where there is none: JOURNAL_MISSING, and nothing is created', () => {
+  test('throws JOURNAL_MISSING if there is no journal, and creates nothing', () => {
     const directory = join(temporaryDirectory(), 'journal')
     expect(errorOf(() => readIdentity(directory)).code).toBe('JOURNAL_MISSING')
     expect(errorOf(() => readIdentity(dirname(directory))).code).toBe('JOURNAL_MISSING')
@@ -179,7 +179,7 @@ describe('reading', () => {
     ['an array', '[]'],
     ['no id', '{"format":1}'],
     ['an empty id', '{"format":1,"journal_id":""}'],
-    ['a format that is no number', '{"format":"1","journal_id":"x"}'],
+    ['a format that isn’t a number', '{"format":"1","journal_id":"x"}'],
     ['another format', '{"format":2,"journal_id":"x"}'],
   ])('damaged: %s', (_, text) => {
     const directory = temporaryDirectory()
@@ -218,7 +218,7 @@ describe('reading', () => {
     expect(errorOf(() => create(directory)).code).toBe('JOURNAL_INVALID')
   })
 
-  test('a path that is a file is not a missing journal either: nobody will create one there', () => {
+  test('a path that is a file isn’t a missing journal either: no journal can be created there', () => {
     const file = join(temporaryDirectory(), 'requests.ndjson')
     writeFileSync(file, '')
     for (const act of [() => readIdentity(file), () => create(file)]) {
@@ -227,7 +227,7 @@ describe('reading', () => {
     }
   })
 
-  test('members from later are left alone', () => {
+  test('members that a later version added are left alone', () => {
     const directory = temporaryDirectory()
     writeFileSync(join(directory, 'journal.json'), IDENTITY.replace('}', ',"host":"h"}'))
     expect(create(directory)).toStrictEqual(JSON.parse(IDENTITY))

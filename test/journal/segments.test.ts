@@ -37,7 +37,7 @@ describe('names', () => {
     expect(segments.toSorted((a, b) => a.id - b.id)).toStrictEqual(segments)
   })
 
-  test('is what its id says; other numbers are none', () => {
+  test('follow from their ids; other numbers have none', () => {
     for (const name of [segmentOf('2026-11-22', 7), segmentOf('0001-01-01', 0)]) {
       expect(segmentOfId(name.id)).toEqual(name)
     }
@@ -54,7 +54,7 @@ describe('names', () => {
 })
 
 describe('listing', () => {
-  test('in order; every other name is left alone', () => {
+  test('gives segments in order, and leaves every other name alone', () => {
     const names = listing(
       '2026-11-22_010.ndjson',
       '2026-11-22_002.ndjson',
@@ -80,7 +80,7 @@ describe('listing', () => {
     ])
   })
 
-  test('archived and distrusted; where both exist the plain one counts', () => {
+  test('tells archived and distrusted segments; if both files exist the plain one counts', () => {
     const segments = listing(
       '2026-11-20.ndjson.gz',
       '2026-11-21.ndjson',
@@ -98,7 +98,7 @@ describe('listing', () => {
     ])
   })
 
-  test('of a directory that is missing, or below a file: nothing', () => {
+  test('gives nothing for a directory that is missing or below a file', () => {
     const directory = temporaryDirectory()
     writeFileSync(join(directory, 'file'), '')
     expect(listSegments(join(directory, 'missing'))).toStrictEqual([])
@@ -149,11 +149,11 @@ describe('where a writer appends', () => {
     )
   })
 
-  test('the marker’s name', () => {
+  test('a distrusted segment’s marker has its name and an ending', () => {
     expect(distrustMarker(segmentOf('2026-11-22', 1))).toBe('2026-11-22_001.ndjson.distrusted')
   })
 
-  test('a folder by a segment’s name is listed: it must be found, not passed over', () => {
+  test('lists a directory that has a segment’s name: it must be found, not passed over', () => {
     const directory = temporaryDirectory()
     mkdirSync(join(directory, '2026-11-22.ndjson'))
     expect(listSegments(directory)).toHaveLength(1)

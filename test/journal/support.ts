@@ -78,7 +78,7 @@ export function opened(
   const { clock = new TestClock(), faulty = new FaultyFileSystem() } = ports
   const logger = new TestLogger()
   const directory = options.directory ?? join(temporaryDirectory(), 'journal')
-  // 'no' unless the test is about it: no timer syncs behind the test's back.
+  // 'no' unless the test is about it: no timer syncs unnoticed by the test.
   const journal = openJournalWith({ logger, fsync: 'no', ...options, directory }, { fs: faulty.fs, clock })
   onTestFinished(async () => {
     faulty.heal()
@@ -117,7 +117,7 @@ export function namesIn(directory: string): unknown[] {
 export function readSegment(bytes: Buffer): Record<string, unknown>[] {
   const text = bytes.toString('latin1')
   const lines = text.split('\n')
-  // What stands behind the last newline is no line yet.
+  // What stands after the last newline isn't a line yet.
   lines.pop()
   return lines.flatMap((line) => (line.trim() === '' ? [] : (wholeEvent(line) ?? stretches(line))))
 }

@@ -7,9 +7,7 @@ import type { ResolvedOptions } from './options.js'
 import { BoundedWarnings, quietly } from './warnings.js'
 import { WriteBuffer } from './write-buffer.js'
 
-/**
- * How often a dirty segment is synced, and waiting lines are tried again, without anyone asking.
- */
+/** How often a dirty segment is synced, and waiting lines are tried again, without a call. */
 const TICK_MS = 1000
 
 /** The time between two attempts of `prepareOrExplain` to empty the buffer. */
@@ -46,10 +44,7 @@ export class LineWriter {
   /** The failure of a sync that no flush has rejected with yet. */
   #unreported: unknown = null
 
-  /**
-   * @throws JournalWriteError if no segment can be opened, unless the reason may pass, as a full
-   *   disk does.
-   */
+  /** @throws JournalWriteError if no segment can be opened, unless the reason may pass. */
   constructor(options: ResolvedOptions, journalId: string, { fs, clock }: JournalPorts) {
     this.#options = options
     this.#clock = clock
@@ -118,10 +113,7 @@ export class LineWriter {
     }
   }
 
-  /**
-   * Writes the line, or keeps it after those that wait. Never throws: a line that doesn't fit is
-   * lost, with a warning.
-   */
+  /** Writes the line, or keeps it after those that wait, or counts it as lost. Never throws. */
   writeOrKeep(line: Buffer, correlationId: string, refusal: unknown): void {
     if (refusal !== null) {
       this.#keep(line, correlationId, refusal)

@@ -41,10 +41,7 @@ export class LostSegments {
     return this.#losses.some(({ isTold }) => !isTold)
   }
 
-  /**
-   * @param isLeft another segment was opened before this loss was found, and the caller closes this
-   *   one.
-   */
+  /** @param isLeft another segment is open already, and the caller closes this one. */
   add(writer: SegmentWriter, isLeft = false): void {
     // A look and a sync may both find the same loss.
     if (this.#losses.some((loss) => loss.writer === writer)) return

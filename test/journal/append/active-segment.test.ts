@@ -38,7 +38,7 @@ function placesIn(directory: string): [string, unknown[]][] {
 }
 
 describe('rolling', () => {
-  test('at midnight UTC, at the next look', () => {
+  test('happens at midnight UTC, at the next look', () => {
     const { journal, directory, clock } = opened({}, { clock: new TestClock('2026-11-22T23:59:59.400Z') })
     journal.append(log('a'))
     clock.set('2026-11-22T23:59:59.999Z')
@@ -51,7 +51,7 @@ describe('rolling', () => {
     ])
   })
 
-  test('after days without an event, straight to today', () => {
+  test('goes straight to today after days without an event', () => {
     const { journal, directory, clock } = opened()
     journal.append(log('a'))
     clock.set('2026-12-01T00:00:00Z')
@@ -62,7 +62,7 @@ describe('rolling', () => {
     ])
   })
 
-  test('never backward: a clock that steps back changes nothing', async () => {
+  test('never goes backward: a clock that steps back changes nothing', async () => {
     const { journal, directory, clock } = opened()
     journal.append(log('a'))
     clock.set('2026-11-21T12:00:00Z')
@@ -76,7 +76,7 @@ describe('rolling', () => {
     expect(placesIn(directory)).toStrictEqual([['2026-11-22.ndjson', ['a', 'b', 'c', 'd']]])
   })
 
-  test('after another writer, to a greater segment, within a second', () => {
+  test('follows another writer to a greater segment within a second', () => {
     const { journal, directory, clock } = opened()
     journal.append(log('a'))
     opened({ directory }, { clock: new TestClock('2026-11-24T00:00:00Z') }).journal.append(log('ahead'))
@@ -88,7 +88,7 @@ describe('rolling', () => {
     ])
   })
 
-  test('also when the directory changed in the same tick as it was last listed, long ago', () => {
+  test('follows also if the directory changed in the same tick as it was last listed, long ago', () => {
     // The directory's time of change is the host's, so the clock of this test is too.
     const at = Math.trunc(Date.now() / 1000) * 1000
     const clock = new TestClock(new Date(at).toISOString())
@@ -125,14 +125,14 @@ describe('rolling', () => {
     expect(faulty.callsOf('readdirSync', /./)).toHaveLength(before)
   })
 
-  test('a look costs nothing between two seconds', () => {
+  test('looks at nothing more within a second', () => {
     const { journal, faulty } = opened()
     const before = faulty.calls.length
     for (let i = 0; i < 100; i++) journal.append(log('a'))
     expect(faulty.calls.slice(before).filter(({ name }) => name !== 'writeSync')).toStrictEqual([])
   })
 
-  test('what was left behind is synced by the next flush, and its descriptor closed', async () => {
+  test('leaves a segment whose lines the next flush syncs, and closes its descriptor then', async () => {
     const { journal, clock, faulty } = opened()
     journal.append(log('a'))
     clock.set('2026-11-23T00:00:00Z')
@@ -148,7 +148,7 @@ describe('rolling', () => {
     expect(faulty.openFiles).toStrictEqual(['2026-11-24.ndjson'])
   })
 
-  test('what has nothing unsynced is closed at once', async () => {
+  test('closes a segment at once if all its lines are synced', async () => {
     const { journal, clock, faulty } = opened()
     journal.append(log('a'))
     await journal.flush()
@@ -245,7 +245,7 @@ describe('a sync that failed', () => {
     expect(faulty.openFiles).toStrictEqual([NEXT_SEGMENT])
   })
 
-  test('again and again: a number each time', async () => {
+  test('again and again takes a number each time', async () => {
     const { journal, directory, faulty } = opened()
     for (let i = 0; i < 3; i++) {
       journal.append(log(`${i}`))
@@ -258,7 +258,7 @@ describe('a sync that failed', () => {
     expect(segmentsOf(directory).filter((name) => name.endsWith('.distrusted'))).toHaveLength(3)
   })
 
-  test('a second journal follows within a look', async () => {
+  test('is followed by a second journal at its next look', async () => {
     const { journal, directory, faulty } = opened()
     const second = opened({ directory })
     second.journal.append(log('s1'))
@@ -275,7 +275,7 @@ describe('a sync that failed', () => {
     await second.journal.flush()
   })
 
-  test('both of them fail: one marker, one next segment', async () => {
+  test('in two journals gives one marker and one next segment', async () => {
     const one = opened()
     const two = opened({ directory: one.directory })
     for (const { journal, faulty } of [one, two]) {
@@ -289,7 +289,7 @@ describe('a sync that failed', () => {
     expect(placesIn(one.directory).at(-1)).toStrictEqual([NEXT_SEGMENT, ['y', 'z']])
   })
 
-  test('on a disk that takes no marker either it is left all the same', async () => {
+  test('makes its segment be left also if the marker can’t be written', async () => {
     const { journal, directory, logger, faulty } = opened()
     journal.append(log('a'))
     faulty.add({ call: 'fdatasync', effect: { error: 'EIO' } })
@@ -306,7 +306,7 @@ describe('a sync that failed', () => {
     ])
   })
 
-  test('with a torn line: that is made good first, the event is not lost, and then it is left', async () => {
+  test('after a torn line makes the segment be left once that line is made good, and the event isn’t lost', async () => {
     const { journal, directory, faulty, clock } = opened()
     journal.append(log('a'))
     faulty.add({ call: 'fdatasync', effect: { error: 'EIO' } })
@@ -354,7 +354,7 @@ describe('a sync that failed', () => {
     expect(after.lastIndexOf('fsync journal')).toBeGreaterThan(after.indexOf(`fdatasync ${SEGMENT}`))
   })
 
-  test('of which nobody can tell whether its path still leads to it is looked at again by the next flush', async () => {
+  test('a segment whose path can’t be looked at after its sync is looked at again by the next flush', async () => {
     const { journal, directory, clock, faulty } = opened()
     journal.append(log('a'))
     clock.set('2026-11-23T00:00:00Z')
@@ -423,7 +423,7 @@ describe('a segment that is lost under the writer', () => {
     expect(faulty.openFiles).toStrictEqual([SEGMENT])
   })
 
-  test('by a clock that went back it is noticed as well', () => {
+  test('is noticed also after the clock went back', () => {
     const { journal, directory, clock, logger } = opened()
     journal.append(log('a'))
     unlinkSync(join(directory, SEGMENT))
@@ -433,7 +433,7 @@ describe('a segment that is lost under the writer', () => {
     expect(namesIn(directory)).toStrictEqual(['b'])
   })
 
-  test('flush looks itself', async () => {
+  test('is noticed by a flush, which looks itself', async () => {
     const { journal, directory } = opened()
     journal.append(log('a'))
     unlinkSync(join(directory, SEGMENT))
@@ -443,7 +443,7 @@ describe('a segment that is lost under the writer', () => {
     expect(namesIn(directory)).toStrictEqual(['b'])
   })
 
-  test('while it is synced: that flush rejects', async () => {
+  test('while it is synced makes that flush reject', async () => {
     const { journal, directory, faulty } = opened()
     journal.append(log('a'))
     faulty.add({
@@ -455,7 +455,7 @@ describe('a segment that is lost under the writer', () => {
     expect(faulty.openFiles).toStrictEqual([SEGMENT])
   })
 
-  test('one that was left and not synced yet: the flush that syncs it rejects', async () => {
+  test('after it was left and before it was synced makes the flush that syncs it reject', async () => {
     const { journal, directory, clock } = opened()
     journal.append(log('a'))
     clock.set('2026-11-23T00:00:00Z')
@@ -481,7 +481,7 @@ describe('a segment that is lost under the writer', () => {
     expect(namesIn(directory)).toStrictEqual(['c'])
   })
 
-  test('with the whole directory: append throws, record keeps, and both go on when it is back', async () => {
+  test('with the whole directory makes append throw and record keep, and both go on when it is back', async () => {
     const { journal, directory, clock } = opened()
     journal.append(log('a'))
     const identity = readFileSync(join(directory, 'journal.json'))
@@ -497,7 +497,7 @@ describe('a segment that is lost under the writer', () => {
     expect((await rejectionOf(journal.flush())).code).toBe('SEGMENT_LOST')
   })
 
-  test('with the whole directory moved away and back: nothing is lost, and that is said', async () => {
+  test('with the whole directory moved away and back isn’t lost, and the log says so', async () => {
     const { journal, directory, clock, logger } = opened()
     journal.append(log('a'))
     renameSync(directory, `${directory}.away`)
@@ -513,7 +513,7 @@ describe('a segment that is lost under the writer', () => {
     await journal.close()
   })
 
-  test('with another journal in its place: what may be lost is counted, told once, and then it can be closed', async () => {
+  test('to another journal in its place is counted and told once, and then the journal can be closed', async () => {
     const { journal, directory, clock, logger } = opened()
     journal.append(log('a'))
     await journal.flush()
@@ -529,7 +529,7 @@ describe('a segment that is lost under the writer', () => {
     await journal.close()
   })
 
-  test('what waits in memory goes to the new one, whole', async () => {
+  test('sends what waits in memory to the new one, whole', async () => {
     const { journal, directory, clock, faulty } = opened()
     faulty.add({ call: 'writeSync', effect: { leaves: 1 } })
     faulty.add({ call: 'writeSync', effect: { error: 'ENOSPC' } })
@@ -574,7 +574,7 @@ describe('descriptors while a sync runs', () => {
     expect(namesIn(directory)).toStrictEqual(['a', 'b'])
   })
 
-  test('one that is written to and left while it is synced is synced again', async () => {
+  test('a segment that is written to and left while it is synced is synced again', async () => {
     const { journal, clock, faulty } = opened()
     const { until, open } = gate()
     journal.append(log('a'))
@@ -592,7 +592,7 @@ describe('descriptors while a sync runs', () => {
     expect(faulty.openFiles).toStrictEqual(['2026-11-23.ndjson'])
   })
 
-  test('one that is left clean while the one before it is synced is not touched any more', async () => {
+  test('a segment that is left clean while the one before it is synced isn’t touched any more', async () => {
     const { journal, directory, clock, faulty, logger } = opened()
     const { until, open } = gate()
     journal.append(log('a'))

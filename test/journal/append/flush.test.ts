@@ -84,7 +84,7 @@ describe('what it promises', () => {
     expect(second.faulty.callsOf('fsync', /^journal$/)).toHaveLength(2)
   })
 
-  test('bytes that come while a sync runs are not covered by it', async () => {
+  test('a sync doesn’t cover the bytes that are written while it runs', async () => {
     const { journal, faulty } = opened()
     const { until, open } = gate()
     faulty.add({ call: 'fdatasync', effect: { until } })
@@ -104,7 +104,7 @@ describe('what it promises', () => {
     expect(calls.lastIndexOf('fdatasync')).toBeGreaterThan(calls.lastIndexOf('writeSync'))
   })
 
-  test('what waits in memory is written first', async () => {
+  test('the events that wait in memory are written first', async () => {
     const { journal, directory, faulty } = opened()
     faulty.add({ call: 'writeSync', effect: { error: 'ENOSPC' } })
     journal.record(log('a'))
@@ -123,7 +123,7 @@ describe('what it promises', () => {
     await journal.close()
   })
 
-  test('one that is called while a sync runs that fails rejects too: its events may be among the lost', async () => {
+  test('a flush called while a sync runs that fails rejects too: its events may be among the lost', async () => {
     const { journal, faulty } = opened()
     const { until, open } = gate()
     faulty.add({ call: 'fdatasync', effect: { error: 'EIO' } })
@@ -163,7 +163,7 @@ describe('each second, without being asked', () => {
     await syncs(faulty, 2)
   })
 
-  test('what was flushed meanwhile isn’t synced again', async () => {
+  test('a segment that was flushed meanwhile isn’t synced again', async () => {
     const { journal, faulty } = opened({ fsync: 'everysec' })
     journal.append(log('a'))
     await journal.flush()
@@ -171,7 +171,7 @@ describe('each second, without being asked', () => {
     expect(faulty.callsOf('fdatasync')).toHaveLength(1)
   })
 
-  test('fsync no: only flush syncs', async () => {
+  test('with fsync no only flush syncs', async () => {
     const { journal, faulty } = opened({ fsync: 'no' })
     journal.append(log('a'))
     expect(vi.getTimerCount()).toBe(0)
@@ -194,7 +194,7 @@ describe('each second, without being asked', () => {
     },
   )
 
-  test('a failure is said by the next flush, exactly once', async () => {
+  test('a failure makes the next flush reject, exactly once', async () => {
     const { journal, directory, faulty, logger } = opened({ fsync: 'everysec' })
     journal.append(log('a'))
     faulty.add({ call: 'fdatasync', effect: { error: 'EIO' } })
@@ -208,7 +208,7 @@ describe('each second, without being asked', () => {
     expect(faulty.callsOf('fdatasync').at(-1)?.file).toBe(NEXT_SEGMENT)
   })
 
-  test('several flushes at once after such a failure: none of them resolves', async () => {
+  test('several flushes at once after such a failure all reject', async () => {
     const { journal, faulty, logger } = opened({ fsync: 'everysec' })
     journal.append(log('a'))
     faulty.add({ call: 'fdatasync', effect: { error: 'EIO' } })
@@ -229,7 +229,7 @@ describe('each second, without being asked', () => {
     expect(faulty.callsOf('fdatasync')).toHaveLength(2)
   })
 
-  test('a failure that close says leaves the journal open, and its timer running', async () => {
+  test('a failure that close rejects with leaves the journal open, and its timer running', async () => {
     const { journal, directory, faulty } = opened({ fsync: 'everysec' })
     journal.append(log('a'))
     faulty.add({ call: 'fdatasync', effect: { error: 'EIO' } })

@@ -17,7 +17,7 @@ function controlled() {
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
 describe('one sync serves all who wait', () => {
-  test('all who join before it begins share it', async () => {
+  test('all callers that join before it begins share it', async () => {
     const { group, running, began } = controlled()
     const joined = [group.join(), group.join(), group.join()]
     await began()
@@ -26,7 +26,7 @@ describe('one sync serves all who wait', () => {
     expect(running).toHaveLength(1)
   })
 
-  test('who joins while it runs waits for the next, which begins when it has ended', async () => {
+  test('a caller that joins while it runs waits for the next, which begins when it has ended', async () => {
     const { group, running, began } = controlled()
     const first = group.join()
     await began()
@@ -48,7 +48,7 @@ describe('one sync serves all who wait', () => {
     expect(running).toHaveLength(2)
   })
 
-  test('who is woken by one and joins at once shares the next', async () => {
+  test('callers that it wakes and that join at once share the next', async () => {
     const { group, running, began } = controlled()
     const first = group.join()
     await began()
@@ -62,7 +62,7 @@ describe('one sync serves all who wait', () => {
     expect(running).toHaveLength(2)
   })
 
-  test('a failure is that of the sync that failed, and the next one is made all the same', async () => {
+  test('a failure rejects those that wait for it, and the next sync is made all the same', async () => {
     const { group, running, began } = controlled()
     const first = group.join()
     await began()

@@ -51,7 +51,7 @@ test('append refuses an event whose members throw, and gives back only what it w
 })
 
 describe('append', () => {
-  test('the line on disk, exactly, and the event that is returned', () => {
+  test('writes exactly this line, and returns the event as written', () => {
     const { journal, directory } = opened()
     const event = journal.append({
       success: true,
@@ -70,7 +70,7 @@ describe('append', () => {
     expect(event).toStrictEqual(JSON.parse(`${body}}`))
   })
 
-  test('a completion is written as one', () => {
+  test('writes a completion as a stream_completed', () => {
     const { journal, directory } = opened()
     const event = journal.append({
       type: 'stream_completed',
@@ -88,7 +88,7 @@ describe('append', () => {
     expect(readSegment(Buffer.from(textOf(directory)))).toMatchObject([event])
   })
 
-  test('ids are made where there are none, and never twice', () => {
+  test('gives an event without an id a new one, and never the same twice', () => {
     const { journal } = opened()
     const [a, b] = [journal.append(log('x', { correlation_id: undefined })), journal.append(log('x'))]
     expect(a.correlation_id).toMatch(UUID)
@@ -98,7 +98,7 @@ describe('append', () => {
     )
   })
 
-  test('an invalid event throws, writes nothing, and the next one goes', () => {
+  test('throws for an invalid event and writes nothing, and the next one is written', () => {
     const { journal, directory, faulty } = opened()
     expect(() => journal.append(untyped({ model: 5 }))).toThrow(InvalidEventError)
     expect(() => journal.append(untyped(null))).toThrow(InvalidEventError)
@@ -109,7 +109,7 @@ describe('append', () => {
     expect(namesIn(directory)).toStrictEqual(['a'])
   })
 
-  test('a disk that refuses throws WRITE_FAILED with path and cause, and nothing is kept', () => {
+  test('throws WRITE_FAILED with path and cause if the disk refuses, and keeps nothing', () => {
     const { journal, directory, faulty } = opened()
     faulty.add({ call: 'writeSync', effect: { error: 'ENOSPC' } })
     const error = writeErrorOf(() => journal.append(log('a')))
@@ -120,7 +120,7 @@ describe('append', () => {
     expect(namesIn(directory)).toStrictEqual(['b'])
   })
 
-  test('behind a buffer it drains first, or throws and writes nothing', () => {
+  test('writes the events that wait first, or throws and writes nothing', () => {
     const { journal, directory, faulty } = opened()
     faulty.add({ call: 'writeSync', effect: { error: 'ENOSPC' }, times: always })
     journal.record(log('a'))
@@ -190,7 +190,7 @@ describe('record never throws', () => {
     return Object.defineProperty(log('x'), 'model', { get, enumerable: true })
   }
 
-  test('a cost that is not finite and members nobody knows are each told once, and cost nothing else', () => {
+  test('a cost that is not finite and an unknown member are each warned of once, and lose nothing else', () => {
     const { journal, directory, logger } = opened()
     for (let i = 0; i < 3; i++) {
       journal.record(log(`r${i}`, { cost_sats: Number.NaN, cost_usd: 1 }))
@@ -208,7 +208,7 @@ describe('record never throws', () => {
     expect(logger.logged).toHaveLength(100)
   })
 
-  test('the warning of an invalid event says what is wrong with which', () => {
+  test('the warning of an invalid event says which event it is and what is wrong with it', () => {
     const { journal, logger } = opened()
     expect(journal.record(untyped({ correlation_id: 'c', model: 5, success: true, latency_ms: 1 }))).toBe('c')
     expect(logger.logged[0]?.fields).toMatchObject({
@@ -230,7 +230,7 @@ describe('record never throws', () => {
     for (let i = 0; i < 5; i++) expect(journal.record(untyped(event()))).toEqual(expect.any(String))
   })
 
-  test('not when no file can be opened, looked at or listed', () => {
+  test('not even if no file can be opened, looked at or listed', () => {
     const { journal, directory, clock, faulty } = opened()
     for (const call of ['openSync', 'lstatSync', 'statSync', 'readdirSync', 'writeSync'] as const) {
       faulty.add({ call, file: /./, effect: { error: 'EMFILE' }, times: always })
@@ -300,7 +300,7 @@ describe('the buffer', () => {
     expect(journal.counters.buffered).toBe(0)
   })
 
-  test('what waits is what was said then, not what the caller made of it', () => {
+  test('an event waits as it was recorded, whatever the caller changes in it later', () => {
     const { journal, directory, faulty } = opened()
     faulty.add({ call: 'writeSync', effect: { error: 'ENOSPC' } })
     const event = log('a', { labels: { team: 'before' } })
@@ -314,7 +314,7 @@ describe('the buffer', () => {
     })
   })
 
-  test('over its bound the newest is dropped, counted and warned about', async () => {
+  test('drops the newest event over its bound, counts it and warns', async () => {
     const { journal, directory, logger, faulty } = opened({ bufferBytes: 700 })
     faulty.add({ call: 'writeSync', effect: { error: 'ENOSPC' }, times: always })
     for (let i = 0; i < 5; i++) journal.record(log(`${i}`))
@@ -330,7 +330,7 @@ describe('the buffer', () => {
     expect(namesIn(directory)).toStrictEqual(['0', '1'])
   })
 
-  test('warnings are bounded, of failures and of losses apart', () => {
+  test('bounds the warnings of failures and those of losses, each on their own', () => {
     const { journal, logger, faulty } = opened({ bufferBytes: 100_000 })
     faulty.add({ call: 'writeSync', effect: { error: 'ENOSPC' }, times: always })
     for (let i = 0; i < 10_000; i++) journal.record(log(`${i}`))
@@ -338,7 +338,7 @@ describe('the buffer', () => {
     expect(logger.messages.filter((message) => message === LOST_WARNING)).toHaveLength(20)
   })
 
-  test('flush and close reject with the number left, and the journal still works afterwards', async () => {
+  test('makes flush and close reject with the number of events left, and the journal still works', async () => {
     const { journal, directory, faulty } = opened()
     faulty.add({ call: 'writeSync', effect: { error: 'ENOSPC' }, times: always })
     for (let i = 0; i < 3; i++) journal.record(log(`${i}`))
@@ -352,7 +352,7 @@ describe('the buffer', () => {
     expect(namesIn(directory)).toStrictEqual(['0', '1', '2', '3'])
   })
 
-  test('what has drained in part isn’t written again', async () => {
+  test('doesn’t write again the events that were written before a failure', async () => {
     const { journal, directory, faulty } = opened()
     faulty.add({ call: 'writeSync', effect: { error: 'ENOSPC' }, times: always })
     for (let i = 0; i < 4; i++) journal.record(log(`${i}`))
@@ -364,7 +364,7 @@ describe('the buffer', () => {
     expect(namesIn(directory)).toStrictEqual(['0', '1', '2', '3'])
   })
 
-  test('one last try is made when the process exits, and what is lost is said', () => {
+  test('tries a last time when the process exits, and logs how many events are lost', () => {
     const exit = () => process.listeners('exit').at(-1)
     const before = process.listenerCount('exit')
     const { journal, directory, logger, faulty } = opened()
@@ -384,7 +384,7 @@ describe('the buffer', () => {
     expect(process.listenerCount('exit')).toBe(before)
   })
 
-  test('a logger that logs through the same journal doubles and loses nothing', async () => {
+  test('neither doubles nor loses events if the logger logs through the same journal', async () => {
     const directory = join(temporaryDirectory(), 'journal')
     let again = 0
     const noisy = () => {
@@ -417,7 +417,7 @@ describe('redaction', () => {
     expect(plain.journal.append(log('a', { error_message: secret })).error_message).toBe(secret)
   })
 
-  test('is asked for error_message and each label, of either event, before the line is written', () => {
+  test('is called for error_message and each label, of either event, before the line is written', () => {
     const asked: [string, string][] = []
     const redact = (text: string, field: string) => {
       asked.push([text, field])
@@ -456,7 +456,7 @@ describe('redaction', () => {
     })
   })
 
-  test('what it returns is made safe as well', () => {
+  test('makes safe what the redact function returns', () => {
     const redact = (_: string, field: string) => (field === 'error_message' ? '€'.repeat(5000) : 'a\0\ud800')
     const { journal } = opened({ redact })
     const { error_message, labels } = journal.append(log('a', { error_message: 'x', labels: { k: 'v' } }))
@@ -478,7 +478,7 @@ describe('opening', () => {
     expect(namesIn(directory)).toStrictEqual(['a', 'b', 'c'])
   })
 
-  test('as callers do it', async () => {
+  test('takes the options that callers give', async () => {
     const directory = join(temporaryDirectory(), 'journal')
     const journal = openJournal({ directory })
     journal.record(log('a'))
@@ -487,14 +487,14 @@ describe('opening', () => {
     expect(readFileSync(join(directory, `${day}.ndjson`), 'utf8')).toContain('"correlation_id":"a"')
   })
 
-  test('below a file', () => {
+  test('is refused below a file', () => {
     const root = temporaryDirectory()
     writeFileSync(join(root, 'file'), '')
     expect(() => opened({ directory: join(root, 'file', 'journal') })).toThrow(JournalError)
     expect(() => opened({ directory: join(root, 'file') })).toThrow(JournalError)
   })
 
-  test('where no segment can be opened for writing', () => {
+  test('is refused if no segment can be opened for writing', () => {
     const { directory } = opened()
     for (const error of ['EACCES', 'EPERM', 'EROFS']) {
       const faulty = new FaultyFileSystem()
@@ -529,7 +529,7 @@ describe('opening', () => {
 })
 
 describe('closing', () => {
-  test('flushes, and leaves no descriptor', async () => {
+  test('flushes, and leaves no descriptor open', async () => {
     const { journal, faulty } = opened()
     journal.append(log('a'))
     await journal.close()
@@ -552,7 +552,7 @@ describe('closing', () => {
     expect(faulty.openFiles).toStrictEqual([])
   })
 
-  test('twice at once: both wait for the same sync, and for its failure', async () => {
+  test('twice at once waits for the same sync, and for its failure', async () => {
     const { journal, directory, faulty } = opened()
     journal.append(log('a'))
     faulty.add({ call: 'fdatasync', effect: { error: 'EIO' } })
@@ -564,7 +564,7 @@ describe('closing', () => {
     expect(faulty.openFiles).toStrictEqual([])
   })
 
-  test('while a flush runs: that one is finished first', async () => {
+  test('while a flush runs finishes that one first', async () => {
     const { journal, faulty } = opened()
     journal.append(log('a'))
     const flushed = journal.flush()

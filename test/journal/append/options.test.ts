@@ -6,7 +6,7 @@ import { type JournalOptions, resolveOptions } from '../../../src/journal/append
 
 const logger = { warn() {}, error() {} }
 
-test('defaults', () => {
+test('options that are left out have their defaults', () => {
   expect(resolveOptions({ logger })).toStrictEqual({
     directory: join(process.cwd(), 'journal'),
     logger,

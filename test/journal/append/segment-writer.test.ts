@@ -134,7 +134,7 @@ describe('a write cut at every byte of the line', () => {
 })
 
 describe('one line is one write', () => {
-  test('newline included, however long it is', () => {
+  test('with its newline, however long it is', () => {
     const { journal, faulty, directory } = opened()
     journal.append(log('a'))
     journal.append(log('b', { note: 'y'.repeat(900_000) }))
@@ -164,7 +164,7 @@ describe('one line is one write', () => {
     expect(namesIn(directory)).toStrictEqual(['a'])
   })
 
-  test('a newline that is missing when the event is kept is made good by just that, too', () => {
+  test('a newline that is missing when record keeps the event is made good by just that, too', () => {
     const { journal, faulty, directory, clock } = opened()
     faulty.add({ call: 'writeSync', effect: { leaves: 1 } })
     faulty.add({ call: 'writeSync', effect: { error: 'ENOSPC' }, times: 3 })
@@ -208,7 +208,7 @@ describe('opening', () => {
     expect(statSync(join(directory, SEGMENT)).mode & 0o777).toBe(0o606)
   })
 
-  test('one that is there keeps its mode', () => {
+  test('an existing segment keeps its mode', () => {
     const { directory } = opened()
     chmodSync(join(directory, SEGMENT), 0o640)
     opened({ directory })
@@ -278,7 +278,7 @@ describe('the segment before', () => {
     return directory
   }
 
-  test('is ended by a writer that opens; older ones and archives are left alone', () => {
+  test('is ended by a writer that opens the next; older ones and archives are left alone', () => {
     const directory = withFragment()
     opened({ directory })
     expect(textOf(directory, before)).toBe('{"type":\n')
@@ -286,7 +286,7 @@ describe('the segment before', () => {
     expect(textOf(directory, '2026-11-21_004.ndjson.gz')).toBe('archived')
   })
 
-  test('that can’t be ended stops nobody', () => {
+  test('stops nobody if it can’t be ended', () => {
     const directory = withFragment()
     for (const [call, code] of [
       ['openSync', 'EACCES'],
@@ -302,7 +302,7 @@ describe('the segment before', () => {
     expect(namesIn(directory)).toStrictEqual(['a', 'EACCES', 'EIO', 'ENOSPC'])
   })
 
-  test('empty, or gone in between, it is left alone', () => {
+  test('is left alone if it’s empty or gone in between', () => {
     const directory = temporaryDirectory()
     writeFileSync(join(directory, SEGMENT), '')
     const [segment] = listSegments(directory)

@@ -11,7 +11,7 @@ function warnings() {
   return { logger, warn }
 }
 
-test('twenty at once, then one a second that says how many were left out', () => {
+test('twenty warnings pass at once, then one a second that says how many were left out', () => {
   const { logger, warn } = warnings()
   warn(1_000_000, 1000)
   expect(logger.logged).toHaveLength(20)
@@ -24,7 +24,7 @@ test('twenty at once, then one a second that says how many were left out', () =>
   expect(logger.logged[21]?.fields).toStrictEqual({ n: 0, suppressed: 9 })
 })
 
-test('in quiet times it recovers, to twenty and no more', () => {
+test('in quiet times the allowance recovers, to twenty and no more', () => {
   const { logger, warn } = warnings()
   warn(1_000_000, 100)
   warn(1_005_000, 100)

@@ -9,7 +9,7 @@ function drained(buffer: WriteBuffer): string[] {
   return written
 }
 
-test('what was pushed comes out in order, once', () => {
+test('lines that were pushed are written in order, once', () => {
   const buffer = new WriteBuffer(100)
   for (const text of ['a', 'b', 'c']) expect(buffer.push(line(text))).toBe(true)
   expect(buffer.length).toBe(3)
@@ -18,7 +18,7 @@ test('what was pushed comes out in order, once', () => {
   expect(drained(buffer)).toStrictEqual([])
 })
 
-test('the bound is in bytes, and one that goes over it is not kept', () => {
+test('the bound is in bytes, and a line that goes over it isn’t kept', () => {
   const buffer = new WriteBuffer(10)
   expect(buffer.push(line('12345'))).toBe(true)
   expect(buffer.push(line('678901'))).toBe(false)
@@ -32,7 +32,7 @@ test('nothing fits into a bound of 0', () => {
   expect(new WriteBuffer(0).push(line('a'))).toBe(false)
 })
 
-test('a write that throws keeps its line and all behind it, and frees the room of those before', () => {
+test('a write that throws keeps its line and all after it, and frees the room of those before', () => {
   const buffer = new WriteBuffer(3)
   for (const text of ['a', 'b', 'c']) buffer.push(line(text))
   const failing = (bytes: Buffer) => {
@@ -45,7 +45,7 @@ test('a write that throws keeps its line and all behind it, and frees the room o
   expect(drained(buffer)).toStrictEqual(['b', 'c', 'd'])
 })
 
-test('a write that drains again is refused; one that pushes is served last', () => {
+test('a write that drains again is refused; a line that a write pushes comes last', () => {
   const buffer = new WriteBuffer(100)
   for (const text of ['a', 'b']) buffer.push(line(text))
   const written: string[] = []

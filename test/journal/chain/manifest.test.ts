@@ -43,7 +43,7 @@ const sealed = (segment: string): NewManifestEntry => ({
 const add = (segment: string, file = new ManifestFile(directory)) => file.append(() => sealed(segment), 0)
 const segments = () => readManifest(directory).entries.map((entry) => entry.segment)
 
-test('where there is none it is empty', () => {
+test('a manifest that doesn’t exist is empty', () => {
   expect(readManifest(directory)).toEqual({ entries: [], head: NO_ENTRY, problems: [] })
 })
 
@@ -86,12 +86,12 @@ test('an entry is a line that says what the README says, and the next names its 
   expect(statSync(path).mode & 0o777).toBe(0o600)
 })
 
-test('nothing is added where makeEntry gives none', () => {
+test('nothing is added if makeEntry gives no entry', () => {
   expect(new ManifestFile(directory).append(() => null, 0)).toBeNull()
   expect(readManifest(directory).entries).toEqual([])
 })
 
-test('of two that add at once one loses, looks again and finds what was added', () => {
+test('of two programs that add at once one loses, looks again and finds what was added', () => {
   const asked: number[] = []
   const loser = new ManifestFile(directory).append((manifest) => {
     asked.push(manifest.entries.length)
@@ -124,7 +124,7 @@ test('a line cut at any byte is tolerated, and the next entry follows', () => {
   }
 })
 
-test('reading on gives what reading anew gives', () => {
+test('reading on gives the same as reading anew', () => {
   const file = new ManifestFile(directory)
   for (const name of ['a', 'b', 'c']) {
     add(name)
@@ -154,7 +154,7 @@ describe('what somebody changed is a problem, and nothing is built on it', () =>
     expect(() => add('d')).toThrow(/was changed: .*bring it back from a backup/)
   })
 
-  test('every eleventh bit of it', () => {
+  test('any flipped bit, of which every eleventh is tried', () => {
     for (const name of ['a', 'b', 'c']) add(name)
     const bytes = readFileSync(path)
     const { head } = readManifest(directory)
@@ -170,7 +170,7 @@ describe('what somebody changed is a problem, and nothing is built on it', () =>
   })
 })
 
-test('blank lines are nothing', () => {
+test('blank lines are ignored', () => {
   add('a')
   appendFileSync(path, '\n\n')
   add('b')

@@ -41,7 +41,7 @@ const write = (name: string, text: string | Buffer) => writeFileSync(join(direct
 const seal = () => sealer.seal(listSegments(directory))
 const sealed = () => readManifest(directory).entries.map(({ segment }) => segment)
 
-test('ten minutes after their day segments are sealed, in order, up to their last newline', async () => {
+test('segments are sealed ten minutes after their day, in order, up to their last newline', async () => {
   write(FIRST, 'a\n\nbc\n{"frag')
   write(SECOND, '')
   write(THIRD, 'd\n')
@@ -60,7 +60,7 @@ test('ten minutes after their day segments are sealed, in order, up to their las
   expect(sealed()).toEqual([FIRST, SECOND, THIRD])
 })
 
-test('once: what comes later is late, and changes no entry', async () => {
+test('a segment is sealed once: lines that come later are late, and change no entry', async () => {
   write(FIRST, 'a\n')
   await seal()
   const before = readFileSync(join(directory, 'manifest.jsonl'))
@@ -69,7 +69,7 @@ test('once: what comes later is late, and changes no entry', async () => {
   expect(readFileSync(join(directory, 'manifest.jsonl'))).toEqual(before)
 })
 
-test('two sealers at once: each segment once', async () => {
+test('two sealers at once seal each segment once', async () => {
   for (let day = 1; day < 10; day++) write(`2026-11-0${day}.ndjson`, `${day}\n`)
   const other = new Sealer(directory, { now: () => now }, { info() {}, warn() {} })
   await Promise.all([seal(), other.seal(listSegments(directory))])
@@ -77,13 +77,13 @@ test('two sealers at once: each segment once', async () => {
   expect(readManifest(directory).problems).toEqual([])
 })
 
-test('one that was compressed by hand is sealed by what it holds', async () => {
+test('a segment that was compressed by hand is sealed by what it holds', async () => {
   write(`${FIRST}.gz`, gzipSync('a\nb\n'))
   await seal()
   expect(readManifest(directory).entries).toMatchObject([{ bytes: 4, lines: 2 }])
 })
 
-test('large ones, across chunks', async () => {
+test('large segments are digested across chunks', async () => {
   const text = Buffer.concat(
     Array.from({ length: 50_000 }, (_, i) => Buffer.from(`${i} ${'x'.repeat(i % 50)}\n`)),
   )
@@ -94,7 +94,7 @@ test('large ones, across chunks', async () => {
   ])
 })
 
-test('an idle daemon looks once a minute, asks for the list then, and writes nothing', async () => {
+test('an idle sealer looks once a minute, asks for the list then, and writes nothing', async () => {
   write(FIRST, 'a\n')
   write(THIRD, 'b\n')
   const segments = listSegments(directory)
@@ -135,7 +135,7 @@ test('a clock that steps back does not end the looking', async () => {
   expect(asked).toBe(2)
 })
 
-test('where the journal can not be written it is said once, and nothing else happens', async () => {
+test('a journal that can’t be written is logged once, and nothing else happens', async () => {
   write(FIRST, 'a\n')
   const denied = Object.assign(new Error('EROFS: read-only file system'), { code: 'EROFS' })
   const readOnly = new Sealer(
@@ -152,14 +152,14 @@ test('where the journal can not be written it is said once, and nothing else hap
   expect(readdirSync(directory)).not.toContain('manifest.jsonl')
 })
 
-test('a manifest that somebody changed is said, and not built on', async () => {
+test('a manifest that somebody changed is logged, and not built on', async () => {
   write(FIRST, 'a\n')
   write('manifest.jsonl', '{"kind":"sealed"}\n')
   await seal()
   expect(logged).toEqual(["Closed segments aren't sealed for now"])
 })
 
-test('a segment that can not be read holds up only those behind it', async () => {
+test('a segment that can’t be read holds up only those after it', async () => {
   write(FIRST, 'a\n')
   write(SECOND, 'b\n')
   rmSync(join(directory, SECOND))
