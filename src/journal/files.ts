@@ -82,8 +82,8 @@ const COARSE_TICK_MS = 2000
 
 /**
  * Whether a directory's mtime proves that nothing changed for as long as it stays the same. Another
- * change within the same tick leaves it the same. Measured: listing takes 10 µs, and a writer would
- * list twice for each `flush` in the first two seconds of a day.
+ * change within the same tick leaves it the same. If every tick counted as 2 s, a writer would list
+ * the directory, which takes 10 µs, twice for each `flush` in the first two seconds of a day.
  */
 export function isSettled(mtimeMs: number, now: number): boolean {
   const tickMs = mtimeMs % 1000 === 0 ? COARSE_TICK_MS : FINE_TICK_MS
@@ -226,7 +226,7 @@ export function freeBytes(directory: string): number | null {
 /** With less free than this a disk counts as full: a transaction of the projector takes more. */
 export const FULL_DISK_BYTES = 1024 * 1024
 
-/** Whether a file of this size is empty or ends with a newline, rather than with a fragment of a line. */
+/** Whether a file of this size is empty or ends with a newline, and not with part of a line. */
 export function endsWithNewline(fs: FileSystem, fd: number, size: number): boolean {
   if (size === 0) return true
   const last = Buffer.alloc(1)

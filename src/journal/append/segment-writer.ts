@@ -34,7 +34,7 @@ type Tail = 'clean' | 'torn' | Buffer
  */
 const forgotten = new FinalizationRegistry(({ fs, fd }: { fs: FileSystem; fd: number }) => fs.closeSync(fd))
 
-/** Writes lines to one open segment: each is one write(2), after the end of a torn line if any. */
+/** Writes lines to one open segment, each in one write(2), and ends a torn line before the next. */
 export class SegmentWriter {
   readonly segment: SegmentRef
   readonly path: string
