@@ -1,7 +1,7 @@
 import { JOURNAL_ERROR_CODES, JOURNAL_WRITE_ERROR_CODES } from './journal/errors.js'
-import { PROJECTION_ERROR_CODES } from './projection/errors.js'
 import { QUERY_ERROR_CODES } from './queries/errors.js'
 import { SERVER_ERROR_CODES } from './server/errors.js'
+import { PROJECTION_ERROR_CODES } from './store/errors.js'
 import { DATABASE_ERROR_CODES } from './store/sqlite/connection/errors.js'
 
 export { type EventProblem, InvalidEventError } from './events/errors.js'
@@ -12,9 +12,9 @@ export {
   type JournalWriteErrorCode,
 } from './journal/errors.js'
 export { PackageFileError } from './package/package-files.js'
-export { ProjectionError, type ProjectionErrorCode } from './projection/errors.js'
 export { QueryError, type QueryErrorCode } from './queries/errors.js'
 export { ServerError, type ServerErrorCode } from './server/errors.js'
+export { ProjectionError, type ProjectionErrorCode } from './store/errors.js'
 export { DatabaseError, type DatabaseErrorCode } from './store/sqlite/connection/errors.js'
 
 /**

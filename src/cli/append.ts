@@ -56,7 +56,7 @@ async function append(options: { journal: string; json?: true }): Promise<void> 
     })
   }
   try {
-    await readStdin(new LineScanner(0), run, () => signalled !== null)
+    await readStdin(new LineScanner(), run, () => signalled !== null)
   } catch (error) {
     process.exitCode = 1
     if (!(error instanceof JournalWriteError)) unexpected = error
@@ -83,15 +83,16 @@ async function append(options: { journal: string; json?: true }): Promise<void> 
 }
 
 async function readStdin(scanner: LineScanner, run: AppendRun, isStopped: () => boolean): Promise<void> {
-  const onLine = (line: ScannedLine) => run.add(line)
   try {
-    for await (const chunk of process.stdin) scanner.push(chunk, onLine)
+    for await (const chunk of process.stdin) for (const line of scanner.scan(chunk)) run.add(line)
   } catch (error) {
     // A destroyed stream ends with an error.
     if (!isStopped()) throw error
   }
   // The last line may have no newline, but a line that a signal has cut isn't one.
-  if (scanner.pendingBytes > 0 && !isStopped()) scanner.push(Buffer.from('\n'), onLine)
+  if (scanner.pendingBytes > 0 && !isStopped()) {
+    for (const line of scanner.scan(Buffer.from('\n'))) run.add(line)
+  }
 }
 
 type Codec = Pick<typeof import('../events/line.js'), 'parseLine' | 'MAX_LINE_BYTES'> &

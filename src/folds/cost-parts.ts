@@ -1,4 +1,4 @@
-import { MAX_COST_SATS } from './whole-number.js'
+import { MAX_COST_SATS } from './limits.js'
 
 const NANOSATS = 1_000_000_000
 
@@ -10,7 +10,7 @@ export interface CostParts {
   nanosats: number
 }
 
-/** The same arithmetic as {@link costSatsSql} and {@link costNanosatsSql}. An unknown cost adds nothing. */
+/** Splits a cost; an unknown one adds nothing. SQLite's twins are in store/sqlite/sql-expressions.ts. */
 export function costParts(costSats: number | null): CostParts {
   if (costSats === null) return { sats: 0, nanosats: 0 }
   const cost = Math.max(-MAX_COST_SATS, Math.min(costSats, MAX_COST_SATS))
@@ -23,20 +23,4 @@ export function costParts(costSats: number | null): CostParts {
 /** What the parts, or sums of them, stand for, in satoshis. */
 export function costOf({ sats, nanosats }: CostParts): number {
   return sats + nanosats / NANOSATS
-}
-
-/** The whole satoshis of a column as an SQL expression; 0 for null. */
-export function costSatsSql(column: string): string {
-  return `CAST(${limitedSql(column)} AS INTEGER)`
-}
-
-/** The billionths of a column as an SQL expression; 0 for null. */
-export function costNanosatsSql(column: string): string {
-  const cost = limitedSql(column)
-  return `CAST(round((${cost} - CAST(${cost} AS INTEGER)) * 1e9) AS INTEGER)`
-}
-
-function limitedSql(column: string): string {
-  const limit = MAX_COST_SATS.toFixed(1)
-  return `max(-${limit}, min(${limit}, coalesce(${column}, 0) * 1.0))`
 }

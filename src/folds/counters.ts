@@ -1,12 +1,43 @@
-import {
-  type CorrectableCounts,
-  type CounterChanges,
-  LATENCY_BOUNDS_MS,
-} from '../store/sqlite/rollups/rollup-tables.js'
 import type { CostParts } from './cost-parts.js'
-import type { CountedRequest } from './counted-request.js'
+import type { CountedRequest } from './request.js'
 
-const CORRECTABLE = ['failures', 'unpriced', 'input_tokens', 'output_tokens'] as const
+const CORRECTABLE_NUMBERS = ['failures', 'unpriced', 'input_tokens', 'output_tokens'] as const
+
+export const CORRECTABLE = [
+  'failures',
+  'unpriced',
+  'input_tokens',
+  'output_tokens',
+  'cost_sats',
+  'cost_nanosats',
+] as const satisfies readonly (keyof CorrectableCounts)[]
+
+/** The counters that completions can take something back from. */
+export interface CorrectableCounts {
+  failures: number
+  unpriced: number
+  input_tokens: number
+  output_tokens: number
+  cost_sats: number
+  cost_nanosats: number
+}
+
+/**
+ * What counters grow by. Nothing here is negative, except the billionths of a cost whose whole satoshis outweigh them.
+ */
+export interface CounterChanges extends CorrectableCounts {
+  requests: number
+  latency_ms: number
+  /** What completions, and negative costs, took back. */
+  corrected: CorrectableCounts
+  /** Requests by the first of LATENCY_BOUNDS_MS that their latency doesn't exceed; the last number is of those that exceed all. */
+  latencies: Float64Array
+}
+
+/** Upper bounds, inclusive, of the latency counters. Prometheus needs them fixed: another set is another metric. */
+export const LATENCY_BOUNDS_MS = [
+  50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000, 120_000, 300_000,
+]
 
 export function emptyCounters(): CounterChanges {
   return {
@@ -18,7 +49,7 @@ export function emptyCounters(): CounterChanges {
   }
 }
 
-/** A request was projected for the first time. */
+/** Counts a request that was projected for the first time. */
 export function countRequest(counters: CounterChanges, request: CountedRequest, cost: CostParts): void {
   const latencyMs = request.latency_ms
   counters.requests++
@@ -34,14 +65,18 @@ export function countRequest(counters: CounterChanges, request: CountedRequest, 
   countCost(counters, cost.sats, cost.nanosats)
 }
 
-/** The outcome of a request is another one: counters grow by what is more, and what is less is counted as corrected. */
+/** Counts a request whose outcome has changed: counters grow by what is more; what is less counts as corrected. */
 export function countCorrection(counters: CounterChanges, difference: CorrectableCounts): void {
-  for (const name of CORRECTABLE) countChange(counters, name, difference[name])
+  for (const name of CORRECTABLE_NUMBERS) countChange(counters, name, difference[name])
   countCost(counters, difference.cost_sats, difference.cost_nanosats)
 }
 
-/** Another program may have written a request with less than nothing, too. */
-function countChange(counters: CounterChanges, name: (typeof CORRECTABLE)[number], change: number): void {
+/** What gets less counts as corrected; a row from before the journal may even have had less than nothing. */
+function countChange(
+  counters: CounterChanges,
+  name: (typeof CORRECTABLE_NUMBERS)[number],
+  change: number,
+): void {
   if (change >= 0) counters[name] += change
   else counters.corrected[name] -= change
 }

@@ -1,3 +1,4 @@
+import { MAX_LATENCY_MS } from './limits.js'
 import {
   addStoredCounts,
   forEachStored,
@@ -5,8 +6,6 @@ import {
   storeCounts,
   storedBuckets,
 } from './stored-latencies.js'
-
-import { MAX_LATENCY_MS } from './whole-number.js'
 
 /** Latencies below this have a bucket for each millisecond. */
 const EXACT_MS = 64

@@ -1,140 +1,178 @@
-import type { JournalEvent, RequestLogged, StreamCompleted } from '../events/event-types.js'
-import type {
-  Place,
-  PlacedCompletion,
-  ProjectionTables,
-  StoredRequest,
-} from '../store/sqlite/projection-tables.js'
-import type { FoundRequest } from '../store/sqlite/request-finder.js'
-import { labelsColumn } from '../store/sqlite/request-rows.js'
-import type { CompletionCounts } from './completion-counts.js'
-import { countedRequest } from './counted-request.js'
-import type { RollupChanges } from './rollups.js'
-import type { TokenRatioChanges } from './token-ratios.js'
+import type { RequestLogged, StreamCompleted } from '../events/event-types.js'
+import type { BatchItem, PlacedCompletion, PlacedEvent } from '../events/placed.js'
+import { type Changes, type CompletionKey, emptyChanges, type Keys, type Known } from './changes.js'
+import { type Candidate, completedRequest, isFor, requestOf } from './completions.js'
+import { type NewRequest, type StoredRequest, storedRequest } from './request.js'
 
-/** Where the fold of `requests` puts its changes. */
-export interface RequestsTarget {
-  tables: ProjectionTables
-  ratios: TokenRatioChanges
-  rollups: RollupChanges
-  counts: CompletionCounts
-  /** Whether a line is projected for the first time: then the counters grow. A replay meets lines again. */
-  isNew(place: Place): boolean
-}
-
-/** A fold of `requests` in one transaction. */
-export interface EventFold {
-  apply(event: JournalEvent, place: Place): void
-  /** All has come. */
-  finish(): void
-}
-
-/** The fold of `requests`, live: completions find their row at once, or are held until it comes. */
-export class RequestsFold implements EventFold {
-  readonly #target: RequestsTarget
-  /** While none is held, a request need not look for its own. */
-  #mayBeHeld: boolean
-
-  /** For one transaction. */
-  constructor(target: RequestsTarget) {
-    this.#target = target
-    this.#mayBeHeld = target.tables.hasHeldCompletions()
-  }
-
-  apply(event: JournalEvent, place: Place): void {
+/** Returns what `fold` must know to fold these items. */
+export function keysOf(items: readonly BatchItem[]): Keys {
+  const requests: string[] = []
+  const completions = new Map<string, CompletionKey & { attempts: Set<number> }>()
+  for (const { event } of items) {
+    if (event === null) continue
     switch (event.type) {
       case 'request_logged':
-        this.#logRequest(event, place)
+        requests.push(event.correlation_id)
+        break
+      case 'stream_completed': {
+        const key = completions.get(event.correlation_id) ?? { count: 0, attempts: new Set() }
+        key.count++
+        if (event.attempt !== undefined) key.attempts.add(event.attempt)
+        completions.set(event.correlation_id, key)
+        break
+      }
+      default:
+        event satisfies never
+    }
+  }
+  return { requests, completions }
+}
+
+/**
+ * Folds a batch: each request becomes a row, each completion changes one row or is held until it comes. Pure: the result
+ * depends on nothing else, and neither argument is changed.
+ *
+ * @param items events and rejected lines in the order of the journal.
+ */
+export function fold(known: Known, items: readonly BatchItem[]): Changes {
+  const requests = new RequestsFold(known, (correlationId) => known.requests.has(correlationId))
+  for (const item of items) {
+    if (item.event === null) requests.changes.rejected.push(item)
+    else requests.apply(item)
+  }
+  return requests.finish()
+}
+
+/** Folds completions that were deferred, each with a correlation_id of its own, once they can be looked up. */
+export function foldDeferred(known: Known, completions: readonly PlacedCompletion[]): Changes {
+  const requests = new RequestsFold(known, () => false)
+  for (const completion of completions) requests.complete(completion)
+  return requests.finish()
+}
+
+/** The fold of `requests` over one batch. */
+class RequestsFold {
+  readonly changes: Changes = emptyChanges()
+  readonly #known: Known
+  readonly #isLookedFor: (correlationId: string) => boolean
+  #nextId: number
+  /** The batch's own requests that its completions may change, by correlation_id, the oldest first. */
+  readonly #own = new Map<string, StoredRequest[]>()
+  /** Stored requests that the batch has changed, by id. */
+  readonly #changed = new Map<number, StoredRequest>()
+  /** The completions that wait for their request, by correlation_id; those of the store only once one was asked for. */
+  readonly #held = new Map<string, (PlacedCompletion & { isStored: boolean })[]>()
+
+  /** @param isLookedFor whether completions of the batch have this correlation_id. */
+  constructor(known: Known, isLookedFor: (correlationId: string) => boolean) {
+    this.#known = known
+    this.#isLookedFor = isLookedFor
+    this.#nextId = freeId(known.nextId, known.takenIds)
+  }
+
+  apply({ event, segmentId, byteOffset }: PlacedEvent): void {
+    switch (event.type) {
+      case 'request_logged':
+        this.#log(event, segmentId, byteOffset)
         break
       case 'stream_completed':
-        this.#completeStream({ completion: event, place })
+        this.#completeOrDefer(event, segmentId, byteOffset)
         break
       default:
         event satisfies never
     }
   }
 
-  finish(): void {}
-
-  #logRequest(event: RequestLogged, place: Place): void {
-    const { tables, ratios, rollups, isNew } = this.#target
-    const id = tables.insertRequest(event, place)
-    ratios.add(event)
-    rollups.add(event, isNew(place))
-    if (!this.#mayBeHeld) return
-    const attempt = event.attempt ?? null
-    const held = tables.takeHeldCompletions(event.correlation_id, attempt)
-    let request: StoredRequest = {
-      ...event,
-      id,
-      attempt,
-      streaming: Number(event.streaming),
-      success: Number(event.success),
-      stream_duration_ms: null,
-      completed_segment_id: null,
-      completed_byte_offset: null,
-      labels: labelsColumn(event),
-      segment_id: place.segmentId,
-      byte_offset: place.byteOffset,
+  complete(completion: PlacedCompletion): void {
+    const { correlation_id, attempt = null } = completion.completion
+    const found = requestOf(attempt, this.#candidates(correlation_id))
+    if (found !== null) {
+      this.#change(found.request, completion, found.isAmbiguous)
+      return
     }
-    for (const completion of held) {
-      request = completeRequest(this.#target, { request, isAmbiguous: false }, completion)
-    }
+    const later = this.#known.later.get(correlation_id)
+    if (later !== undefined) this.#change(later, completion, false)
+    else this.#heldFor(correlation_id).push({ ...completion, isStored: false })
   }
 
-  #completeStream(completion: PlacedCompletion & { completion: StreamCompleted }): void {
-    const { tables } = this.#target
-    const found = tables.requests.find(completion.completion)
-    if (found === undefined) {
-      tables.holdCompletion(completion)
-      this.#mayBeHeld = true
-    } else {
-      completeRequest(this.#target, found, completion)
+  finish(): Changes {
+    for (const completions of this.#held.values()) {
+      for (const { isStored, ...completion } of completions) {
+        if (!isStored) this.changes.held.push(completion)
+      }
     }
+    return this.changes
+  }
+
+  #log(event: RequestLogged, segmentId: number, byteOffset: number): void {
+    const inserted: NewRequest = { id: this.#nextId, event, segmentId, byteOffset }
+    this.changes.inserted.push(inserted)
+    this.#nextId = freeId(this.#nextId + 1, this.#known.takenIds)
+    const { correlation_id, attempt = null } = event
+    const isLookedFor = this.#isLookedFor(correlation_id)
+    const isWaitedFor = this.#held.has(correlation_id) || this.#known.held.has(correlation_id)
+    if (!isLookedFor && !isWaitedFor) return
+    let request = storedRequest(inserted)
+    if (isLookedFor) append(this.#own, correlation_id, request)
+    if (!isWaitedFor) return
+    // Late lines may have come in another order.
+    const held = this.#heldFor(correlation_id).toSorted(byPlace)
+    for (const { isStored, ...completion } of held.filter((one) => isFor(one, attempt))) {
+      if (isStored) this.changes.released.push(completion.place)
+      request = this.#change(request, completion, false)
+    }
+    this.#held.set(
+      correlation_id,
+      held.filter((one) => !isFor(one, attempt)),
+    )
+  }
+
+  #completeOrDefer(event: StreamCompleted, segmentId: number, byteOffset: number): void {
+    const completion = { completion: event, place: { segmentId, byteOffset } }
+    if (this.#known.isDeferring) this.changes.deferred.push({ ...completion, beforeId: this.#nextId })
+    else this.complete(completion)
+  }
+
+  #change(before: StoredRequest, by: PlacedCompletion, isAmbiguous: boolean): StoredRequest {
+    const after = completedRequest(before, by)
+    this.changes.completed.push({ before, after, by, isAmbiguous })
+    this.#changed.set(before.id, after)
+    return after
+  }
+
+  /** The requests of a correlation_id as they are by now, the newest first. */
+  #candidates(correlationId: string): Candidate[] {
+    const own = this.#own.get(correlationId) ?? []
+    const stored = this.#known.requests.get(correlationId) ?? []
+    const isNow = (request: StoredRequest) => this.#changed.get(request.id) ?? request
+    return [
+      ...own.toReversed().map((request, newer) => ({ request: isNow(request), newer })),
+      ...stored.map(({ request, newer }) => ({ request: isNow(request), newer: own.length + newer })),
+    ]
+  }
+
+  #heldFor(correlationId: string): (PlacedCompletion & { isStored: boolean })[] {
+    let held = this.#held.get(correlationId)
+    if (held === undefined) {
+      held = (this.#known.held.get(correlationId) ?? []).map((one) => ({ ...one, isStored: true }))
+      this.#held.set(correlationId, held)
+    }
+    return held
   }
 }
 
-/** Overwrites a row with its completion, and corrects what it counted for. @returns the row as it is then. */
-export function completeRequest(
-  { tables, ratios, rollups, counts, isNew }: RequestsTarget,
-  { request: stored, isAmbiguous }: FoundRequest,
-  completion: PlacedCompletion,
-): StoredRequest {
-  const { input_tokens, output_tokens, cost_sats, stream_duration_ms, success } = completion.completion
-  const completed: StoredRequest = {
-    ...stored,
-    input_tokens,
-    output_tokens,
-    cost_sats,
-    stream_duration_ms,
-    success: Number(success ?? stored.success),
-    completed_segment_id: completion.place.segmentId,
-    completed_byte_offset: completion.place.byteOffset,
-  }
-  const isRepeated = stored.completed_segment_id !== null
-  if (isRepeated) tables.supersedeCompletion(stored)
-  counts.add(completion.place.segmentId, { isRepeated, isAmbiguous })
-  tables.completeRequest(stored.id, completion)
-  // A completion that was held until a new request came is an old line with a new effect.
-  const isCounted = isNew(completion.place) || isNewRequest(stored, isNew)
-  const outcome = {
-    input_tokens,
-    output_tokens,
-    cost_sats,
-    success: completed.success !== 0,
-    isCompleted: true,
-  }
-  rollups.correct(countedRequest(stored), outcome, isCounted)
-  // Rows from before the journal never counted.
-  if (stored.segment_id !== null) {
-    ratios.subtract({ ...stored, success: stored.success === 1 })
-    ratios.add({ ...completed, success: completed.success === 1 })
-  }
-  return completed
+function byPlace({ place: a }: PlacedCompletion, { place: b }: PlacedCompletion): number {
+  return a.segmentId - b.segmentId || a.byteOffset - b.byteOffset
 }
 
-function isNewRequest({ segment_id, byte_offset }: StoredRequest, isNew: RequestsTarget['isNew']): boolean {
-  return (
-    segment_id !== null && byte_offset !== null && isNew({ segmentId: segment_id, byteOffset: byte_offset })
-  )
+function freeId(id: number, taken: ReadonlySet<number>): number {
+  let free = id
+  while (taken.has(free)) free++
+  return free
+}
+
+function append<Value>(lists: Map<string, Value[]>, key: string, value: Value): void {
+  const list = lists.get(key)
+  if (list === undefined) lists.set(key, [value])
+  else list.push(value)
 }

@@ -1,9 +1,40 @@
-import { type Rollup, SUMS, type SumName } from '../store/sqlite/rollups/rollup-rows.js'
 import type { CostParts } from './cost-parts.js'
-import type { CountedRequest } from './counted-request.js'
 import { bucketOf } from './latency-histogram.js'
-import { BUCKETS, storeSorted } from './stored-latencies.js'
+import type { CountedRequest } from './request.js'
+import { BUCKETS, type Latencies, storeSorted } from './stored-latencies.js'
 import { isUnended } from './stream-state.js'
+
+/** The columns of a roll-up's sums. */
+export const SUMS = [
+  'requests',
+  'failures',
+  'streams',
+  'failed_streams',
+  /** Requests whose cost is unknown. */
+  'unpriced',
+  'input_tokens',
+  'output_tokens',
+  /** With `cost_nanosats`: see `costParts`. */
+  'cost_sats',
+  'cost_nanosats',
+  'latency_ms',
+  /** Failures among `unpriced`. */
+  'unpriced_failures',
+  'unknown_input_tokens',
+  'unknown_output_tokens',
+  /** See `isUnended`. */
+  'unended_streams',
+] as const
+
+export type SumName = (typeof SUMS)[number]
+
+/** Sums over some requests, or what changes them: then any sum may be negative. */
+export interface Rollup {
+  /** In the order of `SUMS`. */
+  readonly sums: Float64Array
+  /** Of requests that are added, or of such that are taken out; none where only outcomes are corrected. */
+  readonly latencies: Latencies
+}
 
 const WIDTH = SUMS.length
 const [REQUESTS, FAILURES, STREAMS, FAILED_STREAMS, UNPRICED] = places(
@@ -99,13 +130,6 @@ export class RollupCells {
       sums: this.#sums.subarray(cell * WIDTH, (cell + 1) * WIDTH),
       latencies: storeSorted(this.#latencies, from, to),
     }
-  }
-
-  clear(): void {
-    this.#sums.fill(0, 0, this.#cells * WIDTH)
-    this.#cells = 0
-    this.#latencyCount = 0
-    this.#starts = null
   }
 
   #change(at: number, change: number): void {

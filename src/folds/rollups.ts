@@ -1,66 +1,87 @@
-import type { SumName } from '../store/sqlite/rollups/rollup-rows.js'
-import {
-  CORRECTABLE,
-  type CounterChanges,
-  HOUR_LENGTH,
-  type RollupTables,
-} from '../store/sqlite/rollups/rollup-tables.js'
-import { type DimensionHours, type RollupSink, writeRollups } from '../store/sqlite/rollups/rollup-writing.js'
-import { costParts } from './cost-parts.js'
-import { type CountedRequest, type RequestOutcome, withinLimits } from './counted-request.js'
-import { countCorrection, countRequest, emptyCounters } from './counters.js'
-import { RollupCells } from './rollup-cells.js'
+import { type CostParts, costParts } from './cost-parts.js'
+import { CORRECTABLE, type CounterChanges, countCorrection, countRequest, emptyCounters } from './counters.js'
+import { withinLimits } from './limits.js'
+import type { CountedRequest, RequestOutcome } from './request.js'
+import { RollupCells, type SumName } from './rollup-cells.js'
 import { isUnended } from './stream-state.js'
+
+/** What roll-ups are kept by. */
+export interface Dimension {
+  model: string
+  provider: string | null
+  policy: string | null
+  /** Those labels of the request that roll-ups are kept by. */
+  labels: Readonly<Record<string, string>>
+}
+
+/** What a dimension's sums change by. */
+export interface DimensionChanges extends Dimension {
+  /** The cell of each hour, by the beginning of the timestamps in it. */
+  readonly hours: ReadonlyMap<string, number>
+  readonly counters: CounterChanges
+}
+
+/** What the sums change by. */
+export interface RollupChanges {
+  /** In the order in which their first request came: so they get their ids. */
+  readonly dimensions: readonly DimensionChanges[]
+  readonly cells: RollupCells
+}
+
+/** How much of a timestamp names its hour, `2026-11-22T19`, and its day. */
+export const HOUR_LENGTH = 13
+export const DAY_LENGTH = 10
 
 /** Hours of dimensions, and requests, that are held in memory before they are written: 200 and 4 bytes each. */
 const MAX_HELD_HOURS = 20_000
 const MAX_HELD_REQUESTS = 200_000
 
-/** UTF-16 units of their dimensions' names, of which each may have eleven of 1 KiB; usual ones have a tenth of this. */
+/** UTF-16 units of the names of dimensions, each of which may have eleven of 1 KiB; usual ones have a tenth of this. */
 const MAX_HELD_NAMES = 4 * 1024 * 1024
 
 /** Sums up to this stay exact as numbers, whatever is added to them that isn't larger. */
 const MAX_EXACT = 2 ** 51
 
-/** Where the fold puts its changes. */
-export type ChangesSink = RollupSink & Pick<RollupTables, 'count'>
-
-interface DimensionChanges extends DimensionHours {
+interface OpenDimension extends DimensionChanges {
   readonly hours: Map<string, number>
-  readonly counters: CounterChanges
   /** The hour of the last request: the next one is mostly of the same. */
   lastHour: string | null
   lastCell: number
 }
 
-/** A step on the way to a dimension: for the model, the provider, the policy and each label. */
+/** A step on the way to a dimension: by the model, the provider, the policy and each label. */
 interface DimensionNode {
   readonly next: Map<string | null | undefined, DimensionNode>
-  changes: DimensionChanges | null
+  changes: OpenDimension | null
 }
 
 /**
- * The fold of the roll-ups and counters: sums by hour and day, and what only grows. Collects the changes of one
- * transaction and writes them when they are many, and when `apply` is called. All sums are integers, so that the order
- * of events, replays and corrections by completions can't change them.
+ * The fold of the roll-ups and counters: sums by hour, and counters, which only grow. All sums are integers, so that the
+ * order of events, replays and corrections by completions can't change them.
  */
-export class RollupChanges {
-  readonly #sink: ChangesSink
+export class RollupSums {
   readonly #labels: readonly string[]
+  /** What was collected before the sums that are open. */
+  #closed: RollupChanges[] = []
   #root: DimensionNode = { next: new Map(), changes: null }
-  /** In the order in which their first request came: so they get their ids. */
-  #changed: DimensionChanges[] = []
-  readonly #cells = new RollupCells()
-  /** What is held was added, or taken out. */
+  #open: OpenDimension[] = []
+  #cells = new RollupCells()
+  /** Whether requests are added to the open sums, or taken out. */
   #sign: 1 | -1 = 1
-  /** At least as large as any sum that is held. */
+  /** At least as large as any sum that is open. */
   #heldSize = 0
   #heldNames = 0
 
-  /** @param labels the names of `rollup_labels`, in order. */
-  constructor(sink: ChangesSink, labels: readonly string[]) {
-    this.#sink = sink
+  /** @param labels the names of the labels that roll-ups are kept by, in order. */
+  constructor(labels: readonly string[]) {
     this.#labels = labels
+  }
+
+  /** Whether so much is held that it should be taken. */
+  get isFull(): boolean {
+    const { cells, latencies } = this.#cells
+    const isMuch = cells > MAX_HELD_HOURS || latencies > MAX_HELD_REQUESTS || this.#heldNames > MAX_HELD_NAMES
+    return isMuch || this.#closed.length > 0
   }
 
   /** @param isCounted false: the counters have it already, from before a replay. */
@@ -70,19 +91,19 @@ export class RollupChanges {
 
   /** Takes back what a request was added for; the counters never fall. */
   remove(request: CountedRequest): void {
-    this.#change(request, -1, false)
+    this.#change(withinLimits(request), -1, false)
   }
 
   /**
-   * The outcome of a request that was added before is another one.
+   * Corrects the sums for a request that was added before, and whose outcome is another one now.
    *
-   * @param isCounted as of `add`, for the completion.
+   * @param isCounted whether the counters don't have the completion yet.
    */
-  correct(request: CountedRequest, outcome: RequestOutcome, isCounted: boolean): void {
+  correct(stored: CountedRequest, outcome: RequestOutcome, isCounted: boolean): void {
+    const request = withinLimits(stored)
     const before = sumsOf(request, request)
     const after = sumsOf(request, withinLimits(outcome))
-    const size = sizeOf(before) + sizeOf(after)
-    if (size > MAX_EXACT) this.apply()
+    this.#makeRoom(sizeOf(before) + sizeOf(after))
     const dimension = this.#dimension(request)
     const cell = this.#cell(dimension, request.timestamp)
     for (const name of OUTCOME_SUMS) {
@@ -90,59 +111,52 @@ export class RollupChanges {
       this.#cells.addTo(cell, name, after[name])
     }
     if (isCounted) countCorrection(dimension.counters, after)
-    this.#limit(size)
   }
 
-  /** Writes what was collected. */
-  apply(): void {
-    if (this.#changed.length === 0) return
-    writeRollups(this.#sink, this.#changed, this.#cells, this.#labels)
-    for (const dimension of this.#changed) this.#sink.count(dimension, dimension.counters)
-    this.#cells.clear()
-    this.#root = { next: new Map(), changes: null }
-    this.#changed = []
-    this.#heldSize = 0
-    this.#heldNames = 0
+  /** Returns what was collected, and begins anew. */
+  take(): RollupChanges[] {
+    this.#close()
+    const taken = this.#closed
+    this.#closed = []
+    return taken
   }
 
   #change(request: CountedRequest, sign: 1 | -1, isCounted: boolean): void {
     const cost = costParts(request.cost_sats)
-    const tokens = (request.input_tokens ?? 0) + (request.output_tokens ?? 0)
-    const size = tokens + Math.abs(cost.sats) + request.latency_ms
-    if (size > MAX_EXACT || sign !== this.#sign) this.apply()
+    this.#makeRoom(sizeOfRequest(request, cost))
+    if (sign !== this.#sign) this.#close()
     this.#sign = sign
     const dimension = this.#dimension(request)
     this.#cells.add(this.#cell(dimension, request.timestamp), request, cost, sign)
     if (isCounted) countRequest(dimension.counters, request, cost)
-    this.#limit(size)
   }
 
-  /** A change of this size was made. */
-  #limit(size: number): void {
+  /** Makes sure that a change of this size leaves every sum exact. */
+  #makeRoom(size: number): void {
+    if (this.#heldSize + size > MAX_EXACT) this.#close()
     this.#heldSize += size
-    const { cells, latencies } = this.#cells
-    const isMuch = cells > MAX_HELD_HOURS || latencies > MAX_HELD_REQUESTS || this.#heldNames > MAX_HELD_NAMES
-    if (isMuch || this.#heldSize > MAX_EXACT) this.apply()
   }
 
-  #dimension({ model, provider, policy, labels }: CountedRequest): DimensionChanges {
+  #close(): void {
+    this.#heldSize = 0
+    this.#heldNames = 0
+    if (this.#open.length === 0) return
+    this.#closed.push({ dimensions: this.#open, cells: this.#cells })
+    this.#cells = new RollupCells()
+    this.#root = { next: new Map(), changes: null }
+    this.#open = []
+  }
+
+  #dimension({ model, provider, policy, labels }: CountedRequest): OpenDimension {
     let node = step(step(step(this.#root, model), provider), policy)
     for (const name of this.#labels) node = step(node, ownLabel(labels, name))
     node.changes ??= this.#startDimension({ model, provider, policy, labels: this.#kept(labels) })
     return node.changes
   }
 
-  #startDimension(
-    dimension: Pick<DimensionChanges, 'model' | 'provider' | 'policy' | 'labels'>,
-  ): DimensionChanges {
-    const changes = {
-      ...dimension,
-      hours: new Map<string, number>(),
-      counters: emptyCounters(),
-      lastHour: null,
-      lastCell: 0,
-    }
-    this.#changed.push(changes)
+  #startDimension(dimension: Dimension): OpenDimension {
+    const changes = { ...dimension, hours: new Map(), counters: emptyCounters(), lastHour: null, lastCell: 0 }
+    this.#open.push(changes)
     const { model, provider, policy, labels } = dimension
     for (const name of [model, provider, policy, ...Object.values(labels)])
       this.#heldNames += name?.length ?? 0
@@ -160,7 +174,7 @@ export class RollupChanges {
     return Object.fromEntries(kept)
   }
 
-  #cell(dimension: DimensionChanges, timestamp: string): number {
+  #cell(dimension: OpenDimension, timestamp: string): number {
     if (dimension.lastHour !== null && timestamp.startsWith(dimension.lastHour)) return dimension.lastCell
     const hour = timestamp.slice(0, HOUR_LENGTH)
     let cell = dimension.hours.get(hour)
@@ -168,7 +182,7 @@ export class RollupChanges {
       cell = this.#cells.start()
       dimension.hours.set(hour, cell)
     }
-    // What is shorter than an hour's name is the beginning of others.
+    // A text that is shorter than an hour's name is the beginning of others.
     if (hour.length === HOUR_LENGTH) {
       dimension.lastHour = hour
       dimension.lastCell = cell
@@ -204,6 +218,13 @@ function sumsOf({ streaming }: CountedRequest, outcome: RequestOutcome): Outcome
     unknown_output_tokens: output_tokens === null ? 1 : 0,
     unended_streams: isUnended({ streaming, ...outcome }) ? 1 : 0,
   }
+}
+
+function sizeOfRequest(
+  { input_tokens, output_tokens, latency_ms }: CountedRequest,
+  { sats }: CostParts,
+): number {
+  return Math.abs(input_tokens ?? 0) + Math.abs(output_tokens ?? 0) + Math.abs(sats) + latency_ms
 }
 
 function sizeOf({ input_tokens, output_tokens, cost_sats }: OutcomeSums): number {

@@ -1,4 +1,4 @@
-import type { ProjectionTables } from '../store/sqlite/projection-tables.js'
+import type { CountedRequest } from './request.js'
 
 const MILLIONTHS = 1_000_000
 
@@ -8,60 +8,56 @@ const MILLIONTHS = 1_000_000
  */
 const MAX_RATIO = 1_000_000
 
-/** From here on a sum is carried into its bigint: one more sample stays below 2^53. */
+/** Above this a sum is carried into its bigint: one more sample stays below 2^53. */
 const MAX_UNCARRIED = 2 ** 52
 
 /** Bytes of changes that are held before they are written; a policy takes its name's and about 100 more. */
 const MAX_HELD_BYTES = 8 * 1024 * 1024
 const CHANGE_BYTES = 100
 
-interface RatioChange {
+/** What a policy's sum and count change by. */
+export interface RatioChange {
+  policy: string
   /** The sum of a whole journal may be larger than 2^53. */
-  carried: bigint
-  /** What has come since. */
-  millionths: number
+  millionths: bigint
   samples: number
 }
 
 /** What a request counts for, before and after a completion alike. */
-export interface RatioSample {
-  policy: string | null
-  input_tokens: number | null
-  output_tokens: number | null
-  success: boolean
-}
+export type RatioSample = Pick<CountedRequest, 'policy' | 'input_tokens' | 'output_tokens' | 'success'>
 
 /**
  * The fold of `token_ratios`: the mean of output_tokens / input_tokens over a policy's successful requests that have
  * both, input > 0. Integer millionths, so that the order of events, replays and corrections can't change a mean.
- * Collects the changes of one transaction and writes them when they are many, and when `apply` is called.
  */
-export class TokenRatioChanges {
-  readonly #tables: Pick<ProjectionTables, 'addToTokenRatio'>
-  readonly #changes = new Map<string, RatioChange>()
+export class RatioSums {
+  #changes = new Map<string, { carried: bigint; millionths: number; samples: number }>()
   #heldBytes = 0
 
-  constructor(tables: Pick<ProjectionTables, 'addToTokenRatio'>) {
-    this.#tables = tables
+  /** Whether so much is held that it should be taken. */
+  get isFull(): boolean {
+    return this.#heldBytes > MAX_HELD_BYTES
   }
 
   add(sample: RatioSample): void {
     this.#change(sample, 1)
   }
 
-  /** Takes a sample back that was added before. */
+  /** Takes back a sample that was added before. */
   subtract(sample: RatioSample): void {
     this.#change(sample, -1)
   }
 
-  /** Writes the collected changes. */
-  apply(): void {
+  /** Returns what was collected, and begins anew. */
+  take(): RatioChange[] {
+    const taken: RatioChange[] = []
     for (const [policy, { carried, millionths: rest, samples }] of this.#changes) {
       const millionths = carried + BigInt(rest)
-      if (millionths !== 0n || samples !== 0) this.#tables.addToTokenRatio(policy, millionths, samples)
+      if (millionths !== 0n || samples !== 0) taken.push({ policy, millionths, samples })
     }
-    this.#changes.clear()
+    this.#changes = new Map()
     this.#heldBytes = 0
+    return taken
   }
 
   #change(sample: RatioSample, sign: 1 | -1): void {
@@ -70,7 +66,6 @@ export class TokenRatioChanges {
     let change = this.#changes.get(sample.policy)
     if (change === undefined) {
       this.#heldBytes += sample.policy.length + CHANGE_BYTES
-      if (this.#heldBytes > MAX_HELD_BYTES) this.apply()
       change = { carried: 0n, millionths: 0, samples: 0 }
       this.#changes.set(sample.policy, change)
     }
@@ -83,7 +78,7 @@ export class TokenRatioChanges {
   }
 }
 
-/** Null: the request is no sample. */
+/** Returns the ratio in millionths; null for a request that isn't a sample. */
 export function ratioMillionths({ input_tokens, output_tokens, success }: RatioSample): number | null {
   if (!success || input_tokens === null || output_tokens === null || input_tokens === 0) return null
   return Math.round(Math.min(output_tokens / input_tokens, MAX_RATIO) * MILLIONTHS)

@@ -10,7 +10,7 @@ import type { EntryOf, ManifestFile } from '../journal/chain/manifest.js'
 import { type SegmentDigest, SegmentDigester } from '../journal/chain/segment-digest.js'
 import { nodeFileSystem, syncDirectory } from '../journal/files.js'
 import { createFile } from '../journal/new-file.js'
-import { openForReading } from '../journal/read/segment-reader.js'
+import { openForReading } from '../journal/read/segment-source.js'
 import { archiveFile, leavingFile, type SegmentRef } from '../journal/segments.js'
 
 /** The ending of the file that becomes the archive. */

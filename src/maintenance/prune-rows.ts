@@ -1,15 +1,10 @@
-import { countedRequest } from '../folds/counted-request.js'
-import { RollupChanges } from '../folds/rollups.js'
-import { TokenRatioChanges } from '../folds/token-ratios.js'
+import { Sums } from '../folds/sums.js'
 import type { Database } from '../store/sqlite/connection/database.js'
-import {
-  COMPLETION_COLUMNS,
-  ProjectionTables,
-  STORED_COLUMNS,
-  type StoredRequest,
-} from '../store/sqlite/projection-tables.js'
-import { RollupTables, rollupLabels } from '../store/sqlite/rollups/rollup-tables.js'
+import { COMPLETION_COLUMNS } from '../store/sqlite/projection-tables.js'
+import { rollupLabels } from '../store/sqlite/rollups/rollup-tables.js'
 import { pageOf } from '../store/sqlite/row-page.js'
+import { SqliteTables, writeSums } from '../store/sqlite/sqlite-transaction.js'
+import { type RequestColumns, STORED_COLUMNS, storedRequestOf } from '../store/sqlite/stored-requests.js'
 
 /**
  * How many rows one transaction removes: other writers of the database wait no longer than that
@@ -24,7 +19,7 @@ export interface PrunedRows {
   held: number
 }
 
-type RequestRow = StoredRequest & { segment_id: number }
+type PrunedRequest = RequestColumns & { segment_id: number }
 
 /**
  * Removes the rows of all segments up to a given one. What is left is what a replay of the
@@ -34,10 +29,8 @@ type RequestRow = StoredRequest & { segment_id: number }
 export class RowPruner {
   readonly #database: Database
   readonly #through: number
-  readonly #tables: ProjectionTables
-  readonly #ratios: TokenRatioChanges
-  readonly #rollupTables: RollupTables
-  readonly #rollups: RollupChanges
+  readonly #tables: SqliteTables
+  readonly #rollupLabels: readonly string[]
   readonly #removed: PrunedRows = { rows: 0, rejected: 0, held: 0 }
   #lastId = 0
 
@@ -45,10 +38,8 @@ export class RowPruner {
   constructor(database: Database, through: number) {
     this.#database = database
     this.#through = through
-    this.#tables = new ProjectionTables(database)
-    this.#ratios = new TokenRatioChanges(this.#tables)
-    this.#rollupTables = new RollupTables(database)
-    this.#rollups = new RollupChanges(this.#rollupTables, rollupLabels(database))
+    this.#tables = new SqliteTables(database)
+    this.#rollupLabels = rollupLabels(database)
   }
 
   count(): PrunedRows {
@@ -95,7 +86,7 @@ export class RowPruner {
     const through = this.#through
     const database = this.#database
     this.#inTransaction(() => {
-      this.#rollupTables.removeEmpty()
+      this.#tables.rollups.removeEmpty()
       // From now on only this number tells that ids and completions needn't follow the order of the
       // remaining lines.
       database
@@ -143,7 +134,7 @@ export class RowPruner {
 
   #removeRequests(): boolean {
     const database = this.#database
-    const statement = database.prepare<[number, number, number], RequestRow>(
+    const statement = database.prepare<[number, number, number], PrunedRequest>(
       `SELECT ${STORED_COLUMNS} FROM requests
        WHERE id > ? AND segment_id <= ? ORDER BY id LIMIT ?`,
     )
@@ -152,14 +143,13 @@ export class RowPruner {
     const remove = database.prepare('DELETE FROM requests WHERE id = ?')
     const uncount = database.prepare('UPDATE journal_segments SET requests = requests - 1 WHERE id = ?')
     this.#inTransaction(() => {
+      const sums = new Sums(this.#rollupLabels)
       for (const row of rows) {
         remove.run(row.id)
         uncount.run(row.segment_id)
-        this.#ratios.subtract({ ...row, success: row.success === 1 })
-        this.#rollups.remove(countedRequest(row))
+        sums.remove(storedRequestOf(row, 0))
       }
-      this.#ratios.apply()
-      this.#rollups.apply()
+      writeSums(this.#tables, sums.take(), this.#rollupLabels)
     })
     this.#lastId = rows.at(-1)?.id ?? this.#lastId
     this.#removed.rows += rows.length

@@ -12,11 +12,12 @@ import {
   type Segment,
 } from '../journal/segments.js'
 import { checkJournal } from '../projection/segments/segment-check.js'
+import type { SegmentPosition } from '../store/positions.js'
 import { type Database, openDatabase, openDatabaseReadOnly } from '../store/sqlite/connection/database.js'
 import { asDatabaseError } from '../store/sqlite/connection/errors.js'
 import { acquireJournalLock, acquireProjectorLock } from '../store/sqlite/connection/projector-lock.js'
 import { acceptedMissing } from '../store/sqlite/missing-segments.js'
-import { readPositions, type SegmentPosition } from '../store/sqlite/positions.js'
+import { readPositions } from '../store/sqlite/positions.js'
 import { prunedThrough } from '../store/sqlite/pruned.js'
 import { checkUnreferred } from '../store/sqlite/references.js'
 import { type PrunedRows, RowPruner } from './prune-rows.js'

@@ -15,10 +15,11 @@ import {
 } from '../journal/segments.js'
 import { replay } from '../projection/replay.js'
 import { checkJournal } from '../projection/segments/segment-check.js'
+import type { SegmentPosition } from '../store/positions.js'
 import { openDatabaseReadOnly } from '../store/sqlite/connection/database.js'
 import { asDatabaseError } from '../store/sqlite/connection/errors.js'
 import { acquireProjectorLock } from '../store/sqlite/connection/projector-lock.js'
-import { readPositions, type SegmentPosition } from '../store/sqlite/positions.js'
+import { readPositions } from '../store/sqlite/positions.js'
 
 /** Writers look each second; the rest allows for a busy machine. */
 const NOTICE_MS = 3000

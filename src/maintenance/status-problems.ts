@@ -5,7 +5,7 @@ import { lastEntries, type Manifest } from '../journal/chain/manifest.js'
 import { FULL_DISK_BYTES, freeBytes } from '../journal/files.js'
 import { isFarAhead, type Segment } from '../journal/segments.js'
 import type { MissingSegment } from '../projection/segments/missing-segments.js'
-import type { SegmentPosition } from '../store/sqlite/positions.js'
+import type { SegmentPosition } from '../store/positions.js'
 
 /** What a status knows of a segment that exists. */
 export interface SegmentState {

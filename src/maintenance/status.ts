@@ -9,11 +9,12 @@ import { SegmentReader } from '../journal/read/segment-reader.js'
 import { listSegments, nearMisses, type Segment } from '../journal/segments.js'
 import { missingSegments } from '../projection/segments/missing-segments.js'
 import { checkJournal } from '../projection/segments/segment-check.js'
+import { addCounts, emptyCounts, type SegmentPosition } from '../store/positions.js'
 import { type Database, openDatabaseReadOnly } from '../store/sqlite/connection/database.js'
 import { asDatabaseError, DatabaseError } from '../store/sqlite/connection/errors.js'
 import { isProjectorRunning } from '../store/sqlite/connection/projector-lock.js'
 import { acceptedMissing } from '../store/sqlite/missing-segments.js'
-import { addCounts, emptyCounts, readPositions, type SegmentPosition } from '../store/sqlite/positions.js'
+import { readPositions } from '../store/sqlite/positions.js'
 import { prunedThrough } from '../store/sqlite/pruned.js'
 import {
   alteredArchives,
@@ -191,14 +192,12 @@ async function timestampOfNextLine(
   const reader = new SegmentReader(directory, segment, { position })
   try {
     while (line === undefined) {
-      const bytesRead = await reader.readChunk((scanned) => {
-        if (line !== undefined || isBlank(scanned)) return
-        // A line over 1 MiB is never held whole, and can't say.
-        line = scanned.bytes && Buffer.from(scanned.bytes)
-      })
+      const chunk = await reader.read()
+      // A line over 1 MiB is never held whole, and can't say.
+      line = chunk?.lines.find((scanned) => !isBlank(scanned))?.bytes
       // A line that is longer than any may be has no timestamp to read, however long it is.
       const isTooLong = reader.readOffset - reader.position > MAX_LINE_BYTES
-      if (bytesRead === 0 || (line === undefined && isTooLong)) return null
+      if (chunk === null || (line === undefined && isTooLong)) return null
     }
   } finally {
     reader.close()

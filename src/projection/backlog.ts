@@ -1,31 +1,28 @@
 import { MAX_LINE_BYTES } from '../events/line.js'
 import { JournalError } from '../journal/errors.js'
-import { fileIdentity, isSameFile } from '../journal/file-identity.js'
+import { fileIdentity } from '../journal/file-identity.js'
+import { openSegment } from '../journal/read/open-segment.js'
+import { SegmentDecoder } from '../journal/read/segment-decoder.js'
 import type { Segment } from '../journal/segments.js'
-import { addCounts, emptyCounts, type SegmentCounts } from '../store/sqlite/positions.js'
-import type { DecodedSegment } from './decoded-segment.js'
-import { ProjectionError } from './errors.js'
-import type { SegmentToOpen } from './offload/decoder-messages.js'
+import { ProjectionError } from '../store/errors.js'
+import { addCounts, emptyCounts, type SegmentCounts } from '../store/positions.js'
+import type { BatchWriter } from './batch-writer.js'
 import type { ProjectedSegments } from './projected-segments.js'
 import { plainSize } from './replay-checks.js'
 import type { Archives } from './segments/archives.js'
 import { checkSegment } from './segments/segment-check.js'
-import { SegmentOpener } from './segments/segment-opener.js'
 import type { SegmentReaders } from './segments/segment-readers.js'
-import type { ProjectionTransaction } from './transaction.js'
 
-/**
- * What is behind by less is brought in on this thread in about a second, and so a projector that follows busy writers does
- * without the 15 MiB that the other thread takes.
- */
+/** A projector that follows busy writers brings in less than this in about a second, segment by segment. */
 const BACKLOG_FROM_BYTES = 64 * 1024 * 1024
 
-/** For tests, which have no gigabytes. */
+/** Bytes that are read at a time: with so much to do, nothing else waits for the event loop. */
+const BACKLOG_CHUNK_BYTES = 256 * 1024
+
+/** Sizes for tests, which have no gigabytes. */
 export interface BacklogSizes {
-  /** From how many bytes on what is waiting is a backlog. */
+  /** How many bytes must wait to be a backlog. */
   fromBytes: number
-  /** From how many on another thread decodes it. */
-  workerFromBytes: number
 }
 
 interface BacklogOptions {
@@ -37,11 +34,13 @@ interface BacklogOptions {
   sizes?: BacklogSizes | undefined
 }
 
-interface WaitingSegment extends SegmentToOpen {
+interface WaitingSegment {
+  segment: Segment
+  /** Bytes that wait; less than 0 if the segment is shorter than it was. */
   bytes: number
 }
 
-/** Brings segments to where they are now when very much is waiting: with another thread and, where that pays, in bulk. */
+/** Brings segments to where they are now when very much is waiting: several in one transaction and, if that pays, in bulk. */
 export class Backlog {
   readonly #options: BacklogOptions
 
@@ -49,101 +48,88 @@ export class Backlog {
     this.#options = options
   }
 
-  /** @returns what was projected: nothing where too little is waiting. */
+  /** Returns what was projected: nothing if too little is waiting. */
   async project(segments: readonly Segment[], shouldStop: () => boolean): Promise<SegmentCounts> {
-    const { directory, sizes } = this.#options
-    // One that is shorter than it was must stop what comes behind it.
+    const { sizes } = this.#options
+    // A segment that is shorter than it was must stop those after it.
     const waiting = segments.map((segment) => this.#waiting(segment)).filter(({ bytes }) => bytes !== 0)
     const bytes = sumOfBytes(waiting)
     if (waiting.length === 0 || bytes < (sizes?.fromBytes ?? BACKLOG_FROM_BYTES)) return emptyCounts()
-    const opener = new SegmentOpener(directory, bytes, sizes?.workerFromBytes)
-    try {
-      return await this.#projectAll(opener, waiting, shouldStop)
-    } finally {
-      await opener.close()
-    }
+    return await this.#projectAll(waiting, shouldStop)
   }
 
-  async #projectAll(
-    opener: SegmentOpener,
-    waiting: readonly WaitingSegment[],
-    shouldStop: () => boolean,
-  ): Promise<SegmentCounts> {
+  async #projectAll(waiting: readonly WaitingSegment[], shouldStop: () => boolean): Promise<SegmentCounts> {
     const { projected, archives } = this.#options
     let bytes = sumOfBytes(waiting)
     let total = emptyCounts()
     let readArchives: { segment: Segment; bytes: number }[] = []
-    let transaction: ProjectionTransaction | null = null
-    const commit = () => {
-      if (transaction === null) return
-      total = addCounts(total, projected.commit(transaction))
+    let current: { writer: BatchWriter; isBulk: boolean } | null = null
+    const commit = async () => {
+      if (current === null) return
+      total = addCounts(total, await projected.commit(current.writer))
       for (const archive of readArchives) archives.finish(archive.segment, archive.bytes)
       readArchives = []
-      bytes -= transaction.bytes
-      transaction = null
+      bytes -= current.writer.bytes
+      current = null
     }
     try {
-      for await (const { toOpen, decoded } of opener.openEach(waiting)) {
-        const { segment } = toOpen
-        if (shouldStop() || !this.#isUnchanged(segment, decoded)) break
-        let isAtEnd = false
-        while (!isAtEnd && !shouldStop()) {
-          transaction ??= projected.newTransaction(segment, bytes)
-          isAtEnd = await projected.read(transaction, segment, decoded, shouldStop)
-          if (isAtEnd && decoded.isArchive) readArchives.push({ segment, bytes: decoded.position })
-          if (transaction.isFull || !transaction.isBulk) commit()
+      for (const { segment } of waiting) {
+        if (shouldStop()) break
+        const decoder = await this.#open(segment)
+        try {
+          let isAtEnd = false
+          while (!isAtEnd && !shouldStop()) {
+            current ??= await projected.newWriter(segment, bytes)
+            isAtEnd = await projected.write(current.writer, segment, decoder, shouldStop)
+            if (isAtEnd && decoder.isArchive) readArchives.push({ segment, bytes: decoder.position })
+            if (current.writer.isFull || !current.isBulk) await commit()
+          }
+        } finally {
+          decoder.close()
         }
       }
-      commit()
+      await commit()
       return total
     } catch (error) {
-      transaction?.rollback()
-      // Segment by segment all that comes before it will be projected, and then it is found again.
+      await current?.writer.rollback()
+      // The segments before it will be projected one by one, and then the same error is found again.
       if (isAboutSegment(error)) return total
       throw error
     }
   }
 
   #waiting(segment: Segment): WaitingSegment {
-    const { directory, journalId, projected, readers, archives, sizes } = this.#options
-    const { projectedBytes = 0, projectedCrc32 = 0 } = projected.get(segment) ?? {}
+    const { directory, projected, readers, archives, sizes } = this.#options
+    const { projectedBytes = 0 } = projected.get(segment) ?? {}
     const size = plainSize(directory, segment) ?? archives.bytesOf(segment) ?? 0
     const bytes = size - projectedBytes
-    // A line that is longer than any may be is no backlog: whoever follows reads it once, and goes on where that ended.
+    // A line that is longer than any may be isn't a backlog: whoever follows reads it once, and goes on where that ended.
     const { fromBytes = BACKLOG_FROM_BYTES } = sizes ?? {}
     const isTail =
       bytes >= Math.max(fromBytes, MAX_LINE_BYTES) && readers.isInsideLongLine(segment, projectedBytes)
-    return {
-      directory,
-      segment,
-      position: projectedBytes,
-      positionCrc32: projectedCrc32,
-      journalId,
-      prefixBytes: 0,
-      isDigested: false,
-      // What was read must become visible at last, however fast lines come.
-      endsWhereItDid: true,
-      bytes: isTail ? 0 : bytes,
-    }
+    return { segment, bytes: isTail ? 0 : bytes }
   }
 
-  /**
-   * Whether the other thread has opened the very file that is checked here.
-   *
-   * @throws JournalError SEGMENT_UNREADABLE; ProjectionError SEGMENT_TRUNCATED, SEGMENT_REPLACED.
-   */
-  #isUnchanged(segment: Segment, decoded: DecodedSegment): boolean {
-    // Its reader compares what it decompresses with the position's checksum.
-    if (decoded.isArchive) return true
-    const { projected, readers } = this.#options
-    const reader = readers.open(segment, projected.get(segment))
+  /** @throws JournalError SEGMENT_UNREADABLE; ProjectionError SEGMENT_TRUNCATED, SEGMENT_REPLACED. */
+  async #open(segment: Segment): Promise<SegmentDecoder> {
+    const { directory, journalId, projected } = this.#options
+    const { projectedBytes, projectedCrc32 } = projected.get(segment) ?? {}
+    const source = openSegment(directory, segment, {
+      position: projectedBytes,
+      positionCrc32: projectedCrc32,
+      chunkBytes: BACKLOG_CHUNK_BYTES,
+    })
     try {
-      const file = fileIdentity(reader.stats)
-      checkSegment(reader, projected.positionOf(segment, file))
-      projected.remember(segment, file)
-      return isSameFile(file, decoded.file)
-    } finally {
-      readers.close(segment.id)
+      const { stats } = source
+      const file = fileIdentity(stats)
+      checkSegment(source, projected.positionOf(segment, file))
+      if (source.isArchive) return new SegmentDecoder(source, { journalId })
+      await projected.remember(segment, file)
+      // What was read must become visible at last, however fast lines come: reading ends where the segment does now.
+      return new SegmentDecoder(source, { journalId, endOffset: Number(stats.size) })
+    } catch (error) {
+      source.close()
+      throw error
     }
   }
 }
@@ -152,7 +138,7 @@ function sumOfBytes(waiting: readonly WaitingSegment[]): number {
   return waiting.reduce((sum, { bytes }) => sum + bytes, 0)
 }
 
-/** Whoever reads that segment alone finds the same. */
+/** Whether whoever reads that segment alone finds the same. */
 function isAboutSegment(error: unknown): boolean {
   if (error instanceof JournalError) return true
   return (

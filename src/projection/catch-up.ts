@@ -6,28 +6,20 @@ import { JournalError } from '../journal/errors.js'
 import { fileIdentity } from '../journal/file-identity.js'
 import { isMissing } from '../journal/files.js'
 import { type JournalIdentity, readIdentity } from '../journal/identity.js'
-import { ArchivedSegmentReader } from '../journal/read/archived-segment-reader.js'
-import type { SegmentSource } from '../journal/read/open-segment.js'
+import { SegmentDecoder } from '../journal/read/segment-decoder.js'
+import type { SegmentSource } from '../journal/read/segment-source.js'
 import { archiveFile, leavingFile, type Segment } from '../journal/segments.js'
-import type { Database } from '../store/sqlite/connection/database.js'
-import { acceptedMissing, acceptMissing } from '../store/sqlite/missing-segments.js'
-import { addCounts, emptyCounts, type SegmentCounts } from '../store/sqlite/positions.js'
-import { ProjectionTables } from '../store/sqlite/projection-tables.js'
-import { prunedThrough } from '../store/sqlite/pruned.js'
-import { RollupTables } from '../store/sqlite/rollups/rollup-tables.js'
+import { ProjectionError } from '../store/errors.js'
+import type { Store } from '../store/port.js'
+import { addCounts, emptyCounts, type SegmentCounts } from '../store/positions.js'
 import { Backlog, type BacklogSizes } from './backlog.js'
-import { ProjectionError } from './errors.js'
+import type { SegmentProgress } from './batch-writer.js'
 import { ProjectedSegments } from './projected-segments.js'
-import { chooseRollupLabels } from './rollup-labels.js'
-import { SegmentDecoder } from './segment-decoder.js'
 import { Archives } from './segments/archives.js'
 import { type MissingSegment, missingSegments, segmentsMissing } from './segments/missing-segments.js'
 import { checkJournal, checkSegment } from './segments/segment-check.js'
 import { SegmentList } from './segments/segment-list.js'
 import { SegmentReaders } from './segments/segment-readers.js'
-import type { SegmentBatch } from './transaction.js'
-import { UnjournaledRequests } from './unjournaled-requests.js'
-import { checkVersions } from './versions.js'
 
 /**
  * How long a closed segment may go without a look. Nothing is lost by it: what is added to one is a late line. Looks are
@@ -41,8 +33,7 @@ const MAX_LISTINGS = 5
 export interface CatchUpOptions {
   directory: string
   identity: JournalIdentity
-  databasePath: string
-  database: Database
+  store: Store
   /** The labels to keep roll-ups by; undefined: those of the database. */
   rollupLabels?: readonly string[] | undefined
   /**
@@ -54,8 +45,8 @@ export interface CatchUpOptions {
   onAccepted?: ((missing: readonly MissingSegment[]) => void) | undefined
   /** Called with an archive that was compressed anew and holds what was recorded. */
   onRecompressed?: ((path: string) => void) | undefined
-  /** Called after each commit, for each segment that it is of. */
-  onBatch?: ((batch: SegmentBatch) => void) | undefined
+  /** Called after each commit, for each segment that it moved. */
+  onProgress?: ((progress: SegmentProgress) => void) | undefined
   backlogSizes?: BacklogSizes | undefined
 }
 
@@ -74,57 +65,62 @@ export class CatchUp {
   readonly #prunedThrough: number
   #accepted: Set<string>
   #closedLookAt = Number.NEGATIVE_INFINITY
-  /** Where among the closed segments the next look begins. */
+  /** The index among the closed segments at which the next look begins. */
   #nextClosed = 0
-  /** What the files of closed segments were when they had been read to their end. */
+  /** The version of each closed segment's file when it had been read to its end. */
   readonly #seen = new Map<number, string>()
   #newestId = 0
   #checkedList: readonly Segment[] = []
 
-  /** @throws ProjectionError OTHER_JOURNAL, PROJECTION_OUTDATED, OTHER_ROLLUP_LABELS, and what a check of every segment throws. */
-  constructor(options: CatchUpOptions) {
-    this.#options = options
-    const { database, databasePath, directory, identity, onBatch, backlogSizes } = options
-    checkVersions(database, databasePath)
-    const stores = {
-      database,
-      tables: new ProjectionTables(database),
-      rollupTables: new RollupTables(database),
-      rollupLabels: chooseRollupLabels(database, databasePath, options.rollupLabels),
-      unjournaled: new UnjournaledRequests(database),
-    }
+  /**
+   * @throws ProjectionError OTHER_JOURNAL, PROJECTION_OUTDATED, OTHER_ROLLUP_LABELS, and what a check of every segment
+   *   throws.
+   */
+  static async start(options: CatchUpOptions): Promise<CatchUp> {
+    const { store, identity, onProgress } = options
+    await store.checkVersions()
+    const rollupLabels = await store.chooseRollupLabels(options.rollupLabels)
+    const positions = await store.positions()
+    checkJournal(positions, identity, store.name)
     const journalId = identity.journal_id
-    this.#projected = new ProjectedSegments({ journalId, databasePath, stores, onBatch })
+    return new CatchUp(
+      options,
+      new ProjectedSegments({ journalId, store, rollupLabels, onProgress }, positions),
+      { prunedThrough: await store.prunedThrough(), accepted: await store.acceptedMissing() },
+    )
+  }
+
+  private constructor(
+    options: CatchUpOptions,
+    projected: ProjectedSegments,
+    { prunedThrough, accepted }: { prunedThrough: number; accepted: Set<string> },
+  ) {
+    const { directory, identity, backlogSizes: sizes } = options
+    this.#options = options
+    this.#projected = projected
     this.#segments = new SegmentList(directory)
     this.#readers = new SegmentReaders(directory)
     this.#archives = new Archives(directory)
-    this.#backlog = new Backlog({
-      directory,
-      journalId,
-      projected: this.#projected,
-      readers: this.#readers,
-      archives: this.#archives,
-      sizes: backlogSizes,
-    })
-    this.#prunedThrough = prunedThrough(database)
-    this.#accepted = acceptedMissing(database)
-    checkJournal(this.#projected.all(), identity, databasePath)
+    const parts = { projected, readers: this.#readers, archives: this.#archives }
+    this.#backlog = new Backlog({ directory, journalId: identity.journal_id, sizes, ...parts })
+    this.#prunedThrough = prunedThrough
+    this.#accepted = accepted
   }
 
-  /** As they were last listed; the same array while nothing has changed. */
+  /** The segments as they were last listed; the same array while nothing has changed. */
   segments(): readonly Segment[] {
     return this.#segments.get()
   }
 
   /**
-   * Reads every segment to its end, in order. Closed ones only now and then, unless `isComplete`.
+   * Projects every segment to its end, in order. Closed ones are looked at only now and then, unless `isComplete`.
    *
-   * @returns what was projected; also when `shouldStop` ended it early, always behind a commit.
+   * @returns what was projected; also when `shouldStop` ended it early, which it does after a commit only.
    */
   async run(shouldStop: () => boolean, isComplete = false): Promise<SegmentCounts> {
     let total = emptyCounts()
     for (let attempt = 1; ; attempt++) {
-      const segments = this.#checkedSegments()
+      const segments = await this.#checkedSegments()
       try {
         const due = this.#dueSegments(segments, isComplete)
         await this.#judgeArchives(due)
@@ -148,7 +144,7 @@ export class CatchUp {
     this.#readers.closeAll()
   }
 
-  /** The newest one; all of them when a newer one has appeared, and now and then. */
+  /** The newest segment; all of them when a newer one has appeared, and now and then. */
   #dueSegments(segments: readonly Segment[], isComplete: boolean): readonly Segment[] {
     const newest = segments.at(-1)
     if (newest === undefined) return []
@@ -194,26 +190,25 @@ export class CatchUp {
         const { stats } = reader
         const file = fileIdentity(stats)
         checkSegment(reader, this.#projected.positionOf(segment, file))
-        if (!(reader instanceof ArchivedSegmentReader)) this.#projected.remember(segment, file)
+        if (!reader.isArchive) await this.#projected.remember(segment, file)
         if (reader.isAtEnd) {
           if (Number(stats.size) === reader.readOffset) this.#seen.set(segment.id, versionOf(stats))
           break
         }
-        const transaction = this.#projected.newTransaction(segment, 0)
+        const { writer } = await this.#projected.newWriter(segment, 0)
         try {
-          await this.#projected.read(transaction, segment, this.#decoderOf(segment, reader), shouldStop)
-          total = addCounts(total, this.#projected.commit(transaction))
+          const decoder = new SegmentDecoder(reader, { journalId: this.#options.identity.journal_id })
+          await this.#projected.write(writer, segment, decoder, shouldStop)
+          total = addCounts(total, await this.#projected.commit(writer))
         } catch (error) {
-          transaction.rollback()
+          await writer.rollback()
           throw error
         }
-        if (!transaction.isFull || shouldStop()) break
+        if (!writer.isFull || shouldStop()) break
       }
-      if (reader instanceof ArchivedSegmentReader && reader.isAtEnd) {
-        this.#archives.finish(segment, reader.position)
-      }
+      if (reader.isArchive && reader.isAtEnd) this.#archives.finish(segment, reader.position)
     } catch (error) {
-      // Whatever it has read ahead of the position is worthless now.
+      // Whatever the reader has read ahead of the position is worthless now.
       this.#readers.close(segment.id)
       throw error
     }
@@ -221,14 +216,8 @@ export class CatchUp {
     return total
   }
 
-  #decoderOf(segment: Segment, reader: SegmentSource): SegmentDecoder {
-    const journalId = this.#options.identity.journal_id
-    const options = { journalId, prefixBytes: 0, isDigested: false, endsWhereItDid: false }
-    return new SegmentDecoder(reader, segment, options)
-  }
-
-  /** Every segment, once it is sure that this is the journal and that nothing of it is missing. */
-  #checkedSegments(): readonly Segment[] {
+  /** Returns every segment, once it is sure that this is the journal and that nothing of it is missing. */
+  async #checkedSegments(): Promise<readonly Segment[]> {
     const listed = this.#segments.get()
     if (listed === this.#checkedList) return listed
     this.#checkIsSameJournal()
@@ -241,12 +230,12 @@ export class CatchUp {
       this.#checkIsSameJournal()
       missing = this.#missingSegments(segments)
     }
-    this.#accept(missing)
+    await this.#accept(missing)
     this.#checkedList = segments
     return segments
   }
 
-  /** Accepted ones too. */
+  /** Includes those that are accepted. */
   #missingSegments(segments: readonly Segment[]): MissingSegment[] {
     const { directory } = this.#options
     const positions = this.#projected.all()
@@ -255,14 +244,14 @@ export class CatchUp {
   }
 
   /** @throws ProjectionError SEGMENT_MISSING, SEGMENT_TRUNCATED unless somebody has said that this is all right. */
-  #accept(missing: readonly MissingSegment[]): void {
-    const { directory, database, allowMissing = false, onAccepted } = this.#options
+  async #accept(missing: readonly MissingSegment[]): Promise<void> {
+    const { directory, store, allowMissing = false, onAccepted } = this.#options
     const unaccepted = missing.filter(({ name }) => !this.#accepted.has(name))
     if (unaccepted.length > 0 && !allowMissing) throw segmentsMissing(directory, unaccepted)
-    // Smaller where one has come back.
+    // The same number: none was added, and none has come back.
     if (unaccepted.length === 0 && missing.length === this.#accepted.size) return
     const names = missing.map(({ name }) => name)
-    acceptMissing(database, names)
+    await store.acceptMissing(names)
     this.#accepted = new Set(names)
     if (unaccepted.length > 0) onAccepted?.(unaccepted)
   }

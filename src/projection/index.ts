@@ -1,6 +1,6 @@
+export { ProjectionError } from '../store/errors.js'
 export { type Database, openDatabase } from '../store/sqlite/connection/database.js'
 export { DatabaseError } from '../store/sqlite/connection/errors.js'
-export { ProjectionError } from './errors.js'
 export {
   type Projector,
   type ProjectorLogger,

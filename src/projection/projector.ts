@@ -5,15 +5,15 @@ import type { JournalError } from '../journal/errors.js'
 import type { Clock } from '../journal/files.js'
 import { type JournalIdentity, readIdentity } from '../journal/identity.js'
 import { silentLogger } from '../journal/logger.js'
-import { type Database, openDatabase } from '../store/sqlite/connection/database.js'
+import type { Store } from '../store/port.js'
+import { emptyCounts, type SegmentCounts } from '../store/positions.js'
 import { asDatabaseError } from '../store/sqlite/connection/errors.js'
-import { acquireProjectorLock, type ProjectorLock } from '../store/sqlite/connection/projector-lock.js'
-import { emptyCounts, type SegmentCounts } from '../store/sqlite/positions.js'
+import { SqliteStore } from '../store/sqlite/sqlite-store.js'
 import type { BacklogSizes } from './backlog.js'
+import type { SegmentProgress } from './batch-writer.js'
 import { CatchUp, type CatchUpOptions } from './catch-up.js'
 import type { ProjectorLogger, ProjectorOptions } from './options.js'
 import { isJournalAway, isPassing } from './retry.js'
-import type { SegmentBatch } from './transaction.js'
 import { Trouble } from './trouble.js'
 import { delayBeforeLook, WakeUp } from './wake-up.js'
 
@@ -61,13 +61,12 @@ export async function startProjector(options: ProjectorOptions): Promise<Project
 
 /** @internal The same by another clock. */
 export async function startProjectorWith(options: ProjectorOptions, clock: Clock): Promise<Projector> {
-  const work = new Work(options, clock)
-  work.setBusyTimeout(BUSY_TIMEOUT_MS)
+  const work = await Work.start(options, { clock, busyTimeoutMs: BUSY_TIMEOUT_MS })
   let isStopping = false
   const wakeUp = new WakeUp()
   const finished = follow(work, wakeUp, () => isStopping)
   // Whoever doesn't look at `finished` is told by the log.
-  finished.catch((error) => work.logger.error({ err: error }, 'Projector stopped: it can not go on'))
+  finished.catch((error) => work.logger.error({ err: error }, "Projector stopped: it can't go on"))
   return {
     finished,
     stop: async () => {
@@ -94,9 +93,9 @@ export async function projectOnceWith(
   backlogSizes?: BacklogSizes,
 ): Promise<ProjectResult> {
   const startedAt = performance.now()
-  // Before a database is created for a journal that isn't there.
+  // Before a database is created for a journal that doesn't exist.
   readIdentity(resolve(options.journal))
-  const work = new Work(options, clock, backlogSizes)
+  const work = await Work.start(options, { clock, backlogSizes })
   try {
     const counts = await work.catchUp(() => false, true)
     await work.seal()
@@ -146,40 +145,44 @@ async function follow(work: Work, wakeUp: WakeUp, isStopping: () => boolean): Pr
   logger.info({}, 'Projector stopped')
 }
 
-/** What a projector holds: database, lock, and the way through the journal once there is one. */
+interface WorkOptions {
+  clock: Clock
+  busyTimeoutMs?: number
+  backlogSizes?: BacklogSizes | undefined
+}
+
+/** What a projector holds: the store, and the way through the journal once there is one. */
 class Work {
   readonly directory: string
+  readonly databasePath: string
   readonly logger: ProjectorLogger
   readonly onWaiting: NonNullable<ProjectorOptions['onWaiting']>
-  readonly #database: Database
-  readonly databasePath: string
-  readonly #lock: ProjectorLock
+  readonly #store: Store
   readonly #sealer: Sealer
   readonly #forCatchUp: Pick<CatchUpOptions, 'rollupLabels' | 'allowMissing' | 'backlogSizes'>
   #catchUp: CatchUp | null = null
   #saidWaiting = ''
 
-  constructor(options: ProjectorOptions, clock: Clock, backlogSizes?: BacklogSizes) {
+  static async start(options: ProjectorOptions, workOptions: WorkOptions): Promise<Work> {
+    const work = new Work(options, workOptions)
+    try {
+      await work.#openJournal()
+      return work
+    } catch (error) {
+      work.close()
+      throw asDatabaseError(error, work.databasePath)
+    }
+  }
+
+  private constructor(options: ProjectorOptions, { clock, busyTimeoutMs, backlogSizes }: WorkOptions) {
     const { journal, database, rollupLabels, allowMissing, logger = silentLogger } = options
     this.#forCatchUp = { rollupLabels, allowMissing, backlogSizes }
     this.directory = resolve(journal)
+    this.databasePath = resolve(database)
     this.logger = logger
     this.onWaiting = options.onWaiting ?? (() => {})
     this.#sealer = new Sealer(this.directory, clock, logger)
-    this.databasePath = resolve(database)
-    this.#database = openDatabase(this.databasePath)
-    try {
-      this.#lock = acquireProjectorLock(this.databasePath, 'project')
-    } catch (error) {
-      this.#database.close()
-      throw error
-    }
-    try {
-      this.#openJournal()
-    } catch (error) {
-      this.close()
-      throw asDatabaseError(error, this.databasePath)
-    }
+    this.#store = new SqliteStore(this.databasePath, { purpose: 'project', busyTimeoutMs })
   }
 
   get hasJournal(): boolean {
@@ -187,7 +190,7 @@ class Work {
   }
 
   async catchUp(shouldStop: () => boolean, isComplete: boolean): Promise<SegmentCounts> {
-    if (this.#catchUp === null) this.#openJournal()
+    if (this.#catchUp === null) await this.#openJournal()
     return this.#catchUp === null ? emptyCounts() : await this.#catchUp.run(shouldStop, isComplete)
   }
 
@@ -206,17 +209,12 @@ class Work {
     await this.#sealer.stop()
   }
 
-  setBusyTimeout(ms: number): void {
-    this.#database.pragma(`busy_timeout = ${ms}`)
-  }
-
   close(): void {
     this.#catchUp?.close()
-    this.#database.close()
-    this.#lock.release()
+    this.#store.close()
   }
 
-  #openJournal(): void {
+  async #openJournal(): Promise<void> {
     const { directory, logger } = this
     let identity: JournalIdentity
     try {
@@ -227,13 +225,12 @@ class Work {
       return
     }
     const fields = { journal: directory, journal_id: identity.journal_id, database: this.databasePath }
-    this.#catchUp = new CatchUp({
+    this.#catchUp = await CatchUp.start({
       directory,
       identity,
-      databasePath: this.databasePath,
-      database: this.#database,
+      store: this.#store,
       ...this.#forCatchUp,
-      onBatch: (batch) => this.#logBatch(batch),
+      onProgress: (progress) => this.#logProgress(progress),
       onRecompressed: (path) =>
         logger.info({ path }, 'The archive was compressed anew: it holds what was recorded'),
       onAccepted: (segments) => logger.warn({ segments }, 'Going on without segments that are gone'),
@@ -252,7 +249,7 @@ class Work {
       logger.warn({ path, err: reason }, 'Waiting for journal.json: segments are there without a whole one')
   }
 
-  #logBatch({ position, counts, bytes, firstRejected, firstDroppedCost }: SegmentBatch): void {
+  #logProgress({ position, counts, bytes, firstRejected, firstDroppedCost }: SegmentProgress): void {
     this.logger.debug({ segment: position.name, bytes, ...counts }, 'Projected')
     if (firstDroppedCost !== null) {
       const { member, byteOffset } = firstDroppedCost

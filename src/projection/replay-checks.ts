@@ -1,10 +1,10 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type EntryOf, lastEntries, readManifest } from '../journal/chain/manifest.js'
+import type { SegmentDecoder } from '../journal/read/segment-decoder.js'
 import { leavingFile, listSegments, type Segment } from '../journal/segments.js'
-import type { SegmentPosition } from '../store/sqlite/positions.js'
-import type { DecodedSegment } from './decoded-segment.js'
-import { ProjectionError } from './errors.js'
+import { ProjectionError } from '../store/errors.js'
+import type { SegmentPosition } from '../store/positions.js'
 
 /** A replay must not lose rows: every byte that was projected must still be there. */
 export function checkAllThere(positions: readonly SegmentPosition[], directory: string): void {
@@ -41,20 +41,20 @@ export function plainSize(directory: string, segment: Segment): number | null {
  * @throws ProjectionError SEGMENT_REPLACED
  */
 export function checkSame(
-  decoded: DecodedSegment,
+  decoder: SegmentDecoder,
   archived: EntryOf<'archived'> | undefined,
   position: SegmentPosition | undefined,
 ): void {
-  const { sha256, prefixCrc32 } = decoded.digests()
-  if (decoded.isArchive) {
+  const { sha256, prefixCrc32 } = decoder
+  if (decoder.isArchive) {
     if (archived === undefined || sha256 === archived.sha256) return
     const found = 'its SHA-256 is not the one that the manifest recorded when the segment was archived'
     const advice = 'bring the archive back from a backup, or rebuild from it as it is with --allow-missing'
-    throw new ProjectionError('SEGMENT_REPLACED', decoded.path, `${found}: ${advice}`)
+    throw new ProjectionError('SEGMENT_REPLACED', decoder.path, `${found}: ${advice}`)
   }
   if (position === undefined || prefixCrc32 === position.projectedCrc32) return
   const found = `the first ${position.projectedBytes} bytes are not those that were projected`
   const advice =
     'run `request-journal verify` to see which, and bring the segment back from a backup, or rebuild from it as it is with --allow-missing'
-  throw new ProjectionError('SEGMENT_REPLACED', decoded.path, `${found}: ${advice}`)
+  throw new ProjectionError('SEGMENT_REPLACED', decoder.path, `${found}: ${advice}`)
 }

@@ -1,45 +1,32 @@
 import { statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import type { Place } from '../events/placed.js'
+import { Sums } from '../folds/sums.js'
 import { type EntryOf, lastEntries, readManifest } from '../journal/chain/manifest.js'
 import { type JournalIdentity, readIdentity } from '../journal/identity.js'
+import { openSegment } from '../journal/read/open-segment.js'
+import { SegmentDecoder } from '../journal/read/segment-decoder.js'
 import { archiveFile, listSegments, type Segment } from '../journal/segments.js'
-import { BulkTables } from '../store/sqlite/bulk-tables.js'
-import { type Database, openDatabase } from '../store/sqlite/connection/database.js'
-import { asDatabaseError } from '../store/sqlite/connection/errors.js'
-import { acquireProjectorLock, type ProjectorLock } from '../store/sqlite/connection/projector-lock.js'
-import { acceptedMissing, acceptMissing } from '../store/sqlite/missing-segments.js'
+import type { RebuildTransaction, Store } from '../store/port.js'
 import {
   addCounts,
   emptyCounts,
   emptyPosition,
-  keepOddCompletions,
-  readPositions,
   type SegmentCounts,
   type SegmentPosition,
-} from '../store/sqlite/positions.js'
-import { type Place, ProjectionTables } from '../store/sqlite/projection-tables.js'
-import { carriedCompletions, prunedThrough } from '../store/sqlite/pruned.js'
-import { HeldReferences } from '../store/sqlite/references.js'
-import { clearProjections, newIds, resetNextId } from '../store/sqlite/replay-tables.js'
-import {
-  clearRollups,
-  RollupTables,
-  rollupLabels,
-  setRollupLabels,
-} from '../store/sqlite/rollups/rollup-tables.js'
-import { BulkRequests } from './bulk-requests.js'
-import type { DecodedSegment } from './decoded-segment.js'
-import type { SegmentToOpen } from './offload/decoder-messages.js'
+} from '../store/positions.js'
+import { asDatabaseError } from '../store/sqlite/connection/errors.js'
+import { checkRollupLabels } from '../store/sqlite/rollups/rollup-labels.js'
+import { SqliteStore } from '../store/sqlite/sqlite-store.js'
+import { BatchWriter } from './batch-writer.js'
 import { type ProjectResult, projectResult } from './projector.js'
 import { checkAllThere, checkSame, plainSize } from './replay-checks.js'
-import { checkRollupLabels } from './rollup-labels.js'
 import { missingSegments, segmentsMissing } from './segments/missing-segments.js'
 import { followRenames } from './segments/renamed-segments.js'
 import { checkJournal } from './segments/segment-check.js'
-import { SegmentOpener } from './segments/segment-opener.js'
-import { ProjectionTransaction } from './transaction.js'
-import { UnjournaledRequests } from './unjournaled-requests.js'
-import { storeVersions } from './versions.js'
+
+/** Bytes that are read at a time: no event loop waits here. */
+const CHUNK_BYTES = 256 * 1024
 
 /** How far a replay is. */
 export interface ReplayProgress {
@@ -81,51 +68,49 @@ export interface ReplayOptions {
  * @throws ProjectionError OTHER_JOURNAL; SEGMENT_MISSING and SEGMENT_TRUNCATED unless `allowMissing`.
  */
 export async function replay(options: ReplayOptions): Promise<ProjectResult> {
-  return await replayWith(options)
-}
-
-/** @internal The same with a thread that decodes from another size on. */
-export async function replayWith(options: ReplayOptions, workerFromBytes?: number): Promise<ProjectResult> {
   const startedAt = performance.now()
   const directory = resolve(options.journal)
   const databasePath = resolve(options.database)
   const identity = readIdentity(directory)
-  const database = openDatabase(databasePath)
-  let lock: ProjectorLock | null = null
+  const store = new SqliteStore(databasePath, { purpose: 'replay' })
   try {
-    lock = acquireProjectorLock(databasePath, 'replay')
-    const positions = followRenames(directory, readPositions(database), Date.now())
-    checkJournal(positions, identity, databasePath)
-    if (options.allowMissing !== true) {
-      const through = prunedThrough(database)
-      checkAllThere(
-        positions.filter((position) => position.id > through),
-        directory,
-      )
-      const known = { positions, prunedThrough: through, accepted: acceptedMissing(database) }
-      const missing = missingSegments(directory, readManifest(directory), listSegments(directory), known)
-      if (missing.length > 0) throw segmentsMissing(directory, missing)
-    }
+    const before = followRenames(directory, await store.positions(), Date.now())
+    checkJournal(before, identity, databasePath)
     const { onProgress, allowMissing = false } = options
+    if (!allowMissing) await checkNothingIsMissing(store, directory, before)
     const rollupLabels =
       options.rollupLabels === undefined ? undefined : checkRollupLabels(options.rollupLabels)
-    const before = new Map(positions.map((position) => [position.id, position]))
-    const counts = await rebuild(database, {
+    const transaction = await store.beginRebuild({ before, rollupLabels })
+    const prunedThrough = await store.prunedThrough()
+    const run = new Rebuild(transaction, {
       directory,
       identity,
       onProgress,
       allowMissing,
-      rollupLabels,
       before,
-      workerFromBytes,
+      prunedThrough,
     })
-    return projectResult(counts, startedAt)
+    return projectResult(await run.run(), startedAt)
   } catch (error) {
     throw asDatabaseError(error, databasePath)
   } finally {
-    database.close()
-    lock?.release()
+    store.close()
   }
+}
+
+async function checkNothingIsMissing(
+  store: Store,
+  directory: string,
+  positions: readonly SegmentPosition[],
+): Promise<void> {
+  const prunedThrough = await store.prunedThrough()
+  checkAllThere(
+    positions.filter((position) => position.id > prunedThrough),
+    directory,
+  )
+  const known = { positions, prunedThrough, accepted: await store.acceptedMissing() }
+  const missing = missingSegments(directory, readManifest(directory), listSegments(directory), known)
+  if (missing.length > 0) throw segmentsMissing(directory, missing)
 }
 
 interface RebuildOptions {
@@ -133,150 +118,100 @@ interface RebuildOptions {
   identity: JournalIdentity
   onProgress: ReplayOptions['onProgress']
   allowMissing: boolean
-  rollupLabels: readonly string[] | undefined
-  /** What had been projected, by segment. */
-  before: ReadonlyMap<number, SegmentPosition>
-  workerFromBytes: number | undefined
+  /** The positions as they were. */
+  before: readonly SegmentPosition[]
+  /** The last segment that was pruned, by id. */
+  prunedThrough: number
 }
 
-async function rebuild(database: Database, options: RebuildOptions): Promise<SegmentCounts> {
-  // Requests go and come back: what refers to them must not be deleted meanwhile. Not possible inside the transaction.
-  database.pragma('foreign_keys = OFF')
-  database.exec('BEGIN IMMEDIATE')
-  try {
-    const references = new HeldReferences(database)
-    const counts = await new ReplayRun(database, options).readAll()
-    references.check()
-    database.exec('COMMIT')
-    database.pragma('wal_checkpoint(TRUNCATE)')
-    return counts
-  } catch (error) {
-    if (database.inTransaction) database.exec('ROLLBACK')
-    throw error
-  }
-}
-
-/** The one transaction of a replay. */
-class ReplayRun {
-  readonly #database: Database
+/** One replay: reads every segment into one transaction. */
+class Rebuild {
+  readonly #transaction: RebuildTransaction
   readonly #options: RebuildOptions
-  readonly #transaction: ProjectionTransaction
-  readonly #progress: ReplayProgress
-  readonly #segments: Segment[]
+  readonly #before: ReadonlyMap<number, SegmentPosition>
+  readonly #segments: readonly Segment[]
   readonly #archives: ReadonlyMap<string, EntryOf<'archived'>>
-  readonly #prunedThrough: number
+  readonly #progress: ReplayProgress
 
-  constructor(database: Database, options: RebuildOptions) {
-    this.#database = database
+  constructor(transaction: RebuildTransaction, options: RebuildOptions) {
+    const { directory, before, prunedThrough } = options
+    this.#transaction = transaction
     this.#options = options
-    const through = prunedThrough(database)
-    this.#prunedThrough = through
-    this.#segments = listSegments(options.directory).filter((segment) => segment.id > through)
-    this.#archives = lastEntries(readManifest(options.directory), 'archived')
-    const sizes = this.#sizes()
-    this.#progress = { bytes: 0, total_bytes: sizes.reduce((sum, size) => sum + size, 0), events: 0 }
-    const bulkTables = new BulkTables(database)
-    bulkTables.dropTriggers()
-    clearProjections(database, () => bulkTables.dropIndexes())
-    clearRollups(database)
-    if (options.rollupLabels !== undefined) setRollupLabels(database, options.rollupLabels)
-    const unjournaled = new UnjournaledRequests(database)
-    this.#transaction = new ProjectionTransaction({
-      database,
-      tables: new ProjectionTables(database),
-      rollupTables: new RollupTables(database),
-      rollupLabels: rollupLabels(database),
-      unjournaled,
-      maxBytes: Number.POSITIVE_INFINITY,
-      isBulk: true,
-      isNew: (place) => this.#isNew(place),
-      startFold: (target) => {
-        unjournaled.countAgain(target.rollups)
-        const fold = new BulkRequests({ database, target, bulkTables, ids: newIds(database) })
-        // They came before everything that is left.
-        for (const carried of carriedCompletions(database)) fold.defer(carried)
-        return fold
-      },
-    })
-    this.#transaction.begin()
+    this.#before = new Map(before.map((position) => [position.id, position]))
+    this.#segments = listSegments(directory).filter(({ id }) => id > prunedThrough)
+    this.#archives = lastEntries(readManifest(directory), 'archived')
+    this.#progress = { bytes: 0, total_bytes: this.#totalBytes(), events: 0 }
   }
 
-  async readAll(): Promise<SegmentCounts> {
-    const { directory, workerFromBytes } = this.#options
-    const opener = new SegmentOpener(directory, this.#progress.total_bytes, workerFromBytes)
+  /** Returns what was projected, once it is committed. */
+  async run(): Promise<SegmentCounts> {
+    const transaction = this.#transaction
     try {
-      const all = this.#segments.map((segment) => this.#toOpen(segment))
-      for await (const { toOpen, decoded } of opener.openEach(all)) {
-        await this.#readSegment(toOpen.segment, decoded)
+      const sums = new Sums(transaction.rollupLabels, (place) => this.#isNew(place))
+      for await (const requests of transaction.unjournaledRequests()) {
+        for (const request of requests) sums.addUnjournaled(request)
       }
-    } finally {
-      await opener.close()
+      const begin = () => Promise.resolve(transaction)
+      const writer = new BatchWriter({ begin, sums, maxBytes: Number.POSITIVE_INFINITY })
+      for (const segment of this.#segments) await this.#write(writer, segment)
+      await this.#acceptMissing()
+      const segments = await writer.commit()
+      this.#options.onProgress?.({ ...this.#progress })
+      return segments.reduce((total, { counts }) => addCounts(total, counts), emptyCounts())
+    } catch (error) {
+      await transaction.rollback()
+      throw error
     }
-    return this.#finish()
   }
 
-  #finish(): SegmentCounts {
-    const batches = this.#transaction.finish()
-    resetNextId(this.#database)
-    this.#acceptMissing()
-    if (this.#prunedThrough > 0) keepOddCompletions(this.#database, this.#options.before.values())
-    storeVersions(this.#database)
-    this.#options.onProgress?.({ ...this.#progress })
-    return batches.reduce((total, { counts }) => addCounts(total, counts), emptyCounts())
+  async #write(writer: BatchWriter, segment: Segment): Promise<void> {
+    const { directory, identity, onProgress, allowMissing } = this.#options
+    const { name } = segment
+    const before = this.#before.get(segment.id)
+    const source = openSegment(directory, segment, { chunkBytes: CHUNK_BYTES })
+    try {
+      const decoder = new SegmentDecoder(source, {
+        journalId: identity.journal_id,
+        prefixBytes: allowMissing ? 0 : (before?.projectedBytes ?? 0),
+        isDigested: !allowMissing,
+        ...(source.isArchive ? {} : { endOffset: Number(source.stats.size) }),
+      })
+      writer.enter(decoder, emptyPosition(segment.id, name, identity.journal_id, decoder.file), false)
+      for await (const batch of decoder.batches()) {
+        await writer.write(batch)
+        this.#progress.bytes += batch.bytes
+        this.#progress.events += batch.counts.requests + batch.counts.completions
+        onProgress?.({ ...this.#progress })
+      }
+      if (!allowMissing) checkSame(decoder, this.#archives.get(name), before)
+      await writer.leave(true)
+    } finally {
+      source.close()
+    }
   }
 
   /** The next projector and replay do without what this replay did without. */
-  #acceptMissing(): void {
-    const { directory, allowMissing } = this.#options
+  async #acceptMissing(): Promise<void> {
+    const { directory, allowMissing, prunedThrough } = this.#options
     if (!allowMissing) return
-    const known = { positions: [], prunedThrough: this.#prunedThrough, accepted: new Set<string>() }
+    const known = { positions: [], prunedThrough, accepted: new Set<string>() }
     const missing = missingSegments(directory, readManifest(directory), this.#segments, known)
-    acceptMissing(
-      this.#database,
-      missing.map(({ name }) => name),
-    )
+    await this.#transaction.acceptMissing(missing.map(({ name }) => name))
   }
 
-  #toOpen(segment: Segment): SegmentToOpen {
-    const { directory, identity, allowMissing, before } = this.#options
-    return {
-      directory,
-      segment,
-      position: 0,
-      positionCrc32: 0,
-      journalId: identity.journal_id,
-      prefixBytes: allowMissing ? 0 : (before.get(segment.id)?.projectedBytes ?? 0),
-      isDigested: !allowMissing,
-      endsWhereItDid: true,
-    }
-  }
-
-  async #readSegment(segment: Segment, decoded: DecodedSegment): Promise<void> {
-    const { identity, onProgress, allowMissing, before } = this.#options
-    const transaction = this.#transaction
-    transaction.enter(emptyPosition(segment.id, segment.name, identity.journal_id, decoded.file), false)
-    for (let part = await decoded.read(transaction); part !== null; part = await decoded.read(transaction)) {
-      transaction.count(part)
-      this.#progress.bytes += part.bytes
-      this.#progress.events += part.counts.requests + part.counts.completions
-      onProgress?.({ ...this.#progress })
-    }
-    if (!allowMissing) checkSame(decoded, this.#archives.get(segment.name), before.get(segment.id))
-    await transaction.leave(decoded, true)
-  }
-
-  #sizes(): number[] {
+  #totalBytes(): number {
     const { directory } = this.#options
-    return this.#segments.map((segment) => {
+    const sizes = this.#segments.map((segment) => {
       const known = plainSize(directory, segment) ?? this.#archives.get(segment.name)?.bytes
-      // Compressed by hand: better than nothing.
+      // The size of an archive that was compressed by hand is better than nothing.
       return known ?? statSync(join(directory, archiveFile(segment)), { throwIfNoEntry: false })?.size ?? 0
     })
+    return sizes.reduce((sum, size) => sum + size, 0)
   }
 
-  /** Not projected before this replay: the counters don't have it yet. */
+  /** Whether a line wasn't projected before this replay: then the counters don't have it. */
   #isNew({ segmentId, byteOffset }: Place): boolean {
-    if (segmentId <= this.#prunedThrough) return false
-    return byteOffset >= (this.#options.before.get(segmentId)?.projectedBytes ?? 0)
+    if (segmentId <= this.#options.prunedThrough) return false
+    return byteOffset >= (this.#before.get(segmentId)?.projectedBytes ?? 0)
   }
 }

@@ -1,6 +1,6 @@
 import { JournalError } from '../journal/errors.js'
 import { isMissing, isPassingCode } from '../journal/files.js'
-import { ProjectionError } from './errors.js'
+import { ProjectionError } from '../store/errors.js'
 
 const MIN_DELAY_MS = 100
 const MAX_DELAY_MS = 10_000
@@ -17,7 +17,7 @@ export function isPassing(error: unknown): boolean {
   if (isJournalAway(error)) return true
   if (error instanceof ProjectionError) {
     if (error.code === 'SEGMENT_SYNC_FAILED') return false
-    if (error.code === 'DECODER_LOST' || error.code === 'DATABASE_AWAY') return true
+    if (error.code === 'DATABASE_AWAY') return true
   }
   for (let cause = error; typeof cause === 'object' && cause !== null; ) {
     const { code, cause: next } = cause as { code?: unknown; cause?: unknown }

@@ -27,7 +27,6 @@ beforeEach(() => {
   database = join(app, 'data/requests.db')
   const trap = `require('fs').writeFileSync(${JSON.stringify(join(app, 'trapped'))}, __filename)`
   addFile('migrations/0001_users.sql', 'CREATE TABLE users (name TEXT);')
-  addFile('dist/projection/offload/decoder-thread.js', trap)
   addFile('dist/server/pool/query-worker.js', trap)
   addFile('dist/server/projector/projector-worker.js', trap)
   addFile('src/server/dashboard/index.html', 'trap')

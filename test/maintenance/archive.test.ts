@@ -232,12 +232,12 @@ async function seen({ journal }: Workspace): Promise<string> {
   const source = openSegment(journal, segment)
   const ids: string[] = []
   try {
-    while (
-      (await source.readChunk(({ bytes }) => {
+    for (let chunk = await source.read(); chunk !== null; chunk = await source.read()) {
+      for (const { bytes } of chunk.lines) {
         const id = /"correlation_id":"([^"]+)"/.exec(String(bytes))?.[1]
         if (id !== undefined) ids.push(id)
-      })) > 0
-    );
+      }
+    }
   } finally {
     source.close()
   }

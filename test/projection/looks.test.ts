@@ -7,7 +7,7 @@ import { readIdentity } from '../../src/journal/identity.js'
 import { listSegments } from '../../src/journal/segments.js'
 import { status } from '../../src/maintenance/status.js'
 import { CatchUp } from '../../src/projection/catch-up.js'
-import { openDatabase } from '../../src/projection/index.js'
+import { SqliteStore } from '../../src/store/sqlite/sqlite-store.js'
 import { countCalls } from '../support/counted-calls.js'
 import { lines, writeSegment } from '../support/journal-files.js'
 import { requestLine } from '../support/lines.js'
@@ -17,19 +17,18 @@ const MIB = 1024 * 1024
 const goOn = () => false
 
 async function withCatchUp(workspace: Workspace, use: (catchUp: CatchUp) => Promise<void>): Promise<void> {
-  const database = openDatabase(workspace.database)
-  const catchUp = new CatchUp({
+  const store = new SqliteStore(workspace.database, { purpose: 'project' })
+  const catchUp = await CatchUp.start({
     directory: workspace.journal,
     identity: readIdentity(workspace.journal),
-    databasePath: workspace.database,
-    database,
-    backlogSizes: { fromBytes: MIB, workerFromBytes: Number.POSITIVE_INFINITY },
+    store,
+    backlogSizes: { fromBytes: MIB },
   })
   try {
     await use(catchUp)
   } finally {
     catchUp.close()
-    database.close()
+    store.close()
   }
 }
 

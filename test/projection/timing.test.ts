@@ -3,9 +3,9 @@ import { getSystemErrorName } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { JournalError } from '../../src/journal/errors.js'
 import { NameNotDurableError } from '../../src/journal/files.js'
-import { ProjectionError } from '../../src/projection/errors.js'
 import { isPassing, retryDelay } from '../../src/projection/retry.js'
 import { delayBeforeLook, WakeUp } from '../../src/projection/wake-up.js'
+import { ProjectionError } from '../../src/store/errors.js'
 
 test('looks soon after the last line, and each second in any case', () => {
   expect([0, 3, 40, 700, 1000, 1e9].map(delayBeforeLook)).toEqual([5, 5, 40, 700, 1000, 1000])
@@ -45,7 +45,6 @@ test.each<[string, Error, boolean]>([
     false,
   ],
   ['a segment was replaced', new ProjectionError('SEGMENT_REPLACED', 'p', 'x'), false],
-  ['the decoding thread ran out of memory', new ProjectionError('DECODER_LOST', 'p', 'x'), true],
   ['there is no journal', new JournalError('JOURNAL_MISSING', 'p', 'x'), true],
   ['the journal has another format', new JournalError('JOURNAL_INVALID', 'p', 'x'), false],
 ])('a fault of the system or the journal, %s: waited for or not', (_, error, isWaitedFor) => {

@@ -3,10 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Statement } from 'better-sqlite3'
 import { test as base, type TestAPI } from 'vitest'
-import { RollupChanges } from '../../src/folds/rollups.js'
-import { UnjournaledRequests } from '../../src/projection/unjournaled-requests.js'
 import { type Database, openDatabase } from '../../src/store/sqlite/connection/database.js'
-import { clearRollups, RollupTables, rollupLabels } from '../../src/store/sqlite/rollups/rollup-tables.js'
+import { clearRollups } from '../../src/store/sqlite/rollups/rollup-tables.js'
+import { countRows } from '../support/count-rows.js'
 
 export type Row = Record<string, string | number | null>
 
@@ -63,11 +62,4 @@ export function fill(database: Database, rows: readonly object[], counted = rows
     countRows(database)
     for (const row of rows.slice(counted)) insertRow(database, row as Row)
   })()
-}
-
-/** Counts the rows that were added, as the projector does with its next batch. */
-export function countRows(database: Database): void {
-  const changes = new RollupChanges(new RollupTables(database), rollupLabels(database))
-  new UnjournaledRequests(database).count(changes)
-  changes.apply()
 }

@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises'
 import { JournalError } from '../errors.js'
 import { isPassingCode } from '../files.js'
 import { ArchivedSegmentReader } from '../read/archived-segment-reader.js'
-import { unreadable } from '../read/segment-reader.js'
+import { unreadable } from '../read/segment-source.js'
 import { archiveFile, type SegmentRef } from '../segments.js'
 import type { EntryOf } from './manifest.js'
 import { SegmentDigester } from './segment-digest.js'
@@ -62,12 +62,8 @@ async function holds(
   const digester = new SegmentDigester()
   const reader = new ArchivedSegmentReader(directory, segment)
   try {
-    while (
-      (await reader.readChunk(
-        () => {},
-        (chunk) => digester.add(chunk),
-      )) > 0
-    ) {
+    for (let chunk = await reader.read(); chunk !== null; chunk = await reader.read()) {
+      digester.add(chunk.bytes)
       if (digester.readBytes > bytes) return false
     }
   } catch (error) {

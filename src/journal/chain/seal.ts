@@ -111,10 +111,11 @@ export class Sealer {
     try {
       // A segment that is still growing is sealed at the size that it has now.
       const limit = Number(source.stats.size)
-      const nothing = () => {}
       while (segment.isArchived || source.readOffset < limit) {
         if (this.#isStopping) return
-        if ((await source.readChunk(nothing, (bytes) => digester.add(bytes))) === 0) break
+        const chunk = await source.read()
+        if (chunk === null) break
+        digester.add(chunk.bytes)
       }
       // The bytes that the chain vouches for must survive a power cut.
       await source.sync()

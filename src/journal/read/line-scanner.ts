@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib'
 import { isBlankLine, MAX_LINE_BYTES } from '../../events/line.js'
 import { EventRecovery } from '../../events/recovery.js'
 
@@ -11,7 +12,7 @@ export type ScannedLine = {
   length: number
 } & (
   | {
-      /** Without the newline, and only until the next line: copy what is kept. */
+      /** Without the newline, and valid until the next chunk is read: copy what is kept. */
       bytes: Buffer
       recovery: null
     }
@@ -25,7 +26,7 @@ export type ScannedLine = {
 /** What was found inside a line that is longer than 1 MiB. */
 export type Recovered = Pick<EventRecovery, 'events' | 'givenUp' | 'rest'>
 
-/** True for a line of white space only, however long: it is skipped and not counted. */
+/** Whether a line is white space only, however long: it is skipped and not counted. */
 export function isBlank({ bytes, recovery }: ScannedLine): boolean {
   return bytes === null ? recovery.events.length === 0 && recovery.rest === null : isBlankLine(bytes)
 }
@@ -36,19 +37,38 @@ export function isBlank({ bytes, recovery }: ScannedLine): boolean {
  */
 export class LineScanner {
   #position: number
-  /** The beginning of a line whose end has not come yet. */
+  #positionCrc32: number
+  #readOffset: number
+  #readCrc32: number
+  /** The beginning of a line whose end hasn't been read yet. */
   #partial: Buffer[] = []
   #partialBytes = 0
   #recovery: EventRecovery | null = null
 
-  /** @param position the byte offset of the first byte that will be pushed; a line begins there. */
-  constructor(position: number) {
+  /**
+   * @param position the byte offset of the first byte to come; a line begins there.
+   * @param positionCrc32 CRC-32 of all bytes before the position.
+   */
+  constructor(position = 0, positionCrc32 = 0) {
     this.#position = position
+    this.#positionCrc32 = positionCrc32
+    this.#readOffset = position
+    this.#readCrc32 = positionCrc32
   }
 
-  /** Just behind the last whole line. */
+  /** The byte offset after the last whole line. */
   get position(): number {
     return this.#position
+  }
+
+  /** CRC-32 of all bytes before the position. */
+  get positionCrc32(): number {
+    return this.#positionCrc32
+  }
+
+  /** The byte offset after the last byte that was scanned, which may be inside a line. */
+  get readOffset(): number {
+    return this.#readOffset
   }
 
   /** Bytes of a last line that has no newline yet. */
@@ -56,14 +76,25 @@ export class LineScanner {
     return this.#partialBytes
   }
 
-  /** Calls `onLine` for each line that ends in `chunk`. */
-  push(chunk: Buffer, onLine: (line: ScannedLine) => void): void {
+  /** Returns the lines that end in the next chunk. */
+  scan(chunk: Buffer): ScannedLine[] {
+    const lines: ScannedLine[] = []
     let start = 0
     for (let end = chunk.indexOf(NEWLINE); end !== -1; end = chunk.indexOf(NEWLINE, start)) {
-      onLine(this.#endLine(chunk.subarray(start, end)))
+      lines.push(this.#endLine(chunk.subarray(start, end)))
       start = end + 1
     }
-    if (start < chunk.length) this.#addPartial(chunk.subarray(start))
+    if (start > 0) {
+      this.#positionCrc32 = crc32(chunk.subarray(0, start), this.#readCrc32)
+      this.#readCrc32 = this.#positionCrc32
+    }
+    if (start < chunk.length) {
+      const rest = chunk.subarray(start)
+      this.#readCrc32 = crc32(rest, this.#readCrc32)
+      this.#addPartial(rest)
+    }
+    this.#readOffset += chunk.length
+    return lines
   }
 
   #endLine(end: Buffer): ScannedLine {

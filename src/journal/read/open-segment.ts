@@ -2,23 +2,8 @@ import { JournalError } from '../errors.js'
 import { isMissing } from '../files.js'
 import type { Segment } from '../segments.js'
 import { ArchivedSegmentReader } from './archived-segment-reader.js'
-import { type ReadFrom, SegmentReader } from './segment-reader.js'
-
-/** A segment's whole lines from a position onwards, wherever they are kept. */
-export type SegmentSource = Pick<
-  SegmentReader,
-  | 'segment'
-  | 'path'
-  | 'position'
-  | 'positionCrc32'
-  | 'readOffset'
-  | 'isAtEnd'
-  | 'stats'
-  | 'readChunk'
-  | 'bytesAt'
-  | 'sync'
-  | 'close'
->
+import { SegmentReader } from './segment-reader.js'
+import type { ReadFrom, SegmentSource } from './segment-source.js'
 
 /**
  * Opens the plain file, or the one that is about to leave, or the archive: in the order in which archiving goes, so that

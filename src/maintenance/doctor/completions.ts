@@ -1,7 +1,8 @@
-import { UNENDED_SQL, unfinishedUntil } from '../../folds/stream-state.js'
+import { unfinishedUntil } from '../../folds/stream-state.js'
 import { segmentOfId, utcDay } from '../../journal/segments.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
 import { readPositions } from '../../store/sqlite/positions.js'
+import { UNENDED_SQL } from '../../store/sqlite/sql-expressions.js'
 import { countText } from '../count-text.js'
 import { atLeast, type DoctorCheck, NEWEST_ROWS, note, ok } from './check.js'
 

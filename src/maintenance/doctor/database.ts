@@ -1,7 +1,7 @@
 import { realpathSync, statSync } from 'node:fs'
-import { checkVersions } from '../../projection/versions.js'
 import { countAddedRows } from '../../queries/window/added-rows.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
+import { checkVersions } from '../../store/sqlite/versions.js'
 import { countText } from '../count-text.js'
 import { atLeast, type DoctorCheck, NEWEST_ROWS, note, ok, problem, sizeText } from './check.js'
 

@@ -5,7 +5,7 @@ import {
   type MissingSegment,
   missingSegments,
 } from '../../projection/segments/missing-segments.js'
-import type { SegmentPosition } from '../../store/sqlite/positions.js'
+import type { SegmentPosition } from '../../store/positions.js'
 import { countText } from '../count-text.js'
 import { type DoctorCheck, note, ok, problem } from './check.js'
 

@@ -1,5 +1,5 @@
+import { addCounts, emptyCounts, type SegmentPosition } from '../../store/positions.js'
 import { describeHolder, isProjectorRunning } from '../../store/sqlite/connection/projector-lock.js'
-import { addCounts, emptyCounts, type SegmentPosition } from '../../store/sqlite/positions.js'
 import { countText } from '../count-text.js'
 import type { StatusReport } from '../status.js'
 import { type DoctorCheck, note, ok, problem, sizeText } from './check.js'

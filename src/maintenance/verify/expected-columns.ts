@@ -1,5 +1,5 @@
 import type { RequestLogged } from '../../events/event-types.js'
-import type { PlacedCompletion } from '../../store/sqlite/projection-tables.js'
+import type { PlacedCompletion } from '../../events/placed.js'
 
 type Completion = PlacedCompletion['completion']
 

@@ -1,6 +1,5 @@
 import type { RequestLogged, StreamCompleted } from '../../events/event-types.js'
-import type { Place, PlacedCompletion } from '../../store/sqlite/projection-tables.js'
-import type { CompletionKey } from '../../store/sqlite/request-finder.js'
+import type { Place, PlacedCompletion } from '../../events/placed.js'
 import { completionColumns, heldColumns } from './expected-columns.js'
 import { differingColumns } from './row-comparer.js'
 import type { ProblemList } from './verify-problems.js'
@@ -86,7 +85,7 @@ export class CompletionMatcher {
   }
 
   /** The row that a completion changes by the rules, where places and ids have one order; undefined: it is held. */
-  #targetOf(completion: CompletionKey, at: Place): CompletableRow | undefined {
+  #targetOf(completion: PlacedCompletion['completion'], at: Place): CompletableRow | undefined {
     const { snapshot } = this.#options
     const nextId = snapshot.rows.next?.id ?? Number.MAX_SAFE_INTEGER
     const { correlation_id, attempt = null } = completion

@@ -1,5 +1,5 @@
 import type { JournalEvent, RequestLogged } from '../../events/event-types.js'
-import type { Place, RejectedLine } from '../../store/sqlite/projection-tables.js'
+import type { Place, RejectedLine } from '../../events/placed.js'
 import { completionColumns, requestColumns, uncompletedColumns } from './expected-columns.js'
 import { differingColumns } from './row-comparer.js'
 import { CompletionMatcher } from './verify-completions.js'
@@ -29,7 +29,7 @@ export class LineMatcher {
   constructor(snapshot: Snapshot, problems: ProblemList) {
     this.#snapshot = snapshot
     this.#problems = problems
-    this.#ids = snapshot.ids()
+    this.#ids = snapshot.hasLateLines ? null : snapshot.ids()
     this.completions = new CompletionMatcher({ snapshot, ratios: this.ratios, problems })
   }
 

@@ -1,5 +1,5 @@
+import type { Place } from '../../events/placed.js'
 import { segmentOfId } from '../../journal/segments.js'
-import type { Place } from '../../store/sqlite/projection-tables.js'
 import type { ColumnDifference } from './row-comparer.js'
 
 /**

@@ -1,16 +1,11 @@
-import { type CountedRequest, countedRequest } from '../../folds/counted-request.js'
-import { type ChangesSink, RollupChanges } from '../../folds/rollups.js'
+import type { CountedRequest } from '../../folds/request.js'
+import { type Rollup, SUMS, type SumName } from '../../folds/rollup-cells.js'
+import { DAY_LENGTH, type Dimension, RollupSums } from '../../folds/rollups.js'
 import { type Latencies, mergeLatencies } from '../../folds/stored-latencies.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
-import { STORED_COLUMNS, type StoredRequest } from '../../store/sqlite/projection-tables.js'
-import { type Rollup, SUMS, type SumName } from '../../store/sqlite/rollups/rollup-rows.js'
-import {
-  DAY_LENGTH,
-  type Dimension,
-  type RollupKey,
-  rollupLabels,
-  type TotalKey,
-} from '../../store/sqlite/rollups/rollup-tables.js'
+import { type RollupKey, rollupLabels, type TotalKey } from '../../store/sqlite/rollups/rollup-tables.js'
+import { type RollupSink, writeRollups } from '../../store/sqlite/rollups/rollup-writing.js'
+import { type RequestColumns, STORED_COLUMNS, storedRequestOf } from '../../store/sqlite/stored-requests.js'
 import { differingColumns } from './row-comparer.js'
 import { asColumns, asNumber, type DifferingColumn, type ProblemList } from './verify-problems.js'
 
@@ -48,10 +43,14 @@ interface StoredRollup {
 export function compareRollups(database: Database, problems: ProblemList): void {
   const stored = new StoredRollups(database)
   const expected = new ExpectedRollups(stored)
-  const changes = new RollupChanges(expected, rollupLabels(database))
+  const labels = rollupLabels(database)
+  const sums = new RollupSums(labels)
+  const apply = () => {
+    for (const changes of sums.take()) writeRollups(expected, changes, labels)
+  }
   const compared = new Set<string>()
   const compareDay = (day: string) => {
-    changes.apply()
+    apply()
     compared.add(day)
     compare(expected.take(), stored.ofDay(day), problems)
   }
@@ -60,7 +59,8 @@ export function compareRollups(database: Database, problems: ProblemList): void 
     const next = request.timestamp.slice(0, DAY_LENGTH)
     if (day !== null && next !== day) compareDay(day)
     day = next
-    changes.add(request, false)
+    sums.add(request, false)
+    if (sums.isFull) apply()
   }
   if (day !== null) compareDay(day)
   for (const other of stored.days()) if (!compared.has(other)) compareDay(other)
@@ -73,11 +73,11 @@ export function compareRollups(database: Database, problems: ProblemList): void 
 function* countedRequests(database: Database): Generator<CountedRequest> {
   const sql = `SELECT ${STORED_COLUMNS} FROM requests
     WHERE segment_id IS NOT NULL OR id <= (SELECT last_id FROM rollup_unjournaled) ORDER BY timestamp`
-  for (const row of database.prepare<[], StoredRequest>(sql).iterate()) yield countedRequest(row)
+  for (const row of database.prepare<[], RequestColumns>(sql).iterate()) yield storedRequestOf(row, 0)
 }
 
 /** What the fold of the rows gives, in the place of the tables. */
-class ExpectedRollups implements ChangesSink {
+class ExpectedRollups implements RollupSink {
   readonly #stored: StoredRollups
   #rollups = new Map<string, ExpectedRollup>()
 

@@ -1,12 +1,12 @@
 import { crc32 } from 'node:zlib'
 import { parseLine } from '../../events/line.js'
+import type { RejectedLine } from '../../events/placed.js'
 import type { EntryOf, ManifestEntry } from '../../journal/chain/manifest.js'
 import type { ScannedLine } from '../../journal/read/line-scanner.js'
-import type { SegmentSource } from '../../journal/read/open-segment.js'
+import { LineDecoder } from '../../journal/read/segment-decoder.js'
+import type { SegmentSource } from '../../journal/read/segment-source.js'
 import type { Segment } from '../../journal/segments.js'
-import { LineFold } from '../../projection/line-fold.js'
-import type { SegmentPosition } from '../../store/sqlite/positions.js'
-import type { RejectedLine } from '../../store/sqlite/projection-tables.js'
+import type { SegmentPosition } from '../../store/positions.js'
 import { countText } from '../count-text.js'
 import { differingColumns } from './row-comparer.js'
 import { PassingBytes } from './verify-bytes.js'
@@ -32,9 +32,8 @@ export class SegmentPass {
   readonly #options: SegmentPassOptions
   readonly #projectedBytes: number
   readonly #bytes: PassingBytes
-  readonly #projected: LineFold
-  readonly #pending: LineFold
-  #items: LineItem[] = []
+  readonly #projected: LineDecoder
+  readonly #pending: LineDecoder
   /** Just behind the last whole line of those that were projected. */
   #projectedEnd = 0
   /** A line goes across the position. */
@@ -49,18 +48,8 @@ export class SegmentPass {
       this.#projectedBytes,
       seals.map((seal) => seal.bytes),
     )
-    this.#projected = new LineFold({
-      journalId,
-      segment,
-      apply: (event, place) => this.#items.push({ place, event }),
-      reject: (rejected) => this.#items.push({ place: rejected, rejected }),
-    })
-    this.#pending = new LineFold({
-      journalId,
-      segment,
-      apply: () => {},
-      reject: (rejected, bytes) => this.#rejectPending(rejected, bytes),
-    })
+    this.#projected = new LineDecoder(segment, journalId)
+    this.#pending = new LineDecoder(segment, journalId)
   }
 
   /** Lines, blank ones not counted. */
@@ -87,10 +76,11 @@ export class SegmentPass {
 
   /** @returns the bytes that were read; 0 at the end. */
   async readChunk(source: SegmentSource): Promise<number> {
-    return await source.readChunk(
-      (line) => this.#addLine(line),
-      (bytes) => this.#bytes.add(bytes),
-    )
+    const chunk = await source.read()
+    if (chunk === null) return 0
+    this.#bytes.add(chunk.bytes)
+    for (const line of chunk.lines) this.#addLine(line)
+    return chunk.bytes.length
   }
 
   /** @param readBytes how long the segment was. */
@@ -121,6 +111,9 @@ export class SegmentPass {
     if (end > this.#projectedBytes) {
       if (line.byteOffset < this.#projectedBytes) this.#isTornPosition = true
       this.#pending.add(line)
+      for (const item of this.#pending.items.splice(0)) {
+        if (item.event === null) this.#rejectPending(item, line)
+      }
       return
     }
     this.#projectedEnd = end
@@ -128,18 +121,25 @@ export class SegmentPass {
       this.#lastLineCrc32 = crc32('\n', crc32(line.bytes))
     }
     this.#projected.add(line)
-    if (matcher !== null && this.#items.length > 0) {
+    const items = this.#projected.items
+      .splice(0)
+      .map(
+        (item): LineItem =>
+          item.event === null ? { place: item, rejected: item } : { place: item, event: item.event },
+      )
+    if (matcher !== null && items.length > 0) {
       // What was rejected of a line comes after its events, wherever it begins.
-      if (this.#items.length > 1) this.#items.sort((a, b) => a.place.byteOffset - b.place.byteOffset)
+      if (items.length > 1) items.sort((a, b) => a.place.byteOffset - b.place.byteOffset)
       const segmentId = segment.id
-      matcher.addLine({ segmentId, byteOffset: line.byteOffset }, { segmentId, byteOffset: end }, this.#items)
+      matcher.addLine({ segmentId, byteOffset: line.byteOffset }, { segmentId, byteOffset: end }, items)
     }
-    this.#items = []
   }
 
   /** Without a database nobody knows whether a line was ever good: its own checksum says that it was written whole. */
-  #rejectPending({ byteOffset, detail }: RejectedLine, bytes: Buffer): void {
-    if (!this.#options.isAlone || bytes.length === 0) return
+  #rejectPending({ byteOffset, length, detail }: RejectedLine, line: ScannedLine): void {
+    if (!this.#options.isAlone || line.bytes === null) return
+    const start = byteOffset - line.byteOffset
+    const bytes = line.bytes.subarray(start, start + length)
     const parsed = parseLine(bytes)
     if (!('reason' in parsed)) return
     if (parsed.reason !== 'checksum_mismatch' && parsed.reason !== 'damaged_checksum') return

@@ -1,17 +1,18 @@
-import { checkVersions } from '../../projection/versions.js'
+import type { Place, PlacedCompletion } from '../../events/placed.js'
+import { MAX_SHARED_ROWS } from '../../folds/completions.js'
 import { countAddedRows } from '../../queries/window/added-rows.js'
+import type { SegmentPosition } from '../../store/positions.js'
 import { type Database, openDatabaseReadOnly } from '../../store/sqlite/connection/database.js'
 import { asDatabaseError, DatabaseError } from '../../store/sqlite/connection/errors.js'
-import { readPositions, type SegmentPosition } from '../../store/sqlite/positions.js'
-import type { Place, PlacedCompletion } from '../../store/sqlite/projection-tables.js'
+import { readPositions } from '../../store/sqlite/positions.js'
 import {
   carriedCompletions,
   hasPrunedLateLines,
   prunedCompletionTest,
   prunedThrough,
 } from '../../store/sqlite/pruned.js'
-import { newIds } from '../../store/sqlite/replay-tables.js'
-import { type CompletionKey, MAX_SHARED_ROWS } from '../../store/sqlite/request-finder.js'
+import { rebuiltIds } from '../../store/sqlite/replay-tables.js'
+import { checkVersions } from '../../store/sqlite/versions.js'
 import { PlaceCursor, type Placed } from './place-cursor.js'
 import type { ProblemList } from './verify-problems.js'
 import { compareRollups } from './verify-rollups.js'
@@ -124,9 +125,10 @@ export class Snapshot {
     return row
   }
 
-  /** The ids that rows have in the order of their lines; null where late lines have them in another. */
-  ids(): Generator<number, never> | null {
-    return this.hasLateLines ? null : newIds(this.#database)
+  /** The ids that rows have in the order of their lines, unless lines came late. */
+  *ids(): Generator<number, never> {
+    const { nextId, takenIds } = rebuiltIds(this.#database)
+    for (let id = nextId; ; id++) if (!takenIds.has(id)) yield id
   }
 
   /** Sums that were there before the journal, and count on. */
@@ -140,7 +142,7 @@ export class Snapshot {
   }
 
   /** Whether the journal gave a row that this completion should have found. */
-  hasRequest({ correlation_id, attempt = null }: CompletionKey): boolean {
+  hasRequest({ correlation_id, attempt = null }: PlacedCompletion['completion']): boolean {
     return this.#statements.request.get(correlation_id, attempt, attempt) !== undefined
   }
 
@@ -151,7 +153,7 @@ export class Snapshot {
 
   /** The first request from that id on that a completion may have waited for. */
   firstRowAfter(
-    { correlation_id, attempt = null }: CompletionKey,
+    { correlation_id, attempt = null }: PlacedCompletion['completion'],
     nextId: number,
   ): CompletableRow | undefined {
     return this.#statements.firstAfter.get(correlation_id, nextId, attempt, attempt)

@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { judgeArchive, versionOf } from '../../journal/chain/archive-check.js'
 import { type EntryOf, lastEntries, type Manifest, ManifestFile } from '../../journal/chain/manifest.js'
 import { archiveFile, type Segment } from '../../journal/segments.js'
-import type { SegmentPosition } from '../../store/sqlite/positions.js'
-import { ProjectionError } from '../errors.js'
+import { ProjectionError } from '../../store/errors.js'
+import type { SegmentPosition } from '../../store/positions.js'
 
 const ADVICE = 'bring the right one back from a backup'
 

@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import { type EntryOf, lastEntries, type Manifest } from '../../journal/chain/manifest.js'
 import { parseSegmentName, type Segment, utcDay } from '../../journal/segments.js'
-import type { SegmentPosition } from '../../store/sqlite/positions.js'
-import { ProjectionError } from '../errors.js'
+import { ProjectionError } from '../../store/errors.js'
+import type { SegmentPosition } from '../../store/positions.js'
 import { plainSize } from '../replay-checks.js'
 
 /** A segment that must be there and isn't, or not all of it. */

@@ -1,7 +1,7 @@
 import { SegmentReader } from '../../journal/read/segment-reader.js'
 import { listSegments, type Segment, utcDay } from '../../journal/segments.js'
-import type { SegmentPosition } from '../../store/sqlite/positions.js'
-import { ProjectionError } from '../errors.js'
+import { ProjectionError } from '../../store/errors.js'
+import type { SegmentPosition } from '../../store/positions.js'
 import { checkSegment } from './segment-check.js'
 
 /**

@@ -1,12 +1,10 @@
 import { crc32 } from 'node:zlib'
-import { MAX_LINE_BYTES } from '../../events/line.js'
 import { type FileIdentity, fileIdentity } from '../../journal/file-identity.js'
 import type { JournalIdentity } from '../../journal/identity.js'
-import { ArchivedSegmentReader } from '../../journal/read/archived-segment-reader.js'
-import type { SegmentSource } from '../../journal/read/open-segment.js'
-import type { SegmentCounts, SegmentPosition } from '../../store/sqlite/positions.js'
-import type { DecodedSegment } from '../decoded-segment.js'
-import { ProjectionError } from '../errors.js'
+import { lastLineChecksum } from '../../journal/read/segment-decoder.js'
+import type { SegmentSource } from '../../journal/read/segment-source.js'
+import { ProjectionError } from '../../store/errors.js'
+import type { SegmentPosition } from '../../store/positions.js'
 
 const REPLACED =
   'put the segment back, or rebuild the database from the journal as it is with `request-journal replay --allow-missing`'
@@ -21,7 +19,7 @@ const PIECE_BYTES = 1024 * 1024
  * @throws ProjectionError SEGMENT_TRUNCATED, SEGMENT_REPLACED
  */
 export function checkSegment(reader: SegmentSource, position: SegmentPosition): void {
-  if (reader instanceof ArchivedSegmentReader) return
+  if (reader.isArchive) return
   const { stats } = reader
   const { size } = stats
   if (Number(size) < position.projectedBytes) {
@@ -48,23 +46,6 @@ export function isRemembered(file: FileIdentity, remembered: SegmentPosition['fi
   return file.inode === remembered.inode && (remembered.device === null || file.device === remembered.device)
 }
 
-/** The position behind the last line that was handed out; `counts` are all of the segment's, `isAtEnd` says that nothing more was there. */
-export function positionBehind(
-  decoded: DecodedSegment,
-  before: SegmentPosition,
-  { counts, isAtEnd }: { counts: SegmentCounts; isAtEnd: boolean },
-): SegmentPosition {
-  return {
-    ...before,
-    file: decoded.file,
-    projectedBytes: decoded.position,
-    projectedCrc32: decoded.positionCrc32,
-    caughtUpAt: isAtEnd ? new Date().toISOString() : before.caughtUpAt,
-    lastLine: decoded.lastLine(),
-    counts,
-  }
-}
-
 /** @throws ProjectionError OTHER_JOURNAL */
 export function checkJournal(
   positions: Iterable<SegmentPosition>,
@@ -80,12 +61,6 @@ export function checkJournal(
       `${text}: check --journal and --db, or choose another --db`,
     )
   }
-}
-
-/** CRC-32 of a line, newline included; of a line over 1 MiB of its last MiB. */
-export function lastLineChecksum(reader: SegmentSource, byteOffset: number, length: number): number {
-  const checked = Math.min(length, MAX_LINE_BYTES)
-  return crc32(reader.bytesAt(byteOffset + length - checked, checked))
 }
 
 function prefixChecksum(reader: SegmentSource, position: SegmentPosition): number {

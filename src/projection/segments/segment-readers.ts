@@ -1,10 +1,11 @@
 import { lstatSync } from 'node:fs'
 import { MAX_LINE_BYTES } from '../../events/line.js'
 import { fileIdentity, isSameFile } from '../../journal/file-identity.js'
-import { openSegment, type SegmentSource } from '../../journal/read/open-segment.js'
+import { openSegment } from '../../journal/read/open-segment.js'
 import { SegmentReader } from '../../journal/read/segment-reader.js'
+import type { SegmentSource } from '../../journal/read/segment-source.js'
 import type { Segment } from '../../journal/segments.js'
-import type { SegmentPosition } from '../../store/sqlite/positions.js'
+import type { SegmentPosition } from '../../store/positions.js'
 
 const NEWLINE = 0x0a
 

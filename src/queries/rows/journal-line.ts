@@ -78,7 +78,9 @@ async function readArchived(directory: string, segment: Segment, byteOffset: num
   }
   try {
     while (!pieces.some((piece) => piece.includes(NEWLINE)) && offset < byteOffset + MAX_LINE_BYTES) {
-      if ((await reader.readChunk(() => {}, keep)) === 0) break
+      const chunk = await reader.read()
+      if (chunk === null) break
+      keep(chunk.bytes)
     }
     return upToNewline(Buffer.concat(pieces))
   } finally {

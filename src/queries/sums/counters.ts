@@ -1,5 +1,5 @@
+import { CORRECTABLE, LATENCY_BOUNDS_MS } from '../../folds/counters.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
-import { CORRECTABLE, LATENCY_BOUNDS_MS } from '../../store/sqlite/rollups/rollup-tables.js'
 
 /** The columns of `request_counters` with counts. */
 const COLUMNS = [

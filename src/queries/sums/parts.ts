@@ -1,3 +1,4 @@
+import type { SumName } from '../../folds/rollup-cells.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
 import {
   groupName,
@@ -5,7 +6,6 @@ import {
   NAME_OF_GROUP,
   readGroupNames,
 } from '../../store/sqlite/rollups/group-names.js'
-import type { SumName } from '../../store/sqlite/rollups/rollup-rows.js'
 import type { RollupGrain } from '../../store/sqlite/rollups/rollup-tables.js'
 import { IS_COUNTED } from '../window/added-rows.js'
 import { all, type Condition, inRange, type TextRange } from '../window/condition.js'

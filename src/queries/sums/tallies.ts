@@ -1,5 +1,5 @@
+import type { SumName } from '../../folds/rollup-cells.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
-import type { SumName } from '../../store/sqlite/rollups/rollup-rows.js'
 import { tooManyGroups } from '../errors.js'
 import { IS_COUNTED } from '../window/added-rows.js'
 import { all, inRange } from '../window/condition.js'

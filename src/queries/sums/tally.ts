@@ -1,8 +1,12 @@
-import { costNanosatsSql, costSatsSql } from '../../folds/cost-parts.js'
 import { LatencyHistogram } from '../../folds/latency-histogram.js'
-import { UNENDED_SQL } from '../../folds/stream-state.js'
-import { MAX_LATENCY_MS, MAX_TOKENS, wholeNumberSql } from '../../folds/whole-number.js'
-import { SUMS, type SumName } from '../../store/sqlite/rollups/rollup-rows.js'
+import { MAX_LATENCY_MS, MAX_TOKENS } from '../../folds/limits.js'
+import { SUMS, type SumName } from '../../folds/rollup-cells.js'
+import {
+  costNanosatsSql,
+  costSatsSql,
+  UNENDED_SQL,
+  wholeNumberSql,
+} from '../../store/sqlite/sql-expressions.js'
 
 /** Sums that a few absurd values would make overflow 64 bits in SQL. */
 const GREAT: ReadonlySet<SumName> = new Set(['input_tokens', 'output_tokens', 'cost_sats', 'latency_ms'])

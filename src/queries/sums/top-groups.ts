@@ -1,5 +1,5 @@
-import { costNanosatsSql, costSatsSql } from '../../folds/cost-parts.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
+import { costNanosatsSql, costSatsSql } from '../../store/sqlite/sql-expressions.js'
 import { isTooManyGroups, MAX_GROUPS, tooManyGroups } from '../errors.js'
 import { type Grouping, groupKey, UNKNOWN_GROUP } from './grouping.js'
 import { partsOf } from './parts.js'

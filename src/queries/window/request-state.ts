@@ -1,4 +1,5 @@
-import { isUnended, UNENDED_SQL, unfinishedUntil } from '../../folds/stream-state.js'
+import { isUnended, unfinishedUntil } from '../../folds/stream-state.js'
+import { UNENDED_SQL } from '../../store/sqlite/sql-expressions.js'
 import type { Condition } from './condition.js'
 
 /**

@@ -1,4 +1,4 @@
-import { DAY_LENGTH, HOUR_LENGTH } from '../../store/sqlite/rollups/rollup-tables.js'
+import { DAY_LENGTH, HOUR_LENGTH } from '../../folds/rollups.js'
 import type { TextRange } from './condition.js'
 
 /**

@@ -5,6 +5,7 @@ import { freeBytes } from '../../journal/files.js'
 import { status } from '../../maintenance/status.js'
 import { openDatabaseReadOnly } from '../../store/sqlite/connection/database.js'
 import { isProjectorRunning } from '../../store/sqlite/connection/projector-lock.js'
+import { hasPositions } from '../../store/sqlite/positions.js'
 import type { QueryProcessData } from '../pool/query-task.js'
 
 /** What decides whether the service is healthy, with some figures. No paths: anyone may read it. */
@@ -52,7 +53,7 @@ export async function measureHealth({ databasePath, journal }: QueryProcessData)
 function hasProjected(databasePath: string): boolean {
   const database = openDatabaseReadOnly(databasePath)
   try {
-    return database.prepare('SELECT 1 FROM journal_segments LIMIT 1').get() !== undefined
+    return hasPositions(database)
   } finally {
     database.close()
   }

@@ -2,12 +2,14 @@ import { realpathSync, statSync } from 'node:fs'
 import { JournalError } from '../../journal/errors.js'
 import { type StatusReport, status } from '../../maintenance/status.js'
 import { VERSION } from '../../package/package-files.js'
-import { ProjectionError } from '../../projection/errors.js'
 import { readCounters } from '../../queries/sums/counters.js'
+import { ProjectionError } from '../../store/errors.js'
+import { addCounts, emptyCounts } from '../../store/positions.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
 import { DatabaseError } from '../../store/sqlite/connection/errors.js'
 import { isProjectorRunning } from '../../store/sqlite/connection/projector-lock.js'
-import { addCounts, emptyCounts, readPositions } from '../../store/sqlite/positions.js'
+import { readPositions } from '../../store/sqlite/positions.js'
+import { countHeldCompletions } from '../../store/sqlite/projection-tables.js'
 import type { JournalFigures, MetricsInput } from './metrics.js'
 
 export interface MetricsOptions {
@@ -56,13 +58,12 @@ function readProjection(database: Database): MetricsInput['projection'] {
     (sum, position) => addCounts(sum, position.counts),
     emptyCounts(),
   )
-  const held = database.prepare<[], { n: number }>('SELECT count(*) AS n FROM held_completions').get()
   return {
     events: counts.requests + counts.completions,
     rejected: counts.rejected,
     late: counts.late,
     unchecked: counts.unchecked,
-    held: held?.n ?? 0,
+    held: countHeldCompletions(database),
   }
 }
 

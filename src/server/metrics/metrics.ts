@@ -1,5 +1,5 @@
+import { LATENCY_BOUNDS_MS } from '../../folds/counters.js'
 import { addCounters, type CounterSums, type RequestCounters } from '../../queries/sums/counters.js'
-import { LATENCY_BOUNDS_MS } from '../../store/sqlite/rollups/rollup-tables.js'
 import { exactDecimal, formatExposition, type Labels, type MetricFamily, type Sample } from './exposition.js'
 
 /** What a page of metrics is rendered from. It may be sent between threads. */

@@ -1,46 +1,6 @@
 import type { FileIdentity } from '../../journal/file-identity.js'
+import type { SegmentPosition } from '../positions.js'
 import type { Database } from './connection/database.js'
-
-/** What has been projected of one segment, and how to tell that it is still the same. */
-export interface SegmentPosition {
-  /** day × 1000 + number. */
-  id: number
-  journalId: string
-  name: string
-  /** The file that was read last. Its device is null where a version that didn't know it has written the position. */
-  file: { device: string | null; inode: string }
-  /** Everything before this byte is projected; just behind a newline, or 0. */
-  projectedBytes: number
-  /** Of all bytes before the position. */
-  projectedCrc32: number
-  /** When the position last stood at the end of the segment; null: never yet. */
-  caughtUpAt: string | null
-  /** The last projected line, newline included; of a line over 1 MiB its last MiB. Null when there is none. */
-  lastLine: { byteOffset: number; length: number; crc32: number } | null
-  counts: SegmentCounts
-  /** Completions, as they were when this was read: a later segment may add to them what was held. */
-  odd: OddCompletions
-}
-
-export interface OddCompletions {
-  /** Landed on a row that had one already. */
-  repeated: number
-  /** Named no attempt, and found several rows open. */
-  ambiguous: number
-}
-
-export interface SegmentCounts {
-  /** Whole lines, blank ones not counted. */
-  lines: number
-  /** Rows that came from this segment. */
-  requests: number
-  completions: number
-  rejected: number
-  /** Accepted without a checksum. */
-  unchecked: number
-  /** Projected after lines of a newer segment. */
-  late: number
-}
 
 interface PositionRow {
   id: number
@@ -64,44 +24,7 @@ interface PositionRow {
   ambiguous_completions: number
 }
 
-export function emptyCounts(): SegmentCounts {
-  return { lines: 0, requests: 0, completions: 0, rejected: 0, unchecked: 0, late: 0 }
-}
-
-export function addCounts(a: SegmentCounts, b: SegmentCounts): SegmentCounts {
-  return {
-    lines: a.lines + b.lines,
-    requests: a.requests + b.requests,
-    completions: a.completions + b.completions,
-    rejected: a.rejected + b.rejected,
-    unchecked: a.unchecked + b.unchecked,
-    late: a.late + b.late,
-  }
-}
-
-/** A segment of which nothing has been projected. */
-export function emptyPosition(
-  id: number,
-  name: string,
-  journalId: string,
-  file: SegmentPosition['file'],
-): SegmentPosition {
-  const counts = emptyCounts()
-  return {
-    id,
-    name,
-    journalId,
-    file,
-    projectedBytes: 0,
-    projectedCrc32: 0,
-    caughtUpAt: null,
-    lastLine: null,
-    counts,
-    odd: { repeated: 0, ambiguous: 0 },
-  }
-}
-
-/** All positions, in the order of the segments. */
+/** Reads all positions, in the order of the segments. */
 export function readPositions(database: Database): SegmentPosition[] {
   const rows = database.prepare<[], PositionRow>('SELECT * FROM journal_segments ORDER BY id').all()
   return rows.map((row) => ({
@@ -126,6 +49,11 @@ export function readPositions(database: Database): SegmentPosition[] {
     },
     odd: { repeated: row.repeated_completions, ambiguous: row.ambiguous_completions },
   }))
+}
+
+/** Whether anything has been projected. */
+export function hasPositions(database: Database): boolean {
+  return database.prepare('SELECT 1 FROM journal_segments LIMIT 1').get() !== undefined
 }
 
 /** Adds a segment's row, so that lines can refer to it. */

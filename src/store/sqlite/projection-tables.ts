@@ -1,18 +1,11 @@
-import type { RequestLogged, StreamCompleted } from '../../events/event-types.js'
+import type { StreamCompleted } from '../../events/event-types.js'
+import type { Place, PlacedCompletion, RejectedLine } from '../../events/placed.js'
+import type { CompletedRequest } from '../../folds/changes.js'
+import type { NewRequest } from '../../folds/request.js'
+import type { RatioChange } from '../../folds/token-ratios.js'
 import type { Database } from './connection/database.js'
-import type { Place } from './place.js'
-import { RequestFinder } from './request-finder.js'
-import { INSERT_REQUEST, requestRow } from './request-rows.js'
-import type { StoredRequest } from './stored-request.js'
-
-export type { Place } from './place.js'
-export { STORED_COLUMNS, type StoredRequest } from './stored-request.js'
-
-/** A completion and where it stands. */
-export interface PlacedCompletion {
-  completion: Omit<StreamCompleted, 'type' | 'timestamp' | 'attempt'> & { attempt?: number | null }
-  place: Place
-}
+import { requestQueue, requestRow } from './request-rows.js'
+import type { RowQueue } from './row-queue.js'
 
 /** A completion as the tables that keep one have it. */
 export interface CompletionRow extends Omit<StreamCompleted, 'type' | 'timestamp' | 'success' | 'attempt'> {
@@ -22,37 +15,39 @@ export interface CompletionRow extends Omit<StreamCompleted, 'type' | 'timestamp
   success: number | null
 }
 
-export interface RejectedLine extends Place {
-  length: number
-  reason: string
-  detail: string
-  /** How the line begins, for people. */
-  excerpt: string
-}
-
 /** A completion's columns, in the order of `completionValues`. */
 export const COMPLETION_COLUMNS = `correlation_id, attempt, input_tokens, output_tokens, cost_sats, provider_cost_sats,
   stream_duration_ms, success, error_status, error_message`
 
-/** The statements that the folds need, prepared once. All of them run in the caller's transaction. */
+/** Writes what the folds change, by statements that are prepared once. All of them run in the caller's transaction. */
 export class ProjectionTables {
-  readonly requests: RequestFinder
   readonly #statements: ReturnType<typeof prepareStatements>
+  readonly #requests: RowQueue
 
   constructor(database: Database) {
     this.#statements = prepareStatements(database)
-    this.requests = new RequestFinder(database)
+    this.#requests = requestQueue(database)
   }
 
-  /** @returns the row's id: the next one. */
-  insertRequest(event: RequestLogged, place: Place): number {
-    const { lastInsertRowid } = this.#statements.insertRequest.run(...requestRow(event, place, null))
-    return Number(lastInsertRowid)
+  /** Forgets what a transaction that failed has left. */
+  begin(): void {
+    this.#requests.clear()
+  }
+
+  insertRequests(requests: readonly NewRequest[]): void {
+    for (const request of requests) this.#requests.add(requestRow(request))
+    this.#requests.insert()
   }
 
   /** Overwrites what a completion brings, nulls included; a null `success` leaves what the request said. */
-  completeRequest(id: number, { completion, place }: PlacedCompletion): void {
-    this.#statements.completeRequest.run(
+  completeRequest({ before, by: { completion, place }, isAmbiguous }: CompletedRequest): void {
+    const { completeRequest, supersede, countOdd } = this.#statements
+    // Remembers the completion that the row has, before this one overwrites it.
+    if (before.completedBy !== null) {
+      const { segmentId, byteOffset } = before.completedBy
+      supersede.run(segmentId, byteOffset, before.id, Number(before.success))
+    }
+    completeRequest.run(
       completion.input_tokens,
       completion.output_tokens,
       completion.cost_sats,
@@ -63,56 +58,46 @@ export class ProjectionTables {
       completion.error_message,
       place.segmentId,
       place.byteOffset,
-      id,
+      before.id,
     )
+    const isRepeated = before.completedBy !== null
+    // The segment may have been pruned: then it has no counts any more.
+    if (isRepeated || isAmbiguous) countOdd.run(Number(isRepeated), Number(isAmbiguous), place.segmentId)
   }
 
   holdCompletion({ completion, place }: PlacedCompletion): void {
     this.#statements.holdCompletion.run(place.segmentId, place.byteOffset, ...completionValues(completion))
   }
 
-  /** Remembers the completion that a row has, before another one overwrites it. */
-  supersedeCompletion({ id, success, completed_segment_id, completed_byte_offset }: StoredRequest): void {
-    this.#statements.supersede.run(completed_segment_id, completed_byte_offset, id, success)
-  }
-
-  /** Adds to what a segment's completions count for. */
-  countCompletions(
-    segmentId: number,
-    { repeated, ambiguous }: { repeated: number; ambiguous: number },
-  ): void {
-    this.#statements.countCompletions.run(repeated, ambiguous, segmentId)
-  }
-
-  /** Takes out what is held for a request, in the order of the journal: what names its attempt, or none. */
-  *takeHeldCompletions(correlationId: string, attempt: number | null): Generator<PlacedCompletion> {
-    const { heldCompletions, deleteHeld } = this.#statements
-    // A page at a time: nothing bounds how many a hostile client can have for one request.
-    for (;;) {
-      const rows = heldCompletions.all(correlationId, attempt) as CompletionRow[]
-      const last = rows.at(-1)
-      if (last === undefined) return
-      deleteHeld.run(correlationId, attempt, last.segment_id, last.byte_offset)
-      for (const row of rows) yield placedCompletion(row)
-    }
+  releaseCompletion({ segmentId, byteOffset }: Place): void {
+    this.#statements.releaseCompletion.run(segmentId, byteOffset)
   }
 
   hasHeldCompletions(): boolean {
     return this.#statements.oneHeld.get() !== undefined
   }
 
-  insertRejectedLine(line: RejectedLine): void {
-    const { segmentId, byteOffset, length, reason, detail, excerpt } = line
+  /** The completions that are held for requests with this correlation_id, in the order of the journal. */
+  heldCompletions(correlationId: string): PlacedCompletion[] {
+    return this.#statements.heldCompletions.all(correlationId).map(placedCompletion)
+  }
+
+  insertRejectedLine({ segmentId, byteOffset, length, reason, detail, excerpt }: RejectedLine): void {
     this.#statements.insertRejected.run(segmentId, byteOffset, length, reason, detail, excerpt)
   }
 
   /** Adds to a policy's sum and count, and brings its mean up to date; a policy without samples has no row. */
-  addToTokenRatio(policy: string, millionths: bigint, samples: number): void {
+  addToTokenRatio({ policy, millionths, samples }: RatioChange): void {
     this.#statements.addRatio.run(policy, millionths, samples)
     this.#statements.deleteEmptyRatio.run(policy)
     this.#statements.deleteRatioMean.run(policy)
     this.#statements.insertRatioMean.run(policy)
   }
+}
+
+/** How many completions wait for their request. */
+export function countHeldCompletions(database: Database): number {
+  return database.prepare<[], number>('SELECT count(*) FROM held_completions').pluck().get() ?? 0
 }
 
 export function placedCompletion(row: CompletionRow): PlacedCompletion {
@@ -144,7 +129,6 @@ function asInteger(value: boolean | null): number | null {
 
 function prepareStatements(database: Database) {
   return {
-    insertRequest: database.prepare(INSERT_REQUEST),
     completeRequest: database.prepare(
       `UPDATE requests SET input_tokens = ?, output_tokens = ?, cost_sats = ?, provider_cost_sats = ?,
          stream_duration_ms = ?, success = coalesce(?, success), error_status = ?, error_message = ?,
@@ -155,16 +139,15 @@ function prepareStatements(database: Database) {
       `INSERT INTO held_completions (segment_id, byte_offset, ${COMPLETION_COLUMNS})
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
-    heldCompletions: database.prepare(
+    heldCompletions: database.prepare<[string], CompletionRow>(
       `SELECT segment_id, byte_offset, ${COMPLETION_COLUMNS} FROM held_completions
-       WHERE correlation_id = ? AND (attempt IS NULL OR attempt = ?) ORDER BY segment_id, byte_offset LIMIT 1000`,
+       WHERE correlation_id = ? ORDER BY segment_id, byte_offset`,
     ),
-    deleteHeld: database.prepare(
-      `DELETE FROM held_completions WHERE correlation_id = ? AND (attempt IS NULL OR attempt = ?)
-         AND (segment_id, byte_offset) <= (?, ?)`,
+    releaseCompletion: database.prepare(
+      'DELETE FROM held_completions WHERE segment_id = ? AND byte_offset = ?',
     ),
     supersede: database.prepare('INSERT OR REPLACE INTO superseded_completions VALUES (?, ?, ?, ?)'),
-    countCompletions: database.prepare(
+    countOdd: database.prepare(
       `UPDATE journal_segments SET repeated_completions = repeated_completions + ?,
          ambiguous_completions = ambiguous_completions + ? WHERE id = ?`,
     ),

@@ -1,10 +1,6 @@
+import type { Place, PlacedCompletion } from '../../events/placed.js'
 import type { Database } from './connection/database.js'
-import {
-  type CompletionRow,
-  type Place,
-  type PlacedCompletion,
-  placedCompletion,
-} from './projection-tables.js'
+import { type CompletionRow, placedCompletion } from './projection-tables.js'
 
 /** The last segment that was pruned from this database, by id; 0 when none was. */
 export function prunedThrough(database: Database): number {

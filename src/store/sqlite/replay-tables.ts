@@ -40,19 +40,23 @@ export function resetNextId(database: Database): void {
 }
 
 /**
- * The ids that a replay gives, in the order of the journal: behind the rows from before it and around those that came
- * between. Live rows have the same, unless lines came late.
+ * The ids that a replay gives, in the order of the journal: after the rows from before it, and around rows that other
+ * programs have added since. Live rows have the same ids, unless lines came late.
  */
-export function* newIds(database: Database): Generator<number, never> {
+export function rebuiltIds(database: Database): { nextId: number; takenIds: ReadonlySet<number> } {
   const base = database.prepare<[], { last_id: number }>('SELECT last_id FROM unjournaled_requests').get()
-  let id = base?.last_id ?? 0
-  const taken = database.prepare<[number], { id: number }>(
-    'SELECT id FROM requests WHERE id > ? AND segment_id IS NULL ORDER BY id',
+  const last = base?.last_id ?? 0
+  const taken = database.prepare<[number], number>(
+    'SELECT id FROM requests WHERE id > ? AND segment_id IS NULL',
   )
-  const takenIds = new Set(taken.all(id).map((row) => row.id))
-  for (;;) {
-    do id++
-    while (takenIds.has(id))
-    yield id
-  }
+  return { nextId: last + 1, takenIds: new Set(taken.pluck().all(last)) }
+}
+
+/** The id that the next live request gets: after every one that was ever given. */
+export function nextLiveId(database: Database): number {
+  const last = database.prepare<[], { id: number }>(
+    `SELECT max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'requests'), 0),
+       coalesce((SELECT max(id) FROM requests), 0)) AS id`,
+  )
+  return (last.get()?.id ?? 0) + 1
 }

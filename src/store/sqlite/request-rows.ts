@@ -1,6 +1,6 @@
 import type { RequestLogged } from '../../events/event-types.js'
+import type { NewRequest } from '../../folds/request.js'
 import type { Database } from './connection/database.js'
-import type { Place } from './place.js'
 import { RowQueue, type RowValue } from './row-queue.js'
 
 const COLUMNS = [
@@ -25,16 +25,16 @@ const COLUMNS = [
   'byte_offset',
 ] as const
 
-/** Of a request; `requestRow` has the values. */
-export const INSERT_REQUEST = `INSERT INTO requests (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map(() => '?').join(', ')})`
-
 /** Requests that are inserted several at a time, each a `requestRow`. */
 export function requestQueue(database: Database): RowQueue {
   return new RowQueue(database, 'requests', COLUMNS)
 }
 
-/** @param id null: the next one. */
-export function requestRow(event: RequestLogged, place: Place, id: number | null): RowValue[] {
+function labelsColumn({ labels }: RequestLogged): string | null {
+  return labels === undefined ? null : JSON.stringify(labels)
+}
+
+export function requestRow({ id, event, segmentId, byteOffset }: NewRequest): RowValue[] {
   return [
     id,
     event.correlation_id,
@@ -53,12 +53,7 @@ export function requestRow(event: RequestLogged, place: Place, id: number | null
     event.error_status,
     event.error_message,
     labelsColumn(event),
-    place.segmentId,
-    place.byteOffset,
+    segmentId,
+    byteOffset,
   ]
-}
-
-/** An event's labels as the column has them. */
-export function labelsColumn({ labels }: RequestLogged): string | null {
-  return labels === undefined ? null : JSON.stringify(labels)
 }

@@ -35,11 +35,11 @@ interface Read {
 async function readAll(reader: SegmentReader | ArchivedSegmentReader): Promise<Read> {
   const lines: Read['lines'] = []
   try {
-    while (
-      (await reader.readChunk(({ byteOffset, length, bytes }) =>
-        lines.push([byteOffset, length, String(bytes?.subarray(0, 20))]),
-      )) > 0
-    );
+    for (let chunk = await reader.read(); chunk !== null; chunk = await reader.read()) {
+      for (const { byteOffset, length, bytes } of chunk.lines) {
+        lines.push([byteOffset, length, String(bytes?.subarray(0, 20))])
+      }
+    }
     expect(reader.isAtEnd).toBe(true)
     const [byteOffset = 0, length = 0] = lines.at(-1) ?? []
     const last = reader.bytesAt(byteOffset, length).toString()

@@ -20,7 +20,7 @@ function scan(bytes: Buffer, cuts: number[], position = 0) {
   let start = 0
   for (const end of [...ends, bytes.length]) {
     bytes.copy(chunk, 0, start, end)
-    scanner.push(chunk.subarray(0, end - start), (line) => {
+    for (const line of scanner.scan(chunk.subarray(0, end - start))) {
       found.push({
         byteOffset: line.byteOffset,
         length: line.length,
@@ -30,7 +30,7 @@ function scan(bytes: Buffer, cuts: number[], position = 0) {
           text.toString('latin1'),
         ]),
       })
-    })
+    }
     chunk.fill('?')
     start = end
   }

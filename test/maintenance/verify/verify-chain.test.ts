@@ -4,13 +4,13 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import SQLite from 'better-sqlite3'
 import { expect } from 'vitest'
-import { countedRequest } from '../../../src/folds/counted-request.js'
-import { RollupChanges } from '../../../src/folds/rollups.js'
+import { Sums } from '../../../src/folds/sums.js'
 import { MANIFEST_FILE, ManifestFile, type NewManifestEntry } from '../../../src/journal/chain/manifest.js'
 import { verify } from '../../../src/maintenance/index.js'
 import { projectOnce } from '../../../src/projection/index.js'
-import type { StoredRequest } from '../../../src/store/sqlite/projection-tables.js'
-import { RollupTables, rollupLabels } from '../../../src/store/sqlite/rollups/rollup-tables.js'
+import { rollupLabels } from '../../../src/store/sqlite/rollups/rollup-tables.js'
+import { SqliteTables, writeSums } from '../../../src/store/sqlite/sqlite-transaction.js'
+import { type RequestColumns, storedRequestOf } from '../../../src/store/sqlite/stored-requests.js'
 import { DAY, lines, writeSegment } from '../../support/journal-files.js'
 import { requestLine } from '../../support/lines.js'
 import { test, type Workspace } from '../../support/workspace.js'
@@ -160,12 +160,12 @@ test('what was put behind an archive', async ({ workspace }) => {
 
 /** As a prune does. */
 function removeRow(database: SQLite.Database, id: number): void {
-  const tables = new RollupTables(database)
-  const rollups = new RollupChanges(tables, rollupLabels(database))
-  rollups.remove(
-    countedRequest(database.prepare('SELECT * FROM requests WHERE id = ?').get(id) as StoredRequest),
-  )
-  rollups.apply()
-  tables.removeEmpty()
+  const tables = new SqliteTables(database)
+  const labels = rollupLabels(database)
+  const sums = new Sums(labels)
+  const row = database.prepare('SELECT * FROM requests WHERE id = ?').get(id)
+  sums.remove(storedRequestOf(row as RequestColumns, 0))
+  writeSums(tables, { ...sums.take(), ratios: [] }, labels)
+  tables.rollups.removeEmpty()
   database.prepare('DELETE FROM requests WHERE id = ?').run(id)
 }

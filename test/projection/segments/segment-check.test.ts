@@ -12,8 +12,9 @@ import { join } from 'node:path'
 import { describe, expect, vi } from 'vitest'
 import { readIdentity } from '../../../src/journal/identity.js'
 import { CatchUp } from '../../../src/projection/catch-up.js'
-import { openDatabase, projectOnce, startProjector } from '../../../src/projection/index.js'
+import { projectOnce, startProjector } from '../../../src/projection/index.js'
 import { SegmentList } from '../../../src/projection/segments/segment-list.js'
+import { SqliteStore } from '../../../src/store/sqlite/sqlite-store.js'
 import { DAY, lines, writeSegment } from '../../support/journal-files.js'
 import { requestLine } from '../../support/lines.js'
 import { test, type Workspace } from '../../support/workspace.js'
@@ -117,12 +118,11 @@ test('a segment that goes between being listed and being opened is gone, not unr
   workspace.expectDamage()
   const path = await projectThree(workspace)
   writeSegment(workspace.journal, lines(requestLine('z')), '2026-11-23.ndjson')
-  const database = openDatabase(workspace.database)
-  const catchUp = new CatchUp({
+  const store = new SqliteStore(workspace.database, { purpose: 'project' })
+  const catchUp = await CatchUp.start({
     directory: workspace.journal,
     identity: readIdentity(workspace.journal),
-    databasePath: workspace.database,
-    database,
+    store,
   })
   // What the projector listed a moment ago.
   catchUp.segments()
@@ -131,5 +131,5 @@ test('a segment that goes between being listed and being opened is gone, not unr
   await expect(catchUp.run(() => false, true)).rejects.toMatchObject({ code: 'SEGMENT_MISSING' })
   list.mockRestore()
   catchUp.close()
-  database.close()
+  store.close()
 })

@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
+import { LATENCY_BOUNDS_MS } from '../../../src/folds/counters.js'
 import { addCounters, readCounters } from '../../../src/queries/sums/counters.js'
 import type { Database } from '../../../src/store/sqlite/connection/database.js'
-import { LATENCY_BOUNDS_MS } from '../../../src/store/sqlite/rollups/rollup-tables.js'
 import { test } from '../support.js'
 
 /** Adds a row of counters; what isn't given is 0. */

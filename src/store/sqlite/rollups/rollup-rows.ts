@@ -1,38 +1,7 @@
+import { type Rollup, SUMS } from '../../../folds/rollup-cells.js'
 import { type Latencies, mergeLatencies } from '../../../folds/stored-latencies.js'
 import type { Database } from '../connection/database.js'
 import { RowQueue } from '../row-queue.js'
-
-/** The columns of a roll-up's sums. */
-export const SUMS = [
-  'requests',
-  'failures',
-  'streams',
-  'failed_streams',
-  /** Requests whose cost is unknown. */
-  'unpriced',
-  'input_tokens',
-  'output_tokens',
-  /** With `cost_nanosats`: see `costParts`. */
-  'cost_sats',
-  'cost_nanosats',
-  'latency_ms',
-  /** Failures among `unpriced`. */
-  'unpriced_failures',
-  'unknown_input_tokens',
-  'unknown_output_tokens',
-  /** See `isUnended`. */
-  'unended_streams',
-] as const
-
-export type SumName = (typeof SUMS)[number]
-
-/** Sums over some requests, or what changes them: then any sum may be negative. */
-export interface Rollup {
-  /** In the order of `SUMS`. */
-  readonly sums: Float64Array
-  /** Of requests that are added, or of such that are taken out; none where only outcomes are corrected. */
-  readonly latencies: Latencies
-}
 
 /** Two tables with the same key, one for the sums and one for the latencies. */
 interface RollupRowsOptions {

@@ -1,15 +1,9 @@
+import { CORRECTABLE, type CounterChanges, LATENCY_BOUNDS_MS } from '../../../folds/counters.js'
+import type { Rollup } from '../../../folds/rollup-cells.js'
+import type { Dimension } from '../../../folds/rollups.js'
 import type { Database } from '../connection/database.js'
 import { groupName, isLongName, shortHash } from './group-names.js'
-import { type Rollup, RollupRows } from './rollup-rows.js'
-
-/** What roll-ups are kept by. */
-export interface Dimension {
-  model: string
-  provider: string | null
-  policy: string | null
-  /** Those of the labels in `rollup_labels` that the request has. */
-  labels: Readonly<Record<string, string>>
-}
+import { RollupRows } from './rollup-rows.js'
 
 /** How long a roll-up's requests are together. */
 export type RollupGrain = 'hour' | 'day'
@@ -32,45 +26,7 @@ export interface TotalKey {
   name: string | null
 }
 
-/** The counters that completions can take something back from. */
-export interface CorrectableCounts {
-  failures: number
-  unpriced: number
-  input_tokens: number
-  output_tokens: number
-  cost_sats: number
-  cost_nanosats: number
-}
-
-/** What counters grow by; nothing here is negative, but for the billionths of a cost whose whole satoshis outweigh them. */
-export interface CounterChanges extends CorrectableCounts {
-  requests: number
-  latency_ms: number
-  /** What completions, and negative costs, took back. */
-  corrected: CorrectableCounts
-  /** Requests by the first of LATENCY_BOUNDS_MS that their latency doesn't exceed; behind the last bound those that exceed all. */
-  latencies: Float64Array
-}
-
-/** Upper bounds, inclusive, of the latency counters. Prometheus needs them fixed: another set is another metric. */
-export const LATENCY_BOUNDS_MS = [
-  50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000, 120_000, 300_000,
-]
-
-/** How much of a timestamp names its hour, `2026-11-22T19`, and its day. */
-export const HOUR_LENGTH = 13
-export const DAY_LENGTH = 10
-
 const ASCII = /^[ -~]*$/
-
-export const CORRECTABLE = [
-  'failures',
-  'unpriced',
-  'input_tokens',
-  'output_tokens',
-  'cost_sats',
-  'cost_nanosats',
-] as const satisfies readonly (keyof CorrectableCounts)[]
 
 /** The statements of the roll-ups' fold, prepared once. All of them run in the caller's transaction. */
 export class RollupTables {

@@ -1,22 +1,16 @@
 import { LatencyHistogram } from '../../../folds/latency-histogram.js'
-import type { RollupCells } from '../../../folds/rollup-cells.js'
-import type { Rollup } from './rollup-rows.js'
+import type { Rollup, RollupCells } from '../../../folds/rollup-cells.js'
 import {
   DAY_LENGTH,
   type Dimension,
+  type DimensionChanges,
   HOUR_LENGTH,
-  type RollupGrain,
-  type RollupTables,
-} from './rollup-tables.js'
+  type RollupChanges,
+} from '../../../folds/rollups.js'
+import type { RollupGrain, RollupTables } from './rollup-tables.js'
 
 /** Where roll-ups are written. */
-export type RollupSink = Pick<RollupTables, 'dimensionId' | 'begin' | 'add' | 'addTotal' | 'insert'>
-
-/** What was collected of a dimension. */
-export interface DimensionHours extends Dimension {
-  /** For each hour its cell. */
-  readonly hours: ReadonlyMap<string, number>
-}
+export type RollupSink = Pick<RollupTables, 'dimensionId' | 'begin' | 'add' | 'addTotal' | 'insert' | 'count'>
 
 /** What several dimensions may have in common, and the value that one has of it. */
 type Grouping = [groupedBy: string, nameOf: (dimension: Dimension) => string | null]
@@ -24,39 +18,34 @@ type Grouping = [groupedBy: string, nameOf: (dimension: Dimension) => string | n
 const ALL: Grouping = ['', () => null]
 
 /**
- * Writes the roll-ups of hours that cells hold, and what follows from them: those of days, and totals. All are written in
+ * Writes the changes of hours, and what follows from them: those of days, totals, and counters. Roll-ups are written in
  * the order of their keys.
  *
- * @param dimensions in the order in which their first requests came.
  * @param labels the names of `rollup_labels`.
  */
-export function writeRollups(
-  sink: RollupSink,
-  dimensions: readonly DimensionHours[],
-  cells: RollupCells,
-  labels: readonly string[],
-): void {
-  sink.begin()
-  const writer = new RollupWriter(sink, dimensions, cells)
+export function writeRollups(tables: RollupSink, changes: RollupChanges, labels: readonly string[]): void {
+  tables.begin()
+  const writer = new RollupWriter(tables, changes)
   writer.write('day', DAY_LENGTH, groupingsOf(labels))
   writer.write('hour', HOUR_LENGTH, [ALL])
-  sink.insert()
+  tables.insert()
+  for (const dimension of changes.dimensions) tables.count(dimension, dimension.counters)
 }
 
-/** Lives through one writing, and makes no object that lives as long: there are thousands of cells. */
+/** Makes no object that lives through the whole writing: there are thousands of cells. */
 class RollupWriter {
-  readonly #sink: RollupSink
+  readonly #tables: RollupSink
   readonly #cells: RollupCells
   /** In the order of their ids. */
-  readonly #dimensions: (DimensionHours & { id: number })[]
+  readonly #dimensions: (DimensionChanges & { id: number })[]
   /** The place of each cell's dimension in that list. */
   readonly #dimensionOf: Uint32Array
   readonly #latencies = new LatencyHistogram()
 
-  constructor(sink: RollupSink, dimensions: readonly DimensionHours[], cells: RollupCells) {
-    this.#sink = sink
+  constructor(tables: RollupSink, { dimensions, cells }: RollupChanges) {
+    this.#tables = tables
     this.#cells = cells
-    this.#dimensions = dimensions.map((dimension) => ({ ...dimension, id: sink.dimensionId(dimension) }))
+    this.#dimensions = dimensions.map((dimension) => ({ ...dimension, id: tables.dimensionId(dimension) }))
     this.#dimensions.sort((a, b) => a.id - b.id)
     this.#dimensionOf = new Uint32Array(cells.cells)
     for (const [place, { hours }] of this.#dimensions.entries()) {
@@ -74,7 +63,7 @@ class RollupWriter {
         const rollup = this.#sumOf(cells.slice(from, to).map((cell) => this.#cells.rollup(cell)))
         const dimension = this.#dimensions[place]
         if (dimension === undefined) throw new Error('a cell without a dimension')
-        this.#sink.add({ grain, period, dimensionId: dimension.id }, rollup)
+        this.#tables.add({ grain, period, dimensionId: dimension.id }, rollup)
         parts.push({ dimension, rollup })
         from = to
       }
@@ -82,7 +71,7 @@ class RollupWriter {
         const groups = new Map<string | null, Rollup[]>()
         for (const { dimension, rollup } of parts) append(groups, nameOf(dimension), rollup)
         for (const [name, rollups] of groups) {
-          this.#sink.addTotal({ grain, groupedBy, period, name }, this.#sumOf(rollups))
+          this.#tables.addTotal({ grain, groupedBy, period, name }, this.#sumOf(rollups))
         }
       }
     }

@@ -1,11 +1,10 @@
 import SQLite from 'better-sqlite3'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { RollupChanges } from '../../../../src/folds/rollups.js'
-import { UnjournaledRequests } from '../../../../src/projection/unjournaled-requests.js'
-import { SUMS } from '../../../../src/store/sqlite/rollups/rollup-rows.js'
-import { RollupTables, setRollupLabels } from '../../../../src/store/sqlite/rollups/rollup-tables.js'
+import { SUMS } from '../../../../src/folds/rollup-cells.js'
+import { setRollupLabels } from '../../../../src/store/sqlite/rollups/rollup-tables.js'
 import { migrate, packagedMigrations } from '../../../../src/store/sqlite/schema/migrations.js'
+import { countRows } from '../../../support/count-rows.js'
 import { findRollupDifferences } from '../../../support/rollup-checker.js'
 
 const ROLLUPS = '20261122000003_rollups.sql'
@@ -115,9 +114,7 @@ test('counts what is unknown in roll-ups by any labels, whose rows are there alr
         database,
         [...rows, { ...rows[0], labels: '{"10":"a","9":"b"}' }].filter((row) => 'model' in row),
       )
-      const changes = new RollupChanges(new RollupTables(database), labels)
-      new UnjournaledRequests(database).count(changes)
-      changes.apply()
+      countRows(database)
       // As it was before.
       database.exec('DROP INDEX idx_requests_unended')
       for (const table of ['rollups', 'rollup_totals']) {

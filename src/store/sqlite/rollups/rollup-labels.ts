@@ -1,7 +1,7 @@
-import { safeIdentifier } from '../events/identifier.js'
-import type { Database } from '../store/sqlite/connection/database.js'
-import { rollupLabels, setRollupLabels } from '../store/sqlite/rollups/rollup-tables.js'
-import { ProjectionError } from './errors.js'
+import { safeIdentifier } from '../../../events/identifier.js'
+import { ProjectionError } from '../../errors.js'
+import type { Database } from '../connection/database.js'
+import { rollupLabels, setRollupLabels } from './rollup-tables.js'
 
 /** More would make a roll-up for nearly every request. */
 const MAX_LABELS = 8

@@ -12,7 +12,6 @@
  * - `POSITION_MOVED`: somebody else has moved a position meanwhile.
  * - `DATABASE_REMOVED`: the database file was removed or replaced under the projector.
  * - `DATABASE_AWAY`: the database is away with its folder. Like the next one it passes: a projector that follows waits.
- * - `DECODER_LOST`: the thread that reads and decodes lines has ended, out of memory for example.
  */
 export const PROJECTION_ERROR_CODES = [
   'OTHER_JOURNAL',
@@ -25,7 +24,6 @@ export const PROJECTION_ERROR_CODES = [
   'POSITION_MOVED',
   'DATABASE_REMOVED',
   'DATABASE_AWAY',
-  'DECODER_LOST',
 ] as const
 
 export type ProjectionErrorCode = (typeof PROJECTION_ERROR_CODES)[number]

@@ -1,5 +1,5 @@
-import type { Database } from '../store/sqlite/connection/database.js'
-import { ProjectionError } from './errors.js'
+import { ProjectionError } from '../errors.js'
+import type { Database } from './connection/database.js'
 
 /**
  * The version of each projection's fold. Raise it when the same events give other rows than before: then `project`

@@ -1,0 +1,35 @@
+import type { JournalEvent, StreamCompleted } from './event-types.js'
+
+/** Where a line stands in its journal: an event's identity everywhere. */
+export interface Place {
+  /** The segment's day × 1000 + its number, which orders segments. */
+  segmentId: number
+  /** Of the line's first byte. */
+  byteOffset: number
+}
+
+/** An event and where it stands. */
+export interface PlacedEvent extends Place {
+  event: JournalEvent
+}
+
+/** A whole line, or the rest of one, that can't be projected. */
+export interface RejectedLine extends Place {
+  event: null
+  /** In bytes, without the newline. */
+  length: number
+  reason: string
+  /** One sentence for people: what was found. */
+  detail: string
+  /** How the line begins, for people. */
+  excerpt: string
+}
+
+/** What a stream_completed brings to a row, and where it stands. Its timestamp is of no use to a row. */
+export interface PlacedCompletion {
+  completion: Omit<StreamCompleted, 'type' | 'timestamp' | 'attempt'> & { attempt?: number | null }
+  place: Place
+}
+
+/** One thing that a batch holds. */
+export type BatchItem = PlacedEvent | RejectedLine

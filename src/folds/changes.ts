@@ -1,0 +1,73 @@
+import type { Place, PlacedCompletion, RejectedLine } from '../events/placed.js'
+import type { NewRequest, StoredRequest } from './request.js'
+
+/** What the fold asks a store before it folds a batch. */
+export interface Keys {
+  /** The correlation ids of the batch's requests, one for each: completions may be held for them. */
+  requests: readonly string[]
+  /** What completions of the batch look for, by correlation_id. */
+  completions: ReadonlyMap<string, CompletionKey>
+}
+
+export interface CompletionKey {
+  /** How many completions of the batch have this correlation_id. */
+  count: number
+  /** The attempts that they name. */
+  attempts: ReadonlySet<number>
+}
+
+/** What is stored, as far as a batch's fold has to know it. */
+export interface Known {
+  /** The id of the next new request; others follow. */
+  nextId: number
+  /** Ids that rows have already, which new requests therefore pass over. */
+  takenIds: ReadonlySet<number>
+  /** Whether completions can't be looked up now: the store takes all of them and gives them back at the end. */
+  isDeferring: boolean
+  /**
+   * The stored requests that completions of the batch may change, by correlation_id, the newest first: the newest one,
+   * the newest of each attempt that is named, and one open stream more than there are completions.
+   */
+  requests: ReadonlyMap<string, readonly KnownRequest[]>
+  /** The first request after a completion that was deferred, by correlation_id: it is the one that waited for it. */
+  later: ReadonlyMap<string, StoredRequest>
+  /** The completions that are held for requests of the batch, by correlation_id, in the order of the journal. */
+  held: ReadonlyMap<string, readonly PlacedCompletion[]>
+}
+
+export interface KnownRequest {
+  request: StoredRequest
+  /** How many rows of the same correlation_id are newer. */
+  newer: number
+}
+
+/** What a batch changes. A store applies the lists in this order. */
+export interface Changes {
+  rejected: RejectedLine[]
+  inserted: NewRequest[]
+  completed: CompletedRequest[]
+  /** Completions whose request hasn't come. */
+  held: PlacedCompletion[]
+  /** Completions that were held until now. */
+  released: Place[]
+  /** Completions that wait until the store can look up their request. */
+  deferred: DeferredCompletion[]
+}
+
+/** A request that a completion changes. */
+export interface CompletedRequest {
+  before: StoredRequest
+  after: StoredRequest
+  by: PlacedCompletion
+  /** The completion named no attempt, and other rows were open too. */
+  isAmbiguous: boolean
+}
+
+export interface DeferredCompletion extends PlacedCompletion {
+  /** Only rows with lower ids were there when the completion came. */
+  beforeId: number
+}
+
+export function emptyChanges(): Changes {
+  return { rejected: [], inserted: [], completed: [], held: [], released: [], deferred: [] }
+}

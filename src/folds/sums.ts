@@ -1,0 +1,68 @@
+import type { Place } from '../events/placed.js'
+import type { Changes, CompletedRequest } from './changes.js'
+import type { CountedRequest } from './request.js'
+import { type RollupChanges, RollupSums } from './rollups.js'
+import { type RatioChange, RatioSums } from './token-ratios.js'
+
+/** What sums over requests change by. */
+export interface SumChanges {
+  ratios: readonly RatioChange[]
+  /** Each to be written after the one before it. */
+  rollups: readonly RollupChanges[]
+}
+
+/** Folds the changes of requests into what is summed over them: token ratios, roll-ups, counters. */
+export class Sums {
+  readonly #ratios = new RatioSums()
+  readonly #rollups: RollupSums
+  readonly #isNew: (place: Place) => boolean
+
+  /**
+   * @param labels the names of the labels that roll-ups are kept by, in order.
+   * @param isNew whether a line is projected for the first time: then the counters grow. A replay meets lines again.
+   */
+  constructor(labels: readonly string[], isNew: (place: Place) => boolean = () => true) {
+    this.#rollups = new RollupSums(labels)
+    this.#isNew = isNew
+  }
+
+  /** Whether so much is held that it should be taken. */
+  get isFull(): boolean {
+    return this.#ratios.isFull || this.#rollups.isFull
+  }
+
+  add({ inserted, completed }: Changes): void {
+    for (const request of inserted) {
+      this.#ratios.add(request.event)
+      this.#rollups.add(request.event, this.#isNew(request))
+    }
+    for (const request of completed) this.#correct(request)
+  }
+
+  /** Adds a request that didn't come from the journal, and which the counters have. */
+  addUnjournaled(request: CountedRequest): void {
+    this.#rollups.add(request, false)
+  }
+
+  /** Takes back what a request from the journal counts for. */
+  remove(request: CountedRequest): void {
+    this.#ratios.subtract(request)
+    this.#rollups.remove(request)
+  }
+
+  /** Returns what was collected, and begins anew. */
+  take(): SumChanges {
+    return { ratios: this.#ratios.take(), rollups: this.#rollups.take() }
+  }
+
+  #correct({ before, after, by }: CompletedRequest): void {
+    if (!before.isCounted) return
+    // A completion that was held until a new request came is an old line with a new effect.
+    const isCounted = this.#isNew(by.place) || (before.place !== null && this.#isNew(before.place))
+    this.#rollups.correct(before, after, isCounted)
+    // Requests from before the journal are no samples.
+    if (before.place === null) return
+    this.#ratios.subtract(before)
+    this.#ratios.add(after)
+  }
+}

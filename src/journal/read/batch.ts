@@ -1,0 +1,46 @@
+import type { CostField } from '../../events/fields.js'
+import type { Rejection } from '../../events/line.js'
+import type { BatchItem, Place } from '../../events/placed.js'
+import type { SegmentRef } from '../segments.js'
+
+/** The whole lines that were read in one step from one segment, decoded. */
+export interface Batch {
+  segment: SegmentRef
+  /** Events and rejected lines, in the order of the journal. */
+  items: readonly BatchItem[]
+  counts: LineCounts
+  /** How far the segment has been read: all lines before it are in this batch or an earlier one. */
+  position: ReadPosition
+  /** Bytes that were read from the segment, or from the archive once decompressed. */
+  bytes: number
+  firstRejected: (Rejection & Place) | null
+  /** A cost that a line can't have, such as 1e999, and which is therefore unknown. */
+  firstDroppedCost: { member: CostField; byteOffset: number } | null
+}
+
+/** What the lines of a batch were. */
+export interface LineCounts {
+  /** Whole lines, blank ones not counted. */
+  lines: number
+  requests: number
+  completions: number
+  rejected: number
+  /** Events accepted without a checksum. */
+  unchecked: number
+}
+
+/** A place between two lines. */
+export interface ReadPosition {
+  /** The byte offset after a newline, or 0. */
+  byteOffset: number
+  /** CRC-32 of all bytes before it. */
+  crc32: number
+  lastLine: LastLine | null
+}
+
+/** The last line before a position, newline included; of a line over 1 MiB its last MiB. */
+export interface LastLine {
+  byteOffset: number
+  length: number
+  crc32: number
+}

@@ -1,0 +1,87 @@
+import * as fs from 'node:fs'
+import { JournalError } from '../errors.js'
+import type { SegmentRef } from '../segments.js'
+import type { ScannedLine } from './line-scanner.js'
+
+/** From where to read a segment, and how. */
+export interface ReadFrom {
+  /**
+   * Where a line begins.
+   * @default 0
+   */
+  position?: number | undefined
+  /**
+   * CRC-32 of all bytes before the position.
+   * @default 0
+   */
+  positionCrc32?: number | undefined
+  /**
+   * Bytes that are read at a time of a plain segment.
+   * @default 64 KiB
+   */
+  chunkBytes?: number | undefined
+}
+
+/** The bytes of one step of reading, valid until the next step. */
+export interface Chunk {
+  bytes: Buffer
+  /** The lines that end in the chunk. */
+  lines: readonly ScannedLine[]
+}
+
+/** A segment that is read from a position onwards, wherever it is kept: as a plain file or in an archive. */
+export interface SegmentSource {
+  readonly segment: SegmentRef
+  readonly path: string
+  readonly isArchive: boolean
+  /** The byte offset after the last whole line that was read. */
+  readonly position: number
+  /** CRC-32 of all bytes before the position. */
+  readonly positionCrc32: number
+  /** The byte offset after the last byte that was read, which may be inside a line. */
+  readonly readOffset: number
+  /** Whether nothing is left to read now. */
+  readonly isAtEnd: boolean
+  /** What the file system says of the open file. */
+  readonly stats: fs.BigIntStats
+  /**
+   * Reads the next chunk; null at the end of the segment.
+   *
+   * @throws JournalError SEGMENT_UNREADABLE for an I/O error, and for an archive that is damaged, ends before the position
+   *   or has other bytes before it.
+   */
+  read(): Promise<Chunk | null>
+  /**
+   * The bytes at a place, fewer if the file ends before. An archive has those of the last line that was read, or of its
+   * last MiB.
+   */
+  bytesAt(byteOffset: number, length: number): Buffer
+  /** Resolves once everything read so far survives a power cut. */
+  sync(): Promise<void>
+  close(): void
+}
+
+/** @throws JournalError SEGMENT_UNREADABLE */
+export function openForReading(path: string): number {
+  let fd: number
+  try {
+    fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK)
+  } catch (error) {
+    throw unreadable(path, error)
+  }
+  if (fs.fstatSync(fd).isFile()) return fd
+  fs.closeSync(fd)
+  throw new JournalError('SEGMENT_UNREADABLE', path, `${path} is not a regular file: a segment must be one`)
+}
+
+export function unreadable(path: string, error: unknown): JournalError {
+  const { code, message } = error as NodeJS.ErrnoException
+  const found = code === 'ELOOP' ? 'it is a symbolic link, and a segment must be a regular file' : message
+  return new JournalError('SEGMENT_UNREADABLE', path, `Can't read ${path}: ${found}`, { cause: error })
+}
+
+export function syncFile(fd: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    fs.fdatasync(fd, (error) => (error ? reject(error) : resolve()))
+  })
+}

@@ -1,0 +1,70 @@
+import type { LastLine, LineCounts } from '../journal/read/batch.js'
+
+/** What has been projected of one segment, and how to tell that it is still the same. */
+export interface SegmentPosition {
+  /** day × 1000 + number. */
+  id: number
+  journalId: string
+  name: string
+  /** The file that was read last. Its device is null where a version that didn't know it has written the position. */
+  file: { device: string | null; inode: string }
+  /** Everything before this byte is projected; after a newline, or 0. */
+  projectedBytes: number
+  /** CRC-32 of all bytes before the position. */
+  projectedCrc32: number
+  /** When the position last stood at the end of the segment; null: never yet. */
+  caughtUpAt: string | null
+  /** The last projected line. Null if there is none. */
+  lastLine: LastLine | null
+  counts: SegmentCounts
+  /** Odd completions, as counted when this was read: a later segment may add those that were held. */
+  odd: OddCompletions
+}
+
+export interface OddCompletions {
+  /** Completions of a row that had one already. */
+  repeated: number
+  /** Completions that named no attempt, and found several rows open. */
+  ambiguous: number
+}
+
+export interface SegmentCounts extends LineCounts {
+  /** Lines projected after lines of a newer segment. */
+  late: number
+}
+
+export function emptyCounts(): SegmentCounts {
+  return { lines: 0, requests: 0, completions: 0, rejected: 0, unchecked: 0, late: 0 }
+}
+
+export function addCounts(a: SegmentCounts, b: LineCounts & { late?: number }): SegmentCounts {
+  return {
+    lines: a.lines + b.lines,
+    requests: a.requests + b.requests,
+    completions: a.completions + b.completions,
+    rejected: a.rejected + b.rejected,
+    unchecked: a.unchecked + b.unchecked,
+    late: a.late + (b.late ?? 0),
+  }
+}
+
+/** The position of a segment of which nothing has been projected. */
+export function emptyPosition(
+  id: number,
+  name: string,
+  journalId: string,
+  file: SegmentPosition['file'],
+): SegmentPosition {
+  return {
+    id,
+    name,
+    journalId,
+    file,
+    projectedBytes: 0,
+    projectedCrc32: 0,
+    caughtUpAt: null,
+    lastLine: null,
+    counts: emptyCounts(),
+    odd: { repeated: 0, ambiguous: 0 },
+  }
+}

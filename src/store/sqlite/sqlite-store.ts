@@ -1,0 +1,140 @@
+import { realpathSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { type FileIdentity, fileIdentityAt, isSameFile } from '../../journal/file-identity.js'
+import { ProjectionError } from '../errors.js'
+import type { RebuildOptions, RebuildTransaction, Store, StoreTransaction } from '../port.js'
+import type { SegmentPosition } from '../positions.js'
+import { BulkTables, isWorthBulk } from './bulk-tables.js'
+import { type Database, openDatabase } from './connection/database.js'
+import { asDatabaseError } from './connection/errors.js'
+import {
+  acquireProjectorLock,
+  type ProjectorLock,
+  type ProjectorPurpose,
+} from './connection/projector-lock.js'
+import { acceptedMissing, acceptMissing } from './missing-segments.js'
+import { readPositions, rememberFile } from './positions.js'
+import { prunedThrough } from './pruned.js'
+import { nextLiveId } from './replay-tables.js'
+import { chooseRollupLabels } from './rollups/rollup-labels.js'
+import { rollupLabels } from './rollups/rollup-tables.js'
+import { beginRebuild } from './sqlite-rebuild.js'
+import { SqliteTables, SqliteTransaction } from './sqlite-transaction.js'
+import { checkVersions } from './versions.js'
+
+export interface SqliteStoreOptions {
+  purpose: ProjectorPurpose
+  /**
+   * How long a lock of another program is waited for, in milliseconds.
+   * @default what `openDatabase` sets
+   */
+  busyTimeoutMs?: number | undefined
+}
+
+/** A store in a SQLite database, which is created and migrated if it has to be. */
+export class SqliteStore implements Store {
+  readonly name: string
+  readonly #database: Database
+  readonly #lock: ProjectorLock
+  readonly #tables: SqliteTables
+  readonly #file: FileIdentity | null
+  readonly #folder: { path: string; file: FileIdentity | null }
+
+  /**
+   * @throws DatabaseError PROJECTOR_RUNNING while another process holds the database; also as `openDatabase`.
+   */
+  constructor(databasePath: string, { purpose, busyTimeoutMs }: SqliteStoreOptions) {
+    this.name = databasePath
+    this.#database = openDatabase(databasePath)
+    try {
+      this.#lock = acquireProjectorLock(databasePath, purpose)
+    } catch (error) {
+      this.#database.close()
+      throw error
+    }
+    try {
+      this.#tables = new SqliteTables(this.#database)
+      this.#file = fileIdentityAt(databasePath)
+      const folder = dirname(realpathSync(databasePath))
+      this.#folder = { path: folder, file: fileIdentityAt(folder) }
+      if (busyTimeoutMs !== undefined) this.#database.pragma(`busy_timeout = ${busyTimeoutMs}`)
+    } catch (error) {
+      this.close()
+      throw asDatabaseError(error, databasePath)
+    }
+  }
+
+  async positions(): Promise<SegmentPosition[]> {
+    return readPositions(this.#database)
+  }
+
+  async rememberFile(segmentId: number, file: FileIdentity): Promise<void> {
+    rememberFile(this.#database, segmentId, file)
+  }
+
+  async prunedThrough(): Promise<number> {
+    return prunedThrough(this.#database)
+  }
+
+  async acceptedMissing(): Promise<Set<string>> {
+    return acceptedMissing(this.#database)
+  }
+
+  async acceptMissing(names: readonly string[]): Promise<void> {
+    acceptMissing(this.#database, names)
+  }
+
+  async chooseRollupLabels(asked?: readonly string[]): Promise<string[]> {
+    return chooseRollupLabels(this.#database, this.name, asked)
+  }
+
+  async checkVersions(): Promise<void> {
+    checkVersions(this.#database, this.name)
+  }
+
+  async checkIsThere(): Promise<void> {
+    const file = fileIdentityAt(this.name)
+    if (file === null && !isSameFile(fileIdentityAt(this.#folder.path), this.#folder.file)) {
+      const text =
+        'the database is away with its folder, which was moved, removed or unmounted: bring it back'
+      throw new ProjectionError('DATABASE_AWAY', this.name, text)
+    }
+    if (isSameFile(file, this.#file)) return
+    const text =
+      'the database file was removed or replaced while it was written to; what is missing is in the journal'
+    throw new ProjectionError('DATABASE_REMOVED', this.name, `${text}: start the projector again`)
+  }
+
+  async isWorthBulk(bytes: number, positions: Iterable<SegmentPosition>): Promise<boolean> {
+    return isWorthBulk(this.#database, bytes, positions)
+  }
+
+  async begin(kind: 'usual' | 'bulk'): Promise<StoreTransaction> {
+    const database = this.#database
+    database.exec('BEGIN IMMEDIATE')
+    try {
+      const bulk = kind === 'bulk' ? new BulkTables(database) : null
+      bulk?.dropRandomIndex()
+      bulk?.deferHeldCompletions()
+      return new SqliteTransaction({
+        database,
+        tables: this.#tables,
+        rollupLabels: rollupLabels(database),
+        nextId: nextLiveId(database),
+        bulk,
+      })
+    } catch (error) {
+      if (database.inTransaction) database.exec('ROLLBACK')
+      throw error
+    }
+  }
+
+  async beginRebuild(options: RebuildOptions): Promise<RebuildTransaction> {
+    return beginRebuild(this.#database, this.#tables, options)
+  }
+
+  close(): void {
+    this.#database.close()
+    this.#lock.release()
+  }
+}

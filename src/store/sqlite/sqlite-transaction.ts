@@ -1,0 +1,147 @@
+import type { PlacedCompletion } from '../../events/placed.js'
+import type { Changes, Keys, Known, KnownRequest } from '../../folds/changes.js'
+import type { SumChanges } from '../../folds/sums.js'
+import type { StoreTransaction } from '../port.js'
+import type { SegmentPosition } from '../positions.js'
+import type { BulkTables } from './bulk-tables.js'
+import type { Database } from './connection/database.js'
+import { advancePosition, insertPosition } from './positions.js'
+import { ProjectionTables } from './projection-tables.js'
+import { RollupTables } from './rollups/rollup-tables.js'
+import { writeRollups } from './rollups/rollup-writing.js'
+import { StoredRequests } from './stored-requests.js'
+
+/** The prepared statements that the transactions of one store share. */
+export class SqliteTables {
+  readonly projections: ProjectionTables
+  readonly requests: StoredRequests
+  readonly rollups: RollupTables
+
+  constructor(database: Database) {
+    this.projections = new ProjectionTables(database)
+    this.requests = new StoredRequests(database)
+    this.rollups = new RollupTables(database)
+  }
+}
+
+/** Writes what sums change by, in the caller's transaction. */
+export function writeSums(
+  { projections, rollups }: SqliteTables,
+  changes: SumChanges,
+  rollupLabels: readonly string[],
+): void {
+  for (const ratio of changes.ratios) projections.addToTokenRatio(ratio)
+  for (const change of changes.rollups) writeRollups(rollups, change, rollupLabels)
+}
+
+interface TransactionOptions {
+  database: Database
+  tables: SqliteTables
+  rollupLabels: readonly string[]
+  nextId: number
+  takenIds?: ReadonlySet<number>
+  /** The tables of a transaction in bulk; null: indexes are kept up to date. */
+  bulk: BulkTables | null
+}
+
+const NONE: ReadonlyMap<string, never> = new Map<string, never>()
+
+/** One transaction of SQLite, which has begun. */
+export class SqliteTransaction implements StoreTransaction {
+  readonly #options: TransactionOptions
+  #nextId: number
+  readonly #takenIds: ReadonlySet<number>
+  #isDeferring: boolean
+  /** While none is held, requests need not look for theirs. */
+  #mayBeHeld: boolean
+
+  constructor(options: TransactionOptions) {
+    this.#options = options
+    this.#nextId = options.nextId
+    this.#takenIds = options.takenIds ?? new Set()
+    this.#isDeferring = options.bulk !== null
+    options.tables.projections.begin()
+    this.#mayBeHeld = options.tables.projections.hasHeldCompletions()
+  }
+
+  get isBulk(): boolean {
+    return this.#options.bulk !== null
+  }
+
+  async addSegment(position: SegmentPosition): Promise<void> {
+    insertPosition(this.#options.database, position)
+  }
+
+  async load(keys: Keys): Promise<Known> {
+    return {
+      ...this.#ids(),
+      isDeferring: this.#isDeferring,
+      requests: this.#isDeferring ? NONE : this.#candidates(keys),
+      later: NONE,
+      held: this.#isDeferring || !this.#mayBeHeld ? NONE : this.#heldFor(keys),
+    }
+  }
+
+  async apply({ rejected, inserted, completed, held, released, deferred }: Changes): Promise<void> {
+    const { tables, bulk } = this.#options
+    const { projections } = tables
+    for (const line of rejected) projections.insertRejectedLine(line)
+    if (inserted.length > 0) projections.insertRequests(inserted)
+    this.#nextId = (inserted.at(-1)?.id ?? this.#nextId - 1) + 1
+    for (const request of completed) projections.completeRequest(request)
+    for (const completion of held) projections.holdCompletion(completion)
+    if (held.length > 0) this.#mayBeHeld = true
+    for (const place of released) projections.releaseCompletion(place)
+    for (const completion of deferred) bulk?.defer(completion)
+  }
+
+  async addSums(sums: SumChanges): Promise<void> {
+    writeSums(this.#options.tables, sums, this.#options.rollupLabels)
+  }
+
+  async *deferred(): AsyncGenerator<{ known: Known; completions: readonly PlacedCompletion[] }> {
+    const { tables, bulk } = this.#options
+    if (bulk === null) return
+    bulk.createIndexes()
+    this.#isDeferring = false
+    for (const completions of bulk.deferredPages()) {
+      const { requests, later } = tables.requests.forDeferred(completions)
+      yield { known: { ...this.#ids(), isDeferring: false, requests, later, held: NONE }, completions }
+    }
+    bulk.finish()
+  }
+
+  async advance(expectedBytes: number, next: SegmentPosition): Promise<boolean> {
+    return advancePosition(this.#options.database, expectedBytes, next)
+  }
+
+  async commit(): Promise<void> {
+    this.#options.database.exec('COMMIT')
+  }
+
+  async rollback(): Promise<void> {
+    const { database } = this.#options
+    if (database.inTransaction) database.exec('ROLLBACK')
+  }
+
+  #ids(): Pick<Known, 'nextId' | 'takenIds'> {
+    return { nextId: this.#nextId, takenIds: this.#takenIds }
+  }
+
+  #candidates({ completions }: Keys): Map<string, KnownRequest[]> {
+    const requests = new Map<string, KnownRequest[]>()
+    for (const [correlationId, key] of completions) {
+      requests.set(correlationId, this.#options.tables.requests.candidates(correlationId, key))
+    }
+    return requests
+  }
+
+  #heldFor({ requests }: Keys): Map<string, PlacedCompletion[]> {
+    const held = new Map<string, PlacedCompletion[]>()
+    for (const correlationId of requests) {
+      const completions = this.#options.tables.projections.heldCompletions(correlationId)
+      if (completions.length > 0) held.set(correlationId, completions)
+    }
+    return held
+  }
+}

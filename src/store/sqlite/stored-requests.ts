@@ -1,0 +1,175 @@
+import type { CompletionKey, DeferredCompletion, KnownRequest } from '../../folds/changes.js'
+import { MAX_SHARED_ROWS, requestOf } from '../../folds/completions.js'
+import { MAX_LATENCY_MS, MAX_TOKENS, wholeNumber } from '../../folds/limits.js'
+import type { StoredRequest } from '../../folds/request.js'
+import type { Database } from './connection/database.js'
+
+/** A row of `requests`, as far as a completion needs to know it. */
+export interface RequestColumns {
+  id: number
+  attempt: number | null
+  timestamp: string
+  model: string
+  provider: string | null
+  policy: string | null
+  streaming: number
+  input_tokens: number | null
+  output_tokens: number | null
+  cost_sats: number | null
+  latency_ms: number
+  success: number
+  stream_duration_ms: number | null
+  completed_segment_id: number | null
+  completed_byte_offset: number | null
+  /** A JSON object. */
+  labels: string | null
+  /** Null: the row existed before there was a journal. */
+  segment_id: number | null
+  byte_offset: number | null
+}
+
+export const STORED_COLUMNS = `id, attempt, timestamp, model, provider, policy, streaming, input_tokens, output_tokens,
+  cost_sats, latency_ms, success, stream_duration_ms, completed_segment_id, completed_byte_offset, labels, segment_id,
+  byte_offset`
+
+/** Reads requests that completions may change. */
+export class StoredRequests {
+  readonly #statements: ReturnType<typeof prepareStatements>
+  readonly #read: (row: RequestColumns) => StoredRequest
+
+  constructor(database: Database) {
+    this.#statements = prepareStatements(database)
+    const through = countedThrough(database)
+    this.#read = (row) => storedRequestOf(row, through)
+  }
+
+  /**
+   * The requests of a correlation_id that completions may change, as `Known` has them.
+   *
+   * @param beforeId only rows with lower ids were there when the completions came.
+   */
+  candidates(
+    correlationId: string,
+    { count, attempts }: CompletionKey,
+    beforeId = Number.MAX_SAFE_INTEGER,
+  ): KnownRequest[] {
+    const { newestTwo, newest } = this.#statements
+    // Hardly any id is shared by several rows: then one statement is enough.
+    const two = newestTwo.all(correlationId, beforeId)
+    if (two.length < 2) return two.map((row) => ({ request: this.#read(row), newer: 0 }))
+    const candidates: KnownRequest[] = []
+    const missing = new Set(attempts)
+    let openWanted = count + 1
+    let newer = 0
+    for (const row of newest.iterate(correlationId, beforeId)) {
+      const isOpen = row.streaming !== 0 && row.completed_segment_id === null && openWanted > 0
+      const isNamed = row.attempt !== null && missing.delete(row.attempt)
+      if (isOpen) openWanted--
+      if (newer === 0 || isOpen || isNamed) candidates.push({ request: this.#read(row), newer })
+      newer++
+    }
+    return candidates
+  }
+
+  /** What the fold must know of completions that were deferred, each with a correlation_id of its own. */
+  forDeferred(completions: readonly DeferredCompletion[]): {
+    requests: Map<string, KnownRequest[]>
+    later: Map<string, StoredRequest>
+  } {
+    const requests = new Map<string, KnownRequest[]>()
+    const later = new Map<string, StoredRequest>()
+    for (const { completion, beforeId } of completions) {
+      const { correlation_id, attempt = null } = completion
+      const attempts = new Set(attempt === null ? [] : [attempt])
+      const candidates = this.candidates(correlation_id, { count: 1, attempts }, beforeId)
+      requests.set(correlation_id, candidates)
+      if (requestOf(attempt, candidates) !== null) continue
+      const row = this.#statements.firstAfter.get(correlation_id, beforeId, attempt, attempt)
+      if (row !== undefined) later.set(correlation_id, this.#read(row))
+    }
+    return { requests, later }
+  }
+}
+
+function prepareStatements(database: Database) {
+  const newest = (limit: number) =>
+    database.prepare<[string, number], RequestColumns>(
+      `SELECT ${STORED_COLUMNS} FROM requests WHERE correlation_id = ? AND id < ? ORDER BY id DESC LIMIT ${limit}`,
+    )
+  return {
+    newestTwo: newest(2),
+    newest: newest(MAX_SHARED_ROWS),
+    firstAfter: database.prepare<[string, number, number | null, number | null], RequestColumns>(
+      `SELECT ${STORED_COLUMNS} FROM requests
+       WHERE correlation_id = ? AND id >= ? AND segment_id IS NOT NULL AND (? IS NULL OR attempt = ?)
+       ORDER BY id LIMIT 1`,
+    ),
+  }
+}
+
+/** The id of the last row from before the journal that the sums have. */
+export function countedThrough(database: Database): number {
+  const sql = 'SELECT last_id FROM rollup_unjournaled'
+  return database.prepare<[], number>(sql).pluck().get() ?? 0
+}
+
+/**
+ * A row as the folds take it. A row that didn't come from the journal may hold anything: it counts as SQLite's CAST takes
+ * it, as in the migration that filled the roll-ups.
+ */
+export function storedRequestOf(row: RequestColumns, through: number): StoredRequest {
+  const { id, attempt, stream_duration_ms, segment_id, byte_offset } = row
+  const isOurs = segment_id !== null && byte_offset !== null
+  const { completed_segment_id, completed_byte_offset } = row
+  const isCompleted = completed_segment_id !== null && completed_byte_offset !== null
+  const labels = textsOf(row.labels)
+  return {
+    id,
+    attempt,
+    timestamp: isOurs ? row.timestamp : String(row.timestamp),
+    model: isOurs ? row.model : String(row.model),
+    provider: isOurs ? row.provider : textOrNull(row.provider),
+    policy: isOurs ? row.policy : textOrNull(row.policy),
+    streaming: row.streaming !== 0,
+    success: row.success !== 0,
+    input_tokens: isOurs ? row.input_tokens : wholeOrNull(row.input_tokens),
+    output_tokens: isOurs ? row.output_tokens : wholeOrNull(row.output_tokens),
+    cost_sats: isOurs || row.cost_sats === null ? row.cost_sats : numberOf(row.cost_sats),
+    latency_ms: isOurs ? row.latency_ms : wholeNumber(row.latency_ms, MAX_LATENCY_MS),
+    stream_duration_ms,
+    isCompleted: completed_segment_id !== null,
+    ...(labels === undefined ? {} : { labels }),
+    place: isOurs ? { segmentId: segment_id, byteOffset: byte_offset } : null,
+    isCounted: isOurs || id <= through,
+    completedBy: isCompleted ? { segmentId: completed_segment_id, byteOffset: completed_byte_offset } : null,
+  }
+}
+
+/** Only labels whose value is a text can be a dimension. */
+function textsOf(json: string | null): Record<string, string> | undefined {
+  if (json === null) return undefined
+  try {
+    const labels: unknown = JSON.parse(json)
+    if (typeof labels !== 'object' || labels === null || Array.isArray(labels)) return undefined
+    const texts = Object.entries(labels).filter(([, value]) => typeof value === 'string')
+    // SQLite gives lone surrogates back as something else.
+    return Object.fromEntries(texts.map(([name, value]) => [name, value.toWellFormed()]))
+  } catch {
+    // Another program's text: a request without labels, as in the migration.
+    return undefined
+  }
+}
+
+/** Bytes would be a name of their own in JavaScript, and a text in SQL. */
+function textOrNull(value: unknown): string | null {
+  return value === null ? null : String(value)
+}
+
+function wholeOrNull(value: unknown): number | null {
+  return value === null ? null : wholeNumber(value, MAX_TOKENS)
+}
+
+function numberOf(value: unknown): number {
+  const number = typeof value === 'number' ? value : Number.parseFloat(String(value))
+  return Number.isFinite(number) ? number : 0
+}

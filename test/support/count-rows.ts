@@ -1,0 +1,24 @@
+import { RollupSums } from '../../src/folds/rollups.js'
+import type { Database } from '../../src/store/sqlite/connection/database.js'
+import { rollupLabels } from '../../src/store/sqlite/rollups/rollup-tables.js'
+import { SqliteTables, writeSums } from '../../src/store/sqlite/sqlite-transaction.js'
+import {
+  type RequestColumns,
+  STORED_COLUMNS,
+  storedRequestOf,
+} from '../../src/store/sqlite/stored-requests.js'
+
+/** Counts the rows that aren't from a journal and were added since the last call, as if they had been there before it. */
+export function countRows(database: Database): void {
+  const labels = rollupLabels(database)
+  const rollups = new RollupSums(labels)
+  const rows = database
+    .prepare<[], RequestColumns>(
+      `SELECT ${STORED_COLUMNS} FROM requests
+       WHERE segment_id IS NULL AND id > (SELECT last_id FROM rollup_unjournaled) ORDER BY id`,
+    )
+    .all()
+  for (const row of rows) rollups.add(storedRequestOf(row, 0), true)
+  writeSums(new SqliteTables(database), { ratios: [], rollups: rollups.take() }, labels)
+  database.exec('UPDATE rollup_unjournaled SET last_id = (SELECT coalesce(max(id), 0) FROM requests)')
+}
