@@ -66,7 +66,6 @@ describe.each(files)('%s', (file) => {
     expect(text).not.toMatch(
       /\b(SELECT .* FROM|INSERT INTO|UPDATE \w+ SET|DELETE FROM|CREATE TABLE|PRAGMA)\b/,
     )
-    expect(text).not.toMatch(/database\.(prepare|pragma)\b/)
   })
 })
 

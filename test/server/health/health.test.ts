@@ -117,7 +117,7 @@ test('fails when the projector of the same process had to stop, and says why; th
     ({ body }) => body.problems.join().includes('has stopped'),
   )
   expect(body.problems.join()).toBe('the projector has stopped (SEGMENT_MISSING): see the log')
-  expect(logged.join()).toMatch(/Projector stopped: it can not go on ProjectionError: .*the segment is gone/)
+  expect(logged.join()).toMatch(/Projector stopped: it can't go on ProjectionError: .*the segment is gone/)
   // What was projected is still served.
   expect((await server.get('/v1/stats')).body.counts.total).toBe(1)
 })
