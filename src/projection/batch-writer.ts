@@ -18,8 +18,8 @@ export interface SegmentProgress {
 }
 
 interface BatchWriterOptions {
-  /** Begins the transaction, with the first line: so looking at a segment takes no write lock. */
-  begin(): Promise<StoreTransaction>
+  /** A transaction that has begun, or begins with the first line: so looking at a segment takes no write lock. */
+  transaction: StoreTransaction | (() => Promise<StoreTransaction>)
   sums: Sums
   /** The bytes of lines that one transaction takes. */
   maxBytes: number
@@ -42,13 +42,14 @@ interface Entered {
  */
 export class BatchWriter {
   readonly #options: BatchWriterOptions
-  #transaction: StoreTransaction | null = null
+  #transaction: StoreTransaction | null
   #entered: Entered | null = null
   readonly #segments: SegmentProgress[] = []
   #bytes = 0
 
   constructor(options: BatchWriterOptions) {
     this.#options = options
+    this.#transaction = typeof options.transaction === 'function' ? null : options.transaction
   }
 
   /** Bytes of lines of the segments that were left. */
@@ -134,6 +135,7 @@ export class BatchWriter {
       const changes = foldDeferred(known, completions)
       await transaction.apply(changes)
       this.#options.sums.add(changes)
+      await this.#writeSums(transaction, false)
     }
     await this.#writeSums(transaction, true)
     await transaction.commit()
@@ -145,7 +147,8 @@ export class BatchWriter {
   }
 
   async #begun(): Promise<StoreTransaction> {
-    this.#transaction ??= await this.#options.begin()
+    const { transaction } = this.#options
+    this.#transaction ??= typeof transaction === 'function' ? await transaction() : transaction
     const entered = this.#current()
     if (entered.hasRow) return this.#transaction
     // The first lines of a segment: its row comes before what refers to it.

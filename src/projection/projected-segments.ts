@@ -80,7 +80,7 @@ export class ProjectedSegments {
     const bytes = Math.min(backlogBytes, MAX_BULK_BYTES)
     const isBulk = !this.#isLate(first) && (await store.isWorthBulk(bytes, this.all()))
     const writer = new BatchWriter({
-      begin: () => store.begin(isBulk ? 'bulk' : 'usual'),
+      transaction: () => store.begin(isBulk ? 'bulk' : 'usual'),
       sums: new Sums(rollupLabels),
       maxBytes: isBulk ? MAX_BULK_BYTES : MAX_BYTES,
     })

@@ -151,8 +151,7 @@ class Rebuild {
       for await (const requests of transaction.unjournaledRequests()) {
         for (const request of requests) sums.addUnjournaled(request)
       }
-      const begin = () => Promise.resolve(transaction)
-      const writer = new BatchWriter({ begin, sums, maxBytes: Number.POSITIVE_INFINITY })
+      const writer = new BatchWriter({ transaction, sums, maxBytes: Number.POSITIVE_INFINITY })
       for (const segment of this.#segments) await this.#write(writer, segment)
       await this.#acceptMissing()
       const segments = await writer.commit()

@@ -165,6 +165,18 @@ describe('where the journal lost something', () => {
     await projectOnce(workspace)
   })
 
+  test('leaves nothing of a journal whose every segment is gone, if that is allowed', async ({
+    workspace,
+  }) => {
+    writeSegment(workspace.journal, lines(requestLine('a')))
+    await projectOnce(workspace)
+    rmSync(join(workspace.journal, DAY))
+    expect(await replay({ ...workspace, allowMissing: true })).toMatchObject({ projected: 0 })
+    expect(workspace.query('SELECT * FROM requests')).toEqual([])
+    expect(workspace.query('SELECT * FROM journal_segments')).toEqual([])
+    await projectOnce(workspace)
+  })
+
   test('refuses while a line that was projected is damaged', async ({ workspace }) => {
     writeSegment(workspace.journal, lines(requestLine('a'), requestLine('b')))
     await projectOnce(workspace)
