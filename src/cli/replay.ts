@@ -1,15 +1,23 @@
 import type { Command } from 'commander'
-import type { ProjectResult } from '../projection/projector.js'
+import { countText } from '../maintenance/count-text.js'
+import type { ReplayResult } from '../projection/replay.js'
+import type { RowChange, TableDifference } from '../store/sqlite/compare/databases.js'
+import { formatCount } from './output/format.js'
 import { formatProgress, ProgressLine } from './output/progress.js'
 import { print, printJson } from './output/standard-output.js'
+import { visible } from './output/terminal.js'
 import { describeResult } from './project.js'
 import { databaseOption, examples, journalOption, jsonOption, rollupLabelOption } from './run/options.js'
 import { keepNewSpaceSmall } from './run/process.js'
+
+const SHOWN_VALUE = 60
 
 interface ReplayFlags {
   journal: string
   db: string
   allowMissing?: true
+  into?: string
+  diff?: true
   rollupLabel?: string[]
   json?: true
 }
@@ -21,7 +29,9 @@ export function addReplay(program: Command): void {
     .description(
       'Rebuilds every projection from the first line of the journal, in one transaction: readers keep ' +
         'the old view until it is done, and an interrupted replay changes nothing. Stop the projector ' +
-        'first. Rows that never came from a journal are kept.',
+        'first. Rows that never came from a journal are kept. With --into the rebuilt database is a new one, ' +
+        'and the old one stays as it is; with --diff what differs is told, and the exit code is 1 if anything does. ' +
+        'Lines that the old one has not projected yet differ, too.',
     )
     .addOption(journalOption())
     .addOption(databaseOption())
@@ -29,27 +39,37 @@ export function addReplay(program: Command): void {
       '--allow-missing',
       'rebuild even if segments that were projected, sealed or archived are gone: their rows are lost then',
     )
+    .option('--into <path>', 'make a rebuilt database at this new path instead')
+    .option('--diff', 'tell by table and column what differs from the old database; with --into')
     .addOption(rollupLabelOption())
     .addOption(jsonOption())
     .addHelpText(
       'after',
-      examples('request-journal replay --journal /var/log/requests --db /var/lib/requests.db'),
+      examples(
+        'request-journal replay --journal /var/log/requests --db /var/lib/requests.db',
+        'request-journal replay --into rebuilt.db --diff',
+      ),
     )
     .action(runReplay)
 }
 
-async function runReplay(flags: ReplayFlags): Promise<void> {
+async function runReplay(flags: ReplayFlags, command: Command): Promise<void> {
+  if (flags.diff && flags.into === undefined) {
+    command.error("error: option '--diff' needs '--into': the old database is compared with a new one")
+  }
   keepNewSpaceSmall()
   const { replay } = await import('../projection/replay.js')
   const line = new ProgressLine()
   const startedAt = performance.now()
-  let result: ProjectResult
+  let result: ReplayResult
   try {
     result = await replay({
       journal: flags.journal,
       database: flags.db,
       allowMissing: flags.allowMissing === true,
       rollupLabels: flags.rollupLabel,
+      into: flags.into,
+      diff: flags.diff === true,
       onProgress: (progress) => {
         const isRead = progress.bytes >= progress.total_bytes
         line.show((width) => formatProgress(progress, performance.now() - startedAt, width), isRead)
@@ -59,5 +79,38 @@ async function runReplay(flags: ReplayFlags): Promise<void> {
     line.erase()
   }
   if (flags.json) printJson(result)
-  else print(describeResult(result))
+  else print([describeResult(result), ...describeDifferences(result.differences)].join('\n'))
+  if (result.differences !== undefined && result.differences.length > 0) process.exitCode = 1
+}
+
+function describeDifferences(differences: TableDifference[] | undefined): string[] {
+  if (differences === undefined) return []
+  if (differences.length === 0) return ['nothing differs from the old database']
+  return differences.flatMap(({ table, added, removed, changed, columns, examples }) => [
+    `${table}: ${countText(changed, 'row')} changed, ${formatCount(added)} added, ${formatCount(removed)} removed`,
+    ...Object.entries(columns).map(([column, count]) => `  ${column} in ${countText(count, 'row')}`),
+    ...examples.map((example) => visible(`  for example ${describeChange(example)}`)),
+  ])
+}
+
+/** `segment_id 20261122000, byte_offset 0: model "gpt-5" becomes "gpt-4o"` */
+function describeChange({ key, before, after }: RowChange): string {
+  const row = describeCells(key)
+  if (before === null) return `${row} is added`
+  if (after === null) return `${row} is removed`
+  const changes = Object.keys(after).map(
+    (column) => `${column} ${shortened(before[column])} becomes ${shortened(after[column])}`,
+  )
+  return `${row}: ${changes.join('; ')}`
+}
+
+function describeCells(cells: Record<string, unknown>): string {
+  return Object.entries(cells)
+    .map(([column, value]) => `${column} ${shortened(value)}`)
+    .join(', ')
+}
+
+function shortened(value: unknown): string {
+  const text = JSON.stringify(value) ?? 'nothing'
+  return text.length <= SHOWN_VALUE ? text : `${text.slice(0, SHOWN_VALUE)}…`
 }

@@ -25,6 +25,9 @@ const ADVICE: Record<ProblemKind, string> = {
   counts: OF_DATABASE,
   ratio: OF_DATABASE,
   rollup: OF_DATABASE,
+  counter:
+    'counters survive a replay: project the journal into a new database to have them counted anew, or leave them, ' +
+    'since only monitoring reads them',
   damaged: OF_JOURNAL,
   gone: OF_JOURNAL,
   truncated: OF_JOURNAL,
@@ -45,7 +48,8 @@ export function addVerify(program: Command): void {
       'Reads every line of the journal, archived segments too, checks its checksum, and compares each ' +
         'event with its row and each row with its line; names what is missing, doubled or altered, and ' +
         'segments that are truncated, swapped or gone, with segment and byte offset. Changes nothing, and ' +
-        'a projector may go on meanwhile. Without a database it checks the journal alone. The exit code is 1 ' +
+        'a projector may go on meanwhile; a temporary database beside it takes about as much free space. ' +
+        'Without a database it checks the journal alone. The exit code is 1 ' +
         'if anything is wrong; rejected lines, and lines that wait for the projector, are not.',
     )
     .addOption(journalOption())

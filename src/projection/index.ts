@@ -1,4 +1,5 @@
 export { ProjectionError } from '../store/errors.js'
+export type { RowChange, TableDifference } from '../store/sqlite/compare/databases.js'
 export { type Database, openDatabase } from '../store/sqlite/connection/database.js'
 export { DatabaseError } from '../store/sqlite/connection/errors.js'
 export {
@@ -9,4 +10,4 @@ export {
   projectOnce,
   startProjector,
 } from './projector.js'
-export { type ReplayOptions, type ReplayProgress, replay } from './replay.js'
+export { type ReplayOptions, type ReplayProgress, type ReplayResult, replay } from './replay.js'

@@ -15,12 +15,14 @@ import {
   type SegmentCounts,
   type SegmentPosition,
 } from '../store/positions.js'
+import type { TableDifference } from '../store/sqlite/compare/databases.js'
 import { asDatabaseError } from '../store/sqlite/connection/errors.js'
 import { checkRollupLabels } from '../store/sqlite/rollups/rollup-labels.js'
 import { SqliteStore } from '../store/sqlite/sqlite-store.js'
 import { BatchWriter } from './batch-writer.js'
 import { type ProjectResult, projectResult } from './projector.js'
 import { checkAllThere, checkSame, plainSize } from './replay-checks.js'
+import { replayInto } from './replay-into.js'
 import { missingSegments, segmentsMissing } from './segments/missing-segments.js'
 import { followRenames } from './segments/renamed-segments.js'
 import { checkJournal } from './segments/segment-check.js'
@@ -43,6 +45,16 @@ export interface ReplayOptions {
   journal: string
   /** The database file, created when it is missing. */
   database: string
+  /**
+   * A new path for the rebuilt database: then the old one stays as it is, whatever is at work on it.
+   * @default the database itself is rebuilt
+   */
+  into?: string | undefined
+  /**
+   * Tell what differs from the old database; needs `into`. Lines that aren't projected yet are rows that differ, too.
+   * @default false
+   */
+  diff?: boolean | undefined
   /** Called after each chunk that was read, and at the end. */
   onProgress?: ((progress: ReplayProgress) => void) | undefined
   /**
@@ -58,6 +70,11 @@ export interface ReplayOptions {
   rollupLabels?: readonly string[] | undefined
 }
 
+export interface ReplayResult extends ProjectResult {
+  /** By table, what the rebuilt database has instead of what the old one has; only with `diff`. */
+  differences?: TableDifference[]
+}
+
 /**
  * Rebuilds every projection from the first line, in one transaction: readers keep the old view until it commits, and a
  * kill leaves the old database whole. Rows that never came from a journal keep their ids. What users' tables refer to stays as
@@ -66,8 +83,22 @@ export interface ReplayOptions {
  * @throws JournalError JOURNAL_MISSING; DatabaseError PROJECTOR_RUNNING while a projector is at work.
  * @throws DatabaseError ROWS_REFERRED_TO where a user's table refers to a request that would be gone or have another id.
  * @throws ProjectionError OTHER_JOURNAL; SEGMENT_MISSING and SEGMENT_TRUNCATED unless `allowMissing`.
+ * @throws DatabaseError DATABASE_UNWRITABLE if there is a file at `into`, or too little room for another database.
+ * @throws TypeError for `diff` without `into`.
  */
-export async function replay(options: ReplayOptions): Promise<ProjectResult> {
+export async function replay({ into, diff = false, ...options }: ReplayOptions): Promise<ReplayResult> {
+  if (into === undefined) {
+    if (diff)
+      throw new TypeError("Option 'diff' of replay: found no 'into', expected the path of a new database")
+    return await rebuildDatabase(options)
+  }
+  const { database } = options
+  return await replayInto({ database, into, isCompared: diff }, (path) =>
+    rebuildDatabase({ ...options, database: path }),
+  )
+}
+
+async function rebuildDatabase(options: Omit<ReplayOptions, 'into' | 'diff'>): Promise<ProjectResult> {
   const startedAt = performance.now()
   const directory = resolve(options.journal)
   const databasePath = resolve(options.database)

@@ -1,5 +1,6 @@
 import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
+import type { BatchItem, RejectedLine } from '../../events/placed.js'
 import {
   MANIFEST_FILE,
   type Manifest,
@@ -8,15 +9,21 @@ import {
 } from '../../journal/chain/manifest.js'
 import { JournalError } from '../../journal/errors.js'
 import type { JournalIdentity } from '../../journal/identity.js'
-import { ArchivedSegmentReader } from '../../journal/read/archived-segment-reader.js'
 import { openSegment } from '../../journal/read/open-segment.js'
-import type { SegmentSource } from '../../journal/read/segment-source.js'
 import { listSegments, type Segment } from '../../journal/segments.js'
+import type { SegmentPosition } from '../../store/positions.js'
 import { countText } from '../count-text.js'
-import { LineMatcher } from './verify-lines.js'
+import { ClaimedCompletions } from './claimed-completions.js'
+import { compareWithExpected } from './compare-database.js'
+import { ExpectedRows } from './expected-rows.js'
+import { placeKey } from './place-problems.js'
+import type { Snapshot } from './snapshot.js'
+import { Stretches } from './stretches.js'
 import { ProblemList } from './verify-problems.js'
 import { SegmentPass } from './verify-segment.js'
-import type { Snapshot } from './verify-snapshot.js'
+
+/** Bytes that are read at a time: no event loop waits here. */
+const CHUNK_BYTES = 256 * 1024
 
 /** How far a verification is. */
 export interface VerifyProgress {
@@ -31,25 +38,33 @@ export interface VerifyProgress {
 interface JournalPassOptions {
   directory: string
   identity: JournalIdentity
+  /** Null: the journal is checked alone. */
   snapshot: Snapshot | null
   onProgress: ((progress: VerifyProgress) => void) | undefined
 }
 
-/** The one pass over the journal, and beside it over the rows. */
+/** The one pass over the journal: its bytes are checked, and what they give is folded into the expected database. */
 export class JournalPass {
   readonly problems = new ProblemList()
-  readonly matcher: LineMatcher | null
-  readonly counts = { segments: 0, lines: 0, rejected: 0, unchecked: 0, pending: 0 }
+  readonly counts = { segments: 0, lines: 0, rejected: 0, unchecked: 0, pending: 0, held: 0, superseded: 0 }
   readonly manifest: Manifest
   readonly #options: JournalPassOptions
   readonly #segments: Map<number, Segment>
   readonly #entries = new Map<string, ManifestEntry[]>()
   readonly #progress: VerifyProgress
+  readonly #snapshot: Snapshot | null
+  #expected: ExpectedRows | null = null
+  readonly #stretches: Stretches
+  /** The places of completions whose request was pruned. */
+  readonly #prunedCompletions = new Set<string>()
+  /** Whether rows stand in the database whose lines are gone, so that completions may have met other rows. */
+  #isPartial = false
 
   constructor(options: JournalPassOptions) {
     this.#options = options
     const { directory, snapshot } = options
-    this.matcher = snapshot === null ? null : new LineMatcher(snapshot, this.problems)
+    this.#snapshot = snapshot
+    this.#stretches = new Stretches(snapshot?.prunedThrough ?? 0)
     this.manifest = readManifest(directory)
     for (const entry of this.manifest.entries) {
       this.#entries.set(entry.segment, [...(this.#entries.get(entry.segment) ?? []), entry])
@@ -60,71 +75,129 @@ export class JournalPass {
   }
 
   async readAll(): Promise<void> {
-    const { problems, matcher } = this
-    const { snapshot, onProgress } = this.#options
+    const { problems } = this
+    const snapshot = this.#snapshot
     for (const { byteOffset, detail } of this.manifest.problems) {
       problems.add({ kind: 'chain', segment: MANIFEST_FILE, byte_offset: byteOffset, detail })
     }
-    matcher?.reportMisplaced()
-    matcher?.passPruned(snapshot?.prunedThrough ?? 0)
-    matcher?.excuseTo({ segmentId: (snapshot?.prunedThrough ?? 0) + 1, byteOffset: 0 })
+    if (snapshot !== null) this.#expected = await ExpectedRows.begin(snapshot.writer)
     const ids = new Set([...this.#segments.keys(), ...(snapshot?.positions.keys() ?? [])])
     for (const id of [...ids].sort((a, b) => a - b)) {
-      matcher?.passTo({ segmentId: id, byteOffset: 0 })
       const segment = this.#segments.get(id)
-      // What is left of its rows belongs to a prune that hasn't ended.
-      if (this.#isPrunedHere(id)) matcher?.excuseTo({ segmentId: id + 1, byteOffset: 0 })
-      if (segment === undefined) this.#passMissing(id)
+      if (segment === undefined) await this.#passMissing(id)
       else await this.#readSegment(segment)
     }
-    matcher?.passTo({ segmentId: Number.MAX_SAFE_INTEGER, byteOffset: 0 })
     this.#reportUnknownGone()
-    if (snapshot !== null && !problems.hasRowProblems) {
-      matcher?.ratios.compare(snapshot, problems)
-      matcher?.reportMisnumbered()
-      snapshot.compareRollups(problems)
-    }
-    onProgress?.({ ...this.#progress })
+    await this.#compare()
+    this.#options.onProgress?.({ ...this.#progress })
+  }
+
+  async #compare(): Promise<void> {
+    const snapshot = this.#snapshot
+    if (snapshot === null || this.#expected === null) return
+    const { problems, counts } = this
+    const isClaimed = snapshot.hasLateLines || this.#isPartial
+    const late = new Set(
+      [...snapshot.positions].filter(([, { counts }]) => counts.late > 0).map(([id]) => id),
+    )
+    let chooser: ClaimedCompletions | null = null
+    await this.#expected.finish(
+      isClaimed
+        ? (expected) => {
+            chooser = new ClaimedCompletions(snapshot.database, expected, (id) => late.has(id))
+            return chooser
+          }
+        : null,
+    )
+    snapshot.closeWriter()
+    const found = compareWithExpected(snapshot, {
+      problems,
+      stretches: this.#stretches,
+      isClaimed,
+      prunedCompletions: this.#prunedCompletions,
+    })
+    counts.held = found.held
+    counts.superseded = (chooser as ClaimedCompletions | null)?.superseded ?? found.superseded
   }
 
   async #readSegment(segment: Segment): Promise<void> {
-    const { directory, identity, snapshot } = this.#options
-    const { problems, counts } = this
+    const { directory, identity } = this.#options
+    const { problems } = this
     const isPruned = this.#isPrunedHere(segment.id)
     if (isPruned) this.#checkPrune(segment)
-    const pass = new SegmentPass({
-      journalId: identity.journal_id,
-      segment,
-      position: isPruned ? null : (snapshot?.positions.get(segment.id) ?? null),
-      seals: this.#entries.get(segment.name)?.filter(({ kind }) => kind !== 'pruned') ?? [],
-      matcher: isPruned ? null : this.matcher,
-      isAlone: snapshot === null,
-      problems,
-    })
-    let source: SegmentSource | null = null
+    const position = isPruned ? null : (this.#snapshot?.positions.get(segment.id) ?? null)
+    let pass: SegmentPass | null = null
+    let source: ReturnType<typeof openSegment> | null = null
     try {
-      source = openSegment(directory, segment)
-      // Not beyond what is there now: a writer may be faster than this.
-      const isArchived = source instanceof ArchivedSegmentReader
-      const limit = isArchived ? Number.POSITIVE_INFINITY : Number(source.stats.size)
-      while (source.readOffset < limit) {
-        const bytes = await pass.readChunk(source)
-        if (bytes === 0) break
-        this.#addProgress(bytes, pass.events)
+      source = openSegment(directory, segment, { chunkBytes: CHUNK_BYTES })
+      pass = new SegmentPass(source, {
+        journalId: identity.journal_id,
+        segment,
+        position,
+        seals: this.#entries.get(segment.name)?.filter(({ kind }) => kind !== 'pruned') ?? [],
+        isAlone: this.#snapshot === null,
+        problems,
+      })
+      if (position !== null) await this.#expected?.enter(position)
+      for (let batch = await pass.read(); batch !== null; batch = await pass.read()) {
+        if (batch.isProjected && position !== null) {
+          await this.#expected?.write(batch.items, batch.counts)
+          for (const item of batch.items) this.#note(item)
+        }
+        this.#addProgress(batch.bytes, batch.counts.requests + batch.counts.completions)
       }
-      pass.end(source.readOffset)
+      pass.end()
+      this.#endSegment(pass, segment, position)
     } catch (error) {
       if (!(error instanceof JournalError && error.code === 'SEGMENT_UNREADABLE')) throw error
       this.#passUnreadable(segment, source?.position ?? 0, error)
     } finally {
       source?.close()
     }
-    this.#progress.events += pass.events
+    if (position !== null) {
+      const { projectedBytes, projectedCrc32 } = position
+      await this.#expected?.leave({ projectedBytes, projectedCrc32, lastLine: pass?.lastLine ?? null })
+    }
+    if (pass !== null) this.#addCounts(pass, isPruned)
+  }
+
+  #endSegment(pass: SegmentPass, { id }: Segment, position: SegmentPosition | null): void {
+    if (position === null) return
+    this.#stretches.lateFrom.set(id, pass.lateFrom)
+    if (pass.isSame) return
+    this.#stretches.altered.add(id)
+    this.#isPartial = true
+    if (pass.isWhole) return
+    const rows = this.#excuse(id, pass.projectedEnd)
+    const found = `the segment ends here, but ${position.projectedBytes} bytes of it were projected`
+    const detail = `${found}; the lines of ${countText(rows, 'row')} are gone`
+    this.problems.addAt('truncated', { segmentId: id, byteOffset: pass.readBytes }, { detail })
+  }
+
+  #note(item: BatchItem): void {
+    if (item.event === null) this.#noteRejected(item)
+    else if (
+      item.event.type === 'stream_completed' &&
+      this.#snapshot?.wasPruned?.(item.event.correlation_id, item) === true
+    ) {
+      this.#prunedCompletions.add(placeKey(item))
+    }
+  }
+
+  /** A line that can't be read, but isn't kept as rejected: its rows are those of the line as it was. */
+  #noteRejected({ segmentId, byteOffset, length }: RejectedLine): void {
+    if (this.#snapshot?.hasRejected(segmentId, byteOffset) !== false) return
+    this.#stretches.excuse(segmentId, byteOffset, byteOffset + length + 1)
+    this.#isPartial = true
+  }
+
+  #addCounts({ projected, pending }: SegmentPass, isPruned: boolean): void {
+    const { counts } = this
     counts.segments++
-    counts.lines += pass.lines
-    counts.rejected += pass.rejected
-    counts.unchecked += pass.unchecked
-    if (!isPruned) counts.pending += pass.pending
+    counts.lines += projected.lines + pending.lines
+    counts.rejected += projected.rejected + pending.rejected
+    counts.unchecked += projected.unchecked + pending.unchecked
+    if (!isPruned) counts.pending += pending.lines
   }
 
   /** The database says that it was pruned, and its file is still there: so the manifest must say the same. */
@@ -137,37 +210,49 @@ export class JournalPass {
     this.problems.add({ kind: 'unpruned', segment: name, byte_offset: 0, detail })
   }
 
-  #addProgress(bytes: number, eventsOfSegment: number): void {
+  #addProgress(bytes: number, events: number): void {
     this.#progress.bytes += bytes
-    const events = this.#progress.events + eventsOfSegment
-    this.#options.onProgress?.({ ...this.#progress, events })
+    this.#progress.events += events
+    if (bytes > 0) this.#options.onProgress?.({ ...this.#progress })
   }
 
   #passUnreadable(segment: Segment, byteOffset: number, error: JournalError): void {
-    const rows = this.matcher?.excuseTo({ segmentId: segment.id + 1, byteOffset: 0 }) ?? 0
-    this.matcher?.endSegment(false)
+    const isCompared = this.#snapshot?.positions.has(segment.id) === true && !this.#isPrunedHere(segment.id)
+    const rows = isCompared ? this.#excuse(segment.id, byteOffset) : 0
+    this.#stretches.altered.add(segment.id)
     const detail = `${error.message}${rows > 0 ? `; ${countText(rows, 'row')} could not be compared` : ''}`
     this.problems.add({ kind: 'unreadable', segment: segment.name, byte_offset: byteOffset, detail })
   }
 
   /** A segment that was projected and isn't there; that is right where it was pruned, here or by another database. */
-  #passMissing(id: number): void {
-    const position = this.#options.snapshot?.positions.get(id)
-    const rows = this.matcher?.excuseTo({ segmentId: id + 1, byteOffset: 0 }) ?? 0
+  async #passMissing(id: number): Promise<void> {
+    const position = this.#snapshot?.positions.get(id)
     if (position === undefined) return
     const { name, projectedBytes } = position
+    const rows = this.#excuse(id, 0)
     const pruned = this.#prunedEntry(name)
-    if (pruned !== undefined && (this.#isPrunedHere(id) || pruned.bytes <= projectedBytes)) return
+    if (pruned !== undefined && (this.#isPrunedHere(id) || pruned.bytes <= projectedBytes)) {
+      if (this.#snapshot !== null) await this.#expected?.copySegment(this.#snapshot.database, id)
+      return
+    }
     this.#reportGone(
       name,
       `${projectedBytes} bytes of it were projected; the lines of ${countText(rows, 'row')} are gone`,
     )
   }
 
+  /** Nothing is compared from this offset on. @returns how many rows that concerns. */
+  #excuse(segmentId: number, from: number): number {
+    this.#stretches.excuse(segmentId, from)
+    this.#stretches.altered.add(segmentId)
+    this.#isPartial = true
+    return this.#snapshot?.countRows(segmentId, from, Number.MAX_SAFE_INTEGER) ?? 0
+  }
+
   /** Sealed segments that neither the directory nor the database knows. */
   #reportUnknownGone(): void {
     const known = new Set([...this.#segments.values()].map(({ name }) => name))
-    for (const position of this.#options.snapshot?.positions.values() ?? []) known.add(position.name)
+    for (const position of this.#snapshot?.positions.values() ?? []) known.add(position.name)
     for (const [name, entries] of this.#entries) {
       if (!known.has(name) && this.#prunedEntry(name) === undefined) {
         this.#reportGone(name, `${entries.at(-1)?.bytes} bytes of it were sealed`)
@@ -185,7 +270,7 @@ export class JournalPass {
   }
 
   #isPrunedHere(id: number): boolean {
-    return id <= (this.#options.snapshot?.prunedThrough ?? 0)
+    return id <= (this.#snapshot?.prunedThrough ?? 0)
   }
 
   /** For the progress; of an archived segment what was archived of it. */

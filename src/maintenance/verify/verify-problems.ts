@@ -1,6 +1,6 @@
 import type { Place } from '../../events/placed.js'
 import { segmentOfId } from '../../journal/segments.js'
-import type { ColumnDifference } from './row-comparer.js'
+import { isSameCell, type Row, reportedCell } from '../../store/sqlite/compare/tables.js'
 
 /**
  * What can be wrong.
@@ -14,7 +14,7 @@ import type { ColumnDifference } from './row-comparer.js'
  * - `tampered`: a segment is not what was sealed; `chain`: the manifest itself is damaged.
  * - `unpruned`: the database says that a segment was pruned, and its file is still there.
  * - `counts`: what the database says of a segment isn't so. `ratio`: a token ratio isn't what its rows give.
- * - `rollup`: a roll-up isn't the sum of its rows.
+ * - `rollup`: a roll-up isn't the sum of its rows. `counter`: a counter isn't what was counted.
  */
 export type ProblemKind =
   | 'missing'
@@ -32,6 +32,7 @@ export type ProblemKind =
   | 'counts'
   | 'ratio'
   | 'rollup'
+  | 'counter'
 
 export interface VerifyProblem {
   kind: ProblemKind
@@ -102,10 +103,10 @@ export class ProblemList {
   addDifferences(
     kind: ProblemKind,
     place: Place,
-    differences: readonly ColumnDifference[],
+    columns: readonly DifferingColumn[],
     what: ProblemDetails,
   ): void {
-    if (differences.length > 0) this.addAt(kind, place, { ...what, columns: asColumns(differences) })
+    if (columns.length > 0) this.addAt(kind, place, { ...what, columns: [...columns] })
   }
 
   /** Counts problems that nobody keeps. */
@@ -131,13 +132,18 @@ export class ProblemList {
   }
 }
 
-export function asColumns(differences: readonly ColumnDifference[]): DifferingColumn[] {
-  return differences.map(({ column, expected, found }) => ({ column, journal: expected, database: found }))
-}
-
-/** A value as a report can hold it: JSON has no bigint. */
-export function asNumber(value: unknown): unknown {
-  return typeof value === 'bigint' ? Number(value) : value
+/** The columns in which two rows differ. A row that isn't there has nulls. */
+export function differingColumns(
+  expected: Row | null,
+  found: Row | null,
+  columns: readonly string[] = Object.keys(expected ?? found ?? {}),
+): DifferingColumn[] {
+  return columns.flatMap((column) => {
+    const [journal, database] = [expected?.[column] ?? null, found?.[column] ?? null]
+    return isSameCell(journal, database)
+      ? []
+      : [{ column, journal: reportedCell(journal), database: reportedCell(database) }]
+  })
 }
 
 function byPlace(a: VerifyProblem, b: VerifyProblem): number {

@@ -2,9 +2,9 @@ import { resolve } from 'node:path'
 import { type JournalIdentity, readIdentity } from '../../journal/identity.js'
 import { checkJournal } from '../../projection/segments/segment-check.js'
 import { asDatabaseError } from '../../store/sqlite/connection/errors.js'
+import { Snapshot } from './snapshot.js'
 import { JournalPass, type VerifyProgress } from './verify-pass.js'
 import type { VerifyProblem } from './verify-problems.js'
-import { openSnapshot, type Snapshot } from './verify-snapshot.js'
 
 export interface VerifyOptions {
   /** The journal's directory. */
@@ -77,7 +77,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
   const identity = readIdentity(directory)
   const databasePath = options.database === undefined ? null : resolve(options.database)
   // The positions first: the journal only grows, so what is read after them is never shorter than they are.
-  const snapshot = databasePath === null ? null : openSnapshot(databasePath)
+  const snapshot = databasePath === null ? null : Snapshot.open(databasePath)
   try {
     if (snapshot !== null) checkJournal(snapshot.positions.values(), identity, snapshot.path)
     const pass = new JournalPass({ directory, identity, snapshot, onProgress: options.onProgress })
@@ -91,7 +91,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
 }
 
 function report(
-  { problems, matcher, manifest, counts }: JournalPass,
+  { problems, manifest, counts }: JournalPass,
   identity: JournalIdentity,
   snapshot: Snapshot | null,
   startedAt: number,
@@ -105,7 +105,7 @@ function report(
     database: snapshot?.path ?? null,
     segments: counts.segments,
     lines: counts.lines,
-    rows: (matcher?.rows ?? 0) + unjournaled,
+    rows: snapshot?.rows ?? 0,
     missing: problems.count('missing'),
     doubled: problems.count('doubled'),
     altered: problems.count('altered'),
@@ -116,8 +116,8 @@ function report(
     unjournaled,
     added: snapshot?.added ?? 0,
     pending: snapshot === null ? 0 : counts.pending,
-    held: matcher?.completions.held ?? 0,
-    superseded: matcher?.completions.superseded ?? 0,
+    held: counts.held,
+    superseded: counts.superseded,
     late: positions.reduce((sum, position) => sum + position.counts.late, 0),
     problems: kept,
     more_problems: problems.total - kept.length,

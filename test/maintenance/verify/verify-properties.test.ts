@@ -5,7 +5,7 @@ import SQLite from 'better-sqlite3'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { verify } from '../../../src/maintenance/index.js'
-import { projectOnce } from '../../../src/projection/index.js'
+import { projectOnce, replay } from '../../../src/projection/index.js'
 import { putEmptyDatabase } from '../../support/empty-database.js'
 import { writeSegment } from '../../support/journal-files.js'
 import { completionLine, requestLine } from '../../support/lines.js'
@@ -40,6 +40,7 @@ const text = fc.oneof(
   },
 )
 const project = fc.constant('project' as const)
+const rebuild = fc.constant('replay' as const)
 const newSegment = fc.constant('new segment' as const)
 const late = text.map((bytes) => ({ late: bytes }))
 const inOrder = fc.array(
@@ -51,7 +52,11 @@ const inOrder = fc.array(
   { maxLength: 40 },
 )
 const withLateLines = fc.array(
-  fc.oneof({ weight: 4, arbitrary: inOrder }, { weight: 1, arbitrary: fc.tuple(late) }),
+  fc.oneof(
+    { weight: 8, arbitrary: inOrder },
+    { weight: 2, arbitrary: fc.tuple(late) },
+    { weight: 1, arbitrary: fc.tuple(rebuild) },
+  ),
   {
     maxLength: 6,
   },
@@ -71,6 +76,7 @@ async function withJournal(
     writeSegment(paths.journal, '', segment(day))
     for (const step of steps) {
       if (step === 'project') await projectOnce(paths)
+      else if (step === 'replay') await replay(paths)
       else if (step === 'new segment') day = Math.min(30, day + 1)
       else if (typeof step === 'string') writeSegment(paths.journal, step, segment(day))
       else writeSegment(paths.journal, step.late, segment(Math.max(10, day - 1)))
@@ -129,5 +135,48 @@ test('any byte of what was projected, and any cell of a row, is found when it ch
       })
     }),
     { numRuns: 40 },
+  )
+})
+
+test('two ids that were swapped are found where the rules allow only one order, whatever came late', {
+  timeout: 120_000,
+}, async () => {
+  await fc.assert(
+    fc.asyncProperty(withLateLines, fc.nat(), fc.nat(), async (steps, one, other) => {
+      const requests = [`${requestLine('a')}\n`, 'project', `${requestLine('b')}\n`] as const
+      await withJournal([...requests, ...steps.flat()], async (paths) => {
+        const connection = new SQLite(paths.database)
+        const rows = connection
+          .prepare(
+            'SELECT id, segment_id FROM requests WHERE segment_id IS NOT NULL ORDER BY segment_id, byte_offset',
+          )
+          .all() as { id: number; segment_id: number }[]
+        const first = rows[one % rows.length]
+        const second = rows[other % rows.length]
+        if (first === undefined || second === undefined) throw new Error('there are rows')
+        const late = connection
+          .prepare('SELECT sum(late_lines) FROM journal_segments')
+          .pluck()
+          .get() as number
+        // Within a segment ids ascend; without late lines they do everywhere.
+        const isCertain = first.id !== second.id && (late === 0 || first.segment_id === second.segment_id)
+        fc.pre(isCertain)
+        connection.pragma('foreign_keys = OFF')
+        connection.exec(
+          `UPDATE requests SET id = -1 WHERE id = ${first.id}; UPDATE requests SET id = ${first.id} WHERE id = ${second.id};
+           UPDATE requests SET id = ${second.id} WHERE id = -1`,
+        )
+        connection.close()
+        const { ok, problems } = await verify(paths)
+        expect({
+          ok,
+          isAltered: problems.some(({ kind }) => kind === 'altered' || kind === 'missing'),
+        }).toEqual({
+          ok: false,
+          isAltered: true,
+        })
+      })
+    }),
+    { numRuns: 25 },
   )
 })

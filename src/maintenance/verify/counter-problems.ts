@@ -1,0 +1,93 @@
+import { differingKeys, pairIds, prepareRow, type Row } from '../../store/sqlite/compare/tables.js'
+import type { Database } from '../../store/sqlite/connection/database.js'
+import type { Snapshot } from './snapshot.js'
+import { type DifferingColumn, differingColumns, type ProblemList } from './verify-problems.js'
+
+const MEANING = ['model', 'provider', 'policy']
+const COUNTERS = { name: 'request_counters', key: ['id'], paired: { column: 'id', by: 'counters' } }
+const LATENCIES = {
+  name: 'latency_counters',
+  key: ['counter_id', 'le_ms'],
+  paired: { column: 'counter_id', by: 'counters' },
+}
+
+/** The counters that no completion can change. */
+const FIXED = ['requests', 'latency_ms']
+/** The counters that a completion takes something back from, with what it took in `corrected_*`. */
+const CORRECTABLE = ['failures', 'unpriced', 'input_tokens', 'output_tokens']
+const NANOS = 1_000_000_000n
+
+/** Where sums count what isn't in the journal any more, or never was. */
+const COUNTS_OTHERS = `SELECT EXISTS (SELECT 1 FROM main.missing_segments)
+  OR EXISTS (SELECT 1 FROM main.requests WHERE segment_id IS NULL)
+  OR (SELECT last_id FROM main.unjournaled_requests) > 0`
+
+/**
+ * Reports counters that aren't what was counted. They never fall, and survive prunes and replays: they may be more than
+ * what the journal gives where rows have gone for a good reason, and nowhere less. What completions have corrected depends
+ * on the order in which they came, and a replay changes the rows but not the counters: so it is compared only
+ * where each completion has one request that it can belong to, and each request one completion.
+ */
+export function reportCounters(snapshot: Snapshot, problems: ProblemList): void {
+  const { database } = snapshot
+  pairIds(database, { pairs: 'counters', table: 'request_counters', meaning: MEANING })
+  const countsOthers = database.prepare<[], number>(COUNTS_OTHERS).pluck().get() === 1
+  const isExact = snapshot.prunedThrough === 0 && !countsOthers
+  const isWrong = ({ journal, database }: DifferingColumn) => isExact || Number(database) < Number(journal)
+  const report = (counter: Row | null, what: string, columns: readonly DifferingColumn[]) => {
+    if (columns.length === 0) return
+    const names = JSON.stringify(MEANING.map((column) => counter?.[column] ?? null))
+    const detail = `the counter of ${names}${what} isn't what was counted`
+    problems.add({ kind: 'counter', segment: null, byte_offset: null, detail, columns: [...columns] })
+  }
+  const counters = rowsOf(database, COUNTERS)
+  for (const key of differingKeys(database, [COUNTERS])) {
+    const [expected, found] = [counters.expected(key), counters.found(key)]
+    const [expectedCounts, foundCounts] = [withNets(expected), withNets(found)]
+    const columns = differingColumns(expectedCounts, foundCounts, FIXED).filter(isWrong)
+    const corrected = differingColumns(expectedCounts, foundCounts, [...CORRECTABLE, 'cost_nanosats'])
+    const isSure = isExact && !snapshot.hasLateLines && corrected.length > 0
+    if (isSure && !isContested(database, expected ?? found)) columns.push(...corrected)
+    report(expected ?? found, '', columns)
+  }
+  const latencies = rowsOf(database, LATENCIES)
+  for (const key of differingKeys(database, [LATENCIES])) {
+    // The counter that it has no pair of was reported.
+    if (Number(key[0]) < 0) continue
+    const [expected, found] = [latencies.expected(key), latencies.found(key)]
+    const differing = differingColumns(expected ?? NONE, found ?? NONE, ['requests']).filter(isWrong)
+    const counter = counters.found([key[0]]) ?? counters.expected([key[0]])
+    report(counter, ` up to ${String(key[1])} ms`, differing)
+  }
+}
+
+const NONE: Row = { requests: 0n }
+
+function rowsOf(database: Database, table: typeof COUNTERS) {
+  return {
+    expected: prepareRow(database, 'expected', table),
+    found: prepareRow(database, 'main', table),
+  }
+}
+
+/** The counters without what was taken back. A database that was filled from its rows has less of both. */
+function withNets(counter: Row | null): Row {
+  const value = (column: string) => BigInt((counter?.[column] ?? 0n) as bigint)
+  const net = (column: string) => value(column) - value(`corrected_${column}`)
+  return {
+    ...Object.fromEntries(FIXED.map((column) => [column, value(column)])),
+    ...Object.fromEntries(CORRECTABLE.map((column) => [column, net(column)])),
+    cost_nanosats: net('cost_sats') * NANOS + net('cost_nanosats'),
+  }
+}
+
+/** Whether another order of lines could have given the requests of a counter other completions. */
+function isContested(database: Database, counter: Row | null): boolean {
+  const statement = database.prepare<unknown[]>(
+    `SELECT 1 FROM expected.requests r WHERE model = ? AND provider IS ? AND policy IS ?
+       AND (id IN (SELECT request_id FROM expected.superseded_completions)
+         OR EXISTS (SELECT 1 FROM expected.requests o WHERE o.correlation_id = r.correlation_id AND o.id <> r.id))
+     LIMIT 1`,
+  )
+  return statement.get(...MEANING.map((column) => counter?.[column])) !== undefined
+}

@@ -1,0 +1,88 @@
+import { randomUUID } from 'node:crypto'
+import { rmSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { checkSpace, rebuiltBytes } from '../../store/sqlite/connection/copy.js'
+import type { Database } from '../../store/sqlite/connection/database.js'
+import { DatabaseError } from '../../store/sqlite/connection/errors.js'
+import { createPrivateFile } from '../../store/sqlite/connection/private-file.js'
+import { connect } from '../../store/sqlite/connection/sqlite.js'
+import { temporaryFolder } from '../../store/sqlite/connection/temporary-folder.js'
+import { migrate } from '../../store/sqlite/schema/migrations.js'
+
+/** What a replay takes over from the database that it rebuilds. */
+const KEPT_TABLES = [
+  'unjournaled_requests',
+  'unjournaled_token_ratios',
+  'rollup_unjournaled',
+  'rollup_labels',
+  'pruned_segments',
+  'pruned_completion_places',
+  'carried_completions',
+  'sqlite_sequence',
+]
+
+/**
+ * Makes an empty database for what the journal gives, and attaches it to a reader as `expected`. Its file has no name
+ * any more when this returns, so that it is gone with the process however that ends. It has what a replay takes over from
+ * the reader's database, and neither a journal nor a transaction that could be rolled back.
+ *
+ * @param reader in no transaction yet.
+ * @returns the connection that writes it; to be closed before `expected` is read.
+ * @throws DatabaseError DATABASE_UNWRITABLE if no folder may be written to, or its disk has too little room.
+ */
+export function createExpected(reader: Database, databasePath: string): Database {
+  const folder = temporaryFolder(databasePath)
+  if (folder === null) {
+    const text = 'found no folder for a temporary database, expected one that this user may write to'
+    throw new DatabaseError(
+      'DATABASE_UNWRITABLE',
+      databasePath,
+      `${text}: set SQLITE_TMPDIR to such a folder`,
+    )
+  }
+  checkSpace(folder, rebuiltBytes(reader), databasePath)
+  const file = join(folder, `${basename(databasePath)}.${randomUUID()}.verify`)
+  createPrivateFile(file, databasePath)
+  let writer: Database
+  try {
+    writer = connect(file, {})
+    reader.prepare('ATTACH ? AS expected').run(file)
+  } finally {
+    rmSync(file, { force: true })
+  }
+  try {
+    writer.pragma('journal_mode = MEMORY')
+    writer.pragma('synchronous = OFF')
+    migrate(writer, file)
+    return writer
+  } catch (error) {
+    writer.close()
+    throw error
+  }
+}
+
+/** Copies what a replay takes over: rows that never came from the journal, and what says where it begins. */
+export function seedExpected(reader: Database, writer: Database): void {
+  writer.transaction(() => {
+    copyRows(reader, writer, 'requests', 'WHERE segment_id IS NULL')
+    for (const table of KEPT_TABLES) copyRows(reader, writer, table)
+    // The sums are those of the rows; only what is needed for lines and ids stays.
+    for (const index of ['idx_requests_timestamp', 'idx_requests_unended']) {
+      writer.exec(`DROP INDEX IF EXISTS ${index}`)
+    }
+  })()
+}
+
+function copyRows(reader: Database, writer: Database, table: string, condition = ''): void {
+  const columns = writer.prepare<[string], string>('SELECT name FROM pragma_table_info(?)').pluck().all(table)
+  const list = columns.join(', ')
+  writer.exec(`DELETE FROM ${table}`)
+  const insert = writer.prepare(
+    `INSERT INTO ${table} (${list}) VALUES (${columns.map(() => '?').join(', ')})`,
+  )
+  const rows = reader
+    .prepare<[], unknown[]>(`SELECT ${list} FROM main.${table} ${condition}`)
+    .raw()
+    .safeIntegers()
+  for (const row of rows.iterate()) insert.run(...row)
+}

@@ -1,0 +1,138 @@
+import type { RequestLogged, StreamCompleted } from '../../events/event-types.js'
+import type { BatchItem, PlacedCompletion } from '../../events/placed.js'
+import type { Known } from '../../folds/changes.js'
+import { fold, foldDeferred, keysOf } from '../../folds/requests.js'
+import { Sums } from '../../folds/sums.js'
+import type { LineCounts } from '../../journal/read/batch.js'
+import type { RebuildTransaction } from '../../store/port.js'
+import { addCounts, emptyPosition, type SegmentPosition } from '../../store/positions.js'
+import type { Database } from '../../store/sqlite/connection/database.js'
+import { beginRebuild } from '../../store/sqlite/sqlite-rebuild.js'
+import { SqliteTables } from '../../store/sqlite/sqlite-transaction.js'
+
+const PAGE_ROWS = 1000
+
+/** Chooses the requests that deferred completions change, where the rules can't tell. */
+export interface CompletionChooser {
+  /** Returns those that change a request or are held, and what the fold has to know of them. */
+  choose(
+    known: Known,
+    completions: readonly PlacedCompletion[],
+  ): { known: Known; completions: readonly PlacedCompletion[] }
+}
+
+/** What the journal gives: batches are folded by a replay into the expected database. */
+export class ExpectedRows {
+  readonly #database: Database
+  readonly #transaction: RebuildTransaction
+  readonly #sums: Sums
+  #position: SegmentPosition | null = null
+
+  private constructor(database: Database, transaction: RebuildTransaction) {
+    this.#database = database
+    this.#transaction = transaction
+    this.#sums = new Sums(transaction.rollupLabels)
+  }
+
+  /** @param database the expected one, seeded. */
+  static async begin(database: Database): Promise<ExpectedRows> {
+    const transaction = beginRebuild(database, new SqliteTables(database), {
+      before: [],
+      rollupLabels: undefined,
+    })
+    const rows = new ExpectedRows(database, transaction)
+    for await (const requests of transaction.unjournaledRequests()) {
+      for (const request of requests) rows.#sums.addUnjournaled(request)
+    }
+    return rows
+  }
+
+  /** Says that the batches to come are of the segment with this position. */
+  async enter({ id, name, journalId, file }: SegmentPosition): Promise<void> {
+    this.#position = emptyPosition(id, name, journalId, file)
+    await this.#transaction.addSegment(this.#position)
+  }
+
+  async write(items: readonly BatchItem[], counts?: LineCounts): Promise<void> {
+    if (this.#position !== null && counts !== undefined) {
+      this.#position = { ...this.#position, counts: addCounts(this.#position.counts, counts) }
+    }
+    if (items.length === 0) return
+    const transaction = this.#transaction
+    const changes = fold(await transaction.load(keysOf(items)), items)
+    await transaction.apply(changes)
+    this.#sums.add(changes)
+    if (this.#sums.isFull) await transaction.addSums(this.#sums.take())
+  }
+
+  /** Notes how far the segment was read. */
+  async leave(end: Pick<SegmentPosition, 'projectedBytes' | 'projectedCrc32' | 'lastLine'>): Promise<void> {
+    if (this.#position === null) return
+    await this.#transaction.advance(0, { ...this.#position, ...end })
+    this.#position = null
+  }
+
+  /** Takes over the rows of a segment that is gone for good reason, as the database has them. */
+  async copySegment(reader: Database, segmentId: number): Promise<void> {
+    const rows = reader.prepare<[number], RequestRow>(
+      'SELECT * FROM main.requests WHERE segment_id = ? ORDER BY byte_offset, id',
+    )
+    let items: BatchItem[] = []
+    for (const row of rows.iterate(segmentId)) {
+      items.push(...eventsOf(row))
+      if (items.length < PAGE_ROWS) continue
+      await this.write(items)
+      items = []
+    }
+    await this.write(items)
+  }
+
+  /**
+   * Folds the completions, and makes everything readable by other connections.
+   *
+   * @param chooser null: the rules of the journal tell which request each one changes.
+   */
+  async finish(makeChooser: ((expected: Database) => CompletionChooser) | null): Promise<void> {
+    const transaction = this.#transaction
+    const chooser = makeChooser?.(this.#database)
+    for await (const deferred of transaction.deferred()) {
+      const { known, completions } = chooser?.choose(deferred.known, deferred.completions) ?? deferred
+      const changes = foldDeferred(known, completions)
+      await transaction.apply(changes)
+      this.#sums.add(changes)
+      if (this.#sums.isFull) await transaction.addSums(this.#sums.take())
+    }
+    await transaction.addSums(this.#sums.take())
+    await transaction.commit()
+  }
+}
+
+interface RequestRow extends Omit<RequestLogged, 'type' | 'success' | 'streaming' | 'attempt' | 'labels'> {
+  attempt: number | null
+  streaming: number
+  success: number
+  labels: string | null
+  stream_duration_ms: number | null
+  segment_id: number
+  byte_offset: number
+  completed_segment_id: number | null
+  completed_byte_offset: number | null
+}
+
+/** The events of which a row would come as it is. */
+function eventsOf(row: RequestRow): BatchItem[] {
+  const { attempt, streaming, success, labels, stream_duration_ms } = row
+  const { segment_id, byte_offset, completed_segment_id, completed_byte_offset, ...columns } = row
+  const event: RequestLogged = {
+    ...columns,
+    type: 'request_logged',
+    streaming: streaming !== 0,
+    success: success !== 0,
+    attempt: attempt ?? undefined,
+    labels: labels === null ? undefined : (JSON.parse(labels) as Record<string, string>),
+  } as RequestLogged
+  const request = { segmentId: segment_id, byteOffset: byte_offset, event }
+  if (completed_segment_id === null || completed_byte_offset === null) return [request]
+  const completion = { ...event, type: 'stream_completed', stream_duration_ms } as unknown as StreamCompleted
+  return [request, { segmentId: completed_segment_id, byteOffset: completed_byte_offset, event: completion }]
+}

@@ -1,0 +1,131 @@
+import type { Place } from '../../events/placed.js'
+import { countAddedRows } from '../../queries/window/added-rows.js'
+import type { SegmentPosition } from '../../store/positions.js'
+import { type Database, openDatabaseReadOnly } from '../../store/sqlite/connection/database.js'
+import { asDatabaseError, DatabaseError } from '../../store/sqlite/connection/errors.js'
+import { readPositions } from '../../store/sqlite/positions.js'
+import { hasPrunedLateLines, prunedCompletionTest, prunedThrough } from '../../store/sqlite/pruned.js'
+import { checkVersions } from '../../store/sqlite/versions.js'
+import { createExpected, seedExpected } from './expected-database.js'
+
+/** A database that was upgraded to keep overwritten completions has none of an earlier time. */
+const KEEPS_SUPERSEDED = 20261127000000
+const FIRST_WITH_JOURNAL = 20261122000000
+
+/**
+ * A database at one moment: everything is read in one transaction, while a projector may go on. What the journal gives is
+ * attached as `expected`, and read once its writer is closed.
+ */
+export class Snapshot {
+  readonly path: string
+  readonly database: Database
+  readonly positions: ReadonlyMap<number, SegmentPosition>
+  readonly rows: number
+  /** Rows that never came from a journal. */
+  readonly unjournaled: number
+  /** Rows that other programs have added after the journal began: no sum has them. */
+  readonly added: number
+  /** Segments up to this one were pruned: their rows are gone, and their files may be. */
+  readonly prunedThrough: number
+  /** Lines of pruned segments came late, and no replay has put the ids in order since. */
+  readonly hasPrunedLateLines: boolean
+  /** Whether it was projected in part by a version that didn't keep which completions were overwritten. */
+  readonly wasUpgraded: boolean
+  /** Whether a completion changed a request that was pruned; null: none did. */
+  readonly wasPruned: ((correlationId: string, place: Place) => boolean) | null
+  #writer: Database | null
+
+  private constructor(path: string, database: Database, writer: Database) {
+    this.path = path
+    this.database = database
+    this.#writer = writer
+    database.exec('BEGIN')
+    checkVersions(database, path)
+    this.positions = new Map(readPositions(database).map((position) => [position.id, position]))
+    this.rows = this.#count('SELECT count(*) FROM main.requests')
+    this.unjournaled = this.#count('SELECT count(*) FROM main.requests WHERE segment_id IS NULL')
+    this.added = countAddedRows(database)
+    this.prunedThrough = prunedThrough(database)
+    this.hasPrunedLateLines = hasPrunedLateLines(database)
+    const hasPruned = this.#count('SELECT EXISTS (SELECT 1 FROM main.pruned_completion_places)') === 1
+    this.wasPruned = hasPruned ? prunedCompletionTest(database) : null
+    this.wasUpgraded = this.#count(WAS_UPGRADED) === 1
+    seedExpected(database, writer)
+  }
+
+  /**
+   * Opens the snapshot, or gives null if there is no database.
+   *
+   * @throws DatabaseError if there is one that can't be read, or no room; ProjectionError PROJECTION_OUTDATED.
+   */
+  static open(path: string): Snapshot | null {
+    let database: Database
+    try {
+      database = openDatabaseReadOnly(path)
+    } catch (error) {
+      if (error instanceof DatabaseError && error.code === 'DATABASE_MISSING') return null
+      throw error
+    }
+    let writer: Database | null = null
+    try {
+      writer = createExpected(database, path)
+      return new Snapshot(path, database, writer)
+    } catch (error) {
+      writer?.close()
+      database.close()
+      throw asDatabaseError(error, path)
+    }
+  }
+
+  /** Whether ids and completions aren't what a replay gives, because lines came late. */
+  get hasLateLines(): boolean {
+    return this.hasPrunedLateLines || [...this.positions.values()].some(({ counts }) => counts.late > 0)
+  }
+
+  /** The connection that writes the expected database. */
+  get writer(): Database {
+    if (this.#writer === null) throw new Error('unreachable: the expected database is written once')
+    return this.#writer
+  }
+
+  closeWriter(): void {
+    this.#writer?.close()
+    this.#writer = null
+  }
+
+  /** How many rows say that they come from this stretch of a segment. */
+  countRows(segmentId: number, fromOffset: number, toOffset: number): number {
+    return this.#count(
+      'SELECT count(*) FROM main.requests WHERE segment_id = ? AND byte_offset >= ? AND byte_offset < ?',
+      segmentId,
+      fromOffset,
+      toOffset,
+    )
+  }
+
+  /** Whether a line of this place is kept as rejected. */
+  hasRejected(segmentId: number, byteOffset: number): boolean {
+    const sql = 'SELECT count(*) FROM main.rejected_lines WHERE segment_id = ? AND byte_offset = ?'
+    return this.#count(sql, segmentId, byteOffset) > 0
+  }
+
+  close(): void {
+    this.closeWriter()
+    this.database.close()
+  }
+
+  #count(sql: string, ...values: number[]): number {
+    return (
+      this.database
+        .prepare<number[], number>(sql)
+        .pluck()
+        .get(...values) ?? 0
+    )
+  }
+}
+
+/** Minutes apart: each migration of a new database is made at once. */
+const WAS_UPGRADED = `SELECT EXISTS (
+  SELECT 1 FROM main._sqlx_migrations first JOIN main._sqlx_migrations later
+  WHERE first.version = ${FIRST_WITH_JOURNAL} AND later.version = ${KEEPS_SUPERSEDED}
+    AND julianday(later.installed_on) - julianday(first.installed_on) > 1.0 / 24 / 60)`

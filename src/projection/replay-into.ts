@@ -1,0 +1,67 @@
+import { existsSync, linkSync, renameSync, rmSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { nodeFileSystem, syncDirectory } from '../journal/files.js'
+import { differencesBetween, type TableDifference } from '../store/sqlite/compare/databases.js'
+import { copyDatabase } from '../store/sqlite/connection/copy.js'
+import { DatabaseError } from '../store/sqlite/connection/errors.js'
+import { acquireProjectorLock } from '../store/sqlite/connection/projector-lock.js'
+import type { ProjectResult } from './projector.js'
+
+/** What is beside a SQLite database, and what this program puts there. */
+const BESIDE = ['', '-wal', '-shm', '-journal', '.lock']
+
+/**
+ * Makes a rebuilt database at a new path, and leaves the old one as it is. It is built under the name `<into>.replay`, and
+ * gets its own once it is whole: what a killed run leaves is removed by the next one.
+ *
+ * @param rebuild replays the journal into the database at a path.
+ * @param isCompared whether to tell what differs from the old database.
+ * @throws DatabaseError DATABASE_UNWRITABLE if a file is there already, or its disk has too little room.
+ */
+export async function replayInto(
+  { database, into, isCompared }: { database: string; into: string; isCompared: boolean },
+  rebuild: (databasePath: string) => Promise<ProjectResult>,
+): Promise<ProjectResult & { differences?: TableDifference[] }> {
+  const [databasePath, target] = [resolve(database), resolve(into)]
+  checkIsFree(target)
+  const temporary = `${target}.replay`
+  removeLeftover(temporary)
+  try {
+    // A replay takes over more than rows: what users have added, counters, and where the journal begins.
+    if (isCompared || existsSync(databasePath)) copyDatabase(databasePath, temporary)
+    const result = await rebuild(temporary)
+    const differences = isCompared ? { differences: differencesBetween(databasePath, temporary) } : {}
+    moveInto(temporary, target)
+    return { ...result, ...differences }
+  } finally {
+    removeAll(temporary)
+  }
+}
+
+function checkIsFree(target: string): void {
+  if (!existsSync(target)) return
+  const text = 'found a file, expected none: a rebuilt database is made at a new path'
+  throw new DatabaseError('DATABASE_UNWRITABLE', target, `${text}; name another one, or remove this one`)
+}
+
+/** @throws DatabaseError PROJECTOR_RUNNING while another replay is at work on it. */
+function removeLeftover(temporary: string): void {
+  if (existsSync(temporary)) acquireProjectorLock(temporary, 'replay').release()
+  removeAll(temporary)
+}
+
+function removeAll(databasePath: string): void {
+  for (const suffix of BESIDE) rmSync(`${databasePath}${suffix}`, { force: true })
+}
+
+/** A name that another process has taken meanwhile stays what it is. */
+function moveInto(temporary: string, target: string): void {
+  try {
+    linkSync(temporary, target)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') checkIsFree(target)
+    // This file system has no links.
+    renameSync(temporary, target)
+  }
+  syncDirectory(nodeFileSystem, dirname(target))
+}

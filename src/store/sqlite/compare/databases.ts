@@ -1,0 +1,149 @@
+import { type Database, openDatabaseReadOnly } from '../connection/database.js'
+import { asDatabaseError } from '../connection/errors.js'
+import { RequestComparison, type RequestDifference } from './requests.js'
+import { type ComparedTable, differencesOf, isSameCell, pairIds, type Row, reportedCell } from './tables.js'
+
+/** What a table would have instead of what it has. */
+export interface TableDifference {
+  table: string
+  /** Rows that only the other database has. */
+  added: number
+  /** Rows that the other database doesn't have. */
+  removed: number
+  /** Rows that both have, and that differ. */
+  changed: number
+  /** In how many rows each column differs, of those that are changed. */
+  columns: Record<string, number>
+  /** The first five. */
+  examples: RowChange[]
+}
+
+/** One row as it is, and as it would be: what differs of a changed one. Null: there is no such row. */
+export interface RowChange {
+  key: Record<string, unknown>
+  before: Record<string, unknown> | null
+  after: Record<string, unknown> | null
+}
+
+const MAX_EXAMPLES = 5
+const PLACE = ['segment_id', 'byte_offset']
+const OF_DIMENSIONS = { column: 'dimension_id', by: 'dimensions' }
+const ROLLUP_KEY = ['grain', 'period', 'dimension_id']
+const TOTAL_KEY = ['grain', 'grouped_by', 'period', 'group_name']
+
+/** Every projection but `requests`, with the tables whose ids are paired after them. */
+const TABLES: readonly ComparedTable[] = [
+  { name: 'rejected_lines', key: PLACE },
+  { name: 'held_completions', key: PLACE },
+  { name: 'superseded_completions', key: PLACE },
+  { name: 'token_ratio_sums', key: ['policy'] },
+  { name: 'token_ratios', key: ['policy'] },
+  { name: 'rollup_dimensions', key: ['id'], paired: { column: 'id', by: 'dimensions' } },
+  { name: 'rollups', key: ROLLUP_KEY, paired: OF_DIMENSIONS },
+  { name: 'rollup_latencies', key: ROLLUP_KEY, paired: OF_DIMENSIONS },
+  { name: 'rollup_totals', key: TOTAL_KEY },
+  { name: 'rollup_total_latencies', key: TOTAL_KEY },
+  { name: 'rollup_names', key: ['key'] },
+  { name: 'request_counters', key: ['id'], paired: { column: 'id', by: 'counters' } },
+  {
+    name: 'latency_counters',
+    key: ['counter_id', 'le_ms'],
+    paired: { column: 'counter_id', by: 'counters' },
+  },
+  { name: 'journal_segments', key: ['id'], ignored: ['device', 'inode', 'caught_up_at'] },
+]
+
+/**
+ * Tells what every projection of a database would be instead, by a rebuilt one. Tables that don't differ are left out.
+ *
+ * @throws DatabaseError if there is no such database, or it can't be read.
+ */
+export function differencesBetween(databasePath: string, rebuiltPath: string): TableDifference[] {
+  const database = openDatabaseReadOnly(databasePath)
+  try {
+    database.prepare('ATTACH ? AS expected').run(rebuiltPath)
+    return database.transaction(() => compareDatabases(database))()
+  } catch (error) {
+    throw asDatabaseError(error, databasePath)
+  } finally {
+    database.close()
+  }
+}
+
+function compareDatabases(database: Database): TableDifference[] {
+  const names = ['model', 'provider', 'policy']
+  pairIds(database, { pairs: 'dimensions', table: 'rollup_dimensions', meaning: [...names, 'labels'] })
+  pairIds(database, { pairs: 'counters', table: 'request_counters', meaning: names })
+  const differences = [
+    requestDifference(database),
+    ...TABLES.map((table) => tableDifference(database, table)),
+  ]
+  return differences.filter(({ added, removed, changed }) => added + removed + changed > 0)
+}
+
+function requestDifference(database: Database): TableDifference {
+  const difference = emptyDifference('requests')
+  for (const found of new RequestComparison(database).differences()) {
+    const [before, after] = rowsOf(found)
+    const row = before ?? after
+    add(difference, { segment_id: row?.['segment_id'], byte_offset: row?.['byte_offset'] }, before, after)
+  }
+  return difference
+}
+
+/** A doubled row goes, and so does one of no line. */
+function rowsOf(difference: RequestDifference): [Row | null, Row | null] {
+  switch (difference.kind) {
+    case 'missing':
+      return [null, difference.expected]
+    case 'surplus':
+    case 'doubled':
+      return [difference.found, null]
+    case 'altered':
+    case 'moved':
+      return [difference.found, difference.expected]
+  }
+}
+
+function tableDifference(database: Database, table: ComparedTable): TableDifference {
+  const difference = emptyDifference(table.name)
+  const { ignored = [], paired } = table
+  for (const { expected, found } of differencesOf(database, table)) {
+    const row = found ?? expected
+    const key = Object.fromEntries(table.key.map((column) => [column, row?.[column]]))
+    // An id of a paired row means nothing in the other database.
+    const isLeftOut = (column: string) => ignored.includes(column) || column === paired?.column
+    const [before, after] = [found, expected].map((one) =>
+      one === null ? null : Object.fromEntries(Object.entries(one).filter(([column]) => !isLeftOut(column))),
+    )
+    add(difference, key, before ?? null, after ?? null)
+  }
+  return difference
+}
+
+function add(difference: TableDifference, key: Row, before: Row | null, after: Row | null): void {
+  let change: Pick<RowChange, 'before' | 'after'> = { before, after }
+  if (before === null) difference.added++
+  else if (after === null) difference.removed++
+  else {
+    difference.changed++
+    const columns = Object.keys(after).filter((column) => !isSameCell(before[column], after[column]))
+    for (const column of columns) difference.columns[column] = (difference.columns[column] ?? 0) + 1
+    const pick = (row: Row) => Object.fromEntries(columns.map((column) => [column, row[column]]))
+    change = { before: pick(before), after: pick(after) }
+  }
+  if (difference.examples.length >= MAX_EXAMPLES) return
+  difference.examples.push({
+    key: asReported(key),
+    before: change.before && asReported(change.before),
+    after: change.after && asReported(change.after),
+  })
+}
+
+function asReported(row: Row): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(row).map(([column, value]) => [column, reportedCell(value)]))
+}
+
+function emptyDifference(table: string): TableDifference {
+  return { table, added: 0, removed: 0, changed: 0, columns: {}, examples: [] }
+}

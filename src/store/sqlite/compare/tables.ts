@@ -1,0 +1,137 @@
+import type { Database } from '../connection/database.js'
+
+/** A row, with integers as bigints: a sum may be larger than 2^53. */
+export type Row = Record<string, unknown>
+
+/** What one key has in the expected database and in the one that is compared. Null: no row. */
+export interface RowDifference {
+  expected: Row | null
+  found: Row | null
+}
+
+/** A table that is compared row by row. */
+export interface ComparedTable {
+  name: string
+  key: readonly string[]
+  /** Columns that may differ. */
+  ignored?: readonly string[]
+  /** A key column whose ids the two databases give in their own order, and the table of `pairIds` that matches them. */
+  paired?: { column: string; by: string }
+}
+
+/** Numbers that stand for the same, whether SQLite gave an integer or a real. */
+export function isSameCell(a: unknown, b: unknown): boolean {
+  if (a === b) return true
+  if (Buffer.isBuffer(a)) return Buffer.isBuffer(b) && a.equals(b)
+  const isNumber = (value: unknown) => typeof value === 'bigint' || typeof value === 'number'
+  // biome-ignore lint/suspicious/noDoubleEquals: compares a bigint with a number by value.
+  return isNumber(a) && isNumber(b) && a == b
+}
+
+/** A cell as a report can hold it: JSON has neither bigints nor bytes. */
+export function reportedCell(value: unknown): unknown {
+  if (typeof value === 'bigint') return Number(value)
+  return Buffer.isBuffer(value) ? `X'${value.toString('hex').toUpperCase()}'` : value
+}
+
+/**
+ * Compares a table of the attached database `expected` with that of `main`. Both databases are read in SQL, and only
+ * rows that differ are given back.
+ */
+export function* differencesOf(database: Database, table: ComparedTable): Generator<RowDifference> {
+  const columns = columnsOf(database, table.name)
+  const expectedRow = prepareRow(database, 'expected', table, columns)
+  const foundRow = prepareRow(database, 'main', table, columns)
+  for (const key of differingKeys(database, [table])) {
+    yield { expected: expectedRow(key), found: foundRow(key) }
+  }
+}
+
+/**
+ * The keys under which any of the tables differs, each once. All tables have the same key. A paired column has the
+ * id of `main`, or the negative one of `expected` where no row of `main` is its pair.
+ */
+export function* differingKeys(database: Database, tables: readonly ComparedTable[]): Generator<unknown[]> {
+  const sql = tables.flatMap((table) => keyQueries(table, columnsOf(database, table.name)))
+  // UNION gives each key once, and sorts on disk.
+  yield* database.prepare<[], unknown[]>(sql.join(' UNION ')).raw().safeIntegers().iterate()
+}
+
+/** Reads a row by its key, as `differingKeys` gives it. */
+export function prepareRow(
+  database: Database,
+  schema: 'expected' | 'main',
+  { name, key, paired }: ComparedTable,
+  columns = columnsOf(database, name),
+): (key: readonly unknown[]) => Row | null {
+  const isPaired = (column: string) => schema === 'expected' && column === paired?.column
+  const condition = key.map((column) =>
+    isPaired(column)
+      ? `${column} = coalesce((SELECT expected_id FROM temp.${paired?.by} WHERE found_id = ?), -?)`
+      : `${column} IS ?`,
+  )
+  const sql = `SELECT ${columns.join(', ')} FROM ${schema}.${name} WHERE ${condition.join(' AND ')}`
+  const statement = database.prepare<unknown[], Row>(sql).safeIntegers()
+  return (values) => {
+    const bound = key.flatMap((column, index) =>
+      isPaired(column) ? [values[index], values[index]] : [values[index]],
+    )
+    return statement.get(...bound) ?? null
+  }
+}
+
+/**
+ * Matches the ids of rows that mean the same in both databases, in a temporary table (expected_id, found_id). Of several
+ * rows of `main` that mean the same the first counts.
+ *
+ * @param meaning the columns that tell what a row means; `key` finds it by an index.
+ */
+export function pairIds(
+  database: Database,
+  { pairs, table, meaning }: { pairs: string; table: string; meaning: readonly string[] },
+): void {
+  const isSame = meaning.map((column) => `f.${column} IS e.${column}`).join(' AND ')
+  database.exec(`
+    CREATE TEMP TABLE ${pairs} (expected_id INTEGER PRIMARY KEY, found_id INTEGER UNIQUE);
+    INSERT INTO temp.${pairs}
+      SELECT e.id, min(f.id) FROM expected.${table} e JOIN main.${table} f ON f.key = e.key AND ${isSame} GROUP BY e.id;
+  `)
+}
+
+/** The columns of a table, as the expected database has them. */
+export function columnsOf(database: Database, table: string): string[] {
+  return database
+    .prepare<[string], string>("SELECT name FROM pragma_table_info(?, 'expected')")
+    .pluck()
+    .all(table)
+}
+
+function keyQueries(
+  { name, key, ignored = [], paired }: ComparedTable,
+  columns: readonly string[],
+): string[] {
+  const values = columns.filter((column) => !key.includes(column) && !ignored.includes(column))
+  const list = (alias: string, names: readonly string[]) =>
+    names.map((column) => `${alias}.${column}`).join(', ')
+  const isSameKey = key.map((column) =>
+    column === paired?.column ? `e.${column} = p.expected_id` : `e.${column} = f.${column}`,
+  )
+  const differs = values.length === 0 ? '' : ` OR (${list('f', values)}) IS NOT (${list('e', values)})`
+  const [first] = key
+  const foundPairs =
+    paired === undefined ? '' : `LEFT JOIN temp.${paired.by} p ON p.found_id = f.${paired.column}`
+  const expectedPairs =
+    paired === undefined ? '' : `LEFT JOIN temp.${paired.by} p ON p.expected_id = e.${paired.column}`
+  const expectedKey = key.map((column) =>
+    column === paired?.column ? `coalesce(p.found_id, -e.${column})` : `e.${column}`,
+  )
+  const isSameFound = key.map((column) =>
+    column === paired?.column ? `f.${column} = p.found_id` : `f.${column} = e.${column}`,
+  )
+  return [
+    `SELECT ${list('f', key)} FROM main.${name} f ${foundPairs}
+      LEFT JOIN expected.${name} e ON ${isSameKey.join(' AND ')} WHERE e.${first} IS NULL${differs}`,
+    `SELECT ${expectedKey.join(', ')} FROM expected.${name} e ${expectedPairs}
+      LEFT JOIN main.${name} f ON ${isSameFound.join(' AND ')} WHERE f.${first} IS NULL`,
+  ]
+}
