@@ -9,7 +9,7 @@ import { readIdentity } from '../journal/identity.js'
 import { listSegments, type Segment } from '../journal/segments.js'
 import { checkJournal } from '../projection/segments/segment-check.js'
 import { openDatabaseReadOnly } from '../store/sqlite/connection/database.js'
-import { acquireJournalLock } from '../store/sqlite/connection/projector-lock.js'
+import { acquireJournalLock } from '../store/sqlite/connection/lock.js'
 import { readPositions } from '../store/sqlite/positions.js'
 import { AlteredSegmentError, type ArchiverOptions, isTemporary, SegmentArchiver } from './archive-segment.js'
 

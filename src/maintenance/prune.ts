@@ -15,7 +15,7 @@ import { checkJournal } from '../projection/segments/segment-check.js'
 import type { SegmentPosition } from '../store/positions.js'
 import { type Database, openDatabase, openDatabaseReadOnly } from '../store/sqlite/connection/database.js'
 import { asDatabaseError } from '../store/sqlite/connection/errors.js'
-import { acquireJournalLock, acquireProjectorLock } from '../store/sqlite/connection/projector-lock.js'
+import { acquireDatabaseLock, acquireJournalLock } from '../store/sqlite/connection/lock.js'
 import { acceptedMissing } from '../store/sqlite/missing-segments.js'
 import { readPositions } from '../store/sqlite/positions.js'
 import { prunedThrough } from '../store/sqlite/pruned.js'
@@ -94,7 +94,7 @@ export async function pruneWith(
   const locks: { release(): void }[] = []
   try {
     if (!dryRun) {
-      locks.push(acquireProjectorLock(databasePath, 'prune'))
+      locks.push(acquireDatabaseLock(databasePath, 'prune'))
       // Without a manifest nothing is archived, and there is nothing to take away.
       if (isThere(new ManifestFile(directory).path)) locks.push(acquireJournalLock(directory, 'prune'))
     }

@@ -18,7 +18,7 @@ import { checkJournal } from '../projection/segments/segment-check.js'
 import type { SegmentPosition } from '../store/positions.js'
 import { openDatabaseReadOnly } from '../store/sqlite/connection/database.js'
 import { asDatabaseError } from '../store/sqlite/connection/errors.js'
-import { acquireProjectorLock } from '../store/sqlite/connection/projector-lock.js'
+import { acquireDatabaseLock } from '../store/sqlite/connection/lock.js'
 import { readPositions } from '../store/sqlite/positions.js'
 
 /** Writers look each second; the rest allows for a busy machine. */
@@ -83,7 +83,7 @@ export async function redateWith(
   const today = utcDay(now())
   const result: RedateResult = { dry_run: dryRun, renamed: [], left: [], still_written: [], replayed: false }
   // A projector would take the segments for gone.
-  const lock = hasDatabase && !dryRun ? acquireProjectorLock(databasePath, 'redate') : null
+  const lock = hasDatabase && !dryRun ? acquireDatabaseLock(databasePath, 'redate') : null
   try {
     for (let round = 1; ; round++) {
       const { renames, left } = plan(directory, today)

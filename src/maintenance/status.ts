@@ -12,7 +12,7 @@ import { checkJournal } from '../projection/segments/segment-check.js'
 import { addCounts, emptyCounts, type SegmentPosition } from '../store/positions.js'
 import { type Database, openDatabaseReadOnly } from '../store/sqlite/connection/database.js'
 import { asDatabaseError, DatabaseError } from '../store/sqlite/connection/errors.js'
-import { isProjectorRunning } from '../store/sqlite/connection/projector-lock.js'
+import { isLocked } from '../store/sqlite/connection/lock.js'
 import { acceptedMissing } from '../store/sqlite/missing-segments.js'
 import { readPositions } from '../store/sqlite/positions.js'
 import { prunedThrough } from '../store/sqlite/pruned.js'
@@ -239,7 +239,7 @@ function readDatabase(databasePath: string): ReadDatabase | null {
       late_lines: counts.late,
       unchecked: counts.unchecked,
       unjournaled,
-      projector_running: isProjectorRunning(databasePath),
+      projector_running: isLocked(databasePath),
     }
     return { status, ...known }
   } catch (error) {

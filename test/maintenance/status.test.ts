@@ -6,7 +6,7 @@ import { openJournal } from '../../src/index.js'
 import { doctor, status, verify } from '../../src/maintenance/index.js'
 import { openDatabase, projectOnce } from '../../src/projection/index.js'
 import { type Database, openDatabaseReadOnly } from '../../src/store/sqlite/connection/database.js'
-import { acquireProjectorLock } from '../../src/store/sqlite/connection/projector-lock.js'
+import { acquireDatabaseLock } from '../../src/store/sqlite/connection/lock.js'
 import { DAY, lines, writeSegment } from '../support/journal-files.js'
 import { completionLine, requestLine } from '../support/lines.js'
 import { canMountVolumes, makeVolumes } from '../support/mounts.js'
@@ -132,7 +132,7 @@ test('status says that a projector is running', async ({ workspace }) => {
   writer.append(requestLog())
   await writer.close()
   openDatabase(database).close()
-  const lock = acquireProjectorLock(database, 'project')
+  const lock = acquireDatabaseLock(database, 'project')
   expect((await status({ journal, database })).database?.projector_running).toBe(true)
   lock.release()
 })

@@ -18,7 +18,7 @@ import { openJournal } from '../../src/index.js'
 import { segmentOf, utcDay } from '../../src/journal/segments.js'
 import { status } from '../../src/maintenance/index.js'
 import { openDatabase, projectOnce } from '../../src/projection/index.js'
-import { acquireProjectorLock, isProjectorRunning } from '../../src/store/sqlite/connection/projector-lock.js'
+import { acquireDatabaseLock, isLocked } from '../../src/store/sqlite/connection/lock.js'
 import { DAY, lines, writeSegment } from '../support/journal-files.js'
 import { requestLine } from '../support/lines.js'
 import { requestLog, test } from '../support/workspace.js'
@@ -96,9 +96,9 @@ describe.for(impostors)('%s', ([, put]) => {
     writeFileSync(elsewhere, 'not yours')
     openDatabase(database).close()
     put(`${database}.pid`, elsewhere)
-    const lock = acquireProjectorLock(database, 'project')
-    expect(isProjectorRunning(database)).toBe(true)
-    expect(() => acquireProjectorLock(database, 'project')).toThrow(/a projector .*already works/)
+    const lock = acquireDatabaseLock(database, 'project')
+    expect(isLocked(database)).toBe(true)
+    expect(() => acquireDatabaseLock(database, 'project')).toThrow(/a projector .*already works/)
     lock.release()
     expect(readFileSync(elsewhere, 'utf8')).toBe('not yours')
   })
@@ -148,7 +148,7 @@ test.for([0o000, 0o022, 0o002, 0o777])(
       await writer.close()
       await projectOnce({ journal, database })
       const connection = openDatabase(database)
-      const lock = acquireProjectorLock(database, 'project')
+      const lock = acquireDatabaseLock(database, 'project')
       connection.exec('CREATE TABLE t (x)')
       for (const name of ['requests.db', 'requests.db-wal', 'requests.db-shm', 'requests.db.lock']) {
         expect([name, mode(join(directory, 'data', name))]).toEqual([name, 0o600])

@@ -6,7 +6,7 @@ import { openJournal } from '../../src/index.js'
 import { listSegments } from '../../src/journal/segments.js'
 import { archiveWith } from '../../src/maintenance/archive.js'
 import { openDatabase, projectOnce } from '../../src/projection/index.js'
-import { acquireProjectorLock } from '../../src/store/sqlite/connection/projector-lock.js'
+import { acquireDatabaseLock } from '../../src/store/sqlite/connection/lock.js'
 import { lines, writeSegment } from '../support/journal-files.js'
 import { requestLine } from '../support/lines.js'
 import { requestLog, test } from '../support/workspace.js'
@@ -94,7 +94,7 @@ describe.skipIf(!isRoot)('what root makes (needs root)', () => {
     chownSync(data, PROJECTOR, PROJECTOR)
     const database = join(data, 'requests.db')
     const connection = openDatabase(database)
-    const lock = acquireProjectorLock(database, 'project')
+    const lock = acquireDatabaseLock(database, 'project')
     connection.exec('CREATE TABLE t (x)')
     for (const [name, ...owner] of owners(data).filter(([name]) => !name.endsWith('.pid'))) {
       expect([name, ...owner]).toEqual([name, PROJECTOR, PROJECTOR])

@@ -1,5 +1,5 @@
 import { addCounts, emptyCounts, type SegmentPosition } from '../../store/positions.js'
-import { describeHolder, isProjectorRunning } from '../../store/sqlite/connection/projector-lock.js'
+import { describeHolder, isLocked } from '../../store/sqlite/connection/lock.js'
 import { countText } from '../count-text.js'
 import type { StatusReport } from '../status.js'
 import { type DoctorCheck, note, ok, problem, sizeText } from './check.js'
@@ -10,7 +10,7 @@ const SLOW_SECONDS = 60
 const FORGOTTEN_SECONDS = 3600
 
 export function checkProjector(databasePath: string): DoctorCheck {
-  const isRunning = isProjectorRunning(databasePath)
+  const isRunning = isLocked(databasePath)
   const holder = describeHolder(databasePath)
   if (isRunning) return ok('projector', `running${holder === undefined ? '' : ` (${holder})`}`)
   const last = holder === undefined ? '' : `; the last one didn't end by itself (${holder})`

@@ -4,7 +4,7 @@ import { JournalError } from '../../journal/errors.js'
 import { freeBytes } from '../../journal/files.js'
 import { status } from '../../maintenance/status.js'
 import { openDatabaseReadOnly } from '../../store/sqlite/connection/database.js'
-import { isProjectorRunning } from '../../store/sqlite/connection/projector-lock.js'
+import { isLocked } from '../../store/sqlite/connection/lock.js'
 import { hasPositions } from '../../store/sqlite/positions.js'
 import type { QueryProcessData } from '../pool/query-task.js'
 
@@ -42,7 +42,7 @@ export async function measureHealth({ databasePath, journal }: QueryProcessData)
     if (!isMissing || hasProjected(databasePath)) throw error
   }
   return {
-    projector_running: isProjectorRunning(databasePath),
+    projector_running: isLocked(databasePath),
     lag_seconds: null,
     lag_bytes: null,
     rejected_lines: null,

@@ -7,7 +7,7 @@ import { ProjectionError } from '../../store/errors.js'
 import { addCounts, emptyCounts } from '../../store/positions.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
 import { DatabaseError } from '../../store/sqlite/connection/errors.js'
-import { isProjectorRunning } from '../../store/sqlite/connection/projector-lock.js'
+import { isLocked } from '../../store/sqlite/connection/lock.js'
 import { readPositions } from '../../store/sqlite/positions.js'
 import { countHeldCompletions } from '../../store/sqlite/projection-tables.js'
 import type { JournalFigures, MetricsInput } from './metrics.js'
@@ -46,7 +46,7 @@ export async function collectMetrics(database: Database, options: MetricsOptions
   return {
     version: VERSION,
     ...read(),
-    isProjectorUp: isProjectorRunning(file),
+    isProjectorUp: isLocked(file),
     journal: await readJournal(journal, file),
     databaseBytes: sizeOf(file),
     walBytes: sizeOf(`${file}-wal`),

@@ -7,11 +7,7 @@ import type { SegmentPosition } from '../positions.js'
 import { BulkTables, isWorthBulk } from './bulk-tables.js'
 import { type Database, openDatabase } from './connection/database.js'
 import { asDatabaseError } from './connection/errors.js'
-import {
-  acquireProjectorLock,
-  type ProjectorLock,
-  type ProjectorPurpose,
-} from './connection/projector-lock.js'
+import { acquireDatabaseLock, type Lock, type LockPurpose } from './connection/lock.js'
 import { acceptedMissing, acceptMissing } from './missing-segments.js'
 import { readPositions, rememberFile } from './positions.js'
 import { prunedThrough } from './pruned.js'
@@ -23,7 +19,7 @@ import { SqliteTables, SqliteTransaction } from './sqlite-transaction.js'
 import { checkVersions } from './versions.js'
 
 export interface SqliteStoreOptions {
-  purpose: ProjectorPurpose
+  purpose: LockPurpose
   /**
    * How long a lock of another program is waited for, in milliseconds.
    * @default what `openDatabase` sets
@@ -35,7 +31,7 @@ export interface SqliteStoreOptions {
 export class SqliteStore implements Store {
   readonly name: string
   readonly #database: Database
-  readonly #lock: ProjectorLock
+  readonly #lock: Lock
   readonly #tables: SqliteTables
   readonly #file: FileIdentity | null
   readonly #folder: { path: string; file: FileIdentity | null }
@@ -47,7 +43,7 @@ export class SqliteStore implements Store {
     this.name = databasePath
     this.#database = openDatabase(databasePath)
     try {
-      this.#lock = acquireProjectorLock(databasePath, purpose)
+      this.#lock = acquireDatabaseLock(databasePath, purpose)
     } catch (error) {
       this.#database.close()
       throw error

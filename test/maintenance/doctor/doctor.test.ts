@@ -22,7 +22,7 @@ import { type DoctorReport, doctor } from '../../../src/maintenance/doctor/docto
 import { checkLag } from '../../../src/maintenance/doctor/projector.js'
 import type { StatusReport } from '../../../src/maintenance/index.js'
 import { openDatabase, projectOnce } from '../../../src/projection/index.js'
-import { acquireProjectorLock } from '../../../src/store/sqlite/connection/projector-lock.js'
+import { acquireDatabaseLock } from '../../../src/store/sqlite/connection/lock.js'
 import { lines, writeSegment as write } from '../../support/journal-files.js'
 import { completionLine, requestLine } from '../../support/lines.js'
 import { test, type Workspace } from '../../support/workspace.js'
@@ -366,7 +366,7 @@ test('rows that another program has added after the journal began are named', as
 
 test('a projector that runs is named', async ({ workspace }) => {
   await prepare(workspace)
-  const lock = acquireProjectorLock(workspace.database, 'project')
+  const lock = acquireDatabaseLock(workspace.database, 'project')
   const { checks } = await doctor(workspace)
   lock.release()
   const found = checks.find(({ check }) => check === 'projector')

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { expect } from 'vitest'
 import { Health } from '../../../src/server/health/health.js'
 import type { QueryPool } from '../../../src/server/pool/query-pool.js'
-import { acquireProjectorLock } from '../../../src/store/sqlite/connection/projector-lock.js'
+import { acquireDatabaseLock } from '../../../src/store/sqlite/connection/lock.js'
 import { requestLine } from '../../support/lines.js'
 import { end } from '../../support/program.js'
 import { append, askUntil, log, requestLog, test } from '../support.js'
@@ -54,7 +54,7 @@ test('fails on a dead projector: nobody holds the lock', async ({ place, serve }
 test('fails on lag in seconds over --max-lag-seconds, and says how much', async ({ place, serve }) => {
   await log(place, [requestLog()])
   // Stands for a projector that lives and makes no progress.
-  const lock = acquireProjectorLock(place.database, 'project')
+  const lock = acquireDatabaseLock(place.database, 'project')
   try {
     const behind = await serve({ maxLagSeconds: 1 })
     const patient = await serve({ maxLagSeconds: 1_000_000 })

@@ -6,7 +6,7 @@ import { projectOnce } from '../../../src/projection/index.js'
 import { collectMetrics } from '../../../src/server/metrics/collect-metrics.js'
 import { renderMetrics } from '../../../src/server/metrics/metrics.js'
 import { openDatabase, openDatabaseReadOnly } from '../../../src/store/sqlite/connection/database.js'
-import { acquireProjectorLock } from '../../../src/store/sqlite/connection/projector-lock.js'
+import { acquireDatabaseLock } from '../../../src/store/sqlite/connection/lock.js'
 import { Child } from '../../store/sqlite/support.js'
 import { DAY, lines, writeSegment } from '../../support/journal-files.js'
 import { completionLine, requestLine } from '../../support/lines.js'
@@ -74,7 +74,7 @@ test('the page has the lag, the sizes, and whether a projector holds the databas
   await projectOnce(workspace)
   const writer = openDatabase(database)
   writer.pragma('user_version = 1')
-  const lock = acquireProjectorLock(database, 'project')
+  const lock = acquireDatabaseLock(database, 'project')
   const waiting = lines(requestLine('b'))
   writeSegment(journal, waiting)
   writeFileSync(join(journal, `${DAY}.distrusted`), '{}')

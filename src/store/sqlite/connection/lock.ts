@@ -8,33 +8,33 @@ import { asDatabaseError, DatabaseError, isBusy } from './errors.js'
 import { createPrivateFile } from './private-file.js'
 import { connect } from './sqlite.js'
 
-/** What the holder of a database does with it. */
-export type ProjectorPurpose = 'project' | 'replay' | 'prune' | 'archive' | 'redate'
+/** What the holder of a lock does meanwhile. */
+export type LockPurpose = 'project' | 'replay' | 'prune' | 'archive' | 'redate'
 
-/** The right to project into one database. It also ends with the process, however that dies. */
-export interface ProjectorLock {
+/** The sole right to change one database, or one journal's files. It ends with its process, however that dies. */
+export interface Lock {
   /** Gives the lock back; a second call does nothing. */
   release(): void
 }
 
-// Not zero: two processes that start together can each see the other's first step and both give up, and
-// isProjectorRunning holds a shared lock for an instant. Nobody who will let go holds it for this long.
+// Not zero: two processes that start together can each see the other's first step and both give up, and isLocked holds
+// a shared lock for an instant. Whoever is about to let go does so sooner than this.
 const settleMs = 200
 
 const maxPidFileBytes = 4096
 
-// A connection that is garbage collected is closed: a caller that drops its ProjectorLock would lose the lock unseen.
+// A connection that is garbage collected is closed: a caller that drops its Lock would lose it unseen.
 const held = new Set<SQLite.Database>()
 
 /**
- * Takes the one projector lock of a database that exists. The lock is an exclusive transaction in the side file
- * `<database>.lock`, named after the real path, so that symlinks lead to the same one. `<database>.pid` only tells people who
+ * Takes the one lock of a database that exists. It is an exclusive transaction in the side file `<database>.lock`, which
+ * is named after the real path, so that all symbolic links lead to the same one. `<database>.pid` only tells people who
  * holds it.
  *
- * Throws {@link DatabaseError} with `PROJECTOR_RUNNING` when another holder lives, in this process or in another one,
- * `DATABASE_MISSING` when the database isn't there, `DATABASE_UNWRITABLE` when the side file can't be made.
+ * @throws DatabaseError PROJECTOR_RUNNING while anybody holds it, in this process or another; DATABASE_MISSING if the
+ *   database doesn't exist; DATABASE_UNWRITABLE if the side file can't be made.
  */
-export function acquireProjectorLock(databasePath: string, purpose: ProjectorPurpose): ProjectorLock {
+export function acquireDatabaseLock(databasePath: string, purpose: LockPurpose): Lock {
   const realPath = existingRealPath(databasePath)
   if (realPath === undefined) {
     throw new DatabaseError(
@@ -47,14 +47,14 @@ export function acquireProjectorLock(databasePath: string, purpose: ProjectorPur
   const pidPath = `${realPath}.pid`
   let connection: SQLite.Database | undefined
   try {
-    // Whoever can read it could hold a shared lock on it, and so keep every projector out.
+    // Private: whoever can read it could hold a shared lock on it, and so keep every projector out.
     if (statSync(lockPath, { throwIfNoEntry: false }) === undefined) createPrivateFile(lockPath, realPath)
     connection = connect(lockPath, { timeout: settleMs })
     // In WAL mode "exclusive" would keep out writers only, and live in a -shm file that others can remove.
     connection.pragma('journal_mode = DELETE')
     connection.exec('BEGIN EXCLUSIVE')
     // On a file that this user can't write, BEGIN EXCLUSIVE succeeds with a lock that others can share. This changes
-    // nothing, but has to write: SQLite refuses it there.
+    // nothing, but it has to write, which SQLite refuses on such a file.
     connection.pragma('incremental_vacuum(0)')
   } catch (error) {
     connection?.close()
@@ -67,20 +67,21 @@ export function acquireProjectorLock(databasePath: string, purpose: ProjectorPur
 }
 
 /**
- * Takes the one lock of those who take files away from a journal, beside its manifest, which must be there.
+ * Takes the one lock that a command needs to take files away from a journal. It lies beside the manifest, which must
+ * exist.
  *
- * Throws as {@link acquireProjectorLock}.
+ * @throws DatabaseError as `acquireDatabaseLock`.
  */
-export function acquireJournalLock(directory: string, purpose: 'prune' | 'archive'): ProjectorLock {
-  return acquireProjectorLock(join(directory, MANIFEST_FILE), purpose)
+export function acquireJournalLock(directory: string, purpose: 'prune' | 'archive'): Lock {
+  return acquireDatabaseLock(join(directory, MANIFEST_FILE), purpose)
 }
 
 /**
- * Whether a projector or a replay holds the database. Creates nothing; false where there is no database.
+ * Whether somebody holds the lock of a database; false if there is no database. Creates nothing.
  *
- * Throws {@link DatabaseError} when the side file can't be read.
+ * @throws DatabaseError when the side file can't be read.
  */
-export function isProjectorRunning(databasePath: string): boolean {
+export function isLocked(databasePath: string): boolean {
   const realPath = existingRealPath(databasePath)
   if (realPath === undefined) return false
   const lockPath = `${realPath}.lock`
@@ -99,7 +100,7 @@ export function isProjectorRunning(databasePath: string): boolean {
   }
 }
 
-/** What is known of the process that holds the database, or of one that died with it: text for people. */
+/** Describes, for people, the process that holds the lock, or one that died while it did. */
 export function describeHolder(databasePath: string): string | undefined {
   const realPath = existingRealPath(databasePath)
   return realPath === undefined ? undefined : readPidFile(`${realPath}.pid`)?.description
@@ -108,18 +109,18 @@ export function describeHolder(databasePath: string): string | undefined {
 function release(connection: SQLite.Database, pidPath: string): void {
   if (!held.delete(connection)) return
   try {
-    // While the lock is still held: afterwards this could be the next holder's file.
+    // Before the lock goes: afterwards this could be the next holder's file.
     rmSync(pidPath, { force: true })
   } catch {
-    // A stale pid file is only text; the lock has to go in any case.
+    // A pid file that stays is only text; the lock has to go in any case.
   }
   connection.close()
 }
 
-function writePidFile(pidPath: string, purpose: ProjectorPurpose): void {
+function writePidFile(pidPath: string, purpose: LockPurpose): void {
   const holder = { pid: process.pid, hostname: hostname(), purpose, started_at: new Date().toISOString() }
   try {
-    // Made anew: writing to what is there would follow a symbolic link.
+    // Made anew: writing to an existing one would follow a symbolic link.
     rmSync(pidPath, { force: true })
     writeFileSync(pidPath, `${JSON.stringify(holder)}\n`, { flag: 'wx', mode: 0o644 })
   } catch {
@@ -130,13 +131,13 @@ function writePidFile(pidPath: string, purpose: ProjectorPurpose): void {
 function alreadyHeld(databasePath: string, pidPath: string, cause: unknown): DatabaseError {
   const holder = readPidFile(pidPath)
   const who = holder === undefined ? '' : ` (${holder.description})`
-  const [name, does, advice] = WORK[holder?.purpose as ProjectorPurpose] ?? WORK.project
+  const [name, does, advice] = WORK[holder?.purpose as LockPurpose] ?? WORK.project
   return new DatabaseError('PROJECTOR_RUNNING', databasePath, `${name}${who} already ${does}: ${advice}`, {
     cause,
   })
 }
 
-const WORK: Record<ProjectorPurpose, [name: string, does: string, advice: string]> = {
+const WORK: Record<LockPurpose, [name: string, does: string, advice: string]> = {
   project: ['a projector', 'works on this database', 'stop it, or let it do the work'],
   replay: ['a replay', 'rebuilds this database', 'wait until it is done, or stop it'],
   prune: ['a prune', 'works here', 'wait until it is done, or stop it'],
@@ -154,7 +155,7 @@ function readPidFile(pidPath: string): { purpose: unknown; description: string }
     }
     return { purpose, description: `pid ${pid} on host ${hostname}, started at ${started_at}` }
   } catch {
-    // Missing, unreadable or half written: the lock itself has already said what matters.
+    // It is missing, unreadable or half written. The lock itself has already said what matters.
     return undefined
   }
 }
