@@ -4,7 +4,7 @@ import { nodeFileSystem, syncDirectory } from '../journal/files.js'
 import { differencesBetween, type TableDifference } from '../store/sqlite/compare/databases.js'
 import { copyDatabase } from '../store/sqlite/connection/copy.js'
 import { DatabaseError } from '../store/sqlite/connection/errors.js'
-import { acquireProjectorLock } from '../store/sqlite/connection/projector-lock.js'
+import { acquireDatabaseLock } from '../store/sqlite/connection/lock.js'
 import type { ProjectResult } from './projector.js'
 
 /** What is beside a SQLite database, and what this program puts there. */
@@ -46,7 +46,7 @@ function checkIsFree(target: string): void {
 
 /** @throws DatabaseError PROJECTOR_RUNNING while another replay is at work on it. */
 function removeLeftover(temporary: string): void {
-  if (existsSync(temporary)) acquireProjectorLock(temporary, 'replay').release()
+  if (existsSync(temporary)) acquireDatabaseLock(temporary, 'replay').release()
   removeAll(temporary)
 }
 

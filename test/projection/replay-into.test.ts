@@ -4,7 +4,7 @@ import SQLite from 'better-sqlite3'
 import { expect } from 'vitest'
 import { verify } from '../../src/maintenance/index.js'
 import { projectOnce, replay } from '../../src/projection/index.js'
-import { acquireProjectorLock } from '../../src/store/sqlite/connection/projector-lock.js'
+import { acquireDatabaseLock } from '../../src/store/sqlite/connection/lock.js'
 import { DAY, lines, writeSegment } from '../support/journal-files.js'
 import { completionLine, requestLine } from '../support/lines.js'
 import { query, test, type Workspace } from '../support/workspace.js'
@@ -94,7 +94,7 @@ test('gives the ids and late lines that a replay changes', async ({ workspace })
 
 test('works beside a projector on the old database, and without an old database', async ({ workspace }) => {
   const into = await fill(workspace)
-  const lock = acquireProjectorLock(workspace.database, 'project')
+  const lock = acquireDatabaseLock(workspace.database, 'project')
   try {
     await replay({ ...workspace, into, diff: true })
   } finally {
