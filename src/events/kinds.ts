@@ -82,7 +82,7 @@ export const KINDS = {
     isValid: (value) => typeof value === 'boolean',
   },
   labels: {
-    expected: 'a plain object of strings',
+    expected: 'an object of strings',
     schema: {
       type: 'object',
       propertyNames: { pattern: WITHOUT_NUL },
