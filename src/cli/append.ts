@@ -1,5 +1,5 @@
-import type { Command } from 'commander'
 import type { EventInput, RequestLog } from '../events/event-types.js'
+import { FIELDS } from '../events/fields.js'
 import type { Journal } from '../journal/append/journal.js'
 import type { LineScanner, ScannedLine } from '../journal/read/line-scanner.js'
 import { countText } from '../maintenance/count-text.js'
@@ -7,13 +7,13 @@ import { formatCount } from './output/format.js'
 import { note } from './output/standard-error.js'
 import { print, printJson } from './output/standard-output.js'
 import { visible } from './output/terminal.js'
+import type { ProgramCommand } from './run/command.js'
 import { describeFailure } from './run/failure.js'
-import { examples, journalOption, jsonOption } from './run/options.js'
 
 /** How many bad lines are named one by one. */
 const NAMED_LINES = 20
 
-export function addAppend(program: Command): void {
+export function addAppend(program: ProgramCommand): void {
   program
     .command('append')
     .summary('append events from stdin')
@@ -24,14 +24,11 @@ export function addAppend(program: Command): void {
         'rest is appended, and the exit code is 1. When it exits, everything it has appended survives a power ' +
         'cut.',
     )
-    .addOption(journalOption())
-    .addOption(jsonOption())
-    .addHelpText(
-      'after',
-      examples(
-        `echo '{"model":"gpt-4o","latency_ms":812,"success":true}' | request-journal append`,
-        'request-journal append --journal /var/log/requests < events.ndjson',
-      ),
+    .journalOption()
+    .jsonOption()
+    .examples(
+      `echo '{"model":"gpt-4o","latency_ms":812,"success":true}' | request-journal append`,
+      'request-journal append --journal /var/log/requests < events.ndjson',
     )
     .action(append)
 }
@@ -153,19 +150,7 @@ const PLACE_MEMBERS = ['id', 'segment', 'byte_offset', 'completed_segment', 'com
  * The members of a completion: those that it overwrites, and those that say which request it
  * belongs to.
  */
-const COMPLETION_MEMBERS = [
-  'correlation_id',
-  'attempt',
-  'timestamp',
-  'input_tokens',
-  'output_tokens',
-  'cost_sats',
-  'provider_cost_sats',
-  'stream_duration_ms',
-  'success',
-  'error_status',
-  'error_message',
-] as const
+const COMPLETION_MEMBERS = Object.keys(FIELDS.stream_completed)
 
 /**
  * The events that a line of stdin stands for. A line of an export is a request as it was in the

@@ -1,17 +1,9 @@
-import type { Command } from 'commander'
 import type { ArchiveResult, SkipReason } from '../maintenance/archive.js'
 import { countText } from '../maintenance/count-text.js'
 import { formatBytes, formatCount } from './output/format.js'
-import { ProgressLine } from './output/progress.js'
-import { print, printJson } from './output/standard-output.js'
-import { databaseOption, examples, journalOption, jsonOption } from './run/options.js'
-
-interface ArchiveFlags {
-  journal: string
-  db: string
-  dryRun?: true
-  json?: true
-}
+import { withProgressLine } from './output/progress.js'
+import { printAnswer } from './output/standard-output.js'
+import type { CommonFlags, ProgramCommand } from './run/command.js'
 
 const REASONS: Record<SkipReason, string> = {
   newest: 'writers append to it: it is the newest segment',
@@ -21,7 +13,7 @@ const REASONS: Record<SkipReason, string> = {
   still_written: 'a writer still appends to it: the next run archives it',
 }
 
-export function addArchive(program: Command): void {
+export function addArchive(program: ProgramCommand): void {
   program
     .command('archive')
     .summary('compress finished segments')
@@ -31,32 +23,28 @@ export function addArchive(program: Command): void {
         'writers and the projector, and finishes what a run that was killed has begun. The exit code is 1 ' +
         'if a segment is not what was sealed.',
     )
-    .addOption(journalOption())
-    .addOption(databaseOption())
+    .journalOption()
+    .databaseOption()
     .option('--dry-run', 'only say what it would do')
-    .addOption(jsonOption())
-    .addHelpText('after', examples('request-journal archive --dry-run', 'request-journal archive --json'))
+    .jsonOption()
+    .examples('request-journal archive --dry-run', 'request-journal archive --json')
     .action(runArchive)
 }
 
-async function runArchive(flags: ArchiveFlags): Promise<void> {
+async function runArchive(flags: CommonFlags & { dryRun?: true }): Promise<void> {
   const { archive } = await import('../maintenance/archive.js')
-  const line = new ProgressLine()
-  let result: ArchiveResult
-  try {
-    result = await archive({
-      journal: flags.journal,
-      database: flags.db,
-      dryRun: flags.dryRun === true,
+  const { journal, db: database, dryRun } = flags
+  const result = await withProgressLine((line) =>
+    archive({
+      journal,
+      database,
+      dryRun,
       onProgress: ({ segment, done, total }) => {
         line.show(() => `archiving ${segment} (${formatCount(done + 1)} of ${formatCount(total)})`)
       },
-    })
-  } finally {
-    line.erase()
-  }
-  if (flags.json) printJson(result)
-  else print(describe(result))
+    }),
+  )
+  printAnswer(result, flags, describe)
   if (result.skipped.some(({ reason }) => reason === 'altered')) process.exitCode = 1
 }
 

@@ -2,16 +2,15 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Command } from 'commander'
 import { countText } from '../maintenance/count-text.js'
 import type { ProjectionWatch } from './demo/demo-watch.js'
 import { formatCount, formatMs } from './output/format.js'
 import { ProgressLine } from './output/progress.js'
 import { note } from './output/standard-error.js'
 import { pageWidth, print } from './output/standard-output.js'
+import type { ProgramCommand } from './run/command.js'
 import { withDatabase } from './run/database.js'
 import { CommandFailure } from './run/failure.js'
-import { examples } from './run/options.js'
 
 const EVENTS = 3000
 const EVENTS_PER_SECOND = 400
@@ -23,7 +22,7 @@ const STEP_MS = 2
 /** A slow machine needs far less. */
 const GIVE_UP_MS = 18_000
 
-export function addDemo(program: Command): void {
+export function addDemo(program: ProgramCommand): void {
   program
     .command('demo')
     .summary('the whole thing in one command')
@@ -32,7 +31,7 @@ export function addDemo(program: Command): void {
         'directory while a second process projects it, then asks the database. Leaves journal and ' +
         'database there to play with.',
     )
-    .addHelpText('after', examples('request-journal demo'))
+    .examples('request-journal demo')
     .action(runDemo)
 }
 

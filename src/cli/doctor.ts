@@ -1,9 +1,9 @@
-import type { Command } from 'commander'
+import { countText } from '../maintenance/count-text.js'
 import type { DoctorCheck, DoctorReport } from '../maintenance/doctor/doctor.js'
 import { formatCount } from './output/format.js'
-import { pageWidth, print, printJson } from './output/standard-output.js'
+import { pageWidth, printAnswer } from './output/standard-output.js'
 import { displayWidth, visible } from './output/terminal.js'
-import { databaseOption, examples, journalOption, jsonOption } from './run/options.js'
+import type { CommonFlags, ProgramCommand } from './run/command.js'
 
 /** With fewer columns than this beside the name of a check, its text stands below the name. */
 const LEAST_ROOM = 30
@@ -13,7 +13,7 @@ const SHOWN_ITEMS = 5
 const LEVELS = ['problem', 'note', 'ok'] as const
 const MARKS = { problem: 'PROBLEM', note: 'note', ok: 'ok' }
 
-export function addDoctor(program: Command): void {
+export function addDoctor(program: ProgramCommand): void {
   program
     .command('doctor')
     .summary('what is wrong, and what to do about it')
@@ -22,15 +22,14 @@ export function addDoctor(program: Command): void {
         'about it. Changes nothing but a probe file in the journal, which it removes. The exit code is 1 if there is a ' +
         'problem; a note is not one.',
     )
-    .addOption(journalOption())
-    .addOption(databaseOption())
-    .addOption(jsonOption())
-    .addHelpText('after', examples('request-journal doctor', 'request-journal doctor --json | jq .healthy'))
-    .action(async (flags: { journal: string; db: string; json?: true }) => {
+    .journalOption()
+    .databaseOption()
+    .jsonOption()
+    .examples('request-journal doctor', 'request-journal doctor --json | jq .healthy')
+    .action(async (flags: CommonFlags) => {
       const { doctor } = await import('../maintenance/doctor/doctor.js')
       const report = await doctor({ journal: flags.journal, database: flags.db })
-      if (flags.json) printJson(report)
-      else print(formatReport(report, pageWidth()))
+      printAnswer(report, flags, () => formatReport(report, pageWidth()))
       if (!report.healthy) process.exitCode = 1
     })
 }
@@ -81,7 +80,6 @@ function wrap(text: string, width: number): string[] {
 }
 
 function verdict({ problems, notes, checks }: DoctorReport): string {
-  const counted = (count: number, noun: string) => `${count} ${noun}${count === 1 ? '' : 's'}`
-  const rest = `${counted(notes, 'note')}, ${checks.length - problems - notes} checks ok`
-  return problems === 0 ? `No problem found (${rest}).` : `${counted(problems, 'problem')} (${rest}).`
+  const rest = `${countText(notes, 'note')}, ${checks.length - problems - notes} checks ok`
+  return problems === 0 ? `No problem found (${rest}).` : `${countText(problems, 'problem')} (${rest}).`
 }

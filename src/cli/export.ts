@@ -1,13 +1,14 @@
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
 import { countText } from '../maintenance/count-text.js'
 import type { ExportedRequest, ExportOptions } from '../queries/rows/export.js'
 import type { Database } from '../store/sqlite/connection/database.js'
 import { exportTo, standardOutput } from './output/export-target.js'
 import { note } from './output/standard-error.js'
 import { terminalJson, visible } from './output/terminal.js'
+import type { ProgramCommand } from './run/command.js'
 import { withDatabase } from './run/database.js'
-import { addFilterOptions, type FilterFlags, filterOf } from './run/filter-options.js'
-import { databaseOption, examples, parsePath } from './run/options.js'
+import { type FilterFlags, filterOf } from './run/filter-options.js'
+import { parsePath } from './run/options.js'
 
 interface ExportFlags extends FilterFlags {
   db: string
@@ -46,40 +47,35 @@ const COLUMNS: readonly (keyof ExportedRequest)[] = [
   'attempt',
 ]
 
-export function addExport(program: Command): void {
-  const command = program
+export function addExport(program: ProgramCommand): void {
+  program
     .command('export')
     .summary('requests as NDJSON or CSV')
     .description(
       'Writes requests to stdout or to a file, however many, while the projector goes on: as NDJSON, of which `append` ' +
         'makes the same requests again, or as CSV with a header, in which no spreadsheet takes a cell for a formula.',
     )
-    .addOption(databaseOption())
-    .addOption(
-      new Option('--format <format>', 'the format to write').choices(['ndjson', 'csv']).default('ndjson'),
-    )
+    .databaseOption()
+    .choiceOption('--format <format>', 'the format to write', ['ndjson', 'csv'], 'ndjson')
     .option('--bom', 'begin a CSV with a byte order mark, by which spreadsheets know that it is UTF-8')
     .option(
       '--label-column <name>',
       'a column of a CSV, label:<name>, with the values of this label; may be repeated',
       parseLabelColumn,
     )
-    .addOption(new Option('--order <order>', 'what to sort by').choices(['id', 'timestamp']).default('id'))
+    .choiceOption('--order <order>', 'what to sort by', ['id', 'timestamp'], 'id')
     .option(
       '--output <file>',
       'write to a new file, which gets its name once it is whole, instead of stdout',
       parsePath,
     )
-  addFilterOptions(command)
-    .addHelpText(
-      'after',
-      examples(
-        'request-journal export --since 2026-11-01 --until 2026-11-30 --format csv --output november.csv',
-        'request-journal export --format csv --bom --label-column team --label-column user > search.csv',
-        'request-journal export --label team=search | gzip > search.ndjson.gz',
-      ),
+    .filterOptions()
+    .examples(
+      'request-journal export --since 2026-11-01 --until 2026-11-30 --format csv --output november.csv',
+      'request-journal export --format csv --bom --label-column team --label-column user > search.csv',
+      'request-journal export --label team=search | gzip > search.ndjson.gz',
     )
-    .action(async (flags: ExportFlags) => {
+    .action(async (flags: ExportFlags, command: Command) => {
       const ofCsv = flags.bom ? '--bom' : flags.labelColumn !== undefined ? '--label-column <name>' : null
       if (flags.format !== 'csv' && ofCsv !== null) {
         command.error(`error: option '${ofCsv}' needs '--format csv': found '--format ${flags.format}'`)

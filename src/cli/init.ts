@@ -1,9 +1,8 @@
-import type { Command } from 'commander'
-import { print, printJson } from './output/standard-output.js'
+import { printAnswer } from './output/standard-output.js'
 import { visible } from './output/terminal.js'
-import { examples, journalOption, jsonOption } from './run/options.js'
+import type { ProgramCommand } from './run/command.js'
 
-export function addInit(program: Command): void {
+export function addInit(program: ProgramCommand): void {
   program
     .command('init')
     .summary('make an empty journal')
@@ -11,9 +10,9 @@ export function addInit(program: Command): void {
       'Makes the journal directory and its journal.json, for appenders of your own that write only lines. Changes ' +
         'nothing if there is a journal already.',
     )
-    .addOption(journalOption())
-    .addOption(jsonOption())
-    .addHelpText('after', examples('request-journal init --journal /var/log/requests'))
+    .journalOption()
+    .jsonOption()
+    .examples('request-journal init --journal /var/log/requests')
     .action(init)
 }
 
@@ -25,6 +24,8 @@ async function init(flags: { journal: string; json?: true }): Promise<void> {
   const { directory, fileMode, directoryMode } = resolveOptions({ directory: flags.journal })
   const modes = { file: fileMode, directory: directoryMode }
   const { journal_id, created_at } = readOrCreateIdentity(directory, modes, Date.now(), nodeFileSystem)
-  if (flags.json) printJson({ journal: flags.journal, journal_id, created_at })
-  else print(`${visible(flags.journal)} is journal ${visible(journal_id)}, created ${visible(created_at)}`)
+  const { journal } = flags
+  printAnswer({ journal, journal_id, created_at }, flags, () =>
+    visible(`${journal} is journal ${journal_id}, created ${created_at}`),
+  )
 }

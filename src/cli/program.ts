@@ -1,4 +1,3 @@
-import { Command } from 'commander'
 import { VERSION } from '../package/package-files.js'
 import { addAppend } from './append.js'
 import { addArchive } from './archive.js'
@@ -13,6 +12,7 @@ import { addRedate } from './redate.js'
 import { addRejected } from './rejected.js'
 import { addReplay } from './replay.js'
 import { addRequests } from './requests.js'
+import { ProgramCommand } from './run/command.js'
 import { addServe } from './serve.js'
 import { addShow } from './show.js'
 import { addStats } from './stats.js'
@@ -23,8 +23,8 @@ import { addVerify } from './verify.js'
  * Makes the program with every command and its options. These modules import nothing heavy: each
  * action loads what it needs, so that `append` loads neither SQLite nor chokidar.
  */
-export function createProgram(): Command {
-  const program = new Command('request-journal')
+export function createProgram(): ProgramCommand {
+  const program = new ProgramCommand('request-journal')
     .description(
       'Event-sourced request log for LLM gateways: callers append events to a journal of NDJSON files, ' +
         'a projector follows it into an SQLite database, and people ask that database.',

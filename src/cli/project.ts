@@ -2,22 +2,19 @@ import type { Command } from 'commander'
 import { countText } from '../maintenance/count-text.js'
 import type { Projector, ProjectorOptions } from '../projection/projector.js'
 import { formatMs } from './output/format.js'
-import { goOnWithoutStdout, print, printJson } from './output/standard-output.js'
-import { createLogger, logLevelOption } from './run/logger.js'
-import { databaseOption, examples, journalOption, jsonOption, rollupLabelOption } from './run/options.js'
+import { goOnWithoutStdout, printAnswer } from './output/standard-output.js'
+import type { CommonFlags, ProgramCommand } from './run/command.js'
+import { createLogger } from './run/logger.js'
 import { keepNewSpaceSmall } from './run/process.js'
 
-interface ProjectFlags {
-  journal: string
-  db: string
+interface ProjectFlags extends CommonFlags {
   logLevel: string
   once?: true
   allowMissing?: true
   rollupLabel?: string[]
-  json?: true
 }
 
-export function addProject(program: Command): void {
+export function addProject(program: ProgramCommand): void {
   program
     .command('project')
     .summary('the projector: follow the journal into the database')
@@ -27,22 +24,19 @@ export function addProject(program: Command): void {
         'time. With --once it catches up and exits; rejected lines are counted, and are ' +
         'not a failure.',
     )
-    .addOption(journalOption())
-    .addOption(databaseOption())
+    .journalOption()
+    .databaseOption()
     .option('--once', 'catch up and exit')
     .option(
       '--allow-missing',
       'go on, now and in later runs, without segments that are gone although they were projected, sealed or archived',
     )
-    .addOption(rollupLabelOption())
-    .addOption(logLevelOption())
-    .addOption(jsonOption().default(undefined, 'only with --once'))
-    .addHelpText(
-      'after',
-      examples(
-        'request-journal project --journal /var/log/requests --db /var/lib/requests.db',
-        'request-journal project --once --json',
-      ),
+    .rollupLabelOption()
+    .logLevelOption()
+    .jsonOption('only with --once')
+    .examples(
+      'request-journal project --journal /var/log/requests --db /var/lib/requests.db',
+      'request-journal project --once --json',
     )
     .action(async (flags: ProjectFlags, command: Command) => {
       if (flags.once) await projectOnceAndReport(flags)
@@ -52,7 +46,7 @@ export function addProject(program: Command): void {
 }
 
 function projectorOptions({ journal, db, rollupLabel, allowMissing }: ProjectFlags): ProjectorOptions {
-  return { journal, database: db, rollupLabels: rollupLabel, allowMissing: allowMissing === true }
+  return { journal, database: db, rollupLabels: rollupLabel, allowMissing }
 }
 
 async function projectOnceAndReport(flags: ProjectFlags): Promise<void> {
@@ -60,8 +54,7 @@ async function projectOnceAndReport(flags: ProjectFlags): Promise<void> {
   const { projectOnce } = await import('../projection/projector.js')
   const logger = await createLogger(flags.logLevel)
   const result = await projectOnce({ ...projectorOptions(flags), logger })
-  if (flags.json) printJson(result)
-  else print(describeResult(result))
+  printAnswer(result, flags, describeResult)
 }
 
 /** `28,185 events projected into …, 0 rejected (0.4 s)` */

@@ -1,17 +1,14 @@
-import { type Command, InvalidArgumentError } from 'commander'
+import { InvalidArgumentError } from 'commander'
 import { canonicalTimestamp } from '../events/timestamp.js'
 import { countText } from '../maintenance/count-text.js'
 import type { LeftReason, PruneResult } from '../maintenance/prune.js'
 import { formatBytes } from './output/format.js'
-import { print, printJson } from './output/standard-output.js'
-import { databaseOption, examples, journalOption, jsonOption } from './run/options.js'
+import { printAnswer } from './output/standard-output.js'
+import type { CommonFlags, ProgramCommand } from './run/command.js'
 
-interface PruneFlags {
-  journal: string
-  db: string
+interface PruneFlags extends CommonFlags {
   before: string
   dryRun?: true
-  json?: true
 }
 
 const REASONS: Record<LeftReason, string> = {
@@ -20,7 +17,7 @@ const REASONS: Record<LeftReason, string> = {
   behind_another: 'an older segment stays, and only the oldest go',
 }
 
-export function addPrune(program: Command): void {
+export function addPrune(program: ProgramCommand): void {
   program
     .command('prune')
     .summary('remove the oldest days from database and journal')
@@ -29,17 +26,14 @@ export function addPrune(program: Command): void {
         "They can't be replayed any more. Segments that aren't archived stay, with their rows. " +
         'Stop the projector first. A later run finishes what a run that was killed has begun.',
     )
-    .addOption(journalOption())
-    .addOption(databaseOption())
+    .journalOption()
+    .databaseOption()
     .requiredOption('--before <date>', 'remove the days before this one: 2026-11-22', parseDay)
     .option('--dry-run', 'only say what it would do')
-    .addOption(jsonOption())
-    .addHelpText(
-      'after',
-      examples(
-        'request-journal prune --before 2026-11-22 --dry-run',
-        'request-journal prune --before "$(date -u -d \'90 days ago\' +%F)"',
-      ),
+    .jsonOption()
+    .examples(
+      'request-journal prune --before 2026-11-22 --dry-run',
+      'request-journal prune --before "$(date -u -d \'90 days ago\' +%F)"',
     )
     .action(runPrune)
 }
@@ -47,9 +41,8 @@ export function addPrune(program: Command): void {
 async function runPrune(flags: PruneFlags): Promise<void> {
   const { prune } = await import('../maintenance/prune.js')
   const { journal, db: database, before, dryRun } = flags
-  const result = await prune({ journal, database, before, dryRun: dryRun === true })
-  if (flags.json) printJson(result)
-  else print(describe(result))
+  const result = await prune({ journal, database, before, dryRun })
+  printAnswer(result, flags, describe)
 }
 
 function describe({ dry_run, rows, segments, left, bytes, replays_from }: PruneResult): string {

@@ -1,17 +1,9 @@
-import type { Command } from 'commander'
 import { countText } from '../maintenance/count-text.js'
 import type { RedateResult } from '../maintenance/redate.js'
-import { print, printJson } from './output/standard-output.js'
-import { databaseOption, examples, journalOption, jsonOption } from './run/options.js'
+import { printAnswer } from './output/standard-output.js'
+import type { CommonFlags, ProgramCommand } from './run/command.js'
 
-interface RedateFlags {
-  journal: string
-  db: string
-  dryRun?: true
-  json?: true
-}
-
-export function addRedate(program: Command): void {
+export function addRedate(program: ProgramCommand): void {
   program
     .command('redate')
     .summary('bring writers back from a segment dated in the future')
@@ -22,20 +14,19 @@ export function addRedate(program: Command): void {
         'replay. Correct the clock and stop the projector first. The exit code is 1 if a segment ' +
         'stays in the future.',
     )
-    .addOption(journalOption())
-    .addOption(databaseOption())
+    .journalOption()
+    .databaseOption()
     .option('--dry-run', 'only say what it would do')
-    .addOption(jsonOption())
-    .addHelpText('after', examples('request-journal redate --dry-run', 'request-journal redate'))
+    .jsonOption()
+    .examples('request-journal redate --dry-run', 'request-journal redate')
     .action(runRedate)
 }
 
-async function runRedate(flags: RedateFlags): Promise<void> {
+async function runRedate(flags: CommonFlags & { dryRun?: true }): Promise<void> {
   const { redate } = await import('../maintenance/redate.js')
   const { journal, db: database, dryRun } = flags
-  const result = await redate({ journal, database, dryRun: dryRun === true })
-  if (flags.json) printJson(result)
-  else print(describe(result))
+  const result = await redate({ journal, database, dryRun })
+  printAnswer(result, flags, describe)
   if (result.left.length > 0 || result.still_written.length > 0) process.exitCode = 1
 }
 

@@ -1,14 +1,13 @@
-import type { Command } from 'commander'
 import type { RejectedList } from '../queries/rows/rejected.js'
 import { formatCount } from './output/format.js'
-import { pageWidth, print, printJson } from './output/standard-output.js'
+import { pageWidth, printAnswer } from './output/standard-output.js'
 import { formatTable } from './output/table.js'
+import type { ProgramCommand } from './run/command.js'
 import { withDatabase } from './run/database.js'
-import { databaseOption, examples, jsonOption, wholeNumberBetween } from './run/options.js'
 
 const MAX_LIMIT = 1_000_000
 
-export function addRejected(program: Command): void {
+export function addRejected(program: ProgramCommand): void {
   program
     .command('rejected')
     .summary('rejected lines with place and reason')
@@ -16,15 +15,14 @@ export function addRejected(program: Command): void {
       'Lists the lines that could not be projected, the last in the journal first: the place of each ' +
         '(segment and byte offset), the reason, and how it begins. The lines themselves stay in the journal.',
     )
-    .addOption(databaseOption())
-    .option('--limit <n>', `show at most this many, 1 to ${MAX_LIMIT}`, wholeNumberBetween(1, MAX_LIMIT), 50)
-    .addOption(jsonOption())
-    .addHelpText('after', examples('request-journal rejected --limit 5'))
+    .databaseOption()
+    .numberOption('--limit <n>', `show at most this many, 1 to ${MAX_LIMIT}`, 1, MAX_LIMIT, 50)
+    .jsonOption()
+    .examples('request-journal rejected --limit 5')
     .action(async (flags: { db: string; limit: number; json?: true }) => {
       const { listRejected } = await import('../queries/rows/rejected.js')
       const list = await withDatabase(flags.db, (database) => listRejected(database, { limit: flags.limit }))
-      if (flags.json) printJson(list)
-      else print(formatRejected(list, pageWidth()))
+      printAnswer(list, flags, () => formatRejected(list, pageWidth()))
     })
 }
 

@@ -1,28 +1,22 @@
 import type { Command } from 'commander'
 import { countText } from '../maintenance/count-text.js'
-import type { ReplayResult } from '../projection/replay.js'
 import type { RowChange, TableDifference } from '../store/sqlite/compare/databases.js'
-import { formatCount } from './output/format.js'
-import { formatProgress, ProgressLine } from './output/progress.js'
-import { print, printJson } from './output/standard-output.js'
+import { formatCount, formatValue } from './output/format.js'
+import { withProgressLine } from './output/progress.js'
+import { printAnswer } from './output/standard-output.js'
 import { visible } from './output/terminal.js'
 import { describeResult } from './project.js'
-import { databaseOption, examples, journalOption, jsonOption, rollupLabelOption } from './run/options.js'
+import type { CommonFlags, ProgramCommand } from './run/command.js'
 import { keepNewSpaceSmall } from './run/process.js'
 
-const SHOWN_VALUE = 60
-
-interface ReplayFlags {
-  journal: string
-  db: string
+interface ReplayFlags extends CommonFlags {
   allowMissing?: true
   into?: string
   diff?: true
   rollupLabel?: string[]
-  json?: true
 }
 
-export function addReplay(program: Command): void {
+export function addReplay(program: ProgramCommand): void {
   program
     .command('replay')
     .summary('rebuild the database from the journal')
@@ -33,22 +27,19 @@ export function addReplay(program: Command): void {
         'and the old one stays as it is; with --diff what differs is told, and the exit code is 1 if anything does. ' +
         'Lines that the old one has not projected yet differ, too.',
     )
-    .addOption(journalOption())
-    .addOption(databaseOption())
+    .journalOption()
+    .databaseOption()
     .option(
       '--allow-missing',
       'rebuild even if segments that were projected, sealed or archived are gone: their rows are lost then',
     )
     .option('--into <path>', 'make a rebuilt database at this new path instead')
     .option('--diff', 'tell by table and column what differs from the old database; with --into')
-    .addOption(rollupLabelOption())
-    .addOption(jsonOption())
-    .addHelpText(
-      'after',
-      examples(
-        'request-journal replay --journal /var/log/requests --db /var/lib/requests.db',
-        'request-journal replay --into rebuilt.db --diff',
-      ),
+    .rollupLabelOption()
+    .jsonOption()
+    .examples(
+      'request-journal replay --journal /var/log/requests --db /var/lib/requests.db',
+      'request-journal replay --into rebuilt.db --diff',
     )
     .action(runReplay)
 }
@@ -59,27 +50,14 @@ async function runReplay(flags: ReplayFlags, command: Command): Promise<void> {
   }
   keepNewSpaceSmall()
   const { replay } = await import('../projection/replay.js')
-  const line = new ProgressLine()
-  const startedAt = performance.now()
-  let result: ReplayResult
-  try {
-    result = await replay({
-      journal: flags.journal,
-      database: flags.db,
-      allowMissing: flags.allowMissing === true,
-      rollupLabels: flags.rollupLabel,
-      into: flags.into,
-      diff: flags.diff === true,
-      onProgress: (progress) => {
-        const isRead = progress.bytes >= progress.total_bytes
-        line.show((width) => formatProgress(progress, performance.now() - startedAt, width), isRead)
-      },
-    })
-  } finally {
-    line.erase()
-  }
-  if (flags.json) printJson(result)
-  else print([describeResult(result), ...describeDifferences(result.differences)].join('\n'))
+  const { journal, db: database, allowMissing, rollupLabel: rollupLabels, into, diff } = flags
+  const options = { journal, database, allowMissing, rollupLabels, into, diff }
+  const result = await withProgressLine((line) =>
+    replay({ ...options, onProgress: (progress) => line.showProgress(progress) }),
+  )
+  printAnswer(result, flags, () =>
+    [describeResult(result), ...describeDifferences(result.differences)].join('\n'),
+  )
   if (result.differences !== undefined && result.differences.length > 0) process.exitCode = 1
 }
 
@@ -99,18 +77,13 @@ function describeChange({ key, before, after }: RowChange): string {
   if (before === null) return `${row} is added`
   if (after === null) return `${row} is removed`
   const changes = Object.keys(after).map(
-    (column) => `${column} ${shortened(before[column])} becomes ${shortened(after[column])}`,
+    (column) => `${column} ${formatValue(before[column])} becomes ${formatValue(after[column])}`,
   )
   return `${row}: ${changes.join('; ')}`
 }
 
 function describeCells(cells: Record<string, unknown>): string {
   return Object.entries(cells)
-    .map(([column, value]) => `${column} ${shortened(value)}`)
+    .map(([column, value]) => `${column} ${formatValue(value)}`)
     .join(', ')
-}
-
-function shortened(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'nothing'
-  return text.length <= SHOWN_VALUE ? text : `${text.slice(0, SHOWN_VALUE)}…`
 }

@@ -1,14 +1,14 @@
-import { type Command, Option } from 'commander'
+import { Option } from 'commander'
 import { countText } from '../maintenance/count-text.js'
 import type { ListRequestsOptions, RequestCursorPage, RequestPage } from '../queries/rows/requests.js'
 import type { RequestFilter } from '../queries/window/filter.js'
 import { formatCount } from './output/format.js'
 import { REQUEST_COLUMNS, requestCells } from './output/request-table.js'
-import { pageWidth, print, printJson } from './output/standard-output.js'
+import { pageWidth, printAnswer } from './output/standard-output.js'
 import { formatTable } from './output/table.js'
+import type { ProgramCommand } from './run/command.js'
 import { withDatabase } from './run/database.js'
-import { addFilterOptions, type FilterFlags, filterOf } from './run/filter-options.js'
-import { databaseOption, examples, jsonOption, wholeNumberBetween } from './run/options.js'
+import { type FilterFlags, filterOf } from './run/filter-options.js'
 
 const MAX_PAGE = 2 ** 32 - 1
 const MAX_PER_PAGE = 100
@@ -16,13 +16,16 @@ const MAX_PER_PAGE = 100
 /** The options that a live tail can't be combined with: it shows requests as they come. */
 const NOT_FOLLOWED = ['page', 'perPage', 'cursor', 'sort', 'order', 'until', 'before']
 
+const YES_OR_NO = ['true', 'false']
+const SORTS = ['timestamp', 'cost_sats', 'latency_ms'] as const
+
 interface RequestsFlags extends FilterFlags {
   db: string
   correlationId?: string
   success?: 'true' | 'false'
   failed?: true
   streaming?: 'true' | 'false'
-  sort?: 'timestamp' | 'cost_sats' | 'latency_ms'
+  sort?: (typeof SORTS)[number]
   order?: 'asc' | 'desc'
   page?: number
   perPage?: number
@@ -31,8 +34,8 @@ interface RequestsFlags extends FilterFlags {
   json?: true
 }
 
-export function addRequests(program: Command): void {
-  const command = program
+export function addRequests(program: ProgramCommand): void {
+  program
     .command('requests')
     .summary('the list of requests')
     .description(
@@ -40,62 +43,45 @@ export function addRequests(program: Command): void {
         'open, and after an hour unfinished; – means unknown. --json is the body of ' +
         'GET /v1/requests?details=true.',
     )
-    .addOption(databaseOption())
-  addFilterOptions(command)
+    .databaseOption()
+    .filterOptions()
     .option('--correlation-id <id>', 'all that is logged under this correlation_id')
-    .addOption(
-      new Option('--success <yes>', 'only requests that succeeded, or with false those that failed').choices([
-        'true',
-        'false',
-      ]),
+    .choiceOption(
+      '--success <yes>',
+      'only requests that succeeded, or with false those that failed',
+      YES_OR_NO,
     )
-    .addOption(
-      new Option('--failed', 'only requests that failed: short for --success false').conflicts('success'),
-    )
+    .exclusiveOption('--failed', 'only requests that failed: short for --success false', 'success')
     .addOption(
       new Option('--streaming [yes]', 'only streams, or with false all other requests')
-        .choices(['true', 'false'])
+        .choices(YES_OR_NO)
         .preset('true'),
     )
-    .addOption(
-      new Option('--sort <column>', 'what to sort by; timestamp by default').choices([
-        'timestamp',
-        'cost_sats',
-        'latency_ms',
-      ]),
-    )
-    .addOption(new Option('--order <order>', 'desc by default').choices(['asc', 'desc']))
-    .option(
-      '--page <n>',
-      `which page, 1 to ${MAX_PAGE}; the first by default`,
-      wholeNumberBetween(1, MAX_PAGE),
-    )
-    .option(
+    .choiceOption('--sort <column>', 'what to sort by; timestamp by default', SORTS)
+    .choiceOption('--order <order>', 'desc by default', ['asc', 'desc'])
+    .numberOption('--page <n>', `which page, 1 to ${MAX_PAGE}; the first by default`, 1, MAX_PAGE)
+    .numberOption(
       '--per-page <n>',
       `requests on a page, 1 to ${MAX_PER_PAGE}; 20 by default`,
-      wholeNumberBetween(1, MAX_PER_PAGE),
+      1,
+      MAX_PER_PAGE,
     )
-    .addOption(
-      new Option(
-        '--cursor <cursor>',
-        "pages by key, each as fast as the first: 'start', then the next_cursor of the page before",
-      ).conflicts('page'),
+    .exclusiveOption(
+      '--cursor <cursor>',
+      "pages by key, each as fast as the first: 'start', then the next_cursor of the page before",
+      'page',
     )
-    .addOption(
-      new Option(
-        '--follow',
-        'show the last ten, then each request as it comes, and each stream again when it ends, until Ctrl-C; with --json one object a line',
-      ).conflicts(NOT_FOLLOWED),
+    .exclusiveOption(
+      '--follow',
+      'show the last ten, then each request as it comes, and each stream again when it ends, until Ctrl-C; with --json one object a line',
+      NOT_FOLLOWED,
     )
-    .addOption(jsonOption())
-    .addHelpText(
-      'after',
-      examples(
-        'request-journal requests --failed --range 90m',
-        'request-journal requests --sort cost_sats --per-page 5 --label team=search',
-        'request-journal requests --follow --model gpt-4o',
-        'request-journal requests --json | jq .data[0]',
-      ),
+    .jsonOption()
+    .examples(
+      'request-journal requests --failed --range 90m',
+      'request-journal requests --sort cost_sats --per-page 5 --label team=search',
+      'request-journal requests --follow --model gpt-4o',
+      'request-journal requests --json | jq .data[0]',
     )
     .action(async (flags: RequestsFlags) => {
       const filter = requestFilter(flags)
@@ -106,29 +92,16 @@ export function addRequests(program: Command): void {
       }
       const { listRequests } = await import('../queries/rows/requests.js')
       const { page, perPage, sort, order, cursor } = flags
-      const options: ListRequestsOptions = {
-        ...filter,
-        page,
-        perPage,
-        sort,
-        order,
-        cursor,
-        details: true,
-      }
+      const options: ListRequestsOptions = { ...filter, page, perPage, sort, order, cursor, details: true }
       const answer = await withDatabase(flags.db, (database) => listRequests(database, options))
-      if (flags.json) printJson(answer)
-      else print(formatRequests(answer, pageWidth()))
+      printAnswer(answer, flags, () => formatRequests(answer, pageWidth()))
     })
 }
 
 function requestFilter(flags: RequestsFlags): RequestFilter {
   const { correlationId, success, streaming, failed } = flags
-  return {
-    ...filterOf(flags),
-    correlationId,
-    success: failed ? false : yes(success),
-    streaming: yes(streaming),
-  }
+  const outcome = { success: failed ? false : yes(success), streaming: yes(streaming) }
+  return { ...filterOf(flags), correlationId, ...outcome }
 }
 
 function yes(text: 'true' | 'false' | undefined): boolean | undefined {

@@ -1,18 +1,12 @@
 import { realpathSync, statSync } from 'node:fs'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { Logger } from 'pino'
-import type { Server, ServerOptions } from '../server/index.js'
+import type { Server } from '../server/index.js'
 import { goOnWithoutStdout, print } from './output/standard-output.js'
+import type { ProgramCommand } from './run/command.js'
 import { CommandFailure } from './run/failure.js'
-import { createLogger, logLevelOption } from './run/logger.js'
-import {
-  databaseOption,
-  examples,
-  journalOption,
-  parsePath,
-  rollupLabelOption,
-  wholeNumberBetween,
-} from './run/options.js'
+import { createLogger } from './run/logger.js'
+import { parsePath, wholeNumberBetween } from './run/options.js'
 
 interface ServeFlags {
   db: string
@@ -38,7 +32,7 @@ const MAX_TOKEN_FILE_BYTES = 4096
  */
 const STOP_MS = 8000
 
-export function addServe(program: Command): void {
+export function addServe(program: ProgramCommand): void {
   program
     .command('serve')
     .summary('HTTP API, dashboard and metrics')
@@ -50,67 +44,44 @@ export function addServe(program: Command): void {
         'but /healthz and /livez asks for it, as a bearer token or as the password of a browser. Without one it listens to ' +
         'this machine only.',
     )
-    .addOption(databaseOption())
-    .addOption(journalOption())
-    .addOption(
-      valueOption('--host <host>', 'the name or address to listen on', parseName).default('127.0.0.1'),
-    )
-    .addOption(
-      valueOption('--port <n>', 'the port; 0 means any free one', wholeNumberBetween(0, 65_535)).default(
-        8790,
-      ),
-    )
+    .databaseOption()
+    .journalOption()
+    .settingOption('--host <host>', 'the name or address to listen on', parseName, '127.0.0.1')
+    .settingOption('--port <n>', 'the port; 0 means any free one', wholeNumberBetween(0, 65_535), 8790)
     .addOption(
       new Option('--project', 'run the projector in the same process').env('REQUEST_JOURNAL_PROJECT'),
     )
-    .addOption(rollupLabelOption())
-    .addOption(valueOption('--token-file <file>', 'a file with the token that clients must give', parsePath))
-    .addOption(
-      valueOption(
-        '--allow-host <name>',
-        "a host name that requests may have, such as a proxy's; may be repeated",
-        parseHosts,
-      ),
+    .rollupLabelOption()
+    .settingOption('--token-file <file>', 'a file with the token that clients must give', parsePath)
+    .settingOption(
+      '--allow-host <name>',
+      "a host name that requests may have, such as a proxy's; may be repeated",
+      parseHosts,
     )
-    .addOption(
-      valueOption(
-        '--max-lag-seconds <n>',
-        '/healthz fails if the lag is greater',
-        wholeNumberBetween(1, 1e9),
-      ).default(60),
+    .settingOption(
+      '--max-lag-seconds <n>',
+      '/healthz fails if the lag is greater',
+      wholeNumberBetween(1, 1e9),
+      60,
     )
-    .addOption(
-      valueOption(
-        '--query-timeout-ms <n>',
-        'a query that waits or runs longer ends with 503',
-        wholeNumberBetween(1, 3_600_000),
-      ).default(10_000),
+    .settingOption(
+      '--query-timeout-ms <n>',
+      'a query that waits or runs longer ends with 503',
+      wholeNumberBetween(1, 3_600_000),
+      10_000,
     )
-    .addOption(
-      valueOption(
-        '--max-streams <n>',
-        'how many streams may be open at once',
-        wholeNumberBetween(0, 10_000),
-      ).default(64),
+    .settingOption(
+      '--max-streams <n>',
+      'how many streams may be open at once',
+      wholeNumberBetween(0, 10_000),
+      64,
     )
-    .addOption(logLevelOption())
-    .addHelpText(
-      'after',
-      examples(
-        'request-journal serve --project',
-        'request-journal serve --host 0.0.0.0 --token-file /etc/request-journal/token --allow-host logs.example.org',
-      ),
+    .logLevelOption()
+    .examples(
+      'request-journal serve --project',
+      'request-journal serve --host 0.0.0.0 --token-file /etc/request-journal/token --allow-host logs.example.org',
     )
     .action(serve)
-}
-
-/**
- * An option with a value, which the environment may give too: `REQUEST_JOURNAL_MAX_STREAMS` for
- * `--max-streams`.
- */
-function valueOption<T>(flags: string, description: string, parse: (text: string, previous: T) => T): Option {
-  const option = new Option(flags, description).argParser(parse)
-  return option.env(`REQUEST_JOURNAL_${option.name().toUpperCase().replaceAll('-', '_')}`)
 }
 
 async function serve(flags: ServeFlags, command: Command): Promise<void> {
@@ -120,21 +91,11 @@ async function serve(flags: ServeFlags, command: Command): Promise<void> {
     command.error("error: option '--rollup-label' needs '--project': only a projector keeps roll-ups")
   }
   goOnWithoutStdout()
-  const logger = await createLogger(flags.logLevel)
-  const options: ServerOptions = {
-    database: flags.db,
-    journal: flags.journal,
-    host: flags.host,
-    port: flags.port,
-    token: await readToken(flags.tokenFile, logger),
-    allowedHosts: flags.allowHost,
-    project,
-    rollupLabels: project ? flags.rollupLabel : undefined,
-    logger,
-    maxLagSeconds: flags.maxLagSeconds,
-    queryTimeoutMs: flags.queryTimeoutMs,
-    maxStreams: flags.maxStreams,
-  }
+  const { db: database, tokenFile, allowHost: allowedHosts, rollupLabel, logLevel, ...others } = flags
+  const logger = await createLogger(logLevel)
+  const token = await readToken(tokenFile, logger)
+  const rollupLabels = project ? rollupLabel : undefined
+  const options = { ...others, database, token, allowedHosts, project, rollupLabels, logger }
   const { startServer, ServerError } = await import('../server/index.js')
   try {
     await runUntilSignal(async () => await startServer(options), logger)

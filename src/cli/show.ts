@@ -1,16 +1,16 @@
-import { type Command, InvalidArgumentError } from 'commander'
+import { InvalidArgumentError } from 'commander'
 import type { JournalPlace } from '../queries/rows/full-row.js'
 import type { JournalLine } from '../queries/rows/journal-line.js'
 import type { RequestDetail } from '../queries/rows/request-detail.js'
 import { formatCount, formatMs, formatSats, formatTime, UNKNOWN } from './output/format.js'
 import { outcome } from './output/request-table.js'
-import { print, printJson } from './output/standard-output.js'
+import { printAnswer } from './output/standard-output.js'
 import { visible } from './output/terminal.js'
+import type { CommonFlags, ProgramCommand } from './run/command.js'
 import { withDatabase } from './run/database.js'
 import { CommandFailure } from './run/failure.js'
-import { databaseOption, examples, journalOption, jsonOption } from './run/options.js'
 
-export function addShow(program: Command): void {
+export function addShow(program: ProgramCommand): void {
   program
     .command('show')
     .summary('one request with its journal lines')
@@ -20,18 +20,15 @@ export function addShow(program: Command): void {
         'lines themselves, from the segment or its archive. With a correlation_id it shows all that is logged under it, ' +
         'the newest last; --json is a list then.',
     )
-    .addOption(journalOption())
-    .addOption(databaseOption())
-    .addOption(jsonOption())
-    .addHelpText(
-      'after',
-      examples(
-        'request-journal show 42',
-        'request-journal show 42 --json | jq -r .line.text',
-        'request-journal show 0190b0b5-6c1e-7d9a-8f52-6a1b2c3d4e5f',
-      ),
+    .journalOption()
+    .databaseOption()
+    .jsonOption()
+    .examples(
+      'request-journal show 42',
+      'request-journal show 42 --json | jq -r .line.text',
+      'request-journal show 0190b0b5-6c1e-7d9a-8f52-6a1b2c3d4e5f',
     )
-    .action(async (text: string, flags: { journal: string; db: string; json?: true }) => {
+    .action(async (text: string, flags: CommonFlags) => {
       const { getRequest, getRequestsOf } = await import('../queries/rows/request-detail.js')
       const { journal } = flags
       await withDatabase(flags.db, async (database) => {
@@ -40,8 +37,7 @@ export function addShow(program: Command): void {
         // Digits may be a correlation_id too, which is any text.
         const details = detail === null ? await getRequestsOf(database, text, { journal }) : [detail]
         if (details.length === 0) throw new CommandFailure(`Request ${text} not found`)
-        if (flags.json) printJson(detail ?? details)
-        else print(details.map(formatDetail).join('\n\n'))
+        printAnswer(detail ?? details, flags, () => details.map(formatDetail).join('\n\n'))
       })
     })
 }

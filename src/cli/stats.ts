@@ -1,11 +1,11 @@
-import { type Command, InvalidArgumentError } from 'commander'
+import { InvalidArgumentError } from 'commander'
 import { isTooManyGroups, MAX_GROUPS } from '../queries/errors.js'
 import type { StatsOptions } from '../queries/sums/stats.js'
 import type { StatsGroupBy } from '../queries/sums/stats-groups.js'
 import { pageWidth, print, printJson } from './output/standard-output.js'
+import type { ProgramCommand } from './run/command.js'
 import { withDatabase } from './run/database.js'
-import { addFilterOptions, type FilterFlags, filterOf } from './run/filter-options.js'
-import { databaseOption, examples, jsonOption, wholeNumberBetween } from './run/options.js'
+import { type FilterFlags, filterOf } from './run/filter-options.js'
 
 interface StatsFlags extends FilterFlags {
   db: string
@@ -22,8 +22,8 @@ const MAX_GROUPS_OF_PAGE = 100
 
 const GROUPS: readonly string[] = ['model', 'provider', 'policy', 'tier', 'hour', 'day']
 
-export function addStats(program: Command): void {
-  const command = program
+export function addStats(program: ProgramCommand): void {
+  program
     .command('stats')
     .summary('counts, costs, tokens, latency')
     .description(
@@ -31,17 +31,18 @@ export function addStats(program: Command): void {
         'table by model by default; --json is the body of GET /v1/stats, with groups only when --group-by ' +
         'asks for them.',
     )
-    .addOption(databaseOption())
-  addFilterOptions(command)
+    .databaseOption()
+    .filterOptions()
     .option(
       '--group-by <what>',
       `groups of the answer: ${GROUPS.join(', ')}, or label:<name> for the values of a label`,
       parseGroupBy,
     )
-    .option(
+    .numberOption(
       '--limit <n>',
       'at most this many groups, those with the most requests; the rest is one group, other',
-      wholeNumberBetween(1, MAX_GROUPS),
+      1,
+      MAX_GROUPS,
     )
     .option(
       '--percentiles',
@@ -56,14 +57,11 @@ export function addStats(program: Command): void {
       'how many requests the totals leave out: without a known cost, failed or not, or without known tokens; and ' +
         'streams whose end is not known: open, or unfinished after an hour. The page has them if they fit',
     )
-    .addOption(jsonOption())
-    .addHelpText(
-      'after',
-      examples(
-        'request-journal stats --range last_24h --group-by hour',
-        'request-journal stats --since 2026-11-01 --provider openai --group-by label:team',
-        'request-journal stats --group-by model --json | jq .models',
-      ),
+    .jsonOption()
+    .examples(
+      'request-journal stats --range last_24h --group-by hour',
+      'request-journal stats --since 2026-11-01 --provider openai --group-by label:team',
+      'request-journal stats --group-by model --json | jq .models',
     )
     .action(async (flags: StatsFlags) => {
       const { stats } = await import('../queries/sums/stats.js')

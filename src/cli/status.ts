@@ -1,15 +1,14 @@
-import type { Command } from 'commander'
 import { countText } from '../maintenance/count-text.js'
 import type { DatabaseStatus, SegmentStatus, StatusReport } from '../maintenance/status.js'
 import { formatBytes, formatSeconds, formatTime } from './output/format.js'
-import { pageWidth, print, printJson } from './output/standard-output.js'
+import { pageWidth, printAnswer } from './output/standard-output.js'
 import { type Column, formatTable } from './output/table.js'
 import { visible } from './output/terminal.js'
-import { databaseOption, examples, journalOption, jsonOption } from './run/options.js'
+import type { CommonFlags, ProgramCommand } from './run/command.js'
 
 const SHOWN_SEGMENTS = 20
 
-export function addStatus(program: Command): void {
+export function addStatus(program: ProgramCommand): void {
   program
     .command('status')
     .summary('segments, positions, lag, rejected lines')
@@ -17,15 +16,14 @@ export function addStatus(program: Command): void {
       'Shows the state of journal and database: the segments, how far each is projected, and what is waiting. The exit ' +
         "code is 1 if a segment is distrusted, truncated or gone, or if a file that looks like one isn't read.",
     )
-    .addOption(journalOption())
-    .addOption(databaseOption())
-    .addOption(jsonOption())
-    .addHelpText('after', examples('request-journal status', 'request-journal status --json | jq .lag_bytes'))
-    .action(async (flags: { journal: string; db: string; json?: true }) => {
+    .journalOption()
+    .databaseOption()
+    .jsonOption()
+    .examples('request-journal status', 'request-journal status --json | jq .lag_bytes')
+    .action(async (flags: CommonFlags) => {
       const { status } = await import('../maintenance/status.js')
       const report = await status({ journal: flags.journal, database: flags.db })
-      if (flags.json) printJson(report)
-      else print(formatStatus(report, flags.db, pageWidth()))
+      printAnswer(report, flags, () => formatStatus(report, flags.db, pageWidth()))
       if (report.problems.length > 0) process.exitCode = 1
     })
 }

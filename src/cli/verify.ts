@@ -1,15 +1,13 @@
-import type { Command } from 'commander'
 import { countText } from '../maintenance/count-text.js'
 import type { VerifyReport } from '../maintenance/verify/verify.js'
 import type { ProblemKind, VerifyProblem } from '../maintenance/verify/verify-problems.js'
-import { formatCount, formatMs } from './output/format.js'
-import { formatProgress, ProgressLine } from './output/progress.js'
-import { print, printJson } from './output/standard-output.js'
+import { formatCount, formatMs, formatValue } from './output/format.js'
+import { withProgressLine } from './output/progress.js'
+import { printAnswer } from './output/standard-output.js'
 import { visible } from './output/terminal.js'
-import { databaseOption, examples, journalOption, jsonOption } from './run/options.js'
+import type { CommonFlags, ProgramCommand } from './run/command.js'
 
 const SHOWN_PROBLEMS = 20
-const SHOWN_VALUE = 60
 
 const OF_DATABASE =
   'the database is not what the journal says: `request-journal replay` rebuilds it from the journal'
@@ -40,7 +38,7 @@ const ADVICE: Record<ProblemKind, string> = {
     'a segment could not be read: look at the disk and at its permissions, or bring it back from a backup',
 }
 
-export function addVerify(program: Command): void {
+export function addVerify(program: ProgramCommand): void {
   program
     .command('verify')
     .summary('every line against its checksum and its row')
@@ -52,34 +50,20 @@ export function addVerify(program: Command): void {
         'Without a database it checks the journal alone. The exit code is 1 ' +
         'if anything is wrong; rejected lines, and lines that wait for the projector, are not.',
     )
-    .addOption(journalOption())
-    .addOption(databaseOption())
-    .addOption(jsonOption())
-    .addHelpText(
-      'after',
-      examples('request-journal verify', 'request-journal verify --json | jq .chain.head'),
-    )
+    .journalOption()
+    .databaseOption()
+    .jsonOption()
+    .examples('request-journal verify', 'request-journal verify --json | jq .chain.head')
     .action(runVerify)
 }
 
-async function runVerify(flags: { journal: string; db: string; json?: true }): Promise<void> {
+async function runVerify(flags: CommonFlags): Promise<void> {
   const { verify } = await import('../maintenance/verify/verify.js')
-  const line = new ProgressLine()
-  const startedAt = performance.now()
-  let report: VerifyReport
-  try {
-    report = await verify({
-      journal: flags.journal,
-      database: flags.db,
-      onProgress: (progress) => {
-        line.show((width) => formatProgress(progress, performance.now() - startedAt, width, ''))
-      },
-    })
-  } finally {
-    line.erase()
-  }
-  if (flags.json) printJson(report)
-  else print(formatReport(report, flags.db))
+  const { journal, db: database } = flags
+  const report = await withProgressLine((line) =>
+    verify({ journal, database, onProgress: (progress) => line.showProgress(progress, '') }),
+  )
+  printAnswer(report, flags, () => formatReport(report, database))
   if (!report.ok) process.exitCode = 1
 }
 
@@ -131,7 +115,7 @@ function formatProblem({ kind, segment, byte_offset, detail, columns = [] }: Ver
   const place = segment === null ? '' : `${segment}:${byte_offset}  `
   const differences = columns.map(
     ({ column, journal, database }) =>
-      `${column} ${shortened(journal)}, in the database ${shortened(database)}`,
+      `${column} ${formatValue(journal)}, in the database ${formatValue(database)}`,
   )
   const what = differences.length === 0 ? '' : `: ${differences.join('; ')}`
   return visible(`${kind.padEnd(9)} ${place}${detail}${what}`)
@@ -147,11 +131,4 @@ function advice(problems: readonly VerifyProblem[]): string[] {
     given.delete(OF_DATABASE)
   }
   return [...given].map((text) => `What to do: ${text}.`)
-}
-
-function shortened(value: unknown): string {
-  const text = Buffer.isBuffer(value)
-    ? `a blob of ${value.length} bytes`
-    : (JSON.stringify(value) ?? 'nothing')
-  return text.length <= SHOWN_VALUE ? text : `${text.slice(0, SHOWN_VALUE)}…`
 }

@@ -4,6 +4,8 @@ const twoDigits = new Intl.NumberFormat('en-US', { minimumFractionDigits: 2, max
 /** Stands in the place of an unknown value. */
 export const UNKNOWN = '–'
 
+const SHOWN_VALUE = 60
+
 /** `28,185` */
 export function formatCount(value: number | null): string {
   return value === null ? UNKNOWN : wholeNumber.format(value)
@@ -51,4 +53,12 @@ export function formatTime(timestamp: string): string {
 /** `95.0 %` */
 export function formatShare(part: number, whole: number): string {
   return whole === 0 ? UNKNOWN : `${((part / whole) * 100).toFixed(1)} %`
+}
+
+/** A value of a database's column as JSON, or the beginning of it if it is long. */
+export function formatValue(value: unknown): string {
+  const text = Buffer.isBuffer(value)
+    ? `a blob of ${value.length} bytes`
+    : (JSON.stringify(value) ?? 'nothing')
+  return text.length <= SHOWN_VALUE ? text : `${text.slice(0, SHOWN_VALUE)}…`
 }

@@ -17,6 +17,7 @@ export interface Progress {
 export class ProgressLine {
   readonly #isTerminal = process.stderr.isTTY === true
   readonly #everyMs: number
+  readonly #startedAt = performance.now()
   #shownAt: number
   #isDrawn = false
 
@@ -24,7 +25,7 @@ export class ProgressLine {
   constructor(plainLineMs = PLAIN_LINE_MS) {
     this.#everyMs = this.#isTerminal ? REDRAW_MS : plainLineMs
     // A terminal shows something at once. Elsewhere a short task needs no line.
-    this.#shownAt = this.#isTerminal ? Number.NEGATIVE_INFINITY : performance.now()
+    this.#shownAt = this.#isTerminal ? Number.NEGATIVE_INFINITY : this.#startedAt
   }
 
   /** Shows the line if it is time to. @param isDue whether a terminal shows it in any case. */
@@ -39,10 +40,26 @@ export class ProgressLine {
     this.#isDrawn = this.#isTerminal
   }
 
+  /** Shows how far a task has come since this line was made. @param ending as of {@link formatProgress} */
+  showProgress(progress: Progress, ending?: string): void {
+    const isRead = progress.bytes >= progress.total_bytes
+    this.show((width) => formatProgress(progress, performance.now() - this.#startedAt, width, ending), isRead)
+  }
+
   /** Takes the line off a terminal. */
   erase(): void {
     if (this.#isDrawn) standardError.write('\r\x1b[2K')
     this.#isDrawn = false
+  }
+}
+
+/** Runs a task with a line of progress, which is erased however the task ends. */
+export async function withProgressLine<T>(task: (line: ProgressLine) => Promise<T>): Promise<T> {
+  const line = new ProgressLine()
+  try {
+    return await task(line)
+  } finally {
+    line.erase()
   }
 }
 

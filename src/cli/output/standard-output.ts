@@ -14,6 +14,15 @@ export function printJson(value: unknown): void {
   print(terminalJson(value))
 }
 
+/** Prints an answer as the one line that `--json` promises, or else as text for people. */
+export function printAnswer<Answer>(
+  answer: Answer,
+  { json }: { json?: true },
+  describe: (answer: Answer) => string,
+): void {
+  print(json ? terminalJson(answer) : describe(answer))
+}
+
 /**
  * The columns of the page that stdout shows: `COLUMNS`, or else those of the terminal. Without
  * either, in a pipe or a file, and on a terminal that says 0, a line has no end and nothing is cut.

@@ -1,17 +1,7 @@
 import { isatty } from 'node:tty'
-import { Option } from 'commander'
 import type { Logger, pino } from 'pino'
 import { standardError } from '../output/standard-error.js'
 import { visible } from '../output/terminal.js'
-
-const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
-
-export function logLevelOption(): Option {
-  return new Option('--log-level <level>', 'the lowest level that is logged to stderr')
-    .env('REQUEST_JOURNAL_LOG_LEVEL')
-    .default('info')
-    .choices(LEVELS)
-}
 
 /**
  * Makes a log on stderr: JSON lines, or lines for people if stderr is a terminal. A line is written

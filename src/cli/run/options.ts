@@ -1,45 +1,6 @@
 import { resolve } from 'node:path'
-import { InvalidArgumentError, Option } from 'commander'
+import { InvalidArgumentError } from 'commander'
 import { type Edge, instantOf } from '../../queries/window/window-words.js'
-
-const MAX_ROLLUP_LABELS = 8
-
-export function journalOption(): Option {
-  return new Option('--journal <dir>', "the journal's directory")
-    .env('REQUEST_JOURNAL_DIR')
-    .default(resolve('journal'), '"./journal"')
-    .argParser(parsePath)
-}
-
-export function databaseOption(): Option {
-  return new Option('--db <file>', 'the database')
-    .env('REQUEST_JOURNAL_DB')
-    .default(resolve('requests.db'), '"./requests.db"')
-    .argParser(parsePath)
-}
-
-export function jsonOption(): Option {
-  return new Option('--json', 'answer with one line of JSON')
-}
-
-/** May be repeated, or have names with commas between them, as in its environment variable. */
-export function rollupLabelOption(): Option {
-  return new Option(
-    '--rollup-label <name>',
-    'a label to keep roll-ups by, at most 8; may be repeated. Set it while the database is empty, or later with a replay',
-  )
-    .env('REQUEST_JOURNAL_ROLLUP_LABEL')
-    .argParser(parseLabelNames)
-}
-
-function parseLabelNames(text: string, before: readonly string[] = []): string[] {
-  const names = [...new Set([...before, ...text.split(',')])]
-  if (names.includes('')) throw new InvalidArgumentError('Expected the name of a label, found nothing.')
-  if (names.length > MAX_ROLLUP_LABELS) {
-    throw new InvalidArgumentError(`Expected at most ${MAX_ROLLUP_LABELS} labels, found ${names.length}.`)
-  }
-  return names
-}
 
 /** A parser of whole numbers within a range. */
 export function wholeNumberBetween(least: number, greatest: number): (text: string) => number {
@@ -60,11 +21,6 @@ export function timeParser(edge: Edge): (text: string) => string {
         '2026-11-22T19:43:00+01:00, 90m, 2d.',
     )
   }
-}
-
-/** The examples after a command's options. */
-export function examples(...lines: string[]): string {
-  return `\nExample${lines.length > 1 ? 's' : ''}:\n${lines.map((line) => `  $ ${line}`).join('\n')}`
 }
 
 /**

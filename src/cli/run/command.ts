@@ -1,0 +1,147 @@
+import { resolve } from 'node:path'
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { parseLabel, parseRange, SUPPORTED_RANGES } from './filter-options.js'
+import { parsePath, timeParser, wholeNumberBetween } from './options.js'
+
+const MAX_ROLLUP_LABELS = 8
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
+
+/** The values of the options that every command about journal and database has. */
+export interface CommonFlags {
+  journal: string
+  db: string
+  json?: true
+}
+
+/** A command of this program, which can take the options that several commands share. */
+export class ProgramCommand extends Command {
+  override createCommand(name?: string): ProgramCommand {
+    return new ProgramCommand(name)
+  }
+
+  journalOption(): this {
+    return this.addOption(
+      new Option('--journal <dir>', "the journal's directory")
+        .env('REQUEST_JOURNAL_DIR')
+        .default(resolve('journal'), '"./journal"')
+        .argParser(parsePath),
+    )
+  }
+
+  databaseOption(): this {
+    return this.addOption(
+      new Option('--db <file>', 'the database')
+        .env('REQUEST_JOURNAL_DB')
+        .default(resolve('requests.db'), '"./requests.db"')
+        .argParser(parsePath),
+    )
+  }
+
+  /** @param when what stands in the place of a default. */
+  jsonOption(when?: string): this {
+    return this.addOption(new Option('--json', 'answer with one line of JSON').default(undefined, when))
+  }
+
+  /** May be repeated, or have names with commas between them, as in its environment variable. */
+  rollupLabelOption(): this {
+    return this.addOption(
+      new Option(
+        '--rollup-label <name>',
+        'a label to keep roll-ups by, at most 8; may be repeated. Set it while the database is empty, or later with a replay',
+      )
+        .env('REQUEST_JOURNAL_ROLLUP_LABEL')
+        .argParser(parseLabelNames),
+    )
+  }
+
+  logLevelOption(): this {
+    return this.addOption(
+      new Option('--log-level <level>', 'the lowest level that is logged to stderr')
+        .env('REQUEST_JOURNAL_LOG_LEVEL')
+        .default('info')
+        .choices(LOG_LEVELS),
+    )
+  }
+
+  /** Adds the options that choose which requests a command is about. */
+  filterOptions(): this {
+    const range = `requests of the time up to now: ${SUPPORTED_RANGES}`
+    return this.exclusiveOption('--range <range>', range, 'since', parseRange)
+      .option(
+        '--since <time>',
+        'requests from this time on: 2026-11-22 (a UTC day), 2026-11-22T19:43 (UTC), any RFC 3339 time, or 2h (ago)',
+        timeParser('start'),
+      )
+      .option(
+        '--until <time>',
+        'requests up to the end of this day, minute or second, or to this instant',
+        timeParser('end'),
+      )
+      .exclusiveOption(
+        '--before <time>',
+        'requests before the beginning of this day, minute or second, or this instant',
+        'until',
+        timeParser('start'),
+      )
+      .option('--model <name>', 'requests of one model: its whole name, in upper or lower case')
+      .option('--provider <name>', 'requests of one provider: its whole name, in upper or lower case')
+      .exclusiveOption(
+        '--without-provider',
+        'requests without a provider: refused before one was chosen',
+        'provider',
+      )
+      .option('--policy <name>', 'requests of one policy: its exact name')
+      .exclusiveOption('--without-policy', 'requests without a policy', 'policy')
+      .option('--label <name=value>', 'requests with exactly this label; may be repeated', parseLabel)
+      .exclusiveOption('--open', 'streams of the last hour whose end is not known', 'unfinished')
+      .option('--unfinished', 'streams from before the last hour whose end is not known')
+  }
+
+  /** Adds an option that takes one of a few words. */
+  choiceOption(flags: string, description: string, choices: readonly string[], standard?: string): this {
+    return this.addOption(new Option(flags, description).choices(choices).default(standard))
+  }
+
+  numberOption(flags: string, description: string, least: number, greatest: number, standard?: number): this {
+    return this.option(flags, description, wholeNumberBetween(least, greatest), standard)
+  }
+
+  /** Adds an option that can't be combined with others. */
+  exclusiveOption(
+    flags: string,
+    description: string,
+    others: string | string[],
+    parse?: (text: string) => unknown,
+  ): this {
+    const option = new Option(flags, description).conflicts(others)
+    return this.addOption(parse === undefined ? option : option.argParser(parse))
+  }
+
+  /**
+   * Adds an option with a value, which the environment may give too: `REQUEST_JOURNAL_MAX_STREAMS`
+   * for `--max-streams`.
+   */
+  settingOption<T>(
+    flags: string,
+    description: string,
+    parse: (text: string, previous: T) => T,
+    standard?: T,
+  ): this {
+    const option = new Option(flags, description).argParser(parse).default(standard)
+    return this.addOption(option.env(`REQUEST_JOURNAL_${option.name().toUpperCase().replaceAll('-', '_')}`))
+  }
+
+  examples(...lines: string[]): this {
+    const title = lines.length > 1 ? 'Examples' : 'Example'
+    return this.addHelpText('after', `\n${title}:\n${lines.map((line) => `  $ ${line}`).join('\n')}`)
+  }
+}
+
+function parseLabelNames(text: string, before: readonly string[] = []): string[] {
+  const names = [...new Set([...before, ...text.split(',')])]
+  if (names.includes('')) throw new InvalidArgumentError('Expected the name of a label, found nothing.')
+  if (names.length > MAX_ROLLUP_LABELS) {
+    throw new InvalidArgumentError(`Expected at most ${MAX_ROLLUP_LABELS} labels, found ${names.length}.`)
+  }
+  return names
+}
