@@ -1,12 +1,14 @@
 import { readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { describe, expect } from 'vitest'
+import { describe, expect, vi } from 'vitest'
+import { SegmentReader } from '../../src/journal/read/segment-reader.js'
 import { openDatabase, projectOnce, replay } from '../../src/projection/index.js'
 import { MAX_BULK_BYTES } from '../../src/projection/projected-segments.js'
 import { projectOnceWith } from '../../src/projection/projector.js'
 import { emptyPosition } from '../../src/store/positions.js'
 import { isWorthBulk } from '../../src/store/sqlite/bulk-tables.js'
+import { withCatchUp } from '../support/catch-up.js'
 import { DAY, lines, writeSegment } from '../support/journal-files.js'
 import { completionLine, requestLine } from '../support/lines.js'
 import { query, test, type Workspace } from '../support/workspace.js'
@@ -160,6 +162,23 @@ test.for([
     workspace.expectDamage()
   },
 )
+
+test('lines that come while it reads wait until what it read is committed', async ({ workspace }) => {
+  writeSegment(workspace.journal, lines(...requests('a', 5)))
+  const commits: number[] = []
+  const onProgress = ({ counts }: { counts: { lines: number } }) => commits.push(counts.lines)
+  await withCatchUp(workspace, { backlogSizes: FROM_THE_FIRST_BYTE, onProgress }, async (catchUp) => {
+    const { read } = SegmentReader.prototype
+    let added = 0
+    vi.spyOn(SegmentReader.prototype, 'read').mockImplementation(async function (this: SegmentReader) {
+      const chunk = await read.call(this)
+      if (added++ < 20) writeSegment(workspace.journal, lines(requestLine(`added-${added}`)))
+      return chunk
+    })
+    expect(await catchUp.run(() => false)).toMatchObject({ requests: 25 })
+  })
+  expect(commits[0]).toBe(5)
+})
 
 test('a segment that is an archive in disguise of another stops it too', async ({ workspace }) => {
   writeSegment(workspace.journal, lines(requestLine('a'), requestLine('b')))

@@ -3,40 +3,23 @@ import { join } from 'node:path'
 import { expect } from 'vitest'
 import { ManifestFile } from '../../src/journal/chain/manifest.js'
 import { Sealer } from '../../src/journal/chain/seal.js'
-import { readIdentity } from '../../src/journal/identity.js'
 import { listSegments } from '../../src/journal/segments.js'
 import { status } from '../../src/maintenance/status.js'
-import { CatchUp } from '../../src/projection/catch-up.js'
-import { SqliteStore } from '../../src/store/sqlite/sqlite-store.js'
+import { withCatchUp } from '../support/catch-up.js'
 import { countCalls } from '../support/counted-calls.js'
 import { lines, writeSegment } from '../support/journal-files.js'
 import { requestLine } from '../support/lines.js'
-import { test, type Workspace } from '../support/workspace.js'
+import { test } from '../support/workspace.js'
 
 const MIB = 1024 * 1024
+const OPTIONS = { backlogSizes: { fromBytes: MIB } }
 const goOn = () => false
-
-async function withCatchUp(workspace: Workspace, use: (catchUp: CatchUp) => Promise<void>): Promise<void> {
-  const store = new SqliteStore(workspace.database, { purpose: 'project' })
-  const catchUp = await CatchUp.start({
-    directory: workspace.journal,
-    identity: readIdentity(workspace.journal),
-    store,
-    backlogSizes: { fromBytes: MIB },
-  })
-  try {
-    await use(catchUp)
-  } finally {
-    catchUp.close()
-    store.close()
-  }
-}
 
 test('a tail of many MiB without a newline is read once, and from where that ended when it grows', async ({
   workspace,
 }) => {
   writeSegment(workspace.journal, lines(requestLine('a')))
-  await withCatchUp(workspace, async (catchUp) => {
+  await withCatchUp(workspace, OPTIONS, async (catchUp) => {
     await catchUp.run(goOn)
     writeSegment(workspace.journal, 'x'.repeat(4 * MIB))
     const first = await countCalls(async () => {
@@ -66,7 +49,7 @@ test('closed segments that nobody has touched are not opened again, and a late l
   const days = Array.from({ length: 300 }, (_, i) => `2026-11-21_${String(i + 1).padStart(3, '0')}.ndjson`)
   for (const [i, name] of days.entries()) writeSegment(workspace.journal, lines(requestLine(`${i}`)), name)
   writeSegment(workspace.journal, lines(requestLine('today')))
-  await withCatchUp(workspace, async (catchUp) => {
+  await withCatchUp(workspace, OPTIONS, async (catchUp) => {
     for (let i = 0; i < 2; i++) await catchUp.run(goOn, true)
     const complete = await countCalls(async () => {
       await catchUp.run(goOn, true)

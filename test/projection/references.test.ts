@@ -95,6 +95,22 @@ describe('a replay', () => {
     },
   )
 
+  test('after which a table would refer to a segment that is gone is refused', async ({ workspace }) => {
+    await withNotes(
+      workspace,
+      '',
+      `CREATE TABLE days (segment_id REFERENCES journal_segments(id) ON DELETE CASCADE);
+       INSERT INTO days SELECT id FROM journal_segments`,
+    )
+    rmSync(join(workspace.journal, FIRST))
+    await expect(replay({ ...workspace, allowMissing: true })).rejects.toMatchObject({
+      code: 'ROWS_REFERRED_TO',
+      message: expect.stringContaining('the table "days"'),
+    })
+    expect(workspace.query('SELECT * FROM days')).toHaveLength(2)
+    workspace.expectDamage()
+  })
+
   test('after which an id would be that of another request is refused', async ({ workspace }) => {
     await withNotes(workspace, 'REFERENCES requests(id) ON DELETE CASCADE')
     writeSegment(workspace.journal, lines(requestLine('late')), FIRST)

@@ -177,6 +177,26 @@ describe('where the journal lost something', () => {
     await projectOnce(workspace)
   })
 
+  test('numbers rows that come later as if those that are gone had never been there', async ({
+    workspace,
+  }) => {
+    const ids = 'SELECT id, correlation_id AS c FROM requests ORDER BY id'
+    writeSegment(workspace.journal, lines(requestLine('a'), requestLine('b')))
+    writeSegment(workspace.journal, lines(requestLine('c')), '2026-11-23.ndjson')
+    await projectOnce(workspace)
+    rmSync(join(workspace.journal, DAY))
+    await replay({ ...workspace, allowMissing: true })
+    writeSegment(workspace.journal, lines(requestLine('d')), '2026-11-23.ndjson')
+    await projectOnce(workspace)
+    const live = workspace.query(ids)
+    expect(live).toEqual([
+      { id: 1, c: 'c' },
+      { id: 2, c: 'd' },
+    ])
+    await replay({ ...workspace, allowMissing: true })
+    expect(workspace.query(ids)).toEqual(live)
+  })
+
   test('refuses while a line that was projected is damaged', async ({ workspace }) => {
     writeSegment(workspace.journal, lines(requestLine('a'), requestLine('b')))
     await projectOnce(workspace)
@@ -227,6 +247,16 @@ test('readers keep the old view until it commits, and a failure leaves the old d
   expect(seen).toEqual([2])
   expect(contents(workspace)).toEqual(before)
   await projectOnce(workspace)
+})
+
+test('ends where the segments ended when it opened them, however fast lines come', async ({ workspace }) => {
+  writeSegment(workspace.journal, lines(requestLine('a'), requestLine('b')))
+  let added = 0
+  const onProgress = () => {
+    if (added++ < 20) writeSegment(workspace.journal, lines(requestLine(`added-${added}`)))
+  }
+  expect(await replay({ ...workspace, onProgress })).toMatchObject({ lines: 2 })
+  expect(await projectOnce(workspace)).toMatchObject({ lines: added })
 })
 
 test('keeps an index that a user has added', async ({ workspace }) => {

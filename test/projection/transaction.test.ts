@@ -1,6 +1,8 @@
 import SQLite from 'better-sqlite3'
-import { describe, expect } from 'vitest'
+import { describe, expect, vi } from 'vitest'
+import { SegmentReader } from '../../src/journal/read/segment-reader.js'
 import { openDatabase, projectOnce } from '../../src/projection/index.js'
+import { withCatchUp } from '../support/catch-up.js'
 import { lines, writeSegment } from '../support/journal-files.js'
 import { requestLine } from '../support/lines.js'
 import { test } from '../support/workspace.js'
@@ -55,5 +57,49 @@ describe('a batch', () => {
     expect(await projectOnce(workspace)).toMatchObject({ projected: 0, lines: 0 })
     other.exec('ROLLBACK')
     other.close()
+  })
+})
+
+const BACKLOGS: [string, { fromBytes: number }][] = [
+  ['line by line', { fromBytes: Number.POSITIVE_INFINITY }],
+  ['in bulk', { fromBytes: 0 }],
+]
+
+describe.each(BACKLOGS)('a projector that goes on, %s', (_, backlogSizes) => {
+  const goOn = () => false
+  const ids = 'SELECT correlation_id AS c FROM requests ORDER BY id'
+
+  test('after a failure has kept nothing of it, and lets others write', async ({ workspace }) => {
+    const other = openDatabase(workspace.database)
+    other.pragma('busy_timeout = 0')
+    other.exec(`CREATE TRIGGER poison BEFORE INSERT ON requests WHEN NEW.model = 'poison'
+      BEGIN SELECT raise(ABORT, 'poisoned'); END`)
+    const poison = requestLine('c', { model: 'poison' })
+    writeSegment(workspace.journal, lines(requestLine('a'), requestLine('b'), poison, requestLine('d')))
+    await withCatchUp(workspace, { backlogSizes }, async (catchUp) => {
+      await expect(catchUp.run(goOn)).rejects.toThrow('poisoned')
+      other.exec('DROP TRIGGER poison')
+      expect(await catchUp.run(goOn)).toMatchObject({ requests: 4 })
+    })
+    other.close()
+    expect(workspace.query(ids).map((row) => row['c'])).toEqual(['a', 'b', 'c', 'd'])
+  })
+
+  test('commits nothing that it could not sync', async ({ workspace }) => {
+    writeSegment(workspace.journal, lines(requestLine('a')))
+    await withCatchUp(workspace, { backlogSizes }, async (catchUp) => {
+      const sync = vi
+        .spyOn(SegmentReader.prototype, 'sync')
+        .mockRejectedValueOnce(new Error('EIO: i/o error'))
+      await expect(catchUp.run(goOn)).rejects.toMatchObject({ code: 'SEGMENT_SYNC_FAILED' })
+      expect(workspace.query(ids)).toEqual([])
+      sync.mockImplementationOnce(async () => {
+        // What was read is synced before anybody can see it.
+        expect(workspace.query(ids)).toEqual([])
+      })
+      await catchUp.run(goOn)
+      expect(sync).toHaveBeenCalledTimes(2)
+      expect(workspace.query(ids)).toHaveLength(1)
+    })
   })
 })
