@@ -3,30 +3,30 @@ interface Outcome {
   /**
    * All tokens that went in, cached ones included. Null: unknown, which is never the same as 0.
    *
-   * @default null, where it may be left out
+   * @default null, if it may be left out
    */
   input_tokens: number | null
   /**
    * All tokens that came out, reasoning included. Null: unknown, which is never the same as 0.
    *
-   * @default null, where it may be left out
+   * @default null, if it may be left out
    */
   output_tokens: number | null
-  /** The gateway's own figure, in satoshis; fractions are kept. Null: unknown. @default null, where it may be left out */
+  /** The gateway's own figure, in satoshis; fractions are kept. Null: unknown. @default null, if it may be left out */
   cost_sats: number | null
   /**
    * What the provider reported for this request, in satoshis. Null: it reported nothing.
    *
-   * @default null, where it may be left out
+   * @default null, if it may be left out
    */
   provider_cost_sats: number | null
-  /** The HTTP status of a failure. Null: there was none. @default null, where it may be left out */
+  /** The HTTP status of a failure. Null: there was none. @default null, if it may be left out */
   error_status: number | null
   /**
    * What went wrong, in a few words, never a body. It is cut at 4 KiB of UTF-8, and secrets are
    * taken out before it is written. Null: nothing went wrong, or nobody said what.
    *
-   * @default null, where it may be left out
+   * @default null, if it may be left out
    */
   error_message: string | null
 }
@@ -77,8 +77,8 @@ export interface RequestLog extends Omissible<Outcome> {
 }
 
 /**
- * The end of a stream that was logged when it began, as a caller logs it: every figure is told,
- * null where unknown.
+ * The end of a stream that was logged when it began, as a caller logs it: every figure is given,
+ * null if it is unknown.
  */
 export interface StreamCompletion extends Outcome {
   type: 'stream_completed'
@@ -107,7 +107,7 @@ export interface RequestLogged extends Outcome {
   /** Joins everything that is logged of one request; several attempts may share it. */
   correlation_id: string
   /**
-   * 0 for the first try, 1 for the first retry or fallback, and so on. It is left out where it
+   * 0 for the first try, 1 for the first retry or fallback, and so on. It is left out if it
    * wasn't told.
    */
   attempt?: number
@@ -125,7 +125,7 @@ export interface RequestLogged extends Outcome {
   latency_ms: number
   /** Whether the attempt succeeded. */
   success: boolean
-  /** The caller's own dimensions by name. They are left out where none were told. */
+  /** The caller's own dimensions by name. They are left out if there are none. */
   labels?: Record<string, string>
 }
 
@@ -134,7 +134,7 @@ export interface StreamCompleted extends Outcome {
   type: 'stream_completed'
   /** The `correlation_id` of the request that it completes. */
   correlation_id: string
-  /** The attempt that it completes. It is left out where it wasn't told. */
+  /** The attempt that it completes. It is left out if it wasn't told. */
   attempt?: number
   /** When the stream ended, in UTC with milliseconds: `YYYY-MM-DDTHH:mm:ss.sssZ`. */
   timestamp: string
@@ -148,7 +148,7 @@ export interface StreamCompleted extends Outcome {
 }
 
 /**
- * An event as it stands in the journal. Whatever tells the types apart does it in an exhaustive
+ * An event as it stands in the journal. Whatever tells the types apart does so in an exhaustive
  * `switch`.
  */
 export type JournalEvent = RequestLogged | StreamCompleted

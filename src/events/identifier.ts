@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 
-/** The most bytes of UTF-8 that an identifier has, as it is a key of indexes, roll-ups and maps. */
+/** The most bytes of UTF-8 in an identifier, which is a key of indexes, roll-ups and maps. */
 export const MAX_IDENTIFIER_BYTES = 1024
 
 /**
@@ -11,10 +11,10 @@ const MARK = '...sha256:'
 const KEPT_BYTES = MAX_IDENTIFIER_BYTES - MARK.length - 64
 
 /**
- * Makes an identifier (model, provider, policy, correlation_id, a label's name or value) what is
- * stored and asked for. Lone surrogates become U+FFFD. An identifier of more than 1 KiB of UTF-8 is
- * cut and ends in the SHA-256 of the whole, so that different ones stay different. A safe
- * identifier stays as it is. journal/README.md specifies this for other readers.
+ * Returns an identifier (model, provider, policy, correlation_id, a label's name or value) in the
+ * form that is stored and searched for. Lone surrogates become U+FFFD. An identifier of more than
+ * 1 KiB of UTF-8 is cut and ends in the SHA-256 of the whole, so that different ones stay
+ * different. A safe identifier stays as it is. journal/README.md specifies this for other readers.
  */
 export function safeIdentifier(text: string): string {
   const whole = text.toWellFormed()

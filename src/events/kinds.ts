@@ -99,8 +99,8 @@ export const KINDS = {
  */
 export class InvalidValue extends Error {}
 
-// Each function below checks a value and returns it safe: it is the same after it was written as
-// JSON and read again.
+// Each function below checks a value and returns it in a safe form, which stays the same when it is
+// written as JSON and read again.
 
 export function identifier(value: unknown): string {
   if (!isIdentifier(value)) throw new InvalidValue()

@@ -20,7 +20,7 @@ const COLON = 0x3a
 const CLOSING_BRACE = 0x7d
 const NEWLINE = 0x0a
 
-/** Why a whole line is rejected. Stored with it, so a reason keeps its name. */
+/** Why a whole line is rejected. It is stored with the line, so no reason may be renamed. */
 export type RejectionReason =
   | 'not_utf8'
   | 'not_json'
@@ -56,7 +56,7 @@ const MAX_KEPT_VIEW = 2048
 
 /**
  * Encodes an event as its line, with checksum and newline, in a buffer that the next call
- * overwrites: write it or copy it before.
+ * overwrites: write it or copy it before then.
  *
  * @param unknown members that this version doesn't know; they follow the known ones.
  * @throws InvalidEventError when the line would be longer than 1 MiB, or `unknown` can't be written
@@ -94,7 +94,7 @@ function scratchUpTo(end: number): Buffer {
   return view
 }
 
-/** Writes the line's end byte by byte: measured 30 ns, against 150 for a string of it. */
+/** Writes the line's end byte by byte. Measured: 30 ns, against 150 for writing it as a string. */
 function writeChecksum(end: number, crc: number): void {
   let at = end
   for (const byte of CHECKSUM_START_BYTES) scratch[at++] = byte

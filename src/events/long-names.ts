@@ -1,8 +1,8 @@
 import { safeIdentifier } from './identifier.js'
 
 /**
- * V8 hashes longer texts by their length alone, and JSON.parse looks up each member's name in a
- * table.
+ * The longest text that V8 hashes by its characters. It hashes longer ones by their length alone,
+ * and JSON.parse looks up each member's name in a hash table.
  */
 const MAX_HASHED_LENGTH = 16_383
 

@@ -4,7 +4,7 @@ import type { JournalEvent, StreamCompleted } from './event-types.js'
 export interface Place {
   /** The segment's day × 1000 + its number, which orders segments. */
   segmentId: number
-  /** Of the line's first byte. */
+  /** The offset of the line's first byte in the segment. */
   byteOffset: number
 }
 
@@ -25,7 +25,7 @@ export interface RejectedLine extends Place {
   excerpt: string
 }
 
-/** What a stream_completed brings to a row, and where it stands. Its timestamp is of no use to a row. */
+/** What a stream_completed changes in a row, and where it stands. Rows don't need its timestamp. */
 export interface PlacedCompletion {
   completion: Omit<StreamCompleted, 'type' | 'timestamp' | 'attempt'> & { attempt?: number | null }
   place: Place

@@ -39,8 +39,8 @@ const MAX_RECOVERED_BYTES = 16 * MAX_LINE_BYTES
 /**
  * Finds whole events inside a line that doesn't decode: every stretch from `{"type":` to
  * `,"crc32":"hhhhhhhh"}` whose checksum holds. The line may come in pieces and be of any length;
- * memory stays bounded and time linear, since each beginning's checksum is computed onwards, never
- * anew.
+ * memory stays bounded and time linear, since each beginning's checksum is carried on, never
+ * computed anew.
  */
 export class EventRecovery {
   readonly events: RecoveredEvent[] = []

@@ -7,7 +7,8 @@ export const LINE_START = '{"type":'
 export const CHECKSUM_START = ',"crc32":"'
 
 /**
- * Matches characters that JSON.stringify escapes, or that aren't ASCII: such texts are left to it.
+ * Matches characters that JSON.stringify escapes or that aren't ASCII. Texts with one are left to
+ * it.
  */
 const NEEDS_ESCAPE = /[^\x20\x21\x23-\x5b\x5d-\x7e]/
 

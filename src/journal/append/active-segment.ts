@@ -28,7 +28,7 @@ import { quietly } from './warnings.js'
 /** How often a writer looks for a new day, a newer segment and a lost one. */
 const LOOK_MS = 1000
 
-/** How many files, the newest, are compared with one that is out of place. Each takes 2 µs. */
+/** How many of the newest files are compared with one that left its place: 2 µs for each. */
 const MAX_COMPARED = 1000
 
 interface ActiveSegmentOptions {
@@ -52,7 +52,7 @@ export class ActiveSegment {
   /** Segments that were left but aren't synced yet. */
   #retired: SegmentWriter[] = []
   #lookedAt = Number.NEGATIVE_INFINITY
-  /** The directory's mtime at the last list; NaN while that can't prove that nothing changed. */
+  /** The directory's mtime when it was last listed; NaN if it could change without a trace. */
   #directoryMtimeMs = Number.NaN
   #linesSinceLook = 0
   /** A sync failed, so the segment must be left as soon as its tail is clean. */
@@ -82,7 +82,7 @@ export class ActiveSegment {
     return this.#lost.lines
   }
 
-  /** Whether a segment was lost and no sync has rejected with that yet. */
+  /** Whether a segment was lost and no sync has rejected because of it yet. */
   get hasUntoldLoss(): boolean {
     return this.#lost.isUntold
   }
@@ -106,7 +106,7 @@ export class ActiveSegment {
     if (now - this.#lookedAt >= LOOK_MS || now < this.#lookedAt) this.look()
   }
 
-  /** Opens the right segment if this one isn't in place or isn't the one to append to. */
+  /** Opens the right segment if the current one isn't in place or isn't the one to append to. */
   look(): void {
     const now = this.#options.clock.now()
     this.#lookedAt = now
@@ -231,10 +231,10 @@ export class ActiveSegment {
 
   /**
    * Whether the file's place was taken by an archive that has everything written here. `archive`
-   * keeps the plain file, as `.gone`, for longer than a writer goes without a look, and takes along
-   * what is appended meanwhile. If the plain file is gone already, this holds only if nothing was
-   * written since the last look. A line that lacks its newline would be written again elsewhere, so
-   * the segment then counts as lost.
+   * keeps the plain file, as `.gone`, for longer than a writer goes without a look, and archives
+   * what is appended meanwhile as well. If the plain file is gone already, this holds only if
+   * nothing was written since the last look. A line that lacks its newline would be written again
+   * elsewhere, so the segment then counts as lost.
    */
   #wasArchived(writer: SegmentWriter): boolean {
     const { directory, fs } = this.#options
@@ -243,7 +243,7 @@ export class ActiveSegment {
     return segment.isLeaving || writer !== this.#writer || this.#linesSinceLook === 0
   }
 
-  /** Closes a segment that was left, or leaves that to the sync that covers its last lines. */
+  /** Closes a segment that was left. If its last lines must be synced first, the sync closes it. */
   #retire(writer: SegmentWriter): void {
     if (writer.isDirty) this.#retired.push(writer)
     else writer.close()

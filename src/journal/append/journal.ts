@@ -123,7 +123,7 @@ export class Journal {
    *
    * @throws JournalWriteError, as a rejection: BUFFER_NOT_EMPTY; WRITE_FAILED if no segment can be
    *   opened; SYNC_FAILED and SEGMENT_LOST, once for each such fault; SYNC_INCOMPLETE, after which
-   *   to flush again; JOURNAL_CLOSED.
+   *   the caller should flush again; JOURNAL_CLOSED.
    */
   flush(): Promise<void> {
     if (this.#writer.isClosed) return Promise.reject(this.#closedError())
@@ -239,7 +239,7 @@ function correlationIdOf(event: EventInput): string {
     const given: unknown = event.correlation_id
     if (typeof given === 'string') return safeIdentifier(given)
   } catch {
-    // It's no object, or a getter threw. The event will be refused, under a new id.
+    // It isn't an object, or a getter threw. The event will be refused, under a new id.
   }
   return randomUUID()
 }

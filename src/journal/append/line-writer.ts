@@ -7,7 +7,7 @@ import type { ResolvedOptions } from './options.js'
 import { BoundedWarnings, quietly } from './warnings.js'
 import { WriteBuffer } from './write-buffer.js'
 
-/** How often a dirty segment is synced, and waiting lines are tried again, without a call. */
+/** How often, even without a call, a dirty segment is synced and waiting lines are tried again. */
 const TICK_MS = 1000
 
 /** The time between two attempts of `prepareOrExplain` to empty the buffer. */
@@ -258,7 +258,7 @@ export class LineWriter {
     throw error
   }
 
-  /** Tries a last time to write what waits when the process ends, and logs what is lost. */
+  /** Tries to write the waiting lines once more as the process ends, and logs how many are lost. */
   #giveUp(): void {
     try {
       this.#drain()

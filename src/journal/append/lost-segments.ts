@@ -11,16 +11,16 @@ interface Loss {
   lines: number
   error: JournalWriteError
   isLogged: boolean
-  /** A flush has rejected with it. */
+  /** Whether a flush has rejected with it. */
   isTold: boolean
-  /** Another segment has been opened since, so this file can't come back. */
+  /** Whether another segment has been opened since, so that this file can't come back. */
   isSettled: boolean
 }
 
 /**
- * The files that were appended to and that the journal no longer has, and how many events may be in
- * them alone. A file that is opened again, because somebody moved it back or gave it another name,
- * isn't lost any more.
+ * The files that were appended to and that the journal no longer has, and how many events may exist
+ * only in them. A file that is opened again, because somebody moved it back or gave it another
+ * name, isn't lost any more.
  */
 export class LostSegments {
   readonly #logger: JournalLogger
@@ -31,7 +31,7 @@ export class LostSegments {
     this.#logger = logger
   }
 
-  /** How many events may be in such a file alone. */
+  /** How many events may exist only in such a file. */
   get lines(): number {
     return this.#losses.reduce((sum, { lines }) => sum + lines, this.#settledLines)
   }
@@ -41,7 +41,7 @@ export class LostSegments {
     return this.#losses.some(({ isTold }) => !isTold)
   }
 
-  /** @param isLeft another segment is open already, and the caller closes this one. */
+  /** @param isLeft whether another segment is open already, so that the caller closes this one. */
   add(writer: SegmentWriter, isLeft = false): void {
     // A look and a sync may both find the same loss.
     if (this.#losses.some((loss) => loss.writer === writer)) return

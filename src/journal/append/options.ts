@@ -31,15 +31,15 @@ export interface JournalOptions {
    * The permissions of new files, whatever the umask: from 0o600 to 0o777, of which only read and
    * write count. New directories get execute where files have read. 0o660 shares a journal within a
    * group.
-   * @default 0o600; in a journal that exists and isn't open to others, also what the group may do
-   *   with journal.json
+   * @default 0o600; in an existing journal that isn't open to others, also the permissions that
+   *   the group has on journal.json
    */
   mode?: number | undefined
   /**
    * How secrets are taken out before a line is written. Patterns, each with the flag g, mask what
    * they match in `error_message`, in addition to the default; a pattern that backtracks without
    * bounds blocks the caller. A function replaces the default, and is called for `error_message`
-   * and for each label's value. `false` writes them as they are.
+   * and for each label's value. `false` writes all texts as they are.
    * @default masks in `error_message` the secrets that SECURITY.md lists
    */
   redact?: Redact | readonly RegExp[] | false | undefined

@@ -20,7 +20,7 @@ const MAX_ATTEMPTS = 3
 const { O_RDWR, O_APPEND } = constants
 
 /**
- * What this writer has left after the last newline of the segment:
+ * The bytes that this writer has left after the last newline of the segment:
  *
  * - `clean`: nothing.
  * - `torn`: a fragment of a line. The next line must begin with a newline.
@@ -42,7 +42,7 @@ export class SegmentWriter {
   readonly file: FileIdentity
   /** Whether anything has been written since the last sync began. */
   isDirty = false
-  /** How many lines of this process were written but not flushed, so that they may be lost. */
+  /** How many lines of this process were written but not flushed, and so may be lost. */
   unflushedLines = 0
   readonly #fs: FileSystem
   readonly #fd: number
@@ -116,7 +116,7 @@ export class SegmentWriter {
     return copy
   }
 
-  /** Whether the path leads to this file: it may be moved, removed, replaced or mounted over. */
+  /** Whether the path still leads to this file, which may be moved, replaced or mounted over. */
   isInPlace(): boolean {
     let stats: BigIntStats
     try {
@@ -131,11 +131,11 @@ export class SegmentWriter {
   /**
    * Resolves once everything written so far, and the segment's name, survive a power cut.
    *
-   * @throws NameNotDurableError if only the name may not, which the next sync tries again; the file
-   *   system's error if the lines may not.
+   * @throws NameNotDurableError if only the name may not survive: the next sync tries again. The
+   *   file system's error if the lines may not.
    */
   async sync(): Promise<void> {
-    // Closed while another segment was synced: its loss was reported, or an earlier sync had it.
+    // It was closed while another segment was synced. Its loss was reported, or a sync covered it.
     if (this.#isClosed) return
     this.isDirty = false
     this.#isSyncing = true
@@ -156,7 +156,7 @@ export class SegmentWriter {
     }
   }
 
-  /** Closes the file, but only after a running sync: its descriptor's number could be reused. */
+  /** Closes the file, after any running sync: the number of its descriptor could be reused. */
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
@@ -193,7 +193,7 @@ export function endFragmentOf(fs: FileSystem, directory: string, segment: Segmen
   try {
     if (!endsWithNewline(fs, fd, fs.fstatSync(fd).size)) fs.writeSync(fd, NEWLINE, 0, 1)
   } catch {
-    // A fragment that stays one loses nothing.
+    // Nothing is lost if the fragment stays.
   } finally {
     fs.closeSync(fd)
   }

@@ -26,7 +26,7 @@ const verdicts = new Map<string, { version: string; verdict: ArchiveVerdict }>()
  * Judges an archive by the bytes of the segment that it holds. It isn't decompressed if the file is
  * the recorded one. This is the one rule for all commands: verify and replay apply it as they read.
  *
- * @param isHashed compares the file's hash rather than its size, which takes reading the file.
+ * @param isHashed whether to compare the file's hash too, for which the whole file is read.
  * @throws JournalError SEGMENT_UNREADABLE if it can't be opened; the file system's error if it
  *   can't be read for now.
  */

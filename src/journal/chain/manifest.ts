@@ -17,7 +17,7 @@ import type { SegmentDigest } from './segment-digest.js'
 
 export const MANIFEST_FILE = 'manifest.jsonl'
 
-/** What the first entry names as the entry before it; also the head of an empty manifest. */
+/** The hash that the first entry gives for the one before it; the head of an empty manifest. */
 export const NO_ENTRY = '0'.repeat(64)
 
 const { O_RDWR, O_APPEND, O_RDONLY } = constants
@@ -29,7 +29,7 @@ const ENDING = /,"hash":"([0-9a-f]{64})"\}$/
 const ENDING_LENGTH = ',"hash":""}'.length + 64
 
 /**
- * What is added to the manifest. The digest is that of the segment's bytes, uncompressed.
+ * An entry to add to the manifest. The digest is that of the segment's uncompressed bytes.
  *
  * - `sealed`: the segment's day was over; lines after these bytes are late.
  * - `archived`: the `.ndjson.gz` that takes the segment's place; a segment's last such entry
@@ -90,7 +90,7 @@ type LastEntries = { [Kind in ManifestEntry['kind']]: Map<string, EntryOf<Kind>>
 /** The last entries of each chain, and how many of its entries they were taken from. */
 const indexes = new WeakMap<Manifest['entries'], { length: number; last: LastEntries }>()
 
-/** The last entry of a kind for each segment, by name. Asked again, it reads only newer entries. */
+/** The last entry of a kind for each segment, by name. Later calls read only newer entries. */
 export function lastEntries<Kind extends ManifestEntry['kind']>(
   { entries }: Manifest,
   kind: Kind,
@@ -120,7 +120,7 @@ export class ManifestFile {
   #chain = new ManifestChain()
   #file: FileIdentity | null = null
   #readBytes = 0
-  /** The file's name survives a power cut: this object has synced it. */
+  /** Whether this object has synced the directory, so that the name survives a power cut. */
   #isNameDurable = false
 
   constructor(directory: string, fs: FileSystem = nodeFileSystem) {

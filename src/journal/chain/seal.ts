@@ -88,7 +88,7 @@ export class Sealer {
       const open = segments.filter(({ name }) => !sealed.has(name))
       const due = open.filter((segment) => sealableAt(segment) <= now)
       if (due.length > 0) {
-        // Before reading gigabytes for nothing: adding no entry throws if the chain is broken.
+        // First of all, or gigabytes are read for nothing: this throws if the chain is broken.
         this.#manifest.append(() => null, now)
         this.#checkWritable()
       }

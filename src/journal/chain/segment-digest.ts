@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto'
 
 const NEWLINE = 0x0a
 
-/** What the manifest says of a segment's bytes, uncompressed. */
+/** The digest of a segment's uncompressed bytes, as the manifest records it. */
 export interface SegmentDigest {
   /** How many bytes, the last of them a newline. */
   bytes: number
-  /** How many newlines are in them, as `wc -l` counts; blank lines too. */
+  /** How many newlines are in them, as `wc -l` counts, those of blank lines included. */
   lines: number
   /** SHA-256 in lowercase hex, as `head -c BYTES | sha256sum` computes it. */
   sha256: string
