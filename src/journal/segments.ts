@@ -74,6 +74,12 @@ export function archiveFile(segment: SegmentRef): string {
   return `${segment.name}.gz`
 }
 
+/** The file from which a segment is read. */
+export function fileOf(segment: Segment): string {
+  if (segment.isLeaving) return leavingFile(segment)
+  return segment.isArchived ? archiveFile(segment) : segment.name
+}
+
 /** Matches names that people may take for a segment's or an archive's. */
 const LOOKS_LIKE_SEGMENT = /\.(ndjson|jsonl)(\.gz)?$/i
 

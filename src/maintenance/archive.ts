@@ -1,17 +1,16 @@
 import { createHash } from 'node:crypto'
-import { readdirSync, rmSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { endFragmentOf } from '../journal/append/segment-writer.js'
-import { type EntryOf, lastEntries, ManifestFile } from '../journal/chain/manifest.js'
+import { type EntryOf, lastEntries, MANIFEST_FILE, ManifestFile } from '../journal/chain/manifest.js'
 import { nodeFileSystem } from '../journal/files.js'
 import { readIdentity } from '../journal/identity.js'
 import { listSegments, type Segment } from '../journal/segments.js'
 import { checkJournal } from '../projection/segments/segment-check.js'
-import { openDatabaseReadOnly } from '../store/sqlite/connection/database.js'
 import { acquireJournalLock } from '../store/sqlite/connection/lock.js'
-import { readPositions } from '../store/sqlite/positions.js'
 import { AlteredSegmentError, type ArchiverOptions, isTemporary, SegmentArchiver } from './archive-segment.js'
+import { positionsIn } from './known-segments.js'
 
 /** Writers look each second; the rest allows for a busy machine. */
 const NOTICE_MS = 5000
@@ -71,7 +70,8 @@ export async function archiveWith(options: ArchiveOptions, ports: ArchivePorts):
   const run = new ArchiveRun(options, ports)
   if (options.dryRun === true) return run.plan()
   // Without a manifest nothing is sealed, and there is nothing to lock.
-  const lock = run.hasManifest ? acquireJournalLock(run.directory, 'archive') : null
+  const hasManifest = existsSync(join(run.directory, MANIFEST_FILE))
+  const lock = hasManifest ? acquireJournalLock(run.directory, 'archive') : null
   try {
     return await run.archive()
   } finally {
@@ -93,9 +93,8 @@ interface Candidate {
 
 class ArchiveRun {
   readonly directory: string
-  readonly #onProgress: ArchiveOptions['onProgress']
+  readonly #options: ArchiveOptions
   readonly #ports: ArchivePorts
-  readonly #isDryRun: boolean
   readonly #manifest: ManifestFile
   readonly #archiver: SegmentArchiver
   readonly #positions: Map<number, number>
@@ -103,32 +102,19 @@ class ArchiveRun {
   readonly #archived: ArchiveResult['archived'] = []
 
   constructor(options: ArchiveOptions, ports: ArchivePorts) {
-    const { journal, database: databasePath, dryRun = false, onProgress } = options
-    this.directory = resolve(journal)
-    this.#isDryRun = dryRun
+    this.directory = resolve(options.journal)
+    this.#options = options
     this.#ports = ports
-    this.#onProgress = onProgress
     const identity = readIdentity(this.directory)
-    const database = openDatabaseReadOnly(databasePath)
-    try {
-      const positions = readPositions(database)
-      checkJournal(positions, identity, resolve(databasePath))
-      this.#positions = new Map(positions.map(({ id, projectedBytes }) => [id, projectedBytes]))
-    } finally {
-      database.close()
-    }
+    const positions = positionsIn(options.database)
+    checkJournal(positions, identity, resolve(options.database))
+    this.#positions = new Map(positions.map(({ id, projectedBytes }) => [id, projectedBytes]))
     this.#manifest = new ManifestFile(this.directory)
     this.#archiver = new SegmentArchiver({ directory: this.directory, manifest: this.#manifest, ...ports })
   }
 
-  get hasManifest(): boolean {
-    return statSync(this.#manifest.path, { throwIfNoEntry: false }) !== undefined
-  }
-
   plan(): ArchiveResult {
-    for (const { segment, size } of this.#candidates()) {
-      this.#archived.push({ segment: segment.name, bytes: size, archive_bytes: null })
-    }
+    for (const { segment, size } of this.#candidates()) this.#add(segment, size, null)
     return this.#result()
   }
 
@@ -146,12 +132,13 @@ class ArchiveRun {
     const total = candidates.length
     for (const [done, candidate] of candidates.entries()) {
       const { segment } = candidate
-      this.#onProgress?.({ segment: segment.name, done, total })
+      this.#options.onProgress?.({ segment: segment.name, done, total })
       if (await this.#begin(candidate)) {
         leaving.push({ segment, dueAt: performance.now() + this.#ports.noticeMs })
       }
       while (leaving[0] !== undefined && leaving[0].dueAt <= performance.now()) {
-        await this.#finish(leaving.shift()?.segment)
+        await this.#finish(leaving[0].segment)
+        leaving.shift()
       }
     }
     for (const { segment, dueAt } of leaving) {
@@ -172,8 +159,7 @@ class ArchiveRun {
     }
   }
 
-  async #finish(segment: Segment | undefined): Promise<void> {
-    if (segment === undefined) return
+  async #finish(segment: Segment): Promise<void> {
     const manifest = this.#manifest.read()
     const sealed = lastEntries(manifest, 'sealed').get(segment.name)
     const known = lastEntries(manifest, 'archived').get(segment.name) ?? null
@@ -181,10 +167,7 @@ class ArchiveRun {
     try {
       const entry = await this.#archiver.finish(segment, known, start)
       if (entry === null) this.#skip(segment, 'still_written')
-      else {
-        const { bytes, archive_bytes } = entry
-        this.#archived.push({ segment: segment.name, bytes, archive_bytes })
-      }
+      else this.#add(segment, entry.bytes, entry.archive_bytes)
     } catch (error) {
       if (!(error instanceof AlteredSegmentError)) throw error
       this.#skip(segment, 'altered')
@@ -206,11 +189,15 @@ class ArchiveRun {
         this.#skip(segment, 'not_projected')
         // Once its last line is ended it can be projected, and the next run takes it. Nobody else
         // would end it.
-        if (!this.#isDryRun) endFragmentOf(nodeFileSystem, this.directory, segment)
+        if (this.#options.dryRun !== true) endFragmentOf(nodeFileSystem, this.directory, segment)
       } else if (size < seal.bytes) this.#skip(segment, 'altered')
       else candidates.push({ segment, size, sealed: seal })
     }
     return candidates
+  }
+
+  #add({ name }: Segment, bytes: number, archive_bytes: number | null): void {
+    this.#archived.push({ segment: name, bytes, archive_bytes })
   }
 
   #skip({ name }: Segment, reason: SkipReason): void {
@@ -218,13 +205,14 @@ class ArchiveRun {
   }
 
   #result(): ArchiveResult {
+    const { dryRun = false } = this.#options
     const sum = (sizes: number[]) => sizes.reduce((total, size) => total + size, 0)
     return {
-      dry_run: this.#isDryRun,
+      dry_run: dryRun,
       archived: this.#archived.sort(bySegment),
       skipped: this.#skipped.sort(bySegment),
       bytes_before: sum(this.#archived.map(({ bytes }) => bytes)),
-      bytes_after: this.#isDryRun ? null : sum(this.#archived.map(({ archive_bytes }) => archive_bytes ?? 0)),
+      bytes_after: dryRun ? null : sum(this.#archived.map(({ archive_bytes }) => archive_bytes ?? 0)),
     }
   }
 }

@@ -43,10 +43,10 @@ export class RowPruner {
   }
 
   count(): PrunedRows {
-    const count = (table: string) =>
-      this.#database
-        .prepare<[number], { n: number }>(`SELECT count(*) AS n FROM ${table} WHERE segment_id <= ?`)
-        .get(this.#through)?.n ?? 0
+    const count = (table: string) => {
+      const sql = `SELECT count(*) FROM ${table} WHERE segment_id <= ?`
+      return this.#database.prepare<[number], number>(sql).pluck().get(this.#through) as number
+    }
     return { rows: count('requests'), rejected: count('rejected_lines'), held: count('held_completions') }
   }
 
@@ -59,15 +59,10 @@ export class RowPruner {
       if (changes === 0) {
         database.prepare('INSERT INTO pruned_segments (through_segment_id) VALUES (?)').run(through)
       }
-      const first = database
-        .prepare<[number], { id: number }>('SELECT id FROM requests WHERE segment_id > ? ORDER BY id LIMIT 1')
-        .get(through)
-      const next = database
-        .prepare<[], { seq: number }>("SELECT seq FROM sqlite_sequence WHERE name = 'requests'")
-        .get()
       // A replay numbers rows from here, as if those before had come.
-      const base = first === undefined ? (next?.seq ?? 0) : first.id - 1
-      database.prepare('UPDATE unjournaled_requests SET last_id = max(last_id, ?)').run(base)
+      const base = `coalesce((SELECT id - 1 FROM requests WHERE segment_id > ? ORDER BY id LIMIT 1),
+        (SELECT seq FROM sqlite_sequence WHERE name = 'requests'), 0)`
+      database.prepare(`UPDATE unjournaled_requests SET last_id = max(last_id, ${base})`).run(through)
       this.#carry()
     })
   }

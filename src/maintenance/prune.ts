@@ -1,7 +1,7 @@
-import { rmSync, statSync } from 'node:fs'
+import { existsSync, rmSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import { type EntryOf, lastEntries, ManifestFile } from '../journal/chain/manifest.js'
+import { type EntryOf, lastEntries, MANIFEST_FILE, ManifestFile } from '../journal/chain/manifest.js'
 import { nodeFileSystem, syncDirectory } from '../journal/files.js'
 import { readIdentity } from '../journal/identity.js'
 import {
@@ -16,10 +16,8 @@ import type { SegmentPosition } from '../store/positions.js'
 import { type Database, openDatabase, openDatabaseReadOnly } from '../store/sqlite/connection/database.js'
 import { asDatabaseError } from '../store/sqlite/connection/errors.js'
 import { acquireDatabaseLock, acquireJournalLock } from '../store/sqlite/connection/lock.js'
-import { acceptedMissing } from '../store/sqlite/missing-segments.js'
-import { readPositions } from '../store/sqlite/positions.js'
-import { prunedThrough } from '../store/sqlite/pruned.js'
 import { checkUnreferred } from '../store/sqlite/references.js'
+import { type KnownSegments, knownSegments } from './known-segments.js'
 import { type PrunedRows, RowPruner } from './prune-rows.js'
 
 export interface PruneOptions {
@@ -96,10 +94,11 @@ export async function pruneWith(
     if (!dryRun) {
       locks.push(acquireDatabaseLock(databasePath, 'prune'))
       // Without a manifest nothing is archived, and there is nothing to take away.
-      if (isThere(new ManifestFile(directory).path)) locks.push(acquireJournalLock(directory, 'prune'))
+      if (existsSync(join(directory, MANIFEST_FILE))) locks.push(acquireJournalLock(directory, 'prune'))
     }
-    checkJournal(readPositions(database), identity, databasePath)
-    const run = new PruneRun(database, directory, before)
+    const known = knownSegments(database)
+    checkJournal(known.positions, identity, databasePath)
+    const run = new PruneRun(database, directory, before, known)
     checkUnreferred(database, run.through)
     if (dryRun) return run.result(run.countRows(), true)
     const rows = run.through === 0 ? NO_ROWS : await run.removeRows(onStep)
@@ -133,7 +132,7 @@ class PruneRun {
   readonly #left: PruneResult['left'] = []
   #bytes = 0
 
-  constructor(database: Database, directory: string, before: string) {
+  constructor(database: Database, directory: string, before: string, known: KnownSegments) {
     this.#database = database
     this.#directory = directory
     this.#manifest = new ManifestFile(directory)
@@ -141,11 +140,11 @@ class PruneRun {
     this.#archived = lastEntries(manifest, 'archived')
     this.#pruned = lastEntries(manifest, 'pruned')
     this.#sealed = lastEntries(manifest, 'sealed')
-    this.#accepted = acceptedMissing(database)
+    this.#accepted = known.accepted
     this.#before = before
     this.#segments = listSegments(directory)
-    this.#positions = new Map(readPositions(database).map((position) => [position.id, position]))
-    this.through = this.#choose(prunedThrough(database))
+    this.#positions = new Map(known.positions.map((position) => [position.id, position]))
+    this.through = this.#choose(known.prunedThrough)
     this.#bytes = this.#files().reduce((sum, segment) => sum + this.#sizeOf(segment), 0)
   }
 
@@ -263,7 +262,3 @@ class PruneRun {
 }
 
 const NOT_RECORDED = { bytes: 0, lines: 0, sha256: '' }
-
-function isThere(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false }) !== undefined
-}

@@ -15,11 +15,8 @@ import {
 } from '../journal/segments.js'
 import { replay } from '../projection/replay.js'
 import { checkJournal } from '../projection/segments/segment-check.js'
-import type { SegmentPosition } from '../store/positions.js'
-import { openDatabaseReadOnly } from '../store/sqlite/connection/database.js'
-import { asDatabaseError } from '../store/sqlite/connection/errors.js'
 import { acquireDatabaseLock } from '../store/sqlite/connection/lock.js'
-import { readPositions } from '../store/sqlite/positions.js'
+import { positionsIn } from './known-segments.js'
 
 /** Writers look each second; the rest allows for a busy machine. */
 const NOTICE_MS = 3000
@@ -143,15 +140,4 @@ function renameSegment(directory: string, { segment, to }: Rename): void {
 function knowsGoneFuture(directory: string, databasePath: string, today: string): boolean {
   const there = new Set(listSegments(directory).map(({ id }) => id))
   return positionsIn(databasePath).some(({ id, name }) => name.slice(0, 10) > today && !there.has(id))
-}
-
-function positionsIn(databasePath: string): SegmentPosition[] {
-  const database = openDatabaseReadOnly(databasePath)
-  try {
-    return readPositions(database)
-  } catch (error) {
-    throw asDatabaseError(error, databasePath)
-  } finally {
-    database.close()
-  }
 }

@@ -13,9 +13,7 @@ import { addCounts, emptyCounts, type SegmentPosition } from '../store/positions
 import { type Database, openDatabaseReadOnly } from '../store/sqlite/connection/database.js'
 import { asDatabaseError, DatabaseError } from '../store/sqlite/connection/errors.js'
 import { isLocked } from '../store/sqlite/connection/lock.js'
-import { acceptedMissing } from '../store/sqlite/missing-segments.js'
-import { readPositions } from '../store/sqlite/positions.js'
-import { prunedThrough } from '../store/sqlite/pruned.js'
+import { type KnownSegments, knownSegments, NOTHING_KNOWN } from './known-segments.js'
 import {
   alteredArchives,
   diskProblems,
@@ -107,8 +105,8 @@ export async function status(options: StatusOptions): Promise<StatusReport> {
   // The positions first: the journal only grows, so it is never shorter than positions that were
   // read before it.
   const database = readDatabase(databasePath)
-  const known = database ?? { positions: [], prunedThrough: 0, accepted: new Set<string>() }
-  const positions = new Map(database?.positions.map((position) => [position.id, position]))
+  const known = database?.known ?? NOTHING_KNOWN
+  const positions = new Map(known.positions.map((position) => [position.id, position]))
   checkJournal(positions.values(), { format: 1, journal_id, created_at }, databasePath)
   const listed = listSegments(directory)
   const manifest = readManifest(directory)
@@ -209,14 +207,7 @@ async function timestampOfNextLine(
   return canonical === null ? null : Date.parse(canonical)
 }
 
-interface ReadDatabase {
-  status: DatabaseStatus
-  positions: SegmentPosition[]
-  prunedThrough: number
-  accepted: Set<string>
-}
-
-function readDatabase(databasePath: string): ReadDatabase | null {
+function readDatabase(databasePath: string): { status: DatabaseStatus; known: KnownSegments } | null {
   let database: Database
   try {
     database = openDatabaseReadOnly(databasePath)
@@ -226,8 +217,13 @@ function readDatabase(databasePath: string): ReadDatabase | null {
   }
   try {
     // One transaction: otherwise rows and positions could belong to different moments.
-    const read = database.transaction(() => readCounts(database))
-    const { unjournaled, held, ...known } = read()
+    const read = database.transaction(() => ({
+      known: knownSegments(database),
+      // A partial index answers this; it is empty if every row came from a journal.
+      unjournaled: countRows(database, 'requests WHERE segment_id IS NULL'),
+      held: countRows(database, 'held_completions'),
+    }))
+    const { known, unjournaled, held } = read()
     const counts = known.positions.reduce((sum, position) => addCounts(sum, position.counts), emptyCounts())
     const status = {
       path: databasePath,
@@ -241,7 +237,7 @@ function readDatabase(databasePath: string): ReadDatabase | null {
       unjournaled,
       projector_running: isLocked(databasePath),
     }
-    return { status, ...known }
+    return { status, known }
   } catch (error) {
     throw asDatabaseError(error, databasePath)
   } finally {
@@ -249,20 +245,6 @@ function readDatabase(databasePath: string): ReadDatabase | null {
   }
 }
 
-function readCounts(database: Database): {
-  positions: SegmentPosition[]
-  unjournaled: number
-  held: number
-  prunedThrough: number
-  accepted: Set<string>
-} {
-  const count = (sql: string) => database.prepare<[], number>(sql).pluck().get() as number
-  return {
-    positions: readPositions(database),
-    // A partial index answers this; it is empty if every row came from a journal.
-    unjournaled: count('SELECT count(*) FROM requests WHERE segment_id IS NULL'),
-    held: count('SELECT count(*) FROM held_completions'),
-    prunedThrough: prunedThrough(database),
-    accepted: acceptedMissing(database),
-  }
+function countRows(database: Database, from: string): number {
+  return database.prepare<[], number>(`SELECT count(*) FROM ${from}`).pluck().get() as number
 }

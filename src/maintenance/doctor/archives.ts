@@ -6,7 +6,7 @@ import { reasonOf } from '../../journal/files.js'
 import { archiveFile, type Segment } from '../../journal/segments.js'
 import { isPassing } from '../../projection/retry.js'
 import { countText } from '../count-text.js'
-import { type DoctorCheck, note, ok, problem } from './check.js'
+import { type Finding, note, ok, problem } from './check.js'
 
 /**
  * How many compressed bytes are hashed and compared, the newest first; `verify` reads everything.
@@ -14,7 +14,7 @@ import { type DoctorCheck, note, ok, problem } from './check.js'
 const HASHED_BYTES = 256 * 1024 * 1024
 
 /** Whether each archive is the one that the manifest recorded, or at least holds the same lines. */
-export async function checkArchives(directory: string, segments: readonly Segment[]): Promise<DoctorCheck> {
+export async function checkArchives(directory: string, segments: readonly Segment[]): Promise<Finding> {
   const entries = lastEntries(readManifest(directory), 'archived')
   const archives = segments.filter(({ isArchived, isLeaving }) => isArchived && !isLeaving).reverse()
   const altered: string[] = []
@@ -40,14 +40,11 @@ export async function checkArchives(directory: string, segments: readonly Segmen
   const rest = unread === 0 ? '' : `; ${countText(unread, 'archive')} not read (verify reads all)`
   if (altered.length > 0) {
     const advice = 'Replay and verify stop at these. Restore the right ones from a backup'
-    return problem('archives', `${countText(altered.length, 'archive')} altered${rest}`, advice, altered)
+    return problem(`${countText(altered.length, 'archive')} altered${rest}`, advice, altered)
   }
   if (recompressed.length > 0) {
     const found = `${countText(recompressed.length, 'archive')} compressed anew by somebody: the lines are those that were archived${rest}`
-    return note('archives', found, null, recompressed)
+    return note(found, null, recompressed)
   }
-  return ok(
-    'archives',
-    archives.length === 0 ? 'none' : `${countText(archives.length, 'archive')} as recorded${rest}`,
-  )
+  return ok(archives.length === 0 ? 'none' : `${countText(archives.length, 'archive')} as recorded${rest}`)
 }

@@ -26,25 +26,23 @@ export interface DoctorCheck {
   advice: string | null
 }
 
-export function ok(check: string, found: string): DoctorCheck {
-  return { check, level: 'ok', found, items: [], advice: null }
+/** A check without its word. It has one of its own only if that isn't the word of the look. */
+export type Finding = Omit<DoctorCheck, 'check'> & { check?: string }
+
+export function ok(found: string): Finding {
+  return { level: 'ok', found, items: [], advice: null }
 }
 
-export function note(check: string, found: string, advice: string | null, items: string[] = []): DoctorCheck {
-  return { check, level: 'note', found, items, advice }
+export function note(found: string, advice: string | null, items: string[] = []): Finding {
+  return { level: 'note', found, items, advice }
 }
 
-export function problem(
-  check: string,
-  found: string,
-  advice: string | null,
-  items: string[] = [],
-): DoctorCheck {
-  return { check, level: 'problem', found, items, advice }
+export function problem(found: string, advice: string | null, items: string[] = []): Finding {
+  return { level: 'problem', found, items, advice }
 }
 
 /** A check's word, and what makes it. */
-export type Look = readonly [check: string, () => DoctorCheck | DoctorCheck[] | Promise<DoctorCheck>]
+type Look = readonly [check: string, () => Finding | Finding[] | Promise<Finding>]
 
 /**
  * Makes one check after the other. One that throws is a finding: the sicker a journal is, the more
@@ -54,7 +52,7 @@ export async function runChecks(looks: readonly Look[]): Promise<DoctorCheck[]> 
   const checks: DoctorCheck[] = []
   for (const [check, look] of looks) {
     try {
-      checks.push(...[await look()].flat())
+      checks.push(...[await look()].flat().map((finding) => ({ check, ...finding })))
     } catch (error) {
       checks.push(failed(check, error))
     }
@@ -64,7 +62,7 @@ export async function runChecks(looks: readonly Look[]): Promise<DoctorCheck[]> 
 
 /** The finding that a check couldn't be made. Our own errors say what to do. */
 export function failed(check: string, error: unknown): DoctorCheck {
-  return problem(check, reasonOf(error), null)
+  return { check, ...problem(reasonOf(error), null) }
 }
 
 /**

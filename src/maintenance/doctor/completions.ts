@@ -4,7 +4,7 @@ import type { Database } from '../../store/sqlite/connection/database.js'
 import { readPositions } from '../../store/sqlite/positions.js'
 import { UNENDED_SQL } from '../../store/sqlite/sql-expressions.js'
 import { countText } from '../count-text.js'
-import { atLeast, type DoctorCheck, NEWEST_ROWS, note, ok } from './check.js'
+import { atLeast, type Finding, NEWEST_ROWS, note, ok } from './check.js'
 
 /** How many examples of each kind are named. */
 const EXAMPLES = 3
@@ -17,18 +17,18 @@ interface SupersededRow {
 }
 
 /** Completions that were applied, but perhaps not to the request that the gateway meant. */
-export function checkCompletions(database: Database): DoctorCheck {
+export function checkCompletions(database: Database): Finding {
   const positions = readPositions(database)
   const repeated = positions.reduce((sum, { odd }) => sum + odd.repeated, 0)
   const ambiguous = positions.reduce((sum, { odd }) => sum + odd.ambiguous, 0)
   if (repeated === 0 && ambiguous === 0) {
-    return ok('completions', 'none was repeated, none could have meant another row')
+    return ok('none was repeated, none could have meant another row')
   }
   const found = `${countText(repeated, 'completion')} overwrote an earlier one of the same row, ${ambiguous} named no attempt while several rows with the correlation_id were open`
   const advice =
     'Retries that share a correlation_id need `attempt`, in request_logged and in stream_completed: without it a completion goes to the newest row that is open'
   const segments = positions.filter(({ odd }) => odd.ambiguous > 0).slice(-EXAMPLES)
-  return note('completions', found, advice, [
+  return note(found, advice, [
     ...supersededRows(database).map(
       ({ id, correlation_id, segment_id, byte_offset }) =>
         `repeated: row ${id} (${correlation_id}), whose completion at byte ${byte_offset} of ${nameOf(segment_id)} was overwritten`,
@@ -52,7 +52,7 @@ function nameOf(segmentId: number): string {
 }
 
 /** Completions that wait for their request. */
-export function checkHeld(database: Database, now: number): DoctorCheck {
+export function checkHeld(database: Database, now: number): Finding {
   const oldest = database
     .prepare<[], string>(
       `SELECT s.name FROM held_completions h JOIN journal_segments s ON s.id = h.segment_id
@@ -60,18 +60,18 @@ export function checkHeld(database: Database, now: number): DoctorCheck {
     )
     .pluck()
     .get()
-  if (oldest === undefined) return ok('held_completions', 'none waits for its request')
+  if (oldest === undefined) return ok('none waits for its request')
   const held = database.prepare<[], number>('SELECT count(*) FROM held_completions').pluck().get() as number
   const found = `${countText(held, 'completion')} came before the request, the oldest in ${oldest}`
   // The request of one that came today may be in the next line.
-  if (oldest.slice(0, 10) >= utcDay(now)) return ok('held_completions', found)
+  if (oldest.slice(0, 10) >= utcDay(now)) return ok(found)
   const advice =
     'Requests that never come were never logged, or under another correlation_id: look at that gateway'
-  return note('held_completions', found, advice)
+  return note(found, advice)
 }
 
 /** Streams that no completion has ended. */
-export function checkStreams(database: Database, now: number): DoctorCheck {
+export function checkStreams(database: Database, now: number): Finding {
   const { n, oldest } = database
     .prepare<[string, number], { n: number; oldest: string | null }>(
       `SELECT count(*) AS n, min(timestamp) AS oldest FROM (
@@ -79,9 +79,9 @@ export function checkStreams(database: Database, now: number): DoctorCheck {
          ORDER BY timestamp DESC LIMIT ?)`,
     )
     .get(unfinishedUntil(now), NEWEST_ROWS) as { n: number; oldest: string | null }
-  if (n === 0) return ok('unfinished_streams', 'every stream older than an hour has ended')
+  if (n === 0) return ok('every stream older than an hour has ended')
   const found = `${atLeast(n)}${countText(n, 'stream')} began more than an hour ago and never ended, the oldest at ${oldest}`
   const advice =
     'Their tokens and cost are not final: the gateway died before they ended, or logs no stream_completed'
-  return note('unfinished_streams', found, advice)
+  return note(found, advice)
 }

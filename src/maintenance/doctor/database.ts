@@ -3,7 +3,7 @@ import { countAddedRows } from '../../queries/window/added-rows.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
 import { checkVersions } from '../../store/sqlite/versions.js'
 import { countText } from '../count-text.js'
-import { atLeast, type DoctorCheck, NEWEST_ROWS, note, ok, problem, sizeText } from './check.js'
+import { atLeast, type Finding, NEWEST_ROWS, note, ok, problem, sizeText } from './check.js'
 
 /**
  * A check takes about a second for each GiB that the page cache holds, and much longer from a slow
@@ -12,32 +12,29 @@ import { atLeast, type DoctorCheck, NEWEST_ROWS, note, ok, problem, sizeText } f
 const CHECKED_BYTES = 256 * 1024 * 1024
 const LARGE_WAL_BYTES = 256 * 1024 * 1024
 
-export function checkDatabase(database: Database, databasePath: string): DoctorCheck {
+export function checkDatabase(database: Database, databasePath: string): Finding {
   checkVersions(database, databasePath)
   const { size } = statSync(databasePath)
   if (size > CHECKED_BYTES) {
-    return ok(
-      'database',
-      `${sizeText(size)}; too large to be checked here: sqlite3 ${databasePath} 'PRAGMA quick_check'`,
-    )
+    return ok(`${sizeText(size)}; too large to be checked here: sqlite3 ${databasePath} 'PRAGMA quick_check'`)
   }
   const found = database.pragma('quick_check(5)') as { quick_check: string }[]
   const items = found.map(({ quick_check }) => quick_check)
-  if (items.join() === 'ok') return ok('database', `${sizeText(size)}, its pages are sound`)
+  if (items.join() === 'ok') return ok(`${sizeText(size)}, its pages are sound`)
   const advice = 'Move it away together with its -wal, keep both, and rebuild it: `request-journal replay`'
-  return problem('database', 'SQLite finds it damaged', advice, items)
+  return problem('SQLite finds it damaged', advice, items)
 }
 
-export function checkWal(databasePath: string): DoctorCheck {
+export function checkWal(databasePath: string): Finding {
   const size = statSync(`${realpathSync(databasePath)}-wal`, { throwIfNoEntry: false })?.size ?? 0
   const found = `the database's WAL has ${sizeText(size)}`
-  if (size < LARGE_WAL_BYTES) return ok('wal', found)
+  if (size < LARGE_WAL_BYTES) return ok(found)
   const advice =
     'It grows while a reader keeps a transaction open (a dashboard, a forgotten sqlite3 shell) or a replay runs: `lsof` on the -wal file names them. It shrinks once they end'
-  return note('wal', found, advice)
+  return note(found, advice)
 }
 
-export function checkRejected(database: Database): DoctorCheck {
+export function checkRejected(database: Database): Finding {
   const rows = database
     .prepare<[number], { reason: string; n: number }>(
       `SELECT reason, count(*) AS n FROM (SELECT reason FROM rejected_lines ORDER BY segment_id DESC, byte_offset DESC LIMIT ?)
@@ -45,23 +42,17 @@ export function checkRejected(database: Database): DoctorCheck {
     )
     .all(NEWEST_ROWS)
   const total = rows.reduce((sum, { n }) => sum + n, 0)
-  if (total === 0) return ok('rejected_lines', 'no line was rejected')
+  if (total === 0) return ok('no line was rejected')
   const items = rows.map(({ reason, n }) => `${reason}: ${n.toLocaleString('en-US')}`)
   const found = `${atLeast(total)}${countText(total, 'line')} could not be projected; they stay in the journal`
-  return note(
-    'rejected_lines',
-    found,
-    'See `request-journal rejected`; unknown_type: upgrade, then replay',
-    items,
-  )
+  return note(found, 'See `request-journal rejected`; unknown_type: upgrade, then replay', items)
 }
 
 /** Rows that other programs have added since the journal began, which no sum counts. */
-export function checkAddedRows(database: Database): DoctorCheck {
+export function checkAddedRows(database: Database): Finding {
   const count = countAddedRows(database)
-  if (count === 0) return ok('added_rows', 'no other program has added rows')
+  if (count === 0) return ok('no other program has added rows')
   return note(
-    'added_rows',
     `${countText(count, 'row')} added by another program: listed, but in no sum`,
     'Only events are counted: append these requests instead (`request-journal append`), and delete the rows',
   )

@@ -1,6 +1,6 @@
 import { statfsSync } from 'node:fs'
 import { temporaryFolder } from '../../store/sqlite/connection/temporary-folder.js'
-import { type DoctorCheck, note, ok, problem, sizeText } from './check.js'
+import { type Finding, note, ok, problem, sizeText } from './check.js'
 
 const SCARCE_BYTES = 1024 ** 3
 const SCARCE_SHARE = 0.05
@@ -30,44 +30,42 @@ const TMPFS = 0x01021994
 const RAMFS = 0x858458f6
 
 /** Whether the disk of a directory has space and inodes left. */
-export function checkSpace(what: string, directory: string): DoctorCheck {
+export function checkSpace(what: string, directory: string): Finding {
   const { bsize, bavail, blocks, files, ffree } = statfsSync(directory)
   const free = bavail * bsize
   const share = blocks === 0 ? 1 : bavail / blocks
   const found = `${what}: ${sizeText(free)} free (${(share * 100).toFixed(0)} %)`
   const advice =
     'Make room: `request-journal archive` packs old segments, and a full disk makes gateways keep events in memory only'
-  if (files > 0 && ffree === 0)
-    return problem('disk_space', `${found}, but no inode is: no file can be made`, advice)
-  if (free < FULL_BYTES) return problem('disk_space', found, advice)
+  if (files > 0 && ffree === 0) return problem(`${found}, but no inode is: no file can be made`, advice)
+  if (free < FULL_BYTES) return problem(found, advice)
   const isScarce = free < SCARCE_BYTES || (share < SCARCE_SHARE && free < PLENTY_BYTES)
-  return isScarce ? note('disk_space', found, advice) : ok('disk_space', found)
+  return isScarce ? note(found, advice) : ok(found)
 }
 
 /**
  * Whether SQLite's temporary files have room: sorting the index of a large database takes one as
  * large as the index.
  */
-export function checkTemporaryFiles(databasePath: string): DoctorCheck {
+export function checkTemporaryFiles(databasePath: string): Finding {
   const folder = temporaryFolder(databasePath)
   if (folder === null) {
     const advice = "Let the projector's user write to the database's folder, or set SQLITE_TMPDIR"
-    return problem('temporary_files', "no folder takes SQLite's temporary files", advice)
+    return problem("no folder takes SQLite's temporary files", advice)
   }
   const { bsize, bavail } = statfsSync(folder)
   const found = `SQLite's temporary files go to ${folder}, ${sizeText(bavail * bsize)} free`
-  if (bavail * bsize >= FULL_BYTES) return ok('temporary_files', found)
+  if (bavail * bsize >= FULL_BYTES) return ok(found)
   const advice = 'Make room there, or set SQLITE_TMPDIR to a folder on a larger disk: a replay needs it'
-  return problem('temporary_files', found, advice)
+  return problem(found, advice)
 }
 
-/** Whether the file system is local: only there are appends atomic, and does SQLite's WAL work. */
-export function checkFileSystem(what: string, directory: string): DoctorCheck {
-  return describeFileSystem(what, statfsSync(directory).type)
-}
-
-/** @param type the f_type of statfs(2); only Linux's numbers are known. */
-export function describeFileSystem(what: string, type: number): DoctorCheck {
+/**
+ * Whether a file system is local: only there are appends atomic, and does SQLite's WAL work.
+ *
+ * @param type the f_type of statfs(2); only Linux's numbers are known.
+ */
+export function checkFileSystem(what: string, type: number): Finding {
   const magic = process.platform === 'linux' ? type >>> 0 : 0
   const network = NETWORK[magic]
   if (network !== undefined) {
@@ -75,15 +73,15 @@ export function describeFileSystem(what: string, type: number): DoctorCheck {
       what === 'journal'
         ? 'Appends of several hosts tear each other there: give each host a journal on a local disk'
         : "SQLite's WAL needs memory that readers and writer share: put the database on a local disk"
-    return problem('file_system', `${what}: on a network file system (${network})`, advice)
+    return problem(`${what}: on a network file system (${network})`, advice)
   }
   if (magic === FUSE) {
     const advice = 'Make sure that it leads to a local disk: a network share would tear lines'
-    return note('file_system', `${what}: on a FUSE file system, which may be anything`, advice)
+    return note(`${what}: on a FUSE file system, which may be anything`, advice)
   }
   if (magic === TMPFS || magic === RAMFS) {
     const advice = 'It is gone when the machine restarts: use a directory on a disk'
-    return note('file_system', `${what}: in memory only (tmpfs)`, advice)
+    return note(`${what}: in memory only (tmpfs)`, advice)
   }
-  return ok('file_system', `${what}: not a network file system`)
+  return ok(`${what}: not a network file system`)
 }

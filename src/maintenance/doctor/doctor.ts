@@ -1,19 +1,17 @@
-import { statSync } from 'node:fs'
+import { statfsSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { readIdentity } from '../../journal/identity.js'
 import { listSegments, type Segment } from '../../journal/segments.js'
 import { type Database, openDatabaseReadOnly } from '../../store/sqlite/connection/database.js'
 import { asDatabaseError } from '../../store/sqlite/connection/errors.js'
-import { acceptedMissing } from '../../store/sqlite/missing-segments.js'
-import { readPositions } from '../../store/sqlite/positions.js'
-import { prunedThrough } from '../../store/sqlite/pruned.js'
+import { type KnownSegments, knownSegments } from '../known-segments.js'
 import { status } from '../status.js'
 import { checkArchives } from './archives.js'
-import { type DoctorCheck, type DoctorLevel, failed, ok, runChecks } from './check.js'
+import { type DoctorCheck, type DoctorLevel, type Finding, failed, ok, runChecks } from './check.js'
 import { checkCompletions, checkHeld, checkStreams } from './completions.js'
 import { checkAddedRows, checkDatabase, checkRejected, checkWal } from './database.js'
 import { checkFileSystem, checkSpace, checkTemporaryFiles } from './disk.js'
-import { checkManifest, checkMissing, type KnownToDoctor } from './manifest.js'
+import { checkManifest, checkMissing } from './manifest.js'
 import { checkDatabasePermissions, checkJournalLock, checkJournalPermissions } from './permissions.js'
 import { checkPositions } from './positions.js'
 import { checkLag, checkLines, checkProjector } from './projector.js'
@@ -68,7 +66,7 @@ export async function doctor(options: DoctorOptions): Promise<DoctorReport> {
 
 async function examineJournal(
   directory: string,
-  known: KnownToDoctor | null,
+  known: KnownSegments | null,
   now: number,
 ): Promise<DoctorCheck[]> {
   const checks = await runChecks([['journal', () => checkIdentity(directory)]])
@@ -83,7 +81,7 @@ async function examineJournal(
     ...checks,
     ...(await runChecks([
       ['disk_space', () => checkSpace('journal', directory)],
-      ['file_system', () => checkFileSystem('journal', directory)],
+      ['file_system', () => checkFileSystem('journal', statfsSync(directory).type)],
       ['permissions', () => checkJournalPermissions(directory, segments)],
       ['journal_lock', () => checkJournalLock(directory)],
       ['segment_tails', () => checkTails(directory, segments)],
@@ -99,15 +97,15 @@ async function examineJournal(
   ]
 }
 
-function checkIdentity(directory: string): DoctorCheck {
+function checkIdentity(directory: string): Finding {
   const { journal_id, created_at } = readIdentity(directory)
-  return ok('journal', `${journal_id}, since ${created_at}`)
+  return ok(`${journal_id}, since ${created_at}`)
 }
 
 async function examineDatabase(
   databasePath: string,
   now: number,
-): Promise<{ checks: DoctorCheck[]; known: KnownToDoctor | null }> {
+): Promise<{ checks: DoctorCheck[]; known: KnownSegments | null }> {
   let database: Database
   try {
     database = openDatabaseReadOnly(databasePath)
@@ -115,11 +113,10 @@ async function examineDatabase(
     return { checks: [failed('database', error)], known: null }
   }
   try {
-    const positions = readPositions(database)
-    const known = { positions, prunedThrough: prunedThrough(database), accepted: acceptedMissing(database) }
+    const known = knownSegments(database)
     const checks = await runChecks([
       ['disk_space', () => checkSpace('database', dirname(databasePath))],
-      ['file_system', () => checkFileSystem('database', dirname(databasePath))],
+      ['file_system', () => checkFileSystem('database', statfsSync(dirname(databasePath)).type)],
       ['temporary_files', () => checkTemporaryFiles(databasePath)],
       ['permissions', () => checkDatabasePermissions(databasePath)],
       ['schema', () => checkSchema(database)],
@@ -130,7 +127,7 @@ async function examineDatabase(
       ['completions', () => checkCompletions(database)],
       ['unfinished_streams', () => checkStreams(database, now)],
       ['added_rows', () => checkAddedRows(database)],
-      ['lines', () => checkLines(positions)],
+      ['lines', () => checkLines(known.positions)],
       ['projector', () => checkProjector(databasePath)],
     ])
     return { checks, known }

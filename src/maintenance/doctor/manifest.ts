@@ -1,29 +1,20 @@
 import { readManifest } from '../../journal/chain/manifest.js'
 import type { Segment } from '../../journal/segments.js'
-import {
-  type KnownSegments,
-  type MissingSegment,
-  missingSegments,
-} from '../../projection/segments/missing-segments.js'
-import type { SegmentPosition } from '../../store/positions.js'
+import { type MissingSegment, missingSegments } from '../../projection/segments/missing-segments.js'
 import { countText } from '../count-text.js'
-import { type DoctorCheck, note, ok, problem } from './check.js'
+import { type KnownSegments, NOTHING_KNOWN } from '../known-segments.js'
+import { type Finding, note, ok, problem } from './check.js'
 
 /** Whether the chain of sealed segments is whole. */
-export function checkManifest(directory: string): DoctorCheck {
+export function checkManifest(directory: string): Finding {
   const { entries, problems } = readManifest(directory)
   if (problems.length === 0) {
     const found = `${countText(entries.length, 'entry', 'entries')}, the chain is whole`
-    return ok('manifest', entries.length === 0 ? 'no segment is sealed yet' : found)
+    return ok(entries.length === 0 ? 'no segment is sealed yet' : found)
   }
   const items = problems.map(({ byteOffset, detail }) => `byte ${byteOffset}: ${detail}`)
   const advice = 'Run `request-journal verify`, and compare with a backup'
-  return problem('manifest', 'the chain of sealed segments is broken', advice, items)
-}
-
-/** What the database knows of segments, read once. */
-export interface KnownToDoctor extends KnownSegments {
-  positions: readonly SegmentPosition[]
+  return problem('the chain of sealed segments is broken', advice, items)
 }
 
 /**
@@ -35,8 +26,8 @@ export interface KnownToDoctor extends KnownSegments {
 export function checkMissing(
   directory: string,
   segments: readonly Segment[],
-  known: KnownToDoctor | null,
-): DoctorCheck {
+  known: KnownSegments | null,
+): Finding {
   const { positions, prunedThrough, accepted } = known ?? NOTHING_KNOWN
   const projected = new Set(positions.map(({ name }) => name))
   const manifest = readManifest(directory)
@@ -48,12 +39,10 @@ export function checkMissing(
     const advice =
       'The projector stops at this. Restore the segments from a backup, or do without them: `request-journal project --once --allow-missing`'
     const found = `${countText(missing.length, 'segment')} of the manifest missing or truncated: a restore was partial`
-    return problem('missing_segments', found, advice, items(missing))
+    return problem(found, advice, items(missing))
   }
   const all = look(new Set()).filter(({ name }) => accepted.has(name))
-  if (all.length === 0) return ok('missing_segments', 'every segment of the manifest is there, or was pruned')
+  if (all.length === 0) return ok('every segment of the manifest is there, or was pruned')
   const found = `${countText(all.length, 'segment')} missing, which somebody has accepted with --allow-missing`
-  return note('missing_segments', found, null, items(all))
+  return note(found, null, items(all))
 }
-
-const NOTHING_KNOWN: KnownToDoctor = { positions: [], prunedThrough: 0, accepted: new Set() }

@@ -2,9 +2,9 @@ import { accessSync, constants, existsSync, lstatSync, realpathSync, type Stats,
 import { basename, dirname, join } from 'node:path'
 import { MANIFEST_FILE } from '../../journal/chain/manifest.js'
 import { reasonOf } from '../../journal/files.js'
-import { archiveFile, leavingFile, type Segment } from '../../journal/segments.js'
+import { fileOf, type Segment } from '../../journal/segments.js'
 import { countText } from '../count-text.js'
-import { type DoctorCheck, note, ok, problem } from './check.js'
+import { type Finding, note, ok, problem } from './check.js'
 
 const OTHERS_READ = 0o004
 const OTHERS_WRITE = 0o002
@@ -17,34 +17,29 @@ interface Found {
 }
 
 /** Who besides owner and group can reach the journal, and whether all its files have one owner. */
-export function checkJournalPermissions(directory: string, segments: readonly Segment[]): DoctorCheck[] {
+export function checkJournalPermissions(directory: string, segments: readonly Segment[]): Finding[] {
   return checkFiles('journal', directory, ['journal.json', MANIFEST_FILE, ...segments.map(fileOf)])
-}
-
-function fileOf(segment: Segment): string {
-  if (segment.isLeaving) return leavingFile(segment)
-  return segment.isArchived ? archiveFile(segment) : segment.name
 }
 
 /**
  * Whether this user may take the lock of `archive` and `prune`, which another user's run may have
  * made. Only access(2) is called on it.
  */
-export function checkJournalLock(directory: string): DoctorCheck {
+export function checkJournalLock(directory: string): Finding {
   const lock = `${MANIFEST_FILE}.lock`
-  if (!existsSync(join(directory, lock))) return ok('journal_lock', 'nothing has been archived yet')
+  if (!existsSync(join(directory, lock))) return ok('nothing has been archived yet')
   try {
     accessSync(join(directory, lock), constants.R_OK | constants.W_OK)
-    return ok('journal_lock', 'this user may archive and prune')
+    return ok('this user may archive and prune')
   } catch (error) {
     const advice =
       'Run doctor, archive and prune as the user of the projector, or chown the file to that user'
-    return problem('journal_lock', `archive and prune can't lock the journal: ${reasonOf(error)}`, advice)
+    return problem(`archive and prune can't lock the journal: ${reasonOf(error)}`, advice)
   }
 }
 
 /** The same for the database and what SQLite keeps beside it. Only `stat` is called on them. */
-export function checkDatabasePermissions(databasePath: string): DoctorCheck[] {
+export function checkDatabasePermissions(databasePath: string): Finding[] {
   const path = realpathSync(databasePath)
   const name = basename(path)
   return checkFiles('database', dirname(path), [
@@ -53,47 +48,36 @@ export function checkDatabasePermissions(databasePath: string): DoctorCheck[] {
   ])
 }
 
-function checkFiles(
-  what: 'journal' | 'database',
-  directory: string,
-  names: readonly string[],
-): DoctorCheck[] {
+function checkFiles(what: 'journal' | 'database', directory: string, names: readonly string[]): Finding[] {
   const folder = statSync(directory)
   const files: Found[] = []
   for (const name of names) {
     const stats = lstatSync(join(directory, name), { throwIfNoEntry: false })
     if (stats?.isFile()) files.push({ name, stats })
   }
-  return [
-    checkOthers(what, directory, files),
-    checkOwners(what, what === 'journal' ? folder : (files[0]?.stats ?? folder), files),
-  ]
+  const { uid } = what === 'journal' ? folder : (files[0]?.stats ?? folder)
+  return [checkOthers(what, directory, files), { check: 'owner', ...checkOwners(what, uid, files) }]
 }
 
-function checkOthers(what: string, directory: string, files: readonly Found[]): DoctorCheck {
+function checkOthers(what: string, directory: string, files: readonly Found[]): Finding {
   const { loose, canEnter } = lookUpwards(realpathSync(directory))
   if (loose !== undefined) {
     const found = `${what}: everybody may put files into ${loose}, and so replace what is in it`
-    return problem('permissions', found, `chmod o-w ${loose}, and look whether anything there isn't yours`)
+    return problem(found, `chmod o-w ${loose}, and look whether anything there isn't yours`)
   }
   const reachable = canEnter ? files : []
   const writable = reachable.filter(({ stats }) => (stats.mode & OTHERS_WRITE) !== 0)
   if (writable.length > 0) {
-    return problem(
-      'permissions',
-      `${what}: everybody may write to it`,
-      `chmod o-rw in ${directory}`,
-      modes(writable),
-    )
+    return problem(`${what}: everybody may write to it`, `chmod o-rw in ${directory}`, modes(writable))
   }
   const secret = reachable.filter(
     ({ name, stats }) => (stats.mode & OTHERS_READ) !== 0 && !name.endsWith('.pid'),
   )
   if (secret.length > 0) {
     const advice = `chmod o-r in ${directory}, or o-x on the directory, unless it is meant so`
-    return note('permissions', `${what}: everybody on this machine may read it`, advice, modes(secret))
+    return note(`${what}: everybody on this machine may read it`, advice, modes(secret))
   }
-  return ok('permissions', `${what}: closed to others`)
+  return ok(`${what}: closed to others`)
 }
 
 /**
@@ -112,24 +96,16 @@ function lookUpwards(directory: string): { loose: string | undefined; canEnter: 
   }
 }
 
-function checkOwners(what: string, expected: Stats, files: readonly Found[]): DoctorCheck {
-  const foreign = files.filter(({ stats }) => stats.uid !== expected.uid)
-  if (foreign.length === 0) return ok('owner', `${what}: everything belongs to uid ${expected.uid}`)
+function checkOwners(what: string, uid: number, files: readonly Found[]): Finding {
+  const foreign = files.filter(({ stats }) => stats.uid !== uid)
+  if (foreign.length === 0) return ok(`${what}: everything belongs to uid ${uid}`)
   const advice =
     'Run gateways and projector as one user (or share a group with `mode`), and chown these files: a command that was run once as root leaves such'
-  const found = `${what}: ${countText(foreign.length, 'file')} owned by somebody else than uid ${expected.uid}`
-  return note(
-    'owner',
-    found,
-    advice,
-    foreign.map(({ name, stats }) => `${name}: uid ${stats.uid}`),
-  )
+  const found = `${what}: ${countText(foreign.length, 'file')} owned by somebody else than uid ${uid}`
+  const items = foreign.map(({ name, stats }) => `${name}: uid ${stats.uid}`)
+  return note(found, advice, items)
 }
 
 function modes(files: readonly Found[]): string[] {
-  return files.map(({ name, stats }) => `${name}: ${octal(stats)}`)
-}
-
-function octal(stats: Stats): string {
-  return (stats.mode & 0o7777).toString(8).padStart(4, '0')
+  return files.map(({ name, stats }) => `${name}: ${(stats.mode & 0o7777).toString(8).padStart(4, '0')}`)
 }

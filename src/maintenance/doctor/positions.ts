@@ -10,8 +10,8 @@ import { missingSegments } from '../../projection/segments/missing-segments.js'
 import { checkSegment, isRemembered } from '../../projection/segments/segment-check.js'
 import type { SegmentPosition } from '../../store/positions.js'
 import { countText } from '../count-text.js'
-import { type DoctorCheck, ok, problem } from './check.js'
-import type { KnownToDoctor } from './manifest.js'
+import type { KnownSegments } from '../known-segments.js'
+import { type Finding, ok, problem } from './check.js'
 
 /** How many bytes of copied segments are read to compare them; `verify` reads all. */
 const COMPARED_BYTES = 64 * 1024 * 1024
@@ -23,8 +23,8 @@ const COMPARED_BYTES = 64 * 1024 * 1024
 export function checkPositions(
   directory: string,
   segments: readonly Segment[],
-  known: KnownToDoctor,
-): DoctorCheck {
+  known: KnownSegments,
+): Finding {
   const { positions } = known
   const there = new Map(segments.map((segment) => [segment.id, segment]))
   const names = new Set(positions.map(({ name }) => name))
@@ -54,16 +54,13 @@ export function checkPositions(
   if (wrong.length > 0) {
     const advice =
       'The projector stops at this. Restore the segments from a backup, or rebuild without them: `request-journal replay --allow-missing`'
-    return problem('positions', `${countText(wrong.length, 'segment')} no longer as projected`, advice, wrong)
+    return problem(`${countText(wrong.length, 'segment')} no longer as projected`, advice, wrong)
   }
   const rest =
     uncompared === 0
       ? ''
       : `; of ${countText(uncompared, 'copied segment')} only the last line was compared (verify reads all)`
-  return ok(
-    'positions',
-    `${countText(positions.length - unread, 'projected segment')} as they were read${rest}`,
-  )
+  return ok(`${countText(positions.length - unread, 'projected segment')} as they were read${rest}`)
 }
 
 function checkOne(directory: string, segment: Segment, position: SegmentPosition): void {

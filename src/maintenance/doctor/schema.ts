@@ -2,7 +2,7 @@ import type { Database } from '../../store/sqlite/connection/database.js'
 import { connect } from '../../store/sqlite/connection/sqlite.js'
 import { migrate } from '../../store/sqlite/schema/migrations.js'
 import { countText } from '../count-text.js'
-import { type DoctorCheck, note, ok, problem } from './check.js'
+import { type Finding, note, ok, problem } from './check.js'
 
 interface Column {
   name: string
@@ -20,7 +20,7 @@ interface SchemaObject {
  * Compares the database's tables, columns, indexes and triggers with those that the migrations make
  * in an empty one.
  */
-export function checkSchema(database: Database): DoctorCheck {
+export function checkSchema(database: Database): Finding {
   const expected = connect(':memory:', {})
   try {
     migrate(expected, ':memory:')
@@ -30,7 +30,7 @@ export function checkSchema(database: Database): DoctorCheck {
   }
 }
 
-function compare(database: Database, expected: Database): DoctorCheck {
+function compare(database: Database, expected: Database): Finding {
   const found = objectsOf(database)
   const ours = objectsOf(expected)
   const missing = [...ours.values()].filter(({ name }) => !found.has(name)).map(describe)
@@ -40,7 +40,7 @@ function compare(database: Database, expected: Database): DoctorCheck {
     const advice =
       'Restore what is missing as the files in migrations/ make it, or move the database away and rebuild it: `request-journal replay`'
     const text = `${countText(missing.length, 'table, column or index', 'tables, columns or indexes')} missing`
-    return problem('schema', text, advice, missing)
+    return problem(text, advice, missing)
   }
   const added = [...found.values()].filter(({ name, tbl_name }) => !ours.has(name) && ours.has(tbl_name))
   const refusing = [
@@ -50,9 +50,9 @@ function compare(database: Database, expected: Database): DoctorCheck {
   if (refusing.length > 0) {
     const advice =
       'The projector stops at a row that one of these refuses. Drop them, or put them on a table of your own'
-    return note('schema', 'constraints were added that may refuse rows', advice, refusing)
+    return note('constraints were added that may refuse rows', advice, refusing)
   }
-  return ok('schema', 'tables, columns and indexes are as the migrations made them')
+  return ok('tables, columns and indexes are as the migrations made them')
 }
 
 function objectsOf(database: Database): Map<string, SchemaObject> {

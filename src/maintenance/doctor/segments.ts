@@ -1,17 +1,22 @@
 import { closeSync, constants, fstatSync, readSync } from 'node:fs'
 import { join } from 'node:path'
-import { nodeFileSystem, openRegularFile, readSmallFile, reasonOf } from '../../journal/files.js'
 import {
-  archiveFile,
+  endsWithNewline,
+  nodeFileSystem,
+  openRegularFile,
+  readSmallFile,
+  reasonOf,
+} from '../../journal/files.js'
+import {
   distrustMarker,
+  fileOf,
   isFarAhead,
-  leavingFile,
   nearMisses,
   type Segment,
   utcDay,
 } from '../../journal/segments.js'
 import { countText } from '../count-text.js'
-import { type DoctorCheck, note, ok, problem, sizeText } from './check.js'
+import { type Finding, note, ok, problem, sizeText } from './check.js'
 
 const MAX_MARKER_BYTES = 4096
 /** How much of a segment's end is read to find where an unfinished line begins. */
@@ -21,59 +26,47 @@ const NEWLINE = 0x0a
 const MANY_NUMBERS = 900
 
 /** Whether each segment can be read and ends with a whole line. No line is read whole. */
-export function checkTails(directory: string, segments: readonly Segment[]): DoctorCheck[] {
+export function checkTails(directory: string, segments: readonly Segment[]): Finding[] {
   const fragments: string[] = []
   const unreadable: string[] = []
   for (const segment of segments) {
-    const { name } = segment
     try {
-      const bytes = segment.isArchived
-        ? openArchive(directory, segment)
-        : fragmentBytes(join(directory, name))
-      if (bytes > 0) fragments.push(`${name}: ${bytes > TAIL_BYTES ? 'more than 1 MiB' : sizeText(bytes)}`)
+      const bytes = fragmentBytes(directory, segment)
+      if (bytes > 0)
+        fragments.push(`${segment.name}: ${bytes > TAIL_BYTES ? 'more than 1 MiB' : sizeText(bytes)}`)
     } catch (error) {
       unreadable.push(reasonOf(error))
     }
   }
-  const checks: DoctorCheck[] = []
+  const findings: Finding[] = []
   if (unreadable.length > 0) {
     const advice =
       "Correct owner and permissions; what isn't a regular file doesn't belong there: move it away"
     const found = `${countText(unreadable.length, 'segment')} can't be read`
-    checks.push(problem('segment_files', found, advice, unreadable))
+    findings.push({ check: 'segment_files', ...problem(found, advice, unreadable) })
   }
   if (fragments.length > 0) {
     const advice =
       "A line that is being written, or that a crash cut off. The next writer ends it, and then it counts as a rejected line; whole events aren't affected"
     const found = `${countText(fragments.length, 'segment')} with an unfinished last line`
-    checks.push(note('segment_tails', found, advice, fragments))
+    findings.push(note(found, advice, fragments))
   }
-  return checks.length > 0
-    ? checks
-    : [ok('segment_tails', `${countText(segments.length, 'segment')}, each ends with a whole line`)]
-}
-
-/**
- * Opens an archive, to see whether it can be.
- *
- * @returns 0, since an archive ends with a whole line.
- */
-function openArchive(directory: string, segment: Segment): number {
-  const file = segment.isLeaving ? leavingFile(segment) : archiveFile(segment)
-  closeSync(openRegularFile(nodeFileSystem, join(directory, file), constants.O_RDONLY))
-  return 0
+  return findings.length > 0
+    ? findings
+    : [ok(`${countText(segments.length, 'segment')}, each ends with a whole line`)]
 }
 
 /**
  * The number of bytes after the last newline; anything over 1 MiB counts as one byte more than
- * that.
+ * that. An archive is only opened, since it ends with a whole line.
  */
-function fragmentBytes(path: string): number {
-  const fd = openRegularFile(nodeFileSystem, path, constants.O_RDONLY)
+function fragmentBytes(directory: string, segment: Segment): number {
+  const fd = openRegularFile(nodeFileSystem, join(directory, fileOf(segment)), constants.O_RDONLY)
   try {
     const { size } = fstatSync(fd)
-    if (size === 0 || bytesAt(fd, size - 1, 1)[0] === NEWLINE) return 0
-    const tail = bytesAt(fd, Math.max(0, size - TAIL_BYTES), Math.min(size, TAIL_BYTES))
+    if (segment.isArchived || endsWithNewline(nodeFileSystem, fd, size)) return 0
+    const bytes = Buffer.alloc(Math.min(size, TAIL_BYTES))
+    const tail = bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, size - bytes.length))
     const newline = tail.lastIndexOf(NEWLINE)
     return newline === -1 && size > TAIL_BYTES ? TAIL_BYTES + 1 : tail.length - newline - 1
   } finally {
@@ -81,15 +74,10 @@ function fragmentBytes(path: string): number {
   }
 }
 
-function bytesAt(fd: number, position: number, length: number): Buffer {
-  const bytes = Buffer.alloc(length)
-  return bytes.subarray(0, readSync(fd, bytes, 0, length, position))
-}
-
 /** Segments whose sync has failed once. */
-export function checkDistrusted(directory: string, segments: readonly Segment[]): DoctorCheck {
+export function checkDistrusted(directory: string, segments: readonly Segment[]): Finding {
   const distrusted = segments.filter(({ isDistrusted }) => isDistrusted)
-  if (distrusted.length === 0) return ok('distrusted_segments', 'no sync has failed')
+  if (distrusted.length === 0) return ok('no sync has failed')
   const advice =
     'Look at the disk (dmesg, smartctl), then run `request-journal verify`: it names what is damaged. Once you have looked, remove the marker: the segment stays'
   const items = distrusted.map((segment) => {
@@ -97,7 +85,7 @@ export function checkDistrusted(directory: string, segments: readonly Segment[])
     return `${marker}: ${markerText(join(directory, marker))}`
   })
   const found = `a sync of ${countText(distrusted.length, 'segment')} failed: what was appended there may not be on disk`
-  return problem('distrusted_segments', found, advice, items)
+  return problem(found, advice, items)
 }
 
 /** When and why the sync failed, as the writer noted it, or whatever else the marker holds. */
@@ -118,41 +106,36 @@ function markerText(path: string): string {
 }
 
 /** Days that run out of numbers, and segments dated in the future. */
-export function checkNames(segments: readonly Segment[], now: number): DoctorCheck {
+export function checkNames(segments: readonly Segment[], now: number): Finding {
   const today = utcDay(now)
   const future = segments.filter(({ day }) => day > today)
   const crowded = segments.filter(({ number }) => number >= MANY_NUMBERS)
   if (crowded.length > 0) {
     const advice =
       'Each failed sync takes one, and at 999 writers stop for the day: find out why the disk refuses'
-    return problem(
-      'segment_names',
-      'a day has nearly used up its segment numbers',
-      advice,
-      names(crowded.slice(-1)),
-    )
+    return problem('a day has nearly used up its segment numbers', advice, names(crowded.slice(-1)))
   }
   const last = future.at(-1)
-  if (last === undefined) return ok('segment_names', 'no segment is dated in the future')
+  if (last === undefined) return ok('no segment is dated in the future')
   const found = `${countText(future.length, 'segment')} dated in the future (today is ${today} UTC)`
   if (!isFarAhead(last, now)) {
     const advice =
       'A clock was ahead: check it (timedatectl). Nothing is lost, but writers stay on the newest of these until its day is over'
-    return note('segment_names', found, advice, names(future))
+    return note(found, advice, names(future))
   }
   const remedy =
     'A clock was ahead, and writers append to the newest of these until its day is over. Correct it (timedatectl), stop the projector, and run `request-journal redate`: it gives them names of today'
-  return problem('segment_names', found, remedy, names(future))
+  return problem(found, remedy, names(future))
 }
 
 /** Files whose lines nobody reads, because their name is almost a segment's. */
-export function checkNearMisses(directory: string): DoctorCheck {
+export function checkNearMisses(directory: string): Finding {
   const files = nearMisses(directory)
-  if (files.length === 0) return ok('unread_files', 'no file is named almost like a segment')
+  if (files.length === 0) return ok('no file is named almost like a segment')
   const found = `${countText(files.length, 'file')} named almost like a segment, whose lines nobody reads`
   const advice =
     'Rename them as journal/README.md says, 2026-11-20.ndjson or 2026-11-20_001.ndjson, or move them away'
-  return problem('unread_files', found, advice, files)
+  return problem(found, advice, files)
 }
 
 function names(segments: readonly Segment[]): string[] {

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers'
 import { watch } from 'chokidar'
 import { errorCode, reasonOf } from '../../journal/files.js'
-import { type DoctorCheck, note, ok, problem } from './check.js'
+import { type Finding, note, ok, problem } from './check.js'
 
 const PATIENCE_MS = 1000
 
@@ -12,35 +12,37 @@ const PATIENCE_MS = 1000
  * Whether a write in this directory wakes a projector: writes a probe file, waits for the watcher's
  * event, and removes the file. Any event will do, also one that a gateway causes at the same time.
  */
-export async function checkWatcher(directory: string): Promise<DoctorCheck> {
+export async function checkWatcher(directory: string): Promise<Finding> {
   const startedAt = performance.now()
-  let path = ''
+  const path = join(directory, `.doctor-${process.pid}-${randomUUID()}.tmp`)
+  let isWritten = false
   try {
     const outcome = await probe(directory, () => {
-      path = createProbe(directory)
+      // A file that somebody has prepared under this name, or a link, is refused.
+      writeFileSync(path, '\n', { flag: 'wx', mode: 0o600 })
+      isWritten = true
     })
-    if (outcome === 'event')
-      return ok('watcher', `works here (${Math.round(performance.now() - startedAt)} ms)`)
+    if (outcome === 'event') return ok(`works here (${Math.round(performance.now() - startedAt)} ms)`)
     if (outcome === 'silence') {
       const advice =
         'Nothing is lost: the projector looks by itself once a second, so rows come up to a second late'
-      return note('watcher', `no event within ${PATIENCE_MS} ms: timers carry the projector here`, advice)
+      return note(`no event within ${PATIENCE_MS} ms: timers carry the projector here`, advice)
     }
     const advice =
       'The projector looks once a second instead. With ENOSPC or EMFILE: raise fs.inotify.max_user_watches and max_user_instances'
-    return note('watcher', `failed: ${outcome.message}`, advice)
+    return note(`failed: ${outcome.message}`, advice)
   } catch (error) {
     if (errorCode(error) === 'EROFS') {
       const found =
         'the journal is on a read-only mount: gateways keep their events in memory, and lose them when it is full'
       const advice = 'Mount it writable (dmesg says whether the kernel made it read-only after an error)'
-      return problem('watcher', found, advice)
+      return problem(found, advice)
     }
     const advice =
       'A projector that may only read is fine; run doctor as a user who may write there to test it'
-    return note('watcher', `can't be tested, no probe file can be written: ${reasonOf(error)}`, advice)
+    return note(`can't be tested, no probe file can be written: ${reasonOf(error)}`, advice)
   } finally {
-    if (path !== '') rmSync(path, { force: true })
+    if (isWritten) rmSync(path, { force: true })
   }
 }
 
@@ -64,16 +66,4 @@ async function probe(directory: string, write: () => void): Promise<'event' | 's
   } finally {
     await watcher.close()
   }
-}
-
-/** Makes a file under a name that nobody can have prepared, and never through a link. */
-function createProbe(directory: string): string {
-  const path = join(directory, `.doctor-${process.pid}-${randomUUID()}.tmp`)
-  const fd = openSync(path, 'wx', 0o600)
-  try {
-    writeSync(fd, '\n')
-  } finally {
-    closeSync(fd)
-  }
-  return path
 }

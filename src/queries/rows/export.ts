@@ -1,7 +1,7 @@
 import type { Database } from '../../store/sqlite/connection/database.js'
 import { pageOf } from '../../store/sqlite/row-page.js'
 import { oneOf } from '../errors.js'
-import { all } from '../window/condition.js'
+import { all, type Condition } from '../window/condition.js'
 import {
   checkedFilter,
   type RequestFilter,
@@ -68,50 +68,46 @@ export function* exportRequests(
 ): Generator<ExportedRequest, void, undefined> {
   const { order = 'id', ...asked } = options
   const filter = checkedFilter(database, asked)
-  const readPage = oneOf(ORDERS, order, 'INVALID_ORDER', 'export order') === 'id' ? pageById : pageByTimestamp
+  const readRows = oneOf(ORDERS, order, 'INVALID_ORDER', 'export order') === 'id' ? rowsById : rowsByTimestamp
   const last = database
     .prepare<[], number>('SELECT coalesce(max(id), 0) FROM requests')
     .pluck()
     .get() as number
+  const isThere = { sql: 'id <= ?', values: [last] }
   for (let end: FullRow | null = null; ; ) {
-    const rows: FullRow[] = readPage(database, filter, last, end)
+    const rows: FullRow[] = pageOf(readRows(database, filter, isThere, end))
     for (const row of rows) yield exportedRequest(row)
     end = rows.at(-1) ?? null
     if (end === null) return
   }
 }
 
-function pageById(database: Database, filter: RequestFilter, last: number, end: FullRow | null): FullRow[] {
+function rowsById(
+  database: Database,
+  filter: RequestFilter,
+  isThere: Condition,
+  end: FullRow | null,
+): Iterable<FullRow> {
   const after = end === null ? [] : [{ sql: 'id > ?', values: [end.id] }]
-  const { sql, values } = all([rowCondition(filter), { sql: 'id <= ?', values: [last] }, ...after])
+  const { sql, values } = all([rowCondition(filter), isThere, ...after])
   // The few rows of a correlation_id are found by its own index.
   const hint = filter.correlationId === undefined ? 'NOT INDEXED' : ''
   const statement = database.prepare<unknown[], FullRow>(
     `SELECT ${FULL_COLUMNS} FROM requests ${hint} WHERE ${sql} ORDER BY id LIMIT ${PAGE_ROWS}`,
   )
-  return pageOf(statement.iterate(...values))
-}
-
-function pageByTimestamp(
-  database: Database,
-  filter: RequestFilter,
-  last: number,
-  end: FullRow | null,
-): FullRow[] {
-  return pageOf(rowsByTimestamp(database, filter, last, end))
+  return statement.iterate(...values)
 }
 
 function* rowsByTimestamp(
   database: Database,
   filter: RequestFilter,
-  last: number,
+  isThere: Condition,
   end: FullRow | null,
-): Generator<FullRow> {
-  const pageEnd = end === null ? null : { key: end.timestamp, id: end.id }
+): Iterable<FullRow> {
+  const after = end === null ? null : { key: end.timestamp, id: end.id }
   let left = PAGE_ROWS
-  for (const seek of seeksAfter(windowRange(filter), 'asc', pageEnd)) {
-    const conditions = [rowCondition(filter, seek.range), { sql: 'id <= ?', values: [last] }, ...seek.ids]
-    const { sql, values } = all(conditions)
+  for (const seek of seeksAfter(windowRange(filter), 'asc', after)) {
+    const { sql, values } = all([rowCondition(filter, seek.range), isThere, ...seek.ids])
     const statement = database.prepare<unknown[], FullRow>(
       `SELECT ${FULL_COLUMNS} FROM requests WHERE ${sql} ORDER BY ${timestampColumn(filter)}, id LIMIT ?`,
     )

@@ -1,35 +1,16 @@
 import { segmentOfId } from '../../journal/segments.js'
+import { type RequestColumns, STORED_COLUMNS } from '../../store/sqlite/stored-requests.js'
 
 /** A whole row of the table `requests`. */
-export interface FullRow {
-  id: number
-  timestamp: string
-  model: string
-  provider: string | null
-  streaming: number
-  success: number
-  input_tokens: number | null
-  output_tokens: number | null
-  cost_sats: number | null
-  latency_ms: number
-  stream_duration_ms: number | null
+export interface FullRow extends RequestColumns {
+  correlation_id: string
+  provider_cost_sats: number | null
   error_status: number | null
   error_message: string | null
-  correlation_id: string
-  attempt: number | null
-  policy: string | null
-  provider_cost_sats: number | null
-  labels: string | null
-  segment_id: number | null
-  byte_offset: number | null
-  completed_segment_id: number | null
-  completed_byte_offset: number | null
 }
 
 /** The columns of {@link FullRow}. */
-export const FULL_COLUMNS = `id, timestamp, model, provider, streaming, success, input_tokens, output_tokens, cost_sats,
-  latency_ms, stream_duration_ms, error_status, error_message, correlation_id, attempt, policy, provider_cost_sats,
-  labels, segment_id, byte_offset, completed_segment_id, completed_byte_offset`
+export const FULL_COLUMNS = `${STORED_COLUMNS}, correlation_id, provider_cost_sats, error_status, error_message`
 
 /** Where a line stands in the journal. */
 export interface JournalPlace {

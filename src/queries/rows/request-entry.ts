@@ -1,8 +1,18 @@
 import { type RequestState, requestState } from '../window/request-state.js'
 import { type FullRow, labelsOf } from './full-row.js'
 
+/** What an entry has only when details are asked for. */
+interface Details {
+  correlation_id: string
+  /** 0 for the first try, 1 for its first retry; null: the event didn't tell. */
+  attempt: number | null
+  policy: string | null
+  labels: Record<string, string> | null
+  state: RequestState
+}
+
 /** A request as `GET /v1/requests` shows it. */
-export interface RequestEntry {
+export interface RequestEntry extends Partial<Details> {
   id: number
   timestamp: string
   model: string
@@ -16,23 +26,10 @@ export interface RequestEntry {
   timing: { latency_ms: number; stream_duration_ms?: number }
   /** Present when status or message is set, whatever `success` says. */
   error?: { status: number | null; message: string | null }
-  /** This and the following members are there only when details are asked for. */
-  correlation_id?: string
-  attempt?: number | null
-  policy?: string | null
-  labels?: Record<string, string> | null
-  state?: RequestState
 }
 
 /** An entry with its details. */
-export interface DetailedEntry extends RequestEntry {
-  correlation_id: string
-  /** 0 for the first try, 1 for its first retry; null: the event didn't tell. */
-  attempt: number | null
-  policy: string | null
-  labels: Record<string, string> | null
-  state: RequestState
-}
+export type DetailedEntry = RequestEntry & Details
 
 export function requestEntry(row: FullRow): RequestEntry {
   const hasError = row.error_status !== null || row.error_message !== null

@@ -42,12 +42,7 @@ export interface RequestCounters {
   others: CounterSums | null
 }
 
-interface CombinationRow extends Row {
-  id: bigint
-  model: string
-  provider: string | null
-  policy: string | null
-}
+type CombinationRow = Row & Pick<RequestCounter, 'model' | 'provider' | 'policy'> & { id: bigint }
 
 interface LatencyRow {
   counter_id: bigint
@@ -142,20 +137,9 @@ function sums(row: Row, latencies: readonly LatencyRow[] = []): CounterSums {
 }
 
 /** Adds two sums. */
-export function addCounters(a: CounterSums, b: CounterSums): CounterSums {
-  return {
-    requests: a.requests + b.requests,
-    failures: a.failures + b.failures,
-    unpriced: a.unpriced + b.unpriced,
-    input_tokens: a.input_tokens + b.input_tokens,
-    output_tokens: a.output_tokens + b.output_tokens,
-    cost_nanosats: a.cost_nanosats + b.cost_nanosats,
-    latency_ms: a.latency_ms + b.latency_ms,
-    corrected_failures: a.corrected_failures + b.corrected_failures,
-    corrected_unpriced: a.corrected_unpriced + b.corrected_unpriced,
-    corrected_input_tokens: a.corrected_input_tokens + b.corrected_input_tokens,
-    corrected_output_tokens: a.corrected_output_tokens + b.corrected_output_tokens,
-    corrected_cost_nanosats: a.corrected_cost_nanosats + b.corrected_cost_nanosats,
-    latencies: a.latencies.map((requests, index) => requests + (b.latencies[index] ?? 0n)),
-  }
+export function addCounters({ latencies, ...counts }: CounterSums, other: CounterSums): CounterSums {
+  const added = latencies.map((requests, at) => requests + (other.latencies[at] as bigint))
+  const sum = { ...counts, latencies: added }
+  for (const name of Object.keys(counts) as (keyof typeof counts)[]) sum[name] += other[name]
+  return sum
 }

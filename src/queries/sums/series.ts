@@ -6,7 +6,7 @@ import { type EchoedWindow, echoWindow } from '../window/window.js'
 import { type Grouping, groupByName, namesOfGroups } from './grouping.js'
 import { MAX_TALLIES, type Question, sumOf, type Tallies, tallyRequests } from './tallies.js'
 import { Tally } from './tally.js'
-import { firstOf, topGroups } from './top-groups.js'
+import { firstOf, type TopGroups, topGroups } from './top-groups.js'
 
 export type SeriesBucket = 'minute' | 'hour' | 'day'
 
@@ -142,14 +142,9 @@ export function series(database: Database, options: SeriesOptions): Series {
 
 function unknownLists(tallies: readonly Tally[]) {
   const unknowns = tallies.map((tally) => tally.unknowns)
-  const list = (name: keyof Tally['unknowns']) => unknowns.map((counts) => counts[name])
-  return {
-    unpriced_error: list('unpriced_error'),
-    unknown_input_tokens: list('unknown_input_tokens'),
-    unknown_output_tokens: list('unknown_output_tokens'),
-    open: list('open'),
-    unfinished: list('unfinished'),
-  }
+  const names = Object.keys(new Tally().unknowns) as (keyof Tally['unknowns'])[]
+  const lists = names.map((name) => [name, unknowns.map((counts) => counts[name])])
+  return Object.fromEntries(lists) as Record<keyof Tally['unknowns'], number[]>
 }
 
 type SeriesQuestion = Question & { grouping: Grouping }
@@ -161,55 +156,52 @@ interface ReadSeries {
   shown: Map<string, Tally[]>
 }
 
-/** Reads all groups of all periods, or only those that are shown if all would be too many. */
+/** Reads the sums of all periods, as a whole and by the names that are shown. */
 function readSeries(
   database: Database,
   question: SeriesQuestion,
   keys: readonly string[],
   limit: number | undefined,
 ): ReadSeries {
+  const { tallies, whole, top } = readGroups(database, question, limit)
+  const names = namesOfGroups(database, question.grouping, top.groups.keys())
+  const nameOf = (group: string) => names.get(group) ?? group
+  const at = (key: string, group: string) => tallies.get(key)?.get(group) ?? new Tally()
+  const told = [...top.groups.keys()].filter((group) => top.others === null || nameOf(group) !== OTHER)
+  const shown = new Map(told.map((group) => [nameOf(group), keys.map((key) => at(key, group))]))
+  if (top.others === null) return { whole, shown }
+  // A model that has this name is among them.
+  const others = keys.map((key) => {
+    const rest = new Tally()
+    rest.addTally(whole.get(key) ?? new Tally())
+    for (const group of told) rest.addTally(at(key, group), -1)
+    return rest
+  })
+  return { whole, shown: shown.set(OTHER, others) }
+}
+
+/** Reads all groups of all periods, or only those that are shown if all would be too many. */
+function readGroups(
+  database: Database,
+  question: SeriesQuestion,
+  limit: number | undefined,
+): { tallies: Tallies; whole: Map<string, Tally>; top: TopGroups } {
   const count = limit ?? MAX_NAMES
   const rank = limit === undefined ? 'cost' : 'requests'
-  const { grouping } = question
-  let tallies: Tallies
-  let whole: Map<string, Tally>
-  let first: string[]
-  let hasOthers: boolean
   try {
-    tallies = tallyRequests(database, question)
-    whole = new Map([...tallies].map(([key, groups]) => [key, sumOf(groups.values())]))
-    const { groups, others } = firstOf(totalsOf(tallies), count, rank)
-    first = [...groups.keys()]
-    hasOthers = others !== null
+    const tallies = tallyRequests(database, question)
+    return { tallies, whole: wholeOf(tallies), top: firstOf(totalsOf(tallies), count, rank) }
   } catch (error) {
     if (!isTooManyGroups(error)) throw error
-    const found = topGroups(database, { ...question, period: undefined }, count, rank)
-    first = [...found.groups.keys()]
-    hasOthers = found.others !== null
-    tallies = tallyRequests(database, { ...question, only: new Set(first) })
-    const ungrouped = tallyRequests(database, { ...question, grouping: undefined })
-    whole = new Map([...ungrouped].map(([key, groups]) => [key, sumOf(groups.values())]))
+    const top = topGroups(database, { ...question, period: undefined }, count, rank)
+    const tallies = tallyRequests(database, { ...question, only: new Set(top.groups.keys()) })
+    const whole = wholeOf(tallyRequests(database, { ...question, grouping: undefined }))
+    return { tallies, whole, top }
   }
-  const names = namesOfGroups(database, grouping, first)
-  const shown = new Map<string, Tally[]>()
-  const told = first.filter((group) => !hasOthers || names.get(group) !== OTHER)
-  for (const group of told) {
-    const ofGroup = keys.map((key) => tallies.get(key)?.get(group) ?? new Tally())
-    shown.set(names.get(group) ?? group, ofGroup)
-  }
-  if (hasOthers) {
-    // A model that has this name is among them.
-    shown.set(
-      OTHER,
-      keys.map((key) => {
-        const others = new Tally()
-        others.addTally(whole.get(key) ?? new Tally())
-        for (const group of told) others.addTally(tallies.get(key)?.get(group) ?? new Tally(), -1)
-        return others
-      }),
-    )
-  }
-  return { whole, shown }
+}
+
+function wholeOf(tallies: Tallies): Map<string, Tally> {
+  return new Map([...tallies].map(([key, groups]) => [key, sumOf(groups.values())]))
 }
 
 function totalsOf(tallies: Tallies): Map<string, Tally> {

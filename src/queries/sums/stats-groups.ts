@@ -17,15 +17,13 @@ export interface Groups {
    * Lists the groups that are there also without requests, before the others.
    * @throws QueryError TOO_MANY_GROUPS
    */
-  always(): readonly string[]
+  always?(): readonly string[]
 }
 
 const LABEL_PREFIX = 'label:'
 
 /** The tiers of the gateway whose log this began as. */
 const TIERS = ['local', 'standard', 'frontier']
-
-const none = () => []
 
 const GROUPS: Readonly<Record<string, (database: Database) => Groups>> = {
   model: (database) => ({
@@ -34,10 +32,10 @@ const GROUPS: Readonly<Record<string, (database: Database) => Groups>> = {
     always: () => allModels(database, MAX_GROUPS),
   }),
   tier: (database) => ({ section: 'tiers', grouping: groupByLabel(database, 'tier'), always: () => TIERS }),
-  provider: () => ({ section: 'providers', grouping: groupByName('provider'), always: none }),
-  policy: () => ({ section: 'policies', grouping: groupByPolicy, always: none }),
-  hour: () => ({ section: 'hours', period: 'hour', always: none }),
-  day: () => ({ section: 'days', period: 'day', always: none }),
+  provider: () => ({ section: 'providers', grouping: groupByName('provider') }),
+  policy: () => ({ section: 'policies', grouping: groupByPolicy }),
+  hour: () => ({ section: 'hours', period: 'hour' }),
+  day: () => ({ section: 'days', period: 'day' }),
 }
 
 /**
@@ -50,7 +48,7 @@ export function groupsFor(database: Database, groupBy: string): Groups {
   if (groups !== undefined) return groups(database)
   const label = groupBy.slice(LABEL_PREFIX.length)
   if (groupBy.startsWith(LABEL_PREFIX) && label !== '') {
-    return { section: 'labels', grouping: groupByLabel(database, label), always: none }
+    return { section: 'labels', grouping: groupByLabel(database, label) }
   }
   const supported = [...Object.keys(GROUPS), `${LABEL_PREFIX}<name>`].map((name) => `'${name}'`).join(', ')
   throw new QueryError('INVALID_GROUP_BY', `Invalid group_by value. Supported: ${supported}`)

@@ -121,16 +121,12 @@ export function stats(database: Database, options: StatsOptions = {}): Stats {
   })()
 }
 
-const CANONICAL = '0001-01-01T00:00:00.000Z'
-
 /**
  * When an hour begins, as a canonical timestamp. A day is its date, and what a row from before the
  * journal has instead of a timestamp stays as it is.
  */
 function startOfPeriod(beginning: string): string {
-  return /^\d{4}-\d{2}-\d{2}T\d{2}$/.test(beginning)
-    ? beginning + CANONICAL.slice(beginning.length)
-    : beginning
+  return beginning.replace(/^\d{4}-\d{2}-\d{2}T\d{2}$/, '$&:00:00.000Z')
 }
 
 interface ReadGroups {
@@ -148,7 +144,7 @@ function readGroups(
   limit: number | undefined,
 ): ReadGroups {
   // With a limit there is no room for groups without requests.
-  const first = limit === undefined ? always() : []
+  const first = limit === undefined ? (always?.() ?? []) : []
   if (grouping === undefined) {
     const tallies = [...tallyRequests(database, { ...question, period })]
     const byName = new Map(tallies.map(([start, whole]) => [startOfPeriod(start), sumOf(whole.values())]))

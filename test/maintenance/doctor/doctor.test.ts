@@ -17,7 +17,7 @@ import {
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
 import { utcDay } from '../../../src/journal/segments.js'
-import { describeFileSystem } from '../../../src/maintenance/doctor/disk.js'
+import { checkFileSystem } from '../../../src/maintenance/doctor/disk.js'
 import { type DoctorReport, doctor } from '../../../src/maintenance/doctor/doctor.js'
 import { checkLag } from '../../../src/maintenance/doctor/projector.js'
 import type { StatusReport } from '../../../src/maintenance/index.js'
@@ -432,7 +432,7 @@ test.for([
   [statfsSync('/').type, 'ok', /not a network/],
 ] as const)('file system %d: %s', ([type, level, text], { skip }) => {
   if (process.platform !== 'linux') skip('the numbers are of Linux')
-  expect(describeFileSystem('journal', type)).toMatchObject({ level, found: expect.stringMatching(text) })
+  expect(checkFileSystem('journal', type)).toMatchObject({ level, found: expect.stringMatching(text) })
 })
 
 test.skipIf(process.getuid?.() !== 0)(
