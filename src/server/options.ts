@@ -72,7 +72,7 @@ type Given = { [name in keyof ServerOptions]-?: Exclude<ServerOptions[name], und
 export interface ResolvedOptions extends Omit<Given, 'database' | 'token' | 'rollupLabels'> {
   databasePath: string
   token: string | null
-  rollupLabels: readonly string[] | null
+  rollupLabels: readonly string[] | undefined
 }
 
 const NAMES = new Set([
@@ -104,8 +104,13 @@ export function resolveOptions(options: ServerOptions): ResolvedOptions {
   expect(typeof database === 'string' && database !== '', 'database', database, 'a path')
   expect(typeof journal === 'string' && journal !== '', 'journal', journal, 'a path')
   expect(typeof host === 'string' && host !== '', 'host', host, 'a name or an address')
-  const { rollupLabels = null } = options
-  expect(rollupLabels === null || project, 'rollupLabels', rollupLabels, 'to be left out without `project`')
+  const { rollupLabels } = options
+  expect(
+    rollupLabels === undefined || project,
+    'rollupLabels',
+    rollupLabels,
+    'to be left out without `project`',
+  )
   return {
     databasePath: resolve(database),
     journal: resolve(journal),

@@ -52,8 +52,11 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const resolved = resolveOptions(options)
   const tokenCheck = resolved.token === null ? null : new TokenCheck(resolved.token)
   if (tokenCheck === null && !(await isLoopback(resolved.host))) throw tokenRequired(resolved.host)
-  checkIsDirectory(resolved.journal)
-  const projector = resolved.project ? await startProjectorThread(resolved) : null
+  const { databasePath: database, journal, rollupLabels, logger } = resolved
+  checkIsDirectory(journal)
+  const projector = resolved.project
+    ? await ProjectorThread.start({ journal, database, rollupLabels }, logger)
+    : null
   try {
     checkDatabase(resolved)
     return await listen(resolved, tokenCheck, projector)
@@ -89,10 +92,7 @@ async function listen(
   const health = new Health({ pool, maxLagSeconds, projectorFailure, projectorWait })
   addQueryRoutes(app, pool)
   addStreamRoute(app, hub)
-  addServiceRoutes(app, {
-    health,
-    metrics: async () => JSON.parse(await pool.ask({ query: 'metrics', options: {} })),
-  })
+  addServiceRoutes(app, pool, health)
   addDashboardRoutes(app)
   let projectorStopped: Promise<void> | undefined
   app.addHook('preClose', async () => {
@@ -146,14 +146,6 @@ function addressText(found: AddressInfo | string): string {
   if (typeof found === 'string') return found
   const { address, port, family } = found
   return family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}`
-}
-
-async function startProjectorThread(options: ResolvedOptions): Promise<ProjectorThread> {
-  const { journal, databasePath, rollupLabels, logger } = options
-  return await ProjectorThread.start(
-    { journal, database: databasePath, ...(rollupLabels === null ? {} : { rollupLabels }) },
-    logger,
-  )
 }
 
 function tokenRequired(host: string): ServerError {

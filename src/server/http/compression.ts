@@ -26,12 +26,24 @@ export function encodingFor(acceptEncoding: string | undefined): Encoding {
   return accepted.includes('br') ? 'br' : accepted.includes('gzip') ? 'gzip' : 'identity'
 }
 
-/** @param quality Brotli's, up to 11; gzip has its default. */
-export async function compress(
-  encoding: Exclude<Encoding, 'identity'>,
-  content: Buffer,
-  quality: number,
-): Promise<Buffer> {
+/** What was made of a content, for as long as that content is held. */
+const compressed = new WeakMap<Buffer, Map<Encoding, Promise<Buffer>>>()
+
+/**
+ * Compresses a content, once for each encoding.
+ *
+ * @param quality Brotli's, up to 11; gzip has its default.
+ */
+export async function compress(encoding: Encoding, content: Buffer, quality: number): Promise<Buffer> {
+  const known = compressed.get(content) ?? new Map<Encoding, Promise<Buffer>>()
+  compressed.set(content, known)
+  const result = known.get(encoding) ?? compressAnew(encoding, content, quality)
+  known.set(encoding, result)
+  return await result
+}
+
+async function compressAnew(encoding: Encoding, content: Buffer, quality: number): Promise<Buffer> {
+  if (encoding === 'identity') return content
   if (encoding === 'gzip') return await gzipped(content)
   const { BROTLI_PARAM_QUALITY, BROTLI_PARAM_SIZE_HINT } = constants
   return await brotli(content, {
@@ -39,11 +51,11 @@ export async function compress(
   })
 }
 
-/** Compresses every answer that is text and not small. Streams don't pass here. */
+/**
+ * Compresses every answer that is text and not small. Streams don't pass here. Clients that share
+ * one run of a query get the same bytes, which are compressed once.
+ */
 export function addCompression(app: FastifyInstance): void {
-  // Clients that share one run of a query get the same bytes, which are compressed once.
-  const compressed = new WeakMap<Buffer, Map<Encoding, Promise<Buffer>>>()
-
   app.addHook('onSend', async (request, reply, payload) => {
     if (typeof payload !== 'string' && !Buffer.isBuffer(payload)) return payload
     if (reply.hasHeader('content-encoding') || !isText(String(reply.getHeader('content-type'))))
@@ -53,14 +65,10 @@ export function addCompression(app: FastifyInstance): void {
     reply.header('vary', 'Accept-Encoding')
     const encoding = encodingFor(request.headers['accept-encoding'])
     if (encoding === 'identity') return payload
-    const known = compressed.get(content) ?? new Map<Encoding, Promise<Buffer>>()
-    compressed.set(content, known)
-    const result = known.get(encoding) ?? compress(encoding, content, QUALITY)
-    known.set(encoding, result)
     reply.header('content-encoding', encoding)
     // Fastify sets it anew, for HEAD too.
     reply.removeHeader('content-length')
-    return await result
+    return await compress(encoding, content, QUALITY)
   })
 }
 

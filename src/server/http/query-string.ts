@@ -30,17 +30,17 @@ export function queryDecoder(schema: ObjectSchema): (text: string) => Record<str
   }))
   const takesLabels = schema.patternProperties !== undefined
   return (text) => {
-    const { values, repeated } = parseQueryString(text)
-    const labels = takesLabels ? [...values.keys()].filter((name) => name.startsWith(LABEL_PREFIX)) : []
-    for (const name of repeated) {
-      if (labels.includes(name) || Object.hasOwn(schema.properties, name)) {
-        throw badRequest(`'${name}' was given more than once`)
-      }
+    const values = parseQueryString(text)
+    const names = new Set(values.keys())
+    const labels = takesLabels ? [...names].filter((name) => name.startsWith(LABEL_PREFIX)) : []
+    for (const name of names) {
+      const isKnown = labels.includes(name) || Object.hasOwn(schema.properties, name)
+      if (isKnown && values.getAll(name).length > 1) throw badRequest(`'${name}' was given more than once`)
     }
     const query: [string, unknown][] = []
     for (const { name, property, validator } of parameters) {
       const found = values.get(name)
-      if (found === undefined) continue
+      if (found === null) continue
       const value = fromText(found, property.type)
       if (!validator.Check(value))
         throw badRequest(`Invalid '${name}' value '${found}'. ${expected(property)}`)
@@ -71,39 +71,18 @@ function expected({ type, minimum, maximum }: ValueSchema): string {
   return 'Expected a text that is not empty'
 }
 
-interface QueryString {
-  /** The first value of each name. */
-  values: ReadonlyMap<string, string>
-  /** Names that were given more than once. */
-  repeated: ReadonlySet<string>
-}
-
 /**
- * Parses a query string as browsers encode forms: `&` between the pairs, `+` for a space,
- * everything else percent-encoded UTF-8. A name without `=` has an empty value.
+ * Parses a query string as browsers encode forms.
  *
  * @throws HttpError 400 if the encoding is broken.
  */
-function parseQueryString(text: string): QueryString {
-  const values = new Map<string, string>()
-  const repeated = new Set<string>()
-  for (const pair of text.split('&')) {
-    if (pair === '') continue
-    const equals = pair.indexOf('=')
-    const name = decode(equals === -1 ? pair : pair.slice(0, equals))
-    const value = equals === -1 ? '' : decode(pair.slice(equals + 1))
-    if (values.has(name)) repeated.add(name)
-    else values.set(name, value)
-  }
-  return { values, repeated }
-}
-
-function decode(text: string): string {
-  const spaced = text.replaceAll('+', ' ')
-  if (!spaced.includes('%')) return spaced
+function parseQueryString(text: string): URLSearchParams {
   try {
-    return decodeURIComponent(spaced)
+    // URLSearchParams itself takes broken encoding for text.
+    decodeURIComponent(text)
   } catch {
     throw badRequest(`the query string cannot be parsed: '${text}' is not percent-encoded UTF-8`)
   }
+  // A question mark at the beginning is taken off: this one, so that one of the text stays.
+  return new URLSearchParams(`?${text}`)
 }

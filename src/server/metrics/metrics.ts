@@ -44,75 +44,43 @@ const OTHER = 'other'
 const MILLI = 3
 const NANO = 9
 
-interface CounterMetric {
-  name: string
-  help: string
-  value(sums: CounterSums): bigint | string
-}
-
-const COUNTER_METRICS: readonly CounterMetric[] = [
-  {
-    name: 'requests_total',
-    help: 'Requests, each counted once.',
-    value: ({ requests }) => requests,
-  },
-  {
-    name: 'request_failures_total',
-    help: 'Requests that failed, at once or when their stream ended.',
-    value: ({ failures }) => failures,
-  },
-  {
-    name: 'unpriced_requests_total',
-    help: 'Requests whose cost was unknown when they were logged, as of every stream that has just begun, or was lost when the stream ended.',
-    value: ({ unpriced }) => unpriced,
-  },
-  {
-    name: 'input_tokens_total',
-    help: 'Tokens of prompts.',
-    value: ({ input_tokens }) => input_tokens,
-  },
-  {
-    name: 'output_tokens_total',
-    help: 'Tokens of answers.',
-    value: ({ output_tokens }) => output_tokens,
-  },
-  {
-    name: 'cost_sats_total',
-    help: 'Cost of requests in satoshis, as far as it is known.',
-    value: ({ cost_nanosats }) => exactDecimal(cost_nanosats, NANO),
-  },
-  {
-    name: 'corrected_request_failures_total',
-    help: 'Requests that were counted as failures, and became successes when their stream ended.',
-    value: ({ corrected_failures }) => corrected_failures,
-  },
-  {
-    name: 'corrected_unpriced_requests_total',
-    help: 'Requests that were counted as unpriced, and whose cost became known when their stream ended.',
-    value: ({ corrected_unpriced }) => corrected_unpriced,
-  },
-  {
-    name: 'corrected_input_tokens_total',
-    help: 'Tokens of prompts that were counted, and taken back when the stream ended.',
-    value: ({ corrected_input_tokens }) => corrected_input_tokens,
-  },
-  {
-    name: 'corrected_output_tokens_total',
-    help: 'Tokens of answers that were counted, and taken back when the stream ended.',
-    value: ({ corrected_output_tokens }) => corrected_output_tokens,
-  },
-  {
-    name: 'corrected_cost_sats_total',
-    help: 'Cost in satoshis that was counted, and taken back when the stream ended.',
-    value: ({ corrected_cost_nanosats }) => exactDecimal(corrected_cost_nanosats, NANO),
-  },
-]
+/** The name and the help of each sum's metric. */
+const COUNTER_METRICS = {
+  requests: ['requests_total', 'Requests, each counted once.'],
+  failures: ['request_failures_total', 'Requests that failed, at once or when their stream ended.'],
+  unpriced: [
+    'unpriced_requests_total',
+    'Requests whose cost was unknown when they were logged, as of every stream that has just begun, or was lost when the stream ended.',
+  ],
+  input_tokens: ['input_tokens_total', 'Tokens of prompts.'],
+  output_tokens: ['output_tokens_total', 'Tokens of answers.'],
+  cost_nanosats: ['cost_sats_total', 'Cost of requests in satoshis, as far as it is known.'],
+  corrected_failures: [
+    'corrected_request_failures_total',
+    'Requests that were counted as failures, and became successes when their stream ended.',
+  ],
+  corrected_unpriced: [
+    'corrected_unpriced_requests_total',
+    'Requests that were counted as unpriced, and whose cost became known when their stream ended.',
+  ],
+  corrected_input_tokens: [
+    'corrected_input_tokens_total',
+    'Tokens of prompts that were counted, and taken back when the stream ended.',
+  ],
+  corrected_output_tokens: [
+    'corrected_output_tokens_total',
+    'Tokens of answers that were counted, and taken back when the stream ended.',
+  ],
+  corrected_cost_nanosats: [
+    'corrected_cost_sats_total',
+    'Cost in satoshis that was counted, and taken back when the stream ended.',
+  ],
+} satisfies Record<string, [name: string, help: string]>
 
 /** Renders `GET /metrics`: the same from any process that reads the same database and journal. */
 export function renderMetrics(input: MetricsInput): string {
-  const series = mergeSeries(input.requests, ['model', 'provider', 'policy'])
   const families = [
-    ...COUNTER_METRICS.map((metric) => counterFamily(metric, series)),
+    ...counterFamilies(mergeSeries(input.requests, ['model', 'provider', 'policy'])),
     // Not by policy: a histogram has 15 samples for each series.
     latencyFamily(mergeSeries(input.requests, ['model', 'provider'])),
     ...gaugeFamilies(input),
@@ -151,9 +119,14 @@ function labelValue(value: string | null): string {
   return [...value.slice(0, 2 * LABEL_LENGTH)].slice(0, LABEL_LENGTH).join('')
 }
 
-function counterFamily({ name, help, value }: CounterMetric, series: readonly Series[]): MetricFamily {
-  const samples = series.map(({ labels, sums }) => ({ labels, value: value(sums) }))
-  return { name, type: 'counter', help, samples }
+function counterFamilies(series: readonly Series[]): MetricFamily[] {
+  const sums = Object.keys(COUNTER_METRICS) as (keyof typeof COUNTER_METRICS)[]
+  return sums.map((sum) => {
+    const [name, help] = COUNTER_METRICS[sum]
+    const value = (units: bigint) => (sum.endsWith('_nanosats') ? exactDecimal(units, NANO) : units)
+    const samples = series.map(({ labels, sums }) => ({ labels, value: value(sums[sum]) }))
+    return { name, type: 'counter', help, samples }
+  })
 }
 
 function latencyFamily(series: readonly Series[]): MetricFamily {
@@ -181,29 +154,19 @@ function latencySamples({ labels, sums }: Series): Sample[] {
 }
 
 function gaugeFamilies({ version, projection, journal, ...input }: MetricsInput): MetricFamily[] {
+  const { isProjectorUp, databaseBytes, walBytes } = input
+  const { events, rejected, late, unchecked, held } = projection
   return [
     ...(journal === null ? [] : journalGauges(journal)),
-    gauge(
-      'journal_readable',
-      '0: the journal is missing, unreadable or another one.',
-      journal === null ? 0 : 1,
-    ),
-    gauge(
-      'projector_up',
-      '1: a projector, a replay or a prune holds the database.',
-      input.isProjectorUp ? 1 : 0,
-    ),
-    gauge(
-      'projected_events',
-      'Requests and completions projected, of segments not pruned.',
-      projection.events,
-    ),
-    gauge('rejected_lines', "Lines that can't be projected, of segments not pruned.", projection.rejected),
-    gauge('late_lines', 'Lines added to a segment after a newer one had begun.', projection.late),
-    gauge('unchecked_lines', 'Lines accepted without a checksum.', projection.unchecked),
-    gauge('held_completions', 'Completions whose request has not come.', projection.held),
-    gauge('database_bytes', 'Size of the database file, without its write-ahead log.', input.databaseBytes),
-    gauge('wal_bytes', 'Size of the write-ahead log of the database.', input.walBytes),
+    gauge('journal_readable', '0: the journal is missing, unreadable or another one.', journal !== null),
+    gauge('projector_up', '1: a projector, a replay or a prune holds the database.', isProjectorUp),
+    gauge('projected_events', 'Requests and completions projected, of segments not pruned.', events),
+    gauge('rejected_lines', "Lines that can't be projected, of segments not pruned.", rejected),
+    gauge('late_lines', 'Lines added to a segment after a newer one had begun.', late),
+    gauge('unchecked_lines', 'Lines accepted without a checksum.', unchecked),
+    gauge('held_completions', 'Completions whose request has not come.', held),
+    gauge('database_bytes', 'Size of the database file, without its write-ahead log.', databaseBytes),
+    gauge('wal_bytes', 'Size of the write-ahead log of the database.', walBytes),
     {
       name: 'build_info',
       type: 'gauge',
@@ -228,6 +191,6 @@ function journalGauges(journal: JournalFigures): MetricFamily[] {
   ]
 }
 
-function gauge(name: string, help: string, value: number): MetricFamily {
-  return { name, type: 'gauge', help, samples: [{ value }] }
+function gauge(name: string, help: string, value: number | boolean): MetricFamily {
+  return { name, type: 'gauge', help, samples: [{ value: Number(value) }] }
 }

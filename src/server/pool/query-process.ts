@@ -48,7 +48,7 @@ export class QueryProcess {
   #settleReady: { resolve(): void; reject(error: Error): void } | null = null
   #child: Child | null = null
   #running: Running | null = null
-  #retry: NodeJS.Timeout | null = null
+  #retry: NodeJS.Timeout | undefined
   #isUp = false
   #isClosed = false
 
@@ -100,7 +100,7 @@ export class QueryProcess {
   /** Kills the process, with the question that it runs. */
   close(): void {
     this.#isClosed = true
-    if (this.#retry !== null) clearTimeout(this.#retry)
+    clearTimeout(this.#retry)
     const child = this.#child
     child?.kill('SIGKILL')
     // Not left to `#end`: this process may end before it hears that the other one has.

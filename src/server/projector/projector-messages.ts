@@ -1,9 +1,7 @@
+import type { ProjectorOptions } from '../../projection/index.js'
+
 /** The options of `startProjector` that a projector's thread is given when it starts. */
-export interface ProjectorThreadData {
-  journal: string
-  database: string
-  rollupLabels?: readonly string[]
-}
+export type ProjectorThreadData = Pick<ProjectorOptions, 'journal' | 'database' | 'rollupLabels'>
 
 /** A message from a projector's thread. Any message to it asks it to stop. */
 export type MessageFromProjector =

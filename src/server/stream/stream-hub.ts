@@ -25,9 +25,9 @@ export class StreamHub {
   readonly #clients = new Set<StreamClient>()
   /** Streams that are being opened, which count too. */
   #opening = 0
-  #poll: NodeJS.Timeout | null = null
+  #poll: NodeJS.Timeout | undefined
   #isAsking = false
-  #heartbeat: NodeJS.Timeout | null = null
+  #heartbeat: NodeJS.Timeout | undefined
   #isClosed = false
 
   constructor(pool: QueryPool, maxStreams: number) {
@@ -99,10 +99,10 @@ export class StreamHub {
   /** Runs one timer of each kind while there are clients. */
   #keepTimers(pollInMs: number): void {
     if (this.#clients.size === 0) {
-      if (this.#poll !== null) clearTimeout(this.#poll)
-      if (this.#heartbeat !== null) clearInterval(this.#heartbeat)
-      this.#poll = null
-      this.#heartbeat = null
+      clearTimeout(this.#poll)
+      clearInterval(this.#heartbeat)
+      this.#poll = undefined
+      this.#heartbeat = undefined
       return
     }
     if (!this.#isAsking) this.#poll ??= setTimeout(() => void this.#tick(), pollInMs)
@@ -117,7 +117,7 @@ export class StreamHub {
   }
 
   async #tick(): Promise<void> {
-    this.#poll = null
+    this.#poll = undefined
     this.#isAsking = true
     const groups = groupClients([...this.#clients].filter(({ isFull }) => !isFull))
     let delayMs = POLL_MS

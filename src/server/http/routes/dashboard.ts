@@ -58,7 +58,6 @@ export class Asset {
   readonly contentType: string
   readonly #content: Buffer
   readonly #hash: string
-  readonly #encoded = new Map<Encoding, Promise<Buffer>>()
 
   constructor(contentType: string, content: Buffer) {
     this.contentType = contentType
@@ -73,10 +72,7 @@ export class Asset {
 
   /** Compressed when it is first asked for. */
   async encoded(encoding: Encoding): Promise<Buffer> {
-    if (encoding === 'identity') return this.#content
-    const known = this.#encoded.get(encoding) ?? compress(encoding, this.#content, QUALITY)
-    this.#encoded.set(encoding, known)
-    return await known
+    return await compress(encoding, this.#content, QUALITY)
   }
 }
 

@@ -1,4 +1,4 @@
-import { type TProperties, Type } from 'typebox'
+import { type Static, type TObject, type TProperties, Type } from 'typebox'
 import { RANGES, type RequestFilter } from '../../../queries/index.js'
 import { LABEL_PREFIX } from '../query-string.js'
 
@@ -121,46 +121,17 @@ export const StreamQuery = query({
 export const RequestParams = Type.Object({ id: Type.String({ description: "The request's id." }) })
 
 /** The filters that the decoded query strings above share. */
-interface FilterQuery {
-  model?: string
-  provider?: string
-  policy?: string
-  without_provider?: boolean
-  without_policy?: boolean
-  correlation_id?: string
-  success?: boolean
-  streaming?: boolean
-  open?: boolean
-  unfinished?: boolean
-}
+type FilterQuery = Static<TObject<typeof FILTERS & typeof NAMES>>
 
 /** The filter that a query string names, labels included. */
 export function filterOf(query: FilterQuery): RequestFilter {
-  const {
-    model,
-    provider,
-    policy,
-    correlation_id: correlationId,
-    success,
-    streaming,
-    open,
-    unfinished,
-  } = query
+  const { model, provider, policy, correlation_id: correlationId } = query
+  const { success, streaming, open, unfinished } = query
   const { without_provider: withoutProvider, without_policy: withoutPolicy } = query
   const labels = Object.entries(query).flatMap(([name, value]) =>
     name.startsWith(LABEL_PREFIX) ? [[name.slice(LABEL_PREFIX.length), value]] : [],
   )
-  const filter = {
-    model,
-    provider,
-    withoutProvider,
-    policy,
-    withoutPolicy,
-    correlationId,
-    success,
-    streaming,
-    open,
-    unfinished,
-  }
+  const names = { model, provider, withoutProvider, policy, withoutPolicy, correlationId }
+  const filter = { ...names, success, streaming, open, unfinished }
   return labels.length === 0 ? filter : { ...filter, labels: Object.fromEntries(labels) }
 }

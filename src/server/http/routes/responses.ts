@@ -34,19 +34,17 @@ const Performance = Type.Object({
   p95_latency_ms: percentile,
   p99_latency_ms: percentile,
 })
-const Section = Type.Object({ counts: Counts, costs: Costs, performance: Performance })
+const SECTION = { counts: Counts, costs: Costs, performance: Performance }
+const Section = Type.Object(SECTION)
 const groups = Type.Optional(Type.Record(Type.String(), Section))
 const time = Type.String({ format: 'date-time' })
+const WINDOW = { since: time, until: time, before: Type.Optional(time) }
 
 export const StatsAnswer = Type.Object({
-  since: time,
-  until: time,
-  before: Type.Optional(time),
+  ...WINDOW,
   empty: Type.Optional(Type.Literal(true)),
   message: Type.Optional(Type.String()),
-  counts: Counts,
-  costs: Costs,
-  performance: Performance,
+  ...SECTION,
   models: groups,
   tiers: groups,
   providers: groups,
@@ -61,9 +59,7 @@ const numbers = Type.Array(Type.Number())
 const latencies = Type.Array(Nullable(Type.Number()))
 
 export const SeriesAnswer = Type.Object({
-  since: time,
-  until: time,
-  before: Type.Optional(time),
+  ...WINDOW,
   bucket: Type.String(),
   by: Type.String(),
   times: Type.Array(time),
@@ -120,9 +116,7 @@ export const RequestsAnswer = Type.Object({
   total: Type.Optional(Type.Integer()),
   total_pages: Type.Optional(Type.Integer()),
   next_cursor: Type.Optional(Type.String()),
-  since: time,
-  until: time,
-  before: Type.Optional(time),
+  ...WINDOW,
 })
 
 export const NamesAnswer = Type.Object({

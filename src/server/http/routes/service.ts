@@ -1,21 +1,15 @@
 import type { Health, HealthReport } from '../../health/health.js'
 import { EXPOSITION_CONTENT_TYPE } from '../../metrics/exposition.js'
+import type { QueryPool } from '../../pool/query-pool.js'
 import type { App } from '../app.js'
 import { HealthQuery } from './parameters.js'
 import { ErrorAnswer, HealthAnswer } from './responses.js'
-
-/** What the routes about the service itself are answered from. */
-export interface ServiceSources {
-  health: Health
-  /** Renders the page of `/metrics`. */
-  metrics(): Promise<string>
-}
 
 /** The answer of any process that serves. */
 const LIVE: HealthReport = { status: 'ok', problems: [] }
 
 /** Adds `/healthz`, `/livez`, `/metrics` and `/openapi.json`. */
-export function addServiceRoutes(app: App, { health, metrics }: ServiceSources): void {
+export function addServiceRoutes(app: App, pool: QueryPool, health: Health): void {
   app.get(
     '/healthz',
     {
@@ -48,7 +42,10 @@ export function addServiceRoutes(app: App, { health, metrics }: ServiceSources):
   app.get(
     '/metrics',
     { schema: { summary: 'Figures for Prometheus', produces: ['text/plain'] } },
-    async (_request, reply) => await reply.type(EXPOSITION_CONTENT_TYPE).send(await metrics()),
+    async (_request, reply) => {
+      const page: string = JSON.parse(await pool.ask({ query: 'metrics', options: {} }))
+      return await reply.type(EXPOSITION_CONTENT_TYPE).send(page)
+    },
   )
 
   // Made when somebody first asks: by then every route has been added.
