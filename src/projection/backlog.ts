@@ -112,8 +112,10 @@ export class Backlog {
 
   /** @throws JournalError SEGMENT_UNREADABLE; ProjectionError SEGMENT_TRUNCATED, SEGMENT_REPLACED. */
   async #open(segment: Segment): Promise<SegmentDecoder> {
-    const { directory, journalId, projected } = this.#options
+    const { directory, journalId, projected, readers } = this.#options
     const { projectedBytes, projectedCrc32 } = projected.get(segment) ?? {}
+    // The reader that followed the segment would read the same lines again.
+    readers.close(segment.id)
     const source = openSegment(directory, segment, {
       position: projectedBytes,
       positionCrc32: projectedCrc32,

@@ -70,6 +70,11 @@ export class BatchWriter {
    * @param isLate whether lines of a newer segment have been projected.
    */
   enter(decoder: SegmentDecoder, before: SegmentPosition, isLate: boolean): void {
+    // Lines before the position would get their rows twice.
+    if (decoder.position !== before.projectedBytes) {
+      const found = `reading goes on at byte ${decoder.position}`
+      throw new Error(`${decoder.path}: ${found}, but ${before.projectedBytes} bytes were projected`)
+    }
     const progress = { counts: emptyCounts(), firstRejected: null, firstDroppedCost: null, bytes: 0 }
     const hasRow = before.lastLine !== null
     this.#entered = { decoder, before, isLate, last: null, hasRow, progress }

@@ -163,6 +163,20 @@ test.for([
   },
 )
 
+test('a backlog that comes while its segment is followed is projected once', async ({ workspace }) => {
+  const backlogSizes = { fromBytes: 3_000 }
+  const goOn = () => false
+  writeSegment(workspace.journal, lines(requestLine('a')))
+  await withCatchUp(workspace, { backlogSizes }, async (catchUp) => {
+    expect(await catchUp.run(goOn)).toMatchObject({ requests: 1 })
+    writeSegment(workspace.journal, lines(...requests('b', 50)))
+    expect(await catchUp.run(goOn)).toMatchObject({ requests: 50 })
+    writeSegment(workspace.journal, lines(requestLine('c')))
+    expect(await catchUp.run(goOn)).toMatchObject({ requests: 1 })
+  })
+  expect(workspace.query('SELECT count(*) AS n FROM requests')).toEqual([{ n: 52 }])
+})
+
 test('lines that come while it reads wait until what it read is committed', async ({ workspace }) => {
   writeSegment(workspace.journal, lines(...requests('a', 5)))
   const commits: number[] = []
