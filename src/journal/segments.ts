@@ -1,3 +1,5 @@
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
 import { canonicalTimestamp } from '../events/timestamp.js'
 import { JournalError } from './errors.js'
 import { type FileSystem, isMissing, nodeFileSystem, reasonOf } from './files.js'
@@ -68,6 +70,17 @@ export function distrustMarker(segment: SegmentRef): string {
 /** The name that the plain file has for a while after its segment was archived. */
 export function leavingFile(segment: SegmentRef): string {
   return `${segment.name}.gone`
+}
+
+/** The name of the file that holds a segment's plain lines, unless only its archive is left. */
+export function plainFile(segment: SegmentRef & { isLeaving?: boolean }): string {
+  return segment.isLeaving === true ? leavingFile(segment) : segment.name
+}
+
+/** The size of a segment's plain file in bytes; null if only its archive is there. */
+export function plainSize(directory: string, segment: Segment): number | null {
+  if (segment.isArchived && !segment.isLeaving) return null
+  return statSync(join(directory, plainFile(segment)), { throwIfNoEntry: false })?.size ?? null
 }
 
 export function archiveFile(segment: SegmentRef): string {

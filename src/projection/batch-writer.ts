@@ -1,3 +1,4 @@
+import type { Changes } from '../folds/changes.js'
 import { fold, foldDeferred, keysOf } from '../folds/requests.js'
 import type { Sums } from '../folds/sums.js'
 import { isNameNotDurable } from '../journal/files.js'
@@ -18,32 +19,37 @@ export interface SegmentProgress {
 }
 
 interface BatchWriterOptions {
-  /** A transaction that has begun, or begins with the first line: so looking at a segment takes no write lock. */
+  /** One that has begun, or begins with the first line: looking at a segment takes no write lock. */
   transaction: StoreTransaction | (() => Promise<StoreTransaction>)
   sums: Sums
-  /** The bytes of lines that one transaction takes. */
+  /** Whether it takes many segments, because what is committed at a time must be much. */
+  isBulk: boolean
+  /** How many bytes of lines it takes. */
   maxBytes: number
 }
 
-/** The segment whose batches are being written. */
-interface Entered {
-  decoder: SegmentDecoder
-  before: SegmentPosition
-  isLate: boolean
-  last: Batch | null
-  /** Whether the segment has a row, to which its lines may refer. */
-  hasRow: boolean
-  progress: Omit<SegmentProgress, 'position'>
+interface SegmentOptions {
+  /**
+   * Whether lines of a newer segment have been projected.
+   * @default false
+   */
+  isLate?: boolean
+  /**
+   * Asked before each batch.
+   * @default never
+   */
+  shouldStop?: () => boolean
+  /** Called after each batch. */
+  onBatch?: (batch: Batch) => void
 }
 
 /**
- * Writes batches of one segment or of several, one after the other, and their positions, in one transaction. When anything
- * throws, it must be rolled back: then neither rows nor positions have moved.
+ * Writes the batches of one segment or of several, one after the other, and their positions, in one
+ * transaction. When anything throws, roll it back: then neither rows nor positions have moved.
  */
 export class BatchWriter {
   readonly #options: BatchWriterOptions
   #transaction: StoreTransaction | null
-  #entered: Entered | null = null
   readonly #segments: SegmentProgress[] = []
   #bytes = 0
 
@@ -52,84 +58,94 @@ export class BatchWriter {
     this.#transaction = typeof options.transaction === 'function' ? null : options.transaction
   }
 
-  /** Bytes of lines of the segments that were left. */
+  get isBulk(): boolean {
+    return this.#options.isBulk
+  }
+
+  /** How many bytes of lines were written. */
   get bytes(): number {
     return this.#bytes
   }
 
   /** Whether the transaction takes no more. */
   get isFull(): boolean {
-    const entered = this.#entered
-    const bytes = entered === null ? 0 : entered.decoder.position - entered.before.projectedBytes
-    return this.#bytes + bytes >= this.#options.maxBytes
+    return this.#bytes >= this.#options.maxBytes
   }
 
   /**
-   * Says that the batches to come are of this segment.
+   * Writes a segment's batches until the segment ends, the transaction is full or `shouldStop` says
+   * so. Syncs the segment, then moves its position.
    *
-   * @param isLate whether lines of a newer segment have been projected.
+   * @param before the segment's position as it is stored.
+   * @returns whether the segment ended.
+   * @throws ProjectionError SEGMENT_SYNC_FAILED, POSITION_MOVED.
    */
-  enter(decoder: SegmentDecoder, before: SegmentPosition, isLate: boolean): void {
-    // Lines before the position would get their rows twice.
+  async writeSegment(
+    decoder: SegmentDecoder,
+    before: SegmentPosition,
+    { isLate = false, shouldStop = () => false, onBatch }: SegmentOptions = {},
+  ): Promise<boolean> {
     if (decoder.position !== before.projectedBytes) {
+      // Lines before the position would get their rows twice.
       const found = `reading goes on at byte ${decoder.position}`
       throw new Error(`${decoder.path}: ${found}, but ${before.projectedBytes} bytes were projected`)
     }
-    const progress = { counts: emptyCounts(), firstRejected: null, firstDroppedCost: null, bytes: 0 }
-    const hasRow = before.lastLine !== null
-    this.#entered = { decoder, before, isLate, last: null, hasRow, progress }
-  }
-
-  /** Folds a batch, and applies its changes. */
-  async write(batch: Batch): Promise<void> {
-    const entered = this.#current()
-    const { progress } = entered
-    progress.counts = addCounts(progress.counts, batch.counts)
-    progress.firstRejected ??= batch.firstRejected
-    progress.firstDroppedCost ??= batch.firstDroppedCost
-    entered.last = batch
-    if (batch.items.length === 0) return
-    const transaction = await this.#begun()
-    const known = await transaction.load(keysOf(batch.items))
-    const changes = fold(known, batch.items)
-    await transaction.apply(changes)
-    this.#options.sums.add(changes)
-    await this.#writeSums(transaction, false)
-  }
-
-  /**
-   * Moves the position of the segment that was entered, once what was read is on disk.
-   *
-   * @param isAtEnd whether nothing more was there.
-   * @throws ProjectionError SEGMENT_SYNC_FAILED, POSITION_MOVED.
-   */
-  async leave(isAtEnd: boolean): Promise<void> {
-    const { decoder, before, isLate, last, progress } = this.#current()
-    progress.bytes = decoder.position - before.projectedBytes
-    if (last === null || progress.bytes === 0) {
-      this.#entered = null
-      return
+    const bytesBefore = this.#bytes
+    let counts = emptyCounts()
+    let firstRejected: Batch['firstRejected'] = null
+    let firstDroppedCost: Batch['firstDroppedCost'] = null
+    let last: Batch | null = null
+    // The segment's row comes before whatever refers to it.
+    let hasRow = before.lastLine !== null
+    const begin = async () => {
+      const { transaction } = this.#options
+      this.#transaction ??= typeof transaction === 'function' ? await transaction() : transaction
+      if (!hasRow) await this.#transaction.addSegment(before)
+      hasRow = true
+      return this.#transaction
     }
+    let isAtEnd = false
+    while (!isAtEnd && !this.isFull && !shouldStop()) {
+      const batch = await decoder.read()
+      if (batch === null) {
+        isAtEnd = true
+        continue
+      }
+      const { items } = batch
+      if (items.length > 0) {
+        const transaction = await begin()
+        const known = await transaction.load(keysOf(items))
+        await this.#apply(transaction, fold(known, items))
+      }
+      last = batch
+      counts = addCounts(counts, batch.counts)
+      firstRejected ??= batch.firstRejected
+      firstDroppedCost ??= batch.firstDroppedCost
+      this.#bytes = bytesBefore + decoder.position - before.projectedBytes
+      onBatch?.(batch)
+    }
+    const bytes = this.#bytes - bytesBefore
+    if (last === null || bytes === 0) return isAtEnd
     await syncSegment(decoder)
-    // Blank lines alone have begun nothing yet.
-    const transaction = await this.#begun()
-    this.#entered = null
-    if (isLate) progress.counts.late = progress.counts.lines
+    if (isLate) counts.late = counts.lines
+    const { byteOffset, crc32, lastLine } = last.position
     const position: SegmentPosition = {
       ...before,
       file: decoder.file,
-      projectedBytes: last.position.byteOffset,
-      projectedCrc32: last.position.crc32,
+      projectedBytes: byteOffset,
+      projectedCrc32: crc32,
       caughtUpAt: isAtEnd ? new Date().toISOString() : before.caughtUpAt,
-      lastLine: last.position.lastLine,
-      counts: addCounts(before.counts, progress.counts),
+      lastLine,
+      counts: addCounts(before.counts, counts),
     }
+    // Blank lines alone haven't begun a transaction yet.
+    const transaction = await begin()
     if (!(await transaction.advance(before.projectedBytes, position))) {
-      const text = `its position is not ${before.projectedBytes} any more: another program writes to this database`
-      throw new ProjectionError('POSITION_MOVED', decoder.path, `${text}; stop it, then start again`)
+      const found = `its position is not ${before.projectedBytes} any more: another program writes to this database`
+      throw new ProjectionError('POSITION_MOVED', decoder.path, `${found}; stop it, then start again`)
     }
-    this.#segments.push({ ...progress, position })
-    this.#bytes += progress.bytes
+    this.#segments.push({ position, counts, firstRejected, firstDroppedCost, bytes })
+    return isAtEnd
   }
 
   /** Commits everything that was written. Returns what it brought in, segment by segment. */
@@ -137,12 +153,9 @@ export class BatchWriter {
     const transaction = this.#transaction
     if (transaction === null) return []
     for await (const { known, completions } of transaction.deferred()) {
-      const changes = foldDeferred(known, completions)
-      await transaction.apply(changes)
-      this.#options.sums.add(changes)
-      await this.#writeSums(transaction, false)
+      await this.#apply(transaction, foldDeferred(known, completions))
     }
-    await this.#writeSums(transaction, true)
+    await transaction.addSums(this.#options.sums.take())
     await transaction.commit()
     return this.#segments
   }
@@ -151,33 +164,21 @@ export class BatchWriter {
     await this.#transaction?.rollback()
   }
 
-  async #begun(): Promise<StoreTransaction> {
-    const { transaction } = this.#options
-    this.#transaction ??= typeof transaction === 'function' ? await transaction() : transaction
-    const entered = this.#current()
-    if (entered.hasRow) return this.#transaction
-    // The first lines of a segment: its row comes before what refers to it.
-    await this.#transaction.addSegment(entered.before)
-    entered.hasRow = true
-    return this.#transaction
-  }
-
-  async #writeSums(transaction: StoreTransaction, isAll: boolean): Promise<void> {
+  async #apply(transaction: StoreTransaction, changes: Changes): Promise<void> {
     const { sums } = this.#options
-    if (isAll || sums.isFull) await transaction.addSums(sums.take())
-  }
-
-  #current(): Entered {
-    if (this.#entered === null) throw new Error('no segment was entered')
-    return this.#entered
+    await transaction.apply(changes)
+    sums.add(changes)
+    if (sums.isFull) await transaction.addSums(sums.take())
   }
 }
 
 /**
- * Before anything that was read is committed: the database must never run ahead of the durable journal.
+ * Makes what was read durable before it is committed: the database must never run ahead of the
+ * durable journal.
  *
  * @throws NameNotDurableError when the directory can't be opened: another attempt can succeed.
- * @throws ProjectionError SEGMENT_SYNC_FAILED: trying again would not help, since the kernel reports a lost page once.
+ * @throws ProjectionError SEGMENT_SYNC_FAILED: trying again wouldn't help, since the kernel reports a
+ *   lost page once.
  */
 async function syncSegment(decoder: SegmentDecoder): Promise<void> {
   try {

@@ -5,130 +5,127 @@ import { versionOf } from '../journal/chain/archive-check.js'
 import { JournalError } from '../journal/errors.js'
 import { fileIdentity } from '../journal/file-identity.js'
 import { isMissing } from '../journal/files.js'
-import { type JournalIdentity, readIdentity } from '../journal/identity.js'
 import { SegmentDecoder } from '../journal/read/segment-decoder.js'
 import type { SegmentSource } from '../journal/read/segment-source.js'
-import { archiveFile, leavingFile, type Segment } from '../journal/segments.js'
+import { archiveFile, plainFile, plainSize, type Segment } from '../journal/segments.js'
 import { ProjectionError } from '../store/errors.js'
-import type { Store } from '../store/port.js'
 import { addCounts, emptyCounts, type SegmentCounts } from '../store/positions.js'
-import { Backlog, type BacklogSizes } from './backlog.js'
-import type { SegmentProgress } from './batch-writer.js'
+import type { BatchWriter, SegmentProgress } from './batch-writer.js'
 import { ProjectedSegments } from './projected-segments.js'
 import { Archives } from './segments/archives.js'
-import { type MissingSegment, missingSegments, segmentsMissing } from './segments/missing-segments.js'
+import { JournalSegments, type JournalSegmentsOptions } from './segments/journal-segments.js'
 import { checkJournal, checkSegment } from './segments/segment-check.js'
-import { SegmentList } from './segments/segment-list.js'
 import { SegmentReaders } from './segments/segment-readers.js'
 
 /**
- * How long a closed segment may go without a look. Nothing is lost by it: what is added to one is a late line. Looks are
- * spread over that time, and one that finds the file as it was costs a stat: about 2 µs.
+ * How long a closed segment may go without a look. Nothing is lost by it: a line that is added to
+ * one is a late line. Looks are spread over that time, and one that finds an unchanged file costs a
+ * stat of about 2 µs.
  */
 const CLOSED_LOOK_MS = 30_000
 
-/** How often the journal is listed anew in one run because a segment of the list was not there. */
+/** How often one run lists the journal anew because a segment of the list wasn't there. */
 const MAX_LISTINGS = 5
 
-export interface CatchUpOptions {
-  directory: string
-  identity: JournalIdentity
-  store: Store
+/** A projector that follows busy writers brings in less than this in about a second. */
+const BACKLOG_FROM_BYTES = 64 * 1024 * 1024
+
+export interface CatchUpOptions extends JournalSegmentsOptions {
   /** The labels to keep roll-ups by; undefined: those of the database. */
   rollupLabels?: readonly string[] | undefined
-  /**
-   * Go on, now and later, without segments that should be there.
-   * @default false
-   */
-  allowMissing?: boolean | undefined
-  /** Called with those that were missing and are done without from now on. */
-  onAccepted?: ((missing: readonly MissingSegment[]) => void) | undefined
   /** Called with an archive that was compressed anew and holds what was recorded. */
   onRecompressed?: ((path: string) => void) | undefined
   /** Called after each commit, for each segment that it moved. */
   onProgress?: ((progress: SegmentProgress) => void) | undefined
-  backlogSizes?: BacklogSizes | undefined
+  /**
+   * How many bytes must wait to be a backlog, which may be written in bulk.
+   * @default 64 MiB
+   */
+  backlogFromBytes?: number | undefined
+}
+
+interface Parts {
+  projected: ProjectedSegments
+  archives: Archives
+  segments: JournalSegments
+  /** Segments up to this one were pruned. */
+  prunedThrough: number
+}
+
+/** One call of `CatchUp.run`. */
+interface Run {
+  shouldStop(): boolean
+  onCommitted(counts: SegmentCounts): void
 }
 
 /**
- * Brings the database up to the end of the journal, as often as it is called. Keeps the positions and the open
- * segments in between, which only the holder of the projector's lock may do.
+ * Brings the database up to the end of the journal, as often as it is called. Keeps the positions
+ * and the open segments in between, which only the holder of the projector's lock may do.
  */
 export class CatchUp {
   readonly #options: CatchUpOptions
-  readonly #segments: SegmentList
   readonly #projected: ProjectedSegments
-  readonly #readers: SegmentReaders
   readonly #archives: Archives
-  readonly #backlog: Backlog
-  /** Segments up to this one were pruned. */
+  readonly #segments: JournalSegments
+  readonly #readers: SegmentReaders
   readonly #prunedThrough: number
-  #accepted: Set<string>
   #closedLookAt = Number.NEGATIVE_INFINITY
   /** The index among the closed segments at which the next look begins. */
   #nextClosed = 0
   /** The version of each closed segment's file when it had been read to its end. */
   readonly #seen = new Map<number, string>()
   #newestId = 0
-  #checkedList: readonly Segment[] = []
 
   /**
-   * @throws ProjectionError OTHER_JOURNAL, PROJECTION_OUTDATED, OTHER_ROLLUP_LABELS, and what a check of every segment
-   *   throws.
+   * @throws ProjectionError OTHER_JOURNAL, PROJECTION_OUTDATED, OTHER_ROLLUP_LABELS.
    */
   static async start(options: CatchUpOptions): Promise<CatchUp> {
-    const { store, identity, onProgress } = options
+    const { directory, store, identity, onProgress } = options
     await store.checkVersions()
     const rollupLabels = await store.chooseRollupLabels(options.rollupLabels)
     const positions = await store.positions()
     checkJournal(positions, identity, store.name)
     const journalId = identity.journal_id
-    return new CatchUp(
-      options,
-      new ProjectedSegments({ journalId, store, rollupLabels, onProgress }, positions),
-      { prunedThrough: await store.prunedThrough(), accepted: await store.acceptedMissing() },
-    )
+    const projected = new ProjectedSegments({ journalId, store, rollupLabels, onProgress }, positions)
+    const archives = new Archives(directory)
+    const prunedThrough = await store.prunedThrough()
+    const accepted = await store.acceptedMissing()
+    const segments = new JournalSegments(options, { projected, archives, prunedThrough, accepted })
+    return new CatchUp(options, { projected, archives, segments, prunedThrough })
   }
 
-  private constructor(
-    options: CatchUpOptions,
-    projected: ProjectedSegments,
-    { prunedThrough, accepted }: { prunedThrough: number; accepted: Set<string> },
-  ) {
-    const { directory, identity, backlogSizes: sizes } = options
+  private constructor(options: CatchUpOptions, { projected, archives, segments, prunedThrough }: Parts) {
     this.#options = options
     this.#projected = projected
-    this.#segments = new SegmentList(directory)
-    this.#readers = new SegmentReaders(directory)
-    this.#archives = new Archives(directory)
-    const parts = { projected, readers: this.#readers, archives: this.#archives }
-    this.#backlog = new Backlog({ directory, journalId: identity.journal_id, sizes, ...parts })
+    this.#archives = archives
+    this.#segments = segments
+    this.#readers = new SegmentReaders(options.directory)
     this.#prunedThrough = prunedThrough
-    this.#accepted = accepted
   }
 
   /** The segments as they were last listed; the same array while nothing has changed. */
   segments(): readonly Segment[] {
-    return this.#segments.get()
+    return this.#segments.list()
   }
 
   /**
-   * Projects every segment to its end, in order. Closed ones are looked at only now and then, unless `isComplete`.
+   * Projects every segment to where it ends now, in order. Closed ones are looked at only now and
+   * then, unless `isComplete`.
    *
-   * @returns what was projected; also when `shouldStop` ended it early, which it does after a commit only.
+   * @returns the counts of what was projected; also when `shouldStop` ended it early, which it does
+   *   after a commit only.
    */
   async run(shouldStop: () => boolean, isComplete = false): Promise<SegmentCounts> {
     let total = emptyCounts()
+    const onCommitted = (counts: SegmentCounts) => {
+      total = addCounts(total, counts)
+    }
     for (let attempt = 1; ; attempt++) {
-      const segments = await this.#checkedSegments()
+      const segments = await this.#segments.check()
       try {
         const due = this.#dueSegments(segments, isComplete)
         await this.#judgeArchives(due)
-        total = addCounts(total, await this.#backlog.project(due, shouldStop))
-        for (const segment of due) {
-          if (shouldStop()) break
-          total = addCounts(total, await this.#projectSegment(segment, shouldStop))
-        }
+        await this.#projectDue(due, { shouldStop, onCommitted })
         return total
       } catch (error) {
         // The segments after the one that failed haven't been looked at.
@@ -144,7 +141,7 @@ export class CatchUp {
     this.#readers.closeAll()
   }
 
-  /** The newest segment; all of them when a newer one has appeared, and now and then. */
+  /** The newest segment and a share of the closed ones: all of them after a newer one has appeared. */
   #dueSegments(segments: readonly Segment[], isComplete: boolean): readonly Segment[] {
     const newest = segments.at(-1)
     if (newest === undefined) return []
@@ -167,7 +164,7 @@ export class CatchUp {
     }
     const seen = this.#seen.get(segment.id)
     if (segment.id === this.#newestId || seen === undefined) return true
-    const path = join(this.#options.directory, segment.isLeaving ? leavingFile(segment) : segment.name)
+    const path = join(this.#options.directory, plainFile(segment))
     const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false })
     return stats === undefined || versionOf(stats) !== seen
   }
@@ -179,93 +176,103 @@ export class CatchUp {
     }
   }
 
-  async #projectSegment(segment: Segment, shouldStop: () => boolean): Promise<SegmentCounts> {
-    // An archive may have been read to its end since it was found due.
-    if (!this.#isDue(segment)) return emptyCounts()
-    let total = emptyCounts()
-    try {
-      let reader: SegmentSource
-      for (;;) {
-        reader = this.#readers.open(segment, this.#projected.get(segment))
-        const { stats } = reader
-        const file = fileIdentity(stats)
-        checkSegment(reader, this.#projected.positionOf(segment, file))
-        if (!reader.isArchive) await this.#projected.remember(segment, file)
-        if (reader.isAtEnd) {
-          if (Number(stats.size) === reader.readOffset) this.#seen.set(segment.id, versionOf(stats))
-          break
-        }
-        const { writer } = await this.#projected.newWriter(segment, 0)
-        try {
-          const decoder = new SegmentDecoder(reader, { journalId: this.#options.identity.journal_id })
-          await this.#projected.write(writer, segment, decoder, shouldStop)
-          total = addCounts(total, await this.#projected.commit(writer))
-        } catch (error) {
-          await writer.rollback()
-          throw error
-        }
-        if (!writer.isFull || shouldStop()) break
+  async #projectDue(due: readonly Segment[], run: Run): Promise<void> {
+    const waitingBytes = this.#waitingBytes(due)
+    if (waitingBytes >= (this.#options.backlogFromBytes ?? BACKLOG_FROM_BYTES)) {
+      try {
+        await this.#project(due, waitingBytes, run)
+        return
+      } catch (error) {
+        // Projected one by one, the segments before that one come in, and it fails again.
+        if (!isAboutSegment(error)) throw error
       }
-      if (reader.isArchive && reader.isAtEnd) this.#archives.finish(segment, reader.position)
+    }
+    await this.#project(due, 0, run)
+  }
+
+  /** How many bytes haven't been read; of a long line without an end, less than its length. */
+  #waitingBytes(due: readonly Segment[]): number {
+    const { directory } = this.#options
+    const waiting = due.map((segment) => {
+      const size = plainSize(directory, segment) ?? this.#archives.bytesOf(segment) ?? 0
+      return size - (this.#readers.readOffset(segment) ?? this.#projected.get(segment)?.projectedBytes ?? 0)
+    })
+    return waiting.reduce((sum, bytes) => sum + bytes, 0)
+  }
+
+  /**
+   * Projects segments: each in transactions of its own or, if a backlog waits and bulk pays, many in
+   * one.
+   *
+   * @param backlogBytes how many bytes of lines wait; 0 for lines as they come.
+   */
+  async #project(due: readonly Segment[], backlogBytes: number, run: Run): Promise<void> {
+    const { shouldStop, onCommitted } = run
+    let writer: BatchWriter | null = null
+    let bytesLeft = backlogBytes
+    let readArchives: { segment: Segment; bytes: number }[] = []
+    const commit = async () => {
+      if (writer === null) return
+      onCommitted(await this.#projected.commit(writer))
+      bytesLeft -= writer.bytes
+      writer = null
+      for (const { segment, bytes } of readArchives) this.#archives.finish(segment, bytes)
+      readArchives = []
+    }
+    try {
+      for (const segment of due) {
+        let isAtEnd = false
+        while (!isAtEnd && !shouldStop()) {
+          const source = await this.#open(segment)
+          const { stats } = source
+          const size = Number(stats.size)
+          if (!source.isArchive && size === source.readOffset) {
+            this.#seen.set(segment.id, versionOf(stats))
+            break
+          }
+          writer ??= await this.#projected.newWriter(segment, bytesLeft)
+          const decoder = new SegmentDecoder(source, {
+            journalId: this.#options.identity.journal_id,
+            // However fast lines come, the lines that were read must become visible at last.
+            ...(source.isArchive ? {} : { endOffset: size }),
+          })
+          const before = this.#projected.positionOf(segment, decoder.file)
+          const isLate = this.#projected.isLate(segment)
+          isAtEnd = await writer.writeSegment(decoder, before, { isLate, shouldStop })
+          if (isAtEnd && source.isArchive) readArchives.push({ segment, bytes: source.position })
+          if (writer.isFull || !writer.isBulk) await commit()
+        }
+        if (segment.id !== this.#newestId) this.#readers.close(segment.id)
+        if (shouldStop()) break
+      }
+      await commit()
     } catch (error) {
-      // Whatever the reader has read ahead of the position is worthless now.
-      this.#readers.close(segment.id)
+      await writer?.rollback()
+      // Whatever the readers have read after the stored positions is worthless now.
+      this.#readers.closeAll()
       throw error
     }
-    if (segment.id !== this.#newestId) this.#readers.close(segment.id)
-    return total
   }
 
-  /** Returns every segment, once it is sure that this is the journal and that nothing of it is missing. */
-  async #checkedSegments(): Promise<readonly Segment[]> {
-    const listed = this.#segments.get()
-    if (listed === this.#checkedList) return listed
-    this.#checkIsSameJournal()
-    let segments = listed
-    let missing = this.#missingSegments(segments)
-    if (missing.some(({ name }) => !this.#accepted.has(name))) {
-      // The whole journal may have been away while it was listed, and be back since.
-      this.#segments.forget()
-      segments = this.#segments.get()
-      this.#checkIsSameJournal()
-      missing = this.#missingSegments(segments)
-    }
-    await this.#accept(missing)
-    this.#checkedList = segments
-    return segments
-  }
-
-  /** Includes those that are accepted. */
-  #missingSegments(segments: readonly Segment[]): MissingSegment[] {
-    const { directory } = this.#options
-    const positions = this.#projected.all()
-    const known = { positions, prunedThrough: this.#prunedThrough, accepted: new Set<string>() }
-    return missingSegments(directory, this.#archives.refresh(), segments, known)
-  }
-
-  /** @throws ProjectionError SEGMENT_MISSING, SEGMENT_TRUNCATED unless somebody has said that this is all right. */
-  async #accept(missing: readonly MissingSegment[]): Promise<void> {
-    const { directory, store, allowMissing = false, onAccepted } = this.#options
-    const unaccepted = missing.filter(({ name }) => !this.#accepted.has(name))
-    if (unaccepted.length > 0 && !allowMissing) throw segmentsMissing(directory, unaccepted)
-    // The same number: none was added, and none has come back.
-    if (unaccepted.length === 0 && missing.length === this.#accepted.size) return
-    const names = missing.map(({ name }) => name)
-    await store.acceptMissing(names)
-    this.#accepted = new Set(names)
-    if (unaccepted.length > 0) onAccepted?.(unaccepted)
-  }
-
-  /** @throws JournalError when the journal is away for now; ProjectionError OTHER_JOURNAL. */
-  #checkIsSameJournal(): void {
-    const { directory, identity } = this.#options
-    const found = readIdentity(directory)
-    if (found.journal_id === identity.journal_id) return
-    const text = `the directory holds the journal ${found.journal_id} now, not ${identity.journal_id}`
-    throw new ProjectionError('OTHER_JOURNAL', directory, `${text}: put the right one back, then start again`)
+  /** @throws JournalError SEGMENT_UNREADABLE; ProjectionError SEGMENT_TRUNCATED, SEGMENT_REPLACED. */
+  async #open(segment: Segment): Promise<SegmentSource> {
+    const source = this.#readers.open(segment, this.#projected.get(segment))
+    const file = fileIdentity(source.stats)
+    checkSegment(source, this.#projected.positionOf(segment, file))
+    if (!source.isArchive) await this.#projected.remember(segment, file)
+    return source
   }
 }
 
 function hasVanished(error: unknown): boolean {
   return error instanceof JournalError && error.code === 'SEGMENT_UNREADABLE' && isMissing(error.cause)
+}
+
+/** Whether the same error comes again when that segment is projected on its own. */
+function isAboutSegment(error: unknown): boolean {
+  if (error instanceof JournalError) return true
+  return (
+    error instanceof ProjectionError &&
+    (error.code === 'SEGMENT_REPLACED' || error.code === 'SEGMENT_TRUNCATED')
+  )
 }

@@ -1,6 +1,5 @@
 import { Sums } from '../folds/sums.js'
 import type { FileIdentity } from '../journal/file-identity.js'
-import type { SegmentDecoder } from '../journal/read/segment-decoder.js'
 import type { Segment } from '../journal/segments.js'
 import type { Store } from '../store/port.js'
 import {
@@ -74,35 +73,17 @@ export class ProjectedSegments {
    * @param backlogBytes bytes of lines that wait; 0 for lines as they come.
    * @throws ProjectionError DATABASE_REMOVED; DATABASE_AWAY while it may come back.
    */
-  async newWriter(first: Segment, backlogBytes: number): Promise<{ writer: BatchWriter; isBulk: boolean }> {
+  async newWriter(first: Segment, backlogBytes: number): Promise<BatchWriter> {
     const { store, rollupLabels } = this.#options
     await store.checkIsThere()
     const bytes = Math.min(backlogBytes, MAX_BULK_BYTES)
-    const isBulk = !this.#isLate(first) && (await store.isWorthBulk(bytes, this.all()))
-    const writer = new BatchWriter({
+    const isBulk = !this.isLate(first) && (await store.isWorthBulk(bytes, this.all()))
+    return new BatchWriter({
       transaction: () => store.begin(isBulk ? 'bulk' : 'usual'),
       sums: new Sums(rollupLabels),
+      isBulk,
       maxBytes: isBulk ? MAX_BULK_BYTES : MAX_BYTES,
     })
-    return { writer, isBulk }
-  }
-
-  /** Writes a segment's batches until the transaction is full. Returns whether the segment is at its end. */
-  async write(
-    writer: BatchWriter,
-    segment: Segment,
-    decoder: SegmentDecoder,
-    shouldStop: () => boolean,
-  ): Promise<boolean> {
-    writer.enter(decoder, this.positionOf(segment, decoder.file), this.#isLate(segment))
-    let isAtEnd = false
-    while (!isAtEnd && !writer.isFull && !shouldStop()) {
-      const batch = await decoder.read()
-      if (batch === null) isAtEnd = true
-      else await writer.write(batch)
-    }
-    await writer.leave(isAtEnd)
-    return isAtEnd
   }
 
   /** Commits, and returns what was projected. */
@@ -119,7 +100,7 @@ export class ProjectedSegments {
   }
 
   /** Whether lines of a newer segment have been projected. */
-  #isLate(segment: Segment): boolean {
+  isLate(segment: Segment): boolean {
     return segment.id < this.#greatestId
   }
 }

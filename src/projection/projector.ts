@@ -9,7 +9,6 @@ import type { Store } from '../store/port.js'
 import { emptyCounts, type SegmentCounts } from '../store/positions.js'
 import { asDatabaseError } from '../store/sqlite/connection/errors.js'
 import { SqliteStore } from '../store/sqlite/sqlite-store.js'
-import type { BacklogSizes } from './backlog.js'
 import type { SegmentProgress } from './batch-writer.js'
 import { CatchUp, type CatchUpOptions } from './catch-up.js'
 import type { ProjectorLogger, ProjectorOptions } from './options.js'
@@ -90,12 +89,12 @@ export async function projectOnce(options: ProjectorOptions): Promise<ProjectRes
 export async function projectOnceWith(
   options: ProjectorOptions,
   clock: Clock,
-  backlogSizes?: BacklogSizes,
+  backlogFromBytes?: number,
 ): Promise<ProjectResult> {
   const startedAt = performance.now()
   // Before a database is created for a journal that doesn't exist.
   readIdentity(resolve(options.journal))
-  const work = await Work.start(options, { clock, backlogSizes })
+  const work = await Work.start(options, { clock, backlogFromBytes })
   try {
     const counts = await work.catchUp(() => false, true)
     await work.seal()
@@ -148,7 +147,7 @@ async function follow(work: Work, wakeUp: WakeUp, isStopping: () => boolean): Pr
 interface WorkOptions {
   clock: Clock
   busyTimeoutMs?: number
-  backlogSizes?: BacklogSizes | undefined
+  backlogFromBytes?: number | undefined
 }
 
 /** What a projector holds: the store, and the way through the journal once there is one. */
@@ -159,7 +158,7 @@ class Work {
   readonly onWaiting: NonNullable<ProjectorOptions['onWaiting']>
   readonly #store: Store
   readonly #sealer: Sealer
-  readonly #forCatchUp: Pick<CatchUpOptions, 'rollupLabels' | 'allowMissing' | 'backlogSizes'>
+  readonly #forCatchUp: Pick<CatchUpOptions, 'rollupLabels' | 'allowMissing' | 'backlogFromBytes'>
   #catchUp: CatchUp | null = null
   #saidWaiting = ''
 
@@ -174,9 +173,9 @@ class Work {
     }
   }
 
-  private constructor(options: ProjectorOptions, { clock, busyTimeoutMs, backlogSizes }: WorkOptions) {
+  private constructor(options: ProjectorOptions, { clock, busyTimeoutMs, backlogFromBytes }: WorkOptions) {
     const { journal, database, rollupLabels, allowMissing, logger = silentLogger } = options
-    this.#forCatchUp = { rollupLabels, allowMissing, backlogSizes }
+    this.#forCatchUp = { rollupLabels, allowMissing, backlogFromBytes }
     this.directory = resolve(journal)
     this.databasePath = resolve(database)
     this.logger = logger

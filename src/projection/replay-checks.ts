@@ -1,8 +1,7 @@
-import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type EntryOf, lastEntries, readManifest } from '../journal/chain/manifest.js'
 import type { SegmentDecoder } from '../journal/read/segment-decoder.js'
-import { leavingFile, listSegments, type Segment } from '../journal/segments.js'
+import { listSegments, plainSize } from '../journal/segments.js'
 import { ProjectionError } from '../store/errors.js'
 import type { SegmentPosition } from '../store/positions.js'
 
@@ -25,13 +24,6 @@ export function checkAllThere(positions: readonly SegmentPosition[], directory: 
       throw new ProjectionError('SEGMENT_TRUNCATED', path, `${found}: ${advice}`)
     }
   }
-}
-
-/** Null when only the archive is there. */
-export function plainSize(directory: string, segment: Segment): number | null {
-  if (segment.isArchived && !segment.isLeaving) return null
-  const file = segment.isLeaving ? leavingFile(segment) : segment.name
-  return statSync(join(directory, file), { throwIfNoEntry: false })?.size ?? null
 }
 
 /**

@@ -6,7 +6,7 @@ import { type EntryOf, lastEntries, readManifest } from '../journal/chain/manife
 import { type JournalIdentity, readIdentity } from '../journal/identity.js'
 import { openSegment } from '../journal/read/open-segment.js'
 import { SegmentDecoder } from '../journal/read/segment-decoder.js'
-import { archiveFile, listSegments, type Segment } from '../journal/segments.js'
+import { archiveFile, listSegments, plainSize, type Segment } from '../journal/segments.js'
 import type { RebuildTransaction, Store } from '../store/port.js'
 import {
   addCounts,
@@ -21,7 +21,7 @@ import { checkRollupLabels } from '../store/sqlite/rollups/rollup-labels.js'
 import { SqliteStore } from '../store/sqlite/sqlite-store.js'
 import { BatchWriter } from './batch-writer.js'
 import { type ProjectResult, projectResult } from './projector.js'
-import { checkAllThere, checkSame, plainSize } from './replay-checks.js'
+import { checkAllThere, checkSame } from './replay-checks.js'
 import { replayInto } from './replay-into.js'
 import { missingSegments, segmentsMissing } from './segments/missing-segments.js'
 import { followRenames } from './segments/renamed-segments.js'
@@ -182,7 +182,8 @@ class Rebuild {
       for await (const requests of transaction.unjournaledRequests()) {
         for (const request of requests) sums.addUnjournaled(request)
       }
-      const writer = new BatchWriter({ transaction, sums, maxBytes: Number.POSITIVE_INFINITY })
+      const maxBytes = Number.POSITIVE_INFINITY
+      const writer = new BatchWriter({ transaction, sums, isBulk: true, maxBytes })
       for (const segment of this.#segments) await this.#write(writer, segment)
       await this.#acceptMissing()
       const segments = await writer.commit()
@@ -206,15 +207,14 @@ class Rebuild {
         isDigested: !allowMissing,
         ...(source.isArchive ? {} : { endOffset: Number(source.stats.size) }),
       })
-      writer.enter(decoder, emptyPosition(segment.id, name, identity.journal_id, decoder.file), false)
-      for await (const batch of decoder.batches()) {
-        await writer.write(batch)
-        this.#progress.bytes += batch.bytes
-        this.#progress.events += batch.counts.requests + batch.counts.completions
-        onProgress?.({ ...this.#progress })
-      }
+      await writer.writeSegment(decoder, emptyPosition(segment.id, name, identity.journal_id, decoder.file), {
+        onBatch: ({ bytes, counts }) => {
+          this.#progress.bytes += bytes
+          this.#progress.events += counts.requests + counts.completions
+          onProgress?.({ ...this.#progress })
+        },
+      })
       if (!allowMissing) checkSame(decoder, this.#archives.get(name), before)
-      await writer.leave(true)
     } finally {
       source.close()
     }

@@ -40,7 +40,7 @@ function program({ journal, database }: Workspace): string {
     import { projectOnceWith } from '${projector}'
     console.log('ready')
     const options = ${JSON.stringify({ journal, database })}
-    await projectOnceWith(options, Date, { fromBytes: 0, workerFromBytes: 0 })
+    await projectOnceWith(options, Date, 0)
     console.log('done')
   `
 }

@@ -15,9 +15,7 @@ import { query, test, type Workspace } from '../support/workspace.js'
 
 const NEXT_DAY = '2026-11-23.ndjson'
 
-const FROM_THE_FIRST_BYTE = { fromBytes: 0 }
-
-const inBulk = (workspace: Workspace, sizes = FROM_THE_FIRST_BYTE) => projectOnceWith(workspace, Date, sizes)
+const inBulk = (workspace: Workspace) => projectOnceWith(workspace, Date, 0)
 
 const requests = (name: string, count: number) =>
   Array.from({ length: count }, (_, i) => requestLine(`${name}-${i}`, { policy: 'p', streaming: true }))
@@ -164,10 +162,9 @@ test.for([
 )
 
 test('a backlog that comes while its segment is followed is projected once', async ({ workspace }) => {
-  const backlogSizes = { fromBytes: 3_000 }
   const goOn = () => false
   writeSegment(workspace.journal, lines(requestLine('a')))
-  await withCatchUp(workspace, { backlogSizes }, async (catchUp) => {
+  await withCatchUp(workspace, { backlogFromBytes: 3_000 }, async (catchUp) => {
     expect(await catchUp.run(goOn)).toMatchObject({ requests: 1 })
     writeSegment(workspace.journal, lines(...requests('b', 50)))
     expect(await catchUp.run(goOn)).toMatchObject({ requests: 50 })
@@ -177,22 +174,26 @@ test('a backlog that comes while its segment is followed is projected once', asy
   expect(workspace.query('SELECT count(*) AS n FROM requests')).toEqual([{ n: 52 }])
 })
 
-test('lines that come while it reads wait until what it read is committed', async ({ workspace }) => {
-  writeSegment(workspace.journal, lines(...requests('a', 5)))
-  const commits: number[] = []
-  const onProgress = ({ counts }: { counts: { lines: number } }) => commits.push(counts.lines)
-  await withCatchUp(workspace, { backlogSizes: FROM_THE_FIRST_BYTE, onProgress }, async (catchUp) => {
-    const { read } = SegmentReader.prototype
-    let added = 0
-    vi.spyOn(SegmentReader.prototype, 'read').mockImplementation(async function (this: SegmentReader) {
-      const chunk = await read.call(this)
-      if (added++ < 20) writeSegment(workspace.journal, lines(requestLine(`added-${added}`)))
-      return chunk
+test.for([
+  ['in bulk', 0],
+  ['line by line', Number.POSITIVE_INFINITY],
+] as const)(
+  'lines that come while it reads wait for the next look, %s',
+  async ([, fromBytes], { workspace }) => {
+    writeSegment(workspace.journal, lines(...requests('a', 5)))
+    await withCatchUp(workspace, { backlogFromBytes: fromBytes }, async (catchUp) => {
+      const { read } = SegmentReader.prototype
+      let added = 0
+      vi.spyOn(SegmentReader.prototype, 'read').mockImplementation(async function (this: SegmentReader) {
+        const chunk = await read.call(this)
+        if (added++ < 20) writeSegment(workspace.journal, lines(requestLine(`added-${added}`)))
+        return chunk
+      })
+      expect(await catchUp.run(() => false)).toMatchObject({ requests: 5 })
+      expect(await catchUp.run(() => false)).toMatchObject({ requests: 1 })
     })
-    expect(await catchUp.run(() => false)).toMatchObject({ requests: 25 })
-  })
-  expect(commits[0]).toBe(5)
-})
+  },
+)
 
 test('a segment that is an archive in disguise of another stops it too', async ({ workspace }) => {
   writeSegment(workspace.journal, lines(requestLine('a'), requestLine('b')))

@@ -59,7 +59,6 @@ const step = fc.oneof(
 )
 
 /** The share of the table decides then whether it is. */
-const IN_BULK = { fromBytes: 0, workerFromBytes: Number.POSITIVE_INFINITY }
 
 const late = fc.oneof(completion, request).map((bytes) => ({ late: bytes }))
 
@@ -118,7 +117,7 @@ async function doAll(paths: Paths, steps: readonly (string | { late: string })[]
   write(segment(), '')
   for (const now of steps) {
     if (now === 'project') await projectOnce(paths)
-    else if (now === 'project in bulk') await projectOnceWith(paths, Date, IN_BULK)
+    else if (now === 'project in bulk') await projectOnceWith(paths, Date, 0)
     else if (now === 'new segment') {
       // As a writer leaves the segment before: its fragment ended, so that nothing there waits for ever.
       write(segment(), '\n')

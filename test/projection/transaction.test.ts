@@ -60,12 +60,12 @@ describe('a batch', () => {
   })
 })
 
-const BACKLOGS: [string, { fromBytes: number }][] = [
-  ['line by line', { fromBytes: Number.POSITIVE_INFINITY }],
-  ['in bulk', { fromBytes: 0 }],
+const BACKLOGS: [string, number][] = [
+  ['line by line', Number.POSITIVE_INFINITY],
+  ['in bulk', 0],
 ]
 
-describe.each(BACKLOGS)('a projector that goes on, %s', (_, backlogSizes) => {
+describe.each(BACKLOGS)('a projector that goes on, %s', (_, backlogFromBytes) => {
   const goOn = () => false
   const ids = 'SELECT correlation_id AS c FROM requests ORDER BY id'
 
@@ -76,7 +76,7 @@ describe.each(BACKLOGS)('a projector that goes on, %s', (_, backlogSizes) => {
       BEGIN SELECT raise(ABORT, 'poisoned'); END`)
     const poison = requestLine('c', { model: 'poison' })
     writeSegment(workspace.journal, lines(requestLine('a'), requestLine('b'), poison, requestLine('d')))
-    await withCatchUp(workspace, { backlogSizes }, async (catchUp) => {
+    await withCatchUp(workspace, { backlogFromBytes }, async (catchUp) => {
       await expect(catchUp.run(goOn)).rejects.toThrow('poisoned')
       other.exec('DROP TRIGGER poison')
       expect(await catchUp.run(goOn)).toMatchObject({ requests: 4 })
@@ -87,7 +87,7 @@ describe.each(BACKLOGS)('a projector that goes on, %s', (_, backlogSizes) => {
 
   test('commits nothing that it could not sync', async ({ workspace }) => {
     writeSegment(workspace.journal, lines(requestLine('a')))
-    await withCatchUp(workspace, { backlogSizes }, async (catchUp) => {
+    await withCatchUp(workspace, { backlogFromBytes }, async (catchUp) => {
       const sync = vi
         .spyOn(SegmentReader.prototype, 'sync')
         .mockRejectedValueOnce(new Error('EIO: i/o error'))

@@ -6,7 +6,7 @@ import type { Workspace } from './workspace.js'
 /** Lends what a projector keeps between two looks, so that a test decides when it looks. */
 export async function withCatchUp(
   { journal, database }: Workspace,
-  options: Pick<CatchUpOptions, 'backlogSizes' | 'onProgress'>,
+  options: Pick<CatchUpOptions, 'backlogFromBytes'>,
   use: (catchUp: CatchUp) => Promise<void>,
 ): Promise<void> {
   const store = new SqliteStore(database, { purpose: 'project' })

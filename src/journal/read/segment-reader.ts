@@ -1,7 +1,7 @@
 import * as fs from 'node:fs'
 import { dirname, join } from 'node:path'
 import { nodeFileSystem, syncDirectoryAsync } from '../files.js'
-import { leavingFile, type SegmentRef } from '../segments.js'
+import { plainFile, type SegmentRef } from '../segments.js'
 import { LineScanner } from './line-scanner.js'
 import {
   type Chunk,
@@ -38,7 +38,7 @@ export class SegmentReader implements SegmentSource {
     { position, positionCrc32, chunkBytes = CHUNK_BYTES }: ReadFrom = {},
   ) {
     this.segment = segment
-    this.path = join(directory, segment.isLeaving === true ? leavingFile(segment) : segment.name)
+    this.path = join(directory, plainFile(segment))
     this.#fd = openForReading(this.path)
     this.#chunk = Buffer.allocUnsafe(chunkBytes)
     this.#scanner = new LineScanner(position, positionCrc32)

@@ -1,9 +1,8 @@
 import { join } from 'node:path'
 import { type EntryOf, lastEntries, type Manifest } from '../../journal/chain/manifest.js'
-import { parseSegmentName, type Segment, utcDay } from '../../journal/segments.js'
+import { parseSegmentName, plainSize, type Segment, utcDay } from '../../journal/segments.js'
 import { ProjectionError } from '../../store/errors.js'
 import type { SegmentPosition } from '../../store/positions.js'
-import { plainSize } from '../replay-checks.js'
 
 /** A segment that must be there and isn't, or not all of it. */
 export interface MissingSegment {

@@ -2,12 +2,9 @@ import { lstatSync } from 'node:fs'
 import { MAX_LINE_BYTES } from '../../events/line.js'
 import { fileIdentity, isSameFile } from '../../journal/file-identity.js'
 import { openSegment } from '../../journal/read/open-segment.js'
-import { SegmentReader } from '../../journal/read/segment-reader.js'
 import type { SegmentSource } from '../../journal/read/segment-source.js'
 import type { Segment } from '../../journal/segments.js'
 import type { SegmentPosition } from '../../store/positions.js'
-
-const NEWLINE = 0x0a
 
 /** The segments that stay open between two looks, each read up to its position. */
 export class SegmentReaders {
@@ -37,17 +34,9 @@ export class SegmentReaders {
     return reader
   }
 
-  /** No line ends within the first MiB after the position, of a segment that isn't archived. */
-  isInsideLongLine(segment: Segment, position: number): boolean {
-    if (segment.isArchived) return false
-    const open = this.#readers.get(segment.id)
-    if (open !== undefined && open.readOffset - open.position >= MAX_LINE_BYTES) return true
-    const reader = new SegmentReader(this.#directory, segment)
-    try {
-      return !reader.bytesAt(position, MAX_LINE_BYTES).includes(NEWLINE)
-    } finally {
-      reader.close()
-    }
+  /** How far a segment has been read, if it is open. */
+  readOffset({ id }: Segment): number | undefined {
+    return this.#readers.get(id)?.readOffset
   }
 
   close(id: number): void {

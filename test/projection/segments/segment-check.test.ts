@@ -13,7 +13,7 @@ import { describe, expect, vi } from 'vitest'
 import { readIdentity } from '../../../src/journal/identity.js'
 import { CatchUp } from '../../../src/projection/catch-up.js'
 import { projectOnce, startProjector } from '../../../src/projection/index.js'
-import { SegmentList } from '../../../src/projection/segments/segment-list.js'
+import { JournalSegments } from '../../../src/projection/segments/journal-segments.js'
 import { SqliteStore } from '../../../src/store/sqlite/sqlite-store.js'
 import { DAY, lines, writeSegment } from '../../support/journal-files.js'
 import { requestLine } from '../../support/lines.js'
@@ -126,7 +126,7 @@ test('a segment that goes between being listed and being opened is gone, not unr
   })
   // What the projector listed a moment ago.
   catchUp.segments()
-  const list = vi.spyOn(SegmentList.prototype, 'get').mockReturnValueOnce(catchUp.segments())
+  const list = vi.spyOn(JournalSegments.prototype, 'list').mockReturnValueOnce(catchUp.segments())
   rmSync(path)
   await expect(catchUp.run(() => false, true)).rejects.toMatchObject({ code: 'SEGMENT_MISSING' })
   list.mockRestore()

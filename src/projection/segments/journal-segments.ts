@@ -1,0 +1,114 @@
+import { statSync } from 'node:fs'
+import { isSettled } from '../../journal/files.js'
+import { type JournalIdentity, readIdentity } from '../../journal/identity.js'
+import { listSegments, type Segment } from '../../journal/segments.js'
+import { ProjectionError } from '../../store/errors.js'
+import type { Store } from '../../store/port.js'
+import type { ProjectedSegments } from '../projected-segments.js'
+import type { Archives } from './archives.js'
+import { type MissingSegment, missingSegments, segmentsMissing } from './missing-segments.js'
+
+export interface JournalSegmentsOptions {
+  directory: string
+  identity: JournalIdentity
+  store: Store
+  /**
+   * Go on, now and later, without segments that should be there.
+   * @default false
+   */
+  allowMissing?: boolean | undefined
+  /** Called with those that were missing and are done without from now on. */
+  onAccepted?: ((missing: readonly MissingSegment[]) => void) | undefined
+}
+
+interface Known {
+  projected: ProjectedSegments
+  archives: Archives
+  /** Segments up to this one were pruned. */
+  prunedThrough: number
+  /** The names of missing segments that somebody has said to do without. */
+  accepted: Set<string>
+}
+
+/** The journal's segments, none of which may be missing. */
+export class JournalSegments {
+  readonly #options: JournalSegmentsOptions
+  readonly #known: Known
+  #segments: readonly Segment[] = []
+  #mtimeMs = Number.NaN
+  #checked: readonly Segment[] = []
+
+  constructor(options: JournalSegmentsOptions, known: Known) {
+    this.#options = options
+    this.#known = known
+  }
+
+  /** Lists anew only after the directory has changed: a year of hours has 8,760 names. */
+  list(): readonly Segment[] {
+    const { directory } = this.#options
+    const mtimeMs = statSync(directory, { throwIfNoEntry: false })?.mtimeMs ?? Number.NaN
+    if (mtimeMs !== this.#mtimeMs || !isSettled(mtimeMs, Date.now())) {
+      this.#segments = listSegments(directory)
+      this.#mtimeMs = mtimeMs
+    }
+    return this.#segments
+  }
+
+  /** Makes the next call list anew, because a segment of the list isn't there. */
+  forget(): void {
+    this.#mtimeMs = Number.NaN
+  }
+
+  /**
+   * Returns every segment, once it's certain that this is the journal and that nothing of it is
+   * missing.
+   *
+   * @throws JournalError when the journal is away for now; ProjectionError OTHER_JOURNAL,
+   *   SEGMENT_MISSING, SEGMENT_TRUNCATED.
+   */
+  async check(): Promise<readonly Segment[]> {
+    const listed = this.list()
+    if (listed === this.#checked) return listed
+    this.#checkIsSameJournal()
+    let segments = listed
+    let missing = this.#missing(segments)
+    if (missing.some(({ name }) => !this.#known.accepted.has(name))) {
+      // The whole journal may have been away while it was listed, and be back since.
+      this.forget()
+      segments = this.list()
+      this.#checkIsSameJournal()
+      missing = this.#missing(segments)
+    }
+    await this.#accept(missing)
+    this.#checked = segments
+    return segments
+  }
+
+  /** Includes those that were accepted: one of them may be back. */
+  #missing(segments: readonly Segment[]): MissingSegment[] {
+    const { projected, archives, prunedThrough } = this.#known
+    const known = { positions: projected.all(), prunedThrough, accepted: new Set<string>() }
+    return missingSegments(this.#options.directory, archives.refresh(), segments, known)
+  }
+
+  async #accept(missing: readonly MissingSegment[]): Promise<void> {
+    const { directory, store, allowMissing = false, onAccepted } = this.#options
+    const { accepted } = this.#known
+    const unaccepted = missing.filter(({ name }) => !accepted.has(name))
+    if (unaccepted.length > 0 && !allowMissing) throw segmentsMissing(directory, unaccepted)
+    // The same number: none was added, and none has come back.
+    if (unaccepted.length === 0 && missing.length === accepted.size) return
+    const names = missing.map(({ name }) => name)
+    await store.acceptMissing(names)
+    this.#known.accepted = new Set(names)
+    if (unaccepted.length > 0) onAccepted?.(unaccepted)
+  }
+
+  #checkIsSameJournal(): void {
+    const { directory, identity } = this.#options
+    const found = readIdentity(directory)
+    if (found.journal_id === identity.journal_id) return
+    const text = `the directory holds the journal ${found.journal_id} now, not ${identity.journal_id}`
+    throw new ProjectionError('OTHER_JOURNAL', directory, `${text}: put the right one back, then start again`)
+  }
+}
