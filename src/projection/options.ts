@@ -5,21 +5,25 @@ export type ProjectorLogger = Logger
 export interface ProjectorOptions {
   /** The journal's directory. */
   journal: string
-  /** The database file, created and migrated when it is missing. */
+  /** The database file, created if it doesn't exist, and migrated if it is older. */
   database: string
   /**
-   * Names of labels to keep roll-ups by, at most eight; they are chosen while the database is empty, later by a replay.
+   * The names of the labels to keep roll-ups by, at most eight. They are chosen while the database
+   * is empty, later by a replay.
    * @default those of the database, at first `tier`
    */
   rollupLabels?: readonly string[] | undefined
   /**
-   * Go on, now and in later runs, without segments that were projected, sealed or archived, and are gone without having
-   * been pruned. What was projected of them stays.
+   * Whether to go on, now and in later runs, without segments that were projected, sealed or
+   * archived, and are gone without having been pruned. Their rows stay.
    * @default false
    */
   allowMissing?: boolean | undefined
-  /** @default nothing is logged */
+  /** @default none: nothing is logged */
   logger?: ProjectorLogger | undefined
-  /** Called when the projector has to wait for journal, database or system, and with null once it goes on. */
+  /**
+   * Called with the reason when the projector has to wait for journal, database or system, and with
+   * null once it goes on.
+   */
   onWaiting?: ((reason: Error | null) => void) | undefined
 }

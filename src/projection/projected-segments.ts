@@ -12,13 +12,16 @@ import {
 import { BatchWriter, type SegmentProgress } from './batch-writer.js'
 
 /**
- * Bytes of lines in one transaction, so that it grows with the backlog up to about 100,000 rows. Measured: with random
- * UUIDs and the two indexes, 3,000 rows a transaction fall to 29,000 rows a second as the table grows to 3 million;
- * 100,000 rows keep 82,000.
+ * How many bytes of lines one transaction takes, about 100,000 rows. Measured with random UUIDs and
+ * the two indexes: transactions of 3,000 rows fall to 29,000 rows a second as the table grows to 3
+ * million; those of 100,000 rows keep 82,000.
  */
 const MAX_BYTES = 36 * 1024 * 1024
 
-/** Bytes of lines in one bulk transaction: about 2.6 million rows, whose WAL in SQLite takes about as many bytes. */
+/**
+ * How many bytes of lines one bulk transaction takes: about 2.6 million rows, whose WAL in SQLite
+ * takes about as many bytes.
+ */
 export const MAX_BULK_BYTES = 1024 * 1024 * 1024
 
 interface ProjectedSegmentsOptions {
@@ -45,17 +48,20 @@ export class ProjectedSegments {
     return this.#positions.values()
   }
 
-  /** Undefined if nothing of the segment is projected. */
+  /** A segment's position; undefined if nothing of it is projected. */
   get(segment: Segment): SegmentPosition | undefined {
     return this.#positions.get(segment.id)
   }
 
-  /** @param file the segment's file, for a segment of which nothing is projected yet. */
+  /** @param file the segment's file, in case that nothing of it is projected yet. */
   positionOf(segment: Segment, file: FileIdentity): SegmentPosition {
     return this.get(segment) ?? emptyPosition(segment.id, segment.name, this.#options.journalId, file)
   }
 
-  /** Remembers a file that was compared with what was projected: comparing reads all of it. */
+  /**
+   * Remembers a file that was found to hold the lines that were projected: finding out reads all of
+   * it.
+   */
   async remember(segment: Segment, file: FileIdentity): Promise<void> {
     const position = this.get(segment)
     if (position === undefined) return
@@ -66,11 +72,11 @@ export class ProjectedSegments {
   }
 
   /**
-   * Begins to write. Late lines aren't written in bulk: there completions would meet those that were held for their
-   * request in another order.
+   * Begins to write. Late lines aren't written in bulk: completions would be applied in another order
+   * than those that were held for the same request.
    *
-   * @param first the segment whose lines it begins with.
-   * @param backlogBytes bytes of lines that wait; 0 for lines as they come.
+   * @param first the segment whose lines come first.
+   * @param backlogBytes how many bytes of lines wait; 0 for lines as they come.
    * @throws ProjectionError DATABASE_REMOVED; DATABASE_AWAY while it may come back.
    */
   async newWriter(first: Segment, backlogBytes: number): Promise<BatchWriter> {

@@ -1,11 +1,51 @@
 import { join } from 'node:path'
 import { type EntryOf, lastEntries, readManifest } from '../journal/chain/manifest.js'
 import type { SegmentDecoder } from '../journal/read/segment-decoder.js'
-import { listSegments, plainSize } from '../journal/segments.js'
+import { SegmentReader } from '../journal/read/segment-reader.js'
+import { listSegments, plainSize, type Segment, utcDay } from '../journal/segments.js'
 import { ProjectionError } from '../store/errors.js'
 import type { SegmentPosition } from '../store/positions.js'
+import { checkSegment } from './segments/segment-check.js'
 
-/** A replay must not lose rows: every byte that was projected must still be there. */
+/**
+ * Returns positions under the names that `redate` has given to their files: those of segments that
+ * are dated in the future and gone. Only a file that holds, byte for byte, the lines that were
+ * projected counts.
+ */
+export function followRenames(
+  directory: string,
+  positions: readonly SegmentPosition[],
+  now: number,
+): SegmentPosition[] {
+  const segments = listSegments(directory)
+  const there = new Set(segments.map(({ id }) => id))
+  const projected = new Set(positions.map(({ id }) => id))
+  const unprojected = segments.filter(({ id, isArchived }) => !projected.has(id) && !isArchived)
+  return positions.map((position) => {
+    if (there.has(position.id) || position.name.slice(0, 10) <= utcDay(now)) return position
+    const renamed = unprojected.find((segment) => holds(directory, segment, position))
+    return renamed === undefined ? position : { ...position, id: renamed.id, name: renamed.name }
+  })
+}
+
+function holds(directory: string, segment: Segment, position: SegmentPosition): boolean {
+  const reader = new SegmentReader(directory, segment)
+  try {
+    checkSegment(reader, position)
+    return true
+  } catch (error) {
+    if (error instanceof ProjectionError) return false
+    throw error
+  } finally {
+    reader.close()
+  }
+}
+
+/**
+ * Checks that a replay loses no rows: every byte that was projected must still be there.
+ *
+ * @throws ProjectionError SEGMENT_MISSING, SEGMENT_TRUNCATED
+ */
 export function checkAllThere(positions: readonly SegmentPosition[], directory: string): void {
   const segments = new Map(listSegments(directory).map((segment) => [segment.id, segment]))
   const archives = lastEntries(readManifest(directory), 'archived')
@@ -17,7 +57,7 @@ export function checkAllThere(positions: readonly SegmentPosition[], directory: 
       const found = `the segment is gone, and ${counts.requests} rows came from it`
       throw new ProjectionError('SEGMENT_MISSING', path, `${found}: ${advice}`)
     }
-    // What nobody recorded shows when it is read: a replay needs as many lines as there were.
+    // An archive that no manifest records shows its size only when it is read.
     const size = plainSize(directory, segment) ?? archives.get(name)?.bytes ?? projectedBytes
     if (size < projectedBytes) {
       const found = `the segment has ${size} bytes, but ${projectedBytes} were projected from it`
@@ -27,8 +67,9 @@ export function checkAllThere(positions: readonly SegmentPosition[], directory: 
 }
 
 /**
- * What takes the place of rows must be what they came from: an archive what the manifest says, a plain segment, as far as
- * it had been projected, what was projected. A line that is damaged by now would take its row with it.
+ * Checks that a segment which was read holds the lines that its rows came from: an archive those
+ * that the manifest recorded, a plain segment those that were projected. A line that has been
+ * damaged since would take its row with it.
  *
  * @throws ProjectionError SEGMENT_REPLACED
  */

@@ -7,16 +7,18 @@ import { DatabaseError } from '../store/sqlite/connection/errors.js'
 import { acquireDatabaseLock } from '../store/sqlite/connection/lock.js'
 import type { ProjectResult } from './projector.js'
 
-/** What is beside a SQLite database, and what this program puts there. */
+/** The endings of the files that SQLite and this program put beside a database. */
 const BESIDE = ['', '-wal', '-shm', '-journal', '.lock']
 
 /**
- * Makes a rebuilt database at a new path, and leaves the old one as it is. It is built under the name `<into>.replay`, and
- * gets its own once it is whole: what a killed run leaves is removed by the next one.
+ * Makes a rebuilt database at a new path, and leaves the old one as it is. It is built under the
+ * name `<into>.replay`, and gets its own once it is whole: the next run removes what a killed one
+ * has left.
  *
  * @param rebuild replays the journal into the database at a path.
- * @param isCompared whether to tell what differs from the old database.
- * @throws DatabaseError DATABASE_UNWRITABLE if a file is there already, or its disk has too little room.
+ * @param isCompared whether to tell how it differs from the old database.
+ * @throws DatabaseError DATABASE_UNWRITABLE if a file is there already, or its disk has too little
+ *   room.
  */
 export async function replayInto(
   { database, into, isCompared }: { database: string; into: string; isCompared: boolean },
@@ -27,7 +29,7 @@ export async function replayInto(
   const temporary = `${target}.replay`
   removeLeftover(temporary)
   try {
-    // A replay takes over more than rows: what users have added, counters, and where the journal begins.
+    // A replay keeps more than rows: users' own tables, counters, and where the journal begins.
     if (isCompared || existsSync(databasePath)) copyDatabase(databasePath, temporary)
     const result = await rebuild(temporary)
     const differences = isCompared ? { differences: differencesBetween(databasePath, temporary) } : {}
@@ -44,7 +46,7 @@ function checkIsFree(target: string): void {
   throw new DatabaseError('DATABASE_UNWRITABLE', target, `${text}; name another one, or remove this one`)
 }
 
-/** @throws DatabaseError PROJECTOR_RUNNING while another replay is at work on it. */
+/** @throws DatabaseError PROJECTOR_RUNNING while another replay is writing it. */
 function removeLeftover(temporary: string): void {
   if (existsSync(temporary)) acquireDatabaseLock(temporary, 'replay').release()
   removeAll(temporary)
@@ -54,7 +56,7 @@ function removeAll(databasePath: string): void {
   for (const suffix of BESIDE) rmSync(`${databasePath}${suffix}`, { force: true })
 }
 
-/** A name that another process has taken meanwhile stays what it is. */
+/** Doesn't overwrite a file that another process has put there meanwhile. */
 function moveInto(temporary: string, target: string): void {
   try {
     linkSync(temporary, target)

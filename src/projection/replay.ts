@@ -21,69 +21,72 @@ import { checkRollupLabels } from '../store/sqlite/rollups/rollup-labels.js'
 import { SqliteStore } from '../store/sqlite/sqlite-store.js'
 import { BatchWriter } from './batch-writer.js'
 import { type ProjectResult, projectResult } from './projector.js'
-import { checkAllThere, checkSame } from './replay-checks.js'
+import { checkAllThere, checkSame, followRenames } from './replay-checks.js'
 import { replayInto } from './replay-into.js'
 import { missingSegments, segmentsMissing } from './segments/missing-segments.js'
-import { followRenames } from './segments/renamed-segments.js'
 import { checkJournal } from './segments/segment-check.js'
 
-/** Bytes that are read at a time: no event loop waits here. */
+/** How many bytes are read at a time: no event loop waits here. */
 const CHUNK_BYTES = 256 * 1024
 
-/** How far a replay is. */
+/** How far a replay has come. */
 export interface ReplayProgress {
-  /** Read so far. */
+  /** How much of the journal has been read. */
   bytes: number
-  /** In the journal when the replay began. */
+  /** How long the journal was when the replay began. */
   total_bytes: number
-  /** Folded so far. */
+  /** How many events have been folded. */
   events: number
 }
 
 export interface ReplayOptions {
   /** The journal's directory. */
   journal: string
-  /** The database file, created when it is missing. */
+  /** The database file, created if it doesn't exist. */
   database: string
   /**
-   * A new path for the rebuilt database: then the old one stays as it is, whatever is at work on it.
+   * A new path for the rebuilt database: then the old one stays as it is, whatever is at work on
+   * it.
    * @default the database itself is rebuilt
    */
   into?: string | undefined
   /**
-   * Tell what differs from the old database; needs `into`. Lines that aren't projected yet are rows that differ, too.
+   * Whether to tell how the rebuilt database differs from the old one; needs `into`. Lines that
+   * aren't projected yet are rows that differ, too.
    * @default false
    */
   diff?: boolean | undefined
-  /** Called after each chunk that was read, and at the end. */
+  /** Called after each batch, and at the end. */
   onProgress?: ((progress: ReplayProgress) => void) | undefined
   /**
-   * Rebuild even where segments, or parts of them, are no longer there although they were projected, sealed or
-   * archived: their rows are gone then. Later runs do without them too.
+   * Whether to rebuild although segments, or parts of them, that were projected, sealed or archived
+   * are gone: then their rows are gone too, and later runs do without them.
    * @default false
    */
   allowMissing?: boolean | undefined
   /**
-   * Names of labels that roll-ups are kept by from now on, at most eight.
+   * The names of the labels to keep roll-ups by from now on, at most eight.
    * @default those of the database, at first `tier`
    */
   rollupLabels?: readonly string[] | undefined
 }
 
 export interface ReplayResult extends ProjectResult {
-  /** By table, what the rebuilt database has instead of what the old one has; only with `diff`. */
+  /** How the tables of the rebuilt database differ from those of the old one; only with `diff`. */
   differences?: TableDifference[]
 }
 
 /**
- * Rebuilds every projection from the first line, in one transaction: readers keep the old view until it commits, and a
- * kill leaves the old database whole. Rows that never came from a journal keep their ids. What users' tables refer to stays as
- * it is, and no trigger fires.
+ * Rebuilds every projection from the first line, in one transaction: readers keep the old view
+ * until it commits, and a kill leaves the old database whole. Rows that never came from a journal
+ * keep their ids. Rows that users' tables refer to keep theirs too, and no trigger fires.
  *
  * @throws JournalError JOURNAL_MISSING; DatabaseError PROJECTOR_RUNNING while a projector is at work.
- * @throws DatabaseError ROWS_REFERRED_TO where a user's table refers to a request that would be gone or have another id.
+ * @throws DatabaseError ROWS_REFERRED_TO if a user's table refers to a request that would be gone or
+ *   have another id.
  * @throws ProjectionError OTHER_JOURNAL; SEGMENT_MISSING and SEGMENT_TRUNCATED unless `allowMissing`.
- * @throws DatabaseError DATABASE_UNWRITABLE if there is a file at `into`, or too little room for another database.
+ * @throws DatabaseError DATABASE_UNWRITABLE if there is a file at `into`, or too little room for
+ *   another database.
  * @throws TypeError for `diff` without `into`.
  */
 export async function replay({ into, diff = false, ...options }: ReplayOptions): Promise<ReplayResult> {
@@ -155,7 +158,7 @@ interface RebuildOptions {
   prunedThrough: number
 }
 
-/** One replay: reads every segment into one transaction. */
+/** One replay, which reads every segment into one transaction. */
 class Rebuild {
   readonly #transaction: RebuildTransaction
   readonly #options: RebuildOptions
@@ -220,7 +223,7 @@ class Rebuild {
     }
   }
 
-  /** The next projector and replay do without what this replay did without. */
+  /** The next projector and replay do without the segments that this replay did without. */
   async #acceptMissing(): Promise<void> {
     const { directory, allowMissing, prunedThrough } = this.#options
     if (!allowMissing) return
@@ -233,13 +236,13 @@ class Rebuild {
     const { directory } = this.#options
     const sizes = this.#segments.map((segment) => {
       const known = plainSize(directory, segment) ?? this.#archives.get(segment.name)?.bytes
-      // The size of an archive that was compressed by hand is better than nothing.
+      // The compressed size of an archive that no manifest records is better than nothing.
       return known ?? statSync(join(directory, archiveFile(segment)), { throwIfNoEntry: false })?.size ?? 0
     })
     return sizes.reduce((sum, size) => sum + size, 0)
   }
 
-  /** Whether a line wasn't projected before this replay: then the counters don't have it. */
+  /** Whether a line hadn't been projected before this replay: then the counters don't have it. */
   #isNew({ segmentId, byteOffset }: Place): boolean {
     if (segmentId <= this.#options.prunedThrough) return false
     return byteOffset >= (this.#before.get(segmentId)?.projectedBytes ?? 0)

@@ -5,13 +5,17 @@ import { ProjectionError } from '../store/errors.js'
 const MIN_DELAY_MS = 100
 const MAX_DELAY_MS = 10_000
 
-/** Database errors that pass: another process holds it, the disk is full or refuses, the file is read-only for now. */
+/**
+ * The codes of database errors that pass: another process holds it, the disk is full or refuses, the
+ * file is read-only for now.
+ */
 const PASSING_DATABASE = /^SQLITE_(BUSY|LOCKED|FULL|IOERR|READONLY|CANTOPEN|NOMEM|PROTOCOL)/
 
 /**
- * True when waiting can help, because rows and position have rolled back together and the journal goes on without us:
- * the database or the system refuses for now, or the journal is away or not whole yet. A segment that was replaced or
- * truncated never passes, and neither does a sync that failed: the kernel reports a lost page once.
+ * Whether waiting can help, because rows and position have rolled back together and the journal goes
+ * on without the projector: the database or the system refuses for now, or the journal is away or
+ * not whole yet. A segment that was replaced or truncated never passes, and neither does a sync that
+ * failed: the kernel reports a lost page once.
  */
 export function isPassing(error: unknown): boolean {
   if (isJournalAway(error)) return true
@@ -27,13 +31,16 @@ export function isPassing(error: unknown): boolean {
   return false
 }
 
-/** Of the errors that pass, those of the database rather than of the journal. */
+/** Whether an error that passes is about the database rather than the journal. */
 export function isAboutDatabase(error: unknown): boolean {
   const { code } = error as { code?: unknown }
   return typeof code === 'string' && /^(SQLITE|DATABASE)_/.test(code)
 }
 
-/** There is no journal, or only a part of one yet: no journal.json beside segments, or the beginning of one. */
+/**
+ * Whether there is no journal, or only a part of one yet: segments without a journal.json, or with
+ * the beginning of one.
+ */
 export function isJournalAway(error: unknown): boolean {
   if (!(error instanceof JournalError)) return false
   if (error.code === 'JOURNAL_MISSING') return true
@@ -41,7 +48,7 @@ export function isJournalAway(error: unknown): boolean {
   return error.code === 'JOURNAL_INVALID' && isIncomplete
 }
 
-/** The delay before attempt number `failures` + 1: doubling from 100 ms to 10 s. */
+/** The delay after a number of failures in a row: it doubles from 100 ms to 10 s. */
 export function retryDelay(failures: number): number {
   return Math.min(MAX_DELAY_MS, MIN_DELAY_MS * 2 ** (failures - 1))
 }

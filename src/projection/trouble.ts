@@ -8,13 +8,13 @@ interface TroubleOptions {
 
 const TEXTS = {
   database: {
-    begin: 'The database refuses: the journal goes on, trying again',
+    begin: 'The database refuses writes: the journal goes on, trying again',
     end: 'The database takes writes again',
   },
   journal: { begin: 'The journal can’t be read for now: trying again', end: 'The journal can be read again' },
 }
 
-/** What a projector waits for: said once for each reason, and once when it is over. */
+/** Counts a projector's failures in a row, and logs each new reason and the end of them once. */
 export class Trouble {
   readonly #options: TroubleOptions
   #failures = 0
@@ -25,7 +25,7 @@ export class Trouble {
     this.#options = options
   }
 
-  /** @returns how long to wait before the next attempt. */
+  /** @returns how many milliseconds to wait before the next attempt. */
   add(error: unknown): number {
     const reason = error instanceof Error ? error : new Error(String(error))
     this.#failures++
@@ -39,7 +39,7 @@ export class Trouble {
     return delay
   }
 
-  /** An attempt has succeeded. @returns what was waited for; null when nothing was. */
+  /** Call it after an attempt that succeeded. @returns what failed before; null if nothing did. */
   end(): keyof typeof TEXTS | null {
     if (this.#failures === 0) return null
     const failures = this.#failures

@@ -1,24 +1,25 @@
-// Not the global ones, which tests replace: with fake timers no line would come.
+// Not the global ones: tests replace those, and with fake timers no line would ever come.
 import { clearTimeout, setTimeout } from 'node:timers'
 import { type FSWatcher, watch } from 'chokidar'
 
-/** The safety poll: how long a look can be late when the watcher is mute. */
+/** How late a look can be if the watcher says nothing. */
 const MAX_DELAY_MS = 1000
 const MIN_DELAY_MS = 5
 
 /**
- * How long to wait for a hint before looking anyway: as long as nothing has come, between 5 ms and a second. So the
- * last line of a burst is found soon even where its change was never signalled, and an idle projector looks once a
- * second.
+ * How long to wait for a hint before looking anyway: as long as no line has come, but between 5 ms
+ * and a second. So the last line of a burst is found soon although its change was never signalled,
+ * and an idle projector looks once a second.
  */
 export function delayBeforeLook(msSinceLastLine: number): number {
   return Math.min(MAX_DELAY_MS, Math.max(MIN_DELAY_MS, msSinceLastLine))
 }
 
 /**
- * When to look again. The watcher is only a hint: any event of chokidar means "look now", and a timer looks where no
- * hint comes. Measured with chokidar 5: `change` is throttled for 50 ms without a trailing call, so the last append of
- * a burst is never signalled by it; `raw` isn't throttled, p50 0.15 to 0.4 ms.
+ * Tells when to look again. The watcher only gives hints: any event of chokidar means "look now", and
+ * a timer looks if no hint comes. Measured with chokidar 5: `change` is throttled for 50 ms without a
+ * trailing call, so it never signals the last append of a burst; `raw` isn't throttled and takes 0.15
+ * to 0.4 ms in the median.
  */
 export class WakeUp {
   #watcher: FSWatcher | null = null
@@ -28,28 +29,27 @@ export class WakeUp {
   #wake: (() => void) | null = null
 
   /**
-   * Begins to watch a directory that is there, instead of what was watched before: one that isn't there yet would never
-   * be found by its own watch.
+   * Begins to watch a directory, which must exist, instead of the one that was watched before.
    *
-   * @param onError hears of a watcher that failed (inotify limits): the timer goes on without it.
+   * @param onError called if the watcher fails (inotify limits): the timer goes on without it.
    */
   watch(directory: string, onError: (error: unknown) => void): void {
     void this.#watcher?.close()
-    // Only the directory itself: its own watch reports writes to the files in it, and one for each of thousands of
-    // segments would use up the user's inotify watches.
+    // Only the directory itself: its own watch reports writes to the files in it, and a watch for
+    // each of thousands of segments would use up the user's inotify watches.
     this.#watcher = watch(directory, { ignoreInitial: true, depth: 0, ignored: (path) => path !== directory })
     this.#watcher.on('all', () => this.hint())
     this.#watcher.on('raw', () => this.hint())
     this.#watcher.on('error', onError)
   }
 
-  /** Something may have come. */
+  /** Says that a line may have come. */
   hint(): void {
     this.#isHinted = true
     if (this.#heedsHints) this.#wake?.()
   }
 
-  /** Resolves at a hint that has come since the last call, or after the delay. */
+  /** Resolves at a hint, at once if one has come since the last call, or after the delay. */
   async wait(delayMs: number): Promise<void> {
     this.#heedsHints = true
     if (!this.#isHinted) await this.#sleep(delayMs)
