@@ -10,7 +10,7 @@ export function addRedate(program: ProgramCommand): void {
     .description(
       'After a clock was ahead, this gives segments dated in the future the next names of today, so that ' +
         'writers, which stay on the newest segment, go on with today’s. The order of all lines stays ' +
-        'as it is, and writers may go on meanwhile. A database that has projected such segments is rebuilt, as by ' +
+        'as it is, and writers may go on while it runs. A database that has projected such segments is rebuilt, as by ' +
         'replay. Correct the clock and stop the projector first. The exit code is 1 if a segment ' +
         'stays in the future.',
     )

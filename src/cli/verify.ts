@@ -46,7 +46,7 @@ export function addVerify(program: ProgramCommand): void {
       'Reads every line of the journal, archived segments too, checks its checksum, and compares each ' +
         'event with its row and each row with its line; names what is missing, doubled or altered, and ' +
         'segments that are truncated, swapped or gone, with segment and byte offset. Changes nothing, and ' +
-        'a projector may go on meanwhile; a temporary database beside it takes about as much free space. ' +
+        'a projector may go on while it runs; a temporary database beside it takes about as much free space. ' +
         'Without a database it checks the journal alone. The exit code is 1 ' +
         'if anything is wrong; rejected lines, and lines that wait for the projector, are not.',
     )

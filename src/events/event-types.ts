@@ -47,7 +47,7 @@ export interface RequestLog extends Omissible<Outcome> {
    */
   correlation_id?: string | undefined
   /**
-   * 0 for the first try, 1 for the first retry or fallback, and so on. Null: not told.
+   * 0 for the first try, 1 for the first retry or fallback, and so on. Null: not given.
    *
    * @default null
    */

@@ -35,7 +35,10 @@ const OUTCOME = {
   error_message: nullable('text', 'short, never a body; cut at 4 KiB of UTF-8'),
 }
 
-const ATTEMPT = nullable('count', '0 for the first try, 1 for its first retry or fallback, …; null: not told')
+const ATTEMPT = nullable(
+  'count',
+  '0 for the first try, 1 for its first retry or fallback, …; null: not given',
+)
 
 /** The members of an event beside `type`, whether a caller gives them or the journal holds them. */
 type Fields<Events> = Record<Exclude<Events extends unknown ? keyof Events : never, 'type'>, Field>
