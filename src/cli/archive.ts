@@ -23,8 +23,7 @@ export function addArchive(program: ProgramCommand): void {
         'writers and the projector, and finishes what a run that was killed has begun. The exit code is 1 ' +
         'if a segment is not what was sealed.',
     )
-    .journalOption()
-    .databaseOption()
+    .placeOptions()
     .option('--dry-run', 'only say what it would do')
     .jsonOption()
     .examples('request-journal archive --dry-run', 'request-journal archive --json')

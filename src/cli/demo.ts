@@ -11,6 +11,7 @@ import { pageWidth, print } from './output/standard-output.js'
 import type { ProgramCommand } from './run/command.js'
 import { withDatabase } from './run/database.js'
 import { CommandFailure } from './run/failure.js'
+import { stopOnSignal } from './run/process.js'
 
 const EVENTS = 3000
 const EVENTS_PER_SECOND = 400
@@ -162,14 +163,11 @@ function programName(): string {
 
 /** Removes everything when the demo is interrupted. */
 function removeOnSignal(directory: string, stopProjector: () => Promise<void>): void {
-  const stop = async (exitCode: number) => {
+  stopOnSignal().addEventListener('abort', async () => {
     // The terminal shows ^C: after it the prompt gets a line of its own.
     if (process.stderr.isTTY) note('')
     await stopProjector()
     rmSync(directory, { recursive: true, force: true })
-    process.exit(exitCode)
-  }
-  process.once('SIGINT', () => void stop(130))
-  process.once('SIGTERM', () => void stop(143))
-  process.once('SIGHUP', () => void stop(129))
+    process.exit()
+  })
 }

@@ -22,8 +22,7 @@ export function addDoctor(program: ProgramCommand): void {
         'about it. Changes nothing but a probe file in the journal, which it removes. The exit code is 1 if there is a ' +
         'problem; a note is not one.',
     )
-    .journalOption()
-    .databaseOption()
+    .placeOptions()
     .jsonOption()
     .examples('request-journal doctor', 'request-journal doctor --json | jq .healthy')
     .action(async (flags: CommonFlags) => {

@@ -115,10 +115,10 @@ async function writeAll(
       exported += batch.length
       batch = nextBatch(requests)
     }
-    output.finish()
+    output.finish?.()
     return exported
   } finally {
-    output.close()
+    output.close?.()
   }
 }
 

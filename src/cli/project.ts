@@ -1,11 +1,11 @@
 import type { Command } from 'commander'
 import { countText } from '../maintenance/count-text.js'
-import type { Projector, ProjectorOptions } from '../projection/projector.js'
+import type { ProjectorOptions } from '../projection/projector.js'
 import { formatMs } from './output/format.js'
 import { goOnWithoutStdout, printAnswer } from './output/standard-output.js'
 import type { CommonFlags, ProgramCommand } from './run/command.js'
 import { createLogger } from './run/logger.js'
-import { keepNewSpaceSmall } from './run/process.js'
+import { keepNewSpaceSmall, runDaemon } from './run/process.js'
 
 interface ProjectFlags extends CommonFlags {
   logLevel: string
@@ -24,8 +24,7 @@ export function addProject(program: ProgramCommand): void {
         'time. With --once it catches up and exits; rejected lines are counted, and are ' +
         'not a failure.',
     )
-    .journalOption()
-    .databaseOption()
+    .placeOptions()
     .option('--once', 'catch up and exit')
     .option(
       '--allow-missing',
@@ -41,7 +40,7 @@ export function addProject(program: ProgramCommand): void {
     .action(async (flags: ProjectFlags, command: Command) => {
       if (flags.once) await projectOnceAndReport(flags)
       else if (flags.json) command.error("error: option '--json' needs '--once': a daemon has no last line")
-      else await runDaemon(flags)
+      else await followJournal(flags)
     })
 }
 
@@ -64,33 +63,21 @@ export function describeResult(result: { projected: number; rejected: number; el
   return `${countText(projected, 'event')} projected in ${formatMs(elapsed_ms)}, ${countText(rejected, 'line')} rejected${advice}`
 }
 
-async function runDaemon(flags: ProjectFlags): Promise<void> {
+async function followJournal(flags: ProjectFlags): Promise<void> {
   goOnWithoutStdout()
   keepNewSpaceSmall()
   const { startProjector } = await import('../projection/projector.js')
   const logger = await createLogger(flags.logLevel)
-  let projector: Projector | null = null
-  let isStopping = false
-  const stop = (signal: 'SIGTERM' | 'SIGINT', exitCode: number) => {
-    // A second signal means: don't wait. A kill at any instant loses nothing.
-    if (isStopping) process.exit(exitCode)
-    isStopping = true
-    logger.info({ signal }, 'Stopping')
-    void projector?.stop()
-  }
-  process.on('SIGTERM', () => stop('SIGTERM', 143))
-  process.on('SIGINT', () => stop('SIGINT', 130))
   // The timers of a projector don't keep a process alive.
   const hold = setInterval(() => {}, 2 ** 30)
-  try {
-    projector = await startProjector({ ...projectorOptions(flags), logger })
-    if (isStopping) void projector.stop()
+  await runDaemon(logger, async (stop) => {
+    const projector = await startProjector({ ...projectorOptions(flags), logger })
+    stop.addEventListener('abort', () => void projector.stop())
+    if (stop.aborted) void projector.stop()
     await projector.finished.catch((error) => {
       // The projector has logged why it can't go on. Say it again only if that level isn't logged.
       if (!logger.isLevelEnabled('error')) throw error
       process.exitCode = 1
     })
-  } finally {
-    clearInterval(hold)
-  }
+  }).finally(() => clearInterval(hold))
 }

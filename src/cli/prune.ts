@@ -26,8 +26,7 @@ export function addPrune(program: ProgramCommand): void {
         "They can't be replayed any more. Segments that aren't archived stay, with their rows. " +
         'Stop the projector first. A later run finishes what a run that was killed has begun.',
     )
-    .journalOption()
-    .databaseOption()
+    .placeOptions()
     .requiredOption('--before <date>', 'remove the days before this one: 2026-11-22', parseDay)
     .option('--dry-run', 'only say what it would do')
     .jsonOption()

@@ -14,8 +14,7 @@ export function addRedate(program: ProgramCommand): void {
         'replay. Correct the clock and stop the projector first. The exit code is 1 if a segment ' +
         'stays in the future.',
     )
-    .journalOption()
-    .databaseOption()
+    .placeOptions()
     .option('--dry-run', 'only say what it would do')
     .jsonOption()
     .examples('request-journal redate --dry-run', 'request-journal redate')

@@ -27,8 +27,7 @@ export function addReplay(program: ProgramCommand): void {
         'and the old one stays as it is; with --diff what differs is told, and the exit code is 1 if anything does. ' +
         'Lines that the old one has not projected yet differ, too.',
     )
-    .journalOption()
-    .databaseOption()
+    .placeOptions()
     .option(
       '--allow-missing',
       'rebuild even if segments that were projected, sealed or archived are gone: their rows are lost then',

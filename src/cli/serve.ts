@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { realpathSync, statSync } from 'node:fs'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { Logger } from 'pino'
@@ -7,6 +8,7 @@ import type { ProgramCommand } from './run/command.js'
 import { CommandFailure } from './run/failure.js'
 import { createLogger } from './run/logger.js'
 import { parsePath, wholeNumberBetween } from './run/options.js'
+import { runDaemon } from './run/process.js'
 
 interface ServeFlags {
   db: string
@@ -98,7 +100,7 @@ async function serve(flags: ServeFlags, command: Command): Promise<void> {
   const options = { ...others, database, token, allowedHosts, project, rollupLabels, logger }
   const { startServer, ServerError } = await import('../server/index.js')
   try {
-    await runUntilSignal(async () => await startServer(options), logger)
+    await runDaemon(logger, (stop) => serveUntil(stop, () => startServer(options), logger))
   } catch (error) {
     const isWrongUse = error instanceof ServerError && error.code !== 'ADDRESS_UNAVAILABLE'
     if (isWrongUse) command.error(`error: ${error.message}`)
@@ -106,36 +108,18 @@ async function serve(flags: ServeFlags, command: Command): Promise<void> {
   }
 }
 
-async function runUntilSignal(start: () => Promise<Server>, logger: Logger): Promise<void> {
-  let askedBy: NodeJS.Signals | null = null
-  let wake = () => {}
-  const asked = new Promise<void>((resolve) => {
-    wake = resolve
-  })
-  const stop = (signal: NodeJS.Signals, exitCode: number) => {
-    // A second signal means: don't wait. A kill at any instant loses nothing.
-    if (askedBy !== null) process.exit(exitCode)
-    askedBy = signal
-    logger.info({ signal }, 'Stopping')
+async function serveUntil(stop: AbortSignal, start: () => Promise<Server>, logger: Logger): Promise<void> {
+  stop.addEventListener('abort', () => killIfStuck(logger))
+  const asked = once(stop, 'abort')
+  const server = await start()
+  if (!stop.aborted) print(server.url)
+  await Promise.race([asked, server.finished]).catch((error) => {
+    // Nothing new would appear any more: a supervisor has to know, and may start it again.
+    logger.error({ err: error }, "Stopping: the projector can't go on")
+    process.exitCode = 1
     killIfStuck(logger)
-    wake()
-  }
-  const onSigterm = () => stop('SIGTERM', 143)
-  const onSigint = () => stop('SIGINT', 130)
-  process.on('SIGTERM', onSigterm).on('SIGINT', onSigint)
-  try {
-    const server = await start()
-    if (askedBy === null) print(server.url)
-    await Promise.race([asked, server.finished]).catch((error) => {
-      // Nothing new would appear any more: a supervisor has to know, and may start it again.
-      logger.error({ err: error }, "Stopping: the projector can't go on")
-      process.exitCode = 1
-      killIfStuck(logger)
-    })
-    await server.close()
-  } finally {
-    process.off('SIGTERM', onSigterm).off('SIGINT', onSigint)
-  }
+  })
+  await server.close()
   logger.info({}, 'Server stopped')
   // After listening on `localhost`, Node would wait for clients of the second address, however long
   // they take.

@@ -20,8 +20,7 @@ export function addShow(program: ProgramCommand): void {
         'lines themselves, from the segment or its archive. With a correlation_id it shows all that is logged under it, ' +
         'the newest last; --json is a list then.',
     )
-    .journalOption()
-    .databaseOption()
+    .placeOptions()
     .jsonOption()
     .examples(
       'request-journal show 42',

@@ -16,8 +16,7 @@ export function addStatus(program: ProgramCommand): void {
       'Shows the state of journal and database: the segments, how far each is projected, and what is waiting. The exit ' +
         "code is 1 if a segment is distrusted, truncated or gone, or if a file that looks like one isn't read.",
     )
-    .journalOption()
-    .databaseOption()
+    .placeOptions()
     .jsonOption()
     .examples('request-journal status', 'request-journal status --json | jq .lag_bytes')
     .action(async (flags: CommonFlags) => {

@@ -50,8 +50,7 @@ export function addVerify(program: ProgramCommand): void {
         'Without a database it checks the journal alone. The exit code is 1 ' +
         'if anything is wrong; rejected lines, and lines that wait for the projector, are not.',
     )
-    .journalOption()
-    .databaseOption()
+    .placeOptions()
     .jsonOption()
     .examples('request-journal verify', 'request-journal verify --json | jq .chain.head')
     .action(runVerify)

@@ -87,9 +87,7 @@ async function listen(
     onFailure: (error) => failures.warn(Date.now(), { err: error }, 'A question to the database failed'),
   })
   const hub = new StreamHub(pool, options.maxStreams)
-  const projectorFailure = () => projector?.failureCode ?? null
-  const projectorWait = () => projector?.waitingCode ?? null
-  const health = new Health({ pool, maxLagSeconds, projectorFailure, projectorWait })
+  const health = new Health({ pool, maxLagSeconds, projector })
   addQueryRoutes(app, pool)
   addStreamRoute(app, hub)
   addServiceRoutes(app, pool, health)

@@ -24,11 +24,11 @@ export interface ExportTarget {
   /** Resolves when more may be written. */
   write(text: string): Promise<void>
   /** To be called when everything was written. */
-  finish(): void
+  finish?(): void
   /** Closes it; a file that isn't finished is removed. */
-  close(): void
+  close?(): void
   /** Whether a signal asks to end before all is written; it has set the exit code. */
-  readonly isStopped: boolean
+  readonly isStopped?: boolean
 }
 
 export function standardOutput(): ExportTarget {
@@ -41,9 +41,6 @@ export function standardOutput(): ExportTarget {
     async write(text) {
       if (!stdout.write(shown(text))) await once(stdout, 'drain')
     },
-    finish() {},
-    close() {},
-    isStopped: false,
   }
 }
 
@@ -69,11 +66,9 @@ function deviceOutput(path: string): ExportTarget {
     async write(text) {
       writeFileSync(fd, text)
     },
-    finish() {},
     close() {
       closeSync(fd)
     },
-    isStopped: false,
   }
 }
 

@@ -163,18 +163,8 @@ function groupColumns(groups: Groups, options: StatsPageOptions): GroupColumn[] 
     { title: 'requests', ...right, cell: (_, { counts }) => formatCount(counts.total) },
     { title: 'failed', ...right, cell: (_, { counts }) => formatCount(counts.error) },
     { title: 'streaming', ...right, dropRank: 6, cell: (_, { counts }) => formatCount(counts.streaming) },
-    {
-      title: 'in',
-      ...right,
-      dropRank: 1,
-      cell: (_, section) => tokenTotal(section, 'input'),
-    },
-    {
-      title: 'out',
-      ...right,
-      dropRank: 2,
-      cell: (_, section) => tokenTotal(section, 'output'),
-    },
+    { title: 'in', ...right, dropRank: 1, cell: (_, section) => tokenTotal(section, 'input') },
+    { title: 'out', ...right, dropRank: 2, cell: (_, section) => tokenTotal(section, 'output') },
     { title: 'sats', ...right, cell: (_, section) => costTotal(section) },
     {
       title: 'unpriced',

@@ -37,6 +37,11 @@ export class ProgramCommand extends Command {
     )
   }
 
+  /** Adds the options for the places of journal and database. */
+  placeOptions(): this {
+    return this.journalOption().databaseOption()
+  }
+
   /** @param when what stands in the place of a default. */
   jsonOption(when?: string): this {
     return this.addOption(new Option('--json', 'answer with one line of JSON').default(undefined, when))

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { styleText } from 'node:util'
 import { fileIdentityAt, isSameFile } from '../../journal/file-identity.js'
-import type { NewRequests } from '../../queries/rows/new-requests.js'
+import { type NewRequests, newRequests } from '../../queries/rows/new-requests.js'
 import type { RequestEntry } from '../../queries/rows/request-entry.js'
 import type { RequestFilter } from '../../queries/window/filter.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
@@ -37,12 +37,11 @@ export async function followRequests(
   filter: RequestFilter,
   asJson: boolean,
 ): Promise<void> {
-  const { newRequests } = await import('../../queries/rows/new-requests.js')
   const stop = stopOnSignal()
   const show = asJson ? (entry: RequestEntry) => printJson(entry) : linePrinter()
   const file = fileIdentityAt(databasePath)
   await withDatabase(databasePath, async (database) => {
-    let last = showLastOnes(database, newRequests, filter, show)
+    let last = showLastOnes(database, filter, show)
     if (!asJson && process.stderr.isTTY) note('following; Ctrl-C ends it')
     while (!stop.aborted) {
       if (!last.has_more) await sleep(LOOK_EVERY_MS, null, { signal: stop }).catch(() => {})
@@ -63,7 +62,6 @@ function databaseRemoved(databasePath: string): CommandFailure {
 
 function showLastOnes(
   database: Database,
-  newRequests: typeof import('../../queries/rows/new-requests.js').newRequests,
   filter: RequestFilter,
   show: (entry: RequestEntry) => void,
 ): NewRequests {

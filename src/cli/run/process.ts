@@ -1,19 +1,46 @@
+import { constants } from 'node:os'
 import { setFlagsFromString } from 'node:v8'
+import type { Logger } from 'pino'
 
 /**
- * Aborts at the first signal, which also sets the exit code; a second signal ends the process at
- * once.
+ * Aborts at the first of these signals, with its name as the reason, and sets the exit code. A
+ * second signal ends the process at once.
  */
-export function stopOnSignal(): AbortSignal {
+export function stopOnSignal(
+  signals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'],
+): AbortSignal {
   const controller = new AbortController()
-  const stop = (exitCode: number) => {
-    process.exitCode = exitCode
-    controller.abort()
+  for (const signal of signals) {
+    process.once(signal, () => {
+      process.exitCode = exitCodeAfter(signal)
+      controller.abort(signal)
+    })
   }
-  process.once('SIGINT', () => stop(130))
-  process.once('SIGTERM', () => stop(143))
-  process.once('SIGHUP', () => stop(129))
   return controller.signal
+}
+
+/**
+ * Runs a daemon, and aborts its signal when it is told to stop. A second signal means: don't wait.
+ * A kill at any instant loses nothing.
+ */
+export async function runDaemon(logger: Logger, run: (stop: AbortSignal) => Promise<void>): Promise<void> {
+  const controller = new AbortController()
+  const stop = (signal: NodeJS.Signals) => {
+    if (controller.signal.aborted) process.exit(exitCodeAfter(signal))
+    logger.info({ signal }, 'Stopping')
+    controller.abort(signal)
+  }
+  process.on('SIGTERM', stop).on('SIGINT', stop)
+  try {
+    await run(controller.signal)
+  } finally {
+    process.off('SIGTERM', stop).off('SIGINT', stop)
+  }
+}
+
+/** The exit code that shells give a process which this signal has ended: 130 for SIGINT. */
+export function exitCodeAfter(signal: NodeJS.Signals): number {
+  return 128 + constants.signals[signal]
 }
 
 /**

@@ -1,6 +1,7 @@
 import { FULL_DISK_BYTES } from '../../journal/files.js'
 import { type ErrorBody, errorBody, NO_DATABASE, unavailable } from '../http/errors.js'
 import type { QueryPool } from '../pool/query-pool.js'
+import type { ProjectorThread } from '../projector/projector-thread.js'
 import type { HealthMeasures } from './health-report.js'
 
 /** How long an answer is given again: asking needs no token, and mustn't be a way to cause load. */
@@ -17,10 +18,8 @@ export interface HealthOptions {
   pool: QueryPool
   /** The greatest lag at which it is still ok, in seconds. */
   maxLagSeconds: number
-  /** The code with which this process's projector has failed; null if it runs, or there is none. */
-  projectorFailure(): string | null
-  /** The code for which this process's projector waits; null while it makes progress. */
-  projectorWait(): string | null
+  /** This process's projector; null if there is none. */
+  projector: Pick<ProjectorThread, 'failureCode' | 'waitingCode'> | null
 }
 
 /**
@@ -45,7 +44,7 @@ export class Health {
   }
 
   async #look(): Promise<HealthReport> {
-    const { pool, maxLagSeconds, projectorFailure, projectorWait } = this.#options
+    const { pool, maxLagSeconds, projector } = this.#options
     const problems: string[] = []
     let measures: Partial<HealthMeasures> = {}
     try {
@@ -56,8 +55,7 @@ export class Health {
       problems.push(isMissing ? NO_DATABASE : "journal and database can't be read: see the log")
     }
     const { projector_running: isRunning, lag_seconds: lag } = measures
-    const failure = projectorFailure()
-    const wait = projectorWait()
+    const { failureCode: failure = null, waitingCode: wait = null } = projector ?? {}
     if (failure !== null) problems.push(`the projector has stopped (${failure}): see the log`)
     else if (wait !== null) problems.push(`the projector waits (${wait}) and tries again: see the log`)
     else if (isRunning === false) {

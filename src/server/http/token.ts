@@ -27,16 +27,11 @@ export class TokenCheck {
   constructor(token: string) {
     if (!TOKEN.test(token)) {
       const found = token === '' ? 'it is empty' : 'it has spaces, line breaks or characters beyond ASCII'
-      throw new ServerError(
-        'TOKEN_INVALID',
-        `the token can't be used: ${found}; expected visible ASCII characters`,
-      )
+      throw tokenInvalid(`can't be used: ${found}; expected visible ASCII characters`)
     }
     if (token.length < MIN_LENGTH) {
-      throw new ServerError(
-        'TOKEN_INVALID',
-        `the token can be guessed: it has ${token.length} characters, expected at least ${MIN_LENGTH}; make one with \`openssl rand -hex 32\``,
-      )
+      const found = `it has ${token.length} characters, expected at least ${MIN_LENGTH}`
+      throw tokenInvalid(`can be guessed: ${found}; make one with \`openssl rand -hex 32\``)
     }
     this.#digest = digest(token)
   }
@@ -68,6 +63,10 @@ export class TokenCheck {
       })
     })
   }
+}
+
+function tokenInvalid(problem: string): ServerError {
+  return new ServerError('TOKEN_INVALID', `the token ${problem}`)
 }
 
 function shownToken(authorization: string): string | null {

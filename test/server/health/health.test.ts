@@ -165,12 +165,7 @@ test.for([
       journal_disk_free_bytes,
     }
     const pool = { ask: async () => JSON.stringify(measures) } as unknown as QueryPool
-    const health = new Health({
-      pool,
-      maxLagSeconds: 60,
-      projectorFailure: () => null,
-      projectorWait: () => null,
-    })
+    const health = new Health({ pool, maxLagSeconds: 60, projector: null })
     const { status, problems } = await health.report()
     expect(status).toBe(full === null ? 'ok' : 'failing')
     expect(problems).toEqual(
@@ -184,8 +179,7 @@ test('fails while its projector waits for what can heal, and says for what', asy
   const health = new Health({
     pool: pool as unknown as QueryPool,
     maxLagSeconds: 60,
-    projectorFailure: () => null,
-    projectorWait: () => 'JOURNAL_MISSING',
+    projector: { failureCode: null, waitingCode: 'JOURNAL_MISSING' },
   })
   expect(await health.report()).toMatchObject({
     status: 'failing',
