@@ -1,9 +1,7 @@
 import type { SegmentPosition } from '../store/positions.js'
 import { type Database, openDatabaseReadOnly } from '../store/sqlite/connection/database.js'
 import { asDatabaseError } from '../store/sqlite/connection/errors.js'
-import { acceptedMissing } from '../store/sqlite/missing-segments.js'
-import { readPositions } from '../store/sqlite/positions.js'
-import { prunedThrough } from '../store/sqlite/pruned.js'
+import { acceptedMissing, prunedThrough, readPositions } from '../store/sqlite/positions.js'
 
 export type KnownSegments = ReturnType<typeof knownSegments>
 

@@ -1,10 +1,14 @@
 import { Sums } from '../folds/sums.js'
 import type { Database } from '../store/sqlite/connection/database.js'
 import { COMPLETION_COLUMNS } from '../store/sqlite/projection-tables.js'
-import { rollupLabels } from '../store/sqlite/rollups/rollup-tables.js'
-import { pageOf } from '../store/sqlite/row-page.js'
+import { rollupLabels } from '../store/sqlite/rollups/rollup-labels.js'
 import { SqliteTables, writeSums } from '../store/sqlite/sqlite-transaction.js'
-import { type RequestColumns, STORED_COLUMNS, storedRequestOf } from '../store/sqlite/stored-requests.js'
+import {
+  pageOf,
+  type RequestColumns,
+  STORED_COLUMNS,
+  storedRequestOf,
+} from '../store/sqlite/stored-requests.js'
 
 /**
  * How many rows one transaction removes: other writers of the database wait no longer than that

@@ -1,6 +1,6 @@
 import { RollupSums } from '../../src/folds/rollups.js'
 import type { Database } from '../../src/store/sqlite/connection/database.js'
-import { rollupLabels } from '../../src/store/sqlite/rollups/rollup-tables.js'
+import { rollupLabels } from '../../src/store/sqlite/rollups/rollup-labels.js'
 import { SqliteTables, writeSums } from '../../src/store/sqlite/sqlite-transaction.js'
 import {
   type RequestColumns,

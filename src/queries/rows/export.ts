@@ -1,5 +1,5 @@
 import type { Database } from '../../store/sqlite/connection/database.js'
-import { pageOf } from '../../store/sqlite/row-page.js'
+import { pageOf } from '../../store/sqlite/stored-requests.js'
 import { oneOf } from '../errors.js'
 import { all, type Condition } from '../window/condition.js'
 import {

@@ -1,6 +1,6 @@
 import { safeIdentifier } from '../../events/identifier.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
-import { rollupLabels } from '../../store/sqlite/rollups/rollup-tables.js'
+import { rollupLabels } from '../../store/sqlite/rollups/rollup-labels.js'
 import { tooManyGroups } from '../errors.js'
 import type { Condition } from '../window/condition.js'
 import { foldCase, labelValue } from '../window/filter.js'

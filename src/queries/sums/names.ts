@@ -1,6 +1,6 @@
 import { safeIdentifier } from '../../events/identifier.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
-import { rollupLabels } from '../../store/sqlite/rollups/rollup-tables.js'
+import { rollupLabels } from '../../store/sqlite/rollups/rollup-labels.js'
 import { QueryError } from '../errors.js'
 import { IS_COUNTED } from '../window/added-rows.js'
 import { foldCase, labelValue } from '../window/filter.js'

@@ -1,7 +1,7 @@
 import { safeIdentifier } from '../../events/identifier.js'
 import { unfinishedUntil } from '../../folds/stream-state.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
-import { rollupLabels } from '../../store/sqlite/rollups/rollup-tables.js'
+import { rollupLabels } from '../../store/sqlite/rollups/rollup-labels.js'
 import { QueryError } from '../errors.js'
 import { all, type Condition, inRange, type TextRange } from './condition.js'
 import { prepareDeadlines, withinDeadline } from './deadline.js'

@@ -3,12 +3,13 @@ import type { DeferredCompletion } from '../../folds/changes.js'
 import type { SegmentPosition } from '../positions.js'
 import type { Database } from './connection/database.js'
 import {
-  COMPLETION_COLUMNS,
   type CompletionRow,
   completionValues,
+  PLACED_COLUMNS,
+  PLACEHOLDERS,
   placedCompletion,
+  prunedCompletionTest,
 } from './projection-tables.js'
-import { prunedCompletionTest } from './pruned.js'
 
 interface DeferredRow extends CompletionRow {
   before_id: number
@@ -36,12 +37,11 @@ export class BulkTables {
     this.#database = database
     database.exec(`
       CREATE TEMP TABLE deferred_completions (
-        sequence INTEGER PRIMARY KEY, before_id, segment_id, byte_offset, ${COMPLETION_COLUMNS}
+        sequence INTEGER PRIMARY KEY, before_id, ${PLACED_COLUMNS}
       )
     `)
     this.#defer = database.prepare(
-      `INSERT INTO deferred_completions (before_id, segment_id, byte_offset, ${COMPLETION_COLUMNS})
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO deferred_completions (before_id, ${PLACED_COLUMNS}) VALUES (?, ${PLACEHOLDERS})`,
     )
   }
 
@@ -80,16 +80,15 @@ export class BulkTables {
     this.#indexes = this.#indexes.filter(isLast)
   }
 
-  defer({ completion, place, beforeId }: DeferredCompletion): void {
-    this.#defer.run(beforeId, place.segmentId, place.byteOffset, ...completionValues(completion))
+  defer(completion: DeferredCompletion): void {
+    this.#defer.run(completion.beforeId, ...completionValues(completion))
   }
 
   /** Defers the held completions, before all others. They wait for new requests: no stored one was theirs. */
   deferHeldCompletions(): void {
-    const columns = `segment_id, byte_offset, ${COMPLETION_COLUMNS}`
     this.#database.exec(`
-      INSERT INTO deferred_completions (before_id, ${columns})
-        SELECT 0, ${columns} FROM held_completions ORDER BY segment_id, byte_offset;
+      INSERT INTO deferred_completions (before_id, ${PLACED_COLUMNS})
+        SELECT 0, ${PLACED_COLUMNS} FROM held_completions ORDER BY segment_id, byte_offset;
       DELETE FROM held_completions;
     `)
   }

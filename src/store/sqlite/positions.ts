@@ -114,3 +114,29 @@ export function keepOddCompletions(database: Database, positions: Iterable<Segme
   )
   for (const { id, odd } of positions) statement.run(odd.repeated, odd.ambiguous, id)
 }
+
+/** The last segment whose rows were pruned, by id; 0 if none was. */
+export function prunedThrough(database: Database): number {
+  const sql = 'SELECT coalesce(max(through_segment_id), 0) FROM pruned_segments'
+  return Number(database.prepare(sql).pluck().get())
+}
+
+/** Whether lines of pruned segments came late, and no replay has put the rows in order since. */
+export function hasPrunedLateLines(database: Database): boolean {
+  return database.prepare('SELECT 1 FROM pruned_segments WHERE late_lines > 0').get() !== undefined
+}
+
+/** The names of segments that are gone, and that somebody has told a projector or a replay to do without. */
+export function acceptedMissing(database: Database): Set<string> {
+  return new Set(database.prepare<[], string>('SELECT name FROM missing_segments').pluck().all())
+}
+
+/** @param names of the segments that are gone now: one that came back must not go unnoticed the next time. */
+export function acceptMissing(database: Database, names: readonly string[]): void {
+  const at = new Date().toISOString()
+  const keep = database.prepare('INSERT OR IGNORE INTO missing_segments (name, accepted_at) VALUES (?, ?)')
+  const forget = database.prepare('DELETE FROM missing_segments WHERE name = ?')
+  const gone = new Set(names)
+  for (const name of acceptedMissing(database)) if (!gone.has(name)) forget.run(name)
+  for (const name of gone) keep.run(name, at)
+}

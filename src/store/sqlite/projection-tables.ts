@@ -4,8 +4,7 @@ import type { CompletedRequest } from '../../folds/changes.js'
 import type { NewRequest } from '../../folds/request.js'
 import type { RatioChange } from '../../folds/token-ratios.js'
 import type { Database } from './connection/database.js'
-import { requestQueue, requestRow } from './request-rows.js'
-import type { RowQueue } from './row-queue.js'
+import { RowQueue, type RowValue } from './row-queue.js'
 
 /** A completion as the tables that keep one have it. */
 export interface CompletionRow extends Omit<StreamCompleted, 'type' | 'timestamp' | 'success' | 'attempt'> {
@@ -15,9 +14,47 @@ export interface CompletionRow extends Omit<StreamCompleted, 'type' | 'timestamp
   success: number | null
 }
 
-/** A completion's columns, in the order of `completionValues`. */
-export const COMPLETION_COLUMNS = `correlation_id, attempt, input_tokens, output_tokens, cost_sats, provider_cost_sats,
-  stream_duration_ms, success, error_status, error_message`
+/** What a completion overwrites of its request, nulls included. */
+const OUTCOME_COLUMNS = [
+  'input_tokens',
+  'output_tokens',
+  'cost_sats',
+  'provider_cost_sats',
+  'stream_duration_ms',
+  'success',
+  'error_status',
+  'error_message',
+] as const
+const OWN_COLUMNS = ['correlation_id', 'attempt', ...OUTCOME_COLUMNS] as const
+
+/** The columns of a completion. */
+export const COMPLETION_COLUMNS = OWN_COLUMNS.join(', ')
+
+/** The columns of a table that keeps completions, in the order of `completionValues`, and a placeholder for each. */
+export const PLACED_COLUMNS = `segment_id, byte_offset, ${COMPLETION_COLUMNS}`
+export const PLACEHOLDERS = PLACED_COLUMNS.replaceAll(/\w+/g, '?')
+
+const REQUEST_COLUMNS = [
+  'id',
+  'correlation_id',
+  'attempt',
+  'timestamp',
+  'model',
+  'provider',
+  'policy',
+  'streaming',
+  'input_tokens',
+  'output_tokens',
+  'cost_sats',
+  'provider_cost_sats',
+  'latency_ms',
+  'success',
+  'error_status',
+  'error_message',
+  'labels',
+  'segment_id',
+  'byte_offset',
+]
 
 /** Writes what the folds change, by statements that are prepared once. All of them run in the caller's transaction. */
 export class ProjectionTables {
@@ -26,7 +63,7 @@ export class ProjectionTables {
 
   constructor(database: Database) {
     this.#statements = prepareStatements(database)
-    this.#requests = requestQueue(database)
+    this.#requests = new RowQueue(database, 'requests', REQUEST_COLUMNS)
   }
 
   /** Forgets what a transaction that failed has left. */
@@ -39,23 +76,16 @@ export class ProjectionTables {
     this.#requests.insert()
   }
 
-  /** Overwrites what a completion brings, nulls included; a null `success` leaves what the request said. */
+  /** Overwrites what the completion brings. */
   completeRequest({ before, by: { completion, place }, isAmbiguous }: CompletedRequest): void {
     const { completeRequest, supersede, countOdd } = this.#statements
-    // Remembers the completion that the row has, before this one overwrites it.
+    // Before the new one overwrites it, the completion that the row has is noted.
     if (before.completedBy !== null) {
       const { segmentId, byteOffset } = before.completedBy
       supersede.run(segmentId, byteOffset, before.id, Number(before.success))
     }
     completeRequest.run(
-      completion.input_tokens,
-      completion.output_tokens,
-      completion.cost_sats,
-      completion.provider_cost_sats,
-      completion.stream_duration_ms,
-      asInteger(completion.success),
-      completion.error_status,
-      completion.error_message,
+      ...valuesOf(completion, OUTCOME_COLUMNS),
       place.segmentId,
       place.byteOffset,
       before.id,
@@ -65,8 +95,8 @@ export class ProjectionTables {
     if (isRepeated || isAmbiguous) countOdd.run(Number(isRepeated), Number(isAmbiguous), place.segmentId)
   }
 
-  holdCompletion({ completion, place }: PlacedCompletion): void {
-    this.#statements.holdCompletion.run(place.segmentId, place.byteOffset, ...completionValues(completion))
+  holdCompletion(completion: PlacedCompletion): void {
+    this.#statements.holdCompletion.run(...completionValues(completion))
   }
 
   releaseCompletion({ segmentId, byteOffset }: Place): void {
@@ -100,6 +130,22 @@ export function countHeldCompletions(database: Database): number {
   return database.prepare<[], number>('SELECT count(*) FROM held_completions').pluck().get() ?? 0
 }
 
+/** The completions of pruned segments that changed requests which still exist, in the order of the journal. */
+export function carriedCompletions(database: Database): PlacedCompletion[] {
+  const sql = 'SELECT * FROM carried_completions ORDER BY segment_id, byte_offset'
+  return database.prepare<[], CompletionRow>(sql).all().map(placedCompletion)
+}
+
+/** Returns a test that tells of a completion whether it changed a request that was pruned. */
+export function prunedCompletionTest(database: Database): (correlationId: string, place: Place) => boolean {
+  const statement = database.prepare<[string, number, number, number, number]>(
+    `SELECT 1 FROM pruned_completion_places WHERE correlation_id = ? AND (segment_id, byte_offset) >= (?, ?)
+       AND (with_earlier OR (segment_id, byte_offset) = (?, ?)) LIMIT 1`,
+  )
+  return (correlationId, { segmentId, byteOffset }) =>
+    statement.get(correlationId, segmentId, byteOffset, segmentId, byteOffset) !== undefined
+}
+
 export function placedCompletion(row: CompletionRow): PlacedCompletion {
   const { segment_id, byte_offset, success, ...columns } = row
   return {
@@ -108,39 +154,57 @@ export function placedCompletion(row: CompletionRow): PlacedCompletion {
   }
 }
 
-export function completionValues(completion: PlacedCompletion['completion']): (string | number | null)[] {
-  return [
-    completion.correlation_id,
-    completion.attempt ?? null,
-    completion.input_tokens,
-    completion.output_tokens,
-    completion.cost_sats,
-    completion.provider_cost_sats,
-    completion.stream_duration_ms,
-    asInteger(completion.success),
-    completion.error_status,
-    completion.error_message,
-  ]
+/** A completion's values in the order of `PLACED_COLUMNS`. */
+export function completionValues({ completion, place }: PlacedCompletion): RowValue[] {
+  return [place.segmentId, place.byteOffset, ...valuesOf(completion, OWN_COLUMNS)]
 }
 
-function asInteger(value: boolean | null): number | null {
-  return value === null ? null : Number(value)
+function valuesOf(
+  completion: PlacedCompletion['completion'],
+  columns: readonly (typeof OWN_COLUMNS)[number][],
+): RowValue[] {
+  return columns.map((column) => {
+    const value = completion[column]
+    return typeof value === 'boolean' ? Number(value) : (value ?? null)
+  })
+}
+
+/** A request's values in the order of `REQUEST_COLUMNS`. */
+function requestRow({ id, event, segmentId, byteOffset }: NewRequest): RowValue[] {
+  return [
+    id,
+    event.correlation_id,
+    event.attempt ?? null,
+    event.timestamp,
+    event.model,
+    event.provider,
+    event.policy,
+    event.streaming ? 1 : 0,
+    event.input_tokens,
+    event.output_tokens,
+    event.cost_sats,
+    event.provider_cost_sats,
+    event.latency_ms,
+    event.success ? 1 : 0,
+    event.error_status,
+    event.error_message,
+    event.labels === undefined ? null : JSON.stringify(event.labels),
+    segmentId,
+    byteOffset,
+  ]
 }
 
 function prepareStatements(database: Database) {
   return {
     completeRequest: database.prepare(
-      `UPDATE requests SET input_tokens = ?, output_tokens = ?, cost_sats = ?, provider_cost_sats = ?,
-         stream_duration_ms = ?, success = coalesce(?, success), error_status = ?, error_message = ?,
-         completed_segment_id = ?, completed_byte_offset = ?
-       WHERE id = ?`,
+      `UPDATE requests SET ${OUTCOME_COLUMNS.map(assignment).join(', ')},
+         completed_segment_id = ?, completed_byte_offset = ? WHERE id = ?`,
     ),
     holdCompletion: database.prepare(
-      `INSERT INTO held_completions (segment_id, byte_offset, ${COMPLETION_COLUMNS})
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO held_completions (${PLACED_COLUMNS}) VALUES (${PLACEHOLDERS})`,
     ),
     heldCompletions: database.prepare<[string], CompletionRow>(
-      `SELECT segment_id, byte_offset, ${COMPLETION_COLUMNS} FROM held_completions
+      `SELECT ${PLACED_COLUMNS} FROM held_completions
        WHERE correlation_id = ? ORDER BY segment_id, byte_offset`,
     ),
     releaseCompletion: database.prepare(
@@ -168,4 +232,9 @@ function prepareStatements(database: Database) {
        SELECT policy, ratio_millionths / 1e6 / sample_count, sample_count FROM token_ratio_sums WHERE policy = ?`,
     ),
   }
+}
+
+/** A completion whose `success` is null leaves what the request said. */
+function assignment(column: (typeof OUTCOME_COLUMNS)[number]): string {
+  return column === 'success' ? 'success = coalesce(?, success)' : `${column} = ?`
 }

@@ -3,14 +3,13 @@ import type { RebuildOptions, RebuildTransaction } from '../port.js'
 import type { SegmentPosition } from '../positions.js'
 import { BulkTables } from './bulk-tables.js'
 import type { Database } from './connection/database.js'
-import { acceptMissing } from './missing-segments.js'
-import { keepOddCompletions } from './positions.js'
-import { carriedCompletions, prunedThrough } from './pruned.js'
+import { acceptMissing, keepOddCompletions, prunedThrough } from './positions.js'
+import { carriedCompletions } from './projection-tables.js'
 import { HeldReferences } from './references.js'
-import { clearProjections, rebuiltIds, resetNextId } from './replay-tables.js'
-import { clearRollups, rollupLabels, setRollupLabels } from './rollups/rollup-tables.js'
-import { type SqliteTables, SqliteTransaction } from './sqlite-transaction.js'
-import { unjournaledRequests } from './unjournaled-requests.js'
+import { rollupLabels, setRollupLabels } from './rollups/rollup-labels.js'
+import { clearRollups } from './rollups/rollup-tables.js'
+import { type SqliteTables, SqliteTransaction, type TransactionOptions } from './sqlite-transaction.js'
+import { unjournaledRequests } from './stored-requests.js'
 import { storeVersions } from './versions.js'
 
 /**
@@ -20,9 +19,9 @@ import { storeVersions } from './versions.js'
 export function beginRebuild(
   database: Database,
   tables: SqliteTables,
-  options: RebuildOptions,
+  { before, rollupLabels: labels }: RebuildOptions,
 ): RebuildTransaction {
-  // Requests go and come back: what refers to them must not be deleted meanwhile. Not possible inside the transaction.
+  // Requests go and come back: what refers to them must not be deleted meanwhile. SQLite ignores this in a transaction.
   database.pragma('foreign_keys = OFF')
   database.exec('BEGIN IMMEDIATE')
   try {
@@ -31,23 +30,16 @@ export function beginRebuild(
     bulk.dropTriggers()
     clearProjections(database, () => bulk.dropIndexes())
     clearRollups(database)
-    if (options.rollupLabels !== undefined) setRollupLabels(database, options.rollupLabels)
+    if (labels !== undefined) setRollupLabels(database, labels)
     const ids = rebuiltIds(database)
-    // They came before everything that is left.
+    // They came before all lines that are left.
     for (const carried of carriedCompletions(database)) bulk.defer({ ...carried, beforeId: ids.nextId })
-    return new SqliteRebuild(database, tables, { ...ids, bulk, references, before: options.before })
+    const options = { database, tables, rollupLabels: rollupLabels(database), ...ids, bulk }
+    return new SqliteRebuild(options, references, before)
   } catch (error) {
     if (database.inTransaction) database.exec('ROLLBACK')
     throw error
   }
-}
-
-interface SqliteRebuildOptions {
-  nextId: number
-  takenIds: ReadonlySet<number>
-  bulk: BulkTables
-  references: HeldReferences
-  before: readonly SegmentPosition[]
 }
 
 class SqliteRebuild extends SqliteTransaction implements RebuildTransaction {
@@ -56,15 +48,10 @@ class SqliteRebuild extends SqliteTransaction implements RebuildTransaction {
   readonly #references: HeldReferences
   readonly #before: readonly SegmentPosition[]
 
-  constructor(
-    database: Database,
-    tables: SqliteTables,
-    { nextId, takenIds, bulk, references, before }: SqliteRebuildOptions,
-  ) {
-    const labels = rollupLabels(database)
-    super({ database, tables, rollupLabels: labels, nextId, takenIds, bulk })
-    this.rollupLabels = labels
-    this.#database = database
+  constructor(options: TransactionOptions, references: HeldReferences, before: readonly SegmentPosition[]) {
+    super(options)
+    this.rollupLabels = options.rollupLabels
+    this.#database = options.database
     this.#references = references
     this.#before = before
   }
@@ -80,11 +67,58 @@ class SqliteRebuild extends SqliteTransaction implements RebuildTransaction {
   /** @throws DatabaseError ROWS_REFERRED_TO */
   override async commit(): Promise<void> {
     const database = this.#database
-    resetNextId(database)
+    // The next row gets the next id, as if the rows had come live.
+    database.exec(`
+      UPDATE sqlite_sequence
+        SET seq = max((SELECT last_id FROM unjournaled_requests), coalesce((SELECT max(id) FROM requests), 0))
+        WHERE name = 'requests'
+    `)
     if (prunedThrough(database) > 0) keepOddCompletions(database, this.#before)
     storeVersions(database)
     this.#references.check()
     await super.commit()
     database.pragma('wal_checkpoint(TRUNCATE)')
   }
+}
+
+/** Empties every projection but the roll-ups. Rows that never came from a journal stay, with their ids. */
+function clearProjections(database: Database, dropIndexes: () => void): void {
+  // Asked while the index that answers it is there.
+  const unjournaled = database.prepare('SELECT 1 FROM requests WHERE segment_id IS NULL LIMIT 1').get()
+  dropIndexes()
+  // Without a WHERE clause SQLite frees whole pages instead of deleting row by row.
+  database.exec(
+    unjournaled === undefined ? 'DELETE FROM requests' : 'DELETE FROM requests WHERE segment_id IS NOT NULL',
+  )
+  // Their completions come again, and must find them as they found them before.
+  if (unjournaled !== undefined) {
+    database.exec(
+      `UPDATE requests SET completed_segment_id = NULL, completed_byte_offset = NULL
+       WHERE segment_id IS NULL AND completed_segment_id IS NOT NULL`,
+    )
+  }
+  database.exec(`
+    DELETE FROM rejected_lines;
+    DELETE FROM held_completions;
+    DELETE FROM superseded_completions;
+    UPDATE pruned_segments SET late_lines = 0;
+    DELETE FROM token_ratio_sums;
+    DELETE FROM token_ratios;
+    INSERT INTO token_ratio_sums SELECT policy, ratio_millionths, sample_count FROM unjournaled_token_ratios;
+    INSERT INTO token_ratios (policy, avg_ratio, sample_count)
+      SELECT policy, ratio_millionths / 1e6 / sample_count, sample_count FROM token_ratio_sums;
+    DELETE FROM journal_segments;
+  `)
+}
+
+/**
+ * The ids that a replay gives, in the order of the journal: after the rows from before it, and around rows that other
+ * programs have added since. Live rows have the same ids, unless lines came late.
+ */
+function rebuiltIds(database: Database): { nextId: number; takenIds: ReadonlySet<number> } {
+  const last = database.prepare<[], number>('SELECT last_id FROM unjournaled_requests').pluck().get() ?? 0
+  const taken = database.prepare<[number], number>(
+    'SELECT id FROM requests WHERE id > ? AND segment_id IS NULL',
+  )
+  return { nextId: last + 1, takenIds: new Set(taken.pluck().all(last)) }
 }

@@ -8,12 +8,8 @@ import { BulkTables, isWorthBulk } from './bulk-tables.js'
 import { type Database, openDatabase } from './connection/database.js'
 import { asDatabaseError } from './connection/errors.js'
 import { acquireDatabaseLock, type Lock, type LockPurpose } from './connection/lock.js'
-import { acceptedMissing, acceptMissing } from './missing-segments.js'
-import { readPositions, rememberFile } from './positions.js'
-import { prunedThrough } from './pruned.js'
-import { nextLiveId } from './replay-tables.js'
-import { chooseRollupLabels } from './rollups/rollup-labels.js'
-import { rollupLabels } from './rollups/rollup-tables.js'
+import { acceptedMissing, acceptMissing, prunedThrough, readPositions, rememberFile } from './positions.js'
+import { chooseRollupLabels, rollupLabels } from './rollups/rollup-labels.js'
 import { beginRebuild } from './sqlite-rebuild.js'
 import { SqliteTables, SqliteTransaction } from './sqlite-transaction.js'
 import { checkVersions } from './versions.js'
@@ -133,4 +129,13 @@ export class SqliteStore implements Store {
     this.#database.close()
     this.#lock.release()
   }
+}
+
+/** The id that the next live request gets: after every one that was ever given. */
+function nextLiveId(database: Database): number {
+  const last = database.prepare<[], number>(
+    `SELECT max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'requests'), 0),
+       coalesce((SELECT max(id) FROM requests), 0))`,
+  )
+  return (last.pluck().get() ?? 0) + 1
 }

@@ -24,7 +24,7 @@ export class SqliteTables {
   }
 }
 
-/** Writes what sums change by, in the caller's transaction. */
+/** Writes the changes of sums, in the caller's transaction. */
 export function writeSums(
   { projections, rollups }: SqliteTables,
   changes: SumChanges,
@@ -34,25 +34,25 @@ export function writeSums(
   for (const change of changes.rollups) writeRollups(rollups, change, rollupLabels)
 }
 
-interface TransactionOptions {
+export interface TransactionOptions {
   database: Database
   tables: SqliteTables
   rollupLabels: readonly string[]
   nextId: number
   takenIds?: ReadonlySet<number>
-  /** The tables of a transaction in bulk; null: indexes are kept up to date. */
+  /** Null: indexes are kept up to date, and nothing is deferred. */
   bulk: BulkTables | null
 }
 
 const NONE: ReadonlyMap<string, never> = new Map<string, never>()
 
-/** One transaction of SQLite, which has begun. */
+/** A transaction of SQLite that has begun. */
 export class SqliteTransaction implements StoreTransaction {
   readonly #options: TransactionOptions
   #nextId: number
   readonly #takenIds: ReadonlySet<number>
   #isDeferring: boolean
-  /** While none is held, requests need not look for theirs. */
+  /** While no completion is held, requests need not look for theirs. */
   #mayBeHeld: boolean
 
   constructor(options: TransactionOptions) {

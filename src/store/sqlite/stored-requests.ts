@@ -169,7 +169,49 @@ function wholeOrNull(value: unknown): number | null {
   return value === null ? null : wholeNumber(value, MAX_TOKENS)
 }
 
+/** SQLite takes the text 1e999 for infinite, which `costParts` limits, but knows no infinity by name. */
 function numberOf(value: unknown): number {
-  const number = typeof value === 'number' ? value : Number.parseFloat(String(value))
-  return Number.isFinite(number) ? number : 0
+  if (typeof value === 'number') return value
+  const text = String(value)
+  return /^\s*[-+]?I/.test(text) ? 0 : Number.parseFloat(text) || 0
+}
+
+/** How many rows, and UTF-16 units of text, a page has at most: usual rows have far less text. */
+const PAGE_ROWS = 1000
+const MAX_PAGE_TEXT = 4 * 1024 * 1024
+
+/** Reads the requests from before the journal, those that the sums have; a page at a time. */
+export function* unjournaledRequests(database: Database): Generator<StoredRequest[]> {
+  const through = countedThrough(database)
+  const statement = database.prepare<[number, number], RequestColumns>(
+    `SELECT ${STORED_COLUMNS} FROM requests WHERE segment_id IS NULL AND id > ? AND id <= ?
+     ORDER BY id LIMIT ${PAGE_ROWS}`,
+  )
+  let last = Number.MIN_SAFE_INTEGER
+  for (;;) {
+    const rows = pageOf(statement.iterate(last, through))
+    const lastRow = rows.at(-1)
+    if (lastRow === undefined) return
+    yield rows.map((row) => storedRequestOf(row, through))
+    last = lastRow.id
+  }
+}
+
+/**
+ * Collects rows of a statement until they hold as much text as a page may have: the labels of one row may take 1 MiB, so
+ * that a number of rows alone bounds nothing. The rest is read with the next page.
+ *
+ * @returns at least one row, unless there is none.
+ */
+export function pageOf<Row extends object>(rows: Iterable<Row>): Row[] {
+  const page: Row[] = []
+  let text = 0
+  for (const row of rows) {
+    page.push(row)
+    for (const value of Object.values(row)) {
+      if (typeof value === 'string') text += value.length
+    }
+    if (text >= MAX_PAGE_TEXT) break
+  }
+  return page
 }

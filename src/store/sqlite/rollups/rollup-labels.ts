@@ -1,13 +1,24 @@
 import { safeIdentifier } from '../../../events/identifier.js'
 import { ProjectionError } from '../../errors.js'
 import type { Database } from '../connection/database.js'
-import { rollupLabels, setRollupLabels } from './rollup-tables.js'
 
 /** More would make a roll-up for nearly every request. */
 const MAX_LABELS = 8
 
+/** The names of the labels that roll-ups are kept by, in order. */
+export function rollupLabels(database: Database): string[] {
+  return database.prepare<[], string>('SELECT name FROM rollup_labels ORDER BY name').pluck().all()
+}
+
+/** Chooses the labels of roll-ups that are empty: every sum depends on them. */
+export function setRollupLabels(database: Database, names: readonly string[]): void {
+  database.exec('DELETE FROM rollup_labels')
+  const insert = database.prepare('INSERT OR IGNORE INTO rollup_labels (name) VALUES (?)')
+  for (const name of names) insert.run(name)
+}
+
 /**
- * The labels that roll-ups are kept by. They are chosen while there are no requests, and by a replay: every sum depends
+ * Chooses the labels that roll-ups are kept by. They are chosen while there are no requests, and by a replay: every sum depends
  * on them.
  *
  * @param asked undefined: those of the database stay.
@@ -31,7 +42,7 @@ export function chooseRollupLabels(
   return rollupLabels(database)
 }
 
-/** In order, each once. @throws RangeError for an empty name, or more than eight. */
+/** Returns names in order, each once. @throws RangeError for an empty name, or more than eight. */
 export function checkRollupLabels(names: readonly string[]): string[] {
   const sorted = [...new Set(names.map(safeIdentifier))].sort()
   if (sorted.includes('') || sorted.length > MAX_LABELS) {

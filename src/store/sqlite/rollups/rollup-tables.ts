@@ -9,7 +9,7 @@ import { RollupRows } from './rollup-rows.js'
 export type RollupGrain = 'hour' | 'day'
 
 /** The requests of one dimension. */
-export interface RollupKey {
+interface RollupKey {
   grain: RollupGrain
   /** How the timestamps of its requests begin. */
   period: string
@@ -17,7 +17,7 @@ export interface RollupKey {
 }
 
 /** The requests of several dimensions: of all, or of those that have something in common. */
-export interface TotalKey {
+interface TotalKey {
   grain: RollupGrain
   period: string
   /** What they have in common: '' nothing, `model`, `provider`, `policy`, or `label:<name>`. */
@@ -138,18 +138,6 @@ export class RollupTables {
   removeEmpty(): void {
     for (const statement of this.#statements.removeEmpty) statement.run()
   }
-}
-
-/** The labels that roll-ups are kept by, in order. */
-export function rollupLabels(database: Database): string[] {
-  return database.prepare<[], string>('SELECT name FROM rollup_labels ORDER BY name').pluck().all()
-}
-
-/** For roll-ups that are empty: every sum depends on it. */
-export function setRollupLabels(database: Database, names: readonly string[]): void {
-  database.exec('DELETE FROM rollup_labels')
-  const insert = database.prepare('INSERT OR IGNORE INTO rollup_labels (name) VALUES (?)')
-  for (const name of names) insert.run(name)
 }
 
 /** Empties the roll-ups but not the counters, which never fall. */

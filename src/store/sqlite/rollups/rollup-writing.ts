@@ -9,9 +9,6 @@ import {
 } from '../../../folds/rollups.js'
 import type { RollupGrain, RollupTables } from './rollup-tables.js'
 
-/** Where roll-ups are written. */
-export type RollupSink = Pick<RollupTables, 'dimensionId' | 'begin' | 'add' | 'addTotal' | 'insert' | 'count'>
-
 /** What several dimensions may have in common, and the value that one has of it. */
 type Grouping = [groupedBy: string, nameOf: (dimension: Dimension) => string | null]
 
@@ -23,7 +20,7 @@ const ALL: Grouping = ['', () => null]
  *
  * @param labels the names of `rollup_labels`.
  */
-export function writeRollups(tables: RollupSink, changes: RollupChanges, labels: readonly string[]): void {
+export function writeRollups(tables: RollupTables, changes: RollupChanges, labels: readonly string[]): void {
   tables.begin()
   const writer = new RollupWriter(tables, changes)
   writer.write('day', DAY_LENGTH, groupingsOf(labels))
@@ -34,7 +31,7 @@ export function writeRollups(tables: RollupSink, changes: RollupChanges, labels:
 
 /** Makes no object that lives through the whole writing: there are thousands of cells. */
 class RollupWriter {
-  readonly #tables: RollupSink
+  readonly #tables: RollupTables
   readonly #cells: RollupCells
   /** In the order of their ids. */
   readonly #dimensions: (DimensionChanges & { id: number })[]
@@ -42,7 +39,7 @@ class RollupWriter {
   readonly #dimensionOf: Uint32Array
   readonly #latencies = new LatencyHistogram()
 
-  constructor(tables: RollupSink, { dimensions, cells }: RollupChanges) {
+  constructor(tables: RollupTables, { dimensions, cells }: RollupChanges) {
     this.#tables = tables
     this.#cells = cells
     this.#dimensions = dimensions.map((dimension) => ({ ...dimension, id: tables.dimensionId(dimension) }))

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Database } from 'better-sqlite3'
 import { asDatabaseError, DatabaseError } from '../connection/errors.js'
+import { connect } from '../connection/sqlite.js'
 import { defineShortHash } from '../rollups/group-names.js'
 import { MIGRATION_FILES } from './migration-files.js'
 
@@ -130,11 +131,39 @@ export function migrate(
 }
 
 /**
- * Applies one migration with its ledger row. To be called in a transaction.
+ * Tries migrations on an empty copy of a database's schema, which is all that can make them fail.
  *
- * Throws `MIGRATION_FAILED`, and what SQLite says of the file.
+ * @throws DatabaseError as the migrations themselves would.
  */
-export function apply(database: Database, path: string, migration: Migration): void {
+export function tryMigrations(database: Database, path: string, migrations: readonly Migration[]): void {
+  const copy = connect(':memory:', {})
+  try {
+    const schema = database
+      .prepare<[], string>(
+        `SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
+         ORDER BY type <> 'table', rowid`,
+      )
+      .pluck()
+      .all()
+    for (const sql of schema) {
+      try {
+        copy.exec(sql)
+      } catch {
+        // A virtual table, or a view or trigger, of an extension that isn't loaded here belongs to another program.
+      }
+    }
+    for (const migration of migrations) apply(copy, path, migration)
+  } finally {
+    copy.close()
+  }
+}
+
+/**
+ * Applies one migration with its ledger row, in the caller's transaction.
+ *
+ * @throws DatabaseError MIGRATION_FAILED, and as SQLite's errors about the file say.
+ */
+function apply(database: Database, path: string, migration: Migration): void {
   const startedAt = process.hrtime.bigint()
   database.exec(createLedger)
   defineShortHash(database)

@@ -2,7 +2,7 @@ import SQLite from 'better-sqlite3'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { SUMS } from '../../../../src/folds/rollup-cells.js'
-import { setRollupLabels } from '../../../../src/store/sqlite/rollups/rollup-tables.js'
+import { setRollupLabels } from '../../../../src/store/sqlite/rollups/rollup-labels.js'
 import { migrate, packagedMigrations } from '../../../../src/store/sqlite/schema/migrations.js'
 import { countRows } from '../../../support/count-rows.js'
 import { findRollupDifferences } from '../../../support/rollup-checker.js'
@@ -32,7 +32,7 @@ const columns = {
   cost_sats: fc.option(
     fc.oneof(
       fc.double({ noNaN: true, min: -1e6, max: 1e6 }),
-      fc.constantFrom(1e300, -1e300, 0.1, 1e-9, 5e-10),
+      fc.constantFrom(1e300, -1e300, Infinity, -Infinity, 0.1, 1e-9, 5e-10),
     ),
     { nil: null },
   ),
