@@ -1,11 +1,11 @@
 import type { Place, PlacedCompletion, RejectedLine } from '../events/placed.js'
 import type { NewRequest, StoredRequest } from './request.js'
 
-/** What the fold asks a store before it folds a batch. */
+/** The keys of the stored things that the fold of a batch must know. */
 export interface Keys {
-  /** The correlation ids of the batch's requests, one for each: completions may be held for them. */
+  /** The correlation id of each request of the batch: completions may be held for it. */
   requests: readonly string[]
-  /** What completions of the batch look for, by correlation_id. */
+  /** The requests that completions of the batch look for, by correlation_id. */
   completions: ReadonlyMap<string, CompletionKey>
 }
 
@@ -16,22 +16,32 @@ export interface CompletionKey {
   attempts: ReadonlySet<number>
 }
 
-/** What is stored, as far as a batch's fold has to know it. */
+/** The stored things that the fold of a batch must know. */
 export interface Known {
   /** The id of the next new request; others follow. */
   nextId: number
-  /** Ids that rows have already, which new requests therefore pass over. */
+  /** Ids that new requests pass over, because rows have them already. */
   takenIds: ReadonlySet<number>
-  /** Whether completions can't be looked up now: the store takes all of them and gives them back at the end. */
+  /**
+   * Whether rows can't be looked up now: the store takes all completions, and gives them back at
+   * the end.
+   */
   isDeferring: boolean
   /**
-   * The stored requests that completions of the batch may change, by correlation_id, the newest first: the newest one,
-   * the newest of each attempt that is named, and one open stream more than there are completions.
+   * The stored requests that completions of the batch may change, by correlation_id, the newest
+   * first: the newest one, the newest of each attempt that is named, and one open stream more than
+   * there are completions.
    */
   requests: ReadonlyMap<string, readonly KnownRequest[]>
-  /** The first request after a completion that was deferred, by correlation_id: it is the one that waited for it. */
+  /**
+   * The first request that came after a deferred completion, by correlation_id: the completion
+   * would have been held for that one.
+   */
   later: ReadonlyMap<string, StoredRequest>
-  /** The completions that are held for requests of the batch, by correlation_id, in the order of the journal. */
+  /**
+   * The completions that are held for requests of the batch, by correlation_id, in the order of the
+   * journal.
+   */
   held: ReadonlyMap<string, readonly PlacedCompletion[]>
 }
 
@@ -41,14 +51,14 @@ export interface KnownRequest {
   newer: number
 }
 
-/** What a batch changes. A store applies the lists in this order. */
+/** The changes that a batch makes. A store applies the lists in this order. */
 export interface Changes {
   rejected: RejectedLine[]
   inserted: NewRequest[]
   completed: CompletedRequest[]
-  /** Completions whose request hasn't come. */
+  /** Completions whose request hasn't come yet. */
   held: PlacedCompletion[]
-  /** Completions that were held until now. */
+  /** The places of completions that were held until now. */
   released: Place[]
   /** Completions that wait until the store can look up their request. */
   deferred: DeferredCompletion[]
@@ -59,7 +69,7 @@ export interface CompletedRequest {
   before: StoredRequest
   after: StoredRequest
   by: PlacedCompletion
-  /** The completion named no attempt, and other rows were open too. */
+  /** Whether the completion named no attempt, and other rows were open too. */
   isAmbiguous: boolean
 }
 

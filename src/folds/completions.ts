@@ -3,24 +3,22 @@ import type { KnownRequest } from './changes.js'
 import type { StoredRequest } from './request.js'
 
 /**
- * How many of the newest rows that share a correlation_id are looked at. An id that more rows share isn't one, and a client
- * that makes its gateway use one id for everything must not make each completion read every row of it.
+ * How many of the newest rows that share a correlation_id are looked at. A client that makes its
+ * gateway use one id for everything must not make each completion read every row of it.
  */
 export const MAX_SHARED_ROWS = 1000
 
-/** A request that a completion may change. */
-export type Candidate = KnownRequest
-
 /**
- * Finds the request that a completion changes, by the rules of journal/README.md: the newest one with the attempt that it
- * names; if it names none, the newest open stream, or else the newest request.
+ * Finds the request that a completion changes, by the rules of journal/README.md: the newest one
+ * with the attempt that it names; if it names none, the newest open stream, or else the newest
+ * request.
  *
  * @param attempt null: the completion names none.
  * @param candidates the newest first.
  */
 export function requestOf(
   attempt: number | null,
-  candidates: readonly Candidate[],
+  candidates: readonly KnownRequest[],
 ): { request: StoredRequest; isAmbiguous: boolean } | null {
   const inSight = candidates.filter(({ newer }) => newer < MAX_SHARED_ROWS).map(({ request }) => request)
   if (attempt !== null) {
@@ -33,13 +31,16 @@ export function requestOf(
   return { request: open[0] ?? newest, isAmbiguous: open.length > 1 }
 }
 
-/** Whether a completion that is held is for a request with this attempt: it names the same one, or none. */
+/** Whether a held completion is for a request with this attempt: it names the same one, or none. */
 export function isFor({ completion }: PlacedCompletion, attempt: number | null): boolean {
   const named = completion.attempt ?? null
   return named === null || named === attempt
 }
 
-/** Returns the request with what a completion brings, nulls included; a null `success` leaves what the request said. */
+/**
+ * Returns the request with a completion's values, nulls included; a null `success` leaves the
+ * request's own.
+ */
 export function completedRequest(
   before: StoredRequest,
   { completion, place }: PlacedCompletion,

@@ -12,7 +12,7 @@ export const CORRECTABLE = [
   'cost_nanosats',
 ] as const satisfies readonly (keyof CorrectableCounts)[]
 
-/** The counters that completions can take something back from. */
+/** The counters that a completion can make smaller. */
 export interface CorrectableCounts {
   failures: number
   unpriced: number
@@ -23,18 +23,25 @@ export interface CorrectableCounts {
 }
 
 /**
- * What counters grow by. Nothing here is negative, except the billionths of a cost whose whole satoshis outweigh them.
+ * How much counters grow. Nothing here is negative, except the billionths of a cost whose whole
+ * satoshis outweigh them.
  */
 export interface CounterChanges extends CorrectableCounts {
   requests: number
   latency_ms: number
-  /** What completions, and negative costs, took back. */
+  /** How much completions and negative costs have taken back. */
   corrected: CorrectableCounts
-  /** Requests by the first of LATENCY_BOUNDS_MS that their latency doesn't exceed; the last number is of those that exceed all. */
+  /**
+   * How many requests have each of LATENCY_BOUNDS_MS as the first that their latency doesn't
+   * exceed; last, how many exceed all.
+   */
   latencies: Float64Array
 }
 
-/** Upper bounds, inclusive, of the latency counters. Prometheus needs them fixed: another set is another metric. */
+/**
+ * Upper bounds, inclusive, of the latency counters. Prometheus needs them fixed: another set is
+ * another metric.
+ */
 export const LATENCY_BOUNDS_MS = [
   50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000, 120_000, 300_000,
 ]
@@ -53,7 +60,7 @@ export function emptyCounters(): CounterChanges {
 export function countRequest(counters: CounterChanges, request: CountedRequest, cost: CostParts): void {
   const latencyMs = request.latency_ms
   counters.requests++
-  // Another program may have written a negative one.
+  // Another program may have written a negative latency.
   counters.latency_ms += Math.max(0, latencyMs)
   let index = 0
   while (latencyMs > (LATENCY_BOUNDS_MS[index] ?? Infinity)) index++
@@ -65,13 +72,16 @@ export function countRequest(counters: CounterChanges, request: CountedRequest, 
   countCost(counters, cost.sats, cost.nanosats)
 }
 
-/** Counts a request whose outcome has changed: counters grow by what is more; what is less counts as corrected. */
+/**
+ * Counts a request whose outcome has changed: an increase goes to the counters, a decrease to
+ * `corrected`.
+ */
 export function countCorrection(counters: CounterChanges, difference: CorrectableCounts): void {
   for (const name of CORRECTABLE_NUMBERS) countChange(counters, name, difference[name])
   countCost(counters, difference.cost_sats, difference.cost_nanosats)
 }
 
-/** What gets less counts as corrected; a row from before the journal may even have had less than nothing. */
+/** A row from before the journal may even have had a negative number. */
 function countChange(
   counters: CounterChanges,
   name: (typeof CORRECTABLE_NUMBERS)[number],
@@ -81,7 +91,7 @@ function countChange(
   else counters.corrected[name] -= change
 }
 
-/** The parts of a difference may have different signs. */
+/** Takes the parts together, because they may have different signs. */
 function countCost(counters: CounterChanges, sats: number, nanosats: number): void {
   if (sats * 1e9 + nanosats >= 0) {
     counters.cost_sats += sats

@@ -9,20 +9,25 @@ import {
 
 /** Latencies below this have a bucket for each millisecond. */
 const EXACT_MS = 64
-/** Bits of a latency behind its highest one that choose the bucket: every power of two is cut in 32. */
+/**
+ * How many bits after a latency's highest one choose the bucket: every power of two is cut in 32.
+ */
 const SUB_BITS = 5
 const SUB_BUCKETS = 1 << SUB_BITS
 
 /**
- * How far a percentile may be from the latency that it stands for, as a share of it: half a bucket, where buckets are
- * widest, is a 64th.
+ * How far a percentile may be from the latency that it stands for, as a share of it: half of the
+ * widest bucket is a 64th.
  */
 export const PERCENTILE_ERROR = 1 / 64
 
-/** Buckets, 0 and up, of every latency that there is. */
+/** The number of buckets, from 0 on, that all latencies fall into. */
 export const LATENCY_BUCKETS = bucketOf(MAX_LATENCY_MS) + 1
 
-/** The bucket of a latency in milliseconds; integer arithmetic, so that the migration's SQL gives the same. */
+/**
+ * The bucket of a latency in milliseconds, by integer arithmetic, so that the migration's SQL gives
+ * the same.
+ */
 export function bucketOf(latencyMs: number): number {
   const ms = Math.max(0, Math.min(latencyMs, MAX_LATENCY_MS))
   if (ms < EXACT_MS) return Math.trunc(ms)
@@ -39,13 +44,19 @@ export function middleOf(bucket: number): number {
   return lowest + (width - 1) / 2
 }
 
-/** Filled buckets up to which a histogram is a map, of 32 bytes each or so; then it is an array of all buckets. */
+/**
+ * A histogram with more filled buckets than this is an array of all buckets instead of a map, which
+ * takes about 32 bytes for each.
+ */
 const MAX_SPARSE = 64
 
-/** The latencies of many requests, to take percentiles from. There may be one for each of many thousand groups. */
+/**
+ * The latencies of many requests, to take percentiles from. There may be one for each of many
+ * thousand groups.
+ */
 export class LatencyHistogram {
   #sparse: Map<number, number> | null = new Map()
-  /** A month's answer adds millions of stored counts. */
+  /** An array, since a month's answer adds millions of stored counts. */
   #counts: Float64Array | null = null
   #total = 0
 
@@ -60,7 +71,7 @@ export class LatencyHistogram {
     this.#total += sign * other.#total
   }
 
-  /** Adds what a row of `rollup_latencies` has, or takes it away. */
+  /** Adds the latencies of a row of `rollup_latencies`, or takes them away. */
   addStored(stored: Latencies, sign: 1 | -1 = 1): void {
     const counts = this.#counts ?? (storedBuckets(stored) > MAX_SPARSE ? this.#densify() : null)
     if (counts !== null) this.#total += addStoredCounts(counts, stored, sign)
@@ -72,7 +83,7 @@ export class LatencyHistogram {
     }
   }
 
-  /** As they are stored. */
+  /** Returns the latencies as they are stored. */
   store(): Latencies {
     return storeCounts(this.#counts ?? this.#densify())
   }
@@ -84,8 +95,8 @@ export class LatencyHistogram {
   }
 
   /**
-   * The latency that a share of requests doesn't exceed (nearest rank), within {@link PERCENTILE_ERROR}; null for no
-   * requests.
+   * The latency that a share of requests doesn't exceed (nearest rank), within
+   * {@link PERCENTILE_ERROR}; null for no requests.
    *
    * @param share 0.95 for p95.
    */
@@ -115,7 +126,7 @@ export class LatencyHistogram {
     return counts
   }
 
-  /** Buckets and their counts, in order. */
+  /** The buckets and their counts, in order. */
   #filled(): Iterable<[number, number]> {
     if (this.#counts !== null) return this.#counts.entries()
     return [...(this.#sparse ?? [])].sort(([a], [b]) => a - b)

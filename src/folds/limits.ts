@@ -1,8 +1,9 @@
 import type { RequestOutcome } from './request.js'
 
 /**
- * What a request counts for at most in a sum, in either direction: far more than any has, and so little that nine million of
- * them still fit the 64 bits of a stored sum. Lists show values as they are.
+ * The most that a request counts for in a sum, in either direction: far more than any request has,
+ * and so little that nine million of them still fit the 64 bits of a stored sum. Lists show values
+ * as they are.
  */
 export const MAX_TOKENS = 1e12
 export const MAX_COST_SATS = 1e12
@@ -10,17 +11,18 @@ export const MAX_COST_SATS = 1e12
 export const MAX_LATENCY_MS = 2 ** 32 - 1
 
 /**
- * A number in a column as sums count it: whole, and not beyond a limit. What another program wrote may be anything, and
- * counts as SQLite's CAST takes it, with `wholeNumberSql` as the twin.
+ * Returns a number of a column as sums count it: whole, and not beyond a limit. A value that
+ * another program has written may be anything, and counts as SQLite's CAST takes it;
+ * `wholeNumberSql` is the twin.
  */
 export function wholeNumber(value: unknown, limit: number): number {
-  // Of a text only the digits before anything else: '2e3x' is 2.
+  // Only the digits at a text's beginning count: '2e3x' is 2.
   const number = typeof value === 'number' ? value : Number.parseInt(String(value), 10)
   if (Number.isNaN(number)) return 0
   return Math.max(-limit, Math.min(Math.trunc(number), limit)) + 0
 }
 
-/** Returns a request as sums count it: as it is, unless its values are absurd. */
+/** Returns a request as sums count it: unchanged, unless its values are absurd. */
 export function withinLimits<Counted extends RequestOutcome & { latency_ms?: number }>(
   request: Counted,
 ): Counted {

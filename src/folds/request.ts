@@ -1,7 +1,7 @@
 import type { RequestLogged } from '../events/event-types.js'
 import type { Place } from '../events/placed.js'
 
-/** What a completion can change of a request, as far as sums depend on it. */
+/** The values of a request that sums depend on and that a completion can change. */
 export interface RequestOutcome {
   success: boolean
   /** Null: unknown. */
@@ -11,13 +11,13 @@ export interface RequestOutcome {
   /** In milliseconds; null or left out: not told. */
   stream_duration_ms?: number | null
   /**
-   * A stream_completed has changed it.
+   * Whether a stream_completed has changed it.
    * @default false
    */
   isCompleted?: boolean
 }
 
-/** What sums need to know of a request; a `request_logged` is one as it stands. */
+/** The values of a request that sums depend on. A `request_logged` has them all. */
 export interface CountedRequest extends RequestOutcome {
   /** Canonical: UTC with milliseconds. */
   timestamp: string
@@ -29,7 +29,7 @@ export interface CountedRequest extends RequestOutcome {
   labels?: Readonly<Record<string, string>>
 }
 
-/** What a completion needs to know of the row that it changes. */
+/** The values of a row that the fold of a completion depends on. */
 export interface StoredRequest extends CountedRequest {
   /** Rows get ascending ids: the newest row of a correlation_id has the highest. */
   id: number
@@ -37,9 +37,12 @@ export interface StoredRequest extends CountedRequest {
   attempt: number | null
   /** Null: the row isn't from the journal. */
   place: Place | null
-  /** Whether the sums have it: rows that other programs have added since the journal began aren't counted. */
+  /**
+   * Whether the sums have it: they lack rows that other programs have added since the journal
+   * began.
+   */
   isCounted: boolean
-  /** Where the completion stands that changed the row last; null if none has. */
+  /** The place of the completion that changed the row last; null if none has. */
   completedBy: Place | null
 }
 

@@ -1,10 +1,17 @@
 import type { RequestLogged, StreamCompleted } from '../events/event-types.js'
 import type { BatchItem, PlacedCompletion, PlacedEvent } from '../events/placed.js'
-import { type Changes, type CompletionKey, emptyChanges, type Keys, type Known } from './changes.js'
-import { type Candidate, completedRequest, isFor, requestOf } from './completions.js'
+import {
+  type Changes,
+  type CompletionKey,
+  emptyChanges,
+  type Keys,
+  type Known,
+  type KnownRequest,
+} from './changes.js'
+import { completedRequest, isFor, requestOf } from './completions.js'
 import { type NewRequest, type StoredRequest, storedRequest } from './request.js'
 
-/** Returns what `fold` must know to fold these items. */
+/** Returns the keys of the stored things that `fold` must know to fold these items. */
 export function keysOf(items: readonly BatchItem[]): Keys {
   const requests: string[] = []
   const completions = new Map<string, CompletionKey & { attempts: Set<number> }>()
@@ -29,8 +36,8 @@ export function keysOf(items: readonly BatchItem[]): Keys {
 }
 
 /**
- * Folds a batch: each request becomes a row, each completion changes one row or is held until it comes. Pure: the result
- * depends on nothing else, and neither argument is changed.
+ * Folds a batch: each request becomes a row, each completion changes one row or is held until it
+ * comes. Pure: the result depends on the arguments alone, and neither is changed.
  *
  * @param items events and rejected lines in the order of the journal.
  */
@@ -43,7 +50,10 @@ export function fold(known: Known, items: readonly BatchItem[]): Changes {
   return requests.finish()
 }
 
-/** Folds completions that were deferred, each with a correlation_id of its own, once they can be looked up. */
+/**
+ * Folds completions that were deferred, each with a correlation_id of its own, once they can be
+ * looked up.
+ */
 export function foldDeferred(known: Known, completions: readonly PlacedCompletion[]): Changes {
   const requests = new RequestsFold(known, () => false)
   for (const completion of completions) requests.complete(completion)
@@ -56,14 +66,19 @@ class RequestsFold {
   readonly #known: Known
   readonly #isLookedFor: (correlationId: string) => boolean
   #nextId: number
-  /** The batch's own requests that its completions may change, by correlation_id, the oldest first. */
+  /**
+   * The batch's own requests that its completions may change, by correlation_id, the oldest first.
+   */
   readonly #own = new Map<string, StoredRequest[]>()
   /** Stored requests that the batch has changed, by id. */
   readonly #changed = new Map<number, StoredRequest>()
-  /** The completions that wait for their request, by correlation_id; those of the store only once one was asked for. */
+  /**
+   * The completions that wait for a request, by correlation_id: the store's are copied when they
+   * are asked for.
+   */
   readonly #held = new Map<string, (PlacedCompletion & { isStored: boolean })[]>()
 
-  /** @param isLookedFor whether completions of the batch have this correlation_id. */
+  /** @param isLookedFor whether completions of the batch have a correlation_id. */
   constructor(known: Known, isLookedFor: (correlationId: string) => boolean) {
     this.#known = known
     this.#isLookedFor = isLookedFor
@@ -115,7 +130,7 @@ class RequestsFold {
     let request = storedRequest(inserted)
     if (isLookedFor) append(this.#own, correlation_id, request)
     if (!isWaitedFor) return
-    // Late lines may have come in another order.
+    // Late lines may have been held in another order.
     const held = this.#heldFor(correlation_id).toSorted(byPlace)
     for (const { isStored, ...completion } of held.filter((one) => isFor(one, attempt))) {
       if (isStored) this.changes.released.push(completion.place)
@@ -140,8 +155,8 @@ class RequestsFold {
     return after
   }
 
-  /** The requests of a correlation_id as they are by now, the newest first. */
-  #candidates(correlationId: string): Candidate[] {
+  /** Returns the requests of a correlation_id as the batch has changed them, the newest first. */
+  #candidates(correlationId: string): KnownRequest[] {
     const own = this.#own.get(correlationId) ?? []
     const stored = this.#known.requests.get(correlationId) ?? []
     const isNow = (request: StoredRequest) => this.#changed.get(request.id) ?? request

@@ -28,11 +28,14 @@ export const SUMS = [
 
 export type SumName = (typeof SUMS)[number]
 
-/** Sums over some requests, or what changes them: then any sum may be negative. */
+/** Sums over some requests, or changes of such sums: then any of them may be negative. */
 export interface Rollup {
   /** In the order of `SUMS`. */
   readonly sums: Float64Array
-  /** Of requests that are added, or of such that are taken out; none where only outcomes are corrected. */
+  /**
+   * The latencies of the requests that are added, or taken out; empty if only outcomes are
+   * corrected.
+   */
   readonly latencies: Latencies
 }
 
@@ -58,19 +61,19 @@ const [UNPRICED_FAILURES, UNKNOWN_INPUT_TOKENS, UNKNOWN_OUTPUT_TOKENS, UNENDED_S
   'unended_streams',
 )
 
-/** Where a first one has room. */
+/** How many cells and latencies the first arrays have room for. */
 const FIRST_CELLS = 16
 const FIRST_LATENCIES = 64
 
 /**
- * Roll-ups that are being summed, each a number from 0 on: rows of one array of sums, and one list of latencies for all.
- * With an object and a map of buckets for each, 155,000 of them took a replay of a million events 1.1 µs an event, most of it
- * the garbage collector's.
+ * Roll-ups that are being summed, called cells and numbered from 0 on. All cells share one array of
+ * sums and one list of latencies: with an object and a map of buckets for each, 155,000 of them
+ * took a replay of a million events 1.1 µs an event, most of it in the garbage collector.
  */
 export class RollupCells {
   #cells = 0
   #sums = new Float64Array(FIRST_CELLS * WIDTH)
-  /** For each request its cell and the bucket of its latency in one number. */
+  /** The cell and the latency's bucket of each request, in one number. */
   #latencies = new Uint32Array(FIRST_LATENCIES)
   #latencyCount = 0
   /** Where each cell's latencies begin once they are in order. */
@@ -84,7 +87,7 @@ export class RollupCells {
     return this.#latencyCount
   }
 
-  /** @returns a new cell. */
+  /** Returns a new cell. */
   start(): number {
     if (this.#sums.length === this.#cells * WIDTH) {
       const larger = new Float64Array(2 * this.#sums.length)
@@ -94,7 +97,7 @@ export class RollupCells {
     return this.#cells++
   }
 
-  /** @param sign -1 takes it out; all of one collection are added, or all taken out. */
+  /** @param sign -1 takes the request out. It is the same for all requests of one collection. */
   add(cell: number, request: CountedRequest, cost: CostParts, sign: 1 | -1): void {
     const { success, streaming, latency_ms } = request
     const at = cell * WIDTH
@@ -121,7 +124,7 @@ export class RollupCells {
     this.#change(cell * WIDTH + SUMS.indexOf(name), change)
   }
 
-  /** What a cell holds; it is valid until the next change. */
+  /** The sums of a cell, valid until the next change. */
   rollup(cell: number): Rollup {
     this.#starts ??= this.#order()
     const from = this.#starts[cell] ?? 0

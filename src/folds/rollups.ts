@@ -5,68 +5,77 @@ import type { CountedRequest, RequestOutcome } from './request.js'
 import { RollupCells, type SumName } from './rollup-cells.js'
 import { isUnended } from './stream-state.js'
 
-/** What roll-ups are kept by. */
+/** The values that roll-ups are kept by. */
 export interface Dimension {
   model: string
   provider: string | null
   policy: string | null
-  /** Those labels of the request that roll-ups are kept by. */
+  /** The request's labels, only those that roll-ups are kept by. */
   labels: Readonly<Record<string, string>>
 }
 
-/** What a dimension's sums change by. */
+/** How much the sums of a dimension change. */
 export interface DimensionChanges extends Dimension {
   /** The cell of each hour, by the beginning of the timestamps in it. */
   readonly hours: ReadonlyMap<string, number>
   readonly counters: CounterChanges
 }
 
-/** What the sums change by. */
+/** How much the sums change. */
 export interface RollupChanges {
-  /** In the order in which their first request came: so they get their ids. */
+  /** In the order in which their first request came, and in which they get their ids. */
   readonly dimensions: readonly DimensionChanges[]
   readonly cells: RollupCells
 }
 
-/** How much of a timestamp names its hour, `2026-11-22T19`, and its day. */
+/**
+ * The lengths of the beginnings of a timestamp that name its hour, `2026-11-22T19`, and its day.
+ */
 export const HOUR_LENGTH = 13
 export const DAY_LENGTH = 10
 
-/** Hours of dimensions, and requests, that are held in memory before they are written: 200 and 4 bytes each. */
+/**
+ * How many hours of dimensions, and requests, are held in memory before they are written: 200 and 4
+ * bytes each.
+ */
 const MAX_HELD_HOURS = 20_000
 const MAX_HELD_REQUESTS = 200_000
 
-/** UTF-16 units of the names of dimensions, each of which may have eleven of 1 KiB; usual ones have a tenth of this. */
+/**
+ * How many UTF-16 units the names of dimensions may have, each of which can have eleven of 1 KiB;
+ * usually it's a tenth of this.
+ */
 const MAX_HELD_NAMES = 4 * 1024 * 1024
 
-/** Sums up to this stay exact as numbers, whatever is added to them that isn't larger. */
+/** The largest sum to which another of this size can be added exactly. */
 const MAX_EXACT = 2 ** 51
 
 interface OpenDimension extends DimensionChanges {
   readonly hours: Map<string, number>
-  /** The hour of the last request: the next one is mostly of the same. */
+  /** The hour of the last request: mostly the next one is of the same. */
   lastHour: string | null
   lastCell: number
 }
 
-/** A step on the way to a dimension: by the model, the provider, the policy and each label. */
+/** A node of the tree of dimensions: by model, provider, policy and each label. */
 interface DimensionNode {
   readonly next: Map<string | null | undefined, DimensionNode>
   changes: OpenDimension | null
 }
 
 /**
- * The fold of the roll-ups and counters: sums by hour, and counters, which only grow. All sums are integers, so that the
- * order of events, replays and corrections by completions can't change them.
+ * The fold of the roll-ups and counters: sums by hour, and counters, which only grow. All sums are
+ * integers, so that neither the order of events nor a replay nor a completion's correction can
+ * change them.
  */
 export class RollupSums {
   readonly #labels: readonly string[]
-  /** What was collected before the sums that are open. */
+  /** The sums that were collected before the open ones. */
   #closed: RollupChanges[] = []
   #root: DimensionNode = { next: new Map(), changes: null }
   #open: OpenDimension[] = []
   #cells = new RollupCells()
-  /** Whether requests are added to the open sums, or taken out. */
+  /** Whether requests are added to the open sums (1) or taken out (-1). */
   #sign: 1 | -1 = 1
   /** At least as large as any sum that is open. */
   #heldSize = 0
@@ -84,18 +93,18 @@ export class RollupSums {
     return isMuch || this.#closed.length > 0
   }
 
-  /** @param isCounted false: the counters have it already, from before a replay. */
+  /** @param isCounted false: the counters have it already, from before the replay. */
   add(request: CountedRequest, isCounted: boolean): void {
     this.#change(withinLimits(request), 1, isCounted)
   }
 
-  /** Takes back what a request was added for; the counters never fall. */
+  /** Takes a request out of the sums again; the counters never fall. */
   remove(request: CountedRequest): void {
     this.#change(withinLimits(request), -1, false)
   }
 
   /**
-   * Corrects the sums for a request that was added before, and whose outcome is another one now.
+   * Corrects the sums for a request that was added before, and whose outcome has changed.
    *
    * @param isCounted whether the counters don't have the completion yet.
    */
@@ -113,7 +122,7 @@ export class RollupSums {
     if (isCounted) countCorrection(dimension.counters, after)
   }
 
-  /** Returns what was collected, and begins anew. */
+  /** Returns the sums that were collected, and begins anew. */
   take(): RollupChanges[] {
     this.#close()
     const taken = this.#closed
@@ -131,7 +140,7 @@ export class RollupSums {
     if (isCounted) countRequest(dimension.counters, request, cost)
   }
 
-  /** Makes sure that a change of this size leaves every sum exact. */
+  /** Makes sure that every sum stays exact after a change of this size. */
   #makeRoom(size: number): void {
     if (this.#heldSize + size > MAX_EXACT) this.#close()
     this.#heldSize += size
@@ -182,7 +191,7 @@ export class RollupSums {
       cell = this.#cells.start()
       dimension.hours.set(hour, cell)
     }
-    // A text that is shorter than an hour's name is the beginning of others.
+    // A shorter text than an hour's name would be the beginning of other timestamps.
     if (hour.length === HOUR_LENGTH) {
       dimension.lastHour = hour
       dimension.lastCell = cell

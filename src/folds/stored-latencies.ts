@@ -1,13 +1,16 @@
-/** How latencies are spread, as `rollup_latencies` keeps it: `ENTRY_BYTES` for each bucket that isn't empty, in order. */
+/**
+ * Latencies as `rollup_latencies` keeps them: `ENTRY_BYTES` for each bucket that isn't empty, in
+ * order.
+ */
 export type Latencies = Buffer
 
-/** The bucket's number in two, its count in four, most significant byte first. */
+/** Two bytes of the bucket's number and four of its count, the most significant one first. */
 const ENTRY_BYTES = 6
 
 /** A bucket's number is less than this. */
 export const BUCKETS = 1024
 
-/** @param counts by bucket. */
+/** @param counts the counts by bucket. */
 export function storeCounts(counts: Float64Array): Latencies {
   let filled = 0
   for (let bucket = 0; bucket < counts.length; bucket++) if (counts[bucket] !== 0) filled++
@@ -20,7 +23,12 @@ export function storeCounts(counts: Float64Array): Latencies {
   return bytes
 }
 
-/** @param sorted for each request a multiple of `BUCKETS`, the same for all, and its bucket; in order, from one to before another. */
+/**
+ * Stores the latencies of the requests from one index to before another.
+ *
+ * @param sorted for each request its bucket plus a multiple of `BUCKETS`, which is the same for all
+ *   of them; in ascending order.
+ */
 export function storeSorted(sorted: Uint32Array, from: number, to: number): Latencies {
   let filled = 0
   for (let index = from; index < to; index++)
@@ -38,7 +46,7 @@ export function storeSorted(sorted: Uint32Array, from: number, to: number): Late
 /**
  * Adds to counts by bucket, or takes from them.
  *
- * @returns by how much their sum is another one.
+ * @returns the change of their sum.
  */
 export function addStoredCounts(counts: Float64Array, stored: Latencies, sign: 1 | -1): number {
   let total = 0
@@ -60,7 +68,7 @@ export function forEachStored(stored: Latencies, use: (bucket: number, count: nu
   for (let at = 0; at < stored.length; at += ENTRY_BYTES) use(bucketAt(stored, at), countAt(stored, at))
 }
 
-/** The one and the other together, or the one less the other. */
+/** Adds one to the other, or takes the other from the one. */
 export function mergeLatencies(one: Latencies, other: Latencies, sign: 1 | -1): Latencies {
   const bytes = Buffer.allocUnsafe(one.length + other.length)
   let [at, a, b] = [0, 0, 0]
@@ -82,13 +90,14 @@ export function mergeLatencies(one: Latencies, other: Latencies, sign: 1 | -1): 
   return bytes.subarray(0, at)
 }
 
-/** @returns where the next one begins. */
+/** Returns where the next entry begins. */
 function writeEntry(bytes: Buffer, at: number, bucket: number, count: number): number {
   bytes.writeUInt16BE(bucket, at)
   return bytes.writeUInt32BE(count, at + 2)
 }
 
-// Byte by byte: a month's answer reads millions, and readUInt16BE with readUInt32BE took three times as long.
+// Byte by byte: a month's answer reads millions, and readUInt16BE with readUInt32BE took three
+// times as long.
 function bucketAt(bytes: Buffer, at: number): number {
   return (byteAt(bytes, at) << 8) | byteAt(bytes, at + 1)
 }

@@ -1,14 +1,14 @@
 import type { CountedRequest } from './request.js'
 
-/** What tells whether a stream has ended. */
+/** The values that tell whether a stream has ended. */
 export type StreamEnd = Pick<
   CountedRequest,
   'streaming' | 'success' | 'input_tokens' | 'output_tokens' | 'stream_duration_ms' | 'isCompleted'
 >
 
 /**
- * Whether a stream has no end: nothing has completed it, it didn't fail, and it wasn't logged whole, with its tokens or
- * its duration. SQLite's twin is UNENDED_SQL.
+ * Whether a request is a stream without an end: nothing has completed it, it didn't fail, and it
+ * wasn't logged whole, with its tokens or its duration. SQLite's twin is UNENDED_SQL.
  */
 export function isUnended(request: StreamEnd): boolean {
   return (
@@ -24,7 +24,11 @@ export function isUnended(request: StreamEnd): boolean {
 /** How long a stream may take before it counts as unfinished, in milliseconds. */
 const OPEN_FOR_MS = 3_600_000
 
-/** Returns the timestamp up to which streams without an end are unfinished. @param now milliseconds since 1970. */
+/**
+ * Returns the timestamp up to which streams without an end are unfinished.
+ *
+ * @param now milliseconds since 1970.
+ */
 export function unfinishedUntil(now: number): string {
   return new Date(now - OPEN_FOR_MS).toISOString()
 }

@@ -4,14 +4,14 @@ import type { CountedRequest } from './request.js'
 import { type RollupChanges, RollupSums } from './rollups.js'
 import { type RatioChange, RatioSums } from './token-ratios.js'
 
-/** What sums over requests change by. */
+/** How much sums over requests change. */
 export interface SumChanges {
   ratios: readonly RatioChange[]
-  /** Each to be written after the one before it. */
+  /** To be written in this order. */
   rollups: readonly RollupChanges[]
 }
 
-/** Folds the changes of requests into what is summed over them: token ratios, roll-ups, counters. */
+/** Folds changes of requests into sums over requests: token ratios, roll-ups, counters. */
 export class Sums {
   readonly #ratios = new RatioSums()
   readonly #rollups: RollupSums
@@ -19,7 +19,8 @@ export class Sums {
 
   /**
    * @param labels the names of the labels that roll-ups are kept by, in order.
-   * @param isNew whether a line is projected for the first time: then the counters grow. A replay meets lines again.
+   * @param isNew whether a line is projected for the first time, so that the counters grow. A
+   *   replay meets lines again.
    */
   constructor(labels: readonly string[], isNew: (place: Place) => boolean = () => true) {
     this.#rollups = new RollupSums(labels)
@@ -39,18 +40,18 @@ export class Sums {
     for (const request of completed) this.#correct(request)
   }
 
-  /** Adds a request that didn't come from the journal, and which the counters have. */
+  /** Adds a request that didn't come from the journal; the counters have it. */
   addUnjournaled(request: CountedRequest): void {
     this.#rollups.add(request, false)
   }
 
-  /** Takes back what a request from the journal counts for. */
+  /** Takes a request from the journal out of the sums again. */
   remove(request: CountedRequest): void {
     this.#ratios.subtract(request)
     this.#rollups.remove(request)
   }
 
-  /** Returns what was collected, and begins anew. */
+  /** Returns the changes that were collected, and begins anew. */
   take(): SumChanges {
     return { ratios: this.#ratios.take(), rollups: this.#rollups.take() }
   }

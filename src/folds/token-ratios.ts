@@ -3,19 +3,22 @@ import type { CountedRequest } from './request.js'
 const MILLIONTHS = 1_000_000
 
 /**
- * A ratio above a million is cut to it: no model answers a token with a million, and so the sum of nine million such
- * samples still fits SQLite's integers.
+ * The largest ratio; a larger one is cut to it. No model answers one token with a million, and so
+ * the sum of nine million such samples still fits SQLite's integers.
  */
 const MAX_RATIO = 1_000_000
 
-/** Above this a sum is carried into its bigint: one more sample stays below 2^53. */
+/** A larger sum is carried into its bigint, so that one more sample stays below 2^53. */
 const MAX_UNCARRIED = 2 ** 52
 
-/** Bytes of changes that are held before they are written; a policy takes its name's and about 100 more. */
+/**
+ * How many bytes of changes are held before they are written; a policy takes those of its name and
+ * about 100 more.
+ */
 const MAX_HELD_BYTES = 8 * 1024 * 1024
 const CHANGE_BYTES = 100
 
-/** What a policy's sum and count change by. */
+/** How much the sum and the count of a policy change. */
 export interface RatioChange {
   policy: string
   /** The sum of a whole journal may be larger than 2^53. */
@@ -23,12 +26,13 @@ export interface RatioChange {
   samples: number
 }
 
-/** What a request counts for, before and after a completion alike. */
+/** The values of a request that its ratio depends on. */
 export type RatioSample = Pick<CountedRequest, 'policy' | 'input_tokens' | 'output_tokens' | 'success'>
 
 /**
- * The fold of `token_ratios`: the mean of output_tokens / input_tokens over a policy's successful requests that have
- * both, input > 0. Integer millionths, so that the order of events, replays and corrections can't change a mean.
+ * The fold of `token_ratios`: the mean of output_tokens / input_tokens over a policy's successful
+ * requests that have both, input > 0. It sums integer millionths, so that neither the order of
+ * events nor a replay nor a correction can change a mean.
  */
 export class RatioSums {
   #changes = new Map<string, { carried: bigint; millionths: number; samples: number }>()
@@ -48,7 +52,7 @@ export class RatioSums {
     this.#change(sample, -1)
   }
 
-  /** Returns what was collected, and begins anew. */
+  /** Returns the changes that were collected, and begins anew. */
   take(): RatioChange[] {
     const taken: RatioChange[] = []
     for (const [policy, { carried, millionths: rest, samples }] of this.#changes) {

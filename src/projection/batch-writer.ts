@@ -19,7 +19,9 @@ export interface SegmentProgress {
 }
 
 interface BatchWriterOptions {
-  /** One that has begun, or begins with the first line: looking at a segment takes no write lock. */
+  /**
+   * One that has begun, or begins with the first line: looking at a segment takes no write lock.
+   */
   transaction: StoreTransaction | (() => Promise<StoreTransaction>)
   sums: Sums
   /** Whether it takes many segments, because what is committed at a time must be much. */
@@ -177,8 +179,8 @@ export class BatchWriter {
  * durable journal.
  *
  * @throws NameNotDurableError when the directory can't be opened: another attempt can succeed.
- * @throws ProjectionError SEGMENT_SYNC_FAILED: trying again wouldn't help, since the kernel reports a
- *   lost page once.
+ * @throws ProjectionError SEGMENT_SYNC_FAILED: trying again wouldn't help, since the kernel reports
+ *   a lost page once.
  */
 async function syncSegment(decoder: SegmentDecoder): Promise<void> {
   try {

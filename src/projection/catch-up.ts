@@ -141,7 +141,9 @@ export class CatchUp {
     this.#readers.closeAll()
   }
 
-  /** The newest segment and a share of the closed ones: all of them after a newer one has appeared. */
+  /**
+   * The newest segment and a share of the closed ones: all of them after a newer one has appeared.
+   */
   #dueSegments(segments: readonly Segment[], isComplete: boolean): readonly Segment[] {
     const newest = segments.at(-1)
     if (newest === undefined) return []
@@ -201,8 +203,8 @@ export class CatchUp {
   }
 
   /**
-   * Projects segments: each in transactions of its own or, if a backlog waits and bulk pays, many in
-   * one.
+   * Projects segments: each in transactions of its own or, if a backlog waits and bulk pays, many
+   * in one.
    *
    * @param backlogBytes how many bytes of lines wait; 0 for lines as they come.
    */
@@ -254,7 +256,9 @@ export class CatchUp {
     }
   }
 
-  /** @throws JournalError SEGMENT_UNREADABLE; ProjectionError SEGMENT_TRUNCATED, SEGMENT_REPLACED. */
+  /**
+   * @throws JournalError SEGMENT_UNREADABLE; ProjectionError SEGMENT_TRUNCATED, SEGMENT_REPLACED.
+   */
   async #open(segment: Segment): Promise<SegmentSource> {
     const source = this.#readers.open(segment, this.#projected.get(segment))
     const file = fileIdentity(source.stats)

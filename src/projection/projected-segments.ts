@@ -72,8 +72,8 @@ export class ProjectedSegments {
   }
 
   /**
-   * Begins to write. Late lines aren't written in bulk: completions would be applied in another order
-   * than those that were held for the same request.
+   * Begins to write. Late lines aren't written in bulk: completions would be applied in another
+   * order than those that were held for the same request.
    *
    * @param first the segment whose lines come first.
    * @param backlogBytes how many bytes of lines wait; 0 for lines as they come.

@@ -19,20 +19,20 @@ import { delayBeforeLook, WakeUp } from './wake-up.js'
 export type { ProjectorLogger, ProjectorOptions } from './options.js'
 
 /**
- * How long a daemon blocks its thread for a lock; it tries again afterwards, with back-off. Whoever projects once waits
- * the full time that openDatabase sets.
+ * How long a projector that follows the journal blocks its thread for a lock; it tries again
+ * afterwards, with back-off. One that projects once waits the full time that openDatabase sets.
  */
 const BUSY_TIMEOUT_MS = 250
 
-/** What `project --once` prints with `--json`. */
+/** What was projected, as `project --once --json` prints it. */
 export interface ProjectResult {
-  /** Events that became rows, or changed one. */
+  /** How many events became rows, or changed one. */
   projected: number
-  /** Whole lines that can't be projected. */
+  /** How many whole lines can't be projected. */
   rejected: number
-  /** Whole lines, blank ones not counted. */
+  /** How many whole lines were read, without blank ones. */
   lines: number
-  /** Lines accepted without a checksum. */
+  /** How many lines were accepted without a checksum. */
   unchecked: number
   elapsed_ms: number
 }
@@ -41,30 +41,33 @@ export interface ProjectResult {
 export interface Projector {
   /** Finishes the transaction that is under way and closes everything. */
   stop(): Promise<void>
-  /** Resolves once it has stopped; rejects when it had to stop by itself, with what to do about it. */
+  /**
+   * Resolves once it was stopped; rejects if it can't go on, with an error that says what to do.
+   */
   readonly finished: Promise<void>
 }
 
 /**
- * Starts a projector in this process: it holds the projector's lock, catches up, and then follows the journal until it
- * is stopped. It waits for whatever can heal by itself: a journal that isn't there, or not whole, yet, a database that is
- * locked, a disk that is full, a lack of descriptors or permissions. Only a segment that is gone, was replaced or
- * truncated, or can't be synced, and another database or journal in place of the one that was opened, make it stop.
+ * Starts a projector in this process: it holds the projector's lock, catches up, and then follows
+ * the journal until it is stopped. It waits for whatever can heal by itself: a journal that doesn't
+ * exist or isn't whole yet, a database that is locked, a full disk, a lack of descriptors or
+ * permissions. It gives up only if a segment is gone, was replaced or truncated, or can't be
+ * synced, or if another database or journal has taken the place of the one that it opened.
  *
- * @throws DatabaseError PROJECTOR_RUNNING when the database has one already; what opening it throws.
- * @throws ProjectionError when journal and database don't belong together.
+ * @throws DatabaseError PROJECTOR_RUNNING if the database has one already; also as `openDatabase`.
+ * @throws ProjectionError if journal and database don't belong together.
  */
 export async function startProjector(options: ProjectorOptions): Promise<Projector> {
   return await startProjectorWith(options, Date)
 }
 
-/** @internal The same by another clock. */
+/** @internal `startProjector` by another clock. */
 export async function startProjectorWith(options: ProjectorOptions, clock: Clock): Promise<Projector> {
   const work = await Work.start(options, { clock, busyTimeoutMs: BUSY_TIMEOUT_MS })
   let isStopping = false
   const wakeUp = new WakeUp()
   const finished = follow(work, wakeUp, () => isStopping)
-  // Whoever doesn't look at `finished` is told by the log.
+  // The log tells callers that don't look at `finished`.
   finished.catch((error) => work.logger.error({ err: error }, "Projector stopped: it can't go on"))
   return {
     finished,
@@ -77,7 +80,7 @@ export async function startProjectorWith(options: ProjectorOptions, clock: Clock
 }
 
 /**
- * Projects everything that is in the journal now, and closes.
+ * Projects everything that is in the journal now, and closes the database.
  *
  * @throws JournalError JOURNAL_MISSING; otherwise as `startProjector`.
  */
@@ -85,7 +88,7 @@ export async function projectOnce(options: ProjectorOptions): Promise<ProjectRes
   return await projectOnceWith(options, Date)
 }
 
-/** @internal The same by another clock, and with backlogs of other sizes. */
+/** @internal `projectOnce` by another clock, and with backlogs of another size. */
 export async function projectOnceWith(
   options: ProjectorOptions,
   clock: Clock,
@@ -117,14 +120,14 @@ async function follow(work: Work, wakeUp: WakeUp, isStopping: () => boolean): Pr
       try {
         if (work.hasJournal && !isWatching) {
           isWatching = true
-          // Before the look, so that nothing can come between the two unseen.
+          // Before the look: otherwise a line could come between the two unseen.
           wakeUp.watch(work.directory, (error) => {
             const fields = { err: error, path: work.directory }
             logger.warn(fields, 'The watcher failed: looking for new lines once a second instead')
           })
         }
         const counts = await work.catchUp(isStopping, isComplete)
-        // A watch may have ended with the directory that it was on.
+        // The watch may have ended with the directory that it was on.
         if (trouble.end() === 'journal') isWatching = false
         if (isComplete && work.hasJournal && !isStopping()) logger.info(counts, 'Caught up with the journal')
         isComplete = !work.hasJournal
@@ -150,7 +153,7 @@ interface WorkOptions {
   backlogFromBytes?: number | undefined
 }
 
-/** What a projector holds: the store, and the way through the journal once there is one. */
+/** The store and the open journal of a projector; no journal until there is one. */
 class Work {
   readonly directory: string
   readonly databasePath: string
@@ -193,12 +196,12 @@ class Work {
     return this.#catchUp === null ? emptyCounts() : await this.#catchUp.run(shouldStop, isComplete)
   }
 
-  /** Seals what is due. */
+  /** Seals the segments that are due. */
   async seal(): Promise<void> {
     if (this.#catchUp !== null) await this.#sealer.seal(this.#catchUp.segments())
   }
 
-  /** The same in the background, now and then. */
+  /** Seals them in the background, now and then. */
   sealIfDue(): void {
     const catchUp = this.#catchUp
     if (catchUp !== null) this.#sealer.startIfDue(() => catchUp.segments())
@@ -237,7 +240,7 @@ class Work {
     this.logger.info(fields, 'Projecting')
   }
 
-  /** Once for each reason. */
+  /** Logs each reason once. */
   #sayWaiting(reason: JournalError): void {
     if (reason.message === this.#saidWaiting) return
     this.#saidWaiting = reason.message
@@ -245,7 +248,10 @@ class Work {
     if (reason.code === 'JOURNAL_MISSING') {
       logger.info({ path }, 'Waiting for a journal: the first writer creates it')
     } else
-      logger.warn({ path, err: reason }, 'Waiting for journal.json: segments are there without a whole one')
+      logger.warn(
+        { path, err: reason },
+        'Waiting for journal.json: it is missing or incomplete, and there are segments',
+      )
   }
 
   #logProgress({ position, counts, bytes, firstRejected, firstDroppedCost }: SegmentProgress): void {
@@ -253,7 +259,7 @@ class Work {
     if (firstDroppedCost !== null) {
       const { member, byteOffset } = firstDroppedCost
       const fields = { segment: position.name, byte_offset: byteOffset, member }
-      this.logger.warn(fields, 'Costs that are not finite: they are unknown, and null in the database')
+      this.logger.warn(fields, 'Found costs that are not finite: they are null in the database')
     }
     if (firstRejected === null) return
     const { reason, detail, byteOffset } = firstRejected
@@ -268,7 +274,7 @@ class Work {
   }
 }
 
-/** @param startedAt of `performance.now()`. */
+/** @param startedAt when it began, by `performance.now()`. */
 export function projectResult(counts: SegmentCounts, startedAt: number): ProjectResult {
   return {
     projected: counts.requests + counts.completions,

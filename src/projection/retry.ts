@@ -6,16 +6,16 @@ const MIN_DELAY_MS = 100
 const MAX_DELAY_MS = 10_000
 
 /**
- * The codes of database errors that pass: another process holds it, the disk is full or refuses, the
- * file is read-only for now.
+ * The codes of database errors that pass: another process holds it, the disk is full or refuses,
+ * the file is read-only for now.
  */
 const PASSING_DATABASE = /^SQLITE_(BUSY|LOCKED|FULL|IOERR|READONLY|CANTOPEN|NOMEM|PROTOCOL)/
 
 /**
- * Whether waiting can help, because rows and position have rolled back together and the journal goes
- * on without the projector: the database or the system refuses for now, or the journal is away or
- * not whole yet. A segment that was replaced or truncated never passes, and neither does a sync that
- * failed: the kernel reports a lost page once.
+ * Whether waiting can help, because rows and position have rolled back together and the journal
+ * goes on without the projector: the database or the system refuses for now, or the journal is away
+ * or not whole yet. A segment that was replaced or truncated never passes, and neither does a sync
+ * that failed: the kernel reports a lost page once.
  */
 export function isPassing(error: unknown): boolean {
   if (isJournalAway(error)) return true

@@ -16,10 +16,10 @@ export function delayBeforeLook(msSinceLastLine: number): number {
 }
 
 /**
- * Tells when to look again. The watcher only gives hints: any event of chokidar means "look now", and
- * a timer looks if no hint comes. Measured with chokidar 5: `change` is throttled for 50 ms without a
- * trailing call, so it never signals the last append of a burst; `raw` isn't throttled and takes 0.15
- * to 0.4 ms in the median.
+ * Tells when to look again. The watcher only gives hints: any event of chokidar means "look now",
+ * and a timer looks if no hint comes. Measured with chokidar 5: `change` is throttled for 50 ms
+ * without a trailing call, so it never signals the last append of a burst; `raw` isn't throttled
+ * and takes 0.15 to 0.4 ms in the median.
  */
 export class WakeUp {
   #watcher: FSWatcher | null = null

@@ -95,7 +95,7 @@ test('a run that was killed after the files had their names is taken up by the n
   renameSync(name('2137-05-01.ndjson'), name(`${TODAY}_001.ndjson`))
   await expect(projectOnce(workspace)).rejects.toMatchObject({
     code: 'SEGMENT_MISSING',
-    message: expect.stringContaining('where `redate` has renamed it, run `request-journal replay`'),
+    message: expect.stringContaining('if `redate` has renamed it, run `request-journal replay`'),
   })
   expect(await redateWith(workspace, PORTS)).toMatchObject({ renamed: [], replayed: true })
   expect(await projectOnce(workspace)).toMatchObject({ projected: 0 })

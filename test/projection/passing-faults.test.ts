@@ -101,7 +101,7 @@ test('a restore that brings segments before journal.json is waited for, and said
   const path = join(workspace.journal, 'journal.json')
   writeSegment(workspace.journal, lines(requestLine('a')), '2026-11-21.ndjson')
   renameSync(path, `${workspace.directory}/journal.json`)
-  const waiting = 'Waiting for journal.json: segments are there without a whole one'
+  const waiting = 'Waiting for journal.json: it is missing or incomplete, and there are segments'
   await until(() => messages.includes(waiting))
   const half = '{"format":1,"journal_id":"te'
   writeFileSync(path, half)

@@ -110,7 +110,7 @@ test('a cost that is not finite is unknown, and the log says so once a batch', a
   expect(workspace.query('SELECT count(*) AS n FROM requests WHERE cost_sats IS NULL')).toEqual([{ n: 3 }])
   const place = { segment: '2026-11-22.ndjson', byte_offset: requestLine('a').length + 1 }
   expect(warn.mock.calls).toEqual([
-    [{ ...place, member: 'cost_sats' }, expect.stringMatching(/^Costs that are not finite/)],
+    [{ ...place, member: 'cost_sats' }, expect.stringMatching(/^Found costs that are not finite/)],
   ])
 })
 

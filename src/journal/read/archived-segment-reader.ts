@@ -17,8 +17,8 @@ import {
 const CHUNK_BYTES = 256 * 1024
 
 /**
- * Reads whole lines of an archived segment, with offsets as in the plain one. The bytes before the position are
- * decompressed, compared with their checksum and thrown away.
+ * Reads whole lines of an archived segment, with offsets as in the plain one. It decompresses the
+ * bytes before the position, compares them with their checksum and throws them away.
  */
 export class ArchivedSegmentReader implements SegmentSource {
   readonly segment: SegmentRef
@@ -32,10 +32,13 @@ export class ArchivedSegmentReader implements SegmentSource {
   #skipBytes: number
   #skippedCrc32 = 0
   #isAtEnd = false
-  /** The last chunks, as far back as `bytesAt` may be asked for the last line. */
+  /** The last chunks, from which `bytesAt` takes the last line. */
   #kept: { offset: number; bytes: Buffer }[] = []
 
-  /** @throws JournalError SEGMENT_UNREADABLE when the archive can't be opened or isn't a regular file. */
+  /**
+   * @throws JournalError SEGMENT_UNREADABLE when the archive can't be opened or isn't a regular
+   *   file.
+   */
   constructor(directory: string, segment: SegmentRef, { position = 0, positionCrc32 }: ReadFrom = {}) {
     this.segment = segment
     this.path = join(directory, archiveFile(segment))
@@ -44,7 +47,7 @@ export class ArchivedSegmentReader implements SegmentSource {
     this.#skipBytes = position
     this.#file = fs.createReadStream('', { fd: this.#fd, autoClose: false, start: 0 })
     this.#file.on('error', (error) => this.#gunzip.destroy(error))
-    // The next read throws it.
+    // The next read throws the error.
     this.#gunzip.on('error', () => {})
     this.#chunks = this.#file.pipe(this.#gunzip)[Symbol.asyncIterator]()
   }
@@ -65,7 +68,7 @@ export class ArchivedSegmentReader implements SegmentSource {
     return this.#isAtEnd
   }
 
-  /** About the archive's file. */
+  /** The state of the archive's file. */
   get stats(): fs.BigIntStats {
     return fs.fstatSync(this.#fd, { bigint: true })
   }
@@ -93,11 +96,11 @@ export class ArchivedSegmentReader implements SegmentSource {
 
   close(): void {
     this.#gunzip.destroy()
-    // Closes the descriptor, once a read that is under way has ended.
+    // Closes the descriptor once a read that is under way has ended.
     this.#file.destroy()
   }
 
-  /** The next bytes after the position; null at the end. */
+  /** Returns the next bytes after the position; null at the end. */
   async #next(): Promise<Buffer | null> {
     for (;;) {
       const chunk = await this.#nextOfFile()
@@ -130,7 +133,10 @@ export class ArchivedSegmentReader implements SegmentSource {
     return new JournalError('SEGMENT_UNREADABLE', this.path, `${text}; ${advice}`)
   }
 
-  /** Keeps what may be the last MiB of the last line, which ends at the position or in what was read last. */
+  /**
+   * Keeps the chunks that may hold the last MiB of the last line, which ends at the position or in
+   * the chunk that was read last.
+   */
   #keep(chunkOffset: number, chunk: Buffer): void {
     this.#kept.push({ offset: chunkOffset, bytes: chunk })
     this.#kept = this.#kept.filter(({ offset, bytes }) => {

@@ -11,16 +11,16 @@ export interface Batch {
   counts: LineCounts
   /** How far the segment has been read: all lines before it are in this batch or an earlier one. */
   position: ReadPosition
-  /** Bytes that were read from the segment, or from the archive once decompressed. */
+  /** How many bytes were read, of an archive decompressed ones. */
   bytes: number
   firstRejected: (Rejection & Place) | null
-  /** A cost that a line can't have, such as 1e999, and which is therefore unknown. */
+  /** The first cost that no event can have, such as 1e999, and that is therefore unknown. */
   firstDroppedCost: { member: CostField; byteOffset: number } | null
 }
 
-/** What the lines of a batch were. */
+/** Counts the lines of a batch by what they were. */
 export interface LineCounts {
-  /** Whole lines, blank ones not counted. */
+  /** Whole lines, without blank ones. */
   lines: number
   requests: number
   completions: number
@@ -38,7 +38,9 @@ export interface ReadPosition {
   lastLine: LastLine | null
 }
 
-/** The last line before a position, newline included; of a line over 1 MiB its last MiB. */
+/**
+ * The last line before a position, newline included; `crc32` is of its last MiB if it is longer.
+ */
 export interface LastLine {
   byteOffset: number
   length: number

@@ -6,24 +6,24 @@ const NEWLINE = 0x0a
 
 /** A whole line of a segment. */
 export type ScannedLine = {
-  /** Of the line's first byte. */
+  /** The offset of the line's first byte. */
   byteOffset: number
-  /** Newline included. */
+  /** In bytes, newline included. */
   length: number
 } & (
   | {
-      /** Without the newline, and valid until the next chunk is read: copy what is kept. */
+      /** Without the newline, and valid until the next chunk is read: copy them to keep them. */
       bytes: Buffer
       recovery: null
     }
   | {
-      /** A line that is longer than 1 MiB is never held whole. */
+      /** Null, since a line that is longer than 1 MiB is never held whole. */
       bytes: null
       recovery: Recovered
     }
 )
 
-/** What was found inside a line that is longer than 1 MiB. */
+/** The events that were found inside a line that is longer than 1 MiB, and the rest of it. */
 export type Recovered = Pick<EventRecovery, 'events' | 'givenUp' | 'rest'>
 
 /** Whether a line is white space only, however long: it is skipped and not counted. */
@@ -32,8 +32,8 @@ export function isBlank({ bytes, recovery }: ScannedLine): boolean {
 }
 
 /**
- * Cuts a stream of bytes into lines, however it is chunked. Memory stays bounded for any line: one that is longer than
- * 1 MiB is searched for whole events as it passes and then forgotten.
+ * Cuts a stream of bytes into lines, however it is chunked. Memory stays bounded for any line: one
+ * that is longer than 1 MiB is searched for whole events as it passes and then forgotten.
  */
 export class LineScanner {
   #position: number
@@ -71,7 +71,7 @@ export class LineScanner {
     return this.#readOffset
   }
 
-  /** Bytes of a last line that has no newline yet. */
+  /** How many bytes the last line has that has no newline yet. */
   get pendingBytes(): number {
     return this.#partialBytes
   }

@@ -6,8 +6,8 @@ import { SegmentReader } from './segment-reader.js'
 import type { ReadFrom, SegmentSource } from './segment-source.js'
 
 /**
- * Opens the plain file, or the one that is about to leave, or the archive: in the order in which archiving goes, so that
- * one of them is found even if that happens meanwhile.
+ * Opens a segment's plain file, or the one that is about to leave, or the archive. That is the
+ * order in which archiving makes them, so one of them is found even if it happens meanwhile.
  *
  * @throws JournalError SEGMENT_UNREADABLE
  */

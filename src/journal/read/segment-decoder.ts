@@ -18,23 +18,23 @@ export interface DecodeOptions {
   /** The journal's id, from which the ids of foreign lines are made. */
   journalId: string
   /**
-   * How many bytes of the segment's beginning `prefixCrc32` covers.
+   * How many bytes `prefixCrc32` covers, from the segment's first one on.
    * @default 0
    */
   prefixBytes?: number
   /**
-   * Whether to take an archive's SHA-256.
+   * Whether to compute an archive's SHA-256.
    * @default false
    */
   isDigested?: boolean
   /**
-   * Where to end; lines may come as fast as they are read.
+   * Where to end, since lines may come as fast as they are read.
    * @default the end of the segment
    */
   endOffset?: number
 }
 
-/** Reads a segment in batches: each step gives the events and the rejected lines of one chunk. */
+/** Reads a segment in batches, each with the events and the rejected lines of one chunk. */
 export class SegmentDecoder {
   readonly #source: SegmentSource
   readonly #options: DecodeOptions
@@ -80,7 +80,7 @@ export class SegmentDecoder {
     return this.#digester?.digest().sha256 ?? null
   }
 
-  /** Reads what comes next. Ends at the end of the segment; called again, it goes on from there. */
+  /** Reads batches up to the end of the segment; called again, it goes on from there. */
   async *batches(): AsyncGenerator<Batch> {
     for (let batch = await this.read(); batch !== null; batch = await this.read()) yield batch
   }
@@ -151,8 +151,8 @@ export class LineDecoder {
 
   constructor(segment: SegmentRef, journalId: string) {
     this.#segmentId = segment.id
-    // A foreign line that leaves these out must get the same values in every replay, so they come from its place: the
-    // segment's day, and a UUID (version 8: custom) made from the place's hash.
+    // A foreign line that leaves these out must get the same values in every replay, so they come
+    // from its place: the segment's day, and a UUID (version 8: custom) made of the place's hash.
     this.#defaults = {
       timestamp: () => startOfDay(segment),
       correlationId: () => placeUuid(`${journalId}/${segment.name}/${this.#byteOffset}`),
@@ -197,7 +197,7 @@ export class LineDecoder {
     this.items.push({ segmentId: this.#segmentId, byteOffset, event })
   }
 
-  /** Adds every whole event inside the line, each at its own place; the rest of the line is rejected. */
+  /** Adds every whole event inside the line, each at its own place, and rejects the rest. */
   #addRecovered(line: ScannedLine, rejection: Rejection, { events, givenUp, rest }: Recovered): void {
     for (const { byteOffset, bytes } of events) {
       const decoded = this.#decode(bytes, byteOffset)
@@ -223,7 +223,7 @@ export class LineDecoder {
   }
 }
 
-/** Whether whole events may still stand inside a line; if not, the line was read as it is. */
+/** Whether whole events may stand inside a line that was rejected. */
 function mayHoldEvents({ reason }: Rejection): boolean {
   switch (reason) {
     case 'not_utf8':

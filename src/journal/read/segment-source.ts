@@ -3,10 +3,10 @@ import { JournalError } from '../errors.js'
 import type { SegmentRef } from '../segments.js'
 import type { ScannedLine } from './line-scanner.js'
 
-/** From where to read a segment, and how. */
+/** Says from where to read a segment, and how. */
 export interface ReadFrom {
   /**
-   * Where a line begins.
+   * The byte offset of a line's first byte.
    * @default 0
    */
   position?: number | undefined
@@ -16,7 +16,7 @@ export interface ReadFrom {
    */
   positionCrc32?: number | undefined
   /**
-   * Bytes that are read at a time of a plain segment.
+   * How many bytes of a plain segment are read at a time.
    * @default 64 KiB
    */
   chunkBytes?: number | undefined
@@ -29,7 +29,7 @@ export interface Chunk {
   lines: readonly ScannedLine[]
 }
 
-/** A segment that is read from a position onwards, wherever it is kept: as a plain file or in an archive. */
+/** A segment that is read from a position onwards, be it a plain file or an archive. */
 export interface SegmentSource {
   readonly segment: SegmentRef
   readonly path: string
@@ -42,18 +42,18 @@ export interface SegmentSource {
   readonly readOffset: number
   /** Whether nothing is left to read now. */
   readonly isAtEnd: boolean
-  /** What the file system says of the open file. */
+  /** The state of the open file. */
   readonly stats: fs.BigIntStats
   /**
    * Reads the next chunk; null at the end of the segment.
    *
-   * @throws JournalError SEGMENT_UNREADABLE for an I/O error, and for an archive that is damaged, ends before the position
-   *   or has other bytes before it.
+   * @throws JournalError SEGMENT_UNREADABLE for an I/O error, and for an archive that is damaged,
+   *   ends before the position or has other bytes before it.
    */
   read(): Promise<Chunk | null>
   /**
-   * The bytes at a place, fewer if the file ends before. An archive has those of the last line that was read, or of its
-   * last MiB.
+   * Returns the bytes at an offset, fewer if the file ends before. An archive only has those of the
+   * last line that was read, or of its last MiB.
    */
   bytesAt(byteOffset: number, length: number): Buffer
   /** Resolves once everything read so far survives a power cut. */

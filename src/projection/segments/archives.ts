@@ -9,16 +9,16 @@ import type { SegmentPosition } from '../../store/positions.js'
 const ADVICE = 'bring the right one back from a backup'
 
 /**
- * What the manifest says of segments that are archived or gone: enough to know, without decompressing anything, whether
- * an archive has been projected to its end.
+ * Tells, without decompressing them, which archives have been projected to their end: the manifest
+ * says how many bytes each one holds.
  */
 export class Archives {
   readonly #directory: string
   readonly #manifest: ManifestFile
   #archived: ReadonlyMap<string, EntryOf<'archived'>> = new Map()
-  /** Archives that were found to be projected to their end, by segment: which one it was. */
+  /** The archives that were found to be projected to their end, by segment. */
   readonly #done = new Map<number, string>()
-  /** Archives that were found to hold what was recorded. */
+  /** The archives that were found to hold what was recorded, by segment. */
   readonly #judged = new Map<number, string>()
 
   constructor(directory: string) {
@@ -33,14 +33,14 @@ export class Archives {
     return manifest
   }
 
-  /** Of the segment, decompressed; undefined where no manifest knows. */
+  /** How many bytes an archived segment has, decompressed; undefined if no manifest records it. */
   bytesOf({ name }: Segment): number | undefined {
     return this.#archived.get(name)?.bytes
   }
 
   /**
-   * Whether an archive has to be opened: it may hold more than was projected, no manifest knows what it holds, or `judge`
-   * has to tell whether it is still the right one.
+   * Whether an archive has to be opened: it may hold more than was projected, no manifest records
+   * it, or `judge` has to tell whether it is still the right one.
    *
    * @throws ProjectionError SEGMENT_TRUNCATED
    */
@@ -59,8 +59,8 @@ export class Archives {
   }
 
   /**
-   * An archive that isn't the file that was recorded must hold the same bytes. It is decompressed once to tell. Who asks is
-   * about to read it, and its hash costs a hundredth of that.
+   * Checks that an archive which isn't the recorded file holds the same bytes. That decompresses it
+   * once; the caller is about to read it, and its hash costs a hundredth of that.
    *
    * @returns whether it was compressed anew.
    * @throws ProjectionError SEGMENT_REPLACED
@@ -80,7 +80,7 @@ export class Archives {
   }
 
   /**
-   * The archive was read to its end.
+   * Notes that an archive was read to its end.
    *
    * @throws ProjectionError SEGMENT_TRUNCATED
    */
@@ -92,7 +92,7 @@ export class Archives {
     this.#done.set(segment.id, this.#file(segment).key)
   }
 
-  /** Which file it is, and what the manifest says of it. */
+  /** A key of the file and of the manifest's entry about it, and the file's size. */
   #file(segment: Segment): { key: string; size: number } {
     const path = join(this.#directory, archiveFile(segment))
     const stats = statSync(path, { bigint: true, throwIfNoEntry: false })

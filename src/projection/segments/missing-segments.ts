@@ -4,29 +4,30 @@ import { parseSegmentName, plainSize, type Segment, utcDay } from '../../journal
 import { ProjectionError } from '../../store/errors.js'
 import type { SegmentPosition } from '../../store/positions.js'
 
-/** A segment that must be there and isn't, or not all of it. */
+/** A segment that must be there and is gone or too short. */
 export interface MissingSegment {
   name: string
-  /** It is there, but shorter than it was. */
+  /** Whether it is there, but shorter than it was. */
   isTruncated: boolean
-  /** How that is known: `60 bytes of it were projected`. */
+  /** Why it must be there: `60 bytes of it were projected`. */
   found: string
 }
 
-/** What a database knows of segments; nothing where there is no database. */
+/** Which segments a database knows; none if there is no database. */
 export interface KnownSegments {
   positions: Iterable<SegmentPosition>
   /** Segments up to this one were pruned. */
   prunedThrough: number
-  /** Names of those that somebody has said to do without. */
+  /** The names of those that somebody has said to do without. */
   accepted: ReadonlySet<string>
 }
 
 /**
- * The one rule by which project, replay, status and doctor tell whether segments are missing: whatever was projected,
- * sealed or archived must be there, unless it was pruned. So a partial restore is noticed by a new database as well.
+ * Finds missing segments, by the one rule that project, replay, status and doctor share: whatever
+ * was projected, sealed or archived must be there, unless it was pruned. So a new database notices
+ * a partial restore as well.
  *
- * @param there every segment of the journal, of the files in `directory`.
+ * @param there every segment that has a file in `directory`.
  */
 export function missingSegments(
   directory: string,
@@ -52,7 +53,7 @@ export function missingSegments(
     if (id === undefined || missing.has(id) || isExcused(id, entry.segment)) continue
     const segment = segments.get(id)
     if (segment === undefined && pruned.has(entry.segment)) continue
-    // Whether it is shorter than what was projected is for whoever opens it to say.
+    // Whoever opens it finds out whether it is shorter than its position.
     if (segment !== undefined && projected.has(id)) continue
     const found = lackOf(directory, segment, entry)
     if (found !== null) missing.set(id, { name: entry.segment, isTruncated: segment !== undefined, found })
@@ -66,13 +67,13 @@ function lackOf(
   { kind, bytes, lines }: EntryOf<'sealed' | 'archived'>,
 ): string | null {
   if (segment === undefined) return `the manifest says that it was ${kind} with ${lines} lines`
-  // An archive is judged by what it holds.
+  // An archive is judged by its content.
   const size = plainSize(directory, segment)
   if (size === null || size >= bytes) return null
   return `it has ${size} bytes, but the manifest says that ${bytes} were ${kind}`
 }
 
-/** The error that stops a projector or a replay. */
+/** Makes the error that stops a projector or a replay. */
 export function segmentsMissing(directory: string, missing: readonly MissingSegment[]): ProjectionError {
   const [first] = missing
   if (first === undefined) throw new Error('nothing is missing')
@@ -81,7 +82,7 @@ export function segmentsMissing(directory: string, missing: readonly MissingSegm
     ? `it was truncated: ${first.found}`
     : `the segment is gone, and ${first.found}`
   const isFuture = first.name.slice(0, 10) > utcDay(Date.now())
-  const renamed = isFuture ? 'where `redate` has renamed it, run `request-journal replay`; otherwise ' : ''
+  const renamed = isFuture ? 'if `redate` has renamed it, run `request-journal replay`; otherwise ' : ''
   const advice = `${renamed}bring it back from a backup, or do without it: \`request-journal project --once --allow-missing\` keeps what was projected of it, \`request-journal replay --allow-missing\` does not`
   const code = first.isTruncated ? 'SEGMENT_TRUNCATED' : 'SEGMENT_MISSING'
   return new ProjectionError(code, join(directory, first.name), `${found}${more}; ${advice}`)

@@ -12,9 +12,10 @@ const REPLACED =
 const PIECE_BYTES = 1024 * 1024
 
 /**
- * The segment must still be the one that was read: not shorter than the position, its last projected line still there,
- * and the same file or a faithful copy, byte for byte up to the position: a reboot or a new mount may give the same
- * file's device another number. An archive is checked by its reader.
+ * Checks that a segment is still the one that was read: it isn't shorter than the position, its
+ * last projected line is still there, and it is the same file or a faithful copy, byte for byte up
+ * to the position. A reboot or a new mount may give the same file's device another number. An
+ * archive's reader checks the archive.
  *
  * @throws ProjectionError SEGMENT_TRUNCATED, SEGMENT_REPLACED
  */
@@ -36,17 +37,17 @@ export function checkSegment(reader: SegmentSource, position: SegmentPosition): 
   }
   const file = fileIdentity(stats)
   if (!isRemembered(file, position.file) && prefixChecksum(reader, position) !== position.projectedCrc32) {
-    const text = `the file is another one (inode ${file.inode} of device ${file.device}, was ${position.file.inode} of ${position.file.device ?? 'an unknown one'}) and no faithful copy`
+    const text = `the file is another one (inode ${file.inode} of device ${file.device}, was ${position.file.inode} of ${position.file.device ?? 'an unknown one'}) and not a faithful copy`
     throw new ProjectionError('SEGMENT_REPLACED', reader.path, `${text}: its bytes differ; ${REPLACED}`)
   }
 }
 
-/** Whether this is the file that a position remembers. Positions of older versions know no device. */
+/** Whether a file is the one that a position remembers. Older versions didn't store the device. */
 export function isRemembered(file: FileIdentity, remembered: SegmentPosition['file']): boolean {
   return file.inode === remembered.inode && (remembered.device === null || file.device === remembered.device)
 }
 
-/** @throws ProjectionError OTHER_JOURNAL */
+/** Checks that the positions are of this journal. @throws ProjectionError OTHER_JOURNAL */
 export function checkJournal(
   positions: Iterable<SegmentPosition>,
   identity: JournalIdentity,

@@ -6,7 +6,7 @@ import type { SegmentSource } from '../../journal/read/segment-source.js'
 import type { Segment } from '../../journal/segments.js'
 import type { SegmentPosition } from '../../store/positions.js'
 
-/** The segments that stay open between two looks, each read up to its position. */
+/** Keeps segments open between two looks, each read up to its position. */
 export class SegmentReaders {
   readonly #directory: string
   readonly #readers = new Map<number, SegmentSource>()
@@ -15,7 +15,10 @@ export class SegmentReaders {
     this.#directory = directory
   }
 
-  /** The open one, unless the path leads to another file by now, or the part of a line that it keeps may be stale. */
+  /**
+   * Returns the reader that is open, unless its path leads to another file by now, or the part of a
+   * line that it keeps may be stale; otherwise opens one at the position.
+   */
   open(segment: Segment, position: SegmentPosition | undefined): SegmentSource {
     const open = this.#readers.get(segment.id)
     if (open !== undefined) {

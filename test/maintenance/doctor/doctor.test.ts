@@ -168,7 +168,7 @@ const PROBLEMS: [string, string, RegExp, (workspace: Workspace) => void][] = [
   [
     'a segment replaced',
     'positions',
-    /no faithful copy|not there any more/,
+    /not a faithful copy|not there any more/,
     ({ journal }) => {
       rmSync(join(journal, DAY))
       writeSegment(journal, lines(requestLine('b')))

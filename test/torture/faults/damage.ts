@@ -60,7 +60,7 @@ const DAMAGES: [string, RegExp, (path: string) => void][] = [
   ['copied over', REGROWN, (path) => writeFileSync(path, lines(C, B, A))],
   [
     'replaced by a longer one',
-    /no faithful copy/,
+    /not a faithful copy/,
     (path) => replaceBy(path, lines(B, A, C, requestLine('z'))),
   ],
   ['removed', /the segment is gone/, (path) => rmSync(path)],
