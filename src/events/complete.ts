@@ -1,7 +1,7 @@
 import { describeValue, findProblems, InvalidEventError } from './errors.js'
 import type { EventType, JournalEvent, RequestLogged, StreamCompleted } from './event-types.js'
 import { type CostField, eventTypeOf, FIELDS, type Members } from './fields.js'
-import * as safe from './kinds.js'
+import * as safe from './value-kinds.js'
 
 /**
  * Fills fields that an event leaves out: from the clock for a caller's event, from the line's place

@@ -1,6 +1,6 @@
 import type { Field } from './fields.js'
-import { isIdentifier, KINDS } from './kinds.js'
 import { maskSecrets } from './redact.js'
+import { isIdentifier, KINDS } from './value-kinds.js'
 
 /** How many problems an error names: an event may have thousands of labels. */
 const MAX_PROBLEMS = 20

@@ -5,7 +5,7 @@ import type {
   StreamCompleted,
   StreamCompletion,
 } from './event-types.js'
-import type { Kind } from './kinds.js'
+import type { Kind } from './value-kinds.js'
 
 export interface Field {
   kind: Kind

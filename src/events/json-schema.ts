@@ -1,6 +1,6 @@
 import type { EventType } from './event-types.js'
 import { FIELDS, type Field } from './fields.js'
-import { type JsonSchema, KINDS } from './kinds.js'
+import { type JsonSchema, KINDS } from './value-kinds.js'
 
 const DIALECT = 'https://json-schema.org/draft/2020-12/schema'
 

@@ -1,6 +1,8 @@
 import type { JournalEvent, StreamCompleted } from './event-types.js'
 
-/** Where a line stands in its journal: an event's identity everywhere. */
+// What has a place in the journal: events and rejected lines.
+
+/** Where a line is in its journal: an event's identity everywhere. */
 export interface Place {
   /** The segment's day × 1000 + its number, which orders segments. */
   segmentId: number
@@ -8,7 +10,7 @@ export interface Place {
   byteOffset: number
 }
 
-/** An event and where it stands. */
+/** An event and its place. */
 export interface PlacedEvent extends Place {
   event: JournalEvent
 }
@@ -25,7 +27,7 @@ export interface RejectedLine extends Place {
   excerpt: string
 }
 
-/** What a stream_completed changes in a row, and where it stands. Rows don't need its timestamp. */
+/** What a stream_completed changes in a row, and its place. Rows don't need its timestamp. */
 export interface PlacedCompletion {
   completion: Omit<StreamCompleted, 'type' | 'timestamp' | 'attempt'> & { attempt?: number | null }
   place: Place

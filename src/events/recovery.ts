@@ -3,44 +3,10 @@ import { CHECKSUM_BYTES, hexChecksum, isJsonSpace, MAX_LINE_BYTES } from './line
 import { CHECKSUM_START, LINE_START } from './serialize.js'
 
 /**
- * A whole event inside a line that doesn't decode: its bytes from `{"type":` to the closing brace.
- */
-export interface RecoveredEvent {
-  byteOffset: number
-  bytes: Buffer
-}
-
-/** A part of a segment, by byte offsets. */
-export interface Stretch {
-  start: number
-  end: number
-}
-
-interface Start {
-  /** The index in the window. */
-  index: number
-  crc: number
-  /** The index in the window up to which `crc` is computed. */
-  crcEnd: number
-}
-
-/**
- * How many beginnings are tried for one checksum, the nearest first. Our own lines hold `{"type":`
- * only once; a foreign line may hold a few more in nested objects.
- */
-const MAX_STARTS = 8
-
-/**
- * How many bytes of recovered events are kept for one line, so that a hostile line can't fill the
- * memory.
- */
-const MAX_RECOVERED_BYTES = 16 * MAX_LINE_BYTES
-
-/**
  * Finds whole events inside a line that doesn't decode: every stretch from `{"type":` to
  * `,"crc32":"hhhhhhhh"}` whose checksum holds. The line may come in pieces and be of any length;
  * memory stays bounded and time linear, since each beginning's checksum is carried on, never
- * computed anew.
+ * computed again.
  */
 export class EventRecovery {
   readonly events: RecoveredEvent[] = []
@@ -169,6 +135,40 @@ export class EventRecovery {
     }
   }
 }
+
+/**
+ * A whole event inside a line that doesn't decode: its bytes from `{"type":` to the closing brace.
+ */
+export interface RecoveredEvent {
+  byteOffset: number
+  bytes: Buffer
+}
+
+/** A part of a segment, by byte offsets. */
+export interface Stretch {
+  start: number
+  end: number
+}
+
+interface Start {
+  /** The index in the window. */
+  index: number
+  crc: number
+  /** The index in the window up to which `crc` is computed. */
+  crcEnd: number
+}
+
+/**
+ * How many beginnings are tried for one checksum, the nearest first. Our own lines hold `{"type":`
+ * only once; a foreign line may hold a few more in nested objects.
+ */
+const MAX_STARTS = 8
+
+/**
+ * How many bytes of recovered events are kept for one line, so that a hostile line can't fill the
+ * memory.
+ */
+const MAX_RECOVERED_BYTES = 16 * MAX_LINE_BYTES
 
 /** Looks for the events inside one line that doesn't decode. */
 export function recoverEvents(line: Buffer, byteOffset: number): EventRecovery {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { completeEvent, unknownFields } from '../../src/events/complete.js'
 import { InvalidEventError } from '../../src/events/errors.js'
-import { MAX_ERROR_MESSAGE_BYTES } from '../../src/events/kinds.js'
+import { MAX_ERROR_MESSAGE_BYTES } from '../../src/events/value-kinds.js'
 import { completeCompletion, completeLog, defaults, ID, leastLog, NOW } from './support.js'
 
 function problemsOf(input: unknown): InvalidEventError['problems'] {

@@ -10,9 +10,9 @@ import type {
   StreamCompletion,
 } from '../../events/event-types.js'
 import { safeIdentifier } from '../../events/identifier.js'
-import { cutErrorMessage } from '../../events/kinds.js'
 import { encodeLine } from '../../events/line.js'
 import { maskSecrets } from '../../events/redact.js'
+import { cutErrorMessage } from '../../events/value-kinds.js'
 import { JournalWriteError } from '../errors.js'
 import { type Clock, nodeFileSystem } from '../files.js'
 import { type JournalIdentity, readOrCreateIdentity, sharedMode } from '../identity.js'

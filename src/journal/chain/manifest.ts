@@ -310,7 +310,7 @@ class ManifestChain {
       const detail = `an entry follows ${previous.slice(0, 16)}…, which isn't there`
       this.#problems.push({ reason: 'unknown_previous', byteOffset, detail })
     }
-    // Otherwise another program added an entry first, and this one was added anew.
+    // Otherwise another program added an entry first, and this one was added again.
   }
 }
 

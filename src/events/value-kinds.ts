@@ -1,6 +1,8 @@
 import { safeIdentifier, utf8Prefix } from './identifier.js'
 import { canonicalTimestamp } from './timestamp.js'
 
+// The kinds of values in events: how each is checked, described, and made safe.
+
 /** A JSON Schema, or a part of one, as plain data. */
 export type JsonSchema = { [keyword: string]: unknown }
 
