@@ -47,27 +47,17 @@ async function runDemo(): Promise<void> {
   )
   const projector = new DemoProjector(journal, databasePath)
   removeOnSignal(directory, () => projector.stop())
-  let result: DemoResult
-  try {
-    result = await appendAndWatch(journal, databasePath, () => projector.assertRunning())
-  } finally {
-    await projector.stop()
-  }
-  await printResult({ directory, journal, databasePath }, result)
-}
-
-interface DemoResult {
-  appended: number
-  projected: number
-  medianMs: number | null
-  slowMs: number | null
+  const watch = await appendAndWatch(journal, databasePath, () => projector.assertRunning()).finally(
+    async () => await projector.stop(),
+  )
+  await printResult({ directory, journal, databasePath }, watch)
 }
 
 async function appendAndWatch(
   directory: string,
   databasePath: string,
   assertRunning: () => void,
-): Promise<DemoResult> {
+): Promise<ProjectionWatch> {
   const { openJournal } = await import('../journal/append/journal.js')
   const { demoEvents } = await import('./demo/demo-events.js')
   const { ProjectionWatch } = await import('./demo/demo-watch.js')
@@ -96,12 +86,7 @@ async function appendAndWatch(
       await sleep(STEP_MS)
     }
     await journal.flush()
-    return {
-      appended: appendedAt.length,
-      projected: watch.projected,
-      medianMs: watch.latencyMs(0.5),
-      slowMs: watch.latencyMs(0.99),
-    }
+    return watch
   } finally {
     line.erase()
     watch.close()
@@ -121,18 +106,18 @@ function gaveUp(appended: number, watch: ProjectionWatch): string {
 
 async function printResult(
   paths: { directory: string; journal: string; databasePath: string },
-  { appended, projected, medianMs, slowMs }: DemoResult,
+  watch: ProjectionWatch,
 ): Promise<void> {
   const { stats } = await import('../queries/sums/stats.js')
   const { formatStats } = await import('./output/stats-page.js')
   const answer = await withDatabase(paths.databasePath, (database) =>
     stats(database, { groupBy: 'model', percentiles: true, unknown: true }),
   )
-  print(describeProgress(appended, projected))
-  if (medianMs !== null) {
-    print(
-      `from append to visible in SQL: ${formatMs(medianMs)} in the median, 99 % within ${formatMs(slowMs)}`,
-    )
+  print(describeProgress(EVENTS, watch.projected))
+  const median = watch.latencyMs(0.5)
+  if (median !== null) {
+    const slow = formatMs(watch.latencyMs(0.99))
+    print(`from append to visible in SQL: ${formatMs(median)} in the median, 99 % within ${slow}`)
   }
   print(`\n${formatStats(answer, pageWidth())}`)
   const program = programName()

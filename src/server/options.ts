@@ -75,66 +75,63 @@ export interface ResolvedOptions extends Omit<Given, 'database' | 'token' | 'rol
   rollupLabels: readonly string[] | undefined
 }
 
-const NAMES = new Set([
-  'database',
-  'journal',
-  'host',
-  'port',
-  'token',
-  'allowedHosts',
-  'project',
-  'rollupLabels',
-  'logger',
-  'maxLagSeconds',
-  'queryTimeoutMs',
-  'maxStreams',
-  'queryThreads',
-])
+const DEFAULTS: Omit<ResolvedOptions, 'databasePath'> = {
+  journal: 'journal',
+  host: '127.0.0.1',
+  port: 8790,
+  token: null,
+  allowedHosts: [],
+  project: false,
+  rollupLabels: undefined,
+  logger: silentLogger,
+  maxLagSeconds: 60,
+  queryTimeoutMs: 10_000,
+  maxStreams: 64,
+  queryThreads: 2,
+}
+
+const NAMES = ['database', ...Object.keys(DEFAULTS)]
+
+/** The least and the greatest value of each option that is a whole number. */
+const RANGES = {
+  port: [0, 65_535],
+  maxLagSeconds: [1, 1e9],
+  queryTimeoutMs: [1, 3_600_000],
+  maxStreams: [0, 10_000],
+  queryThreads: [1, 16],
+} as const
 
 /**
  * Fills the defaults. @throws TypeError for an unknown option or a value out of range, naming it.
  */
 export function resolveOptions(options: ServerOptions): ResolvedOptions {
   for (const name of Object.keys(options)) {
-    if (!NAMES.has(name)) {
-      throw new TypeError(`Unknown option '${name}' of startServer; it has ${[...NAMES].join(', ')}`)
+    if (!NAMES.includes(name)) {
+      throw new TypeError(`Unknown option '${name}' of startServer; it has ${NAMES.join(', ')}`)
     }
   }
-  const { database, journal = 'journal', host = '127.0.0.1', project = false } = options
-  expect(typeof database === 'string' && database !== '', 'database', database, 'a path')
-  expect(typeof journal === 'string' && journal !== '', 'journal', journal, 'a path')
-  expect(typeof host === 'string' && host !== '', 'host', host, 'a name or an address')
-  const { rollupLabels } = options
+  const given = Object.entries(options).filter(([, value]) => value !== undefined && value !== null)
+  const resolved = { ...DEFAULTS, ...(Object.fromEntries(given) as Partial<Given>) }
+  const { database, journal, host, project, rollupLabels } = resolved
+  const isText = (value: unknown): value is string => typeof value === 'string' && value !== ''
+  expect(isText(database), 'database', database, 'a path')
+  expect(isText(journal), 'journal', journal, 'a path')
+  expect(isText(host), 'host', host, 'a name or an address')
   expect(
     rollupLabels === undefined || project,
     'rollupLabels',
     rollupLabels,
     'to be left out without `project`',
   )
-  return {
-    databasePath: resolve(database),
-    journal: resolve(journal),
-    host,
-    port: wholeNumber('port', options.port ?? 8790, 0, 65_535),
-    token: options.token ?? null,
-    allowedHosts: options.allowedHosts ?? [],
-    project,
-    rollupLabels,
-    logger: options.logger ?? silentLogger,
-    maxLagSeconds: wholeNumber('maxLagSeconds', options.maxLagSeconds ?? 60, 1, 1e9),
-    queryTimeoutMs: wholeNumber('queryTimeoutMs', options.queryTimeoutMs ?? 10_000, 1, 3_600_000),
-    maxStreams: wholeNumber('maxStreams', options.maxStreams ?? 64, 0, 10_000),
-    queryThreads: wholeNumber('queryThreads', options.queryThreads ?? 2, 1, 16),
+  for (const [name, [least, greatest]] of Object.entries(RANGES)) {
+    const found = resolved[name as keyof typeof RANGES]
+    const isInRange = Number.isSafeInteger(found) && found >= least && found <= greatest
+    expect(isInRange, name, found, `a whole number from ${least} to ${greatest}`)
   }
+  return { ...resolved, databasePath: resolve(database), journal: resolve(journal) }
 }
 
-function wholeNumber(name: string, found: number, least: number, greatest: number): number {
-  const isInRange = Number.isSafeInteger(found) && found >= least && found <= greatest
-  expect(isInRange, name, found, `a whole number from ${least} to ${greatest}`)
-  return found
-}
-
-function expect(holds: boolean, option: string, found: unknown, expected: string): void {
+function expect(holds: boolean, option: string, found: unknown, expected: string): asserts holds {
   if (!holds)
     throw new TypeError(`Option '${option}' of startServer: found ${String(found)}, expected ${expected}`)
 }

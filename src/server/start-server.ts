@@ -4,9 +4,9 @@ import { BoundedWarnings } from '../journal/append/warnings.js'
 import { checkIsDirectory } from '../journal/identity.js'
 import { DatabaseError, openDatabaseReadOnly } from '../queries/index.js'
 import { ServerError } from './errors.js'
-import { Health } from './health/health.js'
+import { healthReporter } from './health/health.js'
 import { createApp } from './http/app.js'
-import { HostCheck, isLoopback } from './http/origin-checks.js'
+import { hostCheck, isLoopback } from './http/origin-checks.js'
 import { addDashboardRoutes } from './http/routes/dashboard.js'
 import { addQueryRoutes } from './http/routes/queries.js'
 import { addServiceRoutes } from './http/routes/service.js'
@@ -73,7 +73,7 @@ async function listen(
 ): Promise<Server> {
   const { databasePath, journal, host, port, allowedHosts, logger, queryTimeoutMs, maxLagSeconds } = options
   const app = await createApp({
-    hostCheck: new HostCheck(host, allowedHosts),
+    checkHost: hostCheck(host, allowedHosts),
     tokenCheck,
     maxRequestMs: 2 * queryTimeoutMs + READ_MS,
     logger,
@@ -87,10 +87,9 @@ async function listen(
     onFailure: (error) => failures.warn(Date.now(), { err: error }, 'A question to the database failed'),
   })
   const hub = new StreamHub(pool, options.maxStreams)
-  const health = new Health({ pool, maxLagSeconds, projector })
   addQueryRoutes(app, pool)
   addStreamRoute(app, hub)
-  addServiceRoutes(app, pool, health)
+  addServiceRoutes(app, pool, healthReporter({ pool, maxLagSeconds, projector }))
   addDashboardRoutes(app)
   let projectorStopped: Promise<void> | undefined
   app.addHook('preClose', async () => {

@@ -2,7 +2,7 @@ import { statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { JournalError } from '../../journal/errors.js'
 import { freeBytes } from '../../journal/files.js'
-import { status } from '../../maintenance/status.js'
+import { type StatusReport, status } from '../../maintenance/status.js'
 import { openDatabaseReadOnly } from '../../store/sqlite/connection/database.js'
 import { isLocked } from '../../store/sqlite/connection/lock.js'
 import { hasPositions } from '../../store/sqlite/positions.js'
@@ -25,28 +25,29 @@ export interface HealthMeasures {
 /** @throws DatabaseError, ProjectionError as `status` does. */
 export async function measureHealth({ databasePath, journal }: QueryProcessData): Promise<HealthMeasures> {
   const { bavail, bsize } = statfsSync(dirname(databasePath))
-  const disks = { disk_free_bytes: bavail * bsize, journal_disk_free_bytes: freeBytes(journal) }
-  try {
-    const report = await status({ journal, database: databasePath })
-    return {
-      projector_running: report.database?.projector_running ?? false,
-      lag_seconds: report.lag_seconds,
-      lag_bytes: report.lag_bytes,
-      rejected_lines: report.database?.rejected ?? null,
-      ...disks,
-    }
-  } catch (error) {
-    // A projector waits for a journal that its first writer will make: nothing is late. But one
-    // that has been projected must be there.
-    const isMissing = error instanceof JournalError && error.code === 'JOURNAL_MISSING'
-    if (!isMissing || hasProjected(databasePath)) throw error
-  }
+  const report = await statusOf(databasePath, journal)
+  const isRunning = report === null ? isLocked(databasePath) : report.database?.projector_running
   return {
-    projector_running: isLocked(databasePath),
-    lag_seconds: null,
-    lag_bytes: null,
-    rejected_lines: null,
-    ...disks,
+    projector_running: isRunning ?? false,
+    lag_seconds: report?.lag_seconds ?? null,
+    lag_bytes: report?.lag_bytes ?? null,
+    rejected_lines: report?.database?.rejected ?? null,
+    disk_free_bytes: bavail * bsize,
+    journal_disk_free_bytes: freeBytes(journal),
+  }
+}
+
+/**
+ * Null while there is no journal yet: a projector waits for the one that its first writer will make,
+ * and nothing is late. But one that has been projected must be there.
+ */
+async function statusOf(database: string, journal: string): Promise<StatusReport | null> {
+  try {
+    return await status({ journal, database })
+  } catch (error) {
+    const isMissing = error instanceof JournalError && error.code === 'JOURNAL_MISSING'
+    if (!isMissing || hasProjected(database)) throw error
+    return null
   }
 }
 

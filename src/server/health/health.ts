@@ -23,56 +23,50 @@ export interface HealthOptions {
 }
 
 /**
- * Tells whether what people see here can be relied on: something projects, it keeps up, and the
- * disks have space. Rejected lines are shown, but don't make it fail: no restart would help.
+ * Makes a function that tells whether what people see here can be relied on: something projects, it
+ * keeps up, and the disks have space. Rejected lines are shown, but don't make it fail: no restart
+ * would help. One report answers for a second.
  */
-export class Health {
-  readonly #options: HealthOptions
-  #kept: { report: Promise<HealthReport>; askedAt: number } | null = null
-
-  constructor(options: HealthOptions) {
-    this.#options = options
-  }
-
-  /** The report; one answers for a second. */
-  async report(): Promise<HealthReport> {
+export function healthReporter(options: HealthOptions): () => Promise<HealthReport> {
+  let report: Promise<HealthReport> | undefined
+  let askedAt = Number.NEGATIVE_INFINITY
+  return () => {
     const now = performance.now()
-    if (this.#kept === null || now - this.#kept.askedAt >= KEPT_MS) {
-      this.#kept = { report: this.#look(), askedAt: now }
-    }
-    return await this.#kept.report
+    if (report !== undefined && now - askedAt < KEPT_MS) return report
+    askedAt = now
+    report = look(options)
+    return report
   }
+}
 
-  async #look(): Promise<HealthReport> {
-    const { pool, maxLagSeconds, projector } = this.#options
-    const problems: string[] = []
-    let measures: Partial<HealthMeasures> = {}
-    try {
-      measures = JSON.parse(await pool.ask({ query: 'health', options: {} }))
-    } catch (error) {
-      const isMissing = (error as Error).message.endsWith(NO_DATABASE)
-      // The pool has logged anything else.
-      problems.push(isMissing ? NO_DATABASE : "journal and database can't be read: see the log")
-    }
-    const { projector_running: isRunning, lag_seconds: lag } = measures
-    const { failureCode: failure = null, waitingCode: wait = null } = projector ?? {}
-    if (failure !== null) problems.push(`the projector has stopped (${failure}): see the log`)
-    else if (wait !== null) problems.push(`the projector waits (${wait}) and tries again: see the log`)
-    else if (isRunning === false) {
-      problems.push('no projector runs: nothing new appears; start `request-journal project`')
-    }
-    if (typeof lag === 'number' && lag > maxLagSeconds) {
-      problems.push(`the projector is ${lag} s behind the journal, more than ${maxLagSeconds} s`)
-    }
-    if (isFull(measures)) problems.push('the disk of the database is full: nothing new is projected')
-    if ((measures.journal_disk_free_bytes ?? FULL_DISK_BYTES) < FULL_DISK_BYTES) {
-      problems.push(
-        'the disk of the journal is full: writers keep events in memory only, and drop them when that is full',
-      )
-    }
-    if (problems.length === 0) return { status: 'ok', problems, ...measures }
-    return { status: 'failing', problems, ...measures, ...errorBody(unavailable(problems.join('; '))) }
+async function look({ pool, maxLagSeconds, projector }: HealthOptions): Promise<HealthReport> {
+  const problems: string[] = []
+  let measures: Partial<HealthMeasures> = {}
+  try {
+    measures = JSON.parse(await pool.ask({ query: 'health', options: {} }))
+  } catch (error) {
+    const isMissing = (error as Error).message.endsWith(NO_DATABASE)
+    // The pool has logged anything else.
+    problems.push(isMissing ? NO_DATABASE : "journal and database can't be read: see the log")
   }
+  const { projector_running: isRunning, lag_seconds: lag } = measures
+  const { failureCode: failure = null, waitingCode: wait = null } = projector ?? {}
+  if (failure !== null) problems.push(`the projector has stopped (${failure}): see the log`)
+  else if (wait !== null) problems.push(`the projector waits (${wait}) and tries again: see the log`)
+  else if (isRunning === false) {
+    problems.push('no projector runs: nothing new appears; start `request-journal project`')
+  }
+  if (typeof lag === 'number' && lag > maxLagSeconds) {
+    problems.push(`the projector is ${lag} s behind the journal, more than ${maxLagSeconds} s`)
+  }
+  if (isFull(measures)) problems.push('the disk of the database is full: nothing new is projected')
+  if ((measures.journal_disk_free_bytes ?? FULL_DISK_BYTES) < FULL_DISK_BYTES) {
+    problems.push(
+      'the disk of the journal is full: writers keep events in memory only, and drop them when that is full',
+    )
+  }
+  if (problems.length === 0) return { status: 'ok', problems, ...measures }
+  return { status: 'failing', problems, ...measures, ...errorBody(unavailable(problems.join('; '))) }
 }
 
 /** Whether the database's disk is full: without anything to write, that does no harm. */

@@ -1,13 +1,7 @@
-import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http'
+import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import swagger from '@fastify/swagger'
-import Fastify, {
-  type FastifyBaseLogger,
-  type FastifyInstance,
-  type FastifyReply,
-  type FastifyRequest,
-  type FastifyTypeProvider,
-} from 'fastify'
+import Fastify, { type FastifyReply, type FastifyRequest, type FastifyTypeProvider } from 'fastify'
 import type { Static, TSchema } from 'typebox'
 import { VERSION } from '../../package/package-files.js'
 import type { ServerLogger } from '../options.js'
@@ -53,10 +47,10 @@ interface TypeBoxProvider extends FastifyTypeProvider {
   serializer: this['schema'] extends TSchema ? Static<this['schema']> : unknown
 }
 
-export type App = FastifyInstance<Server, IncomingMessage, ServerResponse, FastifyBaseLogger, TypeBoxProvider>
+export type App = Awaited<ReturnType<typeof createApp>>
 
 export interface AppOptions {
-  hostCheck: HostCheck
+  checkHost: HostCheck
   /** Null if no token is asked for. */
   tokenCheck: TokenCheck | null
   /** How long a request may take until its answer has been read. */
@@ -65,7 +59,7 @@ export interface AppOptions {
 }
 
 /** Makes an HTTP server without routes: it refuses what no route takes, and forms every error. */
-export async function createApp({ hostCheck, tokenCheck, maxRequestMs, logger }: AppOptions): Promise<App> {
+export async function createApp({ checkHost, tokenCheck, maxRequestMs, logger }: AppOptions) {
   const app = Fastify({
     // The route's decoder parses the text; a parameter in a path may be as long as the path.
     routerOptions: { querystringParser: (text) => ({ text }), maxParamLength: MAX_HEADER_BYTES },
@@ -80,7 +74,7 @@ export async function createApp({ hostCheck, tokenCheck, maxRequestMs, logger }:
       headersTimeout: RECEIVE_MS,
       connectionsCheckingInterval: 1000,
       maxHeaderSize: MAX_HEADER_BYTES,
-      // HostCheck refuses it with JSON instead.
+      // `checkHost` refuses it with JSON instead.
       requireHostHeader: false,
     },
     frameworkErrors: (error, _request, reply) => {
@@ -108,7 +102,7 @@ export async function createApp({ hostCheck, tokenCheck, maxRequestMs, logger }:
 
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(SECURITY_HEADERS)
-    hostCheck.check(request.headers.host, request.raw.httpVersion)
+    checkHost(request.headers.host, request.raw.httpVersion)
     checkFetchSite(request.headers, request.routeOptions.url ?? '')
     if (!WITHOUT_TOKEN.has(request.routeOptions.url ?? '')) {
       await tokenCheck?.check(request.headers.authorization, whenLeft(reply))

@@ -16,35 +16,34 @@ export async function isLoopback(host: string): Promise<boolean> {
 }
 
 /**
- * Refuses requests whose Host isn't a name of this server: a page in a browser can point a name of
- * its own at 127.0.0.1, and would then read what is served here. Ports aren't compared, because
- * tunnels and containers change them.
+ * Refuses a Host header that isn't a name of this server.
+ *
+ * @param httpVersion a request of HTTP/1.0, as load balancers send to see whether anyone answers,
+ *   needs no host.
+ * @throws HttpError 400 for no host, 421 for a foreign one.
  */
-export class HostCheck {
-  readonly #names: ReadonlySet<string>
-  readonly #takesAddresses: boolean
+export type HostCheck = (header: string | undefined, httpVersion: string) => void
 
-  /** @param allowedNames names beside the one that the server listens on, such as a proxy's. */
-  constructor(listenHost: string, allowedNames: readonly string[]) {
-    this.#names = new Set(['localhost', listenHost, ...allowedNames].map((name) => name.toLowerCase()))
-    // Nobody can point an address at another machine.
-    this.#takesAddresses = isIP(listenHost) !== 0 && !isLoopbackAddress(listenHost)
-  }
-
-  /**
-   * @param httpVersion a request of HTTP/1.0, as load balancers send to see whether anyone answers,
-   *   needs no host.
-   * @throws HttpError 400 for no host, 421 for a foreign one.
-   */
-  check(header: string | undefined, httpVersion: string): void {
+/**
+ * Makes the check of a server's hosts: a page in a browser can point a name of its own at
+ * 127.0.0.1, and would then read what is served here. Ports aren't compared, because tunnels and
+ * containers change them.
+ *
+ * @param allowedNames names beside the one that the server listens on, such as a proxy's.
+ */
+export function hostCheck(listenHost: string, allowedNames: readonly string[]): HostCheck {
+  const names = new Set(['localhost', listenHost, ...allowedNames].map((name) => name.toLowerCase()))
+  // Nobody can point an address at another machine.
+  const takesAddresses = isIP(listenHost) !== 0 && !isLoopbackAddress(listenHost)
+  return (header, httpVersion) => {
     // No browser speaks HTTP/1.0.
     if (header === undefined && httpVersion === '1.0') return
     if (header === undefined || header === '')
       throw new HttpError(400, 'Invalid request: the Host header is missing')
     const [, bracketed, plain] = /^(?:\[([^\]]+)\]|([^:]+))(?::\d*)?$/.exec(header) ?? []
     const name = (bracketed ?? plain ?? '').toLowerCase()
-    if (this.#names.has(name)) return
-    if (isIP(name) !== 0 && (this.#takesAddresses || isLoopbackAddress(name))) return
+    if (names.has(name)) return
+    if (isIP(name) !== 0 && (takesAddresses || isLoopbackAddress(name))) return
     const advice = `start the server with --allow-host ${name === '' ? '<name>' : name} if that is one of its names`
     throw new HttpError(421, `Misdirected request: '${header}' is not served here; ${advice}`)
   }

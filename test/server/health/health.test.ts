@@ -3,7 +3,7 @@ import { appendFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { expect } from 'vitest'
-import { Health } from '../../../src/server/health/health.js'
+import { healthReporter } from '../../../src/server/health/health.js'
 import type { QueryPool } from '../../../src/server/pool/query-pool.js'
 import { acquireDatabaseLock } from '../../../src/store/sqlite/connection/lock.js'
 import { requestLine } from '../../support/lines.js'
@@ -165,8 +165,8 @@ test.for([
       journal_disk_free_bytes,
     }
     const pool = { ask: async () => JSON.stringify(measures) } as unknown as QueryPool
-    const health = new Health({ pool, maxLagSeconds: 60, projector: null })
-    const { status, problems } = await health.report()
+    const health = healthReporter({ pool, maxLagSeconds: 60, projector: null })
+    const { status, problems } = await health()
     expect(status).toBe(full === null ? 'ok' : 'failing')
     expect(problems).toEqual(
       full === null ? [] : [expect.stringContaining(`the disk of the ${full} is full`)],
@@ -176,12 +176,12 @@ test.for([
 
 test('fails while its projector waits for what can heal, and says for what', async () => {
   const pool = { ask: async () => JSON.stringify({ projector_running: true, lag_seconds: 0 }) }
-  const health = new Health({
+  const health = healthReporter({
     pool: pool as unknown as QueryPool,
     maxLagSeconds: 60,
     projector: { failureCode: null, waitingCode: 'JOURNAL_MISSING' },
   })
-  expect(await health.report()).toMatchObject({
+  expect(await health()).toMatchObject({
     status: 'failing',
     problems: [expect.stringContaining('waits (JOURNAL_MISSING)')],
   })

@@ -37,19 +37,17 @@ export function addDashboardRoutes(app: App): void {
 /** The dashboard's files by the path that they are served at: `/` and `/assets/<room>/<file>`. */
 export function loadAssets(): Map<string, Asset> {
   const assets = new Map<string, Asset>()
+  const add = (path: string, file: string) => {
+    const contentType = CONTENT_TYPES[extname(file)]
+    if (contentType !== undefined) assets.set(path, new Asset(contentType, readFileSync(file)))
+  }
   const dashboard = dirname(requirePackageFile(PAGE_FILE))
   for (const name of readdirSync(dashboard, { encoding: 'utf8', recursive: true })) {
-    const contentType = CONTENT_TYPES[extname(name)]
-    if (contentType === undefined) continue
-    const path = name === 'index.html' ? '/' : `/assets/${name.replaceAll(sep, '/')}`
-    assets.set(path, new Asset(contentType, readFileSync(join(dashboard, name))))
+    add(name === 'index.html' ? '/' : `/assets/${name.replaceAll(sep, '/')}`, join(dashboard, name))
   }
   // uPlot's package exports no path to the folder; its main module is beside the files.
   const uplot = dirname(createRequire(requirePackageFile('package.json')).resolve('uplot'))
-  for (const name of UPLOT_FILES) {
-    const contentType = CONTENT_TYPES[extname(name)] as string
-    assets.set(`/assets/uplot/${name}`, new Asset(contentType, readFileSync(join(uplot, name))))
-  }
+  for (const name of UPLOT_FILES) add(`/assets/uplot/${name}`, join(uplot, name))
   return assets
 }
 

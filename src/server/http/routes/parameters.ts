@@ -7,11 +7,8 @@ const MAX_UINT32 = 4_294_967_295
 const flag = (description: string) => Type.Optional(Type.Boolean({ description }))
 const text = (description: string) => Type.Optional(Type.String({ description }))
 const filledText = (description: string) => Type.Optional(Type.String({ description, minLength: 1 }))
-const count = (description: string, standard: number) =>
-  Type.Optional(Type.Integer({ minimum: 0, maximum: MAX_UINT32, default: standard, description }))
-
-const limit = (maximum: number, description: string) =>
-  Type.Optional(Type.Integer({ minimum: 1, maximum, description }))
+const count = (minimum: number, maximum: number, description: string, others: { default?: number } = {}) =>
+  Type.Optional(Type.Integer({ minimum, maximum, ...others, description }))
 
 // Texts that the queries themselves check are plain strings here: their errors come after those of
 // the query string, in an order of their own.
@@ -65,7 +62,8 @@ export const StatsQuery = query({
   ...WINDOW,
   ...NAMES,
   group_by: text('Adds a section for each group: model, tier, provider, policy, hour, day, label:<name>.'),
-  limit: limit(
+  limit: count(
+    1,
     20_000,
     'The most groups, those with the most requests; the rest is one, `other`. More than 20,000 are refused.',
   ),
@@ -78,15 +76,16 @@ export const SeriesQuery = query({
   ...NAMES,
   by: text('Whose costs are told apart: model or provider. The default is model.'),
   bucket: text('minute, hour or day. The default depends on the length of the window.'),
-  limit: limit(
+  limit: count(
+    1,
     100,
     'The most names, those with the most requests; the rest is `other`. The default is the 8 with the largest costs or refunds.',
   ),
 })
 
 export const RequestsQuery = query({
-  page: count('From 1; 0 is 1.', 1),
-  per_page: count('Cut to 1..100.', 20),
+  page: count(0, MAX_UINT32, 'From 1; 0 is 1.', { default: 1 }),
+  per_page: count(0, MAX_UINT32, 'Cut to 1..100.', { default: 20 }),
   details: flag('Adds correlation_id, attempt, policy, labels and state to each entry.'),
   ...FILTERS,
   ...WINDOW,
@@ -99,20 +98,16 @@ export const RequestsQuery = query({
 })
 
 export const NamesQuery = Type.Object({
-  limit: Type.Optional(
-    Type.Integer({ minimum: 1, maximum: 100, default: 20, description: 'The most names.' }),
-  ),
+  limit: count(1, 100, 'The most names.', { default: 20 }),
   dimension: text('model, provider, policy or label:<name>. The default is model.'),
   prefix: text('The beginning of the names, in any ASCII case.'),
 })
 
 export const StreamQuery = query({
-  last_event_id: Type.Optional(
-    Type.Integer({
-      minimum: 0,
-      maximum: Number.MAX_SAFE_INTEGER,
-      description: 'Begins after this request; the Last-Event-ID header overrides it.',
-    }),
+  last_event_id: count(
+    0,
+    Number.MAX_SAFE_INTEGER,
+    'Begins after this request; the Last-Event-ID header overrides it.',
   ),
   ...FILTERS,
   ...NAMES,

@@ -1,4 +1,4 @@
-import type { Health, HealthReport } from '../../health/health.js'
+import type { HealthReport } from '../../health/health.js'
 import { EXPOSITION_CONTENT_TYPE } from '../../metrics/exposition.js'
 import type { QueryPool } from '../../pool/query-pool.js'
 import type { App } from '../app.js'
@@ -9,7 +9,7 @@ import { ErrorAnswer, HealthAnswer } from './responses.js'
 const LIVE: HealthReport = { status: 'ok', problems: [] }
 
 /** Adds `/healthz`, `/livez`, `/metrics` and `/openapi.json`. */
-export function addServiceRoutes(app: App, pool: QueryPool, health: Health): void {
+export function addServiceRoutes(app: App, pool: QueryPool, health: () => Promise<HealthReport>): void {
   app.get(
     '/healthz',
     {
@@ -22,7 +22,7 @@ export function addServiceRoutes(app: App, pool: QueryPool, health: Health): voi
     },
     async ({ query: { live } }, reply) => {
       if (live !== undefined && live !== 'false') return await reply.send(LIVE)
-      const report = await health.report()
+      const report = await health()
       return await reply.code(report.status === 'ok' ? 200 : 503).send(report)
     },
   )
