@@ -6,8 +6,8 @@ import type { FileIdentity } from '../journal/file-identity.js'
 import type { SegmentPosition } from './positions.js'
 
 /**
- * What keeps projections and positions. One process at a time holds a store, by a lock that dies with it, and it has one
- * transaction at a time.
+ * What keeps projections and positions. One process at a time holds a store, by a lock that dies
+ * with it, and it has one transaction at a time.
  *
  * Every implementation passes test/store/conformance.ts.
  */
@@ -16,22 +16,32 @@ export interface Store {
   readonly name: string
   /** How far each segment is projected, in the order of the segments. */
   positions(): Promise<SegmentPosition[]>
-  /** Notes that a segment is in another file now: a faithful copy, or the same one under another device number. */
+  /**
+   * Notes that a segment is in another file now: a faithful copy, or the same one under another
+   * device number.
+   */
   rememberFile(segmentId: number, file: FileIdentity): Promise<void>
   /** The last segment whose rows were pruned, by id; 0 if none was. */
   prunedThrough(): Promise<number>
   /** The names of segments that are gone, and that somebody has said to do without. */
   acceptedMissing(): Promise<Set<string>>
-  /** @param names of the segments that are gone now: one that came back must not go unnoticed the next time. */
+  /**
+   * @param names of the segments that are gone now: one that came back must not go unnoticed the
+   *   next time.
+   */
   acceptMissing(names: readonly string[]): Promise<void>
   /**
-   * The names of the labels that roll-ups are kept by, in order. They can be chosen while there are no requests.
+   * The names of the labels that roll-ups are kept by, in order. They can be chosen while there are
+   * no requests.
    *
    * @param asked undefined: those that are stored stay.
    * @throws ProjectionError OTHER_ROLLUP_LABELS; RangeError for names that can't be labels.
    */
   chooseRollupLabels(asked?: readonly string[]): Promise<string[]>
-  /** @throws ProjectionError PROJECTION_OUTDATED if another version of a fold has filled a projection. */
+  /**
+   * @throws ProjectionError PROJECTION_OUTDATED if another version of a fold has filled a
+   *   projection.
+   */
   checkVersions(): Promise<void>
   /** @throws ProjectionError DATABASE_REMOVED; DATABASE_AWAY while it may come back. */
   checkIsThere(): Promise<void>
@@ -52,27 +62,30 @@ export interface RebuildOptions {
 }
 
 /**
- * Changes and positions that are committed together: all of them or none. The caller loads what a batch's fold needs,
- * folds, and applies the changes; what was applied is seen by the next load.
+ * Changes and positions that are committed together: all of them or none. The caller loads what a
+ * batch's fold needs, folds, and applies the changes; what was applied is seen by the next load.
  */
 export interface StoreTransaction {
   /** Whether it takes lines of several segments: what is committed at a time must be much. */
   readonly isBulk: boolean
-  /** Gives a segment its row, to which the lines of its batches refer. Once, before the first of them. */
+  /**
+   * Gives a segment its row, to which the lines of its batches refer. Once, before the first of
+   * them.
+   */
   addSegment(position: SegmentPosition): Promise<void>
   load(keys: Keys): Promise<Known>
   apply(changes: Changes): Promise<void>
   addSums(sums: SumChanges): Promise<void>
   /**
-   * Gives back the completions that were deferred, once they can be looked up; the caller folds and applies them. Called
-   * once, after the last batch.
+   * Gives back the completions that were deferred, once they can be looked up; the caller folds and
+   * applies them. Called once, after the last batch.
    */
   deferred(): AsyncIterable<{ known: Known; completions: readonly PlacedCompletion[] }>
   /**
    * Moves a segment's position.
    *
-   * @returns false when the stored one isn't `expectedBytes`: another program has projected, and this transaction must
-   *   be rolled back.
+   * @returns false when the stored one isn't `expectedBytes`: another program has projected, and
+   *   this transaction must be rolled back.
    */
   advance(expectedBytes: number, next: SegmentPosition): Promise<boolean>
   /** Makes everything durable and visible at once. */

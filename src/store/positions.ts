@@ -1,12 +1,15 @@
 import type { LastLine, LineCounts } from '../journal/read/batch.js'
 
-/** What has been projected of one segment, and how to tell that it is still the same. */
+/** How far one segment is projected, and how to tell that it is still the same. */
 export interface SegmentPosition {
   /** day × 1000 + number. */
   id: number
   journalId: string
   name: string
-  /** The file that was read last. Its device is null where a version that didn't know it has written the position. */
+  /**
+   * The file that was read last. The device is null in a position that was written before devices
+   * were known.
+   */
   file: { device: string | null; inode: string }
   /** Everything before this byte is projected; after a newline, or 0. */
   projectedBytes: number
@@ -17,7 +20,9 @@ export interface SegmentPosition {
   /** The last projected line. Null if there is none. */
   lastLine: LastLine | null
   counts: SegmentCounts
-  /** Odd completions, as counted when this was read: a later segment may add those that were held. */
+  /**
+   * How many completions were odd when this was read. A later segment may add those that were held.
+   */
   odd: OddCompletions
 }
 

@@ -10,6 +10,7 @@ import {
   placedCompletion,
   prunedCompletionTest,
 } from './projection-tables.js'
+import { quoted } from './references.js'
 
 interface DeferredRow extends CompletionRow {
   before_id: number
@@ -24,8 +25,9 @@ interface Index {
 const PAGE_ROWS = 1000
 
 /**
- * What a bulk transaction changes of the schema while it inserts so many requests that an index is cheaper made anew than
- * kept. Completions, which need it to find their row, are put aside meanwhile.
+ * Changes the schema for a bulk transaction, which inserts so many requests that making an index
+ * anew is cheaper than keeping it up to date. Completions need that index to find their row, so
+ * they are put aside meanwhile.
  */
 export class BulkTables {
   readonly #database: Database
@@ -46,22 +48,24 @@ export class BulkTables {
   }
 
   /**
-   * Drops every index that a statement made, except those that only grow at their end, or hardly at all: keeping them while
-   * lines are read takes 5 % less than making them at the end. The index of streams without an end is made last, once
-   * these are few: kept, it took 0.3 µs a row where two in five are such streams, made at the end 0.1.
+   * Drops every index that a statement made, except those that only grow at their end, or hardly at
+   * all: keeping them while lines are read takes 5 % less than making them at the end. `finish`
+   * makes the index of streams without an end, which are few by then: kept, it took 0.3 µs a row
+   * where two in five are such streams; made at the end, 0.1.
    */
   dropIndexes(): void {
     this.#drop("sql IS NOT NULL AND name NOT IN ('idx_requests_timestamp', 'idx_requests_unjournaled')")
   }
 
-  /** The one whose keys are random; those that a user has added may be either. */
+  /** Drops the index whose keys are random. Indexes that a user has added are kept up to date. */
   dropRandomIndex(): void {
     this.#drop("name = 'idx_requests_correlation_id'")
   }
 
   /**
-   * Drops the triggers that users have made, until `finish`: to them rows that go and come back the same are no news, and one that
-   * deletes what belongs to a request would do so.
+   * Drops the triggers that users have made, until `finish`. Rows that go and come back the same
+   * are no news to them, and a trigger that deletes what belongs to a deleted request would do
+   * harm.
    */
   dropTriggers(): void {
     const triggers = this.#database
@@ -69,11 +73,14 @@ export class BulkTables {
         "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'",
       )
       .all()
-    for (const { name } of triggers) this.#database.exec(`DROP TRIGGER "${name.replaceAll('"', '""')}"`)
+    for (const { name } of triggers) this.#database.exec(`DROP TRIGGER ${quoted(name)}`)
     this.#triggers.push(...triggers.map(({ sql }) => sql))
   }
 
-  /** Makes what completions need, as it was: one that a user has added or changed comes back so too. */
+  /**
+   * Makes the indexes that completions need, each by the statement that had made it, even where a
+   * user has changed it.
+   */
   createIndexes(): void {
     const isLast = ({ name }: Index) => name === 'idx_requests_unended'
     for (const { sql } of this.#indexes.filter((index) => !isLast(index))) this.#database.exec(sql)
@@ -84,7 +91,10 @@ export class BulkTables {
     this.#defer.run(completion.beforeId, ...completionValues(completion))
   }
 
-  /** Defers the held completions, before all others. They wait for new requests: no stored one was theirs. */
+  /**
+   * Defers the held completions, before all others. They wait for new requests: no stored one is
+   * theirs.
+   */
   deferHeldCompletions(): void {
     this.#database.exec(`
       INSERT INTO deferred_completions (before_id, ${PLACED_COLUMNS})
@@ -94,8 +104,9 @@ export class BulkTables {
   }
 
   /**
-   * Gives back what was deferred, in its order. No two completions of a page have the same correlation_id, so that each
-   * finds what those before it have changed. Completions of requests that were pruned are left out.
+   * Gives back what was deferred, in its order. No two completions of a page have the same
+   * correlation_id, so that each one finds what those before it have changed. Completions of
+   * requests that were pruned are left out.
    */
   *deferredPages(): Generator<DeferredCompletion[]> {
     const wasPruned = prunedCompletionTest(this.#database)
@@ -135,24 +146,25 @@ export class BulkTables {
         `SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = 'requests' AND ${condition}`,
       )
       .all()
-    for (const { name } of indexes) this.#database.exec(`DROP INDEX "${name.replaceAll('"', '""')}"`)
+    for (const { name } of indexes) this.#database.exec(`DROP INDEX ${quoted(name)}`)
     this.#indexes.push(...indexes)
   }
 }
 
 /**
- * The share of the stored rows that new ones must be for a bulk transaction. Measured: making the index of random UUIDs
- * anew takes 0.9 µs for each row of the table, keeping it up to date 4 to 8 µs for each new one.
+ * The share of the stored rows that new ones must be for a bulk transaction. Measured: making the
+ * index of random UUIDs anew takes 0.9 µs for each row of the table, keeping it up to date 4 to 8
+ * µs for each new one.
  */
 const MIN_BULK_SHARE = 1 / 4
 
-/** What a line takes where nothing is known. */
+/** The length that lines are taken to have while none is stored. */
 const USUAL_LINE_BYTES = 400
 
 /**
- * Whether lines that wait are so many that an index is cheaper made anew than kept.
+ * Whether so many lines wait that making an index anew is cheaper than keeping it up to date.
  *
- * @param bytes what those lines take that one transaction can bring in.
+ * @param bytes the length of those lines that one transaction can bring in.
  */
 export function isWorthBulk(
   database: Database,

@@ -56,22 +56,26 @@ export function hasPositions(database: Database): boolean {
   return database.prepare('SELECT 1 FROM journal_segments LIMIT 1').get() !== undefined
 }
 
-/** Adds a segment's row, so that lines can refer to it. */
+/** Adds the row of a segment, to which its lines refer. */
 export function insertPosition(database: Database, position: SegmentPosition): void {
   const { id, journalId, name, file } = position
   const sql = 'INSERT INTO journal_segments (id, journal_id, name, device, inode) VALUES (?, ?, ?, ?, ?)'
   database.prepare(sql).run(id, journalId, name, file.device, file.inode)
 }
 
-/** The segment is in this file now: a faithful copy, or the same one under another device number. */
+/**
+ * Notes that a segment is in another file now: a faithful copy, or the same one under another
+ * device number.
+ */
 export function rememberFile(database: Database, id: number, { device, inode }: FileIdentity): void {
   database.prepare('UPDATE journal_segments SET device = ?, inode = ? WHERE id = ?').run(device, inode, id)
 }
 
 /**
- * Moves a position, in the transaction that has the rows. Names the value that it expects.
+ * Moves a position, in the transaction that has the rows.
  *
- * @returns false when another value was found: somebody else has projected, and this transaction must not commit.
+ * @returns false if the stored one isn't `expectedBytes`: another program has projected, and this
+ *   transaction must not commit.
  */
 export function advancePosition(database: Database, expectedBytes: number, next: SegmentPosition): boolean {
   const sql = `UPDATE journal_segments SET device = ?, inode = ?, projected_bytes = ?, projected_crc32 = ?,
@@ -103,7 +107,8 @@ export function advancePosition(database: Database, expectedBytes: number, next:
 }
 
 /**
- * After a prune a replay leaves out completions whose request is gone. They were odd all the same.
+ * Keeps the counts of odd completions after a replay of a pruned journal. It leaves out completions
+ * whose request is gone, but they were odd all the same.
  *
  * @param positions as they were before.
  */
@@ -126,12 +131,18 @@ export function hasPrunedLateLines(database: Database): boolean {
   return database.prepare('SELECT 1 FROM pruned_segments WHERE late_lines > 0').get() !== undefined
 }
 
-/** The names of segments that are gone, and that somebody has told a projector or a replay to do without. */
+/**
+ * The names of segments that are gone, and that somebody has told a projector or a replay to do
+ * without.
+ */
 export function acceptedMissing(database: Database): Set<string> {
   return new Set(database.prepare<[], string>('SELECT name FROM missing_segments').pluck().all())
 }
 
-/** @param names of the segments that are gone now: one that came back must not go unnoticed the next time. */
+/**
+ * @param names of the segments that are gone now: one that came back must not go unnoticed the next
+ *   time.
+ */
 export function acceptMissing(database: Database, names: readonly string[]): void {
   const at = new Date().toISOString()
   const keep = database.prepare('INSERT OR IGNORE INTO missing_segments (name, accepted_at) VALUES (?, ?)')

@@ -30,7 +30,10 @@ const OWN_COLUMNS = ['correlation_id', 'attempt', ...OUTCOME_COLUMNS] as const
 /** The columns of a completion. */
 export const COMPLETION_COLUMNS = OWN_COLUMNS.join(', ')
 
-/** The columns of a table that keeps completions, in the order of `completionValues`, and a placeholder for each. */
+/**
+ * The columns of a table that keeps completions, in the order of `completionValues`, and a
+ * placeholder for each.
+ */
 export const PLACED_COLUMNS = `segment_id, byte_offset, ${COMPLETION_COLUMNS}`
 export const PLACEHOLDERS = PLACED_COLUMNS.replaceAll(/\w+/g, '?')
 
@@ -56,7 +59,10 @@ const REQUEST_COLUMNS = [
   'byte_offset',
 ]
 
-/** Writes what the folds change, by statements that are prepared once. All of them run in the caller's transaction. */
+/**
+ * Writes what the folds change, by statements that are prepared once. All of them run in the
+ * caller's transaction.
+ */
 export class ProjectionTables {
   readonly #statements: ReturnType<typeof prepareStatements>
   readonly #requests: RowQueue
@@ -107,7 +113,10 @@ export class ProjectionTables {
     return this.#statements.oneHeld.get() !== undefined
   }
 
-  /** The completions that are held for requests with this correlation_id, in the order of the journal. */
+  /**
+   * The completions that are held for requests with this correlation_id, in the order of the
+   * journal.
+   */
   heldCompletions(correlationId: string): PlacedCompletion[] {
     return this.#statements.heldCompletions.all(correlationId).map(placedCompletion)
   }
@@ -116,7 +125,10 @@ export class ProjectionTables {
     this.#statements.insertRejected.run(segmentId, byteOffset, length, reason, detail, excerpt)
   }
 
-  /** Adds to a policy's sum and count, and brings its mean up to date; a policy without samples has no row. */
+  /**
+   * Adds to a policy's sum and count, and brings its mean up to date; a policy without samples has
+   * no row.
+   */
   addToTokenRatio({ policy, millionths, samples }: RatioChange): void {
     this.#statements.addRatio.run(policy, millionths, samples)
     this.#statements.deleteEmptyRatio.run(policy)
@@ -130,7 +142,10 @@ export function countHeldCompletions(database: Database): number {
   return database.prepare<[], number>('SELECT count(*) FROM held_completions').pluck().get() ?? 0
 }
 
-/** The completions of pruned segments that changed requests which still exist, in the order of the journal. */
+/**
+ * The completions of pruned segments that changed requests which still exist, in the order of the
+ * journal.
+ */
 export function carriedCompletions(database: Database): PlacedCompletion[] {
   const sql = 'SELECT * FROM carried_completions ORDER BY segment_id, byte_offset'
   return database.prepare<[], CompletionRow>(sql).all().map(placedCompletion)

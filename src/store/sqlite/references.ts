@@ -1,25 +1,26 @@
 import type { Database } from './connection/database.js'
 import { DatabaseError } from './connection/errors.js'
 
-/** A foreign key of a user's table that refers to `requests`. */
+/** A foreign key by which a user's table refers to `requests`. */
 interface RequestReference {
   child: string
-  /** As SQL: which row `c` of the child refers to which row `r` of `requests`. */
+  /** The SQL for whether row `c` of the child refers to row `r` of `requests`. */
   condition: string
   onDelete: string
 }
 
 /**
- * What tables of users refer to through foreign keys, held over a replay. That runs with foreign keys off, so that no
- * cascade takes the users' rows while the same requests go and come back. What would refer to nothing afterwards, or to
- * another request, is found here, before the commit.
+ * Notes what users' tables refer to through foreign keys, and checks it after a replay. That runs
+ * with foreign keys off, so that no cascade takes the users' rows while the same requests go and
+ * come back. A reference that would lead to nothing afterwards, or to another request, is found
+ * here, before the commit.
  */
 export class HeldReferences {
   readonly #database: Database
   /** The tables that have foreign keys. */
   readonly #children: string[]
 
-  /** In the transaction, before anything is removed. */
+  /** Takes notes: in the transaction, before anything is removed. */
   constructor(database: Database) {
     this.#database = database
     database.exec(`
@@ -44,11 +45,7 @@ export class HeldReferences {
     }
   }
 
-  /**
-   * Once everything has come again.
-   *
-   * @throws DatabaseError ROWS_REFERRED_TO
-   */
+  /** Compares, once all rows have come again. @throws DatabaseError ROWS_REFERRED_TO */
   check(): void {
     const moved = this.#database
       .prepare<[], { child: string; n: number }>(
@@ -77,7 +74,10 @@ export class HeldReferences {
     )
   }
 
-  /** @returns false for a key that SQLite can't make sense of, such as one to a column that isn't unique. */
+  /**
+   * @returns false for a key that SQLite can't make sense of, such as one to a column that isn't
+   *   unique.
+   */
   #noteDangling(child: string): boolean {
     try {
       this.#database
@@ -85,7 +85,8 @@ export class HeldReferences {
         .run()
       return true
     } catch {
-      // Nothing can be held by such a key, and with foreign keys on SQLite would refuse each change itself.
+      // Such a key refers to nothing, and with foreign keys on SQLite would refuse each change
+      // itself.
       return false
     }
   }
@@ -102,8 +103,8 @@ export class HeldReferences {
 }
 
 /**
- * Rows that a prune removes must not be held by a table of users: a reference without ON DELETE CASCADE, SET NULL or SET
- * DEFAULT would stop it half way.
+ * Checks that no user's table holds rows that a prune removes: a reference without ON DELETE
+ * CASCADE, SET NULL or SET DEFAULT would stop it half way.
  *
  * @param through the last segment whose rows go, by id.
  * @throws DatabaseError ROWS_REFERRED_TO
@@ -147,7 +148,8 @@ function requestReferences(database: Database): RequestReference[] {
   return [...references.values()]
 }
 
-function quoted(name: string): string {
+/** A name as SQL takes it, whatever is in it. */
+export function quoted(name: string): string {
   return `"${name.replaceAll('"', '""')}"`
 }
 

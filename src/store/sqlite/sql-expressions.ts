@@ -16,11 +16,14 @@ function limitedSql(column: string): string {
   return `max(-${limit}, min(${limit}, coalesce(${column}, 0) * 1.0))`
 }
 
-/** SQL for a column as sums count it; 0 for null. The same as `wholeNumber`. */
+/** SQL for the number that sums count a column as; 0 for null. The same as `wholeNumber`. */
 export function wholeNumberSql(column: string, limit: number): string {
   return `max(-${limit}, min(${limit}, coalesce(CAST(${column} AS INTEGER), 0)))`
 }
 
-/** SQL for `isUnended`, term by term as the partial index has it: otherwise SQLite doesn't use the index. */
+/**
+ * SQL for `isUnended`, term by term as the partial index has it: otherwise SQLite doesn't use the
+ * index.
+ */
 export const UNENDED_SQL = `streaming <> 0 AND success <> 0 AND completed_segment_id IS NULL AND input_tokens IS NULL
   AND output_tokens IS NULL AND stream_duration_ms IS NULL`

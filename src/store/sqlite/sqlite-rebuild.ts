@@ -13,15 +13,17 @@ import { unjournaledRequests } from './stored-requests.js'
 import { storeVersions } from './versions.js'
 
 /**
- * Begins the one transaction of a replay: readers keep the old view until it commits. Rows that never came from a journal
- * keep their ids. What users' tables refer to stays as it is, and no trigger fires.
+ * Begins the one transaction of a replay: readers keep the old view until it commits. Rows that
+ * never came from a journal keep their ids. What users' tables refer to stays as it is, and no
+ * trigger fires.
  */
 export function beginRebuild(
   database: Database,
   tables: SqliteTables,
   { before, rollupLabels: labels }: RebuildOptions,
 ): RebuildTransaction {
-  // Requests go and come back: what refers to them must not be deleted meanwhile. SQLite ignores this in a transaction.
+  // Requests go and come back: what refers to them must not be deleted meanwhile. SQLite ignores
+  // this in a transaction.
   database.pragma('foreign_keys = OFF')
   database.exec('BEGIN IMMEDIATE')
   try {
@@ -81,7 +83,10 @@ class SqliteRebuild extends SqliteTransaction implements RebuildTransaction {
   }
 }
 
-/** Empties every projection but the roll-ups. Rows that never came from a journal stay, with their ids. */
+/**
+ * Empties every projection but the roll-ups. Rows that never came from a journal stay, with their
+ * ids.
+ */
 function clearProjections(database: Database, dropIndexes: () => void): void {
   // Asked while the index that answers it is there.
   const unjournaled = database.prepare('SELECT 1 FROM requests WHERE segment_id IS NULL LIMIT 1').get()
@@ -112,8 +117,9 @@ function clearProjections(database: Database, dropIndexes: () => void): void {
 }
 
 /**
- * The ids that a replay gives, in the order of the journal: after the rows from before it, and around rows that other
- * programs have added since. Live rows have the same ids, unless lines came late.
+ * The ids that a replay gives, in the order of the journal: after the rows from before it, and
+ * around rows that other programs have added since. Live rows have the same ids, unless lines came
+ * late.
  */
 function rebuiltIds(database: Database): { nextId: number; takenIds: ReadonlySet<number> } {
   const last = database.prepare<[], number>('SELECT last_id FROM unjournaled_requests').pluck().get() ?? 0

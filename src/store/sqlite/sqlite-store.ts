@@ -33,7 +33,8 @@ export class SqliteStore implements Store {
   readonly #folder: { path: string; file: FileIdentity | null }
 
   /**
-   * @throws DatabaseError PROJECTOR_RUNNING while another process holds the database; also as `openDatabase`.
+   * @throws DatabaseError PROJECTOR_RUNNING while another process holds the database; also as
+   *   `openDatabase`.
    */
   constructor(databasePath: string, { purpose, busyTimeoutMs }: SqliteStoreOptions) {
     this.name = databasePath

@@ -4,7 +4,7 @@ import { MAX_LATENCY_MS, MAX_TOKENS, wholeNumber } from '../../folds/limits.js'
 import type { StoredRequest } from '../../folds/request.js'
 import type { Database } from './connection/database.js'
 
-/** A row of `requests`, as far as a completion needs to know it. */
+/** What a completion needs to know of a row of `requests`. */
 export interface RequestColumns {
   id: number
   attempt: number | null
@@ -54,7 +54,7 @@ export class StoredRequests {
     beforeId = Number.MAX_SAFE_INTEGER,
   ): KnownRequest[] {
     const { newestTwo, newest } = this.#statements
-    // Hardly any id is shared by several rows: then one statement is enough.
+    // Hardly any id is shared by several rows: mostly this one statement is enough.
     const two = newestTwo.all(correlationId, beforeId)
     if (two.length < 2) return two.map((row) => ({ request: this.#read(row), newer: 0 }))
     const candidates: KnownRequest[] = []
@@ -71,7 +71,10 @@ export class StoredRequests {
     return candidates
   }
 
-  /** What the fold must know of completions that were deferred, each with a correlation_id of its own. */
+  /**
+   * Finds what the fold must know of completions that were deferred, each with a correlation_id of
+   * its own.
+   */
   forDeferred(completions: readonly DeferredCompletion[]): {
     requests: Map<string, KnownRequest[]>
     later: Map<string, StoredRequest>
@@ -114,8 +117,8 @@ export function countedThrough(database: Database): number {
 }
 
 /**
- * A row as the folds take it. A row that didn't come from the journal may hold anything: it counts as SQLite's CAST takes
- * it, as in the migration that filled the roll-ups.
+ * A row as the folds take it. A row that didn't come from the journal may hold anything. It counts
+ * as SQLite's CAST reads it, as in the migration that filled the roll-ups.
  */
 export function storedRequestOf(row: RequestColumns, through: number): StoredRequest {
   const { id, attempt, stream_duration_ms, segment_id, byte_offset } = row
@@ -145,7 +148,7 @@ export function storedRequestOf(row: RequestColumns, through: number): StoredReq
   }
 }
 
-/** Only labels whose value is a text can be a dimension. */
+/** Reads the labels whose value is a text: only these can be a dimension. */
 function textsOf(json: string | null): Record<string, string> | undefined {
   if (json === null) return undefined
   try {
@@ -155,12 +158,12 @@ function textsOf(json: string | null): Record<string, string> | undefined {
     // SQLite gives lone surrogates back as something else.
     return Object.fromEntries(texts.map(([name, value]) => [name, value.toWellFormed()]))
   } catch {
-    // Another program's text: a request without labels, as in the migration.
+    // Another program's text counts as no labels, as in the migration.
     return undefined
   }
 }
 
-/** Bytes would be a name of their own in JavaScript, and a text in SQL. */
+/** Reads bytes as a text: SQL compares them as one, JavaScript wouldn't. */
 function textOrNull(value: unknown): string | null {
   return value === null ? null : String(value)
 }
@@ -169,7 +172,10 @@ function wholeOrNull(value: unknown): number | null {
   return value === null ? null : wholeNumber(value, MAX_TOKENS)
 }
 
-/** SQLite takes the text 1e999 for infinite, which `costParts` limits, but knows no infinity by name. */
+/**
+ * SQLite takes the text 1e999 for infinite, which `costParts` limits, but knows no infinity by
+ * name.
+ */
 function numberOf(value: unknown): number {
   if (typeof value === 'number') return value
   const text = String(value)
@@ -198,8 +204,9 @@ export function* unjournaledRequests(database: Database): Generator<StoredReques
 }
 
 /**
- * Collects rows of a statement until they hold as much text as a page may have: the labels of one row may take 1 MiB, so
- * that a number of rows alone bounds nothing. The rest is read with the next page.
+ * Collects rows of a statement until they hold as much text as a page may have: the labels of one
+ * row may take 1 MiB, so that a number of rows alone bounds nothing. The rest is read with the next
+ * page.
  *
  * @returns at least one row, unless there is none.
  */

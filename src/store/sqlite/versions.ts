@@ -2,8 +2,9 @@ import { ProjectionError } from '../errors.js'
 import type { Database } from './connection/database.js'
 
 /**
- * The version of each projection's fold. Raise it when the same events give other rows than before: then `project`
- * stops and asks for a replay. A new projection is filled by the migration that adds it.
+ * The version of each projection's fold. Raise it when the same events give other rows than before:
+ * then `project` stops and asks for a replay. A new projection is filled by the migration that adds
+ * it.
  */
 const VERSIONS: Readonly<Record<string, number>> = {
   requests: 2,
@@ -25,7 +26,7 @@ export function checkVersions(database: Database, path: string): void {
   }
 }
 
-/** What a replay has just filled is of this program's versions. */
+/** Notes that a replay has filled every projection by this program's folds. */
 export function storeVersions(database: Database): void {
   const statement = database.prepare('INSERT OR REPLACE INTO projections (name, version) VALUES (?, ?)')
   for (const [name, version] of Object.entries(VERSIONS)) statement.run(name, version)

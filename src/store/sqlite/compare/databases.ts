@@ -18,7 +18,9 @@ export interface TableDifference {
   examples: RowChange[]
 }
 
-/** One row as it is, and as it would be: what differs of a changed one. Null: there is no such row. */
+/**
+ * One row as it is, and as it would be: what differs of a changed one. Null: there is no such row.
+ */
 export interface RowChange {
   key: Record<string, unknown>
   before: Record<string, unknown> | null
@@ -54,7 +56,8 @@ const TABLES: readonly ComparedTable[] = [
 ]
 
 /**
- * Tells what every projection of a database would be instead, by a rebuilt one. Tables that don't differ are left out.
+ * Tells what every projection of a database would be instead, by a rebuilt one. Tables that don't
+ * differ are left out.
  *
  * @throws DatabaseError if there is no such database, or it can't be read.
  */

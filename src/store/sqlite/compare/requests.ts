@@ -24,8 +24,9 @@ interface Suspect {
 }
 
 /**
- * Compares the rows of the attached database `expected` with those of `main`, by their places. Nearly always rows of one
- * id are of one place and the same in every column: that is found in one pass. Only the others are sorted.
+ * Compares the rows of the attached database `expected` with those of `main`, by their places.
+ * Nearly always rows of one id are of one place and the same in every column: that is found in one
+ * pass. Only the others are sorted.
  */
 export class RequestComparison {
   readonly #database: Database
@@ -80,7 +81,10 @@ export class RequestComparison {
     for (const id of this.#missing()) yield { kind: 'missing', expected: expectedRow(id) }
   }
 
-  /** Rows of `main` by place, each with the expected row of the place; rows without a place by their id. */
+  /**
+   * Rows of `main` by place, each with the expected row of the place; rows without a place by their
+   * id.
+   */
   #suspects(): IterableIterator<Suspect> {
     const columns = columnsOf(this.#database, 'requests').filter((column) => column !== 'id')
     const list = (alias: string) => columns.map((column) => `${alias}.${column}`).join(', ')
@@ -122,7 +126,10 @@ export class RequestComparison {
     }
   }
 
-  /** Whether there are expected ids that no row has: then there are more than rows that have an expected one. */
+  /**
+   * Whether there are expected ids that no row has: then there are more than rows that have an
+   * expected one.
+   */
   #hasUnmatchedIds(): boolean {
     const found = this.#count(
       'SELECT (SELECT count(*) FROM main.requests) - (SELECT count(*) FROM temp.found_suspects s ' +

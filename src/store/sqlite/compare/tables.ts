@@ -15,7 +15,10 @@ export interface ComparedTable {
   key: readonly string[]
   /** Columns that may differ. */
   ignored?: readonly string[]
-  /** A key column whose ids the two databases give in their own order, and the table of `pairIds` that matches them. */
+  /**
+   * A key column whose ids the two databases give in their own order, and the table of `pairIds`
+   * that matches them.
+   */
   paired?: { column: string; by: string }
 }
 
@@ -35,8 +38,8 @@ export function reportedCell(value: unknown): unknown {
 }
 
 /**
- * Compares a table of the attached database `expected` with that of `main`. Both databases are read in SQL, and only
- * rows that differ are given back.
+ * Compares a table of the attached database `expected` with that of `main`. Both databases are read
+ * in SQL, and only rows that differ are given back.
  */
 export function* differencesOf(database: Database, table: ComparedTable): Generator<RowDifference> {
   const columns = columnsOf(database, table.name)
@@ -48,8 +51,9 @@ export function* differencesOf(database: Database, table: ComparedTable): Genera
 }
 
 /**
- * The keys under which any of the tables differs, each once. All tables have the same key. A paired column has the
- * id of `main`, or the negative one of `expected` where no row of `main` is its pair.
+ * The keys under which any of the tables differs, each once. All tables have the same key. A paired
+ * column has the id of `main`, or the negative one of `expected` where no row of `main` is its
+ * pair.
  */
 export function* differingKeys(database: Database, tables: readonly ComparedTable[]): Generator<unknown[]> {
   const sql = tables.flatMap((table) => keyQueries(table, columnsOf(database, table.name)))
@@ -81,8 +85,8 @@ export function prepareRow(
 }
 
 /**
- * Matches the ids of rows that mean the same in both databases, in a temporary table (expected_id, found_id). Of several
- * rows of `main` that mean the same the first counts.
+ * Matches the ids of rows that mean the same in both databases, in a temporary table (expected_id,
+ * found_id). Of several rows of `main` that mean the same the first counts.
  *
  * @param meaning the columns that tell what a row means; `key` finds it by an index.
  */

@@ -9,9 +9,11 @@ const DATABASE_SHARE = 0.6
 const LEAST_BYTES = 16 * 1024 * 1024
 
 /**
- * Copies a database as it is at this moment, whatever is at work on it, to a file that only its owner may read.
+ * Copies a database as it is at this moment, whatever is at work on it, to a file that only its
+ * owner may read.
  *
- * @throws DatabaseError as `openDatabaseReadOnly`; DATABASE_UNWRITABLE if there is too little room for it.
+ * @throws DatabaseError as `openDatabaseReadOnly`; DATABASE_UNWRITABLE if there is too little room
+ *   for it.
  */
 export function copyDatabase(databasePath: string, target: string): void {
   const database = openDatabaseReadOnly(databasePath)

@@ -1,4 +1,4 @@
-import { accessSync, constants, realpathSync, statSync } from 'node:fs'
+import { accessSync, constants, realpathSync, type Stats, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import type SQLite from 'better-sqlite3'
 import { migrate, packagedMigrations, pendingMigrations, tryMigrations } from '../schema/migrations.js'
@@ -13,16 +13,18 @@ export type Database = SQLite.Database
 
 const busyTimeoutMs = 5000
 
-/** About what is in the WAL when SQLite checkpoints by itself: 1000 pages. */
+/** About the size at which SQLite checkpoints a WAL by itself: 1000 pages. */
 const walBytesKept = 4 * 1024 * 1024
 
 /**
- * Opens the database for writing: made with its folders where it is missing, migrated, in WAL mode with synchronous
- * NORMAL, foreign keys on and a busy timeout of 5 s. What it makes only its owner may read. Any number of processes may do this at once. Nothing is written to a
- * database that is up to date.
+ * Opens the database for writing: in WAL mode with synchronous NORMAL, foreign keys on and a busy
+ * timeout of 5 s. It and its folders are made if they don't exist, so that only their owner may
+ * read them, and it is migrated. Any number of processes may do this at once. Nothing is written to
+ * a database that is up to date.
  *
- * Throws {@link DatabaseError} with `NOT_A_DATABASE`, `DATABASE_DAMAGED`, `DATABASE_UNWRITABLE`, `DATABASE_BUSY`,
- * `DATABASE_TOO_NEW`, `MIGRATION_EDITED`, `MIGRATION_INCOMPLETE` or `MIGRATION_FAILED`; then nothing stays open.
+ * @throws DatabaseError NOT_A_DATABASE, DATABASE_DAMAGED, DATABASE_UNWRITABLE, DATABASE_BUSY,
+ *   DATABASE_TOO_NEW, MIGRATION_EDITED, MIGRATION_INCOMPLETE or MIGRATION_FAILED; then nothing
+ *   stays open.
  */
 export function openDatabase(path: string): Database {
   const file = filePath(path)
@@ -31,17 +33,19 @@ export function openDatabase(path: string): Database {
     switchToWal(database, file)
     database.pragma('synchronous = NORMAL')
     database.pragma('foreign_keys = ON')
-    // Otherwise a -wal file that has grown under a long reader, or a replay, keeps its size as long as it is open.
+    // Otherwise a -wal file that has grown under a long reader, or a replay, keeps its size while
+    // it is open.
     database.pragma(`journal_size_limit = ${walBytesKept}`)
     migrate(database, file)
   })
 }
 
 /**
- * Opens the database for reading. Never creates or migrates it. On a read-only mount a private copy is read.
+ * Opens the database for reading. Never creates or migrates it. On a read-only mount a private copy
+ * is read.
  *
- * Throws {@link DatabaseError} with `DATABASE_MISSING`, or `DATABASE_BEHIND` where {@link openDatabase} would migrate it, and
- * as that does.
+ * @throws DatabaseError DATABASE_MISSING; DATABASE_BEHIND if `openDatabase` would migrate it; and
+ *   as that does.
  */
 export function openDatabaseReadOnly(path: string): Database {
   const file = filePath(path)
@@ -58,7 +62,10 @@ export function openDatabaseReadOnly(path: string): Database {
   })
 }
 
-/** What it advises must not be refused then: what `project` would run into is said here. */
+/**
+ * Tries the pending migrations first, because `project`, which the message advises, must not be
+ * refused then.
+ */
 function refuseBehind(database: Database, file: string): void {
   const pending = pendingMigrations(database, file)
   if (pending.length === 0) return
@@ -90,14 +97,15 @@ function withConnection(
 }
 
 /**
- * SQLite refuses the switch at once, whatever the busy timeout, where waiting could be a deadlock: when several processes
- * switch a new database at the same moment. The loser only has to look again.
+ * Switches to WAL mode. Where waiting could be a deadlock, as when several processes switch a new
+ * database at the same moment, SQLite refuses at once, whatever the busy timeout. The loser only
+ * has to look again.
  */
 function switchToWal(database: Database, file: string): void {
   const deadline = performance.now() + busyTimeoutMs
   for (;;) {
     try {
-      // Asked first: a database that is in WAL mode already is only read.
+      // Asked first, so that a database in WAL mode is only read.
       if (database.pragma('journal_mode', { simple: true }) === 'wal') return
       const mode = database.pragma('journal_mode = WAL', { simple: true })
       if (mode === 'wal') return
@@ -116,10 +124,10 @@ function switchToWal(database: Database, file: string): void {
 function makeWritable(file: string): void {
   try {
     makeDirectory(dirname(file))
-    // SQLite would open a write-protected file read-only in silence and fail at the first write. access(2) opens nothing,
-    // so that no lock of SQLite is dropped.
+    // SQLite would open a write-protected file read-only in silence, and fail at the first write.
+    // access(2) opens nothing, so that no lock of SQLite is dropped.
     if (!isMissing(file)) accessSync(file, constants.W_OK)
-    // Behind a symlink the -wal and -shm files lie beside the target.
+    // The -wal and -shm files lie beside the file that a symbolic link leads to.
     const directory = dirname(isMissing(file) ? file : realpathSync(file))
     accessSync(directory, constants.W_OK | constants.X_OK)
     if (isMissing(file)) createPrivateFile(file)
@@ -134,7 +142,10 @@ function makeWritable(file: string): void {
   }
 }
 
-/** Not mkdirSync's `recursive`: on Node 20 that never returns where a folder exists and takes none, as in /proc. */
+/**
+ * Makes a folder. Not with mkdirSync's `recursive`: on Node 20 that never returns in a folder that
+ * takes none, as /proc.
+ */
 function makeDirectory(directory: string): void {
   if (!isMissing(directory)) return
   if (dirname(directory) !== directory) makeDirectory(dirname(directory))
@@ -167,20 +178,22 @@ function filePath(path: string): string {
 }
 
 function isDirectory(file: string): boolean {
-  try {
-    return statSync(file, { throwIfNoEntry: false })?.isDirectory() === true
-  } catch {
-    // As in isMissing: whoever opens it gets the reason.
-    return false
-  }
+  return statOf(file)?.isDirectory() === true
 }
 
 function isMissing(file: string): boolean {
+  return statOf(file) === undefined
+}
+
+/**
+ * Null in a folder that may not be entered, where nobody can tell: whoever opens the file gets the
+ * reason.
+ */
+function statOf(file: string): Stats | undefined | null {
   try {
-    return statSync(file, { throwIfNoEntry: false }) === undefined
+    return statSync(file, { throwIfNoEntry: false })
   } catch {
-    // In a folder that may not be entered nobody can tell: whoever opens the file gets the reason.
-    return false
+    return null
   }
 }
 

@@ -2,23 +2,28 @@ import { dirname } from 'node:path'
 import { temporaryFolder } from './temporary-folder.js'
 
 /**
- * What can be wrong with a database. The codes are stable; thrown when
+ * The things that can be wrong with a database. The codes are stable; they are thrown when
  *
- * - `NOT_A_DATABASE`: the file has content that isn't SQLite's, or that is encrypted; or it is a directory.
+ * - `NOT_A_DATABASE`: the file has content that isn't SQLite's, or that is encrypted; or it is a
+ *   directory.
  * - `DATABASE_DAMAGED`: SQLite finds the file malformed.
- * - `DATABASE_MISSING`: a read-only open, or a lock, of a file that isn't there.
- * - `DATABASE_UNWRITABLE`: the folder or the file can't be created or written: permissions, a read-only or full disk, a
- *   path that leads through a file. Also a folder in which a reader can't make the `-shm` file that WAL needs.
+ * - `DATABASE_MISSING`: a read-only open, or a lock, of a file that doesn't exist.
+ * - `DATABASE_UNWRITABLE`: the folder or the file can't be created or written: permissions, a
+ *   read-only or full disk, a path that leads through a file. Also a folder in which a reader can't
+ *   make the `-shm` file that WAL needs.
  * - `DATABASE_BUSY`: another process kept it locked for longer than the busy timeout.
  * - `DATABASE_TOO_NEW`: the ledger has a migration that this program doesn't have.
  * - `DATABASE_BEHIND`: a read-only open of a database that lacks some of this program's migrations.
  * - `MIGRATION_EDITED`: the file of an applied migration isn't what was applied.
  * - `MIGRATION_INCOMPLETE`: the ledger has a migration that began and didn't succeed.
- * - `MIGRATION_FAILED`: the SQL of a migration failed, and was rolled back whole; or a read-only open found that it would.
+ * - `MIGRATION_FAILED`: the SQL of a migration failed, and was rolled back whole; or a read-only
+ *   open found that it would.
  * - `SCHEMA_CHANGED`: a table, column, index or trigger isn't as the migrations made it.
- * - `ROWS_REFERRED_TO`: a table of the user's refers to rows that a prune would remove, or a replay wouldn't give again.
+ * - `ROWS_REFERRED_TO`: a table of the user's refers to rows that a prune would remove, or a replay
+ *   wouldn't give again.
  * - `DRIVER_UNUSABLE`: better-sqlite3 is missing, or isn't for this version of Node.
- * - `PROJECTOR_RUNNING`: another projector, replay or prune holds the database; or another archive or prune the journal.
+ * - `PROJECTOR_RUNNING`: another projector, replay or prune holds the database; or another archive
+ *   or prune the journal.
  */
 export const DATABASE_ERROR_CODES = [
   'NOT_A_DATABASE',
@@ -39,7 +44,10 @@ export const DATABASE_ERROR_CODES = [
 
 export type DatabaseErrorCode = (typeof DATABASE_ERROR_CODES)[number]
 
-/** Everything that storage refuses. `path` is the file it is about, `cause` the error of SQLite or the file system. */
+/**
+ * Anything that is wrong with a database. `path` is its file, `cause` the error of SQLite or the
+ * file system.
+ */
 export class DatabaseError extends Error {
   override readonly name = 'DatabaseError'
   readonly code: DatabaseErrorCode
@@ -53,20 +61,20 @@ export class DatabaseError extends Error {
 }
 
 /**
- * Whether better-sqlite3 has thrown it. Asked by name, so that whoever needs only the errors doesn't load the addon,
- * and an error of a second copy of it counts too.
+ * Whether better-sqlite3 has thrown an error. Told by its name, so that whoever needs only the
+ * errors doesn't load the addon, and an error of a second copy of it counts too.
  */
 function isSqliteError(error: unknown): error is Error & { code: string } {
   return error instanceof Error && error.name === 'SqliteError' && 'code' in error
 }
 
-/** Whether someone else's lock is the reason: worth another try. */
+/** Whether another process's lock is the reason of an error, so that another try is worth it. */
 export function isBusy(error: unknown): boolean {
   // PROTOCOL: too many processes raced for the start of one WAL.
   return isSqliteError(error) && /^SQLITE_(BUSY|LOCKED|PROTOCOL)/.test(error.code)
 }
 
-/** SQLite doesn't say which of its files the disk refused. */
+/** Names the folders that matter, since SQLite doesn't say which of its files the disk refused. */
 function diskAdvice(path: string): string {
   const folder = dirname(path)
   const temporary = temporaryFolder(path)
@@ -77,7 +85,10 @@ function diskAdvice(path: string): string {
   return `check the disk of ${folder}${rest}, and the space left there`
 }
 
-/** An error of SQLite about the file at `path` as a {@link DatabaseError}; any other error as it is. */
+/**
+ * Returns an error of SQLite about the file at `path` as a {@link DatabaseError}, and any other
+ * error as it is.
+ */
 export function asDatabaseError(error: unknown, path: string): unknown {
   if (!isSqliteError(error)) return error
   const found = `${error.message} (${error.code})`

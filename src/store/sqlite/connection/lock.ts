@@ -11,28 +11,34 @@ import { connect } from './sqlite.js'
 /** What the holder of a lock does meanwhile. */
 export type LockPurpose = 'project' | 'replay' | 'prune' | 'archive' | 'redate'
 
-/** The sole right to change one database, or one journal's files. It ends with its process, however that dies. */
+/**
+ * The sole right to change one database, or one journal's files. It ends with its process, however
+ * that dies.
+ */
 export interface Lock {
   /** Gives the lock back; a second call does nothing. */
   release(): void
 }
 
-// Not zero: two processes that start together can each see the other's first step and both give up, and isLocked holds
-// a shared lock for an instant. Whoever is about to let go does so sooner than this.
+// Not zero: two processes that start together can each see the other's first step and both give up,
+// and isLocked holds a shared lock for an instant. Whoever is about to let go does so sooner than
+// this.
 const settleMs = 200
 
 const maxPidFileBytes = 4096
 
-// A connection that is garbage collected is closed: a caller that drops its Lock would lose it unseen.
+// A connection that is garbage collected is closed: a caller that drops its Lock would lose it
+// unseen.
 const held = new Set<SQLite.Database>()
 
 /**
- * Takes the one lock of a database that exists. It is an exclusive transaction in the side file `<database>.lock`, which
- * is named after the real path, so that all symbolic links lead to the same one. `<database>.pid` only tells people who
- * holds it.
+ * Takes the one lock of a database that exists. It is an exclusive transaction in the side file
+ * `<database>.lock`, which is named after the real path, so that all symbolic links lead to the
+ * same one. `<database>.pid` only tells people who holds it.
  *
- * @throws DatabaseError PROJECTOR_RUNNING while anybody holds it, in this process or another; DATABASE_MISSING if the
- *   database doesn't exist; DATABASE_UNWRITABLE if the side file can't be made.
+ * @throws DatabaseError PROJECTOR_RUNNING while anybody holds it, in this process or another;
+ *   DATABASE_MISSING if the database doesn't exist; DATABASE_UNWRITABLE if the side file can't be
+ *   made.
  */
 export function acquireDatabaseLock(databasePath: string, purpose: LockPurpose): Lock {
   const realPath = existingRealPath(databasePath)
@@ -50,11 +56,12 @@ export function acquireDatabaseLock(databasePath: string, purpose: LockPurpose):
     // Private: whoever can read it could hold a shared lock on it, and so keep every projector out.
     if (statSync(lockPath, { throwIfNoEntry: false }) === undefined) createPrivateFile(lockPath, realPath)
     connection = connect(lockPath, { timeout: settleMs })
-    // In WAL mode "exclusive" would keep out writers only, and live in a -shm file that others can remove.
+    // In WAL mode "exclusive" would keep out writers only, and live in a -shm file that others can
+    // remove.
     connection.pragma('journal_mode = DELETE')
     connection.exec('BEGIN EXCLUSIVE')
-    // On a file that this user can't write, BEGIN EXCLUSIVE succeeds with a lock that others can share. This changes
-    // nothing, but it has to write, which SQLite refuses on such a file.
+    // On a file that this user can't write, BEGIN EXCLUSIVE succeeds with a lock that others can
+    // share. This changes nothing, but it has to write, which SQLite refuses on such a file.
     connection.pragma('incremental_vacuum(0)')
   } catch (error) {
     connection?.close()
@@ -67,8 +74,8 @@ export function acquireDatabaseLock(databasePath: string, purpose: LockPurpose):
 }
 
 /**
- * Takes the one lock that a command needs to take files away from a journal. It lies beside the manifest, which must
- * exist.
+ * Takes the one lock that a command needs to take files away from a journal. It lies beside the
+ * manifest, which must exist.
  *
  * @throws DatabaseError as `acquireDatabaseLock`.
  */
@@ -89,7 +96,8 @@ export function isLocked(databasePath: string): boolean {
   let connection: SQLite.Database | undefined
   try {
     connection = connect(lockPath, { readonly: true, fileMustExist: true, timeout: 0 })
-    // A shared lock is enough to meet an exclusive one, and questions asked at the same moment don't meet each other.
+    // A shared lock is enough to meet an exclusive one, and questions asked at the same moment
+    // don't meet each other.
     connection.prepare('SELECT 1 FROM sqlite_master').get()
     return false
   } catch (error) {

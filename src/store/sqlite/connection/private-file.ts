@@ -4,13 +4,14 @@ import { dirname, resolve } from 'node:path'
 import { nodeFileSystem } from '../../../journal/files.js'
 import { createDirectory, createFile } from '../../../journal/new-file.js'
 
-/** As many symbolic links as Linux follows in a path. */
+/** The most symbolic links that Linux follows in a path. */
 const MAX_LINKS = 40
 
 /**
- * Makes an empty file that only its owner may read, unless it exists: an empty database. Left to SQLite, its mode would be
- * the umask's; -wal and -shm take that of their database. It gets another name first, because closing a descriptor of the
- * database itself would drop the locks that a connection of this process has on it.
+ * Makes an empty file, which is an empty database, that only its owner may read, unless it exists.
+ * Left to SQLite, its mode would be the umask's; -wal and -shm take that of their database. It gets
+ * another name first, because closing a descriptor of the database itself would drop the locks that
+ * a connection of this process has on it.
  *
  * @param like the file whose owner it gets from root. @default the folder
  */
@@ -20,7 +21,7 @@ export function createPrivateFile(path: string, like?: string): void {
   try {
     closeSync(createFile(nodeFileSystem, temporary, { mode: 0o600, like }))
   } catch {
-    // SQLite meets the same obstacle at once, and says what it is.
+    // SQLite meets the same obstacle next, and says what it is.
     return
   }
   try {
@@ -37,7 +38,7 @@ export function createPrivateDirectory(path: string): void {
   createDirectory(nodeFileSystem, path, 0o700)
 }
 
-/** Where a chain of symbolic links leads, whether anything is there or not. */
+/** Returns where a chain of symbolic links leads, whether the target exists or not. */
 function followLinks(path: string): string {
   let target = path
   for (let followed = 0; followed < MAX_LINKS; followed++) {

@@ -16,11 +16,14 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { DatabaseError } from './errors.js'
 
-/** Bytes 18 and 19 of the header say how a database is read and written: 2 by way of a WAL, 1 without one. */
+/**
+ * Bytes 18 and 19 of the header say how a database is read and written: 2 through a WAL, 1 without
+ * one.
+ */
 const FORMAT_BYTE = 18
 const WITHOUT_WAL = Buffer.from([1, 1])
 
-/** What tells one state of a file that nobody writes to from another. */
+/** Tells one state of a file from another. */
 interface FileState {
   size: bigint
   mtimeNs: bigint
@@ -32,10 +35,10 @@ interface Copy {
   state: FileState
 }
 
-/** The copies of this thread, by the file they were made of. */
+/** The copies that this thread has made, by their originals. */
 const copies = new Map<string, Copy>()
 
-/** Whether the file lies on a mount that nobody writes to through this path: not even root. */
+/** Whether the file lies on a mount on which nobody can write, not even root. */
 export function isOnReadOnlyMount(file: string): boolean {
   try {
     accessSync(file, constants.W_OK)
@@ -46,12 +49,14 @@ export function isOnReadOnlyMount(file: string): boolean {
 }
 
 /**
- * The path of a private copy of a database on a read-only mount, where SQLite can't make the -shm file that a WAL needs.
- * SQLite's own way, a URI with `immutable=1`, isn't compiled into better-sqlite3. The copy lies in the temporary folder
- * until the file has changed or the process ends.
+ * Returns the path of a private copy of a database on a read-only mount, where SQLite can't make
+ * the -shm file that a WAL needs. SQLite's own way, a URI with `immutable=1`, isn't compiled into
+ * better-sqlite3. The copy lies in the temporary folder until the original has changed or the
+ * process ends.
  *
- * Throws {@link DatabaseError} `DATABASE_UNWRITABLE` when a -wal is there whose changes can't be read, or the copy finds
- * no room; `DATABASE_BUSY` when the file changes meanwhile: this mount is read-only, but another one of the same disk isn't.
+ * @throws DatabaseError DATABASE_UNWRITABLE if there is a -wal, whose changes can't be read, or no
+ *   room for the copy; DATABASE_BUSY if the original changes meanwhile: the same disk may be
+ *   mounted elsewhere for writing.
  */
 export function copyOf(file: string): string {
   const current = copies.get(file)
@@ -121,7 +126,7 @@ function removeFolder(path: string): void {
   try {
     rmSync(path, { recursive: true, force: true })
   } catch {
-    // Another user's.
+    // It belongs to another user.
   }
 }
 
@@ -139,7 +144,7 @@ function discard(copy: Copy | undefined): void {
   if (copy !== undefined) rmSync(dirname(copy.path), { recursive: true, force: true })
 }
 
-/** SQLite puts it beside the file that a symbolic link leads to. */
+/** The size of the -wal, which lies beside the file that a symbolic link leads to. */
 function walBytes(file: string): number {
   return statSync(`${realpathSync(file)}-wal`, { throwIfNoEntry: false })?.size ?? 0
 }

@@ -6,14 +6,16 @@ import { DatabaseError } from './errors.js'
 
 const NAME = 'better-sqlite3'
 
-/** The first major version of better-sqlite3 that needs a newer Node, and which. */
+/**
+ * The first major version of better-sqlite3 that needs a newer Node, and the Node that it needs.
+ */
 const NEEDS_NODE = { driverMajor: 13, nodeMajor: 22 }
 
 let driver: typeof SQLite | null = null
 
 /**
- * Opens a connection: the only place that loads better-sqlite3. It is resolved when the program runs, since a bundle of
- * it wouldn't find its native addon.
+ * Opens a connection: the only place that loads better-sqlite3. It is resolved when the program
+ * runs, since a bundle of it wouldn't find its native addon.
  *
  * @throws DatabaseError DRIVER_UNUSABLE when better-sqlite3 is missing or isn't for this Node.
  * @throws SqliteError as better-sqlite3 does.
@@ -42,7 +44,10 @@ function loadDriver(): typeof SQLite {
   return loadPackage(main) as typeof SQLite
 }
 
-/** Why this version of better-sqlite3 must not be loaded by a Node: it would end without a word. Null: it may be. */
+/**
+ * Says why a Node must not load this version of better-sqlite3, which would end it without a word.
+ * Null: it may.
+ */
 export function versionProblem(driverVersion: string, nodeVersion: string): string | null {
   const { driverMajor, nodeMajor } = NEEDS_NODE
   if (Number.parseInt(driverVersion, 10) < driverMajor || Number.parseInt(nodeVersion, 10) >= nodeMajor) {
@@ -56,7 +61,10 @@ function packageFolder(main: string): string {
   return resolvePackage(`${NAME}/package.json`)?.replace(/[\\/]package\.json$/, '') ?? dirname(dirname(main))
 }
 
-/** An addon that this Node can't load, with what mends it; any other error as it is. */
+/**
+ * Returns the error of an addon that this Node can't load with what mends it, and any other error
+ * as it is.
+ */
 function asDriverError(error: unknown): unknown {
   const { code, message = '' } = error as NodeJS.ErrnoException
   const isMissing = /Could not locate the bindings file/.test(message)

@@ -2,40 +2,55 @@ import { createHash } from 'node:crypto'
 import type { Database } from 'better-sqlite3'
 
 /**
- * How many UTF-8 bytes a name may have that a key of the totals holds itself. A page of 4 KiB holds a thousand bytes of a key, so that each
- * total of a longer one took two pages of its own; a shorter one costs hardly more than a hash.
+ * The most UTF-8 bytes of a name that a key of the totals holds itself. A page of 4 KiB holds a
+ * thousand bytes of a key, so that each total of a longer one took two pages of its own; a shorter
+ * one costs hardly more than a hash.
  */
 const MAX_BYTES = 128
 
-/** A key of names of any length: the first 16 bytes, in hexadecimal, of the SHA-256 of their JSON array. */
+/**
+ * Returns a key for names of any length: the first 16 bytes, in hexadecimal, of the SHA-256 of
+ * their JSON array.
+ */
 export function shortHash(names: readonly unknown[]): string {
   return createHash('sha256').update(JSON.stringify(names)).digest('hex').slice(0, 32)
 }
 
-/** Gives SQL `short_hash(name, …)`, which only migrations use: the schema itself works without it. */
+/**
+ * Gives SQL `short_hash(name, …)`, which only migrations use: the schema itself works without it.
+ */
 export function defineShortHash(database: Database): void {
   const options = { deterministic: true, varargs: true }
   database.function('short_hash', options, (...names: unknown[]) => shortHash(names))
 }
 
-/** Whether a name stands in `rollup_names`. The ASCII case of its letters changes nothing about that. */
+/**
+ * Whether a name stands in `rollup_names`. The ASCII case of its letters changes nothing about
+ * that.
+ */
 export function isLongName(name: string | null): name is string {
   // A UTF-16 unit is at most three bytes of UTF-8.
   return name !== null && name.length * 3 > MAX_BYTES && Buffer.byteLength(name) > MAX_BYTES
 }
 
-/** A group's name as a key of the totals: '' for null, `=` and a short name, or `#` and the hash of a long one. */
+/**
+ * Returns a group's name as a key of the totals: '' for null, `=` and a short name, or `#` and the
+ * hash of a long one.
+ */
 export function groupName(name: string | null): string {
   if (name === null) return ''
   return isLongName(name) ? `#${shortHash([name])}` : `=${name}`
 }
 
-/** The SQL of the name that a total's `group_name` stands for. A hash without its name is its own name. */
+/**
+ * The SQL of the name that a total's `group_name` stands for. A hash without its name is its own
+ * name.
+ */
 export const NAME_OF_GROUP = `CASE substr(group_name, 1, 1) WHEN '' THEN NULL
   WHEN '#' THEN coalesce((SELECT name FROM rollup_names WHERE key = group_name), group_name)
   ELSE substr(group_name, 2) END`
 
-/** The same in JavaScript, for many totals: each long name is read once. */
+/** Returns the twin of NAME_OF_GROUP for many totals, which reads each long name once. */
 export function readGroupNames(database: Database): (groupName: string) => string | null {
   const names = new Map<string, string>()
   const find = database.prepare<[string], string>('SELECT name FROM rollup_names WHERE key = ?').pluck()

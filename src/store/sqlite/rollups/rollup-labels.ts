@@ -18,8 +18,8 @@ export function setRollupLabels(database: Database, names: readonly string[]): v
 }
 
 /**
- * Chooses the labels that roll-ups are kept by. They are chosen while there are no requests, and by a replay: every sum depends
- * on them.
+ * Chooses the labels that roll-ups are kept by. That is possible while there are no requests, and
+ * in a replay: every sum depends on them.
  *
  * @param asked undefined: those of the database stay.
  * @throws ProjectionError OTHER_ROLLUP_LABELS; RangeError as `checkRollupLabels`.

@@ -27,19 +27,22 @@ export class RollupRows {
     this.#statements = prepareStatements(database, options)
   }
 
-  /** What a write that failed has left waiting is forgotten. */
+  /** Forgets what a failed writing has left waiting. */
   begin(): void {
     this.#newSums.clear()
     this.#newLatencies.clear()
   }
 
-  /** It has no rows yet; they are there at the latest when `insert` was called. Fastest in the order of keys. */
+  /**
+   * Adds a key that has no rows yet, by the next `insert` at the latest. Fastest in the order of
+   * keys.
+   */
   addNew(key: readonly KeyValue[], { sums, latencies }: Rollup): void {
     this.#newSums.add(key, sums)
     if (latencies.length > 0) this.#newLatencies.add([...key, latencies])
   }
 
-  /** To the rows that it may have. */
+  /** Adds to the rows that a key may have. */
   add(key: readonly KeyValue[], { sums, latencies }: Rollup): void {
     const { addSums, addLatencies, takeLatencies } = this.#statements
     addSums.run(...key, ...sums)

@@ -5,37 +5,43 @@ import type { Database } from '../connection/database.js'
 import { groupName, isLongName, shortHash } from './group-names.js'
 import { RollupRows } from './rollup-rows.js'
 
-/** How long a roll-up's requests are together. */
+/** The length of the period over which a roll-up sums requests. */
 export type RollupGrain = 'hour' | 'day'
 
-/** The requests of one dimension. */
+/** Names the requests of one dimension in one period. */
 interface RollupKey {
   grain: RollupGrain
-  /** How the timestamps of its requests begin. */
+  /** The beginning that the timestamps of its requests share. */
   period: string
   dimensionId: number
 }
 
-/** The requests of several dimensions: of all, or of those that have something in common. */
+/**
+ * Names the requests of several dimensions in one period: of all, or of those that have something
+ * in common.
+ */
 interface TotalKey {
   grain: RollupGrain
   period: string
-  /** What they have in common: '' nothing, `model`, `provider`, `policy`, or `label:<name>`. */
+  /** What they have in common: `model`, `provider`, `policy`, or `label:<name>`; '' for nothing. */
   groupedBy: string
-  /** The value that they have of it; null where they have none. */
+  /** The value that they share; null if they have none. */
   name: string | null
 }
 
 const ASCII = /^[ -~]*$/
 
-/** The statements of the roll-ups' fold, prepared once. All of them run in the caller's transaction. */
+/**
+ * Writes roll-ups and counters, by statements that are prepared once. All of them run in the
+ * caller's transaction.
+ */
 export class RollupTables {
   readonly #statements: ReturnType<typeof prepareStatements>
   readonly #rollups: RollupRows
   readonly #totals: RollupRows
-  /** The newest period of each grain that was there when writing began. */
+  /** The newest period of each grain that was stored when writing began. */
   readonly #newest = new Map<RollupGrain, string>()
-  /** The long names of this writing, which stand in their table, and their keys. */
+  /** The keys of the long names that have been stored since writing began. */
   readonly #longNames = new Map<string, string>()
 
   constructor(database: Database) {
@@ -52,7 +58,7 @@ export class RollupTables {
     })
   }
 
-  /** The id of a dimension, which it gets when its first request comes. */
+  /** Returns the id of a dimension; a new one gets an id. */
   dimensionId({ model, provider, policy, labels }: Dimension): number {
     const { findDimension, insertDimension } = this.#statements
     const json = JSON.stringify(labels)
@@ -61,7 +67,10 @@ export class RollupTables {
     return found?.id ?? Number(insertDimension.run(model, provider, policy, json, key).lastInsertRowid)
   }
 
-  /** Of what follows up to `insert`, in which each key may come once. What a write that failed has left is forgotten. */
+  /**
+   * Begins a writing, up to `insert`, in which each key may come once. Forgets what a failed one
+   * has left.
+   */
   begin(): void {
     this.#rollups.begin()
     this.#totals.begin()
@@ -69,7 +78,10 @@ export class RollupTables {
     this.#longNames.clear()
   }
 
-  /** It is there at the latest when `insert` was called, as with totals. Fastest in the order of keys. */
+  /**
+   * Adds to the roll-up of a key, by the next `insert` at the latest; totals likewise. Fastest in
+   * the order of keys.
+   */
   add({ grain, period, dimensionId }: RollupKey, rollup: Rollup): void {
     this.#add(this.#rollups, grain, period, [grain, period, dimensionId], rollup)
   }
@@ -95,8 +107,9 @@ export class RollupTables {
   }
 
   /**
-   * What is later than everything that there is must be new, and new rows can be inserted several at a time. In the order of
-   * their keys 155,000 of them with their latencies took 1.3 µs each, one by one in another order 3.9.
+   * Adds to a row. A period after the newest stored one must be new, and new rows can be inserted
+   * several at a time. In the order of their keys 155,000 of them with their latencies took 1.3 µs
+   * each, one by one in another order 3.9.
    */
   #add(
     rows: RollupRows,
@@ -110,7 +123,7 @@ export class RollupTables {
       newest = this.#statements.newestPeriod.get(grain)?.period ?? ''
       this.#newest.set(grain, newest)
     }
-    // Beyond ASCII, which only what another program wrote can be, SQLite's order is another one.
+    // Only another program writes a period beyond ASCII. There, SQLite's order is another one.
     if (ASCII.test(period) && period > newest) rows.addNew(key, rollup)
     else rows.add(key, rollup)
   }
@@ -134,7 +147,7 @@ export class RollupTables {
     }
   }
 
-  /** After requests were taken out: what is about none any more. */
+  /** Removes the rows of dimensions and totals that have no requests any more. */
   removeEmpty(): void {
     for (const statement of this.#statements.removeEmpty) statement.run()
   }

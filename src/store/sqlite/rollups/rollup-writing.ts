@@ -9,14 +9,14 @@ import {
 } from '../../../folds/rollups.js'
 import type { RollupGrain, RollupTables } from './rollup-tables.js'
 
-/** What several dimensions may have in common, and the value that one has of it. */
+/** What several dimensions may have in common, and how to read it of one. */
 type Grouping = [groupedBy: string, nameOf: (dimension: Dimension) => string | null]
 
 const ALL: Grouping = ['', () => null]
 
 /**
- * Writes the changes of hours, and what follows from them: those of days, totals, and counters. Roll-ups are written in
- * the order of their keys.
+ * Writes the changes of hours, and those of days, totals and counters, which follow from them.
+ * Roll-ups are written in the order of their keys.
  *
  * @param labels the names of `rollup_labels`.
  */
@@ -29,11 +29,11 @@ export function writeRollups(tables: RollupTables, changes: RollupChanges, label
   for (const dimension of changes.dimensions) tables.count(dimension, dimension.counters)
 }
 
-/** Makes no object that lives through the whole writing: there are thousands of cells. */
+/** Keeps no object for a cell through the whole writing: there are thousands of cells. */
 class RollupWriter {
   readonly #tables: RollupTables
   readonly #cells: RollupCells
-  /** In the order of their ids. */
+  /** The dimensions that change, in the order of their ids. */
   readonly #dimensions: (DimensionChanges & { id: number })[]
   /** The place of each cell's dimension in that list. */
   readonly #dimensionOf: Uint32Array
@@ -74,7 +74,10 @@ class RollupWriter {
     }
   }
 
-  /** The cells of every period, periods in order, and those of one in the order of their dimensions. */
+  /**
+   * The cells of every period: periods in order, and each one's cells in the order of their
+   * dimensions.
+   */
   #cellsOfPeriods(length: number): [string, number[]][] {
     const periods = new Map<string, number[]>()
     for (const { hours } of this.#dimensions) {

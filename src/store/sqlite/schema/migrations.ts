@@ -11,7 +11,7 @@ export interface MigrationFile {
   readonly sql: string
 }
 
-/** A migration by the rules of the sqlx migrator. */
+/** A migration as the sqlx migrator takes it. */
 export interface Migration extends MigrationFile {
   readonly version: number
   readonly description: string
@@ -26,7 +26,7 @@ interface LedgerRow {
   checksum: Buffer
 }
 
-// As the sqlx migrator for SQLite creates it; execution_time is in nanoseconds.
+// The table that the sqlx migrator for SQLite creates; execution_time is in nanoseconds.
 const createLedger = `
 CREATE TABLE IF NOT EXISTS _sqlx_migrations (
     version BIGINT PRIMARY KEY,
@@ -39,8 +39,8 @@ CREATE TABLE IF NOT EXISTS _sqlx_migrations (
 `
 
 /**
- * Puts migrations in the order of their versions. A file's name is `<version>_<description>.sql`; the description
- * has spaces for its underscores. Files with other names are ignored, as sqlx does.
+ * Puts migrations in the order of their versions. A file's name is `<version>_<description>.sql`;
+ * the description has spaces for its underscores. Files with other names are ignored, as sqlx does.
  */
 export function parseMigrations(files: readonly MigrationFile[]): Migration[] {
   return files
@@ -60,17 +60,20 @@ export function parseMigrations(files: readonly MigrationFile[]): Migration[] {
 
 let packaged: readonly Migration[] | null = null
 
-/** This program's own migrations. They are never looked for on disk: a bundle may stand beside another program's. */
+/**
+ * This program's own migrations. They are never looked for on disk: a bundle may stand beside
+ * another program's.
+ */
 export function packagedMigrations(): readonly Migration[] {
   packaged ??= parseMigrations(MIGRATION_FILES)
   return packaged
 }
 
 /**
- * The migrations that the database still lacks, oldest first. Reads only.
+ * Returns the migrations that the database still lacks, the oldest first. Reads only.
  *
- * Throws {@link DatabaseError} when the ledger and the migrations contradict each other: `MIGRATION_INCOMPLETE`,
- * `DATABASE_TOO_NEW`, `MIGRATION_EDITED`.
+ * @throws DatabaseError MIGRATION_INCOMPLETE, DATABASE_TOO_NEW or MIGRATION_EDITED if the ledger
+ *   and the migrations contradict each other.
  */
 export function pendingMigrations(
   database: Database,
@@ -109,10 +112,10 @@ export function pendingMigrations(
 }
 
 /**
- * Applies what is pending, each migration together with its ledger row in one transaction. A database that is up to date
- * is only read. Any number of processes may do this at once.
+ * Applies the pending migrations, each together with its ledger row in one transaction. A database
+ * that is up to date is only read. Any number of processes may do this at once.
  *
- * Throws as {@link pendingMigrations} does, and `MIGRATION_FAILED`.
+ * @throws DatabaseError as `pendingMigrations`, and MIGRATION_FAILED.
  */
 export function migrate(
   database: Database,
@@ -122,7 +125,8 @@ export function migrate(
   while (pendingMigrations(database, path, migrations).length > 0) {
     database
       .transaction(() => {
-        // Another process may have applied it while this one waited for the write lock: only what is read here counts.
+        // Another process may have applied it while this one waited for the write lock: only what
+        // is read here counts.
         const next = pendingMigrations(database, path, migrations)[0]
         if (next !== undefined) apply(database, path, next)
       })
@@ -149,7 +153,8 @@ export function tryMigrations(database: Database, path: string, migrations: read
       try {
         copy.exec(sql)
       } catch {
-        // A virtual table, or a view or trigger, of an extension that isn't loaded here belongs to another program.
+        // A virtual table, or a view or trigger, of an extension that isn't loaded here belongs to
+        // another program.
       }
     }
     for (const migration of migrations) apply(copy, path, migration)
