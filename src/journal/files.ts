@@ -129,17 +129,23 @@ export function readSmallFile(path: string, maxBytes: number, fs: FileSystem = n
   const fd = openRegularFile(fs, path, O_RDONLY)
   try {
     // One byte more than allowed: the file may grow between fstat and the read.
-    const bytes = Buffer.alloc(maxBytes + 1)
-    let length = 0
-    for (let read = -1; read !== 0 && length < bytes.length; length += read) {
-      read = fs.readSync(fd, bytes, length, bytes.length - length, length)
-    }
-    if (length <= maxBytes) return bytes.toString('utf8', 0, length)
+    const bytes = readUpTo(fs, fd, 0, maxBytes + 1)
+    if (bytes.length <= maxBytes) return bytes.toString()
     const text = `${path} has more than ${maxBytes} bytes, which isn't what belongs there`
     throw Object.assign(new Error(text), { code: 'TOO_LARGE' })
   } finally {
     fs.closeSync(fd)
   }
+}
+
+/** Reads the bytes at an offset, fewer if the file ends before. */
+export function readUpTo(fs: FileSystem, fd: number, byteOffset: number, length: number): Buffer {
+  const bytes = Buffer.allocUnsafe(length)
+  let filled = 0
+  for (let read = -1; read !== 0 && filled < length; filled += read) {
+    read = fs.readSync(fd, bytes, filled, length - filled, byteOffset + filled)
+  }
+  return bytes.subarray(0, filled)
 }
 
 function notRegular(path: string, found: string, cause?: unknown): Error {

@@ -9,8 +9,9 @@ import { readIdentity } from '../journal/identity.js'
 import { listSegments, type Segment } from '../journal/segments.js'
 import { checkJournal } from '../projection/segments/segment-check.js'
 import { acquireJournalLock } from '../store/sqlite/connection/lock.js'
+import { readPositions } from '../store/sqlite/positions.js'
 import { AlteredSegmentError, type ArchiverOptions, isTemporary, SegmentArchiver } from './archive-segment.js'
-import { positionsIn } from './known-segments.js'
+import { readFrom } from './read-from.js'
 
 /** Writers look each second; the rest allows for a busy machine. */
 const NOTICE_MS = 5000
@@ -106,7 +107,7 @@ class ArchiveRun {
     this.#options = options
     this.#ports = ports
     const identity = readIdentity(this.directory)
-    const positions = positionsIn(options.database)
+    const positions = readFrom(options.database, readPositions)
     checkJournal(positions, identity, resolve(options.database))
     this.#positions = new Map(positions.map(({ id, projectedBytes }) => [id, projectedBytes]))
     this.#manifest = new ManifestFile(this.directory)

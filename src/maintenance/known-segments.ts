@@ -1,6 +1,5 @@
-import type { SegmentPosition } from '../store/positions.js'
-import { type Database, openDatabaseReadOnly } from '../store/sqlite/connection/database.js'
-import { asDatabaseError } from '../store/sqlite/connection/errors.js'
+import { addCounts, emptyCounts, type SegmentPosition } from '../store/positions.js'
+import type { Database } from '../store/sqlite/connection/database.js'
 import { acceptedMissing, prunedThrough, readPositions } from '../store/sqlite/positions.js'
 
 export type KnownSegments = ReturnType<typeof knownSegments>
@@ -17,14 +16,11 @@ export function knownSegments(database: Database) {
   }
 }
 
-/** @throws DatabaseError if the database can't be read. */
-export function positionsIn(databasePath: string): SegmentPosition[] {
-  const database = openDatabaseReadOnly(databasePath)
-  try {
-    return readPositions(database)
-  } catch (error) {
-    throw asDatabaseError(error, databasePath)
-  } finally {
-    database.close()
+/** The counts of all segments together, and how many of their completions are odd. */
+export function sumOfPositions(positions: readonly SegmentPosition[]) {
+  return {
+    ...positions.reduce((sum, { counts }) => addCounts(sum, counts), emptyCounts()),
+    repeated: positions.reduce((sum, { odd }) => sum + odd.repeated, 0),
+    ambiguous: positions.reduce((sum, { odd }) => sum + odd.ambiguous, 0),
   }
 }

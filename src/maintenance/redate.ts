@@ -16,7 +16,8 @@ import {
 import { replay } from '../projection/replay.js'
 import { checkJournal } from '../projection/segments/segment-check.js'
 import { acquireDatabaseLock } from '../store/sqlite/connection/lock.js'
-import { positionsIn } from './known-segments.js'
+import { readPositions } from '../store/sqlite/positions.js'
+import { readFrom } from './read-from.js'
 
 /** Writers look each second; the rest allows for a busy machine. */
 const NOTICE_MS = 3000
@@ -76,7 +77,7 @@ export async function redateWith(
   const identity = readIdentity(directory)
   const hasDatabase = lstatSync(databasePath, { throwIfNoEntry: false }) !== undefined
   // A database that couldn't be rebuilt afterwards must be found before files have other names.
-  if (hasDatabase) checkJournal(positionsIn(databasePath), identity, resolve(databasePath))
+  if (hasDatabase) checkJournal(readFrom(databasePath, readPositions), identity, resolve(databasePath))
   const today = utcDay(now())
   const result: RedateResult = { dry_run: dryRun, renamed: [], left: [], still_written: [], replayed: false }
   // A projector would take the segments for gone.
@@ -139,5 +140,6 @@ function renameSegment(directory: string, { segment, to }: Rename): void {
 /** Whether the database has positions of future segments that no longer exist under these names. */
 function knowsGoneFuture(directory: string, databasePath: string, today: string): boolean {
   const there = new Set(listSegments(directory).map(({ id }) => id))
-  return positionsIn(databasePath).some(({ id, name }) => name.slice(0, 10) > today && !there.has(id))
+  const positions = readFrom(databasePath, readPositions)
+  return positions.some(({ id, name }) => name.slice(0, 10) > today && !there.has(id))
 }

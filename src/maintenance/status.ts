@@ -9,11 +9,12 @@ import { SegmentReader } from '../journal/read/segment-reader.js'
 import { listSegments, nearMisses, type Segment } from '../journal/segments.js'
 import { missingSegments } from '../projection/segments/missing-segments.js'
 import { checkJournal } from '../projection/segments/segment-check.js'
-import { addCounts, emptyCounts, type SegmentPosition } from '../store/positions.js'
-import { type Database, openDatabaseReadOnly } from '../store/sqlite/connection/database.js'
-import { asDatabaseError, DatabaseError } from '../store/sqlite/connection/errors.js'
+import type { SegmentPosition } from '../store/positions.js'
+import type { Database } from '../store/sqlite/connection/database.js'
+import { DatabaseError } from '../store/sqlite/connection/errors.js'
 import { isLocked } from '../store/sqlite/connection/lock.js'
-import { type KnownSegments, knownSegments, NOTHING_KNOWN } from './known-segments.js'
+import { type KnownSegments, knownSegments, NOTHING_KNOWN, sumOfPositions } from './known-segments.js'
+import { readFrom } from './read-from.js'
 import {
   alteredArchives,
   diskProblems,
@@ -208,41 +209,33 @@ async function timestampOfNextLine(
 }
 
 function readDatabase(databasePath: string): { status: DatabaseStatus; known: KnownSegments } | null {
-  let database: Database
   try {
-    database = openDatabaseReadOnly(databasePath)
+    // One transaction: otherwise rows and positions could belong to different moments.
+    return readFrom(databasePath, (database) => database.transaction(databaseStatus)(database, databasePath))
   } catch (error) {
     if (error instanceof DatabaseError && error.code === 'DATABASE_MISSING') return null
     throw error
   }
-  try {
-    // One transaction: otherwise rows and positions could belong to different moments.
-    const read = database.transaction(() => ({
-      known: knownSegments(database),
-      // A partial index answers this; it is empty if every row came from a journal.
-      unjournaled: countRows(database, 'requests WHERE segment_id IS NULL'),
-      held: countRows(database, 'held_completions'),
-    }))
-    const { known, unjournaled, held } = read()
-    const counts = known.positions.reduce((sum, position) => addCounts(sum, position.counts), emptyCounts())
-    const status = {
-      path: databasePath,
-      requests: counts.requests + unjournaled,
-      rejected: counts.rejected,
-      held,
-      repeated_completions: known.positions.reduce((sum, { odd }) => sum + odd.repeated, 0),
-      ambiguous_completions: known.positions.reduce((sum, { odd }) => sum + odd.ambiguous, 0),
-      late_lines: counts.late,
-      unchecked: counts.unchecked,
-      unjournaled,
-      projector_running: isLocked(databasePath),
-    }
-    return { status, known }
-  } catch (error) {
-    throw asDatabaseError(error, databasePath)
-  } finally {
-    database.close()
+}
+
+function databaseStatus(database: Database, path: string): { status: DatabaseStatus; known: KnownSegments } {
+  const known = knownSegments(database)
+  const counts = sumOfPositions(known.positions)
+  // A partial index answers this; it is empty if every row came from a journal.
+  const unjournaled = countRows(database, 'requests WHERE segment_id IS NULL')
+  const status = {
+    path,
+    requests: counts.requests + unjournaled,
+    rejected: counts.rejected,
+    held: countRows(database, 'held_completions'),
+    repeated_completions: counts.repeated,
+    ambiguous_completions: counts.ambiguous,
+    late_lines: counts.late,
+    unchecked: counts.unchecked,
+    unjournaled,
+    projector_running: isLocked(path),
   }
+  return { status, known }
 }
 
 function countRows(database: Database, from: string): number {

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { completeEvent } from '../../src/events/complete.js'
 import { InvalidEventError } from '../../src/events/errors.js'
 import { FIELDS } from '../../src/events/fields.js'
-import { eventJsonSchema } from '../../src/events/json-schema.js'
+import { eventJsonSchema } from './event-schema.js'
 import { defaults, leastLog } from './support.js'
 
 const validator = Schema.Compile(eventJsonSchema())

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import Schema from 'typebox/schema'
 import { describe, expect, test } from 'vitest'
-import { eventJsonSchema } from '../../src/events/json-schema.js'
+import { eventJsonSchema } from './event-schema.js'
 
 const FILE = new URL('../../journal/event.schema.json', import.meta.url)
 const REGENERATE = 'UPDATE_SCHEMA=1 npx vitest run test/events/json-schema.test.ts'

@@ -1,3 +1,5 @@
+import { sizeText } from '../../maintenance/count-text.js'
+
 const wholeNumber = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })
 const twoDigits = new Intl.NumberFormat('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 })
 
@@ -27,15 +29,7 @@ export function formatMs(value: number | null): string {
 
 /** `1,023 B`, `10.2 MiB` */
 export function formatBytes(bytes: number): string {
-  const units = ['KiB', 'MiB', 'GiB', 'TiB']
-  let value = bytes
-  let unit = 'B'
-  for (const next of units) {
-    if (value < 1024) break
-    value /= 1024
-    unit = next
-  }
-  return unit === 'B' ? `${wholeNumber.format(bytes)} B` : `${value.toFixed(1)} ${unit}`
+  return bytes < 1024 ? `${wholeNumber.format(bytes)} B` : sizeText(bytes)
 }
 
 /** `45 s`, `3 min`, `2.5 h` */

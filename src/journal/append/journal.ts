@@ -109,7 +109,7 @@ export class Journal {
   append(event: StreamCompletion): StreamCompleted
   append(event: EventInput): JournalEvent
   append(event: EventInput): JournalEvent {
-    this.#assertOpen()
+    if (this.#writer.isClosed) throw this.#closedError()
     const [complete, unknown] = this.#read(event, this.#defaults)
     this.#writer.prepare()
     this.#writer.write(encodeLine(complete, unknown))
@@ -208,10 +208,6 @@ export class Journal {
   #closedError(): JournalWriteError {
     const { directory } = this.#options
     return new JournalWriteError('JOURNAL_CLOSED', directory, `The journal ${directory} is closed`)
-  }
-
-  #assertOpen(): void {
-    if (this.#writer.isClosed) throw this.#closedError()
   }
 }
 

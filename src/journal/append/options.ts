@@ -45,17 +45,7 @@ export interface JournalOptions {
   redact?: Redact | readonly RegExp[] | false | undefined
 }
 
-export interface ResolvedOptions {
-  directory: string
-  logger: JournalLogger
-  fsync: 'everysec' | 'no'
-  bufferBytes: number
-  fileMode: number
-  directoryMode: number
-  /** Whether the caller chose the mode, so that an existing journal's doesn't replace it. */
-  isModeGiven: boolean
-  redact: Redact | null
-}
+export type ResolvedOptions = ReturnType<typeof resolveOptions>
 
 const NAMES = ['directory', 'logger', 'fsync', 'bufferBytes', 'mode', 'redact']
 
@@ -64,7 +54,7 @@ const NAMES = ['directory', 'logger', 'fsync', 'bufferBytes', 'mode', 'redact']
  *
  * @throws TypeError for an unknown option or a value out of range, naming it.
  */
-export function resolveOptions(options: JournalOptions): ResolvedOptions {
+export function resolveOptions(options: JournalOptions) {
   if (typeof options !== 'object' || options === null) {
     throw new TypeError(`openJournal takes an object of options; found ${String(options)}`)
   }
@@ -99,6 +89,7 @@ export function resolveOptions(options: JournalOptions): ResolvedOptions {
     bufferBytes,
     fileMode,
     directoryMode: fileMode | ((fileMode & 0o444) >> 2),
+    /** Whether the caller chose the mode, so that an existing journal's doesn't replace it. */
     isModeGiven: options.mode !== undefined,
     redact: redactionOf(redact),
   }

@@ -9,6 +9,7 @@ import {
   isMissing,
   nodeFileSystem,
   openRegularFile,
+  readUpTo,
   reasonOf,
   syncDirectory,
 } from '../files.js'
@@ -145,7 +146,7 @@ export class ManifestFile {
       const file = fileIdentity(stats)
       const size = Number(stats.size)
       if (!isSameFile(file, this.#file) || size < this.#readBytes) this.#startAnew(file)
-      this.#addLines(this.#bytes(fd, size))
+      this.#addLines(readUpTo(this.#fs, fd, this.#readBytes, size - this.#readBytes))
     } catch (error) {
       throw this.#unreadable(error)
     } finally {
@@ -193,17 +194,6 @@ export class ManifestFile {
     this.#file = file
     this.#readBytes = 0
     this.#isNameDurable = false
-  }
-
-  #bytes(fd: number, size: number): Buffer {
-    const bytes = Buffer.allocUnsafe(size - this.#readBytes)
-    let length = 0
-    while (length < bytes.length) {
-      const read = this.#fs.readSync(fd, bytes, length, bytes.length - length, this.#readBytes + length)
-      if (read === 0) break
-      length += read
-    }
-    return bytes.subarray(0, length)
   }
 
   #addLines(bytes: Buffer): void {

@@ -1,5 +1,4 @@
 import { reasonOf } from '../../journal/files.js'
-import { countText } from '../count-text.js'
 
 /**
  * - `ok`: as it should be.
@@ -74,12 +73,4 @@ export const NEWEST_ROWS = 200_000
 /** What comes before a count of rows when there may be more than were looked at. */
 export function atLeast(rows: number): string {
   return rows === NEWEST_ROWS ? 'at least ' : ''
-}
-
-/** `12.3 GiB` */
-export function sizeText(bytes: number): string {
-  if (bytes < 1024) return countText(bytes, 'byte')
-  const units = ['KiB', 'MiB', 'GiB', 'TiB']
-  const power = Math.min(Math.floor(Math.log2(bytes) / 10), units.length)
-  return `${(bytes / 1024 ** power).toFixed(1)} ${units[power - 1]}`
 }

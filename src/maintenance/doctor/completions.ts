@@ -1,9 +1,10 @@
 import { unfinishedUntil } from '../../folds/stream-state.js'
 import { segmentOfId, utcDay } from '../../journal/segments.js'
+import type { SegmentPosition } from '../../store/positions.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
-import { readPositions } from '../../store/sqlite/positions.js'
 import { UNENDED_SQL } from '../../store/sqlite/sql-expressions.js'
 import { countText } from '../count-text.js'
+import { sumOfPositions } from '../known-segments.js'
 import { atLeast, type Finding, NEWEST_ROWS, note, ok } from './check.js'
 
 /** How many examples of each kind are named. */
@@ -17,10 +18,8 @@ interface SupersededRow {
 }
 
 /** Completions that were applied, but perhaps not to the request that the gateway meant. */
-export function checkCompletions(database: Database): Finding {
-  const positions = readPositions(database)
-  const repeated = positions.reduce((sum, { odd }) => sum + odd.repeated, 0)
-  const ambiguous = positions.reduce((sum, { odd }) => sum + odd.ambiguous, 0)
+export function checkCompletions(database: Database, positions: readonly SegmentPosition[]): Finding {
+  const { repeated, ambiguous } = sumOfPositions(positions)
   if (repeated === 0 && ambiguous === 0) {
     return ok('none was repeated, none could have meant another row')
   }

@@ -2,8 +2,8 @@ import { realpathSync, statSync } from 'node:fs'
 import { countAddedRows } from '../../queries/window/added-rows.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
 import { checkVersions } from '../../store/sqlite/versions.js'
-import { countText } from '../count-text.js'
-import { atLeast, type Finding, NEWEST_ROWS, note, ok, problem, sizeText } from './check.js'
+import { countText, sizeText } from '../count-text.js'
+import { atLeast, type Finding, NEWEST_ROWS, note, ok, problem } from './check.js'
 
 /**
  * A check takes about a second for each GiB that the page cache holds, and much longer from a slow

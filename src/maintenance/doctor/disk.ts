@@ -1,6 +1,7 @@
 import { statfsSync } from 'node:fs'
 import { temporaryFolder } from '../../store/sqlite/connection/temporary-folder.js'
-import { type Finding, note, ok, problem, sizeText } from './check.js'
+import { sizeText } from '../count-text.js'
+import { type Finding, note, ok, problem } from './check.js'
 
 const SCARCE_BYTES = 1024 ** 3
 const SCARCE_SHARE = 0.05

@@ -124,7 +124,7 @@ async function examineDatabase(
       ['wal', () => checkWal(databasePath)],
       ['rejected_lines', () => checkRejected(database)],
       ['held_completions', () => checkHeld(database, now)],
-      ['completions', () => checkCompletions(database)],
+      ['completions', () => checkCompletions(database, known.positions)],
       ['unfinished_streams', () => checkStreams(database, now)],
       ['added_rows', () => checkAddedRows(database)],
       ['lines', () => checkLines(known.positions)],

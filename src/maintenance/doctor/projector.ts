@@ -1,8 +1,9 @@
-import { addCounts, emptyCounts, type SegmentPosition } from '../../store/positions.js'
+import type { SegmentPosition } from '../../store/positions.js'
 import { describeHolder, isLocked } from '../../store/sqlite/connection/lock.js'
-import { countText } from '../count-text.js'
+import { countText, sizeText } from '../count-text.js'
+import { sumOfPositions } from '../known-segments.js'
 import type { StatusReport } from '../status.js'
-import { type Finding, note, ok, problem, sizeText } from './check.js'
+import { type Finding, note, ok, problem } from './check.js'
 
 /** A projector that is this far behind is stuck or can't keep up. */
 const SLOW_SECONDS = 60
@@ -31,10 +32,7 @@ export function checkLag({ lag_bytes, lag_seconds, database }: StatusReport): Fi
 
 /** Late and unchecked lines. A few are normal; many hint at something. */
 export function checkLines(positions: readonly SegmentPosition[]): Finding {
-  const { lines, late, unchecked } = positions.reduce(
-    (sum, { counts }) => addCounts(sum, counts),
-    emptyCounts(),
-  )
+  const { lines, late, unchecked } = sumOfPositions(positions)
   const found = `${countText(lines, 'line')} projected, ${late} late, ${unchecked} without a checksum`
   if (late === 0) return ok(found)
   const advice =

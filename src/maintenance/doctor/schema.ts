@@ -35,7 +35,10 @@ function compare(database: Database, expected: Database): Finding {
   const ours = objectsOf(expected)
   const missing = [...ours.values()].filter(({ name }) => !found.has(name)).map(describe)
   const tables = [...ours.values()].filter(({ type, name }) => type === 'table' && found.has(name))
-  for (const { name } of tables) missing.push(...missingColumns(database, expected, name))
+  for (const { name: table } of tables) {
+    const columns = columnsOnlyIn(expected, database, table)
+    missing.push(...columns.map(({ name }) => `column ${table}.${name}`))
+  }
   if (missing.length > 0) {
     const advice =
       'Restore what is missing as the files in migrations/ make it, or move the database away and rebuild it: `request-journal replay`'
@@ -64,24 +67,18 @@ function objectsOf(database: Database): Map<string, SchemaObject> {
   return new Map(rows.map((row) => [row.name, row]))
 }
 
-function columnsOf(database: Database, table: string): Column[] {
-  return database
-    .prepare<[string], Column>('SELECT name, "notnull", dflt_value FROM pragma_table_info(?)')
-    .all(table)
-}
-
-function missingColumns(database: Database, expected: Database, table: string): string[] {
-  const there = new Set(columnsOf(database, table).map(({ name }) => name))
-  return columnsOf(expected, table)
-    .filter(({ name }) => !there.has(name))
-    .map(({ name }) => `column ${table}.${name}`)
+/** The columns that a table has in one database and not in another one. */
+function columnsOnlyIn(database: Database, other: Database, table: string): Column[] {
+  const columnsOf = (of: Database) =>
+    of.prepare<[string], Column>('SELECT name, "notnull", dflt_value FROM pragma_table_info(?)').all(table)
+  const known = new Set(columnsOf(other).map(({ name }) => name))
+  return columnsOf(database).filter(({ name }) => !known.has(name))
 }
 
 /** Columns that somebody added and that need a value, so a row without one is refused. */
 function refusingColumns(database: Database, expected: Database, table: string): string[] {
-  const ours = new Set(columnsOf(expected, table).map(({ name }) => name))
-  return columnsOf(database, table)
-    .filter(({ name, notnull, dflt_value }) => !ours.has(name) && notnull !== 0 && dflt_value === null)
+  return columnsOnlyIn(database, expected, table)
+    .filter(({ notnull, dflt_value }) => notnull !== 0 && dflt_value === null)
     .map(({ name }) => `column ${table}.${name}, NOT NULL without a default`)
 }
 

@@ -1,10 +1,11 @@
-import { closeSync, constants, fstatSync, readSync } from 'node:fs'
+import { closeSync, constants, fstatSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   endsWithNewline,
   nodeFileSystem,
   openRegularFile,
   readSmallFile,
+  readUpTo,
   reasonOf,
 } from '../../journal/files.js'
 import {
@@ -15,8 +16,8 @@ import {
   type Segment,
   utcDay,
 } from '../../journal/segments.js'
-import { countText } from '../count-text.js'
-import { type Finding, note, ok, problem, sizeText } from './check.js'
+import { countText, sizeText } from '../count-text.js'
+import { type Finding, note, ok, problem } from './check.js'
 
 const MAX_MARKER_BYTES = 4096
 /** How much of a segment's end is read to find where an unfinished line begins. */
@@ -65,8 +66,7 @@ function fragmentBytes(directory: string, segment: Segment): number {
   try {
     const { size } = fstatSync(fd)
     if (segment.isArchived || endsWithNewline(nodeFileSystem, fd, size)) return 0
-    const bytes = Buffer.alloc(Math.min(size, TAIL_BYTES))
-    const tail = bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, size - bytes.length))
+    const tail = readUpTo(nodeFileSystem, fd, Math.max(0, size - TAIL_BYTES), Math.min(size, TAIL_BYTES))
     const newline = tail.lastIndexOf(NEWLINE)
     return newline === -1 && size > TAIL_BYTES ? TAIL_BYTES + 1 : tail.length - newline - 1
   } finally {

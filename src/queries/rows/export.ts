@@ -1,3 +1,4 @@
+import type { RequestLogged } from '../../events/event-types.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
 import { pageOf } from '../../store/sqlite/stored-requests.js'
 import { oneOf } from '../errors.js'
@@ -9,7 +10,7 @@ import {
   timestampColumn,
   windowRange,
 } from '../window/filter.js'
-import { FULL_COLUMNS, type FullRow, journalPlace, labelsOf } from './full-row.js'
+import { FULL_COLUMNS, type FullRow, greatestId, journalPlace, labelsOf } from './full-row.js'
 import { seeksAfter } from './page-end.js'
 
 export interface ExportOptions extends RequestFilter {
@@ -18,27 +19,9 @@ export interface ExportOptions extends RequestFilter {
 }
 
 /** One request as it is exported: named as in the events, so that the command `append` takes it. */
-export interface ExportedRequest {
+export interface ExportedRequest extends Omit<RequestLogged, 'type'> {
   id: number
-  correlation_id: string
-  timestamp: string
-  model: string
-  provider: string | null
-  policy: string | null
-  streaming: boolean
-  success: boolean
-  input_tokens: number | null
-  output_tokens: number | null
-  cost_sats: number | null
-  provider_cost_sats: number | null
-  latency_ms: number
   stream_duration_ms: number | null
-  error_status: number | null
-  error_message: string | null
-  /** Left out where the event didn't tell it. */
-  attempt?: number
-  /** Left out when the request has none. */
-  labels?: Record<string, string>
   /** Where the request stands in the journal; null: it isn't from the journal. */
   segment: string | null
   byte_offset: number | null
@@ -69,11 +52,7 @@ export function* exportRequests(
   const { order = 'id', ...asked } = options
   const filter = checkedFilter(database, asked)
   const readRows = oneOf(ORDERS, order, 'INVALID_ORDER', 'export order') === 'id' ? rowsById : rowsByTimestamp
-  const last = database
-    .prepare<[], number>('SELECT coalesce(max(id), 0) FROM requests')
-    .pluck()
-    .get() as number
-  const isThere = { sql: 'id <= ?', values: [last] }
+  const isThere = { sql: 'id <= ?', values: [greatestId(database)] }
   for (let end: FullRow | null = null; ; ) {
     const rows: FullRow[] = pageOf(readRows(database, filter, isThere, end))
     for (const row of rows) yield exportedRequest(row)

@@ -1,4 +1,5 @@
 import { segmentOfId } from '../../journal/segments.js'
+import type { Database } from '../../store/sqlite/connection/database.js'
 import { type RequestColumns, STORED_COLUMNS } from '../../store/sqlite/stored-requests.js'
 
 /** A whole row of the table `requests`. */
@@ -11,6 +12,10 @@ export interface FullRow extends RequestColumns {
 
 /** The columns of {@link FullRow}. */
 export const FULL_COLUMNS = `${STORED_COLUMNS}, correlation_id, provider_cost_sats, error_status, error_message`
+
+export function greatestId(database: Database): number {
+  return database.prepare<[], number>('SELECT coalesce(max(id), 0) FROM requests').pluck().get() as number
+}
 
 /** Where a line stands in the journal. */
 export interface JournalPlace {

@@ -68,21 +68,11 @@ function readPlain(directory: string, segment: Segment, byteOffset: number): Buf
 /** Decompresses the archive from its beginning, and stops where the line ends. */
 async function readArchived(directory: string, segment: Segment, byteOffset: number): Promise<Buffer> {
   const reader = new ArchivedSegmentReader(directory, segment)
-  const pieces: Buffer[] = []
-  let offset = 0
-  const keep = (chunk: Buffer) => {
-    const from = Math.max(0, byteOffset - offset)
-    const to = Math.max(0, byteOffset + MAX_LINE_BYTES - offset)
-    if (from < chunk.length) pieces.push(Buffer.from(chunk.subarray(from, to)))
-    offset += chunk.length
-  }
   try {
-    while (!pieces.some((piece) => piece.includes(NEWLINE)) && offset < byteOffset + MAX_LINE_BYTES) {
-      const chunk = await reader.read()
-      if (chunk === null) break
-      keep(chunk.bytes)
+    while (reader.position <= byteOffset && reader.readOffset < byteOffset + MAX_LINE_BYTES) {
+      if ((await reader.read()) === null) break
     }
-    return upToNewline(Buffer.concat(pieces))
+    return upToNewline(reader.bytesAt(byteOffset, MAX_LINE_BYTES))
   } finally {
     reader.close()
   }

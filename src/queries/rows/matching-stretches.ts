@@ -1,6 +1,6 @@
 import type { Database } from '../../store/sqlite/connection/database.js'
 import { rollupSums, SUMS_WITHOUT_UNKNOWNS, Tally } from '../sums/tally.js'
-import { all, inRange, type TextRange } from '../window/condition.js'
+import { all, countRows, inRange, type TextRange } from '../window/condition.js'
 import { type RequestFilter, rollupCondition, rowCondition, windowRange } from '../window/filter.js'
 import { narrow, PERIOD_LENGTH, startingWith } from '../window/terms.js'
 import type { PageEnd, RequestOrder } from './page-end.js'
@@ -40,7 +40,8 @@ export function* matchingStretches(
       continue
     }
     for (const hour of matchingPeriods(database, filter, 'hour', day.range, order)) {
-      const requests = skip > 0 && hour.isCut ? countRows(database, filter, hour.range) : hour.requests
+      const requests =
+        skip > 0 && hour.isCut ? countRows(database, rowCondition(filter, hour.range)) : hour.requests
       if (skip >= requests) {
         skip -= requests
         continue
@@ -91,10 +92,4 @@ function* matchingPeriods(
     const end = period === last ? { to: range.to, before: range.before } : {}
     yield { range: narrow(whole, { ...start, ...end }), requests, isCut: period === first || period === last }
   }
-}
-
-function countRows(database: Database, filter: RequestFilter, range: TextRange): number {
-  const { sql, values } = rowCondition(filter, range)
-  const statement = database.prepare<unknown[], number>(`SELECT count(*) FROM requests WHERE ${sql}`)
-  return statement.pluck().get(...values) as number
 }

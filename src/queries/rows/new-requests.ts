@@ -2,7 +2,7 @@ import { unfinishedUntil } from '../../folds/stream-state.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
 import { all, type Condition } from '../window/condition.js'
 import { checkedFilter, type RequestFilter, rowCondition, storedNames } from '../window/filter.js'
-import { FULL_COLUMNS, type FullRow } from './full-row.js'
+import { FULL_COLUMNS, type FullRow, greatestId } from './full-row.js'
 import { type DetailedEntry, detailedEntry } from './request-entry.js'
 
 export interface NewRequestsOptions {
@@ -92,10 +92,9 @@ export function newRequests(database: Database, options: NewRequestsOptions): Ne
     const { model, provider } = named
     const now = checked.now ?? Date.now()
     const filter = { ...checked, model, provider }
-    const watched =
-      openIds === null ? readMissed(database, filter, afterId) : readIds(database, filter, openIds)
+    const watched = openIds === null ? findMissed(database, afterId) : { ids: openIds, hasGap: false }
     const answer = new BoundedAnswer(now, maxCharacters)
-    for (const row of watched.rows) answer.addWatched(row)
+    for (const row of readIds(database, filter, watched.ids)) answer.addWatched(row)
     const gap = watched.hasGap ? { has_gap: true as const } : {}
     // No new ids while a completion waits: a caller that knows an id knows all that was completed
     // before it.
@@ -186,31 +185,23 @@ function readNew(
   return { lastId: through, hasMore: through < greatest }
 }
 
-interface Watched {
-  rows: Iterable<TailRow>
-  hasGap: boolean
-}
-
-function readIds(database: Database, filter: RequestFilter, ids: readonly number[]): Watched {
-  const watched = {
-    sql: 'id IN (SELECT value FROM json_each(?))',
-    values: [JSON.stringify(ids.slice(-MAX_OPEN))],
-  }
-  return { rows: selectRows(database, filter, watched), hasGap: false }
+function readIds(database: Database, filter: RequestFilter, ids: readonly number[]): Iterable<TailRow> {
+  const values = [JSON.stringify(ids.slice(-MAX_OPEN))]
+  return selectRows(database, filter, { sql: 'id IN (SELECT value FROM json_each(?))', values })
 }
 
 /**
- * Reads the streams up to an id that haven't ended, and those that were completed since: the line
+ * Finds the streams up to an id that haven't ended, and those that were completed since: the line
  * of their completion stands after that of the newest request up to the id.
  */
-function readMissed(database: Database, filter: RequestFilter, afterId: number): Watched {
+function findMissed(database: Database, afterId: number): { ids: number[]; hasGap: boolean } {
   const newest = database
     .prepare<[number], { id: number; timestamp: string; segment_id: number; byte_offset: number }>(
       `SELECT id, timestamp, segment_id, byte_offset FROM requests
        WHERE id <= ? AND segment_id IS NOT NULL ORDER BY id DESC LIMIT 1`,
     )
     .get(afterId)
-  if (newest === undefined) return { rows: [], hasGap: false }
+  if (newest === undefined) return { ids: [], hasGap: false }
   const found = database
     .prepare<unknown[], { id: number; is_open: number }>(
       `SELECT id, ${IS_OPEN} AS is_open FROM requests NOT INDEXED WHERE id > ? AND id <= ?
@@ -226,8 +217,7 @@ function readMissed(database: Database, filter: RequestFilter, afterId: number):
   const mayBeOpen = unfinishedUntil(Date.parse(newest.timestamp))
   const isCut = found.length === MAX_OPEN && found.at(-1)?.is_open === 0
   const hasGap = isCut || (oldest !== undefined && oldest.timestamp > mayBeOpen)
-  const ids = found.map(({ id }) => id)
-  return { ...readIds(database, filter, ids), hasGap }
+  return { ids: found.map(({ id }) => id), hasGap }
 }
 
 /** Reads rows by their ids, if the columns that they keep match the filter. */
@@ -240,8 +230,4 @@ function* selectRows(database: Database, filter: RequestFilter, condition: Condi
        WHERE ${sql} ORDER BY id`,
     )
     .iterate(...outcome.values, ...values)
-}
-
-function greatestId(database: Database): number {
-  return database.prepare<[], number>('SELECT coalesce(max(id), 0) FROM requests').pluck().get() as number
 }

@@ -106,14 +106,10 @@ function readLatencies(database: Database, lastId: bigint): Map<bigint, LatencyR
 function readOthers(database: Database, lastId: bigint): CounterSums | null {
   const columns = COLUMNS.map((name) => `CAST(total(${name}) AS INTEGER) AS ${name}`).join(', ')
   const row = database
-    .prepare<[bigint], Row & { rows: bigint }>(
-      `SELECT count(*) AS rows, ${columns} FROM request_counters WHERE id > ?`,
-    )
+    .prepare<[bigint], Row>(`SELECT ${columns} FROM request_counters WHERE id > ? HAVING count(*) > 0`)
     .safeIntegers()
     .get(lastId)
-  if (row === undefined) throw new Error('an aggregate always has one row')
-  const { rows, ...totals } = row
-  if (rows === 0n) return null
+  if (row === undefined) return null
   const latencies = database
     .prepare<[bigint], LatencyRow>(
       `SELECT 0 AS counter_id, le_ms, sum(requests) AS requests FROM latency_counters WHERE counter_id > ?
@@ -121,7 +117,7 @@ function readOthers(database: Database, lastId: bigint): CounterSums | null {
     )
     .safeIntegers()
     .all(lastId)
-  return sums(totals, latencies)
+  return sums(row, latencies)
 }
 
 function sums(row: Row, latencies: readonly LatencyRow[] = []): CounterSums {

@@ -4,8 +4,8 @@ import { checkedFilter, type RequestFilter } from '../window/filter.js'
 import { PERIOD_LENGTH } from '../window/terms.js'
 import { type EchoedWindow, echoWindow } from '../window/window.js'
 import { type Grouping, groupByName, namesOfGroups } from './grouping.js'
-import { MAX_TALLIES, type Question, sumOf, type Tallies, tallyRequests } from './tallies.js'
-import { Tally } from './tally.js'
+import { MAX_TALLIES, type Question, sumOf, type Tallies, tallyRequests, without } from './tallies.js'
+import { Tally, type Unknowns } from './tally.js'
 import { firstOf, type TopGroups, topGroups } from './top-groups.js'
 
 export type SeriesBucket = 'minute' | 'hour' | 'day'
@@ -28,8 +28,11 @@ export interface SeriesOptions extends RequestFilter {
   unknown?: boolean | undefined
 }
 
-/** The body of `GET /v1/series`: one value for each of `times` in every list. */
-export interface Series extends EchoedWindow {
+/**
+ * The body of `GET /v1/series`: one value for each of `times` in every list. The lists of what is
+ * unknown are there only with `unknown`.
+ */
+export interface Series extends EchoedWindow, Partial<UnknownLists> {
   bucket: SeriesBucket
   by: 'model' | 'provider'
   /**
@@ -41,14 +44,6 @@ export interface Series extends EchoedWindow {
   failures: number[]
   /** Requests whose cost is unknown. */
   unpriced: number[]
-  /** How many of them failed. This and the following lists are there only with `unknown`. */
-  unpriced_error?: number[]
-  /** Requests whose number of tokens is unknown. */
-  unknown_input_tokens?: number[]
-  unknown_output_tokens?: number[]
-  /** Streams without an end that began within the last hour, and those that began before it. */
-  open?: number[]
-  unfinished?: number[]
   input_tokens: number[]
   output_tokens: number[]
   /** Null for a bucket without requests. */
@@ -67,6 +62,8 @@ export interface Series extends EchoedWindow {
   requests_by_name?: Record<string, number[]>
   unpriced_by_name?: Record<string, number[]>
 }
+
+type UnknownLists = Record<keyof Unknowns, number[]>
 
 /** How many buckets an answer may have. */
 const MAX_BUCKETS = 10_000
@@ -140,11 +137,11 @@ export function series(database: Database, options: SeriesOptions): Series {
   })()
 }
 
-function unknownLists(tallies: readonly Tally[]) {
+function unknownLists(tallies: readonly Tally[]): UnknownLists {
   const unknowns = tallies.map((tally) => tally.unknowns)
-  const names = Object.keys(new Tally().unknowns) as (keyof Tally['unknowns'])[]
+  const names = Object.keys(new Tally().unknowns) as (keyof Unknowns)[]
   const lists = names.map((name) => [name, unknowns.map((counts) => counts[name])])
-  return Object.fromEntries(lists) as Record<keyof Tally['unknowns'], number[]>
+  return Object.fromEntries(lists) as UnknownLists
 }
 
 type SeriesQuestion = Question & { grouping: Grouping }
@@ -172,10 +169,8 @@ function readSeries(
   if (top.others === null) return { whole, shown }
   // A model that has this name is among them.
   const others = keys.map((key) => {
-    const rest = new Tally()
-    rest.addTally(whole.get(key) ?? new Tally())
-    for (const group of told) rest.addTally(at(key, group), -1)
-    return rest
+    const parts = told.map((group) => at(key, group))
+    return without(whole.get(key) ?? new Tally(), parts)
   })
   return { whole, shown: shown.set(OTHER, others) }
 }

@@ -4,7 +4,7 @@ import { type EchoedWindow, echoWindow } from '../window/window.js'
 import { groupKey, namesOfGroups, UNKNOWN_GROUP } from './grouping.js'
 import { type Groups, groupsFor, type StatsGroupBy } from './stats-groups.js'
 import { type Question, sumOf, tallyRequests, tallyWhole } from './tallies.js'
-import { Tally } from './tally.js'
+import { Tally, type Unknowns } from './tally.js'
 import { firstOf, topGroups } from './top-groups.js'
 
 /** The message for an empty window, in the words of the API that this one follows. */
@@ -31,23 +31,16 @@ export interface StatsOptions extends RequestFilter {
 
 /**
  * Counts, costs and performance of some requests. Sums are 0, never null, where nothing is known.
+ * The counts of what is unknown are there only with `unknown`.
  */
 export interface StatsSection {
-  counts: {
+  counts: Partial<Unknowns> & {
     total: number
     success: number
     error: number
     streaming: number
     /** Requests whose cost is unknown; only when asked for. */
     unpriced?: number
-    /** How many of them failed. This and the following counts are there only with `unknown`. */
-    unpriced_error?: number
-    /** Requests whose number of tokens is unknown. */
-    unknown_input_tokens?: number
-    unknown_output_tokens?: number
-    /** Streams without an end that began within the last hour, and those that began before it. */
-    open?: number
-    unfinished?: number
   }
   /** Costs are in satoshis. An unknown value adds nothing. */
   costs: { total_cost_sats: number; total_input_tokens: number; total_output_tokens: number }

@@ -69,6 +69,14 @@ export function sumOf(tallies: Iterable<Tally>): Tally {
   return sum
 }
 
+/** The rest of a whole without some of its parts. */
+export function without(whole: Tally, parts: Iterable<Tally>): Tally {
+  const rest = new Tally()
+  rest.addTally(whole)
+  for (const part of parts) rest.addTally(part, -1)
+  return rest
+}
+
 /** Counts all requests that a question is about as one. To be called in a transaction. */
 export function tallyWhole(
   database: Database,

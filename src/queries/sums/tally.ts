@@ -62,6 +62,18 @@ function sumColumns(names: readonly SumName[], expression: (name: SumName) => st
   return columns.join(', ')
 }
 
+/** How many values are unknown, and how many streams have no end, as answers name them. */
+export interface Unknowns {
+  /** Requests without a known cost that failed. */
+  unpriced_error: number
+  /** Requests whose number of tokens is unknown. */
+  unknown_input_tokens: number
+  unknown_output_tokens: number
+  /** Streams without an end that began within the last hour, and those that began before it. */
+  open: number
+  unfinished: number
+}
+
 /**
  * Sums over some requests, exact however large, so that roll-ups and rows can be added and taken
  * away.
@@ -124,8 +136,7 @@ export class Tally {
     this.#openStreams += count
   }
 
-  /** How many values are unknown, and how many streams have no end, as answers name them. */
-  get unknowns() {
+  get unknowns(): Unknowns {
     return {
       unpriced_error: this.sum('unpriced_failures'),
       unknown_input_tokens: this.sum('unknown_input_tokens'),

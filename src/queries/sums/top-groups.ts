@@ -3,7 +3,7 @@ import { costNanosatsSql, costSatsSql } from '../../store/sqlite/sql-expressions
 import { isTooManyGroups, MAX_GROUPS, tooManyGroups } from '../errors.js'
 import { type Grouping, groupKey, UNKNOWN_GROUP } from './grouping.js'
 import { partsOf } from './parts.js'
-import { type Question, tallyRequests, tallyWhole } from './tallies.js'
+import { type Question, sumOf, tallyRequests, tallyWhole, without } from './tallies.js'
 import { Tally } from './tally.js'
 
 /**
@@ -53,8 +53,7 @@ export function firstOf(all: ReadonlyMap<string, Tally>, limit: number, rank: Ra
   )
   const rest = sorted.slice(limit)
   if (rest.length === 0) return { groups: new Map(sorted), others: null }
-  const others = new Tally()
-  for (const [, tally] of rest) others.addTally(tally)
+  const others = sumOf(rest.map(([, tally]) => tally))
   return { groups: new Map(sorted.slice(0, limit)), others }
 }
 
@@ -71,10 +70,8 @@ export function readFirst(
   const keys = firstKeys(database, question, limit, rank)
   const found = tallyRequests(database, { ...question, only: new Set(keys) }).get('')
   const groups = new Map(keys.map((key) => [key, found?.get(key) ?? new Tally()]))
-  const others = new Tally()
-  others.addTally(tallyWhole(database, { ...question, grouping: undefined, only: undefined }))
-  for (const tally of groups.values()) others.addTally(tally, -1)
-  return { groups, others }
+  const whole = tallyWhole(database, { ...question, grouping: undefined, only: undefined })
+  return { groups, others: without(whole, groups.values()) }
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { Database } from '../../store/sqlite/connection/database.js'
-import { all, type Condition } from './condition.js'
+import { all, type Condition, countRows } from './condition.js'
 import { type RequestFilter, rowCondition } from './filter.js'
 
 // Other programs may add rows after the journal began. Lists have them like any other row, but no
@@ -18,7 +18,5 @@ export function countAddedRows(database: Database, filter: RequestFilter = {}): 
   // Nearly always there are none, which the index of such rows tells at once.
   const added = database.prepare(`SELECT 1 FROM requests WHERE ${IS_ADDED} LIMIT 1`).get()
   if (added === undefined) return 0
-  const { sql, values } = all([{ sql: IS_ADDED, values: [] }, rowCondition(filter)])
-  const count = database.prepare<unknown[], number>(`SELECT count(*) FROM requests WHERE ${sql}`)
-  return count.pluck().get(...values) as number
+  return countRows(database, all([{ sql: IS_ADDED, values: [] }, rowCondition(filter)]))
 }

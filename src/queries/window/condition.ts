@@ -1,3 +1,5 @@
+import type { Database } from '../../store/sqlite/connection/database.js'
+
 /** A value that a statement may be given. */
 export type SqlValue = string | number | bigint | null
 
@@ -40,4 +42,10 @@ export function inRange(column: string, { from, after, to, before }: TextRange):
   ]
   const given = bounds.flatMap(([operator, value]) => (value === undefined ? [] : [{ operator, value }]))
   return all(given.map(({ operator, value }) => ({ sql: `${column} ${operator} ?`, values: [value] })))
+}
+
+/** Counts the requests that meet a condition. */
+export function countRows(database: Database, { sql, values }: Condition): number {
+  const count = database.prepare<unknown[], number>(`SELECT count(*) FROM requests WHERE ${sql}`)
+  return count.pluck().get(...values) as number
 }

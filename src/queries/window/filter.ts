@@ -112,8 +112,12 @@ export function dimensionConditions(filter: RequestFilter): Condition[] {
   return conditions
 }
 
-/** The conditions of a filter on a row, without its window. */
-function rowConditions(filter: RequestFilter): Condition[] {
+/**
+ * The whole condition of a filter on a row.
+ *
+ * @param range the timestamps that match, instead of the filter's window.
+ */
+export function rowCondition(filter: RequestFilter, range = windowRange(filter)): Condition {
   const { correlationId, success, streaming, open, unfinished, now = Date.now() } = filter
   const conditions = [...withinDeadline(filter.deadline), ...dimensionConditions(filter)]
   if (correlationId !== undefined) conditions.push({ sql: 'correlation_id = ?', values: [correlationId] })
@@ -122,16 +126,7 @@ function rowConditions(filter: RequestFilter): Condition[] {
     conditions.push({ sql: streaming ? 'streaming <> 0' : 'streaming = 0', values: [] })
   if (open !== undefined) conditions.push(stateCondition('open', open, now))
   if (unfinished !== undefined) conditions.push(stateCondition('unfinished', unfinished, now))
-  return conditions
-}
-
-/**
- * The whole condition of a filter on a row.
- *
- * @param range the timestamps that match, instead of the filter's window.
- */
-export function rowCondition(filter: RequestFilter, range = windowRange(filter)): Condition {
-  return all([...rowConditions(filter), inRange(timestampColumn(filter), range)])
+  return all([...conditions, inRange(timestampColumn(filter), range)])
 }
 
 /** The timestamps that matching rows can have. */

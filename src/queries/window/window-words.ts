@@ -46,15 +46,11 @@ export function windowLength(words: string): number | null {
  */
 export function instantOf(words: string, edge: Edge, now: number): string | null {
   const lengthMs = windowLength(words)
-  if (lengthMs !== null) return instantBefore(now, lengthMs)
+  const first = Date.parse(BEGINNING_OF_TIME)
+  if (lengthMs !== null) return new Date(Math.max(now - lengthMs, first)).toISOString()
   if (canonicalTimestamp(words) !== null) return words
   const rest = REST[edge]
   const [, date, time = rest.time, second = rest.second, fraction = rest.fraction, offset = 'Z'] =
     TIME.exec(words) ?? []
   return date === undefined ? null : canonicalTimestamp(`${date}T${time}:${second}${fraction}${offset}`)
-}
-
-/** The instant that long ago, or the first timestamp there is. */
-function instantBefore(now: number, lengthMs: number): string {
-  return new Date(Math.max(now - lengthMs, Date.parse(BEGINNING_OF_TIME))).toISOString()
 }

@@ -1,6 +1,6 @@
-import type { EventType } from './event-types.js'
-import { FIELDS, type Field } from './fields.js'
-import { type JsonSchema, KINDS } from './value-kinds.js'
+import type { EventType } from '../../src/events/event-types.js'
+import { FIELDS, type Field } from '../../src/events/fields.js'
+import { type JsonSchema, KINDS } from '../../src/events/value-kinds.js'
 
 const DIALECT = 'https://json-schema.org/draft/2020-12/schema'
 
