@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { countText } from '../maintenance/count-text.js'
+import type { DemoProjector } from './demo/demo-projector.js'
 import type { ProjectionWatch } from './demo/demo-watch.js'
 import { formatCount, formatMs } from './output/format.js'
 import { ProgressLine } from './output/progress.js'
@@ -46,17 +47,15 @@ async function runDemo(): Promise<void> {
       `projected into ${databasePath} by a second process:`,
   )
   const projector = new DemoProjector(journal, databasePath)
-  removeOnSignal(directory, () => projector.stop())
-  const watch = await appendAndWatch(journal, databasePath, () => projector.assertRunning()).finally(
-    async () => await projector.stop(),
-  )
+  removeOnSignal(directory, projector)
+  const watch = await appendAndWatch(journal, databasePath, projector).finally(() => projector.stop())
   await printResult({ directory, journal, databasePath }, watch)
 }
 
 async function appendAndWatch(
   directory: string,
   databasePath: string,
-  assertRunning: () => void,
+  projector: DemoProjector,
 ): Promise<ProjectionWatch> {
   const { openJournal } = await import('../journal/append/journal.js')
   const { demoEvents } = await import('./demo/demo-events.js')
@@ -71,7 +70,7 @@ async function appendAndWatch(
     while (watch.projected < EVENTS) {
       const elapsedMs = performance.now() - startedAt
       if (elapsedMs > GIVE_UP_MS) throw new CommandFailure(gaveUp(appendedAt.length, watch))
-      assertRunning()
+      projector.assertRunning()
       const due = Math.min(EVENTS, Math.floor((elapsedMs / 1000) * EVENTS_PER_SECOND))
       while (appendedAt.length < due) {
         const { value: event, done } = events.next()
@@ -147,11 +146,11 @@ function programName(): string {
 }
 
 /** Removes everything when the demo is interrupted. */
-function removeOnSignal(directory: string, stopProjector: () => Promise<void>): void {
+function removeOnSignal(directory: string, projector: DemoProjector): void {
   stopOnSignal().addEventListener('abort', async () => {
     // The terminal shows ^C: after it the prompt gets a line of its own.
     if (process.stderr.isTTY) note('')
-    await stopProjector()
+    await projector.stop()
     rmSync(directory, { recursive: true, force: true })
     process.exit()
   })

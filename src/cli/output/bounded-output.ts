@@ -40,7 +40,7 @@ export class BoundedOutput {
   #isBegun = false
   /** Whether a text was dropped after a part of it had been taken. */
   #isTorn = false
-  #retry: NodeJS.Timeout | null = null
+  #retry: NodeJS.Timeout | undefined
 
   /** @param openSink called at the first write. */
   constructor(openSink: () => Sink) {
@@ -83,7 +83,10 @@ export class BoundedOutput {
       return true
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'EAGAIN') {
-        this.#retrySoon()
+        this.#retry ??= setTimeout(() => {
+          this.#retry = undefined
+          this.#flush()
+        }, RETRY_MS).unref()
         return false
       }
       // Only a later reader can be told.
@@ -112,14 +115,5 @@ export class BoundedOutput {
     this.#isBegun = false
     this.#pending = []
     this.#pendingBytes = 0
-  }
-
-  #retrySoon(): void {
-    if (this.#retry !== null) return
-    this.#retry = setTimeout(() => {
-      this.#retry = null
-      this.#flush()
-    }, RETRY_MS)
-    this.#retry.unref()
   }
 }

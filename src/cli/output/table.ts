@@ -1,4 +1,4 @@
-import { cutToWidth, displayWidth, visible } from './terminal.js'
+import { cutToWidth, displayWidth, padEnd, visible } from './terminal.js'
 
 export interface Column {
   title: string
@@ -73,6 +73,5 @@ function shrink(widths: number[], columns: readonly Column[], pageWidth: number)
 
 function pad(cell: string, width: number, align: 'left' | 'right'): string {
   const text = cutToWidth(cell, width)
-  const space = ' '.repeat(Math.max(0, width - displayWidth(text)))
-  return align === 'left' ? text + space : space + text
+  return align === 'left' ? padEnd(text, width) : ' '.repeat(width - displayWidth(text)) + text
 }

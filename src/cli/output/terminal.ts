@@ -29,6 +29,11 @@ export function displayWidth(text: string): number {
   return width
 }
 
+/** Fills visible text with spaces up to a width. */
+export function padEnd(text: string, width: number): string {
+  return text + ' '.repeat(Math.max(0, width - displayWidth(text)))
+}
+
 /** Cuts visible text to a width, with an ellipsis if something is missing. */
 export function cutToWidth(text: string, width: number): string {
   if (displayWidth(text) <= width) return text

@@ -9,7 +9,7 @@ import { formatCount, formatMs, formatSats, formatTime, UNKNOWN } from '../outpu
 import { outcome } from '../output/request-table.js'
 import { note } from '../output/standard-error.js'
 import { pageWidth, print, printJson } from '../output/standard-output.js'
-import { cutToWidth, displayWidth, visible } from '../output/terminal.js'
+import { cutToWidth, displayWidth, padEnd, visible } from '../output/terminal.js'
 import { withDatabase } from './database.js'
 import { CommandFailure } from './failure.js'
 import { stopOnSignal } from './process.js'
@@ -97,10 +97,8 @@ function formatLine(entry: RequestEntry, hasEnded: boolean, paint: Paint, width:
   const isFailed = !entry.success
   const said = visible(outcome(entry))
   const mark = isFailed ? '✗' : entry.state !== 'finished' ? '▸' : hasEnded ? '■' : '✓'
-  const padded = (text: string, columns: number) => {
-    const cut = Number.isFinite(width) ? cutToWidth(text, columns) : text
-    return cut + ' '.repeat(Math.max(0, columns - displayWidth(cut)))
-  }
+  const padded = (text: string, columns: number) =>
+    padEnd(Number.isFinite(width) ? cutToWidth(text, columns) : text, columns)
   const parts: [style: Parameters<typeof styleText>[0], text: string][] = [
     ['gray', formatTime(entry.timestamp).slice(11).padEnd(8)],
     [isFailed ? 'red' : 'green', mark],

@@ -10,13 +10,11 @@ import { DatabaseError } from '../../store/sqlite/connection/errors.js'
 import { isLocked } from '../../store/sqlite/connection/lock.js'
 import { readPositions } from '../../store/sqlite/positions.js'
 import { countHeldCompletions } from '../../store/sqlite/projection-tables.js'
+import type { QueryProcessData } from '../pool/query-task.js'
 import type { JournalFigures, MetricsInput } from './metrics.js'
 
-export interface MetricsOptions {
-  /** The journal's directory. It needn't exist. */
-  journal: string
-  /** The file that the connection has open. */
-  databasePath: string
+/** The path of the database is that of the file which the connection has open. */
+export interface MetricsOptions extends QueryProcessData {
   /**
    * How many combinations of model, provider and policy have a series of their own: those that came
    * first. After a change of the limit the sums of `other` begin anew.

@@ -38,12 +38,10 @@ export function formatExposition(families: readonly MetricFamily[]): string {
 }
 
 function formatLabels(labels: Labels): string {
-  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escapeValue(value)}"`)
+  const pairs = Object.entries(labels).map(
+    ([name, value]) => `${name}="${value.replace(/[\\"\n]/g, escaped)}"`,
+  )
   return pairs.length === 0 ? '' : `{${pairs.join(',')}}`
-}
-
-function escapeValue(value: string): string {
-  return value.replace(/[\\"\n]/g, escaped)
 }
 
 function escaped(character: string): string {

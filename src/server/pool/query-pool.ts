@@ -249,14 +249,14 @@ export class QueryPool {
 /** A question turned out to be heavy that must not be; it is asked once more as one that may. */
 class IsHeavy extends Error {}
 
+/** Options whose values come from short lists: only those count, which bounds the number of shapes. */
+const TELLING = new Set(['groupBy', 'range', 'by', 'bucket', 'dimension'])
+
 /** A key that questions of similar cost share: the same parameters, with few of their values. */
 function shapeOf({ query, options, window }: QueryTask): string {
   const given = Object.entries({ ...options, ...window }).filter(([, value]) => value !== undefined)
-  // Only values from short lists count, which bounds the number of shapes.
-  const parts = given.map(([name, value]) => {
-    const isTelling =
-      name === 'groupBy' || name === 'range' || name === 'by' || name === 'bucket' || name === 'dimension'
-    return isTelling ? `${name}=${String(value).replace(/^label:.*/s, 'label')}` : name
-  })
+  const parts = given.map(([name, value]) =>
+    TELLING.has(name) ? `${name}=${String(value).replace(/^label:.*/s, 'label')}` : name,
+  )
   return [query, ...parts].join(' ')
 }

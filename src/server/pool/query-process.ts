@@ -44,7 +44,8 @@ export class QueryProcess {
   readonly #worker = requirePackageFile(WORKER_FILE)
   readonly #data: QueryProcessData
   readonly #onFree: (freed: QueryProcess) => void
-  readonly #ready: Promise<void>
+  /** Resolves once it is up for the first time; rejects with what it said if it can't start. */
+  readonly ready: Promise<void>
   #settleReady: { resolve(): void; reject(error: Error): void } | null = null
   #child: Child | null = null
   #running: Running | null = null
@@ -56,21 +57,16 @@ export class QueryProcess {
   constructor(data: QueryProcessData, onFree: (freed: QueryProcess) => void) {
     this.#data = data
     this.#onFree = onFree
-    this.#ready = new Promise((resolve, reject) => {
+    this.ready = new Promise((resolve, reject) => {
       this.#settleReady = { resolve, reject }
     })
     // Perhaps nobody waits for it.
-    this.#ready.catch(() => {})
+    this.ready.catch(() => {})
     this.#start()
   }
 
   get isBusy(): boolean {
     return !this.#isUp || this.#running !== null
-  }
-
-  /** Resolves once it is up for the first time; rejects with what it said if it can't start. */
-  get ready(): Promise<void> {
-    return this.#ready
   }
 
   /**

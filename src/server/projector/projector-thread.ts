@@ -13,6 +13,7 @@ export class ProjectorThread {
   readonly finished: Promise<void>
   readonly #worker: Worker
   readonly #logger: ProjectorLogger
+  /** The first error: it is the reason for any that follow. */
   #failure: Error | null = null
   #waitingFor: Error | null = null
   #isStopping = false
@@ -26,12 +27,12 @@ export class ProjectorThread {
     // memory ran out.
     this.#worker.on('error', (error) => {
       logger.error({ err: error }, 'Projector stopped: its thread failed')
-      this.#fail(error)
+      this.#failure ??= error
     })
     this.finished = new Promise((resolve, reject) => {
       this.#worker.on('exit', () => {
         this.#hasExited = true
-        if (!this.#isStopping) this.#fail(new Error('its thread ended'))
+        if (!this.#isStopping) this.#failure ??= new Error('its thread ended')
         if (this.#failure === null) resolve()
         else reject(this.#failure)
       })
@@ -83,12 +84,7 @@ export class ProjectorThread {
       this.#logger[level](err === undefined ? fields : { ...fields, err: receivedError(err) }, text)
     } else if (message.is === 'waiting') {
       this.#waitingFor = message.reason === null ? null : receivedError(message.reason)
-    } else if (message.is === 'failed') this.#fail(receivedError(message.error))
-  }
-
-  #fail(error: Error): void {
-    // The first error is the reason for any that follow.
-    this.#failure ??= error
+    } else if (message.is === 'failed') this.#failure ??= receivedError(message.error)
   }
 }
 

@@ -35,10 +35,6 @@ export class StreamHub {
     this.#maxStreams = maxStreams
   }
 
-  get size(): number {
-    return this.#clients.size
-  }
-
   /**
    * Begins a stream after an id that the client has seen, or with what comes from now on. Gives a
    * function that takes the client's response.
