@@ -1,21 +1,13 @@
 import type { Place } from '../../events/placed.js'
 import { RequestComparison, type RequestDifference } from '../../store/sqlite/compare/requests.js'
 import type { Row } from '../../store/sqlite/compare/tables.js'
+import { OUTCOME_COLUMNS } from '../../store/sqlite/projection-tables.js'
 import type { Snapshot } from './snapshot.js'
 import type { Stretches } from './stretches.js'
 import { differingColumns, type ProblemList } from './verify-problems.js'
 
 /** The columns that a completion overwrites. */
-const OUTCOME_COLUMNS = [
-  'input_tokens',
-  'output_tokens',
-  'cost_sats',
-  'provider_cost_sats',
-  'stream_duration_ms',
-  'success',
-  'error_status',
-  'error_message',
-]
+const OUTCOME: readonly string[] = OUTCOME_COLUMNS
 
 /** The columns that say where lines stand; the ids are compared apart. */
 const PLACE_COLUMNS = ['id', 'segment_id', 'byte_offset', 'completed_segment_id', 'completed_byte_offset']
@@ -106,9 +98,9 @@ export class RequestProblems {
       found['completed_byte_offset'] === expected['completed_byte_offset']
     const completedAt = completedPlaceOf(expected)
     const ofRequest = Object.keys(expected).filter(
-      (column) => !PLACE_COLUMNS.includes(column) && !OUTCOME_COLUMNS.includes(column),
+      (column) => !PLACE_COLUMNS.includes(column) && !OUTCOME.includes(column),
     )
-    const ofLine = isSameCompletion && completedAt === null ? [...ofRequest, ...OUTCOME_COLUMNS] : ofRequest
+    const ofLine = isSameCompletion && completedAt === null ? [...ofRequest, ...OUTCOME] : ofRequest
     if (at !== null) {
       problems.addDifferences('altered', at, differingColumns(expected, found, ofLine), {
         detail: `row ${id} is not what its line says`,
@@ -117,7 +109,7 @@ export class RequestProblems {
     }
     if (!isSameCompletion) this.#reportOtherCompletion(found, expected)
     else if (completedAt !== null) {
-      problems.addDifferences('altered', completedAt, differingColumns(expected, found, OUTCOME_COLUMNS), {
+      problems.addDifferences('altered', completedAt, differingColumns(expected, found, OUTCOME), {
         detail: `row ${id} is not what this completion made of it`,
         row_id: id,
       })

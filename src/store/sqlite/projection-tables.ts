@@ -15,7 +15,7 @@ export interface CompletionRow extends Omit<StreamCompleted, 'type' | 'timestamp
 }
 
 /** What a completion overwrites of its request, nulls included. */
-const OUTCOME_COLUMNS = [
+export const OUTCOME_COLUMNS = [
   'input_tokens',
   'output_tokens',
   'cost_sats',

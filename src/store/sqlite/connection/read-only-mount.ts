@@ -81,7 +81,7 @@ export function isOutdatedCopy(file: string): boolean {
 }
 
 function makeCopy(file: string): Copy {
-  const state = stateOf(file)
+  const state = statSync(file, { bigint: true })
   if (walBytes(file) > 0) {
     const found = "it lies on a read-only mount, and its -wal holds changes that can't be read there"
     const advice =
@@ -94,7 +94,7 @@ function makeCopy(file: string): Copy {
   const copy = { path, state }
   try {
     copyFileSync(file, path, constants.COPYFILE_FICLONE)
-    if (!isSame(state, stateOf(file))) {
+    if (!isSame(state, statSync(file, { bigint: true }))) {
       const found = 'it changed while it was copied from its read-only mount'
       throw new DatabaseError('DATABASE_BUSY', file, `${found}: try again`)
     }
@@ -147,10 +147,6 @@ function discard(copy: Copy | undefined): void {
 /** The size of the -wal, which lies beside the file that a symbolic link leads to. */
 function walBytes(file: string): number {
   return statSync(`${realpathSync(file)}-wal`, { throwIfNoEntry: false })?.size ?? 0
-}
-
-function stateOf(file: string): FileState {
-  return statSync(file, { bigint: true })
 }
 
 function isSame(a: FileState, b: FileState): boolean {
