@@ -80,12 +80,7 @@ export class SegmentDecoder {
     return this.#digester?.digest().sha256 ?? null
   }
 
-  /** Reads batches up to the end of the segment; called again, it goes on from there. */
-  async *batches(): AsyncGenerator<Batch> {
-    for (let batch = await this.read(); batch !== null; batch = await this.read()) yield batch
-  }
-
-  /** Reads one batch; null at the end. */
+  /** Reads one batch; null at the end. Called again later, it goes on from there. */
   async read(): Promise<Batch | null> {
     const source = this.#source
     if (source.readOffset >= this.#endOffset) return null
