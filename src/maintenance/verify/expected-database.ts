@@ -54,11 +54,23 @@ export function createExpected(reader: Database, databasePath: string): Database
     writer.pragma('journal_mode = MEMORY')
     writer.pragma('synchronous = OFF')
     migrate(writer, file)
+    checkTables(reader)
     return writer
   } catch (error) {
     writer.close()
     throw error
   }
+}
+
+/** Makes sure that a table which is gone isn't read from `expected` in its place. */
+function checkTables(reader: Database): void {
+  const tables = reader
+    .prepare<[], string>(
+      "SELECT name FROM expected.sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
+    )
+    .pluck()
+    .all()
+  for (const table of tables) reader.prepare(`SELECT 1 FROM main.${table}`)
 }
 
 /** Copies what a replay takes over: rows that never came from the journal, and what says where it begins. */
