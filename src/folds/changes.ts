@@ -1,7 +1,7 @@
 import type { Place, PlacedCompletion, RejectedLine } from '../events/placed.js'
-import type { NewRequest, StoredRequest } from './request.js'
+import type { NewRequest, StoredRequest } from './request-types.js'
 
-/** The keys of the stored things that the fold of a batch must know. */
+/** The keys by which a store finds what the fold of a batch must know. */
 export interface Keys {
   /** The correlation id of each request of the batch: completions may be held for it. */
   requests: readonly string[]
@@ -16,7 +16,7 @@ export interface CompletionKey {
   attempts: ReadonlySet<number>
 }
 
-/** The stored things that the fold of a batch must know. */
+/** The part of the store that the fold of a batch depends on. */
 export interface Known {
   /** The id of the next new request; others follow. */
   nextId: number
@@ -29,7 +29,7 @@ export interface Known {
   isDeferring: boolean
   /**
    * The stored requests that completions of the batch may change, by correlation_id, the newest
-   * first: the newest one, the newest of each attempt that is named, and one open stream more than
+   * first: the newest one, the newest of each attempt that is named, and one more open stream than
    * there are completions.
    */
   requests: ReadonlyMap<string, readonly KnownRequest[]>
@@ -74,7 +74,7 @@ export interface CompletedRequest {
 }
 
 export interface DeferredCompletion extends PlacedCompletion {
-  /** Only rows with lower ids were there when the completion came. */
+  /** The rows that existed when the completion came have lower ids than this. */
   beforeId: number
 }
 

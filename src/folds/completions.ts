@@ -1,12 +1,6 @@
 import type { PlacedCompletion } from '../events/placed.js'
 import type { KnownRequest } from './changes.js'
-import type { StoredRequest } from './request.js'
-
-/**
- * How many of the newest rows that share a correlation_id are looked at. A client that makes its
- * gateway use one id for everything must not make each completion read every row of it.
- */
-export const MAX_SHARED_ROWS = 1000
+import type { StoredRequest } from './request-types.js'
 
 /**
  * Finds the request that a completion changes, by the rules of journal/README.md: the newest one
@@ -30,6 +24,12 @@ export function requestOf(
   const open = inSight.filter(({ streaming, completedBy }) => streaming && completedBy === null)
   return { request: open[0] ?? newest, isAmbiguous: open.length > 1 }
 }
+
+/**
+ * How many of the newest rows that share a correlation_id are looked at. A client that makes its
+ * gateway use one id for everything must not make each completion read every row of it.
+ */
+export const MAX_SHARED_ROWS = 1000
 
 /** Whether a held completion is for a request with this attempt: it names the same one, or none. */
 export function isFor({ completion }: PlacedCompletion, attempt: number | null): boolean {

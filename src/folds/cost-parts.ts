@@ -1,4 +1,4 @@
-import { MAX_COST_SATS } from './limits.js'
+import { MAX_COST_SATS } from './sum-limits.js'
 
 const NANOSATS = 1_000_000_000
 

@@ -1,5 +1,5 @@
 import type { CostParts } from './cost-parts.js'
-import type { CountedRequest } from './request.js'
+import type { CountedRequest } from './request-types.js'
 
 const CORRECTABLE_NUMBERS = ['failures', 'unpriced', 'input_tokens', 'output_tokens'] as const
 
@@ -81,7 +81,7 @@ export function countCorrection(counters: CounterChanges, difference: Correctabl
   countCost(counters, difference.cost_sats, difference.cost_nanosats)
 }
 
-/** A row from before the journal may even have had a negative number. */
+/** Counts a change. A row from before the journal may even hold a negative number. */
 function countChange(
   counters: CounterChanges,
   name: (typeof CORRECTABLE_NUMBERS)[number],
@@ -91,7 +91,7 @@ function countChange(
   else counters.corrected[name] -= change
 }
 
-/** Takes the parts together, because they may have different signs. */
+/** Counts both parts of a cost together, because their signs may differ. */
 function countCost(counters: CounterChanges, sats: number, nanosats: number): void {
   if (sats * 1e9 + nanosats >= 0) {
     counters.cost_sats += sats

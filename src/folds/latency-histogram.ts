@@ -1,27 +1,29 @@
-import { MAX_LATENCY_MS } from './limits.js'
 import {
   addStoredCounts,
   forEachStored,
   type Latencies,
   storeCounts,
   storedBuckets,
-} from './stored-latencies.js'
+} from './latency-bytes.js'
+import { MAX_LATENCY_MS } from './sum-limits.js'
+
+// Latencies are counted in buckets, from which percentiles are taken.
 
 /** Latencies below this have a bucket for each millisecond. */
 const EXACT_MS = 64
 /**
- * How many bits after a latency's highest one choose the bucket: every power of two is cut in 32.
+ * How many bits after a latency's highest one choose the bucket: each power of two is cut into 32.
  */
 const SUB_BITS = 5
 const SUB_BUCKETS = 1 << SUB_BITS
 
 /**
- * How far a percentile may be from the latency that it stands for, as a share of it: half of the
- * widest bucket is a 64th.
+ * How far a percentile may be from the latency that it stands for, as a share of it: half a bucket,
+ * which is at most a 64th.
  */
 export const PERCENTILE_ERROR = 1 / 64
 
-/** The number of buckets, from 0 on, that all latencies fall into. */
+/** How many buckets cover every possible latency; the first one is 0. */
 export const LATENCY_BUCKETS = bucketOf(MAX_LATENCY_MS) + 1
 
 /**

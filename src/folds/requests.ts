@@ -9,9 +9,9 @@ import {
   type KnownRequest,
 } from './changes.js'
 import { completedRequest, isFor, requestOf } from './completions.js'
-import { type NewRequest, type StoredRequest, storedRequest } from './request.js'
+import type { NewRequest, StoredRequest } from './request-types.js'
 
-/** Returns the keys of the stored things that `fold` must know to fold these items. */
+/** Returns the keys of what `fold` must know to fold these items. */
 export function keysOf(items: readonly BatchItem[]): Keys {
   const requests: string[] = []
   const completions = new Map<string, CompletionKey & { attempts: Set<number> }>()
@@ -36,8 +36,8 @@ export function keysOf(items: readonly BatchItem[]): Keys {
 }
 
 /**
- * Folds a batch: each request becomes a row, each completion changes one row or is held until it
- * comes. Pure: the result depends on the arguments alone, and neither is changed.
+ * Folds a batch: each request becomes a row; each completion changes one row or is held until its
+ * request comes. Pure: the result depends on the arguments alone, and neither is changed.
  *
  * @param items events and rejected lines in the order of the journal.
  */
@@ -51,8 +51,8 @@ export function fold(known: Known, items: readonly BatchItem[]): Changes {
 }
 
 /**
- * Folds completions that were deferred, each with a correlation_id of its own, once they can be
- * looked up.
+ * Folds completions that were deferred, each with a correlation_id of its own, once their requests
+ * can be looked up.
  */
 export function foldDeferred(known: Known, completions: readonly PlacedCompletion[]): Changes {
   const requests = new RequestsFold(known, () => false)
@@ -64,7 +64,7 @@ export function foldDeferred(known: Known, completions: readonly PlacedCompletio
 class RequestsFold {
   readonly changes: Changes = emptyChanges()
   readonly #known: Known
-  readonly #isLookedFor: (correlationId: string) => boolean
+  readonly #hasCompletion: (correlationId: string) => boolean
   #nextId: number
   /**
    * The batch's own requests that its completions may change, by correlation_id, the oldest first.
@@ -73,15 +73,15 @@ class RequestsFold {
   /** Stored requests that the batch has changed, by id. */
   readonly #changed = new Map<number, StoredRequest>()
   /**
-   * The completions that wait for a request, by correlation_id: the store's are copied when they
-   * are asked for.
+   * The completions that wait for a request, by correlation_id. Those of the store are copied here
+   * when they are first needed.
    */
   readonly #held = new Map<string, (PlacedCompletion & { isStored: boolean })[]>()
 
-  /** @param isLookedFor whether completions of the batch have a correlation_id. */
-  constructor(known: Known, isLookedFor: (correlationId: string) => boolean) {
+  /** @param hasCompletion whether completions of the batch have a correlation_id. */
+  constructor(known: Known, hasCompletion: (correlationId: string) => boolean) {
     this.#known = known
-    this.#isLookedFor = isLookedFor
+    this.#hasCompletion = hasCompletion
     this.#nextId = freeId(known.nextId, known.takenIds)
   }
 
@@ -124,12 +124,12 @@ class RequestsFold {
     this.changes.inserted.push(inserted)
     this.#nextId = freeId(this.#nextId + 1, this.#known.takenIds)
     const { correlation_id, attempt = null } = event
-    const isLookedFor = this.#isLookedFor(correlation_id)
-    const isWaitedFor = this.#held.has(correlation_id) || this.#known.held.has(correlation_id)
-    if (!isLookedFor && !isWaitedFor) return
+    const hasCompletion = this.#hasCompletion(correlation_id)
+    const hasHeld = this.#held.has(correlation_id) || this.#known.held.has(correlation_id)
+    if (!hasCompletion && !hasHeld) return
     let request = storedRequest(inserted)
-    if (isLookedFor) append(this.#own, correlation_id, request)
-    if (!isWaitedFor) return
+    if (hasCompletion) append(this.#own, correlation_id, request)
+    if (!hasHeld) return
     // Late lines may have been held in another order.
     const held = this.#heldFor(correlation_id).toSorted(byPlace)
     for (const { isStored, ...completion } of held.filter((one) => isFor(one, attempt))) {
@@ -173,6 +173,30 @@ class RequestsFold {
       this.#held.set(correlationId, held)
     }
     return held
+  }
+}
+
+/** The row of a new request, as a completion finds it. */
+function storedRequest({ id, event, segmentId, byteOffset }: NewRequest): StoredRequest {
+  const { timestamp, model, provider, policy, streaming, latency_ms, labels } = event
+  const { success, input_tokens, output_tokens, cost_sats, attempt = null } = event
+  return {
+    id,
+    attempt,
+    timestamp,
+    model,
+    provider,
+    policy,
+    streaming,
+    latency_ms,
+    ...(labels === undefined ? {} : { labels }),
+    success,
+    input_tokens,
+    output_tokens,
+    cost_sats,
+    place: { segmentId, byteOffset },
+    isCounted: true,
+    completedBy: null,
   }
 }
 

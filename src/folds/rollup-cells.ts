@@ -1,8 +1,8 @@
 import type { CostParts } from './cost-parts.js'
+import { BUCKETS, type Latencies, storeSorted } from './latency-bytes.js'
 import { bucketOf } from './latency-histogram.js'
-import type { CountedRequest } from './request.js'
-import { BUCKETS, type Latencies, storeSorted } from './stored-latencies.js'
-import { isUnended } from './stream-state.js'
+import type { CountedRequest } from './request-types.js'
+import { isUnended } from './unended-streams.js'
 
 /** The columns of a roll-up's sums. */
 export const SUMS = [
@@ -28,7 +28,7 @@ export const SUMS = [
 
 export type SumName = (typeof SUMS)[number]
 
-/** Sums over some requests, or changes of such sums: then any of them may be negative. */
+/** Sums over some requests, or changes of such sums, in which case any may be negative. */
 export interface Rollup {
   /** In the order of `SUMS`. */
   readonly sums: Float64Array
@@ -66,9 +66,9 @@ const FIRST_CELLS = 16
 const FIRST_LATENCIES = 64
 
 /**
- * Roll-ups that are being summed, called cells and numbered from 0 on. All cells share one array of
- * sums and one list of latencies: with an object and a map of buckets for each, 155,000 of them
- * took a replay of a million events 1.1 µs an event, most of it in the garbage collector.
+ * The roll-ups that are being summed, called cells and numbered from 0 up. All cells share one
+ * array of sums and one list of latencies: with an object and a map of buckets for each, 155,000 of
+ * them took a replay of a million events 1.1 µs an event, most of it in the garbage collector.
  */
 export class RollupCells {
   #cells = 0

@@ -1,9 +1,9 @@
 import { type CostParts, costParts } from './cost-parts.js'
 import { CORRECTABLE, type CounterChanges, countCorrection, countRequest, emptyCounters } from './counters.js'
-import { withinLimits } from './limits.js'
-import type { CountedRequest, RequestOutcome } from './request.js'
+import type { CountedRequest, RequestOutcome } from './request-types.js'
 import { RollupCells, type SumName } from './rollup-cells.js'
-import { isUnended } from './stream-state.js'
+import { withinLimits } from './sum-limits.js'
+import { isUnended } from './unended-streams.js'
 
 /** The values that roll-ups are kept by. */
 export interface Dimension {
@@ -42,8 +42,8 @@ const MAX_HELD_HOURS = 20_000
 const MAX_HELD_REQUESTS = 200_000
 
 /**
- * How many UTF-16 units the names of dimensions may have, each of which can have eleven of 1 KiB;
- * usually it's a tenth of this.
+ * How many UTF-16 units of the dimensions' names are held. A dimension may have eleven names of
+ * 1 KiB; usually all names together take a tenth of this.
  */
 const MAX_HELD_NAMES = 4 * 1024 * 1024
 
@@ -122,7 +122,7 @@ export class RollupSums {
     if (isCounted) countCorrection(dimension.counters, after)
   }
 
-  /** Returns the sums that were collected, and begins anew. */
+  /** Returns the sums that were collected, and starts over with none. */
   take(): RollupChanges[] {
     this.#close()
     const taken = this.#closed
@@ -191,7 +191,7 @@ export class RollupSums {
       cell = this.#cells.start()
       dimension.hours.set(hour, cell)
     }
-    // A shorter text than an hour's name would be the beginning of other timestamps.
+    // A text shorter than an hour's name may also be the beginning of other hours' timestamps.
     if (hour.length === HOUR_LENGTH) {
       dimension.lastHour = hour
       dimension.lastCell = cell

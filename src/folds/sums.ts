@@ -1,15 +1,8 @@
 import type { Place } from '../events/placed.js'
 import type { Changes, CompletedRequest } from './changes.js'
-import type { CountedRequest } from './request.js'
+import type { CountedRequest } from './request-types.js'
 import { type RollupChanges, RollupSums } from './rollups.js'
 import { type RatioChange, RatioSums } from './token-ratios.js'
-
-/** How much sums over requests change. */
-export interface SumChanges {
-  ratios: readonly RatioChange[]
-  /** To be written in this order. */
-  rollups: readonly RollupChanges[]
-}
 
 /** Folds changes of requests into sums over requests: token ratios, roll-ups, counters. */
 export class Sums {
@@ -40,7 +33,7 @@ export class Sums {
     for (const request of completed) this.#correct(request)
   }
 
-  /** Adds a request that didn't come from the journal; the counters have it. */
+  /** Adds a request that didn't come from the journal, and is in the counters already. */
   addUnjournaled(request: CountedRequest): void {
     this.#rollups.add(request, false)
   }
@@ -51,7 +44,7 @@ export class Sums {
     this.#rollups.remove(request)
   }
 
-  /** Returns the changes that were collected, and begins anew. */
+  /** Returns the changes that were collected, and starts over with none. */
   take(): SumChanges {
     return { ratios: this.#ratios.take(), rollups: this.#rollups.take() }
   }
@@ -61,9 +54,16 @@ export class Sums {
     // A completion that was held until a new request came is an old line with a new effect.
     const isCounted = this.#isNew(by.place) || (before.place !== null && this.#isNew(before.place))
     this.#rollups.correct(before, after, isCounted)
-    // Requests from before the journal are no samples.
+    // Requests from before the journal aren't samples of a ratio.
     if (before.place === null) return
     this.#ratios.subtract(before)
     this.#ratios.add(after)
   }
+}
+
+/** How much sums over requests change. */
+export interface SumChanges {
+  ratios: readonly RatioChange[]
+  /** They must be written in this order. */
+  rollups: readonly RollupChanges[]
 }

@@ -1,4 +1,57 @@
-import type { CountedRequest } from './request.js'
+import type { CountedRequest } from './request-types.js'
+
+/**
+ * The fold of `token_ratios`: the mean of output_tokens / input_tokens over a policy's successful
+ * requests that have both, input > 0. It sums integer millionths, so that neither the order of
+ * events nor a replay nor a correction can change a mean.
+ */
+export class RatioSums {
+  #changes = new Map<string, { carried: bigint; millionths: number; samples: number }>()
+  #heldBytes = 0
+
+  /** Whether so much is held that it should be taken. */
+  get isFull(): boolean {
+    return this.#heldBytes > MAX_HELD_BYTES
+  }
+
+  add(sample: RatioSample): void {
+    this.#change(sample, 1)
+  }
+
+  /** Takes back a sample that was added before. */
+  subtract(sample: RatioSample): void {
+    this.#change(sample, -1)
+  }
+
+  /** Returns the changes that were collected, and starts over with none. */
+  take(): RatioChange[] {
+    const taken: RatioChange[] = []
+    for (const [policy, { carried, millionths: rest, samples }] of this.#changes) {
+      const millionths = carried + BigInt(rest)
+      if (millionths !== 0n || samples !== 0) taken.push({ policy, millionths, samples })
+    }
+    this.#changes = new Map()
+    this.#heldBytes = 0
+    return taken
+  }
+
+  #change(sample: RatioSample, sign: 1 | -1): void {
+    const millionths = ratioMillionths(sample)
+    if (millionths === null || sample.policy === null) return
+    let change = this.#changes.get(sample.policy)
+    if (change === undefined) {
+      this.#heldBytes += sample.policy.length + CHANGE_BYTES
+      change = { carried: 0n, millionths: 0, samples: 0 }
+      this.#changes.set(sample.policy, change)
+    }
+    change.millionths += sign * millionths
+    change.samples += sign
+    if (Math.abs(change.millionths) > MAX_UNCARRIED) {
+      change.carried += BigInt(change.millionths)
+      change.millionths = 0
+    }
+  }
+}
 
 const MILLIONTHS = 1_000_000
 
@@ -28,59 +81,6 @@ export interface RatioChange {
 
 /** The values of a request that its ratio depends on. */
 export type RatioSample = Pick<CountedRequest, 'policy' | 'input_tokens' | 'output_tokens' | 'success'>
-
-/**
- * The fold of `token_ratios`: the mean of output_tokens / input_tokens over a policy's successful
- * requests that have both, input > 0. It sums integer millionths, so that neither the order of
- * events nor a replay nor a correction can change a mean.
- */
-export class RatioSums {
-  #changes = new Map<string, { carried: bigint; millionths: number; samples: number }>()
-  #heldBytes = 0
-
-  /** Whether so much is held that it should be taken. */
-  get isFull(): boolean {
-    return this.#heldBytes > MAX_HELD_BYTES
-  }
-
-  add(sample: RatioSample): void {
-    this.#change(sample, 1)
-  }
-
-  /** Takes back a sample that was added before. */
-  subtract(sample: RatioSample): void {
-    this.#change(sample, -1)
-  }
-
-  /** Returns the changes that were collected, and begins anew. */
-  take(): RatioChange[] {
-    const taken: RatioChange[] = []
-    for (const [policy, { carried, millionths: rest, samples }] of this.#changes) {
-      const millionths = carried + BigInt(rest)
-      if (millionths !== 0n || samples !== 0) taken.push({ policy, millionths, samples })
-    }
-    this.#changes = new Map()
-    this.#heldBytes = 0
-    return taken
-  }
-
-  #change(sample: RatioSample, sign: 1 | -1): void {
-    const millionths = ratioMillionths(sample)
-    if (millionths === null || sample.policy === null) return
-    let change = this.#changes.get(sample.policy)
-    if (change === undefined) {
-      this.#heldBytes += sample.policy.length + CHANGE_BYTES
-      change = { carried: 0n, millionths: 0, samples: 0 }
-      this.#changes.set(sample.policy, change)
-    }
-    change.millionths += sign * millionths
-    change.samples += sign
-    if (Math.abs(change.millionths) > MAX_UNCARRIED) {
-      change.carried += BigInt(change.millionths)
-      change.millionths = 0
-    }
-  }
-}
 
 /** Returns the ratio in millionths; null for a request that isn't a sample. */
 export function ratioMillionths({ input_tokens, output_tokens, success }: RatioSample): number | null {

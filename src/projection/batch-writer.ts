@@ -8,43 +8,6 @@ import { ProjectionError } from '../store/errors.js'
 import type { StoreTransaction } from '../store/port.js'
 import { addCounts, emptyCounts, type SegmentCounts, type SegmentPosition } from '../store/positions.js'
 
-/** What one transaction brought in from one segment. */
-export interface SegmentProgress {
-  /** The position after it. */
-  position: SegmentPosition
-  counts: SegmentCounts
-  firstRejected: Batch['firstRejected']
-  firstDroppedCost: Batch['firstDroppedCost']
-  bytes: number
-}
-
-interface BatchWriterOptions {
-  /**
-   * One that has begun, or begins with the first line: looking at a segment takes no write lock.
-   */
-  transaction: StoreTransaction | (() => Promise<StoreTransaction>)
-  sums: Sums
-  /** Whether it takes many segments, because what is committed at a time must be much. */
-  isBulk: boolean
-  /** How many bytes of lines it takes. */
-  maxBytes: number
-}
-
-interface SegmentOptions {
-  /**
-   * Whether lines of a newer segment have been projected.
-   * @default false
-   */
-  isLate?: boolean
-  /**
-   * Asked before each batch.
-   * @default never
-   */
-  shouldStop?: () => boolean
-  /** Called after each batch. */
-  onBatch?: (batch: Batch) => void
-}
-
 /**
  * Writes the batches of one segment or of several, one after the other, and their positions, in one
  * transaction. When anything throws, roll it back: then neither rows nor positions have moved.
@@ -150,7 +113,7 @@ export class BatchWriter {
     return isAtEnd
   }
 
-  /** Commits everything that was written. Returns what it brought in, segment by segment. */
+  /** Commits everything that was written, and returns the progress of each segment. */
   async commit(): Promise<readonly SegmentProgress[]> {
     const transaction = this.#transaction
     if (transaction === null) return []
@@ -172,6 +135,46 @@ export class BatchWriter {
     sums.add(changes)
     if (sums.isFull) await transaction.addSums(sums.take())
   }
+}
+
+interface BatchWriterOptions {
+  /**
+   * A transaction that has begun, or a function that begins one with the first line, so that
+   * looking at a segment takes no write lock.
+   */
+  transaction: StoreTransaction | (() => Promise<StoreTransaction>)
+  sums: Sums
+  /**
+   * Whether the transaction takes lines of many segments, because bulk pays only for many lines.
+   */
+  isBulk: boolean
+  /** How many bytes of lines fill the transaction. */
+  maxBytes: number
+}
+
+interface SegmentOptions {
+  /**
+   * Whether lines of a newer segment have been projected.
+   * @default false
+   */
+  isLate?: boolean
+  /**
+   * Asked before each batch.
+   * @default never
+   */
+  shouldStop?: () => boolean
+  /** Called after each batch. */
+  onBatch?: (batch: Batch) => void
+}
+
+/** The progress of one segment in one transaction. */
+export interface SegmentProgress {
+  /** The position after it. */
+  position: SegmentPosition
+  counts: SegmentCounts
+  firstRejected: Batch['firstRejected']
+  firstDroppedCost: Batch['firstDroppedCost']
+  bytes: number
 }
 
 /**

@@ -14,60 +14,21 @@ import type { BatchWriter, SegmentProgress } from './batch-writer.js'
 import { ProjectedSegments } from './projected-segments.js'
 import { Archives } from './segments/archives.js'
 import { JournalSegments, type JournalSegmentsOptions } from './segments/journal-segments.js'
+import { OpenSegments } from './segments/open-segments.js'
 import { checkJournal, checkSegment } from './segments/segment-check.js'
-import { SegmentReaders } from './segments/segment-readers.js'
 
 /**
- * How long a closed segment may go without a look. Nothing is lost by it: a line that is added to
- * one is a late line. Looks are spread over that time, and one that finds an unchanged file costs a
- * stat of about 2 µs.
- */
-const CLOSED_LOOK_MS = 30_000
-
-/** How often one run lists the journal anew because a segment of the list wasn't there. */
-const MAX_LISTINGS = 5
-
-/** A projector that follows busy writers brings in less than this in about a second. */
-const BACKLOG_FROM_BYTES = 64 * 1024 * 1024
-
-export interface CatchUpOptions extends JournalSegmentsOptions {
-  /** The labels to keep roll-ups by; undefined: those of the database. */
-  rollupLabels?: readonly string[] | undefined
-  /** Called with an archive that was compressed anew and holds what was recorded. */
-  onRecompressed?: ((path: string) => void) | undefined
-  /** Called after each commit, for each segment that it moved. */
-  onProgress?: ((progress: SegmentProgress) => void) | undefined
-  /**
-   * How many bytes must wait to be a backlog, which may be written in bulk.
-   * @default 64 MiB
-   */
-  backlogFromBytes?: number | undefined
-}
-
-interface Parts {
-  projected: ProjectedSegments
-  archives: Archives
-  segments: JournalSegments
-  /** Segments up to this one were pruned. */
-  prunedThrough: number
-}
-
-/** One call of `CatchUp.run`. */
-interface Run {
-  shouldStop(): boolean
-  onCommitted(counts: SegmentCounts): void
-}
-
-/**
- * Brings the database up to the end of the journal, as often as it is called. Keeps the positions
- * and the open segments in between, which only the holder of the projector's lock may do.
+ * Brings the database up to the end of the journal, as often as `projector.ts` calls it: finds the
+ * segments that are due, and projects each in transactions of its own or a backlog in bulk. Keeps
+ * the positions and the open segments in between, which only the holder of the projector's lock may
+ * do.
  */
 export class CatchUp {
   readonly #options: CatchUpOptions
   readonly #projected: ProjectedSegments
   readonly #archives: Archives
   readonly #segments: JournalSegments
-  readonly #readers: SegmentReaders
+  readonly #openSegments: OpenSegments
   readonly #prunedThrough: number
   #closedLookAt = Number.NEGATIVE_INFINITY
   /** The index among the closed segments at which the next look begins. */
@@ -99,7 +60,7 @@ export class CatchUp {
     this.#projected = projected
     this.#archives = archives
     this.#segments = segments
-    this.#readers = new SegmentReaders(options.directory)
+    this.#openSegments = new OpenSegments(options.directory)
     this.#prunedThrough = prunedThrough
   }
 
@@ -112,8 +73,8 @@ export class CatchUp {
    * Projects every segment to where it ends now, in order. Closed ones are looked at only now and
    * then, unless `isComplete`.
    *
-   * @returns the counts of what was projected; also when `shouldStop` ended it early, which it does
-   *   after a commit only.
+   * @returns the counts of what was projected; also when `shouldStop` ended it early, which happens
+   *   only after a commit.
    */
   async run(shouldStop: () => boolean, isComplete = false): Promise<SegmentCounts> {
     let total = emptyCounts()
@@ -131,14 +92,15 @@ export class CatchUp {
         // The segments after the one that failed haven't been looked at.
         this.#closedLookAt = Number.NEGATIVE_INFINITY
         if (!hasVanished(error) || attempt === MAX_LISTINGS) throw error
-        // It went between being listed and being opened: a new list says whether that was right.
+        // It vanished between being listed and being opened. A new list tells whether it was
+        // archived or lost.
         this.#segments.forget()
       }
     }
   }
 
   close(): void {
-    this.#readers.closeAll()
+    this.#openSegments.closeAll()
   }
 
   /**
@@ -185,19 +147,21 @@ export class CatchUp {
         await this.#project(due, waitingBytes, run)
         return
       } catch (error) {
-        // Projected one by one, the segments before that one come in, and it fails again.
+        // Projected one by one, the segments before the broken one are committed; it fails again.
         if (!isAboutSegment(error)) throw error
       }
     }
     await this.#project(due, 0, run)
   }
 
-  /** How many bytes haven't been read; of a long line without an end, less than its length. */
+  /** How many bytes haven't been read yet. What was read of an unfinished line doesn't count. */
   #waitingBytes(due: readonly Segment[]): number {
     const { directory } = this.#options
     const waiting = due.map((segment) => {
       const size = plainSize(directory, segment) ?? this.#archives.bytesOf(segment) ?? 0
-      return size - (this.#readers.readOffset(segment) ?? this.#projected.get(segment)?.projectedBytes ?? 0)
+      return (
+        size - (this.#openSegments.readOffset(segment) ?? this.#projected.get(segment)?.projectedBytes ?? 0)
+      )
     })
     return waiting.reduce((sum, bytes) => sum + bytes, 0)
   }
@@ -206,7 +170,7 @@ export class CatchUp {
    * Projects segments: each in transactions of its own or, if a backlog waits and bulk pays, many
    * in one.
    *
-   * @param backlogBytes how many bytes of lines wait; 0 for lines as they come.
+   * @param backlogBytes how many bytes of lines wait; 0 if they aren't a backlog.
    */
   async #project(due: readonly Segment[], backlogBytes: number, run: Run): Promise<void> {
     const { shouldStop, onCommitted } = run
@@ -244,14 +208,14 @@ export class CatchUp {
           if (isAtEnd && source.isArchive) readArchives.push({ segment, bytes: source.position })
           if (writer.isFull || !writer.isBulk) await commit()
         }
-        if (segment.id !== this.#newestId) this.#readers.close(segment.id)
+        if (segment.id !== this.#newestId) this.#openSegments.close(segment.id)
         if (shouldStop()) break
       }
       await commit()
     } catch (error) {
       await writer?.rollback()
-      // Whatever the readers have read after the stored positions is worthless now.
-      this.#readers.closeAll()
+      // The open readers are ahead of the stored positions now, so they can't be used again.
+      this.#openSegments.closeAll()
       throw error
     }
   }
@@ -260,12 +224,53 @@ export class CatchUp {
    * @throws JournalError SEGMENT_UNREADABLE; ProjectionError SEGMENT_TRUNCATED, SEGMENT_REPLACED.
    */
   async #open(segment: Segment): Promise<SegmentSource> {
-    const source = this.#readers.open(segment, this.#projected.get(segment))
+    const source = this.#openSegments.open(segment, this.#projected.get(segment))
     const file = fileIdentity(source.stats)
     checkSegment(source, this.#projected.positionOf(segment, file))
     if (!source.isArchive) await this.#projected.remember(segment, file)
     return source
   }
+}
+
+/**
+ * The longest time between two looks at a closed segment. Nothing is lost meanwhile: a line that is
+ * added to one is a late line. The looks are spread over this time, and one that finds an unchanged
+ * file costs a stat of about 2 µs.
+ */
+const CLOSED_LOOK_MS = 30_000
+
+/** How many times one run lists the journal because a segment of the list wasn't there. */
+const MAX_LISTINGS = 5
+
+/** Less than this isn't a backlog: it is projected segment by segment in about a second. */
+const BACKLOG_FROM_BYTES = 64 * 1024 * 1024
+
+export interface CatchUpOptions extends JournalSegmentsOptions {
+  /** The labels to keep roll-ups by; undefined: those of the database. */
+  rollupLabels?: readonly string[] | undefined
+  /** Called with an archive that was compressed again and holds what was recorded. */
+  onRecompressed?: ((path: string) => void) | undefined
+  /** Called after each commit, for each segment that it moved. */
+  onProgress?: ((progress: SegmentProgress) => void) | undefined
+  /**
+   * How many bytes must wait to be a backlog, which may be written in bulk.
+   * @default 64 MiB
+   */
+  backlogFromBytes?: number | undefined
+}
+
+interface Parts {
+  projected: ProjectedSegments
+  archives: Archives
+  segments: JournalSegments
+  /** Segments up to this one were pruned. */
+  prunedThrough: number
+}
+
+/** One call of `CatchUp.run`. */
+interface Run {
+  shouldStop(): boolean
+  onCommitted(counts: SegmentCounts): void
 }
 
 function hasVanished(error: unknown): boolean {

@@ -11,19 +11,6 @@ import {
 } from '../store/positions.js'
 import { BatchWriter, type SegmentProgress } from './batch-writer.js'
 
-/**
- * How many bytes of lines one transaction takes, about 100,000 rows. Measured with random UUIDs and
- * the two indexes: transactions of 3,000 rows fall to 29,000 rows a second as the table grows to 3
- * million; those of 100,000 rows keep 82,000.
- */
-const MAX_BYTES = 36 * 1024 * 1024
-
-/**
- * How many bytes of lines one bulk transaction takes: about 2.6 million rows, whose WAL in SQLite
- * takes about as many bytes.
- */
-export const MAX_BULK_BYTES = 1024 * 1024 * 1024
-
 interface ProjectedSegmentsOptions {
   journalId: string
   store: Store
@@ -32,7 +19,7 @@ interface ProjectedSegmentsOptions {
   onProgress?: ((progress: SegmentProgress) => void) | undefined
 }
 
-/** How far each segment is projected, and the transactions that bring it further. */
+/** How far each segment is projected; begins the transactions that bring it further. */
 export class ProjectedSegments {
   readonly #options: ProjectedSegmentsOptions
   readonly #positions: Map<number, SegmentPosition>
@@ -53,14 +40,14 @@ export class ProjectedSegments {
     return this.#positions.get(segment.id)
   }
 
-  /** @param file the segment's file, in case that nothing of it is projected yet. */
+  /** @param file the segment's file, which counts if nothing of the segment is projected yet. */
   positionOf(segment: Segment, file: FileIdentity): SegmentPosition {
     return this.get(segment) ?? emptyPosition(segment.id, segment.name, this.#options.journalId, file)
   }
 
   /**
-   * Remembers a file that was found to hold the lines that were projected: finding out reads all of
-   * it.
+   * Remembers that this file holds the lines that were projected, since finding that out takes
+   * reading all of it.
    */
   async remember(segment: Segment, file: FileIdentity): Promise<void> {
     const position = this.get(segment)
@@ -72,11 +59,11 @@ export class ProjectedSegments {
   }
 
   /**
-   * Begins to write. Late lines aren't written in bulk: completions would be applied in another
-   * order than those that were held for the same request.
+   * Makes a writer. It doesn't write late lines in bulk, where the completions that were held for a
+   * request would be applied in another order.
    *
    * @param first the segment whose lines come first.
-   * @param backlogBytes how many bytes of lines wait; 0 for lines as they come.
+   * @param backlogBytes how many bytes of lines wait; 0 if they aren't a backlog.
    * @throws ProjectionError DATABASE_REMOVED; DATABASE_AWAY while it may come back.
    */
   async newWriter(first: Segment, backlogBytes: number): Promise<BatchWriter> {
@@ -92,7 +79,7 @@ export class ProjectedSegments {
     })
   }
 
-  /** Commits, and returns what was projected. */
+  /** Commits, and returns the counts of what was projected. */
   async commit(writer: BatchWriter): Promise<SegmentCounts> {
     let total = emptyCounts()
     for (const progress of await writer.commit()) {
@@ -110,3 +97,16 @@ export class ProjectedSegments {
     return segment.id < this.#greatestId
   }
 }
+
+/**
+ * How many bytes of lines one transaction takes, about 100,000 rows. Measured with random UUIDs and
+ * the two indexes: transactions of 3,000 rows fall to 29,000 rows a second as the table grows to 3
+ * million; those of 100,000 rows keep 82,000.
+ */
+const MAX_BYTES = 36 * 1024 * 1024
+
+/**
+ * How many bytes of lines one bulk transaction takes: about 2.6 million rows, whose WAL in SQLite
+ * takes about as many bytes.
+ */
+export const MAX_BULK_BYTES = 1024 * 1024 * 1024

@@ -11,9 +11,9 @@ import { asDatabaseError } from '../store/sqlite/connection/errors.js'
 import { SqliteStore } from '../store/sqlite/sqlite-store.js'
 import type { SegmentProgress } from './batch-writer.js'
 import { CatchUp, type CatchUpOptions } from './catch-up.js'
+import { FailureLog } from './failure-log.js'
 import type { ProjectorLogger, ProjectorOptions } from './options.js'
 import { isJournalAway, isPassing } from './retry.js'
-import { Trouble } from './trouble.js'
 import { delayBeforeLook, WakeUp } from './wake-up.js'
 
 export type { ProjectorLogger, ProjectorOptions } from './options.js'
@@ -109,10 +109,11 @@ export async function projectOnceWith(
   }
 }
 
+/** Decides when to look for new lines, until the projector is stopped; `catch-up.ts` projects them. */
 async function follow(work: Work, wakeUp: WakeUp, isStopping: () => boolean): Promise<void> {
   const { logger } = work
   let lastLineAt = performance.now()
-  const trouble = new Trouble(work)
+  const failures = new FailureLog(work)
   let isComplete = true
   let isWatching = false
   try {
@@ -128,7 +129,7 @@ async function follow(work: Work, wakeUp: WakeUp, isStopping: () => boolean): Pr
         }
         const counts = await work.catchUp(isStopping, isComplete)
         // The watch may have ended with the directory that it was on.
-        if (trouble.end() === 'journal') isWatching = false
+        if (failures.end() === 'journal') isWatching = false
         if (isComplete && work.hasJournal && !isStopping()) logger.info(counts, 'Caught up with the journal')
         isComplete = !work.hasJournal
         work.sealIfDue()
@@ -136,7 +137,7 @@ async function follow(work: Work, wakeUp: WakeUp, isStopping: () => boolean): Pr
         if (!isStopping()) await wakeUp.wait(delayBeforeLook(performance.now() - lastLineAt))
       } catch (error) {
         if (!isPassing(error)) throw asDatabaseError(error, work.databasePath)
-        await wakeUp.pause(trouble.add(asDatabaseError(error, work.databasePath)))
+        await wakeUp.pause(failures.add(asDatabaseError(error, work.databasePath)))
       }
     }
   } finally {

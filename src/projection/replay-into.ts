@@ -56,7 +56,7 @@ function removeAll(databasePath: string): void {
   for (const suffix of BESIDE) rmSync(`${databasePath}${suffix}`, { force: true })
 }
 
-/** Doesn't overwrite a file that another process has put there meanwhile. */
+/** Moves a file without overwriting one that another process has put there. */
 function moveInto(temporary: string, target: string): void {
   try {
     linkSync(temporary, target)

@@ -26,10 +26,10 @@ import { replayInto } from './replay-into.js'
 import { missingSegments, segmentsMissing } from './segments/missing-segments.js'
 import { checkJournal } from './segments/segment-check.js'
 
-/** How many bytes are read at a time: no event loop waits here. */
+/** How many bytes are read at a time. Nothing else needs the event loop here. */
 const CHUNK_BYTES = 256 * 1024
 
-/** How far a replay has come. */
+/** How far a replay has got. */
 export interface ReplayProgress {
   /** How much of the journal has been read. */
   bytes: number
@@ -51,8 +51,8 @@ export interface ReplayOptions {
    */
   into?: string | undefined
   /**
-   * Whether to tell how the rebuilt database differs from the old one; needs `into`. Lines that
-   * aren't projected yet are rows that differ, too.
+   * Whether to tell how the rebuilt database differs from the old one; needs `into`. Rows of lines
+   * that the old one hasn't projected yet differ as well.
    * @default false
    */
   diff?: boolean | undefined
@@ -225,7 +225,7 @@ class Rebuild {
     }
   }
 
-  /** The next projector and replay do without the segments that this replay did without. */
+  /** Records the missing segments, so that the next projector and replay accept them too. */
   async #acceptMissing(): Promise<void> {
     const { directory, allowMissing, prunedThrough } = this.#options
     if (!allowMissing) return

@@ -6,8 +6,8 @@ const MIN_DELAY_MS = 100
 const MAX_DELAY_MS = 10_000
 
 /**
- * The codes of database errors that pass: another process holds it, the disk is full or refuses,
- * the file is read-only for now.
+ * The codes of database errors that pass: another process holds the database, the disk is full or
+ * refuses, the file is read-only for now.
  */
 const PASSING_DATABASE = /^SQLITE_(BUSY|LOCKED|FULL|IOERR|READONLY|CANTOPEN|NOMEM|PROTOCOL)/
 

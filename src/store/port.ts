@@ -1,6 +1,6 @@
 import type { PlacedCompletion } from '../events/placed.js'
 import type { Changes, Keys, Known } from '../folds/changes.js'
-import type { CountedRequest } from '../folds/request.js'
+import type { CountedRequest } from '../folds/request-types.js'
 import type { SumChanges } from '../folds/sums.js'
 import type { FileIdentity } from '../journal/file-identity.js'
 import type { SegmentPosition } from './positions.js'

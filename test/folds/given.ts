@@ -1,6 +1,6 @@
 import type { BatchItem, PlacedCompletion, RejectedLine } from '../../src/events/placed.js'
 import type { Known, KnownRequest } from '../../src/folds/changes.js'
-import type { StoredRequest } from '../../src/folds/request.js'
+import type { StoredRequest } from '../../src/folds/request-types.js'
 import { completeCompletion, completeLog } from '../events/support.js'
 
 export const SEGMENT = 20261122000

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { BUCKETS, type Latencies, mergeLatencies, storeSorted } from '../../src/folds/latency-bytes.js'
 import {
   bucketOf,
   LATENCY_BUCKETS,
@@ -7,7 +8,6 @@ import {
   middleOf,
   PERCENTILE_ERROR,
 } from '../../src/folds/latency-histogram.js'
-import { BUCKETS, type Latencies, mergeLatencies, storeSorted } from '../../src/folds/stored-latencies.js'
 
 /** By way of the list that the fold keeps: above the bucket is the number of an hour. */
 function stored(latencies: readonly number[], hour = 0): Latencies {

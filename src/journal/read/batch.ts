@@ -11,14 +11,14 @@ export interface Batch {
   counts: LineCounts
   /** How far the segment has been read: all lines before it are in this batch or an earlier one. */
   position: ReadPosition
-  /** How many bytes were read, of an archive decompressed ones. */
+  /** How many bytes were read; of an archive, after decompression. */
   bytes: number
   firstRejected: (Rejection & Place) | null
-  /** The first cost that no event can have, such as 1e999, and that is therefore unknown. */
+  /** The first cost that isn't finite, such as 1e999, and is therefore unknown. */
   firstDroppedCost: { member: CostField; byteOffset: number } | null
 }
 
-/** Counts the lines of a batch by what they were. */
+/** How many lines of each kind a batch has. */
 export interface LineCounts {
   /** Whole lines, without blank ones. */
   lines: number
@@ -39,7 +39,7 @@ export interface ReadPosition {
 }
 
 /**
- * The last line before a position, newline included; `crc32` is of its last MiB if it is longer.
+ * The last line before a position, newline included; of a line over 1 MiB, its last MiB.
  */
 export interface LastLine {
   byteOffset: number

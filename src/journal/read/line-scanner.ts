@@ -12,7 +12,7 @@ export type ScannedLine = {
   length: number
 } & (
   | {
-      /** Without the newline, and valid until the next chunk is read: copy them to keep them. */
+      /** The line without its newline. Valid until the next chunk is read: copy it to keep it. */
       bytes: Buffer
       recovery: null
     }
@@ -71,7 +71,7 @@ export class LineScanner {
     return this.#readOffset
   }
 
-  /** How many bytes the last line has that has no newline yet. */
+  /** How many bytes of a last line without a newline were scanned. */
   get pendingBytes(): number {
     return this.#partialBytes
   }

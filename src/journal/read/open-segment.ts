@@ -6,8 +6,8 @@ import { SegmentReader } from './segment-reader.js'
 import type { ReadFrom, SegmentSource } from './segment-source.js'
 
 /**
- * Opens a segment's plain file, or the one that is about to leave, or the archive. That is the
- * order in which archiving makes them, so one of them is found even if it happens meanwhile.
+ * Opens a segment's plain file, or its `.gone` file, or its archive. Archiving replaces them in
+ * this order, so one of them is found even while the segment is being archived.
  *
  * @throws JournalError SEGMENT_UNREADABLE
  */

@@ -28,7 +28,8 @@ export interface DecodeOptions {
    */
   isDigested?: boolean
   /**
-   * Where to end, since lines may come as fast as they are read.
+   * The offset at which reading stops: otherwise it may never end, if lines come as fast as they
+   * are read.
    * @default the end of the segment
    */
   endOffset?: number

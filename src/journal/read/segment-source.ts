@@ -3,7 +3,7 @@ import { JournalError } from '../errors.js'
 import type { SegmentRef } from '../segments.js'
 import type { ScannedLine } from './line-scanner.js'
 
-/** Says from where to read a segment, and how. */
+/** Where to begin reading a segment, and how to read it. */
 export interface ReadFrom {
   /**
    * The byte offset of a line's first byte.

@@ -59,10 +59,11 @@ export class Archives {
   }
 
   /**
-   * Checks that an archive which isn't the recorded file holds the same bytes. That decompresses it
-   * once; the caller is about to read it, and its hash costs a hundredth of that.
+   * Checks once that an archive is the recorded file or holds the same bytes. Hashing the file
+   * costs a hundredth of reading it, which the caller is about to do; only another file is
+   * decompressed.
    *
-   * @returns whether it was compressed anew.
+   * @returns whether it was compressed again.
    * @throws ProjectionError SEGMENT_REPLACED
    */
   async judge(segment: Segment): Promise<boolean> {

@@ -13,11 +13,11 @@ export interface JournalSegmentsOptions {
   identity: JournalIdentity
   store: Store
   /**
-   * Go on, now and later, without segments that should be there.
+   * Whether to go on, now and later, without segments that are missing.
    * @default false
    */
   allowMissing?: boolean | undefined
-  /** Called with those that were missing and are done without from now on. */
+  /** Called with the segments that are missing and accepted as such from now on. */
   onAccepted?: ((missing: readonly MissingSegment[]) => void) | undefined
 }
 
@@ -26,7 +26,7 @@ interface Known {
   archives: Archives
   /** Segments up to this one were pruned. */
   prunedThrough: number
-  /** The names of missing segments that somebody has said to do without. */
+  /** The names of missing segments that somebody has accepted. */
   accepted: Set<string>
 }
 
@@ -43,7 +43,7 @@ export class JournalSegments {
     this.#known = known
   }
 
-  /** Lists anew only after the directory has changed: a year of hours has 8,760 names. */
+  /** Lists again only after the directory has changed: a year of hours has 8,760 names. */
   list(): readonly Segment[] {
     const { directory } = this.#options
     const mtimeMs = statSync(directory, { throwIfNoEntry: false })?.mtimeMs ?? Number.NaN
@@ -54,13 +54,13 @@ export class JournalSegments {
     return this.#segments
   }
 
-  /** Makes the next call list anew, because a segment of the list isn't there. */
+  /** Makes the next call list again, because a segment of the list isn't there. */
   forget(): void {
     this.#mtimeMs = Number.NaN
   }
 
   /**
-   * Returns every segment, once it's certain that this is the journal and that nothing of it is
+   * Returns every segment, after checking that this is the right journal and that no segment is
    * missing.
    *
    * @throws JournalError when the journal is away for now; ProjectionError OTHER_JOURNAL,
@@ -84,7 +84,7 @@ export class JournalSegments {
     return segments
   }
 
-  /** Includes those that were accepted: one of them may be back. */
+  /** Finds the missing segments, accepted ones too: one of those may be back. */
   #missing(segments: readonly Segment[]): MissingSegment[] {
     const { projected, archives, prunedThrough } = this.#known
     const known = { positions: projected.all(), prunedThrough, accepted: new Set<string>() }

@@ -18,7 +18,7 @@ export interface KnownSegments {
   positions: Iterable<SegmentPosition>
   /** Segments up to this one were pruned. */
   prunedThrough: number
-  /** The names of those that somebody has said to do without. */
+  /** The names of missing segments that somebody has accepted. */
   accepted: ReadonlySet<string>
 }
 

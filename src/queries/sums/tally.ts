@@ -1,6 +1,6 @@
 import { LatencyHistogram } from '../../folds/latency-histogram.js'
-import { MAX_LATENCY_MS, MAX_TOKENS } from '../../folds/limits.js'
 import { SUMS, type SumName } from '../../folds/rollup-cells.js'
+import { MAX_LATENCY_MS, MAX_TOKENS } from '../../folds/sum-limits.js'
 import {
   costNanosatsSql,
   costSatsSql,

@@ -1,7 +1,7 @@
 import type { StreamCompleted } from '../../events/event-types.js'
 import type { Place, PlacedCompletion, RejectedLine } from '../../events/placed.js'
 import type { CompletedRequest } from '../../folds/changes.js'
-import type { NewRequest } from '../../folds/request.js'
+import type { NewRequest } from '../../folds/request-types.js'
 import type { RatioChange } from '../../folds/token-ratios.js'
 import type { Database } from './connection/database.js'
 import { RowQueue, type RowValue } from './row-queue.js'

@@ -1,4 +1,4 @@
-import { MAX_COST_SATS } from '../../folds/limits.js'
+import { MAX_COST_SATS } from '../../folds/sum-limits.js'
 
 /** SQL for the whole satoshis of a column; 0 for null. The same arithmetic as `costParts`. */
 export function costSatsSql(column: string): string {

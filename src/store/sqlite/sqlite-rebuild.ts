@@ -1,4 +1,4 @@
-import type { CountedRequest } from '../../folds/request.js'
+import type { CountedRequest } from '../../folds/request-types.js'
 import type { RebuildOptions, RebuildTransaction } from '../port.js'
 import type { SegmentPosition } from '../positions.js'
 import { BulkTables } from './bulk-tables.js'

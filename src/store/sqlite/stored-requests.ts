@@ -1,7 +1,7 @@
 import type { CompletionKey, DeferredCompletion, KnownRequest } from '../../folds/changes.js'
 import { MAX_SHARED_ROWS, requestOf } from '../../folds/completions.js'
-import { MAX_LATENCY_MS, MAX_TOKENS, wholeNumber } from '../../folds/limits.js'
-import type { StoredRequest } from '../../folds/request.js'
+import type { StoredRequest } from '../../folds/request-types.js'
+import { MAX_LATENCY_MS, MAX_TOKENS, wholeNumber } from '../../folds/sum-limits.js'
 import type { Database } from './connection/database.js'
 
 /** What a completion needs to know of a row of `requests`. */

@@ -1,7 +1,7 @@
 import type { ProjectorLogger, ProjectorOptions } from './options.js'
 import { isAboutDatabase, retryDelay } from './retry.js'
 
-interface TroubleOptions {
+interface FailureLogOptions {
   logger: ProjectorLogger
   onWaiting: NonNullable<ProjectorOptions['onWaiting']>
 }
@@ -15,13 +15,13 @@ const TEXTS = {
 }
 
 /** Counts a projector's failures in a row, and logs each new reason and the end of them once. */
-export class Trouble {
-  readonly #options: TroubleOptions
+export class FailureLog {
+  readonly #options: FailureLogOptions
   #failures = 0
   #said = ''
   #kind: keyof typeof TEXTS = 'database'
 
-  constructor(options: TroubleOptions) {
+  constructor(options: FailureLogOptions) {
     this.#options = options
   }
 

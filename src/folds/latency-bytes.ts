@@ -68,7 +68,7 @@ export function forEachStored(stored: Latencies, use: (bucket: number, count: nu
   for (let at = 0; at < stored.length; at += ENTRY_BYTES) use(bucketAt(stored, at), countAt(stored, at))
 }
 
-/** Adds one to the other, or takes the other from the one. */
+/** Adds the second to the first, or subtracts it. */
 export function mergeLatencies(one: Latencies, other: Latencies, sign: 1 | -1): Latencies {
   const bytes = Buffer.allocUnsafe(one.length + other.length)
   let [at, a, b] = [0, 0, 0]

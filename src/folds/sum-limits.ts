@@ -1,4 +1,4 @@
-import type { RequestOutcome } from './request.js'
+import type { RequestOutcome } from './request-types.js'
 
 /**
  * The most that a request counts for in a sum, in either direction: far more than any request has,

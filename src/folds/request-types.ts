@@ -8,7 +8,7 @@ export interface RequestOutcome {
   input_tokens: number | null
   output_tokens: number | null
   cost_sats: number | null
-  /** In milliseconds; null or left out: not told. */
+  /** In milliseconds; null or left out: not given. */
   stream_duration_ms?: number | null
   /**
    * Whether a stream_completed has changed it.
@@ -33,13 +33,12 @@ export interface CountedRequest extends RequestOutcome {
 export interface StoredRequest extends CountedRequest {
   /** Rows get ascending ids: the newest row of a correlation_id has the highest. */
   id: number
-  /** Null: not told. */
+  /** Null: not given. */
   attempt: number | null
   /** Null: the row isn't from the journal. */
   place: Place | null
   /**
-   * Whether the sums have it: they lack rows that other programs have added since the journal
-   * began.
+   * Whether it is in the sums. Rows that other programs added after the journal began aren't.
    */
   isCounted: boolean
   /** The place of the completion that changed the row last; null if none has. */
@@ -50,28 +49,4 @@ export interface StoredRequest extends CountedRequest {
 export interface NewRequest extends Place {
   id: number
   event: RequestLogged
-}
-
-/** The row of a new request, as a completion finds it. */
-export function storedRequest({ id, event, segmentId, byteOffset }: NewRequest): StoredRequest {
-  const { timestamp, model, provider, policy, streaming, latency_ms, labels } = event
-  const { success, input_tokens, output_tokens, cost_sats, attempt = null } = event
-  return {
-    id,
-    attempt,
-    timestamp,
-    model,
-    provider,
-    policy,
-    streaming,
-    latency_ms,
-    ...(labels === undefined ? {} : { labels }),
-    success,
-    input_tokens,
-    output_tokens,
-    cost_sats,
-    place: { segmentId, byteOffset },
-    isCounted: true,
-    completedBy: null,
-  }
 }
