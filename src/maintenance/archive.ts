@@ -9,7 +9,7 @@ import { readIdentity } from '../journal/identity.js'
 import { listSegments, type Segment } from '../journal/segments.js'
 import { checkJournal } from '../projection/segments/segment-check.js'
 import { acquireJournalLock } from '../store/sqlite/connection/lock.js'
-import { readPositions } from '../store/sqlite/positions.js'
+import { readPositions } from '../store/sqlite/position-rows.js'
 import { AlteredSegmentError, type ArchiverOptions, isTemporary, SegmentArchiver } from './archive-segment.js'
 import { readFrom } from './read-from.js'
 

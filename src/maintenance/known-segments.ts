@@ -1,6 +1,6 @@
 import { addCounts, emptyCounts, type SegmentPosition } from '../store/positions.js'
 import type { Database } from '../store/sqlite/connection/database.js'
-import { acceptedMissing, prunedThrough, readPositions } from '../store/sqlite/positions.js'
+import { acceptedMissing, prunedThrough, readPositions } from '../store/sqlite/position-rows.js'
 
 export type KnownSegments = ReturnType<typeof knownSegments>
 

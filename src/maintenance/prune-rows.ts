@@ -1,8 +1,8 @@
 import { Sums } from '../folds/sums.js'
 import type { Database } from '../store/sqlite/connection/database.js'
-import { COMPLETION_COLUMNS } from '../store/sqlite/projection-tables.js'
+import { COMPLETION_COLUMNS } from '../store/sqlite/projection-statements.js'
 import { rollupLabels } from '../store/sqlite/rollups/rollup-labels.js'
-import { SqliteTables, writeSums } from '../store/sqlite/sqlite-transaction.js'
+import { SqliteStatements, writeSums } from '../store/sqlite/sqlite-transaction.js'
 import {
   pageOf,
   type RequestColumns,
@@ -33,7 +33,7 @@ type PrunedRequest = RequestColumns & { segment_id: number }
 export class RowPruner {
   readonly #database: Database
   readonly #through: number
-  readonly #tables: SqliteTables
+  readonly #statements: SqliteStatements
   readonly #rollupLabels: readonly string[]
   readonly #removed: PrunedRows = { rows: 0, rejected: 0, held: 0 }
   #lastId = 0
@@ -42,7 +42,7 @@ export class RowPruner {
   constructor(database: Database, through: number) {
     this.#database = database
     this.#through = through
-    this.#tables = new SqliteTables(database)
+    this.#statements = new SqliteStatements(database)
     this.#rollupLabels = rollupLabels(database)
   }
 
@@ -85,7 +85,7 @@ export class RowPruner {
     const through = this.#through
     const database = this.#database
     this.#inTransaction(() => {
-      this.#tables.rollups.removeEmpty()
+      this.#statements.rollups.removeEmpty()
       // From now on only this number tells that ids and completions needn't follow the order of the
       // remaining lines.
       database
@@ -148,7 +148,7 @@ export class RowPruner {
         uncount.run(row.segment_id)
         sums.remove(storedRequestOf(row, 0))
       }
-      writeSums(this.#tables, sums.take(), this.#rollupLabels)
+      writeSums(this.#statements, sums.take(), this.#rollupLabels)
     })
     this.#lastId = rows.at(-1)?.id ?? this.#lastId
     this.#removed.rows += rows.length

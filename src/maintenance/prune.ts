@@ -16,7 +16,7 @@ import type { SegmentPosition } from '../store/positions.js'
 import { type Database, openDatabase, openDatabaseReadOnly } from '../store/sqlite/connection/database.js'
 import { asDatabaseError } from '../store/sqlite/connection/errors.js'
 import { acquireDatabaseLock, acquireJournalLock } from '../store/sqlite/connection/lock.js'
-import { checkUnreferred } from '../store/sqlite/references.js'
+import { checkUnreferred } from '../store/sqlite/user-references.js'
 import { type KnownSegments, knownSegments } from './known-segments.js'
 import { type PrunedRows, RowPruner } from './prune-rows.js'
 

@@ -16,7 +16,7 @@ import {
 import { replay } from '../projection/replay.js'
 import { checkJournal } from '../projection/segments/segment-check.js'
 import { acquireDatabaseLock } from '../store/sqlite/connection/lock.js'
-import { readPositions } from '../store/sqlite/positions.js'
+import { readPositions } from '../store/sqlite/position-rows.js'
 import { readFrom } from './read-from.js'
 
 /** Writers look each second; the rest allows for a busy machine. */

@@ -1,6 +1,6 @@
 /**
- * The reasons why projecting must stop: going on would put something wrong into the database. Each
- * message says what was found, what was expected and what to do.
+ * The reasons why projecting must stop: going on would write wrong data. Each message says what was
+ * found, what was expected and what to do.
  *
  * - `OTHER_JOURNAL`: the database was projected from another journal.
  * - `SEGMENT_MISSING`: a segment that was projected is gone.
@@ -9,8 +9,8 @@
  * - `SEGMENT_SYNC_FAILED`: a segment couldn't be synced, so what was read of it may not be on disk.
  * - `PROJECTION_OUTDATED`: this version folds events differently from the one that filled the
  *   database.
- * - `OTHER_ROLLUP_LABELS`: the roll-ups are kept by other labels than was asked for.
- * - `POSITION_MOVED`: another program has moved a position meanwhile.
+ * - `OTHER_ROLLUP_LABELS`: the roll-ups are kept by other labels than those asked for.
+ * - `POSITION_MOVED`: another program has moved a position since it was read.
  * - `DATABASE_REMOVED`: the database file was removed or replaced under the projector.
  * - `DATABASE_AWAY`: the database is away with its folder. This passes: a projector that follows
  *   waits.
@@ -30,7 +30,7 @@ export const PROJECTION_ERROR_CODES = [
 
 export type ProjectionErrorCode = (typeof PROJECTION_ERROR_CODES)[number]
 
-/** Projecting must stop. `path` is the segment or the database that is the reason. */
+/** Thrown when projecting must stop. `path` is the segment or the database that is the reason. */
 export class ProjectionError extends Error {
   override readonly name = 'ProjectionError'
   readonly code: ProjectionErrorCode

@@ -6,8 +6,8 @@ import type { FileIdentity } from '../journal/file-identity.js'
 import type { SegmentPosition } from './positions.js'
 
 /**
- * What keeps projections and positions. One process at a time holds a store, by a lock that dies
- * with it, and it has one transaction at a time.
+ * Keeps projections and positions. Only one process at a time holds a store, by a lock that ends
+ * with the process, and it runs one transaction at a time.
  *
  * Every implementation passes test/store/conformance.ts.
  */
@@ -23,18 +23,20 @@ export interface Store {
   rememberFile(segmentId: number, file: FileIdentity): Promise<void>
   /** The last segment whose rows were pruned, by id; 0 if none was. */
   prunedThrough(): Promise<number>
-  /** The names of segments that are gone, and that somebody has said to do without. */
+  /** The names of missing segments that somebody has accepted. */
   acceptedMissing(): Promise<Set<string>>
   /**
-   * @param names of the segments that are gone now: one that came back must not go unnoticed the
-   *   next time.
+   * Replaces the names of accepted segments.
+   *
+   * @param names the segments that are missing now. One that has come back isn't among them, so it
+   *   will be noticed if it goes again.
    */
   acceptMissing(names: readonly string[]): Promise<void>
   /**
    * The names of the labels that roll-ups are kept by, in order. They can be chosen while there are
    * no requests.
    *
-   * @param asked undefined: those that are stored stay.
+   * @param asked undefined keeps those that are stored.
    * @throws ProjectionError OTHER_ROLLUP_LABELS; RangeError for names that can't be labels.
    */
   chooseRollupLabels(asked?: readonly string[]): Promise<string[]>
@@ -66,19 +68,19 @@ export interface RebuildOptions {
  * batch's fold needs, folds, and applies the changes; what was applied is seen by the next load.
  */
 export interface StoreTransaction {
-  /** Whether it takes lines of several segments: what is committed at a time must be much. */
+  /** Whether it is a bulk transaction, which pays only for many lines, of several segments. */
   readonly isBulk: boolean
   /**
-   * Gives a segment its row, to which the lines of its batches refer. Once, before the first of
-   * them.
+   * Adds the row of a segment, to which the lines of its batches refer. Called once, before the
+   * first of them.
    */
   addSegment(position: SegmentPosition): Promise<void>
   load(keys: Keys): Promise<Known>
   apply(changes: Changes): Promise<void>
   addSums(sums: SumChanges): Promise<void>
   /**
-   * Gives back the completions that were deferred, once they can be looked up; the caller folds and
-   * applies them. Called once, after the last batch.
+   * Gives back the completions that were deferred, now that their requests can be looked up; the
+   * caller folds and applies them. Called once, after the last batch.
    */
   deferred(): AsyncIterable<{ known: Known; completions: readonly PlacedCompletion[] }>
   /**

@@ -15,13 +15,14 @@ export interface SegmentPosition {
   projectedBytes: number
   /** CRC-32 of all bytes before the position. */
   projectedCrc32: number
-  /** When the position last stood at the end of the segment; null: never yet. */
+  /** When the position was last at the end of the segment; null: never. */
   caughtUpAt: string | null
   /** The last projected line. Null if there is none. */
   lastLine: LastLine | null
   counts: SegmentCounts
   /**
-   * How many completions were odd when this was read. A later segment may add those that were held.
+   * How many completions were odd when this was read. A later segment may still add some that were
+   * held.
    */
   odd: OddCompletions
 }

@@ -6,8 +6,8 @@ import { prune } from '../../src/maintenance/prune.js'
 import { verify } from '../../src/maintenance/verify/verify.js'
 import { openDatabase, projectOnce, replay } from '../../src/projection/index.js'
 import { projectOnceWith } from '../../src/projection/projector.js'
-import { clearRollups } from '../../src/store/sqlite/rollups/rollup-tables.js'
-import { SqliteTables, writeSums } from '../../src/store/sqlite/sqlite-transaction.js'
+import { clearRollups } from '../../src/store/sqlite/rollups/rollup-statements.js'
+import { SqliteStatements, writeSums } from '../../src/store/sqlite/sqlite-transaction.js'
 import { countRows } from '../support/count-rows.js'
 import { DAY, lines, writeSegment } from '../support/journal-files.js'
 import { completionLine, requestLine } from '../support/lines.js'
@@ -275,7 +275,7 @@ test('texts that JavaScript and SQLite order differently are periods too', async
 
 test('what a transaction that failed had to write is not written by the next one', ({ workspace }) => {
   const database = openDatabase(workspace.database)
-  const tables = new SqliteTables(database)
+  const tables = new SqliteStatements(database)
   const write = (model: string) => {
     const sums = new Sums(['tier'])
     sums.addUnjournaled({ ...REQUEST, model })

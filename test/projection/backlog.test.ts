@@ -7,7 +7,7 @@ import { openDatabase, projectOnce, replay } from '../../src/projection/index.js
 import { MAX_BULK_BYTES } from '../../src/projection/projected-segments.js'
 import { projectOnceWith } from '../../src/projection/projector.js'
 import { emptyPosition } from '../../src/store/positions.js'
-import { isWorthBulk } from '../../src/store/sqlite/bulk-tables.js'
+import { isWorthBulk } from '../../src/store/sqlite/bulk-schema.js'
 import { withCatchUp } from '../support/catch-up.js'
 import { DAY, lines, writeSegment } from '../support/journal-files.js'
 import { completionLine, requestLine } from '../support/lines.js'

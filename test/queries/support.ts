@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Statement } from 'better-sqlite3'
 import { test as base, type TestAPI } from 'vitest'
 import { type Database, openDatabase } from '../../src/store/sqlite/connection/database.js'
-import { clearRollups } from '../../src/store/sqlite/rollups/rollup-tables.js'
+import { clearRollups } from '../../src/store/sqlite/rollups/rollup-statements.js'
 import { countRows } from '../support/count-rows.js'
 
 export type Row = Record<string, string | number | null>

@@ -1,7 +1,7 @@
 import { RollupSums } from '../../src/folds/rollups.js'
 import type { Database } from '../../src/store/sqlite/connection/database.js'
 import { rollupLabels } from '../../src/store/sqlite/rollups/rollup-labels.js'
-import { SqliteTables, writeSums } from '../../src/store/sqlite/sqlite-transaction.js'
+import { SqliteStatements, writeSums } from '../../src/store/sqlite/sqlite-transaction.js'
 import {
   type RequestColumns,
   STORED_COLUMNS,
@@ -19,6 +19,6 @@ export function countRows(database: Database): void {
     )
     .all()
   for (const row of rows) rollups.add(storedRequestOf(row, 0), true)
-  writeSums(new SqliteTables(database), { ratios: [], rollups: rollups.take() }, labels)
+  writeSums(new SqliteStatements(database), { ratios: [], rollups: rollups.take() }, labels)
   database.exec('UPDATE rollup_unjournaled SET last_id = (SELECT coalesce(max(id), 0) FROM requests)')
 }

@@ -1,7 +1,7 @@
 import { realpathSync, statSync } from 'node:fs'
 import { countAddedRows } from '../../queries/window/added-rows.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
-import { checkVersions } from '../../store/sqlite/versions.js'
+import { checkVersions } from '../../store/sqlite/fold-versions.js'
 import { countText, sizeText } from '../count-text.js'
 import { atLeast, type Finding, NEWEST_ROWS, note, ok, problem } from './check.js'
 

@@ -8,7 +8,7 @@ import type { RebuildTransaction } from '../../store/port.js'
 import { addCounts, emptyPosition, type SegmentPosition } from '../../store/positions.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
 import { beginRebuild } from '../../store/sqlite/sqlite-rebuild.js'
-import { SqliteTables } from '../../store/sqlite/sqlite-transaction.js'
+import { SqliteStatements } from '../../store/sqlite/sqlite-transaction.js'
 
 const PAGE_ROWS = 1000
 
@@ -36,7 +36,7 @@ export class ExpectedRows {
 
   /** @param database the expected one, seeded. */
   static async begin(database: Database): Promise<ExpectedRows> {
-    const transaction = beginRebuild(database, new SqliteTables(database), {
+    const transaction = beginRebuild(database, new SqliteStatements(database), {
       before: [],
       rollupLabels: undefined,
     })

@@ -3,9 +3,9 @@ import { countAddedRows } from '../../queries/window/added-rows.js'
 import type { SegmentPosition } from '../../store/positions.js'
 import { type Database, openDatabaseReadOnly } from '../../store/sqlite/connection/database.js'
 import { asDatabaseError, DatabaseError } from '../../store/sqlite/connection/errors.js'
-import { hasPrunedLateLines, prunedThrough, readPositions } from '../../store/sqlite/positions.js'
-import { prunedCompletionTest } from '../../store/sqlite/projection-tables.js'
-import { checkVersions } from '../../store/sqlite/versions.js'
+import { checkVersions } from '../../store/sqlite/fold-versions.js'
+import { hasPrunedLateLines, prunedThrough, readPositions } from '../../store/sqlite/position-rows.js'
+import { prunedCompletionTest } from '../../store/sqlite/projection-statements.js'
 import { createExpected, seedExpected } from './expected-database.js'
 
 /** A database that was upgraded to keep overwritten completions has none of an earlier time. */

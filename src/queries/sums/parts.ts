@@ -6,7 +6,7 @@ import {
   NAME_OF_GROUP,
   readGroupNames,
 } from '../../store/sqlite/rollups/group-names.js'
-import type { RollupGrain } from '../../store/sqlite/rollups/rollup-tables.js'
+import type { RollupGrain } from '../../store/sqlite/rollups/rollup-statements.js'
 import { IS_COUNTED } from '../window/added-rows.js'
 import { all, type Condition, inRange, type TextRange } from '../window/condition.js'
 import { withinDeadline } from '../window/deadline.js'

@@ -5,7 +5,7 @@ import { freeBytes } from '../../journal/files.js'
 import { type StatusReport, status } from '../../maintenance/status.js'
 import { openDatabaseReadOnly } from '../../store/sqlite/connection/database.js'
 import { isLocked } from '../../store/sqlite/connection/lock.js'
-import { hasPositions } from '../../store/sqlite/positions.js'
+import { hasPositions } from '../../store/sqlite/position-rows.js'
 import type { QueryProcessData } from '../pool/query-task.js'
 
 /** What decides whether the service is healthy, with some figures. No paths: anyone may read it. */

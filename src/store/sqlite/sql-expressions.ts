@@ -16,7 +16,7 @@ function limitedSql(column: string): string {
   return `max(-${limit}, min(${limit}, coalesce(${column}, 0) * 1.0))`
 }
 
-/** SQL for the number that sums count a column as; 0 for null. The same as `wholeNumber`. */
+/** SQL for a column's number as it counts in sums; 0 for null. The same as `wholeNumber`. */
 export function wholeNumberSql(column: string, limit: number): string {
   return `max(-${limit}, min(${limit}, coalesce(CAST(${column} AS INTEGER), 0)))`
 }

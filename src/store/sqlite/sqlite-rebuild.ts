@@ -1,42 +1,42 @@
 import type { CountedRequest } from '../../folds/request-types.js'
 import type { RebuildOptions, RebuildTransaction } from '../port.js'
 import type { SegmentPosition } from '../positions.js'
-import { BulkTables } from './bulk-tables.js'
+import { BulkSchema } from './bulk-schema.js'
 import type { Database } from './connection/database.js'
-import { acceptMissing, keepOddCompletions, prunedThrough } from './positions.js'
-import { carriedCompletions } from './projection-tables.js'
-import { HeldReferences } from './references.js'
+import { storeVersions } from './fold-versions.js'
+import { acceptMissing, keepOddCompletions, prunedThrough } from './position-rows.js'
+import { carriedCompletions } from './projection-statements.js'
 import { rollupLabels, setRollupLabels } from './rollups/rollup-labels.js'
-import { clearRollups } from './rollups/rollup-tables.js'
-import { type SqliteTables, SqliteTransaction, type TransactionOptions } from './sqlite-transaction.js'
+import { clearRollups } from './rollups/rollup-statements.js'
+import { type SqliteStatements, SqliteTransaction, type TransactionOptions } from './sqlite-transaction.js'
 import { unjournaledRequests } from './stored-requests.js'
-import { storeVersions } from './versions.js'
+import { HeldReferences } from './user-references.js'
 
 /**
  * Begins the one transaction of a replay: readers keep the old view until it commits. Rows that
- * never came from a journal keep their ids. What users' tables refer to stays as it is, and no
- * trigger fires.
+ * never came from a journal keep their ids. Rows that users' tables refer to keep theirs too, and
+ * no trigger fires.
  */
 export function beginRebuild(
   database: Database,
-  tables: SqliteTables,
+  statements: SqliteStatements,
   { before, rollupLabels: labels }: RebuildOptions,
 ): RebuildTransaction {
-  // Requests go and come back: what refers to them must not be deleted meanwhile. SQLite ignores
-  // this in a transaction.
+  // Requests are deleted and inserted again, and no cascade may delete the rows that refer to them.
+  // SQLite ignores this pragma in a transaction.
   database.pragma('foreign_keys = OFF')
   database.exec('BEGIN IMMEDIATE')
   try {
     const references = new HeldReferences(database)
-    const bulk = new BulkTables(database)
+    const bulk = new BulkSchema(database)
     bulk.dropTriggers()
     clearProjections(database, () => bulk.dropIndexes())
     clearRollups(database)
     if (labels !== undefined) setRollupLabels(database, labels)
     const ids = rebuiltIds(database)
-    // They came before all lines that are left.
+    // Their lines came before all that are left.
     for (const carried of carriedCompletions(database)) bulk.defer({ ...carried, beforeId: ids.nextId })
-    const options = { database, tables, rollupLabels: rollupLabels(database), ...ids, bulk }
+    const options = { database, statements, rollupLabels: rollupLabels(database), ...ids, bulk }
     return new SqliteRebuild(options, references, before)
   } catch (error) {
     if (database.inTransaction) database.exec('ROLLBACK')
@@ -69,7 +69,7 @@ class SqliteRebuild extends SqliteTransaction implements RebuildTransaction {
   /** @throws DatabaseError ROWS_REFERRED_TO */
   override async commit(): Promise<void> {
     const database = this.#database
-    // The next row gets the next id, as if the rows had come live.
+    // Makes the next row get the next id, as if the rows had come live.
     database.exec(`
       UPDATE sqlite_sequence
         SET seq = max((SELECT last_id FROM unjournaled_requests), coalesce((SELECT max(id) FROM requests), 0))
@@ -88,14 +88,14 @@ class SqliteRebuild extends SqliteTransaction implements RebuildTransaction {
  * ids.
  */
 function clearProjections(database: Database, dropIndexes: () => void): void {
-  // Asked while the index that answers it is there.
+  // Asked while the index that answers it still exists.
   const unjournaled = database.prepare('SELECT 1 FROM requests WHERE segment_id IS NULL LIMIT 1').get()
   dropIndexes()
   // Without a WHERE clause SQLite frees whole pages instead of deleting row by row.
   database.exec(
     unjournaled === undefined ? 'DELETE FROM requests' : 'DELETE FROM requests WHERE segment_id IS NOT NULL',
   )
-  // Their completions come again, and must find them as they found them before.
+  // Their completions come again, and must find these rows as they were before.
   if (unjournaled !== undefined) {
     database.exec(
       `UPDATE requests SET completed_segment_id = NULL, completed_byte_offset = NULL

@@ -4,15 +4,21 @@ import { type FileIdentity, fileIdentityAt, isSameFile } from '../../journal/fil
 import { ProjectionError } from '../errors.js'
 import type { RebuildOptions, RebuildTransaction, Store, StoreTransaction } from '../port.js'
 import type { SegmentPosition } from '../positions.js'
-import { BulkTables, isWorthBulk } from './bulk-tables.js'
+import { BulkSchema, isWorthBulk } from './bulk-schema.js'
 import { type Database, openDatabase } from './connection/database.js'
 import { asDatabaseError } from './connection/errors.js'
 import { acquireDatabaseLock, type Lock, type LockPurpose } from './connection/lock.js'
-import { acceptedMissing, acceptMissing, prunedThrough, readPositions, rememberFile } from './positions.js'
+import { checkVersions } from './fold-versions.js'
+import {
+  acceptedMissing,
+  acceptMissing,
+  prunedThrough,
+  readPositions,
+  rememberFile,
+} from './position-rows.js'
 import { chooseRollupLabels, rollupLabels } from './rollups/rollup-labels.js'
 import { beginRebuild } from './sqlite-rebuild.js'
-import { SqliteTables, SqliteTransaction } from './sqlite-transaction.js'
-import { checkVersions } from './versions.js'
+import { SqliteStatements, SqliteTransaction } from './sqlite-transaction.js'
 
 export interface SqliteStoreOptions {
   purpose: LockPurpose
@@ -28,7 +34,7 @@ export class SqliteStore implements Store {
   readonly name: string
   readonly #database: Database
   readonly #lock: Lock
-  readonly #tables: SqliteTables
+  readonly #statements: SqliteStatements
   readonly #file: FileIdentity | null
   readonly #folder: { path: string; file: FileIdentity | null }
 
@@ -46,7 +52,7 @@ export class SqliteStore implements Store {
       throw error
     }
     try {
-      this.#tables = new SqliteTables(this.#database)
+      this.#statements = new SqliteStatements(this.#database)
       this.#file = fileIdentityAt(databasePath)
       const folder = dirname(realpathSync(databasePath))
       this.#folder = { path: folder, file: fileIdentityAt(folder) }
@@ -106,12 +112,12 @@ export class SqliteStore implements Store {
     const database = this.#database
     database.exec('BEGIN IMMEDIATE')
     try {
-      const bulk = kind === 'bulk' ? new BulkTables(database) : null
+      const bulk = kind === 'bulk' ? new BulkSchema(database) : null
       bulk?.dropRandomIndex()
       bulk?.deferHeldCompletions()
       return new SqliteTransaction({
         database,
-        tables: this.#tables,
+        statements: this.#statements,
         rollupLabels: rollupLabels(database),
         nextId: nextLiveId(database),
         bulk,
@@ -123,7 +129,7 @@ export class SqliteStore implements Store {
   }
 
   async beginRebuild(options: RebuildOptions): Promise<RebuildTransaction> {
-    return beginRebuild(this.#database, this.#tables, options)
+    return beginRebuild(this.#database, this.#statements, options)
   }
 
   close(): void {

@@ -3,30 +3,30 @@ import type { Changes, Keys, Known, KnownRequest } from '../../folds/changes.js'
 import type { SumChanges } from '../../folds/sums.js'
 import type { StoreTransaction } from '../port.js'
 import type { SegmentPosition } from '../positions.js'
-import type { BulkTables } from './bulk-tables.js'
+import type { BulkSchema } from './bulk-schema.js'
 import type { Database } from './connection/database.js'
-import { advancePosition, insertPosition } from './positions.js'
-import { ProjectionTables } from './projection-tables.js'
-import { RollupTables } from './rollups/rollup-tables.js'
+import { advancePosition, insertPosition } from './position-rows.js'
+import { ProjectionStatements } from './projection-statements.js'
+import { RollupStatements } from './rollups/rollup-statements.js'
 import { writeRollups } from './rollups/rollup-writing.js'
 import { StoredRequests } from './stored-requests.js'
 
 /** The prepared statements that the transactions of one store share. */
-export class SqliteTables {
-  readonly projections: ProjectionTables
+export class SqliteStatements {
+  readonly projections: ProjectionStatements
   readonly requests: StoredRequests
-  readonly rollups: RollupTables
+  readonly rollups: RollupStatements
 
   constructor(database: Database) {
-    this.projections = new ProjectionTables(database)
+    this.projections = new ProjectionStatements(database)
     this.requests = new StoredRequests(database)
-    this.rollups = new RollupTables(database)
+    this.rollups = new RollupStatements(database)
   }
 }
 
 /** Writes the changes of sums, in the caller's transaction. */
 export function writeSums(
-  { projections, rollups }: SqliteTables,
+  { projections, rollups }: SqliteStatements,
   changes: SumChanges,
   rollupLabels: readonly string[],
 ): void {
@@ -36,12 +36,12 @@ export function writeSums(
 
 export interface TransactionOptions {
   database: Database
-  tables: SqliteTables
+  statements: SqliteStatements
   rollupLabels: readonly string[]
   nextId: number
   takenIds?: ReadonlySet<number>
   /** Null: indexes are kept up to date, and nothing is deferred. */
-  bulk: BulkTables | null
+  bulk: BulkSchema | null
 }
 
 const NONE: ReadonlyMap<string, never> = new Map<string, never>()
@@ -52,7 +52,7 @@ export class SqliteTransaction implements StoreTransaction {
   #nextId: number
   readonly #takenIds: ReadonlySet<number>
   #isDeferring: boolean
-  /** While no completion is held, requests need not look for theirs. */
+  /** Whether completions may be held. If none is, requests don't look for any. */
   #mayBeHeld: boolean
 
   constructor(options: TransactionOptions) {
@@ -60,8 +60,8 @@ export class SqliteTransaction implements StoreTransaction {
     this.#nextId = options.nextId
     this.#takenIds = options.takenIds ?? new Set()
     this.#isDeferring = options.bulk !== null
-    options.tables.projections.begin()
-    this.#mayBeHeld = options.tables.projections.hasHeldCompletions()
+    options.statements.projections.begin()
+    this.#mayBeHeld = options.statements.projections.hasHeldCompletions()
   }
 
   get isBulk(): boolean {
@@ -83,8 +83,8 @@ export class SqliteTransaction implements StoreTransaction {
   }
 
   async apply({ rejected, inserted, completed, held, released, deferred }: Changes): Promise<void> {
-    const { tables, bulk } = this.#options
-    const { projections } = tables
+    const { statements, bulk } = this.#options
+    const { projections } = statements
     for (const line of rejected) projections.insertRejectedLine(line)
     if (inserted.length > 0) projections.insertRequests(inserted)
     this.#nextId = (inserted.at(-1)?.id ?? this.#nextId - 1) + 1
@@ -96,16 +96,16 @@ export class SqliteTransaction implements StoreTransaction {
   }
 
   async addSums(sums: SumChanges): Promise<void> {
-    writeSums(this.#options.tables, sums, this.#options.rollupLabels)
+    writeSums(this.#options.statements, sums, this.#options.rollupLabels)
   }
 
   async *deferred(): AsyncGenerator<{ known: Known; completions: readonly PlacedCompletion[] }> {
-    const { tables, bulk } = this.#options
+    const { statements, bulk } = this.#options
     if (bulk === null) return
     bulk.createIndexes()
     this.#isDeferring = false
     for (const completions of bulk.deferredPages()) {
-      const { requests, later } = tables.requests.forDeferred(completions)
+      const { requests, later } = statements.requests.forDeferred(completions)
       yield { known: { ...this.#ids(), isDeferring: false, requests, later, held: NONE }, completions }
     }
     bulk.finish()
@@ -131,7 +131,7 @@ export class SqliteTransaction implements StoreTransaction {
   #candidates({ completions }: Keys): Map<string, KnownRequest[]> {
     const requests = new Map<string, KnownRequest[]>()
     for (const [correlationId, key] of completions) {
-      requests.set(correlationId, this.#options.tables.requests.candidates(correlationId, key))
+      requests.set(correlationId, this.#options.statements.requests.candidates(correlationId, key))
     }
     return requests
   }
@@ -139,7 +139,7 @@ export class SqliteTransaction implements StoreTransaction {
   #heldFor({ requests }: Keys): Map<string, PlacedCompletion[]> {
     const held = new Map<string, PlacedCompletion[]>()
     for (const correlationId of requests) {
-      const completions = this.#options.tables.projections.heldCompletions(correlationId)
+      const completions = this.#options.statements.projections.heldCompletions(correlationId)
       if (completions.length > 0) held.set(correlationId, completions)
     }
     return held

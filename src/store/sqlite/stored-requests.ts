@@ -4,7 +4,7 @@ import type { StoredRequest } from '../../folds/request-types.js'
 import { MAX_LATENCY_MS, MAX_TOKENS, wholeNumber } from '../../folds/sum-limits.js'
 import type { Database } from './connection/database.js'
 
-/** What a completion needs to know of a row of `requests`. */
+/** The columns of `requests` that the fold of a completion depends on. */
 export interface RequestColumns {
   id: number
   attempt: number | null
@@ -23,7 +23,7 @@ export interface RequestColumns {
   completed_byte_offset: number | null
   /** A JSON object. */
   labels: string | null
-  /** Null: the row existed before there was a journal. */
+  /** Null: the row isn't from the journal. */
   segment_id: number | null
   byte_offset: number | null
 }
@@ -46,7 +46,7 @@ export class StoredRequests {
   /**
    * The requests of a correlation_id that completions may change, as `Known` has them.
    *
-   * @param beforeId only rows with lower ids were there when the completions came.
+   * @param beforeId the rows that existed when the completions came have lower ids than this.
    */
   candidates(
     correlationId: string,
@@ -117,8 +117,8 @@ export function countedThrough(database: Database): number {
 }
 
 /**
- * A row as the folds take it. A row that didn't come from the journal may hold anything. It counts
- * as SQLite's CAST reads it, as in the migration that filled the roll-ups.
+ * Reads a row for the folds. A row that didn't come from the journal may hold anything: its values
+ * count as SQLite's CAST reads them, as in the migration that filled the roll-ups.
  */
 export function storedRequestOf(row: RequestColumns, through: number): StoredRequest {
   const { id, attempt, stream_duration_ms, segment_id, byte_offset } = row
@@ -163,7 +163,9 @@ function textsOf(json: string | null): Record<string, string> | undefined {
   }
 }
 
-/** Reads bytes as a text: SQL compares them as one, JavaScript wouldn't. */
+/**
+ * Reads a blob as a text: in JavaScript it would be another name than the text that it is in SQL.
+ */
 function textOrNull(value: unknown): string | null {
   return value === null ? null : String(value)
 }
@@ -186,7 +188,7 @@ function numberOf(value: unknown): number {
 const PAGE_ROWS = 1000
 const MAX_PAGE_TEXT = 4 * 1024 * 1024
 
-/** Reads the requests from before the journal, those that the sums have; a page at a time. */
+/** Reads, a page at a time, the requests from before the journal that are in the sums. */
 export function* unjournaledRequests(database: Database): Generator<StoredRequest[]> {
   const through = countedThrough(database)
   const statement = database.prepare<[number, number], RequestColumns>(
@@ -204,9 +206,8 @@ export function* unjournaledRequests(database: Database): Generator<StoredReques
 }
 
 /**
- * Collects rows of a statement until they hold as much text as a page may have: the labels of one
- * row may take 1 MiB, so that a number of rows alone bounds nothing. The rest is read with the next
- * page.
+ * Collects the rows of a statement until their text fills a page. A limit on rows alone wouldn't
+ * do, because the labels of one row may take 1 MiB. The caller reads the rest with the next page.
  *
  * @returns at least one row, unless there is none.
  */

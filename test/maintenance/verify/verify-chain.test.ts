@@ -9,7 +9,7 @@ import { MANIFEST_FILE, ManifestFile, type NewManifestEntry } from '../../../src
 import { verify } from '../../../src/maintenance/index.js'
 import { projectOnce } from '../../../src/projection/index.js'
 import { rollupLabels } from '../../../src/store/sqlite/rollups/rollup-labels.js'
-import { SqliteTables, writeSums } from '../../../src/store/sqlite/sqlite-transaction.js'
+import { SqliteStatements, writeSums } from '../../../src/store/sqlite/sqlite-transaction.js'
 import { type RequestColumns, storedRequestOf } from '../../../src/store/sqlite/stored-requests.js'
 import { DAY, lines, writeSegment } from '../../support/journal-files.js'
 import { requestLine } from '../../support/lines.js'
@@ -160,7 +160,7 @@ test('what was put behind an archive', async ({ workspace }) => {
 
 /** As a prune does. */
 function removeRow(database: SQLite.Database, id: number): void {
-  const tables = new SqliteTables(database)
+  const tables = new SqliteStatements(database)
   const labels = rollupLabels(database)
   const sums = new Sums(labels)
   const row = database.prepare('SELECT * FROM requests WHERE id = ?').get(id)

@@ -3,7 +3,7 @@ import { asDatabaseError } from '../connection/errors.js'
 import { RequestComparison, type RequestDifference } from './requests.js'
 import { type ComparedTable, differencesOf, isSameCell, pairIds, type Row, reportedCell } from './tables.js'
 
-/** What a table would have instead of what it has. */
+/** How a table differs from that of a rebuilt database. */
 export interface TableDifference {
   table: string
   /** Rows that only the other database has. */
@@ -19,7 +19,8 @@ export interface TableDifference {
 }
 
 /**
- * One row as it is, and as it would be: what differs of a changed one. Null: there is no such row.
+ * One row as it is, and as it would be; of a changed row, the columns that differ. Null: there is
+ * no such row.
  */
 export interface RowChange {
   key: Record<string, unknown>
@@ -56,8 +57,8 @@ const TABLES: readonly ComparedTable[] = [
 ]
 
 /**
- * Tells what every projection of a database would be instead, by a rebuilt one. Tables that don't
- * differ are left out.
+ * Compares every projection of a database with that of a rebuilt one. Tables that don't differ are
+ * left out.
  *
  * @throws DatabaseError if there is no such database, or it can't be read.
  */
@@ -94,7 +95,7 @@ function requestDifference(database: Database): TableDifference {
   return difference
 }
 
-/** A doubled row goes, and so does one of no line. */
+/** Returns the row before and after. A doubled row would go, and so would one that has no line. */
 function rowsOf(difference: RequestDifference): [Row | null, Row | null] {
   switch (difference.kind) {
     case 'missing':

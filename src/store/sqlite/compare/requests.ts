@@ -25,8 +25,8 @@ interface Suspect {
 
 /**
  * Compares the rows of the attached database `expected` with those of `main`, by their places.
- * Nearly always rows of one id are of one place and the same in every column: that is found in one
- * pass. Only the others are sorted.
+ * Nearly all rows with the same id have the same place and the same values, which one pass finds.
+ * Only the others are sorted.
  */
 export class RequestComparison {
   readonly #database: Database
@@ -127,8 +127,8 @@ export class RequestComparison {
   }
 
   /**
-   * Whether there are expected ids that no row has: then there are more than rows that have an
-   * expected one.
+   * Whether there are expected ids that no row has: then there are more of them than rows that have
+   * an expected id.
    */
   #hasUnmatchedIds(): boolean {
     const found = this.#count(

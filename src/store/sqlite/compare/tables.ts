@@ -3,7 +3,7 @@ import type { Database } from '../connection/database.js'
 /** A row, with integers as bigints: a sum may be larger than 2^53. */
 export type Row = Record<string, unknown>
 
-/** What one key has in the expected database and in the one that is compared. Null: no row. */
+/** The rows with one key in the expected database and in the one that is compared; null: no row. */
 export interface RowDifference {
   expected: Row | null
   found: Row | null
@@ -22,7 +22,7 @@ export interface ComparedTable {
   paired?: { column: string; by: string }
 }
 
-/** Numbers that stand for the same, whether SQLite gave an integer or a real. */
+/** Whether two cells are equal. An integer and a real of the same value are. */
 export function isSameCell(a: unknown, b: unknown): boolean {
   if (a === b) return true
   if (Buffer.isBuffer(a)) return Buffer.isBuffer(b) && a.equals(b)
@@ -52,8 +52,7 @@ export function* differencesOf(database: Database, table: ComparedTable): Genera
 
 /**
  * The keys under which any of the tables differs, each once. All tables have the same key. A paired
- * column has the id of `main`, or the negative one of `expected` where no row of `main` is its
- * pair.
+ * column has the id of `main`, or the negative one of `expected` if it has no pair in `main`.
  */
 export function* differingKeys(database: Database, tables: readonly ComparedTable[]): Generator<unknown[]> {
   const sql = tables.flatMap((table) => keyQueries(table, columnsOf(database, table.name)))

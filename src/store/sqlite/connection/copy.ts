@@ -4,10 +4,6 @@ import { type Database, openDatabaseReadOnly } from './database.js'
 import { asDatabaseError, DatabaseError } from './errors.js'
 import { createPrivateFile } from './private-file.js'
 
-/** Rows take about half of their lines' bytes, and sorting their index a little more. */
-const DATABASE_SHARE = 0.6
-const LEAST_BYTES = 16 * 1024 * 1024
-
 /**
  * Copies a database as it is at this moment, whatever is at work on it, to a file that only its
  * owner may read.
@@ -28,13 +24,17 @@ export function copyDatabase(databasePath: string, target: string): void {
   }
 }
 
-/** About how much room everything that a database has projected takes in another one. */
+/** About how many bytes everything that a database has projected takes in another one. */
 export function rebuiltBytes(database: Database): number {
   const pages = (name: string) => Number(database.pragma(`main.${name}`, { simple: true }))
   const used = (pages('page_count') - pages('freelist_count')) * pages('page_size')
   const sum = database.prepare<[], number | null>('SELECT sum(projected_bytes) FROM main.journal_segments')
   return Math.max(used, (sum.pluck().get() ?? 0) * DATABASE_SHARE) + LEAST_BYTES
 }
+
+/** Rows take about half of their lines' bytes, and sorting their index a little more. */
+const DATABASE_SHARE = 0.6
+const LEAST_BYTES = 16 * 1024 * 1024
 
 /**
  * Refuses a database that there is no room for, before anything is written.

@@ -18,9 +18,9 @@ const walBytesKept = 4 * 1024 * 1024
 
 /**
  * Opens the database for writing: in WAL mode with synchronous NORMAL, foreign keys on and a busy
- * timeout of 5 s. It and its folders are made if they don't exist, so that only their owner may
- * read them, and it is migrated. Any number of processes may do this at once. Nothing is written to
- * a database that is up to date.
+ * timeout of 5 s. If it or its folders don't exist, they are created so that only their owner may
+ * read them. It is migrated if it has to be; nothing is written to a database that is up to date.
+ * Any number of processes may do this at once.
  *
  * @throws DatabaseError NOT_A_DATABASE, DATABASE_DAMAGED, DATABASE_UNWRITABLE, DATABASE_BUSY,
  *   DATABASE_TOO_NEW, MIGRATION_EDITED, MIGRATION_INCOMPLETE or MIGRATION_FAILED; then nothing
@@ -63,8 +63,8 @@ export function openDatabaseReadOnly(path: string): Database {
 }
 
 /**
- * Tries the pending migrations first, because `project`, which the message advises, must not be
- * refused then.
+ * Throws if migrations are pending. They are tried first, because the message advises to run
+ * `project`, which must not fail on them then.
  */
 function refuseBehind(database: Database, file: string): void {
   const pending = pendingMigrations(database, file)
@@ -97,9 +97,9 @@ function withConnection(
 }
 
 /**
- * Switches to WAL mode. Where waiting could be a deadlock, as when several processes switch a new
- * database at the same moment, SQLite refuses at once, whatever the busy timeout. The loser only
- * has to look again.
+ * Switches to WAL mode. If waiting could be a deadlock, as when several processes switch a new
+ * database at the same moment, SQLite refuses at once, whatever the busy timeout. Then this process
+ * only has to try again.
  */
 function switchToWal(database: Database, file: string): void {
   const deadline = performance.now() + busyTimeoutMs
@@ -143,8 +143,8 @@ function makeWritable(file: string): void {
 }
 
 /**
- * Makes a folder. Not with mkdirSync's `recursive`: on Node 20 that never returns in a folder that
- * takes none, as /proc.
+ * Makes a folder and those above it. Not by mkdirSync's `recursive`: on Node 20 that never returns
+ * in a folder that can't have others in it, such as /proc.
  */
 function makeDirectory(directory: string): void {
   if (!isMissing(directory)) return

@@ -45,8 +45,8 @@ export const DATABASE_ERROR_CODES = [
 export type DatabaseErrorCode = (typeof DATABASE_ERROR_CODES)[number]
 
 /**
- * Anything that is wrong with a database. `path` is its file, `cause` the error of SQLite or the
- * file system.
+ * Thrown when something is wrong with a database. `path` is its file, `cause` the error of SQLite
+ * or the file system.
  */
 export class DatabaseError extends Error {
   override readonly name = 'DatabaseError'
@@ -61,8 +61,8 @@ export class DatabaseError extends Error {
 }
 
 /**
- * Whether better-sqlite3 has thrown an error. Told by its name, so that whoever needs only the
- * errors doesn't load the addon, and an error of a second copy of it counts too.
+ * Whether better-sqlite3 has thrown an error. It goes by the error's name, so that a program that
+ * needs only the errors doesn't load the addon, and errors of a second copy of it count too.
  */
 function isSqliteError(error: unknown): error is Error & { code: string } {
   return error instanceof Error && error.name === 'SqliteError' && 'code' in error

@@ -8,7 +8,7 @@ import { asDatabaseError, DatabaseError, isBusy } from './errors.js'
 import { createPrivateFile } from './private-file.js'
 import { connect } from './sqlite.js'
 
-/** What the holder of a lock does meanwhile. */
+/** The work for which a lock is held. */
 export type LockPurpose = 'project' | 'replay' | 'prune' | 'archive' | 'redate'
 
 /**
@@ -96,8 +96,7 @@ export function isLocked(databasePath: string): boolean {
   let connection: SQLite.Database | undefined
   try {
     connection = connect(lockPath, { readonly: true, fileMustExist: true, timeout: 0 })
-    // A shared lock is enough to meet an exclusive one, and questions asked at the same moment
-    // don't meet each other.
+    // A shared lock is enough to notice an exclusive one, and shared ones don't disturb each other.
     connection.prepare('SELECT 1 FROM sqlite_master').get()
     return false
   } catch (error) {
@@ -128,7 +127,7 @@ function release(connection: SQLite.Database, pidPath: string): void {
 function writePidFile(pidPath: string, purpose: LockPurpose): void {
   const holder = { pid: process.pid, hostname: hostname(), purpose, started_at: new Date().toISOString() }
   try {
-    // Made anew: writing to an existing one would follow a symbolic link.
+    // A new file, because writing to an existing one would follow a symbolic link.
     rmSync(pidPath, { force: true })
     writeFileSync(pidPath, `${JSON.stringify(holder)}\n`, { flag: 'wx', mode: 0o644 })
   } catch {

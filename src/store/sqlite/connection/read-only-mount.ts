@@ -16,13 +16,6 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { DatabaseError } from './errors.js'
 
-/**
- * Bytes 18 and 19 of the header say how a database is read and written: 2 through a WAL, 1 without
- * one.
- */
-const FORMAT_BYTE = 18
-const WITHOUT_WAL = Buffer.from([1, 1])
-
 /** Tells one state of a file from another. */
 interface FileState {
   size: bigint
@@ -168,3 +161,10 @@ function markAsWithoutWal(copy: string): void {
     closeSync(fd)
   }
 }
+
+/**
+ * Bytes 18 and 19 of the header say how a database is read and written: 2 through a WAL, 1 without
+ * one.
+ */
+const FORMAT_BYTE = 18
+const WITHOUT_WAL = Buffer.from([1, 1])

@@ -45,8 +45,8 @@ function loadDriver(): typeof SQLite {
 }
 
 /**
- * Says why a Node must not load this version of better-sqlite3, which would end it without a word.
- * Null: it may.
+ * The reason not to load this version of better-sqlite3: it would end this Node without a word.
+ * Null if there is none.
  */
 export function versionProblem(driverVersion: string, nodeVersion: string): string | null {
   const { driverMajor, nodeMajor } = NEEDS_NODE
@@ -62,8 +62,8 @@ function packageFolder(main: string): string {
 }
 
 /**
- * Returns the error of an addon that this Node can't load with what mends it, and any other error
- * as it is.
+ * Returns a DatabaseError that says what to do if this Node can't load the addon, and any other
+ * error as it is.
  */
 function asDriverError(error: unknown): unknown {
   const { code, message = '' } = error as NodeJS.ErrnoException

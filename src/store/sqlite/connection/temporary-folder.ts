@@ -3,20 +3,6 @@ import { dirname } from 'node:path'
 import type { Database } from './database.js'
 
 /**
- * The folders that SQLite tries when none was set, in its order: https://sqlite.org/tempfiles.html,
- * "Temporary file storage locations". The environment counts as it was when the process opened its
- * first database.
- */
-const USUAL_FOLDERS = [
-  process.env['SQLITE_TMPDIR'],
-  process.env['TMPDIR'],
-  '/var/tmp',
-  '/usr/tmp',
-  '/tmp',
-  '.',
-]
-
-/**
  * Makes SQLite put its temporary files beside the database: sorting an index of millions of rows
  * takes as much space as the index, and a system's temporary folder is often small, in memory, or
  * read-only. SQLITE_TMPDIR overrides it. The setting is the process's, so the database that was
@@ -34,12 +20,26 @@ export function keepTemporaryFilesBeside(database: Database, file: string): void
 }
 
 /**
- * The folder of SQLite's temporary files for this database; null where no folder may be written to.
+ * The folder of SQLite's temporary files for this database; null if no folder may be written to.
  */
 export function temporaryFolder(file: string): string | null {
   const [chosen, ...others] = USUAL_FOLDERS
   return [chosen ?? folderOf(file), ...others].find(isUsable) ?? null
 }
+
+/**
+ * The folders that SQLite tries when none was set, in its order: https://sqlite.org/tempfiles.html,
+ * "Temporary file storage locations". The environment counts as it was when the process opened its
+ * first database.
+ */
+const USUAL_FOLDERS = [
+  process.env['SQLITE_TMPDIR'],
+  process.env['TMPDIR'],
+  '/var/tmp',
+  '/usr/tmp',
+  '/tmp',
+  '.',
+]
 
 function folderOf(file: string): string {
   try {

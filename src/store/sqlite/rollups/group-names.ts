@@ -2,13 +2,6 @@ import { createHash } from 'node:crypto'
 import type { Database } from 'better-sqlite3'
 
 /**
- * The most UTF-8 bytes of a name that a key of the totals holds itself. A page of 4 KiB holds a
- * thousand bytes of a key, so that each total of a longer one took two pages of its own; a shorter
- * one costs hardly more than a hash.
- */
-const MAX_BYTES = 128
-
-/**
  * Returns a key for names of any length: the first 16 bytes, in hexadecimal, of the SHA-256 of
  * their JSON array.
  */
@@ -32,6 +25,13 @@ export function isLongName(name: string | null): name is string {
   // A UTF-16 unit is at most three bytes of UTF-8.
   return name !== null && name.length * 3 > MAX_BYTES && Buffer.byteLength(name) > MAX_BYTES
 }
+
+/**
+ * The most UTF-8 bytes of a name that stands in a total's key itself. A page of 4 KiB holds a
+ * thousand bytes of a key, so each total with a longer key took two pages of its own; a name this
+ * short costs hardly more than a hash.
+ */
+const MAX_BYTES = 128
 
 /**
  * Returns a group's name as a key of the totals: '' for null, `=` and a short name, or `#` and the

@@ -2,15 +2,12 @@ import { safeIdentifier } from '../../../events/identifier.js'
 import { ProjectionError } from '../../errors.js'
 import type { Database } from '../connection/database.js'
 
-/** More would make a roll-up for nearly every request. */
-const MAX_LABELS = 8
-
 /** The names of the labels that roll-ups are kept by, in order. */
 export function rollupLabels(database: Database): string[] {
   return database.prepare<[], string>('SELECT name FROM rollup_labels ORDER BY name').pluck().all()
 }
 
-/** Chooses the labels of roll-ups that are empty: every sum depends on them. */
+/** Sets the labels. Call it only while the roll-ups are empty, since every sum depends on them. */
 export function setRollupLabels(database: Database, names: readonly string[]): void {
   database.exec('DELETE FROM rollup_labels')
   const insert = database.prepare('INSERT OR IGNORE INTO rollup_labels (name) VALUES (?)')
@@ -21,7 +18,7 @@ export function setRollupLabels(database: Database, names: readonly string[]): v
  * Chooses the labels that roll-ups are kept by. That is possible while there are no requests, and
  * in a replay: every sum depends on them.
  *
- * @param asked undefined: those of the database stay.
+ * @param asked undefined keeps those that are stored.
  * @throws ProjectionError OTHER_ROLLUP_LABELS; RangeError as `checkRollupLabels`.
  */
 export function chooseRollupLabels(
@@ -52,6 +49,9 @@ export function checkRollupLabels(names: readonly string[]): string[] {
   }
   return sorted
 }
+
+/** The most labels to keep roll-ups by. More would make a roll-up for nearly every request. */
+const MAX_LABELS = 8
 
 function describe(names: readonly string[]): string {
   return names.length === 0 ? 'no label' : names.map((name) => JSON.stringify(name)).join(', ')

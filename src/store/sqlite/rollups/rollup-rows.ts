@@ -27,22 +27,22 @@ export class RollupRows {
     this.#statements = prepareStatements(database, options)
   }
 
-  /** Forgets what a failed writing has left waiting. */
+  /** Forgets the rows that a failed writing left in the queues. */
   begin(): void {
     this.#newSums.clear()
     this.#newLatencies.clear()
   }
 
   /**
-   * Adds a key that has no rows yet, by the next `insert` at the latest. Fastest in the order of
-   * keys.
+   * Adds a roll-up that has no rows yet. They are inserted by the next `insert` at the latest, and
+   * fastest in the order of keys.
    */
   addNew(key: readonly KeyValue[], { sums, latencies }: Rollup): void {
     this.#newSums.add(key, sums)
     if (latencies.length > 0) this.#newLatencies.add([...key, latencies])
   }
 
-  /** Adds to the rows that a key may have. */
+  /** Adds to a roll-up that may have rows. */
   add(key: readonly KeyValue[], { sums, latencies }: Rollup): void {
     const { addSums, addLatencies, takeLatencies } = this.#statements
     addSums.run(...key, ...sums)

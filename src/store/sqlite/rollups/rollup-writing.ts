@@ -7,9 +7,9 @@ import {
   HOUR_LENGTH,
   type RollupChanges,
 } from '../../../folds/rollups.js'
-import type { RollupGrain, RollupTables } from './rollup-tables.js'
+import type { RollupGrain, RollupStatements } from './rollup-statements.js'
 
-/** What several dimensions may have in common, and how to read it of one. */
+/** Something that dimensions may have in common, and how to read one dimension's value of it. */
 type Grouping = [groupedBy: string, nameOf: (dimension: Dimension) => string | null]
 
 const ALL: Grouping = ['', () => null]
@@ -20,18 +20,22 @@ const ALL: Grouping = ['', () => null]
  *
  * @param labels the names of `rollup_labels`.
  */
-export function writeRollups(tables: RollupTables, changes: RollupChanges, labels: readonly string[]): void {
-  tables.begin()
-  const writer = new RollupWriter(tables, changes)
+export function writeRollups(
+  statements: RollupStatements,
+  changes: RollupChanges,
+  labels: readonly string[],
+): void {
+  statements.begin()
+  const writer = new RollupWriter(statements, changes)
   writer.write('day', DAY_LENGTH, groupingsOf(labels))
   writer.write('hour', HOUR_LENGTH, [ALL])
-  tables.insert()
-  for (const dimension of changes.dimensions) tables.count(dimension, dimension.counters)
+  statements.insert()
+  for (const dimension of changes.dimensions) statements.count(dimension, dimension.counters)
 }
 
-/** Keeps no object for a cell through the whole writing: there are thousands of cells. */
+/** Writes cells without keeping an object for each: there are thousands of them. */
 class RollupWriter {
-  readonly #tables: RollupTables
+  readonly #statements: RollupStatements
   readonly #cells: RollupCells
   /** The dimensions that change, in the order of their ids. */
   readonly #dimensions: (DimensionChanges & { id: number })[]
@@ -39,10 +43,13 @@ class RollupWriter {
   readonly #dimensionOf: Uint32Array
   readonly #latencies = new LatencyHistogram()
 
-  constructor(tables: RollupTables, { dimensions, cells }: RollupChanges) {
-    this.#tables = tables
+  constructor(statements: RollupStatements, { dimensions, cells }: RollupChanges) {
+    this.#statements = statements
     this.#cells = cells
-    this.#dimensions = dimensions.map((dimension) => ({ ...dimension, id: tables.dimensionId(dimension) }))
+    this.#dimensions = dimensions.map((dimension) => ({
+      ...dimension,
+      id: statements.dimensionId(dimension),
+    }))
     this.#dimensions.sort((a, b) => a.id - b.id)
     this.#dimensionOf = new Uint32Array(cells.cells)
     for (const [place, { hours }] of this.#dimensions.entries()) {
@@ -60,7 +67,7 @@ class RollupWriter {
         const rollup = this.#sumOf(cells.slice(from, to).map((cell) => this.#cells.rollup(cell)))
         const dimension = this.#dimensions[place]
         if (dimension === undefined) throw new Error('a cell without a dimension')
-        this.#tables.add({ grain, period, dimensionId: dimension.id }, rollup)
+        this.#statements.add({ grain, period, dimensionId: dimension.id }, rollup)
         parts.push({ dimension, rollup })
         from = to
       }
@@ -68,7 +75,7 @@ class RollupWriter {
         const groups = new Map<string | null, Rollup[]>()
         for (const { dimension, rollup } of parts) append(groups, nameOf(dimension), rollup)
         for (const [name, rollups] of groups) {
-          this.#tables.addTotal({ grain, groupedBy, period, name }, this.#sumOf(rollups))
+          this.#statements.addTotal({ grain, groupedBy, period, name }, this.#sumOf(rollups))
         }
       }
     }

@@ -135,7 +135,7 @@ export function migrate(
 }
 
 /**
- * Tries migrations on an empty copy of a database's schema, which is all that can make them fail.
+ * Tries migrations on an empty copy of a database's schema. Rows aren't expected to make them fail.
  *
  * @throws DatabaseError as the migrations themselves would.
  */

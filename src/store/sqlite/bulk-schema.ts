@@ -9,8 +9,8 @@ import {
   PLACEHOLDERS,
   placedCompletion,
   prunedCompletionTest,
-} from './projection-tables.js'
-import { quoted } from './references.js'
+} from './projection-statements.js'
+import { quoted } from './user-references.js'
 
 interface DeferredRow extends CompletionRow {
   before_id: number
@@ -25,11 +25,11 @@ interface Index {
 const PAGE_ROWS = 1000
 
 /**
- * Changes the schema for a bulk transaction, which inserts so many requests that making an index
- * anew is cheaper than keeping it up to date. Completions need that index to find their row, so
- * they are put aside meanwhile.
+ * Changes the schema for a bulk transaction, which inserts so many requests that rebuilding an
+ * index is cheaper than keeping it up to date. Completions need that index to find their row, so
+ * they are deferred until it is back.
  */
-export class BulkTables {
+export class BulkSchema {
   readonly #database: Database
   #indexes: Index[] = []
   readonly #triggers: string[] = []
@@ -50,8 +50,8 @@ export class BulkTables {
   /**
    * Drops every index that a statement made, except those that only grow at their end, or hardly at
    * all: keeping them while lines are read takes 5 % less than making them at the end. `finish`
-   * makes the index of streams without an end, which are few by then: kept, it took 0.3 µs a row
-   * where two in five are such streams; made at the end, 0.1.
+   * makes the index of streams without an end, which are few by then. Kept up to date, it took 0.3
+   * µs a row if two in five were such streams; made at the end, 0.1.
    */
   dropIndexes(): void {
     this.#drop("sql IS NOT NULL AND name NOT IN ('idx_requests_timestamp', 'idx_requests_unjournaled')")
@@ -63,8 +63,8 @@ export class BulkTables {
   }
 
   /**
-   * Drops the triggers that users have made, until `finish`. Rows that go and come back the same
-   * are no news to them, and a trigger that deletes what belongs to a deleted request would do
+   * Drops the triggers that users have made, until `finish`. Rows that are deleted and inserted
+   * again must not fire them: a trigger that deletes what belongs to a deleted request would do
    * harm.
    */
   dropTriggers(): void {
@@ -78,8 +78,8 @@ export class BulkTables {
   }
 
   /**
-   * Makes the indexes that completions need, each by the statement that had made it, even where a
-   * user has changed it.
+   * Makes the indexes that completions need, each by its own SQL, so that those of users come back
+   * as they were.
    */
   createIndexes(): void {
     const isLast = ({ name }: Index) => name === 'idx_requests_unended'
@@ -92,8 +92,8 @@ export class BulkTables {
   }
 
   /**
-   * Defers the held completions, before all others. They wait for new requests: no stored one is
-   * theirs.
+   * Defers the held completions, before all others. They wait for new requests, since no stored
+   * request is theirs.
    */
   deferHeldCompletions(): void {
     this.#database.exec(`
@@ -133,7 +133,7 @@ export class BulkTables {
     }
   }
 
-  /** Drops what was put aside, and makes the last index and the triggers again. */
+  /** Drops the table of deferred completions, and makes the last index and the triggers again. */
   finish(): void {
     for (const { sql } of this.#indexes.splice(0)) this.#database.exec(sql)
     for (const sql of this.#triggers.splice(0)) this.#database.exec(sql)
@@ -152,19 +152,19 @@ export class BulkTables {
 }
 
 /**
- * The share of the stored rows that new ones must be for a bulk transaction. Measured: making the
- * index of random UUIDs anew takes 0.9 µs for each row of the table, keeping it up to date 4 to 8
- * µs for each new one.
+ * How many new rows there must be for each stored one to make a bulk transaction worth it.
+ * Measured: rebuilding the index of random UUIDs takes 0.9 µs for each row of the table, keeping it
+ * up to date 4 to 8 µs for each new one.
  */
 const MIN_BULK_SHARE = 1 / 4
 
-/** The length that lines are taken to have while none is stored. */
+/** The assumed length of a line if none has been projected. */
 const USUAL_LINE_BYTES = 400
 
 /**
- * Whether so many lines wait that making an index anew is cheaper than keeping it up to date.
+ * Whether so many lines wait that rebuilding an index is cheaper than keeping it up to date.
  *
- * @param bytes the length of those lines that one transaction can bring in.
+ * @param bytes how many bytes of lines the transaction will take.
  */
 export function isWorthBulk(
   database: Database,

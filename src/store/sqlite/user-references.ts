@@ -10,17 +10,17 @@ interface RequestReference {
 }
 
 /**
- * Notes what users' tables refer to through foreign keys, and checks it after a replay. That runs
- * with foreign keys off, so that no cascade takes the users' rows while the same requests go and
- * come back. A reference that would lead to nothing afterwards, or to another request, is found
- * here, before the commit.
+ * Notes the foreign keys by which users' tables refer to requests, and checks them after a replay.
+ * A replay runs with foreign keys off, so that no cascade takes the users' rows while the same
+ * requests are deleted and inserted again. `check` finds references that would then lead nowhere or
+ * to another request, before the commit.
  */
 export class HeldReferences {
   readonly #database: Database
   /** The tables that have foreign keys. */
   readonly #children: string[]
 
-  /** Takes notes: in the transaction, before anything is removed. */
+  /** Notes the references. Call it in the transaction, before anything is removed. */
   constructor(database: Database) {
     this.#database = database
     database.exec(`
@@ -45,7 +45,10 @@ export class HeldReferences {
     }
   }
 
-  /** Compares, once all rows have come again. @throws DatabaseError ROWS_REFERRED_TO */
+  /**
+   * Checks the references, once all requests are there again. @throws DatabaseError
+   * ROWS_REFERRED_TO
+   */
   check(): void {
     const moved = this.#database
       .prepare<[], { child: string; n: number }>(
@@ -103,8 +106,8 @@ export class HeldReferences {
 }
 
 /**
- * Checks that no user's table holds rows that a prune removes: a reference without ON DELETE
- * CASCADE, SET NULL or SET DEFAULT would stop it half way.
+ * Checks that no user's table forbids the removal of rows that a prune removes: a reference without
+ * ON DELETE CASCADE, SET NULL or SET DEFAULT would stop it half way.
  *
  * @param through the last segment whose rows go, by id.
  * @throws DatabaseError ROWS_REFERRED_TO
@@ -148,7 +151,7 @@ function requestReferences(database: Database): RequestReference[] {
   return [...references.values()]
 }
 
-/** A name as SQL takes it, whatever is in it. */
+/** Quotes a name for SQL, whatever is in it. */
 export function quoted(name: string): string {
   return `"${name.replaceAll('"', '""')}"`
 }

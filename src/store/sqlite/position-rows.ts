@@ -107,10 +107,10 @@ export function advancePosition(database: Database, expectedBytes: number, next:
 }
 
 /**
- * Keeps the counts of odd completions after a replay of a pruned journal. It leaves out completions
+ * Keeps the counts of odd completions in a replay after a prune. The replay leaves out completions
  * whose request is gone, but they were odd all the same.
  *
- * @param positions as they were before.
+ * @param positions the positions before the replay.
  */
 export function keepOddCompletions(database: Database, positions: Iterable<SegmentPosition>): void {
   const statement = database.prepare(
@@ -132,16 +132,18 @@ export function hasPrunedLateLines(database: Database): boolean {
 }
 
 /**
- * The names of segments that are gone, and that somebody has told a projector or a replay to do
- * without.
+ * The names of missing segments that somebody has accepted, by an option of a projector or a
+ * replay.
  */
 export function acceptedMissing(database: Database): Set<string> {
   return new Set(database.prepare<[], string>('SELECT name FROM missing_segments').pluck().all())
 }
 
 /**
- * @param names of the segments that are gone now: one that came back must not go unnoticed the next
- *   time.
+ * Replaces the names of accepted segments.
+ *
+ * @param names the segments that are missing now. One that has come back isn't among them, so it
+ *   will be noticed if it goes again.
  */
 export function acceptMissing(database: Database, names: readonly string[]): void {
   const at = new Date().toISOString()

@@ -6,7 +6,7 @@ import type { RatioChange } from '../../folds/token-ratios.js'
 import type { Database } from './connection/database.js'
 import { RowQueue, type RowValue } from './row-queue.js'
 
-/** A completion as the tables that keep one have it. */
+/** The row of a completion in the tables that keep completions. */
 export interface CompletionRow extends Omit<StreamCompleted, 'type' | 'timestamp' | 'success' | 'attempt'> {
   attempt: number | null
   segment_id: number
@@ -14,7 +14,7 @@ export interface CompletionRow extends Omit<StreamCompleted, 'type' | 'timestamp
   success: number | null
 }
 
-/** What a completion overwrites of its request, nulls included. */
+/** The columns of a request that a completion overwrites, with nulls too. */
 export const OUTCOME_COLUMNS = [
   'input_tokens',
   'output_tokens',
@@ -63,7 +63,7 @@ const REQUEST_COLUMNS = [
  * Writes what the folds change, by statements that are prepared once. All of them run in the
  * caller's transaction.
  */
-export class ProjectionTables {
+export class ProjectionStatements {
   readonly #statements: ReturnType<typeof prepareStatements>
   readonly #requests: RowQueue
 
@@ -72,7 +72,7 @@ export class ProjectionTables {
     this.#requests = new RowQueue(database, 'requests', REQUEST_COLUMNS)
   }
 
-  /** Forgets what a transaction that failed has left. */
+  /** Forgets the rows that a failed transaction left in the queue. */
   begin(): void {
     this.#requests.clear()
   }
@@ -82,10 +82,10 @@ export class ProjectionTables {
     this.#requests.insert()
   }
 
-  /** Overwrites what the completion brings. */
+  /** Overwrites the outcome of a request with that of its completion. */
   completeRequest({ before, by: { completion, place }, isAmbiguous }: CompletedRequest): void {
     const { completeRequest, supersede, countOdd } = this.#statements
-    // Before the new one overwrites it, the completion that the row has is noted.
+    // The place of the completion before is noted before it is overwritten.
     if (before.completedBy !== null) {
       const { segmentId, byteOffset } = before.completedBy
       supersede.run(segmentId, byteOffset, before.id, Number(before.success))
@@ -97,7 +97,7 @@ export class ProjectionTables {
       before.id,
     )
     const isRepeated = before.completedBy !== null
-    // The segment may have been pruned: then it has no counts any more.
+    // A pruned segment has no counts any more: then nothing is updated.
     if (isRepeated || isAmbiguous) countOdd.run(Number(isRepeated), Number(isAmbiguous), place.segmentId)
   }
 
@@ -151,7 +151,7 @@ export function carriedCompletions(database: Database): PlacedCompletion[] {
   return database.prepare<[], CompletionRow>(sql).all().map(placedCompletion)
 }
 
-/** Returns a test that tells of a completion whether it changed a request that was pruned. */
+/** Returns a function that tells whether a completion changed a request that was pruned. */
 export function prunedCompletionTest(database: Database): (correlationId: string, place: Place) => boolean {
   const statement = database.prepare<[string, number, number, number, number]>(
     `SELECT 1 FROM pruned_completion_places WHERE correlation_id = ? AND (segment_id, byte_offset) >= (?, ?)
@@ -249,7 +249,7 @@ function prepareStatements(database: Database) {
   }
 }
 
-/** A completion whose `success` is null leaves what the request said. */
+/** The SQL that overwrites a column. A completion whose `success` is null leaves the request's. */
 function assignment(column: (typeof OUTCOME_COLUMNS)[number]): string {
   return column === 'success' ? 'success = coalesce(?, success)' : `${column} = ?`
 }

@@ -2,9 +2,9 @@ import { ProjectionError } from '../errors.js'
 import type { Database } from './connection/database.js'
 
 /**
- * The version of each projection's fold. Raise it when the same events give other rows than before:
- * then `project` stops and asks for a replay. A new projection is filled by the migration that adds
- * it.
+ * The version of each projection's fold. Raise it when the same events produce other rows than
+ * before: then `project` stops and asks for a replay. A new projection is filled by the migration
+ * that adds it.
  */
 const VERSIONS: Readonly<Record<string, number>> = {
   requests: 2,

@@ -35,7 +35,7 @@ const ASCII = /^[ -~]*$/
  * Writes roll-ups and counters, by statements that are prepared once. All of them run in the
  * caller's transaction.
  */
-export class RollupTables {
+export class RollupStatements {
   readonly #statements: ReturnType<typeof prepareStatements>
   readonly #rollups: RollupRows
   readonly #totals: RollupRows
@@ -68,8 +68,8 @@ export class RollupTables {
   }
 
   /**
-   * Begins a writing, up to `insert`, in which each key may come once. Forgets what a failed one
-   * has left.
+   * Begins a writing, which ends with `insert` and in which each key may come once. Forgets what a
+   * failed one has left.
    */
   begin(): void {
     this.#rollups.begin()
@@ -79,8 +79,8 @@ export class RollupTables {
   }
 
   /**
-   * Adds to the roll-up of a key, by the next `insert` at the latest; totals likewise. Fastest in
-   * the order of keys.
+   * Adds to the roll-up of a key. Its rows are written by the next `insert` at the latest, as those
+   * of totals are, and fastest in the order of keys.
    */
   add({ grain, period, dimensionId }: RollupKey, rollup: Rollup): void {
     this.#add(this.#rollups, grain, period, [grain, period, dimensionId], rollup)
@@ -107,9 +107,9 @@ export class RollupTables {
   }
 
   /**
-   * Adds to a row. A period after the newest stored one must be new, and new rows can be inserted
-   * several at a time. In the order of their keys 155,000 of them with their latencies took 1.3 µs
-   * each, one by one in another order 3.9.
+   * Adds a roll-up to the rows. One whose period is later than all stored ones must be new, and new
+   * rows can be inserted several at a time. In the order of their keys 155,000 of them with their
+   * latencies took 1.3 µs each, one by one in another order 3.9.
    */
   #add(
     rows: RollupRows,
@@ -123,7 +123,7 @@ export class RollupTables {
       newest = this.#statements.newestPeriod.get(grain)?.period ?? ''
       this.#newest.set(grain, newest)
     }
-    // Only another program writes a period beyond ASCII. There, SQLite's order is another one.
+    // Only another program writes a period beyond ASCII, which SQLite orders differently.
     if (ASCII.test(period) && period > newest) rows.addNew(key, rollup)
     else rows.add(key, rollup)
   }
@@ -147,7 +147,7 @@ export class RollupTables {
     }
   }
 
-  /** Removes the rows of dimensions and totals that have no requests any more. */
+  /** Removes the roll-ups and totals that no request is left in. */
   removeEmpty(): void {
     for (const statement of this.#statements.removeEmpty) statement.run()
   }
