@@ -7,7 +7,7 @@ import { run } from '../support/program.js'
 import { test } from '../support/workspace.js'
 
 /** What differs from run to run. */
-const MEASURED = /\d+ ms|[\d.]+ \w+ free \(\d+ %\)/g
+const MEASURED = /\d+ ms|[\d.]+ \w+ free( \(\d+ %\))?/g
 
 // Most tests of commands run them in their own process: this holds that the program that users have says the same of those
 // that no other test starts.

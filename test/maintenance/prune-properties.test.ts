@@ -119,7 +119,7 @@ test('what a prune leaves is what a replay of the rest gives, and verify finds i
 }, async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(inOrder, { maxLength: 30 }), (steps) => check(steps, true)),
-    { numRuns: 20 },
+    { numRuns: 12 },
   )
 })
 
@@ -128,6 +128,6 @@ test('after late lines too verify finds what a prune leaves right, and what a re
 }, async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(anyOrder, { maxLength: 30 }), (steps) => check(steps, false)),
-    { numRuns: 20 },
+    { numRuns: 12 },
   )
 })

@@ -156,7 +156,7 @@ test('rows equal the fold of the journal; replay = live; applied twice = applied
         expect(contents(paths.database)).toEqual(live)
       })
     }),
-    { numRuns: 60 },
+    { numRuns: 30 },
   )
 })
 
@@ -179,6 +179,6 @@ test('late lines are applied as they come, in bulk too, and by a replay in the o
         expect(await verify(paths)).toMatchObject({ problems: [], late: 0 })
       })
     }),
-    { numRuns: 40 },
+    { numRuns: 25 },
   )
 })

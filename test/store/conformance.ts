@@ -123,7 +123,7 @@ export function conformance(name: string, open: () => Promise<OpenedStore>): voi
         fc.asyncProperty(commits(lines([FIRST, SECOND])), (made) =>
           withStore((opened) => expectModel(opened, made)),
         ),
-        { numRuns: 80 },
+        { numRuns: 40 },
       )
     })
 
@@ -139,7 +139,7 @@ export function conformance(name: string, open: () => Promise<OpenedStore>): voi
             expect(await everything(opened)).toEqual(before)
           }),
         ),
-        { numRuns: 40 },
+        { numRuns: 25 },
       )
     })
 

@@ -95,7 +95,7 @@ test('whatever was projected, in whatever order it came, is found right', { time
         expect(await verify(paths)).toMatchObject({ ok: true, problems: [] })
       })
     }),
-    { numRuns: 50 },
+    { numRuns: 25 },
   )
 })
 
@@ -134,7 +134,7 @@ test('any byte of what was projected, and any cell of a row, is found when it ch
         expect({ column, ok: (await verify(paths)).ok }).toEqual({ column, ok: false })
       })
     }),
-    { numRuns: 40 },
+    { numRuns: 20 },
   )
 })
 
@@ -177,6 +177,6 @@ test('two ids that were swapped are found where the rules allow only one order, 
         })
       })
     }),
-    { numRuns: 25 },
+    { numRuns: 15 },
   )
 })

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Journal, openJournal, openJournalWith } from '../../../src/journal/append/journal.js'
 import { type Effect, FaultyFileSystem } from '../../support/faulty-file-system.js'
@@ -225,8 +226,8 @@ export function whyNoMount(): string | null {
 }
 
 function tryMount(): string {
-  const directory = '/tmp/request-journal-mount-probe'
-  mkdirSync(directory, { recursive: true })
+  // A folder of its own: several processes may probe at once.
+  const directory = mkdtempSync(join(tmpdir(), 'request-journal-mount-probe-'))
   try {
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'probe', directory], { stdio: 'ignore' })
     execFileSync('umount', [directory], { stdio: 'ignore' })
