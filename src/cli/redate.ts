@@ -35,7 +35,7 @@ function describe({ dry_run, renamed, left, still_written, replayed }: RedateRes
   for (const name of left) lines.push(`${name} stays: it is sealed or archived under this name`)
   for (const name of still_written) {
     lines.push(
-      `${name} was made anew: the clock of some writer is still ahead; correct it, then run this again`,
+      `${name} was made again: the clock of some writer is still ahead; correct it, then run this again`,
     )
   }
   if (replayed) lines.push('The database was rebuilt')

@@ -24,7 +24,7 @@ const ADVICE: Record<ProblemKind, string> = {
   ratio: OF_DATABASE,
   rollup: OF_DATABASE,
   counter:
-    'counters survive a replay: project the journal into a new database to have them counted anew, or leave them, ' +
+    'counters survive a replay: project the journal into a new database to have them counted again, or leave them, ' +
     'since only monitoring reads them',
   damaged: OF_JOURNAL,
   gone: OF_JOURNAL,

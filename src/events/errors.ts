@@ -45,8 +45,9 @@ function describeProblem({ field, found, expected }: EventProblem): string {
 }
 
 /**
- * Finds every field of `input` that isn't what the table says. The sentences stand in `rejected_lines`, where `verify`
- * compares them: reworded, they would make the databases that are there look altered.
+ * Finds every field of `input` that isn't what the table says. The sentences stand in
+ * `rejected_lines`, where `verify` compares them: reworded, they would make the databases that are
+ * there look altered.
  */
 export function findProblems(
   input: object,

@@ -12,7 +12,11 @@ interface Outcome {
    * @default null, if it may be left out
    */
   output_tokens: number | null
-  /** The gateway's own figure, in satoshis; fractions are kept. Null: unknown. @default null, if it may be left out */
+  /**
+   * The gateway's own figure, in satoshis; fractions are kept. Null: unknown.
+   *
+   * @default null, if it may be left out
+   */
   cost_sats: number | null
   /**
    * What the provider reported for this request, in satoshis. Null: it reported nothing.

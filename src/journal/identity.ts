@@ -78,7 +78,7 @@ export function assertIdentity(directory: string, journalId: string, fs: FileSys
   const found = readIfThere(join(directory, IDENTITY_FILE), fs)
   if (found?.journal_id === journalId) return
   const what = found === null ? 'no journal any more' : `another journal, ${found.journal_id}`
-  const text = `${directory} holds ${what}: this writer has opened ${journalId}. Put it back, or open the journal anew`
+  const text = `${directory} holds ${what}: this writer has opened ${journalId}. Put it back, or open the journal again`
   throw new JournalError('JOURNAL_INVALID', directory, text)
 }
 

@@ -17,8 +17,8 @@ import { archiveFile, leavingFile, type SegmentRef } from '../journal/segments.j
 const TEMPORARY = '.gz.tmp'
 
 /**
- * How often a segment that late writers still add to is archived anew before it is left to the next
- * run.
+ * How often a segment that late writers still add to is archived again before it is left to the
+ * next run.
  */
 const MAX_ROUNDS = 5
 
@@ -44,7 +44,7 @@ export class AlteredSegmentError extends Error {
  *
  * | plain | .gz.tmp | .gz | .gone | killed after | readers use | the next run |
  * |---|---|---|---|---|---|---|
- * | yes | any | no | no | nothing, written, compared, recorded | plain | removes .gz.tmp, begins anew; a second entry counts |
+ * | yes | any | no | no | nothing, written, compared, recorded | plain | removes .gz.tmp, begins again; a second entry counts |
  * | yes | no | yes | no | named | plain | the same, renames over .gz |
  * | no | any | yes | yes | left, and a new round's written to recorded | .gone | compares .gz with .gone by size and hash; a new round, or removes .gone |
  * | no | no | yes | yes | settled | .gone | the same |
@@ -167,7 +167,7 @@ export class SegmentArchiver {
     try {
       return (await readBack(path)).archive_sha256 === entry.archive_sha256
     } catch {
-      // It is damaged. The plain file still exists, so the archive is made anew.
+      // It is damaged. The plain file still exists, so the archive is made again.
       return false
     }
   }

@@ -18,12 +18,6 @@ import { delayBeforeLook, WakeUp } from './wake-up.js'
 
 export type { ProjectorLogger, ProjectorOptions } from './options.js'
 
-/**
- * How long a projector that follows the journal blocks its thread for a lock; it tries again
- * afterwards, with back-off. One that projects once waits the full time that openDatabase sets.
- */
-const BUSY_TIMEOUT_MS = 250
-
 /** What was projected, as `project --once --json` prints it. */
 export interface ProjectResult {
   /** How many events became rows, or changed one. */
@@ -80,6 +74,12 @@ export async function startProjectorWith(options: ProjectorOptions, clock: Clock
 }
 
 /**
+ * How long a projector that follows the journal blocks its thread for a lock; it tries again
+ * afterwards, with back-off. One that projects once waits the full time that openDatabase sets.
+ */
+const BUSY_TIMEOUT_MS = 250
+
+/**
  * Projects everything that is in the journal now, and closes the database.
  *
  * @throws JournalError JOURNAL_MISSING; otherwise as `startProjector`.
@@ -109,7 +109,9 @@ export async function projectOnceWith(
   }
 }
 
-/** Decides when to look for new lines, until the projector is stopped; `catch-up.ts` projects them. */
+/**
+ * Decides when to look for new lines, until the projector is stopped. `catch-up.ts` projects them.
+ */
 async function follow(work: Work, wakeUp: WakeUp, isStopping: () => boolean): Promise<void> {
   const { logger } = work
   let lastLineAt = performance.now()
@@ -235,7 +237,7 @@ class Work {
       ...this.#forCatchUp,
       onProgress: (progress) => this.#logProgress(progress),
       onRecompressed: (path) =>
-        logger.info({ path }, 'The archive was compressed anew: it holds what was recorded'),
+        logger.info({ path }, 'The archive was compressed again: it holds what was recorded'),
       onAccepted: (segments) => logger.warn({ segments }, 'Going on without segments that are gone'),
     })
     this.logger.info(fields, 'Projecting')

@@ -8,9 +8,9 @@ import type { SegmentPosition } from '../store/positions.js'
 import { checkSegment } from './segments/segment-check.js'
 
 /**
- * Returns positions under the names that `redate` has given to their files: those of segments that
- * are dated in the future and gone. Only a file that holds, byte for byte, the lines that were
- * projected counts.
+ * Returns the positions, with the new names of segments that `redate` has renamed. Such a segment
+ * is dated in the future and gone, and another file holds, byte for byte, the lines that were
+ * projected.
  */
 export function followRenames(
   directory: string,

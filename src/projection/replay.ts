@@ -26,9 +26,6 @@ import { replayInto } from './replay-into.js'
 import { missingSegments, segmentsMissing } from './segments/missing-segments.js'
 import { checkJournal } from './segments/segment-check.js'
 
-/** How many bytes are read at a time. Nothing else needs the event loop here. */
-const CHUNK_BYTES = 256 * 1024
-
 /** How far a replay has got. */
 export interface ReplayProgress {
   /** How much of the journal has been read. */
@@ -45,8 +42,7 @@ export interface ReplayOptions {
   /** The database file, created if it doesn't exist. */
   database: string
   /**
-   * A new path for the rebuilt database: then the old one stays as it is, whatever is at work on
-   * it.
+   * A new path for the rebuilt database. The old one stays as it is, and its projector may go on.
    * @default the database itself is rebuilt
    */
   into?: string | undefined
@@ -60,7 +56,7 @@ export interface ReplayOptions {
   onProgress?: ((progress: ReplayProgress) => void) | undefined
   /**
    * Whether to rebuild although segments, or parts of them, that were projected, sealed or archived
-   * are gone: then their rows are gone too, and later runs do without them.
+   * are missing. Their rows are lost, and later runs accept that they are missing.
    * @default false
    */
   allowMissing?: boolean | undefined
@@ -154,7 +150,7 @@ interface RebuildOptions {
   identity: JournalIdentity
   onProgress: ReplayOptions['onProgress']
   allowMissing: boolean
-  /** The positions as they were. */
+  /** The positions before the replay. */
   before: readonly SegmentPosition[]
   /** The last segment that was pruned, by id. */
   prunedThrough: number
@@ -244,9 +240,12 @@ class Rebuild {
     return sizes.reduce((sum, size) => sum + size, 0)
   }
 
-  /** Whether a line hadn't been projected before this replay: then the counters don't have it. */
+  /** Whether a line is projected for the first time, so that the counters don't have it yet. */
   #isNew({ segmentId, byteOffset }: Place): boolean {
     if (segmentId <= this.#options.prunedThrough) return false
     return byteOffset >= (this.#before.get(segmentId)?.projectedBytes ?? 0)
   }
 }
+
+/** How many bytes are read at a time. Nothing else needs the event loop here. */
+const CHUNK_BYTES = 256 * 1024

@@ -1,4 +1,4 @@
-// Not the global ones: tests replace those, and with fake timers no line would ever come.
+// Imported, because tests replace the global ones, and with fake timers no line would ever come.
 import { clearTimeout, setTimeout } from 'node:timers'
 import { type FSWatcher, watch } from 'chokidar'
 
@@ -62,7 +62,7 @@ export class WakeUp {
     if (!this.#isEnded) await this.#sleep(delayMs)
   }
 
-  /** Ends every wait and pause, now and from now on. */
+  /** Ends every wait and pause, those to come included. */
   end(): void {
     this.#isEnded = true
     this.#isHinted = true

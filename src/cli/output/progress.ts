@@ -40,7 +40,11 @@ export class ProgressLine {
     this.#isDrawn = this.#isTerminal
   }
 
-  /** Shows how far a task has come since this line was made. @param ending as of {@link formatProgress} */
+  /**
+   * Shows how far a task has come since this line was made.
+   *
+   * @param ending as of {@link formatProgress}
+   */
   showProgress(progress: Progress, ending?: string): void {
     const isRead = progress.bytes >= progress.total_bytes
     this.show((width) => formatProgress(progress, performance.now() - this.#startedAt, width, ending), isRead)

@@ -23,7 +23,7 @@ function openStandardError(): Sink {
     const fd = reopened()
     if (fd !== null) return { write: (bytes) => writeSync(fd, bytes) }
   }
-  // A file isn't opened anew: another descriptor would have an offset of its own.
+  // A file isn't opened again: another descriptor would have an offset of its own.
   if (stats.isFile() || (stats.isCharacterDevice() && !isatty(FD))) {
     return { write: (bytes) => writeSync(FD, bytes) }
   }
@@ -31,8 +31,8 @@ function openStandardError(): Sink {
 }
 
 /**
- * Opens the same pipe or terminal anew as a descriptor that doesn't block. The flag belongs to this
- * descriptor, so that other processes which share stderr aren't changed. Null if that can't be
+ * Opens the same pipe or terminal again as a descriptor that doesn't block. The flag belongs to
+ * this descriptor, so that other processes which share stderr aren't changed. Null if that can't be
  * done: only Linux can.
  */
 function reopened(): number | null {

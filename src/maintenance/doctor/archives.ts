@@ -43,7 +43,7 @@ export async function checkArchives(directory: string, segments: readonly Segmen
     return problem(`${countText(altered.length, 'archive')} altered${rest}`, advice, altered)
   }
   if (recompressed.length > 0) {
-    const found = `${countText(recompressed.length, 'archive')} compressed anew by somebody: the lines are those that were archived${rest}`
+    const found = `${countText(recompressed.length, 'archive')} compressed again by somebody: the lines are those that were archived${rest}`
     return note(found, null, recompressed)
   }
   return ok(archives.length === 0 ? 'none' : `${countText(archives.length, 'archive')} as recorded${rest}`)

@@ -18,9 +18,10 @@ interface Claim {
 }
 
 /**
- * Takes the database's word for which request each completion has changed. Where lines came late, completions met the
- * requests that were there then, which only the database knows; where lines are gone, so are requests that had
- * completions. A completion that no row claims must be held, or have been overwritten.
+ * Takes the database's word for which request each completion has changed. Where lines came late,
+ * completions met the requests that were there then, which only the database knows; where lines are
+ * gone, so are requests that had completions. A completion that no row claims must be held, or have
+ * been overwritten.
  */
 export class ClaimedCompletions implements CompletionChooser {
   /** Completions that a later one of the same request has overwritten. */
@@ -82,7 +83,10 @@ export class ClaimedCompletions implements CompletionChooser {
     return isSo
   }
 
-  /** What a database of an earlier version hasn't kept may have been overwritten by any later completion, or a late one. */
+  /**
+   * What a database of an earlier version hasn't kept may have been overwritten by any later
+   * completion, or a late one.
+   */
   #hasSuccessor(correlationId: string, place: Place): boolean {
     const kept = this.#statements.superseded.get(place.segmentId, place.byteOffset)
     if (kept !== undefined) return kept.correlation_id === correlationId

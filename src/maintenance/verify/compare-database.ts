@@ -19,7 +19,8 @@ interface CompareOptions {
 /**
  * Compares the database with what the journal gives, and reports each difference.
  *
- * @returns how many completions wait for their request, and how many were overwritten by another one.
+ * @returns how many completions wait for their request, and how many were overwritten by another
+ *   one.
  */
 export function compareWithExpected(
   snapshot: Snapshot,

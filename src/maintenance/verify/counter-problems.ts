@@ -23,10 +23,11 @@ const COUNTS_OTHERS = `SELECT EXISTS (SELECT 1 FROM main.missing_segments)
   OR (SELECT last_id FROM main.unjournaled_requests) > 0`
 
 /**
- * Reports counters that aren't what was counted. They never fall, and survive prunes and replays: they may be more than
- * what the journal gives where rows have gone for a good reason, and nowhere less. What completions have corrected depends
- * on the order in which they came, and a replay changes the rows but not the counters: so it is compared only
- * where each completion has one request that it can belong to, and each request one completion.
+ * Reports counters that aren't what was counted. They never fall, and survive prunes and replays:
+ * they may be more than what the journal gives where rows have gone for a good reason, and nowhere
+ * less. What completions have corrected depends on the order in which they came, and a replay
+ * changes the rows but not the counters: so it is compared only where each completion has one
+ * request that it can belong to, and each request one completion.
  */
 export function reportCounters(snapshot: Snapshot, problems: ProblemList): void {
   const { database } = snapshot
@@ -70,7 +71,10 @@ function rowsOf(database: Database, table: typeof COUNTERS) {
   }
 }
 
-/** The counters without what was taken back. A database that was filled from its rows has less of both. */
+/**
+ * The counters without what was taken back. A database that was filled from its rows has less of
+ * both.
+ */
 function withNets(counter: Row | null): Row {
   const value = (column: string) => BigInt((counter?.[column] ?? 0n) as bigint)
   const net = (column: string) => value(column) - value(`corrected_${column}`)

@@ -22,13 +22,15 @@ const KEPT_TABLES = [
 ]
 
 /**
- * Makes an empty database for what the journal gives, and attaches it to a reader as `expected`. Its file has no name
- * any more when this returns, so that it is gone with the process however that ends. It has what a replay takes over from
- * the reader's database, and neither a journal nor a transaction that could be rolled back.
+ * Makes an empty database for what the journal gives, and attaches it to a reader as `expected`.
+ * Its file has no name any more when this returns, so that it is gone with the process however that
+ * ends. It has what a replay takes over from the reader's database, and neither a journal nor a
+ * transaction that could be rolled back.
  *
  * @param reader in no transaction yet.
  * @returns the connection that writes it; to be closed before `expected` is read.
- * @throws DatabaseError DATABASE_UNWRITABLE if no folder may be written to, or its disk has too little room.
+ * @throws DatabaseError DATABASE_UNWRITABLE if no folder may be written to, or its disk has too
+ *   little room.
  */
 export function createExpected(reader: Database, databasePath: string): Database {
   const folder = temporaryFolder(databasePath)
@@ -73,7 +75,10 @@ function checkTables(reader: Database): void {
   for (const table of tables) reader.prepare(`SELECT 1 FROM main.${table}`)
 }
 
-/** Copies what a replay takes over: rows that never came from the journal, and what says where it begins. */
+/**
+ * Copies what a replay takes over: rows that never came from the journal, and what says where it
+ * begins.
+ */
 export function seedExpected(reader: Database, writer: Database): void {
   writer.transaction(() => {
     copyRows(reader, writer, 'requests', 'WHERE segment_id IS NULL')

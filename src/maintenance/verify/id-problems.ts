@@ -23,12 +23,15 @@ export function reportMovedId(
 }
 
 /**
- * Reports the first row whose id can't be: where lines came late, ids aren't in the order of the journal, but
+ * Reports the first row whose id can't be: where lines came late, ids aren't in the order of the
+ * journal, but
  *
  * - a segment is read from its beginning to its end, so that its ids ascend;
- * - what came in time is older than every line of a newer segment: lines of an older segment that come
- *   after those of a newer one are counted as late, and they are the last ones of their segment;
- * - live rows and a replay use the same ids, in another order. After a prune of late lines some are unused.
+ * - what came in time is older than every line of a newer segment: lines of an older segment that
+ *   come after those of a newer one are counted as late, and they are the last ones of their
+ *   segment;
+ * - live rows and a replay use the same ids, in another order. After a prune of late lines some are
+ *   unused.
  */
 export function reportImpossibleId(snapshot: Snapshot, stretches: Stretches, problems: ProblemList): void {
   const row = firstOutOfOrder(snapshot.database, stretches) ?? firstUnknown(snapshot)

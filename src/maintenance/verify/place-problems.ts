@@ -101,7 +101,8 @@ export class PlaceProblems {
   }
 
   /**
-   * Completions whose request was pruned must stand where the database says, or a replay would leave out others.
+   * Completions whose request was pruned must stand where the database says, or a replay would
+   * leave out others.
    *
    * @param seen the places of those that the journal has, as `placeKey` gives them.
    */

@@ -13,8 +13,8 @@ const KEEPS_SUPERSEDED = 20261127000000
 const FIRST_WITH_JOURNAL = 20261122000000
 
 /**
- * A database at one moment: everything is read in one transaction, while a projector may go on. What the journal gives is
- * attached as `expected`, and read once its writer is closed.
+ * A database at one moment: everything is read in one transaction, while a projector may go on.
+ * What the journal gives is attached as `expected`, and read once its writer is closed.
  */
 export class Snapshot {
   readonly path: string
@@ -29,7 +29,10 @@ export class Snapshot {
   readonly prunedThrough: number
   /** Lines of pruned segments came late, and no replay has put the ids in order since. */
   readonly hasPrunedLateLines: boolean
-  /** Whether it was projected in part by a version that didn't keep which completions were overwritten. */
+  /**
+   * Whether it was projected in part by a version that didn't keep which completions were
+   * overwritten.
+   */
   readonly wasUpgraded: boolean
   /** Whether a completion changed a request that was pruned; null: none did. */
   readonly wasPruned: ((correlationId: string, place: Place) => boolean) | null
@@ -56,7 +59,8 @@ export class Snapshot {
   /**
    * Opens the snapshot, or gives null if there is no database.
    *
-   * @throws DatabaseError if there is one that can't be read, or no room; ProjectionError PROJECTION_OUTDATED.
+   * @throws DatabaseError if there is one that can't be read, or no room; ProjectionError
+   *   PROJECTION_OUTDATED.
    */
   static open(path: string): Snapshot | null {
     let database: Database

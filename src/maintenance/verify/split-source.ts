@@ -4,8 +4,8 @@ import type { Chunk, SegmentSource } from '../../journal/read/segment-source.js'
 import type { SegmentRef } from '../../journal/segments.js'
 
 /**
- * A segment that is read as another source reads it, except that no chunk has lines from both before and after a border. A
- * line across the border is after it.
+ * A segment that is read as another source reads it, except that no chunk has lines from both
+ * before and after a border. A line across the border is after it.
  */
 export class SplitSource implements SegmentSource {
   /** The lines of the last chunk, valid until the next one is read. */

@@ -12,7 +12,10 @@ export class Stretches {
     this.#prunedThrough = prunedThrough
   }
 
-  /** Says that the lines of a stretch are gone, or can't be read any more: what came from them isn't compared. */
+  /**
+   * Says that the lines of a stretch are gone, or can't be read any more: what came from them isn't
+   * compared.
+   */
   excuse(segmentId: number, from: number, to = Number.MAX_SAFE_INTEGER): void {
     this.#excused.push({ segmentId, from, to })
   }

@@ -50,7 +50,10 @@ function nameOfSum(column: string): string {
   return column === 'sample_count' ? 'samples' : column
 }
 
-/** Reports roll-ups that aren't the sums of their requests. Sums are integers, so a difference of any size is one. */
+/**
+ * Reports roll-ups that aren't the sums of their requests. Sums are integers, so a difference of
+ * any size is one.
+ */
 export function reportRollups(database: Database, problems: ProblemList): void {
   pairIds(database, { pairs: 'dimensions', table: 'rollup_dimensions', meaning: MEANING })
   reportDimensions(database, problems)

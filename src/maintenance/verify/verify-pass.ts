@@ -43,7 +43,10 @@ interface JournalPassOptions {
   onProgress: ((progress: VerifyProgress) => void) | undefined
 }
 
-/** The one pass over the journal: its bytes are checked, and what they give is folded into the expected database. */
+/**
+ * The one pass over the journal: its bytes are checked, and what they give is folded into the
+ * expected database.
+ */
 export class JournalPass {
   readonly problems = new ProblemList()
   readonly counts = { segments: 0, lines: 0, rejected: 0, unchecked: 0, pending: 0, held: 0, superseded: 0 }
@@ -57,7 +60,10 @@ export class JournalPass {
   readonly #stretches: Stretches
   /** The places of completions whose request was pruned. */
   readonly #prunedCompletions = new Set<string>()
-  /** Whether rows stand in the database whose lines are gone, so that completions may have met other rows. */
+  /**
+   * Whether rows stand in the database whose lines are gone, so that completions may have met other
+   * rows.
+   */
   #isPartial = false
 
   constructor(options: JournalPassOptions) {
@@ -184,7 +190,10 @@ export class JournalPass {
     }
   }
 
-  /** A line that can't be read, but isn't kept as rejected: its rows are those of the line as it was. */
+  /**
+   * A line that can't be read, but isn't kept as rejected: its rows are those of the line as it
+   * was.
+   */
   #noteRejected({ segmentId, byteOffset, length }: RejectedLine): void {
     if (this.#snapshot?.hasRejected(segmentId, byteOffset) !== false) return
     this.#stretches.excuse(segmentId, byteOffset, byteOffset + length + 1)
@@ -200,7 +209,10 @@ export class JournalPass {
     if (!isPruned) counts.pending += pending.lines
   }
 
-  /** The database says that it was pruned, and its file is still there: so the manifest must say the same. */
+  /**
+   * The database says that it was pruned, and its file is still there: so the manifest must say the
+   * same.
+   */
   #checkPrune({ name }: Segment): void {
     const found =
       this.#prunedEntry(name) === undefined
@@ -224,7 +236,10 @@ export class JournalPass {
     this.problems.add({ kind: 'unreadable', segment: segment.name, byte_offset: byteOffset, detail })
   }
 
-  /** A segment that was projected and isn't there; that is right where it was pruned, here or by another database. */
+  /**
+   * A segment that was projected and isn't there; that is right where it was pruned, here or by
+   * another database.
+   */
   async #passMissing(id: number): Promise<void> {
     const position = this.#snapshot?.positions.get(id)
     if (position === undefined) return

@@ -5,7 +5,8 @@ import { isSameCell, type Row, reportedCell } from '../../store/sqlite/compare/t
 /**
  * What can be wrong.
  *
- * - `missing`: a line without what it should have become: a row, a changed row, a kept rejected line.
+ * - `missing`: a line without what it should have become: a row, a changed row, a kept rejected
+ *   line.
  * - `doubled`: a second row of one place.
  * - `altered`: a row says something else than its line.
  * - `surplus`: a row whose place has no such line.
@@ -13,7 +14,8 @@ import { isSameCell, type Row, reportedCell } from '../../store/sqlite/compare/t
  * - `gone`, `truncated`, `swapped`, `unreadable`: a segment that is not what was projected.
  * - `tampered`: a segment is not what was sealed; `chain`: the manifest itself is damaged.
  * - `unpruned`: the database says that a segment was pruned, and its file is still there.
- * - `counts`: what the database says of a segment isn't so. `ratio`: a token ratio isn't what its rows give.
+ * - `counts`: what the database says of a segment isn't so. `ratio`: a token ratio isn't what its
+ *   rows give.
  * - `rollup`: a roll-up isn't the sum of its rows. `counter`: a counter isn't what was counted.
  */
 export type ProblemKind =

@@ -75,7 +75,9 @@ export class SegmentPass {
     return this.readBytes >= this.#projectedBytes
   }
 
-  /** @returns the next batch, which is before the position or after it as a whole; null at the end. */
+  /**
+   * @returns the next batch, which is before the position or after it as a whole; null at the end.
+   */
   async read(): Promise<(Batch & { isProjected: boolean }) | null> {
     if (!this.#source.isAtBorder && this.readBytes >= this.#limit) return null
     const batch = await this.#decoder.read()
@@ -103,7 +105,10 @@ export class SegmentPass {
     }
   }
 
-  /** Compares the bytes with what the manifest and the database say of them, at the end of the segment. */
+  /**
+   * Compares the bytes with what the manifest and the database say of them, at the end of the
+   * segment.
+   */
   end(): void {
     const { position } = this.#options
     this.#checkSeals()
@@ -117,7 +122,10 @@ export class SegmentPass {
     }
   }
 
-  /** Without a database nobody knows whether a line was ever good: its own checksum says that it was written whole. */
+  /**
+   * Without a database nobody knows whether a line was ever good: its own checksum says that it was
+   * written whole.
+   */
   #rejectPending({ byteOffset, length, detail }: RejectedLine): void {
     if (!this.#options.isAlone) return
     const line = this.#source.lines.find((one) => byteOffset < endOf(one))

@@ -9,7 +9,10 @@ import type { VerifyProblem } from './verify-problems.js'
 export interface VerifyOptions {
   /** The journal's directory. */
   journal: string
-  /** The database file. @default none: the journal is checked alone, as it is where the file isn't there */
+  /**
+   * The database file.
+   * @default none: the journal is checked alone, as it is if the file doesn't exist
+   */
   database?: string | undefined
   /** Called after each chunk that was read. */
   onProgress?: ((progress: VerifyProgress) => void) | undefined
@@ -17,7 +20,10 @@ export interface VerifyOptions {
 
 /** What `verify` prints with `--json`. */
 export interface VerifyReport {
-  /** Nothing is wrong. Lines that were rejected, unchecked or wait for the projector are nothing wrong. */
+  /**
+   * Whether nothing is wrong. Lines that were rejected or unchecked, or that wait for the
+   * projector, aren't wrong.
+   */
   ok: boolean
   journal_id: string
   /** Absolute; null: the journal was checked alone. */
@@ -36,7 +42,9 @@ export interface VerifyReport {
   altered: number
   /** Rows that say they came from where no such line is. */
   surplus: number
-  /** Lines that were good once and fail their checksum now; without a database every line that does. */
+  /**
+   * Lines that were good once and fail their checksum now; without a database every line that does.
+   */
   damaged: number
   /** Lines that can't be projected. */
   rejected: number
@@ -44,7 +52,10 @@ export interface VerifyReport {
   unchecked: number
   /** Rows that never came from a journal. */
   unjournaled: number
-  /** Those of them that other programs have added after the journal began: they are listed, but in no sum. */
+  /**
+   * Those of them that other programs have added after the journal began: they are listed, but in
+   * no sum.
+   */
   added: number
   /** Lines that are not projected yet. */
   pending: number
@@ -58,16 +69,21 @@ export interface VerifyReport {
   problems: VerifyProblem[]
   /** How many more there are. */
   more_problems: number
-  /** The manifest's entries, and the hash of the last one: kept elsewhere, it proves later that nothing older changed. */
+  /**
+   * The manifest's entries, and the hash of the last one: kept elsewhere, it proves later that
+   * nothing older changed.
+   */
   chain: { entries: number; head: string }
   elapsed_ms: number
 }
 
 /**
- * Reads every line of the journal, checks it, and compares it with its row, and every row with its line: in one pass with
- * bounded memory, as things stand at one moment. A projector may be at work meanwhile.
+ * Reads every line of the journal, checks it, and compares it with its row, and every row with its
+ * line: in one pass with bounded memory, as things stand at one moment. A projector may go on
+ * while it runs.
  *
- * @throws JournalError JOURNAL_MISSING, JOURNAL_INVALID; SEGMENT_UNREADABLE when the directory can't be listed.
+ * @throws JournalError JOURNAL_MISSING, JOURNAL_INVALID; SEGMENT_UNREADABLE when the directory
+ *   can't be listed.
  * @throws ProjectionError OTHER_JOURNAL, PROJECTION_OUTDATED.
  * @throws DatabaseError when there is a database and it can't be read.
  */
@@ -76,7 +92,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
   const directory = resolve(options.journal)
   const identity = readIdentity(directory)
   const databasePath = options.database === undefined ? null : resolve(options.database)
-  // The positions first: the journal only grows, so what is read after them is never shorter than they are.
+  // The positions are read first: the journal only grows, so it is never shorter than they say.
   const snapshot = databasePath === null ? null : Snapshot.open(databasePath)
   try {
     if (snapshot !== null) checkJournal(snapshot.positions.values(), identity, snapshot.path)

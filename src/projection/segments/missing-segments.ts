@@ -13,7 +13,7 @@ export interface MissingSegment {
   found: string
 }
 
-/** Which segments a database knows; none if there is no database. */
+/** The segments that a database knows; none if there is no database. */
 export interface KnownSegments {
   positions: Iterable<SegmentPosition>
   /** Segments up to this one were pruned. */
@@ -53,7 +53,7 @@ export function missingSegments(
     if (id === undefined || missing.has(id) || isExcused(id, entry.segment)) continue
     const segment = segments.get(id)
     if (segment === undefined && pruned.has(entry.segment)) continue
-    // Whoever opens it finds out whether it is shorter than its position.
+    // Opening the segment will tell whether it is shorter than its position.
     if (segment !== undefined && projected.has(id)) continue
     const found = lackOf(directory, segment, entry)
     if (found !== null) missing.set(id, { name: entry.segment, isTruncated: segment !== undefined, found })

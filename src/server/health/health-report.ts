@@ -38,8 +38,8 @@ export async function measureHealth({ databasePath, journal }: QueryProcessData)
 }
 
 /**
- * Null while there is no journal yet: a projector waits for the one that its first writer will make,
- * and nothing is late. But one that has been projected must be there.
+ * Null while there is no journal yet: a projector waits for the one that its first writer will
+ * make, and nothing is late. But one that has been projected must be there.
  */
 async function statusOf(database: string, journal: string): Promise<StatusReport | null> {
   try {

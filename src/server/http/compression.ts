@@ -66,7 +66,7 @@ export function addCompression(app: FastifyInstance): void {
     const encoding = encodingFor(request.headers['accept-encoding'])
     if (encoding === 'identity') return payload
     reply.header('content-encoding', encoding)
-    // Fastify sets it anew, for HEAD too.
+    // Fastify sets it again, for HEAD too.
     reply.removeHeader('content-length')
     return await compress(encoding, content, QUALITY)
   })

@@ -17,7 +17,7 @@ import type { JournalFigures, MetricsInput } from './metrics.js'
 export interface MetricsOptions extends QueryProcessData {
   /**
    * How many combinations of model, provider and policy have a series of their own: those that came
-   * first. After a change of the limit the sums of `other` begin anew.
+   * first. After a change of the limit the sums of `other` begin again.
    *
    * @default 200
    */

@@ -249,7 +249,9 @@ export class QueryPool {
 /** A question turned out to be heavy that must not be; it is asked once more as one that may. */
 class IsHeavy extends Error {}
 
-/** Options whose values come from short lists: only those count, which bounds the number of shapes. */
+/**
+ * Options whose values come from short lists: only those count, which bounds the number of shapes.
+ */
 const TELLING = new Set(['groupBy', 'range', 'by', 'bucket', 'dimension'])
 
 /** A key that questions of similar cost share: the same parameters, with few of their values. */

@@ -49,8 +49,8 @@ function keepStatements(database: Database): void {
     kept.set(sql, statement)
     const [oldest] = kept.keys()
     if (kept.size > KEPT_STATEMENTS && oldest !== undefined) kept.delete(oldest)
-    // Its last user may have asked for single values. `raw` and `safeIntegers` stay as they were set:
-    // each SQL text is always asked in the same one of these modes.
+    // Its last user may have asked for single values. `raw` and `safeIntegers` stay as they were
+    // set: each SQL text is always asked in the same one of these modes.
     return statement.reader ? statement.pluck(false) : statement
   }
   database.prepare = prepareOnce as Database['prepare']

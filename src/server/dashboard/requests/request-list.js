@@ -13,7 +13,7 @@ import { RequestTable } from './request-table.js'
  * @typedef {import('../../../queries/index.js').RequestCursorPage} RequestCursorPage
  */
 
-/** With more newcomers or rows the first page is read anew: the page must stay quick to scroll. */
+/** With more newcomers or rows the first page is read again: the page must stay quick to scroll. */
 const MOST_NEWCOMERS = 200
 const MOST_ROWS = 1000
 const BURST_MS = 50
