@@ -32,8 +32,8 @@ export interface CounterChanges extends CorrectableCounts {
   /** How much completions and negative costs have taken back. */
   corrected: CorrectableCounts
   /**
-   * How many requests have each of LATENCY_BOUNDS_MS as the first that their latency doesn't
-   * exceed; last, how many exceed all.
+   * How many requests have a latency up to each of LATENCY_BOUNDS_MS and above the one before it;
+   * the last number counts those above all bounds.
    */
   latencies: Float64Array
 }

@@ -32,7 +32,7 @@ export class BatchWriter {
     return this.#bytes
   }
 
-  /** Whether the transaction takes no more. */
+  /** Whether the transaction takes no more lines. */
   get isFull(): boolean {
     return this.#bytes >= this.#options.maxBytes
   }

@@ -167,8 +167,8 @@ export class CatchUp {
   }
 
   /**
-   * Projects segments: each in transactions of its own or, if a backlog waits and bulk pays, many
-   * in one.
+   * Projects segments: each in transactions of its own or, if a backlog waits and bulk is faster,
+   * many in one.
    *
    * @param backlogBytes how many bytes of lines wait; 0 if they aren't a backlog.
    */

@@ -123,7 +123,7 @@ async function follow(work: Work, wakeUp: WakeUp, isStopping: () => boolean): Pr
       try {
         if (work.hasJournal && !isWatching) {
           isWatching = true
-          // Before the look: otherwise a line could come between the two unseen.
+          // Watching begins before the look: otherwise a line could come between the two unseen.
           wakeUp.watch(work.directory, (error) => {
             const fields = { err: error, path: work.directory }
             logger.warn(fields, 'The watcher failed: looking for new lines once a second instead')
@@ -156,7 +156,7 @@ interface WorkOptions {
   backlogFromBytes?: number | undefined
 }
 
-/** The store and the open journal of a projector; no journal until there is one. */
+/** The store of a projector, and its open journal once there is one. */
 class Work {
   readonly directory: string
   readonly databasePath: string
@@ -204,7 +204,7 @@ class Work {
     if (this.#catchUp !== null) await this.#sealer.seal(this.#catchUp.segments())
   }
 
-  /** Seals them in the background, now and then. */
+  /** Seals the segments that are due in the background, now and then. */
   sealIfDue(): void {
     const catchUp = this.#catchUp
     if (catchUp !== null) this.#sealer.startIfDue(() => catchUp.segments())

@@ -57,7 +57,7 @@ export interface Store {
 }
 
 export interface RebuildOptions {
-  /** The positions as they were, under the names that segments have now. */
+  /** The positions before the rebuild, under the names that segments have now. */
   before: readonly SegmentPosition[]
   /** The labels to keep roll-ups by; undefined: those that are stored. */
   rollupLabels: readonly string[] | undefined

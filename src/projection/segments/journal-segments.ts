@@ -96,7 +96,7 @@ export class JournalSegments {
     const { accepted } = this.#known
     const unaccepted = missing.filter(({ name }) => !accepted.has(name))
     if (unaccepted.length > 0 && !allowMissing) throw segmentsMissing(directory, unaccepted)
-    // The same number: none was added, and none has come back.
+    // If the number is the same, none was added, and none has come back.
     if (unaccepted.length === 0 && missing.length === accepted.size) return
     const names = missing.map(({ name }) => name)
     await store.acceptMissing(names)

@@ -85,7 +85,7 @@ export class ProjectionStatements {
   /** Overwrites the outcome of a request with that of its completion. */
   completeRequest({ before, by: { completion, place }, isAmbiguous }: CompletedRequest): void {
     const { completeRequest, supersede, countOdd } = this.#statements
-    // The place of the completion before is noted before it is overwritten.
+    // Notes the place of the earlier completion before this one overwrites it.
     if (before.completedBy !== null) {
       const { segmentId, byteOffset } = before.completedBy
       supersede.run(segmentId, byteOffset, before.id, Number(before.success))

@@ -155,7 +155,7 @@ function textsOf(json: string | null): Record<string, string> | undefined {
     const labels: unknown = JSON.parse(json)
     if (typeof labels !== 'object' || labels === null || Array.isArray(labels)) return undefined
     const texts = Object.entries(labels).filter(([, value]) => typeof value === 'string')
-    // SQLite gives lone surrogates back as something else.
+    // SQLite returns lone surrogates as other characters.
     return Object.fromEntries(texts.map(([name, value]) => [name, value.toWellFormed()]))
   } catch {
     // Another program's text counts as no labels, as in the migration.
@@ -175,8 +175,8 @@ function wholeOrNull(value: unknown): number | null {
 }
 
 /**
- * SQLite takes the text 1e999 for infinite, which `costParts` limits, but knows no infinity by
- * name.
+ * Reads a number as SQLite does. It takes the text 1e999 for infinite, which `costParts` limits, but
+ * knows no infinity by name.
  */
 function numberOf(value: unknown): number {
   if (typeof value === 'number') return value

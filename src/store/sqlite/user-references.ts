@@ -46,8 +46,9 @@ export class HeldReferences {
   }
 
   /**
-   * Checks the references, once all requests are there again. @throws DatabaseError
-   * ROWS_REFERRED_TO
+   * Checks the references, once all requests are there again.
+   *
+   * @throws DatabaseError ROWS_REFERRED_TO
    */
   check(): void {
     const moved = this.#database
