@@ -12,8 +12,8 @@ export interface Keys {
 export interface CompletionKey {
   /** How many completions of the batch have this correlation_id. */
   count: number
-  /** The attempts that they name. */
-  attempts: ReadonlySet<number>
+  /** The attempts that they name; null among them if one names none. */
+  attempts: ReadonlySet<number | null>
 }
 
 /** The part of the store that the fold of a batch depends on. */
@@ -29,8 +29,8 @@ export interface Known {
   isDeferring: boolean
   /**
    * The stored requests that completions of the batch may change, by correlation_id, the newest
-   * first: the newest one, the newest of each attempt that is named, and one more open stream than
-   * there are completions.
+   * first: the newest one, the newest of each attempt that is named, and, where a completion names
+   * none, one more open stream than there are completions.
    */
   requests: ReadonlyMap<string, readonly KnownRequest[]>
   /**

@@ -12,17 +12,23 @@ import type { StoredRequest } from './request-types.js'
  */
 export function requestOf(
   attempt: number | null,
-  candidates: readonly KnownRequest[],
+  candidates: Iterable<KnownRequest>,
 ): { request: StoredRequest; isAmbiguous: boolean } | null {
-  const inSight = candidates.filter(({ newer }) => newer < MAX_SHARED_ROWS).map(({ request }) => request)
-  if (attempt !== null) {
-    const named = inSight.find((request) => request.attempt === attempt)
-    return named === undefined ? null : { request: named, isAmbiguous: false }
+  let newest: StoredRequest | null = null
+  let open: StoredRequest | null = null
+  for (const { request, newer } of candidates) {
+    if (newer >= MAX_SHARED_ROWS) break
+    newest ??= request
+    const { streaming, completedBy } = request
+    if (attempt !== null) {
+      if (request.attempt === attempt) return { request, isAmbiguous: false }
+    } else if (streaming && completedBy === null) {
+      if (open !== null) return { request: open, isAmbiguous: true }
+      open = request
+    }
   }
-  const [newest] = inSight
-  if (newest === undefined) return null
-  const open = inSight.filter(({ streaming, completedBy }) => streaming && completedBy === null)
-  return { request: open[0] ?? newest, isAmbiguous: open.length > 1 }
+  const found = attempt === null ? (open ?? newest) : null
+  return found === null ? null : { request: found, isAmbiguous: false }
 }
 
 /**
@@ -30,12 +36,6 @@ export function requestOf(
  * gateway use one id for everything must not make each completion read every row of it.
  */
 export const MAX_SHARED_ROWS = 1000
-
-/** Whether a held completion is for a request with this attempt: it names the same one, or none. */
-export function isFor({ completion }: PlacedCompletion, attempt: number | null): boolean {
-  const named = completion.attempt ?? null
-  return named === null || named === attempt
-}
 
 /**
  * Returns the request with a completion's values, nulls included; a null `success` leaves the

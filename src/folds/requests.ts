@@ -8,13 +8,13 @@ import {
   type Known,
   type KnownRequest,
 } from './changes.js'
-import { completedRequest, isFor, requestOf } from './completions.js'
+import { completedRequest, requestOf } from './completions.js'
 import type { NewRequest, StoredRequest } from './request-types.js'
 
 /** Returns the keys of what `fold` must know to fold these items. */
 export function keysOf(items: readonly BatchItem[]): Keys {
   const requests: string[] = []
-  const completions = new Map<string, CompletionKey & { attempts: Set<number> }>()
+  const completions = new Map<string, CompletionKey & { attempts: Set<number | null> }>()
   for (const { event } of items) {
     if (event === null) continue
     switch (event.type) {
@@ -24,7 +24,7 @@ export function keysOf(items: readonly BatchItem[]): Keys {
       case 'stream_completed': {
         const key = completions.get(event.correlation_id) ?? { count: 0, attempts: new Set() }
         key.count++
-        if (event.attempt !== undefined) key.attempts.add(event.attempt)
+        key.attempts.add(event.attempt ?? null)
         completions.set(event.correlation_id, key)
         break
       }
@@ -73,10 +73,10 @@ class RequestsFold {
   /** Stored requests that the batch has changed, by id. */
   readonly #changed = new Map<number, StoredRequest>()
   /**
-   * The completions that wait for a request, by correlation_id. Those of the store are copied here
-   * when they are first needed.
+   * The completions that wait for a request, by correlation_id and by the attempt that they name.
+   * Those of the store are copied here when they are first needed.
    */
-  readonly #held = new Map<string, (PlacedCompletion & { isStored: boolean })[]>()
+  readonly #held = new Map<string, Map<number | null, HeldCompletion[]>>()
 
   /** @param hasCompletion whether completions of the batch have a correlation_id. */
   constructor(known: Known, hasCompletion: (correlationId: string) => boolean) {
@@ -107,14 +107,12 @@ class RequestsFold {
     }
     const later = this.#known.later.get(correlation_id)
     if (later !== undefined) this.#change(later, completion, false)
-    else this.#heldFor(correlation_id).push({ ...completion, isStored: false })
+    else append(this.#heldFor(correlation_id), attempt, { ...completion, isStored: false })
   }
 
   finish(): Changes {
-    for (const completions of this.#held.values()) {
-      for (const { isStored, ...completion } of completions) {
-        if (!isStored) this.changes.held.push(completion)
-      }
+    for (const { isStored, ...completion } of [...this.#held.values()].flatMap(allOf)) {
+      if (!isStored) this.changes.held.push(completion)
     }
     return this.changes
   }
@@ -130,16 +128,15 @@ class RequestsFold {
     let request = storedRequest(inserted)
     if (hasCompletion) append(this.#own, correlation_id, request)
     if (!hasHeld) return
+    const held = this.#heldFor(correlation_id)
     // Late lines may have been held in another order.
-    const held = this.#heldFor(correlation_id).toSorted(byPlace)
-    for (const { isStored, ...completion } of held.filter((one) => isFor(one, attempt))) {
+    const waiting = [...new Set([null, attempt])].flatMap((named) => held.get(named) ?? []).sort(byPlace)
+    held.delete(null)
+    held.delete(attempt)
+    for (const { isStored, ...completion } of waiting) {
       if (isStored) this.changes.released.push(completion.place)
       request = this.#change(request, completion, false)
     }
-    this.#held.set(
-      correlation_id,
-      held.filter((one) => !isFor(one, attempt)),
-    )
   }
 
   #completeOrDefer(event: StreamCompleted, segmentId: number, byteOffset: number): void {
@@ -155,25 +152,39 @@ class RequestsFold {
     return after
   }
 
-  /** Returns the requests of a correlation_id as the batch has changed them, the newest first. */
-  #candidates(correlationId: string): KnownRequest[] {
+  /** Gives the requests of a correlation_id as the batch has changed them, the newest first. */
+  *#candidates(correlationId: string): Generator<KnownRequest> {
     const own = this.#own.get(correlationId) ?? []
     const stored = this.#known.requests.get(correlationId) ?? []
-    const isNow = (request: StoredRequest) => this.#changed.get(request.id) ?? request
-    return [
-      ...own.toReversed().map((request, newer) => ({ request: isNow(request), newer })),
-      ...stored.map(({ request, newer }) => ({ request: isNow(request), newer: own.length + newer })),
-    ]
+    for (let newer = 0; newer < own.length; newer++) {
+      const request = own[own.length - 1 - newer]
+      if (request !== undefined) yield { request: this.#now(request), newer }
+    }
+    for (const { request, newer } of stored) yield { request: this.#now(request), newer: own.length + newer }
   }
 
-  #heldFor(correlationId: string): (PlacedCompletion & { isStored: boolean })[] {
+  /** Returns a request as the batch has changed it. */
+  #now(request: StoredRequest): StoredRequest {
+    return this.#changed.get(request.id) ?? request
+  }
+
+  #heldFor(correlationId: string): Map<number | null, HeldCompletion[]> {
     let held = this.#held.get(correlationId)
     if (held === undefined) {
-      held = (this.#known.held.get(correlationId) ?? []).map((one) => ({ ...one, isStored: true }))
+      held = new Map()
+      for (const completion of this.#known.held.get(correlationId) ?? []) {
+        append(held, completion.completion.attempt ?? null, { ...completion, isStored: true })
+      }
       this.#held.set(correlationId, held)
     }
     return held
   }
+}
+
+type HeldCompletion = PlacedCompletion & { isStored: boolean }
+
+function allOf(held: ReadonlyMap<unknown, HeldCompletion[]>): HeldCompletion[] {
+  return [...held.values()].flat()
 }
 
 /** The row of a new request, as a completion finds it. */
@@ -210,7 +221,7 @@ function freeId(id: number, taken: ReadonlySet<number>): number {
   return free
 }
 
-function append<Value>(lists: Map<string, Value[]>, key: string, value: Value): void {
+function append<Key, Value>(lists: Map<Key, Value[]>, key: Key, value: Value): void {
   const list = lists.get(key)
   if (list === undefined) lists.set(key, [value])
   else list.push(value)

@@ -143,7 +143,7 @@ test('keys are the ids of requests, and what completions look for', () => {
   const items = [logged('a', 0), ended('b', 1, { attempt: 2 }), ended('b', 2), rejected(3)]
   expect(keysOf(frozen(items))).toEqual({
     requests: ['a'],
-    completions: new Map([['b', { count: 2, attempts: new Set([2]) }]]),
+    completions: new Map([['b', { count: 2, attempts: new Set([2, null]) }]]),
   })
 })
 

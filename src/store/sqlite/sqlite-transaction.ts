@@ -138,7 +138,7 @@ export class SqliteTransaction implements StoreTransaction {
 
   #heldFor({ requests }: Keys): Map<string, PlacedCompletion[]> {
     const held = new Map<string, PlacedCompletion[]>()
-    for (const correlationId of requests) {
+    for (const correlationId of new Set(requests)) {
       const completions = this.#options.statements.projections.heldCompletions(correlationId)
       if (completions.length > 0) held.set(correlationId, completions)
     }
