@@ -183,6 +183,21 @@ describe('no fault is', () => {
     })
   })
 
+  test('a row from before the journal whose own outcome was kept by one completion, and not by the next', async ({
+    workspace,
+  }) => {
+    const database = openDatabase(workspace.database)
+    database.exec(
+      `INSERT INTO requests (correlation_id, timestamp, model, latency_ms, success)
+       VALUES ('old', '2026-01-01T00:00:00.000Z', 'm', 1, 1)`,
+    )
+    database.close()
+    writeSegment(workspace.journal, lines(completionLine('old'), completionLine('old', { success: false })))
+    await project(workspace)
+    expect(workspace.query('SELECT success FROM superseded_completions')).toEqual([{ success: 1 }])
+    expect(await verify(workspace)).toMatchObject({ ...NONE_WRONG, ok: true, superseded: 1 })
+  })
+
   test('a row that another program has added after the journal began, but it is counted', async ({
     workspace,
   }) => {
