@@ -68,8 +68,6 @@ export interface RebuildOptions {
  * batch's fold needs, folds, and applies the changes; what was applied is seen by the next load.
  */
 export interface StoreTransaction {
-  /** Whether it is a bulk transaction, which pays only for many lines, of several segments. */
-  readonly isBulk: boolean
   /**
    * Adds the row of a segment, to which the lines of its batches refer. Called once, before the
    * first of them.

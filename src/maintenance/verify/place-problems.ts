@@ -30,7 +30,7 @@ export class PlaceProblems {
     for (const { at, expected, found } of this.#differences({ ...OF_PLACES, name: 'rejected_lines' })) {
       if (expected === null) {
         if (stretches.isExcused(at.segmentId, at.byteOffset)) continue
-        const detail = `a line kept as rejected (${String(found?.['reason'])}), which is none`
+        const detail = `a line kept as rejected (${String(found?.['reason'])}) that wasn't rejected`
         problems.addAt('surplus', at, { detail })
       } else if (found !== null) {
         problems.addDifferences('altered', at, differingColumns(expected, found), {
@@ -89,7 +89,9 @@ export class PlaceProblems {
     const table = { ...OF_PLACES, name: 'superseded_completions' }
     for (const { at, expected, found } of this.#differences(table)) {
       if (expected === null) {
-        problems.addAt('surplus', at, { detail: 'a completion kept as overwritten, which is none' })
+        problems.addAt('surplus', at, {
+          detail: 'a completion kept as overwritten that none has overwritten',
+        })
       } else if (found !== null) {
         // A row from before the journal has no line that says what its own outcome was.
         const hasLine = this.#isJournaled(found['request_id'])
@@ -120,7 +122,9 @@ export class PlaceProblems {
     for (const { segment_id, byte_offset } of rows.iterate()) {
       const at = { segmentId: segment_id, byteOffset: byte_offset }
       if (seen.has(placeKey(at)) || stretches.isExcused(segment_id, byte_offset)) continue
-      problems.addAt('surplus', at, { detail: 'a completion kept as one of a pruned request, which is none' })
+      problems.addAt('surplus', at, {
+        detail: 'a completion kept as one of a pruned request, but no completion stands there',
+      })
     }
   }
 

@@ -73,7 +73,7 @@ export class RequestProblems {
     const { id } = found
     if (at === null) {
       const { segment_id, byte_offset } = found
-      const detail = `row ${id} has a place that is none (${String(segment_id)}, ${String(byte_offset)})`
+      const detail = `row ${id} has a place that can't exist (${String(segment_id)}, ${String(byte_offset)})`
       problems.add({ kind: 'surplus', segment: null, byte_offset: null, detail, row_id: Number(id) })
     } else if (!isExcused(stretches, at)) {
       const detail = `row ${id} says that it comes from here, where no such line is`
@@ -124,7 +124,7 @@ export class RequestProblems {
     const isNowhere = found['completed_segment_id'] !== null || found['completed_byte_offset'] !== null
     if (foundAt === null && isNowhere) {
       const place = `${String(found['completed_segment_id'])}, ${String(found['completed_byte_offset'])}`
-      const detail = `row ${id} was completed from a place that is none (${place})`
+      const detail = `row ${id} was completed from a place that can't exist (${place})`
       problems.add({ kind: 'surplus', segment: null, byte_offset: null, detail, row_id: id })
       return
     }

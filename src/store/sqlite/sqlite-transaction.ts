@@ -64,10 +64,6 @@ export class SqliteTransaction implements StoreTransaction {
     this.#mayBeHeld = options.statements.projections.hasHeldCompletions()
   }
 
-  get isBulk(): boolean {
-    return this.#options.bulk !== null
-  }
-
   async addSegment(position: SegmentPosition): Promise<void> {
     insertPosition(this.#options.database, position)
   }
