@@ -1,4 +1,5 @@
 import { JOURNAL_ERROR_CODES, JOURNAL_WRITE_ERROR_CODES } from './journal/errors.js'
+import { INPUT_ERROR_CODES } from './maintenance/errors.js'
 import { QUERY_ERROR_CODES } from './queries/errors.js'
 import { SERVER_ERROR_CODES } from './server/errors.js'
 import { PROJECTION_ERROR_CODES } from './store/errors.js'
@@ -11,6 +12,7 @@ export {
   JournalWriteError,
   type JournalWriteErrorCode,
 } from './journal/errors.js'
+export { InputError, type InputErrorCode } from './maintenance/errors.js'
 export { PackageFileError } from './package/package-files.js'
 export { QueryError, type QueryErrorCode } from './queries/errors.js'
 export { ServerError, type ServerErrorCode } from './server/errors.js'
@@ -28,6 +30,7 @@ export const ERROR_CODES = {
   ProjectionError: PROJECTION_ERROR_CODES,
   DatabaseError: DATABASE_ERROR_CODES,
   QueryError: QUERY_ERROR_CODES,
+  InputError: INPUT_ERROR_CODES,
   ServerError: SERVER_ERROR_CODES,
   PackageFileError: ['PACKAGE_FILE_MISSING'],
 } as const

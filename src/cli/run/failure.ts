@@ -7,6 +7,7 @@ import { visible } from '../output/terminal.js'
 const SAID_BY_MESSAGE = new Set([
   'CommandFailure',
   'DatabaseError',
+  'InputError',
   'InvalidEventError',
   'JournalError',
   'JournalWriteError',

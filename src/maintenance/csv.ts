@@ -1,0 +1,152 @@
+import { createReadStream } from 'node:fs'
+import { Readable } from 'node:stream'
+import type { CsvError } from 'csv-parse'
+import { InputError } from './errors.js'
+
+/** One record of a CSV file. */
+export interface CsvRow {
+  /** The line on which the record begins, from 1; the header is on line 1. */
+  line: number
+  /** The value of a column, without spaces around it; empty: nothing was given. */
+  get(column: string): string
+}
+
+export interface CsvColumns {
+  /** The columns that must be there. */
+  required: readonly string[]
+  /**
+   * The other columns that may be there. Without it any other column may be, and is left alone.
+   */
+  optional?: readonly string[] | undefined
+}
+
+/**
+ * Holds against a quote that is never closed, after which the rest of the file would be one field.
+ */
+const MAX_RECORD_CHARACTERS = 1 << 20
+
+/** Separators that other programs write where commas are expected. */
+const OTHER_SEPARATORS = { ';': 'semicolons', '\t': 'tabs', '|': 'vertical bars' }
+
+/**
+ * Reads a CSV file with a header, one record after the other, so that it may be of any size. Blank
+ * lines are skipped, and so is a byte order mark.
+ *
+ * @throws InputError FILE_UNREADABLE, INVALID_CSV at the first step that finds it.
+ */
+export async function* readCsv(path: string, expected: CsvColumns): AsyncGenerator<CsvRow, void, undefined> {
+  const { parse } = await import('csv-parse')
+  const options = { info: true, relax_column_count: true, trim: true }
+  const parser = parse({ ...options, max_record_size: MAX_RECORD_CHARACTERS })
+  const source = Readable.from(textOf(path))
+  source.on('error', (error) => parser.destroy(error)).pipe(parser)
+  let header: ReadonlyMap<string, number> | null = null
+  let lastLine = 0
+  try {
+    for await (const { record, info } of parser as AsyncIterable<ParsedRecord>) {
+      const line = Math.min(lastLine + 1, info.lines)
+      lastLine = info.lines
+      // The parser would skip blank lines too, but then the next record's line isn't known.
+      if (record.length === 1 && record[0] === '') continue
+      if (header === null) {
+        header = columnIndexes(path, record, expected)
+        continue
+      }
+      if (record.length !== header.size) throw wrongLength(path, line, record, header.size)
+      const indexes = header
+      yield { line, get: (column) => record[indexes.get(column) ?? -1] ?? '' }
+    }
+  } catch (error) {
+    throw asInputError(error, path)
+  } finally {
+    source.destroy()
+  }
+  if (header === null) throw new InputError('INVALID_CSV', path, 'the file is empty: expected a header')
+}
+
+interface ParsedRecord {
+  record: string[]
+  info: { lines: number }
+}
+
+/** Reads a file as text; its first line is checked for another separator before it is parsed. */
+async function* textOf(path: string): AsyncGenerator<string, void, undefined> {
+  const decoder = new TextDecoder('utf-8', { fatal: true })
+  let beginning: string | null = ''
+  for await (const chunk of createReadStream(path)) {
+    const text = decoder.decode(chunk, { stream: true })
+    if (beginning === null) {
+      yield text
+      continue
+    }
+    beginning += text
+    if (!/[\r\n]/.test(beginning) && beginning.length < MAX_RECORD_CHARACTERS) continue
+    checkSeparator(path, beginning)
+    yield beginning
+    beginning = null
+  }
+  const rest = decoder.decode()
+  if (beginning !== null) checkSeparator(path, beginning + rest)
+  yield (beginning ?? '') + rest
+}
+
+function checkSeparator(path: string, beginning: string): void {
+  const header = (/^[^\r\n]*/.exec(beginning)?.[0] ?? '').replaceAll(/"[^"]*"/g, '')
+  const count = (separator: string) => header.split(separator).length - 1
+  for (const [separator, name] of Object.entries(OTHER_SEPARATORS)) {
+    if (count(separator) <= count(',')) continue
+    const found = `the header separates its columns by ${name}, expected commas`
+    throw new InputError('INVALID_CSV', path, `${found}: save the file with commas`, { line: 1 })
+  }
+}
+
+function columnIndexes(
+  path: string,
+  header: readonly string[],
+  { required, optional }: CsvColumns,
+): ReadonlyMap<string, number> {
+  const wrong = (found: string) => new InputError('INVALID_CSV', path, found, { line: 1 })
+  const indexes = new Map<string, number>()
+  for (const [index, column] of header.entries()) {
+    if (indexes.has(column)) throw wrong(`the header has the column '${column}' twice`)
+    indexes.set(column, index)
+  }
+  for (const column of required) {
+    if (indexes.has(column)) continue
+    throw wrong(`the column '${column}' is missing: the header has ${quoted(header)}`)
+  }
+  if (optional === undefined) return indexes
+  const known = [...required, ...optional]
+  for (const column of header) {
+    if (known.includes(column)) continue
+    throw wrong(`the column '${column}' isn't known: expected only ${quoted(known)}`)
+  }
+  return indexes
+}
+
+function quoted(names: readonly string[]): string {
+  return names.map((name) => `'${name}'`).join(', ')
+}
+
+function wrongLength(path: string, line: number, record: readonly string[], expected: number): InputError {
+  const found = `found ${record.length} fields, expected ${expected} as in the header`
+  const advice =
+    record.length > expected ? '; a number with commas, or a text with one that has no quotes around it?' : ''
+  return new InputError('INVALID_CSV', path, `${found}${advice}`, { line })
+}
+
+function asInputError(error: unknown, path: string): unknown {
+  if (error instanceof InputError || !(error instanceof Error)) return error
+  const { code, syscall } = error as NodeJS.ErrnoException
+  if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') {
+    const found = "the file isn't UTF-8: save it as CSV in UTF-8"
+    return new InputError('FILE_UNREADABLE', path, found, { cause: error })
+  }
+  if (syscall !== undefined) {
+    return new InputError('FILE_UNREADABLE', path, `can't be read (${error.message})`, { cause: error })
+  }
+  if (code !== 'INVALID_OPENING_QUOTE' && !code?.startsWith('CSV_')) return error
+  const { lines } = error as CsvError & { lines?: number }
+  const found = code === 'CSV_MAX_RECORD_SIZE' ? 'a quote that is never closed' : error.message
+  return new InputError('INVALID_CSV', path, found, { line: lines ?? null, cause: error })
+}

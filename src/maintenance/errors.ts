@@ -1,0 +1,32 @@
+export const INPUT_ERROR_CODES = ['FILE_UNREADABLE', 'INVALID_CSV'] as const
+
+export type InputErrorCode = (typeof INPUT_ERROR_CODES)[number]
+
+/**
+ * Thrown when something that a command reads beside journal and database, such as a list of prices
+ * or a bill, can't be used. It is checked whole before anything is written.
+ *
+ * - `FILE_UNREADABLE`: the file can't be opened or read, or isn't UTF-8.
+ * - `INVALID_CSV`: the file isn't CSV with a header and commas; a column is missing, unknown or
+ *   there twice; or a line has another number of fields than the header.
+ */
+export class InputError extends Error {
+  override readonly name = 'InputError'
+  readonly code: InputErrorCode
+  /** The file. */
+  readonly path: string
+  /** The line of the file, from 1; null: the error is about the whole of it. */
+  readonly line: number | null
+
+  constructor(
+    code: InputErrorCode,
+    path: string,
+    message: string,
+    { line = null, ...options }: ErrorOptions & { line?: number | null } = {},
+  ) {
+    super(`${path}${line === null ? '' : `, line ${line}`}: ${message}`, options)
+    this.code = code
+    this.path = path
+    this.line = line
+  }
+}
