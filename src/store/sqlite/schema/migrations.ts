@@ -3,7 +3,7 @@ import type { Database } from 'better-sqlite3'
 import { asDatabaseError, DatabaseError } from '../connection/errors.js'
 import { connect } from '../connection/sqlite.js'
 import { defineShortHash } from '../rollups/group-names.js'
-import { MIGRATION_FILES } from './migration-files.js'
+import { MIGRATED_SCHEMA, MIGRATION_FILES } from './migration-files.js'
 
 /** The name and the text of one file of the migrations directory. */
 export interface MigrationFile {
@@ -112,7 +112,8 @@ export function pendingMigrations(
 }
 
 /**
- * Applies the pending migrations, each together with its ledger row in one transaction. A database
+ * Applies the pending migrations, each together with its ledger row in one transaction. An empty
+ * database gets at once, in one transaction, what the packaged migrations would leave. A database
  * that is up to date is only read. Any number of processes may do this at once.
  *
  * @throws DatabaseError as `pendingMigrations`, and MIGRATION_FAILED.
@@ -127,11 +128,19 @@ export function migrate(
       .transaction(() => {
         // Another process may have applied it while this one waited for the write lock: only what
         // is read here counts.
+        if (migrations === packaged && isEmpty(database)) {
+          execute(database, path, migrations, MIGRATED_SCHEMA)
+          return
+        }
         const next = pendingMigrations(database, path, migrations)[0]
-        if (next !== undefined) apply(database, path, next)
+        if (next !== undefined) execute(database, path, [next], next.sql)
       })
       .immediate()
   }
+}
+
+function isEmpty(database: Database): boolean {
+  return database.prepare('SELECT 1 FROM sqlite_master').get() === undefined
 }
 
 /**
@@ -157,23 +166,24 @@ export function tryMigrations(database: Database, path: string, migrations: read
         // another program.
       }
     }
-    for (const migration of migrations) apply(copy, path, migration)
+    for (const migration of migrations) execute(copy, path, [migration], migration.sql)
   } finally {
     copy.close()
   }
 }
 
 /**
- * Applies one migration with its ledger row, in the caller's transaction.
+ * Executes what these migrations do and writes their ledger rows, in the caller's transaction. The
+ * time that it takes is divided among them.
  *
  * @throws DatabaseError MIGRATION_FAILED, and as SQLite's errors about the file say.
  */
-function apply(database: Database, path: string, migration: Migration): void {
+function execute(database: Database, path: string, migrations: readonly Migration[], sql: string): void {
   const startedAt = process.hrtime.bigint()
   database.exec(createLedger)
   defineShortHash(database)
   try {
-    database.exec(migration.sql)
+    database.exec(sql)
   } catch (error) {
     const known = asDatabaseError(error, path)
     if (known instanceof DatabaseError && known.code !== 'SCHEMA_CHANGED') throw known
@@ -181,15 +191,17 @@ function apply(database: Database, path: string, migration: Migration): void {
     throw new DatabaseError(
       'MIGRATION_FAILED',
       path,
-      `its tables are not what ${migration.fileName} expects (${reason}), so they stay as they are: name another file with --db, or, if this one is request-journal's, move it away and replay`,
+      `its tables are not what ${migrations.map(({ fileName }) => fileName).join(', ')} expects (${reason}), so they stay as they are: name another file with --db, or, if this one is request-journal's, move it away and replay`,
       { cause: error },
     )
   }
-  database
-    .prepare(
-      'INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (?, ?, TRUE, ?, ?)',
-    )
-    .run(migration.version, migration.description, migration.checksum, process.hrtime.bigint() - startedAt)
+  const elapsed = (process.hrtime.bigint() - startedAt) / BigInt(migrations.length)
+  const insert = database.prepare(
+    'INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (?, ?, TRUE, ?, ?)',
+  )
+  for (const { version, description, checksum } of migrations) {
+    insert.run(version, description, checksum, elapsed)
+  }
 }
 
 function readLedger(database: Database): LedgerRow[] {
