@@ -7,7 +7,7 @@ import { type JournalIdentity, readIdentity } from '../journal/identity.js'
 import { openSegment } from '../journal/read/open-segment.js'
 import { SegmentDecoder } from '../journal/read/segment-decoder.js'
 import { archiveFile, listSegments, plainSize, type Segment } from '../journal/segments.js'
-import type { RebuildTransaction, Store } from '../store/port.js'
+import type { LostSegment, RebuildTransaction, Store } from '../store/port.js'
 import {
   addCounts,
   emptyCounts,
@@ -164,6 +164,7 @@ class Rebuild {
   readonly #segments: readonly Segment[]
   readonly #archives: ReadonlyMap<string, EntryOf<'archived'>>
   readonly #progress: ReplayProgress
+  readonly #lost: LostSegment[] = []
 
   constructor(transaction: RebuildTransaction, options: RebuildOptions) {
     const { directory, before, prunedThrough } = options
@@ -204,7 +205,7 @@ class Rebuild {
     try {
       const decoder = new SegmentDecoder(source, {
         journalId: identity.journal_id,
-        prefixBytes: allowMissing ? 0 : (before?.projectedBytes ?? 0),
+        prefixBytes: before?.projectedBytes ?? 0,
         isDigested: !allowMissing,
         ...(source.isArchive ? {} : { endOffset: Number(source.stats.size) }),
       })
@@ -216,15 +217,31 @@ class Rebuild {
         },
       })
       if (!allowMissing) checkSame(decoder, this.#archives.get(name), before)
+      else if (before !== undefined) this.#noteLost(before, decoder)
     } finally {
       source.close()
     }
   }
 
-  /** Records the missing segments, so that the next projector and replay accept them too. */
+  /** Notes a segment that doesn't hold all the lines any more that its counters count. */
+  #noteLost({ name, projectedBytes, projectedCrc32 }: SegmentPosition, decoder?: SegmentDecoder): void {
+    const isShorter = decoder === undefined || decoder.position < projectedBytes
+    if (!isShorter && decoder.prefixCrc32 === projectedCrc32) return
+    this.#lost.push({ name, isReplaced: !isShorter })
+  }
+
+  /**
+   * Records the missing segments, so that the next projector and replay accept them too, and those
+   * that have lost lines, so that `verify` knows what the counters count.
+   */
   async #acceptMissing(): Promise<void> {
     const { directory, allowMissing, prunedThrough } = this.#options
     if (!allowMissing) return
+    const there = new Set(this.#segments.map(({ id }) => id))
+    for (const [id, position] of this.#before) {
+      if (id > prunedThrough && !there.has(id)) this.#noteLost(position)
+    }
+    await this.#transaction.addLost(this.#lost)
     const known = { positions: [], prunedThrough, accepted: new Set<string>() }
     const missing = missingSegments(directory, readManifest(directory), this.#segments, known)
     await this.#transaction.acceptMissing(missing.map(({ name }) => name))

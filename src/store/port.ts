@@ -99,4 +99,13 @@ export interface RebuildTransaction extends StoreTransaction {
   /** The requests from before the journal, which stay, and which the sums have to count again. */
   unjournaledRequests(): AsyncIterable<readonly CountedRequest[]>
   acceptMissing(names: readonly string[]): Promise<void>
+  /** Notes, for as long as the database exists, of which segments this rebuild loses lines. */
+  addLost(segments: readonly LostSegment[]): Promise<void>
+}
+
+/** A segment of which lines are gone that were projected, and so are in the counters. */
+export interface LostSegment {
+  name: string
+  /** Whether other bytes are in the place of lines that were counted, and weren't counted. */
+  isReplaced: boolean
 }

@@ -17,10 +17,14 @@ const FIXED = ['requests', 'latency_ms']
 const CORRECTABLE = ['failures', 'unpriced', 'input_tokens', 'output_tokens']
 const NANOS = 1_000_000_000n
 
-/** Where sums count what isn't in the journal any more, or never was. */
+/** Whether counters count what isn't in the journal any more, or never was. */
 const COUNTS_OTHERS = `SELECT EXISTS (SELECT 1 FROM main.missing_segments)
+  OR EXISTS (SELECT 1 FROM main.lost_segments)
   OR EXISTS (SELECT 1 FROM main.requests WHERE segment_id IS NULL)
   OR (SELECT last_id FROM main.unjournaled_requests) > 0`
+
+/** Lines that have replaced others weren't counted, so that counters may be less as well. */
+const HAS_REPLACED = 'SELECT 1 FROM main.lost_segments WHERE is_replaced = 1'
 
 /**
  * Reports counters that aren't what was counted. They never fall, and survive prunes and replays:
@@ -31,6 +35,7 @@ const COUNTS_OTHERS = `SELECT EXISTS (SELECT 1 FROM main.missing_segments)
  */
 export function reportCounters(snapshot: Snapshot, problems: ProblemList): void {
   const { database } = snapshot
+  if (database.prepare(HAS_REPLACED).get() !== undefined) return
   pairIds(database, { pairs: 'counters', table: 'request_counters', meaning: MEANING })
   const countsOthers = database.prepare<[], number>(COUNTS_OTHERS).pluck().get() === 1
   const isExact = snapshot.prunedThrough === 0 && !countsOthers

@@ -1,4 +1,5 @@
 import type { FileIdentity } from '../../journal/file-identity.js'
+import type { LostSegment } from '../port.js'
 import type { SegmentPosition } from '../positions.js'
 import type { Database } from './connection/database.js'
 
@@ -152,4 +153,14 @@ export function acceptMissing(database: Database, names: readonly string[]): voi
   const gone = new Set(names)
   for (const name of acceptedMissing(database)) if (!gone.has(name)) forget.run(name)
   for (const name of gone) keep.run(name, at)
+}
+
+/** Notes of which segments a replay has lost lines. Nothing removes them, since counters never fall. */
+export function addLost(database: Database, segments: readonly LostSegment[]): void {
+  const statement = database.prepare(
+    `INSERT INTO lost_segments (name, is_replaced, lost_at) VALUES (?, ?, ?)
+     ON CONFLICT DO UPDATE SET is_replaced = max(is_replaced, excluded.is_replaced)`,
+  )
+  const at = new Date().toISOString()
+  for (const { name, isReplaced } of segments) statement.run(name, Number(isReplaced), at)
 }

@@ -1,10 +1,10 @@
 import type { CountedRequest } from '../../folds/request-types.js'
-import type { RebuildOptions, RebuildTransaction } from '../port.js'
+import type { LostSegment, RebuildOptions, RebuildTransaction } from '../port.js'
 import type { SegmentPosition } from '../positions.js'
 import { BulkSchema } from './bulk-schema.js'
 import type { Database } from './connection/database.js'
 import { storeVersions } from './fold-versions.js'
-import { acceptMissing, keepOddCompletions, prunedThrough } from './position-rows.js'
+import { acceptMissing, addLost, keepOddCompletions, prunedThrough } from './position-rows.js'
 import { carriedCompletions } from './projection-statements.js'
 import { rollupLabels, setRollupLabels } from './rollups/rollup-labels.js'
 import { clearRollups } from './rollups/rollup-statements.js'
@@ -64,6 +64,10 @@ class SqliteRebuild extends SqliteTransaction implements RebuildTransaction {
 
   async acceptMissing(names: readonly string[]): Promise<void> {
     acceptMissing(this.#database, names)
+  }
+
+  async addLost(segments: readonly LostSegment[]): Promise<void> {
+    addLost(this.#database, segments)
   }
 
   /** @throws DatabaseError ROWS_REFERRED_TO */

@@ -119,19 +119,6 @@ describe('verify finds', () => {
 })
 
 describe('no fault is', () => {
-  test('a counter that lines lost to --allow-missing have left', async ({ workspace }) => {
-    await fill(workspace)
-    const database = new SQLite(workspace.database)
-    database.exec(
-      `INSERT INTO missing_segments VALUES ('2026-11-20.ndjson', '');
-       UPDATE request_counters SET requests = requests + 5, output_tokens = output_tokens + 9`,
-    )
-    database.close()
-    expect(await verify(workspace)).toMatchObject({ ok: true, problems: [] })
-    alter(workspace, 'UPDATE request_counters SET requests = requests - 6')
-    expect(kinds(await verify(workspace))).toEqual(['counter', 'counter'])
-  })
-
   test('what counters have kept where a replay gave completions to other requests', async ({ workspace }) => {
     writeSegment(workspace.journal, lines(requestLine('x', { streaming: true, model: 'm' })), NEXT_DAY)
     await projectOnce(workspace)
