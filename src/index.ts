@@ -1,8 +1,15 @@
 // What `import … from 'request-journal'` gives: all that a process needs to append events.
 export { type EventProblem, InvalidEventError } from './events/errors.js'
 export type {
+  Currency,
   EventInput,
+  ExchangeRateObserved,
   JournalEvent,
+  PerMillion,
+  PriceInput,
+  PricePart,
+  PriceSet,
+  RateInput,
   RequestLog,
   RequestLogged,
   StreamCompleted,

@@ -1,4 +1,14 @@
+import { PRICE_PARTS } from './event-types.js'
 import type { Field } from './fields.js'
+import { nearestName } from './nearest-name.js'
+import {
+  type DecimalLimits,
+  expectedDecimal,
+  isDecimalText,
+  perMillionLimits,
+  perRequestLimits,
+  RATE,
+} from './price-values.js'
 import { maskSecrets } from './redact.js'
 import { isIdentifier, KINDS } from './value-kinds.js'
 
@@ -59,7 +69,13 @@ export function findProblems(
     const value = (input as Record<string, unknown>)[field]
     if (value === undefined && presence !== 'required') return []
     if (value === null && presence === 'nullable') return []
-    if (KINDS[kind].isValid(value)) return kind === 'labels' ? labelProblems(value as object, redact) : []
+    const { currency } = input as { currency?: unknown }
+    if (kind === 'per_request') return decimalProblems(field, value, perRequestLimits(currency), redact)
+    if (kind === 'rate') return decimalProblems(field, value, RATE, redact)
+    if (KINDS[kind].isValid(value)) {
+      if (kind === 'per_million') return perMillionProblems(value as object, currency, redact)
+      return kind === 'labels' ? labelProblems(value as object, redact) : []
+    }
     const isText = typeof value === 'string'
     const expected = kind === 'timestamp' && !isText ? 'a string' : KINDS[kind].expected
     const orNull = presence === 'nullable' && !(kind === 'timestamp' && isText) ? ' or null' : ''
@@ -80,6 +96,34 @@ function labelProblems(labels: object, redact: (text: string) => string): EventP
     }
   }
   return problems
+}
+
+function perMillionProblems(
+  prices: object,
+  currency: unknown,
+  redact: (text: string) => string,
+): EventProblem[] {
+  const given = Object.entries(prices).filter(([, price]) => price !== undefined)
+  if (given.length === 0) {
+    return [{ field: 'per_million', found: 'no price', expected: 'a price, or null to withdraw the price' }]
+  }
+  const limits = perMillionLimits(currency)
+  return given.flatMap(([part, price]): EventProblem[] => {
+    const field = `per_million.${JSON.stringify(shownText(part, redact)).slice(1, -1)}`
+    if (PRICE_PARTS.some((known) => known === part)) return decimalProblems(field, price, limits, redact)
+    const expected = `one of ${PRICE_PARTS.join(', ')}; the nearest is ${nearestName(part, PRICE_PARTS)}`
+    return [{ field, found: 'a member of an unknown name', expected }]
+  })
+}
+
+function decimalProblems(
+  field: string,
+  value: unknown,
+  limits: DecimalLimits,
+  redact: (text: string) => string,
+): EventProblem[] {
+  if (isDecimalText(value, limits)) return []
+  return [{ field, found: describeValue(value, redact), expected: expectedDecimal(value, limits) }]
 }
 
 /**

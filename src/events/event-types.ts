@@ -35,13 +35,50 @@ interface Outcome {
   error_message: string | null
 }
 
+/** Further details of how an attempt ended, which many gateways don't know. */
+interface OutcomeDetails {
+  /** The model that the provider says answered. @default null: it didn't say */
+  response_model: string
+  /** What the provider billed by: `flex`, `priority`, `batch`, … @default null: unknown */
+  service_tier: string
+  /** The part of `input_tokens` that was read from a cache. @default null: unknown */
+  cache_read_input_tokens: number
+  /** The part of `input_tokens` that was written to a cache. @default null: unknown */
+  cache_creation_input_tokens: number
+  /**
+   * The part of `cache_creation_input_tokens` that is kept for an hour.
+   *
+   * @default null: unknown
+   */
+  cache_creation_1h_input_tokens: number
+  /** The part of `input_tokens` that is audio. @default null: unknown */
+  audio_input_tokens: number
+  /** The part of `input_tokens` that is images. @default null: unknown */
+  image_input_tokens: number
+  /** The part of `output_tokens` that is reasoning. @default null: unknown */
+  reasoning_output_tokens: number
+  /** The part of `output_tokens` that is audio. @default null: unknown */
+  audio_output_tokens: number
+  /** The gateway's own figure, in US dollars; fractions are kept. @default null: unknown */
+  cost_usd: number
+  /**
+   * What the provider reported for this request, in US dollars.
+   *
+   * @default null: it reported nothing
+   */
+  provider_cost_usd: number
+}
+
 /** Members that may be left out; one that is `undefined` is the same as one that is left out. */
 type Omissible<T> = { [Field in keyof T]?: T[Field] | undefined }
+
+/** Members that may be left out, and may be null, which is the same. */
+type Nullable<T> = { [Field in keyof T]?: T[Field] | null | undefined }
 
 /**
  * One attempt at one request, as a caller logs it: when it has ended, or when its stream has begun.
  */
-export interface RequestLog extends Omissible<Outcome> {
+export interface RequestLog extends Omissible<Outcome>, Nullable<OutcomeDetails> {
   /** @default 'request_logged' */
   type?: 'request_logged' | undefined
   /**
@@ -81,10 +118,11 @@ export interface RequestLog extends Omissible<Outcome> {
 }
 
 /**
- * The end of a stream that was logged when it began, as a caller logs it: every figure is given,
- * null if it is unknown.
+ * The end of a stream that was logged when it began, as a caller logs it: tokens, costs in satoshis
+ * and the error are given, null if they are unknown. A detail that is left out counts as unknown
+ * too, whatever the request said of it.
  */
-export interface StreamCompletion extends Outcome {
+export interface StreamCompletion extends Outcome, Nullable<OutcomeDetails> {
   type: 'stream_completed'
   /** The `correlation_id` of the request that it completes. */
   correlation_id: string
@@ -102,11 +140,88 @@ export interface StreamCompletion extends Outcome {
   success: boolean
 }
 
-/** What `journal.record` and `journal.append` take. */
-export type EventInput = RequestLog | StreamCompletion
+/** The kinds of tokens that a price may name, in the order in which lines have them. */
+export const PRICE_PARTS = [
+  'input',
+  'cache_read_input',
+  'cache_creation_input',
+  'cache_creation_1h_input',
+  'audio_input',
+  'image_input',
+  'output',
+  'reasoning_output',
+  'audio_output',
+] as const
+export type PricePart = (typeof PRICE_PARTS)[number]
+
+/**
+ * Prices of a million tokens, as decimal texts such as '0.15', with at most six decimals. A part
+ * without a price of its own costs what its whole costs.
+ */
+export type PerMillion = { [Part in PricePart]?: string }
+
+/** The currencies that prices and costs are in. */
+export type Currency = 'usd' | 'sats'
+
+/** The conditions of a price, and what it says beside them. */
+interface PriceTerms {
+  /** Whose price it is. Null: that of any provider. @default null, if it may be left out */
+  provider: string | null
+  /**
+   * A decimal text with at most twelve decimals: what each request costs beside its tokens. Null:
+   * nothing.
+   *
+   * @default null, if it may be left out
+   */
+  per_request: string | null
+  /**
+   * The service tier that it is for. Null: the usual one.
+   *
+   * @default null, if it may be left out
+   */
+  service_tier: string | null
+  /**
+   * How many `input_tokens` a request must have, or more, for this price. Null: any number.
+   *
+   * @default null, if it may be left out
+   */
+  min_input_tokens: number | null
+  /** Where the price is from, for people. Null: not told. @default null, if it may be left out */
+  source: string | null
+}
+
+/** The price of a model from an instant on, as a caller sets it. */
+export interface PriceInput extends Omissible<PriceTerms> {
+  type: 'price_set'
+  /** The name that requests have as `response_model` or as `model`, exactly. */
+  model: string
+  /** When the price came into force: RFC 3339 with seconds and any offset. */
+  valid_from: string
+  currency: Currency
+  /**
+   * Null, with `per_request` null as well, withdraws the price from then on.
+   *
+   * @default null
+   */
+  per_million?: Omissible<PerMillion> | null | undefined
+}
+
+/** What a bitcoin cost at an instant, as a caller tells it. */
+export interface RateInput {
+  type: 'exchange_rate_observed'
+  /** When the rate was seen: RFC 3339 with seconds and any offset. */
+  observed_at: string
+  /** US dollars for one bitcoin: a decimal text over 0 with at most eight decimals. */
+  usd_per_btc: string
+  /** Where the rate is from, for people. Null: not told. @default null */
+  source?: string | null | undefined
+}
+
+/** What `journal.append` takes. `journal.record` takes the first two. */
+export type EventInput = RequestLog | StreamCompletion | PriceInput | RateInput
 
 /** A `request_logged` as it stands in the journal: every default filled, every value safe. */
-export interface RequestLogged extends Outcome {
+export interface RequestLogged extends Outcome, Partial<OutcomeDetails> {
   type: 'request_logged'
   /** Joins everything that is logged of one request; several attempts may share it. */
   correlation_id: string
@@ -134,7 +249,7 @@ export interface RequestLogged extends Outcome {
 }
 
 /** A `stream_completed` as it stands in the journal: every default filled, every value safe. */
-export interface StreamCompleted extends Outcome {
+export interface StreamCompleted extends Outcome, Partial<OutcomeDetails> {
   type: 'stream_completed'
   /** The `correlation_id` of the request that it completes. */
   correlation_id: string
@@ -151,9 +266,32 @@ export interface StreamCompleted extends Outcome {
   success: boolean | null
 }
 
+/** A `price_set` as it stands in the journal: every default filled, every value safe. */
+export interface PriceSet extends PriceTerms {
+  type: 'price_set'
+  /** The name that requests have as `response_model` or as `model`, exactly. */
+  model: string
+  /** When the price came into force, in UTC with milliseconds: `YYYY-MM-DDTHH:mm:ss.sssZ`. */
+  valid_from: string
+  currency: Currency
+  /** Null, with `per_request` null as well, withdraws the price from then on. */
+  per_million: PerMillion | null
+}
+
+/** An `exchange_rate_observed` as it stands in the journal: every value safe. */
+export interface ExchangeRateObserved {
+  type: 'exchange_rate_observed'
+  /** When the rate was seen, in UTC with milliseconds: `YYYY-MM-DDTHH:mm:ss.sssZ`. */
+  observed_at: string
+  /** US dollars for one bitcoin: a decimal text over 0 with at most eight decimals. */
+  usd_per_btc: string
+  /** Where the rate is from, for people. Null: not told. */
+  source: string | null
+}
+
 /**
  * An event as it stands in the journal. Whatever tells the types apart does so in an exhaustive
  * `switch`.
  */
-export type JournalEvent = RequestLogged | StreamCompleted
+export type JournalEvent = RequestLogged | StreamCompleted | PriceSet | ExchangeRateObserved
 export type EventType = JournalEvent['type']

@@ -1,5 +1,9 @@
 import type {
   EventType,
+  ExchangeRateObserved,
+  PriceInput,
+  PriceSet,
+  RateInput,
   RequestLog,
   RequestLogged,
   StreamCompleted,
@@ -33,6 +37,17 @@ const OUTCOME = {
   provider_cost_sats: nullable('cost', 'what the provider reported, in satoshis'),
   error_status: nullable('status', 'HTTP status'),
   error_message: nullable('text', 'short, never a body; cut at 4 KiB of UTF-8'),
+  response_model: nullable('identifier', 'the model that the provider says answered'),
+  service_tier: nullable('identifier', 'what the provider billed by: flex, priority, batch, …'),
+  cache_read_input_tokens: nullable('count', 'part of input_tokens: read from a cache'),
+  cache_creation_input_tokens: nullable('count', 'part of input_tokens: written to a cache'),
+  cache_creation_1h_input_tokens: nullable('count', 'part of cache_creation_input_tokens: kept for an hour'),
+  audio_input_tokens: nullable('count', 'part of input_tokens: audio'),
+  image_input_tokens: nullable('count', 'part of input_tokens: images'),
+  reasoning_output_tokens: nullable('count', 'part of output_tokens: reasoning'),
+  audio_output_tokens: nullable('count', 'part of output_tokens: audio'),
+  cost_usd: nullable('cost', 'our figure, in US dollars, fractions kept'),
+  provider_cost_usd: nullable('cost', 'what the provider reported, in US dollars'),
 }
 
 const ATTEMPT = nullable(
@@ -70,6 +85,22 @@ export const FIELDS = {
     stream_duration_ms: nullable('milliseconds', 'wall clock'),
     success: nullable('flag', 'null: leaves what the request said'),
   } satisfies Fields<StreamCompletion | StreamCompleted>,
+  price_set: {
+    provider: nullable('identifier', 'null: any provider'),
+    model: required('identifier', 'as requests have it in response_model or in model, exactly'),
+    valid_from: required('timestamp', 'when it came into force'),
+    currency: required('currency'),
+    per_million: nullable('per_million', 'null: tokens cost nothing, or the price is withdrawn'),
+    per_request: nullable('per_request', 'what each request costs beside its tokens'),
+    service_tier: nullable('identifier', 'the service tier that it is for; null: the usual one'),
+    min_input_tokens: nullable('count', 'the least input_tokens that it is for; null: any number'),
+    source: nullable('identifier', 'where it is from, for people'),
+  } satisfies Fields<PriceInput | PriceSet>,
+  exchange_rate_observed: {
+    observed_at: required('timestamp', 'when it was seen'),
+    usd_per_btc: required('rate', 'US dollars for one bitcoin'),
+    source: nullable('identifier', 'where it is from, for people'),
+  } satisfies Fields<RateInput | ExchangeRateObserved>,
 } satisfies Record<EventType, object>
 
 /** A field that holds money: NaN and infinities become null there. */

@@ -1,4 +1,13 @@
+import { type Currency, type PerMillion, PRICE_PARTS } from './event-types.js'
 import { safeIdentifier, utf8Prefix } from './identifier.js'
+import {
+  type DecimalLimits,
+  decimalPattern,
+  isDecimalText,
+  perMillionLimits,
+  perRequestLimits,
+  RATE,
+} from './price-values.js'
 import { canonicalTimestamp } from './timestamp.js'
 
 // The kinds of values in events: how each is checked, described, and made safe.
@@ -21,6 +30,12 @@ const MAX_INTEGER = Number.MAX_SAFE_INTEGER
 const WITHOUT_NUL = '^[^\\u0000]*$'
 const CUT = 'cut over 1 KiB of UTF-8: see "Values" in README.md'
 const Identifier: JsonSchema = { type: 'string', pattern: WITHOUT_NUL }
+
+const decimalSchema = (limits: DecimalLimits): JsonSchema => ({
+  type: 'string',
+  pattern: decimalPattern(limits),
+})
+const USD_LIMIT = `in usd at most ${perMillionLimits('usd').max}`
 
 export type Kind = keyof typeof KINDS
 
@@ -92,6 +107,36 @@ export const KINDS = {
     },
     description: `names and values are ${CUT}`,
     isValid: isPlainObject,
+  },
+  currency: {
+    expected: "'usd' or 'sats'",
+    schema: { enum: ['usd', 'sats'] },
+    isValid: isCurrency,
+  },
+  per_million: {
+    expected: "an object of prices, as { input: '0.15', output: '0.6' }",
+    schema: {
+      type: 'object',
+      properties: Object.fromEntries(
+        PRICE_PARTS.map((part) => [part, decimalSchema(perMillionLimits(null))]),
+      ),
+      minProperties: 1,
+      additionalProperties: false,
+    },
+    description: `decimal texts, each the price of a million tokens; ${USD_LIMIT}`,
+    isValid: isPlainObject,
+  },
+  per_request: {
+    expected: 'a decimal text',
+    schema: decimalSchema(perRequestLimits(null)),
+    description: `a decimal text; ${USD_LIMIT}`,
+    isValid: (value) => isDecimalText(value, perRequestLimits(null)),
+  },
+  rate: {
+    expected: 'a decimal text',
+    schema: decimalSchema(RATE),
+    description: 'a decimal text',
+    isValid: (value) => isDecimalText(value, RATE),
   },
 } satisfies Record<string, KindOfValue>
 
@@ -185,6 +230,44 @@ export function labels(given: unknown): Record<string, string> {
     else safe[safeName] = identifier(value)
   }
   return safe
+}
+
+export function currency(value: unknown): Currency {
+  if (!isCurrency(value)) throw new InvalidValue()
+  return value
+}
+
+/** Returns a copy, in the order of `PRICE_PARTS`. A part that is `undefined` counts as left out. */
+export function perMillionOrNull(given: unknown, currency: Currency): PerMillion | null {
+  if (given === undefined || given === null) return null
+  if (!isPlainObject(given)) throw new InvalidValue()
+  const limits = perMillionLimits(currency)
+  const prices: PerMillion = {}
+  for (const part of PRICE_PARTS) {
+    const price = given[part]
+    if (price !== undefined) prices[part] = decimal(price, limits)
+  }
+  const found = Object.keys(given).filter((name) => given[name] !== undefined)
+  if (found.length === 0 || found.length > Object.keys(prices).length) throw new InvalidValue()
+  return prices
+}
+
+export function perRequestOrNull(value: unknown, currency: Currency): string | null {
+  if (value === undefined || value === null) return null
+  return decimal(value, perRequestLimits(currency))
+}
+
+export function rate(value: unknown): string {
+  return decimal(value, RATE)
+}
+
+function decimal(value: unknown, limits: DecimalLimits): string {
+  if (!isDecimalText(value, limits)) throw new InvalidValue()
+  return value
+}
+
+function isCurrency(value: unknown): value is Currency {
+  return value === 'usd' || value === 'sats'
 }
 
 export function isIdentifier(value: unknown): value is string {

@@ -28,6 +28,9 @@ export function keysOf(items: readonly BatchItem[]): Keys {
         completions.set(event.correlation_id, key)
         break
       }
+      case 'price_set':
+      case 'exchange_rate_observed':
+        break
       default:
         event satisfies never
     }
@@ -92,6 +95,9 @@ class RequestsFold {
         break
       case 'stream_completed':
         this.#completeOrDefer(event, segmentId, byteOffset)
+        break
+      case 'price_set':
+      case 'exchange_rate_observed':
         break
       default:
         event satisfies never

@@ -40,7 +40,7 @@ export interface SegmentCounts extends LineCounts {
 }
 
 export function emptyCounts(): SegmentCounts {
-  return { lines: 0, requests: 0, completions: 0, rejected: 0, unchecked: 0, late: 0 }
+  return { lines: 0, requests: 0, completions: 0, prices: 0, rates: 0, rejected: 0, unchecked: 0, late: 0 }
 }
 
 export function addCounts(a: SegmentCounts, b: LineCounts & { late?: number }): SegmentCounts {
@@ -48,6 +48,8 @@ export function addCounts(a: SegmentCounts, b: LineCounts & { late?: number }): 
     lines: a.lines + b.lines,
     requests: a.requests + b.requests,
     completions: a.completions + b.completions,
+    prices: a.prices + b.prices,
+    rates: a.rates + b.rates,
     rejected: a.rejected + b.rejected,
     unchecked: a.unchecked + b.unchecked,
     late: a.late + (b.late ?? 0),

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { JournalEvent } from '../../src/events/event-types.js'
+import { type JournalEvent, PRICE_PARTS } from '../../src/events/event-types.js'
 import { FIELDS, type Field } from '../../src/events/fields.js'
 import { type DecodedLine, decodeLine, encodeLine, type RejectionReason } from '../../src/events/line.js'
 import { openJournal } from '../../src/journal/append/journal.js'
@@ -110,6 +110,8 @@ describe('the tables of journal/README.md', () => {
   test.each([
     ['request_logged', []],
     ['stream_completed', ['type']],
+    ['price_set', ['type']],
+    ['exchange_rate_observed', ['type']],
   ] as const)('name every field of %s, and which are required', (type, alsoRequired) => {
     const fields: [string, Field][] = Object.entries(FIELDS[type])
     const names = fields.map(([name]) => name)
@@ -119,6 +121,12 @@ describe('the tables of journal/README.md', () => {
     )
     const required = [...section(type).matchAll(/^\| `(\w+)` \|[^|]*\| \*\*yes\*\* \|/gm)]
     expect(required.map((match) => match[1]).toSorted()).toEqual([...alsoRequired, ...isRequired].toSorted())
+  })
+
+  test('the members of per_million are named', () => {
+    const [, sentence = ''] =
+      /^The members of `per_million` (.*?)\. A part/ms.exec(section('price_set')) ?? []
+    expect([...sentence.matchAll(/`(\w+)`/g)].map((match) => match[1])).toEqual([...PRICE_PARTS])
   })
 
   test('name every reason of a rejection', () => {
@@ -236,8 +244,8 @@ describe.skipIf(!isThere('jq', '--version') || !isThere('dd', '--version'))(
       const [, line] = linesOfJournal(journal)
       const { event, isChecked } = decoded(line ?? Buffer.alloc(0))
       expect(isChecked).toBe(false)
-      expect(event).toMatchObject({ type: 'request_logged', model: 'gpt-4o', success: true })
-      expect(event.timestamp).toMatch(/^20\d\d-.*\.000Z$/)
+      const timestamp = expect.stringMatching(/^20\d\d-.*\.000Z$/)
+      expect(event).toMatchObject({ type: 'request_logged', model: 'gpt-4o', success: true, timestamp })
     })
   },
 )

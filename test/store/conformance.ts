@@ -188,7 +188,16 @@ export function conformance(name: string, open: () => Promise<OpenedStore>): voi
           projectedCrc32: 2 ** 32 - 1,
           caughtUpAt: '2026-11-23T10:00:00.000Z',
           lastLine: { byteOffset: 2 ** 40 - 7, length: 7, crc32: 2 ** 31 },
-          counts: { lines: 1, requests: 2, completions: 3, rejected: 4, unchecked: 5, late: 6 },
+          counts: {
+            lines: 1,
+            requests: 2,
+            completions: 3,
+            prices: 0,
+            rates: 0,
+            rejected: 4,
+            unchecked: 5,
+            late: 6,
+          },
         }
         const transaction = await store.begin('usual')
         await transaction.addSegment(later)

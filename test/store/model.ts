@@ -39,9 +39,12 @@ export class Model {
   add(item: BatchItem): void {
     const segment = rowAt(this.#segments, { id: item.segmentId }, ['lines', 'repeated', 'ambiguous'])
     grow(segment, 'lines', 1)
-    if (item.event === null) this.#rejected.push(item)
-    else if (item.event.type === 'request_logged') this.#log(item.event, item.segmentId, item.byteOffset)
-    else this.#complete({ segment_id: item.segmentId, byte_offset: item.byteOffset, event: item.event })
+    const { event, segmentId, byteOffset } = item
+    if (event === null) this.#rejected.push(item)
+    else if (event.type === 'request_logged') this.#log(event, segmentId, byteOffset)
+    else if (event.type === 'stream_completed') {
+      this.#complete({ segment_id: segmentId, byte_offset: byteOffset, event })
+    }
   }
 
   /** @param labels the names of the labels that roll-ups are kept by. */

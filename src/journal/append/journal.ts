@@ -3,7 +3,11 @@ import { completeEvent, type EventDefaults, unknownFields } from '../../events/c
 import { describeThrown, InvalidEventError } from '../../events/errors.js'
 import type {
   EventInput,
+  ExchangeRateObserved,
   JournalEvent,
+  PriceInput,
+  PriceSet,
+  RateInput,
   RequestLog,
   RequestLogged,
   StreamCompleted,
@@ -11,7 +15,7 @@ import type {
 } from '../../events/event-types.js'
 import { safeIdentifier } from '../../events/identifier.js'
 import { encodeLine } from '../../events/line.js'
-import { maskSecrets } from '../../events/redact.js'
+import { maskSecrets, type Redact } from '../../events/redact.js'
 import { cutErrorMessage } from '../../events/value-kinds.js'
 import { JournalWriteError } from '../errors.js'
 import { type Clock, nodeFileSystem } from '../files.js'
@@ -83,9 +87,10 @@ export class Journal {
    * memory.
    *
    * @returns the event's correlation_id, by which a later `stream_completed` finds it. It's a new
-   *   UUID if the event has none.
+   *   UUID if the event has none. A price or a rate, which only JavaScript can give, is written and
+   *   gives ''.
    */
-  record(event: EventInput): string {
+  record(event: RequestLog | StreamCompletion): string {
     const correlationId = correlationIdOf(event)
     try {
       this.#record(event, correlationId)
@@ -107,6 +112,8 @@ export class Journal {
    */
   append(event: RequestLog): RequestLogged
   append(event: StreamCompletion): StreamCompleted
+  append(event: PriceInput): PriceSet
+  append(event: RateInput): ExchangeRateObserved
   append(event: EventInput): JournalEvent
   append(event: EventInput): JournalEvent {
     if (this.#writer.isClosed) throw this.#closedError()
@@ -184,14 +191,20 @@ export class Journal {
     const complete = completeEvent(event, defaults)
     const { redact } = this.#options
     if (redact === null) return complete
-    if (complete.error_message !== null) {
-      complete.error_message = cutErrorMessage(redacted(complete.error_message, 'error_message', redact))
-    }
-    if ('labels' in complete && complete.labels !== undefined) {
-      const labels = Object.entries(complete.labels)
-      complete.labels = Object.fromEntries(
-        labels.map(([name, value]) => [name, redacted(value, `labels.${name}`, redact)]),
-      )
+    switch (complete.type) {
+      case 'request_logged':
+        redactMessage(complete, redact)
+        if (complete.labels !== undefined) complete.labels = redactedLabels(complete.labels, redact)
+        break
+      case 'stream_completed':
+        redactMessage(complete, redact)
+        break
+      case 'price_set':
+      case 'exchange_rate_observed':
+        if (complete.source !== null) complete.source = redacted(complete.source, 'source', redact)
+        break
+      default:
+        complete satisfies never
     }
     return complete
   }
@@ -232,6 +245,17 @@ export function openJournalWith(options: JournalOptions, ports: JournalPorts): J
 
 function correlationIdOf(event: EventInput): string {
   try {
+    switch (event.type) {
+      case 'price_set':
+      case 'exchange_rate_observed':
+        return ''
+      case 'request_logged':
+      case 'stream_completed':
+      case undefined:
+        break
+      default:
+        event satisfies never
+    }
     const given: unknown = event.correlation_id
     if (typeof given === 'string') return safeIdentifier(given)
   } catch {
@@ -240,8 +264,18 @@ function correlationIdOf(event: EventInput): string {
   return randomUUID()
 }
 
+function redactMessage(event: RequestLogged | StreamCompleted, redact: Redact): void {
+  if (event.error_message === null) return
+  event.error_message = cutErrorMessage(redacted(event.error_message, 'error_message', redact))
+}
+
+function redactedLabels(labels: Record<string, string>, redact: Redact): Record<string, string> {
+  const entries = Object.entries(labels)
+  return Object.fromEntries(entries.map(([name, value]) => [name, redacted(value, `labels.${name}`, redact)]))
+}
+
 /** The text that `redact` returns. If the function fails, no part of the text is written. */
-function redacted(text: string, field: string, redact: (text: string, field: string) => string): string {
+function redacted(text: string, field: string, redact: Redact): string {
   try {
     const result: unknown = redact(text, field)
     if (typeof result === 'string') {

@@ -24,6 +24,8 @@ export interface LineCounts {
   lines: number
   requests: number
   completions: number
+  prices: number
+  rates: number
   rejected: number
   /** Events accepted without a checksum. */
   unchecked: number

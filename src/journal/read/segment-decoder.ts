@@ -137,7 +137,15 @@ export function lastLineChecksum(source: SegmentSource, byteOffset: number, leng
 /** Decodes whole lines of one segment, and counts what they were. */
 export class LineDecoder {
   readonly items: BatchItem[] = []
-  readonly counts: LineCounts = { lines: 0, requests: 0, completions: 0, rejected: 0, unchecked: 0 }
+  readonly counts: LineCounts = {
+    lines: 0,
+    requests: 0,
+    completions: 0,
+    prices: 0,
+    rates: 0,
+    rejected: 0,
+    unchecked: 0,
+  }
   firstRejected: Batch['firstRejected'] = null
   firstDroppedCost: Batch['firstDroppedCost'] = null
   readonly #segmentId: number
@@ -186,6 +194,12 @@ export class LineDecoder {
         break
       case 'stream_completed':
         this.counts.completions++
+        break
+      case 'price_set':
+        this.counts.prices++
+        break
+      case 'exchange_rate_observed':
+        this.counts.rates++
         break
       default:
         event satisfies never

@@ -44,6 +44,8 @@ export function readPositions(database: Database): SegmentPosition[] {
       lines: row.lines,
       requests: row.requests,
       completions: row.completions,
+      prices: 0,
+      rates: 0,
       rejected: row.rejected_lines,
       unchecked: row.unchecked_lines,
       late: row.late_lines,

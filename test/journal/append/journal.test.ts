@@ -193,14 +193,14 @@ describe('record never throws', () => {
   test('a cost that is not finite and an unknown member are each warned of once, and lose nothing else', () => {
     const { journal, directory, logger } = opened()
     for (let i = 0; i < 3; i++) {
-      journal.record(log(`r${i}`, { cost_sats: Number.NaN, cost_usd: 1 }))
-      journal.append(log(`a${i}`, { provider_cost_sats: Number.POSITIVE_INFINITY, cost_usd: 2, usage: {} }))
+      journal.record(log(`r${i}`, { cost_sats: Number.NaN, cost_eur: 1 }))
+      journal.append(log(`a${i}`, { provider_cost_sats: Number.POSITIVE_INFINITY, cost_eur: 2, usage: {} }))
     }
     expect(namesIn(directory)).toStrictEqual(['r0', 'a0', 'r1', 'a1', 'r2', 'a2'])
     expect(textOf(directory).match(/"cost_sats":null/g)).toHaveLength(6)
     expect(logger.logged.map(({ fields, message }) => [message, fields])).toStrictEqual([
       [expect.stringContaining('not finite'), { member: 'cost_sats' }],
-      [expect.stringContaining('Unknown member'), { member: 'cost_usd' }],
+      [expect.stringContaining('Unknown member'), { member: 'cost_eur' }],
       [expect.stringContaining('not finite'), { member: 'provider_cost_sats' }],
       [expect.stringContaining('Unknown member'), { member: 'usage' }],
     ])
