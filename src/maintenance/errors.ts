@@ -1,4 +1,9 @@
-export const INPUT_ERROR_CODES = ['FILE_UNREADABLE', 'INVALID_CSV'] as const
+export const INPUT_ERROR_CODES = [
+  'FILE_UNREADABLE',
+  'INVALID_CSV',
+  'INVALID_VALUE',
+  'PACKAGE_MISSING',
+] as const
 
 export type InputErrorCode = (typeof INPUT_ERROR_CODES)[number]
 
@@ -9,11 +14,14 @@ export type InputErrorCode = (typeof INPUT_ERROR_CODES)[number]
  * - `FILE_UNREADABLE`: the file can't be opened or read, or isn't UTF-8.
  * - `INVALID_CSV`: the file isn't CSV with a header and commas; a column is missing, unknown or
  *   there twice; or a line has another number of fields than the header.
+ * - `INVALID_VALUE`: a value isn't what its column or member takes: a price, a date, a currency; or
+ *   a file of JSON isn't JSON.
+ * - `PACKAGE_MISSING`: an optional package isn't installed.
  */
 export class InputError extends Error {
   override readonly name = 'InputError'
   readonly code: InputErrorCode
-  /** The file. */
+  /** The file, or the package's name. */
   readonly path: string
   /** The line of the file, from 1; null: the error is about the whole of it. */
   readonly line: number | null

@@ -1,0 +1,227 @@
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import type { PerMillion, PricePart } from '../../events/event-types.js'
+import { InputError } from '../errors.js'
+import { decimalText } from './decimal-text.js'
+import { type Likeness, type ListedPrice, listedPrice, type PriceList } from './price-list.js'
+
+// The data of @pydantic/genai-prices, as its types and README describe it.
+
+type Match =
+  | { equals: string }
+  | { starts_with: string }
+  | { ends_with: string }
+  | { contains: string }
+  | { regex: string }
+  | { or: Match[] }
+  | { and: Match[] }
+
+/** A price, or one with tiers: `price` counts for a whole request with more than `start` tokens in. */
+type GenaiPrice = number | { base: number; tiers: { start: number; price: number }[] }
+type GenaiPrices = Record<string, GenaiPrice | undefined>
+
+interface GenaiModel {
+  id: string
+  match: Match
+  /** Of a list the last one that holds at a time is in force. */
+  prices: GenaiPrices | { constraint?: { type: string; start_date?: string }; prices: GenaiPrices }[]
+}
+
+export interface GenaiProvider {
+  id: string
+  models: GenaiModel[]
+}
+
+const PACKAGE = '@pydantic/genai-prices'
+
+const PARTS: Readonly<Record<string, PricePart>> = {
+  input_mtok: 'input',
+  cache_read_mtok: 'cache_read_input',
+  cache_write_mtok: 'cache_creation_input',
+  cache_write_1h_mtok: 'cache_creation_1h_input',
+  input_audio_mtok: 'audio_input',
+  input_image_mtok: 'image_input',
+  output_mtok: 'output',
+  output_reasoning_mtok: 'reasoning_output',
+  output_audio_mtok: 'audio_output',
+}
+
+/** Fees for the use of a provider's tools: the price of tokens is the same without them. */
+const TOOL_FEES = /^(web|social|storage)_searches_kcount$|^code_executions_kcount$/
+
+/**
+ * Reads the prices that the installed package @pydantic/genai-prices brings along.
+ *
+ * @throws InputError PACKAGE_MISSING
+ */
+export async function readGenaiPrices(): Promise<PriceList> {
+  const { waitForUpdate } = await import('@pydantic/genai-prices').catch((error) => {
+    const advice = `it isn't installed: \`npm install ${PACKAGE}\` brings its price list, which is optional`
+    throw new InputError('PACKAGE_MISSING', PACKAGE, advice, { cause: error })
+  })
+  // Nothing has set other data, and so these are the ones of the package.
+  const providers = (await waitForUpdate()) ?? []
+  return genaiPriceList(providers as GenaiProvider[], installedVersion())
+}
+
+function installedVersion(): string {
+  const main = createRequire(import.meta.url).resolve(PACKAGE)
+  const text = readFileSync(join(dirname(main), '../package.json'), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
+}
+
+/** Makes a list of the package's data. */
+export function genaiPriceList(providers: readonly GenaiProvider[], version: string): PriceList {
+  const source = `genai-prices ${version}`
+  const list: PriceList = { source, isPublic: true, prices: [], leftOut: [], likeness: () => null }
+  for (const provider of providers) {
+    for (const [id, model] of exactIds(provider)) {
+      const prices = pricesOf(provider.id, id, model, source)
+      if (typeof prices !== 'string') list.prices.push(...prices)
+      else list.leftOut.push({ provider: provider.id, model: id, line: null, reason: prices })
+    }
+  }
+  list.likeness = (provider, name) => likeness(providers, provider, name)
+  return list
+}
+
+/**
+ * The names that a provider's models have exactly: their ids, and the other names that are written
+ * out. A name that an earlier model takes by another rule belongs to that one, as in the package.
+ */
+function exactIds({ models }: GenaiProvider): Map<string, GenaiModel> {
+  const ids = new Map<string, GenaiModel>()
+  for (const model of models) {
+    for (const id of [model.id, ...writtenOut(model.match)]) {
+      if (models.find(({ match }) => ruleFor(match, id) !== null) === model) ids.set(id, model)
+    }
+  }
+  return ids
+}
+
+function writtenOut(match: Match): string[] {
+  if ('equals' in match) return [match.equals]
+  return 'or' in match ? match.or.flatMap(writtenOut) : []
+}
+
+/** The rule by which a name matches; null if it doesn't. Upper and lower case are the same. */
+function ruleFor(match: Match, name: string): string | null {
+  const text = name.toLowerCase()
+  const rule = (words: string, part: string, holds: boolean) => (holds ? `${words} '${part}'` : null)
+  if ('equals' in match) return rule('is', match.equals, text === match.equals.toLowerCase())
+  if ('starts_with' in match) {
+    return rule('begins with', match.starts_with, text.startsWith(match.starts_with.toLowerCase()))
+  }
+  if ('ends_with' in match) {
+    return rule('ends with', match.ends_with, text.endsWith(match.ends_with.toLowerCase()))
+  }
+  if ('contains' in match) {
+    return rule('contains', match.contains, text.includes(match.contains.toLowerCase()))
+  }
+  if ('regex' in match) return rule('matches', match.regex, new RegExp(match.regex).test(name))
+  if ('or' in match) {
+    for (const other of match.or) {
+      const found = ruleFor(other, name)
+      if (found !== null) return found
+    }
+    return null
+  }
+  const rules = match.and.map((other) => ruleFor(other, name))
+  return rules.includes(null) ? null : rules.join(' and ')
+}
+
+function likeness(
+  providers: readonly GenaiProvider[],
+  provider: string | null,
+  name: string,
+): Likeness | null {
+  const models = providers.find(({ id }) => id === provider)?.models ?? []
+  for (const { id, match } of models) {
+    const rule = ruleFor(match, name)
+    if (rule !== null) return { model: id, rule }
+  }
+  return null
+}
+
+/** The prices of a model, or the reason why they can't be said exactly. */
+function pricesOf(
+  provider: string,
+  id: string,
+  { prices }: GenaiModel,
+  source: string,
+): ListedPrice[] | string {
+  const entries = Array.isArray(prices) ? prices : [{ prices }]
+  const kinds = new Set(entries.flatMap(({ constraint }) => constraint?.type ?? []))
+  if (kinds.has('time_of_date')) return 'its price depends on the time of day'
+  kinds.delete('start_date')
+  if (kinds.size > 0) return `its price depends on ${[...kinds].join(', ')}`
+  const listed: ListedPrice[] = []
+  const known = new Set<number | null>()
+  for (const date of [null, ...startDates(entries)]) {
+    const inForce = entries.findLast(({ constraint }) => (constraint?.start_date ?? '') <= (date ?? ''))
+    const tiers = tiersOf((inForce ?? entries[0])?.prices ?? {})
+    if (typeof tiers === 'string') return tiers
+    // A tier that there was before ends.
+    for (const minInputTokens of known) if (!tiers.has(minInputTokens)) tiers.set(minInputTokens, NOTHING)
+    const validFrom = date === null ? null : `${date}T00:00:00Z`
+    for (const [minInputTokens, tier] of tiers) {
+      known.add(minInputTokens)
+      const terms = { provider, model: id, currency: 'usd', ...tier, service_tier: null, source } as const
+      try {
+        const price = { ...terms, valid_from: validFrom, min_input_tokens: minInputTokens }
+        listed.push(listedPrice(price, null))
+      } catch (error) {
+        return `it has a price that can't be written exactly (${(error as Error).message})`
+      }
+    }
+  }
+  return listed
+}
+
+function startDates(entries: readonly { constraint?: { start_date?: string } }[]): string[] {
+  const dates = entries.flatMap(({ constraint }) => constraint?.start_date ?? [])
+  return [...new Set(dates)].sort()
+}
+
+interface TierTerms {
+  per_million: PerMillion | null
+  per_request: string | null
+}
+
+const NOTHING: TierTerms = { per_million: null, per_request: null }
+
+/** The prices of each number of tokens from which others count; or why there are none. */
+function tiersOf(prices: GenaiPrices): Map<number | null, TierTerms> | string {
+  const given = Object.entries(prices).flatMap(([key, price]) =>
+    price === undefined || TOOL_FEES.test(key) ? [] : [[key, price] as const],
+  )
+  const odd = given.map(([key]) => key).filter((key) => !(key in PARTS) && key !== 'requests_kcount')
+  if (odd.length > 0) return `it is priced by ${odd.join(', ')}, which a price_set has no member for`
+  if (given.length === 0) return 'it has no price of tokens or requests'
+  const starts = given.flatMap(([, price]) =>
+    typeof price === 'number' ? [] : price.tiers.map(({ start }) => start),
+  )
+  const tiers = new Map<number | null, TierTerms>()
+  for (const start of [null, ...[...new Set(starts)].sort((a, b) => a - b)]) {
+    const perMillion: PerMillion = {}
+    let perRequest: string | null = null
+    for (const [key, price] of given) {
+      const part = PARTS[key]
+      const number = priceFrom(price, start)
+      if (part === undefined) perRequest = decimalText(number, -3)
+      else perMillion[part] = decimalText(number)
+    }
+    const hasParts = Object.keys(perMillion).length > 0
+    // Their tiers count from one token more than they name.
+    const minInputTokens = start === null ? null : start + 1
+    tiers.set(minInputTokens, { per_million: hasParts ? perMillion : null, per_request: perRequest })
+  }
+  return tiers
+}
+
+function priceFrom(price: GenaiPrice, start: number | null): number {
+  if (typeof price === 'number') return price
+  const reached = price.tiers.filter((tier) => start !== null && tier.start <= start)
+  return reached.toSorted((a, b) => a.start - b.start).at(-1)?.price ?? price.base
+}

@@ -1,0 +1,222 @@
+import { readFileSync } from 'node:fs'
+import type { PerMillion, PricePart } from '../../events/event-types.js'
+import { InputError } from '../errors.js'
+import { decimalText } from './decimal-text.js'
+import { invalidValue, type Likeness, type ListedPrice, listedPrice, type PriceList } from './price-list.js'
+
+/** The members of a model in LiteLLM's file that are the price of one token, and their parts. */
+const PARTS: Readonly<Record<string, PricePart>> = {
+  input_cost_per_token: 'input',
+  cache_read_input_token_cost: 'cache_read_input',
+  cache_creation_input_token_cost: 'cache_creation_input',
+  cache_creation_input_token_cost_above_1hr: 'cache_creation_1h_input',
+  input_cost_per_audio_token: 'audio_input',
+  input_cost_per_image_token: 'image_input',
+  output_cost_per_token: 'output',
+  output_cost_per_reasoning_token: 'reasoning_output',
+  output_cost_per_audio_token: 'audio_output',
+}
+
+/** The ends of such members, and the service tiers that they are for. */
+const SERVICE_TIERS: Readonly<Record<string, string>> = {
+  flex: 'flex',
+  priority: 'priority',
+  batches: 'batch',
+}
+
+const TOKEN_MODES = ['chat', 'completion', 'responses', 'embedding', 'realtime']
+
+/** Fees for the use of a provider's tools: the price of tokens is the same without them. */
+const TOOL_FEES = /^(search_context|file_search|code_interpreter|computer_use|vector_store)_/
+
+/** An entry that explains the others. */
+const EXPLANATION = 'sample_spec'
+
+/** The most decimals that a price of a million tokens has. */
+const MAX_DECIMALS = 6
+
+type Model = Record<string, unknown>
+
+/**
+ * Reads the prices of LiteLLM's model_prices_and_context_window.json. A model whose name begins with
+ * its provider, as `azure/gpt-4o`, is listed with and without it, since gateways log either.
+ *
+ * @throws InputError FILE_UNREADABLE, INVALID_VALUE: nothing of the file is used then.
+ */
+export function readLitellmPrices(path: string): PriceList {
+  const text = readText(path)
+  const lines = linesOfKeys(text)
+  const list: PriceList = { source: 'litellm', isPublic: true, prices: [], leftOut: [], likeness: () => null }
+  const names = new Map<string, Set<string>>()
+  for (const [id, model] of Object.entries(parsed(path, text))) {
+    if (id === EXPLANATION) continue
+    const line = lines.get(id) ?? null
+    if (!isObject(model)) throw wrong(path, line, `'${id}' isn't an object with prices`)
+    const provider = model['litellm_provider']
+    if (typeof provider !== 'string') throw wrong(path, line, `'${id}' has no litellm_provider`)
+    const prices = pricesOf(path, line, provider, id, model)
+    for (const name of namesOf(id, provider)) {
+      if (typeof prices === 'string') list.leftOut.push({ provider, model: name, line, reason: prices })
+      else list.prices.push(...prices.map((price) => ({ ...price, event: { ...price.event, model: name } })))
+      if (typeof prices !== 'string') names.set(provider, (names.get(provider) ?? new Set()).add(name))
+    }
+  }
+  list.likeness = (provider, name) => likeness(names.get(provider ?? '') ?? new Set(), name)
+  return list
+}
+
+function readText(path: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path))
+  } catch (error) {
+    throw new InputError('FILE_UNREADABLE', path, `can't be read (${(error as Error).message})`, {
+      cause: error,
+    })
+  }
+}
+
+function parsed(path: string, text: string): Record<string, unknown> {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    throw new InputError('INVALID_VALUE', path, `isn't JSON: ${(error as Error).message}`, { cause: error })
+  }
+  if (isObject(value)) return value
+  throw wrong(path, null, "isn't an object of models, as model_prices_and_context_window.json is")
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function wrong(path: string, line: number | null, found: string): InputError {
+  return new InputError('INVALID_VALUE', path, found, { line })
+}
+
+/** The line of each key that begins an object, for errors: JSON.parse doesn't tell. */
+function linesOfKeys(text: string): Map<string, number> {
+  const lines = new Map<string, number>()
+  for (const [index, line] of text.split('\n').entries()) {
+    const key = /^\s*\{?\s*("(?:[^"\\]|\\.)*")\s*:\s*\{/.exec(line)?.[1]
+    if (key === undefined) continue
+    const name = JSON.parse(key) as string
+    if (!lines.has(name)) lines.set(name, index + 1)
+  }
+  return lines
+}
+
+function namesOf(id: string, provider: string): string[] {
+  const prefix = `${provider}/`
+  return id.startsWith(prefix) && id.length > prefix.length ? [id, id.slice(prefix.length)] : [id]
+}
+
+/** Finds the longest name that another one begins with, before a date or a version. */
+function likeness(names: ReadonlySet<string>, name: string): Likeness | null {
+  const text = name.toLowerCase()
+  const like = [...names].filter((other) => {
+    const beginning = other.toLowerCase()
+    return text === beginning || (text.startsWith(beginning) && /^[-@:]/.test(text.slice(beginning.length)))
+  })
+  const [longest] = like.toSorted((a, b) => b.length - a.length)
+  return longest === undefined ? null : { model: longest, rule: `begins with '${longest}'` }
+}
+
+/** The prices of a model, or the reason why they can't be said exactly. */
+function pricesOf(
+  path: string,
+  line: number | null,
+  provider: string,
+  id: string,
+  model: Model,
+): ListedPrice[] | string {
+  const { mode } = model
+  if (mode !== undefined && !TOKEN_MODES.includes(String(mode))) {
+    return `its mode is ${mode}, which isn't priced by tokens alone`
+  }
+  const tokenPrices = tokenPricesOf(path, line, id, model)
+  if (typeof tokenPrices === 'string') return tokenPrices
+  if (tokenPrices.length === 0) return 'it has no price of a token'
+  const tiers = new Set([null, ...tokenPrices.map(({ serviceTier }) => serviceTier)])
+  return [...tiers].flatMap((serviceTier) => {
+    const starts = tokenPrices.filter((price) => price.serviceTier === serviceTier)
+    return [...new Set([null, ...starts.map(({ above }) => above)])].map((above) => {
+      const terms = { provider, model: id, currency: 'usd', per_request: null, source: 'litellm' } as const
+      try {
+        return listedPrice(
+          {
+            ...terms,
+            valid_from: null,
+            per_million: perMillion(tokenPrices, serviceTier, above),
+            service_tier: serviceTier,
+            // "Above 200k" begins with one token more.
+            min_input_tokens: above === null ? null : above + 1,
+          },
+          line,
+        )
+      } catch (error) {
+        throw invalidValue(error, path, line)
+      }
+    })
+  })
+}
+
+interface TokenPrice {
+  part: PricePart
+  serviceTier: string | null
+  /** The number of tokens in that a request must be above; null: any number. */
+  above: number | null
+  perMillion: string
+}
+
+/** All prices of a token that a model has; or the member that no price_set has a word for. */
+function tokenPricesOf(path: string, line: number | null, id: string, model: Model): TokenPrice[] | string {
+  const prices: TokenPrice[] = []
+  for (const [member, value] of Object.entries(model)) {
+    if (!/cost|price|pricing/.test(member) || TOOL_FEES.test(member) || value === null) continue
+    const [, tokenMember = '', thousands, tier] =
+      /^(.*?)(?:_above_(\d+)k_tokens)?(?:_(flex|priority|batches))?$/.exec(member) ?? []
+    const part = PARTS[tokenMember]
+    if (typeof value !== 'number' || part === undefined) {
+      if (value === 0) continue
+      if (part !== undefined) throw wrong(path, line, `'${id}': ${member} isn't a number`)
+      return `it is priced by ${member}, which a price_set has no member for`
+    }
+    if (value < 0) throw wrong(path, line, `'${id}': ${member} is ${value}, which is negative`)
+    const text = decimalText(value, 6)
+    if ((text.split('.')[1] ?? '').length > MAX_DECIMALS) {
+      return `${member} is ${value}: a million tokens would cost ${text}, with more than ${MAX_DECIMALS} decimals`
+    }
+    prices.push({
+      part,
+      serviceTier: tier === undefined ? null : (SERVICE_TIERS[tier] ?? tier),
+      above: thousands === undefined ? null : Number(thousands) * 1000,
+      perMillion: text,
+    })
+  }
+  return prices
+}
+
+/**
+ * The prices of one service tier from a number of tokens on. As in LiteLLM, a price that isn't
+ * given there is that of fewer tokens, and then that of the usual tier; a batch knows no others.
+ */
+function perMillion(
+  prices: readonly TokenPrice[],
+  serviceTier: string | null,
+  above: number | null,
+): PerMillion | null {
+  const found: PerMillion = {}
+  const serviceTiers = serviceTier === 'batch' ? [serviceTier] : [serviceTier, null]
+  for (const part of Object.values(PARTS)) {
+    const ofPart = prices.filter((price) => price.part === part && (price.above ?? 0) <= (above ?? 0))
+    const ranked = serviceTiers.flatMap((tier) =>
+      ofPart
+        .filter((price) => price.serviceTier === tier)
+        .toSorted((a, b) => (b.above ?? 0) - (a.above ?? 0)),
+    )
+    const [best] = ranked
+    if (best !== undefined) found[part] = best.perMillion
+  }
+  return Object.keys(found).length === 0 ? null : found
+}

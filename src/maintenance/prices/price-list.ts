@@ -1,0 +1,83 @@
+import { completeEvent } from '../../events/complete.js'
+import { InvalidEventError } from '../../events/errors.js'
+import type { PriceInput, PriceSet } from '../../events/event-types.js'
+import { InputError } from '../errors.js'
+
+/** A price of a list. */
+export interface ListedPrice {
+  /** Its `valid_from` means nothing if it isn't dated. */
+  event: PriceSet
+  /** Whether the list says since when it is in force. */
+  isDated: boolean
+  /** The line of the file on which it stands; null: the list isn't a file. */
+  line: number | null
+}
+
+/** A model of a list whose price can't be said exactly by `price_set` events. */
+export interface LeftOutModel {
+  provider: string | null
+  model: string
+  line: number | null
+  /** A sentence's end: `it is priced by audio_hours`. */
+  reason: string
+}
+
+/** A model of a list that a name may mean: never taken without a person's word. */
+export interface Likeness {
+  /** The model's id in the list. */
+  model: string
+  /** Why it may be the one: `begins with 'gpt-4o-2024'`. */
+  rule: string
+}
+
+/** Prices from outside, before they become events. */
+export interface PriceList {
+  /** What `source` is in events: the list's kind, a space, and which one: `genai-prices 0.1.8`. */
+  source: string
+  /**
+   * Whether it is a list of many models that somebody keeps for everyone. Such a list says what is
+   * in force now, and doesn't replace a price that was set otherwise.
+   */
+  isPublic: boolean
+  prices: ListedPrice[]
+  leftOut: LeftOutModel[]
+  /** Looks for a model that a name may mean which the list doesn't have. */
+  likeness(provider: string | null, model: string): Likeness | null
+}
+
+/** The `valid_from` of a price that isn't dated. */
+const UNDATED = '0001-01-01T00:00:00.000Z'
+
+const DEFAULTS = { correlationId: () => '', timestamp: () => UNDATED }
+
+/** A price_set as a list has it; its `type` and the date of one without are added. */
+export type PriceTerms = Omit<PriceInput, 'type' | 'valid_from'> & { valid_from: string | null }
+
+/**
+ * Checks a price by the rules of the event.
+ *
+ * @throws InvalidEventError
+ */
+export function listedPrice({ valid_from, ...terms }: PriceTerms, line: number | null): ListedPrice {
+  const input: PriceInput = { type: 'price_set', ...terms, valid_from: valid_from ?? UNDATED }
+  return { event: completeEvent(input, DEFAULTS) as PriceSet, isDated: valid_from !== null, line }
+}
+
+/** An error of {@link listedPrice} as one of the file; any other error as it is. */
+export function invalidValue(error: unknown, path: string, line: number | null): unknown {
+  if (!(error instanceof InvalidEventError)) return error
+  const problems = error.problems.map(
+    ({ field, found, expected }) => `${field}: found ${found}, expected ${expected}`,
+  )
+  return new InputError('INVALID_VALUE', path, problems.join('; '), { line, cause: error })
+}
+
+/** The key of a price: of two with the same key the later one counts. */
+export function keyOf({ provider, model, service_tier, min_input_tokens }: PriceSet): string {
+  return JSON.stringify([provider, model, service_tier, min_input_tokens])
+}
+
+/** The kind of list that a source names: `genai-prices` of `genai-prices 0.1.8`. */
+export function kindOf(source: string | null): string {
+  return source?.split(' ', 1)[0] ?? ''
+}
