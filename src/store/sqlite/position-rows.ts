@@ -21,6 +21,8 @@ interface PositionRow {
   rejected_lines: number
   unchecked_lines: number
   late_lines: number
+  prices: number
+  rates: number
   repeated_completions: number
   ambiguous_completions: number
 }
@@ -44,8 +46,8 @@ export function readPositions(database: Database): SegmentPosition[] {
       lines: row.lines,
       requests: row.requests,
       completions: row.completions,
-      prices: 0,
-      rates: 0,
+      prices: row.prices,
+      rates: row.rates,
       rejected: row.rejected_lines,
       unchecked: row.unchecked_lines,
       late: row.late_lines,
@@ -83,7 +85,7 @@ export function rememberFile(database: Database, id: number, { device, inode }: 
 export function advancePosition(database: Database, expectedBytes: number, next: SegmentPosition): boolean {
   const sql = `UPDATE journal_segments SET device = ?, inode = ?, projected_bytes = ?, projected_crc32 = ?,
       caught_up_at = ?, last_line_offset = ?, last_line_length = ?, last_line_crc32 = ?, lines = ?, requests = ?, completions = ?,
-      rejected_lines = ?, unchecked_lines = ?, late_lines = ?
+      rejected_lines = ?, unchecked_lines = ?, late_lines = ?, prices = ?, rates = ?
     WHERE id = ? AND projected_bytes = ?`
   const { counts, lastLine } = next
   const { changes } = database
@@ -103,6 +105,8 @@ export function advancePosition(database: Database, expectedBytes: number, next:
       counts.rejected,
       counts.unchecked,
       counts.late,
+      counts.prices,
+      counts.rates,
       next.id,
       expectedBytes,
     )

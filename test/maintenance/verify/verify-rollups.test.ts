@@ -26,8 +26,9 @@ const ALTERATIONS: Record<string, string> = {
     "UPDATE rollup_totals SET failures = 1 WHERE grain = 'day' AND grouped_by = 'model'",
   'a total of an hour that is gone':
     "DELETE FROM rollup_totals WHERE grain = 'hour'; DELETE FROM rollup_total_latencies WHERE grain = 'hour'",
-  'a total of a group that there is none of':
-    "INSERT INTO rollup_totals VALUES ('day', 'policy', '2026-11-30', '=x', 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)",
+  'a total of a group that there is none of': `INSERT INTO rollup_totals (grain, grouped_by, period, group_name, requests, failures, streams, failed_streams, unpriced,
+       input_tokens, output_tokens, cost_sats, cost_nanosats, latency_ms)
+     VALUES ('day', 'policy', '2026-11-30', '=x', 1, 0, 0, 0, 0, 0, 0, 0, 0, 0)`,
   'latencies of a total that are cut':
     "UPDATE rollup_total_latencies SET buckets = x'' WHERE grain = 'day' AND grouped_by = 'provider'",
   'a dimension that no request has': "INSERT INTO rollup_dimensions (model, labels) VALUES ('ghost', '{}')",

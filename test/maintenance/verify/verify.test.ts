@@ -339,7 +339,9 @@ describe('a database that was changed by hand:', () => {
     },
     {
       name: 'a roll-up of nothing',
-      sql: "INSERT INTO rollups SELECT grain, '1999-01-01T00', dimension_id, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 FROM rollups LIMIT 1",
+      sql: `INSERT INTO rollups (grain, period, dimension_id, requests, failures, streams, failed_streams, unpriced,
+          input_tokens, output_tokens, cost_sats, cost_nanosats, latency_ms)
+        SELECT grain, '1999-01-01T00', dimension_id, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0 FROM rollups LIMIT 1`,
       problems: ['rollup null:null'],
       counts: {},
     },

@@ -71,7 +71,9 @@ function readTables(database: SQLite.Database): Tables {
       ).map(({ group_name, ...row }) => withTypes({ ...row, name: nameOf(String(group_name), names) })),
     ),
     counters: sorted(
-      rows('SELECT model, provider, policy, c.* FROM request_counters c').map(({ id, key, ...row }) => row),
+      rows('SELECT model, provider, policy, c.* FROM request_counters c').map(({ id, key, ...row }) =>
+        projected(row),
+      ),
     ),
     latency_counters: sorted(
       rows(
@@ -82,6 +84,18 @@ function readTables(database: SQLite.Database): Tables {
   }
 }
 
+/** Columns that nothing is projected into yet. */
+const UNPROJECTED = new RegExp(
+  `^(corrected_)?(${[
+    'response_model|service_tier|(cache|audio|image|reasoning)_.*tokens|cost_(nano)?usd|provider_cost_usd',
+    'cost_source|cost_currency|price_.*|unpriced_usd|unpriced_usd_failures|retries|inconsistent',
+  ].join('|')})$`,
+)
+
+function projected(row: Row): Row {
+  return Object.fromEntries(Object.entries(row).filter(([name]) => !UNPROJECTED.test(name)))
+}
+
 function nameOf(groupName: string, names: ReadonlyMap<unknown, unknown>): unknown {
   if (groupName === '') return null
   return groupName.startsWith('#') ? names.get(groupName) : groupName.slice(1)
@@ -89,7 +103,7 @@ function nameOf(groupName: string, names: ReadonlyMap<unknown, unknown>): unknow
 
 /** A row with the types that SQLite doesn't have. */
 function withTypes({ buckets, ...row }: Row): Row {
-  const typed: Row = { ...row }
+  const typed = projected(row)
   for (const name of ['streaming', 'success']) {
     if (typeof row[name] === 'number') typed[name] = row[name] === 1
   }

@@ -887,6 +887,162 @@ CREATE TABLE lost_segments (
 );
 `,
   },
+  {
+    fileName: '20261129000000_costs.sql',
+    sql: `-- What a request cost follows from its usage, the prices and the exchange rates, all of which are events. The new columns are
+-- null in rows that are there, and a repricing that is pending from here on fills those that can be told. Nothing here reads
+-- the rows: of a large log that would take minutes, in which nothing else is written.
+
+-- The model that the provider says answered, and what it billed by.
+ALTER TABLE requests ADD COLUMN response_model TEXT;
+ALTER TABLE requests ADD COLUMN service_tier TEXT;
+-- Parts of input_tokens; the ones of one hour are also a part of cache_creation_input_tokens.
+ALTER TABLE requests ADD COLUMN cache_read_input_tokens INTEGER;
+ALTER TABLE requests ADD COLUMN cache_creation_input_tokens INTEGER;
+ALTER TABLE requests ADD COLUMN cache_creation_1h_input_tokens INTEGER;
+ALTER TABLE requests ADD COLUMN audio_input_tokens INTEGER;
+ALTER TABLE requests ADD COLUMN image_input_tokens INTEGER;
+-- Parts of output_tokens.
+ALTER TABLE requests ADD COLUMN reasoning_output_tokens INTEGER;
+ALTER TABLE requests ADD COLUMN audio_output_tokens INTEGER;
+-- cost_sats and cost_usd are the costs that count, wherever they are from.
+ALTER TABLE requests ADD COLUMN cost_usd REAL;
+ALTER TABLE requests ADD COLUMN provider_cost_usd REAL;
+-- Where the costs are from: 'logged', 'provider' or 'price_book'; null: there is none.
+ALTER TABLE requests ADD COLUMN cost_source TEXT;
+-- The currency of the source's figure, 'sats' or 'usd', from which the other cost follows by the exchange rate. Null: both were
+-- given, or there is no cost.
+ALTER TABLE requests ADD COLUMN cost_currency TEXT;
+-- The place of the price_set that the cost was computed with.
+ALTER TABLE requests ADD COLUMN price_segment_id INTEGER;
+ALTER TABLE requests ADD COLUMN price_byte_offset INTEGER;
+
+ALTER TABLE held_completions ADD COLUMN response_model TEXT;
+ALTER TABLE held_completions ADD COLUMN service_tier TEXT;
+ALTER TABLE held_completions ADD COLUMN cache_read_input_tokens INTEGER;
+ALTER TABLE held_completions ADD COLUMN cache_creation_input_tokens INTEGER;
+ALTER TABLE held_completions ADD COLUMN cache_creation_1h_input_tokens INTEGER;
+ALTER TABLE held_completions ADD COLUMN audio_input_tokens INTEGER;
+ALTER TABLE held_completions ADD COLUMN image_input_tokens INTEGER;
+ALTER TABLE held_completions ADD COLUMN reasoning_output_tokens INTEGER;
+ALTER TABLE held_completions ADD COLUMN audio_output_tokens INTEGER;
+ALTER TABLE held_completions ADD COLUMN cost_usd REAL;
+ALTER TABLE held_completions ADD COLUMN provider_cost_usd REAL;
+
+ALTER TABLE carried_completions ADD COLUMN response_model TEXT;
+ALTER TABLE carried_completions ADD COLUMN service_tier TEXT;
+ALTER TABLE carried_completions ADD COLUMN cache_read_input_tokens INTEGER;
+ALTER TABLE carried_completions ADD COLUMN cache_creation_input_tokens INTEGER;
+ALTER TABLE carried_completions ADD COLUMN cache_creation_1h_input_tokens INTEGER;
+ALTER TABLE carried_completions ADD COLUMN audio_input_tokens INTEGER;
+ALTER TABLE carried_completions ADD COLUMN image_input_tokens INTEGER;
+ALTER TABLE carried_completions ADD COLUMN reasoning_output_tokens INTEGER;
+ALTER TABLE carried_completions ADD COLUMN audio_output_tokens INTEGER;
+ALTER TABLE carried_completions ADD COLUMN cost_usd REAL;
+ALTER TABLE carried_completions ADD COLUMN provider_cost_usd REAL;
+
+-- Every price_set, by its place. They stay when their segment is pruned: rows may depend on them.
+CREATE TABLE prices (
+    segment_id INTEGER NOT NULL,
+    byte_offset INTEGER NOT NULL,
+    -- Null: any.
+    provider TEXT,
+    model TEXT NOT NULL,
+    valid_from TEXT NOT NULL,
+    currency TEXT NOT NULL,
+    -- Prices of a million tokens, as decimal texts. Null: such tokens cost what the whole costs that they are a part of.
+    input TEXT,
+    cache_read_input TEXT,
+    cache_creation_input TEXT,
+    cache_creation_1h_input TEXT,
+    audio_input TEXT,
+    image_input TEXT,
+    output TEXT,
+    reasoning_output TEXT,
+    audio_output TEXT,
+    -- A decimal text.
+    per_request TEXT,
+    -- Conditions; null: none.
+    service_tier TEXT,
+    min_input_tokens INTEGER,
+    source TEXT,
+    PRIMARY KEY (segment_id, byte_offset)
+);
+
+-- Every exchange_rate_observed, by its place.
+CREATE TABLE exchange_rates (
+    segment_id INTEGER NOT NULL,
+    byte_offset INTEGER NOT NULL,
+    observed_at TEXT NOT NULL,
+    -- A decimal text.
+    usd_per_btc TEXT NOT NULL,
+    source TEXT,
+    PRIMARY KEY (segment_id, byte_offset)
+);
+
+-- The repricings that are pending, the first of which is at work.
+CREATE TABLE repricing (
+    id INTEGER PRIMARY KEY,
+    -- Rows with a timestamp from the first one on and before the second one, in the order of SQLite's text.
+    from_timestamp TEXT NOT NULL,
+    until_timestamp TEXT NOT NULL,
+    -- The last row that was repriced, in the order of (timestamp, id); where it begins before there is one.
+    cursor_timestamp TEXT NOT NULL,
+    cursor_id INTEGER NOT NULL,
+    -- Rows with greater ids were priced when they came.
+    through_id INTEGER NOT NULL,
+    -- Whether the rows have never been priced: those that a database had before it knew prices.
+    is_first BOOLEAN NOT NULL
+);
+-- All rows: those from before the journal may have any text as their timestamp, which is before the last character there is.
+INSERT INTO repricing (id, from_timestamp, until_timestamp, cursor_timestamp, cursor_id, through_id, is_first)
+    SELECT 1, '', char(1114111), '', -9007199254740991, last_id, TRUE
+    FROM (SELECT max(id) AS last_id FROM requests) WHERE last_id IS NOT NULL;
+
+-- As cost_sats and cost_nanosats. No row has a cost in dollars yet, and so every request is unpriced in that currency.
+ALTER TABLE rollups ADD COLUMN cost_usd INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE rollups ADD COLUMN cost_nanousd INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE rollups ADD COLUMN unpriced_usd INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE rollups ADD COLUMN unpriced_usd_failures INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE rollups ADD COLUMN cache_read_input_tokens INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE rollups ADD COLUMN cache_creation_input_tokens INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE rollups ADD COLUMN reasoning_output_tokens INTEGER NOT NULL DEFAULT 0;
+-- Attempts after the first one of their request. The repricing counts those of rows that are there.
+ALTER TABLE rollups ADD COLUMN retries INTEGER NOT NULL DEFAULT 0;
+-- Requests with more tokens in a part than in the whole.
+ALTER TABLE rollups ADD COLUMN inconsistent INTEGER NOT NULL DEFAULT 0;
+UPDATE rollups SET unpriced_usd = requests, unpriced_usd_failures = failures;
+
+ALTER TABLE rollup_totals ADD COLUMN cost_usd INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE rollup_totals ADD COLUMN cost_nanousd INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE rollup_totals ADD COLUMN unpriced_usd INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE rollup_totals ADD COLUMN unpriced_usd_failures INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE rollup_totals ADD COLUMN cache_read_input_tokens INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE rollup_totals ADD COLUMN cache_creation_input_tokens INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE rollup_totals ADD COLUMN reasoning_output_tokens INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE rollup_totals ADD COLUMN retries INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE rollup_totals ADD COLUMN inconsistent INTEGER NOT NULL DEFAULT 0;
+UPDATE rollup_totals SET unpriced_usd = requests, unpriced_usd_failures = failures;
+
+ALTER TABLE request_counters ADD COLUMN cost_usd INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE request_counters ADD COLUMN cost_nanousd INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE request_counters ADD COLUMN unpriced_usd INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE request_counters ADD COLUMN cache_read_input_tokens INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE request_counters ADD COLUMN cache_creation_input_tokens INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE request_counters ADD COLUMN reasoning_output_tokens INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE request_counters ADD COLUMN corrected_cost_usd INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE request_counters ADD COLUMN corrected_cost_nanousd INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE request_counters ADD COLUMN corrected_unpriced_usd INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE request_counters ADD COLUMN corrected_cache_read_input_tokens INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE request_counters ADD COLUMN corrected_cache_creation_input_tokens INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE request_counters ADD COLUMN corrected_reasoning_output_tokens INTEGER NOT NULL DEFAULT 0;
+UPDATE request_counters SET unpriced_usd = requests;
+
+-- Counts of lines.
+ALTER TABLE journal_segments ADD COLUMN prices INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE journal_segments ADD COLUMN rates INTEGER NOT NULL DEFAULT 0;
+`,
+  },
 ]
 
 /**
@@ -910,7 +1066,7 @@ CREATE TABLE requests (
     success BOOLEAN NOT NULL,
     error_status INTEGER,
     error_message TEXT
-, stream_duration_ms INTEGER, labels TEXT, segment_id INTEGER, byte_offset INTEGER, completed_segment_id INTEGER, completed_byte_offset INTEGER, attempt INTEGER);
+, stream_duration_ms INTEGER, labels TEXT, segment_id INTEGER, byte_offset INTEGER, completed_segment_id INTEGER, completed_byte_offset INTEGER, attempt INTEGER, response_model TEXT, service_tier TEXT, cache_read_input_tokens INTEGER, cache_creation_input_tokens INTEGER, cache_creation_1h_input_tokens INTEGER, audio_input_tokens INTEGER, image_input_tokens INTEGER, reasoning_output_tokens INTEGER, audio_output_tokens INTEGER, cost_usd REAL, provider_cost_usd REAL, cost_source TEXT, cost_currency TEXT, price_segment_id INTEGER, price_byte_offset INTEGER);
 CREATE INDEX idx_requests_correlation_id ON requests(correlation_id);
 CREATE INDEX idx_requests_timestamp ON requests(timestamp);
 CREATE TABLE token_ratios (
@@ -938,7 +1094,7 @@ CREATE TABLE journal_segments (
     rejected_lines INTEGER NOT NULL DEFAULT 0,
     unchecked_lines INTEGER NOT NULL DEFAULT 0,
     late_lines INTEGER NOT NULL DEFAULT 0
-, repeated_completions INTEGER NOT NULL DEFAULT 0, ambiguous_completions INTEGER NOT NULL DEFAULT 0, device TEXT);
+, repeated_completions INTEGER NOT NULL DEFAULT 0, ambiguous_completions INTEGER NOT NULL DEFAULT 0, device TEXT, prices INTEGER NOT NULL DEFAULT 0, rates INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE rejected_lines (
     segment_id INTEGER NOT NULL REFERENCES journal_segments(id),
     byte_offset INTEGER NOT NULL,
@@ -967,7 +1123,7 @@ CREATE TABLE held_completions (
     stream_duration_ms INTEGER,
     success BOOLEAN,
     error_status INTEGER,
-    error_message TEXT, attempt INTEGER,
+    error_message TEXT, attempt INTEGER, response_model TEXT, service_tier TEXT, cache_read_input_tokens INTEGER, cache_creation_input_tokens INTEGER, cache_creation_1h_input_tokens INTEGER, audio_input_tokens INTEGER, image_input_tokens INTEGER, reasoning_output_tokens INTEGER, audio_output_tokens INTEGER, cost_usd REAL, provider_cost_usd REAL,
     PRIMARY KEY (segment_id, byte_offset)
 );
 CREATE TABLE token_ratio_sums (
@@ -994,7 +1150,7 @@ CREATE TABLE carried_completions (
     stream_duration_ms INTEGER,
     success BOOLEAN,
     error_status INTEGER,
-    error_message TEXT, attempt INTEGER,
+    error_message TEXT, attempt INTEGER, response_model TEXT, service_tier TEXT, cache_read_input_tokens INTEGER, cache_creation_input_tokens INTEGER, cache_creation_1h_input_tokens INTEGER, audio_input_tokens INTEGER, image_input_tokens INTEGER, reasoning_output_tokens INTEGER, audio_output_tokens INTEGER, cost_usd REAL, provider_cost_usd REAL,
     PRIMARY KEY (segment_id, byte_offset)
 );
 CREATE TABLE rollup_labels (
@@ -1026,7 +1182,7 @@ CREATE TABLE rollups (
     -- and rounded; a cost beyond 9e15 sats counts as that.
     cost_sats INTEGER NOT NULL,
     cost_nanosats INTEGER NOT NULL,
-    latency_ms INTEGER NOT NULL, unpriced_failures INTEGER NOT NULL DEFAULT 0, unknown_input_tokens INTEGER NOT NULL DEFAULT 0, unknown_output_tokens INTEGER NOT NULL DEFAULT 0, unended_streams INTEGER NOT NULL DEFAULT 0,
+    latency_ms INTEGER NOT NULL, unpriced_failures INTEGER NOT NULL DEFAULT 0, unknown_input_tokens INTEGER NOT NULL DEFAULT 0, unknown_output_tokens INTEGER NOT NULL DEFAULT 0, unended_streams INTEGER NOT NULL DEFAULT 0, cost_usd INTEGER NOT NULL DEFAULT 0, cost_nanousd INTEGER NOT NULL DEFAULT 0, unpriced_usd INTEGER NOT NULL DEFAULT 0, unpriced_usd_failures INTEGER NOT NULL DEFAULT 0, cache_read_input_tokens INTEGER NOT NULL DEFAULT 0, cache_creation_input_tokens INTEGER NOT NULL DEFAULT 0, reasoning_output_tokens INTEGER NOT NULL DEFAULT 0, retries INTEGER NOT NULL DEFAULT 0, inconsistent INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (grain, period, dimension_id)
 ) WITHOUT ROWID;
 CREATE TABLE rollup_unjournaled (
@@ -1059,7 +1215,7 @@ CREATE TABLE request_counters (
     corrected_output_tokens INTEGER NOT NULL DEFAULT 0,
     corrected_cost_sats INTEGER NOT NULL DEFAULT 0,
     corrected_cost_nanosats INTEGER NOT NULL DEFAULT 0
-, key TEXT NOT NULL DEFAULT '');
+, key TEXT NOT NULL DEFAULT '', cost_usd INTEGER NOT NULL DEFAULT 0, cost_nanousd INTEGER NOT NULL DEFAULT 0, unpriced_usd INTEGER NOT NULL DEFAULT 0, cache_read_input_tokens INTEGER NOT NULL DEFAULT 0, cache_creation_input_tokens INTEGER NOT NULL DEFAULT 0, reasoning_output_tokens INTEGER NOT NULL DEFAULT 0, corrected_cost_usd INTEGER NOT NULL DEFAULT 0, corrected_cost_nanousd INTEGER NOT NULL DEFAULT 0, corrected_unpriced_usd INTEGER NOT NULL DEFAULT 0, corrected_cache_read_input_tokens INTEGER NOT NULL DEFAULT 0, corrected_cache_creation_input_tokens INTEGER NOT NULL DEFAULT 0, corrected_reasoning_output_tokens INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE latency_counters (
     counter_id INTEGER NOT NULL,
     le_ms INTEGER NOT NULL,
@@ -1084,7 +1240,7 @@ CREATE TABLE rollup_totals (
     output_tokens INTEGER NOT NULL,
     cost_sats INTEGER NOT NULL,
     cost_nanosats INTEGER NOT NULL,
-    latency_ms INTEGER NOT NULL, unpriced_failures INTEGER NOT NULL DEFAULT 0, unknown_input_tokens INTEGER NOT NULL DEFAULT 0, unknown_output_tokens INTEGER NOT NULL DEFAULT 0, unended_streams INTEGER NOT NULL DEFAULT 0,
+    latency_ms INTEGER NOT NULL, unpriced_failures INTEGER NOT NULL DEFAULT 0, unknown_input_tokens INTEGER NOT NULL DEFAULT 0, unknown_output_tokens INTEGER NOT NULL DEFAULT 0, unended_streams INTEGER NOT NULL DEFAULT 0, cost_usd INTEGER NOT NULL DEFAULT 0, cost_nanousd INTEGER NOT NULL DEFAULT 0, unpriced_usd INTEGER NOT NULL DEFAULT 0, unpriced_usd_failures INTEGER NOT NULL DEFAULT 0, cache_read_input_tokens INTEGER NOT NULL DEFAULT 0, cache_creation_input_tokens INTEGER NOT NULL DEFAULT 0, reasoning_output_tokens INTEGER NOT NULL DEFAULT 0, retries INTEGER NOT NULL DEFAULT 0, inconsistent INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (grain, grouped_by, period, group_name)
 ) WITHOUT ROWID;
 CREATE TABLE rollup_total_latencies (
@@ -1121,6 +1277,60 @@ CREATE INDEX idx_request_counters_key ON request_counters(key);
 CREATE TABLE rollup_names (
     key TEXT PRIMARY KEY NOT NULL,
     name TEXT NOT NULL
+);
+CREATE TABLE lost_segments (
+    name TEXT PRIMARY KEY,
+    -- 1: other bytes stand where lines were counted, so that their own lines were not.
+    is_replaced INTEGER NOT NULL,
+    lost_at TEXT NOT NULL
+);
+CREATE TABLE prices (
+    segment_id INTEGER NOT NULL,
+    byte_offset INTEGER NOT NULL,
+    -- Null: any.
+    provider TEXT,
+    model TEXT NOT NULL,
+    valid_from TEXT NOT NULL,
+    currency TEXT NOT NULL,
+    -- Prices of a million tokens, as decimal texts. Null: such tokens cost what the whole costs that they are a part of.
+    input TEXT,
+    cache_read_input TEXT,
+    cache_creation_input TEXT,
+    cache_creation_1h_input TEXT,
+    audio_input TEXT,
+    image_input TEXT,
+    output TEXT,
+    reasoning_output TEXT,
+    audio_output TEXT,
+    -- A decimal text.
+    per_request TEXT,
+    -- Conditions; null: none.
+    service_tier TEXT,
+    min_input_tokens INTEGER,
+    source TEXT,
+    PRIMARY KEY (segment_id, byte_offset)
+);
+CREATE TABLE exchange_rates (
+    segment_id INTEGER NOT NULL,
+    byte_offset INTEGER NOT NULL,
+    observed_at TEXT NOT NULL,
+    -- A decimal text.
+    usd_per_btc TEXT NOT NULL,
+    source TEXT,
+    PRIMARY KEY (segment_id, byte_offset)
+);
+CREATE TABLE repricing (
+    id INTEGER PRIMARY KEY,
+    -- Rows with a timestamp from the first one on and before the second one, in the order of SQLite's text.
+    from_timestamp TEXT NOT NULL,
+    until_timestamp TEXT NOT NULL,
+    -- The last row that was repriced, in the order of (timestamp, id); where it begins before there is one.
+    cursor_timestamp TEXT NOT NULL,
+    cursor_id INTEGER NOT NULL,
+    -- Rows with greater ids were priced when they came.
+    through_id INTEGER NOT NULL,
+    -- Whether the rows have never been priced: those that a database had before it knew prices.
+    is_first BOOLEAN NOT NULL
 );
 INSERT INTO projections (name, version) VALUES ('requests', 2);
 INSERT INTO projections (name, version) VALUES ('token_ratios', 1);
