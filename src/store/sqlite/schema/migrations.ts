@@ -112,9 +112,9 @@ export function pendingMigrations(
 }
 
 /**
- * Applies the pending migrations, each together with its ledger row in one transaction. An empty
- * database gets at once, in one transaction, what the packaged migrations would leave. A database
- * that is up to date is only read. Any number of processes may do this at once.
+ * Applies the pending migrations, each together with its ledger row in one transaction. In an empty
+ * database, the compiled schema takes the place of the migrations that it covers. A database that is
+ * up to date is only read. Any number of processes may do this at once.
  *
  * @throws DatabaseError as `pendingMigrations`, and MIGRATION_FAILED.
  */
@@ -129,7 +129,9 @@ export function migrate(
         // Another process may have applied it while this one waited for the write lock: only what
         // is read here counts.
         if (migrations === packaged && isEmpty(database)) {
-          execute(database, path, migrations, MIGRATED_SCHEMA)
+          const { fileNames, sql } = MIGRATED_SCHEMA
+          const covered = migrations.filter(({ fileName }) => fileNames.includes(fileName))
+          execute(database, path, covered, sql)
           return
         }
         const next = pendingMigrations(database, path, migrations)[0]
