@@ -69,7 +69,7 @@ async function runVerify(flags: CommonFlags): Promise<void> {
 function formatReport(report: VerifyReport, databasePath: string): string {
   const { chain, problems, more_problems } = report
   const lines = [
-    `journal   ${countText(report.lines, 'line')} in ${countText(report.segments, 'segment')}${extra(report, ['rejected', 'unchecked', 'late'])}`,
+    `journal   ${countText(report.lines, 'line')} in ${countText(report.segments, 'segment')}${extra(report, ['rejected', 'unchecked', 'late', 'recompressed'])}`,
     report.database === null
       ? `database  ${visible(databasePath)}: none; the journal was checked alone`
       : `database  ${countText(report.rows, 'row')}${extra(report, ['unjournaled', 'added', 'held', 'superseded', 'pending'])}`,
@@ -91,6 +91,7 @@ const WORDS = {
   rejected: (count: number) => `${formatCount(count)} rejected (\`request-journal rejected\`)`,
   unchecked: (count: number) => `${formatCount(count)} without a checksum`,
   late: (count: number) => `${formatCount(count)} late`,
+  recompressed: (count: number) => `${countText(count, 'archive')} compressed again, with the same lines`,
   unjournaled: (count: number) => `${formatCount(count)} never from a journal`,
   added: (count: number) =>
     `${formatCount(count)} of them added by another program, and in no sum (\`request-journal doctor\`)`,

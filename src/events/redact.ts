@@ -4,7 +4,7 @@ import { BECH32_KEY, KEY, PRIVATE_KEY, SECRET_URL, SEED_PHRASE, USER_INFO, WRAP 
  * Takes secrets out of a text before it is written.
  *
  * @param text the value of a free-text field.
- * @param field `error_message`, `labels.<name>` for a label, or `source` for that of a price or rate.
+ * @param field `error_message`, `labels.<name>` for a label, or `source` of a price or rate.
  */
 export type Redact = (text: string, field: string) => string
 
@@ -117,8 +117,8 @@ const WORDS =
   /^(?:required|invalid|missing|incorrect|expected|expired|revoked|unknown|undefined|unauthorized|unauthenticated|forbidden|disabled|please|cannot|could|should|must|malformed|denied|failed|failure|wrong|empty|none|null|true|false|string|object|field|value|not|the|is|was|header|header's|you|your|check|bearer|basic)\b[.!?]?$/i
 
 /**
- * The default: masks secrets in `error_message`, which often quotes a request to an upstream, and in
- * `source`, which may be an address with a password. SECURITY.md lists the kinds.
+ * The default: masks secrets in `error_message`, which often quotes a request to an upstream, and
+ * in `source`, which may be an address with a password. SECURITY.md lists the kinds.
  */
 export function redactSecrets(text: string, field: string): string {
   return isMasked(field) ? maskSecrets(text) : text

@@ -42,7 +42,9 @@ test('a bad line is named by number and reason, the rest is appended', ({ worksp
   expect(linesOf(workspace)).toHaveLength(2)
 })
 
-test('a checksum of the input is checked and made anew, unknown members are kept', ({ workspace }) => {
+test('a checksum of the input is checked and replaced by a new one, unknown members are kept', ({
+  workspace,
+}) => {
   const input = checkedLine({ model: 'm', latency_ms: 1, success: true, from_tomorrow: { a: [1] } })
   const { status, stdout } = run(['append', '--journal', workspace.journal], { input })
   expect(status).toBe(0)
@@ -61,7 +63,7 @@ test('names twenty bad lines and counts the others', ({ workspace }) => {
   expect(json).toMatchObject({ appended: 0, refused: 1025 })
 })
 
-test('a line over 1 MiB is refused, and what comes behind it is appended', ({ workspace }) => {
+test('a line over 1 MiB is refused, and the lines after it are appended', ({ workspace }) => {
   const input = `{"model":"${'x'.repeat(3_000_000)}"}\n${GOOD}\n`
   const { status, stderr, json } = run(['append', '--journal', workspace.journal, '--json'], { input })
   expect(status).toBe(1)

@@ -156,7 +156,7 @@ describe('an archive that is not what was recorded stops the projector and a rep
 /** Killed at this step of this turn, which comes again in a run that archives anew. */
 const KILLS = ['written', 'compared', 'recorded', 'named', 'left', 'settled', 'removed'] as const
 
-describe.each(KILLS)('killed behind: %s', (kill) => {
+describe.each(KILLS)('killed after the step: %s', (kill) => {
   test.for([1, 2])('turn %d, while a late writer appends at every step', async (turn, { workspace }) => {
     await twoDays(workspace)
     const path = join(workspace.journal, DAY)

@@ -305,7 +305,7 @@ describe('a completion without success', () => {
 
 const STEPS: PruneStep[] = ['marked', 'batch', 'rows', 'recorded', 'removed']
 
-describe.each(STEPS)('killed behind: %s', (kill) => {
+describe.each(STEPS)('killed after the step: %s', (kill) => {
   const killed = async (workspace: Workspace) => {
     await fourDays(workspace)
     await expect(

@@ -125,7 +125,7 @@ test('a database that was removed stops it with what to do', async ({ workspace 
   expect(await projectOnce(workspace)).toMatchObject({ projected: 2 })
 })
 
-test('a fragment that is replaced while the projector waits for its end is read anew', async ({
+test('a fragment that is replaced while the projector waits for its end is read again', async ({
   workspace,
 }) => {
   writeSegment(workspace.journal, `${lines(requestLine('a'))}${requestLine('b').slice(0, 80)}`)

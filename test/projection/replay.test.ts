@@ -75,7 +75,7 @@ describe('rows that never came from a journal', () => {
   const INSERT =
     "INSERT INTO requests (correlation_id, timestamp, model, latency_ms, success) VALUES (?, '2026-01-01T00:00:00.000Z', 'old', 1, 1)"
 
-  test('keep their ids; ids of the journal start behind them', async ({ workspace }) => {
+  test('keep their ids; ids of the journal start after them', async ({ workspace }) => {
     const database = openDatabase(workspace.database)
     for (const id of ['old-1', 'old-2', 'old-3']) database.prepare(INSERT).run(id)
     // As the sqlx program left it: rows there before this program ever opened the database.

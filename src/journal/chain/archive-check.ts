@@ -40,7 +40,7 @@ export async function judgeArchive(
   const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false })
   if (stats === undefined) throw unreadable(path, Object.assign(new Error('it is gone'), { code: 'ENOENT' }))
   const isSameSize = Number(stats.size) === entry.archive_bytes
-  if (isSameSize && (!isHashed || (await hashOf(path)) === entry.archive_sha256)) return 'as_recorded'
+  if (isSameSize && (!isHashed || (await isRecordedFile(path, entry)))) return 'as_recorded'
   const version = `${versionOf(stats)}/${entry.hash}`
   const known = verdicts.get(path)
   if (known?.version === version) return known.verdict
@@ -78,8 +78,9 @@ async function holds(
   return digester.readBytes === bytes && digester.digest().sha256 === sha256
 }
 
-async function hashOf(path: string): Promise<string> {
+/** Whether an archive's file is the recorded one, by its hash. */
+export async function isRecordedFile(path: string, entry: EntryOf<'archived'>): Promise<boolean> {
   const hash = createHash('sha256')
   await pipeline(createReadStream(path), hash)
-  return hash.digest('hex')
+  return hash.digest('hex') === entry.archive_sha256
 }

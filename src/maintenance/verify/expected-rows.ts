@@ -21,7 +21,7 @@ export interface CompletionChooser {
   ): { known: Known; completions: readonly PlacedCompletion[] }
 }
 
-/** What the journal gives: batches are folded by a replay into the expected database. */
+/** Folds the journal's batches into the expected database, as a replay would. */
 export class ExpectedRows {
   readonly #database: Database
   readonly #transaction: RebuildTransaction
@@ -119,7 +119,7 @@ interface RequestRow extends Omit<RequestLogged, 'type' | 'success' | 'streaming
   completed_byte_offset: number | null
 }
 
-/** The events of which a row would come as it is. */
+/** The events that would make a row as it is. */
 function eventsOf(row: RequestRow): BatchItem[] {
   const { attempt, streaming, success, labels, stream_duration_ms } = row
   const { segment_id, byte_offset, completed_segment_id, completed_byte_offset, ...columns } = row

@@ -10,7 +10,7 @@ interface PlacedId {
   byte_offset: number
 }
 
-/** The first row whose id isn't the one that a replay gives it: those after it follow from that. */
+/** Reports the first row whose id isn't the one that a replay gives; later ones follow from it. */
 export function reportMovedId(
   { found, expected }: { found: Row; expected: Row },
   problems: ProblemList,

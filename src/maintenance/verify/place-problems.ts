@@ -14,7 +14,7 @@ interface PlaceProblemsOptions {
 
 const OF_PLACES = { key: ['segment_id', 'byte_offset'] } as const
 
-/** What a position may differ in: the file that was read last, and what came late. */
+/** The columns of a position that may differ: the file that was read last, and late lines. */
 const OF_FILES = ['device', 'inode', 'caught_up_at', 'late_lines', 'projected_crc32']
 
 /** Reports rejected lines, completions and positions that aren't what the journal gives. */
@@ -66,7 +66,7 @@ export class PlaceProblems {
     return this.#count('SELECT count(*) FROM expected.held_completions') - missing
   }
 
-  /** By the rules this can't be; the database's word isn't taken for it. */
+  /** Reports completions that are held although their request is there, whatever was claimed. */
   #reportHeldBesideRequest(): void {
     const { snapshot, problems, isClaimed } = this.#options
     if (!isClaimed) return
@@ -209,7 +209,7 @@ export class PlaceProblems {
 
 const ODD = ['repeated_completions', 'ambiguous_completions']
 
-/** A place as a text, for sets. */
+/** Returns a place as a text, for sets. */
 export function placeKey({ segmentId, byteOffset }: Place): string {
   return `${segmentId}/${byteOffset}`
 }

@@ -1,4 +1,4 @@
-/** What is known of stretches of the journal that can't be compared like others. */
+/** Keeps which stretches of the journal can't be compared like others. */
 export class Stretches {
   /** Segments whose bytes are not all those that were projected. */
   readonly altered = new Set<number>()

@@ -22,7 +22,7 @@ import { Stretches } from './stretches.js'
 import { ProblemList } from './verify-problems.js'
 import { SegmentPass } from './verify-segment.js'
 
-/** Bytes that are read at a time: no event loop waits here. */
+/** How many bytes are read at a time. Nothing else needs the event loop here. */
 const CHUNK_BYTES = 256 * 1024
 
 /** How far a verification is. */
@@ -49,7 +49,16 @@ interface JournalPassOptions {
  */
 export class JournalPass {
   readonly problems = new ProblemList()
-  readonly counts = { segments: 0, lines: 0, rejected: 0, unchecked: 0, pending: 0, held: 0, superseded: 0 }
+  readonly counts = {
+    segments: 0,
+    lines: 0,
+    rejected: 0,
+    unchecked: 0,
+    pending: 0,
+    held: 0,
+    superseded: 0,
+    recompressed: 0,
+  }
   readonly manifest: Manifest
   readonly #options: JournalPassOptions
   readonly #segments: Map<number, Segment>
@@ -153,6 +162,7 @@ export class JournalPass {
         this.#addProgress(batch.bytes, batch.counts.requests + batch.counts.completions)
       }
       pass.end()
+      if (await pass.isRecompressed()) this.counts.recompressed++
       this.#endSegment(pass, segment, position)
     } catch (error) {
       if (!(error instanceof JournalError && error.code === 'SEGMENT_UNREADABLE')) throw error
@@ -191,8 +201,8 @@ export class JournalPass {
   }
 
   /**
-   * A line that can't be read, but isn't kept as rejected: its rows are those of the line as it
-   * was.
+   * Excludes a line that can't be read and isn't kept as rejected: its rows come from the line as
+   * it was.
    */
   #noteRejected({ segmentId, byteOffset, length }: RejectedLine): void {
     if (this.#snapshot?.hasRejected(segmentId, byteOffset) !== false) return
@@ -209,10 +219,7 @@ export class JournalPass {
     if (!isPruned) counts.pending += pending.lines
   }
 
-  /**
-   * The database says that it was pruned, and its file is still there: so the manifest must say the
-   * same.
-   */
+  /** Reports a segment that the database says was pruned, although its file is still there. */
   #checkPrune({ name }: Segment): void {
     const found =
       this.#prunedEntry(name) === undefined
@@ -237,8 +244,8 @@ export class JournalPass {
   }
 
   /**
-   * A segment that was projected and isn't there; that is right where it was pruned, here or by
-   * another database.
+   * Passes a segment that was projected and isn't there. That is right if it was pruned, by this
+   * database or another one.
    */
   async #passMissing(id: number): Promise<void> {
     const position = this.#snapshot?.positions.get(id)
@@ -256,7 +263,7 @@ export class JournalPass {
     )
   }
 
-  /** Nothing is compared from this offset on. @returns how many rows that concerns. */
+  /** Excludes a segment from this offset on. @returns how many rows that concerns. */
   #excuse(segmentId: number, from: number): number {
     this.#stretches.excuse(segmentId, from)
     this.#stretches.altered.add(segmentId)
@@ -264,7 +271,7 @@ export class JournalPass {
     return this.#snapshot?.countRows(segmentId, from, Number.MAX_SAFE_INTEGER) ?? 0
   }
 
-  /** Sealed segments that neither the directory nor the database knows. */
+  /** Reports sealed segments that neither the directory nor the database knows. */
   #reportUnknownGone(): void {
     const known = new Set([...this.#segments.values()].map(({ name }) => name))
     for (const position of this.#snapshot?.positions.values() ?? []) known.add(position.name)
@@ -288,7 +295,7 @@ export class JournalPass {
     return id <= (this.#snapshot?.prunedThrough ?? 0)
   }
 
-  /** For the progress; of an archived segment what was archived of it. */
+  /** The segment's size for the progress; of an archive, how many bytes were archived. */
   #sizeOf(segment: Segment): number {
     if (segment.isArchived) return this.#entries.get(segment.name)?.at(-1)?.bytes ?? 0
     return lstatSync(join(this.#options.directory, segment.name), { throwIfNoEntry: false })?.size ?? 0

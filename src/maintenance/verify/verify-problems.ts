@@ -3,7 +3,7 @@ import { segmentOfId } from '../../journal/segments.js'
 import { isSameCell, type Row, reportedCell } from '../../store/sqlite/compare/tables.js'
 
 /**
- * What can be wrong.
+ * The kinds of problems that `verify` finds.
  *
  * - `missing`: a line without what it should have become: a row, a changed row, a kept rejected
  *   line.
@@ -55,10 +55,10 @@ export interface DifferingColumn {
   database: unknown
 }
 
-/** What a problem is, wherever it is. */
+/** A problem without its kind and place. */
 export type ProblemDetails = Omit<VerifyProblem, 'kind' | 'segment' | 'byte_offset'>
 
-/** Each is the cause of many others, so they come first and keep a place of their own. */
+/** Each of these causes many others, so they are listed first and kept apart. */
 const OF_SEGMENTS: ReadonlySet<ProblemKind> = new Set([
   'gone',
   'truncated',
@@ -69,7 +69,7 @@ const OF_SEGMENTS: ReadonlySet<ProblemKind> = new Set([
   'unpruned',
 ])
 
-/** After these the rows don't add up any more, so that what is summed over them can't either. */
+/** After any of these the rows aren't what they should be, and sums over them can't be either. */
 const OF_ROWS = new Set<ProblemKind>([
   'missing',
   'doubled',
@@ -101,7 +101,7 @@ export class ProblemList {
     this.add({ kind, segment: nameOfSegment(segmentId), byte_offset: byteOffset, ...what })
   }
 
-  /** Nothing where nothing differs. */
+  /** Adds a problem if any columns differ. */
   addDifferences(
     kind: ProblemKind,
     place: Place,
@@ -128,7 +128,7 @@ export class ProblemList {
     return [...this.#counts.values()].reduce((sum, count) => sum + count, 0)
   }
 
-  /** Those that were kept: the segments' first, then by place. */
+  /** The problems that were kept: those of segments first, then the others by place. */
   get kept(): VerifyProblem[] {
     return [...this.#ofSegments, ...this.#others.sort(byPlace)]
   }
@@ -154,7 +154,7 @@ function byPlace(a: VerifyProblem, b: VerifyProblem): number {
   return (a.byte_offset ?? 0) - (b.byte_offset ?? 0)
 }
 
-/** Also of an id that somebody made up. */
+/** Names a segment, even if somebody made up its id. */
 function nameOfSegment(id: number): string {
   return segmentOfId(id)?.name ?? `segment ${id}`
 }

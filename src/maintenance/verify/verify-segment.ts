@@ -1,5 +1,6 @@
 import { parseLine } from '../../events/line.js'
 import type { RejectedLine } from '../../events/placed.js'
+import { isRecordedFile } from '../../journal/chain/archive-check.js'
 import type { EntryOf, ManifestEntry } from '../../journal/chain/manifest.js'
 import type { Batch, LastLine } from '../../journal/read/batch.js'
 import { isBlank } from '../../journal/read/line-scanner.js'
@@ -18,12 +19,12 @@ export interface SegmentPassOptions {
   position: SegmentPosition | null
   /** What the manifest says of its bytes. */
   seals: readonly ManifestEntry[]
-  /** There is no database that would know a rejected line from a damaged one. */
+  /** Whether there is no database, which could tell a rejected line from a damaged one. */
   isAlone: boolean
   problems: ProblemList
 }
 
-/** One segment, from its first byte to its end. */
+/** Reads one segment, from its first byte to its end, and checks its bytes. */
 export class SegmentPass {
   /** The lines before the position, and those after it. */
   projected = emptyCounts()
@@ -39,6 +40,7 @@ export class SegmentPass {
   readonly #decoder: SegmentDecoder
   readonly #limit: number
   #isTornPosition = false
+  #isTampered = false
   #timelyLines: number
 
   constructor(source: SegmentSource, options: SegmentPassOptions) {
@@ -148,17 +150,32 @@ export class SegmentPass {
     }
   }
 
+  /**
+   * Whether an archive holds what was archived, although its file isn't the recorded one. Call it
+   * after `end`.
+   */
+  async isRecompressed(): Promise<boolean> {
+    const archived = this.#archived
+    if (archived === undefined || this.#isTampered) return false
+    return !(await isRecordedFile(this.#source.path, archived))
+  }
+
+  /** What the manifest says of the archive; undefined for a plain file, or if it says nothing. */
+  get #archived(): EntryOf<'archived'> | undefined {
+    if (!this.#source.isArchive) return undefined
+    return this.#options.seals.findLast((entry) => entry.kind === 'archived')
+  }
+
   /** Nothing is ever added to an archive: what is after the recorded bytes was put there. */
   #checkArchive(): void {
-    const { segment, seals } = this.#options
-    const archived = seals.findLast((entry): entry is EntryOf<'archived'> => entry.kind === 'archived')
-    if (archived === undefined || !segment.isArchived || segment.isLeaving) return
-    if (this.readBytes <= archived.bytes) return
+    const archived = this.#archived
+    if (archived === undefined || this.readBytes <= archived.bytes) return
     this.#report('tampered', archived.bytes, `bytes after the ${archived.bytes} that were archived`)
   }
 
   #report(kind: 'swapped' | 'damaged' | 'tampered' | 'counts', byteOffset: number, detail: string): void {
     const place = { segmentId: this.#options.segment.id, byteOffset }
+    if (kind === 'tampered') this.#isTampered = true
     this.#options.problems.addAt(kind, place, { detail })
   }
 }

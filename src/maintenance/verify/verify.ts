@@ -30,6 +30,11 @@ export interface VerifyReport {
   database: string | null
   /** Segments read, archived ones included. */
   segments: number
+  /**
+   * Archives whose file isn't the recorded one, by its SHA-256, but which hold the same lines. That
+   * isn't wrong: somebody has compressed them again.
+   */
+  recompressed: number
   /** Whole lines read, blank ones not counted. */
   lines: number
   /** Rows in the database, those that never came from a journal included. */
@@ -120,6 +125,7 @@ function report(
     journal_id: identity.journal_id,
     database: snapshot?.path ?? null,
     segments: counts.segments,
+    recompressed: counts.recompressed,
     lines: counts.lines,
     rows: snapshot?.rows ?? 0,
     missing: problems.count('missing'),

@@ -161,7 +161,9 @@ export function acceptMissing(database: Database, names: readonly string[]): voi
   for (const name of gone) keep.run(name, at)
 }
 
-/** Notes of which segments a replay has lost lines. Nothing removes them, since counters never fall. */
+/**
+ * Notes of which segments a replay has lost lines. Nothing removes them, since counters never fall.
+ */
 export function addLost(database: Database, segments: readonly LostSegment[]): void {
   const statement = database.prepare(
     `INSERT INTO lost_segments (name, is_replaced, lost_at) VALUES (?, ?, ?)

@@ -192,8 +192,8 @@ function wholeOrNull(value: unknown): number | null {
 }
 
 /**
- * Reads a number as SQLite does. It takes the text 1e999 for infinite, which `costParts` limits, but
- * knows no infinity by name.
+ * Reads a number as SQLite does. It takes the text 1e999 for infinite, which `costParts` limits,
+ * but knows no infinity by name.
  */
 function numberOf(value: unknown): number {
   if (typeof value === 'number') return value

@@ -124,7 +124,7 @@ test('a line cut at any byte is tolerated, and the next entry follows', () => {
   }
 })
 
-test('reading on gives the same as reading anew', () => {
+test('reading on gives the same as reading it all again', () => {
   const file = new ManifestFile(directory)
   for (const name of ['a', 'b', 'c']) {
     add(name)

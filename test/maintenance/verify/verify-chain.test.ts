@@ -45,7 +45,7 @@ const problems = async (workspace: Workspace, database?: string) => {
   return report.problems.map(({ kind, segment, byte_offset }) => `${kind} ${segment}:${byte_offset}`)
 }
 
-test('the head of an untouched chain; what stands behind a sealed size is late, not tampered', async ({
+test('the head of an untouched chain; lines after a sealed size are late, not tampered', async ({
   workspace,
 }) => {
   const head = await fill(workspace)
@@ -140,7 +140,28 @@ test('an archived segment is read like a plain one', async ({ workspace }) => {
   ])
 })
 
-test('what was put behind an archive', async ({ workspace }) => {
+test('an archive is counted as compressed again unless its SHA-256 is the recorded one, also at the same size', async ({
+  workspace,
+}) => {
+  await fill(workspace)
+  const archive = join(workspace.journal, `${DAY}.gz`)
+  const file = gzipSync(workspace.readSegment(DAY))
+  addEntry(workspace, {
+    kind: 'archived',
+    ...digest(workspace, DAY),
+    archive_bytes: file.length,
+    archive_sha256: createHash('sha256').update(file).digest('hex'),
+  })
+  rmSync(join(workspace.journal, DAY))
+  writeFileSync(archive, file)
+  expect(await verify(workspace)).toMatchObject({ ok: true, recompressed: 0 })
+  // The time in the header, which says nothing of the lines.
+  file.writeUInt32LE(1, 4)
+  writeFileSync(archive, file)
+  expect(await verify(workspace)).toMatchObject({ ok: true, recompressed: 1, problems: [] })
+})
+
+test('what was put after the end of an archive', async ({ workspace }) => {
   await fill(workspace)
   workspace.expectDamage()
   const bytes = workspace.readSegment(DAY)

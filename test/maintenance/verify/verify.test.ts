@@ -75,6 +75,7 @@ test('nothing is wrong: what was read and compared', async ({ workspace }) => {
     journal_id: 'test-journal',
     database: workspace.database,
     segments: 2,
+    recompressed: 0,
     lines: 7,
     rows: 4,
     rejected: 1,
@@ -100,7 +101,7 @@ test('tells its progress', async ({ workspace }) => {
 })
 
 describe('no fault is', () => {
-  test('what comes behind the positions, an unfinished line included', async ({ workspace }) => {
+  test('lines after the positions, an unfinished one included', async ({ workspace }) => {
     await fill(workspace)
     writeSegment(workspace.journal, `${lines(requestLine('late'))}{"type":`)
     writeSegment(workspace.journal, lines(requestLine('new'), 'bad'), '2026-11-24.ndjson')

@@ -79,7 +79,7 @@ test.for(['id', 'timestamp'] as const)(
   },
 )
 
-test('an order that is none', ({ database }) => {
+test("an order that doesn't exist", ({ database }) => {
   const exported = exportRequests(database, { order: 'cost' as 'id' })
   expect(() => exported.next()).toThrow("Invalid export order 'cost'")
 })

@@ -70,7 +70,7 @@ describe('the end of a stream', () => {
   })
 })
 
-test('ids that have become smaller: the tail goes on behind the last one', ({ database }) => {
+test('ids that have become smaller: the tail goes on after the last one', ({ database }) => {
   insert(database, {}, {})
   expect(newRequests(database, { afterId: 900 })).toMatchObject({ data: [], last_id: 2, has_more: false })
 })

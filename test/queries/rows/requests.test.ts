@@ -141,7 +141,7 @@ describe('a cursor', () => {
   })
 })
 
-test('a page far behind skips whole hours by the roll-ups', ({ database }) => {
+test('a page far from the first one skips whole hours by the roll-ups', ({ database }) => {
   const times = Array.from({ length: 3000 }, (_, i) =>
     new Date(Date.UTC(2026, 10, 1) + i * 400_000).toISOString(),
   )

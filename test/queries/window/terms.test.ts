@@ -27,7 +27,7 @@ test('a window that begins after its end is nothing', () => {
 })
 
 describe('an end within a day', () => {
-  test('behind which there is no row is the whole day', () => {
+  test('after which there is no row is the whole day', () => {
     expect(terms({ to: '2026-11-22T10:10:00.000Z' }, 'day', nowhere)).toEqual([
       '+day (,2026-11-22)',
       '+day 2026-11-22',
@@ -42,7 +42,7 @@ describe('an end within a day', () => {
     ])
   })
 
-  test('behind the half of both is both whole, less what stands behind it', () => {
+  test('after the half of both is both whole, less the rows after it', () => {
     expect(terms({ to: '2026-11-22T13:40:00.000Z' }, 'day', everywhere)).toEqual([
       '+day (,2026-11-22)',
       '+day 2026-11-22',

@@ -227,7 +227,7 @@ describe('a query that nobody waits for any more', () => {
 })
 
 describe('the database file', () => {
-  test('that is replaced is opened anew', async ({ place }) => {
+  test('that is replaced is opened again', async ({ place }) => {
     await log(place, [requestLog()])
     const pool = openPool(place)
     expect(await total(pool.ask(STATS))).toBe(1)

@@ -113,8 +113,8 @@ export function pendingMigrations(
 
 /**
  * Applies the pending migrations, each together with its ledger row in one transaction. In an empty
- * database, the compiled schema takes the place of the migrations that it covers. A database that is
- * up to date is only read. Any number of processes may do this at once.
+ * database, the compiled schema takes the place of the migrations that it covers. A database that
+ * is up to date is only read. Any number of processes may do this at once.
  *
  * @throws DatabaseError as `pendingMigrations`, and MIGRATION_FAILED.
  */

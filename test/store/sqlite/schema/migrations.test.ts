@@ -140,7 +140,7 @@ describe('a database made by the sqlx migrator', () => {
     expect(withRawDatabase(path, (database) => database.prepare(first).get())).toEqual(before)
   })
 
-  test('without rows has no id behind which those of the journal begin', () => {
+  test('without rows has no id after which those of the journal begin', () => {
     const database = openDatabase(databaseBySqlx())
     expect(database.prepare('SELECT last_id FROM unjournaled_requests').all()).toEqual([{ last_id: 0 }])
     database.close()
