@@ -1,6 +1,7 @@
 import { VERSION } from '../package/package-files.js'
 import { addAppend } from './append.js'
 import { addArchive } from './archive.js'
+import { addReconcile } from './costs/reconcile.js'
 import { addDemo } from './demo.js'
 import { addDoctor } from './doctor.js'
 import { addExport } from './export.js'
@@ -54,6 +55,7 @@ Begin with:
   addStatus(program)
   addRejected(program)
   addStats(program)
+  addReconcile(program)
   addRequests(program)
   addShow(program)
   addExport(program)

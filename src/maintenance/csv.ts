@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { Readable } from 'node:stream'
 import type { CsvError } from 'csv-parse'
+import { nearestName } from '../events/nearest-name.js'
 import { InputError } from './errors.js'
 
 /** One record of a CSV file. */
@@ -113,7 +114,8 @@ function columnIndexes(
   }
   for (const column of required) {
     if (indexes.has(column)) continue
-    throw wrong(`the column '${column}' is missing: the header has ${quoted(header)}`)
+    const found = `the column '${column}' is missing: the header has ${quoted(header)}`
+    throw wrong(`${found}; the nearest is '${nearestName(column, header)}'`)
   }
   if (optional === undefined) return indexes
   const known = [...required, ...optional]

@@ -7,6 +7,19 @@ export {
   doctor,
 } from './doctor/doctor.js'
 export { type PruneOptions, type PruneResult, prune } from './prune.js'
+export type {
+  ReconciledAmounts,
+  ReconciledDay,
+  ReconciledModel,
+  ReconciledRow,
+} from './reconcile/comparison.js'
+export type {
+  DifferenceReason,
+  LargestDifference,
+} from './reconcile/largest-difference.js'
+export type { ReconcileOptions } from './reconcile/options.js'
+export type { PresetName } from './reconcile/presets.js'
+export { type Reconciliation, reconcile } from './reconcile/reconcile.js'
 export { type RedateOptions, type RedateResult, redate } from './redate.js'
 export {
   type DatabaseStatus,

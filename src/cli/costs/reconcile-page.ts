@@ -1,0 +1,144 @@
+import { countText } from '../../maintenance/count-text.js'
+import type {
+  ReconciledAmounts,
+  ReconciledModel,
+  ReconciledRow,
+} from '../../maintenance/reconcile/comparison.js'
+import type { DifferenceReason } from '../../maintenance/reconcile/largest-difference.js'
+import type { Reconciliation } from '../../maintenance/reconcile/reconcile.js'
+import { amountFormatter } from '../output/amounts.js'
+import { formatCount } from '../output/format.js'
+import { type Column, formatTable } from '../output/table.js'
+
+/** The bill's lines name no model. */
+const NO_MODEL = '(no model)'
+
+/**
+ * Formats what a bill and the log have: the totals, a table by day and model, one by model, and
+ * sentences about what differs most.
+ */
+export function formatReconciliation(found: Reconciliation, width: number): string {
+  const { total, rows, models, currency } = found
+  const format = amountFormatter([total, ...rows].flatMap(({ billed, logged }) => [billed, logged]))
+  const signed = (amount: string) => {
+    const text = format(amount)
+    return text.startsWith('-') || !/[1-9]/.test(text) ? text.replace(/^-(?=[0.]+$)/, '') : `+${text}`
+  }
+  const days = found.since === found.until ? found.since : `${found.since} to ${found.until}`
+  const asked = found.provider === null ? '' : `, provider ${found.provider}`
+  const outside = found.bill_lines_outside
+  const others = outside === 0 ? '' : `, ${countText(outside, 'line')} of other days left out`
+  const lines = [
+    `days        ${days} (${found.timezone})${asked}`,
+    `billed      ${format(total.billed)} ${currency}, ${countText(found.bill_lines, 'line')}${others}`,
+    `logged      ${format(total.logged)} ${currency}, ${countText(total.requests, 'request')}${withoutUnpriced(total)}`,
+    `difference  ${signed(total.difference)} ${currency}${inPercent(total)}`,
+  ]
+  if (total.billed_tokens !== undefined) {
+    const unknown = total.unknown_tokens ? `, unknown for ${countText(total.unknown_tokens, 'request')}` : ''
+    lines.push(
+      `tokens      ${formatCount(total.billed_tokens)} billed, ${formatCount(total.logged_tokens ?? 0)} logged${unknown}`,
+    )
+  }
+  const byDay: TableColumn<ReconciledRow>[] = [
+    { title: `day (${found.timezone})`, cell: ({ day }) => day },
+    ...amountColumns(format, signed),
+    { title: 'note', cell: note },
+  ]
+  const byModel = amountColumns(format, signed)
+  lines.push('', table(byDay, rows, width))
+  if (models.length > 1 && found.since !== found.until) lines.push('', table(byModel, models, width))
+  lines.push('', ...closing(found, signed))
+  return lines.join('\n')
+}
+
+interface TableColumn<Row> extends Column {
+  cell(row: Row): string
+}
+
+function table<Row>(columns: readonly TableColumn<Row>[], rows: readonly Row[], width: number): string {
+  const cells = rows.map((row) => columns.map((column) => column.cell(row)))
+  return formatTable(columns, cells, width)
+}
+
+function amountColumns(
+  format: (amount: string | null) => string,
+  signed: (amount: string) => string,
+): TableColumn<ReconciledModel>[] {
+  const right = { align: 'right' } as const
+  return [
+    { title: 'model', shrinksTo: 16, cell: ({ model }) => model ?? NO_MODEL },
+    { title: 'billed', ...right, cell: ({ billed }) => format(billed) },
+    { title: 'logged', ...right, cell: ({ logged }) => format(logged) },
+    { title: 'difference', ...right, cell: ({ difference }) => signed(difference) },
+    { title: '%', ...right, dropRank: 2, cell: percentOf },
+    { title: 'requests', ...right, dropRank: 3, cell: ({ requests }) => formatCount(requests) },
+    { title: 'unpriced', ...right, dropRank: 1, cell: ({ unpriced }) => formatCount(unpriced) },
+  ]
+}
+
+function note({ side, is_over }: ReconciledRow): string {
+  const sides = { both: '', billed_only: 'only billed', logged_only: 'only logged' }
+  return [sides[side], is_over ? 'over' : ''].filter((text) => text !== '').join(', ')
+}
+
+/** `+1.6`; empty if nothing was billed. */
+function percentOf({ billed, difference }: ReconciledAmounts): string {
+  if (billed === null || Number(billed) === 0) return ''
+  const percent = ((100 * Number(difference)) / Math.abs(Number(billed))).toFixed(1)
+  return Number(percent) > 0 ? `+${percent}` : percent.replace(/^-(?=0\.0$)/, '')
+}
+
+function inPercent(amounts: ReconciledAmounts): string {
+  const percent = percentOf(amounts)
+  return percent === '' ? '' : ` (${percent} %)`
+}
+
+function withoutUnpriced({ unpriced, unpriced_error: failed }: ReconciledAmounts): string {
+  if (unpriced === 0) return ''
+  return `, ${formatCount(unpriced)} of them without a known cost${failed === 0 ? '' : ` (${formatCount(failed)} failed)`}`
+}
+
+/** Says what differs most, why that might be, and what only one side has. */
+function closing(found: Reconciliation, signed: (amount: string) => string): string[] {
+  const { largest, over, rows, tolerance, currency } = found
+  const lines: string[] = []
+  if (over === 0) lines.push(`All ${countText(rows.length, 'row')} are within the tolerance of ${tolerance}.`)
+  else
+    lines.push(`${formatCount(over)} of ${countText(rows.length, 'row')} differ by more than ${tolerance}.`)
+  if (largest !== null) {
+    const what = `${largest.model ?? NO_MODEL} on ${largest.day} differs most, by ${signed(largest.difference)} ${currency}`
+    const reasons = largest.reasons.map((reason) => REASONS[reason](found, largest))
+    lines.push(
+      [`${what}${reasons.length === 0 ? '.' : ':'}`, ...reasons.map((reason) => `  ${reason}`)].join('\n'),
+    )
+  }
+  const names = (models: readonly (string | null)[]) => models.map((model) => model ?? NO_MODEL).join(', ')
+  if (found.billed_only.length > 0) lines.push(`Only the bill has ${names(found.billed_only)}.`)
+  if (found.logged_only.length > 0) {
+    const advice = found.provider === null ? '; --provider leaves other providers out' : ''
+    lines.push(`Only the log has ${names(found.logged_only)}${advice}.`)
+  }
+  return lines
+}
+
+type Largest = NonNullable<Reconciliation['largest']>
+
+const REASONS: Record<DifferenceReason, (found: Reconciliation, largest: Largest) => string> = {
+  no_model: () => 'the lines of the bill name no model',
+  other_name: (_, { model, other_name, difference }) => {
+    const [billed, logged] = difference.startsWith('-') ? [other_name, model] : [model, other_name]
+    return `it may be what is called '${other_name}' on the other side: then add --alias '${billed}=${logged}'`
+  },
+  not_logged: () => 'the log has no request of this model on that day',
+  not_billed: () => 'the bill has nothing for this model on that day',
+  unpriced: ({ rows }, { day, model }) => {
+    const row = rows.find((row) => row.day === day && row.model === model)
+    const { unpriced = 0, requests = 0 } = row ?? {}
+    return `${formatCount(unpriced)} of its ${countText(requests, 'request')} ${unpriced === 1 ? 'has' : 'have'} no known cost`
+  },
+  other_day: (_, { other_day }) =>
+    `${other_day} differs by about as much the other way: the bill may have other days than --timezone says`,
+  edge_day: () =>
+    'it is at the edge of the days that are compared, which the bill or the log may have in part',
+}

@@ -1,0 +1,140 @@
+import { type Command, InvalidArgumentError } from 'commander'
+import { DATE_FORMATS, type DateFormat } from '../../maintenance/reconcile/bill-dates.js'
+import { MODEL_NAMES, type ModelNames } from '../../maintenance/reconcile/model-names.js'
+import { PRESET_NAMES, type PresetName } from '../../maintenance/reconcile/presets.js'
+import { parseTolerance, TOLERANCE_WORDS } from '../../maintenance/reconcile/tolerance.js'
+import { pageWidth, printAnswer } from '../output/standard-output.js'
+import type { ProgramCommand } from '../run/command.js'
+import { parsePath } from '../run/options.js'
+
+interface ReconcileFlags {
+  db: string
+  bill: string
+  preset?: PresetName
+  dateColumn?: string
+  modelColumn?: string
+  costColumn?: string
+  tokensColumn?: string[]
+  dateFormat?: DateFormat
+  currency: 'usd' | 'sats'
+  timezone: string
+  by: 'response_model' | 'model'
+  modelNames?: ModelNames
+  alias?: Record<string, string>
+  provider?: string
+  since?: string
+  until?: string
+  tolerance: string
+  json?: true
+}
+
+export function addReconcile(program: ProgramCommand): void {
+  program
+    .command('reconcile')
+    .summary("compare a provider's bill with the log")
+    .description(
+      'Compares a bill, a CSV file with a header, with the costs in the database: per day and model what was ' +
+        'billed, what was logged, the difference, and what only one side has. A difference is what was billed less what was ' +
+        'logged. Nothing is written. The exit code is 1 if a day and model differ by more than the tolerance.',
+    )
+    .databaseOption()
+    .requiredOption('--bill <file>', 'the bill', parsePath)
+    .choiceOption('--preset <name>', "a provider's export, by which the columns are known", PRESET_NAMES)
+    .option('--date-column <name>', 'the column with the day or the time')
+    .option('--model-column <name>', 'the column with the model')
+    .option('--cost-column <name>', 'the column with the cost')
+    .option(
+      '--tokens-column <name>',
+      'a column with tokens, compared with input and output tokens; may be repeated to add columns up',
+      (name: string, before: string[] = []) => [...before, name],
+    )
+    .choiceOption(
+      '--date-format <order>',
+      'the order of day, month and year in dates such as 11/12/2026; otherwise dates are 2026-12-11',
+      DATE_FORMATS,
+    )
+    .choiceOption('--currency <currency>', 'the currency of the bill', ['usd', 'sats'], 'usd')
+    .option(
+      '--timezone <zone>',
+      'the time zone (IANA) by whose days both sides are compared; dates of the bill are its days',
+      'UTC',
+    )
+    .choiceOption(
+      '--by <model>',
+      'the model of a request: the one that answered, where that is known, or the one that was asked for',
+      ['response_model', 'model'],
+      'response_model',
+    )
+    .choiceOption(
+      '--model-names <rule>',
+      'when names are the same: when they are equal, or also when they differ in a date at the end, points and ' +
+        'spaces; by default exact, or what the preset needs',
+      MODEL_NAMES,
+    )
+    .option(
+      '--alias <billed=logged>',
+      "a model's name on the bill, and its name in the log; may be repeated",
+      parseAlias,
+    )
+    .option('--provider <name>', 'requests of one provider: its whole name, in upper or lower case')
+    .option('--since <day>', 'the first day to compare; by default the first of the bill')
+    .option('--until <day>', 'the last day to compare; by default the last of the bill')
+    .option(
+      '--tolerance <difference>',
+      `how large a difference may be: ${TOLERANCE_WORDS}`,
+      checkTolerance,
+      '1%',
+    )
+    .jsonOption()
+    .examples(
+      'request-journal reconcile --bill costs.csv --preset openai --provider openai',
+      'request-journal reconcile --bill bill.csv --date-column Day --model-column Model --cost-column USD --tolerance 1%,0.05',
+    )
+    .action(runReconcile)
+}
+
+async function runReconcile(flags: ReconcileFlags, command: Command): Promise<void> {
+  const { reconcile } = await import('../../maintenance/reconcile/reconcile.js')
+  const { resolveOptions } = await import('../../maintenance/reconcile/options.js')
+  const { formatReconciliation } = await import('./reconcile-page.js')
+  const {
+    db: database,
+    alias: aliases,
+    dateColumn,
+    modelColumn,
+    costColumn,
+    tokensColumn,
+    ...options
+  } = flags
+  const missing = Object.entries({ date: dateColumn, model: modelColumn, cost: costColumn })
+    .filter(([, column]) => column === undefined)
+    .map(([name]) => `--${name}-column`)
+  if (flags.preset === undefined && missing.length > 0) {
+    command.error(`error: reconcile needs '--preset', or the bill's columns: add ${missing.join(', ')}`)
+  }
+  const columns = { date: dateColumn, model: modelColumn, cost: costColumn, tokens: tokensColumn }
+  const asked = { ...options, database, aliases, columns }
+  try {
+    resolveOptions(asked)
+  } catch (error) {
+    if (error instanceof RangeError) command.error(`error: option --${error.message}`)
+    throw error
+  }
+  const found = await reconcile(asked)
+  printAnswer(found, flags, (answer) => formatReconciliation(answer, pageWidth()))
+  if (found.over > 0) process.exitCode = 1
+}
+
+function checkTolerance(text: string): string {
+  if (parseTolerance(text) !== null) return text
+  throw new InvalidArgumentError(`Expected ${TOLERANCE_WORDS}.`)
+}
+
+function parseAlias(text: string, before: Record<string, string> = {}): Record<string, string> {
+  const separator = text.indexOf('=')
+  const [billed, logged] = [text.slice(0, separator).trim(), text.slice(separator + 1).trim()]
+  if (separator < 1 || billed === '' || logged === '') {
+    throw new InvalidArgumentError("Expected billed=logged, such as 'Claude Sonnet 4.5=claude-sonnet-4-5'.")
+  }
+  return Object.fromEntries([...Object.entries(before), [billed, logged]])
+}

@@ -1,0 +1,52 @@
+/** How many digits after the point an amount may have: OpenAI's exports have 28. */
+const DECIMALS = 30
+const MAX_WHOLE_DIGITS = 15
+
+const ONE = 10n ** BigInt(DECIMALS)
+/** How many units of an exact amount make one billionth. */
+const BILLIONTH = 10n ** BigInt(DECIMALS - 9)
+
+const NUMBER = /^([+-]?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d{1,2}))?$/
+
+/** Exact amounts, in units of 10⁻³⁰: of money, or a share of it. */
+export type ExactAmount = bigint
+
+/**
+ * Reads an amount exactly as it is written: digits, a point, perhaps a sign and an exponent. Null
+ * for anything else, so also for separators of thousands and for currency signs, for over 15 digits
+ * before the point, and for digits beyond the 30th after it.
+ */
+export function parseAmount(text: string): ExactAmount | null {
+  const [, sign, whole = '', fraction = '', exponent = '0'] = NUMBER.exec(text) ?? []
+  if (sign === undefined) return null
+  const decimals = fraction.replace(/0+$/, '').length - Number(exponent)
+  const digits = BigInt(whole + fraction.replace(/0+$/, ''))
+  if (decimals > DECIMALS) return digits === 0n ? 0n : null
+  const size = digits * 10n ** BigInt(DECIMALS - decimals)
+  if (size >= ONE * 10n ** BigInt(MAX_WHOLE_DIGITS)) return null
+  return sign === '-' ? -size : size
+}
+
+/** Rounds an exact amount to billionths, half to even. */
+export function billionthsOf(amount: ExactAmount): bigint {
+  return roundedQuotient(amount, BILLIONTH)
+}
+
+/** Divides by a positive number and rounds to the nearest integer, half to even. */
+export function roundedQuotient(numerator: bigint, denominator: bigint): bigint {
+  const size = numerator < 0n ? -numerator : numerator
+  let quotient = size / denominator
+  const twice = 2n * (size % denominator)
+  if (twice > denominator || (twice === denominator && quotient % 2n === 1n)) quotient++
+  return numerator < 0n ? -quotient : quotient
+}
+
+/** Billionths as a decimal text without needless zeros: `12.5`, `-0.000000001`, `0`. */
+export function decimalText(billionths: bigint): string {
+  const size = billionths < 0n ? -billionths : billionths
+  const fraction = String(size % 1_000_000_000n)
+    .padStart(9, '0')
+    .replace(/0+$/, '')
+  const text = `${size / 1_000_000_000n}${fraction === '' ? '' : `.${fraction}`}`
+  return billionths < 0n ? `-${text}` : text
+}

@@ -1,0 +1,133 @@
+import { readCsv } from '../csv.js'
+import { InputError } from '../errors.js'
+import { type ExactAmount, parseAmount } from './amount.js'
+import { type BillTimes, billDay } from './bill-dates.js'
+import { type ModelNames, modelKey } from './model-names.js'
+import type { BillColumns, Preset } from './presets.js'
+
+export interface BillOptions {
+  columns: BillColumns
+  times: BillTimes
+  currency: 'usd' | 'sats'
+  modelNames: ModelNames
+  /** Names of the log by those that the bill has instead. */
+  aliases: Readonly<Record<string, string>>
+  preset: Preset | undefined
+}
+
+/** What a bill has of a model on one day. */
+export interface Billed {
+  /** As the bill has it; empty: its lines name no model. */
+  name: string
+  cost: ExactAmount
+  /** Null: the bill has no column of tokens. */
+  tokens: bigint | null
+  lines: number
+}
+
+export interface Bill {
+  /** By day, then by the key of the model. */
+  days: Map<string, Map<string, Billed>>
+  /** Lines with a cost. */
+  lines: number
+}
+
+/** How many days and models are compared at once. */
+const MAX_ENTRIES = 200_000
+
+/**
+ * Reads a bill and sums it by day and model. Lines that have neither a model nor a cost are left
+ * out: exports have them for days without use.
+ *
+ * @throws InputError FILE_UNREADABLE, INVALID_CSV, INVALID_VALUE
+ */
+export async function readBill(path: string, options: BillOptions): Promise<Bill> {
+  const { columns, preset } = options
+  const { currencyColumn } = preset ?? {}
+  const days: Bill['days'] = new Map()
+  const aliases = new Aliases(options)
+  let lines = 0
+  let entries = 0
+  const required = [columns.date, columns.model, columns.cost, ...columns.tokens]
+  if (currencyColumn !== undefined) required.push(currencyColumn)
+  for await (const row of readCsv(path, { required: [...new Set(required)] })) {
+    const wrong = (problem: string) => new InputError('INVALID_VALUE', path, problem, { line: row.line })
+    const costText = row.get(columns.cost)
+    const name = modelOf(row.get(columns.model), preset)
+    if (costText === '' && name === '') continue
+    const found = billDay(row.get(columns.date), options.times)
+    if ('problem' in found) throw wrong(found.problem)
+    const cost = parseAmount(costText)
+    if (cost === null) throw wrong(numberProblem(columns.cost, costText))
+    if (currencyColumn !== undefined) {
+      const currency = row.get(currencyColumn)
+      if (currency.toLowerCase() !== options.currency) {
+        throw wrong(`found the currency '${currency}', expected ${options.currency}`)
+      }
+    }
+    const tokens = columns.tokens.map((column) => {
+      const text = row.get(column)
+      const count = /^\d{1,15}(?:\.0+)?$/.test(text) ? BigInt(text.replace(/\..*/, '')) : null
+      if (count !== null || text === '') return count ?? 0n
+      throw wrong(numberProblem(column, text, 'a whole number such as 1200'))
+    })
+    const key = aliases.keyOf(name)
+    const day = days.get(found.day) ?? new Map<string, Billed>()
+    days.set(found.day, day)
+    const before = day.get(key)
+    if (before === undefined && ++entries > MAX_ENTRIES) {
+      throw wrong(`found over ${MAX_ENTRIES} combinations of day and model: is '${columns.model}' the model?`)
+    }
+    day.set(key, {
+      name: before?.name ?? name,
+      cost: (before?.cost ?? 0n) + cost,
+      tokens: columns.tokens.length === 0 ? null : tokens.reduce((a, b) => a + b, before?.tokens ?? 0n),
+      lines: (before?.lines ?? 0) + 1,
+    })
+    lines++
+  }
+  if (lines === 0) throw new InputError('INVALID_VALUE', path, 'no line has a cost')
+  aliases.checkUse(path)
+  return { days, lines }
+}
+
+function modelOf(text: string, preset: Preset | undefined): string {
+  return preset?.isModelBeforeComma ? text.replace(/,.*/s, '').trimEnd() : text
+}
+
+function numberProblem(column: string, text: string, expected = 'a number such as 1234.5'): string {
+  const found = text === '' ? `'${column}' is empty` : `found '${text}' as '${column}'`
+  const hint = /^[^\d-]*\d[\d.,' ]*[^\d]*$/.test(text)
+    ? ': write it with a point, without separators of thousands and without a currency'
+    : ''
+  return `${found}, expected ${expected}${hint}`
+}
+
+/** Gives names of the bill the keys of the names that the log has instead. */
+class Aliases {
+  readonly #names: ModelNames
+  readonly #keys: ReadonlyMap<string, string>
+  readonly #unused: Map<string, string>
+
+  constructor({ aliases, modelNames }: BillOptions) {
+    this.#names = modelNames
+    const entries = Object.entries(aliases)
+    this.#keys = new Map(
+      entries.map(([billed, logged]) => [billed.toLowerCase(), modelKey(logged, modelNames)]),
+    )
+    this.#unused = new Map(entries.map(([billed]) => [billed.toLowerCase(), billed]))
+  }
+
+  keyOf(name: string): string {
+    const lower = name.toLowerCase()
+    this.#unused.delete(lower)
+    return this.#keys.get(lower) ?? modelKey(name, this.#names)
+  }
+
+  /** @throws InputError INVALID_VALUE if the bill doesn't have one of the names. */
+  checkUse(path: string): void {
+    const [unused] = this.#unused.values()
+    if (unused === undefined) return
+    throw new InputError('INVALID_VALUE', path, `no line has the model '${unused}', which was given an alias`)
+  }
+}

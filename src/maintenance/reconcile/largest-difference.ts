@@ -1,0 +1,97 @@
+import { decimalText } from './amount.js'
+import { type Entry, sumOf } from './comparison.js'
+import { likelyName } from './model-names.js'
+import { sizeOf } from './tolerance.js'
+import { addDays } from './zone-days.js'
+
+/**
+ * Why a day and model may differ:
+ *
+ * - `no_model`: the bill's lines name no model.
+ * - `other_name`: only one side has the model, and the other side has one with a similar name.
+ * - `not_logged`, `not_billed`: only one side has the model.
+ * - `unpriced`: more was billed than logged, and requests have no known cost.
+ * - `other_day`: the day before or after differs by about as much the other way.
+ * - `edge_day`: it is the first or the last day that is compared, and the name isn't the reason.
+ */
+export type DifferenceReason =
+  | 'no_model'
+  | 'other_name'
+  | 'not_logged'
+  | 'not_billed'
+  | 'unpriced'
+  | 'other_day'
+  | 'edge_day'
+
+/** The day and model that differ most. */
+export interface LargestDifference {
+  day: string
+  model: string | null
+  /** Billed less logged. */
+  difference: string
+  /** Those that apply, the likeliest first. */
+  reasons: DifferenceReason[]
+  /** With `other_name`: the name that the other side has. */
+  other_name?: string
+  /** With `other_day`. */
+  other_day?: string
+}
+
+/** Finds the largest difference, and what speaks for a reason of it; null if nothing differs. */
+export function largestDifference(entries: readonly Entry[]): LargestDifference | null {
+  const first = entries[0]
+  if (first === undefined) return null
+  const largest = entries.reduce((a, b) => (sizeOf(differenceOf(b)) > sizeOf(differenceOf(a)) ? b : a), first)
+  const difference = differenceOf(largest)
+  if (difference === 0n) return null
+  const reasons: DifferenceReason[] = []
+  const { day, billed, logged } = largest
+  const otherName = otherNameOf(largest, entries)
+  if (billed?.name === '') reasons.push('no_model')
+  else if (otherName !== null) reasons.push('other_name')
+  else if (logged === undefined) reasons.push('not_logged')
+  else if (billed === undefined) reasons.push('not_billed')
+  if (difference > 0n && logged !== undefined && logged.unpriced > 0) reasons.push('unpriced')
+  const otherDay = otherDayOf(largest, entries)
+  if (otherDay !== null) reasons.push('other_day')
+  const isAtEdge = entries.every((entry) => entry.day >= day) || entries.every((entry) => entry.day <= day)
+  if (isAtEdge && otherName === null && entries.some((entry) => entry.day !== day)) reasons.push('edge_day')
+  return {
+    day,
+    model: largest.name,
+    difference: decimalText(difference),
+    reasons,
+    ...(otherName === null ? {} : { other_name: otherName }),
+    ...(otherDay === null ? {} : { other_day: otherDay }),
+  }
+}
+
+function differenceOf(entry: Entry): bigint {
+  const { billed, logged } = sumOf([entry])
+  return billed - logged
+}
+
+/** A similar name that only the other side has, if only one side has this one. */
+function otherNameOf({ key, billed, logged }: Entry, entries: readonly Entry[]): string | null {
+  const keysOf = (side: 'billed' | 'logged') =>
+    new Set(entries.filter((entry) => entry[side] !== undefined).map((entry) => entry.key))
+  const [side, otherSide] =
+    billed === undefined ? (['logged', 'billed'] as const) : (['billed', 'logged'] as const)
+  const own = keysOf(side)
+  if (keysOf(otherSide).has(key)) return null
+  const others = entries.flatMap((entry) => (own.has(entry.key) ? [] : [entry[otherSide]?.name ?? '']))
+  return likelyName((billed ?? logged)?.name ?? '', new Set(others))
+}
+
+/** A neighbouring day whose difference makes up for at least half of this one. */
+function otherDayOf(largest: Entry, entries: readonly Entry[]): string | null {
+  const difference = differenceOf(largest)
+  const days = [addDays(largest.day, -1), addDays(largest.day, 1)]
+  const found = entries.find(
+    (entry) =>
+      entry.key === largest.key &&
+      days.includes(entry.day) &&
+      2n * sizeOf(difference + differenceOf(entry)) <= sizeOf(difference),
+  )
+  return found?.day ?? null
+}

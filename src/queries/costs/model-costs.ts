@@ -1,0 +1,94 @@
+import { MAX_TOKENS } from '../../folds/sum-limits.js'
+import type { Database } from '../../store/sqlite/connection/database.js'
+import { costNanosatsSql, costSatsSql, wholeNumberSql } from '../../store/sqlite/sql-expressions.js'
+import { IS_COUNTED } from '../window/added-rows.js'
+import { all } from '../window/condition.js'
+import { checkedFilter, type RequestFilter, rowCondition } from '../window/filter.js'
+
+/** By which of a request's two models costs are told apart. */
+export type CostsBy = 'response_model' | 'model'
+
+export interface ModelCostsOptions extends RequestFilter {
+  currency: 'usd' | 'sats'
+  /** `response_model`: the model that answered, or else the one that was asked for. */
+  by: CostsBy
+}
+
+/** What the requests of a model have cost, exact to a billionth. */
+export interface ModelCosts {
+  requests: number
+  /** Billionths of a dollar or satoshi; requests without a known cost add nothing. */
+  cost: bigint
+  /** Requests without a known cost, and how many of these failed. */
+  unpriced: number
+  unpricedFailures: number
+  /** Input and output tokens; an unknown number adds nothing. */
+  tokens: bigint
+  /** Requests with an unknown number of tokens. */
+  unknownTokens: number
+}
+
+const BILLION = 1_000_000_000n
+const LOW_BITS = 32n
+
+/** The model's name by what costs are told apart by. */
+const NAMES = { response_model: 'coalesce(response_model, model)', model: 'model' }
+
+/**
+ * Sums costs by the model's exact name, from rows: the roll-ups don't tell models that answered
+ * apart. To be called in a transaction.
+ *
+ * @throws QueryError INVALID_SINCE, INVALID_BEFORE, PROVIDER_NOT_FOUND, …; TIMED_OUT
+ */
+export function modelCosts(database: Database, options: ModelCostsOptions): Map<string, ModelCosts> {
+  const column = options.currency === 'usd' ? 'cost_usd' : 'cost_sats'
+  const whole = costSatsSql(column)
+  const tokens = `${wholeNumberSql('input_tokens', MAX_TOKENS)} + ${wholeNumberSql('output_tokens', MAX_TOKENS)}`
+  const sums = [
+    'count(*)',
+    ...exactSum(whole),
+    `sum(${costNanosatsSql(column)})`,
+    `sum(${column} IS NULL)`,
+    `sum(${column} IS NULL AND success = 0)`,
+    ...exactSum(tokens),
+    'sum(input_tokens IS NULL OR output_tokens IS NULL)',
+  ]
+  const condition = all([rowCondition(checkedFilter(database, options)), IS_COUNTED])
+  const rows = database
+    .prepare<unknown[]>(
+      `SELECT ${NAMES[options.by]}, ${sums.join(', ')} FROM requests WHERE ${condition.sql} GROUP BY 1`,
+    )
+    .raw()
+    .safeIntegers()
+    .iterate(...condition.values) as IterableIterator<[string, ...bigint[]]>
+  const found = new Map<string, ModelCosts>()
+  for (const [name, ...columns] of rows) {
+    const [requests = 0n, high = 0n, low = 0n, billionths = 0n, unpriced, unpricedFailures] = columns
+    const [highTokens = 0n, lowTokens = 0n, unknownTokens] = columns.slice(6)
+    found.set(name, {
+      requests: Number(requests),
+      cost: ((high << LOW_BITS) + low) * BILLION + billionths,
+      unpriced: Number(unpriced),
+      unpricedFailures: Number(unpricedFailures),
+      tokens: (highTokens << LOW_BITS) + lowTokens,
+      unknownTokens: Number(unknownTokens),
+    })
+  }
+  return found
+}
+
+export function addCosts(a: ModelCosts, b: ModelCosts): ModelCosts {
+  return {
+    requests: a.requests + b.requests,
+    cost: a.cost + b.cost,
+    unpriced: a.unpriced + b.unpriced,
+    unpricedFailures: a.unpricedFailures + b.unpricedFailures,
+    tokens: a.tokens + b.tokens,
+    unknownTokens: a.unknownTokens + b.unknownTokens,
+  }
+}
+
+/** A sum that a few absurd values would make overflow 64 bits, in two parts. */
+function exactSum(expression: string): string[] {
+  return [`sum((${expression}) >> 32)`, `sum((${expression}) & 4294967295)`]
+}
