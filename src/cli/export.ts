@@ -70,6 +70,7 @@ export function addExport(program: ProgramCommand): void {
       parsePath,
     )
     .filterOptions()
+    .unpricedOption()
     .examples(
       'request-journal export --since 2026-11-01 --until 2026-11-30 --format csv --output november.csv',
       'request-journal export --format csv --bom --label-column team --label-column user > search.csv',

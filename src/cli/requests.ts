@@ -1,7 +1,5 @@
-import { Option } from 'commander'
 import { countText } from '../maintenance/count-text.js'
 import type { ListRequestsOptions, RequestCursorPage, RequestPage } from '../queries/rows/requests.js'
-import type { RequestFilter } from '../queries/window/filter.js'
 import { formatCount } from './output/format.js'
 import { REQUEST_COLUMNS, requestCells } from './output/request-table.js'
 import { pageWidth, printAnswer } from './output/standard-output.js'
@@ -16,15 +14,10 @@ const MAX_PER_PAGE = 100
 /** The options that a live tail can't be combined with: it shows requests as they come. */
 const NOT_FOLLOWED = ['page', 'perPage', 'cursor', 'sort', 'order', 'until', 'before']
 
-const YES_OR_NO = ['true', 'false']
 const SORTS = ['timestamp', 'cost_sats', 'latency_ms'] as const
 
 interface RequestsFlags extends FilterFlags {
   db: string
-  correlationId?: string
-  success?: 'true' | 'false'
-  failed?: true
-  streaming?: 'true' | 'false'
   sort?: (typeof SORTS)[number]
   order?: 'asc' | 'desc'
   page?: number
@@ -45,18 +38,7 @@ export function addRequests(program: ProgramCommand): void {
     )
     .databaseOption()
     .filterOptions()
-    .option('--correlation-id <id>', 'all that is logged under this correlation_id')
-    .choiceOption(
-      '--success <yes>',
-      'only requests that succeeded, or with false those that failed',
-      YES_OR_NO,
-    )
-    .exclusiveOption('--failed', 'only requests that failed: short for --success false', 'success')
-    .addOption(
-      new Option('--streaming [yes]', 'only streams, or with false all other requests')
-        .choices(YES_OR_NO)
-        .preset('true'),
-    )
+    .unpricedOption()
     .choiceOption('--sort <column>', 'what to sort by; timestamp by default', SORTS)
     .choiceOption('--order <order>', 'desc by default', ['asc', 'desc'])
     .numberOption('--page <n>', `which page, 1 to ${MAX_PAGE}; the first by default`, 1, MAX_PAGE)
@@ -84,7 +66,7 @@ export function addRequests(program: ProgramCommand): void {
       'request-journal requests --json | jq .data[0]',
     )
     .action(async (flags: RequestsFlags) => {
-      const filter = requestFilter(flags)
+      const filter = filterOf(flags)
       if (flags.follow) {
         const { followRequests } = await import('./run/follow.js')
         await followRequests(flags.db, filter, flags.json === true)
@@ -96,16 +78,6 @@ export function addRequests(program: ProgramCommand): void {
       const answer = await withDatabase(flags.db, (database) => listRequests(database, options))
       printAnswer(answer, flags, () => formatRequests(answer, pageWidth()))
     })
-}
-
-function requestFilter(flags: RequestsFlags): RequestFilter {
-  const { correlationId, success, streaming, failed } = flags
-  const outcome = { success: failed ? false : yes(success), streaming: yes(streaming) }
-  return { ...filterOf(flags), correlationId, ...outcome }
-}
-
-function yes(text: 'true' | 'false' | undefined): boolean | undefined {
-  return text === undefined ? undefined : text === 'true'
 }
 
 function formatRequests(page: RequestPage | RequestCursorPage, width: number): string {

@@ -12,7 +12,6 @@ interface StatsFlags extends FilterFlags {
   groupBy?: StatsGroupBy
   limit?: number
   percentiles?: true
-  unpriced?: true
   unknown?: true
   json?: true
 }
@@ -48,10 +47,7 @@ export function addStats(program: ProgramCommand): void {
       '--percentiles',
       'p50, p95 and p99 of the latency, within 1.6 %; without this option the page has them if they fit',
     )
-    .option(
-      '--unpriced',
-      'how many requests have no known cost; without this option the page has them if they fit',
-    )
+    .unpricedOption('how many requests have no known cost, which the page has in any case if they fit')
     .option(
       '--unknown',
       'how many requests the totals leave out: without a known cost, failed or not, or without known tokens; and ' +
@@ -70,7 +66,7 @@ export function addStats(program: ProgramCommand): void {
         withDatabase(flags.db, (database) => stats(database, { ...filter, ...asked }))
       if (flags.json) {
         const { groupBy, limit, percentiles, unpriced, unknown } = flags
-        printJson(await ask({ groupBy, limit, percentiles, unpriced, unknown }))
+        printJson(await ask({ groupBy, limit, percentiles, unpriced: unpriced === true, unknown }))
         return
       }
       const { formatStats } = await import('./output/stats-page.js')
@@ -79,7 +75,7 @@ export function addStats(program: ProgramCommand): void {
         if (!isTooManyGroups(error)) throw error
         return ask({ ...asked, limit: MAX_GROUPS_OF_PAGE })
       })
-      print(formatStats(answer, pageWidth(), flags))
+      print(formatStats(answer, pageWidth(), { ...flags, unpriced: flags.unpriced === true }))
     })
 }
 

@@ -4,7 +4,7 @@
  * - `MODEL_NOT_FOUND`, `PROVIDER_NOT_FOUND`: no counted request has this name.
  * - `INVALID_SINCE`, `INVALID_UNTIL`, `INVALID_BEFORE`: the text isn't a strict RFC 3339 time;
  *   `INVALID_BEFORE` also when `until` is given too.
- * - `INVALID_FILTER`: two conditions exclude each other.
+ * - `INVALID_FILTER`: two conditions exclude each other, or a filter's value isn't one.
  * - `INVALID_RANGE`, `INVALID_GROUP_BY`, `INVALID_SORT`, `INVALID_ORDER`, `INVALID_BUCKET`,
  *   `INVALID_BY`, `INVALID_DIMENSION`: the value isn't one of those that the message lists;
  *   `INVALID_BUCKET` also when an answer would have too many buckets.

@@ -26,6 +26,7 @@ export { type Stats, type StatsOptions, type StatsSection, stats } from './sums/
 export type { StatsGroupBy } from './sums/stats-groups.js'
 export type { RequestFilter } from './window/filter.js'
 export { type RequestState, requestState, type StateRow } from './window/request-state.js'
+export { VALUE_FILTERS, type ValueFilters } from './window/value-filters.js'
 export {
   type EchoedWindow,
   RANGES,

@@ -41,7 +41,12 @@ const row = fc.record({
     ),
     { nil: null },
   ),
+  cost_usd: fc.constantFrom(null, 0, 0.05, 0.1, 2),
   latency_ms: fc.oneof(fc.nat(200), fc.nat(100_000)),
+  attempt: fc.constantFrom(null, 0, 1, 2),
+  service_tier: fc.constantFrom(null, 'flex', 'Flex', LONG),
+  error_status: fc.constantFrom(null, null, 0, 399, 400, 404, 499, 500, 1404, -404),
+  error_message: fc.constantFrom(null, '', 'Timed out', 'RATE 50% à_b', 'à'),
   stream_duration_ms: fc.constantFrom(null, null, null, 0),
   completed_segment_id: fc.constantFrom(null, null, null, 20261122001),
   labels: fc.constantFrom(
@@ -92,6 +97,13 @@ export const filter: fc.Arbitrary<RequestFilter> = fc
     streaming: optional(fc.boolean(), 10),
     open: optional(fc.boolean(), 15),
     unfinished: optional(fc.boolean(), 15),
+    errorStatus: optional(fc.constantFrom<RequestFilter['errorStatus']>('none', 404, '4xx', '500'), 15),
+    errorMessage: optional(fc.constantFrom('TIMED', '%', '_', 'à', 'out '), 15),
+    minLatency: optional(fc.constantFrom<RequestFilter['minLatency']>(0, 100, '5000'), 15),
+    minCost: optional(fc.constantFrom<RequestFilter['minCost']>(0, '0.1sats', '0.05usd', 1000), 15),
+    unpricedIn: optional(fc.constantFrom<RequestFilter['unpricedIn']>('sats', 'usd', 'both'), 15),
+    attempt: optional(fc.constantFrom<RequestFilter['attempt']>(0, '1'), 15),
+    serviceTier: optional(fc.constantFrom('flex', LONG), 15),
     now: fc.constant(NOW),
   })
   .filter(({ provider, withoutProvider }) => provider === undefined || !withoutProvider)

@@ -13,7 +13,12 @@ export interface ReferenceRow {
   input_tokens: number | null
   output_tokens: number | null
   cost_sats: number | null
+  cost_usd: number | null
   latency_ms: number
+  attempt: number | null
+  service_tier: string | null
+  error_status: number | null
+  error_message: string | null
   stream_duration_ms: number | null
   completed_segment_id: number | null
   labels: string | null
@@ -39,8 +44,30 @@ export function matches(row: ReferenceRow, filter: RequestFilter): boolean {
     filter.streaming === undefined || (row.streaming !== 0) === filter.streaming,
     filter.open === undefined || (stateOf(row) === 'open') === filter.open,
     filter.unfinished === undefined || (stateOf(row) === 'unfinished') === filter.unfinished,
+    filter.errorStatus === undefined || hasStatus(row, String(filter.errorStatus)),
+    filter.errorMessage === undefined ||
+      lower(row.error_message ?? '\0').includes(lower(filter.errorMessage)),
+    filter.minLatency === undefined || row.latency_ms >= Number(filter.minLatency),
+    filter.minCost === undefined || costs(row, String(filter.minCost)),
+    filter.unpricedIn === undefined || isUnpriced(row, filter.unpricedIn),
+    filter.attempt === undefined || row.attempt === Number(filter.attempt),
+    filter.serviceTier === undefined || row.service_tier === filter.serviceTier,
     ...Object.entries(filter.labels ?? {}).map(([name, value]) => labels[name] === value),
   ].every(Boolean)
+}
+
+function hasStatus({ error_status: status }: ReferenceRow, asked: string): boolean {
+  if (status === null) return asked === 'none'
+  return asked === String(status) || (asked === `${String(status).at(0)}xx` && status >= 100 && status <= 999)
+}
+
+function costs({ cost_sats, cost_usd }: ReferenceRow, asked: string): boolean {
+  const cost = asked.endsWith('usd') ? cost_usd : cost_sats
+  return cost !== null && cost >= Number.parseFloat(asked)
+}
+
+function isUnpriced({ cost_sats, cost_usd }: ReferenceRow, asked: string): boolean {
+  return (asked === 'usd' || cost_sats === null) && (asked === 'sats' || cost_usd === null)
 }
 
 /** When all questions about {@link stateOf} are asked. */

@@ -1,9 +1,11 @@
 import { resolve } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { parseLabel, parseRange, SUPPORTED_RANGES } from './filter-options.js'
+import { VALUE_FILTER_NAMES, VALUE_FILTERS } from '../../queries/window/value-filters.js'
+import { parseLabel, parseRange, SUPPORTED_RANGES, valueParser } from './filter-options.js'
 import { parsePath, timeParser, wholeNumberBetween } from './options.js'
 
 const MAX_ROLLUP_LABELS = 8
+const YES_OR_NO = ['true', 'false']
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
 
 /** The values of the options that every command about journal and database has. */
@@ -71,7 +73,7 @@ export class ProgramCommand extends Command {
   /** Adds the options that choose which requests a command is about. */
   filterOptions(): this {
     const range = `requests of the time up to now: ${SUPPORTED_RANGES}`
-    return this.exclusiveOption('--range <range>', range, 'since', parseRange)
+    this.exclusiveOption('--range <range>', range, 'since', parseRange)
       .option(
         '--since <time>',
         'requests from this time on: 2026-11-22 (a UTC day), 2026-11-22T19:43 (UTC), any RFC 3339 time, or 2h (ago)',
@@ -100,6 +102,34 @@ export class ProgramCommand extends Command {
       .option('--label <name=value>', 'requests with exactly this label; may be repeated', parseLabel)
       .exclusiveOption('--open', 'streams of the last hour whose end is not known', 'unfinished')
       .option('--unfinished', 'streams from before the last hour whose end is not known')
+      .option('--correlation-id <id>', 'all that is logged under this correlation_id')
+      .choiceOption(
+        '--success <yes>',
+        'only requests that succeeded, or with false those that failed',
+        YES_OR_NO,
+      )
+      .exclusiveOption('--failed', 'only requests that failed: short for --success false', 'success')
+      .addOption(
+        new Option('--streaming [yes]', 'only streams, or with false all other requests')
+          .choices(YES_OR_NO)
+          .preset('true'),
+      )
+    for (const name of VALUE_FILTER_NAMES) {
+      if (name === 'unpricedIn') continue
+      const { parameter, value, about } = VALUE_FILTERS[name]
+      const flags = `--${parameter.replaceAll('_', '-')} <${value}>`
+      this.option(flags, `requests ${about}`, valueParser(name))
+    }
+    return this
+  }
+
+  /** @param alone what the option means without a value; by default, `both`. */
+  unpricedOption(alone?: string): this {
+    const { value, about } = VALUE_FILTERS.unpricedIn
+    const meaning = alone === undefined ? 'without a value, in both' : `without a value, ${alone}`
+    const option = new Option(`--unpriced [${value}]`, `requests ${about}; ${meaning}`)
+    option.argParser(valueParser('unpricedIn'))
+    return this.addOption(alone === undefined ? option.preset('both') : option)
   }
 
   /** Adds an option that takes one of a few words. */

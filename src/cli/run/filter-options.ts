@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from 'commander'
 import type { RequestFilter } from '../../queries/window/filter.js'
+import { VALUE_FILTERS, type ValueFilters } from '../../queries/window/value-filters.js'
 import { RANGES } from '../../queries/window/window.js'
 import { instantOf, windowLength } from '../../queries/window/window-words.js'
 
@@ -7,17 +8,39 @@ import { instantOf, windowLength } from '../../queries/window/window-words.js'
 export const SUPPORTED_RANGES = `${Object.keys(RANGES).join(', ')}, or a length such as 90m, 1h, 2d, 1w`
 
 /** The values of the options of `filterOptions`. */
-export interface FilterFlags extends Omit<RequestFilter, 'labels' | 'success' | 'streaming'> {
+export interface FilterFlags extends Omit<RequestFilter, 'labels' | 'success' | 'streaming' | 'unpricedIn'> {
   range?: string
   label?: Record<string, string>
+  success?: 'true' | 'false'
+  failed?: true
+  streaming?: 'true' | 'false'
+  /** True: the option of `stats` that adds counts. */
+  unpriced?: RequestFilter['unpricedIn'] | true
 }
 
 /** The filter that was asked for; over all time by default. */
 export function filterOf(flags: FilterFlags): RequestFilter {
   const { range, since = range, until, before, open, unfinished } = flags
-  const { model, provider, withoutProvider, policy, withoutPolicy, label: labels } = flags
-  const names = { model, provider, withoutProvider, policy, withoutPolicy, labels }
-  return { since, until, before, ...names, open, unfinished }
+  const { model, provider, withoutProvider, policy, withoutPolicy, correlationId, label: labels } = flags
+  const names = { model, provider, withoutProvider, policy, withoutPolicy, correlationId, labels }
+  const { errorStatus, errorMessage, minLatency, minCost, attempt, serviceTier, unpriced } = flags
+  const unpricedIn = unpriced === true ? undefined : unpriced
+  const values = { errorStatus, errorMessage, minLatency, minCost, attempt, serviceTier, unpricedIn }
+  const success = flags.failed ? false : yes(flags.success)
+  const outcome = { success, streaming: yes(flags.streaming), open, unfinished }
+  return { since, until, before, ...names, ...outcome, ...values }
+}
+
+function yes(text: 'true' | 'false' | undefined): boolean | undefined {
+  return text === undefined ? undefined : text === 'true'
+}
+
+/** A parser that takes the values of a filter, as they are written. */
+export function valueParser(name: keyof ValueFilters): (text: string) => string {
+  return (text) => {
+    if (VALUE_FILTERS[name].conditionOf(text) !== null) return text
+    throw new InvalidArgumentError(`Expected ${VALUE_FILTERS[name].expected}.`)
+  }
 }
 
 /** The instant at which a window of that length begins. */

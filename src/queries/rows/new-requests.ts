@@ -2,6 +2,7 @@ import { unfinishedUntil } from '../../folds/unended-streams.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
 import { all, type Condition } from '../window/condition.js'
 import { checkedFilter, type RequestFilter, rowCondition, storedNames } from '../window/filter.js'
+import { splitValueFilters } from '../window/value-filters.js'
 import { FULL_COLUMNS, type FullRow, greatestId } from './full-row.js'
 import { type DetailedEntry, detailedEntry } from './request-entry.js'
 
@@ -152,8 +153,12 @@ function isWanted({ is_wanted }: TailRow): boolean {
  * Splits a filter in two: by columns that a row keeps, and by those that the end of a stream
  * changes.
  */
-function byOutcome({ success, open, unfinished, now, ...lasting }: RequestFilter) {
-  return { lasting: rowCondition(lasting), outcome: rowCondition({ success, open, unfinished, now }) }
+function byOutcome({ success, open, unfinished, now, ...others }: RequestFilter) {
+  const { changing, lasting } = splitValueFilters(others)
+  return {
+    lasting: rowCondition(lasting),
+    outcome: rowCondition({ ...changing, success, open, unfinished, now }),
+  }
 }
 
 /** Reads rows that match, and streams that may match once they have ended. */

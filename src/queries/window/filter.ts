@@ -6,10 +6,11 @@ import { QueryError } from '../errors.js'
 import { all, type Condition, inRange, type TextRange } from './condition.js'
 import { prepareDeadlines, withinDeadline } from './deadline.js'
 import { stateCondition } from './request-state.js'
+import { VALUE_FILTER_NAMES, type ValueFilters, valueConditions } from './value-filters.js'
 import { canonicalWindow, END_OF_TIME, type Window } from './window.js'
 
 /** Which requests a question is about: those that meet every condition given here. */
-export interface RequestFilter extends Window {
+export interface RequestFilter extends Window, ValueFilters {
   /** The whole name in any ASCII case. */
   model?: string | undefined
   /** The whole name in any ASCII case; requests without a provider never match. */
@@ -52,6 +53,7 @@ export function checkedFilter<T extends RequestFilter>(database: Database, filte
   const { model, provider } = checked
   refuseBoth('provider', provider, filter.withoutProvider)
   refuseBoth('policy', checked.policy, filter.withoutPolicy)
+  valueConditions(checked)
   if (model !== undefined && !isKnown(database, 'model', model)) {
     throw new QueryError('MODEL_NOT_FOUND', `Model '${model}' not found`)
   }
@@ -126,6 +128,7 @@ export function rowCondition(filter: RequestFilter, range = windowRange(filter))
     conditions.push({ sql: streaming ? 'streaming <> 0' : 'streaming = 0', values: [] })
   if (open !== undefined) conditions.push(stateCondition('open', open, now))
   if (unfinished !== undefined) conditions.push(stateCondition('unfinished', unfinished, now))
+  conditions.push(...valueConditions(filter))
   return all([...conditions, inRange(timestampColumn(filter), range)])
 }
 
@@ -151,6 +154,7 @@ export function timestampColumn({ correlationId }: RequestFilter): string {
 export function isOfDimensions(database: Database, filter: RequestFilter): boolean {
   const { labels = {}, correlationId, open, unfinished } = filter
   if (correlationId !== undefined || open !== undefined || unfinished !== undefined) return false
+  if (VALUE_FILTER_NAMES.some((name) => filter[name] !== undefined)) return false
   const names = Object.keys(labels)
   if (names.length === 0) return true
   const known = rollupLabels(database)

@@ -134,8 +134,9 @@ export async function createApp({ checkHost, tokenCheck, maxRequestMs, logger }:
         title: 'request-journal',
         version: VERSION,
         description:
-          'The request log of an LLM gateway. Unknown parameters are ignored; one given twice is 400. Wherever there ' +
-          'are filters, `label:<name>=<value>` is one too, as often as there are names.',
+          'The request log of an LLM gateway. An unknown parameter of a question is 400; /v1/stats and /v1/requests ignore it, ' +
+          'and say so in `warnings`. One given twice is 400. Wherever there are filters, `label:<name>=<value>` is one too, ' +
+          'as often as there are names.',
       },
       components: {
         securitySchemes: {

@@ -1,8 +1,10 @@
 import { Compile } from 'typebox/compile'
 import { badRequest } from './errors.js'
+import { nearestName } from './nearest-name.js'
 
 /** The beginning of every label filter's name. */
 export const LABEL_PREFIX = 'label:'
+const LABEL_EXAMPLE = 'label:<name>'
 
 interface ValueSchema {
   type?: unknown
@@ -14,13 +16,18 @@ interface ValueSchema {
 interface ObjectSchema {
   properties: Record<string, ValueSchema>
   patternProperties?: Record<string, unknown>
+  additionalProperties?: boolean
 }
+
+/** The member of a decoded query string that has a sentence for each parameter that was ignored. */
+export const WARNINGS = 'warnings'
 
 /**
  * Makes the decoder of a route's query string from the TypeBox schema that also documents it: each
- * parameter in the order of the schema, as the type that it has there. Unknown parameters are
- * ignored. The decoder throws HttpError 400 for a parameter that is given twice, or whose value
- * isn't of its type.
+ * parameter in the order of the schema, as the type that it has there. The decoder throws HttpError
+ * 400 for a parameter that is given twice, or whose value isn't of its type, and for an unknown
+ * parameter if the schema has `additionalProperties: false`. Otherwise unknown parameters are
+ * ignored, and what it decodes has {@link WARNINGS} about them.
  */
 export function queryDecoder(schema: ObjectSchema): (text: string) => Record<string, unknown> {
   const parameters = Object.entries(schema.properties).map(([name, property]) => ({
@@ -29,15 +36,21 @@ export function queryDecoder(schema: ObjectSchema): (text: string) => Record<str
     validator: Compile(property),
   }))
   const takesLabels = schema.patternProperties !== undefined
+  const known = [...Object.keys(schema.properties), ...(takesLabels ? [LABEL_EXAMPLE] : [])]
   return (text) => {
     const values = parseQueryString(text)
     const names = new Set(values.keys())
     const labels = takesLabels ? [...names].filter((name) => name.startsWith(LABEL_PREFIX)) : []
+    const unknown: string[] = []
     for (const name of names) {
       const isKnown = labels.includes(name) || Object.hasOwn(schema.properties, name)
-      if (isKnown && values.getAll(name).length > 1) throw badRequest(`'${name}' was given more than once`)
+      if (!isKnown) unknown.push(name)
+      else if (values.getAll(name).length > 1) throw badRequest(`'${name}' was given more than once`)
     }
-    const query: [string, unknown][] = []
+    const [refused] = schema.additionalProperties === false ? unknown : []
+    if (refused !== undefined) throw badRequest(`Unknown parameter '${refused}'. ${hint(refused, known)}`)
+    const query: [string, unknown][] =
+      unknown.length === 0 ? [] : [[WARNINGS, unknown.map((name) => warning(name, known))]]
     for (const { name, property, validator } of parameters) {
       const found = values.get(name)
       if (found === null) continue
@@ -56,6 +69,16 @@ export function queryDecoder(schema: ObjectSchema): (text: string) => Record<str
     // Assigning to a key named __proto__ would set a prototype; fromEntries doesn't.
     return Object.fromEntries(query)
   }
+}
+
+function warning(name: string, known: readonly string[]): string {
+  return `The parameter '${name}' isn't known and was ignored. ${hint(name, known)}`
+}
+
+function hint(name: string, known: readonly string[]): string {
+  if (known.length === 0) return 'None is known here'
+  const nearest = nearestName(name.replace(/:.*/s, ':<name>'), known)
+  return nearest === null ? '/openapi.json lists those that are known' : `Did you mean '${nearest}'?`
 }
 
 /** The value that a text stands for, or the text itself if it isn't a value of that type. */

@@ -31,6 +31,8 @@ export interface QueryTask {
   options: object
   /** Resolved when the query begins, so that `until` isn't before any request in the answer. */
   window?: AskedWindow | undefined
+  /** Sentences about the question, which its answer gets as a member if there are any. */
+  warnings?: string[] | undefined
 }
 
 /** A question as a process gets it. */

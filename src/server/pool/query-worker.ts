@@ -50,13 +50,16 @@ const QUERIES: Record<QueryName, (database: Database, message: QueryMessage) => 
 
 async function answer(message: QueryMessage): Promise<QueryOutcome> {
   try {
-    const json = Buffer.from(JSON.stringify(await ask(message)))
+    const found = await ask(message)
+    const { warnings } = message.task
+    const body = warnings === undefined ? found : { ...(found as object), warnings }
+    const json = Buffer.from(JSON.stringify(body))
     if (json.length <= MAX_ANSWER_BYTES) return { is: 'answer', json }
-    const found = `the answer has ${json.length} bytes, expected at most ${MAX_ANSWER_BYTES}`
+    const size = `the answer has ${json.length} bytes, expected at most ${MAX_ANSWER_BYTES}`
     return {
       is: 'refused',
       isUnknownName: false,
-      message: `${found}: ask with limit=, per_page= or a filter`,
+      message: `${size}: ask with limit=, per_page= or a filter`,
     }
   } catch (error) {
     const failure = asDatabaseError(error, databasePath)

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { describe, expect } from 'vitest'
+import { VALUE_FILTERS } from '../../../src/queries/index.js'
 import type { ServerOptions } from '../../../src/server/index.js'
 import { log, requestLog, type TestServer, test } from '../support.js'
 
@@ -146,9 +147,10 @@ describe('/openapi.json', () => {
       'until',
       'without_policy',
       'without_provider',
+      ...Object.values(VALUE_FILTERS).map(({ parameter }) => parameter),
     ]
     expect(names('/v1/stats').sort()).toEqual(
-      [...filters, 'group_by', 'limit', 'percentiles', 'unknown', 'unpriced'].sort(),
+      [...filters, 'group_by', 'limit', 'percentiles', 'unknown'].sort(),
     )
     expect(names('/v1/requests').sort()).toEqual(
       [...filters, 'cursor', 'details', 'order', 'page', 'per_page', 'sort'].sort(),
@@ -173,6 +175,32 @@ describe('/openapi.json', () => {
     expect(body.security).toEqual([{ bearer: [] }, { basic: [] }])
     expect(body.paths['/healthz'].get.security).toEqual([])
   })
+})
+
+test('unknown parameters of questions are refused with the nearest name, except where the contract ignores them', async ({
+  place,
+  serve,
+}) => {
+  await log(place, [requestLog()])
+  const server = await serve()
+  for (const [path, message] of [
+    ['/v1/series?modle=x', "Unknown parameter 'modle'. Did you mean 'model'?"],
+    [
+      '/v1/series?bucket=hour&errorStatus=4xx',
+      "Unknown parameter 'errorStatus'. Did you mean 'error_status'?",
+    ],
+    ['/v1/stream?rnge=last_1h', "Unknown parameter 'rnge'. /openapi.json lists those that are known"],
+    ['/v1/stream?Lable:team=x', "Unknown parameter 'Lable:team'. Did you mean 'label:<name>'?"],
+    ['/v1/names?limt=1', "Unknown parameter 'limt'. Did you mean 'limit'?"],
+    ['/v1/names?=1', "Unknown parameter ''. /openapi.json lists those that are known"],
+    ['/v1/requests/1?details=true', "Unknown parameter 'details'. None is known here"],
+  ] as const) {
+    const { status, body } = await server.get(path)
+    expect([status, body.error.message]).toEqual([400, `Invalid request: ${message}`])
+  }
+  for (const path of ['/v1/requests/1', '/healthz?live&_=1', '/v1/stats?_=1']) {
+    expect((await server.get(path)).status).toBe(200)
+  }
 })
 
 test('unknown options and values out of range are errors that name them', async ({ serve }) => {

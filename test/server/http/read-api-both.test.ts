@@ -83,6 +83,21 @@ describe.each(ROUTES)('%s', (route) => {
     expect(await count(route, 'colour=red&colour=blue&range=last_1h')).toBe(2)
   })
 
+  test('unknown parameter: named in warnings, with the nearest known one, beside the same answer', async () => {
+    const window = 'since=2026-11-01T00:00:00Z&until=2026-11-30T00:00:00Z'
+    const { body, text } = await server.get(`${route}?${window}&modle=x&Min-Latency=5&labels:team=y&_=1`)
+    const { warnings, ...rest } = body
+    expect(warnings).toEqual([
+      "The parameter 'modle' isn't known and was ignored. Did you mean 'model'?",
+      "The parameter 'Min-Latency' isn't known and was ignored. Did you mean 'min_latency'?",
+      "The parameter 'labels:team' isn't known and was ignored. Did you mean 'label:<name>'?",
+      "The parameter '_' isn't known and was ignored. /openapi.json lists those that are known",
+    ])
+    const known = await server.get(`${route}?${window}`)
+    expect(JSON.stringify(rest)).toBe(known.text)
+    expect(text.startsWith(known.text.slice(0, -1))).toBe(true)
+  })
+
   test.each(['model', 'range', 'since', 'until', 'provider', 'label:tier', 'policy'])(
     'parameter given twice: 400: %s',
     async (name) => {

@@ -40,6 +40,8 @@ function windowQuery(state, momentMs) {
 export function filterQuery(state) {
   const query = new URLSearchParams()
   for (const name of FILTERS) if (state[name] !== '') query.set(name, state[name])
+  // Alone it would only ask the statistics for counts.
+  if (state.unpriced === 'true') query.set('unpriced', 'both')
   for (const [name, value] of Object.entries(state.labels)) query.set(`label:${name}`, value)
   return query
 }

@@ -26,6 +26,13 @@ export const FILTERS = /** @type {const} */ ([
   'open',
   'unfinished',
   'correlation_id',
+  'error_status',
+  'error_message',
+  'min_latency',
+  'min_cost',
+  'unpriced',
+  'attempt',
+  'service_tier',
 ])
 
 /** No filter at all. */

@@ -1,5 +1,5 @@
 import { type Static, type TObject, type TProperties, Type } from 'typebox'
-import { RANGES, type RequestFilter } from '../../../queries/index.js'
+import { RANGES, type RequestFilter, VALUE_FILTERS, type ValueFilters } from '../../../queries/index.js'
 import { LABEL_PREFIX } from '../query-string.js'
 
 const MAX_UINT32 = 4_294_967_295
@@ -34,6 +34,15 @@ const FILTERS = {
   streaming: flag('Only streams, or none.'),
   open: flag('Only streams of the last hour whose end is not known, or all others.'),
   unfinished: flag('Only streams from before the last hour whose end is not known, or all others.'),
+  ...valueParameters(),
+}
+
+function valueParameters() {
+  const filters = Object.values(VALUE_FILTERS).map(({ parameter, about }) => {
+    const alone = parameter === 'unpriced' ? '; true is the same as both' : ''
+    return [parameter, text(`Only requests ${about}${alone}.`)] as const
+  })
+  return Object.fromEntries(filters)
 }
 
 /** The parameters of `/healthz`. */
@@ -50,15 +59,23 @@ const UNKNOWN = {
 }
 
 const LABELS = { patternProperties: { [`^${LABEL_PREFIX}.`]: Type.String({ minLength: 1 }) } }
+const STRICT = { additionalProperties: false }
 
 /** A query string that may have label filters; parameters are checked in this order. */
-const query = <Properties extends TProperties>(properties: Properties) => Type.Object(properties, LABELS)
+const query = <Properties extends TProperties>(properties: Properties) =>
+  Type.Object(properties, { ...LABELS, ...STRICT })
 
-export const StatsQuery = query({
+/** The same, with unknown parameters, which are ignored with a warning: the contract wants it so. */
+const lenientQuery = <Properties extends TProperties>(properties: Properties) =>
+  Type.Object(properties, LABELS)
+
+export const StatsQuery = lenientQuery({
   percentiles: flag('Adds p50, p95 and p99 of the latency to each performance section.'),
-  unpriced: flag('Adds the number of requests whose cost is unknown to each counts section.'),
   ...UNKNOWN,
   ...FILTERS,
+  unpriced: text(
+    `true adds the number of requests whose cost is unknown to each counts section; a currency, or both: only requests ${VALUE_FILTERS.unpricedIn.about}.`,
+  ),
   ...WINDOW,
   ...NAMES,
   group_by: text('Adds a section for each group: model, tier, provider, policy, hour, day, label:<name>.'),
@@ -83,7 +100,7 @@ export const SeriesQuery = query({
   ),
 })
 
-export const RequestsQuery = query({
+export const RequestsQuery = lenientQuery({
   page: count(0, MAX_UINT32, 'From 1; 0 is 1.', { default: 1 }),
   per_page: count(0, MAX_UINT32, 'Cut to 1..100.', { default: 20 }),
   details: flag('Adds correlation_id, attempt, policy, labels and state to each entry.'),
@@ -97,11 +114,14 @@ export const RequestsQuery = query({
   ),
 })
 
-export const NamesQuery = Type.Object({
-  limit: count(1, 100, 'The most names.', { default: 20 }),
-  dimension: text('model, provider, policy or label:<name>. The default is model.'),
-  prefix: text('The beginning of the names, in any ASCII case.'),
-})
+export const NamesQuery = Type.Object(
+  {
+    limit: count(1, 100, 'The most names.', { default: 20 }),
+    dimension: text('model, provider, policy or label:<name>. The default is model.'),
+    prefix: text('The beginning of the names, in any ASCII case.'),
+  },
+  STRICT,
+)
 
 export const StreamQuery = query({
   last_event_id: count(
@@ -113,10 +133,13 @@ export const StreamQuery = query({
   ...NAMES,
 })
 
+/** The query string of a route without parameters. */
+export const NoQuery = Type.Object({}, STRICT)
+
 export const RequestParams = Type.Object({ id: Type.String({ description: "The request's id." }) })
 
 /** The filters that the decoded query strings above share. */
-type FilterQuery = Static<TObject<typeof FILTERS & typeof NAMES>>
+type FilterQuery = Static<TObject<typeof FILTERS & typeof NAMES>> & { unpriced?: string | undefined }
 
 /** The filter that a query string names, labels included. */
 export function filterOf(query: FilterQuery): RequestFilter {
@@ -127,6 +150,12 @@ export function filterOf(query: FilterQuery): RequestFilter {
     name.startsWith(LABEL_PREFIX) ? [[name.slice(LABEL_PREFIX.length), value]] : [],
   )
   const names = { model, provider, withoutProvider, policy, withoutPolicy, correlationId }
-  const filter = { ...names, success, streaming, open, unfinished }
+  const filter = { ...names, success, streaming, open, unfinished, ...valuesOf(query) }
   return labels.length === 0 ? filter : { ...filter, labels: Object.fromEntries(labels) }
+}
+
+function valuesOf(query: Readonly<Record<string, unknown>>): ValueFilters {
+  const given = Object.entries(VALUE_FILTERS).map(([name, { parameter }]) => [name, query[parameter]])
+  const values: ValueFilters = Object.fromEntries(given)
+  return query['unpriced'] === 'true' ? { ...values, unpricedIn: 'both' } : values
 }

@@ -5,7 +5,16 @@ import type { AskedWindow, QueryTask } from '../../pool/query-task.js'
 import type { App } from '../app.js'
 import { HeldAnswers, whenLeft } from '../bounds.js'
 import { notFound } from '../errors.js'
-import { filterOf, NamesQuery, RequestParams, RequestsQuery, SeriesQuery, StatsQuery } from './parameters.js'
+import { WARNINGS } from '../query-string.js'
+import {
+  filterOf,
+  NamesQuery,
+  NoQuery,
+  RequestParams,
+  RequestsQuery,
+  SeriesQuery,
+  StatsQuery,
+} from './parameters.js'
 import {
   ErrorAnswer,
   NamesAnswer,
@@ -45,9 +54,11 @@ export function addQueryRoutes(app: App, pool: QueryPool): void {
   }
   const add = <Query extends TObject>({ path, summary, query, answer, taskOf }: QueryRoute<Query>) => {
     const schema = { summary, querystring: query, response: { 200: answer, default: ErrorAnswer } }
-    app.get(path, { schema }, async (request, reply) =>
-      sendJson(reply, await pool.answer(taskOf(request.query as Static<Query>), whenLeft(reply))),
-    )
+    app.get(path, { schema }, async ({ query: asked }, reply) => {
+      const { warnings } = asked as { [WARNINGS]?: string[] }
+      const task = { ...taskOf(asked as Static<Query>), warnings }
+      return sendJson(reply, await pool.answer(task, whenLeft(reply)))
+    })
   }
 
   add({
@@ -56,8 +67,11 @@ export function addQueryRoutes(app: App, pool: QueryPool): void {
     query: StatsQuery,
     answer: StatsAnswer,
     taskOf: (query) => {
-      const { group_by: groupBy, limit, percentiles, unpriced, unknown } = query
-      const options = { ...filterOf(query), groupBy, limit, percentiles, unpriced, unknown }
+      const { group_by: groupBy, limit, percentiles, unpriced: asked, unknown } = query
+      // Here it has asked for counts since before it was a filter too.
+      const isFilter = asked !== 'true' && asked !== 'false'
+      const filter = filterOf({ ...query, unpriced: isFilter ? asked : undefined })
+      const options = { ...filter, groupBy, limit, percentiles, unpriced: asked === 'true', unknown }
       return { query: 'stats', options, window: windowOf(query) }
     },
   })
@@ -105,6 +119,7 @@ export function addQueryRoutes(app: App, pool: QueryPool): void {
   const schema = {
     summary: 'One request with all that is known about it, its line in the journal included',
     params: RequestParams,
+    querystring: NoQuery,
     response: { 200: RequestAnswer, default: ErrorAnswer },
   }
   app.get('/v1/requests/:id', { schema }, async ({ params: { id } }, reply) => {

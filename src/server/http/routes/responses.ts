@@ -40,6 +40,10 @@ const groups = Type.Optional(Type.Record(Type.String(), Section))
 const time = Type.String({ format: 'date-time' })
 const WINDOW = { since: time, until: time, before: Type.Optional(time) }
 
+const warnings = Type.Optional(
+  Type.Array(Type.String(), { description: 'Only if there were unknown parameters: a sentence for each.' }),
+)
+
 export const StatsAnswer = Type.Object({
   ...WINDOW,
   empty: Type.Optional(Type.Literal(true)),
@@ -53,6 +57,7 @@ export const StatsAnswer = Type.Object({
   days: groups,
   labels: groups,
   other: Type.Optional(Section),
+  warnings,
 })
 
 const numbers = Type.Array(Type.Number())
@@ -117,6 +122,7 @@ export const RequestsAnswer = Type.Object({
   total_pages: Type.Optional(Type.Integer()),
   next_cursor: Type.Optional(Type.String()),
   ...WINDOW,
+  warnings,
 })
 
 export const NamesAnswer = Type.Object({

@@ -1,0 +1,45 @@
+/** More typing errors than this make another name. */
+const MAX_ERRORS = 3
+/** The part of a name that must be right. */
+const LEAST_LIKENESS = 0.5
+
+/**
+ * Finds the known name that was probably meant, in any case; null if none is near. It is told by
+ * how many characters were left out, added, changed, or swapped with their neighbour.
+ */
+export function nearestName(name: string, known: readonly string[]): string | null {
+  const found = known
+    .map((candidate) => ({ candidate, errors: typingErrors(name.toLowerCase(), candidate.toLowerCase()) }))
+    .filter(({ candidate, errors }) => errors <= Math.max(name.length, candidate.length) * LEAST_LIKENESS)
+    .toSorted((a, b) => a.errors - b.errors)[0]
+  return found?.candidate ?? null
+}
+
+/** The distance of Damerau and Levenshtein; infinite if it is more than {@link MAX_ERRORS}. */
+function typingErrors(typed: string, meant: string): number {
+  if (Math.abs(typed.length - meant.length) > MAX_ERRORS) return Number.POSITIVE_INFINITY
+  let beforeLast: number[] = []
+  let last = Array.from({ length: meant.length + 1 }, (_, index) => index)
+  for (let row = 1; row <= typed.length; row++) {
+    const next = [row]
+    for (let column = 1; column <= meant.length; column++) {
+      const isSame = typed[row - 1] === meant[column - 1]
+      const isSwapped =
+        row > 1 && column > 1 && typed[row - 1] === meant[column - 2] && typed[row - 2] === meant[column - 1]
+      next[column] = Math.min(
+        at(last, column) + 1,
+        at(next, column - 1) + 1,
+        at(last, column - 1) + (isSame ? 0 : 1),
+        isSwapped ? at(beforeLast, column - 2) + 1 : Number.POSITIVE_INFINITY,
+      )
+    }
+    beforeLast = last
+    last = next
+  }
+  const errors = at(last, meant.length)
+  return errors > MAX_ERRORS ? Number.POSITIVE_INFINITY : errors
+}
+
+function at(row: readonly number[], column: number): number {
+  return row[column] ?? Number.POSITIVE_INFINITY
+}
