@@ -1,3 +1,4 @@
+import type { Command } from 'commander'
 import { countText } from '../maintenance/count-text.js'
 import type { ListRequestsOptions, RequestCursorPage, RequestPage } from '../queries/rows/requests.js'
 import { formatCount } from './output/format.js'
@@ -65,9 +66,14 @@ export function addRequests(program: ProgramCommand): void {
       'request-journal requests --follow --model gpt-4o',
       'request-journal requests --json | jq .data[0]',
     )
-    .action(async (flags: RequestsFlags) => {
+    .action(async (flags: RequestsFlags, command: Command) => {
       const filter = filterOf(flags)
       if (flags.follow) {
+        if (filter.before !== undefined) {
+          command.error(
+            `error: option '--follow' needs a window that goes on: found '--range ${flags.range}'`,
+          )
+        }
         const { followRequests } = await import('./run/follow.js')
         await followRequests(flags.db, filter, flags.json === true)
         return

@@ -61,7 +61,7 @@ export function addStats(program: ProgramCommand): void {
     )
     .action(async (flags: StatsFlags) => {
       const { stats } = await import('../queries/sums/stats.js')
-      const filter = filterOf(flags)
+      const filter = { ...filterOf(flags), timezone: flags.timezone?.name }
       const ask = (asked: StatsOptions) =>
         withDatabase(flags.db, (database) => stats(database, { ...filter, ...asked }))
       if (flags.json) {

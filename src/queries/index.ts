@@ -24,8 +24,10 @@ export { type ListNamesOptions, listNames, type NameList } from './sums/names.js
 export { type Series, type SeriesBucket, type SeriesOptions, series } from './sums/series.js'
 export { type Stats, type StatsOptions, type StatsSection, stats } from './sums/stats.js'
 export type { StatsGroupBy } from './sums/stats-groups.js'
+export { CALENDAR_RANGES, type CalendarRange } from './window/calendar-ranges.js'
 export type { RequestFilter } from './window/filter.js'
 export { type RequestState, requestState, type StateRow } from './window/request-state.js'
+export { type Edge, TimeZone } from './window/time-zone.js'
 export { VALUE_FILTERS, type ValueFilters } from './window/value-filters.js'
 export {
   type EchoedWindow,
@@ -33,5 +35,6 @@ export {
   rangeStart,
   resolveWindow,
   type Window,
+  type WindowParameters,
 } from './window/window.js'
-export { type Edge, instantOf, windowLength } from './window/window-words.js'
+export { instantOf, windowLength } from './window/window-words.js'

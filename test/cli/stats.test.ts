@@ -75,6 +75,52 @@ test('filters and groups of the command line are those of the answer', async ({ 
   }
 })
 
+test('days, dates and months are those of a time zone', async ({ workspace }) => {
+  writeSegment(
+    workspace.journal,
+    lines(
+      requestLine('a', { timestamp: '2026-10-31T22:59:59.999Z' }),
+      requestLine('b', { timestamp: '2026-10-31T23:00:00.000Z' }),
+      requestLine('c', { timestamp: '2026-11-01T22:59:59.999Z' }),
+    ),
+  )
+  await projectOnce(workspace)
+  const ask = (...args: string[]) =>
+    runHere(['stats', '--db', workspace.database, '--timezone', 'Europe/Berlin', ...args])
+  const { json } = await ask('--json', '--group-by', 'day', '--since', '2026-11-01', '--until', '2026-11-01')
+  expect(json).toMatchObject({
+    since: '2026-10-31T23:00:00.000Z',
+    until: '2026-11-01T22:59:59.999Z',
+    timezone: 'Europe/Berlin',
+    days: { '2026-11-01': { counts: { total: 2 } } },
+  })
+  const { stdout } = await ask('--group-by', 'hour', '--since', '2026-11-01')
+  expect(stdout).toMatch(/^window {4}since 2026-11-01 00:00:00 Europe\/Berlin$/m)
+  expect(stdout).toMatch(/^hour \(Europe\/Berlin\)/m)
+  expect(stdout).toMatch(/^2026-11-01 00:00 +1/m)
+  const { status, stderr } = await runHere(['stats', '--db', workspace.database, '--timezone', 'Berln'])
+  expect({ status, stderr }).toMatchObject({
+    status: 2,
+    stderr: expect.stringMatching(/Invalid timezone 'Berln', .*; the nearest is Europe\/Berlin\.$/m),
+  })
+})
+
+test('a range that is over has an end, and one that goes on has none', async ({ workspace }) => {
+  await fill(workspace)
+  const window = async (range: string) => {
+    const { json } = await runHere(['stats', '--db', workspace.database, '--json', '--range', range])
+    return json
+  }
+  for (const range of ['yesterday', 'last_month']) expect(await window(range)).toHaveProperty('before')
+  for (const range of ['today', 'this_month']) expect(await window(range)).not.toHaveProperty('before')
+  const args = ['requests', '--db', workspace.database, '--follow', '--range', 'yesterday']
+  const { status, stderr } = await runHere(args)
+  expect({ status, stderr }).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining("'--follow' needs a window that goes on: found '--range yesterday'"),
+  })
+})
+
 test('what is unknown is never 0, failures are told from successes, and streams without an end are counted', async ({
   workspace,
 }) => {

@@ -1,4 +1,6 @@
+import { canonicalTimestamp } from '../../events/timestamp.js'
 import type { Stats, StatsSection } from '../../queries/sums/stats.js'
+import { TimeZone } from '../../queries/window/time-zone.js'
 import { BEGINNING_OF_TIME, END_OF_TIME } from '../../queries/window/window.js'
 import { bar, sparkline } from './bars.js'
 import { formatCount, formatMs, formatShare, formatTime, UNKNOWN } from './format.js'
@@ -58,17 +60,26 @@ export function formatStats(stats: Stats, width: number, options: StatsPageOptio
   return lines.join('\n')
 }
 
-function formatWindow({ since, until, before }: Stats): string {
-  const from = since === BEGINNING_OF_TIME ? '' : `since ${formatTime(since)} UTC`
-  const end = before === undefined ? `until ${formatTime(until)} UTC` : `before ${formatTime(before)} UTC`
+function formatWindow(stats: Stats): string {
+  const { since, until, before } = stats
+  const zone = zoneOf(stats)
+  const time = (timestamp: string) => `${formatTime(zone.localText(Date.parse(timestamp)))} ${zone.name}`
+  const from = since === BEGINNING_OF_TIME ? '' : `since ${time(since)}`
+  const end = before === undefined ? `until ${time(until)}` : `before ${time(before)}`
   const to = until === END_OF_TIME ? '' : end
   return [from, to].filter((end) => end !== '').join(' ') || 'all time'
 }
 
+/** The zone that the answer is about. */
+function zoneOf({ timezone }: Stats): TimeZone {
+  return timezone === undefined ? TimeZone.UTC : new TimeZone(timezone)
+}
+
 function groupLines(stats: Stats, width: number, options: StatsPageOptions): string[] {
   const { hours, days } = stats
-  if (hours !== undefined) return periodLines('hour (UTC)', 'hours', hours, width, options)
-  if (days !== undefined) return periodLines('day (UTC)', 'days', days, width, options)
+  const zone = zoneOf(stats)
+  if (hours !== undefined) return periodLines(zone, 'hours', hours, width, options)
+  if (days !== undefined) return periodLines(zone, 'days', days, width, options)
   const named: [string, Groups | undefined][] = [
     ['model', stats.models],
     ['provider', stats.providers],
@@ -97,7 +108,7 @@ function groupLines(stats: Stats, width: number, options: StatsPageOptions): str
 
 /** Formats a line of bars over all periods, and a table of those with requests. */
 function periodLines(
-  title: string,
+  zone: TimeZone,
   unit: 'hours' | 'days',
   groups: Groups,
   width: number,
@@ -106,10 +117,19 @@ function periodLines(
   const periods = Object.entries(groups)
   if (periods.length === 0) return []
   const columns = [
-    { title, cell: (name: string) => (unit === 'hours' ? formatTime(name).slice(0, 16) : name) },
+    {
+      title: `${unit === 'hours' ? 'hour' : 'day'} (${zone.name})`,
+      cell: (name: string) => (unit === 'hours' ? localHour(name, zone) : name),
+    },
     ...groupColumns(groups, options),
   ]
   return ['', ...sparklines(unit, groups, width), '', formatGroups(columns, periods, width)]
+}
+
+/** `2026-11-22 19:00`; text that isn't a timestamp stays as it is. */
+function localHour(start: string, zone: TimeZone): string {
+  const isTime = canonicalTimestamp(start) !== null
+  return formatTime(isTime ? zone.localText(Date.parse(start)) : start).slice(0, 16)
 }
 
 function sparklines(unit: 'hours' | 'days', groups: Groups, width: number): string[] {

@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { VALUE_FILTER_NAMES, VALUE_FILTERS } from '../../queries/window/value-filters.js'
 import { parseLabel, parseRange, SUPPORTED_RANGES, valueParser } from './filter-options.js'
-import { parsePath, timeParser, wholeNumberBetween } from './options.js'
+import { parsePath, parseTime, parseTimeZone, wholeNumberBetween } from './options.js'
 
 const MAX_ROLLUP_LABELS = 8
 const YES_OR_NO = ['true', 'false']
@@ -72,23 +72,28 @@ export class ProgramCommand extends Command {
 
   /** Adds the options that choose which requests a command is about. */
   filterOptions(): this {
-    const range = `requests of the time up to now: ${SUPPORTED_RANGES}`
+    const range = `requests of a time up to now, or of a day or month: ${SUPPORTED_RANGES}`
     this.exclusiveOption('--range <range>', range, 'since', parseRange)
       .option(
         '--since <time>',
-        'requests from this time on: 2026-11-22 (a UTC day), 2026-11-22T19:43 (UTC), any RFC 3339 time, or 2h (ago)',
-        timeParser('start'),
+        'requests from this time on: 2026-11-22, 2026-11-22T19:43 (both UTC without --timezone), any RFC 3339 time, yesterday, or 2h (ago)',
+        parseTime,
       )
       .option(
         '--until <time>',
         'requests up to the end of this day, minute or second, or to this instant',
-        timeParser('end'),
+        parseTime,
       )
       .exclusiveOption(
         '--before <time>',
         'requests before the beginning of this day, minute or second, or this instant',
         'until',
-        timeParser('start'),
+        parseTime,
+      )
+      .settingOption(
+        '--timezone <zone>',
+        'the zone of days, months, and times without an offset, by its name in the IANA database: Europe/Berlin; UTC by default',
+        parseTimeZone,
       )
       .option('--model <name>', 'requests of one model: its whole name, in upper or lower case')
       .option('--provider <name>', 'requests of one provider: its whole name, in upper or lower case')

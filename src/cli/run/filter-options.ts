@@ -1,15 +1,18 @@
 import { InvalidArgumentError } from 'commander'
+import { CALENDAR_RANGES, calendarRange, isCalendarRange } from '../../queries/window/calendar-ranges.js'
 import type { RequestFilter } from '../../queries/window/filter.js'
+import { type Edge, TimeZone } from '../../queries/window/time-zone.js'
 import { VALUE_FILTERS, type ValueFilters } from '../../queries/window/value-filters.js'
-import { RANGES } from '../../queries/window/window.js'
+import { RANGES, type Window } from '../../queries/window/window.js'
 import { instantOf, windowLength } from '../../queries/window/window-words.js'
 
 /** The windows that `--range` takes, in words. */
-export const SUPPORTED_RANGES = `${Object.keys(RANGES).join(', ')}, or a length such as 90m, 1h, 2d, 1w`
+export const SUPPORTED_RANGES = `${Object.keys(RANGES).join(', ')}, a length such as 90m, 1h, 2d, 1w, or ${CALENDAR_RANGES.join(', ')}`
 
 /** The values of the options of `filterOptions`. */
 export interface FilterFlags extends Omit<RequestFilter, 'labels' | 'success' | 'streaming' | 'unpricedIn'> {
   range?: string
+  timezone?: TimeZone
   label?: Record<string, string>
   success?: 'true' | 'false'
   failed?: true
@@ -20,7 +23,7 @@ export interface FilterFlags extends Omit<RequestFilter, 'labels' | 'success' | 
 
 /** The filter that was asked for; over all time by default. */
 export function filterOf(flags: FilterFlags): RequestFilter {
-  const { range, since = range, until, before, open, unfinished } = flags
+  const { open, unfinished } = flags
   const { model, provider, withoutProvider, policy, withoutPolicy, correlationId, label: labels } = flags
   const names = { model, provider, withoutProvider, policy, withoutPolicy, correlationId, labels }
   const { errorStatus, errorMessage, minLatency, minCost, attempt, serviceTier, unpriced } = flags
@@ -28,11 +31,22 @@ export function filterOf(flags: FilterFlags): RequestFilter {
   const values = { errorStatus, errorMessage, minLatency, minCost, attempt, serviceTier, unpricedIn }
   const success = flags.failed ? false : yes(flags.success)
   const outcome = { success, streaming: yes(flags.streaming), open, unfinished }
-  return { since, until, before, ...names, ...outcome, ...values }
+  return { ...windowOf(flags), ...names, ...outcome, ...values }
 }
 
 function yes(text: 'true' | 'false' | undefined): boolean | undefined {
   return text === undefined ? undefined : text === 'true'
+}
+
+/** The window of the options, whose words are those of the zone's clocks. */
+function windowOf({ range, since = range, until, before, timezone = TimeZone.UTC }: FilterFlags): Window {
+  const now = Date.now()
+  const bound = (words: string | undefined, edge: Edge) =>
+    words === undefined ? undefined : (instantOf(words, edge, now, timezone) ?? words)
+  const window = { since: bound(since, 'start'), until: bound(until, 'end'), before: bound(before, 'start') }
+  if (range === undefined || !isCalendarRange(range) || (until ?? before) !== undefined) return window
+  const { endMs } = calendarRange(range, timezone, now)
+  return endMs > now ? window : { ...window, before: new Date(endMs).toISOString() }
 }
 
 /** A parser that takes the values of a filter, as they are written. */
@@ -43,10 +57,8 @@ export function valueParser(name: keyof ValueFilters): (text: string) => string 
   }
 }
 
-/** The instant at which a window of that length begins. */
 export function parseRange(text: string): string {
-  const start = windowLength(text) === null ? null : instantOf(text, 'start', Date.now())
-  if (start !== null) return start
+  if (windowLength(text) !== null || isCalendarRange(text)) return text
   throw new InvalidArgumentError(`Expected ${SUPPORTED_RANGES}.`)
 }
 

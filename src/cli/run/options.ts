@@ -1,6 +1,8 @@
 import { resolve } from 'node:path'
 import { InvalidArgumentError } from 'commander'
-import { type Edge, instantOf } from '../../queries/window/window-words.js'
+import { QueryError } from '../../queries/errors.js'
+import { TimeZone } from '../../queries/window/time-zone.js'
+import { instantOf } from '../../queries/window/window-words.js'
 
 /** A parser of whole numbers within a range. */
 export function wholeNumberBetween(least: number, greatest: number): (text: string) => number {
@@ -11,15 +13,20 @@ export function wholeNumberBetween(least: number, greatest: number): (text: stri
   }
 }
 
-/** A parser of the words for an instant; it gives strict RFC 3339. */
-export function timeParser(edge: Edge): (text: string) => string {
-  return (text) => {
-    const instant = instantOf(text, edge, Date.now())
-    if (instant !== null) return instant
-    throw new InvalidArgumentError(
-      'Expected a date, a time (UTC without an offset) or how long ago: 2026-11-22, 2026-11-22T19:43, ' +
-        '2026-11-22T19:43:00+01:00, 90m, 2d.',
-    )
+/** Checks the words for an instant. Which one they name depends on `--timezone`. */
+export function parseTime(text: string): string {
+  if (instantOf(text, 'start', Date.now()) !== null) return text
+  throw new InvalidArgumentError(
+    'Expected a date, a time (UTC without an offset or --timezone) or how long ago: 2026-11-22, ' +
+      '2026-11-22T19:43, 2026-11-22T19:43:00+01:00, yesterday, 90m, 2d.',
+  )
+}
+
+export function parseTimeZone(name: string): TimeZone {
+  try {
+    return new TimeZone(name)
+  } catch (error) {
+    throw error instanceof QueryError ? new InvalidArgumentError(`${error.message}.`) : error
   }
 }
 

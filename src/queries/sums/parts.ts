@@ -18,6 +18,8 @@ import {
   rowCondition,
   windowRange,
 } from '../window/filter.js'
+import type { LocalPeriods } from '../window/local-periods.js'
+import { Statements } from '../window/statements.js'
 import { type Grain, type Period, type Term, windowTerms } from '../window/terms.js'
 import { type Grouping, UNKNOWN_GROUP, WHOLE } from './grouping.js'
 import { rollupSums, rowSums } from './tally.js'
@@ -27,7 +29,7 @@ export interface PartsQuestion {
   filter: RequestFilter
   grouping: Grouping
   /** Undefined: requests aren't told apart by time. */
-  period: Period | undefined
+  period: Period | LocalPeriods | undefined
   /** Only these groups, by their keys. */
   only?: ReadonlySet<string> | undefined
 }
@@ -42,7 +44,8 @@ export interface Part {
   latenciesFrom: string
   /** The column of latencies: a row has one latency, a roll-up those of many requests. */
   latencies: string
-  /** The column that periods are cut from. */
+  /** The period that all of it belongs to; null: periods are cut from the next column. */
+  period: string | null
   time: 'timestamp' | 'period'
   range: TextRange
   condition: Condition
@@ -60,10 +63,17 @@ export interface Part {
  * by.
  */
 export function partsOf(database: Database, question: PartsQuestion): Part[] {
-  const { filter } = question
+  const { filter, period } = question
   const coarsest = coarsestGrain(database, question)
-  return windowTerms(windowRange(filter), coarsest, rowProbe(database)).map((term) =>
-    term.grain === 'row' ? ofRows(question, term) : ofRollups(database, question, term, term.grain),
+  const hasRows = rowProbe(database)
+  const nameOf = readGroupNames(database)
+  const stretches =
+    typeof period === 'object' ? period.stretches : [{ key: null, range: windowRange(filter) }]
+  return stretches.flatMap(({ key, range }) =>
+    windowTerms(range, coarsest, hasRows).map((term) => ({
+      ...(term.grain === 'row' ? ofRows(question, term) : ofRollups(question, term, term.grain, nameOf)),
+      period: key,
+    })),
   )
 }
 
@@ -72,17 +82,20 @@ function coarsestGrain(database: Database, { filter, grouping, period }: PartsQu
   // The sums don't tell tokens and costs of failures from others.
   if (success !== undefined || streaming !== undefined) return 'row'
   if (period === 'minute' || !grouping.isKept || !isOfDimensions(database, filter)) return 'row'
-  return period === 'hour' ? 'hour' : 'day'
+  return period === 'hour' || (typeof period === 'object' && period.of === 'hour') ? 'hour' : 'day'
 }
 
 function rowProbe(database: Database): (range: TextRange) => boolean {
+  const statements = new Statements(database)
   return (range) => {
     const { sql, values } = inRange('timestamp', range)
-    return database.prepare(`SELECT 1 FROM requests WHERE ${sql} LIMIT 1`).get(...values) !== undefined
+    return statements.prepare(`SELECT 1 FROM requests WHERE ${sql} LIMIT 1`).get(...values) !== undefined
   }
 }
 
-function ofRows({ filter, grouping, only }: PartsQuestion, { sign, range }: Term): Part {
+type PartOfTerm = Omit<Part, 'period'>
+
+function ofRows({ filter, grouping, only }: PartsQuestion, { sign, range }: Term): PartOfTerm {
   return {
     sign,
     grain: null,
@@ -104,11 +117,11 @@ function ofRows({ filter, grouping, only }: PartsQuestion, { sign, range }: Term
  * of all dimensions.
  */
 function ofRollups(
-  database: Database,
   question: PartsQuestion,
   { sign, range }: Term,
   grain: RollupGrain,
-): Part {
+  nameOf: (groupName: string) => string | null,
+): PartOfTerm {
   const { filter, grouping, only } = question
   const common = { sign, grain, latencies: 'buckets', time: 'period', range, sums: rollupSums } as const
   const ofRange = [{ sql: 'grain = ?', values: [grain] }, inRange('period', range)]
@@ -119,7 +132,6 @@ function ofRollups(
   const [groupedBy = '', ...others] = columns
   if (others.length === 0 && (groupedBy === '' || grain === 'day')) {
     const conditions = asked.map(({ condition }) => condition)
-    const nameOf = readGroupNames(database)
     return {
       ...common,
       from: 'rollup_totals',

@@ -1,7 +1,9 @@
 import type { Database } from '../../store/sqlite/connection/database.js'
 import { isTooManyGroups, oneOf, QueryError } from '../errors.js'
 import { checkedFilter, type RequestFilter } from '../window/filter.js'
+import { periodsIn } from '../window/local-periods.js'
 import { PERIOD_LENGTH } from '../window/terms.js'
+import { TimeZone } from '../window/time-zone.js'
 import { type EchoedWindow, echoWindow } from '../window/window.js'
 import { type Grouping, groupByName, namesOfGroups } from './grouping.js'
 import { MAX_TALLIES, type Question, sumOf, type Tallies, tallyRequests, without } from './tallies.js'
@@ -19,6 +21,11 @@ export interface SeriesOptions extends RequestFilter {
    * @default the 8 with the largest costs or refunds
    */
   limit?: number | undefined
+  /**
+   * A name of the IANA database: days, and hours, are those of its clocks.
+   * @default UTC
+   */
+  timezone?: string | undefined
   /** @default 'minute' for up to 3 hours, 'hour' for up to 10 days, else 'day' */
   bucket?: SeriesBucket | undefined
   /**
@@ -33,6 +40,8 @@ export interface SeriesOptions extends RequestFilter {
  * unknown are there only with `unknown`.
  */
 export interface Series extends EchoedWindow, Partial<UnknownLists> {
+  /** The zone that was asked for; only then. */
+  timezone?: string
   bucket: SeriesBucket
   by: 'model' | 'provider'
   /**
@@ -81,24 +90,26 @@ const OTHER = 'other'
 /**
  * Counts the requests of each minute, hour or day of a window, for charts.
  *
- * @throws QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE, MODEL_NOT_FOUND,
+ * @throws QueryError INVALID_TIMEZONE, INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE, MODEL_NOT_FOUND,
  *   PROVIDER_NOT_FOUND, INVALID_BY, INVALID_BUCKET, TOO_MANY_GROUPS, TIMED_OUT
  */
 export function series(database: Database, options: SeriesOptions): Series {
   return database.transaction(() => {
+    const zone = options.timezone === undefined ? TimeZone.UTC : new TimeZone(options.timezone)
     const filter = checkedFilter(database, options)
     const window = echoWindow(options)
     const { since, until } = window
     const by = oneOf(BY, options.by ?? 'model', 'INVALID_BY', 'by')
     const asked = options.bucket ?? defaultBucket(since, until)
     const bucket = oneOf(BUCKETS, asked, 'INVALID_BUCKET', 'bucket')
-    const times = bucketStarts(since, until, bucket)
-    const keys = times.map((time) => time.slice(0, PERIOD_LENGTH[bucket]))
+    refuseTooMany(since, until, bucket)
+    const period = periodsIn(database, zone, filter, bucket)
+    const { times, keys } = bucketsOf(zone, since, until, bucket, typeof period === 'string')
     if (options.limit !== undefined && options.limit * keys.length > MAX_TALLIES) {
       const found = `${options.limit} names in ${keys.length} buckets, at most ${MAX_TALLIES} in all`
       throw new QueryError('TOO_MANY_GROUPS', `${found}: ask with a smaller limit= or for longer buckets`)
     }
-    const question = { filter, period: bucket, unknown: options.unknown }
+    const question = { filter, period, unknown: options.unknown }
     const { whole, shown } = readSeries(
       database,
       { ...question, grouping: groupByName(by) },
@@ -107,13 +118,14 @@ export function series(database: Database, options: SeriesOptions): Series {
     )
     const tallies = keys.map((key) => whole.get(key) ?? new Tally())
     // Latencies are told apart by time only: by name too they would take many times the memory.
-    const spread = tallyRequests(database, { filter, period: bucket, latencies: 'only' })
+    const spread = tallyRequests(database, { filter, period, latencies: 'only' })
     const listsByName = (read: (tally: Tally) => number) =>
       Object.fromEntries([...shown].map(([name, tallies]) => [name, tallies.map(read)]))
     const percentiles = (share: number) =>
       keys.map((key) => spread.get(key)?.get('')?.latencies.percentile(share) ?? null)
     return {
       ...window,
+      ...(options.timezone === undefined ? {} : { timezone: zone.name }),
       bucket,
       by,
       times,
@@ -211,20 +223,57 @@ function totalsOf(tallies: Tallies): Map<string, Tally> {
   return totals
 }
 
-/** The canonical timestamps at which the buckets of a window begin. */
-function bucketStarts(since: string, until: string, bucket: SeriesBucket): string[] {
-  const lengthMs = BUCKET_MS[bucket]
-  const first = Math.floor(Date.parse(since) / lengthMs)
-  const last = Math.floor(Date.parse(until) / lengthMs)
-  const count = Math.max(0, last - first + 1)
-  if (count > MAX_BUCKETS) {
-    const advice = 'ask for longer buckets, or for a shorter window'
-    throw new QueryError(
-      'INVALID_BUCKET',
-      `Invalid bucket '${bucket}': the window has ${count} of them, at most ${MAX_BUCKETS} are allowed; ${advice}`,
-    )
+interface Buckets {
+  /** When each begins, canonical. */
+  times: string[]
+  /** The keys of its tallies. */
+  keys: string[]
+}
+
+/** The buckets of UTC that a window has a part of, counted from 1970. */
+function utcBuckets(since: string, until: string, bucket: SeriesBucket): { first: number; count: number } {
+  const first = Math.floor(Date.parse(since) / BUCKET_MS[bucket])
+  const last = Math.floor(Date.parse(until) / BUCKET_MS[bucket])
+  return { first, count: Math.max(0, last - first + 1) }
+}
+
+function refuseTooMany(since: string, until: string, bucket: SeriesBucket): void {
+  const { count } = utcBuckets(since, until, bucket)
+  if (count <= MAX_BUCKETS) return
+  const advice = 'ask for longer buckets, or for a shorter window'
+  throw new QueryError(
+    'INVALID_BUCKET',
+    `Invalid bucket '${bucket}': the window has ${count} of them, at most ${MAX_BUCKETS} are allowed; ${advice}`,
+  )
+}
+
+/** @param isUtc whether tallies are kept by the periods of UTC. */
+function bucketsOf(
+  zone: TimeZone,
+  since: string,
+  until: string,
+  bucket: SeriesBucket,
+  isUtc: boolean,
+): Buckets {
+  const { first, count } = utcBuckets(since, until, bucket)
+  if (bucket === 'minute' || zone === TimeZone.UTC) {
+    const times = Array.from({ length: count }, (_, index) => instant((first + index) * BUCKET_MS[bucket]))
+    return { times, keys: times.map((time) => time.slice(0, PERIOD_LENGTH[bucket])) }
   }
-  return Array.from({ length: count }, (_, index) => new Date((first + index) * lengthMs).toISOString())
+  const starts = new Map<string, string>()
+  for (const { key, startMs } of count === 0
+    ? []
+    : zone.periods(bucket, Date.parse(since), Date.parse(until) + 1)) {
+    const time = instant(startMs)
+    const name = isUtc && bucket === 'hour' ? time.slice(0, PERIOD_LENGTH.hour) : key
+    if (!starts.has(name)) starts.set(name, time)
+  }
+  const sorted = [...starts].sort(([a], [b]) => (a < b ? -1 : 1))
+  return { times: sorted.map(([, time]) => time), keys: sorted.map(([key]) => key) }
+}
+
+function instant(ms: number): string {
+  return new Date(ms).toISOString()
 }
 
 function defaultBucket(since: string, until: string): SeriesBucket {

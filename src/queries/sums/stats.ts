@@ -1,5 +1,7 @@
 import type { Database } from '../../store/sqlite/connection/database.js'
 import { checkedFilter, type RequestFilter } from '../window/filter.js'
+import { periodsIn } from '../window/local-periods.js'
+import { TimeZone } from '../window/time-zone.js'
 import { type EchoedWindow, echoWindow } from '../window/window.js'
 import { groupKey, namesOfGroups, UNKNOWN_GROUP } from './grouping.js'
 import { type Groups, groupsFor, type StatsGroupBy } from './stats-groups.js'
@@ -13,6 +15,11 @@ const EMPTY = 'No requests found in the specified time range'
 export interface StatsOptions extends RequestFilter {
   /** @default only the whole is counted */
   groupBy?: StatsGroupBy | undefined
+  /**
+   * A name of the IANA database: days, and hours, are those of its clocks.
+   * @default UTC
+   */
+  timezone?: string | undefined
   /**
    * How many groups are told apart: those with most requests; the rest is `other`.
    * @default all, up to 20,000
@@ -56,6 +63,8 @@ export interface StatsSection {
 
 /** The body of `GET /v1/stats`. At most one of its groups is there: the one asked for. */
 export interface Stats extends StatsSection, EchoedWindow {
+  /** The zone that was asked for; only then. */
+  timezone?: string
   /** Present only when nothing matched. */
   empty?: true
   message?: string
@@ -74,9 +83,12 @@ export interface Stats extends StatsSection, EchoedWindow {
   policies?: Record<string, StatsSection>
   /** By the value of the label asked for. */
   labels?: Record<string, StatsSection>
-  /** Hours with requests, in order, by their beginning: `2026-11-22T19:00:00.000Z`. */
+  /**
+   * Hours with requests, in order, by the instant at which they begin, in UTC also in another zone:
+   * `2026-11-22T19:00:00.000Z`.
+   */
   hours?: Record<string, StatsSection>
-  /** Days with requests, in order: `2026-11-22`. */
+  /** Days with requests, in order, by their date in the zone: `2026-11-22`. */
   days?: Record<string, StatsSection>
   /** All groups that the limit leaves out, together. */
   other?: StatsSection
@@ -86,24 +98,26 @@ export interface Stats extends StatsSection, EchoedWindow {
  * Counts the requests of a window. The whole and the groups are read in one transaction, so that
  * the groups add up.
  *
- * @throws QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE, INVALID_FILTER, MODEL_NOT_FOUND,
+ * @throws QueryError INVALID_TIMEZONE, INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE, INVALID_FILTER, MODEL_NOT_FOUND,
  *   PROVIDER_NOT_FOUND, INVALID_GROUP_BY, TOO_MANY_GROUPS, in this order; TIMED_OUT
  */
 export function stats(database: Database, options: StatsOptions = {}): Stats {
   return database.transaction(() => {
+    const zone = options.timezone === undefined ? TimeZone.UTC : new TimeZone(options.timezone)
     const filter = checkedFilter(database, options)
     const groups = options.groupBy === undefined ? null : groupsFor(database, options.groupBy)
     const question = { filter, latencies: options.percentiles, unknown: options.unknown }
     const isByModel = groups?.section === 'models'
     // Every model has a group, whichever model the whole is about.
     const ofGroups = isByModel ? { ...question, filter: { ...filter, model: undefined } } : question
-    const grouped = groups === null ? null : readGroups(database, ofGroups, groups, options.limit)
+    const grouped = groups === null ? null : readGroups(database, ofGroups, groups, options.limit, zone)
     const whole =
       grouped === null || ofGroups.filter.model !== filter.model
         ? tallyWhole(database, question)
         : sumOf([...grouped.tallies.values(), ...(grouped.others === null ? [] : [grouped.others])])
     return {
       ...echoWindow(options),
+      ...(options.timezone === undefined ? {} : { timezone: zone.name }),
       ...(whole.requests === 0 ? { empty: true as const, message: EMPTY } : {}),
       ...section(whole, options),
       ...(groups === null || grouped === null
@@ -135,11 +149,13 @@ function readGroups(
   question: Question,
   { grouping, period, always }: Groups,
   limit: number | undefined,
+  zone: TimeZone,
 ): ReadGroups {
   // With a limit there is no room for groups without requests.
   const first = limit === undefined ? (always?.() ?? []) : []
   if (grouping === undefined) {
-    const tallies = [...tallyRequests(database, { ...question, period })]
+    const periods = period === undefined ? period : periodsIn(database, zone, question.filter, period)
+    const tallies = [...tallyRequests(database, { ...question, period: periods })]
     const byName = new Map(tallies.map(([start, whole]) => [startOfPeriod(start), sumOf(whole.values())]))
     const { groups, others } = firstOf(byName, limit ?? byName.size, 'requests')
     return { tallies: new Map([...groups].sort(([a], [b]) => (a < b ? -1 : 1))), others }

@@ -4,6 +4,8 @@ import { tooManyGroups } from '../errors.js'
 import { IS_COUNTED } from '../window/added-rows.js'
 import { all, inRange } from '../window/condition.js'
 import { type RequestFilter, rowCondition } from '../window/filter.js'
+import { keyOf, type LocalPeriods } from '../window/local-periods.js'
+import { Statements } from '../window/statements.js'
 import { PERIOD_LENGTH, type Period } from '../window/terms.js'
 import { type Grouping, groupKey, WHOLE } from './grouping.js'
 import { type Part, partsOf } from './parts.js'
@@ -16,7 +18,7 @@ export interface Question {
   /** Only these groups, by their keys. @default all */
   only?: ReadonlySet<string> | undefined
   /** @default requests aren't told apart by time */
-  period?: Period | undefined
+  period?: Period | LocalPeriods | undefined
   /** Whether latencies are gathered too, or only they. @default false */
   latencies?: boolean | 'only' | undefined
   /** Whether unknown values, and streams without an end, are counted too. @default false */
@@ -90,47 +92,47 @@ class TallyReader {
   readonly tallies: Tallies = new Map()
   readonly #database: Database
   readonly #grouping: Grouping
-  readonly #period: Period | undefined
+  readonly #period: Period | LocalPeriods | undefined
+  readonly #statements: Statements
   #count = 0
 
-  constructor(database: Database, grouping: Grouping, period: Period | undefined) {
+  constructor(database: Database, grouping: Grouping, period: Question['period']) {
     this.#database = database
+    this.#statements = new Statements(database)
     this.#grouping = grouping
     this.#period = period
   }
 
   readSums(part: Part, names: readonly SumName[]): void {
-    const { from, condition, sign } = part
+    const { from, condition, sign, period } = part
     const [time, group] = this.#columns(part)
     const select = `SELECT ${time}, ${group.sql}, ${part.sums(names)} FROM ${from} WHERE ${condition.sql}`
     const values = [...group.values, ...condition.values]
     const add = (rows: Iterable<unknown>) => {
       for (const [start, name, ...sums] of rows as Iterable<[string, string | null, ...bigint[]]>) {
-        this.#tallyAt(start, part, name).add(names, sums, sign)
+        this.#tallyAt(period ?? start, part, name).add(names, sums, sign)
       }
     }
-    const iterate = (sql: string) => this.#database.prepare<unknown[]>(sql).raw().safeIntegers()
+    const iterate = (sql: string) => this.#statements.prepare(sql).raw().safeIntegers()
     if (!this.#isLarge(part)) {
-      add(iterate(`${select} ${this.#groupBy()}`).iterate(...values))
+      add(iterate(`${select} ${this.#groupBy(part)}`).iterate(...values))
       return
     }
     const ofPeriod = iterate(`${select} AND period = ? GROUP BY 2`)
-    for (const period of this.#periodsOf(part)) add(ofPeriod.iterate(...values, period))
+    for (const start of this.#periodsOf(part)) add(ofPeriod.iterate(...values, start))
   }
 
   readLatencies(part: Part): void {
-    const { latenciesFrom, latencies, condition, sign } = part
+    const { latenciesFrom, latencies, condition, sign, period } = part
     const [time, group] = this.#columns(part)
-    const rows = this.#database
-      .prepare<unknown[]>(
-        `SELECT ${time}, ${group.sql}, ${latencies} FROM ${latenciesFrom} WHERE ${condition.sql}`,
-      )
+    const rows = this.#statements
+      .prepare(`SELECT ${time}, ${group.sql}, ${latencies} FROM ${latenciesFrom} WHERE ${condition.sql}`)
       .raw()
       .iterate(...group.values, ...condition.values) as IterableIterator<
       [string, string | null, number | Buffer]
     >
     for (const [start, name, found] of rows) {
-      const histogram = this.#tallyAt(start, part, name).latencies
+      const histogram = this.#tallyAt(period ?? start, part, name).latencies
       if (typeof found === 'number') histogram.add(found, sign)
       else histogram.addStored(found, sign)
     }
@@ -141,40 +143,47 @@ class TallyReader {
     if (filter.open === false) return
     const { group } = this.#grouping
     const { sql, values } = all([rowCondition({ ...filter, open: true }), IS_COUNTED])
+    const period = this.#period
+    const time = typeof period === 'object' ? 'timestamp' : this.#periodOf('timestamp')
     const rows = this.#database
       .prepare<unknown[]>(
-        `SELECT ${this.#periodOf('timestamp')}, ${group.sql}, count(*) FROM requests WHERE ${sql} ${this.#groupBy()}`,
+        `SELECT ${time}, ${group.sql}, count(*) FROM requests WHERE ${sql} ${this.#groupBy()}`,
       )
       .raw()
       .iterate(...group.values, ...values) as IterableIterator<[string, string | null, number]>
     for (const [start, name, count] of rows) {
       const key = groupKey(this.#grouping, name)
-      if (only?.has(key) !== false) this.#tallyOf(start, key).addOpenStreams(count)
+      if (only?.has(key) === false) continue
+      const at = typeof period === 'object' ? keyOf(period, start) : start
+      this.#tallyOf(at, key).addOpenStreams(count)
     }
   }
 
   #columns(part: Part): [time: string, group: Part['group']] {
-    return [this.#periodOf(part.time), this.#grouping === WHOLE ? WHOLE.group : part.group]
+    const time = part.period === null ? this.#periodOf(part.time) : "''"
+    return [time, this.#grouping === WHOLE ? WHOLE.group : part.group]
   }
 
   #periodOf(column: string): string {
-    return this.#period === undefined ? "''" : `substr(${column}, 1, ${PERIOD_LENGTH[this.#period]})`
+    const period = this.#period
+    return typeof period === 'string' ? `substr(${column}, 1, ${PERIOD_LENGTH[period]})` : "''"
   }
 
   /**
    * Groups by period and group, the first two columns, unless they are constants: SQLite would sort
    * by those too.
    */
-  #groupBy(): string {
-    const columns = [...(this.#period === undefined ? [] : ['1']), ...(this.#grouping === WHOLE ? [] : ['2'])]
+  #groupBy(part?: Part): string {
+    const isOnePeriod = this.#period === undefined || (part !== undefined && part.period !== null)
+    const columns = [...(isOnePeriod ? [] : ['1']), ...(this.#grouping === WHOLE ? [] : ['2'])]
     return columns.length === 0 ? '' : `GROUP BY ${columns.join(', ')}`
   }
 
   #isLarge({ grain, from, condition }: Part): boolean {
     if (grain === null || this.#grouping === WHOLE) return false
     const sql = `SELECT count(*) FROM (SELECT 1 FROM ${from} WHERE ${condition.sql} LIMIT ?)`
-    const count = this.#database.prepare<unknown[], number>(sql).pluck()
-    return (count.get(...condition.values, MAX_SORTED) ?? 0) >= MAX_SORTED
+    const count = this.#statements.prepare(sql).pluck()
+    return Number(count.get(...condition.values, MAX_SORTED)) >= MAX_SORTED
   }
 
   #periodsOf({ grain, range }: Part): string[] {

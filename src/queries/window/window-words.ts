@@ -1,11 +1,10 @@
 import { canonicalTimestamp } from '../../events/timestamp.js'
+import { calendarRange, isCalendarRange } from './calendar-ranges.js'
+import { type Edge, TimeZone } from './time-zone.js'
 import { BEGINNING_OF_TIME, RANGES } from './window.js'
 
 // People write windows in these words, on the command line and in the dashboard's URL. The API's
 // own `range`, `since` and `until` stay as strict as its contract.
-
-/** Which instant of a day, a minute or a second is meant: its first or its last millisecond. */
-export type Edge = 'start' | 'end'
 
 const UNIT_MS: Readonly<Record<string, number>> = {
   m: 60_000,
@@ -37,20 +36,28 @@ export function windowLength(words: string): number | null {
 
 /**
  * The instant that words name, as strict RFC 3339; null if they don't name one. A {@link
- * windowLength} is that long before now. A date is a whole UTC day, and a time without an offset is
- * UTC. `start` is the first and `end` the last millisecond of the day, minute or second that is
+ * windowLength} is that long before now. A date, `today`, `yesterday`, `this_month` and
+ * `last_month` are whole days of the zone, and a time without an offset is one that its clocks show.
+ * `start` is the first and `end` the last millisecond of the month, day, minute or second that is
  * named, so that an end covers it. Text that is strict RFC 3339 already stays as it is, with all of
  * its digits.
  *
  * @param now milliseconds since 1970.
  */
-export function instantOf(words: string, edge: Edge, now: number): string | null {
+export function instantOf(words: string, edge: Edge, now: number, zone = TimeZone.UTC): string | null {
   const lengthMs = windowLength(words)
   const first = Date.parse(BEGINNING_OF_TIME)
   if (lengthMs !== null) return new Date(Math.max(now - lengthMs, first)).toISOString()
   if (canonicalTimestamp(words) !== null) return words
+  if (isCalendarRange(words)) {
+    const { startMs, endMs } = calendarRange(words, zone, now)
+    return new Date(edge === 'start' ? startMs : endMs - 1).toISOString()
+  }
   const rest = REST[edge]
-  const [, date, time = rest.time, second = rest.second, fraction = rest.fraction, offset = 'Z'] =
+  const [, date, time = rest.time, second = rest.second, fraction = rest.fraction, offset] =
     TIME.exec(words) ?? []
-  return date === undefined ? null : canonicalTimestamp(`${date}T${time}:${second}${fraction}${offset}`)
+  if (date === undefined) return null
+  const instant = canonicalTimestamp(`${date}T${time}:${second}${fraction}${offset ?? 'Z'}`)
+  if (instant === null || offset !== undefined) return instant
+  return canonicalTimestamp(new Date(zone.instantAt(Date.parse(instant), edge)).toISOString())
 }

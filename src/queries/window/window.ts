@@ -1,5 +1,7 @@
 import { canonicalTimestamp } from '../../events/timestamp.js'
 import { QueryError } from '../errors.js'
+import { calendarRange, isCalendarRange } from './calendar-ranges.js'
+import { TimeZone } from './time-zone.js'
 
 /**
  * Which requests a question is about, by time. Bounds are RFC 3339 with seconds, an offset, and any
@@ -41,24 +43,43 @@ export const RANGES: Readonly<Record<string, number>> = {
   last_30d: 30 * 24 * HOUR_MS,
 }
 
+/** The parameters of a window, as an API's query string has them. */
+export interface WindowParameters extends Window {
+  /** A preset of {@link RANGES}, or a day or month: `today`, `yesterday`, `this_month`, `last_month`. */
+  range?: string | undefined
+  /** The zone whose days and months these are, by its name in the IANA database. @default UTC */
+  timezone?: string | undefined
+}
+
 /**
  * The window that an API's parameters name. It begins at `since`, or else at the beginning of
- * `range`, or else 7 days before now. It ends at `until` or `before`, or else now. Every parameter
- * is checked, in this order: since, range, until, before.
+ * `range`, or else 7 days before now. It ends at `until` or `before`, or else with `range` if that
+ * is over, or else now. Every parameter is checked, in this order: timezone, since, range, until,
+ * before.
  *
  * @param now milliseconds since 1970.
- * @throws QueryError INVALID_SINCE, INVALID_RANGE, INVALID_UNTIL, INVALID_BEFORE
+ * @throws QueryError INVALID_TIMEZONE, INVALID_SINCE, INVALID_RANGE, INVALID_UNTIL, INVALID_BEFORE
  */
-export function resolveWindow(parameters: Window & { range?: string | undefined }, now: number): Window {
+export function resolveWindow(parameters: WindowParameters, now: number): Window {
+  const zone = parameters.timezone === undefined ? TimeZone.UTC : new TimeZone(parameters.timezone)
   const bound = (name: Bound) => {
     const text = parameters[name]
     return text === undefined ? undefined : exactEcho(name, text)
   }
   const since = bound('since')
-  const start = rangeStart(parameters.range ?? 'last_7d', now)
+  const range = rangeOf(parameters.range ?? 'last_7d', zone, now)
   const end = { until: bound('until'), before: bound('before') }
-  const isOpen = end.until === undefined && end.before === undefined
-  return { since: since ?? start, ...(isOpen ? { until: instant(now) } : end) }
+  if (end.until !== undefined || end.before !== undefined) return { since: since ?? range.since, ...end }
+  return since === undefined && range.before !== undefined
+    ? range
+    : { since: since ?? range.since, until: instant(now) }
+}
+
+/** `before` is there only if the range is over. */
+function rangeOf(range: string, zone: TimeZone, now: number): { since: string; before?: string } {
+  if (!isCalendarRange(range)) return { since: rangeStart(range, now) }
+  const { startMs, endMs } = calendarRange(range, zone, now)
+  return { since: instant(startMs), ...(endMs <= now ? { before: instant(endMs) } : {}) }
 }
 
 /**

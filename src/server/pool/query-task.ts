@@ -1,10 +1,5 @@
-import type { Window } from '../../queries/index.js'
+import type { WindowParameters } from '../../queries/index.js'
 import type { DatabaseErrorCode } from '../../store/sqlite/connection/errors.js'
-
-/** The parameters of a window, as a query string has them. */
-export interface AskedWindow extends Window {
-  range?: string | undefined
-}
 
 /** What a process that answers questions is given when it starts. */
 export interface QueryProcessData {
@@ -30,7 +25,7 @@ export interface QueryTask {
   /** The options of the query function of that name. */
   options: object
   /** Resolved when the query begins, so that `until` isn't before any request in the answer. */
-  window?: AskedWindow | undefined
+  window?: WindowParameters | undefined
   /** Sentences about the question, which its answer gets as a member if there are any. */
   warnings?: string[] | undefined
 }

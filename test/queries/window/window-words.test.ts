@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { instantOf, windowLength } from '../../../src/queries/index.js'
+import { instantOf, TimeZone, windowLength } from '../../../src/queries/index.js'
 import * as page from '../../../src/server/dashboard/page/time-window.js'
 
 const NOW = Date.parse('2026-11-22T10:00:00.000Z')
@@ -50,6 +50,19 @@ test.for([
   expect(instantOf(words, 'start', NOW)).toBeNull()
   expect(instantOf(words, 'end', NOW)).toBeNull()
   expect([page.instantOf(words, 'start', NOW), page.instantOf(words, 'end', NOW)]).toEqual([null, null])
+})
+
+test.for([
+  ['2026-11-20', '2026-11-19T23:00:00.000Z', '2026-11-20T22:59:59.999Z'],
+  ['2026-10-25', '2026-10-24T22:00:00.000Z', '2026-10-25T22:59:59.999Z'],
+  ['2026-11-20T19:43', '2026-11-20T18:43:00.000Z', '2026-11-20T18:43:59.999Z'],
+  ['2026-11-20T19:43:07Z', '2026-11-20T19:43:07Z', '2026-11-20T19:43:07Z'],
+  ['today', '2026-11-21T23:00:00.000Z', '2026-11-22T22:59:59.999Z'],
+  ['last_month', '2026-09-30T22:00:00.000Z', '2026-10-31T22:59:59.999Z'],
+  ['1h', '2026-11-22T09:00:00.000Z', '2026-11-22T09:00:00.000Z'],
+] as const)('%s in Berlin begins and ends there', ([words, start, end]) => {
+  const zone = new TimeZone('Europe/Berlin')
+  expect([instantOf(words, 'start', NOW, zone), instantOf(words, 'end', NOW, zone)]).toEqual([start, end])
 })
 
 test('only a length is the length of a window', () => {

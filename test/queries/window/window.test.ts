@@ -17,6 +17,35 @@ test.for([
   expect(resolveWindow(parameters, NOW)).toEqual({ since, until, before })
 })
 
+test.for([
+  [{ range: 'today' }, '2026-11-22T00:00:00.000Z', now],
+  [{ range: 'yesterday' }, '2026-11-21T00:00:00.000Z', undefined, '2026-11-22T00:00:00.000Z'],
+  [{ range: 'today', timezone: 'Asia/Tokyo' }, '2026-11-21T15:00:00.000Z', now],
+  [{ range: 'this_month', timezone: 'Europe/Berlin' }, '2026-10-31T23:00:00.000Z', now],
+  [
+    { range: 'last_month', timezone: 'Europe/Berlin' },
+    '2026-09-30T22:00:00.000Z',
+    undefined,
+    '2026-10-31T23:00:00.000Z',
+  ],
+  // A bound that is given is the window's.
+  [
+    { range: 'last_month', until: '2026-11-05T00:00:00Z' },
+    '2026-10-01T00:00:00.000Z',
+    '2026-11-05T00:00:00.000Z',
+  ],
+  [{ range: 'yesterday', since: '2026-11-01T00:00:00Z' }, '2026-11-01T00:00:00.000Z', now],
+] as const)('a day or month of a calendar: %j', ([parameters, since, until, before]) => {
+  expect(resolveWindow(parameters, NOW)).toEqual({ since, until, before })
+})
+
+test('last month in January is December', () => {
+  expect(resolveWindow({ range: 'last_month' }, Date.parse('2027-01-01T00:00:00.000Z'))).toEqual({
+    since: '2026-12-01T00:00:00.000Z',
+    before: '2027-01-01T00:00:00.000Z',
+  })
+})
+
 describe('what is wrong is said, the first in the order of checks', () => {
   test.for([
     [
@@ -26,6 +55,10 @@ describe('what is wrong is said, the first in the order of checks', () => {
     [
       { range: 'LAST_1H', until: 'x' },
       "Invalid range 'LAST_1H'. Supported: last_1h, last_24h, last_7d, last_30d",
+    ],
+    [
+      { since: 'x', timezone: 'Europe/Berln' },
+      "Invalid timezone 'Europe/Berln', expected a name of the IANA database such as Europe/Berlin; the nearest is Europe/Berlin",
     ],
     [{ range: 'toString' }, /^Invalid range 'toString'/],
     [{ since: now, range: '' }, /^Invalid range ''/],

@@ -143,6 +143,7 @@ describe('/openapi.json', () => {
       'since',
       'streaming',
       'success',
+      'timezone',
       'unfinished',
       'until',
       'without_policy',

@@ -7,6 +7,10 @@ const empty = makePlace()
 let server: TestServer
 let emptyServer: TestServer
 
+interface Counted {
+  counts: { total: number }
+}
+
 const DAY = '2026-11-20'
 const WINDOW = `since=${DAY}T00:00:00Z&until=${DAY}T23:59:59.999Z`
 const at = (time: string) => `${DAY}T${time}Z`
@@ -216,6 +220,28 @@ test('beyond: unknown=true tells what the sums leave out, in each counts section
 
 test('without them the body has exactly the fields above', async () => {
   expect(await ask(`${WINDOW}&percentiles=false&unpriced=false`)).toEqual(await ask(WINDOW))
+})
+
+test('beyond: timezone= makes days those of a zone, and is echoed; what is no zone is 400', async () => {
+  const { body } = await server.get(`/v1/stats?${WINDOW}&group_by=day&timezone=Pacific/Auckland`)
+  expect(body).toMatchObject({ timezone: 'Pacific/Auckland' })
+  const series = await server.get(`/v1/series?${WINDOW}&bucket=day&timezone=Pacific/Auckland`)
+  expect(series.body).toMatchObject({
+    timezone: 'Pacific/Auckland',
+    times: [`2026-11-19T11:00:00.000Z`, at('11:00:00.000')],
+    requests: Object.values(body.days as Record<string, Counted>).map(({ counts }) => counts.total),
+  })
+  const { status, body: refused } = await server.get('/v1/requests?range=today&timezone=Berln')
+  expect(status).toBe(400)
+  expect(refused.error.message).toMatch(/^Invalid request: Invalid timezone 'Berln', .* Europe\/Berlin$/)
+})
+
+test.each(['today', 'yesterday', 'this_month', 'last_month'])('beyond: range=%s', async (range) => {
+  const { status, body } = await server.get(`/v1/stats?range=${range}&timezone=Asia/Kolkata`)
+  expect(status).toBe(200)
+  // Half past six in UTC is midnight there.
+  expect(body.since).toMatch(/T18:30:00\.000Z$/)
+  expect('before' in body).toBe(range === 'yesterday' || range === 'last_month')
 })
 
 test('beyond: the filters of /v1/requests apply too', async () => {

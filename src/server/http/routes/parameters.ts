@@ -1,5 +1,11 @@
 import { type Static, type TObject, type TProperties, Type } from 'typebox'
-import { RANGES, type RequestFilter, VALUE_FILTERS, type ValueFilters } from '../../../queries/index.js'
+import {
+  CALENDAR_RANGES,
+  RANGES,
+  type RequestFilter,
+  VALUE_FILTERS,
+  type ValueFilters,
+} from '../../../queries/index.js'
 import { LABEL_PREFIX } from '../query-string.js'
 
 const MAX_UINT32 = 4_294_967_295
@@ -15,8 +21,13 @@ const count = (minimum: number, maximum: number, description: string, others: { 
 
 const WINDOW = {
   since: text('Start, inclusive: RFC 3339 with seconds and an offset. Overrides `range`.'),
-  range: text(`Start before now: ${Object.keys(RANGES).join(', ')}. The default is last_7d.`),
+  range: text(
+    `Start before now: ${Object.keys(RANGES).join(', ')}; or a day or month of \`timezone\`: ${CALENDAR_RANGES.join(', ')}. The default is last_7d.`,
+  ),
   until: text('End, inclusive: RFC 3339 with seconds and an offset. The default is now.'),
+  timezone: text(
+    'A zone of the IANA database, such as Europe/Berlin: days, hours and months are those of its clocks. The default is UTC.',
+  ),
   before: text('End, exclusive, instead of `until`: windows that follow one another have each request once.'),
 }
 

@@ -1,7 +1,8 @@
 import type { FastifyReply } from 'fastify'
 import type { Static, TObject, TSchema } from 'typebox'
+import type { WindowParameters } from '../../../queries/index.js'
 import type { QueryPool } from '../../pool/query-pool.js'
-import type { AskedWindow, QueryTask } from '../../pool/query-task.js'
+import type { QueryTask } from '../../pool/query-task.js'
 import type { App } from '../app.js'
 import { HeldAnswers, whenLeft } from '../bounds.js'
 import { notFound } from '../errors.js'
@@ -67,11 +68,19 @@ export function addQueryRoutes(app: App, pool: QueryPool): void {
     query: StatsQuery,
     answer: StatsAnswer,
     taskOf: (query) => {
-      const { group_by: groupBy, limit, percentiles, unpriced: asked, unknown } = query
+      const { group_by: groupBy, timezone, limit, percentiles, unpriced: asked, unknown } = query
       // Here it has asked for counts since before it was a filter too.
       const isFilter = asked !== 'true' && asked !== 'false'
       const filter = filterOf({ ...query, unpriced: isFilter ? asked : undefined })
-      const options = { ...filter, groupBy, limit, percentiles, unpriced: asked === 'true', unknown }
+      const options = {
+        ...filter,
+        groupBy,
+        timezone,
+        limit,
+        percentiles,
+        unpriced: asked === 'true',
+        unknown,
+      }
       return { query: 'stats', options, window: windowOf(query) }
     },
   })
@@ -82,8 +91,8 @@ export function addQueryRoutes(app: App, pool: QueryPool): void {
     query: SeriesQuery,
     answer: SeriesAnswer,
     taskOf: (query) => {
-      const { by, bucket, limit, unknown } = query
-      const options = { ...filterOf(query), by, bucket, limit, unknown }
+      const { by, bucket, timezone, limit, unknown } = query
+      const options = { ...filterOf(query), by, bucket, timezone, limit, unknown }
       return { query: 'series', options, window: windowOf(query) }
     },
   })
@@ -130,8 +139,8 @@ export function addQueryRoutes(app: App, pool: QueryPool): void {
   })
 }
 
-function windowOf({ since, range, until, before }: AskedWindow): AskedWindow {
-  return { since, range, until, before }
+function windowOf({ since, range, until, before, timezone }: WindowParameters): WindowParameters {
+  return { since, range, until, before, timezone }
 }
 
 /** Takes the two orders in any case; the query refuses anything else as it was written. */

@@ -39,6 +39,7 @@ const Section = Type.Object(SECTION)
 const groups = Type.Optional(Type.Record(Type.String(), Section))
 const time = Type.String({ format: 'date-time' })
 const WINDOW = { since: time, until: time, before: Type.Optional(time) }
+const timezone = Type.Optional(Type.String({ description: 'Only if it was asked for.' }))
 
 const warnings = Type.Optional(
   Type.Array(Type.String(), { description: 'Only if there were unknown parameters: a sentence for each.' }),
@@ -46,6 +47,7 @@ const warnings = Type.Optional(
 
 export const StatsAnswer = Type.Object({
   ...WINDOW,
+  timezone,
   empty: Type.Optional(Type.Literal(true)),
   message: Type.Optional(Type.String()),
   ...SECTION,
@@ -65,6 +67,7 @@ const latencies = Type.Array(Nullable(Type.Number()))
 
 export const SeriesAnswer = Type.Object({
   ...WINDOW,
+  timezone,
   bucket: Type.String(),
   by: Type.String(),
   times: Type.Array(time),

@@ -1,0 +1,29 @@
+import type { TimeZone } from './time-zone.js'
+
+/** The windows that are days or months of a calendar. */
+export const CALENDAR_RANGES = ['today', 'yesterday', 'this_month', 'last_month'] as const
+
+export type CalendarRange = (typeof CALENDAR_RANGES)[number]
+
+export function isCalendarRange(range: string): range is CalendarRange {
+  return CALENDAR_RANGES.some((name) => name === range)
+}
+
+/**
+ * The instants at which a day or month of a zone begins, and at which the next one does.
+ *
+ * @param nowMs milliseconds since 1970.
+ */
+export function calendarRange(
+  range: CalendarRange,
+  zone: TimeZone,
+  nowMs: number,
+): { startMs: number; endMs: number } {
+  const today = new Date(nowMs + zone.offsetAt(nowMs))
+  const [year, month, day] = [today.getUTCFullYear(), today.getUTCMonth(), today.getUTCDate()]
+  const startOf = (ofMonth: number, ofDay: number) => zone.instantAt(Date.UTC(year, ofMonth, ofDay), 'start')
+  const back = range === 'yesterday' || range === 'last_month' ? 1 : 0
+  return range === 'today' || range === 'yesterday'
+    ? { startMs: startOf(month, day - back), endMs: startOf(month, day - back + 1) }
+    : { startMs: startOf(month - back, 1), endMs: startOf(month - back + 1, 1) }
+}
