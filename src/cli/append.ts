@@ -5,8 +5,7 @@ export function addAppend(program: ProgramCommand): void {
     .command('append')
     .summary('append events from stdin')
     .description(
-      'Reads events from stdin (requests, completions, prices, exchange rates), one JSON object a line, and appends ' +
-        'each to the journal as it arrives; takes ' +
+      'Reads events from stdin, one JSON object a line, and appends each to the journal as it arrives; takes ' +
         'what `export` writes as well, where a completed stream becomes two events; ' +
         'creates the journal if there is none. A bad line is named on stderr by number and reason, the ' +
         'rest is appended, and the exit code is 1. When it exits, everything it has appended survives a power ' +

@@ -10,6 +10,11 @@ export interface Place {
   byteOffset: number
 }
 
+/** Whether a place comes before another one in the order of the journal. */
+export function isBefore(a: Place, b: Place): boolean {
+  return a.segmentId === b.segmentId ? a.byteOffset < b.byteOffset : a.segmentId < b.segmentId
+}
+
 /** An event and its place. */
 export interface PlacedEvent extends Place {
   event: JournalEvent

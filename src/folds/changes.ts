@@ -1,4 +1,6 @@
 import type { Place, PlacedCompletion, RejectedLine } from '../events/placed.js'
+import type { PlacedPrice, PlacedRate, PriceBook, TimeRange } from './price-book.js'
+import type { RepricedRequest } from './repricing.js'
 import type { NewRequest, StoredRequest } from './request-types.js'
 
 /** The keys by which a store finds what the fold of a batch must know. */
@@ -43,6 +45,8 @@ export interface Known {
    * journal.
    */
   held: ReadonlyMap<string, readonly PlacedCompletion[]>
+  /** The prices and exchange rates that are stored. */
+  book: PriceBook
 }
 
 export interface KnownRequest {
@@ -62,6 +66,15 @@ export interface Changes {
   released: Place[]
   /** Completions that wait until the store can look up their request. */
   deferred: DeferredCompletion[]
+  prices: PlacedPrice[]
+  rates: PlacedRate[]
+  /**
+   * The timestamps of the stored requests whose cost new prices and rates may change; null: of
+   * none. The batch's own requests have all of its prices.
+   */
+  toReprice: TimeRange | null
+  /** Stored requests whose cost was computed again. */
+  repriced: RepricedRequest[]
 }
 
 /** A request that a completion changes. */
@@ -79,5 +92,16 @@ export interface DeferredCompletion extends PlacedCompletion {
 }
 
 export function emptyChanges(): Changes {
-  return { rejected: [], inserted: [], completed: [], held: [], released: [], deferred: [] }
+  return {
+    rejected: [],
+    inserted: [],
+    completed: [],
+    held: [],
+    released: [],
+    deferred: [],
+    prices: [],
+    rates: [],
+    toReprice: null,
+    repriced: [],
+  }
 }

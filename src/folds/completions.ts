@@ -1,6 +1,8 @@
 import type { PlacedCompletion } from '../events/placed.js'
 import type { KnownRequest } from './changes.js'
+import type { PriceBook } from './price-book.js'
 import type { StoredRequest } from './request-types.js'
+import { rowCost } from './row-cost.js'
 
 /**
  * Finds the request that a completion changes, by the rules of journal/README.md: the newest one
@@ -38,22 +40,34 @@ export function requestOf(
 export const MAX_SHARED_ROWS = 1000
 
 /**
- * Returns the request with a completion's values, nulls included; a null `success` leaves the
- * request's own.
+ * Returns the request with a completion's values, nulls included, and the cost that follows from
+ * them; a null `success` leaves the request's own.
  */
 export function completedRequest(
   before: StoredRequest,
   { completion, place }: PlacedCompletion,
+  book: PriceBook,
 ): StoredRequest {
-  const { input_tokens, output_tokens, cost_sats, stream_duration_ms, success } = completion
-  return {
+  const request = {
     ...before,
-    input_tokens,
-    output_tokens,
-    cost_sats,
-    stream_duration_ms,
-    success: success ?? before.success,
+    response_model: completion.response_model ?? null,
+    service_tier: completion.service_tier ?? null,
+    input_tokens: completion.input_tokens,
+    output_tokens: completion.output_tokens,
+    cache_read_input_tokens: completion.cache_read_input_tokens ?? null,
+    cache_creation_input_tokens: completion.cache_creation_input_tokens ?? null,
+    cache_creation_1h_input_tokens: completion.cache_creation_1h_input_tokens ?? null,
+    audio_input_tokens: completion.audio_input_tokens ?? null,
+    image_input_tokens: completion.image_input_tokens ?? null,
+    reasoning_output_tokens: completion.reasoning_output_tokens ?? null,
+    audio_output_tokens: completion.audio_output_tokens ?? null,
+    provider_cost_sats: completion.provider_cost_sats,
+    provider_cost_usd: completion.provider_cost_usd ?? null,
+    stream_duration_ms: completion.stream_duration_ms,
+    success: completion.success ?? before.success,
     isCompleted: true,
     completedBy: place,
   }
+  const logged = { sats: completion.cost_sats, usd: completion.cost_usd ?? null }
+  return { ...request, ...rowCost(request, logged, book) }
 }

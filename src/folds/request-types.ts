@@ -1,5 +1,6 @@
 import type { RequestLogged } from '../events/event-types.js'
 import type { Place } from '../events/placed.js'
+import type { CostFacts, RowCost } from './row-cost.js'
 
 /** The values of a request that sums depend on and that a completion can change. */
 export interface RequestOutcome {
@@ -30,7 +31,7 @@ export interface CountedRequest extends RequestOutcome {
 }
 
 /** The values of a row that the fold of a completion depends on. */
-export interface StoredRequest extends CountedRequest {
+export interface StoredRequest extends CountedRequest, CostFacts, RowCost {
   /** Rows get ascending ids: the newest row of a correlation_id has the highest. */
   id: number
   /** Null: not given. */
@@ -49,4 +50,5 @@ export interface StoredRequest extends CountedRequest {
 export interface NewRequest extends Place {
   id: number
   event: RequestLogged
+  cost: RowCost
 }

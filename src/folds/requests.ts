@@ -9,7 +9,10 @@ import {
   type KnownRequest,
 } from './changes.js'
 import { completedRequest, requestOf } from './completions.js'
+import type { PlacedPrice, PlacedRate } from './price-book.js'
+import { rangeToReprice } from './repricing.js'
 import type { NewRequest, StoredRequest } from './request-types.js'
+import { rowCost } from './row-cost.js'
 
 /** Returns the keys of what `fold` must know to fold these items. */
 export function keysOf(items: readonly BatchItem[]): Keys {
@@ -40,17 +43,33 @@ export function keysOf(items: readonly BatchItem[]): Keys {
 
 /**
  * Folds a batch: each request becomes a row; each completion changes one row or is held until its
- * request comes. Pure: the result depends on the arguments alone, and neither is changed.
+ * request comes. Prices and rates come first, wherever they stand in the batch: costs don't depend
+ * on the order of events. Pure: the result depends on the arguments alone, and neither is changed.
  *
  * @param items events and rejected lines in the order of the journal.
  */
 export function fold(known: Known, items: readonly BatchItem[]): Changes {
-  const requests = new RequestsFold(known, (correlationId) => known.requests.has(correlationId))
+  const { prices, rates } = priceEvents(items)
+  // A replay begins with the prices that it will read.
+  const newPrices = prices.filter((price) => !known.book.hasPrice(price))
+  const newRates = rates.filter((rate) => !known.book.hasRate(rate))
+  const book = known.book.with(newPrices, newRates)
+  const requests = new RequestsFold({ ...known, book }, (correlationId) => known.requests.has(correlationId))
   for (const item of items) {
     if (item.event === null) requests.changes.rejected.push(item)
     else requests.apply(item)
   }
-  return requests.finish()
+  return { ...requests.finish(), prices, rates, toReprice: rangeToReprice(book, newPrices, newRates) }
+}
+
+function priceEvents(items: readonly BatchItem[]): { prices: PlacedPrice[]; rates: PlacedRate[] } {
+  const prices: PlacedPrice[] = []
+  const rates: PlacedRate[] = []
+  for (const { event, segmentId, byteOffset } of items) {
+    if (event?.type === 'price_set') prices.push({ event, segmentId, byteOffset })
+    else if (event?.type === 'exchange_rate_observed') rates.push({ event, segmentId, byteOffset })
+  }
+  return { prices, rates }
 }
 
 /**
@@ -124,7 +143,8 @@ class RequestsFold {
   }
 
   #log(event: RequestLogged, segmentId: number, byteOffset: number): void {
-    const inserted: NewRequest = { id: this.#nextId, event, segmentId, byteOffset }
+    const cost = rowCost(event, { sats: event.cost_sats, usd: event.cost_usd ?? null }, this.#known.book)
+    const inserted: NewRequest = { id: this.#nextId, event, cost, segmentId, byteOffset }
     this.changes.inserted.push(inserted)
     this.#nextId = freeId(this.#nextId + 1, this.#known.takenIds)
     const { correlation_id, attempt = null } = event
@@ -152,7 +172,7 @@ class RequestsFold {
   }
 
   #change(before: StoredRequest, by: PlacedCompletion, isAmbiguous: boolean): StoredRequest {
-    const after = completedRequest(before, by)
+    const after = completedRequest(before, by, this.#known.book)
     this.changes.completed.push({ before, after, by, isAmbiguous })
     this.#changed.set(before.id, after)
     return after
@@ -194,23 +214,13 @@ function allOf(held: ReadonlyMap<unknown, HeldCompletion[]>): HeldCompletion[] {
 }
 
 /** The row of a new request, as a completion finds it. */
-function storedRequest({ id, event, segmentId, byteOffset }: NewRequest): StoredRequest {
-  const { timestamp, model, provider, policy, streaming, latency_ms, labels } = event
-  const { success, input_tokens, output_tokens, cost_sats, attempt = null } = event
+function storedRequest({ id, event, cost, segmentId, byteOffset }: NewRequest): StoredRequest {
+  const { type, correlation_id, error_status, error_message, ...columns } = event
   return {
+    ...columns,
+    ...cost,
     id,
-    attempt,
-    timestamp,
-    model,
-    provider,
-    policy,
-    streaming,
-    latency_ms,
-    ...(labels === undefined ? {} : { labels }),
-    success,
-    input_tokens,
-    output_tokens,
-    cost_sats,
+    attempt: event.attempt ?? null,
     place: { segmentId, byteOffset },
     isCounted: true,
     completedBy: null,

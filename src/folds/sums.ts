@@ -25,12 +25,16 @@ export class Sums {
     return this.#ratios.isFull || this.#rollups.isFull
   }
 
-  add({ inserted, completed }: Changes): void {
-    for (const request of inserted) {
-      this.#ratios.add(request.event)
-      this.#rollups.add(request.event, this.#isNew(request))
+  add({ inserted, completed, repriced }: Changes): void {
+    for (const { event, cost, ...place } of inserted) {
+      this.#ratios.add(event)
+      const request = event.cost_sats === cost.cost_sats ? event : { ...event, cost_sats: cost.cost_sats }
+      this.#rollups.add(request, this.#isNew(place))
     }
     for (const request of completed) this.#correct(request)
+    for (const { before, after } of repriced) {
+      if (before.isCounted) this.#rollups.correct(before, after, true)
+    }
   }
 
   /** Adds a request that didn't come from the journal, and is in the counters already. */

@@ -1,6 +1,6 @@
 import { Sums } from '../folds/sums.js'
 import type { Database } from '../store/sqlite/connection/database.js'
-import { COMPLETION_COLUMNS } from '../store/sqlite/projection-statements.js'
+import { COMPLETION_COLUMNS, LOGGED_COLUMNS } from '../store/sqlite/projection-statements.js'
 import { rollupLabels } from '../store/sqlite/rollups/rollup-labels.js'
 import { SqliteStatements, writeSums } from '../store/sqlite/sqlite-transaction.js'
 import {
@@ -116,7 +116,7 @@ export class RowPruner {
     this.#database.exec('DELETE FROM carried_completions')
     const statements = [
       `INSERT INTO carried_completions (segment_id, byte_offset, ${COMPLETION_COLUMNS})
-         SELECT completed_segment_id, completed_byte_offset, ${COMPLETION_COLUMNS}
+         SELECT completed_segment_id, completed_byte_offset, ${LOGGED_COLUMNS}
          FROM requests r WHERE completed_segment_id <= ? AND ${stays}`,
       `INSERT INTO carried_completions (segment_id, byte_offset, correlation_id, attempt, success)
          SELECT s.segment_id, s.byte_offset, r.correlation_id, r.attempt, s.success

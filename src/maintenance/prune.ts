@@ -11,11 +11,13 @@ import {
   parseSegmentName,
   type Segment,
 } from '../journal/segments.js'
+import { repriceAll } from '../projection/repricing.js'
 import { checkJournal } from '../projection/segments/segment-check.js'
 import type { SegmentPosition } from '../store/positions.js'
 import { type Database, openDatabase, openDatabaseReadOnly } from '../store/sqlite/connection/database.js'
 import { asDatabaseError } from '../store/sqlite/connection/errors.js'
 import { acquireDatabaseLock, acquireJournalLock } from '../store/sqlite/connection/lock.js'
+import { SqliteStore } from '../store/sqlite/sqlite-store.js'
 import { checkUnreferred } from '../store/sqlite/user-references.js'
 import { type KnownSegments, knownSegments } from './known-segments.js'
 import { type PrunedRows, RowPruner } from './prune-rows.js'
@@ -88,6 +90,7 @@ export async function pruneWith(
   const identity = readIdentity(directory)
   // A prune of nothing must not create a database.
   openDatabaseReadOnly(databasePath).close()
+  if (!dryRun) await repriceBefore(databasePath)
   const database = openDatabase(databasePath)
   const locks: { release(): void }[] = []
   try {
@@ -109,6 +112,18 @@ export async function pruneWith(
   } finally {
     database.close()
     for (const lock of locks) lock.release()
+  }
+}
+
+/** Finishes a repricing first, so that rows go with the costs that the sums have of them. */
+async function repriceBefore(databasePath: string): Promise<void> {
+  const store = new SqliteStore(databasePath, { purpose: 'prune' })
+  try {
+    await repriceAll(store)
+  } catch (error) {
+    throw asDatabaseError(error, databasePath)
+  } finally {
+    store.close()
   }
 }
 

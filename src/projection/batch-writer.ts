@@ -7,6 +7,7 @@ import type { SegmentDecoder } from '../journal/read/segment-decoder.js'
 import { ProjectionError } from '../store/errors.js'
 import type { StoreTransaction } from '../store/port.js'
 import { addCounts, emptyCounts, type SegmentCounts, type SegmentPosition } from '../store/positions.js'
+import { repriceWithin } from './repricing.js'
 
 /**
  * Writes the batches of one segment or of several, one after the other, and their positions, in one
@@ -120,6 +121,7 @@ export class BatchWriter {
     for await (const { known, completions } of transaction.deferred()) {
       await this.#apply(transaction, foldDeferred(known, completions))
     }
+    if (this.#options.repricesAll) await repriceWithin(transaction, this.#options.sums)
     await transaction.addSums(this.#options.sums.take())
     await transaction.commit()
     return this.#segments
@@ -148,6 +150,11 @@ interface BatchWriterOptions {
    * Whether the transaction takes lines of many segments, because bulk pays only for many lines.
    */
   isBulk: boolean
+  /**
+   * Whether rows whose cost has changed are repriced before the commit, not later.
+   * @default false
+   */
+  repricesAll?: boolean
   /** How many bytes of lines fill the transaction. */
   maxBytes: number
 }

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { performance } from 'node:perf_hooks'
+import { setImmediate } from 'node:timers/promises'
 import { Sealer } from '../journal/chain/seal.js'
 import type { JournalError } from '../journal/errors.js'
 import type { Clock } from '../journal/files.js'
@@ -13,6 +14,7 @@ import type { SegmentProgress } from './batch-writer.js'
 import { CatchUp, type CatchUpOptions } from './catch-up.js'
 import { FailureLog } from './failure-log.js'
 import type { ProjectorLogger, ProjectorOptions } from './options.js'
+import { repriceSome } from './repricing.js'
 import { isJournalAway, isPassing } from './retry.js'
 import { delayBeforeLook, WakeUp } from './wake-up.js'
 
@@ -100,6 +102,7 @@ export async function projectOnceWith(
   const work = await Work.start(options, { clock, backlogFromBytes })
   try {
     const counts = await work.catchUp(() => false, true)
+    while (await work.reprice());
     await work.seal()
     return projectResult(counts, startedAt)
   } catch (error) {
@@ -136,7 +139,10 @@ async function follow(work: Work, wakeUp: WakeUp, isStopping: () => boolean): Pr
         isComplete = !work.hasJournal
         work.sealIfDue()
         if (counts.lines > 0) lastLineAt = performance.now()
-        if (!isStopping()) await wakeUp.wait(delayBeforeLook(performance.now() - lastLineAt))
+        if (isStopping()) break
+        // New lines come first, but don't wait for the end of a long repricing either way.
+        if (await work.reprice()) await setImmediate()
+        else await wakeUp.wait(delayBeforeLook(performance.now() - lastLineAt))
       } catch (error) {
         if (!isPassing(error)) throw asDatabaseError(error, work.databasePath)
         await wakeUp.pause(failures.add(asDatabaseError(error, work.databasePath)))
@@ -167,6 +173,8 @@ class Work {
   readonly #forCatchUp: Pick<CatchUpOptions, 'rollupLabels' | 'allowMissing' | 'backlogFromBytes'>
   #catchUp: CatchUp | null = null
   #saidWaiting = ''
+  /** How many rows the repricing at work has looked at. */
+  #repricedRows = 0
 
   static async start(options: ProjectorOptions, workOptions: WorkOptions): Promise<Work> {
     const work = new Work(options, workOptions)
@@ -197,6 +205,23 @@ class Work {
   async catchUp(shouldStop: () => boolean, isComplete: boolean): Promise<SegmentCounts> {
     if (this.#catchUp === null) await this.#openJournal()
     return this.#catchUp === null ? emptyCounts() : await this.#catchUp.run(shouldStop, isComplete)
+  }
+
+  /**
+   * Computes the next costs again that prices and rates have changed.
+   *
+   * @returns whether there were any.
+   */
+  async reprice(): Promise<boolean> {
+    const rows = await repriceSome(this.#store)
+    if (rows !== null && this.#repricedRows === 0) {
+      this.logger.info({}, 'Computing costs again: prices or exchange rates came late')
+    }
+    this.#repricedRows += rows ?? 0
+    if (rows !== null) return true
+    if (this.#repricedRows > 0) this.logger.info({ rows: this.#repricedRows }, 'Computed costs again')
+    this.#repricedRows = 0
+    return false
   }
 
   /** Seals the segments that are due. */
@@ -280,7 +305,7 @@ class Work {
 /** @param startedAt when it began, by `performance.now()`. */
 export function projectResult(counts: SegmentCounts, startedAt: number): ProjectResult {
   return {
-    projected: counts.requests + counts.completions,
+    projected: counts.requests + counts.completions + counts.prices + counts.rates,
     rejected: counts.rejected,
     lines: counts.lines,
     unchecked: counts.unchecked,

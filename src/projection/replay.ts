@@ -23,6 +23,7 @@ import { BatchWriter } from './batch-writer.js'
 import { type ProjectResult, projectResult } from './projector.js'
 import { checkAllThere, checkSame, followRenames } from './replay-checks.js'
 import { replayInto } from './replay-into.js'
+import { repriceAll } from './repricing.js'
 import { missingSegments, segmentsMissing } from './segments/missing-segments.js'
 import { checkJournal } from './segments/segment-check.js'
 
@@ -112,6 +113,8 @@ async function rebuildDatabase(options: Omit<ReplayOptions, 'into' | 'diff'>): P
     if (!allowMissing) await checkNothingIsMissing(store, directory, before)
     const rollupLabels =
       options.rollupLabels === undefined ? undefined : checkRollupLabels(options.rollupLabels)
+    // The counters have each request at the cost that its row has.
+    await repriceAll(store)
     const transaction = await store.beginRebuild({ before, rollupLabels })
     const prunedThrough = await store.prunedThrough()
     const run = new Rebuild(transaction, {
@@ -185,7 +188,7 @@ class Rebuild {
         for (const request of requests) sums.addUnjournaled(request)
       }
       const maxBytes = Number.POSITIVE_INFINITY
-      const writer = new BatchWriter({ transaction, sums, isBulk: true, maxBytes })
+      const writer = new BatchWriter({ transaction, sums, isBulk: true, repricesAll: true, maxBytes })
       for (const segment of this.#segments) await this.#write(writer, segment)
       await this.#acceptMissing()
       const segments = await writer.commit()

@@ -1,6 +1,7 @@
 import type { PlacedCompletion } from '../events/placed.js'
 import type { Changes, Keys, Known } from '../folds/changes.js'
-import type { CountedRequest } from '../folds/request-types.js'
+import type { PriceBook } from '../folds/price-book.js'
+import type { CountedRequest, StoredRequest } from '../folds/request-types.js'
 import type { SumChanges } from '../folds/sums.js'
 import type { FileIdentity } from '../journal/file-identity.js'
 import type { SegmentPosition } from './positions.js'
@@ -49,9 +50,16 @@ export interface Store {
   checkIsThere(): Promise<void>
   /** Whether so many bytes of lines wait that a bulk transaction is cheaper than usual ones. */
   isWorthBulk(bytes: number, positions: Iterable<SegmentPosition>): Promise<boolean>
+  /** Whether stored requests wait to be repriced. */
+  hasRowsToReprice(): Promise<boolean>
   /** Begins a transaction that keeps every other writer out. Many lines are cheaper in bulk. */
   begin(kind: 'usual' | 'bulk'): Promise<StoreTransaction>
-  /** Begins a transaction that has emptied every projection but the counters, which never fall. */
+  /**
+   * Begins a transaction that has emptied every projection but the counters, which never fall. It
+   * knows the prices that were stored: a request that was repriced comes at its last price, and
+   * isn't counted as corrected again. Those that aren't read again are gone once `toReprice` has
+   * been called. Nothing may wait to be repriced.
+   */
   beginRebuild(options: RebuildOptions): Promise<RebuildTransaction>
   close(): void
 }
@@ -82,6 +90,11 @@ export interface StoreTransaction {
    */
   deferred(): AsyncIterable<{ known: Known; completions: readonly PlacedCompletion[] }>
   /**
+   * Reads the next stored requests whose cost may have changed, and notes that they are done; null
+   * when none is left. The caller computes their costs and applies those that differ.
+   */
+  toReprice(maxRows: number): Promise<RepricePage | null>
+  /**
    * Moves a segment's position.
    *
    * @returns false when the stored one isn't `expectedBytes`: another program has projected, and
@@ -92,6 +105,14 @@ export interface StoreTransaction {
   commit(): Promise<void>
   /** Leaves everything as it was. Does nothing after a commit. */
   rollback(): Promise<void>
+}
+
+/** Stored requests, and what their costs are computed by. */
+export interface RepricePage {
+  requests: readonly StoredRequest[]
+  book: PriceBook
+  /** Whether the sums don't tell yet which of the requests are retries. */
+  isFirst: boolean
 }
 
 export interface RebuildTransaction extends StoreTransaction {

@@ -54,25 +54,6 @@ test('a checksum of the input is checked and replaced by a new one, unknown memb
   expect(JSON.parse(line)).toMatchObject({ model: 'm', from_tomorrow: { a: [1] } })
 })
 
-test('prices and exchange rates are appended like requests', ({ workspace }) => {
-  const price = '{"type":"price_set","model":"m","valid_from":"2026-11-22T12:00:00+01:00","currency":"usd"'
-  const rate = '{"type":"exchange_rate_observed","observed_at":"2026-11-22T11:00:00Z","usd_per_btc"'
-  const input = [
-    `${price},"per_million":{"input":"0.15"}}`,
-    `${price},"per_million":{"input":0.15}}`,
-    `${rate}:"91234.5"}`,
-    `${rate}:"0"}`,
-  ].join('\n')
-  const { status, stderr, json } = run(['append', '--journal', workspace.journal, '--json'], { input })
-  expect({ status, json }).toMatchObject({ status: 1, json: { appended: 2, refused: 2 } })
-  expect(stderr).toMatch(/^line 2: .*per_million\.input: found 0\.15, .*write it as text, '0\.15'$/m)
-  expect(stderr).toMatch(/^line 4: .*usd_per_btc: found "0", expected a decimal text over 0/m)
-  expect(linesOf(workspace)).toEqual([
-    expect.stringContaining('"valid_from":"2026-11-22T11:00:00.000Z"'),
-    expect.stringContaining('"usd_per_btc":"91234.5"'),
-  ])
-})
-
 test('names twenty bad lines and counts the others', ({ workspace }) => {
   const { stderr, json } = run(['append', '--journal', workspace.journal, '--json'], {
     input: 'x\n'.repeat(1025),

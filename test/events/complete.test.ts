@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { completeEvent, scanFields } from '../../src/events/complete.js'
+import { completeEvent, unknownFields } from '../../src/events/complete.js'
 import { InvalidEventError } from '../../src/events/errors.js'
 import { MAX_ERROR_MESSAGE_BYTES } from '../../src/events/value-kinds.js'
 import { completeCompletion, completeLog, defaults, ID, leastLog, NOW } from './support.js'
@@ -349,28 +349,28 @@ describe('unknown members', () => {
     ['stream_duration_ms', { type: 'request_logged' as const, ...leastLog, stream_duration_ms: 5 }],
     ['model', { type: 'stream_completed' as const, correlation_id: 'c', output_tokens: 1, model: 'm' }],
   ])('a member of the other event is unknown: %s', (member, event) => {
-    expect(Object.keys(scanFields(event).unknown ?? {})).toEqual([member])
-    expect(Object.keys(scanFields(event).unknown ?? {})).toEqual([member])
+    expect(Object.keys(unknownFields(event, event.type) ?? {})).toEqual([member])
+    expect(Object.keys(unknownFields(event, event.type) ?? {})).toEqual([member])
   })
 
   test('an event of known members has none', () => {
-    expect(scanFields({ ...leastLog, type: 'request_logged', labels: {} }).unknown).toBeNull()
+    expect(unknownFields({ ...leastLog, type: 'request_logged', labels: {} }, 'request_logged')).toBeNull()
   })
 
   test('they are kept apart; undefined and crc32 are not among them', () => {
     const log = { ...leastLog, crc32: 'x', absent: undefined, trace: { id: 1 }, nothing: null }
-    expect(scanFields(log).unknown).toStrictEqual({ trace: { id: 1 }, nothing: null })
+    expect(unknownFields(log, 'request_logged')).toStrictEqual({ trace: { id: 1 }, nothing: null })
   })
 
   test('a member without a value in one event is found when the next has one', () => {
     const log = (trace: string | undefined) => ({ ...leastLog, trace })
-    expect(scanFields(log(undefined)).unknown).toBeNull()
-    expect(scanFields(log(undefined)).unknown).toBeNull()
-    expect(scanFields(log('x')).unknown).toStrictEqual({ trace: 'x' })
+    expect(unknownFields(log(undefined), 'request_logged')).toBeNull()
+    expect(unknownFields(log(undefined), 'request_logged')).toBeNull()
+    expect(unknownFields(log('x'), 'request_logged')).toStrictEqual({ trace: 'x' })
   })
 
   test('a member named __proto__ is kept, and changes no prototype', () => {
-    const unknown = scanFields({ ...leastLog, ...{ ['__proto__']: { x: 1 } } }).unknown
+    const unknown = unknownFields({ ...leastLog, ...{ ['__proto__']: { x: 1 } } }, 'request_logged')
     expect(JSON.stringify(unknown)).toBe('{"__proto__":{"x":1}}')
     expect(Object.getPrototypeOf(unknown)).toBe(Object.prototype)
   })

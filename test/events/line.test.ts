@@ -59,7 +59,7 @@ describe('encoding', () => {
   })
 
   test('any event with any unknown members comes back, and nothing inside its line is taken for an event', () => {
-    // Known fields are never unknown ones: `scanFields` sees to that.
+    // Known fields are never unknown ones: `unknownFields` sees to that.
     const unknown = fc
       .dictionary(fc.string({ minLength: 1 }), fc.jsonValue(), { maxKeys: 3 })
       .map((members) =>

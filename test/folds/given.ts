@@ -1,5 +1,6 @@
 import type { BatchItem, PlacedCompletion, RejectedLine } from '../../src/events/placed.js'
 import type { Known, KnownRequest } from '../../src/folds/changes.js'
+import { PriceBook } from '../../src/folds/price-book.js'
 import type { StoredRequest } from '../../src/folds/request-types.js'
 import { completeCompletion, completeLog } from '../events/support.js'
 
@@ -44,6 +45,7 @@ export function stored(id: number, fields: Partial<StoredRequest> = {}): StoredR
       output_tokens: null,
       cost_sats: null,
     },
+    ...{ cost_usd: null, cost_source: null, cost_currency: null, price: null, provider_cost_sats: null },
     ...{ place: { segmentId: SEGMENT, byteOffset: id }, isCounted: true, completedBy: null },
     ...fields,
   }
@@ -52,7 +54,7 @@ export function stored(id: number, fields: Partial<StoredRequest> = {}): StoredR
 /** What a store knows; nothing unless told. */
 export function known(fields: Partial<Known> = {}): Known {
   return {
-    ...{ nextId: 1, takenIds: new Set(), isDeferring: false },
+    ...{ nextId: 1, takenIds: new Set(), isDeferring: false, book: PriceBook.EMPTY },
     ...{ requests: new Map(), later: new Map(), held: new Map() },
     ...fields,
   }

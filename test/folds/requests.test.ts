@@ -35,7 +35,7 @@ describe('a completion', () => {
     const { completed, held } = foldOf(given, [end])
     expect(held).toEqual([])
     expect(completed).toMatchObject([{ before, isAmbiguous: false }])
-    expect(completed[0]?.after).toEqual({
+    expect(completed[0]?.after).toMatchObject({
       ...before,
       ...{ input_tokens: null, output_tokens: 7, cost_sats: null, stream_duration_ms: 3, isCompleted: true },
       completedBy: { segmentId: SEGMENT, byteOffset: 90 },
@@ -195,7 +195,7 @@ class MemoryStore {
         this.#held.filter(({ completion }) => completion.correlation_id === name),
       ]),
     )
-    return structuredClone(known({ nextId: this.#nextId, requests, held }))
+    return known(structuredClone({ nextId: this.#nextId, requests, held }))
   }
 
   apply({ inserted, completed, held, released }: Changes): void {

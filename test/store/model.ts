@@ -12,10 +12,24 @@ interface Completion {
   event: StreamCompleted
 }
 
+/** What an event may leave out. */
+const DETAILS = [
+  'response_model',
+  'service_tier',
+  'cache_read_input_tokens',
+  'cache_creation_input_tokens',
+  'cache_creation_1h_input_tokens',
+  'audio_input_tokens',
+  'image_input_tokens',
+  'reasoning_output_tokens',
+  'audio_output_tokens',
+  'cost_usd',
+  'provider_cost_usd',
+] as const
+
 const OUTCOME = [
   'input_tokens',
   'output_tokens',
-  'cost_sats',
   'provider_cost_sats',
   'stream_duration_ms',
   'error_status',
@@ -53,7 +67,7 @@ export class Model {
       requests: this.#requests,
       held: this.#held.toSorted(byPlace).map(({ event, ...place }) => {
         const { type, timestamp, ...completion } = event
-        return { ...place, ...completion, attempt: event.attempt ?? null }
+        return { ...place, ...detailsOf(event), ...completion, attempt: event.attempt ?? null }
       }),
       superseded: this.#superseded.toSorted(byPlace),
       rejected: this.#rejected
@@ -78,6 +92,7 @@ export class Model {
     const completed = { stream_duration_ms: null, completed_segment_id: null, completed_byte_offset: null }
     const id = this.#requests.length + 1
     const row: Row = { id, ...fields, attempt, labels, segment_id, byte_offset, ...completed }
+    setDetails(row, event)
     this.#requests.push(row)
     this.#count({}, row)
     const le_ms = event.latency_ms <= 50 ? 50 : 100
@@ -115,6 +130,7 @@ export class Model {
       })
     }
     for (const column of OUTCOME) row[column] = event[column]
+    setDetails(row, event)
     if (event.success !== null) row['success'] = event.success
     row['completed_segment_id'] = segment_id
     row['completed_byte_offset'] = byte_offset
@@ -139,6 +155,18 @@ export class Model {
     const isCheaper = change('cost_sats') * 1e9 + change('cost_nanosats') < 0
     for (const name of ['cost_sats', 'cost_nanosats']) add(name, isCheaper)
   }
+}
+
+function detailsOf(event: RequestLogged | StreamCompleted): Row {
+  return Object.fromEntries(DETAILS.map((name) => [name, event[name] ?? null]))
+}
+
+/** Details and cost, which is what was logged, or else what the provider reported; there are no prices here. */
+function setDetails(row: Row, event: RequestLogged | StreamCompleted): void {
+  const [logged, provided] = [event.cost_sats, event.provider_cost_sats]
+  const source = logged !== null ? 'logged' : provided !== null ? 'provider' : null
+  const cost = { cost_sats: logged ?? provided, cost_source: source, cost_currency: source && 'sats' }
+  Object.assign(row, detailsOf(event), cost, { price_segment_id: null, price_byte_offset: null })
 }
 
 /** The row of a key, which gets a row of zeros if it has none. */

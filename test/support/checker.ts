@@ -198,7 +198,8 @@ function asEvent(value: Row, day: string): Row | null {
   const given = value['timestamp']
   const timestamp = typeof given === 'string' ? given : `${day}T00:00:00.000Z`
   const costs = {
-    cost_sats: finite(value['cost_sats']),
+    // Without prices a cost is what was logged, or else what the provider reported.
+    cost_sats: finite(value['cost_sats']) ?? finite(value['provider_cost_sats']),
     provider_cost_sats: finite(value['provider_cost_sats']),
   }
   return { ...value, ...shortNames(value), ...costs, type, timestamp }

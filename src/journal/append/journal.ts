@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { completeEvent, type EventDefaults, scanFields } from '../../events/complete.js'
+import { completeEvent, type EventDefaults, unknownFields } from '../../events/complete.js'
 import { describeThrown, InvalidEventError } from '../../events/errors.js'
 import type {
   EventInput,
@@ -178,8 +178,8 @@ export class Journal {
    */
   #read(event: EventInput, defaults: EventDefaults): [JournalEvent, Record<string, unknown> | null] {
     try {
-      const { mayHaveDetails, unknown } = scanFields(event)
-      return [this.#complete(event, defaults, mayHaveDetails), unknown]
+      const complete = this.#complete(event, defaults)
+      return [complete, unknownFields(event, complete.type)]
     } catch (error) {
       if (error instanceof InvalidEventError) throw error
       const found = `members that can't be read (${describeThrown(error, this.#defaults.redact)})`
@@ -187,8 +187,8 @@ export class Journal {
     }
   }
 
-  #complete(event: EventInput, defaults: EventDefaults, mayHaveDetails: boolean): JournalEvent {
-    const complete = completeEvent(event, defaults, mayHaveDetails)
+  #complete(event: EventInput, defaults: EventDefaults): JournalEvent {
+    const complete = completeEvent(event, defaults)
     const { redact } = this.#options
     if (redact === null) return complete
     switch (complete.type) {

@@ -21,6 +21,10 @@ const KEPT_TABLES = [
   'sqlite_sequence',
 ]
 
+/** The condition of rows that came from pruned segments, and stay. */
+const OF_PRUNED =
+  'WHERE segment_id <= (SELECT coalesce(max(through_segment_id), 0) FROM main.pruned_segments)'
+
 /**
  * Makes an empty database for what the journal gives, and attaches it to a reader as `expected`.
  * Its file has no name any more when this returns, so that it is gone with the process however that
@@ -83,6 +87,7 @@ export function seedExpected(reader: Database, writer: Database): void {
   writer.transaction(() => {
     copyRows(reader, writer, 'requests', 'WHERE segment_id IS NULL')
     for (const table of KEPT_TABLES) copyRows(reader, writer, table)
+    for (const table of ['prices', 'exchange_rates']) copyRows(reader, writer, table, OF_PRUNED)
     // The sums are those of the rows; only what is needed for lines and ids stays.
     for (const index of ['idx_requests_timestamp', 'idx_requests_unended']) {
       writer.exec(`DROP INDEX IF EXISTS ${index}`)

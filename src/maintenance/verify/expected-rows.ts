@@ -2,11 +2,14 @@ import type { RequestLogged, StreamCompleted } from '../../events/event-types.js
 import type { BatchItem, PlacedCompletion } from '../../events/placed.js'
 import type { Known } from '../../folds/changes.js'
 import { fold, foldDeferred, keysOf } from '../../folds/requests.js'
+import { loggedFigures, type RowCost } from '../../folds/row-cost.js'
 import { Sums } from '../../folds/sums.js'
 import type { LineCounts } from '../../journal/read/batch.js'
+import { repriceWithin } from '../../projection/repricing.js'
 import type { RebuildTransaction } from '../../store/port.js'
 import { addCounts, emptyPosition, type SegmentPosition } from '../../store/positions.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
+import { readPriceBook, readPrices } from '../../store/sqlite/price-rows.js'
 import { beginRebuild } from '../../store/sqlite/sqlite-rebuild.js'
 import { SqliteStatements } from '../../store/sqlite/sqlite-transaction.js'
 
@@ -39,6 +42,8 @@ export class ExpectedRows {
     const transaction = beginRebuild(database, new SqliteStatements(database), {
       before: [],
       rollupLabels: undefined,
+      book: readPriceBook(database),
+      onCommitted: () => {},
     })
     const rows = new ExpectedRows(database, transaction)
     for await (const requests of transaction.unjournaledRequests()) {
@@ -77,7 +82,8 @@ export class ExpectedRows {
     const rows = reader.prepare<[number], RequestRow>(
       'SELECT * FROM main.requests WHERE segment_id = ? ORDER BY byte_offset, id',
     )
-    let items: BatchItem[] = []
+    const { prices, rates } = readPrices(reader, 'segment_id = ?', segmentId)
+    let items: BatchItem[] = [...prices, ...rates]
     for (const row of rows.iterate(segmentId)) {
       items.push(...eventsOf(row))
       if (items.length < PAGE_ROWS) continue
@@ -102,12 +108,15 @@ export class ExpectedRows {
       this.#sums.add(changes)
       if (this.#sums.isFull) await transaction.addSums(this.#sums.take())
     }
+    await repriceWithin(transaction, this.#sums)
     await transaction.addSums(this.#sums.take())
     await transaction.commit()
   }
 }
 
-interface RequestRow extends Omit<RequestLogged, 'type' | 'success' | 'streaming' | 'attempt' | 'labels'> {
+interface RequestRow
+  extends Omit<RequestLogged, 'type' | 'success' | 'streaming' | 'attempt' | 'labels'>,
+    Omit<RowCost, 'price' | 'cost_sats' | 'cost_usd'> {
   attempt: number | null
   streaming: number
   success: number
@@ -123,8 +132,11 @@ interface RequestRow extends Omit<RequestLogged, 'type' | 'success' | 'streaming
 function eventsOf(row: RequestRow): BatchItem[] {
   const { attempt, streaming, success, labels, stream_duration_ms } = row
   const { segment_id, byte_offset, completed_segment_id, completed_byte_offset, ...columns } = row
+  const logged = loggedFigures({ ...row, cost_usd: row.cost_usd ?? null })
   const event: RequestLogged = {
     ...columns,
+    cost_sats: logged.sats,
+    cost_usd: logged.usd ?? undefined,
     type: 'request_logged',
     streaming: streaming !== 0,
     success: success !== 0,

@@ -1,7 +1,9 @@
-import type { StreamCompleted } from '../../events/event-types.js'
+import type { RequestLogged, StreamCompleted } from '../../events/event-types.js'
 import type { Place, PlacedCompletion, RejectedLine } from '../../events/placed.js'
 import type { CompletedRequest } from '../../folds/changes.js'
+import type { RepricedRequest } from '../../folds/repricing.js'
 import type { NewRequest } from '../../folds/request-types.js'
+import type { RowCost } from '../../folds/row-cost.js'
 import type { RatioChange } from '../../folds/token-ratios.js'
 import type { Database } from './connection/database.js'
 import { RowQueue, type RowValue } from './row-queue.js'
@@ -14,8 +16,7 @@ export interface CompletionRow extends Omit<StreamCompleted, 'type' | 'timestamp
   success: number | null
 }
 
-/** The columns of a request that a completion overwrites, with nulls too. */
-export const OUTCOME_COLUMNS = [
+const USUAL_OUTCOME_COLUMNS = [
   'input_tokens',
   'output_tokens',
   'cost_sats',
@@ -25,10 +26,39 @@ export const OUTCOME_COLUMNS = [
   'error_status',
   'error_message',
 ] as const
+
+/** What most events leave out: null in most rows. */
+const DETAIL_COLUMNS = [
+  'response_model',
+  'service_tier',
+  'cache_read_input_tokens',
+  'cache_creation_input_tokens',
+  'cache_creation_1h_input_tokens',
+  'audio_input_tokens',
+  'image_input_tokens',
+  'reasoning_output_tokens',
+  'audio_output_tokens',
+  'cost_usd',
+  'provider_cost_usd',
+] as const
+
+/** The columns of a request that a completion overwrites, with nulls too. */
+export const OUTCOME_COLUMNS = [...USUAL_OUTCOME_COLUMNS, ...DETAIL_COLUMNS] as const
 const OWN_COLUMNS = ['correlation_id', 'attempt', ...OUTCOME_COLUMNS] as const
 
 /** The columns of a completion. */
 export const COMPLETION_COLUMNS = OWN_COLUMNS.join(', ')
+
+/**
+ * The values of `COMPLETION_COLUMNS` that a row of `requests` got from its completion: its costs
+ * may be from elsewhere. The SQL of `loggedFigures`.
+ */
+export const LOGGED_COLUMNS = OWN_COLUMNS.map((column) => {
+  if (column !== 'cost_sats' && column !== 'cost_usd') return column
+  const other = column === 'cost_sats' ? 'usd' : 'sats'
+  const isLogged = `cost_source IS NULL OR (cost_source = 'logged' AND cost_currency IS NOT '${other}')`
+  return `CASE WHEN ${isLogged} THEN ${column} END`
+}).join(', ')
 
 /**
  * The columns of a table that keeps completions, in the order of `completionValues`, and a
@@ -57,7 +87,12 @@ const REQUEST_COLUMNS = [
   'labels',
   'segment_id',
   'byte_offset',
+  'cost_source',
+  'cost_currency',
 ]
+
+/** Most rows are inserted and completed without these: each column takes 40 ns to bind. */
+const RARE_COLUMNS = [...DETAIL_COLUMNS, 'price_segment_id', 'price_byte_offset'] as const
 
 /**
  * Writes what the folds change, by statements that are prepared once. All of them run in the
@@ -66,39 +101,59 @@ const REQUEST_COLUMNS = [
 export class ProjectionStatements {
   readonly #statements: ReturnType<typeof prepareStatements>
   readonly #requests: RowQueue
+  readonly #detailedRequests: RowQueue
 
   constructor(database: Database) {
     this.#statements = prepareStatements(database)
     this.#requests = new RowQueue(database, 'requests', REQUEST_COLUMNS)
+    this.#detailedRequests = new RowQueue(database, 'requests', [...REQUEST_COLUMNS, ...RARE_COLUMNS])
   }
 
-  /** Forgets the rows that a failed transaction left in the queue. */
+  /** Forgets the rows that a failed transaction left in the queues. */
   begin(): void {
     this.#requests.clear()
+    this.#detailedRequests.clear()
   }
 
   insertRequests(requests: readonly NewRequest[]): void {
-    for (const request of requests) this.#requests.add(requestRow(request))
+    for (const request of requests) {
+      const row = requestRow(request)
+      if (isUsual(request.event, request.cost)) this.#requests.add(row)
+      else this.#detailedRequests.add([...row, ...rareValues(request.event, request.cost)])
+    }
     this.#requests.insert()
+    this.#detailedRequests.insert()
   }
 
   /** Overwrites the outcome of a request with that of its completion. */
-  completeRequest({ before, by: { completion, place }, isAmbiguous }: CompletedRequest): void {
-    const { completeRequest, supersede, countOdd } = this.#statements
+  completeRequest({ before, after, by: { completion, place }, isAmbiguous }: CompletedRequest): void {
+    const { completeRequest, completeDetails, supersede, countOdd } = this.#statements
     // Notes the place of the earlier completion before this one overwrites it.
     if (before.completedBy !== null) {
       const { segmentId, byteOffset } = before.completedBy
       supersede.run(segmentId, byteOffset, before.id, Number(before.success))
     }
     completeRequest.run(
-      ...valuesOf(completion, OUTCOME_COLUMNS),
+      ...valuesOf({ ...completion, cost_sats: after.cost_sats }, USUAL_OUTCOME_COLUMNS),
+      after.cost_source,
+      after.cost_currency,
       place.segmentId,
       place.byteOffset,
       before.id,
     )
+    if (!isUsual(before, before) || !isUsual(after, after)) {
+      completeDetails.run(...rareValues(after, after), before.id)
+    }
     const isRepeated = before.completedBy !== null
     // A pruned segment has no counts any more: then nothing is updated.
     if (isRepeated || isAmbiguous) countOdd.run(Number(isRepeated), Number(isAmbiguous), place.segmentId)
+  }
+
+  /** Overwrites the cost of a request. */
+  repriceRequest({ after }: RepricedRequest): void {
+    const { cost_sats, cost_usd, cost_source, cost_currency, price } = after
+    const place = [price?.segmentId ?? null, price?.byteOffset ?? null]
+    this.#statements.reprice.run(cost_sats, cost_usd, cost_source, cost_currency, ...place, after.id)
   }
 
   holdCompletion(completion: PlacedCompletion): void {
@@ -185,7 +240,7 @@ function valuesOf(
 }
 
 /** A request's values in the order of `REQUEST_COLUMNS`. */
-function requestRow({ id, event, segmentId, byteOffset }: NewRequest): RowValue[] {
+function requestRow({ id, event, cost, segmentId, byteOffset }: NewRequest): RowValue[] {
   return [
     id,
     event.correlation_id,
@@ -197,7 +252,7 @@ function requestRow({ id, event, segmentId, byteOffset }: NewRequest): RowValue[
     event.streaming ? 1 : 0,
     event.input_tokens,
     event.output_tokens,
-    event.cost_sats,
+    cost.cost_sats,
     event.provider_cost_sats,
     event.latency_ms,
     event.success ? 1 : 0,
@@ -206,14 +261,58 @@ function requestRow({ id, event, segmentId, byteOffset }: NewRequest): RowValue[
     event.labels === undefined ? null : JSON.stringify(event.labels),
     segmentId,
     byteOffset,
+    cost.cost_source,
+    cost.cost_currency,
   ]
+}
+
+type Details = Omit<Pick<RequestLogged, (typeof DETAIL_COLUMNS)[number]>, 'cost_usd'>
+type NullableDetails = { [Name in keyof Details]?: Details[Name] | null }
+
+/** Whether all of a request's rare columns are null. */
+function isUsual(
+  details: NullableDetails,
+  { cost_usd, price }: Pick<RowCost, 'cost_usd' | 'price'>,
+): boolean {
+  return (
+    cost_usd === null &&
+    price === null &&
+    (details.response_model ?? null) === null &&
+    (details.service_tier ?? null) === null &&
+    (details.cache_read_input_tokens ?? null) === null &&
+    (details.cache_creation_input_tokens ?? null) === null &&
+    (details.cache_creation_1h_input_tokens ?? null) === null &&
+    (details.audio_input_tokens ?? null) === null &&
+    (details.image_input_tokens ?? null) === null &&
+    (details.reasoning_output_tokens ?? null) === null &&
+    (details.audio_output_tokens ?? null) === null &&
+    (details.provider_cost_usd ?? null) === null
+  )
+}
+
+/** Values in the order of `RARE_COLUMNS`. */
+function rareValues(
+  details: NullableDetails,
+  { cost_usd, price }: Pick<RowCost, 'cost_usd' | 'price'>,
+): RowValue[] {
+  const values = DETAIL_COLUMNS.map((column) =>
+    column === 'cost_usd' ? cost_usd : (details[column] ?? null),
+  )
+  return [...values, price?.segmentId ?? null, price?.byteOffset ?? null]
 }
 
 function prepareStatements(database: Database) {
   return {
     completeRequest: database.prepare(
-      `UPDATE requests SET ${OUTCOME_COLUMNS.map(assignment).join(', ')},
+      `UPDATE requests SET ${USUAL_OUTCOME_COLUMNS.map(assignment).join(', ')}, cost_source = ?, cost_currency = ?,
          completed_segment_id = ?, completed_byte_offset = ? WHERE id = ?`,
+    ),
+    completeDetails: database.prepare(
+      `UPDATE requests SET ${RARE_COLUMNS.map((column) => `${column} = ?`).join(', ')} WHERE id = ?`,
+    ),
+    reprice: database.prepare(
+      `UPDATE requests SET cost_sats = ?, cost_usd = ?, cost_source = ?, cost_currency = ?,
+         price_segment_id = ?, price_byte_offset = ? WHERE id = ?`,
     ),
     holdCompletion: database.prepare(
       `INSERT INTO held_completions (${PLACED_COLUMNS}) VALUES (${PLACEHOLDERS})`,
@@ -250,6 +349,6 @@ function prepareStatements(database: Database) {
 }
 
 /** The SQL that overwrites a column. A completion whose `success` is null leaves the request's. */
-function assignment(column: (typeof OUTCOME_COLUMNS)[number]): string {
+function assignment(column: (typeof USUAL_OUTCOME_COLUMNS)[number]): string {
   return column === 'success' ? 'success = coalesce(?, success)' : `${column} = ?`
 }

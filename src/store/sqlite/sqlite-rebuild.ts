@@ -1,11 +1,16 @@
+import type { Changes } from '../../folds/changes.js'
+import { identityOf, type PlacedPrice, type PlacedRate, type PriceBook } from '../../folds/price-book.js'
+import { rangeToReprice } from '../../folds/repricing.js'
 import type { CountedRequest } from '../../folds/request-types.js'
-import type { LostSegment, RebuildOptions, RebuildTransaction } from '../port.js'
+import type { LostSegment, RebuildOptions, RebuildTransaction, RepricePage } from '../port.js'
 import type { SegmentPosition } from '../positions.js'
 import { BulkSchema } from './bulk-schema.js'
 import type { Database } from './connection/database.js'
 import { storeVersions } from './fold-versions.js'
 import { acceptMissing, addLost, keepOddCompletions, prunedThrough } from './position-rows.js'
+import { clearPrices, readPrices, type StoredPrices } from './price-rows.js'
 import { carriedCompletions } from './projection-statements.js'
+import { addToRepricing } from './repricing-row.js'
 import { rollupLabels, setRollupLabels } from './rollups/rollup-labels.js'
 import { clearRollups } from './rollups/rollup-statements.js'
 import { type SqliteStatements, SqliteTransaction, type TransactionOptions } from './sqlite-transaction.js'
@@ -20,7 +25,7 @@ import { HeldReferences } from './user-references.js'
 export function beginRebuild(
   database: Database,
   statements: SqliteStatements,
-  { before, rollupLabels: labels }: RebuildOptions,
+  { before, rollupLabels: labels, book, onCommitted }: RebuildOptions & PricesOfRebuild,
 ): RebuildTransaction {
   // Requests are deleted and inserted again, and no cascade may delete the rows that refer to them.
   // SQLite ignores this pragma in a transaction.
@@ -33,15 +38,38 @@ export function beginRebuild(
     clearProjections(database, () => bulk.dropIndexes())
     clearRollups(database)
     if (labels !== undefined) setRollupLabels(database, labels)
+    const seeds = takePrices(database)
     const ids = rebuiltIds(database)
     // Their lines came before all that are left.
     for (const carried of carriedCompletions(database)) bulk.defer({ ...carried, beforeId: ids.nextId })
-    const options = { database, statements, rollupLabels: rollupLabels(database), ...ids, bulk }
-    return new SqliteRebuild(options, references, before)
+    const options = {
+      database,
+      statements,
+      rollupLabels: rollupLabels(database),
+      ...ids,
+      bulk,
+      book,
+      onCommitted,
+    }
+    return new SqliteRebuild(options, { references, before, seeds })
   } catch (error) {
     if (database.inTransaction) database.exec('ROLLBACK')
     throw error
   }
+}
+
+interface PricesOfRebuild {
+  /** The prices and rates that were stored before. */
+  book: PriceBook
+  /** Called with those that are stored after the commit. */
+  onCommitted: (book: PriceBook) => void
+}
+
+interface RebuildState {
+  references: HeldReferences
+  before: readonly SegmentPosition[]
+  /** The prices and rates that the journal should give again. */
+  seeds: StoredPrices
 }
 
 class SqliteRebuild extends SqliteTransaction implements RebuildTransaction {
@@ -49,13 +77,38 @@ class SqliteRebuild extends SqliteTransaction implements RebuildTransaction {
   readonly #database: Database
   readonly #references: HeldReferences
   readonly #before: readonly SegmentPosition[]
+  /** The stored prices and rates that haven't been read again, by what they are. */
+  readonly #unread: Map<string, PlacedPrice | PlacedRate>
 
-  constructor(options: TransactionOptions, references: HeldReferences, before: readonly SegmentPosition[]) {
+  constructor(options: TransactionOptions, { references, before, seeds }: RebuildState) {
     super(options)
     this.rollupLabels = options.rollupLabels
     this.#database = options.database
     this.#references = references
     this.#before = before
+    this.#unread = new Map([...seeds.prices, ...seeds.rates].map((seed) => [identityOf(seed), seed]))
+  }
+
+  override async apply(changes: Changes): Promise<void> {
+    for (const read of [...changes.prices, ...changes.rates]) this.#unread.delete(identityOf(read))
+    await super.apply(changes)
+  }
+
+  override async toReprice(maxRows: number): Promise<RepricePage | null> {
+    this.#dropUnread()
+    return await super.toReprice(maxRows)
+  }
+
+  /** Forgets stored prices and rates that the journal doesn't have. */
+  #dropUnread(): void {
+    if (this.#unread.size === 0) return
+    const unread = [...this.#unread.values()]
+    const prices = unread.filter((item): item is PlacedPrice => item.event.type === 'price_set')
+    const rates = unread.filter((item): item is PlacedRate => item.event.type !== 'price_set')
+    const range = rangeToReprice(this.book, prices, rates)
+    this.book = this.book.without(prices, rates)
+    this.#unread.clear()
+    if (range !== null) addToRepricing(this.#database, range, this.lastId)
   }
 
   async *unjournaledRequests(): AsyncGenerator<readonly CountedRequest[]> {
@@ -118,6 +171,15 @@ function clearProjections(database: Database, dropIndexes: () => void): void {
       SELECT policy, ratio_millionths / 1e6 / sample_count, sample_count FROM token_ratio_sums;
     DELETE FROM journal_segments;
   `)
+}
+
+/** Takes the prices and rates out that the journal gives again. */
+function takePrices(database: Database): StoredPrices {
+  const through = prunedThrough(database)
+  const seeds = readPrices(database, 'segment_id > ?', through)
+  clearPrices(database, through)
+  database.exec('DELETE FROM repricing')
+  return seeds
 }
 
 /**

@@ -1,5 +1,6 @@
 import { realpathSync } from 'node:fs'
 import { dirname } from 'node:path'
+import type { PriceBook } from '../../folds/price-book.js'
 import { type FileIdentity, fileIdentityAt, isSameFile } from '../../journal/file-identity.js'
 import { ProjectionError } from '../errors.js'
 import type { RebuildOptions, RebuildTransaction, Store, StoreTransaction } from '../port.js'
@@ -16,6 +17,8 @@ import {
   readPositions,
   rememberFile,
 } from './position-rows.js'
+import { readPriceBook } from './price-rows.js'
+import { readRepricings } from './repricing-row.js'
 import { chooseRollupLabels, rollupLabels } from './rollups/rollup-labels.js'
 import { beginRebuild } from './sqlite-rebuild.js'
 import { SqliteStatements, SqliteTransaction } from './sqlite-transaction.js'
@@ -37,6 +40,8 @@ export class SqliteStore implements Store {
   readonly #statements: SqliteStatements
   readonly #file: FileIdentity | null
   readonly #folder: { path: string; file: FileIdentity | null }
+  /** The prices and rates that are stored; null: not read yet. */
+  #book: PriceBook | null = null
 
   /**
    * @throws DatabaseError PROJECTOR_RUNNING while another process holds the database; also as
@@ -108,6 +113,10 @@ export class SqliteStore implements Store {
     return isWorthBulk(this.#database, bytes, positions)
   }
 
+  async hasRowsToReprice(): Promise<boolean> {
+    return readRepricings(this.#database).length > 0
+  }
+
   async begin(kind: 'usual' | 'bulk'): Promise<StoreTransaction> {
     const database = this.#database
     database.exec('BEGIN IMMEDIATE')
@@ -121,6 +130,7 @@ export class SqliteStore implements Store {
         rollupLabels: rollupLabels(database),
         nextId: nextLiveId(database),
         bulk,
+        ...this.#prices(),
       })
     } catch (error) {
       if (database.inTransaction) database.exec('ROLLBACK')
@@ -129,7 +139,17 @@ export class SqliteStore implements Store {
   }
 
   async beginRebuild(options: RebuildOptions): Promise<RebuildTransaction> {
-    return beginRebuild(this.#database, this.#statements, options)
+    return beginRebuild(this.#database, this.#statements, { ...options, ...this.#prices() })
+  }
+
+  #prices(): { book: PriceBook; onCommitted(book: PriceBook): void } {
+    this.#book ??= readPriceBook(this.#database)
+    return {
+      book: this.#book,
+      onCommitted: (book) => {
+        this.#book = book
+      },
+    }
   }
 
   close(): void {

@@ -1,12 +1,15 @@
 import type { PlacedCompletion } from '../../events/placed.js'
 import type { Changes, Keys, Known, KnownRequest } from '../../folds/changes.js'
+import type { PriceBook } from '../../folds/price-book.js'
 import type { SumChanges } from '../../folds/sums.js'
-import type { StoreTransaction } from '../port.js'
+import type { RepricePage, StoreTransaction } from '../port.js'
 import type { SegmentPosition } from '../positions.js'
 import type { BulkSchema } from './bulk-schema.js'
 import type { Database } from './connection/database.js'
 import { advancePosition, insertPosition } from './position-rows.js'
+import { insertPrices } from './price-rows.js'
 import { ProjectionStatements } from './projection-statements.js'
+import { addToRepricing, readRepricings, takeRowsToReprice } from './repricing-row.js'
 import { RollupStatements } from './rollups/rollup-statements.js'
 import { writeRollups } from './rollups/rollup-writing.js'
 import { StoredRequests } from './stored-requests.js'
@@ -42,6 +45,10 @@ export interface TransactionOptions {
   takenIds?: ReadonlySet<number>
   /** Null: indexes are kept up to date, and nothing is deferred. */
   bulk: BulkSchema | null
+  /** The prices and rates that are stored. */
+  book: PriceBook
+  /** Called with the prices and rates that are stored after a commit. */
+  onCommitted?: (book: PriceBook) => void
 }
 
 const NONE: ReadonlyMap<string, never> = new Map<string, never>()
@@ -54,12 +61,14 @@ export class SqliteTransaction implements StoreTransaction {
   #isDeferring: boolean
   /** Whether completions may be held. If none is, requests don't look for any. */
   #mayBeHeld: boolean
+  protected book: PriceBook
 
   constructor(options: TransactionOptions) {
     this.#options = options
     this.#nextId = options.nextId
     this.#takenIds = options.takenIds ?? new Set()
     this.#isDeferring = options.bulk !== null
+    this.book = options.book
     options.statements.projections.begin()
     this.#mayBeHeld = options.statements.projections.hasHeldCompletions()
   }
@@ -75,12 +84,15 @@ export class SqliteTransaction implements StoreTransaction {
       requests: this.#isDeferring ? NONE : this.#candidates(keys),
       later: NONE,
       held: this.#isDeferring || !this.#mayBeHeld ? NONE : this.#heldFor(keys),
+      book: this.book,
     }
   }
 
-  async apply({ rejected, inserted, completed, held, released, deferred }: Changes): Promise<void> {
+  async apply(changes: Changes): Promise<void> {
+    const { rejected, inserted, completed, held, released, deferred, repriced } = changes
     const { statements, bulk } = this.#options
     const { projections } = statements
+    this.#addPrices(changes)
     for (const line of rejected) projections.insertRejectedLine(line)
     if (inserted.length > 0) projections.insertRequests(inserted)
     this.#nextId = (inserted.at(-1)?.id ?? this.#nextId - 1) + 1
@@ -89,6 +101,7 @@ export class SqliteTransaction implements StoreTransaction {
     if (held.length > 0) this.#mayBeHeld = true
     for (const place of released) projections.releaseCompletion(place)
     for (const completion of deferred) bulk?.defer(completion)
+    for (const request of repriced) projections.repriceRequest(request)
   }
 
   async addSums(sums: SumChanges): Promise<void> {
@@ -102,9 +115,19 @@ export class SqliteTransaction implements StoreTransaction {
     this.#isDeferring = false
     for (const completions of bulk.deferredPages()) {
       const { requests, later } = statements.requests.forDeferred(completions)
-      yield { known: { ...this.#ids(), isDeferring: false, requests, later, held: NONE }, completions }
+      const known = { ...this.#ids(), isDeferring: false, requests, later, held: NONE, book: this.book }
+      yield { known, completions }
     }
     bulk.finish()
+  }
+
+  async toReprice(maxRows: number): Promise<RepricePage | null> {
+    const { database, statements } = this.#options
+    const pending = readRepricings(database)[0]
+    if (pending === undefined) return null
+    const rows = takeRowsToReprice(database, pending, maxRows)
+    const requests = rows.map((row) => statements.requests.read(row))
+    return { requests, book: this.book, isFirst: pending.is_first !== 0 }
   }
 
   async advance(expectedBytes: number, next: SegmentPosition): Promise<boolean> {
@@ -113,11 +136,29 @@ export class SqliteTransaction implements StoreTransaction {
 
   async commit(): Promise<void> {
     this.#options.database.exec('COMMIT')
+    this.#options.onCommitted?.(this.book)
   }
 
   async rollback(): Promise<void> {
     const { database } = this.#options
     if (database.inTransaction) database.exec('ROLLBACK')
+  }
+
+  /** The id of the last row. */
+  protected get lastId(): number {
+    return this.#nextId - 1
+  }
+
+  /** Called before the batch's requests are inserted, which have its prices already. */
+  #addPrices({ prices, rates, toReprice }: Changes): void {
+    if (prices.length === 0 && rates.length === 0) return
+    const { database } = this.#options
+    insertPrices(database, { prices, rates })
+    this.book = this.book.with(
+      prices.filter((price) => !this.book.hasPrice(price)),
+      rates.filter((rate) => !this.book.hasRate(rate)),
+    )
+    if (toReprice !== null) addToRepricing(database, toReprice, this.lastId)
   }
 
   #ids(): Pick<Known, 'nextId' | 'takenIds'> {

@@ -1,6 +1,7 @@
 import type { CompletionKey, DeferredCompletion, KnownRequest } from '../../folds/changes.js'
 import { MAX_SHARED_ROWS, requestOf } from '../../folds/completions.js'
 import type { StoredRequest } from '../../folds/request-types.js'
+import type { CostSource, Currency } from '../../folds/row-cost.js'
 import { MAX_LATENCY_MS, MAX_TOKENS, wholeNumber } from '../../folds/sum-limits.js'
 import type { Database } from './connection/database.js'
 
@@ -15,7 +16,23 @@ export interface RequestColumns {
   streaming: number
   input_tokens: number | null
   output_tokens: number | null
+  cache_read_input_tokens: number | null
+  cache_creation_input_tokens: number | null
+  cache_creation_1h_input_tokens: number | null
+  audio_input_tokens: number | null
+  image_input_tokens: number | null
+  reasoning_output_tokens: number | null
+  audio_output_tokens: number | null
+  response_model: string | null
+  service_tier: string | null
   cost_sats: number | null
+  cost_usd: number | null
+  provider_cost_sats: number | null
+  provider_cost_usd: number | null
+  cost_source: CostSource | null
+  cost_currency: Currency | null
+  price_segment_id: number | null
+  price_byte_offset: number | null
   latency_ms: number
   success: number
   stream_duration_ms: number | null
@@ -29,8 +46,10 @@ export interface RequestColumns {
 }
 
 export const STORED_COLUMNS = `id, attempt, timestamp, model, provider, policy, streaming, input_tokens, output_tokens,
-  cost_sats, latency_ms, success, stream_duration_ms, completed_segment_id, completed_byte_offset, labels, segment_id,
-  byte_offset`
+  cache_read_input_tokens, cache_creation_input_tokens, cache_creation_1h_input_tokens, audio_input_tokens,
+  image_input_tokens, reasoning_output_tokens, audio_output_tokens, response_model, service_tier, cost_sats, cost_usd,
+  provider_cost_sats, provider_cost_usd, cost_source, cost_currency, price_segment_id, price_byte_offset, latency_ms,
+  success, stream_duration_ms, completed_segment_id, completed_byte_offset, labels, segment_id, byte_offset`
 
 /** Reads requests that completions may change. */
 export class StoredRequests {
@@ -83,6 +102,11 @@ export class StoredRequests {
       if (row !== undefined) later.set(correlation_id, this.#read(row))
     }
     return { requests, later }
+  }
+
+  /** Reads a row for the folds. */
+  read(row: RequestColumns): StoredRequest {
+    return this.#read(row)
   }
 
   /** @param beforeId the rows that existed when the completion came have lower ids than this. */
@@ -140,7 +164,7 @@ export function countedThrough(database: Database): number {
 export function storedRequestOf(row: RequestColumns, through: number): StoredRequest {
   const { id, attempt, stream_duration_ms, segment_id, byte_offset } = row
   const isOurs = segment_id !== null && byte_offset !== null
-  const { completed_segment_id, completed_byte_offset } = row
+  const { completed_segment_id, completed_byte_offset, price_segment_id, price_byte_offset } = row
   const isCompleted = completed_segment_id !== null && completed_byte_offset !== null
   const labels = textsOf(row.labels)
   return {
@@ -154,7 +178,25 @@ export function storedRequestOf(row: RequestColumns, through: number): StoredReq
     success: row.success !== 0,
     input_tokens: isOurs ? row.input_tokens : wholeOrNull(row.input_tokens),
     output_tokens: isOurs ? row.output_tokens : wholeOrNull(row.output_tokens),
+    cache_read_input_tokens: row.cache_read_input_tokens,
+    cache_creation_input_tokens: row.cache_creation_input_tokens,
+    cache_creation_1h_input_tokens: row.cache_creation_1h_input_tokens,
+    audio_input_tokens: row.audio_input_tokens,
+    image_input_tokens: row.image_input_tokens,
+    reasoning_output_tokens: row.reasoning_output_tokens,
+    audio_output_tokens: row.audio_output_tokens,
+    response_model: row.response_model,
+    service_tier: row.service_tier,
     cost_sats: isOurs || row.cost_sats === null ? row.cost_sats : numberOf(row.cost_sats),
+    cost_usd: isOurs || row.cost_usd === null ? row.cost_usd : numberOf(row.cost_usd),
+    provider_cost_sats: row.provider_cost_sats,
+    provider_cost_usd: row.provider_cost_usd,
+    cost_source: row.cost_source,
+    cost_currency: row.cost_currency,
+    price:
+      price_segment_id === null || price_byte_offset === null
+        ? null
+        : { segmentId: price_segment_id, byteOffset: price_byte_offset },
     latency_ms: isOurs ? row.latency_ms : wholeNumber(row.latency_ms, MAX_LATENCY_MS),
     stream_duration_ms,
     isCompleted: completed_segment_id !== null,

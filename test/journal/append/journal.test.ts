@@ -407,45 +407,6 @@ describe('the buffer', () => {
   })
 })
 
-describe('prices and rates', () => {
-  const price = {
-    type: 'price_set',
-    model: 'gpt-5',
-    valid_from: '2026-11-22T00:00:00Z',
-    currency: 'usd',
-    per_million: { input: '1.25', output: '10' },
-  } as const
-  const rate = {
-    type: 'exchange_rate_observed',
-    observed_at: '2026-11-22T00:00:00Z',
-    usd_per_btc: '9',
-  } as const
-
-  test('append writes them and returns them as written', () => {
-    const { journal, directory } = opened()
-    const written = [journal.append(price), journal.append(rate)]
-    expect(written[0]).toMatchObject({ per_million: { input: '1.25' }, provider: null })
-    const lines = textOf(directory).trimEnd().split('\n')
-    expect(lines.map((line) => JSON.parse(line))).toMatchObject(written)
-  })
-
-  test('record, which takes them only from JavaScript, writes them and returns no id', () => {
-    const { journal, directory } = opened()
-    expect([price, rate].map((event) => journal.record(untyped(event)))).toEqual(['', ''])
-    expect(journal.record(untyped({ ...rate, usd_per_btc: '0' }))).toBe('')
-    expect(journal.counters).toMatchObject({ appended: 2, invalid: 1 })
-    expect(textOf(directory).match(/"type":"(price_set|exchange_rate_observed)"/g)).toHaveLength(2)
-  })
-
-  test('a password in a source is masked', () => {
-    const { journal, directory } = opened()
-    journal.append({ ...price, source: 'https://me:hunter22@prices.example/book' })
-    journal.append({ ...rate, source: 'https://me:hunter22@rates.example' })
-    expect(textOf(directory)).not.toContain('hunter22')
-    expect(textOf(directory).match(/@(prices|rates)\.example/g)).toHaveLength(2)
-  })
-})
-
 describe('redaction', () => {
   test('masks keys in error_message unless told otherwise', () => {
     const secret = 'bad key sk-proj-abcdefghijklmnop1234'

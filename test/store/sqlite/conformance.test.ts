@@ -50,8 +50,8 @@ function readTables(database: SQLite.Database): Tables {
   const latencies = `FROM rollups r JOIN rollup_dimensions d ON d.id = r.dimension_id
     JOIN rollup_latencies l USING (grain, period, dimension_id)`
   return {
-    requests: rows('SELECT * FROM requests ORDER BY id').map(withTypes),
-    held: rows('SELECT * FROM held_completions ORDER BY segment_id, byte_offset').map(withTypes),
+    requests: rows('SELECT * FROM requests ORDER BY id').map(typed),
+    held: rows('SELECT * FROM held_completions ORDER BY segment_id, byte_offset').map(typed),
     superseded: rows('SELECT * FROM superseded_completions ORDER BY segment_id, byte_offset').map(withTypes),
     rejected: rows('SELECT * FROM rejected_lines ORDER BY segment_id, byte_offset'),
     segments: rows(
@@ -84,11 +84,10 @@ function readTables(database: SQLite.Database): Tables {
   }
 }
 
-/** Columns that nothing is projected into yet. */
+/** Sums that nothing is projected into yet. */
 const UNPROJECTED = new RegExp(
   `^(corrected_)?(${[
-    'response_model|service_tier|(cache|audio|image|reasoning)_.*tokens|cost_(nano)?usd|provider_cost_usd',
-    'cost_source|cost_currency|price_.*|unpriced_usd|unpriced_usd_failures|retries|inconsistent',
+    '(cache|reasoning)_.*tokens|cost_(nano)?usd|unpriced_usd|unpriced_usd_failures|retries|inconsistent',
   ].join('|')})$`,
 )
 
@@ -101,9 +100,13 @@ function nameOf(groupName: string, names: ReadonlyMap<unknown, unknown>): unknow
   return groupName.startsWith('#') ? names.get(groupName) : groupName.slice(1)
 }
 
+function withTypes(row: Row): Row {
+  return projected(typed(row))
+}
+
 /** A row with the types that SQLite doesn't have. */
-function withTypes({ buckets, ...row }: Row): Row {
-  const typed = projected(row)
+function typed({ buckets, ...row }: Row): Row {
+  const typed = { ...row }
   for (const name of ['streaming', 'success']) {
     if (typeof row[name] === 'number') typed[name] = row[name] === 1
   }

@@ -1,0 +1,51 @@
+/** An exact number: numerator / denominator, which is positive. */
+export interface Ratio {
+  numerator: bigint
+  denominator: bigint
+}
+
+const NANOS = 10n ** 9n
+
+/**
+ * Reads a decimal text as an integer of its smallest unit.
+ *
+ * @param text digits, at most `decimals` of them after a point.
+ */
+export function scaledDecimal(text: string, decimals: number): bigint {
+  const [whole = '', fraction = ''] = text.split('.')
+  if (fraction.length > decimals) throw new RangeError(`${text} has more than ${decimals} decimals`)
+  return BigInt(whole + fraction.padEnd(decimals, '0'))
+}
+
+/** The exact value of a finite number's shortest decimal text, as JSON has it. */
+export function ratioOf(number: number): Ratio {
+  const [decimal = '', exponent = '0'] = String(number).split('e')
+  const [whole = '', fraction = ''] = decimal.split('.')
+  const digits = BigInt(whole + fraction)
+  const power = Number(exponent) - fraction.length
+  if (power >= 0) return { numerator: digits * 10n ** BigInt(power), denominator: 1n }
+  return { numerator: digits, denominator: 10n ** BigInt(-power) }
+}
+
+/**
+ * Rounds to whole billionths, half to even.
+ *
+ * @returns the number nearest to them; null if it is too great for one.
+ */
+export function roundedToBillionths({ numerator, denominator }: Ratio): number | null {
+  const scaled = numerator * NANOS
+  const size = scaled < 0n ? -scaled : scaled
+  let nanos = size / denominator
+  const twice = (size % denominator) * 2n
+  if (twice > denominator || (twice === denominator && nanos % 2n === 1n)) nanos++
+  const number = billionths(scaled < 0n ? -nanos : nanos)
+  return Number.isFinite(number) ? number : null
+}
+
+/** The number nearest to an integer of billionths. */
+export function billionths(nanos: bigint): number {
+  const size = nanos < 0n ? -nanos : nanos
+  // Made of its decimal text, because a division of a rounded number would round twice.
+  const decimal = Number(`${size / NANOS}.${String(size % NANOS).padStart(9, '0')}`)
+  return nanos < 0n ? -decimal : decimal
+}

@@ -1,0 +1,192 @@
+import type { Place } from '../events/placed.js'
+import { type Ratio, ratioOf, roundedToBillionths } from './decimal.js'
+import type { Price, PriceBook, PricedRequest, Rate } from './price-book.js'
+
+/** What a row's cost is: the values of its columns. */
+export interface RowCost {
+  /** Null: unknown. */
+  cost_sats: number | null
+  cost_usd: number | null
+  /** Where the figure is from; null: there is none. */
+  cost_source: CostSource | null
+  /**
+   * The currency of the source's figure, from which the other one follows by an exchange rate.
+   * Null: the source has both, or there is no figure.
+   */
+  cost_currency: Currency | null
+  /** The place of the price that the figure was computed by. */
+  price: Place | null
+}
+
+export type CostSource = 'logged' | 'provider' | 'price_book'
+export type Currency = 'sats' | 'usd'
+
+/** The figures of one source. */
+export interface Figures {
+  sats: number | null
+  usd: number | null
+}
+
+/** The tokens of a request by which prices are multiplied, as events give them. */
+export interface Usage {
+  success: boolean
+  input_tokens: number | null
+  output_tokens: number | null
+  cache_read_input_tokens?: number | null
+  cache_creation_input_tokens?: number | null
+  cache_creation_1h_input_tokens?: number | null
+  audio_input_tokens?: number | null
+  image_input_tokens?: number | null
+  reasoning_output_tokens?: number | null
+  audio_output_tokens?: number | null
+}
+
+/** Everything that a request's cost depends on, beside the price book. */
+export interface CostFacts extends Usage, PricedRequest {
+  input_tokens: number | null
+  provider_cost_sats: number | null
+  provider_cost_usd?: number | null
+}
+
+/** Hundred-millionths of a dollar for a bitcoin, of 10^8 satoshis, to dollars for a satoshi. */
+const RATE_UNITS = 10n ** 16n
+const PICO = 10n ** 12n
+
+const UNPRICED: RowCost = {
+  cost_sats: null,
+  cost_usd: null,
+  cost_source: null,
+  cost_currency: null,
+  price: null,
+}
+
+/**
+ * Computes what a request cost: the figures that were logged, else the provider's own, else its
+ * usage times the price in force. A currency of which the source has no figure follows from the
+ * other one by the newest rate, and stays unknown without one.
+ *
+ * @param logged the gateway's own figures.
+ */
+export function rowCost(request: CostFacts, logged: Figures, book: PriceBook): RowCost {
+  if (logged.sats !== null || logged.usd !== null) return costOfFigures('logged', logged, request, book)
+  const { provider_cost_sats, provider_cost_usd = null } = request
+  const provided = { sats: provider_cost_sats, usd: provider_cost_usd }
+  if (provided.sats !== null || provided.usd !== null) {
+    return costOfFigures('provider', provided, request, book)
+  }
+  const price = book.priceFor(request)
+  const picos = price === null ? null : usageCost(price, request)
+  if (price === null || picos === null) return UNPRICED
+  const { currency } = price.event
+  const costs = costsOf(currency, { numerator: picos, denominator: PICO }, book.rateAt(request.timestamp))
+  return { ...costs, cost_source: 'price_book', cost_currency: currency, price: price.place }
+}
+
+/**
+ * The figures that were logged for a row, as its columns tell them. A row without a source is from
+ * before costs were computed, or from another program.
+ */
+export function loggedFigures(row: Omit<RowCost, 'price'>): Figures {
+  const { cost_sats, cost_usd, cost_source, cost_currency } = row
+  if (cost_source === null) return { sats: cost_sats, usd: cost_usd }
+  if (cost_source !== 'logged') return { sats: null, usd: null }
+  return {
+    sats: cost_currency === 'usd' ? null : cost_sats,
+    usd: cost_currency === 'sats' ? null : cost_usd,
+  }
+}
+
+/** Whether two costs have the same columns. */
+export function isSameCost(a: RowCost, b: RowCost): boolean {
+  return (
+    a.cost_sats === b.cost_sats &&
+    a.cost_usd === b.cost_usd &&
+    a.cost_source === b.cost_source &&
+    a.cost_currency === b.cost_currency &&
+    a.price?.segmentId === b.price?.segmentId &&
+    a.price?.byteOffset === b.price?.byteOffset
+  )
+}
+
+function costOfFigures(
+  source: 'logged' | 'provider',
+  { sats, usd }: Figures,
+  { timestamp }: CostFacts,
+  book: PriceBook,
+): RowCost {
+  const cost = { cost_source: source, cost_sats: sats, cost_usd: usd, price: null }
+  if (sats !== null && usd !== null) return { ...cost, cost_currency: null }
+  const currency = sats === null ? 'usd' : 'sats'
+  const rate = book.hasRates ? book.rateAt(timestamp) : null
+  if (rate === null) return { ...cost, cost_currency: currency }
+  // A figure stays as it was given, with more digits than billionths too.
+  const other = converted(currency, ratioOf(sats ?? usd ?? 0), rate)
+  return {
+    ...cost,
+    cost_sats: sats ?? other,
+    cost_usd: usd ?? other,
+    cost_currency: currency,
+  }
+}
+
+/** Both costs, each rounded once, from the exact amount. */
+function costsOf(
+  currency: Currency,
+  amount: Ratio,
+  rate: Rate | null,
+): Pick<RowCost, 'cost_sats' | 'cost_usd'> {
+  const own = roundedToBillionths(amount)
+  const other = rate === null ? null : converted(currency, amount, rate)
+  return currency === 'sats' ? { cost_sats: own, cost_usd: other } : { cost_sats: other, cost_usd: own }
+}
+
+/** An amount of one currency in the other one. */
+function converted(from: Currency, { numerator, denominator }: Ratio, { usdPerBtc }: Rate): number | null {
+  return from === 'sats'
+    ? roundedToBillionths({ numerator: numerator * usdPerBtc, denominator: denominator * RATE_UNITS })
+    : roundedToBillionths({ numerator: numerator * RATE_UNITS, denominator: denominator * usdPerBtc })
+}
+
+/**
+ * Multiplies usage by a price. Each token costs what its part costs, and a part without a price of
+ * its own what its whole costs.
+ *
+ * @returns in millionths of millionths of the currency's unit; null if a number of tokens that is
+ *   priced is unknown, or if the parts are more than their whole.
+ */
+export function usageCost({ perToken, perRequest }: Price, usage: Usage): bigint | null {
+  const { success, input_tokens, output_tokens } = usage
+  // Nobody says that a failure without usage was billed.
+  if (!success && input_tokens === null && output_tokens === null) return null
+  const oneHour = usage.cache_creation_1h_input_tokens ?? 0
+  const creation = usage.cache_creation_input_tokens ?? oneHour
+  if (oneHour > creation) return null
+  const input = wholeCost(input_tokens, perToken.input, [
+    [usage.cache_read_input_tokens, perToken.cache_read_input],
+    [creation - oneHour, perToken.cache_creation_input],
+    [oneHour, perToken.cache_creation_1h_input ?? perToken.cache_creation_input],
+    [usage.audio_input_tokens, perToken.audio_input],
+    [usage.image_input_tokens, perToken.image_input],
+  ])
+  const output = wholeCost(output_tokens, perToken.output, [
+    [usage.reasoning_output_tokens, perToken.reasoning_output],
+    [usage.audio_output_tokens, perToken.audio_output],
+  ])
+  return input === null || output === null ? null : perRequest + input + output
+}
+
+type Part = readonly [tokens: number | null | undefined, price: bigint | undefined]
+
+/** The cost of all tokens of a kind, of which parts have prices of their own. */
+function wholeCost(tokens: number | null, price: bigint | undefined, parts: readonly Part[]): bigint | null {
+  if (price === undefined && parts.every(([, ofPart]) => ofPart === undefined)) return 0n
+  if (tokens === null) return null
+  let rest = tokens
+  let cost = 0n
+  for (const [count, ofPart] of parts) {
+    if (ofPart === undefined) continue
+    rest -= count ?? 0
+    cost += BigInt(count ?? 0) * ofPart
+  }
+  return rest < 0 ? null : cost + BigInt(rest) * (price ?? 0n)
+}

@@ -1,0 +1,107 @@
+import {
+  type ExchangeRateObserved,
+  PRICE_PARTS,
+  type PricePart,
+  type PriceSet,
+} from '../../events/event-types.js'
+import { type PlacedPrice, type PlacedRate, PriceBook } from '../../folds/price-book.js'
+import type { Database } from './connection/database.js'
+import type { RowValue } from './row-queue.js'
+
+/** A row of `prices`. A part without a price of its own is null. */
+export interface PriceRow
+  extends Omit<PriceSet, 'type' | 'per_million'>,
+    Readonly<Record<PricePart, string | null>> {
+  segment_id: number
+  byte_offset: number
+}
+
+/** A row of `exchange_rates`. */
+export interface RateRow extends Omit<ExchangeRateObserved, 'type'> {
+  segment_id: number
+  byte_offset: number
+}
+
+/** Price events that are stored. */
+export interface StoredPrices {
+  prices: PlacedPrice[]
+  rates: PlacedRate[]
+}
+
+const PRICE_COLUMNS = [
+  'segment_id',
+  'byte_offset',
+  'provider',
+  'model',
+  'valid_from',
+  'currency',
+  ...PRICE_PARTS,
+  'per_request',
+  'service_tier',
+  'min_input_tokens',
+  'source',
+] as const satisfies readonly (keyof PriceRow)[]
+
+/**
+ * Reads prices and rates.
+ *
+ * @param condition the SQL of a condition on their columns, with `values` for its placeholders.
+ */
+export function readPrices(database: Database, condition = 'TRUE', ...values: RowValue[]): StoredPrices {
+  const select = <Row>(table: string) =>
+    database.prepare<RowValue[], Row>(`SELECT * FROM ${table} WHERE ${condition}`).all(...values)
+  return {
+    prices: select<PriceRow>('prices').map(placedPrice),
+    rates: select<RateRow>('exchange_rates').map(placedRate),
+  }
+}
+
+/** Reads everything that costs are computed by. */
+export function readPriceBook(database: Database): PriceBook {
+  const { prices, rates } = readPrices(database)
+  return PriceBook.EMPTY.with(prices, rates)
+}
+
+export function insertPrices(database: Database, { prices, rates }: StoredPrices): void {
+  const price = database.prepare(
+    `INSERT INTO prices (${PRICE_COLUMNS.join(', ')}) VALUES (${PRICE_COLUMNS.map(() => '?').join(', ')})`,
+  )
+  for (const { event, segmentId, byteOffset } of prices) {
+    const { per_million, ...columns } = event
+    const row = { ...columns, ...per_million, segment_id: segmentId, byte_offset: byteOffset }
+    price.run(...PRICE_COLUMNS.map((column) => row[column] ?? null))
+  }
+  const rate = database.prepare('INSERT INTO exchange_rates VALUES (?, ?, ?, ?, ?)')
+  for (const { event, segmentId, byteOffset } of rates) {
+    rate.run(segmentId, byteOffset, event.observed_at, event.usd_per_btc, event.source)
+  }
+}
+
+/** Deletes the prices and rates of segments after a given one. */
+export function clearPrices(database: Database, afterSegmentId: number): void {
+  for (const table of ['prices', 'exchange_rates']) {
+    database.prepare(`DELETE FROM ${table} WHERE segment_id > ?`).run(afterSegmentId)
+  }
+}
+
+function placedPrice({ segment_id, byte_offset, ...row }: PriceRow): PlacedPrice {
+  const parts = PRICE_PARTS.flatMap((part) => (row[part] === null ? [] : [[part, row[part]]]))
+  const event: PriceSet = {
+    type: 'price_set',
+    provider: row.provider,
+    model: row.model,
+    valid_from: row.valid_from,
+    currency: row.currency,
+    per_million: parts.length === 0 ? null : Object.fromEntries(parts),
+    per_request: row.per_request,
+    service_tier: row.service_tier,
+    min_input_tokens: row.min_input_tokens,
+    source: row.source,
+  }
+  return { event, segmentId: segment_id, byteOffset: byte_offset }
+}
+
+function placedRate({ segment_id, byte_offset, ...row }: RateRow): PlacedRate {
+  const event: ExchangeRateObserved = { type: 'exchange_rate_observed', ...row }
+  return { event, segmentId: segment_id, byteOffset: byte_offset }
+}

@@ -1,0 +1,83 @@
+import type { TimeRange } from '../../folds/price-book.js'
+import { joinRanges } from '../../folds/repricing.js'
+import type { Database } from './connection/database.js'
+import { pageOf, type RequestColumns, STORED_COLUMNS } from './stored-requests.js'
+
+/** A repricing that is pending. The first one is at work. */
+export interface RepricingRow {
+  id: number
+  /** Rows with a timestamp from this one on, and before the next one. */
+  from_timestamp: string
+  until_timestamp: string
+  /** The last row that was repriced, in the order of (timestamp, id). */
+  cursor_timestamp: string
+  cursor_id: number
+  /** Rows with greater ids had all prices when they came. */
+  through_id: number
+  /** Whether the rows are from before costs were computed. */
+  is_first: number
+}
+
+export function readRepricings(database: Database): RepricingRow[] {
+  return database.prepare<[], RepricingRow>('SELECT * FROM repricing ORDER BY id').all()
+}
+
+/**
+ * Adds timestamps to what is pending. Rows that were repriced already are repriced again if they
+ * are among them.
+ *
+ * @param throughId the last row that may not have all prices.
+ */
+export function addToRepricing(database: Database, range: TimeRange, throughId: number): void {
+  const last = readRepricings(database).at(-1)
+  // The first repricing of an old database counts each row once.
+  const pending = last === undefined || last.is_first !== 0 ? null : last
+  const left = pending && { from: pending.cursor_timestamp, until: pending.until_timestamp }
+  const { from, until } = joinRanges(range, left) ?? range
+  const goesOn = pending !== null && from === pending.cursor_timestamp
+  database
+    .prepare('INSERT OR REPLACE INTO repricing VALUES (?, ?, ?, ?, ?, ?, FALSE)')
+    .run(
+      pending?.id ?? null,
+      from,
+      until,
+      from,
+      goesOn ? pending.cursor_id : Number.MIN_SAFE_INTEGER,
+      Math.max(throughId, pending?.through_id ?? 0),
+    )
+}
+
+/** SQL for the rows that are left to be repriced; `id` is one of its five placeholders. */
+const LEFT_SQL = `FROM requests WHERE (timestamp, id) > (?, ?) AND timestamp < ? AND id <= ?
+  AND (segment_id IS NOT NULL OR completed_segment_id IS NOT NULL)`
+
+/** Reads the next rows to reprice, and moves the cursor past them; ends the repricing after the last. */
+export function takeRowsToReprice(
+  database: Database,
+  pending: RepricingRow,
+  maxRows: number,
+): RequestColumns[] {
+  const statement = database.prepare<[string, number, string, number, number], RequestColumns>(
+    `SELECT ${STORED_COLUMNS} ${LEFT_SQL} ORDER BY timestamp, id LIMIT ?`,
+  )
+  const { id, cursor_timestamp, cursor_id, until_timestamp, through_id } = pending
+  const rows = pageOf(statement.iterate(cursor_timestamp, cursor_id, until_timestamp, through_id, maxRows))
+  const last = rows.at(-1)
+  if (last === undefined) database.prepare('DELETE FROM repricing WHERE id = ?').run(id)
+  else {
+    database
+      .prepare('UPDATE repricing SET cursor_timestamp = ?, cursor_id = ? WHERE id = ?')
+      .run(last.timestamp, last.id, id)
+  }
+  return rows
+}
+
+/** How many rows are left to be repriced. */
+export function countRowsToReprice(database: Database): number {
+  const statement = database.prepare<[string, number, string, number], number>(`SELECT count(*) ${LEFT_SQL}`)
+  const counts = readRepricings(database).map(
+    ({ cursor_timestamp, cursor_id, until_timestamp, through_id }) =>
+      statement.pluck().get(cursor_timestamp, cursor_id, until_timestamp, through_id) ?? 0,
+  )
+  return counts.reduce((sum, count) => sum + count, 0)
+}
