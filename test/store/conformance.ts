@@ -36,6 +36,17 @@ interface Commit {
 const [FIRST, SECOND] = [20261122000, 20261123000] as const
 const KINDS = ['usual', 'bulk'] as const
 
+/** Late lines are never written in bulk, where held completions would be applied in another order. */
+function withoutLateBulk(commits: readonly Commit[]): Commit[] {
+  let newest = 0
+  return commits.map((commit) => {
+    const ids = commit.batches.flat().map(({ segmentId }) => segmentId)
+    const isLate = ids.some((id, index) => id < Math.max(newest, ...ids.slice(0, index)))
+    newest = Math.max(newest, ...ids)
+    return isLate ? { ...commit, kind: 'usual' } : commit
+  })
+}
+
 /** Checks that a store keeps the contract of src/store/port.ts. */
 export function conformance(name: string, open: () => Promise<OpenedStore>): void {
   const withStore = async (check: (opened: OpenedStore) => Promise<void>) => {
@@ -121,7 +132,7 @@ export function conformance(name: string, open: () => Promise<OpenedStore>): voi
     }, async () => {
       await fc.assert(
         fc.asyncProperty(commits(lines([FIRST, SECOND])), (made) =>
-          withStore((opened) => expectModel(opened, made)),
+          withStore((opened) => expectModel(opened, withoutLateBulk(made))),
         ),
         { numRuns: 40 },
       )
