@@ -1,11 +1,12 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { DATE_FORMATS, type DateFormat } from '../../maintenance/reconcile/bill-dates.js'
 import { MODEL_NAMES, type ModelNames } from '../../maintenance/reconcile/model-names.js'
-import { PRESET_NAMES, type PresetName } from '../../maintenance/reconcile/presets.js'
+import { PRESET_NAMES, PRESETS, type PresetName } from '../../maintenance/reconcile/presets.js'
 import { parseTolerance, TOLERANCE_WORDS } from '../../maintenance/reconcile/tolerance.js'
+import type { TimeZone } from '../../queries/window/time-zone.js'
 import { pageWidth, printAnswer } from '../output/standard-output.js'
 import type { ProgramCommand } from '../run/command.js'
-import { parsePath } from '../run/options.js'
+import { parsePath, parseTimeZone } from '../run/options.js'
 
 interface ReconcileFlags {
   db: string
@@ -17,7 +18,7 @@ interface ReconcileFlags {
   tokensColumn?: string[]
   dateFormat?: DateFormat
   currency: 'usd' | 'sats'
-  timezone: string
+  timezone?: TimeZone
   by: 'response_model' | 'model'
   modelNames?: ModelNames
   alias?: Record<string, string>
@@ -54,10 +55,10 @@ export function addReconcile(program: ProgramCommand): void {
       DATE_FORMATS,
     )
     .choiceOption('--currency <currency>', 'the currency of the bill', ['usd', 'sats'], 'usd')
-    .option(
+    .settingOption(
       '--timezone <zone>',
-      'the time zone (IANA) by whose days both sides are compared; dates of the bill are its days',
-      'UTC',
+      'the zone by whose days both sides are compared, by its name in the IANA database: Europe/Berlin; dates of the bill are its days; UTC by default',
+      parseTimeZone,
     )
     .choiceOption(
       '--by <model>',
@@ -113,7 +114,13 @@ async function runReconcile(flags: ReconcileFlags, command: Command): Promise<vo
     command.error(`error: reconcile needs '--preset', or the bill's columns: add ${missing.join(', ')}`)
   }
   const columns = { date: dateColumn, model: modelColumn, cost: costColumn, tokens: tokensColumn }
-  const asked = { ...options, database, aliases, columns }
+  // The environment's zone isn't meant for an export that has days of UTC.
+  const isMeant =
+    command.getOptionValueSource('timezone') === 'cli' ||
+    flags.preset === undefined ||
+    !PRESETS[flags.preset].isByDay
+  const timezone = isMeant ? flags.timezone?.name : undefined
+  const asked = { ...options, database, aliases, columns, timezone }
   try {
     resolveOptions(asked)
   } catch (error) {

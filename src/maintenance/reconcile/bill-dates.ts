@@ -1,5 +1,5 @@
 import { canonicalTimestamp } from '../../events/timestamp.js'
-import { dayOf } from './zone-days.js'
+import type { TimeZone } from '../../queries/window/time-zone.js'
 
 export const DATE_FORMATS = ['dmy', 'mdy', 'ymd'] as const
 
@@ -11,10 +11,12 @@ export interface BillTimes {
   /** Undefined: dates and times are those of RFC 3339, `2026-11-22` or `2026-11-22T19:43:00Z`. */
   format: DateFormat | undefined
   /** The time zone by whose days the bill is compared. */
-  timezone: string
-  /** The zone of times that have no offset themselves. */
-  writtenIn: string
+  timezone: TimeZone
+  /** Whether times without an offset are UTC. Otherwise they are of that zone, as dates are. */
+  isWrittenInUtc: boolean
 }
+
+const DAY_MS = 86_400_000
 
 const TIME = String.raw`(?:[Tt ]+(\d{2}:\d{2})(?::(\d{2})(\.\d+)?)?)?`
 const RFC_DATE = new RegExp(String.raw`^(\d{4})-(\d{2})-(\d{2})${TIME}$`)
@@ -23,24 +25,25 @@ const OTHER_DATE = new RegExp(String.raw`^(\d{1,4})([./-])(\d{1,2})\2(\d{1,4})${
 /**
  * The day of a bill's line: `2026-11-22`.
  *
- * A date is a day as it stands, and so is a time without an offset, unless the bill is known to be
- * written in another zone than the one it is compared by. Any other time is an instant, whose day
- * depends on the zone.
+ * A date is a day as it stands, and so is a time without an offset, unless it is known to be UTC. Any
+ * other time is an instant, whose day depends on the zone.
  *
  * @returns the day, or else what is wrong with the text.
  */
 export function billDay(text: string, times: BillTimes): { day: string } | { problem: string } {
   const instant = canonicalTimestamp(text)
-  if (instant !== null) return { day: dayOf(Date.parse(instant), times.timezone) }
+  if (instant !== null) return { day: dayOf(instant, times.timezone) }
   const parts = times.format === undefined ? rfcParts(text) : formattedParts(text, times.format)
   if (parts === null) return { problem: problemOf(text, times.format) }
   const day = `${parts.year}-${parts.month.padStart(2, '0')}-${parts.day.padStart(2, '0')}`
   const { time = '00:00', second = '00', fraction = '' } = parts
   const local = canonicalTimestamp(`${day}T${time}:${second}${fraction}Z`)
   if (local === null) return { problem: `found the date '${text}', and there is no such day or time` }
-  if (parts.time === undefined || times.writtenIn === times.timezone) return { day }
-  // Only exports are known to be written in another zone, and that is UTC.
-  return { day: dayOf(Date.parse(local), times.timezone) }
+  return { day: parts.time === undefined || !times.isWrittenInUtc ? day : dayOf(local, times.timezone) }
+}
+
+function dayOf(instant: string, timezone: TimeZone): string {
+  return timezone.localText(Date.parse(instant)).slice(0, 10)
 }
 
 interface DateParts {
@@ -77,4 +80,9 @@ function problemOf(text: string, format: DateFormat | undefined): string {
   const found = `found the date '${text}', expected 2026-11-22 or 2026-11-22T19:43:00Z`
   if (!OTHER_DATE.test(text)) return found
   return `${found}; say by the date format whether the day (dmy), the month (mdy) or the year (ymd) comes first`
+}
+
+/** The day that many days after a day, whatever the zone. */
+export function addDays(day: string, count: number): string {
+  return new Date(Date.parse(`${day}T00:00:00.000Z`) + count * DAY_MS).toISOString().slice(0, 10)
 }

@@ -1,8 +1,8 @@
 import { decimalText } from './amount.js'
+import { addDays } from './bill-dates.js'
 import { type Entry, sumOf } from './comparison.js'
 import { likelyName } from './model-names.js'
 import { sizeOf } from './tolerance.js'
-import { addDays } from './zone-days.js'
 
 /**
  * Why a day and model may differ:

@@ -1,11 +1,11 @@
 import { canonicalTimestamp } from '../../events/timestamp.js'
 import type { CostsBy } from '../../queries/costs/model-costs.js'
+import { TimeZone } from '../../queries/window/time-zone.js'
 import type { BillOptions } from './bill.js'
 import type { DateFormat } from './bill-dates.js'
 import type { ModelNames } from './model-names.js'
 import { type BillColumns, PRESETS, type PresetName } from './presets.js'
 import { parseTolerance, TOLERANCE_WORDS, type Tolerance } from './tolerance.js'
-import { dayOf } from './zone-days.js'
 
 export interface ReconcileOptions {
   /** The database's path. */
@@ -43,7 +43,7 @@ export interface ReconcileOptions {
 /** Options with their defaults. */
 export interface ResolvedOptions extends BillOptions {
   by: CostsBy
-  timezone: string
+  timezone: TimeZone
   tolerance: string
   allowed: Tolerance
 }
@@ -51,13 +51,14 @@ export interface ResolvedOptions extends BillOptions {
 /**
  * Checks options and fills in their defaults.
  *
- * @throws RangeError whose message begins with the name of the option that is wrong.
+ * @throws RangeError whose message begins with the name of the option that is wrong; QueryError
+ *   INVALID_TIMEZONE
  */
 export function resolveOptions(options: ReconcileOptions): ResolvedOptions {
   const { currency = 'usd', timezone = 'UTC', by = 'response_model', tolerance = '1%' } = options
   const allowed = parseTolerance(tolerance)
   if (allowed === null) throw new RangeError(`tolerance: found '${tolerance}', expected ${TOLERANCE_WORDS}`)
-  checkTimezone(timezone)
+  const zone = new TimeZone(timezone)
   for (const name of ['since', 'until'] as const) {
     const day = options[name]
     if (day === undefined || canonicalTimestamp(`${day}T00:00:00Z`) !== null) continue
@@ -72,23 +73,15 @@ export function resolveOptions(options: ReconcileOptions): ResolvedOptions {
   }
   return {
     columns: columnsOf(options),
-    times: { format: options.dateFormat, timezone, writtenIn: preset === undefined ? timezone : 'UTC' },
+    times: { format: options.dateFormat, timezone: zone, isWrittenInUtc: preset !== undefined },
     currency,
     modelNames: options.modelNames ?? preset?.modelNames ?? 'exact',
     aliases: options.aliases ?? {},
     preset,
     by,
-    timezone,
+    timezone: zone,
     tolerance,
     allowed,
-  }
-}
-
-function checkTimezone(timezone: string): void {
-  try {
-    dayOf(0, timezone)
-  } catch {
-    throw new RangeError(`timezone: found '${timezone}', expected an IANA time zone such as Europe/Berlin`)
   }
 }
 

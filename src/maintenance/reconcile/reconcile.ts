@@ -2,6 +2,7 @@ import { addCosts, type CostsBy, type ModelCosts, modelCosts } from '../../queri
 import { InputError } from '../errors.js'
 import { readFrom } from '../read-from.js'
 import { type Bill, type Billed, readBill } from './bill.js'
+import { addDays } from './bill-dates.js'
 import {
   amountsOf,
   compareEntry,
@@ -18,7 +19,6 @@ import {
 import { type LargestDifference, largestDifference } from './largest-difference.js'
 import { type ModelNames, modelKey } from './model-names.js'
 import { type ReconcileOptions, resolveOptions } from './options.js'
-import { addDays, startOfDay } from './zone-days.js'
 
 /** What `reconcile` prints with `--json`. Amounts are exact decimal texts in its currency. */
 export interface Reconciliation {
@@ -55,7 +55,8 @@ const MAX_DAYS = 3660
  * Compares a bill with what was logged, by day and model. It only reads.
  *
  * @throws InputError FILE_UNREADABLE, INVALID_CSV, INVALID_VALUE; RangeError if options are wrong or
- *   don't fit; QueryError PROVIDER_NOT_FOUND; DatabaseError
+ *   don't fit; QueryError INVALID_TIMEZONE,
+ *   PROVIDER_NOT_FOUND; DatabaseError
  */
 export async function reconcile(options: ReconcileOptions): Promise<Reconciliation> {
   const asked = resolveOptions(options)
@@ -65,8 +66,10 @@ export async function reconcile(options: ReconcileOptions): Promise<Reconciliati
   const entries = readFrom(options.database, (database) =>
     database.transaction(() =>
       days.flatMap((day) => {
-        const since = new Date(startOfDay(day, timezone)).toISOString()
-        const before = new Date(startOfDay(addDays(day, 1), timezone)).toISOString()
+        const [since, before] = [day, addDays(day, 1)].map((date) => {
+          const midnight = Date.parse(`${date}T00:00:00.000Z`)
+          return new Date(timezone.instantAt(midnight, 'start')).toISOString()
+        })
         const logged = modelCosts(database, { since, before, provider: options.provider, currency, by })
         return entriesOf(day, bill.days.get(day) ?? new Map(), logged, modelNames)
       }),
@@ -83,7 +86,7 @@ export async function reconcile(options: ReconcileOptions): Promise<Reconciliati
   return {
     currency,
     by,
-    timezone,
+    timezone: timezone.name,
     provider: options.provider ?? null,
     since: days[0] ?? '',
     until: days.at(-1) ?? '',

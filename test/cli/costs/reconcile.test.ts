@@ -92,7 +92,7 @@ test('wrong use is refused with exit code 2, a wrong bill with 1', async ({ data
   }
   expect(await failing()).toMatch(/^2 .*add --date-column, --model-column, --cost-column/)
   expect(await failing(...COLUMNS, '--tolerance', '5 usd')).toMatch(/^2 .*Expected a percentage such as 1%/)
-  expect(await failing(...COLUMNS, '--timezone', 'Berlin')).toMatch(/^2 .*expected an IANA time zone/)
+  expect(await failing(...COLUMNS, '--timezone', 'Berlin')).toMatch(/^2 .*the nearest is Europe\/Berlin/)
   expect(await failing(...COLUMNS, '--currency', 'eur')).toMatch(/^2 .*usd, sats/)
   expect(await failing(...COLUMNS, '--alias', 'x')).toMatch(/^2 .*Expected billed=logged/)
   expect(await failing('--preset', 'openai', '--timezone', 'Asia/Tokyo')).toMatch(
@@ -102,4 +102,20 @@ test('wrong use is refused with exit code 2, a wrong bill with 1', async ({ data
   expect(await failing(...COLUMNS, '--date-format', 'mdy', '--provider', 'nobody')).toMatch(
     /^1 .*'nobody' not found/,
   )
+})
+
+test('the environment gives a zone to bills, but not to exports that have days of UTC', async ({
+  database,
+}) => {
+  const environment = { REQUEST_JOURNAL_TIMEZONE: 'Asia/Tokyo', COLUMNS: '' }
+  const bill = prepare(database, 'day,model,cost\n2026-11-01T15:30:00Z,gpt-4o,1\n')
+  expect((await bill([...COLUMNS, '--json'], environment)).json).toMatchObject({
+    timezone: 'Asia/Tokyo',
+    since: '2026-11-02',
+  })
+  const preset = prepare(database, 'usage_date_utc,model,cost_usd\n2026-11-01,gpt-4o,1\n')
+  expect((await preset(['--preset', 'anthropic', '--json'], environment)).json).toMatchObject({
+    timezone: 'UTC',
+    since: '2026-11-01',
+  })
 })

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { type BillTimes, billDay } from '../../../src/maintenance/reconcile/bill-dates.js'
+import { TimeZone } from '../../../src/queries/window/time-zone.js'
 
-const UTC: BillTimes = { format: undefined, timezone: 'UTC', writtenIn: 'UTC' }
-const BERLIN: BillTimes = { ...UTC, timezone: 'Europe/Berlin', writtenIn: 'Europe/Berlin' }
+const UTC: BillTimes = { format: undefined, timezone: TimeZone.UTC, isWrittenInUtc: false }
+const BERLIN: BillTimes = { ...UTC, timezone: new TimeZone('Europe/Berlin') }
 
 test.each([
   ['2026-11-22', UTC, '2026-11-22'],
@@ -12,8 +13,8 @@ test.each([
   ['2026-11-22T00:30:00+02:00', UTC, '2026-11-21'],
   ['2026-11-22 23:30:00.123', BERLIN, '2026-11-22'],
   ['2026-11-22 23:30', UTC, '2026-11-22'],
-  ['2026-11-22 23:30:00', { ...BERLIN, writtenIn: 'UTC' }, '2026-11-23'],
-  ['2026-11-22', { ...BERLIN, writtenIn: 'UTC' }, '2026-11-22'],
+  ['2026-11-22 23:30:00', { ...BERLIN, isWrittenInUtc: true }, '2026-11-23'],
+  ['2026-11-22', { ...BERLIN, isWrittenInUtc: true }, '2026-11-22'],
   ['11/12/2026', { ...UTC, format: 'dmy' }, '2026-12-11'],
   ['11/12/2026', { ...UTC, format: 'mdy' }, '2026-11-12'],
   ['1.2.2026 10:00', { ...UTC, format: 'dmy' }, '2026-02-01'],

@@ -327,7 +327,7 @@ describe('refuses, with the line,', () => {
 test('refuses options that are wrong', async ({ database }) => {
   const ask = (options: Partial<ReconcileOptions>) => compare(database, `${HEADER}2026-11-01,m,1\n`, options)
   await expect(ask({ timezone: 'Mars/Base' })).rejects.toThrow(
-    /^timezone: found 'Mars\/Base', expected an IANA/,
+    /^Invalid timezone 'Mars\/Base', expected a name of the IANA/,
   )
   await expect(ask({ tolerance: '1 percent' })).rejects.toThrow(/^tolerance: found '1 percent'/)
   await expect(ask({ since: '1.11.2026' })).rejects.toThrow(/^since: found '1.11.2026', expected a day/)
