@@ -58,7 +58,7 @@ async function appendAndWatch(
   projector: DemoProjector,
 ): Promise<ProjectionWatch> {
   const { openJournal } = await import('../journal/append/journal.js')
-  const { demoEvents } = await import('./demo/demo-events.js')
+  const { demoBook, demoEvents } = await import('./demo/demo-events.js')
   const { ProjectionWatch } = await import('./demo/demo-watch.js')
   const appendedAt: number[] = []
   const watch = new ProjectionWatch(databasePath, appendedAt)
@@ -66,7 +66,12 @@ async function appendAndWatch(
   const journal = openJournal({ directory })
   const startedAt = performance.now()
   try {
-    const events = demoEvents(EVENTS, SEED)
+    const book = demoBook(Date.now())
+    for (const event of book) {
+      appendedAt.push(performance.now())
+      journal.append(event)
+    }
+    const events = demoEvents(EVENTS - book.length, SEED)
     while (watch.projected < EVENTS) {
       const elapsedMs = performance.now() - startedAt
       if (elapsedMs > GIVE_UP_MS) throw new CommandFailure(gaveUp(appendedAt.length, watch))

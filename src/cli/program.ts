@@ -1,7 +1,10 @@
 import { VERSION } from '../package/package-files.js'
 import { addAppend } from './append.js'
 import { addArchive } from './archive.js'
+import { addPrices } from './costs/prices.js'
+import { addRates } from './costs/rates.js'
 import { addReconcile } from './costs/reconcile.js'
+import { addReprice } from './costs/reprice.js'
 import { addDemo } from './demo.js'
 import { addDoctor } from './doctor.js'
 import { addExport } from './export.js'
@@ -59,6 +62,9 @@ Begin with:
   addRequests(program)
   addShow(program)
   addExport(program)
+  addPrices(program)
+  addReprice(program)
+  addRates(program)
   addServe(program)
   addArchive(program)
   addPrune(program)

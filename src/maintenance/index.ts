@@ -6,6 +6,18 @@ export {
   type DoctorReport,
   doctor,
 } from './doctor/doctor.js'
+export { InputError, type InputErrorCode } from './errors.js'
+export {
+  type PriceImport,
+  type PriceImportOptions,
+  type PriceProposal,
+  type PriceSource,
+  planPriceImport,
+  priceEvents,
+} from './prices/import-prices.js'
+export { planRateImport, type RateChange, type RateImport } from './prices/import-rates.js'
+export type { PriceChange, PriceDiff } from './prices/price-diff.js'
+export type { LeftOutModel, Likeness } from './prices/price-list.js'
 export { type PruneOptions, type PruneResult, prune } from './prune.js'
 export type {
   ReconciledAmounts,
@@ -21,6 +33,13 @@ export type { ReconcileOptions } from './reconcile/options.js'
 export type { PresetName } from './reconcile/presets.js'
 export { type Reconciliation, reconcile } from './reconcile/reconcile.js'
 export { type RedateOptions, type RedateResult, redate } from './redate.js'
+export {
+  type CostSums,
+  type RepricedGroup,
+  type RepriceOptions,
+  type RepriceReport,
+  reprice,
+} from './reprice.js'
 export {
   type DatabaseStatus,
   type SegmentStatus,

@@ -1,5 +1,12 @@
 export { type Database, openDatabaseReadOnly } from '../store/sqlite/connection/database.js'
 export { DatabaseError, type DatabaseErrorCode } from '../store/sqlite/connection/errors.js'
+export {
+  type PriceAnswer,
+  type PriceInForce,
+  type PricesOptions,
+  prices,
+} from './costs/prices.js'
+export { type UnpricedAnswer, type UnpricedModel, unpriced } from './costs/unpriced.js'
 export { QueryError, type QueryErrorCode } from './errors.js'
 export { type ExportedRequest, type ExportOptions, exportRequests } from './rows/export.js'
 export type { JournalPlace } from './rows/full-row.js'

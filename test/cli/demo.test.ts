@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, type TestContext, test } from 'vitest'
-import { demoEvents } from '../../src/cli/demo/demo-events.js'
+import { demoBook, demoEvents } from '../../src/cli/demo/demo-events.js'
 import { findDifferences } from '../support/checker.js'
 import { PROGRAM, run } from '../support/program.js'
 
@@ -53,12 +53,22 @@ test.concurrent('shows everything within 20 s, leaves the files and no process',
   const database = join(folder, name, 'requests.db')
   expect(output()).toContain(`REQUEST_JOURNAL_DIR=${journal}\n`)
   expect(output()).toContain(`REQUEST_JOURNAL_DB=${database}\n`)
-  const requests = [...demoEvents(EVENTS, 20261122)].filter((event) => event.type !== 'stream_completed')
+  const requests = [...demoEvents(EVENTS - demoBook(0).length, 20261122)].filter(
+    (event) => event.type !== 'stream_completed',
+  )
   expect(run(['status', '--journal', journal, '--db', database, '--json']).json).toMatchObject({
     database: { requests: requests.length, rejected: 0, held: 0, projector_running: false },
     lag_bytes: 0,
   })
   expect(findDifferences(journal, database)).toEqual([])
+  const place = ['--db', database, '--json']
+  expect(run(['prices', ...place]).json['prices']).toHaveLength(5)
+  expect(run(['prices', 'unpriced', ...place]).json['unpriced']).toEqual([])
+  expect(run(['reprice', '--dry-run', ...place]).json['total']).toMatchObject({
+    changed: 0,
+    old: { sats: expect.any(Number), usd: expect.any(Number) },
+    difference: { sats: 0, usd: 0 },
+  })
   expect(processesIn(folder)).toBe('')
 })
 

@@ -1,4 +1,4 @@
-import type { RequestLog, StreamCompletion } from '../../events/event-types.js'
+import type { PriceInput, RateInput, RequestLog, StreamCompletion } from '../../events/event-types.js'
 
 interface DemoModel {
   model: string
@@ -9,31 +9,38 @@ interface DemoModel {
   share: number
   /** The median of its latency, of a stream to the first byte. */
   medianMs: number
-  satsPerInputToken: number
-  satsPerOutputToken: number
+  /** What a million tokens cost in dollars. */
+  input: string
+  /** Null: the model has no cache. */
+  cacheReadInput: string | null
+  output: string
 }
 
 /** The models, each with the members of {@link DemoModel} in their order. */
 const MODELS = (
   [
-    ['gpt-4o', 'openai', 'quality', 'frontier', 0.24, 780, 0.0025, 0.01],
-    ['gpt-4o-mini', 'openai', 'cheap', 'standard', 0.27, 410, 0.00015, 0.0006],
-    ['claude-sonnet-4', 'anthropic', 'quality', 'frontier', 0.2, 920, 0.003, 0.015],
-    ['mistral-small', 'mistral', 'cheap', 'standard', 0.14, 350, 0.0001, 0.0003],
-    ['llama-3.3-70b', 'vllm', 'local', 'local', 0.15, 640, 0, 0],
+    ['gpt-4o', 'openai', 'quality', 'frontier', 0.24, 780, '2.5', '1.25', '10'],
+    ['gpt-4o-mini', 'openai', 'cheap', 'standard', 0.27, 410, '0.15', '0.075', '0.6'],
+    ['claude-sonnet-4', 'anthropic', 'quality', 'frontier', 0.2, 920, '3', '0.3', '15'],
+    ['mistral-small', 'mistral', 'cheap', 'standard', 0.14, 350, '0.1', null, '0.3'],
+    ['llama-3.3-70b', 'vllm', 'local', 'local', 0.15, 640, '0', null, '0'],
   ] as const
 ).map(
-  ([model, provider, policy, tier, share, medianMs, satsPerInputToken, satsPerOutputToken]): DemoModel => ({
+  ([model, provider, policy, tier, share, medianMs, input, cacheReadInput, output]): DemoModel => ({
     model,
     provider,
     policy,
     tier,
     share,
     medianMs,
-    satsPerInputToken,
-    satsPerOutputToken,
+    input,
+    cacheReadInput,
+    output,
   }),
 )
+
+const USD_PER_BTC = '67000'
+const HOUR_MS = 3_600_000
 
 const FAILURES: readonly { status: number; message: string; hasProvider: boolean }[] = [
   { status: 429, message: 'rate limit reached, retry after 20 s', hasProvider: true },
@@ -49,6 +56,27 @@ const TEAMS = ['search', 'support', 'research', 'billing']
 
 /** How many events lie between a stream's beginning and its end. */
 const STREAM_LENGTH = 60
+
+/**
+ * The starting book: what each model costs in dollars, and the exchange rate of this hour, from which
+ * the costs in satoshis follow.
+ */
+export function demoBook(now: number): (PriceInput | RateInput)[] {
+  const hour = new Date(now - (now % HOUR_MS)).toISOString()
+  const prices = MODELS.map(
+    ({ model, provider, input, cacheReadInput, output }): PriceInput => ({
+      type: 'price_set',
+      provider,
+      model,
+      valid_from: hour,
+      currency: 'usd',
+      per_million: { input, cache_read_input: cacheReadInput ?? undefined, output },
+      source: 'demo',
+    }),
+  )
+  const rate = { observed_at: hour, usd_per_btc: USD_PER_BTC, source: 'demo' }
+  return [...prices, { type: 'exchange_rate_observed', ...rate }]
+}
 
 /**
  * Makes up a gateway's traffic: the same events in the same order for the same seed. The journal
@@ -89,7 +117,7 @@ function requestOf(model: DemoModel, random: () => number): RequestLog & { corre
     streaming,
     input_tokens: failure === undefined ? input : null,
     output_tokens: isKnown ? output : null,
-    cost_sats: isKnown ? costOf(model, input, output) : null,
+    ...(isKnown ? cacheReadOf(model, input, random) : {}),
     latency_ms: Math.round(model.medianMs * Math.exp(0.9 * (random() + random() - 1))),
     success: failure === undefined,
     error_status: failure?.status ?? null,
@@ -115,8 +143,9 @@ function completionOf(
     correlation_id: request.correlation_id,
     input_tokens: input,
     output_tokens: output,
-    cost_sats: costOf(model, input, output),
+    cost_sats: null,
     provider_cost_sats: null,
+    ...cacheReadOf(model, input, random),
     stream_duration_ms: Math.round(request.latency_ms + output * (12 + 10 * random())),
     success: !isBroken,
     error_status: isBroken ? 502 : null,
@@ -124,8 +153,15 @@ function completionOf(
   }
 }
 
-function costOf(model: DemoModel, input: number, output: number): number {
-  return Number((input * model.satsPerInputToken + output * model.satsPerOutputToken).toFixed(4))
+/** The part of the input that comes from a cache: more than half of every third request, if any. */
+function cacheReadOf(
+  { cacheReadInput }: DemoModel,
+  input: number,
+  random: () => number,
+): { cache_read_input_tokens?: number } {
+  if (cacheReadInput === null) return {}
+  const share = random() < 1 / 3 ? 0.5 + 0.4 * random() : 0
+  return { cache_read_input_tokens: Math.floor(input * share) }
 }
 
 function pick(random: () => number): DemoModel {

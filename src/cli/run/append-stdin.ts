@@ -141,7 +141,7 @@ function isExported(members: Record<string, unknown>): boolean {
   return members['type'] === undefined && always.every((member) => Object.hasOwn(members, member))
 }
 
-const warningsForPeople = {
+export const warningsForPeople = {
   warn: (fields: object, message: string) => note(`warning: ${describeWarning(fields, message)}`),
   error: (fields: object, message: string) => note(`error: ${describeWarning(fields, message)}`),
 }

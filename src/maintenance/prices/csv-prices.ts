@@ -1,8 +1,9 @@
 import { basename } from 'node:path'
 import { PRICE_PARTS } from '../../events/event-types.js'
+import { keyOf } from '../../queries/costs/price-history.js'
 import { readCsv } from '../csv.js'
 import { InputError } from '../errors.js'
-import { invalidValue, keyOf, type ListedPrice, listedPrice, type PriceList } from './price-list.js'
+import { invalidValue, type ListedPrice, listedPrice, type PriceList } from './price-list.js'
 
 const REQUIRED = ['model', 'currency'] as const
 const OPTIONAL = [

@@ -56,7 +56,8 @@ const TOOL_FEES = /^(web|social|storage)_searches_kcount$|^code_executions_kcoun
  * @throws InputError PACKAGE_MISSING
  */
 export async function readGenaiPrices(): Promise<PriceList> {
-  const { waitForUpdate } = await import('@pydantic/genai-prices').catch((error) => {
+  const { waitForUpdate } = await import('@pydantic/genai-prices').catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error
     const advice = `it isn't installed: \`npm install ${PACKAGE}\` brings its price list, which is optional`
     throw new InputError('PACKAGE_MISSING', PACKAGE, advice, { cause: error })
   })

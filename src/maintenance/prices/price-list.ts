@@ -72,11 +72,6 @@ export function invalidValue(error: unknown, path: string, line: number | null):
   return new InputError('INVALID_VALUE', path, problems.join('; '), { line, cause: error })
 }
 
-/** The key of a price: of two with the same key the later one counts. */
-export function keyOf({ provider, model, service_tier, min_input_tokens }: PriceSet): string {
-  return JSON.stringify([provider, model, service_tier, min_input_tokens])
-}
-
 /** The kind of list that a source names: `genai-prices` of `genai-prices 0.1.8`. */
 export function kindOf(source: string | null): string {
   return source?.split(' ', 1)[0] ?? ''

@@ -1,0 +1,27 @@
+import type { EventInput } from '../../events/event-types.js'
+import { openJournal } from '../../journal/append/journal.js'
+import { countText } from '../../maintenance/count-text.js'
+import { warningsForPeople } from '../run/append-stdin.js'
+import { CommandFailure } from '../run/failure.js'
+
+/**
+ * Appends events that have been checked, and syncs them.
+ *
+ * @throws CommandFailure if the disk refuses one after others were appended.
+ */
+export async function appendEvents(directory: string, events: readonly EventInput[]): Promise<void> {
+  const journal = openJournal({ directory, logger: warningsForPeople })
+  let appended = 0
+  try {
+    for (const event of events) {
+      journal.append(event)
+      appended++
+    }
+  } catch (error) {
+    if (appended === 0 || !(error instanceof Error)) throw error
+    const before = `${appended} of ${countText(events.length, 'event')} were appended before: `
+    throw new CommandFailure(`${error.message}; ${before}the same command appends the rest`)
+  } finally {
+    await journal.close()
+  }
+}

@@ -1,0 +1,45 @@
+import { InvalidArgumentError } from 'commander'
+import { isDecimalText, perMillionLimits, perRequestLimits, RATE } from '../../events/price-values.js'
+import { canonicalTimestamp } from '../../events/timestamp.js'
+
+/** A strict time: where prices begin, a day without an offset would be a guess. */
+export function parseInstant(text: string): string {
+  const canonical = canonicalTimestamp(text)
+  if (canonical !== null) return canonical
+  throw new InvalidArgumentError('Expected RFC 3339 with seconds and an offset, as 2026-11-22T00:00:00Z.')
+}
+
+export function parsePricePerMillion(text: string): string {
+  if (isDecimalText(text, perMillionLimits('sats'))) return text
+  throw new InvalidArgumentError(
+    'Expected digits, perhaps with a point and up to 6 decimals, as 0.15; no sign, exponent or separator.',
+  )
+}
+
+export function parsePricePerRequest(text: string): string {
+  if (isDecimalText(text, perRequestLimits('sats'))) return text
+  throw new InvalidArgumentError(
+    'Expected digits, perhaps with a point and up to 12 decimals, as 0.005; no sign, exponent or separator.',
+  )
+}
+
+export function parseRate(text: string): string {
+  if (isDecimalText(text, RATE)) return text
+  throw new InvalidArgumentError(
+    'Expected digits over 0, perhaps with a point and up to 8 decimals, as 67000.50; no separator.',
+  )
+}
+
+/** Takes `name=value`, more than once. */
+export function parsePair(text: string, before: Record<string, string> = {}): Record<string, string> {
+  const separator = text.indexOf('=')
+  if (separator < 1 || separator === text.length - 1) {
+    throw new InvalidArgumentError('Expected two names, such as gpt-4o-2024-11-20=gpt-4o.')
+  }
+  return { ...before, [text.slice(0, separator)]: text.slice(separator + 1) }
+}
+
+/** Takes a name, or `name=value`, more than once; a name alone stands for itself. */
+export function parseNameOrPair(text: string, before: Record<string, string> = {}): Record<string, string> {
+  return text.includes('=') ? parsePair(text, before) : { ...before, [text]: text }
+}

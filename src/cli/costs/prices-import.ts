@@ -1,0 +1,176 @@
+import { countText } from '../../maintenance/count-text.js'
+import type { PriceImport, PriceSource } from '../../maintenance/prices/import-prices.js'
+import type { PriceChange } from '../../maintenance/prices/price-diff.js'
+import { formatCount } from '../output/format.js'
+import { note } from '../output/standard-error.js'
+import { printAnswer } from '../output/standard-output.js'
+import { visible } from '../output/terminal.js'
+import type { CommonFlags, ProgramCommand } from '../run/command.js'
+import { parsePath } from '../run/options.js'
+import { parseInstant, parseNameOrPair, parsePair } from './price-options.js'
+import { figuresText, keyText } from './price-text.js'
+
+/** How many entries of a kind are shown; `--json` has them all. */
+const SHOWN = 20
+
+interface ImportFlags extends CommonFlags {
+  from?: 'genai-prices'
+  validFrom?: string
+  provider?: Record<string, string>
+  used?: true
+  alias?: Record<string, string>
+  overwrite?: true
+  withdrawGone?: true
+  yes?: true
+}
+
+export function addPricesImport(prices: ProgramCommand): void {
+  const command: ProgramCommand = prices
+    .command('import')
+    .summary('prices from a list, the difference first')
+    .argument('[kind]', 'litellm or csv: the kind of the file; or --from genai-prices')
+    .argument('[file]', "LiteLLM's model_prices_and_context_window.json, or a CSV file", parsePath)
+    .description(
+      'Shows what a list of prices would change: new, changed, gone, old against new; with --yes it appends ' +
+        'the new and changed ones to the journal. Only exact names are taken. A model of the log that a name of the list ' +
+        'may mean is proposed, and taken if --alias names it. What a price_set can’t say exactly is left out and ' +
+        'listed with the reason. Prices from LiteLLM and genai-prices don’t replace those that were set otherwise. A file with ' +
+        'anything wrong in it is refused whole.',
+    )
+    .placeOptions()
+    .choiceOption('--from <list>', 'a list that an installed package has', ['genai-prices'])
+    .option(
+      '--valid-from <time>',
+      'since when prices without a date of their own are in force; now without it, so that older requests keep their cost',
+      parseInstant,
+    )
+    .option(
+      '--provider <name[=yours]>',
+      'only prices of this provider, under the name that your log has; may be repeated',
+      parseNameOrPair,
+    )
+    .option('--used', 'only prices of models that the log has, and of those that have a price')
+    .option(
+      '--alias <model=listed>',
+      'a model of the log costs what this model of the list costs; may be repeated',
+      parsePair,
+    )
+    .option('--overwrite', 'replace prices that were set otherwise as well')
+    .option('--withdraw-gone', 'end the prices of models that the list no longer has')
+    .option('--yes', 'append the prices; without it nothing is written')
+    .jsonOption()
+    .examples(
+      'request-journal prices import --from genai-prices --provider openai --provider anthropic',
+      'request-journal prices import litellm model_prices_and_context_window.json --used --yes',
+      'request-journal prices import csv our-prices.csv --yes',
+    )
+    .action(async (kind: string | undefined, file: string | undefined, flags: ImportFlags) => {
+      const refuse = (message: string) => command.error(`error: ${message}`, { exitCode: 2 })
+      await importPrices(sourceOf(kind, file, flags.from, refuse), flags)
+    })
+}
+
+function sourceOf(
+  kind: string | undefined,
+  file: string | undefined,
+  from: ImportFlags['from'],
+  refuse: (message: string) => never,
+): PriceSource {
+  if (from !== undefined)
+    return kind === undefined ? { from } : refuse('expected --from or a file, found both')
+  if (kind !== 'litellm' && kind !== 'csv') {
+    return refuse('expected `litellm FILE`, `csv FILE` or --from genai-prices')
+  }
+  return file === undefined ? refuse(`expected a file after '${kind}'`) : { from: kind, file }
+}
+
+async function importPrices(source: PriceSource, flags: ImportFlags): Promise<void> {
+  const { planPriceImport, priceEvents } = await import('../../maintenance/prices/import-prices.js')
+  const {
+    db: database,
+    validFrom,
+    provider: providers,
+    alias: aliases,
+    used,
+    overwrite,
+    withdrawGone,
+  } = flags
+  const asked = { source, database, validFrom, providers, aliases, used, overwrite, withdrawGone }
+  const plan = await planPriceImport(asked)
+  if (!plan.has_database) note(`${visible(database)} doesn't exist: every price counts as new`)
+  const events = priceEvents(plan)
+  if (flags.yes && events.length > 0) {
+    const { appendEvents } = await import('./append-events.js')
+    await appendEvents(flags.journal, events)
+  }
+  const appended = flags.yes ? events.length : 0
+  printAnswer({ ...plan, appended }, flags, () => formatPlan(plan, events.length, flags))
+}
+
+function formatPlan(plan: PriceImport, count: number, { yes, journal }: ImportFlags): string {
+  const sections = [
+    ...section('new', plan.new, (change) => ` ${figuresText(change.new)}`),
+    ...section('changed', plan.changed, oldAgainstNew),
+    ...entries(
+      'gone from the list, and still in force (--withdraw-gone ends them)',
+      plan.gone.map((price) => `${keyText(price)} ${figuresText(price)}`),
+    ),
+    ...section('kept, since they were set otherwise (--overwrite replaces them)', plan.kept, oldAgainstNew),
+    ...entries(
+      'left out',
+      plan.left_out.map(
+        ({ provider, model, reason }) => `${model} (${provider ?? 'any provider'}): ${reason}`,
+      ),
+    ),
+    ...entries(
+      'proposed for models without a price (--alias takes one)',
+      plan.proposals.map(
+        ({ provider, name, model, rule, requests }) =>
+          `--alias '${name}=${model}'  ${provider ?? 'no provider'}, ${countText(requests, 'request')}: ${rule}`,
+      ),
+    ),
+    `${plan.source}: ${counts(plan)}`,
+    endOf(count, yes, journal),
+  ]
+  return sections.map(visible).join('\n')
+}
+
+function endOf(count: number, yes: true | undefined, journal: string): string {
+  if (count === 0) return 'Nothing to append'
+  return yes
+    ? `${countText(count, 'price')} appended to ${journal}`
+    : `Nothing was written: --yes appends ${countText(count, 'price')}`
+}
+
+function counts({ new: added, changed, gone, kept, unchanged, left_out }: PriceImport): string {
+  const all = { new: added.length, changed: changed.length, unchanged, gone: gone.length, kept: kept.length }
+  return [...Object.entries(all), ['left out', left_out.length] as const]
+    .map(([name, count]) => `${formatCount(count)} ${name}`)
+    .join(', ')
+}
+
+function section(
+  title: string,
+  changes: readonly PriceChange[],
+  describe: (change: PriceChange) => string,
+): string[] {
+  return entries(
+    title,
+    changes.map((change) => `${keyText(change.new)} from ${change.new.valid_from}${describe(change)}`),
+  )
+}
+
+function oldAgainstNew({ old, new: price }: PriceChange): string {
+  const before =
+    old === null ? 'nothing' : `${figuresText(old)} since ${old.valid_from} (${old.source ?? 'no source'})`
+  return ` ${before} → ${figuresText(price)}`
+}
+
+/** A list under a title; none of nothing. */
+function entries(title: string, lines: readonly string[]): string[] {
+  if (lines.length === 0) return []
+  const shown = lines.slice(0, SHOWN).map((line) => `  ${line}`)
+  const more =
+    lines.length > SHOWN ? [`  … and ${formatCount(lines.length - SHOWN)} more (--json has all)`] : []
+  return [`${title}:`, ...shown, ...more, '']
+}

@@ -1,0 +1,106 @@
+import { type Currency, PRICE_PARTS, type PriceInput } from '../../events/event-types.js'
+import { printAnswer } from '../output/standard-output.js'
+import { visible } from '../output/terminal.js'
+import type { CommonFlags, ProgramCommand } from '../run/command.js'
+import { wholeNumberBetween } from '../run/options.js'
+import { parseInstant, parsePricePerMillion, parsePricePerRequest } from './price-options.js'
+import { figuresText, keyText } from './price-text.js'
+
+interface SetFlags extends Pick<CommonFlags, 'journal' | 'json'> {
+  provider?: string
+  currency: Currency
+  validFrom?: string
+  perRequest?: string
+  serviceTier?: string
+  minInputTokens?: number
+  source: string
+  withdraw?: true
+}
+
+export function addPricesSet(prices: ProgramCommand): void {
+  const command: ProgramCommand = prices
+    .command('set')
+    .summary('set one price')
+    .argument('<model>', 'the name that requests have as response_model or as model, exactly')
+    .description(
+      'Appends one price to the journal: what a million tokens of a model cost, or each request, from a time on. ' +
+        'A part of the tokens without a price of its own costs what its whole costs. ' +
+        'The projector then computes the cost of the requests from that time on, also of those that are there already.',
+    )
+    .journalOption()
+    .option('--provider <name>', 'only for this provider; any without it')
+    .choiceOption('--currency <currency>', 'what the prices are in', ['usd', 'sats'], 'usd')
+    .option('--valid-from <time>', 'since when: RFC 3339 with an offset; now without it', parseInstant)
+  for (const part of PRICE_PARTS) {
+    const name = part.replaceAll('_', '-')
+    const words =
+      part === 'input' || part === 'output' ? `${part} tokens` : `tokens of ${part.replaceAll('_', ' ')}`
+    command.option(`--${name} <price>`, `the price of a million ${words}, as 0.15`, parsePricePerMillion)
+  }
+  command
+    .option('--per-request <price>', 'what each request costs beside its tokens', parsePricePerRequest)
+    .option('--service-tier <tier>', 'only for this service tier, such as flex; the usual one without it')
+    .option(
+      '--min-input-tokens <n>',
+      'only for requests with at least so many input tokens',
+      wholeNumberBetween(0, Number.MAX_SAFE_INTEGER),
+    )
+    .option('--source <text>', 'where the price is from, for people', 'prices set')
+    .exclusiveOption('--withdraw', 'end the price instead: from then on there is none', [
+      'perRequest',
+      ...PRICE_PARTS.map((part) => camelCase(part)),
+    ])
+    .jsonOption()
+    .examples(
+      'request-journal prices set gpt-4o --provider openai --input 2.5 --cache-read-input 1.25 --output 10',
+      'request-journal prices set gpt-4o --service-tier flex --input 1.25 --output 5 --valid-from 2026-11-01T00:00:00Z',
+      'request-journal prices set old-model --withdraw',
+    )
+    .action(async (model: string, flags: SetFlags) => {
+      await setPrice(model, flags, (message) => command.error(message, { exitCode: 2 }))
+    })
+}
+
+async function setPrice(model: string, flags: SetFlags, refuse: (message: string) => never): Promise<void> {
+  const { completeEvent } = await import('../../events/complete.js')
+  const { InvalidEventError } = await import('../../events/errors.js')
+  const { appendEvents } = await import('./append-events.js')
+  const given = flags as unknown as Record<string, string | undefined>
+  const parts = PRICE_PARTS.flatMap((part) => {
+    const price = given[camelCase(part)]
+    return price === undefined ? [] : [[part, price]]
+  })
+  if (parts.length === 0 && flags.perRequest === undefined && flags.withdraw === undefined) {
+    refuse('error: no price was given: expected --input, --output or another one, or --withdraw')
+  }
+  const input: PriceInput = {
+    type: 'price_set',
+    provider: flags.provider ?? null,
+    model,
+    valid_from: flags.validFrom ?? new Date().toISOString(),
+    currency: flags.currency,
+    per_million: parts.length === 0 ? null : Object.fromEntries(parts),
+    per_request: flags.perRequest ?? null,
+    service_tier: flags.serviceTier ?? null,
+    min_input_tokens: flags.minInputTokens ?? null,
+    source: flags.source,
+  }
+  try {
+    // Checked first, because opening the journal would create it.
+    completeEvent(input, { correlationId: () => '', timestamp: () => '' })
+  } catch (error) {
+    if (error instanceof InvalidEventError) refuse(`error: ${error.message}`)
+    throw error
+  }
+  await appendEvents(flags.journal, [input])
+  const answer = { appended: 1, price: input }
+  printAnswer(answer, flags, () => {
+    const price = { ...input, provider: input.provider ?? null } as Parameters<typeof keyText>[0]
+    const figures = figuresText(input as Parameters<typeof figuresText>[0])
+    return visible(`${keyText(price)} ${figures} from ${input.valid_from}, appended to ${flags.journal}`)
+  })
+}
+
+function camelCase(part: string): string {
+  return part.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase())
+}

@@ -1,0 +1,92 @@
+import { PRICE_PARTS } from '../../events/event-types.js'
+import type { PriceAnswer } from '../../queries/costs/prices.js'
+import { formatCount, formatTime } from '../output/format.js'
+import { pageWidth, printAnswer } from '../output/standard-output.js'
+import { formatTable } from '../output/table.js'
+import type { ProgramCommand } from '../run/command.js'
+import { withDatabase } from '../run/database.js'
+import { parseInstant } from './price-options.js'
+import { addPricesImport } from './prices-import.js'
+import { addPricesSet } from './prices-set.js'
+import { addPricesUnpriced } from './prices-unpriced.js'
+
+interface PricesFlags {
+  db: string
+  json?: true
+  at?: string
+  model?: string
+  provider?: string
+}
+
+export function addPrices(program: ProgramCommand): void {
+  const prices = program
+    .command('prices')
+    .summary('the prices in force; set, import, unpriced')
+    .description(
+      'Prices are events of the journal, and the projector computes from them what requests cost. Without another ' +
+        'word this lists the prices in force.',
+    )
+  addPricesList(prices)
+  addPricesSet(prices)
+  addPricesImport(prices)
+  addPricesUnpriced(prices)
+}
+
+function addPricesList(prices: ProgramCommand): void {
+  prices
+    .command('list', { isDefault: true })
+    .summary('the prices in force')
+    .description(
+      'Lists the prices that are in force: for which model, provider, service tier and number of tokens, since when, ' +
+        'and from where.',
+    )
+    .databaseOption()
+    .option('--at <time>', 'the prices in force at this time: RFC 3339 with an offset', parseInstant)
+    .option('--model <name>', 'the prices of one model: its exact name')
+    .option('--provider <name>', 'the prices for one provider: its exact name')
+    .jsonOption()
+    .examples('request-journal prices', 'request-journal prices --model gpt-4o --at 2026-01-01T00:00:00Z')
+    .action(listPrices)
+}
+
+async function listPrices(flags: PricesFlags): Promise<void> {
+  const { prices } = await import('../../queries/costs/prices.js')
+  const { at, model, provider } = flags
+  const answer = await withDatabase(flags.db, (database) => prices(database, { at, model, provider }))
+  printAnswer(answer, flags, (found) => formatPrices(found, pageWidth()))
+}
+
+function formatPrices({ at, prices }: PriceAnswer, width: number): string {
+  if (prices.length === 0) return `no price is in force at ${formatTime(at)}`
+  const parts = PRICE_PARTS.filter((part) =>
+    prices.some(({ per_million }) => per_million?.[part] !== undefined),
+  )
+  const hasTier = prices.some(({ service_tier }) => service_tier !== null)
+  const hasTokens = prices.some(({ min_input_tokens }) => min_input_tokens !== null)
+  const hasRequest = prices.some(({ per_request }) => per_request !== null)
+  const columns = [
+    { title: 'model', shrinksTo: 12 },
+    { title: 'provider' },
+    ...(hasTier ? [{ title: 'tier' }] : []),
+    ...(hasTokens ? [{ title: 'from tokens', align: 'right' } as const] : []),
+    { title: '' },
+    ...parts.map((part) => ({ title: part.replaceAll('_', ' '), align: 'right' }) as const),
+    ...(hasRequest ? [{ title: 'a request', align: 'right' } as const] : []),
+    { title: 'since' },
+    { title: 'source', shrinksTo: 10, dropRank: 1 },
+    { title: 'place', dropRank: 2 },
+  ]
+  const rows = prices.map((price) => [
+    price.model,
+    price.provider ?? 'any',
+    ...(hasTier ? [price.service_tier ?? ''] : []),
+    ...(hasTokens ? [price.min_input_tokens === null ? '' : formatCount(price.min_input_tokens)] : []),
+    price.currency,
+    ...parts.map((part) => price.per_million?.[part] ?? ''),
+    ...(hasRequest ? [price.per_request ?? ''] : []),
+    formatTime(price.valid_from),
+    price.source ?? '',
+    `${price.segment}:${price.byte_offset}`,
+  ])
+  return `${formatTable(columns, rows, width)}\nfor a million tokens each`
+}

@@ -1,0 +1,120 @@
+import type { RateInput } from '../../events/event-types.js'
+import { countText } from '../../maintenance/count-text.js'
+import type { RateChange, RateImport } from '../../maintenance/prices/import-rates.js'
+import { formatCount } from '../output/format.js'
+import { note } from '../output/standard-error.js'
+import { printAnswer } from '../output/standard-output.js'
+import { visible } from '../output/terminal.js'
+import type { CommonFlags, ProgramCommand } from '../run/command.js'
+import { parsePath } from '../run/options.js'
+import { parseInstant, parseRate } from './price-options.js'
+
+const SHOWN = 20
+
+export function addRates(program: ProgramCommand): void {
+  const command = program
+    .command('rates')
+    .summary('exchange rates: set, import')
+    .description(
+      'Adds what a bitcoin cost in dollars to the journal. A cost in one currency follows from the other one by ' +
+        'the newest rate that was observed at or before the request, at most 24 hours before it.',
+    )
+  addRatesSet(command)
+  addRatesImport(command)
+}
+
+function addRatesSet(rates: ProgramCommand): void {
+  rates
+    .command('set')
+    .summary('set one rate')
+    .argument('<usd_per_btc>', 'US dollars for one bitcoin, as 67000.50', parseRate)
+    .description(
+      'Appends one exchange rate to the journal. The projector computes the costs that follow from it.',
+    )
+    .journalOption()
+    .option('--at <time>', 'when it was observed: RFC 3339 with an offset; now without it', parseInstant)
+    .option('--source <text>', 'where the rate is from, for people', 'rates set')
+    .jsonOption()
+    .examples(
+      'request-journal rates set 67000.50',
+      'request-journal rates set 67000 --at 2026-11-22T00:00:00Z',
+    )
+    .action(async (usdPerBtc: string, flags: RateFlags) => {
+      const { appendEvents } = await import('./append-events.js')
+      const observedAt = flags.at ?? new Date().toISOString()
+      const rate: RateInput = {
+        type: 'exchange_rate_observed',
+        observed_at: observedAt,
+        usd_per_btc: usdPerBtc,
+        source: flags.source,
+      }
+      await appendEvents(flags.journal, [rate])
+      printAnswer({ appended: 1, rate }, flags, () =>
+        visible(`${usdPerBtc} dollars for a bitcoin at ${observedAt}, appended to ${flags.journal}`),
+      )
+    })
+}
+
+interface RateFlags extends Pick<CommonFlags, 'journal' | 'json'> {
+  at?: string
+  source: string
+}
+
+function addRatesImport(rates: ProgramCommand): void {
+  rates
+    .command('import')
+    .summary('rates from a CSV file, the difference first')
+    .argument('<file>', 'a CSV file with the columns observed_at and usd_per_btc', parsePath)
+    .description(
+      'Shows which exchange rates of a CSV file are new or changed; with --yes it appends them to the journal. Times ' +
+        'need an offset, and rates are digits with a point. A file with anything wrong in it is refused whole.',
+    )
+    .placeOptions()
+    .option('--yes', 'append the rates; without it nothing is written')
+    .jsonOption()
+    .examples('request-journal rates import rates.csv --yes')
+    .action(importRates)
+}
+
+async function importRates(file: string, flags: CommonFlags & { yes?: true }): Promise<void> {
+  const { planRateImport } = await import('../../maintenance/prices/import-rates.js')
+  const plan = await planRateImport({ file, database: flags.db })
+  if (!plan.has_database) note(`${visible(flags.db)} doesn't exist: every rate counts as new`)
+  const events = [...plan.new, ...plan.changed].map((change) => change.new)
+  if (flags.yes && events.length > 0) {
+    const { appendEvents } = await import('./append-events.js')
+    await appendEvents(flags.journal, events)
+  }
+  printAnswer({ ...plan, appended: flags.yes ? events.length : 0 }, flags, () =>
+    formatPlan(plan, events.length, flags),
+  )
+}
+
+function formatPlan(plan: RateImport, count: number, { yes, journal }: CommonFlags & { yes?: true }): string {
+  const end =
+    count === 0
+      ? 'Nothing to append'
+      : yes
+        ? `${countText(count, 'rate')} appended to ${journal}`
+        : `Nothing was written: --yes appends ${countText(count, 'rate')}`
+  const { source, new: added, changed, unchanged } = plan
+  return [
+    ...entries('new', added),
+    ...entries('changed', changed),
+    `${source}: ${formatCount(added.length)} new, ${formatCount(changed.length)} changed, ${formatCount(unchanged)} unchanged`,
+    end,
+  ]
+    .map(visible)
+    .join('\n')
+}
+
+function entries(title: string, changes: readonly RateChange[]): string[] {
+  if (changes.length === 0) return []
+  const shown = changes.slice(0, SHOWN).map(({ old, new: rate }) => {
+    const before = old === null ? '' : `${old.usd_per_btc} → `
+    return `  ${rate.observed_at}  ${before}${rate.usd_per_btc}`
+  })
+  const more =
+    changes.length > SHOWN ? [`  … and ${formatCount(changes.length - SHOWN)} more (--json has all)`] : []
+  return [`${title}:`, ...shown, ...more, '']
+}

@@ -1,0 +1,96 @@
+import type { RepricedGroup, RepriceReport } from '../../maintenance/reprice.js'
+import { formatCount, UNKNOWN } from '../output/format.js'
+import { pageWidth, printAnswer } from '../output/standard-output.js'
+import { formatTable } from '../output/table.js'
+import type { CommonFlags, ProgramCommand } from '../run/command.js'
+import { type FilterFlags, filterOf } from '../run/filter-options.js'
+import { parsePath } from '../run/options.js'
+
+interface RepriceFlags extends FilterFlags, Pick<CommonFlags, 'db' | 'json'> {
+  dryRun?: true
+  prices?: string
+}
+
+export function addReprice(program: ProgramCommand): void {
+  const command: ProgramCommand = program
+    .command('reprice')
+    .summary('what the log would cost with other prices')
+    .description(
+      'Says what the requests would cost with the prices in force or with those of a file: per UTC day and model ' +
+        'old, new and difference. Nothing is written: the projector reprices by itself when prices ' +
+        'come, and so --dry-run is required.',
+    )
+    .databaseOption()
+    .option('--dry-run', 'only say what it would be')
+    .option(
+      '--prices <file>',
+      'prices that count as if they had been in force: CSV as for `prices import csv`, or LiteLLM’s (*.json)',
+      parsePath,
+    )
+    .filterOptions()
+    .jsonOption()
+    .examples(
+      'request-journal reprice --dry-run --prices next-year.csv --range 30d',
+      'request-journal reprice --dry-run --model gpt-4o --json',
+    )
+    .action(async (flags: RepriceFlags) => {
+      if (!flags.dryRun) {
+        const why = 'the projector reprices by itself when prices come; --dry-run says what would change'
+        command.error(`error: ${why}`, { exitCode: 2 })
+      }
+      const { reprice } = await import('../../maintenance/reprice.js')
+      const asked = { database: flags.db, pricesFile: flags.prices, ...filterOf(flags) }
+      printAnswer(await reprice(asked), flags, (report) => formatReport(report, pageWidth()))
+    })
+}
+
+function formatReport({ groups, total }: RepriceReport, width: number): string {
+  if (total.requests === 0) return 'no requests'
+  const currencies = (['sats', 'usd'] as const).filter(
+    (currency) => total.old[currency] !== null || total.new[currency] !== null,
+  )
+  const table = formatTable(
+    [
+      { title: 'day' },
+      { title: 'model', shrinksTo: 12 },
+      { title: 'requests', align: 'right' },
+      { title: 'changed', align: 'right', dropRank: 1 },
+      ...currencies.flatMap((currency) => [
+        { title: `old ${currency}`, align: 'right' } as const,
+        { title: `new ${currency}`, align: 'right' } as const,
+        { title: 'difference', align: 'right' } as const,
+      ]),
+      { title: 'without a cost', align: 'right' },
+    ],
+    [
+      ...groups.map((group) => row(group.day, group.model, group, currencies)),
+      row('total', '', total, currencies),
+    ],
+    width,
+  )
+  return table
+}
+
+function row(
+  day: string,
+  model: string,
+  { requests, changed, old, new: after, difference }: Omit<RepricedGroup, 'day' | 'model'>,
+  currencies: readonly ('sats' | 'usd')[],
+): string[] {
+  const unpriced =
+    old.unpriced === after.unpriced
+      ? formatCount(after.unpriced)
+      : `${formatCount(old.unpriced)} → ${formatCount(after.unpriced)}`
+  const costs = currencies.flatMap((name) => [
+    amount(old[name]),
+    amount(after[name]),
+    amount(difference[name]),
+  ])
+  return [day, model, formatCount(requests), formatCount(changed), ...costs, unpriced]
+}
+
+const digits = new Intl.NumberFormat('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 6 })
+
+function amount(cost: number | null): string {
+  return cost === null ? UNKNOWN : digits.format(cost)
+}

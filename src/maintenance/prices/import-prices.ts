@@ -1,0 +1,241 @@
+import { existsSync } from 'node:fs'
+import type { PriceSet } from '../../events/event-types.js'
+import type { PlacedPrice } from '../../folds/price-book.js'
+import { keyOf } from '../../queries/costs/price-history.js'
+import { type UnpricedModel, unpriced } from '../../queries/costs/unpriced.js'
+import { readPrices } from '../../store/sqlite/price-rows.js'
+import { InputError } from '../errors.js'
+import { readFrom } from '../read-from.js'
+import { readCsvPrices } from './csv-prices.js'
+import { readGenaiPrices } from './genai-prices.js'
+import { readLitellmPrices } from './litellm.js'
+import { type DiffOptions, diffPrices, eventsOf, type PriceDiff } from './price-diff.js'
+import { kindOf, type LeftOutModel, type Likeness, type PriceList } from './price-list.js'
+
+/** Where prices come from: the installed package, or a file. */
+export type PriceSource =
+  | { from: 'genai-prices' }
+  | { from: 'litellm'; file: string }
+  | { from: 'csv'; file: string }
+
+export interface PriceImportOptions {
+  source: PriceSource
+  /** The database's path, which tells the prices in force; the file needn't exist. */
+  database: string
+  /**
+   * Since when a price that has no date of its own is in force: canonical. Requests before it keep
+   * their cost.
+   *
+   * @default now
+   */
+  validFrom?: string | undefined
+  /**
+   * Only these providers of the list, each with the name that requests have it by.
+   *
+   * @default all, by the names that the list has
+   */
+  providers?: Readonly<Record<string, string>> | undefined
+  /** Only prices of models that requests name, and of those that have a price. @default false */
+  used?: boolean | undefined
+  /** Models of the log that cost what a model of the list costs: its id there, by their names. */
+  aliases?: Readonly<Record<string, string>> | undefined
+  /** Whether a public list replaces prices that were set otherwise. @default false */
+  overwrite?: boolean | undefined
+  /** Whether models that a public list no longer has lose their price. @default false */
+  withdrawGone?: boolean | undefined
+}
+
+/** A model without a price that may be one of the list: a person has to say so, by an alias. */
+export interface PriceProposal extends Likeness {
+  provider: string | null
+  /** The name that requests have, and that an alias would give a price. */
+  name: string
+  requests: number
+}
+
+/** What an import of prices would do. */
+export interface PriceImport extends PriceDiff {
+  /** What `source` will be in the events. */
+  source: string
+  valid_from: string
+  /** Whether there is a database; without one every price is new. */
+  has_database: boolean
+  left_out: LeftOutModel[]
+  proposals: PriceProposal[]
+}
+
+/**
+ * Reads a list of prices and says what it would change. Nothing is written: append the events of
+ * {@link priceEvents} to the journal for that.
+ *
+ * @throws InputError if the list can't be used; DatabaseError if the database can't be read.
+ */
+export async function planPriceImport(options: PriceImportOptions): Promise<PriceImport> {
+  const now = new Date().toISOString()
+  const { database, validFrom = now, overwrite = false, withdrawGone = false } = options
+  const has = existsSync(database)
+  const known = has ? readFrom(database, knownOf) : { stored: [], unpriced: [], used: new Set<string>() }
+  const list = withAliases(
+    ofProviders(await readList(options.source), options.providers),
+    known.stored,
+    options,
+  )
+  const wanted = { ...list, prices: options.used ? usedOnly(list, known) : list.prices }
+  const diffOptions: DiffOptions = { validFrom, now, overwrite, withdrawGone }
+  const stored = ofSameProviders(known.stored, options.providers)
+  return {
+    source: list.source,
+    valid_from: validFrom,
+    has_database: has,
+    ...diffPrices(stored, wanted, diffOptions),
+    left_out: list.leftOut,
+    proposals: proposalsOf(list, known.unpriced),
+  }
+}
+
+/** The events that an import would append. */
+export function priceEvents(plan: PriceDiff): PriceSet[] {
+  return eventsOf(plan)
+}
+
+interface Known {
+  stored: PlacedPrice[]
+  unpriced: UnpricedModel[]
+  /** Provider and model of requests, as {@link nameOf} joins them. */
+  used: ReadonlySet<string>
+}
+
+function knownOf(database: Parameters<typeof readPrices>[0]): Known {
+  const names = database.prepare<
+    [],
+    { provider: string | null; model: string; response_model: string | null }
+  >('SELECT DISTINCT provider, model, response_model FROM requests')
+  const used = new Set<string>()
+  for (const { provider, model, response_model } of names.iterate()) {
+    used.add(nameOf(provider, model))
+    if (response_model !== null) used.add(nameOf(provider, response_model))
+  }
+  return { stored: readPrices(database).prices, unpriced: unpriced(database).unpriced, used }
+}
+
+function nameOf(provider: string | null, model: string): string {
+  return JSON.stringify([provider, model])
+}
+
+async function readList(source: PriceSource): Promise<PriceList> {
+  switch (source.from) {
+    case 'genai-prices':
+      return await readGenaiPrices()
+    case 'litellm':
+      return readLitellmPrices(source.file)
+    case 'csv':
+      return await readCsvPrices(source.file)
+    default:
+      return source satisfies never
+  }
+}
+
+/** Leaves the providers that were asked for, under the names that requests have them by. */
+function ofProviders(list: PriceList, providers: PriceImportOptions['providers']): PriceList {
+  if (providers === undefined) return list
+  const names = new Map(Object.entries(providers))
+  const there = new Set([
+    ...list.prices.map(({ event }) => event.provider),
+    ...list.leftOut.map((m) => m.provider),
+  ])
+  for (const name of names.keys()) {
+    if (there.has(name)) continue
+    throw new InputError('INVALID_VALUE', list.source, `the list has no provider '${name}'`)
+  }
+  const listedNames = new Map([...names].map(([listed, ours]) => [ours, listed]))
+  return {
+    ...list,
+    prices: list.prices.flatMap((price) => {
+      const provider = names.get(price.event.provider ?? '')
+      return provider === undefined ? [] : [{ ...price, event: { ...price.event, provider } }]
+    }),
+    leftOut: list.leftOut.flatMap((model) => {
+      const provider = names.get(model.provider ?? '')
+      return provider === undefined ? [] : [{ ...model, provider }]
+    }),
+    likeness: (provider, name) => {
+      const listed = listedNames.get(provider ?? '')
+      return listed === undefined ? null : list.likeness(listed, name)
+    },
+  }
+}
+
+function ofSameProviders(
+  stored: readonly PlacedPrice[],
+  providers: PriceImportOptions['providers'],
+): readonly PlacedPrice[] {
+  if (providers === undefined) return stored
+  const names = new Set(Object.values(providers))
+  return stored.filter(({ event }) => event.provider !== null && names.has(event.provider))
+}
+
+/**
+ * Adds the prices of aliases: of those that are given, and of those that an earlier import took,
+ * which their source tells.
+ */
+function withAliases(
+  list: PriceList,
+  stored: readonly PlacedPrice[],
+  options: PriceImportOptions,
+): PriceList {
+  const byModel = new Map<string, PriceList['prices']>()
+  for (const price of list.prices) {
+    byModel.set(price.event.model, [...(byModel.get(price.event.model) ?? []), price])
+  }
+  const exact = new Set(list.prices.map(({ event }) => nameOf(event.provider, event.model)))
+  const added = new Map<string, PriceList['prices'][number]>()
+  const add = (name: string, id: string, provider?: string | null) => {
+    for (const price of byModel.get(id) ?? []) {
+      if (provider !== undefined && price.event.provider !== provider) continue
+      if (exact.has(nameOf(price.event.provider, name))) continue
+      const event = { ...price.event, model: name, source: `${list.source} as ${id}` }
+      added.set(`${keyOf(event)} ${price.isDated ? event.valid_from : ''}`, { ...price, event })
+    }
+  }
+  for (const { event } of stored) {
+    const id =
+      kindOf(event.source) === kindOf(list.source) ? / as (.+)$/.exec(event.source ?? '')?.[1] : undefined
+    if (id !== undefined) add(event.model, id, event.provider)
+  }
+  for (const [name, id] of Object.entries(options.aliases ?? {})) {
+    if (!byModel.has(id)) throw new InputError('INVALID_VALUE', list.source, `the list has no model '${id}'`)
+    add(name, id)
+  }
+  return { ...list, prices: [...list.prices, ...added.values()] }
+}
+
+function usedOnly({ prices }: PriceList, { used, stored }: Known): PriceList['prices'] {
+  const priced = new Set(stored.map(({ event }) => nameOf(event.provider, event.model)))
+  return prices.filter(({ event: { provider, model } }) => {
+    const name = nameOf(provider, model)
+    return used.has(name) || priced.has(name)
+  })
+}
+
+/** Proposes models of the list for those without a price, the most used first. */
+function proposalsOf(list: PriceList, models: readonly UnpricedModel[]): PriceProposal[] {
+  const listed = new Set(list.prices.map(({ event }) => nameOf(event.provider, event.model)))
+  const proposals = new Map<string, PriceProposal>()
+  for (const { provider, model, response_model, requests } of models) {
+    for (const name of response_model === null ? [model] : [response_model, model]) {
+      if (listed.has(nameOf(provider, name)) || listed.has(nameOf(provider, model))) continue
+      const found = list.likeness(provider, name)
+      // A model of the list whose price can't be said can't be a price for another one either.
+      if (found === null || !listed.has(nameOf(provider, found.model))) continue
+      const known = proposals.get(nameOf(provider, name))
+      proposals.set(nameOf(provider, name), {
+        provider,
+        name,
+        ...found,
+        requests: requests + (known?.requests ?? 0),
+      })
+      break
+    }
+  }
+  return [...proposals.values()].toSorted((a, b) => b.requests - a.requests)
+}

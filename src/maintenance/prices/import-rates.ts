@@ -1,0 +1,78 @@
+import { existsSync } from 'node:fs'
+import { basename } from 'node:path'
+import { completeEvent } from '../../events/complete.js'
+import type { ExchangeRateObserved } from '../../events/event-types.js'
+import { readPrices } from '../../store/sqlite/price-rows.js'
+import { readCsv } from '../csv.js'
+import { InputError } from '../errors.js'
+import { readFrom } from '../read-from.js'
+import { invalidValue } from './price-list.js'
+
+/** A rate of a file, and the one that is known for its instant. */
+export interface RateChange {
+  /** Null: none is known for this very instant. */
+  old: ExchangeRateObserved | null
+  new: ExchangeRateObserved
+  line: number
+}
+
+/** What an import of exchange rates would do. */
+export interface RateImport {
+  source: string
+  /** Whether there is a database; without one every rate is new. */
+  has_database: boolean
+  new: RateChange[]
+  /** Rates for an instant for which another one is known. */
+  changed: RateChange[]
+  unchanged: number
+}
+
+/**
+ * Reads exchange rates from a CSV file with the columns `observed_at` and `usd_per_btc`, and says
+ * what they would change. Nothing is written.
+ *
+ * @throws InputError if the file can't be used; DatabaseError if the database can't be read.
+ */
+export async function planRateImport(options: { file: string; database: string }): Promise<RateImport> {
+  const { file, database } = options
+  const source = `csv ${basename(file)}`
+  const has = existsSync(database)
+  // The last one of an instant counts: they are sorted by place.
+  const rates = has ? readFrom(database, readPrices).rates : []
+  const known = new Map(rates.map(({ event }) => [event.observed_at, event]))
+  const plan: RateImport = { source, has_database: has, new: [], changed: [], unchanged: 0 }
+  const lines = new Map<string, number>()
+  for await (const { line, get } of readCsv(file, {
+    required: ['observed_at', 'usd_per_btc'],
+    optional: [],
+  })) {
+    const rate = checkedRate(file, line, get('observed_at'), get('usd_per_btc'), source)
+    const before = lines.get(rate.observed_at)
+    if (before !== undefined) {
+      throw new InputError('INVALID_VALUE', file, `a rate for the same instant stands on line ${before}`, {
+        line,
+      })
+    }
+    lines.set(rate.observed_at, line)
+    const old = known.get(rate.observed_at) ?? null
+    if (old !== null && Number(old.usd_per_btc) === Number(rate.usd_per_btc)) plan.unchanged++
+    else plan[old === null ? 'new' : 'changed'].push({ old, new: rate, line })
+  }
+  return plan
+}
+
+function checkedRate(
+  file: string,
+  line: number,
+  observedAt: string,
+  usdPerBtc: string,
+  source: string,
+): ExchangeRateObserved {
+  const input = { type: 'exchange_rate_observed', observed_at: observedAt, usd_per_btc: usdPerBtc, source }
+  try {
+    const defaults = { correlationId: () => '', timestamp: () => '' }
+    return completeEvent(input, defaults) as ExchangeRateObserved
+  } catch (error) {
+    throw invalidValue(error, file, line)
+  }
+}

@@ -1,0 +1,164 @@
+import { PRICE_PARTS, type PriceSet } from '../../events/event-types.js'
+import { isWithdrawn, type PlacedPrice } from '../../folds/price-book.js'
+import { historiesOf, inForceAt, keyOf } from '../../queries/costs/price-history.js'
+import { kindOf, type ListedPrice, type PriceList } from './price-list.js'
+
+/** A price that a list changes, and the one that is in force until then. */
+export interface PriceChange {
+  /** Null: there is none. */
+  old: PriceSet | null
+  /** The event that would be appended. Without any price it ends the old one. */
+  new: PriceSet
+  /** The line of the file on which it stands; null: it stands on none. */
+  line: number | null
+}
+
+/** What a list of prices would change. */
+export interface PriceDiff {
+  /** Prices where there was none. */
+  new: PriceChange[]
+  /** Prices that replace or end another one. */
+  changed: PriceChange[]
+  /** Prices in force that earlier imports of such a list set, and whose models it no longer has. */
+  gone: PriceSet[]
+  /** Prices in force that were set otherwise: a public list doesn't replace them. */
+  kept: PriceChange[]
+  /** How many keys have the price that the list says. */
+  unchanged: number
+}
+
+export interface DiffOptions {
+  /** Canonical: since when a price without a date is in force. */
+  validFrom: string
+  /** Canonical. */
+  now: string
+  /** Whether a public list replaces prices that were set otherwise. */
+  overwrite: boolean
+  /** Whether the models that are gone lose their price. */
+  withdrawGone: boolean
+}
+
+/** Says what a list changes in the prices that are stored. */
+export function diffPrices(
+  stored: readonly PlacedPrice[],
+  list: Pick<PriceList, 'source' | 'isPublic' | 'prices'>,
+  options: DiffOptions,
+): PriceDiff {
+  const histories = historiesOf(stored)
+  const diff: PriceDiff = { new: [], changed: [], gone: [], kept: [], unchanged: 0 }
+  const listed = listedByKey(list.prices)
+  for (const [key, prices] of listed) {
+    const known = (histories.get(key) ?? []).map(({ event }): PriceSet | null => event)
+    const history = known.flatMap((event) => (event === null ? [] : [{ event }]))
+    const changes = steps(prices, list.isPublic, options).flatMap((step) => changeOf(history, step))
+    const isOthers = changes.some(({ old }) => old !== null && kindOf(old.source) !== kindOf(list.source))
+    if (changes.length === 0) diff.unchanged++
+    else if (list.isPublic && isOthers && !options.overwrite) diff.kept.push(...changes)
+    // A price that only this list changes, on a later date, is new as well.
+    else diff[changes.some(({ old }) => known.includes(old)) ? 'changed' : 'new'].push(...changes)
+  }
+  if (list.isPublic) addEnded(diff, histories, listed, kindOf(list.source), options)
+  return diff
+}
+
+function listedByKey(prices: readonly ListedPrice[]): Map<string, ListedPrice[]> {
+  const listed = new Map<string, ListedPrice[]>()
+  for (const price of prices) {
+    const key = keyOf(price.event)
+    const others = listed.get(key)
+    if (others === undefined) listed.set(key, [price])
+    else others.push(price)
+  }
+  return listed
+}
+
+/** The events of a diff, in the order in which they are listed. */
+export function eventsOf(diff: PriceDiff): PriceSet[] {
+  return [...diff.new, ...diff.changed].map((change) => change.new)
+}
+
+/** A listed price and the instant from which it would be in force. */
+interface Step {
+  event: PriceSet
+  line: number | null
+}
+
+/**
+ * When the prices of a key would begin. A public list says what is in force, and so its prices begin
+ * with `validFrom`, whatever they were before; where that is in the past, what was recorded of the
+ * time until now stays, and the list is held against what is in force now as well. A file of one's own
+ * says its dates itself.
+ */
+function steps(prices: readonly ListedPrice[], isPublic: boolean, { validFrom, now }: DiffOptions): Step[] {
+  const at = ({ event, line }: ListedPrice, instant: string) => ({
+    event: { ...event, valid_from: instant },
+    line,
+  })
+  const dated = prices
+    .filter(({ isDated }) => isDated)
+    .toSorted((a, b) => (a.event.valid_from < b.event.valid_from ? -1 : 1))
+  const undated = prices.filter(({ isDated }) => !isDated)
+  if (!isPublic) {
+    return [...undated.map((price) => at(price, validFrom)), ...dated].toSorted((a, b) =>
+      a.event.valid_from < b.event.valid_from ? -1 : 1,
+    )
+  }
+  const later = dated.map(({ event }) => event.valid_from).filter((date) => date > validFrom)
+  const instants = [...new Set([validFrom, ...(now > validFrom ? [now] : []), ...later])].sort()
+  return instants.flatMap((instant) => {
+    const inForce = dated.findLast(({ event }) => event.valid_from <= instant) ?? undated[0]
+    return inForce === undefined ? [] : [at(inForce, instant)]
+  })
+}
+
+/** The change that a step makes, which then is a part of the history; none if it is so already. */
+function changeOf(history: { event: PriceSet }[], { event, line }: Step): PriceChange[] {
+  const old = inForceAt(history, event.valid_from)?.event ?? null
+  if (isSamePrice(old, event)) return []
+  // After those of the same instant: a later place counts.
+  const after = history.findLastIndex((price) => price.event.valid_from <= event.valid_from)
+  history.splice(after + 1, 0, { event })
+  return [{ old, new: event, line }]
+}
+
+/** Adds the prices of the same kind of list that it no longer has. */
+function addEnded(
+  diff: PriceDiff,
+  histories: ReadonlyMap<string, readonly PlacedPrice[]>,
+  listed: ReadonlyMap<string, readonly ListedPrice[]>,
+  kind: string,
+  { validFrom, now, withdrawGone }: DiffOptions,
+): void {
+  const modelOf = ({ provider, model }: PriceSet) => JSON.stringify([provider, model])
+  const models = new Set([...listed.values()].map(([first]) => first && modelOf(first.event)))
+  const from = validFrom > now ? validFrom : now
+  for (const [key, history] of histories) {
+    const old = inForceAt(history, from)?.event ?? null
+    if (old === null || listed.has(key) || kindOf(old.source) !== kind) continue
+    // A tier that a model no longer has would go on counting beside its new price.
+    const isTier = models.has(modelOf(old))
+    if (!isTier) diff.gone.push(old)
+    if (!isTier && !withdrawGone) continue
+    const end = { ...old, valid_from: from, per_million: null, per_request: null }
+    diff.changed.push({ old, new: end, line: null })
+  }
+}
+
+/** Whether two prices cost the same: 2.5 is 2.50. */
+function isSamePrice(old: PriceSet | null, price: PriceSet): boolean {
+  if (old === null || isWithdrawn(price)) return old === null && isWithdrawn(price)
+  const isSame = (a: string | null | undefined, b: string | null | undefined) => plain(a) === plain(b)
+  return (
+    old.currency === price.currency &&
+    isSame(old.per_request, price.per_request) &&
+    PRICE_PARTS.every((part) => isSame(old.per_million?.[part], price.per_million?.[part]))
+  )
+}
+
+/** A decimal text without zeros that say nothing. */
+function plain(text: string | null | undefined): string | null {
+  if (text === null || text === undefined) return null
+  const [whole = '', fraction = ''] = text.split('.')
+  const decimals = fraction.replace(/0+$/, '')
+  return `${whole.replace(/^0+(?=\d)/, '')}${decimals === '' ? '' : `.${decimals}`}`
+}

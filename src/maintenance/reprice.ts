@@ -1,0 +1,195 @@
+import { costParts } from '../folds/cost-parts.js'
+import { billionths } from '../folds/decimal.js'
+import { type PlacedPrice, PriceBook } from '../folds/price-book.js'
+import { type CostFacts, loggedFigures, type RowCost, rowCost } from '../folds/row-cost.js'
+import { keyOf } from '../queries/costs/price-history.js'
+import { checkedFilter, type RequestFilter, rowCondition } from '../queries/window/filter.js'
+import type { Database } from '../store/sqlite/connection/database.js'
+import { readPrices, type StoredPrices } from '../store/sqlite/price-rows.js'
+import { readCsvPrices } from './prices/csv-prices.js'
+import { readLitellmPrices } from './prices/litellm.js'
+import type { PriceList } from './prices/price-list.js'
+import { readFrom } from './read-from.js'
+
+export interface RepriceOptions extends RequestFilter {
+  /** The database's path. */
+  database: string
+  /**
+   * A file of prices that count as if they had been in force: CSV as `prices import csv` takes it,
+   * or LiteLLM's if its name ends in `.json`. A price without a date replaces all prices of its
+   * provider, model, service tier and number of tokens; one with a date is added.
+   *
+   * @default the prices in force
+   */
+  pricesFile?: string | undefined
+}
+
+/** A sum of costs. Null: no request has a cost in this currency. */
+export interface CostSums {
+  sats: number | null
+  usd: number | null
+  /** Requests without a cost in either currency. */
+  unpriced: number
+}
+
+/** What the requests of a model on a day cost, and what they would cost. */
+export interface RepricedGroup {
+  /** A UTC day: `2026-11-22`. */
+  day: string
+  model: string
+  requests: number
+  /** How many of them would have another cost. */
+  changed: number
+  old: CostSums
+  new: CostSums
+  /** New less old; null where one of them is. */
+  difference: { sats: number | null; usd: number | null }
+}
+
+/** The JSON that `reprice --dry-run` prints. */
+export interface RepriceReport {
+  dry_run: true
+  /** By day, then by model. */
+  groups: RepricedGroup[]
+  total: Omit<RepricedGroup, 'day' | 'model'>
+}
+
+/**
+ * Says what the requests of a log would cost with the prices in force, or with others, by model and
+ * UTC day. It reads every row of the window in one read transaction, and writes nothing.
+ *
+ * @throws InputError if the file of prices can't be used; DatabaseError if the database can't be
+ *   read; QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE, INVALID_FILTER, MODEL_NOT_FOUND,
+ *   PROVIDER_NOT_FOUND
+ */
+export async function reprice({ database, pricesFile, ...filter }: RepriceOptions): Promise<RepriceReport> {
+  const list = pricesFile === undefined ? null : await readPriceFile(pricesFile)
+  return readFrom(database, (opened) => opened.transaction(() => reportOf(opened, list, filter))())
+}
+
+async function readPriceFile(path: string): Promise<PriceList> {
+  return path.toLowerCase().endsWith('.json') ? readLitellmPrices(path) : await readCsvPrices(path)
+}
+
+type Row = Omit<CostFacts, 'success'> & Omit<RowCost, 'price'> & { success: number }
+
+const COLUMNS = [
+  'timestamp',
+  'model',
+  'response_model',
+  'provider',
+  'service_tier',
+  'success',
+  'input_tokens',
+  'output_tokens',
+  'cache_read_input_tokens',
+  'cache_creation_input_tokens',
+  'cache_creation_1h_input_tokens',
+  'audio_input_tokens',
+  'image_input_tokens',
+  'reasoning_output_tokens',
+  'audio_output_tokens',
+  'provider_cost_sats',
+  'provider_cost_usd',
+  'cost_sats',
+  'cost_usd',
+  'cost_source',
+  'cost_currency',
+] as const satisfies readonly (keyof Row)[]
+
+function reportOf(database: Database, list: PriceList | null, filter: RequestFilter): RepriceReport {
+  const book = bookWith(readPrices(database), list)
+  const { sql, values } = rowCondition(checkedFilter(database, filter))
+  const rows = database.prepare<unknown[], Row>(`SELECT ${COLUMNS.join(', ')} FROM requests WHERE ${sql}`)
+  const groups = new Map<string, Group>()
+  const total = new Group()
+  for (const row of rows.iterate(...values)) {
+    const cost = rowCost({ ...row, success: row.success !== 0 }, loggedFigures(row), book)
+    const day = row.timestamp.slice(0, 10)
+    const key = JSON.stringify([day, row.model])
+    const group = groups.get(key) ?? new Group()
+    groups.set(key, group)
+    group.add(row, cost)
+    total.add(row, cost)
+  }
+  const sorted = [...groups].toSorted(([a], [b]) => (a < b ? -1 : 1))
+  return {
+    dry_run: true,
+    groups: sorted.map(([key, group]) => {
+      const [day, model] = JSON.parse(key) as [string, string]
+      return { day, model, ...group.report() }
+    }),
+    total: total.report(),
+  }
+}
+
+/** The book of the stored prices, with those of a list as if they had been in force. */
+function bookWith({ prices, rates }: StoredPrices, list: PriceList | null): PriceBook {
+  if (list === null) return PriceBook.EMPTY.with(prices, rates)
+  const isReplaced = new Set(list.prices.flatMap(({ event, isDated }) => (isDated ? [] : [keyOf(event)])))
+  const kept = prices.filter(({ event }) => !isReplaced.has(keyOf(event)))
+  // Places after all that are stored: of two prices of an instant the later place counts.
+  const added = list.prices.map(({ event }, byteOffset): PlacedPrice => {
+    return { event, segmentId: Number.MAX_SAFE_INTEGER, byteOffset }
+  })
+  return PriceBook.EMPTY.with([...kept, ...added], rates)
+}
+
+/** What a group of requests costs before and after. */
+class Group {
+  #requests = 0
+  #changed = 0
+  readonly #old = new Sums()
+  readonly #new = new Sums()
+
+  add(before: Pick<RowCost, 'cost_sats' | 'cost_usd'>, after: RowCost): void {
+    this.#requests++
+    if (before.cost_sats !== after.cost_sats || before.cost_usd !== after.cost_usd) this.#changed++
+    this.#old.add(before)
+    this.#new.add(after)
+  }
+
+  report(): Omit<RepricedGroup, 'day' | 'model'> {
+    return {
+      requests: this.#requests,
+      changed: this.#changed,
+      old: this.#old.report(),
+      new: this.#new.report(),
+      difference: {
+        sats: difference(this.#old.sats, this.#new.sats),
+        usd: difference(this.#old.usd, this.#new.usd),
+      },
+    }
+  }
+}
+
+/** Sums of costs in billionths; null: of none. */
+class Sums {
+  sats: bigint | null = null
+  usd: bigint | null = null
+  #unpriced = 0
+
+  add({ cost_sats, cost_usd }: Pick<RowCost, 'cost_sats' | 'cost_usd'>): void {
+    if (cost_sats === null && cost_usd === null) this.#unpriced++
+    if (cost_sats !== null) this.sats = (this.sats ?? 0n) + nanosOf(cost_sats)
+    if (cost_usd !== null) this.usd = (this.usd ?? 0n) + nanosOf(cost_usd)
+  }
+
+  report(): CostSums {
+    const { sats, usd } = this
+    return {
+      sats: sats === null ? null : billionths(sats),
+      usd: usd === null ? null : billionths(usd),
+      unpriced: this.#unpriced,
+    }
+  }
+}
+
+function nanosOf(cost: number): bigint {
+  const { sats: whole, nanosats: rest } = costParts(cost)
+  return BigInt(whole) * 1_000_000_000n + BigInt(rest)
+}
+
+function difference(before: bigint | null, after: bigint | null): number | null {
+  return before === null || after === null ? null : billionths(after - before)
+}

@@ -1,0 +1,31 @@
+import type { PriceSet } from '../../events/event-types.js'
+import { isBefore } from '../../events/placed.js'
+import { isWithdrawn, type PlacedPrice } from '../../folds/price-book.js'
+
+/** The key of a price: of two with the same key the later one is in force. */
+export function keyOf({ provider, model, service_tier, min_input_tokens }: PriceSet): string {
+  return JSON.stringify([provider, model, service_tier, min_input_tokens])
+}
+
+/** Groups prices by their keys, each group by `valid_from` and then by place. */
+export function historiesOf(prices: readonly PlacedPrice[]): Map<string, PlacedPrice[]> {
+  const histories = new Map<string, PlacedPrice[]>()
+  for (const price of prices.toSorted(compareTimes)) {
+    const key = keyOf(price.event)
+    const history = histories.get(key)
+    if (history === undefined) histories.set(key, [price])
+    else history.push(price)
+  }
+  return histories
+}
+
+function compareTimes(a: PlacedPrice, b: PlacedPrice): number {
+  if (a.event.valid_from !== b.event.valid_from) return a.event.valid_from < b.event.valid_from ? -1 : 1
+  return isBefore(a, b) ? -1 : 1
+}
+
+/** The price of a history that is in force at an instant; null: none, or it was withdrawn. */
+export function inForceAt<T extends { event: PriceSet }>(history: readonly T[], instant: string): T | null {
+  const last = history.findLast(({ event }) => event.valid_from <= instant)
+  return last === undefined || isWithdrawn(last.event) ? null : last
+}

@@ -1,0 +1,66 @@
+import type { PriceSet } from '../../events/event-types.js'
+import { canonicalTimestamp } from '../../events/timestamp.js'
+import type { Database } from '../../store/sqlite/connection/database.js'
+import { readPrices } from '../../store/sqlite/price-rows.js'
+import { QueryError } from '../errors.js'
+import { type JournalPlace, journalPlace } from '../rows/full-row.js'
+import { historiesOf, inForceAt } from './price-history.js'
+
+export interface PricesOptions {
+  /** The prices in force at this time: strict RFC 3339. @default now */
+  at?: string | undefined
+  /** Only those of this model, exactly. */
+  model?: string | undefined
+  /** Only those of this provider, exactly; those of any provider too. */
+  provider?: string | undefined
+}
+
+/** A price that is in force: the event that set it, and where that stands. */
+export interface PriceInForce extends Omit<PriceSet, 'type'>, JournalPlace {}
+
+/** The JSON that `prices` prints. */
+export interface PriceAnswer {
+  /** Canonical. */
+  at: string
+  /** By model, provider, service tier and number of tokens. */
+  prices: PriceInForce[]
+}
+
+/**
+ * Lists the prices that are in force at a time, each with its conditions, since when it is in force
+ * and where it is from. Prices that came into force before and were replaced aren't listed, nor are
+ * withdrawn ones.
+ *
+ * @throws QueryError INVALID_SINCE if `at` isn't a strict RFC 3339 time.
+ */
+export function prices(database: Database, options: PricesOptions = {}): PriceAnswer {
+  const at = canonicalTimestamp(options.at ?? new Date().toISOString())
+  if (at === null) {
+    throw new QueryError('INVALID_SINCE', `Invalid time '${options.at}'. Expected RFC 3339 with an offset`)
+  }
+  const { model, provider } = options
+  const stored = readPrices(database).prices.filter(
+    ({ event }) =>
+      (model === undefined || event.model === model) &&
+      (provider === undefined || event.provider === null || event.provider === provider),
+  )
+  const inForce = [...historiesOf(stored).values()].flatMap((history) => inForceAt(history, at) ?? [])
+  const listed = inForce.map(({ event: { type: _, ...event }, segmentId, byteOffset }) => {
+    return { ...event, ...(journalPlace(segmentId, byteOffset) as JournalPlace) }
+  })
+  return { at, prices: listed.toSorted(compareKeys) }
+}
+
+function compareKeys(a: PriceInForce, b: PriceInForce): number {
+  return (
+    compare(a.model, b.model) ||
+    compare(a.provider, b.provider) ||
+    compare(a.service_tier, b.service_tier) ||
+    (a.min_input_tokens ?? -1) - (b.min_input_tokens ?? -1)
+  )
+}
+
+function compare(a: string | null, b: string | null): number {
+  if (a === b) return 0
+  return a === null || (b !== null && a < b) ? -1 : 1
+}
