@@ -50,6 +50,61 @@ describe.skipIf(!hasBrowser)('the request list', () => {
     expect(new URL(page.url()).search).toBe('?label:tier=local')
   })
 
+  test('filters by error, latency, cost, attempt, tier and policy from a menu; chips say and remove them', async ({
+    dashboard,
+  }) => {
+    const { page, rows } = dashboard
+    dashboard.append(
+      recent({ model: 'quick', latency_ms: 5, cost_sats: 7, attempt: 0, policy: 'chat' }),
+      recent({ model: 'slow', latency_ms: 5000, attempt: 1 }),
+      recent({ model: 'failed', success: false, error_status: 429, error_message: 'Rate limit: 50% used' }),
+    )
+    await projected(dashboard, 3)
+    await dashboard.open()
+    const models = async () =>
+      (await rows.evaluateAll((all) => all.map((row) => row.querySelector('.name')?.textContent))).sort()
+    const menu = page.locator('#more')
+    await menu.locator('summary').click()
+    for (const [field, value, chip, found, search] of [
+      ['Error status', '4xx', 'Status 4xx', ['failed'], '?error_status=4xx'],
+      ['Error text', '50%', 'Error with “50%”', ['failed'], '?error_message=50%25'],
+      ['Latency from', '5000', 'At least 5000 ms', ['slow'], '?min_latency=5000'],
+      ['Cost from', '7', 'At least 7 sats', ['quick'], '?min_cost=7'],
+      ['Attempt', '1', 'Attempt 1', ['slow'], '?attempt=1'],
+      ['Service tier', 'flex', 'Service tier flex', [], '?service_tier=flex'],
+    ] as const) {
+      const input = menu.getByLabel(field)
+      await input.fill(value)
+      await input.press('Enter')
+      await eventually(models).toEqual(found)
+      expect(new URL(page.url()).search).toBe(search)
+      await eventually(() => page.locator('#requests-count').innerText()).toBe(String(found.length))
+      await page.getByRole('button', { name: `Remove ${chip}` }).click()
+      await eventually(() => rows.count()).toBe(3)
+      expect(await input.inputValue()).toBe('')
+      await menu.locator('summary').click()
+    }
+
+    await menu.locator('[name=unpriced]').selectOption('Not known in sats')
+    await eventually(models).toEqual(['failed', 'slow'])
+    await menu.getByRole('combobox', { name: 'Policy' }).click()
+    await page.getByRole('option', { name: 'No policy' }).click()
+    await eventually(() => new URL(page.url()).search).toBe('?without_policy=true&unpriced=sats')
+    expect(await page.locator('.chip').allTextContents()).toEqual(['No policy×', 'No known cost in sats×'])
+    // A value that can't be one is told where it is typed, and asks for nothing.
+    await menu.getByLabel('Cost from').fill('7eur')
+    await menu.getByLabel('Cost from').press('Enter')
+    expect(
+      await menu.getByLabel('Cost from').evaluate((field: HTMLInputElement) => field.validity.valid),
+    ).toBe(false)
+    expect(new URL(page.url()).search).toBe('?without_policy=true&unpriced=sats')
+    await page.keyboard.press('Escape')
+    expect(await menu.getAttribute('open')).toBeNull()
+    await page.getByRole('button', { name: 'Clear filters' }).click()
+    await eventually(() => rows.count()).toBe(3)
+    expect(new URL(page.url()).search).toBe('')
+  })
+
   test('sorts by cost, and goes on after the last row without doubling one', async ({ dashboard }) => {
     const { page, rows } = dashboard
     dashboard.append(...Array.from({ length: 120 }, (_, i) => recent({ cost_sats: i }, i + 1)))

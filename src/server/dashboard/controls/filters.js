@@ -1,9 +1,11 @@
 import { ask } from '../api/api.js'
-import { button, byId, element, setLabel } from '../page/dom.js'
+import { byId, element } from '../page/dom.js'
 import { formatSpan } from '../page/format.js'
 import { isFiltered, NO_FILTERS } from '../page/page-state.js'
 import { beforeName } from '../page/time-window.js'
+import { isWithoutProvider, NO_PROVIDER, showChips } from './chips.js'
 import { CustomWindow } from './custom-window.js'
+import { MoreFilters } from './more-filters.js'
 import { NameField } from './name-field.js'
 
 /**
@@ -14,7 +16,6 @@ import { NameField } from './name-field.js'
 
 /** How often the page asks whether there are tiers, until there are. */
 const TIERS_EVERY_MS = 60_000
-const NO_PROVIDER = 'No provider'
 const OUTCOMES = /** @type {const} */ (['success', 'open', 'unfinished'])
 const NO_OUTCOME = { success: '', open: '', unfinished: '' }
 
@@ -28,12 +29,14 @@ export class Filters {
   #correlation = byId('correlation', HTMLInputElement)
   #label = byId('label', HTMLInputElement)
   #custom
+  #more
   #tiersAskedAt = Number.NEGATIVE_INFINITY
 
   /** @param {PageStore} store */
   constructor(store) {
     this.store = store
     this.#custom = new CustomWindow(store)
+    this.#more = new MoreFilters(store)
     byId('ranges', HTMLFieldSetElement).addEventListener('change', (event) => this.#onRange(event))
     this.#model = new NameField('model', {
       dimension: 'model',
@@ -80,7 +83,8 @@ export class Filters {
     choose(this.#streaming, state.streaming)
     if (document.activeElement !== this.#correlation) this.#correlation.value = state.correlation_id
     this.#correlation.classList.toggle('is-set', state.correlation_id !== '')
-    this.#showChips(state)
+    this.#more.show(state)
+    showChips(this.store)
     byId('clear-scope', HTMLButtonElement).hidden = !isFiltered(state)
   }
 
@@ -131,42 +135,6 @@ export class Filters {
     const { [name]: _old, ...others } = this.store.state.labels
     this.store.update({ labels: value === '' ? others : { ...others, [name]: value } })
   }
-
-  /**
-   * Shows the filters that have no control of their own.
-   *
-   * @param {PageState} state
-   */
-  #showChips({ labels, policy, provider, without_policy, without_provider }) {
-    const chips = Object.entries(labels)
-      .filter(([name]) => name !== 'tier')
-      .map(([name, value]) => chip(`${name}=${value}`, () => this.#setLabel(name, '')))
-    if (policy !== '') chips.push(chip(`Policy ${policy}`, () => this.store.update({ policy: '' })))
-    for (const [name, value] of Object.entries({ without_policy, without_provider })) {
-      // The provider's field says already that there is none.
-      if (value === '' || (name === 'without_provider' && isWithoutProvider({ provider, without_provider })))
-        continue
-      const words = { without_policy: 'No policy', without_provider: NO_PROVIDER }[name]
-      const text = value === 'true' && words !== undefined ? words : `${name}=${value}`
-      chips.push(chip(text, () => this.store.update({ [name]: '' })))
-    }
-    byId('chips', HTMLElement).replaceChildren(...chips)
-  }
-}
-
-/**
- * @param {string} text
- * @param {() => void} onRemove
- */
-function chip(text, onRemove) {
-  const remove = button('×', onRemove)
-  setLabel(remove, `Remove ${text}`)
-  return element('li', 'chip', text, remove)
-}
-
-/** @param {Pick<PageState, 'provider' | 'without_provider'>} state */
-function isWithoutProvider({ provider, without_provider: without }) {
-  return provider === '' && without === 'true'
 }
 
 /** @param {PageState} state */

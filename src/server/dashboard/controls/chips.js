@@ -1,0 +1,70 @@
+import { button, byId, element, setLabel } from '../page/dom.js'
+import { FILTERS } from '../page/page-state.js'
+
+/**
+ * @typedef {import('../page/page-state.js').PageState} PageState
+ * @typedef {import('../page/page-state.js').PageStore} PageStore
+ */
+
+export const NO_PROVIDER = 'No provider'
+export const NO_POLICY = 'No policy'
+
+/**
+ * The words for filters that aren't seen in the bar itself. A value that only the server can judge
+ * stays as it was written.
+ *
+ * @type {Partial<Record<typeof FILTERS[number], (value: string) => string>>}
+ */
+const WORDS = {
+  policy: (name) => `Policy ${name}`,
+  without_provider: (value) => (value === 'true' ? NO_PROVIDER : `without_provider=${value}`),
+  without_policy: (value) => (value === 'true' ? NO_POLICY : `without_policy=${value}`),
+  error_status: (value) => (value === 'none' ? 'No error status' : `Status ${value}`),
+  error_message: (text) => `Error with “${text}”`,
+  min_latency: (value) => `At least ${value} ms`,
+  min_cost: (value) =>
+    `At least ${value.replace(/^([\d.]+)(sats|usd)?$/, (_, amount, currency = 'sats') => `${amount} ${currency}`)}`,
+  unpriced: (value) => (value === 'both' || value === 'true' ? 'No known cost' : `No known cost in ${value}`),
+  attempt: (value) => `Attempt ${value}`,
+  service_tier: (name) => `Service tier ${name}`,
+}
+
+/**
+ * Shows a chip for each filter that isn't seen in the bar itself, with a button that removes it.
+ *
+ * @param {PageStore} store
+ */
+export function showChips(store) {
+  const { state } = store
+  const { labels } = state
+  const chips = Object.keys(labels)
+    .filter((label) => label !== 'tier')
+    .map((label) => {
+      const { [label]: value, ...others } = labels
+      return chip(`${label}=${value}`, () => store.update({ labels: others }))
+    })
+  for (const name of FILTERS) {
+    const words = WORDS[name]
+    const value = state[name]
+    // The provider's field says already that there is none.
+    const isSeen = name === 'without_provider' && isWithoutProvider(state)
+    if (words === undefined || value === '' || isSeen) continue
+    chips.push(chip(words(value), () => store.update({ [name]: '' })))
+  }
+  byId('chips', HTMLElement).replaceChildren(...chips)
+}
+
+/** @param {Pick<PageState, 'provider' | 'without_provider'>} state */
+export function isWithoutProvider({ provider, without_provider: without }) {
+  return provider === '' && without === 'true'
+}
+
+/**
+ * @param {string} text
+ * @param {() => void} onRemove
+ */
+function chip(text, onRemove) {
+  const remove = button('×', onRemove)
+  setLabel(remove, `Remove ${text}`)
+  return element('li', 'chip', text, remove)
+}

@@ -1,0 +1,70 @@
+import { byId } from '../page/dom.js'
+import { FILTERS } from '../page/page-state.js'
+import { NO_POLICY } from './chips.js'
+import { NameField } from './name-field.js'
+
+/**
+ * @typedef {import('../page/page-state.js').PageState} PageState
+ * @typedef {import('../page/page-state.js').PageStore} PageStore
+ */
+
+/** The menu with the filters that are used less. Its fields have the names of the filters. */
+export class MoreFilters {
+  #menu = byId('more', HTMLDetailsElement)
+  #form = byId('more-form', HTMLFormElement)
+  #policy
+
+  /** @param {PageStore} store */
+  constructor(store) {
+    this.store = store
+    this.#policy = new NameField('policy', {
+      dimension: 'policy',
+      all: 'All policies',
+      others: [{ text: NO_POLICY, choose: () => store.update({ policy: '', without_policy: 'true' }) }],
+      onChoose: (policy) => store.update({ policy, without_policy: '' }),
+    })
+    this.#form.addEventListener('change', ({ target }) => this.#onChange(target))
+    this.#form.addEventListener('submit', (event) => {
+      event.preventDefault()
+      this.#menu.open = false
+    })
+    this.#menu.addEventListener('keydown', (event) => {
+      // A list within the menu closes first.
+      if (event.key !== 'Escape' || event.defaultPrevented) return
+      this.#menu.open = false
+      this.#menu.querySelector('summary')?.focus()
+    })
+    document.addEventListener('pointerdown', ({ target }) => {
+      if (target instanceof Node && !this.#menu.contains(target)) this.#menu.open = false
+    })
+  }
+
+  /** @param {PageState} state */
+  show(state) {
+    const isWithoutPolicy = state.policy === '' && state.without_policy === 'true'
+    this.#policy.show(isWithoutPolicy ? NO_POLICY : state.policy)
+    for (const { field, name } of [...this.#form.elements].flatMap(filterField)) {
+      if (field === document.activeElement) continue
+      field.value = name === 'unpriced' && state.unpriced === 'true' ? 'both' : state[name]
+      field.classList.toggle('is-set', state[name] !== '')
+    }
+  }
+
+  /** @param {EventTarget | null} target */
+  #onChange(target) {
+    for (const { field, name } of filterField(target)) {
+      if (field.reportValidity()) this.store.update({ [name]: field.value.trim() })
+    }
+  }
+}
+
+/**
+ * An element with the filter that it is a field for, if it is one.
+ *
+ * @param {EventTarget | null} element
+ */
+function filterField(element) {
+  const isField = element instanceof HTMLInputElement || element instanceof HTMLSelectElement
+  const name = isField ? FILTERS.find((filter) => filter === element.name) : undefined
+  return isField && name !== undefined ? [{ field: element, name }] : []
+}
