@@ -101,7 +101,7 @@ function withoutUnpriced({ unpriced, unpriced_error: failed }: ReconciledAmounts
 
 /** Says what differs most, why that might be, and what only one side has. */
 function closing(found: Reconciliation, signed: (amount: string) => string): string[] {
-  const { largest, over, rows, tolerance, currency } = found
+  const { largest, over, rows, models, tolerance, currency } = found
   const lines: string[] = []
   if (over === 0) lines.push(`All ${countText(rows.length, 'row')} are within the tolerance of ${tolerance}.`)
   else
@@ -115,9 +115,12 @@ function closing(found: Reconciliation, signed: (amount: string) => string): str
   }
   const names = (models: readonly (string | null)[]) => models.map((model) => model ?? NO_MODEL).join(', ')
   if (found.billed_only.length > 0) lines.push(`Only the bill has ${names(found.billed_only)}.`)
-  if (found.logged_only.length > 0) {
+  // What failed costs nothing, and no bill has it.
+  const failed = models.filter(({ requests, unpriced_error }) => requests > 0 && requests === unpriced_error)
+  const loggedOnly = found.logged_only.filter((name) => !failed.some(({ model }) => model === name))
+  if (loggedOnly.length > 0) {
     const advice = found.provider === null ? '; --provider leaves other providers out' : ''
-    lines.push(`Only the log has ${names(found.logged_only)}${advice}.`)
+    lines.push(`Only the log has ${names(loggedOnly)}${advice}.`)
   }
   return lines
 }
@@ -135,6 +138,8 @@ const REASONS: Record<DifferenceReason, (found: Reconciliation, largest: Largest
   unpriced: ({ rows }, { day, model }) => {
     const row = rows.find((row) => row.day === day && row.model === model)
     const { unpriced = 0, requests = 0 } = row ?? {}
+    if (requests === 1) return 'its only request has no known cost'
+    if (unpriced === requests) return `none of its ${countText(requests, 'request')} has a known cost`
     return `${formatCount(unpriced)} of its ${countText(requests, 'request')} ${unpriced === 1 ? 'has' : 'have'} no known cost`
   },
   other_day: (_, { other_day }) =>

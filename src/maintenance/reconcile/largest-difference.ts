@@ -12,7 +12,8 @@ import { sizeOf } from './tolerance.js'
  * - `not_logged`, `not_billed`: only one side has the model.
  * - `unpriced`: more was billed than logged, and requests have no known cost.
  * - `other_day`: the day before or after differs by about as much the other way.
- * - `edge_day`: it is the first or the last day that is compared, and the name isn't the reason.
+ * - `edge_day`: it is the first or the last of at least three days that are compared, and the name
+ *   isn't the reason.
  */
 export type DifferenceReason =
   | 'no_model'
@@ -54,8 +55,9 @@ export function largestDifference(entries: readonly Entry[]): LargestDifference 
   if (difference > 0n && logged !== undefined && logged.unpriced > 0) reasons.push('unpriced')
   const otherDay = otherDayOf(largest, entries)
   if (otherDay !== null) reasons.push('other_day')
-  const isAtEdge = entries.every((entry) => entry.day >= day) || entries.every((entry) => entry.day <= day)
-  if (isAtEdge && otherName === null && entries.some((entry) => entry.day !== day)) reasons.push('edge_day')
+  const days = [...new Set(entries.map((entry) => entry.day))].sort()
+  const isAtEdge = days.length > 2 && (day === days[0] || day === days.at(-1))
+  if (isAtEdge && otherName === null) reasons.push('edge_day')
   return {
     day,
     model: largest.name,

@@ -54,7 +54,6 @@ o3             1.00      1.00        0.00     0.0         1         0
 2 of 4 rows differ by more than 1%.
 gpt-4o on 2026-11-02 differs most, by +200.25 usd:
   2 of its 3 requests have no known cost
-  it is at the edge of the days that are compared, which the bill or the log may have in part
 Only the bill has whisper-1.
 `)
   expect(status).toBe(1)

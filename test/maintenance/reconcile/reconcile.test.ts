@@ -80,7 +80,7 @@ test('each day and model has what was billed, what was logged and the difference
     day: '2026-11-01',
     model: 'gpt-4o',
     difference: '0.2',
-    reasons: ['unpriced', 'edge_day'],
+    reasons: ['unpriced'],
   })
 })
 
