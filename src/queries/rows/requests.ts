@@ -2,7 +2,8 @@ import type { Database } from '../../store/sqlite/connection/database.js'
 import { oneOf } from '../errors.js'
 import { tallyWhole } from '../sums/tallies.js'
 import { countAddedRows } from '../window/added-rows.js'
-import { checkedFilter, type RequestFilter } from '../window/filter.js'
+import { countRows } from '../window/condition.js'
+import { checkedFilter, isOfDimensions, type RequestFilter, rowCondition } from '../window/filter.js'
 import { type EchoedWindow, echoWindow } from '../window/window.js'
 import type { FullRow } from './full-row.js'
 import { decodeCursor, encodeCursor, type PageEnd, type RequestOrder, type RequestSort } from './page-end.js'
@@ -132,6 +133,8 @@ function entries({ details, now = Date.now() }: ListRequestsOptions, rows: FullR
 
 function countRequests(database: Database, filter: RequestFilter): number {
   const { success, streaming } = filter
+  // Only the rows know: to count them is less than to sum them.
+  if (!isOfDimensions(database, filter)) return countRows(database, rowCondition(filter))
   // The sums tell success and streaming apart themselves.
   const tally = tallyWhole(database, { filter: { ...filter, success: undefined, streaming: undefined } })
   return tally.requestsThat(success, streaming) + countAddedRows(database, filter)
