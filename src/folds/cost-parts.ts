@@ -1,31 +1,37 @@
-import { MAX_COST_SATS } from './sum-limits.js'
+import type { Costs } from './request-types.js'
+import { MAX_COST } from './sum-limits.js'
 
-const NANOSATS = 1_000_000_000
+const BILLION = 1_000_000_000
 
 /**
  * A cost as roll-ups sum it: integers, so that neither the order of requests nor a correction can
  * change a sum.
  */
 export interface CostParts {
-  /** Whole satoshis, cut toward zero. */
-  sats: number
+  /** Whole satoshis or dollars, cut toward zero. */
+  whole: number
   /** The rest in billionths, rounded; of the same sign. */
-  nanosats: number
+  billionths: number
 }
 
-/**
- * Splits a cost; an unknown one counts as 0. SQLite's twins are in store/sqlite/sql-expressions.ts.
- */
-export function costParts(costSats: number | null): CostParts {
-  if (costSats === null) return { sats: 0, nanosats: 0 }
-  const cost = Math.max(-MAX_COST_SATS, Math.min(costSats, MAX_COST_SATS))
-  const sats = Math.trunc(cost)
-  const rest = (cost - sats) * NANOSATS
+/** The costs of a request in both currencies. Null: unknown. */
+export interface SplitCosts {
+  sats: CostParts | null
+  usd: CostParts | null
+}
+
+export function splitCosts({ cost_sats, cost_usd }: Costs): SplitCosts {
+  return {
+    sats: cost_sats === null ? null : costParts(cost_sats),
+    usd: cost_usd === null ? null : costParts(cost_usd),
+  }
+}
+
+/** Splits a cost. SQLite's twins are in store/sqlite/sql-expressions.ts. */
+export function costParts(cost: number): CostParts {
+  const limited = Math.max(-MAX_COST, Math.min(cost, MAX_COST))
+  const whole = Math.trunc(limited)
+  const rest = (limited - whole) * BILLION
   // SQLite rounds half away from zero; Math.round would round half up.
-  return { sats: sats + 0, nanosats: Math.trunc(rest + (rest < 0 ? -0.5 : 0.5)) + 0 }
-}
-
-/** The cost in satoshis that parts, or sums of them, stand for. */
-export function costOf({ sats, nanosats }: CostParts): number {
-  return sats + nanosats / NANOSATS
+  return { whole: whole + 0, billionths: Math.trunc(rest + (rest < 0 ? -0.5 : 0.5)) + 0 }
 }

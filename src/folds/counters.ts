@@ -1,35 +1,35 @@
-import type { CostParts } from './cost-parts.js'
+import type { CostParts, SplitCosts } from './cost-parts.js'
 import type { CountedRequest } from './request-types.js'
+import { limitedLatency, limitedTokens } from './sum-limits.js'
 
-const CORRECTABLE_NUMBERS = ['failures', 'unpriced', 'input_tokens', 'output_tokens'] as const
-
-export const CORRECTABLE = [
+const CORRECTABLE_NUMBERS = [
   'failures',
   'unpriced',
   'input_tokens',
   'output_tokens',
-  'cost_sats',
-  'cost_nanosats',
-] as const satisfies readonly (keyof CorrectableCounts)[]
+  'unpriced_usd',
+  'cache_read_input_tokens',
+  'cache_creation_input_tokens',
+  'reasoning_output_tokens',
+] as const
 
-/** The counters that a completion can make smaller. */
-export interface CorrectableCounts {
-  failures: number
-  unpriced: number
-  input_tokens: number
-  output_tokens: number
-  cost_sats: number
-  cost_nanosats: number
-}
+/** The counters of costs, the whole units and the billionths. */
+const IN_SATS = ['cost_sats', 'cost_nanosats'] as const
+const IN_USD = ['cost_usd', 'cost_nanousd'] as const
+
+/** The counters that a completion or a price can make smaller. */
+export const CORRECTABLE = [...CORRECTABLE_NUMBERS, ...IN_SATS, ...IN_USD]
+
+export type CorrectableCounts = Record<(typeof CORRECTABLE)[number], number>
 
 /**
  * How much counters grow. Nothing here is negative, except the billionths of a cost whose whole
- * satoshis outweigh them.
+ * units outweigh them.
  */
 export interface CounterChanges extends CorrectableCounts {
   requests: number
   latency_ms: number
-  /** How much completions and negative costs have taken back. */
+  /** How much completions, prices and negative costs have taken back. */
   corrected: CorrectableCounts
   /**
    * How many requests have a latency up to each of LATENCY_BOUNDS_MS and above the one before it;
@@ -57,8 +57,12 @@ export function emptyCounters(): CounterChanges {
 }
 
 /** Counts a request that was projected for the first time. */
-export function countRequest(counters: CounterChanges, request: CountedRequest, cost: CostParts): void {
-  const latencyMs = request.latency_ms
+export function countRequest(
+  counters: CounterChanges,
+  request: CountedRequest,
+  { sats, usd }: SplitCosts,
+): void {
+  const latencyMs = limitedLatency(request.latency_ms)
   counters.requests++
   // Another program may have written a negative latency.
   counters.latency_ms += Math.max(0, latencyMs)
@@ -66,10 +70,15 @@ export function countRequest(counters: CounterChanges, request: CountedRequest, 
   while (latencyMs > (LATENCY_BOUNDS_MS[index] ?? Infinity)) index++
   counters.latencies[index] = (counters.latencies[index] ?? 0) + 1
   if (!request.success) counters.failures++
-  if (request.cost_sats === null) counters.unpriced++
-  countChange(counters, 'input_tokens', request.input_tokens ?? 0)
-  countChange(counters, 'output_tokens', request.output_tokens ?? 0)
-  countCost(counters, cost.sats, cost.nanosats)
+  countTokens(counters, 'input_tokens', request.input_tokens)
+  countTokens(counters, 'output_tokens', request.output_tokens)
+  countTokens(counters, 'cache_read_input_tokens', request.cache_read_input_tokens)
+  countTokens(counters, 'cache_creation_input_tokens', request.cache_creation_input_tokens)
+  countTokens(counters, 'reasoning_output_tokens', request.reasoning_output_tokens)
+  if (sats === null) counters.unpriced++
+  else countCost(counters, IN_SATS, sats)
+  if (usd === null) counters.unpriced_usd++
+  else countCost(counters, IN_USD, usd)
 }
 
 /**
@@ -78,7 +87,17 @@ export function countRequest(counters: CounterChanges, request: CountedRequest, 
  */
 export function countCorrection(counters: CounterChanges, difference: CorrectableCounts): void {
   for (const name of CORRECTABLE_NUMBERS) countChange(counters, name, difference[name])
-  countCost(counters, difference.cost_sats, difference.cost_nanosats)
+  for (const names of [IN_SATS, IN_USD]) {
+    countCost(counters, names, { whole: difference[names[0]], billionths: difference[names[1]] })
+  }
+}
+
+function countTokens(
+  counters: CounterChanges,
+  name: (typeof CORRECTABLE_NUMBERS)[number],
+  tokens: number | null | undefined,
+): void {
+  if (tokens !== null && tokens !== undefined) countChange(counters, name, limitedTokens(tokens))
 }
 
 /** Counts a change. A row from before the journal may even hold a negative number. */
@@ -92,16 +111,33 @@ function countChange(
 }
 
 /** Counts both parts of a cost together, because their signs may differ. */
-function countCost(counters: CounterChanges, sats: number, nanosats: number): void {
-  if (sats * 1e9 + nanosats >= 0) {
-    counters.cost_sats += sats
-    counters.cost_nanosats += nanosats
+function countCost(
+  counters: CounterChanges,
+  [wholes, rests]: typeof IN_SATS | typeof IN_USD,
+  { whole, billionths }: CostParts,
+): void {
+  if (whole * 1e9 + billionths >= 0) {
+    counters[wholes] += whole
+    counters[rests] += billionths
   } else {
-    counters.corrected.cost_sats -= sats
-    counters.corrected.cost_nanosats -= nanosats
+    counters.corrected[wholes] -= whole
+    counters.corrected[rests] -= billionths
   }
 }
 
 function emptyCounts(): CorrectableCounts {
-  return { failures: 0, unpriced: 0, input_tokens: 0, output_tokens: 0, cost_sats: 0, cost_nanosats: 0 }
+  return {
+    failures: 0,
+    unpriced: 0,
+    input_tokens: 0,
+    output_tokens: 0,
+    unpriced_usd: 0,
+    cache_read_input_tokens: 0,
+    cache_creation_input_tokens: 0,
+    reasoning_output_tokens: 0,
+    cost_sats: 0,
+    cost_nanosats: 0,
+    cost_usd: 0,
+    cost_nanousd: 0,
+  }
 }

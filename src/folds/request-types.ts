@@ -1,14 +1,12 @@
 import type { RequestLogged } from '../events/event-types.js'
 import type { Place } from '../events/placed.js'
-import type { CostFacts, RowCost } from './row-cost.js'
+import type { CostFacts, RowCost, Usage } from './row-cost.js'
 
-/** The values of a request that sums depend on and that a completion can change. */
-export interface RequestOutcome {
-  success: boolean
-  /** Null: unknown. */
-  input_tokens: number | null
-  output_tokens: number | null
-  cost_sats: number | null
+/** The costs of a request that count, wherever they are from. Null: unknown. */
+export type Costs = Pick<RowCost, 'cost_sats' | 'cost_usd'>
+
+/** The values of a request that sums depend on and that a completion can change, but its costs. */
+export interface RequestOutcome extends Usage {
   /** In milliseconds; null or left out: not given. */
   stream_duration_ms?: number | null
   /**
@@ -18,7 +16,7 @@ export interface RequestOutcome {
   isCompleted?: boolean
 }
 
-/** The values of a request that sums depend on. A `request_logged` has them all. */
+/** The values of a request that sums depend on, beside its costs. A `request_logged` has them all. */
 export interface CountedRequest extends RequestOutcome {
   /** Canonical: UTC with milliseconds. */
   timestamp: string
@@ -27,6 +25,8 @@ export interface CountedRequest extends RequestOutcome {
   policy: string | null
   streaming: boolean
   latency_ms: number
+  /** 0 for the first try; null or left out: not given. */
+  attempt?: number | null
   labels?: Readonly<Record<string, string>>
 }
 

@@ -1,7 +1,9 @@
-import type { CostParts } from './cost-parts.js'
+import type { SplitCosts } from './cost-parts.js'
 import { BUCKETS, type Latencies, storeSorted } from './latency-bytes.js'
 import { bucketOf } from './latency-histogram.js'
 import type { CountedRequest } from './request-types.js'
+import { limitedLatency, limitedTokens } from './sum-limits.js'
+import { isInconsistent } from './token-parts.js'
 import { isUnended } from './unended-streams.js'
 
 /** The columns of a roll-up's sums. */
@@ -24,6 +26,19 @@ export const SUMS = [
   'unknown_output_tokens',
   /** See `isUnended`. */
   'unended_streams',
+  /** Requests whose cost in dollars is unknown, and failures among them. */
+  'unpriced_usd',
+  'unpriced_usd_failures',
+  /** With `cost_nanousd`, as in satoshis. */
+  'cost_usd',
+  'cost_nanousd',
+  'cache_read_input_tokens',
+  'cache_creation_input_tokens',
+  'reasoning_output_tokens',
+  /** Attempts after the first one. */
+  'retries',
+  /** See `isInconsistent`. */
+  'inconsistent',
 ] as const
 
 export type SumName = (typeof SUMS)[number]
@@ -59,6 +74,19 @@ const [UNPRICED_FAILURES, UNKNOWN_INPUT_TOKENS, UNKNOWN_OUTPUT_TOKENS, UNENDED_S
   'unknown_input_tokens',
   'unknown_output_tokens',
   'unended_streams',
+)
+const [UNPRICED_USD, UNPRICED_USD_FAILURES, COST_USD, COST_NANOUSD] = places(
+  'unpriced_usd',
+  'unpriced_usd_failures',
+  'cost_usd',
+  'cost_nanousd',
+)
+const [CACHE_READ, CACHE_CREATION, REASONING, RETRIES, INCONSISTENT] = places(
+  'cache_read_input_tokens',
+  'cache_creation_input_tokens',
+  'reasoning_output_tokens',
+  'retries',
+  'inconsistent',
 )
 
 /** How many cells and latencies the first arrays have room for. */
@@ -98,30 +126,46 @@ export class RollupCells {
   }
 
   /** @param sign -1 takes the request out. It is the same for all requests of one collection. */
-  add(cell: number, request: CountedRequest, cost: CostParts, sign: 1 | -1): void {
-    const { success, streaming, latency_ms } = request
+  add(cell: number, request: CountedRequest, costs: SplitCosts, sign: 1 | -1): void {
+    const { success, streaming, attempt } = request
+    const { sats, usd } = costs
+    const latencyMs = limitedLatency(request.latency_ms)
     const at = cell * WIDTH
     this.#change(at + REQUESTS, sign)
     if (!success) this.#change(at + FAILURES, sign)
     if (streaming) this.#change(at + STREAMS, sign)
     if (streaming && !success) this.#change(at + FAILED_STREAMS, sign)
-    if (request.cost_sats === null) {
+    if (attempt !== undefined && attempt !== null && attempt > 0) this.#change(at + RETRIES, sign)
+    if (sats === null) {
       this.#change(at + UNPRICED, sign)
       if (!success) this.#change(at + UNPRICED_FAILURES, sign)
+    } else {
+      this.#change(at + COST_SATS, sign * sats.whole)
+      this.#change(at + COST_NANOSATS, sign * sats.billionths)
+    }
+    if (usd === null) {
+      this.#change(at + UNPRICED_USD, sign)
+      if (!success) this.#change(at + UNPRICED_USD_FAILURES, sign)
+    } else {
+      this.#change(at + COST_USD, sign * usd.whole)
+      this.#change(at + COST_NANOUSD, sign * usd.billionths)
     }
     if (request.input_tokens === null) this.#change(at + UNKNOWN_INPUT_TOKENS, sign)
-    else this.#change(at + INPUT_TOKENS, sign * request.input_tokens)
+    else this.#addTokens(at + INPUT_TOKENS, request.input_tokens, sign)
     if (request.output_tokens === null) this.#change(at + UNKNOWN_OUTPUT_TOKENS, sign)
-    else this.#change(at + OUTPUT_TOKENS, sign * request.output_tokens)
+    else this.#addTokens(at + OUTPUT_TOKENS, request.output_tokens, sign)
+    this.#addTokens(at + CACHE_READ, request.cache_read_input_tokens, sign)
+    this.#addTokens(at + CACHE_CREATION, request.cache_creation_input_tokens, sign)
+    this.#addTokens(at + REASONING, request.reasoning_output_tokens, sign)
+    if (isInconsistent(request)) this.#change(at + INCONSISTENT, sign)
     if (streaming && isUnended(request)) this.#change(at + UNENDED_STREAMS, sign)
-    this.#change(at + COST_SATS, sign * cost.sats)
-    this.#change(at + COST_NANOSATS, sign * cost.nanosats)
-    this.#change(at + LATENCY_MS, sign * latency_ms)
-    this.#addLatency(cell * BUCKETS + bucketOf(latency_ms))
+    this.#change(at + LATENCY_MS, sign * latencyMs)
+    this.#addLatency(cell * BUCKETS + bucketOf(latencyMs))
   }
 
-  addTo(cell: number, name: SumName, change: number): void {
-    this.#change(cell * WIDTH + SUMS.indexOf(name), change)
+  /** @param place the place of a sum in `SUMS`. */
+  addTo(cell: number, place: number, change: number): void {
+    this.#change(cell * WIDTH + place, change)
   }
 
   /** The sums of a cell, valid until the next change. */
@@ -137,6 +181,10 @@ export class RollupCells {
 
   #change(at: number, change: number): void {
     this.#sums[at] = (this.#sums[at] ?? 0) + change
+  }
+
+  #addTokens(at: number, tokens: number | null | undefined, sign: 1 | -1): void {
+    if (tokens !== null && tokens !== undefined) this.#change(at, sign * limitedTokens(tokens))
   }
 
   #addLatency(latency: number): void {

@@ -1,8 +1,9 @@
-import { type CostParts, costParts } from './cost-parts.js'
+import { type SplitCosts, splitCosts } from './cost-parts.js'
 import { CORRECTABLE, type CounterChanges, countCorrection, countRequest, emptyCounters } from './counters.js'
-import type { CountedRequest, RequestOutcome } from './request-types.js'
-import { RollupCells, type SumName } from './rollup-cells.js'
-import { withinLimits } from './sum-limits.js'
+import type { Costs, CountedRequest } from './request-types.js'
+import { RollupCells, SUMS, type SumName } from './rollup-cells.js'
+import { limitedLatency, limitedTokens } from './sum-limits.js'
+import { isInconsistent } from './token-parts.js'
 import { isUnended } from './unended-streams.js'
 
 /** The values that roll-ups are kept by. */
@@ -94,32 +95,32 @@ export class RollupSums {
   }
 
   /** @param isCounted false: the counters have it already, from before the replay. */
-  add(request: CountedRequest, isCounted: boolean): void {
-    this.#change(withinLimits(request), 1, isCounted)
+  add(request: CountedRequest, costs: Costs, isCounted: boolean): void {
+    this.#change(request, costs, 1, isCounted)
   }
 
   /** Takes a request out of the sums again; the counters never fall. */
-  remove(request: CountedRequest): void {
-    this.#change(withinLimits(request), -1, false)
+  remove(request: CountedRequest, costs: Costs): void {
+    this.#change(request, costs, -1, false)
   }
 
   /**
-   * Corrects the sums for a request that was added before, and whose outcome has changed.
+   * Corrects the sums for a request that was added before, and whose outcome, costs or attempt have
+   * changed; everything else is the same in both.
    *
-   * @param isCounted whether the counters don't have the completion yet.
+   * @param isCounted whether the counters don't have the change yet.
    */
-  correct(stored: CountedRequest, outcome: RequestOutcome, isCounted: boolean): void {
-    const request = withinLimits(stored)
-    const before = sumsOf(request, request)
-    const after = sumsOf(request, withinLimits(outcome))
-    this.#makeRoom(sizeOf(before) + sizeOf(after))
-    const dimension = this.#dimension(request)
-    const cell = this.#cell(dimension, request.timestamp)
-    for (const name of OUTCOME_SUMS) {
-      after[name] -= before[name]
-      this.#cells.addTo(cell, name, after[name])
+  correct(before: CountedRequest & Costs, after: CountedRequest & Costs, isCounted: boolean): void {
+    const was = sumsOf(before)
+    const change = sumsOf(after)
+    this.#makeRoom(sizeOf(was) + sizeOf(change))
+    const dimension = this.#dimension(before)
+    const cell = this.#cell(dimension, before.timestamp)
+    for (const [name, place] of CHANGEABLE_PLACES) {
+      change[name] -= was[name]
+      if (change[name] !== 0) this.#cells.addTo(cell, place, change[name])
     }
-    if (isCounted) countCorrection(dimension.counters, after)
+    if (isCounted) countCorrection(dimension.counters, change)
   }
 
   /** Returns the sums that were collected, and starts over with none. */
@@ -130,14 +131,14 @@ export class RollupSums {
     return taken
   }
 
-  #change(request: CountedRequest, sign: 1 | -1, isCounted: boolean): void {
-    const cost = costParts(request.cost_sats)
-    this.#makeRoom(sizeOfRequest(request, cost))
+  #change(request: CountedRequest, costs: Costs, sign: 1 | -1, isCounted: boolean): void {
+    const split = splitCosts(costs)
+    this.#makeRoom(sizeOfRequest(request, split))
     if (sign !== this.#sign) this.#close()
     this.#sign = sign
     const dimension = this.#dimension(request)
-    this.#cells.add(this.#cell(dimension, request.timestamp), request, cost, sign)
-    if (isCounted) countRequest(dimension.counters, request, cost)
+    this.#cells.add(this.#cell(dimension, request.timestamp), request, split, sign)
+    if (isCounted) countRequest(dimension.counters, request, split)
   }
 
   /** Makes sure that every sum stays exact after a change of this size. */
@@ -200,44 +201,76 @@ export class RollupSums {
   }
 }
 
-/** The sums that a completion can change. */
-const OUTCOME_SUMS = [
+/** The sums that a completion or a price can change. */
+const CHANGEABLE = [
   ...CORRECTABLE,
   'failed_streams',
   'unpriced_failures',
+  'unpriced_usd_failures',
   'unknown_input_tokens',
   'unknown_output_tokens',
   'unended_streams',
+  'retries',
+  'inconsistent',
 ] as const satisfies readonly SumName[]
-type OutcomeSums = Record<(typeof OUTCOME_SUMS)[number], number>
+type ChangeableSums = Record<(typeof CHANGEABLE)[number], number>
 
-function sumsOf({ streaming }: CountedRequest, outcome: RequestOutcome): OutcomeSums {
-  const { success, input_tokens, output_tokens, cost_sats } = outcome
-  const { sats, nanosats } = costParts(cost_sats)
+const CHANGEABLE_PLACES = CHANGEABLE.map((name) => [name, SUMS.indexOf(name)] as const)
+
+function sumsOf(request: CountedRequest & Costs): ChangeableSums {
+  const { success, streaming, input_tokens, output_tokens, attempt } = request
+  const { sats, usd } = splitCosts(request)
   return {
     failures: success ? 0 : 1,
     failed_streams: streaming && !success ? 1 : 0,
-    unpriced: cost_sats === null ? 1 : 0,
-    input_tokens: input_tokens ?? 0,
-    output_tokens: output_tokens ?? 0,
-    cost_sats: sats,
-    cost_nanosats: nanosats,
-    unpriced_failures: cost_sats === null && !success ? 1 : 0,
+    unpriced: sats === null ? 1 : 0,
+    input_tokens: limitedTokens(input_tokens ?? 0),
+    output_tokens: limitedTokens(output_tokens ?? 0),
+    cost_sats: sats?.whole ?? 0,
+    cost_nanosats: sats?.billionths ?? 0,
+    unpriced_failures: sats === null && !success ? 1 : 0,
     unknown_input_tokens: input_tokens === null ? 1 : 0,
     unknown_output_tokens: output_tokens === null ? 1 : 0,
-    unended_streams: isUnended({ streaming, ...outcome }) ? 1 : 0,
+    unended_streams: isUnended(request) ? 1 : 0,
+    unpriced_usd: usd === null ? 1 : 0,
+    unpriced_usd_failures: usd === null && !success ? 1 : 0,
+    cost_usd: usd?.whole ?? 0,
+    cost_nanousd: usd?.billionths ?? 0,
+    cache_read_input_tokens: limitedTokens(request.cache_read_input_tokens ?? 0),
+    cache_creation_input_tokens: limitedTokens(request.cache_creation_input_tokens ?? 0),
+    reasoning_output_tokens: limitedTokens(request.reasoning_output_tokens ?? 0),
+    retries: attempt !== undefined && attempt !== null && attempt > 0 ? 1 : 0,
+    inconsistent: isInconsistent(request) ? 1 : 0,
   }
 }
 
-function sizeOfRequest(
-  { input_tokens, output_tokens, latency_ms }: CountedRequest,
-  { sats }: CostParts,
-): number {
-  return Math.abs(input_tokens ?? 0) + Math.abs(output_tokens ?? 0) + Math.abs(sats) + latency_ms
+function sizeOfRequest(request: CountedRequest, { sats, usd }: SplitCosts): number {
+  return (
+    sizeOfTokens(request.input_tokens) +
+    sizeOfTokens(request.output_tokens) +
+    sizeOfTokens(request.cache_read_input_tokens) +
+    sizeOfTokens(request.cache_creation_input_tokens) +
+    sizeOfTokens(request.reasoning_output_tokens) +
+    Math.abs(sats?.whole ?? 0) +
+    Math.abs(usd?.whole ?? 0) +
+    limitedLatency(request.latency_ms)
+  )
 }
 
-function sizeOf({ input_tokens, output_tokens, cost_sats }: OutcomeSums): number {
-  return Math.abs(input_tokens) + Math.abs(output_tokens) + Math.abs(cost_sats)
+function sizeOfTokens(tokens: number | null | undefined): number {
+  return Math.abs(limitedTokens(tokens ?? 0))
+}
+
+function sizeOf(sums: ChangeableSums): number {
+  return (
+    Math.abs(sums.input_tokens) +
+    Math.abs(sums.output_tokens) +
+    Math.abs(sums.cache_read_input_tokens) +
+    Math.abs(sums.cache_creation_input_tokens) +
+    Math.abs(sums.reasoning_output_tokens) +
+    Math.abs(sums.cost_sats) +
+    Math.abs(sums.cost_usd)
+  )
 }
 
 function step(node: DimensionNode, value: string | null | undefined): DimensionNode {

@@ -1,6 +1,6 @@
 import type { Place } from '../events/placed.js'
 import type { Changes, CompletedRequest } from './changes.js'
-import type { CountedRequest } from './request-types.js'
+import type { Costs, CountedRequest } from './request-types.js'
 import { type RollupChanges, RollupSums } from './rollups.js'
 import { type RatioChange, RatioSums } from './token-ratios.js'
 
@@ -26,10 +26,9 @@ export class Sums {
   }
 
   add({ inserted, completed, repriced }: Changes): void {
-    for (const { event, cost, ...place } of inserted) {
-      this.#ratios.add(event)
-      const request = event.cost_sats === cost.cost_sats ? event : { ...event, cost_sats: cost.cost_sats }
-      this.#rollups.add(request, this.#isNew(place))
+    for (const request of inserted) {
+      this.#ratios.add(request.event)
+      this.#rollups.add(request.event, request.cost, this.#isNew(request))
     }
     for (const request of completed) this.#correct(request)
     for (const { before, after } of repriced) {
@@ -38,14 +37,14 @@ export class Sums {
   }
 
   /** Adds a request that didn't come from the journal, and is in the counters already. */
-  addUnjournaled(request: CountedRequest): void {
-    this.#rollups.add(request, false)
+  addUnjournaled(request: CountedRequest & Costs): void {
+    this.#rollups.add(request, request, false)
   }
 
   /** Takes a request from the journal out of the sums again. */
-  remove(request: CountedRequest): void {
+  remove(request: CountedRequest & Costs): void {
     this.#ratios.subtract(request)
-    this.#rollups.remove(request)
+    this.#rollups.remove(request, request)
   }
 
   /** Returns the changes that were collected, and starts over with none. */

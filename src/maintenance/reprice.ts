@@ -186,7 +186,7 @@ class Sums {
 }
 
 function nanosOf(cost: number): bigint {
-  const { sats: whole, nanosats: rest } = costParts(cost)
+  const { whole, billionths: rest } = costParts(cost)
   return BigInt(whole) * 1_000_000_000n + BigInt(rest)
 }
 

@@ -1,7 +1,7 @@
 import type { PlacedCompletion } from '../events/placed.js'
 import type { Changes, Keys, Known } from '../folds/changes.js'
 import type { PriceBook } from '../folds/price-book.js'
-import type { CountedRequest, StoredRequest } from '../folds/request-types.js'
+import type { StoredRequest } from '../folds/request-types.js'
 import type { SumChanges } from '../folds/sums.js'
 import type { FileIdentity } from '../journal/file-identity.js'
 import type { SegmentPosition } from './positions.js'
@@ -118,7 +118,7 @@ export interface RepricePage {
 export interface RebuildTransaction extends StoreTransaction {
   readonly rollupLabels: readonly string[]
   /** The requests from before the journal, which stay, and which the sums have to count again. */
-  unjournaledRequests(): AsyncIterable<readonly CountedRequest[]>
+  unjournaledRequests(): AsyncIterable<readonly StoredRequest[]>
   acceptMissing(names: readonly string[]): Promise<void>
   /** Notes, for as long as the database exists, of which segments this rebuild loses lines. */
   addLost(segments: readonly LostSegment[]): Promise<void>

@@ -23,6 +23,7 @@ const REQUEST = {
   input_tokens: 1,
   output_tokens: 1,
   cost_sats: 1,
+  cost_usd: null,
   latency_ms: 1,
 }
 const NEXT_DAY = '2026-11-23.ndjson'

@@ -143,7 +143,12 @@ export class Model {
 
   /** Counters grow by what a change adds; what it takes back grows a counter of its own. */
   #count(before: Row, after: Row): void {
-    const corrected = ['failures', 'unpriced', 'input_tokens', 'output_tokens', 'cost_sats', 'cost_nanosats']
+    const counts = ['failures', 'unpriced', 'input_tokens', 'output_tokens', 'unpriced_usd', ...PARTS_OF_SUMS]
+    const costs = [
+      ['cost_sats', 'cost_nanosats'],
+      ['cost_usd', 'cost_nanousd'],
+    ] as const
+    const corrected = [...counts, ...costs.flat()]
     const names = ['requests', 'latency_ms', ...corrected, ...corrected.map((name) => `corrected_${name}`)]
     const counter = rowAt(this.#counters, namesOf(after), names)
     const [was, is] = [before['id'] === undefined ? {} : sumsOf(before), sumsOf(after)]
@@ -151,9 +156,11 @@ export class Model {
     const add = (name: string, isLess: boolean) =>
       grow(counter, isLess ? `corrected_${name}` : name, isLess ? -change(name) : change(name))
     for (const name of ['requests', 'latency_ms']) grow(counter, name, change(name))
-    for (const name of corrected.slice(0, 4)) add(name, change(name) < 0)
-    const isCheaper = change('cost_sats') * 1e9 + change('cost_nanosats') < 0
-    for (const name of ['cost_sats', 'cost_nanosats']) add(name, isCheaper)
+    for (const name of counts) add(name, change(name) < 0)
+    for (const [whole, rest] of costs) {
+      const isCheaper = change(whole) * 1e9 + change(rest) < 0
+      for (const name of [whole, rest]) add(name, isCheaper)
+    }
   }
 }
 
@@ -187,9 +194,9 @@ function namesOf({ model, provider, policy }: Row): Row {
 
 /** What one request adds to every sum that it counts for. */
 function sumsOf(row: Row): Record<string, number> {
-  const isNull = (name: string) => row[name] === null
+  const isNull = (name: string) => (row[name] ?? null) === null
   const count = (is: boolean) => Number(is)
-  const cost = Number(row['cost_sats'] ?? 0)
+  const [cost, dollars] = [Number(row['cost_sats'] ?? 0), Number(row['cost_usd'] ?? 0)]
   const [isFailed, isStream] = [row['success'] === false, row['streaming'] === true]
   const isEnded = ['completed_segment_id', 'input_tokens', 'output_tokens'].some((name) => !isNull(name))
   return {
@@ -207,7 +214,33 @@ function sumsOf(row: Row): Record<string, number> {
     unknown_input_tokens: count(isNull('input_tokens')),
     unknown_output_tokens: count(isNull('output_tokens')),
     unended_streams: count(isStream && !isFailed && !isEnded),
+    unpriced_usd: count(isNull('cost_usd')),
+    unpriced_usd_failures: count(isNull('cost_usd') && isFailed),
+    cost_usd: Math.trunc(dollars) + 0,
+    cost_nanousd: (dollars % 1) * 1e9 + 0,
+    ...Object.fromEntries(PARTS_OF_SUMS.map((name) => [name, Number(row[name] ?? 0)])),
+    retries: count(Number(row['attempt'] ?? 0) > 0),
+    inconsistent: count(isInconsistent(row)),
   }
+}
+
+const PARTS_OF_SUMS = ['cache_read_input_tokens', 'cache_creation_input_tokens', 'reasoning_output_tokens']
+
+/** Whether a part of the tokens is larger than what it is a part of. */
+function isInconsistent(row: Row): boolean {
+  const wholes: Row = {
+    cache_read_input_tokens: row['input_tokens'],
+    cache_creation_input_tokens: row['input_tokens'],
+    cache_creation_1h_input_tokens: row['cache_creation_input_tokens'] ?? row['input_tokens'],
+    audio_input_tokens: row['input_tokens'],
+    image_input_tokens: row['input_tokens'],
+    reasoning_output_tokens: row['output_tokens'],
+    audio_output_tokens: row['output_tokens'],
+  }
+  const isKnown = (value: unknown) => value !== null && value !== undefined
+  return Object.entries(wholes).some(
+    ([part, whole]) => isKnown(row[part]) && isKnown(whole) && Number(row[part]) > Number(whole),
+  )
 }
 
 function ratiosOf(requests: readonly Row[]): Row[] {

@@ -18,7 +18,10 @@ export function countRows(database: Database): void {
        WHERE segment_id IS NULL AND id > (SELECT last_id FROM rollup_unjournaled) ORDER BY id`,
     )
     .all()
-  for (const row of rows) rollups.add(storedRequestOf(row, 0), true)
+  for (const row of rows) {
+    const request = storedRequestOf(row, 0)
+    rollups.add(request, request, true)
+  }
   writeSums(new SqliteStatements(database), { ratios: [], rollups: rollups.take() }, labels)
   database.exec('UPDATE rollup_unjournaled SET last_id = (SELECT coalesce(max(id), 0) FROM requests)')
 }

@@ -196,7 +196,32 @@ function addRow(sums: Row, row: Row): void {
   add('unknown_output_tokens', Number(row['output_tokens'] === null))
   const ends = ['completed_segment_id', 'input_tokens', 'output_tokens', 'stream_duration_ms']
   add('unended_streams', Number(streamed && !failed && ends.every((name) => row[name] === null)))
+  const dollars = Math.min(Math.max(Number(row['cost_usd'] ?? 0), -1e12), 1e12)
+  add('unpriced_usd', Number(row['cost_usd'] === null))
+  add('unpriced_usd_failures', Number(row['cost_usd'] === null && failed))
+  add('cost_usd', Math.trunc(dollars))
+  add('cost_nanousd', Math.sign(dollars) * Math.floor(Math.abs(dollars - Math.trunc(dollars)) * 1e9 + 0.5))
+  for (const name of ['cache_read_input', 'cache_creation_input', 'reasoning_output']) {
+    add(`${name}_tokens`, wholeTokens(row[`${name}_tokens`]))
+  }
+  add('retries', Number(Number(row['attempt'] ?? 0) > 0))
+  add('inconsistent', Number(isInconsistent(row)))
   add(`bucket ${bucketOf(Number(row['latency_ms']))}`, 1)
+}
+
+/** Whether a part is larger than what it is a part of. */
+function isInconsistent(row: Row): boolean {
+  const tokens = (name: string) => (row[`${name}_tokens`] ?? null) as number | null
+  const exceeds = (part: number | null, whole: number | null) =>
+    part !== null && whole !== null && part > whole
+  const creation = tokens('cache_creation_input')
+  return (
+    ['cache_read_input', 'cache_creation_input', 'audio_input', 'image_input'].some((part) =>
+      exceeds(tokens(part), tokens('input')),
+    ) ||
+    ['reasoning_output', 'audio_output'].some((part) => exceeds(tokens(part), tokens('output'))) ||
+    exceeds(tokens('cache_creation_1h_input'), creation === null ? tokens('input') : creation)
+  )
 }
 
 function storedBuckets(buckets: Buffer | null): Row {
@@ -215,6 +240,9 @@ function findCounterDifferences(database: SQLite.Database, rows: Row[]): string[
          total(unpriced) - total(corrected_unpriced) AS unpriced, total(latency_ms) AS latency_ms,
          total(input_tokens) - total(corrected_input_tokens) AS input_tokens,
          total(output_tokens) - total(corrected_output_tokens) AS output_tokens,
+         total(unpriced_usd) - total(corrected_unpriced_usd) AS unpriced_usd,
+         total(cache_read_input_tokens) - total(corrected_cache_read_input_tokens) AS cache_read_input_tokens,
+         total(reasoning_output_tokens) - total(corrected_reasoning_output_tokens) AS reasoning_output_tokens,
          min(0, min(requests), min(failures), min(unpriced), min(input_tokens), min(output_tokens),
            min(corrected_failures), min(corrected_unpriced), min(corrected_input_tokens), min(corrected_output_tokens)) AS least
        FROM request_counters`,
@@ -229,6 +257,9 @@ function findCounterDifferences(database: SQLite.Database, rows: Row[]): string[
     latency_ms: sum((row) => Math.min(Math.max(0, Number(row['latency_ms'])), 2 ** 32 - 1)),
     input_tokens: sum((row) => wholeTokens(row['input_tokens'])),
     output_tokens: sum((row) => wholeTokens(row['output_tokens'])),
+    unpriced_usd: sum((row) => Number(row['cost_usd'] === null)),
+    cache_read_input_tokens: sum((row) => wholeTokens(row['cache_read_input_tokens'])),
+    reasoning_output_tokens: sum((row) => wholeTokens(row['reasoning_output_tokens'])),
   }
   return Object.entries(expected).flatMap(([name, value]) => {
     // Sums beyond 2^53 are only nearly so here.

@@ -30,20 +30,12 @@ export function countRows(database: string): number {
   }
 }
 
-/**
- * Resolves when the condition holds. There is no limit but that of the round.
- *
- * @param restMs how long it rests between two looks, most of which open a database.
- */
-export async function until(
-  condition: () => boolean,
-  isHopeless: () => string | null = () => null,
-  restMs = 20,
-): Promise<void> {
+/** Resolves when the condition holds. There is no limit but that of the round. */
+export async function until(condition: () => boolean, isHopeless: () => string | null = () => null) {
   while (!condition()) {
     const reason = isHopeless()
     if (reason !== null) throw new Error(reason)
-    await sleep(restMs)
+    await sleep(5)
   }
 }
 

@@ -1,6 +1,6 @@
 import { MAX_TOKENS } from '../../folds/sum-limits.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
-import { costNanosatsSql, costSatsSql, wholeNumberSql } from '../../store/sqlite/sql-expressions.js'
+import { costBillionthsSql, wholeCostSql, wholeNumberSql } from '../../store/sqlite/sql-expressions.js'
 import { IS_COUNTED } from '../window/added-rows.js'
 import { all } from '../window/condition.js'
 import { checkedFilter, type RequestFilter, rowCondition } from '../window/filter.js'
@@ -42,12 +42,12 @@ const NAMES = { response_model: 'coalesce(response_model, model)', model: 'model
  */
 export function modelCosts(database: Database, options: ModelCostsOptions): Map<string, ModelCosts> {
   const column = options.currency === 'usd' ? 'cost_usd' : 'cost_sats'
-  const whole = costSatsSql(column)
+  const whole = wholeCostSql(column)
   const tokens = `${wholeNumberSql('input_tokens', MAX_TOKENS)} + ${wholeNumberSql('output_tokens', MAX_TOKENS)}`
   const sums = [
     'count(*)',
     ...exactSum(whole),
-    `sum(${costNanosatsSql(column)})`,
+    `sum(${costBillionthsSql(column)})`,
     `sum(${column} IS NULL)`,
     `sum(${column} IS NULL AND success = 0)`,
     ...exactSum(tokens),

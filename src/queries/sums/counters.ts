@@ -9,18 +9,21 @@ const COLUMNS = [
   ...CORRECTABLE.map((name) => `corrected_${name}` as const),
 ] as const
 
-const NANOSATS = 1_000_000_000n
+const BILLION = 1_000_000_000n
 
+type WholeCost = 'cost_sats' | 'cost_usd'
 type Row = Record<(typeof COLUMNS)[number], bigint>
 
 /**
- * Sums over requests, which never fall: what completions took back is in `corrected_*`. They are
+ * Sums over requests, which never fall: what completions and prices took back is in `corrected_*`. They are
  * bigints because they count on for as long as the database lives.
  */
-export interface CounterSums extends Omit<Row, 'cost_sats' | 'corrected_cost_sats'> {
-  /** The whole cost, in billionths of a satoshi. */
+export interface CounterSums extends Omit<Row, WholeCost | `corrected_${WholeCost}`> {
+  /** The whole cost, in billionths of a satoshi and of a dollar. */
   cost_nanosats: bigint
+  cost_nanousd: bigint
   corrected_cost_nanosats: bigint
+  corrected_cost_nanousd: bigint
   /**
    * For each of LATENCY_BOUNDS_MS, how many requests took at most that long and longer than the
    * bound before.
@@ -121,11 +124,13 @@ function readOthers(database: Database, lastId: bigint): CounterSums | null {
 }
 
 function sums(row: Row, latencies: readonly LatencyRow[] = []): CounterSums {
-  const { cost_sats, corrected_cost_sats, ...counts } = row
+  const { cost_sats, cost_usd, corrected_cost_sats, corrected_cost_usd, ...counts } = row
   return {
     ...counts,
-    cost_nanosats: cost_sats * NANOSATS + row.cost_nanosats,
-    corrected_cost_nanosats: corrected_cost_sats * NANOSATS + row.corrected_cost_nanosats,
+    cost_nanosats: cost_sats * BILLION + row.cost_nanosats,
+    cost_nanousd: cost_usd * BILLION + row.cost_nanousd,
+    corrected_cost_nanosats: corrected_cost_sats * BILLION + row.corrected_cost_nanosats,
+    corrected_cost_nanousd: corrected_cost_usd * BILLION + row.corrected_cost_nanousd,
     latencies: LATENCY_BOUNDS_MS.map(
       (bound) => latencies.find(({ le_ms }) => le_ms === BigInt(bound))?.requests ?? 0n,
     ),

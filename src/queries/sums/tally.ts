@@ -2,14 +2,24 @@ import { LatencyHistogram } from '../../folds/latency-histogram.js'
 import { SUMS, type SumName } from '../../folds/rollup-cells.js'
 import { MAX_LATENCY_MS, MAX_TOKENS } from '../../folds/sum-limits.js'
 import {
-  costNanosatsSql,
-  costSatsSql,
+  costBillionthsSql,
+  INCONSISTENT_SQL,
   UNENDED_SQL,
+  wholeCostSql,
   wholeNumberSql,
 } from '../../store/sqlite/sql-expressions.js'
 
 /** Sums that a few absurd values would make overflow 64 bits in SQL. */
-const GREAT: ReadonlySet<SumName> = new Set(['input_tokens', 'output_tokens', 'cost_sats', 'latency_ms'])
+const GREAT: ReadonlySet<SumName> = new Set([
+  'input_tokens',
+  'output_tokens',
+  'cost_sats',
+  'latency_ms',
+  'cost_usd',
+  'cache_read_input_tokens',
+  'cache_creation_input_tokens',
+  'reasoning_output_tokens',
+])
 
 const LOW_BITS = 32n
 const NANOSATS = 10n ** 9n
@@ -23,25 +33,26 @@ const OF_ROW: Readonly<Record<SumName, string>> = {
   unpriced: 'cost_sats IS NULL',
   input_tokens: wholeNumberSql('input_tokens', MAX_TOKENS),
   output_tokens: wholeNumberSql('output_tokens', MAX_TOKENS),
-  cost_sats: costSatsSql('cost_sats'),
-  cost_nanosats: costNanosatsSql('cost_sats'),
+  cost_sats: wholeCostSql('cost_sats'),
+  cost_nanosats: costBillionthsSql('cost_sats'),
   latency_ms: wholeNumberSql('latency_ms', MAX_LATENCY_MS),
   unpriced_failures: 'cost_sats IS NULL AND success = 0',
   unknown_input_tokens: 'input_tokens IS NULL',
   unknown_output_tokens: 'output_tokens IS NULL',
   unended_streams: UNENDED_SQL,
+  unpriced_usd: 'cost_usd IS NULL',
+  unpriced_usd_failures: 'cost_usd IS NULL AND success = 0',
+  cost_usd: wholeCostSql('cost_usd'),
+  cost_nanousd: costBillionthsSql('cost_usd'),
+  cache_read_input_tokens: wholeNumberSql('cache_read_input_tokens', MAX_TOKENS),
+  cache_creation_input_tokens: wholeNumberSql('cache_creation_input_tokens', MAX_TOKENS),
+  reasoning_output_tokens: wholeNumberSql('reasoning_output_tokens', MAX_TOKENS),
+  retries: 'coalesce(attempt > 0, FALSE)',
+  inconsistent: INCONSISTENT_SQL,
 }
 
-/** The sums that only some answers have: the others read less without them. */
-const OF_UNKNOWNS: readonly SumName[] = [
-  'unpriced_failures',
-  'unknown_input_tokens',
-  'unknown_output_tokens',
-  'unended_streams',
-]
-
-/** The sums of an answer that doesn't tell what is unknown. */
-export const SUMS_WITHOUT_UNKNOWNS: readonly SumName[] = SUMS.filter((name) => !OF_UNKNOWNS.includes(name))
+/** The sums of an answer that doesn't tell what is unknown: it reads less without the others. */
+export const SUMS_WITHOUT_UNKNOWNS: readonly SumName[] = SUMS.slice(0, SUMS.indexOf('unpriced_failures'))
 export const ALL_SUMS: readonly SumName[] = SUMS
 
 /** The columns of a SELECT over rows that {@link Tally.add} takes. */

@@ -1,5 +1,5 @@
 import type { Database } from '../../store/sqlite/connection/database.js'
-import { costNanosatsSql, costSatsSql } from '../../store/sqlite/sql-expressions.js'
+import { costBillionthsSql, wholeCostSql } from '../../store/sqlite/sql-expressions.js'
 import { isTooManyGroups, MAX_GROUPS, tooManyGroups } from '../errors.js'
 import { type Grouping, groupKey, UNKNOWN_GROUP } from './grouping.js'
 import { partsOf } from './parts.js'
@@ -85,7 +85,7 @@ function firstKeys(database: Database, question: GroupedQuestion, limit: number,
     const { groupName, from, condition, sign } = part
     const [requests, sats, nanosats] =
       part.grain === null
-        ? ['1', costSatsSql('cost_sats'), costNanosatsSql('cost_sats')]
+        ? ['1', wholeCostSql('cost_sats'), costBillionthsSql('cost_sats')]
         : ['requests', 'cost_sats', 'cost_nanosats']
     const weight = rank === 'requests' ? requests : `(${sats} + ${nanosats} / 1e9)`
     return {

@@ -1,18 +1,19 @@
-import { MAX_COST_SATS } from '../../folds/sum-limits.js'
+import { MAX_COST } from '../../folds/sum-limits.js'
+import { PARTS_OF_TOKENS } from '../../folds/token-parts.js'
 
-/** SQL for the whole satoshis of a column; 0 for null. The same arithmetic as `costParts`. */
-export function costSatsSql(column: string): string {
+/** SQL for the whole units of a column's cost; 0 for null. The same arithmetic as `costParts`. */
+export function wholeCostSql(column: string): string {
   return `CAST(${limitedSql(column)} AS INTEGER)`
 }
 
-/** SQL for the billionths of a column; 0 for null. The same arithmetic as `costParts`. */
-export function costNanosatsSql(column: string): string {
+/** SQL for the billionths of a column's cost; 0 for null. The same arithmetic as `costParts`. */
+export function costBillionthsSql(column: string): string {
   const cost = limitedSql(column)
   return `CAST(round((${cost} - CAST(${cost} AS INTEGER)) * 1e9) AS INTEGER)`
 }
 
 function limitedSql(column: string): string {
-  const limit = MAX_COST_SATS.toFixed(1)
+  const limit = MAX_COST.toFixed(1)
   return `max(-${limit}, min(${limit}, coalesce(${column}, 0) * 1.0))`
 }
 
@@ -20,6 +21,11 @@ function limitedSql(column: string): string {
 export function wholeNumberSql(column: string, limit: number): string {
   return `max(-${limit}, min(${limit}, coalesce(CAST(${column} AS INTEGER), 0)))`
 }
+
+/** SQL for `isInconsistent`; null counts as false. */
+export const INCONSISTENT_SQL = PARTS_OF_TOKENS.map(
+  ([part, ...wholes]) => `coalesce(${part} > coalesce(${[...wholes, 'NULL'].join(', ')}), FALSE)`,
+).join(' OR ')
 
 /**
  * SQL for `isUnended`, term by term as the partial index has it: otherwise SQLite doesn't use the

@@ -1,7 +1,7 @@
 import type { Changes } from '../../folds/changes.js'
 import { identityOf, type PlacedPrice, type PlacedRate, type PriceBook } from '../../folds/price-book.js'
 import { rangeToReprice } from '../../folds/repricing.js'
-import type { CountedRequest } from '../../folds/request-types.js'
+import type { StoredRequest } from '../../folds/request-types.js'
 import type { LostSegment, RebuildOptions, RebuildTransaction, RepricePage } from '../port.js'
 import type { SegmentPosition } from '../positions.js'
 import { BulkSchema } from './bulk-schema.js'
@@ -111,7 +111,7 @@ class SqliteRebuild extends SqliteTransaction implements RebuildTransaction {
     if (range !== null) addToRepricing(this.#database, range, this.lastId)
   }
 
-  async *unjournaledRequests(): AsyncGenerator<readonly CountedRequest[]> {
+  async *unjournaledRequests(): AsyncGenerator<readonly StoredRequest[]> {
     yield* unjournaledRequests(this.#database)
   }
 

@@ -50,8 +50,8 @@ function readTables(database: SQLite.Database): Tables {
   const latencies = `FROM rollups r JOIN rollup_dimensions d ON d.id = r.dimension_id
     JOIN rollup_latencies l USING (grain, period, dimension_id)`
   return {
-    requests: rows('SELECT * FROM requests ORDER BY id').map(typed),
-    held: rows('SELECT * FROM held_completions ORDER BY segment_id, byte_offset').map(typed),
+    requests: rows('SELECT * FROM requests ORDER BY id').map(withTypes),
+    held: rows('SELECT * FROM held_completions ORDER BY segment_id, byte_offset').map(withTypes),
     superseded: rows('SELECT * FROM superseded_completions ORDER BY segment_id, byte_offset').map(withTypes),
     rejected: rows('SELECT * FROM rejected_lines ORDER BY segment_id, byte_offset'),
     segments: rows(
@@ -71,9 +71,7 @@ function readTables(database: SQLite.Database): Tables {
       ).map(({ group_name, ...row }) => withTypes({ ...row, name: nameOf(String(group_name), names) })),
     ),
     counters: sorted(
-      rows('SELECT model, provider, policy, c.* FROM request_counters c').map(({ id, key, ...row }) =>
-        projected(row),
-      ),
+      rows('SELECT model, provider, policy, c.* FROM request_counters c').map(({ id, key, ...row }) => row),
     ),
     latency_counters: sorted(
       rows(
@@ -84,29 +82,14 @@ function readTables(database: SQLite.Database): Tables {
   }
 }
 
-/** Sums that nothing is projected into yet. */
-const UNPROJECTED = new RegExp(
-  `^(corrected_)?(${[
-    '(cache|reasoning)_.*tokens|cost_(nano)?usd|unpriced_usd|unpriced_usd_failures|retries|inconsistent',
-  ].join('|')})$`,
-)
-
-function projected(row: Row): Row {
-  return Object.fromEntries(Object.entries(row).filter(([name]) => !UNPROJECTED.test(name)))
-}
-
 function nameOf(groupName: string, names: ReadonlyMap<unknown, unknown>): unknown {
   if (groupName === '') return null
   return groupName.startsWith('#') ? names.get(groupName) : groupName.slice(1)
 }
 
-function withTypes(row: Row): Row {
-  return projected(typed(row))
-}
-
 /** A row with the types that SQLite doesn't have. */
-function typed({ buckets, ...row }: Row): Row {
-  const typed = { ...row }
+function withTypes({ buckets, ...row }: Row): Row {
+  const typed: Row = { ...row }
   for (const name of ['streaming', 'success']) {
     if (typeof row[name] === 'number') typed[name] = row[name] === 1
   }

@@ -1,11 +1,8 @@
-import { rememberedZone, showZone } from './zone.js'
-
 /**
  * Everything that the page shows, as its URL has it. An empty text is no filter. Texts are kept as
  * they were written: the server judges them, and the page shows what it says.
  *
  * @typedef {object} Shown
- * @property {string} timezone whose times are shown; empty: UTC
  * @property {string} by costs are stacked by `model` or `provider`
  * @property {Record<string, string>} labels
  * @property {string} sort
@@ -54,7 +51,6 @@ export const DEFAULTS = Object.freeze({
   before: null,
   .../** @type {FilterState} */ (/** @type {unknown} */ (NO_FILTERS)),
   labels: {},
-  timezone: '',
   by: 'model',
   sort: 'timestamp',
   order: 'desc',
@@ -62,22 +58,12 @@ export const DEFAULTS = Object.freeze({
   notUnderstood: [],
 })
 
-const TEXTS = /** @type {const} */ ([
-  'range',
-  'since',
-  'until',
-  'before',
-  ...FILTERS,
-  'timezone',
-  'by',
-  'sort',
-  'order',
-])
+const TEXTS = /** @type {const} */ (['range', 'since', 'until', 'before', ...FILTERS, 'by', 'sort', 'order'])
 const LABEL = 'label:'
 const ID = /^[1-9]\d{0,14}$/
 
 /**
- * Reads a query string. Without a zone it is about the one that was chosen before.
+ * Reads a query string.
  *
  * @param {string} search
  * @returns {PageState}
@@ -100,14 +86,7 @@ export function parseState(search) {
     else notUnderstood.push(`${name}=${value}`)
     seen.add(name)
   }
-  return {
-    ...DEFAULTS,
-    timezone: rememberedZone(),
-    ...texts,
-    labels: Object.fromEntries(labels),
-    request,
-    notUnderstood,
-  }
+  return { ...DEFAULTS, ...texts, labels: Object.fromEntries(labels), request, notUnderstood }
 }
 
 /**
@@ -141,7 +120,6 @@ export class PageStore {
   #hasPushed = false
 
   constructor() {
-    showZone(this.#state.timezone)
     addEventListener('popstate', () => {
       this.#hasPushed = false
       this.#become(parseState(location.search))
@@ -184,7 +162,6 @@ export class PageStore {
   #become(next) {
     const before = this.#state
     this.#state = next
-    showZone(next.timezone)
     for (const listener of this.#listeners) listener(next, before)
   }
 }

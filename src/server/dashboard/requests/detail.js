@@ -1,7 +1,6 @@
 import { ApiError, ask } from '../api/api.js'
 import { button, byId, copyButton, element, setLabel, setTitle } from '../page/dom.js'
 import { formatClock, formatCount, formatDay, formatExactly, formatMs, UNKNOWN } from '../page/format.js'
-import { zoneName } from '../page/zone.js'
 import { journalLine } from './journal-line.js'
 
 /**
@@ -132,7 +131,7 @@ export class Detail {
         ]
       : [['Latency', formatMs(timing.latency_ms)]]
     return [
-      ['Time', `${formatDay(timestamp)} ${formatClock(timestamp)}${timestamp.slice(19, -1)} ${zoneName()}`],
+      ['Time', `${formatDay(timestamp)} ${formatClock(timestamp)}${timestamp.slice(19, -1)} UTC`],
       ...failure,
       ['Model', request.model],
       ['Provider', this.#named('provider', request.provider ?? null)],
