@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { DEFAULTS, FILTERS, formatState, parseState } from '../../src/server/dashboard/page/page-state.js'
 import {
   endFromInput,
+  endsNow,
   refreshEveryMs,
   resolveWindow,
   windowBefore,
@@ -71,10 +72,16 @@ describe('windows', () => {
       { since: '2026-11-24T10:00', before: '2026-11-25' },
       { since: '2026-11-24T10:00:00.000Z', before: '2026-11-25T00:00:00.000Z' },
     ],
+    [{ range: 'today' }, { since: '2026-11-25T00:00:00.000Z', before: '2026-11-25T09:00:00.000Z' }],
+    [{ range: 'last_month' }, { since: '2026-10-01T00:00:00.000Z', before: '2026-11-01T00:00:00.000Z' }],
+    [
+      { since: 'yesterday', until: 'yesterday' },
+      { since: '2026-11-24T00:00:00.000Z', until: '2026-11-24T23:59:59.999Z' },
+    ],
     // For the server to judge.
     [
-      { since: 'yesterday', until: '2026-11-24T10:00:00 02:00' },
-      { since: 'yesterday', until: '2026-11-24T10:00:00 02:00' },
+      { since: 'someday', until: '2026-11-24T10:00:00 02:00' },
+      { since: 'someday', until: '2026-11-24T10:00:00 02:00' },
     ],
     [
       { since: '2026-11-24T10:00:00Z', until: '2026-11-24T11:00:00Z', before: 'x' },
@@ -109,10 +116,52 @@ describe('windows', () => {
     })
   })
 
+  test.for([
+    [
+      'today',
+      '2026-11-25T00:00:00.000Z',
+      '2026-11-25T08:59:59.999Z',
+      '2026-11-24',
+      '2026-11-24T08:59:59.999Z',
+    ],
+    [
+      'yesterday',
+      '2026-11-24T00:00:00.000Z',
+      '2026-11-24T23:59:59.999Z',
+      '2026-11-23',
+      '2026-11-23T23:59:59.999Z',
+    ],
+    [
+      'last_month',
+      '2026-10-01T00:00:00.000Z',
+      '2026-10-31T23:59:59.999Z',
+      '2026-09-01',
+      '2026-09-30T23:59:59.999Z',
+    ],
+    // February has no 30 days.
+    [
+      'this_month',
+      '2026-03-01T00:00:00.000Z',
+      '2026-03-30T11:59:59.999Z',
+      '2026-02-01',
+      '2026-02-28T23:59:59.999Z',
+    ],
+  ] as const)(
+    'the window before %s is the same part of the day or month before',
+    ([range, since, until, day, end]) => {
+      expect(windowBefore({ since, until }, { range, since: null })).toEqual({
+        since: `${day}T00:00:00.000Z`,
+        until: end,
+        before: null,
+      })
+    },
+  )
+
   test('a window in the past is not asked for again', () => {
     expect(refreshEveryMs({ ...NO_WINDOW, range: '1h' }, NOW)).toBe(10_000)
     expect(refreshEveryMs({ ...NO_WINDOW, range: '30d' }, NOW)).toBe(60_000)
     expect(refreshEveryMs({ ...NO_WINDOW, since: '2026-11-24', until: '2026-11-24' }, NOW)).toBe(null)
     expect(refreshEveryMs({ ...NO_WINDOW, since: '2026-11-24', before: '2026-11-26' }, NOW)).toBe(30_000)
+    expect(['today', 'yesterday'].map((range) => endsNow({ ...NO_WINDOW, range }))).toEqual([true, false])
   })
 })

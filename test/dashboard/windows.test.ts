@@ -51,6 +51,54 @@ describe.skipIf(!hasBrowser)('the window of the page', () => {
     expect(await said()).toBe('UTC, all before Nov 24 23:59:59.001')
   })
 
+  test('follows the clocks of the browser if it is asked to, and remembers that', async ({
+    dashboard,
+    tab,
+  }) => {
+    const { page, rows } = dashboard
+    const zone = page.locator('#zone')
+    await tab.setTimeZone(page, 'Asia/Tokyo')
+    dashboard.append(at('2026-11-23T14:59:59.999Z'), at('2026-11-23T15:00:00.000Z'))
+    await projected(dashboard, 2)
+    await dashboard.open('?since=2026-11-24&until=2026-11-24')
+    expect(await page.locator('#zone-note').innerText()).toBe('All times are UTC.')
+    expect(await rows.count()).toBe(0)
+    await zone.click()
+    await page.waitForURL(/timezone=Asia\/Tokyo/)
+    await eventually(() => rows.count()).toBe(1)
+    expect(await page.locator('#window-text').innerText()).toBe('Nov 24 00:00 – Nov 25 00:00 Tokyo')
+    expect(await page.locator('#columns').innerText()).toMatch(/^Time \(Tokyo\)/)
+    expect(await rows.locator('.time').innerText()).toBe('Nov 24 00:00:00')
+    expect(await page.locator('input[name="since"]').inputValue()).toBe('2026-11-24T00:00')
+    expect(await page.locator('#zone-note').innerText()).toBe('All times are those of Asia/Tokyo.')
+
+    await dashboard.open('?since=2026-11-24&until=2026-11-24')
+    await eventually(() => rows.count()).toBe(1)
+    await zone.click()
+    await eventually(() => rows.count()).toBe(0)
+    await dashboard.open('?since=2026-11-24&until=2026-11-24')
+    expect(await page.locator('#zone-note').innerText()).toBe('All times are UTC.')
+  })
+
+  test('is a day or month of the calendar', async ({ dashboard }) => {
+    const { page, rows } = dashboard
+    const calendar = page.locator('#calendar')
+    const midnight = new Date().setUTCHours(0, 0, 0, 0)
+    dashboard.append(recent({ timestamp: new Date(midnight - 1).toISOString() }))
+    await projected(dashboard, 1)
+    await dashboard.open()
+    await calendar.selectOption('Yesterday')
+    await page.waitForURL(/range=yesterday/)
+    await eventually(() => rows.count()).toBe(1)
+    await page.locator('#live-state[data-state="off"]').waitFor()
+    expect(await page.locator('#window-before').innerText()).toBe(', against the day before')
+    expect(await page.locator('input[name="range"]:checked').count()).toBe(0)
+    await calendar.selectOption('Today')
+    await eventually(() => rows.count()).toBe(0)
+    await page.locator('input[name="range"][value="7d"]').check()
+    expect(await calendar.inputValue()).toBe('')
+  })
+
   test('moves on for all that is shown, and has nothing dated in the future', async ({ dashboard }) => {
     const { page, rows } = dashboard
     dashboard.append(recent({ model: 'early' }, 50 * 60), recent({ model: 'late' }))
@@ -83,7 +131,8 @@ describe.skipIf(!hasBrowser)('the window of the page', () => {
     dashboard.append(recent())
     await projected(dashboard, 1)
     for (const [search, reason] of [
-      ['?since=yesterday', "Invalid 'since' timestamp: 'yesterday', expected RFC 3339"],
+      ['?since=someday', "Invalid 'since' timestamp: 'someday', expected RFC 3339"],
+      ['?timezone=Berln', "Invalid timezone 'Berln', expected a name of the IANA database"],
       ['?since=2026-11-24T10:00:00+02:00', "Invalid 'since' timestamp: '2026-11-24T10:00:00 02:00'"],
       ['?since=2026-02-30', "Invalid 'since' timestamp: '2026-02-30'"],
       ['?range=soon', "Invalid range 'soon'. Expected 1h, 24h, 7d, 30d, or a length such as 90m"],
@@ -111,7 +160,7 @@ describe.skipIf(!hasBrowser)('the window of the page', () => {
     await eventually(() => page.locator('#requests-count').innerText()).toBe('1')
     // As a link does, without loading the page anew.
     await page.evaluate(() => {
-      history.pushState(null, '', '?since=yesterday')
+      history.pushState(null, '', '?since=someday')
       dispatchEvent(new PopStateEvent('popstate'))
     })
     await page.locator('.banner', { hasText: "Invalid 'since' timestamp" }).waitFor()

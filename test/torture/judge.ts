@@ -30,12 +30,20 @@ export function countRows(database: string): number {
   }
 }
 
-/** Resolves when the condition holds. There is no limit but that of the round. */
-export async function until(condition: () => boolean, isHopeless: () => string | null = () => null) {
+/**
+ * Resolves when the condition holds. There is no limit but that of the round.
+ *
+ * @param restMs how long it rests between two looks, most of which open a database.
+ */
+export async function until(
+  condition: () => boolean,
+  isHopeless: () => string | null = () => null,
+  restMs = 20,
+): Promise<void> {
   while (!condition()) {
     const reason = isHopeless()
     if (reason !== null) throw new Error(reason)
-    await sleep(5)
+    await sleep(restMs)
   }
 }
 

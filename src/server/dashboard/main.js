@@ -4,8 +4,10 @@ import { askAhead, askTime } from './api/api.js'
 import { shownMoment, takeMoment } from './api/clock.js'
 import { pageQuery, seriesQuery, statsQuery } from './api/questions.js'
 import { parseState } from './page/page-state.js'
+import { showZone } from './page/zone.js'
 
 const state = parseState(location.search)
+showZone(state.timezone)
 await askTime()
 takeMoment()
 try {

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
+import { type Browser, type BrowserContext, type CDPSession, chromium, type Page } from 'playwright-core'
 
 /** Debian's, or whatever CHROMIUM names. */
 const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
@@ -27,6 +27,8 @@ const VIEWPORT = { width: 1280, height: 900 }
 export class Tab {
   readonly #browser: Browser
   #context: BrowserContext | null = null
+  /** Holds the zone that a test has set. */
+  #zone: CDPSession | null = null
 
   private constructor(browser: Browser) {
     this.#browser = browser
@@ -50,11 +52,19 @@ export class Tab {
     return page
   }
 
+  /** Gives the browser another time zone than the machine's. */
+  async setTimeZone(page: Page, timezoneId: string): Promise<void> {
+    this.#zone = await page.context().newCDPSession(page)
+    await this.#zone.send('Emulation.setTimezoneOverride', { timezoneId })
+  }
+
   /** Undoes what a test did to the page, and forgets what this server stored in it. */
   async clear(origin: string): Promise<void> {
     const page = await this.page()
     page.removeAllListeners()
     await page.unrouteAll({ behavior: 'ignoreErrors' })
+    await this.#zone?.detach()
+    this.#zone = null
     await page.goto('about:blank')
     await page.setViewportSize(VIEWPORT)
     await page.emulateMedia({ colorScheme: null })

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { instantOf, TimeZone, windowLength } from '../../../src/queries/index.js'
 import * as page from '../../../src/server/dashboard/page/time-window.js'
+import { showZone } from '../../../src/server/dashboard/page/zone.js'
 
 const NOW = Date.parse('2026-11-22T10:00:00.000Z')
 
@@ -57,12 +58,17 @@ test.for([
   ['2026-10-25', '2026-10-24T22:00:00.000Z', '2026-10-25T22:59:59.999Z'],
   ['2026-11-20T19:43', '2026-11-20T18:43:00.000Z', '2026-11-20T18:43:59.999Z'],
   ['2026-11-20T19:43:07Z', '2026-11-20T19:43:07Z', '2026-11-20T19:43:07Z'],
+  ['2026-03-29T02:30', '2026-03-29T01:00:00.000Z', '2026-03-29T00:59:59.999Z'],
   ['today', '2026-11-21T23:00:00.000Z', '2026-11-22T22:59:59.999Z'],
   ['last_month', '2026-09-30T22:00:00.000Z', '2026-10-31T22:59:59.999Z'],
   ['1h', '2026-11-22T09:00:00.000Z', '2026-11-22T09:00:00.000Z'],
 ] as const)('%s in Berlin begins and ends there', ([words, start, end]) => {
   const zone = new TimeZone('Europe/Berlin')
   expect([instantOf(words, 'start', NOW, zone), instantOf(words, 'end', NOW, zone)]).toEqual([start, end])
+  showZone('Europe/Berlin')
+  const shown = [page.instantOf(words, 'start', NOW), page.instantOf(words, 'end', NOW)]
+  showZone('')
+  expect(shown).toEqual([start, end])
 })
 
 test('only a length is the length of a window', () => {

@@ -111,7 +111,7 @@ async function killed(place: Place, round: Round): Promise<Verdict[]> {
     rmSync(`${place.database}.pid`, { force: true })
     const projecting = place.keep(command(['project', '--once', ...paths(place)]))
     // Written once it has the lock: from here on it works on the database.
-    await until(() => existsSync(`${place.database}.pid`), gone(projecting))
+    await until(() => existsSync(`${place.database}.pid`), gone(projecting), 1)
     await sleep(round.random.fraction() * elapsed_ms)
     await projecting.end('SIGKILL')
     verdicts.push(state(place, loaded))

@@ -125,7 +125,7 @@ export const replayKilled: Fault = {
         rmSync(`${place.database}.pid`, { force: true })
         const replay = place.keep(command(['replay', ...paths(place)]))
         // Written once it has the lock: from here on it works on the database.
-        await until(() => existsSync(`${place.database}.pid`), gone(replay))
+        await until(() => existsSync(`${place.database}.pid`), gone(replay), 1)
         await sleep(round.random.fraction() * elapsed_ms)
         await replay.end('SIGKILL')
         const isWhole = contentsOf(place.database).every((table, n) => table === before[n])

@@ -7,14 +7,16 @@ import { ApiError } from './api.js'
 const PER_PAGE = 50
 
 /**
- * The window at a moment, and the filters of the page.
+ * The window at a moment, the zone and the filters of the page.
  *
  * @param {PageState} state
  * @param {number} momentMs
  * @throws {ApiError} if the window makes no sense
  */
 function scopeQuery(state, momentMs) {
-  return new URLSearchParams([...windowQuery(state, momentMs), ...filterQuery(state)])
+  const query = new URLSearchParams([...windowQuery(state, momentMs), ...filterQuery(state)])
+  if (state.timezone !== '') query.set('timezone', state.timezone)
+  return query
 }
 
 /**

@@ -1,3 +1,6 @@
+import { formatClock, formatDay } from '../page/format.js'
+import { localTime, zoneName } from '../page/zone.js'
+
 /**
  * @typedef {import('uplot')} UPlot
  * @typedef {import('./chart.js').ChartData} ChartData
@@ -8,12 +11,11 @@
  * @property {number} height
  * @property {boolean} isDense bars are too narrow for gaps between them
  * @property {(index: number | null) => void} onPoint
+ * @property {(startSeconds: number, endSeconds: number) => void} onStretch the user has selected this
  * @property {(column: number) => number[]} basesOf gives where the bars of one column of the data
  *   begin
  */
 
-const MONTH_DAY = new Intl.DateTimeFormat('en-US', { month: 'short', day: 'numeric', timeZone: 'UTC' })
-const HOUR_MINUTE = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', timeZone: 'UTC' })
 const AXIS_FONT = '12px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif'
 /** Distances between grid lines if values are whole: there is nothing between 0 and 1. */
 const WHOLE_STEPS = Array.from({ length: 16 }, (_, power) =>
@@ -29,7 +31,7 @@ const LEAST_SELECTION_PX = 6
  * @param {Setting} setting
  * @returns {import('uplot').Options}
  */
-export function chartOptions({ series, times, bucketSeconds, note }, setting) {
+export function chartOptions({ series, times, note }, setting) {
   const isKnown = times.length > 0
   const { kind, colors, width, height } = setting
   const drawn = kind === 'bars' ? [...series].reverse() : series
@@ -37,7 +39,7 @@ export function chartOptions({ series, times, bucketSeconds, note }, setting) {
     width,
     height,
     legend: { show: false },
-    tzDate: (seconds) => globalThis.uPlot.tzDate(new Date(seconds * 1000), 'Etc/UTC'),
+    tzDate: (seconds) => globalThis.uPlot.tzDate(new Date(seconds * 1000), zoneName()),
     padding: [8, 24, 0, 0],
     cursor: {
       y: false,
@@ -45,7 +47,7 @@ export function chartOptions({ series, times, bucketSeconds, note }, setting) {
       drag: { x: true, y: false, setScale: false },
       sync: { key: 'time' },
       // The bar under the pointer needn't be the one that begins nearest to it.
-      ...(kind === 'bars' ? { dataIdx: bucketUnder(bucketSeconds) } : {}),
+      ...(kind === 'bars' ? { dataIdx: bucketUnder } : {}),
     },
     scales: {
       x: { time: true, auto: false },
@@ -75,7 +77,7 @@ export function chartOptions({ series, times, bucketSeconds, note }, setting) {
     hooks: {
       draw: [(uplot) => drawZero(uplot, colors.get('--control-line'))],
       setCursor: [(uplot) => setting.onPoint(uplot.cursor.idx ?? null)],
-      setSelect: [(uplot) => select(uplot, bucketSeconds, setting.onSelect)],
+      setSelect: [(uplot) => select(uplot, setting)],
     },
   }
 }
@@ -178,34 +180,31 @@ function widest({ ctx }, values) {
  * @param {number} step between two labels, in seconds
  */
 function timeLabel(seconds, step) {
-  const time = new Date(seconds * 1000)
-  return step >= 86_400 || seconds % 86_400 === 0 ? MONTH_DAY.format(time) : HOUR_MINUTE.format(time)
+  const time = new Date(seconds * 1000).toISOString()
+  const isMidnight = localTime(time).slice(11, 19) === '00:00:00'
+  // Another year than this one would need the room of two labels.
+  return step >= 86_400 || isMidnight ? (formatDay(time).split(',')[0] ?? '') : formatClock(time).slice(0, 5)
 }
 
 /**
- * @param {number} bucketSeconds
- * @returns {import('uplot').Cursor.DataIdxRefiner}
+ * The index of the bucket under the pointer.
+ *
+ * @type {import('uplot').Cursor.DataIdxRefiner}
  */
-function bucketUnder(bucketSeconds) {
-  return (uplot, _series, nearest, time) => {
-    const times = uplot.data[0]
-    const begin = times[nearest] ?? 0
-    const index = time < begin ? nearest - 1 : time >= begin + bucketSeconds ? nearest + 1 : nearest
-    return Math.min(times.length - 1, Math.max(0, index))
-  }
+function bucketUnder(uplot, _series, nearest, time) {
+  const times = uplot.data[0]
+  const next = times[nearest + 1] ?? Number.POSITIVE_INFINITY
+  const index = time < (times[nearest] ?? 0) ? nearest - 1 : time >= next ? nearest + 1 : nearest
+  return Math.min(times.length - 1, Math.max(0, index))
 }
 
 /**
  * @param {UPlot} uplot
- * @param {number} bucketSeconds
- * @param {(sinceSeconds: number, beforeSeconds: number) => void} onSelect
+ * @param {Setting} setting
  */
-function select(uplot, bucketSeconds, onSelect) {
+function select(uplot, { onStretch }) {
   const { left, width } = uplot.select
   if (width === 0) return
   uplot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false)
-  if (width < LEAST_SELECTION_PX) return
-  const wholeBuckets = (/** @type {number} */ seconds) => Math.round(seconds / bucketSeconds) * bucketSeconds
-  const since = wholeBuckets(uplot.posToVal(left, 'x'))
-  onSelect(since, Math.max(since + bucketSeconds, wholeBuckets(uplot.posToVal(left + width, 'x'))))
+  if (width >= LEAST_SELECTION_PX) onStretch(uplot.posToVal(left, 'x'), uplot.posToVal(left + width, 'x'))
 }

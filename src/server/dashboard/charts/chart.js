@@ -1,5 +1,6 @@
 import { announce, button, element, setLabel, setTitle } from '../page/dom.js'
 import { formatClock, formatDay, UNKNOWN } from '../page/format.js'
+import { zoneName } from '../page/zone.js'
 import { chartOptions } from './chart-options.js'
 
 /**
@@ -13,7 +14,8 @@ import { chartOptions } from './chart-options.js'
  *
  * @typedef {object} ChartData
  * @property {number[]} times when each bucket begins, in seconds since 1970
- * @property {number} bucketSeconds
+ * @property {number} bucketSeconds how long a bucket usually is: days may have 23 or 25 hours
+ * @property {number} endSeconds when the last bucket ends
  * @property {ChartSeries[]} series bars from the bottom up
  * @property {string} title
  * @property {string} summary the chart in one sentence, for those who can't see it
@@ -79,7 +81,15 @@ export class Chart {
   /** Shows that nothing is known. */
   clear() {
     const title = this.#title.textContent ?? ''
-    this.show({ title, times: [], bucketSeconds: 60, series: [], summary: 'Not known.', note: 'Not known' })
+    this.show({
+      title,
+      times: [],
+      bucketSeconds: 60,
+      endSeconds: 60,
+      series: [],
+      summary: 'Not known.',
+      note: 'Not known',
+    })
   }
 
   /** Paints again in colours that have changed. */
@@ -103,18 +113,19 @@ export class Chart {
     const columns = this.kind.kind === 'lines' ? linesOf(data) : this.#stack(data)
     const isDense = width / data.times.length < LEAST_GAPPED_BAR_PX
     const names = data.series.map(({ name, color }) => [name, color])
-    const shape = JSON.stringify([isDense, data.bucketSeconds, data.note, names])
+    const shape = JSON.stringify([isDense, data.bucketSeconds, data.note, names, zoneName()])
     if (this.#uplot === null || shape !== this.#shape) {
       this.#uplot?.destroy()
       this.#plot.replaceChildren()
       const onPoint = (/** @type {number | null} */ index) => this.#drawLegend(index)
       const basesOf = (/** @type {number} */ column) => this.#bases[column - 1] ?? []
-      const setting = { ...this.kind, width, height: this.#plot.clientHeight, isDense, onPoint, basesOf }
+      const onStretch = (/** @type {number} */ start, /** @type {number} */ end) => this.#select(start, end)
+      const height = this.#plot.clientHeight
+      const setting = { ...this.kind, width, height, isDense, onPoint, onStretch, basesOf }
       this.#uplot = new globalThis.uPlot(chartOptions(data, setting), columns, this.#plot)
       this.#shape = shape
     } else this.#uplot.setData(columns)
-    const end = (data.times.at(-1) ?? 0) + data.bucketSeconds
-    this.#uplot.setScale('x', { min: data.times[0] ?? 0, max: end })
+    this.#uplot.setScale('x', { min: data.times[0] ?? 0, max: data.endSeconds })
     this.#plot.querySelector('.note')?.remove()
     if (data.note !== undefined) this.#plot.append(element('p', 'note', data.note))
   }
@@ -143,6 +154,27 @@ export class Chart {
     stacked.reverse()
     this.#bases = stacked.map(({ bases }) => bases)
     return [times, ...stacked.map(({ ends }) => ends)]
+  }
+
+  /**
+   * Selects the whole buckets whose edges are nearest, at least one.
+   *
+   * @param {number} startSeconds
+   * @param {number} endSeconds
+   */
+  #select(startSeconds, endSeconds) {
+    if (this.#data === null) return
+    const edges = [...this.#data.times, this.#data.endSeconds]
+    const nearest = (/** @type {number} */ seconds) =>
+      edges.reduce(
+        (found, edge, index) =>
+          Math.abs(edge - seconds) < Math.abs((edges[found] ?? 0) - seconds) ? index : found,
+        0,
+      )
+    const first = Math.min(nearest(startSeconds), edges.length - 2)
+    const last = Math.max(nearest(endSeconds), first + 1)
+    const [since, before] = [edges[first], edges[last]]
+    if (since !== undefined && before !== undefined) this.kind.onSelect(since, before)
   }
 
   /** @param {number} width */

@@ -1,5 +1,6 @@
 import { byId } from '../page/dom.js'
 import { formatClock, formatCompact, formatCount, formatMs, formatSats, formatShare } from '../page/format.js'
+import { calendarPeriod, localTime, zoneName } from '../page/zone.js'
 import { Chart } from './chart.js'
 import { Colors } from './colors.js'
 
@@ -55,7 +56,8 @@ export class OverviewCharts {
    */
   show(series, stats) {
     const times = series.times.map((time) => Date.parse(time) / 1000)
-    const common = { times, bucketSeconds: BUCKET_SECONDS[series.bucket] }
+    const bucketSeconds = BUCKET_SECONDS[series.bucket]
+    const common = { times, bucketSeconds, endSeconds: endOf(times.at(-1) ?? 0, series.bucket) }
     const isEmpty = sum(series.requests) === 0
     const note = isEmpty ? { note: NOTHING } : {}
     this.#requests.show({ ...common, ...requestsOf(series), ...note })
@@ -146,9 +148,21 @@ function latencyOf(series, stats) {
   }
 }
 
+/**
+ * When a bucket ends, in seconds. A day may have 23 or 25 hours.
+ *
+ * @param {number} seconds when it begins
+ * @param {Series['bucket']} bucket
+ */
+function endOf(seconds, bucket) {
+  return bucket === 'day'
+    ? calendarPeriod('day', seconds * 1000, 0).endMs / 1000
+    : seconds + BUCKET_SECONDS[bucket]
+}
+
 /** @param {string} timestamp */
 function momentOf(timestamp) {
-  return `${timestamp.slice(0, 10)} ${formatClock(timestamp).slice(0, 5)} UTC`
+  return `${localTime(timestamp).slice(0, 10)} ${formatClock(timestamp).slice(0, 5)} ${zoneName()}`
 }
 
 /** @param {number[]} values */

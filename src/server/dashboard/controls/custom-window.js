@@ -2,6 +2,7 @@ import { shownMoment } from '../api/clock.js'
 import { byId } from '../page/dom.js'
 import { formatDay } from '../page/format.js'
 import { endFromInput, endOf, endToInput, fromInput, toInput } from '../page/time-window.js'
+import { localTime, zoneName } from '../page/zone.js'
 
 const DAY_MS = 86_400_000
 
@@ -57,8 +58,8 @@ export class CustomWindow {
   #sayEnd(before = endFromInput(this.#end.value)) {
     byId('custom-end', HTMLElement).textContent =
       before === null
-        ? 'UTC'
-        : `UTC, all before ${formatDay(before)} ${before.slice(11, before.endsWith('.000Z') ? 19 : 23)}`
+        ? zoneName()
+        : `${zoneName()}, all before ${formatDay(before)} ${localTime(before).slice(11, before.endsWith('.000Z') ? 19 : 23)}`
   }
 }
 

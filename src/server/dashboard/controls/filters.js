@@ -1,12 +1,13 @@
 import { ask } from '../api/api.js'
 import { byId, element } from '../page/dom.js'
 import { formatSpan } from '../page/format.js'
-import { isFiltered, NO_FILTERS } from '../page/page-state.js'
-import { beforeName } from '../page/time-window.js'
+import { DEFAULTS, isFiltered, NO_FILTERS } from '../page/page-state.js'
+import { beforeName, isCalendarRange } from '../page/time-window.js'
 import { isWithoutProvider, NO_PROVIDER, showChips } from './chips.js'
 import { CustomWindow } from './custom-window.js'
 import { MoreFilters } from './more-filters.js'
 import { NameField } from './name-field.js'
+import { ZoneControl } from './zone-control.js'
 
 /**
  * @typedef {import('../page/page-state.js').PageState} PageState
@@ -17,6 +18,7 @@ import { NameField } from './name-field.js'
 /** How often the page asks whether there are tiers, until there are. */
 const TIERS_EVERY_MS = 60_000
 const OUTCOMES = /** @type {const} */ (['success', 'open', 'unfinished'])
+const NO_BOUNDS = { since: null, until: null, before: null }
 const NO_OUTCOME = { success: '', open: '', unfinished: '' }
 
 /** The controls that hold for the whole page: window and filters. */
@@ -28,8 +30,10 @@ export class Filters {
   #streaming = byId('streaming', HTMLSelectElement)
   #correlation = byId('correlation', HTMLInputElement)
   #label = byId('label', HTMLInputElement)
+  #calendar = byId('calendar', HTMLSelectElement)
   #custom
   #more
+  #zone
   #tiersAskedAt = Number.NEGATIVE_INFINITY
 
   /** @param {PageStore} store */
@@ -37,6 +41,10 @@ export class Filters {
     this.store = store
     this.#custom = new CustomWindow(store)
     this.#more = new MoreFilters(store)
+    this.#zone = new ZoneControl(store)
+    this.#calendar.addEventListener('change', () =>
+      store.update({ range: this.#calendar.value || DEFAULTS.range, ...NO_BOUNDS }),
+    )
     byId('ranges', HTMLFieldSetElement).addEventListener('change', (event) => this.#onRange(event))
     this.#model = new NameField('model', {
       dimension: 'model',
@@ -73,7 +81,9 @@ export class Filters {
   show(state) {
     check('range', state.since === null ? state.range : 'custom')
     check('by', state.by)
+    choose(this.#calendar, state.since === null && isCalendarRange(state.range) ? state.range : '')
     this.#custom.show(state)
+    this.#zone.show(state)
     const tier = state.labels['tier'] ?? ''
     this.#model.show(state.model)
     this.#provider.show(isWithoutProvider(state) ? NO_PROVIDER : state.provider)
@@ -115,7 +125,7 @@ export class Filters {
   #onRange({ target }) {
     if (!(target instanceof HTMLInputElement)) return
     if (target.value === 'custom') this.#custom.open()
-    else this.store.update({ range: target.value, since: null, until: null, before: null })
+    else this.store.update({ range: target.value, ...NO_BOUNDS })
   }
 
   /** @param {SubmitEvent} event */

@@ -86,7 +86,7 @@ export class Overview {
     this.#tiles.show(stats)
     this.onStats(stats)
     try {
-      const before = await askStats({ ...state, ...windowBefore(stats) }, signal)
+      const before = await askStats({ ...state, ...windowBefore(stats, state) }, signal)
       this.#tiles.compare(before, beforeName(state))
     } catch (error) {
       if (!signal.aborted) this.#tiles.compare(null, beforeName(state))

@@ -1,6 +1,7 @@
 import { ApiError, askHealth } from '../api/api.js'
 import { button, byId, element } from './dom.js'
 import { formatClock, formatCompact, formatMs } from './format.js'
+import { zoneCity } from './zone.js'
 
 /** @typedef {'overview' | 'requests'} Part the part of the page that failed */
 
@@ -40,7 +41,8 @@ export class Connection {
    */
   succeeded(part) {
     this.#lastAnswer = new Date()
-    byId('freshness', HTMLElement).textContent = `${formatClock(this.#lastAnswer.toISOString())} UTC`
+    // The window beside it says in which zone.
+    byId('freshness', HTMLElement).textContent = formatClock(this.#lastAnswer.toISOString())
     this.#hide('server')
     this.#hide(part)
     this.#stopRetrying()
@@ -98,7 +100,8 @@ export class Connection {
 
   #unreachable() {
     const seen = this.#lastAnswer
-    const text = seen === null ? '' : `What you see here is as of ${formatClock(seen.toISOString())} UTC. `
+    const text =
+      seen === null ? '' : `What you see here is as of ${formatClock(seen.toISOString())} ${zoneCity()}. `
     this.#show('server', {
       title: 'The server doesn’t answer.',
       text: `${text}Trying again …`,

@@ -1,3 +1,5 @@
+import { localTime, zoneCity } from './zone.js'
+
 /** Stands for an unknown figure. Unknown is never 0. */
 export const UNKNOWN = '–'
 
@@ -84,7 +86,7 @@ export function formatShare(part, all) {
  * @param {string} timestamp canonical
  */
 export function formatClock(timestamp) {
-  return timestamp.slice(11, 19)
+  return localTime(timestamp).slice(11, 19)
 }
 
 /**
@@ -92,13 +94,14 @@ export function formatClock(timestamp) {
  * @param {string} timestamp canonical
  */
 export function formatDay(timestamp) {
-  const day = `${MONTHS[Number(timestamp.slice(5, 7)) - 1]} ${Number(timestamp.slice(8, 10))}`
-  const year = timestamp.slice(0, 4)
-  return year === String(new Date().getUTCFullYear()) ? day : `${day}, ${year}`
+  const local = localTime(timestamp)
+  const day = `${MONTHS[Number(local.slice(5, 7)) - 1]} ${Number(local.slice(8, 10))}`
+  const year = local.slice(0, 4)
+  return year === localTime(new Date().toISOString()).slice(0, 4) ? day : `${day}, ${year}`
 }
 
 /**
- * `Nov 25 08:42 – 09:42 UTC`
+ * `Nov 25 08:42 – 09:42 UTC`, or with the city of the zone that is shown
  * @param {string} since canonical
  * @param {string} until canonical, inclusive: the last millisecond of a minute is its end
  * @param {boolean} [isTyped] seconds are shown
@@ -106,9 +109,9 @@ export function formatDay(timestamp) {
 export function formatSpan(since, until, isTyped = false) {
   const before = until.endsWith('.999Z') ? new Date(Date.parse(until) + 1).toISOString() : until
   const hasSeconds = isTyped && [since, before].some((timestamp) => timestamp.slice(17, 19) !== '00')
-  const clock = (/** @type {string} */ timestamp) => timestamp.slice(11, hasSeconds ? 19 : 16)
+  const clock = (/** @type {string} */ timestamp) => formatClock(timestamp).slice(0, hasSeconds ? 8 : 5)
   const [from, to] = [formatDay(since), formatDay(before)]
-  return `${from} ${clock(since)} – ${from === to ? '' : `${to} `}${clock(before)} UTC`
+  return `${from} ${clock(since)} – ${from === to ? '' : `${to} `}${clock(before)} ${zoneCity()}`
 }
 
 /** @param {number} value */

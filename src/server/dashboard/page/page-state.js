@@ -1,8 +1,11 @@
+import { rememberedZone, showZone } from './zone.js'
+
 /**
  * Everything that the page shows, as its URL has it. An empty text is no filter. Texts are kept as
  * they were written: the server judges them, and the page shows what it says.
  *
  * @typedef {object} Shown
+ * @property {string} timezone whose times are shown; empty: UTC
  * @property {string} by costs are stacked by `model` or `provider`
  * @property {Record<string, string>} labels
  * @property {string} sort
@@ -51,6 +54,7 @@ export const DEFAULTS = Object.freeze({
   before: null,
   .../** @type {FilterState} */ (/** @type {unknown} */ (NO_FILTERS)),
   labels: {},
+  timezone: '',
   by: 'model',
   sort: 'timestamp',
   order: 'desc',
@@ -58,12 +62,22 @@ export const DEFAULTS = Object.freeze({
   notUnderstood: [],
 })
 
-const TEXTS = /** @type {const} */ (['range', 'since', 'until', 'before', ...FILTERS, 'by', 'sort', 'order'])
+const TEXTS = /** @type {const} */ ([
+  'range',
+  'since',
+  'until',
+  'before',
+  ...FILTERS,
+  'timezone',
+  'by',
+  'sort',
+  'order',
+])
 const LABEL = 'label:'
 const ID = /^[1-9]\d{0,14}$/
 
 /**
- * Reads a query string.
+ * Reads a query string. Without a zone it is about the one that was chosen before.
  *
  * @param {string} search
  * @returns {PageState}
@@ -86,7 +100,14 @@ export function parseState(search) {
     else notUnderstood.push(`${name}=${value}`)
     seen.add(name)
   }
-  return { ...DEFAULTS, ...texts, labels: Object.fromEntries(labels), request, notUnderstood }
+  return {
+    ...DEFAULTS,
+    timezone: rememberedZone(),
+    ...texts,
+    labels: Object.fromEntries(labels),
+    request,
+    notUnderstood,
+  }
 }
 
 /**
@@ -120,6 +141,7 @@ export class PageStore {
   #hasPushed = false
 
   constructor() {
+    showZone(this.#state.timezone)
     addEventListener('popstate', () => {
       this.#hasPushed = false
       this.#become(parseState(location.search))
@@ -162,6 +184,7 @@ export class PageStore {
   #become(next) {
     const before = this.#state
     this.#state = next
+    showZone(next.timezone)
     for (const listener of this.#listeners) listener(next, before)
   }
 }

@@ -1,8 +1,11 @@
+import { calendarPeriod, instantAt, localTime } from './zone.js'
+
 /**
  * A window in the words that people write, which are those of the command line.
  *
  * @typedef {object} WindowState
- * @property {string} range `24h`, `90m`, `2d`: ends now; ignored if `since` is set
+ * @property {string} range `24h`, `90m`, `2d`: ends now; `today`, `last_month`: ends now, or with it;
+ *   ignored if `since` is set
  * @property {string | null} since
  * @property {string | null} until inclusive
  * @property {string | null} before exclusive; null, as `until` is: now
@@ -15,6 +18,18 @@ export const PRESETS = /** @type {const} */ ({
   '7d': 'the 7 days before',
   '30d': 'the 30 days before',
 })
+
+/**
+ * The days and months of the zone that is shown.
+ *
+ * @type {Readonly<Record<string, { unit: 'day' | 'month', back: number, before: string }>>}
+ */
+const CALENDAR = {
+  today: { unit: 'day', back: 0, before: 'the same time yesterday' },
+  yesterday: { unit: 'day', back: 1, before: 'the day before' },
+  this_month: { unit: 'month', back: 0, before: 'the same time last month' },
+  last_month: { unit: 'month', back: 1, before: 'the month before' },
+}
 
 // The grammar is the command line's, in src/queries/window/window-words.ts: one table tests both.
 
@@ -41,10 +56,20 @@ export function windowLength(words) {
   return count === undefined ? null : Number(count) * UNIT_MS[/** @type {'m' | 'h' | 'd' | 'w'} */ (unit)]
 }
 
+/** @param {string} range */
+export function isCalendarRange(range) {
+  return calendarOf(range) !== undefined
+}
+
+/** @param {string} range */
+function calendarOf(range) {
+  return Object.hasOwn(CALENDAR, range) ? CALENDAR[range] : undefined
+}
+
 /**
  * The instant that words name, in a form that the server takes; null if they name none. A length
- * means that long before now, a date a whole UTC day, a time without an offset UTC. Of the time
- * left open, `start` takes the first millisecond and `end` the last. A complete time with an offset
+ * means that long before now, a date or `yesterday` a whole day of the zone that is shown, a time
+ * without an offset one of its clocks. Of the time left open, `start` takes the first millisecond and `end` the last. A complete time with an offset
  * stays as it is: the server judges it.
  *
  * @param {string} words
@@ -54,6 +79,11 @@ export function windowLength(words) {
 export function instantOf(words, edge, nowMs) {
   const lengthMs = windowLength(words)
   if (lengthMs !== null) return new Date(Math.max(FIRST_MS, nowMs - lengthMs)).toISOString()
+  const calendar = calendarOf(words)
+  if (calendar !== undefined) {
+    const { startMs, endMs } = calendarPeriod(calendar.unit, nowMs, calendar.back)
+    return new Date(edge === 'start' ? startMs : endMs - 1).toISOString()
+  }
   const match = TIME.exec(words)
   if (match === null) return null
   const rest = REST[edge]
@@ -63,7 +93,8 @@ export function instantOf(words, edge, nowMs) {
   const ms = Date.parse(`${local}${fraction}${offset ?? 'Z'}`)
   // JavaScript takes February 30 for March 2, and 24:00 for the next day.
   const isReal = !Number.isNaN(ms) && new Date(`${local}Z`).toISOString().startsWith(local)
-  return isReal ? new Date(ms).toISOString() : null
+  if (!isReal) return null
+  return new Date(offset === undefined ? instantAt(ms, edge) : ms).toISOString()
 }
 
 /**
@@ -76,13 +107,18 @@ export function instantOf(words, edge, nowMs) {
  */
 export function resolveWindow({ range, since, until, before }, nowMs) {
   const length = windowLength(range)
+  const calendar = since === null ? calendarOf(range) : undefined
   if (since === null && (until ?? before) !== null) {
     const end = until === null ? 'before' : 'until'
     throw new RangeError(`Found '${end}' without the beginning of a window: add 'since', or leave it out`)
   }
-  if (since === null && length === null) {
-    const expected = `Expected ${Object.keys(PRESETS).join(', ')}, or a length such as 90m, 1h, 2d, 1w`
+  if (since === null && length === null && calendar === undefined) {
+    const expected = `Expected ${Object.keys(PRESETS).join(', ')}, or a length such as 90m, 1h, 2d, 1w, or ${Object.keys(CALENDAR).join(', ')}`
     throw new RangeError(`Invalid range '${range}'. ${expected}`)
+  }
+  if (calendar !== undefined) {
+    const { startMs, endMs } = calendarPeriod(calendar.unit, nowMs, calendar.back)
+    return { since: new Date(startMs).toISOString(), before: new Date(Math.min(endMs, nowMs)).toISOString() }
   }
   // Words that aren't understood go to the server as they are, which says what is wrong with them.
   const bound = (/** @type {string} */ words, /** @type {'start' | 'end'} */ edge) =>
@@ -91,25 +127,29 @@ export function resolveWindow({ range, since, until, before }, nowMs) {
     since: bound(since ?? range, 'start'),
     ...(until === null ? {} : { until: bound(until, 'end') }),
     ...(before === null ? {} : { before: bound(before, 'start') }),
-    ...(endsNow({ until, before }) ? { before: new Date(nowMs).toISOString() } : {}),
+    ...(until === null && before === null ? { before: new Date(nowMs).toISOString() } : {}),
   }
 }
 
 /**
- * The window of the same length that ends just before this one: both ends of a window are
- * inclusive.
+ * The window to compare one with: the day or month before, as far as this one has come, or else the
+ * same time just before it. Both ends of a window are inclusive.
  *
- * @param {{ since: string, until: string }} window
+ * @param {{ since: string, until: string }} window as an answer has it
+ * @param {Pick<WindowState, 'range' | 'since'>} [asked]
  * @returns {{ since: string, until: string, before: null }}
  */
-export function windowBefore({ since, until }) {
+export function windowBefore({ since, until }, asked) {
   const start = Date.parse(since)
   const end = Date.parse(until) + 1
-  return {
-    since: new Date(2 * start - end).toISOString(),
-    until: new Date(start - 1).toISOString(),
-    before: null,
+  const calendar = asked?.since === null ? calendarOf(asked.range) : undefined
+  let [first, last] = [2 * start - end, start]
+  if (calendar !== undefined) {
+    const { startMs, endMs } = calendarPeriod(calendar.unit, start, 1)
+    first = startMs
+    last = calendar.back > 0 ? endMs : Math.min(endMs, startMs + end - start)
   }
+  return { since: new Date(first).toISOString(), until: new Date(last - 1).toISOString(), before: null }
 }
 
 /**
@@ -118,23 +158,27 @@ export function windowBefore({ since, until }) {
  * @param {WindowState} window
  */
 export function beforeName({ range, since }) {
+  const calendar = since === null ? calendarOf(range) : undefined
+  if (calendar !== undefined) return calendar.before
   const name = Object.entries(PRESETS).find(([preset]) => since === null && preset === range)?.[1]
   return name ?? 'the same time before'
 }
 
-/** @param {Pick<WindowState, 'until' | 'before'>} window */
-export function endsNow({ until, before }) {
-  return until === null && before === null
+/** @param {WindowState} window */
+export function endsNow({ range, since, until, before }) {
+  const isOver = since === null && (calendarOf(range)?.back ?? 0) > 0
+  return until === null && before === null && !isOver
 }
 
 /**
- * Reads the value of `<input type="datetime-local">` as UTC; null if it isn't a time.
+ * Reads the value of `<input type="datetime-local">` by the clocks of the zone that is shown; null if
+ * it isn't a time.
  *
  * @param {string} local
  */
 export function fromInput(local) {
   const ms = Date.parse(`${local}Z`)
-  return Number.isNaN(ms) ? null : new Date(ms).toISOString()
+  return Number.isNaN(ms) ? null : new Date(instantAt(ms, 'start')).toISOString()
 }
 
 /**
@@ -159,7 +203,7 @@ export function endFromInput(local) {
 export function endToInput(beforeMs) {
   if (Number.isNaN(beforeMs)) return ''
   const isBorder = beforeMs % UNIT_MS.m === 0
-  return new Date(isBorder ? beforeMs : beforeMs - 1).toISOString().slice(0, 19)
+  return localTime(new Date(isBorder ? beforeMs : beforeMs - 1).toISOString()).slice(0, 19)
 }
 
 /**
@@ -174,14 +218,14 @@ export function endOf({ until, before }) {
 }
 
 /**
- * The value for `<input type="datetime-local">`, in UTC; empty if the words aren't a time.
+ * The value for `<input type="datetime-local">`, by the clocks of the zone that is shown; empty if the words aren't a time.
  *
  * @param {string} words
  * @param {'start' | 'end'} edge
  */
 export function toInput(words, edge) {
   const ms = instantMs(words, edge)
-  return Number.isNaN(ms) ? '' : new Date(ms).toISOString().slice(0, 19)
+  return Number.isNaN(ms) ? '' : localTime(new Date(ms).toISOString()).slice(0, 19)
 }
 
 /**

@@ -1,6 +1,7 @@
 import { ApiError, ask } from '../api/api.js'
 import { button, byId, copyButton, element, setLabel, setTitle } from '../page/dom.js'
 import { formatClock, formatCount, formatDay, formatExactly, formatMs, UNKNOWN } from '../page/format.js'
+import { zoneName } from '../page/zone.js'
 import { journalLine } from './journal-line.js'
 
 /**
@@ -131,7 +132,7 @@ export class Detail {
         ]
       : [['Latency', formatMs(timing.latency_ms)]]
     return [
-      ['Time', `${formatDay(timestamp)} ${formatClock(timestamp)}${timestamp.slice(19, -1)} UTC`],
+      ['Time', `${formatDay(timestamp)} ${formatClock(timestamp)}${timestamp.slice(19, -1)} ${zoneName()}`],
       ...failure,
       ['Model', request.model],
       ['Provider', this.#named('provider', request.provider ?? null)],

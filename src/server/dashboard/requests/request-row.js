@@ -23,7 +23,7 @@ import {
 
 /** @type {Column[]} */
 export const COLUMNS = [
-  { title: 'Time (UTC)', className: 'time', sort: 'timestamp', cells: timeCell },
+  { title: 'Time', className: 'time', sort: 'timestamp', cells: timeCell },
   { title: 'Model', className: 'name', cells: ({ model }) => [model] },
   { title: 'Provider', className: 'name provider', cells: ({ provider }) => [provider ?? UNKNOWN] },
   { title: 'Tokens in', className: 'number tokens-in', cells: ({ tokens }) => [formatCount(tokens.input)] },

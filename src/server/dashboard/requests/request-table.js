@@ -1,4 +1,5 @@
 import { button, byId, element } from '../page/dom.js'
+import { zoneCity } from '../page/zone.js'
 import { compareEntries } from './entry-order.js'
 import { COLUMNS, fillRow, requestRow, skeletonRows } from './request-row.js'
 
@@ -146,14 +147,15 @@ export class RequestTable {
       const head = element('th', column.className)
       head.setAttribute('role', 'columnheader')
       head.scope = 'col'
-      if (column.sort === undefined) head.append(column.title)
+      const title = column.sort === 'timestamp' ? `${column.title} (${zoneCity()})` : column.title
+      if (column.sort === undefined) head.append(title)
       else {
         const isSorted = column.sort === sort
         head.setAttribute('aria-sort', isSorted ? (order === 'asc' ? 'ascending' : 'descending') : 'none')
         const arrow = element('span', 'arrow', isSorted ? (order === 'asc' ? '↑' : '↓') : '')
         arrow.setAttribute('aria-hidden', 'true')
         const { sort: by } = column
-        const toggle = button(column.title, () =>
+        const toggle = button(title, () =>
           this.store.update({ sort: by, order: isSorted && order === 'desc' ? 'asc' : 'desc' }),
         )
         toggle.dataset['sort'] = by

@@ -1,0 +1,128 @@
+/**
+ * The time zone that the page shows: UTC, or another one of the IANA database. An unknown name shows
+ * UTC; the server says what is wrong with it.
+ */
+
+const DAY_MS = 86_400_000
+const KEY = 'timezone'
+const OFFSET = /GMT(?:([+-])(\d\d):(\d\d)(?::(\d\d))?)?$/
+
+/** Null: UTC. @type {Intl.DateTimeFormat | null} */
+let format = null
+let name = 'UTC'
+
+/** @param {string} zone empty: UTC */
+export function showZone(zone) {
+  format = null
+  name = 'UTC'
+  if (zone === '') return
+  try {
+    format = new Intl.DateTimeFormat('en-US', { timeZone: zone, timeZoneName: 'longOffset' })
+    name = zone
+  } catch {
+    // The server refuses it too, and says what is wrong.
+  }
+}
+
+/** The name of the zone, which stands beside times. */
+export function zoneName() {
+  return name
+}
+
+/** `Berlin`, where there is little room. */
+export function zoneCity() {
+  return name.slice(name.lastIndexOf('/') + 1).replaceAll('_', ' ')
+}
+
+/** The zone of this browser; empty for UTC. */
+export function browserZone() {
+  const { timeZone } = new Intl.DateTimeFormat().resolvedOptions()
+  return timeZone === 'UTC' || timeZone === 'Etc/UTC' ? '' : timeZone
+}
+
+/** The zone that was chosen before; empty for UTC. */
+export function rememberedZone() {
+  try {
+    return localStorage.getItem(KEY) ?? ''
+  } catch {
+    // Storage may be forbidden, and Node has none.
+    return ''
+  }
+}
+
+/** @param {string} zone empty: UTC */
+export function rememberZone(zone) {
+  try {
+    if (zone === '') localStorage.removeItem(KEY)
+    else localStorage.setItem(KEY, zone)
+  } catch {
+    // Storage may be forbidden: the choice then lasts until the page is left.
+  }
+}
+
+/**
+ * How far the zone's clocks are ahead of UTC, in milliseconds.
+ *
+ * @param {number} ms
+ */
+export function offsetAt(ms) {
+  const [, sign, hours, minutes, seconds = 0] = OFFSET.exec(format?.format(ms) ?? '') ?? []
+  if (sign === undefined) return 0
+  const offset = ((Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds)) * 1000
+  return sign === '-' ? -offset : offset
+}
+
+/**
+ * What the zone's clocks show at an instant, in the form of a timestamp: `2026-11-22T19:43:00.000`.
+ * What isn't a timestamp stays as it is.
+ *
+ * @param {string} timestamp canonical
+ */
+export function localTime(timestamp) {
+  if (format === null) return timestamp.replace(/Z$/, '')
+  const ms = Date.parse(timestamp)
+  return Number.isNaN(ms) ? timestamp : new Date(ms + offsetAt(ms)).toISOString().slice(0, -1)
+}
+
+/**
+ * The instant at which the zone's clocks show a time. If they show it twice, a start is the first
+ * and an end the last of them. If they skip it, a start is the first instant after what is skipped,
+ * and an end the last one before it.
+ *
+ * @param {number} localMs as a clock in UTC would show it
+ * @param {'start' | 'end'} edge
+ */
+export function instantAt(localMs, edge) {
+  // The same as in src/queries/window/time-zone.ts: one table tests both.
+  const [before, after] = [offsetAt(localMs - DAY_MS), offsetAt(localMs + DAY_MS)]
+  const found = [before, after]
+    .map((offset) => ({ ms: localMs - offset, offset }))
+    .filter(({ ms, offset }) => offsetAt(ms) === offset)
+    .map(({ ms }) => ms)
+  if (found.length > 0) return edge === 'start' ? Math.min(...found) : Math.max(...found)
+  let [same, other] = [localMs - DAY_MS, localMs + DAY_MS]
+  while (other - same > 1) {
+    const middle = Math.floor((same + other) / 2)
+    if (offsetAt(middle) === before) same = middle
+    else other = middle
+  }
+  return edge === 'start' ? other : same
+}
+
+/**
+ * The instants at which a day or month of the zone begins, and at which the next one does.
+ *
+ * @param {'day' | 'month'} unit
+ * @param {number} ms an instant
+ * @param {number} back how many days or months before that of the instant
+ */
+export function calendarPeriod(unit, ms, back) {
+  const date = new Date(ms + offsetAt(ms))
+  const [year, month, day] = [date.getUTCFullYear(), date.getUTCMonth(), date.getUTCDate()]
+  const startOf = (/** @type {number} */ before) =>
+    instantAt(
+      unit === 'day' ? Date.UTC(year, month, day - before) : Date.UTC(year, month - before, 1),
+      'start',
+    )
+  return { startMs: startOf(back), endMs: startOf(back - 1) }
+}
