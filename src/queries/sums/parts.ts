@@ -34,9 +34,20 @@ export interface PartsQuestion {
   only?: ReadonlySet<string> | undefined
 }
 
-/** Rows of one table to add to an answer, or to take from it. */
-export interface Part {
+/** Where the rows of a part belong, and whether they are added there or taken away. */
+export interface PartUse {
   sign: 1 | -1
+  /** Null: periods are cut from the part's column. */
+  period: string | null
+}
+
+/** Rows of one table to add to an answer, or to take from it. */
+export interface Part extends PartUse {
+  /**
+   * Where else they belong. They are read once: what is added to one day at its end is mostly what
+   * the next one, which is read as a whole day of UTC, leaves out.
+   */
+  also: PartUse[]
   /** Null: the rows are those of `requests`. */
   grain: RollupGrain | null
   /** The tables of the sums, and of the latencies. */
@@ -44,8 +55,7 @@ export interface Part {
   latenciesFrom: string
   /** The column of latencies: a row has one latency, a roll-up those of many requests. */
   latencies: string
-  /** The period that all of it belongs to; null: periods are cut from the next column. */
-  period: string | null
+  /** The column that periods are cut from. */
   time: 'timestamp' | 'period'
   range: TextRange
   condition: Condition
@@ -69,12 +79,24 @@ export function partsOf(database: Database, question: PartsQuestion): Part[] {
   const nameOf = readGroupNames(database)
   const stretches =
     typeof period === 'object' ? period.stretches : [{ key: null, range: windowRange(filter) }]
-  return stretches.flatMap(({ key, range }) =>
-    windowTerms(range, coarsest, hasRows).map((term) => ({
-      ...(term.grain === 'row' ? ofRows(question, term) : ofRollups(question, term, term.grain, nameOf)),
-      period: key,
-    })),
-  )
+  const parts = new Map<string, Part>()
+  for (const { key, range } of stretches) {
+    for (const term of windowTerms(range, coarsest, hasRows)) {
+      const { sign, grain } = term
+      const same = parts.get(rowsOf(term))
+      if (same !== undefined) same.also.push({ sign, period: key })
+      else {
+        const part = grain === 'row' ? ofRows(question, term) : ofRollups(question, term, grain, nameOf)
+        parts.set(rowsOf(term), { ...part, period: key, also: [] })
+      }
+    }
+  }
+  return [...parts.values()]
+}
+
+/** A key for the rows of a term. */
+function rowsOf({ grain, range: { from, after, to, before } }: Term): string {
+  return JSON.stringify([grain, from, after, to, before])
 }
 
 function coarsestGrain(database: Database, { filter, grouping, period }: PartsQuestion): Grain {
@@ -93,7 +115,7 @@ function rowProbe(database: Database): (range: TextRange) => boolean {
   }
 }
 
-type PartOfTerm = Omit<Part, 'period'>
+type PartOfTerm = Omit<Part, 'period' | 'also'>
 
 function ofRows({ filter, grouping, only }: PartsQuestion, { sign, range }: Term): PartOfTerm {
   return {

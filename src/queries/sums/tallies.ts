@@ -104,13 +104,15 @@ class TallyReader {
   }
 
   readSums(part: Part, names: readonly SumName[]): void {
-    const { from, condition, sign, period } = part
+    const { from, condition } = part
     const [time, group] = this.#columns(part)
     const select = `SELECT ${time}, ${group.sql}, ${part.sums(names)} FROM ${from} WHERE ${condition.sql}`
     const values = [...group.values, ...condition.values]
     const add = (rows: Iterable<unknown>) => {
       for (const [start, name, ...sums] of rows as Iterable<[string, string | null, ...bigint[]]>) {
-        this.#tallyAt(period ?? start, part, name).add(names, sums, sign)
+        for (const { sign, period } of [part, ...part.also]) {
+          this.#tallyAt(period ?? start, part, name).add(names, sums, sign)
+        }
       }
     }
     const iterate = (sql: string) => this.#statements.prepare(sql).raw().safeIntegers()
@@ -123,7 +125,7 @@ class TallyReader {
   }
 
   readLatencies(part: Part): void {
-    const { latenciesFrom, latencies, condition, sign, period } = part
+    const { latenciesFrom, latencies, condition } = part
     const [time, group] = this.#columns(part)
     const rows = this.#statements
       .prepare(`SELECT ${time}, ${group.sql}, ${latencies} FROM ${latenciesFrom} WHERE ${condition.sql}`)
@@ -132,9 +134,11 @@ class TallyReader {
       [string, string | null, number | Buffer]
     >
     for (const [start, name, found] of rows) {
-      const histogram = this.#tallyAt(period ?? start, part, name).latencies
-      if (typeof found === 'number') histogram.add(found, sign)
-      else histogram.addStored(found, sign)
+      for (const { sign, period } of [part, ...part.also]) {
+        const histogram = this.#tallyAt(period ?? start, part, name).latencies
+        if (typeof found === 'number') histogram.add(found, sign)
+        else histogram.addStored(found, sign)
+      }
     }
   }
 
@@ -179,8 +183,9 @@ class TallyReader {
     return columns.length === 0 ? '' : `GROUP BY ${columns.join(', ')}`
   }
 
-  #isLarge({ grain, from, condition }: Part): boolean {
-    if (grain === null || this.#grouping === WHOLE) return false
+  #isLarge({ grain, from, condition, period }: Part): boolean {
+    // A part of one local day has a few hours only: to count them would take as long as to read them.
+    if (grain === null || this.#grouping === WHOLE || period !== null) return false
     const sql = `SELECT count(*) FROM (SELECT 1 FROM ${from} WHERE ${condition.sql} LIMIT ?)`
     const count = this.#statements.prepare(sql).pluck()
     return Number(count.get(...condition.values, MAX_SORTED)) >= MAX_SORTED

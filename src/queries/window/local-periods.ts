@@ -2,7 +2,7 @@ import type { Database } from '../../store/sqlite/connection/database.js'
 import { all, inRange, type TextRange } from './condition.js'
 import { type RequestFilter, windowRange } from './filter.js'
 import { PERIOD_LENGTH, type Period, startingWith } from './terms.js'
-import type { LocalPeriod, TimeZone } from './time-zone.js'
+import { type LocalPeriod, TimeZone } from './time-zone.js'
 
 /** The requests of one day or hour of a time zone. */
 interface Stretch {
@@ -44,7 +44,7 @@ export function periodsIn(
   filter: RequestFilter,
   period: Period,
 ): Period | LocalPeriods {
-  if (period === 'minute') return period
+  if (period === 'minute' || zone === TimeZone.UTC) return period
   const asked = windowRange(filter)
   const found = periodsWithRequests(database, asked, period)
   const times = found.filter((start) => startMs(start) !== null)
