@@ -59,8 +59,15 @@ function databaseLines({ database }: StatusReport, databasePath: string): string
     `          ${counts.slice(0, 3).join(', ')}`,
     `          ${counts.slice(3).join(', ')}`,
     ...oddCompletions(database),
+    ...repricing(database),
     `projector ${database.projector_running ? 'running' : 'not running'}`,
   ]
+}
+
+function repricing({ to_reprice, projector_running }: DatabaseStatus): string[] {
+  if (to_reprice === 0) return []
+  const advice = projector_running ? '' : '; start `request-journal project`'
+  return [`repricing ${countText(to_reprice, 'row')} to look at: prices or exchange rates came late${advice}`]
 }
 
 /** Counts repeated and ambiguous completions, if there are some; doctor says more about them. */

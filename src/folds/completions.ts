@@ -69,5 +69,5 @@ export function completedRequest(
     completedBy: place,
   }
   const logged = { sats: completion.cost_sats, usd: completion.cost_usd ?? null }
-  return { ...request, ...rowCost(request, logged, book) }
+  return Object.assign(request, rowCost(request, logged, book))
 }

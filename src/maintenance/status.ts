@@ -13,6 +13,7 @@ import type { SegmentPosition } from '../store/positions.js'
 import type { Database } from '../store/sqlite/connection/database.js'
 import { DatabaseError } from '../store/sqlite/connection/errors.js'
 import { isLocked } from '../store/sqlite/connection/lock.js'
+import { countRowsToReprice } from '../store/sqlite/repricing-row.js'
 import { type KnownSegments, knownSegments, NOTHING_KNOWN, sumOfPositions } from './known-segments.js'
 import { readFrom } from './read-from.js'
 import {
@@ -87,6 +88,8 @@ export interface DatabaseStatus {
   unchecked: number
   /** Rows that don't come from a journal. */
   unjournaled: number
+  /** Rows whose costs wait to be computed again, because prices or exchange rates came late. */
+  to_reprice: number
   /** Whether a projector or a replay holds the database. */
   projector_running: boolean
 }
@@ -233,6 +236,7 @@ function databaseStatus(database: Database, path: string): { status: DatabaseSta
     late_lines: counts.late,
     unchecked: counts.unchecked,
     unjournaled,
+    to_reprice: countRowsToReprice(database),
     projector_running: isLocked(path),
   }
   return { status, known }

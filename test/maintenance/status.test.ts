@@ -53,6 +53,7 @@ test('status gives the counts and no lag when everything is projected', async ({
     late_lines: 0,
     unchecked: 1,
     unjournaled: 1,
+    to_reprice: 0,
     projector_running: false,
   })
   const [segment] = report.journal.segments

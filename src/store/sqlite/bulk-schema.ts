@@ -3,19 +3,18 @@ import type { DeferredCompletion } from '../../folds/changes.js'
 import type { SegmentPosition } from '../positions.js'
 import type { Database } from './connection/database.js'
 import {
+  COMPACT_COLUMNS,
+  COMPACT_PLACEHOLDERS,
+  type CompactCompletionRow,
   type CompletionRow,
-  completionValues,
-  PLACED_COLUMNS,
-  PLACEHOLDERS,
+  compactValues,
+  completionOfCompact,
   placedCompletion,
   prunedCompletionTest,
 } from './projection-statements.js'
 import { quoted } from './user-references.js'
 
-interface DeferredRow extends CompletionRow {
-  before_id: number
-  sequence: number
-}
+type DeferredRow = CompactCompletionRow & { before_id: number; sequence: number }
 
 interface Index {
   name: string
@@ -39,11 +38,11 @@ export class BulkSchema {
     this.#database = database
     database.exec(`
       CREATE TEMP TABLE deferred_completions (
-        sequence INTEGER PRIMARY KEY, before_id, ${PLACED_COLUMNS}
+        sequence INTEGER PRIMARY KEY, before_id, ${COMPACT_COLUMNS}
       )
     `)
     this.#defer = database.prepare(
-      `INSERT INTO deferred_completions (before_id, ${PLACED_COLUMNS}) VALUES (?, ${PLACEHOLDERS})`,
+      `INSERT INTO deferred_completions (before_id, ${COMPACT_COLUMNS}) VALUES (?, ${COMPACT_PLACEHOLDERS})`,
     )
   }
 
@@ -88,7 +87,7 @@ export class BulkSchema {
   }
 
   defer(completion: DeferredCompletion): void {
-    this.#defer.run(completion.beforeId, ...completionValues(completion))
+    this.#defer.run(completion.beforeId, ...compactValues(completion))
   }
 
   /**
@@ -96,11 +95,18 @@ export class BulkSchema {
    * request is theirs.
    */
   deferHeldCompletions(): void {
-    this.#database.exec(`
-      INSERT INTO deferred_completions (before_id, ${PLACED_COLUMNS})
-        SELECT 0, ${PLACED_COLUMNS} FROM held_completions ORDER BY segment_id, byte_offset;
-      DELETE FROM held_completions;
-    `)
+    const held = this.#database.prepare<[], CompletionRow>(
+      'SELECT * FROM held_completions ORDER BY segment_id, byte_offset LIMIT 1000',
+    )
+    const remove = this.#database.prepare(
+      'DELETE FROM held_completions WHERE (segment_id, byte_offset) <= (?, ?)',
+    )
+    for (let rows = held.all(); rows.length > 0; rows = held.all()) {
+      const completions = rows.map(placedCompletion)
+      for (const completion of completions) this.defer({ ...completion, beforeId: 0 })
+      const { segmentId, byteOffset } = completions.at(-1)?.place ?? { segmentId: 0, byteOffset: 0 }
+      remove.run(segmentId, byteOffset)
+    }
   }
 
   /**
@@ -119,7 +125,7 @@ export class BulkSchema {
       const ids = new Set<string>()
       for (const { sequence, before_id, ...row } of rows) {
         last = sequence
-        const deferred = { ...placedCompletion(row), beforeId: before_id }
+        const deferred = { ...completionOfCompact(row), beforeId: before_id }
         if (wasPruned(row.correlation_id, deferred.place)) continue
         if (ids.has(row.correlation_id)) {
           yield page

@@ -27,6 +27,8 @@ const USUAL_OUTCOME_COLUMNS = [
   'error_message',
 ] as const
 
+const COST_SATS = USUAL_OUTCOME_COLUMNS.indexOf('cost_sats')
+
 /** What most events leave out: null in most rows. */
 const DETAIL_COLUMNS = [
   'response_model',
@@ -133,8 +135,10 @@ export class ProjectionStatements {
       const { segmentId, byteOffset } = before.completedBy
       supersede.run(segmentId, byteOffset, before.id, Number(before.success))
     }
+    const values = valuesOf(completion, USUAL_OUTCOME_COLUMNS)
+    values[COST_SATS] = after.cost_sats
     completeRequest.run(
-      ...valuesOf({ ...completion, cost_sats: after.cost_sats }, USUAL_OUTCOME_COLUMNS),
+      ...values,
       after.cost_source,
       after.cost_currency,
       place.segmentId,
@@ -214,6 +218,46 @@ export function prunedCompletionTest(database: Database): (correlationId: string
   )
   return (correlationId, { segmentId, byteOffset }) =>
     statement.get(correlationId, segmentId, byteOffset, segmentId, byteOffset) !== undefined
+}
+
+/** The columns of a table that lasts as long as a transaction: what most completions lack is one. */
+export const COMPACT_COLUMNS = [
+  'segment_id',
+  'byte_offset',
+  'correlation_id',
+  'attempt',
+  ...USUAL_OUTCOME_COLUMNS,
+  'details',
+].join(', ')
+
+export const COMPACT_PLACEHOLDERS = COMPACT_COLUMNS.replaceAll(/\w+/g, '?')
+
+export type CompactCompletionRow = Omit<CompletionRow, (typeof DETAIL_COLUMNS)[number]> & {
+  /** A JSON object of the details that are given; null: none. */
+  details: string | null
+}
+
+/** A completion's values in the order of `COMPACT_COLUMNS`. */
+export function compactValues({ completion, place }: PlacedCompletion): RowValue[] {
+  const details = DETAIL_COLUMNS.flatMap((column) => {
+    const value = completion[column] ?? null
+    return value === null ? [] : [[column, value] as const]
+  })
+  return [
+    place.segmentId,
+    place.byteOffset,
+    completion.correlation_id,
+    completion.attempt ?? null,
+    ...valuesOf(completion, USUAL_OUTCOME_COLUMNS),
+    details.length === 0 ? null : JSON.stringify(Object.fromEntries(details)),
+  ]
+}
+
+export function completionOfCompact({ details, ...row }: CompactCompletionRow): PlacedCompletion {
+  const completion = placedCompletion(row)
+  return details === null
+    ? completion
+    : { ...completion, completion: { ...completion.completion, ...JSON.parse(details) } }
 }
 
 export function placedCompletion(row: CompletionRow): PlacedCompletion {
