@@ -72,7 +72,7 @@ function formatReport(report: VerifyReport, databasePath: string): string {
     `journal   ${countText(report.lines, 'line')} in ${countText(report.segments, 'segment')}${extra(report, ['rejected', 'unchecked', 'late', 'recompressed'])}`,
     report.database === null
       ? `database  ${visible(databasePath)}: none; the journal was checked alone`
-      : `database  ${countText(report.rows, 'row')}${extra(report, ['unjournaled', 'added', 'held', 'superseded', 'pending'])}`,
+      : `database  ${countText(report.rows, 'row')}${extra(report, ['unjournaled', 'added', 'held', 'superseded', 'pending', 'to_reprice'])}`,
     chain.entries === 0
       ? 'chain     nothing is sealed yet'
       : `chain     ${countText(chain.entries, 'entry', 'entries')}, head ${chain.head}`,
@@ -98,6 +98,7 @@ const WORDS = {
   held: (count: number) => countText(count, 'held completion'),
   superseded: (count: number) => countText(count, 'overwritten completion'),
   pending: (count: number) => `${countText(count, 'line')} not projected yet`,
+  to_reprice: (count: number) => `${formatCount(count)} to be repriced, so that no cost was compared`,
 }
 
 /** `; 3 late, 1 rejected`; nothing if all are 0. */

@@ -17,6 +17,7 @@ import { checkPositions } from './positions.js'
 import { checkLag, checkLines, checkProjector } from './projector.js'
 import { checkSchema } from './schema.js'
 import { checkDistrusted, checkNames, checkNearMisses, checkTails } from './segments.js'
+import { checkUsage } from './usage.js'
 import { checkWatcher } from './watcher.js'
 
 export type { DoctorCheck, DoctorLevel }
@@ -126,6 +127,7 @@ async function examineDatabase(
       ['held_completions', () => checkHeld(database, now)],
       ['completions', () => checkCompletions(database, known.positions)],
       ['unfinished_streams', () => checkStreams(database, now)],
+      ['inconsistent_usage', () => checkUsage(database)],
       ['added_rows', () => checkAddedRows(database)],
       ['lines', () => checkLines(known.positions)],
       ['projector', () => checkProjector(databasePath)],

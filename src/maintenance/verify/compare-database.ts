@@ -29,6 +29,7 @@ export function compareWithExpected(
   const { database, prunedThrough } = snapshot
   const places = new PlaceProblems({ snapshot, stretches, problems, isClaimed })
   places.reportRejected()
+  places.reportPrices()
   const requests = new RequestProblems({ snapshot, stretches, problems })
   requests.report()
   const held = places.reportHeld()
@@ -40,7 +41,7 @@ export function compareWithExpected(
     reportRatios(database, problems)
     if (isClaimed) reportImpossibleId(snapshot, stretches, problems)
     else if (requests.moved !== null) reportMovedId(requests.moved, problems)
-    reportRollups(database, problems)
+    reportRollups(snapshot, problems)
     reportCounters(snapshot, problems)
   }
   const superseded = database

@@ -11,10 +11,24 @@ const LATENCIES = {
   paired: { column: 'counter_id', by: 'counters' },
 }
 
-/** The counters that no completion can change. */
+/** The counters that nothing can change. */
 const FIXED = ['requests', 'latency_ms']
-/** The counters that a completion takes something back from, with what it took in `corrected_*`. */
-const CORRECTABLE = ['failures', 'unpriced', 'input_tokens', 'output_tokens']
+/**
+ * The counters that a completion or a price takes something back from, with what it took in
+ * `corrected_*`.
+ */
+const CORRECTABLE = [
+  'failures',
+  'unpriced',
+  'input_tokens',
+  'output_tokens',
+  'unpriced_usd',
+  'cache_read_input_tokens',
+  'cache_creation_input_tokens',
+  'reasoning_output_tokens',
+]
+/** The net costs, in billionths. */
+const COSTS = ['cost_nanosats', 'cost_nanousd']
 const NANOS = 1_000_000_000n
 
 /** Whether counters count what isn't in the journal any more, or never was. */
@@ -51,7 +65,10 @@ export function reportCounters(snapshot: Snapshot, problems: ProblemList): void 
     const [expected, found] = [counters.expected(key), counters.found(key)]
     const [expectedCounts, foundCounts] = [withNets(expected), withNets(found)]
     const columns = differingColumns(expectedCounts, foundCounts, FIXED).filter(isWrong)
-    const corrected = differingColumns(expectedCounts, foundCounts, [...CORRECTABLE, 'cost_nanosats'])
+    const compared = [...CORRECTABLE, ...COSTS].filter(
+      (column) => !snapshot.pendingCosts.ofSums.includes(column),
+    )
+    const corrected = differingColumns(expectedCounts, foundCounts, compared)
     const isSure = isExact && !snapshot.hasLateLines && corrected.length > 0
     if (isSure && !isContested(database, expected ?? found)) columns.push(...corrected)
     report(expected ?? found, '', columns)
@@ -87,6 +104,7 @@ function withNets(counter: Row | null): Row {
     ...Object.fromEntries(FIXED.map((column) => [column, value(column)])),
     ...Object.fromEntries(CORRECTABLE.map((column) => [column, net(column)])),
     cost_nanosats: net('cost_sats') * NANOS + net('cost_nanosats'),
+    cost_nanousd: net('cost_usd') * NANOS + net('cost_nanousd'),
   }
 }
 

@@ -46,6 +46,25 @@ export class PlaceProblems {
     }
   }
 
+  reportPrices(): void {
+    const { problems, stretches } = this.#options
+    for (const [name, what] of [
+      ['prices', 'price'],
+      ['exchange_rates', 'exchange rate'],
+    ] as const) {
+      for (const { at, expected, found } of this.#differences({ ...OF_PLACES, name })) {
+        if (expected !== null && found !== null) {
+          const detail = `the stored ${what} is not what this line says`
+          problems.addDifferences('altered', at, differingColumns(expected, found), { detail })
+        } else if (expected !== null) {
+          problems.addAt('missing', at, { detail: `the ${what} of this line is not stored` })
+        } else if (!stretches.isExcused(at.segmentId, at.byteOffset)) {
+          problems.addAt('surplus', at, { detail: `a stored ${what} that no line has` })
+        }
+      }
+    }
+  }
+
   /** @returns how many completions wait for their request, and do so in the database. */
   reportHeld(): number {
     const { problems, stretches } = this.#options

@@ -29,7 +29,8 @@ export class RequestProblems {
   }
 
   report(): void {
-    for (const difference of new RequestComparison(this.#options.snapshot.database).differences()) {
+    const { database, pendingCosts } = this.#options.snapshot
+    for (const difference of new RequestComparison(database, pendingCosts.ofRequests).differences()) {
       this.#report(difference)
     }
   }
@@ -97,10 +98,13 @@ export class RequestProblems {
       found['completed_segment_id'] === expected['completed_segment_id'] &&
       found['completed_byte_offset'] === expected['completed_byte_offset']
     const completedAt = completedPlaceOf(expected)
-    const ofRequest = Object.keys(expected).filter(
-      (column) => !PLACE_COLUMNS.includes(column) && !OUTCOME.includes(column),
+    const { ofRequests: pending } = this.#options.snapshot.pendingCosts
+    const compared = Object.keys(expected).filter(
+      (column) => !PLACE_COLUMNS.includes(column) && !pending.includes(column),
     )
-    const ofLine = isSameCompletion && completedAt === null ? [...ofRequest, ...OUTCOME] : ofRequest
+    const ofRequest = compared.filter((column) => !OUTCOME.includes(column))
+    const ofOutcome = compared.filter((column) => OUTCOME.includes(column))
+    const ofLine = isSameCompletion && completedAt === null ? [...ofRequest, ...ofOutcome] : ofRequest
     if (at !== null) {
       problems.addDifferences('altered', at, differingColumns(expected, found, ofLine), {
         detail: `row ${id} is not what its line says`,
@@ -109,7 +113,7 @@ export class RequestProblems {
     }
     if (!isSameCompletion) this.#reportOtherCompletion(found, expected)
     else if (completedAt !== null) {
-      problems.addDifferences('altered', completedAt, differingColumns(expected, found, OUTCOME), {
+      problems.addDifferences('altered', completedAt, differingColumns(expected, found, ofOutcome), {
         detail: `row ${id} is not what this completion made of it`,
         row_id: id,
       })

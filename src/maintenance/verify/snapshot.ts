@@ -1,11 +1,13 @@
 import type { Place } from '../../events/placed.js'
 import { countAddedRows } from '../../queries/window/added-rows.js'
 import type { SegmentPosition } from '../../store/positions.js'
+import { type PendingCosts, pendingCosts } from '../../store/sqlite/compare/pending-costs.js'
 import { type Database, openDatabaseReadOnly } from '../../store/sqlite/connection/database.js'
 import { asDatabaseError, DatabaseError } from '../../store/sqlite/connection/errors.js'
 import { checkVersions } from '../../store/sqlite/fold-versions.js'
 import { hasPrunedLateLines, prunedThrough, readPositions } from '../../store/sqlite/position-rows.js'
 import { prunedCompletionTest } from '../../store/sqlite/projection-statements.js'
+import { countRowsToReprice } from '../../store/sqlite/repricing-row.js'
 import { createExpected, seedExpected } from './expected-database.js'
 
 /** A database that was upgraded to keep overwritten completions has none of an earlier time. */
@@ -36,6 +38,10 @@ export class Snapshot {
   readonly wasUpgraded: boolean
   /** Whether a completion changed a request that was pruned; null: none did. */
   readonly wasPruned: ((correlationId: string, place: Place) => boolean) | null
+  /** Rows whose costs aren't final, because they wait to be repriced. */
+  readonly toReprice: number
+  /** The columns that aren't compared while there are any. */
+  readonly pendingCosts: PendingCosts
   #writer: Database | null
 
   private constructor(path: string, database: Database, writer: Database) {
@@ -53,6 +59,8 @@ export class Snapshot {
     const hasPruned = this.#count('SELECT EXISTS (SELECT 1 FROM main.pruned_completion_places)') === 1
     this.wasPruned = hasPruned ? prunedCompletionTest(database) : null
     this.wasUpgraded = this.#count(WAS_UPGRADED) === 1
+    this.toReprice = countRowsToReprice(database)
+    this.pendingCosts = pendingCosts(database)
     seedExpected(database, writer)
   }
 

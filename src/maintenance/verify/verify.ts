@@ -70,6 +70,11 @@ export interface VerifyReport {
   superseded: number
   /** Lines that were projected after lines of a newer segment. */
   late: number
+  /**
+   * Rows that wait to be repriced. While there are any, costs and their sums aren't final, and so
+   * they weren't compared.
+   */
+  to_reprice: number
   /** The first 500 of segments and the first 500 of lines and rows. */
   problems: VerifyProblem[]
   /** How many more there are. */
@@ -141,6 +146,7 @@ function report(
     held: counts.held,
     superseded: counts.superseded,
     late: positions.reduce((sum, position) => sum + position.counts.late, 0),
+    to_reprice: snapshot?.toReprice ?? 0,
     problems: kept,
     more_problems: problems.total - kept.length,
     chain: { entries: manifest.entries.length, head: manifest.head },

@@ -88,6 +88,28 @@ test.for<[string, string, 'problem' | 'note', string]>([
   expect(finding(await doctor(workspace), 'schema')).toMatchObject({ level, items: [item] })
 })
 
+test('requests with more tokens in a part than in the whole are counted, with up to five examples', async ({
+  workspace,
+}) => {
+  const cached = { input_tokens: 10, cache_read_input_tokens: 11 }
+  const kept = { cache_creation_input_tokens: 4, cache_creation_1h_input_tokens: 5 }
+  const many = Array.from({ length: 6 }, (_, index) => requestLine(`old${index}`, cached))
+  const at = { timestamp: '2026-11-22T12:00:00.000Z' }
+  await prepare(
+    workspace,
+    ...many,
+    requestLine('two', { ...at, ...cached, ...kept }),
+    requestLine('right', { ...at, output_tokens: 5, reasoning_output_tokens: 5 }),
+  )
+  const { found, items } = finding(await doctor(workspace), 'inconsistent_usage') ?? {}
+  expect(found).toBe('7 requests with more tokens in a part than in the whole')
+  expect(items).toHaveLength(5)
+  expect(items?.slice(0, 2)).toEqual([
+    'row 8 (two): cache_read_input_tokens 11 of input_tokens 10, cache_creation_1h_input_tokens 5 of cache_creation_input_tokens 4',
+    'row 2 (old0): cache_read_input_tokens 11 of input_tokens 10',
+  ])
+})
+
 test('about a healthy journal doctor only notes that no projector runs', async ({ workspace }) => {
   await prepare(workspace)
   const files = readdirSync(workspace.journal)
@@ -120,6 +142,7 @@ test('about a healthy journal doctor only notes that no projector runs', async (
       'held_completions',
       'completions',
       'unfinished_streams',
+      'inconsistent_usage',
       'added_rows',
       'lines',
       'projector',

@@ -86,6 +86,7 @@ test('nothing is wrong: what was read and compared', async ({ workspace }) => {
     held: 1,
     superseded: 0,
     late: 0,
+    to_reprice: 0,
     chain: { entries: 0, head: '0'.repeat(64) },
     elapsed_ms: expect.any(Number),
   })

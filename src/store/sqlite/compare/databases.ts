@@ -1,5 +1,6 @@
 import { type Database, openDatabaseReadOnly } from '../connection/database.js'
 import { asDatabaseError } from '../connection/errors.js'
+import { type PendingCosts, pendingCosts } from './pending-costs.js'
 import { RequestComparison, type RequestDifference } from './requests.js'
 import { type ComparedTable, differencesOf, isSameCell, pairIds, type Row, reportedCell } from './tables.js'
 
@@ -35,19 +36,21 @@ const ROLLUP_KEY = ['grain', 'period', 'dimension_id']
 const TOTAL_KEY = ['grain', 'grouped_by', 'period', 'group_name']
 
 /** Every projection but `requests`, with the tables whose ids are paired after them. */
-const TABLES: readonly ComparedTable[] = [
+const TABLES: readonly (ComparedTable & { isOfSums?: true })[] = [
+  { name: 'prices', key: PLACE },
+  { name: 'exchange_rates', key: PLACE },
   { name: 'rejected_lines', key: PLACE },
   { name: 'held_completions', key: PLACE },
   { name: 'superseded_completions', key: PLACE },
   { name: 'token_ratio_sums', key: ['policy'] },
   { name: 'token_ratios', key: ['policy'] },
   { name: 'rollup_dimensions', key: ['id'], paired: { column: 'id', by: 'dimensions' } },
-  { name: 'rollups', key: ROLLUP_KEY, paired: OF_DIMENSIONS },
+  { name: 'rollups', key: ROLLUP_KEY, paired: OF_DIMENSIONS, isOfSums: true },
   { name: 'rollup_latencies', key: ROLLUP_KEY, paired: OF_DIMENSIONS },
-  { name: 'rollup_totals', key: TOTAL_KEY },
+  { name: 'rollup_totals', key: TOTAL_KEY, isOfSums: true },
   { name: 'rollup_total_latencies', key: TOTAL_KEY },
   { name: 'rollup_names', key: ['key'] },
-  { name: 'request_counters', key: ['id'], paired: { column: 'id', by: 'counters' } },
+  { name: 'request_counters', key: ['id'], paired: { column: 'id', by: 'counters' }, isOfSums: true },
   {
     name: 'latency_counters',
     key: ['counter_id', 'le_ms'],
@@ -58,7 +61,7 @@ const TABLES: readonly ComparedTable[] = [
 
 /**
  * Compares every projection of a database with that of a rebuilt one. Tables that don't differ are
- * left out.
+ * left out, and so are costs while rows of the database wait to be repriced.
  *
  * @throws DatabaseError if there is no such database, or it can't be read.
  */
@@ -78,19 +81,23 @@ function compareDatabases(database: Database): TableDifference[] {
   const names = ['model', 'provider', 'policy']
   pairIds(database, { pairs: 'dimensions', table: 'rollup_dimensions', meaning: [...names, 'labels'] })
   pairIds(database, { pairs: 'counters', table: 'request_counters', meaning: names })
+  const pending = pendingCosts(database)
   const differences = [
-    requestDifference(database),
-    ...TABLES.map((table) => tableDifference(database, table)),
+    requestDifference(database, pending),
+    ...TABLES.map(({ isOfSums, ignored = [], ...table }) =>
+      tableDifference(database, { ...table, ignored: isOfSums ? [...ignored, ...pending.ofSums] : ignored }),
+    ),
   ]
   return differences.filter(({ added, removed, changed }) => added + removed + changed > 0)
 }
 
-function requestDifference(database: Database): TableDifference {
+function requestDifference(database: Database, { ofRequests }: PendingCosts): TableDifference {
   const difference = emptyDifference('requests')
-  for (const found of new RequestComparison(database).differences()) {
-    const [before, after] = rowsOf(found)
+  for (const found of new RequestComparison(database, ofRequests).differences()) {
+    const [before, after] = rowsOf(found).map((row) => row && without(row, ofRequests))
     const row = before ?? after
-    add(difference, { segment_id: row?.['segment_id'], byte_offset: row?.['byte_offset'] }, before, after)
+    const key = { segment_id: row?.['segment_id'], byte_offset: row?.['byte_offset'] }
+    add(difference, key, before ?? null, after ?? null)
   }
   return difference
 }
@@ -109,6 +116,10 @@ function rowsOf(difference: RequestDifference): [Row | null, Row | null] {
   }
 }
 
+function without(row: Row, columns: readonly string[]): Row {
+  return Object.fromEntries(Object.entries(row).filter(([column]) => !columns.includes(column)))
+}
+
 function tableDifference(database: Database, table: ComparedTable): TableDifference {
   const difference = emptyDifference(table.name)
   const { ignored = [], paired } = table
@@ -116,10 +127,8 @@ function tableDifference(database: Database, table: ComparedTable): TableDiffere
     const row = found ?? expected
     const key = Object.fromEntries(table.key.map((column) => [column, row?.[column]]))
     // An id of a paired row means nothing in the other database.
-    const isLeftOut = (column: string) => ignored.includes(column) || column === paired?.column
-    const [before, after] = [found, expected].map((one) =>
-      one === null ? null : Object.fromEntries(Object.entries(one).filter(([column]) => !isLeftOut(column))),
-    )
+    const leftOut = paired === undefined ? ignored : [...ignored, paired.column]
+    const [before, after] = [found, expected].map((one) => one && without(one, leftOut))
     add(difference, key, before ?? null, after ?? null)
   }
   return difference

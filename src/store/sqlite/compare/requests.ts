@@ -30,11 +30,17 @@ interface Suspect {
  */
 export class RequestComparison {
   readonly #database: Database
+  /** The columns that are compared, after `f.` or `e.`. */
+  readonly #list: (alias: string) => string
 
-  constructor(database: Database) {
+  /** @param ignored columns that may differ. */
+  constructor(database: Database, ignored: readonly string[] = []) {
     this.#database = database
-    const columns = columnsOf(database, 'requests').filter((column) => column !== 'id')
+    const columns = columnsOf(database, 'requests').filter(
+      (column) => column !== 'id' && !ignored.includes(column),
+    )
     const list = (alias: string) => columns.map((column) => `${alias}.${column}`).join(', ')
+    this.#list = list
     database.exec(`
       CREATE TEMP TABLE found_suspects (id INTEGER PRIMARY KEY, segment_id, byte_offset);
       CREATE TEMP TABLE expected_suspects (id INTEGER PRIMARY KEY, segment_id, byte_offset);
@@ -86,8 +92,7 @@ export class RequestComparison {
    * id.
    */
   #suspects(): IterableIterator<Suspect> {
-    const columns = columnsOf(this.#database, 'requests').filter((column) => column !== 'id')
-    const list = (alias: string) => columns.map((column) => `${alias}.${column}`).join(', ')
+    const list = this.#list
     return this.#database
       .prepare<[], Suspect>(
         `SELECT s.id, e.id AS expected_id, e.id IS NOT NULL AND q.id IS NULL AS is_right,
