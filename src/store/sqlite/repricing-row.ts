@@ -1,7 +1,7 @@
 import type { TimeRange } from '../../folds/price-book.js'
 import { joinRanges } from '../../folds/repricing.js'
 import type { Database } from './connection/database.js'
-import { pageOf, type RequestColumns, STORED_COLUMNS } from './stored-requests.js'
+import { pageOf, type RawRow, STORED_COLUMNS } from './stored-requests.js'
 
 /** A repricing that is pending. The first one is at work. */
 export interface RepricingRow {
@@ -52,22 +52,21 @@ const LEFT_SQL = `FROM requests WHERE (timestamp, id) > (?, ?) AND timestamp < ?
   AND (segment_id IS NOT NULL OR completed_segment_id IS NOT NULL)`
 
 /** Reads the next rows to reprice, and moves the cursor past them; ends the repricing after the last. */
-export function takeRowsToReprice(
-  database: Database,
-  pending: RepricingRow,
-  maxRows: number,
-): RequestColumns[] {
-  const statement = database.prepare<[string, number, string, number, number], RequestColumns>(
+export function takeRowsToReprice(database: Database, pending: RepricingRow, maxRows: number): RawRow[] {
+  const statement = database.prepare<[string, number, string, number, number], RawRow>(
     `SELECT ${STORED_COLUMNS} ${LEFT_SQL} ORDER BY timestamp, id LIMIT ?`,
   )
   const { id, cursor_timestamp, cursor_id, until_timestamp, through_id } = pending
-  const rows = pageOf(statement.iterate(cursor_timestamp, cursor_id, until_timestamp, through_id, maxRows))
+  const rows = pageOf(
+    statement.raw().iterate(cursor_timestamp, cursor_id, until_timestamp, through_id, maxRows),
+  )
   const last = rows.at(-1)
   if (last === undefined) database.prepare('DELETE FROM repricing WHERE id = ?').run(id)
   else {
+    const [lastId, , timestamp] = last
     database
       .prepare('UPDATE repricing SET cursor_timestamp = ?, cursor_id = ? WHERE id = ?')
-      .run(last.timestamp, last.id, id)
+      .run(timestamp, lastId, id)
   }
   return rows
 }

@@ -59,7 +59,7 @@ export const STORED_COLUMNS = `id, attempt, timestamp, model, provider, policy, 
   cost_sats, cost_usd, provider_cost_sats, provider_cost_usd, cost_source, cost_currency, latency_ms,
   success, stream_duration_ms, completed_segment_id, completed_byte_offset, labels, segment_id, byte_offset`
 
-type RawRow = [
+export type RawRow = [
   id: number,
   attempt: number | null,
   timestamp: string,
@@ -146,13 +146,11 @@ function columnsOf(row: RawRow): RequestColumns {
 export class StoredRequests {
   readonly #statements: ReturnType<typeof prepareStatements>
   readonly #read: (row: RawRow) => StoredRequest
-  readonly #through: number
 
   constructor(database: Database) {
     this.#statements = prepareStatements(database)
     const through = countedThrough(database)
     this.#read = (row) => storedRequestOf(columnsOf(row), through)
-    this.#through = through
   }
 
   /** Returns the requests of a correlation_id that completions may change, as `Known` has them. */
@@ -198,8 +196,8 @@ export class StoredRequests {
   }
 
   /** Reads a row for the folds. */
-  read(row: RequestColumns): StoredRequest {
-    return storedRequestOf(row, this.#through)
+  read(row: RawRow): StoredRequest {
+    return this.#read(row)
   }
 
   /** @param beforeId the rows that existed when the completion came have lower ids than this. */
@@ -401,7 +399,7 @@ export function pageOf<Row extends object>(rows: Iterable<Row>): Row[] {
   let text = 0
   for (const row of rows) {
     page.push(row)
-    for (const value of Object.values(row)) {
+    for (const value of Array.isArray(row) ? row : Object.values(row)) {
       if (typeof value === 'string') text += value.length
     }
     if (text >= MAX_PAGE_TEXT) break
