@@ -45,6 +45,19 @@ const COLUMNS: readonly (keyof ExportedRequest)[] = [
   'segment',
   'byte_offset',
   'attempt',
+  'response_model',
+  'service_tier',
+  'cache_read_input_tokens',
+  'cache_creation_input_tokens',
+  'cache_creation_1h_input_tokens',
+  'audio_input_tokens',
+  'image_input_tokens',
+  'reasoning_output_tokens',
+  'audio_output_tokens',
+  'cost_usd',
+  'provider_cost_usd',
+  'cost_source',
+  'cost_currency',
 ]
 
 export function addExport(program: ProgramCommand): void {

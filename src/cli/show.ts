@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from 'commander'
 import type { JournalPlace } from '../queries/rows/full-row.js'
 import type { JournalLine } from '../queries/rows/journal-line.js'
-import type { RequestDetail } from '../queries/rows/request-detail.js'
+import type { PriceOfRequest, RequestDetail } from '../queries/rows/request-detail.js'
 import { formatCount, formatMs, formatSats, formatTime, UNKNOWN } from './output/format.js'
 import { outcome } from './output/request-table.js'
 import { printAnswer } from './output/standard-output.js'
@@ -54,14 +54,17 @@ function formatDetail(detail: RequestDetail): string {
     ['correlation', detail.correlation_id],
     ['attempt', detail.attempt === null ? UNKNOWN : String(detail.attempt)],
     ['model', detail.model],
+    ...field('answered by', detail.response_model),
     ['provider', detail.provider ?? UNKNOWN],
+    ...field('service tier', detail.service_tier),
     ['policy', detail.policy ?? UNKNOWN],
     ['outcome', outcome(detail)],
-    ['tokens', `${formatCount(tokens.input)} in, ${formatCount(tokens.output)} out`],
+    ['tokens', tokenText(tokens)],
     [
       'cost',
       `${formatSats(detail.cost.sats)} sats; by the provider ${formatSats(detail.provider_cost_sats)} sats`,
     ],
+    ...costFields(detail),
     ['latency', formatMs(timing.latency_ms)],
     ['stream', detail.streaming ? formatMs(timing.stream_duration_ms ?? null) : 'no'],
     ...Object.entries(labels ?? {}).map(([name, value]): [string, string] => ['label', `${name} = ${value}`]),
@@ -75,6 +78,62 @@ function formatDetail(detail: RequestDetail): string {
       ? []
       : lineOf('completed', detail.completed_place, detail.completed_line)),
   ].join('\n')
+}
+
+type Field = [name: string, value: string]
+
+/** A field that most requests don't have. */
+function field(name: string, value: string | null): Field[] {
+  return value === null ? [] : [[name, value]]
+}
+
+const PARTS = {
+  cache_read_input: 'read from a cache',
+  cache_creation_input: 'written to a cache',
+  cache_creation_1h_input: 'written for an hour',
+  audio_input: 'of audio in',
+  image_input: 'of images in',
+  reasoning_output: 'of reasoning',
+  audio_output: 'of audio out',
+} as const
+
+/** `1,000 in, 200 out; 400 read from a cache` */
+function tokenText(tokens: RequestDetail['tokens']): string {
+  const names = Object.keys(PARTS) as (keyof typeof PARTS)[]
+  const parts = names.flatMap((part) =>
+    tokens[part] === null ? [] : [`${formatCount(tokens[part])} ${PARTS[part]}`],
+  )
+  const whole = `${formatCount(tokens.input)} in, ${formatCount(tokens.output)} out`
+  return parts.length === 0 ? whole : `${whole}; ${parts.join(', ')}`
+}
+
+/** The cost in dollars, and how the costs came about. */
+function costFields({ cost, provider_cost_usd, cost_source, price }: RequestDetail): Field[] {
+  const isInDollars = cost.usd !== null || provider_cost_usd !== null
+  const dollars = `${dollarText(cost.usd)}; by the provider ${dollarText(provider_cost_usd)}`
+  return [
+    ...(isInDollars ? [['cost', dollars] as Field] : []),
+    ...field('cost is', cost_source === null || cost_source === 'logged' ? null : SOURCES[cost_source]),
+    ...field('price', price === null ? null : priceText(price)),
+  ]
+}
+
+const SOURCES = { provider: 'the provider’s figure', price_book: 'usage times the price in force' }
+
+function dollarText(usd: number | null): string {
+  return usd === null ? UNKNOWN : `$${formatSats(usd)}`
+}
+
+/** `input 2, output 10 usd a million, since 2026-11-01 00:00:00 UTC, from byte 70 of …` */
+function priceText({ per_million, per_request, currency, valid_from, ...price }: PriceOfRequest): string {
+  const parts = Object.entries(per_million ?? {}).map(([part, text]) => `${part} ${text}`)
+  return [
+    ...(parts.length === 0 ? [] : [`${parts.join(', ')} ${currency} a million tokens`]),
+    ...(per_request === null ? [] : [`${per_request} ${currency} a request`]),
+    `since ${formatTime(valid_from)} UTC`,
+    `set at byte ${formatCount(price.byte_offset)} of ${price.segment}`,
+    ...(price.source === null ? [] : [`from ${price.source}`]),
+  ].join(', ')
 }
 
 function lineOf(what: string, place: JournalPlace | null, line: JournalLine): string[] {

@@ -9,7 +9,7 @@ import { projectOnce } from '../../src/projection/index.js'
 import { findDifferences } from '../support/checker.js'
 import { runHere } from '../support/command.js'
 import { lines, writeSegment } from '../support/journal-files.js'
-import { completionLine, requestLine } from '../support/lines.js'
+import { checkedLine, completionLine, requestLine } from '../support/lines.js'
 import { end, PROGRAM, run, start } from '../support/program.js'
 import { query, test, type Workspace } from '../support/workspace.js'
 
@@ -44,6 +44,52 @@ test('NDJSON that another journal takes, and that gives the same rows there', as
   expect(findDifferences(copy, `${copy}.db`)).toEqual([])
 })
 
+test('NDJSON with the costs that count, of which another journal takes only those that were logged', async ({
+  workspace,
+}) => {
+  const usage = {
+    input_tokens: 1000,
+    output_tokens: 100,
+    cache_read_input_tokens: 400,
+    service_tier: 'default',
+  }
+  await fill(
+    workspace,
+    requestLine('priced', usage),
+    requestLine('logged', { ...usage, cost_usd: 0.25 }),
+    requestLine('provider', { provider_cost_usd: 0.5 }),
+    checkedLine({
+      ...{ type: 'price_set', provider: null, model: 'gpt-4o', valid_from: '2026-11-01T00:00:00.000Z' },
+      ...{ currency: 'usd', per_million: { input: '2', output: '10' }, per_request: null },
+      ...{ service_tier: null, min_input_tokens: null, source: null },
+    }),
+  )
+  const { stdout } = await runHere(['export', '--db', workspace.database])
+  const exported = stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  expect(exported).toMatchObject([
+    { cost_usd: 0.003, cost_source: 'price_book', cost_currency: 'usd', cache_read_input_tokens: 400 },
+    { cost_usd: 0.25, cost_source: 'logged', cost_currency: 'usd', service_tier: 'default' },
+    { cost_usd: 0.5, cost_source: 'provider', provider_cost_usd: 0.5 },
+  ])
+  expect(exported[2]).not.toHaveProperty('cache_read_input_tokens')
+  const copy = join(workspace.directory, 'copy')
+  expect(run(['append', '--journal', copy], { input: stdout })).toMatchObject({ status: 0, stderr: '' })
+  await projectOnce({ journal: copy, database: `${copy}.db` })
+  expect(
+    query(
+      `${copy}.db`,
+      'SELECT cost_usd, cost_source, cache_read_input_tokens AS cached FROM requests ORDER BY id',
+    ),
+  ).toEqual([
+    { cost_usd: null, cost_source: null, cached: 400 },
+    { cost_usd: 0.25, cost_source: 'logged', cached: 400 },
+    { cost_usd: 0.5, cost_source: 'provider', cached: null },
+  ])
+})
+
 test('CSV with a header, in which nothing is a formula and numbers stay numbers', async ({ workspace }) => {
   await fill(
     workspace,
@@ -62,7 +108,7 @@ test('CSV with a header, in which nothing is a formula and numbers stay numbers'
   expect(rows[0]).toMatch(
     /^1,'=1\+1,2026-11-22T10:00:00\.000Z,'@SUM\(A1\),,,false,true,,,-0\.5,,100,,,"a ""quoted"", thing$/,
   )
-  expect(rows[1]).toMatch(/^","\{""k"":""-""\}",2026-11-22\.ndjson,0,$/)
+  expect(rows[1]).toMatch(/^","\{""k"":""-""\}",2026-11-22\.ndjson,0,,+logged,sats$/)
   expect(rows[2]).toMatch(/^2,'\+b,2026-11-22T10:00:00\.000Z,gpt-4o,'-p,'\tx,false,/)
   expect(rows.slice(3).join('\n')).toMatch(/^3,"'\n=1\+1",/)
 })
@@ -78,7 +124,9 @@ test('CSV with a byte order mark, and a column for each label that is asked for'
   const columns = ['team', 'a.b', '__proto__', 'team'].flatMap((name) => ['--label-column', name])
   const { stdout } = await runHere([...csv, '--bom', ...columns])
   const [header, ...rows] = stdout.split('\n')
-  expect(header).toMatch(/^\ufeffid,.*,byte_offset,attempt,label:team,label:a\.b,label:__proto__$/)
+  expect(header).toMatch(
+    /^\ufeffid,.*,byte_offset,attempt,.*,cost_source,cost_currency,label:team,label:a\.b,label:__proto__$/,
+  )
   expect(rows.map((row) => row.split(',').slice(-3))).toEqual([
     ["'=x", 'größe', ''],
     ['', '', 'x'],
@@ -97,7 +145,7 @@ test('no rows: no lines, or the header alone', async ({ workspace }) => {
   await fill(workspace)
   expect((await runHere(['export', '--db', workspace.database])).stdout).toBe('')
   expect((await runHere(['export', '--db', workspace.database, '--format', 'csv'])).stdout).toMatch(
-    /^id,.*,byte_offset,attempt\n$/,
+    /^id,.*,byte_offset,attempt,.*,cost_source,cost_currency\n$/,
   )
 })
 

@@ -2,7 +2,7 @@ import { expect } from 'vitest'
 import { projectOnce } from '../../src/projection/index.js'
 import { runHere } from '../support/command.js'
 import { DAY, lines, writeSegment } from '../support/journal-files.js'
-import { completionLine, requestLine } from '../support/lines.js'
+import { checkedLine, completionLine, requestLine } from '../support/lines.js'
 import { test } from '../support/workspace.js'
 
 const LOGGED = requestLine('a\u001b', { streaming: true, labels: { team: 'x\n' }, policy: 'chat' })
@@ -30,6 +30,27 @@ test('the row, its labels, where it stands, and the lines themselves, all safe t
     line: { text: LOGGED },
     completed_line: { text: COMPLETED },
   })
+})
+
+test('parts of the tokens, and how the cost came about', async ({ workspace }) => {
+  const { journal, database } = workspace
+  const usage = { input_tokens: 1000, output_tokens: 100, cache_read_input_tokens: 400 }
+  const price = {
+    ...{ type: 'price_set', provider: null, model: 'gpt-4o', valid_from: '2026-11-01T00:00:00.000Z' },
+    ...{ currency: 'usd', per_million: { input: '2', output: '10' }, per_request: '0.5' },
+    ...{ service_tier: null, min_input_tokens: null, source: 'list' },
+  }
+  writeSegment(journal, lines(checkedLine(price), requestLine('a', { ...usage, response_model: 'gpt-4o-x' })))
+  writeSegment(journal, lines(checkedLine({ ...price, model: 'gpt-4o-x', per_request: null, source: null })))
+  await projectOnce({ journal, database })
+  const { stdout } = await runHere(['show', 'a', '--journal', journal, '--db', database])
+  expect(stdout).toMatch(/^answered by +gpt-4o-x$/m)
+  expect(stdout).toMatch(/^tokens +1,000 in, 100 out; 400 read from a cache$/m)
+  expect(stdout).toMatch(/^cost +\$0\.0030; by the provider –$/m)
+  expect(stdout).toMatch(/^cost is +usage times the price in force$/m)
+  expect(stdout).toMatch(
+    /^price +input 2, output 10 usd a million tokens, since 2026-11-01 00:00:00 UTC, set at byte [\d,]+ of /m,
+  )
 })
 
 test('without the journal the row is shown all the same', async ({ workspace }) => {

@@ -34,6 +34,9 @@ const row = fc.record({
   success: fc.constantFrom(0, 1, 7),
   input_tokens: fc.option(fc.nat(1_000_000), { nil: null }),
   output_tokens: fc.option(fc.nat(1_000_000), { nil: null }),
+  cache_read_input_tokens: fc.option(fc.nat(1_000_000), { nil: null }),
+  cache_creation_input_tokens: fc.constantFrom(null, null, 0, 7),
+  reasoning_output_tokens: fc.option(fc.nat(1_000_000), { nil: null }),
   cost_sats: fc.option(
     fc.oneof(
       fc.double({ noNaN: true, min: -1e3, max: 1e6 }),

@@ -12,6 +12,9 @@ export interface ReferenceRow {
   success: number
   input_tokens: number | null
   output_tokens: number | null
+  cache_read_input_tokens: number | null
+  cache_creation_input_tokens: number | null
+  reasoning_output_tokens: number | null
   cost_sats: number | null
   cost_usd: number | null
   latency_ms: number
@@ -109,6 +112,12 @@ export function unknownsOf(rows: readonly ReferenceRow[]) {
   }
 }
 
+function isInconsistent(row: ReferenceRow): boolean {
+  const { input_tokens: input, output_tokens: output } = row
+  const parts = Math.max(row.cache_read_input_tokens ?? 0, row.cache_creation_input_tokens ?? 0)
+  return (input !== null && parts > input) || (output !== null && (row.reasoning_output_tokens ?? 0) > output)
+}
+
 /** The section of the stats of some rows, all fields included. */
 export function sectionOf(rows: readonly ReferenceRow[]) {
   const sum = (value: (row: ReferenceRow) => number) => rows.reduce((total, row) => total + value(row), 0)
@@ -122,11 +131,19 @@ export function sectionOf(rows: readonly ReferenceRow[]) {
       streaming: sum((row) => Number(row.streaming !== 0)),
       unpriced: sum((row) => Number(row.cost_sats === null)),
       ...unknownsOf(rows),
+      unpriced_usd: sum((row) => Number(row.cost_usd === null)),
+      unpriced_usd_error: sum((row) => Number(row.cost_usd === null && row.success === 0)),
+      retries: sum((row) => Number((row.attempt ?? 0) > 0)),
+      inconsistent: rows.filter(isInconsistent).length,
     },
     costs: {
       total_cost_sats: costOf(rows),
       total_input_tokens: sum((row) => row.input_tokens ?? 0),
       total_output_tokens: sum((row) => row.output_tokens ?? 0),
+      total_cost_usd: costOf(rows.map((row) => ({ ...row, cost_sats: row.cost_usd }))),
+      total_cache_read_input_tokens: sum((row) => row.cache_read_input_tokens ?? 0),
+      total_cache_creation_input_tokens: sum((row) => row.cache_creation_input_tokens ?? 0),
+      total_reasoning_output_tokens: sum((row) => row.reasoning_output_tokens ?? 0),
     },
     performance: { avg_latency_ms: total === 0 ? 0 : sum((row) => row.latency_ms) / total },
   }

@@ -2,6 +2,7 @@ import { InvalidEventError } from '../../events/errors.js'
 import type { EventInput, RequestLog } from '../../events/event-types.js'
 import { FIELDS } from '../../events/fields.js'
 import { MAX_LINE_BYTES, parseLine } from '../../events/line.js'
+import { loggedFigures } from '../../folds/row-cost.js'
 import { type Journal, openJournal } from '../../journal/append/journal.js'
 import { JournalWriteError } from '../../journal/errors.js'
 import { isBlank, LineScanner, type ScannedLine } from '../../journal/read/line-scanner.js'
@@ -127,13 +128,26 @@ const COMPLETION_MEMBERS = Object.keys(FIELDS.stream_completed)
  */
 function eventsOf(members: Record<string, unknown>): EventInput[] {
   if (!isExported(members)) return [members as unknown as EventInput]
-  const { stream_duration_ms: duration, ...request } = members
+  const { stream_duration_ms: duration, ...request } = withLoggedCosts(members)
   for (const member of PLACE_MEMBERS) delete request[member]
   const isCompleted = duration !== null || Object.hasOwn(members, 'completed_segment')
   if (!isCompleted) return [request as unknown as EventInput]
-  const outcome = COMPLETION_MEMBERS.filter((member) => Object.hasOwn(members, member))
-  const completion = Object.fromEntries(outcome.map((member) => [member, members[member]]))
+  const all: Record<string, unknown> = { ...request, stream_duration_ms: duration }
+  const outcome = COMPLETION_MEMBERS.filter((member) => Object.hasOwn(all, member))
+  const completion = Object.fromEntries(outcome.map((member) => [member, all[member]]))
   return [request, { type: 'stream_completed', ...completion }] as unknown as EventInput[]
+}
+
+/**
+ * Leaves out the costs of an exported request that nobody logged: they follow from prices and
+ * exchange rates, of which another journal may have others.
+ */
+function withLoggedCosts(members: Record<string, unknown>): Record<string, unknown> {
+  if (!Object.hasOwn(members, 'cost_source')) return members
+  const { cost_source, cost_currency = null, cost_sats, cost_usd = null, ...rest } = members
+  const row = { cost_source, cost_currency, cost_sats, cost_usd } as Parameters<typeof loggedFigures>[0]
+  const { sats, usd } = loggedFigures(row)
+  return { ...rest, cost_sats: sats, ...(usd === null ? {} : { cost_usd: usd }) }
 }
 
 function isExported(members: Record<string, unknown>): boolean {

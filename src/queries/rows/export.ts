@@ -1,6 +1,7 @@
 import type { RequestLogged } from '../../events/event-types.js'
+import type { CostSource, Currency } from '../../folds/row-cost.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
-import { pageOf } from '../../store/sqlite/stored-requests.js'
+import { detailsOf, pageOf } from '../../store/sqlite/stored-requests.js'
 import { oneOf } from '../errors.js'
 import { all, type Condition } from '../window/condition.js'
 import {
@@ -18,9 +19,16 @@ export interface ExportOptions extends RequestFilter {
   order?: 'id' | 'timestamp' | undefined
 }
 
-/** One request as it is exported: named as in the events, so that the command `append` takes it. */
+/**
+ * One request as it is exported: named as in the events, so that the command `append` takes it. Its
+ * costs are those that count, wherever they are from; details that it doesn't have are left out.
+ */
 export interface ExportedRequest extends Omit<RequestLogged, 'type'> {
   id: number
+  /** Where the costs are from; left out if there are none. */
+  cost_source?: CostSource
+  /** The currency of the source's figure; left out if it has both, or there are no costs. */
+  cost_currency?: Currency
   stream_duration_ms: number | null
   /** Where the request stands in the journal; null: it isn't from the journal. */
   segment: string | null
@@ -121,6 +129,7 @@ function exportedRequest(row: FullRow): ExportedRequest {
     error_message: row.error_message,
     ...(row.attempt === null ? {} : { attempt: row.attempt }),
     ...(labels === null ? {} : { labels }),
+    ...details(row),
     segment: place?.segment ?? null,
     byte_offset: place?.byte_offset ?? null,
     ...(completedPlace === null
@@ -130,4 +139,12 @@ function exportedRequest(row: FullRow): ExportedRequest {
           completed_byte_offset: completedPlace.byte_offset,
         }),
   }
+}
+
+/** The members that most requests don't have. */
+function details(row: FullRow): Partial<ExportedRequest> {
+  const { price: _, ...details } = detailsOf(row.details)
+  const { cost_usd, provider_cost_usd, cost_source, cost_currency } = row
+  const members = { ...details, cost_usd, provider_cost_usd, cost_source, cost_currency }
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== null))
 }

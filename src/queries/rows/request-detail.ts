@@ -1,4 +1,9 @@
+import type { PricePart, PriceSet } from '../../events/event-types.js'
+import type { Place } from '../../events/placed.js'
+import type { CostSource, Currency } from '../../folds/row-cost.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
+import { readPrices } from '../../store/sqlite/price-rows.js'
+import { detailsOf } from '../../store/sqlite/stored-requests.js'
 import { checkedFilter, rowCondition } from '../window/filter.js'
 import { FULL_COLUMNS, type FullRow, type JournalPlace, journalPlace } from './full-row.js'
 import { type JournalLine, missing, readJournalLine } from './journal-line.js'
@@ -6,7 +11,23 @@ import { type DetailedEntry, detailedEntry } from './request-entry.js'
 
 /** The body of `GET /v1/requests/:id`: the whole row, and its lines. */
 export interface RequestDetail extends DetailedEntry {
+  /** The model that the provider says answered. */
+  response_model: string | null
+  /** What the provider billed by. */
+  service_tier: string | null
+  /** Tokens, and parts of them. */
+  tokens: DetailedEntry['tokens'] & Record<TokenPart, number | null>
   provider_cost_sats: number | null
+  provider_cost_usd: number | null
+  /** Where the costs are from; null: there are none. */
+  cost_source: CostSource | null
+  /**
+   * The currency of the source's figure, from which the other one follows by an exchange rate.
+   * Null: the source has both, or there are no costs.
+   */
+  cost_currency: Currency | null
+  /** The price that the costs were computed with; null: they weren't. */
+  price: PriceOfRequest | null
   /** Null: the row isn't from the journal. */
   place: JournalPlace | null
   /** The place of the stream_completed that changed the row last; null: none has. */
@@ -15,6 +36,11 @@ export interface RequestDetail extends DetailedEntry {
   /** Null: there is no completion. */
   completed_line: JournalLine | null
 }
+
+type TokenPart = Exclude<PricePart, 'input' | 'output'>
+
+/** The event that set a price, and where it stands. */
+export interface PriceOfRequest extends Omit<PriceSet, 'type'>, JournalPlace {}
 
 export interface GetRequestOptions {
   /** The journal's directory. @default the lines aren't read */
@@ -39,7 +65,7 @@ export async function getRequest(
 ): Promise<RequestDetail | null> {
   const statement = database.prepare<[number], FullRow>(`SELECT ${FULL_COLUMNS} FROM requests WHERE id = ?`)
   const row = statement.get(id)
-  return row === undefined ? null : detailOf(row, options)
+  return row === undefined ? null : detailOf(database, row, options)
 }
 
 /** How many requests one answer may have: their lines are read one by one. */
@@ -64,11 +90,12 @@ export async function getRequestsOf(
     )
     .all(...values)
   const details: RequestDetail[] = []
-  for (const row of rows.reverse()) details.push(await detailOf(row, options))
+  for (const row of rows.reverse()) details.push(await detailOf(database, row, options))
   return details
 }
 
 async function detailOf(
+  database: Database,
   row: FullRow,
   { journal, readArchives = true }: GetRequestOptions,
 ): Promise<RequestDetail> {
@@ -79,12 +106,38 @@ async function detailOf(
     if (journal === undefined) return missing('no journal was named to read it from')
     return await readJournalLine(journal, at, row.correlation_id, readArchives)
   }
+  const entry = detailedEntry(row, Date.now())
+  const details = detailsOf(row.details)
   return {
-    ...detailedEntry(row, Date.now()),
+    ...entry,
+    response_model: details.response_model ?? null,
+    service_tier: details.service_tier ?? null,
+    tokens: {
+      ...entry.tokens,
+      cache_read_input: details.cache_read_input_tokens ?? null,
+      cache_creation_input: details.cache_creation_input_tokens ?? null,
+      cache_creation_1h_input: details.cache_creation_1h_input_tokens ?? null,
+      audio_input: details.audio_input_tokens ?? null,
+      image_input: details.image_input_tokens ?? null,
+      reasoning_output: details.reasoning_output_tokens ?? null,
+      audio_output: details.audio_output_tokens ?? null,
+    },
     provider_cost_sats: row.provider_cost_sats,
+    provider_cost_usd: row.provider_cost_usd,
+    cost_source: row.cost_source,
+    cost_currency: row.cost_currency,
+    price: details.price === null ? null : priceAt(database, details.price),
     place,
     completed_place: completedPlace,
     line: await lineAt(place),
     completed_line: completedPlace === null ? null : await lineAt(completedPlace),
   }
+}
+
+function priceAt(database: Database, { segmentId, byteOffset }: Place): PriceOfRequest | null {
+  const [price] = readPrices(database, 'segment_id = ? AND byte_offset = ?', segmentId, byteOffset).prices
+  const place = journalPlace(segmentId, byteOffset)
+  if (price === undefined || place === null) return null
+  const { type: _, ...event } = price.event
+  return { ...event, ...place }
 }

@@ -1,7 +1,7 @@
 import { type RequestState, requestState } from '../window/request-state.js'
 import { type FullRow, labelsOf } from './full-row.js'
 
-/** What an entry has only when details are asked for. */
+/** What an entry has only when details are asked for, beside its cost in dollars. */
 interface Details {
   correlation_id: string
   /** 0 for the first try, 1 for its first retry; null: the event didn't tell. */
@@ -22,14 +22,15 @@ export interface RequestEntry extends Partial<Details> {
   success: boolean
   /** Null: unknown, which is never the same as 0. */
   tokens: { input: number | null; output: number | null }
-  cost: { sats: number | null }
+  /** In dollars only when details are asked for. */
+  cost: { sats: number | null; usd?: number | null }
   timing: { latency_ms: number; stream_duration_ms?: number }
   /** Present when status or message is set, whatever `success` says. */
   error?: { status: number | null; message: string | null }
 }
 
 /** An entry with its details. */
-export type DetailedEntry = RequestEntry & Details
+export type DetailedEntry = RequestEntry & Details & { cost: { usd: number | null } }
 
 export function requestEntry(row: FullRow): RequestEntry {
   const hasError = row.error_status !== null || row.error_message !== null
@@ -54,6 +55,7 @@ export function requestEntry(row: FullRow): RequestEntry {
 export function detailedEntry(row: FullRow, now: number): DetailedEntry {
   return {
     ...requestEntry(row),
+    cost: { sats: row.cost_sats, usd: row.cost_usd },
     correlation_id: row.correlation_id,
     attempt: row.attempt,
     policy: row.policy,

@@ -6,7 +6,7 @@ import { type EchoedWindow, echoWindow } from '../window/window.js'
 import { groupKey, namesOfGroups, UNKNOWN_GROUP } from './grouping.js'
 import { type Groups, groupsFor, type StatsGroupBy } from './stats-groups.js'
 import { type Question, sumOf, tallyRequests, tallyWhole } from './tallies.js'
-import { Tally, type Unknowns } from './tally.js'
+import { Tally, type TokenPartSums, type Unknowns, type UsageCounts } from './tally.js'
 import { firstOf, topGroups } from './top-groups.js'
 
 /** The message for an empty window, in the words of the API that this one follows. */
@@ -30,7 +30,8 @@ export interface StatsOptions extends RequestFilter {
   /** Adds how many requests have no known cost. @default false */
   unpriced?: boolean | undefined
   /**
-   * Adds how many requests have something that isn't known, and how many streams have no end.
+   * Adds how many requests have something that isn't known, are retries or inconsistent, how many
+   * streams have no end, and the sums in dollars and of parts of the tokens.
    * @default false
    */
   unknown?: boolean | undefined
@@ -38,10 +39,10 @@ export interface StatsOptions extends RequestFilter {
 
 /**
  * Counts, costs and performance of some requests. Sums are 0, never null, where nothing is known.
- * The counts of what is unknown are there only with `unknown`.
+ * What is unknown, retries, costs in dollars and parts of the tokens are there only with `unknown`.
  */
 export interface StatsSection {
-  counts: Partial<Unknowns> & {
+  counts: Partial<Unknowns & UsageCounts> & {
     total: number
     success: number
     error: number
@@ -49,8 +50,14 @@ export interface StatsSection {
     /** Requests whose cost is unknown; only when asked for. */
     unpriced?: number
   }
-  /** Costs are in satoshis. An unknown value adds nothing. */
-  costs: { total_cost_sats: number; total_input_tokens: number; total_output_tokens: number }
+  /** Sums. An unknown value adds nothing. */
+  costs: Partial<TokenPartSums> & {
+    total_cost_sats: number
+    total_input_tokens: number
+    total_output_tokens: number
+    /** Only with `unknown`. */
+    total_cost_usd?: number
+  }
   performance: {
     /** Not rounded, failures included; 0 for no requests. */
     avg_latency_ms: number
@@ -188,12 +195,13 @@ function section(tally: Tally, { percentiles, unpriced, unknown }: StatsOptions)
       error: tally.sum('failures'),
       streaming: tally.sum('streams'),
       ...(unpriced || unknown ? { unpriced: tally.sum('unpriced') } : {}),
-      ...(unknown ? tally.unknowns : {}),
+      ...(unknown ? { ...tally.unknowns, ...tally.usage } : {}),
     },
     costs: {
       total_cost_sats: tally.costSats,
       total_input_tokens: tally.sum('input_tokens'),
       total_output_tokens: tally.sum('output_tokens'),
+      ...(unknown ? { total_cost_usd: tally.costUsd, ...tally.tokenParts } : {}),
     },
     performance: {
       avg_latency_ms: tally.meanLatencyMs,

@@ -22,7 +22,7 @@ const GREAT: ReadonlySet<SumName> = new Set([
 ])
 
 const LOW_BITS = 32n
-const NANOSATS = 10n ** 9n
+const BILLION = 10n ** 9n
 
 /** The SQL of what a row adds to each sum, as the roll-ups count it. */
 const OF_ROW: Readonly<Record<SumName, string>> = {
@@ -83,6 +83,24 @@ export interface Unknowns {
   /** Streams without an end that began within the last hour, and those that began before it. */
   open: number
   unfinished: number
+}
+
+/** How requests were tried and what they lack, beside {@link Unknowns}, as answers name it. */
+export interface UsageCounts {
+  /** Requests without a known cost in dollars, and those of them that failed. */
+  unpriced_usd: number
+  unpriced_usd_error: number
+  /** Attempts after the first one of their request: all but these are requests of a client. */
+  retries: number
+  /** Requests with more tokens in a part than in the whole. */
+  inconsistent: number
+}
+
+/** Sums of parts of the tokens. An unknown number adds nothing. */
+export interface TokenPartSums {
+  total_cache_read_input_tokens: number
+  total_cache_creation_input_tokens: number
+  total_reasoning_output_tokens: number
 }
 
 /**
@@ -157,13 +175,29 @@ export class Tally {
     }
   }
 
-  /** The number nearest to the sum, which is exact to a billionth. */
+  get usage(): UsageCounts {
+    return {
+      unpriced_usd: this.sum('unpriced_usd'),
+      unpriced_usd_error: this.sum('unpriced_usd_failures'),
+      retries: this.sum('retries'),
+      inconsistent: this.sum('inconsistent'),
+    }
+  }
+
+  get tokenParts(): TokenPartSums {
+    return {
+      total_cache_read_input_tokens: this.sum('cache_read_input_tokens'),
+      total_cache_creation_input_tokens: this.sum('cache_creation_input_tokens'),
+      total_reasoning_output_tokens: this.sum('reasoning_output_tokens'),
+    }
+  }
+
   get costSats(): number {
-    const nanosats = this.#sums.cost_sats * NANOSATS + this.#sums.cost_nanosats
-    const size = nanosats < 0n ? -nanosats : nanosats
-    // The number is made of its decimal text: a division of two numbers would round twice.
-    const decimal = `${size / NANOSATS}.${String(size % NANOSATS).padStart(9, '0')}`
-    return nanosats < 0n ? -Number(decimal) : Number(decimal)
+    return nearestNumber(this.#sums.cost_sats * BILLION + this.#sums.cost_nanosats)
+  }
+
+  get costUsd(): number {
+    return nearestNumber(this.#sums.cost_usd * BILLION + this.#sums.cost_nanousd)
   }
 
   /** 0 for no requests. */
@@ -171,4 +205,12 @@ export class Tally {
     const requests = this.requests
     return requests === 0 ? 0 : Number(this.#sums.latency_ms) / requests
   }
+}
+
+/** The number nearest to a sum of billionths. */
+function nearestNumber(billionths: bigint): number {
+  const size = billionths < 0n ? -billionths : billionths
+  // The number is made of its decimal text: a division of two numbers would round twice.
+  const decimal = `${size / BILLION}.${String(size % BILLION).padStart(9, '0')}`
+  return billionths < 0n ? -Number(decimal) : Number(decimal)
 }

@@ -81,6 +81,7 @@ async function readJournal(journal: string, databasePath: string): Promise<Journ
     segments: segments.length,
     distrusted: segments.filter((segment) => segment.distrusted).length,
     problems: report.problems.length,
+    toReprice: report.database?.to_reprice ?? 0,
   }
 }
 

@@ -32,6 +32,8 @@ export interface JournalFigures {
   distrusted: number
   /** How many segments are distrusted, truncated or missing. */
   problems: number
+  /** Stored requests that wait to be repriced. */
+  toReprice: number
 }
 
 /** How many characters of a model's, provider's or policy's name are kept. */
@@ -40,6 +42,9 @@ const LABEL_LENGTH = 100
 const UNKNOWN = 'unknown'
 /** Stands in every dimension for the combinations over the limit. */
 const OTHER = 'other'
+
+/** The sums of costs. */
+const IN_BILLIONTHS = /_nano(sats|usd)$/
 
 const MILLI = 3
 const NANO = 9
@@ -55,13 +60,27 @@ const COUNTER_METRICS = {
   input_tokens: ['input_tokens_total', 'Tokens of prompts.'],
   output_tokens: ['output_tokens_total', 'Tokens of answers.'],
   cost_nanosats: ['cost_sats_total', 'Cost of requests in satoshis, as far as it is known.'],
+  unpriced_usd: ['unpriced_usd_requests_total', 'The same of the cost in dollars.'],
+  cost_nanousd: ['cost_usd_total', 'Cost of requests in US dollars, as far as it is known.'],
+  cache_read_input_tokens: [
+    'cache_read_input_tokens_total',
+    'Tokens of prompts that were read from a cache; input_tokens_total has them too.',
+  ],
+  cache_creation_input_tokens: [
+    'cache_creation_input_tokens_total',
+    'Tokens of prompts that were written to a cache; input_tokens_total has them too.',
+  ],
+  reasoning_output_tokens: [
+    'reasoning_output_tokens_total',
+    'Tokens of answers that are reasoning; output_tokens_total has them too.',
+  ],
   corrected_failures: [
     'corrected_request_failures_total',
     'Requests that were counted as failures, and became successes when their stream ended.',
   ],
   corrected_unpriced: [
     'corrected_unpriced_requests_total',
-    'Requests that were counted as unpriced, and whose cost became known when their stream ended.',
+    'Requests that were counted as unpriced, and whose cost became known when their stream ended or by a price.',
   ],
   corrected_input_tokens: [
     'corrected_input_tokens_total',
@@ -73,7 +92,27 @@ const COUNTER_METRICS = {
   ],
   corrected_cost_nanosats: [
     'corrected_cost_sats_total',
-    'Cost in satoshis that was counted, and taken back when the stream ended.',
+    'Cost in satoshis that was counted, and taken back when the stream ended or by a price.',
+  ],
+  corrected_unpriced_usd: [
+    'corrected_unpriced_usd_requests_total',
+    'Requests that were counted as unpriced in dollars, and whose cost became known when their stream ended or by a price.',
+  ],
+  corrected_cost_nanousd: [
+    'corrected_cost_usd_total',
+    'Cost in US dollars that was counted, and taken back when the stream ended or by a price.',
+  ],
+  corrected_cache_read_input_tokens: [
+    'corrected_cache_read_input_tokens_total',
+    'Tokens read from a cache that were counted, and taken back when the stream ended.',
+  ],
+  corrected_cache_creation_input_tokens: [
+    'corrected_cache_creation_input_tokens_total',
+    'Tokens written to a cache that were counted, and taken back when the stream ended.',
+  ],
+  corrected_reasoning_output_tokens: [
+    'corrected_reasoning_output_tokens_total',
+    'Tokens of reasoning that were counted, and taken back when the stream ended.',
   ],
 } satisfies Record<string, [name: string, help: string]>
 
@@ -123,7 +162,7 @@ function counterFamilies(series: readonly Series[]): MetricFamily[] {
   const sums = Object.keys(COUNTER_METRICS) as (keyof typeof COUNTER_METRICS)[]
   return sums.map((sum) => {
     const [name, help] = COUNTER_METRICS[sum]
-    const value = (units: bigint) => (sum.endsWith('_nanosats') ? exactDecimal(units, NANO) : units)
+    const value = (units: bigint) => (IN_BILLIONTHS.test(sum) ? exactDecimal(units, NANO) : units)
     const samples = series.map(({ labels, sums }) => ({ labels, value: value(sums[sum]) }))
     return { name, type: 'counter', help, samples }
   })
@@ -188,6 +227,7 @@ function journalGauges(journal: JournalFigures): MetricFamily[] {
       journal.distrusted,
     ),
     gauge('journal_problems', 'Segments distrusted, truncated, gone or left by a prune.', journal.problems),
+    gauge('requests_to_reprice', 'Requests whose cost waits to be computed again.', journal.toReprice),
   ]
 }
 

@@ -270,7 +270,7 @@ export function storedRequestOf(row: RequestColumns, through: number): StoredReq
     success: row.success !== 0,
     input_tokens: isOurs ? row.input_tokens : wholeOrNull(row.input_tokens),
     output_tokens: isOurs ? row.output_tokens : wholeOrNull(row.output_tokens),
-    ...(row.details === null ? NO_DETAILS : detailsOf(row.details)),
+    ...detailsOf(row.details),
     cost_sats: isOurs || row.cost_sats === null ? row.cost_sats : numberOf(row.cost_sats),
     cost_usd: isOurs || row.cost_usd === null ? row.cost_usd : numberOf(row.cost_usd),
     provider_cost_sats: row.provider_cost_sats,
@@ -301,7 +301,12 @@ type Details = Pick<
   | 'price'
 >
 
-function detailsOf(json: string): Details {
+/** Reads `details`. */
+export function detailsOf(json: string | null): Details {
+  return json === null ? NO_DETAILS : parsedDetails(json)
+}
+
+function parsedDetails(json: string): Details {
   const [
     response_model,
     service_tier,
@@ -329,7 +334,7 @@ function detailsOf(json: string): Details {
   }
 }
 
-const NO_DETAILS = detailsOf(JSON.stringify(Array(11).fill(null)))
+const NO_DETAILS = parsedDetails(JSON.stringify(Array(11).fill(null)))
 
 /** Reads the labels whose value is a text: only these can be a dimension. */
 function textsOf(json: string | null): Record<string, string> | undefined {

@@ -5,7 +5,7 @@ import { describe, expect } from 'vitest'
 import { projectOnce } from '../../../src/projection/index.js'
 import { getRequest, openDatabaseReadOnly } from '../../../src/queries/index.js'
 import { DAY, lines, writeSegment } from '../../support/journal-files.js'
-import { completionLine, requestLine } from '../../support/lines.js'
+import { checkedLine, completionLine, requestLine } from '../../support/lines.js'
 import { test, type Workspace } from '../../support/workspace.js'
 
 const LOGGED = requestLine('a', {
@@ -47,8 +47,18 @@ test('the whole row, and the lines that it came from', async ({ workspace }) => 
     provider: 'openai',
     streaming: true,
     success: true,
-    tokens: { input: null, output: 5 },
-    cost: { sats: 2 },
+    response_model: null,
+    service_tier: null,
+    tokens: {
+      ...{ input: null, output: 5, cache_read_input: null, cache_creation_input: null },
+      ...{ cache_creation_1h_input: null, audio_input: null, image_input: null },
+      ...{ reasoning_output: null, audio_output: null },
+    },
+    cost: { sats: 2, usd: null },
+    cost_source: 'logged',
+    cost_currency: 'sats',
+    price: null,
+    provider_cost_usd: null,
     timing: { latency_ms: 100, stream_duration_ms: 900 },
     correlation_id: 'a',
     attempt: null,
@@ -63,6 +73,28 @@ test('the whole row, and the lines that it came from', async ({ workspace }) => 
   })
   expect(await ask(workspace, 1)).toMatchObject({ completed_place: null, completed_line: null, labels: null })
   expect(await ask(workspace, 3)).toBeNull()
+})
+
+test('its details, and the price that its cost was computed with', async ({ workspace }) => {
+  const price = {
+    ...{ provider: null, model: 'gpt-4o-2026', valid_from: '2026-11-01T00:00:00.000Z', currency: 'usd' },
+    ...{ per_million: { input: '2', cache_read_input: '0.5', output: '10' }, per_request: null },
+    ...{ service_tier: null, min_input_tokens: null, source: 'the bill' },
+  }
+  const usage = { input_tokens: 1000, cache_read_input_tokens: 400, output_tokens: 100 }
+  await project(
+    workspace,
+    requestLine('a', { ...usage, response_model: 'gpt-4o-2026', reasoning_output_tokens: 60 }),
+    checkedLine({ type: 'price_set', ...price }),
+  )
+  expect(await ask(workspace, 1)).toMatchObject({
+    response_model: 'gpt-4o-2026',
+    tokens: { input: 1000, cache_read_input: 400, reasoning_output: 60, audio_output: null },
+    cost: { sats: null, usd: 0.0024 },
+    cost_source: 'price_book',
+    cost_currency: 'usd',
+    price: { ...price, segment: DAY, byte_offset: expect.any(Number) },
+  })
 })
 
 test('from an archived segment', async ({ workspace }) => {

@@ -133,11 +133,12 @@ test('entry: provider and stream_duration_ms are left out when null; tokens and 
   ])
 })
 
-test('beyond: details=true adds correlation_id, attempt, policy, labels and state to each entry', async () => {
+test('beyond: details=true adds the cost in dollars, correlation_id, attempt, policy, labels and state to each entry', async () => {
   const { data } = await ask('order=asc')
   const detailed = await ask('order=asc&details=true')
   expect(detailed.data[0]).toEqual({
     ...data[0],
+    cost: { ...data[0].cost, usd: null },
     correlation_id: STREAM,
     attempt: null,
     policy: 'chat',

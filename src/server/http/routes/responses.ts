@@ -18,14 +18,25 @@ const Counts = Type.Object({
   unknown_output_tokens: unknown,
   open: unknown,
   unfinished: unknown,
+  unpriced_usd: unknown,
+  unpriced_usd_error: unknown,
+  retries: unknown,
+  inconsistent: unknown,
 })
 const Costs = Type.Object(
   {
     total_cost_sats: Type.Number(),
     total_input_tokens: Type.Integer(),
     total_output_tokens: Type.Integer(),
+    total_cost_usd: Type.Optional(Type.Number({ description: 'Only with unknown=true.' })),
+    total_cache_read_input_tokens: unknown,
+    total_cache_creation_input_tokens: unknown,
+    total_reasoning_output_tokens: unknown,
   },
-  { description: 'Costs count to the billionth of a satoshi; one request counts for at most 10^12 of each.' },
+  {
+    description:
+      'Costs count to the billionth of a satoshi or dollar; one request counts for at most 10^12 of each.',
+  },
 )
 const percentile = Type.Optional(Nullable(Type.Number()))
 const Performance = Type.Object({
@@ -97,7 +108,10 @@ const ENTRY = {
   streaming: Type.Boolean(),
   success: Type.Boolean(),
   tokens: Type.Object({ input: Nullable(Type.Integer()), output: Nullable(Type.Integer()) }),
-  cost: Type.Object({ sats: Nullable(Type.Number()) }),
+  cost: Type.Object({
+    sats: Nullable(Type.Number()),
+    usd: Type.Optional(Nullable(Type.Number({ description: 'Only with details=true.' }))),
+  }),
   timing: Type.Object({ latency_ms: Type.Integer(), stream_duration_ms: Type.Optional(Type.Integer()) }),
   error: Type.Optional(Type.Object({ status: Nullable(Type.Integer()), message: Nullable(Type.String()) })),
 }
@@ -142,10 +156,47 @@ export const NamesAnswer = Type.Object({
 const Place = Nullable(Type.Object({ segment: Type.String(), byte_offset: Type.Integer() }))
 const Line = Type.Object({ text: Nullable(Type.String()), reason: Type.Optional(Type.String()) })
 
+const tokens = Nullable(Type.Integer())
+const decimal = Type.String({ description: 'A decimal number.' })
+
+const Price = Type.Object(
+  {
+    provider: Nullable(Type.String()),
+    model: Type.String(),
+    valid_from: time,
+    currency: Type.String(),
+    per_million: Nullable(Type.Record(Type.String(), decimal)),
+    per_request: Nullable(decimal),
+    service_tier: Nullable(Type.String()),
+    min_input_tokens: tokens,
+    source: Nullable(Type.String()),
+    segment: Type.String(),
+    byte_offset: Type.Integer(),
+  },
+  { description: 'The price that the costs were computed with, and where its event stands.' },
+)
+
 export const RequestAnswer = Type.Object({
   ...ENTRY,
   ...DETAILS,
+  response_model: Nullable(Type.String()),
+  service_tier: Nullable(Type.String()),
+  tokens: Type.Object({
+    input: tokens,
+    output: tokens,
+    cache_read_input: tokens,
+    cache_creation_input: tokens,
+    cache_creation_1h_input: tokens,
+    audio_input: tokens,
+    image_input: tokens,
+    reasoning_output: tokens,
+    audio_output: tokens,
+  }),
   provider_cost_sats: Nullable(Type.Number()),
+  provider_cost_usd: Nullable(Type.Number()),
+  cost_source: Nullable(Type.String({ description: 'logged, provider or price_book' })),
+  cost_currency: Nullable(Type.String({ description: 'The currency of the source’s figure; null: both.' })),
+  price: Nullable(Price),
   place: Place,
   completed_place: Place,
   line: Line,
