@@ -323,14 +323,16 @@ function added(a: Fraction, b: Fraction): Fraction {
   return { top: a.top * b.bottom + b.top * a.bottom, bottom: a.bottom * b.bottom }
 }
 
-/** To billionths, half to even. */
+/** To billionths, half to even; no cost is -0. */
 function rounded({ top, bottom }: Fraction): number {
   const sign = top < 0n ? -1n : 1n
   const twice = 2n * sign * top * 1_000_000_000n
   let nanos = twice / (2n * bottom)
   const rest = twice - nanos * 2n * bottom
   if (rest > bottom || (rest === bottom && nanos % 2n === 1n)) nanos++
-  return Number(
-    `${sign < 0n ? '-' : ''}${nanos / 1_000_000_000n}.${String(nanos % 1_000_000_000n).padStart(9, '0')}`,
+  return (
+    Number(
+      `${sign < 0n ? '-' : ''}${nanos / 1_000_000_000n}.${String(nanos % 1_000_000_000n).padStart(9, '0')}`,
+    ) + 0
   )
 }
