@@ -111,7 +111,9 @@ function perMillionProblems(
   return given.flatMap(([part, price]): EventProblem[] => {
     const field = `per_million.${JSON.stringify(shownText(part, redact)).slice(1, -1)}`
     if (PRICE_PARTS.some((known) => known === part)) return decimalProblems(field, price, limits, redact)
-    const expected = `one of ${PRICE_PARTS.join(', ')}; the nearest is ${nearestName(part, PRICE_PARTS)}`
+    const nearest = nearestName(part, PRICE_PARTS)
+    const hint = nearest === null ? '' : `; the nearest is ${nearest}`
+    const expected = `one of ${PRICE_PARTS.join(', ')}${hint}`
     return [{ field, found: 'a member of an unknown name', expected }]
   })
 }

@@ -1,33 +1,45 @@
+/** More typing errors than this make another name. */
+const MAX_ERRORS = 3
+/** The part of a name that must be right. */
+const LEAST_LIKENESS = 0.5
+
 /**
- * Returns the known name that is nearest to a mistyped one, by the number of characters to insert,
- * remove or replace; the first of several. Null if `known` is empty.
+ * Finds the known name that was probably meant, in any case; null if none is near. It is told by
+ * how many characters were left out, added, changed, or swapped with their neighbour.
  */
 export function nearestName(name: string, known: readonly string[]): string | null {
-  let nearest: string | null = null
-  let least = Number.POSITIVE_INFINITY
-  for (const candidate of known) {
-    const distance = editDistance(name.slice(0, MAX_COMPARED), candidate)
-    if (distance < least) {
-      nearest = candidate
-      least = distance
-    }
-  }
-  return nearest
+  const found = known
+    .map((candidate) => ({ candidate, errors: typingErrors(name.toLowerCase(), candidate.toLowerCase()) }))
+    .filter(({ candidate, errors }) => errors <= Math.max(name.length, candidate.length) * LEAST_LIKENESS)
+    .toSorted((a, b) => a.errors - b.errors)[0]
+  return found?.candidate ?? null
 }
 
-/** The work grows with the length, and a name that long is near to none. */
-const MAX_COMPARED = 100
-
-/** The Levenshtein distance. */
-function editDistance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, index) => index)
-  for (let i = 0; i < a.length; i++) {
-    const row = [i + 1]
-    for (let j = 0; j < b.length; j++) {
-      const replaced = (previous[j] ?? 0) + (a[i] === b[j] ? 0 : 1)
-      row.push(Math.min(replaced, (previous[j + 1] ?? 0) + 1, (row[j] ?? 0) + 1))
+/** The distance of Damerau and Levenshtein; infinite if it is more than {@link MAX_ERRORS}. */
+function typingErrors(typed: string, meant: string): number {
+  if (Math.abs(typed.length - meant.length) > MAX_ERRORS) return Number.POSITIVE_INFINITY
+  let beforeLast: number[] = []
+  let last = Array.from({ length: meant.length + 1 }, (_, index) => index)
+  for (let row = 1; row <= typed.length; row++) {
+    const next = [row]
+    for (let column = 1; column <= meant.length; column++) {
+      const isSame = typed[row - 1] === meant[column - 1]
+      const isSwapped =
+        row > 1 && column > 1 && typed[row - 1] === meant[column - 2] && typed[row - 2] === meant[column - 1]
+      next[column] = Math.min(
+        at(last, column) + 1,
+        at(next, column - 1) + 1,
+        at(last, column - 1) + (isSame ? 0 : 1),
+        isSwapped ? at(beforeLast, column - 2) + 1 : Number.POSITIVE_INFINITY,
+      )
     }
-    previous = row
+    beforeLast = last
+    last = next
   }
-  return previous[b.length] ?? 0
+  const errors = at(last, meant.length)
+  return errors > MAX_ERRORS ? Number.POSITIVE_INFINITY : errors
+}
+
+function at(row: readonly number[], column: number): number {
+  return row[column] ?? Number.POSITIVE_INFINITY
 }

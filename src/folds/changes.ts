@@ -68,6 +68,8 @@ export interface Changes {
   deferred: DeferredCompletion[]
   prices: PlacedPrice[]
   rates: PlacedRate[]
+  /** The book that has them; null if there are none. */
+  book: PriceBook | null
   /**
    * The timestamps of the stored requests whose cost new prices and rates may change; null: of
    * none. The batch's own requests have all of its prices.
@@ -101,6 +103,7 @@ export function emptyChanges(): Changes {
     deferred: [],
     prices: [],
     rates: [],
+    book: null,
     toReprice: null,
     repriced: [],
   }

@@ -27,18 +27,22 @@ export function ratioOf(number: number): Ratio {
   return { numerator: digits, denominator: 10n ** BigInt(-power) }
 }
 
+/** Divides by a positive number and rounds to the nearest integer, half to even. */
+export function roundedQuotient(numerator: bigint, denominator: bigint): bigint {
+  const size = numerator < 0n ? -numerator : numerator
+  let quotient = size / denominator
+  const twice = 2n * (size % denominator)
+  if (twice > denominator || (twice === denominator && quotient % 2n === 1n)) quotient++
+  return numerator < 0n ? -quotient : quotient
+}
+
 /**
  * Rounds to whole billionths, half to even.
  *
  * @returns the number nearest to them; null if it is too great for one.
  */
 export function roundedToBillionths({ numerator, denominator }: Ratio): number | null {
-  const scaled = numerator * NANOS
-  const size = scaled < 0n ? -scaled : scaled
-  let nanos = size / denominator
-  const twice = (size % denominator) * 2n
-  if (twice > denominator || (twice === denominator && nanos % 2n === 1n)) nanos++
-  const number = billionths(scaled < 0n ? -nanos : nanos)
+  const number = billionths(roundedQuotient(numerator * NANOS, denominator))
   return Number.isFinite(number) ? number : null
 }
 

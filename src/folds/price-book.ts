@@ -85,14 +85,6 @@ export class PriceBook {
     this.#rates = rates
   }
 
-  get hasPrices(): boolean {
-    return this.#models.size > 0
-  }
-
-  get hasRates(): boolean {
-    return this.#rates.length > 0
-  }
-
   /** Whether the book has this very price. */
   hasPrice(price: PlacedPrice): boolean {
     const identity = identityOf(price)
@@ -101,13 +93,13 @@ export class PriceBook {
 
   /** Whether the book has this very rate. */
   hasRate(rate: PlacedRate): boolean {
-    const last = lastUpTo(this.#rates, rate.event.observed_at, observedAt)
-    if (last === undefined || last.event.observed_at !== rate.event.observed_at) return false
     const identity = identityOf(rate)
-    return this.#rates.some((known) => identityOf(placed(known)) === identity)
+    const { observed_at } = rate.event
+    const ofSameTime = sameTime(this.#rates, observed_at, observedAt)
+    return ofSameTime.some((known) => identityOf(placed(known)) === identity)
   }
 
-  /** Returns a book that has these too, none of which it has yet. */
+  /** Returns a book that has these too. It mustn't have any of them yet. */
   with(prices: readonly PlacedPrice[], rates: readonly PlacedRate[]): PriceBook {
     if (prices.length === 0 && rates.length === 0) return this
     const models = new Map(this.#models)
@@ -259,16 +251,34 @@ function keyOf({ provider, service_tier, min_input_tokens }: PriceSet): string {
   return JSON.stringify([provider, service_tier, min_input_tokens])
 }
 
-/** The last of a sorted history whose time is at or before a timestamp. */
-function lastUpTo<T>(history: readonly T[], timestamp: string, timeOf: (item: T) => string): T | undefined {
+/** How many of a sorted history have a time before a timestamp, or up to it. */
+function countUpTo<T>(
+  history: readonly T[],
+  timestamp: string,
+  timeOf: (item: T) => string,
+  isInclusive: boolean,
+): number {
   let [from, to] = [0, history.length]
   while (from < to) {
     const middle = (from + to) >>> 1
-    const item = history[middle]
-    if (item !== undefined && timeOf(item) <= timestamp) from = middle + 1
+    const time = timeOf(history[middle] as T)
+    if (time < timestamp || (isInclusive && time === timestamp)) from = middle + 1
     else to = middle
   }
-  return history[from - 1]
+  return from
+}
+
+/** The last of a sorted history whose time is at or before a timestamp. */
+function lastUpTo<T>(history: readonly T[], timestamp: string, timeOf: (item: T) => string): T | undefined {
+  return history[countUpTo(history, timestamp, timeOf, true) - 1]
+}
+
+/** Those of a sorted history that have exactly this time. */
+function sameTime<T>(history: readonly T[], timestamp: string, timeOf: (item: T) => string): readonly T[] {
+  return history.slice(
+    countUpTo(history, timestamp, timeOf, false),
+    countUpTo(history, timestamp, timeOf, true),
+  )
 }
 
 /** The time from one item of a sorted history to the next; null if another one replaces it. */
@@ -278,9 +288,8 @@ function reach<T extends { place: Place }>(
   from: string,
   place: Place,
 ): TimeRange | null {
-  const after = history.filter((item) => timeOf(item) >= from)
-  if (after.some((item) => timeOf(item) === from && isBefore(place, item.place))) return null
-  const next = after.find((item) => timeOf(item) > from)
+  if (sameTime(history, from, timeOf).some((item) => isBefore(place, item.place))) return null
+  const next = history[countUpTo(history, from, timeOf, true)]
   return { from, until: next === undefined ? AFTER_ALL_TIMES : timeOf(next) }
 }
 

@@ -16,7 +16,9 @@ export interface RequestOutcome extends Usage {
   isCompleted?: boolean
 }
 
-/** The values of a request that sums depend on, beside its costs. A `request_logged` has them all. */
+/**
+ * The values of a request that sums depend on, beside its costs. A `request_logged` has them all.
+ */
 export interface CountedRequest extends RequestOutcome {
   /** Canonical: UTC with milliseconds. */
   timestamp: string

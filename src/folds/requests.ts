@@ -50,16 +50,22 @@ export function keysOf(items: readonly BatchItem[]): Keys {
  */
 export function fold(known: Known, items: readonly BatchItem[]): Changes {
   const { prices, rates } = priceEvents(items)
+  if (prices.length === 0 && rates.length === 0) return foldRequests(known, items)
   // A replay begins with the prices that it will read.
   const newPrices = prices.filter((price) => !known.book.hasPrice(price))
   const newRates = rates.filter((rate) => !known.book.hasRate(rate))
   const book = known.book.with(newPrices, newRates)
-  const requests = new RequestsFold({ ...known, book }, (correlationId) => known.requests.has(correlationId))
+  const toReprice = rangeToReprice(book, newPrices, newRates)
+  return { ...foldRequests({ ...known, book }, items), prices, rates, book, toReprice }
+}
+
+function foldRequests(known: Known, items: readonly BatchItem[]): Changes {
+  const requests = new RequestsFold(known, (correlationId) => known.requests.has(correlationId))
   for (const item of items) {
     if (item.event === null) requests.changes.rejected.push(item)
     else requests.apply(item)
   }
-  return { ...requests.finish(), prices, rates, toReprice: rangeToReprice(book, newPrices, newRates) }
+  return requests.finish()
 }
 
 function priceEvents(items: readonly BatchItem[]): { prices: PlacedPrice[]; rates: PlacedRate[] } {

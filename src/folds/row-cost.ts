@@ -7,7 +7,7 @@ export interface RowCost {
   /** Null: unknown. */
   cost_sats: number | null
   cost_usd: number | null
-  /** Where the figure is from; null: there is none. */
+  /** The source of the figure. Null: the cost is unknown. */
   cost_source: CostSource | null
   /**
    * The currency of the source's figure, from which the other one follows by an exchange rate.
@@ -117,7 +117,7 @@ function costOfFigures(
   const cost = { cost_source: source, cost_sats: sats, cost_usd: usd, price: null }
   if (sats !== null && usd !== null) return { ...cost, cost_currency: null }
   const currency = sats === null ? 'usd' : 'sats'
-  const rate = book.hasRates ? book.rateAt(timestamp) : null
+  const rate = book.rateAt(timestamp)
   if (rate === null) return { ...cost, cost_currency: currency }
   // A figure stays as it was given, with more digits than billionths too.
   const other = converted(currency, ratioOf(sats ?? usd ?? 0), rate)

@@ -115,7 +115,8 @@ function columnIndexes(
   for (const column of required) {
     if (indexes.has(column)) continue
     const found = `the column '${column}' is missing: the header has ${quoted(header)}`
-    throw wrong(`${found}; the nearest is '${nearestName(column, header)}'`)
+    const nearest = nearestName(column, header)
+    throw wrong(nearest === null ? found : `${found}; the nearest is '${nearest}'`)
   }
   if (optional === undefined) return indexes
   const known = [...required, ...optional]

@@ -3,12 +3,8 @@ import type { Database } from '../store/sqlite/connection/database.js'
 import { COMPLETION_COLUMNS, LOGGED_COLUMNS } from '../store/sqlite/projection-statements.js'
 import { rollupLabels } from '../store/sqlite/rollups/rollup-labels.js'
 import { SqliteStatements, writeSums } from '../store/sqlite/sqlite-transaction.js'
-import {
-  pageOf,
-  type RequestColumns,
-  STORED_COLUMNS,
-  storedRequestOf,
-} from '../store/sqlite/stored-requests.js'
+import { pageOf } from '../store/sqlite/stored-requests.js'
+import { STORED_COLUMNS, type StoredRow, storedRequestOf } from '../store/sqlite/stored-row.js'
 
 /**
  * How many rows one transaction removes: other writers of the database wait no longer than that
@@ -22,8 +18,6 @@ export interface PrunedRows {
   rejected: number
   held: number
 }
-
-type PrunedRequest = RequestColumns & { segment_id: number }
 
 /**
  * Removes the rows of all segments up to a given one. What is left is what a replay of the
@@ -133,25 +127,28 @@ export class RowPruner {
 
   #removeRequests(): boolean {
     const database = this.#database
-    const statement = database.prepare<[number, number, number], PrunedRequest>(
-      `SELECT ${STORED_COLUMNS} FROM requests
-       WHERE id > ? AND segment_id <= ? ORDER BY id LIMIT ?`,
-    )
+    const statement = database
+      .prepare<[number, number, number], StoredRow>(
+        `SELECT ${STORED_COLUMNS} FROM requests
+         WHERE id > ? AND segment_id <= ? ORDER BY id LIMIT ?`,
+      )
+      .raw()
     const rows = pageOf(statement.iterate(this.#lastId, this.#through, BATCH_ROWS))
-    if (rows.length === 0) return false
+    const requests = rows.map((row) => storedRequestOf(row, 0))
+    if (requests.length === 0) return false
     const remove = database.prepare('DELETE FROM requests WHERE id = ?')
     const uncount = database.prepare('UPDATE journal_segments SET requests = requests - 1 WHERE id = ?')
     this.#inTransaction(() => {
       const sums = new Sums(this.#rollupLabels)
-      for (const row of rows) {
-        remove.run(row.id)
-        uncount.run(row.segment_id)
-        sums.remove(storedRequestOf(row, 0))
+      for (const request of requests) {
+        remove.run(request.id)
+        uncount.run(request.place?.segmentId)
+        sums.remove(request)
       }
       writeSums(this.#statements, sums.take(), this.#rollupLabels)
     })
-    this.#lastId = rows.at(-1)?.id ?? this.#lastId
-    this.#removed.rows += rows.length
+    this.#lastId = requests.at(-1)?.id ?? this.#lastId
+    this.#removed.rows += requests.length
     return true
   }
 

@@ -88,7 +88,10 @@ export interface DatabaseStatus {
   unchecked: number
   /** Rows that don't come from a journal. */
   unjournaled: number
-  /** Rows whose costs wait to be computed again, because prices or exchange rates came late. */
+  /**
+   * Rows whose costs wait to be computed again, because prices or exchange rates came late; 100,000
+   * if there are more.
+   */
   to_reprice: number
   /** Whether a projector or a replay holds the database. */
   projector_running: boolean

@@ -37,7 +37,9 @@ export async function repriceSome(store: Store): Promise<number | null> {
   }
 }
 
-/** Computes all costs again that prices and rates may have changed, each 100 ms in a transaction. */
+/**
+ * Computes all costs again that prices and rates may have changed, each 100 ms in a transaction.
+ */
 export async function repriceAll(store: Store): Promise<void> {
   while ((await repriceSome(store)) !== null);
 }

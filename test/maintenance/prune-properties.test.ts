@@ -51,7 +51,12 @@ function contents(database: string): unknown {
   return [
     query(database, 'SELECT * FROM requests ORDER BY id'),
     query(database, 'SELECT * FROM held_completions ORDER BY segment_id, byte_offset'),
-    query(database, 'SELECT * FROM superseded_completions ORDER BY segment_id, byte_offset'),
+    // What a row from before the journal said of its success is known to that row alone, and completions overwrite it.
+    query(
+      database,
+      `SELECT s.segment_id, s.byte_offset, request_id, CASE WHEN r.segment_id IS NOT NULL THEN s.success END AS success
+       FROM superseded_completions s JOIN requests r ON r.id = request_id ORDER BY 1, 2`,
+    ),
     query(database, 'SELECT * FROM token_ratios ORDER BY policy'),
     query(database, `SELECT ${segments} FROM journal_segments ORDER BY id`),
   ]

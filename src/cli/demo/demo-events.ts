@@ -58,8 +58,8 @@ const TEAMS = ['search', 'support', 'research', 'billing']
 const STREAM_LENGTH = 60
 
 /**
- * The starting book: what each model costs in dollars, and the exchange rate of this hour, from which
- * the costs in satoshis follow.
+ * The starting book: what each model costs in dollars, and the exchange rate of this hour, from
+ * which the costs in satoshis follow.
  */
 export function demoBook(now: number): (PriceInput | RateInput)[] {
   const hour = new Date(now - (now % HOUR_MS)).toISOString()

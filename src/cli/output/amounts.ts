@@ -1,4 +1,5 @@
-import { billionthsOf, parseAmount, roundedQuotient } from '../../maintenance/reconcile/amount.js'
+import { roundedQuotient } from '../../folds/decimal.js'
+import { billionthsOf, parseAmount } from '../../maintenance/reconcile/amount.js'
 import { formatCount, UNKNOWN } from './format.js'
 
 const BILLIONTHS_DECIMALS = 9

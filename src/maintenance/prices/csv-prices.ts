@@ -17,8 +17,8 @@ const OPTIONAL = [
 
 /**
  * Reads prices from a CSV file: a line is a price, and its columns are named as the members of
- * `price_set`, with a column for each part of `per_million`. An empty value is one that isn't given.
- * A line without any price withdraws the price of its key.
+ * `price_set`, with a column for each part of `per_million`. An empty value is one that isn't
+ * given. A line without any price withdraws the price of its key.
  *
  * @throws InputError FILE_UNREADABLE, INVALID_CSV, INVALID_VALUE: nothing of the file is used then.
  */

@@ -1,7 +1,7 @@
 /**
- * Writes a number of a price list as a decimal text, with its point moved to the right. It moves the
- * point of the number's shortest text, which is the one that stands in the list: multiplied, 1.1e-06
- * would become 1.0999999999999999.
+ * Writes a number of a price list as a decimal text, with its point moved to the right. It moves
+ * the point of the number's shortest text, which is the one that stands in the list: multiplied,
+ * 1.1e-06 would become 1.0999999999999999.
  *
  * @param number finite, and not negative.
  * @param places how far the point is moved: 6 makes a price of a million tokens of one for a token.

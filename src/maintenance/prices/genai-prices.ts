@@ -17,14 +17,16 @@ type Match =
   | { or: Match[] }
   | { and: Match[] }
 
-/** A price, or one with tiers: `price` counts for a whole request with more than `start` tokens in. */
+/**
+ * A price, or one with tiers: `price` counts for a whole request with more than `start` tokens in.
+ */
 type GenaiPrice = number | { base: number; tiers: { start: number; price: number }[] }
 type GenaiPrices = Record<string, GenaiPrice | undefined>
 
 interface GenaiModel {
   id: string
   match: Match
-  /** Of a list the last one that holds at a time is in force. */
+  /** In a list, the last one that holds at a time is in force. */
   prices: GenaiPrices | { constraint?: { type: string; start_date?: string }; prices: GenaiPrices }[]
 }
 
@@ -192,7 +194,7 @@ interface TierTerms {
 
 const NOTHING: TierTerms = { per_million: null, per_request: null }
 
-/** The prices of each number of tokens from which others count; or why there are none. */
+/** The prices for each number of tokens from which they count, or why the list can't be used. */
 function tiersOf(prices: GenaiPrices): Map<number | null, TierTerms> | string {
   const given = Object.entries(prices).flatMap(([key, price]) =>
     price === undefined || TOOL_FEES.test(key) ? [] : [[key, price] as const],

@@ -38,8 +38,8 @@ const MAX_DECIMALS = 6
 type Model = Record<string, unknown>
 
 /**
- * Reads the prices of LiteLLM's model_prices_and_context_window.json. A model whose name begins with
- * its provider, as `azure/gpt-4o`, is listed with and without it, since gateways log either.
+ * Reads the prices of LiteLLM's model_prices_and_context_window.json. A model whose name begins
+ * with its provider, as `azure/gpt-4o`, is listed with and without it, since gateways log either.
  *
  * @throws InputError FILE_UNREADABLE, INVALID_VALUE: nothing of the file is used then.
  */

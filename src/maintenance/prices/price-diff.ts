@@ -5,7 +5,7 @@ import { kindOf, type ListedPrice, type PriceList } from './price-list.js'
 
 /** A price that a list changes, and the one that is in force until then. */
 export interface PriceChange {
-  /** Null: there is none. */
+  /** Null: nothing is in force yet. */
   old: PriceSet | null
   /** The event that would be appended. Without any price it ends the old one. */
   new: PriceSet
@@ -84,10 +84,10 @@ interface Step {
 }
 
 /**
- * When the prices of a key would begin. A public list says what is in force, and so its prices begin
- * with `validFrom`, whatever they were before; where that is in the past, what was recorded of the
- * time until now stays, and the list is held against what is in force now as well. A file of one's own
- * says its dates itself.
+ * When the prices of a key would begin. A public list says what is in force, and so its prices
+ * begin with `validFrom`, whatever they were before; where that is in the past, what was recorded
+ * of the time until now stays, and the list is held against what is in force now as well. A file of
+ * one's own says its dates itself.
  */
 function steps(prices: readonly ListedPrice[], isPublic: boolean, { validFrom, now }: DiffOptions): Step[] {
   const at = ({ event, line }: ListedPrice, instant: string) => ({

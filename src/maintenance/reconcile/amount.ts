@@ -1,3 +1,5 @@
+import { roundedQuotient } from '../../folds/decimal.js'
+
 /** How many digits after the point an amount may have: OpenAI's exports have 28. */
 const DECIMALS = 30
 const MAX_WHOLE_DIGITS = 15
@@ -32,17 +34,8 @@ export function billionthsOf(amount: ExactAmount): bigint {
   return roundedQuotient(amount, BILLIONTH)
 }
 
-/** Divides by a positive number and rounds to the nearest integer, half to even. */
-export function roundedQuotient(numerator: bigint, denominator: bigint): bigint {
-  const size = numerator < 0n ? -numerator : numerator
-  let quotient = size / denominator
-  const twice = 2n * (size % denominator)
-  if (twice > denominator || (twice === denominator && quotient % 2n === 1n)) quotient++
-  return numerator < 0n ? -quotient : quotient
-}
-
 /** Billionths as a decimal text without needless zeros: `12.5`, `-0.000000001`, `0`. */
-export function decimalText(billionths: bigint): string {
+export function billionthsText(billionths: bigint): string {
   const size = billionths < 0n ? -billionths : billionths
   const fraction = String(size % 1_000_000_000n)
     .padStart(9, '0')

@@ -25,8 +25,8 @@ const OTHER_DATE = new RegExp(String.raw`^(\d{1,4})([./-])(\d{1,2})\2(\d{1,4})${
 /**
  * The day of a bill's line: `2026-11-22`.
  *
- * A date is a day as it stands, and so is a time without an offset, unless it is known to be UTC. Any
- * other time is an instant, whose day depends on the zone.
+ * A date is a day as it stands, and so is a time without an offset, unless it is known to be UTC.
+ * Any other time is an instant, whose day depends on the zone.
  *
  * @returns the day, or else what is wrong with the text.
  */

@@ -17,7 +17,7 @@ export interface BillOptions {
 
 /** What a bill has of a model on one day. */
 export interface Billed {
-  /** As the bill has it; empty: its lines name no model. */
+  /** The model's name in the bill; empty if its lines name none. */
   name: string
   cost: ExactAmount
   /** Null: the bill has no column of tokens. */

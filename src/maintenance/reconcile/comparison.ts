@@ -1,5 +1,5 @@
 import type { ModelCosts } from '../../queries/costs/model-costs.js'
-import { billionthsOf, decimalText } from './amount.js'
+import { billionthsOf, billionthsText } from './amount.js'
 import type { Billed } from './bill.js'
 import { isWithin, sizeOf, type Tolerance } from './tolerance.js'
 
@@ -14,7 +14,7 @@ export interface Entry {
 }
 
 export interface Logged extends ModelCosts {
-  /** As the log has it. */
+  /** The model's name in the log. */
   name: string
 }
 
@@ -133,9 +133,9 @@ export function sumOf(entries: readonly Entry[]): EntrySums {
 
 export function amountsOf(sums: EntrySums, hasTokens: boolean): ReconciledAmounts {
   return {
-    billed: sums.hasBilled ? decimalText(sums.billed) : null,
-    logged: sums.hasLogged ? decimalText(sums.logged) : null,
-    difference: decimalText(sums.billed - sums.logged),
+    billed: sums.hasBilled ? billionthsText(sums.billed) : null,
+    logged: sums.hasLogged ? billionthsText(sums.logged) : null,
+    difference: billionthsText(sums.billed - sums.logged),
     requests: sums.requests,
     unpriced: sums.unpriced,
     unpriced_error: sums.unpricedFailures,

@@ -1,4 +1,4 @@
-import { decimalText } from './amount.js'
+import { billionthsText } from './amount.js'
 import { addDays } from './bill-dates.js'
 import { type Entry, sumOf } from './comparison.js'
 import { likelyName } from './model-names.js'
@@ -61,7 +61,7 @@ export function largestDifference(entries: readonly Entry[]): LargestDifference 
   return {
     day,
     model: largest.name,
-    difference: decimalText(difference),
+    difference: billionthsText(difference),
     reasons,
     ...(otherName === null ? {} : { other_name: otherName }),
     ...(otherDay === null ? {} : { other_day: otherDay }),

@@ -36,7 +36,9 @@ export interface ReconcileOptions {
   /** The first and the last day that are compared. @default those of the bill */
   since?: string | undefined
   until?: string | undefined
-  /** `1%` of what was billed, an amount such as `0.05`, or either of both: `1%,0.05`. @default '1%' */
+  /**
+   * `1%` of what was billed, an amount such as `0.05`, or either of both: `1%,0.05`. @default '1%'
+   */
   tolerance?: string | undefined
 }
 

@@ -54,7 +54,8 @@ const MAX_DAYS = 3660
 /**
  * Compares a bill with what was logged, by day and model. It only reads.
  *
- * @throws InputError FILE_UNREADABLE, INVALID_CSV, INVALID_VALUE; RangeError if options are wrong or
+ * @throws InputError FILE_UNREADABLE, INVALID_CSV, INVALID_VALUE; RangeError if options are wrong
+ *   or
  *   don't fit; QueryError INVALID_TIMEZONE,
  *   PROVIDER_NOT_FOUND; DatabaseError
  */

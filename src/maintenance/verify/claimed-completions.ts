@@ -3,10 +3,10 @@ import type { Known, KnownRequest } from '../../folds/changes.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
 import {
   countedThrough,
-  type RequestColumns,
   STORED_COLUMNS,
+  type StoredRow,
   storedRequestOf,
-} from '../../store/sqlite/stored-requests.js'
+} from '../../store/sqlite/stored-row.js'
 import type { CompletionChooser } from './expected-rows.js'
 
 /** The row that says that a completion has changed it. */
@@ -127,11 +127,13 @@ function prepareStatements(reader: Database) {
 function prepareRequest(expected: Database) {
   const named = `SELECT ${STORED_COLUMNS} FROM requests WHERE correlation_id = ?`
   return {
-    ofPlace: expected.prepare<[string, number | null, number | null], RequestColumns>(
-      `${named} AND segment_id = ? AND byte_offset = ?`,
-    ),
-    unjournaled: expected.prepare<[string, number], RequestColumns>(
-      `${named} AND segment_id IS NULL AND id = ?`,
-    ),
+    ofPlace: expected
+      .prepare<[string, number | null, number | null], StoredRow>(
+        `${named} AND segment_id = ? AND byte_offset = ?`,
+      )
+      .raw(),
+    unjournaled: expected
+      .prepare<[string, number], StoredRow>(`${named} AND segment_id IS NULL AND id = ?`)
+      .raw(),
   }
 }

@@ -7,7 +7,7 @@ import { checkedFilter, type RequestFilter, rowCondition } from '../window/filte
 export interface UnpricedModel {
   /** Null: no provider was chosen. */
   provider: string | null
-  /** As the client asked for it. */
+  /** The model's name, as the client asked for it. */
   model: string
   /** The model that the provider says answered. Null: not told. */
   response_model: string | null

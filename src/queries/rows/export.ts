@@ -1,7 +1,8 @@
 import type { RequestLogged } from '../../events/event-types.js'
 import type { CostSource, Currency } from '../../folds/row-cost.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
-import { detailsOf, pageOf } from '../../store/sqlite/stored-requests.js'
+import { pageOf } from '../../store/sqlite/stored-requests.js'
+import { detailsOf } from '../../store/sqlite/stored-row.js'
 import { oneOf } from '../errors.js'
 import { all, type Condition } from '../window/condition.js'
 import {
@@ -25,7 +26,7 @@ export interface ExportOptions extends RequestFilter {
  */
 export interface ExportedRequest extends Omit<RequestLogged, 'type'> {
   id: number
-  /** Where the costs are from; left out if there are none. */
+  /** The source of the costs; left out if they are unknown. */
   cost_source?: CostSource
   /** The currency of the source's figure; left out if it has both, or there are no costs. */
   cost_currency?: Currency

@@ -1,17 +1,16 @@
 import { segmentOfId } from '../../journal/segments.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
-import { type RequestColumns, STORED_COLUMNS } from '../../store/sqlite/stored-requests.js'
+import { type RequestColumns, STORED_COLUMNS } from '../../store/sqlite/stored-row.js'
 
 /** A whole row of the table `requests`. */
 export interface FullRow extends RequestColumns {
   correlation_id: string
-  provider_cost_sats: number | null
   error_status: number | null
   error_message: string | null
 }
 
 /** The columns of {@link FullRow}. */
-export const FULL_COLUMNS = `${STORED_COLUMNS}, correlation_id, provider_cost_sats, error_status, error_message`
+export const FULL_COLUMNS = `${STORED_COLUMNS}, correlation_id, error_status, error_message`
 
 export function greatestId(database: Database): number {
   return database.prepare<[], number>('SELECT coalesce(max(id), 0) FROM requests').pluck().get() as number

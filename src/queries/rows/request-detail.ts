@@ -3,7 +3,7 @@ import type { Place } from '../../events/placed.js'
 import type { CostSource, Currency } from '../../folds/row-cost.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
 import { readPrices } from '../../store/sqlite/price-rows.js'
-import { detailsOf } from '../../store/sqlite/stored-requests.js'
+import { detailsOf } from '../../store/sqlite/stored-row.js'
 import { checkedFilter, rowCondition } from '../window/filter.js'
 import { FULL_COLUMNS, type FullRow, type JournalPlace, journalPlace } from './full-row.js'
 import { type JournalLine, missing, readJournalLine } from './journal-line.js'
@@ -19,7 +19,7 @@ export interface RequestDetail extends DetailedEntry {
   tokens: DetailedEntry['tokens'] & Record<TokenPart, number | null>
   provider_cost_sats: number | null
   provider_cost_usd: number | null
-  /** Where the costs are from; null: there are none. */
+  /** The source of the costs. Null: they are unknown. */
   cost_source: CostSource | null
   /**
    * The currency of the source's figure, from which the other one follows by an exchange rate.

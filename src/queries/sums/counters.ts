@@ -15,8 +15,8 @@ type WholeCost = 'cost_sats' | 'cost_usd'
 type Row = Record<(typeof COLUMNS)[number], bigint>
 
 /**
- * Sums over requests, which never fall: what completions and prices took back is in `corrected_*`. They are
- * bigints because they count on for as long as the database lives.
+ * Sums over requests, which never fall: what completions and prices took back is in `corrected_*`.
+ * They are bigints because they count on for as long as the database lives.
  */
 export interface CounterSums extends Omit<Row, WholeCost | `corrected_${WholeCost}`> {
   /** The whole cost, in billionths of a satoshi and of a dollar. */

@@ -90,7 +90,8 @@ const OTHER = 'other'
 /**
  * Counts the requests of each minute, hour or day of a window, for charts.
  *
- * @throws QueryError INVALID_TIMEZONE, INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE, MODEL_NOT_FOUND,
+ * @throws QueryError INVALID_TIMEZONE, INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE,
+ *   MODEL_NOT_FOUND,
  *   PROVIDER_NOT_FOUND, INVALID_BY, INVALID_BUCKET, TOO_MANY_GROUPS, TIMED_OUT
  */
 export function series(database: Database, options: SeriesOptions): Series {

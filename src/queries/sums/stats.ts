@@ -105,7 +105,8 @@ export interface Stats extends StatsSection, EchoedWindow {
  * Counts the requests of a window. The whole and the groups are read in one transaction, so that
  * the groups add up.
  *
- * @throws QueryError INVALID_TIMEZONE, INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE, INVALID_FILTER, MODEL_NOT_FOUND,
+ * @throws QueryError INVALID_TIMEZONE, INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE,
+ *   INVALID_FILTER, MODEL_NOT_FOUND,
  *   PROVIDER_NOT_FOUND, INVALID_GROUP_BY, TOO_MANY_GROUPS, in this order; TIMED_OUT
  */
 export function stats(database: Database, options: StatsOptions = {}): Stats {

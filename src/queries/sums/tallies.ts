@@ -184,7 +184,8 @@ class TallyReader {
   }
 
   #isLarge({ grain, from, condition, period }: Part): boolean {
-    // A part of one local day has a few hours only: to count them would take as long as to read them.
+    // A part of one local day has a few hours only: to count them would take as long as to read
+    // them.
     if (grain === null || this.#grouping === WHOLE || period !== null) return false
     const sql = `SELECT count(*) FROM (SELECT 1 FROM ${from} WHERE ${condition.sql} LIMIT ?)`
     const count = this.#statements.prepare(sql).pluck()

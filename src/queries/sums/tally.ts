@@ -1,3 +1,4 @@
+import { billionths } from '../../folds/decimal.js'
 import { LatencyHistogram } from '../../folds/latency-histogram.js'
 import { SUMS, type SumName } from '../../folds/rollup-cells.js'
 import { MAX_LATENCY_MS, MAX_TOKENS } from '../../folds/sum-limits.js'
@@ -193,11 +194,11 @@ export class Tally {
   }
 
   get costSats(): number {
-    return nearestNumber(this.#sums.cost_sats * BILLION + this.#sums.cost_nanosats)
+    return billionths(this.#sums.cost_sats * BILLION + this.#sums.cost_nanosats)
   }
 
   get costUsd(): number {
-    return nearestNumber(this.#sums.cost_usd * BILLION + this.#sums.cost_nanousd)
+    return billionths(this.#sums.cost_usd * BILLION + this.#sums.cost_nanousd)
   }
 
   /** 0 for no requests. */
@@ -205,12 +206,4 @@ export class Tally {
     const requests = this.requests
     return requests === 0 ? 0 : Number(this.#sums.latency_ms) / requests
   }
-}
-
-/** The number nearest to a sum of billionths. */
-function nearestNumber(billionths: bigint): number {
-  const size = billionths < 0n ? -billionths : billionths
-  // The number is made of its decimal text: a division of two numbers would round twice.
-  const decimal = `${size / BILLION}.${String(size % BILLION).padStart(9, '0')}`
-  return billionths < 0n ? -Number(decimal) : Number(decimal)
 }

@@ -35,7 +35,7 @@ const OFFSET = /GMT(?:([+-])(\d\d):(\d\d)(?::(\d\d))?)?$/
 export class TimeZone {
   static readonly UTC: TimeZone = new TimeZone('UTC')
 
-  /** As it was asked for. */
+  /** The name that was asked for. */
   readonly name: string
   readonly #format: Intl.DateTimeFormat
 
@@ -148,14 +148,13 @@ function formatOf(name: string): Intl.DateTimeFormat {
     // V8's message says less than ours.
   }
   const expected = 'expected a name of the IANA database such as Europe/Berlin'
-  throw new QueryError(
-    'INVALID_TIMEZONE',
-    `Invalid timezone '${name}', ${expected}; the nearest is ${nearestZone(name)}`,
-  )
+  const nearest = nearestZone(name)
+  const hint = nearest === undefined ? '' : `; the nearest is ${nearest}`
+  throw new QueryError('INVALID_TIMEZONE', `Invalid timezone '${name}', ${expected}${hint}`)
 }
 
-/** The zone whose name, or whose city, is nearest to a name. */
-function nearestZone(name: string): string {
+/** The zone whose name, or whose city, is nearest to a name; undefined if none is near. */
+function nearestZone(name: string): string | undefined {
   const zones = ['UTC', ...Intl.supportedValuesOf('timeZone')]
   const byName = new Map(zones.map((zone) => [zone.toLowerCase(), zone]))
   for (const zone of zones) {
@@ -163,5 +162,5 @@ function nearestZone(name: string): string {
     if (!byName.has(city)) byName.set(city, zone)
   }
   const nearest = nearestName(name.toLowerCase().replaceAll(' ', '_'), [...byName.keys()])
-  return byName.get(nearest ?? '') ?? 'UTC'
+  return byName.get(nearest ?? '')
 }

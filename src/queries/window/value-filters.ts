@@ -13,7 +13,9 @@ export interface ValueFilters {
   errorMessage?: string | undefined
   /** The least latency_ms that matches, a whole number. */
   minLatency?: number | `${number}` | undefined
-  /** The least cost that matches, in satoshis unless it says otherwise: 100, '100sats', '0.05usd'. */
+  /**
+   * The least cost that matches, in satoshis unless it says otherwise: 100, '100sats', '0.05usd'.
+   */
   minCost?: number | `${number}` | `${number}${Currency}` | undefined
   /** Requests without a cost in this currency, or in `both`. */
   unpricedIn?: Currency | 'both' | undefined

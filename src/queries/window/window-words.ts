@@ -37,10 +37,10 @@ export function windowLength(words: string): number | null {
 /**
  * The instant that words name, as strict RFC 3339; null if they don't name one. A {@link
  * windowLength} is that long before now. A date, `today`, `yesterday`, `this_month` and
- * `last_month` are whole days of the zone, and a time without an offset is one that its clocks show.
- * `start` is the first and `end` the last millisecond of the month, day, minute or second that is
- * named, so that an end covers it. Text that is strict RFC 3339 already stays as it is, with all of
- * its digits.
+ * `last_month` are whole days of the zone, and a time without an offset is one that its clocks
+ * show. `start` is the first and `end` the last millisecond of the month, day, minute or second
+ * that is named, so that an end covers it. Text that is strict RFC 3339 already stays as it is,
+ * with all of its digits.
  *
  * @param now milliseconds since 1970.
  */

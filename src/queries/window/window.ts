@@ -45,7 +45,10 @@ export const RANGES: Readonly<Record<string, number>> = {
 
 /** The parameters of a window, as an API's query string has them. */
 export interface WindowParameters extends Window {
-  /** A preset of {@link RANGES}, or a day or month: `today`, `yesterday`, `this_month`, `last_month`. */
+  /**
+   * A preset of {@link RANGES}, or a day or month: `today`, `yesterday`, `this_month`,
+   * `last_month`.
+   */
   range?: string | undefined
   /** The zone whose days and months these are, by its name in the IANA database. @default UTC */
   timezone?: string | undefined

@@ -220,7 +220,9 @@ export function prunedCompletionTest(database: Database): (correlationId: string
     statement.get(correlationId, segmentId, byteOffset, segmentId, byteOffset) !== undefined
 }
 
-/** The columns of a table that lasts as long as a transaction: what most completions lack is one. */
+/**
+ * The columns of a table that lasts as long as a transaction: what most completions lack is one.
+ */
 export const COMPACT_COLUMNS = [
   'segment_id',
   'byte_offset',

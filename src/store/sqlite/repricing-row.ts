@@ -1,7 +1,8 @@
 import type { TimeRange } from '../../folds/price-book.js'
 import { joinRanges } from '../../folds/repricing.js'
 import type { Database } from './connection/database.js'
-import { pageOf, type RawRow, STORED_COLUMNS } from './stored-requests.js'
+import { pageOf } from './stored-requests.js'
+import { STORED_COLUMNS, type StoredRow } from './stored-row.js'
 
 /** A repricing that is pending. The first one is at work. */
 export interface RepricingRow {
@@ -47,13 +48,19 @@ export function addToRepricing(database: Database, range: TimeRange, throughId: 
     )
 }
 
-/** SQL for the rows that are left to be repriced; `id` is one of its five placeholders. */
+/**
+ * SQL for the rows that are left to be repriced. Its placeholders are the cursor's timestamp and
+ * id, the end, and the last id.
+ */
 const LEFT_SQL = `FROM requests WHERE (timestamp, id) > (?, ?) AND timestamp < ? AND id <= ?
   AND (segment_id IS NOT NULL OR completed_segment_id IS NOT NULL)`
 
-/** Reads the next rows to reprice, and moves the cursor past them; ends the repricing after the last. */
-export function takeRowsToReprice(database: Database, pending: RepricingRow, maxRows: number): RawRow[] {
-  const statement = database.prepare<[string, number, string, number, number], RawRow>(
+/**
+ * Reads the next rows to reprice, and moves the cursor past them. Ends the repricing when none is
+ * left.
+ */
+export function takeRowsToReprice(database: Database, pending: RepricingRow, maxRows: number): StoredRow[] {
+  const statement = database.prepare<[string, number, string, number, number], StoredRow>(
     `SELECT ${STORED_COLUMNS} ${LEFT_SQL} ORDER BY timestamp, id LIMIT ?`,
   )
   const { id, cursor_timestamp, cursor_id, until_timestamp, through_id } = pending
@@ -71,9 +78,14 @@ export function takeRowsToReprice(database: Database, pending: RepricingRow, max
   return rows
 }
 
-/** How many rows are left to be repriced. */
+/** No more rows are counted, because whoever asks once a second must not read millions of them. */
+const MAX_COUNTED = 100_000
+
+/** How many rows are left to be repriced, at most 100,000 for each repricing that is pending. */
 export function countRowsToReprice(database: Database): number {
-  const statement = database.prepare<[string, number, string, number], number>(`SELECT count(*) ${LEFT_SQL}`)
+  const statement = database.prepare<[string, number, string, number], number>(
+    `SELECT count(*) FROM (SELECT 1 ${LEFT_SQL} LIMIT ${MAX_COUNTED})`,
+  )
   const counts = readRepricings(database).map(
     ({ cursor_timestamp, cursor_id, until_timestamp, through_id }) =>
       statement.pluck().get(cursor_timestamp, cursor_id, until_timestamp, through_id) ?? 0,

@@ -150,14 +150,11 @@ export class SqliteTransaction implements StoreTransaction {
   }
 
   /** Called before the batch's requests are inserted, which have its prices already. */
-  #addPrices({ prices, rates, toReprice }: Changes): void {
-    if (prices.length === 0 && rates.length === 0) return
+  #addPrices({ prices, rates, book, toReprice }: Changes): void {
+    if (book === null) return
     const { database } = this.#options
     insertPrices(database, { prices, rates })
-    this.book = this.book.with(
-      prices.filter((price) => !this.book.hasPrice(price)),
-      rates.filter((rate) => !this.book.hasRate(rate)),
-    )
+    this.book = book
     if (toReprice !== null) addToRepricing(database, toReprice, this.lastId)
   }
 

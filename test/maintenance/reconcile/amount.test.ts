@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { billionthsOf, decimalText, parseAmount } from '../../../src/maintenance/reconcile/amount.js'
+import { billionthsOf, billionthsText, parseAmount } from '../../../src/maintenance/reconcile/amount.js'
 import { isWithin, parseTolerance } from '../../../src/maintenance/reconcile/tolerance.js'
 
 const textOf = (text: string) => {
   const amount = parseAmount(text)
-  return amount === null ? null : decimalText(billionthsOf(amount))
+  return amount === null ? null : billionthsText(billionthsOf(amount))
 }
 
 test.each([
@@ -41,14 +41,14 @@ test.each(['1000000000000000', '1e15', `0.${'0'.repeat(30)}1`])('refuses %s, bey
 test('any billionths are the same after they were written and read', () => {
   fc.assert(
     fc.property(fc.bigInt({ min: -(10n ** 23n), max: 10n ** 23n }), (billionths) => {
-      expect(billionthsOf(parseAmount(decimalText(billionths)) as bigint)).toBe(billionths)
+      expect(billionthsOf(parseAmount(billionthsText(billionths)) as bigint)).toBe(billionths)
     }),
   )
 })
 
 test('the sum of many small amounts is exact', () => {
   const tenth = parseAmount('0.1') as bigint
-  expect(decimalText(billionthsOf(tenth * 3n))).toBe('0.3')
+  expect(billionthsText(billionthsOf(tenth * 3n))).toBe('0.3')
 })
 
 test('a difference is small enough if it is within the percentage or the amount', () => {

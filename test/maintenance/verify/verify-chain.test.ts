@@ -10,11 +10,7 @@ import { verify } from '../../../src/maintenance/index.js'
 import { projectOnce } from '../../../src/projection/index.js'
 import { rollupLabels } from '../../../src/store/sqlite/rollups/rollup-labels.js'
 import { SqliteStatements, writeSums } from '../../../src/store/sqlite/sqlite-transaction.js'
-import {
-  type RequestColumns,
-  STORED_COLUMNS,
-  storedRequestOf,
-} from '../../../src/store/sqlite/stored-requests.js'
+import { STORED_COLUMNS, type StoredRow, storedRequestOf } from '../../../src/store/sqlite/stored-row.js'
 import { DAY, lines, writeSegment } from '../../support/journal-files.js'
 import { requestLine } from '../../support/lines.js'
 import { test, type Workspace } from '../../support/workspace.js'
@@ -188,8 +184,8 @@ function removeRow(database: SQLite.Database, id: number): void {
   const tables = new SqliteStatements(database)
   const labels = rollupLabels(database)
   const sums = new Sums(labels)
-  const row = database.prepare(`SELECT ${STORED_COLUMNS} FROM requests WHERE id = ?`).get(id)
-  sums.remove(storedRequestOf(row as RequestColumns, 0))
+  const row = database.prepare(`SELECT ${STORED_COLUMNS} FROM requests WHERE id = ?`).raw().get(id)
+  sums.remove(storedRequestOf(row as StoredRow, 0))
   writeSums(tables, { ...sums.take(), ratios: [] }, labels)
   tables.rollups.removeEmpty()
   database.prepare('DELETE FROM requests WHERE id = ?').run(id)

@@ -113,17 +113,18 @@ test('what isn’t a zone is refused with the nearest name', () => {
     'Europe/Berln': 'Europe/Berlin',
     berlin: 'Europe/Berlin',
     'new york': 'America/New_York',
-    '+02:00': 'UTC',
-    '': 'UTC',
+    '+02:00': null,
+    '': null,
   }
   for (const [name, nearest] of Object.entries(messages)) {
     expect(() => new TimeZone(name)).toThrow(
       expect.objectContaining({
         code: 'INVALID_TIMEZONE',
-        message: expect.stringMatching(/^Invalid timezone '.*', expected .*; the nearest is /),
+        message: expect.stringMatching(
+          nearest === null ? /such as Europe\/Berlin$/ : new RegExp(`; the nearest is ${nearest}$`),
+        ),
       }),
     )
-    if (name !== '+02:00' && name !== '') expect(() => new TimeZone(name)).toThrow(`is ${nearest}`)
   }
 })
 

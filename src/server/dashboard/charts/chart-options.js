@@ -11,7 +11,8 @@ import { localTime, zoneName } from '../page/zone.js'
  * @property {number} height
  * @property {boolean} isDense bars are too narrow for gaps between them
  * @property {(index: number | null) => void} onPoint
- * @property {(startSeconds: number, endSeconds: number) => void} onStretch the user has selected this
+ * @property {(startSeconds: number, endSeconds: number) => void} onStretch the user has selected
+ *   this
  * @property {(column: number) => number[]} basesOf gives where the bars of one column of the data
  *   begin
  */

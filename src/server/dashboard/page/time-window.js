@@ -4,7 +4,8 @@ import { calendarPeriod, instantAt, localTime } from './zone.js'
  * A window in the words that people write, which are those of the command line.
  *
  * @typedef {object} WindowState
- * @property {string} range `24h`, `90m`, `2d`: ends now; `today`, `last_month`: ends now, or with it;
+ * @property {string} range `24h`, `90m`, `2d`: ends now; `today`, `last_month`: ends now, or with
+ *   it;
  *   ignored if `since` is set
  * @property {string | null} since
  * @property {string | null} until inclusive
@@ -69,8 +70,8 @@ function calendarOf(range) {
 /**
  * The instant that words name, in a form that the server takes; null if they name none. A length
  * means that long before now, a date or `yesterday` a whole day of the zone that is shown, a time
- * without an offset one of its clocks. Of the time left open, `start` takes the first millisecond and `end` the last. A complete time with an offset
- * stays as it is: the server judges it.
+ * without an offset one of its clocks. Of the time left open, `start` takes the first millisecond
+ * and `end` the last. A complete time with an offset stays as it is: the server judges it.
  *
  * @param {string} words
  * @param {'start' | 'end'} edge
@@ -171,8 +172,8 @@ export function endsNow({ range, since, until, before }) {
 }
 
 /**
- * Reads the value of `<input type="datetime-local">` by the clocks of the zone that is shown; null if
- * it isn't a time.
+ * Reads the value of `<input type="datetime-local">` by the clocks of the zone that is shown; null
+ * if it isn't a time.
  *
  * @param {string} local
  */
@@ -218,7 +219,8 @@ export function endOf({ until, before }) {
 }
 
 /**
- * The value for `<input type="datetime-local">`, by the clocks of the zone that is shown; empty if the words aren't a time.
+ * The value for `<input type="datetime-local">`, by the clocks of the zone that is shown; empty if
+ * the words aren't a time.
  *
  * @param {string} words
  * @param {'start' | 'end'} edge

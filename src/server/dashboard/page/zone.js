@@ -1,6 +1,6 @@
 /**
- * The time zone that the page shows: UTC, or another one of the IANA database. An unknown name shows
- * UTC; the server says what is wrong with it.
+ * The time zone that the page shows: UTC, or another one of the IANA database. An unknown name
+ * shows UTC; the server says what is wrong with it.
  */
 
 const DAY_MS = 86_400_000

@@ -36,7 +36,10 @@ export class RequestList {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #admission
   #admittedLast = 0
-  /** Whether rows between newcomers and the table are missing, so that the first page must be reread. */
+  /**
+   * Whether rows between newcomers and the table are missing, so that the first page must be
+   * reread.
+   */
   #hasGap = false
   /**
    * @type {string | null} the beginning of the window, as the server understood it; null: it was

@@ -76,7 +76,9 @@ const STRICT = { additionalProperties: false }
 const query = <Properties extends TProperties>(properties: Properties) =>
   Type.Object(properties, { ...LABELS, ...STRICT })
 
-/** The same, with unknown parameters, which are ignored with a warning: the contract wants it so. */
+/**
+ * The same, with unknown parameters, which are ignored with a warning: the contract wants it so.
+ */
 const lenientQuery = <Properties extends TProperties>(properties: Properties) =>
   Type.Object(properties, LABELS)
 

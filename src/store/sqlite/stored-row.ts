@@ -1,0 +1,246 @@
+import type { StoredRequest } from '../../folds/request-types.js'
+import type { CostSource, Currency } from '../../folds/row-cost.js'
+import { MAX_LATENCY_MS, MAX_TOKENS, wholeNumber } from '../../folds/sum-limits.js'
+import type { Database } from './connection/database.js'
+
+/** The columns of `requests` that the fold of a completion depends on. */
+export interface RequestColumns {
+  id: number
+  attempt: number | null
+  timestamp: string
+  model: string
+  provider: string | null
+  policy: string | null
+  streaming: number
+  input_tokens: number | null
+  output_tokens: number | null
+  /** A JSON array of the columns in `DETAILS`; null if all of them are null. */
+  details: string | null
+  cost_sats: number | null
+  cost_usd: number | null
+  provider_cost_sats: number | null
+  provider_cost_usd: number | null
+  cost_source: CostSource | null
+  cost_currency: Currency | null
+  latency_ms: number
+  success: number
+  stream_duration_ms: number | null
+  completed_segment_id: number | null
+  completed_byte_offset: number | null
+  /** A JSON object. */
+  labels: string | null
+  /** Null: the row isn't from the journal. */
+  segment_id: number | null
+  byte_offset: number | null
+}
+
+/**
+ * Columns that are null in most rows. They are read as one, because each column of a row takes 40
+ * ns to become a property. JSON of SQLite would round fractions.
+ */
+const DETAILS = [
+  'response_model',
+  'service_tier',
+  'cache_read_input_tokens',
+  'cache_creation_input_tokens',
+  'cache_creation_1h_input_tokens',
+  'audio_input_tokens',
+  'image_input_tokens',
+  'reasoning_output_tokens',
+  'audio_output_tokens',
+  'price_segment_id',
+  'price_byte_offset',
+].join(', ')
+
+const COLUMNS = [
+  'id',
+  'attempt',
+  'timestamp',
+  'model',
+  'provider',
+  'policy',
+  'streaming',
+  'input_tokens',
+  'output_tokens',
+  'details',
+  'cost_sats',
+  'cost_usd',
+  'provider_cost_sats',
+  'provider_cost_usd',
+  'cost_source',
+  'cost_currency',
+  'latency_ms',
+  'success',
+  'stream_duration_ms',
+  'completed_segment_id',
+  'completed_byte_offset',
+  'labels',
+  'segment_id',
+  'byte_offset',
+] as const satisfies readonly (keyof RequestColumns)[]
+
+/** What a SELECT names to give rows with `RequestColumns`. */
+export const STORED_COLUMNS = COLUMNS.map((column) =>
+  column === 'details'
+    ? `CASE WHEN coalesce(${DETAILS}) IS NOT NULL THEN json_array(${DETAILS}) END AS details`
+    : column,
+).join(', ')
+
+/** A raw row of `STORED_COLUMNS`: SQLite's driver takes twice as long to name the columns. */
+export type StoredRow = ValuesOf<typeof COLUMNS>
+type ValuesOf<Names extends readonly (keyof RequestColumns)[]> = {
+  -readonly [Index in keyof Names]: RequestColumns[Names[Index]]
+}
+
+/** The id of the last row from before the journal that the sums have. */
+export function countedThrough(database: Database): number {
+  const sql = 'SELECT last_id FROM rollup_unjournaled'
+  return database.prepare<[], number>(sql).pluck().get() ?? 0
+}
+
+/**
+ * Reads a row for the folds. A row that didn't come from the journal may hold anything: its values
+ * count as SQLite's CAST reads them, as in the migration that filled the roll-ups.
+ */
+export function storedRequestOf(row: StoredRow, through: number): StoredRequest {
+  const [
+    id,
+    attempt,
+    timestamp,
+    model,
+    provider,
+    policy,
+    streaming,
+    input_tokens,
+    output_tokens,
+    details,
+    cost_sats,
+    cost_usd,
+    provider_cost_sats,
+    provider_cost_usd,
+    cost_source,
+    cost_currency,
+    latency_ms,
+    success,
+    stream_duration_ms,
+    completed_segment_id,
+    completed_byte_offset,
+    labels,
+    segment_id,
+    byte_offset,
+  ] = row
+  const isOurs = segment_id !== null && byte_offset !== null
+  const isCompleted = completed_segment_id !== null && completed_byte_offset !== null
+  const ownLabels = textsOf(labels)
+  return {
+    id,
+    attempt,
+    timestamp: isOurs ? timestamp : String(timestamp),
+    model: isOurs ? model : String(model),
+    provider: isOurs ? provider : textOrNull(provider),
+    policy: isOurs ? policy : textOrNull(policy),
+    streaming: streaming !== 0,
+    success: success !== 0,
+    input_tokens: isOurs ? input_tokens : wholeOrNull(input_tokens),
+    output_tokens: isOurs ? output_tokens : wholeOrNull(output_tokens),
+    ...detailsOf(details),
+    cost_sats: isOurs || cost_sats === null ? cost_sats : numberOf(cost_sats),
+    cost_usd: isOurs || cost_usd === null ? cost_usd : numberOf(cost_usd),
+    provider_cost_sats,
+    provider_cost_usd,
+    cost_source,
+    cost_currency,
+    latency_ms: isOurs ? latency_ms : wholeNumber(latency_ms, MAX_LATENCY_MS),
+    stream_duration_ms,
+    isCompleted: completed_segment_id !== null,
+    ...(ownLabels === undefined ? {} : { labels: ownLabels }),
+    place: isOurs ? { segmentId: segment_id, byteOffset: byte_offset } : null,
+    isCounted: isOurs || id <= through,
+    completedBy: isCompleted ? { segmentId: completed_segment_id, byteOffset: completed_byte_offset } : null,
+  }
+}
+
+type Details = Pick<
+  StoredRequest,
+  | 'response_model'
+  | 'service_tier'
+  | 'cache_read_input_tokens'
+  | 'cache_creation_input_tokens'
+  | 'cache_creation_1h_input_tokens'
+  | 'audio_input_tokens'
+  | 'image_input_tokens'
+  | 'reasoning_output_tokens'
+  | 'audio_output_tokens'
+  | 'price'
+>
+
+/** Reads `details`. */
+export function detailsOf(json: string | null): Details {
+  return json === null ? NO_DETAILS : parsedDetails(json)
+}
+
+function parsedDetails(json: string): Details {
+  const [
+    response_model,
+    service_tier,
+    cache_read_input_tokens,
+    cache_creation_input_tokens,
+    cache_creation_1h_input_tokens,
+    audio_input_tokens,
+    image_input_tokens,
+    reasoning_output_tokens,
+    audio_output_tokens,
+    segmentId,
+    byteOffset,
+  ] = JSON.parse(json)
+  return {
+    response_model,
+    service_tier,
+    cache_read_input_tokens,
+    cache_creation_input_tokens,
+    cache_creation_1h_input_tokens,
+    audio_input_tokens,
+    image_input_tokens,
+    reasoning_output_tokens,
+    audio_output_tokens,
+    price: segmentId === null || byteOffset === null ? null : { segmentId, byteOffset },
+  }
+}
+
+const NO_DETAILS = parsedDetails(JSON.stringify(Array(11).fill(null)))
+
+/** Reads the labels whose value is a text: only these can be a dimension. */
+function textsOf(json: string | null): Record<string, string> | undefined {
+  if (json === null) return undefined
+  try {
+    const labels: unknown = JSON.parse(json)
+    if (typeof labels !== 'object' || labels === null || Array.isArray(labels)) return undefined
+    const texts = Object.entries(labels).filter(([, value]) => typeof value === 'string')
+    // SQLite returns lone surrogates as other characters.
+    return Object.fromEntries(texts.map(([name, value]) => [name, value.toWellFormed()]))
+  } catch {
+    // Another program's text counts as no labels, as in the migration.
+    return undefined
+  }
+}
+
+/**
+ * Reads a blob as a text: in JavaScript it would be another name than the text that it is in SQL.
+ */
+function textOrNull(value: unknown): string | null {
+  return value === null ? null : String(value)
+}
+
+function wholeOrNull(value: unknown): number | null {
+  return value === null ? null : wholeNumber(value, MAX_TOKENS)
+}
+
+/**
+ * Reads a number as SQLite does. It takes the text 1e999 for infinite, which `costParts` limits,
+ * but knows no infinity by name.
+ */
+function numberOf(value: unknown): number {
+  if (typeof value === 'number') return value
+  const text = String(value)
+  return /^\s*[-+]?I/.test(text) ? 0 : Number.parseFloat(text) || 0
+}
