@@ -1,8 +1,8 @@
 import type { PlacedCompletion } from '../events/placed.js'
 import type { KnownRequest } from './changes.js'
-import type { PriceBook } from './price-book.js'
+import type { PriceBook } from './costs/price-book.js'
+import { rowCost } from './costs/row-cost.js'
 import type { StoredRequest } from './request-types.js'
-import { rowCost } from './row-cost.js'
 
 /**
  * Finds the request that a completion changes, by the rules of journal/README.md: the newest one

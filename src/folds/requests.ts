@@ -9,10 +9,10 @@ import {
   type KnownRequest,
 } from './changes.js'
 import { completedRequest, requestOf } from './completions.js'
-import type { PlacedPrice, PlacedRate } from './price-book.js'
-import { rangeToReprice } from './repricing.js'
+import type { PlacedPrice, PlacedRate } from './costs/price-book.js'
+import { rangeToReprice } from './costs/repricing.js'
+import { rowCost } from './costs/row-cost.js'
 import type { NewRequest, StoredRequest } from './request-types.js'
-import { rowCost } from './row-cost.js'
 
 /** Returns the keys of what `fold` must know to fold these items. */
 export function keysOf(items: readonly BatchItem[]): Keys {

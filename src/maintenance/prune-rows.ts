@@ -1,4 +1,4 @@
-import { Sums } from '../folds/sums.js'
+import { Sums } from '../folds/sums/sums.js'
 import type { Database } from '../store/sqlite/connection/database.js'
 import { COMPLETION_COLUMNS, LOGGED_COLUMNS } from '../store/sqlite/projection-statements.js'
 import { rollupLabels } from '../store/sqlite/rollups/rollup-labels.js'

@@ -1,6 +1,6 @@
 import type { Changes } from '../folds/changes.js'
 import { fold, foldDeferred, keysOf } from '../folds/requests.js'
-import type { Sums } from '../folds/sums.js'
+import type { Sums } from '../folds/sums/sums.js'
 import { isNameNotDurable } from '../journal/files.js'
 import type { Batch } from '../journal/read/batch.js'
 import type { SegmentDecoder } from '../journal/read/segment-decoder.js'

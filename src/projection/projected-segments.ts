@@ -1,4 +1,4 @@
-import { Sums } from '../folds/sums.js'
+import { Sums } from '../folds/sums/sums.js'
 import type { FileIdentity } from '../journal/file-identity.js'
 import type { Segment } from '../journal/segments.js'
 import type { Store } from '../store/port.js'

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Place } from '../events/placed.js'
-import { Sums } from '../folds/sums.js'
+import { Sums } from '../folds/sums/sums.js'
 import { type EntryOf, lastEntries, readManifest } from '../journal/chain/manifest.js'
 import { type JournalIdentity, readIdentity } from '../journal/identity.js'
 import { openSegment } from '../journal/read/open-segment.js'

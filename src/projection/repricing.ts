@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import { emptyChanges } from '../folds/changes.js'
-import { reprice } from '../folds/repricing.js'
-import { Sums } from '../folds/sums.js'
+import { reprice } from '../folds/costs/repricing.js'
+import { Sums } from '../folds/sums/sums.js'
 import type { Store, StoreTransaction } from '../store/port.js'
 
 /** How many rows are read at a time. */

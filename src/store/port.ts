@@ -1,8 +1,8 @@
 import type { PlacedCompletion } from '../events/placed.js'
 import type { Changes, Keys, Known } from '../folds/changes.js'
-import type { PriceBook } from '../folds/price-book.js'
+import type { PriceBook } from '../folds/costs/price-book.js'
 import type { StoredRequest } from '../folds/request-types.js'
-import type { SumChanges } from '../folds/sums.js'
+import type { SumChanges } from '../folds/sums/sums.js'
 import type { FileIdentity } from '../journal/file-identity.js'
 import type { SegmentPosition } from './positions.js'
 

@@ -1,6 +1,6 @@
 import type { BatchItem, PlacedCompletion, RejectedLine } from '../../src/events/placed.js'
 import type { Known, KnownRequest } from '../../src/folds/changes.js'
-import { PriceBook } from '../../src/folds/price-book.js'
+import { PriceBook } from '../../src/folds/costs/price-book.js'
 import type { StoredRequest } from '../../src/folds/request-types.js'
 import { completeCompletion, completeLog } from '../events/support.js'
 

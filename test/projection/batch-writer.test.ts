@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, vi } from 'vitest'
-import { Sums } from '../../src/folds/sums.js'
+import { Sums } from '../../src/folds/sums/sums.js'
 import { SegmentDecoder } from '../../src/journal/read/segment-decoder.js'
 import { SegmentReader } from '../../src/journal/read/segment-reader.js'
 import { parseSegmentName } from '../../src/journal/segments.js'

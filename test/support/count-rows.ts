@@ -1,4 +1,4 @@
-import { RollupSums } from '../../src/folds/rollups.js'
+import { RollupSums } from '../../src/folds/sums/rollups.js'
 import type { Database } from '../../src/store/sqlite/connection/database.js'
 import { rollupLabels } from '../../src/store/sqlite/rollups/rollup-labels.js'
 import { SqliteStatements, writeSums } from '../../src/store/sqlite/sqlite-transaction.js'

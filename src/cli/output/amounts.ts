@@ -1,4 +1,4 @@
-import { roundedQuotient } from '../../folds/decimal.js'
+import { roundedQuotient } from '../../folds/costs/decimal.js'
 import { billionthsOf, parseAmount } from '../../maintenance/reconcile/amount.js'
 import { formatCount, UNKNOWN } from './format.js'
 

@@ -1,4 +1,4 @@
-import { unfinishedUntil } from '../../folds/unended-streams.js'
+import { unfinishedUntil } from '../../folds/sums/unended-streams.js'
 import { segmentOfId, utcDay } from '../../journal/segments.js'
 import type { SegmentPosition } from '../../store/positions.js'
 import type { Database } from '../../store/sqlite/connection/database.js'

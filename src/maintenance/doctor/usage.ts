@@ -1,4 +1,4 @@
-import { PARTS_OF_TOKENS, type Tokens } from '../../folds/token-parts.js'
+import { PARTS_OF_TOKENS, type Tokens } from '../../folds/sums/token-parts.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
 import { INCONSISTENT_SQL } from '../../store/sqlite/sql-expressions.js'
 import { countText } from '../count-text.js'

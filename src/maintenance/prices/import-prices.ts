@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import type { PriceSet } from '../../events/event-types.js'
-import type { PlacedPrice } from '../../folds/price-book.js'
+import type { PlacedPrice } from '../../folds/costs/price-book.js'
 import { keyOf } from '../../queries/costs/price-history.js'
 import { type UnpricedModel, unpriced } from '../../queries/costs/unpriced.js'
 import { readPrices } from '../../store/sqlite/price-rows.js'

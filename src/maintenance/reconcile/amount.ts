@@ -1,4 +1,4 @@
-import { roundedQuotient } from '../../folds/decimal.js'
+import { roundedQuotient } from '../../folds/costs/decimal.js'
 
 /** How many digits after the point an amount may have: OpenAI's exports have 28. */
 const DECIMALS = 30

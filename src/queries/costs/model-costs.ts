@@ -1,4 +1,4 @@
-import { MAX_TOKENS } from '../../folds/sum-limits.js'
+import { MAX_TOKENS } from '../../folds/sums/sum-limits.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
 import { costBillionthsSql, wholeCostSql, wholeNumberSql } from '../../store/sqlite/sql-expressions.js'
 import { IS_COUNTED } from '../window/added-rows.js'

@@ -1,4 +1,4 @@
-import type { PricedRequest } from '../../folds/price-book.js'
+import type { PricedRequest } from '../../folds/costs/price-book.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
 import { readPriceBook } from '../../store/sqlite/price-rows.js'
 import { checkedFilter, type RequestFilter, rowCondition } from '../window/filter.js'

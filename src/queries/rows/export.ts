@@ -1,5 +1,5 @@
 import type { RequestLogged } from '../../events/event-types.js'
-import type { CostSource, Currency } from '../../folds/row-cost.js'
+import type { CostSource, Currency } from '../../folds/costs/row-cost.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
 import { pageOf } from '../../store/sqlite/stored-requests.js'
 import { detailsOf } from '../../store/sqlite/stored-row.js'

@@ -1,4 +1,4 @@
-import { unfinishedUntil } from '../../folds/unended-streams.js'
+import { unfinishedUntil } from '../../folds/sums/unended-streams.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
 import { all, type Condition } from '../window/condition.js'
 import { checkedFilter, type RequestFilter, rowCondition, storedNames } from '../window/filter.js'

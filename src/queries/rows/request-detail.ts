@@ -1,6 +1,6 @@
 import type { PricePart, PriceSet } from '../../events/event-types.js'
 import type { Place } from '../../events/placed.js'
-import type { CostSource, Currency } from '../../folds/row-cost.js'
+import type { CostSource, Currency } from '../../folds/costs/row-cost.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
 import { readPrices } from '../../store/sqlite/price-rows.js'
 import { detailsOf } from '../../store/sqlite/stored-row.js'

@@ -1,4 +1,4 @@
-import { CORRECTABLE, LATENCY_BOUNDS_MS } from '../../folds/counters.js'
+import { CORRECTABLE, LATENCY_BOUNDS_MS } from '../../folds/sums/counters.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
 
 /** The columns of `request_counters` with counts. */

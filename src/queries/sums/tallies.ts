@@ -1,4 +1,4 @@
-import type { SumName } from '../../folds/rollup-cells.js'
+import type { SumName } from '../../folds/sums/rollup-cells.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
 import { tooManyGroups } from '../errors.js'
 import { IS_COUNTED } from '../window/added-rows.js'

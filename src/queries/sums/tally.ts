@@ -1,7 +1,7 @@
-import { billionths } from '../../folds/decimal.js'
-import { LatencyHistogram } from '../../folds/latency-histogram.js'
-import { SUMS, type SumName } from '../../folds/rollup-cells.js'
-import { MAX_LATENCY_MS, MAX_TOKENS } from '../../folds/sum-limits.js'
+import { billionths } from '../../folds/costs/decimal.js'
+import { LatencyHistogram } from '../../folds/sums/latency-histogram.js'
+import { SUMS, type SumName } from '../../folds/sums/rollup-cells.js'
+import { MAX_LATENCY_MS, MAX_TOKENS } from '../../folds/sums/sum-limits.js'
 import {
   costBillionthsSql,
   INCONSISTENT_SQL,

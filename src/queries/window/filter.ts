@@ -1,5 +1,5 @@
 import { safeIdentifier } from '../../events/identifier.js'
-import { unfinishedUntil } from '../../folds/unended-streams.js'
+import { unfinishedUntil } from '../../folds/sums/unended-streams.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
 import { rollupLabels } from '../../store/sqlite/rollups/rollup-labels.js'
 import { QueryError } from '../errors.js'

@@ -1,4 +1,4 @@
-import { isUnended, unfinishedUntil } from '../../folds/unended-streams.js'
+import { isUnended, unfinishedUntil } from '../../folds/sums/unended-streams.js'
 import { UNENDED_SQL } from '../../store/sqlite/sql-expressions.js'
 import type { Condition } from './condition.js'
 

@@ -1,4 +1,4 @@
-import { DAY_LENGTH, HOUR_LENGTH } from '../../folds/rollups.js'
+import { DAY_LENGTH, HOUR_LENGTH } from '../../folds/sums/rollups.js'
 import type { TextRange } from './condition.js'
 
 /**

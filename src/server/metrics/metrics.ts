@@ -1,4 +1,4 @@
-import { LATENCY_BOUNDS_MS } from '../../folds/counters.js'
+import { LATENCY_BOUNDS_MS } from '../../folds/sums/counters.js'
 import { addCounters, type CounterSums, type RequestCounters } from '../../queries/sums/counters.js'
 import { exactDecimal, formatExposition, type Labels, type MetricFamily, type Sample } from './exposition.js'
 

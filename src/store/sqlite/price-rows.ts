@@ -4,7 +4,7 @@ import {
   type PricePart,
   type PriceSet,
 } from '../../events/event-types.js'
-import { type PlacedPrice, type PlacedRate, PriceBook } from '../../folds/price-book.js'
+import { type PlacedPrice, type PlacedRate, PriceBook } from '../../folds/costs/price-book.js'
 import type { Database } from './connection/database.js'
 import type { RowValue } from './row-queue.js'
 

@@ -1,10 +1,10 @@
 import type { RequestLogged, StreamCompleted } from '../../events/event-types.js'
 import type { Place, PlacedCompletion, RejectedLine } from '../../events/placed.js'
 import type { CompletedRequest } from '../../folds/changes.js'
-import type { RepricedRequest } from '../../folds/repricing.js'
+import type { RepricedRequest } from '../../folds/costs/repricing.js'
+import type { RowCost } from '../../folds/costs/row-cost.js'
 import type { NewRequest } from '../../folds/request-types.js'
-import type { RowCost } from '../../folds/row-cost.js'
-import type { RatioChange } from '../../folds/token-ratios.js'
+import type { RatioChange } from '../../folds/sums/token-ratios.js'
 import type { Database } from './connection/database.js'
 import { RowQueue, type RowValue } from './row-queue.js'
 

@@ -1,5 +1,5 @@
-import { MAX_COST } from '../../folds/sum-limits.js'
-import { PARTS_OF_TOKENS } from '../../folds/token-parts.js'
+import { MAX_COST } from '../../folds/sums/sum-limits.js'
+import { PARTS_OF_TOKENS } from '../../folds/sums/token-parts.js'
 
 /** SQL for the whole units of a column's cost; 0 for null. The same arithmetic as `costParts`. */
 export function wholeCostSql(column: string): string {

@@ -1,6 +1,11 @@
 import type { Changes } from '../../folds/changes.js'
-import { identityOf, type PlacedPrice, type PlacedRate, type PriceBook } from '../../folds/price-book.js'
-import { rangeToReprice } from '../../folds/repricing.js'
+import {
+  identityOf,
+  type PlacedPrice,
+  type PlacedRate,
+  type PriceBook,
+} from '../../folds/costs/price-book.js'
+import { rangeToReprice } from '../../folds/costs/repricing.js'
 import type { StoredRequest } from '../../folds/request-types.js'
 import type { LostSegment, RebuildOptions, RebuildTransaction, RepricePage } from '../port.js'
 import type { SegmentPosition } from '../positions.js'

@@ -1,6 +1,6 @@
 import { realpathSync } from 'node:fs'
 import { dirname } from 'node:path'
-import type { PriceBook } from '../../folds/price-book.js'
+import type { PriceBook } from '../../folds/costs/price-book.js'
 import { type FileIdentity, fileIdentityAt, isSameFile } from '../../journal/file-identity.js'
 import { ProjectionError } from '../errors.js'
 import type { RebuildOptions, RebuildTransaction, Store, StoreTransaction } from '../port.js'

@@ -1,6 +1,6 @@
+import type { CostSource, Currency } from '../../folds/costs/row-cost.js'
 import type { StoredRequest } from '../../folds/request-types.js'
-import type { CostSource, Currency } from '../../folds/row-cost.js'
-import { MAX_LATENCY_MS, MAX_TOKENS, wholeNumber } from '../../folds/sum-limits.js'
+import { MAX_LATENCY_MS, MAX_TOKENS, wholeNumber } from '../../folds/sums/sum-limits.js'
 import type { Database } from './connection/database.js'
 
 /** The columns of `requests` that the fold of a completion depends on. */

@@ -55,6 +55,6 @@ export function syncFile(path) {
 
 /** As if there were no roll-ups and counters, in this process: what is left is what the rows cost. */
 export async function leaveOutRollups() {
-  const { RollupSums } = await import('../../../dist/folds/rollups.js')
+  const { RollupSums } = await import('../../../dist/folds/sums/rollups.js')
   for (const name of /** @type {const} */ (['add', 'correct'])) RollupSums.prototype[name] = () => {}
 }

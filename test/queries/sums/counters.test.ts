@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import { LATENCY_BOUNDS_MS } from '../../../src/folds/counters.js'
+import { LATENCY_BOUNDS_MS } from '../../../src/folds/sums/counters.js'
 import { addCounters, readCounters } from '../../../src/queries/sums/counters.js'
 import type { Database } from '../../../src/store/sqlite/connection/database.js'
 import { test } from '../support.js'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect } from 'vitest'
-import { PERCENTILE_ERROR } from '../../../src/folds/latency-histogram.js'
+import { PERCENTILE_ERROR } from '../../../src/folds/sums/latency-histogram.js'
 import { type SeriesBucket, series } from '../../../src/queries/index.js'
 import { rows } from '../arbitrary-rows.js'
 import { costOf, groupOf, matches, NOW, percentileOf, unknownsOf } from '../reference.js'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect } from 'vitest'
-import { PERCENTILE_ERROR } from '../../../src/folds/latency-histogram.js'
+import { PERCENTILE_ERROR } from '../../../src/folds/sums/latency-histogram.js'
 import { type StatsSection, stats } from '../../../src/queries/index.js'
 import { filter, rows } from '../arbitrary-rows.js'
 import { groupOf, matches, percentileOf, type ReferenceRow, sectionOf } from '../reference.js'

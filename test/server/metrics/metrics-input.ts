@@ -1,4 +1,4 @@
-import { LATENCY_BOUNDS_MS } from '../../../src/folds/counters.js'
+import { LATENCY_BOUNDS_MS } from '../../../src/folds/sums/counters.js'
 import type { RequestCounter } from '../../../src/queries/sums/counters.js'
 import type { MetricsInput } from '../../../src/server/metrics/metrics.js'
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { LATENCY_BOUNDS_MS } from '../../../src/folds/counters.js'
+import { LATENCY_BOUNDS_MS } from '../../../src/folds/sums/counters.js'
 import type { RequestCounters } from '../../../src/queries/sums/counters.js'
 import { type MetricsInput, renderMetrics } from '../../../src/server/metrics/metrics.js'
 import { parseExposition, seriesKey } from './exposition-parser.js'

@@ -1,5 +1,5 @@
-import { type Latencies, mergeLatencies } from '../../../folds/latency-bytes.js'
-import { type Rollup, SUMS } from '../../../folds/rollup-cells.js'
+import { type Latencies, mergeLatencies } from '../../../folds/sums/latency-bytes.js'
+import { type Rollup, SUMS } from '../../../folds/sums/rollup-cells.js'
 import type { Database } from '../connection/database.js'
 import { RowQueue } from '../row-queue.js'
 

@@ -1,12 +1,12 @@
-import { LatencyHistogram } from '../../../folds/latency-histogram.js'
-import type { Rollup, RollupCells } from '../../../folds/rollup-cells.js'
+import { LatencyHistogram } from '../../../folds/sums/latency-histogram.js'
+import type { Rollup, RollupCells } from '../../../folds/sums/rollup-cells.js'
 import {
   DAY_LENGTH,
   type Dimension,
   type DimensionChanges,
   HOUR_LENGTH,
   type RollupChanges,
-} from '../../../folds/rollups.js'
+} from '../../../folds/sums/rollups.js'
 import type { RollupGrain, RollupStatements } from './rollup-statements.js'
 
 /** Something that dimensions may have in common, and how to read one dimension's value of it. */

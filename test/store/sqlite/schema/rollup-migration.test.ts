@@ -1,7 +1,7 @@
 import SQLite from 'better-sqlite3'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { SUMS } from '../../../../src/folds/rollup-cells.js'
+import { SUMS } from '../../../../src/folds/sums/rollup-cells.js'
 import { setRollupLabels } from '../../../../src/store/sqlite/rollups/rollup-labels.js'
 import { migrate, packagedMigrations } from '../../../../src/store/sqlite/schema/migrations.js'
 import { countRows } from '../../../support/count-rows.js'

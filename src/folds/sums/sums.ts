@@ -1,6 +1,6 @@
-import type { Place } from '../events/placed.js'
-import type { Changes, CompletedRequest } from './changes.js'
-import type { Costs, CountedRequest } from './request-types.js'
+import type { Place } from '../../events/placed.js'
+import type { Changes, CompletedRequest } from '../changes.js'
+import type { Costs, CountedRequest } from '../request-types.js'
 import { type RollupChanges, RollupSums } from './rollups.js'
 import { type RatioChange, RatioSums } from './token-ratios.js'
 

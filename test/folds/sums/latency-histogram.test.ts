@@ -1,13 +1,18 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { BUCKETS, type Latencies, mergeLatencies, storeSorted } from '../../src/folds/latency-bytes.js'
+import {
+  BUCKETS,
+  type Latencies,
+  mergeLatencies,
+  storeSorted,
+} from '../../../src/folds/sums/latency-bytes.js'
 import {
   bucketOf,
   LATENCY_BUCKETS,
   LatencyHistogram,
   middleOf,
   PERCENTILE_ERROR,
-} from '../../src/folds/latency-histogram.js'
+} from '../../../src/folds/sums/latency-histogram.js'
 
 /** By way of the list that the fold keeps: above the bucket is the number of an hour. */
 function stored(latencies: readonly number[], hour = 0): Latencies {

@@ -1,7 +1,7 @@
+import type { CountedRequest } from '../request-types.js'
 import type { SplitCosts } from './cost-parts.js'
 import { BUCKETS, type Latencies, storeSorted } from './latency-bytes.js'
 import { bucketOf } from './latency-histogram.js'
-import type { CountedRequest } from './request-types.js'
 import { limitedLatency, limitedTokens } from './sum-limits.js'
 import { isInconsistent } from './token-parts.js'
 import { isUnended } from './unended-streams.js'

@@ -1,4 +1,4 @@
-import type { CountedRequest } from './request-types.js'
+import type { CountedRequest } from '../request-types.js'
 
 /**
  * The fold of `token_ratios`: the mean of output_tokens / input_tokens over a policy's successful

@@ -3,8 +3,8 @@ import {
   PRICE_PARTS,
   type PricePart,
   type PriceSet,
-} from '../events/event-types.js'
-import { isBefore, type Place } from '../events/placed.js'
+} from '../../events/event-types.js'
+import { isBefore, type Place } from '../../events/placed.js'
 import { scaledDecimal } from './decimal.js'
 
 /** A `price_set` and its place. */

@@ -1,6 +1,6 @@
+import type { Costs, CountedRequest } from '../request-types.js'
 import { type SplitCosts, splitCosts } from './cost-parts.js'
 import { CORRECTABLE, type CounterChanges, countCorrection, countRequest, emptyCounters } from './counters.js'
-import type { Costs, CountedRequest } from './request-types.js'
 import { RollupCells, SUMS, type SumName } from './rollup-cells.js'
 import { limitedLatency, limitedTokens } from './sum-limits.js'
 import { isInconsistent } from './token-parts.js'

@@ -1,4 +1,4 @@
-import type { Costs } from './request-types.js'
+import type { Costs } from '../request-types.js'
 import { MAX_COST } from './sum-limits.js'
 
 const BILLION = 1_000_000_000

@@ -1,5 +1,5 @@
+import type { StoredRequest } from '../request-types.js'
 import type { PlacedPrice, PlacedRate, PriceBook, TimeRange } from './price-book.js'
-import type { StoredRequest } from './request-types.js'
 import { isSameCost, loggedFigures, rowCost } from './row-cost.js'
 
 /** A stored request whose cost a price or a rate has changed. */

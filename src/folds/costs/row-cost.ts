@@ -1,4 +1,4 @@
-import type { Place } from '../events/placed.js'
+import type { Place } from '../../events/placed.js'
 import { type Ratio, ratioOf, roundedToBillionths } from './decimal.js'
 import type { Price, PriceBook, PricedRequest, Rate } from './price-book.js'
 

@@ -1,5 +1,5 @@
+import type { CountedRequest } from '../request-types.js'
 import type { CostParts, SplitCosts } from './cost-parts.js'
-import type { CountedRequest } from './request-types.js'
 import { limitedLatency, limitedTokens } from './sum-limits.js'
 
 const CORRECTABLE_NUMBERS = [

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import type { PriceSet } from '../../src/events/event-types.js'
-import { type PlacedPrice, type PlacedRate, PriceBook } from '../../src/folds/price-book.js'
-import { type CostFacts, type Figures, rowCost } from '../../src/folds/row-cost.js'
+import type { PriceSet } from '../../../src/events/event-types.js'
+import { type PlacedPrice, type PlacedRate, PriceBook } from '../../../src/folds/costs/price-book.js'
+import { type CostFacts, type Figures, rowCost } from '../../../src/folds/costs/row-cost.js'
 
 const NOTHING: Figures = { sats: null, usd: null }
 const NOON = '2026-11-22T12:00:00.000Z'

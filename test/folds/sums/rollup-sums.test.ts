@@ -1,13 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { CORRECTABLE, type CounterChanges } from '../../src/folds/counters.js'
-import type { Costs, CountedRequest } from '../../src/folds/request-types.js'
-import { SUMS, type SumName } from '../../src/folds/rollup-cells.js'
-import { RollupSums } from '../../src/folds/rollups.js'
-import { ALL_SUMS, rowSums, Tally } from '../../src/queries/sums/tally.js'
-import { openDatabase } from '../../src/store/sqlite/connection/database.js'
-import { temporaryPath } from '../store/sqlite/support.js'
-import { putEmptyDatabase } from '../support/empty-database.js'
+import type { Costs, CountedRequest } from '../../../src/folds/request-types.js'
+import { CORRECTABLE, type CounterChanges } from '../../../src/folds/sums/counters.js'
+import { SUMS, type SumName } from '../../../src/folds/sums/rollup-cells.js'
+import { RollupSums } from '../../../src/folds/sums/rollups.js'
+import { ALL_SUMS, rowSums, Tally } from '../../../src/queries/sums/tally.js'
+import { openDatabase } from '../../../src/store/sqlite/connection/database.js'
+import { temporaryPath } from '../../store/sqlite/support.js'
+import { putEmptyDatabase } from '../../support/empty-database.js'
 
 type Counted = CountedRequest & Costs
 

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { emptyChanges } from '../../src/folds/changes.js'
-import { fold } from '../../src/folds/requests.js'
-import { SUMS, type SumName } from '../../src/folds/rollup-cells.js'
-import { type SumChanges, Sums } from '../../src/folds/sums.js'
-import { candidates, ended, frozen, known, logged, SEGMENT, stored } from './given.js'
+import { emptyChanges } from '../../../src/folds/changes.js'
+import { fold } from '../../../src/folds/requests.js'
+import { SUMS, type SumName } from '../../../src/folds/sums/rollup-cells.js'
+import { type SumChanges, Sums } from '../../../src/folds/sums/sums.js'
+import { candidates, ended, frozen, known, logged, SEGMENT, stored } from '../given.js'
 
 /** The sums of the only hour and dimension that changed. */
 function onlySums({ rollups }: SumChanges): Record<SumName, number> {
