@@ -46,7 +46,7 @@ export function addPricesSet(prices: ProgramCommand): void {
       wholeNumberBetween(0, Number.MAX_SAFE_INTEGER),
     )
     .option('--source <text>', 'where the price is from, for people', 'prices set')
-    .exclusiveOption('--withdraw', 'end the price instead: from then on the model has no price of this key', [
+    .exclusiveOption('--withdraw', 'end the price instead: from then on none is in force', [
       'perRequest',
       ...PRICE_PARTS.map((part) => camelCase(part)),
     ])
