@@ -160,7 +160,7 @@ test('prices unpriced lists models with tokens and without a cost, most tokens f
   expect(page.stdout).toMatch(/^1 request without a cost that no price would change: tokens aren't known$/m)
 })
 
-describe('prices import csv', () => {
+describe('prices import --from csv', () => {
   const CSV = `provider,model,currency,valid_from,input,output
 openai,gpt-4o,usd,${FROM},2.5,10
 ,llama,sats,,120,480
@@ -176,7 +176,7 @@ openai,gpt-4o,usd,${FROM},2.5,10
         .map((name) => workspace.readSegment(name).toString())
         .join('')
     const before = lines()
-    const shown = await runHere(['prices', 'import', 'csv', file, ...places(workspace)])
+    const shown = await runHere(['prices', 'import', '--from', 'csv', file, ...places(workspace)])
     expect(shown.stdout).toContain(
       `  gpt-4o (openai) from ${FROM} usd: input 5 since ${FROM} (prices set) → usd: input 2.5, output 10\n`,
     )
@@ -307,7 +307,9 @@ test('without the package of genai-prices one sentence says so, and how to insta
 test.each([
   [['prices', 'import'], /expected `litellm FILE`/],
   [['prices', 'import', 'csv'], /expected a file after 'csv'/],
-  [['prices', 'import', 'csv', 'x.csv', '--from', 'genai-prices'], /found both/],
+  [['prices', 'import', 'x.csv', '--from', 'genai-prices'], /genai-prices is a package: expected no file/],
+  [['prices', 'import', 'x.csv'], /expected --from genai-prices, --from litellm FILE or --from csv FILE/],
+  [['prices', 'import', 'csv', 'x.csv', 'y.csv'], /found 'y\.csv' after the file, expected nothing/],
   [['prices', 'import', 'excel', 'x.xls'], /expected `litellm FILE`/],
   [['prices', 'lsit'], /too many arguments/],
   [['reprice'], /--dry-run says what would change/],

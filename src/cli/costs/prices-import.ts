@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { countText } from '../../maintenance/count-text.js'
 import type { PriceImport, PriceSource } from '../../maintenance/prices/import-prices.js'
 import type { PriceChange } from '../../maintenance/prices/price-diff.js'
@@ -6,7 +7,6 @@ import { note } from '../output/standard-error.js'
 import { printAnswer } from '../output/standard-output.js'
 import { visible } from '../output/terminal.js'
 import type { CommonFlags, ProgramCommand } from '../run/command.js'
-import { parsePath } from '../run/options.js'
 import { parseInstant, parseNameOrPair, parsePair } from './price-options.js'
 import { figuresText, keyText } from './price-text.js'
 
@@ -14,7 +14,7 @@ import { figuresText, keyText } from './price-text.js'
 const SHOWN = 20
 
 interface ImportFlags extends CommonFlags {
-  from?: 'genai-prices'
+  from?: PriceSource['from']
   validFrom?: string
   provider?: Record<string, string>
   used?: true
@@ -28,8 +28,10 @@ export function addPricesImport(prices: ProgramCommand): void {
   const command: ProgramCommand = prices
     .command('import')
     .summary('prices from a list, the difference first')
-    .argument('[kind]', 'litellm or csv: the kind of the file; or --from genai-prices')
-    .argument('[file]', "LiteLLM's model_prices_and_context_window.json, or a CSV file", parsePath)
+    .argument(
+      '[file...]',
+      "LiteLLM's model_prices_and_context_window.json, or a CSV file; without --from after the word litellm or csv",
+    )
     .description(
       'Shows what a list of prices would change: new, changed, gone, old against new; with --yes it appends ' +
         'the new and changed ones to the journal. Only exact names are taken. A model of the log that a name of the list ' +
@@ -38,7 +40,11 @@ export function addPricesImport(prices: ProgramCommand): void {
         'anything wrong in it is refused whole.',
     )
     .placeOptions()
-    .choiceOption('--from <list>', 'a list that an installed package has', ['genai-prices'])
+    .choiceOption('--from <list>', 'where the list is from: an installed package, or a file of this kind', [
+      'genai-prices',
+      'litellm',
+      'csv',
+    ])
     .option(
       '--valid-from <time>',
       'since when prices without a date of their own are in force; now without it, so that older requests keep their cost',
@@ -61,27 +67,35 @@ export function addPricesImport(prices: ProgramCommand): void {
     .jsonOption()
     .examples(
       'request-journal prices import --from genai-prices --provider openai --provider anthropic',
-      'request-journal prices import litellm model_prices_and_context_window.json --used --yes',
-      'request-journal prices import csv our-prices.csv --yes',
+      'request-journal prices import --from litellm model_prices_and_context_window.json --used --yes',
+      'request-journal prices import --from csv our-prices.csv --yes',
     )
-    .action(async (kind: string | undefined, file: string | undefined, flags: ImportFlags) => {
+    .action(async (words: string[], flags: ImportFlags) => {
       const refuse = (message: string) => command.error(`error: ${message}`, { exitCode: 2 })
-      await importPrices(sourceOf(kind, file, flags.from, refuse), flags)
+      await importPrices(sourceOf(words, flags.from, refuse), flags)
     })
 }
 
+/** `--from csv FILE`, or `csv FILE` without the option. */
 function sourceOf(
-  kind: string | undefined,
-  file: string | undefined,
-  from: ImportFlags['from'],
+  words: readonly string[],
+  from: string | undefined,
   refuse: (message: string) => never,
 ): PriceSource {
-  if (from !== undefined)
-    return kind === undefined ? { from } : refuse('expected --from or a file, found both')
-  if (kind !== 'litellm' && kind !== 'csv') {
-    return refuse('expected `litellm FILE`, `csv FILE` or --from genai-prices')
+  const [kind, file, ...rest] = from === undefined ? words : [from, ...words]
+  if (file === '') return refuse('expected the path of a file, found an empty text')
+  if (rest.length > 0) return refuse(`found '${rest.join(' ')}' after the file, expected nothing`)
+  switch (kind) {
+    case 'genai-prices':
+      return file === undefined ? { from: kind } : refuse('genai-prices is a package: expected no file')
+    case 'litellm':
+    case 'csv':
+      return file === undefined
+        ? refuse(`expected a file after '${kind}'`)
+        : { from: kind, file: resolve(file) }
+    default:
+      return refuse('expected --from genai-prices, --from litellm FILE or --from csv FILE')
   }
-  return file === undefined ? refuse(`expected a file after '${kind}'`) : { from: kind, file }
 }
 
 async function importPrices(source: PriceSource, flags: ImportFlags): Promise<void> {

@@ -103,9 +103,12 @@ function withoutUnpriced({ unpriced, unpriced_error: failed }: ReconciledAmounts
 function closing(found: Reconciliation, signed: (amount: string) => string): string[] {
   const { largest, over, rows, models, tolerance, currency } = found
   const lines: string[] = []
-  if (over === 0) lines.push(`All ${countText(rows.length, 'row')} are within the tolerance of ${tolerance}.`)
-  else
-    lines.push(`${formatCount(over)} of ${countText(rows.length, 'row')} differ by more than ${tolerance}.`)
+  const all = countText(rows.length, 'row')
+  if (over > 0) {
+    const differ = over === 1 ? 'differs' : 'differ'
+    lines.push(`${formatCount(over)} of ${all} ${differ} by more than ${tolerance}.`)
+  } else if (rows.length === 1) lines.push(`The only row is within the tolerance of ${tolerance}.`)
+  else lines.push(`All ${all} are within the tolerance of ${tolerance}.`)
   if (largest !== null) {
     const what = `${largest.model ?? NO_MODEL} on ${largest.day} differs most, by ${signed(largest.difference)} ${currency}`
     const reasons = largest.reasons.map((reason) => REASONS[reason](found, largest))

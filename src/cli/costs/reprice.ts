@@ -24,7 +24,7 @@ export function addReprice(program: ProgramCommand): void {
     .option('--dry-run', 'only say what it would be')
     .option(
       '--prices <file>',
-      'prices that count as if they had been in force: CSV as for `prices import csv`, or LiteLLM’s (*.json)',
+      'prices that count as if they had been in force: CSV as for `prices import --from csv`, or LiteLLM’s (*.json)',
       parsePath,
     )
     .filterOptions()
