@@ -305,12 +305,12 @@ test('without the package of genai-prices one sentence says so, and how to insta
 })
 
 test.each([
-  [['prices', 'import'], /expected `litellm FILE`/],
+  [['prices', 'import'], /expected --from genai-prices, --from litellm FILE/],
   [['prices', 'import', 'csv'], /expected a file after 'csv'/],
   [['prices', 'import', 'x.csv', '--from', 'genai-prices'], /genai-prices is a package: expected no file/],
   [['prices', 'import', 'x.csv'], /expected --from genai-prices, --from litellm FILE or --from csv FILE/],
   [['prices', 'import', 'csv', 'x.csv', 'y.csv'], /found 'y\.csv' after the file, expected nothing/],
-  [['prices', 'import', 'excel', 'x.xls'], /expected `litellm FILE`/],
+  [['prices', 'import', 'excel', 'x.xls'], /expected --from genai-prices, --from litellm FILE/],
   [['prices', 'lsit'], /too many arguments/],
   [['reprice'], /--dry-run says what would change/],
 ])('%j is wrong use', async (args, message) => {
