@@ -20,6 +20,7 @@ import { cutErrorMessage } from '../../events/value-kinds.js'
 import { JournalWriteError } from '../errors.js'
 import { type Clock, nodeFileSystem } from '../files.js'
 import { type JournalIdentity, readOrCreateIdentity, sharedMode } from '../identity.js'
+import { type Attempt, type AttemptPort, type AttemptStart, OpenAttempt } from './attempt.js'
 import { type JournalPorts, LineWriter } from './line-writer.js'
 import { type JournalOptions, type ResolvedOptions, resolveOptions } from './options.js'
 import { BoundedWarnings, MemberWarnings } from './warnings.js'
@@ -37,6 +38,10 @@ export interface JournalCounters {
    * because their segment was moved, removed, replaced or hidden by a mount before a flush.
    */
   dropped: number
+  /** Attempts of `begin` whose handle was dropped without an end. */
+  abandoned: number
+  /** Answers, seen by the fetch or the proxy of this package, that told no tokens. */
+  usage_missing: number
 }
 
 /**
@@ -60,7 +65,19 @@ export class Journal {
       return redact === null ? maskSecrets(text) : redacted(text, 'error_message', redact)
     },
   }
+  readonly #attempts: AttemptPort = {
+    record: (event) => void this.record(event),
+    refused: (correlationId, message) => this.#warnOfAttempt(correlationId, message),
+    abandoned: (correlationId, message) => {
+      this.#abandoned++
+      this.#warnOfAttempt(correlationId, message)
+    },
+  }
+  readonly #misuses: BoundedWarnings
+  readonly #hints: MemberWarnings
   #invalid = 0
+  #abandoned = 0
+  #usageMissing = 0
 
   /** @internal Use `openJournal`. */
   constructor(options: ResolvedOptions, ports: JournalPorts) {
@@ -73,11 +90,18 @@ export class Journal {
     this.#writer = new LineWriter({ ...options, fileMode: mode }, this.identity.journal_id, ports)
     this.#refusals = new BoundedWarnings(logger)
     this.#members = new MemberWarnings(logger)
+    this.#misuses = new BoundedWarnings(logger)
+    this.#hints = new MemberWarnings(logger)
   }
 
   /** A copy of the counters as they are now. */
   get counters(): JournalCounters {
-    return { ...this.#writer.counters, invalid: this.#invalid }
+    return {
+      ...this.#writer.counters,
+      invalid: this.#invalid,
+      abandoned: this.#abandoned,
+      usage_missing: this.#usageMissing,
+    }
   }
 
   /**
@@ -99,6 +123,27 @@ export class Journal {
       this.#refuse(correlationId, error)
     }
     return correlationId
+  }
+
+  /**
+   * Begins an attempt whose request has just been sent. The handle measures time and writes the
+   * events through `record`, so it never throws and never waits either. One that is dropped without
+   * an end is counted as `abandoned` once it has been garbage collected, with a warning.
+   *
+   * Events have the time at which they are written, as those of `record`, unless `timestamp` is
+   * given: it is that of `request_logged`.
+   */
+  begin(attempt: AttemptStart): Attempt {
+    return new OpenAttempt(this.#attempts, attempt, correlationIdOf(attempt as EventInput))
+  }
+
+  /**
+   * @internal Counts an answer that told no tokens, and warns once for each `source`, the API that
+   *   gave it, with how the client gets them.
+   */
+  usageMissing(source: string, hint: string): void {
+    this.#usageMissing++
+    this.#hints.warn(source, hint)
   }
 
   /**
@@ -216,6 +261,10 @@ export class Journal {
       { correlation_id: correlationId, err: error },
       'Invalid request log event',
     )
+  }
+
+  #warnOfAttempt(correlationId: string, message: string): void {
+    this.#misuses.warn(this.#clock.now(), { correlation_id: correlationId }, message)
   }
 
   #closedError(): JournalWriteError {

@@ -25,6 +25,7 @@ const WRITE_WARNING = 'Failed to write request log to journal'
 const LOST_WARNING = 'Failed to write request log to journal: event lost'
 const INVALID_WARNING = 'Invalid request log event'
 
+const COUNTERS = { abandoned: 0, usage_missing: 0 }
 const always = Number.POSITIVE_INFINITY
 // biome-ignore lint/suspicious/noExplicitAny: what callers without TypeScript pass
 const untyped = (value: unknown) => value as any
@@ -115,7 +116,7 @@ describe('append', () => {
     const error = writeErrorOf(() => journal.append(log('a')))
     expect(error).toMatchObject({ code: 'WRITE_FAILED', path: join(directory, SEGMENT), buffered: 0 })
     expect(error.cause).toMatchObject({ code: 'ENOSPC' })
-    expect(journal.counters).toStrictEqual({ appended: 0, invalid: 0, buffered: 0, dropped: 0 })
+    expect(journal.counters).toStrictEqual({ ...COUNTERS, appended: 0, invalid: 0, buffered: 0, dropped: 0 })
     journal.append(log('b'))
     expect(namesIn(directory)).toStrictEqual(['b'])
   })
@@ -169,7 +170,7 @@ describe('record never throws', () => {
   ])('%s: a warning, counted, and nothing is written', (_, event) => {
     const { journal, directory, logger } = opened()
     const id = journal.record(untyped(event))
-    expect(journal.counters).toStrictEqual({ appended: 0, invalid: 1, buffered: 0, dropped: 0 })
+    expect(journal.counters).toStrictEqual({ ...COUNTERS, appended: 0, invalid: 1, buffered: 0, dropped: 0 })
     expect(logger.logged).toStrictEqual([
       { level: 'warn', fields: { correlation_id: id, err: expect.any(Error) }, message: INVALID_WARNING },
     ])
@@ -261,7 +262,7 @@ describe('the buffer', () => {
     const { journal, directory, logger, faulty, clock } = opened()
     faulty.add({ call: 'writeSync', effect: { error: 'ENOSPC' }, times: always })
     for (const name of ['a', 'b', 'c']) journal.record(log(name))
-    expect(journal.counters).toStrictEqual({ appended: 0, invalid: 0, buffered: 3, dropped: 0 })
+    expect(journal.counters).toStrictEqual({ ...COUNTERS, appended: 0, invalid: 0, buffered: 3, dropped: 0 })
     const full = expect.objectContaining({ code: 'ENOSPC' })
     const waiting = expect.objectContaining({ code: 'BUFFER_NOT_EMPTY', buffered: 2 })
     expect(logger.logged).toStrictEqual([
@@ -275,7 +276,7 @@ describe('the buffer', () => {
     clock.advance(100)
     journal.record(log('e'))
     expect(namesIn(directory)).toStrictEqual(['a', 'b', 'c', 'd', 'e'])
-    expect(journal.counters).toStrictEqual({ appended: 5, invalid: 0, buffered: 0, dropped: 0 })
+    expect(journal.counters).toStrictEqual({ ...COUNTERS, appended: 5, invalid: 0, buffered: 0, dropped: 0 })
   })
 
   test('a disk that refuses is asked ten times a second, not for every event', () => {

@@ -1,0 +1,168 @@
+import type { RequestLog, StreamCompletion } from '../../events/event-types.js'
+
+/** What is known of an attempt when its request is sent. */
+export type AttemptStart = Pick<
+  RequestLog,
+  | 'model'
+  | 'provider'
+  | 'policy'
+  | 'correlation_id'
+  | 'attempt'
+  | 'labels'
+  | 'service_tier'
+  | 'streaming'
+  | 'timestamp'
+>
+
+type Outcome = Omit<
+  StreamCompletion,
+  'type' | 'correlation_id' | 'attempt' | 'timestamp' | 'stream_duration_ms' | 'success'
+>
+
+/** How an attempt ended: tokens and costs as far as they are known. What is left out is unknown. */
+export type AttemptOutcome = Partial<Omit<Outcome, 'error_status' | 'error_message'>>
+
+/** How an attempt failed. A stream that broke off may have told tokens before. */
+export type AttemptFailure = Partial<Outcome>
+
+/**
+ * One attempt at one request, from the moment it was sent. It measures time and writes the events.
+ * Each method does its work once; a later call is a warning and does nothing. None of them throws
+ * or waits.
+ */
+export interface Attempt {
+  /** Joins what is logged of the request: give it to `begin` for the next attempt. */
+  readonly correlation_id: string
+  /**
+   * A stream has begun: writes `request_logged` with the time to its first byte, so that it can be
+   * seen while it runs. Not for an answer that comes as a whole.
+   */
+  firstByte(): void
+  /** The attempt succeeded: writes `request_logged`, or `stream_completed` after `firstByte`. */
+  complete(outcome?: AttemptOutcome): void
+  /** The attempt failed: writes `request_logged`, or `stream_completed` after `firstByte`. */
+  fail(outcome?: AttemptFailure): void
+}
+
+/** What a handle needs of its journal. */
+export interface AttemptPort {
+  record(event: RequestLog | StreamCompletion): void
+  /** Warns, at a bounded rate, of a call that came too late. */
+  refused(correlationId: string, message: string): void
+  /** Counts and warns of a handle that was dropped without an end. */
+  abandoned(correlationId: string, message: string): void
+}
+
+interface Held {
+  port: AttemptPort
+  correlationId: string
+  /** Shared with the handle, which is gone when this is read. */
+  progress: { hasBegun: boolean }
+}
+
+/** Finds the handles that were dropped. It refers to their journals, not to them. */
+const dropped = new FinalizationRegistry<Held>(({ port, correlationId, progress }) => {
+  const state = progress.hasBegun ? 'Its stream stays without an end' : 'It is not logged'
+  port.abandoned(correlationId, `An attempt was dropped without complete() or fail(). ${state}`)
+})
+
+/**
+ * The handle of one attempt.
+ *
+ * Times are monotonic, in milliseconds. A `start` or an outcome that breaks the schema, or whose
+ * getters throw, goes to `record` as it is, which refuses it as it does any other invalid event.
+ */
+export class OpenAttempt implements Attempt {
+  readonly correlation_id: string
+  readonly #port: AttemptPort
+  readonly #start: Partial<AttemptStart>
+  /** A `start` that can't be read, which `record` refuses with the reason. */
+  readonly #unreadable: AttemptStart | null = null
+  readonly #startedAt = performance.now()
+  readonly #progress = { hasBegun: false }
+  #firstByteAt = 0
+  #ending: 'complete' | 'fail' | null = null
+
+  constructor(port: AttemptPort, start: AttemptStart, correlationId: string) {
+    this.#port = port
+    this.correlation_id = correlationId
+    try {
+      // The caller may change or reuse the object.
+      this.#start = { ...start }
+    } catch {
+      this.#start = {}
+      this.#unreadable = start
+    }
+    dropped.register(this, { port, correlationId, progress: this.#progress }, this)
+  }
+
+  firstByte(): void {
+    if (this.#isRefused('firstByte')) return
+    this.#begin()
+  }
+
+  complete(outcome: AttemptOutcome = {}): void {
+    if (this.#isRefused('complete')) return
+    // An empty stream needs both events: its row would look open for an hour.
+    if (!this.#progress.hasBegun && this.#start.streaming === true) this.#begin()
+    this.#end('complete', outcome)
+  }
+
+  fail(outcome: AttemptFailure = {}): void {
+    if (this.#isRefused('fail')) return
+    this.#end('fail', outcome)
+  }
+
+  #isRefused(method: 'firstByte' | 'complete' | 'fail'): boolean {
+    const earlier = this.#ending ?? (method === 'firstByte' && this.#progress.hasBegun ? 'firstByte' : null)
+    if (earlier === null) return false
+    this.#port.refused(this.correlation_id, `${method}() of an attempt after ${earlier}() does nothing`)
+    return true
+  }
+
+  #begin(): void {
+    this.#progress.hasBegun = true
+    this.#firstByteAt = performance.now()
+    const latency_ms = this.#firstByteAt - this.#startedAt
+    this.#record(this.#start, { type: 'request_logged', streaming: true, latency_ms, success: true })
+  }
+
+  #end(ending: 'complete' | 'fail', outcome: AttemptFailure): void {
+    this.#ending = ending
+    dropped.unregister(this)
+    const now = performance.now()
+    const success = ending === 'complete'
+    if (!this.#progress.hasBegun) {
+      const latency_ms = now - this.#startedAt
+      this.#record(this.#start, outcome, { type: 'request_logged', latency_ms, success })
+      return
+    }
+    const { attempt, service_tier } = this.#start
+    const stream_duration_ms = now - this.#firstByteAt
+    // The completion overwrites the tier that the request was logged with, also with null.
+    const type = 'stream_completed'
+    this.#record({ service_tier }, outcome, { type, attempt, stream_duration_ms, success })
+  }
+
+  /** Later parts win, except that what they leave out doesn't. */
+  #record(...parts: object[]): void {
+    if (this.#unreadable !== null) {
+      this.#port.record(this.#unreadable as RequestLog)
+      return
+    }
+    const event: Record<string, unknown> = {}
+    for (const part of parts) {
+      try {
+        if (typeof part !== 'object') throw new TypeError('not an object')
+        for (const [name, value] of Object.entries(part)) if (value !== undefined) event[name] = value
+      } catch {
+        // `record` meets the same fault, and says so.
+        this.#port.record(part as RequestLog)
+        return
+      }
+    }
+    // An id that was given goes on as it was given, so that an invalid one is refused.
+    const { correlation_id = this.correlation_id } = this.#start
+    this.#port.record({ ...event, correlation_id } as unknown as RequestLog)
+  }
+}
