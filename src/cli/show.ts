@@ -1,7 +1,8 @@
 import { InvalidArgumentError } from 'commander'
+import type { CostPart, PriceOfRequest, RateOfRequest, Unpriced } from '../queries/costs/cost-origin.js'
 import type { JournalPlace } from '../queries/rows/full-row.js'
 import type { JournalLine } from '../queries/rows/journal-line.js'
-import type { PriceOfRequest, RequestDetail } from '../queries/rows/request-detail.js'
+import type { RequestDetail } from '../queries/rows/request-detail.js'
 import { formatCount, formatMs, formatSats, formatTime, UNKNOWN } from './output/format.js'
 import { outcome } from './output/request-table.js'
 import { printAnswer } from './output/standard-output.js'
@@ -108,17 +109,33 @@ function tokenText(tokens: RequestDetail['tokens']): string {
 }
 
 /** The cost in dollars, and how the costs came about. */
-function costFields({ cost, provider_cost_usd, cost_source, price }: RequestDetail): Field[] {
+function costFields(detail: RequestDetail): Field[] {
+  const { cost, provider_cost_usd, cost_source, price, exchange_rate } = detail
   const isInDollars = cost.usd !== null || provider_cost_usd !== null
   const dollars = `${dollarText(cost.usd)}; by the provider ${dollarText(provider_cost_usd)}`
   return [
     ...(isInDollars ? [['cost', dollars] as Field] : []),
-    ...field('cost is', cost_source === null || cost_source === 'logged' ? null : SOURCES[cost_source]),
+    ...field('cost is', cost_source === null ? null : SOURCES[cost_source]),
+    ...(price === null ? [] : productFields(price, detail.cost_parts ?? [])),
     ...field('price', price === null ? null : priceText(price)),
+    ...field('rate', exchange_rate === null ? null : rateText(exchange_rate)),
+    ...field('unpriced', detail.unpriced === null ? null : unpricedText(detail.unpriced)),
   ]
 }
 
-const SOURCES = { provider: 'the provider’s figure', price_book: 'usage times the price in force' }
+const SOURCES = {
+  logged: 'the figure that was logged',
+  provider: 'the provider’s figure',
+  price_book: 'usage times the price in force',
+}
+
+/** `600 × 2 a million = 0.0012 usd` for each part that has tokens, and the price of a request. */
+function productFields({ currency, per_request }: PriceOfRequest, parts: readonly CostPart[]): Field[] {
+  const ofTokens = parts.map(({ part, tokens, per_million, cost }): Field => {
+    return [`  ${part}`, `${formatCount(tokens)} × ${per_million} a million = ${cost} ${currency}`]
+  })
+  return [...ofTokens, ...field('  per request', per_request === null ? null : `${per_request} ${currency}`)]
+}
 
 function dollarText(usd: number | null): string {
   return usd === null ? UNKNOWN : `$${formatSats(usd)}`
@@ -134,6 +151,21 @@ function priceText({ per_million, per_request, currency, valid_from, ...price }:
     `set at byte ${formatCount(price.byte_offset)} of ${price.segment}`,
     ...(price.source === null ? [] : [`from ${price.source}`]),
   ].join(', ')
+}
+
+/** `67000.5 usd for a bitcoin, observed at 2026-11-22 09:00:00 UTC, told at byte 70 of …` */
+function rateText({ usd_per_btc, observed_at, segment, byte_offset, source }: RateOfRequest): string {
+  return [
+    `${usd_per_btc} usd for a bitcoin`,
+    `observed at ${formatTime(observed_at)} UTC`,
+    `told at byte ${formatCount(byte_offset)} of ${segment}`,
+    ...(source === null ? [] : [`from ${source}`]),
+  ].join(', ')
+}
+
+/** `in usd: No exchange rate was observed …; this helps: request-journal rates set …` */
+function unpricedText({ currency, text, command }: Unpriced): string {
+  return `${currency === 'both' ? '' : `in ${currency}: `}${text}${command === null ? '' : ` This helps: ${command}`}`
 }
 
 function lineOf(what: string, place: JournalPlace | null, line: JournalLine): string[] {

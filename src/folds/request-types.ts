@@ -1,6 +1,7 @@
 import type { RequestLogged } from '../events/event-types.js'
 import type { Place } from '../events/placed.js'
-import type { CostFacts, RowCost, Usage } from './costs/row-cost.js'
+import type { CostFacts, RowCost } from './costs/row-cost.js'
+import type { Usage } from './costs/usage-cost.js'
 
 /** The costs of a request that count, wherever they are from. Null: unknown. */
 export type Costs = Pick<RowCost, 'cost_sats' | 'cost_usd'>

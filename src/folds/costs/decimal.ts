@@ -17,6 +17,13 @@ export function scaledDecimal(text: string, decimals: number): bigint {
   return BigInt(whole + fraction.padEnd(decimals, '0'))
 }
 
+/** Writes an integer of a smallest unit as a decimal text, which {@link scaledDecimal} reads. */
+export function decimalText(scaled: bigint, decimals: number): string {
+  const digits = String(scaled).padStart(decimals + 1, '0')
+  const fraction = digits.slice(-decimals).replace(/0+$/, '')
+  return digits.slice(0, -decimals) + (fraction === '' ? '' : `.${fraction}`)
+}
+
 /** The exact value of a finite number's shortest decimal text, as JSON has it. */
 export function ratioOf(number: number): Ratio {
   const [decimal = '', exponent = '0'] = String(number).split('e')

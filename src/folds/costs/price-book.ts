@@ -64,7 +64,7 @@ interface Entry {
 }
 
 /** The service tiers that a price without one is for, beside none at all. */
-const USUAL_TIERS: ReadonlySet<string> = new Set(['default', 'standard', 'auto', 'on_demand'])
+export const USUAL_TIERS: ReadonlySet<string> = new Set(['default', 'standard', 'auto', 'on_demand'])
 
 /** How long after it was observed a rate counts. */
 export const MAX_RATE_AGE_MS = 24 * 3_600_000
@@ -97,6 +97,11 @@ export class PriceBook {
     const { observed_at } = rate.event
     const ofSameTime = sameTime(this.#rates, observed_at, observedAt)
     return ofSameTime.some((known) => identityOf(placed(known)) === identity)
+  }
+
+  /** Whether there are prices of this model, in force or not. */
+  hasModel(model: string): boolean {
+    return this.#models.has(model)
   }
 
   /** Returns a book that has these too. It mustn't have any of them yet. */
@@ -293,7 +298,8 @@ function reach<T extends { place: Place }>(
   return { from, until: next === undefined ? AFTER_ALL_TIMES : timeOf(next) }
 }
 
-function priceOf({ event, segmentId, byteOffset }: PlacedPrice): Price {
+/** The price that an event sets. */
+export function priceOf({ event, segmentId, byteOffset }: PlacedPrice): Price {
   const perToken: Partial<Record<PricePart, bigint>> = {}
   for (const part of PRICE_PARTS) {
     const price = event.per_million?.[part]

@@ -1,6 +1,7 @@
 import type { Place } from '../../events/placed.js'
 import { type Ratio, ratioOf, roundedToBillionths } from './decimal.js'
-import type { Price, PriceBook, PricedRequest, Rate } from './price-book.js'
+import type { PriceBook, PricedRequest, Rate } from './price-book.js'
+import { type Usage, usageCost } from './usage-cost.js'
 
 /** What a row's cost is: the values of its columns. */
 export interface RowCost {
@@ -25,20 +26,6 @@ export type Currency = 'sats' | 'usd'
 export interface Figures {
   sats: number | null
   usd: number | null
-}
-
-/** The tokens of a request by which prices are multiplied, as events give them. */
-export interface Usage {
-  success: boolean
-  input_tokens: number | null
-  output_tokens: number | null
-  cache_read_input_tokens?: number | null
-  cache_creation_input_tokens?: number | null
-  cache_creation_1h_input_tokens?: number | null
-  audio_input_tokens?: number | null
-  image_input_tokens?: number | null
-  reasoning_output_tokens?: number | null
-  audio_output_tokens?: number | null
 }
 
 /** Everything that a request's cost depends on, beside the price book. */
@@ -145,48 +132,4 @@ function converted(from: Currency, { numerator, denominator }: Ratio, { usdPerBt
   return from === 'sats'
     ? roundedToBillionths({ numerator: numerator * usdPerBtc, denominator: denominator * RATE_UNITS })
     : roundedToBillionths({ numerator: numerator * RATE_UNITS, denominator: denominator * usdPerBtc })
-}
-
-/**
- * Multiplies usage by a price. Each token costs what its part costs, and a part without a price of
- * its own what its whole costs.
- *
- * @returns in millionths of millionths of the currency's unit; null if a number of tokens that is
- *   priced is unknown, or if the parts are more than their whole.
- */
-export function usageCost({ perToken, perRequest }: Price, usage: Usage): bigint | null {
-  const { success, input_tokens, output_tokens } = usage
-  // Nobody says that a failure without usage was billed.
-  if (!success && input_tokens === null && output_tokens === null) return null
-  const oneHour = usage.cache_creation_1h_input_tokens ?? 0
-  const creation = usage.cache_creation_input_tokens ?? oneHour
-  if (oneHour > creation) return null
-  const input = wholeCost(input_tokens, perToken.input, [
-    [usage.cache_read_input_tokens, perToken.cache_read_input],
-    [creation - oneHour, perToken.cache_creation_input],
-    [oneHour, perToken.cache_creation_1h_input ?? perToken.cache_creation_input],
-    [usage.audio_input_tokens, perToken.audio_input],
-    [usage.image_input_tokens, perToken.image_input],
-  ])
-  const output = wholeCost(output_tokens, perToken.output, [
-    [usage.reasoning_output_tokens, perToken.reasoning_output],
-    [usage.audio_output_tokens, perToken.audio_output],
-  ])
-  return input === null || output === null ? null : perRequest + input + output
-}
-
-type Part = readonly [tokens: number | null | undefined, price: bigint | undefined]
-
-/** The cost of all tokens of a kind, of which parts have prices of their own. */
-function wholeCost(tokens: number | null, price: bigint | undefined, parts: readonly Part[]): bigint | null {
-  if (price === undefined && parts.every(([, ofPart]) => ofPart === undefined)) return 0n
-  if (tokens === null) return null
-  let rest = tokens
-  let cost = 0n
-  for (const [count, ofPart] of parts) {
-    if (ofPart === undefined) continue
-    rest -= count ?? 0
-    cost += BigInt(count ?? 0) * ofPart
-  }
-  return rest < 0 ? null : cost + BigInt(rest) * (price ?? 0n)
 }

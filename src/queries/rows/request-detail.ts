@@ -1,16 +1,15 @@
-import type { PricePart, PriceSet } from '../../events/event-types.js'
-import type { Place } from '../../events/placed.js'
+import type { PricePart } from '../../events/event-types.js'
 import type { CostSource, Currency } from '../../folds/costs/row-cost.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
-import { readPrices } from '../../store/sqlite/price-rows.js'
 import { detailsOf } from '../../store/sqlite/stored-row.js'
+import { type CostOrigin, costOrigin } from '../costs/cost-origin.js'
 import { checkedFilter, rowCondition } from '../window/filter.js'
 import { FULL_COLUMNS, type FullRow, type JournalPlace, journalPlace } from './full-row.js'
 import { type JournalLine, missing, readJournalLine } from './journal-line.js'
 import { type DetailedEntry, detailedEntry } from './request-entry.js'
 
 /** The body of `GET /v1/requests/:id`: the whole row, and its lines. */
-export interface RequestDetail extends DetailedEntry {
+export interface RequestDetail extends DetailedEntry, CostOrigin {
   /** The model that the provider says answered. */
   response_model: string | null
   /** What the provider billed by. */
@@ -26,8 +25,6 @@ export interface RequestDetail extends DetailedEntry {
    * Null: the source has both, or there are no costs.
    */
   cost_currency: Currency | null
-  /** The price that the costs were computed with; null: they weren't. */
-  price: PriceOfRequest | null
   /** Null: the row isn't from the journal. */
   place: JournalPlace | null
   /** The place of the stream_completed that changed the row last; null: none has. */
@@ -38,9 +35,6 @@ export interface RequestDetail extends DetailedEntry {
 }
 
 type TokenPart = Exclude<PricePart, 'input' | 'output'>
-
-/** The event that set a price, and where it stands. */
-export interface PriceOfRequest extends Omit<PriceSet, 'type'>, JournalPlace {}
 
 export interface GetRequestOptions {
   /** The journal's directory. @default the lines aren't read */
@@ -126,18 +120,10 @@ async function detailOf(
     provider_cost_usd: row.provider_cost_usd,
     cost_source: row.cost_source,
     cost_currency: row.cost_currency,
-    price: details.price === null ? null : priceAt(database, details.price),
+    ...costOrigin(database, row),
     place,
     completed_place: completedPlace,
     line: await lineAt(place),
     completed_line: completedPlace === null ? null : await lineAt(completedPlace),
   }
-}
-
-function priceAt(database: Database, { segmentId, byteOffset }: Place): PriceOfRequest | null {
-  const [price] = readPrices(database, 'segment_id = ? AND byte_offset = ?', segmentId, byteOffset).prices
-  const place = journalPlace(segmentId, byteOffset)
-  if (price === undefined || place === null) return null
-  const { type: _, ...event } = price.event
-  return { ...event, ...place }
 }

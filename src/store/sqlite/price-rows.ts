@@ -56,6 +56,19 @@ export function readPrices(database: Database, condition = 'TRUE', ...values: Ro
   }
 }
 
+/**
+ * Reads what the cost of one request may be computed by: all prices of these models, and the newest
+ * exchange rate up to a timestamp.
+ */
+export function readBookOf(database: Database, models: readonly string[], timestamp: string): PriceBook {
+  const ofModels = `SELECT * FROM prices WHERE model IN (SELECT value FROM json_each(?))`
+  const newest = `SELECT * FROM exchange_rates WHERE observed_at <= ?
+    ORDER BY observed_at DESC, segment_id DESC, byte_offset DESC LIMIT 1`
+  const prices = database.prepare<[string], PriceRow>(ofModels).all(JSON.stringify(models))
+  const rates = database.prepare<[string], RateRow>(newest).all(timestamp)
+  return PriceBook.EMPTY.with(prices.map(placedPrice), rates.map(placedRate))
+}
+
 /** Reads everything that costs are computed by. */
 export function readPriceBook(database: Database): PriceBook {
   const { prices, rates } = readPrices(database)

@@ -176,6 +176,35 @@ const Price = Type.Object(
   { description: 'The price that the costs were computed with, and where its event stands.' },
 )
 
+const CostPart = Type.Object(
+  { part: Type.String(), tokens: Type.Integer(), per_million: decimal, cost: decimal },
+  { description: 'Tokens that are priced alike; those without a price of their own count for the whole.' },
+)
+
+const Rate = Type.Object(
+  {
+    observed_at: time,
+    usd_per_btc: decimal,
+    source: Nullable(Type.String()),
+    segment: Type.String(),
+    byte_offset: Type.Integer(),
+  },
+  { description: 'The exchange rate that one cost follows from the other by, and where its event stands.' },
+)
+
+const Unpriced = Type.Object(
+  {
+    currency: Type.String({ description: 'sats, usd or both' }),
+    reason: Type.String({
+      description:
+        'no_price, no_rate, unknown_tokens, inconsistent_tokens, failed_without_usage or to_be_repriced',
+    }),
+    text: Type.String({ description: 'The reason as a sentence.' }),
+    command: Nullable(Type.String({ description: 'The command that helps.' })),
+  },
+  { description: 'Why a cost is unknown.' },
+)
+
 export const RequestAnswer = Type.Object({
   ...ENTRY,
   ...DETAILS,
@@ -197,6 +226,9 @@ export const RequestAnswer = Type.Object({
   cost_source: Nullable(Type.String({ description: 'logged, provider or price_book' })),
   cost_currency: Nullable(Type.String({ description: 'The currency of the source’s figure; null: both.' })),
   price: Nullable(Price),
+  cost_parts: Nullable(Type.Array(CostPart)),
+  exchange_rate: Nullable(Rate),
+  unpriced: Nullable(Unpriced),
   place: Place,
   completed_place: Place,
   line: Line,
