@@ -1,0 +1,63 @@
+import { amount, object } from './findings.js'
+import type { Told, ToldObject, Wanted } from './json-scanner.js'
+import type { Answer, Usage } from './observation.js'
+
+/** The members of a `usage` that tell its cost. */
+export const COST_MEMBERS = {
+  // OpenRouter: dollars that were charged. With a key of one's own (BYOK) they are OpenRouter's fee
+  // alone (openrouter.ai/docs, "Usage Accounting"). Routstr has an object here (routstr-core,
+  // upstream/base.py), and so has Perplexity (docs.perplexity.ai, "Chat Completions").
+  cost: { total_msats: true, total_usd: true, total_cost: true },
+  is_byok: true,
+  cost_details: { upstream_inference_cost: true },
+  // xAI: 10^10 ticks are a dollar (docs.x.ai, "Cost Tracking").
+  cost_in_usd_ticks: true,
+  // Routstr: satoshis, rounded down.
+  cost_sats: true,
+} satisfies Wanted
+
+type Costs = Pick<Usage, 'provider_cost_usd' | 'provider_cost_sats'>
+
+const TICKS_PER_USD = 1e10
+
+export function readCosts(usage: ToldObject): Costs {
+  const cost = object(usage['cost'])
+  const ticks = amount(usage['cost_in_usd_ticks'])
+  return {
+    provider_cost_usd:
+      chargedUsd(usage) ??
+      amount(cost['total_usd']) ??
+      amount(cost['total_cost']) ??
+      (ticks === null ? null : ticks / TICKS_PER_USD),
+    provider_cost_sats: satsOf(cost['total_msats']) ?? amount(usage['cost_sats']),
+  }
+}
+
+function chargedUsd(usage: ToldObject): number | null {
+  const charged = amount(usage['cost'])
+  if (charged === null || usage['is_byok'] !== true) return charged
+  // Without the upstream's cost, the fee alone would pass for the whole.
+  const upstream = amount(object(usage['cost_details'])['upstream_inference_cost'])
+  return upstream === null ? null : charged + upstream
+}
+
+/**
+ * The costs that an answer's head tells: arbstr's `x-arbstr-cost-sats` (arbstr, proxy/handlers.rs) and
+ * routstr's `x-routstr-cost-msats` and `-usd` (routstr-core, upstream/base.py).
+ */
+export function readCostHeaders(header: Answer['header']): Costs {
+  const number = (name: string) => numberOf(header(name))
+  return {
+    provider_cost_usd: amount(number('x-routstr-cost-usd')),
+    provider_cost_sats: satsOf(number('x-routstr-cost-msats')) ?? amount(number('x-arbstr-cost-sats')),
+  }
+}
+
+function satsOf(msats: Told | undefined): number | null {
+  const told = amount(msats)
+  return told === null ? null : told / 1000
+}
+
+function numberOf(value: string | null): number | null {
+  return value !== null && /^[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$/.test(value.trim()) ? Number(value) : null
+}

@@ -1,0 +1,72 @@
+import type { Told, ToldObject, WantedNode } from './json-scanner.js'
+import { type Observation, USAGE_FIELDS, type Usage } from './observation.js'
+
+/** What one API says: the members that may be read of its answers, and what they mean. */
+export interface Api {
+  /** The allow-list. */
+  wanted: WantedNode
+  /**
+   * @returns a function that reads one document: an answer's body, the data of an event, or an
+   *   element of an array. It changes what was found so far.
+   */
+  reader(found: Findings): (document: ToldObject) => void
+}
+
+/** What an answer has told so far. */
+export interface Findings extends Omit<Observation, 'outcome'> {
+  /** The error that the answer told. */
+  error: { status: number | null; message: string } | null
+  /** Whether the end of a stream was seen. */
+  isEnded: boolean
+}
+
+export function noFindings(): Findings {
+  return {
+    usage: null,
+    response_model: null,
+    service_tier: null,
+    response_id: null,
+    error: null,
+    isEnded: false,
+  }
+}
+
+/** @returns null if nothing was told: a usage of nulls alone isn't one. */
+export function usageOf(told: Partial<Usage>): Usage | null {
+  const usage = Object.fromEntries(USAGE_FIELDS.map((field) => [field, told[field] ?? null])) as Usage
+  return USAGE_FIELDS.some((field) => usage[field] !== null) ? usage : null
+}
+
+/** @returns null for anything but a count that JSON readers agree on: it is never guessed. */
+export function count(told: Told | undefined): number | null {
+  return Number.isSafeInteger(told) && (told as number) >= 0 ? (told as number) + 0 : null
+}
+
+/** @returns null for anything but an amount of money that isn't negative. */
+export function amount(told: Told | undefined): number | null {
+  return typeof told === 'number' && Number.isFinite(told) && told >= 0 ? told + 0 : null
+}
+
+/** @returns null for anything but a text that isn't empty. */
+export function text(told: Told | undefined): string | null {
+  return typeof told === 'string' && told !== '' ? told : null
+}
+
+/** @returns an object without members for anything else */
+export function object(told: Told | undefined): ToldObject {
+  return typeof told === 'object' && told !== null && !Array.isArray(told) ? told : NOTHING
+}
+
+/** @returns no elements for anything but an array */
+export function objects(told: Told | undefined): ToldObject[] {
+  return Array.isArray(told) ? told.map(object) : []
+}
+
+const NOTHING: ToldObject = Object.freeze({})
+
+/** The sum of parts that exclude each other. Null: the first of them, the main one, wasn't told. */
+export function sum(main: number | null, ...parts: (number | null)[]): number | null {
+  if (main === null) return null
+  const total = parts.reduce<number>((total, part) => total + (part ?? 0), main)
+  return count(total)
+}

@@ -1,0 +1,392 @@
+/**
+ * The members of a JSON value that are wanted: the scalar itself (`true`), members of an object by
+ * name, or the elements of an array. A scalar is taken wherever one stands, so that null and texts
+ * can stand where an object is wanted. Everything else is skipped.
+ */
+export type Wanted = true | { readonly [member: string]: Wanted } | readonly [Wanted]
+
+/** A wanted value as it was found: only members that are wanted, and only those that were there. */
+export type Told = string | number | boolean | null | Told[] | ToldObject
+export type ToldObject = { [member: string]: Told }
+
+/** `Wanted`, prepared for scanning. */
+export interface WantedNode {
+  members: ReadonlyMap<string, WantedNode> | null
+  elements: WantedNode | null
+}
+
+export function wantedNode(wanted: Wanted): WantedNode {
+  if (wanted === true) return { members: null, elements: null }
+  if (isElements(wanted)) return { members: null, elements: wantedNode(wanted[0]) }
+  const members = Object.entries(wanted).map(([name, member]) => [name, wantedNode(member)] as const)
+  return { members: new Map(members), elements: null }
+}
+
+function isElements(wanted: object): wanted is readonly [Wanted] {
+  return Array.isArray(wanted)
+}
+
+/** A longer text is cut, since only names and short messages are wanted. */
+const MAX_TEXT_BYTES = 4096
+/** A longer number or literal isn't valid JSON that anybody writes. */
+const MAX_LITERAL_BYTES = 64
+/** Further elements of an array are skipped. */
+const MAX_ELEMENTS = 64
+
+// States, named by what is expected next, or by what the bytes are within.
+const VALUE = 0
+const FIRST_NAME = 1
+const NAME = 2
+const WITHIN_NAME = 3
+const COLON = 4
+const AFTER_VALUE = 5
+const WITHIN_TEXT = 6
+const WITHIN_LITERAL = 7
+const SKIPPED_TEXT = 8
+const SKIPPED = 9
+const ENDED = 10
+const BROKEN = 11
+
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+const COMMA = 0x2c
+const OPEN_OBJECT = 0x7b
+const CLOSE_OBJECT = 0x7d
+const OPEN_ARRAY = 0x5b
+const CLOSE_ARRAY = 0x5d
+const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf]
+const NO_BYTES = Buffer.alloc(0)
+
+// Classes of bytes within a value that is skipped.
+const OPENS = 1
+const CLOSES = 2
+const QUOTES = 3
+const CLASSES = new Uint8Array(256)
+CLASSES[OPEN_ARRAY] = CLASSES[OPEN_OBJECT] = OPENS
+CLASSES[CLOSE_ARRAY] = CLASSES[CLOSE_OBJECT] = CLOSES
+CLASSES[QUOTE] = QUOTES
+
+/** Whether a byte can stand in a number, or in true, false and null. */
+const LITERAL = new Uint8Array(256)
+for (const byte of Buffer.from('+-.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'))
+  LITERAL[byte] = 1
+
+/** A text at least this long without a quote is searched by the C library's `memchr`. */
+const SHORT_TEXT_BYTES = 32
+
+/**
+ * Scans JSON for a few members, in chunks cut anywhere, without keeping or building the rest. It
+ * holds at most the wanted scalars, each at most 4 KiB, and 64 elements of a wanted array. It checks
+ * no more of the grammar than it needs to find its way, and never throws.
+ *
+ * A document is the whole value. If the value is an array and its elements are wanted, each element
+ * is a document of its own.
+ */
+export class JsonScanner {
+  readonly #root: WantedNode
+  readonly #onDocument: (document: Told) => void
+  #state = VALUE
+  /** The open objects and arrays on the way to a wanted value, outermost first. */
+  #nodes: WantedNode[] = []
+  #targets: (Told[] | ToldObject)[] = []
+  /** The member that each of them is, in the object around it. */
+  #names: string[] = []
+  /** The node of the next value; null: it isn't wanted. */
+  #node: WantedNode | null
+  /** The member of the next value, if the innermost open value is an object. */
+  #name = ''
+  /** Open objects and arrays of a value that is skipped. */
+  #skippedDepth = 0
+  /** Whether the last byte was a backslash within a text, which hides the next one. */
+  #isEscaped = false
+  /** The first bytes of a text or literal that goes on in the next chunk. */
+  #kept: Buffer = NO_BYTES
+  #keptBytes = 0
+  /** Bytes of it that are over the limit, and dropped. */
+  #droppedBytes = 0
+
+  constructor(root: WantedNode, onDocument: (document: Told) => void) {
+    this.#root = root
+    this.#onDocument = onDocument
+    this.#node = root
+  }
+
+  /** Whether the whole value has been read. */
+  get isEnded(): boolean {
+    return this.#state === ENDED
+  }
+
+  /** Whether the bytes aren't JSON. Nothing more is read then. */
+  get isBroken(): boolean {
+    return this.#state === BROKEN
+  }
+
+  /** Begins with the next value. */
+  reset(): void {
+    this.#state = VALUE
+    this.#nodes.length = 0
+    this.#targets.length = 0
+    this.#names.length = 0
+    this.#node = this.#root
+    this.#skippedDepth = 0
+    this.#isEscaped = false
+    this.#keptBytes = 0
+    this.#droppedBytes = 0
+  }
+
+  /** Reads the bytes from `start` to before `end`. */
+  push(bytes: Buffer, start = 0, end = bytes.length): void {
+    let at = start
+    while (at < end) {
+      switch (this.#state) {
+        case SKIPPED:
+          at = this.#skip(bytes, at, end)
+          break
+        case SKIPPED_TEXT:
+          at = this.#closingQuote(bytes, at, end)
+          if (at < end) {
+            at += 1
+            this.#state = this.#skippedDepth > 0 ? SKIPPED : AFTER_VALUE
+          }
+          break
+        case WITHIN_NAME:
+        case WITHIN_TEXT:
+          at = this.#readText(bytes, at, end)
+          break
+        case WITHIN_LITERAL:
+          at = this.#readLiteral(bytes, at, end)
+          break
+        case ENDED:
+        case BROKEN:
+          return
+        default: {
+          const byte = bytes[at] as number
+          if (byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09) at += 1
+          else at = this.#readStructure(byte, at)
+        }
+      }
+    }
+  }
+
+  /** Reads a byte between two tokens, which isn't white space. @returns the next offset */
+  #readStructure(byte: number, at: number): number {
+    switch (this.#state) {
+      case VALUE:
+        return this.#beginValue(byte, at)
+      case FIRST_NAME:
+      case NAME:
+        if (byte === QUOTE) this.#state = WITHIN_NAME
+        else if (byte === CLOSE_OBJECT && this.#state === FIRST_NAME) this.#close(byte)
+        else this.#state = BROKEN
+        break
+      case COLON:
+        this.#state = byte === 0x3a ? VALUE : BROKEN
+        break
+      default:
+        // After a value.
+        if (byte !== COMMA) this.#close(byte)
+        else if (Array.isArray(this.#targets.at(-1))) this.#expectElement()
+        else this.#state = NAME
+    }
+    return at + 1
+  }
+
+  #beginValue(byte: number, at: number): number {
+    const node = this.#node
+    const isRoot = this.#nodes.length === 0
+    if (byte === OPEN_OBJECT && node?.members) {
+      this.#open(node, {})
+      this.#state = FIRST_NAME
+    } else if (byte === OPEN_ARRAY && (isRoot || node?.elements)) {
+      this.#open(isRoot ? { members: null, elements: this.#root } : (node as WantedNode), [])
+      this.#expectElement()
+    } else if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) {
+      this.#skippedDepth = 1
+      this.#state = SKIPPED
+    } else if (byte === QUOTE) {
+      this.#state = node ? WITHIN_TEXT : SKIPPED_TEXT
+    } else if (LITERAL[byte] === 1) {
+      this.#state = WITHIN_LITERAL
+      return at
+    } else if (byte === CLOSE_ARRAY) {
+      this.#close(byte)
+    } else if (!isRoot || !BYTE_ORDER_MARK.includes(byte)) {
+      this.#state = BROKEN
+    }
+    return at + 1
+  }
+
+  #open(node: WantedNode, target: Told[] | ToldObject): void {
+    this.#nodes.push(node)
+    this.#targets.push(target)
+    this.#names.push(this.#name)
+  }
+
+  #expectElement(): void {
+    const elements = (this.#nodes.at(-1) as WantedNode).elements
+    this.#node = (this.#targets.at(-1) as Told[]).length < MAX_ELEMENTS ? elements : null
+    this.#state = VALUE
+  }
+
+  #close(byte: number): void {
+    const target = this.#targets.pop()
+    this.#nodes.pop()
+    this.#name = this.#names.pop() ?? ''
+    if (target === undefined || byte !== (Array.isArray(target) ? CLOSE_ARRAY : CLOSE_OBJECT)) {
+      this.#state = BROKEN
+    } else if (this.#nodes.length === 0 && Array.isArray(target)) {
+      this.#state = ENDED
+    } else {
+      this.#tell(target)
+    }
+  }
+
+  /** Hands a wanted value that has ended to where it belongs. */
+  #tell(value: Told): void {
+    const depth = this.#nodes.length
+    const target = this.#targets[depth - 1]
+    this.#state = target === undefined ? ENDED : AFTER_VALUE
+    if (target === undefined || (depth === 1 && Array.isArray(target))) this.#onDocument(value)
+    else if (Array.isArray(target)) target.push(value)
+    else target[this.#name] = value
+  }
+
+  #readText(bytes: Buffer, at: number, end: number): number {
+    const quote = this.#closingQuote(bytes, at, end)
+    if (quote === end) {
+      this.#keep(bytes, at, end)
+      return end
+    }
+    const text = this.#take(bytes, at, quote)
+    if (this.#state === WITHIN_NAME) {
+      this.#name = text ?? ''
+      this.#node = this.#nodes.at(-1)?.members?.get(this.#name) ?? null
+      this.#state = COLON
+    } else if (text === null) {
+      this.#state = AFTER_VALUE
+    } else {
+      this.#tell(text)
+    }
+    return quote + 1
+  }
+
+  #readLiteral(bytes: Buffer, from: number, end: number): number {
+    let at = from
+    while (at < end && LITERAL[bytes[at] as number] === 1) at++
+    if (at === end) {
+      this.#keep(bytes, from, end)
+      return end
+    }
+    if (this.#node === null) {
+      this.#forget()
+      this.#state = AFTER_VALUE
+      return at
+    }
+    const value = literalValue(this.#take(bytes, from, at) ?? '')
+    if (value === undefined) this.#state = this.#nodes.length === 0 ? BROKEN : AFTER_VALUE
+    else this.#tell(value)
+    return at
+  }
+
+  #skip(bytes: Buffer, from: number, end: number): number {
+    let at = from
+    let depth = this.#skippedDepth
+    while (at < end && depth > 0) {
+      const kind = CLASSES[bytes[at++] as number]
+      if (kind === 0) continue
+      if (kind === OPENS) depth += 1
+      else if (kind === CLOSES) depth -= 1
+      else {
+        at = this.#closingQuote(bytes, at, end) + 1
+        if (at > end) {
+          this.#state = SKIPPED_TEXT
+          at = end
+          break
+        }
+      }
+    }
+    this.#skippedDepth = depth
+    if (depth === 0) this.#state = AFTER_VALUE
+    return at
+  }
+
+  /**
+   * Finds the quote that ends a text, from an offset within it.
+   *
+   * @returns its offset; `end` if the text goes on in the next chunk
+   */
+  #closingQuote(bytes: Buffer, from: number, end: number): number {
+    let at = this.#isEscaped ? from + 1 : from
+    this.#isEscaped = false
+    for (;;) {
+      // A call of `indexOf` costs more than the bytes of a short text.
+      const near = Math.min(end, at + SHORT_TEXT_BYTES)
+      while (at < near) {
+        const byte = bytes[at]
+        if (byte === QUOTE) return at
+        at += byte === BACKSLASH ? 2 : 1
+      }
+      if (at >= end) {
+        this.#isEscaped = at > end
+        return end
+      }
+      const quote = bytes.indexOf(QUOTE, at)
+      const stop = quote === -1 || quote > end ? end : quote
+      let slashes = 0
+      while (stop - slashes > at && bytes[stop - slashes - 1] === BACKSLASH) slashes += 1
+      const isHidden = slashes % 2 === 1
+      if (stop === end) {
+        this.#isEscaped = isHidden
+        return end
+      }
+      if (!isHidden) return stop
+      at = stop + 1
+    }
+  }
+
+  #keep(bytes: Buffer, from: number, to: number): void {
+    if (this.#kept.length === 0) this.#kept = Buffer.allocUnsafe(MAX_TEXT_BYTES)
+    const length = Math.min(to - from, MAX_TEXT_BYTES - this.#keptBytes)
+    this.#kept.set(bytes.subarray(from, from + length), this.#keptBytes)
+    this.#keptBytes += length
+    this.#droppedBytes += to - from - length
+  }
+
+  /** Decodes a text with its last bytes. @returns null if its escapes are broken */
+  #take(bytes: Buffer, from: number, to: number): string | null {
+    if (this.#keptBytes === 0 && to - from <= MAX_TEXT_BYTES)
+      return unescaped(bytes.toString('utf8', from, to))
+    this.#keep(bytes, from, to)
+    const text = this.#kept.toString('utf8', 0, this.#keptBytes)
+    const isCut = this.#droppedBytes > 0
+    this.#forget()
+    return unescaped(text, isCut)
+  }
+
+  #forget(): void {
+    this.#keptBytes = 0
+    this.#droppedBytes = 0
+  }
+}
+
+function unescaped(text: string, isCut = false): string | null {
+  if (!text.includes('\\')) return text
+  // An escape has at most six characters, so one that was cut is gone after five attempts.
+  for (let dropped = 0; dropped <= (isCut ? 5 : 0); dropped++) {
+    try {
+      return JSON.parse(`"${text.slice(0, text.length - dropped)}"`) as string
+    } catch {
+      // The next attempt, or null, is the answer.
+    }
+  }
+  return null
+}
+
+const NUMBER = /^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$/
+
+function literalValue(text: string): number | boolean | null | undefined {
+  if (text === 'null') return null
+  if (text === 'true') return true
+  if (text === 'false') return false
+  return text.length <= MAX_LITERAL_BYTES && NUMBER.test(text) ? Number(text) : undefined
+}
