@@ -2,6 +2,11 @@ import { describe, expect } from 'vitest'
 import { hasBrowser } from './support/browser.js'
 import { projected, recent, test } from './support/dashboard.js'
 
+const price = (perMillion: Record<string, string>) => ({
+  ...{ type: 'price_set' as const, model: 'gpt-4o', provider: null, valid_from: '2025-01-01T00:00:00Z' },
+  ...{ currency: 'usd' as const, per_million: perMillion, source: 'the bill' },
+})
+
 describe.skipIf(!hasBrowser)('the detail of a request', () => {
   test('has every column, the labels, the place and the journal’s own line', async ({
     dashboard,
@@ -26,9 +31,10 @@ describe.skipIf(!hasBrowser)('the detail of a request', () => {
     const detail = page.getByRole('dialog', { name: 'Request 2' })
     await detail.locator('.line').waitFor()
     const facts = (await detail.locator('.facts').allInnerTexts()).join('\n')
-    for (const fact of ['alpha', 'east', 'cheapest', '812', '13.1 sats', 'team\nblue', '–']) {
+    for (const fact of ['alpha', 'east', 'cheapest', '812', 'team\nblue', '–']) {
       expect(facts).toContain(fact)
     }
+    expect(await detail.locator('.cost-totals').innerText()).toMatch(/^13\.1\s?sats/)
     const [segment = ''] = workspace.segments()
     const [first = '', second = ''] = workspace.readSegment(segment).toString().split('\n')
     expect(facts).toContain(segment)
@@ -36,6 +42,60 @@ describe.skipIf(!hasBrowser)('the detail of a request', () => {
     const shown = await detail.locator('.line').innerText()
     expect(JSON.parse(shown)).toEqual(JSON.parse(second))
     expect(shown).toContain('\n  "model": "alpha",\n')
+  })
+
+  test('says how the cost came about: tokens × price, the price, the rate', async ({ dashboard }) => {
+    const { page } = dashboard
+    dashboard.append(
+      price({ input: '2', cache_read_input: '0.5', output: '10' }),
+      {
+        type: 'exchange_rate_observed',
+        observed_at: new Date(Date.now() - 3600_000).toISOString(),
+        usd_per_btc: '100000.5',
+        source: 'the exchange',
+      },
+      recent({ input_tokens: 1000, cache_read_input_tokens: 400, output_tokens: 100 }),
+    )
+    await projected(dashboard, 1)
+    await dashboard.open('?request=1')
+    const cost = page.locator('#detail .cost')
+    await cost.locator('.products').waitFor()
+    const texts = async (cells: string) =>
+      (await cost.locator(cells).allInnerTexts()).map((text) => text.trim())
+    expect(await texts('.cost-totals > span')).toEqual(['0.0024usd', '2.399988sats'])
+    expect(await texts('.products tbody tr')).toEqual([
+      'Input\t600 ×\t2\t= 0.0012',
+      'Cache read\t400 ×\t0.5\t= 0.0002',
+      'Output\t100 ×\t10\t= 0.001',
+    ])
+    const facts = await cost.locator('.facts').innerText()
+    for (const fact of [
+      'gpt-4o, any provider',
+      'Jan 1, 2025 00:00:00 UTC',
+      'the bill',
+      '100,000.5 usd for a bitcoin',
+    ]) {
+      expect(facts).toContain(fact)
+    }
+    expect(await page.locator('#detail .facts').first().innerText()).toContain(
+      '1,000, of which 400 read from a cache',
+    )
+  })
+
+  test('says who told a cost, and why another one is unknown, with the command that helps', async ({
+    dashboard,
+  }) => {
+    const { page } = dashboard
+    dashboard.append(recent({ input_tokens: 5, output_tokens: 5 }), recent({ cost_sats: 13.1 }))
+    await projected(dashboard, 2)
+    const cost = page.locator('#detail .cost')
+    await dashboard.open('?request=1')
+    await cost.getByText('Unknown. Nobody has set a price of gpt-4o.').waitFor()
+    expect(await cost.locator('.command code').innerText()).toMatch(/^request-journal prices set gpt-4o /)
+    expect(await cost.locator('.cost-totals').innerText()).not.toContain('0')
+    await dashboard.open('?request=2')
+    await cost.getByText('Logged by the gateway').waitFor()
+    expect(await cost.innerText()).toContain('Unknown in usd. No exchange rate was observed')
   })
 
   test('has a URL of its own: it can be shared, and back closes it', async ({ dashboard }) => {

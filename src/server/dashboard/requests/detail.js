@@ -1,14 +1,13 @@
 import { ApiError, ask } from '../api/api.js'
 import { button, byId, copyButton, element, setLabel, setTitle } from '../page/dom.js'
-import { formatClock, formatCount, formatDay, formatExactly, formatMs, UNKNOWN } from '../page/format.js'
+import { formatClock, formatDay, formatMs } from '../page/format.js'
 import { zoneName } from '../page/zone.js'
-import { journalLine } from './journal-line.js'
+import { costSection } from './cost-section.js'
+import { facts, known, lineSection, optional, placesOf, tokensIn, tokensOut } from './facts.js'
 
 /**
  * @typedef {import('../../../queries/index.js').RequestDetail} RequestDetail
- * @typedef {import('../../../queries/index.js').JournalLine} JournalLine
- * @typedef {import('../../../queries/index.js').JournalPlace} JournalPlace
- * @typedef {string | Node | null} Fact null: unknown
+ * @typedef {import('./facts.js').Fact} Fact
  */
 
 /** @type {Record<string, string>} */
@@ -103,6 +102,7 @@ export class Detail {
     else this.#showBadge(request.success ? 'succeeded' : 'failed', request.success ? '' : 'is-bad')
     this.#body.replaceChildren(
       facts('', this.#factsOf(request)),
+      costSection(request),
       facts('Labels', Object.entries(request.labels ?? {})),
       facts('Place in the journal', placesOf(request)),
       ...lineSection('Journal line', request.line),
@@ -135,16 +135,16 @@ export class Detail {
       ['Time', `${formatDay(timestamp)} ${formatClock(timestamp)}${timestamp.slice(19, -1)} ${zoneName()}`],
       ...failure,
       ['Model', request.model],
+      ...optional('Answered by', request.response_model),
       ['Provider', this.#named('provider', request.provider ?? null)],
+      ...optional('Service tier', request.service_tier),
       ['Policy', this.#named('policy', request.policy)],
       ['Correlation id', this.#correlation(request.correlation_id)],
       ['Attempt', known(request.attempt, String)],
       ['Streaming', STREAM_STATES[request.state ?? 'finished'] ?? (request.streaming ? 'yes' : 'no')],
       ...speed,
-      ['Tokens in', known(tokens.input, formatCount)],
-      ['Tokens out', known(tokens.output, formatCount)],
-      ['Cost', known(request.cost.sats, (sats) => `${formatExactly(sats)} sats`)],
-      ['Provider’s cost', known(request.provider_cost_sats, (sats) => `${formatExactly(sats)} sats`)],
+      ['Tokens in', tokensIn(tokens)],
+      ['Tokens out', tokensOut(tokens)],
     ]
   }
 
@@ -203,60 +203,6 @@ export class Detail {
     if (this.#isOurEntry) history.back()
     else this.store.update({ request: null }, { replace: true })
   }
-}
-
-/**
- * @param {RequestDetail} request
- * @returns {[string, Fact][]}
- */
-function placesOf({ place, completed_place: completed }) {
-  if (place === null) return [['Segment', 'none: this row is older than the journal']]
-  const rows = /** @type {[string, Fact][]} */ ([
-    ['Segment', element('code', '', place.segment)],
-    ['Byte offset', formatCount(place.byte_offset)],
-  ])
-  if (completed !== null) {
-    rows.push([
-      'Completed by',
-      element('code', '', `${completed.segment} at ${formatCount(completed.byte_offset)}`),
-    ])
-  }
-  return rows
-}
-
-/**
- * @param {string} title
- * @param {[string, Fact][]} rows
- */
-function facts(title, rows) {
-  const list = element('dl', 'facts')
-  for (const [name, fact] of rows) {
-    list.append(element('dt', '', name), element('dd', fact === null ? 'muted' : '', fact ?? UNKNOWN))
-  }
-  if (rows.length === 0) list.append(element('dt', '', 'none'), element('dd'))
-  return element('section', '', ...(title === '' ? [] : [element('h3', '', title)]), list)
-}
-
-/**
- * @param {string} title
- * @param {JournalLine | null} line
- * @returns {HTMLElement[]} empty if there is no such line
- */
-function lineSection(title, line) {
-  if (line === null) return []
-  const heading = element('h3', '', title)
-  if (line.text === null) return [element('section', '', heading, element('p', 'muted', line.reason))]
-  const pre = journalLine(line.text)
-  heading.append(copyButton(pre))
-  return [element('section', '', heading, pre)]
-}
-
-/**
- * @param {number | null} value
- * @param {(value: number) => string} format
- */
-function known(value, format) {
-  return value === null ? null : format(value)
 }
 
 /**

@@ -1,0 +1,156 @@
+import { copyButton, element } from '../page/dom.js'
+import { formatClock, formatCount, formatDay, formatExactly, UNKNOWN } from '../page/format.js'
+import { zoneName } from '../page/zone.js'
+import { factList } from './facts.js'
+
+/**
+ * @typedef {import('../../../queries/index.js').RequestDetail} RequestDetail
+ * @typedef {NonNullable<RequestDetail['price']>} Price
+ * @typedef {NonNullable<RequestDetail['exchange_rate']>} Rate
+ * @typedef {NonNullable<RequestDetail['unpriced']>} Unpriced
+ * @typedef {import('./facts.js').NamedFact} NamedFact
+ */
+
+const SOURCES = {
+  logged: 'Logged by the gateway',
+  provider: 'Reported by the provider',
+  price_book: 'Tokens times the price in force',
+}
+
+/** What the parts of the tokens are called. */
+const PARTS = /** @type {const} */ ({
+  input: 'Input',
+  cache_read_input: 'Cache read',
+  cache_creation_input: 'Cache written',
+  cache_creation_1h_input: 'Cache written, 1 h',
+  audio_input: 'Audio in',
+  image_input: 'Images in',
+  output: 'Output',
+  reasoning_output: 'Reasoning',
+  audio_output: 'Audio out',
+})
+
+/**
+ * Says what a request cost and how that came about: which tokens at which price, since when and
+ * from where, or why it is unknown.
+ *
+ * @param {RequestDetail} request
+ * @returns {HTMLElement}
+ */
+export function costSection(request) {
+  const { cost_source: source, price, exchange_rate: rate, unpriced } = request
+  const how = source === null ? [] : [element('span', 'muted', SOURCES[source])]
+  const section = element('section', 'cost', element('h3', '', 'Cost', ...how))
+  section.append(totals(request))
+  if (unpriced !== null) section.append(reasonOf(unpriced))
+  if (price !== null) section.append(products(request, price))
+  const facts = [...priceFacts(price), ...rateFacts(rate), ...providerFacts(request)]
+  if (facts.length > 0) section.append(factList(facts))
+  return section
+}
+
+/** @param {RequestDetail} request */
+function totals({ cost, cost_currency: currency }) {
+  const amounts = [amount(cost.sats, 'sats'), amount(cost.usd, 'usd')]
+  // The currency of the source's figure comes first; the other one follows from it.
+  if (currency === 'usd' || (cost.sats === null && cost.usd !== null)) amounts.reverse()
+  return element('p', 'cost-totals', ...amounts)
+}
+
+/**
+ * @param {number | null} value
+ * @param {'sats' | 'usd'} currency
+ */
+function amount(value, currency) {
+  const figure = element('b', '', value === null ? UNKNOWN : formatExactly(value))
+  return element('span', value === null ? 'muted' : '', figure, element('span', 'unit', currency))
+}
+
+/** @param {Unpriced} unpriced */
+function reasonOf({ currency, text, command }) {
+  const where = currency === 'both' ? 'Unknown.' : `Unknown in ${currency}.`
+  const reason = element('p', '', element('strong', '', where), ` ${text}`)
+  const box = element('div', currency === 'both' ? 'cost-reason is-warned' : 'cost-reason', reason)
+  if (command !== null) {
+    const code = element('code', '', command)
+    box.append(element('div', 'command', code, copyButton(code, command)))
+  }
+  return box
+}
+
+/**
+ * The table of tokens × price = cost.
+ *
+ * @param {RequestDetail} request
+ * @param {Price} price
+ */
+function products({ cost, cost_parts: parts }, { currency, per_request: perRequest }) {
+  const row = (/** @type {string[]} */ ...cells) =>
+    element('tr', '', ...cells.map((cell, index) => element(index === 0 ? 'th' : 'td', '', cell)))
+  const rows = (parts ?? []).map(({ part, tokens, per_million: perMillion, cost: product }) =>
+    row(PARTS[part], `${formatCount(tokens)} ×`, perMillion, `= ${product}`),
+  )
+  if (perRequest !== null) rows.push(row('Per request', '', '', perRequest))
+  const total = currency === 'usd' ? (cost.usd ?? null) : cost.sats
+  const head = element('thead', '', row('', 'Tokens', `${currency} a million`, currency))
+  const foot = element('tfoot', '', row('In all', '', '', formatExactly(total)))
+  return element('table', 'products', head, element('tbody', '', ...rows), foot)
+}
+
+/**
+ * @param {Price | null} price
+ * @returns {NamedFact[]}
+ */
+function priceFacts(price) {
+  if (price === null) return []
+  const { provider, model, service_tier: tier, min_input_tokens: least, valid_from: since } = price
+  const conditions = [
+    provider ?? 'any provider',
+    ...(tier === null ? [] : [`service tier ${tier}`]),
+    ...(least === null ? [] : [`from ${formatCount(least)} tokens in`]),
+  ]
+  return [
+    ['Price of', `${model}, ${conditions.join(', ')}`],
+    ['In force since', timeText(since)],
+    ['Set by', originOf(price)],
+  ]
+}
+
+/**
+ * @param {Rate | null} rate
+ * @returns {NamedFact[]}
+ */
+function rateFacts(rate) {
+  if (rate === null) return []
+  const { usd_per_btc: usd, observed_at: observed } = rate
+  return [
+    ['Exchange rate', `${formatExactly(Number(usd))} usd for a bitcoin, ${timeText(observed)}`],
+    ['Told by', originOf(rate)],
+  ]
+}
+
+/**
+ * The provider's own figures, if they aren't the costs themselves.
+ *
+ * @param {RequestDetail} request
+ * @returns {NamedFact[]}
+ */
+function providerFacts({ cost_source: source, provider_cost_sats: sats, provider_cost_usd: usd }) {
+  if (source === 'provider' || (sats === null && usd === null)) return []
+  const figures = [
+    ...(sats === null ? [] : [`${formatExactly(sats)} sats`]),
+    ...(usd === null ? [] : [`${formatExactly(usd)} usd`]),
+  ]
+  return [['Provider reported', figures.join(', ')]]
+}
+
+/** @param {Price | Rate} event */
+function originOf({ source, segment, byte_offset: byteOffset }) {
+  const place = element('code', '', `${segment} at ${formatCount(byteOffset)}`)
+  return element('span', '', ...(source === null ? [] : [`${source}, `]), place)
+}
+
+/** @param {string} timestamp canonical */
+function timeText(timestamp) {
+  return `${formatDay(timestamp)} ${formatClock(timestamp)} ${zoneName()}`
+}

@@ -1,0 +1,122 @@
+import { copyButton, element } from '../page/dom.js'
+import { formatCount, UNKNOWN } from '../page/format.js'
+import { journalLine } from './journal-line.js'
+
+/**
+ * @typedef {import('../../../queries/index.js').RequestDetail} RequestDetail
+ * @typedef {import('../../../queries/index.js').JournalLine} JournalLine
+ * @typedef {RequestDetail['tokens']} Tokens
+ * @typedef {string | Node | null} Fact null: unknown
+ * @typedef {[name: string, fact: Fact]} NamedFact
+ */
+
+const INPUT_PARTS = {
+  cache_read_input: 'read from a cache',
+  cache_creation_input: 'written to a cache',
+  cache_creation_1h_input: 'written for an hour',
+  audio_input: 'of audio',
+  image_input: 'of images',
+}
+const OUTPUT_PARTS = { reasoning_output: 'of reasoning', audio_output: 'of audio' }
+
+/**
+ * Where the lines of a request stand in the journal.
+ *
+ * @param {RequestDetail} request
+ * @returns {NamedFact[]}
+ */
+export function placesOf({ place, completed_place: completed }) {
+  if (place === null) return [['Segment', 'none: this row is older than the journal']]
+  const rows = /** @type {NamedFact[]} */ ([
+    ['Segment', element('code', '', place.segment)],
+    ['Byte offset', formatCount(place.byte_offset)],
+  ])
+  if (completed !== null) {
+    rows.push([
+      'Completed by',
+      element('code', '', `${completed.segment} at ${formatCount(completed.byte_offset)}`),
+    ])
+  }
+  return rows
+}
+
+/**
+ * A section with a list of facts.
+ *
+ * @param {string} title empty: none
+ * @param {NamedFact[]} rows
+ */
+export function facts(title, rows) {
+  return element('section', '', ...(title === '' ? [] : [element('h3', '', title)]), factList(rows))
+}
+
+/** @param {NamedFact[]} rows */
+export function factList(rows) {
+  const list = element('dl', 'facts')
+  for (const [name, fact] of rows) {
+    list.append(element('dt', '', name), element('dd', fact === null ? 'muted' : '', fact ?? UNKNOWN))
+  }
+  if (rows.length === 0) list.append(element('dt', '', 'none'), element('dd'))
+  return list
+}
+
+/**
+ * A section with a line of the journal, or the reason why it can't be shown.
+ *
+ * @param {string} title
+ * @param {JournalLine | null} line
+ * @returns {HTMLElement[]} empty if there is no such line
+ */
+export function lineSection(title, line) {
+  if (line === null) return []
+  const heading = element('h3', '', title)
+  if (line.text === null) return [element('section', '', heading, element('p', 'muted', line.reason))]
+  const pre = journalLine(line.text)
+  heading.append(copyButton(pre))
+  return [element('section', '', heading, pre)]
+}
+
+/**
+ * A fact that most requests don't have.
+ *
+ * @param {string} name
+ * @param {string | null} fact
+ * @returns {NamedFact[]}
+ */
+export function optional(name, fact) {
+  return fact === null ? [] : [[name, fact]]
+}
+
+/** @param {Tokens} tokens */
+export function tokensIn(tokens) {
+  return tokenText(tokens.input, tokens, INPUT_PARTS)
+}
+
+/** @param {Tokens} tokens */
+export function tokensOut(tokens) {
+  return tokenText(tokens.output, tokens, OUTPUT_PARTS)
+}
+
+/**
+ * `1,000, of which 400 read from a cache`
+ *
+ * @param {number | null} whole
+ * @param {Tokens} tokens
+ * @param {Partial<Record<keyof Tokens, string>>} parts
+ */
+function tokenText(whole, tokens, parts) {
+  const told = Object.entries(parts).flatMap(([part, words]) => {
+    const count = tokens[/** @type {keyof typeof tokens} */ (part)]
+    return count === null ? [] : [`${formatCount(count)} ${words}`]
+  })
+  if (told.length === 0) return known(whole, formatCount)
+  return `${formatCount(whole)}, of which ${told.join(', ')}`
+}
+
+/**
+ * @param {number | null} value
+ * @param {(value: number) => string} format
+ */
+export function known(value, format) {
+  return value === null ? null : format(value)
+}
