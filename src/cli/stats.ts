@@ -19,7 +19,16 @@ interface StatsFlags extends FilterFlags {
 /** How many groups the page has if there are more than an answer may have. */
 const MAX_GROUPS_OF_PAGE = 100
 
-const GROUPS: readonly string[] = ['model', 'provider', 'policy', 'tier', 'hour', 'day']
+const GROUPS: readonly string[] = [
+  'model',
+  'provider',
+  'policy',
+  'tier',
+  'service_tier',
+  'error_status',
+  'hour',
+  'day',
+]
 
 export function addStats(program: ProgramCommand): void {
   program

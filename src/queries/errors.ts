@@ -8,6 +8,7 @@
  * - `INVALID_RANGE`, `INVALID_GROUP_BY`, `INVALID_SORT`, `INVALID_ORDER`, `INVALID_BUCKET`,
  *   `INVALID_BY`, `INVALID_DIMENSION`: the value isn't one of those that the message lists;
  *   `INVALID_BUCKET` also when an answer would have too many buckets.
+ * - `INVALID_CURRENCY`: it is neither `sats` nor `usd`.
  * - `INVALID_TIMEZONE`: it isn't the name of a zone of the IANA database.
  * - `TOO_MANY_GROUPS`: the answer would have too many groups; `limit` or a filter helps.
  * - `TIMED_OUT`: the `deadline` has passed.
@@ -20,6 +21,7 @@ export const QUERY_ERROR_CODES = [
   'INVALID_UNTIL',
   'INVALID_BEFORE',
   'INVALID_FILTER',
+  'INVALID_CURRENCY',
   'INVALID_RANGE',
   'INVALID_TIMEZONE',
   'INVALID_GROUP_BY',

@@ -104,11 +104,14 @@ export const filter: fc.Arbitrary<RequestFilter> = fc
     errorMessage: optional(fc.constantFrom('TIMED', '%', '_', 'à', 'out '), 15),
     minLatency: optional(fc.constantFrom<RequestFilter['minLatency']>(0, 100, '5000'), 15),
     minCost: optional(fc.constantFrom<RequestFilter['minCost']>(0, '0.1sats', '0.05usd', 1000), 15),
+    currency: fc.constantFrom(undefined, 'sats' as const, 'usd' as const),
     unpricedIn: optional(fc.constantFrom<RequestFilter['unpricedIn']>('sats', 'usd', 'both'), 15),
     attempt: optional(fc.constantFrom<RequestFilter['attempt']>(0, '1'), 15),
     serviceTier: optional(fc.constantFrom('flex', LONG), 15),
     now: fc.constant(NOW),
   })
+  // What such an amount means without a currency depends on other rows, and is tested elsewhere.
+  .filter(({ minCost, currency }) => typeof minCost !== 'number' || currency !== undefined)
   .filter(({ provider, withoutProvider }) => provider === undefined || !withoutProvider)
   .filter(({ until, before }) => until === undefined || before === undefined)
   .filter(({ policy, withoutPolicy }) => policy === undefined || !withoutPolicy)

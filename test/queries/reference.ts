@@ -51,7 +51,7 @@ export function matches(row: ReferenceRow, filter: RequestFilter): boolean {
     filter.errorMessage === undefined ||
       lower(row.error_message ?? '\0').includes(lower(filter.errorMessage)),
     filter.minLatency === undefined || row.latency_ms >= Number(filter.minLatency),
-    filter.minCost === undefined || costs(row, String(filter.minCost)),
+    filter.minCost === undefined || costs(row, String(filter.minCost), filter.currency),
     filter.unpricedIn === undefined || isUnpriced(row, filter.unpricedIn),
     filter.attempt === undefined || row.attempt === Number(filter.attempt),
     filter.serviceTier === undefined || row.service_tier === filter.serviceTier,
@@ -64,8 +64,9 @@ function hasStatus({ error_status: status }: ReferenceRow, asked: string): boole
   return asked === String(status) || (asked === `${String(status).at(0)}xx` && status >= 100 && status <= 999)
 }
 
-function costs({ cost_sats, cost_usd }: ReferenceRow, asked: string): boolean {
-  const cost = asked.endsWith('usd') ? cost_usd : cost_sats
+function costs({ cost_sats, cost_usd }: ReferenceRow, asked: string, currency: string | undefined): boolean {
+  const named = /[a-z]+$/.exec(asked)?.[0] ?? currency
+  const cost = named === 'usd' ? cost_usd : cost_sats
   return cost !== null && cost >= Number.parseFloat(asked)
 }
 
@@ -91,6 +92,8 @@ export function groupOf(row: ReferenceRow, groupBy: string, rows: readonly Refer
   }
   if (groupBy === 'model' || groupBy === 'provider') return firstSpelling(groupBy)
   if (groupBy === 'policy') return row.policy ?? 'unknown'
+  if (groupBy === 'service_tier') return row.service_tier ?? 'unknown'
+  if (groupBy === 'error_status') return String(row.error_status ?? 'none')
   if (groupBy === 'day') return row.timestamp.slice(0, 10)
   if (groupBy === 'hour') {
     const hour = row.timestamp.slice(0, 13)

@@ -85,6 +85,8 @@ function groupLines(stats: Stats, width: number, options: StatsPageOptions): str
     ['provider', stats.providers],
     ['policy', stats.policies],
     ['tier', stats.tiers],
+    ['service tier', stats.service_tiers],
+    ['error status', stats.error_statuses],
     ['label', stats.labels],
   ]
   const [title, groups] = named.find(([, found]) => found !== undefined) ?? []

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
+import { CURRENCIES } from '../../queries/window/currency.js'
 import { VALUE_FILTER_NAMES, VALUE_FILTERS } from '../../queries/window/value-filters.js'
 import { parseLabel, parseRange, SUPPORTED_RANGES, valueParser } from './filter-options.js'
 import { parsePath, parseTime, parseTimeZone, wholeNumberBetween } from './options.js'
@@ -119,6 +120,11 @@ export class ProgramCommand extends Command {
           .choices(YES_OR_NO)
           .preset('true'),
       )
+    this.choiceOption(
+      '--currency <currency>',
+      'the currency of costs and of --min-cost; by default the one in which the window has known costs, sats first',
+      CURRENCIES,
+    )
     for (const name of VALUE_FILTER_NAMES) {
       if (name === 'unpricedIn') continue
       const { parameter, value, about } = VALUE_FILTERS[name]

@@ -23,7 +23,7 @@ export interface FilterFlags extends Omit<RequestFilter, 'labels' | 'success' | 
 
 /** The filter that was asked for; over all time by default. */
 export function filterOf(flags: FilterFlags): RequestFilter {
-  const { open, unfinished } = flags
+  const { open, unfinished, currency } = flags
   const { model, provider, withoutProvider, policy, withoutPolicy, correlationId, label: labels } = flags
   const names = { model, provider, withoutProvider, policy, withoutPolicy, correlationId, labels }
   const { errorStatus, errorMessage, minLatency, minCost, attempt, serviceTier, unpriced } = flags
@@ -31,7 +31,7 @@ export function filterOf(flags: FilterFlags): RequestFilter {
   const values = { errorStatus, errorMessage, minLatency, minCost, attempt, serviceTier, unpricedIn }
   const success = flags.failed ? false : yes(flags.success)
   const outcome = { success, streaming: yes(flags.streaming), open, unfinished }
-  return { ...windowOf(flags), ...names, ...outcome, ...values }
+  return { ...windowOf(flags), ...names, ...outcome, ...values, currency }
 }
 
 function yes(text: 'true' | 'false' | undefined): boolean | undefined {

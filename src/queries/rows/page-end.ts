@@ -1,7 +1,7 @@
 import { QueryError } from '../errors.js'
 import type { Condition, TextRange } from '../window/condition.js'
 
-export type RequestSort = 'timestamp' | 'cost_sats' | 'latency_ms'
+export type RequestSort = 'timestamp' | 'cost_sats' | 'cost_usd' | 'latency_ms'
 export type RequestOrder = 'asc' | 'desc'
 
 /** The last row of a page: the value that it is sorted by, and its id. */

@@ -1,7 +1,7 @@
 import { type RequestState, requestState } from '../window/request-state.js'
 import { type FullRow, labelsOf } from './full-row.js'
 
-/** What an entry has only when details are asked for, beside its cost in dollars. */
+/** What an entry has only when details are asked for. */
 interface Details {
   correlation_id: string
   /** 0 for the first try, 1 for its first retry; null: the event didn't tell. */
@@ -22,7 +22,7 @@ export interface RequestEntry extends Partial<Details> {
   success: boolean
   /** Null: unknown, which is never the same as 0. */
   tokens: { input: number | null; output: number | null }
-  /** In dollars only when details are asked for. */
+  /** In dollars only when details or a currency are asked for. */
   cost: { sats: number | null; usd?: number | null }
   timing: { latency_ms: number; stream_duration_ms?: number }
   /** Present when status or message is set, whatever `success` says. */
@@ -51,15 +51,24 @@ export function requestEntry(row: FullRow): RequestEntry {
   }
 }
 
+/** An entry with its cost in dollars too. */
+export function pricedEntry(row: FullRow): RequestEntry {
+  return { ...requestEntry(row), cost: costsOf(row) }
+}
+
 /** @param now milliseconds since 1970; tells open streams from unfinished ones. */
 export function detailedEntry(row: FullRow, now: number): DetailedEntry {
   return {
     ...requestEntry(row),
-    cost: { sats: row.cost_sats, usd: row.cost_usd },
+    cost: costsOf(row),
     correlation_id: row.correlation_id,
     attempt: row.attempt,
     policy: row.policy,
     labels: labelsOf(row),
     state: requestState(row, now),
   }
+}
+
+function costsOf({ cost_sats, cost_usd }: FullRow): { sats: number | null; usd: number | null } {
+  return { sats: cost_sats, usd: cost_usd }
 }

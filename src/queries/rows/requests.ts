@@ -3,14 +3,17 @@ import { oneOf } from '../errors.js'
 import { tallyWhole } from '../sums/tallies.js'
 import { countAddedRows } from '../window/added-rows.js'
 import { countRows } from '../window/condition.js'
+import { type ShownCurrency, shownCurrency } from '../window/currency.js'
 import { checkedFilter, isOfDimensions, type RequestFilter, rowCondition } from '../window/filter.js'
 import { type EchoedWindow, echoWindow } from '../window/window.js'
 import type { FullRow } from './full-row.js'
 import { decodeCursor, encodeCursor, type PageEnd, type RequestOrder, type RequestSort } from './page-end.js'
-import { detailedEntry, type RequestEntry, requestEntry } from './request-entry.js'
+import { detailedEntry, pricedEntry, type RequestEntry, requestEntry } from './request-entry.js'
 import { type RowSlice, readSlice } from './row-slice.js'
 
 const SORTS: readonly RequestSort[] = ['timestamp', 'cost_sats', 'latency_ms']
+/** The API that this one follows has no costs in dollars: they take a parameter that it doesn't have. */
+const SORTS_OF_CURRENCY: readonly RequestSort[] = [...SORTS, 'cost_usd']
 const ORDERS: readonly RequestOrder[] = ['asc', 'desc']
 const MAX_PER_PAGE = 100
 
@@ -19,7 +22,7 @@ export interface ListRequestsOptions extends RequestFilter {
   page?: number | undefined
   /** From 1 to 100. @default 20 */
   perPage?: number | undefined
-  /** @default 'timestamp' */
+  /** `cost_usd` only together with a `currency`. @default 'timestamp' */
   sort?: RequestSort | undefined
   /**
    * Ties are broken by id in the same direction; an unknown cost is the smallest.
@@ -31,12 +34,16 @@ export interface ListRequestsOptions extends RequestFilter {
    * @default they go by number
    */
   cursor?: string | undefined
-  /** Adds correlation_id, policy, labels and state to each entry. @default false */
+  /**
+   * Adds the cost in dollars, correlation_id, attempt, policy, labels and state to each entry, and
+   * the currencies to the answer. A `currency` adds the cost in dollars and these only.
+   * @default false
+   */
   details?: boolean | undefined
 }
 
 /** The body of `GET /v1/requests`. */
-export interface RequestPage extends EchoedWindow {
+export interface RequestPage extends EchoedWindow, Partial<ShownCurrency> {
   data: RequestEntry[]
   page: number
   per_page: number
@@ -46,7 +53,7 @@ export interface RequestPage extends EchoedWindow {
 }
 
 /** The body of `GET /v1/requests?cursor=…`. */
-export interface RequestCursorPage extends EchoedWindow {
+export interface RequestCursorPage extends EchoedWindow, Partial<ShownCurrency> {
   data: RequestEntry[]
   per_page: number
   /** The cursor of the next page; left out on the last one. */
@@ -57,8 +64,8 @@ export interface RequestCursorPage extends EchoedWindow {
  * Reads a page of the requests of a window, its count and its rows at the same moment. A page past
  * the end has no rows.
  *
- * @throws QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE, INVALID_FILTER, MODEL_NOT_FOUND,
- *   PROVIDER_NOT_FOUND, INVALID_SORT, INVALID_ORDER, INVALID_CURSOR, in this order; TIMED_OUT
+ * @throws QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE, INVALID_FILTER,
+ *   INVALID_CURRENCY, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, INVALID_SORT, INVALID_ORDER, INVALID_CURSOR, in this order; TIMED_OUT
  */
 export function listRequests(
   database: Database,
@@ -78,14 +85,18 @@ export function listRequests(
 ): RequestPage | RequestCursorPage {
   return database.transaction(() => {
     const filter = checkedFilter(database, options)
-    const sort = oneOf(SORTS, options.sort ?? 'timestamp', 'INVALID_SORT', 'sort field')
-    const { order: asked = 'desc' } = options
-    const order = oneOf(ORDERS, asked.toLowerCase(), 'INVALID_ORDER', 'sort order', asked)
+    const { currency, details } = options
+    const sorts = currency === undefined ? SORTS : SORTS_OF_CURRENCY
+    const sort = oneOf(sorts, options.sort ?? 'timestamp', 'INVALID_SORT', 'sort field')
+    const { order: orderAsked = 'desc' } = options
+    const order = oneOf(ORDERS, orderAsked.toLowerCase(), 'INVALID_ORDER', 'sort order', orderAsked)
     const perPage = Math.min(MAX_PER_PAGE, Math.max(1, options.perPage ?? 20))
+    const shown = details || currency !== undefined ? shownCurrency(database, options) : {}
+    const asked = { ...echoWindow(options), ...shown }
     if (options.cursor === undefined)
-      return { ...pageByNumber(database, filter, { sort, order }, perPage), ...echoWindow(options) }
+      return { ...pageByNumber(database, filter, { sort, order }, perPage), ...asked }
     const after = decodeCursor(options.cursor, sort, order)
-    return { ...pageByKey(database, filter, { sort, order, after }, perPage), ...echoWindow(options) }
+    return { ...pageByKey(database, filter, { sort, order, after }, perPage), ...asked }
   })()
 }
 
@@ -94,7 +105,7 @@ function pageByNumber(
   filter: ListRequestsOptions,
   sorting: Pick<RowSlice, 'sort' | 'order'>,
   perPage: number,
-): Omit<RequestPage, keyof EchoedWindow> {
+): Omit<RequestPage, keyof (EchoedWindow & ShownCurrency)> {
   const page = Math.max(1, filter.page ?? 1)
   const total = countRequests(database, filter)
   const offset = (page - 1) * perPage
@@ -114,7 +125,7 @@ function pageByKey(
   filter: ListRequestsOptions,
   slice: Pick<RowSlice, 'sort' | 'order' | 'after'>,
   perPage: number,
-): Omit<RequestCursorPage, keyof EchoedWindow> {
+): Omit<RequestCursorPage, keyof (EchoedWindow & ShownCurrency)> {
   // One more than is shown tells whether a page follows.
   const rows = readSlice(database, filter, { ...slice, offset: 0, limit: perPage + 1 })
   const shown = rows.slice(0, perPage)
@@ -127,8 +138,12 @@ function pageByKey(
   }
 }
 
-function entries({ details, now = Date.now() }: ListRequestsOptions, rows: FullRow[]): RequestEntry[] {
-  return rows.map((row) => (details ? detailedEntry(row, now) : requestEntry(row)))
+function entries(
+  { details, currency, now = Date.now() }: ListRequestsOptions,
+  rows: FullRow[],
+): RequestEntry[] {
+  if (details) return rows.map((row) => detailedEntry(row, now))
+  return rows.map((row) => (currency === undefined ? requestEntry(row) : pricedEntry(row)))
 }
 
 function countRequests(database: Database, filter: RequestFilter): number {

@@ -8,8 +8,8 @@ import { foldCase, labelValue } from '../window/filter.js'
 /** How requests are put into groups. */
 export interface Grouping {
   /**
-   * Its name in the totals of the roll-ups: `model`, `provider`, `policy` or `label:<name>`; null
-   * for no groups.
+   * Its name, in the totals of the roll-ups too if it is kept: `model`, `provider`, `policy`,
+   * `label:<name>`, `service_tier` or `error_status`; null for no groups.
    */
   column: string | null
   /** The group of a row, or of a roll-up's dimension, in SQL. */
@@ -41,6 +41,22 @@ export const groupByPolicy: Grouping = {
   group: { sql: 'policy', values: [] },
   ignoresCase: false,
   isKept: true,
+}
+
+/** By the tier that the provider billed by. */
+export const groupByServiceTier: Grouping = {
+  column: 'service_tier',
+  group: { sql: 'service_tier', values: [] },
+  ignoresCase: false,
+  isKept: false,
+}
+
+/** By the status of the error, as text. A request without one, successful or not, is in `none`. */
+export const groupByErrorStatus: Grouping = {
+  column: 'error_status',
+  group: { sql: "coalesce(CAST(error_status AS TEXT), 'none')", values: [] },
+  ignoresCase: false,
+  isKept: false,
 }
 
 export function groupByLabel(database: Database, label: string): Grouping {

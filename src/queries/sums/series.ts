@@ -1,24 +1,27 @@
+import type { Currency } from '../../folds/costs/row-cost.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
 import { isTooManyGroups, oneOf, QueryError } from '../errors.js'
+import { type ShownCurrency, shownCurrency } from '../window/currency.js'
 import { checkedFilter, type RequestFilter } from '../window/filter.js'
 import { periodsIn } from '../window/local-periods.js'
 import { PERIOD_LENGTH } from '../window/terms.js'
 import { TimeZone } from '../window/time-zone.js'
 import { type EchoedWindow, echoWindow } from '../window/window.js'
-import { type Grouping, groupByName, namesOfGroups } from './grouping.js'
+import { type Grouping, namesOfGroups } from './grouping.js'
+import { groupingFor, type SeriesBy } from './stats-groups.js'
 import { MAX_TALLIES, type Question, sumOf, type Tallies, tallyRequests, without } from './tallies.js'
-import { Tally, type Unknowns } from './tally.js'
+import { Tally, type Unknowns, type UsageCounts } from './tally.js'
 import { firstOf, type TopGroups, topGroups } from './top-groups.js'
 
 export type SeriesBucket = 'minute' | 'hour' | 'day'
 
 export interface SeriesOptions extends RequestFilter {
   since: string
-  /** Whether costs are told apart by model or by provider. @default 'model' */
-  by?: 'model' | 'provider' | undefined
+  /** What costs are told apart by. @default 'model' */
+  by?: SeriesBy | undefined
   /**
    * How many names are told apart: those with most requests; the rest is `other`.
-   * @default the 8 with the largest costs or refunds
+   * @default the 8 with the largest costs or refunds in the currency
    */
   limit?: number | undefined
   /**
@@ -29,7 +32,8 @@ export interface SeriesOptions extends RequestFilter {
   /** @default 'minute' for up to 3 hours, 'hour' for up to 10 days, else 'day' */
   bucket?: SeriesBucket | undefined
   /**
-   * Adds how many requests have something that isn't known, and how many streams have no end.
+   * Adds how many requests have something that isn't known, are retries or inconsistent, how many
+   * streams have no end, costs in dollars, and parts of the tokens.
    * @default false
    */
   unknown?: boolean | undefined
@@ -37,13 +41,14 @@ export interface SeriesOptions extends RequestFilter {
 
 /**
  * The body of `GET /v1/series`: one value for each of `times` in every list. The lists of what is
- * unknown are there only with `unknown`.
+ * unknown, of retries and of parts of the tokens are there only with `unknown`; the currencies with
+ * that or `currency`.
  */
-export interface Series extends EchoedWindow, Partial<UnknownLists> {
+export interface Series extends EchoedWindow, Partial<UnknownLists>, Partial<ShownCurrency> {
   /** The zone that was asked for; only then. */
   timezone?: string
   bucket: SeriesBucket
-  by: 'model' | 'provider'
+  by: SeriesBy
   /**
    * When each bucket of the window begins, canonical. The first and the last may be cut by the
    * window.
@@ -60,19 +65,29 @@ export interface Series extends EchoedWindow, Partial<UnknownLists> {
   p95_latency_ms: (number | null)[]
   p99_latency_ms: (number | null)[]
   /**
-   * By name, those with the largest costs or refunds first: at most eight, and the rest under
-   * `other`. Requests without a provider stand under `unknown`.
+   * By name, those with the largest costs or refunds in the currency first: at most eight, and the
+   * rest under `other`. Requests without a provider stand under `unknown`.
    */
   cost_sats: Record<string, number[]>
+  /** By the same names; only with `unknown`, or with the currency `usd`. */
+  cost_usd?: Record<string, number[]>
   /**
    * How many requests each of these costs is about, and how many of them it leaves out; only with
    * `unknown`.
    */
   requests_by_name?: Record<string, number[]>
   unpriced_by_name?: Record<string, number[]>
+  unpriced_usd_by_name?: Record<string, number[]>
 }
 
-type UnknownLists = Record<keyof Unknowns, number[]>
+/** Parts of the tokens, as a series names them. */
+interface TokenParts {
+  cache_read_input_tokens: number
+  cache_creation_input_tokens: number
+  reasoning_output_tokens: number
+}
+
+type UnknownLists = Record<keyof (Unknowns & UsageCounts & TokenParts), number[]>
 
 /** How many buckets an answer may have. */
 const MAX_BUCKETS = 10_000
@@ -83,7 +98,6 @@ const BUCKET_MS: Readonly<Record<SeriesBucket, number>> = { minute: 60_000, hour
 const LONGEST = { minute: 3 * BUCKET_MS.hour, hour: 10 * BUCKET_MS.day }
 
 const BUCKETS = ['minute', 'hour', 'day'] as const
-const BY = ['model', 'provider'] as const
 const MAX_NAMES = 8
 const OTHER = 'other'
 
@@ -91,8 +105,7 @@ const OTHER = 'other'
  * Counts the requests of each minute, hour or day of a window, for charts.
  *
  * @throws QueryError INVALID_TIMEZONE, INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE,
- *   MODEL_NOT_FOUND,
- *   PROVIDER_NOT_FOUND, INVALID_BY, INVALID_BUCKET, TOO_MANY_GROUPS, TIMED_OUT
+ *   INVALID_FILTER, INVALID_CURRENCY, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, INVALID_BY, INVALID_BUCKET, TOO_MANY_GROUPS, TIMED_OUT
  */
 export function series(database: Database, options: SeriesOptions): Series {
   return database.transaction(() => {
@@ -100,7 +113,11 @@ export function series(database: Database, options: SeriesOptions): Series {
     const filter = checkedFilter(database, options)
     const window = echoWindow(options)
     const { since, until } = window
-    const by = oneOf(BY, options.by ?? 'model', 'INVALID_BY', 'by')
+    const { by = 'model', unknown } = options
+    const grouping = groupingFor(database, by)
+    const shown = shownCurrency(database, options)
+    const { currency } = shown
+    const isInDollars = unknown || options.currency === 'usd'
     const asked = options.bucket ?? defaultBucket(since, until)
     const bucket = oneOf(BUCKETS, asked, 'INVALID_BUCKET', 'bucket')
     refuseTooMany(since, until, bucket)
@@ -110,40 +127,38 @@ export function series(database: Database, options: SeriesOptions): Series {
       const found = `${options.limit} names in ${keys.length} buckets, at most ${MAX_TALLIES} in all`
       throw new QueryError('TOO_MANY_GROUPS', `${found}: ask with a smaller limit= or for longer buckets`)
     }
-    const question = { filter, period, unknown: options.unknown }
-    const { whole, shown } = readSeries(
-      database,
-      { ...question, grouping: groupByName(by) },
-      keys,
-      options.limit,
-    )
+    const question = { filter, period, unknown, currencies: isInDollars || currency === 'usd', grouping }
+    const { whole, named } = readSeries(database, question, keys, options.limit, currency)
     const tallies = keys.map((key) => whole.get(key) ?? new Tally())
     // Latencies are told apart by time only: by name too they would take many times the memory.
     const spread = tallyRequests(database, { filter, period, latencies: 'only' })
     const listsByName = (read: (tally: Tally) => number) =>
-      Object.fromEntries([...shown].map(([name, tallies]) => [name, tallies.map(read)]))
+      Object.fromEntries([...named].map(([name, tallies]) => [name, tallies.map(read)]))
     const percentiles = (share: number) =>
       keys.map((key) => spread.get(key)?.get('')?.latencies.percentile(share) ?? null)
     return {
       ...window,
       ...(options.timezone === undefined ? {} : { timezone: zone.name }),
+      ...(unknown || options.currency !== undefined ? shown : {}),
       bucket,
       by,
       times,
       requests: tallies.map((tally) => tally.requests),
       failures: tallies.map((tally) => tally.sum('failures')),
       unpriced: tallies.map((tally) => tally.sum('unpriced')),
-      ...(options.unknown ? unknownLists(tallies) : {}),
+      ...(unknown ? unknownLists(tallies) : isInDollars ? unpricedLists(tallies) : {}),
       input_tokens: tallies.map((tally) => tally.sum('input_tokens')),
       output_tokens: tallies.map((tally) => tally.sum('output_tokens')),
       p50_latency_ms: percentiles(0.5),
       p95_latency_ms: percentiles(0.95),
       p99_latency_ms: percentiles(0.99),
-      cost_sats: listsByName((tally) => tally.costSats),
-      ...(options.unknown
+      cost_sats: listsByName((tally) => tally.cost('sats')),
+      ...(isInDollars ? { cost_usd: listsByName((tally) => tally.cost('usd')) } : {}),
+      ...(unknown
         ? {
             requests_by_name: listsByName((tally) => tally.requests),
             unpriced_by_name: listsByName((tally) => tally.sum('unpriced')),
+            unpriced_usd_by_name: listsByName((tally) => tally.sum('unpriced_usd')),
           }
         : {}),
     }
@@ -151,10 +166,26 @@ export function series(database: Database, options: SeriesOptions): Series {
 }
 
 function unknownLists(tallies: readonly Tally[]): UnknownLists {
-  const unknowns = tallies.map((tally) => tally.unknowns)
-  const names = Object.keys(new Tally().unknowns) as (keyof Unknowns)[]
-  const lists = names.map((name) => [name, unknowns.map((counts) => counts[name])])
-  return Object.fromEntries(lists) as UnknownLists
+  const countsOf = (tally: Tally) => ({ ...tally.unknowns, ...tally.usage, ...tokenParts(tally) })
+  const names = Object.keys(countsOf(new Tally())) as (keyof UnknownLists)[]
+  const counts = tallies.map(countsOf)
+  return Object.fromEntries(names.map((name) => [name, counts.map((of) => of[name])])) as UnknownLists
+}
+
+function tokenParts(tally: Tally): TokenParts {
+  return {
+    cache_read_input_tokens: tally.sum('cache_read_input_tokens'),
+    cache_creation_input_tokens: tally.sum('cache_creation_input_tokens'),
+    reasoning_output_tokens: tally.sum('reasoning_output_tokens'),
+  }
+}
+
+function unpricedLists(tallies: readonly Tally[]): Partial<UnknownLists> {
+  const usages = tallies.map((tally) => tally.usage)
+  return {
+    unpriced_usd: usages.map(({ unpriced_usd }) => unpriced_usd),
+    unpriced_usd_error: usages.map(({ unpriced_usd_error }) => unpriced_usd_error),
+  }
 }
 
 type SeriesQuestion = Question & { grouping: Grouping }
@@ -163,29 +194,34 @@ interface ReadSeries {
   /** By period. */
   whole: Map<string, Tally>
   /** By the name of a group, one for each period. */
-  shown: Map<string, Tally[]>
+  named: Map<string, Tally[]>
 }
 
-/** Reads the sums of all periods, as a whole and by the names that are shown. */
+/**
+ * Reads the sums of all periods, as a whole and by the names that are shown.
+ *
+ * @param currency the one whose costs decide which names are shown, without a limit.
+ */
 function readSeries(
   database: Database,
   question: SeriesQuestion,
   keys: readonly string[],
   limit: number | undefined,
+  currency: Currency,
 ): ReadSeries {
-  const { tallies, whole, top } = readGroups(database, question, limit)
+  const { tallies, whole, top } = readGroups(database, question, limit, currency)
   const names = namesOfGroups(database, question.grouping, top.groups.keys())
   const nameOf = (group: string) => names.get(group) ?? group
   const at = (key: string, group: string) => tallies.get(key)?.get(group) ?? new Tally()
   const told = [...top.groups.keys()].filter((group) => top.others === null || nameOf(group) !== OTHER)
-  const shown = new Map(told.map((group) => [nameOf(group), keys.map((key) => at(key, group))]))
-  if (top.others === null) return { whole, shown }
+  const named = new Map(told.map((group) => [nameOf(group), keys.map((key) => at(key, group))]))
+  if (top.others === null) return { whole, named }
   // A model that has this name is among them.
   const others = keys.map((key) => {
     const parts = told.map((group) => at(key, group))
     return without(whole.get(key) ?? new Tally(), parts)
   })
-  return { whole, shown: shown.set(OTHER, others) }
+  return { whole, named: named.set(OTHER, others) }
 }
 
 /** Reads all groups of all periods, or only those that are shown if all would be too many. */
@@ -193,9 +229,10 @@ function readGroups(
   database: Database,
   question: SeriesQuestion,
   limit: number | undefined,
+  currency: Currency,
 ): { tallies: Tallies; whole: Map<string, Tally>; top: TopGroups } {
   const count = limit ?? MAX_NAMES
-  const rank = limit === undefined ? 'cost' : 'requests'
+  const rank = limit === undefined ? currency : 'requests'
   try {
     const tallies = tallyRequests(database, question)
     return { tallies, whole: wholeOf(tallies), top: firstOf(totalsOf(tallies), count, rank) }

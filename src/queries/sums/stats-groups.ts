@@ -1,12 +1,39 @@
 import type { Database } from '../../store/sqlite/connection/database.js'
 import { MAX_GROUPS, QueryError } from '../errors.js'
 import type { Period } from '../window/terms.js'
-import { allModels, type Grouping, groupByLabel, groupByName, groupByPolicy } from './grouping.js'
+import {
+  allModels,
+  type Grouping,
+  groupByErrorStatus,
+  groupByLabel,
+  groupByName,
+  groupByPolicy,
+  groupByServiceTier,
+} from './grouping.js'
 
-export type StatsGroupBy = 'model' | 'tier' | 'provider' | 'policy' | 'hour' | 'day' | `label:${string}`
+/** What requests can be told apart by, other than time. */
+export type SeriesBy =
+  | 'model'
+  | 'tier'
+  | 'provider'
+  | 'policy'
+  | 'service_tier'
+  | 'error_status'
+  | `label:${string}`
+
+export type StatsGroupBy = SeriesBy | 'hour' | 'day'
 
 /** The member of an answer that has its groups. */
-export type GroupSection = 'models' | 'tiers' | 'providers' | 'policies' | 'hours' | 'days' | 'labels'
+export type GroupSection =
+  | 'models'
+  | 'tiers'
+  | 'providers'
+  | 'policies'
+  | 'service_tiers'
+  | 'error_statuses'
+  | 'hours'
+  | 'days'
+  | 'labels'
 
 /** How an answer is cut into groups. */
 export interface Groups {
@@ -21,6 +48,7 @@ export interface Groups {
 }
 
 const LABEL_PREFIX = 'label:'
+const LABEL_NAME = `${LABEL_PREFIX}<name>`
 
 /** The tiers of the gateway whose log this began as. */
 const TIERS = ['local', 'standard', 'frontier']
@@ -34,6 +62,8 @@ const GROUPS: Readonly<Record<string, (database: Database) => Groups>> = {
   tier: (database) => ({ section: 'tiers', grouping: groupByLabel(database, 'tier'), always: () => TIERS }),
   provider: () => ({ section: 'providers', grouping: groupByName('provider') }),
   policy: () => ({ section: 'policies', grouping: groupByPolicy }),
+  service_tier: () => ({ section: 'service_tiers', grouping: groupByServiceTier }),
+  error_status: () => ({ section: 'error_statuses', grouping: groupByErrorStatus }),
   hour: () => ({ section: 'hours', period: 'hour' }),
   day: () => ({ section: 'days', period: 'day' }),
 }
@@ -44,12 +74,31 @@ const GROUPS: Readonly<Record<string, (database: Database) => Groups>> = {
  * @throws QueryError INVALID_GROUP_BY
  */
 export function groupsFor(database: Database, groupBy: string): Groups {
-  const groups = Object.hasOwn(GROUPS, groupBy) ? GROUPS[groupBy] : undefined
-  if (groups !== undefined) return groups(database)
-  const label = groupBy.slice(LABEL_PREFIX.length)
-  if (groupBy.startsWith(LABEL_PREFIX) && label !== '') {
-    return { section: 'labels', grouping: groupByLabel(database, label) }
-  }
-  const supported = [...Object.keys(GROUPS), `${LABEL_PREFIX}<name>`].map((name) => `'${name}'`).join(', ')
+  const groups = groupsNamed(database, groupBy)
+  if (groups !== null) return groups
+  const supported = [...Object.keys(GROUPS), LABEL_NAME].map((name) => `'${name}'`).join(', ')
   throw new QueryError('INVALID_GROUP_BY', `Invalid group_by value. Supported: ${supported}`)
+}
+
+/**
+ * The grouping that a value of a series' `by` asks for.
+ *
+ * @throws QueryError INVALID_BY
+ */
+export function groupingFor(database: Database, by: string): Grouping {
+  const grouping = groupsNamed(database, by)?.grouping
+  if (grouping !== undefined) return grouping
+  const options = Object.keys(GROUPS).filter((name) => GROUPS[name]?.(database).grouping !== undefined)
+  throw new QueryError(
+    'INVALID_BY',
+    `Invalid by '${by}'. Valid options: ${[...options, LABEL_NAME].join(', ')}`,
+  )
+}
+
+function groupsNamed(database: Database, name: string): Groups | null {
+  const groups = Object.hasOwn(GROUPS, name) ? GROUPS[name] : undefined
+  if (groups !== undefined) return groups(database)
+  const label = name.slice(LABEL_PREFIX.length)
+  if (!name.startsWith(LABEL_PREFIX) || label === '') return null
+  return { section: 'labels', grouping: groupByLabel(database, label) }
 }

@@ -1,4 +1,6 @@
+import type { Currency } from '../../folds/costs/row-cost.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
+import { type ShownCurrency, shownCurrency } from '../window/currency.js'
 import { checkedFilter, type RequestFilter } from '../window/filter.js'
 import { periodsIn } from '../window/local-periods.js'
 import { TimeZone } from '../window/time-zone.js'
@@ -35,11 +37,14 @@ export interface StatsOptions extends RequestFilter {
    * @default false
    */
   unknown?: boolean | undefined
+  /** Adds the costs in this currency, and how many requests have no known cost in it. */
+  currency?: Currency | undefined
 }
 
 /**
  * Counts, costs and performance of some requests. Sums are 0, never null, where nothing is known.
- * What is unknown, retries, costs in dollars and parts of the tokens are there only with `unknown`.
+ * What is unknown, retries, costs in dollars and parts of the tokens are there only with `unknown`,
+ * and what is about a currency also with that `currency`.
  */
 export interface StatsSection {
   counts: Partial<Unknowns & UsageCounts> & {
@@ -55,7 +60,7 @@ export interface StatsSection {
     total_cost_sats: number
     total_input_tokens: number
     total_output_tokens: number
-    /** Only with `unknown`. */
+    /** Only with `unknown`, or with the currency `usd`. */
     total_cost_usd?: number
   }
   performance: {
@@ -69,7 +74,7 @@ export interface StatsSection {
 }
 
 /** The body of `GET /v1/stats`. At most one of its groups is there: the one asked for. */
-export interface Stats extends StatsSection, EchoedWindow {
+export interface Stats extends StatsSection, EchoedWindow, Partial<ShownCurrency> {
   /** The zone that was asked for; only then. */
   timezone?: string
   /** Present only when nothing matched. */
@@ -85,6 +90,10 @@ export interface Stats extends StatsSection, EchoedWindow {
    * tier.
    */
   tiers?: Record<string, StatsSection>
+  /** By the tier that the provider billed by. */
+  service_tiers?: Record<string, StatsSection>
+  /** By the HTTP status of the error, as text; `none` has the requests without one. */
+  error_statuses?: Record<string, StatsSection>
   /** Providers with requests; `unknown` has the requests without one, here and below. */
   providers?: Record<string, StatsSection>
   policies?: Record<string, StatsSection>
@@ -106,15 +115,15 @@ export interface Stats extends StatsSection, EchoedWindow {
  * the groups add up.
  *
  * @throws QueryError INVALID_TIMEZONE, INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE,
- *   INVALID_FILTER, MODEL_NOT_FOUND,
- *   PROVIDER_NOT_FOUND, INVALID_GROUP_BY, TOO_MANY_GROUPS, in this order; TIMED_OUT
+ *   INVALID_FILTER, INVALID_CURRENCY, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, INVALID_GROUP_BY, TOO_MANY_GROUPS, in this order; TIMED_OUT
  */
 export function stats(database: Database, options: StatsOptions = {}): Stats {
   return database.transaction(() => {
     const zone = options.timezone === undefined ? TimeZone.UTC : new TimeZone(options.timezone)
     const filter = checkedFilter(database, options)
     const groups = options.groupBy === undefined ? null : groupsFor(database, options.groupBy)
-    const question = { filter, latencies: options.percentiles, unknown: options.unknown }
+    const { unknown, currency, percentiles: latencies } = options
+    const question = { filter, latencies, unknown, currencies: currency !== undefined }
     const isByModel = groups?.section === 'models'
     // Every model has a group, whichever model the whole is about.
     const ofGroups = isByModel ? { ...question, filter: { ...filter, model: undefined } } : question
@@ -126,6 +135,7 @@ export function stats(database: Database, options: StatsOptions = {}): Stats {
     return {
       ...echoWindow(options),
       ...(options.timezone === undefined ? {} : { timezone: zone.name }),
+      ...(unknown || currency !== undefined ? shownCurrency(database, options) : {}),
       ...(whole.requests === 0 ? { empty: true as const, message: EMPTY } : {}),
       ...section(whole, options),
       ...(groups === null || grouped === null
@@ -188,21 +198,28 @@ function sections(tallies: ReadonlyMap<string, Tally>, options: StatsOptions): R
   return Object.fromEntries([...tallies].map(([name, tally]) => [name, section(tally, options)]))
 }
 
-function section(tally: Tally, { percentiles, unpriced, unknown }: StatsOptions): StatsSection {
+function section(tally: Tally, options: StatsOptions): StatsSection {
+  const { percentiles, unpriced, unknown, currency } = options
+  const { usage, unknowns } = tally
   return {
     counts: {
       total: tally.requests,
       success: tally.requests - tally.sum('failures'),
       error: tally.sum('failures'),
       streaming: tally.sum('streams'),
-      ...(unpriced || unknown ? { unpriced: tally.sum('unpriced') } : {}),
-      ...(unknown ? { ...tally.unknowns, ...tally.usage } : {}),
+      ...(unpriced || unknown || currency === 'sats' ? { unpriced: tally.sum('unpriced') } : {}),
+      ...(currency === 'sats' ? { unpriced_error: unknowns.unpriced_error } : {}),
+      ...(currency === 'usd'
+        ? { unpriced_usd: usage.unpriced_usd, unpriced_usd_error: usage.unpriced_usd_error }
+        : {}),
+      ...(unknown ? { ...unknowns, ...usage } : {}),
     },
     costs: {
-      total_cost_sats: tally.costSats,
+      total_cost_sats: tally.cost('sats'),
       total_input_tokens: tally.sum('input_tokens'),
       total_output_tokens: tally.sum('output_tokens'),
-      ...(unknown ? { total_cost_usd: tally.costUsd, ...tally.tokenParts } : {}),
+      ...(unknown || currency === 'usd' ? { total_cost_usd: tally.cost('usd') } : {}),
+      ...(unknown ? tally.tokenParts : {}),
     },
     performance: {
       avg_latency_ms: tally.meanLatencyMs,

@@ -21,6 +21,8 @@ export interface Question {
   period?: Period | LocalPeriods | undefined
   /** Whether latencies are gathered too, or only they. @default false */
   latencies?: boolean | 'only' | undefined
+  /** Whether costs in dollars, and failures without a cost, are summed too. @default false */
+  currencies?: boolean | undefined
   /** Whether unknown values, and streams without an end, are counted too. @default false */
   unknown?: boolean | undefined
 }
@@ -52,7 +54,8 @@ const MAX_SORTED = 50_000
 export function tallyRequests(database: Database, question: Question): Tallies {
   const { filter, grouping = WHOLE, only, period, latencies } = question
   const reader = new TallyReader(database, grouping, period)
-  const sums = latencies === 'only' ? [] : question.unknown ? ALL_SUMS : SUMS_WITHOUT_UNKNOWNS
+  const sums =
+    latencies === 'only' ? [] : question.unknown || question.currencies ? ALL_SUMS : SUMS_WITHOUT_UNKNOWNS
   for (const part of partsOf(database, { filter, grouping, period, only })) {
     if (sums.length > 0) reader.readSums(part, sums)
     if (latencies) reader.readLatencies(part)

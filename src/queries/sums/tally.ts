@@ -1,4 +1,5 @@
 import { billionths } from '../../folds/costs/decimal.js'
+import type { Currency } from '../../folds/costs/row-cost.js'
 import { LatencyHistogram } from '../../folds/sums/latency-histogram.js'
 import { SUMS, type SumName } from '../../folds/sums/rollup-cells.js'
 import { MAX_LATENCY_MS, MAX_TOKENS } from '../../folds/sums/sum-limits.js'
@@ -193,12 +194,11 @@ export class Tally {
     }
   }
 
-  get costSats(): number {
-    return billionths(this.#sums.cost_sats * BILLION + this.#sums.cost_nanosats)
-  }
-
-  get costUsd(): number {
-    return billionths(this.#sums.cost_usd * BILLION + this.#sums.cost_nanousd)
+  /** The known costs in a currency, to the billionth. */
+  cost(currency: Currency): number {
+    const { cost_sats, cost_nanosats, cost_usd, cost_nanousd } = this.#sums
+    const [whole, rest] = currency === 'usd' ? [cost_usd, cost_nanousd] : [cost_sats, cost_nanosats]
+    return billionths(whole * BILLION + rest)
   }
 
   /** 0 for no requests. */

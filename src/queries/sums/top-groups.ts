@@ -1,3 +1,4 @@
+import type { Currency } from '../../folds/costs/row-cost.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
 import { costBillionthsSql, wholeCostSql } from '../../store/sqlite/sql-expressions.js'
 import { isTooManyGroups, MAX_GROUPS, tooManyGroups } from '../errors.js'
@@ -7,10 +8,10 @@ import { type Question, sumOf, tallyRequests, tallyWhole, without } from './tall
 import { Tally } from './tally.js'
 
 /**
- * What the first groups have most of. A refund counts as much as a cost: neither may hide in the
- * rest.
+ * What the first groups have most of: requests, or costs in a currency. A refund counts as much as a
+ * cost: neither may hide in the rest.
  */
-export type Rank = 'requests' | 'cost'
+export type Rank = 'requests' | Currency
 
 export interface TopGroups {
   /** By their keys, those with most first. */
@@ -46,7 +47,7 @@ export function topGroups(
 /** Takes the first groups of all. */
 export function firstOf(all: ReadonlyMap<string, Tally>, limit: number, rank: Rank): TopGroups {
   const weights = new Map(
-    [...all].map(([key, tally]) => [key, rank === 'cost' ? Math.abs(tally.costSats) : tally.requests]),
+    [...all].map(([key, tally]) => [key, rank === 'requests' ? tally.requests : Math.abs(tally.cost(rank))]),
   )
   const sorted = [...all].sort(
     ([a], [b]) => (weights.get(b) ?? 0) - (weights.get(a) ?? 0) || (a < b ? -1 : 1),
@@ -83,11 +84,8 @@ function firstKeys(database: Database, question: GroupedQuestion, limit: number,
   const { filter, grouping } = question
   const parts = partsOf(database, { filter, grouping, period: undefined }).map((part) => {
     const { groupName, from, condition, sign } = part
-    const [requests, sats, nanosats] =
-      part.grain === null
-        ? ['1', wholeCostSql('cost_sats'), costBillionthsSql('cost_sats')]
-        : ['requests', 'cost_sats', 'cost_nanosats']
-    const weight = rank === 'requests' ? requests : `(${sats} + ${nanosats} / 1e9)`
+    const requests = part.grain === null ? '1' : 'requests'
+    const weight = rank === 'requests' ? requests : costSql(rank, part.grain === null)
     return {
       sql: `SELECT ${groupName.sql} AS name, ${sign} * ${requests} AS requests, ${sign} * ${weight} AS weight
         FROM ${from} WHERE ${condition.sql}`,
@@ -104,4 +102,11 @@ function firstKeys(database: Database, question: GroupedQuestion, limit: number,
     .pluck()
     .all(...parts.flatMap(({ values }) => values), limit)
   return names.map((name) => groupKey(grouping, name))
+}
+
+/** The cost of a row, or of a roll-up, as a floating-point number. */
+function costSql(currency: Currency, isRow: boolean): string {
+  const cost = `cost_${currency}`
+  const [whole, rest] = isRow ? [wholeCostSql(cost), costBillionthsSql(cost)] : [cost, `cost_nano${currency}`]
+  return `(${whole} + ${rest} / 1e9)`
 }

@@ -1,12 +1,14 @@
 import { safeIdentifier } from '../../events/identifier.js'
+import type { Currency } from '../../folds/costs/row-cost.js'
 import { unfinishedUntil } from '../../folds/sums/unended-streams.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
 import { rollupLabels } from '../../store/sqlite/rollups/rollup-labels.js'
 import { QueryError } from '../errors.js'
 import { all, type Condition, inRange, type TextRange } from './condition.js'
+import { checkCurrency, shownCurrency } from './currency.js'
 import { prepareDeadlines, withinDeadline } from './deadline.js'
 import { stateCondition } from './request-state.js'
-import { VALUE_FILTER_NAMES, type ValueFilters, valueConditions } from './value-filters.js'
+import { inCurrency, VALUE_FILTER_NAMES, type ValueFilters, valueConditions } from './value-filters.js'
 import { canonicalWindow, END_OF_TIME, type Window } from './window.js'
 
 /** Which requests a question is about: those that meet every condition given here. */
@@ -31,6 +33,11 @@ export interface RequestFilter extends Window, ValueFilters {
   open?: boolean | undefined
   /** Whether it is a stream from before the last hour whose end isn't known. */
   unfinished?: boolean | undefined
+  /**
+   * The currency of `minCost`, and of the costs that an answer is about.
+   * @default the one that the window has costs in, satoshis if it has both
+   */
+  currency?: Currency | undefined
   /** Milliseconds since 1970; tells open streams from unfinished ones. @default now */
   now?: number | undefined
   /**
@@ -41,10 +48,11 @@ export interface RequestFilter extends Window, ValueFilters {
 }
 
 /**
- * Checks a filter, and gives it canonical bounds and names as they are stored.
+ * Checks a filter, and gives it canonical bounds, names as they are stored, and a least cost that
+ * names its currency.
  *
- * @throws QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE, INVALID_FILTER, MODEL_NOT_FOUND,
- *   PROVIDER_NOT_FOUND, in this order
+ * @throws QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE, INVALID_FILTER,
+ *   INVALID_CURRENCY, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, in this order
  */
 export function checkedFilter<T extends RequestFilter>(database: Database, filter: T): T {
   const stored = storedNames(filter)
@@ -54,6 +62,8 @@ export function checkedFilter<T extends RequestFilter>(database: Database, filte
   refuseBoth('provider', provider, filter.withoutProvider)
   refuseBoth('policy', checked.policy, filter.withoutPolicy)
   valueConditions(checked)
+  if (checked.currency !== undefined) checkCurrency(checked.currency)
+  checked.minCost = inCurrency(checked.minCost, () => shownCurrency(database, checked).currency)
   if (model !== undefined && !isKnown(database, 'model', model)) {
     throw new QueryError('MODEL_NOT_FOUND', `Model '${model}' not found`)
   }

@@ -1,4 +1,5 @@
 import { safeIdentifier } from '../../events/identifier.js'
+import type { Currency } from '../../folds/costs/row-cost.js'
 import { QueryError } from '../errors.js'
 import type { Condition } from './condition.js'
 
@@ -14,7 +15,8 @@ export interface ValueFilters {
   /** The least latency_ms that matches, a whole number. */
   minLatency?: number | `${number}` | undefined
   /**
-   * The least cost that matches, in satoshis unless it says otherwise: 100, '100sats', '0.05usd'.
+   * The least cost that matches, in the filter's currency unless it says otherwise: 100, '100sats',
+   * '0.05usd'.
    */
   minCost?: number | `${number}` | `${number}${Currency}` | undefined
   /** Requests without a cost in this currency, or in `both`. */
@@ -24,8 +26,6 @@ export interface ValueFilters {
   /** Exactly. */
   serviceTier?: string | undefined
 }
-
-type Currency = 'sats' | 'usd'
 
 interface ValueFilter {
   /** Its name in the API, in errors, and with dashes on the command line. */
@@ -82,7 +82,7 @@ export const VALUE_FILTERS: Readonly<Record<keyof ValueFilters, ValueFilter>> = 
   minCost: {
     parameter: 'min_cost',
     value: 'amount',
-    about: 'that cost at least this much: 100 or 100sats, 0.05usd',
+    about: 'that cost at least this much: 100sats, 0.05usd, or a number alone in the currency that is shown',
     expected: 'an amount such as 100, 100sats or 0.05usd',
     isOfOutcome: true,
     conditionOf: (text) => {
@@ -117,6 +117,19 @@ export const VALUE_FILTERS: Readonly<Record<keyof ValueFilters, ValueFilter>> = 
     isOfOutcome: true,
     conditionOf: (text) => (text === '' ? null : { sql: 'service_tier = ?', values: [safeIdentifier(text)] }),
   },
+}
+
+/**
+ * The least cost, with its currency.
+ *
+ * @param currency tells the currency of an amount that doesn't name one.
+ */
+export function inCurrency(
+  minCost: ValueFilters['minCost'],
+  currency: () => Currency,
+): ValueFilters['minCost'] {
+  const isNumber = minCost !== undefined && /^[\d.]+$/.test(String(minCost))
+  return isNumber ? (`${minCost}${currency()}` as `${number}${Currency}`) : minCost
 }
 
 export const VALUE_FILTER_NAMES = Object.keys(VALUE_FILTERS) as (keyof ValueFilters)[]

@@ -59,7 +59,7 @@ test('the first groups are the same whether all are held or only these', ({ data
       fc.double({ min: 0, max: 1, noNaN: true }),
       filter,
       fc.nat(4),
-      fc.constantFrom<Rank>('requests', 'cost'),
+      fc.constantFrom<Rank>('requests', 'sats', 'usd'),
       fc.integer({ min: 1, max: 3 }),
       (all, share, asked, place, rank, limit) => {
         const counted = Math.round(share * all.length)

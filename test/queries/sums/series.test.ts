@@ -3,9 +3,10 @@ import { describe, expect } from 'vitest'
 import { PERCENTILE_ERROR } from '../../../src/folds/sums/latency-histogram.js'
 import { type SeriesBucket, series } from '../../../src/queries/index.js'
 import { rows } from '../arbitrary-rows.js'
-import { costOf, groupOf, matches, NOW, percentileOf, unknownsOf } from '../reference.js'
+import { costOf, groupOf, matches, NOW, percentileOf, sectionOf } from '../reference.js'
 import { fill, insert, test } from '../support.js'
 
+const PARTS = ['cache_read_input_tokens', 'cache_creation_input_tokens', 'reasoning_output_tokens'] as const
 const PREFIX = { minute: 16, hour: 13, day: 10 } as const
 
 test('each bucket has what the rows of its time say, from roll-ups and from rows alike', ({ database }) => {
@@ -22,7 +23,7 @@ test('each bucket has what the rows of its time say, from roll-ups and from rows
       bound,
       bound,
       bucket,
-      fc.constantFrom('model', 'provider'),
+      fc.constantFrom('model', 'provider', 'policy', 'service_tier'),
       (all, since, until, size, by) => {
         fill(database, all)
         const answer = series(database, {
@@ -41,10 +42,12 @@ test('each bucket has what the rows of its time say, from roll-ups and from rows
           expect(answer.requests[index]).toBe(inBucket.length)
           expect(answer.failures[index]).toBe(inBucket.filter((row) => row.success === 0).length)
           expect(answer.unpriced[index]).toBe(inBucket.filter((row) => row.cost_sats === null).length)
-          const unknowns = unknownsOf(inBucket)
-          for (const [name, count] of Object.entries(unknowns)) {
-            expect({ [name]: answer[name as keyof typeof unknowns]?.[index] }).toEqual({ [name]: count })
+          const { counts, costs } = sectionOf(inBucket)
+          const { total: _, success: __, error: ___, streaming: ____, ...listed } = counts
+          for (const [name, count] of Object.entries(listed)) {
+            expect({ [name]: answer[name as keyof typeof listed]?.[index] }).toEqual({ [name]: count })
           }
+          for (const part of PARTS) expect(answer[part]?.[index]).toBe(costs[`total_${part}`])
           expect(answer.input_tokens[index]).toBe(
             inBucket.reduce((sum, row) => sum + (row.input_tokens ?? 0), 0),
           )
@@ -59,16 +62,17 @@ test('each bucket has what the rows of its time say, from roll-ups and from rows
             )
           for (const name of names) {
             const ofName = inBucket.filter((row) => groupOf(row, by, all) === name)
-            const costs = new Map(Object.entries(answer.cost_sats)).get(name)
-            expect(costs?.[index]).toBe(costOf(ofName))
-            const left = new Map(Object.entries(answer.unpriced_by_name ?? {})).get(name)
-            expect(left?.[index]).toBe(ofName.filter((row) => row.cost_sats === null).length)
-            expect(new Map(Object.entries(answer.requests_by_name ?? {})).get(name)?.[index]).toBe(
-              ofName.length,
-            )
+            const at = (lists: Record<string, number[]> = {}) =>
+              new Map(Object.entries(lists)).get(name)?.[index]
+            expect(at(answer.cost_sats)).toBe(costOf(ofName))
+            expect(at(answer.cost_usd)).toBe(sectionOf(ofName).costs.total_cost_usd)
+            expect(at(answer.unpriced_by_name)).toBe(ofName.filter((row) => row.cost_sats === null).length)
+            expect(at(answer.unpriced_usd_by_name)).toBe(ofName.filter((row) => row.cost_usd === null).length)
+            expect(at(answer.requests_by_name)).toBe(ofName.length)
           }
         }
         expect(new Set(Object.keys(answer.cost_sats))).toEqual(names)
+        expect(Object.keys(answer.cost_usd ?? {})).toEqual(Object.keys(answer.cost_sats))
       },
     ),
     { numRuns: 30 },
@@ -146,6 +150,8 @@ describe('the bucket', () => {
     )
     const week = 'week' as SeriesBucket
     expect(() => series(database, { ...window, bucket: week })).toThrow(/Invalid bucket 'week'/)
-    expect(() => series(database, { ...window, by: 'policy' as 'model' })).toThrow(/Invalid by 'policy'/)
+    expect(() => series(database, { ...window, by: 'hour' as 'model' })).toThrow(
+      /Invalid by 'hour'. Valid options: model, tier, .*label:<name>/,
+    )
   })
 })

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { expect } from 'vitest'
 import { PERCENTILE_ERROR } from '../../../src/folds/sums/latency-histogram.js'
 import { type StatsSection, stats } from '../../../src/queries/index.js'
+import type { GroupSection } from '../../../src/queries/sums/stats-groups.js'
 import { filter, rows } from '../arbitrary-rows.js'
 import { groupOf, matches, percentileOf, type ReferenceRow, sectionOf } from '../reference.js'
 import { fill, test } from '../support.js'
@@ -12,21 +13,24 @@ const groupBy = fc.constantFrom(
   'tier' as const,
   'provider' as const,
   'policy' as const,
+  'service_tier' as const,
+  'error_status' as const,
   'hour' as const,
   'day' as const,
   'label:team' as const,
 )
 
-const SECTIONS: Record<string, 'models' | 'tiers' | 'providers' | 'policies' | 'hours' | 'days' | 'labels'> =
-  {
-    model: 'models',
-    tier: 'tiers',
-    provider: 'providers',
-    policy: 'policies',
-    hour: 'hours',
-    day: 'days',
-    'label:team': 'labels',
-  }
+const SECTIONS: Record<string, GroupSection> = {
+  model: 'models',
+  tier: 'tiers',
+  provider: 'providers',
+  policy: 'policies',
+  service_tier: 'service_tiers',
+  error_status: 'error_statuses',
+  hour: 'hours',
+  day: 'days',
+  'label:team': 'labels',
+}
 
 /** The same to the digit; percentiles within their bound. */
 function expectSection(found: StatsSection | undefined, expected: ReferenceRow[]): void {

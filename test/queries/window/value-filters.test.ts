@@ -57,6 +57,18 @@ const CASES: [RequestFilter, string, string[], number[]][] = [
   [{ minCost: 5 }, 'min_cost=5', ['--min-cost', '5'], [1, 4]],
   [{ minCost: '4.999sats' }, 'min_cost=4.999sats', ['--min-cost', '4.999sats'], [1, 4, 5]],
   [{ minCost: '0.05usd' }, 'min_cost=0.05usd', ['--min-cost', '0.05usd'], [1]],
+  [
+    { minCost: 0.05, currency: 'usd' },
+    'min_cost=0.05&currency=usd',
+    ['--min-cost', '0.05', '--currency', 'usd'],
+    [1],
+  ],
+  [
+    { minCost: '5sats', currency: 'usd' },
+    'min_cost=5sats&currency=usd',
+    ['--min-cost', '5sats', '--currency', 'usd'],
+    [1, 4],
+  ],
   [{ unpricedIn: 'sats' }, 'unpriced=sats', ['--unpriced', 'sats'], [2, 3]],
   [{ unpricedIn: 'usd' }, 'unpriced=usd', ['--unpriced', 'usd'], [2, 4, 5]],
   [{ unpricedIn: 'both' }, 'unpriced=both', ['--unpriced', 'both'], [2]],

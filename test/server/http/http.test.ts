@@ -135,6 +135,7 @@ describe('/openapi.json', () => {
     const filters = [
       'before',
       'correlation_id',
+      'currency',
       'model',
       'open',
       'policy',

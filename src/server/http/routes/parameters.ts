@@ -1,6 +1,7 @@
 import { type Static, type TObject, type TProperties, Type } from 'typebox'
 import {
   CALENDAR_RANGES,
+  type Currency,
   RANGES,
   type RequestFilter,
   VALUE_FILTERS,
@@ -46,6 +47,9 @@ const FILTERS = {
   open: flag('Only streams of the last hour whose end is not known, or all others.'),
   unfinished: flag('Only streams from before the last hour whose end is not known, or all others.'),
   ...valueParameters(),
+  currency: text(
+    'sats or usd: the currency of the answer and of `min_cost`. The default is the one in which the window has known costs; sats if it has both.',
+  ),
 }
 
 function valueParameters() {
@@ -65,7 +69,7 @@ export const HealthQuery = Type.Object({
 
 const UNKNOWN = {
   unknown: flag(
-    'Adds how many requests have no known cost (and failed), or unknown tokens, and how many streams are open or unfinished.',
+    'Adds how many requests have no known cost (and failed), or unknown tokens, are retries or inconsistent, how many streams are open or unfinished, costs in dollars, parts of the tokens, and which currencies the window has costs in.',
   ),
 }
 
@@ -91,7 +95,9 @@ export const StatsQuery = lenientQuery({
   ),
   ...WINDOW,
   ...NAMES,
-  group_by: text('Adds a section for each group: model, tier, provider, policy, hour, day, label:<name>.'),
+  group_by: text(
+    'Adds a section for each group: model, tier, provider, policy, service_tier, error_status, hour, day, label:<name>.',
+  ),
   limit: count(
     1,
     20_000,
@@ -104,7 +110,9 @@ export const SeriesQuery = query({
   ...FILTERS,
   ...WINDOW,
   ...NAMES,
-  by: text('Whose costs are told apart: model or provider. The default is model.'),
+  by: text(
+    'Whose costs are told apart: model, provider, policy, tier, service_tier, error_status or label:<name>. The default is model.',
+  ),
   bucket: text('minute, hour or day. The default depends on the length of the window.'),
   limit: count(
     1,
@@ -116,11 +124,11 @@ export const SeriesQuery = query({
 export const RequestsQuery = lenientQuery({
   page: count(0, MAX_UINT32, 'From 1; 0 is 1.', { default: 1 }),
   per_page: count(0, MAX_UINT32, 'Cut to 1..100.', { default: 20 }),
-  details: flag('Adds correlation_id, attempt, policy, labels and state to each entry.'),
+  details: flag('Adds the cost in dollars, correlation_id, attempt, policy, labels and state to each entry.'),
   ...FILTERS,
   ...WINDOW,
   ...NAMES,
-  sort: text('timestamp, cost_sats or latency_ms. The default is timestamp.'),
+  sort: text('timestamp, cost_sats or latency_ms; with `currency` also cost_usd. The default is timestamp.'),
   order: text('asc or desc, in any case. The default is desc.'),
   cursor: filledText(
     'Pages by key, in constant time: `start`, then the `next_cursor` of each answer. Without `page` and totals.',
@@ -163,7 +171,8 @@ export function filterOf(query: FilterQuery): RequestFilter {
     name.startsWith(LABEL_PREFIX) ? [[name.slice(LABEL_PREFIX.length), value]] : [],
   )
   const names = { model, provider, withoutProvider, policy, withoutPolicy, correlationId }
-  const filter = { ...names, success, streaming, open, unfinished, ...valuesOf(query) }
+  const currency = query.currency as Currency | undefined
+  const filter = { ...names, currency, success, streaming, open, unfinished, ...valuesOf(query) }
   return labels.length === 0 ? filter : { ...filter, labels: Object.fromEntries(labels) }
 }
 

@@ -7,19 +7,22 @@ const Nullable = <Schema extends Parameters<typeof Type.Union>[0][number]>(schem
   Type.Union([schema, Type.Null()])
 
 const unknown = Type.Optional(Type.Integer({ description: 'Only with unknown=true.' }))
+const inDollars = Type.Optional(Type.Integer({ description: 'Only with unknown=true or currency=usd.' }))
 const Counts = Type.Object({
   total: Type.Integer(),
   success: Type.Integer(),
   error: Type.Integer(),
   streaming: Type.Integer(),
-  unpriced: Type.Optional(Type.Integer({ description: 'Only with unpriced=true or unknown=true.' })),
+  unpriced: Type.Optional(
+    Type.Integer({ description: 'Only with unpriced=true, unknown=true or currency=sats.' }),
+  ),
   unpriced_error: unknown,
   unknown_input_tokens: unknown,
   unknown_output_tokens: unknown,
   open: unknown,
   unfinished: unknown,
-  unpriced_usd: unknown,
-  unpriced_usd_error: unknown,
+  unpriced_usd: inDollars,
+  unpriced_usd_error: inDollars,
   retries: unknown,
   inconsistent: unknown,
 })
@@ -28,7 +31,7 @@ const Costs = Type.Object(
     total_cost_sats: Type.Number(),
     total_input_tokens: Type.Integer(),
     total_output_tokens: Type.Integer(),
-    total_cost_usd: Type.Optional(Type.Number({ description: 'Only with unknown=true.' })),
+    total_cost_usd: Type.Optional(Type.Number({ description: 'Only with unknown=true or currency=usd.' })),
     total_cache_read_input_tokens: unknown,
     total_cache_creation_input_tokens: unknown,
     total_reasoning_output_tokens: unknown,
@@ -50,6 +53,14 @@ const Section = Type.Object(SECTION)
 const groups = Type.Optional(Type.Record(Type.String(), Section))
 const time = Type.String({ format: 'date-time' })
 const WINDOW = { since: time, until: time, before: Type.Optional(time) }
+const currencies = {
+  currency: Type.Optional(
+    Type.String({ description: 'The one to show; only with currency=, unknown=true or details=true.' }),
+  ),
+  currencies: Type.Optional(
+    Type.Array(Type.String(), { description: 'Those in which the window has known costs, satoshis first.' }),
+  ),
+}
 const timezone = Type.Optional(Type.String({ description: 'Only if it was asked for.' }))
 
 const warnings = Type.Optional(
@@ -59,6 +70,7 @@ const warnings = Type.Optional(
 export const StatsAnswer = Type.Object({
   ...WINDOW,
   timezone,
+  ...currencies,
   empty: Type.Optional(Type.Literal(true)),
   message: Type.Optional(Type.String()),
   ...SECTION,
@@ -66,6 +78,8 @@ export const StatsAnswer = Type.Object({
   tiers: groups,
   providers: groups,
   policies: groups,
+  service_tiers: groups,
+  error_statuses: groups,
   hours: groups,
   days: groups,
   labels: groups,
@@ -74,11 +88,13 @@ export const StatsAnswer = Type.Object({
 })
 
 const numbers = Type.Array(Type.Number())
+const byName = Type.Record(Type.String(), numbers)
 const latencies = Type.Array(Nullable(Type.Number()))
 
 export const SeriesAnswer = Type.Object({
   ...WINDOW,
   timezone,
+  ...currencies,
   bucket: Type.String(),
   by: Type.String(),
   times: Type.Array(time),
@@ -90,14 +106,23 @@ export const SeriesAnswer = Type.Object({
   unknown_output_tokens: Type.Optional(numbers),
   open: Type.Optional(numbers),
   unfinished: Type.Optional(numbers),
+  unpriced_usd: Type.Optional(numbers),
+  unpriced_usd_error: Type.Optional(numbers),
+  retries: Type.Optional(numbers),
+  inconsistent: Type.Optional(numbers),
+  cache_read_input_tokens: Type.Optional(numbers),
+  cache_creation_input_tokens: Type.Optional(numbers),
+  reasoning_output_tokens: Type.Optional(numbers),
   input_tokens: numbers,
   output_tokens: numbers,
   p50_latency_ms: latencies,
   p95_latency_ms: latencies,
   p99_latency_ms: latencies,
-  cost_sats: Type.Record(Type.String(), numbers),
-  requests_by_name: Type.Optional(Type.Record(Type.String(), numbers)),
-  unpriced_by_name: Type.Optional(Type.Record(Type.String(), numbers)),
+  cost_sats: byName,
+  cost_usd: Type.Optional(byName),
+  requests_by_name: Type.Optional(byName),
+  unpriced_by_name: Type.Optional(byName),
+  unpriced_usd_by_name: Type.Optional(byName),
 })
 
 const ENTRY = {
@@ -110,7 +135,7 @@ const ENTRY = {
   tokens: Type.Object({ input: Nullable(Type.Integer()), output: Nullable(Type.Integer()) }),
   cost: Type.Object({
     sats: Nullable(Type.Number()),
-    usd: Type.Optional(Nullable(Type.Number({ description: 'Only with details=true.' }))),
+    usd: Type.Optional(Nullable(Type.Number({ description: 'Only with details=true or currency=.' }))),
   }),
   timing: Type.Object({ latency_ms: Type.Integer(), stream_duration_ms: Type.Optional(Type.Integer()) }),
   error: Type.Optional(Type.Object({ status: Nullable(Type.Integer()), message: Nullable(Type.String()) })),
@@ -139,6 +164,7 @@ export const RequestsAnswer = Type.Object({
   total_pages: Type.Optional(Type.Integer()),
   next_cursor: Type.Optional(Type.String()),
   ...WINDOW,
+  ...currencies,
   warnings,
 })
 

@@ -1,0 +1,57 @@
+import type { Currency } from '../../folds/costs/row-cost.js'
+import type { Database } from '../../store/sqlite/connection/database.js'
+import { oneOf } from '../errors.js'
+import { all, inRange } from './condition.js'
+import { echoWindow, type Window } from './window.js'
+
+export type { Currency }
+
+/** The currencies of costs; where requests have both, the first one is shown. */
+export const CURRENCIES: readonly Currency[] = ['sats', 'usd']
+
+/** What an answer says about its currencies. */
+export interface ShownCurrency {
+  /**
+   * The currency that was asked for; without one, the first of `currencies`. If the window has no
+   * costs, it is the first one of all days, or else `sats`.
+   */
+  currency: Currency
+  /**
+   * The currencies in which a request of the window's days (of UTC, whole ones) has a known cost,
+   * satoshis first. Filters don't change them, so that a page doesn't change its currency with a
+   * filter.
+   */
+  currencies: Currency[]
+}
+
+/** @throws QueryError INVALID_CURRENCY */
+export function checkCurrency(currency: string): Currency {
+  return oneOf(CURRENCIES, currency, 'INVALID_CURRENCY', 'currency')
+}
+
+/** Finds the currency to show. It reads one total for each day of the window. */
+export function shownCurrency(
+  database: Database,
+  { currency, ...window }: Window & { currency?: Currency | undefined },
+): ShownCurrency {
+  const currencies = currenciesIn(database, window)
+  const shown = currency ?? currencies[0] ?? currenciesIn(database, {})[0] ?? 'sats'
+  return { currency: shown, currencies }
+}
+
+function currenciesIn(database: Database, window: Window): Currency[] {
+  const { since, until } = echoWindow(window)
+  const days = window.since === undefined ? {} : { from: since.slice(0, 10) }
+  const isBounded = window.until !== undefined || window.before !== undefined
+  const { sql, values } = all([
+    { sql: "grain = 'day' AND grouped_by = ''", values: [] },
+    inRange('period', isBounded ? { ...days, to: until.slice(0, 10) } : days),
+  ])
+  const known = database
+    .prepare<unknown[], Record<Currency, number | null>>(
+      `SELECT max(requests > unpriced) AS sats, max(requests > unpriced_usd) AS usd
+       FROM rollup_totals WHERE ${sql}`,
+    )
+    .get(...values)
+  return CURRENCIES.filter((currency) => known?.[currency] === 1)
+}
