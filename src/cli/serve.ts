@@ -16,6 +16,7 @@ interface ServeFlags {
   host: string
   port: number
   project?: true
+  ingest?: true
   rollupLabel?: string[]
   tokenFile?: string
   allowHost?: string[]
@@ -42,7 +43,7 @@ export function addServe(program: ProgramCommand): void {
       'Serves the database over HTTP until SIGTERM or Ctrl-C: the dashboard at /, GET /v1/stats, /v1/series, ' +
         '/v1/requests and /v1/stream, /metrics for Prometheus, /healthz and /livez, and /openapi.json with all of ' +
         'it. Waits for a database that does not exist yet. With --project it runs the projector too, and exits with 1 ' +
-        "if that can't go on. With a token, from --token-file or REQUEST_JOURNAL_TOKEN, every route " +
+        "if that can't go on. With --ingest it appends what is sent to POST /v1/events to the journal. With a token, from --token-file or REQUEST_JOURNAL_TOKEN, every route " +
         'but /healthz and /livez asks for it, as a bearer token or as the password of a browser. Without one it listens to ' +
         'this machine only.',
     )
@@ -54,6 +55,11 @@ export function addServe(program: ProgramCommand): void {
       new Option('--project', 'run the projector in the same process').env('REQUEST_JOURNAL_PROJECT'),
     )
     .rollupLabelOption()
+    .addOption(
+      new Option('--ingest', 'take events with POST /v1/events, which needs a token').env(
+        'REQUEST_JOURNAL_INGEST',
+      ),
+    )
     .settingOption('--token-file <file>', 'a file with the token that clients must give', parsePath)
     .settingOption(
       '--allow-host <name>',
@@ -87,7 +93,8 @@ export function addServe(program: ProgramCommand): void {
 }
 
 async function serve(flags: ServeFlags, command: Command): Promise<void> {
-  const project = isProjecting(flags, command)
+  const project = isOn('project', flags, command)
+  const ingest = isOn('ingest', flags, command)
   // The environment variable may be meant for `project`.
   if (!project && command.getOptionValueSource('rollupLabel') === 'cli') {
     command.error("error: option '--rollup-label' needs '--project': only a projector keeps roll-ups")
@@ -97,7 +104,7 @@ async function serve(flags: ServeFlags, command: Command): Promise<void> {
   const logger = await createLogger(logLevel)
   const token = await readToken(tokenFile, logger)
   const rollupLabels = project ? rollupLabel : undefined
-  const options = { ...others, database, token, allowedHosts, project, rollupLabels, logger }
+  const options = { ...others, database, token, allowedHosts, project, ingest, rollupLabels, logger }
   const { startServer, ServerError } = await import('../server/index.js')
   try {
     await runDaemon(logger, (stop) => serveUntil(stop, () => startServer(options), logger))
@@ -135,13 +142,14 @@ function killIfStuck(logger: Logger): void {
   }, STOP_MS).unref()
 }
 
-/** Whether to project. Commander takes any value in the environment for yes. */
-function isProjecting(flags: ServeFlags, command: Command): boolean {
-  if (command.getOptionValueSource('project') !== 'env') return flags.project === true
-  const found = process.env['REQUEST_JOURNAL_PROJECT']
+/** Whether a switch is on. Commander takes any value in the environment for yes. */
+function isOn(option: 'project' | 'ingest', flags: ServeFlags, command: Command): boolean {
+  if (command.getOptionValueSource(option) !== 'env') return flags[option] === true
+  const variable = `REQUEST_JOURNAL_${option.toUpperCase()}`
+  const found = process.env[variable]
   if (found === '1' || found === 'true') return true
   if (found === '0' || found === 'false' || found === '') return false
-  return command.error(`error: REQUEST_JOURNAL_PROJECT is '${found}': expected true or false`)
+  return command.error(`error: ${variable} is '${found}': expected true or false`)
 }
 
 /** Reads the token. It is never an argument, because every user of the machine can see those. */

@@ -1,7 +1,8 @@
 /**
  * Why a server can't start. The codes are stable; thrown when
  *
- * - `TOKEN_REQUIRED`: it is to listen beyond this machine, and anyone there could read everything.
+ * - `TOKEN_REQUIRED`: it is to listen beyond this machine, and anyone there could read everything;
+ *   or it is to take events, which any page or program could forge.
  * - `TOKEN_INVALID`: the token is empty, too short, or has characters that no header can carry.
  * - `ADDRESS_UNAVAILABLE`: it can't listen on the host or port: in use, not allowed, or not of this
  *   machine.

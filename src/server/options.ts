@@ -39,6 +39,12 @@ export interface ServerOptions {
    */
   project?: boolean | undefined
   /**
+   * Takes events of other programs and hosts with `POST /v1/events`, into the journal. It needs a
+   * token. One server of a journal should: each knows only the idempotency-keys that it was given.
+   * @default false
+   */
+  ingest?: boolean | undefined
+  /**
    * Labels that the projector keeps roll-ups by; only with `project`.
    * @default those that the database has
    */
@@ -82,6 +88,7 @@ const DEFAULTS: Omit<ResolvedOptions, 'databasePath'> = {
   token: null,
   allowedHosts: [],
   project: false,
+  ingest: false,
   rollupLabels: undefined,
   logger: silentLogger,
   maxLagSeconds: 60,

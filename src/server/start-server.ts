@@ -1,5 +1,6 @@
 import type { AddressInfo } from 'node:net'
 import { setTimeout } from 'node:timers'
+import { openJournal } from '../journal/append/journal.js'
 import { BoundedWarnings } from '../journal/append/warnings.js'
 import { checkIsDirectory } from '../journal/identity.js'
 import { DatabaseError, openDatabaseReadOnly } from '../queries/index.js'
@@ -8,10 +9,12 @@ import { healthReporter } from './health/health.js'
 import { createApp } from './http/app.js'
 import { hostCheck, isLoopback } from './http/origin-checks.js'
 import { addDashboardRoutes } from './http/routes/dashboard.js'
+import { addEventsRoute } from './http/routes/events.js'
 import { addQueryRoutes } from './http/routes/queries.js'
 import { addServiceRoutes } from './http/routes/service.js'
 import { addStreamRoute } from './http/routes/stream.js'
 import { TokenCheck } from './http/token.js'
+import { Ingest } from './ingest/ingest.js'
 import { type ResolvedOptions, resolveOptions, type ServerOptions } from './options.js'
 import { QueryPool } from './pool/query-pool.js'
 import { ProjectorThread } from './projector/projector-thread.js'
@@ -44,23 +47,28 @@ export interface Server {
  *
  * @throws TypeError for an unknown option or a value out of range.
  * @throws ServerError TOKEN_REQUIRED, TOKEN_INVALID, ADDRESS_UNAVAILABLE.
- * @throws JournalError JOURNAL_INVALID if the journal isn't a directory.
+ * @throws JournalError JOURNAL_INVALID if the journal isn't a directory. With `ingest` also what
+ *   `openJournal` throws.
  * @throws DatabaseError if the database can't be read; one that doesn't exist yet is waited for.
  *   With `project` also what `startProjector` throws.
  */
 export async function startServer(options: ServerOptions): Promise<Server> {
   const resolved = resolveOptions(options)
   const tokenCheck = resolved.token === null ? null : new TokenCheck(resolved.token)
+  if (tokenCheck === null && resolved.ingest) throw tokenRequiredToIngest()
   if (tokenCheck === null && !(await isLoopback(resolved.host))) throw tokenRequired(resolved.host)
   const { databasePath: database, journal, rollupLabels, logger } = resolved
   checkIsDirectory(journal)
   const projector = resolved.project
     ? await ProjectorThread.start({ journal, database, rollupLabels }, logger)
     : null
+  let ingest: Ingest | null = null
   try {
     checkDatabase(resolved)
-    return await listen(resolved, tokenCheck, projector)
+    ingest = resolved.ingest ? openIngest(resolved) : null
+    return await listen(resolved, tokenCheck, projector, ingest)
   } catch (error) {
+    await ingest?.close()
     await projector?.stop()
     throw error
   }
@@ -70,11 +78,13 @@ async function listen(
   options: ResolvedOptions,
   tokenCheck: TokenCheck | null,
   projector: ProjectorThread | null,
+  ingest: Ingest | null,
 ): Promise<Server> {
   const { databasePath, journal, host, port, allowedHosts, logger, queryTimeoutMs, maxLagSeconds } = options
   const app = await createApp({
     checkHost: hostCheck(host, allowedHosts),
     tokenCheck,
+    takesEvents: ingest !== null,
     maxRequestMs: 2 * queryTimeoutMs + READ_MS,
     logger,
   })
@@ -90,6 +100,7 @@ async function listen(
   addQueryRoutes(app, pool)
   addStreamRoute(app, hub)
   addServiceRoutes(app, pool, healthReporter({ pool, maxLagSeconds, projector }))
+  if (ingest !== null) addEventsRoute(app, ingest)
   addDashboardRoutes(app)
   let projectorStopped: Promise<void> | undefined
   app.addHook('preClose', async () => {
@@ -101,6 +112,7 @@ async function listen(
   })
   app.addHook('onClose', async () => {
     pool.close()
+    await ingest?.close()
     await (projectorStopped ?? projector?.stop())
   })
   const finished = new Promise<void>((resolve, reject) => {
@@ -120,6 +132,12 @@ async function listen(
     await app.close()
     throw addressUnavailable(host, port, error)
   }
+}
+
+/** @throws what `openJournal` throws, or the file system if its last lines can't be read. */
+function openIngest({ journal: directory, logger }: ResolvedOptions): Ingest {
+  const journal = openJournal({ directory, logger })
+  return new Ingest(journal, directory, logger)
 }
 
 /** Fails at once if the database can't be read. One that a projector will make is waited for. */
@@ -147,6 +165,12 @@ function addressText(found: AddressInfo | string): string {
 
 function tokenRequired(host: string): ServerError {
   const text = `${host} can be reached from other machines, and no token is set: give --token-file or REQUEST_JOURNAL_TOKEN, or listen on 127.0.0.1`
+  return new ServerError('TOKEN_REQUIRED', text)
+}
+
+function tokenRequiredToIngest(): ServerError {
+  const text =
+    'a server that takes events needs a token, or any program could forge them: give --token-file or REQUEST_JOURNAL_TOKEN'
   return new ServerError('TOKEN_REQUIRED', text)
 }
 

@@ -44,6 +44,12 @@ export interface JournalCounters {
   usage_missing: number
 }
 
+/** @internal An event as it will stand in the journal, and its line. */
+export interface EncodedEvent {
+  event: JournalEvent
+  line: Buffer
+}
+
 /**
  * An open journal, to which events are appended. Any number of processes may append to the same
  * journal. It keeps no process alive.
@@ -168,6 +174,35 @@ export class Journal {
     if (unknown === null) return complete
     this.#warnOfUnknown(unknown)
     return { ...complete, ...unknown }
+  }
+
+  /**
+   * Checks an event and encodes its line, for a caller that must know of several events that each
+   * can be written before it writes the first.
+   *
+   * @internal
+   * @param extra members that follow the event's own; readers ignore them.
+   * @throws InvalidEventError if it breaks the schema.
+   */
+  encode(event: EventInput, extra: Record<string, unknown> | null): EncodedEvent {
+    const [complete, unknown] = this.#read(event, this.#defaults)
+    const members = extra === null ? unknown : { ...unknown, ...extra }
+    // A copy, since the next line is encoded in the same place.
+    const line = Buffer.from(encodeLine(complete, members))
+    if (unknown !== null) this.#warnOfUnknown(unknown)
+    return { event: complete, line }
+  }
+
+  /**
+   * Writes the line of an encoded event, as `append` does.
+   *
+   * @internal
+   * @throws JournalWriteError, like `append`.
+   */
+  write(line: Buffer): void {
+    if (this.#writer.isClosed) throw this.#closedError()
+    this.#writer.prepare()
+    this.#writer.write(line)
   }
 
   /**

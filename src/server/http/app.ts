@@ -1,9 +1,10 @@
-import { STATUS_CODES } from 'node:http'
+import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import swagger from '@fastify/swagger'
 import Fastify, { type FastifyReply, type FastifyRequest, type FastifyTypeProvider } from 'fastify'
 import type { Static, TSchema } from 'typebox'
 import { VERSION } from '../../package/package-files.js'
+import { MAX_BODY_BYTES } from '../ingest/posted-events.js'
 import type { ServerLogger } from '../options.js'
 import { boundRequests, hasBody, whenLeft } from './bounds.js'
 import { addCompression } from './compression.js'
@@ -11,6 +12,9 @@ import { errorBody, HttpError, internalError } from './errors.js'
 import { checkFetchSite, type HostCheck } from './origin-checks.js'
 import { queryDecoder } from './query-string.js'
 import type { TokenCheck } from './token.js'
+
+/** The only path that takes a body, if the server takes events at all. */
+export const EVENTS_PATH = '/v1/events'
 
 /** Longer query strings are answered with 414. */
 const MAX_QUERY_LENGTH = 8192
@@ -53,17 +57,20 @@ export interface AppOptions {
   checkHost: HostCheck
   /** Null if no token is asked for. */
   tokenCheck: TokenCheck | null
+  /** Whether there will be a route that takes events. */
+  takesEvents: boolean
   /** How long a request may take until its answer has been read. */
   maxRequestMs: number
   logger: ServerLogger
 }
 
 /** Makes an HTTP server without routes: it refuses what no route takes, and forms every error. */
-export async function createApp({ checkHost, tokenCheck, maxRequestMs, logger }: AppOptions) {
+export async function createApp({ checkHost, tokenCheck, takesEvents, maxRequestMs, logger }: AppOptions) {
+  const ownUrl = (url = '') => url.replace(FOREIGN_FOLDER, '')
   const app = Fastify({
     // The route's decoder parses the text; a parameter in a path may be as long as the path.
     routerOptions: { querystringParser: (text) => ({ text }), maxParamLength: MAX_HEADER_BYTES },
-    rewriteUrl: ({ url = '' }) => url.replace(FOREIGN_FOLDER, ''),
+    rewriteUrl: ({ url }) => ownUrl(url),
     bodyLimit: 1,
     keepAliveTimeout: KEEP_ALIVE_MS,
     // Not among the options of `http`: Fastify would set it to 0 afterwards.
@@ -82,7 +89,9 @@ export async function createApp({ checkHost, tokenCheck, maxRequestMs, logger }:
     },
     clientErrorHandler: answerUnparsable,
   }).withTypeProvider<TypeBoxProvider>()
-  boundRequests(app.server, maxRequestMs)
+  const isPostOfEvents = ({ method, url }: IncomingMessage) =>
+    takesEvents && method === 'POST' && ownUrl(url).split('?', 1)[0] === EVENTS_PATH
+  boundRequests(app.server, maxRequestMs, isPostOfEvents)
   addCompression(app)
 
   app.setValidatorCompiler(({ schema, httpPart }) => {
@@ -123,6 +132,8 @@ export async function createApp({ checkHost, tokenCheck, maxRequestMs, logger }:
   })
   app.setErrorHandler<Error>(async (error, request, reply) => {
     if (error instanceof HttpError) return await sendError(reply, error)
+    const refusal = refusalOfBody(error)
+    if (refusal !== null) return await sendError(reply, refusal)
     const { method, url } = request
     logger.error({ err: error, method, url }, 'A request could not be answered')
     return await sendError(reply, internalError())
@@ -151,7 +162,8 @@ export async function createApp({ checkHost, tokenCheck, maxRequestMs, logger }:
 }
 
 /** Refuses what no route takes: other methods, bodies, long query strings. */
-function checkForm({ method, raw }: FastifyRequest): void {
+function checkForm({ method, raw, routeOptions }: FastifyRequest): void {
+  if (routeOptions.url === EVENTS_PATH && method === 'POST') return
   if (method !== 'GET' && method !== 'HEAD') {
     throw new HttpError(405, `Method not allowed: found ${method}, expected GET or HEAD`, {
       allow: 'GET, HEAD',
@@ -163,6 +175,20 @@ function checkForm({ method, raw }: FastifyRequest): void {
     const found = `found ${queryLength} characters of query string, expected at most ${MAX_QUERY_LENGTH}`
     throw new HttpError(414, `URI too long: ${found}`)
   }
+}
+
+/** Fastify's own errors about a body that it can't read; null for any other error. */
+function refusalOfBody({ message, statusCode }: Error & { statusCode?: number }): HttpError | null {
+  if (statusCode === 413) {
+    return new HttpError(
+      413,
+      `Payload too large: found more than ${MAX_BODY_BYTES} bytes; send several requests`,
+    )
+  }
+  if (statusCode === 415) {
+    return new HttpError(415, 'Unsupported media type: expected application/json or application/x-ndjson')
+  }
+  return statusCode === 400 ? new HttpError(400, `Invalid request: ${message}`) : null
 }
 
 async function sendError(reply: FastifyReply, error: HttpError): Promise<FastifyReply> {

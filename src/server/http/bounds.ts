@@ -13,13 +13,19 @@ const OTHER_DESCRIPTORS = 128
 /**
  * Bounds what clients can hold: how many connections are open, and how long a request and its
  * answer may take, however slowly they are sent and read. Streams have bounds of their own.
+ *
+ * @param takesBody whether the body of a request is read, in the time that Node gives a request.
  */
-export function boundRequests(server: Server, maxRequestMs: number): void {
+export function boundRequests(
+  server: Server,
+  maxRequestMs: number,
+  takesBody: (request: IncomingMessage) => boolean,
+): void {
   server.maxConnections = maxConnections(descriptorLimit())
   server.prependListener('request', (request, response) => {
-    // A body is never read. The answer ends the connection, or a client could keep it as long as
-    // its body drips.
-    if (hasBody(request)) response.shouldKeepAlive = false
+    // Any other body is never read. The answer ends the connection, or a client could keep it as
+    // long as its body drips.
+    if (hasBody(request) && !takesBody(request)) response.shouldKeepAlive = false
     const end = () => {
       if (!String(response.getHeader('content-type')).startsWith('text/event-stream'))
         request.socket.destroy()
@@ -64,6 +70,31 @@ export class HeldAnswers {
       this.#readers.delete(answer)
       this.#bytes -= answer.length
     }
+  }
+}
+
+/** Bounds the bodies that are being read or written: many large ones could fill the memory. */
+export class HeldBodies {
+  readonly #maxBytes: number
+  #bytes = 0
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes
+  }
+
+  /**
+   * Makes room for a body until its request is answered.
+   *
+   * @throws HttpError 503 if there is none.
+   */
+  hold(bytes: number, response: ServerResponse): void {
+    if (this.#bytes + bytes > this.#maxBytes) {
+      throw unavailable(`clients are sending ${this.#bytes} bytes already`)
+    }
+    this.#bytes += bytes
+    response.once('close', () => {
+      this.#bytes -= bytes
+    })
   }
 }
 

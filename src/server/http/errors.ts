@@ -3,11 +3,19 @@ export class HttpError extends Error {
   override readonly name = 'HttpError'
   readonly status: number
   readonly headers: Readonly<Record<string, string | string[]>>
+  /** What the body says beside the error, for programs. */
+  readonly details: Readonly<Record<string, unknown>>
 
-  constructor(status: number, message: string, headers: HttpError['headers'] = {}) {
+  constructor(
+    status: number,
+    message: string,
+    headers: HttpError['headers'] = {},
+    details: HttpError['details'] = {},
+  ) {
     super(message)
     this.status = status
     this.headers = headers
+    this.details = details
   }
 }
 
@@ -40,6 +48,6 @@ export interface ErrorBody {
   error: { message: string; type: 'arbstr_error'; code: number }
 }
 
-export function errorBody({ status, message }: HttpError): ErrorBody {
-  return { error: { message, type: 'arbstr_error', code: status } }
+export function errorBody({ status, message, details }: HttpError): ErrorBody {
+  return { error: { message, type: 'arbstr_error', code: status }, ...details }
 }

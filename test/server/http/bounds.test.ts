@@ -60,7 +60,7 @@ describe('boundRequests', () => {
     const server = createServer((_request, response) => {
       response.end(Buffer.alloc(64 * 1024 * 1024))
     })
-    boundRequests(server, 200)
+    boundRequests(server, 200, () => false)
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
     const { port } = server.address() as AddressInfo

@@ -272,11 +272,32 @@ export const HealthAnswer = Type.Object({
   journal_disk_free_bytes: percentile,
 })
 
-/** Any error of any route. */
-export const ErrorAnswer = Type.Object({
+const ERROR = {
   error: Type.Object({
     message: Type.String(),
     type: Type.Literal('arbstr_error'),
     code: Type.Integer({ description: 'The HTTP status.' }),
   }),
+}
+
+/** Any error of any route. */
+export const ErrorAnswer = Type.Object(ERROR)
+
+export const EventsAnswer = Type.Object({
+  appended: Type.Integer({ description: 'How many events this request has appended.' }),
+  repeated: Type.Integer({ description: 'How many an earlier one with the same key had appended.' }),
+  journal_id: Type.String(),
+  correlation_ids: Type.Array(Nullable(Type.String()), {
+    description: 'Of each event in order; null for a price or a rate.',
+  }),
+})
+
+export const EventsErrorAnswer = Type.Object({
+  ...ERROR,
+  appended: Type.Optional(Type.Integer({ description: 'How many events, the first ones, were written.' })),
+  errors: Type.Optional(
+    Type.Array(Type.Object({ index: Type.Integer(), message: Type.String() }), {
+      description: 'The events that are refused, the first hundred.',
+    }),
+  ),
 })

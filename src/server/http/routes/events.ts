@@ -1,0 +1,110 @@
+import { Type } from 'typebox'
+import { type Ingest, IngestFailure, InvalidPostError, KeyReusedError } from '../../ingest/ingest.js'
+import { BodyError, type BodyForm, MAX_BODY_BYTES } from '../../ingest/posted-events.js'
+import { type App, EVENTS_PATH } from '../app.js'
+import { HeldBodies } from '../bounds.js'
+import { badRequest, HttpError, unavailable } from '../errors.js'
+import { NoQuery } from './parameters.js'
+import { ErrorAnswer, EventsAnswer, EventsErrorAnswer } from './responses.js'
+
+/**
+ * The content types of a body. None of them is one that a page of another origin may send without
+ * asking first, so a browser never posts events for one.
+ */
+const FORMS: Readonly<Record<string, BodyForm>> = {
+  'application/json': 'json',
+  'application/x-ndjson': 'ndjson',
+  'application/ndjson': 'ndjson',
+  'application/jsonl': 'ndjson',
+}
+
+/** The most bytes of bodies that are being read or written at once. */
+const MAX_HELD_BYTES = 64 * 1024 * 1024
+
+/** An idempotency-key: 1 to 128 visible ASCII characters. */
+const KEY = /^[\x21-\x7e]{1,128}$/
+
+/** Adds `POST /v1/events`. */
+export function addEventsRoute(app: App, ingest: Ingest): void {
+  // Fastify's own parsers take text/plain, which any page may send.
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser(Object.keys(FORMS), { parseAs: 'buffer' }, (_request, body, done) => {
+    done(null, body)
+  })
+  const held = new HeldBodies(MAX_HELD_BYTES)
+  const schema = {
+    summary:
+      'Appends events to the journal of this host, all of them or none; they are durable before the answer',
+    consumes: Object.keys(FORMS),
+    headers: Type.Object({
+      'idempotency-key': Type.Optional(
+        Type.String({ description: 'Under a key of the last day, the same body is written once.' }),
+      ),
+    }),
+    querystring: NoQuery,
+    body: Type.Unknown({
+      description: 'One event, an array of events, or an event a line; event.schema.json describes an event.',
+    }),
+    response: {
+      200: EventsAnswer,
+      400: EventsErrorAnswer,
+      500: EventsErrorAnswer,
+      503: EventsErrorAnswer,
+      default: ErrorAnswer,
+    },
+  }
+  app.post(
+    EVENTS_PATH,
+    {
+      schema,
+      bodyLimit: MAX_BODY_BYTES,
+      onRequest: async ({ headers }, reply) => {
+        const encoding = headers['content-encoding'] ?? 'identity'
+        if (encoding !== 'identity') {
+          throw new HttpError(
+            415,
+            `Unsupported media type: found content-encoding '${encoding}', expected none`,
+          )
+        }
+        held.hold(Number(headers['content-length'] ?? MAX_BODY_BYTES), reply.raw)
+      },
+    },
+    async ({ headers, body }, reply) => {
+      const key = keyOf(headers['idempotency-key'])
+      if (!Buffer.isBuffer(body)) throw badRequest('found no body, expected events')
+      const [type = ''] = (headers['content-type'] ?? '').split(';')
+      const form = FORMS[type.trim().toLowerCase()] ?? 'json'
+      try {
+        return await reply.send(await ingest.post(body, form, key))
+      } catch (error) {
+        throw asHttpError(error)
+      }
+    },
+  )
+}
+
+function keyOf(header: string | string[] | undefined): string | null {
+  if (header === undefined) return null
+  if (typeof header === 'string' && KEY.test(header)) return header
+  throw badRequest('idempotency-key: expected 1 to 128 visible ASCII characters without spaces')
+}
+
+function asHttpError(error: unknown): unknown {
+  if (error instanceof BodyError) {
+    return error.isTooLarge
+      ? new HttpError(413, `Payload too large: ${error.message}`)
+      : badRequest(error.message)
+  }
+  if (error instanceof InvalidPostError) {
+    return new HttpError(400, `Invalid request: ${error.message}`, {}, { appended: 0, errors: error.faults })
+  }
+  if (error instanceof KeyReusedError) return new HttpError(422, `Unprocessable: ${error.message}`)
+  if (!(error instanceof IngestFailure)) return error
+  const { appended, message } = error
+  if (error.isPassing) {
+    const { status, headers, message: text } = unavailable(message)
+    return new HttpError(status, text, headers, { appended })
+  }
+  const advice = "the events are written, but may not survive a power cut; don't send them again"
+  return new HttpError(500, `Internal error: ${message}; ${advice}`, {}, { appended })
+}

@@ -1,0 +1,206 @@
+import { randomUUID } from 'node:crypto'
+import { crc32 } from 'node:zlib'
+import { InvalidEventError } from '../../events/errors.js'
+import type { EventInput } from '../../events/event-types.js'
+import { hexChecksum } from '../../events/line.js'
+import type { EncodedEvent, Journal } from '../../journal/append/journal.js'
+import { JournalWriteError } from '../../journal/errors.js'
+import type { ServerLogger } from '../options.js'
+import { type KnownPost, KnownPosts, MARK } from './known-posts.js'
+import { type BodyForm, type PostedEvent, readEvents } from './posted-events.js'
+
+/** What became of a POST whose events are durable. */
+export interface IngestAnswer {
+  /** How many events this POST has appended. */
+  appended: number
+  /** How many events an earlier POST under the same key had appended. */
+  repeated: number
+  /** The journal that they are in. */
+  journal_id: string
+  /** The correlation_id of each event, in order; null for a price or an exchange rate. */
+  correlation_ids: (string | null)[]
+}
+
+/** An event that was refused. */
+export interface EventFault {
+  /** Its index in the body, from 0. */
+  index: number
+  message: string
+}
+
+/** How many refused events are named one by one. */
+const NAMED_FAULTS = 100
+
+/** Some events of a body are no events, so nothing of it was written. */
+export class InvalidPostError extends Error {
+  override readonly name = 'InvalidPostError'
+  readonly faults: readonly EventFault[]
+
+  constructor(faults: readonly EventFault[], events: number) {
+    const [first] = faults
+    const more = faults.length > NAMED_FAULTS ? `; the first ${NAMED_FAULTS} are named` : ''
+    super(
+      `nothing was written, because ${faults.length} of ${events} event(s) can't be: event ${first?.index}: ${first?.message}${more}`,
+    )
+    this.faults = faults.slice(0, NAMED_FAULTS)
+  }
+}
+
+/** The idempotency-key belongs to a POST with another body. Nothing was written. */
+export class KeyReusedError extends Error {
+  override readonly name = 'KeyReusedError'
+}
+
+/** The journal refused, or can't tell whether what was written is durable. */
+export class IngestFailure extends Error {
+  override readonly name = 'IngestFailure'
+  /** How many events, the first ones, are in the journal. */
+  readonly appended: number
+  /** Whether the same POST may succeed later. */
+  readonly isPassing: boolean
+
+  constructor(message: string, appended: number, cause: unknown) {
+    super(message, { cause })
+    this.appended = appended
+    this.isPassing = !isDoubtful(cause)
+  }
+}
+
+/** Takes events of other hosts and programs into a journal. */
+export class Ingest {
+  readonly #journal: Journal
+  readonly #logger: ServerLogger
+  readonly #known = new KnownPosts()
+
+  /**
+   * Finds the idempotency-keys of the journal's last lines.
+   *
+   * @param journal is opened before, which ends a line that lacks only its newline.
+   * @throws JournalError SEGMENT_UNREADABLE; the file system's error if a segment can't be read.
+   */
+  constructor(journal: Journal, directory: string, logger: ServerLogger) {
+    this.#journal = journal
+    this.#logger = logger
+    this.#known.find(directory, Date.now())
+  }
+
+  /**
+   * Appends the events of a body, all of them or none, and waits until they are durable. One sync
+   * serves all bodies that wait for it.
+   *
+   * @param key the idempotency-key: under a key that is known, only the events are written that
+   *   aren't in the journal yet.
+   * @throws BodyError, InvalidPostError, KeyReusedError: nothing was written.
+   * @throws IngestFailure if the disk refuses.
+   */
+  async post(body: Buffer, form: BodyForm, key: string | null): Promise<IngestAnswer> {
+    const events = readEvents(body, form)
+    const post = this.#postOf(body, events.length, key)
+    const encoded = this.#encode(events, post, key)
+    if (key !== null) this.#known.add(key, post, Date.now())
+    const appended = this.#write(encoded, post)
+    await this.#flush(post)
+    return {
+      appended,
+      repeated: encoded.length - appended,
+      journal_id: this.#journal.identity.journal_id,
+      correlation_ids: encoded.map(({ event }) => ('correlation_id' in event ? event.correlation_id : null)),
+    }
+  }
+
+  /** Closes the journal. A sync that fails is logged: whoever posted was told, or wasn't answered. */
+  async close(): Promise<void> {
+    await this.#journal.close().catch((error) => {
+      this.#logger.error({ err: error }, 'The journal of posted events could not be closed')
+    })
+  }
+
+  #postOf(bytes: Buffer, of: number, key: string | null): KnownPost {
+    const body = key === null ? '' : hexChecksum(crc32(bytes))
+    const known = key === null ? undefined : this.#known.get(key)
+    // The ids of a POST differ in their last four digits, which are the event's index.
+    if (known === undefined)
+      return { body, of, ids: randomUUID().slice(0, -4), written: new Set(), failure: null }
+    if (known.body === body && known.of === of) return known
+    throw new KeyReusedError(
+      `idempotency-key '${key}' belongs to another body: send a new key with new events`,
+    )
+  }
+
+  /** Encodes all events before the first is written. @throws InvalidPostError */
+  #encode(events: readonly PostedEvent[], post: KnownPost, key: string | null): EncodedEvent[] {
+    const faults: EventFault[] = []
+    const encoded: EncodedEvent[] = []
+    const { body, of, ids } = post
+    for (const [index, posted] of events.entries()) {
+      try {
+        const event = eventOf(posted, `${ids}${index.toString(16).padStart(4, '0')}`)
+        const mark = key === null ? null : { [MARK]: { key, body, index, of, ids } }
+        encoded.push(this.#journal.encode(event, mark))
+      } catch (error) {
+        if (!(error instanceof InvalidEventError) && !(error instanceof UnreadableEvent)) throw error
+        faults.push({ index, message: error.message })
+      }
+    }
+    if (faults.length > 0) throw new InvalidPostError(faults, events.length)
+    return encoded
+  }
+
+  /** Writes the events that aren't in the journal yet, and returns how many those are. */
+  #write(encoded: readonly EncodedEvent[], post: KnownPost): number {
+    const { written } = post
+    if (written === null) return 0
+    let appended = 0
+    for (const [index, { line }] of encoded.entries()) {
+      if (written.has(index)) continue
+      try {
+        this.#journal.write(line)
+      } catch (error) {
+        throw failureOf(error, written.size)
+      }
+      written.add(index)
+      appended++
+    }
+    post.written = null
+    return appended
+  }
+
+  async #flush(post: KnownPost): Promise<void> {
+    try {
+      if (post.failure !== null) throw post.failure
+      await this.#journal.flush()
+    } catch (error) {
+      // No later sync can tell whether these lines are on the disk, and writing them once more would
+      // double them if they are.
+      if (isDoubtful(error)) post.failure = error
+      throw failureOf(error, post.of)
+    }
+  }
+}
+
+/** An event whose text can't be read. */
+class UnreadableEvent extends Error {}
+
+/** What `append` takes for a posted event, which it checks. */
+function eventOf(posted: PostedEvent, correlationId: string): EventInput {
+  if ('problem' in posted) throw new UnreadableEvent(posted.problem)
+  const members = posted.members as Partial<Record<string, unknown>>
+  if (typeof members !== 'object' || members === null || Array.isArray(members)) {
+    return members as unknown as EventInput
+  }
+  if (MARK in members) throw new UnreadableEvent(`${MARK}: the server itself writes this member`)
+  const { type = 'request_logged', correlation_id } = members
+  const needsId = type === 'request_logged' && correlation_id === undefined
+  return (needsId ? { ...members, correlation_id: correlationId } : members) as unknown as EventInput
+}
+
+function isDoubtful(error: unknown): boolean {
+  return (
+    !(error instanceof JournalWriteError) || error.code === 'SYNC_FAILED' || error.code === 'SEGMENT_LOST'
+  )
+}
+
+function failureOf(error: unknown, appended: number): IngestFailure {
+  if (!(error instanceof JournalWriteError)) throw error
+  return new IngestFailure(error.message, appended, error)
+}

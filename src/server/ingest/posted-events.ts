@@ -1,0 +1,73 @@
+import { isUtf8 } from 'node:buffer'
+import { describeValue } from '../../events/errors.js'
+import { isBlankLine, MAX_LINE_BYTES, parseLine } from '../../events/line.js'
+import { cutLongNames } from '../../events/long-names.js'
+import { maskSecrets } from '../../events/redact.js'
+
+/** The most events that one POST may have: they are checked and written without a pause. */
+export const MAX_EVENTS = 10_000
+
+/** How the events of a body are written: one JSON text, or a JSON text a line. */
+export type BodyForm = 'json' | 'ndjson'
+
+/** One event of a body, which nobody has checked yet; or why it can't be read. */
+export type PostedEvent = { members: unknown } | { problem: string }
+
+/** A body that holds no events, or too many. */
+export class BodyError extends Error {
+  override readonly name = 'BodyError'
+  /** Whether the body is too large rather than wrong. */
+  readonly isTooLarge: boolean
+
+  constructor(message: string, isTooLarge = false) {
+    super(message)
+    this.isTooLarge = isTooLarge
+  }
+}
+
+/**
+ * Reads the events of a body, in order. Blank lines between events are skipped and not counted.
+ *
+ * @throws BodyError if the body as a whole can't be read, or holds more than MAX_EVENTS.
+ */
+export function readEvents(body: Buffer, form: BodyForm): PostedEvent[] {
+  return form === 'ndjson' ? readLines(body) : readJson(body)
+}
+
+function readLines(body: Buffer): PostedEvent[] {
+  const events: PostedEvent[] = []
+  for (let start = 0; start < body.length; ) {
+    const newline = body.indexOf(0x0a, start)
+    const end = newline === -1 ? body.length : newline
+    const line = body.subarray(start, end)
+    start = end + 1
+    if (isBlankLine(line)) continue
+    if (events.length === MAX_EVENTS) throw tooMany('more')
+    const parsed = parseLine(line)
+    events.push('reason' in parsed ? { problem: parsed.detail } : { members: parsed.members })
+  }
+  return events
+}
+
+function readJson(body: Buffer): PostedEvent[] {
+  if (!isUtf8(body)) throw new BodyError('the body is not valid UTF-8')
+  let value: unknown
+  try {
+    value = JSON.parse(cutLongNames(body.toString()))
+  } catch (error) {
+    throw new BodyError(`the body is not JSON: ${maskSecrets((error as SyntaxError).message).slice(0, 200)}`)
+  }
+  if (typeof value !== 'object' || value === null) {
+    throw new BodyError(`the body is ${describeValue(value)}, expected an event or an array of events`)
+  }
+  if (!Array.isArray(value)) return [{ members: value }]
+  if (value.length > MAX_EVENTS) throw tooMany(String(value.length))
+  return value.map((members: unknown) => ({ members }))
+}
+
+function tooMany(found: string): BodyError {
+  return new BodyError(`found ${found} events, expected at most ${MAX_EVENTS}: send several requests`, true)
+}
+
+/** The largest body that is read, in bytes. An event takes a few hundred, and at most 1 MiB. */
+export const MAX_BODY_BYTES = 4 * MAX_LINE_BYTES

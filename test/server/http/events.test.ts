@@ -1,0 +1,171 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished } from 'vitest'
+import { silentLogger } from '../../../src/journal/logger.js'
+import { projectOnce } from '../../../src/projection/index.js'
+import { createApp } from '../../../src/server/http/app.js'
+import { hostCheck } from '../../../src/server/http/origin-checks.js'
+import { addEventsRoute } from '../../../src/server/http/routes/events.js'
+import { Ingest } from '../../../src/server/ingest/ingest.js'
+import { MAX_BODY_BYTES } from '../../../src/server/ingest/posted-events.js'
+import { opened } from '../../journal/support.js'
+import { runHere } from '../../support/command.js'
+import { FaultyFileSystem } from '../../support/faulty-file-system.js'
+import { type AskOptions, type Place, type TestServer, test } from '../support.js'
+
+const TOKEN = 'correct-horse-battery-staple'
+const EVENT = { model: 'gpt-4o', latency_ms: 5, success: true }
+
+function post(server: TestServer, body: unknown, headers: Record<string, string> = {}, path = '/v1/events') {
+  const options: AskOptions = {
+    method: 'POST',
+    headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json', ...headers },
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  }
+  return server.get(path, options)
+}
+
+function linesOf({ journal }: Place): string[] {
+  return readdirSync(journal)
+    .filter((name) => name.endsWith('.ndjson'))
+    .flatMap((name) => readFileSync(join(journal, name), 'utf8').split('\n').slice(0, -1))
+}
+
+describe('POST /v1/events', () => {
+  test('appends to a journal that it makes, and tells counts and correlation_ids; a projector makes rows of it', async ({
+    place,
+    serve,
+  }) => {
+    const server = await serve({ ingest: true, token: TOKEN })
+    const timestamp = new Date(Date.now() - 60_000).toISOString()
+    const answer = await post(server, [{ ...EVENT, correlation_id: 'mine', timestamp }, EVENT])
+    expect(answer.status).toBe(200)
+    expect(answer.body).toEqual({
+      ...{ appended: 2, repeated: 0, journal_id: expect.any(String) },
+      correlation_ids: ['mine', expect.any(String)],
+    })
+    await projectOnce(place)
+    const list = await server.get('/v1/requests?details=true', {
+      headers: { authorization: `Bearer ${TOKEN}` },
+    })
+    expect(list.body.data).toMatchObject([
+      { correlation_id: answer.body.correlation_ids[1] },
+      { correlation_id: 'mine', timestamp },
+    ])
+  })
+
+  test('takes an idempotency-key, and events by lines', async ({ place, serve }) => {
+    const server = await serve({ ingest: true, token: TOKEN })
+    const lines = `${JSON.stringify(EVENT)}\n${JSON.stringify(EVENT)}\n`
+    const headers = { 'content-type': 'application/x-ndjson; charset=utf-8', 'idempotency-key': 'a-1' }
+    const first = await post(server, lines, headers)
+    const again = await post(server, lines, headers)
+    expect(again.body).toEqual({ ...first.body, appended: 0, repeated: 2 })
+    expect(linesOf(place)).toHaveLength(2)
+    expect(await post(server, [EVENT], { 'idempotency-key': 'a-1' })).toMatchObject({ status: 422 })
+    for (const key of ['', 'a b', 'ä', 'x'.repeat(129)]) {
+      expect(
+        (await post(server, [EVENT], { 'idempotency-key': Buffer.from(key).toString('latin1') })).status,
+      ).toBe(400)
+    }
+    expect(linesOf(place)).toHaveLength(2)
+  })
+
+  test('names what is wrong with each event, and writes nothing then', async ({ place, serve }) => {
+    const server = await serve({ ingest: true, token: TOKEN })
+    const { status, body } = await post(server, [EVENT, { model: 'm' }])
+    expect(status).toBe(400)
+    expect(body).toEqual({
+      error: {
+        message: expect.stringMatching(/^Invalid request: nothing was written, because 1 of 2 event\(s\)/),
+        ...{ type: 'arbstr_error', code: 400 },
+      },
+      appended: 0,
+      errors: [{ index: 1, message: expect.stringContaining('latency_ms: found nothing') }],
+    })
+    expect((await post(server, '{')).body.error.message).toContain('the body is not JSON')
+    expect((await post(server, '')).status).toBe(400)
+    expect(linesOf(place)).toEqual([])
+  })
+
+  test('refuses what is too large, and other kinds of bodies', async ({ place, serve }) => {
+    const server = await serve({ ingest: true, token: TOKEN })
+    const large = await post(server, ' '.repeat(MAX_BODY_BYTES + 1))
+    expect(large).toMatchObject({
+      status: 413,
+      body: { error: { message: expect.stringContaining('4194304') } },
+    })
+    const many = '\n{}'.repeat(10_001)
+    expect(await post(server, many, { 'content-type': 'application/x-ndjson' })).toMatchObject({
+      status: 413,
+    })
+    for (const type of [
+      'text/plain',
+      'application/x-www-form-urlencoded',
+      'multipart/form-data; boundary=x',
+      '',
+    ]) {
+      expect(await post(server, [EVENT], { 'content-type': type }), type).toMatchObject({ status: 415 })
+    }
+    expect(await post(server, [EVENT], { 'content-encoding': 'gzip' })).toMatchObject({ status: 415 })
+    expect(linesOf(place)).toEqual([])
+  })
+
+  test('is for holders of the token only, and for no page of another origin', async ({ place, serve }) => {
+    const server = await serve({ ingest: true, token: TOKEN })
+    expect((await post(server, [EVENT], { authorization: '' })).status).toBe(401)
+    expect((await post(server, [EVENT], { authorization: `Bearer ${TOKEN}x` })).status).toBe(401)
+    expect((await post(server, [EVENT], { 'sec-fetch-site': 'cross-site' })).status).toBe(403)
+    expect((await post(server, [EVENT], { host: 'evil.example' })).status).toBe(421)
+    // What a browser asks before it sends JSON for a page of another origin.
+    const preflight = { 'access-control-request-method': 'POST', origin: 'http://evil.example' }
+    const headers = { authorization: `Bearer ${TOKEN}`, ...preflight }
+    expect((await server.get('/v1/events', { method: 'OPTIONS', headers })).status).toBe(405)
+    expect(linesOf(place)).toEqual([])
+  })
+
+  test('is there only with `ingest`, which needs a token; no other path takes a POST', async ({ serve }) => {
+    const reading = await serve({ token: TOKEN })
+    expect((await post(reading, [EVENT])).status).toBe(405)
+    await expect(serve({ ingest: true })).rejects.toMatchObject({ code: 'TOKEN_REQUIRED' })
+    const server = await serve({ ingest: true, token: TOKEN })
+    expect((await post(server, [EVENT], {}, '/v1/stats')).status).toBe(405)
+    const { body } = await server.get('/openapi.json', { headers: { authorization: `Bearer ${TOKEN}` } })
+    expect(Object.keys(body.paths['/v1/events'].post.requestBody.content)).toContain('application/x-ndjson')
+  })
+
+  test('answers 503 with Retry-After while the disk refuses, and 500 if a sync has failed', async ({
+    place,
+  }) => {
+    const faulty = new FaultyFileSystem()
+    const { journal } = opened({ directory: place.journal }, { faulty })
+    const app = await createApp({
+      checkHost: hostCheck('127.0.0.1', []),
+      ...{ tokenCheck: null, takesEvents: true, maxRequestMs: 10_000, logger: silentLogger },
+    })
+    onTestFinished(() => app.close())
+    addEventsRoute(app, new Ingest(journal, place.journal, silentLogger))
+    const ask = () =>
+      app.inject({
+        ...{ method: 'POST', url: '/v1/events', payload: [EVENT, EVENT] },
+        headers: { host: 'localhost', 'idempotency-key': 'k' },
+      })
+    faulty.add({ call: 'writeSync', effect: { error: 'ENOSPC' }, skip: 1 })
+    const full = await ask()
+    expect([full.statusCode, full.headers['retry-after']]).toEqual([503, '1'])
+    expect(full.json()).toMatchObject({ appended: 1, error: { message: expect.stringContaining('ENOSPC') } })
+    faulty.add({ call: 'fdatasync', effect: { error: 'EIO' } })
+    const doubtful = await ask()
+    expect(doubtful.statusCode).toBe(500)
+    expect(doubtful.json()).toMatchObject({
+      ...{ appended: 2, error: { message: expect.stringContaining("don't send them again") } },
+    })
+    expect(linesOf(place)).toHaveLength(2)
+  })
+})
+
+test('serve --ingest without a token is wrong use', async ({ place }) => {
+  const { journal, database } = place
+  const ended = await runHere(['serve', '--journal', journal, '--db', database, '--ingest'])
+  expect(ended).toMatchObject({ status: 2, stderr: expect.stringContaining('needs a token') })
+})
