@@ -12,7 +12,7 @@ const BEGIN = /<!-- commands: .* -->\n/
 const END = '<!-- end of commands -->'
 
 /** A command, or each of those below it, with its words: `prices import`. */
-const commands = createProgram().commands.flatMap((command) => withNames(command))
+const commands = (await createProgram()).commands.flatMap((command) => withNames(command))
 
 function withNames(command: Command, before: string[] = []): { name: string; command: Command }[] {
   const words = [...before, command.name()]

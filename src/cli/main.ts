@@ -7,7 +7,8 @@ import { describeFailure, exitCodeOf } from './run/failure.js'
 
 watchOutput()
 try {
-  await createProgram().parseAsync()
+  const program = await createProgram(process.argv[2])
+  await program.parseAsync()
 } catch (error) {
   if (error instanceof CommanderError) {
     // Commander has printed it. It ends with 0 after help and version.

@@ -1,33 +1,41 @@
 import { VERSION } from '../package/package-files.js'
-import { addAppend } from './append.js'
-import { addArchive } from './archive.js'
-import { addPrices } from './costs/prices.js'
-import { addRates } from './costs/rates.js'
-import { addReconcile } from './costs/reconcile.js'
-import { addReprice } from './costs/reprice.js'
-import { addDemo } from './demo.js'
-import { addDoctor } from './doctor.js'
-import { addExport } from './export.js'
-import { addInit } from './init.js'
 import { standardError } from './output/standard-error.js'
-import { addProject } from './project.js'
-import { addPrune } from './prune.js'
-import { addRedate } from './redate.js'
-import { addRejected } from './rejected.js'
-import { addReplay } from './replay.js'
-import { addRequests } from './requests.js'
 import { ProgramCommand } from './run/command.js'
-import { addServe } from './serve.js'
-import { addShow } from './show.js'
-import { addStats } from './stats.js'
-import { addStatus } from './status.js'
-import { addVerify } from './verify.js'
+
+/** Each command by its name, in the order of the help. */
+const COMMANDS: Record<string, () => Promise<(program: ProgramCommand) => void>> = {
+  init: async () => (await import('./init.js')).addInit,
+  append: async () => (await import('./append.js')).addAppend,
+  project: async () => (await import('./project.js')).addProject,
+  replay: async () => (await import('./replay.js')).addReplay,
+  verify: async () => (await import('./verify.js')).addVerify,
+  doctor: async () => (await import('./doctor.js')).addDoctor,
+  status: async () => (await import('./status.js')).addStatus,
+  rejected: async () => (await import('./rejected.js')).addRejected,
+  stats: async () => (await import('./stats.js')).addStats,
+  reconcile: async () => (await import('./costs/reconcile.js')).addReconcile,
+  requests: async () => (await import('./requests.js')).addRequests,
+  show: async () => (await import('./show.js')).addShow,
+  export: async () => (await import('./export.js')).addExport,
+  prices: async () => (await import('./costs/prices.js')).addPrices,
+  reprice: async () => (await import('./costs/reprice.js')).addReprice,
+  rates: async () => (await import('./costs/rates.js')).addRates,
+  serve: async () => (await import('./serve.js')).addServe,
+  archive: async () => (await import('./archive.js')).addArchive,
+  prune: async () => (await import('./prune.js')).addPrune,
+  redate: async () => (await import('./redate.js')).addRedate,
+  demo: async () => (await import('./demo.js')).addDemo,
+}
 
 /**
  * Makes the program with every command and its options. These modules import nothing heavy: each
  * action loads what it needs, so that `append` loads neither SQLite nor chokidar.
+ *
+ * @param name of the only command that will be asked for: the others aren't loaded, which takes
+ *   longer than many commands do. Any other text stands for all commands, as help and suggestions
+ *   need them.
  */
-export function createProgram(): ProgramCommand {
+export async function createProgram(name = ''): Promise<ProgramCommand> {
   const program = new ProgramCommand('request-journal')
     .description(
       'Event-sourced request log for LLM gateways: callers append events to a journal of NDJSON files, ' +
@@ -49,26 +57,8 @@ Begin with:
   $ request-journal project --once
   $ request-journal stats`,
     )
-  addInit(program)
-  addAppend(program)
-  addProject(program)
-  addReplay(program)
-  addVerify(program)
-  addDoctor(program)
-  addStatus(program)
-  addRejected(program)
-  addStats(program)
-  addReconcile(program)
-  addRequests(program)
-  addShow(program)
-  addExport(program)
-  addPrices(program)
-  addReprice(program)
-  addRates(program)
-  addServe(program)
-  addArchive(program)
-  addPrune(program)
-  addRedate(program)
-  addDemo(program)
+  const wanted = Object.hasOwn(COMMANDS, name) ? [COMMANDS[name]] : Object.values(COMMANDS)
+  const adders = await Promise.all(wanted.map((load) => load?.()))
+  for (const add of adders) add?.(program)
   return program
 }

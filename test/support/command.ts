@@ -35,7 +35,8 @@ export async function runHere(args: string[], environment: Record<string, string
 /** As `src/cli/main.ts` does it. */
 async function statusOf(args: string[]): Promise<number> {
   try {
-    await createProgram().parseAsync(args, { from: 'user' })
+    const program = await createProgram(args[0])
+    await program.parseAsync(args, { from: 'user' })
     return Number(process.exitCode ?? 0)
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2

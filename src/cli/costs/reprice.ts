@@ -1,5 +1,5 @@
 import type { RepricedGroup, RepriceReport } from '../../maintenance/reprice.js'
-import { formatCount, UNKNOWN } from '../output/format.js'
+import { formatCount, numberFormat, UNKNOWN } from '../output/format.js'
 import { pageWidth, printAnswer } from '../output/standard-output.js'
 import { formatTable } from '../output/table.js'
 import type { CommonFlags, ProgramCommand } from '../run/command.js'
@@ -89,8 +89,8 @@ function row(
   return [day, model, formatCount(requests), formatCount(changed), ...costs, unpriced]
 }
 
-const digits = new Intl.NumberFormat('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 6 })
+const digits = numberFormat({ minimumFractionDigits: 2, maximumFractionDigits: 6 })
 
 function amount(cost: number | null): string {
-  return cost === null ? UNKNOWN : digits.format(cost)
+  return cost === null ? UNKNOWN : digits(cost)
 }

@@ -37,16 +37,18 @@ export class TimeZone {
 
   /** The name that was asked for. */
   readonly name: string
-  readonly #format: Intl.DateTimeFormat
+  /** Null for UTC: making a format takes long, and every process that answers questions has UTC. */
+  readonly #format: Intl.DateTimeFormat | null
 
   /** @throws QueryError INVALID_TIMEZONE */
   constructor(name: string) {
     this.name = name
-    this.#format = formatOf(name)
+    this.#format = name === 'UTC' ? null : formatOf(name)
   }
 
   /** @returns how far its clocks are ahead of UTC, in milliseconds. */
   offsetAt(ms: number): number {
+    if (this.#format === null) return 0
     const [, sign, hours, minutes, seconds = 0] = OFFSET.exec(this.#format.format(ms)) ?? []
     if (sign === undefined) return 0
     const offset = ((Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds)) * 1000
