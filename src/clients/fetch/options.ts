@@ -1,0 +1,79 @@
+/** What `labels` and `correlationId` are told of a request. */
+export interface OutgoingRequest {
+  url: URL
+  /** In upper case. */
+  method: string
+  /** A header's value, by its name in any case; null if the request doesn't have it. */
+  header(name: string): string | null
+  /** The model that it asks for; null if it can't be told. */
+  model: string | null
+  /** Whether it asks for a stream. */
+  isStreamAsked: boolean
+}
+
+export interface LoggedFetchOptions {
+  /**
+   * Who is asked, as prices name it.
+   * @default by the URL's host: `openai` for api.openai.com, …; otherwise the host's name
+   */
+  provider?: string | undefined
+  /** The routing policy that applied. @default none */
+  policy?: string | undefined
+  /**
+   * The caller's own dimensions, such as user or team, or a function that gives them for a request.
+   * A function that throws gives none.
+   * @default none
+   */
+  labels?:
+    | Record<string, string | undefined>
+    | ((request: OutgoingRequest) => Record<string, string | undefined> | undefined)
+    | undefined
+  /**
+   * Gives the id that joins the attempts of one request. A function that throws or returns
+   * undefined leaves the default.
+   * @default the header `idempotency-key`; for a retry that the client numbers in
+   *   `x-stainless-retry-count`, the id of the failed attempt before it; otherwise a new UUID
+   */
+  correlationId?: ((request: OutgoingRequest) => string | undefined) | undefined
+  /** The label that takes the provider's own id of an answer. @default none: it isn't logged */
+  responseIdLabel?: string | undefined
+  /**
+   * Asks for usage in streams of chat completions, which otherwise tell no tokens, and takes the
+   * chunk that tells them out of what the client reads.
+   * @default false
+   */
+  includeUsage?: boolean | undefined
+  /** The fetch that does the work. @default the global one, as it is at each call */
+  fetch?: typeof globalThis.fetch | undefined
+}
+
+const TYPES: Record<keyof LoggedFetchOptions, readonly string[]> = {
+  provider: ['string'],
+  policy: ['string'],
+  labels: ['object', 'function'],
+  correlationId: ['function'],
+  responseIdLabel: ['string'],
+  includeUsage: ['boolean'],
+  fetch: ['function'],
+}
+
+/** @throws TypeError for an unknown option or one of another type, naming it. */
+export function checkOptions(options: LoggedFetchOptions): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new TypeError(`loggedFetch takes an object of options; found ${String(options)}`)
+  }
+  for (const [name, value] of Object.entries(options)) {
+    const types = Object.hasOwn(TYPES, name) ? TYPES[name as keyof LoggedFetchOptions] : null
+    if (types === null) {
+      const names = Object.keys(TYPES).join(', ')
+      throw new TypeError(`Unknown option '${name}' of loggedFetch; it has ${names}`)
+    }
+    if (value !== undefined && (value === null || !types.includes(typeof value))) {
+      throw new TypeError(`loggedFetch: ${name}: found ${describe(value)}, expected ${types.join(' or ')}`)
+    }
+  }
+}
+
+function describe(value: unknown): string {
+  return value === null ? 'null' : typeof value
+}
