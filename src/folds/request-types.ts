@@ -33,6 +33,11 @@ export interface CountedRequest extends RequestOutcome {
   labels?: Readonly<Record<string, string>>
 }
 
+/** Whether a request isn't the first attempt, as far as anybody has told. */
+export function isRetry({ attempt }: Pick<CountedRequest, 'attempt'>): boolean {
+  return attempt !== undefined && attempt !== null && attempt > 0
+}
+
 /** The values of a row that the fold of a completion depends on. */
 export interface StoredRequest extends CountedRequest, CostFacts, RowCost {
   /** Rows get ascending ids: the newest row of a correlation_id has the highest. */

@@ -5,7 +5,7 @@ import { Sums } from '../folds/sums/sums.js'
 import type { Store, StoreTransaction } from '../store/port.js'
 
 /** How many rows are read at a time. */
-const PAGE_ROWS = 1000
+const PAGE_ROWS = 100
 
 /** How long one transaction takes: new lines wait no longer for their turn. */
 const TRANSACTION_MS = 100

@@ -1,5 +1,5 @@
-/** An exact number: numerator / denominator, which is positive. */
-export interface Ratio {
+/** An exact amount in billionths: numerator / denominator, which is positive. */
+export interface Amount {
   numerator: bigint
   denominator: bigint
 }
@@ -25,11 +25,11 @@ export function decimalText(scaled: bigint, decimals: number): string {
 }
 
 /** The exact value of a finite number's shortest decimal text, as JSON has it. */
-export function ratioOf(number: number): Ratio {
+export function amountOf(number: number): Amount {
   const [decimal = '', exponent = '0'] = String(number).split('e')
   const [whole = '', fraction = ''] = decimal.split('.')
   const digits = BigInt(whole + fraction)
-  const power = Number(exponent) - fraction.length
+  const power = 9 + Number(exponent) - fraction.length
   if (power >= 0) return { numerator: digits * 10n ** BigInt(power), denominator: 1n }
   return { numerator: digits, denominator: 10n ** BigInt(-power) }
 }
@@ -48,15 +48,17 @@ export function roundedQuotient(numerator: bigint, denominator: bigint): bigint 
  *
  * @returns the number nearest to them; null if it is too great for one.
  */
-export function roundedToBillionths({ numerator, denominator }: Ratio): number | null {
-  const number = billionths(roundedQuotient(numerator * NANOS, denominator))
+export function roundedToBillionths(numerator: bigint, denominator: bigint): number | null {
+  const number = billionths(roundedQuotient(numerator, denominator))
   return Number.isFinite(number) ? number : null
 }
 
 /** The number nearest to an integer of billionths. */
 export function billionths(nanos: bigint): number {
+  const number = Number(nanos)
+  // Both are exact, so that the division alone rounds.
+  if (Number.isSafeInteger(number)) return number / 1e9
   const size = nanos < 0n ? -nanos : nanos
-  // Made of its decimal text, because a division of a rounded number would round twice.
   const decimal = Number(`${size / NANOS}.${String(size % NANOS).padStart(9, '0')}`)
   return nanos < 0n ? -decimal : decimal
 }

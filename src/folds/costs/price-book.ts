@@ -23,6 +23,8 @@ export interface Price {
   readonly place: Place
   /** What a token of each part costs, in millionths of a millionth of the currency's unit. */
   readonly perToken: Readonly<Partial<Record<PricePart, bigint>>>
+  /** The parts whose tokens don't cost what the rest of the whole does. */
+  readonly parts: Readonly<Record<'input' | 'output', readonly PricedPart[]>>
   /** What a request costs, in the same unit. */
   readonly perRequest: bigint
 }
@@ -33,6 +35,8 @@ export interface Rate {
   readonly place: Place
   /** Dollars for a bitcoin, in hundred-millionths of a dollar. */
   readonly usdPerBtc: bigint
+  /** The timestamp from which on it is too old. */
+  readonly until: string
 }
 
 /** Timestamps from one, inclusive, to another, exclusive. */
@@ -144,8 +148,7 @@ export class PriceBook {
   /** The newest rate that was observed up to a timestamp and at most 24 hours before it. */
   rateAt(timestamp: string): Rate | null {
     const rate = lastUpTo(this.#rates, timestamp, observedAt)
-    if (rate === undefined) return null
-    return Date.parse(timestamp) - Date.parse(rate.event.observed_at) <= MAX_RATE_AGE_MS ? rate : null
+    return rate === undefined || timestamp >= rate.until ? null : rate
   }
 
   /** The timestamps of the requests whose cost may depend on a price; null: of none. */
@@ -157,7 +160,7 @@ export class PriceBook {
   reachOfRate({ event, ...place }: PlacedRate): TimeRange | null {
     const range = reach(this.#rates, observedAt, event.observed_at, place)
     if (range === null) return null
-    const end = new Date(Date.parse(event.observed_at) + MAX_RATE_AGE_MS + 1).toISOString()
+    const end = tooOldFrom(event)
     return { from: range.from, until: range.until < end ? range.until : end }
   }
 
@@ -307,11 +310,49 @@ export function priceOf({ event, segmentId, byteOffset }: PlacedPrice): Price {
     if (price !== undefined) perToken[part] = scaledDecimal(price, 6)
   }
   const perRequest = event.per_request === null ? 0n : scaledDecimal(event.per_request, 12)
-  return { event, place: { segmentId, byteOffset }, perToken, perRequest }
+  const parts = { input: pricedParts(INPUT_PARTS, perToken), output: pricedParts(OUTPUT_PARTS, perToken) }
+  return { event, place: { segmentId, byteOffset }, perToken, parts, perRequest }
+}
+
+const INPUT_PARTS = [
+  'cache_read_input',
+  'cache_creation_input',
+  'cache_creation_1h_input',
+  'audio_input',
+  'image_input',
+] as const
+const OUTPUT_PARTS = ['reasoning_output', 'audio_output'] as const
+
+/** A part of the tokens of an input or an output. */
+export type TokenPart = (typeof INPUT_PARTS | typeof OUTPUT_PARTS)[number]
+
+/** What a token of a part costs, if it isn't what one of the whole costs. */
+export interface PricedPart {
+  readonly part: TokenPart
+  readonly perToken: bigint
+}
+
+function pricedParts(parts: readonly TokenPart[], prices: Price['perToken']): PricedPart[] {
+  return parts.flatMap((part) => {
+    const perToken = prices[part === 'cache_creation_1h_input' ? oneHourPart(prices) : part]
+    return perToken === undefined ? [] : [{ part, perToken }]
+  })
+}
+
+/** Tokens that are kept for an hour are a part of those that are kept. */
+function oneHourPart(prices: Price['perToken']): TokenPart {
+  return prices.cache_creation_1h_input === undefined ? 'cache_creation_input' : 'cache_creation_1h_input'
 }
 
 function rateOf({ event, segmentId, byteOffset }: PlacedRate): Rate {
-  return { event, place: { segmentId, byteOffset }, usdPerBtc: scaledDecimal(event.usd_per_btc, 8) }
+  const usdPerBtc = scaledDecimal(event.usd_per_btc, 8)
+  return { event, place: { segmentId, byteOffset }, usdPerBtc, until: tooOldFrom(event) }
+}
+
+function tooOldFrom({ observed_at }: ExchangeRateObserved): string {
+  const end = new Date(Date.parse(observed_at) + MAX_RATE_AGE_MS + 1).toISOString()
+  // The year 10000 begins with a plus sign.
+  return end < observed_at ? AFTER_ALL_TIMES : end
 }
 
 function validFrom({ event }: Price): string {

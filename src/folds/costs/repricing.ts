@@ -1,11 +1,14 @@
-import type { StoredRequest } from '../request-types.js'
+import { isRetry, type StoredRequest } from '../request-types.js'
 import type { PlacedPrice, PlacedRate, PriceBook, TimeRange } from './price-book.js'
-import { isSameCost, loggedFigures, rowCost } from './row-cost.js'
+import { isSameCost, loggedFigures, type RowCost, rowCost } from './row-cost.js'
 
 /** A stored request whose cost a price or a rate has changed. */
 export interface RepricedRequest {
   before: StoredRequest
-  after: StoredRequest
+  /** What it costs now. */
+  cost: RowCost
+  /** Whether it is a retry that the sums don't tell yet from other requests. */
+  isNewRetry: boolean
 }
 
 /**
@@ -42,11 +45,11 @@ export function reprice(
   requests: readonly StoredRequest[],
   isFirst: boolean,
 ): RepricedRequest[] {
-  return requests.flatMap((request) => {
-    const cost = rowCost(request, loggedFigures(request), book)
-    const isUncounted = isFirst && (request.attempt ?? 0) > 0
-    if (isSameCost(request, cost) && !isUncounted) return []
-    const before = isUncounted ? { ...request, attempt: null } : request
-    return [{ before, after: { ...request, ...cost } }]
-  })
+  const repriced: RepricedRequest[] = []
+  for (const before of requests) {
+    const cost = rowCost(before, loggedFigures(before), book)
+    const isNewRetry = isFirst && isRetry(before)
+    if (isNewRetry || !isSameCost(before, cost)) repriced.push({ before, cost, isNewRetry })
+  }
+  return repriced
 }

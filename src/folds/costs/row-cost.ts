@@ -1,5 +1,5 @@
 import type { Place } from '../../events/placed.js'
-import { type Ratio, ratioOf, roundedToBillionths } from './decimal.js'
+import { type Amount, amountOf, roundedToBillionths } from './decimal.js'
 import type { PriceBook, PricedRequest, Rate } from './price-book.js'
 import { type Usage, usageCost } from './usage-cost.js'
 
@@ -37,7 +37,8 @@ export interface CostFacts extends Usage, PricedRequest {
 
 /** Hundred-millionths of a dollar for a bitcoin, of 10^8 satoshis, to dollars for a satoshi. */
 const RATE_UNITS = 10n ** 16n
-const PICO = 10n ** 12n
+/** How many millionths of millionths a billionth has. */
+const PICOS = 1000n
 
 const UNPRICED: RowCost = {
   cost_sats: null,
@@ -56,17 +57,23 @@ const UNPRICED: RowCost = {
  */
 export function rowCost(request: CostFacts, logged: Figures, book: PriceBook): RowCost {
   if (logged.sats !== null || logged.usd !== null) return costOfFigures('logged', logged, request, book)
-  const { provider_cost_sats, provider_cost_usd = null } = request
-  const provided = { sats: provider_cost_sats, usd: provider_cost_usd }
-  if (provided.sats !== null || provided.usd !== null) {
-    return costOfFigures('provider', provided, request, book)
-  }
+  const { provider_cost_sats: sats, provider_cost_usd: usd = null } = request
+  if (sats !== null || usd !== null) return costOfFigures('provider', { sats, usd }, request, book)
   const price = book.priceFor(request)
   const picos = price === null ? null : usageCost(price, request)
   if (price === null || picos === null) return UNPRICED
   const { currency } = price.event
-  const costs = costsOf(currency, { numerator: picos, denominator: PICO }, book.rateAt(request.timestamp))
-  return { ...costs, cost_source: 'price_book', cost_currency: currency, price: price.place }
+  const rate = book.rateAt(request.timestamp)
+  // Each currency is rounded once, from the exact amount.
+  const own = roundedToBillionths(picos, PICOS)
+  const other = rate === null ? null : converted(currency, { numerator: picos, denominator: PICOS }, rate)
+  return {
+    cost_sats: currency === 'sats' ? own : other,
+    cost_usd: currency === 'sats' ? other : own,
+    cost_source: 'price_book',
+    cost_currency: currency,
+    price: price.place,
+  }
 }
 
 /**
@@ -101,35 +108,23 @@ function costOfFigures(
   { timestamp }: CostFacts,
   book: PriceBook,
 ): RowCost {
-  const cost = { cost_source: source, cost_sats: sats, cost_usd: usd, price: null }
-  if (sats !== null && usd !== null) return { ...cost, cost_currency: null }
+  const hasBoth = sats !== null && usd !== null
   const currency = sats === null ? 'usd' : 'sats'
-  const rate = book.rateAt(timestamp)
-  if (rate === null) return { ...cost, cost_currency: currency }
+  const rate = hasBoth ? null : book.rateAt(timestamp)
   // A figure stays as it was given, with more digits than billionths too.
-  const other = converted(currency, ratioOf(sats ?? usd ?? 0), rate)
+  const other = rate === null ? null : converted(currency, amountOf(sats ?? usd ?? 0), rate)
   return {
-    ...cost,
     cost_sats: sats ?? other,
     cost_usd: usd ?? other,
-    cost_currency: currency,
+    cost_source: source,
+    cost_currency: hasBoth ? null : currency,
+    price: null,
   }
 }
 
-/** Both costs, each rounded once, from the exact amount. */
-function costsOf(
-  currency: Currency,
-  amount: Ratio,
-  rate: Rate | null,
-): Pick<RowCost, 'cost_sats' | 'cost_usd'> {
-  const own = roundedToBillionths(amount)
-  const other = rate === null ? null : converted(currency, amount, rate)
-  return currency === 'sats' ? { cost_sats: own, cost_usd: other } : { cost_sats: other, cost_usd: own }
-}
-
 /** An amount of one currency in the other one. */
-function converted(from: Currency, { numerator, denominator }: Ratio, { usdPerBtc }: Rate): number | null {
+function converted(from: Currency, { numerator, denominator }: Amount, { usdPerBtc }: Rate): number | null {
   return from === 'sats'
-    ? roundedToBillionths({ numerator: numerator * usdPerBtc, denominator: denominator * RATE_UNITS })
-    : roundedToBillionths({ numerator: numerator * RATE_UNITS, denominator: denominator * usdPerBtc })
+    ? roundedToBillionths(numerator * usdPerBtc, denominator * RATE_UNITS)
+    : roundedToBillionths(numerator * RATE_UNITS, denominator * usdPerBtc)
 }

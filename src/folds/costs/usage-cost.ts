@@ -1,5 +1,5 @@
 import type { PricePart } from '../../events/event-types.js'
-import type { Price } from './price-book.js'
+import type { Price, TokenPart } from './price-book.js'
 
 /** The tokens of a request by which prices are multiplied, as events give them. */
 export interface Usage {
@@ -45,48 +45,58 @@ export function usageCost(price: Price, usage: Usage): bigint | null {
  * Tells which tokens cost what. Each costs what its part costs, and a part without a price of its
  * own what its whole costs. Parts without tokens are left out.
  */
-export function pricedTokens({ perToken }: Price, usage: Usage): PricedTokens[] | UsageProblem {
+export function pricedTokens(price: Price, usage: Usage): PricedTokens[] | UsageProblem {
   const { success, input_tokens, output_tokens } = usage
   // Nobody says that a failure without usage was billed.
   if (!success && input_tokens === null && output_tokens === null) return 'failed_without_usage'
-  const oneHour = usage.cache_creation_1h_input_tokens ?? 0
-  const creation = usage.cache_creation_input_tokens ?? oneHour
-  if (oneHour > creation) return 'inconsistent_tokens'
+  const { cache_creation_input_tokens, cache_creation_1h_input_tokens: oneHour } = usage
+  if ((oneHour ?? 0) > (cache_creation_input_tokens ?? oneHour ?? 0)) return 'inconsistent_tokens'
   const priced: PricedTokens[] = []
-  const input = addPriced(priced, 'input', input_tokens, perToken.input, [
-    ['cache_read_input', usage.cache_read_input_tokens, perToken.cache_read_input],
-    ['cache_creation_input', creation - oneHour, perToken.cache_creation_input],
-    ['cache_creation_1h_input', oneHour, perToken.cache_creation_1h_input ?? perToken.cache_creation_input],
-    ['audio_input', usage.audio_input_tokens, perToken.audio_input],
-    ['image_input', usage.image_input_tokens, perToken.image_input],
-  ])
-  const output = addPriced(priced, 'output', output_tokens, perToken.output, [
-    ['reasoning_output', usage.reasoning_output_tokens, perToken.reasoning_output],
-    ['audio_output', usage.audio_output_tokens, perToken.audio_output],
-  ])
+  const input = addPriced(priced, 'input', input_tokens, price, usage)
+  const output = addPriced(priced, 'output', output_tokens, price, usage)
   return input ?? output ?? priced
 }
 
-type Part = readonly [part: PricePart, tokens: number | null | undefined, price: bigint | undefined]
-
-/** Adds all tokens of a kind, of which parts have prices of their own. */
+/** Adds all tokens of a kind, of which parts may have prices of their own. */
 function addPriced(
   priced: PricedTokens[],
   whole: 'input' | 'output',
   tokens: number | null,
-  price: bigint | undefined,
-  parts: readonly Part[],
+  { perToken: { [whole]: perToken }, parts: { [whole]: parts } }: Price,
+  usage: Usage,
 ): UsageProblem | null {
-  if (price === undefined && parts.every(([, , ofPart]) => ofPart === undefined)) return null
+  if (perToken === undefined && parts.length === 0) return null
   if (tokens === null) return 'unknown_tokens'
-  const first = priced.length
   let rest = tokens
-  for (const [part, count, perToken] of parts) {
-    if (perToken === undefined || count == null || count === 0) continue
-    rest -= count
-    priced.push({ part, tokens: count, perToken })
-  }
+  for (const { part } of parts) rest -= tokensOf(part, usage)
   if (rest < 0) return 'inconsistent_tokens'
-  if (rest > 0) priced.splice(first, 0, { part: whole, tokens: rest, perToken: price ?? 0n })
+  if (rest > 0) priced.push({ part: whole, tokens: rest, perToken: perToken ?? 0n })
+  for (const { part, perToken } of parts) {
+    const tokens = tokensOf(part, usage)
+    if (tokens !== 0) priced.push({ part, tokens, perToken })
+  }
   return null
+}
+
+/** How many tokens of a part a request has: no token is in two parts. */
+function tokensOf(part: TokenPart, usage: Usage): number {
+  const oneHour = usage.cache_creation_1h_input_tokens ?? 0
+  switch (part) {
+    case 'cache_read_input':
+      return usage.cache_read_input_tokens ?? 0
+    case 'cache_creation_input':
+      return (usage.cache_creation_input_tokens ?? oneHour) - oneHour
+    case 'cache_creation_1h_input':
+      return oneHour
+    case 'audio_input':
+      return usage.audio_input_tokens ?? 0
+    case 'image_input':
+      return usage.image_input_tokens ?? 0
+    case 'reasoning_output':
+      return usage.reasoning_output_tokens ?? 0
+    case 'audio_output':
+      return usage.audio_output_tokens ?? 0
+    default:
+      return part satisfies never
+  }
 }

@@ -70,34 +70,75 @@ export function countRequest(
   while (latencyMs > (LATENCY_BOUNDS_MS[index] ?? Infinity)) index++
   counters.latencies[index] = (counters.latencies[index] ?? 0) + 1
   if (!request.success) counters.failures++
-  countTokens(counters, 'input_tokens', request.input_tokens)
-  countTokens(counters, 'output_tokens', request.output_tokens)
-  countTokens(counters, 'cache_read_input_tokens', request.cache_read_input_tokens)
-  countTokens(counters, 'cache_creation_input_tokens', request.cache_creation_input_tokens)
-  countTokens(counters, 'reasoning_output_tokens', request.reasoning_output_tokens)
+  countTokens(counters, 'input_tokens', 0, request.input_tokens)
+  countTokens(counters, 'output_tokens', 0, request.output_tokens)
+  countTokens(counters, 'cache_read_input_tokens', 0, request.cache_read_input_tokens)
+  countTokens(counters, 'cache_creation_input_tokens', 0, request.cache_creation_input_tokens)
+  countTokens(counters, 'reasoning_output_tokens', 0, request.reasoning_output_tokens)
   if (sats === null) counters.unpriced++
-  else countCost(counters, IN_SATS, sats)
+  else countCost(counters, IN_SATS, sats.whole, sats.billionths)
   if (usd === null) counters.unpriced_usd++
-  else countCost(counters, IN_USD, usd)
+  else countCost(counters, IN_USD, usd.whole, usd.billionths)
 }
 
 /**
  * Counts a request whose outcome has changed: an increase goes to the counters, a decrease to
  * `corrected`.
  */
-export function countCorrection(counters: CounterChanges, difference: CorrectableCounts): void {
-  for (const name of CORRECTABLE_NUMBERS) countChange(counters, name, difference[name])
-  for (const names of [IN_SATS, IN_USD]) {
-    countCost(counters, names, { whole: difference[names[0]], billionths: difference[names[1]] })
-  }
+export function countOutcomeChange(
+  counters: CounterChanges,
+  before: CountedRequest,
+  after: CountedRequest,
+): void {
+  countChange(counters, 'failures', Number(before.success) - Number(after.success))
+  countTokens(counters, 'input_tokens', before.input_tokens, after.input_tokens)
+  countTokens(counters, 'output_tokens', before.output_tokens, after.output_tokens)
+  countTokens(
+    counters,
+    'cache_read_input_tokens',
+    before.cache_read_input_tokens,
+    after.cache_read_input_tokens,
+  )
+  countTokens(
+    counters,
+    'cache_creation_input_tokens',
+    before.cache_creation_input_tokens,
+    after.cache_creation_input_tokens,
+  )
+  countTokens(
+    counters,
+    'reasoning_output_tokens',
+    before.reasoning_output_tokens,
+    after.reasoning_output_tokens,
+  )
 }
 
+/** The same of its costs. */
+export function countCostChange(counters: CounterChanges, before: SplitCosts, after: SplitCosts): void {
+  countChange(counters, 'unpriced', Number(after.sats === null) - Number(before.sats === null))
+  countChange(counters, 'unpriced_usd', Number(after.usd === null) - Number(before.usd === null))
+  countCostDifference(counters, IN_SATS, before.sats, after.sats)
+  countCostDifference(counters, IN_USD, before.usd, after.usd)
+}
+
+function countCostDifference(
+  counters: CounterChanges,
+  names: typeof IN_SATS | typeof IN_USD,
+  before: CostParts | null,
+  after: CostParts | null,
+): void {
+  const whole = (after?.whole ?? 0) - (before?.whole ?? 0)
+  countCost(counters, names, whole, (after?.billionths ?? 0) - (before?.billionths ?? 0))
+}
+
+/** Counts the tokens of a request, which were others before. */
 function countTokens(
   counters: CounterChanges,
   name: (typeof CORRECTABLE_NUMBERS)[number],
-  tokens: number | null | undefined,
+  before: number | null | undefined,
+  after: number | null | undefined,
 ): void {
-  if (tokens !== null && tokens !== undefined) countChange(counters, name, limitedTokens(tokens))
+  countChange(counters, name, limitedTokens(after ?? 0) - limitedTokens(before ?? 0))
 }
 
 /** Counts a change. A row from before the journal may even hold a negative number. */
@@ -114,7 +155,8 @@ function countChange(
 function countCost(
   counters: CounterChanges,
   [wholes, rests]: typeof IN_SATS | typeof IN_USD,
-  { whole, billionths }: CostParts,
+  whole: number,
+  billionths: number,
 ): void {
   if (whole * 1e9 + billionths >= 0) {
     counters[wholes] += whole

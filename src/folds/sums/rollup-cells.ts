@@ -1,4 +1,4 @@
-import type { CountedRequest } from '../request-types.js'
+import { type CountedRequest, isRetry } from '../request-types.js'
 import type { SplitCosts } from './cost-parts.js'
 import { BUCKETS, type Latencies, storeSorted } from './latency-bytes.js'
 import { bucketOf } from './latency-histogram.js'
@@ -127,15 +127,41 @@ export class RollupCells {
 
   /** @param sign -1 takes the request out. It is the same for all requests of one collection. */
   add(cell: number, request: CountedRequest, costs: SplitCosts, sign: 1 | -1): void {
-    const { success, streaming, attempt } = request
-    const { sats, usd } = costs
     const latencyMs = limitedLatency(request.latency_ms)
     const at = cell * WIDTH
     this.#change(at + REQUESTS, sign)
+    if (request.streaming) this.#change(at + STREAMS, sign)
+    this.#change(at + LATENCY_MS, sign * latencyMs)
+    this.#addLatency(cell * BUCKETS + bucketOf(latencyMs))
+    if (isRetry(request)) this.addRetry(cell, sign)
+    this.addOutcome(cell, request, costs, sign)
+  }
+
+  addRetry(cell: number, sign: 1 | -1): void {
+    this.#change(cell * WIDTH + RETRIES, sign)
+  }
+
+  /** Adds what a completion can change: the sums of outcomes and costs. */
+  addOutcome(cell: number, request: CountedRequest, costs: SplitCosts, sign: 1 | -1): void {
+    const { success, streaming } = request
+    const at = cell * WIDTH
     if (!success) this.#change(at + FAILURES, sign)
-    if (streaming) this.#change(at + STREAMS, sign)
     if (streaming && !success) this.#change(at + FAILED_STREAMS, sign)
-    if (attempt !== undefined && attempt !== null && attempt > 0) this.#change(at + RETRIES, sign)
+    if (request.input_tokens === null) this.#change(at + UNKNOWN_INPUT_TOKENS, sign)
+    else this.#addTokens(at + INPUT_TOKENS, request.input_tokens, sign)
+    if (request.output_tokens === null) this.#change(at + UNKNOWN_OUTPUT_TOKENS, sign)
+    else this.#addTokens(at + OUTPUT_TOKENS, request.output_tokens, sign)
+    this.#addTokens(at + CACHE_READ, request.cache_read_input_tokens, sign)
+    this.#addTokens(at + CACHE_CREATION, request.cache_creation_input_tokens, sign)
+    this.#addTokens(at + REASONING, request.reasoning_output_tokens, sign)
+    if (isInconsistent(request)) this.#change(at + INCONSISTENT, sign)
+    if (streaming && isUnended(request)) this.#change(at + UNENDED_STREAMS, sign)
+    this.addCosts(cell, success, costs, sign)
+  }
+
+  /** Adds what a price can change: the sums of costs. */
+  addCosts(cell: number, success: boolean, { sats, usd }: SplitCosts, sign: 1 | -1): void {
+    const at = cell * WIDTH
     if (sats === null) {
       this.#change(at + UNPRICED, sign)
       if (!success) this.#change(at + UNPRICED_FAILURES, sign)
@@ -150,22 +176,6 @@ export class RollupCells {
       this.#change(at + COST_USD, sign * usd.whole)
       this.#change(at + COST_NANOUSD, sign * usd.billionths)
     }
-    if (request.input_tokens === null) this.#change(at + UNKNOWN_INPUT_TOKENS, sign)
-    else this.#addTokens(at + INPUT_TOKENS, request.input_tokens, sign)
-    if (request.output_tokens === null) this.#change(at + UNKNOWN_OUTPUT_TOKENS, sign)
-    else this.#addTokens(at + OUTPUT_TOKENS, request.output_tokens, sign)
-    this.#addTokens(at + CACHE_READ, request.cache_read_input_tokens, sign)
-    this.#addTokens(at + CACHE_CREATION, request.cache_creation_input_tokens, sign)
-    this.#addTokens(at + REASONING, request.reasoning_output_tokens, sign)
-    if (isInconsistent(request)) this.#change(at + INCONSISTENT, sign)
-    if (streaming && isUnended(request)) this.#change(at + UNENDED_STREAMS, sign)
-    this.#change(at + LATENCY_MS, sign * latencyMs)
-    this.#addLatency(cell * BUCKETS + bucketOf(latencyMs))
-  }
-
-  /** @param place the place of a sum in `SUMS`. */
-  addTo(cell: number, place: number, change: number): void {
-    this.#change(cell * WIDTH + place, change)
   }
 
   /** The sums of a cell, valid until the next change. */

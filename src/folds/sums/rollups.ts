@@ -1,10 +1,14 @@
 import type { Costs, CountedRequest } from '../request-types.js'
 import { type SplitCosts, splitCosts } from './cost-parts.js'
-import { CORRECTABLE, type CounterChanges, countCorrection, countRequest, emptyCounters } from './counters.js'
-import { RollupCells, SUMS, type SumName } from './rollup-cells.js'
+import {
+  type CounterChanges,
+  countCostChange,
+  countOutcomeChange,
+  countRequest,
+  emptyCounters,
+} from './counters.js'
+import { RollupCells } from './rollup-cells.js'
 import { limitedLatency, limitedTokens } from './sum-limits.js'
-import { isInconsistent } from './token-parts.js'
-import { isUnended } from './unended-streams.js'
 
 /** The values that roll-ups are kept by. */
 export interface Dimension {
@@ -105,22 +109,39 @@ export class RollupSums {
   }
 
   /**
-   * Corrects the sums for a request that was added before, and whose outcome, costs or attempt have
-   * changed; everything else is the same in both.
+   * Corrects the sums for a request that was added before, and whose outcome and costs have changed;
+   * everything else is the same in both.
    *
    * @param isCounted whether the counters don't have the change yet.
    */
   correct(before: CountedRequest & Costs, after: CountedRequest & Costs, isCounted: boolean): void {
-    const was = sumsOf(before)
-    const change = sumsOf(after)
-    this.#makeRoom(sizeOf(was) + sizeOf(change))
+    const was = splitCosts(before)
+    const is = splitCosts(after)
+    this.#makeRoom(sizeOfRequest(before, was) + sizeOfRequest(after, is))
     const dimension = this.#dimension(before)
     const cell = this.#cell(dimension, before.timestamp)
-    for (const [name, place] of CHANGEABLE_PLACES) {
-      change[name] -= was[name]
-      if (change[name] !== 0) this.#cells.addTo(cell, place, change[name])
-    }
-    if (isCounted) countCorrection(dimension.counters, change)
+    this.#cells.addOutcome(cell, before, was, -1)
+    this.#cells.addOutcome(cell, after, is, 1)
+    if (!isCounted) return
+    countOutcomeChange(dimension.counters, before, after)
+    countCostChange(dimension.counters, was, is)
+  }
+
+  /**
+   * Corrects the sums for a request that was added before, and whose costs have changed.
+   *
+   * @param isNewRetry whether it was added as if it were no retry.
+   */
+  reprice(request: CountedRequest & Costs, costs: Costs, isNewRetry: boolean): void {
+    const was = splitCosts(request)
+    const is = splitCosts(costs)
+    this.#makeRoom(sizeOfCosts(was) + sizeOfCosts(is))
+    const dimension = this.#dimension(request)
+    const cell = this.#cell(dimension, request.timestamp)
+    this.#cells.addCosts(cell, request.success, was, -1)
+    this.#cells.addCosts(cell, request.success, is, 1)
+    if (isNewRetry) this.#cells.addRetry(cell, 1)
+    countCostChange(dimension.counters, was, is)
   }
 
   /** Returns the sums that were collected, and starts over with none. */
@@ -201,76 +222,24 @@ export class RollupSums {
   }
 }
 
-/** The sums that a completion or a price can change. */
-const CHANGEABLE = [
-  ...CORRECTABLE,
-  'failed_streams',
-  'unpriced_failures',
-  'unpriced_usd_failures',
-  'unknown_input_tokens',
-  'unknown_output_tokens',
-  'unended_streams',
-  'retries',
-  'inconsistent',
-] as const satisfies readonly SumName[]
-type ChangeableSums = Record<(typeof CHANGEABLE)[number], number>
-
-const CHANGEABLE_PLACES = CHANGEABLE.map((name) => [name, SUMS.indexOf(name)] as const)
-
-function sumsOf(request: CountedRequest & Costs): ChangeableSums {
-  const { success, streaming, input_tokens, output_tokens, attempt } = request
-  const { sats, usd } = splitCosts(request)
-  return {
-    failures: success ? 0 : 1,
-    failed_streams: streaming && !success ? 1 : 0,
-    unpriced: sats === null ? 1 : 0,
-    input_tokens: limitedTokens(input_tokens ?? 0),
-    output_tokens: limitedTokens(output_tokens ?? 0),
-    cost_sats: sats?.whole ?? 0,
-    cost_nanosats: sats?.billionths ?? 0,
-    unpriced_failures: sats === null && !success ? 1 : 0,
-    unknown_input_tokens: input_tokens === null ? 1 : 0,
-    unknown_output_tokens: output_tokens === null ? 1 : 0,
-    unended_streams: isUnended(request) ? 1 : 0,
-    unpriced_usd: usd === null ? 1 : 0,
-    unpriced_usd_failures: usd === null && !success ? 1 : 0,
-    cost_usd: usd?.whole ?? 0,
-    cost_nanousd: usd?.billionths ?? 0,
-    cache_read_input_tokens: limitedTokens(request.cache_read_input_tokens ?? 0),
-    cache_creation_input_tokens: limitedTokens(request.cache_creation_input_tokens ?? 0),
-    reasoning_output_tokens: limitedTokens(request.reasoning_output_tokens ?? 0),
-    retries: attempt !== undefined && attempt !== null && attempt > 0 ? 1 : 0,
-    inconsistent: isInconsistent(request) ? 1 : 0,
-  }
-}
-
-function sizeOfRequest(request: CountedRequest, { sats, usd }: SplitCosts): number {
+function sizeOfRequest(request: CountedRequest, costs: SplitCosts): number {
   return (
     sizeOfTokens(request.input_tokens) +
     sizeOfTokens(request.output_tokens) +
     sizeOfTokens(request.cache_read_input_tokens) +
     sizeOfTokens(request.cache_creation_input_tokens) +
     sizeOfTokens(request.reasoning_output_tokens) +
-    Math.abs(sats?.whole ?? 0) +
-    Math.abs(usd?.whole ?? 0) +
+    sizeOfCosts(costs) +
     limitedLatency(request.latency_ms)
   )
 }
 
-function sizeOfTokens(tokens: number | null | undefined): number {
-  return Math.abs(limitedTokens(tokens ?? 0))
+function sizeOfCosts({ sats, usd }: SplitCosts): number {
+  return Math.abs(sats?.whole ?? 0) + Math.abs(usd?.whole ?? 0)
 }
 
-function sizeOf(sums: ChangeableSums): number {
-  return (
-    Math.abs(sums.input_tokens) +
-    Math.abs(sums.output_tokens) +
-    Math.abs(sums.cache_read_input_tokens) +
-    Math.abs(sums.cache_creation_input_tokens) +
-    Math.abs(sums.reasoning_output_tokens) +
-    Math.abs(sums.cost_sats) +
-    Math.abs(sums.cost_usd)
-  )
+function sizeOfTokens(tokens: number | null | undefined): number {
+  return Math.abs(limitedTokens(tokens ?? 0))
 }
 
 function step(node: DimensionNode, value: string | null | undefined): DimensionNode {

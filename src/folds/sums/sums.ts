@@ -31,8 +31,8 @@ export class Sums {
       this.#rollups.add(request.event, request.cost, this.#isNew(request))
     }
     for (const request of completed) this.#correct(request)
-    for (const { before, after } of repriced) {
-      if (before.isCounted) this.#rollups.correct(before, after, true)
+    for (const { before, cost, isNewRetry } of repriced) {
+      if (before.isCounted) this.#rollups.reprice(before, cost, isNewRetry)
     }
   }
 

@@ -12,7 +12,7 @@ import { type CostFacts, type Currency, loggedFigures, rowCost } from '../../fol
 import { type PricedTokens, pricedTokens, type UsageProblem } from '../../folds/costs/usage-cost.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
 import { readBookOf, readPrices } from '../../store/sqlite/price-rows.js'
-import { detailsOf, type RequestColumns } from '../../store/sqlite/stored-row.js'
+import { detailsOf, placeOrNull, type RequestColumns } from '../../store/sqlite/stored-row.js'
 import { type JournalPlace, journalPlace } from '../rows/full-row.js'
 
 /** How the costs of a request came about, beside their source. */
@@ -66,7 +66,7 @@ export function costOrigin(database: Database, row: RequestColumns): CostOrigin 
   const isConverted = isSame && row.cost_currency !== null && row.cost_sats !== null && row.cost_usd !== null
   const rate = isConverted ? book.rateAt(facts.timestamp) : null
   return {
-    ...computation(database, facts, details.price),
+    ...computation(database, facts, placeOrNull(row.price_segment_id, row.price_byte_offset)),
     exchange_rate: rate === null ? null : placedEvent(rate),
     unpriced: unpricedOf(row, facts, book, isSame),
   }

@@ -144,8 +144,7 @@ function exportedRequest(row: FullRow): ExportedRequest {
 
 /** The members that most requests don't have. */
 function details(row: FullRow): Partial<ExportedRequest> {
-  const { price: _, ...details } = detailsOf(row.details)
   const { cost_usd, provider_cost_usd, cost_source, cost_currency } = row
-  const members = { ...details, cost_usd, provider_cost_usd, cost_source, cost_currency }
+  const members = { ...detailsOf(row.details), cost_usd, provider_cost_usd, cost_source, cost_currency }
   return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== null))
 }

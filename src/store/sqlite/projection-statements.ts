@@ -154,10 +154,18 @@ export class ProjectionStatements {
   }
 
   /** Overwrites the cost of a request. */
-  repriceRequest({ after }: RepricedRequest): void {
-    const { cost_sats, cost_usd, cost_source, cost_currency, price } = after
-    const place = [price?.segmentId ?? null, price?.byteOffset ?? null]
-    this.#statements.reprice.run(cost_sats, cost_usd, cost_source, cost_currency, ...place, after.id)
+  repriceRequest({ before, cost }: RepricedRequest): void {
+    const { cost_sats, cost_usd, cost_source, cost_currency, price } = cost
+    const [segmentId, byteOffset] = [price?.segmentId ?? null, price?.byteOffset ?? null]
+    this.#statements.reprice.run(
+      cost_sats,
+      cost_usd,
+      cost_source,
+      cost_currency,
+      segmentId,
+      byteOffset,
+      before.id,
+    )
   }
 
   holdCompletion(completion: PlacedCompletion): void {

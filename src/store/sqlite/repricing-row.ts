@@ -55,27 +55,49 @@ export function addToRepricing(database: Database, range: TimeRange, throughId: 
 const LEFT_SQL = `FROM requests WHERE (timestamp, id) > (?, ?) AND timestamp < ? AND id <= ?
   AND (segment_id IS NOT NULL OR completed_segment_id IS NOT NULL)`
 
-/**
- * Reads the next rows to reprice, and moves the cursor past them. Ends the repricing when none is
- * left.
- */
-export function takeRowsToReprice(database: Database, pending: RepricingRow, maxRows: number): StoredRow[] {
-  const statement = database.prepare<[string, number, string, number, number], StoredRow>(
-    `SELECT ${STORED_COLUMNS} ${LEFT_SQL} ORDER BY timestamp, id LIMIT ?`,
-  )
-  const { id, cursor_timestamp, cursor_id, until_timestamp, through_id } = pending
-  const rows = pageOf(
-    statement.raw().iterate(cursor_timestamp, cursor_id, until_timestamp, through_id, maxRows),
-  )
-  const last = rows.at(-1)
-  if (last === undefined) database.prepare('DELETE FROM repricing WHERE id = ?').run(id)
-  else {
-    const [lastId, , timestamp] = last
-    database
-      .prepare('UPDATE repricing SET cursor_timestamp = ?, cursor_id = ? WHERE id = ?')
-      .run(timestamp, lastId, id)
+/** Works off the repricing that is at work. */
+export class RepricingStatements {
+  readonly #statements: ReturnType<typeof prepareStatements>
+
+  constructor(database: Database) {
+    this.#statements = prepareStatements(database)
   }
-  return rows
+
+  atWork(): RepricingRow | null {
+    return this.#statements.atWork.get() ?? null
+  }
+
+  /**
+   * Reads the next rows to reprice, and moves the cursor past them. Ends the repricing when none is
+   * left.
+   */
+  takeRows(
+    { id, cursor_timestamp, cursor_id, until_timestamp, through_id }: RepricingRow,
+    maxRows: number,
+  ): StoredRow[] {
+    const { left, moveCursor, end } = this.#statements
+    const rows = pageOf(left.iterate(cursor_timestamp, cursor_id, until_timestamp, through_id, maxRows))
+    const last = rows.at(-1)
+    if (last === undefined) end.run(id)
+    else {
+      const [lastId, , timestamp] = last
+      moveCursor.run(timestamp, lastId, id)
+    }
+    return rows
+  }
+}
+
+function prepareStatements(database: Database) {
+  return {
+    atWork: database.prepare<[], RepricingRow>('SELECT * FROM repricing ORDER BY id LIMIT 1'),
+    left: database
+      .prepare<[string, number, string, number, number], StoredRow>(
+        `SELECT ${STORED_COLUMNS} ${LEFT_SQL} ORDER BY timestamp, id LIMIT ?`,
+      )
+      .raw(),
+    moveCursor: database.prepare('UPDATE repricing SET cursor_timestamp = ?, cursor_id = ? WHERE id = ?'),
+    end: database.prepare('DELETE FROM repricing WHERE id = ?'),
+  }
 }
 
 /** No more rows are counted, because whoever asks once a second must not read millions of them. */

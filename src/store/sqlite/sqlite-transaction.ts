@@ -9,7 +9,7 @@ import type { Database } from './connection/database.js'
 import { advancePosition, insertPosition } from './position-rows.js'
 import { insertPrices } from './price-rows.js'
 import { ProjectionStatements } from './projection-statements.js'
-import { addToRepricing, readRepricings, takeRowsToReprice } from './repricing-row.js'
+import { addToRepricing, RepricingStatements } from './repricing-row.js'
 import { RollupStatements } from './rollups/rollup-statements.js'
 import { writeRollups } from './rollups/rollup-writing.js'
 import { StoredRequests } from './stored-requests.js'
@@ -19,11 +19,13 @@ export class SqliteStatements {
   readonly projections: ProjectionStatements
   readonly requests: StoredRequests
   readonly rollups: RollupStatements
+  readonly repricing: RepricingStatements
 
   constructor(database: Database) {
     this.projections = new ProjectionStatements(database)
     this.requests = new StoredRequests(database)
     this.rollups = new RollupStatements(database)
+    this.repricing = new RepricingStatements(database)
   }
 }
 
@@ -122,12 +124,15 @@ export class SqliteTransaction implements StoreTransaction {
   }
 
   async toReprice(maxRows: number): Promise<RepricePage | null> {
-    const { database, statements } = this.#options
-    const pending = readRepricings(database)[0]
-    if (pending === undefined) return null
-    const rows = takeRowsToReprice(database, pending, maxRows)
-    const requests = rows.map((row) => statements.requests.read(row))
-    return { requests, book: this.book, isFirst: pending.is_first !== 0 }
+    const { repricing, requests } = this.#options.statements
+    const pending = repricing.atWork()
+    if (pending === null) return null
+    const rows = repricing.takeRows(pending, maxRows)
+    return {
+      requests: rows.map((row) => requests.read(row)),
+      book: this.book,
+      isFirst: pending.is_first !== 0,
+    }
   }
 
   async advance(expectedBytes: number, next: SegmentPosition): Promise<boolean> {

@@ -1,3 +1,4 @@
+import type { Place } from '../../events/placed.js'
 import type { CostSource, Currency } from '../../folds/costs/row-cost.js'
 import type { StoredRequest } from '../../folds/request-types.js'
 import { MAX_LATENCY_MS, MAX_TOKENS, wholeNumber } from '../../folds/sums/sum-limits.js'
@@ -22,6 +23,8 @@ export interface RequestColumns {
   provider_cost_usd: number | null
   cost_source: CostSource | null
   cost_currency: Currency | null
+  price_segment_id: number | null
+  price_byte_offset: number | null
   latency_ms: number
   success: number
   stream_duration_ms: number | null
@@ -48,8 +51,6 @@ const DETAILS = [
   'image_input_tokens',
   'reasoning_output_tokens',
   'audio_output_tokens',
-  'price_segment_id',
-  'price_byte_offset',
 ].join(', ')
 
 const COLUMNS = [
@@ -69,6 +70,8 @@ const COLUMNS = [
   'provider_cost_usd',
   'cost_source',
   'cost_currency',
+  'price_segment_id',
+  'price_byte_offset',
   'latency_ms',
   'success',
   'stream_duration_ms',
@@ -120,6 +123,8 @@ export function storedRequestOf(row: StoredRow, through: number): StoredRequest 
     provider_cost_usd,
     cost_source,
     cost_currency,
+    price_segment_id,
+    price_byte_offset,
     latency_ms,
     success,
     stream_duration_ms,
@@ -130,8 +135,7 @@ export function storedRequestOf(row: StoredRow, through: number): StoredRequest 
     byte_offset,
   ] = row
   const isOurs = segment_id !== null && byte_offset !== null
-  const isCompleted = completed_segment_id !== null && completed_byte_offset !== null
-  const ownLabels = textsOf(labels)
+  const ofDetails = detailsOf(details)
   return {
     id,
     attempt,
@@ -143,36 +147,47 @@ export function storedRequestOf(row: StoredRow, through: number): StoredRequest 
     success: success !== 0,
     input_tokens: isOurs ? input_tokens : wholeOrNull(input_tokens),
     output_tokens: isOurs ? output_tokens : wholeOrNull(output_tokens),
-    ...detailsOf(details),
+    response_model: ofDetails.response_model,
+    service_tier: ofDetails.service_tier,
+    cache_read_input_tokens: ofDetails.cache_read_input_tokens,
+    cache_creation_input_tokens: ofDetails.cache_creation_input_tokens,
+    cache_creation_1h_input_tokens: ofDetails.cache_creation_1h_input_tokens,
+    audio_input_tokens: ofDetails.audio_input_tokens,
+    image_input_tokens: ofDetails.image_input_tokens,
+    reasoning_output_tokens: ofDetails.reasoning_output_tokens,
+    audio_output_tokens: ofDetails.audio_output_tokens,
     cost_sats: isOurs || cost_sats === null ? cost_sats : numberOf(cost_sats),
     cost_usd: isOurs || cost_usd === null ? cost_usd : numberOf(cost_usd),
     provider_cost_sats,
     provider_cost_usd,
     cost_source,
     cost_currency,
+    price: placeOrNull(price_segment_id, price_byte_offset),
     latency_ms: isOurs ? latency_ms : wholeNumber(latency_ms, MAX_LATENCY_MS),
     stream_duration_ms,
     isCompleted: completed_segment_id !== null,
-    ...(ownLabels === undefined ? {} : { labels: ownLabels }),
+    labels: textsOf(labels),
     place: isOurs ? { segmentId: segment_id, byteOffset: byte_offset } : null,
     isCounted: isOurs || id <= through,
-    completedBy: isCompleted ? { segmentId: completed_segment_id, byteOffset: completed_byte_offset } : null,
+    completedBy: placeOrNull(completed_segment_id, completed_byte_offset),
   }
 }
 
-type Details = Pick<
-  StoredRequest,
-  | 'response_model'
-  | 'service_tier'
-  | 'cache_read_input_tokens'
-  | 'cache_creation_input_tokens'
-  | 'cache_creation_1h_input_tokens'
-  | 'audio_input_tokens'
-  | 'image_input_tokens'
-  | 'reasoning_output_tokens'
-  | 'audio_output_tokens'
-  | 'price'
->
+export function placeOrNull(segmentId: number | null, byteOffset: number | null): Place | null {
+  return segmentId === null || byteOffset === null ? null : { segmentId, byteOffset }
+}
+
+interface Details {
+  response_model: string | null
+  service_tier: string | null
+  cache_read_input_tokens: number | null
+  cache_creation_input_tokens: number | null
+  cache_creation_1h_input_tokens: number | null
+  audio_input_tokens: number | null
+  image_input_tokens: number | null
+  reasoning_output_tokens: number | null
+  audio_output_tokens: number | null
+}
 
 /** Reads `details`. */
 export function detailsOf(json: string | null): Details {
@@ -190,8 +205,6 @@ function parsedDetails(json: string): Details {
     image_input_tokens,
     reasoning_output_tokens,
     audio_output_tokens,
-    segmentId,
-    byteOffset,
   ] = JSON.parse(json)
   return {
     response_model,
@@ -203,25 +216,31 @@ function parsedDetails(json: string): Details {
     image_input_tokens,
     reasoning_output_tokens,
     audio_output_tokens,
-    price: segmentId === null || byteOffset === null ? null : { segmentId, byteOffset },
   }
 }
 
-const NO_DETAILS = parsedDetails(JSON.stringify(Array(11).fill(null)))
+const NO_DETAILS = parsedDetails(JSON.stringify(Array(9).fill(null)))
 
 /** Reads the labels whose value is a text: only these can be a dimension. */
-function textsOf(json: string | null): Record<string, string> | undefined {
-  if (json === null) return undefined
+function textsOf(json: string | null): Readonly<Record<string, string>> {
+  if (json === null) return NO_LABELS
   try {
     const labels: unknown = JSON.parse(json)
-    if (typeof labels !== 'object' || labels === null || Array.isArray(labels)) return undefined
+    if (typeof labels !== 'object' || labels === null || Array.isArray(labels)) return NO_LABELS
+    if (Object.values(labels).every(isWellFormedText)) return labels as Record<string, string>
     const texts = Object.entries(labels).filter(([, value]) => typeof value === 'string')
     // SQLite returns lone surrogates as other characters.
     return Object.fromEntries(texts.map(([name, value]) => [name, value.toWellFormed()]))
   } catch {
     // Another program's text counts as no labels, as in the migration.
-    return undefined
+    return NO_LABELS
   }
+}
+
+const NO_LABELS = Object.freeze({})
+
+function isWellFormedText(value: unknown): boolean {
+  return typeof value === 'string' && value.isWellFormed()
 }
 
 /**

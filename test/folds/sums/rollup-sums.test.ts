@@ -31,10 +31,14 @@ const outcome = fc.record({
   ...{ audio_input_tokens: tokens, image_input_tokens: tokens },
   ...{ reasoning_output_tokens: tokens, audio_output_tokens: tokens },
   stream_duration_ms: fc.constantFrom(null, 5),
-  attempt: fc.constantFrom(null, 0, 1, 7),
 })
 const request = fc
-  .record({ outcome, streaming: fc.boolean(), latency_ms: fc.constantFrom(0, 63, 2 ** 40) })
+  .record({
+    outcome,
+    streaming: fc.boolean(),
+    latency_ms: fc.constantFrom(0, 63, 2 ** 40),
+    attempt: fc.constantFrom(null, 0, 1, 7),
+  })
   .map(({ outcome, ...fixed }): Counted => ({ ...BASE, ...fixed, ...outcome }))
 
 const BASE = { timestamp: '2026-11-22T10:00:00.000Z', model: 'm', provider: null, policy: null }
@@ -109,9 +113,7 @@ describe('a request', () => {
 
 test('counters of both currencies never fall: what a price takes back is counted as corrected', () => {
   const before = { ...PLAIN, cost_usd: 2.5, cost_sats: null }
-  const { counters } = collected((sums) =>
-    sums.correct(before, { ...before, cost_usd: 1.75, cost_sats: 3 }, true),
-  )
+  const { counters } = collected((sums) => sums.reprice(before, { cost_usd: 1.75, cost_sats: 3 }, false))
   expect(counters).toMatchObject({ cost_usd: 0, cost_nanousd: 0, cost_sats: 3, unpriced: 0, requests: 0 })
   expect(counters.corrected).toMatchObject({
     cost_usd: 1,
@@ -121,9 +123,9 @@ test('counters of both currencies never fall: what a price takes back is counted
   })
 })
 
-test('a request that was counted without its attempt is a retry once it is corrected', () => {
+test('a request that was counted without its attempt is a retry once it is repriced', () => {
   const retry = { ...PLAIN, attempt: 1 }
-  const { sums } = collected((sums) => sums.correct({ ...retry, attempt: null }, retry, false))
+  const { sums } = collected((sums) => sums.reprice(retry, retry, true))
   expect(Object.entries(sums).filter(([, change]) => change !== 0)).toEqual([['retries', 1]])
 })
 
@@ -144,6 +146,16 @@ test('a correction changes the sums to those of the corrected request, and remov
       }
       const { sums } = collected((sums) => sums.remove(after, after))
       for (const name of SUMS) expect(sums[name] + whole.sums[name]).toBe(0)
+    }),
+  )
+})
+
+test('a new price changes sums and counters as a completion does that brings the same costs', () => {
+  fc.assert(
+    fc.property(request, cost, cost, (before, cost_sats, cost_usd) => {
+      const repriced = collected((sums) => sums.reprice(before, { cost_sats, cost_usd }, false))
+      const completed = collected((sums) => sums.correct(before, { ...before, cost_sats, cost_usd }, true))
+      expect(repriced).toEqual(completed)
     }),
   )
 })
