@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
 import { countText } from '../maintenance/count-text.js'
 import type { ListRequestsOptions, RequestCursorPage, RequestPage } from '../queries/rows/requests.js'
+import { type Currency, currenciesOf } from '../queries/window/currency.js'
 import { formatCount } from './output/format.js'
-import { REQUEST_COLUMNS, requestCells } from './output/request-table.js'
+import { formatRequestTable } from './output/request-table.js'
 import { pageWidth, printAnswer } from './output/standard-output.js'
-import { formatTable } from './output/table.js'
 import type { ProgramCommand } from './run/command.js'
 import { withDatabase } from './run/database.js'
 import { type FilterFlags, filterOf } from './run/filter-options.js'
@@ -15,7 +15,7 @@ const MAX_PER_PAGE = 100
 /** The options that a live tail can't be combined with: it shows requests as they come. */
 const NOT_FOLLOWED = ['page', 'perPage', 'cursor', 'sort', 'order', 'until', 'before']
 
-const SORTS = ['timestamp', 'cost_sats', 'latency_ms'] as const
+const SORTS = ['timestamp', 'cost_sats', 'cost_usd', 'latency_ms'] as const
 
 interface RequestsFlags extends FilterFlags {
   db: string
@@ -67,7 +67,9 @@ export function addRequests(program: ProgramCommand): void {
       'request-journal requests --json | jq .data[0]',
     )
     .action(async (flags: RequestsFlags, command: Command) => {
-      const filter = filterOf(flags)
+      // Whoever sorts by dollars wants to see them.
+      const { currency = flags.sort === 'cost_usd' ? 'usd' : undefined } = flags
+      const filter = filterOf({ ...flags, currency })
       if (flags.follow) {
         if (filter.before !== undefined) {
           command.error(
@@ -82,12 +84,16 @@ export function addRequests(program: ProgramCommand): void {
       const { page, perPage, sort, order, cursor } = flags
       const options: ListRequestsOptions = { ...filter, page, perPage, sort, order, cursor, details: true }
       const answer = await withDatabase(flags.db, (database) => listRequests(database, options))
-      printAnswer(answer, flags, () => formatRequests(answer, pageWidth()))
+      printAnswer(answer, flags, () => formatRequests(answer, currency, pageWidth()))
     })
 }
 
-function formatRequests(page: RequestPage | RequestCursorPage, width: number): string {
-  const table = formatTable(REQUEST_COLUMNS, page.data.map(requestCells), width)
+function formatRequests(
+  page: RequestPage | RequestCursorPage,
+  currency: Currency | undefined,
+  width: number,
+): string {
+  const table = formatRequestTable(page.data, currenciesOf(page, currency), width)
   if (!('total' in page)) {
     if (page.data.length === 0) return 'no requests'
     return page.next_cursor === undefined

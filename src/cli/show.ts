@@ -3,7 +3,9 @@ import type { CostPart, PriceOfRequest, RateOfRequest, Unpriced } from '../queri
 import type { JournalPlace } from '../queries/rows/full-row.js'
 import type { JournalLine } from '../queries/rows/journal-line.js'
 import type { RequestDetail } from '../queries/rows/request-detail.js'
-import { formatCount, formatMs, formatSats, formatTime, UNKNOWN } from './output/format.js'
+import { CURRENCIES } from '../queries/window/currency.js'
+import { amountText } from './output/amounts.js'
+import { formatCount, formatMs, formatTime, UNKNOWN } from './output/format.js'
 import { outcome } from './output/request-table.js'
 import { printAnswer } from './output/standard-output.js'
 import { visible } from './output/terminal.js'
@@ -61,10 +63,6 @@ function formatDetail(detail: RequestDetail): string {
     ['policy', detail.policy ?? UNKNOWN],
     ['outcome', outcome(detail)],
     ['tokens', tokenText(tokens)],
-    [
-      'cost',
-      `${formatSats(detail.cost.sats)} sats; by the provider ${formatSats(detail.provider_cost_sats)} sats`,
-    ],
     ...costFields(detail),
     ['latency', formatMs(timing.latency_ms)],
     ['stream', detail.streaming ? formatMs(timing.stream_duration_ms ?? null) : 'no'],
@@ -108,13 +106,17 @@ function tokenText(tokens: RequestDetail['tokens']): string {
   return parts.length === 0 ? whole : `${whole}; ${parts.join(', ')}`
 }
 
-/** The cost in dollars, and how the costs came about. */
+/** The costs in each currency that has any, and how they came about. */
 function costFields(detail: RequestDetail): Field[] {
-  const { cost, provider_cost_usd, cost_source, price, exchange_rate } = detail
-  const isInDollars = cost.usd !== null || provider_cost_usd !== null
-  const dollars = `${dollarText(cost.usd)}; by the provider ${dollarText(provider_cost_usd)}`
+  const { cost_source, price, exchange_rate } = detail
+  const costs = CURRENCIES.flatMap((currency): Field[] => {
+    const [cost = null, byProvider] = [detail.cost[currency], detail[`provider_cost_${currency}`]]
+    if (cost === null && byProvider === null) return []
+    const reported = byProvider === null ? '' : `; by the provider ${amountText(currency, byProvider)}`
+    return [['cost', `${amountText(currency, cost)}${reported}`]]
+  })
   return [
-    ...(isInDollars ? [['cost', dollars] as Field] : []),
+    ...(costs.length === 0 ? [['cost', UNKNOWN] as Field] : costs),
     ...field('cost is', cost_source === null ? null : SOURCES[cost_source]),
     ...(price === null ? [] : productFields(price, detail.cost_parts ?? [])),
     ...field('price', price === null ? null : priceText(price)),
@@ -135,10 +137,6 @@ function productFields({ currency, per_request }: PriceOfRequest, parts: readonl
     return [`  ${part}`, `${formatCount(tokens)} × ${per_million} a million = ${cost} ${currency}`]
   })
   return [...ofTokens, ...field('  per request', per_request === null ? null : `${per_request} ${currency}`)]
-}
-
-function dollarText(usd: number | null): string {
-  return usd === null ? UNKNOWN : `$${formatSats(usd)}`
 }
 
 /** `input 2, output 10 usd a million, since 2026-11-01 00:00:00 UTC, from byte 70 of …` */

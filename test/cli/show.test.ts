@@ -46,7 +46,7 @@ test('parts of the tokens, and how the cost came about', async ({ workspace }) =
   const { stdout } = await runHere(['show', 'a', '--journal', journal, '--db', database])
   expect(stdout).toMatch(/^answered by +gpt-4o-x$/m)
   expect(stdout).toMatch(/^tokens +1,000 in, 100 out; 400 read from a cache$/m)
-  expect(stdout).toMatch(/^cost +\$0\.0030; by the provider –$/m)
+  expect(stdout).toMatch(/^cost +0\.003000 usd$/m)
   expect(stdout).toMatch(/^cost is +usage times the price in force$/m)
   expect(stdout).toMatch(/^ {2}input +1,000 × 2 a million = 0\.002 usd$/m)
   expect(stdout).toMatch(/^ {2}output +100 × 10 a million = 0\.001 usd$/m)

@@ -19,7 +19,10 @@ const NO_MODEL = '(no model)'
  */
 export function formatReconciliation(found: Reconciliation, width: number): string {
   const { total, rows, models, currency } = found
-  const format = amountFormatter([total, ...rows].flatMap(({ billed, logged }) => [billed, logged]))
+  const format = amountFormatter(
+    currency,
+    [total, ...rows].flatMap(({ billed, logged }) => [billed, logged]),
+  )
   const signed = (amount: string) => {
     const text = format(amount)
     return text.startsWith('-') || !/[1-9]/.test(text) ? text.replace(/^-(?=[0.]+$)/, '') : `+${text}`

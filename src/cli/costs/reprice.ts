@@ -1,5 +1,7 @@
 import type { RepricedGroup, RepriceReport } from '../../maintenance/reprice.js'
-import { formatCount, numberFormat, UNKNOWN } from '../output/format.js'
+import { CURRENCIES, type Currency } from '../../queries/window/currency.js'
+import { amountFormatter } from '../output/amounts.js'
+import { formatCount } from '../output/format.js'
 import { pageWidth, printAnswer } from '../output/standard-output.js'
 import { formatTable } from '../output/table.js'
 import type { CommonFlags, ProgramCommand } from '../run/command.js'
@@ -40,32 +42,32 @@ export function addReprice(program: ProgramCommand): void {
       }
       const { reprice } = await import('../../maintenance/reprice.js')
       const asked = { database: flags.db, pricesFile: flags.prices, ...filterOf(flags) }
-      printAnswer(await reprice(asked), flags, (report) => formatReport(report, pageWidth()))
+      printAnswer(await reprice(asked), flags, (report) => formatReport(report, flags.currency, pageWidth()))
     })
 }
 
-function formatReport({ groups, total }: RepriceReport, width: number): string {
+function formatReport({ groups, total }: RepriceReport, asked: Currency | undefined, width: number): string {
   if (total.requests === 0) return 'no requests'
-  const currencies = (['sats', 'usd'] as const).filter(
-    (currency) => total.old[currency] !== null || total.new[currency] !== null,
-  )
+  const known = CURRENCIES.filter((currency) => total.old[currency] !== null || total.new[currency] !== null)
+  const currencies = asked === undefined ? known : [asked]
+  const formats = currencies.map((currency) => {
+    const costs = [total, ...groups].flatMap(({ old, new: after }) => [old[currency], after[currency]])
+    return [currency, amountFormatter(currency, costs)] as const
+  })
   const table = formatTable(
     [
       { title: 'day' },
       { title: 'model', shrinksTo: 12 },
-      { title: 'requests', align: 'right' },
-      { title: 'changed', align: 'right', dropRank: 1 },
+      { title: 'requests', align: 'right', dropRank: 2 },
+      { title: 'changed', align: 'right', dropRank: 3 },
       ...currencies.flatMap((currency) => [
-        { title: `old ${currency}`, align: 'right' } as const,
+        { title: `old ${currency}`, align: 'right', dropRank: 1 } as const,
         { title: `new ${currency}`, align: 'right' } as const,
-        { title: 'difference', align: 'right' } as const,
+        { title: currencies.length > 1 ? `± ${currency}` : 'difference', align: 'right' } as const,
       ]),
-      { title: 'without a cost', align: 'right' },
+      { title: 'unpriced', align: 'right' },
     ],
-    [
-      ...groups.map((group) => row(group.day, group.model, group, currencies)),
-      row('total', '', total, currencies),
-    ],
+    [...groups.map((group) => row(group.day, group.model, group, formats)), row('total', '', total, formats)],
     width,
   )
   return table
@@ -75,22 +77,14 @@ function row(
   day: string,
   model: string,
   { requests, changed, old, new: after, difference }: Omit<RepricedGroup, 'day' | 'model'>,
-  currencies: readonly ('sats' | 'usd')[],
+  formats: readonly (readonly [Currency, ReturnType<typeof amountFormatter>])[],
 ): string[] {
   const unpriced =
     old.unpriced === after.unpriced
       ? formatCount(after.unpriced)
       : `${formatCount(old.unpriced)} → ${formatCount(after.unpriced)}`
-  const costs = currencies.flatMap((name) => [
-    amount(old[name]),
-    amount(after[name]),
-    amount(difference[name]),
-  ])
+  const costs = formats.flatMap(([currency, format]) =>
+    [old, after, difference].map((amounts) => format(amounts[currency])),
+  )
   return [day, model, formatCount(requests), formatCount(changed), ...costs, unpriced]
-}
-
-const digits = numberFormat({ minimumFractionDigits: 2, maximumFractionDigits: 6 })
-
-function amount(cost: number | null): string {
-  return cost === null ? UNKNOWN : digits(cost)
 }

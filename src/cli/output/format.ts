@@ -1,36 +1,24 @@
 import { sizeText } from '../../maintenance/count-text.js'
 
-const wholeNumber = numberFormat({ maximumFractionDigits: 0 })
-const twoDigits = numberFormat({ minimumFractionDigits: 2, maximumFractionDigits: 2 })
-
 /** Stands in the place of an unknown value. */
 export const UNKNOWN = '–'
 
 const SHOWN_VALUE = 60
 
+let format: Intl.NumberFormat | undefined
+
 /**
- * Formats numbers with commas between thousands. The format is made when it is first used: making
- * one takes a tenth of the time in which a command starts, and most commands need none.
+ * Formats a whole number with commas between thousands. The format is made when it is first used:
+ * making one takes a tenth of the time in which a command starts, and most commands need none.
  */
-export function numberFormat(options: Intl.NumberFormatOptions): (value: number) => string {
-  let format: Intl.NumberFormat | undefined
-  return (value) => {
-    format ??= new Intl.NumberFormat('en-US', options)
-    return format.format(value)
-  }
+function wholeNumber(value: number): string {
+  format ??= new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })
+  return format.format(value)
 }
 
 /** `28,185` */
 export function formatCount(value: number | null): string {
   return value === null ? UNKNOWN : wholeNumber(value)
-}
-
-/** `1,234.50`, or `0.0042` if two digits would show nothing. */
-export function formatSats(value: number | null): string {
-  if (value === null) return UNKNOWN
-  const size = Math.abs(value)
-  if (size === 0 || size >= 0.1) return twoDigits(value)
-  return size >= 0.0001 ? value.toFixed(4) : value.toExponential(1)
 }
 
 /** `812 ms`, `12.3 s` */

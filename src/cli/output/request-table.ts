@@ -1,36 +1,50 @@
 import type { RequestEntry } from '../../queries/rows/request-entry.js'
-import { formatCount, formatMs, formatSats, formatTime, UNKNOWN } from './format.js'
-import type { Column } from './table.js'
+import type { Currency } from '../../queries/window/currency.js'
+import { amountFormatter } from './amounts.js'
+import { formatCount, formatMs, formatTime, UNKNOWN } from './format.js'
+import { type Column, formatTable } from './table.js'
 
-/** The columns of a list of requests. */
-export const REQUEST_COLUMNS: readonly Column[] = [
-  { title: 'time (UTC)' },
-  { title: 'id', align: 'right' },
-  { title: 'model', shrinksTo: 8 },
-  { title: 'provider', shrinksTo: 6, dropRank: 5 },
-  { title: 'in', align: 'right', dropRank: 4 },
-  { title: 'out', align: 'right', dropRank: 3 },
-  { title: 'sats', align: 'right', dropRank: 1 },
-  { title: 'latency', align: 'right', dropRank: 2 },
-  { title: 'stream', align: 'right', dropRank: 6 },
-  { title: 'outcome', shrinksTo: 10 },
-]
+/** A table's column, and its cell for a request. */
+interface RequestColumn extends Column {
+  cell(entry: RequestEntry): string
+}
 
-/** A request's row in a table of {@link REQUEST_COLUMNS}. */
-export function requestCells(entry: RequestEntry): string[] {
-  const { timing, tokens } = entry
-  return [
-    formatTime(entry.timestamp),
-    String(entry.id),
-    entry.model,
-    entry.provider ?? UNKNOWN,
-    formatCount(tokens.input),
-    formatCount(tokens.output),
-    formatSats(entry.cost.sats),
-    formatMs(timing.latency_ms),
-    entry.streaming ? formatMs(timing.stream_duration_ms ?? null) : '',
-    outcome(entry),
+/**
+ * Formats requests as a table.
+ *
+ * @param currencies those whose costs are shown, the more important one first.
+ */
+export function formatRequestTable(
+  entries: readonly RequestEntry[],
+  currencies: readonly Currency[],
+  width: number,
+): string {
+  const right = { align: 'right' } as const
+  const columns: RequestColumn[] = [
+    { title: 'time (UTC)', cell: ({ timestamp }) => formatTime(timestamp) },
+    { title: 'id', ...right, cell: ({ id }) => String(id) },
+    { title: 'model', shrinksTo: 8, cell: ({ model }) => model },
+    { title: 'provider', shrinksTo: 6, dropRank: 5, cell: ({ provider }) => provider ?? UNKNOWN },
+    { title: 'in', ...right, dropRank: 4, cell: ({ tokens }) => formatCount(tokens.input) },
+    { title: 'out', ...right, dropRank: 3, cell: ({ tokens }) => formatCount(tokens.output) },
+    ...currencies.map((currency, index) => costColumn(currency, entries, index === 0 ? 1 : 2.5)),
+    { title: 'latency', ...right, dropRank: 2, cell: ({ timing }) => formatMs(timing.latency_ms) },
+    {
+      title: 'stream',
+      ...right,
+      dropRank: 6,
+      cell: ({ streaming, timing }) => (streaming ? formatMs(timing.stream_duration_ms ?? null) : ''),
+    },
+    { title: 'outcome', shrinksTo: 10, cell: outcome },
   ]
+  const rows = entries.map((entry) => columns.map(({ cell }) => cell(entry)))
+  return formatTable(columns, rows, width)
+}
+
+function costColumn(currency: Currency, entries: readonly RequestEntry[], dropRank: number): RequestColumn {
+  const cost = (entry: RequestEntry) => entry.cost[currency] ?? null
+  const format = amountFormatter(currency, entries.map(cost))
+  return { title: currency, align: 'right', dropRank, cell: (entry) => format(cost(entry)) }
 }
 
 /** `ok` or `failed 429 slow down`; `open` or `unfinished` if the end of a stream isn't known. */

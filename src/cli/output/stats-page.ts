@@ -1,12 +1,14 @@
 import { canonicalTimestamp } from '../../events/timestamp.js'
 import type { Stats, StatsSection } from '../../queries/sums/stats.js'
+import { type Currency, currenciesOf } from '../../queries/window/currency.js'
 import { TimeZone } from '../../queries/window/time-zone.js'
 import { BEGINNING_OF_TIME, END_OF_TIME } from '../../queries/window/window.js'
+import { amountFormatter, amountText } from './amounts.js'
 import { bar, sparkline } from './bars.js'
 import { formatCount, formatMs, formatShare, formatTime, UNKNOWN } from './format.js'
 import { type Column, formatTable } from './table.js'
 import {
-  costTotal,
+  costOf,
   tokenTotal,
   tokenTotalWithUnknown,
   unpricedCount,
@@ -14,12 +16,17 @@ import {
   withoutUnpriced,
 } from './totals.js'
 
-/** Columns that must be on the page however narrow it is. */
 export interface StatsPageOptions {
+  /** The only currency that is shown. @default those that the window has costs in */
+  currency?: Currency | undefined
+  // Columns that must be on the page however narrow it is.
   percentiles?: boolean
   unpriced?: boolean
   unknown?: boolean
 }
+
+/** The currencies that are shown, beside the options. */
+type GroupOptions = StatsPageOptions & { currencies: readonly Currency[] }
 
 type Groups = Record<string, StatsSection>
 
@@ -46,17 +53,21 @@ const MAX_PERIODS = 100_000
  */
 export function formatStats(stats: Stats, width: number, options: StatsPageOptions = {}): string {
   const { counts } = stats
+  const currencies = currenciesOf(stats, options.currency)
   const lines = [
     `window    ${formatWindow(stats)}`,
     `requests  ${formatCount(counts.total)}`,
     `failed    ${formatCount(counts.error)} (${formatShare(counts.error, counts.total)})`,
     `streaming ${formatCount(counts.streaming)}${withoutEnd(stats)}`,
-    `cost      ${costTotal(stats)} sats${withoutUnpriced(stats)}`,
+    ...currencies.map(
+      (currency) =>
+        `cost      ${amountText(currency, costOf(stats, currency))}${withoutUnpriced(stats, currency)}`,
+    ),
     `tokens    ${tokenTotalWithUnknown(stats, 'input')}, ${tokenTotalWithUnknown(stats, 'output')}`,
     `latency   ${formatLatency(stats)} on average${formatPercentiles(stats)}`,
   ]
   if (stats.message !== undefined) lines.push('', stats.message)
-  lines.push(...groupLines(stats, width, options))
+  lines.push(...groupLines(stats, width, { ...options, currencies }))
   return lines.join('\n')
 }
 
@@ -75,7 +86,7 @@ function zoneOf({ timezone }: Stats): TimeZone {
   return timezone === undefined ? TimeZone.UTC : new TimeZone(timezone)
 }
 
-function groupLines(stats: Stats, width: number, options: StatsPageOptions): string[] {
+function groupLines(stats: Stats, width: number, options: GroupOptions): string[] {
   const { hours, days } = stats
   const zone = zoneOf(stats)
   if (hours !== undefined) return periodLines(zone, 'hours', hours, width, options)
@@ -101,7 +112,7 @@ function groupLines(stats: Stats, width: number, options: StatsPageOptions): str
       cell: (_: string, { counts }: StatsSection) =>
         total === 0 ? '' : bar(counts.total / total, BAR_WIDTH),
     },
-    ...groupColumns(groups, options),
+    ...groupColumns(shown, options),
   ]
   const sorted = Object.entries(groups).sort(([, a], [, b]) => b.counts.total - a.counts.total)
   if (stats.other !== undefined) sorted.push(['other', stats.other])
@@ -114,7 +125,7 @@ function periodLines(
   unit: 'hours' | 'days',
   groups: Groups,
   width: number,
-  options: StatsPageOptions,
+  options: GroupOptions,
 ): string[] {
   const periods = Object.entries(groups)
   if (periods.length === 0) return []
@@ -123,9 +134,14 @@ function periodLines(
       title: `${unit === 'hours' ? 'hour' : 'day'} (${zone.name})`,
       cell: (name: string) => (unit === 'hours' ? localHour(name, zone) : name),
     },
-    ...groupColumns(groups, options),
+    ...groupColumns(Object.values(groups), options),
   ]
-  return ['', ...sparklines(unit, groups, width), '', formatGroups(columns, periods, width)]
+  return [
+    '',
+    ...sparklines(unit, groups, width, options.currencies),
+    '',
+    formatGroups(columns, periods, width),
+  ]
 }
 
 /** `2026-11-22 19:00`; text that isn't a timestamp stays as it is. */
@@ -134,7 +150,12 @@ function localHour(start: string, zone: TimeZone): string {
   return formatTime(isTime ? zone.localText(Date.parse(start)) : start).slice(0, 16)
 }
 
-function sparklines(unit: 'hours' | 'days', groups: Groups, width: number): string[] {
+function sparklines(
+  unit: 'hours' | 'days',
+  groups: Groups,
+  width: number,
+  currencies: readonly Currency[],
+): string[] {
   const lengthMs = PERIOD_MS[unit]
   const byNumber = new Map(
     Object.entries(groups).map(([start, section]) => [Math.floor(Date.parse(start) / lengthMs), section]),
@@ -154,7 +175,10 @@ function sparklines(unit: 'hours' | 'days', groups: Groups, width: number): stri
   return [
     `requests  ${line(({ counts }) => counts.total)}`,
     `failed    ${line(({ counts }) => counts.error)}`,
-    `cost      ${line(({ costs }) => costs.total_cost_sats)}`,
+    ...currencies.map(
+      (currency) =>
+        `${(currencies.length > 1 ? currency : 'cost').padEnd(10)}${line((section) => costOf(section, currency) ?? 0)}`,
+    ),
   ].map((text) => text.trimEnd())
 }
 
@@ -166,9 +190,9 @@ const RARE_COLUMNS = {
   'unknown out': 'unknown_output_tokens',
 } as const
 
-function rareColumns(groups: Groups, { unknown }: StatsPageOptions): GroupColumn[] {
+function rareColumns(sections: readonly StatsSection[], { unknown }: StatsPageOptions): GroupColumn[] {
   return Object.entries(RARE_COLUMNS)
-    .filter(([, count]) => Object.values(groups).some(({ counts }) => (counts[count] ?? 0) > 0))
+    .filter(([, count]) => sections.some(({ counts }) => (counts[count] ?? 0) > 0))
     .map(([title, count]) => ({
       title,
       align: 'right',
@@ -177,8 +201,8 @@ function rareColumns(groups: Groups, { unknown }: StatsPageOptions): GroupColumn
     }))
 }
 
-function groupColumns(groups: Groups, options: StatsPageOptions): GroupColumn[] {
-  const { percentiles, unpriced, unknown } = options
+function groupColumns(sections: readonly StatsSection[], options: GroupOptions): GroupColumn[] {
+  const { percentiles, unpriced, unknown, currencies } = options
   const right = { align: 'right' } as const
   const ranked = (asked: boolean | undefined, dropRank: number) => (asked ? {} : { dropRank })
   return [
@@ -187,19 +211,36 @@ function groupColumns(groups: Groups, options: StatsPageOptions): GroupColumn[] 
     { title: 'streaming', ...right, dropRank: 6, cell: (_, { counts }) => formatCount(counts.streaming) },
     { title: 'in', ...right, dropRank: 1, cell: (_, section) => tokenTotal(section, 'input') },
     { title: 'out', ...right, dropRank: 2, cell: (_, section) => tokenTotal(section, 'output') },
-    { title: 'sats', ...right, cell: (_, section) => costTotal(section) },
-    {
-      title: 'unpriced',
+    ...currencies.map((currency, index) => costColumn(currency, sections, index > 0 ? { dropRank: 0 } : {})),
+    ...currencies.map((currency) => ({
+      title: currencies.length > 1 ? `unpriced ${currency}` : 'unpriced',
       ...right,
       ...ranked(unpriced || unknown, 8),
-      cell: (_, section) => unpricedCount(section),
-    },
+      cell: (_: string, section: StatsSection) => unpricedCount(section, currency),
+    })),
     { title: 'avg', ...right, dropRank: 3, cell: (_, section) => formatLatency(section) },
     { title: 'p50', ...right, ...ranked(percentiles, 9), cell: (_, section) => percentile(section, 'p50') },
     { title: 'p95', ...right, ...ranked(percentiles, 7), cell: (_, section) => percentile(section, 'p95') },
     { title: 'p99', ...right, ...ranked(percentiles, 10), cell: (_, section) => percentile(section, 'p99') },
-    ...rareColumns(groups, options),
+    ...rareColumns(sections, options),
   ]
+}
+
+function costColumn(
+  currency: Currency,
+  sections: readonly StatsSection[],
+  others: Pick<Column, 'dropRank'>,
+): GroupColumn {
+  const format = amountFormatter(
+    currency,
+    sections.map((section) => costOf(section, currency)),
+  )
+  return {
+    title: currency,
+    align: 'right',
+    ...others,
+    cell: (_, section) => format(costOf(section, currency)),
+  }
 }
 
 function formatGroups(

@@ -1,15 +1,23 @@
+import type { Currency } from '../../folds/costs/row-cost.js'
 import { countText } from '../../maintenance/count-text.js'
 import type { StatsSection } from '../../queries/sums/stats.js'
-import { formatCount, formatSats, UNKNOWN } from './format.js'
+import { formatCount, UNKNOWN } from './format.js'
 
 // The totals of a section for people. An unknown total isn't shown as 0, and a total that leaves
 // requests out says so. The sections come from a question with `unknown`.
 
 type Tokens = 'input' | 'output'
 
-/** A total of costs; – if no cost is known. */
-export function costTotal({ counts, costs }: StatsSection): string {
-  return isUnknown(counts.total, counts.unpriced) ? UNKNOWN : formatSats(costs.total_cost_sats)
+/** How a section names what it has in a currency. */
+const NAMES = {
+  sats: { total: 'total_cost_sats', unpriced: 'unpriced', failed: 'unpriced_error' },
+  usd: { total: 'total_cost_usd', unpriced: 'unpriced_usd', failed: 'unpriced_usd_error' },
+} as const
+
+/** The costs of a section in a currency; null if none is known. */
+export function costOf({ counts, costs }: StatsSection, currency: Currency): number | null {
+  const { total, unpriced } = NAMES[currency]
+  return isUnknown(counts.total, counts[unpriced]) ? null : (costs[total] ?? null)
 }
 
 /** A total of tokens; – if no number is known. */
@@ -30,8 +38,8 @@ export function tokenTotalWithUnknown(section: StatsSection, kind: Tokens): stri
  * `, without 2 requests whose cost is unknown, and 1 that failed`: a failure rarely has a price,
  * and that is no alarm.
  */
-export function withoutUnpriced({ counts }: StatsSection): string {
-  const { unpriced = 0, unpriced_error: failed = 0 } = counts
+export function withoutUnpriced(section: StatsSection, currency: Currency): string {
+  const { unpriced, failed } = unpricedIn(section, currency)
   const succeeded = unpriced - failed
   if (succeeded === 0) return failed === 0 ? '' : `, without ${countText(failed, 'request')} that failed`
   const others = failed === 0 ? '' : `, and ${formatCount(failed)} that failed`
@@ -39,9 +47,14 @@ export function withoutUnpriced({ counts }: StatsSection): string {
 }
 
 /** `3`, `3 (1 failed)` */
-export function unpricedCount({ counts }: StatsSection): string {
-  const { unpriced = 0, unpriced_error: failed = 0 } = counts
+export function unpricedCount(section: StatsSection, currency: Currency): string {
+  const { unpriced, failed } = unpricedIn(section, currency)
   return failed === 0 ? formatCount(unpriced) : `${formatCount(unpriced)} (${formatCount(failed)} failed)`
+}
+
+function unpricedIn({ counts }: StatsSection, currency: Currency): { unpriced: number; failed: number } {
+  const { unpriced, failed } = NAMES[currency]
+  return { unpriced: counts[unpriced] ?? 0, failed: counts[failed] ?? 0 }
 }
 
 /** `, 2 of them open, 1 unfinished`: streams whose end isn't known. */

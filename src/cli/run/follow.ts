@@ -3,9 +3,11 @@ import { styleText } from 'node:util'
 import { fileIdentityAt, isSameFile } from '../../journal/file-identity.js'
 import { type NewRequests, newRequests } from '../../queries/rows/new-requests.js'
 import type { RequestEntry } from '../../queries/rows/request-entry.js'
+import { CURRENCIES, type Currency, currenciesOf, shownCurrency } from '../../queries/window/currency.js'
 import type { RequestFilter } from '../../queries/window/filter.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
-import { formatCount, formatMs, formatSats, formatTime, UNKNOWN } from '../output/format.js'
+import { amountText } from '../output/amounts.js'
+import { formatCount, formatMs, formatTime, UNKNOWN } from '../output/format.js'
 import { outcome } from '../output/request-table.js'
 import { note } from '../output/standard-error.js'
 import { pageWidth, print, printJson } from '../output/standard-output.js'
@@ -25,7 +27,7 @@ const SEARCHED_BEFORE = 1000
  * How many columns the page must have for each part: without it the next parts would begin another
  * line.
  */
-const ROOM = { provider: 92, tokens: 79, sats: 62, longNames: 47 }
+const ROOM = { provider: 94, tokens: 81, cost: 64, longNames: 47 }
 
 type Paint = (style: Parameters<typeof styleText>[0], text: string) => string
 
@@ -34,13 +36,16 @@ type Paint = (style: Parameters<typeof styleText>[0], text: string) => string
  */
 export async function followRequests(
   databasePath: string,
-  filter: RequestFilter,
+  asked: RequestFilter,
   asJson: boolean,
 ): Promise<void> {
   const stop = stopOnSignal()
-  const show = asJson ? (entry: RequestEntry) => printJson(entry) : linePrinter()
   const file = fileIdentityAt(databasePath)
   await withDatabase(databasePath, async (database) => {
+    // Chosen once: the least cost of a tail doesn't change its currency on the way.
+    const filter = { ...asked, currency: shownCurrency(database, asked).currency }
+    const shown = currenciesOf({ currencies: [...CURRENCIES] }, asked.currency)
+    const show = asJson ? (entry: RequestEntry) => printJson(entry) : linePrinter(shown)
     let last = showLastOnes(database, filter, show)
     if (!asJson && process.stderr.isTTY) note('following; Ctrl-C ends it')
     while (!stop.aborted) {
@@ -77,9 +82,9 @@ function showLastOnes(
   return before
 }
 
-function linePrinter(): (entry: RequestEntry, hasEnded?: boolean) => void {
+function linePrinter(currencies: readonly Currency[]): (entry: RequestEntry, hasEnded?: boolean) => void {
   const paint = isColourWanted() ? styleText : (_: unknown, text: string) => text
-  return (entry, hasEnded = false) => print(formatLine(entry, hasEnded, paint, pageWidth()))
+  return (entry, hasEnded = false) => print(formatLine(entry, currencies, hasEnded, paint, pageWidth()))
 }
 
 /** Whether stdout is a terminal, and nobody has asked for no colours (https://no-color.org). */
@@ -92,7 +97,13 @@ function isColourWanted(): boolean {
  * Formats one line of fixed columns, as many as there is room for. A failure stands last, and runs
  * over the page rather than be cut.
  */
-function formatLine(entry: RequestEntry, hasEnded: boolean, paint: Paint, width: number): string {
+function formatLine(
+  entry: RequestEntry,
+  currencies: readonly Currency[],
+  hasEnded: boolean,
+  paint: Paint,
+  width: number,
+): string {
   const { tokens, timing } = entry
   const isFailed = !entry.success
   const said = visible(outcome(entry))
@@ -108,7 +119,7 @@ function formatLine(entry: RequestEntry, hasEnded: boolean, paint: Paint, width:
       'reset',
       width < ROOM.tokens ? '' : `${formatCount(tokens.input)} → ${formatCount(tokens.output)}`.padStart(16),
     ],
-    ['yellow', width < ROOM.sats ? '' : `${formatSats(entry.cost.sats)} sats`.padStart(14)],
+    ['yellow', width < ROOM.cost ? '' : costText(entry, currencies).padStart(16)],
     ['reset', formatMs(hasEnded ? (timing.stream_duration_ms ?? null) : timing.latency_ms).padStart(9)],
   ]
   const columns = parts.reduce((sum, [, text]) => sum + (text === '' ? 0 : displayWidth(text) + 1), 0)
@@ -118,4 +129,10 @@ function formatLine(entry: RequestEntry, hasEnded: boolean, paint: Paint, width:
     .filter(([, text]) => text !== '')
     .map(([style, text]) => (style === 'reset' ? text : paint(style, text)))
     .join(' ')
+}
+
+/** The cost in the first of these currencies in which it is known. */
+function costText({ cost }: RequestEntry, currencies: readonly Currency[]): string {
+  const known = currencies.find((currency) => typeof cost[currency] === 'number')
+  return known === undefined ? UNKNOWN : amountText(known, cost[known] ?? null)
 }

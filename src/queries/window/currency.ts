@@ -39,6 +39,14 @@ export function shownCurrency(
   return { currency: shown, currencies }
 }
 
+/** The currencies that a page shows: the one that was asked for, or else all with known costs. */
+export function currenciesOf(
+  { currency: shown = 'sats', currencies = [] }: Partial<ShownCurrency>,
+  asked: Currency | undefined,
+): readonly Currency[] {
+  return asked === undefined && currencies.length > 0 ? currencies : [asked ?? shown]
+}
+
 function currenciesIn(database: Database, window: Window): Currency[] {
   const { since, until } = echoWindow(window)
   const days = window.since === undefined ? {} : { from: since.slice(0, 10) }

@@ -1,11 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import {
-  formatBytes,
-  formatMs,
-  formatSats,
-  formatSeconds,
-  formatShare,
-} from '../../../src/cli/output/format.js'
+import { formatBytes, formatMs, formatSeconds, formatShare } from '../../../src/cli/output/format.js'
 import { formatProgress } from '../../../src/cli/output/progress.js'
 import { formatTable } from '../../../src/cli/output/table.js'
 import { cutToWidth, displayWidth, terminalJson, visible } from '../../../src/cli/output/terminal.js'
@@ -58,14 +52,6 @@ describe('tables', () => {
 })
 
 test('numbers for people', () => {
-  expect([0, 0.5, 1234.5, 0.0042, 0.00000012, null].map(formatSats)).toEqual([
-    '0.00',
-    '0.50',
-    '1,234.50',
-    '0.0042',
-    '1.2e-7',
-    '–',
-  ])
   expect([0, 1023, 1024, 5_000_000_000].map(formatBytes)).toEqual(['0 B', '1,023 B', '1.0 KiB', '4.7 GiB'])
   expect([0, 812.4, 12_345, null].map(formatMs)).toEqual(['0 ms', '812 ms', '12.3 s', '–'])
   expect([3, 600, 9000].map(formatSeconds)).toEqual(['3 s', '10 min', '2.5 h'])
