@@ -1,6 +1,6 @@
 import { apiOf } from './api.js'
 import { readCostHeaders } from './costs.js'
-import { ERROR_MEMBERS, readError, statusText } from './errors.js'
+import { ERROR, FAILURE_MEMBERS, readError, readFailure, statusText } from './errors.js'
 import { type Api, type Findings, noFindings, object, usageOf } from './findings.js'
 import { JsonScanner, wantedNode } from './json-scanner.js'
 import type { Answer, AnswerObserver, Observation, ObservedOutcome } from './observation.js'
@@ -24,18 +24,23 @@ type Form = 'undecided' | 'json' | 'sse' | 'opaque'
 
 /** What is read of an answer that failed, whichever API it came from. */
 const FAILURE: Api = {
-  wanted: wantedNode(ERROR_MEMBERS),
-  reader: (found) => (document) => readError(document, found, true),
+  wanted: wantedNode(FAILURE_MEMBERS),
+  reader: (found) => (document) => readFailure(document, found),
 }
-/** What is read of an answer whose API isn't known. */
+/** What is read of an answer whose API isn't known. Nobody knows what ends its streams either. */
 const UNKNOWN: Api = {
-  wanted: wantedNode(ERROR_MEMBERS),
-  reader: (found) => (document) => readError(document, found, false),
+  wanted: wantedNode({ error: ERROR }),
+  reader(found) {
+    found.isEnded = true
+    return (document) => readError(document, found)
+  },
 }
 
 class BodyObserver implements AnswerObserver {
   readonly #status: number
   readonly #isStreamExpected: boolean
+  /** Whether the body must have content: a stream and JSON have. */
+  readonly #isBodyExpected: boolean
   readonly #costs: ReturnType<typeof readCostHeaders>
   readonly #found: Findings = noFindings()
   readonly #scanner: JsonScanner
@@ -54,6 +59,7 @@ class BodyObserver implements AnswerObserver {
     this.#status = status
     this.#costs = readCostHeaders(header)
     this.#isStreamExpected = type.includes('event-stream') || (isStreamAsked && !BINARY.test(type))
+    this.#isBodyExpected = this.#isStreamExpected || type.includes('json')
     this.#form = BINARY.test(type) ? 'opaque' : 'undecided'
     this.#scanner = new JsonScanner(api.wanted, (document) => read(object(document)))
     this.#sse = new SseReader({
@@ -95,20 +101,27 @@ class BodyObserver implements AnswerObserver {
   }
 
   #outcome(): ObservedOutcome {
-    const { error, isEnded } = this.#found
+    const { error } = this.#found
     const status = this.#status
     if (status < 200 || status > 299) {
       return { kind: 'error', status, message: error?.message ?? statusText(status) }
     }
     if (error !== null) return { kind: 'error', ...error }
-    const isWhole =
-      this.#form === 'sse' ? isEnded || this.#isDone : this.#form !== 'json' || this.#isJsonWhole()
-    return isWhole ? { kind: 'complete' } : { kind: 'incomplete' }
+    return this.#isWhole() ? { kind: 'complete' } : { kind: 'incomplete' }
   }
 
-  /** JSON that is broken has no end that could be missed: nothing is known of it. */
-  #isJsonWhole(): boolean {
-    return this.#scanner.isEnded || this.#scanner.isBroken
+  #isWhole(): boolean {
+    switch (this.#form) {
+      case 'sse':
+        return this.#found.isEnded || this.#isDone
+      case 'json':
+        // Of broken JSON nothing is known, so no end is missed.
+        return this.#scanner.isEnded || this.#scanner.isBroken
+      case 'undecided':
+        return !this.#isBodyExpected
+      case 'opaque':
+        return true
+    }
   }
 
   /** A body says by its first byte what it is: servers that stream errors as JSON don't say so. */

@@ -1,8 +1,27 @@
+import { ANTHROPIC } from './anthropic.js'
 import type { Api } from './findings.js'
-import { CHAT } from './openai-chat.js'
+import { GEMINI } from './gemini.js'
+import { CHAT, GOOGLE_CHAT } from './openai-chat.js'
+import { AUDIO, EMBEDDINGS, IMAGES } from './openai-media.js'
+import { RESPONSES } from './openai-responses.js'
 
-/** The APIs that are known, by the end of a request's path. */
-const APIS: [RegExp, Api][] = [[/\/completions$/, CHAT]]
+/**
+ * The APIs that are known, by the end of a request's path. The first that fits counts. Before the
+ * end stands what a provider or a proxy puts there, as Azure's `/openai/deployments/NAME`.
+ */
+const APIS: [RegExp, Api][] = [
+  // Google's own servers of OpenAI's protocol, of the Gemini API and of Vertex AI.
+  [/\/(v1(alpha|beta)\/openai|endpoints\/openapi)\/chat\/completions$/, GOOGLE_CHAT],
+  [/\/completions$/, CHAT],
+  [/\/responses(\/compact)?$/, RESPONSES],
+  [/\/embeddings$/, EMBEDDINGS],
+  [/\/audio\/(transcriptions|translations|speech)$/, AUDIO],
+  [/\/images\/(generations|edits|variations)$/, IMAGES],
+  // Not the messages of OpenAI's threads, which call no model.
+  [/^(?!.*\/threads\/).*\/messages$/, ANTHROPIC],
+  [/\/publishers\/anthropic\/models\/[^/]+:(rawPredict|streamRawPredict)$/, ANTHROPIC],
+  [/:(generateContent|streamGenerateContent|embedContent|batchEmbedContents)$/, GEMINI],
+]
 
 /** @returns null for a path of no API that is known */
 export function apiOf(path: string): Api | null {
@@ -12,5 +31,8 @@ export function apiOf(path: string): Api | null {
 
 /** The path without a query and without slashes at its end. */
 export function pathOf(path: string): string {
-  return path.replace(/[?#].*$/s, '').replace(/\/+$/, '')
+  const end = path.search(/[?#]/)
+  let length = end === -1 ? path.length : end
+  while (path[length - 1] === '/') length -= 1
+  return path.slice(0, length)
 }

@@ -1,6 +1,6 @@
 import { COST_MEMBERS, readCosts } from './costs.js'
-import { ERROR_MEMBERS, readError } from './errors.js'
-import { type Api, count, object, objects, text, usageOf } from './findings.js'
+import { ERROR, readError } from './errors.js'
+import { type Api, amount, count, type Findings, object, objects, sum, text, usageOf } from './findings.js'
 import { type Told, type ToldObject, type Wanted, wantedNode } from './json-scanner.js'
 import type { Usage } from './observation.js'
 
@@ -22,55 +22,69 @@ const USAGE = {
   ...COST_MEMBERS,
 } satisfies Wanted
 
+const WANTED = wantedNode({
+  id: true,
+  model: true,
+  service_tier: true,
+  // Moonshot tells a stream's usage within the choice (platform.moonshot.ai, "Chat").
+  choices: [{ index: true, finish_reason: true, usage: USAGE }],
+  usage: USAGE,
+  // Groq tells it here too (groq-typescript, ChatCompletionChunk.XGroq).
+  x_groq: { usage: USAGE, error: true },
+  // Arbstr's last event (arbstr, proxy/handlers.rs).
+  arbstr: { cost_sats: true },
+  error: ERROR,
+})
+
 /**
  * Chat completions and legacy completions (openai-openapi, CompletionUsage), Azure's, OpenRouter's and
  * those of the many servers that speak the same protocol. A stream ends with `[DONE]`; Azure and
  * others may leave it out, so a stream whose choices have all told a `finish_reason` has ended too.
  */
-export const CHAT: Api = {
-  wanted: wantedNode({
-    id: true,
-    model: true,
-    service_tier: true,
-    choices: [{ index: true, finish_reason: true, usage: USAGE }],
-    usage: USAGE,
-    // Groq tells a stream's usage here too (groq-typescript, ChatCompletionChunk.XGroq).
-    x_groq: { usage: USAGE, error: true },
-    ...ERROR_MEMBERS,
-  }),
-  reader(found) {
-    const open = new Set<Told>()
-    return (document) => {
-      found.response_id ??= text(document['id'])
-      found.response_model = text(document['model']) ?? found.response_model
-      found.service_tier = text(document['service_tier']) ?? found.service_tier
-      const choices = objects(document['choices'])
-      for (const choice of choices) {
-        if (choice['finish_reason']) open.delete(choice['index'] ?? 0)
-        else if (open.size < MAX_CHOICES) open.add(choice['index'] ?? 0)
-        if (choice['finish_reason']) found.isEnded = true
-      }
-      if (open.size > 0) found.isEnded = false
-      // The last usage wins: servers that tell one with every chunk count on. Moonshot tells it within
-      // the choice.
-      const usage = [document, object(document['x_groq']), ...choices].map((told) => chatUsage(told['usage']))
-      found.usage = usage.find((told) => told !== null) ?? found.usage
-      readError(document, found, false)
+export const CHAT: Api = { wanted: WANTED, reader: (found) => chatReader(found, outputTokens) }
+
+/**
+ * Google's servers of the same protocol, whose completion tokens leave out the thoughts, which only the
+ * total includes (github.com/vercel/ai, issue 6082, has the same of its source).
+ */
+export const GOOGLE_CHAT: Api = { wanted: WANTED, reader: (found) => chatReader(found, totalOutputTokens) }
+
+function chatReader(found: Findings, outputOf: OutputOf): (document: ToldObject) => void {
+  const open = new Set<Told>()
+  let arbstrSats: number | null = null
+  return (document) => {
+    found.response_id ??= text(document['id'])
+    found.response_model = text(document['model']) ?? found.response_model
+    found.service_tier = text(document['service_tier']) ?? found.service_tier
+    const choices = objects(document['choices'])
+    for (const choice of choices) {
+      const index = choice['index'] ?? 0
+      if (choice['finish_reason']) open.delete(index)
+      else if (open.size < MAX_CHOICES) open.add(index)
+      if (choice['finish_reason']) found.isEnded = true
     }
-  },
+    if (open.size > 0) found.isEnded = false
+    // The last usage wins: servers that tell one with every chunk count on.
+    const groq = object(document['x_groq'])
+    const told = [document, groq, ...choices].map(({ usage }) => chatUsage(object(usage), outputOf))
+    found.usage = told.find((usage) => usage !== null) ?? found.usage
+    arbstrSats = amount(object(document['arbstr'])['cost_sats']) ?? arbstrSats
+    if (arbstrSats !== null) found.usage = usageOf({ ...found.usage, provider_cost_sats: arbstrSats })
+    readError(document, found)
+    readError(groq, found)
+  }
 }
 
 /** More choices than any server gives. */
 const MAX_CHOICES = 256
 
-function chatUsage(told: Told | undefined): Usage | null {
-  const usage = object(told)
+function chatUsage(usage: ToldObject, outputOf: OutputOf): Usage | null {
   const input = object(usage['prompt_tokens_details'])
   const output = object(usage['completion_tokens_details'])
   const reasoning = count(output['reasoning_tokens'])
   return usageOf({
     input_tokens: count(usage['prompt_tokens']),
-    output_tokens: outputTokens(usage, reasoning),
+    output_tokens: outputOf(usage, reasoning),
     cache_read_input_tokens:
       count(input['cached_tokens']) ??
       count(usage['prompt_cache_hit_tokens']) ??
@@ -84,13 +98,25 @@ function chatUsage(told: Told | undefined): Usage | null {
   })
 }
 
+/** Tells all tokens that came out. `reasoning` is null if it wasn't told. */
+type OutputOf = (usage: ToldObject, reasoning: number | null) => number | null
+
 /**
  * OpenAI's completion tokens include reasoning. xAI's don't, and its total says so: it is the sum of
  * prompt, completion and reasoning (docs.x.ai, "Reasoning").
  */
 function outputTokens(usage: ToldObject, reasoning: number | null): number | null {
   const completion = count(usage['completion_tokens'])
+  const all = sum(completion, reasoning)
+  return all !== null && sum(all, count(usage['prompt_tokens'])) === count(usage['total_tokens'])
+    ? all
+    : completion
+}
+
+function totalOutputTokens(usage: ToldObject): number | null {
+  const completion = count(usage['completion_tokens'])
   const input = count(usage['prompt_tokens'])
-  if (completion === null || input === null || reasoning === null) return completion
-  return count(usage['total_tokens']) === input + completion + reasoning ? completion + reasoning : completion
+  const total = count(usage['total_tokens'])
+  if (total === null || input === null) return completion
+  return completion === null ? count(total - input) : Math.max(completion, total - input)
 }

@@ -1,0 +1,70 @@
+import { COST_MEMBERS, readCosts } from './costs.js'
+import { ERROR, errorOf, readError } from './errors.js'
+import { type Api, count, type Findings, object, text, usageOf } from './findings.js'
+import { type Told, type ToldObject, type Wanted, wantedNode } from './json-scanner.js'
+import type { Usage } from './observation.js'
+
+const RESPONSE = {
+  id: true,
+  model: true,
+  service_tier: true,
+  status: true,
+  usage: {
+    input_tokens: true,
+    output_tokens: true,
+    input_tokens_details: { cached_tokens: true, cache_write_tokens: true },
+    output_tokens_details: { reasoning_tokens: true },
+    ...COST_MEMBERS,
+  },
+  error: ERROR,
+} satisfies Wanted
+
+/** The events that end a stream, each with the whole response (openai-openapi, ResponseStreamEvent). */
+const ENDS = new Set<Told | undefined>(['response.completed', 'response.incomplete', 'response.failed'])
+
+/**
+ * Responses (openai-openapi, Response and ResponseUsage). A response that is incomplete, for its token
+ * limit or a filter, was answered and billed, as a completion that ends with `length` is.
+ */
+export const RESPONSES: Api = {
+  wanted: wantedNode({ ...RESPONSE, type: true, code: true, message: true, response: RESPONSE }),
+  reader: (found) => (document) => {
+    const type = text(document['type'])
+    if (type === null) readResponse(document, found)
+    else if (type === 'error') found.error ??= errorOf(document['error']) ?? errorOf(withoutType(document))
+    else if (document['response'] !== undefined) readResponse(object(document['response']), found)
+    else readError(document, found)
+    if (ENDS.has(document['type'])) found.isEnded = true
+  },
+}
+
+function withoutType({ type: _, ...members }: ToldObject): ToldObject {
+  return members
+}
+
+function readResponse(response: ToldObject, found: Findings): void {
+  found.response_id ??= text(response['id'])
+  found.response_model = text(response['model']) ?? found.response_model
+  found.service_tier = text(response['service_tier']) ?? found.service_tier
+  found.usage = responseUsage(object(response['usage'])) ?? found.usage
+  const { status } = response
+  if (status === 'failed' || status === 'cancelled') {
+    found.error ??= errorOf(response['error']) ?? { status: null, message: `the response ${WORDS[status]}` }
+  } else {
+    readError(response, found)
+  }
+}
+
+const WORDS = { failed: 'failed', cancelled: 'was cancelled' }
+
+function responseUsage(usage: ToldObject): Usage | null {
+  const input = object(usage['input_tokens_details'])
+  return usageOf({
+    input_tokens: count(usage['input_tokens']),
+    output_tokens: count(usage['output_tokens']),
+    cache_read_input_tokens: count(input['cached_tokens']),
+    cache_creation_input_tokens: count(input['cache_write_tokens']),
+    reasoning_output_tokens: count(object(usage['output_tokens_details'])['reasoning_tokens']),
+    ...readCosts(usage),
+  })
+}
