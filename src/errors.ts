@@ -1,3 +1,4 @@
+import { PROXY_ERROR_CODES } from './clients/errors.js'
 import { JOURNAL_ERROR_CODES, JOURNAL_WRITE_ERROR_CODES } from './journal/errors.js'
 import { INPUT_ERROR_CODES } from './maintenance/errors.js'
 import { QUERY_ERROR_CODES } from './queries/errors.js'
@@ -5,6 +6,7 @@ import { SERVER_ERROR_CODES } from './server/errors.js'
 import { PROJECTION_ERROR_CODES } from './store/errors.js'
 import { DATABASE_ERROR_CODES } from './store/sqlite/connection/errors.js'
 
+export { ProxyError, type ProxyErrorCode } from './clients/errors.js'
 export { type EventProblem, InvalidEventError } from './events/errors.js'
 export {
   JournalError,
@@ -32,6 +34,7 @@ export const ERROR_CODES = {
   QueryError: QUERY_ERROR_CODES,
   InputError: INPUT_ERROR_CODES,
   ServerError: SERVER_ERROR_CODES,
+  ProxyError: PROXY_ERROR_CODES,
   PackageFileError: ['PACKAGE_FILE_MISSING'],
 } as const
 

@@ -21,6 +21,7 @@ const COMMANDS: Record<string, () => Promise<(program: ProgramCommand) => void>>
   reprice: async () => (await import('./costs/reprice.js')).addReprice,
   rates: async () => (await import('./costs/rates.js')).addRates,
   serve: async () => (await import('./serve.js')).addServe,
+  proxy: async () => (await import('./proxy.js')).addProxy,
   archive: async () => (await import('./archive.js')).addArchive,
   prune: async () => (await import('./prune.js')).addPrune,
   redate: async () => (await import('./redate.js')).addRedate,

@@ -1,14 +1,13 @@
 import { once } from 'node:events'
-import { realpathSync, statSync } from 'node:fs'
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, Option } from 'commander'
 import type { Logger } from 'pino'
 import type { Server } from '../server/index.js'
 import { goOnWithoutStdout, print } from './output/standard-output.js'
 import type { ProgramCommand } from './run/command.js'
-import { CommandFailure } from './run/failure.js'
+import { parseHost, parseHostNames, readToken } from './run/listening.js'
 import { createLogger } from './run/logger.js'
 import { parsePath, wholeNumberBetween } from './run/options.js'
-import { runDaemon } from './run/process.js'
+import { killAfter, runDaemon } from './run/process.js'
 
 interface ServeFlags {
   db: string
@@ -25,9 +24,6 @@ interface ServeFlags {
   maxStreams: number
   logLevel: string
 }
-
-const OTHERS_MAY_READ = 0o044
-const MAX_TOKEN_FILE_BYTES = 4096
 
 /**
  * Clients get 5 seconds for their answers, and the projector a little longer for its last
@@ -49,7 +45,7 @@ export function addServe(program: ProgramCommand): void {
     )
     .databaseOption()
     .journalOption()
-    .settingOption('--host <host>', 'the name or address to listen on', parseName, '127.0.0.1')
+    .settingOption('--host <host>', 'the name or address to listen on', parseHost, '127.0.0.1')
     .settingOption('--port <n>', 'the port; 0 means any free one', wholeNumberBetween(0, 65_535), 8790)
     .addOption(
       new Option('--project', 'run the projector in the same process').env('REQUEST_JOURNAL_PROJECT'),
@@ -64,7 +60,7 @@ export function addServe(program: ProgramCommand): void {
     .settingOption(
       '--allow-host <name>',
       "a host name that requests may have, such as a proxy's; may be repeated",
-      parseHosts,
+      parseHostNames,
     )
     .settingOption(
       '--max-lag-seconds <n>',
@@ -116,7 +112,7 @@ async function serve(flags: ServeFlags, command: Command): Promise<void> {
 }
 
 async function serveUntil(stop: AbortSignal, start: () => Promise<Server>, logger: Logger): Promise<void> {
-  stop.addEventListener('abort', () => killIfStuck(logger))
+  stop.addEventListener('abort', () => killAfter(STOP_MS, logger))
   const asked = once(stop, 'abort')
   const server = await start()
   if (!stop.aborted) print(server.url)
@@ -124,22 +120,13 @@ async function serveUntil(stop: AbortSignal, start: () => Promise<Server>, logge
     // Nothing new would appear any more: a supervisor has to know, and may start it again.
     logger.error({ err: error }, "Stopping: the projector can't go on")
     process.exitCode = 1
-    killIfStuck(logger)
+    killAfter(STOP_MS, logger)
   })
   await server.close()
   logger.info({}, 'Server stopped')
   // After listening on `localhost`, Node would wait for clients of the second address, however long
   // they take.
   process.exit()
-}
-
-/** Bounds the time that stopping takes. */
-function killIfStuck(logger: Logger): void {
-  setTimeout(() => {
-    logger.error({}, `Stopping took longer than ${STOP_MS / 1000} s: killed, which loses nothing`)
-    // Even process.exit waits for a thread that is inside SQLite.
-    process.kill(process.pid, 'SIGKILL')
-  }, STOP_MS).unref()
 }
 
 /** Whether a switch is on. Commander takes any value in the environment for yes. */
@@ -150,38 +137,4 @@ function isOn(option: 'project' | 'ingest', flags: ServeFlags, command: Command)
   if (found === '1' || found === 'true') return true
   if (found === '0' || found === 'false' || found === '') return false
   return command.error(`error: ${variable} is '${found}': expected true or false`)
-}
-
-/** Reads the token. It is never an argument, because every user of the machine can see those. */
-async function readToken(file: string | undefined, logger: Logger): Promise<string | undefined> {
-  if (file === undefined) return process.env['REQUEST_JOURNAL_TOKEN']
-  const { readSmallFile, reasonOf } = await import('../journal/files.js')
-  let text: string
-  try {
-    if ((statSync(file).mode & OTHERS_MAY_READ) !== 0) {
-      logger.warn({ path: file }, 'Other users may read the token file: chmod 600 keeps it yours')
-    }
-    // Secrets are often mounted as links. A FIFO would block until somebody wrote to it.
-    text = readSmallFile(realpathSync(file), MAX_TOKEN_FILE_BYTES)
-  } catch (error) {
-    throw new CommandFailure(`the token file can't be read: ${reasonOf(error)}`)
-  }
-  // Editors and `echo` end the file with a line break.
-  return text.replace(/\r?\n$/, '')
-}
-
-function parseName(text: string): string {
-  if (text === '' || /[\s,/]/.test(text) || text.startsWith('-')) {
-    throw new InvalidArgumentError('Expected a name or an address.')
-  }
-  return text
-}
-
-/** Parses names of hosts, with commas between them; the option may also be repeated. */
-function parseHosts(text: string, before: readonly string[] = []): string[] {
-  const names = text.split(',').map((name) => name.trim())
-  for (const name of names) {
-    if (!/^[^\s:/]+$/.test(name)) throw new InvalidArgumentError('Expected names of hosts, without a port.')
-  }
-  return [...before, ...names]
 }

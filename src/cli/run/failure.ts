@@ -13,6 +13,7 @@ const SAID_BY_MESSAGE = new Set([
   'JournalWriteError',
   'PackageFileError',
   'ProjectionError',
+  'ProxyError',
   'QueryError',
   'ServerError',
 ])

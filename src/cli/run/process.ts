@@ -38,6 +38,15 @@ export async function runDaemon(logger: Logger, run: (stop: AbortSignal) => Prom
   }
 }
 
+/** Bounds the time that a daemon takes to stop. */
+export function killAfter(ms: number, logger: Logger): void {
+  setTimeout(() => {
+    logger.error({}, `Stopping took longer than ${ms / 1000} s: killed, which loses nothing`)
+    // Even process.exit waits for a thread that is inside SQLite.
+    process.kill(process.pid, 'SIGKILL')
+  }, ms).unref()
+}
+
 /** The exit code that shells give a process which this signal has ended: 130 for SIGINT. */
 export function exitCodeAfter(signal: NodeJS.Signals): number {
   return 128 + constants.signals[signal]

@@ -1,0 +1,45 @@
+import { realpathSync, statSync } from 'node:fs'
+import { InvalidArgumentError } from 'commander'
+import type { Logger } from 'pino'
+import { CommandFailure } from './failure.js'
+
+const OTHERS_MAY_READ = 0o044
+const MAX_TOKEN_FILE_BYTES = 4096
+
+/**
+ * Reads the token of a command that listens. It is never an argument, because every user of the
+ * machine can see those.
+ */
+export async function readToken(file: string | undefined, logger: Logger): Promise<string | undefined> {
+  if (file === undefined) return process.env['REQUEST_JOURNAL_TOKEN']
+  const { readSmallFile, reasonOf } = await import('../../journal/files.js')
+  let text: string
+  try {
+    if ((statSync(file).mode & OTHERS_MAY_READ) !== 0) {
+      logger.warn({ path: file }, 'Other users may read the token file: chmod 600 keeps it yours')
+    }
+    // Secrets are often mounted as links. A FIFO would block until somebody wrote to it.
+    text = readSmallFile(realpathSync(file), MAX_TOKEN_FILE_BYTES)
+  } catch (error) {
+    throw new CommandFailure(`the token file can't be read: ${reasonOf(error)}`)
+  }
+  // Editors and `echo` end the file with a line break.
+  return text.replace(/\r?\n$/, '')
+}
+
+/** Parses a name or an address to listen on. */
+export function parseHost(text: string): string {
+  if (text === '' || /[\s,/]/.test(text) || text.startsWith('-')) {
+    throw new InvalidArgumentError('Expected a name or an address.')
+  }
+  return text
+}
+
+/** Parses names of hosts, with commas between them; the option may also be repeated. */
+export function parseHostNames(text: string, before: readonly string[] = []): string[] {
+  const names = text.split(',').map((name) => name.trim())
+  for (const name of names) {
+    if (!/^[^\s:/]+$/.test(name)) throw new InvalidArgumentError('Expected names of hosts, without a port.')
+  }
+  return [...before, ...names]
+}

@@ -1,0 +1,145 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Agent } from 'undici'
+import { BoundedWarnings } from '../../journal/append/warnings.js'
+import { Exchange, type ExchangeJournal } from '../exchange.js'
+import { describeRequest, type RequestDescription } from '../request.js'
+import { Access } from './access.js'
+import { Forwarding } from './forwarding.js'
+import { CORRELATION_HEADER, headersForUpstream } from './headers.js'
+import type { ResolvedOptions } from './options.js'
+import { answerRefusal, Refusal } from './refusal.js'
+import { RequestBody } from './request-body.js'
+import { isPlainPath, type Route, routeOf } from './upstreams.js'
+
+/** Takes the requests of one proxy. */
+export class RequestHandler {
+  /** Set once the proxy stops: answers that are cut off then aren't their clients' doing. */
+  isStopping = false
+  readonly #journal: ExchangeJournal
+  readonly #options: ResolvedOptions
+  readonly #access: Access
+  readonly #agent: Agent
+  readonly #failures: BoundedWarnings
+
+  /** @throws ProxyError TOKEN_REQUIRED, TOKEN_INVALID. */
+  constructor(journal: ExchangeJournal, options: ResolvedOptions, agent: Agent) {
+    this.#journal = journal
+    this.#options = options
+    this.#access = new Access(options)
+    this.#agent = agent
+    this.#failures = new BoundedWarnings(options.logger)
+  }
+
+  async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    // Many clients read an answer only once they have sent all of their request, even if it came
+    // before that.
+    response.on('finish', () => request.resume())
+    try {
+      await this.#forward(request, response, this.#route(request))
+    } catch (error) {
+      if (response.headersSent || response.destroyed) response.destroy()
+      else answerRefusal(response, refusalOf(error), null)
+    }
+  }
+
+  /** @throws Refusal */
+  #route(request: IncomingMessage): Route {
+    this.#access.check(request.headers)
+    const { url = '', headers } = request
+    // Other upgrades may be ignored: Java's client offers HTTP/2 with each request.
+    if (/\bwebsocket\b/i.test(headers.upgrade ?? '')) {
+      throw new Refusal(501, 'no_websockets', "WebSockets aren't passed on; use the API's HTTP endpoints")
+    }
+    if (!isPlainPath(url)) {
+      throw new Refusal(
+        400,
+        'invalid_path',
+        "found a target that isn't a plain path: expected one that begins with a slash, without '.' or '..' segments",
+      )
+    }
+    const { upstreams } = this.#options
+    const route = routeOf(upstreams, url)
+    if (route !== null) return route
+    const prefixes = upstreams.map(({ prefix }) => prefix).join(', ')
+    throw new Refusal(404, 'unknown_prefix', `no upstream for this path; paths begin with one of ${prefixes}`)
+  }
+
+  async #forward(request: IncomingMessage, response: ServerResponse, route: Route): Promise<void> {
+    const { upstream, path } = route
+    const { method = 'GET', rawHeaders } = request
+    const body = await RequestBody.read(request)
+    const description = describe(request, path, body)
+    // An attempt begins once its request has been read: of a long one more is known then.
+    let exchange: Exchange | null | undefined
+    const begin = () => {
+      exchange ??= this.#begin(
+        request,
+        route,
+        body.whole === null ? describe(request, path, body) : description,
+      )
+      return exchange
+    }
+    if (body.whole !== null) begin()
+    const forwarding = new Forwarding({
+      request,
+      response,
+      origin: upstream.origin,
+      body,
+      exchange: begin,
+      isStopping: () => this.isStopping,
+      onUpstreamFailure: (error) =>
+        this.#failures.warn(Date.now(), { err: error }, 'An upstream gave no answer, or only a part of it'),
+    })
+    const headers = headersForUpstream(rawHeaders, {
+      isObserved: description !== null,
+      isWhole: body.whole !== null,
+    })
+    const sent = body.whole ?? body.passing(begin)
+    try {
+      this.#agent.dispatch(
+        // undici's types don't know that it takes what can be iterated.
+        { origin: upstream.origin, path, method, headers, body: sent as Buffer },
+        forwarding,
+      )
+    } catch (error) {
+      forwarding.onResponseError(null, error as Error)
+    }
+  }
+
+  #begin(request: IncomingMessage, route: Route, description: RequestDescription | null): Exchange | null {
+    if (description === null) return null
+    const { labels, labelHeaders } = this.#options
+    const { upstream, path } = route
+    const all: Record<string, string> = { ...labels, ...upstream.labels }
+    for (const [name, label] of labelHeaders) {
+      const value = headerOf(request, name)
+      if (value !== null) all[label] = value
+    }
+    return Exchange.begin(this.#journal, description, {
+      path,
+      provider: upstream.provider,
+      labels: all,
+      correlationId: headerOf(request, CORRELATION_HEADER) ?? undefined,
+    })
+  }
+}
+
+function describe(request: IncomingMessage, path: string, body: RequestBody): RequestDescription | null {
+  return describeRequest({
+    method: request.method ?? 'GET',
+    path,
+    header: (name) => headerOf(request, name),
+    body: body.shown,
+  })
+}
+
+function headerOf(request: IncomingMessage, name: string): string | null {
+  const value = request.headers[name.toLowerCase()]
+  if (value === undefined) return null
+  return typeof value === 'string' ? value : value.join(', ')
+}
+
+function refusalOf(error: unknown): Refusal {
+  if (error instanceof Refusal) return error
+  return new Refusal(500, 'internal_error', 'the request could not be passed on')
+}

@@ -1,0 +1,149 @@
+import { ProxyError } from '../errors.js'
+import { providerOfHost } from '../provider-hosts.js'
+
+/** Where requests are passed on to. */
+export interface UpstreamOptions {
+  /**
+   * The URL before which nothing of a request's path comes: `https://api.openai.com`, or with a
+   * path, `https://openrouter.ai/api`.
+   */
+  url: string
+  /**
+   * The provider that its requests are logged with.
+   * @default the proxy's `provider`
+   */
+  provider?: string | undefined
+  /** Labels of its requests, beside the proxy's. */
+  labels?: Record<string, string> | undefined
+}
+
+/** An upstream whose values were checked. */
+export interface Upstream {
+  /** Requests whose path begins with it go here; '' takes all. */
+  prefix: string
+  origin: string
+  /** What comes before the rest of a request's path; '' or `/api`. */
+  basePath: string
+  provider: string
+  labels: Record<string, string>
+}
+
+const MEMBERS = ['url', 'provider', 'labels']
+
+/** A segment `.` or `..`, in any encoding that a server may undo before it resolves a path. */
+const DOT_SEGMENT = /(?:^|[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?:[/\\]|%2f|%5c|$)/i
+
+/**
+ * Checks upstreams by the prefixes of paths that lead to them.
+ *
+ * @param standardProvider the provider of those that name none; by default it is told by the host.
+ * @throws ProxyError UPSTREAM_INVALID, naming the prefix.
+ */
+export function resolveUpstreams(given: unknown, standardProvider?: string): Upstream[] {
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    throw invalid(
+      `found ${Array.isArray(given) ? 'an array' : describe(given)}, expected an object with a path prefix for each upstream: {"/openai": "https://api.openai.com"}`,
+    )
+  }
+  const upstreams = Object.entries(given).map(([prefix, value]) =>
+    resolveUpstream(prefix, value, standardProvider),
+  )
+  if (upstreams.length === 0) throw invalid('found none, expected at least one')
+  // The longest prefix of a path wins.
+  return upstreams.sort((a, b) => b.prefix.length - a.prefix.length)
+}
+
+function resolveUpstream(prefix: string, given: unknown, standardProvider: string | undefined): Upstream {
+  if (prefix !== '/' && (!/^(?:\/[^/?#\s\\%]+)+$/.test(prefix) || DOT_SEGMENT.test(prefix))) {
+    throw invalid(
+      `found the prefix ${describe(prefix)}, expected a path such as "/openai": it begins with a slash and doesn't end with one`,
+    )
+  }
+  const value: unknown = typeof given === 'string' ? { url: given } : given
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw invalid(
+      `${prefix}: found ${describe(given)}, expected a URL, or an object with ${MEMBERS.join(', ')}`,
+    )
+  }
+  for (const name of Object.keys(value)) {
+    if (!MEMBERS.includes(name)) {
+      throw invalid(`${prefix}: unknown member ${describe(name)}; it has ${MEMBERS.join(', ')}`)
+    }
+  }
+  const {
+    url,
+    provider = standardProvider,
+    labels = {},
+  } = value as { [member in keyof UpstreamOptions]: unknown }
+  if (provider !== undefined && (typeof provider !== 'string' || provider === '')) {
+    throw invalid(`${prefix}: provider: found ${describe(provider)}, expected a name`)
+  }
+  if (typeof labels !== 'object' || labels === null || Array.isArray(labels)) {
+    throw invalid(`${prefix}: labels: found ${describe(labels)}, expected an object of names and texts`)
+  }
+  for (const [name, text] of Object.entries(labels)) {
+    if (typeof text !== 'string') {
+      throw invalid(`${prefix}: labels: found ${describe(text)} for ${describe(name)}, expected a text`)
+    }
+  }
+  const { origin, hostname, pathname } = checkedUrl(prefix, url)
+  return {
+    prefix: prefix === '/' ? '' : prefix,
+    origin,
+    basePath: pathname.replace(/\/+$/, ''),
+    provider: provider ?? providerOfHost(hostname),
+    labels: { ...labels },
+  }
+}
+
+function checkedUrl(prefix: string, given: unknown): URL {
+  const url = typeof given === 'string' && URL.canParse(given) ? new URL(given) : null
+  if (url === null || !/^https?:$/.test(url.protocol)) {
+    throw invalid(`${prefix}: found ${describe(given)}, expected a URL such as https://api.openai.com`)
+  }
+  if (url.username !== '' || url.password !== '') {
+    throw invalid(
+      `${prefix}: found a user or password in the URL, expected none: clients send their own keys`,
+    )
+  }
+  if (url.search !== '' || url.hash !== '') {
+    throw invalid(
+      `${prefix}: found '${url.search}${url.hash}' at the end of the URL, expected a path at most`,
+    )
+  }
+  return url
+}
+
+/** Where a request goes, and the path that it has there. */
+export interface Route {
+  upstream: Upstream
+  /** With the query. */
+  path: string
+}
+
+/** Whether a request's target may be passed on: a path, which stays below what it begins with. */
+export function isPlainPath(target: string): boolean {
+  const path = target.split('?', 1)[0] ?? ''
+  return path.startsWith('/') && !path.includes('#') && !DOT_SEGMENT.test(path)
+}
+
+/** Finds the upstream of a request's target; null if no prefix matches. */
+export function routeOf(upstreams: readonly Upstream[], target: string): Route | null {
+  for (const upstream of upstreams) {
+    const { prefix, basePath } = upstream
+    if (!target.startsWith(prefix)) continue
+    const rest = target.slice(prefix.length)
+    if (rest === '' || rest.startsWith('/')) return { upstream, path: `${basePath}${rest}` || '/' }
+    if (rest.startsWith('?')) return { upstream, path: `${basePath === '' ? '/' : basePath}${rest}` }
+  }
+  return null
+}
+
+function describe(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value)
+  return text.length > 100 ? `${text.slice(0, 100)}…` : text
+}
+
+function invalid(problem: string): ProxyError {
+  return new ProxyError('UPSTREAM_INVALID', `upstreams: ${problem}`)
+}
