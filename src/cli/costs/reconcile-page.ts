@@ -9,6 +9,7 @@ import type { Reconciliation } from '../../maintenance/reconcile/reconcile.js'
 import { amountFormatter } from '../output/amounts.js'
 import { formatCount } from '../output/format.js'
 import { type Column, formatTable } from '../output/table.js'
+import { displayWidth } from '../output/terminal.js'
 
 /** The bill's lines name no model. */
 const NO_MODEL = '(no model)'
@@ -43,6 +44,11 @@ export function formatReconciliation(found: Reconciliation, width: number): stri
       `tokens      ${formatCount(total.billed_tokens)} billed, ${formatCount(total.logged_tokens ?? 0)} logged${unknown}`,
     )
   }
+  if (found.to_reprice > 0) {
+    lines.push(
+      `repricing   ${countText(found.to_reprice, 'row')} of these days to look at: prices or exchange rates came late, and what is logged may change`,
+    )
+  }
   const byDay: TableColumn<ReconciledRow>[] = [
     { title: `day (${found.timezone})`, cell: ({ day }) => day },
     ...amountColumns(format, signed),
@@ -55,13 +61,21 @@ export function formatReconciliation(found: Reconciliation, width: number): stri
   return lines.join('\n')
 }
 
+/** So short are names cut before amounts would run over the page. */
+const LEAST_NAME = 8
+
 interface TableColumn<Row> extends Column {
   cell(row: Row): string
 }
 
 function table<Row>(columns: readonly TableColumn<Row>[], rows: readonly Row[], width: number): string {
   const cells = rows.map((row) => columns.map((column) => column.cell(row)))
-  return formatTable(columns, cells, width)
+  const text = formatTable(columns, cells, width)
+  if (text.split('\n').every((line) => displayWidth(line) <= width)) return text
+  const narrow = columns.map((column) =>
+    column.shrinksTo === undefined ? column : { ...column, shrinksTo: LEAST_NAME },
+  )
+  return formatTable(narrow, cells, width)
 }
 
 function amountColumns(
@@ -70,7 +84,7 @@ function amountColumns(
 ): TableColumn<ReconciledModel>[] {
   const right = { align: 'right' } as const
   return [
-    { title: 'model', shrinksTo: 16, cell: ({ model }) => model ?? NO_MODEL },
+    { title: 'model', shrinksTo: 18, cell: ({ model }) => model ?? NO_MODEL },
     { title: 'billed', ...right, cell: ({ billed }) => format(billed) },
     { title: 'logged', ...right, cell: ({ logged }) => format(logged) },
     { title: 'difference', ...right, cell: ({ difference }) => signed(difference) },
@@ -81,7 +95,7 @@ function amountColumns(
 }
 
 function note({ side, is_over }: ReconciledRow): string {
-  const sides = { both: '', billed_only: 'only billed', logged_only: 'only logged' }
+  const sides = { both: '', billed_only: 'bill only', logged_only: 'log only' }
   return [sides[side], is_over ? 'over' : ''].filter((text) => text !== '').join(', ')
 }
 

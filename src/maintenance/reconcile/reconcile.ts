@@ -1,4 +1,5 @@
 import { addCosts, type CostsBy, type ModelCosts, modelCosts } from '../../queries/costs/model-costs.js'
+import { countRowsToReprice } from '../../store/sqlite/repricing-row.js'
 import { InputError } from '../errors.js'
 import { readFrom } from '../read-from.js'
 import { type Bill, type Billed, readBill } from './bill.js'
@@ -44,6 +45,11 @@ export interface Reconciliation {
   /** Models that only one side has, on all days. */
   billed_only: (string | null)[]
   logged_only: (string | null)[]
+  /**
+   * Rows of these days, of any provider, whose costs are still to be computed again because prices or
+   * exchange rates came late: the logged costs may change. At most 100,000 are counted.
+   */
+  to_reprice: number
   /** Null: nothing differs. */
   largest: LargestDifference | null
 }
@@ -64,17 +70,18 @@ export async function reconcile(options: ReconcileOptions): Promise<Reconciliati
   const { currency, timezone, by, tolerance, modelNames } = asked
   const bill = await readBill(options.bill, asked)
   const days = daysOf(bill, options)
-  const entries = readFrom(options.database, (database) =>
-    database.transaction(() =>
-      days.flatMap((day) => {
-        const [since, before] = [day, addDays(day, 1)].map((date) => {
-          const midnight = Date.parse(`${date}T00:00:00.000Z`)
-          return new Date(timezone.instantAt(midnight, 'start')).toISOString()
-        })
+  const startOf = (day: string) =>
+    new Date(timezone.instantAt(Date.parse(`${day}T00:00:00.000Z`), 'start')).toISOString()
+  const { entries, toReprice } = readFrom(options.database, (database) =>
+    database.transaction(() => {
+      const entries = days.flatMap((day) => {
+        const [since, before] = [startOf(day), startOf(addDays(day, 1))]
         const logged = modelCosts(database, { since, before, provider: options.provider, currency, by })
         return entriesOf(day, bill.days.get(day) ?? new Map(), logged, modelNames)
-      }),
-    )(),
+      })
+      const range = { from: startOf(days[0] ?? ''), until: startOf(addDays(days.at(-1) ?? '', 1)) }
+      return { entries, toReprice: countRowsToReprice(database, range) }
+    })(),
   )
   nameModels(entries)
   const total = sumOf(entries)
@@ -103,6 +110,7 @@ export async function reconcile(options: ReconcileOptions): Promise<Reconciliati
     over: rows.filter(({ is_over }) => is_over).length,
     billed_only: namesWhere(({ requests }) => requests === 0),
     logged_only: namesWhere(({ hasBilled }) => !hasBilled),
+    to_reprice: toReprice,
     largest: largestDifference(entries),
   }
 }

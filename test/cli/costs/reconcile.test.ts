@@ -44,7 +44,7 @@ day (UTC)   model        billed    logged  difference       %  requests  unprice
 2026-11-01  gpt-4o        12.50     12.50        0.00     0.0         1         0
 2026-11-01  o3             1.00      1.00        0.00     0.0         1         0
 2026-11-02  gpt-4o     1,200.25  1,000.00     +200.25   +16.7         3         2  over
-2026-11-02  whisper-1      0.36         –       +0.36  +100.0         0         0  only billed, over
+2026-11-02  whisper-1      0.36         –       +0.36  +100.0         0         0  bill only, over
 
 model        billed    logged  difference       %  requests  unpriced
 gpt-4o     1,212.75  1,012.50     +200.25   +16.5         4         2
@@ -61,7 +61,7 @@ Only the bill has whisper-1.
 
 test('on a page of 80 columns, counts give way to the amounts and the note', async ({ database }) => {
   const { stdout } = await prepare(database)(COLUMNS, { COLUMNS: '80' })
-  expect(stdout).toContain('2026-11-02  whisper-1      0.36         –       +0.36  only billed, over')
+  expect(stdout).toContain('2026-11-02  whisper-1      0.36         –       +0.36         0  bill only, over')
 })
 
 test('the exit code is 0 within the tolerance, and --json has exact amounts', async ({ database }) => {
@@ -117,4 +117,46 @@ test('the environment gives a zone to bills, but not to exports that have days o
     timezone: 'UTC',
     since: '2026-11-01',
   })
+})
+
+test('rows of the days whose costs are still to be computed again are told, since what was logged may change', async ({
+  database,
+}) => {
+  const reconcile = prepare(database)
+  const row = { model: 'o3', cost_usd: 0, segment_id: 20261101001 }
+  insert(
+    database,
+    { ...row, timestamp: '2026-10-31T23:59:59.999Z', byte_offset: 0 },
+    { ...row, timestamp: '2026-11-01T00:00:00.000Z', byte_offset: 100 },
+    { ...row, timestamp: '2026-11-02T23:59:59.999Z', byte_offset: 200 },
+    { ...row, timestamp: '2026-11-03T00:00:00.000Z', byte_offset: 300 },
+  )
+  const pending = (from: string) =>
+    database.exec(`INSERT OR REPLACE INTO repricing VALUES (1, '', '9999', '${from}', 0, 99, FALSE)`)
+  expect((await reconcile([...COLUMNS, '--json'])).json).toMatchObject({ to_reprice: 0 })
+  pending('')
+  expect((await reconcile([...COLUMNS, '--json'])).json).toMatchObject({ to_reprice: 2 })
+  expect((await reconcile(COLUMNS)).stdout).toContain(
+    '\nrepricing   2 rows of these days to look at: prices or exchange rates came late, and what is logged may change\n',
+  )
+  pending('2026-11-02T00:00:00.000Z')
+  expect((await reconcile([...COLUMNS, '--json'])).json).toMatchObject({ to_reprice: 1 })
+  pending('2026-11-03T00:00:00.000Z')
+  expect((await reconcile(COLUMNS)).stdout).not.toContain('repricing')
+})
+
+test('long names are cut before large amounts would run over a page of 80 columns', async ({ database }) => {
+  const long = 'meta-llama/llama-3.3-70b-instruct-turbo-free'
+  const reconcile = prepare(
+    database,
+    `day,model,cost\n2026-11-02,gpt-4o,1234567.89\n2026-11-02,${long},123456.25\n`,
+  )
+  const { stdout } = await reconcile(COLUMNS, { COLUMNS: '80' })
+  const table = stdout.split('\n').filter((line) => /^(day|2026)/.test(line))
+  expect(table.map((line) => line.length)).toEqual(table.map((line) => Math.min(line.length, 80)))
+  expect(table.at(-1)).toMatch(
+    /^2026-11-02 {2}meta-llam\S*… +123,456\.25 +– +\+123,456\.25 {2}bill only, over$/,
+  )
+  const wide = await reconcile(COLUMNS, { COLUMNS: '140' })
+  expect(wide.stdout).toContain(long)
 })
