@@ -9,6 +9,8 @@ import { formatCount, formatMs, formatShare, formatTime, UNKNOWN } from './forma
 import { type Column, formatTable } from './table.js'
 import {
   costOf,
+  ofThemRetries,
+  partsOfTokens,
   tokenTotal,
   tokenTotalWithUnknown,
   unpricedCount,
@@ -56,7 +58,7 @@ export function formatStats(stats: Stats, width: number, options: StatsPageOptio
   const currencies = currenciesOf(stats, options.currency)
   const lines = [
     `window    ${formatWindow(stats)}`,
-    `requests  ${formatCount(counts.total)}`,
+    `requests  ${formatCount(counts.total)}${ofThemRetries(stats)}`,
     `failed    ${formatCount(counts.error)} (${formatShare(counts.error, counts.total)})`,
     `streaming ${formatCount(counts.streaming)}${withoutEnd(stats)}`,
     ...currencies.map(
@@ -64,6 +66,7 @@ export function formatStats(stats: Stats, width: number, options: StatsPageOptio
         `cost      ${amountText(currency, costOf(stats, currency))}${withoutUnpriced(stats, currency)}`,
     ),
     `tokens    ${tokenTotalWithUnknown(stats, 'input')}, ${tokenTotalWithUnknown(stats, 'output')}`,
+    ...partsOfTokens(stats),
     `latency   ${formatLatency(stats)} on average${formatPercentiles(stats)}`,
   ]
   if (stats.message !== undefined) lines.push('', stats.message)
@@ -182,23 +185,35 @@ function sparklines(
   ].map((text) => text.trimEnd())
 }
 
-/** Columns that are left out if they are empty, as they mostly are. */
-const RARE_COLUMNS = {
-  open: 'open',
-  unfinished: 'unfinished',
-  'unknown in': 'unknown_input_tokens',
-  'unknown out': 'unknown_output_tokens',
-} as const
+/** A column that is left out if it is empty, as it mostly is. */
+interface RareColumn {
+  title: string
+  /** Whether it is about what is unknown, which may be asked for. */
+  isUnknown: boolean
+  count(section: StatsSection): number | undefined
+}
+
+const RARE_COLUMNS: readonly RareColumn[] = [
+  { title: 'open', isUnknown: true, count: ({ counts }) => counts.open },
+  { title: 'unfinished', isUnknown: true, count: ({ counts }) => counts.unfinished },
+  { title: 'unknown in', isUnknown: true, count: ({ counts }) => counts.unknown_input_tokens },
+  { title: 'unknown out', isUnknown: true, count: ({ counts }) => counts.unknown_output_tokens },
+  { title: 'retries', isUnknown: false, count: ({ counts }) => counts.retries },
+  { title: 'cache read', isUnknown: false, count: ({ costs }) => costs.total_cache_read_input_tokens },
+  { title: 'cache written', isUnknown: false, count: ({ costs }) => costs.total_cache_creation_input_tokens },
+  { title: 'reasoning', isUnknown: false, count: ({ costs }) => costs.total_reasoning_output_tokens },
+  { title: 'inconsistent', isUnknown: false, count: ({ counts }) => counts.inconsistent },
+]
 
 function rareColumns(sections: readonly StatsSection[], { unknown }: StatsPageOptions): GroupColumn[] {
-  return Object.entries(RARE_COLUMNS)
-    .filter(([, count]) => sections.some(({ counts }) => (counts[count] ?? 0) > 0))
-    .map(([title, count]) => ({
+  return RARE_COLUMNS.filter(({ count }) => sections.some((section) => (count(section) ?? 0) > 0)).map(
+    ({ title, isUnknown, count }) => ({
       title,
       align: 'right',
-      ...(unknown ? {} : { dropRank: 11 }),
-      cell: (_, { counts }) => formatCount(counts[count] ?? 0),
-    }))
+      ...(unknown && isUnknown ? {} : { dropRank: isUnknown ? 11 : 12 }),
+      cell: (_, section) => formatCount(count(section) ?? 0),
+    }),
+  )
 }
 
 function groupColumns(sections: readonly StatsSection[], options: GroupOptions): GroupColumn[] {

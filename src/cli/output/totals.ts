@@ -57,6 +57,25 @@ function unpricedIn({ counts }: StatsSection, currency: Currency): { unpriced: n
   return { unpriced: counts[unpriced] ?? 0, failed: counts[failed] ?? 0 }
 }
 
+/** `, 38 of them retries`: all others are requests of clients. */
+export function ofThemRetries({ counts: { retries = 0 } }: StatsSection): string {
+  if (retries === 0) return ''
+  return `, ${formatCount(retries)} of them ${retries === 1 ? 'a retry' : 'retries'}`
+}
+
+/** A line with the parts of the tokens that are there; none without them. */
+export function partsOfTokens({ costs }: StatsSection): string[] {
+  const parts: [tokens: number | undefined, what: string][] = [
+    [costs.total_cache_read_input_tokens, 'read from a cache'],
+    [costs.total_cache_creation_input_tokens, 'written to a cache'],
+    [costs.total_reasoning_output_tokens, 'of reasoning'],
+  ]
+  const texts = parts.flatMap(([tokens = 0, what]) =>
+    tokens === 0 ? [] : [`${formatCount(tokens)} ${what}`],
+  )
+  return texts.length === 0 ? [] : [`          of them ${texts.join(', ')}`]
+}
+
 /** `, 2 of them open, 1 unfinished`: streams whose end isn't known. */
 export function withoutEnd({ counts }: StatsSection): string {
   const { open = 0, unfinished = 0 } = counts

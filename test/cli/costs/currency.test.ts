@@ -123,3 +123,22 @@ test('a currency that is none is a wrong use', async ({ workspace }) => {
   expect(status).toBe(2)
   expect(stderr).toMatch(/'--currency <currency>' argument 'eur' is invalid. Allowed choices are sats, usd/)
 })
+
+test('stats tell retries, cached and reasoning tokens where there are some', async ({ workspace }) => {
+  const parts = { input_tokens: 1000, cache_read_input_tokens: 800, cache_creation_input_tokens: 50 }
+  const requests = [
+    { model: 'a', ...parts, output_tokens: 90, reasoning_output_tokens: 60 },
+    { model: 'a', attempt: 1, ...parts, output_tokens: 5 },
+    { model: 'b', attempt: 0 },
+  ]
+  const ask = await page(workspace, requests, ['stats'], '250')
+  const stdout = await ask()
+  expect(stdout).toMatch(/^requests {2}3, 1 of them a retry$/m)
+  expect(stdout).toMatch(
+    /^tokens .*\n {10}of them 1,600 read from a cache, 100 written to a cache, 60 of reasoning$/m,
+  )
+  expect(stdout).toMatch(/^model .* retries +cache read +cache written +reasoning$/m)
+  expect(stdout).toMatch(/^a .* 1 +1,600 +100 +60$/m)
+  const none = await ask('--model', 'b', '--group-by', 'provider')
+  expect(none).not.toMatch(/retr|cache|reasoning/)
+})
