@@ -45,24 +45,24 @@ describe.skipIf(!hasBrowser)('figures and charts', () => {
     expect(await read('Cost')).toMatch(/^Cost 26\.2 ?sats 13\.1 each ▲ 100 %/)
     expect(await read('Tokens')).toMatch(/^Tokens 2,400 2,000 in, 400 out, unknown for 1 ▲ 100 %/)
     expect(await read('Failures')).toMatch(/^Failures 1 33\.3 % of all ▲ from 0/)
+    expect(await read('Cache hits')).toMatch(/^Cache hits – no cache reads logged/)
     expect(await read('Latency (median)')).toMatch(
       /^Latency \(median\) 2\.1\d ?s p95 2\.1\d s, p99 2\.1\d s = same/,
     )
     // A failure has no cost, and needs none.
-    expect(await read('Unpriced')).toMatch(/^Unpriced 0 no success lacks one; 1 failed$/)
+    expect(await read('Cost')).not.toContain('unpriced')
   })
 
   test('a cost that no request has is unknown, not 0', async ({ dashboard }) => {
     dashboard.append(recent(), recent(), recent({ model: 'paid', cost_sats: 5, success: false }, 90 * 60))
     await projected(dashboard, 3)
     await dashboard.open('?range=1h')
-    expect(await dashboard.tile('Cost').innerText()).toMatch(/–\s+unknown of all 2/)
+    expect(await dashboard.tile('Cost').innerText()).toMatch(/–\s+2 unpriced/)
     expect(await dashboard.tile('Tokens').innerText()).toMatch(/–\s+unknown of all 2/)
-    expect(await dashboard.tile('Unpriced').innerText()).toMatch(/2\s+100\.0 % of successes/)
     await dashboard.open()
     const legend = (model: string) => dashboard.page.locator('#chart-cost .legend li', { hasText: model })
-    await eventually(() => legend('gpt-4o').innerText()).toMatch(/^gpt-4o\s+–\s+2 unknown$/)
-    expect(await legend('paid').innerText()).toMatch(/^paid\s+5\.00$/)
+    await eventually(() => legend('gpt-4o').innerText()).toMatch(/^gpt-4o\s+–\s+2 requests\s+2 unknown$/)
+    expect(await legend('paid').innerText()).toMatch(/^paid\s+5\.00\s+100\.0 %\s+1 request$/)
   })
 
   test('refunds are drawn below zero', async ({ dashboard }) => {
@@ -123,8 +123,7 @@ describe.skipIf(!hasBrowser)('figures and charts', () => {
     dashboard.append(recent({ cost_sats: 5, provider: 'east' }), recent({ cost_sats: 3, provider: 'west' }))
     await projected(dashboard, 2)
     await dashboard.open()
-    await page.getByText('Provider', { exact: true }).last().scrollIntoViewIfNeeded()
-    await page.locator('input[name="by"][value="provider"]').check()
+    await page.getByRole('combobox', { name: 'Cost by' }).selectOption('Provider')
     await page.locator('#chart-cost .legend', { hasText: 'east' }).waitFor()
     expect(new URL(page.url()).search).toBe('?by=provider')
   })
@@ -165,5 +164,79 @@ describe.skipIf(!hasBrowser)('figures and charts', () => {
     await eventually(() => page.locator('#announcer').innerText()).toMatch(/\d\d:\d\d: Succeeded/)
     await page.keyboard.press('ArrowLeft')
     expect(await page.locator('#chart-requests .moment').innerText()).toMatch(/\d\d:\d\d$/)
+  })
+
+  test('retries are told apart from requests, and cached tokens from others', async ({ dashboard }) => {
+    const { page } = dashboard
+    const usage = { input_tokens: 1000, output_tokens: 10, cost_sats: 3 }
+    dashboard.append(
+      recent({ attempt: 0, success: false, error_status: 429, ...usage, cost_sats: null }),
+      recent({ attempt: 1, ...usage, cache_read_input_tokens: 600 }),
+      recent({ attempt: 0, ...usage, cache_creation_input_tokens: 50 }),
+    )
+    await projected(dashboard, 3)
+    await dashboard.open('?range=1h')
+    const read = async (name: string) => (await dashboard.tile(name).innerText()).replace(/\s+/g, ' ')
+    expect(await read('Requests')).toMatch(/^Requests 2 3 attempts, 1 retries/)
+    expect(await read('Failures')).toMatch(/^Failures 1 33\.3 % of attempts/)
+    expect(await read('Cache hits')).toMatch(/^Cache hits 20\.0 ?% 600 of 3,000 tokens in, 50 written/)
+    expect(await page.locator('#requests-count').innerText()).toBe('3, of which 1 retry')
+    expect(await page.locator('#chart-requests h3').innerText()).toBe('Attempts per minute')
+  })
+
+  test('unpriced requests are counted beside the cost, and lead to their list', async ({ dashboard }) => {
+    const { page, rows } = dashboard
+    dashboard.append(
+      recent({ cost_sats: 5 }),
+      recent({ model: 'new-one' }),
+      recent({ success: false, error_status: 500 }),
+    )
+    await projected(dashboard, 3)
+    await dashboard.open()
+    await dashboard.tile('Cost').getByRole('button', { name: '1 unpriced' }).click()
+    await eventually(() => rows.count()).toBe(1)
+    expect(await rows.first().innerText()).toContain('new-one')
+    expect(new URL(page.url()).search).toBe('?success=true&unpriced=sats')
+  })
+
+  test('failures are counted by status, which become filters', async ({ dashboard }) => {
+    const { page, rows } = dashboard
+    const failed = (error_status: number | null) => recent({ success: false, error_status })
+    dashboard.append(recent(), failed(429), failed(429), failed(429), failed(null))
+    await projected(dashboard, 5)
+    await dashboard.open()
+    const bars = page.locator('#failures li')
+    const texts = async () => (await bars.allInnerTexts()).map((text) => text.replace(/\s+/g, ' ').trim())
+    await eventually(texts).toEqual(['429 3 75.0 %', 'no status 1 25.0 %'])
+    await bars.getByRole('button', { name: 'no status' }).click()
+    await eventually(() => rows.count()).toBe(1)
+    expect(new URL(page.url()).search).toBe('?success=false&error_status=none')
+    await eventually(texts).toEqual(['no status 1 100.0 %'])
+    await bars.getByRole('button', { name: 'no status' }).click()
+    await eventually(() => rows.count()).toBe(5)
+    await page.getByRole('combobox', { name: 'Outcome' }).selectOption('Succeeded')
+    await eventually(texts).toEqual(['No failures in this window'])
+  })
+
+  test('costs are told apart by any label, with their shares; a name becomes the filter', async ({
+    dashboard,
+  }) => {
+    const { page } = dashboard
+    dashboard.append(
+      recent({ cost_sats: 9, labels: { team: 'search', tier: 'local' } }),
+      recent({ cost_sats: 3, labels: { team: 'agents' } }),
+    )
+    await projected(dashboard, 2)
+    await dashboard.open()
+    await page.getByRole('combobox', { name: 'Cost by' }).selectOption('team')
+    await page.waitForURL(/\?by=label:team$/)
+    const legend = page.locator('#chart-cost .legend li')
+    const texts = async () => (await legend.allInnerTexts()).map((text) => text.replace(/\s+/g, ' ').trim())
+    await eventually(texts).toEqual(['search 9.00 75.0 % 1 request', 'agents 3.00 25.0 % 1 request'])
+    await legend.getByRole('button', { name: 'agents' }).click()
+    await page.waitForURL(/\?by=label:team&label:team=agents$/)
+    await eventually(texts).toEqual(['agents 3.00 100.0 % 1 request'])
+    await page.getByRole('combobox', { name: 'Cost by' }).selectOption('Tier')
+    await eventually(texts).toEqual(['unknown 3.00 100.0 % 1 request'])
   })
 })

@@ -1,8 +1,10 @@
 import { ApiError } from './api/api.js'
 import { shownMoment, takeMoment } from './api/clock.js'
 import { Filters } from './controls/filters.js'
+import { choiceOf } from './controls/name-choice.js'
 import { Overview } from './figures/overview.js'
 import { Connection } from './page/connection.js'
+import { byId } from './page/dom.js'
 import { formatState, PageStore } from './page/page-state.js'
 import { startTheme } from './page/theme.js'
 import { refreshEveryMs } from './page/time-window.js'
@@ -25,17 +27,21 @@ const overview = new Overview({
       until: null,
       before: new Date(before * 1000).toISOString(),
     }),
-  onName: (by, name) => {
-    // Requests without a provider are a group of their own, which no name stands for.
-    const without = by === 'provider' && name === 'unknown' ? 'true' : ''
-    if (by === 'model') store.update({ model: name === store.state.model ? '' : name })
-    else if (without !== '')
-      store.update({ provider: '', without_provider: store.state.without_provider === '' ? without : '' })
-    else store.update({ provider: name === store.state.provider ? '' : name, without_provider: '' })
+  chooserOf: (by, name) => {
+    if (choiceOf(store.state, by, name) === null) return null
+    return () => store.update(choiceOf(store.state, by, name) ?? {})
+  },
+  onStatus: (status) => {
+    const isChosen = store.state.error_status === status
+    store.update(isChosen ? { error_status: '', success: '' } : { error_status: status, success: 'false' })
+  },
+  onUnpriced: (currency) => {
+    store.update({ unpriced: currency, success: 'true' })
+    byId('requests', HTMLElement).scrollIntoView({ block: 'start' })
   },
   onStats: (stats) => {
     filters.showAnswer(stats)
-    requests.showTotal(stats.counts.total)
+    requests.showTotal(stats)
   },
 })
 const requests = new RequestsSection({
@@ -44,6 +50,7 @@ const requests = new RequestsSection({
   onAdded: () => {
     hasNews = true
   },
+  onLabels: (names) => filters.offerLabels(names),
 })
 const detail = new Detail({
   store,

@@ -41,6 +41,7 @@ function windowQuery(state, momentMs) {
  */
 export function filterQuery(state) {
   const query = new URLSearchParams()
+  if (state.currency !== '') query.set('currency', state.currency)
   for (const name of FILTERS) if (state[name] !== '') query.set(name, state[name])
   // Alone it would only ask the statistics for counts.
   if (state.unpriced === 'true') query.set('unpriced', 'both')
@@ -58,6 +59,20 @@ export function statsQuery(state, momentMs) {
   const query = scopeQuery(state, momentMs)
   query.set('percentiles', 'true')
   query.set('unknown', 'true')
+  return query
+}
+
+/**
+ * The question for the failures by status, those with most requests first.
+ *
+ * @param {PageState} state
+ * @param {number} momentMs
+ */
+export function failuresQuery(state, momentMs) {
+  const query = scopeQuery(state, momentMs)
+  query.set('success', 'false')
+  query.set('group_by', 'error_status')
+  query.set('limit', '7')
   return query
 }
 
@@ -84,6 +99,8 @@ export function seriesQuery(state, momentMs) {
 export function pageQuery(state, momentMs, cursor) {
   const query = scopeQuery(state, momentMs)
   query.set('sort', state.sort)
+  // The server sorts by dollars only if it is told the currency.
+  if (state.sort === 'cost_usd') query.set('currency', 'usd')
   query.set('order', state.order)
   query.set('details', 'true')
   query.set('per_page', String(PER_PAGE))

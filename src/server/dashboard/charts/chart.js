@@ -1,5 +1,5 @@
 import { announce, button, element, setLabel, setTitle } from '../page/dom.js'
-import { formatClock, formatDay, UNKNOWN } from '../page/format.js'
+import { formatClock, formatDay, formatShare, UNKNOWN } from '../page/format.js'
 import { zoneName } from '../page/zone.js'
 import { chartOptions } from './chart-options.js'
 
@@ -10,6 +10,7 @@ import { chartOptions } from './chart-options.js'
  * @property {(number | null)[]} values null: unknown
  * @property {number | null} total shown in the legend while no moment is pointed at
  * @property {string} [aside] shown beside the total, such as how much of it is unknown
+ * @property {string} [count] how many requests it is about, shown beside the total
  * @property {() => void} [onChoose] the name was chosen
  *
  * @typedef {object} ChartData
@@ -24,6 +25,7 @@ import { chartOptions } from './chart-options.js'
  * @typedef {object} ChartKind
  * @property {'bars' | 'lines'} kind bars are stacked, negative ones downwards
  * @property {boolean} isWhole values have no fractions
+ * @property {boolean} [hasShares] the legend is a table with the share of each value in their sum
  * @property {(value: number | null) => string} format
  * @property {import('./colors.js').Colors} colors
  * @property {(sinceSeconds: number, beforeSeconds: number) => void} onSelect the user has selected
@@ -35,7 +37,7 @@ const LEAST_GAPPED_BAR_PX = 5
 /** A card with a chart and a legend, which shows the figures of the moment pointed at. */
 export class Chart {
   #title
-  #legend = element('ul', 'legend')
+  #legend
   #moment = element('span', 'moment')
   #plot = element('div', 'plot')
   /** @type {import('uplot') | null} */
@@ -57,6 +59,7 @@ export class Chart {
     const title = card.querySelector('h3')
     if (title === null) throw new Error(`#${card.id} has no title`)
     this.#title = title
+    this.#legend = element('ul', kind.hasShares ? 'legend has-shares' : 'legend')
     title.after(this.#moment)
     this.#plot.tabIndex = 0
     this.#plot.setAttribute('role', 'img')
@@ -193,15 +196,19 @@ export class Chart {
     this.#moment.textContent = index === null ? '' : momentOf(data, index)
     const choices = [...this.#legend.querySelectorAll('button')]
     const focused = choices.findIndex((choice) => choice.matches(':focus'))
-    const items = data.series.map(({ name, color, values, total, aside, onChoose }) => {
+    const shown = data.series.map(({ values, total }) => (index === null ? total : (values[index] ?? null)))
+    const whole = wholeOf(shown)
+    const items = data.series.map(({ name, color, aside, count, onChoose }, at) => {
       const swatch = element('span', 'swatch')
       swatch.style.background = `var(${color})`
-      const value = index === null ? total : (values[index] ?? null)
+      const value = shown[at] ?? null
       const label = onChoose === undefined ? element('span', 'name', name) : button(name, onChoose, 'name')
       setTitle(label, aside === undefined ? name : `${name}: ${aside}`)
       const item = element('li', '', swatch, label, element('span', 'value', this.kind.format(value)))
-      if (index === null && total === null && aside !== undefined)
-        item.append(element('span', 'muted', aside))
+      if (this.kind.hasShares) item.append(...shareOf(value, whole, color))
+      if (index === null && count !== undefined) item.append(element('span', 'count', count))
+      if (index === null && value === null && aside !== undefined)
+        item.append(element('span', 'aside', aside))
       return item
     })
     this.#legend.replaceChildren(...items)
@@ -236,6 +243,32 @@ export class Chart {
       uplot.setCursor({ left: uplot.valToPos(middle, 'x'), top: uplot.height / 3 })
     }
   }
+}
+
+/**
+ * The sum that values have shares in; null if they have none, as where one is a refund.
+ *
+ * @param {(number | null)[]} values
+ */
+function wholeOf(values) {
+  const sum = values.reduce((/** @type {number} */ total, value) => total + (value ?? 0), 0)
+  return sum > 0 && values.every((value) => value === null || value >= 0) ? sum : null
+}
+
+/**
+ * A bar and a percentage.
+ *
+ * @param {number | null} value
+ * @param {number | null} whole
+ * @param {string} color
+ */
+function shareOf(value, whole, color) {
+  const bar = element('span', 'bar-line')
+  const isKnown = value !== null && whole !== null
+  bar.style.background = `var(${color})`
+  bar.style.width = isKnown ? `${(value / whole) * 100}%` : '0'
+  const share = element('span', 'share', isKnown ? formatShare(value, whole) : '')
+  return [element('span', 'bar-frame', bar), share]
 }
 
 /**

@@ -1,10 +1,21 @@
 import { byId } from '../page/dom.js'
-import { formatClock, formatCompact, formatCount, formatMs, formatSats, formatShare } from '../page/format.js'
+import {
+  formatClock,
+  formatCompact,
+  formatCount,
+  formatMoney,
+  formatMs,
+  formatShare,
+} from '../page/format.js'
 import { calendarPeriod, localTime, zoneName } from '../page/zone.js'
 import { Chart } from './chart.js'
 import { Colors } from './colors.js'
 
-/** @typedef {import('../../../queries/index.js').Series} Series */
+/**
+ * @typedef {import('../../../queries/index.js').Series} Series
+ * @typedef {(by: string, name: string) => (() => void) | null} NameChooser gives what choosing a
+ *   name does; null: nothing
+ */
 
 const BUCKET_SECONDS = { minute: 60, hour: 3600, day: 86_400 }
 const NOTHING = 'No requests in this window'
@@ -15,15 +26,16 @@ export class OverviewCharts {
   #requests
   #cost
   #latency
+  /** @type {import('../../../queries/index.js').Currency} */
+  #currency = 'sats'
 
   /**
    * @param {object} hooks
    * @param {(sinceSeconds: number, beforeSeconds: number) => void} hooks.onSelect
-   * @param {(by: Series['by'], name: string) => void} hooks.onName a name in the legend of the
-   *   costs was chosen
+   * @param {NameChooser} hooks.chooserOf for the names in the legend of the costs
    */
-  constructor({ onSelect, onName }) {
-    this.onName = onName
+  constructor({ onSelect, chooserOf }) {
+    this.chooserOf = chooserOf
     const common = { colors: this.#colors, onSelect }
     this.#requests = new Chart(byId('chart-requests', HTMLElement), {
       kind: 'bars',
@@ -34,7 +46,8 @@ export class OverviewCharts {
     this.#cost = new Chart(byId('chart-cost', HTMLElement), {
       kind: 'bars',
       isWhole: false,
-      format: formatSats,
+      hasShares: true,
+      format: (value) => formatMoney(value, this.#currency),
       ...common,
     })
     this.#latency = new Chart(byId('chart-latency', HTMLElement), {
@@ -60,8 +73,9 @@ export class OverviewCharts {
     const common = { times, bucketSeconds, endSeconds: endOf(times.at(-1) ?? 0, series.bucket) }
     const isEmpty = sum(series.requests) === 0
     const note = isEmpty ? { note: NOTHING } : {}
+    this.#currency = series.currency ?? 'sats'
     this.#requests.show({ ...common, ...requestsOf(series), ...note })
-    this.#cost.show({ ...common, ...costOf(series, this.onName), ...(isEmpty ? note : costNote(series)) })
+    this.#cost.show({ ...common, ...costOf(series, this.chooserOf), ...(isEmpty ? note : costNote(series)) })
     this.#latency.show({ ...common, ...latencyOf(series, stats), ...note })
   }
 
@@ -78,7 +92,7 @@ export class OverviewCharts {
 }
 
 /** @param {Series} series */
-function requestsOf({ requests, failures, times, bucket }) {
+function requestsOf({ requests, failures, retries = [], times, bucket }) {
   const succeeded = requests.map((count, index) => count - (failures[index] ?? 0))
   const [all, failed] = [sum(requests), sum(failures)]
   const peak = requests.indexOf(Math.max(...requests))
@@ -87,7 +101,8 @@ function requestsOf({ requests, failures, times, bucket }) {
       ? ''
       : ` Most in one ${bucket}: ${formatCount(requests[peak])} at ${momentOf(times[peak] ?? '')}.`
   return {
-    title: `Requests per ${bucket}`,
+    // Each attempt is a bar's part: one that failed, and the retry that succeeded.
+    title: `${sum(retries) === 0 ? 'Requests' : 'Attempts'} per ${bucket}`,
     series: [
       { name: 'Succeeded', color: '--series-1', values: succeeded, total: all - failed },
       { name: 'Failed', color: '--series-failed', values: failures, total: failed },
@@ -100,25 +115,34 @@ function requestsOf({ requests, failures, times, bucket }) {
  * The costs by name. If no request of a name has a known cost, its figure is unknown, not 0.
  *
  * @param {Series} answer
- * @param {(by: Series['by'], name: string) => void} onName
+ * @param {NameChooser} chooserOf
  */
-function costOf(answer, onName) {
-  const { cost_sats: costs, by, bucket, requests_by_name: asked = {}, unpriced_by_name: left = {} } = answer
-  const series = Object.entries(costs).map(([name, sats], index) => {
+function costOf(answer, chooserOf) {
+  const { by, bucket, currency = 'sats', requests_by_name: asked = {} } = answer
+  const costs = (currency === 'usd' ? answer.cost_usd : answer.cost_sats) ?? {}
+  const left = (currency === 'usd' ? answer.unpriced_usd_by_name : answer.unpriced_by_name) ?? {}
+  const series = Object.entries(costs).map(([name, amounts], index) => {
     const [requests, unpriced] = [asked[name] ?? [], left[name] ?? []]
     const isUnknown = (/** @type {number} */ all, /** @type {number} */ unknown) => all > 0 && all === unknown
-    const unknown = sum(unpriced)
+    const [count, unknown] = [sum(requests), sum(unpriced)]
+    const choose = name === 'other' ? null : chooserOf(by, name)
     return {
       name,
       color: name === 'other' ? '--series-other' : `--series-${(index % 8) + 1}`,
-      values: sats.map((value, at) => (isUnknown(requests[at] ?? 0, unpriced[at] ?? 0) ? null : value)),
-      total: isUnknown(sum(requests), unknown) ? null : sum(sats),
+      values: amounts.map((value, at) => (isUnknown(requests[at] ?? 0, unpriced[at] ?? 0) ? null : value)),
+      total: isUnknown(count, unknown) ? null : sum(amounts),
+      count: `${formatCompact(count)} ${count === 1 ? 'request' : 'requests'}`,
       ...(unknown === 0 ? {} : { aside: `${formatCount(unknown)} unknown` }),
-      ...(name === 'other' ? {} : { onChoose: () => onName(by, name) }),
+      ...(choose === null ? {} : { onChoose: choose }),
     }
   })
-  const parts = series.map(({ name, total }) => `${name} ${formatSats(total)}`).join(', ')
-  return { title: `Cost per ${bucket}, sats`, series, summary: `Cost in sats by ${by}: ${parts || 'none'}.` }
+  const parts = series.map(({ name, total }) => `${name} ${formatMoney(total, currency)}`).join(', ')
+  const unit = currency === 'usd' ? 'dollars' : 'sats'
+  return {
+    title: `Cost per ${bucket}, ${unit}`,
+    series,
+    summary: `Cost in ${unit} by ${by}: ${parts || 'none'}.`,
+  }
 }
 
 /**
@@ -126,8 +150,9 @@ function costOf(answer, onName) {
  *
  * @param {Series} series
  */
-function costNote({ requests, unpriced }) {
-  return sum(unpriced) === sum(requests) ? { note: 'No request here has a known cost' } : {}
+function costNote({ requests, unpriced, unpriced_usd: unpricedUsd = [], currency }) {
+  const isUnknown = sum(currency === 'usd' ? unpricedUsd : unpriced) === sum(requests)
+  return isUnknown ? { note: 'No request here has a known cost' } : {}
 }
 
 /**

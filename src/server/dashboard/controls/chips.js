@@ -13,7 +13,7 @@ export const NO_POLICY = 'No policy'
  * The words for filters that aren't seen in the bar itself. A value that only the server can judge
  * stays as it was written.
  *
- * @type {Partial<Record<typeof FILTERS[number], (value: string) => string>>}
+ * @type {Partial<Record<typeof FILTERS[number], (value: string, currency: string) => string>>}
  */
 const WORDS = {
   policy: (name) => `Policy ${name}`,
@@ -22,8 +22,8 @@ const WORDS = {
   error_status: (value) => (value === 'none' ? 'No error status' : `Status ${value}`),
   error_message: (text) => `Error with “${text}”`,
   min_latency: (value) => `At least ${value} ms`,
-  min_cost: (value) =>
-    `At least ${value.replace(/^([\d.]+)(sats|usd)?$/, (_, amount, currency = 'sats') => `${amount} ${currency}`)}`,
+  min_cost: (value, currency) =>
+    `At least ${value.replace(/^([\d.]+)(sats|usd)?$/, (_, amount, own = currency) => `${amount} ${own}`)}`,
   unpriced: (value) => (value === 'both' || value === 'true' ? 'No known cost' : `No known cost in ${value}`),
   attempt: (value) => `Attempt ${value}`,
   service_tier: (name) => `Service tier ${name}`,
@@ -33,8 +33,9 @@ const WORDS = {
  * Shows a chip for each filter that isn't seen in the bar itself, with a button that removes it.
  *
  * @param {PageStore} store
+ * @param {string} currency the one of amounts that don't name one
  */
-export function showChips(store) {
+export function showChips(store, currency) {
   const { state } = store
   const { labels } = state
   const chips = Object.keys(labels)
@@ -49,7 +50,7 @@ export function showChips(store) {
     // The provider's field says already that there is none.
     const isSeen = name === 'without_provider' && isWithoutProvider(state)
     if (words === undefined || value === '' || isSeen) continue
-    chips.push(chip(words(value), () => store.update({ [name]: '' })))
+    chips.push(chip(words(value, currency), () => store.update({ [name]: '' })))
   }
   byId('chips', HTMLElement).replaceChildren(...chips)
 }

@@ -3,7 +3,9 @@ import { byId, element } from '../page/dom.js'
 import { formatSpan } from '../page/format.js'
 import { DEFAULTS, isFiltered, NO_FILTERS } from '../page/page-state.js'
 import { beforeName, isCalendarRange } from '../page/time-window.js'
+import { ByControl } from './by-control.js'
 import { isWithoutProvider, NO_PROVIDER, showChips } from './chips.js'
+import { CurrencyControl } from './currency-control.js'
 import { CustomWindow } from './custom-window.js'
 import { MoreFilters } from './more-filters.js'
 import { NameField } from './name-field.js'
@@ -31,14 +33,20 @@ export class Filters {
   #correlation = byId('correlation', HTMLInputElement)
   #label = byId('label', HTMLInputElement)
   #calendar = byId('calendar', HTMLSelectElement)
+  #by
+  #currency
   #custom
   #more
   #zone
+  /** The currency of the last answer. */
+  #shownCurrency = 'sats'
   #tiersAskedAt = Number.NEGATIVE_INFINITY
 
   /** @param {PageStore} store */
   constructor(store) {
     this.store = store
+    this.#by = new ByControl(store)
+    this.#currency = new CurrencyControl(store)
     this.#custom = new CustomWindow(store)
     this.#more = new MoreFilters(store)
     this.#zone = new ZoneControl(store)
@@ -73,14 +81,13 @@ export class Filters {
     byId('correlation-form', HTMLFormElement).addEventListener('submit', (event) => event.preventDefault())
     byId('label-form', HTMLFormElement).addEventListener('submit', (event) => this.#onLabel(event))
     byId('clear-scope', HTMLButtonElement).addEventListener('click', () => store.update(NO_FILTERS))
-    byId('by', HTMLFieldSetElement).addEventListener('change', () => store.update({ by: checkedOf('by') }))
     this.show(store.state)
   }
 
   /** @param {PageState} state */
   show(state) {
     check('range', state.since === null ? state.range : 'custom')
-    check('by', state.by)
+    this.#by.show(state)
     choose(this.#calendar, state.since === null && isCalendarRange(state.range) ? state.range : '')
     this.#custom.show(state)
     this.#zone.show(state)
@@ -94,7 +101,7 @@ export class Filters {
     if (document.activeElement !== this.#correlation) this.#correlation.value = state.correlation_id
     this.#correlation.classList.toggle('is-set', state.correlation_id !== '')
     this.#more.show(state)
-    showChips(this.store)
+    this.#showChips()
     byId('clear-scope', HTMLButtonElement).hidden = !isFiltered(state)
   }
 
@@ -103,6 +110,18 @@ export class Filters {
     const { state } = this.store
     byId('window-text', HTMLElement).textContent = formatSpan(stats.since, stats.until, state.since !== null)
     byId('window-before', HTMLElement).textContent = `, against ${beforeName(state)}`
+    this.#currency.showAnswer(stats)
+    this.#shownCurrency = stats.currency ?? 'sats'
+    this.#showChips()
+  }
+
+  #showChips() {
+    showChips(this.store, this.store.state.currency || this.#shownCurrency)
+  }
+
+  /** @param {Iterable<string>} names labels that requests have */
+  offerLabels(names) {
+    this.#by.offerLabels(names)
   }
 
   /**
@@ -177,10 +196,4 @@ function check(name, value) {
   for (const input of document.querySelectorAll(`input[name="${name}"]`)) {
     if (input instanceof HTMLInputElement) input.checked = input.value === value
   }
-}
-
-/** @param {string} name */
-function checkedOf(name) {
-  const input = document.querySelector(`input[name="${name}"]:checked`)
-  return input instanceof HTMLInputElement ? input.value : ''
 }

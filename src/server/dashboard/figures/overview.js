@@ -4,6 +4,7 @@ import { seriesQuery, statsQuery } from '../api/questions.js'
 import { OverviewCharts } from '../charts/overview-charts.js'
 import { byId } from '../page/dom.js'
 import { beforeName, windowBefore } from '../page/time-window.js'
+import { Failures } from './failures.js'
 import { Tiles } from './tiles.js'
 import { showWelcome } from './welcome.js'
 
@@ -11,23 +12,29 @@ import { showWelcome } from './welcome.js'
  * @typedef {import('../page/page-state.js').PageState} PageState
  * @typedef {import('../../../queries/index.js').Stats} Stats
  * @typedef {import('../../../queries/index.js').Series} Series
+ * @typedef {import('../../../queries/index.js').Currency} Currency
  */
 
 /** Asks for the figures of the window, and shows them as tiles and charts. */
 export class Overview {
-  #tiles = new Tiles()
+  #tiles
   #charts
+  #failures
   #asking = new AbortController()
 
   /**
    * @param {object} hooks
    * @param {(sinceSeconds: number, beforeSeconds: number) => void} hooks.onSelect
-   * @param {(by: Series['by'], name: string) => void} hooks.onName a name in the legend of the
-   *   costs was chosen
+   * @param {import('../charts/overview-charts.js').NameChooser} hooks.chooserOf for the names in the
+   *   legend of the costs
+   * @param {(status: string) => void} hooks.onStatus an error status was chosen
+   * @param {(currency: Currency) => void} hooks.onUnpriced requests without a cost were asked for
    * @param {(stats: Stats) => void} hooks.onStats called each time the figures have come
    */
-  constructor({ onSelect, onName, onStats }) {
-    this.#charts = new OverviewCharts({ onSelect, onName })
+  constructor({ onSelect, chooserOf, onStatus, onUnpriced, onStats }) {
+    this.#tiles = new Tiles(onUnpriced)
+    this.#charts = new OverviewCharts({ onSelect, chooserOf })
+    this.#failures = new Failures(onStatus)
     this.onStats = onStats
   }
 
@@ -60,6 +67,10 @@ export class Overview {
         clear(this.#charts)
         throw error
       }),
+      this.#showFailures(state, stats, signal).catch((error) => {
+        clear(this.#failures)
+        throw error
+      }),
     ])
     for (const result of results) if (result.status === 'rejected') throw result.reason
   }
@@ -86,12 +97,23 @@ export class Overview {
     this.#tiles.show(stats)
     this.onStats(stats)
     try {
-      const before = await askStats({ ...state, ...windowBefore(stats, state) }, signal)
+      // In the same currency, whichever the window before has costs in.
+      const currency = stats.currency ?? ''
+      const before = await askStats({ ...state, ...windowBefore(stats, state), currency }, signal)
       this.#tiles.compare(before, beforeName(state))
     } catch (error) {
       if (!signal.aborted) this.#tiles.compare(null, beforeName(state))
       throw error
     }
+  }
+
+  /**
+   * @param {PageState} state
+   * @param {Promise<Stats>} answer
+   * @param {AbortSignal} signal
+   */
+  async #showFailures(state, answer, signal) {
+    await this.#failures.load(state, await answer, signal)
   }
 
   /**

@@ -14,7 +14,10 @@ const SCALES = /** @type {const} */ ([
 ])
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
 
-/** @typedef {number | null | undefined} Figure null and undefined: unknown */
+/**
+ * @typedef {number | null | undefined} Figure null and undefined: unknown
+ * @typedef {import('../../../queries/index.js').Currency} Currency
+ */
 
 /**
  * `28,185`
@@ -46,6 +49,39 @@ export function formatSats(value) {
   if (size >= 999.5) return formatCompact(value)
   if (size === 0 || size >= 0.995) return size === 0 ? '0' : threeDigits(value)
   return size < 1e-6 ? value.toExponential(1) : trimZeros(value.toFixed(1 - Math.floor(Math.log10(size))))
+}
+
+/**
+ * Dollars with the digits that matter: `$0.0042`, `$4.52`, `$1,234`, `$12.3 k`.
+ * @param {Figure} value
+ */
+export function formatUsd(value) {
+  if (value == null) return UNKNOWN
+  const size = Math.abs(value)
+  const digits = size >= 0.995 && size < 999.5 ? size.toFixed(2) : formatSats(size)
+  // Ten cents have two decimals too.
+  return `${value < 0 ? '-' : ''}$${/^0\.\d$/.test(digits) ? `${digits}0` : digits}`
+}
+
+/**
+ * An amount of money with the digits that matter; of sats without their unit, for where that stands
+ * beside it.
+ *
+ * @param {Figure} value
+ * @param {Currency} currency
+ */
+export function formatMoney(value, currency) {
+  return currency === 'usd' ? formatUsd(value) : formatSats(value)
+}
+
+/**
+ * All digits of an amount, with its unit: `0.0042 usd`
+ *
+ * @param {number} value
+ * @param {Currency} currency
+ */
+export function formatMoneyExactly(value, currency) {
+  return `${formatExactly(value)} ${currency}`
 }
 
 /**

@@ -6,7 +6,8 @@ import { rememberedZone, showZone } from './zone.js'
  *
  * @typedef {object} Shown
  * @property {string} timezone whose times are shown; empty: UTC
- * @property {string} by costs are stacked by `model` or `provider`
+ * @property {string} currency `sats` or `usd`; empty: the one in which the window has costs
+ * @property {string} by what costs are told apart by: `model`, `provider`, `label:team`, …
  * @property {Record<string, string>} labels
  * @property {string} sort
  * @property {string} order
@@ -55,6 +56,7 @@ export const DEFAULTS = Object.freeze({
   .../** @type {FilterState} */ (/** @type {unknown} */ (NO_FILTERS)),
   labels: {},
   timezone: '',
+  currency: '',
   by: 'model',
   sort: 'timestamp',
   order: 'desc',
@@ -69,6 +71,7 @@ const TEXTS = /** @type {const} */ ([
   'before',
   ...FILTERS,
   'timezone',
+  'currency',
   'by',
   'sort',
   'order',

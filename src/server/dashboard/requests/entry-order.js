@@ -23,5 +23,6 @@ export function compareEntries(a, b, { sort, order }) {
  */
 function keyOf({ timestamp, cost, timing }, sort) {
   if (sort === 'timestamp') return timestamp
-  return sort === 'latency_ms' ? timing.latency_ms : (cost.sats ?? Number.NEGATIVE_INFINITY)
+  if (sort === 'latency_ms') return timing.latency_ms
+  return (sort === 'cost_usd' ? cost.usd : cost.sats) ?? Number.NEGATIVE_INFINITY
 }

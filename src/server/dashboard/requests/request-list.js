@@ -100,6 +100,7 @@ export class RequestList {
       const page = await this.#ask(state, 'start', shownMoment())
       this.#since = page.since
       this.#cursor = page.next_cursor
+      this.table.setCurrency(page.currency ?? 'sats')
       this.table.show(page.data)
       this.#showEnd()
       this.#admitSoon()
@@ -162,6 +163,7 @@ export class RequestList {
     const known = new Set(this.table.ids)
     const page = await this.#ask(state, 'start', serverNow())
     this.#since = page.since
+    this.table.setCurrency(page.currency ?? 'sats')
     // If the page doesn't reach down to known rows, there may be more in between than it holds.
     const isNew = page.data.every(({ id }) => !this.table.has(id) && !this.#newcomers.has(id))
     if (isNew && page.next_cursor !== undefined) this.#hasGap = true

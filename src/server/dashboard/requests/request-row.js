@@ -4,25 +4,31 @@ import {
   formatCompact,
   formatCount,
   formatDay,
-  formatExactly,
+  formatMoney,
+  formatMoneyExactly,
   formatMs,
-  formatSats,
   UNKNOWN,
 } from '../page/format.js'
 
 /**
  * @typedef {import('../../../queries/index.js').RequestEntry} RequestEntry
+ * @typedef {import('../../../queries/index.js').Currency} Currency
  *
  * @typedef {object} Column
  * @property {string} title
  * @property {string} className
- * @property {'timestamp' | 'cost_sats' | 'latency_ms'} [sort]
+ * @property {'timestamp' | 'cost_sats' | 'cost_usd' | 'latency_ms'} [sort]
  * @property {(entry: RequestEntry) => (string | Node)[]} cells
  * @property {string} [unit] shown on a phone, where the table has no head
  */
 
-/** @type {Column[]} */
-export const COLUMNS = [
+/**
+ * The columns of the list, with costs in one currency.
+ *
+ * @param {Currency} currency
+ * @returns {Column[]}
+ */
+export const columnsIn = (currency) => [
   { title: 'Time', className: 'time', sort: 'timestamp', cells: timeCell },
   { title: 'Model', className: 'name', cells: ({ model }) => [model] },
   { title: 'Provider', className: 'name provider', cells: ({ provider }) => [provider ?? UNKNOWN] },
@@ -34,11 +40,11 @@ export const COLUMNS = [
     unit: 'tokens out',
   },
   {
-    title: 'Sats',
+    title: currency === 'usd' ? 'Cost' : 'Sats',
     className: 'number cost',
-    sort: 'cost_sats',
-    cells: ({ cost }) => [formatSats(cost.sats)],
-    unit: 'sats',
+    sort: `cost_${currency}`,
+    cells: ({ cost }) => [formatMoney(cost[currency], currency)],
+    ...(currency === 'usd' ? {} : { unit: 'sats' }),
   },
   {
     title: 'Latency',
@@ -51,13 +57,14 @@ export const COLUMNS = [
 
 /**
  * @param {RequestEntry} entry
+ * @param {Currency} currency
  * @returns {HTMLTableRowElement}
  */
-export function requestRow(entry) {
+export function requestRow(entry, currency) {
   const row = element('tr')
   row.setAttribute('role', 'row')
   row.tabIndex = -1
-  fillRow(row, entry)
+  fillRow(row, entry, currency)
   return row
 }
 
@@ -66,10 +73,11 @@ export function requestRow(entry) {
  *
  * @param {HTMLTableRowElement} row
  * @param {RequestEntry} entry
+ * @param {Currency} currency
  */
-export function fillRow(row, entry) {
+export function fillRow(row, entry, currency) {
   row.dataset['id'] = String(entry.id)
-  const cells = COLUMNS.map(({ className, cells, unit }) => {
+  const cells = columnsIn(currency).map(({ className, cells, unit }) => {
     const cell = element('td', className, ...cells(entry))
     cell.setAttribute('role', 'gridcell')
     if (unit !== undefined) cell.dataset['unit'] = unit
@@ -78,7 +86,8 @@ export function fillRow(row, entry) {
   row.replaceChildren(...cells)
   titleOf(row, 'name', entry.model)
   titleOf(row, 'provider', entry.provider ?? '')
-  titleOf(row, 'cost', entry.cost.sats === null ? 'cost unknown' : `${formatExactly(entry.cost.sats)} sats`)
+  const cost = entry.cost[currency] ?? null
+  titleOf(row, 'cost', cost === null ? 'cost unknown' : formatMoneyExactly(cost, currency))
   titleOf(row, 'outcome', entry.error?.message ?? '')
 }
 
@@ -86,7 +95,7 @@ export function fillRow(row, entry) {
 export function skeletonRows(count) {
   return Array.from({ length: count }, () => {
     const row = element('tr', 'skeleton')
-    row.append(...COLUMNS.map(({ className }) => element('td', className)))
+    row.append(...columnsIn('sats').map(({ className }) => element('td', className)))
     return row
   })
 }

@@ -1,9 +1,12 @@
 import { button, byId, element } from '../page/dom.js'
 import { zoneCity } from '../page/zone.js'
 import { compareEntries } from './entry-order.js'
-import { COLUMNS, fillRow, requestRow, skeletonRows } from './request-row.js'
+import { columnsIn, fillRow, requestRow, skeletonRows } from './request-row.js'
 
-/** @typedef {import('../../../queries/index.js').RequestEntry} RequestEntry */
+/**
+ * @typedef {import('../../../queries/index.js').RequestEntry} RequestEntry
+ * @typedef {import('../../../queries/index.js').Currency} Currency
+ */
 
 /** The rows on the screen. Tab reaches one of them; arrow keys go on from there. */
 export class RequestTable {
@@ -11,6 +14,8 @@ export class RequestTable {
   #frame = byId('rows', HTMLElement)
   /** @type {Map<number, { row: HTMLTableRowElement, entry: RequestEntry }>} */
   #rows = new Map()
+  /** @type {Currency} */
+  #currency = 'sats'
 
   /**
    * @param {object} hooks
@@ -52,6 +57,12 @@ export class RequestTable {
     return [...this.#body.rows].map((row) => Number(row.dataset['id']))
   }
 
+  /** The names of the labels that the rows have. */
+  get labels() {
+    const names = [...this.#rows.values()].flatMap(({ entry }) => Object.keys(entry.labels ?? {}))
+    return [...new Set(names)].sort()
+  }
+
   /** @param {boolean} isBusy */
   setBusy(isBusy) {
     this.#frame.setAttribute('aria-busy', String(isBusy))
@@ -64,6 +75,14 @@ export class RequestTable {
       this.#body.querySelector('tr:focus-visible') !== null ||
       this.#body.getBoundingClientRect().top < 0
     )
+  }
+
+  /** @param {Currency} currency the one that costs are shown in from now on */
+  setCurrency(currency) {
+    if (currency === this.#currency) return
+    this.#currency = currency
+    for (const { row, entry } of this.#rows.values()) fillRow(row, entry, currency)
+    this.showSorting()
   }
 
   /** @param {RequestEntry[]} entries in order; they replace all rows */
@@ -107,7 +126,7 @@ export class RequestTable {
     const known = this.#rows.get(entry.id)
     if (known === undefined || JSON.stringify(known.entry) === JSON.stringify(entry)) return
     known.entry = entry
-    fillRow(known.row, entry)
+    fillRow(known.row, entry, this.#currency)
     known.row.classList.add('is-fresh')
   }
 
@@ -143,7 +162,7 @@ export class RequestTable {
   /** Shows the head, with an arrow at the column that the list is sorted by. */
   showSorting() {
     const { sort, order } = this.store.state
-    const heads = COLUMNS.map((column) => {
+    const heads = columnsIn(this.#currency).map((column) => {
       const head = element('th', column.className)
       head.setAttribute('role', 'columnheader')
       head.scope = 'col'
@@ -174,7 +193,7 @@ export class RequestTable {
 
   /** @param {RequestEntry} entry */
   #make(entry) {
-    const row = requestRow(entry)
+    const row = requestRow(entry, this.#currency)
     this.#rows.set(entry.id, { row, entry })
     return row
   }

@@ -30,10 +30,12 @@ export class RequestsSection {
    * @param {import('../page/page-state.js').PageStore} hooks.store
    * @param {(error: unknown) => void} hooks.onFailure
    * @param {() => void} hooks.onAdded called when a request has come or changed
+   * @param {(names: string[]) => void} hooks.onLabels called with the labels of the listed requests
    */
-  constructor({ store, onFailure, onAdded }) {
+  constructor({ store, onFailure, onAdded, onLabels }) {
     this.store = store
     this.onFailure = onFailure
+    this.onLabels = onLabels
     this.list = new RequestList({ store, onFailure, onNewcomers: () => this.#showLive() })
     this.stream = new LiveStream({
       onOpen: () => {
@@ -69,11 +71,18 @@ export class RequestsSection {
     this.#setLive(isOpen ? 'connecting' : 'off')
     this.#followWhileVisible()
     await this.list.load(state)
+    this.onLabels(this.list.table.labels)
   }
 
-  /** @param {number} total how many requests the page's window and filters have */
-  showTotal(total) {
-    byId('requests-count', HTMLElement).textContent = formatCount(total)
+  /**
+   * Says how many rows the list has: each is an attempt at a request.
+   *
+   * @param {import('../../../queries/index.js').Stats} stats of the page's window and filters
+   */
+  showTotal({ counts: { total, retries = 0 } }) {
+    const words = retries === 1 ? 'retry' : 'retries'
+    const ofThem = retries === 0 ? '' : `, of which ${formatCount(retries)} ${words}`
+    byId('requests-count', HTMLElement).textContent = formatCount(total) + ofThem
   }
 
   /**

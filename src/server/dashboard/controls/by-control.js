@@ -1,0 +1,50 @@
+import { byId, element } from '../page/dom.js'
+
+const LABEL = 'label:'
+
+/** The choice of what costs are told apart by: a column, or any label. */
+export class ByControl {
+  #select = byId('by', HTMLSelectElement)
+  #labels = element('optgroup')
+
+  /** @param {import('../page/page-state.js').PageStore} store */
+  constructor(store) {
+    this.#labels.label = 'Label'
+    this.#labels.hidden = true
+    this.#select.append(this.#labels)
+    this.#select.addEventListener('change', () => store.update({ by: this.#select.value }))
+  }
+
+  /** @param {import('../page/page-state.js').PageState} state */
+  show({ by }) {
+    if (by.startsWith(LABEL)) this.offerLabels([by.slice(LABEL.length)])
+    // The server says what is wrong with another name.
+    else if (!this.#has(by)) this.#select.append(option(by, by))
+    this.#select.value = by
+  }
+
+  /** @param {Iterable<string>} names labels that requests have */
+  offerLabels(names) {
+    for (const name of names) {
+      // It is a choice of its own.
+      if (name === 'tier' || this.#has(LABEL + name)) continue
+      this.#labels.append(option(LABEL + name, name))
+      this.#labels.hidden = false
+    }
+  }
+
+  /** @param {string} value */
+  #has(value) {
+    return [...this.#select.options].some((known) => known.value === value)
+  }
+}
+
+/**
+ * @param {string} value
+ * @param {string} text
+ */
+function option(value, text) {
+  const made = element('option', '', text)
+  made.value = value
+  return made
+}

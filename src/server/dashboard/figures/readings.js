@@ -1,0 +1,199 @@
+import { button, element } from '../page/dom.js'
+import {
+  formatCompact,
+  formatCount,
+  formatMoney,
+  formatMoneyExactly,
+  formatMs,
+  formatShare,
+  UNKNOWN,
+} from '../page/format.js'
+
+/**
+ * @typedef {import('../../../queries/index.js').Stats} Stats
+ * @typedef {import('../../../queries/index.js').Currency} Currency
+ *
+ * @typedef {object} Figure
+ * @property {string} value
+ * @property {string} [unit]
+ * @property {string} [exact] all digits, if the value has fewer
+ * @property {(string | HTMLElement)[]} [aside]
+ * @property {number | null} amount compared with the window before; null: unknown
+ *
+ * @typedef {object} Tile
+ * @property {string} name
+ * @property {boolean} [isBadWhenMore] an increase is bad news, a decrease good news
+ * @property {boolean} [isShare] the amount is a percentage: it is compared in points
+ * @property {(stats: Stats, onUnpriced: (currency: Currency) => void) => Figure} read
+ */
+
+/** The tiles in their order, and how each is read from the statistics. @type {Tile[]} */
+export const TILES = [
+  { name: 'Requests', read: readRequests },
+  { name: 'Cost', read: readCost },
+  { name: 'Tokens', read: readTokens },
+  { name: 'Cache hits', isShare: true, read: readCacheHits },
+  { name: 'Failures', isBadWhenMore: true, read: readFailures },
+  { name: 'Latency (median)', isBadWhenMore: true, read: readLatency },
+]
+
+/**
+ * The costs of a window in the currency that it is shown in.
+ *
+ * @param {Stats} stats
+ * @returns {{ currency: Currency, cost: number, unpriced: number, unpricedFailures: number }}
+ */
+export function costsOf({ counts, costs, currency = 'sats' }) {
+  const { unpriced = 0, unpriced_error = 0, unpriced_usd = 0, unpriced_usd_error = 0 } = counts
+  return currency === 'usd'
+    ? {
+        currency,
+        cost: costs.total_cost_usd ?? 0,
+        unpriced: unpriced_usd,
+        unpricedFailures: unpriced_usd_error,
+      }
+    : { currency, cost: costs.total_cost_sats, unpriced, unpricedFailures: unpriced_error }
+}
+
+/** @param {number} amount */
+function count(amount) {
+  return { value: formatCompact(amount), exact: formatCount(amount), amount }
+}
+
+/**
+ * Counts requests of clients: a retry is an attempt at one that is counted already.
+ *
+ * @param {Stats} stats
+ * @returns {Figure}
+ */
+function readRequests({ counts: { total, streaming, open = 0, unfinished = 0, retries = 0 } }) {
+  const parts = [
+    ...(retries === 0
+      ? []
+      : [strong(total), ' attempts, ', strong(retries), ' retries', ...(streaming === 0 ? [] : [', '])]),
+    ...(retries > 0 && streaming === 0 ? [] : [strong(streaming), ' streams']),
+    ...(open === 0 ? [] : [', ', strong(open), ' open']),
+    ...(unfinished === 0 ? [] : [', ', strong(unfinished), ' unfinished']),
+  ]
+  return { ...count(total - retries), aside: parts }
+}
+
+/**
+ * The cost: unknown if no request has one; if some lack one, it says so. Only successes count for
+ * that: failures mostly have none, which is no cause for alarm.
+ *
+ * @type {Tile['read']}
+ */
+function readCost(stats, onUnpriced) {
+  const { total } = stats.counts
+  const { currency, cost, unpriced, unpricedFailures } = costsOf(stats)
+  const lacking = unpriced - unpricedFailures
+  const link = button(`${formatCompact(lacking)} unpriced`, () => onUnpriced(currency), 'unpriced')
+  link.title = `Show the ${formatCount(lacking)} successful requests without a known cost in ${currency}`
+  if (total > 0 && unpriced === total) {
+    return { value: UNKNOWN, aside: lacking === 0 ? [`unknown of ${all(total)}`] : [link], amount: null }
+  }
+  const priced = total - unpriced
+  const left = unpriced === 0 ? '' : `, without ${formatCount(unpriced)} whose cost is unknown`
+  return {
+    value: formatMoney(cost, currency),
+    unit: currency === 'usd' ? '' : 'sats',
+    exact: formatMoneyExactly(cost, currency) + left,
+    aside: [
+      ...(priced === 0 ? [] : [bold(formatMoney(cost / priced, currency)), ' each']),
+      ...(lacking === 0 ? [] : [', ', link]),
+    ],
+    amount: cost,
+  }
+}
+
+/**
+ * @param {Stats} stats
+ * @returns {Figure}
+ */
+function readTokens({ counts, costs: { total_input_tokens: input, total_output_tokens: output } }) {
+  const { total, unknown_input_tokens: noInput = 0, unknown_output_tokens: noOutput = 0 } = counts
+  const unknown = Math.max(noInput, noOutput)
+  if (total > 0 && noInput === total && noOutput === total) {
+    return { value: UNKNOWN, aside: [`unknown of ${all(total)}`], amount: null }
+  }
+  const [shownInput, shownOutput] = [
+    noInput === total && total > 0 ? bold(UNKNOWN) : strong(input),
+    noOutput === total && total > 0 ? bold(UNKNOWN) : strong(output),
+  ]
+  const left = unknown === 0 ? '' : `, without ${formatCount(unknown)} whose tokens are unknown`
+  return {
+    ...count(input + output),
+    exact: `${formatCount(input)} in, ${formatCount(output)} out${left}`,
+    aside: [
+      shownInput,
+      ' in, ',
+      shownOutput,
+      ' out',
+      ...(unknown === 0 ? [] : [', unknown for ', strong(unknown)]),
+    ],
+  }
+}
+
+/**
+ * @param {Stats} stats
+ * @returns {Figure}
+ */
+function readLatency({
+  performance: { p50_latency_ms: p50 = null, p95_latency_ms: p95, p99_latency_ms: p99 },
+}) {
+  const [value = UNKNOWN, unit = ''] = splitUnit(formatMs(p50))
+  return { value, unit, aside: ['p95 ', bold(formatMs(p95)), ', p99 ', bold(formatMs(p99))], amount: p50 }
+}
+
+/**
+ * How much of the input came from a cache. Nobody says of a log without cache reads that there were
+ * none: then it is unknown.
+ *
+ * @param {Stats} stats
+ * @returns {Figure}
+ */
+function readCacheHits({ costs }) {
+  const { total_input_tokens: input, total_cache_read_input_tokens: read = 0 } = costs
+  const { total_cache_creation_input_tokens: written = 0 } = costs
+  const isKnown = read > 0 && input > 0
+  const [value = UNKNOWN, unit = ''] = isKnown ? splitUnit(formatShare(read, input)) : []
+  const aside = isKnown ? [strong(read), ' of ', strong(input), ' tokens in'] : ['no cache reads logged']
+  return {
+    value,
+    unit,
+    exact: isKnown ? `${formatCount(read)} of ${formatCount(input)} tokens in` : '',
+    aside: [...aside, ...(written === 0 ? [] : [', ', strong(written), ' written'])],
+    amount: isKnown ? (read / input) * 100 : null,
+  }
+}
+
+/**
+ * @param {Stats} stats
+ * @returns {Figure}
+ */
+function readFailures({ counts: { total, error, retries = 0 } }) {
+  const of = retries === 0 ? ' of all' : ' of attempts'
+  return { ...count(error), aside: total === 0 ? [] : [bold(formatShare(error, total)), of] }
+}
+
+/** @param {number} total */
+function all(total) {
+  return total === 1 ? 'the only one' : `all ${formatCompact(total)}`
+}
+
+/** @param {string} text `812 ms`, but not `2 min 5 s` */
+function splitUnit(text) {
+  const match = /^(\S+) (\D+)$/.exec(text)
+  return match === null ? [text] : [match[1] ?? text, match[2] ?? '']
+}
+
+/** @param {number} amount */
+function strong(amount) {
+  return bold(formatCompact(amount))
+}
+
+/** @param {string} text */
+function bold(text) {
+  return element('b', '', text)
+}

@@ -1,0 +1,55 @@
+import { describe, expect, test as plain } from 'vitest'
+import { formatUsd } from '../../src/server/dashboard/page/format.js'
+import { hasBrowser } from './support/browser.js'
+import { eventually, projected, recent, test } from './support/dashboard.js'
+
+describe.skipIf(!hasBrowser)('the currency of costs', () => {
+  test('is the one that the window has costs in, without a switch', async ({ dashboard }) => {
+    const { page, rows } = dashboard
+    dashboard.append(recent({ cost_usd: 0.25 }), recent({ cost_usd: 0.05 }), recent())
+    await projected(dashboard, 3)
+    await dashboard.open()
+    expect(await dashboard.tile('Cost').innerText()).toMatch(/^Cost\s+\$0\.30\s+\$0\.15 each, 1 unpriced/)
+    expect(await page.locator('#currencies').isVisible()).toBe(false)
+    expect((await rows.locator('.cost').allInnerTexts()).toSorted()).toEqual(['$0.05', '$0.25', '–'])
+    expect(await page.locator('#chart-cost h3').innerText()).toBe('Cost per hour, dollars')
+    await page.getByRole('button', { name: 'Cost', exact: true }).click()
+    await page.waitForURL(/\?sort=cost_usd$/)
+    await eventually(() => rows.locator('.cost').allInnerTexts()).toEqual(['$0.25', '$0.05', '–'])
+  })
+
+  test('is sats first where there are both, with a switch; they are never added up', async ({
+    dashboard,
+  }) => {
+    const { page, rows } = dashboard
+    dashboard.append(recent({ cost_sats: 100 }), recent({ cost_usd: 2, model: 'paid in dollars' }))
+    await projected(dashboard, 2)
+    await dashboard.open('?sort=cost_sats')
+    const cost = async () => (await dashboard.tile('Cost').innerText()).replace(/\s+/g, ' ')
+    const legend = async () => await page.locator('#chart-cost .legend').innerText()
+    expect(await cost()).toMatch(/^Cost 100 ?sats 100 each, 1 unpriced/)
+    expect(await legend()).toMatch(/paid in dollars\s+–\s+1 request\s+1 unknown/)
+    await page.locator('#currencies input[value="usd"]').check()
+    await page.waitForURL(/\?currency=usd&sort=cost_usd$/)
+    await eventually(cost).toMatch(/^Cost \$2\.00 \$2\.00 each, 1 unpriced/)
+    await eventually(legend).toMatch(/gpt-4o\s+–\s+1 request\s+1 unknown/)
+    await eventually(() => rows.locator('.cost').allInnerTexts()).toEqual(['$2.00', '–'])
+    await page.goBack()
+    await eventually(cost).toMatch(/^Cost 100/)
+    await eventually(() => rows.locator('.cost').allInnerTexts()).toEqual(['100', '–'])
+  })
+})
+
+plain.for([
+  [0.0042, '$0.0042'],
+  [0.5, '$0.50'],
+  [13.1, '$13.10'],
+  [999.6, '$1,000'],
+  [12_345, '$12.3 k'],
+  [-15, '-$15.00'],
+  [-0.1, '-$0.10'],
+  [0, '$0'],
+  [null, '–'],
+] as const)('%j dollars are shown as %s', ([value, text]) => {
+  expect(formatUsd(value)).toBe(text)
+})
