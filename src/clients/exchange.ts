@@ -47,7 +47,8 @@ export class Exchange {
   readonly #journal: ExchangeJournal
   readonly #options: ExchangeOptions
   readonly #request: RequestDescription
-  readonly #labels: Record<string, string | undefined>
+  /** The handle reads them when it writes, so that the answer's id can still be added. */
+  readonly #labels: Record<string, string | undefined> | undefined
   readonly #attempt: Attempt | null
   #observer: AnswerObserver | null = null
   #status: number | null = null
@@ -63,7 +64,8 @@ export class Exchange {
     this.#journal = journal
     this.#options = options
     this.#request = request
-    this.#labels = { ...options.labels }
+    const { labels, responseIdLabel } = options
+    this.#labels = labels === undefined && responseIdLabel === undefined ? undefined : { ...labels }
     this.#attempt = quietly(() =>
       journal.begin({
         model: request.model ?? UNKNOWN_MODEL,
@@ -155,7 +157,9 @@ export class Exchange {
   #labelWithId(observation: Observation | null): void {
     const { responseIdLabel } = this.#options
     const id = observation?.response_id ?? null
-    if (responseIdLabel !== undefined && id !== null) this.#labels[responseIdLabel] = id
+    if (this.#labels !== undefined && responseIdLabel !== undefined && id !== null) {
+      this.#labels[responseIdLabel] = id
+    }
   }
 
   /** What went wrong, null if nothing did. */

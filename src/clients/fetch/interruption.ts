@@ -1,5 +1,4 @@
 import type { Interruption } from '../exchange.js'
-import type { Outgoing } from './outgoing.js'
 
 /** Codes by which undici and the system say that time was over. */
 const TIMEOUT_CODES = new Set([
@@ -9,34 +8,56 @@ const TIMEOUT_CODES = new Set([
   'ETIMEDOUT',
 ])
 
-/** Tells why a fetch, or the reading of its answer, was rejected with this error. */
-export function interruptionOf(
-  error: unknown,
-  { signal, header }: Outgoing,
-  elapsedMs: number,
-): Interruption {
-  if (nameOf(error) === 'TimeoutError' || (signal?.aborted && nameOf(signal.reason) === 'TimeoutError')) {
-    return { kind: 'timeout', error }
+/** Sees whether and how a signal aborts. */
+export class AbortWatch {
+  readonly #signal: AbortSignal | null
+  #isByTimer = false
+  readonly #onAbort = (): void => {
+    this.#isByTimer = isCalledByTimer()
   }
-  if (signal?.aborted || nameOf(error) === 'AbortError') {
-    const seconds = sdkTimeout(header)
-    if (seconds !== null && seconds > 0 && elapsedMs >= seconds * 1000) {
-      return { kind: 'timeout', error: `the client's own limit of ${seconds} s` }
+
+  constructor(signal: AbortSignal | null) {
+    this.#signal = signal
+    signal?.addEventListener('abort', this.#onAbort)
+  }
+
+  /** Lets go of the signal, which may live longer than many calls. */
+  end(): void {
+    this.#signal?.removeEventListener('abort', this.#onAbort)
+  }
+
+  /** Tells why a fetch, or the reading of its answer, was rejected with this error. */
+  interruptionOf(error: unknown): Interruption {
+    const signal = this.#signal
+    if (nameOf(error) === 'TimeoutError' || (signal?.aborted && nameOf(signal.reason) === 'TimeoutError')) {
+      return { kind: 'timeout', error }
+    }
+    if (!signal?.aborted && nameOf(error) !== 'AbortError') {
+      return { kind: isTimeout(error) ? 'timeout' : 'network', error }
     }
     // "This operation was aborted" says nothing; a reason of the caller's own does.
-    return nameOf(error) === 'AbortError' ? { kind: 'aborted' } : { kind: 'aborted', error }
+    if (nameOf(error) !== 'AbortError') return { kind: 'aborted', error }
+    return { kind: this.#isByTimer ? 'timeout' : 'aborted' }
   }
-  return { kind: isTimeout(error) ? 'timeout' : 'network', error }
 }
 
 /**
- * The seconds after which the SDKs of OpenAI and Anthropic give up waiting for an answer to begin.
- * They abort then as they do for their caller, without a reason, but tell the time in a header, cut
- * to whole seconds. Null: not told.
+ * Whether the `abort()` that is being dispatched is one that a timer called. The SDKs of OpenAI,
+ * Anthropic and Google end what takes too long so, and give no reason; only the stack tells it from
+ * an abort of their caller, which they pass on from a listener. Where it can't be told, as with fake
+ * timers, the answer is no.
  */
-function sdkTimeout(header: (name: string) => string | null): number | null {
-  const text = header('x-stainless-timeout')
-  return text !== null && /^\d{1,9}$/.test(text) ? Number(text) : null
+function isCalledByTimer(): boolean {
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = 30
+  const frames = (new Error().stack ?? '').split('\n')
+  Error.stackTraceLimit = stackTraceLimit
+  const aborts = frames.flatMap((frame, at) => (frame.includes('AbortController.abort ') ? [at] : []))
+  const [abort] = aborts
+  if (abort === undefined || aborts.length > 1) return false
+  // The timer calls abort, or a function that does. Code that goes on after waiting for a timer has
+  // frames between the two.
+  return frames.slice(abort + 1, abort + 3).some((frame) => frame.includes('listOnTimeout '))
 }
 
 function isTimeout(error: unknown, depth = 0): boolean {

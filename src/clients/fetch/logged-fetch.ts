@@ -1,8 +1,8 @@
-import { Exchange, type ExchangeJournal } from '../exchange.js'
+import { Exchange, type ExchangeJournal, type Interruption } from '../exchange.js'
 import { providerOfHost } from '../provider-hosts.js'
 import { describeRequest, type RequestDescription } from '../request.js'
 import { askForUsage, UsageChunkFilter } from './include-usage.js'
-import { interruptionOf } from './interruption.js'
+import { AbortWatch } from './interruption.js'
 import { type BodyFilter, type BodyObserver, observedResponse } from './observed-response.js'
 import { checkOptions, type LoggedFetchOptions, type OutgoingRequest } from './options.js'
 import { type Outgoing, outgoingOf } from './outgoing.js'
@@ -48,7 +48,7 @@ class LoggedCall implements BodyObserver {
   readonly #outgoing: Outgoing
   readonly #request: RequestDescription
   readonly #retries: Retries
-  readonly #startedAt = performance.now()
+  readonly #abort: AbortWatch
   #hasAnswer = false
 
   /** @returns null if it isn't a call of a model. */
@@ -71,6 +71,7 @@ class LoggedCall implements BodyObserver {
     request: RequestDescription,
   ) {
     this.#outgoing = outgoing
+    this.#abort = new AbortWatch(outgoing.signal)
     this.#request = request
     this.#retries = retries
     const { url, method, header, body } = outgoing
@@ -108,7 +109,7 @@ class LoggedCall implements BodyObserver {
     // A long stream shouldn't keep a long prompt.
     this.#outgoing.body = null
     const observed = observedResponse(response, this, filter)
-    if (observed === null) this.#exchange.ended()
+    if (observed === null) this.ended()
     return observed ?? response
   }
 
@@ -117,22 +118,26 @@ class LoggedCall implements BodyObserver {
   }
 
   ended(): void {
+    this.#abort.end()
     this.#exchange.ended()
   }
 
   cancelled(): void {
-    this.#exchange.failed({ kind: 'aborted' })
+    this.#failed({ kind: 'aborted' })
   }
 
   dropped(): void {
-    this.#exchange.failed({ kind: 'aborted', error: 'the answer was dropped before its end' })
+    this.#failed({ kind: 'aborted', error: 'the answer was dropped before its end' })
   }
 
   errored(error: unknown): void {
-    const elapsedMs = performance.now() - this.#startedAt
-    const interruption = quietly(() => interruptionOf(error, this.#outgoing, elapsedMs))
     if (!this.#hasAnswer) this.#remember()
-    this.#exchange.failed(interruption ?? { kind: 'network' })
+    this.#failed(quietly(() => this.#abort.interruptionOf(error)) ?? { kind: 'network' })
+  }
+
+  #failed(interruption: Interruption): void {
+    this.#abort.end()
+    this.#exchange.failed(interruption)
   }
 
   /** Remembers a failed attempt for its retry. */

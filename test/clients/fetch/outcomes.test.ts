@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { loggedFetch } from '../../../src/clients/fetch/logged-fetch.js'
@@ -230,18 +231,34 @@ describe('a call that takes too long', () => {
     expect(second).toMatchObject({ success: false, error_message: expect.stringContaining('timed out') })
   })
 
-  test("by the clock of the client's SDK, timed out", async () => {
+  test("by a timer that aborts, as the SDKs' are, timed out", async () => {
     const log = await logging()
     log.upstream.delivery = { stallAfter: -1 }
     const controller = new AbortController()
-    const headers = { 'content-type': 'application/json', 'x-stainless-timeout': '1' }
-    const failure = post(log, {}, { signal: controller.signal, headers })
-    await sleep(1001)
-    controller.abort()
-    await expect(failure).rejects.toMatchObject({ name: 'AbortError' })
+    setTimeout(() => controller.abort(), 20)
+    await expect(post(log, {}, { signal: controller.signal })).rejects.toMatchObject({ name: 'AbortError' })
+    const forwarded = new AbortController()
+    const users = new AbortController()
+    users.signal.addEventListener('abort', () => forwarded.abort())
+    setTimeout(() => users.abort(), 20)
+    await expect(post(log, {}, { signal: forwarded.signal })).rejects.toMatchObject({ name: 'AbortError' })
     expect(log.rows()).toMatchObject([
-      { error_message: "timed out before the answer began: the client's own limit of 1 s" },
+      { error_message: 'timed out before the answer began' },
+      { error_message: 'aborted by the client before the answer began' },
     ])
+  })
+
+  test('leaves nothing on a signal that outlives its call', async () => {
+    const log = await logging()
+    const left = async (get: typeof fetch) => {
+      const { signal } = new AbortController()
+      const call = () => get(`${log.upstream.url}${CHAT_PATH}`, { ...chatCall(STREAM), signal })
+      await (await call()).text()
+      await (await call()).body?.cancel()
+      return getEventListeners(signal, 'abort').length
+    }
+    // The listeners of fetch itself.
+    expect(await left(log.fetch)).toBe(await left(fetch))
   })
 })
 
