@@ -12,12 +12,12 @@ export interface BodyObserver {
   dropped(): void
 }
 
-/** Takes something out of a body on its way. What it returns is its own, and may be handed over. */
+/** Takes something out of a body on its way. */
 export interface BodyFilter {
-  /** Bytes that may be passed on now; null if there are none. */
-  push(bytes: Uint8Array): Uint8Array<ArrayBuffer> | null
-  /** What it still holds back at the end of the body; null if nothing. */
-  end(): Uint8Array<ArrayBuffer> | null
+  /** Returns the bytes that may be passed on now: `bytes` itself, or others; empty if there are none. */
+  push(bytes: Uint8Array): Uint8Array
+  /** Returns what it still holds back at the end of the body. */
+  end(): Uint8Array
 }
 
 /**
@@ -156,9 +156,13 @@ async function pass(
     // Not instanceof: the class may be that of another realm.
     const isBytes = ArrayBuffer.isView(value)
     if (isBytes) observer.chunk(value)
-    const passed = filter !== null && isBytes ? filter.push(value) : value
-    if (passed !== null) {
-      controller.enqueue(passed)
+    if (filter === null || !isBytes) {
+      controller.enqueue(value)
+      return
+    }
+    const passed = filter.push(value)
+    if (passed.length > 0) {
+      controller.enqueue(passed === value ? value : owned(passed))
       return
     }
   }
@@ -184,6 +188,11 @@ function watchEnd(
   )
 }
 
+/** A copy in a buffer of its own: a stream takes buffers over, and must not take Node's pool. */
+function owned(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(bytes)
+}
+
 /** Ends the client's stream as the body ended, once. It's null if the client has dropped it. */
 function finish(source: Source, controller: Controller | null): void {
   const { observer, filter, end } = source
@@ -196,8 +205,8 @@ function finish(source: Source, controller: Controller | null): void {
   }
   observer.ended()
   try {
-    const rest = filter?.end() ?? null
-    if (rest !== null) controller?.enqueue(rest)
+    const rest = filter?.end()
+    if (rest !== undefined && rest.length > 0) controller?.enqueue(owned(rest))
     controller?.close()
     // A reader with a buffer of its own is told of the end by an answer without bytes.
     if (controller !== null && 'byobRequest' in controller) controller.byobRequest?.respond(0)

@@ -33,6 +33,7 @@ async function collect<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
 
 const CHAT = { model: 'gpt-4o', messages: MESSAGES }
 const MESSAGE = { model: 'claude-next', max_tokens: 100, messages: MESSAGES }
+const CLAUDE = { prompt: answers.PROMPT, maxOutputTokens: 100 }
 const TOOLS = [{ type: 'function' as const, function: { name: 'weather', parameters: { type: 'object' } } }]
 
 /** Each call of each client: what it gives, and the tokens that its row must have. */
@@ -90,7 +91,7 @@ const CALLS: [string, (log: Logging, fetch: Fetch) => Promise<unknown>, object][
   [
     'openai: embeddings',
     (log, fetch) => openai(log, fetch).embeddings.create({ model: 'text-embedding-3-small', input: 'x' }),
-    { input_tokens: 8, output_tokens: null, response_model: 'text-embedding-3-small' },
+    { input_tokens: 8, output_tokens: 0, response_model: 'text-embedding-3-small' },
   ],
   [
     'anthropic: a message',
@@ -129,7 +130,7 @@ const CALLS: [string, (log: Logging, fetch: Fetch) => Promise<unknown>, object][
     'ai with Anthropic: a text',
     async (log, fetch) => {
       const provider = createAnthropic({ baseURL: `${log.upstream.url}/v1`, apiKey: answers.KEY, fetch })
-      const { text, usage } = await generateText({ model: provider('claude-next'), prompt: 'x' })
+      const { text, usage } = await generateText({ ...CLAUDE, model: provider('claude-next') })
       return [text, usage]
     },
     answers.MESSAGE_TOKENS,
@@ -138,7 +139,7 @@ const CALLS: [string, (log: Logging, fetch: Fetch) => Promise<unknown>, object][
     'ai with Anthropic: a stream',
     async (log, fetch) => {
       const provider = createAnthropic({ baseURL: `${log.upstream.url}/v1`, apiKey: answers.KEY, fetch })
-      const { textStream, usage } = streamText({ model: provider('claude-next'), prompt: 'x' })
+      const { textStream, usage } = streamText({ ...CLAUDE, model: provider('claude-next') })
       return [await collect(textStream), await usage]
     },
     answers.MESSAGE_TOKENS,
