@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { describe, expect } from 'vitest'
 import { type EventInput, openJournal, type RequestLog } from '../../src/index.js'
 import { projectOnce, replay } from '../../src/projection/index.js'
@@ -46,7 +47,7 @@ const prices: EventInput[] = [
 ]
 
 /** The totals by integers of this test's own: in billionths, each cost rounded half to even. */
-function expectedTotals() {
+function expectedTotals(requests: readonly RequestLog[]) {
   const totals = { n: 0n, unpriced: 0n, usd: 0n, sats: 0n }
   for (const { model, timestamp, input_tokens, output_tokens } of requests) {
     totals.n++
@@ -88,16 +89,23 @@ function totalsOf(workspace: Workspace) {
 }
 
 async function append(workspace: Workspace, events: readonly EventInput[]): Promise<void> {
-  const journal = openJournal({ directory: workspace.journal })
+  const journal = openJournal({ directory: workspace.journal, fsync: 'no', redact: false })
   for (const event of events) journal.append(event)
   await journal.close()
 }
 
+/** A digest of each row's costs: a difference of 28,000 rows is nothing to look at. */
+function costsOf(workspace: Workspace): string {
+  const rows = workspace.query('SELECT id, cost_sats, cost_usd, price_byte_offset FROM requests ORDER BY id')
+  return createHash('sha256').update(JSON.stringify(rows)).digest('hex')
+}
+
 describe.skipIf(!hasTrace)('the real trace, priced by four models and a rate an hour', () => {
-  test('costs what it costs by hand, to the billionth', async ({ workspace }) => {
-    await append(workspace, [...prices, ...requests])
+  test('costs what it costs by hand, to the billionth, where its prices come first', async ({ workspace }) => {
+    const some = requests.slice(0, 9000)
+    await append(workspace, [...prices, ...some])
     await projectOnce(workspace)
-    expect(totalsOf(workspace)).toEqual(expectedTotals())
+    expect(totalsOf(workspace)).toEqual(expectedTotals(some))
   })
 
   test('costs the same wherever its prices and rates stand, and after a replay', async ({ workspace }) => {
@@ -111,14 +119,11 @@ describe.skipIf(!hasTrace)('the real trace, priced by four models and a rate an 
       await append(workspace, part)
       await projectOnce(workspace)
     }
-    expect(totalsOf(workspace)).toEqual(expectedTotals())
-    const rows = workspace.query(
-      'SELECT id, cost_sats, cost_usd, price_byte_offset FROM requests ORDER BY id',
-    )
+    const expected = expectedTotals(requests)
+    expect(totalsOf(workspace)).toEqual(expected)
+    const costs = costsOf(workspace)
     await replay(workspace)
-    expect(totalsOf(workspace)).toEqual(expectedTotals())
-    expect(
-      workspace.query('SELECT id, cost_sats, cost_usd, price_byte_offset FROM requests ORDER BY id'),
-    ).toEqual(rows)
+    expect(totalsOf(workspace)).toEqual(expected)
+    expect(costsOf(workspace)).toBe(costs)
   })
 })

@@ -1,10 +1,9 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { cpSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect } from 'vitest'
 import { end, hasTrace, run, startDaemon, TRACE } from '../support/program.js'
-import { test as base, type Workspace, withWorkspace } from '../support/workspace.js'
+import { test, type Workspace } from '../support/workspace.js'
 
 // The totals of the trace's own README, less the failed rows.
 const ROWS = 28_185
@@ -31,28 +30,20 @@ function fingerprint(workspace: Workspace): string {
     .digest('hex')
 }
 
-/** Tests that begin with a copy of one journal that has the whole trace. */
-const test = base.extend<{ appended: string }>({
-  appended: [
-    // biome-ignore lint/correctness/noEmptyPattern: vitest reads the fixtures a fixture needs from this pattern
-    async ({}, use) =>
-      await withWorkspace(async (workspace) => {
-        expect(append(workspace, trace)).toMatchObject({ status: 0, json: { appended: ROWS, refused: 0 } })
-        await use(workspace.journal)
-      }),
-    { scope: 'file' },
-  ],
-})
-
 describe.skipIf(!hasTrace)('the real trace', () => {
-  test('is appended, projected and replayed', ({ workspace, appended }) => {
-    cpSync(appended, workspace.journal, { recursive: true })
+  test('is appended, projected in spite of five kills in mid-catch-up, and replayed', async ({ workspace }) => {
+    expect(append(workspace, trace)).toMatchObject({ status: 0, json: { appended: ROWS, refused: 0 } })
+    for (let kill = 1; kill <= 5; kill++) {
+      const daemon = await startDaemon(workspace.journal, workspace.database)
+      await sleep(kill * 24)
+      await end(daemon, 'SIGKILL')
+    }
     const projected = run(['project', '--once', ...places(workspace), '--json'])
-    expect(projected).toMatchObject({ status: 0, json: { projected: ROWS, rejected: 0 } })
+    expect(projected).toMatchObject({ status: 0, json: { rejected: 0 } })
 
-    const sums = `SELECT count(*) AS n, sum(input_tokens) AS input, sum(output_tokens) AS output,
-      sum(NOT success) AS failures, round(sum(cost_sats), 2) AS cost FROM requests`
-    expect(workspace.query(sums)).toEqual([{ ...TOTALS, cost: 523_674.89 }])
+    const sums = `SELECT count(*) AS n, count(DISTINCT correlation_id) AS ids, sum(input_tokens) AS input,
+      sum(output_tokens) AS output, sum(NOT success) AS failures, round(sum(cost_sats), 2) AS cost FROM requests`
+    expect(workspace.query(sums)).toEqual([{ ...TOTALS, ids: ROWS, cost: 523_674.89 }])
     expect(
       workspace.query('SELECT policy, avg_ratio, sample_count FROM token_ratios ORDER BY policy'),
     ).toEqual(expectedRatios())
@@ -70,29 +61,15 @@ describe.skipIf(!hasTrace)('the real trace', () => {
     expect(fingerprint(workspace)).toBe(before)
   })
 
-  test('in three parts is visible within a second of the end of each, the last line included', async ({
+  test('in two parts is projected to the last line of each, though nothing follows it', async ({
     workspace,
   }) => {
     const daemon = await startDaemon(workspace.journal, workspace.database)
-    for (let part = 1; part <= 3; part++) {
+    for (const part of [1, 2]) {
       append(workspace, `${events.slice(PART * (part - 1), PART * part).join('\n')}\n`)
-      const endedAt = performance.now()
       while (count(workspace) !== PART * part) await sleep(20)
-      expect(performance.now() - endedAt).toBeLessThan(1000)
     }
     expect(await end(daemon)).toBe(0)
-  })
-
-  test('survives kill -9 of the daemon in mid-catch-up, five times', async ({ workspace, appended }) => {
-    cpSync(appended, workspace.journal, { recursive: true })
-    for (let kill = 1; kill <= 5; kill++) {
-      const daemon = await startDaemon(workspace.journal, workspace.database)
-      await sleep(kill * 24)
-      await end(daemon, 'SIGKILL')
-    }
-    expect(run(['project', '--once', ...places(workspace)]).status).toBe(0)
-    expect(count(workspace)).toBe(ROWS)
-    expect(workspace.query('SELECT count(DISTINCT correlation_id) AS n FROM requests')).toEqual([{ n: ROWS }])
   })
 })
 

@@ -23,32 +23,23 @@ export function findRollupDifferences(database: SQLite.Database): string[] {
     .prepare(
       `SELECT * FROM requests WHERE segment_id IS NOT NULL OR id <= (SELECT last_id FROM rollup_unjournaled) ORDER BY id`,
     )
-    .all() as Row[]
+    .iterate() as IterableIterator<Row>
   const expected = new Map<string, Row>()
   const expectedTotals = new Map<string, Row>()
+  const expectedCounters: Record<string, number> = { requests: 0 }
   for (const row of counted) {
+    for (const [name, value] of countersOf(row)) {
+      expectedCounters[name] = (expectedCounters[name] ?? 0) + value
+    }
+    const sums = sumsOf(row)
+    const kept = dimensionLabels(row, labels)
     for (const [grain, length] of [
       ['hour', 13],
       ['day', 10],
     ] as const) {
       const period = String(row['timestamp']).slice(0, length)
-      const key = JSON.stringify([
-        grain,
-        period,
-        row['model'],
-        row['provider'],
-        row['policy'],
-        dimensionLabels(row, labels),
-      ])
-      const sums = expected.get(key) ?? {}
-      expected.set(key, sums)
-      addRow(sums, row)
-      for (const total of totalsOf(row, grain, labels)) {
-        const key = JSON.stringify([grain, period, ...total])
-        const sums = expectedTotals.get(key) ?? {}
-        expectedTotals.set(key, sums)
-        addRow(sums, row)
-      }
+      add(expected, [grain, period, row['model'], row['provider'], row['policy'], kept], sums)
+      for (const total of totalsOf(row, grain, labels)) add(expectedTotals, [grain, period, ...total], sums)
     }
   }
   const stored = database
@@ -68,7 +59,7 @@ export function findRollupDifferences(database: SQLite.Database): string[] {
   return [
     ...compare(expected, found),
     ...compare(expectedTotals, storedTotals(database)),
-    ...findCounterDifferences(database, counted),
+    ...findCounterDifferences(database, expectedCounters),
     ...findKeyDifferences(database),
   ]
 }
@@ -172,9 +163,18 @@ function dimensionLabels(row: Row, names: string[]): string {
   return JSON.stringify(Object.fromEntries(kept.map((name) => [name, labels[name]])))
 }
 
-function addRow(sums: Row, row: Row): void {
-  const add = (name: string, value: number | bigint) => {
-    sums[name] = ((sums[name] as bigint | undefined) ?? 0n) + BigInt(value)
+function add(groups: Map<string, Row>, names: unknown[], added: readonly [string, bigint][]): void {
+  const key = JSON.stringify(names)
+  const sums = groups.get(key) ?? {}
+  groups.set(key, sums)
+  for (const [name, value] of added) sums[name] = ((sums[name] as bigint | undefined) ?? 0n) + value
+}
+
+/** What a row adds to each sum that it is a part of; nothing where that is 0. */
+function sumsOf(row: Row): [string, bigint][] {
+  const sums: [string, bigint][] = []
+  const add = (name: string, value: number) => {
+    if (value !== 0) sums.push([name, BigInt(value)])
   }
   const failed = row['success'] === 0
   const streamed = row['streaming'] !== 0
@@ -207,6 +207,7 @@ function addRow(sums: Row, row: Row): void {
   add('retries', Number(Number(row['attempt'] ?? 0) > 0))
   add('inconsistent', Number(isInconsistent(row)))
   add(`bucket ${bucketOf(Number(row['latency_ms']))}`, 1)
+  return sums
 }
 
 /** Whether a part is larger than what it is a part of. */
@@ -232,8 +233,23 @@ function storedBuckets(buckets: Buffer | null): Row {
   return counts
 }
 
+/** What a row adds to each counter of requests. */
+function countersOf(row: Row): [string, number][] {
+  return [
+    ['requests', 1],
+    ['failures', Number(row['success'] === 0)],
+    ['unpriced', Number(row['cost_sats'] === null)],
+    ['latency_ms', Math.min(Math.max(0, Number(row['latency_ms'])), 2 ** 32 - 1)],
+    ['input_tokens', wholeTokens(row['input_tokens'])],
+    ['output_tokens', wholeTokens(row['output_tokens'])],
+    ['unpriced_usd', Number(row['cost_usd'] === null)],
+    ['cache_read_input_tokens', wholeTokens(row['cache_read_input_tokens'])],
+    ['reasoning_output_tokens', wholeTokens(row['reasoning_output_tokens'])],
+  ]
+}
+
 /** Counters never fall, so they have at least what the rows say, and more where rows were pruned or lost. */
-function findCounterDifferences(database: SQLite.Database, rows: Row[]): string[] {
+function findCounterDifferences(database: SQLite.Database, expected: Record<string, number>): string[] {
   const counters = database
     .prepare(
       `SELECT total(requests) AS requests, total(failures) - total(corrected_failures) AS failures,
@@ -248,19 +264,7 @@ function findCounterDifferences(database: SQLite.Database, rows: Row[]): string[
        FROM request_counters`,
     )
     .get() as Row
-  if (rows.length > 0 && Number(counters['least']) < 0) return ['a counter is negative']
-  const sum = (value: (row: Row) => number) => rows.reduce((total, row) => total + value(row), 0)
-  const expected: Row = {
-    requests: rows.length,
-    failures: sum((row) => Number(row['success'] === 0)),
-    unpriced: sum((row) => Number(row['cost_sats'] === null)),
-    latency_ms: sum((row) => Math.min(Math.max(0, Number(row['latency_ms'])), 2 ** 32 - 1)),
-    input_tokens: sum((row) => wholeTokens(row['input_tokens'])),
-    output_tokens: sum((row) => wholeTokens(row['output_tokens'])),
-    unpriced_usd: sum((row) => Number(row['cost_usd'] === null)),
-    cache_read_input_tokens: sum((row) => wholeTokens(row['cache_read_input_tokens'])),
-    reasoning_output_tokens: sum((row) => wholeTokens(row['reasoning_output_tokens'])),
-  }
+  if (expected['requests'] !== 0 && Number(counters['least']) < 0) return ['a counter is negative']
   return Object.entries(expected).flatMap(([name, value]) => {
     // Sums beyond 2^53 are only nearly so here.
     return Number(counters[name]) >= Number(value) - Math.abs(Number(value)) * 1e-13
