@@ -1,16 +1,17 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
+import { projectOnce } from '../../src/projection/index.js'
 import { runHere } from '../support/command.js'
 import { lines, writeSegment } from '../support/journal-files.js'
 import { requestLine } from '../support/lines.js'
-import { end, run, startDaemon } from '../support/program.js'
+import { end, startDaemon } from '../support/program.js'
 import { test } from '../support/workspace.js'
 
 // Days that are over by any clock.
 const [FIRST, SECOND] = ['2020-01-01.ndjson', '2020-01-02.ndjson'] as const
 
-test('project --once seals, archive compresses, prune takes away, each says what it did', async ({
+test('a projector seals, archive compresses, prune takes away, each says what it did', async ({
   workspace,
 }) => {
   const { journal, database } = workspace
@@ -18,7 +19,7 @@ test('project --once seals, archive compresses, prune takes away, each says what
   const command = (...args: string[]) => runHere([...args, ...places])
   writeSegment(journal, lines(requestLine('a'), requestLine('b')), FIRST)
   writeSegment(journal, lines(requestLine('c')), SECOND)
-  expect(run(['project', '--once', ...places]).status).toBe(0)
+  await projectOnce({ journal, database })
 
   expect((await command('archive', '--dry-run')).stdout).toMatch(/^1 segment would be archived: /)
   expect(existsSync(join(journal, FIRST))).toBe(true)
@@ -50,7 +51,7 @@ test('project --once seals, archive compresses, prune takes away, each says what
   })
   expect(workspace.query('SELECT correlation_id AS c FROM requests')).toEqual([{ c: 'c' }])
   expect((await command('verify')).status).toBe(0)
-  expect(run(['replay', ...places]).status).toBe(0)
+  expect((await command('replay', '--json')).status).toBe(0)
 })
 
 test('archive exits 1 where a segment is not what was sealed', async ({ workspace }) => {
@@ -58,7 +59,7 @@ test('archive exits 1 where a segment is not what was sealed', async ({ workspac
   const { journal, database } = workspace
   writeSegment(journal, lines(requestLine('a')), FIRST)
   writeSegment(journal, lines(requestLine('c')), SECOND)
-  run(['project', '--once', '--journal', journal, '--db', database])
+  await projectOnce({ journal, database })
   const path = join(journal, FIRST)
   writeFileSync(path, readFileSync(path, 'utf8').replace('gpt-4o', 'gpt-5o'))
   const { status, stdout } = await runHere(['archive', '--journal', journal, '--db', database])
@@ -70,7 +71,7 @@ test('prune is refused while the projector runs; archive goes on beside it', asy
   const { journal, database } = workspace
   writeSegment(journal, lines(requestLine('a')), FIRST)
   writeSegment(journal, lines(requestLine('c')), SECOND)
-  run(['project', '--once', '--journal', journal, '--db', database])
+  await projectOnce({ journal, database })
   const daemon = await startDaemon(journal, database)
   const { status, stderr } = await runHere([
     'prune',

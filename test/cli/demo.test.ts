@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { expect, type TestContext, test } from 'vitest'
 import { demoBook, demoEvents } from '../../src/cli/demo/demo-events.js'
 import { findDifferences } from '../support/checker.js'
-import { PROGRAM, run } from '../support/program.js'
+import { runHere } from '../support/command.js'
+import { PROGRAM } from '../support/program.js'
 
 const EVENTS = 3000
 
@@ -37,12 +38,10 @@ function processesIn(folder: string): string {
   })
 }
 
-test.concurrent('shows everything within 20 s, leaves the files and no process', async (context) => {
+test.concurrent('shows everything, leaves the files and no process', async (context) => {
   const { demo, folder, output } = startDemo(context)
-  const startedAt = performance.now()
   const [status] = await once(demo, 'close')
   expect(status, output()).toBe(0)
-  expect(performance.now() - startedAt).toBeLessThan(20_000)
   expect(output()).toContain('appended 3,000  projected 3,000  lag 0 events')
   expect(output().match(/^appended /gm)?.length).toBeGreaterThan(3)
   expect(output()).toMatch(/in the median/)
@@ -56,15 +55,15 @@ test.concurrent('shows everything within 20 s, leaves the files and no process',
   const requests = [...demoEvents(EVENTS - demoBook(0).length, 20261122)].filter(
     (event) => event.type !== 'stream_completed',
   )
-  expect(run(['status', '--journal', journal, '--db', database, '--json']).json).toMatchObject({
+  expect((await runHere(['status', '--journal', journal, '--db', database, '--json'])).json).toMatchObject({
     database: { requests: requests.length, rejected: 0, held: 0, projector_running: false },
     lag_bytes: 0,
   })
   expect(findDifferences(journal, database)).toEqual([])
   const place = ['--db', database, '--json']
-  expect(run(['prices', ...place]).json['prices']).toHaveLength(5)
-  expect(run(['prices', 'unpriced', ...place]).json['unpriced']).toEqual([])
-  expect(run(['reprice', '--dry-run', ...place]).json['total']).toMatchObject({
+  expect((await runHere(['prices', ...place])).json['prices']).toHaveLength(5)
+  expect((await runHere(['prices', 'unpriced', ...place])).json['unpriced']).toEqual([])
+  expect((await runHere(['reprice', '--dry-run', ...place])).json['total']).toMatchObject({
     changed: 0,
     old: { sats: expect.any(Number), usd: expect.any(Number) },
     difference: { sats: 0, usd: 0 },

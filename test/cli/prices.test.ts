@@ -47,7 +47,7 @@ test('a price that is set is in force from its time on, and prices the requests 
     { cost_usd: 0.0035, cost_source: 'price_book' },
     { cost_usd: null, cost_source: null },
   ])
-  const answer = run(['prices', '--db', workspace.database, '--json'])
+  const answer = await runHere(['prices', '--db', workspace.database, '--json'])
   expect(answer.json).toEqual({
     at: expect.any(String),
     prices: [
@@ -137,7 +137,7 @@ test('prices unpriced lists models with tokens and without a cost, most tokens f
     { model: 'few', provider: null, output_tokens: null },
     { model: 'few', input_tokens: null, output_tokens: null, success: false },
   )
-  const { json } = run(['prices', 'unpriced', '--db', workspace.database, '--json'])
+  const { json } = await runHere(['prices', 'unpriced', '--db', workspace.database, '--json'])
   const model = { response_model: null, service_tier: null, requests: 1, first: AT, last: AT }
   expect(json).toEqual({
     unpriced: [
@@ -375,7 +375,7 @@ test('reprice --dry-run says what the log would cost, by day and model, and writ
   const args = ['reprice', '--dry-run', '--db', workspace.database]
   const group = { requests: 1, changed: 1 }
   const costs = (usd: number | null) => ({ sats: null, usd, unpriced: usd === null ? 1 : 0 })
-  expect(run([...args, '--prices', file, '--json']).json).toEqual({
+  expect((await runHere([...args, '--prices', file, '--json'])).json).toEqual({
     dry_run: true,
     groups: [
       {

@@ -3,6 +3,7 @@ import { existsSync, rmSync } from 'node:fs'
 import { expect } from 'vitest'
 import { openJournal } from '../../src/index.js'
 import { projectOnce } from '../../src/projection/index.js'
+import { runHere } from '../support/command.js'
 import { lines, writeSegment } from '../support/journal-files.js'
 import { requestLine } from '../support/lines.js'
 import { end, run, start, startDaemon } from '../support/program.js'
@@ -29,12 +30,13 @@ test('a second projector is refused and told the pid of the first', async ({ wor
   writeSegment(journal, lines(requestLine('a')))
   const daemon = await startDaemon(journal, database)
   for (const args of [['project'], ['project', '--once'], ['replay']]) {
-    const { status, stdout, stderr } = run([...args, '--journal', journal, '--db', database])
+    const { status, stdout, stderr } = await runHere([...args, '--journal', journal, '--db', database])
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
     expect(stderr).toMatch(new RegExp(`error: .*pid ${daemon.pid} `))
     expect(stderr).not.toContain('    at ')
   }
-  expect(run(['status', '--journal', journal, '--db', database]).stdout).toMatch(/^projector running$/m)
+  const { stdout } = await runHere(['status', '--journal', journal, '--db', database])
+  expect(stdout).toMatch(/^projector running$/m)
   await end(daemon)
 })
 

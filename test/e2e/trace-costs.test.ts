@@ -101,7 +101,9 @@ function costsOf(workspace: Workspace): string {
 }
 
 describe.skipIf(!hasTrace)('the real trace, priced by four models and a rate an hour', () => {
-  test('costs what it costs by hand, to the billionth, where its prices come first', async ({ workspace }) => {
+  test('costs what it costs by hand, to the billionth, where its prices come first', async ({
+    workspace,
+  }) => {
     const some = requests.slice(0, 9000)
     await append(workspace, [...prices, ...some])
     await projectOnce(workspace)

@@ -31,7 +31,9 @@ function fingerprint(workspace: Workspace): string {
 }
 
 describe.skipIf(!hasTrace)('the real trace', () => {
-  test('is appended, projected in spite of five kills in mid-catch-up, and replayed', async ({ workspace }) => {
+  test('is appended, projected in spite of five kills in mid-catch-up, and replayed', async ({
+    workspace,
+  }) => {
     expect(append(workspace, trace)).toMatchObject({ status: 0, json: { appended: ROWS, refused: 0 } })
     for (let kill = 1; kill <= 5; kill++) {
       const daemon = await startDaemon(workspace.journal, workspace.database)

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { completeEvent } from '../../src/events/complete.js'
 import { InvalidEventError } from '../../src/events/errors.js'
 import { FIELDS } from '../../src/events/fields.js'
+import { runs } from '../support/runs.js'
 import { eventJsonSchema } from './event-schema.js'
 import { defaults, leastLog } from './support.js'
 
@@ -41,7 +42,7 @@ describe.for([
         expect(refused.length === 0).toBe(validator.Check(event))
         expect(refused.every((name) => name === field || name.startsWith(`${field}.`))).toBe(true)
       }),
-      { numRuns: 300 },
+      runs(200),
     )
   })
 

@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { safeIdentifier } from '../../src/events/identifier.js'
 import { decodeLine } from '../../src/events/line.js'
+import { runs } from '../support/runs.js'
 import { completeLog, defaults, leastLog } from './support.js'
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
@@ -33,7 +34,7 @@ test('a cut identifier stays as it is when it is read again, and different ones 
       expect(safeIdentifier(cut)).toBe(cut)
       expect(cut === safeIdentifier(other)).toBe(one.toWellFormed() === other.toWellFormed())
     }),
-    { numRuns: 50 },
+    runs(50),
   )
 })
 

@@ -5,6 +5,7 @@ import { InvalidEventError } from '../../src/events/errors.js'
 import type { JournalEvent } from '../../src/events/event-types.js'
 import { decodeLine, encodeLine, isBlankLine, MAX_LINE_BYTES, parseLine } from '../../src/events/line.js'
 import { recoverEvents } from '../../src/events/recovery.js'
+import { runs } from '../support/runs.js'
 import {
   anyEvent,
   checksumOf,
@@ -54,7 +55,7 @@ describe('encoding', () => {
         expect(line.includes('\n')).toBe(false)
         expect(decode(line)).toStrictEqual({ event, isChecked: true })
       }),
-      { numRuns: 1000 },
+      runs(1000),
     )
   })
 

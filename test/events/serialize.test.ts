@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { completeEvent } from '../../src/events/complete.js'
 import { serializeOpen } from '../../src/events/serialize.js'
+import { runs } from '../support/runs.js'
 
 const text = fc.oneof(
   fc.string({ unit: 'binary' }),
@@ -47,6 +48,6 @@ test('serializeOpen writes what JSON.stringify writes, without the closing brace
       // Labels may have a space more, where they would look like the start or the end of a line.
       expect(JSON.stringify(JSON.parse(`${serializeOpen(event)}}`))).toBe(JSON.stringify(event))
     }),
-    { numRuns: 2000 },
+    runs(1000),
   )
 })

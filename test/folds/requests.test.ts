@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { BatchItem } from '../../src/events/placed.js'
 import type { Changes, Known } from '../../src/folds/changes.js'
 import { fold, foldDeferred, keysOf } from '../../src/folds/requests.js'
+import { runs } from '../support/runs.js'
 import { candidates, completion, ended, frozen, known, logged, rejected, SEGMENT, stored } from './given.js'
 
 /** Folds what nobody may change meanwhile. */
@@ -172,7 +173,7 @@ test('however a batch is cut, the rows end up the same', () => {
       whole.apply(foldOf(whole.known(), items))
       expect(memory.rows()).toEqual(whole.rows())
     }),
-    { numRuns: 300 },
+    runs(300),
   )
 })
 

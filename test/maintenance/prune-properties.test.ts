@@ -12,6 +12,7 @@ import { putEmptyDatabase } from '../support/empty-database.js'
 import { writeSegment } from '../support/journal-files.js'
 import { completionLine, requestLine } from '../support/lines.js'
 import { findRollupDifferences } from '../support/rollup-checker.js'
+import { runs } from '../support/runs.js'
 import { query } from '../support/workspace.js'
 
 const CLOCK = { now: () => Date.parse('2026-12-25T00:00:00.000Z') }
@@ -124,7 +125,7 @@ test('what a prune leaves is what a replay of the rest gives, and verify finds i
 }, async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(inOrder, { maxLength: 30 }), (steps) => check(steps, true)),
-    { numRuns: 12 },
+    runs(7),
   )
 })
 
@@ -133,6 +134,6 @@ test('after late lines too verify finds what a prune leaves right, and what a re
 }, async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(anyOrder, { maxLength: 30 }), (steps) => check(steps, false)),
-    { numRuns: 12 },
+    runs(7),
   )
 })

@@ -11,6 +11,7 @@ import { type Arrival, findDifferences } from '../support/checker.js'
 import { putEmptyDatabase } from '../support/empty-database.js'
 import { writeSegment } from '../support/journal-files.js'
 import { completionLine, requestLine } from '../support/lines.js'
+import { runs } from '../support/runs.js'
 
 const id = fc.constantFrom('a', 'b', 'c', 'd')
 const tokens = fc.option(fc.integer({ min: 0, max: 50 }), { nil: null })
@@ -156,7 +157,7 @@ test('rows equal the fold of the journal; replay = live; applied twice = applied
         expect(contents(paths.database)).toEqual(live)
       })
     }),
-    { numRuns: 30 },
+    runs(15),
   )
 })
 
@@ -179,6 +180,6 @@ test('late lines are applied as they come, in bulk too, and by a replay in the o
         expect(await verify(paths)).toMatchObject({ problems: [], late: 0 })
       })
     }),
-    { numRuns: 25 },
+    runs(12),
   )
 })

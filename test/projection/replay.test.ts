@@ -113,7 +113,7 @@ describe('token ratios', () => {
 
   test('stay exact where their sum is beyond 2^53', async ({ workspace }) => {
     for (let part = 0; part < 4; part++) {
-      writeSegment(workspace.journal, lines(...absurd(part * 3000, 3000)))
+      writeSegment(workspace.journal, lines(...absurd(part * 2400, 2400)))
       await projectOnce(workspace)
     }
     const live = workspace.query(

@@ -7,6 +7,7 @@ import { expect, test } from 'vitest'
 import { type EventInput, openJournal } from '../../src/index.js'
 import { verify } from '../../src/maintenance/index.js'
 import { projectOnce, replay } from '../../src/projection/index.js'
+import { runs } from '../support/runs.js'
 
 const MODELS = ['gpt', 'gpt-2026', 'claude'] as const
 const hour = fc
@@ -140,7 +141,7 @@ test('any order of requests, completions, prices and rates gives what a replay a
         rmSync(directory, { recursive: true, force: true })
       }
     }),
-    { numRuns: Number(process.env['RUNS'] ?? 12) },
+    runs(12),
   )
 })
 

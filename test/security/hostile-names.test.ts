@@ -92,14 +92,14 @@ test('no name in the journal reaches a terminal, SQL or a path as anything but t
   expect((await runHere(['export', ...db])).stdout).not.toMatch(UNSAFE)
 })
 
-test('a path with escapes in it is shown without them', ({ workspace }) => {
+test('a path with escapes in it is shown without them', async ({ workspace }) => {
   const path = join(workspace.directory, 'a\u001b[31mb')
   for (const args of [
     ['status', '--journal', path],
     ['stats', '--db', path],
     ['doctor', '--journal', path, '--db', path],
   ]) {
-    const { stdout, stderr, status } = run(args)
+    const { stdout, stderr, status } = await runHere(args)
     expect(status).toBe(1)
     expect(stdout + stderr).not.toMatch(UNSAFE)
     expect(stdout + stderr).toContain('a\\x1b[31mb')

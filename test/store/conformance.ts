@@ -6,6 +6,7 @@ import { Sums } from '../../src/folds/sums/sums.js'
 import type { RebuildTransaction, Store, StoreTransaction } from '../../src/store/port.js'
 import { addCounts, emptyCounts, emptyPosition, type SegmentPosition } from '../../src/store/positions.js'
 import { ended, logged as log, rejected } from '../folds/given.js'
+import { runs } from '../support/runs.js'
 import { Model, type Tables } from './model.js'
 
 /** A step of a transaction at which a store can be made to fail. */
@@ -134,7 +135,7 @@ export function conformance(name: string, open: () => Promise<OpenedStore>): voi
         fc.asyncProperty(commits(lines([FIRST, SECOND])), (made) =>
           withStore((opened) => expectModel(opened, withoutLateBulk(made))),
         ),
-        { numRuns: 40 },
+        runs(20),
       )
     })
 
@@ -150,7 +151,7 @@ export function conformance(name: string, open: () => Promise<OpenedStore>): voi
             expect(await everything(opened)).toEqual(before)
           }),
         ),
-        { numRuns: 25 },
+        runs(12),
       )
     })
 

@@ -176,7 +176,7 @@ test('what is missing is one clear paragraph, exit 1', async ({ workspace }) => 
     ['project', '--once', '--journal', journal, '--db', database],
     ['replay', '--journal', journal, '--db', database],
   ]) {
-    const { status, stdout, stderr } = run(args)
+    const { status, stdout, stderr } = await runHere(args)
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
     expect(stderr).toMatch(/^error: There is no journal in .*\n$/)
   }
@@ -229,10 +229,10 @@ test('replay refuses when a segment is gone, unless told', async ({ workspace })
   writeSegment(journal, lines(requestLine('z')), '2026-11-23.ndjson')
   await projectOnce({ journal, database })
   spawnSync('rm', [join(journal, '2026-11-23.ndjson')])
-  const refused = run(['replay', '--journal', journal, '--db', database])
+  const refused = await runHere(['replay', '--journal', journal, '--db', database])
   expect(refused.status).toBe(1)
   expect(refused.stderr).toMatch(/^error: .*2026-11-23\.ndjson: .*--allow-missing\n$/)
-  const { status, json } = run([
+  const { status, json } = await runHere([
     'replay',
     '--journal',
     journal,

@@ -8,6 +8,7 @@ import { ALL_SUMS, rowSums, Tally } from '../../../src/queries/sums/tally.js'
 import { openDatabase } from '../../../src/store/sqlite/connection/database.js'
 import { temporaryPath } from '../../store/sqlite/support.js'
 import { putEmptyDatabase } from '../../support/empty-database.js'
+import { runs } from '../../support/runs.js'
 
 type Counted = CountedRequest & Costs
 
@@ -185,7 +186,7 @@ test('SQL sums rows to what the fold sums them to', () => {
       })
       expect(Object.fromEntries(ALL_SUMS.map((name) => [name, tally.sum(name)]))).toEqual(sums)
     }),
-    { numRuns: 50 },
+    runs(50),
   )
   database.close()
 })

@@ -49,6 +49,14 @@ async function readAll(reader: SegmentReader | ArchivedSegmentReader): Promise<R
   }
 }
 
+/** Compared as texts: 55,000 lines are compared quickly, and a difference of them is nothing to look at. */
+function expectSame(found: Read, expected: Read): void {
+  const { lines, ...rest } = found
+  const { lines: expectedLines, ...expectedRest } = expected
+  expect(rest).toEqual(expectedRest)
+  expect(JSON.stringify(lines) === JSON.stringify(expectedLines), 'the same lines').toBe(true)
+}
+
 describe('an archived segment', () => {
   const both = (text: string | Buffer) => {
     const directory = temporaryDirectory()
@@ -61,7 +69,7 @@ describe('an archived segment', () => {
   test('reads like the plain one', async () => {
     const directory = both(TEXT)
     const plain = await readAll(new SegmentReader(directory, name))
-    expect(await readAll(new ArchivedSegmentReader(directory, name))).toEqual(plain)
+    expectSame(await readAll(new ArchivedSegmentReader(directory, name)), plain)
     expect(plain.lines).toHaveLength(55_001)
   })
 
@@ -77,9 +85,8 @@ describe('an archived segment', () => {
     ] as Read['lines']) {
       const checksum = crc32(Buffer.from(TEXT).subarray(0, position))
       const plain = await readAll(new SegmentReader(directory, name, { position, positionCrc32: checksum }))
-      expect(
-        await readAll(new ArchivedSegmentReader(directory, name, { position, positionCrc32: checksum })),
-      ).toEqual(plain)
+      const archived = new ArchivedSegmentReader(directory, name, { position, positionCrc32: checksum })
+      expectSame(await readAll(archived), plain)
     }
   })
 

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { MAX_LINE_BYTES } from '../../../src/events/line.js'
 import { LineScanner } from '../../../src/journal/read/line-scanner.js'
 import { logLine } from '../../events/support.js'
+import { runs } from '../../support/runs.js'
 
 interface Found {
   byteOffset: number
@@ -58,7 +59,7 @@ test('any bytes in any chunks give the same lines', () => {
       const all = Buffer.from(numbers)
       expect(scan(all, where, position)).toStrictEqual(model(all, position))
     }),
-    { numRuns: 1000 },
+    runs(500),
   )
 })
 

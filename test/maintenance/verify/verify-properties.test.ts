@@ -9,6 +9,7 @@ import { projectOnce, replay } from '../../../src/projection/index.js'
 import { putEmptyDatabase } from '../../support/empty-database.js'
 import { writeSegment } from '../../support/journal-files.js'
 import { completionLine, requestLine } from '../../support/lines.js'
+import { runs } from '../../support/runs.js'
 
 const id = fc.constantFrom('a', 'b', 'c')
 const tokens = fc.option(fc.integer({ min: 0, max: 50 }), { nil: null })
@@ -95,7 +96,7 @@ test('whatever was projected, in whatever order it came, is found right', { time
         expect(await verify(paths)).toMatchObject({ ok: true, problems: [] })
       })
     }),
-    { numRuns: 25 },
+    runs(12),
   )
 })
 
@@ -134,7 +135,7 @@ test('any byte of what was projected, and any cell of a row, is found when it ch
         expect({ column, ok: (await verify(paths)).ok }).toEqual({ column, ok: false })
       })
     }),
-    { numRuns: 20 },
+    runs(12),
   )
 })
 
@@ -177,6 +178,6 @@ test('two ids that were swapped are found where the rules allow only one order, 
         })
       })
     }),
-    { numRuns: 15 },
+    runs(8),
   )
 })

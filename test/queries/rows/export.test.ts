@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect } from 'vitest'
 import { exportRequests } from '../../../src/queries/index.js'
+import { runs } from '../../support/runs.js'
 import { filter, rows } from '../arbitrary-rows.js'
 import { matches } from '../reference.js'
 import { fill, insert, test } from '../support.js'
@@ -62,7 +63,7 @@ test('all that matches, in either order', ({ database }) => {
       const found = [...exportRequests(database, { ...asked, order })].map(({ id }) => id)
       expect(found).toEqual(matching.map(({ id }) => id))
     }),
-    { numRuns: 100 },
+    runs(50),
   )
 })
 

@@ -6,6 +6,7 @@ import {
   type RequestCursorPage,
   START_CURSOR,
 } from '../../../src/queries/index.js'
+import { runs } from '../../support/runs.js'
 import { filter, rows } from '../arbitrary-rows.js'
 import { matches, type ReferenceRow } from '../reference.js'
 import { fill, test } from '../support.js'
@@ -65,6 +66,6 @@ test('pages by number and by key have the rows that match, in order, each once',
         expect(byKey).toEqual(expected)
       },
     ),
-    { numRuns: 150 },
+    runs(75),
   )
 })

@@ -8,6 +8,7 @@ import {
   namesOfGroups,
 } from '../../../src/queries/sums/grouping.js'
 import { type Rank, readFirst, topGroups } from '../../../src/queries/sums/top-groups.js'
+import { runs } from '../../support/runs.js'
 import { filter, rows } from '../arbitrary-rows.js'
 import { matches } from '../reference.js'
 import { fill, insert, type Row, test } from '../support.js'
@@ -86,7 +87,7 @@ test('the first groups are the same whether all are held or only these', ({ data
         expect(namesOfGroups(database, grouping, read.groups.keys()).size).toBe(read.groups.size)
       },
     ),
-    { numRuns: 100 },
+    runs(40),
   )
 })
 

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect } from 'vitest'
 import { PERCENTILE_ERROR } from '../../../src/folds/sums/latency-histogram.js'
 import { type SeriesBucket, series } from '../../../src/queries/index.js'
+import { runs } from '../../support/runs.js'
 import { rows } from '../arbitrary-rows.js'
 import { costOf, groupOf, matches, NOW, percentileOf, sectionOf } from '../reference.js'
 import { fill, insert, test } from '../support.js'
@@ -75,7 +76,7 @@ test('each bucket has what the rows of its time say, from roll-ups and from rows
         expect(Object.keys(answer.cost_usd ?? {})).toEqual(Object.keys(answer.cost_sats))
       },
     ),
-    { numRuns: 30 },
+    runs(12),
   )
 })
 

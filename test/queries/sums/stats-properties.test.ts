@@ -3,6 +3,7 @@ import { expect } from 'vitest'
 import { PERCENTILE_ERROR } from '../../../src/folds/sums/latency-histogram.js'
 import { type StatsSection, stats } from '../../../src/queries/index.js'
 import type { GroupSection } from '../../../src/queries/sums/stats-groups.js'
+import { runs } from '../../support/runs.js'
 import { filter, rows } from '../arbitrary-rows.js'
 import { groupOf, matches, percentileOf, type ReferenceRow, sectionOf } from '../reference.js'
 import { fill, test } from '../support.js'
@@ -87,6 +88,6 @@ test('stats are what the counted rows say, from roll-ups and from rows alike', (
         for (const [name, section] of Object.entries(groups)) expectSection(section, byGroup.get(name) ?? [])
       },
     ),
-    { numRuns: 150 },
+    runs(75),
   )
 })

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect } from 'vitest'
 import { series, stats } from '../../../src/queries/index.js'
+import { runs } from '../../support/runs.js'
 import { filter, rows } from '../arbitrary-rows.js'
 import { costOf, matches, type ReferenceRow } from '../reference.js'
 import { fill, insert, test } from '../support.js'
@@ -66,7 +67,7 @@ test('in any zone each request stands in the day that Intl says, and the days ad
       }
       expect(Object.values(countsOf(days)).reduce((sum, total) => sum + total, 0)).toBe(counts.total)
     }),
-    { numRuns: 70 },
+    runs(35),
   )
 })
 
@@ -83,7 +84,7 @@ test('days and hours of any zone add up to the whole, whatever rows have instead
       expect(groups.reduce((sum, total) => sum + total, 0)).toBe(answer.counts.total)
       expect(answer.counts.total).toBe(all.filter((row) => matches(row, window)).length)
     }),
-    { numRuns: 35 },
+    runs(18),
   )
 })
 
@@ -106,7 +107,7 @@ test('a series has the days of the zone, those without requests too, and is what
       expect(answer.timezone).toBe(timezone)
       for (const time of answer.times.slice(1)) expect(time > since && time <= until).toBe(true)
     }),
-    { numRuns: 35 },
+    runs(18),
   )
 })
 

@@ -12,6 +12,7 @@ import {
 import { groupByName } from '../../../src/queries/sums/grouping.js'
 import { readFirst } from '../../../src/queries/sums/top-groups.js'
 import type { Database } from '../../../src/store/sqlite/connection/database.js'
+import { runs } from '../../support/runs.js'
 import { rows } from '../arbitrary-rows.js'
 import { matches, NOW, type ReferenceRow, sectionOf } from '../reference.js'
 import { fill, insert, test } from '../support.js'
@@ -59,7 +60,7 @@ test('what an answer says about one currency is the same whatever is known in th
       fill(database, withOther(all, asked, cost))
       expect(about(database, asked)).toEqual(expected)
     }),
-    { numRuns: 40 },
+    runs(40),
   )
 })
 
@@ -87,7 +88,7 @@ test('a section has the sum and the unpriced requests of the currency asked for'
         ...(asked === 'usd' ? { total_cost_usd } : {}),
       })
     }),
-    { numRuns: 30 },
+    runs(30),
   )
 })
 

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { TimeZone } from '../../../src/queries/window/time-zone.js'
+import { runs } from '../../support/runs.js'
 
 const ms = (text: string) => Date.parse(text)
 const HOUR_MS = 3_600_000
@@ -82,7 +83,7 @@ test('any instant is shown as Intl shows it, and stands in the day that Intl say
       )
       expect(instants).toContain(at)
     }),
-    { numRuns: 400 },
+    runs(200),
   )
 })
 
@@ -104,7 +105,7 @@ test('periods have no gaps between them', () => {
         }
       },
     ),
-    { numRuns: 60 },
+    runs(60),
   )
 })
 

@@ -11,6 +11,7 @@ import { projectOnceWith } from '../../../src/projection/projector.js'
 import { putEmptyDatabase } from '../../support/empty-database.js'
 import { lines, writeSegment } from '../../support/journal-files.js'
 import { completionLine, requestLine } from '../../support/lines.js'
+import { runs } from '../../support/runs.js'
 import { test } from '../../support/workspace.js'
 import { type Page, seriesKey } from './exposition-parser.js'
 import { pageOf } from './metrics-page.js'
@@ -133,7 +134,7 @@ plainTest(
           }
         },
       ),
-      { numRuns: 25 },
+      runs(12),
     )
   },
 )

@@ -214,6 +214,7 @@ async function projectsAndEnds(place: Place, daemon: Program, appended: Lines): 
 export const partialRestore: Fault = {
   name: 'partial-restore',
   title: 'a journal restored without some of its sealed segments, into a new database',
+  testedIn: 'test/projection/segments/partial-restore.test.ts',
   run: async (round) => {
     await round.trial('segments missing', async (place) => {
       const { random } = round

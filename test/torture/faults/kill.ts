@@ -9,7 +9,9 @@ export const kill: Fault = {
   title: 'SIGKILL of writers and projector at random instants',
   testedIn: 'test/crash/kill.test.ts',
   run: (round) =>
-    round.trial('short lines', (place) => killTogether(place, round.random, { rounds: 30, bytes: 0 })),
+    round.trial('short lines', (place) =>
+      killTogether(place, round.random, { rounds: 30, bytes: 0, most: 2000 }),
+    ),
 }
 
 export const killLong: Fault = {
@@ -18,7 +20,7 @@ export const killLong: Fault = {
   testedIn: 'test/crash/kill.test.ts',
   run: (round) =>
     round.trial('lines of 1 MB', (place) =>
-      killTogether(place, round.random, { rounds: 12, bytes: 1_000_000 }),
+      killTogether(place, round.random, { rounds: 12, bytes: 1_000_000, most: 60 }),
     ),
 }
 
@@ -48,16 +50,23 @@ function event(correlation_id: string): string {
   return JSON.stringify({ correlation_id, model: 'm', latency_ms: 1, success: true })
 }
 
+interface Writers {
+  /** How much longer than usual their lines are. */
+  bytes: number
+  /** How many appends a writer is promised at most before it is killed. */
+  most: number
+}
+
 /** Rounds of three kills, over one journal and one database that have to survive them all. */
 export async function killTogether(
   place: Place,
   random: Random,
-  { rounds, bytes }: { rounds: number; bytes: number },
+  { rounds, ...writers }: { rounds: number } & Writers,
 ) {
   const promised: string[] = []
   for (let round = 0; round < rounds; round++) {
     const daemon = await startDaemon(place)
-    const killed = ['a', 'b'].map((name) => runAndKill(place, `w${round}${name}`, { random, bytes }))
+    const killed = ['a', 'b'].map((name) => runAndKill(place, `w${round}${name}`, random, writers))
     promised.push(...(await Promise.all(killed)).flat())
     await daemon.end('SIGKILL')
   }
@@ -71,9 +80,10 @@ export async function killTogether(
 async function runAndKill(
   { journal, keep }: Place,
   name: string,
-  { random, bytes }: { random: Random; bytes: number },
+  random: Random,
+  { bytes, most }: Writers,
 ): Promise<string[]> {
-  const amount = random.between(20, bytes > 0 ? 60 : 2000)
+  const amount = random.between(20, most)
   const writer: Program = keep(script('writer.mjs', [journal, name, String(bytes)]))
   await writer.until(() => writer.lines.length >= amount, 'it is killed')
   await writer.end('SIGKILL')

@@ -8,10 +8,13 @@ import { temporaryPath } from '../support.js'
 
 const ROOT = fileURLToPath(new URL('../../../..', import.meta.url))
 
+/** What the program that opens databases loads of this package. */
+const ROOMS = ['events', 'folds', 'journal', 'package', 'store', 'errors.js']
+
 /** A copy of what the built program opens databases with, as it is installed, with whatever is given as better-sqlite3. */
 function installedProgram(addDriver: (folder: string) => void): string {
   const modules = join(dirname(temporaryPath()), 'node_modules')
-  for (const name of ['dist', 'package.json']) {
+  for (const name of ['package.json', ...ROOMS.map((room) => `dist/${room}`)]) {
     cpSync(join(ROOT, name), join(modules, 'request-journal', name), { recursive: true })
   }
   addDriver(join(modules, 'better-sqlite3'))

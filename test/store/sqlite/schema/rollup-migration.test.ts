@@ -6,6 +6,7 @@ import { setRollupLabels } from '../../../../src/store/sqlite/rollups/rollup-lab
 import { migrate, packagedMigrations } from '../../../../src/store/sqlite/schema/migrations.js'
 import { countRows } from '../../../support/count-rows.js'
 import { findRollupDifferences } from '../../../support/rollup-checker.js'
+import { runs } from '../../../support/runs.js'
 
 const ROLLUPS = '20261122000003_rollups.sql'
 
@@ -97,7 +98,7 @@ test('fills the roll-ups and counters as the fold of the same rows would have', 
       }
       database.close()
     }),
-    { numRuns: 80 },
+    runs(25),
   )
 })
 
@@ -124,6 +125,6 @@ test('counts what is unknown in roll-ups by any labels, whose rows are there alr
       expect(findRollupDifferences(database)).toEqual([])
       database.close()
     }),
-    { numRuns: 50 },
+    runs(15),
   )
 })
