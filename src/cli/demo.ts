@@ -14,12 +14,11 @@ import { withDatabase } from './run/database.js'
 import { CommandFailure } from './run/failure.js'
 import { stopOnSignal } from './run/process.js'
 
-const EVENTS = 3000
-const EVENTS_PER_SECOND = 400
-const SEED = 20261122
-/**
- * The time between two appends, and between two looks at the database: latency is measured to this.
- */
+const REQUESTS = 800
+const REQUESTS_PER_SECOND = 160
+/** A machine that is too slow asks less often, rather than waiting longer for each answer. */
+const MAX_IN_FLIGHT = 32
+/** The time between two looks at the journal and the database: latency is measured to this. */
 const STEP_MS = 2
 /** A slow machine needs far less. */
 const GIVE_UP_MS = 18_000
@@ -29,9 +28,9 @@ export function addDemo(program: ProgramCommand): void {
     .command('demo')
     .summary('the whole thing in one command')
     .description(
-      'Shows the whole thing in ten seconds: appends made-up traffic to a new journal in the temporary ' +
-        'directory while a second process projects it, then asks the database. Leaves journal and ' +
-        'database there to play with.',
+      'Shows the whole thing in ten seconds: real clients ask a made-up provider on this machine, which logs them to ' +
+        'a new journal in the temporary directory while a second process projects it; then it asks the database. ' +
+        'Leaves journal and database there to play with.',
     )
     .examples('request-journal demo')
     .action(runDemo)
@@ -42,51 +41,45 @@ async function runDemo(): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'request-journal-demo-'))
   const journal = join(directory, 'journal')
   const databasePath = join(directory, 'requests.db')
-  print(
-    `${formatCount(EVENTS)} events at ${EVENTS_PER_SECOND} a second into ${journal},\n` +
-      `projected into ${databasePath} by a second process:`,
-  )
   const projector = new DemoProjector(journal, databasePath)
   removeOnSignal(directory, projector)
-  const watch = await appendAndWatch(journal, databasePath, projector).finally(() => projector.stop())
+  const watch = await askAndWatch(journal, databasePath, projector).finally(() => projector.stop())
   await printResult({ directory, journal, databasePath }, watch)
 }
 
-async function appendAndWatch(
+async function askAndWatch(
   directory: string,
   databasePath: string,
   projector: DemoProjector,
 ): Promise<ProjectionWatch> {
   const { openJournal } = await import('../journal/append/journal.js')
-  const { demoBook, demoEvents } = await import('./demo/demo-events.js')
+  const { demoBook } = await import('./demo/demo-traffic.js')
+  const { DemoClient } = await import('./demo/demo-client.js')
+  const { DemoUpstream } = await import('./demo/demo-upstream.js')
   const { ProjectionWatch } = await import('./demo/demo-watch.js')
-  const appendedAt: number[] = []
-  const watch = new ProjectionWatch(databasePath, appendedAt)
-  const line = new ProgressLine(1000)
   const journal = openJournal({ directory })
-  const startedAt = performance.now()
+  const watch = new ProjectionWatch(databasePath, () => journal.counters.appended)
+  const line = new ProgressLine(1000)
+  const upstream = await DemoUpstream.start()
   try {
-    const book = demoBook(Date.now())
-    for (const event of book) {
-      appendedAt.push(performance.now())
-      journal.append(event)
-    }
-    const events = demoEvents(EVENTS - book.length, SEED)
-    while (watch.projected < EVENTS) {
+    for (const event of demoBook(Date.now())) journal.append(event)
+    const client = await DemoClient.make(journal, upstream.baseUrl)
+    print(
+      `${formatCount(REQUESTS)} requests by ${client.name}, ${REQUESTS_PER_SECOND} a second, logged into ${directory},\n` +
+        `projected into ${databasePath} by a second process:`,
+    )
+    const startedAt = performance.now()
+    let sent = 0
+    let ended = 0
+    while (ended < REQUESTS || watch.projected < watch.appended) {
       const elapsedMs = performance.now() - startedAt
-      if (elapsedMs > GIVE_UP_MS) throw new CommandFailure(gaveUp(appendedAt.length, watch))
+      if (elapsedMs > GIVE_UP_MS) throw new CommandFailure(gaveUp(watch))
       projector.assertRunning()
-      const due = Math.min(EVENTS, Math.floor((elapsedMs / 1000) * EVENTS_PER_SECOND))
-      while (appendedAt.length < due) {
-        const { value: event, done } = events.next()
-        if (done) break
-        // Taken before the call: the write itself belongs to the latency.
-        appendedAt.push(performance.now())
-        journal.record(event)
-      }
+      const due = Math.min(REQUESTS, Math.floor((elapsedMs / 1000) * REQUESTS_PER_SECOND))
+      while (sent < due && sent - ended < MAX_IN_FLIGHT) void client.send(sent++).then(() => ended++)
       watch.look()
-      const text = describeProgress(appendedAt.length, watch.projected)
-      line.show(() => text, watch.projected === EVENTS)
+      const isLast = ended === REQUESTS && watch.projected === watch.appended
+      line.show(() => describeProgress(watch), isLast)
       await sleep(STEP_MS)
     }
     await journal.flush()
@@ -94,17 +87,18 @@ async function appendAndWatch(
   } finally {
     line.erase()
     watch.close()
+    upstream.close()
     await journal.close()
   }
 }
 
-function describeProgress(appended: number, projected: number): string {
+function describeProgress({ appended, projected }: ProjectionWatch): string {
   const lag = appended - projected
   return `appended ${formatCount(appended)}  projected ${formatCount(projected)}  lag ${countText(lag, 'event')}`
 }
 
-function gaveUp(appended: number, watch: ProjectionWatch): string {
-  const counts = describeProgress(appended, watch.projected)
+function gaveUp(watch: ProjectionWatch): string {
+  const counts = describeProgress(watch)
   return `After ${GIVE_UP_MS / 1000} s not everything was projected (${counts}): this machine is very slow, or the projector hangs`
 }
 
@@ -117,7 +111,7 @@ async function printResult(
   const answer = await withDatabase(paths.databasePath, (database) =>
     stats(database, { groupBy: 'model', percentiles: true, unknown: true }),
   )
-  print(describeProgress(EVENTS, watch.projected))
+  print(describeProgress(watch))
   const median = watch.latencyMs(0.5)
   if (median !== null) {
     const slow = formatMs(watch.latencyMs(0.99))

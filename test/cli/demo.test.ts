@@ -4,12 +4,17 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, type TestContext, test } from 'vitest'
-import { demoBook, demoEvents } from '../../src/cli/demo/demo-events.js'
+import { type DemoFailure, demoBook, demoRequest } from '../../src/cli/demo/demo-traffic.js'
 import { findDifferences } from '../support/checker.js'
-import { runHere } from '../support/command.js'
-import { PROGRAM } from '../support/program.js'
+import { PROGRAM, run } from '../support/program.js'
 
-const EVENTS = 3000
+const REQUESTS = 800
+const requests = Array.from({ length: REQUESTS }, (_, index) => demoRequest(index))
+
+/** Whether the openai package tries again after such an answer. */
+function isRetried(failure: DemoFailure | null): boolean {
+  return failure !== null && failure.status !== 400
+}
 
 function startDemo({ onTestFinished }: TestContext): {
   demo: ChildProcess
@@ -38,11 +43,17 @@ function processesIn(folder: string): string {
   })
 }
 
-test.concurrent('shows everything, leaves the files and no process', async (context) => {
+test.concurrent('shows everything within 20 s, leaves the files and no process', async (context) => {
   const { demo, folder, output } = startDemo(context)
+  const startedAt = performance.now()
   const [status] = await once(demo, 'close')
   expect(status, output()).toBe(0)
-  expect(output()).toContain('appended 3,000  projected 3,000  lag 0 events')
+  expect(performance.now() - startedAt).toBeLessThan(20_000)
+  expect(output()).toContain('800 requests by the openai package')
+  const rows = requests.reduce((sum, { failure }) => sum + (isRetried(failure) ? 2 : 1), 0)
+  const streams = requests.filter(({ streaming, failure }) => streaming && (failure?.passes ?? true)).length
+  const events = (rows + streams + demoBook(0).length).toLocaleString('en')
+  expect(output()).toContain(`appended ${events}  projected ${events}  lag 0 events`)
   expect(output().match(/^appended /gm)?.length).toBeGreaterThan(3)
   expect(output()).toMatch(/in the median/)
   expect(output()).toMatch(/^claude-sonnet-4 .* \d+/m)
@@ -52,22 +63,28 @@ test.concurrent('shows everything, leaves the files and no process', async (cont
   const database = join(folder, name, 'requests.db')
   expect(output()).toContain(`REQUEST_JOURNAL_DIR=${journal}\n`)
   expect(output()).toContain(`REQUEST_JOURNAL_DB=${database}\n`)
-  const requests = [...demoEvents(EVENTS - demoBook(0).length, 20261122)].filter(
-    (event) => event.type !== 'stream_completed',
-  )
-  expect((await runHere(['status', '--journal', journal, '--db', database, '--json'])).json).toMatchObject({
-    database: { requests: requests.length, rejected: 0, held: 0, projector_running: false },
+  expect(run(['status', '--journal', journal, '--db', database, '--json']).json).toMatchObject({
+    database: { requests: rows, rejected: 0, held: 0, projector_running: false },
     lag_bytes: 0,
   })
   expect(findDifferences(journal, database)).toEqual([])
   const place = ['--db', database, '--json']
-  expect((await runHere(['prices', ...place])).json['prices']).toHaveLength(5)
-  expect((await runHere(['prices', 'unpriced', ...place])).json['unpriced']).toEqual([])
-  expect((await runHere(['reprice', '--dry-run', ...place])).json['total']).toMatchObject({
+  expect(run(['prices', ...place]).json['prices']).toHaveLength(5)
+  expect(run(['prices', 'unpriced', ...place]).json['unpriced']).toEqual([])
+  expect(run(['reprice', '--dry-run', ...place]).json['total']).toMatchObject({
     changed: 0,
     old: { sats: expect.any(Number), usd: expect.any(Number) },
     difference: { sats: 0, usd: 0 },
   })
+  const { counts } = run(['stats', ...place, '--unpriced', '--unknown']).json as {
+    counts: Record<string, number>
+  }
+  const broken = requests.filter(({ isBroken, failure }) => isBroken && (failure?.passes ?? true)).length
+  const failed = requests.reduce(
+    (sum, { failure }) => sum + (failure === null ? 0 : failure.passes || !isRetried(failure) ? 1 : 2),
+    0,
+  )
+  expect(counts).toMatchObject({ error: failed + broken, unpriced: failed + broken, unfinished: 0, open: 0 })
   expect(processesIn(folder)).toBe('')
 })
 
@@ -82,21 +99,12 @@ test.concurrent('Ctrl-C stops the projector and removes everything, exit 130', a
   expect(processesIn(folder)).toBe('')
 })
 
-test('the made-up traffic is the same for a seed, and every stream has its end', () => {
-  const events = [...demoEvents(EVENTS, 1)]
-  expect(events).toHaveLength(EVENTS)
-  expect([...demoEvents(EVENTS, 1)]).toEqual(events)
-  expect([...demoEvents(EVENTS, 2)]).not.toEqual(events)
-  const ended = new Set(
-    events.flatMap((event) => (event.type === 'stream_completed' ? [event.correlation_id] : [])),
-  )
-  const requests = events.flatMap((event) => (event.type === 'stream_completed' ? [] : [event]))
-  expect(new Set(requests.map((request) => request.model)).size).toBeGreaterThan(3)
-  const streams = requests.filter((request) => request.streaming && request.success)
-  expect(streams.length).toBeGreaterThan(300)
-  const endless = streams.filter((request) => !ended.has(request.correlation_id ?? ''))
-  expect(endless.length).toBeLessThanOrEqual(1)
-  const failed = requests.filter((request) => !request.success).length / requests.length
+test('the made-up traffic is the same each time, and has models, streams and failures', () => {
+  expect(Array.from({ length: REQUESTS }, (_, index) => demoRequest(index))).toEqual(requests)
+  expect(new Set(requests.map(({ model }) => model.model)).size).toBe(5)
+  expect(requests.filter(({ streaming }) => streaming).length).toBeGreaterThan(REQUESTS / 4)
+  expect(requests.filter(({ isBroken }) => isBroken).length).toBeGreaterThan(0)
+  const failed = requests.filter(({ failure }) => failure !== null).length / REQUESTS
   expect(failed).toBeGreaterThan(0.03)
   expect(failed).toBeLessThan(0.07)
 })

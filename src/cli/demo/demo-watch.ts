@@ -7,16 +7,24 @@ import { readPositions } from '../../store/sqlite/position-rows.js'
  */
 export class ProjectionWatch {
   readonly #databasePath: string
-  readonly #appendedAt: readonly number[]
+  readonly #countAppended: () => number
+  /** When each event was appended, at the earliest: at the look before. */
+  readonly #appendedAt: number[] = []
+  #lookedAt = performance.now()
   readonly #latenciesMs: number[] = []
   #database: Database | null = null
   #projected = 0
   #isFirstLook = true
 
-  /** @param appendedAt the time of each append, by `performance.now()`; the caller adds to it. */
-  constructor(databasePath: string, appendedAt: readonly number[]) {
+  /** @param countAppended says how many events have been appended. */
+  constructor(databasePath: string, countAppended: () => number) {
     this.#databasePath = databasePath
-    this.#appendedAt = appendedAt
+    this.#countAppended = countAppended
+  }
+
+  /** How many events had been appended at the last look. */
+  get appended(): number {
+    return this.#appendedAt.length
   }
 
   get projected(): number {
@@ -24,6 +32,9 @@ export class ProjectionWatch {
   }
 
   look(): void {
+    const appended = this.#countAppended()
+    while (this.#appendedAt.length < appended) this.#appendedAt.push(this.#lookedAt)
+    this.#lookedAt = performance.now()
     this.#database ??= this.#open()
     if (this.#database === null) return
     const projected = readPositions(this.#database).reduce((sum, { counts }) => sum + counts.lines, 0)

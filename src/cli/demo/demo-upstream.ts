@@ -1,0 +1,94 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type DemoRequest, demoRequest } from './demo-traffic.js'
+
+/** The header by which the demo's client says which of its requests this is. */
+export const INDEX_HEADER = 'x-demo-request'
+
+/** How many chunks of text a stream has, and how long each takes. */
+const CHUNKS = 6
+const CHUNK_MS = 8
+
+/** A provider on this machine that speaks OpenAI's protocol of chat completions. */
+export class DemoUpstream {
+  readonly #server: Server
+
+  private constructor(server: Server) {
+    this.#server = server
+  }
+
+  static async start(): Promise<DemoUpstream> {
+    const server = createServer((request, response) => {
+      // A client that leaves, as at Ctrl-C, is no fault.
+      answer(request, response).catch(() => response.destroy())
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    return new DemoUpstream(server)
+  }
+
+  get baseUrl(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/v1`
+  }
+
+  close(): void {
+    this.#server.close()
+    this.#server.closeAllConnections()
+  }
+}
+
+async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  request.resume()
+  await once(request, 'end')
+  const asked = demoRequest(Number(request.headers[INDEX_HEADER]))
+  const isFirstTry = Number(request.headers['x-stainless-retry-count'] ?? 0) === 0
+  await sleep(asked.delayMs)
+  const { failure } = asked
+  if (failure !== null && (isFirstTry || !failure.passes)) {
+    const headers = { 'content-type': 'application/json', 'retry-after-ms': '20' }
+    response.writeHead(failure.status, headers)
+    response.end(
+      JSON.stringify({ error: { message: failure.message, type: 'demo', code: null, param: null } }),
+    )
+  } else if (asked.streaming) await stream(asked, response)
+  else {
+    const message = { role: 'assistant', content: 'made up', refusal: null }
+    const choices = [{ index: 0, message, finish_reason: 'stop', logprobs: null }]
+    response.writeHead(200, { 'content-type': 'application/json' })
+    response.end(JSON.stringify({ ...head(asked, 'chat.completion'), choices, usage: usageOf(asked) }))
+  }
+}
+
+async function stream(asked: DemoRequest, response: ServerResponse): Promise<void> {
+  response.writeHead(200, { 'content-type': 'text/event-stream' })
+  const send = (members: object) => {
+    const chunk = { ...head(asked, 'chat.completion.chunk'), usage: null, ...members }
+    response.write(`data: ${JSON.stringify(chunk)}\n\n`)
+  }
+  for (let chunk = 0; chunk < CHUNKS; chunk++) {
+    send({ choices: [{ index: 0, delta: { content: 'made up ' }, finish_reason: null }] })
+    await sleep(CHUNK_MS)
+    if (asked.isBroken && chunk === CHUNKS / 2) {
+      response.destroy()
+      return
+    }
+  }
+  send({ choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] })
+  send({ choices: [], usage: usageOf(asked) })
+  response.end('data: [DONE]\n\n')
+}
+
+function head({ model }: DemoRequest, object: string): object {
+  return { id: 'chatcmpl-demo', object, created: Math.floor(Date.now() / 1000), model: model.model }
+}
+
+function usageOf({ inputTokens, cachedTokens, outputTokens }: DemoRequest): object {
+  return {
+    prompt_tokens: inputTokens,
+    completion_tokens: outputTokens,
+    total_tokens: inputTokens + outputTokens,
+    prompt_tokens_details: { cached_tokens: cachedTokens },
+  }
+}
