@@ -1,15 +1,18 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, type TestContext, test } from 'vitest'
+import { expect, onTestFinished, type TestContext, test, vi } from 'vitest'
+import { DemoClient } from '../../src/cli/demo/demo-client.js'
 import { type DemoFailure, demoBook, demoRequest } from '../../src/cli/demo/demo-traffic.js'
+import { DemoUpstream } from '../../src/cli/demo/demo-upstream.js'
+import { openJournal } from '../../src/index.js'
 import { findDifferences } from '../support/checker.js'
 import { PROGRAM, run } from '../support/program.js'
 
 const REQUESTS = 800
-const requests = Array.from({ length: REQUESTS }, (_, index) => demoRequest(index))
+const madeUp = (count: number) => Array.from({ length: count }, (_, index) => demoRequest(index))
 
 /** Whether the openai package tries again after such an answer. */
 function isRetried(failure: DemoFailure | null): boolean {
@@ -49,7 +52,9 @@ test.concurrent('shows everything within 20 s, leaves the files and no process',
   const [status] = await once(demo, 'close')
   expect(status, output()).toBe(0)
   expect(performance.now() - startedAt).toBeLessThan(20_000)
-  expect(output()).toContain('800 requests by the openai package')
+  expect(output()).toContain('requests a second by the openai package')
+  const sent = Number(/^([\d,]+) requests sent/m.exec(output())?.[1]?.replaceAll(',', ''))
+  const requests = madeUp(sent)
   const rows = requests.reduce((sum, { failure }) => sum + (isRetried(failure) ? 2 : 1), 0)
   const streams = requests.filter(({ streaming, failure }) => streaming && (failure?.passes ?? true)).length
   const events = (rows + streams + demoBook(0).length).toLocaleString('en')
@@ -100,11 +105,35 @@ test.concurrent('Ctrl-C stops the projector and removes everything, exit 130', a
 })
 
 test('the made-up traffic is the same each time, and has models, streams and failures', () => {
-  expect(Array.from({ length: REQUESTS }, (_, index) => demoRequest(index))).toEqual(requests)
+  const requests = madeUp(REQUESTS)
+  expect(madeUp(REQUESTS)).toEqual(requests)
   expect(new Set(requests.map(({ model }) => model.model)).size).toBe(5)
   expect(requests.filter(({ streaming }) => streaming).length).toBeGreaterThan(REQUESTS / 4)
   expect(requests.filter(({ isBroken }) => isBroken).length).toBeGreaterThan(0)
   const failed = requests.filter(({ failure }) => failure !== null).length / REQUESTS
   expect(failed).toBeGreaterThan(0.03)
   expect(failed).toBeLessThan(0.07)
+})
+
+test('where the openai package is missing, fetch asks, and each answer is logged with its tokens', async () => {
+  vi.doMock('openai', () => {
+    throw new Error('not installed')
+  })
+  onTestFinished(() => void vi.doUnmock('openai'))
+  const directory = mkdtempSync(join(tmpdir(), 'request-journal-demo-client-'))
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
+  const journal = openJournal({ directory })
+  const upstream = await DemoUpstream.start()
+  onTestFinished(() => upstream.close())
+  const client = await DemoClient.make(journal, upstream.baseUrl)
+  expect(client.name).toBe('fetch')
+  await Promise.all(madeUp(40).map((_, index) => client.send(index)))
+  await journal.close()
+  const [name = ''] = readdirSync(directory).filter((file) => file.endsWith('.ndjson'))
+  const lines = readFileSync(join(directory, name), 'utf8').trim().split('\n')
+  const events = lines.map((line) => JSON.parse(line))
+  expect(events.filter(({ type }) => type === 'request_logged')).toHaveLength(40)
+  const tokens = events.flatMap(({ input_tokens }) => (input_tokens === null ? [] : [input_tokens]))
+  const answered = madeUp(40).filter(({ failure, isBroken }) => failure === null && !isBroken)
+  expect(tokens.toSorted()).toEqual(answered.map(({ inputTokens }) => inputTokens).toSorted())
 })
