@@ -200,7 +200,7 @@ test('python_client.py is logged by the proxy, of which it needs to know the bas
   const upstream = await startUpstream()
   const proxy = start(
     folder,
-    [process.execPath, PROGRAM, 'proxy', '--upstream', upstream.url, '--port', '0'],
+    [process.execPath, PROGRAM, 'proxy', '--upstream', upstream.url, '--port', '0', '--log-level', 'warn'],
     {},
   )
   const environment = { OPENAI_BASE_URL: `${await urlOf(proxy)}/v1` }
