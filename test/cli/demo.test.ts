@@ -9,7 +9,8 @@ import { type DemoFailure, demoBook, demoRequest } from '../../src/cli/demo/demo
 import { DemoUpstream } from '../../src/cli/demo/demo-upstream.js'
 import { openJournal } from '../../src/index.js'
 import { findDifferences } from '../support/checker.js'
-import { PROGRAM, run } from '../support/program.js'
+import { runHere } from '../support/command.js'
+import { PROGRAM } from '../support/program.js'
 
 const REQUESTS = 800
 const madeUp = (count: number) => Array.from({ length: count }, (_, index) => demoRequest(index))
@@ -46,12 +47,10 @@ function processesIn(folder: string): string {
   })
 }
 
-test.concurrent('shows everything within 20 s, leaves the files and no process', async (context) => {
+test.concurrent('shows everything, leaves the files and no process', async (context) => {
   const { demo, folder, output } = startDemo(context)
-  const startedAt = performance.now()
   const [status] = await once(demo, 'close')
   expect(status, output()).toBe(0)
-  expect(performance.now() - startedAt).toBeLessThan(20_000)
   expect(output()).toContain('requests a second by the openai package')
   const sent = Number(/^([\d,]+) requests sent/m.exec(output())?.[1]?.replaceAll(',', ''))
   const requests = madeUp(sent)
@@ -68,20 +67,20 @@ test.concurrent('shows everything within 20 s, leaves the files and no process',
   const database = join(folder, name, 'requests.db')
   expect(output()).toContain(`REQUEST_JOURNAL_DIR=${journal}\n`)
   expect(output()).toContain(`REQUEST_JOURNAL_DB=${database}\n`)
-  expect(run(['status', '--journal', journal, '--db', database, '--json']).json).toMatchObject({
+  expect((await runHere(['status', '--journal', journal, '--db', database, '--json'])).json).toMatchObject({
     database: { requests: rows, rejected: 0, held: 0, projector_running: false },
     lag_bytes: 0,
   })
   expect(findDifferences(journal, database)).toEqual([])
   const place = ['--db', database, '--json']
-  expect(run(['prices', ...place]).json['prices']).toHaveLength(5)
-  expect(run(['prices', 'unpriced', ...place]).json['unpriced']).toEqual([])
-  expect(run(['reprice', '--dry-run', ...place]).json['total']).toMatchObject({
+  expect((await runHere(['prices', ...place])).json['prices']).toHaveLength(5)
+  expect((await runHere(['prices', 'unpriced', ...place])).json['unpriced']).toEqual([])
+  expect((await runHere(['reprice', '--dry-run', ...place])).json['total']).toMatchObject({
     changed: 0,
     old: { sats: expect.any(Number), usd: expect.any(Number) },
     difference: { sats: 0, usd: 0 },
   })
-  const { counts } = run(['stats', ...place, '--unpriced', '--unknown']).json as {
+  const { counts } = (await runHere(['stats', ...place, '--unpriced', '--unknown'])).json as {
     counts: Record<string, number>
   }
   const broken = requests.filter(({ isBroken, failure }) => isBroken && (failure?.passes ?? true)).length

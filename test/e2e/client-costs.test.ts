@@ -10,7 +10,7 @@ import { openJournal } from '../../src/index.js'
 import { projectOnce } from '../../src/projection/index.js'
 import { KEY, PROMPT } from '../clients/upstream/answers.js'
 import { startUpstream, type Upstream } from '../clients/upstream/upstream.js'
-import { run } from '../support/program.js'
+import { runHere } from '../support/command.js'
 
 const QUESTION = { role: 'user', content: PROMPT } as const
 
@@ -33,11 +33,11 @@ test('rows of clients have costs once their prices are known, and until then the
   const folder = mkdtempSync(join(tmpdir(), 'request-journal-client-costs-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   const place = { journal: join(folder, 'journal'), database: join(folder, 'requests.db') }
-  const ask = (...args: string[]) => run([...args, '--db', place.database])
+  const ask = (...args: string[]) => runHere([...args, '--db', place.database])
   await askAll(place.journal, await startUpstream())
   await projectOnce(place)
 
-  const { unpriced } = ask('prices', 'unpriced', '--json').json
+  const { unpriced } = (await ask('prices', 'unpriced', '--json')).json
   const named = (unpriced as Record<string, unknown>[]).map(({ provider, model }) => [provider, model])
   expect(named.toSorted()).toEqual([
     ['anthropic', 'claude-sonnet-4-6'],
@@ -46,17 +46,17 @@ test('rows of clients have costs once their prices are known, and until then the
   ])
 
   const since = ['--valid-from', '2026-01-01T00:00:00Z', '--journal', place.journal]
-  const set = (model: string, ...prices: string[]) => run(['prices', 'set', model, ...prices, ...since])
-  set('gpt-4o-2024-08-06', '--input', '2.5', '--cache-read-input', '1.25', '--output', '10')
+  const set = (model: string, ...prices: string[]) => runHere(['prices', 'set', model, ...prices, ...since])
+  await set('gpt-4o-2024-08-06', '--input', '2.5', '--cache-read-input', '1.25', '--output', '10')
   // A price may have the name that was asked for, or that of the model that answered, as before.
   const written = ['--cache-creation-input', '3.75']
-  set('claude-sonnet-4-6', '--input', '3', '--cache-read-input', '0.3', ...written, '--output', '15')
-  set('gemini-2.5-flash', '--input', '0.3', '--cache-read-input', '0.075', '--output', '2.5')
+  await set('claude-sonnet-4-6', '--input', '3', '--cache-read-input', '0.3', ...written, '--output', '15')
+  await set('gemini-2.5-flash', '--input', '0.3', '--cache-read-input', '0.075', '--output', '2.5')
   await projectOnce(place)
 
-  expect(ask('prices', 'unpriced', '--json').json['unpriced']).toEqual([])
-  const rows = ask('export')
-    .stdout.trim()
+  expect((await ask('prices', 'unpriced', '--json')).json['unpriced']).toEqual([])
+  const rows = (await ask('export')).stdout
+    .trim()
     .split('\n')
     .map((line) => JSON.parse(line))
   expect(rows.map(({ provider, cost_usd, cost_source }) => [provider, cost_usd, cost_source])).toEqual([

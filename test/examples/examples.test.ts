@@ -9,7 +9,8 @@ import { expect, onTestFinished, test } from 'vitest'
 import { projectOnce } from '../../src/projection/index.js'
 import * as answers from '../clients/upstream/answers.js'
 import { startUpstream, type Upstream } from '../clients/upstream/upstream.js'
-import { end, PROGRAM, run } from '../support/program.js'
+import { runHere } from '../support/command.js'
+import { end, PROGRAM } from '../support/program.js'
 
 const EXAMPLES = fileURLToPath(new URL('../../examples', import.meta.url))
 
@@ -67,7 +68,7 @@ async function rowsIn(folder: string): Promise<Record<string, unknown>[]> {
     .map((name) => readFileSync(join(journal, name), 'utf8'))
     .join('')
   for (const secret of [answers.KEY, answers.PROMPT, answers.TEXT]) expect(text).not.toContain(secret)
-  const { stdout } = run(['export', '--db', database])
+  const { stdout } = await runHere(['export', '--db', database])
   return stdout
     .trim()
     .split('\n')
