@@ -218,6 +218,25 @@ describe.skipIf(!hasBrowser)('figures and charts', () => {
     await eventually(texts).toEqual(['No failures in this window'])
   })
 
+  test('failures among more than a million requests are counted by status only when asked for', async ({
+    dashboard,
+  }) => {
+    const { page } = dashboard
+    dashboard.append(recent({ success: false, error_status: 503 }))
+    await projected(dashboard, 1)
+    // Nothing else tells the page how many there are.
+    await page.route('**/v1/stats?**', async (route) => {
+      const response = await route.fetch()
+      const body = await response.json()
+      if (body.error_statuses === undefined) body.counts.total = 2_000_000
+      await route.fulfill({ response, json: body })
+    })
+    await dashboard.open()
+    const failures = page.locator('#failures li')
+    await failures.getByRole('button', { name: 'Count them among 2.00 M requests' }).click()
+    await failures.getByRole('button', { name: '503' }).waitFor()
+  })
+
   test('costs are told apart by any label, with their shares; a name becomes the filter', async ({
     dashboard,
   }) => {

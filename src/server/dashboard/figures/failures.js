@@ -9,10 +9,18 @@ import { formatCompact, formatCount, formatShare } from '../page/format.js'
  * @typedef {import('../../../queries/index.js').Stats} Stats
  */
 
+/**
+ * Roll-ups know no statuses: the server reads the rows of the window, about a million a second.
+ * With more than this the user has to ask for it.
+ */
+const MOST_UNASKED = 1_000_000
+
 /** The failures of the window by HTTP status, those with most requests first. */
 export class Failures {
   #card = byId('failures', HTMLElement)
   #list = element('ol', 'bars')
+  /** Ends a count that the user has asked for: those of the page end with each refresh. */
+  #counting = new AbortController()
 
   /** @param {(status: string) => void} onStatus a status was chosen; `none`: those without one */
   constructor(onStatus) {
@@ -24,14 +32,41 @@ export class Failures {
   /**
    * @param {PageState} state
    * @param {Stats} stats of the window: without a failure there is nothing to ask
-   * @param {AbortSignal} signal
+   * @param {{ isOther: boolean, signal: AbortSignal }} options isOther: what is shown answers
+   *   another question
    * @throws {import('../api/api.js').ApiError}
    */
-  async load(state, stats, signal) {
-    if (stats.counts.error === 0) {
-      const text = stats.counts.total === 0 ? 'No requests in this window' : 'No failures in this window'
+  async load(state, stats, { isOther, signal }) {
+    if (isOther) this.#counting.abort()
+    const { total, error } = stats.counts
+    if (error === 0) {
+      const text = total === 0 ? 'No requests in this window' : 'No failures in this window'
       return this.#show(element('li', 'note', text))
     }
+    if (total <= MOST_UNASKED) return await this.#ask(state, signal)
+    // Counts that somebody has asked for stay until the question is another one.
+    if (isOther) this.#offer(state, total)
+  }
+
+  /**
+   * @param {PageState} state
+   * @param {number} total
+   */
+  #offer(state, total) {
+    this.#counting = new AbortController()
+    const { signal } = this.#counting
+    const count = button(`Count them among ${formatCompact(total)} requests`, () => {
+      count.disabled = true
+      this.#ask(state, signal).catch(() => signal.aborted || this.clear())
+    })
+    this.#show(element('li', 'note', count))
+  }
+
+  /**
+   * @param {PageState} state
+   * @param {AbortSignal} signal
+   */
+  async #ask(state, signal) {
     /** @type {Stats} */
     const { error_statuses: statuses = {}, other } = await ask(
       'v1/stats',

@@ -67,7 +67,7 @@ export class Overview {
         clear(this.#charts)
         throw error
       }),
-      this.#showFailures(state, stats, signal).catch((error) => {
+      this.#showFailures(state, stats, { isOther, signal }).catch((error) => {
         clear(this.#failures)
         throw error
       }),
@@ -110,10 +110,10 @@ export class Overview {
   /**
    * @param {PageState} state
    * @param {Promise<Stats>} answer
-   * @param {AbortSignal} signal
+   * @param {{ isOther: boolean, signal: AbortSignal }} options
    */
-  async #showFailures(state, answer, signal) {
-    await this.#failures.load(state, await answer, signal)
+  async #showFailures(state, answer, options) {
+    await this.#failures.load(state, await answer, options)
   }
 
   /**

@@ -116,7 +116,7 @@ function timeCell({ timestamp }) {
 }
 
 /** @param {RequestEntry} entry */
-function outcomeCell({ success, streaming, error, timing, state }) {
+function outcomeCell({ success, streaming, error, timing, state, attempt = null }) {
   /** @type {(string | Node)[]} */
   const parts = []
   if (!success)
@@ -128,6 +128,7 @@ function outcomeCell({ success, streaming, error, timing, state }) {
     const duration = timing.stream_duration_ms
     parts.push(element('span', 'badge', duration === undefined ? 'stream' : `stream ${formatMs(duration)}`))
   }
+  if (attempt !== null && attempt > 0) parts.push(element('span', 'badge', `retry ${attempt}`))
   if (error?.message != null) parts.push(element('span', 'why', error.message))
   return parts.length === 0 ? [element('span', 'why', 'ok')] : parts
 }
