@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { type Command, InvalidArgumentError } from 'commander'
 import type { Logger } from 'pino'
+import { SECRET_HEADERS } from '../clients/proxy/headers.js'
 import type { ProxyOptions } from '../clients/proxy/index.js'
 import { goOnWithoutStdout, print } from './output/standard-output.js'
 import { type ApiAndProjector, startApiAndProjector } from './proxy/api-and-projector.js'
@@ -105,12 +106,22 @@ async function proxy(flags: ProxyFlags, command: Command): Promise<void> {
   if ((flags.upstream === undefined) === (flags.upstreams === undefined)) {
     command.error("error: expected '--upstream <url>' or '--upstreams <file>', one of them")
   }
+  // The environment variable may be meant for another command.
+  const isRollupLabelGiven = command.getOptionValueSource('rollupLabel') === 'cli'
+  if (isRollupLabelGiven && !flags.project && !flags.serve) {
+    command.error(
+      "error: option '--rollup-label' needs '--project' or '--serve': only a projector keeps roll-ups",
+    )
+  }
   goOnWithoutStdout()
   const logger = await createLogger(flags.logLevel)
   const token = await readToken(flags.tokenFile, logger)
   const options = await proxyOptions(flags, token, logger)
   const { ProxyError } = await import('../clients/errors.js')
+  const { resolveOptions } = await import('../clients/proxy/options.js')
   try {
+    // Before there is a journal.
+    resolveOptions(options)
     await runDaemon(logger, (stop) => proxyUntil(stop, flags, options, logger))
   } catch (error) {
     const isWrongUse = error instanceof ProxyError && error.code !== 'ADDRESS_UNAVAILABLE'
@@ -202,5 +213,7 @@ function parseLabelHeader(text: string, before: Record<string, string> = {}): Re
   if (header === undefined || label === undefined) {
     throw new InvalidArgumentError('Expected header=name, such as x-user=user.')
   }
-  return { ...before, [header.toLowerCase()]: label }
+  const name = header.toLowerCase()
+  if (SECRET_HEADERS.has(name)) throw new InvalidArgumentError('Expected a header without a key or password.')
+  return { ...before, [name]: label }
 }

@@ -1,4 +1,5 @@
 import type { JournalLogger } from '../../journal/logger.js'
+import { Access } from './access.js'
 import { SECRET_HEADERS } from './headers.js'
 import { resolveUpstreams, type Upstream, type UpstreamOptions } from './upstreams.js'
 
@@ -71,9 +72,7 @@ export interface ResolvedOptions {
   labelHeaders: readonly (readonly [string, string])[]
   host: string
   port: number
-  token: string | null
-  isOpen: boolean
-  allowedHosts: readonly string[]
+  access: Access
   graceMs: number
   logger: JournalLogger
 }
@@ -88,7 +87,8 @@ const NAMES = [
 /**
  * Fills the defaults.
  *
- * @throws TypeError for an unknown option or a value out of range; ProxyError UPSTREAM_INVALID.
+ * @throws TypeError for an unknown option or a value out of range; ProxyError TOKEN_REQUIRED,
+ *   TOKEN_INVALID, UPSTREAM_INVALID.
  */
 export function resolveOptions(options: ProxyOptions): ResolvedOptions {
   for (const name of Object.keys(options)) {
@@ -126,9 +126,7 @@ export function resolveOptions(options: ProxyOptions): ResolvedOptions {
     labelHeaders: headers,
     host,
     port,
-    token: token ?? null,
-    isOpen: open,
-    allowedHosts,
+    access: new Access({ host, token: token ?? null, isOpen: open, allowedHosts }),
     graceMs,
     logger,
   }

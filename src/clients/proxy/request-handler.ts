@@ -3,7 +3,6 @@ import type { Agent } from 'undici'
 import { BoundedWarnings } from '../../journal/append/warnings.js'
 import { Exchange, type ExchangeJournal } from '../exchange.js'
 import { describeRequest, type RequestDescription } from '../request.js'
-import { Access } from './access.js'
 import { Forwarding } from './forwarding.js'
 import { CORRELATION_HEADER, headersForUpstream } from './headers.js'
 import type { ResolvedOptions } from './options.js'
@@ -17,15 +16,12 @@ export class RequestHandler {
   isStopping = false
   readonly #journal: ExchangeJournal
   readonly #options: ResolvedOptions
-  readonly #access: Access
   readonly #agent: Agent
   readonly #failures: BoundedWarnings
 
-  /** @throws ProxyError TOKEN_REQUIRED, TOKEN_INVALID. */
   constructor(journal: ExchangeJournal, options: ResolvedOptions, agent: Agent) {
     this.#journal = journal
     this.#options = options
-    this.#access = new Access(options)
     this.#agent = agent
     this.#failures = new BoundedWarnings(options.logger)
   }
@@ -44,7 +40,7 @@ export class RequestHandler {
 
   /** @throws Refusal */
   #route(request: IncomingMessage): Route {
-    this.#access.check(request.headers)
+    this.#options.access.check(request.headers)
     const { url = '', headers } = request
     // Other upgrades may be ignored: Java's client offers HTTP/2 with each request.
     if (/\bwebsocket\b/i.test(headers.upgrade ?? '')) {

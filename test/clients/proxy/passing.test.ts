@@ -2,9 +2,11 @@ import { createServer, type IncomingMessage, type RequestListener } from 'node:h
 import type { AddressInfo } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, onTestFinished } from 'vitest'
+import { startProxy } from '../../../src/clients/proxy/index.js'
+import { opened } from '../../journal/support.js'
 import { CHAT_TOKENS, chat, chatStream } from '../upstream/answers.js'
 import { startUpstream } from '../upstream/upstream.js'
-import { ask, begin, CHAT, chatBody, sendRaw, test } from './support.js'
+import { ask, begin, CHAT, chatBody, eventsOf, sendRaw, test } from './support.js'
 
 /** An upstream of the test's own, which is closed after it. */
 async function serve(listener: RequestListener): Promise<string> {
@@ -321,4 +323,18 @@ describe('a row has', () => {
     expect(answer.headers['x-request-journal-correlation-id']).toBe('order-66')
     expect(proxy.events()).toEqual([expect.objectContaining({ correlation_id: 'order-66', attempt: 2 })])
   })
+})
+
+test('requests pass while the disk refuses, and their events are written when it takes them', async () => {
+  const upstream = await startUpstream()
+  const { journal, directory, faulty } = opened()
+  const proxy = await startProxy(journal, { upstream: upstream.url, port: 0 })
+  onTestFinished(() => proxy.close())
+  faulty.add({ call: 'writeSync', effect: { error: 'ENOSPC' }, times: Number.POSITIVE_INFINITY })
+  const answer = await ask(proxy.url, CHAT, { body: chatBody() })
+  expect(answer.body.toString()).toBe(chat().body)
+  expect(journal.counters).toMatchObject({ appended: 0, buffered: 1 })
+  faulty.heal()
+  await journal.flush()
+  expect(eventsOf(directory)).toEqual([expect.objectContaining({ success: true, ...CHAT_TOKENS })])
 })
