@@ -62,6 +62,7 @@ test('every TypeScript example compiles against the built package', () => {
   try {
     mkdirSync(join(folder, 'node_modules'))
     symlinkSync(root, join(folder, 'node_modules/request-journal'))
+    symlinkSync(join(root, 'node_modules/openai'), join(folder, 'node_modules/openai'))
     writeFileSync(join(folder, 'package.json'), '{"type":"module"}')
     const given = `declare const logger: import('request-journal/server').ServerLogger
 declare const alarm: (reason: unknown) => void\n`
@@ -116,4 +117,10 @@ test.each([
     .find((text) => text.startsWith(`${heading}\n`))
   const rows = [...(section ?? '').matchAll(/^\| `(\w+)` \|/gm)].map(([, option]) => option)
   expect(rows.toSorted()).toEqual(options.toSorted())
+})
+
+test('docs/clients.md has every option of loggedFetch', () => {
+  const section = read('docs/clients.md').split('| option | default | |')[1]?.split('\n\n')[0] ?? ''
+  const rows = [...section.matchAll(/^\| `(\w+)` \|/gm)].map(([, option]) => option)
+  expect(rows.toSorted()).toEqual(members('clients/fetch/options.ts', 'LoggedFetchOptions').toSorted())
 })
