@@ -21,8 +21,9 @@ export default defineConfig({
     isolate: false,
     restoreMocks: true,
     unstubEnvs: true,
-    // Two more than a small machine has cores: many tests only wait for real processes.
-    maxWorkers: 4,
+    // One more than a small machine has cores: many tests only wait for real processes. Each worker
+    // loads everything anew, and starts a browser of its own.
+    maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
     // The e2e and crash tests start real processes: each gets time for a slow two-core machine.
     testTimeout: 30_000,

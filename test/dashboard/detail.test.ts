@@ -93,7 +93,7 @@ describe.skipIf(!hasBrowser)('the detail of a request', () => {
     await cost.getByText('Unknown. Nobody has set a price of gpt-4o.').waitFor()
     expect(await cost.locator('.command code').innerText()).toMatch(/^request-journal prices set gpt-4o /)
     expect(await cost.locator('.cost-totals').innerText()).not.toContain('0')
-    await dashboard.open('?request=2')
+    await dashboard.goTo('?request=2')
     await cost.getByText('Logged by the gateway').waitFor()
     expect(await cost.innerText()).toContain('Unknown in usd. No exchange rate was observed')
   })

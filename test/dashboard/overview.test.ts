@@ -75,11 +75,19 @@ describe.skipIf(!hasBrowser)('figures and charts', () => {
     expect(await dashboard.tile('Cost').locator('.figure').innerText()).toMatch(/^-15\.0/)
   })
 
-  test('a name in the legend becomes the filter, those without a provider too', async ({ dashboard }) => {
+  test('costs are stacked by provider when asked for; a name in the legend becomes the filter, those without one too', async ({
+    dashboard,
+  }) => {
     const { page, rows } = dashboard
-    dashboard.append(recent({ provider: 'east' }), recent({ provider: null, success: false }))
+    dashboard.append(
+      recent({ provider: 'east', cost_sats: 5 }),
+      recent({ provider: null, success: false, cost_sats: 3 }),
+    )
     await projected(dashboard, 2)
-    await dashboard.open('?by=provider')
+    await dashboard.open()
+    await page.getByRole('combobox', { name: 'Cost by' }).selectOption('Provider')
+    await page.locator('#chart-cost .legend', { hasText: 'east' }).waitFor()
+    expect(new URL(page.url()).search).toBe('?by=provider')
     await page.locator('#chart-cost .legend').getByRole('button', { name: 'unknown' }).click()
     await eventually(() => rows.count()).toBe(1)
     expect(new URL(page.url()).search).toBe('?without_provider=true&by=provider')
@@ -118,23 +126,25 @@ describe.skipIf(!hasBrowser)('figures and charts', () => {
     expect(await page.evaluate('getComputedStyle(document.body).colorScheme')).toBe('light')
   })
 
-  test('costs are stacked by provider when asked for, and the URL says so', async ({ dashboard }) => {
-    const { page } = dashboard
-    dashboard.append(recent({ cost_sats: 5, provider: 'east' }), recent({ cost_sats: 3, provider: 'west' }))
-    await projected(dashboard, 2)
-    await dashboard.open()
-    await page.getByRole('combobox', { name: 'Cost by' }).selectOption('Provider')
-    await page.locator('#chart-cost .legend', { hasText: 'east' }).waitFor()
-    expect(new URL(page.url()).search).toBe('?by=provider')
-  })
-
-  test('a stretch drawn out on a chart becomes the window, and back undoes it', async ({ dashboard }) => {
+  test('arrow keys read a chart moment by moment; a stretch drawn out on it becomes the window, and back undoes it', async ({
+    dashboard,
+  }) => {
     const { page } = dashboard
     dashboard.append(recent({}, 30 * 60), recent())
     await projected(dashboard, 2)
     await dashboard.open('?range=1h')
-    const plot = page.locator('#chart-requests .u-over')
-    const box = await plot.boundingBox()
+    await page.locator('#chart-requests canvas').waitFor()
+    const plot = page.locator('#chart-requests .plot')
+    expect(await plot.getAttribute('aria-label')).toMatch(
+      /^2 requests, 0 failed \(0\.0 %\)\. Most in one minute: 1 at /,
+    )
+    await plot.focus()
+    await page.keyboard.press('End')
+    await eventually(() => page.locator('#announcer').innerText()).toMatch(/\d\d:\d\d: Succeeded/)
+    await page.keyboard.press('ArrowLeft')
+    expect(await page.locator('#chart-requests .moment').innerText()).toMatch(/\d\d:\d\d$/)
+
+    const box = await plot.locator('.u-over').boundingBox()
     if (box === null) throw new Error('the chart is not there')
     const y = box.y + box.height / 2
     await page.mouse.move(box.x + box.width * 0.25, y)
@@ -147,23 +157,6 @@ describe.skipIf(!hasBrowser)('figures and charts', () => {
     await page.goBack()
     await eventually(() => dashboard.tile('Requests').locator('.figure').innerText()).toBe('2')
     expect(new URL(page.url()).search).toBe('?range=1h')
-  })
-
-  test('arrow keys read a chart moment by moment', async ({ dashboard }) => {
-    const { page } = dashboard
-    dashboard.append(recent({ cost_sats: 5 }))
-    await projected(dashboard, 1)
-    await dashboard.open('?range=1h')
-    await page.locator('#chart-requests canvas').waitFor()
-    const plot = page.locator('#chart-requests .plot')
-    expect(await plot.getAttribute('aria-label')).toMatch(
-      /^1 requests, 0 failed \(0\.0 %\)\. Most in one minute: 1 at /,
-    )
-    await plot.focus()
-    await page.keyboard.press('End')
-    await eventually(() => page.locator('#announcer').innerText()).toMatch(/\d\d:\d\d: Succeeded/)
-    await page.keyboard.press('ArrowLeft')
-    expect(await page.locator('#chart-requests .moment').innerText()).toMatch(/\d\d:\d\d$/)
   })
 
   test('retries are told apart from requests, and cached tokens from others', async ({ dashboard }) => {

@@ -103,23 +103,25 @@ describe.skipIf(!hasBrowser)('when things are not as usual', () => {
     await page.locator('.banner', { hasText: 'asks for its token' }).waitFor()
   })
 
-  test.for([
-    [
-      { projector_running: true, lag_seconds: 95, lag_bytes: 12_300_000 },
-      /behind.*12\.3 M bytes.*1 min 35 s/s,
-    ],
-    [
-      { projector_running: false, lag_seconds: 0, lag_bytes: 0 },
-      /No projector runs.*request-journal project/s,
-    ],
-  ] as const)('a projector in trouble is said: %j', async ([health, words], { dashboard }) => {
+  test('a projector in trouble is said', async ({ dashboard }) => {
     const { page } = dashboard
-    await page.route('**/healthz', (route) =>
-      route.fulfill({ json: { status: 'failing', problems: [], ...health } }),
-    )
-    await page.goto(dashboard.service.url)
-    await page.locator('.banner').waitFor()
-    expect(await page.locator('.banner').innerText()).toMatch(words)
+    for (const [health, words] of [
+      [
+        { projector_running: true, lag_seconds: 95, lag_bytes: 12_300_000 },
+        /behind.*12\.3 M bytes.*1 min 35 s/s,
+      ],
+      [
+        { projector_running: false, lag_seconds: 0, lag_bytes: 0 },
+        /No projector runs.*request-journal project/s,
+      ],
+    ] as const) {
+      await page.route('**/healthz', (route) =>
+        route.fulfill({ json: { status: 'failing', problems: [], ...health } }),
+      )
+      await page.goto(dashboard.service.url)
+      await page.locator('.banner').waitFor()
+      expect(await page.locator('.banner').innerText()).toMatch(words)
+    }
   })
 
   test('a phone shows everything without scrolling sideways', async ({ dashboard }) => {
@@ -131,16 +133,19 @@ describe.skipIf(!hasBrowser)('when things are not as usual', () => {
     )
     await projected(dashboard, 1)
     const width = 'document.documentElement.scrollWidth'
+    await dashboard.open()
+    expect(await page.evaluate(width)).toBe(360)
     for (const search of [
-      '',
       '?since=2026-01-01T00:00:00Z',
       '?request=1',
       '?label:team=a-team-with-a-long-name',
     ]) {
-      await dashboard.open(search)
+      await dashboard.goTo(search)
+      await dashboard.shown()
       expect(await page.evaluate(width), search).toBe(360)
     }
-    await dashboard.open()
+    await dashboard.goTo('')
+    await dashboard.shown()
     const box = await rows.first().boundingBox()
     expect(box?.width).toBeLessThanOrEqual(360)
     await rows.first().locator('.cost', { hasText: '12.3 k' }).waitFor()

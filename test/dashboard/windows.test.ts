@@ -28,7 +28,7 @@ describe.skipIf(!hasBrowser)('the window of the page', () => {
       await eventually(() => figure(dashboard)).toBe('2')
       expect(await rows.count()).toBe(2)
       expect(await page.locator('#window-text').innerText()).toBe('Nov 24 00:00 – Nov 25 00:00 UTC')
-      await dashboard.open('?since=2026-11-01')
+      await dashboard.goTo('?since=2026-11-01')
       await eventually(() => figure(dashboard)).toBe('4')
     }
   })
@@ -46,7 +46,7 @@ describe.skipIf(!hasBrowser)('the window of the page', () => {
       expect(await said()).toBe('UTC, all before Nov 24 12:00:06')
     }
     // The API's end is an instant, which can't be typed.
-    await dashboard.open('?since=2026-11-24&until=2026-11-24T23:59:59Z')
+    await dashboard.goTo('?since=2026-11-24&until=2026-11-24T23:59:59Z')
     expect(await end()).toBe('2026-11-24T23:59:59')
     expect(await said()).toBe('UTC, all before Nov 24 23:59:59.001')
   })
@@ -130,6 +130,8 @@ describe.skipIf(!hasBrowser)('the window of the page', () => {
     dashboard.expectComplaints()
     dashboard.append(recent())
     await projected(dashboard, 1)
+    await page.goto(`${dashboard.service.url}/?since=someday`)
+    await page.locator('.banner', { hasText: "Invalid 'since' timestamp" }).waitFor()
     for (const [search, reason] of [
       ['?since=someday', "Invalid 'since' timestamp: 'someday', expected RFC 3339"],
       ['?timezone=Berln', "Invalid timezone 'Berln', expected a name of the IANA database"],
@@ -140,7 +142,7 @@ describe.skipIf(!hasBrowser)('the window of the page', () => {
       ['?sort=model', "Invalid sort field 'model'"],
       ['?success=perhaps', 'Invalid request'],
     ] as const) {
-      await dashboard.page.goto(`${dashboard.service.url}/${search}`)
+      await dashboard.goTo(search)
       await page.locator('.banner', { hasText: reason }).waitFor()
       expect(await page.locator('.banner').count(), search).toBe(1)
       expect(await rows.count(), search).toBe(0)
@@ -158,11 +160,7 @@ describe.skipIf(!hasBrowser)('the window of the page', () => {
     await dashboard.installClock()
     await dashboard.open()
     await eventually(() => page.locator('#requests-count').innerText()).toBe('1')
-    // As a link does, without loading the page anew.
-    await page.evaluate(() => {
-      history.pushState(null, '', '?since=someday')
-      dispatchEvent(new PopStateEvent('popstate'))
-    })
+    await dashboard.goTo('?since=someday')
     await page.locator('.banner', { hasText: "Invalid 'since' timestamp" }).waitFor()
     await eventually(() => page.locator('#requests-count').innerText()).toBe('')
     await page.locator('#live-state[data-state="live"]').waitFor()

@@ -6,7 +6,9 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import SQLite from 'better-sqlite3'
+import type { Logger } from 'pino'
 import { afterEach, describe, expect } from 'vitest'
+import { readToken } from '../../src/cli/run/listening.js'
 import { runHere } from '../support/command.js'
 import { end, PROGRAM } from '../support/program.js'
 import { type Answer, append, askUntil, get, log, type Place, requestLog, test } from './support.js'
@@ -245,9 +247,7 @@ describe('wrong use, exit 2', () => {
 describe('token', () => {
   const authorization = 'Bearer from-the-token-file'
 
-  test('comes from a file, without its line break; a file that others may read is warned about', async ({
-    place,
-  }) => {
+  test('comes from a file, without its line break', async ({ place }) => {
     await log(place, [requestLog()])
     const file = join(place.directory, 'token')
     writeFileSync(file, 'from-the-token-file\n', { mode: 0o600 })
@@ -261,31 +261,47 @@ describe('token', () => {
     expect(logged()).not.toContain('Other users')
     expect(logged()).not.toContain('from-the-token-file')
     await end(child)
-    chmodSync(file, 0o644)
-    const open = await start(place, [], { REQUEST_JOURNAL_TOKEN_FILE: file })
-    expect(open.log()).toContain('Other users may read the token file')
-    await end(open.child)
   })
 
-  test('comes from the environment, and then it may listen everywhere', async ({ place }) => {
+  test('comes from the environment, as options do, names separated by commas; then it may listen everywhere', async ({
+    place,
+  }) => {
     await log(place, [requestLog()])
     const { url, log: logged } = await start(place, ['--host', '0.0.0.0'], {
       REQUEST_JOURNAL_TOKEN: 'from-the-token-file',
+      REQUEST_JOURNAL_ALLOW_HOST: 'a.example, b.example',
+      REQUEST_JOURNAL_MAX_STREAMS: '0',
     })
     expect((await get(url, '/v1/stats')).status).toBe(401)
     expect((await get(url, '/v1/stats', { headers: { authorization } })).status).toBe(200)
     expect(logged()).toContain(`"addresses":["0.0.0.0:${new URL(url).port}"]`)
     expect(logged()).not.toContain('from-the-token-file')
+    for (const [host, status] of [
+      ['a.example', 200],
+      ['b.example', 200],
+      ['c.example', 421],
+    ] as const) {
+      expect((await get(url, '/v1/stats', { headers: { authorization, host } })).status).toBe(status)
+    }
+    expect((await get(url, '/v1/stream', { headers: { authorization } })).status).toBe(503)
+  })
+
+  test('in a file that others may read is taken, and warned about', async ({ place }) => {
+    const file = join(place.directory, 'token')
+    writeFileSync(file, 'from-the-token-file')
+    const warned: string[] = []
+    const logger = { warn: (_fields: object, message: string) => void warned.push(message) }
+    for (const mode of [0o600, 0o644]) {
+      chmodSync(file, mode)
+      expect(await readToken(file, logger as unknown as Logger)).toBe('from-the-token-file')
+    }
+    expect(warned).toEqual([expect.stringContaining('Other users may read the token file')])
   })
 
   test("a file that doesn't exist, or is a FIFO: exit 1; an empty one: exit 2", async ({ place }) => {
-    const missing = await runHere([
-      'serve',
-      '--db',
-      place.database,
-      '--token-file',
-      join(place.directory, 'none'),
-    ])
+    const missing = await runHere(['serve', '--db', place.database], {
+      REQUEST_JOURNAL_TOKEN_FILE: join(place.directory, 'none'),
+    })
     expect(missing.status).toBe(1)
     expect(missing.stderr).toMatch(/^error: the token file can't be read: ENOENT/)
     const fifo = join(place.directory, 'fifo')
@@ -299,20 +315,4 @@ describe('token', () => {
     expect(empty.status).toBe(2)
     expect(empty.stderr).toMatch(/the token can't be used: it is empty/)
   })
-})
-
-test('options come from the environment, names separated by commas', async ({ place }) => {
-  await log(place, [requestLog()])
-  const { url } = await start(place, [], {
-    REQUEST_JOURNAL_ALLOW_HOST: 'a.example, b.example',
-    REQUEST_JOURNAL_MAX_STREAMS: '0',
-  })
-  for (const [host, status] of [
-    ['a.example', 200],
-    ['b.example', 200],
-    ['c.example', 421],
-  ] as const) {
-    expect((await get(url, '/v1/stats', { headers: { host } })).status).toBe(status)
-  }
-  expect((await get(url, '/v1/stream')).status).toBe(503)
 })

@@ -43,9 +43,9 @@ export class Tab {
     this.#context ??= await this.#browser.newContext({
       viewport: VIEWPORT,
       reducedMotion: 'reduce',
-      // Brotli takes each new server a quarter of a second;
-      // test/server/http/dashboard-files.test.ts has it.
-      extraHTTPHeaders: { 'accept-encoding': 'gzip' },
+      // Each new server would compress every file anew; test/server/http/dashboard-files.test.ts
+      // has it.
+      extraHTTPHeaders: { 'accept-encoding': 'identity' },
     })
     const [page = await this.#context.newPage()] = this.#context.pages()
     page.setDefaultTimeout(15_000)

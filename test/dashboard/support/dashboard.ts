@@ -36,6 +36,10 @@ export interface Dashboard {
   append(...events: EventInput[]): void
   /** Opens the page with this query string, and returns when the list and the figures are there. */
   open(search?: string): Promise<void>
+  /** Resolves once the list and the figures are there. */
+  shown(): Promise<void>
+  /** Goes on to this query string as back and forward do, without loading the page anew. */
+  goTo(search: string): Promise<void>
   /** The rows of the list, and the tile of this name. */
   rows: Locator
   tile(name: string): Locator
@@ -84,10 +88,19 @@ export const test = base.extend<{ tab: Tab; dashboard: Dashboard }>({
       },
       open: async (search = '') => {
         await page.goto(`${service.url}/${search}`)
-        await page.locator('#tiles[aria-busy="false"]').waitFor()
-        await page.locator('#rows[aria-busy="false"]').waitFor()
+        await dashboard.shown()
         // What came between the first page and the stream has been asked for.
         await page.locator('#live-state:not([data-state="connecting"])').waitFor()
+      },
+      shown: async () => {
+        await page.locator('#tiles[aria-busy="false"]').waitFor()
+        await page.locator('#rows[aria-busy="false"]').waitFor()
+      },
+      goTo: async (search) => {
+        await page.evaluate((search) => {
+          history.pushState(null, '', location.pathname + search)
+          dispatchEvent(new PopStateEvent('popstate'))
+        }, search)
       },
       rows: page.locator('#entries tr[data-id]'),
       tile: (name) => page.locator('.tile', { has: page.getByText(name, { exact: true }) }),
