@@ -1,6 +1,7 @@
 import { apiOf, pathOf } from './usage/api.js'
 import { object, text } from './usage/findings.js'
-import { JsonScanner, type ToldObject, wantedNode } from './usage/json-scanner.js'
+import { JsonScanner } from './usage/json-scanner.js'
+import { type ToldObject, wantedNode } from './usage/wanted.js'
 
 /** A request to a provider. */
 export interface ModelRequest {
@@ -72,7 +73,8 @@ function modelOfPath(path: string): string | null {
   }
 }
 
-const WANTED = wantedNode({ model: true, stream: true, service_tier: true })
+const WANTED = { model: true, stream: true, service_tier: true } as const
+const WANTED_NODE = wantedNode(WANTED)
 
 function membersOf(body: Uint8Array, contentType: string | null): ToldObject {
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength)
@@ -81,7 +83,7 @@ function membersOf(body: Uint8Array, contentType: string | null): ToldObject {
   const boundary = quoted ?? bare
   if (boundary !== undefined) return formMembers(bytes, boundary)
   let told: ToldObject = {}
-  new JsonScanner(WANTED, (document) => {
+  new JsonScanner(WANTED_NODE, (document) => {
     told = object(document)
   }).push(bytes)
   return told
@@ -103,7 +105,7 @@ function formMembers(bytes: Buffer, boundary: string): ToldObject {
     if (bodyStart < 4 || end === -1) break
     const head = bytes.toString('latin1', start, Math.min(bodyStart, start + MAX_PART_HEAD_BYTES))
     const [, name] = /\bname="([^"]*)"/.exec(head) ?? []
-    const isWanted = name !== undefined && WANTED.members?.has(name) === true
+    const isWanted = name !== undefined && Object.hasOwn(WANTED, name)
     if (isWanted && end - bodyStart <= MAX_PART_BYTES) told[name] = bytes.toString('utf8', bodyStart, end)
     start = end + mark.length
   }

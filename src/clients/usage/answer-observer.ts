@@ -2,9 +2,10 @@ import { apiOf } from './api.js'
 import { readCostHeaders } from './costs.js'
 import { ERROR, FAILURE_MEMBERS, readError, readFailure, statusText } from './errors.js'
 import { type Api, type Findings, noFindings, object, usageOf } from './findings.js'
-import { JsonScanner, wantedNode } from './json-scanner.js'
+import { JsonScanner } from './json-scanner.js'
 import type { Answer, AnswerObserver, Observation, ObservedOutcome } from './observation.js'
 import { SseReader } from './sse.js'
+import { wantedNode } from './wanted.js'
 
 /**
  * Begins to observe an answer whose head has come. What may be read of its body depends on the

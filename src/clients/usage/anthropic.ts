@@ -1,8 +1,8 @@
 import { COST_MEMBERS, readCosts } from './costs.js'
 import { ERROR, readError } from './errors.js'
-import { type Api, count, type Findings, object, objects, sum, text, usageOf } from './findings.js'
-import { type ToldObject, type Wanted, wantedNode } from './json-scanner.js'
+import { type Api, count, type Findings, isObject, object, objects, sum, text, usageOf } from './findings.js'
 import type { Usage } from './observation.js'
+import { type ToldObject, type Wanted, wantedNode } from './wanted.js'
 
 const TOKENS = {
   input_tokens: true,
@@ -41,11 +41,12 @@ export const ANTHROPIC: Api = {
       const message = document['type'] === 'message_start' ? object(document['message']) : document
       found.response_id ??= text(message['id'])
       found.response_model = text(message['model']) ?? found.response_model
-      for (const [name, value] of Object.entries(object(message['usage']))) {
-        if (value !== null) told[name] = value
+      const { usage } = message
+      if (isObject(usage)) {
+        for (const [name, value] of Object.entries(usage)) if (value !== null) told[name] = value
+        found.usage = messageUsage(told)
+        found.service_tier = tierOf(told)
       }
-      found.usage = messageUsage(told)
-      found.service_tier = tierOf(told)
       if (document['type'] === 'message_stop') found.isEnded = true
       readError(document, found)
     }

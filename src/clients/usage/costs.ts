@@ -1,6 +1,6 @@
 import { amount, object } from './findings.js'
-import type { Told, ToldObject, Wanted } from './json-scanner.js'
 import type { Answer, Usage } from './observation.js'
+import type { Told, ToldObject, Wanted } from './wanted.js'
 
 /** The members of a `usage` that tell its cost. */
 export const COST_MEMBERS = {

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import { type Findings, object, text } from './findings.js'
-import type { Told, ToldObject, Wanted } from './json-scanner.js'
+import type { Told, ToldObject, Wanted } from './wanted.js'
 
 /** The members of an `error` that are read; a text may stand in its place. */
 export const ERROR = { message: true, type: true, code: true, status: true } satisfies Wanted
@@ -36,6 +36,7 @@ export function readFailure(document: ToldObject, found: Findings): void {
 
 /** @returns null for null, and for anything that tells no error */
 export function errorOf(told: Told | undefined): Findings['error'] {
+  if (told === undefined || told === null) return null
   if (typeof told === 'string') return told === '' ? null : { status: null, message: short(told) }
   const { message, type, code, status } = object(told)
   const httpStatus = errorStatus(code) ?? errorStatus(status)

@@ -1,5 +1,5 @@
-import type { Told, ToldObject, WantedNode } from './json-scanner.js'
 import { type Observation, USAGE_FIELDS, type Usage } from './observation.js'
+import type { Told, ToldObject, WantedNode } from './wanted.js'
 
 /** What one API says: the members that may be read of its answers, and what they mean. */
 export interface Api {
@@ -31,10 +31,24 @@ export function noFindings(): Findings {
   }
 }
 
-/** @returns null if nothing was told: a usage of nulls alone isn't one. */
+/** @returns null if nothing was told: a usage of nulls alone isn't one */
 export function usageOf(told: Partial<Usage>): Usage | null {
-  const usage = Object.fromEntries(USAGE_FIELDS.map((field) => [field, told[field] ?? null])) as Usage
-  return USAGE_FIELDS.some((field) => usage[field] !== null) ? usage : null
+  // Written out, since a stream may tell a usage with each of its events.
+  const usage: Usage = {
+    input_tokens: told.input_tokens ?? null,
+    output_tokens: told.output_tokens ?? null,
+    cache_read_input_tokens: told.cache_read_input_tokens ?? null,
+    cache_creation_input_tokens: told.cache_creation_input_tokens ?? null,
+    cache_creation_1h_input_tokens: told.cache_creation_1h_input_tokens ?? null,
+    audio_input_tokens: told.audio_input_tokens ?? null,
+    image_input_tokens: told.image_input_tokens ?? null,
+    reasoning_output_tokens: told.reasoning_output_tokens ?? null,
+    audio_output_tokens: told.audio_output_tokens ?? null,
+    provider_cost_usd: told.provider_cost_usd ?? null,
+    provider_cost_sats: told.provider_cost_sats ?? null,
+  }
+  for (const field of USAGE_FIELDS) if (usage[field] !== null) return usage
+  return null
 }
 
 /** @returns null for anything but a count that JSON readers agree on: it is never guessed. */
@@ -54,7 +68,11 @@ export function text(told: Told | undefined): string | null {
 
 /** @returns an object without members for anything else */
 export function object(told: Told | undefined): ToldObject {
-  return typeof told === 'object' && told !== null && !Array.isArray(told) ? told : NOTHING
+  return isObject(told) ? told : NOTHING
+}
+
+export function isObject(told: Told | undefined): told is ToldObject {
+  return typeof told === 'object' && told !== null && !Array.isArray(told)
 }
 
 /** @returns no elements for anything but an array */

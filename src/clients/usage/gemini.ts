@@ -1,7 +1,7 @@
 import { ERROR, readError } from './errors.js'
-import { type Api, count, object, objects, sum, text, usageOf } from './findings.js'
-import { type Told, type ToldObject, type Wanted, wantedNode } from './json-scanner.js'
+import { type Api, count, isObject, object, objects, sum, text, usageOf } from './findings.js'
 import type { Usage } from './observation.js'
+import { type Told, type ToldObject, type Wanted, wantedNode } from './wanted.js'
 
 const MODALITIES = [{ modality: true, tokenCount: true }] satisfies Wanted
 
@@ -37,10 +37,12 @@ export const GEMINI: Api = {
     return (document) => {
       found.response_id ??= text(document['responseId'])
       found.response_model = text(document['modelVersion']) ?? found.response_model
-      const metadata = object(document['usageMetadata'])
-      found.service_tier = tierOf(metadata) ?? found.service_tier
-      // The last one wins: each counts on.
-      found.usage = geminiUsage(metadata) ?? found.usage
+      const { usageMetadata } = document
+      if (isObject(usageMetadata)) {
+        found.service_tier = tierOf(usageMetadata) ?? found.service_tier
+        // The last one wins: each counts on.
+        found.usage = geminiUsage(usageMetadata) ?? found.usage
+      }
       for (const candidate of objects(document['candidates'])) {
         const index = candidate['index'] ?? 0
         if (candidate['finishReason']) open.delete(index)

@@ -1,30 +1,4 @@
-/**
- * The members of a JSON value that are wanted: the scalar itself (`true`), members of an object by
- * name, or the elements of an array. A scalar is taken wherever one stands, so that null and texts
- * can stand where an object is wanted. Everything else is skipped.
- */
-export type Wanted = true | { readonly [member: string]: Wanted } | readonly [Wanted]
-
-/** A wanted value as it was found: only members that are wanted, and only those that were there. */
-export type Told = string | number | boolean | null | Told[] | ToldObject
-export type ToldObject = { [member: string]: Told }
-
-/** `Wanted`, prepared for scanning. */
-export interface WantedNode {
-  members: ReadonlyMap<string, WantedNode> | null
-  elements: WantedNode | null
-}
-
-export function wantedNode(wanted: Wanted): WantedNode {
-  if (wanted === true) return { members: null, elements: null }
-  if (isElements(wanted)) return { members: null, elements: wantedNode(wanted[0]) }
-  const members = Object.entries(wanted).map(([name, member]) => [name, wantedNode(member)] as const)
-  return { members: new Map(members), elements: null }
-}
-
-function isElements(wanted: object): wanted is readonly [Wanted] {
-  return Array.isArray(wanted)
-}
+import { memberNamed, type Told, type ToldObject, type WantedMember, type WantedNode } from './wanted.js'
 
 /** A longer text is cut, since only names and short messages are wanted. */
 const MAX_TEXT_BYTES = 4096
@@ -99,6 +73,8 @@ export class JsonScanner {
   #skippedDepth = 0
   /** Whether the last byte was a backslash within a text, which hides the next one. */
   #isEscaped = false
+  /** Whether the name has a backslash, which stands near its beginning if the name is wanted. */
+  #hasEscapes = false
   /** The first bytes of a text or literal that goes on in the next chunk. */
   #kept: Buffer = NO_BYTES
   #keptBytes = 0
@@ -124,9 +100,11 @@ export class JsonScanner {
   /** Begins with the next value. */
   reset(): void {
     this.#state = VALUE
-    this.#nodes.length = 0
-    this.#targets.length = 0
-    this.#names.length = 0
+    if (this.#nodes.length > 0) {
+      this.#nodes.length = 0
+      this.#targets.length = 0
+      this.#names.length = 0
+    }
     this.#node = this.#root
     this.#skippedDepth = 0
     this.#isEscaped = false
@@ -175,8 +153,10 @@ export class JsonScanner {
         return this.#beginValue(byte, at)
       case FIRST_NAME:
       case NAME:
-        if (byte === QUOTE) this.#state = WITHIN_NAME
-        else if (byte === CLOSE_OBJECT && this.#state === FIRST_NAME) this.#close(byte)
+        if (byte === QUOTE) {
+          this.#state = WITHIN_NAME
+          this.#hasEscapes = false
+        } else if (byte === CLOSE_OBJECT && this.#state === FIRST_NAME) this.#close(byte)
         else this.#state = BROKEN
         break
       case COLON:
@@ -257,17 +237,24 @@ export class JsonScanner {
       this.#keep(bytes, at, end)
       return end
     }
-    const text = this.#take(bytes, at, quote)
     if (this.#state === WITHIN_NAME) {
-      this.#name = text ?? ''
-      this.#node = this.#nodes.at(-1)?.members?.get(this.#name) ?? null
+      const member = this.#takeMember(bytes, at, quote)
+      this.#name = member?.name ?? ''
+      this.#node = member?.node ?? null
       this.#state = COLON
-    } else if (text === null) {
-      this.#state = AFTER_VALUE
     } else {
-      this.#tell(text)
+      const text = this.#take(bytes, at, quote)
+      if (text === null) this.#state = AFTER_VALUE
+      else this.#tell(text)
     }
     return quote + 1
+  }
+
+  #takeMember(bytes: Buffer, from: number, to: number): WantedMember | null {
+    const node = this.#nodes[this.#nodes.length - 1]
+    if (this.#keptBytes === 0 && !this.#hasEscapes) return memberNamed(node, bytes, from, to)
+    const name = Buffer.from(this.#take(bytes, from, to) ?? '')
+    return memberNamed(node, name, 0, name.length)
   }
 
   #readLiteral(bytes: Buffer, from: number, end: number): number {
@@ -324,7 +311,12 @@ export class JsonScanner {
       while (at < near) {
         const byte = bytes[at]
         if (byte === QUOTE) return at
-        at += byte === BACKSLASH ? 2 : 1
+        if (byte === BACKSLASH) {
+          this.#hasEscapes = true
+          at += 2
+        } else {
+          at += 1
+        }
       }
       if (at >= end) {
         this.#isEscaped = at > end

@@ -1,8 +1,19 @@
 import { COST_MEMBERS, readCosts } from './costs.js'
 import { ERROR, readError } from './errors.js'
-import { type Api, amount, count, type Findings, object, objects, sum, text, usageOf } from './findings.js'
-import { type Told, type ToldObject, type Wanted, wantedNode } from './json-scanner.js'
+import {
+  type Api,
+  amount,
+  count,
+  type Findings,
+  isObject,
+  object,
+  objects,
+  sum,
+  text,
+  usageOf,
+} from './findings.js'
 import type { Usage } from './observation.js'
+import { type Told, type ToldObject, type Wanted, wantedNode } from './wanted.js'
 
 const USAGE = {
   prompt_tokens: true,
@@ -66,13 +77,17 @@ function chatReader(found: Findings, outputOf: OutputOf): (document: ToldObject)
     if (open.size > 0) found.isEnded = false
     // The last usage wins: servers that tell one with every chunk count on.
     const groq = object(document['x_groq'])
-    const told = [document, groq, ...choices].map(({ usage }) => chatUsage(object(usage), outputOf))
-    found.usage = told.find((usage) => usage !== null) ?? found.usage
+    const usage = document['usage'] ?? groq['usage'] ?? choices.find(hasUsage)?.['usage']
+    if (isObject(usage)) found.usage = chatUsage(usage, outputOf) ?? found.usage
     arbstrSats = amount(object(document['arbstr'])['cost_sats']) ?? arbstrSats
     if (arbstrSats !== null) found.usage = usageOf({ ...found.usage, provider_cost_sats: arbstrSats })
     readError(document, found)
     readError(groq, found)
   }
+}
+
+function hasUsage(choice: ToldObject): boolean {
+  return isObject(choice['usage'])
 }
 
 /** More choices than any server gives. */

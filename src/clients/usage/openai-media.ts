@@ -1,8 +1,8 @@
 import { COST_MEMBERS, readCosts } from './costs.js'
 import { ERROR, readError } from './errors.js'
 import { type Api, count, object, text, usageOf } from './findings.js'
-import { type Told, type ToldObject, type Wanted, wantedNode } from './json-scanner.js'
 import type { Usage } from './observation.js'
+import { type Told, type ToldObject, type Wanted, wantedNode } from './wanted.js'
 
 const USAGE = { input_tokens: true, output_tokens: true, ...COST_MEMBERS } satisfies Wanted
 

@@ -1,8 +1,8 @@
 import { COST_MEMBERS, readCosts } from './costs.js'
 import { ERROR, errorOf, readError } from './errors.js'
-import { type Api, count, type Findings, object, text, usageOf } from './findings.js'
-import { type Told, type ToldObject, type Wanted, wantedNode } from './json-scanner.js'
+import { type Api, count, type Findings, isObject, object, text, usageOf } from './findings.js'
 import type { Usage } from './observation.js'
+import { type Told, type ToldObject, type Wanted, wantedNode } from './wanted.js'
 
 const RESPONSE = {
   id: true,
@@ -46,8 +46,8 @@ function readResponse(response: ToldObject, found: Findings): void {
   found.response_id ??= text(response['id'])
   found.response_model = text(response['model']) ?? found.response_model
   found.service_tier = text(response['service_tier']) ?? found.service_tier
-  found.usage = responseUsage(object(response['usage'])) ?? found.usage
-  const { status } = response
+  const { status, usage } = response
+  if (isObject(usage)) found.usage = responseUsage(usage) ?? found.usage
   if (status === 'failed' || status === 'cancelled') {
     found.error ??= errorOf(response['error']) ?? { status: null, message: `the response ${WORDS[status]}` }
   } else {

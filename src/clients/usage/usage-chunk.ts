@@ -1,6 +1,7 @@
 import { object } from './findings.js'
-import { JsonScanner, wantedNode } from './json-scanner.js'
+import { JsonScanner } from './json-scanner.js'
 import { SseReader } from './sse.js'
+import { wantedNode } from './wanted.js'
 
 /** A longer event isn't the extra chunk, so it needn't wait for its end. */
 const MAX_HELD_BYTES = 16 * 1024

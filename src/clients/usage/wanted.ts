@@ -1,0 +1,56 @@
+/**
+ * The members of a JSON value that are wanted: the scalar itself (`true`), members of an object by
+ * name, or the elements of an array. A scalar is taken wherever one stands, so that null and texts
+ * can stand where an object is wanted. Everything else is skipped.
+ */
+export type Wanted = true | { readonly [member: string]: Wanted } | readonly [Wanted]
+
+/** A wanted value as it was found: only members that are wanted, and only those that were there. */
+export type Told = string | number | boolean | null | Told[] | ToldObject
+export type ToldObject = { [member: string]: Told }
+
+/** `Wanted`, prepared for scanning. */
+export interface WantedNode {
+  /** The members by the length of their names, so that names are found without decoding them. */
+  members: readonly (readonly WantedMember[] | undefined)[] | null
+  elements: WantedNode | null
+}
+
+export interface WantedMember {
+  name: string
+  bytes: Buffer
+  node: WantedNode
+}
+
+export function wantedNode(wanted: Wanted): WantedNode {
+  if (wanted === true) return { members: null, elements: null }
+  if (isElements(wanted)) return { members: null, elements: wantedNode(wanted[0]) }
+  const members: WantedMember[][] = []
+  for (const [name, member] of Object.entries(wanted)) {
+    const bytes = Buffer.from(name)
+    members[bytes.length] ??= []
+    members[bytes.length]?.push({ name, bytes, node: wantedNode(member) })
+  }
+  return { members, elements: null }
+}
+
+/** Finds the member whose name is the bytes from `from` to before `to`. */
+export function memberNamed(
+  node: WantedNode | undefined,
+  bytes: Buffer,
+  from: number,
+  to: number,
+): WantedMember | null {
+  for (const member of node?.members?.[to - from] ?? NO_MEMBERS) {
+    let at = 0
+    while (at < member.bytes.length && member.bytes[at] === bytes[from + at]) at += 1
+    if (at === member.bytes.length) return member
+  }
+  return null
+}
+
+const NO_MEMBERS: readonly WantedMember[] = []
+
+function isElements(wanted: object): wanted is readonly [Wanted] {
+  return Array.isArray(wanted)
+}
