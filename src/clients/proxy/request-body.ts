@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
-import { JsonScanner, type Told, wantedNode } from '../usage/json-scanner.js'
+import { JsonScanner } from '../usage/json-scanner.js'
+import { type Told, wantedNode } from '../usage/wanted.js'
 
 /** A body of at most this many bytes is read before it is passed on, in one piece. */
 const WHOLE_BYTES = 1024 * 1024

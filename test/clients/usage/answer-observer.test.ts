@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { observeAnswer } from '../../../src/clients/usage/answer-observer.js'
 import type { AnswerObserver } from '../../../src/clients/usage/observation.js'
+import { runs } from '../../support/runs.js'
 import { delta } from './recorded/openai.js'
 
 setFlagsFromString('--expose-gc')
@@ -74,7 +75,7 @@ describe('an observer never throws', () => {
           }
         },
       ),
-      { numRuns: 2000 },
+      runs(500),
     )
   })
 

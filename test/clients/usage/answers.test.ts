@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { runs } from '../../support/runs.js'
 import { ANTHROPIC } from './recorded/anthropic.js'
 import { FAILURES } from './recorded/failures.js'
 import { GEMINI } from './recorded/gemini.js'
@@ -26,7 +27,7 @@ describe.each(Object.entries(ALL))('%s', (_, answers) => {
           const sorted = unsorted.sort((one, other) => one - other)
           expect(observe(recorded, sorted)).toEqual(told)
         }),
-        { numRuns: 20 },
+        runs(10),
       )
     })
   })

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { JsonScanner } from '../../../src/clients/usage/json-scanner.js'
 import { type Told, type Wanted, wantedNode } from '../../../src/clients/usage/wanted.js'
+import { runs } from '../../support/runs.js'
 
 function scan(wanted: Wanted, text: string, cuts: number[] = []): { documents: Told[]; isEnded: boolean } {
   const bytes = Buffer.from(text)
@@ -64,7 +65,7 @@ describe('a scanner of JSON', () => {
           expect(scan(WANTED, text, sorted)).toEqual(expected)
           expect(scan(WANTED, text, [...Array(length).keys()])).toEqual(expected)
         }),
-        { numRuns: 300 },
+        runs(100),
       )
     },
   )

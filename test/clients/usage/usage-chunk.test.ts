@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { UsageChunkFilter } from '../../../src/clients/usage/usage-chunk.js'
+import { runs } from '../../support/runs.js'
 import { chunk, delta, stop } from './recorded/openai.js'
 import { sse } from './support.js'
 
@@ -38,7 +39,7 @@ describe.each([
       fc.property(fc.array(fc.nat(length), { maxLength: 20 }), (cuts) => {
         expect(filtered(whole, cuts)).toBe(before + after)
       }),
-      { numRuns: 50 },
+      runs(20),
     )
   })
 })
