@@ -1,6 +1,6 @@
 // Takes the pictures of docs/images: the real `serve` on the real trace, its times moved so that it
-// ends now. The hour before has nine of ten of the trace's requests, so that there is something to
-// compare with.
+// ends now, and priced by a price book and an exchange rate an hour. The hour before has nine of ten
+// of the trace's requests, so that there is something to compare with.
 //
 //   npm run screenshots
 //
@@ -20,6 +20,9 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const TRACE = join(root, '../shared/tools/azure-trace-to-events.mjs')
 const IMAGES = join(root, 'docs/images')
 const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
+/** Dollars a million tokens, in and out. */
+const PRICES = { 'azure-code': ['2.5', '10'], 'azure-conversation': ['0.6', '2.4'] }
 const TIERS = { 'azure-code': 'frontier', 'azure-conversation': 'standard' }
 
 if (!existsSync(TRACE)) throw new Error(`the trace is missing: ${TRACE}`)
@@ -41,9 +44,11 @@ function appendTrace(directory) {
     .map((line) => JSON.parse(line))
   const laterMs = Date.now() - Date.parse(trace.at(-1).timestamp)
   const journal = openJournal({ directory })
+  for (const event of priceEvents()) journal.append(event)
   const append = (event, ms) => {
     const timestamp = new Date(Date.parse(event.timestamp) + ms).toISOString()
-    journal.append({ ...event, timestamp, labels: { tier: TIERS[event.model] } })
+    const costs = { cost_sats: null, provider_cost_sats: null }
+    journal.append({ ...event, ...costs, timestamp, labels: { tier: TIERS[event.model] } })
   }
   for (const [index, event] of trace.entries()) {
     // Its other copy has the same id.
@@ -51,6 +56,27 @@ function appendTrace(directory) {
   }
   for (const event of trace) append(event, laterMs)
   void journal.close()
+}
+
+function* priceEvents() {
+  const currency = 'usd'
+  for (const [model, [input, output]] of Object.entries(PRICES)) {
+    const valid_from = new Date(Date.now() - 30 * DAY_MS).toISOString()
+    const per_million = { input, output }
+    yield {
+      type: 'price_set',
+      model,
+      provider: null,
+      valid_from,
+      currency,
+      per_million,
+      source: 'price list',
+    }
+  }
+  for (let hour = 0; hour < 24; hour++) {
+    const observed_at = new Date(Date.now() - hour * HOUR_MS).toISOString()
+    yield { type: 'exchange_rate_observed', observed_at, usd_per_btc: '91250.5', source: 'exchange' }
+  }
 }
 
 /**
@@ -86,7 +112,6 @@ async function takeAll(url) {
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: ['--headless', '--no-sandbox', '--disable-gpu', '--hide-scrollbars', '--font-render-hinting=none'],
   })
-  const failed = '[data-id]:has(.badge.is-bad)'
   await take(
     browser,
     'dashboard-light',
@@ -97,21 +122,21 @@ async function takeAll(url) {
     browser,
     'dashboard-dark',
     { width: 1320, height: 960, colorScheme: 'dark' },
-    `${url}/?range=1h&by=provider`,
+    `${url}/?range=1h&by=provider&currency=usd`,
   )
   await take(
     browser,
     'dashboard-phone',
-    { width: 390, height: 1560, colorScheme: 'light' },
+    { width: 390, height: 1900, colorScheme: 'light' },
     `${url}/?range=1h`,
   )
   await take(
     browser,
     'request-detail',
     { width: 1320, height: 960, colorScheme: 'light' },
-    `${url}/?range=1h&success=false`,
+    `${url}/?range=1h&model=azure-code&sort=cost_sats`,
     async (page) => {
-      await page.locator(failed).nth(2).click()
+      await page.locator('[data-id]').nth(2).click()
       await page.locator('#detail .line').waitFor()
     },
   )
@@ -129,7 +154,7 @@ async function take(browser, name, { width, height, colorScheme }, url, act) {
   const page = await browser.newPage({ viewport: { width, height }, colorScheme, reducedMotion: 'reduce' })
   await page.goto(url)
   await page.locator('.chart[aria-busy="false"] canvas').last().waitFor()
-  await page.locator('#live-state[data-state="live"]').waitFor()
+  await page.locator('#live-state:not([data-state="connecting"])').waitFor()
   await page.locator('.tile .delta span').first().waitFor({ state: 'attached' })
   await act?.(page)
   const path = join(IMAGES, `${name}.png`)

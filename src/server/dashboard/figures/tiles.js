@@ -90,6 +90,7 @@ function fromText(old, delta) {
  * @returns {Delta}
  */
 export function describeDelta(now, before, { isBadWhenMore = false, isShare = false }) {
+  if (now === null && before === null) return { text: '', spoken: '', tone: '' }
   if (now === null || before === null) return { text: UNKNOWN, spoken: 'Not known against', tone: '' }
   if (now === 0 && before === 0) return { text: '', spoken: '', tone: '' }
   if (now === before) return { text: SAME, spoken: 'The same as', tone: '' }
