@@ -35,7 +35,7 @@ export function addPricesImport(prices: ProgramCommand): void {
     .description(
       'Shows what a list of prices would change: new, changed, gone, old against new; with --yes it appends ' +
         'the new and changed ones to the journal. Only exact names are taken. A model of the log that a name of the list ' +
-        'may mean is proposed, and taken if --alias names it. What a price_set can’t say exactly is left out and ' +
+        'may mean is proposed, and taken if --alias names it, or if a person confirms it: with --yes on a terminal each is asked about. What a price_set can’t say exactly is left out and ' +
         'listed with the reason. Prices from LiteLLM and genai-prices don’t replace those that were set otherwise. A file with ' +
         'anything wrong in it is refused whole.',
     )
@@ -110,7 +110,9 @@ async function importPrices(source: PriceSource, flags: ImportFlags): Promise<vo
     withdrawGone,
   } = flags
   const asked = { source, database, validFrom, providers, aliases, used, overwrite, withdrawGone }
-  const plan = await planPriceImport(asked)
+  const plan = await confirmedPlan(await planPriceImport(asked), flags, (confirmed) =>
+    planPriceImport({ ...asked, confirmed }),
+  )
   if (!plan.has_database) note(`${visible(database)} doesn't exist: every price counts as new`)
   const events = priceEvents(plan)
   if (flags.yes && events.length > 0) {
@@ -119,6 +121,18 @@ async function importPrices(source: PriceSource, flags: ImportFlags): Promise<vo
   }
   const appended = flags.yes ? events.length : 0
   printAnswer({ ...plan, appended }, flags, () => formatPlan(plan, events.length, flags))
+}
+
+/** Asks about proposals if prices are to be written and a person is there. */
+async function confirmedPlan(
+  plan: PriceImport,
+  { yes, json }: ImportFlags,
+  planWith: (confirmed: PriceImport['proposals']) => Promise<PriceImport>,
+): Promise<PriceImport> {
+  const { confirmProposals, isPersonThere, withTerminal } = await import('./confirm-proposals.js')
+  if (!yes || json || plan.proposals.length === 0 || !isPersonThere()) return plan
+  const confirmed = await withTerminal((ask) => confirmProposals(plan.proposals, ask))
+  return confirmed.length === 0 ? plan : await planWith(confirmed)
 }
 
 function formatPlan(plan: PriceImport, count: number, { yes, journal }: ImportFlags): string {
@@ -137,7 +151,7 @@ function formatPlan(plan: PriceImport, count: number, { yes, journal }: ImportFl
       ),
     ),
     ...entries(
-      'proposed for models without a price (--alias takes one)',
+      'proposed for models without a price (--alias takes one; --yes asks about each on a terminal)',
       plan.proposals.map(
         ({ provider, name, model, rule, requests }) =>
           `--alias '${name}=${model}'  ${provider ?? 'no provider'}, ${countText(requests, 'request')}: ${rule}`,

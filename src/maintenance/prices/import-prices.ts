@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import type { PriceSet } from '../../events/event-types.js'
-import type { PlacedPrice } from '../../folds/costs/price-book.js'
+import { isWithdrawn, type PlacedPrice } from '../../folds/costs/price-book.js'
 import { keyOf } from '../../queries/costs/price-history.js'
 import { type UnpricedModel, unpriced } from '../../queries/costs/unpriced.js'
 import { readPrices } from '../../store/sqlite/price-rows.js'
@@ -39,6 +39,8 @@ export interface PriceImportOptions {
   used?: boolean | undefined
   /** Models of the log that cost what a model of the list costs: its id there, by their names. */
   aliases?: Readonly<Record<string, string>> | undefined
+  /** Proposals of an earlier plan that a person has confirmed, each for its provider alone. */
+  confirmed?: readonly Pick<PriceProposal, 'provider' | 'name' | 'model'>[] | undefined
   /** Whether a public list replaces prices that were set otherwise. @default false */
   overwrite?: boolean | undefined
   /** Whether models that a public list no longer has lose their price. @default false */
@@ -51,6 +53,8 @@ export interface PriceProposal extends Likeness {
   /** The name that requests have, and that an alias would give a price. */
   name: string
   requests: number
+  /** What the model of the list costs now, without conditions; null: only under conditions. */
+  price: Pick<PriceSet, 'currency' | 'per_million' | 'per_request'> | null
 }
 
 /** What an import of prices would do. */
@@ -89,7 +93,7 @@ export async function planPriceImport(options: PriceImportOptions): Promise<Pric
     has_database: has,
     ...diffPrices(stored, wanted, diffOptions),
     left_out: list.leftOut,
-    proposals: proposalsOf(list, known.unpriced),
+    proposals: proposalsOf(list, known.unpriced, now),
   }
 }
 
@@ -175,8 +179,8 @@ function ofSameProviders(
 }
 
 /**
- * Adds the prices of aliases: of those that are given, and of those that an earlier import took,
- * which their source tells.
+ * Adds the prices of aliases: of those that are given or confirmed, and of those that an earlier
+ * import took, which their source tells.
  */
 function withAliases(
   list: PriceList,
@@ -206,6 +210,7 @@ function withAliases(
     if (!byModel.has(id)) throw new InputError('INVALID_VALUE', list.source, `the list has no model '${id}'`)
     add(name, id)
   }
+  for (const { provider, name, model } of options.confirmed ?? []) add(name, model, provider)
   return { ...list, prices: [...list.prices, ...added.values()] }
 }
 
@@ -218,7 +223,7 @@ function usedOnly({ prices }: PriceList, { used, stored }: Known): PriceList['pr
 }
 
 /** Proposes models of the list for those without a price, the most used first. */
-function proposalsOf(list: PriceList, models: readonly UnpricedModel[]): PriceProposal[] {
+function proposalsOf(list: PriceList, models: readonly UnpricedModel[], now: string): PriceProposal[] {
   const listed = new Set(list.prices.map(({ event }) => nameOf(event.provider, event.model)))
   const proposals = new Map<string, PriceProposal>()
   for (const { provider, model, response_model, requests } of models) {
@@ -233,9 +238,34 @@ function proposalsOf(list: PriceList, models: readonly UnpricedModel[]): PricePr
         name,
         ...found,
         requests: requests + (known?.requests ?? 0),
+        price: plainPrice(list, provider, found.model, now),
       })
       break
     }
   }
   return [...proposals.values()].toSorted((a, b) => b.requests - a.requests)
+}
+
+/** The price of a model that is in force without conditions. */
+function plainPrice(
+  { prices }: PriceList,
+  provider: string | null,
+  model: string,
+  now: string,
+): PriceProposal['price'] {
+  const plain = prices
+    .map(({ event }) => event)
+    .filter(
+      (event) =>
+        event.provider === provider &&
+        event.model === model &&
+        event.service_tier === null &&
+        event.min_input_tokens === null &&
+        event.valid_from <= now,
+    )
+    .toSorted((a, b) => (a.valid_from < b.valid_from ? -1 : 1))
+    .at(-1)
+  if (plain === undefined || isWithdrawn(plain)) return null
+  const { currency, per_million, per_request } = plain
+  return { currency, per_million, per_request }
 }
