@@ -49,6 +49,15 @@ const PARTS: Readonly<Record<string, PricePart>> = {
   output_audio_mtok: 'audio_output',
 }
 
+/**
+ * Prices of cached tokens of one kind. An event has one number of cached tokens for all kinds, and
+ * so it can't have these, unless they are what all cached tokens cost.
+ */
+const CACHED_KINDS: Readonly<Record<string, string>> = {
+  cache_audio_read_mtok: 'audio',
+  cache_image_read_mtok: 'images',
+}
+
 /** Fees for the use of a provider's tools: the price of tokens is the same without them. */
 const TOOL_FEES = /^(web|social|storage)_searches_kcount$|^code_executions_kcount$/
 
@@ -163,7 +172,8 @@ function pricesOf(
   const known = new Set<number | null>()
   for (const date of [null, ...startDates(entries)]) {
     const inForce = entries.findLast(({ constraint }) => (constraint?.start_date ?? '') <= (date ?? ''))
-    const tiers = tiersOf((inForce ?? entries[0])?.prices ?? {})
+    const inUse = (inForce ?? entries[0])?.prices ?? {}
+    const tiers = tiersOf(inUse) ?? cachedKindsApart(provider, id, inUse)
     if (typeof tiers === 'string') return tiers
     // A tier that there was before ends.
     for (const minInputTokens of known) if (!tiers.has(minInputTokens)) tiers.set(minInputTokens, NOTHING)
@@ -194,12 +204,18 @@ interface TierTerms {
 
 const NOTHING: TierTerms = { per_million: null, per_request: null }
 
-/** The prices for each number of tokens from which they count, or why the list can't be used. */
-function tiersOf(prices: GenaiPrices): Map<number | null, TierTerms> | string {
+/**
+ * The prices for each number of tokens from which they count, or why the list can't be used; null
+ * if only prices of cached tokens of one kind are in the way.
+ */
+function tiersOf(prices: GenaiPrices): Map<number | null, TierTerms> | string | null {
   const given = Object.entries(prices).flatMap(([key, price]) =>
-    price === undefined || TOOL_FEES.test(key) ? [] : [[key, price] as const],
+    price === undefined || TOOL_FEES.test(key) || isPriceOfAllCached(prices, key)
+      ? []
+      : [[key, price] as const],
   )
   const odd = given.map(([key]) => key).filter((key) => !(key in PARTS) && key !== 'requests_kcount')
+  if (odd.length > 0 && odd.every((key) => key in CACHED_KINDS)) return null
   if (odd.length > 0) return `it is priced by ${odd.join(', ')}, which a price_set has no member for`
   if (given.length === 0) return 'it has no price of tokens or requests'
   const starts = given.flatMap(([, price]) =>
@@ -227,4 +243,26 @@ function priceFrom(price: GenaiPrice, start: number | null): number {
   if (typeof price === 'number') return price
   const reached = price.tiers.filter((tier) => start !== null && tier.start <= start)
   return reached.toSorted((a, b) => a.start - b.start).at(-1)?.price ?? price.base
+}
+
+/** Whether a key is a price of cached tokens of one kind, and the same as that of all cached tokens. */
+function isPriceOfAllCached(prices: GenaiPrices, key: string): boolean {
+  return key in CACHED_KINDS && JSON.stringify(prices[key]) === JSON.stringify(prices['cache_read_mtok'])
+}
+
+/**
+ * Says why a model with a price of its own for cached tokens of one kind is left out: with the other
+ * prices alone, a request with such tokens would be priced wrongly.
+ */
+function cachedKindsApart(provider: string, id: string, prices: GenaiPrices): string {
+  const kinds = Object.keys(CACHED_KINDS).filter(
+    (key) => prices[key] !== undefined && !isPriceOfAllCached(prices, key),
+  )
+  const names = kinds.map((key) => CACHED_KINDS[key]).join(' and ')
+  const options = Object.entries(PARTS).flatMap(([key, part]) => {
+    const price = prices[key]
+    return typeof price === 'number' ? [`--${part.replaceAll('_', '-')} ${decimalText(price)}`] : []
+  })
+  const command = `prices set '${id}' --provider ${provider} ${options.join(' ')}`
+  return `the price of cached ${names} isn't that of other cached tokens, and a price_set has one for both; if no request has cached ${names}, this is exact: ${command}`
 }

@@ -90,7 +90,7 @@ describe.each([
   ],
   ['its price depends on weekday', [{ constraint: { type: 'weekday' }, prices: { input_mtok: 2 } }]],
   ['is priced by audio_hours, which', { audio_hours: 0.1 }],
-  ['is priced by cache_audio_read_mtok, which', { input_mtok: 1, cache_audio_read_mtok: 0.2 }],
+  ['is priced by cache_audio_read_mtok, audio_hours', { cache_audio_read_mtok: 0.2, audio_hours: 1 }],
   ['has no price of tokens or requests', { web_searches_kcount: 10 }],
   ["can't be written exactly", { input_mtok: 0.1234567 }],
   ["can't be written exactly", { input_mtok: -1 }],
@@ -124,4 +124,25 @@ test('the installed package is read as it is: its own price is that of the list'
     return Math.abs((found?.total_price ?? -1) - expected) > 1e-9
   })
   expect(wrong.map(({ event }) => `${event.provider}/${event.model}`)).toEqual([])
+})
+
+test('a price of cached audio or images is taken if all cached tokens cost the same, and otherwise left out with the command that is exact without such tokens', () => {
+  const prices = { input_mtok: 5, cache_read_mtok: 2.5, input_audio_mtok: 40, output_mtok: 20 }
+  const list = listOf(
+    { id: 'same', prices: { ...prices, cache_audio_read_mtok: 2.5, cache_image_read_mtok: 2.5 } },
+    { id: 'other', prices: { ...prices, cache_audio_read_mtok: 3 } },
+    { id: 'images', prices: { ...prices, cache_audio_read_mtok: 2.5, cache_image_read_mtok: 3 } },
+    { id: 'alone', prices: { input_mtok: 5, cache_audio_read_mtok: 2.5 } },
+  )
+  expect(terms(list)).toEqual([
+    ['same', null, null, { input: '5', cache_read_input: '2.5', audio_input: '40', output: '20' }],
+  ])
+  expect(list.leftOut.map(({ model, reason }) => [model, reason.split(',')[0]])).toEqual([
+    ['other', "the price of cached audio isn't that of other cached tokens"],
+    ['images', "the price of cached images isn't that of other cached tokens"],
+    ['alone', "the price of cached audio isn't that of other cached tokens"],
+  ])
+  expect(list.leftOut[0]?.reason).toMatch(
+    /this is exact: prices set 'other' --provider openai --input 5 --cache-read-input 2\.5 --audio-input 40 --output 20$/,
+  )
 })
