@@ -4,6 +4,7 @@ import { INPUT_ERROR_CODES } from './maintenance/errors.js'
 import { QUERY_ERROR_CODES } from './queries/errors.js'
 import { SERVER_ERROR_CODES } from './server/errors.js'
 import { PROJECTION_ERROR_CODES } from './store/errors.js'
+import { POSTGRES_ERROR_CODES } from './store/postgres/connection/errors.js'
 import { DATABASE_ERROR_CODES } from './store/sqlite/connection/errors.js'
 
 export { ProxyError, type ProxyErrorCode } from './clients/errors.js'
@@ -19,6 +20,7 @@ export { PackageFileError } from './package/package-files.js'
 export { QueryError, type QueryErrorCode } from './queries/errors.js'
 export { ServerError, type ServerErrorCode } from './server/errors.js'
 export { ProjectionError, type ProjectionErrorCode } from './store/errors.js'
+export { PostgresError, type PostgresErrorCode } from './store/postgres/connection/errors.js'
 export { DatabaseError, type DatabaseErrorCode } from './store/sqlite/connection/errors.js'
 
 /**
@@ -31,6 +33,7 @@ export const ERROR_CODES = {
   JournalWriteError: JOURNAL_WRITE_ERROR_CODES,
   ProjectionError: PROJECTION_ERROR_CODES,
   DatabaseError: DATABASE_ERROR_CODES,
+  PostgresError: POSTGRES_ERROR_CODES,
   QueryError: QUERY_ERROR_CODES,
   InputError: INPUT_ERROR_CODES,
   ServerError: SERVER_ERROR_CODES,

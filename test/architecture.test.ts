@@ -66,7 +66,7 @@ describe.each(files)('%s', (file) => {
     })
   }
 
-  const mayHaveSql = file.startsWith('store/sqlite/') || room === 'queries' || room === 'maintenance'
+  const mayHaveSql = /^store\/(sqlite|postgres)\//.test(file) || room === 'queries' || room === 'maintenance'
   if (!mayHaveSql) {
     test('has no SQL', () => {
       expect(text).not.toMatch(

@@ -7,6 +7,7 @@ const COMMANDS: Record<string, () => Promise<(program: ProgramCommand) => void>>
   init: async () => (await import('./init.js')).addInit,
   append: async () => (await import('./append.js')).addAppend,
   project: async () => (await import('./project.js')).addProject,
+  migrate: async () => (await import('./migrate.js')).addMigrate,
   replay: async () => (await import('./replay.js')).addReplay,
   verify: async () => (await import('./verify.js')).addVerify,
   doctor: async () => (await import('./doctor.js')).addDoctor,

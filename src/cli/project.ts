@@ -12,6 +12,7 @@ interface ProjectFlags extends CommonFlags {
   once?: true
   allowMissing?: true
   rollupLabel?: string[]
+  schema: string
 }
 
 export function addProject(program: ProgramCommand): void {
@@ -24,7 +25,8 @@ export function addProject(program: ProgramCommand): void {
         'time. With --once it catches up and exits; rejected lines are counted, and are ' +
         'not a failure.',
     )
-    .placeOptions()
+    .journalOption()
+    .storeOption()
     .option('--once', 'catch up and exit')
     .option(
       '--allow-missing',
@@ -44,8 +46,14 @@ export function addProject(program: ProgramCommand): void {
     })
 }
 
-function projectorOptions({ journal, db, rollupLabel, allowMissing }: ProjectFlags): ProjectorOptions {
-  return { journal, database: db, rollupLabels: rollupLabel, allowMissing }
+function projectorOptions({
+  journal,
+  db,
+  schema,
+  rollupLabel,
+  allowMissing,
+}: ProjectFlags): ProjectorOptions {
+  return { journal, database: db, schema, rollupLabels: rollupLabel, allowMissing }
 }
 
 async function projectOnceAndReport(flags: ProjectFlags): Promise<void> {

@@ -14,6 +14,7 @@ interface ReplayFlags extends CommonFlags {
   into?: string
   diff?: true
   rollupLabel?: string[]
+  schema: string
 }
 
 export function addReplay(program: ProgramCommand): void {
@@ -27,7 +28,8 @@ export function addReplay(program: ProgramCommand): void {
         'and the old one stays as it is; with --diff what differs is told, and the exit code is 1 if anything does. ' +
         'Lines that the old one has not projected yet differ, too.',
     )
-    .placeOptions()
+    .journalOption()
+    .storeOption()
     .option(
       '--allow-missing',
       'rebuild even if segments that were projected, sealed or archived are gone: their rows are lost then',
@@ -49,8 +51,8 @@ async function runReplay(flags: ReplayFlags, command: Command): Promise<void> {
   }
   keepNewSpaceSmall()
   const { replay } = await import('../projection/replay.js')
-  const { journal, db: database, allowMissing, rollupLabel: rollupLabels, into, diff } = flags
-  const options = { journal, database, allowMissing, rollupLabels, into, diff }
+  const { journal, db: database, schema, allowMissing, rollupLabel: rollupLabels, into, diff } = flags
+  const options = { journal, database, schema, allowMissing, rollupLabels, into, diff }
   const result = await withProgressLine((line) =>
     replay({ ...options, onProgress: (progress) => line.showProgress(progress) }),
   )

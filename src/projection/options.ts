@@ -5,8 +5,16 @@ export type ProjectorLogger = Logger
 export interface ProjectorOptions {
   /** The journal's directory. */
   journal: string
-  /** The database file, created if it doesn't exist, and migrated if it is older. */
+  /**
+   * The database file, created if it doesn't exist, and migrated if it is older; or the
+   * `postgres://` address of a database that `request-journal migrate` has prepared.
+   */
   database: string
+  /**
+   * The schema of the tables in PostgreSQL.
+   * @default 'request_journal'
+   */
+  schema?: string | undefined
   /**
    * The names of the labels to keep roll-ups by, at most eight. They are chosen while the database
    * is empty, later by a replay.

@@ -6,10 +6,11 @@ import type { JournalError } from '../journal/errors.js'
 import type { Clock } from '../journal/files.js'
 import { type JournalIdentity, readIdentity } from '../journal/identity.js'
 import { silentLogger } from '../journal/logger.js'
+import { asStoreError, databaseName, type OpenStoreOptions, openStore } from '../store/open-store.js'
 import type { Store } from '../store/port.js'
 import { emptyCounts, type SegmentCounts } from '../store/positions.js'
-import { asDatabaseError } from '../store/sqlite/connection/errors.js'
-import { SqliteStore } from '../store/sqlite/sqlite-store.js'
+import { isPostgresAddress } from '../store/postgres/connection/address.js'
+import { PostgresError } from '../store/postgres/connection/errors.js'
 import type { SegmentProgress } from './batch-writer.js'
 import { CatchUp, type CatchUpOptions } from './catch-up.js'
 import { FailureLog } from './failure-log.js'
@@ -59,7 +60,7 @@ export async function startProjector(options: ProjectorOptions): Promise<Project
 
 /** @internal `startProjector` by another clock. */
 export async function startProjectorWith(options: ProjectorOptions, clock: Clock): Promise<Projector> {
-  const work = await Work.start(options, { clock, busyTimeoutMs: BUSY_TIMEOUT_MS })
+  const work = await Work.start(options, { clock, busyTimeoutMs: BUSY_TIMEOUT_MS, waits: true })
   let isStopping = false
   const wakeUp = new WakeUp()
   const finished = follow(work, wakeUp, () => isStopping)
@@ -106,7 +107,7 @@ export async function projectOnceWith(
     await work.seal()
     return projectResult(counts, startedAt)
   } catch (error) {
-    throw asDatabaseError(error, work.databasePath)
+    throw asStoreError(error, work.databasePath)
   } finally {
     work.close()
   }
@@ -144,8 +145,9 @@ async function follow(work: Work, wakeUp: WakeUp, isStopping: () => boolean): Pr
         if (await work.reprice()) await setImmediate()
         else await wakeUp.wait(delayBeforeLook(performance.now() - lastLineAt))
       } catch (error) {
-        if (!isPassing(error)) throw asDatabaseError(error, work.databasePath)
-        await wakeUp.pause(failures.add(asDatabaseError(error, work.databasePath)))
+        if (!isPassing(error)) throw asStoreError(error, work.databasePath)
+        await work.letGoIfLost()
+        await wakeUp.pause(failures.add(asStoreError(error, work.databasePath)))
       }
     }
   } finally {
@@ -158,6 +160,8 @@ async function follow(work: Work, wakeUp: WakeUp, isStopping: () => boolean): Pr
 
 interface WorkOptions {
   clock: Clock
+  /** Whether it waits for a server that is away. @default false */
+  waits?: boolean
   busyTimeoutMs?: number
   backlogFromBytes?: number | undefined
 }
@@ -168,7 +172,9 @@ class Work {
   readonly databasePath: string
   readonly logger: ProjectorLogger
   readonly onWaiting: NonNullable<ProjectorOptions['onWaiting']>
-  readonly #store: Store
+  readonly #storeOptions: Omit<OpenStoreOptions, 'journalId'>
+  /** Null: PostgreSQL is away, or the journal isn't there yet. */
+  #store: Store | null = null
   readonly #sealer: Sealer
   readonly #forCatchUp: Pick<CatchUpOptions, 'rollupLabels' | 'allowMissing' | 'backlogFromBytes'>
   #catchUp: CatchUp | null = null
@@ -179,23 +185,26 @@ class Work {
   static async start(options: ProjectorOptions, workOptions: WorkOptions): Promise<Work> {
     const work = new Work(options, workOptions)
     try {
+      // A file is created, locked and migrated before there is a journal.
+      if (!isPostgresAddress(options.database)) await work.#openStore('')
       await work.#openJournal()
       return work
     } catch (error) {
+      if (workOptions.waits && error instanceof PostgresError && error.code === 'SERVER_AWAY') return work
       work.close()
-      throw asDatabaseError(error, work.databasePath)
+      throw asStoreError(error, work.databasePath)
     }
   }
 
   private constructor(options: ProjectorOptions, { clock, busyTimeoutMs, backlogFromBytes }: WorkOptions) {
-    const { journal, database, rollupLabels, allowMissing, logger = silentLogger } = options
+    const { journal, database, schema, rollupLabels, allowMissing, logger = silentLogger } = options
     this.#forCatchUp = { rollupLabels, allowMissing, backlogFromBytes }
     this.directory = resolve(journal)
-    this.databasePath = resolve(database)
+    this.databasePath = databaseName(database)
     this.logger = logger
     this.onWaiting = options.onWaiting ?? (() => {})
     this.#sealer = new Sealer(this.directory, clock, logger)
-    this.#store = new SqliteStore(this.databasePath, { purpose: 'project', busyTimeoutMs })
+    this.#storeOptions = { purpose: 'project', schema, busyTimeoutMs }
   }
 
   get hasJournal(): boolean {
@@ -213,7 +222,7 @@ class Work {
    * @returns whether there were any.
    */
   async reprice(): Promise<boolean> {
-    const rows = await repriceSome(this.#store)
+    const rows = this.#store === null ? null : await repriceSome(this.#store)
     if (rows !== null && this.#repricedRows === 0) {
       this.logger.info({}, 'Computing costs again: prices or exchange rates came late')
     }
@@ -239,9 +248,29 @@ class Work {
     await this.#sealer.stop()
   }
 
+  /**
+   * Lets go of a database whose connection has broken off: the next look opens it again, and goes
+   * on from the positions that are stored then.
+   */
+  async letGoIfLost(): Promise<void> {
+    try {
+      await this.#store?.checkIsThere()
+    } catch (error) {
+      if (!(error instanceof PostgresError)) return
+      this.close()
+      this.#catchUp = null
+      this.#store = null
+    }
+  }
+
   close(): void {
     this.#catchUp?.close()
-    this.#store.close()
+    this.#store?.close()
+  }
+
+  async #openStore(journalId: string): Promise<Store> {
+    this.#store ??= await openStore(this.databasePath, { ...this.#storeOptions, journalId })
+    return this.#store
   }
 
   async #openJournal(): Promise<void> {
@@ -258,7 +287,7 @@ class Work {
     this.#catchUp = await CatchUp.start({
       directory,
       identity,
-      store: this.#store,
+      store: await this.#openStore(identity.journal_id),
       ...this.#forCatchUp,
       onProgress: (progress) => this.#logProgress(progress),
       onRecompressed: (path) =>

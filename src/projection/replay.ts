@@ -7,6 +7,7 @@ import { type JournalIdentity, readIdentity } from '../journal/identity.js'
 import { openSegment } from '../journal/read/open-segment.js'
 import { SegmentDecoder } from '../journal/read/segment-decoder.js'
 import { archiveFile, listSegments, plainSize, type Segment } from '../journal/segments.js'
+import { asStoreError, databaseName, openStore } from '../store/open-store.js'
 import type { LostSegment, RebuildTransaction, Store } from '../store/port.js'
 import {
   addCounts,
@@ -15,10 +16,9 @@ import {
   type SegmentCounts,
   type SegmentPosition,
 } from '../store/positions.js'
+import { isPostgresAddress } from '../store/postgres/connection/address.js'
+import { checkRollupLabels } from '../store/rollup-labels.js'
 import type { TableDifference } from '../store/sqlite/compare/databases.js'
-import { asDatabaseError } from '../store/sqlite/connection/errors.js'
-import { checkRollupLabels } from '../store/sqlite/rollups/rollup-labels.js'
-import { SqliteStore } from '../store/sqlite/sqlite-store.js'
 import { BatchWriter } from './batch-writer.js'
 import { type ProjectResult, projectResult } from './projector.js'
 import { checkAllThere, checkSame, followRenames } from './replay-checks.js'
@@ -40,8 +40,16 @@ export interface ReplayProgress {
 export interface ReplayOptions {
   /** The journal's directory. */
   journal: string
-  /** The database file, created if it doesn't exist. */
+  /**
+   * The database file, created if it doesn't exist; or a `postgres://` address, where the rows of
+   * other journals stay untouched.
+   */
   database: string
+  /**
+   * The schema of the tables in PostgreSQL.
+   * @default 'request_journal'
+   */
+  schema?: string | undefined
   /**
    * A new path for the rebuilt database. The old one stays as it is, and its projector may go on.
    * @default the database itself is rebuilt
@@ -95,6 +103,11 @@ export async function replay({ into, diff = false, ...options }: ReplayOptions):
     return await rebuildDatabase(options)
   }
   const { database } = options
+  if (isPostgresAddress(database)) {
+    throw new TypeError(
+      "Option 'into' of replay: expected a database that is a file; `verify` compares PostgreSQL",
+    )
+  }
   return await replayInto({ database, into, isCompared: diff }, (path) =>
     rebuildDatabase({ ...options, database: path }),
   )
@@ -103,9 +116,10 @@ export async function replay({ into, diff = false, ...options }: ReplayOptions):
 async function rebuildDatabase(options: Omit<ReplayOptions, 'into' | 'diff'>): Promise<ProjectResult> {
   const startedAt = performance.now()
   const directory = resolve(options.journal)
-  const databasePath = resolve(options.database)
+  const databasePath = databaseName(options.database)
   const identity = readIdentity(directory)
-  const store = new SqliteStore(databasePath, { purpose: 'replay' })
+  const { schema } = options
+  const store = await openStore(databasePath, { purpose: 'replay', journalId: identity.journal_id, schema })
   try {
     const before = followRenames(directory, await store.positions(), Date.now())
     checkJournal(before, identity, databasePath)
@@ -127,7 +141,7 @@ async function rebuildDatabase(options: Omit<ReplayOptions, 'into' | 'diff'>): P
     })
     return projectResult(await run.run(), startedAt)
   } catch (error) {
-    throw asDatabaseError(error, databasePath)
+    throw asStoreError(error, databasePath)
   } finally {
     store.close()
   }

@@ -1,6 +1,7 @@
 import { JournalError } from '../journal/errors.js'
 import { isMissing, isPassingCode } from '../journal/files.js'
 import { ProjectionError } from '../store/errors.js'
+import { PostgresError, type PostgresErrorCode } from '../store/postgres/connection/errors.js'
 
 const MIN_DELAY_MS = 100
 const MAX_DELAY_MS = 10_000
@@ -12,6 +13,19 @@ const MAX_DELAY_MS = 10_000
 const PASSING_DATABASE = /^SQLITE_(BUSY|LOCKED|FULL|IOERR|READONLY|CANTOPEN|NOMEM|PROTOCOL)/
 
 /**
+ * What people mend at a server while a projector waits: a restored backup may lack a user or a
+ * migration, and the session of a projector that lost its connection lives on for a while.
+ */
+const PASSING_POSTGRES: ReadonlySet<PostgresErrorCode> = new Set([
+  'SERVER_AWAY',
+  'LOGIN_REFUSED',
+  'RIGHTS_MISSING',
+  'SCHEMA_MISSING',
+  'SCHEMA_BEHIND',
+  'PROJECTOR_RUNNING',
+])
+
+/**
  * Whether waiting can help, because rows and position have rolled back together and the journal
  * goes on without the projector: the database or the system refuses for now, or the journal is away
  * or not whole yet. A segment that was replaced or truncated never passes, and neither does a sync
@@ -19,6 +33,7 @@ const PASSING_DATABASE = /^SQLITE_(BUSY|LOCKED|FULL|IOERR|READONLY|CANTOPEN|NOME
  */
 export function isPassing(error: unknown): boolean {
   if (isJournalAway(error)) return true
+  if (error instanceof PostgresError) return PASSING_POSTGRES.has(error.code)
   if (error instanceof ProjectionError) {
     if (error.code === 'SEGMENT_SYNC_FAILED') return false
     if (error.code === 'DATABASE_AWAY') return true
@@ -33,6 +48,7 @@ export function isPassing(error: unknown): boolean {
 
 /** Whether an error that passes is about the database rather than the journal. */
 export function isAboutDatabase(error: unknown): boolean {
+  if (error instanceof PostgresError) return true
   const { code } = error as { code?: unknown }
   return typeof code === 'string' && /^(SQLITE|DATABASE)_/.test(code)
 }

@@ -13,7 +13,10 @@ import { end } from '../support/program.js'
 import { query } from '../support/workspace.js'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const PACKAGES = ['better-sqlite3', 'chokidar', 'commander', 'fastify', '@fastify/swagger', 'pino', 'typebox']
+const PACKAGES = [
+  ...['better-sqlite3', 'chokidar', 'commander', 'fastify', '@fastify/swagger'],
+  ...['pino', 'typebox', 'undici'],
+]
 const children: ChildProcess[] = []
 
 /** A folder of someone's program, with files where this package has its own, which must not be touched. */

@@ -7,7 +7,7 @@ import type { RebuildTransaction, Store, StoreTransaction } from '../../src/stor
 import { addCounts, emptyCounts, emptyPosition, type SegmentPosition } from '../../src/store/positions.js'
 import { ended, logged as log, rejected } from '../folds/given.js'
 import { runs } from '../support/runs.js'
-import { Model, type Tables } from './model.js'
+import { Model, type Row, type Tables } from './model.js'
 
 /** A step of a transaction at which a store can be made to fail. */
 export type Step = 'insert' | 'complete' | 'hold' | 'reject' | 'sum' | 'advance' | 'commit'
@@ -16,13 +16,13 @@ export type Step = 'insert' | 'complete' | 'hold' | 'reject' | 'sum' | 'advance'
 export interface OpenedStore {
   store: Store
   /** Everything that is projected, by the names of `Model.tables`. */
-  tables(): Tables
+  tables(): Promise<Tables>
   /** Opens another store in the same place. */
   openAgain(): Promise<Store>
   /** Makes the store fail at a step, until the function that is returned is called. */
-  failAt(step: Step): () => void
+  failAt(step: Step): Promise<() => Promise<void>>
   /** Closes the store, and removes everything. */
-  remove(): void
+  remove(): Promise<void>
 }
 
 type Kind = 'usual' | 'bulk'
@@ -48,14 +48,18 @@ function withoutLateBulk(commits: readonly Commit[]): Commit[] {
   })
 }
 
-/** Checks that a store keeps the contract of src/store/port.ts. */
-export function conformance(name: string, open: () => Promise<OpenedStore>): void {
+/**
+ * Checks that a store keeps the contract of src/store/port.ts.
+ *
+ * @param histories how many random histories a property tries in `npm test`.
+ */
+export function conformance(name: string, open: () => Promise<OpenedStore>, histories = 20): void {
   const withStore = async (check: (opened: OpenedStore) => Promise<void>) => {
     const opened = await open()
     try {
       await check(opened)
     } finally {
-      opened.remove()
+      await opened.remove()
     }
   }
 
@@ -90,7 +94,7 @@ export function conformance(name: string, open: () => Promise<OpenedStore>): voi
         await transaction.rollback()
         expect(await everything(opened)).toEqual(before)
         await project(opened.store, [log('b', 10)], kind)
-        expect(opened.tables()).toEqual(modelOf([log('a', 0), log('b', 10)]))
+        expect(await tablesOf(opened)).toEqual(modelOf([log('a', 0), log('b', 10)]))
       })
     })
 
@@ -116,12 +120,12 @@ export function conformance(name: string, open: () => Promise<OpenedStore>): voi
           const second = [log('b', 10), end('a', 20), end('c', 30), rejected(40)]
           await project(opened.store, first, kind)
           const before = await everything(opened)
-          const mend = opened.failAt(step)
+          const mend = await opened.failAt(step)
           await expect(project(opened.store, second, kind)).rejects.toThrow()
           expect(await everything(opened)).toEqual(before)
-          mend()
+          await mend()
           await project(opened.store, second, kind)
-          expect(opened.tables()).toEqual(modelOf([...first, ...second]))
+          expect(await tablesOf(opened)).toEqual(modelOf([...first, ...second]))
         })
       },
     )
@@ -135,7 +139,7 @@ export function conformance(name: string, open: () => Promise<OpenedStore>): voi
         fc.asyncProperty(commits(lines([FIRST, SECOND])), (made) =>
           withStore((opened) => expectModel(opened, withoutLateBulk(made))),
         ),
-        runs(20),
+        runs(histories),
       )
     })
 
@@ -151,7 +155,7 @@ export function conformance(name: string, open: () => Promise<OpenedStore>): voi
             expect(await everything(opened)).toEqual(before)
           }),
         ),
-        runs(12),
+        runs(Math.ceil(0.6 * histories)),
       )
     })
 
@@ -170,7 +174,7 @@ export function conformance(name: string, open: () => Promise<OpenedStore>): voi
         await rebuildInto(transaction, [kept])
         // Counters never fall.
         const { counters, latency_counters } = modelOf([kept, ...gone])
-        expect(opened.tables()).toEqual({ ...modelOf([kept], ['team']), counters, latency_counters })
+        expect(await tablesOf(opened)).toEqual({ ...modelOf([kept], ['team']), counters, latency_counters })
         expect(await opened.store.positions()).toEqual([position])
         expect(await opened.store.acceptedMissing()).toEqual(new Set(['2026-11-23.ndjson']))
       })
@@ -184,7 +188,7 @@ export function conformance(name: string, open: () => Promise<OpenedStore>): voi
         const next = await opened.openAgain()
         try {
           await project(next, [stream('b', 10)], 'usual')
-          expect(opened.tables()).toEqual(modelOf([log('a', 0), stream('b', 10)]))
+          expect(await tablesOf(opened)).toEqual(modelOf([log('a', 0), stream('b', 10)]))
         } finally {
           next.close()
         }
@@ -244,7 +248,7 @@ export function conformance(name: string, open: () => Promise<OpenedStore>): voi
           log('b', 10, { labels: { b: 'z' } }),
         ]
         await project(store, items, 'usual')
-        expect(opened.tables()).toEqual(modelOf(items, ['b', 'team']))
+        expect(await tablesOf(opened)).toEqual(modelOf(items, ['b', 'team']))
         expect(await store.chooseRollupLabels(['team', 'b'])).toEqual(['b', 'team'])
         await expect(store.chooseRollupLabels(['tier'])).rejects.toMatchObject({
           code: 'OTHER_ROLLUP_LABELS',
@@ -286,16 +290,38 @@ function itemsOf(commits: readonly Commit[]): BatchItem[] {
 function modelOf(items: Items, labels: readonly string[] = ['tier']): Tables {
   const model = new Model()
   for (const item of items) model.add(item)
-  return model.tables(labels)
+  return withWholeCosts(model.tables(labels))
+}
+
+/** Stores may keep a sum of costs as one number, or as whole units and billionths of any size. */
+function withWholeCosts(tables: Tables): Tables {
+  const whole = (row: Row): Row => {
+    const costs = Object.entries(row).flatMap(([name, nanos]) => {
+      const [, prefix, currency] = /^(.*cost_)nano(sats|usd)$/.exec(name) ?? []
+      if (prefix === undefined) return []
+      const cost = Number(row[`${prefix}${currency}`]) + Number(nanos) / 1e9
+      return [
+        [`${prefix}${currency}`, cost],
+        [name, 0],
+      ]
+    })
+    return { ...row, ...Object.fromEntries(costs) }
+  }
+  return Object.fromEntries(Object.entries(tables).map(([name, rows]) => [name, rows.map(whole)]))
+}
+
+async function tablesOf({ tables }: OpenedStore): Promise<Tables> {
+  return withWholeCosts(await tables())
 }
 
 /** Commits, and compares with the model each time. */
-async function expectModel({ store, tables }: OpenedStore, commits: readonly Commit[]): Promise<void> {
+async function expectModel(opened: OpenedStore, commits: readonly Commit[]): Promise<void> {
   const model = new Model()
+  const { store } = opened
   for (const { kind, batches } of commits) {
     await inTransaction(await store.begin(kind), (transaction) => write(store, transaction, batches))
     for (const item of batches.flat()) model.add(item)
-    expect(tables()).toEqual(model.tables(['tier']))
+    expect(await tablesOf(opened)).toEqual(withWholeCosts(model.tables(['tier'])))
   }
 }
 
@@ -372,8 +398,9 @@ async function rebuildInto(transaction: RebuildTransaction, items: Items): Promi
 }
 
 /** What a failure must leave as it was. */
-async function everything({ store, tables }: OpenedStore): Promise<unknown> {
-  return [await store.positions(), await store.acceptedMissing(), tables()]
+async function everything(opened: OpenedStore): Promise<unknown> {
+  const { store } = opened
+  return [await store.positions(), await store.acceptedMissing(), await tablesOf(opened)]
 }
 
 /** Lines over few correlation ids, which come in the order of the list. */

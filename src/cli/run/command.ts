@@ -3,7 +3,7 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import { CURRENCIES } from '../../queries/window/currency.js'
 import { VALUE_FILTER_NAMES, VALUE_FILTERS } from '../../queries/window/value-filters.js'
 import { parseLabel, parseRange, SUPPORTED_RANGES, valueParser } from './filter-options.js'
-import { parsePath, parseTime, parseTimeZone, wholeNumberBetween } from './options.js'
+import { parseDatabase, parsePath, parseTime, parseTimeZone, wholeNumberBetween } from './options.js'
 
 const MAX_ROLLUP_LABELS = 8
 const YES_OR_NO = ['true', 'false']
@@ -37,6 +37,24 @@ export class ProgramCommand extends Command {
         .env('REQUEST_JOURNAL_DB')
         .default(resolve('requests.db'), '"./requests.db"')
         .argParser(parsePath),
+    )
+  }
+
+  /** The option of commands that also take a PostgreSQL database, and its schema. */
+  storeOption(): this {
+    return this.addOption(
+      new Option('--db <file>', 'the database: a file, or postgres://user@host/database')
+        .env('REQUEST_JOURNAL_DB')
+        .default(resolve('requests.db'), '"./requests.db"')
+        .argParser(parseDatabase),
+    ).schemaOption()
+  }
+
+  schemaOption(): this {
+    return this.addOption(
+      new Option('--schema <name>', 'the schema of the tables in PostgreSQL')
+        .env('REQUEST_JOURNAL_SCHEMA')
+        .default('request_journal'),
     )
   }
 

@@ -3,6 +3,7 @@ import { InvalidArgumentError } from 'commander'
 import { QueryError } from '../../queries/errors.js'
 import { TimeZone } from '../../queries/window/time-zone.js'
 import { instantOf } from '../../queries/window/window-words.js'
+import { isPostgresAddress, postgresAddress } from '../../store/postgres/connection/address.js'
 
 /** A parser of whole numbers within a range. */
 export function wholeNumberBetween(least: number, greatest: number): (text: string) => number {
@@ -27,6 +28,17 @@ export function parseTimeZone(name: string): TimeZone {
     return new TimeZone(name)
   } catch (error) {
     throw error instanceof QueryError ? new InvalidArgumentError(`${error.message}.`) : error
+  }
+}
+
+/** Reads the path of a database's file, or the address of one in PostgreSQL. */
+export function parseDatabase(text: string): string {
+  if (!isPostgresAddress(text)) return parsePath(text)
+  try {
+    postgresAddress(text)
+    return text
+  } catch (error) {
+    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error))
   }
 }
 

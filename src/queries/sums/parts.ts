@@ -1,12 +1,8 @@
 import type { SumName } from '../../folds/sums/rollup-cells.js'
+import { groupName, isLongName } from '../../store/group-names.js'
+import type { RollupGrain } from '../../store/rollup-writing.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
-import {
-  groupName,
-  isLongName,
-  NAME_OF_GROUP,
-  readGroupNames,
-} from '../../store/sqlite/rollups/group-names.js'
-import type { RollupGrain } from '../../store/sqlite/rollups/rollup-statements.js'
+import { NAME_OF_GROUP, readGroupNames } from '../../store/sqlite/rollups/group-names.js'
 import { IS_COUNTED } from '../window/added-rows.js'
 import { all, type Condition, inRange, type TextRange } from '../window/condition.js'
 import { withinDeadline } from '../window/deadline.js'

@@ -1,17 +1,6 @@
 import { ProjectionError } from '../errors.js'
+import { FOLD_VERSIONS } from '../fold-versions.js'
 import type { Database } from './connection/database.js'
-
-/**
- * The version of each projection's fold. Raise it when the same events produce other rows than
- * before: then `project` stops and asks for a replay. A new projection is filled by the migration
- * that adds it.
- */
-const VERSIONS: Readonly<Record<string, number>> = {
-  requests: 2,
-  token_ratios: 1,
-  rollups: 1,
-  counters: 1,
-}
 
 /** @throws ProjectionError PROJECTION_OUTDATED */
 export function checkVersions(database: Database, path: string): void {
@@ -19,7 +8,7 @@ export function checkVersions(database: Database, path: string): void {
     .prepare<[], { name: string; version: number }>('SELECT name, version FROM projections')
     .all()
   const stored = new Map(rows.map((row) => [row.name, row.version]))
-  for (const [name, version] of Object.entries(VERSIONS)) {
+  for (const [name, version] of Object.entries(FOLD_VERSIONS)) {
     if (stored.get(name) === version) continue
     const text = `the projection ${name} was filled by version ${stored.get(name)} of its fold, this program has ${version}`
     throw new ProjectionError('PROJECTION_OUTDATED', path, `${text}: run \`request-journal replay\``)
@@ -29,5 +18,5 @@ export function checkVersions(database: Database, path: string): void {
 /** Notes that a replay has filled every projection by this program's folds. */
 export function storeVersions(database: Database): void {
   const statement = database.prepare('INSERT OR REPLACE INTO projections (name, version) VALUES (?, ?)')
-  for (const [name, version] of Object.entries(VERSIONS)) statement.run(name, version)
+  for (const [name, version] of Object.entries(FOLD_VERSIONS)) statement.run(name, version)
 }

@@ -11,7 +11,6 @@ import { insertPrices } from './price-rows.js'
 import { ProjectionStatements } from './projection-statements.js'
 import { addToRepricing, RepricingStatements } from './repricing-row.js'
 import { RollupStatements } from './rollups/rollup-statements.js'
-import { writeRollups } from './rollups/rollup-writing.js'
 import { StoredRequests } from './stored-requests.js'
 
 /** The prepared statements that the transactions of one store share. */
@@ -36,7 +35,7 @@ export function writeSums(
   rollupLabels: readonly string[],
 ): void {
   for (const ratio of changes.ratios) projections.addToTokenRatio(ratio)
-  for (const change of changes.rollups) writeRollups(rollups, change, rollupLabels)
+  for (const change of changes.rollups) rollups.write(change, rollupLabels)
 }
 
 export interface TransactionOptions {

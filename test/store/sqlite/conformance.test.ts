@@ -15,13 +15,15 @@ conformance('SqliteStore', async (): Promise<OpenedStore> => {
   const other = new SQLite(path)
   return {
     store,
-    tables: () => readTables(other),
+    tables: async () => readTables(other),
     openAgain: async () => new SqliteStore(path, { purpose: 'project' }),
-    failAt: (step) => {
+    failAt: async (step) => {
       other.exec(FAILURES[step])
-      return () => other.exec('DROP TRIGGER failure; DROP TABLE IF EXISTS refused')
+      return async () => {
+        other.exec('DROP TRIGGER failure; DROP TABLE IF EXISTS refused')
+      }
     },
-    remove: () => {
+    remove: async () => {
       other.close()
       store.close()
       rmSync(directory, { recursive: true })

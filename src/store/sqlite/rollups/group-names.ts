@@ -1,13 +1,5 @@
-import { createHash } from 'node:crypto'
 import type { Database } from 'better-sqlite3'
-
-/**
- * Returns a key for names of any length: the first 16 bytes, in hexadecimal, of the SHA-256 of
- * their JSON array.
- */
-export function shortHash(names: readonly unknown[]): string {
-  return createHash('sha256').update(JSON.stringify(names)).digest('hex').slice(0, 32)
-}
+import { shortHash } from '../../group-names.js'
 
 /**
  * Gives SQL `short_hash(name, …)`, which only migrations use: the schema itself works without it.
@@ -15,31 +7,6 @@ export function shortHash(names: readonly unknown[]): string {
 export function defineShortHash(database: Database): void {
   const options = { deterministic: true, varargs: true }
   database.function('short_hash', options, (...names: unknown[]) => shortHash(names))
-}
-
-/**
- * Whether a name stands in `rollup_names`. The ASCII case of its letters changes nothing about
- * that.
- */
-export function isLongName(name: string | null): name is string {
-  // A UTF-16 unit is at most three bytes of UTF-8.
-  return name !== null && name.length * 3 > MAX_BYTES && Buffer.byteLength(name) > MAX_BYTES
-}
-
-/**
- * The most UTF-8 bytes of a name that stands in a total's key itself. A page of 4 KiB holds a
- * thousand bytes of a key, so each total with a longer key took two pages of its own; a name this
- * short costs hardly more than a hash.
- */
-const MAX_BYTES = 128
-
-/**
- * Returns a group's name as a key of the totals: '' for null, `=` and a short name, or `#` and the
- * hash of a long one.
- */
-export function groupName(name: string | null): string {
-  if (name === null) return ''
-  return isLongName(name) ? `#${shortHash([name])}` : `=${name}`
 }
 
 /**

@@ -1,5 +1,5 @@
-import { safeIdentifier } from '../../../events/identifier.js'
 import { ProjectionError } from '../../errors.js'
+import { checkRollupLabels, describeLabels } from '../../rollup-labels.js'
 import type { Database } from '../connection/database.js'
 
 /** The names of the labels that roll-ups are kept by, in order. */
@@ -31,28 +31,10 @@ export function chooseRollupLabels(
   const names = checkRollupLabels(asked)
   if (names.join('\0') === stored.toSorted().join('\0')) return stored
   if (database.prepare('SELECT 1 FROM requests LIMIT 1').get() !== undefined) {
-    const text = `its roll-ups are kept by ${describe(stored)}, asked for was ${describe(names)}`
+    const text = `its roll-ups are kept by ${describeLabels(stored)}, asked for was ${describeLabels(names)}`
     const advice = 'leave the option out, or rebuild them with `request-journal replay --rollup-label`'
     throw new ProjectionError('OTHER_ROLLUP_LABELS', path, `${text}: ${advice}`)
   }
   database.transaction(() => setRollupLabels(database, names)).immediate()
   return rollupLabels(database)
-}
-
-/** Returns names in order, each once. @throws RangeError for an empty name, or more than eight. */
-export function checkRollupLabels(names: readonly string[]): string[] {
-  const sorted = [...new Set(names.map(safeIdentifier))].sort()
-  if (sorted.includes('') || sorted.length > MAX_LABELS) {
-    throw new RangeError(
-      `rollupLabels: found ${describe(sorted)}, expected at most ${MAX_LABELS} names, none empty`,
-    )
-  }
-  return sorted
-}
-
-/** The most labels to keep roll-ups by. More would make a roll-up for nearly every request. */
-const MAX_LABELS = 8
-
-function describe(names: readonly string[]): string {
-  return names.length === 0 ? 'no label' : names.map((name) => JSON.stringify(name)).join(', ')
 }

@@ -1,33 +1,17 @@
 import { CORRECTABLE, type CounterChanges, LATENCY_BOUNDS_MS } from '../../../folds/sums/counters.js'
 import type { Rollup } from '../../../folds/sums/rollup-cells.js'
-import type { Dimension } from '../../../folds/sums/rollups.js'
+import type { Dimension, RollupChanges } from '../../../folds/sums/rollups.js'
+import { groupName, isLongName, shortHash } from '../../group-names.js'
+import {
+  type RollupGrain,
+  type RollupKey,
+  type RollupSink,
+  type TotalKey,
+  writeRollups,
+} from '../../rollup-writing.js'
 import type { Database } from '../connection/database.js'
-import { groupName, isLongName, shortHash } from './group-names.js'
+
 import { RollupRows } from './rollup-rows.js'
-
-/** The length of the period over which a roll-up sums requests. */
-export type RollupGrain = 'hour' | 'day'
-
-/** Names the requests of one dimension in one period. */
-interface RollupKey {
-  grain: RollupGrain
-  /** The beginning that the timestamps of its requests share. */
-  period: string
-  dimensionId: number
-}
-
-/**
- * Names the requests of several dimensions in one period: of all, or of those that have something
- * in common.
- */
-interface TotalKey {
-  grain: RollupGrain
-  period: string
-  /** What they have in common: `model`, `provider`, `policy`, or `label:<name>`; '' for nothing. */
-  groupedBy: string
-  /** The value that they share; null if they have none. */
-  name: string | null
-}
 
 const ASCII = /^[ -~]*$/
 
@@ -35,7 +19,7 @@ const ASCII = /^[ -~]*$/
  * Writes roll-ups and counters, by statements that are prepared once. All of them run in the
  * caller's transaction.
  */
-export class RollupStatements {
+export class RollupStatements implements RollupSink {
   readonly #statements: ReturnType<typeof prepareStatements>
   readonly #rollups: RollupRows
   readonly #totals: RollupRows
@@ -68,31 +52,29 @@ export class RollupStatements {
   }
 
   /**
-   * Begins a writing, which ends with `insert` and in which each key may come once. Forgets what a
-   * failed one has left.
+   * Writes changes of roll-ups and counters.
+   *
+   * @param labels the names of `rollup_labels`.
    */
-  begin(): void {
+  write(changes: RollupChanges, labels: readonly string[]): void {
+    // Forgets what a writing that failed has left.
     this.#rollups.begin()
     this.#totals.begin()
     this.#newest.clear()
     this.#longNames.clear()
+    writeRollups(this, changes, labels)
+    this.#rollups.insert()
+    this.#totals.insert()
+    for (const dimension of changes.dimensions) this.#count(dimension, dimension.counters)
   }
 
-  /**
-   * Adds to the roll-up of a key. Its rows are written by the next `insert` at the latest, as those
-   * of totals are, and fastest in the order of keys.
-   */
+  /** Adds to the roll-up of a key. Its rows are fastest written in the order of keys. */
   add({ grain, period, dimensionId }: RollupKey, rollup: Rollup): void {
     this.#add(this.#rollups, grain, period, [grain, period, dimensionId], rollup)
   }
 
   addTotal({ grain, groupedBy, period, name }: TotalKey, rollup: Rollup): void {
     this.#add(this.#totals, grain, period, [grain, groupedBy, period, this.#groupName(name)], rollup)
-  }
-
-  insert(): void {
-    this.#rollups.insert()
-    this.#totals.insert()
   }
 
   #groupName(name: string | null): string {
@@ -128,7 +110,7 @@ export class RollupStatements {
     else rows.add(key, rollup)
   }
 
-  count({ model, provider, policy }: Omit<Dimension, 'labels'>, changes: CounterChanges): void {
+  #count({ model, provider, policy }: Omit<Dimension, 'labels'>, changes: CounterChanges): void {
     const { findCounter, insertCounter, addCounts, addLatency } = this.#statements
     const key = shortHash([model, provider, policy])
     const found = findCounter.get(key)

@@ -66,7 +66,9 @@ describe('the ledger', () => {
     }))
 
     expect(ledger).toBe(sqlxLedger.trim().replace('IF NOT EXISTS ', '').replace(/;$/, ''))
-    const files = readdirSync(migrationsDirectory).sort()
+    const files = readdirSync(migrationsDirectory)
+      .filter((name) => name.endsWith('.sql'))
+      .sort()
     expect(rows).toEqual(
       files.map((name) => ({
         version: Number(name.split('_')[0]),

@@ -1,13 +1,43 @@
-import { LatencyHistogram } from '../../../folds/sums/latency-histogram.js'
-import type { Rollup, RollupCells } from '../../../folds/sums/rollup-cells.js'
+import { LatencyHistogram } from '../folds/sums/latency-histogram.js'
+import type { Rollup, RollupCells } from '../folds/sums/rollup-cells.js'
 import {
   DAY_LENGTH,
   type Dimension,
   type DimensionChanges,
   HOUR_LENGTH,
   type RollupChanges,
-} from '../../../folds/sums/rollups.js'
-import type { RollupGrain, RollupStatements } from './rollup-statements.js'
+} from '../folds/sums/rollups.js'
+
+/** The length of the period over which a roll-up sums requests. */
+export type RollupGrain = 'hour' | 'day'
+
+/** Names the requests of one dimension in one period. */
+export interface RollupKey {
+  grain: RollupGrain
+  /** The beginning that the timestamps of its requests share. */
+  period: string
+  dimensionId: number
+}
+
+/**
+ * Names the requests of several dimensions in one period: of all, or of those that have something
+ * in common.
+ */
+export interface TotalKey {
+  grain: RollupGrain
+  period: string
+  /** What they have in common: `model`, `provider`, `policy`, or `label:<name>`; '' for nothing. */
+  groupedBy: string
+  /** The value that they share; null if they have none. */
+  name: string | null
+}
+
+/** Takes the roll-ups of one writing, in which each key comes once. */
+export interface RollupSink {
+  dimensionId(dimension: Dimension): number
+  add(key: RollupKey, rollup: Rollup): void
+  addTotal(key: TotalKey, rollup: Rollup): void
+}
 
 /** Something that dimensions may have in common, and how to read one dimension's value of it. */
 type Grouping = [groupedBy: string, nameOf: (dimension: Dimension) => string | null]
@@ -15,27 +45,20 @@ type Grouping = [groupedBy: string, nameOf: (dimension: Dimension) => string | n
 const ALL: Grouping = ['', () => null]
 
 /**
- * Writes the changes of hours, and those of days, totals and counters, which follow from them.
- * Roll-ups are written in the order of their keys.
+ * Writes the changes of hours, and those of days and totals, which follow from them, in the order
+ * of their keys.
  *
  * @param labels the names of `rollup_labels`.
  */
-export function writeRollups(
-  statements: RollupStatements,
-  changes: RollupChanges,
-  labels: readonly string[],
-): void {
-  statements.begin()
-  const writer = new RollupWriter(statements, changes)
+export function writeRollups(sink: RollupSink, changes: RollupChanges, labels: readonly string[]): void {
+  const writer = new RollupWriter(sink, changes)
   writer.write('day', DAY_LENGTH, groupingsOf(labels))
   writer.write('hour', HOUR_LENGTH, [ALL])
-  statements.insert()
-  for (const dimension of changes.dimensions) statements.count(dimension, dimension.counters)
 }
 
 /** Writes cells without keeping an object for each: there are thousands of them. */
 class RollupWriter {
-  readonly #statements: RollupStatements
+  readonly #sink: RollupSink
   readonly #cells: RollupCells
   /** The dimensions that change, in the order of their ids. */
   readonly #dimensions: (DimensionChanges & { id: number })[]
@@ -43,12 +66,12 @@ class RollupWriter {
   readonly #dimensionOf: Uint32Array
   readonly #latencies = new LatencyHistogram()
 
-  constructor(statements: RollupStatements, { dimensions, cells }: RollupChanges) {
-    this.#statements = statements
+  constructor(sink: RollupSink, { dimensions, cells }: RollupChanges) {
+    this.#sink = sink
     this.#cells = cells
     this.#dimensions = dimensions.map((dimension) => ({
       ...dimension,
-      id: statements.dimensionId(dimension),
+      id: sink.dimensionId(dimension),
     }))
     this.#dimensions.sort((a, b) => a.id - b.id)
     this.#dimensionOf = new Uint32Array(cells.cells)
@@ -67,7 +90,7 @@ class RollupWriter {
         const rollup = this.#sumOf(cells.slice(from, to).map((cell) => this.#cells.rollup(cell)))
         const dimension = this.#dimensions[place]
         if (dimension === undefined) throw new Error('a cell without a dimension')
-        this.#statements.add({ grain, period, dimensionId: dimension.id }, rollup)
+        this.#sink.add({ grain, period, dimensionId: dimension.id }, rollup)
         parts.push({ dimension, rollup })
         from = to
       }
@@ -75,7 +98,7 @@ class RollupWriter {
         const groups = new Map<string | null, Rollup[]>()
         for (const { dimension, rollup } of parts) append(groups, nameOf(dimension), rollup)
         for (const [name, rollups] of groups) {
-          this.#statements.addTotal({ grain, groupedBy, period, name }, this.#sumOf(rollups))
+          this.#sink.addTotal({ grain, groupedBy, period, name }, this.#sumOf(rollups))
         }
       }
     }

@@ -1,0 +1,48 @@
+import { Option } from 'commander'
+import { countText } from '../maintenance/count-text.js'
+import { printAnswer } from './output/standard-output.js'
+import { visible } from './output/terminal.js'
+import type { ProgramCommand } from './run/command.js'
+import { parseDatabase } from './run/options.js'
+
+interface MigrateFlags {
+  db: string
+  schema: string
+  json?: true
+}
+
+export function addMigrate(program: ProgramCommand): void {
+  program
+    .command('migrate')
+    .summary('prepare a PostgreSQL database')
+    .description(
+      'Makes the schema in PostgreSQL what this version needs, as its owner: tables, and partitions for the months ahead. ' +
+        'No other command changes the schema. Run it before the first projector, after each upgrade, and once a year for ' +
+        'more partitions. Databases of SQLite are migrated when they are opened.',
+    )
+    .addOption(
+      new Option('--db <address>', 'the database: postgres://user@host/database')
+        .env('REQUEST_JOURNAL_DB')
+        .makeOptionMandatory()
+        .argParser(parseDatabase),
+    )
+    .schemaOption()
+    .jsonOption()
+    .examples('request-journal migrate --db postgres://owner@db.example/requests')
+    .action(migrate)
+}
+
+async function migrate(flags: MigrateFlags): Promise<void> {
+  const { postgresAddress } = await import('../store/postgres/connection/address.js')
+  const { migratePostgres } = await import('../store/postgres/schema/migrations.js')
+  const { schema } = flags
+  const address = postgresAddress(flags.db)
+  const result = await migratePostgres(address, schema)
+  printAnswer({ database: address.name, schema, ...result }, flags, () => {
+    const { applied, moved } = result
+    const done =
+      applied.length === 0 ? 'was up to date' : `has ${countText(applied.length, 'migration')} more`
+    const rows = moved === 0 ? '' : `; ${countText(moved, 'row')} moved to the partition of their month`
+    return visible(`the schema ${schema} of ${address.name} ${done}${rows}`)
+  })
+}

@@ -1,0 +1,36 @@
+import { PostgresError } from './errors.js'
+
+/** Whether a database is named by an address of PostgreSQL rather than by the path of a file. */
+export function isPostgresAddress(database: string): boolean {
+  return /^postgres(ql)?:\/\//.test(database)
+}
+
+/** The schema of the tables, unless another one is named. */
+export const DEFAULT_SCHEMA = 'request_journal'
+
+/** An address of PostgreSQL, checked. */
+export interface PostgresAddress {
+  /** What connects. What it leaves out is taken from libpq's environment. */
+  readonly url: string
+  /** The address for messages: never with a password. */
+  readonly name: string
+}
+
+/**
+ * Checks an address.
+ *
+ * @throws PostgresError ADDRESS_INVALID if it isn't an address of PostgreSQL, or if it has a
+ *   password, which process lists and logs would show.
+ */
+export function postgresAddress(text: string): PostgresAddress {
+  const url = URL.canParse(text) ? new URL(text) : null
+  const shown = text.replace(/(:\/\/[^/@]*?):[^@]*@/, '$1@').replace(/([?&]password=)[^&]*/gi, '$1…')
+  if (url === null || !isPostgresAddress(text)) {
+    throw new PostgresError('ADDRESS_INVALID', shown, 'expected postgres://user@host:port/database')
+  }
+  if (url.password !== '' || url.searchParams.has('password')) {
+    const advice = 'leave it out, and set PGPASSWORD or write it to ~/.pgpass'
+    throw new PostgresError('ADDRESS_INVALID', shown, `the address has a password: ${advice}`)
+  }
+  return { url: text, name: shown }
+}

@@ -1,0 +1,235 @@
+import type { Client, QueryArrayResult, QueryResult, QueryResultRow } from 'pg'
+import type { PostgresAddress } from './address.js'
+import { asPostgresError, PostgresError } from './errors.js'
+import { canonicalTimestamp } from './values.js'
+
+/** A value that a statement may be given. Arrays become arrays of PostgreSQL. */
+export type SqlParameter = string | number | bigint | boolean | null | Buffer | readonly SqlParameter[]
+
+export interface ConnectionOptions {
+  address: PostgresAddress
+  /** The schema that names without a schema are looked up in. */
+  schema: string
+  /** What `pg_stat_activity` shows. */
+  purpose: string
+  /** How long a statement may take on the server, in milliseconds. @default no limit */
+  statementTimeoutMs?: number | undefined
+}
+
+/** How long connecting may take. */
+const CONNECT_TIMEOUT_MS = 10_000
+
+/**
+ * One connection. Everything that it does is done in transactions, each of which names the schema
+ * and the time zone itself: a pooler may give each of them another session.
+ */
+export class Connection {
+  readonly name: string
+  readonly #client: Client
+  readonly #copy: Driver['copy']
+  readonly #begin: string
+  #isLost = false
+  #isInTransaction = false
+
+  /** @throws PostgresError, as a rejection. */
+  static async open(options: ConnectionOptions): Promise<Connection> {
+    const driver = await loadDriver(options.address.name)
+    const client = new driver.Client({
+      connectionString: options.address.url,
+      application_name: `request-journal ${options.purpose}`,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      keepAlive: true,
+      types: { getTypeParser: parserOf },
+    })
+    const connection = new Connection(options, client, driver.copy)
+    try {
+      await client.connect()
+      return connection
+    } catch (error) {
+      // `end` would wait for a server that doesn't answer.
+      client.end().catch(() => {})
+      throw asPostgresError(error, options.address.name)
+    }
+  }
+
+  private constructor(options: ConnectionOptions, client: Client, copy: Driver['copy']) {
+    this.name = options.address.name
+    this.#client = client
+    this.#copy = copy
+    const { schema, statementTimeoutMs } = options
+    this.#begin = [
+      'BEGIN',
+      `SET LOCAL search_path = ${client.escapeIdentifier(schema)}, pg_temp`,
+      "SET LOCAL timezone = 'UTC'",
+      ...(statementTimeoutMs === undefined ? [] : [`SET LOCAL statement_timeout = ${statementTimeoutMs}`]),
+    ].join('; ')
+    client.on('error', () => {
+      this.#isLost = true
+    })
+    client.on('end', () => {
+      this.#isLost = true
+    })
+  }
+
+  /** Whether the server is gone from the other end. */
+  get isLost(): boolean {
+    return this.#isLost
+  }
+
+  /**
+   * Whether another program answers for the server: its sessions aren't ours for longer than a
+   * transaction.
+   */
+  async isPooled(): Promise<boolean> {
+    const { rows } = await this.#run(() =>
+      this.#client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid'),
+    )
+    // A pooler invents the number that it gives a client at the start.
+    return rows[0]?.pid !== (this.#client as Client & { processID: number | null }).processID
+  }
+
+  async begin(): Promise<void> {
+    await this.#run(() => this.#client.query(this.#begin))
+    this.#isInTransaction = true
+  }
+
+  async commit(): Promise<void> {
+    this.#isInTransaction = false
+    const { command } = await this.#run(() => this.#client.query('COMMIT'))
+    // The server answers ROLLBACK to the COMMIT of a transaction that has failed.
+    if (command !== 'COMMIT') throw new Error(`unreachable: ${command} instead of COMMIT`)
+  }
+
+  /** Never throws: a connection that is gone has rolled back. */
+  async rollback(): Promise<void> {
+    this.#isInTransaction = false
+    if (this.#isLost) return
+    try {
+      await this.#client.query('ROLLBACK')
+    } catch {
+      // The server rolls back what it can't hear about.
+      this.#isLost = true
+    }
+  }
+
+  /** Runs something in the open transaction, or else in one of its own. */
+  async transaction<T>(action: () => Promise<T>): Promise<T> {
+    if (this.#isInTransaction) return await action()
+    await this.begin()
+    try {
+      const result = await action()
+      await this.commit()
+      return result
+    } catch (error) {
+      await this.rollback()
+      throw error
+    }
+  }
+
+  /** Returns the rows of a statement, each an object of its columns. */
+  async all<Row extends QueryResultRow>(sql: string, ...values: SqlParameter[]): Promise<Row[]> {
+    return (await this.#query<Row>(sql, values)).rows
+  }
+
+  /** Returns the rows of a statement, each an array of its columns. */
+  async raw<Row extends unknown[]>(sql: string, ...values: SqlParameter[]): Promise<Row[]> {
+    const result = await this.#run(() =>
+      this.#client.query<Row>({ text: sql, values: values.map(textOfBigInt), rowMode: 'array' }),
+    )
+    return (result as QueryArrayResult<Row>).rows
+  }
+
+  async one<Row extends QueryResultRow>(sql: string, ...values: SqlParameter[]): Promise<Row | undefined> {
+    return (await this.all<Row>(sql, ...values))[0]
+  }
+
+  /** @returns how many rows were changed. */
+  async run(sql: string, ...values: SqlParameter[]): Promise<number> {
+    return (await this.#query(sql, values)).rowCount ?? 0
+  }
+
+  /** Runs several statements without parameters. */
+  async exec(sql: string): Promise<void> {
+    await this.#run(() => this.#client.query(sql))
+  }
+
+  /**
+   * Inserts rows by COPY, the fastest way there is.
+   *
+   * @param text the rows in COPY's text format: see `copyLine`.
+   */
+  async copy(table: string, columns: readonly string[], text: string): Promise<void> {
+    if (text === '') return
+    await this.#run(
+      () =>
+        new Promise<void>((resolve, reject) => {
+          const stream = this.#client.query(this.#copy(`COPY ${table} (${columns.join(', ')}) FROM STDIN`))
+          stream.on('error', reject)
+          stream.on('finish', resolve)
+          stream.end(Buffer.from(text))
+        }),
+    )
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.#client.end()
+    } catch {
+      // It is closed if the server is gone.
+    }
+  }
+
+  async #query<Row extends QueryResultRow>(
+    sql: string,
+    values: readonly SqlParameter[],
+  ): Promise<QueryResult<Row>> {
+    return await this.#run(() => this.#client.query<Row>(sql, values.map(textOfBigInt)))
+  }
+
+  async #run<T>(action: () => Promise<T>): Promise<T> {
+    try {
+      return await action()
+    } catch (error) {
+      throw asPostgresError(error, this.name)
+    }
+  }
+}
+
+interface Driver {
+  Client: typeof Client
+  copy: typeof import('pg-copy-streams').from
+}
+
+/** @throws PostgresError DRIVER_MISSING */
+async function loadDriver(address: string): Promise<Driver> {
+  try {
+    const [pg, streams] = await Promise.all([import('pg'), import('pg-copy-streams')])
+    return { Client: pg.default.Client, copy: streams.from }
+  } catch (error) {
+    const advice = 'run `npm install pg pg-copy-streams`'
+    throw new PostgresError('DRIVER_MISSING', address, `PostgreSQL's driver isn't installed: ${advice}`, {
+      cause: error,
+    })
+  }
+}
+
+function textOfBigInt(value: SqlParameter): unknown {
+  return typeof value === 'bigint' ? String(value) : value
+}
+
+/** How results are read, by PostgreSQL's numbers for its types. */
+const PARSERS: Readonly<Record<number, (text: string) => unknown>> = {
+  16: (text) => text === 't',
+  17: (text) => Buffer.from(text.slice(2), 'hex'),
+  20: Number,
+  21: Number,
+  23: Number,
+  701: Number,
+  1184: canonicalTimestamp,
+  1700: Number,
+}
+
+/** All else stays text: JSON too, which has to be compared as it is stored. */
+function parserOf(type: number): (text: string) => unknown {
+  return PARSERS[type] ?? ((text) => text)
+}

@@ -1,0 +1,94 @@
+/**
+ * The things that can be wrong with a PostgreSQL database. The codes are stable; they are thrown
+ * when
+ *
+ * - `DRIVER_MISSING`: the packages `pg` and `pg-copy-streams` aren't installed.
+ * - `ADDRESS_INVALID`: the address isn't one of PostgreSQL's, or has a password in it.
+ * - `SERVER_AWAY`: the server can't be reached, refuses for now (starting, full, too many
+ *   connections, read-only), or broke a transaction off. This passes: a projector tries again.
+ * - `LOGIN_REFUSED`: the server doesn't accept the user, the password or the database's name.
+ * - `RIGHTS_MISSING`: the user may not do what the command needs.
+ * - `POOLER_BETWEEN`: a pooler stands between, through which no session lock holds.
+ * - `SCHEMA_MISSING`, `SCHEMA_BEHIND`: the tables aren't there, or not those of this version.
+ * - `SCHEMA_TOO_NEW`: a newer version of request-journal has migrated the schema.
+ * - `MIGRATION_EDITED`: the text of an applied migration isn't what was applied.
+ * - `PROJECTOR_RUNNING`: another projector or replay writes this journal's rows.
+ */
+export const POSTGRES_ERROR_CODES = [
+  'DRIVER_MISSING',
+  'ADDRESS_INVALID',
+  'SERVER_AWAY',
+  'LOGIN_REFUSED',
+  'RIGHTS_MISSING',
+  'POOLER_BETWEEN',
+  'SCHEMA_MISSING',
+  'SCHEMA_BEHIND',
+  'SCHEMA_TOO_NEW',
+  'MIGRATION_EDITED',
+  'PROJECTOR_RUNNING',
+] as const
+
+export type PostgresErrorCode = (typeof POSTGRES_ERROR_CODES)[number]
+
+/**
+ * Thrown when something is wrong with a PostgreSQL database. `address` names it without a password;
+ * `cause` is the driver's error.
+ */
+export class PostgresError extends Error {
+  override readonly name = 'PostgresError'
+  readonly code: PostgresErrorCode
+  readonly address: string
+
+  constructor(code: PostgresErrorCode, address: string, message: string, options?: ErrorOptions) {
+    super(`${address}: ${message}`, options)
+    this.code = code
+    this.address = address
+  }
+}
+
+/** The class of an SQLSTATE that passes, and what it means to people. */
+const PASSING: readonly [pattern: RegExp, meaning: string][] = [
+  [/^08/, 'the connection broke off'],
+  [/^57P0[123]$/, 'the server is stopping or starting'],
+  [/^57P05$/, 'the server closed an idle connection'],
+  [/^57014$/, 'the server ended a statement that took too long'],
+  [/^53300$/, 'the server has too many connections'],
+  [/^53100$/, 'the disk of the server is full'],
+  [/^53/, 'the server lacks resources'],
+  [/^25006$/, 'the server is a read-only replica'],
+  [/^40/, 'the server broke the transaction off because of another one'],
+  [/^55P03$/, 'another transaction holds a lock for too long'],
+  [/^58/, 'the server has trouble with its system'],
+  [/^XX/, 'the server has trouble with itself'],
+]
+
+/** Errors of a socket that mean that the server can't be reached now. */
+const SOCKET = /^(ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|ENOTFOUND|EAI_|ENOENT|EADDR)/
+
+/** What node-postgres says of a connection that is gone, for which it has no code. */
+const LOST = /Connection terminated|Client has encountered a connection error|not queryable|timeout expired/
+
+/** Returns an error of the driver as a {@link PostgresError}, and any other error as it is. */
+export function asPostgresError(error: unknown, address: string): unknown {
+  if (!(error instanceof Error) || error instanceof PostgresError) return error
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
+  const as = (to: PostgresErrorCode, text: string) => new PostgresError(to, address, text, { cause: error })
+  const meaning = PASSING.find(([pattern]) => pattern.test(code))?.[1]
+  if (meaning !== undefined) return as('SERVER_AWAY', `${meaning} (${error.message}, ${code})`)
+  if (SOCKET.test(code) || LOST.test(error.message)) {
+    return as('SERVER_AWAY', `the server can't be reached (${error.message || code})`)
+  }
+  if (/^(28|3D000)/.test(code)) {
+    const advice =
+      'check the user, the database and the password (PGPASSWORD or ~/.pgpass), and pg_hba.conf of the server'
+    return as('LOGIN_REFUSED', `${error.message} (${code}): ${advice}`)
+  }
+  if (code === '42501') {
+    return as('RIGHTS_MISSING', `${error.message} (${code}): grant it, as docs/fleet.md has it for each role`)
+  }
+  if (/^(42P01|42703|42883|3F000)$/.test(code)) {
+    const advice = 'run `request-journal migrate` as the owner of the schema'
+    return as('SCHEMA_MISSING', `${error.message} (${code}): ${advice}`)
+  }
+  return error
+}

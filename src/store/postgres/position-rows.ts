@@ -1,0 +1,193 @@
+import type { FileIdentity } from '../../journal/file-identity.js'
+import type { LostSegment } from '../port.js'
+import type { SegmentPosition } from '../positions.js'
+import type { Connection } from './connection/connection.js'
+import { jsonRows } from './connection/values.js'
+
+interface PositionRow {
+  id: number
+  journal_id: string
+  name: string
+  device: string | null
+  inode: string
+  projected_bytes: number
+  projected_crc32: number
+  caught_up_at: string | null
+  last_line_offset: number | null
+  last_line_length: number | null
+  last_line_crc32: number | null
+  lines: number
+  requests: number
+  completions: number
+  rejected_lines: number
+  unchecked_lines: number
+  late_lines: number
+  repeated_completions: number
+  ambiguous_completions: number
+  prices: number
+  rates: number
+}
+
+/** Reads a journal's positions, in the order of its segments. */
+export async function readPositions(connection: Connection, journal: number): Promise<SegmentPosition[]> {
+  const rows = await connection.all<PositionRow>(
+    `SELECT s.*, j.journal_id FROM journal_segments s JOIN journals j ON j.number = s.journal
+     WHERE s.journal = $1 ORDER BY s.id`,
+    journal,
+  )
+  return rows.map((row) => ({
+    id: row.id,
+    journalId: row.journal_id,
+    name: row.name,
+    file: { device: row.device, inode: row.inode },
+    projectedBytes: row.projected_bytes,
+    projectedCrc32: row.projected_crc32,
+    caughtUpAt: row.caught_up_at,
+    lastLine:
+      row.last_line_offset === null || row.last_line_length === null || row.last_line_crc32 === null
+        ? null
+        : { byteOffset: row.last_line_offset, length: row.last_line_length, crc32: row.last_line_crc32 },
+    counts: {
+      lines: row.lines,
+      requests: row.requests,
+      completions: row.completions,
+      prices: row.prices,
+      rates: row.rates,
+      rejected: row.rejected_lines,
+      unchecked: row.unchecked_lines,
+      late: row.late_lines,
+    },
+    odd: { repeated: row.repeated_completions, ambiguous: row.ambiguous_completions },
+  }))
+}
+
+/** Adds the row of a segment, to which its lines refer. */
+export async function insertPosition(
+  connection: Connection,
+  journal: number,
+  { id, name, file }: SegmentPosition,
+): Promise<void> {
+  const sql = 'INSERT INTO journal_segments (journal, id, name, device, inode) VALUES ($1, $2, $3, $4, $5)'
+  await connection.run(sql, journal, id, name, file.device, file.inode)
+}
+
+/** Notes that a segment is in another file now. */
+export async function rememberFile(
+  connection: Connection,
+  journal: number,
+  id: number,
+  { device, inode }: FileIdentity,
+): Promise<void> {
+  const sql = 'UPDATE journal_segments SET device = $3, inode = $4 WHERE journal = $1 AND id = $2'
+  await connection.run(sql, journal, id, device, inode)
+}
+
+/**
+ * Moves a position, in the transaction that has the rows.
+ *
+ * @returns false if the stored one isn't `expectedBytes`.
+ */
+export async function advancePosition(
+  connection: Connection,
+  journal: number,
+  expectedBytes: number,
+  next: SegmentPosition,
+): Promise<boolean> {
+  const { counts, lastLine } = next
+  const changes = await connection.run(
+    `UPDATE journal_segments SET device = $4, inode = $5, projected_bytes = $6, projected_crc32 = $7,
+       caught_up_at = $8, last_line_offset = $9, last_line_length = $10, last_line_crc32 = $11, lines = $12,
+       requests = $13, completions = $14, rejected_lines = $15, unchecked_lines = $16, late_lines = $17,
+       prices = $18, rates = $19
+     WHERE journal = $1 AND id = $2 AND projected_bytes = $3`,
+    journal,
+    next.id,
+    expectedBytes,
+    next.file.device,
+    next.file.inode,
+    next.projectedBytes,
+    next.projectedCrc32,
+    next.caughtUpAt,
+    lastLine?.byteOffset ?? null,
+    lastLine?.length ?? null,
+    lastLine?.crc32 ?? null,
+    counts.lines,
+    counts.requests,
+    counts.completions,
+    counts.rejected,
+    counts.unchecked,
+    counts.late,
+    counts.prices,
+    counts.rates,
+  )
+  return changes === 1
+}
+
+/** Keeps the counts of odd completions in a replay after a prune, which leaves some of them out. */
+export async function keepOddCompletions(
+  connection: Connection,
+  journal: number,
+  positions: Iterable<SegmentPosition>,
+): Promise<void> {
+  const rows = [...positions].map(({ id, odd }) => ({ id, ...odd }))
+  await connection.run(
+    `UPDATE journal_segments s SET repeated_completions = greatest(repeated_completions, o.repeated),
+       ambiguous_completions = greatest(ambiguous_completions, o.ambiguous)
+     FROM json_to_recordset($2) AS o(id BIGINT, repeated BIGINT, ambiguous BIGINT)
+     WHERE s.journal = $1 AND s.id = o.id`,
+    journal,
+    jsonRows(rows),
+  )
+}
+
+/** The last segment whose rows were pruned, by id; 0 if none was. */
+export async function prunedThrough(connection: Connection, journal: number): Promise<number> {
+  const row = await connection.one<{ pruned_through: number }>(
+    'SELECT pruned_through FROM journals WHERE number = $1',
+    journal,
+  )
+  return row?.pruned_through ?? 0
+}
+
+/** The names of missing segments that somebody has accepted. */
+export async function acceptedMissing(connection: Connection, journal: number): Promise<Set<string>> {
+  const rows = await connection.all<{ name: string }>(
+    'SELECT name FROM missing_segments WHERE journal = $1',
+    journal,
+  )
+  return new Set(rows.map(({ name }) => name))
+}
+
+/** Replaces the names of accepted segments. */
+export async function acceptMissing(
+  connection: Connection,
+  journal: number,
+  names: readonly string[],
+): Promise<void> {
+  await connection.run(
+    'DELETE FROM missing_segments WHERE journal = $1 AND name <> ALL ($2::text[])',
+    journal,
+    names,
+  )
+  await connection.run(
+    `INSERT INTO missing_segments SELECT $1, name, now() FROM unnest($2::text[]) name ON CONFLICT DO NOTHING`,
+    journal,
+    [...new Set(names)],
+  )
+}
+
+/** Notes of which segments a replay has lost lines. Nothing removes them. */
+export async function addLost(
+  connection: Connection,
+  journal: number,
+  segments: readonly LostSegment[],
+): Promise<void> {
+  const last = new Map(segments.map(({ name, isReplaced }) => [name, { name, is_replaced: isReplaced }]))
+  await connection.run(
+    `INSERT INTO lost_segments SELECT $1, name, is_replaced, now()
+       FROM json_to_recordset($2) AS l(name TEXT, is_replaced BOOLEAN)
+     ON CONFLICT (journal, name) DO UPDATE SET is_replaced = lost_segments.is_replaced OR excluded.is_replaced`,
+    journal,
+    jsonRows([...last.values()]),
+  )
+}

@@ -1,0 +1,141 @@
+import type { PlacedCompletion } from '../../events/placed.js'
+import type { Changes, Keys, Known } from '../../folds/changes.js'
+import { identityOf, type PlacedPrice, type PlacedRate } from '../../folds/costs/price-book.js'
+import { rangeToReprice } from '../../folds/costs/repricing.js'
+import type { StoredRequest } from '../../folds/request-types.js'
+import type { LostSegment, RebuildOptions, RebuildTransaction, RepricePage } from '../port.js'
+import type { SegmentPosition } from '../positions.js'
+import type { Connection } from './connection/connection.js'
+import { DeferredCompletions } from './deferred-completions.js'
+import { storeVersions } from './fold-versions.js'
+import { acceptMissing, addLost, keepOddCompletions, prunedThrough } from './position-rows.js'
+import { ORDINALS, PostgresTransaction, type TransactionOptions } from './postgres-transaction.js'
+import { clearPrices, readPrices, type StoredPrices } from './price-rows.js'
+import { addToRepricing } from './repricing-rows.js'
+import { setRollupLabels } from './rollup-labels.js'
+
+/** The tables that a replay fills, beside the prices. Counters never fall. */
+const REBUILT = [
+  'requests',
+  'rejected_lines',
+  'held_completions',
+  'superseded_completions',
+  'token_ratio_sums',
+  'rollups',
+  'rollup_latencies',
+  'rollup_totals',
+  'rollup_total_latencies',
+  'rollup_dimensions',
+  'rollup_names',
+  'repricing',
+  'journal_segments',
+]
+
+/**
+ * Begins the one transaction of a replay, in the caller's open one: it empties the projections of
+ * this journal, and leaves those of others untouched. Readers keep the old view until it commits.
+ */
+export async function beginRebuild(
+  options: Omit<TransactionOptions, 'nextId' | 'mayBeHeld'>,
+  { before, rollupLabels }: RebuildOptions,
+): Promise<RebuildTransaction> {
+  const { connection, journal } = options
+  for (const table of REBUILT) await connection.run(`DELETE FROM ${table} WHERE journal = $1`, journal)
+  await connection.run('UPDATE journals SET pruned_late_lines = 0 WHERE number = $1', journal)
+  if (rollupLabels !== undefined) await setRollupLabels(connection, rollupLabels)
+  const through = await prunedThrough(connection, journal)
+  const seeds = await readPrices(connection, journal, through)
+  await clearPrices(connection, journal, through)
+  const row = await connection.one<{ pruned_ordinal: number }>(
+    'SELECT pruned_ordinal FROM journals WHERE number = $1',
+    journal,
+  )
+  const nextId = journal * ORDINALS + (row?.pruned_ordinal ?? 0) + 1
+  const deferred = new DeferredCompletions(connection, journal)
+  await deferred.begin()
+  await deferred.addCarried(nextId)
+  options.rollups.forget()
+  const labels = rollupLabels ?? options.rollupLabels
+  return new PostgresRebuild(
+    { ...options, rollupLabels: labels, nextId, mayBeHeld: false },
+    { before, seeds, deferred },
+  )
+}
+
+interface RebuildState {
+  before: readonly SegmentPosition[]
+  /** The prices and rates that the journal should give again. */
+  seeds: StoredPrices
+  deferred: DeferredCompletions
+}
+
+class PostgresRebuild extends PostgresTransaction implements RebuildTransaction {
+  readonly rollupLabels: readonly string[]
+  readonly #connection: Connection
+  readonly #journal: number
+  readonly #before: readonly SegmentPosition[]
+  readonly #deferred: DeferredCompletions
+  /** The stored prices and rates that haven't been read again, by what they are. */
+  readonly #unread: Map<string, PlacedPrice | PlacedRate>
+
+  constructor(options: TransactionOptions, { before, seeds, deferred }: RebuildState) {
+    super(options)
+    this.rollupLabels = options.rollupLabels
+    this.#connection = options.connection
+    this.#journal = options.journal
+    this.#before = before
+    this.#deferred = deferred
+    this.#unread = new Map([...seeds.prices, ...seeds.rates].map((seed) => [identityOf(seed), seed]))
+  }
+
+  override async load(_: Keys): Promise<Known> {
+    return { ...this.known(), isDeferring: true }
+  }
+
+  override async apply(changes: Changes): Promise<void> {
+    for (const read of [...changes.prices, ...changes.rates]) this.#unread.delete(identityOf(read))
+    await super.apply(changes)
+    await this.#deferred.add(changes.deferred)
+  }
+
+  override async *deferred(): AsyncGenerator<{ known: Known; completions: readonly PlacedCompletion[] }> {
+    for await (const { completions, requests, later } of this.#deferred.pages()) {
+      yield { known: { ...this.known(), requests, later }, completions }
+    }
+  }
+
+  override async toReprice(maxRows: number): Promise<RepricePage | null> {
+    await this.#dropUnread()
+    return await super.toReprice(maxRows)
+  }
+
+  async *unjournaledRequests(): AsyncGenerator<readonly StoredRequest[]> {
+    // Rows come from journals alone: those of other programs are in tables of their own.
+  }
+
+  async acceptMissing(names: readonly string[]): Promise<void> {
+    await acceptMissing(this.#connection, this.#journal, names)
+  }
+
+  async addLost(segments: readonly LostSegment[]): Promise<void> {
+    await addLost(this.#connection, this.#journal, segments)
+  }
+
+  override async commit(): Promise<void> {
+    await keepOddCompletions(this.#connection, this.#journal, this.#before)
+    await storeVersions(this.#connection, this.#journal)
+    await super.commit()
+  }
+
+  /** Forgets stored prices and rates that the journal doesn't have. */
+  async #dropUnread(): Promise<void> {
+    if (this.#unread.size === 0) return
+    const unread = [...this.#unread.values()]
+    const prices = unread.filter((item): item is PlacedPrice => item.event.type === 'price_set')
+    const rates = unread.filter((item): item is PlacedRate => item.event.type !== 'price_set')
+    const range = rangeToReprice(this.book, prices, rates)
+    this.book = this.book.without(prices, rates)
+    this.#unread.clear()
+    if (range !== null) await addToRepricing(this.#connection, this.#journal, range, this.lastId)
+  }
+}

@@ -1,0 +1,216 @@
+import { hostname } from 'node:os'
+import type { PriceBook } from '../../folds/costs/price-book.js'
+import type { FileIdentity } from '../../journal/file-identity.js'
+import type { RebuildOptions, RebuildTransaction, Store, StoreTransaction } from '../port.js'
+import type { SegmentPosition } from '../positions.js'
+import { DEFAULT_SCHEMA, postgresAddress } from './connection/address.js'
+import { Connection } from './connection/connection.js'
+import { PostgresError } from './connection/errors.js'
+import { checkVersions, storeVersions } from './fold-versions.js'
+import { Partitions } from './partitions.js'
+import {
+  acceptedMissing,
+  acceptMissing,
+  prunedThrough,
+  readPositions,
+  rememberFile,
+} from './position-rows.js'
+import { beginRebuild } from './postgres-rebuild.js'
+import { ORDINALS, PostgresTransaction, type TransactionOptions } from './postgres-transaction.js'
+import { readPriceBook } from './price-rows.js'
+import { chooseRollupLabels, rollupLabels } from './rollup-labels.js'
+import { RollupWriter } from './rollup-rows.js'
+import { checkSchema } from './schema/migrations.js'
+
+export interface PostgresStoreOptions {
+  /** `postgres://…`, without a password. */
+  address: string
+  /** The journal whose rows this store writes. */
+  journalId: string
+  /** The version of this program, for `journals`. */
+  version: string
+  /** @default 'request_journal' */
+  schema?: string | undefined
+  purpose: 'project' | 'replay' | 'prune'
+}
+
+/**
+ * The part of a PostgreSQL database that holds one journal. Its lock is one of the session, which
+ * ends with the connection.
+ */
+export class PostgresStore implements Store {
+  readonly name: string
+  readonly #connection: Connection
+  readonly #journal: number
+  readonly #rollups: RollupWriter
+  readonly #partitions: Partitions
+  /** The prices and rates that are stored; null: not read yet. */
+  #book: PriceBook | null = null
+
+  /**
+   * @throws PostgresError, as a rejection: PROJECTOR_RUNNING while another process writes this
+   *   journal's rows; POOLER_BETWEEN; as `postgresAddress`, `Connection.open` and `checkSchema`.
+   */
+  static async open(options: PostgresStoreOptions): Promise<PostgresStore> {
+    const { schema = DEFAULT_SCHEMA, purpose } = options
+    const address = postgresAddress(options.address)
+    const connection = await Connection.open({ address, schema, purpose })
+    try {
+      if (await connection.isPooled()) {
+        const advice = 'give projectors the address of the server itself; readers may use the pooler'
+        const found = 'a pooler stands between, through which the lock of a projector doesn’t hold'
+        throw new PostgresError('POOLER_BETWEEN', connection.name, `${found}: ${advice}`)
+      }
+      const journal = await connection.transaction(async () => {
+        await checkSchema(connection, schema)
+        const number = await journalNumber(connection, options)
+        await lock(connection, schema, number)
+        return number
+      })
+      return new PostgresStore(connection, journal)
+    } catch (error) {
+      await connection.close()
+      throw error
+    }
+  }
+
+  private constructor(connection: Connection, journal: number) {
+    this.name = connection.name
+    this.#connection = connection
+    this.#journal = journal
+    this.#rollups = new RollupWriter(connection, journal)
+    this.#partitions = new Partitions(connection)
+  }
+
+  async positions(): Promise<SegmentPosition[]> {
+    return await this.#read(readPositions)
+  }
+
+  async rememberFile(segmentId: number, file: FileIdentity): Promise<void> {
+    await this.#read((connection, journal) => rememberFile(connection, journal, segmentId, file))
+  }
+
+  async prunedThrough(): Promise<number> {
+    return await this.#read(prunedThrough)
+  }
+
+  async acceptedMissing(): Promise<Set<string>> {
+    return await this.#read(acceptedMissing)
+  }
+
+  async acceptMissing(names: readonly string[]): Promise<void> {
+    await this.#read((connection, journal) => acceptMissing(connection, journal, names))
+  }
+
+  async chooseRollupLabels(asked?: readonly string[]): Promise<string[]> {
+    return await this.#read((connection) => chooseRollupLabels(connection, asked))
+  }
+
+  async checkVersions(): Promise<void> {
+    await this.#read(checkVersions)
+  }
+
+  async checkIsThere(): Promise<void> {
+    if (!this.#connection.isLost) return
+    throw new PostgresError('SERVER_AWAY', this.name, 'the connection broke off')
+  }
+
+  async isWorthBulk(bytes: number): Promise<boolean> {
+    // Rows are copied either way; a large transaction saves commits.
+    return bytes > 0
+  }
+
+  async hasRowsToReprice(): Promise<boolean> {
+    const sql = 'SELECT 1 FROM repricing WHERE journal = $1 LIMIT 1'
+    return await this.#read(async (connection, journal) => (await connection.one(sql, journal)) !== undefined)
+  }
+
+  async begin(_: 'usual' | 'bulk'): Promise<StoreTransaction> {
+    return await this.#begin(async (options) => {
+      const row = await this.#connection.one<{ next_ordinal: number; may_be_held: boolean }>(
+        `SELECT next_ordinal, EXISTS (SELECT FROM held_completions WHERE journal = $1) AS may_be_held
+         FROM journals WHERE number = $1`,
+        this.#journal,
+      )
+      const nextId = this.#journal * ORDINALS + (row?.next_ordinal ?? 1)
+      return new PostgresTransaction({ ...options, nextId, mayBeHeld: row?.may_be_held ?? true })
+    })
+  }
+
+  async beginRebuild(options: RebuildOptions): Promise<RebuildTransaction> {
+    return await this.#begin((transaction) => beginRebuild(transaction, options))
+  }
+
+  close(): void {
+    void this.#connection.close()
+  }
+
+  async #begin<T>(
+    action: (options: Omit<TransactionOptions, 'nextId' | 'mayBeHeld'>) => Promise<T>,
+  ): Promise<T> {
+    const connection = this.#connection
+    await connection.begin()
+    try {
+      // Waits for a rival whose session died in mid-commit, and keeps others out.
+      await connection.run('SELECT FROM journals WHERE number = $1 FOR NO KEY UPDATE', this.#journal)
+      this.#book ??= await readPriceBook(connection, this.#journal)
+      this.#partitions.forget()
+      return await action({
+        connection,
+        journal: this.#journal,
+        rollups: this.#rollups,
+        rollupLabels: await rollupLabels(connection),
+        partitions: this.#partitions,
+        book: this.#book,
+        onCommitted: (book) => {
+          this.#book = book
+        },
+      })
+    } catch (error) {
+      await connection.rollback()
+      throw error
+    }
+  }
+
+  /** Runs something in a transaction of its own. */
+  async #read<T>(action: (connection: Connection, journal: number) => Promise<T>): Promise<T> {
+    return await this.#connection.transaction(() => action(this.#connection, this.#journal))
+  }
+}
+
+/** The number of a journal, which gets one if it is new. */
+async function journalNumber(
+  connection: Connection,
+  { journalId, version }: PostgresStoreOptions,
+): Promise<number> {
+  const find = 'SELECT number FROM journals WHERE journal_id = $1'
+  let found = await connection.one<{ number: number }>(find, journalId)
+  if (found === undefined) {
+    await connection.run(
+      'INSERT INTO journals (journal_id) VALUES ($1) ON CONFLICT (journal_id) DO NOTHING',
+      journalId,
+    )
+    found = await connection.one(find, journalId)
+    if (found === undefined) throw new Error('unreachable: a journal was inserted')
+    await storeVersions(connection, found.number)
+  }
+  await connection.run(
+    'UPDATE journals SET host = $2, version = $3, last_seen = now() WHERE number = $1',
+    found.number,
+    hostname(),
+    version,
+  )
+  return found.number
+}
+
+/** Takes the lock of a journal's rows, until the session ends. */
+async function lock(connection: Connection, schema: string, journal: number): Promise<void> {
+  const row = await connection.one<{ is_ours: boolean }>(
+    'SELECT pg_try_advisory_lock(hashtext($1), $2) AS is_ours',
+    `request-journal ${schema}`,
+    journal,
+  )
+  if (row?.is_ours) return
+  const text = 'another projector or replay writes the rows of this journal'
+  throw new PostgresError('PROJECTOR_RUNNING', connection.name, `${text}: stop it, or wait for its end`)
+}

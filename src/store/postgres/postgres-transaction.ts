@@ -1,0 +1,295 @@
+import type { PlacedCompletion, RejectedLine } from '../../events/placed.js'
+import type { Changes, CompletedRequest, Keys, Known, KnownRequest } from '../../folds/changes.js'
+import { MAX_SHARED_ROWS } from '../../folds/completions.js'
+import type { PriceBook } from '../../folds/costs/price-book.js'
+import type { SumChanges } from '../../folds/sums/sums.js'
+import type { RepricePage, StoreTransaction } from '../port.js'
+import type { SegmentPosition } from '../positions.js'
+import {
+  COMPLETION_COLUMNS,
+  type CompletionRow,
+  completionLine,
+  placedCompletion,
+} from './completion-rows.js'
+import type { Connection } from './connection/connection.js'
+import { jsonRows } from './connection/values.js'
+import type { Partitions } from './partitions.js'
+import { advancePosition, insertPosition } from './position-rows.js'
+import { insertPrices } from './price-rows.js'
+import { addToRepricing, readRepricing, takeRowsToReprice } from './repricing-rows.js'
+import {
+  type CandidateRow,
+  COMPLETE_SQL,
+  candidatesOf,
+  costRows,
+  outcomeRows,
+  REPRICE_SQL,
+  REQUEST_COLUMNS,
+  requestLine,
+  STORED_COLUMNS,
+  storedRequestOf,
+} from './request-rows.js'
+import type { RollupWriter } from './rollup-rows.js'
+
+/** A journal's number times this, plus the ordinal of a row in the journal, is the row's id. */
+export const ORDINALS = 2 ** 36
+
+/** A transaction that has begun, and what it goes on from. */
+export interface TransactionOptions {
+  connection: Connection
+  journal: number
+  rollups: RollupWriter
+  rollupLabels: readonly string[]
+  partitions: Partitions
+  nextId: number
+  /** Whether completions may be held. If none is, requests don't look for any. */
+  mayBeHeld: boolean
+  /** The prices and rates that are stored. */
+  book: PriceBook
+  /** Called with the prices and rates that are stored after a commit. */
+  onCommitted: (book: PriceBook) => void
+}
+
+const NONE: ReadonlyMap<string, never> = new Map<string, never>()
+
+/** A transaction of PostgreSQL that has begun. */
+export class PostgresTransaction implements StoreTransaction {
+  protected readonly options: TransactionOptions
+  protected book: PriceBook
+  #nextId: number
+  #mayBeHeld: boolean
+  #isOpen = true
+
+  constructor(options: TransactionOptions) {
+    this.options = options
+    this.book = options.book
+    this.#nextId = options.nextId
+    this.#mayBeHeld = options.mayBeHeld
+  }
+
+  async addSegment(position: SegmentPosition): Promise<void> {
+    await insertPosition(this.options.connection, this.options.journal, position)
+  }
+
+  async load(keys: Keys): Promise<Known> {
+    return {
+      ...this.known(),
+      requests: keys.completions.size === 0 ? NONE : await this.#candidates(keys),
+      held: this.#mayBeHeld && keys.requests.length > 0 ? await this.#heldFor(keys) : NONE,
+    }
+  }
+
+  async apply(changes: Changes): Promise<void> {
+    const { rejected, inserted, completed, held, released, repriced } = changes
+    const { connection, journal, partitions } = this.options
+    await this.#addPrices(changes)
+    await this.#insertRejected(rejected)
+    await partitions.make(inserted.map(({ event }) => event.timestamp))
+    const lines = inserted.map((request) => requestLine(journal, request))
+    await connection.copy('requests', REQUEST_COLUMNS, lines.join(''))
+    this.#nextId = (inserted.at(-1)?.id ?? this.#nextId - 1) + 1
+    await this.#complete(completed)
+    await this.#hold(held)
+    await this.#release(released)
+    if (repriced.length > 0) await connection.run(REPRICE_SQL, journal, jsonRows(costRows(repriced)))
+  }
+
+  async addSums({ ratios, rollups }: SumChanges): Promise<void> {
+    const { connection, journal, rollupLabels } = this.options
+    if (ratios.length > 0) {
+      await connection.run(
+        `INSERT INTO token_ratio_sums SELECT $1, policy, millionths, samples
+           FROM json_to_recordset($2) AS r(policy TEXT, millionths NUMERIC, samples BIGINT)
+         ON CONFLICT (journal, policy) DO UPDATE SET
+           ratio_millionths = token_ratio_sums.ratio_millionths + excluded.ratio_millionths,
+           sample_count = token_ratio_sums.sample_count + excluded.sample_count`,
+        journal,
+        jsonRows(ratios.map((ratio) => ({ ...ratio, millionths: String(ratio.millionths) }))),
+      )
+      await connection.run('DELETE FROM token_ratio_sums WHERE journal = $1 AND sample_count = 0', journal)
+    }
+    for (const changes of rollups) await this.options.rollups.write(changes, rollupLabels)
+  }
+
+  async *deferred(): AsyncGenerator<{ known: Known; completions: readonly PlacedCompletion[] }> {
+    // Rows can be looked up at any time, but in a replay.
+  }
+
+  async toReprice(maxRows: number): Promise<RepricePage | null> {
+    const { connection, journal } = this.options
+    const pending = await readRepricing(connection, journal)
+    if (pending === undefined) return null
+    const rows = await takeRowsToReprice(connection, journal, pending, maxRows)
+    return { requests: rows.map(storedRequestOf), book: this.book, isFirst: false }
+  }
+
+  async advance(expectedBytes: number, next: SegmentPosition): Promise<boolean> {
+    return await advancePosition(this.options.connection, this.options.journal, expectedBytes, next)
+  }
+
+  async commit(): Promise<void> {
+    const { connection, journal } = this.options
+    await connection.run(
+      'UPDATE journals SET next_ordinal = $2, last_seen = now() WHERE number = $1',
+      journal,
+      this.#nextId - journal * ORDINALS,
+    )
+    await connection.commit()
+    this.#isOpen = false
+    this.options.onCommitted(this.book)
+  }
+
+  async rollback(): Promise<void> {
+    if (!this.#isOpen) return
+    this.#isOpen = false
+    this.options.rollups.forget()
+    await this.options.connection.rollback()
+  }
+
+  /** The id of the last row. */
+  protected get lastId(): number {
+    return this.#nextId - 1
+  }
+
+  /** What a fold must know if it looks for nothing. */
+  protected known(): Known {
+    return {
+      nextId: this.#nextId,
+      takenIds: new Set(),
+      isDeferring: false,
+      requests: NONE,
+      later: NONE,
+      held: NONE,
+      book: this.book,
+    }
+  }
+
+  /** Called before the batch's requests are inserted, which have its prices already. */
+  async #addPrices({ prices, rates, book, toReprice }: Changes): Promise<void> {
+    if (book === null) return
+    const { connection, journal } = this.options
+    await insertPrices(connection, journal, { prices, rates })
+    this.book = book
+    if (toReprice !== null) await addToRepricing(connection, journal, toReprice, this.lastId)
+  }
+
+  async #insertRejected(rejected: readonly RejectedLine[]): Promise<void> {
+    if (rejected.length === 0) return
+    const rows = rejected.map(({ segmentId, byteOffset, event, ...line }) => ({
+      ...line,
+      journal: this.options.journal,
+      segment_id: segmentId,
+      byte_offset: byteOffset,
+    }))
+    await this.options.connection.run(
+      'INSERT INTO rejected_lines SELECT * FROM json_populate_recordset(NULL::rejected_lines, $1)',
+      jsonRows(rows),
+    )
+  }
+
+  async #complete(completed: readonly CompletedRequest[]): Promise<void> {
+    if (completed.length === 0) return
+    const { connection, journal } = this.options
+    const superseded = completed.flatMap(({ before: { id, completedBy, success } }) =>
+      completedBy === null
+        ? []
+        : [
+            {
+              ...{ journal, request_id: id, success },
+              ...{ segment_id: completedBy.segmentId, byte_offset: completedBy.byteOffset },
+            },
+          ],
+    )
+    if (superseded.length > 0) {
+      await connection.run(
+        `INSERT INTO superseded_completions
+           SELECT * FROM json_populate_recordset(NULL::superseded_completions, $1)
+         ON CONFLICT (journal, segment_id, byte_offset) DO UPDATE SET
+           request_id = excluded.request_id, success = excluded.success`,
+        jsonRows(superseded),
+      )
+    }
+    await connection.run(COMPLETE_SQL, journal, jsonRows(outcomeRows(completed)))
+    const odd = new Map<number, { id: number; repeated: number; ambiguous: number }>()
+    for (const { before, by, isAmbiguous } of completed) {
+      const id = by.place.segmentId
+      const counts = odd.get(id) ?? { id, repeated: 0, ambiguous: 0 }
+      if (before.completedBy !== null) counts.repeated++
+      if (isAmbiguous) counts.ambiguous++
+      if (counts.repeated + counts.ambiguous > 0) odd.set(id, counts)
+    }
+    if (odd.size === 0) return
+    // A pruned segment has no counts any more: then nothing is updated.
+    await connection.run(
+      `UPDATE journal_segments s SET repeated_completions = repeated_completions + o.repeated,
+         ambiguous_completions = ambiguous_completions + o.ambiguous
+       FROM json_to_recordset($2) AS o(id BIGINT, repeated BIGINT, ambiguous BIGINT)
+       WHERE s.journal = $1 AND s.id = o.id`,
+      journal,
+      jsonRows([...odd.values()]),
+    )
+  }
+
+  async #hold(held: readonly PlacedCompletion[]): Promise<void> {
+    if (held.length === 0) return
+    this.#mayBeHeld = true
+    const { connection, journal } = this.options
+    const lines = held.map((completion) => completionLine(completion, journal))
+    await connection.copy('held_completions', ['journal', ...COMPLETION_COLUMNS], lines.join(''))
+  }
+
+  async #release(released: Changes['released']): Promise<void> {
+    if (released.length === 0) return
+    await this.options.connection.run(
+      `DELETE FROM held_completions h USING unnest($2::bigint[], $3::bigint[]) AS r(segment_id, byte_offset)
+       WHERE h.journal = $1 AND h.segment_id = r.segment_id AND h.byte_offset = r.byte_offset`,
+      this.options.journal,
+      released.map(({ segmentId }) => segmentId),
+      released.map(({ byteOffset }) => byteOffset),
+    )
+  }
+
+  async #candidates({ completions }: Keys): Promise<Map<string, KnownRequest[]>> {
+    const named = [...completions].flatMap(([id, { attempts }]) =>
+      [...attempts].flatMap((attempt) => (attempt === null ? [] : [{ id, attempt }])),
+    )
+    const rows = await this.options.connection.raw<CandidateRow>(
+      `SELECT k.correlation_id, r.newer, ${STORED_COLUMNS}
+       FROM unnest($2::text[], $3::bigint[]) AS k(correlation_id, open_wanted)
+       CROSS JOIN LATERAL (
+         SELECT *, row_number() OVER newest - 1 AS newer,
+           count(*) FILTER (WHERE streaming AND completed_segment_id IS NULL) OVER newest AS open_rank,
+           row_number() OVER (PARTITION BY attempt ORDER BY id DESC) AS attempt_rank
+         FROM (SELECT * FROM requests WHERE journal = $1 AND correlation_id = k.correlation_id
+           ORDER BY id DESC LIMIT ${MAX_SHARED_ROWS}) shared
+         WINDOW newest AS (ORDER BY id DESC)) r
+       WHERE r.newer = 0 OR (r.streaming AND r.completed_segment_id IS NULL AND r.open_rank <= k.open_wanted)
+         OR (r.attempt_rank = 1 AND EXISTS (
+           SELECT FROM unnest($4::text[], $5::bigint[]) AS a(id, attempt)
+           WHERE a.id = k.correlation_id AND a.attempt = r.attempt))
+       ORDER BY k.correlation_id, r.newer`,
+      this.options.journal,
+      [...completions.keys()],
+      [...completions.values()].map(({ count, attempts }) => (attempts.has(null) ? count + 1 : 0)),
+      named.map(({ id }) => id),
+      named.map(({ attempt }) => attempt),
+    )
+    return candidatesOf(completions.keys(), rows)
+  }
+
+  async #heldFor({ requests }: Keys): Promise<Map<string, PlacedCompletion[]>> {
+    const rows = await this.options.connection.all<CompletionRow & { [column: string]: unknown }>(
+      `SELECT ${COMPLETION_COLUMNS.join(', ')} FROM held_completions
+       WHERE journal = $1 AND correlation_id = ANY ($2::text[]) ORDER BY segment_id, byte_offset`,
+      this.options.journal,
+      [...new Set(requests)],
+    )
+    const held = new Map<string, PlacedCompletion[]>()
+    for (const row of rows) {
+      const others = held.get(row.correlation_id)
+      if (others === undefined) held.set(row.correlation_id, [placedCompletion(row)])
+      else others.push(placedCompletion(row))
+    }
+    return held
+  }
+}

@@ -1,0 +1,41 @@
+import { ProjectionError } from '../errors.js'
+import { checkRollupLabels, describeLabels } from '../rollup-labels.js'
+import type { Connection } from './connection/connection.js'
+
+/** The names of the labels that all journals' roll-ups are kept by, in order. */
+export async function rollupLabels(connection: Connection): Promise<string[]> {
+  const rows = await connection.all<{ name: string }>(
+    'SELECT name FROM rollup_labels ORDER BY name COLLATE "C"',
+  )
+  return rows.map(({ name }) => name)
+}
+
+/** Sets the labels. Call it only while no journal's roll-ups depend on them. */
+export async function setRollupLabels(connection: Connection, names: readonly string[]): Promise<void> {
+  await connection.exec('DELETE FROM rollup_labels')
+  await connection.run('INSERT INTO rollup_labels SELECT DISTINCT unnest($1::text[])', names)
+}
+
+/**
+ * Chooses the labels that roll-ups are kept by. That is possible while there are no requests of any
+ * journal.
+ *
+ * @param asked undefined keeps those that are stored.
+ * @throws ProjectionError OTHER_ROLLUP_LABELS; RangeError as `checkRollupLabels`.
+ */
+export async function chooseRollupLabels(
+  connection: Connection,
+  asked: readonly string[] | undefined,
+): Promise<string[]> {
+  const stored = await rollupLabels(connection)
+  if (asked === undefined) return stored
+  const names = checkRollupLabels(asked)
+  if (names.join('\0') === stored.toSorted().join('\0')) return stored
+  if ((await connection.one('SELECT 1 FROM requests LIMIT 1')) !== undefined) {
+    const text = `its roll-ups are kept by ${describeLabels(stored)}, asked for was ${describeLabels(names)}`
+    const advice = 'leave the option out, or rebuild them with `request-journal replay --rollup-label`'
+    throw new ProjectionError('OTHER_ROLLUP_LABELS', connection.name, `${text}: ${advice}`)
+  }
+  await setRollupLabels(connection, names)
+  return await rollupLabels(connection)
+}

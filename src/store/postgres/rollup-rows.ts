@@ -1,0 +1,284 @@
+import { CORRECTABLE, type CounterChanges, LATENCY_BOUNDS_MS } from '../../folds/sums/counters.js'
+import { mergeLatencies } from '../../folds/sums/latency-bytes.js'
+import { type Rollup, SUMS } from '../../folds/sums/rollup-cells.js'
+import type { Dimension, RollupChanges } from '../../folds/sums/rollups.js'
+import { groupName, isLongName, shortHash } from '../group-names.js'
+import { type RollupKey, type RollupSink, type TotalKey, writeRollups } from '../rollup-writing.js'
+import type { Connection } from './connection/connection.js'
+import { decimalOfBillionths, jsonRows } from './connection/values.js'
+
+/** Sums as columns: costs are decimals here, in place of whole units and billionths. */
+const SUM_COLUMNS = SUMS.filter((name) => name !== 'cost_nanosats' && name !== 'cost_nanousd')
+
+const BILLION = 1_000_000_000n
+
+/** Two tables with the same key, one for the sums and one for the latencies. */
+interface RollupTables {
+  sums: string
+  latencies: string
+  key: readonly string[]
+}
+
+const ROLLUPS: RollupTables = {
+  sums: 'rollups',
+  latencies: 'rollup_latencies',
+  key: ['journal', 'grain', 'period', 'dimension_id'],
+}
+
+const TOTALS: RollupTables = {
+  sums: 'rollup_totals',
+  latencies: 'rollup_total_latencies',
+  key: ['journal', 'grain', 'grouped_by', 'period', 'group_name'],
+}
+
+type KeyValue = string | number
+
+/** Writes a journal's roll-ups and counters. */
+export class RollupWriter {
+  readonly #connection: Connection
+  readonly #journal: number
+  /** The ids of dimensions by their keys; those of a transaction that failed must be forgotten. */
+  readonly #ids = new Map<string, number>()
+
+  constructor(connection: Connection, journal: number) {
+    this.#connection = connection
+    this.#journal = journal
+  }
+
+  /** Forgets what was read, which a rollback or another program may have taken back. */
+  forget(): void {
+    this.#ids.clear()
+  }
+
+  async write(changes: RollupChanges, labels: readonly string[]): Promise<void> {
+    const ids = await this.#dimensionIds(changes.dimensions)
+    const staged = new StagedRollups(this.#journal, ids)
+    writeRollups(staged, changes, labels)
+    await this.#insertNames(staged.longNames)
+    await this.#add(ROLLUPS, staged.rollups)
+    await this.#add(TOTALS, staged.totals)
+    await this.#count(changes)
+  }
+
+  async #dimensionIds(dimensions: readonly Dimension[]): Promise<Map<Dimension, number>> {
+    const keys = new Map(dimensions.map((dimension) => [dimension, keyOf(dimension)]))
+    const unknown = new Map<string, object>()
+    for (const [{ model, provider, policy, labels }, key] of keys) {
+      if (!this.#ids.has(key)) unknown.set(key, { key, model, provider, policy, labels })
+    }
+    if (unknown.size > 0) {
+      const rows = await this.#connection.all<{ key: string; id: number }>(
+        `WITH wanted AS (
+           SELECT * FROM json_to_recordset($2) AS w(key TEXT, model TEXT, provider TEXT, policy TEXT, labels JSONB)),
+         made AS (
+           INSERT INTO rollup_dimensions (journal, key, model, provider, policy, labels)
+           SELECT $1, key, model, provider, policy, labels FROM wanted ON CONFLICT DO NOTHING RETURNING key, id)
+         SELECT key, id FROM made UNION ALL
+         SELECT d.key, d.id FROM rollup_dimensions d JOIN wanted USING (key) WHERE d.journal = $1`,
+        this.#journal,
+        jsonRows([...unknown.values()]),
+      )
+      for (const { key, id } of rows) this.#ids.set(key, id)
+    }
+    return new Map([...keys].map(([dimension, key]) => [dimension, this.#ids.get(key) ?? 0]))
+  }
+
+  async #insertNames(names: ReadonlyMap<string, string>): Promise<void> {
+    if (names.size === 0) return
+    await this.#connection.run(
+      `INSERT INTO rollup_names SELECT $1, key, name FROM unnest($2::text[], $3::text[]) AS n(key, name)
+       ON CONFLICT DO NOTHING`,
+      this.#journal,
+      [...names.keys()],
+      [...names.values()],
+    )
+  }
+
+  async #add({ sums, latencies, key }: RollupTables, staged: StagedRows): Promise<void> {
+    const columns = [...key, ...SUM_COLUMNS].join(', ')
+    const grow = SUM_COLUMNS.map((name) => `${name} = ${sums}.${name} + excluded.${name}`)
+    await this.#connection.run(
+      `INSERT INTO ${sums} (${columns}) SELECT ${columns} FROM json_populate_recordset(NULL::${sums}, $1)
+       ON CONFLICT (${key.join(', ')}) DO UPDATE SET ${grow.join(', ')}`,
+      jsonRows(staged.map(({ row, rollup }) => ({ ...row, ...sumsOf(rollup.sums) }))),
+    )
+    const changed = staged.filter(({ rollup }) => rollup.latencies.length > 0)
+    if (changed.length === 0) return
+    const stored = await this.#storedLatencies({ sums, latencies, key }, changed)
+    const merged = changed.map(({ row, rollup }) => {
+      const before = stored.get(keyText(key, row))
+      // What is collected at once is either added or taken out.
+      const sign = (rollup.sums[0] ?? 0) > 0 ? 1 : -1
+      const buckets = before === undefined ? rollup.latencies : mergeLatencies(before, rollup.latencies, sign)
+      return { ...row, buckets: `\\x${buckets.toString('hex')}` }
+    })
+    await this.#connection.run(
+      `INSERT INTO ${latencies} SELECT * FROM json_populate_recordset(NULL::${latencies}, $1)
+       ON CONFLICT (${key.join(', ')}) DO UPDATE SET buckets = excluded.buckets`,
+      jsonRows(merged),
+    )
+  }
+
+  /** Reads stored latencies, which are merged here: PL/pgSQL would take a microsecond a bucket. */
+  async #storedLatencies(
+    { latencies, key }: RollupTables,
+    changed: readonly StagedRow[],
+  ): Promise<Map<string, Buffer>> {
+    const rows = await this.#connection.all<Record<string, KeyValue> & { buckets: Buffer }>(
+      `SELECT l.* FROM json_populate_recordset(NULL::${latencies}, $1) k JOIN ${latencies} l USING (${key.join(', ')})`,
+      jsonRows(changed.map(({ row }) => row)),
+    )
+    return new Map(rows.map(({ buckets, ...row }) => [keyText(key, row), buckets]))
+  }
+
+  async #count({ dimensions }: RollupChanges): Promise<void> {
+    const grown = new Map<string, CounterRow>()
+    for (const { model, provider, policy, counters } of dimensions) {
+      const key = shortHash([model, provider, policy])
+      const row = grown.get(key) ?? new CounterRow({ key, model, provider, policy })
+      row.add(counters)
+      grown.set(key, row)
+    }
+    const rows = [...grown.values()]
+    if (rows.length === 0) return
+    const columns = ['journal', 'key', 'model', 'provider', 'policy', ...COUNTER_COLUMNS]
+    const ids = await this.#connection.all<{ key: string; id: number }>(
+      `INSERT INTO request_counters (${columns.join(', ')})
+         SELECT ${columns.map((name) => (name === 'journal' ? '$1' : name)).join(', ')}
+         FROM json_populate_recordset(NULL::request_counters, $2)
+       ON CONFLICT (journal, key) DO UPDATE SET
+         ${COUNTER_COLUMNS.map((name) => `${name} = request_counters.${name} + excluded.${name}`).join(', ')}
+       RETURNING key, id`,
+      this.#journal,
+      jsonRows(rows.map((row) => row.columns())),
+    )
+    const latencies = ids.flatMap(({ key, id }) => grown.get(key)?.latencyRows(id) ?? [])
+    await this.#connection.run(
+      `INSERT INTO latency_counters (journal, counter_id, le_ms, requests)
+         SELECT $1, counter_id, le_ms, requests FROM json_populate_recordset(NULL::latency_counters, $2)
+       ON CONFLICT (journal, counter_id, le_ms) DO UPDATE SET requests = latency_counters.requests + excluded.requests`,
+      this.#journal,
+      jsonRows(latencies),
+    )
+  }
+}
+
+type StagedRows = StagedRow[]
+
+interface StagedRow {
+  /** The columns of its key. */
+  row: Readonly<Record<string, KeyValue>>
+  rollup: Rollup
+}
+
+/** Collects the rows of roll-ups. */
+class StagedRollups implements RollupSink {
+  readonly rollups: StagedRows = []
+  readonly totals: StagedRows = []
+  readonly longNames = new Map<string, string>()
+  readonly #journal: number
+  readonly #ids: ReadonlyMap<Dimension, number>
+
+  constructor(journal: number, ids: ReadonlyMap<Dimension, number>) {
+    this.#journal = journal
+    this.#ids = ids
+  }
+
+  dimensionId(dimension: Dimension): number {
+    return this.#ids.get(dimension) ?? 0
+  }
+
+  add({ grain, period, dimensionId }: RollupKey, rollup: Rollup): void {
+    const row = { journal: this.#journal, grain, period, dimension_id: dimensionId }
+    this.rollups.push({ row, rollup: copyOf(rollup) })
+  }
+
+  addTotal({ grain, groupedBy, period, name }: TotalKey, rollup: Rollup): void {
+    // PostgreSQL's texts can't hold NUL.
+    const key = groupName(name).replaceAll('\0', '\ufffd')
+    if (isLongName(name)) this.longNames.set(key, name.replaceAll('\0', '\ufffd'))
+    const row = { journal: this.#journal, grain, grouped_by: groupedBy, period, group_name: key }
+    this.totals.push({ row, rollup: copyOf(rollup) })
+  }
+}
+
+/** The sums and the bytes may be those of arrays that are used again. */
+function copyOf({ sums, latencies }: Rollup): Rollup {
+  return { sums: sums.slice(), latencies: Buffer.from(latencies) }
+}
+
+function keyText(key: readonly string[], row: Readonly<Record<string, KeyValue>>): string {
+  return JSON.stringify(key.map((name) => row[name]))
+}
+
+const COST_SATS = SUMS.indexOf('cost_sats')
+const COST_NANOSATS = SUMS.indexOf('cost_nanosats')
+const COST_USD = SUMS.indexOf('cost_usd')
+const COST_NANOUSD = SUMS.indexOf('cost_nanousd')
+
+/** Sums by the names of their columns. */
+function sumsOf(sums: Float64Array): object {
+  const named = SUMS.map((name, place) => [name, sums[place]])
+  return {
+    ...Object.fromEntries(named),
+    cost_sats: decimal(sums[COST_SATS], sums[COST_NANOSATS]),
+    cost_usd: decimal(sums[COST_USD], sums[COST_NANOUSD]),
+  }
+}
+
+function decimal(whole = 0, nanos = 0): string {
+  if (whole === 0 && nanos === 0) return '0'
+  return decimalOfBillionths(BigInt(whole) * BILLION + BigInt(nanos))
+}
+
+const COUNTED = CORRECTABLE.filter((name) => name !== 'cost_nanosats' && name !== 'cost_nanousd')
+const COUNTER_COLUMNS = ['requests', 'latency_ms', ...COUNTED, ...COUNTED.map((name) => `corrected_${name}`)]
+
+/** How much the counters of a model, provider and policy grow. */
+class CounterRow {
+  readonly #names: object
+  readonly #counts: Record<string, bigint> = {}
+  readonly #latencies = new Map<number, number>()
+
+  constructor(names: object) {
+    this.#names = names
+  }
+
+  add(changes: CounterChanges): void {
+    this.#grow('requests', changes.requests)
+    this.#grow('latency_ms', changes.latency_ms)
+    for (const name of CORRECTABLE) {
+      this.#grow(name, changes[name])
+      this.#grow(`corrected_${name}`, changes.corrected[name])
+    }
+    for (const [index, bound] of LATENCY_BOUNDS_MS.entries()) {
+      const count = changes.latencies[index] ?? 0
+      if (count > 0) this.#latencies.set(bound, (this.#latencies.get(bound) ?? 0) + count)
+    }
+  }
+
+  columns(): object {
+    const counts = COUNTER_COLUMNS.map((name) => [name, this.#value(name)])
+    return { ...this.#names, ...Object.fromEntries(counts) }
+  }
+
+  latencyRows(counterId: number): object[] {
+    return [...this.#latencies].map(([le_ms, requests]) => ({ counter_id: counterId, le_ms, requests }))
+  }
+
+  /** As a text, which JSON doesn't round. */
+  #value(name: string): string {
+    const whole = this.#counts[name] ?? 0n
+    if (!name.includes('cost_')) return String(whole)
+    const nanos = this.#counts[name.replace('cost_', 'cost_nano')] ?? 0n
+    return decimalOfBillionths(whole * BILLION + nanos)
+  }
+
+  #grow(name: string, by: number): void {
+    this.#counts[name] = (this.#counts[name] ?? 0n) + BigInt(by)
+  }
+}
+
+function keyOf({ model, provider, policy, labels }: Dimension): string {
+  return shortHash([model, provider, policy, JSON.stringify(labels)])
+}

@@ -1,0 +1,20 @@
+import { safeIdentifier } from '../events/identifier.js'
+
+/** Returns names in order, each once. @throws RangeError for an empty name, or more than eight. */
+export function checkRollupLabels(names: readonly string[]): string[] {
+  const sorted = [...new Set(names.map(safeIdentifier))].sort()
+  if (sorted.includes('') || sorted.length > MAX_LABELS) {
+    throw new RangeError(
+      `rollupLabels: found ${describeLabels(sorted)}, expected at most ${MAX_LABELS} names, none empty`,
+    )
+  }
+  return sorted
+}
+
+/** The most labels to keep roll-ups by. More would make a roll-up for nearly every request. */
+const MAX_LABELS = 8
+
+/** Names labels in a sentence. */
+export function describeLabels(names: readonly string[]): string {
+  return names.length === 0 ? 'no label' : names.map((name) => JSON.stringify(name)).join(', ')
+}
