@@ -1,7 +1,6 @@
+import { RequestMembers } from './request-members.js'
 import { apiOf, pathOf } from './usage/api.js'
-import { object, text } from './usage/findings.js'
-import { JsonScanner } from './usage/json-scanner.js'
-import { type ToldObject, wantedNode } from './usage/wanted.js'
+import { text } from './usage/findings.js'
 
 /** A request to a provider. */
 export interface ModelRequest {
@@ -9,8 +8,11 @@ export interface ModelRequest {
   /** The path of its URL; it may have a query. */
   path: string
   header(name: string): string | null
-  /** Null: there is none, or it can't be looked at. It isn't kept, nor any content of it. */
-  body: Uint8Array | null
+  /**
+   * The whole body, or what was read of one that isn't held. Null: there is none, or it can't be looked
+   * at. It isn't kept, nor any content of it.
+   */
+  body: Uint8Array | RequestMembers | null
 }
 
 /** What a request to a model says of itself. Null: it doesn't say. */
@@ -34,7 +36,7 @@ export interface RequestDescription {
 export function describeRequest({ method, path, header, body }: ModelRequest): RequestDescription | null {
   const plain = pathOf(path)
   if (method.toUpperCase() !== 'POST' || NOT_CALLS.test(plain)) return null
-  const told = body === null ? {} : membersOf(body, header('content-type'))
+  const { told } = body instanceof RequestMembers ? body : membersOf(body, header('content-type'))
   const model = modelOfPath(plain) ?? text(told['model'])
   if (model === null && apiOf(plain) === null) return null
   return {
@@ -73,43 +75,10 @@ function modelOfPath(path: string): string | null {
   }
 }
 
-const WANTED = { model: true, stream: true, service_tier: true } as const
-const WANTED_NODE = wantedNode(WANTED)
-
-function membersOf(body: Uint8Array, contentType: string | null): ToldObject {
-  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength)
-  const [, quoted, bare] =
-    /^multipart\/form-data;.*boundary=(?:"([^"]+)"|([^;\s]+))/i.exec(contentType ?? '') ?? []
-  const boundary = quoted ?? bare
-  if (boundary !== undefined) return formMembers(bytes, boundary)
-  let told: ToldObject = {}
-  new JsonScanner(WANTED_NODE, (document) => {
-    told = object(document)
-  }).push(bytes)
-  return told
-}
-
-const MAX_PART_HEAD_BYTES = 4096
-/** Names of models are short. */
-const MAX_PART_BYTES = 1024
-
-/** Reads the wanted fields of a form; files are passed over by their boundaries. */
-function formMembers(bytes: Buffer, boundary: string): ToldObject {
-  const told: ToldObject = {}
-  const mark = Buffer.from(`\r\n--${boundary}`)
-  // The first boundary has no line before it.
-  let start = bytes.indexOf(mark.subarray(2)) + mark.length - 2
-  while (start >= mark.length - 2) {
-    const bodyStart = bytes.indexOf('\r\n\r\n', start) + 4
-    const end = bytes.indexOf(mark, start)
-    if (bodyStart < 4 || end === -1) break
-    const head = bytes.toString('latin1', start, Math.min(bodyStart, start + MAX_PART_HEAD_BYTES))
-    const [, name] = /\bname="([^"]*)"/.exec(head) ?? []
-    const isWanted = name !== undefined && Object.hasOwn(WANTED, name)
-    if (isWanted && end - bodyStart <= MAX_PART_BYTES) told[name] = bytes.toString('utf8', bodyStart, end)
-    start = end + mark.length
-  }
-  return told
+function membersOf(body: Uint8Array | null, contentType: string | null): RequestMembers {
+  const members = new RequestMembers(contentType)
+  if (body !== null) members.push(body)
+  return members
 }
 
 function attemptOf(count: string | null): number | null {

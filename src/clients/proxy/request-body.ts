@@ -1,12 +1,8 @@
 import type { IncomingMessage } from 'node:http'
-import { JsonScanner } from '../usage/json-scanner.js'
-import { type Told, wantedNode } from '../usage/wanted.js'
+import { RequestMembers } from '../request-members.js'
 
 /** A body of at most this many bytes is read before it is passed on, in one piece. */
 const WHOLE_BYTES = 1024 * 1024
-
-/** The members of a request that may be logged. */
-const LOGGED = wantedNode({ model: true, stream: true, service_tier: true })
 
 /**
  * The body of a request, of which a bounded part is kept: all of a short one, and of a long one its
@@ -17,17 +13,14 @@ export class RequestBody {
   readonly whole: Buffer | null
   readonly #request: IncomingMessage
   readonly #beginning: Buffer
-  readonly #scanner: JsonScanner
-  #found: Told | undefined
+  readonly #members: RequestMembers
 
   private constructor(request: IncomingMessage, beginning: Buffer, isWhole: boolean) {
     this.whole = isWhole ? beginning : null
     this.#request = request
     this.#beginning = beginning
-    this.#scanner = new JsonScanner(LOGGED, (document) => {
-      this.#found ??= document
-    })
-    if (!isWhole) this.#scanner.push(beginning)
+    this.#members = new RequestMembers(request.headers['content-type'] ?? null)
+    if (!isWhole) this.#members.push(beginning)
   }
 
   /**
@@ -71,15 +64,13 @@ export class RequestBody {
   async *#rest(): AsyncGenerator<Buffer> {
     // An upstream that answers before it has read everything must not cut off the client.
     for await (const chunk of this.#request.iterator({ destroyOnReturn: false })) {
-      this.#scanner.push(chunk)
+      this.#members.push(chunk)
       yield chunk
     }
   }
 
-  /** Bytes that say as much about the request as is known of the body so far. */
-  get shown(): Buffer {
-    if (this.whole !== null) return this.whole
-    // A form has its fields before its files.
-    return this.#found === undefined ? this.#beginning : Buffer.from(JSON.stringify(this.#found))
+  /** What says as much about the request as is known of the body so far. */
+  get shown(): Buffer | RequestMembers {
+    return this.whole ?? this.#members
   }
 }
