@@ -227,10 +227,10 @@ function groupColumns(sections: readonly StatsSection[], options: GroupOptions):
     { title: 'in', ...right, dropRank: 1, cell: (_, section) => tokenTotal(section, 'input') },
     { title: 'out', ...right, dropRank: 2, cell: (_, section) => tokenTotal(section, 'output') },
     ...currencies.map((currency, index) => costColumn(currency, sections, index > 0 ? { dropRank: 0 } : {})),
-    ...currencies.map((currency) => ({
+    ...currencies.map((currency, index) => ({
       title: currencies.length > 1 ? `unpriced ${currency}` : 'unpriced',
       ...right,
-      ...ranked(unpriced || unknown, 8),
+      ...ranked(unpriced || unknown, index > 0 ? 8.5 : 8),
       cell: (_: string, section: StatsSection) => unpricedCount(section, currency),
     })),
     { title: 'avg', ...right, dropRank: 3, cell: (_, section) => formatLatency(section) },
