@@ -230,7 +230,10 @@ describe.skipIf(!hasBrowser)('the request list', () => {
     const { page, rows } = dashboard
     dashboard.append(
       ...Array.from({ length: 120 }, (_, i) => recent({ cost_sats: i, labels: { team: 'a,b' } }, i + 1)),
-      recent({ model: '=1+1', attempt: 2, success: false, error_message: 'said "no",\nand left' }, 0),
+      recent(
+        { model: '=1+1', attempt: 2, cost_usd: 0.25, success: false, error_message: 'said "no",\nand left' },
+        0,
+      ),
       recent({ model: 'hidden' }, 3600 * 30),
     )
     await projected(dashboard, 122)
@@ -247,7 +250,7 @@ describe.skipIf(!hasBrowser)('the request list', () => {
     const lines = (await download('NDJSON')).trim().split('\n')
     const requests = lines.map((line) => JSON.parse(line))
     expect(requests.map(({ cost_sats }) => cost_sats)).toEqual([null, ...Array(120).keys()])
-    expect(requests[0]).toMatchObject({ model: '=1+1', attempt: 2 })
+    expect(requests[0]).toMatchObject({ model: '=1+1', attempt: 2, cost_usd: 0.25 })
     expect(requests[1]).toMatchObject({ labels: { team: 'a,b' }, success: true, input_tokens: null })
     const csv = await download('CSV')
     expect(csv.startsWith('\ufeffid,correlation_id,timestamp,model,')).toBe(true)

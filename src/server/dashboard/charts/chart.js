@@ -266,7 +266,8 @@ function shareOf(value, whole, color) {
   const bar = element('span', 'bar-line')
   const isKnown = value !== null && whole !== null
   bar.style.background = `var(${color})`
-  bar.style.width = isKnown ? `${(value / whole) * 100}%` : '0'
+  bar.hidden = !isKnown
+  if (isKnown) bar.style.width = `${(value / whole) * 100}%`
   const share = element('span', 'share', isKnown ? formatShare(value, whole) : '')
   return [element('span', 'bar-frame', bar), share]
 }

@@ -37,6 +37,7 @@ const COLUMNS = /** @type {const} */ ([
   'error_message',
   'labels',
   'attempt',
+  'cost_usd',
 ])
 
 /** The menu that gives the requests of the list as a file, in the order of the list. */
@@ -147,6 +148,7 @@ function recordOf({ tokens, cost, timing, error, provider, policy, labels, attem
     error_message: error?.message ?? null,
     labels: labels ?? undefined,
     attempt: attempt ?? null,
+    cost_usd: cost.usd ?? null,
   }
 }
 
