@@ -1,8 +1,11 @@
 import { Random } from './random.mjs'
 
 export const DAY_MS = 86_400_000
+const HOUR_MS = 3_600_000
 
-/** With the price of a thousand tokens, in and out, in sats. */
+/**
+ * With the price of tokens, in and out: of a thousand in sats, for the costs that are logged, or of a million in dollars.
+ */
 const MODELS = /** @type {const} */ ([
   ['gpt-4o', 2.5, 10],
   ['gpt-4o-mini', 0.15, 0.6],
@@ -56,6 +59,41 @@ export function generateEvent(random, timestamp) {
     error_status: isSuccess ? null : random.pick([429, 500, 502, 503]),
     error_message: isSuccess ? null : 'upstream connect error',
     ...(random.fraction() < 0.4 ? { labels: { tier: random.pick(TIERS), team: random.pick(TEAMS) } } : {}),
+  }
+}
+
+/**
+ * A `price_set` of each model, without its type.
+ *
+ * @param {{ fromMs: number, factor: number }} options
+ */
+export function pricesOf({ fromMs, factor }) {
+  return MODELS.map(([model, input, output]) => ({
+    provider: null,
+    model,
+    valid_from: new Date(fromMs).toISOString(),
+    currency: 'usd',
+    per_million: {
+      input: (factor * input).toFixed(6),
+      cache_read_input: (factor * 0.1 * input).toFixed(6),
+      output: (factor * output).toFixed(6),
+    },
+    per_request: null,
+    service_tier: null,
+    min_input_tokens: null,
+    source: 'bench',
+  }))
+}
+
+/**
+ * An `exchange_rate_observed` of each hour, without its type.
+ *
+ * @param {{ fromMs: number, toMs: number }} options
+ */
+export function* hourlyRates({ fromMs, toMs }) {
+  for (let hour = 0; fromMs + hour * HOUR_MS < toMs; hour++) {
+    const observed_at = new Date(fromMs + hour * HOUR_MS).toISOString()
+    yield { observed_at, usd_per_btc: (90_000 + hour).toFixed(2), source: 'bench' }
   }
 }
 

@@ -156,6 +156,10 @@ export async function startDaemon(checkout, journal, database) {
       child.kill('SIGTERM')
       await end
     },
+    kill: async () => {
+      child.kill('SIGKILL')
+      await end.catch(() => {})
+    },
   }
 }
 

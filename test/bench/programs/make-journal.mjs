@@ -1,10 +1,11 @@
 // Makes a journal by writing its segments: one a day, as if writers had been there every day. The events are generated,
-// or those of the trace, each copy of which is a day later than the one before.
+// or those of the trace, each copy of which is a day later than the one before. Generated ones may come without costs, after
+// prices of all models and an exchange rate an hour.
 import { spawn } from 'node:child_process'
 import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { DAY_MS, generateEvents } from '../harness/events.mjs'
+import { DAY_MS, generateEvents, hourlyRates, pricesOf } from '../harness/events.mjs'
 import { writeIdentity } from '../harness/journals.mjs'
 import { encodeLine } from '../harness/line.mjs'
 import { TRACE, traceOptions } from '../harness/trace.mjs'
@@ -20,6 +21,7 @@ const {
   today = false,
   untilToday = false,
   source = 'generator',
+  priced = false,
 } = JSON.parse(process.argv[2] ?? '')
 // A segment of today is not over: nothing seals it.
 const todayMs = Math.floor(Date.now() / DAY_MS) * DAY_MS
@@ -34,21 +36,37 @@ if (source === 'trace') {
   })
   for await (const line of createInterface({ input: trace.stdout })) add(JSON.parse(line))
 } else {
-  for (const event of generateEvents({ events, seed, fromMs, toMs: fromMs + days * DAY_MS })) add(event)
+  const toMs = fromMs + days * DAY_MS
+  if (priced) {
+    open(fromMs)
+    for (const price of pricesOf({ fromMs, factor: 1 })) chunk += encodeLine(price, 'price_set')
+    for (const rate of hourlyRates({ fromMs, toMs })) chunk += encodeLine(rate, 'exchange_rate_observed')
+  }
+  for (const event of generateEvents({ events, seed, fromMs, toMs })) {
+    add(priced ? { ...event, cost_sats: null, provider_cost_sats: null } : event)
+  }
 }
 finishSegment()
 process.stdout.write('{}\n')
 
 /** @param {{ timestamp: string }} event */
 function add(event) {
-  const next = `${event.timestamp.slice(0, 10)}.ndjson`
-  if (next !== name) {
-    finishSegment()
-    name = next
-    descriptor = openSync(join(directory, name), 'ax', 0o600)
-  }
+  open(Date.parse(event.timestamp))
   chunk += encodeLine(event)
   if (chunk.length > 1 << 20) writeChunk()
+}
+
+/**
+ * Begins the segment of a day, unless it is open.
+ *
+ * @param {number} timeMs
+ */
+function open(timeMs) {
+  const next = `${new Date(timeMs).toISOString().slice(0, 10)}.ndjson`
+  if (next === name) return
+  finishSegment()
+  name = next
+  descriptor = openSync(join(directory, name), 'ax', 0o600)
 }
 
 function writeChunk() {

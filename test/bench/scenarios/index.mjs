@@ -9,6 +9,7 @@ import { load } from './load.mjs'
 import { memory } from './memory.mjs'
 import { processes } from './processes.mjs'
 import { replay } from './replay.mjs'
+import { reprice } from './reprice.mjs'
 import { rollups } from './rollups.mjs'
 import { startUp } from './start-up.mjs'
 import { visible } from './visible.mjs'
@@ -22,6 +23,7 @@ export const scenarios = [
   catchUp,
   replay,
   rollups,
+  reprice,
   memory,
   idle,
   startUp,

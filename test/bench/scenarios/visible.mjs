@@ -165,13 +165,13 @@ async function startFloor(directory, database) {
 }
 
 /**
- * One writer and an empty database: the n-th event is the row with the id n, and is there at the first sighting of an
+ * One writer, and a database that is empty or whose rows aren't counted: the n-th event is the row with the id n, and is there at the first sighting of an
  * id that isn't smaller.
  *
  * @param {readonly number[]} appendedNs
  * @param {readonly [number, number][]} sightings
  */
-function delaysMs(appendedNs, sightings) {
+export function delaysMs(appendedNs, sightings) {
   let seen = 0
   return Float64Array.from(appendedNs, (appended, index) => {
     while (Number(sightings[seen]?.[0]) < index + 1) seen++
