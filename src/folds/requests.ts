@@ -221,17 +221,45 @@ function allOf(held: ReadonlyMap<unknown, HeldCompletion[]>): HeldCompletion[] {
 
 /** The row of a new request, as a completion finds it. */
 function storedRequest({ id, event, cost, segmentId, byteOffset }: NewRequest): StoredRequest {
-  const { type, correlation_id, error_status, error_message, ...columns } = event
+  // Named one by one: what a rest pattern leaves takes three times the memory, and so does its copy.
   return {
-    ...columns,
-    ...cost,
     id,
     attempt: event.attempt ?? null,
+    timestamp: event.timestamp,
+    model: event.model,
+    provider: event.provider,
+    policy: event.policy,
+    streaming: event.streaming,
+    success: event.success,
+    input_tokens: event.input_tokens,
+    output_tokens: event.output_tokens,
+    response_model: event.response_model ?? null,
+    service_tier: event.service_tier ?? null,
+    cache_read_input_tokens: event.cache_read_input_tokens ?? null,
+    cache_creation_input_tokens: event.cache_creation_input_tokens ?? null,
+    cache_creation_1h_input_tokens: event.cache_creation_1h_input_tokens ?? null,
+    audio_input_tokens: event.audio_input_tokens ?? null,
+    image_input_tokens: event.image_input_tokens ?? null,
+    reasoning_output_tokens: event.reasoning_output_tokens ?? null,
+    audio_output_tokens: event.audio_output_tokens ?? null,
+    cost_sats: cost.cost_sats,
+    cost_usd: cost.cost_usd,
+    provider_cost_sats: event.provider_cost_sats,
+    provider_cost_usd: event.provider_cost_usd ?? null,
+    cost_source: cost.cost_source,
+    cost_currency: cost.cost_currency,
+    price: cost.price,
+    latency_ms: event.latency_ms,
+    stream_duration_ms: null,
+    isCompleted: false,
+    labels: event.labels ?? NO_LABELS,
     place: { segmentId, byteOffset },
     isCounted: true,
     completedBy: null,
   }
 }
+
+const NO_LABELS = Object.freeze({})
 
 function byPlace({ place: a }: PlacedCompletion, { place: b }: PlacedCompletion): number {
   return a.segmentId - b.segmentId || a.byteOffset - b.byteOffset

@@ -46,7 +46,7 @@ export function stored(id: number, fields: Partial<StoredRequest> = {}): StoredR
       cost_sats: null,
     },
     ...{ cost_usd: null, cost_source: null, cost_currency: null, price: null, provider_cost_sats: null },
-    ...{ place: { segmentId: SEGMENT, byteOffset: id }, isCounted: true, completedBy: null },
+    ...{ labels: {}, place: { segmentId: SEGMENT, byteOffset: id }, isCounted: true, completedBy: null },
     ...fields,
   }
 }

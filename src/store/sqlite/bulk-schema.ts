@@ -1,27 +1,14 @@
-import type SQLite from 'better-sqlite3'
 import type { DeferredCompletion } from '../../folds/changes.js'
 import type { SegmentPosition } from '../positions.js'
 import type { Database } from './connection/database.js'
-import {
-  COMPACT_COLUMNS,
-  COMPACT_PLACEHOLDERS,
-  type CompactCompletionRow,
-  type CompletionRow,
-  compactValues,
-  completionOfCompact,
-  placedCompletion,
-  prunedCompletionTest,
-} from './projection-statements.js'
+import { DeferredCompletions } from './deferred-completions.js'
+import { type CompletionRow, placedCompletion } from './projection-statements.js'
 import { quoted } from './user-references.js'
-
-type DeferredRow = CompactCompletionRow & { before_id: number; sequence: number }
 
 interface Index {
   name: string
   sql: string
 }
-
-const PAGE_ROWS = 1000
 
 /**
  * Changes the schema for a bulk transaction, which inserts so many requests that rebuilding an
@@ -32,18 +19,11 @@ export class BulkSchema {
   readonly #database: Database
   #indexes: Index[] = []
   readonly #triggers: string[] = []
-  readonly #defer: SQLite.Statement
+  readonly #deferred: DeferredCompletions
 
   constructor(database: Database) {
     this.#database = database
-    database.exec(`
-      CREATE TEMP TABLE deferred_completions (
-        sequence INTEGER PRIMARY KEY, before_id, ${COMPACT_COLUMNS}
-      )
-    `)
-    this.#defer = database.prepare(
-      `INSERT INTO deferred_completions (before_id, ${COMPACT_COLUMNS}) VALUES (?, ${COMPACT_PLACEHOLDERS})`,
-    )
+    this.#deferred = new DeferredCompletions(database)
   }
 
   /**
@@ -87,7 +67,7 @@ export class BulkSchema {
   }
 
   defer(completion: DeferredCompletion): void {
-    this.#defer.run(completion.beforeId, ...compactValues(completion))
+    this.#deferred.add(completion)
   }
 
   /**
@@ -109,41 +89,16 @@ export class BulkSchema {
     }
   }
 
-  /**
-   * Gives back what was deferred, in its order. No two completions of a page have the same
-   * correlation_id, so that each one finds what those before it have changed. Completions of
-   * requests that were pruned are left out.
-   */
-  *deferredPages(): Generator<DeferredCompletion[]> {
-    const wasPruned = prunedCompletionTest(this.#database)
-    const statement = this.#database.prepare<[number], DeferredRow>(
-      `SELECT * FROM deferred_completions WHERE sequence > ? ORDER BY sequence LIMIT ${PAGE_ROWS}`,
-    )
-    let last = 0
-    for (let rows = statement.all(last); rows.length > 0; rows = statement.all(last)) {
-      let page: DeferredCompletion[] = []
-      const ids = new Set<string>()
-      for (const { sequence, before_id, ...row } of rows) {
-        last = sequence
-        const deferred = { ...completionOfCompact(row), beforeId: before_id }
-        if (wasPruned(row.correlation_id, deferred.place)) continue
-        if (ids.has(row.correlation_id)) {
-          yield page
-          page = []
-          ids.clear()
-        }
-        ids.add(row.correlation_id)
-        page.push(deferred)
-      }
-      if (page.length > 0) yield page
-    }
+  /** Gives back what was deferred, as `DeferredCompletions` does. */
+  deferredPages(): Generator<DeferredCompletion[]> {
+    return this.#deferred.pages()
   }
 
   /** Drops the table of deferred completions, and makes the last index and the triggers again. */
   finish(): void {
     for (const { sql } of this.#indexes.splice(0)) this.#database.exec(sql)
     for (const sql of this.#triggers.splice(0)) this.#database.exec(sql)
-    this.#database.exec('DROP TABLE temp.deferred_completions')
+    this.#deferred.drop()
   }
 
   #drop(condition: string): void {

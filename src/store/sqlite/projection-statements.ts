@@ -30,7 +30,7 @@ const USUAL_OUTCOME_COLUMNS = [
 const COST_SATS = USUAL_OUTCOME_COLUMNS.indexOf('cost_sats')
 
 /** What most events leave out: null in most rows. */
-const DETAIL_COLUMNS = [
+export const DETAIL_COLUMNS = [
   'response_model',
   'service_tier',
   'cache_read_input_tokens',
@@ -220,54 +220,14 @@ export function carriedCompletions(database: Database): PlacedCompletion[] {
 
 /** Returns a function that tells whether a completion changed a request that was pruned. */
 export function prunedCompletionTest(database: Database): (correlationId: string, place: Place) => boolean {
+  const hasPruned = database.prepare<[], number>('SELECT EXISTS (SELECT 1 FROM pruned_completion_places)')
+  if (hasPruned.pluck().get() === 0) return () => false
   const statement = database.prepare<[string, number, number, number, number]>(
     `SELECT 1 FROM pruned_completion_places WHERE correlation_id = ? AND (segment_id, byte_offset) >= (?, ?)
        AND (with_earlier OR (segment_id, byte_offset) = (?, ?)) LIMIT 1`,
   )
   return (correlationId, { segmentId, byteOffset }) =>
     statement.get(correlationId, segmentId, byteOffset, segmentId, byteOffset) !== undefined
-}
-
-/**
- * The columns of a table that lasts as long as a transaction: what most completions lack is one.
- */
-export const COMPACT_COLUMNS = [
-  'segment_id',
-  'byte_offset',
-  'correlation_id',
-  'attempt',
-  ...USUAL_OUTCOME_COLUMNS,
-  'details',
-].join(', ')
-
-export const COMPACT_PLACEHOLDERS = COMPACT_COLUMNS.replaceAll(/\w+/g, '?')
-
-export type CompactCompletionRow = Omit<CompletionRow, (typeof DETAIL_COLUMNS)[number]> & {
-  /** A JSON object of the details that are given; null: none. */
-  details: string | null
-}
-
-/** A completion's values in the order of `COMPACT_COLUMNS`. */
-export function compactValues({ completion, place }: PlacedCompletion): RowValue[] {
-  const details = DETAIL_COLUMNS.flatMap((column) => {
-    const value = completion[column] ?? null
-    return value === null ? [] : [[column, value] as const]
-  })
-  return [
-    place.segmentId,
-    place.byteOffset,
-    completion.correlation_id,
-    completion.attempt ?? null,
-    ...valuesOf(completion, USUAL_OUTCOME_COLUMNS),
-    details.length === 0 ? null : JSON.stringify(Object.fromEntries(details)),
-  ]
-}
-
-export function completionOfCompact({ details, ...row }: CompactCompletionRow): PlacedCompletion {
-  const completion = placedCompletion(row)
-  return details === null
-    ? completion
-    : { ...completion, completion: { ...completion.completion, ...JSON.parse(details) } }
 }
 
 export function placedCompletion(row: CompletionRow): PlacedCompletion {
