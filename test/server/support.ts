@@ -107,11 +107,34 @@ export async function askUntil<T>(ask: () => Promise<T>, isWanted: (answer: T) =
   }
 }
 
+/** The token of `closedServer`. */
+export const TOKEN = 'correct-horse-battery-staple'
+
+/** Lends a server to tests that change nothing: one request is logged. */
+async function withServer(
+  options: Partial<ServerOptions>,
+  use: (server: TestServer) => Promise<void>,
+): Promise<void> {
+  const place = makePlace()
+  await log(place, [requestLog()])
+  const server = await serve(place, options)
+  await use(server)
+  await server.close()
+  rmSync(place.directory, { recursive: true, force: true })
+}
+
 /** A test with a place of its own, and servers that are closed after it. */
 export const test = base.extend<{
+  /** A server that the tests of a file share, and one that asks for a token. */
+  openServer: TestServer
+  closedServer: TestServer
   place: Place
   serve(options?: Partial<ServerOptions>): Promise<TestServer>
 }>({
+  // biome-ignore lint/correctness/noEmptyPattern: vitest reads the fixtures a fixture needs from this pattern
+  openServer: [async ({}, use) => await withServer({}, use), { scope: 'file' }],
+  // biome-ignore lint/correctness/noEmptyPattern: vitest reads the fixtures a fixture needs from this pattern
+  closedServer: [async ({}, use) => await withServer({ token: TOKEN }, use), { scope: 'file' }],
   // biome-ignore lint/correctness/noEmptyPattern: vitest reads the fixtures a fixture needs from this pattern
   place: async ({}, use) => {
     const place = makePlace()

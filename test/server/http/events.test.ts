@@ -11,9 +11,8 @@ import { MAX_BODY_BYTES } from '../../../src/server/ingest/posted-events.js'
 import { opened } from '../../journal/support.js'
 import { runHere } from '../../support/command.js'
 import { FaultyFileSystem } from '../../support/faulty-file-system.js'
-import { type AskOptions, type Place, type TestServer, test } from '../support.js'
+import { type AskOptions, type Place, type TestServer, TOKEN, test } from '../support.js'
 
-const TOKEN = 'correct-horse-battery-staple'
 const EVENT = { model: 'gpt-4o', latency_ms: 5, success: true }
 
 function post(server: TestServer, body: unknown, headers: Record<string, string> = {}, path = '/v1/events') {

@@ -3,7 +3,7 @@ import { connect } from 'node:net'
 import { describe, expect } from 'vitest'
 import { VALUE_FILTERS } from '../../../src/queries/index.js'
 import type { ServerOptions } from '../../../src/server/index.js'
-import { log, requestLog, type TestServer, test } from '../support.js'
+import { log, type TestServer, TOKEN, test } from '../support.js'
 
 const ROUTES = [
   '/',
@@ -15,8 +15,6 @@ const ROUTES = [
   '/v1/stream',
   '/nowhere',
 ]
-
-const TOKEN = 'correct-horse-battery-staple'
 
 /** Sends bytes as they are, and reads until the server closes. */
 async function raw(
@@ -39,9 +37,9 @@ const error = (code: number, message: RegExp) => ({
   error: { message: expect.stringMatching(message), type: 'arbstr_error', code },
 })
 
-test('errors are JSON: unknown routes, broken paths, wrong methods, bodies', async ({ place, serve }) => {
-  await log(place, [])
-  const server = await serve()
+test('errors are JSON: unknown routes, broken paths, wrong methods, bodies', async ({
+  openServer: server,
+}) => {
   for (const path of [
     '/nowhere',
     '/v1',
@@ -67,9 +65,7 @@ test('errors are JSON: unknown routes, broken paths, wrong methods, bodies', asy
   }
 })
 
-test("a query string over the limit is 414, one up to it isn't", async ({ place, serve }) => {
-  await log(place, [])
-  const server = await serve()
+test("a query string over the limit is 414, one up to it isn't", async ({ openServer: server }) => {
   expect((await server.get(`/v1/stats?x=${'y'.repeat(8000)}`)).status).toBe(200)
   const { status, body } = await server.get(`/v1/stats?x=${'y'.repeat(8192)}`)
   expect(status).toBe(414)
@@ -77,9 +73,7 @@ test("a query string over the limit is 414, one up to it isn't", async ({ place,
   expect((await server.get(`/v1/requests/${'1'.repeat(9000)}`)).status).toBe(404)
 })
 
-test("what isn't HTTP is answered in JSON too", async ({ place, serve }) => {
-  await log(place, [])
-  const server = await serve()
+test("what isn't HTTP is answered in JSON too", async ({ openServer: server }) => {
   for (const [bytes, status] of [
     ['NONSENSE\r\n\r\n', 400],
     ['GET / HTTP/1.1\r\nHost: localhost\r\nBad Header\r\n\r\n', 400],
@@ -97,9 +91,7 @@ test("what isn't HTTP is answered in JSON too", async ({ place, serve }) => {
   }
 })
 
-test('requests that are pipelined are answered in order', async ({ place, serve }) => {
-  await log(place, [requestLog()])
-  const server = await serve()
+test('requests that are pipelined are answered in order', async ({ openServer: server }) => {
   const one = 'GET /v1/requests/1 HTTP/1.1\r\nHost: localhost\r\n\r\n'
   const two = 'GET /nowhere HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'
   const { hostname, port } = new URL(server.url)
@@ -114,9 +106,7 @@ test('requests that are pipelined are answered in order', async ({ place, serve 
 })
 
 describe('/openapi.json', () => {
-  test('has every route with its parameters, and answers that match it', async ({ place, serve }) => {
-    await log(place, [requestLog()])
-    const server = await serve()
+  test('has every route with its parameters, and answers that match it', async ({ openServer: server }) => {
     const { body } = await server.get('/openapi.json')
     expect(body.openapi).toBe('3.1.0')
     expect(Object.keys(body.paths).sort()).toEqual([
@@ -170,9 +160,7 @@ describe('/openapi.json', () => {
     expect(body.security).toBeUndefined()
   })
 
-  test('says whether a token is needed', async ({ place, serve }) => {
-    await log(place, [])
-    const server = await serve({ token: TOKEN })
+  test('says whether a token is needed', async ({ closedServer: server }) => {
     const { body } = await server.get('/openapi.json', { headers: { authorization: `Bearer ${TOKEN}` } })
     expect(body.security).toEqual([{ bearer: [] }, { basic: [] }])
     expect(body.paths['/healthz'].get.security).toEqual([])
@@ -180,11 +168,8 @@ describe('/openapi.json', () => {
 })
 
 test('unknown parameters of questions are refused with the nearest name, except where the contract ignores them', async ({
-  place,
-  serve,
+  openServer: server,
 }) => {
-  await log(place, [requestLog()])
-  const server = await serve()
   for (const [path, message] of [
     ['/v1/series?modle=x', "Unknown parameter 'modle'. Did you mean 'model'?"],
     [

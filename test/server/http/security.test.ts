@@ -1,9 +1,8 @@
 import { mkdirSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 import { describe, expect } from 'vitest'
-import { log, requestLog, test } from '../support.js'
+import { log, requestLog, TOKEN, test } from '../support.js'
 
-const TOKEN = 'correct-horse-battery-staple'
 const ROUTES = [
   '/',
   '/assets/uplot/uPlot.min.css',
@@ -20,9 +19,7 @@ const ROUTES = [
 const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`
 
 describe('token', () => {
-  test('every route but /healthz asks for it, whatever the method', async ({ place, serve }) => {
-    await log(place, [requestLog()])
-    const server = await serve({ token: TOKEN })
+  test('every route but /healthz asks for it, whatever the method', async ({ closedServer: server }) => {
     for (const path of ROUTES) {
       for (const method of ['GET', 'HEAD', 'POST']) {
         const answer = await server.get(path, { method })
@@ -37,9 +34,9 @@ describe('token', () => {
     expect((await server.get('/healthz')).status).not.toBe(401)
   })
 
-  test('is taken as bearer, and as the password of basic; nothing else is', async ({ place, serve }) => {
-    await log(place, [requestLog()])
-    const server = await serve({ token: TOKEN })
+  test('is taken as bearer, and as the password of basic; nothing else is', async ({
+    closedServer: server,
+  }) => {
     const status = async (authorization: string) =>
       (await server.get('/v1/stats', { headers: { authorization } })).status
     for (const right of [
@@ -137,9 +134,7 @@ describe('a page of another origin', () => {
     'sec-fetch-dest': dest,
   })
 
-  test('can make a browser ask nothing, on no route', async ({ place, serve }) => {
-    await log(place, [requestLog()])
-    const server = await serve()
+  test('can make a browser ask nothing, on no route', async ({ openServer: server }) => {
     for (const path of [...ROUTES, '/healthz']) {
       for (const headers of [
         from('cross-site', 'no-cors', 'image'),
@@ -157,11 +152,8 @@ describe('a page of another origin', () => {
   })
 
   test('may link to the page; the page itself, a bookmark and a program may ask all', async ({
-    place,
-    serve,
+    openServer: server,
   }) => {
-    await log(place, [requestLog()])
-    const server = await serve()
     expect((await server.get('/', { headers: from('cross-site', 'navigate', 'document') })).status).toBe(200)
     for (const headers of [
       from('same-origin', 'cors', 'empty'),
@@ -247,11 +239,8 @@ describe('host', () => {
 })
 
 test('headers: no sniffing, no frames, no inline script, no referrer, no store, no CORS', async ({
-  place,
-  serve,
+  openServer: server,
 }) => {
-  await log(place, [requestLog()])
-  const server = await serve()
   const origin = 'https://evil.example'
   for (const path of [
     ...ROUTES.filter((route) => route !== '/v1/stream'),
