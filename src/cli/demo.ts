@@ -129,6 +129,7 @@ Both stay there until you remove them: rm -r ${paths.directory}
 Try next:
   $ export REQUEST_JOURNAL_DIR=${paths.journal}
   $ export REQUEST_JOURNAL_DB=${paths.databasePath}
+  $ ${program} serve        # the dashboard
   $ ${program} requests
   $ ${program} status
   $ ${program} replay

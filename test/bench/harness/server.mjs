@@ -5,14 +5,17 @@ import { output, start } from './processes.mjs'
  * Starts `request-journal serve` on a free port.
  *
  * @param {string} checkout whose program it is
- * @param {{ journal: string, database: string, project?: boolean }} options
+ * @param {{ journal: string, database: string, project?: boolean, ingestToken?: string }} options `ingestToken`:
+ *   takes events from those who show it
  * @returns {Promise<{ url: string, pid: number, stop: () => Promise<void> }>}
  */
-export async function startServer(checkout, { journal, database, project = false }) {
+export async function startServer(checkout, { journal, database, project = false, ingestToken }) {
   const parameters = ['serve', '--journal', journal, '--db', database, '--port', '0', '--log-level', 'warn']
-  const command = [cliOf(checkout), ...parameters, ...(project ? ['--project'] : [])]
+  const switches = [...(project ? ['--project'] : []), ...(ingestToken === undefined ? [] : ['--ingest'])]
+  const command = [cliOf(checkout), ...parameters, ...switches]
   const child = start(process.execPath, command, {
     stdio: ['ignore', 'pipe', 'pipe'],
+    env: ingestToken === undefined ? process.env : { ...process.env, REQUEST_JOURNAL_TOKEN: ingestToken },
   })
   const end = output(child, 'request-journal serve')
   end.catch(() => {})

@@ -2,6 +2,7 @@ import { append } from './append.mjs'
 import { ask } from './ask.mjs'
 import { bytes } from './bytes.mjs'
 import { catchUp } from './catch-up.mjs'
+import { clients } from './clients.mjs'
 import { dashboard } from './dashboard.mjs'
 import { durable } from './durable.mjs'
 import { idle } from './idle.mjs'
@@ -31,4 +32,5 @@ export const scenarios = [
   ask,
   load,
   dashboard,
+  clients,
 ]
