@@ -1,6 +1,7 @@
 import { ANTHROPIC } from './anthropic.js'
 import type { Api } from './findings.js'
 import { GEMINI } from './gemini.js'
+import { INTERACTIONS } from './gemini-interactions.js'
 import { CHAT, GOOGLE_CHAT } from './openai-chat.js'
 import { AUDIO, EMBEDDINGS, IMAGES } from './openai-media.js'
 import { RESPONSES } from './openai-responses.js'
@@ -21,6 +22,7 @@ const APIS: [RegExp, Api][] = [
   [/^(?!.*\/threads\/).*\/messages$/, ANTHROPIC],
   [/\/publishers\/anthropic\/models\/[^/]+:(rawPredict|streamRawPredict)$/, ANTHROPIC],
   [/:(generateContent|streamGenerateContent|embedContent|batchEmbedContents)$/, GEMINI],
+  [/\/interactions$/, INTERACTIONS],
 ]
 
 /** @returns null for a path of no API that is known */

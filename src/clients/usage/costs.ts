@@ -10,7 +10,8 @@ export const COST_MEMBERS = {
   cost: { total_msats: true, total_usd: true, total_cost: true },
   is_byok: true,
   cost_details: { upstream_inference_cost: true },
-  // xAI: 10^10 ticks are a dollar (docs.x.ai, "Cost Tracking").
+  // xAI: 10^10 ticks are a dollar (docs.x.ai, "Cost Tracking"). On Vertex AI they are 0, whatever it
+  // costs (docs.cloud.google.com, "Grok: Reasoning").
   cost_in_usd_ticks: true,
   // Routstr: satoshis, rounded down.
   cost_sats: true,
@@ -28,7 +29,7 @@ export function readCosts(usage: ToldObject): Costs {
       chargedUsd(usage) ??
       amount(cost['total_usd']) ??
       amount(cost['total_cost']) ??
-      (ticks === null ? null : ticks / TICKS_PER_USD),
+      (ticks === null || ticks === 0 ? null : ticks / TICKS_PER_USD),
     provider_cost_sats: satsOf(cost['total_msats']) ?? amount(usage['cost_sats']),
   }
 }

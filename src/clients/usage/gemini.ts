@@ -85,10 +85,11 @@ function outputTokens(metadata: ToldObject, input: number | null): number | null
   return input !== null && count(metadata['totalTokenCount']) === input ? 0 : null
 }
 
-function tokensOf(modality: string, details: ToldObject[]): number | null {
+/** The tokens of one modality: `AUDIO` and `tokenCount`, or `audio` and `tokens` in interactions. */
+export function tokensOf(modality: string, details: ToldObject[]): number | null {
   const counts = details
-    .filter((detail) => detail['modality'] === modality)
-    .map((detail) => count(detail['tokenCount']))
+    .filter((detail) => text(detail['modality'])?.toUpperCase() === modality)
+    .map((detail) => count(detail['tokenCount'] ?? detail['tokens']))
   return counts.length === 0 || counts.includes(null) ? null : sum(0, ...counts)
 }
 

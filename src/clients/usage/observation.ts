@@ -61,6 +61,9 @@ export interface AnswerObserver {
    * and nothing of them is referred to after the call.
    */
   push(bytes: Uint8Array): void
-  /** Says what the answer told. The body has ended, or broke off. */
+  /**
+   * Says what the answer has told. The body has ended, or broke off; asked before, it says what was
+   * told so far, and goes on.
+   */
   end(): Observation
 }

@@ -118,7 +118,7 @@ type OutputOf = (usage: ToldObject, reasoning: number | null) => number | null
 
 /**
  * OpenAI's completion tokens include reasoning. xAI's don't, and its total says so: it is the sum of
- * prompt, completion and reasoning (docs.x.ai, "Reasoning").
+ * prompt, completion and reasoning (docs.cloud.google.com, "Grok: Reasoning").
  */
 function outputTokens(usage: ToldObject, reasoning: number | null): number | null {
   const completion = count(usage['completion_tokens'])

@@ -48,6 +48,10 @@ describe.each(STREAMS)('the stream of $name', (recorded: Recorded) => {
     ['other fields', body.replaceAll('data: ', 'retry: 10\nid: 5\ndatax: {}\ndat: {}\ndata: ')],
     ['no space after the colon', body.replaceAll('data: ', 'data:')],
     ['data on several lines', body.replaceAll('data: {', 'data: {\ndata:\ndata: ')],
+    [
+      'data on several lines that end with CRLF',
+      body.replaceAll('data: {', 'data: {\ndata: ').replaceAll(/\r?\n/g, '\r\n'),
+    ],
     ['no empty line at its end', body.trimEnd()],
   ])('tells the same with %s', (_, changed) => {
     const other = { ...recorded, body: changed, headers: { 'content-type': 'text/event-stream' } }

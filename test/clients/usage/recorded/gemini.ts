@@ -42,6 +42,42 @@ const CHUNKS = [
   response({ ...METADATA, candidatesTokenCount: 10 }, [candidate()]),
   response(METADATA),
 ]
+const INTERACTION = {
+  id: 'v1_abc',
+  object: 'interaction',
+  model: 'gemini-3-flash',
+  status: 'completed',
+  service_tier: 'flex',
+  steps: [{ type: 'model_output', content: [{ type: 'text', text: '{"usage":{"total_input_tokens":1}}' }] }],
+  usage: {
+    total_input_tokens: 70,
+    input_tokens_by_modality: [
+      { modality: 'text', tokens: 7 },
+      { modality: 'image', tokens: 63 },
+    ],
+    total_cached_tokens: 5,
+    total_output_tokens: 20,
+    total_tool_use_tokens: 3,
+    total_thought_tokens: 22,
+    total_tokens: 115,
+  },
+}
+const INTERACTION_NAMES = { response_model: 'gemini-3-flash', service_tier: 'flex', response_id: 'v1_abc' }
+const INTERACTION_TOKENS = {
+  input_tokens: 73,
+  output_tokens: 42,
+  cache_read_input_tokens: 5,
+  image_input_tokens: 63,
+  reasoning_output_tokens: 22,
+}
+const INTERACTION_BEGINS = [
+  {
+    event_type: 'interaction.created',
+    interaction: { ...INTERACTION, status: 'in_progress', steps: [], usage: undefined },
+  },
+  { event_type: 'step.delta', index: 0, delta: { type: 'text', text: 'Grüße' } },
+]
+
 const ERROR = {
   error: { code: 503, message: 'The model is overloaded.', status: 'UNAVAILABLE' },
 }
@@ -137,6 +173,60 @@ export const GEMINI: Recorded[] = [
     path: '/v1beta/models/gemini-embedding-001:embedContent',
     body: JSON.stringify({ embedding: { values: [0.1, -0.2, 1e-7] } }),
     tells: {},
+  },
+  {
+    name: 'an interaction',
+    path: '/v1beta/interactions',
+    body: JSON.stringify(INTERACTION),
+    tells: { ...INTERACTION_NAMES, usage: INTERACTION_TOKENS },
+  },
+  {
+    name: 'an interaction whose parts do not make up its total',
+    path: '/v1beta/interactions',
+    body: JSON.stringify({ ...INTERACTION, usage: { ...INTERACTION.usage, total_tokens: 93 } }),
+    tells: INTERACTION_NAMES,
+  },
+  {
+    name: 'an interaction that failed',
+    path: '/v1beta/interactions',
+    body: JSON.stringify({
+      ...INTERACTION,
+      status: 'failed',
+      errors: [{ code: 'INTERNAL', message: 'It failed' }],
+    }),
+    tells: {
+      ...INTERACTION_NAMES,
+      usage: INTERACTION_TOKENS,
+      outcome: { kind: 'error', status: null, message: 'INTERNAL: It failed' },
+    },
+  },
+  {
+    name: 'a streamed interaction',
+    path: '/v1beta/interactions?alt=sse',
+    body: sse(
+      ...INTERACTION_BEGINS,
+      { event_type: 'interaction.completed', interaction: INTERACTION },
+      '[DONE]',
+    ),
+    tells: { ...INTERACTION_NAMES, usage: INTERACTION_TOKENS },
+  },
+  {
+    name: 'a streamed interaction that breaks off',
+    path: '/v1beta/interactions',
+    body: sse(...INTERACTION_BEGINS),
+    tells: { ...INTERACTION_NAMES, outcome: { kind: 'incomplete' } },
+  },
+  {
+    name: 'a streamed interaction with an error',
+    path: '/v1beta/interactions',
+    body: sse(...INTERACTION_BEGINS, {
+      event_type: 'error',
+      error: { code: 'UNAVAILABLE', message: 'Overloaded' },
+    }),
+    tells: {
+      ...INTERACTION_NAMES,
+      outcome: { kind: 'error', status: null, message: 'UNAVAILABLE: Overloaded' },
+    },
   },
   {
     name: 'an error',

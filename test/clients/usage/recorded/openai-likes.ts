@@ -172,6 +172,18 @@ export const OPENAI_LIKES: Recorded[] = [
     tells: { ...NAMES, usage: { input_tokens: 20, output_tokens: 996 } },
   },
   {
+    name: 'Grok on Vertex AI, whose ticks are 0',
+    path: '/v1/projects/p/locations/global/endpoints/openapi/chat/completions',
+    body: answer({
+      prompt_tokens: 663,
+      completion_tokens: 50,
+      total_tokens: 837,
+      completion_tokens_details: { reasoning_tokens: 124 },
+      cost_in_usd_ticks: 0,
+    }),
+    tells: { ...NAMES, usage: { input_tokens: 663, output_tokens: 174, reasoning_output_tokens: 124 } },
+  },
+  {
     name: "Google's error, which is in an array",
     path: '/v1beta/openai/chat/completions',
     status: 400,
