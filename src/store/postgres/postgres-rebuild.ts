@@ -94,17 +94,20 @@ class PostgresRebuild extends PostgresTransaction implements RebuildTransaction 
 
   override async apply(changes: Changes): Promise<void> {
     for (const read of [...changes.prices, ...changes.rates]) this.#unread.delete(identityOf(read))
-    await super.apply(changes)
+    await this.written()
     await this.#deferred.add(changes.deferred)
+    await super.apply(changes)
   }
 
   override async *deferred(): AsyncGenerator<{ known: Known; completions: readonly PlacedCompletion[] }> {
+    await this.written()
     for await (const { completions, requests, later } of this.#deferred.pages()) {
       yield { known: { ...this.known(), requests, later }, completions }
     }
   }
 
   override async toReprice(maxRows: number): Promise<RepricePage | null> {
+    await this.written()
     await this.#dropUnread()
     return await super.toReprice(maxRows)
   }
@@ -122,6 +125,7 @@ class PostgresRebuild extends PostgresTransaction implements RebuildTransaction 
   }
 
   override async commit(): Promise<void> {
+    await this.written()
     await keepOddCompletions(this.#connection, this.#journal, this.#before)
     await storeVersions(this.#connection, this.#journal)
     await super.commit()

@@ -59,6 +59,8 @@ export class PostgresTransaction implements StoreTransaction {
   #nextId: number
   #mayBeHeld: boolean
   #isOpen = true
+  /** The changes that are being written. */
+  #writing: Promise<void> = Promise.resolve()
 
   constructor(options: TransactionOptions) {
     this.options = options
@@ -68,10 +70,13 @@ export class PostgresTransaction implements StoreTransaction {
   }
 
   async addSegment(position: SegmentPosition): Promise<void> {
+    await this.#writing
     await insertPosition(this.options.connection, this.options.journal, position)
   }
 
   async load(keys: Keys): Promise<Known> {
+    const looksUp = keys.completions.size > 0 || this.#mayBeHeld
+    if (looksUp) await this.#writing
     return {
       ...this.known(),
       requests: keys.completions.size === 0 ? NONE : await this.#candidates(keys),
@@ -79,15 +84,31 @@ export class PostgresTransaction implements StoreTransaction {
     }
   }
 
+  /**
+   * Begins to write changes. The caller reads and folds the next batch meanwhile, which takes about
+   * as long as the server does; whatever depends on the rows waits for them, and throws what writing
+   * them has thrown.
+   */
   async apply(changes: Changes): Promise<void> {
+    await this.#writing
+    const throughId = this.lastId
+    this.#nextId = (changes.inserted.at(-1)?.id ?? throughId) + 1
+    if (changes.held.length > 0) this.#mayBeHeld = true
+    if (changes.book !== null) this.book = changes.book
+    this.#writing = this.#write(changes, throughId)
+    this.#writing.catch(() => {})
+  }
+
+  async #write(changes: Changes, throughId: number): Promise<void> {
     const { rejected, inserted, completed, held, released, repriced } = changes
     const { connection, journal, partitions } = this.options
-    await this.#addPrices(changes)
+    await this.#addPrices(changes, throughId)
     await this.#insertRejected(rejected)
-    await partitions.make(inserted.map(({ event }) => event.timestamp))
-    const lines = inserted.map((request) => requestLine(journal, request))
-    await connection.copy('requests', REQUEST_COLUMNS, lines.join(''))
-    this.#nextId = (inserted.at(-1)?.id ?? this.#nextId - 1) + 1
+    if (inserted.length > 0) {
+      await partitions.make(inserted.map(({ event }) => event.timestamp))
+      const lines = inserted.map((request) => requestLine(journal, request))
+      await connection.copy('requests', REQUEST_COLUMNS, lines.join(''))
+    }
     await this.#complete(completed)
     await this.#hold(held)
     await this.#release(released)
@@ -95,6 +116,7 @@ export class PostgresTransaction implements StoreTransaction {
   }
 
   async addSums({ ratios, rollups }: SumChanges): Promise<void> {
+    await this.#writing
     const { connection, journal, rollupLabels } = this.options
     if (ratios.length > 0) {
       await connection.run(
@@ -116,6 +138,7 @@ export class PostgresTransaction implements StoreTransaction {
   }
 
   async toReprice(maxRows: number): Promise<RepricePage | null> {
+    await this.#writing
     const { connection, journal } = this.options
     const pending = await readRepricing(connection, journal)
     if (pending === undefined) return null
@@ -124,10 +147,12 @@ export class PostgresTransaction implements StoreTransaction {
   }
 
   async advance(expectedBytes: number, next: SegmentPosition): Promise<boolean> {
+    await this.#writing
     return await advancePosition(this.options.connection, this.options.journal, expectedBytes, next)
   }
 
   async commit(): Promise<void> {
+    await this.#writing
     const { connection, journal } = this.options
     await connection.run(
       'UPDATE journals SET next_ordinal = $2, last_seen = now() WHERE number = $1',
@@ -143,12 +168,18 @@ export class PostgresTransaction implements StoreTransaction {
     if (!this.#isOpen) return
     this.#isOpen = false
     this.options.rollups.forget()
+    await this.#writing.catch(() => {})
     await this.options.connection.rollback()
   }
 
   /** The id of the last row. */
   protected get lastId(): number {
     return this.#nextId - 1
+  }
+
+  /** Waits until what was applied is written. */
+  protected async written(): Promise<void> {
+    await this.#writing
   }
 
   /** What a fold must know if it looks for nothing. */
@@ -164,13 +195,12 @@ export class PostgresTransaction implements StoreTransaction {
     }
   }
 
-  /** Called before the batch's requests are inserted, which have its prices already. */
-  async #addPrices({ prices, rates, book, toReprice }: Changes): Promise<void> {
+  /** @param throughId the last row that doesn't have these prices already. */
+  async #addPrices({ prices, rates, book, toReprice }: Changes, throughId: number): Promise<void> {
     if (book === null) return
     const { connection, journal } = this.options
     await insertPrices(connection, journal, { prices, rates })
-    this.book = book
-    if (toReprice !== null) await addToRepricing(connection, journal, toReprice, this.lastId)
+    if (toReprice !== null) await addToRepricing(connection, journal, toReprice, throughId)
   }
 
   async #insertRejected(rejected: readonly RejectedLine[]): Promise<void> {
@@ -232,7 +262,6 @@ export class PostgresTransaction implements StoreTransaction {
 
   async #hold(held: readonly PlacedCompletion[]): Promise<void> {
     if (held.length === 0) return
-    this.#mayBeHeld = true
     const { connection, journal } = this.options
     const lines = held.map((completion) => completionLine(completion, journal))
     await connection.copy('held_completions', ['journal', ...COMPLETION_COLUMNS], lines.join(''))
