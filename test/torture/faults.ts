@@ -2,6 +2,7 @@ import type { Fault } from './fault.js'
 import { archiveKilled, pruneKilled } from './faults/archive.js'
 import { bulk } from './faults/bulk.js'
 import { cut, flip, flipProjected } from './faults/bytes.js'
+import { clients } from './faults/clients.js'
 import { database, databaseDisk, removed, segment } from './faults/damage.js'
 import { disk, fullDisk, sync } from './faults/disk.js'
 import {
@@ -19,7 +20,17 @@ import { powerCut } from './faults/power-cut.js'
 import { contenders, fullSpeed, reader, replayKilled, watcher } from './faults/processes.js'
 
 /** Those that damage files or ports in this process. */
-export const FAULTS_IN_PROCESS: Fault[] = [cut, flip, flipProjected, disk, fullDisk, sync, powerCut, clock]
+export const FAULTS_IN_PROCESS: Fault[] = [
+  cut,
+  flip,
+  flipProjected,
+  disk,
+  fullDisk,
+  sync,
+  powerCut,
+  clock,
+  clients,
+]
 
 /** Those that start, kill and starve the built program. */
 export const FAULTS_OF_PROCESSES: Fault[] = [

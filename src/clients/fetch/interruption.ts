@@ -12,8 +12,10 @@ const TIMEOUT_CODES = new Set([
 export class AbortWatch {
   readonly #signal: AbortSignal | null
   #isByTimer = false
+  #then: ((reason: unknown) => void) | null = null
   readonly #onAbort = (): void => {
     this.#isByTimer = isCalledByTimer()
+    if (this.#then !== null) this.afterAbort(this.#then)
   }
 
   constructor(signal: AbortSignal | null) {
@@ -24,6 +26,13 @@ export class AbortWatch {
   /** Lets go of the signal, which may live longer than many calls. */
   end(): void {
     this.#signal?.removeEventListener('abort', this.#onAbort)
+  }
+
+  /** Calls `act` with the reason of an abort, once fetch has had its turn; at once if it has. */
+  afterAbort(act: (reason: unknown) => void): void {
+    const signal = this.#signal
+    this.#then = act
+    if (signal?.aborted) setImmediate(() => act(signal.reason))
   }
 
   /** Tells why a fetch, or the reading of its answer, was rejected with this error. */

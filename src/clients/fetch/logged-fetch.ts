@@ -110,8 +110,12 @@ class LoggedCall implements BodyObserver {
     // A long stream shouldn't keep a long prompt.
     this.#outgoing.body = null
     const observed = observedResponse(response, this, filter)
-    if (observed === null) this.ended()
-    return observed ?? response
+    if (observed === null) {
+      this.ended()
+      return response
+    }
+    this.#abort.afterAbort(observed.fail)
+    return observed.response
   }
 
   chunk(bytes: Uint8Array): void {

@@ -35,14 +35,12 @@ export function observedResponse(
   response: Response,
   observer: BodyObserver,
   filter: BodyFilter | null = null,
-): Response | null {
+): { response: Response; fail: Fail } | null {
   const { body } = response
   if (!(body instanceof ReadableStream) || body.locked) return null
-  const { stream, start } = observedStream(body, { observer, filter })
+  const { stream, start } = observedStream(body, { response, observer, filter })
   const like = responseLike(response, stream)
-  if (like === null) return null
-  start()
-  return like
+  return like === null ? null : { response: like, fail: start() }
 }
 
 function responseLike(response: Response, stream: ReadableStream): Response | null {
@@ -70,10 +68,18 @@ function withIdentity(response: Response, original: Response): Response {
   return response
 }
 
+/**
+ * Ends the body with an error, unless it has ended. An abort needs it: Node's fetch doesn't end a
+ * body whose connection broke together with its head, not even by an abort.
+ */
+export type Fail = (error: unknown) => void
+
 type Controller = ReadableStreamDefaultController<Uint8Array> | ReadableByteStreamController
 
 /** What is known of the body as it comes. It refers to nothing that the client holds. */
 interface Source {
+  /** Node's fetch aborts a body only as long as its Response hasn't been garbage collected. */
+  response: Response
   observer: BodyObserver
   filter: BodyFilter | null
   /** Whether a chunk is on its way to the client. */
@@ -100,8 +106,8 @@ const dropped = new FinalizationRegistry<{ source: Source; reader: ReadableStrea
 /** A stream of the same kind that pulls from `body`, which `start` locks. */
 function observedStream(
   body: ReadableStream<Uint8Array<ArrayBuffer>>,
-  from: Pick<Source, 'observer' | 'filter'>,
-): { stream: ReadableStream; start(): void } {
+  from: Pick<Source, 'response' | 'observer' | 'filter'>,
+): { stream: ReadableStream; start(): Fail } {
   const source: Source = { ...from, isReading: false, end: null, isOver: false }
   let reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>
   let held: Controller
@@ -132,10 +138,10 @@ function observedStream(
   const stream = isByteStream(body)
     ? new ReadableStream({ ...callbacks, type: 'bytes' }, strategy)
     : new ReadableStream(callbacks, strategy)
-  const start = () => {
+  const start = (): Fail => {
     reader = body.getReader()
     dropped.register(stream, { source, reader })
-    watchEnd(source, reader, new WeakRef(held))
+    return watchEnd(source, reader, new WeakRef(held))
   }
   return { stream, start }
 }
@@ -176,7 +182,7 @@ function watchEnd(
   source: Source,
   reader: ReadableStreamDefaultReader,
   controller: WeakRef<Controller>,
-): void {
+): Fail {
   const end = (error: unknown, isError: boolean) => {
     source.end ??= { error, isError }
     // The last chunk may still be on its way: `closed` is settled before the read is.
@@ -186,6 +192,12 @@ function watchEnd(
     () => end(null, false),
     (error) => end(error, true),
   )
+  return (error) => {
+    if (source.isOver) return
+    source.end ??= { error, isError: true }
+    finish(source, controller.deref() ?? null)
+    reader.cancel(error).catch(() => {})
+  }
 }
 
 /** A copy in a buffer of its own: a stream takes buffers over, and must not take Node's pool. */

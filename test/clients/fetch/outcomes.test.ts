@@ -304,6 +304,22 @@ describe('a client that aborts', () => {
     while (log.upstream.brokenOff === 0) await sleep(1)
   })
 
+  test('ends a body that fetch itself leaves hanging', async () => {
+    const log = opened()
+    const hanging = async () => new Response(new ReadableStream({ pull: () => new Promise(() => {}) }))
+    const controller = new AbortController()
+    const response = await loggedFetch(log.journal, { fetch: hanging })(`http://x${CHAT_PATH}`, {
+      ...chatCall(),
+      signal: controller.signal,
+    })
+    const text = response.text()
+    controller.abort(new Error('the user left'))
+    await expect(text).rejects.toThrow('the user left')
+    expect(readSegment(Buffer.from(textOf(log.directory)))).toMatchObject([
+      { success: false, error_message: 'aborted by the client: the user left' },
+    ])
+  })
+
   test('with a signal that was aborted before is told as such', async () => {
     const log = await logging()
     await expect(post(log, {}, { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' })
