@@ -38,6 +38,7 @@ export function describeVersions([, other]) {
     pino: require('pino/package.json').version,
     winston: peerVersion('winston'),
     '@duckdb/node-api': peerVersion('@duckdb/node-api'),
+    '@portkey-ai/gateway': peerVersion('@portkey-ai/gateway'),
     'sqlite3 shell': firstWords('sqlite3', ['--version'])?.split(' ')[0] ?? null,
   }
 }

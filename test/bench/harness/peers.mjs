@@ -31,6 +31,27 @@ export async function missingPackage(name) {
 }
 
 /**
+ * Why a program of `peers/` can't be started, or null. Installs them all when it is first asked.
+ *
+ * @param {string} name
+ * @returns {Promise<string | null>}
+ */
+export async function missingProgram(name) {
+  installation ??= install()
+  return (await installation) ?? (peerVersion(name) === null ? `${name} isn't installed` : null)
+}
+
+/**
+ * The path of a program of a package in `peers/`.
+ *
+ * @param {string} name
+ * @param {string} file
+ */
+export function peerProgram(name, file) {
+  return `${PEERS}node_modules/${name}/${file}`
+}
+
+/**
  * Where `require` finds a package of `peers/`.
  *
  * @param {string} name

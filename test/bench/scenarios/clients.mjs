@@ -1,7 +1,8 @@
 import { ingest } from './clients-ingest.mjs'
+import { proxy } from './clients-proxy.mjs'
 
 /** What the clients of src/clients cost, each beside what would do the same without a log. */
-const PARTS = [ingest]
+const PARTS = [proxy, ingest]
 
 /** @type {import('../harness/rounds.mjs').Scenario} */
 export const clients = {

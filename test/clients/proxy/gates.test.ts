@@ -128,6 +128,59 @@ test('each part of a stream is passed on before the next one comes', async ({ pr
   expect(proxy.events()[1]).toMatchObject({ type: 'stream_completed', success: true })
 })
 
+test('an upstream is read no faster than its client reads', async ({ proxyTo }) => {
+  const part = Buffer.alloc(64 * 1024, ': fill.\n')
+  const parts = 1600
+  let sent = 0
+  const upstream = await startUpstream()
+  upstream.handler = (_, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    const send = () => {
+      while (sent < parts && !response.writableNeedDrain) {
+        response.write(part)
+        sent++
+      }
+      if (sent === parts) response.end('data: [DONE]\n\n')
+      else response.once('drain', send)
+    }
+    send()
+    return null
+  }
+  const proxy = await proxyTo(upstream.url)
+  const { response } = begin(proxy.url, CHAT, { body: STREAM })
+  const answer = await response
+  await once(answer, 'readable')
+  // What is on its way fills the buffers of the system; then nothing more is taken.
+  let [last, looks] = [-1, 0]
+  await until(
+    () => {
+      looks = sent === last ? looks + 1 : 0
+      last = sent
+      return looks
+    },
+    (count) => count === 50,
+  )
+  expect(sent).toBeLessThan(parts / 2)
+  let bytes = 0
+  for await (const chunk of answer) bytes += chunk.length
+  expect(bytes).toBe(parts * part.length + 'data: [DONE]\n\n'.length)
+  expect((await proxy.eventsAfter(2))[1]).toMatchObject({ type: 'stream_completed', success: true })
+})
+
+test('200 streams at once each get their own bytes and rows', async ({ proxyTo }) => {
+  const upstream = await startUpstream()
+  upstream.delivery = { chunkBytes: 1500, pauseMs: 20 }
+  const proxy = await proxyTo(upstream.url)
+  const asked = Array.from({ length: 200 }, async (_, index) => {
+    const headers = { 'x-request-journal-correlation-id': `stream-${index}` }
+    return await ask(proxy.url, CHAT, { body: STREAM, headers })
+  })
+  for (const answer of await Promise.all(asked)) expect(answer.body.toString()).toBe(chatStream().body)
+  const ends = proxy.events().filter(({ type, success }) => type === 'stream_completed' && success === true)
+  expect(new Set(ends.map((event) => event['correlation_id'])).size).toBe(200)
+  expect(proxy.events()).toHaveLength(400)
+})
+
 describe('an upstream that', () => {
   test('dies in the middle of a stream: the client sees that it broke off, and so does the log', async ({
     proxyTo,
