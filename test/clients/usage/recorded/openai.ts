@@ -119,6 +119,18 @@ export const OPENAI: Recorded[] = [
     tells: { ...CHAT_TOLD, usage: undefined, outcome: { kind: 'incomplete' } } as object,
   },
   {
+    name: 'a streamed chat completion that tells its end by [DONE] alone',
+    path: CHAT,
+    body: sse(delta(TEXT, 0), '[DONE]'),
+    tells: { ...CHAT_TOLD, usage: undefined } as object,
+  },
+  {
+    name: 'a streamed chat completion whose last event only begins as its end does',
+    path: CHAT,
+    body: sse(delta(TEXT, 0), '[DON]'),
+    tells: { ...CHAT_TOLD, usage: undefined, outcome: { kind: 'incomplete' } } as object,
+  },
+  {
     name: 'a streamed chat completion with an error in it',
     path: CHAT,
     body: sse(delta(TEXT), {
