@@ -63,7 +63,7 @@ test('all that matches, in either order', ({ database }) => {
       const found = [...exportRequests(database, { ...asked, order })].map(({ id }) => id)
       expect(found).toEqual(matching.map(({ id }) => id))
     }),
-    runs(50),
+    runs(100),
   )
 })
 

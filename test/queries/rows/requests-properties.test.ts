@@ -66,6 +66,6 @@ test('pages by number and by key have the rows that match, in order, each once',
         expect(byKey).toEqual(expected)
       },
     ),
-    runs(75),
+    runs(150),
   )
 })

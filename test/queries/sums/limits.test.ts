@@ -87,7 +87,7 @@ test('the first groups are the same whether all are held or only these', ({ data
         expect(namesOfGroups(database, grouping, read.groups.keys()).size).toBe(read.groups.size)
       },
     ),
-    runs(40),
+    runs(100),
   )
 })
 

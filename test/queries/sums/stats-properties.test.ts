@@ -88,6 +88,6 @@ test('stats are what the counted rows say, from roll-ups and from rows alike', (
         for (const [name, section] of Object.entries(groups)) expectSection(section, byGroup.get(name) ?? [])
       },
     ),
-    runs(75),
+    runs(150),
   )
 })
