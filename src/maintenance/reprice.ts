@@ -99,7 +99,7 @@ const COLUMNS = [
 
 function reportOf(database: Database, list: PriceList | null, filter: RequestFilter): RepriceReport {
   const book = bookWith(readPrices(database), list)
-  const { sql, values } = rowCondition(checkedFilter(database, filter))
+  const { sql, values } = rowCondition(database, checkedFilter(database, filter))
   const rows = database.prepare<unknown[], Row>(`SELECT ${COLUMNS.join(', ')} FROM requests WHERE ${sql}`)
   const groups = new Map<string, Group>()
   const total = new Group()

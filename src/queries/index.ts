@@ -1,3 +1,4 @@
+export type { QueryDatabase, QueryStatement } from '../store/query-database.js'
 export { type Database, openDatabaseReadOnly } from '../store/sqlite/connection/database.js'
 export { DatabaseError, type DatabaseErrorCode } from '../store/sqlite/connection/errors.js'
 export {

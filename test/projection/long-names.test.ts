@@ -132,7 +132,7 @@ test('names of 1,000 characters stand once, not in every day and index, and ever
       [name(7)]: [1, 2, 1],
       other: [0, COUNT - 2, 0],
     })
-    const top = readFirst(database, { filter: {}, grouping: groupByName('model') }, 2, 'requests')
+    const top = readFirst(database, { filter: {}, grouping: groupByName(database, 'model') }, 2, 'requests')
     const requests = [...top.groups].map(([key, tally]) => [key, tally.requests])
     expect(requests).toEqual([
       [name(1).toLowerCase(), 6],

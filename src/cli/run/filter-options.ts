@@ -2,7 +2,7 @@ import { InvalidArgumentError } from 'commander'
 import { CALENDAR_RANGES, calendarRange, isCalendarRange } from '../../queries/window/calendar-ranges.js'
 import type { RequestFilter } from '../../queries/window/filter.js'
 import { type Edge, TimeZone } from '../../queries/window/time-zone.js'
-import { VALUE_FILTERS, type ValueFilters } from '../../queries/window/value-filters.js'
+import { isValueOf, VALUE_FILTERS, type ValueFilters } from '../../queries/window/value-filters.js'
 import { RANGES, type Window } from '../../queries/window/window.js'
 import { instantOf, windowLength } from '../../queries/window/window-words.js'
 
@@ -52,7 +52,7 @@ function windowOf({ range, since = range, until, before, timezone = TimeZone.UTC
 /** A parser that takes the values of a filter, as they are written. */
 export function valueParser(name: keyof ValueFilters): (text: string) => string {
   return (text) => {
-    if (VALUE_FILTERS[name].conditionOf(text) !== null) return text
+    if (isValueOf(name, text)) return text
     throw new InvalidArgumentError(`Expected ${VALUE_FILTERS[name].expected}.`)
   }
 }

@@ -10,7 +10,9 @@ import {
 } from '../../folds/costs/price-book.js'
 import { type CostFacts, type Currency, loggedFigures, rowCost } from '../../folds/costs/row-cost.js'
 import { type PricedTokens, pricedTokens, type UsageProblem } from '../../folds/costs/usage-cost.js'
-import type { Database } from '../../store/sqlite/connection/database.js'
+import { all } from '../../store/condition.js'
+import type { QueryDatabase } from '../../store/query-database.js'
+import { dialectOf } from '../../store/query-database.js'
 import { readBookOf, readPrices } from '../../store/sqlite/price-rows.js'
 import { detailsOf, placeOrNull, type RequestColumns } from '../../store/sqlite/stored-row.js'
 import { type JournalPlace, journalPlace } from '../rows/full-row.js'
@@ -57,16 +59,16 @@ export interface Unpriced {
 }
 
 /** Tells how the costs of a stored row came about. */
-export function costOrigin(database: Database, row: RequestColumns): CostOrigin {
+export function costOrigin(database: QueryDatabase, row: RequestColumns): CostOrigin {
   const details = detailsOf(row.details)
   const facts: CostFacts = { ...row, ...details, success: row.success !== 0 }
-  const book = readBookOf(database, modelsOf(facts), facts.timestamp)
+  const book = readBookOf(database, row, modelsOf(facts))
   const computed = rowCost(facts, loggedFigures(row), book)
   const isSame = computed.cost_sats === row.cost_sats && computed.cost_usd === row.cost_usd
   const isConverted = isSame && row.cost_currency !== null && row.cost_sats !== null && row.cost_usd !== null
   const rate = isConverted ? book.rateAt(facts.timestamp) : null
   return {
-    ...computation(database, facts, placeOrNull(row.price_segment_id, row.price_byte_offset)),
+    ...computation(database, row.id, facts, placeOrNull(row.price_segment_id, row.price_byte_offset)),
     exchange_rate: rate === null ? null : placedEvent(rate),
     unpriced: unpricedOf(row, facts, book, isSame),
   }
@@ -79,14 +81,20 @@ function modelsOf({ model, response_model }: PricedRequest): string[] {
 
 /** The price at a place, and what it makes of the usage. */
 function computation(
-  database: Database,
+  database: QueryDatabase,
+  id: number,
   facts: CostFacts,
   place: Place | null,
 ): Pick<CostOrigin, 'price' | 'cost_parts'> {
   const none = { price: null, cost_parts: null }
   if (place === null) return none
   const { segmentId, byteOffset } = place
-  const { prices } = readPrices(database, 'segment_id = ? AND byte_offset = ?', segmentId, byteOffset)
+  const dialect = dialectOf(database)
+  const { sql, values } = all([
+    ...dialect.isOfJournal(dialect.journalOf(id)),
+    { sql: 'segment_id = ? AND byte_offset = ?', values: [segmentId, byteOffset] },
+  ])
+  const { prices } = readPrices(database, sql, ...values)
   const [stored] = prices
   const at = journalPlace(segmentId, byteOffset)
   if (stored === undefined || at === null) return none

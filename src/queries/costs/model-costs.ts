@@ -1,7 +1,6 @@
 import { MAX_TOKENS } from '../../folds/sums/sum-limits.js'
-import type { Database } from '../../store/sqlite/connection/database.js'
-import { costBillionthsSql, wholeCostSql, wholeNumberSql } from '../../store/sqlite/sql-expressions.js'
-import { IS_COUNTED } from '../window/added-rows.js'
+import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
+import { isCounted } from '../window/added-rows.js'
 import { all } from '../window/condition.js'
 import { checkedFilter, type RequestFilter, rowCondition } from '../window/filter.js'
 
@@ -40,20 +39,21 @@ const NAMES = { response_model: 'coalesce(response_model, model)', model: 'model
  *
  * @throws QueryError INVALID_SINCE, INVALID_BEFORE, PROVIDER_NOT_FOUND, …; TIMED_OUT
  */
-export function modelCosts(database: Database, options: ModelCostsOptions): Map<string, ModelCosts> {
+export function modelCosts(database: QueryDatabase, options: ModelCostsOptions): Map<string, ModelCosts> {
   const column = options.currency === 'usd' ? 'cost_usd' : 'cost_sats'
-  const whole = wholeCostSql(column)
-  const tokens = `${wholeNumberSql('input_tokens', MAX_TOKENS)} + ${wholeNumberSql('output_tokens', MAX_TOKENS)}`
+  const dialect = dialectOf(database)
+  const { count, greatSum, wholeNumber } = dialect
+  const tokens = `${wholeNumber('input_tokens', MAX_TOKENS)} + ${wholeNumber('output_tokens', MAX_TOKENS)}`
   const sums = [
     'count(*)',
-    ...exactSum(whole),
-    `sum(${costBillionthsSql(column)})`,
-    `sum(${column} IS NULL)`,
-    `sum(${column} IS NULL AND success = 0)`,
-    ...exactSum(tokens),
-    'sum(input_tokens IS NULL OR output_tokens IS NULL)',
+    greatSum(dialect.wholeCost(column)),
+    `sum(${dialect.costBillionths(column)})`,
+    count(`${column} IS NULL`),
+    count(`${column} IS NULL AND ${dialect.isFalse('success')}`),
+    greatSum(tokens),
+    count('input_tokens IS NULL OR output_tokens IS NULL'),
   ]
-  const condition = all([rowCondition(checkedFilter(database, options)), IS_COUNTED])
+  const condition = all([rowCondition(database, checkedFilter(database, options)), isCounted(database)])
   const rows = database
     .prepare<unknown[]>(
       `SELECT ${NAMES[options.by]}, ${sums.join(', ')} FROM requests WHERE ${condition.sql} GROUP BY 1`,
@@ -86,9 +86,4 @@ export function addCosts(a: ModelCosts, b: ModelCosts): ModelCosts {
     tokens: a.tokens + b.tokens,
     unknownTokens: a.unknownTokens + b.unknownTokens,
   }
-}
-
-/** A sum that a few absurd values would make overflow 64 bits, in two parts. */
-function exactSum(expression: string): string[] {
-  return [`sum((${expression}) >> 32)`, `sum((${expression}) & 4294967295)`]
 }

@@ -1,6 +1,6 @@
 import type { PriceSet } from '../../events/event-types.js'
 import { canonicalTimestamp } from '../../events/timestamp.js'
-import type { Database } from '../../store/sqlite/connection/database.js'
+import type { QueryDatabase } from '../../store/query-database.js'
 import { readPrices } from '../../store/sqlite/price-rows.js'
 import { QueryError } from '../errors.js'
 import { type JournalPlace, journalPlace } from '../rows/full-row.js'
@@ -33,7 +33,7 @@ export interface PriceAnswer {
  *
  * @throws QueryError INVALID_SINCE if `at` isn't a strict RFC 3339 time.
  */
-export function prices(database: Database, options: PricesOptions = {}): PriceAnswer {
+export function prices(database: QueryDatabase, options: PricesOptions = {}): PriceAnswer {
   const at = canonicalTimestamp(options.at ?? new Date().toISOString())
   if (at === null) {
     throw new QueryError('INVALID_SINCE', `Invalid time '${options.at}'. Expected RFC 3339 with an offset`)

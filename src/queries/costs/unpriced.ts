@@ -1,6 +1,6 @@
 import type { PricedRequest } from '../../folds/costs/price-book.js'
-import type { Database } from '../../store/sqlite/connection/database.js'
-import { readPriceBook } from '../../store/sqlite/price-rows.js'
+import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
+import { priceBooks } from '../../store/sqlite/price-rows.js'
 import { checkedFilter, type RequestFilter, rowCondition } from '../window/filter.js'
 
 /** Requests of a provider and a model for whose tokens there is no price. */
@@ -33,7 +33,7 @@ export interface UnpricedAnswer {
 }
 
 type Row = PricedRequest &
-  Pick<UnpricedModel, 'response_model' | 'service_tier'> & { output_tokens: number | null }
+  Pick<UnpricedModel, 'response_model' | 'service_tier'> & { journal: number; output_tokens: number | null }
 
 /**
  * Lists the models without a price: requests with known tokens for which nobody has told a cost and
@@ -43,19 +43,19 @@ type Row = PricedRequest &
  * @throws QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE, INVALID_FILTER, MODEL_NOT_FOUND,
  *   PROVIDER_NOT_FOUND
  */
-export function unpriced(database: Database, filter: RequestFilter = {}): UnpricedAnswer {
-  const { sql, values } = rowCondition(checkedFilter(database, filter))
+export function unpriced(database: QueryDatabase, filter: RequestFilter = {}): UnpricedAnswer {
+  const { sql, values } = rowCondition(database, checkedFilter(database, filter))
   return database.transaction(() => {
-    const book = readPriceBook(database)
+    const bookOf = priceBooks(database)
     const rows = database.prepare<unknown[], Row>(
-      `SELECT timestamp, provider, model, response_model, service_tier, input_tokens, output_tokens
+      `SELECT ${dialectOf(database).journal} AS journal, timestamp, provider, model, response_model, service_tier, input_tokens, output_tokens
        FROM requests WHERE ${sql} AND cost_sats IS NULL AND cost_usd IS NULL`,
     )
     const models = new Map<string, UnpricedModel>()
     let withoutUsage = 0
     for (const row of rows.iterate(...values)) {
       const isUnknown = row.input_tokens === null && row.output_tokens === null
-      if (isUnknown || book.priceFor(row) !== null) withoutUsage++
+      if (isUnknown || bookOf(row.journal).priceFor(row) !== null) withoutUsage++
       else addRow(models, row)
     }
     return { unpriced: [...models.values()].toSorted(compare), without_usage: withoutUsage }

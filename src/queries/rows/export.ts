@@ -1,6 +1,6 @@
 import type { RequestLogged } from '../../events/event-types.js'
 import type { CostSource, Currency } from '../../folds/costs/row-cost.js'
-import type { Database } from '../../store/sqlite/connection/database.js'
+import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
 import { pageOf } from '../../store/sqlite/stored-requests.js'
 import { detailsOf } from '../../store/sqlite/stored-row.js'
 import { oneOf } from '../errors.js'
@@ -12,7 +12,7 @@ import {
   timestampColumn,
   windowRange,
 } from '../window/filter.js'
-import { FULL_COLUMNS, type FullRow, greatestId, journalPlace, labelsOf } from './full-row.js'
+import { type FullRow, fullColumns, greatestId, journalPlace, labelsOf } from './full-row.js'
 import { seeksAfter } from './page-end.js'
 
 export interface ExportOptions extends RequestFilter {
@@ -55,7 +55,7 @@ const PAGE_ROWS = 1000
  *   MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, INVALID_ORDER
  */
 export function* exportRequests(
-  database: Database,
+  database: QueryDatabase,
   options: ExportOptions = {},
 ): Generator<ExportedRequest, void, undefined> {
   const { order = 'id', ...asked } = options
@@ -71,23 +71,23 @@ export function* exportRequests(
 }
 
 function rowsById(
-  database: Database,
+  database: QueryDatabase,
   filter: RequestFilter,
   isThere: Condition,
   end: FullRow | null,
 ): Iterable<FullRow> {
   const after = end === null ? [] : [{ sql: 'id > ?', values: [end.id] }]
-  const { sql, values } = all([rowCondition(filter), isThere, ...after])
+  const { sql, values } = all([rowCondition(database, filter), isThere, ...after])
   // The few rows of a correlation_id are found by its own index.
-  const hint = filter.correlationId === undefined ? 'NOT INDEXED' : ''
+  const hint = filter.correlationId === undefined ? dialectOf(database).unindexed : ''
   const statement = database.prepare<unknown[], FullRow>(
-    `SELECT ${FULL_COLUMNS} FROM requests ${hint} WHERE ${sql} ORDER BY id LIMIT ${PAGE_ROWS}`,
+    `SELECT ${fullColumns(database)} FROM requests ${hint} WHERE ${sql} ORDER BY id LIMIT ${PAGE_ROWS}`,
   )
   return statement.iterate(...values)
 }
 
 function* rowsByTimestamp(
-  database: Database,
+  database: QueryDatabase,
   filter: RequestFilter,
   isThere: Condition,
   end: FullRow | null,
@@ -95,9 +95,9 @@ function* rowsByTimestamp(
   const after = end === null ? null : { key: end.timestamp, id: end.id }
   let left = PAGE_ROWS
   for (const seek of seeksAfter(windowRange(filter), 'asc', after)) {
-    const { sql, values } = all([rowCondition(filter, seek.range), isThere, ...seek.ids])
+    const { sql, values } = all([rowCondition(database, filter, seek.range), isThere, ...seek.ids])
     const statement = database.prepare<unknown[], FullRow>(
-      `SELECT ${FULL_COLUMNS} FROM requests WHERE ${sql} ORDER BY ${timestampColumn(filter)}, id LIMIT ?`,
+      `SELECT ${fullColumns(database)} FROM requests WHERE ${sql} ORDER BY ${timestampColumn(database, filter)}, id LIMIT ?`,
     )
     for (const row of statement.iterate(...values, left)) {
       left--

@@ -1,6 +1,6 @@
 import { segmentOfId } from '../../journal/segments.js'
-import type { Database } from '../../store/sqlite/connection/database.js'
-import { type RequestColumns, STORED_COLUMNS } from '../../store/sqlite/stored-row.js'
+import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
+import type { RequestColumns } from '../../store/sqlite/stored-row.js'
 
 /** A whole row of the table `requests`. */
 export interface FullRow extends RequestColumns {
@@ -10,9 +10,11 @@ export interface FullRow extends RequestColumns {
 }
 
 /** The columns of {@link FullRow}. */
-export const FULL_COLUMNS = `${STORED_COLUMNS}, correlation_id, error_status, error_message`
+export function fullColumns(database: QueryDatabase): string {
+  return `${dialectOf(database).storedColumns}, correlation_id, error_status, error_message`
+}
 
-export function greatestId(database: Database): number {
+export function greatestId(database: QueryDatabase): number {
   return database.prepare<[], number>('SELECT coalesce(max(id), 0) FROM requests').pluck().get() as number
 }
 

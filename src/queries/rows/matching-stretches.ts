@@ -1,4 +1,4 @@
-import type { Database } from '../../store/sqlite/connection/database.js'
+import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
 import { rollupSums, SUMS_WITHOUT_UNKNOWNS, Tally } from '../sums/tally.js'
 import { all, countRows, inRange, type TextRange } from '../window/condition.js'
 import { type RequestFilter, rollupCondition, rowCondition, windowRange } from '../window/filter.js'
@@ -29,7 +29,7 @@ interface MatchingPeriod {
  * @param filter about success, streaming, and dimensions that the roll-ups have.
  */
 export function* matchingStretches(
-  database: Database,
+  database: QueryDatabase,
   filter: RequestFilter,
   { order, offset, after }: { order: RequestOrder; offset: number; after: PageEnd | null },
 ): Generator<Stretch, void, undefined> {
@@ -41,7 +41,9 @@ export function* matchingStretches(
     }
     for (const hour of matchingPeriods(database, filter, 'hour', day.range, order)) {
       const requests =
-        skip > 0 && hour.isCut ? countRows(database, rowCondition(filter, hour.range)) : hour.requests
+        skip > 0 && hour.isCut
+          ? countRows(database, rowCondition(database, filter, hour.range))
+          : hour.requests
       if (skip >= requests) {
         skip -= requests
         continue
@@ -60,7 +62,7 @@ function rangeAfter(filter: RequestFilter, order: RequestOrder, end: PageEnd | n
 }
 
 function* matchingPeriods(
-  database: Database,
+  database: QueryDatabase,
   filter: RequestFilter,
   grain: 'day' | 'hour',
   range: TextRange,
@@ -70,13 +72,14 @@ function* matchingPeriods(
   const first = range.from?.slice(0, length)
   const last = (range.to ?? range.before)?.slice(0, length)
   const { sql, values } = all([
+    ...dialectOf(database).ofJournals,
     { sql: 'grain = ?', values: [grain] },
     inRange('period', { from: first, to: last }),
-    rollupCondition(filter),
+    rollupCondition(database, filter),
   ])
   const rows = database
     .prepare(
-      `SELECT period, ${rollupSums(SUMS_WITHOUT_UNKNOWNS)} FROM rollups WHERE ${sql} GROUP BY period ORDER BY period ${order}`,
+      `SELECT period, ${rollupSums(dialectOf(database), SUMS_WITHOUT_UNKNOWNS)} FROM rollups WHERE ${sql} GROUP BY period ORDER BY period ${order}`,
     )
     .raw()
     .safeIntegers()

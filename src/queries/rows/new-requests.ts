@@ -1,9 +1,9 @@
 import { unfinishedUntil } from '../../folds/sums/unended-streams.js'
-import type { Database } from '../../store/sqlite/connection/database.js'
+import type { QueryDatabase } from '../../store/query-database.js'
 import { all, type Condition } from '../window/condition.js'
 import { checkedFilter, type RequestFilter, rowCondition, storedNames } from '../window/filter.js'
 import { splitValueFilters } from '../window/value-filters.js'
-import { FULL_COLUMNS, type FullRow, greatestId } from './full-row.js'
+import { type FullRow, fullColumns, greatestId } from './full-row.js'
 import { type DetailedEntry, detailedEntry } from './request-entry.js'
 
 export interface NewRequestsOptions {
@@ -81,7 +81,7 @@ interface TailRow extends FullRow {
  *   and PROVIDER_NOT_FOUND only for `afterId: null`: a tail goes on when the last request of a
  *   model was pruned
  */
-export function newRequests(database: Database, options: NewRequestsOptions): NewRequests {
+export function newRequests(database: QueryDatabase, options: NewRequestsOptions): NewRequests {
   const { afterId, openIds = [], limit = DEFAULT_LIMIT, maxCharacters = DEFAULT_CHARACTERS } = options
   return database.transaction(() => {
     const named = storedNames(options.filter ?? {})
@@ -153,17 +153,17 @@ function isWanted({ is_wanted }: TailRow): boolean {
  * Splits a filter in two: by columns that a row keeps, and by those that the end of a stream
  * changes.
  */
-function byOutcome({ success, open, unfinished, now, ...others }: RequestFilter) {
+function byOutcome(database: QueryDatabase, { success, open, unfinished, now, ...others }: RequestFilter) {
   const { changing, lasting } = splitValueFilters(others)
   return {
-    lasting: rowCondition(lasting),
-    outcome: rowCondition({ ...changing, success, open, unfinished, now }),
+    lasting: rowCondition(database, lasting),
+    outcome: rowCondition(database, { ...changing, success, open, unfinished, now }),
   }
 }
 
 /** Reads rows that match, and streams that may match once they have ended. */
 function readNew(
-  database: Database,
+  database: QueryDatabase,
   filter: RequestFilter,
   afterId: number,
   limit: number,
@@ -190,7 +190,7 @@ function readNew(
   return { lastId: through, hasMore: through < greatest }
 }
 
-function readIds(database: Database, filter: RequestFilter, ids: readonly number[]): Iterable<TailRow> {
+function readIds(database: QueryDatabase, filter: RequestFilter, ids: readonly number[]): Iterable<TailRow> {
   const values = [JSON.stringify(ids.slice(-MAX_OPEN))]
   return selectRows(database, filter, { sql: 'id IN (SELECT value FROM json_each(?))', values })
 }
@@ -199,7 +199,7 @@ function readIds(database: Database, filter: RequestFilter, ids: readonly number
  * Finds the streams up to an id that haven't ended, and those that were completed since: the line
  * of their completion stands after that of the newest request up to the id.
  */
-function findMissed(database: Database, afterId: number): { ids: number[]; hasGap: boolean } {
+function findMissed(database: QueryDatabase, afterId: number): { ids: number[]; hasGap: boolean } {
   const newest = database
     .prepare<[number], { id: number; timestamp: string; segment_id: number; byte_offset: number }>(
       `SELECT id, timestamp, segment_id, byte_offset FROM requests
@@ -226,12 +226,16 @@ function findMissed(database: Database, afterId: number): { ids: number[]; hasGa
 }
 
 /** Reads rows by their ids, if the columns that they keep match the filter. */
-function* selectRows(database: Database, filter: RequestFilter, condition: Condition): Generator<TailRow> {
-  const { lasting, outcome } = byOutcome(filter)
+function* selectRows(
+  database: QueryDatabase,
+  filter: RequestFilter,
+  condition: Condition,
+): Generator<TailRow> {
+  const { lasting, outcome } = byOutcome(database, filter)
   const { sql, values } = all([condition, lasting])
   yield* database
     .prepare<unknown[], TailRow>(
-      `SELECT ${FULL_COLUMNS}, ${IS_OPEN} AS is_open, ${outcome.sql} AS is_wanted FROM requests NOT INDEXED
+      `SELECT ${fullColumns(database)}, ${IS_OPEN} AS is_open, ${outcome.sql} AS is_wanted FROM requests NOT INDEXED
        WHERE ${sql} ORDER BY id`,
     )
     .iterate(...outcome.values, ...values)

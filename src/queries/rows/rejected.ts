@@ -1,4 +1,4 @@
-import type { Database } from '../../store/sqlite/connection/database.js'
+import type { QueryDatabase } from '../../store/query-database.js'
 
 /** A line that can't be projected: where it stands and why. */
 export interface RejectedEntry {
@@ -21,7 +21,7 @@ export interface RejectedList {
 /**
  * Lists rejected lines, the last in the journal first. Total and list are read at the same moment.
  */
-export function listRejected(database: Database, { limit }: { limit: number }): RejectedList {
+export function listRejected(database: QueryDatabase, { limit }: { limit: number }): RejectedList {
   return database.transaction(() => {
     const count = database.prepare<[], number>('SELECT count(*) FROM rejected_lines').pluck()
     const rejected = database.prepare<[number], RejectedEntry>(

@@ -1,10 +1,10 @@
 import type { PricePart } from '../../events/event-types.js'
 import type { CostSource, Currency } from '../../folds/costs/row-cost.js'
-import type { Database } from '../../store/sqlite/connection/database.js'
+import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
 import { detailsOf } from '../../store/sqlite/stored-row.js'
 import { type CostOrigin, costOrigin } from '../costs/cost-origin.js'
 import { checkedFilter, rowCondition } from '../window/filter.js'
-import { FULL_COLUMNS, type FullRow, type JournalPlace, journalPlace } from './full-row.js'
+import { type FullRow, fullColumns, type JournalPlace, journalPlace } from './full-row.js'
 import { type JournalLine, missing, readJournalLine } from './journal-line.js'
 import { type DetailedEntry, detailedEntry } from './request-entry.js'
 
@@ -53,12 +53,15 @@ export interface GetRequestOptions {
  * @throws ArchivedLineError with `readArchives: false`.
  */
 export async function getRequest(
-  database: Database,
+  database: QueryDatabase,
   id: number,
   options: GetRequestOptions = {},
 ): Promise<RequestDetail | null> {
-  const statement = database.prepare<[number], FullRow>(`SELECT ${FULL_COLUMNS} FROM requests WHERE id = ?`)
-  const row = statement.get(id)
+  const { sql, values } = dialectOf(database).hasId(id)
+  const statement = database.prepare<unknown[], FullRow>(
+    `SELECT ${fullColumns(database)} FROM requests WHERE ${sql}`,
+  )
+  const row = statement.get(...values)
   return row === undefined ? null : detailOf(database, row, options)
 }
 
@@ -73,14 +76,14 @@ const MAX_DETAILS = 100
  * @throws ArchivedLineError with `readArchives: false`.
  */
 export async function getRequestsOf(
-  database: Database,
+  database: QueryDatabase,
   correlationId: string,
   options: GetRequestOptions = {},
 ): Promise<RequestDetail[]> {
-  const { sql, values } = rowCondition(checkedFilter(database, { correlationId }))
+  const { sql, values } = rowCondition(database, checkedFilter(database, { correlationId }))
   const rows = database
     .prepare<unknown[], FullRow>(
-      `SELECT ${FULL_COLUMNS} FROM requests WHERE ${sql} ORDER BY id DESC LIMIT ${MAX_DETAILS}`,
+      `SELECT ${fullColumns(database)} FROM requests WHERE ${sql} ORDER BY id DESC LIMIT ${MAX_DETAILS}`,
     )
     .all(...values)
   const details: RequestDetail[] = []
@@ -89,7 +92,7 @@ export async function getRequestsOf(
 }
 
 async function detailOf(
-  database: Database,
+  database: QueryDatabase,
   row: FullRow,
   { journal, readArchives = true }: GetRequestOptions,
 ): Promise<RequestDetail> {

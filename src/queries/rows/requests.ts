@@ -1,4 +1,4 @@
-import type { Database } from '../../store/sqlite/connection/database.js'
+import type { QueryDatabase } from '../../store/query-database.js'
 import { oneOf } from '../errors.js'
 import { tallyWhole } from '../sums/tallies.js'
 import { countAddedRows } from '../window/added-rows.js'
@@ -68,19 +68,19 @@ export interface RequestCursorPage extends EchoedWindow, Partial<ShownCurrency> 
  *   INVALID_CURRENCY, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, INVALID_SORT, INVALID_ORDER, INVALID_CURSOR, in this order; TIMED_OUT
  */
 export function listRequests(
-  database: Database,
+  database: QueryDatabase,
   options: ListRequestsOptions & { cursor: string },
 ): RequestCursorPage
 export function listRequests(
-  database: Database,
+  database: QueryDatabase,
   options?: ListRequestsOptions & { cursor?: undefined },
 ): RequestPage
 export function listRequests(
-  database: Database,
+  database: QueryDatabase,
   options?: ListRequestsOptions,
 ): RequestPage | RequestCursorPage
 export function listRequests(
-  database: Database,
+  database: QueryDatabase,
   options: ListRequestsOptions = {},
 ): RequestPage | RequestCursorPage {
   return database.transaction(() => {
@@ -101,7 +101,7 @@ export function listRequests(
 }
 
 function pageByNumber(
-  database: Database,
+  database: QueryDatabase,
   filter: ListRequestsOptions,
   sorting: Pick<RowSlice, 'sort' | 'order'>,
   perPage: number,
@@ -121,7 +121,7 @@ function pageByNumber(
 }
 
 function pageByKey(
-  database: Database,
+  database: QueryDatabase,
   filter: ListRequestsOptions,
   slice: Pick<RowSlice, 'sort' | 'order' | 'after'>,
   perPage: number,
@@ -146,10 +146,10 @@ function entries(
   return rows.map((row) => (currency === undefined ? requestEntry(row) : pricedEntry(row)))
 }
 
-function countRequests(database: Database, filter: RequestFilter): number {
+function countRequests(database: QueryDatabase, filter: RequestFilter): number {
   const { success, streaming } = filter
   // Only the rows know: to count them is less than to sum them.
-  if (!isOfDimensions(database, filter)) return countRows(database, rowCondition(filter))
+  if (!isOfDimensions(database, filter)) return countRows(database, rowCondition(database, filter))
   // The sums tell success and streaming apart themselves.
   const tally = tallyWhole(database, { filter: { ...filter, success: undefined, streaming: undefined } })
   return tally.requestsThat(success, streaming) + countAddedRows(database, filter)

@@ -1,4 +1,4 @@
-import type { Database } from '../../store/sqlite/connection/database.js'
+import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
 import { countAddedRows } from '../window/added-rows.js'
 import { all, type Condition, type TextRange } from '../window/condition.js'
 import {
@@ -9,7 +9,7 @@ import {
   timestampColumn,
   windowRange,
 } from '../window/filter.js'
-import { FULL_COLUMNS, type FullRow } from './full-row.js'
+import { type FullRow, fullColumns } from './full-row.js'
 import { matchingStretches } from './matching-stretches.js'
 import { type PageEnd, type RequestOrder, type RequestSort, seeksAfter } from './page-end.js'
 
@@ -24,34 +24,31 @@ export interface RowSlice {
   after: PageEnd | null
 }
 
-/** A number that is smaller than any cost: unknown costs are sorted by it. */
-const LEAST = '-9e999'
-
 /** Up to this offset SQLite steps over rows faster than the roll-ups tell where to begin. */
 const NEAR_OFFSET = 1000
 
 /**
  * Reads the slice, in order; ties go by id in the same direction. To be called in a transaction.
  */
-export function readSlice(database: Database, filter: RequestFilter, slice: RowSlice): FullRow[] {
+export function readSlice(database: QueryDatabase, filter: RequestFilter, slice: RowSlice): FullRow[] {
   if (slice.sort !== 'timestamp') return readSorted(database, filter, slice)
   const hasStretches =
-    isScattered(filter, slice) && isOfDimensions(database, filter) && countAddedRows(database) === 0
+    isScattered(database, filter, slice) && isOfDimensions(database, filter) && countAddedRows(database) === 0
   return hasStretches
     ? readStretches(database, filter, slice)
     : readRange(database, filter, slice, windowRange(filter))
 }
 
 /** Whether many rows would have to be read for the few of a slice. */
-function isScattered(filter: RequestFilter, slice: RowSlice): boolean {
+function isScattered(database: QueryDatabase, filter: RequestFilter, slice: RowSlice): boolean {
   const { success, streaming } = filter
   const isFiltered =
-    success !== undefined || streaming !== undefined || dimensionConditions(filter).length > 0
+    success !== undefined || streaming !== undefined || dimensionConditions(database, filter).length > 0
   return isFiltered || slice.offset > NEAR_OFFSET
 }
 
 /** Reads only the stretches in which the roll-ups say that rows match and aren't left out. */
-function readStretches(database: Database, filter: RequestFilter, slice: RowSlice): FullRow[] {
+function readStretches(database: QueryDatabase, filter: RequestFilter, slice: RowSlice): FullRow[] {
   const rows: FullRow[] = []
   for (const { range, skip } of matchingStretches(database, filter, slice)) {
     const limit = slice.limit - rows.length
@@ -61,14 +58,19 @@ function readStretches(database: Database, filter: RequestFilter, slice: RowSlic
   return rows
 }
 
-function readRange(database: Database, filter: RequestFilter, slice: RowSlice, range: TextRange): FullRow[] {
+function readRange(
+  database: QueryDatabase,
+  filter: RequestFilter,
+  slice: RowSlice,
+  range: TextRange,
+): FullRow[] {
   const { order, after, limit, offset } = slice
-  const column = timestampColumn(filter)
+  const column = timestampColumn(database, filter)
   const rows: FullRow[] = []
   for (const seek of seeksAfter(range, order, after)) {
-    const { sql, values } = all([rowCondition(filter, seek.range), ...seek.ids])
+    const { sql, values } = all([rowCondition(database, filter, seek.range), ...seek.ids])
     const statement = database.prepare<unknown[], FullRow>(
-      `SELECT ${FULL_COLUMNS} FROM requests WHERE ${sql}
+      `SELECT ${fullColumns(database)} FROM requests WHERE ${sql}
        ORDER BY ${column} ${order}, id ${order} LIMIT ? OFFSET ?`,
     )
     rows.push(...statement.all(...values, limit - rows.length, offset))
@@ -80,14 +82,16 @@ function readRange(database: Database, filter: RequestFilter, slice: RowSlice, r
 /**
  * Sorts by a column without an index: every row that matches is looked at, but only ids are sorted.
  */
-function readSorted(database: Database, filter: RequestFilter, slice: RowSlice): FullRow[] {
+function readSorted(database: QueryDatabase, filter: RequestFilter, slice: RowSlice): FullRow[] {
   const { sort, order, after, limit, offset } = slice
-  const key = `coalesce(${sort}, ${LEAST})`
-  const { sql, values } = all([rowCondition(filter), ...isAfter(key, order, after)])
+  const { least, rowKey } = dialectOf(database)
+  // Unknown costs are sorted by it.
+  const key = `coalesce(${sort}, ${least})`
+  const { sql, values } = all([rowCondition(database, filter), ...isAfter(key, order, after)])
   return database
     .prepare<unknown[], FullRow>(
-      `SELECT ${FULL_COLUMNS} FROM requests
-       WHERE id IN (SELECT id FROM requests WHERE ${sql} ORDER BY ${key} ${order}, id ${order} LIMIT ? OFFSET ?)
+      `SELECT ${fullColumns(database)} FROM requests
+       WHERE (${rowKey}) IN (SELECT ${rowKey} FROM requests WHERE ${sql} ORDER BY ${key} ${order}, id ${order} LIMIT ? OFFSET ?)
        ORDER BY ${key} ${order}, id ${order}`,
     )
     .all(...values, limit, offset)

@@ -1,5 +1,5 @@
 import { CORRECTABLE, LATENCY_BOUNDS_MS } from '../../folds/sums/counters.js'
-import type { Database } from '../../store/sqlite/connection/database.js'
+import type { QueryDatabase } from '../../store/query-database.js'
 
 /** The columns of `request_counters` with counts. */
 const COLUMNS = [
@@ -59,7 +59,7 @@ interface LatencyRow {
  * @param limit how many combinations are told apart. Those that came first stay, so that no sum
  *   ever moves from one series into another.
  */
-export function readCounters(database: Database, { limit }: { limit: number }): RequestCounters {
+export function readCounters(database: QueryDatabase, { limit }: { limit: number }): RequestCounters {
   return database.transaction(() => {
     const rows = readFirst(database, limit)
     const lastId = rows.at(-1)?.id ?? 0n
@@ -75,7 +75,7 @@ export function readCounters(database: Database, { limit }: { limit: number }): 
   })()
 }
 
-function readFirst(database: Database, limit: number): CombinationRow[] {
+function readFirst(database: QueryDatabase, limit: number): CombinationRow[] {
   const columns = COLUMNS.map((name) => `CAST(${name} AS INTEGER) AS ${name}`).join(', ')
   return database
     .prepare<[number], CombinationRow>(
@@ -85,7 +85,7 @@ function readFirst(database: Database, limit: number): CombinationRow[] {
     .all(limit)
 }
 
-function readLatencies(database: Database, lastId: bigint): Map<bigint, LatencyRow[]> {
+function readLatencies(database: QueryDatabase, lastId: bigint): Map<bigint, LatencyRow[]> {
   const rows = database
     .prepare<[bigint], LatencyRow>(
       'SELECT counter_id, le_ms, requests FROM latency_counters WHERE counter_id <= ?',
@@ -106,7 +106,7 @@ function readLatencies(database: Database, lastId: bigint): Map<bigint, LatencyR
  * there may be any number of them. total(), unlike sum(), gives a great number rather than an error
  * when absurd costs add up to more than 2^63.
  */
-function readOthers(database: Database, lastId: bigint): CounterSums | null {
+function readOthers(database: QueryDatabase, lastId: bigint): CounterSums | null {
   const columns = COLUMNS.map((name) => `CAST(total(${name}) AS INTEGER) AS ${name}`).join(', ')
   const row = database
     .prepare<[bigint], Row>(`SELECT ${columns} FROM request_counters WHERE id > ? HAVING count(*) > 0`)

@@ -1,9 +1,9 @@
 import { safeIdentifier } from '../../events/identifier.js'
-import type { Database } from '../../store/sqlite/connection/database.js'
+import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
 import { rollupLabels } from '../../store/sqlite/rollups/rollup-labels.js'
 import { tooManyGroups } from '../errors.js'
 import type { Condition } from '../window/condition.js'
-import { foldCase, labelValue } from '../window/filter.js'
+import { foldCase } from '../window/filter.js'
 
 /** How requests are put into groups. */
 export interface Grouping {
@@ -31,8 +31,8 @@ export const WHOLE: Grouping = {
   isKept: true,
 }
 
-export function groupByName(column: 'model' | 'provider'): Grouping {
-  const group = { sql: `${column} COLLATE NOCASE`, values: [] }
+export function groupByName(database: QueryDatabase, column: 'model' | 'provider'): Grouping {
+  const group = { sql: dialectOf(database).folded(column), values: [] }
   return { column, group, ignoresCase: true, isKept: true }
 }
 
@@ -59,10 +59,10 @@ export const groupByErrorStatus: Grouping = {
   isKept: false,
 }
 
-export function groupByLabel(database: Database, label: string): Grouping {
+export function groupByLabel(database: QueryDatabase, label: string): Grouping {
   const name = safeIdentifier(label)
   const isKept = rollupLabels(database).includes(name)
-  return { column: `label:${name}`, group: labelValue(name), ignoresCase: false, isKept }
+  return { column: `label:${name}`, group: dialectOf(database).label(name), ignoresCase: false, isKept }
 }
 
 /** The key that tells a group from others. */
@@ -78,7 +78,7 @@ export function groupKey({ column, ignoresCase }: Grouping, name: string | null)
  * @param keys the groups that are wanted.
  */
 export function namesOfGroups(
-  database: Database,
+  database: QueryDatabase,
   { column, ignoresCase }: Grouping,
   keys: Iterable<string>,
 ): Map<string, string> {
@@ -98,7 +98,7 @@ export function namesOfGroups(
  *
  * @throws QueryError TOO_MANY_GROUPS
  */
-export function allModels(database: Database, limit: number): string[] {
+export function allModels(database: QueryDatabase, limit: number): string[] {
   const names = new Map<string, string>()
   for (const spelling of spellings(database, 'model')) {
     const key = foldCase(spelling)
@@ -109,7 +109,7 @@ export function allModels(database: Database, limit: number): string[] {
 }
 
 /** Reads names in the order in which they came, each as often as there are combinations of it. */
-function spellings(database: Database, column: string): IterableIterator<string> {
+function spellings(database: QueryDatabase, column: string): IterableIterator<string> {
   // Dimensions have their ids in the order in which they came.
   const sql = `SELECT ${column} FROM rollup_dimensions WHERE ${column} IS NOT NULL ORDER BY id`
   return database.prepare<[], string>(sql).pluck().iterate()

@@ -1,9 +1,10 @@
 import { safeIdentifier } from '../../events/identifier.js'
-import type { Database } from '../../store/sqlite/connection/database.js'
+import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
 import { rollupLabels } from '../../store/sqlite/rollups/rollup-labels.js'
 import { QueryError } from '../errors.js'
-import { IS_COUNTED } from '../window/added-rows.js'
-import { foldCase, labelValue } from '../window/filter.js'
+import { isCounted } from '../window/added-rows.js'
+import { all } from '../window/condition.js'
+import { foldCase } from '../window/filter.js'
 
 const DEFAULT_LIMIT = 20
 const MAX_LIMIT = 100
@@ -50,7 +51,7 @@ export interface NameList {
  *
  * @throws QueryError INVALID_DIMENSION
  */
-export function listNames(database: Database, options: ListNamesOptions = {}): NameList {
+export function listNames(database: QueryDatabase, options: ListNamesOptions = {}): NameList {
   const { dimension: named = 'model', prefix: asked = '' } = options
   const limit = Math.min(MAX_LIMIT, Math.max(1, options.limit ?? DEFAULT_LIMIT))
   const prefix = asked.toWellFormed()
@@ -84,19 +85,23 @@ export function listNames(database: Database, options: ListNamesOptions = {}): N
  * in order, so that few are read. The long names that begin with the prefix are looked for once,
  * then their totals day by day.
  */
-function* ofDays(database: Database, dimension: string, prefix: string): Generator<[string, number]> {
+function* ofDays(database: QueryDatabase, dimension: string, prefix: string): Generator<[string, number]> {
+  const dialect = dialectOf(database)
+  const ofJournals = all(dialect.ofJournals).sql
   const previousDay = database
     .prepare<[string, string], string | null>(
-      "SELECT max(period) FROM rollup_totals WHERE grain = 'day' AND grouped_by = ? AND period < ?",
+      `SELECT max(period) FROM rollup_totals
+       WHERE ${ofJournals} AND grain = 'day' AND grouped_by = ? AND period < ?`,
     )
     .pluck()
+  const name = dialect.inByteOrder('group_name')
   const ofDay = `FROM rollup_totals
-    WHERE grain = 'day' AND grouped_by = ? AND period = ? AND group_name >= ? AND group_name < ?`
+    WHERE ${ofJournals} AND grain = 'day' AND grouped_by = ? AND period = ? AND ${name} >= ? AND ${name} < ?`
   const any = database.prepare<string[], number>(`SELECT 1 ${ofDay} LIMIT 1`)
   const most = database
     .prepare<unknown[], [string, number]>(
-      `SELECT substr(group_name, 2), requests ${ofDay} AND lower(substr(group_name, 2, ?)) = lower(?)
-       ORDER BY requests DESC LIMIT ${MAX_OF_DAY}`,
+      `SELECT substr(group_name, 2), sum(requests) ${ofDay} AND ${dialect.beginsWith('substr(group_name, 2)')}
+       GROUP BY group_name ORDER BY 2 DESC LIMIT ${MAX_OF_DAY}`,
     )
     .raw()
   const longNames = totalsOfLongNames(database, dimension, prefix)
@@ -117,30 +122,32 @@ function* ofDays(database: Database, dimension: string, prefix: string): Generat
 
 /** Reads the long names of a day that begin with a prefix, those with most requests first. */
 function totalsOfLongNames(
-  database: Database,
+  database: QueryDatabase,
   dimension: string,
   prefix: string,
 ): (day: string) => [string, number][] {
-  const ofPrefix = 'FROM rollup_names WHERE lower(substr(name, 1, ?)) = lower(?)'
+  const dialect = dialectOf(database)
+  const ofPrefix = `FROM rollup_names WHERE ${dialect.beginsWith('name')}`
   const values = [[...prefix].length, prefix]
   const keys = database
-    .prepare<unknown[], string>(`SELECT key ${ofPrefix} LIMIT ${MAX_OF_DAY + 1}`)
+    .prepare<unknown[], string>(`SELECT DISTINCT key ${ofPrefix} LIMIT ${MAX_OF_DAY + 1}`)
     .pluck()
     .all(...values)
   if (keys.length === 0) return () => []
   // A few names are looked up one by one. When there are many, all long names of the day are read.
   const isFew = keys.length <= MAX_OF_DAY
+  const list = dialect.list(keys)
   const ofKeys = isFew
-    ? 'group_name IN (SELECT value FROM json_each(?))'
-    : `group_name >= '#' AND group_name < '$' AND lower(substr(name, 1, ?)) = lower(?)`
+    ? { sql: `group_name IN ${list.sql}`, values: list.values }
+    : { sql: `group_name >= '#' AND group_name < '$' AND ${dialect.beginsWith('name')}`, values }
   const statement = database
     .prepare<unknown[], [string, number]>(
-      `SELECT name, requests FROM rollup_totals CROSS JOIN rollup_names ON key = group_name
-       WHERE grain = 'day' AND grouped_by = ? AND period = ? AND ${ofKeys}
-       ORDER BY requests DESC LIMIT ${MAX_OF_DAY}`,
+      `SELECT name, sum(requests) FROM ${dialect.totalsWithNames}
+       WHERE grain = 'day' AND grouped_by = ? AND period = ? AND ${ofKeys.sql}
+       GROUP BY name ORDER BY 2 DESC LIMIT ${MAX_OF_DAY}`,
     )
     .raw()
-  return (day) => statement.all(dimension, day, ...(isFew ? [JSON.stringify(keys)] : values))
+  return (day) => statement.all(dimension, day, ...ofKeys.values)
 }
 
 /** The spellings of a prefix that names have, or those of its beginning when there are many. */
@@ -157,13 +164,15 @@ function spellingsOf(prefix: string, exists: (start: string) => boolean): string
 }
 
 /** Reads the values of a label from the newest rows. */
-function ofRows(database: Database, label: string, prefix: string): Map<string, number> {
-  const { sql, values } = labelValue(label)
+function ofRows(database: QueryDatabase, label: string, prefix: string): Map<string, number> {
+  const dialect = dialectOf(database)
+  const { sql, values } = dialect.label(label)
   const names = database
     .prepare<unknown[], [string, number]>(
       `SELECT name, count(*)
-       FROM (SELECT ${sql} AS name FROM requests WHERE ${IS_COUNTED.sql} ORDER BY id DESC LIMIT ${MAX_ROWS})
-       WHERE lower(substr(name, 1, ?)) = lower(?)
+       FROM (SELECT ${sql} AS name FROM requests WHERE ${isCounted(database).sql}
+         ORDER BY ${dialect.newestFirst} LIMIT ${MAX_ROWS}) AS newest
+       WHERE ${dialect.beginsWith('name')}
        GROUP BY name ORDER BY count(*) DESC LIMIT ${MAX_OF_DAY}`,
     )
     .raw()

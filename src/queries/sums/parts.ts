@@ -1,9 +1,10 @@
 import type { SumName } from '../../folds/sums/rollup-cells.js'
+import type { Dialect } from '../../store/dialect.js'
 import { groupName, isLongName } from '../../store/group-names.js'
+import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
 import type { RollupGrain } from '../../store/rollup-writing.js'
-import type { Database } from '../../store/sqlite/connection/database.js'
 import { NAME_OF_GROUP, readGroupNames } from '../../store/sqlite/rollups/group-names.js'
-import { IS_COUNTED } from '../window/added-rows.js'
+import { isCounted } from '../window/added-rows.js'
 import { all, type Condition, inRange, type TextRange } from '../window/condition.js'
 import { withinDeadline } from '../window/deadline.js'
 import {
@@ -68,7 +69,7 @@ export interface Part extends PartUse {
  * only where roll-ups don't reach: at the ends of the window, and for columns that they aren't kept
  * by.
  */
-export function partsOf(database: Database, question: PartsQuestion): Part[] {
+export function partsOf(database: QueryDatabase, question: PartsQuestion): Part[] {
   const { filter, period } = question
   const coarsest = coarsestGrain(database, question)
   const hasRows = rowProbe(database)
@@ -82,7 +83,10 @@ export function partsOf(database: Database, question: PartsQuestion): Part[] {
       const same = parts.get(rowsOf(term))
       if (same !== undefined) same.also.push({ sign, period: key })
       else {
-        const part = grain === 'row' ? ofRows(question, term) : ofRollups(question, term, grain, nameOf)
+        const part =
+          grain === 'row'
+            ? ofRows(database, question, term)
+            : ofRollups(database, question, term, grain, nameOf)
         parts.set(rowsOf(term), { ...part, period: key, also: [] })
       }
     }
@@ -95,7 +99,7 @@ function rowsOf({ grain, range: { from, after, to, before } }: Term): string {
   return JSON.stringify([grain, from, after, to, before])
 }
 
-function coarsestGrain(database: Database, { filter, grouping, period }: PartsQuestion): Grain {
+function coarsestGrain(database: QueryDatabase, { filter, grouping, period }: PartsQuestion): Grain {
   const { success, streaming } = filter
   // The sums don't tell tokens and costs of failures from others.
   if (success !== undefined || streaming !== undefined) return 'row'
@@ -103,17 +107,21 @@ function coarsestGrain(database: Database, { filter, grouping, period }: PartsQu
   return period === 'hour' || (typeof period === 'object' && period.of === 'hour') ? 'hour' : 'day'
 }
 
-function rowProbe(database: Database): (range: TextRange) => boolean {
+function rowProbe(database: QueryDatabase): (range: TextRange) => boolean {
   const statements = new Statements(database)
   return (range) => {
-    const { sql, values } = inRange('timestamp', range)
+    const { sql, values } = dialectOf(database).timestampIn('timestamp', range)
     return statements.prepare(`SELECT 1 FROM requests WHERE ${sql} LIMIT 1`).get(...values) !== undefined
   }
 }
 
 type PartOfTerm = Omit<Part, 'period' | 'also'>
 
-function ofRows({ filter, grouping, only }: PartsQuestion, { sign, range }: Term): PartOfTerm {
+function ofRows(
+  database: QueryDatabase,
+  { filter, grouping, only }: PartsQuestion,
+  { sign, range }: Term,
+): PartOfTerm {
   return {
     sign,
     grain: null,
@@ -122,11 +130,15 @@ function ofRows({ filter, grouping, only }: PartsQuestion, { sign, range }: Term
     latencies: 'latency_ms',
     time: 'timestamp',
     range,
-    condition: all([rowCondition(filter, range), IS_COUNTED, ...isOneOf(grouping, only)]),
+    condition: all([
+      rowCondition(database, filter, range),
+      isCounted(database),
+      ...isOneOf(database, grouping, only),
+    ]),
     group: grouping.group,
     groupName: grouping.group,
     nameOf: (group) => group,
-    sums: rowSums,
+    sums: (names) => rowSums(dialectOf(database), names),
   }
 }
 
@@ -135,16 +147,19 @@ function ofRows({ filter, grouping, only }: PartsQuestion, { sign, range }: Term
  * of all dimensions.
  */
 function ofRollups(
+  database: QueryDatabase,
   question: PartsQuestion,
   { sign, range }: Term,
   grain: RollupGrain,
   nameOf: (groupName: string) => string | null,
 ): PartOfTerm {
   const { filter, grouping, only } = question
-  const common = { sign, grain, latencies: 'buckets', time: 'period', range, sums: rollupSums } as const
-  const ofRange = [{ sql: 'grain = ?', values: [grain] }, inRange('period', range)]
-  const own = [...ofRange, ...withinDeadline(filter.deadline)]
-  const asked = conditionsOnNames(filter)
+  const dialect = dialectOf(database)
+  const sums = (names: readonly SumName[]) => rollupSums(dialect, names)
+  const common = { sign, grain, latencies: 'buckets', time: 'period', range, sums } as const
+  const ofRange = [...dialect.ofJournals, { sql: 'grain = ?', values: [grain] }, inRange('period', range)]
+  const own = [...ofRange, ...withinDeadline(database, filter.deadline)]
+  const asked = conditionsOnNames(database, filter)
   const columns = new Set(asked.map(({ column }) => column))
   if (grouping.column !== null) columns.add(grouping.column)
   const [groupedBy = '', ...others] = columns
@@ -158,7 +173,7 @@ function ofRollups(
         { sql: 'grouped_by = ?', values: [groupedBy] },
         ...own,
         ...conditions,
-        ...isOneOfTotals(grouping, only),
+        ...isOneOfTotals(database, grouping, only),
       ]),
       group: { sql: 'group_name', values: [] },
       groupName: { sql: NAME_OF_GROUP, values: [] },
@@ -166,13 +181,14 @@ function ofRollups(
     }
   }
   // A group's name stands in the dimension. Without groups the few ids of dimensions are enough.
-  const join = grouping === WHOLE ? '' : ' JOIN rollup_dimensions ON rollup_dimensions.id = dimension_id'
-  const ofDimension = grouping === WHOLE ? [rollupCondition(filter)] : dimensionConditions(filter)
+  const tables = grouping === WHOLE ? (table: string) => table : dialect.withDimensions
+  const ofDimension =
+    grouping === WHOLE ? [rollupCondition(database, filter)] : dimensionConditions(database, filter)
   return {
     ...common,
-    from: `rollups${join}`,
-    latenciesFrom: `rollup_latencies${join}`,
-    condition: all([...own, ...ofDimension, ...isOneOf(grouping, only)]),
+    from: tables('rollups'),
+    latenciesFrom: tables('rollup_latencies'),
+    condition: all([...own, ...ofDimension, ...isOneOf(database, grouping, only)]),
     group: grouping.group,
     groupName: grouping.group,
     nameOf: (group) => group,
@@ -180,13 +196,13 @@ function ofRollups(
 }
 
 /** The conditions of a filter on the names of totals. */
-function conditionsOnNames(filter: RequestFilter) {
+function conditionsOnNames(database: QueryDatabase, filter: RequestFilter) {
   const { model, labels = {} } = filter
   const provider = filter.withoutProvider ? null : filter.provider
   const policy = filter.withoutPolicy ? null : filter.policy
   const conditions: { column: string; condition: Condition }[] = []
   const add = (column: string, name: string | null | undefined, ignoresCase = false) => {
-    if (name !== undefined) conditions.push({ column, condition: isTotalOf([name], ignoresCase) })
+    if (name !== undefined) conditions.push({ column, condition: isTotalOf(database, [name], ignoresCase) })
   }
   add('model', model, true)
   add('provider', provider, true)
@@ -195,17 +211,22 @@ function conditionsOnNames(filter: RequestFilter) {
   return conditions
 }
 
-function isOneOf({ group }: Grouping, only: PartsQuestion['only']): Condition[] {
+function isOneOf(database: QueryDatabase, { group }: Grouping, only: PartsQuestion['only']): Condition[] {
   if (only === undefined) return []
-  const isNamed = `(${group.sql}) IN (SELECT value FROM json_each(?))`
-  const values = [...group.values, JSON.stringify([...only])]
+  const list = dialectOf(database).list([...only])
+  const isNamed = `(${group.sql}) IN ${list.sql}`
+  const values = [...group.values, ...list.values]
   if (!only.has(UNKNOWN_GROUP)) return [{ sql: isNamed, values }]
   return [{ sql: `(${isNamed} OR (${group.sql}) IS NULL)`, values: [...values, ...group.values] }]
 }
 
-function isOneOfTotals({ ignoresCase }: Grouping, only: PartsQuestion['only']): Condition[] {
+function isOneOfTotals(
+  database: QueryDatabase,
+  { ignoresCase }: Grouping,
+  only: PartsQuestion['only'],
+): Condition[] {
   if (only === undefined) return []
-  return [isTotalOf(only.has(UNKNOWN_GROUP) ? [...only, null] : [...only], ignoresCase)]
+  return [isTotalOf(database, only.has(UNKNOWN_GROUP) ? [...only, null] : [...only], ignoresCase)]
 }
 
 /**
@@ -213,23 +234,32 @@ function isOneOfTotals({ ignoresCase }: Grouping, only: PartsQuestion['only']): 
  *
  * @param ignoresCase whether names that differ in ASCII case only match too.
  */
-function isTotalOf(names: readonly (string | null)[], ignoresCase: boolean): Condition {
+function isTotalOf(
+  database: QueryDatabase,
+  names: readonly (string | null)[],
+  ignoresCase: boolean,
+): Condition {
+  const dialect = dialectOf(database)
   // A hash doesn't tell which names differ in case only, so long names have to be looked for.
   const [sought, known] = ignoresCase
     ? [names.filter(isLongName), names.filter((name) => !isLongName(name))]
     : [[], names]
-  const collation = ignoresCase ? ' COLLATE NOCASE' : ''
-  const isSought =
-    'group_name IN (SELECT key FROM rollup_names WHERE name COLLATE NOCASE IN (SELECT value FROM json_each(?)))'
-  if (known.length === 0) return { sql: isSought, values: [JSON.stringify(sought)] }
+  const long = dialect.list(sought, true)
+  const isLong = `group_name IN (SELECT key FROM rollup_names WHERE ${dialect.folded('name')} IN ${long.sql})`
+  if (known.length === 0) return { sql: isLong, values: long.values }
   const [first = null] = known
   const isKnown =
     known.length === 1
-      ? { sql: `group_name = ?${collation}`, values: [groupName(first)] }
-      : {
-          sql: `group_name${collation} IN (SELECT value FROM json_each(?))`,
-          values: [JSON.stringify(known.map(groupName))],
+      ? {
+          sql: ignoresCase ? dialect.isFolded('group_name') : 'group_name = ?',
+          values: [groupName(first)],
         }
+      : isOneOfKeys(dialect, known.map(groupName), ignoresCase)
   if (sought.length === 0) return isKnown
-  return { sql: `(${isKnown.sql} OR ${isSought})`, values: [...isKnown.values, JSON.stringify(sought)] }
+  return { sql: `(${isKnown.sql} OR ${isLong})`, values: [...isKnown.values, ...long.values] }
+}
+
+function isOneOfKeys(dialect: Dialect, keys: string[], ignoresCase: boolean): Condition {
+  const { sql, values } = dialect.list(keys, ignoresCase)
+  return { sql: `${ignoresCase ? dialect.folded('group_name') : 'group_name'} IN ${sql}`, values }
 }

@@ -1,5 +1,5 @@
 import type { Currency } from '../../folds/costs/row-cost.js'
-import type { Database } from '../../store/sqlite/connection/database.js'
+import type { QueryDatabase } from '../../store/query-database.js'
 import { isTooManyGroups, oneOf, QueryError } from '../errors.js'
 import { type ShownCurrency, shownCurrency } from '../window/currency.js'
 import { checkedFilter, type RequestFilter } from '../window/filter.js'
@@ -107,7 +107,7 @@ const OTHER = 'other'
  * @throws QueryError INVALID_TIMEZONE, INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE,
  *   INVALID_FILTER, INVALID_CURRENCY, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, INVALID_BY, INVALID_BUCKET, TOO_MANY_GROUPS, TIMED_OUT
  */
-export function series(database: Database, options: SeriesOptions): Series {
+export function series(database: QueryDatabase, options: SeriesOptions): Series {
   return database.transaction(() => {
     const zone = options.timezone === undefined ? TimeZone.UTC : new TimeZone(options.timezone)
     const filter = checkedFilter(database, options)
@@ -203,7 +203,7 @@ interface ReadSeries {
  * @param currency the one whose costs decide which names are shown, without a limit.
  */
 function readSeries(
-  database: Database,
+  database: QueryDatabase,
   question: SeriesQuestion,
   keys: readonly string[],
   limit: number | undefined,
@@ -226,7 +226,7 @@ function readSeries(
 
 /** Reads all groups of all periods, or only those that are shown if all would be too many. */
 function readGroups(
-  database: Database,
+  database: QueryDatabase,
   question: SeriesQuestion,
   limit: number | undefined,
   currency: Currency,

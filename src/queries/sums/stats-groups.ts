@@ -1,4 +1,4 @@
-import type { Database } from '../../store/sqlite/connection/database.js'
+import type { QueryDatabase } from '../../store/query-database.js'
 import { MAX_GROUPS, QueryError } from '../errors.js'
 import type { Period } from '../window/terms.js'
 import {
@@ -53,14 +53,14 @@ const LABEL_NAME = `${LABEL_PREFIX}<name>`
 /** The tiers of the gateway whose log this began as. */
 const TIERS = ['local', 'standard', 'frontier']
 
-const GROUPS: Readonly<Record<string, (database: Database) => Groups>> = {
+const GROUPS: Readonly<Record<string, (database: QueryDatabase) => Groups>> = {
   model: (database) => ({
     section: 'models',
-    grouping: groupByName('model'),
+    grouping: groupByName(database, 'model'),
     always: () => allModels(database, MAX_GROUPS),
   }),
   tier: (database) => ({ section: 'tiers', grouping: groupByLabel(database, 'tier'), always: () => TIERS }),
-  provider: () => ({ section: 'providers', grouping: groupByName('provider') }),
+  provider: (database) => ({ section: 'providers', grouping: groupByName(database, 'provider') }),
   policy: () => ({ section: 'policies', grouping: groupByPolicy }),
   service_tier: () => ({ section: 'service_tiers', grouping: groupByServiceTier }),
   error_status: () => ({ section: 'error_statuses', grouping: groupByErrorStatus }),
@@ -73,7 +73,7 @@ const GROUPS: Readonly<Record<string, (database: Database) => Groups>> = {
  *
  * @throws QueryError INVALID_GROUP_BY
  */
-export function groupsFor(database: Database, groupBy: string): Groups {
+export function groupsFor(database: QueryDatabase, groupBy: string): Groups {
   const groups = groupsNamed(database, groupBy)
   if (groups !== null) return groups
   const supported = [...Object.keys(GROUPS), LABEL_NAME].map((name) => `'${name}'`).join(', ')
@@ -85,7 +85,7 @@ export function groupsFor(database: Database, groupBy: string): Groups {
  *
  * @throws QueryError INVALID_BY
  */
-export function groupingFor(database: Database, by: string): Grouping {
+export function groupingFor(database: QueryDatabase, by: string): Grouping {
   const grouping = groupsNamed(database, by)?.grouping
   if (grouping !== undefined) return grouping
   const options = Object.keys(GROUPS).filter((name) => GROUPS[name]?.(database).grouping !== undefined)
@@ -95,7 +95,7 @@ export function groupingFor(database: Database, by: string): Grouping {
   )
 }
 
-function groupsNamed(database: Database, name: string): Groups | null {
+function groupsNamed(database: QueryDatabase, name: string): Groups | null {
   const groups = Object.hasOwn(GROUPS, name) ? GROUPS[name] : undefined
   if (groups !== undefined) return groups(database)
   const label = name.slice(LABEL_PREFIX.length)

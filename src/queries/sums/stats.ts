@@ -1,5 +1,5 @@
 import type { Currency } from '../../folds/costs/row-cost.js'
-import type { Database } from '../../store/sqlite/connection/database.js'
+import type { QueryDatabase } from '../../store/query-database.js'
 import { type ShownCurrency, shownCurrency } from '../window/currency.js'
 import { checkedFilter, type RequestFilter } from '../window/filter.js'
 import { periodsIn } from '../window/local-periods.js'
@@ -117,7 +117,7 @@ export interface Stats extends StatsSection, EchoedWindow, Partial<ShownCurrency
  * @throws QueryError INVALID_TIMEZONE, INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE,
  *   INVALID_FILTER, INVALID_CURRENCY, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, INVALID_GROUP_BY, TOO_MANY_GROUPS, in this order; TIMED_OUT
  */
-export function stats(database: Database, options: StatsOptions = {}): Stats {
+export function stats(database: QueryDatabase, options: StatsOptions = {}): Stats {
   return database.transaction(() => {
     const zone = options.timezone === undefined ? TimeZone.UTC : new TimeZone(options.timezone)
     const filter = checkedFilter(database, options)
@@ -163,7 +163,7 @@ interface ReadGroups {
 }
 
 function readGroups(
-  database: Database,
+  database: QueryDatabase,
   question: Question,
   { grouping, period, always }: Groups,
   limit: number | undefined,

@@ -1,7 +1,7 @@
 import type { SumName } from '../../folds/sums/rollup-cells.js'
-import type { Database } from '../../store/sqlite/connection/database.js'
+import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
 import { tooManyGroups } from '../errors.js'
-import { IS_COUNTED } from '../window/added-rows.js'
+import { isCounted } from '../window/added-rows.js'
 import { all, inRange } from '../window/condition.js'
 import { type RequestFilter, rowCondition } from '../window/filter.js'
 import { keyOf, type LocalPeriods } from '../window/local-periods.js'
@@ -51,7 +51,7 @@ const MAX_SORTED = 50_000
  *
  * @throws QueryError TOO_MANY_GROUPS, TIMED_OUT
  */
-export function tallyRequests(database: Database, question: Question): Tallies {
+export function tallyRequests(database: QueryDatabase, question: Question): Tallies {
   const { filter, grouping = WHOLE, only, period, latencies } = question
   const reader = new TallyReader(database, grouping, period)
   const sums =
@@ -84,7 +84,7 @@ export function without(whole: Tally, parts: Iterable<Tally>): Tally {
 
 /** Counts all requests that a question is about as one. To be called in a transaction. */
 export function tallyWhole(
-  database: Database,
+  database: QueryDatabase,
   question: Question & { grouping?: undefined; only?: undefined; period?: undefined },
 ): Tally {
   return tallyRequests(database, question).get('')?.get('') ?? new Tally()
@@ -93,13 +93,13 @@ export function tallyWhole(
 /** Reads parts, and adds up their sums by group. */
 class TallyReader {
   readonly tallies: Tallies = new Map()
-  readonly #database: Database
+  readonly #database: QueryDatabase
   readonly #grouping: Grouping
   readonly #period: Period | LocalPeriods | undefined
   readonly #statements: Statements
   #count = 0
 
-  constructor(database: Database, grouping: Grouping, period: Question['period']) {
+  constructor(database: QueryDatabase, grouping: Grouping, period: Question['period']) {
     this.#database = database
     this.#statements = new Statements(database)
     this.#grouping = grouping
@@ -149,7 +149,10 @@ class TallyReader {
   readOpenStreams(filter: RequestFilter, only: ReadonlySet<string> | undefined): void {
     if (filter.open === false) return
     const { group } = this.#grouping
-    const { sql, values } = all([rowCondition({ ...filter, open: true }), IS_COUNTED])
+    const { sql, values } = all([
+      rowCondition(this.#database, { ...filter, open: true }),
+      isCounted(this.#database),
+    ])
     const period = this.#period
     const time = typeof period === 'object' ? 'timestamp' : this.#periodOf('timestamp')
     const rows = this.#database
@@ -173,7 +176,11 @@ class TallyReader {
 
   #periodOf(column: string): string {
     const period = this.#period
-    return typeof period === 'string' ? `substr(${column}, 1, ${PERIOD_LENGTH[period]})` : "''"
+    if (typeof period !== 'string') return "''"
+    const length = PERIOD_LENGTH[period]
+    return column === 'timestamp'
+      ? dialectOf(this.#database).beginning(column, length)
+      : `substr(${column}, 1, ${length})`
   }
 
   /**
@@ -190,18 +197,19 @@ class TallyReader {
     // A part of one local day has a few hours only: to count them would take as long as to read
     // them.
     if (grain === null || this.#grouping === WHOLE || period !== null) return false
-    const sql = `SELECT count(*) FROM (SELECT 1 FROM ${from} WHERE ${condition.sql} LIMIT ?)`
+    const sql = `SELECT count(*) FROM (SELECT 1 FROM ${from} WHERE ${condition.sql} LIMIT ?) AS some`
     const count = this.#statements.prepare(sql).pluck()
     return Number(count.get(...condition.values, MAX_SORTED)) >= MAX_SORTED
   }
 
   #periodsOf({ grain, range }: Part): string[] {
     const { sql, values } = all([
+      ...dialectOf(this.#database).ofJournals,
       { sql: "grain = ? AND grouped_by = ''", values: [grain] },
       inRange('period', range),
     ])
     const statement = this.#database.prepare<unknown[], string>(
-      `SELECT period FROM rollup_totals WHERE ${sql} ORDER BY period`,
+      `SELECT period FROM rollup_totals WHERE ${sql} GROUP BY period ORDER BY period`,
     )
     return statement.pluck().all(...values)
   }

@@ -3,13 +3,8 @@ import type { Currency } from '../../folds/costs/row-cost.js'
 import { LatencyHistogram } from '../../folds/sums/latency-histogram.js'
 import { SUMS, type SumName } from '../../folds/sums/rollup-cells.js'
 import { MAX_LATENCY_MS, MAX_TOKENS } from '../../folds/sums/sum-limits.js'
-import {
-  costBillionthsSql,
-  INCONSISTENT_SQL,
-  UNENDED_SQL,
-  wholeCostSql,
-  wholeNumberSql,
-} from '../../store/sqlite/sql-expressions.js'
+import type { Dialect } from '../../store/dialect.js'
+import { INCONSISTENT_SQL } from '../../store/sqlite/sql-expressions.js'
 
 /** Sums that a few absurd values would make overflow 64 bits in SQL. */
 const GREAT: ReadonlySet<SumName> = new Set([
@@ -26,31 +21,55 @@ const GREAT: ReadonlySet<SumName> = new Set([
 const LOW_BITS = 32n
 const BILLION = 10n ** 9n
 
-/** The SQL of what a row adds to each sum, as the roll-ups count it. */
-const OF_ROW: Readonly<Record<SumName, string>> = {
-  requests: '1',
-  failures: 'success = 0',
-  streams: 'streaming <> 0',
-  failed_streams: 'success = 0 AND streaming <> 0',
-  unpriced: 'cost_sats IS NULL',
-  input_tokens: wholeNumberSql('input_tokens', MAX_TOKENS),
-  output_tokens: wholeNumberSql('output_tokens', MAX_TOKENS),
-  cost_sats: wholeCostSql('cost_sats'),
-  cost_nanosats: costBillionthsSql('cost_sats'),
-  latency_ms: wholeNumberSql('latency_ms', MAX_LATENCY_MS),
-  unpriced_failures: 'cost_sats IS NULL AND success = 0',
-  unknown_input_tokens: 'input_tokens IS NULL',
-  unknown_output_tokens: 'output_tokens IS NULL',
-  unended_streams: UNENDED_SQL,
-  unpriced_usd: 'cost_usd IS NULL',
-  unpriced_usd_failures: 'cost_usd IS NULL AND success = 0',
-  cost_usd: wholeCostSql('cost_usd'),
-  cost_nanousd: costBillionthsSql('cost_usd'),
-  cache_read_input_tokens: wholeNumberSql('cache_read_input_tokens', MAX_TOKENS),
-  cache_creation_input_tokens: wholeNumberSql('cache_creation_input_tokens', MAX_TOKENS),
-  reasoning_output_tokens: wholeNumberSql('reasoning_output_tokens', MAX_TOKENS),
-  retries: 'coalesce(attempt > 0, FALSE)',
-  inconsistent: INCONSISTENT_SQL,
+/** The SQL of a condition, for the sums that count the rows that meet it. */
+const CONDITIONS: Readonly<Partial<Record<SumName, (dialect: Dialect) => string>>> = {
+  failures: ({ isFalse }) => isFalse('success'),
+  streams: ({ isTrue }) => isTrue('streaming'),
+  failed_streams: ({ isFalse, isTrue }) => `${isFalse('success')} AND ${isTrue('streaming')}`,
+  unpriced: () => 'cost_sats IS NULL',
+  unpriced_failures: ({ isFalse }) => `cost_sats IS NULL AND ${isFalse('success')}`,
+  unknown_input_tokens: () => 'input_tokens IS NULL',
+  unknown_output_tokens: () => 'output_tokens IS NULL',
+  unended_streams: ({ isUnended }) => isUnended,
+  unpriced_usd: () => 'cost_usd IS NULL',
+  unpriced_usd_failures: ({ isFalse }) => `cost_usd IS NULL AND ${isFalse('success')}`,
+  retries: () => 'coalesce(attempt > 0, FALSE)',
+  inconsistent: () => INCONSISTENT_SQL,
+}
+
+/** The SQL of what a row adds to each of the other sums, as the roll-ups count it. */
+function addendOfRow(dialect: Dialect, name: SumName): string {
+  switch (name) {
+    case 'requests':
+      return '1'
+    case 'cost_sats':
+    case 'cost_usd':
+      return dialect.wholeCost(name)
+    case 'cost_nanosats':
+      return dialect.costBillionths('cost_sats')
+    case 'cost_nanousd':
+      return dialect.costBillionths('cost_usd')
+    case 'latency_ms':
+      return dialect.wholeNumber(name, MAX_LATENCY_MS)
+    default:
+      return dialect.wholeNumber(name, MAX_TOKENS)
+  }
+}
+
+/** The SQL of a sum as a roll-up has it. */
+function addendOfRollup(dialect: Dialect, name: SumName): string {
+  switch (name) {
+    case 'cost_sats':
+      return dialect.storedWholeCost('sats')
+    case 'cost_usd':
+      return dialect.storedWholeCost('usd')
+    case 'cost_nanosats':
+      return dialect.storedCostBillionths('sats')
+    case 'cost_nanousd':
+      return dialect.storedCostBillionths('usd')
+    default:
+      return name
+  }
 }
 
 /** The sums of an answer that doesn't tell what is unknown: it reads less without the others. */
@@ -58,21 +77,23 @@ export const SUMS_WITHOUT_UNKNOWNS: readonly SumName[] = SUMS.slice(0, SUMS.inde
 export const ALL_SUMS: readonly SumName[] = SUMS
 
 /** The columns of a SELECT over rows that {@link Tally.add} takes. */
-export function rowSums(names: readonly SumName[]): string {
-  return sumColumns(names, (name) => OF_ROW[name])
+export function rowSums(dialect: Dialect, names: readonly SumName[]): string {
+  const columns = names.map((name) => {
+    const condition = CONDITIONS[name]?.(dialect)
+    return condition === undefined
+      ? sumColumn(dialect, name, addendOfRow(dialect, name))
+      : dialect.count(condition)
+  })
+  return columns.join(', ')
 }
 
 /** The columns of a SELECT over roll-ups that {@link Tally.add} takes. */
-export function rollupSums(names: readonly SumName[]): string {
-  return sumColumns(names, (name) => name)
+export function rollupSums(dialect: Dialect, names: readonly SumName[]): string {
+  return names.map((name) => sumColumn(dialect, name, addendOfRollup(dialect, name))).join(', ')
 }
 
-function sumColumns(names: readonly SumName[], expression: (name: SumName) => string): string {
-  const columns = names.map((name) => {
-    const value = expression(name)
-    return GREAT.has(name) ? `sum((${value}) >> 32), sum((${value}) & 4294967295)` : `sum(${value})`
-  })
-  return columns.join(', ')
+function sumColumn(dialect: Dialect, name: SumName, addend: string): string {
+  return GREAT.has(name) ? dialect.greatSum(addend) : `sum(${addend})`
 }
 
 /** How many values are unknown, and how many streams have no end, as answers name them. */

@@ -1,6 +1,6 @@
 import type { Currency } from '../../folds/costs/row-cost.js'
-import type { Database } from '../../store/sqlite/connection/database.js'
-import { costBillionthsSql, wholeCostSql } from '../../store/sqlite/sql-expressions.js'
+import type { Dialect } from '../../store/dialect.js'
+import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
 import { isTooManyGroups, MAX_GROUPS, tooManyGroups } from '../errors.js'
 import { type Grouping, groupKey, UNKNOWN_GROUP } from './grouping.js'
 import { partsOf } from './parts.js'
@@ -29,7 +29,7 @@ type GroupedQuestion = Question & { grouping: Grouping; period?: undefined }
  * @throws QueryError TOO_MANY_GROUPS without a limit; TIMED_OUT
  */
 export function topGroups(
-  database: Database,
+  database: QueryDatabase,
   question: GroupedQuestion,
   limit: number | undefined,
   rank: Rank,
@@ -63,7 +63,7 @@ export function firstOf(all: ReadonlyMap<string, Tally>, limit: number, rank: Ra
  *   many.
  */
 export function readFirst(
-  database: Database,
+  database: QueryDatabase,
   question: GroupedQuestion,
   limit: number,
   rank: Rank,
@@ -80,12 +80,13 @@ export function readFirst(
  * they are many. A cost is added up as a floating-point number here, which is enough to tell which
  * groups these are.
  */
-function firstKeys(database: Database, question: GroupedQuestion, limit: number, rank: Rank): string[] {
+function firstKeys(database: QueryDatabase, question: GroupedQuestion, limit: number, rank: Rank): string[] {
   const { filter, grouping } = question
+  const dialect = dialectOf(database)
   const parts = partsOf(database, { filter, grouping, period: undefined }).map((part) => {
     const { groupName, from, condition, sign } = part
     const requests = part.grain === null ? '1' : 'requests'
-    const weight = rank === 'requests' ? requests : costSql(rank, part.grain === null)
+    const weight = rank === 'requests' ? requests : costSql(dialect, rank, part.grain === null)
     return {
       sql: `SELECT ${groupName.sql} AS name, ${sign} * ${requests} AS requests, ${sign} * ${weight} AS weight
         FROM ${from} WHERE ${condition.sql}`,
@@ -93,10 +94,11 @@ function firstKeys(database: Database, question: GroupedQuestion, limit: number,
     }
   })
   if (parts.length === 0) return []
-  const collation = grouping.ignoresCase ? 'COLLATE NOCASE' : ''
+  const name = `coalesce(name, '${UNKNOWN_GROUP}')`
   const names = database
     .prepare<unknown[], string>(
-      `SELECT coalesce(name, '${UNKNOWN_GROUP}') ${collation} FROM (${parts.map(({ sql }) => sql).join(' UNION ALL ')})
+      `SELECT ${grouping.ignoresCase ? dialect.folded(name) : dialect.inByteOrder(name)}
+       FROM (${parts.map(({ sql }) => sql).join(' UNION ALL ')}) AS parts
        GROUP BY 1 HAVING sum(requests) > 0 ORDER BY abs(sum(weight)) DESC, 1 LIMIT ?`,
     )
     .pluck()
@@ -105,8 +107,10 @@ function firstKeys(database: Database, question: GroupedQuestion, limit: number,
 }
 
 /** The cost of a row, or of a roll-up, as a floating-point number. */
-function costSql(currency: Currency, isRow: boolean): string {
+function costSql(dialect: Dialect, currency: Currency, isRow: boolean): string {
   const cost = `cost_${currency}`
-  const [whole, rest] = isRow ? [wholeCostSql(cost), costBillionthsSql(cost)] : [cost, `cost_nano${currency}`]
+  const [whole, rest] = isRow
+    ? [dialect.wholeCost(cost), dialect.costBillionths(cost)]
+    : [dialect.storedWholeCost(currency), dialect.storedCostBillionths(currency)]
   return `(${whole} + ${rest} / 1e9)`
 }

@@ -1,5 +1,5 @@
 import type { Currency } from '../../folds/costs/row-cost.js'
-import type { Database } from '../../store/sqlite/connection/database.js'
+import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
 import { oneOf } from '../errors.js'
 import { all, inRange } from './condition.js'
 import { echoWindow, type Window } from './window.js'
@@ -31,7 +31,7 @@ export function checkCurrency(currency: string): Currency {
 
 /** Finds the currency to show. It reads one total for each day of the window. */
 export function shownCurrency(
-  database: Database,
+  database: QueryDatabase,
   { currency, ...window }: Window & { currency?: Currency | undefined },
 ): ShownCurrency {
   const currencies = currenciesIn(database, window)
@@ -47,17 +47,19 @@ export function currenciesOf(
   return asked === undefined && currencies.length > 0 ? currencies : [asked ?? shown]
 }
 
-function currenciesIn(database: Database, window: Window): Currency[] {
+function currenciesIn(database: QueryDatabase, window: Window): Currency[] {
   const { since, until } = echoWindow(window)
   const days = window.since === undefined ? {} : { from: since.slice(0, 10) }
   const isBounded = window.until !== undefined || window.before !== undefined
   const { sql, values } = all([
+    ...dialectOf(database).ofJournals,
     { sql: "grain = 'day' AND grouped_by = ''", values: [] },
     inRange('period', isBounded ? { ...days, to: until.slice(0, 10) } : days),
   ])
   const known = database
     .prepare<unknown[], Record<Currency, number | null>>(
-      `SELECT max(requests > unpriced) AS sats, max(requests > unpriced_usd) AS usd
+      `SELECT max(CASE WHEN requests > unpriced THEN 1 END) AS sats,
+         max(CASE WHEN requests > unpriced_usd THEN 1 END) AS usd
        FROM rollup_totals WHERE ${sql}`,
     )
     .get(...values)

@@ -1,3 +1,4 @@
+import type { QueryDatabase } from '../../store/query-database.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
 import { QueryError } from '../errors.js'
 import type { Condition } from './condition.js'
@@ -8,29 +9,37 @@ import type { Condition } from './condition.js'
  */
 const ROWS_BETWEEN = 256
 
-const prepared = new WeakSet<Database>()
+const prepared = new WeakSet<QueryDatabase>()
 
-/** Gives a connection the SQL function that {@link withinDeadline} calls. */
-export function prepareDeadlines(database: Database): void {
+/** Gives a connection the deadline, or the SQL function that {@link withinDeadline} calls. */
+export function prepareDeadlines(database: QueryDatabase, deadline: number): void {
+  if (database.setDeadline !== undefined) {
+    database.setDeadline(deadline, timedOut)
+    return
+  }
   if (prepared.has(database)) return
   let rows = 0
-  database.function('within_deadline', { directOnly: true }, (deadline: unknown) => {
-    if (++rows % ROWS_BETWEEN === 0 && performance.now() > Number(deadline)) {
-      throw new QueryError(
-        'TIMED_OUT',
-        'the question takes too long: ask for a shorter window, or with a filter',
-      )
-    }
+  const sqlite = database as Database
+  sqlite.function('within_deadline', { directOnly: true }, (deadline: unknown) => {
+    if (++rows % ROWS_BETWEEN === 0 && performance.now() > Number(deadline)) throw timedOut()
     return 1
   })
   prepared.add(database)
 }
 
+function timedOut(): QueryError {
+  return new QueryError(
+    'TIMED_OUT',
+    'the question takes too long: ask for a shorter window, or with a filter',
+  )
+}
+
 /**
  * A condition that is true of every row, and ends the statement with QueryError TIMED_OUT once the
  * deadline has passed: one step of SQLite may read millions of rows, while nothing else runs on its
- * thread.
+ * thread. PostgreSQL watches the time itself.
  */
-export function withinDeadline(deadline: number | undefined): Condition[] {
-  return deadline === undefined ? [] : [{ sql: 'within_deadline(?)', values: [deadline] }]
+export function withinDeadline(database: QueryDatabase, deadline: number | undefined): Condition[] {
+  if (deadline === undefined || database.setDeadline !== undefined) return []
+  return [{ sql: 'within_deadline(?)', values: [deadline] }]
 }

@@ -1,10 +1,10 @@
 import { safeIdentifier } from '../../events/identifier.js'
 import type { Currency } from '../../folds/costs/row-cost.js'
 import { unfinishedUntil } from '../../folds/sums/unended-streams.js'
-import type { Database } from '../../store/sqlite/connection/database.js'
+import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
 import { rollupLabels } from '../../store/sqlite/rollups/rollup-labels.js'
 import { QueryError } from '../errors.js'
-import { all, type Condition, inRange, type TextRange } from './condition.js'
+import { all, type Condition, type TextRange } from './condition.js'
 import { checkCurrency, shownCurrency } from './currency.js'
 import { prepareDeadlines, withinDeadline } from './deadline.js'
 import { stateCondition } from './request-state.js'
@@ -54,14 +54,14 @@ export interface RequestFilter extends Window, ValueFilters {
  * @throws QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE, INVALID_FILTER,
  *   INVALID_CURRENCY, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, in this order
  */
-export function checkedFilter<T extends RequestFilter>(database: Database, filter: T): T {
+export function checkedFilter<T extends RequestFilter>(database: QueryDatabase, filter: T): T {
   const stored = storedNames(filter)
   const checked: T = { ...stored, ...canonicalWindow(filter), now: filter.now ?? Date.now() }
-  if (checked.deadline !== undefined) prepareDeadlines(database)
+  if (checked.deadline !== undefined) prepareDeadlines(database, checked.deadline)
   const { model, provider } = checked
   refuseBoth('provider', provider, filter.withoutProvider)
   refuseBoth('policy', checked.policy, filter.withoutPolicy)
-  valueConditions(checked)
+  valueConditions(database, checked)
   if (checked.currency !== undefined) checkCurrency(checked.currency)
   checked.minCost = inCurrency(checked.minCost, () => shownCurrency(database, checked).currency)
   if (model !== undefined && !isKnown(database, 'model', model)) {
@@ -95,30 +95,23 @@ export function storedNames<T extends RequestFilter>(filter: T): T {
   return stored
 }
 
-function isKnown(database: Database, column: 'model' | 'provider', name: string): boolean {
-  const sql = `SELECT 1 FROM rollup_dimensions WHERE ${column} = ? COLLATE NOCASE LIMIT 1`
+function isKnown(database: QueryDatabase, column: 'model' | 'provider', name: string): boolean {
+  const sql = `SELECT 1 FROM rollup_dimensions WHERE ${dialectOf(database).isFolded(column)} LIMIT 1`
   return database.prepare(sql).get(name) !== undefined
 }
 
-/** The SQL of a label's value, of a row or of a roll-up's dimension; null without this label. */
-export function labelValue(name: string): Condition {
-  // A JSON path wouldn't do: no quoting makes it safe for every name.
-  const sql = `CASE WHEN json_valid(labels) THEN
-    (SELECT value FROM json_each(labels) WHERE key = ? AND type = 'text' LIMIT 1) END`
-  return { sql, values: [name] }
-}
-
 /** The conditions of a filter on columns that rows and dimensions both have. */
-export function dimensionConditions(filter: RequestFilter): Condition[] {
+export function dimensionConditions(database: QueryDatabase, filter: RequestFilter): Condition[] {
+  const dialect = dialectOf(database)
   const { model, provider, policy, labels = {} } = filter
   const conditions: Condition[] = []
-  if (model !== undefined) conditions.push({ sql: 'model = ? COLLATE NOCASE', values: [model] })
-  if (provider !== undefined) conditions.push({ sql: 'provider = ? COLLATE NOCASE', values: [provider] })
+  if (model !== undefined) conditions.push({ sql: dialect.isFolded('model'), values: [model] })
+  if (provider !== undefined) conditions.push({ sql: dialect.isFolded('provider'), values: [provider] })
   if (filter.withoutProvider) conditions.push({ sql: 'provider IS NULL', values: [] })
   if (policy !== undefined) conditions.push({ sql: 'policy = ?', values: [policy] })
   if (filter.withoutPolicy) conditions.push({ sql: 'policy IS NULL', values: [] })
   for (const [name, value] of Object.entries(labels)) {
-    const label = labelValue(name)
+    const label = dialect.label(name)
     conditions.push({ sql: `(${label.sql}) = ?`, values: [...label.values, value] })
   }
   return conditions
@@ -129,17 +122,24 @@ export function dimensionConditions(filter: RequestFilter): Condition[] {
  *
  * @param range the timestamps that match, instead of the filter's window.
  */
-export function rowCondition(filter: RequestFilter, range = windowRange(filter)): Condition {
+export function rowCondition(
+  database: QueryDatabase,
+  filter: RequestFilter,
+  range = windowRange(filter),
+): Condition {
+  const dialect = dialectOf(database)
   const { correlationId, success, streaming, open, unfinished, now = Date.now() } = filter
-  const conditions = [...withinDeadline(filter.deadline), ...dimensionConditions(filter)]
+  const conditions = [...withinDeadline(database, filter.deadline), ...dimensionConditions(database, filter)]
+  const isOutcome = (column: string, is: boolean) => {
+    conditions.push({ sql: is ? dialect.isTrue(column) : dialect.isFalse(column), values: [] })
+  }
   if (correlationId !== undefined) conditions.push({ sql: 'correlation_id = ?', values: [correlationId] })
-  if (success !== undefined) conditions.push({ sql: success ? 'success <> 0' : 'success = 0', values: [] })
-  if (streaming !== undefined)
-    conditions.push({ sql: streaming ? 'streaming <> 0' : 'streaming = 0', values: [] })
-  if (open !== undefined) conditions.push(stateCondition('open', open, now))
-  if (unfinished !== undefined) conditions.push(stateCondition('unfinished', unfinished, now))
-  conditions.push(...valueConditions(filter))
-  return all([...conditions, inRange(timestampColumn(filter), range)])
+  if (success !== undefined) isOutcome('success', success)
+  if (streaming !== undefined) isOutcome('streaming', streaming)
+  if (open !== undefined) conditions.push(stateCondition(database, 'open', open, now))
+  if (unfinished !== undefined) conditions.push(stateCondition(database, 'unfinished', unfinished, now))
+  conditions.push(...valueConditions(database, filter))
+  return all([...conditions, dialect.timestampIn(timestampColumn(database, filter), range)])
 }
 
 /** The timestamps that matching rows can have. */
@@ -153,15 +153,15 @@ export function windowRange(filter: RequestFilter): TextRange {
 }
 
 /**
- * The column to compare with a window. A correlation_id has its own index: `+` keeps SQLite from
+ * The column to compare with a window. A correlation_id has its own index: SQLite is kept from
  * taking that of timestamps.
  */
-export function timestampColumn({ correlationId }: RequestFilter): string {
-  return correlationId === undefined ? 'timestamp' : '+timestamp'
+export function timestampColumn(database: QueryDatabase, { correlationId }: RequestFilter): string {
+  return correlationId === undefined ? 'timestamp' : dialectOf(database).unindexedTimestamp
 }
 
 /** Whether dimensions have all columns that a filter asks for, apart from success and streaming. */
-export function isOfDimensions(database: Database, filter: RequestFilter): boolean {
+export function isOfDimensions(database: QueryDatabase, filter: RequestFilter): boolean {
   const { labels = {}, correlationId, open, unfinished } = filter
   if (correlationId !== undefined || open !== undefined || unfinished !== undefined) return false
   if (VALUE_FILTER_NAMES.some((name) => filter[name] !== undefined)) return false
@@ -172,8 +172,8 @@ export function isOfDimensions(database: Database, filter: RequestFilter): boole
 }
 
 /** The condition of a filter on roll-ups, when it is about their dimensions only. */
-export function rollupCondition(filter: RequestFilter): Condition {
-  const conditions = dimensionConditions(filter)
+export function rollupCondition(database: QueryDatabase, filter: RequestFilter): Condition {
+  const conditions = dimensionConditions(database, filter)
   if (conditions.length === 0) return { sql: 'TRUE', values: [] }
   const { sql, values } = all(conditions)
   return { sql: `dimension_id IN (SELECT id FROM rollup_dimensions WHERE ${sql})`, values }

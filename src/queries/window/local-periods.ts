@@ -1,4 +1,4 @@
-import type { Database } from '../../store/sqlite/connection/database.js'
+import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
 import { all, inRange, type TextRange } from './condition.js'
 import { type RequestFilter, windowRange } from './filter.js'
 import { PERIOD_LENGTH, type Period, startingWith } from './terms.js'
@@ -39,7 +39,7 @@ const MAX_GAP_MS = 3 * 86_400_000
  * into, or else is a key of its own.
  */
 export function periodsIn(
-  database: Database,
+  database: QueryDatabase,
   zone: TimeZone,
   filter: RequestFilter,
   period: Period,
@@ -66,15 +66,16 @@ export function keyOf({ stretches }: LocalPeriods, timestamp: string): string {
 }
 
 /** The periods of UTC that have requests and at least a part in a range, in order. */
-function periodsWithRequests(database: Database, range: TextRange, period: 'day' | 'hour'): string[] {
+function periodsWithRequests(database: QueryDatabase, range: TextRange, period: 'day' | 'hour'): string[] {
   const length = PERIOD_LENGTH[period]
   const from = (range.from ?? range.after)?.slice(0, length)
   const to = (range.to ?? range.before)?.slice(0, length)
   const { sql, values } = all([
+    ...dialectOf(database).ofJournals,
     { sql: "grain = ? AND grouped_by = ''", values: [period] },
     inRange('period', { from, to }),
   ])
-  const statement = `SELECT period FROM rollup_totals WHERE ${sql} ORDER BY period`
+  const statement = `SELECT period FROM rollup_totals WHERE ${sql} GROUP BY period ORDER BY period`
   return database
     .prepare<unknown[], string>(statement)
     .pluck()

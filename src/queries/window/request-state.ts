@@ -1,5 +1,5 @@
 import { isUnended, unfinishedUntil } from '../../folds/sums/unended-streams.js'
-import { UNENDED_SQL } from '../../store/sqlite/sql-expressions.js'
+import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
 import type { Condition } from './condition.js'
 
 /**
@@ -32,8 +32,14 @@ export function requestState(row: StateRow, now: number): RequestState {
  * the states apart is a bound of the filter's range: with it the index of these streams finds those
  * in the state.
  */
-export function stateCondition(state: 'open' | 'unfinished', isInState: boolean, now: number): Condition {
-  if (isInState) return { sql: UNENDED_SQL, values: [] }
-  const sql = `NOT (${UNENDED_SQL} AND timestamp ${state === 'open' ? '>' : '<='} ?)`
+export function stateCondition(
+  database: QueryDatabase,
+  state: 'open' | 'unfinished',
+  isInState: boolean,
+  now: number,
+): Condition {
+  const { isUnended } = dialectOf(database)
+  if (isInState) return { sql: isUnended, values: [] }
+  const sql = `NOT (${isUnended} AND timestamp ${state === 'open' ? '>' : '<='} ?)`
   return { sql, values: [unfinishedUntil(now)] }
 }

@@ -1,22 +1,21 @@
-import type { Statement } from 'better-sqlite3'
-import type { Database } from '../../store/sqlite/connection/database.js'
+import type { QueryDatabase, QueryStatement } from '../../store/query-database.js'
 
 /**
  * Prepares each SQL text once: a question about many days or hours asks the same again and again.
  * A statement of a text is always used in the same way.
  */
 export class Statements {
-  readonly #database: Database
-  readonly #prepared = new Map<string, Statement<unknown[]>>()
+  readonly #database: QueryDatabase
+  readonly #prepared = new Map<string, QueryStatement>()
 
-  constructor(database: Database) {
+  constructor(database: QueryDatabase) {
     this.#database = database
   }
 
-  prepare(sql: string): Statement<unknown[]> {
+  prepare(sql: string): QueryStatement {
     let statement = this.#prepared.get(sql)
     if (statement === undefined) {
-      statement = this.#database.prepare<unknown[]>(sql)
+      statement = this.#database.prepare(sql)
       this.#prepared.set(sql, statement)
     }
     return statement

@@ -1,5 +1,8 @@
 import { safeIdentifier } from '../../events/identifier.js'
 import type { Currency } from '../../folds/costs/row-cost.js'
+import type { Dialect } from '../../store/dialect.js'
+import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
+import { SQLITE } from '../../store/sqlite/sqlite-dialect.js'
 import { QueryError } from '../errors.js'
 import type { Condition } from './condition.js'
 
@@ -39,7 +42,7 @@ interface ValueFilter {
   /** Whether the end of a stream may change the column, so that a tail has to wait for it. */
   isOfOutcome: boolean
   /** The condition on a row; null if the text isn't a value. */
-  conditionOf(text: string): Condition | null
+  conditionOf(text: string, dialect: Dialect): Condition | null
 }
 
 /**
@@ -67,9 +70,8 @@ export const VALUE_FILTERS: Readonly<Record<keyof ValueFilters, ValueFilter>> = 
     about: 'whose error message has this text in it, in upper or lower case',
     expected: 'a text that is not empty',
     isOfOutcome: true,
-    // LIKE would take % and _ for wildcards.
-    conditionOf: (text) =>
-      text === '' ? null : { sql: 'instr(lower(error_message), lower(?)) > 0', values: [text] },
+    conditionOf: (text, dialect) =>
+      text === '' ? null : { sql: dialect.contains('error_message'), values: [text] },
   },
   minLatency: {
     parameter: 'min_latency',
@@ -135,17 +137,23 @@ export function inCurrency(
 export const VALUE_FILTER_NAMES = Object.keys(VALUE_FILTERS) as (keyof ValueFilters)[]
 
 /** The condition of each filter that is given. @throws QueryError INVALID_FILTER */
-export function valueConditions(filter: ValueFilters): Condition[] {
+export function valueConditions(database: QueryDatabase, filter: ValueFilters): Condition[] {
+  const dialect = dialectOf(database)
   return VALUE_FILTER_NAMES.flatMap((name) => {
     const value = filter[name]
-    return value === undefined ? [] : [valueCondition(name, String(value))]
+    return value === undefined ? [] : [valueCondition(name, String(value), dialect)]
   })
 }
 
+/** Whether a text is a value of a filter. */
+export function isValueOf(name: keyof ValueFilters, text: string): boolean {
+  return VALUE_FILTERS[name].conditionOf(text, SQLITE) !== null
+}
+
 /** @throws QueryError INVALID_FILTER if the text isn't a value of the filter. */
-export function valueCondition(name: keyof ValueFilters, text: string): Condition {
+export function valueCondition(name: keyof ValueFilters, text: string, dialect: Dialect): Condition {
   const { parameter, expected, conditionOf } = VALUE_FILTERS[name]
-  const condition = conditionOf(text)
+  const condition = conditionOf(text, dialect)
   if (condition !== null) return condition
   throw new QueryError('INVALID_FILTER', `Invalid '${parameter}' value '${text}'. Expected ${expected}`)
 }

@@ -5,8 +5,9 @@ import {
   type PriceSet,
 } from '../../events/event-types.js'
 import { type PlacedPrice, type PlacedRate, PriceBook } from '../../folds/costs/price-book.js'
+import { all, type SqlValue } from '../condition.js'
+import { dialectOf, type QueryDatabase } from '../query-database.js'
 import type { Database } from './connection/database.js'
-import type { RowValue } from './row-queue.js'
 
 /** A row of `prices`. A part without a price of its own is null. */
 export interface PriceRow
@@ -47,26 +48,57 @@ const PRICE_COLUMNS = [
  *
  * @param condition the SQL of a condition on their columns, with `values` for its placeholders.
  */
-export function readPrices(database: Database, condition = 'TRUE', ...values: RowValue[]): StoredPrices {
-  const select = <Row>(table: string) =>
-    database.prepare<RowValue[], Row>(`SELECT * FROM ${table} WHERE ${condition}`).all(...values)
+export function readPrices(database: QueryDatabase, condition = 'TRUE', ...values: SqlValue[]): StoredPrices {
+  const { priceColumns, rateColumns } = dialectOf(database)
+  const select = <Row>(columns: string, table: string) =>
+    database.prepare<SqlValue[], Row>(`SELECT ${columns} FROM ${table} WHERE ${condition}`).all(...values)
   return {
-    prices: select<PriceRow>('prices').map(placedPrice),
-    rates: select<RateRow>('exchange_rates').map(placedRate),
+    prices: select<PriceRow>(priceColumns, 'prices').map(placedPrice),
+    rates: select<RateRow>(rateColumns, 'exchange_rates').map(placedRate),
   }
 }
 
 /**
- * Reads what the cost of one request may be computed by: all prices of these models, and the newest
- * exchange rate up to a timestamp.
+ * Reads what the cost of one request may be computed by: all prices of these models in its journal,
+ * and the newest exchange rate up to its timestamp.
  */
-export function readBookOf(database: Database, models: readonly string[], timestamp: string): PriceBook {
-  const ofModels = `SELECT * FROM prices WHERE model IN (SELECT value FROM json_each(?))`
-  const newest = `SELECT * FROM exchange_rates WHERE observed_at <= ?
-    ORDER BY observed_at DESC, segment_id DESC, byte_offset DESC LIMIT 1`
-  const prices = database.prepare<[string], PriceRow>(ofModels).all(JSON.stringify(models))
-  const rates = database.prepare<[string], RateRow>(newest).all(timestamp)
+export function readBookOf(
+  database: QueryDatabase,
+  { id, timestamp }: { id: number; timestamp: string },
+  models: readonly string[],
+): PriceBook {
+  const dialect = dialectOf(database)
+  const ofJournal = dialect.isOfJournal(dialect.journalOf(id))
+  const list = dialect.list(models)
+  const ofModels = all([...ofJournal, { sql: `model IN ${list.sql}`, values: list.values }])
+  const before = all([...ofJournal, { sql: 'observed_at <= ?', values: [timestamp] }])
+  const prices = database.prepare<SqlValue[], PriceRow>(
+    `SELECT ${dialect.priceColumns} FROM prices WHERE ${ofModels.sql}`,
+  )
+  const rates = database.prepare<SqlValue[], RateRow>(
+    `SELECT ${dialect.rateColumns} FROM exchange_rates WHERE ${before.sql}
+     ORDER BY observed_at DESC, segment_id DESC, byte_offset DESC LIMIT 1`,
+  )
+  return bookOf(prices.all(...ofModels.values), rates.all(...before.values))
+}
+
+function bookOf(prices: PriceRow[], rates: RateRow[]): PriceBook {
   return PriceBook.EMPTY.with(prices.map(placedPrice), rates.map(placedRate))
+}
+
+/** Returns a function that finds what the costs of a journal's requests are computed by. */
+export function priceBooks(database: QueryDatabase): (journal: number) => PriceBook {
+  const books = new Map<number, PriceBook>()
+  return (journal) => {
+    let book = books.get(journal)
+    if (book === undefined) {
+      const { sql, values } = all(dialectOf(database).isOfJournal(journal))
+      const { prices, rates } = readPrices(database, sql, ...values)
+      book = PriceBook.EMPTY.with(prices, rates)
+      books.set(journal, book)
+    }
+    return book
+  }
 }
 
 /** Reads everything that costs are computed by. */

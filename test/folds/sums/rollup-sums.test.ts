@@ -6,6 +6,7 @@ import { SUMS, type SumName } from '../../../src/folds/sums/rollup-cells.js'
 import { RollupSums } from '../../../src/folds/sums/rollups.js'
 import { ALL_SUMS, rowSums, Tally } from '../../../src/queries/sums/tally.js'
 import { openDatabase } from '../../../src/store/sqlite/connection/database.js'
+import { SQLITE } from '../../../src/store/sqlite/sqlite-dialect.js'
 import { temporaryPath } from '../../store/sqlite/support.js'
 import { putEmptyDatabase } from '../../support/empty-database.js'
 import { runs } from '../../support/runs.js'
@@ -170,7 +171,7 @@ test('SQL sums rows to what the fold sums them to', () => {
     `INSERT INTO requests (correlation_id, ${columns.join(', ')}) VALUES ('x', ${columns.map((name) => `@${name}`).join(', ')})`,
   )
   const select = database
-    .prepare<[], bigint[]>(`SELECT ${rowSums(ALL_SUMS)} FROM requests`)
+    .prepare<[], bigint[]>(`SELECT ${rowSums(SQLITE, ALL_SUMS)} FROM requests`)
     .raw()
     .safeIntegers()
   fc.assert(

@@ -53,7 +53,7 @@ describe('with a limit', () => {
 })
 
 test('the first groups are the same whether all are held or only these', ({ database }) => {
-  const groupings = [groupByName('model'), groupByName('provider'), groupByPolicy]
+  const groupings = [groupByName(database, 'model'), groupByName(database, 'provider'), groupByPolicy]
   fc.assert(
     fc.property(
       rows,

@@ -154,7 +154,7 @@ describe('without a currency', () => {
     const { cost_sats, currency } = series(database, { ...window, unknown: true })
     expect(currency).toBe('usd')
     expect(Object.keys(cost_sats)).toEqual(['m9', 'm8', 'm7', 'm6', 'm5', 'm4', 'm3', 'm2', 'other'])
-    const question = { filter: {}, grouping: groupByName('model'), currencies: true }
+    const question = { filter: {}, grouping: groupByName(database, 'model'), currencies: true }
     const first = readFirst(database, question, 2, 'usd')
     expect([...first.groups.keys()]).toEqual(['m9', 'm8'])
   })

@@ -1,5 +1,6 @@
 import type { Database } from 'better-sqlite3'
 import { shortHash } from '../../group-names.js'
+import type { QueryDatabase } from '../../query-database.js'
 
 /**
  * Gives SQL `short_hash(name, …)`, which only migrations use: the schema itself works without it.
@@ -14,11 +15,11 @@ export function defineShortHash(database: Database): void {
  * name.
  */
 export const NAME_OF_GROUP = `CASE substr(group_name, 1, 1) WHEN '' THEN NULL
-  WHEN '#' THEN coalesce((SELECT name FROM rollup_names WHERE key = group_name), group_name)
+  WHEN '#' THEN coalesce((SELECT name FROM rollup_names WHERE key = group_name LIMIT 1), group_name)
   ELSE substr(group_name, 2) END`
 
 /** Returns the twin of NAME_OF_GROUP for many totals, which reads each long name once. */
-export function readGroupNames(database: Database): (groupName: string) => string | null {
+export function readGroupNames(database: QueryDatabase): (groupName: string) => string | null {
   const names = new Map<string, string>()
   const find = database.prepare<[string], string>('SELECT name FROM rollup_names WHERE key = ?').pluck()
   return (groupName) => {

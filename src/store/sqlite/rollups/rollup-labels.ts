@@ -1,9 +1,10 @@
 import { ProjectionError } from '../../errors.js'
+import type { QueryDatabase } from '../../query-database.js'
 import { checkRollupLabels, describeLabels } from '../../rollup-labels.js'
 import type { Database } from '../connection/database.js'
 
 /** The names of the labels that roll-ups are kept by, in order. */
-export function rollupLabels(database: Database): string[] {
+export function rollupLabels(database: QueryDatabase): string[] {
   return database.prepare<[], string>('SELECT name FROM rollup_labels ORDER BY name').pluck().all()
 }
 

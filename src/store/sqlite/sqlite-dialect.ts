@@ -1,0 +1,52 @@
+import { inRange } from '../condition.js'
+import type { Dialect } from '../dialect.js'
+import { costBillionthsSql, UNENDED_SQL, wholeCostSql, wholeNumberSql } from './sql-expressions.js'
+import { STORED_COLUMNS } from './stored-row.js'
+
+/** The SQL of SQLite. */
+export const SQLITE: Dialect = {
+  storedColumns: STORED_COLUMNS,
+  rowKey: 'id',
+  unindexed: 'NOT INDEXED',
+  unindexedTimestamp: '+timestamp',
+  least: '-9e999',
+  isCounted: '(segment_id IS NOT NULL OR id <= (SELECT last_id FROM rollup_unjournaled))',
+  isAdded: 'segment_id IS NULL AND id > (SELECT last_id FROM rollup_unjournaled)',
+  isUnended: UNENDED_SQL,
+  ofJournals: [],
+  newestFirst: 'id DESC',
+  // Otherwise SQLite would read all names first.
+  totalsWithNames: 'rollup_totals CROSS JOIN rollup_names ON key = group_name',
+  priceColumns: '*',
+  rateColumns: '*',
+  journal: '0',
+
+  isTrue: (column) => `${column} <> 0`,
+  isFalse: (column) => `${column} = 0`,
+  count: (condition) => `sum(${condition})`,
+  greatSum: (expression) => `sum((${expression}) >> 32), sum((${expression}) & 4294967295)`,
+  wholeCost: wholeCostSql,
+  costBillionths: costBillionthsSql,
+  storedWholeCost: (currency) => `cost_${currency}`,
+  storedCostBillionths: (currency) => `cost_nano${currency}`,
+  wholeNumber: wholeNumberSql,
+  folded: (text) => `${text} COLLATE NOCASE`,
+  inByteOrder: (text) => text,
+  isFolded: (text) => `${text} = ? COLLATE NOCASE`,
+  list: (values) => ({ sql: '(SELECT value FROM json_each(?))', values: [JSON.stringify(values)] }),
+  label: (name) => ({
+    // A JSON path wouldn't do: no quoting makes it safe for every name.
+    sql: `CASE WHEN json_valid(labels) THEN
+    (SELECT value FROM json_each(labels) WHERE key = ? AND type = 'text' LIMIT 1) END`,
+    values: [name],
+  }),
+  // LIKE would take % and _ for wildcards.
+  contains: (column) => `instr(lower(${column}), lower(?)) > 0`,
+  beginsWith: (text) => `lower(substr(${text}, 1, ?)) = lower(?)`,
+  beginning: (timestamp, length) => `substr(${timestamp}, 1, ${length})`,
+  timestampIn: inRange,
+  withDimensions: (table) => `${table} JOIN rollup_dimensions ON rollup_dimensions.id = dimension_id`,
+  hasId: (id) => ({ sql: 'id = ?', values: [id] }),
+  journalOf: () => 0,
+  isOfJournal: () => [],
+}
