@@ -174,8 +174,10 @@ export class Exchange {
     if (this.#status === null) {
       return { error_message: beforeTheAnswer(interruption ?? { kind: 'broken' }) }
     }
-    // A client may leave, and a connection break, once all has been said.
-    const isEndSeen = this.#tellsItsEnd && this.#hasContent && seen?.kind === 'complete'
+    // A client may leave once it has what it wants. A connection that breaks after the last text may
+    // have broken before the usage, so that alone isn't the end.
+    const isAllTold = interruption === null || interruption.kind === 'aborted' || observation?.usage != null
+    const isEndSeen = this.#tellsItsEnd && this.#hasContent && isAllTold && seen?.kind === 'complete'
     if (isEndSeen || (interruption === null && (!this.#tellsItsEnd || seen === null))) return null
     return { error_message: inTheAnswer(interruption, this.#isStream) }
   }

@@ -1,8 +1,9 @@
+import { loggedFetch } from './clients-fetch.mjs'
 import { ingest } from './clients-ingest.mjs'
 import { proxy } from './clients-proxy.mjs'
 
 /** What the clients of src/clients cost, each beside what would do the same without a log. */
-const PARTS = [proxy, ingest]
+const PARTS = [loggedFetch, proxy, ingest]
 
 /** @type {import('../harness/rounds.mjs').Scenario} */
 export const clients = {
