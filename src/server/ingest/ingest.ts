@@ -31,7 +31,7 @@ export interface EventFault {
 /** How many refused events are named one by one. */
 const NAMED_FAULTS = 100
 
-/** Some events of a body are no events, so nothing of it was written. */
+/** Events of a body break the schema, so nothing of it was written. */
 export class InvalidPostError extends Error {
   override readonly name = 'InvalidPostError'
   readonly faults: readonly EventFault[]

@@ -4,6 +4,9 @@ import { isBlankLine, MAX_LINE_BYTES, parseLine } from '../../events/line.js'
 import { cutLongNames } from '../../events/long-names.js'
 import { maskSecrets } from '../../events/redact.js'
 
+/** The largest body that is read, in bytes. An event takes a few hundred, and at most 1 MiB. */
+export const MAX_BODY_BYTES = 4 * MAX_LINE_BYTES
+
 /** The most events that one POST may have: they are checked and written without a pause. */
 export const MAX_EVENTS = 10_000
 
@@ -13,7 +16,7 @@ export type BodyForm = 'json' | 'ndjson'
 /** One event of a body, which nobody has checked yet; or why it can't be read. */
 export type PostedEvent = { members: unknown } | { problem: string }
 
-/** A body that holds no events, or too many. */
+/** A body that isn't one of events, or has too many. Nothing was written. */
 export class BodyError extends Error {
   override readonly name = 'BodyError'
   /** Whether the body is too large rather than wrong. */
@@ -68,6 +71,3 @@ function readJson(body: Buffer): PostedEvent[] {
 function tooMany(found: string): BodyError {
   return new BodyError(`found ${found} events, expected at most ${MAX_EVENTS}: send several requests`, true)
 }
-
-/** The largest body that is read, in bytes. An event takes a few hundred, and at most 1 MiB. */
-export const MAX_BODY_BYTES = 4 * MAX_LINE_BYTES

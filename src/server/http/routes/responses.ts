@@ -288,7 +288,7 @@ export const EventsAnswer = Type.Object({
   repeated: Type.Integer({ description: 'How many an earlier one with the same key had appended.' }),
   journal_id: Type.String(),
   correlation_ids: Type.Array(Nullable(Type.String()), {
-    description: 'Of each event in order; null for a price or a rate.',
+    description: 'One for each event, in order; null for a price or a rate.',
   }),
 })
 
