@@ -50,37 +50,51 @@ export function headersForUpstream(
   raw: RawHeaders,
   { isObserved, isWhole }: { isObserved: boolean; isWhole: boolean },
 ): string[] {
-  const dropped = new Set(['host'])
-  if (isObserved) dropped.add('accept-encoding')
-  if (isWhole) dropped.add('content-length')
-  const kept = passedOn(raw, dropped)
-  return isObserved ? [...kept, 'accept-encoding', 'identity'] : kept
+  const kept = passedOn(raw, (name) => {
+    switch (name) {
+      case 'host':
+        return true
+      case 'accept-encoding':
+        return isObserved
+      case 'content-length':
+        return isWhole
+      default:
+        return false
+    }
+  })
+  if (isObserved) kept.push('accept-encoding', 'identity')
+  return kept
 }
 
 /** The headers of an answer for the client: those that came, in their order and case. */
 export function headersForClient(raw: RawHeaders, correlationId: string | null): string[] {
-  const kept = passedOn(raw, new Set())
-  return correlationId === null ? kept : [...kept, CORRELATION_HEADER, correlationId]
-}
-
-function passedOn(raw: RawHeaders, dropped: Set<string>): string[] {
-  const kept: string[] = []
-  for (const name of namedByConnection(raw)) dropped.add(name)
-  for (let i = 0; i + 1 < raw.length; i += 2) {
-    const name = textOf(raw[i])
-    const key = name.toLowerCase()
-    if (OF_ONE_CONNECTION.has(key) || dropped.has(key) || key.startsWith(OWN_PREFIX)) continue
-    kept.push(name, textOf(raw[i + 1]))
-  }
+  const kept = passedOn(raw, () => false)
+  if (correlationId !== null) kept.push(CORRELATION_HEADER, correlationId)
   return kept
 }
 
-/** The headers that a Connection header declares to be of this connection only. */
-function* namedByConnection(raw: RawHeaders): Generator<string> {
+function passedOn(raw: RawHeaders, isDropped: (name: string) => boolean): string[] {
+  const kept: string[] = []
+  let named: string[] = []
   for (let i = 0; i + 1 < raw.length; i += 2) {
-    if (textOf(raw[i]).toLowerCase() !== 'connection') continue
-    for (const name of textOf(raw[i + 1]).split(',')) yield name.trim().toLowerCase()
+    const name = textOf(raw[i])
+    const key = name.toLowerCase()
+    // It declares other headers to be of this connection only.
+    if (key === 'connection') named = [...named, ...namesIn(textOf(raw[i + 1]))]
+    if (OF_ONE_CONNECTION.has(key) || key.startsWith(OWN_PREFIX) || isDropped(key)) continue
+    kept.push(name, textOf(raw[i + 1]))
   }
+  return named.length === 0 ? kept : without(kept, named)
+}
+
+/** The headers that a Connection header names, and that aren't left out anyway. */
+function namesIn(connection: string): string[] {
+  const names = connection.split(',').map((name) => name.trim().toLowerCase())
+  return names.filter((name) => name !== 'close' && !OF_ONE_CONNECTION.has(name))
+}
+
+function without(headers: readonly string[], names: readonly string[]): string[] {
+  return headers.filter((_, at) => !names.includes((headers[at - (at % 2)] ?? '').toLowerCase()))
 }
 
 function textOf(value: string | Buffer | undefined): string {
