@@ -164,11 +164,14 @@ export function timestamp(value: unknown): string {
   return canonical
 }
 
-export function countOrNull(value: unknown): number | null {
-  if (value === undefined || value === null) return null
+export function count(value: unknown): number {
   if (!isCount(value)) throw new InvalidValue()
   // + 0 turns −0 into 0, here and below.
   return value + 0
+}
+
+export function countOrNull(value: unknown): number | null {
+  return value === undefined || value === null ? null : count(value)
 }
 
 export function statusOrNull(value: unknown): number | null {
