@@ -2,6 +2,12 @@ import type { Transform } from 'node:stream'
 import { constants, createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
 import type { Exchange, Interruption } from '../exchange.js'
 
+/**
+ * An answer that is larger, once decoded, isn't read any further: a small one may be a bomb, and its
+ * client waits for its last bytes until it has been read.
+ */
+const MAX_DECODED_BYTES = 128 * 1024 * 1024
+
 /** Is told the body of an answer while it passes. */
 export interface ObservedAnswer {
   chunk(bytes: Buffer): void
@@ -26,11 +32,12 @@ export function observedAnswer(
   const isPlain = encoding === '' || encoding === 'identity'
   const decoder = isPlain ? null : decoderOf(encoding)
   const isReadable = isPlain || decoder !== null
-  // Bytes that can't be decoded say nothing, not even that the answer is incomplete.
-  exchange.answered(status, (name) =>
-    isReadable || name !== 'content-type' ? header(name) : 'application/octet-stream',
-  )
-  return isPlain ? new PlainAnswer(exchange) : new EncodedAnswer(exchange, decoder)
+  // Bytes that aren't decoded say nothing, not even that the answer is incomplete.
+  const answeredUnreadable = () =>
+    exchange.answered(status, (name) => (name === 'content-type' ? 'application/octet-stream' : header(name)))
+  if (isReadable) exchange.answered(status, header)
+  else answeredUnreadable()
+  return isPlain ? new PlainAnswer(exchange) : new EncodedAnswer(exchange, decoder, answeredUnreadable)
 }
 
 const notLogged: ObservedAnswer = { chunk() {}, ended: (then) => then(), failed() {} }
@@ -58,19 +65,28 @@ class PlainAnswer implements ObservedAnswer {
 
 class EncodedAnswer implements ObservedAnswer {
   readonly #exchange: Exchange
-  /** Null: the encoding isn't known, and the answer is logged without what it says. */
-  readonly #decoder: Transform | null
-  #onDecoded = () => {}
+  /** Null: nothing is decoded any more, or the encoding isn't known. */
+  #decoder: Transform | null
+  #decodedBytes = 0
+  /** What waits for the end of decoding. */
+  #then: (() => void) | null = null
 
-  constructor(exchange: Exchange, decoder: Transform | null) {
+  /** @param giveUp makes the exchange take no notice of the body's content */
+  constructor(exchange: Exchange, decoder: Transform | null, giveUp: () => void) {
     this.#exchange = exchange
     this.#decoder = decoder
-    const end = () => {
-      this.#exchange.ended()
-      this.#onDecoded()
-    }
-    decoder?.on('data', (bytes: Buffer) => this.#exchange.chunk(bytes))
-    // What can't be decoded is observed as far as it could.
+    const end = () => this.#endDecoding()
+    decoder?.on('data', (bytes: Buffer) => {
+      this.#decodedBytes += bytes.length
+      if (this.#decodedBytes <= MAX_DECODED_BYTES) {
+        exchange.chunk(bytes)
+      } else if (this.#decoder !== null) {
+        giveUp()
+        end()
+      }
+    })
+    // Bytes that can't be decoded are observed as far as they could. Decoding may end before the
+    // body does: what follows then is padding.
     decoder?.on('end', end).on('error', end)
   }
 
@@ -79,18 +95,29 @@ class EncodedAnswer implements ObservedAnswer {
   }
 
   ended(then: () => void): void {
-    if (this.#decoder === null || this.#decoder.destroyed) {
-      this.#exchange.ended()
-      then()
-      return
-    }
-    this.#onDecoded = then
-    this.#decoder.end()
+    this.#then = then
+    if (this.#decoder === null) this.#tellEnd()
+    else this.#decoder.end()
   }
 
   failed(interruption: Interruption): void {
     this.#exchange.failed(interruption)
     this.#decoder?.destroy()
+  }
+
+  #endDecoding(): void {
+    this.#decoder?.destroy()
+    this.#decoder = null
+    this.#tellEnd()
+  }
+
+  /** The exchange has ended once both the body and its decoding have. */
+  #tellEnd(): void {
+    const then = this.#then
+    if (then === null) return
+    this.#then = null
+    this.#exchange.ended()
+    then()
   }
 }
 

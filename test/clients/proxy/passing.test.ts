@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { gzipSync } from 'node:zlib'
+import { brotliCompressSync, gzipSync } from 'node:zlib'
 import { describe, expect, onTestFinished } from 'vitest'
 import { startProxy } from '../../../src/clients/proxy/index.js'
 import { opened } from '../../journal/support.js'
@@ -82,6 +82,37 @@ describe('an answer is passed byte for byte and logged with its tokens', () => {
       expect(ended).toMatchObject({ type: 'stream_completed', success: true, ...CHAT_TOKENS })
     },
   )
+
+  test.for(['gzip', 'br'] as const)(
+    'compressed with %s and padded: logged, and at its end',
+    async (encoding, { proxyTo }) => {
+      const compressed = encoding === 'gzip' ? gzipSync(chat().body) : brotliCompressSync(chat().body)
+      const padding = Buffer.alloc(8)
+      const proxy = await proxyTo(
+        await serve((_, response) => {
+          response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': encoding })
+          response.write(Buffer.concat([compressed, padding]))
+          setTimeout(() => response.end(padding), 20)
+        }),
+      )
+      const answer = await ask(proxy.url, CHAT, { body: chatBody() })
+      expect(answer.body).toEqual(Buffer.concat([compressed, padding, padding]))
+      expect(proxy.events()).toEqual([expect.objectContaining({ success: true, ...CHAT_TOKENS })])
+    },
+  )
+
+  test('that is small and decodes to gigabytes is not read to its end', async ({ proxyTo }) => {
+    const hundred = gzipSync(Buffer.alloc(100 * 1024 * 1024, ' '), { level: 1 })
+    const bomb = Buffer.concat([gzipSync(chat().body), ...Array<Buffer>(50).fill(hundred)])
+    const proxy = await proxyTo(
+      await serve((_, response) => {
+        response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' })
+        response.end(bomb)
+      }),
+    )
+    expect((await ask(proxy.url, CHAT, { body: chatBody() })).body.equals(bomb)).toBe(true)
+    expect(proxy.events()).toEqual([expect.objectContaining({ success: true, input_tokens: null })])
+  })
 
   test('compressed in a way that is not known: logged without tokens, as a success', async ({ proxyTo }) => {
     const proxy = await proxyTo(
