@@ -131,7 +131,9 @@ test('loads neither better-sqlite3 nor chokidar, and --help not even the journal
   expect(append).not.toMatch(/better-sqlite3|chokidar|pino/)
   const help = modulesOf(['--help'])
   expect(help).toContain('dist/cli/program.js')
-  expect(help).not.toMatch(/better-sqlite3|chokidar|pino|typebox|dist\/journal|dist\/store/)
+  expect(help).not.toMatch(
+    /better-sqlite3|chokidar|pino|typebox|modules\/pg|dist\/journal|dist\/store\/sqlite/,
+  )
 })
 
 /** Every module that a run resolves, ESM and CommonJS alike. */

@@ -169,7 +169,7 @@ describe.skipIf(!hasBrowser)('the request list', () => {
       if (response.url().includes('/v1/')) bytes += (await response.text().catch(() => '')).length
     })
     await dashboard.open('?range=1h')
-    expect(await page.locator('#chart-cost .legend li').count()).toBe(9)
+    await eventually(() => page.locator('#chart-cost .legend li').count()).toBe(9)
     const model = page.getByRole('combobox', { name: 'Model' })
     await model.click()
     await page.getByRole('option', { name: 'There are more' }).waitFor()

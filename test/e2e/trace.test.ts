@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect } from 'vitest'
 import { end, hasTrace, run, startDaemon, TRACE } from '../support/program.js'
-import { test, type Workspace } from '../support/workspace.js'
+import { test as base, type Workspace, withWorkspace } from '../support/workspace.js'
 
 // The totals of the trace's own README, less the failed rows.
 const ROWS = 28_185
@@ -30,37 +30,45 @@ function fingerprint(workspace: Workspace): string {
     .digest('hex')
 }
 
-describe.skipIf(!hasTrace)('the real trace', () => {
-  test('is appended, projected in spite of five kills in mid-catch-up, and replayed', async ({
-    workspace,
-  }) => {
-    expect(append(workspace, trace)).toMatchObject({ status: 0, json: { appended: ROWS, refused: 0 } })
-    for (let kill = 1; kill <= 5; kill++) {
-      const daemon = await startDaemon(workspace.journal, workspace.database)
-      await sleep(kill * 24)
-      await end(daemon, 'SIGKILL')
-    }
-    const projected = run(['project', '--once', ...places(workspace), '--json'])
-    expect(projected).toMatchObject({ status: 0, json: { rejected: 0 } })
+/** Tests that share the whole trace, projected by daemons that were killed in the middle and one that wasn't. */
+const test = base.extend<{ whole: Workspace }>({
+  whole: [
+    // biome-ignore lint/correctness/noEmptyPattern: vitest reads the fixtures a fixture needs from this pattern
+    async ({}, use) =>
+      await withWorkspace(async (workspace) => {
+        expect(append(workspace, trace)).toMatchObject({ status: 0, json: { appended: ROWS, refused: 0 } })
+        for (let kill = 1; kill <= 5; kill++) {
+          const daemon = await startDaemon(workspace.journal, workspace.database)
+          await sleep(kill * 24)
+          await end(daemon, 'SIGKILL')
+        }
+        const projected = run(['project', '--once', ...places(workspace), '--json'])
+        expect(projected).toMatchObject({ status: 0, json: { rejected: 0 } })
+        await use(workspace)
+      }),
+    { scope: 'file' },
+  ],
+})
 
+describe.skipIf(!hasTrace)('the real trace', () => {
+  test('has the sums of its README, in spite of five kills in mid-catch-up', ({ whole }) => {
     const sums = `SELECT count(*) AS n, count(DISTINCT correlation_id) AS ids, sum(input_tokens) AS input,
       sum(output_tokens) AS output, sum(NOT success) AS failures, round(sum(cost_sats), 2) AS cost FROM requests`
-    expect(workspace.query(sums)).toEqual([{ ...TOTALS, ids: ROWS, cost: 523_674.89 }])
-    expect(
-      workspace.query('SELECT policy, avg_ratio, sample_count FROM token_ratios ORDER BY policy'),
-    ).toEqual(expectedRatios())
-    const status = run(['status', ...places(workspace), '--json'])
-    expect(status).toMatchObject({
+    expect(whole.query(sums)).toEqual([{ ...TOTALS, ids: ROWS, cost: 523_674.89 }])
+    expect(whole.query('SELECT policy, avg_ratio, sample_count FROM token_ratios ORDER BY policy')).toEqual(
+      expectedRatios(),
+    )
+    expect(run(['status', ...places(whole), '--json'])).toMatchObject({
       status: 0,
       json: { lag_bytes: 0, lag_seconds: 0, database: { requests: ROWS } },
     })
+  })
 
-    const before = fingerprint(workspace)
-    expect(run(['replay', ...places(workspace), '--json'])).toMatchObject({
-      status: 0,
-      json: { projected: ROWS },
-    })
-    expect(fingerprint(workspace)).toBe(before)
+  test('is the same after a replay', ({ whole }) => {
+    const before = fingerprint(whole)
+    const replayed = run(['replay', ...places(whole), '--json'])
+    expect(replayed).toMatchObject({ status: 0, json: { projected: ROWS } })
+    expect(fingerprint(whole)).toBe(before)
   })
 
   test('in two parts is projected to the last line of each, though nothing follows it', async ({
