@@ -132,7 +132,7 @@ test('loads neither better-sqlite3 nor chokidar, and --help not even the journal
   const help = modulesOf(['--help'])
   expect(help).toContain('dist/cli/program.js')
   expect(help).not.toMatch(
-    /better-sqlite3|chokidar|pino|typebox|modules\/pg|dist\/journal|dist\/store\/sqlite/,
+    /better-sqlite3|chokidar|pino|typebox|modules\/pg|dist\/journal|dist\/store\/sqlite\/(connection|schema)/,
   )
 })
 
