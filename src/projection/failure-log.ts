@@ -1,5 +1,5 @@
 import type { ProjectorLogger, ProjectorOptions } from './options.js'
-import { isAboutDatabase, retryDelay } from './retry.js'
+import { isAboutDatabase, retryDelay, withJitter } from './retry.js'
 
 interface FailureLogOptions {
   logger: ProjectorLogger
@@ -30,7 +30,7 @@ export class FailureLog {
     const reason = error instanceof Error ? error : new Error(String(error))
     this.#failures++
     this.#kind = isAboutDatabase(reason) ? 'database' : 'journal'
-    const delay = retryDelay(this.#failures)
+    const delay = withJitter(retryDelay(this.#failures), Math.random())
     if (reason.message !== this.#said) {
       this.#said = reason.message
       this.#options.logger.warn({ err: reason, retry_in_ms: delay }, TEXTS[this.#kind].begin)

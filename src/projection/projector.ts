@@ -6,6 +6,7 @@ import type { JournalError } from '../journal/errors.js'
 import type { Clock } from '../journal/files.js'
 import { type JournalIdentity, readIdentity } from '../journal/identity.js'
 import { silentLogger } from '../journal/logger.js'
+import { ProjectionError } from '../store/errors.js'
 import { asStoreError, databaseName, type OpenStoreOptions, openStore } from '../store/open-store.js'
 import type { Store } from '../store/port.js'
 import { emptyCounts, type SegmentCounts } from '../store/positions.js'
@@ -60,7 +61,8 @@ export async function startProjector(options: ProjectorOptions): Promise<Project
 
 /** @internal `startProjector` by another clock. */
 export async function startProjectorWith(options: ProjectorOptions, clock: Clock): Promise<Projector> {
-  const work = await Work.start(options, { clock, busyTimeoutMs: BUSY_TIMEOUT_MS, waits: true })
+  const busyTimeoutMs = isPostgresAddress(options.database) ? LOCK_TIMEOUT_MS : BUSY_TIMEOUT_MS
+  const work = await Work.start(options, { clock, busyTimeoutMs, waits: true })
   let isStopping = false
   const wakeUp = new WakeUp()
   const finished = follow(work, wakeUp, () => isStopping)
@@ -81,6 +83,12 @@ export async function startProjectorWith(options: ProjectorOptions, clock: Clock
  * afterwards, with back-off. One that projects once waits the full time that openDatabase sets.
  */
 const BUSY_TIMEOUT_MS = 250
+
+/**
+ * How long it waits for a lock in PostgreSQL, which blocks nothing here, before it says that it
+ * waits and tries again.
+ */
+const LOCK_TIMEOUT_MS = 2000
 
 /**
  * Projects everything that is in the journal now, and closes the database.
@@ -145,8 +153,8 @@ async function follow(work: Work, wakeUp: WakeUp, isStopping: () => boolean): Pr
         if (await work.reprice()) await setImmediate()
         else await wakeUp.wait(delayBeforeLook(performance.now() - lastLineAt))
       } catch (error) {
-        if (!isPassing(error)) throw asStoreError(error, work.databasePath)
-        await work.letGoIfLost()
+        if (!isPassing(error) && !work.hasGoneBack(error)) throw asStoreError(error, work.databasePath)
+        work.letGoAfter(error)
         await wakeUp.pause(failures.add(asStoreError(error, work.databasePath)))
       }
     }
@@ -249,18 +257,24 @@ class Work {
   }
 
   /**
-   * Lets go of a database whose connection has broken off: the next look opens it again, and goes
-   * on from the positions that are stored then.
+   * Whether an error means that the tables have gone back to an earlier state, as those of a server
+   * do that was restored: then the journal refills them from the positions that they have now.
    */
-  async letGoIfLost(): Promise<void> {
-    try {
-      await this.#store?.checkIsThere()
-    } catch (error) {
-      if (!(error instanceof PostgresError)) return
-      this.close()
-      this.#catchUp = null
-      this.#store = null
-    }
+  hasGoneBack(error: unknown): boolean {
+    const isMoved = error instanceof ProjectionError && error.code === 'POSITION_MOVED'
+    return isMoved && isPostgresAddress(this.databasePath)
+  }
+
+  /**
+   * Lets go of a server after an error: the next look connects again, perhaps to the one that has
+   * taken its place, and goes on from the positions that are stored then. So it doesn't matter
+   * whether a COMMIT succeeded whose answer was lost.
+   */
+  letGoAfter(error: unknown): void {
+    if (!(error instanceof PostgresError) && !this.hasGoneBack(error)) return
+    this.close()
+    this.#catchUp = null
+    this.#store = null
   }
 
   close(): void {

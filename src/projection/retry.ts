@@ -23,6 +23,7 @@ const PASSING_POSTGRES: ReadonlySet<PostgresErrorCode> = new Set([
   'SCHEMA_MISSING',
   'SCHEMA_BEHIND',
   'PROJECTOR_RUNNING',
+  'TABLES_RESTORED',
 ])
 
 /**
@@ -67,4 +68,14 @@ export function isJournalAway(error: unknown): boolean {
 /** The delay after a number of failures in a row: it doubles from 100 ms to 10 s. */
 export function retryDelay(failures: number): number {
   return Math.min(MAX_DELAY_MS, MIN_DELAY_MS * 2 ** (failures - 1))
+}
+
+/**
+ * A delay of half to all of another one: many hosts that lost the same server at once don't come
+ * back to it at once.
+ *
+ * @param random between 0 and 1.
+ */
+export function withJitter(delayMs: number, random: number): number {
+  return Math.round(delayMs * (0.5 + random / 2))
 }

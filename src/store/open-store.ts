@@ -16,7 +16,7 @@ export interface OpenStoreOptions {
   schema?: string | undefined
   /**
    * How long a lock of another program is waited for, in milliseconds.
-   * @default what the store sets
+   * @default what the store sets: in SQLite some seconds, in PostgreSQL as long as it takes
    */
   busyTimeoutMs?: number | undefined
 }
@@ -32,8 +32,16 @@ export interface OpenStoreOptions {
 export async function openStore(database: string, options: OpenStoreOptions): Promise<Store> {
   const { purpose, journalId, schema, busyTimeoutMs } = options
   if (isPostgresAddress(database)) {
+    const lockTimeoutMs = busyTimeoutMs
     const { PostgresStore } = await import('./postgres/postgres-store.js')
-    return await PostgresStore.open({ address: database, journalId, schema, purpose, version: VERSION })
+    return await PostgresStore.open({
+      address: database,
+      journalId,
+      schema,
+      purpose,
+      lockTimeoutMs,
+      version: VERSION,
+    })
   }
   const { SqliteStore } = await import('./sqlite/sqlite-store.js')
   return new SqliteStore(resolve(database), { purpose, busyTimeoutMs })

@@ -3,7 +3,7 @@ import { getSystemErrorName } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { JournalError } from '../../src/journal/errors.js'
 import { NameNotDurableError } from '../../src/journal/files.js'
-import { isPassing, retryDelay } from '../../src/projection/retry.js'
+import { isPassing, retryDelay, withJitter } from '../../src/projection/retry.js'
 import { delayBeforeLook, WakeUp } from '../../src/projection/wake-up.js'
 import { ProjectionError } from '../../src/store/errors.js'
 
@@ -13,6 +13,10 @@ test('looks soon after the last line, and each second in any case', () => {
 
 test('a database that refuses is tried again after 100 ms to 10 s', () => {
   expect([1, 2, 3, 7, 8, 100].map(retryDelay)).toEqual([100, 200, 400, 6400, 10_000, 10_000])
+})
+
+test('hosts that fail at once try again at times of their own: after half to all of the delay', () => {
+  expect([0, 0.5, 1].map((random) => withJitter(1000, random))).toEqual([500, 750, 1000])
 })
 
 test('only what waiting can heal is waited for', () => {

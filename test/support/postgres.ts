@@ -104,6 +104,14 @@ export async function sharedPostgres(): Promise<string> {
   return JSON.parse(readFileSync(file, 'utf8')).address
 }
 
+/** A schema of a database as SQL that restores it. */
+export function dump(address: string, schema: string): string {
+  const options = { encoding: 'utf8', maxBuffer: 2 ** 28 } as const
+  const sql = execFileSync(program('pg_dump'), ['--inserts', '-n', schema, address], options)
+  // What only psql understands, and settings that would outlive it.
+  return sql.replaceAll(/^(\\|SET |SELECT pg_catalog.set_config).*$/gm, '')
+}
+
 /** Stops the shared server of a run if it was started. */
 export function stopSharedPostgres(directory: string): void {
   const file = join(directory, 'postgres.json')

@@ -32,6 +32,8 @@ export interface PostgresStoreOptions {
   /** @default 'request_journal' */
   schema?: string | undefined
   purpose: 'project' | 'replay' | 'prune'
+  /** How long a statement may wait for a lock, in milliseconds. @default no limit */
+  lockTimeoutMs?: number | undefined
 }
 
 /**
@@ -42,19 +44,22 @@ export class PostgresStore implements Store {
   readonly name: string
   readonly #connection: Connection
   readonly #journal: number
+  readonly #journalId: string
   readonly #rollups: RollupWriter
   readonly #partitions: Partitions
   /** The prices and rates that are stored; null: not read yet. */
   #book: PriceBook | null = null
+  /** What the last commit stored as the next row's ordinal; null: there was none. */
+  #nextOrdinal: number | null = null
 
   /**
    * @throws PostgresError, as a rejection: PROJECTOR_RUNNING while another process writes this
    *   journal's rows; POOLER_BETWEEN; as `postgresAddress`, `Connection.open` and `checkSchema`.
    */
   static async open(options: PostgresStoreOptions): Promise<PostgresStore> {
-    const { schema = DEFAULT_SCHEMA, purpose } = options
+    const { schema = DEFAULT_SCHEMA, purpose, journalId, lockTimeoutMs } = options
     const address = postgresAddress(options.address)
-    const connection = await Connection.open({ address, schema, purpose })
+    const connection = await Connection.open({ address, schema, purpose, lockTimeoutMs })
     try {
       if (await connection.isPooled()) {
         const advice = 'give projectors the address of the server itself; readers may use the pooler'
@@ -67,14 +72,18 @@ export class PostgresStore implements Store {
         await lock(connection, schema, number)
         return number
       })
-      return new PostgresStore(connection, journal)
+      return new PostgresStore(connection, { journalId, journal })
     } catch (error) {
       await connection.close()
       throw error
     }
   }
 
-  private constructor(connection: Connection, journal: number) {
+  private constructor(
+    connection: Connection,
+    { journalId, journal }: { journalId: string; journal: number },
+  ) {
+    this.#journalId = journalId
     this.name = connection.name
     this.#connection = connection
     this.#journal = journal
@@ -126,13 +135,12 @@ export class PostgresStore implements Store {
   }
 
   async begin(_: 'usual' | 'bulk'): Promise<StoreTransaction> {
-    return await this.#begin(async (options) => {
-      const row = await this.#connection.one<{ next_ordinal: number; may_be_held: boolean }>(
-        `SELECT next_ordinal, EXISTS (SELECT FROM held_completions WHERE journal = $1) AS may_be_held
-         FROM journals WHERE number = $1`,
+    return await this.#begin(async (options, nextOrdinal) => {
+      const row = await this.#connection.one<{ may_be_held: boolean }>(
+        'SELECT EXISTS (SELECT FROM held_completions WHERE journal = $1) AS may_be_held',
         this.#journal,
       )
-      const nextId = this.#journal * ORDINALS + (row?.next_ordinal ?? 1)
+      const nextId = this.#journal * ORDINALS + nextOrdinal
       return new PostgresTransaction({ ...options, nextId, mayBeHeld: row?.may_be_held ?? true })
     })
   }
@@ -146,30 +154,50 @@ export class PostgresStore implements Store {
   }
 
   async #begin<T>(
-    action: (options: Omit<TransactionOptions, 'nextId' | 'mayBeHeld'>) => Promise<T>,
+    action: (options: Omit<TransactionOptions, 'nextId' | 'mayBeHeld'>, nextOrdinal: number) => Promise<T>,
   ): Promise<T> {
     const connection = this.#connection
     await connection.begin()
     try {
-      // Waits for a rival whose session died in mid-commit, and keeps others out.
-      await connection.run('SELECT FROM journals WHERE number = $1 FOR NO KEY UPDATE', this.#journal)
+      const nextOrdinal = await this.#lockJournal()
       this.#book ??= await readPriceBook(connection, this.#journal)
       this.#partitions.forget()
-      return await action({
+      const options = {
         connection,
         journal: this.#journal,
         rollups: this.#rollups,
         rollupLabels: await rollupLabels(connection),
         partitions: this.#partitions,
         book: this.#book,
-        onCommitted: (book) => {
+        onCommitted: (book: PriceBook, next: number) => {
           this.#book = book
+          this.#nextOrdinal = next
         },
-      })
+      }
+      return await action(options, nextOrdinal)
     } catch (error) {
       await connection.rollback()
       throw error
     }
+  }
+
+  /**
+   * Locks the journal's row, which waits for a rival whose session died in mid-commit, and keeps
+   * others out.
+   *
+   * @returns the next row's ordinal.
+   * @throws PostgresError TABLES_RESTORED. What is kept in memory, this journal's number included,
+   *   is right only as long as nobody has put other tables in the place of those it was read from.
+   */
+  async #lockJournal(): Promise<number> {
+    const row = await this.#connection.one<{ journal_id: string; next_ordinal: number }>(
+      'SELECT journal_id, next_ordinal FROM journals WHERE number = $1 FOR NO KEY UPDATE',
+      this.#journal,
+    )
+    const isOurs = row?.journal_id === this.#journalId
+    if (isOurs && row.next_ordinal === (this.#nextOrdinal ?? row.next_ordinal)) return row.next_ordinal
+    const found = "the tables aren't as this program left them: they were restored, or made anew"
+    throw new PostgresError('TABLES_RESTORED', this.name, `${found}; it goes on from what they hold now`)
   }
 
   /** Runs something in a transaction of its own. */
@@ -205,6 +233,11 @@ async function journalNumber(
 
 /** Takes the lock of a journal's rows, until the session ends. */
 async function lock(connection: Connection, schema: string, journal: number): Promise<void> {
+  // A host that loses its power or its network says nothing: without these it would keep its lock
+  // for two hours, and nobody else could project its journal.
+  await connection.exec(
+    'SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3',
+  )
   const row = await connection.one<{ is_ours: boolean }>(
     'SELECT pg_try_advisory_lock(hashtext($1), $2) AS is_ours',
     `request-journal ${schema}`,

@@ -46,8 +46,8 @@ export interface TransactionOptions {
   mayBeHeld: boolean
   /** The prices and rates that are stored. */
   book: PriceBook
-  /** Called with the prices and rates that are stored after a commit. */
-  onCommitted: (book: PriceBook) => void
+  /** Called after a commit, with the prices and rates and the next ordinal that are stored now. */
+  onCommitted: (book: PriceBook, nextOrdinal: number) => void
 }
 
 const NONE: ReadonlyMap<string, never> = new Map<string, never>()
@@ -154,14 +154,12 @@ export class PostgresTransaction implements StoreTransaction {
   async commit(): Promise<void> {
     await this.#writing
     const { connection, journal } = this.options
-    await connection.run(
-      'UPDATE journals SET next_ordinal = $2, last_seen = now() WHERE number = $1',
-      journal,
-      this.#nextId - journal * ORDINALS,
-    )
+    const nextOrdinal = this.#nextId - journal * ORDINALS
+    const sql = 'UPDATE journals SET next_ordinal = $2, last_seen = now() WHERE number = $1'
+    await connection.run(sql, journal, nextOrdinal)
     await connection.commit()
     this.#isOpen = false
-    this.options.onCommitted(this.book)
+    this.options.onCommitted(this.book, nextOrdinal)
   }
 
   async rollback(): Promise<void> {

@@ -14,10 +14,15 @@ export interface ConnectionOptions {
   purpose: string
   /** How long a statement may take on the server, in milliseconds. @default no limit */
   statementTimeoutMs?: number | undefined
+  /** How long a statement may wait for a lock, in milliseconds. @default no limit */
+  lockTimeoutMs?: number | undefined
 }
 
 /** How long connecting may take. */
 const CONNECT_TIMEOUT_MS = 10_000
+
+/** After how long an idle connection is tried: a server that lost its power never says so. */
+const KEEP_ALIVE_MS = 30_000
 
 /**
  * One connection. Everything that it does is done in transactions, each of which names the schema
@@ -39,6 +44,7 @@ export class Connection {
       application_name: `request-journal ${options.purpose}`,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       keepAlive: true,
+      keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
       types: { getTypeParser: parserOf },
     })
     const connection = new Connection(options, client, driver.copy)
@@ -56,12 +62,13 @@ export class Connection {
     this.name = options.address.name
     this.#client = client
     this.#copy = copy
-    const { schema, statementTimeoutMs } = options
+    const { schema, statementTimeoutMs, lockTimeoutMs } = options
     this.#begin = [
       'BEGIN',
       `SET LOCAL search_path = ${client.escapeIdentifier(schema)}, pg_temp`,
       "SET LOCAL timezone = 'UTC'",
       ...(statementTimeoutMs === undefined ? [] : [`SET LOCAL statement_timeout = ${statementTimeoutMs}`]),
+      ...(lockTimeoutMs === undefined ? [] : [`SET LOCAL lock_timeout = ${lockTimeoutMs}`]),
     ].join('; ')
     client.on('error', () => {
       this.#isLost = true

@@ -13,6 +13,8 @@
  * - `SCHEMA_TOO_NEW`: a newer version of request-journal has migrated the schema.
  * - `MIGRATION_EDITED`: the text of an applied migration isn't what was applied.
  * - `PROJECTOR_RUNNING`: another projector or replay writes this journal's rows.
+ * - `TABLES_RESTORED`: the tables aren't as this program left them: they were restored or made anew
+ *   while it was connected. This passes: a projector goes on from the positions that they have.
  */
 export const POSTGRES_ERROR_CODES = [
   'DRIVER_MISSING',
@@ -26,6 +28,7 @@ export const POSTGRES_ERROR_CODES = [
   'SCHEMA_TOO_NEW',
   'MIGRATION_EDITED',
   'PROJECTOR_RUNNING',
+  'TABLES_RESTORED',
 ] as const
 
 export type PostgresErrorCode = (typeof POSTGRES_ERROR_CODES)[number]
