@@ -1,6 +1,6 @@
-import { Compile } from 'typebox/compile'
 import { nearestName } from '../../events/nearest-name.js'
 import { badRequest } from './errors.js'
+import { Compile } from './typebox.js'
 
 /** The beginning of every label filter's name. */
 export const LABEL_PREFIX = 'label:'

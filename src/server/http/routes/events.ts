@@ -1,9 +1,9 @@
-import { Type } from 'typebox'
 import { type Ingest, IngestFailure, InvalidPostError, KeyReusedError } from '../../ingest/ingest.js'
 import { BodyError, type BodyForm, MAX_BODY_BYTES } from '../../ingest/posted-events.js'
 import { type App, EVENTS_PATH } from '../app.js'
 import { HeldBodies } from '../bounds.js'
 import { badRequest, HttpError, unavailable } from '../errors.js'
+import { Type } from '../typebox.js'
 import { NoQuery } from './parameters.js'
 import { ErrorAnswer, EventsAnswer, EventsErrorAnswer } from './responses.js'
 

@@ -1,4 +1,4 @@
-import { type Static, type TObject, type TProperties, Type } from 'typebox'
+import type { Static, TObject, TProperties } from 'typebox'
 import {
   CALENDAR_RANGES,
   type Currency,
@@ -8,6 +8,7 @@ import {
   type ValueFilters,
 } from '../../../queries/index.js'
 import { LABEL_PREFIX } from '../query-string.js'
+import { Type } from '../typebox.js'
 
 const MAX_UINT32 = 4_294_967_295
 

@@ -1,4 +1,4 @@
-import { Type } from 'typebox'
+import { Type } from '../typebox.js'
 
 // The form of the answers, for /openapi.json. These schemas document; the queries' types make the
 // answers.

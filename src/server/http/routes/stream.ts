@@ -1,8 +1,8 @@
 import type { OutgoingHttpHeaders } from 'node:http'
-import { Type } from 'typebox'
 import type { StreamHub } from '../../stream/stream-hub.js'
 import type { App } from '../app.js'
 import { badRequest } from '../errors.js'
+import { Type } from '../typebox.js'
 import { filterOf, StreamQuery } from './parameters.js'
 import { ErrorAnswer } from './responses.js'
 
