@@ -2,8 +2,9 @@ import { apiOf } from './api.js'
 import { readCostHeaders } from './costs.js'
 import { ERROR, FAILURE_MEMBERS, readError, readFailure, statusText } from './errors.js'
 import { type Api, type Findings, noFindings, object, usageOf } from './findings.js'
-import { JsonScanner } from './json-scanner.js'
+import { type Gap, JsonScanner } from './json-scanner.js'
 import type { Answer, AnswerObserver, Observation, ObservedOutcome } from './observation.js'
+import { RepeatedEvent } from './repeated-event.js'
 import { SseReader } from './sse.js'
 import { wantedNode } from './wanted.js'
 
@@ -46,6 +47,10 @@ class BodyObserver implements AnswerObserver {
   readonly #found: Findings = noFindings()
   readonly #scanner: JsonScanner
   readonly #sse: SseReader
+  /** Null: an event that repeats another tells more than that one alone. */
+  readonly #repeated: RepeatedEvent | null
+  /** Whether no data of the event has come yet. */
+  #isEventNew = false
   #form: Form
   /** Bytes of `[DONE]` that the event's data has begun with; −1: it hasn't. */
   #doneBytes = -1
@@ -63,10 +68,11 @@ class BodyObserver implements AnswerObserver {
     this.#isBodyExpected = this.#isStreamExpected || type.includes('json')
     this.#form = BINARY.test(type) ? 'opaque' : 'undecided'
     this.#scanner = new JsonScanner(api.wanted, (document) => read(object(document)))
+    this.#repeated = api.countsEvents === true ? null : new RepeatedEvent()
     this.#sse = new SseReader({
       beginEvent: () => {
         this.#doneBytes = 0
-        this.#scanner.reset()
+        this.#isEventNew = true
       },
       data: (bytes, start, end) => this.#readData(bytes, start, end),
     })
@@ -134,11 +140,32 @@ class BodyObserver implements AnswerObserver {
   }
 
   #readData(bytes: Buffer, start: number, end: number): void {
+    const isNew = this.#isEventNew
+    this.#isEventNew = false
+    if (isNew) {
+      if (this.#repeated?.isRepeatedBy(bytes, start, end)) {
+        // The scanner stays at the end of the event before, which is where it would come to again.
+        this.#doneBytes = -1
+        return
+      }
+      this.#repeated?.forget()
+      this.#scanner.reset()
+    }
     for (let at = start; at < end && this.#doneBytes >= 0 && this.#doneBytes < DONE.length; at++) {
       this.#doneBytes = bytes[at] === DONE[this.#doneBytes] ? this.#doneBytes + 1 : -1
     }
     if (this.#doneBytes === DONE.length) this.#isDone = true
-    else this.#scanner.push(bytes, start, end)
+    else if (isNew && this.#repeated !== null && RepeatedEvent.isShort(bytes, start, end)) {
+      this.#scanAndRemember(this.#repeated, bytes, start, end)
+    } else this.#scanner.push(bytes, start, end)
+  }
+
+  #scanAndRemember(repeated: RepeatedEvent, bytes: Buffer, start: number, end: number): void {
+    const gaps: Gap[] = []
+    this.#scanner.gaps = gaps
+    this.#scanner.push(bytes, start, end)
+    this.#scanner.gaps = null
+    if (this.#scanner.isEnded) repeated.remember(bytes, start, end, gaps)
   }
 }
 

@@ -6,6 +6,11 @@ export interface Api {
   /** The allow-list. */
   wanted: WantedNode
   /**
+   * An event that tells the same as the one before it counts too. Elsewhere reading an event twice
+   * changes no more than reading it once, so that the second may be left unread.
+   */
+  countsEvents?: true
+  /**
    * @returns a function that reads one document: an answer's body, the data of an event, or an
    *   element of an array. It changes what was found so far.
    */

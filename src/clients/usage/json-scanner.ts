@@ -45,6 +45,14 @@ const LITERAL = new Uint8Array(256)
 for (const byte of Buffer.from('+-.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'))
   LITERAL[byte] = 1
 
+/** Where a text or a literal stands that isn't wanted, and in which a document may differ. */
+export interface Gap {
+  from: number
+  to: number
+  /** 1 for each byte that a literal may have; null for a text, which ends before its quote. */
+  bytes: Uint8Array | null
+}
+
 /** A text at least this long without a quote is searched by the C library's `memchr`. */
 const SHORT_TEXT_BYTES = 32
 
@@ -57,6 +65,8 @@ const SHORT_TEXT_BYTES = 32
  * is a document of its own.
  */
 export class JsonScanner {
+  /** Takes the gaps of what is pushed, which must be a document from its first byte; null: none. */
+  gaps: Gap[] | null = null
   readonly #root: WantedNode
   readonly #onDocument: (document: Told) => void
   #state = VALUE
@@ -120,13 +130,16 @@ export class JsonScanner {
         case SKIPPED:
           at = this.#skip(bytes, at, end)
           break
-        case SKIPPED_TEXT:
+        case SKIPPED_TEXT: {
+          const from = at
           at = this.#closingQuote(bytes, at, end)
           if (at < end) {
+            this.gaps?.push({ from, to: at, bytes: null })
             at += 1
             this.#state = this.#skippedDepth > 0 ? SKIPPED : AFTER_VALUE
           }
           break
+        }
         case WITHIN_NAME:
         case WITHIN_TEXT:
           at = this.#readText(bytes, at, end)
@@ -266,6 +279,7 @@ export class JsonScanner {
     }
     if (this.#node === null) {
       this.#forget()
+      this.gaps?.push({ from, to: at, bytes: LITERAL })
       this.#state = AFTER_VALUE
       return at
     }
@@ -284,12 +298,14 @@ export class JsonScanner {
       if (kind === OPENS) depth += 1
       else if (kind === CLOSES) depth -= 1
       else {
-        at = this.#closingQuote(bytes, at, end) + 1
-        if (at > end) {
+        const quote = this.#closingQuote(bytes, at, end)
+        if (quote === end) {
           this.#state = SKIPPED_TEXT
           at = end
           break
         }
+        this.gaps?.push({ from: at, to: quote, bytes: null })
+        at = quote + 1
       }
     }
     this.#skippedDepth = depth

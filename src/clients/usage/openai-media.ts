@@ -60,6 +60,7 @@ export const IMAGES: Api = {
     usage: { ...USAGE, input_tokens_details: { image_tokens: true } },
     error: ERROR,
   }),
+  countsEvents: true,
   reader(found) {
     let completed = 0
     return (document) => {
