@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { countText } from '../maintenance/count-text.js'
 import type { ExportedRequest, ExportOptions } from '../queries/rows/export.js'
-import type { Database } from '../store/sqlite/connection/database.js'
+import type { QueryDatabase } from '../store/query-database.js'
 import { exportTo, standardOutput } from './output/export-target.js'
 import { note } from './output/standard-error.js'
 import { terminalJson, visible } from './output/terminal.js'
@@ -12,6 +12,7 @@ import { parsePath } from './run/options.js'
 
 interface ExportFlags extends FilterFlags {
   db: string
+  schema?: string
   format: 'ndjson' | 'csv'
   order: 'id' | 'timestamp'
   output?: string
@@ -68,7 +69,7 @@ export function addExport(program: ProgramCommand): void {
       'Writes requests to stdout or to a file, however many, while the projector goes on: as NDJSON, of which `append` ' +
         'makes the same requests again, or as CSV with a header, in which no spreadsheet takes a cell for a formula.',
     )
-    .databaseOption()
+    .storeOption()
     .choiceOption('--format <format>', 'the format to write', ['ndjson', 'csv'], 'ndjson')
     .option('--bom', 'begin a CSV with a byte order mark, by which spreadsheets know that it is UTF-8')
     .option(
@@ -95,7 +96,7 @@ export function addExport(program: ProgramCommand): void {
         command.error(`error: option '${ofCsv}' needs '--format csv': found '--format ${flags.format}'`)
       }
       const options = { ...filterOf(flags), order: flags.order }
-      const exported = await withDatabase(flags.db, (database) => writeAll(database, options, flags))
+      const exported = await withDatabase(flags, (database) => writeAll(database, options, flags))
       if (flags.output === undefined) return
       const path = visible(flags.output)
       note(
@@ -111,7 +112,7 @@ function parseLabelColumn(name: string, before: string[] = []): string[] {
 
 /** @returns how many requests were written; null if a signal has ended it. */
 async function writeAll(
-  database: Database,
+  database: QueryDatabase,
   options: ExportOptions,
   flags: ExportFlags,
 ): Promise<number | null> {

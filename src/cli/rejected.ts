@@ -15,13 +15,13 @@ export function addRejected(program: ProgramCommand): void {
       'Lists the lines that could not be projected, the last in the journal first: the place of each ' +
         '(segment and byte offset), the reason, and how it begins. The lines themselves stay in the journal.',
     )
-    .databaseOption()
+    .storeOption()
     .numberOption('--limit <n>', `show at most this many, 1 to ${MAX_LIMIT}`, 1, MAX_LIMIT, 50)
     .jsonOption()
     .examples('request-journal rejected --limit 5')
     .action(async (flags: { db: string; limit: number; json?: true }) => {
       const { listRejected } = await import('../queries/rows/rejected.js')
-      const list = await withDatabase(flags.db, (database) => listRejected(database, { limit: flags.limit }))
+      const list = await withDatabase(flags, (database) => listRejected(database, { limit: flags.limit }))
       printAnswer(list, flags, () => formatRejected(list, pageWidth()))
     })
 }

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { countText } from '../maintenance/count-text.js'
 import type { ListRequestsOptions, RequestCursorPage, RequestPage } from '../queries/rows/requests.js'
 import { type Currency, currenciesOf } from '../queries/window/currency.js'
+import { isPostgresAddress } from '../store/postgres/connection/address.js'
 import { formatCount } from './output/format.js'
 import { formatRequestTable } from './output/request-table.js'
 import { pageWidth, printAnswer } from './output/standard-output.js'
@@ -19,6 +20,7 @@ const SORTS = ['timestamp', 'cost_sats', 'cost_usd', 'latency_ms'] as const
 
 interface RequestsFlags extends FilterFlags {
   db: string
+  schema?: string
   sort?: (typeof SORTS)[number]
   order?: 'asc' | 'desc'
   page?: number
@@ -37,7 +39,7 @@ export function addRequests(program: ProgramCommand): void {
         'open, and after an hour unfinished; – means unknown. --json is the body of ' +
         'GET /v1/requests?details=true.',
     )
-    .databaseOption()
+    .storeOption()
     .filterOptions()
     .unpricedOption()
     .choiceOption('--sort <column>', 'what to sort by; timestamp by default', SORTS)
@@ -76,6 +78,9 @@ export function addRequests(program: ProgramCommand): void {
             `error: option '--follow' needs a window that goes on: found '--range ${flags.range}'`,
           )
         }
+        if (isPostgresAddress(flags.db)) {
+          command.error("error: option '--follow' takes the file of a SQLite database only")
+        }
         const { followRequests } = await import('./run/follow.js')
         await followRequests(flags.db, filter, flags.json === true)
         return
@@ -83,7 +88,7 @@ export function addRequests(program: ProgramCommand): void {
       const { listRequests } = await import('../queries/rows/requests.js')
       const { page, perPage, sort, order, cursor } = flags
       const options: ListRequestsOptions = { ...filter, page, perPage, sort, order, cursor, details: true }
-      const answer = await withDatabase(flags.db, (database) => listRequests(database, options))
+      const answer = await withDatabase(flags, (database) => listRequests(database, options))
       printAnswer(answer, flags, () => formatRequests(answer, currency, pageWidth()))
     })
 }

@@ -23,7 +23,8 @@ export function addShow(program: ProgramCommand): void {
         'lines themselves, from the segment or its archive. With a correlation_id it shows all that is logged under it, ' +
         'the newest last; --json is a list then.',
     )
-    .placeOptions()
+    .journalOption()
+    .storeOption()
     .jsonOption()
     .examples(
       'request-journal show 42',
@@ -33,7 +34,7 @@ export function addShow(program: ProgramCommand): void {
     .action(async (text: string, flags: CommonFlags) => {
       const { getRequest, getRequestsOf } = await import('../queries/rows/request-detail.js')
       const { journal } = flags
-      await withDatabase(flags.db, async (database) => {
+      await withDatabase(flags, async (database) => {
         const id = /^-?\d{1,16}$/.test(text) ? Number(text) : Number.NaN
         const detail = Number.isSafeInteger(id) ? await getRequest(database, id, { journal }) : null
         // Digits may be a correlation_id too, which is any text.

@@ -9,6 +9,7 @@ import { type FilterFlags, filterOf } from './run/filter-options.js'
 
 interface StatsFlags extends FilterFlags {
   db: string
+  schema?: string
   groupBy?: StatsGroupBy
   limit?: number
   percentiles?: true
@@ -39,7 +40,7 @@ export function addStats(program: ProgramCommand): void {
         'table by model by default; --json is the body of GET /v1/stats, with groups only when --group-by ' +
         'asks for them.',
     )
-    .databaseOption()
+    .storeOption()
     .filterOptions()
     .option(
       '--group-by <what>',
@@ -72,7 +73,7 @@ export function addStats(program: ProgramCommand): void {
       const { stats } = await import('../queries/sums/stats.js')
       const filter = { ...filterOf(flags), timezone: flags.timezone?.name }
       const ask = (asked: StatsOptions) =>
-        withDatabase(flags.db, (database) => stats(database, { ...filter, ...asked }))
+        withDatabase(flags, (database) => stats(database, { ...filter, ...asked }))
       if (flags.json) {
         const { groupBy, limit, percentiles, unpriced, unknown } = flags
         printJson(await ask({ groupBy, limit, percentiles, unpriced: unpriced === true, unknown }))

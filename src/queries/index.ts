@@ -1,5 +1,7 @@
+export { PostgresError, type PostgresErrorCode } from '../store/postgres/connection/errors.js'
+export type { PostgresQueryConnection } from '../store/postgres/query/query-connection.js'
 export type { QueryDatabase, QueryStatement } from '../store/query-database.js'
-export { type Database, openDatabaseReadOnly } from '../store/sqlite/connection/database.js'
+export type { Database } from '../store/sqlite/connection/database.js'
 export { DatabaseError, type DatabaseErrorCode } from '../store/sqlite/connection/errors.js'
 export {
   type PriceAnswer,
@@ -9,6 +11,7 @@ export {
 } from './costs/prices.js'
 export { type UnpricedAnswer, type UnpricedModel, unpriced } from './costs/unpriced.js'
 export { QueryError, type QueryErrorCode } from './errors.js'
+export { type OpenDatabaseOptions, openDatabaseReadOnly } from './open-database.js'
 export { type ExportedRequest, type ExportOptions, exportRequests } from './rows/export.js'
 export type { JournalPlace } from './rows/full-row.js'
 export { ArchivedLineError, type JournalLine } from './rows/journal-line.js'

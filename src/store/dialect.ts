@@ -1,5 +1,6 @@
 import type { Currency } from '../folds/costs/row-cost.js'
 import type { Condition, TextRange } from './condition.js'
+import type { QueryDatabase } from './query-database.js'
 
 /** The SQL that isn't the same in SQLite and in PostgreSQL. A question is written once, with these. */
 export interface Dialect {
@@ -65,6 +66,10 @@ export interface Dialect {
   withDimensions(table: string): string
   /** Whether a row, or a line of its journal, has this id. */
   hasId(id: number): Condition
+  /** Whether a row comes after another one in the order of ids. */
+  isAfterId(id: number): Condition
+  /** Whether a row is there already: rows that come later don't meet it. */
+  isThereNow(database: QueryDatabase): Condition
   /** The number of the journal that the row with this id is from. */
   journalOf(id: number): number
   /** Whether a price or a rate is of a journal. */

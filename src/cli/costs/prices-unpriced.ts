@@ -15,13 +15,13 @@ export function addPricesUnpriced(prices: ProgramCommand): void {
       'Lists the models without a price: requests with known tokens whose cost nobody has told and for which no ' +
         'price is in force, by provider, model and service tier, those with most tokens first.',
     )
-    .databaseOption()
+    .storeOption()
     .filterOptions()
     .jsonOption()
     .examples('request-journal prices unpriced --range 7d')
     .action(async (flags: FilterFlags & Pick<CommonFlags, 'db' | 'json'>) => {
       const { unpriced } = await import('../../queries/costs/unpriced.js')
-      const answer = await withDatabase(flags.db, (database) => unpriced(database, filterOf(flags)))
+      const answer = await withDatabase(flags, (database) => unpriced(database, filterOf(flags)))
       printAnswer(answer, flags, (found) => formatUnpriced(found, pageWidth()))
     })
 }

@@ -12,6 +12,7 @@ import { addPricesUnpriced } from './prices-unpriced.js'
 
 interface PricesFlags {
   db: string
+  schema?: string
   json?: true
   at?: string
   model?: string
@@ -40,7 +41,7 @@ function addPricesList(prices: ProgramCommand): void {
       'Lists the prices that are in force: for which model, provider, service tier and number of tokens, since when, ' +
         'and from where.',
     )
-    .databaseOption()
+    .storeOption()
     .option('--at <time>', 'the prices in force at this time: RFC 3339 with an offset', parseInstant)
     .option('--model <name>', 'the prices of one model: its exact name')
     .option('--provider <name>', 'the prices for one provider: its exact name')
@@ -52,7 +53,7 @@ function addPricesList(prices: ProgramCommand): void {
 async function listPrices(flags: PricesFlags): Promise<void> {
   const { prices } = await import('../../queries/costs/prices.js')
   const { at, model, provider } = flags
-  const answer = await withDatabase(flags.db, (database) => prices(database, { at, model, provider }))
+  const answer = await withDatabase(flags, (database) => prices(database, { at, model, provider }))
   printAnswer(answer, flags, (found) => formatPrices(found, pageWidth()))
 }
 

@@ -3,7 +3,14 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import { CURRENCIES } from '../../queries/window/currency.js'
 import { VALUE_FILTER_NAMES, VALUE_FILTERS } from '../../queries/window/value-filters.js'
 import { parseLabel, parseRange, SUPPORTED_RANGES, valueParser } from './filter-options.js'
-import { parseDatabase, parsePath, parseTime, parseTimeZone, wholeNumberBetween } from './options.js'
+import {
+  parseDatabase,
+  parseDatabaseFile,
+  parsePath,
+  parseTime,
+  parseTimeZone,
+  wholeNumberBetween,
+} from './options.js'
 
 const MAX_ROLLUP_LABELS = 8
 const YES_OR_NO = ['true', 'false']
@@ -13,6 +20,7 @@ const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'
 export interface CommonFlags {
   journal: string
   db: string
+  schema?: string
   json?: true
 }
 
@@ -36,7 +44,7 @@ export class ProgramCommand extends Command {
       new Option('--db <file>', 'the database')
         .env('REQUEST_JOURNAL_DB')
         .default(resolve('requests.db'), '"./requests.db"')
-        .argParser(parsePath),
+        .argParser(parseDatabaseFile),
     )
   }
 

@@ -1,18 +1,32 @@
-import type { Database } from '../../store/sqlite/connection/database.js'
+import { asStoreError } from '../../store/open-store.js'
+import { isPostgresAddress } from '../../store/postgres/connection/address.js'
+import type { QueryDatabase } from '../../store/query-database.js'
 
-/** Opens a database read-only and asks it something. Errors of SQLite become DatabaseErrors. */
+/**
+ * Opens a database read-only and asks it something. Errors of its driver become DatabaseErrors or
+ * PostgresErrors.
+ *
+ * @param schema the schema of the tables in PostgreSQL.
+ */
 export async function withDatabase<T>(
-  databasePath: string,
-  ask: (database: Database) => T | Promise<T>,
+  { db, schema }: { db: string; schema?: string },
+  ask: (database: QueryDatabase) => T | Promise<T>,
 ): Promise<T> {
-  const { openDatabaseReadOnly } = await import('../../store/sqlite/connection/database.js')
-  const { asDatabaseError } = await import('../../store/sqlite/connection/errors.js')
-  const database = openDatabaseReadOnly(databasePath)
+  const database = await open(db, schema)
   try {
     return await ask(database)
   } catch (error) {
-    throw asDatabaseError(error, databasePath)
+    throw asStoreError(error, db)
   } finally {
     database.close()
   }
+}
+
+async function open(db: string, schema: string | undefined): Promise<QueryDatabase & { close(): unknown }> {
+  if (isPostgresAddress(db)) {
+    const { PostgresQueryConnection } = await import('../../store/postgres/query/query-connection.js')
+    return new PostgresQueryConnection(db, schema)
+  }
+  const { openDatabaseReadOnly } = await import('../../store/sqlite/connection/database.js')
+  return openDatabaseReadOnly(db)
 }

@@ -12,6 +12,7 @@ const SAID_BY_MESSAGE = new Set([
   'JournalError',
   'JournalWriteError',
   'PackageFileError',
+  'PostgresError',
   'ProjectionError',
   'ProxyError',
   'QueryError',

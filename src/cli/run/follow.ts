@@ -5,7 +5,7 @@ import { type NewRequests, newRequests } from '../../queries/rows/new-requests.j
 import type { RequestEntry } from '../../queries/rows/request-entry.js'
 import { CURRENCIES, type Currency, currenciesOf, shownCurrency } from '../../queries/window/currency.js'
 import type { RequestFilter } from '../../queries/window/filter.js'
-import type { Database } from '../../store/sqlite/connection/database.js'
+import type { QueryDatabase } from '../../store/query-database.js'
 import { amountText } from '../output/amounts.js'
 import { formatCount, formatMs, formatTime, UNKNOWN } from '../output/format.js'
 import { outcome } from '../output/request-table.js'
@@ -41,7 +41,7 @@ export async function followRequests(
 ): Promise<void> {
   const stop = stopOnSignal()
   const file = fileIdentityAt(databasePath)
-  await withDatabase(databasePath, async (database) => {
+  await withDatabase({ db: databasePath }, async (database) => {
     // Chosen once: the least cost of a tail doesn't change its currency on the way.
     const filter = { ...asked, currency: shownCurrency(database, asked).currency }
     const shown = currenciesOf({ currencies: [...CURRENCIES] }, asked.currency)
@@ -66,7 +66,7 @@ function databaseRemoved(databasePath: string): CommandFailure {
 }
 
 function showLastOnes(
-  database: Database,
+  database: QueryDatabase,
   filter: RequestFilter,
   show: (entry: RequestEntry) => void,
 ): NewRequests {

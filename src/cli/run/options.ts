@@ -42,6 +42,12 @@ export function parseDatabase(text: string): string {
   }
 }
 
+/** Reads the path of a database's file, for a command that doesn't take one in PostgreSQL. */
+export function parseDatabaseFile(text: string): string {
+  if (!isPostgresAddress(text)) return parsePath(text)
+  throw new InvalidArgumentError('This command takes the file of a SQLite database only.')
+}
+
 /**
  * Parses a path, and refuses an option that was taken for one. The path is resolved here, so that
  * every message and log names the same place in the same words, whatever directory its reader is

@@ -12,7 +12,7 @@ import {
   timestampColumn,
   windowRange,
 } from '../window/filter.js'
-import { type FullRow, fullColumns, greatestId, journalPlace, labelsOf } from './full-row.js'
+import { type FullRow, fullColumns, journalPlace, labelsOf } from './full-row.js'
 import { seeksAfter } from './page-end.js'
 
 export interface ExportOptions extends RequestFilter {
@@ -61,7 +61,7 @@ export function* exportRequests(
   const { order = 'id', ...asked } = options
   const filter = checkedFilter(database, asked)
   const readRows = oneOf(ORDERS, order, 'INVALID_ORDER', 'export order') === 'id' ? rowsById : rowsByTimestamp
-  const isThere = { sql: 'id <= ?', values: [greatestId(database)] }
+  const isThere = dialectOf(database).isThereNow(database)
   for (let end: FullRow | null = null; ; ) {
     const rows: FullRow[] = pageOf(readRows(database, filter, isThere, end))
     for (const row of rows) yield exportedRequest(row)
@@ -76,12 +76,13 @@ function rowsById(
   isThere: Condition,
   end: FullRow | null,
 ): Iterable<FullRow> {
-  const after = end === null ? [] : [{ sql: 'id > ?', values: [end.id] }]
+  const { isAfterId, rowKey, unindexed } = dialectOf(database)
+  const after = end === null ? [] : [isAfterId(end.id)]
   const { sql, values } = all([rowCondition(database, filter), isThere, ...after])
   // The few rows of a correlation_id are found by its own index.
-  const hint = filter.correlationId === undefined ? dialectOf(database).unindexed : ''
+  const hint = filter.correlationId === undefined ? unindexed : ''
   const statement = database.prepare<unknown[], FullRow>(
-    `SELECT ${fullColumns(database)} FROM requests ${hint} WHERE ${sql} ORDER BY id LIMIT ${PAGE_ROWS}`,
+    `SELECT ${fullColumns(database)} FROM requests ${hint} WHERE ${sql} ORDER BY ${rowKey} LIMIT ${PAGE_ROWS}`,
   )
   return statement.iterate(...values)
 }

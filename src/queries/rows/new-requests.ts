@@ -1,5 +1,5 @@
 import { unfinishedUntil } from '../../folds/sums/unended-streams.js'
-import type { QueryDatabase } from '../../store/query-database.js'
+import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
 import { all, type Condition } from '../window/condition.js'
 import { checkedFilter, type RequestFilter, rowCondition, storedNames } from '../window/filter.js'
 import { splitValueFilters } from '../window/value-filters.js'
@@ -82,6 +82,7 @@ interface TailRow extends FullRow {
  *   model was pruned
  */
 export function newRequests(database: QueryDatabase, options: NewRequestsOptions): NewRequests {
+  if (dialectOf(database).isAdded === null) throw new TypeError('newRequests: expected a SQLite database')
   const { afterId, openIds = [], limit = DEFAULT_LIMIT, maxCharacters = DEFAULT_CHARACTERS } = options
   return database.transaction(() => {
     const named = storedNames(options.filter ?? {})

@@ -1,4 +1,5 @@
 import type { QueryDatabase } from '../../store/query-database.js'
+import { type JournalPlace, journalPlace } from './full-row.js'
 
 /** A line that can't be projected: where it stands and why. */
 export interface RejectedEntry {
@@ -12,6 +13,8 @@ export interface RejectedEntry {
   excerpt: string
 }
 
+type Row = Omit<RejectedEntry, 'segment'> & { segment_id: number }
+
 /** The JSON that `rejected` prints. */
 export interface RejectedList {
   total: number
@@ -24,11 +27,13 @@ export interface RejectedList {
 export function listRejected(database: QueryDatabase, { limit }: { limit: number }): RejectedList {
   return database.transaction(() => {
     const count = database.prepare<[], number>('SELECT count(*) FROM rejected_lines').pluck()
-    const rejected = database.prepare<[number], RejectedEntry>(
-      `SELECT s.name AS segment, r.byte_offset, r.length, r.reason, r.detail, r.excerpt
-       FROM rejected_lines r JOIN journal_segments s ON s.id = r.segment_id
-       ORDER BY r.segment_id DESC, r.byte_offset DESC LIMIT ?`,
+    const rejected = database.prepare<[number], Row>(
+      `SELECT segment_id, byte_offset, length, reason, detail, excerpt FROM rejected_lines
+       ORDER BY segment_id DESC, byte_offset DESC LIMIT ?`,
     )
-    return { total: count.get() as number, rejected: rejected.all(limit) }
+    const entries = rejected.all(limit).map(({ segment_id, ...line }): RejectedEntry => {
+      return { ...(journalPlace(segment_id, line.byte_offset) as JournalPlace), ...line }
+    })
+    return { total: count.get() as number, rejected: entries }
   })()
 }

@@ -1,5 +1,5 @@
 import { CORRECTABLE, LATENCY_BOUNDS_MS } from '../../folds/sums/counters.js'
-import type { QueryDatabase } from '../../store/query-database.js'
+import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
 
 /** The columns of `request_counters` with counts. */
 const COLUMNS = [
@@ -60,6 +60,7 @@ interface LatencyRow {
  *   ever moves from one series into another.
  */
 export function readCounters(database: QueryDatabase, { limit }: { limit: number }): RequestCounters {
+  if (dialectOf(database).isAdded === null) throw new TypeError('readCounters: expected a SQLite database')
   return database.transaction(() => {
     const rows = readFirst(database, limit)
     const lastId = rows.at(-1)?.id ?? 0n

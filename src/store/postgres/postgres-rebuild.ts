@@ -9,10 +9,11 @@ import type { Connection } from './connection/connection.js'
 import { DeferredCompletions } from './deferred-completions.js'
 import { storeVersions } from './fold-versions.js'
 import { acceptMissing, addLost, keepOddCompletions, prunedThrough } from './position-rows.js'
-import { ORDINALS, PostgresTransaction, type TransactionOptions } from './postgres-transaction.js'
+import { PostgresTransaction, type TransactionOptions } from './postgres-transaction.js'
 import { clearPrices, readPrices, type StoredPrices } from './price-rows.js'
 import { addToRepricing } from './repricing-rows.js'
 import { setRollupLabels } from './rollup-labels.js'
+import { ORDINALS } from './row-ids.js'
 
 /** The tables that a replay fills, beside the prices. Counters never fall. */
 const REBUILT = [

@@ -16,10 +16,11 @@ import {
   rememberFile,
 } from './position-rows.js'
 import { beginRebuild } from './postgres-rebuild.js'
-import { ORDINALS, PostgresTransaction, type TransactionOptions } from './postgres-transaction.js'
+import { PostgresTransaction, type TransactionOptions } from './postgres-transaction.js'
 import { readPriceBook } from './price-rows.js'
 import { chooseRollupLabels, rollupLabels } from './rollup-labels.js'
 import { RollupWriter } from './rollup-rows.js'
+import { ORDINALS } from './row-ids.js'
 import { checkSchema } from './schema/migrations.js'
 
 export interface PostgresStoreOptions {

@@ -30,9 +30,7 @@ import {
   storedRequestOf,
 } from './request-rows.js'
 import type { RollupWriter } from './rollup-rows.js'
-
-/** A journal's number times this, plus the ordinal of a row in the journal, is the row's id. */
-export const ORDINALS = 2 ** 36
+import { ORDINALS } from './row-ids.js'
 
 /** A transaction that has begun, and what it goes on from. */
 export interface TransactionOptions {

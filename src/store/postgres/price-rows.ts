@@ -22,11 +22,13 @@ type RateRow = Omit<ExchangeRateObserved, 'type'> & { segment_id: number; byte_o
 /** A decimal's text as it was written: PostgreSQL keeps its zeros. */
 const decimal = (column: string) => `${column}::text`
 
-const PRICE_COLUMNS = [
+/** What a SELECT names to give prices, and exchange rates. */
+export const PRICE_COLUMNS = [
   ...['segment_id', 'byte_offset', 'provider', 'model', 'valid_from', 'currency', 'service_tier'],
   ...['min_input_tokens', 'source'],
   ...[...PRICE_PARTS, 'per_request'].map(decimal),
 ].join(', ')
+export const RATE_COLUMNS = `segment_id, byte_offset, observed_at, ${decimal('usd_per_btc')}, source`
 
 /** Reads a journal's prices and rates of segments after a given one. */
 export async function readPrices(
@@ -41,7 +43,7 @@ export async function readPrices(
     afterSegmentId,
   )
   const rates = await connection.all<RateRow>(
-    `SELECT segment_id, byte_offset, observed_at, ${decimal('usd_per_btc')}, source FROM exchange_rates ${which}`,
+    `SELECT ${RATE_COLUMNS} FROM exchange_rates ${which}`,
     journal,
     afterSegmentId,
   )

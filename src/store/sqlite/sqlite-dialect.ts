@@ -47,6 +47,11 @@ export const SQLITE: Dialect = {
   timestampIn: inRange,
   withDimensions: (table) => `${table} JOIN rollup_dimensions ON rollup_dimensions.id = dimension_id`,
   hasId: (id) => ({ sql: 'id = ?', values: [id] }),
+  isAfterId: (id) => ({ sql: 'id > ?', values: [id] }),
+  isThereNow: (database) => {
+    const greatest = database.prepare<[], number>('SELECT coalesce(max(id), 0) FROM requests').pluck().get()
+    return { sql: 'id <= ?', values: [greatest ?? 0] }
+  },
   journalOf: () => 0,
   isOfJournal: () => [],
 }

@@ -7,6 +7,7 @@ import { migratePostgres } from '../../../src/store/postgres/schema/migrations.j
 import { noPostgres, sharedPostgres } from '../../support/postgres.js'
 import { conformance, type OpenedStore, type Step } from '../conformance.js'
 import { type Row, sorted, type Tables } from '../model.js'
+import { EMPTY } from './support.js'
 
 if (noPostgres === null) conformance('PostgresStore', open, 5)
 else describe.skip('PostgresStore', () => test.skip(noPostgres ?? ''))
@@ -67,18 +68,6 @@ const FAILURES: Record<Step, string> = {
   commit: `${REFUSE} CREATE CONSTRAINT TRIGGER failure AFTER UPDATE ON journals
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse()`,
 }
-
-/** Faster than TRUNCATE, which makes new files. */
-const EMPTY = `DO $$ DECLARE name TEXT; BEGIN
-  FOR name IN SELECT quote_ident(relname) FROM pg_class
-    WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
-      AND relname NOT IN ('schema_migrations', 'rollup_labels', 'journals') LOOP
-    EXECUTE 'DELETE FROM ' || name;
-  END LOOP;
-  DELETE FROM journals;
-  DELETE FROM rollup_labels;
-  INSERT INTO rollup_labels VALUES ('tier');
-END $$`
 
 async function readTables(connection: Connection): Promise<Tables> {
   const rows = async (sql: string) => (await connection.all<Row>(sql)).map(withTypes)

@@ -16,6 +16,8 @@ export interface ConnectionOptions {
   statementTimeoutMs?: number | undefined
   /** How long a statement may wait for a lock, in milliseconds. @default no limit */
   lockTimeoutMs?: number | undefined
+  /** Whether transactions only read, all of them the data of one moment. @default false */
+  isReader?: boolean | undefined
 }
 
 /** How long connecting may take. */
@@ -62,9 +64,9 @@ export class Connection {
     this.name = options.address.name
     this.#client = client
     this.#copy = copy
-    const { schema, statementTimeoutMs, lockTimeoutMs } = options
+    const { schema, statementTimeoutMs, lockTimeoutMs, isReader } = options
     this.#begin = [
-      'BEGIN',
+      isReader ? 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY' : 'BEGIN',
       `SET LOCAL search_path = ${client.escapeIdentifier(schema)}, pg_temp`,
       "SET LOCAL timezone = 'UTC'",
       ...(statementTimeoutMs === undefined ? [] : [`SET LOCAL statement_timeout = ${statementTimeoutMs}`]),
@@ -146,6 +148,19 @@ export class Connection {
     return (result as QueryArrayResult<Row>).rows
   }
 
+  /**
+   * Returns the rows of a statement, each an array, and the names of its columns.
+   *
+   * @param hasBigInts whether integers are bigints.
+   */
+  async table(sql: string, values: readonly SqlParameter[], hasBigInts: boolean): Promise<Table> {
+    const types = { getTypeParser: hasBigInts ? bigIntParserOf : parserOf }
+    const { fields, rows } = await this.#run(() =>
+      this.#client.query<unknown[]>({ text: sql, values: values.map(textOfBigInt), rowMode: 'array', types }),
+    )
+    return { columns: fields.map(({ name }) => name), rows }
+  }
+
   async one<Row extends QueryResultRow>(sql: string, ...values: SqlParameter[]): Promise<Row | undefined> {
     return (await this.all<Row>(sql, ...values))[0]
   }
@@ -202,6 +217,12 @@ export class Connection {
   }
 }
 
+/** The rows of a statement. */
+export interface Table {
+  columns: string[]
+  rows: unknown[][]
+}
+
 interface Driver {
   Client: typeof Client
   copy: typeof import('pg-copy-streams').from
@@ -234,6 +255,13 @@ const PARSERS: Readonly<Record<number, (text: string) => unknown>> = {
   701: Number,
   1184: canonicalTimestamp,
   1700: Number,
+}
+
+/** PostgreSQL's numbers for integers and decimals. */
+const NUMBERS: ReadonlySet<number> = new Set([20, 21, 23, 1700])
+
+function bigIntParserOf(type: number): (text: string) => unknown {
+  return NUMBERS.has(type) ? BigInt : parserOf(type)
 }
 
 /** All else stays text: JSON too, which has to be compared as it is stored. */

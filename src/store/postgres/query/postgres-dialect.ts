@@ -1,0 +1,171 @@
+import { MAX_COST } from '../../../folds/sums/sum-limits.js'
+import { type Condition, inRange, type TextRange } from '../../condition.js'
+import type { Dialect } from '../../dialect.js'
+import { PRICE_COLUMNS, RATE_COLUMNS } from '../price-rows.js'
+import { ORDINALS } from '../row-ids.js'
+
+/** Columns that `RequestColumns` has in one. */
+const DETAILS = [
+  'response_model',
+  'service_tier',
+  'cache_read_input_tokens',
+  'cache_creation_input_tokens',
+  'cache_creation_1h_input_tokens',
+  'audio_input_tokens',
+  'image_input_tokens',
+  'reasoning_output_tokens',
+  'audio_output_tokens',
+].join(', ')
+
+const STORED_COLUMNS = [
+  'id',
+  'attempt',
+  'timestamp',
+  'model',
+  'provider',
+  'policy',
+  'streaming::int AS streaming',
+  'input_tokens',
+  'output_tokens',
+  `CASE WHEN num_nonnulls(${DETAILS}) > 0 THEN json_build_array(${DETAILS})::text END AS details`,
+  'cost_sats',
+  'cost_usd',
+  'provider_cost_sats',
+  'provider_cost_usd',
+  'cost_source',
+  'cost_currency',
+  'price_segment_id',
+  'price_byte_offset',
+  'latency_ms',
+  'success::int AS success',
+  'stream_duration_ms',
+  'completed_segment_id',
+  'completed_byte_offset',
+  'labels',
+  'segment_id',
+  'byte_offset',
+].join(', ')
+
+/** The characters that name a day, an hour or a minute of a timestamp. */
+const BEGINNINGS: Readonly<Record<number, string>> = {
+  10: 'YYYY-MM-DD',
+  13: 'YYYY-MM-DD"T"HH24',
+  16: 'YYYY-MM-DD"T"HH24:MI',
+}
+
+/** Lower case of ASCII letters only, as in SQLite. */
+const lower = (text: string) => `lower(${text} COLLATE "C")`
+
+const limited = (column: string) => {
+  const limit = MAX_COST.toFixed(1)
+  return `greatest(-${limit}, least(${limit}, coalesce(${column}, 0)::double precision))`
+}
+
+/** The SQL of PostgreSQL, about the rows of all journals. */
+export const POSTGRES: Dialect = {
+  storedColumns: STORED_COLUMNS,
+  rowKey: 'journal, id',
+  unindexed: '',
+  unindexedTimestamp: 'timestamp',
+  least: "'-Infinity'::numeric",
+  isCounted: 'TRUE',
+  isAdded: null,
+  isUnended: `streaming AND success AND completed_segment_id IS NULL AND input_tokens IS NULL
+    AND output_tokens IS NULL AND stream_duration_ms IS NULL`,
+  ofJournals: [{ sql: 'journal = ANY(ARRAY(SELECT number FROM journals))', values: [] }],
+  newestFirst: 'timestamp DESC',
+  totalsWithNames:
+    'rollup_totals JOIN rollup_names ON rollup_names.journal = rollup_totals.journal AND key = group_name',
+  priceColumns: PRICE_COLUMNS,
+  rateColumns: RATE_COLUMNS,
+  journal: 'journal',
+
+  isTrue: (column) => column,
+  isFalse: (column) => `NOT ${column}`,
+  count: (condition) => `count(*) FILTER (WHERE ${condition})`,
+  // It sums integers of 64 bits to numbers of any size.
+  greatSum: (expression) => `0, sum(${expression})`,
+  wholeCost: (column) => `trunc(${limited(column)})::bigint`,
+  costBillionths: (column) => {
+    const cost = limited(column)
+    const rest = `(${cost} - trunc(${cost})) * 1e9`
+    // round() would round half to even.
+    return `trunc(${rest} + 0.5 * sign(${rest}))::bigint`
+  },
+  storedWholeCost: (currency) => `trunc(cost_${currency})`,
+  storedCostBillionths: (currency) => `trunc((cost_${currency} - trunc(cost_${currency})) * 1000000000)`,
+  wholeNumber: (column, limit) => `greatest(-${limit}, least(${limit}, coalesce(${column}, 0)))`,
+  folded: lower,
+  inByteOrder: (text) => `(${text}) COLLATE "C"`,
+  isFolded: (text) => `${lower(text)} = ${lower('?::text')}`,
+  list: (values, isFolded = false) => {
+    const value = typeof values[0] === 'number' ? 'value::bigint' : isFolded ? lower('value') : 'value'
+    const texts = values.map((text) => (typeof text === 'string' ? storable(text) : text))
+    const sql = `(SELECT ${value} FROM json_array_elements_text(?::json) AS list(value))`
+    return { sql, values: [JSON.stringify(texts)] }
+  },
+  label: (name) => ({ sql: 'labels ->> ?::text', values: [name] }),
+  contains: (column) => `strpos(${lower(column)}, ${lower('?::text')}) > 0`,
+  beginsWith: (text) => `${lower(`substr(${text}, 1, ?)`)} = ${lower('?::text')}`,
+  beginning: (timestamp, length) => `to_char(${timestamp}, '${BEGINNINGS[length]}')`,
+  timestampIn: (column, range) => inRange(column, instantsIn(range)),
+  withDimensions: (
+    table,
+  ) => `${table} JOIN (SELECT journal, id AS dimension_id, model, provider, policy, labels
+    FROM rollup_dimensions) AS dimensions USING (journal, dimension_id)`,
+  hasId: (id) => ({ sql: 'journal = ? AND id = ?', values: [journalOf(id), id] }),
+  isAfterId: (id) => ({ sql: '(journal, id) > (?, ?)', values: [journalOf(id), id] }),
+  isThereNow: (database) => {
+    const journals = database.prepare<[], { number: number; next_ordinal: number }>(
+      'SELECT number, next_ordinal FROM journals',
+    )
+    const ends = journals
+      .all()
+      .map(({ number, next_ordinal }) => `WHEN ${number} THEN ${number * ORDINALS + next_ordinal}`)
+    return { sql: ends.length === 0 ? 'FALSE' : `id < CASE journal ${ends.join(' ')} ELSE 0 END`, values: [] }
+  },
+  journalOf,
+  isOfJournal: (journal): Condition[] => [{ sql: 'journal = ?', values: [journal] }],
+}
+
+function journalOf(id: number): number {
+  return Math.floor(id / ORDINALS)
+}
+
+/** A text as PostgreSQL can hold it. */
+export function storable(text: string): string {
+  return text.toWellFormed().replaceAll('\0', '\ufffd')
+}
+
+/**
+ * The instants in a range of texts. Bounds are canonical timestamps, or where a period of UTC
+ * begins or ends: its text, or its text and the last of all characters.
+ */
+function instantsIn({ from, after, to, before }: TextRange): TextRange {
+  return {
+    from: from === undefined ? from : instantOf(from),
+    after,
+    to,
+    before: before === undefined ? before : instantOf(before),
+  }
+}
+
+const HOUR_MS = 3_600_000
+const LENGTHS_MS: Readonly<Record<number, number>> = { 10: 24 * HOUR_MS, 13: HOUR_MS, 16: 60_000 }
+/** The last of all canonical timestamps has this many characters, as every other one. */
+const CANONICAL_LENGTH = 24
+/** Sorts after all instants. */
+const NO_INSTANT = 'infinity'
+
+/** The first instant whose canonical timestamp doesn't sort before a text. */
+function instantOf(text: string): string {
+  if (text.length === CANONICAL_LENGTH) return text
+  const isEnd = text.endsWith('\u{10ffff}')
+  const period = isEnd ? text.slice(0, -'\u{10ffff}'.length) : text
+  const lengthMs = LENGTHS_MS[period.length]
+  // No timestamp sorts after the bound of a zone's last period.
+  if (lengthMs === undefined) return NO_INSTANT
+  const startMs = Date.parse(`${period}${'0000-00-00T00:00:00.000Z'.slice(period.length)}`)
+  const instant = new Date(isEnd ? startMs + lengthMs : startMs).toISOString()
+  return instant.length === CANONICAL_LENGTH ? instant : NO_INSTANT
+}

@@ -1,0 +1,233 @@
+import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads'
+import { requirePackageFile } from '../../../package/package-files.js'
+import type { SqlValue } from '../../condition.js'
+import type { Dialect } from '../../dialect.js'
+import type { QueryDatabase, QueryStatement } from '../../query-database.js'
+import { DEFAULT_SCHEMA, postgresAddress } from '../connection/address.js'
+import type { Table } from '../connection/connection.js'
+import { PostgresError } from '../connection/errors.js'
+import { POSTGRES, storable } from './postgres-dialect.js'
+import { PAGE_ROWS, type QueryAnswer, type QueryCall, type QueryWorkerData } from './query-messages.js'
+
+/** The built program; tests, which run the sources, use it too. */
+const WORKER_FILE = 'dist/store/postgres/query/query-worker.js'
+
+/**
+ * A connection that reads the rows of all journals. Questions are synchronous: another thread talks
+ * to the server, and this one waits for it. Every transaction reads the data of one moment. When
+ * the server has closed the connection, the next transaction opens another one.
+ */
+export class PostgresQueryConnection implements QueryDatabase {
+  readonly dialect: Dialect = POSTGRES
+  /** The address, without a password. */
+  readonly name: string
+  readonly #worker: Worker
+  readonly #port: MessagePort
+  readonly #signal = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
+  #isInTransaction = false
+  #isClosed = false
+  #cursors = 0
+  #deadline: { at: number; timedOut: () => Error } | null = null
+
+  /**
+   * Connects, and checks the schema.
+   *
+   * @throws PostgresError ADDRESS_INVALID, DRIVER_MISSING, SERVER_AWAY, LOGIN_REFUSED,
+   *   RIGHTS_MISSING, SCHEMA_MISSING, SCHEMA_BEHIND, SCHEMA_TOO_NEW, MIGRATION_EDITED
+   */
+  constructor(address: string, schema: string = DEFAULT_SCHEMA) {
+    this.name = postgresAddress(address).name
+    const { port1, port2 } = new MessageChannel()
+    this.#port = port1
+    const data: QueryWorkerData = { port: port2, signal: this.#signal, address, schema }
+    this.#worker = new Worker(requirePackageFile(WORKER_FILE), { workerData: data, transferList: [port2] })
+    this.#worker.unref()
+    try {
+      this.#call({ is: 'connect' })
+    } catch (error) {
+      this.close()
+      throw error
+    }
+  }
+
+  prepare<Values extends unknown[] = unknown[], Row = unknown>(sql: string): QueryStatement<Values, Row> {
+    return new PostgresStatement<Values, Row>(this, sql)
+  }
+
+  transaction<T>(action: () => T): () => T {
+    return () => {
+      if (this.#isInTransaction) return action()
+      this.begin()
+      try {
+        const result = action()
+        this.#end('commit')
+        return result
+      } catch (error) {
+        this.#end('rollback')
+        throw error
+      } finally {
+        this.#deadline = null
+      }
+    }
+  }
+
+  setDeadline(deadline: number, timedOut: () => Error): void {
+    this.#deadline = { at: deadline, timedOut }
+  }
+
+  close(): void {
+    if (this.#isClosed) return
+    try {
+      this.#call({ is: 'close' })
+    } finally {
+      this.#isClosed = true
+      this.#port.close()
+      void this.#worker.terminate()
+    }
+  }
+
+  /** @internal Begins a transaction; false if one is open. */
+  begin(): boolean {
+    if (this.#isInTransaction) return false
+    this.#call({ is: 'begin' })
+    this.#isInTransaction = true
+    return true
+  }
+
+  /** @internal Ends a transaction that has only read. */
+  end(): void {
+    if (this.#isInTransaction) this.#end('commit')
+  }
+
+  /** @internal Reads all rows of a statement. */
+  read(sql: string, values: readonly unknown[], hasBigInts: boolean): Table {
+    return this.#read(sql, values, hasBigInts)
+  }
+
+  /** @internal Reads the rows of a statement page by page. To be called in a transaction. */
+  *pages(sql: string, values: readonly unknown[], hasBigInts: boolean): Generator<Table> {
+    const cursor = `c${++this.#cursors}`
+    let page = this.#read(sql, values, hasBigInts, cursor)
+    try {
+      for (;;) {
+        yield page
+        if (page.rows.length < PAGE_ROWS) return
+        page = this.#rows({ is: 'fetch', cursor, hasBigInts })
+      }
+    } finally {
+      // A cursor that was read to its end is closed with its transaction.
+      if (page.rows.length === PAGE_ROWS && this.#isInTransaction) this.#call({ is: 'closeCursor', cursor })
+    }
+  }
+
+  #read(sql: string, values: readonly unknown[], hasBigInts: boolean, cursor?: string): Table {
+    const timeout = this.#deadline === null ? {} : { timeoutMs: this.#timeLeftMs(this.#deadline) }
+    const named = cursor === undefined ? {} : { cursor }
+    const given = values.map((value) => (typeof value === 'string' ? storable(value) : value)) as SqlValue[]
+    return this.#rows({ is: 'read', sql, values: given, hasBigInts, ...named, ...timeout })
+  }
+
+  #timeLeftMs({ at, timedOut }: { at: number; timedOut: () => Error }): number {
+    const left = Math.ceil(at - performance.now())
+    if (left <= 0) throw timedOut()
+    return left
+  }
+
+  #end(how: 'commit' | 'rollback'): void {
+    this.#isInTransaction = false
+    this.#call({ is: how })
+  }
+
+  #rows(call: QueryCall): Table {
+    const answer = this.#call(call)
+    if (answer.is !== 'rows') throw new Error(`unreachable: ${answer.is} to ${call.is}`)
+    return answer.table
+  }
+
+  #call(call: QueryCall): QueryAnswer {
+    if (this.#isClosed) throw new TypeError('The database connection is not open')
+    Atomics.store(this.#signal, 0, 0)
+    this.#port.postMessage(call)
+    Atomics.wait(this.#signal, 0, 0)
+    const { message: answer } = receiveMessageOnPort(this.#port) as { message: QueryAnswer }
+    if (answer.is === 'failed') throw answer.error
+    if (answer.is !== 'refused') return answer
+    if (answer.isTimedOut && this.#deadline !== null) throw this.#deadline.timedOut()
+    throw new PostgresError(answer.code, this.name, answer.message)
+  }
+}
+
+type MessagePort = MessageChannel['port1']
+
+class PostgresStatement<Values extends unknown[], Row> implements QueryStatement<Values, Row> {
+  readonly #connection: PostgresQueryConnection
+  readonly #sql: string
+  #rowMode: 'object' | 'raw' | 'pluck' = 'object'
+  #hasBigInts = false
+
+  constructor(connection: PostgresQueryConnection, sql: string) {
+    this.#connection = connection
+    this.#sql = numbered(sql)
+  }
+
+  get(...values: Values): Row | undefined {
+    return this.all(...values)[0]
+  }
+
+  all(...values: Values): Row[] {
+    return this.#rowsOf(this.#connection.read(this.#sql, values, this.#hasBigInts))
+  }
+
+  *iterate(...values: Values): Generator<Row, undefined> {
+    const isOwn = this.#connection.begin()
+    try {
+      const pages = this.#connection.pages(this.#sql, values, this.#hasBigInts)
+      for (const page of pages) yield* this.#rowsOf(page)
+    } finally {
+      if (isOwn) this.#connection.end()
+    }
+  }
+
+  raw(): this {
+    this.#rowMode = 'raw'
+    return this
+  }
+
+  pluck(): this {
+    this.#rowMode = 'pluck'
+    return this
+  }
+
+  safeIntegers(): this {
+    this.#hasBigInts = true
+    return this
+  }
+
+  #rowsOf({ columns, rows }: Table): Row[] {
+    const read = { object: (row: unknown[]) => objectOf(columns, row), raw: arrayOf, pluck: firstOf }
+    return rows.map(read[this.#rowMode]) as Row[]
+  }
+}
+
+function objectOf(columns: readonly string[], row: readonly unknown[]): object {
+  return Object.fromEntries(columns.map((name, index) => [name, received(row[index])]))
+}
+
+function arrayOf(row: readonly unknown[]): unknown[] {
+  return row.map(received)
+}
+
+function firstOf(row: readonly unknown[]): unknown {
+  return received(row[0])
+}
+
+/** A value as it was before it was passed from thread to thread, which makes arrays of buffers. */
+function received(value: unknown): unknown {
+  return value instanceof Uint8Array ? Buffer.from(value.buffer, value.byteOffset, value.byteLength) : value
+}
+
+/** Numbers the question marks of a statement, except those in texts: PostgreSQL has `$1` for them. */
+function numbered(sql: string): string {
+  let count = 0
+  return sql.replace(/'[^']*'|\?/g, (found) => (found === '?' ? `$${++count}` : found))
+}
