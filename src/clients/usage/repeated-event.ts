@@ -15,7 +15,8 @@ const OPEN_OBJECT = 0x7b
  * It keeps the bytes around those texts, at most 1 KiB, and nothing of the texts.
  */
 export class RepeatedEvent {
-  readonly #fixed = new Uint8Array(MAX_BYTES)
+  /** Made with the first event: most answers aren't streams. */
+  #fixed: Uint8Array | null = null
   /** Where each fixed part ends; after each but the last comes a gap. */
   #ends: number[] = []
   /** The set of bytes that each gap may have; null: a text up to its quote. */
@@ -30,12 +31,13 @@ export class RepeatedEvent {
   /** Remembers an event that has been scanned to its end. */
   remember(bytes: Buffer, start: number, end: number, gaps: readonly Gap[]): void {
     this.forget()
+    const fixed = (this.#fixed ??= new Uint8Array(MAX_BYTES))
     let from = start
     let length = 0
     for (let index = 0; index <= gaps.length; index++) {
       const gap = gaps[index]
       const to = gap?.from ?? end
-      while (from < to) this.#fixed[length++] = bytes[from++] as number
+      while (from < to) fixed[length++] = bytes[from++] as number
       this.#ends.push(length)
       if (gap === undefined) return
       this.#gapBytes.push(gap.bytes)
@@ -52,6 +54,7 @@ export class RepeatedEvent {
   isRepeatedBy(bytes: Buffer, start: number, end: number): boolean {
     const parts = this.#ends.length
     const fixed = this.#fixed
+    if (fixed === null) return false
     let at = start
     let compared = 0
     for (let part = 0; part < parts; part++) {
