@@ -31,7 +31,8 @@ export class RepeatedEvent {
   /** Remembers an event that has been scanned to its end. */
   remember(bytes: Buffer, start: number, end: number, gaps: readonly Gap[]): void {
     this.forget()
-    const fixed = (this.#fixed ??= new Uint8Array(MAX_BYTES))
+    this.#fixed ??= new Uint8Array(MAX_BYTES)
+    const fixed = this.#fixed
     let from = start
     let length = 0
     for (let index = 0; index <= gaps.length; index++) {
