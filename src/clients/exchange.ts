@@ -8,6 +8,13 @@ import { usageHint } from './usage-hint.js'
 /** What an exchange writes to: a journal, of which it uses these members only. */
 export type ExchangeJournal = Pick<Journal, 'begin' | 'usageMissing'>
 
+/** @throws TypeError, naming the function that was called, if that isn't a journal. */
+export function checkJournal(given: ExchangeJournal, caller: string): void {
+  const journal = given as Partial<ExchangeJournal> | null | undefined
+  if (typeof journal?.begin === 'function' && typeof journal.usageMissing === 'function') return
+  throw new TypeError(`${caller} takes a journal, as openJournal() returns it, before its options`)
+}
+
 /** What is known of an exchange beside what its request says. */
 export interface ExchangeOptions {
   /** The path of the request's URL, which tells the API. */
@@ -34,6 +41,9 @@ export interface Interruption {
 }
 
 const SPACE = 0x20
+
+/** A body that nothing is known of. */
+const OPAQUE_TYPE = 'application/octet-stream'
 
 /** The model of a request that doesn't tell it, such as one whose body is a stream. */
 export const UNKNOWN_MODEL = 'unknown'
@@ -95,17 +105,27 @@ export class Exchange {
     return this.#isOver
   }
 
-  /** The head of the answer has come. */
-  answered(status: number, header: (name: string) => string | null): void {
+  /**
+   * The head of the answer has come.
+   *
+   * @param isBodyTold false: `chunk` won't be told the body, or not in a form that can be read. Then
+   *   nothing is missed in it.
+   */
+  answered(status: number, header: (name: string) => string | null, isBodyTold = true): void {
     if (this.#isOver) return
     this.#status = status
     const { path } = this.#options
     const { isStreamAsked } = this.#request
     quietly(() => {
-      const type = header('content-type') ?? ''
+      const type = isBodyTold && status !== 204 ? (header('content-type') ?? '') : OPAQUE_TYPE
       this.#isStream = isOk(status) && (isStreamAsked || type.startsWith('text/event-stream'))
       this.#tellsItsEnd = /event-stream|json/.test(type)
-      this.#observer = observeAnswer({ path, status, header, isStreamAsked })
+      this.#observer = observeAnswer({
+        path,
+        status,
+        header: (name) => (name === 'content-type' ? type : header(name)),
+        isStreamAsked,
+      })
     })
   }
 

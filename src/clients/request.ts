@@ -68,7 +68,7 @@ function modelOfPath(path: string): string | null {
   const name = google ?? azure
   if (name === undefined) return null
   try {
-    return decodeURIComponent(name)
+    return text(decodeURIComponent(name))
   } catch {
     // A lone `%`: the name stands as it is written.
     return name

@@ -1,11 +1,12 @@
-import { Exchange, type ExchangeJournal, type Interruption } from '../exchange.js'
+import { checkJournal, Exchange, type ExchangeJournal, type Interruption } from '../exchange.js'
 import { providerOfHost } from '../provider-hosts.js'
 import { describeRequest, type RequestDescription } from '../request.js'
+import { text } from '../usage/findings.js'
 import { UsageChunkFilter } from '../usage/usage-chunk.js'
 import { askForUsage } from './include-usage.js'
 import { AbortWatch } from './interruption.js'
 import { type BodyFilter, type BodyObserver, observedResponse } from './observed-response.js'
-import { checkOptions, type LoggedFetchOptions, type OutgoingRequest } from './options.js'
+import { checkOptions, type LoggedFetchOptions, labelsOf, type OutgoingRequest } from './options.js'
 import { type Outgoing, outgoingOf } from './outgoing.js'
 import { Retries } from './retries.js'
 
@@ -17,12 +18,13 @@ import { Retries } from './retries.js'
  * is read ahead of it, and whatever fails in logging, its call goes on. Prompts, answers and keys
  * aren't logged. Calls that don't ask a model, such as a list of models, pass through unlogged.
  *
- * @throws TypeError for an unknown option or one of another type.
+ * @throws TypeError for no journal, an unknown option or one of another type.
  */
 export function loggedFetch(
   journal: ExchangeJournal,
   options: LoggedFetchOptions = {},
 ): typeof globalThis.fetch {
+  checkJournal(journal, 'loggedFetch')
   checkOptions(options)
   const retries = new Retries()
   return async (...args) => {
@@ -83,9 +85,9 @@ class LoggedCall implements BodyObserver {
       path: this.path,
       provider: options.provider ?? providerOfHost(url.hostname),
       policy,
-      labels: typeof labels === 'function' ? (quietly(() => labels(told)) ?? undefined) : labels,
+      labels: typeof labels === 'function' ? (quietly(() => labelsOf(labels(told))) ?? undefined) : labels,
       correlationId:
-        quietly(() => correlationId?.(told)) ??
+        text(quietly(() => correlationId?.(told))) ??
         request.correlationId ??
         (attempt !== null && body !== null ? retries.correlationIdOf(attempt, url.href, body) : undefined),
       responseIdLabel,
@@ -104,12 +106,13 @@ class LoggedCall implements BodyObserver {
   #observed(response: Response, filter: BodyFilter | null): Response {
     const { status, headers } = response
     this.#hasAnswer = true
+    const observed = observedResponse(response, this, filter)
     // Bodies are decoded when they are seen here.
-    this.#exchange.answered(status, (name) => (name === 'content-encoding' ? null : headers.get(name)))
+    const header = (name: string) => (name === 'content-encoding' ? null : headers.get(name))
+    this.#exchange.answered(status, header, observed !== null)
     if (!response.ok) this.#remember()
     // A long stream shouldn't keep a long prompt.
     this.#outgoing.body = null
-    const observed = observedResponse(response, this, filter)
     if (observed === null) {
       this.ended()
       return response

@@ -1,3 +1,5 @@
+import { withoutNul } from '../usage/findings.js'
+
 /** What `labels` and `correlationId` are told of a request. */
 export interface OutgoingRequest {
   url: URL
@@ -21,7 +23,8 @@ export interface LoggedFetchOptions {
   policy?: string | undefined
   /**
    * The caller's own dimensions, such as user or team, or a function that gives them for a request.
-   * A function that throws gives none.
+   * A function that throws gives none; of what it gives, a value that is neither a text nor a number
+   * is left out.
    * @default none
    */
   labels?:
@@ -29,8 +32,8 @@ export interface LoggedFetchOptions {
     | ((request: OutgoingRequest) => Record<string, string | undefined> | undefined)
     | undefined
   /**
-   * Gives the id that joins the attempts of one request. A function that throws or returns
-   * undefined leaves the default.
+   * Gives the id that joins the attempts of one request. A function that throws, or returns
+   * anything but a text, leaves the default.
    * @default the header `idempotency-key`; for a retry that the client numbers in
    *   `x-stainless-retry-count`, the id of the failed attempt before it; otherwise a new UUID
    */
@@ -72,6 +75,19 @@ export function checkOptions(options: LoggedFetchOptions): void {
       throw new TypeError(`loggedFetch: ${name}: found ${describe(value)}, expected ${types.join(' or ')}`)
     }
   }
+  if (typeof options.labels !== 'object') return
+  for (const [name, value] of Object.entries(options.labels)) {
+    if (value !== undefined && typeof value !== 'string') {
+      throw new TypeError(`loggedFetch: labels.${name}: found ${describe(value)}, expected string`)
+    }
+  }
+}
+
+/** The labels among what a caller's function gave. */
+export function labelsOf(given: unknown): Record<string, string> {
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) return {}
+  const labels = Object.entries(given).filter(([, value]) => /^(string|number)$/.test(typeof value))
+  return Object.fromEntries(labels.map(([name, value]) => [withoutNul(name), withoutNul(String(value))]))
 }
 
 function describe(value: unknown): string {

@@ -31,13 +31,10 @@ export function observedAnswer(
   const encoding = header('content-encoding')?.trim().toLowerCase() ?? ''
   const isPlain = encoding === '' || encoding === 'identity'
   const decoder = isPlain ? null : decoderOf(encoding)
-  const isReadable = isPlain || decoder !== null
   // Bytes that aren't decoded say nothing, not even that the answer is incomplete.
-  const answeredUnreadable = () =>
-    exchange.answered(status, (name) => (name === 'content-type' ? 'application/octet-stream' : header(name)))
-  if (isReadable) exchange.answered(status, header)
-  else answeredUnreadable()
-  return isPlain ? new PlainAnswer(exchange) : new EncodedAnswer(exchange, decoder, answeredUnreadable)
+  exchange.answered(status, header, isPlain || decoder !== null)
+  const giveUp = () => exchange.answered(status, header, false)
+  return isPlain ? new PlainAnswer(exchange) : new EncodedAnswer(exchange, decoder, giveUp)
 }
 
 const notLogged: ObservedAnswer = { chunk() {}, ended: (then) => then(), failed() {} }

@@ -3,6 +3,7 @@ import type { Agent } from 'undici'
 import { BoundedWarnings } from '../../journal/append/warnings.js'
 import { Exchange, type ExchangeJournal } from '../exchange.js'
 import { describeRequest, type RequestDescription } from '../request.js'
+import { text } from '../usage/findings.js'
 import { Forwarding } from './forwarding.js'
 import { CORRELATION_HEADER, headersForUpstream } from './headers.js'
 import type { ResolvedOptions } from './options.js'
@@ -115,7 +116,7 @@ export class RequestHandler {
       path,
       provider: upstream.provider,
       labels: all,
-      correlationId: headerOf(request, CORRELATION_HEADER) ?? undefined,
+      correlationId: text(headerOf(request, CORRELATION_HEADER)) ?? undefined,
     })
   }
 }

@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Agent } from 'undici'
 import { ProxyError } from '../errors.js'
-import type { ExchangeJournal } from '../exchange.js'
+import { checkJournal, type ExchangeJournal } from '../exchange.js'
 import { type ProxyOptions, type ResolvedOptions, resolveOptions } from './options.js'
 import { RequestHandler } from './request-handler.js'
 
@@ -39,10 +39,11 @@ const REQUEST_MS = 3_600_000
  * in both directions as they come; nothing of their content is kept or logged.
  *
  * @param journal takes the events. It stays open when the proxy closes.
- * @throws TypeError for an unknown option or a value out of range.
+ * @throws TypeError for no journal, an unknown option or a value out of range.
  * @throws ProxyError TOKEN_REQUIRED, TOKEN_INVALID, UPSTREAM_INVALID, ADDRESS_UNAVAILABLE.
  */
 export async function startProxy(journal: ExchangeJournal, options: ProxyOptions): Promise<RunningProxy> {
+  checkJournal(journal, 'startProxy')
   const resolved = resolveOptions(options)
   // Clients know how long they are willing to wait, and leave when it is over.
   const agent = new Agent({ headersTimeout: 0, bodyTimeout: 0 })

@@ -66,9 +66,14 @@ export function amount(told: Told | undefined): number | null {
   return typeof told === 'number' && Number.isFinite(told) && told >= 0 ? told + 0 : null
 }
 
-/** @returns null for anything but a text that isn't empty. */
-export function text(told: Told | undefined): string | null {
-  return typeof told === 'string' && told !== '' ? told : null
+/** @returns null for anything but a text that isn't empty. What it is can be logged as a name. */
+export function text(told: unknown): string | null {
+  return typeof told === 'string' && told !== '' ? withoutNul(told) : null
+}
+
+/** U+FFFD stands for each NUL: a journal refuses an event for one, and the request would have no row. */
+export function withoutNul(name: string): string {
+  return name.replaceAll('\0', '\ufffd')
 }
 
 /** @returns an object without members for anything else */

@@ -30,9 +30,13 @@ const JOURNALS: [string, ExchangeJournal][] = [
       usageMissing: fail,
     }),
   ],
-  ['has no such methods', untyped({})],
-  ['is null', untyped(null)],
 ]
+
+test.each([undefined, null, {}, { provider: 'openai' }])('%o in place of a journal is refused', (given) => {
+  expect(() => loggedFetch(untyped(given))).toThrow(
+    'loggedFetch takes a journal, as openJournal() returns it',
+  )
+})
 
 describe.each(JOURNALS)('a journal that %s', (_, journal) => {
   test.each([
@@ -62,6 +66,13 @@ test('functions among the options that throw leave the call as it is, and it is 
   expect(log.rows()).toMatchObject([{ success: true }])
 })
 
+test('functions among the options that give something else cost no row', async () => {
+  const labels = untyped(() => ({ user: null, team: 7, app: 'a\0b', tags: [] }))
+  const log = await logging({ labels, correlationId: untyped(async () => 'x') })
+  await (await log.fetch(`${log.upstream.url}${CHAT_PATH}`, chatCall())).json()
+  expect(log.rows()).toMatchObject([{ success: true, labels: { team: '7', app: 'a\ufffdb' } }])
+})
+
 test('a fetch that throws at once, or gives no Response, is passed on as it is', async () => {
   const { journal } = opened()
   const throwing = loggedFetch(journal, { fetch: fail })
@@ -86,6 +97,7 @@ test.each([
   ['a provider that is a number', { provider: 5 }, 'provider: found number, expected string'],
   ['labels that are null', { labels: null }, 'labels: found null, expected object or function'],
   ['a fetch that is none', { fetch: 'x' }, 'fetch: found string, expected function'],
+  ['a label that is a number', { labels: { user: 5 } }, 'labels.user: found number, expected string'],
   ['none at all', null, 'loggedFetch takes an object of options; found null'],
 ])('options with %s are refused when they are given', (_, options, message) => {
   expect(() => loggedFetch(opened().journal, untyped(options))).toThrow(message)

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream'
 import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { loggedFetch } from '../../../src/clients/fetch/logged-fetch.js'
-import { opened } from '../../journal/support.js'
+import { opened, readSegment, textOf } from '../../journal/support.js'
 import { chat, chatStream, openAiError, TEXT } from '../upstream/answers.js'
 import { CHAT_PATH, chatCall, type Logging, logging, STREAM } from './support.js'
 
@@ -279,6 +279,17 @@ test('a response without a body, and one that cannot be made again, pass as they
     const get = loggedFetch(journal, { fetch: async () => given })
     expect(await get(URL, chatCall())).toBe(given)
     expect(journal.counters.appended).toBe(1)
+  }
+})
+
+test('an answer whose body is no web stream, or that has none, is a success without tokens', async () => {
+  const type = { headers: { 'content-type': 'application/json' } }
+  const ofNodeFetch = { status: 200, ok: true, headers: new Headers(type.headers), body: { pipe() {} } }
+  for (const given of [ofNodeFetch as unknown as Response, new Response(null, { ...type, status: 204 })]) {
+    const { journal, directory } = opened()
+    const get = loggedFetch(journal, { fetch: async () => given })
+    expect(await get(URL, chatCall())).toBe(given)
+    expect(readSegment(Buffer.from(textOf(directory)))).toMatchObject([{ success: true, input_tokens: null }])
   }
 })
 

@@ -176,6 +176,22 @@ test("headers pass in their order and case, without those of one connection and 
   expect(proxy.events()).toEqual([])
 })
 
+test('names with NUL, which the journal refuses, cost no row and leave no stream open', async ({
+  proxyTo,
+}) => {
+  const proxy = await proxyTo(
+    await serve((_, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' })
+      response.end('data: {"model":"m\\u0000","choices":[]}\n\ndata: [DONE]\n\n')
+    }),
+  )
+  await ask(proxy.url, CHAT, { body: chatBody({ model: 'gpt\0', stream: true }) })
+  expect(await proxy.eventsAfter(2)).toMatchObject([
+    { type: 'request_logged', model: 'gpt\ufffd' },
+    { type: 'stream_completed', response_model: 'm\ufffd' },
+  ])
+})
+
 test('a call of a model asks for an answer that is not compressed', async ({ proxyTo }) => {
   const upstream = await startUpstream()
   const proxy = await proxyTo(upstream.url)
@@ -344,6 +360,14 @@ describe('a row has', () => {
     expect(JSON.stringify(proxy.events())).not.toContain('sk-secret')
     expect(upstream.received[0]).toMatchObject({ path: CHAT, headers: { 'x-user': 'alice' } })
     expect(upstream.received[0]?.headers).not.toHaveProperty('x-request-journal-team')
+  })
+
+  test('a new correlation id if the header with it is empty', async ({ proxyTo }) => {
+    const upstream = await startUpstream()
+    const proxy = await proxyTo(upstream.url)
+    const headers = { 'x-request-journal-correlation-id': '' }
+    const answer = await ask(proxy.url, CHAT, { body: chatBody(), headers })
+    expect(answer.headers['x-request-journal-correlation-id']).toMatch(/^[0-9a-f-]{36}$/)
   })
 
   test('the correlation id that the client gives, and the try that its SDK tells', async ({ proxyTo }) => {
