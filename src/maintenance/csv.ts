@@ -150,6 +150,7 @@ function asInputError(error: unknown, path: string): unknown {
   }
   if (code !== 'INVALID_OPENING_QUOTE' && !code?.startsWith('CSV_')) return error
   const { lines } = error as CsvError & { lines?: number }
-  const found = code === 'CSV_MAX_RECORD_SIZE' ? 'a quote that is never closed' : error.message
+  const isOpen = code === 'CSV_MAX_RECORD_SIZE' || code === 'CSV_QUOTE_NOT_CLOSED'
+  const found = isOpen ? 'a quote that is never closed' : error.message
   return new InputError('INVALID_CSV', path, found, { line: lines ?? null, cause: error })
 }

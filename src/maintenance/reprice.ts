@@ -4,6 +4,7 @@ import { type CostFacts, loggedFigures, type RowCost, rowCost } from '../folds/c
 import { costParts } from '../folds/sums/cost-parts.js'
 import { keyOf } from '../queries/costs/price-history.js'
 import { checkedFilter, type RequestFilter, rowCondition } from '../queries/window/filter.js'
+import { TimeZone } from '../queries/window/time-zone.js'
 import type { Database } from '../store/sqlite/connection/database.js'
 import { readPrices, type StoredPrices } from '../store/sqlite/price-rows.js'
 import { readCsvPrices } from './prices/csv-prices.js'
@@ -22,6 +23,8 @@ export interface RepriceOptions extends RequestFilter {
    * @default the prices in force
    */
   pricesFile?: string | undefined
+  /** The IANA time zone whose days the groups are. @default 'UTC' */
+  timezone?: string | undefined
 }
 
 /** A sum of costs. Null: no request has a cost in this currency. */
@@ -30,11 +33,15 @@ export interface CostSums {
   usd: number | null
   /** Requests without a cost in either currency. */
   unpriced: number
+  /** Requests that the sum in satoshis leaves out. */
+  unpriced_sats: number
+  /** Requests that the sum in dollars leaves out. */
+  unpriced_usd: number
 }
 
 /** What the requests of a model on a day cost, and what they would cost. */
 export interface RepricedGroup {
-  /** A UTC day: `2026-11-22`. */
+  /** A day of the time zone: `2026-11-22`. */
   day: string
   model: string
   requests: number
@@ -49,6 +56,7 @@ export interface RepricedGroup {
 /** The JSON that `reprice --dry-run` prints. */
 export interface RepriceReport {
   dry_run: true
+  timezone: string
   /** By day, then by model. */
   groups: RepricedGroup[]
   total: Omit<RepricedGroup, 'day' | 'model'>
@@ -56,15 +64,17 @@ export interface RepriceReport {
 
 /**
  * Says what the requests of a log would cost with the prices in force, or with others, by model and
- * UTC day. It reads every row of the window in one read transaction, and writes nothing.
+ * day. It reads every row of the window in one read transaction, and writes nothing.
  *
  * @throws InputError if the file of prices can't be used; DatabaseError if the database can't be
  *   read; QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE, INVALID_FILTER, MODEL_NOT_FOUND,
- *   PROVIDER_NOT_FOUND
+ *   PROVIDER_NOT_FOUND, INVALID_TIMEZONE
  */
-export async function reprice({ database, pricesFile, ...filter }: RepriceOptions): Promise<RepriceReport> {
+export async function reprice(options: RepriceOptions): Promise<RepriceReport> {
+  const { database, pricesFile, timezone = 'UTC', ...filter } = options
+  const zone = new TimeZone(timezone)
   const list = pricesFile === undefined ? null : await readPriceFile(pricesFile)
-  return readFrom(database, (opened) => opened.transaction(() => reportOf(opened, list, filter))())
+  return readFrom(database, (opened) => opened.transaction(() => reportOf(opened, list, filter, zone))())
 }
 
 async function readPriceFile(path: string): Promise<PriceList> {
@@ -97,7 +107,12 @@ const COLUMNS = [
   'cost_currency',
 ] as const satisfies readonly (keyof Row)[]
 
-function reportOf(database: Database, list: PriceList | null, filter: RequestFilter): RepriceReport {
+function reportOf(
+  database: Database,
+  list: PriceList | null,
+  filter: RequestFilter,
+  zone: TimeZone,
+): RepriceReport {
   const book = bookWith(readPrices(database), list)
   const { sql, values } = rowCondition(database, checkedFilter(database, filter))
   const rows = database.prepare<unknown[], Row>(`SELECT ${COLUMNS.join(', ')} FROM requests WHERE ${sql}`)
@@ -105,7 +120,7 @@ function reportOf(database: Database, list: PriceList | null, filter: RequestFil
   const total = new Group()
   for (const row of rows.iterate(...values)) {
     const cost = rowCost({ ...row, success: row.success !== 0 }, loggedFigures(row), book)
-    const day = row.timestamp.slice(0, 10)
+    const day = zone.localText(Date.parse(row.timestamp)).slice(0, 10)
     const key = JSON.stringify([day, row.model])
     const group = groups.get(key) ?? new Group()
     groups.set(key, group)
@@ -115,6 +130,7 @@ function reportOf(database: Database, list: PriceList | null, filter: RequestFil
   const sorted = [...groups].toSorted(([a], [b]) => (a < b ? -1 : 1))
   return {
     dry_run: true,
+    timezone: zone.name,
     groups: sorted.map(([key, group]) => {
       const [day, model] = JSON.parse(key) as [string, string]
       return { day, model, ...group.report() }
@@ -168,11 +184,15 @@ class Sums {
   sats: bigint | null = null
   usd: bigint | null = null
   #unpriced = 0
+  #unpricedSats = 0
+  #unpricedUsd = 0
 
   add({ cost_sats, cost_usd }: Pick<RowCost, 'cost_sats' | 'cost_usd'>): void {
     if (cost_sats === null && cost_usd === null) this.#unpriced++
-    if (cost_sats !== null) this.sats = (this.sats ?? 0n) + nanosOf(cost_sats)
-    if (cost_usd !== null) this.usd = (this.usd ?? 0n) + nanosOf(cost_usd)
+    if (cost_sats === null) this.#unpricedSats++
+    else this.sats = (this.sats ?? 0n) + nanosOf(cost_sats)
+    if (cost_usd === null) this.#unpricedUsd++
+    else this.usd = (this.usd ?? 0n) + nanosOf(cost_usd)
   }
 
   report(): CostSums {
@@ -181,6 +201,8 @@ class Sums {
       sats: sats === null ? null : billionths(sats),
       usd: usd === null ? null : billionths(usd),
       unpriced: this.#unpriced,
+      unpriced_sats: this.#unpricedSats,
+      unpriced_usd: this.#unpricedUsd,
     }
   }
 }

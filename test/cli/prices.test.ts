@@ -106,6 +106,8 @@ describe.each([
   [['--input', '1', '--valid-from', '22.11.2026'], /RFC 3339/],
   [['--input', '1', '--min-input-tokens', '200k'], /Expected a whole number/],
   [['--input', '1', '--withdraw'], /--withdraw.*cannot be used with/],
+  [['--input', '1', '--provider', ''], /'--provider <name>' argument '' is invalid. Expected a name/],
+  [['--input', '1', '--service-tier', ''], /'--service-tier <tier>' argument '' is invalid/],
   [[], /no price was given/],
 ])('prices set m %j', (options, message) => {
   test('is wrong use, and appends nothing', async ({ workspace }) => {
@@ -157,7 +159,9 @@ test('prices unpriced lists models with tokens and without a cost, most tokens f
   })
   const page = await runHere(['prices', 'unpriced', '--db', workspace.database, '--model', 'few'])
   expect(page.stdout).toMatch(/^openai +few +1 +1,000 +100 /m)
-  expect(page.stdout).toMatch(/^1 request without a cost that no price would change: tokens aren't known$/m)
+  expect(page.stdout).toMatch(
+    /^1 request without a cost that no price would change: tokens aren't known, or are more in a part than in the whole$/m,
+  )
 })
 
 describe('prices import --from csv', () => {
@@ -311,7 +315,8 @@ test.each([
   [['prices', 'import', 'x.csv'], /expected --from genai-prices, --from litellm FILE or --from csv FILE/],
   [['prices', 'import', 'csv', 'x.csv', 'y.csv'], /found 'y\.csv' after the file, expected nothing/],
   [['prices', 'import', 'excel', 'x.xls'], /expected --from genai-prices, --from litellm FILE/],
-  [['prices', 'lsit'], /too many arguments/],
+  [['prices', 'lsit'], /unknown command 'lsit', expected list, set, import, unpriced; the nearest is 'list'/],
+  [['prices', 'gpt-4o'], /unknown command 'gpt-4o', .*; --model lists the prices of one model/],
   [['reprice'], /--dry-run says what would change/],
 ])('%j is wrong use', async (args, message) => {
   expect(await runHere(args)).toMatchObject({ status: 2, stderr: expect.stringMatching(message) })
@@ -374,9 +379,13 @@ test('reprice --dry-run says what the log would cost, by day and model, and writ
   const file = write(workspace, 'next.csv', 'model,currency,input,output\ngpt-4o,usd,1,1\nother,usd,0.3,0\n')
   const args = ['reprice', '--dry-run', '--db', workspace.database]
   const group = { requests: 1, changed: 1 }
-  const costs = (usd: number | null) => ({ sats: null, usd, unpriced: usd === null ? 1 : 0 })
+  const costs = (usd: number | null) => {
+    const unpriced = usd === null ? 1 : 0
+    return { sats: null, usd, unpriced, unpriced_sats: 1, unpriced_usd: unpriced }
+  }
   expect((await runHere([...args, '--prices', file, '--json'])).json).toEqual({
     dry_run: true,
+    timezone: 'UTC',
     groups: [
       {
         ...group,
@@ -408,8 +417,8 @@ test('reprice --dry-run says what the log would cost, by day and model, and writ
     total: {
       requests: 3,
       changed: 2,
-      old: { sats: null, usd: 1.0035, unpriced: 1 },
-      new: { sats: null, usd: 1.0014, unpriced: 0 },
+      old: { sats: null, usd: 1.0035, unpriced: 1, unpriced_sats: 3, unpriced_usd: 1 },
+      new: { sats: null, usd: 1.0014, unpriced: 0, unpriced_sats: 3, unpriced_usd: 0 },
       difference: { sats: null, usd: -0.0021 },
     },
   })
@@ -417,4 +426,37 @@ test('reprice --dry-run says what the log would cost, by day and model, and writ
   const page = await runHere([...args, '--prices', file, '--model', 'gpt-4o'])
   expect(page.stdout).toMatch(/^2026-06-01 +gpt-4o +1 +1 +0\.0035 +0\.0011 +-0\.0024 +0$/m)
   expect(rows()).toEqual(before)
+})
+
+test('the days of reprice are those of --timezone, and what is unpriced those of each currency', async ({
+  workspace,
+}) => {
+  await log(
+    workspace,
+    { timestamp: '2026-06-30T21:59:59.999Z', cost_usd: 1 },
+    { timestamp: '2026-06-30T22:00:00Z', cost_usd: 2 },
+    { timestamp: '2026-07-01T12:00:00Z', cost_sats: 30 },
+    { timestamp: '2026-07-01T12:00:00Z' },
+  )
+  const args = ['reprice', '--dry-run', '--db', workspace.database, '--timezone', 'Europe/Berlin']
+  const july = [...args, '--since', '2026-07-01']
+  expect((await runHere([...july, '--json'])).json).toMatchObject({
+    timezone: 'Europe/Berlin',
+    groups: [{ day: '2026-07-01', requests: 3, old: { unpriced: 1, unpriced_sats: 2, unpriced_usd: 2 } }],
+  })
+  const { stdout } = await runHere([...args, '--currency', 'usd'])
+  expect(stdout).toMatch(/^day \(Europe\/Berlin\) +model .* unpriced$/m)
+  expect(stdout).toMatch(/^2026-06-30 +gpt-4o +1 +0 +1\.0000 +1\.0000 +0\.0000 +0$/m)
+  expect(stdout).toMatch(/^2026-07-01 +gpt-4o +3 +0 +2\.0000 +2\.0000 +0\.0000 +2$/m)
+})
+
+test('prices set refuses a model without a name', async ({ workspace }) => {
+  const args = ['prices', 'set', '', '--input', '1', '--journal', workspace.journal]
+  const message = /'' is invalid for argument 'model'. Expected a name that is not empty/
+  const { status, stderr } = await runHere(args)
+  expect({ status, stderr: stderr.replace(/\s+/g, ' ') }).toEqual({
+    status: 2,
+    stderr: expect.stringMatching(message),
+  })
+  expect(existsSync(workspace.journal)).toBe(false)
 })

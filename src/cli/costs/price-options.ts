@@ -9,6 +9,12 @@ export function parseInstant(text: string): string {
   throw new InvalidArgumentError('Expected RFC 3339 with seconds and an offset, as 2026-11-22T00:00:00Z.')
 }
 
+/** Refuses an empty name, which a script has where its variable isn't set: no request would match. */
+export function parseName(text: string): string {
+  if (text !== '') return text
+  throw new InvalidArgumentError('Expected a name that is not empty.')
+}
+
 export function parsePricePerMillion(text: string): string {
   if (isDecimalText(text, perMillionLimits('sats'))) return text
   throw new InvalidArgumentError(

@@ -3,7 +3,7 @@ import { printAnswer } from '../output/standard-output.js'
 import { visible } from '../output/terminal.js'
 import type { CommonFlags, ProgramCommand } from '../run/command.js'
 import { wholeNumberBetween } from '../run/options.js'
-import { parseInstant, parsePricePerMillion, parsePricePerRequest } from './price-options.js'
+import { parseInstant, parseName, parsePricePerMillion, parsePricePerRequest } from './price-options.js'
 import { figuresText, keyText } from './price-text.js'
 
 interface SetFlags extends Pick<CommonFlags, 'journal' | 'json'> {
@@ -21,14 +21,14 @@ export function addPricesSet(prices: ProgramCommand): void {
   const command: ProgramCommand = prices
     .command('set')
     .summary('set one price')
-    .argument('<model>', 'the name that requests have as response_model or as model, exactly')
+    .argument('<model>', 'the name that requests have as response_model or as model, exactly', parseName)
     .description(
       'Appends one price to the journal: what a million tokens of a model cost, or each request, from a time on. ' +
         'A part of the tokens without a price of its own costs what its whole costs. ' +
         'The projector then computes the cost of the requests from that time on, also of those that are there already.',
     )
     .journalOption()
-    .option('--provider <name>', 'only for this provider; any without it')
+    .option('--provider <name>', 'only for this provider; any without it', parseName)
     .choiceOption('--currency <currency>', 'what the prices are in', ['usd', 'sats'], 'usd')
     .option('--valid-from <time>', 'since when: RFC 3339 with an offset; now without it', parseInstant)
   for (const part of PRICE_PARTS) {
@@ -39,7 +39,11 @@ export function addPricesSet(prices: ProgramCommand): void {
   }
   command
     .option('--per-request <price>', 'what each request costs beside its tokens', parsePricePerRequest)
-    .option('--service-tier <tier>', 'only for this service tier, such as flex; the usual one without it')
+    .option(
+      '--service-tier <tier>',
+      'only for this service tier, such as flex; the usual one without it',
+      parseName,
+    )
     .option(
       '--min-input-tokens <n>',
       'only for requests with at least so many input tokens',

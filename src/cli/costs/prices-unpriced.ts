@@ -30,7 +30,7 @@ function formatUnpriced({ unpriced, without_usage }: UnpricedAnswer, width: numb
   const rest =
     without_usage === 0
       ? ''
-      : `${countText(without_usage, 'request')} without a cost that no price would change: tokens aren't known`
+      : `${countText(without_usage, 'request')} without a cost that no price would change: tokens aren't known, or are more in a part than in the whole`
   if (unpriced.length === 0) return rest === '' ? 'every request has a cost' : rest
   const hasResponse = unpriced.some(({ response_model }) => response_model !== null)
   const hasTier = unpriced.some(({ service_tier }) => service_tier !== null)

@@ -1,4 +1,5 @@
 import { PRICE_PARTS } from '../../events/event-types.js'
+import { nearestName } from '../../events/nearest-name.js'
 import type { PriceAnswer } from '../../queries/costs/prices.js'
 import { formatCount, formatTime } from '../output/format.js'
 import { pageWidth, printAnswer } from '../output/standard-output.js'
@@ -47,7 +48,20 @@ function addPricesList(prices: ProgramCommand): void {
     .option('--provider <name>', 'the prices for one provider: its exact name')
     .jsonOption()
     .examples('request-journal prices', 'request-journal prices --model gpt-4o --at 2026-01-01T00:00:00Z')
-    .action(listPrices)
+    // A mistyped command comes here as an argument, of a command that nobody has named.
+    .allowExcessArguments()
+    .action(async (flags: PricesFlags, command: ProgramCommand) => {
+      const [word] = command.args
+      if (word !== undefined) command.error(unknownWord(word, prices), { exitCode: 2 })
+      await listPrices(flags)
+    })
+}
+
+function unknownWord(word: string, prices: ProgramCommand): string {
+  const names = prices.commands.map((command) => command.name())
+  const nearest = nearestName(word, names)
+  const hint = nearest === null ? '; --model lists the prices of one model' : `; the nearest is '${nearest}'`
+  return `error: unknown command '${word}', expected ${names.join(', ')}${hint}`
 }
 
 async function listPrices(flags: PricesFlags): Promise<void> {

@@ -3,7 +3,7 @@ import { CURRENCIES, type Currency } from '../../queries/window/currency.js'
 import { amountFormatter } from '../output/amounts.js'
 import { formatCount } from '../output/format.js'
 import { pageWidth, printAnswer } from '../output/standard-output.js'
-import { formatTable } from '../output/table.js'
+import { type Column, formatTable } from '../output/table.js'
 import type { CommonFlags, ProgramCommand } from '../run/command.js'
 import { type FilterFlags, filterOf } from '../run/filter-options.js'
 import { parsePath } from '../run/options.js'
@@ -18,7 +18,7 @@ export function addReprice(program: ProgramCommand): void {
     .command('reprice')
     .summary('what the log would cost with other prices')
     .description(
-      'Says what the requests would cost with the prices in force or with those of a file: per UTC day and model ' +
+      'Says what the requests would cost with the prices in force or with those of a file: per day and model ' +
         'old, new and difference. Nothing is written: the projector reprices by itself when prices ' +
         'come, and so --dry-run is required.',
     )
@@ -41,12 +41,21 @@ export function addReprice(program: ProgramCommand): void {
         command.error(`error: ${why}`, { exitCode: 2 })
       }
       const { reprice } = await import('../../maintenance/reprice.js')
-      const asked = { database: flags.db, pricesFile: flags.prices, ...filterOf(flags) }
+      const asked = {
+        database: flags.db,
+        pricesFile: flags.prices,
+        ...filterOf(flags),
+        timezone: flags.timezone?.name,
+      }
       printAnswer(await reprice(asked), flags, (report) => formatReport(report, flags.currency, pageWidth()))
     })
 }
 
-function formatReport({ groups, total }: RepriceReport, asked: Currency | undefined, width: number): string {
+function formatReport(
+  { timezone, groups, total }: RepriceReport,
+  asked: Currency | undefined,
+  width: number,
+): string {
   if (total.requests === 0) return 'no requests'
   const known = CURRENCIES.filter((currency) => total.old[currency] !== null || total.new[currency] !== null)
   const currencies = asked === undefined ? known : [asked]
@@ -56,7 +65,7 @@ function formatReport({ groups, total }: RepriceReport, asked: Currency | undefi
   })
   const table = formatTable(
     [
-      { title: 'day' },
+      { title: `day (${timezone})` },
       { title: 'model', shrinksTo: 12 },
       { title: 'requests', align: 'right', dropRank: 2 },
       { title: 'changed', align: 'right', dropRank: 3 },
@@ -65,7 +74,10 @@ function formatReport({ groups, total }: RepriceReport, asked: Currency | undefi
         { title: `new ${currency}`, align: 'right' } as const,
         { title: currencies.length > 1 ? `± ${currency}` : 'difference', align: 'right' } as const,
       ]),
-      { title: 'unpriced', align: 'right' },
+      ...currencies.map((currency, index): Column => {
+        const title = currencies.length > 1 ? `unpriced ${currency}` : 'unpriced'
+        return { title, align: 'right', ...(index === 0 ? {} : { dropRank: 4 }) }
+      }),
     ],
     [...groups.map((group) => row(group.day, group.model, group, formats)), row('total', '', total, formats)],
     width,
@@ -79,12 +91,12 @@ function row(
   { requests, changed, old, new: after, difference }: Omit<RepricedGroup, 'day' | 'model'>,
   formats: readonly (readonly [Currency, ReturnType<typeof amountFormatter>])[],
 ): string[] {
-  const unpriced =
-    old.unpriced === after.unpriced
-      ? formatCount(after.unpriced)
-      : `${formatCount(old.unpriced)} → ${formatCount(after.unpriced)}`
+  const unpriced = formats.map(([currency]) => {
+    const [before, now] = [old, after].map((sums) => formatCount(sums[`unpriced_${currency}`]))
+    return before === now ? `${now}` : `${before} → ${now}`
+  })
   const costs = formats.flatMap(([currency, format]) =>
     [old, after, difference].map((amounts) => format(amounts[currency])),
   )
-  return [day, model, formatCount(requests), formatCount(changed), ...costs, unpriced]
+  return [day, model, formatCount(requests), formatCount(changed), ...costs, ...unpriced]
 }

@@ -79,7 +79,7 @@ function problemOf(text: string, format: DateFormat | undefined): string {
   }
   const found = `found the date '${text}', expected 2026-11-22 or 2026-11-22T19:43:00Z`
   if (!OTHER_DATE.test(text)) return found
-  return `${found}; say by the date format whether the day (dmy), the month (mdy) or the year (ymd) comes first`
+  return `${found}; --date-format dmy, mdy or ymd says whether the day, the month or the year comes first`
 }
 
 /** The day that many days after a day, whatever the zone. */

@@ -69,7 +69,8 @@ export async function readBill(path: string, options: BillOptions): Promise<Bill
       const text = row.get(column)
       const count = /^\d{1,15}(?:\.0+)?$/.test(text) ? BigInt(text.replace(/\..*/, '')) : null
       if (count !== null || text === '') return count ?? 0n
-      throw wrong(numberProblem(column, text, 'a whole number such as 1200'))
+      const expected = 'a whole number such as 1200'
+      throw wrong(numberProblem(column, text, expected, ': write its digits alone, without separators'))
     })
     const key = aliases.keyOf(name)
     const day = days.get(found.day) ?? new Map<string, Billed>()
@@ -95,11 +96,14 @@ function modelOf(text: string, preset: Preset | undefined): string {
   return preset?.isModelBeforeComma ? text.replace(/,.*/s, '').trimEnd() : text
 }
 
-function numberProblem(column: string, text: string, expected = 'a number such as 1234.5'): string {
+function numberProblem(
+  column: string,
+  text: string,
+  expected = 'a number such as 1234.5',
+  hintText = ': write it with a point, without separators of thousands and without a currency',
+): string {
   const found = text === '' ? `'${column}' is empty` : `found '${text}' as '${column}'`
-  const hint = /^[^\d-]*\d[\d.,' ]*[^\d]*$/.test(text)
-    ? ': write it with a point, without separators of thousands and without a currency'
-    : ''
+  const hint = /^[^\d-]*\d[\d.,' ]*[^\d]*$/.test(text) ? hintText : ''
   return `${found}, expected ${expected}${hint}`
 }
 

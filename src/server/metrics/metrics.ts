@@ -55,12 +55,15 @@ const COUNTER_METRICS = {
   failures: ['request_failures_total', 'Requests that failed, at once or when their stream ended.'],
   unpriced: [
     'unpriced_requests_total',
-    'Requests whose cost was unknown when they were logged, as of every stream that has just begun, or was lost when the stream ended.',
+    'Requests whose cost in satoshis was unknown when they were logged, as that of most streams is, or became unknown later.',
   ],
   input_tokens: ['input_tokens_total', 'Tokens of prompts.'],
   output_tokens: ['output_tokens_total', 'Tokens of answers.'],
   cost_nanosats: ['cost_sats_total', 'Cost of requests in satoshis, as far as it is known.'],
-  unpriced_usd: ['unpriced_usd_requests_total', 'The same of the cost in dollars.'],
+  unpriced_usd: [
+    'unpriced_usd_requests_total',
+    'Requests whose cost in US dollars was unknown when they were logged, as that of most streams is, or became unknown later.',
+  ],
   cost_nanousd: ['cost_usd_total', 'Cost of requests in US dollars, as far as it is known.'],
   cache_read_input_tokens: [
     'cache_read_input_tokens_total',
@@ -80,7 +83,7 @@ const COUNTER_METRICS = {
   ],
   corrected_unpriced: [
     'corrected_unpriced_requests_total',
-    'Requests that were counted as unpriced, and whose cost became known when their stream ended or by a price.',
+    'Requests that were counted as unpriced in satoshis, and whose cost became known when their stream ended or by a price.',
   ],
   corrected_input_tokens: [
     'corrected_input_tokens_total',

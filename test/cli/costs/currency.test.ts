@@ -112,7 +112,7 @@ test('what other prices would cost is told in the currency asked for, and fits a
   const ask = await page(workspace, requests, ['reprice', '--dry-run'], '80')
   const both = await ask()
   expect(Math.max(...both.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80)
-  expect(both).toMatch(/^day +model +.*new sats +± sats +.*new usd +± usd +unpriced$/m)
+  expect(both).toMatch(/^day \(UTC\) +model +.*new sats +± sats +.*new usd +± usd +unpriced sats$/m)
   const dollars = await ask('--currency', 'usd')
   expect(dollars).not.toContain('sats')
   expect(dollars).toMatch(/^total +2 +2,469\.12 +2,469\.12 +0\.00 +0$/m)

@@ -287,7 +287,7 @@ describe('refuses, with the line,', () => {
       /found '\$1.25' as 'cost', expected a number.*without a currency/,
     ],
     ['no cost', '2026-11-01,m,\n', 2, /'cost' is empty/],
-    ['a date in another order', '11/12/2026,m,1\n', 2, /say by the date format/],
+    ['a date in another order', '11/12/2026,m,1\n', 2, /--date-format dmy, mdy or ymd says/],
     ['a line of totals', '2026-11-01,m,1\nTotal,,1\n', 3, /found the date 'Total'/],
     ['nothing but a header', '', null, /no line has a cost/],
     [
