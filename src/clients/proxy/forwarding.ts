@@ -66,7 +66,7 @@ export class Forwarding implements Dispatcher.DispatchHandler {
     const response = this.#response
     response.sendDate = false
     if (this.#options.isStopping()) response.shouldKeepAlive = false
-    response.writeHead(status, message ?? '', headersForClient(raw, exchange?.correlationId ?? null))
+    response.writeHead(status, reasonPhrase(message), headersForClient(raw, exchange?.correlationId ?? null))
     // A head without a body is passed on at once. Most bodies come in the same packet, and both are
     // then written in one call.
     process.nextTick(() => {
@@ -136,6 +136,11 @@ export class Forwarding implements Dispatcher.DispatchHandler {
     else this.#answer.failed(interruption)
     this.#controller?.abort(new Error('the client has left'))
   }
+}
+
+/** An upstream's own words for a status, without the characters that Node.js refuses to send. */
+function reasonPhrase(message = ''): string {
+  return message.replace(/[^\t\x20-\x7e\x80-\xff]/g, '')
 }
 
 function textOf(value: string | string[] | undefined): string | null {

@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http'
+import { type ServerResponse, STATUS_CODES } from 'node:http'
 import { CORRELATION_HEADER } from './headers.js'
 
 /** An answer of the proxy itself, not of its upstream. */
@@ -24,7 +24,8 @@ export function answerRefusal(
   const { status, reason, message } = refusal
   const text = `request-journal proxy: ${message}`
   const body = JSON.stringify({ error: { message: text, type: 'proxy_error', param: null, code: reason } })
-  response.writeHead(status, {
+  // An answer that couldn't be passed on may have left its own words for its status.
+  response.writeHead(status, STATUS_CODES[status], {
     'content-type': 'application/json; charset=utf-8',
     'content-length': Buffer.byteLength(body),
     ...(correlationId === null ? {} : { [CORRELATION_HEADER]: correlationId }),

@@ -254,6 +254,22 @@ test('an error of the upstream is passed on and logged with its status and messa
   ])
 })
 
+test('a status in words that HTTP does not know passes without them, and ends nothing', async ({
+  proxyTo,
+}) => {
+  const proxy = await proxyTo(
+    await serve((request, response) => {
+      const words = Buffer.from('HTTP/1.1 400 Bad \u9519\u8bef\x01request\r\ncontent-length: 2\r\n\r\n{}')
+      request.resume().on('end', () => response.socket?.write(words))
+    }),
+  )
+  expect(await ask(proxy.url, CHAT, { body: chatBody() })).toMatchObject({
+    status: 400,
+    message: expect.stringMatching(/^Bad .*request$/),
+  })
+  expect(proxy.events()).toEqual([expect.objectContaining({ success: false, error_status: 400 })])
+})
+
 test('hints such as 103 are left out, and the answer after them passes', async ({ proxyTo }) => {
   const upstream = await startUpstream()
   upstream.handler = (_, response) => {
