@@ -60,7 +60,13 @@ export class PostgresStore implements Store {
   static async open(options: PostgresStoreOptions): Promise<PostgresStore> {
     const { schema = DEFAULT_SCHEMA, purpose, journalId, lockTimeoutMs } = options
     const address = postgresAddress(options.address)
-    const connection = await Connection.open({ address, schema, purpose, lockTimeoutMs })
+    const connection = await Connection.open({
+      address,
+      schema,
+      purpose,
+      lockTimeoutMs,
+      keepsStatements: true,
+    })
     try {
       if (await connection.isPooled()) {
         const advice = 'give projectors the address of the server itself; readers may use the pooler'

@@ -4,7 +4,7 @@ import { type Rollup, SUMS } from '../../folds/sums/rollup-cells.js'
 import type { Dimension, RollupChanges } from '../../folds/sums/rollups.js'
 import { groupName, isLongName, shortHash } from '../group-names.js'
 import { type RollupKey, type RollupSink, type TotalKey, writeRollups } from '../rollup-writing.js'
-import type { Connection } from './connection/connection.js'
+import type { Connection, SqlParameter } from './connection/connection.js'
 import { decimalOfBillionths, jsonRows } from './connection/values.js'
 
 /** Sums as columns: costs are decimals here, in place of whole units and billionths. */
@@ -16,20 +16,24 @@ const BILLION = 1_000_000_000n
 interface RollupTables {
   sums: string
   latencies: string
-  key: readonly string[]
+  /** The types of the columns of the key, after the journal. */
+  key: Readonly<Record<string, 'text' | 'bigint'>>
 }
 
 const ROLLUPS: RollupTables = {
   sums: 'rollups',
   latencies: 'rollup_latencies',
-  key: ['journal', 'grain', 'period', 'dimension_id'],
+  key: { grain: 'text', period: 'text', dimension_id: 'bigint' },
 }
 
 const TOTALS: RollupTables = {
   sums: 'rollup_totals',
   latencies: 'rollup_total_latencies',
-  key: ['journal', 'grain', 'grouped_by', 'period', 'group_name'],
+  key: { grain: 'text', grouped_by: 'text', period: 'text', group_name: 'text' },
 }
+
+/** How many roll-ups one statement writes, so that its text stays small. */
+const PAGE_ROWS = 5000
 
 type KeyValue = string | number
 
@@ -52,7 +56,7 @@ export class RollupWriter {
 
   async write(changes: RollupChanges, labels: readonly string[]): Promise<void> {
     const ids = await this.#dimensionIds(changes.dimensions)
-    const staged = new StagedRollups(this.#journal, ids)
+    const staged = new StagedRollups(ids)
     writeRollups(staged, changes, labels)
     await this.#insertNames(staged.longNames)
     await this.#add(ROLLUPS, staged.rollups)
@@ -94,41 +98,53 @@ export class RollupWriter {
     )
   }
 
-  async #add({ sums, latencies, key }: RollupTables, staged: StagedRows): Promise<void> {
-    const columns = [...key, ...SUM_COLUMNS].join(', ')
+  /**
+   * Columns go to the server as arrays, in pages: with all rows in one JSON text, 400,000 events of
+   * 30 days took the projector 17 s of CPU and 310 MiB, where this takes 10 s and 180 MiB.
+   */
+  async #add(tables: RollupTables, staged: StagedRows): Promise<void> {
+    const { sums, key } = tables
+    const names = Object.keys(key)
+    const columns = ['journal', ...names, ...SUM_COLUMNS].join(', ')
+    const types = [...Object.values(key), ...SUM_COLUMNS.map(typeOfSum)]
     const grow = SUM_COLUMNS.map((name) => `${name} = ${sums}.${name} + excluded.${name}`)
-    await this.#connection.run(
-      `INSERT INTO ${sums} (${columns}) SELECT ${columns} FROM json_populate_recordset(NULL::${sums}, $1)
-       ON CONFLICT (${key.join(', ')}) DO UPDATE SET ${grow.join(', ')}`,
-      jsonRows(staged.map(({ row, rollup }) => ({ ...row, ...sumsOf(rollup.sums) }))),
-    )
-    const changed = staged.filter(({ rollup }) => rollup.latencies.length > 0)
-    if (changed.length === 0) return
-    const stored = await this.#storedLatencies({ sums, latencies, key }, changed)
-    const merged = changed.map(({ row, rollup }) => {
-      const before = stored.get(keyText(key, row))
-      // What is collected at once is either added or taken out.
-      const sign = (rollup.sums[0] ?? 0) > 0 ? 1 : -1
-      const buckets = before === undefined ? rollup.latencies : mergeLatencies(before, rollup.latencies, sign)
-      return { ...row, buckets: `\\x${buckets.toString('hex')}` }
-    })
-    await this.#connection.run(
-      `INSERT INTO ${latencies} SELECT * FROM json_populate_recordset(NULL::${latencies}, $1)
-       ON CONFLICT (${key.join(', ')}) DO UPDATE SET buckets = excluded.buckets`,
-      jsonRows(merged),
-    )
+    const sql = `INSERT INTO ${sums} (${columns}) SELECT $1, c.* FROM unnest(${arrays(types)}) c
+       ON CONFLICT (journal, ${names.join(', ')}) DO UPDATE SET ${grow.join(', ')}`
+    for (const page of staged.pages) {
+      const values = page.sums.map((column) => `{${column.join(',')}}`)
+      await this.#connection.run(sql, this.#journal, ...keyColumns(key, page.keys), ...values)
+      await this.#addLatencies(tables, page.latencies)
+    }
   }
 
-  /** Reads stored latencies, which are merged here: PL/pgSQL would take a microsecond a bucket. */
-  async #storedLatencies(
-    { latencies, key }: RollupTables,
-    changed: readonly StagedRow[],
-  ): Promise<Map<string, Buffer>> {
-    const rows = await this.#connection.all<Record<string, KeyValue> & { buckets: Buffer }>(
-      `SELECT l.* FROM json_populate_recordset(NULL::${latencies}, $1) k JOIN ${latencies} l USING (${key.join(', ')})`,
-      jsonRows(changed.map(({ row }) => row)),
+  /** Merges latencies here: PL/pgSQL would take a microsecond a bucket. */
+  async #addLatencies({ latencies, key }: RollupTables, changed: readonly StagedLatencies[]): Promise<void> {
+    if (changed.length === 0) return
+    const names = Object.keys(key).join(', ')
+    const types = Object.values(key)
+    const keys = keyColumns(
+      key,
+      changed.map((row) => row.key),
     )
-    return new Map(rows.map(({ buckets, ...row }) => [keyText(key, row), buckets]))
+    const rows = await this.#connection.raw<[...key: KeyValue[], buckets: Buffer]>(
+      `SELECT ${names}, l.buckets FROM unnest(${arrays(types)}) k(${names}) JOIN ${latencies} l USING (${names})
+       WHERE l.journal = $1`,
+      this.#journal,
+      ...keys,
+    )
+    const stored = new Map(rows.map((row) => [JSON.stringify(row.slice(0, -1)), row.at(-1) as Buffer]))
+    const merged = changed.map((row) => {
+      const before = stored.get(JSON.stringify(row.key))
+      const buckets = before === undefined ? row.buckets : mergeLatencies(before, row.buckets, row.sign)
+      return `\\x${buckets.toString('hex')}`
+    })
+    await this.#connection.run(
+      `INSERT INTO ${latencies} (journal, ${names}, buckets) SELECT $1, c.* FROM unnest(${arrays([...types, 'bytea'])}) c
+       ON CONFLICT (journal, ${names}) DO UPDATE SET buckets = excluded.buckets`,
+      this.#journal,
+      ...keys,
+      merged,
+    )
   }
 
   async #count({ dimensions }: RollupChanges): Promise<void> {
@@ -163,24 +179,46 @@ export class RollupWriter {
   }
 }
 
-type StagedRows = StagedRow[]
+interface StagedPage {
+  readonly keys: (readonly KeyValue[])[]
+  /** The values of each column. */
+  readonly sums: (number | string)[][]
+  readonly latencies: StagedLatencies[]
+}
 
-interface StagedRow {
-  /** The columns of its key. */
-  row: Readonly<Record<string, KeyValue>>
-  rollup: Rollup
+interface StagedLatencies {
+  readonly key: readonly KeyValue[]
+  readonly buckets: Buffer
+  /** What is collected at once is either added or taken out. */
+  readonly sign: 1 | -1
+}
+
+/** Collects the rows of one table in pages. */
+class StagedRows {
+  readonly pages: StagedPage[] = []
+
+  /** Copies the sums and the bytes, which may be those of arrays that are used again. */
+  add(key: readonly KeyValue[], { sums, latencies }: Rollup): void {
+    let page = this.pages.at(-1)
+    if (page === undefined || page.keys.length === PAGE_ROWS) {
+      page = { keys: [], sums: SUM_COLUMNS.map(() => []), latencies: [] }
+      this.pages.push(page)
+    }
+    page.keys.push(key)
+    for (const [index, place] of SUM_PLACES.entries()) page.sums[index]?.push(sumAt(sums, place))
+    if (latencies.length === 0) return
+    page.latencies.push({ key, buckets: Buffer.from(latencies), sign: (sums[0] ?? 0) > 0 ? 1 : -1 })
+  }
 }
 
 /** Collects the rows of roll-ups. */
 class StagedRollups implements RollupSink {
-  readonly rollups: StagedRows = []
-  readonly totals: StagedRows = []
+  readonly rollups = new StagedRows()
+  readonly totals = new StagedRows()
   readonly longNames = new Map<string, string>()
-  readonly #journal: number
   readonly #ids: ReadonlyMap<Dimension, number>
 
-  constructor(journal: number, ids: ReadonlyMap<Dimension, number>) {
-    this.#journal = journal
+  constructor(ids: ReadonlyMap<Dimension, number>) {
     this.#ids = ids
   }
 
@@ -189,26 +227,29 @@ class StagedRollups implements RollupSink {
   }
 
   add({ grain, period, dimensionId }: RollupKey, rollup: Rollup): void {
-    const row = { journal: this.#journal, grain, period, dimension_id: dimensionId }
-    this.rollups.push({ row, rollup: copyOf(rollup) })
+    this.rollups.add([grain, period, dimensionId], rollup)
   }
 
   addTotal({ grain, groupedBy, period, name }: TotalKey, rollup: Rollup): void {
     // PostgreSQL's texts can't hold NUL.
     const key = groupName(name).replaceAll('\0', '\ufffd')
     if (isLongName(name)) this.longNames.set(key, name.replaceAll('\0', '\ufffd'))
-    const row = { journal: this.#journal, grain, grouped_by: groupedBy, period, group_name: key }
-    this.totals.push({ row, rollup: copyOf(rollup) })
+    this.totals.add([grain, groupedBy, period, key], rollup)
   }
 }
 
-/** The sums and the bytes may be those of arrays that are used again. */
-function copyOf({ sums, latencies }: Rollup): Rollup {
-  return { sums: sums.slice(), latencies: Buffer.from(latencies) }
+/** The parameters from $2 on, each an array of a type. */
+function arrays(types: readonly string[]): string {
+  return types.map((type, index) => `$${index + 2}::${type}[]`).join(', ')
 }
 
-function keyText(key: readonly string[], row: Readonly<Record<string, KeyValue>>): string {
-  return JSON.stringify(key.map((name) => row[name]))
+/** Keys as a parameter for each of their columns. */
+function keyColumns(key: RollupTables['key'], rows: readonly (readonly KeyValue[])[]): SqlParameter[] {
+  return Object.keys(key).map((_, index) => rows.map((row) => row[index] ?? null))
+}
+
+function typeOfSum(name: string): string {
+  return name.startsWith('cost_') ? 'numeric' : 'bigint'
 }
 
 const COST_SATS = SUMS.indexOf('cost_sats')
@@ -216,14 +257,12 @@ const COST_NANOSATS = SUMS.indexOf('cost_nanosats')
 const COST_USD = SUMS.indexOf('cost_usd')
 const COST_NANOUSD = SUMS.indexOf('cost_nanousd')
 
-/** Sums by the names of their columns. */
-function sumsOf(sums: Float64Array): object {
-  const named = SUMS.map((name, place) => [name, sums[place]])
-  return {
-    ...Object.fromEntries(named),
-    cost_sats: decimal(sums[COST_SATS], sums[COST_NANOSATS]),
-    cost_usd: decimal(sums[COST_USD], sums[COST_NANOUSD]),
-  }
+const SUM_PLACES = SUM_COLUMNS.map((name) => SUMS.indexOf(name))
+
+function sumAt(sums: Float64Array, place: number): number | string {
+  if (place === COST_SATS) return decimal(sums[COST_SATS], sums[COST_NANOSATS])
+  if (place === COST_USD) return decimal(sums[COST_USD], sums[COST_NANOUSD])
+  return sums[place] ?? 0
 }
 
 function decimal(whole = 0, nanos = 0): string {

@@ -1,4 +1,4 @@
-import type { Client, QueryArrayResult, QueryResult, QueryResultRow } from 'pg'
+import type { Client, QueryArrayResult, QueryConfig, QueryResult, QueryResultRow } from 'pg'
 import type { PostgresAddress } from './address.js'
 import { asPostgresError, PostgresError } from './errors.js'
 import { canonicalTimestamp } from './values.js'
@@ -18,6 +18,12 @@ export interface ConnectionOptions {
   lockTimeoutMs?: number | undefined
   /** Whether transactions only read, all of them the data of one moment. @default false */
   isReader?: boolean | undefined
+  /**
+   * Whether statements with parameters stay prepared on the server, which otherwise plans them anew
+   * for all partitions each time. A pooler doesn't allow it.
+   * @default false
+   */
+  keepsStatements?: boolean | undefined
 }
 
 /** How long connecting may take. */
@@ -35,6 +41,9 @@ export class Connection {
   readonly #client: Client
   readonly #copy: Driver['copy']
   readonly #begin: string
+  readonly #keepsStatements: boolean
+  /** The names of prepared statements by their texts. */
+  readonly #statements = new Map<string, string>()
   #isLost = false
   #isInTransaction = false
 
@@ -64,6 +73,7 @@ export class Connection {
     this.name = options.address.name
     this.#client = client
     this.#copy = copy
+    this.#keepsStatements = options.keepsStatements ?? false
     const { schema, statementTimeoutMs, lockTimeoutMs, isReader } = options
     this.#begin = [
       isReader ? 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY' : 'BEGIN',
@@ -143,7 +153,7 @@ export class Connection {
   /** Returns the rows of a statement, each an array of its columns. */
   async raw<Row extends unknown[]>(sql: string, ...values: SqlParameter[]): Promise<Row[]> {
     const result = await this.#run(() =>
-      this.#client.query<Row>({ text: sql, values: values.map(textOfBigInt), rowMode: 'array' }),
+      this.#client.query<Row>({ ...this.#statement(sql, values), rowMode: 'array' }),
     )
     return (result as QueryArrayResult<Row>).rows
   }
@@ -205,7 +215,15 @@ export class Connection {
     sql: string,
     values: readonly SqlParameter[],
   ): Promise<QueryResult<Row>> {
-    return await this.#run(() => this.#client.query<Row>(sql, values.map(textOfBigInt)))
+    return await this.#run(() => this.#client.query<Row>(this.#statement(sql, values)))
+  }
+
+  #statement(text: string, parameters: readonly SqlParameter[]): QueryConfig {
+    const statement = { text, values: parameters.map(textOfBigInt) }
+    if (!this.#keepsStatements || parameters.length === 0) return statement
+    const name = this.#statements.get(text) ?? `statement_${this.#statements.size + 1}`
+    this.#statements.set(text, name)
+    return { ...statement, name }
   }
 
   async #run<T>(action: () => Promise<T>): Promise<T> {

@@ -76,6 +76,9 @@ export function asPostgresError(error: unknown, address: string): unknown {
   if (!(error instanceof Error) || error instanceof PostgresError) return error
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
   const as = (to: PostgresErrorCode, text: string) => new PostgresError(to, address, text, { cause: error })
+  if (code === '0A000' && error.message.startsWith('cached plan')) {
+    return as('SERVER_AWAY', `the schema was migrated meanwhile (${error.message}, ${code})`)
+  }
   const meaning = PASSING.find(([pattern]) => pattern.test(code))?.[1]
   if (meaning !== undefined) return as('SERVER_AWAY', `${meaning} (${error.message}, ${code})`)
   if (SOCKET.test(code) || LOST.test(error.message)) {
