@@ -1,6 +1,7 @@
 import { PROXY_ERROR_CODES } from './clients/errors.js'
 import { JOURNAL_ERROR_CODES, JOURNAL_WRITE_ERROR_CODES } from './journal/errors.js'
 import { INPUT_ERROR_CODES } from './maintenance/errors.js'
+import { RESTORE_ERROR_CODES } from './maintenance/restore/errors.js'
 import { QUERY_ERROR_CODES } from './queries/errors.js'
 import { SERVER_ERROR_CODES } from './server/errors.js'
 import { PROJECTION_ERROR_CODES } from './store/errors.js'
@@ -16,6 +17,7 @@ export {
   type JournalWriteErrorCode,
 } from './journal/errors.js'
 export { InputError, type InputErrorCode } from './maintenance/errors.js'
+export { RestoreError, type RestoreErrorCode } from './maintenance/restore/errors.js'
 export { PackageFileError } from './package/package-files.js'
 export { QueryError, type QueryErrorCode } from './queries/errors.js'
 export { ServerError, type ServerErrorCode } from './server/errors.js'
@@ -36,6 +38,7 @@ export const ERROR_CODES = {
   PostgresError: POSTGRES_ERROR_CODES,
   QueryError: QUERY_ERROR_CODES,
   InputError: INPUT_ERROR_CODES,
+  RestoreError: RESTORE_ERROR_CODES,
   ServerError: SERVER_ERROR_CODES,
   ProxyError: PROXY_ERROR_CODES,
   PackageFileError: ['PACKAGE_FILE_MISSING'],

@@ -13,6 +13,7 @@ interface ProjectFlags extends CommonFlags {
   allowMissing?: true
   rollupLabel?: string[]
   schema: string
+  chunks: boolean
 }
 
 export function addProject(program: ProgramCommand): void {
@@ -27,6 +28,7 @@ export function addProject(program: ProgramCommand): void {
     )
     .journalOption()
     .storeOption()
+    .chunksOption()
     .option('--once', 'catch up and exit')
     .option(
       '--allow-missing',
@@ -50,10 +52,11 @@ function projectorOptions({
   journal,
   db,
   schema,
+  chunks,
   rollupLabel,
   allowMissing,
 }: ProjectFlags): ProjectorOptions {
-  return { journal, database: db, schema, rollupLabels: rollupLabel, allowMissing }
+  return { journal, database: db, schema, chunks, rollupLabels: rollupLabel, allowMissing }
 }
 
 async function projectOnceAndReport(flags: ProjectFlags): Promise<void> {

@@ -15,6 +15,7 @@ interface ReplayFlags extends CommonFlags {
   diff?: true
   rollupLabel?: string[]
   schema: string
+  chunks: boolean
 }
 
 export function addReplay(program: ProgramCommand): void {
@@ -30,6 +31,7 @@ export function addReplay(program: ProgramCommand): void {
     )
     .journalOption()
     .storeOption()
+    .chunksOption()
     .option(
       '--allow-missing',
       'rebuild even if segments that were projected, sealed or archived are gone: their rows are lost then',
@@ -51,8 +53,8 @@ async function runReplay(flags: ReplayFlags, command: Command): Promise<void> {
   }
   keepNewSpaceSmall()
   const { replay } = await import('../projection/replay.js')
-  const { journal, db: database, schema, allowMissing, rollupLabel: rollupLabels, into, diff } = flags
-  const options = { journal, database, schema, allowMissing, rollupLabels, into, diff }
+  const { journal, db: database, schema, chunks, allowMissing, rollupLabel: rollupLabels, into, diff } = flags
+  const options = { journal, database, schema, chunks, allowMissing, rollupLabels, into, diff }
   const result = await withProgressLine((line) =>
     replay({ ...options, onProgress: (progress) => line.showProgress(progress) }),
   )

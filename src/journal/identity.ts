@@ -14,7 +14,7 @@ import { createDirectory, createFile } from './new-file.js'
 import { listSegments } from './segments.js'
 
 const FORMAT = 1
-const IDENTITY_FILE = 'journal.json'
+export const IDENTITY_FILE = 'journal.json'
 
 /** A journal.json has about 110 bytes. Later versions may add members. */
 const MAX_IDENTITY_BYTES = 64 * 1024

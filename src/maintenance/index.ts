@@ -40,6 +40,8 @@ export {
   type RepriceReport,
   reprice,
 } from './reprice.js'
+export { RestoreError, type RestoreErrorCode } from './restore/errors.js'
+export { type RestoreOptions, type RestoreResult, restore } from './restore/restore.js'
 export {
   type DatabaseStatus,
   type SegmentStatus,

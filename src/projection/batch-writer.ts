@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib'
 import type { Changes } from '../folds/changes.js'
 import { fold, foldDeferred, keysOf } from '../folds/requests.js'
 import type { Sums } from '../folds/sums/sums.js'
@@ -106,6 +107,7 @@ export class BatchWriter {
     }
     // Blank lines alone haven't begun a transaction yet.
     const transaction = await begin()
+    if (transaction.addBytes !== undefined) await keepBytes(transaction, decoder, before, position)
     if (!(await transaction.advance(before.projectedBytes, position))) {
       const found = `its position is not ${before.projectedBytes} any more: another program writes to this database`
       throw new ProjectionError('POSITION_MOVED', decoder.path, `${found}; stop it, then start again`)
@@ -182,6 +184,30 @@ export interface SegmentProgress {
   firstRejected: Batch['firstRejected']
   firstDroppedCost: Batch['firstDroppedCost']
   bytes: number
+}
+
+/**
+ * Gives a store the bytes between two positions of a segment. They are read once more, since the
+ * decoder keeps none; their checksum says that they are those that were folded.
+ *
+ * @throws ProjectionError SEGMENT_REPLACED
+ */
+async function keepBytes(
+  transaction: StoreTransaction,
+  decoder: SegmentDecoder,
+  before: SegmentPosition,
+  after: SegmentPosition,
+): Promise<void> {
+  let offset = before.projectedBytes
+  let checksum = before.projectedCrc32
+  for await (const bytes of decoder.bytesBetween(offset, after.projectedBytes)) {
+    await transaction.addBytes?.(after.id, offset, bytes)
+    offset += bytes.length
+    checksum = crc32(bytes, checksum)
+  }
+  if (offset === after.projectedBytes && checksum === after.projectedCrc32) return
+  const found = `its bytes from ${before.projectedBytes} to ${after.projectedBytes} changed while they were read`
+  throw new ProjectionError('SEGMENT_REPLACED', decoder.path, `${found}: look at the disk, then start again`)
 }
 
 /**

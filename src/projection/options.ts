@@ -27,6 +27,12 @@ export interface ProjectorOptions {
    * @default false
    */
   allowMissing?: boolean | undefined
+  /**
+   * Whether PostgreSQL keeps the journal's bytes, compressed, beside the rows: `restore` gives them
+   * back to a host that has lost its disk. SQLite never keeps them.
+   * @default true
+   */
+  chunks?: boolean | undefined
   /** @default none: nothing is logged */
   logger?: ProjectorLogger | undefined
   /**

@@ -15,6 +15,7 @@ import { PostgresError } from '../store/postgres/connection/errors.js'
 import type { SegmentProgress } from './batch-writer.js'
 import { CatchUp, type CatchUpOptions } from './catch-up.js'
 import { FailureLog } from './failure-log.js'
+import { JournalFiles } from './journal-files.js'
 import type { ProjectorLogger, ProjectorOptions } from './options.js'
 import { repriceSome } from './repricing.js'
 import { isJournalAway, isPassing } from './retry.js'
@@ -186,6 +187,7 @@ class Work {
   readonly #sealer: Sealer
   readonly #forCatchUp: Pick<CatchUpOptions, 'rollupLabels' | 'allowMissing' | 'backlogFromBytes'>
   #catchUp: CatchUp | null = null
+  #files: JournalFiles
   #saidWaiting = ''
   /** How many rows the repricing at work has looked at. */
   #repricedRows = 0
@@ -205,14 +207,15 @@ class Work {
   }
 
   private constructor(options: ProjectorOptions, { clock, busyTimeoutMs, backlogFromBytes }: WorkOptions) {
-    const { journal, database, schema, rollupLabels, allowMissing, logger = silentLogger } = options
+    const { journal, database, schema, chunks, rollupLabels, allowMissing, logger = silentLogger } = options
     this.#forCatchUp = { rollupLabels, allowMissing, backlogFromBytes }
     this.directory = resolve(journal)
     this.databasePath = databaseName(database)
     this.logger = logger
     this.onWaiting = options.onWaiting ?? (() => {})
+    this.#files = new JournalFiles(this.directory)
     this.#sealer = new Sealer(this.directory, clock, logger)
-    this.#storeOptions = { purpose: 'project', schema, busyTimeoutMs }
+    this.#storeOptions = { purpose: 'project', schema, chunks, busyTimeoutMs }
   }
 
   get hasJournal(): boolean {
@@ -221,7 +224,10 @@ class Work {
 
   async catchUp(shouldStop: () => boolean, isComplete: boolean): Promise<SegmentCounts> {
     if (this.#catchUp === null) await this.#openJournal()
-    return this.#catchUp === null ? emptyCounts() : await this.#catchUp.run(shouldStop, isComplete)
+    if (this.#catchUp === null) return emptyCounts()
+    const counts = await this.#catchUp.run(shouldStop, isComplete)
+    if (this.#store !== null) await this.#files.keep(this.#store)
+    return counts
   }
 
   /**
@@ -243,7 +249,9 @@ class Work {
 
   /** Seals the segments that are due. */
   async seal(): Promise<void> {
-    if (this.#catchUp !== null) await this.#sealer.seal(this.#catchUp.segments())
+    if (this.#catchUp === null || this.#store === null) return
+    await this.#sealer.seal(this.#catchUp.segments())
+    await this.#files.keep(this.#store)
   }
 
   /** Seals the segments that are due in the background, now and then. */
@@ -275,6 +283,7 @@ class Work {
     this.close()
     this.#catchUp = null
     this.#store = null
+    this.#files = new JournalFiles(this.directory)
   }
 
   close(): void {

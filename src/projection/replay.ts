@@ -20,6 +20,7 @@ import { isPostgresAddress } from '../store/postgres/connection/address.js'
 import { checkRollupLabels } from '../store/rollup-labels.js'
 import type { TableDifference } from '../store/sqlite/compare/databases.js'
 import { BatchWriter } from './batch-writer.js'
+import { JournalFiles } from './journal-files.js'
 import { type ProjectResult, projectResult } from './projector.js'
 import { checkAllThere, checkSame, followRenames } from './replay-checks.js'
 import { replayInto } from './replay-into.js'
@@ -70,6 +71,11 @@ export interface ReplayOptions {
    */
   allowMissing?: boolean | undefined
   /**
+   * Whether PostgreSQL keeps the journal's bytes, and writes them again.
+   * @default true
+   */
+  chunks?: boolean | undefined
+  /**
    * The names of the labels to keep roll-ups by from now on, at most eight.
    * @default those of the database, at first `tier`
    */
@@ -118,8 +124,13 @@ async function rebuildDatabase(options: Omit<ReplayOptions, 'into' | 'diff'>): P
   const directory = resolve(options.journal)
   const databasePath = databaseName(options.database)
   const identity = readIdentity(directory)
-  const { schema } = options
-  const store = await openStore(databasePath, { purpose: 'replay', journalId: identity.journal_id, schema })
+  const { schema, chunks } = options
+  const store = await openStore(databasePath, {
+    purpose: 'replay',
+    journalId: identity.journal_id,
+    schema,
+    chunks,
+  })
   try {
     const before = followRenames(directory, await store.positions(), Date.now())
     checkJournal(before, identity, databasePath)
@@ -139,7 +150,9 @@ async function rebuildDatabase(options: Omit<ReplayOptions, 'into' | 'diff'>): P
       before,
       prunedThrough,
     })
-    return projectResult(await run.run(), startedAt)
+    const counts = await run.run()
+    await new JournalFiles(directory).keep(store)
+    return projectResult(counts, startedAt)
   } catch (error) {
     throw asStoreError(error, databasePath)
   } finally {

@@ -19,6 +19,11 @@ export interface OpenStoreOptions {
    * @default what the store sets: in SQLite some seconds, in PostgreSQL as long as it takes
    */
   busyTimeoutMs?: number | undefined
+  /**
+   * Whether PostgreSQL keeps the journal's bytes too, for `restore`.
+   * @default true
+   */
+  chunks?: boolean | undefined
 }
 
 /**
@@ -30,7 +35,7 @@ export interface OpenStoreOptions {
  *   `PostgresStore.open`.
  */
 export async function openStore(database: string, options: OpenStoreOptions): Promise<Store> {
-  const { purpose, journalId, schema, busyTimeoutMs } = options
+  const { purpose, journalId, schema, busyTimeoutMs, chunks } = options
   if (isPostgresAddress(database)) {
     const lockTimeoutMs = busyTimeoutMs
     const { PostgresStore } = await import('./postgres/postgres-store.js')
@@ -40,6 +45,7 @@ export async function openStore(database: string, options: OpenStoreOptions): Pr
       schema,
       purpose,
       lockTimeoutMs,
+      chunks,
       version: VERSION,
     })
   }

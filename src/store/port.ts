@@ -52,6 +52,11 @@ export interface Store {
   isWorthBulk(bytes: number, positions: Iterable<SegmentPosition>): Promise<boolean>
   /** Whether stored requests wait to be repriced. */
   hasRowsToReprice(): Promise<boolean>
+  /**
+   * Keeps a small file of the journal, such as its manifest, as it is on its host. Missing in a
+   * store that doesn't keep the journal's bytes.
+   */
+  keepFile?(file: JournalFile): Promise<void>
   /** Begins a transaction that keeps every other writer out. Many lines are cheaper in bulk. */
   begin(kind: 'usual' | 'bulk'): Promise<StoreTransaction>
   /**
@@ -62,6 +67,14 @@ export interface Store {
    */
   beginRebuild(options: RebuildOptions): Promise<RebuildTransaction>
   close(): void
+}
+
+/** A file of a journal that isn't a segment. */
+export interface JournalFile {
+  name: string
+  /** Its permissions. */
+  mode: number
+  bytes: Buffer
 }
 
 export interface RebuildOptions {
@@ -94,6 +107,11 @@ export interface StoreTransaction {
    * when none is left. The caller computes their costs and applies those that differ.
    */
   toReprice(maxRows: number): Promise<RepricePage | null>
+  /**
+   * Keeps the next bytes of a segment, all of them whole lines, so that a host that loses its disk
+   * gets its journal back. Missing in a store that doesn't keep the journal's bytes.
+   */
+  addBytes?(segmentId: number, byteOffset: number, bytes: Buffer): Promise<void>
   /**
    * Moves a segment's position.
    *

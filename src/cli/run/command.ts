@@ -66,6 +66,13 @@ export class ProgramCommand extends Command {
     )
   }
 
+  chunksOption(): this {
+    return this.option(
+      '--no-chunks',
+      "don't keep the journal's bytes in PostgreSQL beside the rows: then `restore` can't give them back",
+    )
+  }
+
   /** Adds the options for the places of journal and database. */
   placeOptions(): this {
     return this.journalOption().databaseOption()

@@ -8,6 +8,7 @@ const SAID_BY_MESSAGE = new Set([
   'CommandFailure',
   'DatabaseError',
   'InputError',
+  'RestoreError',
   'InvalidEventError',
   'JournalError',
   'JournalWriteError',

@@ -9,6 +9,7 @@ import { type FileIdentity, fileIdentity } from '../file-identity.js'
 import { type SegmentRef, startOfDay } from '../segments.js'
 import type { Batch, LastLine, LineCounts } from './batch.js'
 import { isBlank, type Recovered, type ScannedLine } from './line-scanner.js'
+import { segmentBytes } from './segment-bytes.js'
 import type { SegmentSource } from './segment-source.js'
 
 const EXCERPT_BYTES = 200
@@ -107,6 +108,11 @@ export class SegmentDecoder {
   /** Resolves once everything that was read survives a power cut. */
   async sync(): Promise<void> {
     await this.#source.sync()
+  }
+
+  /** Reads bytes of the segment once more, up to the offset `end`. */
+  bytesBetween(byteOffset: number, end: number): AsyncIterable<Buffer> {
+    return segmentBytes(this.#source, byteOffset, end)
   }
 
   close(): void {

@@ -89,6 +89,12 @@ class PostgresRebuild extends PostgresTransaction implements RebuildTransaction 
     this.#unread = new Map([...seeds.prices, ...seeds.rates].map((seed) => [identityOf(seed), seed]))
   }
 
+  override async addSegment(position: SegmentPosition): Promise<void> {
+    await super.addSegment(position)
+    // Those of segments that the host doesn't have any more stay: they may be the only copy.
+    await this.options.chunks?.removeSegment(position.id)
+  }
+
   override async load(_: Keys): Promise<Known> {
     return { ...this.known(), isDeferring: true }
   }

@@ -1,12 +1,13 @@
 import { hostname } from 'node:os'
 import type { PriceBook } from '../../folds/costs/price-book.js'
 import type { FileIdentity } from '../../journal/file-identity.js'
-import type { RebuildOptions, RebuildTransaction, Store, StoreTransaction } from '../port.js'
+import type { JournalFile, RebuildOptions, RebuildTransaction, Store, StoreTransaction } from '../port.js'
 import type { SegmentPosition } from '../positions.js'
 import { DEFAULT_SCHEMA, postgresAddress } from './connection/address.js'
 import { Connection } from './connection/connection.js'
 import { PostgresError } from './connection/errors.js'
 import { checkVersions, storeVersions } from './fold-versions.js'
+import { JournalChunks, keepFile } from './journal-chunks.js'
 import { Partitions } from './partitions.js'
 import {
   acceptedMissing,
@@ -35,6 +36,8 @@ export interface PostgresStoreOptions {
   purpose: 'project' | 'replay' | 'prune'
   /** How long a statement may wait for a lock, in milliseconds. @default no limit */
   lockTimeoutMs?: number | undefined
+  /** Whether the journal's bytes are kept beside the rows. @default true */
+  chunks?: boolean | undefined
 }
 
 /**
@@ -48,6 +51,8 @@ export class PostgresStore implements Store {
   readonly #journalId: string
   readonly #rollups: RollupWriter
   readonly #partitions: Partitions
+  readonly #chunks: JournalChunks | null
+  readonly keepFile?: (file: JournalFile) => Promise<void>
   /** The prices and rates that are stored; null: not read yet. */
   #book: PriceBook | null = null
   /** What the last commit stored as the next row's ordinal; null: there was none. */
@@ -58,7 +63,7 @@ export class PostgresStore implements Store {
    *   journal's rows; POOLER_BETWEEN; as `postgresAddress`, `Connection.open` and `checkSchema`.
    */
   static async open(options: PostgresStoreOptions): Promise<PostgresStore> {
-    const { schema = DEFAULT_SCHEMA, purpose, journalId, lockTimeoutMs } = options
+    const { schema = DEFAULT_SCHEMA, purpose, journalId, lockTimeoutMs, chunks = true } = options
     const address = postgresAddress(options.address)
     const connection = await Connection.open({
       address,
@@ -79,7 +84,7 @@ export class PostgresStore implements Store {
         await lock(connection, schema, number)
         return number
       })
-      return new PostgresStore(connection, { journalId, journal })
+      return new PostgresStore(connection, { journalId, journal, chunks })
     } catch (error) {
       await connection.close()
       throw error
@@ -88,7 +93,7 @@ export class PostgresStore implements Store {
 
   private constructor(
     connection: Connection,
-    { journalId, journal }: { journalId: string; journal: number },
+    { journalId, journal, chunks }: { journalId: string; journal: number; chunks: boolean },
   ) {
     this.#journalId = journalId
     this.name = connection.name
@@ -96,6 +101,8 @@ export class PostgresStore implements Store {
     this.#journal = journal
     this.#rollups = new RollupWriter(connection, journal)
     this.#partitions = new Partitions(connection)
+    this.#chunks = chunks ? new JournalChunks(connection, journal) : null
+    if (chunks) this.keepFile = (file) => this.#read((_, number) => keepFile(connection, number, file))
   }
 
   async positions(): Promise<SegmentPosition[]> {
@@ -175,6 +182,7 @@ export class PostgresStore implements Store {
         rollups: this.#rollups,
         rollupLabels: await rollupLabels(connection),
         partitions: this.#partitions,
+        chunks: this.#chunks,
         book: this.#book,
         onCommitted: (book: PriceBook, next: number) => {
           this.#book = book
@@ -238,8 +246,12 @@ async function journalNumber(
   return found.number
 }
 
-/** Takes the lock of a journal's rows, until the session ends. */
-async function lock(connection: Connection, schema: string, journal: number): Promise<void> {
+/**
+ * Takes the lock of a journal's rows, until the session ends.
+ *
+ * @throws PostgresError PROJECTOR_RUNNING while another process holds it.
+ */
+export async function lock(connection: Connection, schema: string, journal: number): Promise<void> {
   // A host that loses its power or its network says nothing: without these it would keep its lock
   // for two hours, and nobody else could project its journal.
   await connection.exec(

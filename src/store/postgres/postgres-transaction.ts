@@ -13,6 +13,7 @@ import {
 } from './completion-rows.js'
 import type { Connection } from './connection/connection.js'
 import { jsonRows } from './connection/values.js'
+import type { JournalChunks } from './journal-chunks.js'
 import type { Partitions } from './partitions.js'
 import { advancePosition, insertPosition } from './position-rows.js'
 import { insertPrices } from './price-rows.js'
@@ -39,6 +40,8 @@ export interface TransactionOptions {
   rollups: RollupWriter
   rollupLabels: readonly string[]
   partitions: Partitions
+  /** Null: the journal's bytes aren't kept. */
+  chunks: JournalChunks | null
   nextId: number
   /** Whether completions may be held. If none is, requests don't look for any. */
   mayBeHeld: boolean
@@ -54,6 +57,7 @@ const NONE: ReadonlyMap<string, never> = new Map<string, never>()
 export class PostgresTransaction implements StoreTransaction {
   protected readonly options: TransactionOptions
   protected book: PriceBook
+  readonly addBytes?: NonNullable<StoreTransaction['addBytes']>
   #nextId: number
   #mayBeHeld: boolean
   #isOpen = true
@@ -65,6 +69,12 @@ export class PostgresTransaction implements StoreTransaction {
     this.book = options.book
     this.#nextId = options.nextId
     this.#mayBeHeld = options.mayBeHeld
+    const { chunks } = options
+    if (chunks === null) return
+    this.addBytes = async (...chunk) => {
+      await this.#writing
+      await chunks.add(...chunk)
+    }
   }
 
   async addSegment(position: SegmentPosition): Promise<void> {
@@ -164,6 +174,7 @@ export class PostgresTransaction implements StoreTransaction {
     if (!this.#isOpen) return
     this.#isOpen = false
     this.options.rollups.forget()
+    this.options.chunks?.forget()
     await this.#writing.catch(() => {})
     await this.options.connection.rollback()
   }

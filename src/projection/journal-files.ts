@@ -1,0 +1,33 @@
+import { lstatSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { versionOf } from '../journal/chain/archive-check.js'
+import { MANIFEST_FILE } from '../journal/chain/manifest.js'
+import { IDENTITY_FILE } from '../journal/identity.js'
+import type { Store } from '../store/port.js'
+
+const PERMISSIONS = 0o7777
+
+/** The small files of a journal, which a store that keeps its bytes gets whenever they change. */
+export class JournalFiles {
+  readonly #directory: string
+  /** The version of each file that the store has. */
+  readonly #kept = new Map<string, string>()
+
+  constructor(directory: string) {
+    this.#directory = directory
+  }
+
+  /** Gives the store those that have changed. */
+  async keep(store: Store): Promise<void> {
+    if (store.keepFile === undefined) return
+    for (const name of [IDENTITY_FILE, MANIFEST_FILE]) {
+      const path = join(this.#directory, name)
+      const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false })
+      if (stats === undefined || !stats.isFile()) continue
+      const version = `${versionOf(stats)} ${stats.mode}`
+      if (this.#kept.get(name) === version) continue
+      await store.keepFile({ name, mode: Number(stats.mode) & PERMISSIONS, bytes: readFileSync(path) })
+      this.#kept.set(name, version)
+    }
+  }
+}

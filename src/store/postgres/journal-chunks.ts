@@ -1,0 +1,101 @@
+import { promisify } from 'node:util'
+import { constants, gzip } from 'node:zlib'
+import type { Connection } from './connection/connection.js'
+
+const compress = promisify(gzip)
+
+/** Journals are compressed on the way: level 1 takes a third of the time, and gives 4/5 of the saving. */
+const OPTIONS = { level: constants.Z_BEST_SPEED }
+
+/** How many chunks in a row that are small are joined into one. */
+const JOINED_CHUNKS = 64
+
+/** From this size on a chunk is worth a row of its own. */
+const SMALL_BYTES = 64 * 1024
+
+/** Chunks of one segment that were added one after another, and are small. */
+interface SmallChunks {
+  byteOffset: number
+  count: number
+}
+
+/**
+ * Writes the bytes of a journal into `journal_chunks`, in the transaction that has their rows. A
+ * projector that follows commits a few lines at a time, so small chunks are joined now and then:
+ * members of gzip that stand one after another are one file of gzip.
+ */
+export class JournalChunks {
+  readonly #connection: Connection
+  readonly #journal: number
+  readonly #small = new Map<number, SmallChunks>()
+
+  constructor(connection: Connection, journal: number) {
+    this.#connection = connection
+    this.#journal = journal
+  }
+
+  async add(segmentId: number, byteOffset: number, bytes: Buffer): Promise<void> {
+    await this.#connection.run(
+      `INSERT INTO journal_chunks VALUES ($1, $2, $3, $4, $5)
+       ON CONFLICT (journal, segment_id, byte_offset) DO UPDATE SET length = excluded.length, bytes = excluded.bytes`,
+      this.#journal,
+      segmentId,
+      byteOffset,
+      bytes.length,
+      await compress(bytes, OPTIONS),
+    )
+    if (bytes.length >= SMALL_BYTES) {
+      this.#small.delete(segmentId)
+      return
+    }
+    const small = this.#small.get(segmentId) ?? { byteOffset, count: 0 }
+    small.count++
+    this.#small.set(segmentId, small)
+    if (small.count < JOINED_CHUNKS) return
+    await this.#join(segmentId, small.byteOffset)
+    this.#small.delete(segmentId)
+  }
+
+  /** Forgets the chunks of a transaction that failed. */
+  forget(): void {
+    this.#small.clear()
+  }
+
+  /** Removes those of a segment that is about to be read from its beginning. */
+  async removeSegment(segmentId: number): Promise<void> {
+    this.#small.delete(segmentId)
+    await this.#connection.run(
+      'DELETE FROM journal_chunks WHERE journal = $1 AND segment_id = $2',
+      this.#journal,
+      segmentId,
+    )
+  }
+
+  async #join(segmentId: number, fromOffset: number): Promise<void> {
+    const values = [this.#journal, segmentId, fromOffset] as const
+    const these = 'journal = $1 AND segment_id = $2 AND byte_offset >= $3'
+    await this.#connection.run(
+      `UPDATE journal_chunks c SET length = joined.length, bytes = joined.bytes FROM (
+         SELECT sum(length) AS length, string_agg(bytes, ''::bytea ORDER BY byte_offset) AS bytes
+         FROM journal_chunks WHERE ${these}) joined
+       WHERE c.journal = $1 AND c.segment_id = $2 AND c.byte_offset = $3`,
+      ...values,
+    )
+    await this.#connection.run(`DELETE FROM journal_chunks WHERE ${these.replace('>=', '>')}`, ...values)
+  }
+}
+
+/** Keeps a small file of a journal as it is on its host. */
+export async function keepFile(
+  connection: Connection,
+  journal: number,
+  { name, mode, bytes }: { name: string; mode: number; bytes: Buffer },
+): Promise<void> {
+  await connection.run(
+    `INSERT INTO journal_files VALUES ($1, $2, $3, $4)
+     ON CONFLICT (journal, name) DO UPDATE SET mode = excluded.mode, bytes = excluded.bytes
+     WHERE (journal_files.mode, journal_files.bytes) IS DISTINCT FROM (excluded.mode, excluded.bytes)`,
+    ...[journal, name, mode],
+    bytes,
+  )
+}

@@ -1,0 +1,87 @@
+import { VERSION } from '../../package/package-files.js'
+import type { JournalFile } from '../port.js'
+import type { SegmentPosition } from '../positions.js'
+import { postgresAddress } from './connection/address.js'
+import { Connection } from './connection/connection.js'
+import { readPositions } from './position-rows.js'
+import { lock } from './postgres-store.js'
+import { checkSchema } from './schema/migrations.js'
+
+/** How many chunks are read at a time: each has at most 1 MiB of a journal. */
+const PAGE_CHUNKS = 16
+
+/** Bytes of a segment, gzipped. */
+export interface StoredChunk {
+  byteOffset: number
+  /** How many bytes they are when they are decompressed. */
+  length: number
+  bytes: Buffer
+}
+
+/** The copy of a journal that PostgreSQL holds, as it was when it was opened. */
+export class JournalCopy {
+  readonly #connection: Connection
+  readonly #journal: number
+
+  /**
+   * Opens a copy, and keeps projectors and replays of the journal out until it is closed.
+   *
+   * @returns null if the database doesn't know the journal.
+   * @throws PostgresError PROJECTOR_RUNNING; also as `Connection.open` and `checkSchema`.
+   */
+  static async open(database: string, schema: string, journalId: string): Promise<JournalCopy | null> {
+    const address = postgresAddress(database)
+    const connection = await Connection.open({ address, schema, purpose: `restore ${VERSION}` })
+    try {
+      await connection.begin()
+      await checkSchema(connection, schema)
+      const find = 'SELECT number FROM journals WHERE journal_id = $1'
+      const found = await connection.one<{ number: number }>(find, journalId)
+      if (found === undefined) {
+        await connection.close()
+        return null
+      }
+      await lock(connection, schema, found.number)
+      return new JournalCopy(connection, found.number)
+    } catch (error) {
+      await connection.close()
+      throw error
+    }
+  }
+
+  private constructor(connection: Connection, journal: number) {
+    this.#connection = connection
+    this.#journal = journal
+  }
+
+  async files(): Promise<JournalFile[]> {
+    const sql = 'SELECT name, mode, bytes FROM journal_files WHERE journal = $1 ORDER BY name'
+    return (await this.#connection.all(sql, this.#journal)) as unknown as JournalFile[]
+  }
+
+  /** The segments that were projected and not pruned, in order, and how far. */
+  async segments(): Promise<SegmentPosition[]> {
+    return await readPositions(this.#connection, this.#journal)
+  }
+
+  /** The chunks of a segment, in the order of their offsets. */
+  async *chunks(segmentId: number): AsyncGenerator<StoredChunk> {
+    let after = -1
+    for (;;) {
+      const page = await this.#connection.all<{ byte_offset: number; length: number; bytes: Buffer }>(
+        `SELECT byte_offset, length, bytes FROM journal_chunks
+         WHERE journal = $1 AND segment_id = $2 AND byte_offset > $3 ORDER BY byte_offset LIMIT ${PAGE_CHUNKS}`,
+        ...[this.#journal, segmentId, after],
+      )
+      for (const { byte_offset, length, bytes } of page) {
+        yield { byteOffset: byte_offset, length, bytes }
+        after = byte_offset
+      }
+      if (page.length < PAGE_CHUNKS) return
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#connection.close()
+  }
+}

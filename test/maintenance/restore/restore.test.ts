@@ -1,0 +1,170 @@
+import { execFileSync } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
+import { beforeAll, beforeEach, describe, expect } from 'vitest'
+import { restore, verify } from '../../../src/maintenance/index.js'
+import { projectOnce, replay, startProjector } from '../../../src/projection/index.js'
+import { postgresAddress } from '../../../src/store/postgres/connection/address.js'
+import { migratePostgres } from '../../../src/store/postgres/schema/migrations.js'
+import { ask, findFleetDifferences } from '../../support/fleet-checker.js'
+import { lines, writeSegment } from '../../support/journal-files.js'
+import { requestLine } from '../../support/lines.js'
+import { noPostgres, sharedPostgres } from '../../support/postgres.js'
+import { test } from '../../support/workspace.js'
+
+const schema = `restore_${randomUUID().replaceAll('-', '')}`
+const journalId = 'test-journal'
+let address = ''
+
+/** Every file of a journal: name, permissions, bytes. */
+function filesOf(journal: string): Record<string, [mode: number, text: string]> {
+  const names = readdirSync(journal).sort()
+  return Object.fromEntries(
+    names.map((name) => {
+      const path = join(journal, name)
+      return [name, [statSync(path).mode, readFileSync(path, 'latin1')]]
+    }),
+  )
+}
+
+/** A journal of two closed days and an open one, with foreign and broken lines, and a line of 2 MB. */
+function writeJournal(journal: string): void {
+  const many = Array.from({ length: 3000 }, (_, n) => requestLine(`a${n}`))
+  writeSegment(journal, lines(...many), '2026-11-20.ndjson')
+  writeSegment(
+    journal,
+    lines(requestLine('b'), 'broken', '', `{"x":"${'é'.repeat(1_000_000)}"}`),
+    '2026-11-21.ndjson',
+  )
+  writeSegment(journal, lines(requestLine('c'), requestLine('d')))
+  for (const name of readdirSync(journal)) chmodSync(join(journal, name), 0o640)
+}
+
+describe.skipIf(noPostgres !== null)(`restore${noPostgres === null ? '' : ` (${noPostgres})`}`, () => {
+  beforeAll(async () => {
+    if (noPostgres !== null) return
+    address = await sharedPostgres()
+    await migratePostgres(postgresAddress(address), schema, { monthsAhead: 1 })
+  })
+
+  beforeEach(async () => {
+    if (noPostgres !== null) return
+    await ask(
+      address,
+      `DO $$ DECLARE name TEXT; BEGIN FOR name IN SELECT quote_ident(relname) FROM pg_class
+         WHERE relnamespace = '${schema}'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
+           AND relname NOT IN ('schema_migrations', 'rollup_labels', 'journals')
+         LOOP EXECUTE 'DELETE FROM ${schema}.' || name; END LOOP; DELETE FROM ${schema}.journals; END $$`,
+    )
+  })
+
+  test('gives every file back, byte for byte, and projecting goes on', async ({ workspace }) => {
+    const { journal, directory } = workspace
+    writeJournal(journal)
+    await projectOnce({ journal, database: address, schema })
+    await projectOnce(workspace)
+    const before = filesOf(journal)
+    expect(Object.keys(before)).toContain('manifest.jsonl')
+    rmSync(journal, { recursive: true })
+
+    const result = await restore({ journal, database: address, schema, journalId })
+    expect(result).toMatchObject({ journal_id: journalId, segments: 3 })
+    expect(filesOf(journal)).toEqual(before)
+    expect(readdirSync(directory).filter((name) => name.includes('restoring'))).toEqual([])
+    expect(await verify(workspace)).toMatchObject({ ok: true })
+
+    appendFileSync(join(journal, '2026-11-22.ndjson'), lines(requestLine('e')))
+    expect((await projectOnce({ journal, database: address, schema })).projected).toBe(1)
+    const [rows] = await ask(address, `SELECT count(*)::int AS n FROM ${schema}.requests`)
+    expect(rows).toEqual({ n: 3004 })
+    await projectOnce(workspace)
+  })
+
+  test('gives back what a following projector committed a few lines at a time', async ({ workspace }) => {
+    const { journal } = workspace
+    writeSegment(journal, '')
+    for (const name of readdirSync(journal)) chmodSync(join(journal, name), 0o640)
+    const projector = await startProjector({ journal, database: address, schema })
+    for (let n = 0; n < 150; n++) {
+      writeSegment(journal, lines(requestLine(`r${n}`)))
+      const sql = `SELECT count(*)::int AS n FROM ${schema}.requests`
+      while ((await ask(address, sql))[0]?.['n'] !== n + 1) await setImmediate()
+    }
+    await projector.stop()
+    const before = filesOf(journal)
+    const [chunks] = await ask(address, `SELECT count(*)::int AS n FROM ${schema}.journal_chunks`)
+    expect(chunks?.['n']).toBe(2 + (150 % 64))
+    expect(await findFleetDifferences({ address, schema, journal })).toEqual([])
+    rmSync(journal, { recursive: true })
+    mkdirSync(journal, { mode: 0o770 })
+    const { mode } = statSync(journal)
+    await restore({ journal, database: address, schema, journalId })
+    expect(filesOf(journal)).toEqual(before)
+    expect(statSync(journal).mode).toBe(mode)
+  })
+
+  test('a replay writes the chunks of a journal that was projected without them', async ({ workspace }) => {
+    const { journal } = workspace
+    writeJournal(journal)
+    await projectOnce({ journal, database: address, schema, chunks: false })
+    const [none] = await ask(address, `SELECT count(*)::int AS n FROM ${schema}.journal_chunks`)
+    expect(none).toEqual({ n: 0 })
+    const target = `${journal}.restored`
+    const asked = { journal: target, database: address, schema, journalId }
+    await expect(restore(asked)).rejects.toMatchObject({ code: 'CHUNKS_MISSING' })
+    expect(existsSync(target)).toBe(false)
+    for (let time = 0; time < 2; time++) await replay({ journal, database: address, schema })
+    await restore(asked)
+    expect(filesOf(target)).toEqual(filesOf(journal))
+  })
+
+  test('the chunks of an archive are the bytes of its plain file', async ({ workspace }) => {
+    const { journal } = workspace
+    writeJournal(journal)
+    const plain = filesOf(journal)
+    execFileSync('gzip', [join(journal, '2026-11-20.ndjson'), join(journal, '2026-11-21.ndjson')])
+    await projectOnce({ journal, database: address, schema })
+    const target = `${journal}.restored`
+    await restore({ journal: target, database: address, schema, journalId })
+    expect(filesOf(target)).toMatchObject(plain)
+  })
+
+  test('writes nothing over a journal, nor of one that is unknown, damaged or projected elsewhere', async ({
+    workspace,
+  }) => {
+    const { journal } = workspace
+    writeJournal(journal)
+    await projectOnce({ journal, database: address, schema })
+    const before = filesOf(journal)
+    const asked = { journal, database: address, schema, journalId }
+    await expect(restore(asked)).rejects.toMatchObject({ code: 'JOURNAL_EXISTS' })
+    expect(filesOf(journal)).toEqual(before)
+
+    const target = `${journal}.restored`
+    await expect(restore({ ...asked, journal: target, journalId: 'x' })).rejects.toMatchObject({
+      code: 'JOURNAL_UNKNOWN',
+    })
+    const projector = await startProjector({ journal, database: address, schema })
+    await expect(restore({ ...asked, journal: target })).rejects.toMatchObject({ code: 'PROJECTOR_RUNNING' })
+    await projector.stop()
+    await ask(
+      address,
+      `DELETE FROM ${schema}.journal_chunks WHERE segment_id = 20261121000 AND byte_offset > 0`,
+    )
+    await expect(restore({ ...asked, journal: target })).rejects.toThrow(
+      /2026-11-21.ndjson lacks the bytes from \d+/,
+    )
+    expect(existsSync(target)).toBe(false)
+  })
+})
