@@ -1,4 +1,3 @@
-import { asStoreError } from '../../store/open-store.js'
 import { isPostgresAddress } from '../../store/postgres/connection/address.js'
 import type { QueryDatabase } from '../../store/query-database.js'
 
@@ -12,6 +11,7 @@ export async function withDatabase<T>(
   { db, schema }: { db: string; schema?: string },
   ask: (database: QueryDatabase) => T | Promise<T>,
 ): Promise<T> {
+  const { asStoreError } = await import('../../store/open-store.js')
   const database = await open(db, schema)
   try {
     return await ask(database)

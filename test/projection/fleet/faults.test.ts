@@ -166,7 +166,9 @@ describe.skipIf(noPostgres !== null)(
             host.append(200)
             await ask(
               host.address,
-              `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'request-journal project'`,
+              // Only this host's: other tests share the server.
+              `SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'
+               AND classid::bigint = hashtext('request-journal ${schema}')::bigint & 4294967295`,
             )
             await sleep(30)
           }
