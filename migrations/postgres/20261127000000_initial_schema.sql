@@ -398,3 +398,6 @@ BEGIN
     RETURN partition;
 END
 $$;
+
+-- It runs with its owner's rights: only roles that are granted it may call it.
+REVOKE ALL ON FUNCTION make_requests_partition(TIMESTAMPTZ) FROM PUBLIC;

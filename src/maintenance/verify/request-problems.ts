@@ -1,7 +1,7 @@
 import type { Place } from '../../events/placed.js'
+import { OUTCOME_COLUMNS } from '../../store/outcome-columns.js'
 import { RequestComparison, type RequestDifference } from '../../store/sqlite/compare/requests.js'
 import type { Row } from '../../store/sqlite/compare/tables.js'
-import { OUTCOME_COLUMNS } from '../../store/sqlite/projection-statements.js'
 import type { Snapshot } from './snapshot.js'
 import type { Stretches } from './stretches.js'
 import { differingColumns, type ProblemList } from './verify-problems.js'

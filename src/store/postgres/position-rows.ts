@@ -1,64 +1,18 @@
 import type { FileIdentity } from '../../journal/file-identity.js'
 import type { LostSegment } from '../port.js'
+import { type PositionRow, positionOfRow } from '../position-row.js'
 import type { SegmentPosition } from '../positions.js'
 import type { Connection } from './connection/connection.js'
 import { jsonRows } from './connection/values.js'
 
-interface PositionRow {
-  id: number
-  journal_id: string
-  name: string
-  device: string | null
-  inode: string
-  projected_bytes: number
-  projected_crc32: number
-  caught_up_at: string | null
-  last_line_offset: number | null
-  last_line_length: number | null
-  last_line_crc32: number | null
-  lines: number
-  requests: number
-  completions: number
-  rejected_lines: number
-  unchecked_lines: number
-  late_lines: number
-  repeated_completions: number
-  ambiguous_completions: number
-  prices: number
-  rates: number
-}
-
 /** Reads a journal's positions, in the order of its segments. */
 export async function readPositions(connection: Connection, journal: number): Promise<SegmentPosition[]> {
-  const rows = await connection.all<PositionRow>(
+  const rows = await connection.all<PositionRow & { [column: string]: unknown }>(
     `SELECT s.*, j.journal_id FROM journal_segments s JOIN journals j ON j.number = s.journal
      WHERE s.journal = $1 ORDER BY s.id`,
     journal,
   )
-  return rows.map((row) => ({
-    id: row.id,
-    journalId: row.journal_id,
-    name: row.name,
-    file: { device: row.device, inode: row.inode },
-    projectedBytes: row.projected_bytes,
-    projectedCrc32: row.projected_crc32,
-    caughtUpAt: row.caught_up_at,
-    lastLine:
-      row.last_line_offset === null || row.last_line_length === null || row.last_line_crc32 === null
-        ? null
-        : { byteOffset: row.last_line_offset, length: row.last_line_length, crc32: row.last_line_crc32 },
-    counts: {
-      lines: row.lines,
-      requests: row.requests,
-      completions: row.completions,
-      prices: row.prices,
-      rates: row.rates,
-      rejected: row.rejected_lines,
-      unchecked: row.unchecked_lines,
-      late: row.late_lines,
-    },
-    odd: { repeated: row.repeated_completions, ambiguous: row.ambiguous_completions },
-  }))
+  return rows.map(positionOfRow)
 }
 
 /** Adds the row of a segment, to which its lines refer. */

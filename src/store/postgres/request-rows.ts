@@ -2,6 +2,7 @@ import type { CompletedRequest, KnownRequest } from '../../folds/changes.js'
 import type { RepricedRequest } from '../../folds/costs/repricing.js'
 import type { CostSource, Currency, RowCost } from '../../folds/costs/row-cost.js'
 import type { NewRequest, StoredRequest } from '../../folds/request-types.js'
+import { OUTCOME_COLUMNS } from '../outcome-columns.js'
 import { copyLine } from './connection/values.js'
 
 /** The columns of a new row, in the order of `requestLine`. */
@@ -91,7 +92,7 @@ function labelsText(labels: Readonly<Record<string, string>>): string {
 }
 
 /** The columns that a price changes. */
-const COST_COLUMNS = [
+const COST_COLUMNS: readonly string[] = [
   'cost_sats',
   'cost_usd',
   'cost_source',
@@ -100,32 +101,16 @@ const COST_COLUMNS = [
   'price_byte_offset',
 ]
 
-/** The columns that a completion overwrites. */
-const OUTCOME_COLUMNS = [
-  'response_model',
-  'service_tier',
-  'input_tokens',
-  'output_tokens',
-  'cache_read_input_tokens',
-  'cache_creation_input_tokens',
-  'cache_creation_1h_input_tokens',
-  'audio_input_tokens',
-  'image_input_tokens',
-  'reasoning_output_tokens',
-  'audio_output_tokens',
-  'provider_cost_sats',
-  'provider_cost_usd',
-  'stream_duration_ms',
-  'success',
-  'error_status',
-  'error_message',
+/** The columns that a completion overwrites: its values, its place, and the cost that follows. */
+const CHANGED_COLUMNS = [
+  ...OUTCOME_COLUMNS.filter((column) => !COST_COLUMNS.includes(column)),
   'completed_segment_id',
   'completed_byte_offset',
   ...COST_COLUMNS,
 ]
 
 /** Overwrites what completions change. Of several changes of one row, the last one counts. */
-export const COMPLETE_SQL = changeSql(OUTCOME_COLUMNS)
+export const COMPLETE_SQL = changeSql(CHANGED_COLUMNS)
 /** Overwrites what prices change. */
 export const REPRICE_SQL = changeSql(COST_COLUMNS)
 

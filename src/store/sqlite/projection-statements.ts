@@ -5,6 +5,7 @@ import type { RepricedRequest } from '../../folds/costs/repricing.js'
 import type { RowCost } from '../../folds/costs/row-cost.js'
 import type { NewRequest } from '../../folds/request-types.js'
 import type { RatioChange } from '../../folds/sums/token-ratios.js'
+import { COMPLETION_VALUES, DETAIL_COLUMNS, USUAL_OUTCOME_COLUMNS } from '../outcome-columns.js'
 import type { Database } from './connection/database.js'
 import { RowQueue, type RowValue } from './row-queue.js'
 
@@ -16,46 +17,16 @@ export interface CompletionRow extends Omit<StreamCompleted, 'type' | 'timestamp
   success: number | null
 }
 
-const USUAL_OUTCOME_COLUMNS = [
-  'input_tokens',
-  'output_tokens',
-  'cost_sats',
-  'provider_cost_sats',
-  'stream_duration_ms',
-  'success',
-  'error_status',
-  'error_message',
-] as const
-
 const COST_SATS = USUAL_OUTCOME_COLUMNS.indexOf('cost_sats')
 
-/** What most events leave out: null in most rows. */
-export const DETAIL_COLUMNS = [
-  'response_model',
-  'service_tier',
-  'cache_read_input_tokens',
-  'cache_creation_input_tokens',
-  'cache_creation_1h_input_tokens',
-  'audio_input_tokens',
-  'image_input_tokens',
-  'reasoning_output_tokens',
-  'audio_output_tokens',
-  'cost_usd',
-  'provider_cost_usd',
-] as const
-
-/** The columns of a request that a completion overwrites, with nulls too. */
-export const OUTCOME_COLUMNS = [...USUAL_OUTCOME_COLUMNS, ...DETAIL_COLUMNS] as const
-const OWN_COLUMNS = ['correlation_id', 'attempt', ...OUTCOME_COLUMNS] as const
-
 /** The columns of a completion. */
-export const COMPLETION_COLUMNS = OWN_COLUMNS.join(', ')
+export const COMPLETION_COLUMNS = COMPLETION_VALUES.join(', ')
 
 /**
  * The values of `COMPLETION_COLUMNS` that a row of `requests` got from its completion: its costs
  * may be from elsewhere. The SQL of `loggedFigures`.
  */
-export const LOGGED_COLUMNS = OWN_COLUMNS.map((column) => {
+export const LOGGED_COLUMNS = COMPLETION_VALUES.map((column) => {
   if (column !== 'cost_sats' && column !== 'cost_usd') return column
   const other = column === 'cost_sats' ? 'usd' : 'sats'
   const isLogged = `cost_source IS NULL OR (cost_source = 'logged' AND cost_currency IS NOT '${other}')`
@@ -240,12 +211,12 @@ export function placedCompletion(row: CompletionRow): PlacedCompletion {
 
 /** A completion's values in the order of `PLACED_COLUMNS`. */
 export function completionValues({ completion, place }: PlacedCompletion): RowValue[] {
-  return [place.segmentId, place.byteOffset, ...valuesOf(completion, OWN_COLUMNS)]
+  return [place.segmentId, place.byteOffset, ...valuesOf(completion, COMPLETION_VALUES)]
 }
 
 function valuesOf(
   completion: PlacedCompletion['completion'],
-  columns: readonly (typeof OWN_COLUMNS)[number][],
+  columns: readonly (typeof COMPLETION_VALUES)[number][],
 ): RowValue[] {
   return columns.map((column) => {
     const value = completion[column]

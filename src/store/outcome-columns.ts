@@ -1,0 +1,31 @@
+/** The outcome of most requests. */
+export const USUAL_OUTCOME_COLUMNS = [
+  'input_tokens',
+  'output_tokens',
+  'cost_sats',
+  'provider_cost_sats',
+  'stream_duration_ms',
+  'success',
+  'error_status',
+  'error_message',
+] as const
+
+/** What most events leave out: null in most rows. */
+export const DETAIL_COLUMNS = [
+  'response_model',
+  'service_tier',
+  'cache_read_input_tokens',
+  'cache_creation_input_tokens',
+  'cache_creation_1h_input_tokens',
+  'audio_input_tokens',
+  'image_input_tokens',
+  'reasoning_output_tokens',
+  'audio_output_tokens',
+  'cost_usd',
+  'provider_cost_usd',
+] as const
+
+/** The columns of a request that a completion overwrites, with nulls too. */
+export const OUTCOME_COLUMNS = [...USUAL_OUTCOME_COLUMNS, ...DETAIL_COLUMNS] as const
+/** The columns of a completion, beside its place, in either store. */
+export const COMPLETION_VALUES = ['correlation_id', 'attempt', ...OUTCOME_COLUMNS] as const
