@@ -165,8 +165,11 @@ test('a process without a free descriptor waits for one', async ({ workspace }) 
   child.stdin.write('now\n')
   await until(() => stdout.includes('hoarding'))
   writeSegment(workspace.journal, lines(requestLine('b')), '2026-11-23.ndjson')
-  await until(() => count(workspace) === 2 || stdout.includes('ended'))
+  // The row may be seen before what the process printed before it has been read.
+  await until(() => /waits for|ended/.test(stdout))
   expect(stdout).toContain('waits for EMFILE')
+  await until(() => count(workspace) === 2 || stdout.includes('ended'))
+  expect(stdout).not.toContain('ended')
   await end(child, 'SIGKILL')
 })
 
