@@ -7,6 +7,7 @@ import { visible } from './output/terminal.js'
 import type { CommonFlags, ProgramCommand } from './run/command.js'
 
 const SHOWN_SEGMENTS = 20
+const SHOWN_JOURNALS = 10
 
 export function addStatus(program: ProgramCommand): void {
   program
@@ -16,12 +17,14 @@ export function addStatus(program: ProgramCommand): void {
       'Shows the state of journal and database: the segments, how far each is projected, and what is waiting. The exit ' +
         "code is 1 if a segment is distrusted, truncated or gone, or if a file that looks like one isn't read.",
     )
-    .placeOptions()
+    .journalOption()
+    .storeOption()
     .jsonOption()
     .examples('request-journal status', 'request-journal status --json | jq .lag_bytes')
     .action(async (flags: CommonFlags) => {
       const { status } = await import('../maintenance/status.js')
-      const report = await status({ journal: flags.journal, database: flags.db })
+      const { journal, db: database, schema } = flags
+      const report = await status({ journal, database, schema })
       printAnswer(report, flags, () => formatStatus(report, flags.db, pageWidth()))
       if (report.problems.length > 0) process.exitCode = 1
     })
@@ -37,6 +40,7 @@ function formatStatus(report: StatusReport, databasePath: string, width: number)
     ...report.problems.map((problem) => `WARNING   ${visible(problem)}`),
     '',
     ...segmentTable(journal.segments, width),
+    ...otherJournals(report.database, width),
   ]
   return lines.join('\n')
 }
@@ -106,4 +110,30 @@ function segmentTable(segments: readonly SegmentStatus[], width: number): string
   const table = formatTable(columns, rows, width)
   const hidden = segments.length - SHOWN_SEGMENTS
   return hidden > 0 ? [table, `… and ${countText(hidden, 'older one')} (--json has all)`] : [table]
+}
+
+/** The other journals of a database in PostgreSQL. What isn't committed yet only their hosts know. */
+function otherJournals(database: DatabaseStatus | null, width: number): string[] {
+  const { other_journals: journals = [], more_journals: more = 0 } = database ?? {}
+  if (journals.length === 0) return []
+  const columns: Column[] = [
+    { title: 'other journals' },
+    { title: 'host', shrinksTo: 12 },
+    { title: 'last seen (UTC)' },
+    { title: 'caught up (UTC)', dropRank: 1 },
+    { title: 'projector', dropRank: 2 },
+  ]
+  const time = (text: string | null) => (text === null ? 'never' : formatTime(text))
+  const rows = journals
+    .slice(0, SHOWN_JOURNALS)
+    .map(({ journal_id, host, last_seen, caught_up_at, projector_running }) => [
+      visible(journal_id),
+      visible(host ?? ''),
+      time(last_seen),
+      time(caught_up_at),
+      projector_running ? 'running' : 'not running',
+    ])
+  const hidden = journals.length + more - rows.length
+  const table = formatTable(columns, rows, width)
+  return ['', table, ...(hidden > 0 ? [`… and ${countText(hidden, 'more journal')}`] : [])]
 }

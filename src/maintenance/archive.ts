@@ -107,7 +107,7 @@ class ArchiveRun {
     this.#options = options
     this.#ports = ports
     const identity = readIdentity(this.directory)
-    const positions = readFrom(options.database, readPositions)
+    const positions = readFrom(options, (database) => readPositions(database))
     checkJournal(positions, identity, resolve(options.database))
     this.#positions = new Map(positions.map(({ id, projectedBytes }) => [id, projectedBytes]))
     this.#manifest = new ManifestFile(this.directory)

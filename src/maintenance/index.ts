@@ -7,6 +7,7 @@ export {
   doctor,
 } from './doctor/doctor.js'
 export { InputError, type InputErrorCode } from './errors.js'
+export type { OtherJournal } from './other-journals.js'
 export {
   type PriceImport,
   type PriceImportOptions,

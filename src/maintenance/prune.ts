@@ -19,7 +19,7 @@ import { asDatabaseError } from '../store/sqlite/connection/errors.js'
 import { acquireDatabaseLock, acquireJournalLock } from '../store/sqlite/connection/lock.js'
 import { SqliteStore } from '../store/sqlite/sqlite-store.js'
 import { checkUnreferred } from '../store/sqlite/user-references.js'
-import { type KnownSegments, knownSegments } from './known-segments.js'
+import { JournalTables, type KnownSegments } from './journal-tables.js'
 import { type PrunedRows, RowPruner } from './prune-rows.js'
 
 export interface PruneOptions {
@@ -99,7 +99,7 @@ export async function pruneWith(
       // Without a manifest nothing is archived, and there is nothing to take away.
       if (existsSync(join(directory, MANIFEST_FILE))) locks.push(acquireJournalLock(directory, 'prune'))
     }
-    const known = knownSegments(database)
+    const known = new JournalTables(database, identity.journal_id).knownSegments()
     checkJournal(known.positions, identity, databasePath)
     const run = new PruneRun(database, directory, before, known)
     checkUnreferred(database, run.through)

@@ -1,18 +1,33 @@
-import { type Database, openDatabaseReadOnly } from '../store/sqlite/connection/database.js'
-import { asDatabaseError } from '../store/sqlite/connection/errors.js'
+import { openDatabaseReadOnly } from '../queries/open-database.js'
+import { asStoreError } from '../store/open-store.js'
+import type { QueryDatabase } from '../store/query-database.js'
+
+/** Where something is read from. */
+export interface ReadDatabase {
+  /** A path, or a `postgres://` address. */
+  database: string
+  /**
+   * The schema of the tables in PostgreSQL.
+   * @default 'request_journal'
+   */
+  schema?: string | undefined
+}
 
 /**
  * Opens a database read-only, and reads something from it.
  *
- * @throws DatabaseError if it can't be opened or read.
+ * @throws DatabaseError or PostgresError if it can't be opened or read.
  */
-export function readFrom<Found>(databasePath: string, read: (database: Database) => Found): Found {
-  const database = openDatabaseReadOnly(databasePath)
+export function readFrom<Found>(
+  { database, schema }: ReadDatabase,
+  read: (database: QueryDatabase) => Found,
+): Found {
+  const opened = openDatabaseReadOnly(database, { schema })
   try {
-    return read(database)
+    return read(opened)
   } catch (error) {
-    throw asDatabaseError(error, databasePath)
+    throw asStoreError(error, database)
   } finally {
-    database.close()
+    opened.close()
   }
 }

@@ -15,6 +15,7 @@ import {
 } from '../journal/segments.js'
 import { replay } from '../projection/replay.js'
 import { checkJournal } from '../projection/segments/segment-check.js'
+import type { SegmentPosition } from '../store/positions.js'
 import { acquireDatabaseLock } from '../store/sqlite/connection/lock.js'
 import { readPositions } from '../store/sqlite/position-rows.js'
 import { readFrom } from './read-from.js'
@@ -77,7 +78,7 @@ export async function redateWith(
   const identity = readIdentity(directory)
   const hasDatabase = lstatSync(databasePath, { throwIfNoEntry: false }) !== undefined
   // A database that couldn't be rebuilt afterwards must be found before files have other names.
-  if (hasDatabase) checkJournal(readFrom(databasePath, readPositions), identity, resolve(databasePath))
+  if (hasDatabase) checkJournal(positionsIn(databasePath), identity, resolve(databasePath))
   const today = utcDay(now())
   const result: RedateResult = { dry_run: dryRun, renamed: [], left: [], still_written: [], replayed: false }
   // A projector would take the segments for gone.
@@ -140,6 +141,9 @@ function renameSegment(directory: string, { segment, to }: Rename): void {
 /** Whether the database has positions of future segments that no longer exist under these names. */
 function knowsGoneFuture(directory: string, databasePath: string, today: string): boolean {
   const there = new Set(listSegments(directory).map(({ id }) => id))
-  const positions = readFrom(databasePath, readPositions)
-  return positions.some(({ id, name }) => name.slice(0, 10) > today && !there.has(id))
+  return positionsIn(databasePath).some(({ id, name }) => name.slice(0, 10) > today && !there.has(id))
+}
+
+function positionsIn(databasePath: string): SegmentPosition[] {
+  return readFrom({ database: databasePath }, (database) => readPositions(database))
 }

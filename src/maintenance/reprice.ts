@@ -5,16 +5,15 @@ import { costParts } from '../folds/sums/cost-parts.js'
 import { keyOf } from '../queries/costs/price-history.js'
 import { checkedFilter, type RequestFilter, rowCondition } from '../queries/window/filter.js'
 import { TimeZone } from '../queries/window/time-zone.js'
-import type { Database } from '../store/sqlite/connection/database.js'
+import { all } from '../store/condition.js'
+import { dialectOf, type QueryDatabase } from '../store/query-database.js'
 import { readPrices, type StoredPrices } from '../store/sqlite/price-rows.js'
 import { readCsvPrices } from './prices/csv-prices.js'
 import { readLitellmPrices } from './prices/litellm.js'
 import type { PriceList } from './prices/price-list.js'
-import { readFrom } from './read-from.js'
+import { type ReadDatabase, readFrom } from './read-from.js'
 
-export interface RepriceOptions extends RequestFilter {
-  /** The database's path. */
-  database: string
+export interface RepriceOptions extends RequestFilter, ReadDatabase {
   /**
    * A file of prices that count as if they had been in force: CSV as `prices import csv` takes it,
    * or LiteLLM's if its name ends in `.json`. A price without a date replaces all prices of its
@@ -71,17 +70,19 @@ export interface RepriceReport {
  *   PROVIDER_NOT_FOUND, INVALID_TIMEZONE
  */
 export async function reprice(options: RepriceOptions): Promise<RepriceReport> {
-  const { database, pricesFile, timezone = 'UTC', ...filter } = options
+  const { database, schema, pricesFile, timezone = 'UTC', ...filter } = options
   const zone = new TimeZone(timezone)
   const list = pricesFile === undefined ? null : await readPriceFile(pricesFile)
-  return readFrom(database, (opened) => opened.transaction(() => reportOf(opened, list, filter, zone))())
+  return readFrom({ database, schema }, (opened) =>
+    opened.transaction(() => reportOf(opened, list, filter, zone))(),
+  )
 }
 
 async function readPriceFile(path: string): Promise<PriceList> {
   return path.toLowerCase().endsWith('.json') ? readLitellmPrices(path) : await readCsvPrices(path)
 }
 
-type Row = Omit<CostFacts, 'success'> & Omit<RowCost, 'price'> & { success: number }
+type Row = Omit<CostFacts, 'success'> & Omit<RowCost, 'price'> & { success: number; journal: number }
 
 const COLUMNS = [
   'timestamp',
@@ -89,7 +90,6 @@ const COLUMNS = [
   'response_model',
   'provider',
   'service_tier',
-  'success',
   'input_tokens',
   'output_tokens',
   'cache_read_input_tokens',
@@ -108,18 +108,23 @@ const COLUMNS = [
 ] as const satisfies readonly (keyof Row)[]
 
 function reportOf(
-  database: Database,
+  database: QueryDatabase,
   list: PriceList | null,
   filter: RequestFilter,
   zone: TimeZone,
 ): RepriceReport {
-  const book = bookWith(readPrices(database), list)
+  const dialect = dialectOf(database)
+  const bookOf = booksWith(database, list)
   const { sql, values } = rowCondition(database, checkedFilter(database, filter))
-  const rows = database.prepare<unknown[], Row>(`SELECT ${COLUMNS.join(', ')} FROM requests WHERE ${sql}`)
+  const rows = database.prepare<unknown[], Row>(
+    `SELECT ${COLUMNS.join(', ')}, ${dialect.journal} AS journal,
+       CASE WHEN ${dialect.isTrue('success')} THEN 1 ELSE 0 END AS success
+     FROM requests WHERE ${sql}`,
+  )
   const groups = new Map<string, Group>()
   const total = new Group()
   for (const row of rows.iterate(...values)) {
-    const cost = rowCost({ ...row, success: row.success !== 0 }, loggedFigures(row), book)
+    const cost = rowCost({ ...row, success: row.success !== 0 }, loggedFigures(row), bookOf(row.journal))
     const day = zone.localText(Date.parse(row.timestamp)).slice(0, 10)
     const key = JSON.stringify([day, row.model])
     const group = groups.get(key) ?? new Group()
@@ -136,6 +141,17 @@ function reportOf(
       return { day, model, ...group.report() }
     }),
     total: total.report(),
+  }
+}
+
+/** Returns a function that gives the book of a journal's requests, with the prices of a list. */
+function booksWith(database: QueryDatabase, list: PriceList | null): (journal: number) => PriceBook {
+  const books = new Map<number, PriceBook>()
+  return (journal) => {
+    const { sql, values } = all(dialectOf(database).isOfJournal(journal))
+    const book = books.get(journal) ?? bookWith(readPrices(database, sql, ...values), list)
+    books.set(journal, book)
+    return book
   }
 }
 

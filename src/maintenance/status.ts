@@ -9,13 +9,14 @@ import { SegmentReader } from '../journal/read/segment-reader.js'
 import { listSegments, nearMisses, type Segment } from '../journal/segments.js'
 import { missingSegments } from '../projection/segments/missing-segments.js'
 import { checkJournal } from '../projection/segments/segment-check.js'
+import { databaseName } from '../store/open-store.js'
 import type { SegmentPosition } from '../store/positions.js'
-import type { Database } from '../store/sqlite/connection/database.js'
+import { DEFAULT_SCHEMA, isPostgresAddress } from '../store/postgres/connection/address.js'
 import { DatabaseError } from '../store/sqlite/connection/errors.js'
 import { isLocked } from '../store/sqlite/connection/lock.js'
-import { countRowsToReprice } from '../store/sqlite/repricing-row.js'
-import { type KnownSegments, knownSegments, NOTHING_KNOWN, sumOfPositions } from './known-segments.js'
-import { readFrom } from './read-from.js'
+import { JournalTables, type KnownSegments, NOTHING_KNOWN, sumOfPositions } from './journal-tables.js'
+import { isProjected, type OtherJournal, otherJournals } from './other-journals.js'
+import { type ReadDatabase, readFrom } from './read-from.js'
 import {
   alteredArchives,
   diskProblems,
@@ -25,10 +26,10 @@ import {
   segmentProblems,
 } from './status-problems.js'
 
-export interface StatusOptions {
+export interface StatusOptions extends ReadDatabase {
   /** The journal's directory. */
   journal: string
-  /** The database's path; the file needn't exist. */
+  /** A path, where the file needn't exist, or a `postgres://` address. */
   database: string
 }
 
@@ -72,9 +73,9 @@ export interface SegmentStatus {
 }
 
 export interface DatabaseStatus {
-  /** Absolute. */
+  /** Absolute; or the address. */
   path: string
-  /** All rows, including those from before the journal. */
+  /** All rows of the journal, including those from before it. */
   requests: number
   rejected: number
   /** Completions whose request hasn't come. */
@@ -95,6 +96,10 @@ export interface DatabaseStatus {
   to_reprice: number
   /** Whether a projector or a replay holds the database. */
   projector_running: boolean
+  /** Only in PostgreSQL: up to 100 other journals of it, those that were seen last first. */
+  other_journals?: OtherJournal[]
+  /** Only in PostgreSQL: how many more there are. */
+  more_journals?: number
 }
 
 /**
@@ -103,15 +108,15 @@ export interface DatabaseStatus {
  *
  * @throws JournalError JOURNAL_MISSING, JOURNAL_INVALID, SEGMENT_UNREADABLE.
  * @throws ProjectionError OTHER_JOURNAL when the database was projected from another journal.
- * @throws DatabaseError if the database exists and can't be read.
+ * @throws DatabaseError if the database exists and can't be read; PostgresError.
  */
 export async function status(options: StatusOptions): Promise<StatusReport> {
   const directory = resolve(options.journal)
-  const databasePath = resolve(options.database)
+  const databasePath = databaseName(options.database)
   const { journal_id, created_at } = readIdentity(directory)
   // The positions first: the journal only grows, so it is never shorter than positions that were
   // read before it.
-  const database = readDatabase(databasePath)
+  const database = readDatabase(options, journal_id)
   const known = database?.known ?? NOTHING_KNOWN
   const positions = new Map(known.positions.map((position) => [position.id, position]))
   checkJournal(positions.values(), { format: 1, journal_id, created_at }, databasePath)
@@ -121,6 +126,7 @@ export async function status(options: StatusOptions): Promise<StatusReport> {
   const waiting = segments.filter(({ lagBytes, stats }) => lagBytes > 0 && stats.isFile())
   const [first] = waiting
   const lag_bytes = waiting.reduce((sum, { lagBytes }) => sum + lagBytes, 0)
+  const waitsForDisk = database !== null && lag_bytes > 0 && !isPostgresAddress(databasePath)
   return {
     journal: { journal_id, directory, created_at, segments: segments.map(segmentStatus) },
     database: database?.status ?? null,
@@ -131,7 +137,7 @@ export async function status(options: StatusOptions): Promise<StatusReport> {
       ...missingSegments(directory, manifest, listed, known).map(missingProblem),
       ...(await alteredArchives(directory, segments, manifest)),
       ...nearMisses(directory).map(nearMissProblem),
-      ...diskProblems(directory, database === null || lag_bytes === 0 ? null : databasePath),
+      ...diskProblems(directory, waitsForDisk ? databasePath : null),
     ],
   }
 }
@@ -214,37 +220,49 @@ async function timestampOfNextLine(
   return canonical === null ? null : Date.parse(canonical)
 }
 
-function readDatabase(databasePath: string): { status: DatabaseStatus; known: KnownSegments } | null {
+interface ReadStatus {
+  status: DatabaseStatus
+  known: KnownSegments
+}
+
+function readDatabase({ database, schema }: StatusOptions, journalId: string): ReadStatus | null {
   try {
-    // One transaction: otherwise rows and positions could belong to different moments.
-    return readFrom(databasePath, (database) => database.transaction(databaseStatus)(database, databasePath))
+    return readFrom({ database, schema }, (opened) =>
+      // One transaction: otherwise rows and positions could belong to different moments.
+      opened.transaction(() => {
+        const tables = new JournalTables(opened, journalId)
+        const known = tables.knownSegments()
+        return { known, status: databaseStatus(tables, known, { database, schema }) }
+      })(),
+    )
   } catch (error) {
     if (error instanceof DatabaseError && error.code === 'DATABASE_MISSING') return null
     throw error
   }
 }
 
-function databaseStatus(database: Database, path: string): { status: DatabaseStatus; known: KnownSegments } {
-  const known = knownSegments(database)
-  const counts = sumOfPositions(known.positions)
+function databaseStatus(
+  tables: JournalTables,
+  { positions }: KnownSegments,
+  { database, schema = DEFAULT_SCHEMA }: ReadDatabase,
+): DatabaseStatus {
+  const path = databaseName(database)
+  const counts = sumOfPositions(positions)
   // A partial index answers this; it is empty if every row came from a journal.
-  const unjournaled = countRows(database, 'requests WHERE segment_id IS NULL')
-  const status = {
+  const unjournaled = tables.number === null ? tables.count('requests', 'segment_id IS NULL') : 0
+  return {
     path,
     requests: counts.requests + unjournaled,
     rejected: counts.rejected,
-    held: countRows(database, 'held_completions'),
+    held: tables.count('held_completions'),
     repeated_completions: counts.repeated,
     ambiguous_completions: counts.ambiguous,
     late_lines: counts.late,
     unchecked: counts.unchecked,
     unjournaled,
-    to_reprice: countRowsToReprice(database),
-    projector_running: isLocked(path),
+    to_reprice: tables.countRowsToReprice(),
+    projector_running:
+      tables.number === null ? isLocked(path) : isProjected(tables.database, schema, tables.number),
+    ...(tables.number === null ? {} : otherJournals(tables.database, schema, tables.number)),
   }
-  return { status, known }
-}
-
-function countRows(database: Database, from: string): number {
-  return database.prepare<[], number>(`SELECT count(*) FROM ${from}`).pluck().get() as number
 }

@@ -72,8 +72,12 @@ export interface Dialect {
   isThereNow(database: QueryDatabase): Condition
   /** The number of the journal that the row with this id is from. */
   journalOf(id: number): number
-  /** Whether a price or a rate is of a journal. */
+  /** Whether a row is of a journal. */
   isOfJournal(journal: number): Condition[]
+  /** Whether rows of two tables are of one journal. */
+  isSameJournal(table: string, other: string): string
+  /** Whether the tables are of many journals. */
+  readonly isShared: boolean
   /** A price's or a rate's columns: decimals are texts. */
   readonly priceColumns: string
   readonly rateColumns: string

@@ -152,7 +152,7 @@ describe.skipIf(noPostgres !== null)('a journal in SQLite and in PostgreSQL', ()
     })
   })
 
-  test.each([[['requests', '--follow']], [['status']]])(
+  test.each([[['requests', '--follow']], [['redate', '--dry-run']]])(
     '%j refuses an address in one sentence',
     async (args) => {
       const { status, stderr } = await runHere([...args, '--db', 'postgres://127.0.0.1/none'])

@@ -10,6 +10,7 @@ import { parsePath, parseTimeZone } from '../run/options.js'
 
 interface ReconcileFlags {
   db: string
+  schema: string
   bill: string
   preset?: PresetName
   dateColumn?: string
@@ -38,7 +39,7 @@ export function addReconcile(program: ProgramCommand): void {
         'billed, what was logged, the difference, and what only one side has. A difference is what was billed less what was ' +
         'logged. Nothing is written. The exit code is 1 if a day and model differ by more than the tolerance.',
     )
-    .databaseOption()
+    .storeOption()
     .requiredOption('--bill <file>', 'the bill', parsePath)
     .choiceOption('--preset <name>', "a provider's export, by which the columns are known", PRESET_NAMES)
     .option('--date-column <name>', 'the column with the day or the time')

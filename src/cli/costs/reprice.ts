@@ -8,7 +8,7 @@ import type { CommonFlags, ProgramCommand } from '../run/command.js'
 import { type FilterFlags, filterOf } from '../run/filter-options.js'
 import { parsePath } from '../run/options.js'
 
-interface RepriceFlags extends FilterFlags, Pick<CommonFlags, 'db' | 'json'> {
+interface RepriceFlags extends FilterFlags, Pick<CommonFlags, 'db' | 'schema' | 'json'> {
   dryRun?: true
   prices?: string
 }
@@ -22,7 +22,7 @@ export function addReprice(program: ProgramCommand): void {
         'old, new and difference. Nothing is written: the projector reprices by itself when prices ' +
         'come, and so --dry-run is required.',
     )
-    .databaseOption()
+    .storeOption()
     .option('--dry-run', 'only say what it would be')
     .option(
       '--prices <file>',
@@ -43,6 +43,7 @@ export function addReprice(program: ProgramCommand): void {
       const { reprice } = await import('../../maintenance/reprice.js')
       const asked = {
         database: flags.db,
+        schema: flags.schema,
         pricesFile: flags.prices,
         ...filterOf(flags),
         timezone: flags.timezone?.name,

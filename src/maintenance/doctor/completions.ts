@@ -4,7 +4,7 @@ import type { SegmentPosition } from '../../store/positions.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
 import { UNENDED_SQL } from '../../store/sqlite/sql-expressions.js'
 import { countText } from '../count-text.js'
-import { sumOfPositions } from '../known-segments.js'
+import { sumOfPositions } from '../journal-tables.js'
 import { atLeast, type Finding, NEWEST_ROWS, note, ok } from './check.js'
 
 /** How many examples of each kind are named. */

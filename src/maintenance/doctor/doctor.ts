@@ -4,7 +4,7 @@ import { readIdentity } from '../../journal/identity.js'
 import { listSegments, type Segment } from '../../journal/segments.js'
 import { type Database, openDatabaseReadOnly } from '../../store/sqlite/connection/database.js'
 import { asDatabaseError } from '../../store/sqlite/connection/errors.js'
-import { type KnownSegments, knownSegments } from '../known-segments.js'
+import { JournalTables, type KnownSegments } from '../journal-tables.js'
 import { status } from '../status.js'
 import { checkArchives } from './archives.js'
 import { type DoctorCheck, type DoctorLevel, type Finding, failed, ok, runChecks } from './check.js'
@@ -114,7 +114,7 @@ async function examineDatabase(
     return { checks: [failed('database', error)], known: null }
   }
   try {
-    const known = knownSegments(database)
+    const known = new JournalTables(database, '').knownSegments()
     const checks = await runChecks([
       ['disk_space', () => checkSpace('database', dirname(databasePath))],
       ['file_system', () => checkFileSystem('database', statfsSync(dirname(databasePath)).type)],

@@ -2,7 +2,7 @@ import { readManifest } from '../../journal/chain/manifest.js'
 import type { Segment } from '../../journal/segments.js'
 import { type MissingSegment, missingSegments } from '../../projection/segments/missing-segments.js'
 import { countText } from '../count-text.js'
-import { type KnownSegments, NOTHING_KNOWN } from '../known-segments.js'
+import { type KnownSegments, NOTHING_KNOWN } from '../journal-tables.js'
 import { type Finding, note, ok, problem } from './check.js'
 
 /** Whether the chain of sealed segments is whole. */

@@ -10,7 +10,7 @@ import { missingSegments } from '../../projection/segments/missing-segments.js'
 import { checkSegment, isRemembered } from '../../projection/segments/segment-check.js'
 import type { SegmentPosition } from '../../store/positions.js'
 import { countText } from '../count-text.js'
-import type { KnownSegments } from '../known-segments.js'
+import type { KnownSegments } from '../journal-tables.js'
 import { type Finding, ok, problem } from './check.js'
 
 /** How many bytes of copied segments are read to compare them; `verify` reads all. */

@@ -1,7 +1,7 @@
 import type { SegmentPosition } from '../../store/positions.js'
 import { describeHolder, isLocked } from '../../store/sqlite/connection/lock.js'
 import { countText, sizeText } from '../count-text.js'
-import { sumOfPositions } from '../known-segments.js'
+import { sumOfPositions } from '../journal-tables.js'
 import type { StatusReport } from '../status.js'
 import { type Finding, note, ok, problem } from './check.js'
 

@@ -78,7 +78,7 @@ export async function planPriceImport(options: PriceImportOptions): Promise<Pric
   const now = new Date().toISOString()
   const { database, validFrom = now, overwrite = false, withdrawGone = false } = options
   const has = existsSync(database)
-  const known = has ? readFrom(database, knownOf) : { stored: [], unpriced: [], used: new Set<string>() }
+  const known = has ? readFrom({ database }, knownOf) : { stored: [], unpriced: [], used: new Set<string>() }
   const list = withAliases(
     ofProviders(await readList(options.source), options.providers),
     known.stored,

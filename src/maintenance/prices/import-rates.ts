@@ -38,7 +38,7 @@ export async function planRateImport(options: { file: string; database: string }
   const source = `csv ${basename(file)}`
   const has = existsSync(database)
   // The last one of an instant counts: they are sorted by place.
-  const rates = has ? readFrom(database, readPrices).rates : []
+  const rates = has ? readFrom({ database }, (opened) => readPrices(opened)).rates : []
   const known = new Map(rates.map(({ event }) => [event.observed_at, event]))
   const plan: RateImport = { source, has_database: has, new: [], changed: [], unchanged: 0 }
   const lines = new Map<string, number>()

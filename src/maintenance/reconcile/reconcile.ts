@@ -1,5 +1,5 @@
 import { addCosts, type CostsBy, type ModelCosts, modelCosts } from '../../queries/costs/model-costs.js'
-import { countRowsToReprice } from '../../store/sqlite/repricing-row.js'
+import { countRowsToReprice } from '../../queries/costs/rows-to-reprice.js'
 import { InputError } from '../errors.js'
 import { readFrom } from '../read-from.js'
 import { type Bill, type Billed, readBill } from './bill.js'
@@ -72,7 +72,7 @@ export async function reconcile(options: ReconcileOptions): Promise<Reconciliati
   const days = daysOf(bill, options)
   const startOf = (day: string) =>
     new Date(timezone.instantAt(Date.parse(`${day}T00:00:00.000Z`), 'start')).toISOString()
-  const { entries, toReprice } = readFrom(options.database, (database) =>
+  const { entries, toReprice } = readFrom(options, (database) =>
     database.transaction(() => {
       const entries = days.flatMap((day) => {
         const [since, before] = [startOf(day), startOf(addDays(day, 1))]
@@ -80,7 +80,7 @@ export async function reconcile(options: ReconcileOptions): Promise<Reconciliati
         return entriesOf(day, bill.days.get(day) ?? new Map(), logged, modelNames)
       })
       const range = { from: startOf(days[0] ?? ''), until: startOf(addDays(days.at(-1) ?? '', 1)) }
-      return { entries, toReprice: countRowsToReprice(database, range) }
+      return { entries, toReprice: countRowsToReprice(database, { range }) }
     })(),
   )
   nameModels(entries)

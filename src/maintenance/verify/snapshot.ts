@@ -1,4 +1,5 @@
 import type { Place } from '../../events/placed.js'
+import { countRowsToReprice } from '../../queries/costs/rows-to-reprice.js'
 import { countAddedRows } from '../../queries/window/added-rows.js'
 import type { SegmentPosition } from '../../store/positions.js'
 import { type PendingCosts, pendingCosts } from '../../store/sqlite/compare/pending-costs.js'
@@ -7,7 +8,6 @@ import { asDatabaseError, DatabaseError } from '../../store/sqlite/connection/er
 import { checkVersions } from '../../store/sqlite/fold-versions.js'
 import { hasPrunedLateLines, prunedThrough, readPositions } from '../../store/sqlite/position-rows.js'
 import { prunedCompletionTest } from '../../store/sqlite/projection-statements.js'
-import { countRowsToReprice } from '../../store/sqlite/repricing-row.js'
 import { createExpected, seedExpected } from './expected-database.js'
 
 /** A database that was upgraded to keep overwritten completions has none of an earlier time. */

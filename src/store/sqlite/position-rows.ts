@@ -2,10 +2,11 @@ import type { FileIdentity } from '../../journal/file-identity.js'
 import type { LostSegment } from '../port.js'
 import { type PositionRow, positionOfRow } from '../position-row.js'
 import type { SegmentPosition } from '../positions.js'
+import type { QueryDatabase } from '../query-database.js'
 import type { Database } from './connection/database.js'
 
 /** Reads all positions, in the order of the segments. */
-export function readPositions(database: Database): SegmentPosition[] {
+export function readPositions(database: QueryDatabase): SegmentPosition[] {
   const rows = database.prepare<[], PositionRow>('SELECT * FROM journal_segments ORDER BY id').all()
   return rows.map(positionOfRow)
 }
@@ -82,7 +83,7 @@ export function keepOddCompletions(database: Database, positions: Iterable<Segme
 }
 
 /** The last segment whose rows were pruned, by id; 0 if none was. */
-export function prunedThrough(database: Database): number {
+export function prunedThrough(database: QueryDatabase): number {
   const sql = 'SELECT coalesce(max(through_segment_id), 0) FROM pruned_segments'
   return Number(database.prepare(sql).pluck().get())
 }
@@ -95,9 +96,11 @@ export function hasPrunedLateLines(database: Database): boolean {
 /**
  * The names of missing segments that somebody has accepted, by an option of a projector or a
  * replay.
+ *
+ * @param table what stands after FROM.
  */
-export function acceptedMissing(database: Database): Set<string> {
-  return new Set(database.prepare<[], string>('SELECT name FROM missing_segments').pluck().all())
+export function acceptedMissing(database: QueryDatabase, table = 'missing_segments'): Set<string> {
+  return new Set(database.prepare<[], string>(`SELECT name FROM ${table}`).pluck().all())
 }
 
 /**

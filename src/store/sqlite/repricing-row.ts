@@ -99,25 +99,3 @@ function prepareStatements(database: Database) {
     end: database.prepare('DELETE FROM repricing WHERE id = ?'),
   }
 }
-
-/** No more rows are counted, because whoever asks once a second must not read millions of them. */
-const MAX_COUNTED = 100_000
-
-/**
- * How many rows are left to be repriced, at most 100,000 for each repricing that is pending.
- *
- * @param range only rows with these timestamps. @default all rows
- */
-export function countRowsToReprice(database: Database, range?: TimeRange): number {
-  const statement = database.prepare<[string, number, string, number, string], number>(
-    `SELECT count(*) FROM (SELECT 1 ${LEFT_SQL} AND timestamp >= ? LIMIT ${MAX_COUNTED})`,
-  )
-  const { from, until } = range ?? { from: '', until: null }
-  const counts = readRepricings(database).map(
-    ({ cursor_timestamp, cursor_id, until_timestamp, through_id }) => {
-      const end = until !== null && until < until_timestamp ? until : until_timestamp
-      return statement.pluck().get(cursor_timestamp, cursor_id, end, through_id, from) ?? 0
-    },
-  )
-  return counts.reduce((sum, count) => sum + count, 0)
-}

@@ -54,4 +54,6 @@ export const SQLITE: Dialect = {
   },
   journalOf: () => 0,
   isOfJournal: () => [],
+  isSameJournal: () => 'TRUE',
+  isShared: false,
 }

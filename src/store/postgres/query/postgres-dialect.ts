@@ -126,6 +126,8 @@ export const POSTGRES: Dialect = {
   },
   journalOf,
   isOfJournal: (journal): Condition[] => [{ sql: 'journal = ?', values: [journal] }],
+  isSameJournal: (table, other) => `${table}.journal = ${other}.journal`,
+  isShared: true,
 }
 
 function journalOf(id: number): number {

@@ -1,0 +1,90 @@
+import { countRowsToReprice } from '../queries/costs/rows-to-reprice.js'
+import { type PositionRow, positionOfRow } from '../store/position-row.js'
+import { addCounts, emptyCounts, type SegmentPosition } from '../store/positions.js'
+import type { QueryDatabase } from '../store/query-database.js'
+import { dialectOf } from '../store/query-database.js'
+import { acceptedMissing, prunedThrough } from '../store/sqlite/position-rows.js'
+
+/** What a database knows of a journal's segments. */
+export interface KnownSegments {
+  positions: readonly SegmentPosition[]
+  /** Segments up to this one were pruned, by id; 0: none was. */
+  prunedThrough: number
+  /** The names of missing segments that somebody has accepted. */
+  accepted: ReadonlySet<string>
+}
+
+/** Without a database. */
+export const NOTHING_KNOWN: KnownSegments = { positions: [], prunedThrough: 0, accepted: new Set() }
+
+/** No journal has this number. */
+const UNKNOWN = -1
+
+/**
+ * The tables of one journal: all that a file holds, or the journal's own rows of the tables that
+ * many journals share in PostgreSQL.
+ */
+export class JournalTables {
+  readonly database: QueryDatabase
+  /** The journal's number in PostgreSQL; null: the database is a file, and holds one journal. */
+  readonly number: number | null
+  readonly #journalId: string
+
+  /** @param journalId the journal; a database that doesn't know it has no rows of it. */
+  constructor(database: QueryDatabase, journalId: string) {
+    this.database = database
+    this.#journalId = journalId
+    this.number = dialectOf(database).isShared ? this.#numberOf(journalId) : null
+  }
+
+  /** Stands in a FROM for the journal's rows of a table. */
+  from(table: string, alias = table): string {
+    return this.number === null
+      ? `${table} AS ${alias}`
+      : `(SELECT * FROM ${table} WHERE journal = ${this.number}) AS ${alias}`
+  }
+
+  count(table: string, condition = 'TRUE'): number {
+    const sql = `SELECT count(*) FROM ${this.from(table)} WHERE ${condition}`
+    return this.database.prepare<[], number>(sql).pluck().get() as number
+  }
+
+  /** How many of the journal's rows wait to be repriced; 100,000 if there are more. */
+  countRowsToReprice(): number {
+    return countRowsToReprice(this.database, { journal: this.number ?? undefined })
+  }
+
+  knownSegments(): KnownSegments {
+    const { database } = this
+    const rows = database.prepare<[], Omit<PositionRow, 'journal_id'>>(
+      `SELECT * FROM ${this.from('journal_segments')} ORDER BY id`,
+    )
+    return {
+      // In a file each row has the id of its journal, which may be another one.
+      positions: rows.all().map((row) => positionOfRow({ journal_id: this.#journalId, ...row })),
+      prunedThrough: this.number === null ? prunedThrough(database) : this.#prunedThrough(this.number),
+      accepted: acceptedMissing(database, this.from('missing_segments')),
+    }
+  }
+
+  #numberOf(journalId: string): number {
+    const find = this.database.prepare<[string], number>('SELECT number FROM journals WHERE journal_id = ?')
+    return find.pluck().get(journalId) ?? UNKNOWN
+  }
+
+  #prunedThrough(number: number): number {
+    const find = this.database.prepare<[number], number>(
+      'SELECT pruned_through FROM journals WHERE number = ?',
+    )
+    return find.pluck().get(number) ?? 0
+  }
+}
+
+/** The counts of all segments together, and how many of their completions are odd. */
+export function sumOfPositions(positions: readonly SegmentPosition[]) {
+  return {
+    ...positions.reduce((sum, { counts }) => addCounts(sum, counts), emptyCounts()),
+    repeated: positions.reduce((sum, { odd }) => sum + odd.repeated, 0),
+    ambiguous: positions.reduce((sum, { odd }) => sum + odd.ambiguous, 0),
+  }
+}
