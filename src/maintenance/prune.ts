@@ -123,7 +123,7 @@ async function repriceBefore(databasePath: string): Promise<void> {
   } catch (error) {
     throw asDatabaseError(error, databasePath)
   } finally {
-    store.close()
+    await store.close()
   }
 }
 

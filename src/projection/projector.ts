@@ -118,7 +118,7 @@ export async function projectOnceWith(
   } catch (error) {
     throw asStoreError(error, work.databasePath)
   } finally {
-    work.close()
+    await work.close()
   }
 }
 
@@ -155,14 +155,14 @@ async function follow(work: Work, wakeUp: WakeUp, isStopping: () => boolean): Pr
         else await wakeUp.wait(delayBeforeLook(performance.now() - lastLineAt))
       } catch (error) {
         if (!isPassing(error) && !work.hasGoneBack(error)) throw asStoreError(error, work.databasePath)
-        work.letGoAfter(error)
+        await work.letGoAfter(error)
         await wakeUp.pause(failures.add(asStoreError(error, work.databasePath)))
       }
     }
   } finally {
     await wakeUp.close()
     await work.stopSealing()
-    work.close()
+    await work.close()
   }
   logger.info({}, 'Projector stopped')
 }
@@ -201,7 +201,7 @@ class Work {
       return work
     } catch (error) {
       if (workOptions.waits && error instanceof PostgresError && error.code === 'SERVER_AWAY') return work
-      work.close()
+      await work.close()
       throw asStoreError(error, work.databasePath)
     }
   }
@@ -278,17 +278,17 @@ class Work {
    * taken its place, and goes on from the positions that are stored then. So it doesn't matter
    * whether a COMMIT succeeded whose answer was lost.
    */
-  letGoAfter(error: unknown): void {
+  async letGoAfter(error: unknown): Promise<void> {
     if (!(error instanceof PostgresError) && !this.hasGoneBack(error)) return
-    this.close()
+    await this.close()
     this.#catchUp = null
     this.#store = null
     this.#files = new JournalFiles(this.directory)
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#catchUp?.close()
-    this.#store?.close()
+    await this.#store?.close()
   }
 
   async #openStore(journalId: string): Promise<Store> {

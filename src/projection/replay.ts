@@ -156,7 +156,7 @@ async function rebuildDatabase(options: Omit<ReplayOptions, 'into' | 'diff'>): P
   } catch (error) {
     throw asStoreError(error, databasePath)
   } finally {
-    store.close()
+    await store.close()
   }
 }
 

@@ -66,7 +66,8 @@ export interface Store {
    * been called. Nothing may wait to be repriced.
    */
   beginRebuild(options: RebuildOptions): Promise<RebuildTransaction>
-  close(): void
+  /** Lets go of the database: once it has resolved, another process can hold it. */
+  close(): Promise<void>
 }
 
 /** A file of a journal that isn't a segment. */

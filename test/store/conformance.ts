@@ -184,13 +184,13 @@ export function conformance(name: string, open: () => Promise<OpenedStore>, hist
       await withStore(async (opened) => {
         await expect(opened.openAgain()).rejects.toMatchObject({ code: 'PROJECTOR_RUNNING' })
         await project(opened.store, [log('a', 0)], 'usual')
-        opened.store.close()
+        await opened.store.close()
         const next = await opened.openAgain()
         try {
           await project(next, [stream('b', 10)], 'usual')
           expect(await tablesOf(opened)).toEqual(modelOf([log('a', 0), stream('b', 10)]))
         } finally {
-          next.close()
+          await next.close()
         }
       })
     })

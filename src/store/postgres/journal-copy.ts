@@ -10,6 +10,9 @@ import { checkSchema } from './schema/migrations.js'
 /** How many chunks are read at a time: each has at most 1 MiB of a journal. */
 const PAGE_CHUNKS = 16
 
+/** How long a projector is waited for that may just be ending. */
+const LOCK_WAIT_MS = 1000
+
 /** Bytes of a segment, gzipped. */
 export interface StoredChunk {
   byteOffset: number
@@ -33,15 +36,17 @@ export class JournalCopy {
     const address = postgresAddress(database)
     const connection = await Connection.open({ address, schema, purpose: `restore ${VERSION}` })
     try {
-      await connection.begin()
-      await checkSchema(connection, schema)
-      const find = 'SELECT number FROM journals WHERE journal_id = $1'
-      const found = await connection.one<{ number: number }>(find, journalId)
+      const found = await connection.transaction(async () => {
+        await checkSchema(connection, schema)
+        const find = 'SELECT number FROM journals WHERE journal_id = $1'
+        return await connection.one<{ number: number }>(find, journalId)
+      })
       if (found === undefined) {
         await connection.close()
         return null
       }
-      await lock(connection, schema, found.number)
+      await lock(connection, schema, found.number, LOCK_WAIT_MS)
+      await connection.begin()
       return new JournalCopy(connection, found.number)
     } catch (error) {
       await connection.close()

@@ -5,7 +5,7 @@ import type { JournalFile, RebuildOptions, RebuildTransaction, Store, StoreTrans
 import type { SegmentPosition } from '../positions.js'
 import { DEFAULT_SCHEMA, postgresAddress } from './connection/address.js'
 import { Connection } from './connection/connection.js'
-import { PostgresError } from './connection/errors.js'
+import { isLockTimeout, PostgresError } from './connection/errors.js'
 import { checkVersions, storeVersions } from './fold-versions.js'
 import { JournalChunks, keepFile } from './journal-chunks.js'
 import { Partitions } from './partitions.js'
@@ -80,10 +80,10 @@ export class PostgresStore implements Store {
       }
       const journal = await connection.transaction(async () => {
         await checkSchema(connection, schema)
-        const number = await journalNumber(connection, options)
-        await lock(connection, schema, number)
-        return number
+        return await journalNumber(connection, journalId)
       })
+      await lock(connection, schema, journal, lockTimeoutMs)
+      await connection.transaction(() => noteHost(connection, journal, options.version))
       return new PostgresStore(connection, { journalId, journal, chunks })
     } catch (error) {
       await connection.close()
@@ -163,8 +163,8 @@ export class PostgresStore implements Store {
     return await this.#begin((transaction) => beginRebuild(transaction, options))
   }
 
-  close(): void {
-    void this.#connection.close()
+  async close(): Promise<void> {
+    await this.#connection.close()
   }
 
   async #begin<T>(
@@ -222,10 +222,7 @@ export class PostgresStore implements Store {
 }
 
 /** The number of a journal, which gets one if it is new. */
-async function journalNumber(
-  connection: Connection,
-  { journalId, version }: PostgresStoreOptions,
-): Promise<number> {
+async function journalNumber(connection: Connection, journalId: string): Promise<number> {
   const find = 'SELECT number FROM journals WHERE journal_id = $1'
   let found = await connection.one<{ number: number }>(find, journalId)
   if (found === undefined) {
@@ -237,32 +234,51 @@ async function journalNumber(
     if (found === undefined) throw new Error('unreachable: a journal was inserted')
     await storeVersions(connection, found.number)
   }
-  await connection.run(
-    'UPDATE journals SET host = $2, version = $3, last_seen = now() WHERE number = $1',
-    found.number,
-    hostname(),
-    version,
-  )
   return found.number
 }
+
+/** Notes where a journal is projected. Its row is ours once the lock is. */
+async function noteHost(connection: Connection, journal: number, version: string): Promise<void> {
+  const sql = 'UPDATE journals SET host = $2, version = $3, last_seen = now() WHERE number = $1'
+  await connection.run(sql, journal, hostname(), version)
+}
+
+/**
+ * How long the lock of a journal's rows is waited for: the server needs a moment to notice that the
+ * program on the other end of a connection has gone.
+ */
+const LOCK_WAIT_MS = 5000
 
 /**
  * Takes the lock of a journal's rows, until the session ends.
  *
- * @throws PostgresError PROJECTOR_RUNNING while another process holds it.
+ * @param waitMs how long it waits for another session's end.
+ * @throws PostgresError PROJECTOR_RUNNING if another session keeps it.
  */
-export async function lock(connection: Connection, schema: string, journal: number): Promise<void> {
-  // A host that loses its power or its network says nothing: without these it would keep its lock
-  // for two hours, and nobody else could project its journal.
-  await connection.exec(
-    'SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3',
-  )
-  const row = await connection.one<{ is_ours: boolean }>(
-    'SELECT pg_try_advisory_lock(hashtext($1), $2) AS is_ours',
-    `request-journal ${schema}`,
-    journal,
-  )
-  if (row?.is_ours) return
-  const text = 'another projector or replay writes the rows of this journal'
-  throw new PostgresError('PROJECTOR_RUNNING', connection.name, `${text}: stop it, or wait for its end`)
+export async function lock(
+  connection: Connection,
+  schema: string,
+  journal: number,
+  waitMs = LOCK_WAIT_MS,
+): Promise<void> {
+  try {
+    await connection.transaction(async () => {
+      // A host that loses its power or its network says nothing: without these it would keep its
+      // lock for two hours, and nobody else could project its journal.
+      await connection.exec(
+        'SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3',
+      )
+      // A server notices the end of a program only between statements, if it isn't told to look
+      // during them too. PostgreSQL 14 was the first that could.
+      await connection.exec(
+        `SELECT set_config(name, '1000', false) FROM pg_settings WHERE name = 'client_connection_check_interval'`,
+      )
+      await connection.exec(`SET LOCAL lock_timeout = ${waitMs}`)
+      await connection.run('SELECT pg_advisory_lock(hashtext($1), $2)', `request-journal ${schema}`, journal)
+    })
+  } catch (error) {
+    if (!isLockTimeout(error)) throw error
+    const text = 'another projector or replay writes the rows of this journal'
+    throw new PostgresError('PROJECTOR_RUNNING', connection.name, `${text}: stop it, or wait for its end`)
+  }
 }

@@ -63,7 +63,7 @@ export class SqliteStore implements Store {
       this.#folder = { path: folder, file: fileIdentityAt(folder) }
       if (busyTimeoutMs !== undefined) this.#database.pragma(`busy_timeout = ${busyTimeoutMs}`)
     } catch (error) {
-      this.close()
+      void this.close()
       throw asDatabaseError(error, databasePath)
     }
   }
@@ -152,7 +152,7 @@ export class SqliteStore implements Store {
     }
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#database.close()
     this.#lock.release()
   }

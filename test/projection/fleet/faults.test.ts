@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -131,6 +131,34 @@ describe.skipIf(noPostgres !== null)(
         await host.follow()
       }
       expect(host.reasons.length).toBeGreaterThan(4)
+    })
+
+    test('holds its lock no more once it has stopped, and waits at the start for one that is just let go', async ({
+      host,
+    }) => {
+      const { journal, address } = host
+      host.append(10)
+      const key = [
+        `hashtext('request-journal ${schema}')`,
+        `(SELECT number FROM ${schema}.journals WHERE journal_id = $1)`,
+      ]
+      const { journal_id } = JSON.parse(readFileSync(join(journal, 'journal.json'), 'utf8'))
+      const free = `SELECT pg_try_advisory_lock(${key.join()}::int) AS is_free`
+      for (let round = 0; round < 5; round++) {
+        const projector = await startProjector({ journal, database: address, schema })
+        await projector.stop()
+        expect(await ask(address, free, [journal_id])).toEqual([{ is_free: true }])
+        await projectOnce({ journal, database: address, schema })
+        expect(await ask(address, free, [journal_id])).toEqual([{ is_free: true }])
+      }
+      const former = await connect(address)
+      await former.query(free, [journal_id])
+      const projecting = projectOnce({ journal, database: address, schema })
+      const waiting = `SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+        AND classid::bigint = hashtext('request-journal ${schema}')::bigint & 4294967295`
+      while ((await ask(address, waiting)).length === 0) await sleep(2)
+      await former.end()
+      await projecting
     })
 
     test('reads the position again after the answer to a COMMIT was lost', async ({ host }) => {

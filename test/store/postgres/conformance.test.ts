@@ -22,7 +22,14 @@ async function open(): Promise<OpenedStore> {
   isMigrated = true
   const other = await Connection.open({ address: postgresAddress(address), schema, purpose: 'test' })
   const openStore = () =>
-    PostgresStore.open({ address, schema, journalId: 'j', version: '0', purpose: 'project' })
+    PostgresStore.open({
+      address,
+      schema,
+      journalId: 'j',
+      version: '0',
+      purpose: 'project',
+      lockTimeoutMs: 200,
+    })
   const store = await openStore()
   const inOther = <T>(action: () => Promise<T>) => other.transaction(action)
   return {
@@ -34,7 +41,7 @@ async function open(): Promise<OpenedStore> {
       return () => inOther(() => other.exec(`DROP TRIGGER failure ON ${TABLES[step]}`))
     },
     remove: async () => {
-      store.close()
+      await store.close()
       await inOther(() => other.exec(EMPTY))
       await other.close()
     },

@@ -25,7 +25,7 @@ conformance('SqliteStore', async (): Promise<OpenedStore> => {
     },
     remove: async () => {
       other.close()
-      store.close()
+      await store.close()
       rmSync(directory, { recursive: true })
     },
   }

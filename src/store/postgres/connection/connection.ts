@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream'
 import type { Client, QueryArrayResult, QueryConfig, QueryResult, QueryResultRow } from 'pg'
 import type { PostgresAddress } from './address.js'
 import { asPostgresError, PostgresError } from './errors.js'
@@ -28,6 +29,9 @@ export interface ConnectionOptions {
 
 /** How long connecting may take. */
 const CONNECT_TIMEOUT_MS = 10_000
+
+/** How long closing may take. */
+const CLOSE_TIMEOUT_MS = 5000
 
 /** After how long an idle connection is tried: a server that lost its power never says so. */
 const KEEP_ALIVE_MS = 30_000
@@ -203,11 +207,19 @@ export class Connection {
     )
   }
 
+  /**
+   * Resolves once the server has ended the session, or doesn't answer: locks of the session are free
+   * afterwards.
+   */
   async close(): Promise<void> {
+    const { connection } = this.#client as Client & { connection: { stream: Duplex } }
+    const timer = setTimeout(() => connection.stream.destroy(), CLOSE_TIMEOUT_MS)
     try {
       await this.#client.end()
     } catch {
       // It is closed if the server is gone.
+    } finally {
+      clearTimeout(timer)
     }
   }
 

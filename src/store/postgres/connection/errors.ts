@@ -71,6 +71,11 @@ const SOCKET = /^(ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|ENOTFOUND|EAI_|ENOENT|EADDR)/
 /** What node-postgres says of a connection that is gone, for which it has no code. */
 const LOST = /Connection terminated|Client has encountered a connection error|not queryable|timeout expired/
 
+/** Whether a statement has waited for a lock for as long as it may. */
+export function isLockTimeout(error: unknown): boolean {
+  return error instanceof PostgresError && (error.cause as { code?: unknown } | undefined)?.code === '55P03'
+}
+
 /** Returns an error of the driver as a {@link PostgresError}, and any other error as it is. */
 export function asPostgresError(error: unknown, address: string): unknown {
   if (!(error instanceof Error) || error instanceof PostgresError) return error
