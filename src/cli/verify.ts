@@ -46,11 +46,12 @@ export function addVerify(program: ProgramCommand): void {
       'Reads every line of the journal, archived segments too, checks its checksum, and compares each ' +
         'event with its row and each row with its line; names what is missing, doubled or altered, and ' +
         'segments that are truncated, swapped or gone, with segment and byte offset. Changes nothing, and ' +
-        'a projector may go on while it runs; a temporary database beside it takes about as much free space. ' +
+        'a projector may go on while it runs; a temporary database beside it takes about as much free space, and twice as much in the temporary folder for one in PostgreSQL. ' +
         'Without a database it checks the journal alone. The exit code is 1 ' +
         'if anything is wrong; rejected lines, and lines that wait for the projector, are not.',
     )
-    .placeOptions()
+    .journalOption()
+    .storeOption()
     .jsonOption()
     .examples('request-journal verify', 'request-journal verify --json | jq .chain.head')
     .action(runVerify)
@@ -58,9 +59,9 @@ export function addVerify(program: ProgramCommand): void {
 
 async function runVerify(flags: CommonFlags): Promise<void> {
   const { verify } = await import('../maintenance/verify/verify.js')
-  const { journal, db: database } = flags
+  const { journal, db: database, schema } = flags
   const report = await withProgressLine((line) =>
-    verify({ journal, database, onProgress: (progress) => line.showProgress(progress, '') }),
+    verify({ journal, database, schema, onProgress: (progress) => line.showProgress(progress, '') }),
   )
   printAnswer(report, flags, () => formatReport(report, database))
   if (!report.ok) process.exitCode = 1

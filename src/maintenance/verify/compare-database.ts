@@ -27,6 +27,7 @@ export function compareWithExpected(
   { problems, stretches, isClaimed, prunedCompletions }: CompareOptions,
 ): { held: number; superseded: number } {
   const { database, prunedThrough } = snapshot
+  snapshot.reportDoubledIds(problems)
   const places = new PlaceProblems({ snapshot, stretches, problems, isClaimed })
   places.reportRejected()
   places.reportPrices()

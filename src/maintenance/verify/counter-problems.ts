@@ -35,7 +35,7 @@ const NANOS = 1_000_000_000n
 const COUNTS_OTHERS = `SELECT EXISTS (SELECT 1 FROM main.missing_segments)
   OR EXISTS (SELECT 1 FROM main.lost_segments)
   OR EXISTS (SELECT 1 FROM main.requests WHERE segment_id IS NULL)
-  OR (SELECT last_id FROM main.unjournaled_requests) > 0`
+  OR (SELECT last_id FROM main.unjournaled_requests) > ?`
 
 /** Lines that have replaced others weren't counted, so that counters may be less as well. */
 const HAS_REPLACED = 'SELECT 1 FROM main.lost_segments WHERE is_replaced = 1'
@@ -51,7 +51,8 @@ export function reportCounters(snapshot: Snapshot, problems: ProblemList): void 
   const { database } = snapshot
   if (database.prepare(HAS_REPLACED).get() !== undefined) return
   pairIds(database, { pairs: 'counters', table: 'request_counters', meaning: MEANING })
-  const countsOthers = database.prepare<[], number>(COUNTS_OTHERS).pluck().get() === 1
+  const countsOthers =
+    database.prepare<[number], number>(COUNTS_OTHERS).pluck().get(snapshot.lastIdBefore) === 1
   const isExact = snapshot.prunedThrough === 0 && !countsOthers
   const isWrong = ({ journal, database }: DifferingColumn) => isExact || Number(database) < Number(journal)
   const report = (counter: Row | null, what: string, columns: readonly DifferingColumn[]) => {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import { isPostgresAddress } from '../../store/postgres/connection/address.js'
 import { checkSpace, rebuiltBytes } from '../../store/sqlite/connection/copy.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
 import { DatabaseError } from '../../store/sqlite/connection/errors.js'
@@ -37,34 +38,53 @@ const OF_PRUNED =
  *   little room.
  */
 export function createExpected(reader: Database, databasePath: string): Database {
-  const folder = temporaryFolder(databasePath)
-  if (folder === null) {
-    const text = 'found no folder for a temporary database, expected one that this user may write to'
-    throw new DatabaseError(
-      'DATABASE_UNWRITABLE',
-      databasePath,
-      `${text}: set SQLITE_TMPDIR to such a folder`,
-    )
-  }
-  checkSpace(folder, rebuiltBytes(reader), databasePath)
-  const file = join(folder, `${basename(databasePath)}.${randomUUID()}.verify`)
-  createPrivateFile(file, databasePath)
-  let writer: Database
+  const writer = createTemporary(databasePath, rebuiltBytes(reader), (file) =>
+    reader.prepare('ATTACH ? AS expected').run(file),
+  )
   try {
-    writer = connect(file, {})
-    reader.prepare('ATTACH ? AS expected').run(file)
-  } finally {
-    rmSync(file, { force: true })
-  }
-  try {
-    writer.pragma('journal_mode = MEMORY')
-    writer.pragma('synchronous = OFF')
-    migrate(writer, file)
     checkTables(reader)
     return writer
   } catch (error) {
     writer.close()
     throw error
+  }
+}
+
+/**
+ * Makes an empty database whose file has no name any more when this returns.
+ *
+ * @param database the path or the address of the database that it is made for, for messages.
+ * @param neededBytes about how large it will be.
+ * @param whileNamed called with its path while it has one.
+ * @throws DatabaseError DATABASE_UNWRITABLE
+ */
+export function createTemporary(
+  database: string,
+  neededBytes: number,
+  whileNamed: (file: string) => void = () => {},
+): Database {
+  const folder = temporaryFolder(database)
+  if (folder === null) {
+    const text = 'found no folder for a temporary database, expected one that this user may write to'
+    throw new DatabaseError('DATABASE_UNWRITABLE', database, `${text}: set SQLITE_TMPDIR to such a folder`)
+  }
+  checkSpace(folder, neededBytes, database)
+  const isFile = !isPostgresAddress(database)
+  const file = join(folder, `${isFile ? basename(database) : 'request-journal'}.${randomUUID()}.verify`)
+  createPrivateFile(file, isFile ? database : undefined)
+  let temporary: Database | null = null
+  try {
+    temporary = connect(file, {})
+    whileNamed(file)
+    temporary.pragma('journal_mode = MEMORY')
+    temporary.pragma('synchronous = OFF')
+    migrate(temporary, file)
+    return temporary
+  } catch (error) {
+    temporary?.close()
+    throw error
+  } finally {
+    rmSync(file, { force: true })
   }
 }
 

@@ -2,13 +2,18 @@ import type { Place } from '../../events/placed.js'
 import { countRowsToReprice } from '../../queries/costs/rows-to-reprice.js'
 import { countAddedRows } from '../../queries/window/added-rows.js'
 import type { SegmentPosition } from '../../store/positions.js'
+import { isPostgresAddress } from '../../store/postgres/connection/address.js'
+import { ORDINALS } from '../../store/postgres/row-ids.js'
 import { type PendingCosts, pendingCosts } from '../../store/sqlite/compare/pending-costs.js'
 import { type Database, openDatabaseReadOnly } from '../../store/sqlite/connection/database.js'
 import { asDatabaseError, DatabaseError } from '../../store/sqlite/connection/errors.js'
 import { checkVersions } from '../../store/sqlite/fold-versions.js'
 import { hasPrunedLateLines, prunedThrough, readPositions } from '../../store/sqlite/position-rows.js'
 import { prunedCompletionTest } from '../../store/sqlite/projection-statements.js'
+import { asPostgresKeeps } from './as-postgres-keeps.js'
+import { copyOfJournal } from './copied-tables.js'
 import { createExpected, seedExpected } from './expected-database.js'
+import type { ProblemList } from './verify-problems.js'
 
 /** A database that was upgraded to keep overwritten completions has none of an earlier time. */
 const KEEPS_SUPERSEDED = 20261127000000
@@ -42,10 +47,15 @@ export class Snapshot {
   readonly toReprice: number
   /** The columns that aren't compared while there are any. */
   readonly pendingCosts: PendingCosts
+  /** The id before the first one that a journal may give. */
+  readonly lastIdBefore: number
+  readonly #isShared: boolean
   #writer: Database | null
 
-  private constructor(path: string, database: Database, writer: Database) {
+  private constructor(path: string, database: Database, writer: Database, lastIdBefore = 0) {
     this.path = path
+    this.lastIdBefore = lastIdBefore
+    this.#isShared = isPostgresAddress(path)
     this.database = database
     this.#writer = writer
     database.exec('BEGIN')
@@ -65,7 +75,7 @@ export class Snapshot {
   }
 
   /**
-   * Opens the snapshot, or gives null if there is no database.
+   * Opens the snapshot of a file, or gives null if it doesn't exist.
    *
    * @throws DatabaseError if there is one that can't be read, or no room; ProjectionError
    *   PROJECTION_OUTDATED.
@@ -89,6 +99,25 @@ export class Snapshot {
     }
   }
 
+  /**
+   * Opens the snapshot of one journal's rows in PostgreSQL. They are copied, so that the server
+   * doesn't have to remember this moment for as long as the journal is read.
+   *
+   * @throws PostgresError; DatabaseError DATABASE_UNWRITABLE; ProjectionError PROJECTION_OUTDATED.
+   */
+  static async openShared(address: string, schema: string, journalId: string): Promise<Snapshot> {
+    const { database, number } = await copyOfJournal(address, schema, journalId)
+    let writer: Database | null = null
+    try {
+      writer = createExpected(database, address)
+      return new Snapshot(address, database, writer, number * ORDINALS)
+    } catch (error) {
+      writer?.close()
+      database.close()
+      throw error
+    }
+  }
+
   /** Whether ids and completions aren't what a replay gives, because lines came late. */
   get hasLateLines(): boolean {
     return this.hasPrunedLateLines || [...this.positions.values()].some(({ counts }) => counts.late > 0)
@@ -100,7 +129,9 @@ export class Snapshot {
     return this.#writer
   }
 
+  /** Ends the writing of what the journal gives. */
   closeWriter(): void {
+    if (this.#isShared && this.#writer !== null) asPostgresKeeps(this.#writer)
     this.#writer?.close()
     this.#writer = null
   }
@@ -121,8 +152,21 @@ export class Snapshot {
     return this.#count(sql, segmentId, byteOffset) > 0
   }
 
+  /** Reports rows of PostgreSQL with the id of another row, which couldn't be copied beside it. */
+  reportDoubledIds(problems: ProblemList): void {
+    if (!this.#isShared) return
+    const rows = this.database.prepare<[], { id: number; segment_id: number; byte_offset: number }>(
+      'SELECT id, segment_id, byte_offset FROM main.doubled_ids',
+    )
+    for (const { id, segment_id, byte_offset } of rows.iterate()) {
+      const place = { segmentId: segment_id, byteOffset: byte_offset }
+      problems.addAt('doubled', place, { detail: `row ${id} has the id of another row`, row_id: id })
+    }
+  }
+
   close(): void {
-    this.closeWriter()
+    this.#writer?.close()
+    this.#writer = null
     this.database.close()
   }
 

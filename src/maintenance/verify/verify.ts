@@ -1,7 +1,8 @@
 import { resolve } from 'node:path'
 import { type JournalIdentity, readIdentity } from '../../journal/identity.js'
 import { checkJournal } from '../../projection/segments/segment-check.js'
-import { asDatabaseError } from '../../store/sqlite/connection/errors.js'
+import { asStoreError } from '../../store/open-store.js'
+import { DEFAULT_SCHEMA, isPostgresAddress } from '../../store/postgres/connection/address.js'
 import { Snapshot } from './snapshot.js'
 import { JournalPass, type VerifyProgress } from './verify-pass.js'
 import type { VerifyProblem } from './verify-problems.js'
@@ -10,10 +11,15 @@ export interface VerifyOptions {
   /** The journal's directory. */
   journal: string
   /**
-   * The database file.
+   * The database file, or a `postgres://` address.
    * @default none: the journal is checked alone, as it is if the file doesn't exist
    */
   database?: string | undefined
+  /**
+   * The schema of the tables in PostgreSQL.
+   * @default 'request_journal'
+   */
+  schema?: string | undefined
   /** Called after each chunk that was read. */
   onProgress?: ((progress: VerifyProgress) => void) | undefined
 }
@@ -26,7 +32,7 @@ export interface VerifyReport {
    */
   ok: boolean
   journal_id: string
-  /** Absolute; null: the journal was checked alone. */
+  /** Absolute, or the address; null: the journal was checked alone. */
   database: string | null
   /** Segments read, archived ones included. */
   segments: number
@@ -37,7 +43,7 @@ export interface VerifyReport {
   recompressed: number
   /** Whole lines read, blank ones not counted. */
   lines: number
-  /** Rows in the database, those that never came from a journal included. */
+  /** Rows of the journal in the database, and those that never came from a journal. */
   rows: number
   /** Lines without what they should have become: a row, or a change of one. */
   missing: number
@@ -95,25 +101,34 @@ export interface VerifyReport {
  * @throws JournalError JOURNAL_MISSING, JOURNAL_INVALID; SEGMENT_UNREADABLE when the directory
  *   can't be listed.
  * @throws ProjectionError OTHER_JOURNAL, PROJECTION_OUTDATED.
- * @throws DatabaseError when there is a database and it can't be read.
+ * @throws DatabaseError or PostgresError when there is a database and it can't be read.
  */
 export async function verify(options: VerifyOptions): Promise<VerifyReport> {
   const startedAt = performance.now()
   const directory = resolve(options.journal)
   const identity = readIdentity(directory)
-  const databasePath = options.database === undefined ? null : resolve(options.database)
   // The positions are read first: the journal only grows, so it is never shorter than they say.
-  const snapshot = databasePath === null ? null : Snapshot.open(databasePath)
+  const snapshot = await openSnapshot(options, identity.journal_id)
   try {
     if (snapshot !== null) checkJournal(snapshot.positions.values(), identity, snapshot.path)
     const pass = new JournalPass({ directory, identity, snapshot, onProgress: options.onProgress })
     await pass.readAll()
     return report(pass, identity, snapshot, startedAt)
   } catch (error) {
-    throw databasePath === null ? error : asDatabaseError(error, databasePath)
+    throw snapshot === null ? error : asStoreError(error, snapshot.path)
   } finally {
     snapshot?.close()
   }
+}
+
+async function openSnapshot(
+  { database, schema = DEFAULT_SCHEMA }: VerifyOptions,
+  journalId: string,
+): Promise<Snapshot | null> {
+  if (database === undefined) return null
+  return isPostgresAddress(database)
+    ? await Snapshot.openShared(database, schema, journalId)
+    : Snapshot.open(resolve(database))
 }
 
 function report(

@@ -77,18 +77,12 @@ export function requestLine(journal: number, { id, event, cost, segmentId, byteO
     event.success,
     event.error_status,
     event.error_message,
-    event.labels === undefined ? null : labelsText(event.labels),
+    event.labels === undefined ? null : JSON.stringify(event.labels),
     segmentId,
     byteOffset,
     cost.price?.segmentId ?? null,
     cost.price?.byteOffset ?? null,
   ])
-}
-
-/** PostgreSQL's JSON can't hold NUL. */
-function labelsText(labels: Readonly<Record<string, string>>): string {
-  const text = JSON.stringify(labels)
-  return text.includes('\\u0000') ? JSON.stringify(labels).replaceAll('\\u0000', '\\ufffd') : text
 }
 
 /** The columns that a price changes. */

@@ -29,7 +29,12 @@ export function rebuiltBytes(database: Database): number {
   const pages = (name: string) => Number(database.pragma(`main.${name}`, { simple: true }))
   const used = (pages('page_count') - pages('freelist_count')) * pages('page_size')
   const sum = database.prepare<[], number | null>('SELECT sum(projected_bytes) FROM main.journal_segments')
-  return Math.max(used, (sum.pluck().get() ?? 0) * DATABASE_SHARE) + LEAST_BYTES
+  return Math.max(used + LEAST_BYTES, databaseBytes(sum.pluck().get() ?? 0))
+}
+
+/** About how many bytes a database takes that so many bytes of a journal were projected into. */
+export function databaseBytes(projectedBytes: number): number {
+  return projectedBytes * DATABASE_SHARE + LEAST_BYTES
 }
 
 /** Rows take about half of their lines' bytes, and sorting their index a little more. */
