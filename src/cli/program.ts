@@ -9,6 +9,7 @@ const COMMANDS: Record<string, () => Promise<(program: ProgramCommand) => void>>
   project: async () => (await import('./project.js')).addProject,
   migrate: async () => (await import('./migrate.js')).addMigrate,
   replay: async () => (await import('./replay.js')).addReplay,
+  ship: async () => (await import('./ship.js')).addShip,
   restore: async () => (await import('./restore.js')).addRestore,
   verify: async () => (await import('./verify.js')).addVerify,
   doctor: async () => (await import('./doctor.js')).addDoctor,

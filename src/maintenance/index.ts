@@ -7,6 +7,7 @@ export {
   doctor,
 } from './doctor/doctor.js'
 export { InputError, type InputErrorCode } from './errors.js'
+export { ObjectStoreError, type ObjectStoreErrorCode } from './objects/errors.js'
 export type { OtherJournal } from './other-journals.js'
 export {
   type PriceImport,
@@ -43,6 +44,7 @@ export {
 } from './reprice.js'
 export { RestoreError, type RestoreErrorCode } from './restore/errors.js'
 export { type RestoreOptions, type RestoreResult, restore } from './restore/restore.js'
+export { type NotShippedReason, type ShipOptions, type ShipResult, ship } from './ship/ship.js'
 export {
   type DatabaseStatus,
   type SegmentStatus,

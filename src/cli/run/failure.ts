@@ -9,6 +9,7 @@ const SAID_BY_MESSAGE = new Set([
   'DatabaseError',
   'InputError',
   'RestoreError',
+  'ObjectStoreError',
   'InvalidEventError',
   'JournalError',
   'JournalWriteError',

@@ -1,0 +1,115 @@
+import { createHash } from 'node:crypto'
+import { JournalError } from '../../journal/errors.js'
+import { type ShippedJournal, sha256Of } from './shipped-journal.js'
+
+const NEWLINE = 0x0a
+
+/** A file of a journal, as far as it is shipped. */
+export interface LocalFile {
+  name: string
+  /** How many bytes are shipped. */
+  bytes: number
+  /** The SHA-256 of these bytes, in hex. */
+  sha256: string
+  /** The file's permissions. */
+  mode: number
+  /** Gives the bytes from the first on; more of them than `bytes` do no harm. */
+  read(): AsyncIterable<Buffer>
+}
+
+/**
+ * Creates the parts of a file that the store lacks, in their order, and compares those that are
+ * there by their hashes. So a run that was killed is taken up where it ended, and a part that
+ * somebody removed comes back. The last part is created only if all before it was what was expected.
+ *
+ * @param partBytes how many bytes a part has at most.
+ * @returns how many bytes were sent.
+ * @throws ObjectStoreError OBJECT_DIFFERS if the store holds something else, or more; JournalError
+ *   SEGMENT_UNREADABLE if the file changes while it is read.
+ */
+export async function shipFile(
+  copy: ShippedJournal,
+  { name, bytes: end, sha256, mode, read }: LocalFile,
+  { partBytes, onSent }: { partBytes: number; onSent: (sent: number) => void },
+): Promise<number> {
+  const offsets = await copy.offsets(name)
+  const source = new ByteSource(read())
+  const file = createHash('sha256')
+  let sent = 0
+  for (let offset = 0, part = 1; offset < end; part++) {
+    let there = offsets.includes(offset) ? await copy.part(name, offset) : null
+    if (there === null) {
+      // A gap between two parts is filled up to the second one.
+      const limit = Math.min(
+        partBytes,
+        end - offset,
+        ...offsets.filter((other) => other > offset).map((other) => other - offset),
+      )
+      const bytes = cutAtNewline(await source.peek(limit), limit === partBytes)
+      const fileSha256 = file.copy().update(bytes).digest('hex')
+      const isLast = offset + bytes.length === end
+      if (bytes.length === 0 || (isLast && fileSha256 !== sha256)) throw changed(name)
+      if (await copy.create(name, offset, { bytes, sha256: sha256Of(bytes), fileSha256, part, mode })) {
+        sent += bytes.length
+        onSent(sent)
+        file.update(bytes)
+        source.skip(bytes.length)
+        offset += bytes.length
+        continue
+      }
+      // Another program was faster, or the store's answer was lost.
+      there = await copy.part(name, offset)
+      if (there === null)
+        throw copy.differs(name, offset, 'it was there and is gone: somebody removes objects')
+    }
+    const bytes = offset + there.length <= end ? await source.peek(there.length) : Buffer.alloc(0)
+    if (bytes.length !== there.length || sha256Of(bytes) !== there.partSha256) {
+      throw copy.differs(name, offset, `it differs from the bytes of ${name} on this host`)
+    }
+    file.update(bytes)
+    source.skip(bytes.length)
+    offset += bytes.length
+  }
+  const after = offsets.find((offset) => offset >= end)
+  if (after !== undefined) throw copy.differs(name, after, `on this host ${name} has only ${end} bytes`)
+  return sent
+}
+
+function changed(name: string): JournalError {
+  const text = `${name} has changed while it was read: run \`request-journal verify\``
+  return new JournalError('SEGMENT_UNREADABLE', name, text)
+}
+
+/** A part that is cut at a newline is NDJSON by itself; a longer line is cut anywhere. */
+function cutAtNewline(bytes: Buffer, isCut: boolean): Buffer {
+  const lines = isCut ? bytes.lastIndexOf(NEWLINE) + 1 : 0
+  return lines === 0 ? bytes : bytes.subarray(0, lines)
+}
+
+/** Bytes that can be looked at before they are passed over. */
+class ByteSource {
+  readonly #pieces: AsyncIterator<Buffer>
+  #bytes = Buffer.alloc(0)
+
+  constructor(pieces: AsyncIterable<Buffer>) {
+    this.#pieces = pieces[Symbol.asyncIterator]()
+  }
+
+  /** Returns the next bytes, fewer if there are no more. */
+  async peek(length: number): Promise<Buffer> {
+    const pieces = [this.#bytes]
+    for (let have = this.#bytes.length; have < length; ) {
+      const { done, value } = await this.#pieces.next()
+      if (done === true) break
+      // What the iterator gave is valid until its next step.
+      pieces.push(Buffer.from(value))
+      have += value.length
+    }
+    if (pieces.length > 1) this.#bytes = Buffer.concat(pieces)
+    return this.#bytes.subarray(0, length)
+  }
+
+  skip(length: number): void {
+    this.#bytes = this.#bytes.subarray(length)
+  }
+}
