@@ -1,9 +1,19 @@
-import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { execFile, execFileSync } from 'node:child_process'
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
+import { promisify } from 'node:util'
 
 /** Where Debian keeps the programs of the server, which aren't on the path. */
 const PROGRAMS = ['/usr/lib/postgresql/15/bin', '/usr/lib/postgresql/16/bin', '/usr/lib/postgresql/17/bin']
@@ -17,10 +27,16 @@ export class PostgresServer {
   readonly port: number
   readonly directory: string
 
-  /** Makes a cluster and starts it. */
-  static async start(settings: Readonly<Record<string, string>> = {}): Promise<PostgresServer> {
-    const directory = mkdtempSync(join(tmpdir(), 'request-journal-postgres-'))
-    asServer('chown', ['postgres', directory], true)
+  /**
+   * Makes a cluster and starts it.
+   *
+   * @param parent the folder that its own folder is made in.
+   */
+  static async start(
+    settings: Readonly<Record<string, string>> = {},
+    parent = tmpdir(),
+  ): Promise<PostgresServer> {
+    const directory = makeFolder(parent)
     asServer(program('initdb'), [
       '-D',
       join(directory, 'data'),
@@ -34,16 +50,14 @@ export class PostgresServer {
       '--locale=C.UTF-8',
     ])
     const server = new PostgresServer(directory, await freePort())
-    const all = {
+    server.#configure({
       listen_addresses: "'127.0.0.1'",
       unix_socket_directories: `'${directory}'`,
       port: String(server.port),
       shared_buffers: '64MB',
       log_timezone: 'UTC',
       ...settings,
-    }
-    const lines = Object.entries(all).map(([name, value]) => `${name} = ${value}\n`)
-    writeFileSync(join(directory, 'data', 'postgresql.auto.conf'), lines.join(''))
+    })
     server.startAgain()
     return server
   }
@@ -56,6 +70,56 @@ export class PostgresServer {
   /** The address of a database. */
   address(database = 'postgres'): string {
     return `postgres://tester@127.0.0.1:${this.port}/${database}`
+  }
+
+  /** Copies the cluster while it works, into a folder beside its own. */
+  async backUp(): Promise<void> {
+    await this.#copyTo(this.directory, 'copy', this.port)
+  }
+
+  /** Puts the copy in the place of the cluster, which must have stopped. */
+  restore(): void {
+    asServer('rm', ['-rf', join(this.directory, 'data')])
+    asServer('mv', [join(this.directory, 'copy'), join(this.directory, 'data')])
+  }
+
+  /** Starts a replica, which follows this server by the port that is given: its own, or a proxy's. */
+  async startReplica(port: number): Promise<PostgresServer> {
+    const directory = makeFolder(tmpdir())
+    await this.#copyTo(directory, 'data', port, ['-R'])
+    const replica = new PostgresServer(directory, await freePort())
+    replica.#configure({ port: String(replica.port), unix_socket_directories: `'${directory}'` })
+    replica.startAgain()
+    return replica
+  }
+
+  /** Makes a replica a server of its own. */
+  promote(): void {
+    asServer(program('pg_ctl'), ['-D', join(this.directory, 'data'), '-w', 'promote'])
+  }
+
+  /** Kills every process of the server at once, as the end of its machine does. */
+  async crash(): Promise<void> {
+    const file = join(this.directory, 'data', 'postmaster.pid')
+    const postmaster = Number(readFileSync(file, 'utf8').split('\n')[0])
+    // It can't start others any more when they are listed.
+    process.kill(postmaster, 'SIGSTOP')
+    const others = processes().filter(({ parent }) => parent === postmaster)
+    const pids = new Set([postmaster, ...others.map(({ pid }) => pid)])
+    for (const pid of pids) killIfThere(pid)
+    while (processes().some(({ pid, isOver }) => pids.has(pid) && !isOver)) await wait(5)
+    // Where nobody reaps it, a process that is over still has its number, by which these are judged.
+    rmSync(file, { force: true })
+    rmSync(join(this.directory, `.s.PGSQL.${this.port}.lock`), { force: true })
+  }
+
+  get isRunning(): boolean {
+    try {
+      asServer(program('pg_ctl'), ['-D', join(this.directory, 'data'), 'status'])
+      return true
+    } catch {
+      return false
+    }
   }
 
   startAgain(): void {
@@ -72,6 +136,24 @@ export class PostgresServer {
   /** @param mode as `pg_ctl stop -m` has it; `immediate` is a crash. */
   stop(mode: 'fast' | 'immediate' = 'fast'): void {
     asServer(program('pg_ctl'), ['-D', join(this.directory, 'data'), '-m', mode, '-w', 'stop'])
+  }
+
+  async #copyTo(
+    directory: string,
+    name: string,
+    port: number,
+    options: readonly string[] = [],
+  ): Promise<void> {
+    const [file, args] = asServerUser(program('pg_basebackup'), [
+      ...['-D', join(directory, name), '-h', '127.0.0.1', '-p', String(port), '-U', 'tester'],
+      ...['-X', 'stream', '-c', 'fast', '-N', ...options],
+    ])
+    await promisify(execFile)(file, args, { cwd: tmpdir() })
+  }
+
+  #configure(settings: Readonly<Record<string, string>>): void {
+    const lines = Object.entries(settings).map(([name, value]) => `${name} = ${value}\n`)
+    appendFileSync(join(this.directory, 'data', 'postgresql.auto.conf'), lines.join(''))
   }
 
   remove(): void {
@@ -124,17 +206,51 @@ export function stopSharedPostgres(directory: string): void {
   }
 }
 
+function makeFolder(parent: string): string {
+  const directory = mkdtempSync(join(parent, 'request-journal-postgres-'))
+  if (process.getuid?.() === 0) execFileSync('chown', ['postgres', directory])
+  return directory
+}
+
+/** All processes of the machine. */
+function processes(): { pid: number; parent: number; isOver: boolean }[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => {
+      try {
+        // After the name, which may hold anything.
+        const stat = readFileSync(`/proc/${name}/stat`, 'utf8')
+          .replace(/^.*\) /s, '')
+          .split(' ')
+        return [{ pid: Number(name), parent: Number(stat[1]), isOver: stat[0] === 'Z' || stat[0] === 'X' }]
+      } catch {
+        // It has ended meanwhile.
+        return []
+      }
+    })
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It has ended by itself.
+  }
+}
+
 function program(name: string): string {
   return join(programs ?? '', name)
 }
 
-/** The server refuses to run as root. */
-function asServer(command: string, args: readonly string[], isRoot = false): void {
-  const isOther = !isRoot && process.getuid?.() === 0
-  const [file, all] = isOther
-    ? ['setpriv', ['--reuid=postgres', '--regid=postgres', '--clear-groups', command, ...args]]
-    : [command, args]
+function asServer(command: string, args: readonly string[]): void {
+  const [file, all] = asServerUser(command, args)
   execFileSync(file, all, { cwd: tmpdir(), stdio: ['ignore', 'ignore', 'pipe'] })
+}
+
+/** The server refuses to run as root. */
+function asServerUser(command: string, args: readonly string[]): [file: string, args: readonly string[]] {
+  if (process.getuid?.() !== 0) return [command, args]
+  return ['setpriv', ['--reuid=postgres', '--regid=postgres', '--clear-groups', command, ...args]]
 }
 
 async function freePort(): Promise<number> {

@@ -11,8 +11,9 @@ export class TcpProxy {
   onAnswered: (bytes: Buffer) => Verdict = () => 'pass'
   /** Whether new connections are cut at once. */
   isClosed = false
+  /** Where new connections lead. */
+  targetPort: number
   readonly #server: Server
-  readonly #target: number
   readonly #sockets = new Set<Socket>()
 
   static async start(targetPort: number): Promise<TcpProxy> {
@@ -22,7 +23,7 @@ export class TcpProxy {
   }
 
   private constructor(target: number) {
-    this.#target = target
+    this.targetPort = target
     this.#server = createServer((client) => this.#join(client))
   }
 
@@ -46,7 +47,7 @@ export class TcpProxy {
       client.destroy()
       return
     }
-    const server = createConnection(this.#target, '127.0.0.1')
+    const server = createConnection(this.targetPort, '127.0.0.1')
     const end = () => {
       client.destroy()
       server.destroy()

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Program } from './program.js'
 import { Random } from './random.js'
 
-/** Far longer than the longest trial takes on a slow machine. */
+/** Far longer than a trial takes on a slow machine, or a step of a long one. */
 const HANGS_MS = 10 * 60_000
 
 /** One class of faults: a row of the table. */
@@ -18,6 +18,8 @@ export interface Fault {
   run(round: Round): Promise<void>
   /** Why it can't be tried on this machine; null when it can. */
   whyNot?(): string | null
+  /** At its full count it takes so long that it is run only if it is named. */
+  isLong?: boolean
   /** Another test file has it already, so `npm test` doesn't run it here. */
   testedIn?: string
 }
@@ -47,6 +49,8 @@ export interface Place {
   database: string
   /** Ends with the trial, at the latest. */
   keep<T extends Program>(program: T): T
+  /** Says that a long trial goes on. */
+  goesOn(): void
 }
 
 /**
@@ -62,6 +66,8 @@ export class Round {
   readonly tally: Tally = { tried: 0, survived: 0, lost: 0, doubled: 0, wrong: 0 }
   /** What was wrong, each with what was being tried. */
   readonly findings: string[] = []
+  /** What was measured. */
+  readonly figures: string[] = []
 
   constructor(seed: number, extent: Extent) {
     this.random = new Random(seed)
@@ -86,7 +92,11 @@ export class Round {
       programs.push(program)
       return program
     }
+    let heardAt = performance.now()
     const place = {
+      goesOn: () => {
+        heardAt = performance.now()
+      },
       directory,
       journal: join(directory, 'journal'),
       database: join(directory, 'requests.db'),
@@ -94,7 +104,7 @@ export class Round {
     }
     const over = new AbortController()
     try {
-      const verdicts = await Promise.race([act(place), hanging(over.signal)])
+      const verdicts = await Promise.race([act(place), hanging(over.signal, () => heardAt)])
       for (const verdict of [verdicts].flat()) this.#count(what, verdict)
     } catch (error) {
       this.#count(what, wrong(error instanceof Error ? (error.stack ?? error.message) : String(error)))
@@ -122,8 +132,10 @@ export class Round {
 }
 
 /** Rejects when a trial takes longer than any can: it waits for something that does not come. */
-async function hanging(signal: AbortSignal): Promise<never> {
-  await sleep(HANGS_MS, undefined, { signal }).catch(() => {})
+async function hanging(signal: AbortSignal, heardAt: () => number): Promise<never> {
+  while (!signal.aborted && performance.now() - heardAt() < HANGS_MS) {
+    await sleep(1000, undefined, { signal }).catch(() => {})
+  }
   throw new Error(`nothing for ${HANGS_MS / 60_000} minutes: it hangs`)
 }
 

@@ -5,6 +5,15 @@ import { cut, flip, flipProjected } from './faults/bytes.js'
 import { clients } from './faults/clients.js'
 import { database, databaseDisk, removed, segment } from './faults/damage.js'
 import { disk, fullDisk, sync } from './faults/disk.js'
+import { boundaries, hostLost, rivalsKilled } from './faults/fleet-hosts.js'
+import {
+  failover,
+  requestsLocked,
+  serverAway,
+  serverDisk,
+  serverKilled,
+  serverRestored,
+} from './faults/fleet-server.js'
 import {
   descriptors,
   journalAway,
@@ -59,5 +68,18 @@ export const FAULTS_OF_PROCESSES: Fault[] = [
   temporaryFull,
 ]
 
+/** Those of many hosts that share a PostgreSQL server. */
+export const FAULTS_OF_FLEETS: Fault[] = [
+  serverKilled,
+  serverRestored,
+  failover,
+  serverAway,
+  serverDisk,
+  requestsLocked,
+  rivalsKilled,
+  hostLost,
+  boundaries,
+]
+
 /** Every class, in the order of the table. */
-export const FAULTS: Fault[] = [...FAULTS_OF_PROCESSES, ...FAULTS_IN_PROCESS]
+export const FAULTS: Fault[] = [...FAULTS_OF_PROCESSES, ...FAULTS_IN_PROCESS, ...FAULTS_OF_FLEETS]

@@ -20,7 +20,8 @@ const TABLE_EVERY_MS = 60_000
 
 test('every fault class in turn', async () => {
   if (options.list) {
-    say(FAULTS.map(({ name, title }) => `${name}: ${title}`).join('\n'))
+    const long = ({ isLong }: Fault) => (isLong === true ? ' (long: only if it is named)' : '')
+    say(FAULTS.map((fault) => `${fault.name}: ${fault.title}${long(fault)}`).join('\n'))
     return
   }
   const faults = chosen()
@@ -49,6 +50,7 @@ test('every fault class in turn', async () => {
         `${survived === tried ? 'ok  ' : 'FAIL'} ${fault.name}: ${survived} of ${tried} survived (${seconds} s)`,
       )
       const again = `--seed ${seed + turn} --only ${fault.name}`
+      for (const figure of round.figures) say(`     ${figure}`)
       for (const finding of round.findings.slice(0, 10)) say(`     ${finding}`)
       if (round.findings.length > 0) say(`     again: npm run test:torture -- ${again} --minutes 0.01`)
       failures += tried - survived
@@ -63,7 +65,7 @@ test('every fault class in turn', async () => {
 })
 
 function chosen(): Fault[] {
-  if (options.only === '') return FAULTS
+  if (options.only === '') return FAULTS.filter(({ isLong }) => isLong !== true)
   const names = options.only.split(',')
   const unknown = names.filter((name) => !FAULTS.some((fault) => fault.name === name))
   if (unknown.length > 0) throw new Error(`no such fault: ${unknown.join(', ')}; see --list`)
