@@ -3,12 +3,14 @@ import { countText } from '../maintenance/count-text.js'
 import { formatBytes, formatCount } from './output/format.js'
 import { withProgressLine } from './output/progress.js'
 import { printAnswer } from './output/standard-output.js'
+import { NOT_HELD } from './prune.js'
 import type { CommonFlags, ProgramCommand } from './run/command.js'
 
 const REASONS: Record<SkipReason, string> = {
   newest: 'writers append to it: it is the newest segment',
   not_sealed: 'not sealed yet: a projector does that ten minutes after its UTC day',
   not_projected: 'not projected to its end: run `request-journal project --once`',
+  not_held: NOT_HELD,
   altered: 'NOT WHAT WAS SEALED: run `request-journal verify`',
   still_written: 'a writer still appends to it: the next run archives it',
 }
@@ -23,7 +25,8 @@ export function addArchive(program: ProgramCommand): void {
         'writers and the projector, and finishes what a run that was killed has begun. The exit code is 1 ' +
         'if a segment is not what was sealed.',
     )
-    .placeOptions()
+    .journalOption()
+    .storeOption()
     .option('--dry-run', 'only say what it would do')
     .jsonOption()
     .examples('request-journal archive --dry-run', 'request-journal archive --json')
@@ -32,11 +35,12 @@ export function addArchive(program: ProgramCommand): void {
 
 async function runArchive(flags: CommonFlags & { dryRun?: true }): Promise<void> {
   const { archive } = await import('../maintenance/archive.js')
-  const { journal, db: database, dryRun } = flags
+  const { journal, db: database, schema, dryRun } = flags
   const result = await withProgressLine((line) =>
     archive({
       journal,
       database,
+      schema,
       dryRun,
       onProgress: ({ segment, done, total }) => {
         line.show(() => `archiving ${segment} (${formatCount(done + 1)} of ${formatCount(total)})`)

@@ -8,12 +8,19 @@ import type { CommonFlags, ProgramCommand } from './run/command.js'
 
 interface PruneFlags extends CommonFlags {
   before: string
+  chunks?: true
   dryRun?: true
 }
+
+/** Why a segment stays whose only copy its host has, and what to do. */
+export const NOT_HELD =
+  'no copy off this host holds all of its bytes: run `request-journal replay` without --no-chunks, which writes them ' +
+  'to PostgreSQL'
 
 const REASONS: Record<LeftReason, string> = {
   not_archived: 'not archived: run `request-journal archive`',
   not_projected: 'not projected to its end: run `request-journal project --once`',
+  not_held: NOT_HELD,
   behind_another: 'an older segment stays, and only the oldest go',
 }
 
@@ -24,10 +31,16 @@ export function addPrune(program: ProgramCommand): void {
     .description(
       'Removes the rows of all segments of the UTC days before a date, then their archives, oldest first. ' +
         "They can't be replayed any more. Segments that aren't archived stay, with their rows. " +
-        'Stop the projector first. A later run finishes what a run that was killed has begun.',
+        'In PostgreSQL only the rows of this journal go, and its segments only once their bytes are kept there or in an ' +
+        'object store (see ship). Stop the projector first. A later run finishes what a run that was killed has begun.',
     )
-    .placeOptions()
+    .journalOption()
+    .storeOption()
     .requiredOption('--before <date>', 'remove the days before this one: 2026-11-22', parseDay)
+    .option(
+      '--chunks',
+      "also remove what PostgreSQL keeps of these days' bytes: then nothing there can give them back",
+    )
     .option('--dry-run', 'only say what it would do')
     .jsonOption()
     .examples(
@@ -39,8 +52,8 @@ export function addPrune(program: ProgramCommand): void {
 
 async function runPrune(flags: PruneFlags): Promise<void> {
   const { prune } = await import('../maintenance/prune.js')
-  const { journal, db: database, before, dryRun } = flags
-  const result = await prune({ journal, database, before, dryRun })
+  const { journal, db: database, schema, before, chunks, dryRun } = flags
+  const result = await prune({ journal, database, schema, before, chunks, dryRun })
   printAnswer(result, flags, describe)
 }
 

@@ -8,18 +8,20 @@ import { nodeFileSystem } from '../journal/files.js'
 import { readIdentity } from '../journal/identity.js'
 import { listSegments, type Segment } from '../journal/segments.js'
 import { checkJournal } from '../projection/segments/segment-check.js'
+import { databaseName } from '../store/open-store.js'
 import { acquireJournalLock } from '../store/sqlite/connection/lock.js'
-import { readPositions } from '../store/sqlite/position-rows.js'
 import { AlteredSegmentError, type ArchiverOptions, isTemporary, SegmentArchiver } from './archive-segment.js'
-import { readFrom } from './read-from.js'
+import { JournalTables } from './journal-tables.js'
+import { OffHostCopies } from './off-host.js'
+import { type ReadDatabase, readFrom } from './read-from.js'
 
 /** Writers look each second; the rest allows for a busy machine. */
 const NOTICE_MS = 5000
 
-export interface ArchiveOptions {
+export interface ArchiveOptions extends ReadDatabase {
   /** The journal's directory. */
   journal: string
-  /** The path of the database that must have projected the segments before they are archived. */
+  /** The database that must have projected the segments before they are archived. */
   database: string
   /**
    * Only say what would be done.
@@ -36,10 +38,11 @@ export interface ArchiveOptions {
  * - `newest`: writers append to it, or may.
  * - `not_sealed`: its day isn't over for ten minutes, or no projector has sealed it yet.
  * - `not_projected`: the database doesn't have all of it.
+ * - `not_held`: neither PostgreSQL nor an object store holds all of its bytes.
  * - `altered`: its beginning isn't what was sealed; see `verify`.
  * - `still_written`: a writer goes on appending to it; the next run takes it up.
  */
-export type SkipReason = 'newest' | 'not_sealed' | 'not_projected' | 'altered' | 'still_written'
+export type SkipReason = 'newest' | 'not_sealed' | 'not_projected' | 'not_held' | 'altered' | 'still_written'
 
 /** What `archive` prints with `--json`. */
 export interface ArchiveResult {
@@ -69,7 +72,7 @@ export async function archive(options: ArchiveOptions): Promise<ArchiveResult> {
 /** @internal The same with another time for writers to notice, and tells a test of each step. */
 export async function archiveWith(options: ArchiveOptions, ports: ArchivePorts): Promise<ArchiveResult> {
   const run = new ArchiveRun(options, ports)
-  if (options.dryRun === true) return run.plan()
+  if (options.dryRun === true) return await run.plan()
   // Without a manifest nothing is sealed, and there is nothing to lock.
   const hasManifest = existsSync(join(run.directory, MANIFEST_FILE))
   const lock = hasManifest ? acquireJournalLock(run.directory, 'archive') : null
@@ -96,6 +99,7 @@ class ArchiveRun {
   readonly directory: string
   readonly #options: ArchiveOptions
   readonly #ports: ArchivePorts
+  readonly #journalId: string
   readonly #manifest: ManifestFile
   readonly #archiver: SegmentArchiver
   readonly #positions: Map<number, number>
@@ -107,15 +111,18 @@ class ArchiveRun {
     this.#options = options
     this.#ports = ports
     const identity = readIdentity(this.directory)
-    const positions = readFrom(options, (database) => readPositions(database))
-    checkJournal(positions, identity, resolve(options.database))
+    this.#journalId = identity.journal_id
+    const { positions } = readFrom(options, (database) =>
+      new JournalTables(database, identity.journal_id).knownSegments(),
+    )
+    checkJournal(positions, identity, databaseName(options.database))
     this.#positions = new Map(positions.map(({ id, projectedBytes }) => [id, projectedBytes]))
     this.#manifest = new ManifestFile(this.directory)
     this.#archiver = new SegmentArchiver({ directory: this.directory, manifest: this.#manifest, ...ports })
   }
 
-  plan(): ArchiveResult {
-    for (const { segment, size } of this.#candidates()) this.#add(segment, size, null)
+  async plan(): Promise<ArchiveResult> {
+    for (const { segment, size } of await this.#candidates()) this.#add(segment, size, null)
     return this.#result()
   }
 
@@ -129,7 +136,7 @@ class ArchiveRun {
     const leaving = listSegments(this.directory)
       .filter((segment) => segment.isLeaving)
       .map((segment) => ({ segment, dueAt: performance.now() + this.#ports.noticeMs }))
-    const candidates = this.#candidates()
+    const candidates = await this.#candidates()
     const total = candidates.length
     for (const [done, candidate] of candidates.entries()) {
       const { segment } = candidate
@@ -175,7 +182,25 @@ class ArchiveRun {
     }
   }
 
-  #candidates(): Candidate[] {
+  async #candidates(): Promise<Candidate[]> {
+    const found = this.#finished()
+    const copies = await OffHostCopies.open(this.#options, this.#journalId)
+    try {
+      const held: Candidate[] = []
+      for (const candidate of found) {
+        const { segment, size, sealed } = candidate
+        if (await copies.allow({ id: segment.id, name: segment.name, size, recorded: sealed })) {
+          held.push(candidate)
+        } else this.#skip(segment, 'not_held')
+      }
+      return held
+    } finally {
+      await copies.close()
+    }
+  }
+
+  /** The segments that are sealed and projected to their end. */
+  #finished(): Candidate[] {
     const sealed = lastEntries(this.#manifest.read(), 'sealed')
     const segments = listSegments(this.directory)
     const newest = segments.at(-1)

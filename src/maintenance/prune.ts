@@ -10,23 +10,21 @@ import {
   listSegments,
   parseSegmentName,
   type Segment,
+  segmentOf,
 } from '../journal/segments.js'
-import { repriceAll } from '../projection/repricing.js'
 import { checkJournal } from '../projection/segments/segment-check.js'
+import { asStoreError, databaseName } from '../store/open-store.js'
 import type { SegmentPosition } from '../store/positions.js'
-import { type Database, openDatabase, openDatabaseReadOnly } from '../store/sqlite/connection/database.js'
-import { asDatabaseError } from '../store/sqlite/connection/errors.js'
-import { acquireDatabaseLock, acquireJournalLock } from '../store/sqlite/connection/lock.js'
-import { SqliteStore } from '../store/sqlite/sqlite-store.js'
-import { checkUnreferred } from '../store/sqlite/user-references.js'
-import { JournalTables, type KnownSegments } from './journal-tables.js'
-import { type PrunedRows, RowPruner } from './prune-rows.js'
+import type { PrunedRows, RowPruner } from '../store/row-pruner.js'
+import { acquireJournalLock } from '../store/sqlite/connection/lock.js'
+import type { KnownSegments } from './journal-tables.js'
+import { type HeldSegment, OffHostCopies } from './off-host.js'
+import { openPruneTarget, type PruneTarget } from './prune-target.js'
+import type { ReadDatabase } from './read-from.js'
 
-export interface PruneOptions {
+export interface PruneOptions extends ReadDatabase {
   /** The journal's directory. */
   journal: string
-  /** The database's path. */
-  database: string
   /** A date such as `2026-11-22`: segments of the UTC days before it go. */
   before: string
   /**
@@ -34,6 +32,12 @@ export interface PruneOptions {
    * @default false
    */
   dryRun?: boolean | undefined
+  /**
+   * Whether what PostgreSQL keeps of the bytes of those days goes too. Without it a segment goes
+   * only once a copy off the host holds it; with it nothing may be left that could give it back.
+   * @default false
+   */
+  chunks?: boolean | undefined
 }
 
 /**
@@ -41,10 +45,11 @@ export interface PruneOptions {
  *
  * - `not_archived`: run `archive` first.
  * - `not_projected`: the database doesn't have all of it.
+ * - `not_held`: neither PostgreSQL nor an object store holds all of its bytes.
  * - `behind_another`: an older segment stays. Only the oldest go, without a gap: otherwise a replay
  *   would give other ids to the rows between.
  */
-export type LeftReason = 'not_archived' | 'not_projected' | 'behind_another'
+export type LeftReason = 'not_archived' | 'not_projected' | 'not_held' | 'behind_another'
 
 /** What `prune` prints with `--json`. */
 export interface PruneResult extends PrunedRows {
@@ -63,7 +68,7 @@ export type PruneStep = 'marked' | 'batch' | 'rows' | 'recorded' | 'removed'
 
 /**
  * Takes the oldest days out of database and journal: first the rows, in small transactions, then
- * the archives. It can be killed at any instant: until it is run again, segments that are half gone
+ * the archives. In PostgreSQL only the rows of this journal go. It can be killed at any instant: until it is run again, segments that are half gone
  * are neither projected nor replayed.
  *
  * @throws TypeError if `before` isn't a date.
@@ -72,6 +77,7 @@ export type PruneStep = 'marked' | 'batch' | 'rows' | 'recorded' | 'removed'
  * @throws DatabaseError ROWS_REFERRED_TO if a table of the user's refers to rows that would go.
  * @throws JournalError JOURNAL_MISSING, JOURNAL_INVALID if the manifest was changed;
  *   ProjectionError OTHER_JOURNAL.
+ * @throws PostgresError PROJECTOR_RUNNING, …
  */
 export async function prune(options: PruneOptions): Promise<PruneResult> {
   return await pruneWith(options, () => {})
@@ -82,49 +88,63 @@ export async function pruneWith(
   options: PruneOptions,
   onStep: (step: PruneStep) => void,
 ): Promise<PruneResult> {
-  const { journal, before, dryRun = false } = options
+  const { journal, before, dryRun = false, chunks = false } = options
   const isDay = /^\d{4}-\d{2}-\d{2}$/.test(before) && !Number.isNaN(Date.parse(before))
   if (!isDay) throw new TypeError(`Option 'before' of prune: found ${before}, expected a date: 2026-11-22`)
   const directory = resolve(journal)
-  const databasePath = resolve(options.database)
+  const name = databaseName(options.database)
   const identity = readIdentity(directory)
-  // A prune of nothing must not create a database.
-  openDatabaseReadOnly(databasePath).close()
-  if (!dryRun) await repriceBefore(databasePath)
-  const database = openDatabase(databasePath)
-  const locks: { release(): void }[] = []
+  const target = await openPruneTarget(options, identity, dryRun)
+  // Without a manifest nothing is archived, and there is nothing to take away.
+  const isLocked = !dryRun && existsSync(join(directory, MANIFEST_FILE))
+  let lock: { release(): void } | null = null
+  let copies: OffHostCopies | null = null
   try {
-    if (!dryRun) {
-      locks.push(acquireDatabaseLock(databasePath, 'prune'))
-      // Without a manifest nothing is archived, and there is nothing to take away.
-      if (existsSync(join(directory, MANIFEST_FILE))) locks.push(acquireJournalLock(directory, 'prune'))
-    }
-    const known = new JournalTables(database, identity.journal_id).knownSegments()
-    checkJournal(known.positions, identity, databasePath)
-    const run = new PruneRun(database, directory, before, known)
-    checkUnreferred(database, run.through)
-    if (dryRun) return run.result(run.countRows(), true)
-    const rows = run.through === 0 ? NO_ROWS : await run.removeRows(onStep)
+    lock = isLocked ? acquireJournalLock(directory, 'prune') : null
+    const { known } = target
+    checkJournal(known.positions, identity, name)
+    if (!chunks) copies = await OffHostCopies.open(options, identity.journal_id)
+    const run = await PruneRun.choose(directory, before, known, copies)
+    target.checkUnreferred(run.through)
+    if (dryRun) return run.result(countRows(target, run.through), true)
+    const extent = { through: run.through, chunksThrough: chunks ? lastIdBefore(before, run.through) : 0 }
+    const rows = run.through === 0 ? NO_ROWS : await removeRows(await target.pruner(extent), onStep)
     run.removeFiles(onStep)
+    await target.keepFiles(directory)
     return run.result(rows, false)
   } catch (error) {
-    throw asDatabaseError(error, databasePath)
+    throw asStoreError(error, name)
   } finally {
-    database.close()
-    for (const lock of locks) lock.release()
+    await copies?.close()
+    await target.close()
+    lock?.release()
   }
 }
 
-/** Finishes a repricing first, so that rows go with the costs that the sums have of them. */
-async function repriceBefore(databasePath: string): Promise<void> {
-  const store = new SqliteStore(databasePath, { purpose: 'prune' })
-  try {
-    await repriceAll(store)
-  } catch (error) {
-    throw asDatabaseError(error, databasePath)
-  } finally {
-    await store.close()
+function countRows(target: PruneTarget, through: number): PrunedRows {
+  return {
+    rows: target.count('requests', through),
+    rejected: target.count('rejected_lines', through),
+    held: target.count('held_completions', through),
   }
+}
+
+async function removeRows(pruner: RowPruner, onStep: (step: PruneStep) => void): Promise<PrunedRows> {
+  await pruner.begin()
+  onStep('marked')
+  while (await pruner.removeBatch()) {
+    onStep('batch')
+    // A daemon's other work, such as a signal, comes in between.
+    await setImmediate()
+  }
+  const rows = await pruner.finish()
+  onStep('rows')
+  return rows
+}
+
+/** The greatest id that a pruned segment of the days before a date may have. */
+function lastIdBefore(date: string, through: number): number {
+  return Math.min(through, segmentOf(date, 0).id - 1)
 }
 
 const NO_ROWS: PrunedRows = { rows: 0, rejected: 0, held: 0 }
@@ -132,8 +152,7 @@ const NO_ROWS: PrunedRows = { rows: 0, rejected: 0, held: 0 }
 /** One run of prune: chooses what goes and what stays, and takes it away. */
 class PruneRun {
   /** The id of the last segment that goes; 0 if none does. */
-  readonly through: number
-  readonly #database: Database
+  through = 0
   readonly #directory: string
   readonly #manifest: ManifestFile
   readonly #before: string
@@ -147,8 +166,20 @@ class PruneRun {
   readonly #left: PruneResult['left'] = []
   #bytes = 0
 
-  constructor(database: Database, directory: string, before: string, known: KnownSegments) {
-    this.#database = database
+  /** @param copies null: it doesn't matter whether segments are held elsewhere. */
+  static async choose(
+    directory: string,
+    before: string,
+    known: KnownSegments,
+    copies: OffHostCopies | null,
+  ): Promise<PruneRun> {
+    const run = new PruneRun(directory, before, known)
+    run.through = await run.#choose(known.prunedThrough, copies)
+    run.#bytes = run.#files().reduce((sum, segment) => sum + run.#sizeOf(segment), 0)
+    return run
+  }
+
+  private constructor(directory: string, before: string, known: KnownSegments) {
     this.#directory = directory
     this.#manifest = new ManifestFile(directory)
     const manifest = this.#manifest.read()
@@ -159,26 +190,6 @@ class PruneRun {
     this.#before = before
     this.#segments = listSegments(directory)
     this.#positions = new Map(known.positions.map((position) => [position.id, position]))
-    this.through = this.#choose(known.prunedThrough)
-    this.#bytes = this.#files().reduce((sum, segment) => sum + this.#sizeOf(segment), 0)
-  }
-
-  countRows(): PrunedRows {
-    return new RowPruner(this.#database, this.through).count()
-  }
-
-  async removeRows(onStep: (step: PruneStep) => void): Promise<PrunedRows> {
-    const pruner = new RowPruner(this.#database, this.through)
-    pruner.begin()
-    onStep('marked')
-    while (pruner.removeBatch()) {
-      onStep('batch')
-      // A daemon's other work, such as a signal, comes in between.
-      await setImmediate()
-    }
-    const rows = pruner.finish()
-    onStep('rows')
-    return rows
   }
 
   /** Records each file before it goes: one that is gone without an entry would count as lost. */
@@ -212,7 +223,7 @@ class PruneRun {
    *
    * @param done what an earlier prune, perhaps one that was killed, had chosen.
    */
-  #choose(done: number): number {
+  async #choose(done: number, copies: OffHostCopies | null): Promise<number> {
     const there = new Map(this.#segments.map((segment) => [segment.id, segment]))
     const all = new Map<number, string>()
     for (const { id, name } of [...this.#segments, ...this.#positions.values()]) all.set(id, name)
@@ -230,6 +241,7 @@ class PruneRun {
       if (this.#left.length > 0) reason = 'behind_another'
       else if (!isArchived && !isGone) reason = 'not_archived'
       else if (isArchived && projected < entry.bytes) reason = 'not_projected'
+      else if (isArchived && !((await copies?.allow(heldSegment(id, entry))) ?? true)) reason = 'not_held'
       if (reason === null) through = id
       else this.#left.push({ segment: name, reason })
     }
@@ -274,6 +286,10 @@ class PruneRun {
   #sizeOf(segment: Segment): number {
     return statSync(join(this.#directory, archiveFile(segment)), { throwIfNoEntry: false })?.size ?? 0
   }
+}
+
+function heldSegment(id: number, { segment: name, bytes, sha256 }: EntryOf<'archived'>): HeldSegment {
+  return { id, name, size: bytes, recorded: { bytes, sha256 } }
 }
 
 const NOT_RECORDED = { bytes: 0, lines: 0, sha256: '' }

@@ -10,42 +10,12 @@ import { projectOnceWith } from '../../src/projection/projector.js'
 import { openDatabase } from '../../src/store/sqlite/connection/database.js'
 import { putEmptyDatabase } from '../support/empty-database.js'
 import { writeSegment } from '../support/journal-files.js'
-import { completionLine, requestLine } from '../support/lines.js'
 import { findRollupDifferences } from '../support/rollup-checker.js'
 import { runs } from '../support/runs.js'
 import { query } from '../support/workspace.js'
+import { anyOrder, inOrder, type PruneSteps } from './arbitrary-prunes.js'
 
 const CLOCK = { now: () => Date.parse('2026-12-25T00:00:00.000Z') }
-
-const id = fc.constantFrom('a', 'b')
-const attempt = fc.constantFrom(undefined, undefined, 0, 1)
-const tokens = fc.option(fc.nat(50), { nil: null })
-const request = fc
-  .tuple(id, fc.record({ attempt, streaming: fc.boolean(), success: fc.boolean(), input_tokens: tokens }))
-  .map(([name, fields]) => `${requestLine(name, { policy: 'chat', output_tokens: 5, ...fields })}\n`)
-const completion = fc
-  .tuple(
-    id,
-    fc.record({
-      attempt,
-      success: fc.option(fc.boolean(), { nil: null }),
-      input_tokens: tokens,
-      output_tokens: tokens,
-    }),
-  )
-  .map(([name, fields]) => `${completionLine(name, fields)}\n`)
-const text = fc.oneof({ weight: 2, arbitrary: request }, { weight: 3, arbitrary: completion })
-const inOrder = fc.oneof(
-  { weight: 8, arbitrary: text },
-  { weight: 1, arbitrary: fc.constant('project' as const) },
-  { weight: 2, arbitrary: fc.constant('new segment' as const) },
-  { weight: 1, arbitrary: fc.nat(9).map((before) => ({ before })) },
-)
-const anyOrder = fc.oneof(
-  { weight: 6, arbitrary: inOrder },
-  { weight: 1, arbitrary: text.map((late) => ({ late })) },
-)
-type Step = string | { before: number } | { late: string }
 
 function contents(database: string): unknown {
   const segments = 'id, requests, completions, repeated_completions, ambiguous_completions'
@@ -72,7 +42,7 @@ function expectRollups(path: string): void {
   }
 }
 
-async function check(steps: readonly Step[], isInOrder: boolean): Promise<void> {
+async function check(steps: PruneSteps, isInOrder: boolean): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'request-journal-property-'))
   const paths = { journal: join(directory, 'journal'), database: join(directory, 'requests.db') }
   putEmptyDatabase(paths.database)

@@ -27,14 +27,20 @@ export class JournalCopy {
   readonly #journal: number
 
   /**
-   * Opens a copy, and keeps projectors and replays of the journal out until it is closed.
+   * Opens a copy, and keeps projectors and replays of the journal out until it is closed. One that
+   * isn't exclusive may be read while they write.
    *
    * @returns null if the database doesn't know the journal.
    * @throws PostgresError PROJECTOR_RUNNING; also as `Connection.open` and `checkSchema`.
    */
-  static async open(database: string, schema: string, journalId: string): Promise<JournalCopy | null> {
+  static async open(
+    database: string,
+    schema: string,
+    journalId: string,
+    { isExclusive = true } = {},
+  ): Promise<JournalCopy | null> {
     const address = postgresAddress(database)
-    const connection = await Connection.open({ address, schema, purpose: `restore ${VERSION}` })
+    const connection = await Connection.open({ address, schema, purpose: `copy ${VERSION}` })
     try {
       const found = await connection.transaction(async () => {
         await checkSchema(connection, schema)
@@ -45,7 +51,7 @@ export class JournalCopy {
         await connection.close()
         return null
       }
-      await lock(connection, schema, found.number, LOCK_WAIT_MS)
+      if (isExclusive) await lock(connection, schema, found.number, LOCK_WAIT_MS)
       await connection.begin()
       return new JournalCopy(connection, found.number)
     } catch (error) {

@@ -133,7 +133,9 @@ class PostgresRebuild extends PostgresTransaction implements RebuildTransaction 
 
   override async commit(): Promise<void> {
     await this.written()
-    await keepOddCompletions(this.#connection, this.#journal, this.#before)
+    if ((await prunedThrough(this.#connection, this.#journal)) > 0) {
+      await keepOddCompletions(this.#connection, this.#journal, this.#before)
+    }
     await storeVersions(this.#connection, this.#journal)
     await super.commit()
   }

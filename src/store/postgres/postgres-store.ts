@@ -3,6 +3,7 @@ import type { PriceBook } from '../../folds/costs/price-book.js'
 import type { FileIdentity } from '../../journal/file-identity.js'
 import type { JournalFile, RebuildOptions, RebuildTransaction, Store, StoreTransaction } from '../port.js'
 import type { SegmentPosition } from '../positions.js'
+import type { RowPruner } from '../row-pruner.js'
 import { DEFAULT_SCHEMA, postgresAddress } from './connection/address.js'
 import { Connection } from './connection/connection.js'
 import { isLockTimeout, PostgresError } from './connection/errors.js'
@@ -16,6 +17,7 @@ import {
   readPositions,
   rememberFile,
 } from './position-rows.js'
+import { PostgresPruner } from './postgres-pruner.js'
 import { beginRebuild } from './postgres-rebuild.js'
 import { PostgresTransaction, type TransactionOptions } from './postgres-transaction.js'
 import { readPriceBook } from './price-rows.js'
@@ -161,6 +163,19 @@ export class PostgresStore implements Store {
 
   async beginRebuild(options: RebuildOptions): Promise<RebuildTransaction> {
     return await this.#begin((transaction) => beginRebuild(transaction, options))
+  }
+
+  /**
+   * Removes the rows of this journal's oldest segments. Nothing may wait to be repriced.
+   *
+   * @param through the id of the last segment whose rows go.
+   * @param chunksThrough that of the last one whose bytes go too; 0: the bytes stay.
+   */
+  async pruner(through: number, chunksThrough: number): Promise<RowPruner> {
+    const [connection, journal] = [this.#connection, this.#journal]
+    const labels = await this.chooseRollupLabels()
+    const begin = () => this.begin('usual')
+    return new PostgresPruner({ connection, journal, begin, rollupLabels: labels, through, chunksThrough })
   }
 
   async close(): Promise<void> {

@@ -1,10 +1,11 @@
-import { Sums } from '../folds/sums/sums.js'
-import type { Database } from '../store/sqlite/connection/database.js'
-import { COMPLETION_COLUMNS, LOGGED_COLUMNS } from '../store/sqlite/projection-statements.js'
-import { rollupLabels } from '../store/sqlite/rollups/rollup-labels.js'
-import { SqliteStatements, writeSums } from '../store/sqlite/sqlite-transaction.js'
-import { pageOf } from '../store/sqlite/stored-requests.js'
-import { STORED_COLUMNS, type StoredRow, storedRequestOf } from '../store/sqlite/stored-row.js'
+import { Sums } from '../../folds/sums/sums.js'
+import type { PrunedRows, RowPruner } from '../row-pruner.js'
+import type { Database } from './connection/database.js'
+import { COMPLETION_COLUMNS, LOGGED_COLUMNS } from './projection-statements.js'
+import { rollupLabels } from './rollups/rollup-labels.js'
+import { SqliteStatements, writeSums } from './sqlite-transaction.js'
+import { pageOf } from './stored-requests.js'
+import { STORED_COLUMNS, type StoredRow, storedRequestOf } from './stored-row.js'
 
 /**
  * How many rows one transaction removes: other writers of the database wait no longer than that
@@ -12,19 +13,8 @@ import { STORED_COLUMNS, type StoredRow, storedRequestOf } from '../store/sqlite
  */
 const BATCH_ROWS = 2000
 
-export interface PrunedRows {
-  /** Rows of `requests`. */
-  rows: number
-  rejected: number
-  held: number
-}
-
-/**
- * Removes the rows of all segments up to a given one. What is left is what a replay of the
- * remaining journal gives: roll-ups and `token_ratios` lose the samples of those rows, new ids
- * follow theirs, and what connects requests and completions across the border is kept.
- */
-export class RowPruner {
+/** Removes the rows of the oldest segments from a file. */
+export class SqlitePruner implements RowPruner {
   readonly #database: Database
   readonly #through: number
   readonly #statements: SqliteStatements
@@ -40,16 +30,7 @@ export class RowPruner {
     this.#rollupLabels = rollupLabels(database)
   }
 
-  count(): PrunedRows {
-    const count = (table: string) => {
-      const sql = `SELECT count(*) FROM ${table} WHERE segment_id <= ?`
-      return this.#database.prepare<[number], number>(sql).pluck().get(this.#through) as number
-    }
-    return { rows: count('requests'), rejected: count('rejected_lines'), held: count('held_completions') }
-  }
-
-  /** Marks the segments: from this commit on they are neither projected nor replayed. */
-  begin(): void {
+  async begin(): Promise<void> {
     const database = this.#database
     const through = this.#through
     this.#inTransaction(() => {
@@ -65,8 +46,7 @@ export class RowPruner {
     })
   }
 
-  /** @returns whether there was anything left to remove. */
-  removeBatch(): boolean {
+  async removeBatch(): Promise<boolean> {
     return (
       this.#removeRequests() ||
       this.#removeOthers('rejected_lines', 'rejected') ||
@@ -74,8 +54,7 @@ export class RowPruner {
     )
   }
 
-  /** Removes the positions, and what no longer connects anything. */
-  finish(): PrunedRows {
+  async finish(): Promise<PrunedRows> {
     const through = this.#through
     const database = this.#database
     this.#inTransaction(() => {

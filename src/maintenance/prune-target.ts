@@ -1,0 +1,130 @@
+import { resolve } from 'node:path'
+import type { JournalIdentity } from '../journal/identity.js'
+import { VERSION } from '../package/package-files.js'
+import { JournalFiles } from '../projection/journal-files.js'
+import { repriceAll } from '../projection/repricing.js'
+import { openDatabaseReadOnly } from '../queries/open-database.js'
+import { isPostgresAddress } from '../store/postgres/connection/address.js'
+import type { RowPruner } from '../store/row-pruner.js'
+import { openDatabase } from '../store/sqlite/connection/database.js'
+import { asDatabaseError } from '../store/sqlite/connection/errors.js'
+import { acquireDatabaseLock } from '../store/sqlite/connection/lock.js'
+import { SqlitePruner } from '../store/sqlite/sqlite-pruner.js'
+import { SqliteStore } from '../store/sqlite/sqlite-store.js'
+import { checkUnreferred } from '../store/sqlite/user-references.js'
+import { JournalTables, type KnownSegments } from './journal-tables.js'
+import type { ReadDatabase } from './read-from.js'
+
+/** How much goes: the rows of segments up to one, and kept bytes of segments up to one. */
+export interface PruneExtent {
+  through: number
+  /** 0: what PostgreSQL keeps of the journal's bytes stays. */
+  chunksThrough: number
+}
+
+/** The database that a journal's oldest rows are taken out of. No projector may work on it. */
+export interface PruneTarget {
+  readonly known: KnownSegments
+  /** @throws DatabaseError ROWS_REFERRED_TO */
+  checkUnreferred(through: number): void
+  /** Only of a target that was opened for writing. */
+  pruner(extent: PruneExtent): Promise<RowPruner>
+  count(table: string, through: number): number
+  /** Keeps the journal's small files, which have changed, where its bytes are kept. */
+  keepFiles(directory: string): Promise<void>
+  close(): Promise<void>
+}
+
+/**
+ * Opens a database for a prune.
+ *
+ * @param isDryRun whether it is only read: then nothing is locked.
+ * @throws DatabaseError, PostgresError.
+ */
+export async function openPruneTarget(
+  from: ReadDatabase,
+  identity: JournalIdentity,
+  isDryRun: boolean,
+): Promise<PruneTarget> {
+  return isPostgresAddress(from.database)
+    ? await openShared(from, identity, isDryRun)
+    : await openFile(resolve(from.database), identity, isDryRun)
+}
+
+async function openFile(
+  path: string,
+  { journal_id }: JournalIdentity,
+  isDryRun: boolean,
+): Promise<PruneTarget> {
+  // A prune of nothing must not create a database.
+  openDatabaseReadOnly(path).close()
+  if (!isDryRun) await repriceFile(path)
+  const database = openDatabase(path)
+  try {
+    const lock = isDryRun ? null : acquireDatabaseLock(path, 'prune')
+    const tables = new JournalTables(database, journal_id)
+    return {
+      known: tables.knownSegments(),
+      checkUnreferred: (through) => checkUnreferred(database, through),
+      pruner: async ({ through }) => new SqlitePruner(database, through),
+      count: (table, through) => tables.count(table, `segment_id <= ${through}`),
+      keepFiles: async () => {},
+      close: async () => {
+        database.close()
+        lock?.release()
+      },
+    }
+  } catch (error) {
+    database.close()
+    throw asDatabaseError(error, path)
+  }
+}
+
+/** Finishes a repricing first, so that rows go with the costs that the sums have of them. */
+async function repriceFile(path: string): Promise<void> {
+  const store = new SqliteStore(path, { purpose: 'prune' })
+  try {
+    await repriceAll(store)
+  } catch (error) {
+    throw asDatabaseError(error, path)
+  } finally {
+    await store.close()
+  }
+}
+
+async function openShared(
+  { database: address, schema }: ReadDatabase,
+  { journal_id: journalId }: JournalIdentity,
+  isDryRun: boolean,
+): Promise<PruneTarget> {
+  const store = isDryRun ? null : await openStore()
+  try {
+    if (store !== null) await repriceAll(store)
+    const database = openDatabaseReadOnly(address, { schema })
+    const tables = new JournalTables(database, journalId)
+    return {
+      known: tables.knownSegments(),
+      checkUnreferred: () => {},
+      pruner: async (extent) => {
+        if (store === null) throw new Error('unreachable: a dry run removes nothing')
+        return await store.pruner(extent.through, extent.chunksThrough)
+      },
+      count: (table, through) => tables.count(table, `segment_id <= ${through}`),
+      keepFiles: async (directory) => {
+        if (store !== null) await new JournalFiles(directory).keep(store)
+      },
+      close: async () => {
+        database.close()
+        await store?.close()
+      },
+    }
+  } catch (error) {
+    await store?.close()
+    throw error
+  }
+
+  async function openStore() {
+    const { PostgresStore } = await import('../store/postgres/postgres-store.js')
+    return await PostgresStore.open({ address, journalId, schema, purpose: 'prune', version: VERSION })
+  }
+}
