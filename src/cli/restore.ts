@@ -1,15 +1,17 @@
-import { Option } from 'commander'
+import { type Command, Option } from 'commander'
 import { countText } from '../maintenance/count-text.js'
+import { isPostgresAddress } from '../store/postgres/connection/address.js'
 import { formatBytes } from './output/format.js'
 import { withProgressLine } from './output/progress.js'
 import { printAnswer } from './output/standard-output.js'
 import { visible } from './output/terminal.js'
 import type { ProgramCommand } from './run/command.js'
-import { parseDatabase } from './run/options.js'
+import { parseDatabase, parseS3 } from './run/options.js'
 
 interface RestoreFlags {
   journal: string
-  db: string
+  db?: string
+  from?: string
   schema: string
   journalId: string
   json?: true
@@ -20,37 +22,53 @@ export function addRestore(program: ProgramCommand): void {
     .command('restore')
     .summary('give a host its lost journal back')
     .description(
-      'Writes a journal anew, byte for byte, from a PostgreSQL database that holds its lines: for a host that has lost ' +
-        'its disk. The directory must not exist or be empty, and no projector may be at work on the journal. Archived ' +
-        'segments become plain ones again. Lines that had not been projected when the disk was lost are lost. ' +
-        'Afterwards `verify` and `project` go on as before.',
+      'Writes a journal anew, byte for byte, from a PostgreSQL database that holds its lines, from the object store ' +
+        'that `ship` has sent its segments to, or from both, of each what the other lacks: for a host that has lost its ' +
+        'disk. The directory must not exist or be empty, and no projector may be at work on the journal. Archived ' +
+        'segments become plain ones again. Lines that had not been projected when the disk was lost are lost; an object ' +
+        'store alone has the segments of days that are over. Afterwards `verify` and `project` go on as before. The ' +
+        'exit code is 1 if segments that were sealed are nowhere.',
     )
     .journalOption()
     .addOption(
       new Option('--db <address>', 'the database: postgres://user@host/database')
         .env('REQUEST_JOURNAL_DB')
-        .makeOptionMandatory()
         .argParser(parseDatabase),
     )
     .schemaOption()
+    .option('--from <address>', 'where `ship` has sent the journal to: s3://bucket/prefix', parseS3)
     .requiredOption('--journal-id <id>', 'the id of the journal, as the table journals has it')
     .jsonOption()
     .examples(
       'request-journal restore --db postgres://projector@db.example/requests --journal-id 0b7f… --journal /var/log/requests',
+      'request-journal restore --from s3://logs/journals --journal-id 0b7f… --journal /var/log/requests',
     )
     .action(runRestore)
 }
 
-async function runRestore(flags: RestoreFlags): Promise<void> {
+async function runRestore(flags: RestoreFlags, command: Command): Promise<void> {
+  const { journal, from, schema, journalId } = flags
+  // The environment may name the file that other commands are about.
+  const isOfThis = flags.db !== undefined && (isPostgresAddress(flags.db) || from === undefined)
+  const database = isOfThis || command.getOptionValueSource('db') === 'cli' ? flags.db : undefined
+  if (database === undefined && from === undefined) {
+    command.error("error: expected option '--db <address>', '--from <address>' or both, found neither")
+  }
   const { restore } = await import('../maintenance/restore/restore.js')
-  const { journal, db: database, schema, journalId } = flags
   const result = await withProgressLine((line) =>
     restore({
-      ...{ journal, database, schema, journalId },
+      ...{ journal, database, from, schema, journalId },
       onProgress: ({ segment, bytes }) => line.show(() => `restoring ${segment}: ${formatBytes(bytes)}`),
     }),
   )
-  printAnswer(result, flags, ({ segments, bytes }) =>
-    visible(`${countText(segments, 'segment')} restored into ${journal}: ${formatBytes(bytes)}`),
+  printAnswer(result, flags, ({ segments, bytes, missing }) =>
+    [
+      visible(`${countText(segments, 'segment')} restored into ${journal}: ${formatBytes(bytes)}`),
+      ...missing.map(
+        ({ segment, from }) =>
+          `${segment} was sealed and is nowhere from byte ${from} on: bring it back from a backup`,
+      ),
+    ].join('\n'),
   )
+  if (result.missing.length > 0) process.exitCode = 1
 }

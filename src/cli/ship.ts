@@ -1,12 +1,11 @@
-import { InvalidArgumentError } from 'commander'
 import { countText } from '../maintenance/count-text.js'
-import { s3Address } from '../maintenance/objects/s3-address.js'
 import type { NotShippedReason, ShipResult } from '../maintenance/ship/ship.js'
 import { formatBytes } from './output/format.js'
 import { withProgressLine } from './output/progress.js'
 import { printAnswer } from './output/standard-output.js'
 import { visible } from './output/terminal.js'
 import type { ProgramCommand } from './run/command.js'
+import { parseS3 } from './run/options.js'
 
 const REASONS: Record<NotShippedReason, string> = {
   not_sealed: 'not sealed yet: a projector does that ten minutes after its UTC day',
@@ -32,16 +31,6 @@ export function addShip(program: ProgramCommand): void {
       'AWS_REGION=eu-central-1 request-journal ship --to s3://logs/journals --journal /var/log/requests',
     )
     .action(runShip)
-}
-
-/** Reads the address of a place in an object store. */
-export function parseS3(text: string): string {
-  try {
-    s3Address(text)
-    return text
-  } catch (error) {
-    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error))
-  }
 }
 
 async function runShip(flags: { journal: string; to: string; json?: true }): Promise<void> {

@@ -2,7 +2,7 @@ import { createHash, createHmac } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import { onTestFinished, vi } from 'vitest'
+import { onTestFinished } from 'vitest'
 
 /** What a store does to a request instead of answering it, each time once. */
 export type S3Fault =
@@ -47,9 +47,10 @@ export class S3Server {
       socket.on('close', () => server.#sockets.delete(socket))
     })
     await once(server.#server.listen(0, '127.0.0.1'), 'listening')
-    for (const [name, value] of Object.entries(server.environment)) vi.stubEnv(name, value)
+    // Not by stubs: each command that a test runs takes those back.
+    Object.assign(process.env, server.environment)
     onTestFinished(async () => {
-      vi.unstubAllEnvs()
+      for (const name of Object.keys(server.environment)) delete process.env[name]
       await server.stop()
     })
     return server

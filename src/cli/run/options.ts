@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { InvalidArgumentError } from 'commander'
+import { s3Address } from '../../maintenance/objects/s3-address.js'
 import { QueryError } from '../../queries/errors.js'
 import { TimeZone } from '../../queries/window/time-zone.js'
 import { instantOf } from '../../queries/window/window-words.js'
@@ -36,6 +37,16 @@ export function parseDatabase(text: string): string {
   if (!isPostgresAddress(text)) return parsePath(text)
   try {
     postgresAddress(text)
+    return text
+  } catch (error) {
+    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error))
+  }
+}
+
+/** Reads the address of a place in an object store. */
+export function parseS3(text: string): string {
+  try {
+    s3Address(text)
     return text
   } catch (error) {
     throw new InvalidArgumentError(error instanceof Error ? error.message : String(error))

@@ -5,9 +5,10 @@ export type RestoreErrorCode = (typeof RESTORE_ERROR_CODES)[number]
 /**
  * Thrown when a journal can't be given back. Nothing was written.
  *
- * - `JOURNAL_UNKNOWN`: the database has no journal with this id.
+ * - `JOURNAL_UNKNOWN`: the database or the object store has no journal with this id.
  * - `JOURNAL_EXISTS`: there is something in the directory already.
- * - `CHUNKS_MISSING`: the database doesn't hold all bytes of the journal.
+ * - `CHUNKS_MISSING`: none of those that were named has all bytes of a segment that one of them
+ *   knows.
  */
 export class RestoreError extends Error {
   override readonly name = 'RestoreError'

@@ -8,27 +8,26 @@ import {
   renameSync,
   rmSync,
   statSync,
-  writeSync,
 } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
-import { promisify } from 'node:util'
-import { crc32, gunzip } from 'node:zlib'
+import { lastEntries, readManifest } from '../../journal/chain/manifest.js'
 import { isMissing, nodeFileSystem, syncDirectory } from '../../journal/files.js'
 import { IDENTITY_FILE, sharedMode } from '../../journal/identity.js'
 import { createFile } from '../../journal/new-file.js'
-import type { SegmentPosition } from '../../store/positions.js'
+import type { JournalFile } from '../../store/port.js'
 import { DEFAULT_SCHEMA } from '../../store/postgres/connection/address.js'
-import { JournalCopy } from '../../store/postgres/journal-copy.js'
 import { RestoreError } from './errors.js'
-
-const decompress = promisify(gunzip)
+import { databaseSource, type JournalSource, shippedSource } from './journal-source.js'
+import { segmentsOf, writeAll, writeSegment } from './restored-segment.js'
 
 /** The permissions of a journal's directory that has to be made. */
 const DIRECTORY_MODE = 0o750
 
 export interface RestoreOptions {
-  /** The `postgres://` address of the database that holds the journal's bytes. */
-  database: string
+  /** The `postgres://` address of a database that holds the journal's bytes. */
+  database?: string | undefined
+  /** The `s3://` address that `ship` has sent the journal to. One of the two must be given. */
+  from?: string | undefined
   /**
    * The schema of the tables.
    * @default 'request_journal'
@@ -38,7 +37,7 @@ export interface RestoreOptions {
   journalId: string
   /** The directory to make, or one that is empty. */
   journal: string
-  /** Called after each chunk, with the name of its segment. */
+  /** Called after each stretch of a segment, with how many of its bytes are written. */
   onProgress?: ((progress: { segment: string; bytes: number }) => void) | undefined
 }
 
@@ -49,31 +48,35 @@ export interface RestoreResult {
   segments: number
   /** How many bytes they have. */
   bytes: number
+  /** The segments that were sealed and not pruned, and from which byte on no source has them. */
+  missing: { segment: string; from: number }[]
 }
 
 /**
- * Gives a host that has lost its disk its journal back, byte for byte, from a database that holds
- * it: `journal.json`, the manifest and every segment up to its position. The directory gets its
- * name once all of it is durable, so that a kill leaves nothing that looks like a journal.
+ * Gives a host that has lost its disk its journal back, byte for byte, from a database, an object
+ * store or both: `journal.json`, the manifest, and every segment as far as one of them has it. The
+ * directory gets its name once all of it is durable, so that a kill leaves nothing that looks like
+ * a journal.
  *
  * @throws RestoreError JOURNAL_EXISTS, JOURNAL_UNKNOWN, CHUNKS_MISSING.
  * @throws PostgresError PROJECTOR_RUNNING while a projector writes the journal's rows: then its
- *   host is alive, and two hosts must not go on with one journal.
+ *   host is alive, and two hosts must not go on with one journal. An object store can't tell.
+ * @throws ObjectStoreError STORE_AWAY, STORE_REFUSED, OBJECT_DIFFERS; InputError PACKAGE_MISSING.
  */
 export async function restore(options: RestoreOptions): Promise<RestoreResult> {
-  const { database, schema = DEFAULT_SCHEMA, journalId, onProgress } = options
   const directory = resolve(options.journal)
   checkIsFree(directory)
-  const copy = await JournalCopy.open(database, schema, journalId)
-  if (copy === null) {
-    const advice = 'the ids are those of the table journals, and of each journal.json'
-    throw new RestoreError('JOURNAL_UNKNOWN', `${database} has no journal ${journalId}: ${advice}`)
-  }
+  const sources: JournalSource[] = []
   try {
+    const { database, from, schema = DEFAULT_SCHEMA, journalId } = options
+    if (database !== undefined) sources.push(await databaseSource(database, schema, journalId))
+    if (from !== undefined) sources.push(await shippedSource(from, journalId))
+    if (sources.length === 0)
+      throw new TypeError('restore: expected `database`, `from` or both, found neither')
     const temporary = mkdtempSync(join(dirname(directory), `.${basename(directory)}.restoring-`))
     try {
       likeBefore(temporary, directory)
-      const result = await writeJournal(copy, temporary, { journalId, onProgress })
+      const result = await writeJournal(sources, temporary, options)
       syncDirectory(nodeFileSystem, temporary)
       checkIsFree(directory)
       // Takes the place of an empty directory, and of nothing else.
@@ -85,7 +88,7 @@ export async function restore(options: RestoreOptions): Promise<RestoreResult> {
       throw error
     }
   } finally {
-    await copy.close()
+    for (const source of sources) await source.close()
   }
 }
 
@@ -109,15 +112,14 @@ function likeBefore(temporary: string, directory: string): void {
 }
 
 async function writeJournal(
-  copy: JournalCopy,
+  sources: readonly JournalSource[],
   directory: string,
-  { journalId, onProgress }: Pick<RestoreOptions, 'journalId' | 'onProgress'>,
+  { journalId, onProgress }: RestoreOptions,
 ): Promise<RestoreResult> {
-  const files = await copy.files()
-  if (!files.some(({ name }) => name === IDENTITY_FILE)) {
-    throw missing(journalId, `it has no ${IDENTITY_FILE}`)
-  }
-  for (const { name, mode, bytes } of files) {
+  const files = await newestFiles(sources)
+  const identity = files.get(IDENTITY_FILE)
+  if (identity === undefined) throw missing(sources, journalId, [`there is no ${IDENTITY_FILE}`])
+  for (const { name, mode, bytes } of files.values()) {
     const fd = createFile(nodeFileSystem, join(directory, name), { mode })
     try {
       writeAll(fd, bytes)
@@ -127,48 +129,60 @@ async function writeJournal(
     }
   }
   const mode = sharedMode(directory, nodeFileSystem)
-  const segments = (await copy.segments()).filter(({ projectedBytes }) => projectedBytes > 0)
-  for (const segment of segments) {
-    const fd = createFile(nodeFileSystem, join(directory, segment.name), { mode })
+  const manifest = readManifest(directory)
+  const pruned = lastEntries(manifest, 'pruned')
+  const found = (await segmentsOf(sources)).filter(({ segment }) => !pruned.has(segment.name))
+  const problems: string[] = []
+  const sizes = new Map<string, number>()
+  for (const segment of found) {
+    const { name } = segment.segment
+    const fd = createFile(nodeFileSystem, join(directory, name), { mode })
     try {
-      await writeSegment(copy, fd, segment, { journalId, onProgress })
+      const written = await writeSegment(fd, segment, (done) => onProgress?.({ segment: name, bytes: done }))
+      if (typeof written === 'string') problems.push(written)
+      else sizes.set(name, written)
       fsyncSync(fd)
     } finally {
       closeSync(fd)
     }
   }
-  const bytes = segments.reduce((sum, { projectedBytes }) => sum + projectedBytes, 0)
-  return { journal_id: journalId, segments: segments.length, bytes }
+  if (problems.length > 0) throw missing(sources, journalId, problems)
+  const lost = [...lastEntries(manifest, 'sealed').values()]
+    .filter(({ segment }) => !pruned.has(segment))
+    .map(({ segment, bytes }) => ({ segment, bytes, from: sizes.get(segment) ?? 0 }))
+    .filter(({ bytes, from }) => from < bytes)
+    .map(({ segment, from }) => ({ segment, from }))
+  const bytes = [...sizes.values()].reduce((sum, size) => sum + size, 0)
+  return { journal_id: journalId, segments: sizes.size, bytes, missing: lost }
 }
 
-async function writeSegment(
-  copy: JournalCopy,
-  fd: number,
-  { id, name, projectedBytes, projectedCrc32 }: SegmentPosition,
-  { journalId, onProgress }: Pick<RestoreOptions, 'journalId' | 'onProgress'>,
-): Promise<void> {
-  let offset = 0
-  let checksum = 0
-  for await (const chunk of copy.chunks(id)) {
-    if (offset === projectedBytes) break
-    if (chunk.byteOffset !== offset) throw missing(journalId, `${name} lacks the bytes from ${offset} on`)
-    const bytes = await decompress(chunk.bytes)
-    writeAll(fd, bytes)
-    offset += bytes.length
-    checksum = crc32(bytes, checksum)
-    onProgress?.({ segment: name, bytes: offset })
+/** The small files of a journal, which only grow: of each the longest one that a source has. */
+async function newestFiles(sources: readonly JournalSource[]): Promise<Map<string, JournalFile>> {
+  const newest = new Map<string, JournalFile>()
+  for (const source of sources) {
+    for (const file of await source.files()) {
+      if (file.bytes.length > (newest.get(file.name)?.bytes.length ?? -1)) newest.set(file.name, file)
+    }
   }
-  if (offset < projectedBytes) throw missing(journalId, `${name} lacks the bytes from ${offset} on`)
-  if (checksum !== projectedCrc32)
-    throw missing(journalId, `the bytes of ${name} aren't those that were read`)
+  return newest
 }
 
-function missing(journalId: string, found: string): RestoreError {
-  const advice =
-    'a projector or replay with --no-chunks leaves them out; they have to come from a backup of the journal'
-  return new RestoreError('CHUNKS_MISSING', `The journal ${journalId} can't be restored: ${found}; ${advice}`)
-}
+/** The most problems that a message names. */
+const MAX_NAMED = 10
 
-function writeAll(fd: number, bytes: Buffer): void {
-  for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written)
+function missing(
+  sources: readonly JournalSource[],
+  journalId: string,
+  problems: readonly string[],
+): RestoreError {
+  const named = problems.slice(0, MAX_NAMED).join('; ')
+  const rest = problems.length > MAX_NAMED ? `; and ${problems.length - MAX_NAMED} more` : ''
+  const places = sources.map(({ name }) => name).join(' nor ')
+  const found = sources.length === 1 ? `in ${places} ${named}` : `neither in ${places} is all of it: ${named}`
+  const advice = sources.map(({ advice }) => advice).join(', ')
+  const text = `The journal ${journalId} can't be restored: ${found}${rest}; ${advice}`
+  return new RestoreError(
+    'CHUNKS_MISSING',
+    `${text}. They have to come from another copy: \`ship\` sends segments to an object store, which --from names`,
+  )
 }

@@ -75,9 +75,14 @@ export class JournalCopy {
     return await readPositions(this.#connection, this.#journal)
   }
 
-  /** The chunks of a segment, in the order of their offsets. */
-  async *chunks(segmentId: number): AsyncGenerator<StoredChunk> {
-    let after = -1
+  /** The chunks of a segment in the order of their offsets, from the one on that has an offset. */
+  async *chunks(segmentId: number, fromOffset = 0): AsyncGenerator<StoredChunk> {
+    const first = await this.#connection.one<{ byte_offset: number | null }>(
+      `SELECT max(byte_offset) AS byte_offset FROM journal_chunks
+       WHERE journal = $1 AND segment_id = $2 AND byte_offset <= $3`,
+      ...[this.#journal, segmentId, fromOffset],
+    )
+    let after = (first?.byte_offset ?? 0) - 1
     for (;;) {
       const page = await this.#connection.all<{ byte_offset: number; length: number; bytes: Buffer }>(
         `SELECT byte_offset, length, bytes FROM journal_chunks

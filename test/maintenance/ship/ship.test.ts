@@ -193,7 +193,9 @@ describe('ship', () => {
     server.refusesAll = true
     expect(await runHere([...args, 's3://logs/fleet'])).toMatchObject({
       status: 1,
-      stderr: expect.stringMatching(/^error: s3:\/\/logs\/fleet\/test-journal\/: the store refuses/),
+      stderr: expect.stringMatching(
+        /^error: s3:\/\/logs\/fleet\/test-journal\/: the store refuses \(InvalidAccessKeyId/,
+      ),
     })
     rmSync(join(workspace.journal, 'journal.json'))
     workspace.expectDamage()
