@@ -1,7 +1,7 @@
 import type { StreamCompleted } from '../../events/event-types.js'
 import type { PlacedCompletion } from '../../events/placed.js'
 import { COMPLETION_VALUES } from '../outcome-columns.js'
-import { copyLine } from './connection/values.js'
+import type { CopyValue } from './connection/copy-rows.js'
 
 /** The columns of a completion and its place. */
 export const COMPLETION_COLUMNS: readonly string[] = ['segment_id', 'byte_offset', ...COMPLETION_VALUES]
@@ -13,10 +13,9 @@ export interface CompletionRow extends Omit<StreamCompleted, 'type' | 'timestamp
   byte_offset: number
 }
 
-/** Returns a completion for COPY, after the values of columns before it. */
-export function completionLine({ completion, place }: PlacedCompletion, ...before: number[]): string {
-  const values = COMPLETION_VALUES.map((column) => completion[column] ?? null)
-  return copyLine([...before, place.segmentId, place.byteOffset, ...values])
+/** The values of `COMPLETION_COLUMNS` of a completion. */
+export function completionValues({ completion, place }: PlacedCompletion): CopyValue[] {
+  return [place.segmentId, place.byteOffset, ...COMPLETION_VALUES.map((column) => completion[column] ?? null)]
 }
 
 export function placedCompletion({

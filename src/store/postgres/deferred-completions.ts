@@ -4,10 +4,11 @@ import type { StoredRequest } from '../../folds/request-types.js'
 import {
   COMPLETION_COLUMNS,
   type CompletionRow,
-  completionLine,
+  completionValues,
   placedCompletion,
 } from './completion-rows.js'
 import type { Connection } from './connection/connection.js'
+import { CopyRows } from './connection/copy-rows.js'
 import {
   type CandidateRow,
   candidatesOf,
@@ -39,11 +40,15 @@ export class DeferredCompletions {
   }
 
   async add(completions: readonly DeferredCompletion[]): Promise<void> {
-    const lines = completions.map((completion) =>
-      completionLine(completion, ++this.#count, completion.beforeId),
+    const rows = new CopyRows()
+    for (const completion of completions) {
+      rows.add([++this.#count, completion.beforeId, ...completionValues(completion)])
+    }
+    await this.#connection.copy(
+      'deferred_completions',
+      ['sequence', 'before_id', ...COMPLETION_COLUMNS],
+      rows,
     )
-    const columns = ['sequence', 'before_id', ...COMPLETION_COLUMNS]
-    await this.#connection.copy('deferred_completions', columns, lines.join(''))
   }
 
   /** Defers the completions of pruned segments, whose lines came before all that are left. */

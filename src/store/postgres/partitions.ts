@@ -12,17 +12,26 @@ export class Partitions {
     this.#connection = connection
   }
 
-  /**
-   * Has the months' partitions made, which `migrate` has mostly done ahead. A month without one
-   * isn't a fault: its rows stand among the others until the next `migrate`.
-   */
-  async make(timestamps: readonly string[]): Promise<void> {
+  /** Timestamps of months of which it isn't known that they have partitions, one of each. */
+  unknown(timestamps: Iterable<string>): string[] {
+    const unknown = new Map<string, string>()
+    // Mostly the next one is of the same month.
+    let last = '-'
     for (const timestamp of timestamps) {
-      const month = timestamp.slice(0, MONTH_LENGTH)
-      if (this.#seen.has(month)) continue
-      await this.#connection.run('SELECT make_requests_partition($1)', timestamp)
-      this.#seen.add(month)
+      if (timestamp.startsWith(last)) continue
+      last = timestamp.slice(0, MONTH_LENGTH)
+      if (!this.#seen.has(last)) unknown.set(last, timestamp)
     }
+    return [...unknown.values()]
+  }
+
+  /**
+   * Has the partition of a timestamp's month made, which `migrate` has mostly done ahead. A month
+   * without one isn't a fault: its rows stand among the others until the next `migrate`.
+   */
+  async make(timestamp: string): Promise<void> {
+    await this.#connection.run('SELECT make_requests_partition($1)', timestamp)
+    this.#seen.add(timestamp.slice(0, MONTH_LENGTH))
   }
 
   /** Forgets what a rollback may have taken back. */

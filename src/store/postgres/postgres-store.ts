@@ -140,9 +140,9 @@ export class PostgresStore implements Store {
     throw new PostgresError('SERVER_AWAY', this.name, 'the connection broke off')
   }
 
-  async isWorthBulk(bytes: number): Promise<boolean> {
-    // Rows are copied either way; a large transaction saves commits.
-    return bytes > 0
+  async isWorthBulk(): Promise<boolean> {
+    // Rows are copied either way, and what a transaction holds others wait for.
+    return false
   }
 
   async hasRowsToReprice(): Promise<boolean> {
@@ -190,7 +190,6 @@ export class PostgresStore implements Store {
     try {
       const nextOrdinal = await this.#lockJournal()
       this.#book ??= await readPriceBook(connection, this.#journal)
-      this.#partitions.forget()
       const options = {
         connection,
         journal: this.#journal,

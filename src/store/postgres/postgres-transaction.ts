@@ -8,10 +8,12 @@ import type { SegmentPosition } from '../positions.js'
 import {
   COMPLETION_COLUMNS,
   type CompletionRow,
-  completionLine,
+  completionValues,
   placedCompletion,
 } from './completion-rows.js'
 import type { Connection } from './connection/connection.js'
+import type { CopyIn } from './connection/copy-in.js'
+import { CopyRows } from './connection/copy-rows.js'
 import { jsonRows } from './connection/values.js'
 import type { JournalChunks } from './journal-chunks.js'
 import type { Partitions } from './partitions.js'
@@ -26,7 +28,7 @@ import {
   outcomeRows,
   REPRICE_SQL,
   REQUEST_COLUMNS,
-  requestLine,
+  requestValues,
   STORED_COLUMNS,
   storedRequestOf,
 } from './request-rows.js'
@@ -63,6 +65,9 @@ export class PostgresTransaction implements StoreTransaction {
   #isOpen = true
   /** The changes that are being written. */
   #writing: Promise<void> = Promise.resolve()
+  /** The rows of batch after batch go to the server in one COPY, until it has to do something else. */
+  #rows: CopyIn | null = null
+  readonly #copied = new CopyRows()
 
   constructor(options: TransactionOptions) {
     this.options = options
@@ -72,19 +77,19 @@ export class PostgresTransaction implements StoreTransaction {
     const { chunks } = options
     if (chunks === null) return
     this.addBytes = async (...chunk) => {
-      await this.#writing
+      await this.written()
       await chunks.add(...chunk)
     }
   }
 
   async addSegment(position: SegmentPosition): Promise<void> {
-    await this.#writing
+    await this.written()
     await insertPosition(this.options.connection, this.options.journal, position)
   }
 
   async load(keys: Keys): Promise<Known> {
     const looksUp = keys.completions.size > 0 || this.#mayBeHeld
-    if (looksUp) await this.#writing
+    if (looksUp) await this.written()
     return {
       ...this.known(),
       requests: keys.completions.size === 0 ? NONE : await this.#candidates(keys),
@@ -108,23 +113,40 @@ export class PostgresTransaction implements StoreTransaction {
   }
 
   async #write(changes: Changes, throughId: number): Promise<void> {
-    const { rejected, inserted, completed, held, released, repriced } = changes
-    const { connection, journal, partitions } = this.options
+    const { rejected, inserted, completed, held, released, repriced, book } = changes
+    const { connection, journal } = this.options
+    const before = rejected.length + Number(book !== null)
+    const after = completed.length + held.length + released.length + repriced.length
+    if (before > 0) await this.#endRows()
     await this.#addPrices(changes, throughId)
     await this.#insertRejected(rejected)
-    if (inserted.length > 0) {
-      await partitions.make(inserted.map(({ event }) => event.timestamp))
-      const lines = inserted.map((request) => requestLine(journal, request))
-      await connection.copy('requests', REQUEST_COLUMNS, lines.join(''))
-    }
+    if (inserted.length > 0) await this.#insert(inserted)
+    if (after > 0) await this.#endRows()
     await this.#complete(completed)
     await this.#hold(held)
     await this.#release(released)
     if (repriced.length > 0) await connection.run(REPRICE_SQL, journal, jsonRows(costRows(repriced)))
   }
 
+  async #insert(inserted: Changes['inserted']): Promise<void> {
+    const { connection, journal, partitions } = this.options
+    for (const timestamp of partitions.unknown(inserted.map(({ event }) => event.timestamp))) {
+      await this.#endRows()
+      await partitions.make(timestamp)
+    }
+    this.#rows ??= connection.startCopy('requests', REQUEST_COLUMNS)
+    for (const request of inserted) this.#copied.add(requestValues(journal, request))
+    await this.#rows.write(this.#copied.take())
+  }
+
+  async #endRows(): Promise<void> {
+    const rows = this.#rows
+    this.#rows = null
+    await rows?.end()
+  }
+
   async addSums({ ratios, rollups }: SumChanges): Promise<void> {
-    await this.#writing
+    await this.written()
     const { connection, journal, rollupLabels } = this.options
     if (ratios.length > 0) {
       await connection.run(
@@ -146,7 +168,7 @@ export class PostgresTransaction implements StoreTransaction {
   }
 
   async toReprice(maxRows: number): Promise<RepricePage | null> {
-    await this.#writing
+    await this.written()
     const { connection, journal } = this.options
     const pending = await readRepricing(connection, journal)
     if (pending === undefined) return null
@@ -155,12 +177,12 @@ export class PostgresTransaction implements StoreTransaction {
   }
 
   async advance(expectedBytes: number, next: SegmentPosition): Promise<boolean> {
-    await this.#writing
+    await this.written()
     return await advancePosition(this.options.connection, this.options.journal, expectedBytes, next)
   }
 
   async commit(): Promise<void> {
-    await this.#writing
+    await this.written()
     const { connection, journal } = this.options
     const nextOrdinal = this.#nextId - journal * ORDINALS
     const sql = 'UPDATE journals SET next_ordinal = $2, last_seen = now() WHERE number = $1'
@@ -175,7 +197,9 @@ export class PostgresTransaction implements StoreTransaction {
     this.#isOpen = false
     this.options.rollups.forget()
     this.options.chunks?.forget()
+    this.options.partitions.forget()
     await this.#writing.catch(() => {})
+    await this.#rows?.cancel()
     await this.options.connection.rollback()
   }
 
@@ -184,9 +208,10 @@ export class PostgresTransaction implements StoreTransaction {
     return this.#nextId - 1
   }
 
-  /** Waits until what was applied is written. */
+  /** Waits until what was applied is written, and the server takes statements. */
   protected async written(): Promise<void> {
     await this.#writing
+    await this.#endRows()
   }
 
   /** What a fold must know if it looks for nothing. */
@@ -270,8 +295,9 @@ export class PostgresTransaction implements StoreTransaction {
   async #hold(held: readonly PlacedCompletion[]): Promise<void> {
     if (held.length === 0) return
     const { connection, journal } = this.options
-    const lines = held.map((completion) => completionLine(completion, journal))
-    await connection.copy('held_completions', ['journal', ...COMPLETION_COLUMNS], lines.join(''))
+    const rows = new CopyRows()
+    for (const completion of held) rows.add([journal, ...completionValues(completion)])
+    await connection.copy('held_completions', ['journal', ...COMPLETION_COLUMNS], rows)
   }
 
   async #release(released: Changes['released']): Promise<void> {

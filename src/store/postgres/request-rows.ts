@@ -3,9 +3,9 @@ import type { RepricedRequest } from '../../folds/costs/repricing.js'
 import type { CostSource, Currency, RowCost } from '../../folds/costs/row-cost.js'
 import type { NewRequest, StoredRequest } from '../../folds/request-types.js'
 import { OUTCOME_COLUMNS } from '../outcome-columns.js'
-import { copyLine } from './connection/values.js'
+import type { CopyValue } from './connection/copy-rows.js'
 
-/** The columns of a new row, in the order of `requestLine`. */
+/** The columns of a new row, in the order of `requestValues`. */
 export const REQUEST_COLUMNS = [
   'journal',
   'id',
@@ -44,9 +44,12 @@ export const REQUEST_COLUMNS = [
   'price_byte_offset',
 ]
 
-/** Returns a new row for COPY. */
-export function requestLine(journal: number, { id, event, cost, segmentId, byteOffset }: NewRequest): string {
-  return copyLine([
+/** The values of `REQUEST_COLUMNS` of a new row. */
+export function requestValues(
+  journal: number,
+  { id, event, cost, segmentId, byteOffset }: NewRequest,
+): CopyValue[] {
+  return [
     journal,
     id,
     event.correlation_id,
@@ -82,7 +85,7 @@ export function requestLine(journal: number, { id, event, cost, segmentId, byteO
     byteOffset,
     cost.price?.segmentId ?? null,
     cost.price?.byteOffset ?? null,
-  ])
+  ]
 }
 
 /** The columns that a price changes. */

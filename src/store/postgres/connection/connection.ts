@@ -1,6 +1,8 @@
 import type { Duplex } from 'node:stream'
 import type { Client, QueryArrayResult, QueryConfig, QueryResult, QueryResultRow } from 'pg'
 import type { PostgresAddress } from './address.js'
+import { CopyIn } from './copy-in.js'
+import type { CopyRows } from './copy-rows.js'
 import { asPostgresError, PostgresError } from './errors.js'
 import { canonicalTimestamp } from './values.js'
 
@@ -189,22 +191,18 @@ export class Connection {
     await this.#run(() => this.#client.query(sql))
   }
 
-  /**
-   * Inserts rows by COPY, the fastest way there is.
-   *
-   * @param text the rows in COPY's text format: see `copyLine`.
-   */
-  async copy(table: string, columns: readonly string[], text: string): Promise<void> {
-    if (text === '') return
-    await this.#run(
-      () =>
-        new Promise<void>((resolve, reject) => {
-          const stream = this.#client.query(this.#copy(`COPY ${table} (${columns.join(', ')}) FROM STDIN`))
-          stream.on('error', reject)
-          stream.on('finish', resolve)
-          stream.end(Buffer.from(text))
-        }),
-    )
+  /** Inserts rows by COPY, the fastest way there is. */
+  async copy(table: string, columns: readonly string[], rows: CopyRows): Promise<void> {
+    if (rows.isEmpty) return
+    const copy = this.startCopy(table, columns)
+    await copy.write(rows.take())
+    await copy.end()
+  }
+
+  /** Begins a COPY that takes rows as they come. No other statement runs until it ends. */
+  startCopy(table: string, columns: readonly string[]): CopyIn {
+    const stream = this.#copy(`COPY ${table} (${columns.join(', ')}) FROM STDIN`)
+    return new CopyIn(this.#client.query(stream), (error) => asPostgresError(error, this.name))
   }
 
   /**
