@@ -12,7 +12,7 @@ import { acceptMissing, addLost, keepOddCompletions, prunedThrough } from './pos
 import { PostgresTransaction, type TransactionOptions } from './postgres-transaction.js'
 import { clearPrices, readPrices, type StoredPrices } from './price-rows.js'
 import { addToRepricing } from './repricing-rows.js'
-import { setRollupLabels } from './rollup-labels.js'
+import { changeRollupLabels } from './rollup-labels.js'
 import { ORDINALS } from './row-ids.js'
 
 /** The tables that a replay fills, beside the prices. Counters never fall. */
@@ -43,7 +43,7 @@ export async function beginRebuild(
   const { connection, journal } = options
   for (const table of REBUILT) await connection.run(`DELETE FROM ${table} WHERE journal = $1`, journal)
   await connection.run('UPDATE journals SET pruned_late_lines = 0 WHERE number = $1', journal)
-  if (rollupLabels !== undefined) await setRollupLabels(connection, rollupLabels)
+  if (rollupLabels !== undefined) await changeRollupLabels(connection, journal, rollupLabels)
   const through = await prunedThrough(connection, journal)
   const seeds = await readPrices(connection, journal, through)
   await clearPrices(connection, journal, through)

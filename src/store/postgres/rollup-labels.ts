@@ -10,8 +10,33 @@ export async function rollupLabels(connection: Connection): Promise<string[]> {
   return rows.map(({ name }) => name)
 }
 
+/**
+ * Changes the labels for a replay of one journal, which rebuilds its roll-ups. Those of others
+ * would stay as they are, so that sums by a label would lack their requests.
+ *
+ * @throws ProjectionError OTHER_ROLLUP_LABELS if other journals have requests.
+ */
+export async function changeRollupLabels(
+  connection: Connection,
+  journal: number,
+  names: readonly string[],
+): Promise<void> {
+  const stored = await rollupLabels(connection)
+  if (names.toSorted().join('\0') === stored.toSorted().join('\0')) return
+  const others = await connection.one(
+    'SELECT 1 FROM journal_segments WHERE journal <> $1 AND requests > 0 LIMIT 1',
+    journal,
+  )
+  if (others !== undefined) {
+    const text = `the roll-ups of other journals are kept by ${describeLabels(stored)}, asked for was ${describeLabels(names)}`
+    const advice = 'migrate another schema, and project every journal there with the new labels (--schema)'
+    throw new ProjectionError('OTHER_ROLLUP_LABELS', connection.name, `${text}: ${advice}`)
+  }
+  await setRollupLabels(connection, names)
+}
+
 /** Sets the labels. Call it only while no journal's roll-ups depend on them. */
-export async function setRollupLabels(connection: Connection, names: readonly string[]): Promise<void> {
+async function setRollupLabels(connection: Connection, names: readonly string[]): Promise<void> {
   await connection.exec('DELETE FROM rollup_labels')
   await connection.run('INSERT INTO rollup_labels SELECT DISTINCT unnest($1::text[])', names)
 }
