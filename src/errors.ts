@@ -2,6 +2,7 @@ import { PROXY_ERROR_CODES } from './clients/errors.js'
 import { JOURNAL_ERROR_CODES, JOURNAL_WRITE_ERROR_CODES } from './journal/errors.js'
 import { INPUT_ERROR_CODES } from './maintenance/errors.js'
 import { OBJECT_STORE_ERROR_CODES } from './maintenance/objects/errors.js'
+import { EXPORT_ERROR_CODES } from './maintenance/parquet/errors.js'
 import { RESTORE_ERROR_CODES } from './maintenance/restore/errors.js'
 import { QUERY_ERROR_CODES } from './queries/errors.js'
 import { SERVER_ERROR_CODES } from './server/errors.js'
@@ -19,6 +20,7 @@ export {
 } from './journal/errors.js'
 export { InputError, type InputErrorCode } from './maintenance/errors.js'
 export { ObjectStoreError, type ObjectStoreErrorCode } from './maintenance/objects/errors.js'
+export { ExportError, type ExportErrorCode } from './maintenance/parquet/errors.js'
 export { RestoreError, type RestoreErrorCode } from './maintenance/restore/errors.js'
 export { PackageFileError } from './package/package-files.js'
 export { QueryError, type QueryErrorCode } from './queries/errors.js'
@@ -42,6 +44,7 @@ export const ERROR_CODES = {
   InputError: INPUT_ERROR_CODES,
   RestoreError: RESTORE_ERROR_CODES,
   ObjectStoreError: OBJECT_STORE_ERROR_CODES,
+  ExportError: EXPORT_ERROR_CODES,
   ServerError: SERVER_ERROR_CODES,
   ProxyError: PROXY_ERROR_CODES,
   PackageFileError: ['PACKAGE_FILE_MISSING'],

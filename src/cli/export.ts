@@ -1,21 +1,25 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { countText } from '../maintenance/count-text.js'
+import { isS3Address } from '../maintenance/objects/s3-address.js'
 import type { ExportedRequest, ExportOptions } from '../queries/rows/export.js'
 import type { QueryDatabase } from '../store/query-database.js'
 import { exportTo, standardOutput } from './output/export-target.js'
+import { formatBytes } from './output/format.js'
 import { note } from './output/standard-error.js'
 import { terminalJson, visible } from './output/terminal.js'
 import type { ProgramCommand } from './run/command.js'
 import { withDatabase } from './run/database.js'
 import { type FilterFlags, filterOf } from './run/filter-options.js'
-import { parsePath } from './run/options.js'
+import { parsePath, parseS3 } from './run/options.js'
+import { stopOnSignal } from './run/process.js'
 
 interface ExportFlags extends FilterFlags {
   db: string
   schema?: string
-  format: 'ndjson' | 'csv'
+  format: 'ndjson' | 'csv' | 'parquet'
   order: 'id' | 'timestamp'
   output?: string
+  partitionBy?: 'day'
   bom?: true
   labelColumn?: string[]
 }
@@ -64,13 +68,16 @@ const COLUMNS: readonly (keyof ExportedRequest)[] = [
 export function addExport(program: ProgramCommand): void {
   program
     .command('export')
-    .summary('requests as NDJSON or CSV')
+    .summary('requests as NDJSON, CSV or Parquet')
     .description(
       'Writes requests to stdout or to a file, however many, while the projector goes on: as NDJSON, of which `append` ' +
-        'makes the same requests again, or as CSV with a header, in which no spreadsheet takes a cell for a formula.',
+        'makes the same requests again, as CSV with a header, in which no spreadsheet takes a cell for a formula, or as ' +
+        'Parquet files in a folder for each UTC day (day=2026-11-22/part-00000.parquet), which DuckDB, ClickHouse, Spark, ' +
+        'Trino and Athena read as one table. Parquet needs the package hyparquet-writer, and s3:// also ' +
+        '@aws-sdk/client-s3. A day whose folder is there already is refused: nothing is ever replaced.',
     )
     .storeOption()
-    .choiceOption('--format <format>', 'the format to write', ['ndjson', 'csv'], 'ndjson')
+    .choiceOption('--format <format>', 'the format to write', ['ndjson', 'csv', 'parquet'], 'ndjson')
     .option('--bom', 'begin a CSV with a byte order mark, by which spreadsheets know that it is UTF-8')
     .option(
       '--label-column <name>',
@@ -80,21 +87,22 @@ export function addExport(program: ProgramCommand): void {
     .choiceOption('--order <order>', 'what to sort by', ['id', 'timestamp'], 'id')
     .option(
       '--output <file>',
-      'write to a new file, which gets its name once it is whole, instead of stdout',
-      parsePath,
+      'write to a new file, which gets its name once it is whole, instead of stdout; with --partition-by, the folder ' +
+        'of the days, or s3://bucket/prefix',
+      (text) => (isS3Address(text) ? parseS3(text) : parsePath(text)),
     )
+    .choiceOption('--partition-by <period>', 'the period that has a folder of its own, with Parquet', ['day'])
     .filterOptions()
     .unpricedOption()
     .examples(
       'request-journal export --since 2026-11-01 --until 2026-11-30 --format csv --output november.csv',
       'request-journal export --format csv --bom --label-column team --label-column user > search.csv',
       'request-journal export --label team=search | gzip > search.ndjson.gz',
+      'request-journal export --range yesterday --format parquet --partition-by day --output s3://lake/requests',
     )
     .action(async (flags: ExportFlags, command: Command) => {
-      const ofCsv = flags.bom ? '--bom' : flags.labelColumn !== undefined ? '--label-column <name>' : null
-      if (flags.format !== 'csv' && ofCsv !== null) {
-        command.error(`error: option '${ofCsv}' needs '--format csv': found '--format ${flags.format}'`)
-      }
+      checkFormat(flags, command)
+      if (flags.format === 'parquet') return await writeParquet(flags)
       const options = { ...filterOf(flags), order: flags.order }
       const exported = await withDatabase(flags, (database) => writeAll(database, options, flags))
       if (flags.output === undefined) return
@@ -103,6 +111,39 @@ export function addExport(program: ProgramCommand): void {
         exported === null ? `stopped: there is no ${path}` : `${countText(exported, 'request')} to ${path}`,
       )
     })
+}
+
+/** Refuses options that another format has. */
+function checkFormat(flags: ExportFlags, command: Command): void {
+  const { format, output, partitionBy } = flags
+  const needs = (option: string, needed: string) =>
+    command.error(`error: option '${option}' needs '${needed}': found '--format ${format}'`)
+  const ofCsv = flags.bom ? '--bom' : flags.labelColumn !== undefined ? '--label-column <name>' : null
+  if (format !== 'csv' && ofCsv !== null) needs(ofCsv, '--format csv')
+  if (format !== 'parquet') {
+    if (partitionBy !== undefined) needs('--partition-by <period>', '--format parquet')
+    if (output !== undefined && isS3Address(output)) needs('--output s3://…', '--format parquet')
+    return
+  }
+  if (partitionBy === undefined || output === undefined) {
+    command.error("error: '--format parquet' needs '--partition-by day' and '--output <folder or s3://…>'")
+  }
+  if (command.getOptionValueSource('order') !== 'default' && flags.order !== 'timestamp') {
+    command.error("error: '--format parquet' has '--order timestamp' only")
+  }
+}
+
+async function writeParquet(flags: ExportFlags): Promise<void> {
+  const { exportParquet } = await import('../maintenance/parquet/export-parquet.js')
+  const { output: to = '' } = flags
+  const signal = stopOnSignal()
+  const result = await withDatabase(flags, (database) =>
+    exportParquet(database, { ...filterOf(flags), to, signal }),
+  )
+  if (result === null) return note(`stopped: the last day isn't whole in ${visible(to)}`)
+  const { requests, days, files, bytes } = result
+  const found = `${countText(requests, 'request')} of ${countText(days.length, 'day')}`
+  note(`${found} to ${countText(files, 'file')} in ${visible(to)}: ${formatBytes(bytes)}`)
 }
 
 function parseLabelColumn(name: string, before: string[] = []): string[] {

@@ -9,6 +9,12 @@ export {
 export { InputError, type InputErrorCode } from './errors.js'
 export { ObjectStoreError, type ObjectStoreErrorCode } from './objects/errors.js'
 export type { OtherJournal } from './other-journals.js'
+export { ExportError, type ExportErrorCode } from './parquet/errors.js'
+export {
+  exportParquet,
+  type ParquetExportOptions,
+  type ParquetExportResult,
+} from './parquet/export-parquet.js'
 export {
   type PriceImport,
   type PriceImportOptions,

@@ -10,6 +10,7 @@ const SAID_BY_MESSAGE = new Set([
   'InputError',
   'RestoreError',
   'ObjectStoreError',
+  'ExportError',
   'InvalidEventError',
   'JournalError',
   'JournalWriteError',
