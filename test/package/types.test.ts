@@ -40,7 +40,11 @@ beforeAll(() => {
     mkdirSync(dirname(join(app, path)), { recursive: true })
     symlinkSync(join(ROOT, path), join(app, path))
   }
-  symlinkSync(ROOT, join(app, 'node_modules/request-journal'))
+  // Not the whole checkout, whose node_modules would be found from there.
+  for (const name of ['package.json', 'dist']) {
+    mkdirSync(join(app, 'node_modules/request-journal'), { recursive: true })
+    symlinkSync(join(ROOT, name), join(app, 'node_modules/request-journal', name))
+  }
   writeFileSync(join(app, 'package.json'), '{"type":"module"}')
   writeFileSync(join(app, 'app.ts'), PROGRAM)
 })

@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream'
-import type { Client, QueryArrayResult, QueryConfig, QueryResult, QueryResultRow } from 'pg'
+import type { Client, QueryArrayResult, QueryConfig, QueryResult } from 'pg'
 import type { PostgresAddress } from './address.js'
 import { CopyIn } from './copy-in.js'
 import type { CopyRows } from './copy-rows.js'
@@ -152,7 +152,7 @@ export class Connection {
   }
 
   /** Returns the rows of a statement, each an object of its columns. */
-  async all<Row extends QueryResultRow>(sql: string, ...values: SqlParameter[]): Promise<Row[]> {
+  async all<Row extends object>(sql: string, ...values: SqlParameter[]): Promise<Row[]> {
     return (await this.#query<Row>(sql, values)).rows
   }
 
@@ -177,7 +177,7 @@ export class Connection {
     return { columns: fields.map(({ name }) => name), rows }
   }
 
-  async one<Row extends QueryResultRow>(sql: string, ...values: SqlParameter[]): Promise<Row | undefined> {
+  async one<Row extends object>(sql: string, ...values: SqlParameter[]): Promise<Row | undefined> {
     return (await this.all<Row>(sql, ...values))[0]
   }
 
@@ -221,10 +221,7 @@ export class Connection {
     }
   }
 
-  async #query<Row extends QueryResultRow>(
-    sql: string,
-    values: readonly SqlParameter[],
-  ): Promise<QueryResult<Row>> {
+  async #query<Row extends object>(sql: string, values: readonly SqlParameter[]): Promise<QueryResult<Row>> {
     return await this.#run(() => this.#client.query<Row>(this.#statement(sql, values)))
   }
 
@@ -259,7 +256,9 @@ interface Driver {
 /** @throws PostgresError DRIVER_MISSING */
 async function loadDriver(address: string): Promise<Driver> {
   try {
-    const [pg, streams] = await Promise.all([import('pg'), import('pg-copy-streams')])
+    // Each on its own: a bundler takes an import that may fail only as a statement of a `try`.
+    const pg = await import('pg')
+    const streams = await import('pg-copy-streams')
     return { Client: pg.default.Client, copy: streams.from }
   } catch (error) {
     const advice = 'run `npm install pg pg-copy-streams`'

@@ -1,11 +1,11 @@
-import type { CopyStreamQuery } from 'pg-copy-streams'
+import type { Writable } from 'node:stream'
 
 /**
  * A COPY into a table that goes on until it is ended: meanwhile its connection takes no other
  * statement.
  */
 export class CopyIn {
-  readonly #stream: CopyStreamQuery
+  readonly #stream: Writable
   readonly #asError: (error: unknown) => unknown
   /** What has ended it before its time. */
   #error: unknown = null
@@ -13,7 +13,7 @@ export class CopyIn {
   #refuse: (error: unknown) => void = () => {}
 
   /** @param asError makes what callers get of the driver's errors. */
-  constructor(stream: CopyStreamQuery, asError: (error: unknown) => unknown) {
+  constructor(stream: Writable, asError: (error: unknown) => unknown) {
     this.#stream = stream
     this.#asError = asError
     stream.on('error', (error) => {

@@ -14,8 +14,10 @@ let app: string
 
 beforeAll(() => {
   app = mkdtempSync(join(tmpdir(), 'request-journal-shaken-'))
-  mkdirSync(join(app, 'node_modules'))
-  symlinkSync(ROOT, join(app, 'node_modules/request-journal'))
+  const installed = join(app, 'node_modules/request-journal')
+  mkdirSync(installed, { recursive: true })
+  // Not the whole checkout, whose node_modules would be found from there.
+  for (const name of ['package.json', 'dist']) symlinkSync(join(ROOT, name), join(installed, name))
 })
 
 afterAll(() => rmSync(app, { recursive: true }))
@@ -27,7 +29,8 @@ async function bundled(program: string): Promise<string[]> {
     bundle: true,
     platform: 'node',
     format: 'esm',
-    external: Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }),
+    preserveSymlinks: true,
+    external: Object.keys(manifest.dependencies),
     write: false,
     metafile: true,
     logLevel: 'silent',
@@ -53,6 +56,13 @@ test('a program that asks has no code that projects, serves or maintains in its 
   const files = await bundled(`import { stats } from 'request-journal/queries'\nconsole.log(stats)`)
   expect(files).toContain('queries/sums/stats.js')
   expect(files.filter((file) => /^(cli|server|maintenance|projection|clients)\//.test(file))).toEqual([])
+})
+
+test('a program is bundled although none of the optional packages is installed', async () => {
+  const names = ENTRIES.map((entry, index) => `export * as used${index} from 'request-journal${entry}'`)
+  const files = await bundled(names.join('\n'))
+  expect(files).toContain('store/postgres/connection/connection.js')
+  expect(Object.keys(manifest.peerDependencies)).toContain('pg')
 })
 
 test('no module is imported for what its loading does, except those that package.json names', () => {
