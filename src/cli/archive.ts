@@ -5,6 +5,7 @@ import { withProgressLine } from './output/progress.js'
 import { printAnswer } from './output/standard-output.js'
 import { NOT_HELD } from './prune.js'
 import type { CommonFlags, ProgramCommand } from './run/command.js'
+import { parseS3 } from './run/options.js'
 
 const REASONS: Record<SkipReason, string> = {
   newest: 'writers append to it: it is the newest segment',
@@ -27,20 +28,26 @@ export function addArchive(program: ProgramCommand): void {
     )
     .journalOption()
     .storeOption()
+    .option(
+      '--shipped-to <address>',
+      'where `ship` sends the segments, s3://bucket/prefix: one that is there whole may be archived, and with a file of SQLite no other',
+      parseS3,
+    )
     .option('--dry-run', 'only say what it would do')
     .jsonOption()
     .examples('request-journal archive --dry-run', 'request-journal archive --json')
     .action(runArchive)
 }
 
-async function runArchive(flags: CommonFlags & { dryRun?: true }): Promise<void> {
+async function runArchive(flags: CommonFlags & { shippedTo?: string; dryRun?: true }): Promise<void> {
   const { archive } = await import('../maintenance/archive.js')
-  const { journal, db: database, schema, dryRun } = flags
+  const { journal, db: database, schema, shippedTo, dryRun } = flags
   const result = await withProgressLine((line) =>
     archive({
       journal,
       database,
       schema,
+      shippedTo,
       dryRun,
       onProgress: ({ segment, done, total }) => {
         line.show(() => `archiving ${segment} (${formatCount(done + 1)} of ${formatCount(total)})`)

@@ -5,17 +5,19 @@ import type { LeftReason, PruneResult } from '../maintenance/prune.js'
 import { formatBytes } from './output/format.js'
 import { printAnswer } from './output/standard-output.js'
 import type { CommonFlags, ProgramCommand } from './run/command.js'
+import { parseS3 } from './run/options.js'
 
 interface PruneFlags extends CommonFlags {
   before: string
   chunks?: true
+  shippedTo?: string
   dryRun?: true
 }
 
 /** Why a segment stays whose only copy its host has, and what to do. */
 export const NOT_HELD =
-  'no copy off this host holds all of its bytes: run `request-journal replay` without --no-chunks, which writes them ' +
-  'to PostgreSQL'
+  'no copy off this host holds all of its bytes: run `request-journal ship` and name the store by --shipped-to, or ' +
+  '`request-journal replay` without --no-chunks, which writes them to PostgreSQL'
 
 const REASONS: Record<LeftReason, string> = {
   not_archived: 'not archived: run `request-journal archive`',
@@ -41,6 +43,12 @@ export function addPrune(program: ProgramCommand): void {
       '--chunks',
       "also remove what PostgreSQL keeps of these days' bytes: then nothing there can give them back",
     )
+    .exclusiveOption(
+      '--shipped-to <address>',
+      'where `ship` sends the segments, s3://bucket/prefix: one that is there whole may go, and with a file of SQLite no other',
+      'chunks',
+      parseS3,
+    )
     .option('--dry-run', 'only say what it would do')
     .jsonOption()
     .examples(
@@ -52,8 +60,8 @@ export function addPrune(program: ProgramCommand): void {
 
 async function runPrune(flags: PruneFlags): Promise<void> {
   const { prune } = await import('../maintenance/prune.js')
-  const { journal, db: database, schema, before, chunks, dryRun } = flags
-  const result = await prune({ journal, database, schema, before, chunks, dryRun })
+  const { journal, db: database, schema, before, chunks, shippedTo, dryRun } = flags
+  const result = await prune({ journal, database, schema, before, chunks, shippedTo, dryRun })
   printAnswer(result, flags, describe)
 }
 

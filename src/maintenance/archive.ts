@@ -28,6 +28,11 @@ export interface ArchiveOptions extends ReadDatabase {
    * @default false
    */
   dryRun?: boolean | undefined
+  /**
+   * Where `ship` sends the journal: `s3://bucket/prefix`. A segment that it holds is held elsewhere,
+   * as one is that PostgreSQL holds.
+   */
+  shippedTo?: string | undefined
   /** Called before each segment. */
   onProgress?: ((progress: { segment: string; done: number; total: number }) => void) | undefined
 }

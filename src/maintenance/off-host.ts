@@ -3,7 +3,10 @@ import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import { DEFAULT_SCHEMA, isPostgresAddress } from '../store/postgres/connection/address.js'
 import { JournalCopy } from '../store/postgres/journal-copy.js'
+import type { ObjectStore } from './objects/object-store.js'
+import { openS3 } from './objects/s3-store.js'
 import type { ReadDatabase } from './read-from.js'
+import { type ShippedFile, ShippedJournal } from './ship/shipped-journal.js'
 
 const decompress = promisify(gunzip)
 
@@ -30,14 +33,21 @@ export class OffHostCopies {
   readonly #copies: readonly OffHostCopy[] | null
 
   /**
-   * Opens the copies of a journal. One that is projected into a file has none, and needs none.
+   * Opens the copies of a journal. One that is projected into a file, and isn't shipped anywhere,
+   * has none and needs none.
    *
-   * @throws PostgresError
+   * @param shippedTo the `s3://` address that `ship` sends the journal to.
+   * @throws PostgresError; ObjectStoreError; InputError PACKAGE_MISSING
    */
-  static async open({ database, schema = DEFAULT_SCHEMA }: ReadDatabase, journalId: string) {
-    if (!isPostgresAddress(database)) return new OffHostCopies(null)
-    const copy = await JournalCopy.open(database, schema, journalId, { isExclusive: false })
-    return new OffHostCopies(copy === null ? [] : [new ChunkCopy(copy)])
+  static async open(
+    { database, schema = DEFAULT_SCHEMA, shippedTo }: ReadDatabase & { shippedTo?: string | undefined },
+    journalId: string,
+  ): Promise<OffHostCopies> {
+    const isShared = isPostgresAddress(database)
+    if (!isShared && shippedTo === undefined) return new OffHostCopies(null)
+    const shipped = shippedTo === undefined ? [] : [await ShippedCopy.open(shippedTo, journalId)]
+    const copy = isShared ? await JournalCopy.open(database, schema, journalId, { isExclusive: false }) : null
+    return new OffHostCopies(copy === null ? shipped : [...shipped, new ChunkCopy(copy)])
   }
 
   private constructor(copies: readonly OffHostCopy[] | null) {
@@ -56,6 +66,42 @@ export class OffHostCopies {
   }
 }
 
+/** The objects that `ship` has sent. */
+class ShippedCopy implements OffHostCopy {
+  readonly #store: ObjectStore
+  readonly #journal: ShippedJournal
+  readonly #files: ReadonlyMap<string, ShippedFile>
+
+  static async open(address: string, journalId: string): Promise<ShippedCopy> {
+    const store = await openS3(address)
+    try {
+      const journal = new ShippedJournal(store, journalId)
+      return new ShippedCopy(store, journal, await journal.files())
+    } catch (error) {
+      store.close()
+      throw error
+    }
+  }
+
+  private constructor(store: ObjectStore, journal: ShippedJournal, files: ReadonlyMap<string, ShippedFile>) {
+    this.#store = store
+    this.#journal = journal
+    this.#files = files
+  }
+
+  async holds({ name, size, recorded }: HeldSegment): Promise<boolean> {
+    const file = this.#files.get(name)
+    if (file === undefined || file.bytes < Math.max(size, recorded.bytes)) return false
+    // The store took each part only with the bytes of which it was told the hash.
+    if (file.isWhole && file.bytes === recorded.bytes) return file.sha256 === recorded.sha256
+    return await areWhole(this.#journal.read(name), size, recorded)
+  }
+
+  async close(): Promise<void> {
+    this.#store.close()
+  }
+}
+
 /** The bytes that PostgreSQL keeps beside the rows. */
 class ChunkCopy implements OffHostCopy {
   readonly #copy: JournalCopy
@@ -65,19 +111,40 @@ class ChunkCopy implements OffHostCopy {
   }
 
   async holds({ id, size, recorded }: HeldSegment): Promise<boolean> {
-    const hash = createHash('sha256')
-    let offset = 0
-    for await (const { byteOffset, bytes } of this.#copy.chunks(id)) {
-      if (byteOffset !== offset) return false
-      const plain = await decompress(bytes).catch(() => null)
-      if (plain === null) return false
-      hash.update(plain.subarray(0, Math.max(0, recorded.bytes - offset)))
-      offset += plain.length
-    }
-    return offset >= Math.max(size, recorded.bytes) && hash.digest('hex') === recorded.sha256
+    return await areWhole(this.#chunks(id), size, recorded)
   }
 
   async close(): Promise<void> {
     await this.#copy.close()
   }
+
+  /** Ends before a chunk that isn't gzip. */
+  async *#chunks(id: number): AsyncGenerator<Stretch> {
+    for await (const { byteOffset, bytes } of this.#copy.chunks(id)) {
+      const plain = await decompress(bytes).catch(() => null)
+      if (plain === null) return
+      yield { byteOffset, bytes: plain }
+    }
+  }
+}
+
+interface Stretch {
+  byteOffset: number
+  bytes: Buffer
+}
+
+/** Whether bytes follow one another without a gap, are enough, and are those that were recorded. */
+async function areWhole(
+  stretches: AsyncIterable<Stretch>,
+  size: number,
+  recorded: HeldSegment['recorded'],
+): Promise<boolean> {
+  const hash = createHash('sha256')
+  let offset = 0
+  for await (const { byteOffset, bytes } of stretches) {
+    if (byteOffset !== offset) return false
+    hash.update(bytes.subarray(0, Math.max(0, recorded.bytes - offset)))
+    offset += bytes.length
+  }
+  return offset >= Math.max(size, recorded.bytes) && hash.digest('hex') === recorded.sha256
 }

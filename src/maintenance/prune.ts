@@ -38,6 +38,11 @@ export interface PruneOptions extends ReadDatabase {
    * @default false
    */
   chunks?: boolean | undefined
+  /**
+   * Where `ship` sends the journal: `s3://bucket/prefix`. A segment that it holds is held elsewhere,
+   * as one is that PostgreSQL holds.
+   */
+  shippedTo?: string | undefined
 }
 
 /**

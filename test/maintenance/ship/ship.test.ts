@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { describe, expect, onTestFinished } from 'vitest'
 import { archiveWith } from '../../../src/maintenance/archive.js'
-import { ship } from '../../../src/maintenance/index.js'
+import { prune, ship } from '../../../src/maintenance/index.js'
 import type { ObjectStore } from '../../../src/maintenance/objects/object-store.js'
 import { openS3 } from '../../../src/maintenance/objects/s3-store.js'
 import { shipTo } from '../../../src/maintenance/ship/ship.js'
@@ -138,6 +138,49 @@ describe('ship', () => {
     server.objects.clear()
     expect((await ship({ journal, to })).shipped).toHaveLength(2)
     expect([FIRST, SECOND].map((name) => stored(server, name).text)).toEqual(texts)
+  })
+
+  test('archive and prune leave what the store named by --shipped-to does not hold', async ({
+    workspace,
+  }) => {
+    const server = await S3Server.start()
+    await sealedJournal(workspace)
+    const { journal, database } = workspace
+    const shippedTo = 's3://logs/fleet'
+    const archived = async () =>
+      (await archiveWith({ journal, database, shippedTo }, { noticeMs: 0, onStep() {} })).archived.map(
+        ({ segment }) => segment,
+      )
+    const pruned = async () => {
+      const { segments, left } = await prune({ journal, database, shippedTo, before: '2026-11-22' })
+      return { segments, left }
+    }
+    expect(await archived()).toEqual([])
+    await ship({ journal, to: shippedTo })
+    const [key = ''] = [...server.objects.keys()].filter((key) => key.includes(SECOND))
+    const second = server.objects.get(key)
+    server.objects.delete(key)
+    expect(await archived()).toEqual([FIRST])
+    server.objects.set(key, second ?? { bytes: Buffer.alloc(0), metadata: {} })
+    // The seal is about the bytes before this line; the store must hold all.
+    appendFileSync(join(journal, SECOND), lines(requestLine('late')))
+    await projectOnce({ journal, database })
+    expect(await archived()).toEqual([])
+    await ship({ journal, to: shippedTo })
+    expect(await archived()).toEqual([SECOND])
+
+    const [firstKey = ''] = [...server.objects.keys()].filter((key) => key.includes(FIRST))
+    const first = server.objects.get(firstKey)
+    server.objects.delete(firstKey)
+    expect(await pruned()).toEqual({
+      segments: [],
+      left: [
+        { segment: FIRST, reason: 'not_held' },
+        { segment: SECOND, reason: 'behind_another' },
+      ],
+    })
+    server.objects.set(firstKey, first ?? { bytes: Buffer.alloc(0), metadata: {} })
+    expect(await pruned()).toEqual({ segments: [FIRST, SECOND], left: [] })
   })
 
   test('refuses what differs from the objects that are there, and leaves them', async ({ workspace }) => {
