@@ -20,6 +20,7 @@ const COMMANDS: Record<string, () => Promise<(program: ProgramCommand) => void>>
   requests: async () => (await import('./requests.js')).addRequests,
   show: async () => (await import('./show.js')).addShow,
   export: async () => (await import('./export.js')).addExport,
+  import: async () => (await import('./import.js')).addImport,
   prices: async () => (await import('./costs/prices.js')).addPrices,
   reprice: async () => (await import('./costs/reprice.js')).addReprice,
   rates: async () => (await import('./costs/rates.js')).addRates,

@@ -148,6 +148,28 @@ function readNames(directory: string, fs: FileSystem): string[] {
   }
 }
 
+const STAGED_IMPORT = '.import-'
+const UNFINISHED = '.tmp'
+
+/** The name of the directory that holds an import until all of it is in the journal. */
+export function stagedImport(id: string): string {
+  return `${STAGED_IMPORT}${id}`
+}
+
+/** The name that it has while its files aren't all written. */
+export function unfinishedImport(id: string): string {
+  return `${stagedImport(id)}${UNFINISHED}`
+}
+
+/** The names of those directories in a journal, by whether all of their files are written. */
+export function importsUnderWay(directory: string): { staged: string[]; unfinished: string[] } {
+  const names = readNames(directory, nodeFileSystem).filter((name) => name.startsWith(STAGED_IMPORT))
+  return {
+    staged: names.filter((name) => !name.endsWith(UNFINISHED)),
+    unfinished: names.filter((name) => name.endsWith(UNFINISHED)),
+  }
+}
+
 /** The segment with this name; null if the text isn't a segment's name. */
 export function parseSegmentName(name: string): SegmentRef | null {
   const parsed = parseFileName(name)

@@ -10,6 +10,8 @@ export interface CsvRow {
   line: number
   /** The value of a column, without spaces around it; empty: nothing was given. */
   get(column: string): string
+  /** Why the record can't be used; only with `isLenient`. */
+  problem: string | null
 }
 
 export interface CsvColumns {
@@ -19,6 +21,17 @@ export interface CsvColumns {
    * The other columns that may be there. Without it any other column may be, and is left alone.
    */
   optional?: readonly string[] | undefined
+  /** Checks the columns of the header, beside that; its error ends the reading. */
+  check?: ((header: readonly string[]) => void) | undefined
+  /**
+   * Whether a record with another number of fields than the header is given with its problem, so
+   * that the others can be used.
+   *
+   * @default false: the file is refused
+   */
+  isLenient?: boolean | undefined
+  /** @default 1 Mi: a record is a few numbers and names */
+  maxRecordCharacters?: number | undefined
 }
 
 /**
@@ -38,7 +51,8 @@ const OTHER_SEPARATORS = { ';': 'semicolons', '\t': 'tabs', '|': 'vertical bars'
 export async function* readCsv(path: string, expected: CsvColumns): AsyncGenerator<CsvRow, void, undefined> {
   const { parse } = await import('csv-parse')
   const options = { info: true, relax_column_count: true, trim: true }
-  const parser = parse({ ...options, max_record_size: MAX_RECORD_CHARACTERS })
+  const { maxRecordCharacters = MAX_RECORD_CHARACTERS, isLenient = false } = expected
+  const parser = parse({ ...options, max_record_size: maxRecordCharacters })
   const source = Readable.from(textOf(path))
   source.on('error', (error) => parser.destroy(error)).pipe(parser)
   let header: ReadonlyMap<string, number> | null = null
@@ -51,11 +65,13 @@ export async function* readCsv(path: string, expected: CsvColumns): AsyncGenerat
       if (record.length === 1 && record[0] === '') continue
       if (header === null) {
         header = columnIndexes(path, record, expected)
+        expected.check?.(record)
         continue
       }
-      if (record.length !== header.size) throw wrongLength(path, line, record, header.size)
+      const problem = record.length === header.size ? null : wrongLength(record, header.size)
+      if (problem !== null && !isLenient) throw new InputError('INVALID_CSV', path, problem, { line })
       const indexes = header
-      yield { line, get: (column) => record[indexes.get(column) ?? -1] ?? '' }
+      yield { line, problem, get: (column) => record[indexes.get(column) ?? -1] ?? '' }
     }
   } catch (error) {
     throw asInputError(error, path)
@@ -131,11 +147,11 @@ function quoted(names: readonly string[]): string {
   return names.map((name) => `'${name}'`).join(', ')
 }
 
-function wrongLength(path: string, line: number, record: readonly string[], expected: number): InputError {
+function wrongLength(record: readonly string[], expected: number): string {
   const found = `found ${record.length} fields, expected ${expected} as in the header`
   const advice =
     record.length > expected ? '; a number with commas, or a text with one that has no quotes around it?' : ''
-  return new InputError('INVALID_CSV', path, `${found}${advice}`, { line })
+  return `${found}${advice}`
 }
 
 function asInputError(error: unknown, path: string): unknown {

@@ -3,6 +3,7 @@ export const INPUT_ERROR_CODES = [
   'INVALID_CSV',
   'INVALID_VALUE',
   'PACKAGE_MISSING',
+  'IMPORTED_OTHERWISE',
 ] as const
 
 export type InputErrorCode = (typeof INPUT_ERROR_CODES)[number]
@@ -17,6 +18,8 @@ export type InputErrorCode = (typeof INPUT_ERROR_CODES)[number]
  * - `INVALID_VALUE`: a value isn't what its column or member takes: a price, a date, a currency; or
  *   a file of JSON isn't JSON.
  * - `PACKAGE_MISSING`: an optional package isn't installed.
+ * - `IMPORTED_OTHERWISE`: the file was imported with other options, so that its requests would be in
+ *   the journal twice.
  */
 export class InputError extends Error {
   override readonly name = 'InputError'

@@ -7,6 +7,9 @@ export {
   doctor,
 } from './doctor/doctor.js'
 export { InputError, type InputErrorCode } from './errors.js'
+export { type ImportResult, importRequests } from './import/import.js'
+export type { ImportTotals } from './import/import-tally.js'
+export type { ImportOptions, ImportProgress, ImportSource } from './import/options.js'
 export { ObjectStoreError, type ObjectStoreErrorCode } from './objects/errors.js'
 export type { OtherJournal } from './other-journals.js'
 export { ExportError, type ExportErrorCode } from './parquet/errors.js'

@@ -14,6 +14,7 @@ import type { BatchWriter, SegmentProgress } from './batch-writer.js'
 import { ProjectedSegments } from './projected-segments.js'
 import { Archives } from './segments/archives.js'
 import { JournalSegments, type JournalSegmentsOptions } from './segments/journal-segments.js'
+import { withoutNewImports } from './segments/new-imports.js'
 import { OpenSegments } from './segments/open-segments.js'
 import { checkJournal, checkSegment } from './segments/segment-check.js'
 
@@ -82,7 +83,7 @@ export class CatchUp {
       total = addCounts(total, counts)
     }
     for (let attempt = 1; ; attempt++) {
-      const segments = await this.#segments.check()
+      const segments = this.#withoutNewImports(await this.#segments.check())
       try {
         const due = this.#dueSegments(segments, isComplete)
         await this.#judgeArchives(due)
@@ -101,6 +102,16 @@ export class CatchUp {
 
   close(): void {
     this.#openSegments.closeAll()
+  }
+
+  #withoutNewImports(segments: readonly Segment[]): readonly Segment[] {
+    return withoutNewImports(this.#options.directory, segments, {
+      isProjected: (segment) => this.#projected.get(segment) !== undefined,
+      isRecorded: (segment) => {
+        if (this.#archives.bytesOf(segment) === undefined) this.#archives.refresh()
+        return this.#archives.bytesOf(segment) !== undefined
+      },
+    })
   }
 
   /**

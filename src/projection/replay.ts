@@ -26,6 +26,7 @@ import { checkAllThere, checkSame, followRenames } from './replay-checks.js'
 import { replayInto } from './replay-into.js'
 import { repriceAll } from './repricing.js'
 import { missingSegments, segmentsMissing } from './segments/missing-segments.js'
+import { withoutNewImports } from './segments/new-imports.js'
 import { checkJournal } from './segments/segment-check.js'
 
 /** How far a replay has got. */
@@ -201,8 +202,12 @@ class Rebuild {
     this.#transaction = transaction
     this.#options = options
     this.#before = new Map(before.map((position) => [position.id, position]))
-    this.#segments = listSegments(directory).filter(({ id }) => id > prunedThrough)
+    const segments = listSegments(directory).filter(({ id }) => id > prunedThrough)
     this.#archives = lastEntries(readManifest(directory), 'archived')
+    this.#segments = withoutNewImports(directory, segments, {
+      isProjected: ({ id }) => this.#before.has(id),
+      isRecorded: ({ name }) => this.#archives.has(name),
+    })
     this.#progress = { bytes: 0, total_bytes: this.#totalBytes(), events: 0 }
   }
 

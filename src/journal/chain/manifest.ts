@@ -39,10 +39,26 @@ const ENDING_LENGTH = ',"hash":""}'.length + 64
  */
 export type NewManifestEntry = { segment: string } & SegmentDigest &
   (
-    | { kind: 'sealed' }
+    | { kind: 'sealed'; import?: ImportOrigin }
     | { kind: 'archived'; archive_bytes: number; archive_sha256: string }
     | { kind: 'pruned' }
   )
+
+/** Where the events of a segment are from that an import has made. */
+export interface ImportOrigin {
+  /** The import: what it has read, and with which options. */
+  id: string
+  /** The SHA-256 of what was read, in hex. */
+  content: string
+  /** The options that decided what became of it, as a command has them. */
+  options: string
+  /** Which segment of the import it is, from 1. */
+  part: number
+  parts: number
+  /** The first and the last timestamp in the segment. */
+  first: string
+  last: string
+}
 
 export type ManifestEntry = NewManifestEntry & {
   /** When it was added, UTC. */

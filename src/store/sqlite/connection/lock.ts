@@ -4,12 +4,13 @@ import { join } from 'node:path'
 import type SQLite from 'better-sqlite3'
 import { MANIFEST_FILE } from '../../../journal/chain/manifest.js'
 import { readSmallFile } from '../../../journal/files.js'
+import { IDENTITY_FILE } from '../../../journal/identity.js'
 import { asDatabaseError, DatabaseError, isBusy } from './errors.js'
 import { createPrivateFile } from './private-file.js'
 import { connect } from './sqlite.js'
 
 /** The work for which a lock is held. */
-export type LockPurpose = 'project' | 'replay' | 'prune' | 'archive' | 'redate'
+export type LockPurpose = 'project' | 'replay' | 'prune' | 'archive' | 'redate' | 'import'
 
 /**
  * The sole right to change one database, or one journal's files. It ends with its process, however
@@ -84,6 +85,15 @@ export function acquireJournalLock(directory: string, purpose: 'prune' | 'archiv
 }
 
 /**
+ * Takes the one lock that an import needs to add segments to a journal. It lies beside journal.json.
+ *
+ * @throws DatabaseError as `acquireDatabaseLock`.
+ */
+export function acquireImportLock(directory: string): Lock {
+  return acquireDatabaseLock(join(directory, IDENTITY_FILE), 'import')
+}
+
+/**
  * Whether somebody holds the lock of a database; false if there is no database. Creates nothing.
  *
  * @throws DatabaseError when the side file can't be read.
@@ -150,6 +160,7 @@ const WORK: Record<LockPurpose, [name: string, does: string, advice: string]> = 
   prune: ['a prune', 'works here', 'wait until it is done, or stop it'],
   redate: ['a redate', 'works here', 'wait until it is done, or stop it'],
   archive: ['an archive run', 'works on this journal', 'wait until it is done, or stop it'],
+  import: ['an import', 'works on this journal', 'wait until it is done, or stop it'],
 }
 
 function readPidFile(pidPath: string): { purpose: unknown; description: string } | undefined {

@@ -1,0 +1,145 @@
+import { type Command, InvalidArgumentError } from 'commander'
+import { countText } from '../maintenance/count-text.js'
+import type { ImportResult } from '../maintenance/import/import.js'
+import { IMPORT_SOURCES, type ImportProgress, type ImportSource } from '../maintenance/import/options.js'
+import type { TimeZone } from '../queries/window/time-zone.js'
+import { formatBytes, formatCount } from './output/format.js'
+import { withProgressLine } from './output/progress.js'
+import { note } from './output/standard-error.js'
+import { printAnswer } from './output/standard-output.js'
+import { visible } from './output/terminal.js'
+import type { CommonFlags, ProgramCommand } from './run/command.js'
+import { parsePath, parseTimeZone } from './run/options.js'
+
+/** How many rejected rows are named one by one. */
+const NAMED_ROWS = 20
+
+interface ImportFlags extends Pick<CommonFlags, 'journal' | 'json'> {
+  from: ImportSource
+  table?: string
+  map?: Record<string, string>
+  set?: Record<string, string>
+  timezone?: TimeZone
+  dryRun?: true
+}
+
+export function addImport(program: ProgramCommand): void {
+  program
+    .command('import')
+    .summary('take in what something else has logged')
+    .argument('<file>', 'the file to read; with --from sqlite, a database', parsePath)
+    .description(
+      'Takes the requests of a file into the journal, once: they keep their timestamps, and a second run of the same ' +
+        'file adds nothing. Writers and the projector may go on meanwhile. A row that cannot become a request is ' +
+        'rejected with its line and the reason, and the exit code is 1 then; the others are taken. An import that was ' +
+        'killed is finished by the next one.',
+    )
+    .journalOption()
+    .addOption(
+      program
+        .createOption('--from <source>', 'what has written the file')
+        .choices(IMPORT_SOURCES)
+        .makeOptionMandatory(),
+    )
+    .option('--table <name>', 'the table or view to read; with --from sqlite')
+    .option(
+      '--map <column=field>',
+      'the field of a request that a column is for; labels.NAME for a label; may be repeated. Columns of csv and sqlite that are named as fields need none',
+      parseAssignment,
+    )
+    .option(
+      '--set <field=value>',
+      'the field of those requests whose rows do not give it; may be repeated',
+      parseAssignment,
+    )
+    .option(
+      '--timezone <zone>',
+      'the zone of times without an offset, by its name in the IANA database: Europe/Berlin. litellm, langfuse and openrouter have UTC; for others such times are refused without it',
+      parseTimeZone,
+    )
+    .option(
+      '--dry-run',
+      'only say what it would do: the first ten requests, the totals, and what is rejected',
+    )
+    .jsonOption()
+    .examples(
+      'request-journal import --from litellm spend-logs.csv --dry-run',
+      'request-journal import --from csv calls.csv --timezone Europe/Berlin --map when=timestamp --map ms=latency_ms --map team=labels.team',
+      'request-journal import --from sqlite old.db --table requests --timezone UTC',
+    )
+    .action(runImport)
+}
+
+async function runImport(file: string, flags: ImportFlags, command: Command): Promise<void> {
+  const { importRequests } = await import('../maintenance/import/import.js')
+  const { checkImportOptions } = await import('../maintenance/import/options.js')
+  const { journal, from, table, map, set, timezone, dryRun } = flags
+  const options = { journal, from, file, table, map, set, timezone: timezone?.name, dryRun }
+  try {
+    checkImportOptions(options)
+  } catch (error) {
+    if (error instanceof RangeError) command.error(`error: option --${error.message}`)
+    throw error
+  }
+  const result = await withProgressLine((line) =>
+    importRequests({ ...options, onProgress: (progress) => line.show(() => progressText(progress)) }),
+  )
+  for (const { line, reason } of result.rejections.slice(0, NAMED_ROWS)) {
+    note(`line ${formatCount(line)}: ${visible(reason)}`)
+  }
+  if (result.rejected > NAMED_ROWS)
+    note(`… and ${countText(result.rejected - NAMED_ROWS, 'more row')} rejected`)
+  printAnswer(result, flags, (answer) => describe(answer, visible(journal)))
+  if (result.rejected > 0) process.exitCode = 1
+}
+
+function progressText({ step, done, total }: ImportProgress): string {
+  if (step === 'reading') return `reading: ${countText(done, 'row')}`
+  if (step === 'storing') return `storing segment ${formatCount(done + 1)} of ${formatCount(total ?? 0)}`
+  return `comparing: ${formatBytes(done)}${total === null ? '' : ` of ${formatBytes(total)}`}`
+}
+
+function describe(result: ImportResult, journal: string): string {
+  const { dry_run, finished, already_imported, requests, rejected, left_out, segments, events } = result
+  const lines = finished.map((id) => `Finished import ${id}, which was interrupted`)
+  if (already_imported) {
+    return [
+      ...lines,
+      `Imported before: its requests are in ${countText(segments.length, 'segment')} of ${journal}`,
+    ].join('\n')
+  }
+  lines.push(...events.map((event) => visible(JSON.stringify(event))))
+  const would = dry_run ? 'would be ' : ''
+  const rest = `${formatCount(rejected)} rejected, ${formatCount(left_out)} left out`
+  lines.push(`${countText(requests, 'request')} ${would}imported into ${journal}, ${rest}`)
+  if (requests > 0) lines.push(`from ${result.from} to ${result.to}: ${totalsText(result)}`)
+  if (result.ambiguous_times > 0) {
+    const times = countText(result.ambiguous_times, 'time')
+    lines.push(`${times} stood on the clocks twice, as they were put back: the first is taken`)
+  }
+  if (segments.length > 0) lines.push(`in ${segmentsText(segments)}`)
+  return lines.join('\n')
+}
+
+function totalsText({ totals }: ImportResult): string {
+  const { input_tokens, output_tokens, ...costs } = totals
+  const tokens = `${formatCount(input_tokens)} tokens in, ${formatCount(output_tokens)} out`
+  const known = Object.entries(costs).flatMap(([name, cost]) => (cost === null ? [] : [`${name} ${cost}`]))
+  return [tokens, ...known].join(', ')
+}
+
+function segmentsText(segments: readonly string[]): string {
+  const [first, last] = [segments[0], segments.at(-1)]
+  const span = first === last ? first : `${first} to ${last}`
+  return `${countText(segments.length, 'segment')}: ${span}`
+}
+
+/** Reads `name=value`, of which there may be several. */
+function parseAssignment(text: string, before: Record<string, string> = {}): Record<string, string> {
+  const at = text.indexOf('=')
+  if (at <= 0 || at === text.length - 1)
+    throw new InvalidArgumentError("Expected two names with '=' between them.")
+  const name = text.slice(0, at)
+  if (Object.hasOwn(before, name)) throw new InvalidArgumentError(`Expected '${name}' once.`)
+  return { ...before, [name]: text.slice(at + 1) }
+}

@@ -1,0 +1,250 @@
+import { createHash } from 'node:crypto'
+import { statSync } from 'node:fs'
+import { resolve } from 'node:path'
+import type { RequestLogged } from '../../events/event-types.js'
+import { nodeFileSystem } from '../../journal/files.js'
+import { readOrCreateIdentity } from '../../journal/identity.js'
+import { acquireImportLock } from '../../store/sqlite/connection/lock.js'
+import { InputError } from '../errors.js'
+import { ImportTally, type ImportTotals } from './import-tally.js'
+import type { ImportedLines } from './imported-lines.js'
+import { RowProblem } from './imported-row.js'
+import { checkImportOptions, checkSourceColumns, type ImportOptions, optionWords } from './options.js'
+import { RequestReader } from './request-reader.js'
+import { openFile, openTableOf, type Source } from './source.js'
+import { MAX_PARTS, StagedImports, type StagingPorts } from './staged-import.js'
+import { ZoneMissing } from './times.js'
+
+/** Writers look each second; the rest allows for a busy machine. */
+const NOTICE_MS = 3000
+
+/** How many rows are read between two reports of progress. */
+const REPORTED_ROWS = 1024
+
+/** What `import` prints with `--json`. */
+export interface ImportResult {
+  dry_run: boolean
+  /** Null with `dryRun`. */
+  journal_id: string | null
+  /** What was read, and with which options: the same for the same file. */
+  import_id: string
+  /** Whether the file was imported before, so that nothing was added. */
+  already_imported: boolean
+  /** The ids of imports that were interrupted, and that this run has finished. */
+  finished: string[]
+  /** How many rows were read: none if the file was imported before. */
+  rows: number
+  requests: number
+  /** Rows that can't become requests. */
+  rejected: number
+  /** Rows that aren't requests, such as spans of a trace. */
+  left_out: number
+  /** The first hundred of the rejected rows, with their lines in the file. */
+  rejections: { line: number; reason: string }[]
+  /** Times that the clocks of the zone showed twice: the first instant was taken. */
+  ambiguous_times: number
+  /** The first and the last timestamp. */
+  from: string | null
+  to: string | null
+  totals: ImportTotals
+  /** The segments that hold the requests. */
+  segments: string[]
+  /** With `dryRun`, the first ten requests. */
+  events: RequestLogged[]
+}
+
+/**
+ * Takes requests that something else has logged into a journal, once. They keep their timestamps and
+ * go into segments of their own, all of them or none: after a kill the next run finishes what was
+ * begun, and a second run of the same file adds nothing. Writers and projectors may run meanwhile.
+ *
+ * @throws InputError FILE_UNREADABLE, INVALID_CSV, INVALID_VALUE; IMPORTED_OTHERWISE if the file was
+ *   imported with other options. Then nothing was added.
+ * @throws QueryError INVALID_TIMEZONE; RangeError for an option that doesn't fit, naming it.
+ * @throws JournalError JOURNAL_INVALID, JOURNAL_UNWRITABLE, SEGMENTS_EXHAUSTED; DatabaseError
+ *   PROJECTOR_RUNNING while another import works on this journal.
+ */
+export async function importRequests(options: ImportOptions): Promise<ImportResult> {
+  return await importWith(options, { now: Date.now, noticeMs: NOTICE_MS, maxParts: MAX_PARTS, onStep() {} })
+}
+
+/** @internal The same with another clock, and tells a test of each step. */
+export async function importWith(options: ImportOptions, ports: StagingPorts): Promise<ImportResult> {
+  checkImportOptions(options)
+  const run = await ImportRun.open(options)
+  try {
+    return options.dryRun === true ? await run.plan() : await run.import(ports)
+  } finally {
+    run.close()
+  }
+}
+
+interface OpenedSource {
+  path: string
+  source: Source
+  reader: RequestReader
+  mtimeNs: bigint
+}
+
+interface Outcome {
+  journalId: string | null
+  finished?: string[]
+  segments?: string[]
+  isKnown?: boolean
+}
+
+/** One run of an import: reads a source, and hands its lines on. */
+class ImportRun {
+  readonly #options: ImportOptions
+  readonly #opened: OpenedSource
+  readonly #tally = new ImportTally()
+  /** The SHA-256 of what is read. */
+  readonly #content: string
+  readonly #words: string
+  readonly #id: string
+
+  private constructor(options: ImportOptions, opened: OpenedSource, content: string) {
+    this.#options = options
+    this.#opened = opened
+    this.#content = content
+    this.#words = optionWords(options)
+    this.#id = createHash('sha256').update(`${content} ${this.#words}`).digest('hex').slice(0, 32)
+  }
+
+  static async open(options: ImportOptions): Promise<ImportRun> {
+    const { from, table = '', onProgress } = options
+    const path = resolve(options.file)
+    const reader = new RequestReader(options)
+    const check = (columns: readonly string[]) => {
+      checkSourceColumns(path, options, columns)
+      reader.setColumns(columns)
+    }
+    const source = from === 'sqlite' ? openTableOf(path, table, check) : await openFile(path, check)
+    try {
+      const { mtimeNs, size } = statSync(path, { bigint: true })
+      const total = from === 'sqlite' ? null : Number(size)
+      let done = 0
+      const content = await source.contentHash((bytes) => {
+        done += bytes
+        onProgress?.({ step: 'hashing', done, total })
+      })
+      return new ImportRun(options, { path, source, reader, mtimeNs }, content)
+    } catch (error) {
+      source.close()
+      throw error
+    }
+  }
+
+  close(): void {
+    this.#opened.source.close()
+  }
+
+  async plan(): Promise<ImportResult> {
+    await this.#readRows(async () => {})
+    return this.#result({ journalId: null })
+  }
+
+  async import(ports: StagingPorts): Promise<ImportResult> {
+    await this.#checkBeginning()
+    const directory = resolve(this.#options.journal)
+    const modes = { file: 0o600, directory: 0o700 }
+    const journalId = readOrCreateIdentity(directory, modes, ports.now(), nodeFileSystem).journal_id
+    const lock = acquireImportLock(directory)
+    try {
+      const staged = new StagedImports(directory, ports)
+      const finished = await staged.finishInterrupted()
+      const known = this.#knownSegments(staged)
+      if (known.length > 0) return this.#result({ journalId, finished, segments: known, isKnown: true })
+      const origin = { id: this.#id, content: this.#content, options: this.#words }
+      const segments = await staged.add(
+        origin,
+        (spool) => this.#readRows(({ request, lines }) => spool.add(request.timestamp, lines)),
+        (done, total) => this.#options.onProgress?.({ step: 'storing', done, total }),
+      )
+      return this.#result({ journalId, finished, segments })
+    } finally {
+      lock.release()
+    }
+  }
+
+  /** The segments of this file, if it was imported. @throws InputError IMPORTED_OTHERWISE */
+  #knownSegments(staged: StagedImports): string[] {
+    const found = staged.recorded().filter(({ origin }) => origin.content === this.#content)
+    const other = found.find(({ origin }) => origin.id !== this.#id)
+    if (other === undefined) return found.map(({ segment }) => segment)
+    const text = `its requests are in the journal already, imported with ${other.origin.options}; with ${this.#words} they would be there twice`
+    throw new InputError('IMPORTED_OTHERWISE', this.#opened.path, text)
+  }
+
+  /** Finds what is wrong with the whole file, before a journal is made for it. */
+  async #checkBeginning(): Promise<void> {
+    for await (const row of this.#opened.source.rows()) {
+      try {
+        this.#opened.reader.read(row, () => '')
+      } catch (error) {
+        if (!(error instanceof RowProblem)) throw this.#asInputError(error, row.line)
+      }
+      return
+    }
+  }
+
+  async #readRows(use: (lines: ImportedLines) => Promise<void>): Promise<void> {
+    const { source, reader } = this.#opened
+    const tally = this.#tally
+    for await (const row of source.rows()) {
+      tally.rows++
+      if (tally.rows % REPORTED_ROWS === 0) {
+        this.#options.onProgress?.({ step: 'reading', done: tally.rows, total: null })
+      }
+      try {
+        const read = reader.read(row, () => `${this.#content}/${row.line}/${tally.rows}`)
+        if ('leftOut' in read) {
+          tally.leftOut++
+          continue
+        }
+        tally.add(read.request)
+        await use(read)
+      } catch (error) {
+        if (!(error instanceof RowProblem)) throw this.#asInputError(error, row.line)
+        tally.refuse(row.line, error.message)
+      }
+    }
+    this.#checkUnchanged()
+  }
+
+  #checkUnchanged(): void {
+    const { path, mtimeNs } = this.#opened
+    // The rows of a table were read at one moment.
+    if (this.#options.from === 'sqlite' || statSync(path, { bigint: true }).mtimeNs === mtimeNs) return
+    const found = 'the file changed while it was read: expected one that nobody writes to any more'
+    throw new InputError('FILE_UNREADABLE', path, found)
+  }
+
+  #asInputError(error: unknown, line: number): unknown {
+    if (!(error instanceof ZoneMissing)) return error
+    return new InputError('INVALID_VALUE', this.#opened.path, error.message, { line, cause: error })
+  }
+
+  #result({ journalId, finished = [], segments = [], isKnown = false }: Outcome): ImportResult {
+    const tally = this.#tally
+    const isDry = this.#options.dryRun === true
+    return {
+      dry_run: isDry,
+      journal_id: journalId,
+      import_id: this.#id,
+      already_imported: isKnown,
+      finished,
+      rows: tally.rows,
+      requests: tally.requests,
+      rejected: tally.rejected,
+      left_out: tally.leftOut,
+      rejections: tally.rejections,
+      ambiguous_times: this.#opened.reader.ambiguousTimes,
+      from: tally.from,
+      to: tally.to,
+      totals: tally.totals(),
+      segments,
+      events: isDry ? tally.shown : [],
+    }
+  }
+}

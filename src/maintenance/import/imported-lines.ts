@@ -1,0 +1,76 @@
+import { createHash } from 'node:crypto'
+import { completeEvent, type EventDefaults } from '../../events/complete.js'
+import { InvalidEventError } from '../../events/errors.js'
+import type { JournalEvent, RequestLogged } from '../../events/event-types.js'
+import { encodeLine } from '../../events/line.js'
+import { redactSecrets } from '../../events/redact.js'
+import { cutErrorMessage } from '../../events/value-kinds.js'
+import { type ImportedRequest, RowProblem } from './imported-row.js'
+
+/** An imported request as it stands in the journal. */
+export interface ImportedLines {
+  request: RequestLogged
+  /** The line of the request and, of a stream, that of its completion. */
+  lines: readonly Buffer[]
+}
+
+/**
+ * Makes the lines of a request. A stream becomes two, as one that was logged while it ran.
+ *
+ * @param place says where the request is from: without an id of its own it gets one from that.
+ * @throws RowProblem if it breaks the schema.
+ */
+export function importedLines(given: ImportedRequest, place: () => string): ImportedLines {
+  const { stream_duration_ms = null, ...fields } = given
+  if (fields.timestamp === undefined) throw new RowProblem('timestamp: found nothing, expected a time')
+  const isStreamed = fields.streaming === true || stream_duration_ms !== null
+  const input = { ...fields, success: fields.success ?? hasSucceeded(fields), streaming: isStreamed }
+  const defaults: EventDefaults = {
+    correlationId: () => uuidOf(place()),
+    // Every row has a timestamp, or was refused.
+    timestamp: () => '',
+  }
+  try {
+    const request = safe(completeEvent(input, defaults)) as RequestLogged
+    // A copy, since the next line is encoded in the same place.
+    const lines = [Buffer.from(encodeLine(request, null))]
+    if (isStreamed) {
+      const { correlation_id, attempt, timestamp } = request
+      const end = Date.parse(timestamp) + request.latency_ms + (stream_duration_ms ?? 0)
+      const completion = {
+        ...request,
+        type: 'stream_completed',
+        correlation_id,
+        attempt,
+        timestamp: new Date(end).toISOString(),
+        stream_duration_ms,
+      }
+      lines.push(Buffer.from(encodeLine(safe(completeEvent(completion, defaults)), null)))
+    }
+    return { request, lines }
+  } catch (error) {
+    if (!(error instanceof InvalidEventError)) throw error
+    throw new RowProblem(
+      error.problems
+        .map(({ field, found, expected }) => `${field}: found ${found}, expected ${expected}`)
+        .join('; '),
+    )
+  }
+}
+
+function hasSucceeded({ error_status, error_message }: ImportedRequest): boolean {
+  return (error_status ?? 0) < 400 && (error_message ?? null) === null
+}
+
+/** Takes secrets out of what went wrong, as an open journal does. */
+function safe(event: JournalEvent): JournalEvent {
+  if (event.type !== 'request_logged' && event.type !== 'stream_completed') return event
+  if (event.error_message === null) return event
+  return { ...event, error_message: cutErrorMessage(redactSecrets(event.error_message, 'error_message')) }
+}
+
+/** A UUID of version 8, the same for the same text. */
+function uuidOf(text: string): string {
+  const hex = createHash('sha256').update(text).digest('hex')
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`
+}

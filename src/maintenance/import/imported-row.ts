@@ -1,0 +1,113 @@
+import type { RequestLog } from '../../events/event-types.js'
+
+/** One row of a source: a record of a CSV file, an object of a JSON file, a row of a table. */
+export interface SourceRow {
+  /** The line of the file on which it begins, from 1; of a table, the number of the row. */
+  line: number
+  /** A column's value; undefined if the row has no such column. */
+  get(column: string): unknown
+}
+
+/**
+ * A request as a source tells it; what it doesn't tell is left out. It becomes one event, or two if
+ * it was streamed.
+ */
+export type ImportedRequest = { [Field in keyof RequestLog]?: RequestLog[Field] | undefined } & {
+  /** From the first byte to the last, of a stream; null: unknown. */
+  stream_duration_ms?: number | null | undefined
+}
+
+/** A row that isn't a request, such as a span of a trace. It isn't counted as refused. */
+export interface LeftOut {
+  leftOut: string
+}
+
+/** Makes a request of a row. @throws RowProblem */
+export type ReadRow = (row: SourceRow) => ImportedRequest | LeftOut
+
+/** Thrown when a row can't become a request; the others go on. */
+export class RowProblem extends Error {
+  override readonly name = 'RowProblem'
+}
+
+/** A value as text; null if nothing is given. */
+export function textOf(value: unknown): string | null {
+  if (value === undefined || value === null || value === '') return null
+  return typeof value === 'object' ? JSON.stringify(value) : String(value)
+}
+
+const NUMBER = /^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$/
+
+/** A value as a number; null if nothing is given. @throws RowProblem naming the column. */
+export function numberOf(value: unknown, column: string): number | null {
+  if (value === undefined || value === null || value === '') return null
+  if (typeof value === 'number') return value
+  if (typeof value === 'bigint') return Number(value)
+  if (typeof value === 'string' && NUMBER.test(value)) return Number(value)
+  throw new RowProblem(`${column}: found '${shown(value)}', expected a number such as 0.0125`)
+}
+
+const WORDS: Readonly<Record<string, boolean>> = {
+  true: true,
+  t: true,
+  yes: true,
+  '1': true,
+  false: false,
+  f: false,
+  no: false,
+  '0': false,
+}
+
+/** A value as yes or no; null if nothing is given. @throws RowProblem naming the column. */
+export function flagOf(value: unknown, column: string): boolean | null {
+  const text = textOf(value)
+  if (text === null) return null
+  const flag = WORDS[text.toLowerCase()]
+  if (flag !== undefined) return flag
+  throw new RowProblem(`${column}: found '${shown(text)}', expected true or false, yes or no, 1 or 0`)
+}
+
+/** The members of an object, or of an object that is written as JSON text; none otherwise. */
+export function membersOf(value: unknown): Readonly<Record<string, unknown>> {
+  let found = value
+  if (typeof value === 'string' && value.startsWith('{')) {
+    try {
+      found = JSON.parse(value)
+    } catch {
+      // Not JSON after all, so it has no members.
+    }
+  }
+  return typeof found === 'object' && found !== null && !Array.isArray(found)
+    ? (found as Record<string, unknown>)
+    : {}
+}
+
+/** The first of these columns that has a value; undefined if none has. */
+export function firstOf(row: SourceRow, columns: readonly string[]): unknown {
+  for (const column of columns) {
+    const value = row.get(column)
+    if (value !== undefined && value !== null && value !== '') return value
+  }
+  return undefined
+}
+
+/** Labels without those that have no value. */
+export function labelsOf(labels: Readonly<Record<string, unknown>>): Record<string, string> | undefined {
+  const given = Object.entries(labels).flatMap(([name, value]) => {
+    const text = textOf(value)
+    return text === null ? [] : [[name, text] as const]
+  })
+  return given.length === 0 ? undefined : Object.fromEntries(given)
+}
+
+/** A count that is a part of another one: 0 says no more than nothing does. */
+export function partOf(value: unknown, column: string): number | null {
+  return numberOf(value, column) || null
+}
+
+const SHOWN_CHARACTERS = 60
+
+export function shown(value: unknown): string {
+  const text = textOf(value) ?? ''
+  return text.length <= SHOWN_CHARACTERS ? text : `${text.slice(0, SHOWN_CHARACTERS)}…`
+}

@@ -1,0 +1,124 @@
+import {
+  firstOf,
+  type ImportedRequest,
+  labelsOf,
+  membersOf,
+  numberOf,
+  type ReadRow,
+  RowProblem,
+  type SourceRow,
+  textOf,
+} from './imported-row.js'
+import type { ImportTimes } from './times.js'
+
+/**
+ * The names of each column: in the files of the blob storage export, and in those of the page and
+ * the API.
+ */
+const COLUMNS = {
+  id: ['id'],
+  trace: ['trace_id', 'traceId'],
+  type: ['type'],
+  start: ['start_time', 'startTime'],
+  end: ['end_time', 'endTime'],
+  firstByte: ['completion_start_time', 'completionStartTime'],
+  latency: ['latency'],
+  model: ['provided_model_name', 'providedModelName', 'model', 'modelName'],
+  usage: ['usage_details', 'usageDetails'],
+  input: ['inputUsage', 'input_usage', 'inputTokens', 'promptTokens'],
+  output: ['outputUsage', 'output_usage', 'outputTokens', 'completionTokens'],
+  totalCost: ['total_cost', 'totalCost', 'calculatedTotalCost'],
+  costs: ['cost_details', 'costDetails'],
+  level: ['level'],
+  message: ['status_message', 'statusMessage'],
+  user: ['user_id', 'userId'],
+  session: ['session_id', 'sessionId'],
+  environment: ['environment'],
+  name: ['name'],
+  metadata: ['metadata'],
+} as const
+
+/** The columns without which a file can't be Langfuse's, each under all of its names. */
+export const LANGFUSE_COLUMNS = [COLUMNS.id, COLUMNS.start, COLUMNS.model] as const
+
+/** Observations that are calls of models. */
+const CALLS = new Set(['GENERATION', 'EMBEDDING'])
+
+/**
+ * Reads observations of Langfuse: generations and embeddings become requests, other observations are
+ * left out. Its total cost is what the caller told, or what Langfuse computed. Times without an
+ * offset are UTC, as the export's description says.
+ */
+export function langfuseReader(times: ImportTimes): ReadRow {
+  return (row) => {
+    const find = (column: keyof typeof COLUMNS) => firstOf(row, COLUMNS[column])
+    const type = textOf(find('type'))
+    if (type !== null && !CALLS.has(type.toUpperCase())) return { leftOut: `an observation of type ${type}` }
+    const start = times.instant(find('start'), 'start_time')
+    if (start === null) throw new RowProblem('start_time: found nothing, expected a time')
+    const metadata = membersOf(find('metadata'))
+    const success = textOf(find('level')) !== 'ERROR'
+    return {
+      correlation_id: textOf(find('id')) ?? undefined,
+      timestamp: new Date(start).toISOString(),
+      model: textOf(find('model')) ?? undefined,
+      provider: textOf(metadata['ls_provider'] ?? metadata['provider']),
+      ...timing(row, times, start),
+      ...usage(row),
+      success,
+      error_message: success ? null : textOf(find('message')),
+      cost_usd: cost(row),
+      labels: labelsOf({
+        user: find('user'),
+        session: find('session'),
+        environment: find('environment'),
+        name: find('name'),
+        trace: find('trace'),
+      }),
+    }
+  }
+}
+
+function timing(
+  row: SourceRow,
+  times: ImportTimes,
+  start: number,
+): Pick<ImportedRequest, 'streaming' | 'latency_ms' | 'stream_duration_ms'> {
+  const end = times.instant(firstOf(row, COLUMNS.end), 'end_time')
+  const firstByte = times.instant(firstOf(row, COLUMNS.firstByte), 'completion_start_time')
+  if (firstByte !== null && firstByte >= start) {
+    const duration = end === null ? null : Math.max(0, end - firstByte)
+    return { streaming: true, latency_ms: firstByte - start, stream_duration_ms: duration }
+  }
+  if (end !== null && end < start) throw new RowProblem('end_time: found a time before start_time')
+  if (end !== null) return { latency_ms: end - start }
+  const seconds = numberOf(firstOf(row, COLUMNS.latency), 'latency')
+  return { latency_ms: seconds === null ? undefined : seconds * 1000 }
+}
+
+/**
+ * The keys of `usage_details` are parts that don't overlap: those with `input` in their names add up
+ * to all of the input, and so does `output`.
+ */
+function usage(row: SourceRow): Partial<ImportedRequest> {
+  const details = Object.entries(membersOf(firstOf(row, COLUMNS.usage)))
+  const sum = (...words: RegExp[]) => {
+    const found = details.filter(([name]) => words.every((word) => word.test(name)))
+    if (found.length === 0) return null
+    return found.reduce((total, [name, tokens]) => total + (numberOf(tokens, name) ?? 0), 0)
+  }
+  return {
+    input_tokens: sum(/input/) ?? numberOf(firstOf(row, COLUMNS.input), 'inputUsage'),
+    output_tokens: sum(/output/) ?? numberOf(firstOf(row, COLUMNS.output), 'outputUsage'),
+    cache_read_input_tokens: sum(/input/, /cached|cache_read/) || null,
+    cache_creation_input_tokens: sum(/input/, /cache_(creation|write)/) || null,
+    audio_input_tokens: sum(/input/, /audio/) || null,
+    reasoning_output_tokens: sum(/output/, /reasoning/) || null,
+    audio_output_tokens: sum(/output/, /audio/) || null,
+  }
+}
+
+function cost(row: SourceRow): number | null {
+  const total = numberOf(firstOf(row, COLUMNS.totalCost), 'total_cost')
+  return total ?? numberOf(membersOf(firstOf(row, COLUMNS.costs))['total'], 'cost_details.total')
+}

@@ -1,0 +1,137 @@
+import {
+  flagOf,
+  type ImportedRequest,
+  labelsOf,
+  membersOf,
+  numberOf,
+  partOf,
+  type ReadRow,
+  RowProblem,
+  type SourceRow,
+  textOf,
+} from './imported-row.js'
+import type { ImportTimes } from './times.js'
+
+/** The columns without which a file can't be LiteLLM's. */
+export const LITELLM_COLUMNS = ['request_id', 'startTime', 'endTime', 'model', 'spend'] as const
+
+/**
+ * Reads rows of LiteLLM's table `LiteLLM_SpendLogs`, as CSV of the database or JSON of `/spend/logs`
+ * have them. `spend` is LiteLLM's own figure. The database keeps times as UTC without an offset.
+ */
+export function litellmReader(times: ImportTimes): ReadRow {
+  return (row) => {
+    const start = times.instant(row.get('startTime'), 'startTime')
+    if (start === null) throw new RowProblem('startTime: found nothing, expected a time')
+    const end = times.instant(row.get('endTime'), 'endTime')
+    const firstByte = times.instant(row.get('completionStartTime'), 'completionStartTime')
+    const metadata = membersOf(row.get('metadata'))
+    const model = textOf(row.get('model'))
+    const asked = textOf(row.get('model_group')) ?? model
+    return {
+      correlation_id: textOf(row.get('request_id')) ?? undefined,
+      timestamp: new Date(start).toISOString(),
+      model: asked ?? undefined,
+      response_model: model === asked ? null : model,
+      provider: textOf(row.get('custom_llm_provider')) ?? prefixOf(model),
+      ...timing(row, { start, end, firstByte }),
+      ...outcome(row, metadata),
+      ...usage(row, metadata),
+      cost_usd: numberOf(row.get('spend'), 'spend'),
+      labels: labelsOf({
+        user: row.get('user'),
+        end_user: row.get('end_user'),
+        team: metadata['user_api_key_team_alias'] ?? row.get('team_id'),
+        key: metadata['user_api_key_alias'] ?? row.get('api_key'),
+        session: row.get('session_id'),
+        tags: tagsOf(row.get('request_tags')),
+        cache_hit: flagText(row.get('cache_hit')),
+      }),
+    }
+  }
+}
+
+interface Instants {
+  start: number
+  end: number | null
+  firstByte: number | null
+}
+
+/** LiteLLM gives the end as the start of the completion if nothing was streamed. */
+function timing(
+  row: SourceRow,
+  { start, end, firstByte }: Instants,
+): Pick<ImportedRequest, 'streaming' | 'latency_ms' | 'stream_duration_ms'> {
+  if (firstByte !== null && firstByte > start && end !== null && firstByte < end) {
+    return { streaming: true, latency_ms: firstByte - start, stream_duration_ms: end - firstByte }
+  }
+  const told = numberOf(row.get('request_duration_ms'), 'request_duration_ms')
+  if (end !== null && end < start) throw new RowProblem('endTime: found a time before startTime')
+  return { latency_ms: end === null ? (told ?? undefined) : end - start }
+}
+
+function outcome(
+  row: SourceRow,
+  metadata: Readonly<Record<string, unknown>>,
+): Pick<ImportedRequest, 'success' | 'error_status' | 'error_message'> {
+  const status = textOf(row.get('status')) ?? textOf(metadata['status'])
+  const error = membersOf(metadata['error_information'])
+  const code = Number(textOf(error['error_code']) ?? Number.NaN)
+  const success = status === null ? Object.keys(error).length === 0 : status !== 'failure'
+  if (success) return { success }
+  return {
+    success,
+    error_status: Number.isSafeInteger(code) ? code : null,
+    error_message: textOf(error['error_message']) ?? textOf(error['error_class']),
+  }
+}
+
+function usage(row: SourceRow, metadata: Readonly<Record<string, unknown>>): Partial<ImportedRequest> {
+  const input = numberOf(row.get('prompt_tokens'), 'prompt_tokens')
+  const output = numberOf(row.get('completion_tokens'), 'completion_tokens')
+  const isFailure = textOf(row.get('status')) === 'failure'
+  // The columns have 0 where nothing was told, which a failure's row can't mean otherwise.
+  if (isFailure && !input && !output) return {}
+  const told = membersOf(metadata['usage_object'])
+  const ofInput = membersOf(told['prompt_tokens_details'])
+  const ofOutput = membersOf(told['completion_tokens_details'])
+  const extra = membersOf(metadata['additional_usage_values'])
+  const cacheRead =
+    extra['cache_read_input_tokens'] ?? told['cache_read_input_tokens'] ?? ofInput['cached_tokens']
+  const cacheCreation = extra['cache_creation_input_tokens'] ?? told['cache_creation_input_tokens']
+  return {
+    input_tokens: input,
+    output_tokens: output,
+    cache_read_input_tokens: partOf(cacheRead, 'cache_read_input_tokens'),
+    cache_creation_input_tokens: partOf(cacheCreation, 'cache_creation_input_tokens'),
+    audio_input_tokens: partOf(ofInput['audio_tokens'], 'audio_tokens'),
+    reasoning_output_tokens: partOf(ofOutput['reasoning_tokens'], 'reasoning_tokens'),
+    audio_output_tokens: partOf(ofOutput['audio_tokens'], 'audio_tokens'),
+  }
+}
+
+/** `openai` of `openai/gpt-4o`. */
+function prefixOf(model: string | null): string | null {
+  const slash = model?.indexOf('/') ?? -1
+  return slash > 0 ? (model?.slice(0, slash) ?? null) : null
+}
+
+/** The tags as one text: `a,b`. */
+function tagsOf(value: unknown): string | null {
+  let tags = value
+  if (typeof value === 'string' && value.startsWith('[')) {
+    try {
+      tags = JSON.parse(value)
+    } catch {
+      return value
+    }
+  }
+  return Array.isArray(tags) ? tags.join(',') : textOf(tags)
+}
+
+/** Only a hit is worth a label. */
+function flagText(value: unknown): string | null {
+  const text = textOf(value)
+  if (text === null || text === 'None') return null
+  return flagOf(text, 'cache_hit') === true ? 'true' : null
+}

@@ -1,0 +1,79 @@
+import {
+  firstOf,
+  flagOf,
+  labelsOf,
+  numberOf,
+  partOf,
+  type ReadRow,
+  RowProblem,
+  type SourceRow,
+  textOf,
+} from './imported-row.js'
+import type { ImportTimes } from './times.js'
+
+/** The names of each column: in the activity export, and in answers of `/api/v1/generation`. */
+const COLUMNS = {
+  id: ['generation_id', 'id'],
+  created: ['created_at'],
+  model: ['model_permaslug', 'model'],
+  cost: ['cost_total', 'total_cost', 'usage'],
+  input: ['native_tokens_prompt', 'tokens_prompt'],
+  output: ['native_tokens_completion', 'tokens_completion'],
+  reasoning: ['native_tokens_reasoning', 'tokens_reasoning'],
+  cached: ['native_tokens_cached', 'tokens_cached'],
+  firstToken: ['time_to_first_token_ms', 'latency'],
+  duration: ['generation_time_ms', 'generation_time'],
+} as const
+
+/** The columns without which a file can't be OpenRouter's, each under all of its names. */
+export const OPENROUTER_COLUMNS = [COLUMNS.id, COLUMNS.created, COLUMNS.model, COLUMNS.cost] as const
+
+/** The columns by which its export of days is told from that of generations. */
+export const OPENROUTER_DAY_COLUMNS = ['Date', 'Slug', 'Usage'] as const
+
+/**
+ * Reads OpenRouter's generations. The cost is what OpenRouter billed, so it is the provider's. Times
+ * without an offset are UTC.
+ */
+export function openrouterReader(times: ImportTimes): ReadRow {
+  return (row) => {
+    const find = (column: keyof typeof COLUMNS) => firstOf(row, COLUMNS[column])
+    const created = times.instant(find('created'), 'created_at')
+    if (created === null) throw new RowProblem('created_at: found nothing, expected a time')
+    const finish = textOf(firstOf(row, ['finish_reason_normalized', 'finish_reason']))
+    const isCancelled = flagOf(row.get('cancelled'), 'cancelled') === true
+    const success = finish !== 'error'
+    return {
+      correlation_id: textOf(find('id')) ?? undefined,
+      timestamp: new Date(created).toISOString(),
+      model: textOf(find('model')) ?? undefined,
+      // As of a request that is logged while it runs.
+      provider: 'openrouter',
+      ...timing(row),
+      input_tokens: numberOf(find('input'), 'tokens_prompt'),
+      output_tokens: numberOf(find('output'), 'tokens_completion'),
+      cache_read_input_tokens: partOf(find('cached'), 'tokens_cached'),
+      reasoning_output_tokens: partOf(find('reasoning'), 'tokens_reasoning'),
+      provider_cost_usd: numberOf(find('cost'), 'cost_total'),
+      success,
+      error_message: success ? null : textOf(firstOf(row, ['finish_reason_raw', 'native_finish_reason'])),
+      labels: labelsOf({
+        upstream: row.get('provider_name'),
+        key: row.get('api_key_name'),
+        app: row.get('app_name'),
+        user: firstOf(row, ['user', 'external_user']),
+        cancelled: isCancelled ? 'true' : null,
+      }),
+    }
+  }
+}
+
+function timing(row: SourceRow) {
+  const firstToken = numberOf(firstOf(row, COLUMNS.firstToken), 'time_to_first_token_ms')
+  const duration = numberOf(firstOf(row, COLUMNS.duration), 'generation_time_ms')
+  const isStreamed = flagOf(firstOf(row, ['streamed']), 'streamed') ?? firstToken !== null
+  if (isStreamed && firstToken !== null) {
+    return { streaming: true, latency_ms: firstToken, stream_duration_ms: duration }
+  }
+  return { latency_ms: duration ?? firstToken ?? undefined }
+}

@@ -1,0 +1,117 @@
+import { InputError } from '../errors.js'
+import { LANGFUSE_COLUMNS } from './langfuse.js'
+import { LITELLM_COLUMNS } from './litellm.js'
+import { columnMap, isMappable, MAPPABLE_FIELDS } from './mapped-fields.js'
+import { OPENROUTER_COLUMNS, OPENROUTER_DAY_COLUMNS } from './openrouter.js'
+import { checkColumns, type NeededColumns } from './source.js'
+
+export const IMPORT_SOURCES = ['litellm', 'langfuse', 'openrouter', 'csv', 'sqlite'] as const
+
+export type ImportSource = (typeof IMPORT_SOURCES)[number]
+
+export interface ImportOptions {
+  /** The journal's directory, created if it doesn't exist. */
+  journal: string
+  /** What has written the file. */
+  from: ImportSource
+  /** The path of the file: CSV or JSON; with `sqlite` a database. */
+  file: string
+  /** The table or view to read; needed with `sqlite`. */
+  table?: string | undefined
+  /**
+   * The field of each column: of `request_logged`, `stream_duration_ms`, or `labels.NAME`. Columns of
+   * `csv` and `sqlite` that are named as fields need none.
+   */
+  map?: Readonly<Record<string, string>> | undefined
+  /** Fields of those requests whose rows don't give them. */
+  set?: Readonly<Record<string, string>> | undefined
+  /**
+   * The zone of times without an offset, by its name in the IANA database.
+   * @default UTC for `litellm`, `langfuse` and `openrouter`, which write UTC; otherwise such times
+   *   are refused
+   */
+  timezone?: string | undefined
+  /**
+   * Only say what would be done.
+   * @default false
+   */
+  dryRun?: boolean | undefined
+  /** Called after each piece of the file, which is read twice. */
+  onProgress?: ((progress: ImportProgress) => void) | undefined
+}
+
+/** How far an import has come. */
+export interface ImportProgress {
+  /** `hashing`: the file is compared with what was imported; then it is read; then it is stored. */
+  step: 'hashing' | 'reading' | 'storing'
+  /** Bytes of the file that were hashed, rows that were read, or segments that were stored. */
+  done: number
+  /** Null: unknown. */
+  total: number | null
+}
+
+/** The columns that each source must have. */
+const NEEDED: Readonly<Record<ImportSource, NeededColumns>> = {
+  litellm: LITELLM_COLUMNS,
+  langfuse: LANGFUSE_COLUMNS,
+  openrouter: OPENROUTER_COLUMNS,
+  csv: [],
+  sqlite: [],
+}
+
+/** Whether the columns of a source say by their names what they are. */
+export function isNamedByFields({ from }: ImportOptions): boolean {
+  return from === 'csv' || from === 'sqlite'
+}
+
+/** @throws RangeError naming the option that doesn't fit. */
+export function checkImportOptions({ from, table, map = {}, set = {} }: ImportOptions): void {
+  if (from === 'sqlite' && table === undefined)
+    throw new RangeError("table: found nothing, expected one with 'sqlite'")
+  if (from !== 'sqlite' && table !== undefined)
+    throw new RangeError(`table: found one with '${from}', expected 'sqlite'`)
+  for (const [option, fields] of [
+    ['map', Object.values(map)],
+    ['set', Object.keys(set)],
+  ] as const) {
+    const unknown = fields.find((field) => !isMappable(field))
+    if (unknown !== undefined) {
+      throw new RangeError(
+        `${option}: found the field '${unknown}', expected one of ${MAPPABLE_FIELDS.join(', ')}`,
+      )
+    }
+  }
+  const twice = Object.values(map).find((field, index, all) => all.indexOf(field) !== index)
+  if (twice !== undefined) throw new RangeError(`map: found two columns for '${twice}', expected one`)
+}
+
+/** The options that decide what becomes of a file, as a command has them. */
+export function optionWords({ from, table, map = {}, set = {}, timezone }: ImportOptions): string {
+  const words = [`--from ${from}`]
+  if (table !== undefined) words.push(`--table ${table}`)
+  for (const [column, field] of Object.entries(map).sort()) words.push(`--map '${column}=${field}'`)
+  for (const [field, value] of Object.entries(set).sort()) words.push(`--set '${field}=${value}'`)
+  if (timezone !== undefined) words.push(`--timezone ${timezone}`)
+  return words.join(' ')
+}
+
+/** Checks the columns of a file. @throws InputError INVALID_CSV */
+export function checkSourceColumns(path: string, options: ImportOptions, columns: readonly string[]): void {
+  const { from, map = {}, set = {} } = options
+  if (from === 'openrouter' && OPENROUTER_DAY_COLUMNS.every((column) => columns.includes(column))) {
+    const found = 'this export has a line for each day and model, not for each request'
+    const advice =
+      'export the generations; `request-journal reconcile --preset openrouter-activity` compares days'
+    throw new InputError('INVALID_CSV', path, `${found}: ${advice}`, { line: 1 })
+  }
+  checkColumns(path, columns, [...NEEDED[from], ...Object.keys(map)])
+  if (!isNamedByFields(options)) return
+  const given = new Set([...columnMap(columns, map).values(), ...Object.keys(set)])
+  for (const field of ['timestamp', 'model', 'latency_ms']) {
+    if (given.has(field)) continue
+    const has = columns.map((column) => `'${column}'`).join(', ')
+    const constant = field === 'timestamp' ? '' : `, or --set ${field}=… gives the same to each request`
+    const text = `found no column for ${field}: --map COLUMN=${field} names it${constant}; there are ${has}`
+    throw new InputError('INVALID_CSV', path, text, { line: 1 })
+  }
+}

@@ -1,0 +1,184 @@
+import { createHash } from 'node:crypto'
+import {
+  closeSync,
+  createReadStream,
+  createWriteStream,
+  fsyncSync,
+  openSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { appendFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { promisify } from 'node:util'
+import { createGunzip, gzip } from 'node:zlib'
+import { type SegmentDigest, SegmentDigester } from '../../journal/chain/segment-digest.js'
+import { nodeFileSystem } from '../../journal/files.js'
+import { createFile } from '../../journal/new-file.js'
+
+/** How many bytes of a day are compressed at a time. */
+const PIECE_BYTES = 1024 * 1024
+/** How many bytes wait in memory, of all days together: a file needn't be in any order. */
+const MAX_WAITING_BYTES = 64 * 1024 * 1024
+
+/** One segment of an import: all that it has of a UTC day, or of a few if there are many days. */
+export interface ImportPart {
+  /** Its file, compressed. */
+  file: string
+  /** The first and the last timestamp in it. */
+  first: string
+  last: string
+  digest: SegmentDigest
+  archive_bytes: number
+  archive_sha256: string
+}
+
+interface Day {
+  file: string
+  waiting: Buffer[]
+  waitingBytes: number
+  bytes: number
+  first: string
+  last: string
+}
+
+const compressed = promisify(gzip)
+
+/**
+ * Sorts lines by the UTC days of their events into compressed files, so that each day can be pruned
+ * when its time has come. Within a day, lines stay in the order in which they were added.
+ */
+export class PartSpool {
+  readonly #directory: string
+  readonly #mode: number
+  readonly #days = new Map<string, Day>()
+  #waitingBytes = 0
+  #writing: Promise<void> = Promise.resolve()
+
+  /** @param directory an empty one. */
+  constructor(directory: string, mode: number) {
+    this.#directory = directory
+    this.#mode = mode
+  }
+
+  /** Resolves once another event may be added. */
+  async add(timestamp: string, lines: readonly Buffer[]): Promise<void> {
+    const name = timestamp.slice(0, 10)
+    let day = this.#days.get(name)
+    if (day === undefined) {
+      day = { file: name, waiting: [], waitingBytes: 0, bytes: 0, first: timestamp, last: timestamp }
+      this.#days.set(name, day)
+    }
+    if (timestamp < day.first) day.first = timestamp
+    if (timestamp > day.last) day.last = timestamp
+    for (const line of lines) {
+      day.waiting.push(line)
+      day.waitingBytes += line.length
+      this.#waitingBytes += line.length
+    }
+    if (day.waitingBytes >= PIECE_BYTES) await this.#write(day)
+    if (this.#waitingBytes >= MAX_WAITING_BYTES) await this.#writeAll()
+  }
+
+  /**
+   * Writes what waits, and makes every file durable.
+   *
+   * @param maxParts days share parts if there are more of them.
+   * @returns the parts, in the order of their days.
+   */
+  async finish(maxParts: number): Promise<ImportPart[]> {
+    await this.#writeAll()
+    await this.#writing
+    const days = [...this.#days.values()].sort((a, b) => (a.file < b.file ? -1 : 1))
+    const perPart = Math.ceil(days.length / maxParts)
+    const parts: ImportPart[] = []
+    for (let at = 0; at < days.length; at += perPart) {
+      parts.push(await this.#finishPart(days.slice(at, at + perPart)))
+    }
+    return parts
+  }
+
+  async #writeAll(): Promise<void> {
+    for (const day of this.#days.values()) if (day.waitingBytes > 0) await this.#write(day)
+  }
+
+  /** Writes a piece of a day. The next one is filled while it is compressed. */
+  async #write(day: Day): Promise<void> {
+    const { waiting, waitingBytes } = day
+    const path = join(this.#directory, day.file)
+    if (day.bytes === 0) {
+      const like = join(this.#directory, '..', 'journal.json')
+      closeSync(createFile(nodeFileSystem, path, { mode: this.#mode, like }))
+    }
+    day.waiting = []
+    day.waitingBytes = 0
+    day.bytes += waitingBytes
+    this.#waitingBytes -= waitingBytes
+    await this.#writing
+    // A file of gzip may have any number of members.
+    this.#writing = compressed(Buffer.concat(waiting, waitingBytes)).then((piece) => appendFile(path, piece))
+    // It is awaited by the next piece, or by `finish`.
+    this.#writing.catch(() => {})
+  }
+
+  async #finishPart(days: readonly Day[]): Promise<ImportPart> {
+    const [head] = days
+    if (head === undefined) throw new Error('unreachable: a part has a day')
+    const path = join(this.#directory, head.file)
+    for (const { file } of days.slice(1)) {
+      const other = join(this.#directory, file)
+      await pipeline(createReadStream(other), createWriteStream(path, { flags: 'a' }))
+      rmSync(other)
+    }
+    syncPath(path)
+    const bytes = days.reduce((sum, day) => sum + day.bytes, 0)
+    const found = await readBack(path)
+    if (found.digest.bytes !== bytes) {
+      throw new Error(`${path}: found ${found.digest.bytes} bytes of lines, expected ${bytes}`)
+    }
+    const last =
+      days
+        .map((day) => day.last)
+        .sort()
+        .at(-1) ?? head.last
+    return { file: head.file, first: head.first, last, ...found }
+  }
+}
+
+/** Reads a file back as a reader will, and digests it. */
+async function readBack(path: string): Promise<Omit<ImportPart, 'file' | 'first' | 'last'>> {
+  const digester = new SegmentDigester()
+  const archive = createHash('sha256')
+  let archiveBytes = 0
+  await pipeline(
+    createReadStream(path),
+    async function* (chunks: AsyncIterable<Buffer>) {
+      for await (const chunk of chunks) {
+        archive.update(chunk)
+        archiveBytes += chunk.length
+        yield chunk
+      }
+    },
+    createGunzip(),
+    async (chunks: AsyncIterable<Buffer>) => {
+      for await (const chunk of chunks) digester.add(chunk)
+    },
+  )
+  return { digest: digester.digest(), archive_bytes: archiveBytes, archive_sha256: archive.digest('hex') }
+}
+
+function syncPath(path: string): void {
+  const fd = openSync(path, 'r')
+  try {
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** Writes a small file durably. */
+export function writeDurably(path: string, text: string, mode: number): void {
+  writeFileSync(path, text, { mode })
+  syncPath(path)
+}

@@ -1,0 +1,242 @@
+import { linkSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { type ImportOrigin, lastEntries, ManifestFile } from '../../journal/chain/manifest.js'
+import { JournalError } from '../../journal/errors.js'
+import { fileIdentityAt, isSameFile } from '../../journal/file-identity.js'
+import { nodeFileSystem, syncDirectory } from '../../journal/files.js'
+import { sharedMode } from '../../journal/identity.js'
+import { createDirectory } from '../../journal/new-file.js'
+import {
+  archiveFile,
+  importsUnderWay,
+  isFarAhead,
+  listSegments,
+  type Segment,
+  type SegmentRef,
+  segmentOf,
+  segmentToWrite,
+  stagedImport,
+  unfinishedImport,
+  utcDay,
+} from '../../journal/segments.js'
+import { type ImportPart, PartSpool, writeDurably } from './part-spool.js'
+
+const PLAN = 'plan.json'
+
+/** Writers keep the rest of a day's 999 numbers. */
+const LAST_NUMBER = 900
+/** Another writer may take a number at the same instant; it won't each time. */
+const MAX_ATTEMPTS = 5
+
+/** How many segments an import makes at most. */
+export const MAX_PARTS = 366
+
+/** An instant after which a kill may come; tests are told of each. */
+export type ImportStep = 'spooled' | 'staged' | 'linked' | 'noticed' | 'recorded'
+
+export interface StagingPorts {
+  now(): number
+  /** How long writers get to notice that there is a newer segment. */
+  noticeMs: number
+  /** How many segments an import makes at most: those of more days share them. */
+  maxParts: number
+  onStep(step: ImportStep): void
+}
+
+/** Called before each segment is stored. */
+export type OnPart = (done: number, total: number) => void
+
+interface Plan {
+  origin: Omit<ImportOrigin, 'part' | 'parts' | 'first' | 'last'>
+  parts: ImportPart[]
+}
+
+/**
+ * Takes the parts of imports into a journal. Each becomes a segment that is archived from the
+ * beginning: writers append to no such segment but move on to the next number, and every reader
+ * knows it. They may run meanwhile.
+ *
+ * | killed after | what is there | the next run |
+ * |---|---|---|
+ * | spooled | `.import-ID.tmp`, nothing in the journal | removes it and begins again |
+ * | staged | `.import-ID` with every part, durable, and the plan | goes on with it |
+ * | linked | some parts, or all, as segments too: the same files | links the others, records all |
+ * | recorded, of some parts or all | the manifest says so | records the others, removes `.import-ID` |
+ *
+ * The last part is linked first. From then on writers go to the number after it, so that no number
+ * of another part is taken. The number before the first part stays free, since a writer that leaves
+ * a segment whose sync has failed takes the next number without looking. Projectors wait with new
+ * segments that no entry of the manifest names, so that writers can notice them before lines are
+ * read that come after.
+ */
+export class StagedImports {
+  readonly #directory: string
+  readonly #ports: StagingPorts
+  readonly #manifest: ManifestFile
+
+  constructor(directory: string, ports: StagingPorts) {
+    this.#directory = directory
+    this.#ports = ports
+    this.#manifest = new ManifestFile(directory)
+  }
+
+  /** The parts of imports that the manifest has, with the names of their segments. */
+  recorded(): { segment: string; origin: ImportOrigin }[] {
+    const manifest = this.#manifest.read()
+    const archived = lastEntries(manifest, 'archived')
+    return [...lastEntries(manifest, 'sealed').values()].flatMap(({ segment, import: origin }) =>
+      origin === undefined || !archived.has(segment) ? [] : [{ segment, origin }],
+    )
+  }
+
+  /** Finishes what runs that were killed have begun. @returns the ids of the imports. */
+  async finishInterrupted(): Promise<string[]> {
+    const { staged, unfinished } = importsUnderWay(this.#directory)
+    for (const name of unfinished) rmSync(join(this.#directory, name), { recursive: true, force: true })
+    const ids: string[] = []
+    for (const name of staged) {
+      const path = join(this.#directory, name)
+      const plan = JSON.parse(readFileSync(join(path, PLAN), 'utf8')) as Plan
+      await this.#take(path, plan)
+      ids.push(plan.origin.id)
+    }
+    return ids
+  }
+
+  /**
+   * Takes a new import in.
+   *
+   * @param fill adds the events.
+   * @returns the names of its segments; none if there were no events.
+   */
+  async add(
+    origin: Plan['origin'],
+    fill: (spool: PartSpool) => Promise<void>,
+    onPart: OnPart,
+  ): Promise<string[]> {
+    const mode = sharedMode(this.#directory, nodeFileSystem)
+    const staged = join(this.#directory, stagedImport(origin.id))
+    const unfinished = join(this.#directory, unfinishedImport(origin.id))
+    createDirectory(nodeFileSystem, unfinished, mode | ((mode & 0o444) >> 2))
+    let plan: Plan
+    try {
+      const spool = new PartSpool(unfinished, mode)
+      await fill(spool)
+      const parts = await spool.finish(this.#ports.maxParts)
+      if (parts.length === 0) {
+        rmSync(unfinished, { recursive: true })
+        return []
+      }
+      this.#ports.onStep('spooled')
+      plan = { origin, parts }
+      writeDurably(join(unfinished, PLAN), JSON.stringify(plan), mode)
+      syncDirectory(nodeFileSystem, unfinished)
+      // A journal without room for it must be left as it is.
+      this.#firstFree(parts.length)
+    } catch (error) {
+      rmSync(unfinished, { recursive: true, force: true })
+      throw error
+    }
+    renameSync(unfinished, staged)
+    syncDirectory(nodeFileSystem, this.#directory)
+    this.#ports.onStep('staged')
+    return await this.#take(staged, plan, onPart)
+  }
+
+  async #take(staged: string, { origin, parts }: Plan, onPart?: OnPart): Promise<string[]> {
+    const done = new Map(
+      this.recorded()
+        .filter((found) => found.origin.id === origin.id)
+        .map(({ segment, origin: { part } }) => [part, segment]),
+    )
+    const open = parts
+      .map((part, index) => ({ ...part, number: index + 1 }))
+      .filter(({ number }) => !done.has(number))
+    const linked = await this.#link(open.map(({ file }) => join(staged, file)))
+    for (const [index, { number, first, last, digest, archive_bytes, archive_sha256 }] of open.entries()) {
+      onPart?.(number - 1, parts.length)
+      const segment = linked[index]?.name ?? ''
+      const now = this.#ports.now()
+      const entry = { ...origin, part: number, parts: parts.length, first, last }
+      this.#manifest.append(() => ({ kind: 'sealed', segment, ...digest, import: entry }), now)
+      // Last, since projectors wait for it.
+      const archived = { segment, ...digest, archive_bytes, archive_sha256 }
+      this.#manifest.append(() => ({ kind: 'archived', ...archived }), now)
+      done.set(number, segment)
+      this.#ports.onStep('recorded')
+    }
+    rmSync(staged, { recursive: true })
+    syncDirectory(nodeFileSystem, this.#directory)
+    return [...done].sort(([a], [b]) => a - b).map(([, segment]) => segment)
+  }
+
+  /** Makes segments of files, in their order. @returns the segments. */
+  async #link(files: readonly string[]): Promise<readonly SegmentRef[]> {
+    const found = new Map<string, SegmentRef>()
+    for (let attempt = 1; ; attempt++) {
+      const before = this.#archived()
+      for (const file of files) {
+        const segment = before.find((candidate) => this.#isSame(file, archiveFile(candidate)))
+        if (segment !== undefined) found.set(file, segment)
+      }
+      const open = files.filter((file) => !found.has(file))
+      if (open.length === 0) break
+      if (attempt > MAX_ATTEMPTS) throw new Error('other writers took the numbers of its segments each time')
+      const first = this.#firstFree(open.length)
+      for (const [index, file] of [...open.entries()].reverse()) {
+        const segment = segmentOf(first.day, first.number + index)
+        linkSync(file, join(this.#directory, archiveFile(segment)))
+        this.#ports.onStep('linked')
+        found.set(file, segment)
+      }
+      syncDirectory(nodeFileSystem, this.#directory)
+      await this.#waitForWriters(first)
+      this.#dropTaken(found)
+    }
+    return files.map((file) => found.get(file) as SegmentRef)
+  }
+
+  /** Writers need no time to notice where none has written. */
+  async #waitForWriters(first: SegmentRef): Promise<void> {
+    const isWritten = listSegments(this.#directory).some(({ id, isArchived }) => id < first.id && !isArchived)
+    if (isWritten) await delay(this.#ports.noticeMs)
+    this.#ports.onStep('noticed')
+  }
+
+  /** A writer that took the same number would hide the archive: that one gets another number. */
+  #dropTaken(found: Map<string, SegmentRef>): void {
+    const plain = new Set(
+      listSegments(this.#directory)
+        .filter(({ isArchived }) => !isArchived)
+        .map(({ id }) => id),
+    )
+    for (const [file, segment] of found) {
+      if (!plain.has(segment.id)) continue
+      rmSync(join(this.#directory, archiveFile(segment)))
+      found.delete(file)
+    }
+  }
+
+  #archived(): Segment[] {
+    return listSegments(this.#directory).filter(({ isArchived, isLeaving }) => isArchived && !isLeaving)
+  }
+
+  #isSame(file: string, name: string): boolean {
+    return isSameFile(fileIdentityAt(file), fileIdentityAt(join(this.#directory, name)))
+  }
+
+  /** The first number of a free stretch. @throws JournalError SEGMENTS_EXHAUSTED, JOURNAL_INVALID */
+  #firstFree(count: number): SegmentRef {
+    const now = this.#ports.now()
+    const next = segmentToWrite(listSegments(this.#directory), utcDay(now))
+    if (isFarAhead(next, now)) {
+      const text = `found the segment ${next.name}, which is dated in the future: run \`request-journal redate\` first`
+      throw new JournalError('JOURNAL_INVALID', this.#directory, text)
+    }
+    const first = segmentOf(next.day, next.number + 2)
+    if (first.number + count - 1 <= LAST_NUMBER) return first
+    const text = `the import needs ${count} segments, and ${next.day} has only ${Math.max(0, LAST_NUMBER - first.number + 1)} numbers left for imports: run it again tomorrow`
+    throw new JournalError('SEGMENTS_EXHAUSTED', this.#directory, text)
+  }
+}

@@ -1,0 +1,83 @@
+import { createHash } from 'node:crypto'
+import { statSync } from 'node:fs'
+import type SQLite from 'better-sqlite3'
+import { nearestName } from '../../events/nearest-name.js'
+import { connect } from '../../store/sqlite/connection/sqlite.js'
+import { InputError } from '../errors.js'
+import type { SourceRow } from './imported-row.js'
+import type { Source } from './source.js'
+
+/**
+ * Opens a table, or a view, of an SQLite database, and reads it at one moment, whatever others write
+ * to it meanwhile.
+ *
+ * @throws InputError FILE_UNREADABLE, INVALID_VALUE if there is no such table.
+ */
+export function openTable(path: string, table: string): Source & { columns: readonly string[] } {
+  let database: SQLite.Database
+  try {
+    statSync(path)
+    database = connect(path, { readonly: true, fileMustExist: true })
+  } catch (error) {
+    throw unreadable(path, error)
+  }
+  try {
+    database.exec('BEGIN')
+    const names = database
+      .prepare<[], string>("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")
+      .pluck()
+      .all()
+    if (!names.includes(table)) throw noTable(path, table, names)
+    // The order of a table's rows is that of its key, and stays the same while nobody writes.
+    const statement = database.prepare<[], unknown[]>(`SELECT * FROM "${table.replaceAll('"', '""')}"`)
+    const columns = statement.columns().map(({ name }) => name)
+    const select = statement.raw().safeIntegers()
+    return {
+      columns,
+      contentHash: async (onBytes) => hashOf(select, columns, onBytes),
+      rows: () => rowsOf(select, columns),
+      close: () => database.close(),
+    }
+  } catch (error) {
+    database.close()
+    throw error instanceof InputError ? error : unreadable(path, error)
+  }
+}
+
+function hashOf(
+  select: SQLite.Statement<[], unknown[]>,
+  columns: readonly string[],
+  onBytes: (bytes: number) => void,
+): string {
+  const hash = createHash('sha256').update(JSON.stringify(columns))
+  for (const row of select.iterate()) {
+    const text = JSON.stringify(row, (_, value) => (typeof value === 'bigint' ? `${value}n` : value))
+    hash.update(text)
+    onBytes(text.length)
+  }
+  return hash.digest('hex')
+}
+
+async function* rowsOf(
+  select: SQLite.Statement<[], unknown[]>,
+  columns: readonly string[],
+): AsyncGenerator<SourceRow> {
+  const indexes = new Map(columns.map((column, index) => [column, index]))
+  let line = 0
+  for (const row of select.iterate()) {
+    line++
+    yield { line, get: (column) => row[indexes.get(column) ?? -1] }
+  }
+}
+
+function noTable(path: string, table: string, names: readonly string[]): InputError {
+  const has = names.length === 0 ? 'none' : names.map((name) => `'${name}'`).join(', ')
+  const nearest = nearestName(table, names)
+  const hint = nearest === null ? '' : `; the nearest is '${nearest}'`
+  return new InputError('INVALID_VALUE', path, `found no table '${table}'; there are ${has}${hint}`)
+}
+
+function unreadable(path: string, error: unknown): InputError {
+  const found = `can't be read (${error instanceof Error ? error.message : String(error)})`
+  return new InputError('FILE_UNREADABLE', path, found, { cause: error })
+}

@@ -1,0 +1,111 @@
+import { canonicalTimestamp } from '../../events/timestamp.js'
+import type { TimeZone } from '../../queries/window/time-zone.js'
+import { RowProblem, shown } from './imported-row.js'
+
+const HOUR_MS = 3_600_000
+
+/** Numbers under this are seconds since 1970, others milliseconds: the limit is in the year 5138. */
+const FIRST_MILLISECONDS = 1e11
+
+const TIME =
+  /^(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2})(:\d{2})?(?:[.,](\d+))? ?(?:(Z|UTC|GMT)|([+-]\d{2}):?(\d{2})?)?$/i
+
+/** Thrown for a time without an offset while no zone was given. */
+export class ZoneMissing extends Error {
+  override readonly name = 'ZoneMissing'
+}
+
+/**
+ * Reads the times of a source. A time with an offset is an instant, and so is a number of seconds or
+ * milliseconds since 1970. Any other time is one that the clocks of a zone showed: if they showed it
+ * twice, the first instant is taken; if they never did, the row is refused.
+ */
+export class ImportTimes {
+  /** How many times were shown twice by the zone's clocks. */
+  ambiguous = 0
+  readonly #zone: TimeZone | null
+  /** How far the zone is ahead in each local hour; null: its clocks change there. */
+  readonly #offsets = new Map<number, number | null>()
+
+  /** @param zone the zone of times without an offset; null: there must be none. */
+  constructor(zone: TimeZone | null) {
+    this.#zone = zone
+  }
+
+  /**
+   * The instant in milliseconds since 1970; null if nothing is given.
+   *
+   * @throws RowProblem; ZoneMissing
+   */
+  instant(value: unknown, column: string): number | null {
+    if (value === undefined || value === null || value === '') return null
+    if (value instanceof Date) return value.getTime()
+    if (typeof value === 'number' || typeof value === 'bigint') return this.#ofNumber(Number(value), column)
+    const text = String(value).trim()
+    const canonical = canonicalTimestamp(text)
+    if (canonical !== null) return Date.parse(canonical)
+    if (/^\d{9,14}(\.\d+)?$/.test(text)) return this.#ofNumber(Number(text), column)
+    return this.#ofText(text, column)
+  }
+
+  #ofNumber(number: number, column: string): number {
+    const ms = Math.floor(number < FIRST_MILLISECONDS ? number * 1000 : number)
+    if (ms > 0 && ms < 253_402_300_800_000) return ms
+    throw new RowProblem(`${column}: found ${number}, expected seconds or milliseconds since 1970`)
+  }
+
+  #ofText(text: string, column: string): number {
+    const [, day, minute, second = ':00', fraction = '', utc, hours, minutes = '00'] = TIME.exec(text) ?? []
+    if (day === undefined || minute === undefined) throw wrongTime(text, column)
+    const wall = `${day}T${minute}${second}.${fraction.slice(0, 3).padEnd(3, '0')}`
+    const offset = utc !== undefined ? 'Z' : hours === undefined ? '' : `${hours}:${minutes}`
+    const canonical = canonicalTimestamp(`${wall}${offset === '' ? 'Z' : offset}`)
+    if (canonical === null) throw wrongTime(text, column)
+    return offset === '' ? this.#ofClock(Date.parse(canonical), text, column) : Date.parse(canonical)
+  }
+
+  #ofClock(localMs: number, text: string, column: string): number {
+    const zone = this.#zone
+    if (zone === null) {
+      const found = `${column}: the time '${shown(text)}' has no offset`
+      throw new ZoneMissing(
+        `${found}; say of which zone such times are: --timezone UTC, or --timezone Europe/Berlin`,
+      )
+    }
+    const hour = Math.floor(localMs / HOUR_MS)
+    let offset = this.#offsets.get(hour)
+    if (offset === undefined) {
+      offset = steadyOffset(zone, hour * HOUR_MS)
+      this.#offsets.set(hour, offset)
+    }
+    if (offset !== null) return localMs - offset
+    const first = zone.instantAt(localMs, 'start')
+    if (first + zone.offsetAt(first) !== localMs) {
+      const found = `${column}: there was no '${shown(text)}' in ${zone.name}, where clocks were put forward over it`
+      throw new RowProblem(`${found}: is it a time of another zone?`)
+    }
+    if (zone.instantAt(localMs, 'end') !== first) this.ambiguous++
+    return first
+  }
+}
+
+/** How far a zone is ahead in a local hour; null if its clocks change in that hour or show it twice. */
+function steadyOffset(zone: TimeZone, hourMs: number): number | null {
+  const offsets = new Set<number>()
+  for (const localMs of [hourMs, hourMs + HOUR_MS - 1]) {
+    for (const edge of ['start', 'end'] as const) {
+      const ms = zone.instantAt(localMs, edge)
+      const offset = zone.offsetAt(ms)
+      if (ms + offset !== localMs) return null
+      offsets.add(offset)
+    }
+  }
+  const [offset] = offsets
+  return offsets.size === 1 && offset !== undefined ? offset : null
+}
+
+function wrongTime(text: string, column: string): RowProblem {
+  return new RowProblem(
+    `${column}: found '${shown(text)}', expected a time such as 2026-11-22T19:43:00Z or 2026-11-22 19:43:00`,
+  )
+}

@@ -1,0 +1,43 @@
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
+import { archiveFile, importsUnderWay, type Segment } from '../../journal/segments.js'
+
+/** An import that was killed makes nobody wait for longer than this. */
+const LONGEST_WAIT_MS = 10_000
+
+interface KnownArchives {
+  /** Whether lines of a segment have been projected. */
+  isProjected(segment: Segment): boolean
+  /** Whether the manifest says that a segment is archived. */
+  isRecorded(segment: Segment): boolean
+}
+
+/**
+ * The segments before the first one that an import is just adding. It appears as an archive while
+ * writers may still append to the segment before it, for as long as they don't look; the importer
+ * records it once they must have. If it was read earlier, their lines would be late.
+ */
+export function withoutNewImports(
+  directory: string,
+  segments: readonly Segment[],
+  { isProjected, isRecorded }: KnownArchives,
+): readonly Segment[] {
+  const first = segments.findIndex(
+    (segment) =>
+      segment.isArchived &&
+      !segment.isLeaving &&
+      !isProjected(segment) &&
+      !isRecorded(segment) &&
+      isNew(directory, segment) &&
+      importsUnderWay(directory).staged.length > 0,
+  )
+  return first === -1 ? segments : segments.slice(0, first)
+}
+
+function isNew(directory: string, segment: Segment): boolean {
+  const stats = statSync(join(directory, archiveFile(segment)), { throwIfNoEntry: false })
+  if (stats === undefined) return false
+  // Clocks that were put back must not make anybody wait for long.
+  const ageMs = Date.now() - stats.ctimeMs
+  return ageMs >= 0 && ageMs < LONGEST_WAIT_MS
+}

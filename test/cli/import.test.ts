@@ -1,0 +1,63 @@
+import { existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect } from 'vitest'
+import { runHere } from '../support/command.js'
+import { test } from '../support/workspace.js'
+
+const CALLS = `when,model,ms,team
+2026-10-25 01:00:00,gpt-4o,100,search
+2026-10-25 02:00:00,gpt-4o,soon,search
+`
+
+test('import says what it would take, takes it once, and names what it rejects', async ({ workspace }) => {
+  const { directory, journal } = workspace
+  const file = join(directory, 'calls.csv')
+  writeFileSync(file, CALLS)
+  const map = ['--map', 'when=timestamp', '--map', 'ms=latency_ms', '--map', 'team=labels.team']
+  const run = (...words: string[]) =>
+    runHere(['import', file, '--from', 'csv', '--journal', journal, ...map, ...words])
+
+  expect(await run()).toMatchObject({
+    status: 1,
+    stderr: expect.stringContaining("calls.csv, line 2: when: the time '2026-10-25 01:00:00' has no offset"),
+  })
+  const dry = await run('--timezone', 'UTC', '--dry-run')
+  expect(dry).toMatchObject({
+    status: 1,
+    stderr: "line 3: ms: found 'soon', expected a number such as 0.0125\n",
+  })
+  expect(dry.stdout).toContain('"timestamp":"2026-10-25T01:00:00.000Z","model":"gpt-4o"')
+  expect(dry.stdout).toContain('1 request would be imported')
+  expect(existsSync(journal)).toBe(false)
+
+  const first = await run('--timezone', 'UTC')
+  expect(first.status).toBe(1)
+  expect(first.stdout).toMatch(
+    /^1 request imported into .*, 1 rejected, 0 left out\nfrom 2026-10-25T01:00:00.000Z/,
+  )
+  expect((await run('--timezone', 'UTC')).stdout).toMatch(
+    /^Imported before: its requests are in 1 segment of/,
+  )
+  expect(await run('--timezone', 'UTC', '--json')).toMatchObject({
+    status: 0,
+    json: { already_imported: true, requests: 0, rejected: 0 },
+  })
+})
+
+test.for([
+  [
+    ['--from', 'excel'],
+    "argument 'excel' is invalid. Allowed choices are litellm, langfuse, openrouter, csv, sqlite",
+  ],
+  [['--from', 'sqlite'], "option --table: found nothing, expected one with 'sqlite'"],
+  [['--from', 'csv', '--map', 'when'], "Expected two names with '=' between them"],
+  [
+    ['--from', 'csv', '--map', 'a=time'],
+    "option --map: found the field 'time', expected one of correlation_id",
+  ],
+  [[], "required option '--from <source>' not specified"],
+] as const)('%j is wrong use', async ([words, text], { workspace }) => {
+  const { status, stderr } = await runHere(['import', 'file.csv', '--journal', workspace.journal, ...words])
+  expect(stderr).toContain(text)
+  expect(status).toBe(2)
+})

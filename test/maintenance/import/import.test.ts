@@ -1,0 +1,253 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect } from 'vitest'
+import { openJournal } from '../../../src/index.js'
+import { readManifest } from '../../../src/journal/chain/manifest.js'
+import { archiveWith } from '../../../src/maintenance/archive.js'
+import { status, verify } from '../../../src/maintenance/index.js'
+import { projectOnce, replay, startProjector } from '../../../src/projection/index.js'
+import { requestLog, test, type Workspace } from '../../support/workspace.js'
+import { importHere } from './support.js'
+
+const DAY_MS = 86_400_000
+
+const columns = 'request_id,spend,prompt_tokens,completion_tokens,startTime,endTime,completionStartTime,model'
+
+/** Writes an export of so many days before a day, two requests each, the newest first; one of them is a stream. */
+function writeExport(
+  { directory }: Workspace,
+  days: number,
+  name = 'spend.csv',
+  last = '2026-06-30',
+): string {
+  const file = join(directory, name)
+  const rows = Array.from({ length: days }, (_, back) => {
+    const day = new Date(Date.parse(last) - back * DAY_MS).toISOString().slice(0, 10)
+    return [
+      `${name}-${day}-b,0.002,20,10,${day} 12:00:00,${day} 12:00:01,${day} 12:00:00.5,gpt-4o`,
+      `${name}-${day}-a,0.001,10,5,${day} 06:00:00,${day} 06:00:01,,gpt-4o`,
+    ].join('\n')
+  })
+  writeFileSync(file, `${columns}\n${rows.join('\n')}\n`)
+  return file
+}
+
+const ids = ({ query }: Workspace) =>
+  query('SELECT correlation_id FROM requests ORDER BY id').map(({ correlation_id }) => String(correlation_id))
+
+const contents = ({ query }: Workspace) => [
+  query('SELECT * FROM requests ORDER BY id'),
+  query('SELECT id, requests, completions, late_lines FROM journal_segments ORDER BY id'),
+]
+
+async function expectSound({ journal, database }: Workspace): Promise<void> {
+  expect(await verify({ journal, database })).toMatchObject({ problems: [] })
+  expect(await status({ journal, database })).toMatchObject({ problems: [], lag_bytes: 0 })
+}
+
+test('each UTC day becomes a segment, archived and sealed from the beginning, and a replay gives the same rows', async ({
+  workspace,
+}) => {
+  const { journal, database } = workspace
+  const file = writeExport(workspace, 3)
+  const result = await importHere({ journal, from: 'litellm', file })
+  expect(result).toMatchObject({ requests: 6, rejected: 0, totals: { cost_usd: '0.009' } })
+  expect(result.segments).toHaveLength(3)
+  expect(workspace.segments()).toEqual([])
+  expect(readdirSync(journal).filter((name) => name.startsWith('.'))).toEqual([])
+  await projectOnce({ journal, database })
+  expect(ids(workspace)[0]).toBe('spend.csv-2026-06-28-b')
+  await expectSound(workspace)
+  const live = contents(workspace)
+  await replay({ journal, database })
+  expect(contents(workspace)).toEqual(live)
+  await expectSound(workspace)
+})
+
+test('a second run of the same file adds nothing, and one with other options is refused', async ({
+  workspace,
+}) => {
+  const { journal, database } = workspace
+  const file = writeExport(workspace, 3)
+  const first = await importHere({ journal, from: 'litellm', file })
+  const second = await importHere({ journal, from: 'litellm', file })
+  expect(second).toMatchObject({
+    already_imported: true,
+    rows: 0,
+    segments: first.segments,
+    import_id: first.import_id,
+  })
+  await expect(
+    importHere({ journal, from: 'litellm', file, timezone: 'Europe/Berlin' }),
+  ).rejects.toMatchObject({
+    code: 'IMPORTED_OTHERWISE',
+    message: expect.stringContaining(
+      'imported with --from litellm; with --from litellm --timezone Europe/Berlin they would be there twice',
+    ),
+  })
+  await projectOnce({ journal, database })
+  expect(ids(workspace)).toHaveLength(6)
+})
+
+test('a dry run writes nothing, and shows the first ten requests', async ({ workspace }) => {
+  const { journal } = workspace
+  const result = await importHere({ journal, from: 'litellm', file: writeExport(workspace, 9), dryRun: true })
+  expect(result).toMatchObject({ dry_run: true, requests: 18, segments: [], journal_id: null })
+  expect(result.events).toHaveLength(10)
+  expect(existsSync(journal)).toBe(false)
+})
+
+test('more days than an import has segments share segments', async ({ workspace }) => {
+  const { journal, database } = workspace
+  const result = await importHere(
+    { journal, from: 'litellm', file: writeExport(workspace, 8) },
+    { maxParts: 3 },
+  )
+  expect(result).toMatchObject({ requests: 16 })
+  expect(result.segments).toHaveLength(3)
+  await projectOnce({ journal, database })
+  expect(workspace.query('SELECT count(*) AS n, sum(id = 1) AS first FROM requests')).toEqual([
+    { n: 16, first: 1 },
+  ])
+  await expectSound(workspace)
+})
+
+test('an import that finds too few numbers of its day changes nothing', async ({ workspace }) => {
+  const { journal } = workspace
+  mkdirSync(journal)
+  const opened = openJournal({ directory: journal })
+  await opened.close()
+  const today = new Date().toISOString().slice(0, 10)
+  writeFileSync(join(journal, `${today}_899.ndjson`), '')
+  const before = readdirSync(journal)
+  await expect(
+    importHere({ journal, from: 'litellm', file: writeExport(workspace, 2) }),
+  ).rejects.toMatchObject({
+    code: 'SEGMENTS_EXHAUSTED',
+  })
+  const side = (name: string) => name.startsWith('journal.json.')
+  expect(readdirSync(journal).filter((name) => !side(name))).toEqual(before)
+})
+
+describe('a kill', () => {
+  const program = fileURLToPath(new URL('kill.mjs', import.meta.url))
+
+  test.for([
+    ['spooled', 1],
+    ['staged', 1],
+    ['linked', 1],
+    ['linked', 3],
+    ['noticed', 1],
+    ['recorded', 1],
+    ['recorded', 3],
+  ] as const)(
+    'after %s (%i) and a second run leave each event exactly once',
+    async ([step, count], { workspace }) => {
+      const { journal, database } = workspace
+      const file = writeExport(workspace, 3)
+      const { signal } = spawnSync(process.execPath, [program, journal, file, step, String(count)])
+      expect(signal).toBe('SIGKILL')
+      const second = await importHere({ journal, from: 'litellm', file })
+      expect(second.segments).toHaveLength(3)
+      expect(second.finished).toEqual(step === 'spooled' ? [] : [second.import_id])
+      expect(await importHere({ journal, from: 'litellm', file })).toMatchObject({
+        already_imported: true,
+        finished: [],
+      })
+      await projectOnce({ journal, database })
+      expect(new Set(ids(workspace)).size).toBe(6)
+      expect(ids(workspace)).toHaveLength(6)
+      expect(readdirSync(journal).filter((name) => name.startsWith('.'))).toEqual([])
+      await expectSound(workspace)
+    },
+  )
+})
+
+describe('beside writers', () => {
+  test('lines that a writer adds before it has noticed the import are projected before it, and none is late', async ({
+    workspace,
+  }) => {
+    const { journal, database } = workspace
+    const writer = openJournal({ directory: journal })
+    writer.append(requestLog({ correlation_id: 'live-1' }))
+    const projector = await startProjector({
+      journal,
+      database,
+      logger: { info() {}, warn() {}, error() {} } as never,
+    })
+    await importHere(
+      { journal, from: 'litellm', file: writeExport(workspace, 2) },
+      {
+        // Longer than a projector and a writer take to look.
+        noticeMs: 2500,
+        onStep(step) {
+          if (step === 'linked') writer.append(requestLog({ correlation_id: 'live-2' }))
+        },
+      },
+    )
+    writer.append(requestLog({ correlation_id: 'live-3' }))
+    await writer.close()
+    await projector.stop()
+    await projectOnce({ journal, database })
+    const all = ids(workspace)
+    expect(all.filter((id) => id.startsWith('live'))).toEqual(['live-1', 'live-2', 'live-2', 'live-3'])
+    expect(all.indexOf('live-3')).toBe(all.length - 1)
+    expect(workspace.query('SELECT sum(late_lines) AS late FROM journal_segments')).toEqual([{ late: 0 }])
+    const live = contents(workspace)
+    await replay({ journal, database })
+    expect(contents(workspace)).toEqual(live)
+    await expectSound(workspace)
+  })
+
+  test('a writer goes on in a segment of its own after the import', async ({ workspace }) => {
+    const { journal, database } = workspace
+    const first = openJournal({ directory: journal })
+    first.append(requestLog({ correlation_id: 'before' }))
+    await first.close()
+    const { segments } = await importHere({ journal, from: 'litellm', file: writeExport(workspace, 2) })
+    const second = openJournal({ directory: journal })
+    second.append(requestLog({ correlation_id: 'after' }))
+    await second.close()
+    expect(workspace.segments().at(-1) ?? '').toMatch(/_004\.ndjson$/)
+    expect(segments.map((name) => name.slice(10))).toEqual(['_002.ndjson', '_003.ndjson'])
+    await projectOnce({ journal, database })
+    expect(ids(workspace).at(0)).toBe('before')
+    expect(ids(workspace).at(-1)).toBe('after')
+    const result = await archiveWith({ journal, database }, { noticeMs: 1, onStep() {} })
+    expect(result.skipped.map(({ reason }) => reason)).toEqual(['not_sealed', 'newest'])
+    await expectSound(workspace)
+  })
+})
+
+test('the manifest tells of each segment where its events are from', async ({ workspace }) => {
+  const { journal } = workspace
+  const { segments, import_id } = await importHere({
+    journal,
+    from: 'litellm',
+    file: writeExport(workspace, 1),
+  })
+  const { entries } = readManifest(journal)
+  expect(entries).toMatchObject([
+    {
+      kind: 'sealed',
+      segment: segments[0],
+      lines: 3,
+      import: {
+        id: import_id,
+        options: '--from litellm',
+        part: 1,
+        parts: 1,
+        first: '2026-06-30T06:00:00.000Z',
+        last: '2026-06-30T12:00:00.000Z',
+      },
+    },
+    { kind: 'archived', segment: segments[0], lines: 3 },
+  ])
+  const hash = execFileSync('sh', ['-c', `gzip -dc ${segments[0]}.gz | sha256sum`], {
+    cwd: journal,
+    encoding: 'utf8',
+  })
+  expect(hash.slice(0, 64)).toBe(entries[0]?.sha256)
+})

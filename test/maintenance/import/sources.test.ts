@@ -1,0 +1,363 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import SQLite from 'better-sqlite3'
+import { describe, expect } from 'vitest'
+import type { ImportOptions } from '../../../src/maintenance/import/options.js'
+import { verify } from '../../../src/maintenance/index.js'
+import { projectOnce } from '../../../src/projection/index.js'
+import { stats } from '../../../src/queries/index.js'
+import { openDatabaseReadOnly } from '../../../src/queries/open-database.js'
+import { test, type Workspace } from '../../support/workspace.js'
+import { exported, importHere } from './support.js'
+
+type Given = Omit<ImportOptions, 'journal'>
+
+/** Imports a file, projects it, and gives what the answer and the table say. */
+async function imported({ journal, database, query }: Workspace, given: Given) {
+  const result = await importHere({ ...given, journal })
+  await projectOnce({ journal, database })
+  expect(await verify({ journal, database })).toMatchObject({ problems: [] })
+  const opened = openDatabaseReadOnly(database)
+  try {
+    return {
+      result,
+      rows: query('SELECT * FROM requests ORDER BY id'),
+      costs: stats(opened, { currency: 'usd' }).costs,
+    }
+  } finally {
+    opened.close()
+  }
+}
+
+const reasons = ({ rejections }: { rejections: { line: number; reason: string }[] }) =>
+  rejections.map(({ line, reason }) => `${line} ${reason.replace(/[:;,] .*/, '')}`)
+
+describe('LiteLLM', () => {
+  test('rows of LiteLLM_SpendLogs become requests with its costs, parts of usage, users and errors', async ({
+    workspace,
+  }) => {
+    const { result, rows, costs } = await imported(workspace, {
+      from: 'litellm',
+      file: exported('litellm-spend-logs.csv'),
+    })
+    expect(result).toMatchObject({ requests: 4, rejected: 1, left_out: 0, from: '2026-10-30T09:15:02.114Z' })
+    expect(reasons(result)).toEqual(['6 startTime'])
+    // The sum of the column `spend`, without the row that was rejected.
+    expect(costs).toMatchObject({
+      total_cost_usd: 0.01600392,
+      total_input_tokens: 1855,
+      total_output_tokens: 1487,
+    })
+    expect(result.totals).toMatchObject({ cost_usd: '0.01600392', input_tokens: 1855, output_tokens: 1487 })
+    expect(rows).toMatchObject([
+      {
+        correlation_id: 'chatcmpl-AZ1',
+        timestamp: '2026-10-30T09:15:02.114Z',
+        model: 'gpt-4o',
+        response_model: 'gpt-4o-2024-11-20',
+        provider: 'openai',
+        streaming: 0,
+        latency_ms: 1757,
+        cost_usd: 0.00366,
+        cost_source: 'logged',
+        cache_read_input_tokens: 512,
+        labels: JSON.stringify({
+          user: 'anna',
+          end_user: 'cust-9',
+          team: 'search',
+          key: 'backend',
+          session: 'sess-1',
+          tags: 'prod,search',
+        }),
+      },
+      {
+        model: 'sonnet',
+        streaming: 1,
+        latency_ms: 520,
+        stream_duration_ms: 7830,
+        reasoning_output_tokens: 400,
+      },
+      {
+        success: 0,
+        error_status: 429,
+        error_message: 'Rate limit reached for [redacted]',
+        input_tokens: null,
+        cost_usd: 0,
+      },
+      { model: 'embed-small', output_tokens: 0, cost_usd: 4.2e-7 },
+    ])
+  })
+
+  test('what /spend/logs answers is read too, with objects and quotes in its texts', async ({
+    workspace,
+  }) => {
+    const { result, rows } = await imported(workspace, {
+      from: 'litellm',
+      file: exported('litellm-spend-logs.json'),
+    })
+    expect(result).toMatchObject({ requests: 2, rejected: 0, totals: { cost_usd: '0.0036615' } })
+    expect(rows).toMatchObject([
+      { correlation_id: 'chatcmpl-BA1', model: 'gpt-4o', response_model: 'openai/gpt-4o' },
+      { correlation_id: 'chatcmpl-BA2', model: 'mistral/mistral-small', provider: 'mistral', success: 1 },
+    ])
+  })
+})
+
+describe('Langfuse', () => {
+  test('generations of its page become requests, and spans are left out', async ({ workspace }) => {
+    const { result, rows } = await imported(workspace, {
+      from: 'langfuse',
+      file: exported('langfuse-observations.csv'),
+    })
+    expect(result).toMatchObject({ requests: 2, rejected: 0, left_out: 1, totals: { cost_usd: '0.00303' } })
+    expect(rows).toMatchObject([
+      {
+        correlation_id: 'obs-1',
+        provider: 'openai',
+        streaming: 1,
+        latency_ms: 700,
+        stream_duration_ms: 1800,
+        input_tokens: 812,
+        cache_read_input_tokens: 512,
+        output_tokens: 164,
+        reasoning_output_tokens: 100,
+      },
+      {
+        success: 0,
+        error_message: '429 Too Many Requests',
+        latency_ms: 250,
+        input_tokens: null,
+        cost_usd: null,
+      },
+    ])
+  })
+
+  test('an object a line of its blob storage export is read as UTC', async ({ workspace }) => {
+    const { result, rows } = await imported(workspace, {
+      from: 'langfuse',
+      file: exported('langfuse-observations.jsonl'),
+    })
+    expect(result).toMatchObject({ requests: 1, left_out: 1, totals: { cost_usd: '0.00036' } })
+    expect(result.rejections).toEqual([
+      { line: 4, reason: expect.stringContaining('latency_ms: found') },
+      { line: 5, reason: expect.stringContaining("found something that isn't JSON") },
+    ])
+    expect(rows).toMatchObject([
+      {
+        timestamp: '2026-11-03T13:46:19.963Z',
+        latency_ms: 1500,
+        input_tokens: 100,
+        cache_read_input_tokens: 80,
+        output_tokens: 20,
+      },
+    ])
+  })
+})
+
+describe('OpenRouter', () => {
+  test('generations of its activity export have the cost as the provider told it', async ({ workspace }) => {
+    const { result, rows, costs } = await imported(workspace, {
+      from: 'openrouter',
+      file: exported('openrouter-activity.csv'),
+    })
+    expect(result).toMatchObject({
+      requests: 3,
+      rejected: 0,
+      totals: { provider_cost_usd: '0.006136845', cost_usd: null },
+    })
+    expect(costs).toMatchObject({ total_cost_usd: 0.006136845 })
+    expect(rows).toMatchObject([
+      {
+        provider: 'openrouter',
+        streaming: 1,
+        latency_ms: 850,
+        stream_duration_ms: 4210,
+        provider_cost_usd: 0.0061245,
+        cost_usd: 0.0061245,
+        cost_source: 'provider',
+        labels: '{"upstream":"Anthropic","key":"backend","app":"chat"}',
+      },
+      { streaming: 0, latency_ms: 900 },
+      { success: 0, timestamp: '2026-11-06T00:00:00.000Z' },
+    ])
+  })
+
+  test('an answer of /api/v1/generation is read with the tokens of the model itself', async ({
+    workspace,
+  }) => {
+    const { rows } = await imported(workspace, {
+      from: 'openrouter',
+      file: exported('openrouter-generations.json'),
+    })
+    expect(rows).toMatchObject([
+      {
+        timestamp: '2026-07-15T23:33:19.433Z',
+        input_tokens: 10,
+        output_tokens: 25,
+        reasoning_output_tokens: 5,
+        provider_cost_usd: 0.0015,
+      },
+    ])
+  })
+
+  test('its export of days is refused, since it has no requests', async ({ workspace }) => {
+    const file = join(workspace.directory, 'days.csv')
+    writeFileSync(file, 'Date,Slug,Usage,Requests\n2026-11-01,openai/gpt-4o,1.5,20\n')
+    await expect(importHere({ journal: workspace.journal, from: 'openrouter', file })).rejects.toMatchObject({
+      code: 'INVALID_CSV',
+      message: expect.stringContaining('a line for each day and model'),
+    })
+  })
+})
+
+const CALLS: Given = {
+  from: 'csv',
+  file: exported('calls.csv'),
+  timezone: 'Europe/Berlin',
+  map: {
+    when: 'timestamp',
+    ms: 'latency_ms',
+    ok: 'success',
+    in: 'input_tokens',
+    out: 'output_tokens',
+    price: 'cost_usd',
+    team: 'labels.team',
+  },
+}
+
+describe('a CSV file of one’s own', () => {
+  test('columns are mapped, local times become instants, and rows that can’t be requests are rejected with their lines', async ({
+    workspace,
+  }) => {
+    const { result, rows, costs } = await imported(workspace, CALLS)
+    expect(rows.map(({ timestamp, cost_usd }) => [timestamp, cost_usd])).toEqual([
+      ['2026-10-24T23:59:59.000Z', 1e-9],
+      // Clocks showed it twice: the first of the two.
+      ['2026-10-25T00:30:00.000Z', 0.1],
+      ['2026-10-25T02:00:00.000Z', 0.2],
+      ['2026-10-25T10:00:00.123Z', 0.3],
+    ])
+    expect(result).toMatchObject({
+      requests: 4,
+      rejected: 5,
+      ambiguous_times: 1,
+      totals: { cost_usd: '0.600000001' },
+    })
+    expect(costs).toMatchObject({ total_cost_usd: 0.600000001, total_input_tokens: 27 })
+    expect(result.rejections).toEqual([
+      {
+        line: 5,
+        reason: expect.stringContaining("when: there was no '2026-03-29 02:30:00' in Europe/Berlin"),
+      },
+      { line: 6, reason: "ms: found 'x', expected a number such as 0.0125" },
+      { line: 7, reason: expect.stringContaining('model: found') },
+      { line: 8, reason: expect.stringContaining('found 3 fields, expected 8') },
+      { line: 9, reason: expect.stringContaining('input_tokens: found -5') },
+    ])
+    expect(rows[2]).toMatchObject({ success: 0, input_tokens: null, labels: '{"team":"search, new"}' })
+  })
+
+  test('rows without an id get one that follows from file and line', async ({ workspace }) => {
+    const first = await importHere({ ...CALLS, journal: workspace.journal, dryRun: true })
+    const second = await importHere({ ...CALLS, journal: workspace.journal, dryRun: true })
+    expect(first.events.map(({ correlation_id }) => correlation_id)).toEqual(
+      second.events.map(({ correlation_id }) => correlation_id),
+    )
+    expect(new Set(first.events.map(({ correlation_id }) => correlation_id)).size).toBe(4)
+  })
+
+  test('times without an offset are refused while nobody says of which zone they are', async ({
+    workspace,
+  }) => {
+    const { journal } = workspace
+    await expect(importHere({ ...CALLS, journal, timezone: undefined })).rejects.toMatchObject({
+      code: 'INVALID_VALUE',
+      message: expect.stringContaining(
+        "line 2: when: the time '2026-10-25 01:59:59' has no offset; say of which zone such times are: --timezone UTC",
+      ),
+    })
+    expect(() => workspace.segments()).toThrow('ENOENT')
+  })
+
+  test.for([
+    ['a column that isn’t there', { map: { wenn: 'timestamp' } }, "the column 'wenn' is missing"],
+    [
+      'no column for the latency',
+      { map: { when: 'timestamp' } },
+      'found no column for latency_ms: --map COLUMN=latency_ms names it, or --set',
+    ],
+  ] as const)('%s is refused, and no journal is made', async ([, given, text], { workspace }) => {
+    await expect(importHere({ ...CALLS, ...given, journal: workspace.journal })).rejects.toMatchObject({
+      code: 'INVALID_CSV',
+      message: expect.stringContaining(text),
+    })
+    expect(() => workspace.segments()).toThrow('ENOENT')
+  })
+
+  test('an option that doesn’t fit is refused by name', async ({ workspace }) => {
+    const { journal } = workspace
+    await expect(importHere({ ...CALLS, journal, map: { when: 'time' } })).rejects.toThrow(
+      "map: found the field 'time', expected one of correlation_id",
+    )
+    await expect(importHere({ ...CALLS, journal, table: 'requests' })).rejects.toThrow(
+      "table: found one with 'csv', expected 'sqlite'",
+    )
+  })
+})
+
+describe('a table', () => {
+  test('columns that are named as fields need no map: a table of the sqlx program is read as it is', async ({
+    workspace,
+  }) => {
+    const file = join(workspace.directory, 'old.db')
+    const old = new SQLite(file)
+    old.exec(`CREATE TABLE requests (id INTEGER PRIMARY KEY, correlation_id TEXT NOT NULL, timestamp TEXT NOT NULL, model TEXT NOT NULL,
+        provider TEXT, policy TEXT, streaming BOOLEAN NOT NULL, input_tokens INTEGER, output_tokens INTEGER, cost_sats REAL,
+        provider_cost_sats REAL, latency_ms INTEGER NOT NULL, success BOOLEAN NOT NULL, error_status INTEGER, error_message TEXT);
+      INSERT INTO requests VALUES (1, 'c-1', '2026-02-03T10:00:00+00:00', 'gpt-4o', 'openai', 'cheapest', 0, 10, 5, 12.5, 11.75, 840, 1, NULL, NULL),
+        (2, 'c-2', '2026-02-03 10:00:01', 'gpt-4o', NULL, NULL, 1, NULL, NULL, NULL, NULL, 12, 0, 503, 'upstream down')`)
+    old.close()
+    const { result, rows } = await imported(workspace, {
+      from: 'sqlite',
+      file,
+      table: 'requests',
+      timezone: 'UTC',
+      set: { provider: 'none' },
+    })
+    expect(result).toMatchObject({
+      requests: 2,
+      rejected: 0,
+      totals: { cost_sats: '12.5', provider_cost_sats: '11.75', cost_usd: null },
+    })
+    expect(rows).toMatchObject([
+      {
+        correlation_id: 'c-1',
+        policy: 'cheapest',
+        cost_sats: 12.5,
+        provider_cost_sats: 11.75,
+        latency_ms: 840,
+        success: 1,
+      },
+      {
+        correlation_id: 'c-2',
+        provider: 'none',
+        streaming: 1,
+        success: 0,
+        error_status: 503,
+        timestamp: '2026-02-03T10:00:01.000Z',
+      },
+    ])
+    const again = await importHere({
+      journal: workspace.journal,
+      from: 'sqlite',
+      file,
+      table: 'requests',
+      timezone: 'UTC',
+      set: { provider: 'none' },
+    })
+    expect(again).toMatchObject({ already_imported: true, requests: 0 })
+    await expect(
+      importHere({ journal: workspace.journal, from: 'sqlite', file, table: 'request' }),
+    ).rejects.toThrow("found no table 'request'; there are 'requests'; the nearest is 'requests'")
+  })
+})
