@@ -22,12 +22,14 @@ export function addDoctor(program: ProgramCommand): void {
         'about it. Changes nothing but a probe file in the journal, which it removes. The exit code is 1 if there is a ' +
         'problem; a note is not one.',
     )
-    .placeOptions()
+    .journalOption()
+    .storeOption()
     .jsonOption()
     .examples('request-journal doctor', 'request-journal doctor --json | jq .healthy')
     .action(async (flags: CommonFlags) => {
       const { doctor } = await import('../maintenance/doctor/doctor.js')
-      const report = await doctor({ journal: flags.journal, database: flags.db })
+      const { journal, db: database, schema } = flags
+      const report = await doctor({ journal, database, schema })
       printAnswer(report, flags, () => formatReport(report, pageWidth()))
       if (!report.healthy) process.exitCode = 1
     })

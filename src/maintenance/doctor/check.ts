@@ -41,7 +41,7 @@ export function problem(found: string, advice: string | null, items: string[] = 
 }
 
 /** A check's word, and what makes it. */
-type Look = readonly [check: string, () => Finding | Finding[] | Promise<Finding>]
+export type Look = readonly [check: string, () => Finding | Finding[] | Promise<Finding>]
 
 /**
  * Makes one check after the other. One that throws is a finding: the sicker a journal is, the more

@@ -1,10 +1,9 @@
 import { unfinishedUntil } from '../../folds/sums/unended-streams.js'
 import { segmentOfId, utcDay } from '../../journal/segments.js'
 import type { SegmentPosition } from '../../store/positions.js'
-import type { Database } from '../../store/sqlite/connection/database.js'
-import { UNENDED_SQL } from '../../store/sqlite/sql-expressions.js'
+import { dialectOf } from '../../store/query-database.js'
 import { countText } from '../count-text.js'
-import { sumOfPositions } from '../journal-tables.js'
+import { type JournalTables, sumOfPositions } from '../journal-tables.js'
 import { atLeast, type Finding, NEWEST_ROWS, note, ok } from './check.js'
 
 /** How many examples of each kind are named. */
@@ -18,7 +17,7 @@ interface SupersededRow {
 }
 
 /** Completions that were applied, but perhaps not to the request that the gateway meant. */
-export function checkCompletions(database: Database, positions: readonly SegmentPosition[]): Finding {
+export function checkCompletions(tables: JournalTables, positions: readonly SegmentPosition[]): Finding {
   const { repeated, ambiguous } = sumOfPositions(positions)
   if (repeated === 0 && ambiguous === 0) {
     return ok('none was repeated, none could have meant another row')
@@ -28,7 +27,7 @@ export function checkCompletions(database: Database, positions: readonly Segment
     'Retries that share a correlation_id need `attempt`, in request_logged and in stream_completed: without it a completion goes to the newest row that is open'
   const segments = positions.filter(({ odd }) => odd.ambiguous > 0).slice(-EXAMPLES)
   return note(found, advice, [
-    ...supersededRows(database).map(
+    ...supersededRows(tables).map(
       ({ id, correlation_id, segment_id, byte_offset }) =>
         `repeated: row ${id} (${correlation_id}), whose completion at byte ${byte_offset} of ${nameOf(segment_id)} was overwritten`,
     ),
@@ -36,11 +35,11 @@ export function checkCompletions(database: Database, positions: readonly Segment
   ])
 }
 
-function supersededRows(database: Database): SupersededRow[] {
-  return database
+function supersededRows(tables: JournalTables): SupersededRow[] {
+  return tables.database
     .prepare<[], SupersededRow>(
       `SELECT s.segment_id, s.byte_offset, r.id, r.correlation_id
-       FROM superseded_completions s JOIN requests r ON r.id = s.request_id
+       FROM ${tables.from('superseded_completions', 's')} JOIN ${tables.from('requests', 'r')} ON r.id = s.request_id
        ORDER BY s.segment_id DESC, s.byte_offset DESC LIMIT ${EXAMPLES}`,
     )
     .all()
@@ -51,16 +50,17 @@ function nameOf(segmentId: number): string {
 }
 
 /** Completions that wait for their request. */
-export function checkHeld(database: Database, now: number): Finding {
-  const oldest = database
+export function checkHeld(tables: JournalTables, now: number): Finding {
+  const oldest = tables.database
     .prepare<[], string>(
-      `SELECT s.name FROM held_completions h JOIN journal_segments s ON s.id = h.segment_id
+      `SELECT s.name FROM ${tables.from('held_completions', 'h')}
+       JOIN ${tables.from('journal_segments', 's')} ON s.id = h.segment_id
        ORDER BY h.segment_id, h.byte_offset LIMIT 1`,
     )
     .pluck()
     .get()
   if (oldest === undefined) return ok('none waits for its request')
-  const held = database.prepare<[], number>('SELECT count(*) FROM held_completions').pluck().get() as number
+  const held = tables.count('held_completions')
   const found = `${countText(held, 'completion')} came before the request, the oldest in ${oldest}`
   // The request of one that came today may be in the next line.
   if (oldest.slice(0, 10) >= utcDay(now)) return ok(found)
@@ -70,12 +70,13 @@ export function checkHeld(database: Database, now: number): Finding {
 }
 
 /** Streams that no completion has ended. */
-export function checkStreams(database: Database, now: number): Finding {
-  const { n, oldest } = database
+export function checkStreams(tables: JournalTables, now: number): Finding {
+  const { isUnended } = dialectOf(tables.database)
+  const { n, oldest } = tables.database
     .prepare<[string, number], { n: number; oldest: string | null }>(
       `SELECT count(*) AS n, min(timestamp) AS oldest FROM (
-         SELECT timestamp FROM requests WHERE ${UNENDED_SQL} AND timestamp <= ? AND segment_id IS NOT NULL
-         ORDER BY timestamp DESC LIMIT ?)`,
+         SELECT timestamp FROM ${tables.from('requests')} WHERE ${isUnended} AND timestamp <= ? AND segment_id IS NOT NULL
+         ORDER BY timestamp DESC LIMIT ?) AS newest`,
     )
     .get(unfinishedUntil(now), NEWEST_ROWS) as { n: number; oldest: string | null }
   if (n === 0) return ok('every stream older than an hour has ended')

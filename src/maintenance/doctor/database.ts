@@ -3,6 +3,7 @@ import { countAddedRows } from '../../queries/window/added-rows.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
 import { checkVersions } from '../../store/sqlite/fold-versions.js'
 import { countText, sizeText } from '../count-text.js'
+import type { JournalTables } from '../journal-tables.js'
 import { atLeast, type Finding, NEWEST_ROWS, note, ok, problem } from './check.js'
 
 /**
@@ -34,10 +35,11 @@ export function checkWal(databasePath: string): Finding {
   return note(found, advice)
 }
 
-export function checkRejected(database: Database): Finding {
-  const rows = database
+export function checkRejected(tables: JournalTables): Finding {
+  const rows = tables.database
     .prepare<[number], { reason: string; n: number }>(
-      `SELECT reason, count(*) AS n FROM (SELECT reason FROM rejected_lines ORDER BY segment_id DESC, byte_offset DESC LIMIT ?)
+      `SELECT reason, count(*) AS n FROM (
+         SELECT reason FROM ${tables.from('rejected_lines')} ORDER BY segment_id DESC, byte_offset DESC LIMIT ?) AS newest
        GROUP BY reason ORDER BY n DESC`,
     )
     .all(NEWEST_ROWS)

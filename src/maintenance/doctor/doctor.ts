@@ -2,30 +2,33 @@ import { statfsSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { readIdentity } from '../../journal/identity.js'
 import { listSegments, type Segment } from '../../journal/segments.js'
+import { databaseName } from '../../store/open-store.js'
+import { isPostgresAddress } from '../../store/postgres/connection/address.js'
 import { type Database, openDatabaseReadOnly } from '../../store/sqlite/connection/database.js'
 import { asDatabaseError } from '../../store/sqlite/connection/errors.js'
 import { JournalTables, type KnownSegments } from '../journal-tables.js'
+import type { ReadDatabase } from '../read-from.js'
 import { status } from '../status.js'
 import { checkArchives } from './archives.js'
 import { type DoctorCheck, type DoctorLevel, type Finding, failed, ok, runChecks } from './check.js'
-import { checkCompletions, checkHeld, checkStreams } from './completions.js'
-import { checkAddedRows, checkDatabase, checkRejected, checkWal } from './database.js'
+import { checkAddedRows, checkDatabase, checkWal } from './database.js'
 import { checkFileSystem, checkSpace, checkTemporaryFiles } from './disk.js'
 import { checkManifest, checkMissing } from './manifest.js'
 import { checkDatabasePermissions, checkJournalLock, checkJournalPermissions } from './permissions.js'
 import { checkPositions } from './positions.js'
-import { checkLag, checkLines, checkProjector } from './projector.js'
+import { checkLag, checkProjector } from './projector.js'
+import { looksAtRows } from './rows.js'
 import { checkSchema } from './schema.js'
 import { checkDistrusted, checkNames, checkNearMisses, checkTails } from './segments.js'
-import { checkUsage } from './usage.js'
+import { examineShared } from './shared/examine-shared.js'
 import { checkWatcher } from './watcher.js'
 
 export type { DoctorCheck, DoctorLevel }
 
-export interface DoctorOptions {
+export interface DoctorOptions extends ReadDatabase {
   /** The journal's directory; it needn't exist. */
   journal: string
-  /** The database's path; the file needn't exist. */
+  /** A path, where the file needn't exist, or a `postgres://` address. */
   database: string
 }
 
@@ -37,7 +40,7 @@ export interface DoctorReport {
   notes: number
   /** Absolute. */
   journal: string
-  /** Absolute. */
+  /** Absolute, or the address. */
   database: string
   /** In the order in which they were made. */
   checks: DoctorCheck[]
@@ -50,19 +53,21 @@ export interface DoctorReport {
  */
 export async function doctor(options: DoctorOptions): Promise<DoctorReport> {
   const journal = resolve(options.journal)
-  const databasePath = resolve(options.database)
+  const database = databaseName(options.database)
   const now = Date.now()
   // The positions first: the journal only grows, so it is never shorter than positions that were
   // read before it.
-  const projected = await examineDatabase(databasePath, now)
+  const projected = isPostgresAddress(database)
+    ? await examineShared(options, journal, now)
+    : await examineDatabase(database, now)
   const checks = [...(await examineJournal(journal, projected.known, now)), ...projected.checks]
   if (projected.known !== null && isThere(journal)) {
-    const look = async () => checkLag(await status({ journal, database: databasePath }))
+    const look = async () => checkLag(await status({ ...options, journal }))
     checks.push(...(await runChecks([['lag', look]])))
   }
   const count = (level: DoctorLevel) => checks.filter((check) => check.level === level).length
   const problems = count('problem')
-  return { healthy: problems === 0, problems, notes: count('note'), journal, database: databasePath, checks }
+  return { healthy: problems === 0, problems, notes: count('note'), journal, database, checks }
 }
 
 async function examineJournal(
@@ -114,7 +119,8 @@ async function examineDatabase(
     return { checks: [failed('database', error)], known: null }
   }
   try {
-    const known = new JournalTables(database, '').knownSegments()
+    const tables = new JournalTables(database, '')
+    const known = tables.knownSegments()
     const checks = await runChecks([
       ['disk_space', () => checkSpace('database', dirname(databasePath))],
       ['file_system', () => checkFileSystem('database', statfsSync(dirname(databasePath)).type)],
@@ -123,13 +129,8 @@ async function examineDatabase(
       ['schema', () => checkSchema(database)],
       ['database', () => checkDatabase(database, databasePath)],
       ['wal', () => checkWal(databasePath)],
-      ['rejected_lines', () => checkRejected(database)],
-      ['held_completions', () => checkHeld(database, now)],
-      ['completions', () => checkCompletions(database, known.positions)],
-      ['unfinished_streams', () => checkStreams(database, now)],
-      ['inconsistent_usage', () => checkUsage(database)],
+      ...looksAtRows(tables, known, now),
       ['added_rows', () => checkAddedRows(database)],
-      ['lines', () => checkLines(known.positions)],
       ['projector', () => checkProjector(databasePath)],
     ])
     return { checks, known }

@@ -1,7 +1,8 @@
 import { PARTS_OF_TOKENS, type Tokens } from '../../folds/sums/token-parts.js'
-import type { Database } from '../../store/sqlite/connection/database.js'
+import { dialectOf } from '../../store/query-database.js'
 import { INCONSISTENT_SQL } from '../../store/sqlite/sql-expressions.js'
 import { countText } from '../count-text.js'
+import type { JournalTables } from '../journal-tables.js'
 import { type Finding, note, ok } from './check.js'
 
 /** How many examples are named. */
@@ -10,10 +11,10 @@ const EXAMPLES = 5
 type UsageRow = { id: number; correlation_id: string } & { [Name in keyof Tokens]-?: number | null }
 
 /** Requests with more tokens in a part than in the whole. */
-export function checkUsage(database: Database): Finding {
-  const count = database
+export function checkUsage(tables: JournalTables): Finding {
+  const count = tables.database
     .prepare<[], number | null>(
-      "SELECT sum(inconsistent) FROM rollup_totals WHERE grain = 'day' AND grouped_by = ''",
+      `SELECT sum(inconsistent) FROM ${tables.from('rollup_totals')} WHERE grain = 'day' AND grouped_by = ''`,
     )
     .pluck()
     .get()
@@ -21,27 +22,28 @@ export function checkUsage(database: Database): Finding {
   const found = `${countText(count, 'request')} with more tokens in a part than in the whole`
   const advice =
     'They are kept as they were logged, and no price gives them a cost: look whether the gateway’s input_tokens and output_tokens count all tokens, also those that a provider tells apart, such as cached ones'
-  return note(found, advice, newestExamples(database).map(describe))
+  return note(found, advice, newestExamples(tables).map(describe))
 }
 
 /** Reads examples from the newest hours that have some, so that few other rows are read. */
-function newestExamples(database: Database): UsageRow[] {
-  const hours = database
+function newestExamples(tables: JournalTables): UsageRow[] {
+  const hours = tables.database
     .prepare<[], string>(
-      `SELECT period FROM rollup_totals WHERE grain = 'hour' AND grouped_by = '' AND inconsistent > 0
+      `SELECT period FROM ${tables.from('rollup_totals')} WHERE grain = 'hour' AND grouped_by = '' AND inconsistent > 0
        ORDER BY period DESC LIMIT ${EXAMPLES}`,
     )
     .pluck()
     .all()
   const columns = [...new Set(PARTS_OF_TOKENS.flat())].join(', ')
-  const ofHour = database.prepare<[string, string, number], UsageRow>(
-    `SELECT id, correlation_id, ${columns} FROM requests
-     WHERE timestamp >= ? AND timestamp < ? || char(1114111) AND (${INCONSISTENT_SQL})
-     ORDER BY timestamp LIMIT ?`,
-  )
+  const { timestampIn } = dialectOf(tables.database)
   const rows: UsageRow[] = []
   for (const hour of hours) {
-    rows.push(...ofHour.all(hour, hour, EXAMPLES - rows.length))
+    const { sql, values } = timestampIn('timestamp', { from: hour, before: `${hour}\u{10ffff}` })
+    const ofHour = tables.database.prepare<unknown[], UsageRow>(
+      `SELECT id, correlation_id, ${columns} FROM ${tables.from('requests')}
+       WHERE ${sql} AND (${INCONSISTENT_SQL}) ORDER BY timestamp LIMIT ?`,
+    )
+    rows.push(...ofHour.all(...values, EXAMPLES - rows.length))
     if (rows.length === EXAMPLES) break
   }
   return rows

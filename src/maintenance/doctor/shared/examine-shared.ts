@@ -1,0 +1,72 @@
+import { readIdentity } from '../../../journal/identity.js'
+import { openDatabaseReadOnly } from '../../../queries/open-database.js'
+import { asStoreError } from '../../../store/open-store.js'
+import { DEFAULT_SCHEMA } from '../../../store/postgres/connection/address.js'
+import type { PostgresQueryConnection } from '../../../store/postgres/query/query-connection.js'
+import { JournalTables, type KnownSegments } from '../../journal-tables.js'
+import { isProjected } from '../../other-journals.js'
+import type { ReadDatabase } from '../../read-from.js'
+import { type DoctorCheck, type Finding, failed, note, ok, runChecks } from '../check.js'
+import { looksAtRows } from '../rows.js'
+import { checkChunks } from './chunks.js'
+import { checkPartitions } from './partitions.js'
+import { checkRights } from './rights.js'
+import { checkClock, checkSchema, checkServer } from './server.js'
+
+/** Looks at a journal's part of PostgreSQL, and at the server. */
+export async function examineShared(
+  { database: address, schema = DEFAULT_SCHEMA }: ReadDatabase,
+  journal: string,
+  now: number,
+): Promise<{ checks: DoctorCheck[]; known: KnownSegments | null }> {
+  let database: PostgresQueryConnection
+  try {
+    database = openDatabaseReadOnly(address as 'postgres://', { schema })
+  } catch (error) {
+    return { checks: [failed('database', error)], known: null }
+  }
+  try {
+    const tables = new JournalTables(database, journalIdOf(journal))
+    const known = tables.knownSegments()
+    const checks = await runChecks([
+      ['server', () => checkServer(database)],
+      ['clock', () => checkClock(database)],
+      ['schema', () => checkSchema(database, schema)],
+      ['rights', () => checkRights(database, schema)],
+      ['partitions', () => checkPartitions(database, now)],
+      ['chunks', () => checkChunks(tables)],
+      ...looksAtRows(tables, known, now),
+      ['projector', () => checkProjector(tables, schema)],
+    ])
+    return { checks, known }
+  } catch (error) {
+    return { checks: [failed('database', asStoreError(error, address))], known: null }
+  } finally {
+    database.close()
+  }
+}
+
+/** The journal's id; '' if it can't be read, which the check of the journal reports. */
+function journalIdOf(journal: string): string {
+  try {
+    return readIdentity(journal).journal_id
+  } catch {
+    return ''
+  }
+}
+
+function checkProjector(tables: JournalTables, schema: string): Finding {
+  const find = tables.database.prepare<[number], { host: string | null; last_seen: string | null }>(
+    'SELECT host, last_seen FROM journals WHERE number = ?',
+  )
+  const journal = tables.number === null ? undefined : find.get(tables.number)
+  if (tables.number === null || journal === undefined) {
+    return note('the database doesn’t know this journal: nothing of it was projected', ADVICE)
+  }
+  const last = `the last commit was at ${journal.last_seen ?? 'no time that is known'}, from ${journal.host ?? 'an unknown host'}`
+  return isProjected(tables.database, schema, tables.number)
+    ? ok(`running; ${last}`)
+    : note(`not running; ${last}`, ADVICE)
+}
+
+const ADVICE = 'Start `request-journal project` with this --db, unless something runs it now and then'

@@ -1,0 +1,67 @@
+import type { QueryDatabase } from '../../../store/query-database.js'
+import { countText } from '../../count-text.js'
+import { type Finding, note, ok, problem } from '../check.js'
+
+/** The oldest version that the tests know; older ones get no corrections any more. */
+const LEAST_VERSION = 14
+
+/** How far the clocks may differ. */
+const CLOCK_MS = 2000
+
+/** Which version the server has, whether it takes writes, and whether it can hold every text. */
+export function checkServer(database: QueryDatabase): Finding {
+  const { version, number, encoding, is_replica } = database
+    .prepare<[], { version: string; number: number; encoding: string; is_replica: boolean }>(
+      `SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int AS number,
+         current_setting('server_encoding') AS encoding, pg_is_in_recovery() AS is_replica`,
+    )
+    .get() as { version: string; number: number; encoding: string; is_replica: boolean }
+  const found = `PostgreSQL ${version}`
+  if (is_replica) {
+    const advice = 'Readers may use it; give the projector the address of the primary server'
+    return problem(`${found}, a replica that only reads: a projector waits`, advice)
+  }
+  if (encoding !== 'UTF8') {
+    const advice =
+      'Make a database with ENCODING UTF8: this one refuses names and messages with other characters'
+    return problem(`${found}, whose database has the encoding ${encoding}`, advice)
+  }
+  if (number < LEAST_VERSION * 10_000) {
+    return note(
+      found,
+      `Upgrade the server: nobody tries request-journal with versions before ${LEAST_VERSION}`,
+    )
+  }
+  return ok(`${found}, takes writes`)
+}
+
+/** Whether the server's clock and this host's tell the same time. */
+export function checkClock(database: QueryDatabase): Finding {
+  const statement = database
+    .prepare<[], number>('SELECT extract(epoch FROM clock_timestamp())::double precision * 1000')
+    .pluck()
+  // The first question opens a transaction, and perhaps a connection.
+  statement.get()
+  const sentAt = Date.now()
+  const serverMs = statement.get() as number
+  const answeredAt = Date.now()
+  const difference = Math.round(serverMs - (sentAt + answeredAt) / 2)
+  const trip = answeredAt - sentAt
+  if (Math.abs(difference) <= CLOCK_MS + trip) {
+    return ok(`the server's clock is this host's, to ${Math.abs(difference)} ms; an answer takes ${trip} ms`)
+  }
+  const found = `the server's clock is ${(Math.abs(difference) / 1000).toFixed(1)} s ${difference > 0 ? 'ahead of' : 'behind'} this host's`
+  const advice =
+    'Correct the one that is wrong (timedatectl): timestamps and names of segments are this host’s, "last seen" is the server’s'
+  return note(found, advice)
+}
+
+/** The connection was refused if the schema isn't that of this program. */
+export function checkSchema(database: QueryDatabase, schema: string): Finding {
+  const { n, last } = database
+    .prepare<[], { n: number; last: string }>(
+      'SELECT count(*) AS n, max(file_name) AS last FROM schema_migrations',
+    )
+    .get() as { n: number; last: string }
+  return ok(`${schema} has ${countText(n, 'migration')}, all of this version’s; the last is ${last}`)
+}
