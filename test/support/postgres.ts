@@ -1,6 +1,8 @@
 import { execFile, execFileSync } from 'node:child_process'
 import {
   appendFileSync,
+  chmodSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -70,6 +72,28 @@ export class PostgresServer {
   /** The address of a database. */
   address(database = 'postgres'): string {
     return `postgres://tester@127.0.0.1:${this.port}/${database}`
+  }
+
+  /**
+   * Has the server use TLS once it has read its settings again.
+   *
+   * @param directory has ca.crt, server.crt and server.key.
+   * @param rules lines of pg_hba.conf, each a kind of connection, a user and a method, before those that let all in.
+   */
+  useTls(directory: string, rules: readonly (readonly [kind: string, user: string, method: string])[]): void {
+    const data = join(this.directory, 'data')
+    for (const name of ['ca.crt', 'server.crt', 'server.key']) {
+      copyFileSync(join(directory, name), join(data, name))
+      chmodSync(join(data, name), 0o600)
+      if (process.getuid?.() === 0) execFileSync('chown', ['postgres', join(data, name)])
+    }
+    const hba = join(data, 'pg_hba.conf')
+    const lines = rules.map(([kind, user, method]) => `${kind} all ${user} all ${method}\n`)
+    writeFileSync(hba, `${lines.join('')}${readFileSync(hba, 'utf8')}`)
+    this.#configure({
+      ...{ ssl: 'on', ssl_ca_file: "'ca.crt'" },
+      ...{ ssl_cert_file: "'server.crt'", ssl_key_file: "'server.key'" },
+    })
   }
 
   /** Copies the cluster while it works, into a folder beside its own. */

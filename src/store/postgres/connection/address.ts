@@ -8,6 +8,9 @@ export function isPostgresAddress(database: string): boolean {
 /** The schema of the tables, unless another one is named. */
 export const DEFAULT_SCHEMA = 'request_journal'
 
+/** The parameters of an address that are about TLS. */
+export const TLS_PARAMETERS = ['sslmode', 'sslrootcert', 'sslcert', 'sslkey'] as const
+
 /** An address of PostgreSQL, checked. */
 export interface PostgresAddress {
   /** What connects. What it leaves out is taken from libpq's environment. */

@@ -1,9 +1,11 @@
 import type { Duplex } from 'node:stream'
 import type { Client, QueryArrayResult, QueryConfig, QueryResult } from 'pg'
-import type { PostgresAddress } from './address.js'
+import { type PostgresAddress, TLS_PARAMETERS } from './address.js'
 import { CopyIn } from './copy-in.js'
 import type { CopyRows } from './copy-rows.js'
-import { asPostgresError, PostgresError } from './errors.js'
+import { asPostgresError, isAboutTls, PostgresError } from './errors.js'
+import { passwordFromFile } from './passfile.js'
+import { type TlsWay, tlsWays } from './tls.js'
 import { canonicalTimestamp } from './values.js'
 
 /** A value that a statement may be given. Arrays become arrays of PostgreSQL. */
@@ -56,22 +58,19 @@ export class Connection {
   /** @throws PostgresError, as a rejection. */
   static async open(options: ConnectionOptions): Promise<Connection> {
     const driver = await loadDriver(options.address.name)
-    const client = new driver.Client({
-      connectionString: options.address.url,
-      application_name: `request-journal ${options.purpose}`,
-      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-      keepAlive: true,
-      keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
-      types: { getTypeParser: parserOf },
-    })
-    const connection = new Connection(options, client, driver.copy)
-    try {
-      await client.connect()
-      return connection
-    } catch (error) {
-      // `end` would wait for a server that doesn't answer.
-      client.end().catch(() => {})
-      throw asPostgresError(error, options.address.name)
+    const ways = tlsWays(options.address)
+    for (let way = 0; ; way++) {
+      const client = newClient(driver, options, ways[way] ?? false)
+      const connection = new Connection(options, client, driver.copy)
+      try {
+        await client.connect()
+        return connection
+      } catch (error) {
+        // `end` would wait for a server that doesn't answer.
+        client.end().catch(() => {})
+        if (way + 1 < ways.length && isAboutTls(error)) continue
+        throw asPostgresError(error, options.address.name)
+      }
     }
   }
 
@@ -240,6 +239,34 @@ export class Connection {
       throw asPostgresError(error, this.name)
     }
   }
+}
+
+/** @param way how TLS is used. There is none on a socket in the file system. */
+function newClient({ Client: Driven }: Driver, { address, purpose }: ConnectionOptions, way: TlsWay): Client {
+  const client = (ssl: TlsWay) =>
+    new Driven({
+      connectionString: withoutTls(address.url),
+      application_name: `request-journal ${purpose}`,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      keepAlive: true,
+      keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
+      types: { getTypeParser: parserOf },
+      ssl,
+      password: process.env['PGPASSWORD'] || passwordFor,
+    })
+  const plain = client(false)
+  return way === false || plain.host.startsWith('/') ? plain : client(way)
+}
+
+/** The driver gives what it knows of the login, which its types don't tell. */
+const passwordFor = passwordFromFile as unknown as () => string
+
+/** An address without what the driver would read in its own way. */
+function withoutTls(address: string): string {
+  const url = new URL(address)
+  if (!TLS_PARAMETERS.some((name) => url.searchParams.has(name))) return address
+  for (const name of TLS_PARAMETERS) url.searchParams.delete(name)
+  return url.href
 }
 
 /** The rows of a statement. */

@@ -7,6 +7,8 @@
  * - `SERVER_AWAY`: the server can't be reached, refuses for now (starting, full, too many
  *   connections, read-only), or broke a transaction off. This passes: a projector tries again.
  * - `LOGIN_REFUSED`: the server doesn't accept the user, the password or the database's name.
+ * - `TLS_REFUSED`: the server has no TLS although it is asked for, or its certificate isn't one that
+ *   is trusted.
  * - `RIGHTS_MISSING`: the user may not do what the command needs.
  * - `POOLER_BETWEEN`: a pooler stands between, through which no session lock holds.
  * - `SCHEMA_MISSING`, `SCHEMA_BEHIND`: the tables aren't there, or not those of this version.
@@ -21,6 +23,7 @@ export const POSTGRES_ERROR_CODES = [
   'ADDRESS_INVALID',
   'SERVER_AWAY',
   'LOGIN_REFUSED',
+  'TLS_REFUSED',
   'RIGHTS_MISSING',
   'POOLER_BETWEEN',
   'SCHEMA_MISSING',
@@ -71,6 +74,25 @@ const SOCKET = /^(ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|ENOTFOUND|EAI_|ENOENT|EADDR)/
 /** What node-postgres says of a connection that is gone, for which it has no code. */
 const LOST = /Connection terminated|Client has encountered a connection error|not queryable|timeout expired/
 
+/** Errors of a handshake, and of a certificate. */
+const TLS =
+  /^(ERR_TLS|ERR_O?SSL|EPROTO|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|INVALID_CA|INVALID_PURPOSE|HOSTNAME_)/
+
+/** What node-postgres says if the server doesn't want TLS, for which it has no code. */
+const NO_TLS = /does not support SSL|establishing an SSL connection/
+
+/** What node-postgres says if it has no password, for which it has no code. */
+const NO_PASSWORD = /client password must be a/
+
+/** What a server says of a client with TLS, or without it, that it lets in by the other way only. */
+const OTHER_WAY = '28000'
+
+/** Whether connecting in another way, without TLS or with it, may succeed. */
+export function isAboutTls(error: unknown): boolean {
+  const { code = '', message = '' } = error as { code?: string; message?: string }
+  return code === OTHER_WAY || TLS.test(code) || NO_TLS.test(message)
+}
+
 /** Whether a statement has waited for a lock for as long as it may. */
 export function isLockTimeout(error: unknown): boolean {
   return error instanceof PostgresError && (error.cause as { code?: unknown } | undefined)?.code === '55P03'
@@ -88,6 +110,13 @@ export function asPostgresError(error: unknown, address: string): unknown {
   if (meaning !== undefined) return as('SERVER_AWAY', `${meaning} (${error.message}, ${code})`)
   if (SOCKET.test(code) || LOST.test(error.message)) {
     return as('SERVER_AWAY', `the server can't be reached (${error.message || code})`)
+  }
+  if (NO_PASSWORD.test(error.message)) {
+    return as('LOGIN_REFUSED', 'the server asks for a password: set PGPASSWORD or write it to ~/.pgpass')
+  }
+  if (TLS.test(code) || NO_TLS.test(error.message)) {
+    const advice = 'look at sslmode and sslrootcert (PGSSLMODE, PGSSLROOTCERT), and at ssl on the server'
+    return as('TLS_REFUSED', `${error.message}: ${advice}`)
   }
   if (/^(28|3D000)/.test(code)) {
     const advice =

@@ -1,0 +1,54 @@
+import { readFileSync, statSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+
+/** Who wants to know a password. */
+export interface Login {
+  /** A name, an address, or the folder of a socket. */
+  host: string
+  port: number
+  database: string
+  user: string
+}
+
+/** Others may neither read nor write a file of passwords. */
+const OTHERS = 0o077
+
+/**
+ * Returns the password that PGPASSFILE or ~/.pgpass has for a login, by the rules of libpq:
+ * `host:port:database:user:password`, where `*` is any and a backslash takes the next character as
+ * it is. Node-postgres does this too, but warns that it will not for long.
+ *
+ * @returns undefined if it has none, or if others may read the file.
+ */
+export function passwordFromFile(
+  login: Login,
+  path = process.env['PGPASSFILE'] || join(homedir(), '.pgpass'),
+): string | undefined {
+  let text: string
+  try {
+    const stats = statSync(path)
+    if (!stats.isFile() || (stats.mode & OTHERS) !== 0) return undefined
+    text = readFileSync(path, 'utf8')
+  } catch {
+    // Nobody has to have one.
+    return undefined
+  }
+  const host = login.host.startsWith('/') ? 'localhost' : login.host
+  const asked = [host, String(login.port), login.database, login.user]
+  for (const line of text.split(/\r?\n/)) {
+    if (line.startsWith('#')) continue
+    const fields = [...line.matchAll(/((?:\\.|[^:\\])*)(:|$)/g)].map(([, field = '']) => field)
+    const isOurs = asked.every((value, n) => fields[n] === '*' || unescaped(fields[n] ?? '') === value)
+    if (isOurs && fields[PASSWORD] !== undefined && fields[PASSWORD] !== '')
+      return unescaped(fields[PASSWORD])
+  }
+  return undefined
+}
+
+/** The place of the password in a line. */
+const PASSWORD = 4
+
+function unescaped(field: string): string {
+  return field.replaceAll(/\\(.)/g, '$1')
+}
