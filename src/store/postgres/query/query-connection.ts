@@ -1,5 +1,3 @@
-import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads'
-import { requirePackageFile } from '../../../package/package-files.js'
 import type { SqlValue } from '../../condition.js'
 import type { Dialect } from '../../dialect.js'
 import type { QueryDatabase, QueryStatement } from '../../query-database.js'
@@ -7,23 +5,32 @@ import { DEFAULT_SCHEMA, postgresAddress } from '../connection/address.js'
 import type { Table } from '../connection/connection.js'
 import { PostgresError } from '../connection/errors.js'
 import { POSTGRES, storable } from './postgres-dialect.js'
-import { PAGE_ROWS, type QueryAnswer, type QueryCall, type QueryWorkerData } from './query-messages.js'
+import { PAGE_ROWS, type QueryAnswer, type QueryCall } from './query-messages.js'
+import { QueryThread } from './query-thread.js'
 
-/** The built program; tests, which run the sources, use it too. */
-const WORKER_FILE = 'dist/store/postgres/query/query-worker.js'
+/**
+ * How long after a question's deadline the server may still say that it has ended the question.
+ * After that it counts as away: a server that has lost its power or its network says nothing.
+ */
+export const ANSWER_MARGIN_MS = 2000
+
+/** How long connecting may take, on a busy machine too: the driver itself gives up after 10 s. */
+const CONNECT_LIMIT_MS = 15_000
 
 /**
  * A connection that reads the rows of all journals. Questions are synchronous: another thread talks
  * to the server, and this one waits for it. Every transaction reads the data of one moment. When
- * the server has closed the connection, the next transaction opens another one.
+ * the server has closed the connection, or hasn't answered by the deadline, the next transaction
+ * opens another one.
  */
 export class PostgresQueryConnection implements QueryDatabase {
   readonly dialect: Dialect = POSTGRES
   /** The address, without a password. */
   readonly name: string
-  readonly #worker: Worker
-  readonly #port: MessagePort
-  readonly #signal = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
+  readonly #address: string
+  readonly #schema: string
+  /** Null after a question that had no answer. */
+  #thread: QueryThread | null = null
   #isInTransaction = false
   #isClosed = false
   #cursors = 0
@@ -37,11 +44,8 @@ export class PostgresQueryConnection implements QueryDatabase {
    */
   constructor(address: string, schema: string = DEFAULT_SCHEMA) {
     this.name = postgresAddress(address).name
-    const { port1, port2 } = new MessageChannel()
-    this.#port = port1
-    const data: QueryWorkerData = { port: port2, signal: this.#signal, address, schema }
-    this.#worker = new Worker(requirePackageFile(WORKER_FILE), { workerData: data, transferList: [port2] })
-    this.#worker.unref()
+    this.#address = address
+    this.#schema = schema
     try {
       this.#call({ is: 'connect' })
     } catch (error) {
@@ -77,13 +81,10 @@ export class PostgresQueryConnection implements QueryDatabase {
 
   close(): void {
     if (this.#isClosed) return
-    try {
-      this.#call({ is: 'close' })
-    } finally {
-      this.#isClosed = true
-      this.#port.close()
-      void this.#worker.terminate()
-    }
+    this.#isClosed = true
+    this.#thread?.call({ is: 'close' }, ANSWER_MARGIN_MS)
+    this.#thread?.end()
+    this.#thread = null
   }
 
   /** @internal Begins a transaction; false if one is open. */
@@ -135,7 +136,8 @@ export class PostgresQueryConnection implements QueryDatabase {
 
   #end(how: 'commit' | 'rollback'): void {
     this.#isInTransaction = false
-    this.#call({ is: how })
+    // Without a thread there is no transaction any more.
+    if (this.#thread !== null) this.#call({ is: how })
   }
 
   #rows(call: QueryCall): Table {
@@ -146,18 +148,33 @@ export class PostgresQueryConnection implements QueryDatabase {
 
   #call(call: QueryCall): QueryAnswer {
     if (this.#isClosed) throw new TypeError('The database connection is not open')
-    Atomics.store(this.#signal, 0, 0)
-    this.#port.postMessage(call)
-    Atomics.wait(this.#signal, 0, 0)
-    const { message: answer } = receiveMessageOnPort(this.#port) as { message: QueryAnswer }
+    const limitMs = this.#limitMs(call)
+    this.#thread ??= new QueryThread(this.#address, this.#schema)
+    const answer = this.#thread.call(call, limitMs)
+    if (answer === null) {
+      this.#thread.end()
+      this.#thread = null
+      throw this.#unanswered(limitMs ?? 0)
+    }
     if (answer.is === 'failed') throw answer.error
     if (answer.is !== 'refused') return answer
     if (answer.isTimedOut && this.#deadline !== null) throw this.#deadline.timedOut()
     throw new PostgresError(answer.code, this.name, answer.message)
   }
-}
 
-type MessagePort = MessageChannel['port1']
+  /** How long an answer is waited for; null: however long a question without a deadline takes. */
+  #limitMs({ is }: QueryCall): number | null {
+    if (this.#deadline !== null) {
+      return Math.max(0, this.#deadline.at - performance.now()) + ANSWER_MARGIN_MS
+    }
+    return is === 'read' || is === 'fetch' ? null : CONNECT_LIMIT_MS
+  }
+
+  #unanswered(limitMs: number): PostgresError {
+    const found = `the server hasn't answered within ${Math.round(limitMs / 100) / 10} s`
+    return new PostgresError('SERVER_AWAY', this.name, `${found}: look whether it and the network work`)
+  }
+}
 
 class PostgresStatement<Values extends unknown[], Row> implements QueryStatement<Values, Row> {
   readonly #connection: PostgresQueryConnection
