@@ -22,6 +22,7 @@ export interface ProxyFlags {
   labelHeader?: Record<string, string>
   journal: string
   db: string
+  schema: string
   host: string
   port: number
   tokenFile?: string
@@ -69,7 +70,8 @@ export function addProxy(program: ProgramCommand): void {
       'a request header whose value becomes a label; may be repeated; never one with a key',
       parseLabelHeader,
     )
-    .placeOptions()
+    .journalOption()
+    .storeOption()
     .settingOption('--host <host>', 'the name or address to listen on', parseHost, '127.0.0.1')
     .settingOption('--port <n>', 'the port; 0 means any free one', wholeNumberBetween(0, 65_535), 8791)
     .settingOption('--token-file <file>', 'a file with the token that clients must give', parsePath)

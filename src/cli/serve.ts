@@ -11,6 +11,7 @@ import { killAfter, runDaemon } from './run/process.js'
 
 interface ServeFlags {
   db: string
+  schema: string
   journal: string
   host: string
   port: number
@@ -38,12 +39,13 @@ export function addServe(program: ProgramCommand): void {
     .description(
       'Serves the database over HTTP until SIGTERM or Ctrl-C: the dashboard at /, GET /v1/stats, /v1/series, ' +
         '/v1/requests and /v1/stream, /metrics for Prometheus, /healthz and /livez, and /openapi.json with all of ' +
-        'it. Waits for a database that does not exist yet. With --project it runs the projector too, and exits with 1 ' +
+        'it. Waits for a database that does not exist yet. A database in PostgreSQL has the requests of all journals, and needs no journal ' +
+        'here. With --project it runs the projector too, and exits with 1 ' +
         "if that can't go on. With --ingest it appends what is sent to POST /v1/events to the journal. With a token, from --token-file or REQUEST_JOURNAL_TOKEN, every route " +
         'but /healthz and /livez asks for it, as a bearer token or as the password of a browser. Without one it listens to ' +
         'this machine only.',
     )
-    .databaseOption()
+    .storeOption()
     .journalOption()
     .settingOption('--host <host>', 'the name or address to listen on', parseHost, '127.0.0.1')
     .settingOption('--port <n>', 'the port; 0 means any free one', wholeNumberBetween(0, 65_535), 8790)

@@ -131,7 +131,7 @@ function otherJournals(database: DatabaseStatus | null, width: number): string[]
       visible(host ?? ''),
       time(last_seen),
       time(caught_up_at),
-      projector_running ? 'running' : 'not running',
+      projector_running === null ? 'unknown' : projector_running ? 'running' : 'not running',
     ])
   const hidden = journals.length + more - rows.length
   const table = formatTable(columns, rows, width)

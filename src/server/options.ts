@@ -1,14 +1,24 @@
 import { resolve } from 'node:path'
 import { type Logger, silentLogger } from '../journal/logger.js'
+import { databaseName } from '../store/open-store.js'
+import { DEFAULT_SCHEMA } from '../store/postgres/connection/address.js'
 
 export type ServerLogger = Logger
 
 export interface ServerOptions {
-  /** The database file. Until a projector has made it, questions are answered with 503. */
+  /**
+   * The database file, or the `postgres://` address of one that many journals share. Until it is
+   * there, questions are answered with 503.
+   */
   database: string
   /**
+   * The schema of the tables in PostgreSQL.
+   * @default 'request_journal'
+   */
+  schema?: string | undefined
+  /**
    * The journal's directory, which `project` projects and the lag is measured against. It needn't
-   * exist.
+   * exist: with PostgreSQL, whatever the database holds of other hosts' journals is served anyway.
    * @default 'journal'
    */
   journal?: string | undefined
@@ -75,13 +85,13 @@ export interface ServerOptions {
 
 type Given = { [name in keyof ServerOptions]-?: Exclude<ServerOptions[name], undefined> }
 
-export interface ResolvedOptions extends Omit<Given, 'database' | 'token' | 'rollupLabels'> {
-  databasePath: string
+export interface ResolvedOptions extends Omit<Given, 'token' | 'rollupLabels'> {
   token: string | null
   rollupLabels: readonly string[] | undefined
 }
 
-const DEFAULTS: Omit<ResolvedOptions, 'databasePath'> = {
+const DEFAULTS: Omit<ResolvedOptions, 'database'> = {
+  schema: DEFAULT_SCHEMA,
   journal: 'journal',
   host: '127.0.0.1',
   port: 8790,
@@ -118,10 +128,11 @@ export function resolveOptions(options: ServerOptions): ResolvedOptions {
     }
   }
   const given = Object.entries(options).filter(([, value]) => value !== undefined && value !== null)
-  const resolved = { ...DEFAULTS, ...(Object.fromEntries(given) as Partial<Given>) }
-  const { database, journal, host, project, rollupLabels } = resolved
+  const resolved = { ...DEFAULTS, ...(Object.fromEntries(given) as Partial<Given> & { database: string }) }
+  const { database, schema, journal, host, project, rollupLabels } = resolved
   const isText = (value: unknown): value is string => typeof value === 'string' && value !== ''
-  expect(isText(database), 'database', database, 'a path')
+  expect(isText(database), 'database', database, 'a path or an address')
+  expect(isText(schema), 'schema', schema, 'a name')
   expect(isText(journal), 'journal', journal, 'a path')
   expect(isText(host), 'host', host, 'a name or an address')
   expect(
@@ -135,7 +146,7 @@ export function resolveOptions(options: ServerOptions): ResolvedOptions {
     const isInRange = Number.isSafeInteger(found) && found >= least && found <= greatest
     expect(isInRange, name, found, `a whole number from ${least} to ${greatest}`)
   }
-  return { ...resolved, databasePath: resolve(database), journal: resolve(journal) }
+  return { ...resolved, database: databaseName(database), journal: resolve(journal) }
 }
 
 function expect(holds: boolean, option: string, found: unknown, expected: string): asserts holds {

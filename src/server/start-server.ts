@@ -3,7 +3,9 @@ import { setTimeout } from 'node:timers'
 import { openJournal } from '../journal/append/journal.js'
 import { BoundedWarnings } from '../journal/append/warnings.js'
 import { checkIsDirectory } from '../journal/identity.js'
-import { DatabaseError, openDatabaseReadOnly } from '../queries/index.js'
+import { DatabaseError, openDatabaseReadOnly, PostgresError } from '../queries/index.js'
+import { isPostgresAddress, postgresAddress } from '../store/postgres/connection/address.js'
+import { checkPostgres } from '../store/postgres/schema/migrations.js'
 import { ServerError } from './errors.js'
 import { healthReporter } from './health/health.js'
 import { createApp } from './http/app.js'
@@ -49,22 +51,22 @@ export interface Server {
  * @throws ServerError TOKEN_REQUIRED, TOKEN_INVALID, ADDRESS_UNAVAILABLE.
  * @throws JournalError JOURNAL_INVALID if the journal isn't a directory. With `ingest` also what
  *   `openJournal` throws.
- * @throws DatabaseError if the database can't be read; one that doesn't exist yet is waited for.
- *   With `project` also what `startProjector` throws.
+ * @throws DatabaseError or PostgresError if the database can't be read; one that doesn't exist
+ *   yet, or whose server is away, is waited for. With `project` also what `startProjector` throws.
  */
 export async function startServer(options: ServerOptions): Promise<Server> {
   const resolved = resolveOptions(options)
   const tokenCheck = resolved.token === null ? null : new TokenCheck(resolved.token)
   if (tokenCheck === null && resolved.ingest) throw tokenRequiredToIngest()
   if (tokenCheck === null && !(await isLoopback(resolved.host))) throw tokenRequired(resolved.host)
-  const { databasePath: database, journal, rollupLabels, logger } = resolved
+  const { database, schema, journal, rollupLabels, logger } = resolved
   checkIsDirectory(journal)
   const projector = resolved.project
-    ? await ProjectorThread.start({ journal, database, rollupLabels }, logger)
+    ? await ProjectorThread.start({ journal, database, schema, rollupLabels }, logger)
     : null
   let ingest: Ingest | null = null
   try {
-    checkDatabase(resolved)
+    await checkDatabase(resolved)
     ingest = resolved.ingest ? openIngest(resolved) : null
     return await listen(resolved, tokenCheck, projector, ingest)
   } catch (error) {
@@ -80,7 +82,8 @@ async function listen(
   projector: ProjectorThread | null,
   ingest: Ingest | null,
 ): Promise<Server> {
-  const { databasePath, journal, host, port, allowedHosts, logger, queryTimeoutMs, maxLagSeconds } = options
+  const { database, schema, journal, host, port } = options
+  const { allowedHosts, logger, queryTimeoutMs, maxLagSeconds } = options
   const app = await createApp({
     checkHost: hostCheck(host, allowedHosts),
     tokenCheck,
@@ -90,7 +93,8 @@ async function listen(
   })
   const failures = new BoundedWarnings(logger)
   const pool = new QueryPool({
-    databasePath,
+    database,
+    schema,
     journal,
     processes: options.queryThreads,
     timeoutMs: queryTimeoutMs,
@@ -126,7 +130,7 @@ async function listen(
     const url = await app.listen({ host, port })
     // The URL is one that this machine can reach; the server may listen on more addresses.
     const addresses = app.addresses().map(addressText)
-    logger.info({ url, addresses, database: databasePath }, 'Serving')
+    logger.info({ url, addresses, database }, 'Serving')
     return { url, finished, close: async () => await app.close() }
   } catch (error) {
     await app.close()
@@ -141,13 +145,18 @@ function openIngest({ journal: directory, logger }: ResolvedOptions): Ingest {
 }
 
 /** Fails at once if the database can't be read. One that a projector will make is waited for. */
-function checkDatabase({ databasePath, logger }: ResolvedOptions): void {
+async function checkDatabase({ database, schema, logger }: ResolvedOptions): Promise<void> {
   try {
-    openDatabaseReadOnly(databasePath).close()
+    if (isPostgresAddress(database)) await checkPostgres(postgresAddress(database), schema)
+    else openDatabaseReadOnly(database).close()
   } catch (error) {
-    const code = error instanceof DatabaseError ? error.code : null
-    if (code === 'DATABASE_MISSING') {
-      logger.info({ path: databasePath }, 'Waiting for a database: `request-journal project` makes it')
+    const code = error instanceof DatabaseError || error instanceof PostgresError ? error.code : null
+    if (code === 'SERVER_AWAY') {
+      logger.warn({ err: error }, 'Waiting for the server of the database')
+    } else if (code === 'SCHEMA_MISSING' || code === 'SCHEMA_BEHIND') {
+      logger.warn({ err: error }, 'Waiting for the schema: `request-journal migrate` makes it')
+    } else if (code === 'DATABASE_MISSING') {
+      logger.info({ path: database }, 'Waiting for a database: `request-journal project` makes it')
     } else if (code === 'DATABASE_BEHIND') {
       logger.warn(
         { err: error },

@@ -40,8 +40,11 @@ export interface Dialect {
   wholeCost(column: string): string
   costBillionths(column: string): string
   /** The whole units and billionths of a sum of costs that is stored. */
-  storedWholeCost(currency: Currency): string
-  storedCostBillionths(currency: Currency): string
+  storedWholeCost(currency: Currency, prefix?: '' | 'corrected_'): string
+  storedCostBillionths(currency: Currency, prefix?: '' | 'corrected_'): string
+  /** A counter, or the sum of counters, as an integer. */
+  integer(column: string): string
+  integerSum(column: string): string
   /** A number as it counts in sums; 0 for null. The same as `wholeNumber`. */
   wholeNumber(column: string, limit: number): string
   /** A text that is the same for texts that differ in ASCII case only. */
@@ -81,6 +84,8 @@ export interface Dialect {
   /** A price's or a rate's columns: decimals are texts. */
   readonly priceColumns: string
   readonly rateColumns: string
+  /** The statement that lists the journals: their numbers, ids and hosts. */
+  readonly journals: string
   /** The column with the number of a row's journal. */
   readonly journal: string
 }

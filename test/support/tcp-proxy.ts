@@ -1,7 +1,10 @@
 import { createConnection, createServer, type Server, type Socket } from 'node:net'
 
-/** Decides about bytes that pass: on with them, or an end to the connection before they arrive. */
-export type Verdict = 'pass' | 'cut'
+/**
+ * Decides about bytes that pass: on with them, an end to the connection before they arrive, or
+ * silence, as when the other end has lost its power.
+ */
+export type Verdict = 'pass' | 'cut' | 'lose'
 
 /** Stands between a program and a server, and cuts connections as a network does: without a word. */
 export class TcpProxy {
@@ -55,8 +58,9 @@ export class TcpProxy {
     const forward = (from: Socket, to: Socket, decide: (bytes: Buffer) => Verdict) => {
       this.#sockets.add(from)
       from.on('data', (bytes: Buffer) => {
-        if (decide(bytes) === 'cut') end()
-        else to.write(bytes)
+        const verdict = decide(bytes)
+        if (verdict === 'cut') end()
+        else if (verdict === 'pass') to.write(bytes)
       })
       from.on('error', end)
       from.on('close', () => {

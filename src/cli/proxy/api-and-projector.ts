@@ -18,19 +18,27 @@ export async function startApiAndProjector(
   token: string | undefined,
   logger: Logger,
 ): Promise<ApiAndProjector> {
-  const { journal, db: database, rollupLabel: rollupLabels, allowHost: allowedHosts } = flags
+  const { journal, db: database, schema, rollupLabel: rollupLabels, allowHost: allowedHosts } = flags
   if (flags.serve) {
     const { startServer } = await import('../../server/index.js')
     // Without a token anyone who may use an open proxy could read what all others have asked.
     const host = token === undefined ? '127.0.0.1' : flags.host
     const place = { host, port: flags.servePort, allowedHosts, token }
-    const server = await startServer({ ...place, database, journal, project: true, rollupLabels, logger })
+    const server = await startServer({
+      ...place,
+      database,
+      schema,
+      journal,
+      project: true,
+      rollupLabels,
+      logger,
+    })
     tellFailure(server.finished, logger)
     return server
   }
   if (flags.project) {
     const { ProjectorThread } = await import('../../server/projector/projector-thread.js')
-    const projector = await ProjectorThread.start({ journal, database, rollupLabels }, logger)
+    const projector = await ProjectorThread.start({ journal, database, schema, rollupLabels }, logger)
     tellFailure(projector.finished, logger)
     return { url: null, close: () => projector.stop() }
   }

@@ -83,6 +83,11 @@ function upToNewline(bytes: Buffer): Buffer {
   return end === -1 ? bytes : bytes.subarray(0, end)
 }
 
+/** The line that some bytes begin with, which stand at a place. */
+export function lineAt(bytes: Buffer, place: JournalPlace, correlationId: string): JournalLine {
+  return describe(upToNewline(bytes), place, correlationId)
+}
+
 function describe(bytes: Buffer, { segment, byte_offset }: JournalPlace, correlationId: string): JournalLine {
   const place = `byte ${byte_offset} of ${segment}`
   if (bytes.length === 0) return missing(`${segment} ends before byte ${byte_offset}`)

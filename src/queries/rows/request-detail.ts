@@ -7,6 +7,7 @@ import { checkedFilter, rowCondition } from '../window/filter.js'
 import { type FullRow, fullColumns, type JournalPlace, journalPlace } from './full-row.js'
 import { type JournalLine, missing, readJournalLine } from './journal-line.js'
 import { type DetailedEntry, detailedEntry } from './request-entry.js'
+import { isJournalHere, readStoredLine } from './stored-line.js'
 
 /** The body of `GET /v1/requests/:id`: the whole row, and its lines. */
 export interface RequestDetail extends DetailedEntry, CostOrigin {
@@ -37,7 +38,10 @@ export interface RequestDetail extends DetailedEntry, CostOrigin {
 type TokenPart = Exclude<PricePart, 'input' | 'output'>
 
 export interface GetRequestOptions {
-  /** The journal's directory. @default the lines aren't read */
+  /**
+   * The journal's directory. Lines of other journals are read from the copy that PostgreSQL holds.
+   * @default the lines aren't read from files
+   */
   journal?: string | undefined
   /**
    * With false, a line in an archive is an error at once, instead of the line some seconds later.
@@ -98,8 +102,12 @@ async function detailOf(
 ): Promise<RequestDetail> {
   const place = journalPlace(row.segment_id, row.byte_offset)
   const completedPlace = journalPlace(row.completed_segment_id, row.completed_byte_offset)
-  const lineAt = async (at: JournalPlace | null): Promise<JournalLine> => {
-    if (at === null) return missing('the row is not from the journal')
+  const { isShared, journalOf } = dialectOf(database)
+  const number = journalOf(row.id)
+  const isElsewhere = isShared && (journal === undefined || !isJournalHere(database, journal, number))
+  const lineAt = async (at: JournalPlace | null, segmentId: number | null): Promise<JournalLine> => {
+    if (at === null || segmentId === null) return missing('the row is not from the journal')
+    if (isElsewhere) return readStoredLine(database, { journal: number, segmentId }, at, row.correlation_id)
     if (journal === undefined) return missing('no journal was named to read it from')
     return await readJournalLine(journal, at, row.correlation_id, readArchives)
   }
@@ -126,7 +134,7 @@ async function detailOf(
     ...costOrigin(database, row),
     place,
     completed_place: completedPlace,
-    line: await lineAt(place),
-    completed_line: completedPlace === null ? null : await lineAt(completedPlace),
+    line: await lineAt(place, row.segment_id),
+    completed_line: completedPlace === null ? null : await lineAt(completedPlace, row.completed_segment_id),
   }
 }

@@ -1,5 +1,7 @@
 import { CORRECTABLE, LATENCY_BOUNDS_MS } from '../../folds/sums/counters.js'
+import type { Dialect } from '../../store/dialect.js'
 import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
+import { namedJournals } from '../journals.js'
 
 /** The columns of `request_counters` with counts. */
 const COLUMNS = [
@@ -31,8 +33,10 @@ export interface CounterSums extends Omit<Row, WholeCost | `corrected_${WholeCos
   latencies: bigint[]
 }
 
-/** The sums of one combination of model, provider and policy. */
+/** The sums of one combination of model, provider and policy, and of journal if there are several. */
 export interface RequestCounter extends CounterSums {
+  /** The journal's id. Null: the database has no other one. */
+  journal: string | null
   model: string
   provider: string | null
   policy: string | null
@@ -45,7 +49,8 @@ export interface RequestCounters {
   others: CounterSums | null
 }
 
-type CombinationRow = Row & Pick<RequestCounter, 'model' | 'provider' | 'policy'> & { id: bigint }
+type CombinationRow = Row &
+  Pick<RequestCounter, 'model' | 'provider' | 'policy'> & { id: bigint; journal: bigint }
 
 interface LatencyRow {
   counter_id: bigint
@@ -60,12 +65,14 @@ interface LatencyRow {
  *   ever moves from one series into another.
  */
 export function readCounters(database: QueryDatabase, { limit }: { limit: number }): RequestCounters {
-  if (dialectOf(database).isAdded === null) throw new TypeError('readCounters: expected a SQLite database')
   return database.transaction(() => {
     const rows = readFirst(database, limit)
     const lastId = rows.at(-1)?.id ?? 0n
     const latencies = readLatencies(database, lastId)
-    const combinations = rows.map(({ id, model, provider, policy, ...row }) => ({
+    const journals = namedJournals(database)
+    const ids = new Map(journals.map(({ number, journalId }) => [BigInt(number), journalId]))
+    const combinations = rows.map(({ id, journal, model, provider, policy, ...row }) => ({
+      journal: journals.length > 1 ? (ids.get(journal) ?? null) : null,
       model,
       provider,
       policy,
@@ -77,10 +84,12 @@ export function readCounters(database: QueryDatabase, { limit }: { limit: number
 }
 
 function readFirst(database: QueryDatabase, limit: number): CombinationRow[] {
-  const columns = COLUMNS.map((name) => `CAST(${name} AS INTEGER) AS ${name}`).join(', ')
+  const dialect = dialectOf(database)
+  const columns = COLUMNS.map((name) => `${dialect.integer(counterSql(dialect, name))} AS ${name}`)
   return database
     .prepare<[number], CombinationRow>(
-      `SELECT id, model, provider, policy, ${columns} FROM request_counters ORDER BY id LIMIT ?`,
+      `SELECT id, ${dialect.journal} AS journal, model, provider, policy, ${columns.join(', ')}
+       FROM request_counters ORDER BY id LIMIT ?`,
     )
     .safeIntegers()
     .all(limit)
@@ -102,15 +111,27 @@ function readLatencies(database: QueryDatabase, lastId: bigint): Map<bigint, Lat
   return byCounter
 }
 
+/** The SQL of a column of `request_counters`: where costs have one column, there are two here. */
+function counterSql(dialect: Dialect, name: string): string {
+  const [, prefix, nano, currency] = /^(corrected_)?cost_(nano)?(sats|usd)$/.exec(name) ?? []
+  if (currency !== 'sats' && currency !== 'usd') return name
+  const corrected = prefix === undefined ? prefix : 'corrected_'
+  return nano === undefined
+    ? dialect.storedWholeCost(currency, corrected)
+    : dialect.storedCostBillionths(currency, corrected)
+}
+
 /**
- * Sums all combinations after an id. SQLite does it because clients choose the names of models, and
- * there may be any number of them. total(), unlike sum(), gives a great number rather than an error
- * when absurd costs add up to more than 2^63.
+ * Sums all combinations after an id. The database does it because clients choose the names of
+ * models, and there may be any number of them.
  */
 function readOthers(database: QueryDatabase, lastId: bigint): CounterSums | null {
-  const columns = COLUMNS.map((name) => `CAST(total(${name}) AS INTEGER) AS ${name}`).join(', ')
+  const dialect = dialectOf(database)
+  const columns = COLUMNS.map((name) => `${dialect.integerSum(counterSql(dialect, name))} AS ${name}`)
   const row = database
-    .prepare<[bigint], Row>(`SELECT ${columns} FROM request_counters WHERE id > ? HAVING count(*) > 0`)
+    .prepare<[bigint], Row>(
+      `SELECT ${columns.join(', ')} FROM request_counters WHERE id > ? HAVING count(*) > 0`,
+    )
     .safeIntegers()
     .get(lastId)
   if (row === undefined) return null

@@ -27,7 +27,8 @@ export function prepareDeadlines(database: QueryDatabase, deadline: number): voi
   prepared.add(database)
 }
 
-function timedOut(): QueryError {
+/** The error of a question whose deadline has passed. */
+export function timedOut(): QueryError {
   return new QueryError(
     'TIMED_OUT',
     'the question takes too long: ask for a shorter window, or with a filter',

@@ -3,30 +3,45 @@ import { dirname } from 'node:path'
 import { JournalError } from '../../journal/errors.js'
 import { freeBytes } from '../../journal/files.js'
 import { type StatusReport, status } from '../../maintenance/status.js'
+import type { QueryDatabase } from '../../queries/index.js'
+import { isPostgresAddress } from '../../store/postgres/connection/address.js'
 import { openDatabaseReadOnly } from '../../store/sqlite/connection/database.js'
 import { isLocked } from '../../store/sqlite/connection/lock.js'
 import { hasPositions } from '../../store/sqlite/position-rows.js'
 import type { QueryProcessData } from '../pool/query-task.js'
+import { type FleetMeasures, measureFleet } from './fleet-health.js'
+
+type OfBoth = 'projector_running' | 'lag_seconds' | 'rejected_lines'
 
 /** What decides whether the service is healthy, with some figures. No paths: anyone may read it. */
-export interface HealthMeasures {
+export interface HealthMeasures extends Partial<Omit<FleetMeasures, OfBoth>> {
   /** Whether something holds the database: a projector, a replay or a prune. */
-  projector_running: boolean
+  projector_running: boolean | null
   /** How long the first line that isn't projected has waited; null if there is no journal. */
   lag_seconds: number | null
-  lag_bytes: number | null
+  /** Not of PostgreSQL, as the next one. */
+  lag_bytes?: number | null
   rejected_lines: number | null
   /** Free space on the database's disk, for this user. */
-  disk_free_bytes: number
+  disk_free_bytes?: number
   /** Free space on the journal's disk; null if it doesn't exist or this user can't write it. */
   journal_disk_free_bytes: number | null
 }
 
-/** @throws DatabaseError, ProjectionError as `status` does. */
-export async function measureHealth({ databasePath, journal }: QueryProcessData): Promise<HealthMeasures> {
-  const { bavail, bsize } = statfsSync(dirname(databasePath))
-  const report = await statusOf(databasePath, journal)
-  const isRunning = report === null ? isLocked(databasePath) : report.database?.projector_running
+/** @throws DatabaseError, PostgresError, ProjectionError as `status` does. */
+export async function measureHealth(
+  opened: QueryDatabase,
+  { database, schema, journal }: QueryProcessData,
+): Promise<HealthMeasures> {
+  if (isPostgresAddress(database)) {
+    return {
+      ...measureFleet(opened, schema, Date.now()),
+      journal_disk_free_bytes: freeBytes(journal),
+    }
+  }
+  const { bavail, bsize } = statfsSync(dirname(database))
+  const report = await statusOf(database, journal)
+  const isRunning = report === null ? isLocked(database) : report.database?.projector_running
   return {
     projector_running: isRunning ?? false,
     lag_seconds: report?.lag_seconds ?? null,

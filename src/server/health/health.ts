@@ -1,7 +1,8 @@
 import { FULL_DISK_BYTES } from '../../journal/files.js'
-import { type ErrorBody, errorBody, NO_DATABASE, unavailable } from '../http/errors.js'
+import { type ErrorBody, errorBody, NO_DATABASE, NO_TABLES, serverAway, unavailable } from '../http/errors.js'
 import type { QueryPool } from '../pool/query-pool.js'
 import type { ProjectorThread } from '../projector/projector-thread.js'
+import { journalProblems } from './fleet-health.js'
 import type { HealthMeasures } from './health-report.js'
 
 /** How long an answer is given again: asking needs no token, and mustn't be a way to cause load. */
@@ -12,6 +13,8 @@ export interface HealthReport extends Partial<HealthMeasures>, Partial<ErrorBody
   status: 'ok' | 'failing'
   /** Why it fails, a sentence each. */
   problems: string[]
+  /** Only while PostgreSQL is away: since when, as far as this process has asked. */
+  away_since?: string
 }
 
 export interface HealthOptions {
@@ -45,10 +48,13 @@ async function look({ pool, maxLagSeconds, projector }: HealthOptions): Promise<
   try {
     measures = JSON.parse(await pool.ask({ query: 'health', options: {} }))
   } catch (error) {
-    const isMissing = (error as Error).message.endsWith(NO_DATABASE)
+    const { message } = error as Error
+    const missing = [NO_DATABASE, NO_TABLES].find((problem) => message.endsWith(problem))
     // The pool has logged anything else.
-    problems.push(isMissing ? NO_DATABASE : "journal and database can't be read: see the log")
+    const isAway = pool.awaySince === null ? null : serverAway(pool.awaySince)
+    problems.push(missing ?? isAway ?? "journal and database can't be read: see the log")
   }
+  const away = pool.awaySince === null ? {} : { away_since: pool.awaySince }
   const { projector_running: isRunning, lag_seconds: lag } = measures
   const { failureCode: failure = null, waitingCode: wait = null } = projector ?? {}
   if (failure !== null) problems.push(`the projector has stopped (${failure}): see the log`)
@@ -56,7 +62,9 @@ async function look({ pool, maxLagSeconds, projector }: HealthOptions): Promise<
   else if (isRunning === false) {
     problems.push('no projector runs: nothing new appears; start `request-journal project`')
   }
-  if (typeof lag === 'number' && lag > maxLagSeconds) {
+  if (measures.journal_states !== undefined) {
+    problems.push(...journalProblems(measures.journal_states, maxLagSeconds, Date.now()))
+  } else if (typeof lag === 'number' && lag > maxLagSeconds) {
     problems.push(`the projector is ${lag} s behind the journal, more than ${maxLagSeconds} s`)
   }
   if (isFull(measures)) problems.push('the disk of the database is full: nothing new is projected')
@@ -66,7 +74,7 @@ async function look({ pool, maxLagSeconds, projector }: HealthOptions): Promise<
     )
   }
   if (problems.length === 0) return { status: 'ok', problems, ...measures }
-  return { status: 'failing', problems, ...measures, ...errorBody(unavailable(problems.join('; '))) }
+  return { status: 'failing', problems, ...away, ...measures, ...errorBody(unavailable(problems.join('; '))) }
 }
 
 /** Whether the database's disk is full: without anything to write, that does no harm. */

@@ -35,6 +35,15 @@ export function unavailable(problem: string, retryAfterSeconds = 1): HttpError {
 /** The problem while there is no database. The server notices by itself when it has been made. */
 export const NO_DATABASE = 'there is no database yet: a projector makes it; start `request-journal project`'
 
+/** The same of a database in PostgreSQL. */
+export const NO_TABLES =
+  'there is no database yet: PostgreSQL has no tables of request-journal; run `request-journal migrate`'
+
+/** @param since a timestamp. */
+export function serverAway(since: string): string {
+  return `PostgreSQL hasn't answered since ${since}: nothing has to be started again once it does; the log says why`
+}
+
 /** What went wrong stands in the log: the driver's words aren't for clients. */
 export function internalError(): HttpError {
   return new HttpError(

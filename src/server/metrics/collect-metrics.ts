@@ -1,19 +1,22 @@
 import { realpathSync, statSync } from 'node:fs'
 import { JournalError } from '../../journal/errors.js'
+import { databaseBytes, journalCounts, sharedJournals } from '../../maintenance/other-journals.js'
 import { type StatusReport, status } from '../../maintenance/status.js'
 import { VERSION } from '../../package/package-files.js'
 import { readCounters } from '../../queries/sums/counters.js'
 import { ProjectionError } from '../../store/errors.js'
 import { addCounts, emptyCounts } from '../../store/positions.js'
-import type { Database } from '../../store/sqlite/connection/database.js'
 import { DatabaseError } from '../../store/sqlite/connection/errors.js'
+import { isPostgresAddress } from '../../store/postgres/connection/address.js'
+import type { QueryDatabase } from '../../store/query-database.js'
+import type { Database } from '../../store/sqlite/connection/database.js'
 import { isLocked } from '../../store/sqlite/connection/lock.js'
 import { readPositions } from '../../store/sqlite/position-rows.js'
 import { countHeldCompletions } from '../../store/sqlite/projection-statements.js'
 import type { QueryProcessData } from '../pool/query-task.js'
-import type { JournalFigures, MetricsInput } from './metrics.js'
+import type { FileFigures, JournalFigures, MetricsInput, SharedFigures } from './metrics.js'
 
-/** The path of the database is that of the file which the connection has open. */
+/** The database is the one which the connection has open. */
 export interface MetricsOptions extends QueryProcessData {
   /**
    * How many combinations of model, provider and policy have a series of their own: those that came
@@ -25,6 +28,8 @@ export interface MetricsOptions extends QueryProcessData {
 }
 
 const SERIES_LIMIT = 200
+/** The same for a database that many journals share: each of them has series of its own. */
+const SHARED_SERIES_LIMIT = 1000
 
 /**
  * Reads what the page of metrics shows. All of it is in the database or beside it, so every process
@@ -33,25 +38,45 @@ const SERIES_LIMIT = 200
  * @throws DatabaseError if the database can't be read. A journal that can't be read is a figure,
  *   not an error.
  */
-export async function collectMetrics(database: Database, options: MetricsOptions): Promise<MetricsInput> {
-  const { journal, databasePath, seriesLimit = SERIES_LIMIT } = options
-  const file = realPath(databasePath)
+export async function collectMetrics(
+  opened: QueryDatabase,
+  { database, schema, journal, seriesLimit }: MetricsOptions,
+): Promise<MetricsInput> {
+  const isShared = isPostgresAddress(database)
+  const limit = seriesLimit ?? (isShared ? SHARED_SERIES_LIMIT : SERIES_LIMIT)
   // One transaction, so that requests and positions belong to the same moment.
-  const read = database.transaction(() => ({
-    requests: readCounters(database, { limit: seriesLimit }),
-    projection: readProjection(database),
+  const read = opened.transaction(() => ({
+    requests: readCounters(opened, { limit }),
+    projection: isShared ? readShared(opened, schema) : readFile(opened as Database, database),
   }))
+  const { requests, projection } = read()
+  const figures =
+    projection.is === 'shared' ? {} : { journal: await readJournal(journal, realPath(database)) }
+  return { version: VERSION, requests, projection: { ...projection, ...figures } }
+}
+
+function readShared(opened: QueryDatabase, schema: string): SharedFigures {
+  const counts = journalCounts(opened)
+  const journals = sharedJournals(opened, schema).map((journal) => {
+    const { events = 0, late = 0, unchecked = 0, held = 0 } = counts.get(journal.journal_id) ?? {}
+    return { ...journal, events, late, unchecked, held }
+  })
+  return { is: 'shared', journals, databaseBytes: databaseBytes(opened) }
+}
+
+function readFile(opened: Database, databasePath: string): FileFigures {
+  const file = realPath(databasePath)
   return {
-    version: VERSION,
-    ...read(),
+    is: 'file',
+    counts: readProjection(opened),
     isProjectorUp: isLocked(file),
-    journal: await readJournal(journal, file),
+    journal: null,
     databaseBytes: sizeOf(file),
     walBytes: sizeOf(`${file}-wal`),
   }
 }
 
-function readProjection(database: Database): MetricsInput['projection'] {
+function readProjection(database: Database): FileFigures['counts'] {
   const counts = readPositions(database).reduce(
     (sum, position) => addCounts(sum, position.counts),
     emptyCounts(),

@@ -1,4 +1,5 @@
 import { LATENCY_BOUNDS_MS } from '../../folds/sums/counters.js'
+import type { JournalCounts, SharedJournal } from '../../maintenance/other-journals.js'
 import { addCounters, type CounterSums, type RequestCounters } from '../../queries/sums/counters.js'
 import { exactDecimal, formatExposition, type Labels, type MetricFamily, type Sample } from './exposition.js'
 
@@ -7,7 +8,24 @@ export interface MetricsInput {
   /** This program's version. */
   version: string
   requests: RequestCounters
-  projection: {
+  /** What is kept by the file of a database, or by the journals of one in PostgreSQL. */
+  projection: FileFigures | SharedFigures
+}
+
+/** Figures of a database in PostgreSQL. */
+export interface SharedFigures {
+  is: 'shared'
+  journals: readonly JournalMetrics[]
+  databaseBytes: number
+}
+
+/** What PostgreSQL knows of one journal. */
+export interface JournalMetrics extends SharedJournal, JournalCounts {}
+
+/** Figures of a database in a file. */
+export interface FileFigures {
+  is: 'file'
+  counts: {
     /** Requests and completions; like the others this falls when segments are pruned. */
     events: number
     rejected: number
@@ -42,6 +60,12 @@ const LABEL_LENGTH = 100
 const UNKNOWN = 'unknown'
 /** Stands in every dimension for the combinations over the limit. */
 const OTHER = 'other'
+
+const PROJECTED_EVENTS = 'Requests and completions projected, of segments not pruned.'
+const REJECTED_LINES = "Lines that can't be projected, of segments not pruned."
+const LATE_LINES = 'Lines added to a segment after a newer one had begun.'
+const UNCHECKED_LINES = 'Lines accepted without a checksum.'
+const HELD_COMPLETIONS = 'Completions whose request has not come.'
 
 /** The sums of costs. */
 const IN_BILLIONTHS = /_nano(sats|usd)$/
@@ -122,9 +146,9 @@ const COUNTER_METRICS = {
 /** Renders `GET /metrics`: the same from any process that reads the same database and journal. */
 export function renderMetrics(input: MetricsInput): string {
   const families = [
-    ...counterFamilies(mergeSeries(input.requests, ['model', 'provider', 'policy'])),
+    ...counterFamilies(mergeSeries(input.requests, ['model', 'provider', 'policy', 'journal'])),
     // Not by policy: a histogram has 15 samples for each series.
-    latencyFamily(mergeSeries(input.requests, ['model', 'provider'])),
+    latencyFamily(mergeSeries(input.requests, ['model', 'provider', 'journal'])),
     ...gaugeFamilies(input),
   ]
   return formatExposition(families.map((family) => ({ ...family, name: `request_journal_${family.name}` })))
@@ -141,8 +165,11 @@ interface Series {
  */
 function mergeSeries(
   { combinations, others }: RequestCounters,
-  dimensions: readonly ('model' | 'provider' | 'policy')[],
+  asked: readonly ('model' | 'provider' | 'policy' | 'journal')[],
 ): Series[] {
+  // Without other journals a label would only make the page longer.
+  const hasJournals = combinations.some(({ journal }) => journal !== null)
+  const dimensions = hasJournals ? asked : asked.filter((name) => name !== 'journal')
   const merged = new Map<string, Series>()
   const add = (value: (name: (typeof dimensions)[number]) => string, sums: CounterSums) => {
     const labels = Object.fromEntries(dimensions.map((name) => [name, value(name)]))
@@ -195,26 +222,79 @@ function latencySamples({ labels, sums }: Series): Sample[] {
   ]
 }
 
-function gaugeFamilies({ version, projection, journal, ...input }: MetricsInput): MetricFamily[] {
-  const { isProjectorUp, databaseBytes, walBytes } = input
-  const { events, rejected, late, unchecked, held } = projection
+function gaugeFamilies({ version, projection }: MetricsInput): MetricFamily[] {
   return [
-    ...(journal === null ? [] : journalGauges(journal)),
-    gauge('journal_readable', '0: the journal is missing, unreadable or another one.', journal !== null),
-    gauge('projector_up', '1: a projector, a replay or a prune holds the database.', isProjectorUp),
-    gauge('projected_events', 'Requests and completions projected, of segments not pruned.', events),
-    gauge('rejected_lines', "Lines that can't be projected, of segments not pruned.", rejected),
-    gauge('late_lines', 'Lines added to a segment after a newer one had begun.', late),
-    gauge('unchecked_lines', 'Lines accepted without a checksum.', unchecked),
-    gauge('held_completions', 'Completions whose request has not come.', held),
-    gauge('database_bytes', 'Size of the database file, without its write-ahead log.', databaseBytes),
-    gauge('wal_bytes', 'Size of the write-ahead log of the database.', walBytes),
+    ...(projection.is === 'file' ? fileGauges(projection) : sharedGauges(projection)),
     {
       name: 'build_info',
       type: 'gauge',
       help: 'Always 1; the version of request-journal.',
       samples: [{ labels: { version }, value: 1 }],
     },
+  ]
+}
+
+function sharedGauges({ journals, databaseBytes }: SharedFigures): MetricFamily[] {
+  const ofEach = (
+    name: string,
+    help: string,
+    valueOf: (journal: JournalMetrics) => number | boolean | null,
+  ): MetricFamily => {
+    const samples = journals.flatMap((journal) => {
+      const value = valueOf(journal)
+      const labels: Labels = journals.length > 1 ? { journal: journal.journal_id } : {}
+      return value === null ? [] : [{ labels, value: Number(value) }]
+    })
+    return { name, type: 'gauge', help, samples }
+  }
+  return [
+    ofEach(
+      'projection_lag_seconds',
+      'Age of the newest row of a journal that was not at its end with the last commit.',
+      ({ lag_seconds }) => lag_seconds,
+    ),
+    ofEach(
+      'journal_last_seen_timestamp_seconds',
+      "When a journal's projector last committed something, or connected.",
+      ({ last_seen }) => (last_seen === null ? null : Date.parse(last_seen) / 1000),
+    ),
+    ofEach(
+      'projector_up',
+      '1: a projector or a replay of the journal is connected.',
+      ({ projector_running }) => projector_running,
+    ),
+    ofEach('projected_events', PROJECTED_EVENTS, ({ events }) => events),
+    ofEach('rejected_lines', REJECTED_LINES, ({ rejected_lines }) => rejected_lines),
+    ofEach('late_lines', LATE_LINES, ({ late }) => late),
+    ofEach('unchecked_lines', UNCHECKED_LINES, ({ unchecked }) => unchecked),
+    ofEach('held_completions', HELD_COMPLETIONS, ({ held }) => held),
+    gauge('database_bytes', 'Size of the database, all schemas included.', databaseBytes),
+    {
+      name: 'journal_info',
+      type: 'gauge',
+      help: 'Always 1; the host of a journal, and the version of its projector.',
+      samples: journals.map(({ journal_id, host, version }) => ({
+        labels: { journal: journal_id, host: host ?? UNKNOWN, version: version ?? UNKNOWN },
+        value: 1,
+      })),
+    },
+  ]
+}
+
+function fileGauges({ journal, ...input }: FileFigures): MetricFamily[] {
+  const { isProjectorUp, databaseBytes, walBytes } = input
+  const { events, rejected, late, unchecked, held } = input.counts
+  return [
+    ...(journal === null ? [] : journalGauges(journal)),
+    gauge('journal_readable', '0: the journal is missing, unreadable or another one.', journal !== null),
+    gauge('projector_up', '1: a projector, a replay or a prune holds the database.', isProjectorUp),
+    gauge('projected_events', PROJECTED_EVENTS, events),
+    gauge('rejected_lines', REJECTED_LINES, rejected),
+    gauge('late_lines', LATE_LINES, late),
+    gauge('unchecked_lines', UNCHECKED_LINES, unchecked),
+    gauge('held_completions', HELD_COMPLETIONS, held),
+    gauge('database_bytes', 'Size of the database file, without its write-ahead log.', databaseBytes),
+    gauge('wal_bytes', 'Size of the write-ahead log of the database.', walBytes),
   ]
 }
 

@@ -1,6 +1,15 @@
 import { clearTimeout, setTimeout } from 'node:timers'
 import type { WhenLeft } from '../http/bounds.js'
-import { badRequest, HttpError, internalError, NO_DATABASE, notFound, unavailable } from '../http/errors.js'
+import {
+  badRequest,
+  HttpError,
+  internalError,
+  NO_DATABASE,
+  NO_TABLES,
+  notFound,
+  serverAway,
+  unavailable,
+} from '../http/errors.js'
 import { QueryProcess, timedOut } from './query-process.js'
 import type { QueryName, QueryProcessData, QueryRefusal, QueryTask } from './query-task.js'
 
@@ -67,14 +76,15 @@ export class QueryPool {
   readonly #heavyProcesses = new Set<QueryProcess>()
   #runs = 0
   #hasAnswered = false
+  #awaySince: string | null = null
   #isClosed = false
 
   constructor(options: QueryPoolOptions) {
     this.#options = options
-    const { databasePath, journal, processes } = options
+    const { database, schema, journal, processes } = options
     this.#processes = Array.from(
       { length: processes },
-      () => new QueryProcess({ databasePath, journal }, (freed) => this.#release(freed)),
+      () => new QueryProcess({ database, schema, journal }, (freed) => this.#release(freed)),
     )
   }
 
@@ -86,6 +96,14 @@ export class QueryPool {
   /** How many queries have been run so far. */
   get runs(): number {
     return this.#runs
+  }
+
+  /**
+   * When a question first found that the database's server is away, as a timestamp; null while it
+   * answers.
+   */
+  get awaySince(): string | null {
+    return this.#awaySince
   }
 
   /** Answers as {@link answer} does, with text. */
@@ -181,6 +199,7 @@ export class QueryPool {
         // Only for answers: refused questions could have endlessly many shapes.
         this.#durationsMs.set(shapeOf(task), performance.now() - startedAt)
         this.#hasAnswered = true
+        this.#awaySince = null
         run.resolve(outcome.json)
       } else run.reject(this.#refusal(outcome))
     } catch (error) {
@@ -231,6 +250,11 @@ export class QueryPool {
           this.#options.onFailure(new Error(outcome.message))
         }
         if (outcome.code === 'DATABASE_MISSING') return unavailable(NO_DATABASE)
+        if (outcome.code === 'SCHEMA_MISSING') return unavailable(NO_TABLES)
+        if (outcome.code === 'SERVER_AWAY') {
+          this.#awaySince ??= new Date().toISOString()
+          return unavailable(serverAway(this.#awaySince))
+        }
         return unavailable("the database can't be read now; the log of the server says why")
       case 'failed':
         this.#options.onFailure(new Error(outcome.stack))

@@ -2,6 +2,8 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
 import { clearTimeout, setTimeout } from 'node:timers'
 import { requirePackageFile } from '../../package/package-files.js'
+import { isPostgresAddress } from '../../store/postgres/connection/address.js'
+import { ANSWER_MARGIN_MS } from '../../store/postgres/query/query-connection.js'
 import { discardCopiesOf } from '../../store/sqlite/connection/read-only-mount.js'
 import { unavailable } from '../http/errors.js'
 import { FrameReader, frame, MESSAGE } from './query-frames.js'
@@ -65,6 +67,11 @@ export class QueryProcess {
     this.#start()
   }
 
+  /** A server that says nothing any more is noticed, and told to the client, a little later. */
+  get #graceMs(): number {
+    return isPostgresAddress(this.#data.database) ? GRACE_MS + ANSWER_MARGIN_MS : GRACE_MS
+  }
+
   get isBusy(): boolean {
     return !this.#isUp || this.#running !== null
   }
@@ -80,7 +87,7 @@ export class QueryProcess {
     const timer = setTimeout(() => {
       isOverdue = true
       this.#child?.kill('SIGKILL')
-    }, message.timeoutMs + GRACE_MS)
+    }, message.timeoutMs + this.#graceMs)
     try {
       return await new Promise<QueryOutcome>((resolve, reject) => {
         this.#running = { resolve, reject }
@@ -104,10 +111,10 @@ export class QueryProcess {
   }
 
   #start(): void {
-    const { databasePath, journal } = this.#data
+    const { database, schema, journal } = this.#data
     // Without the options that this process was started with: a debugger's port, say, serves one
     // process.
-    const args = [`--max-old-space-size=${MAX_HEAP_MB}`, this.#worker, databasePath, journal]
+    const args = [`--max-old-space-size=${MAX_HEAP_MB}`, this.#worker, database, schema, journal]
     let child: Child
     try {
       child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'pipe'] })

@@ -1,9 +1,13 @@
 import type { WindowParameters } from '../../queries/index.js'
+import type { PostgresErrorCode } from '../../store/postgres/connection/errors.js'
 import type { DatabaseErrorCode } from '../../store/sqlite/connection/errors.js'
 
 /** What a process that answers questions is given when it starts. */
 export interface QueryProcessData {
-  databasePath: string
+  /** A path or an address. */
+  database: string
+  /** The schema of the tables in PostgreSQL. */
+  schema: string
   /** The journal's directory. It needn't exist. */
   journal: string
 }
@@ -42,7 +46,7 @@ export interface QueryMessage {
 /** The outcome of a question without an answer. Errors that a client can act on travel as data. */
 export type QueryRefusal =
   | { is: 'refused'; isUnknownName: boolean; message: string }
-  | { is: 'unavailable'; message: string; code: DatabaseErrorCode }
+  | { is: 'unavailable'; message: string; code: DatabaseErrorCode | PostgresErrorCode }
   | { is: 'timedOut' }
   | { is: 'heavy' }
   /** A bug. */

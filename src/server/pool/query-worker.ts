@@ -1,7 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import {
   ArchivedLineError,
-  type Database,
   DatabaseError,
   getRequest,
   type ListNamesOptions,
@@ -10,6 +9,8 @@ import {
   listRequests,
   type NewRequestsOptions,
   newRequests,
+  PostgresError,
+  type QueryDatabase,
   QueryError,
   resolveWindow,
   type SeriesOptions,
@@ -17,23 +18,24 @@ import {
   series,
   stats,
 } from '../../queries/index.js'
-import { asDatabaseError } from '../../store/sqlite/connection/errors.js'
+import { timedOut } from '../../queries/window/deadline.js'
+import { asStoreError } from '../../store/open-store.js'
 import { measureHealth } from '../health/health-report.js'
 import { collectMetrics } from '../metrics/collect-metrics.js'
 import { renderMetrics } from '../metrics/metrics.js'
 import { FrameReader, frame, MESSAGE } from './query-frames.js'
 import type { QueryMessage, QueryName, QueryOutcome } from './query-task.js'
-import { ReadConnection } from './read-connection.js'
+import { readConnection } from './read-connection.js'
 
 /** The program of a {@link QueryProcess}: it has a connection of its own, which only reads. */
-const [databasePath, journal] = process.argv.slice(2) as [string, string]
-const connection = new ReadConnection(databasePath)
+const [database, schema, journal] = process.argv.slice(2) as [string, string, string]
+const connection = readConnection(database, schema)
 
 /** The serving process would hold a longer answer once for each client that reads it slowly. */
 const MAX_ANSWER_BYTES = 32 * 1024 * 1024
 
 // The serving process has checked the options against the schemas of the routes.
-const QUERIES: Record<QueryName, (database: Database, message: QueryMessage) => unknown> = {
+const QUERIES: Record<QueryName, (database: QueryDatabase, message: QueryMessage) => unknown> = {
   stats: (database, { task }) => stats(database, task.options as StatsOptions),
   series: (database, { task }) => series(database, task.options as SeriesOptions),
   listRequests: (database, { task }) => listRequests(database, task.options as ListRequestsOptions),
@@ -44,8 +46,8 @@ const QUERIES: Record<QueryName, (database: Database, message: QueryMessage) => 
   newRequests: (database, { task }) =>
     (task.options as NewRequestsOptions[]).map((question) => newRequests(database, question)),
   listNames: (database, { task }) => listNames(database, task.options as ListNamesOptions),
-  health: () => measureHealth({ databasePath, journal }),
-  metrics: async (database) => renderMetrics(await collectMetrics(database, { journal, databasePath })),
+  health: (opened) => measureHealth(opened, { database, schema, journal }),
+  metrics: async (opened) => renderMetrics(await collectMetrics(opened, { database, schema, journal })),
 }
 
 async function answer(message: QueryMessage): Promise<QueryOutcome> {
@@ -62,12 +64,16 @@ async function answer(message: QueryMessage): Promise<QueryOutcome> {
       message: `${size}: ask with limit=, per_page= or a filter`,
     }
   } catch (error) {
-    const failure = asDatabaseError(error, databasePath)
+    const failure = asStoreError(error, database)
     if (failure instanceof ArchivedLineError) return { is: 'heavy' }
     if (failure instanceof QueryError && failure.code === 'TIMED_OUT') return { is: 'timedOut' }
     if (failure instanceof QueryError) {
       const isUnknownName = failure.code === 'MODEL_NOT_FOUND' || failure.code === 'PROVIDER_NOT_FOUND'
       return { is: 'refused', isUnknownName, message: failure.message }
+    }
+    if (failure instanceof PostgresError) {
+      // It connects again by itself.
+      return { is: 'unavailable', message: failure.message, code: failure.code }
     }
     if (failure instanceof DatabaseError) {
       connection.close()
@@ -84,10 +90,13 @@ async function answer(message: QueryMessage): Promise<QueryOutcome> {
 async function ask(message: QueryMessage): Promise<unknown> {
   const { task, timeoutMs } = message
   const ask = QUERIES[task.query]
+  const deadline = performance.now() + timeoutMs
   const database = connection.get()
+  // Before it connects again, which takes a while if the server says nothing.
+  database.setDeadline?.(deadline, timedOut)
   if (task.window === undefined) return await ask(database, message)
   const window = resolveWindow(task.window, Date.now())
-  const options = { ...task.options, ...window, deadline: performance.now() + timeoutMs }
+  const options = { ...task.options, ...window, deadline }
   return await ask(database, { ...message, task: { ...task, options } })
 }
 

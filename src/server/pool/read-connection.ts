@@ -1,13 +1,53 @@
 import type { Statement } from 'better-sqlite3'
 import { type FileIdentity, fileIdentityAt, isSameFile } from '../../journal/file-identity.js'
-import { type Database, openDatabaseReadOnly } from '../../queries/index.js'
+import {
+  type Database,
+  openDatabaseReadOnly,
+  type PostgresQueryConnection,
+  type QueryDatabase,
+} from '../../queries/index.js'
+import { isPostgresAddress } from '../../store/postgres/connection/address.js'
 import { isOutdatedCopy } from '../../store/sqlite/connection/read-only-mount.js'
 
 /** Each combination of filters has SQL of its own: only the statements used last are kept. */
 const KEPT_STATEMENTS = 200
 
-/** A read-only connection to the file at a path: if that is replaced, the new one is opened. */
-export class ReadConnection {
+/** A connection that only reads, and is opened when it is first used. */
+export interface ReadConnection {
+  /** @throws DatabaseError or PostgresError as `openDatabaseReadOnly` does. */
+  get(): QueryDatabase
+  /** Closes it; the next use opens it again. */
+  close(): void
+}
+
+export function readConnection(database: string, schema: string): ReadConnection {
+  return isPostgresAddress(database) ? new ServerConnection(database, schema) : new FileConnection(database)
+}
+
+/** A connection to PostgreSQL, which connects again by itself. */
+class ServerConnection implements ReadConnection {
+  readonly #address: string
+  readonly #schema: string
+  #open: PostgresQueryConnection | null = null
+
+  constructor(address: string, schema: string) {
+    this.#address = address
+    this.#schema = schema
+  }
+
+  get(): PostgresQueryConnection {
+    this.#open ??= openDatabaseReadOnly(this.#address as 'postgres://', { schema: this.#schema })
+    return this.#open
+  }
+
+  close(): void {
+    this.#open?.close()
+    this.#open = null
+  }
+}
+
+/** A connection to the file at a path: if that is replaced, the new one is opened. */
+class FileConnection implements ReadConnection {
   readonly #databasePath: string
   #open: { database: Database; file: FileIdentity | null } | null = null
 
@@ -15,7 +55,6 @@ export class ReadConnection {
     this.#databasePath = databasePath
   }
 
-  /** @throws DatabaseError as `openDatabaseReadOnly` does. */
   get(): Database {
     const file = fileIdentityAt(this.#databasePath)
     const isCurrent =

@@ -1,7 +1,7 @@
 import type { ProjectorOptions } from '../../projection/index.js'
 
 /** The options of `startProjector` that a projector's thread is given when it starts. */
-export type ProjectorThreadData = Pick<ProjectorOptions, 'journal' | 'database' | 'rollupLabels'>
+export type ProjectorThreadData = Pick<ProjectorOptions, 'journal' | 'database' | 'schema' | 'rollupLabels'>
 
 /** A message from a projector's thread. Any message to it asks it to stop. */
 export type MessageFromProjector =

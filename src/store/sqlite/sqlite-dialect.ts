@@ -19,6 +19,7 @@ export const SQLITE: Dialect = {
   totalsWithNames: 'rollup_totals CROSS JOIN rollup_names ON key = group_name',
   priceColumns: '*',
   rateColumns: '*',
+  journals: 'SELECT DISTINCT 0 AS number, journal_id, NULL AS host FROM journal_segments',
   journal: '0',
 
   isTrue: (column) => `${column} <> 0`,
@@ -27,8 +28,12 @@ export const SQLITE: Dialect = {
   greatSum: (expression) => `sum((${expression}) >> 32), sum((${expression}) & 4294967295)`,
   wholeCost: wholeCostSql,
   costBillionths: costBillionthsSql,
-  storedWholeCost: (currency) => `cost_${currency}`,
-  storedCostBillionths: (currency) => `cost_nano${currency}`,
+  storedWholeCost: (currency, prefix = '') => `${prefix}cost_${currency}`,
+  storedCostBillionths: (currency, prefix = '') => `${prefix}cost_nano${currency}`,
+  integer: (column) => `CAST(${column} AS INTEGER)`,
+  // Unlike sum(), it gives a great number rather than an error when absurd costs add up to more
+  // than 2^63.
+  integerSum: (column) => `CAST(total(${column}) AS INTEGER)`,
   wholeNumber: wholeNumberSql,
   folded: (text) => `${text} COLLATE NOCASE`,
   inByteOrder: (text) => text,

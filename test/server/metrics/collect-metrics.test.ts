@@ -133,7 +133,9 @@ test('a database that was removed under the connection is an error that says so'
   await projectOnce(workspace)
   const connection = openDatabaseReadOnly(database)
   renameSync(database, `${database}.old`)
-  await expect(collectMetrics(connection, { journal, databasePath: database })).rejects.toMatchObject({
+  await expect(
+    collectMetrics(connection, { journal, database: database, schema: 'none' }),
+  ).rejects.toMatchObject({
     code: 'DATABASE_MISSING',
   })
   connection.close()
@@ -153,7 +155,7 @@ test('two hundred combinations are told apart unless another limit is given', as
   const page = await pageOf(workspace)
   expect(page.samples.get(other)).toBe(3)
   const connection = openDatabaseReadOnly(database)
-  const { requests } = await collectMetrics(connection, { journal, databasePath: database, seriesLimit: 3 })
+  const { requests } = await collectMetrics(connection, { journal, database, schema: 'none', seriesLimit: 3 })
   connection.close()
   expect(requests.combinations.map(({ model }) => model)).toEqual(['m0', 'm1', 'm2'])
   expect(requests.others?.requests).toBe(200n)
@@ -173,13 +175,13 @@ test('any process gives the same page, also from an input that went through stru
     import { renderMetrics } from ${builtModule('server/metrics/metrics')}
     import { openDatabaseReadOnly } from ${builtModule('store/sqlite/connection/database')}
     const database = openDatabaseReadOnly(${JSON.stringify(database)})
-    const options = ${JSON.stringify({ journal, databasePath: database })}
+    const options = ${JSON.stringify({ journal, database: database, schema: 'none' })}
     console.log(JSON.stringify(renderMetrics(structuredClone(await collectMetrics(database, options)))))`
   const children = [new Child(script), new Child(script)]
   const pages = await Promise.all(children.map(async (child) => JSON.parse(await child.nextLine())))
   await Promise.all(children.map(({ exited }) => exited))
   const connection = openDatabaseReadOnly(database)
-  const own = renderMetrics(await collectMetrics(connection, { journal, databasePath: database }))
+  const own = renderMetrics(await collectMetrics(connection, { journal, database: database, schema: 'none' }))
   connection.close()
   expect(pages).toEqual([own, own])
 })

@@ -1,10 +1,11 @@
 import { LATENCY_BOUNDS_MS } from '../../../src/folds/sums/counters.js'
 import type { RequestCounter } from '../../../src/queries/sums/counters.js'
-import type { MetricsInput } from '../../../src/server/metrics/metrics.js'
+import type { FileFigures, MetricsInput } from '../../../src/server/metrics/metrics.js'
 
 /** A combination with these counts, and zero for all others. */
 export function counter(fields: Partial<RequestCounter> = {}): RequestCounter {
   return {
+    journal: null,
     model: 'gpt-4o',
     provider: 'east',
     policy: null,
@@ -36,23 +37,31 @@ export function counter(fields: Partial<RequestCounter> = {}): RequestCounter {
 }
 
 /** The input of a page where nothing is wrong. */
-export function metricsInput(fields: Partial<MetricsInput> = {}): MetricsInput {
+export function metricsInput(
+  fields: Partial<Omit<MetricsInput, 'projection'>> = {},
+  figures: Partial<FileFigures> = {},
+): MetricsInput {
   return {
     version: '1.2.3',
     requests: { combinations: [counter({ requests: 1n })], others: null },
-    projection: { events: 1, rejected: 0, late: 0, unchecked: 0, held: 0 },
-    isProjectorUp: true,
-    journal: {
-      lagSeconds: 0,
-      lagBytes: 0,
-      bytes: 400,
-      segments: 1,
-      distrusted: 0,
-      problems: 0,
-      toReprice: 0,
-    },
-    databaseBytes: 98_304,
-    walBytes: 0,
+    projection: { ...FIGURES, ...figures },
     ...fields,
   }
+}
+
+const FIGURES: FileFigures = {
+  is: 'file',
+  counts: { events: 1, rejected: 0, late: 0, unchecked: 0, held: 0 },
+  isProjectorUp: true,
+  journal: {
+    lagSeconds: 0,
+    lagBytes: 0,
+    bytes: 400,
+    segments: 1,
+    distrusted: 0,
+    problems: 0,
+    toReprice: 0,
+  },
+  databaseBytes: 98_304,
+  walBytes: 0,
 }

@@ -10,7 +10,7 @@ export async function pageOf(
 ): Promise<Page> {
   const connection = openDatabaseReadOnly(database)
   try {
-    const options = { journal, databasePath: database, seriesLimit }
+    const options = { journal, database, schema: 'none', seriesLimit }
     return parseExposition(renderMetrics(await collectMetrics(connection, options)))
   } finally {
     connection.close()

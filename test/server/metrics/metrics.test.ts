@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import { LATENCY_BOUNDS_MS } from '../../../src/folds/sums/counters.js'
 import type { RequestCounters } from '../../../src/queries/sums/counters.js'
-import { type MetricsInput, renderMetrics } from '../../../src/server/metrics/metrics.js'
+import { renderMetrics } from '../../../src/server/metrics/metrics.js'
 import { parseExposition, seriesKey } from './exposition-parser.js'
 import { counter, metricsInput } from './metrics-input.js'
 import { hasPromtool, promtool } from './promtool.js'
 
-function samplesOf(fields: Partial<MetricsInput> = {}): Map<string, number> {
-  return parseExposition(renderMetrics(metricsInput(fields))).samples
+function samplesOf(...input: Parameters<typeof metricsInput>): Map<string, number> {
+  return parseExposition(renderMetrics(metricsInput(...input))).samples
 }
 
 const gpt = { model: 'gpt-4o', provider: 'east', policy: 'unknown' }
@@ -192,21 +192,24 @@ describe('journal, projection and database', () => {
   ])('%s', (name, value) => {
     const page = parseExposition(
       renderMetrics(
-        metricsInput({
-          journal: {
-            lagSeconds: 12.3,
-            lagBytes: 4567,
-            bytes: 89_000,
-            segments: 9,
-            distrusted: 1,
-            problems: 2,
-            toReprice: 7,
+        metricsInput(
+          {},
+          {
+            journal: {
+              lagSeconds: 12.3,
+              lagBytes: 4567,
+              bytes: 89_000,
+              segments: 9,
+              distrusted: 1,
+              problems: 2,
+              toReprice: 7,
+            },
+            isProjectorUp: false,
+            counts: { events: 1000, rejected: 3, late: 4, unchecked: 5, held: 6 },
+            databaseBytes: 700,
+            walBytes: 800,
           },
-          isProjectorUp: false,
-          projection: { events: 1000, rejected: 3, late: 4, unchecked: 5, held: 6 },
-          databaseBytes: 700,
-          walBytes: 800,
-        }),
+        ),
       ),
     )
     expect(page.samples.get(`request_journal_${name}`)).toBe(value)
@@ -214,7 +217,7 @@ describe('journal, projection and database', () => {
   })
 
   test("a journal that can't be read has no gauges but the one that says so", () => {
-    const samples = samplesOf({ journal: null })
+    const samples = samplesOf({}, { journal: null })
     expect(samples.get('request_journal_journal_readable')).toBe(0)
     expect([...samples.keys()].filter((key) => /lag|journal_bytes|segments|problems/.test(key))).toEqual([])
     expect(samples.get(seriesKey('request_journal_requests_total', gpt))).toBe(1)

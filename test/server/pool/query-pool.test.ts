@@ -15,7 +15,8 @@ afterEach(async () => {
 
 function openPool({ database, journal }: Place, options: Partial<QueryPoolOptions> = {}): QueryPool {
   const pool = new QueryPool({
-    databasePath: database,
+    database,
+    schema: 'none',
     journal,
     processes: 2,
     timeoutMs: 20_000,
@@ -244,7 +245,8 @@ describe('the database file', () => {
     const failures: unknown[] = []
     const { database, journal } = place
     const pool = new QueryPool({
-      databasePath: database,
+      database,
+      schema: 'none',
       journal,
       processes: 1,
       timeoutMs: 20_000,

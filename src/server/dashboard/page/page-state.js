@@ -77,7 +77,7 @@ const TEXTS = /** @type {const} */ ([
   'order',
 ])
 const LABEL = 'label:'
-const ID = /^[1-9]\d{0,14}$/
+const ID = /^[1-9]\d{0,15}$/
 
 /**
  * Reads a query string. Without a zone it is about the one that was chosen before.

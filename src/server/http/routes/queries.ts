@@ -25,8 +25,8 @@ import {
   StatsAnswer,
 } from './responses.js'
 
-/** SQLite gives no longer ids in practice, and they wouldn't be exact as numbers. */
-const ID = /^[1-9]\d{0,14}$/
+/** Longer ids wouldn't be exact as numbers. */
+const ID = /^[1-9]\d{0,15}$/
 
 const MAX_PER_PAGE = 100
 

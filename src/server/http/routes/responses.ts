@@ -264,12 +264,29 @@ export const RequestAnswer = Type.Object({
 export const HealthAnswer = Type.Object({
   status: Type.Union([Type.Literal('ok'), Type.Literal('failing')]),
   problems: Type.Array(Type.String()),
-  projector_running: Type.Optional(Type.Boolean()),
+  away_since: Type.Optional(
+    Type.String({ description: 'Only while PostgreSQL is away: since when, as far as is known here.' }),
+  ),
+  projector_running: Type.Optional(Nullable(Type.Boolean())),
   lag_seconds: percentile,
   lag_bytes: percentile,
   rejected_lines: percentile,
   disk_free_bytes: Type.Optional(Type.Number()),
   journal_disk_free_bytes: percentile,
+  journals: Type.Optional(Type.Integer({ description: 'Only with PostgreSQL, as the next two.' })),
+  retired_journals: Type.Optional(
+    Type.Integer({ description: 'Those that were not seen for a day: they are not looked at.' }),
+  ),
+  journal_states: Type.Optional(
+    Type.Array(
+      Type.Object({
+        journal_id: Type.String(),
+        projector_running: Nullable(Type.Boolean()),
+        last_seen: Nullable(time),
+        lag_seconds: Nullable(Type.Number()),
+      }),
+    ),
+  ),
 })
 
 const ERROR = {

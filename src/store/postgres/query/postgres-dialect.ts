@@ -78,6 +78,7 @@ export const POSTGRES: Dialect = {
     'rollup_totals JOIN rollup_names ON rollup_names.journal = rollup_totals.journal AND key = group_name',
   priceColumns: PRICE_COLUMNS,
   rateColumns: RATE_COLUMNS,
+  journals: 'SELECT number, journal_id, host FROM journals ORDER BY number',
   journal: 'journal',
 
   isTrue: (column) => column,
@@ -92,8 +93,13 @@ export const POSTGRES: Dialect = {
     // round() would round half to even.
     return `trunc(${rest} + 0.5 * sign(${rest}))::bigint`
   },
-  storedWholeCost: (currency) => `trunc(cost_${currency})`,
-  storedCostBillionths: (currency) => `trunc((cost_${currency} - trunc(cost_${currency})) * 1000000000)`,
+  storedWholeCost: (currency, prefix = '') => `trunc(${prefix}cost_${currency})`,
+  storedCostBillionths: (currency, prefix = '') => {
+    const cost = `${prefix}cost_${currency}`
+    return `trunc((${cost} - trunc(${cost})) * 1000000000)`
+  },
+  integer: (column) => column,
+  integerSum: (column) => `sum(${column})`,
   wholeNumber: (column, limit) => `greatest(-${limit}, least(${limit}, coalesce(${column}, 0)))`,
   folded: lower,
   inByteOrder: (text) => `(${text}) COLLATE "C"`,

@@ -69,6 +69,20 @@ export async function migratePostgres(
 }
 
 /**
+ * Connects to an address and checks the schema there.
+ *
+ * @throws PostgresError, as a rejection: as `Connection.open` and `checkSchema`.
+ */
+export async function checkPostgres(address: PostgresAddress, schema: string): Promise<void> {
+  const connection = await Connection.open({ address, schema, purpose: 'check', isReader: true })
+  try {
+    await connection.transaction(() => checkSchema(connection, schema))
+  } finally {
+    await connection.close()
+  }
+}
+
+/**
  * Checks that the schema is the one that this program needs. To be called in a transaction.
  *
  * @throws PostgresError SCHEMA_MISSING, SCHEMA_BEHIND, SCHEMA_TOO_NEW, MIGRATION_EDITED.
