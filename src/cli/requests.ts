@@ -2,7 +2,6 @@ import type { Command } from 'commander'
 import { countText } from '../maintenance/count-text.js'
 import type { ListRequestsOptions, RequestCursorPage, RequestPage } from '../queries/rows/requests.js'
 import { type Currency, currenciesOf } from '../queries/window/currency.js'
-import { isPostgresAddress } from '../store/postgres/connection/address.js'
 import { formatCount } from './output/format.js'
 import { formatRequestTable } from './output/request-table.js'
 import { pageWidth, printAnswer } from './output/standard-output.js'
@@ -78,11 +77,8 @@ export function addRequests(program: ProgramCommand): void {
             `error: option '--follow' needs a window that goes on: found '--range ${flags.range}'`,
           )
         }
-        if (isPostgresAddress(flags.db)) {
-          command.error("error: option '--follow' takes the file of a SQLite database only")
-        }
         const { followRequests } = await import('./run/follow.js')
-        await followRequests(flags.db, filter, flags.json === true)
+        await followRequests(flags, filter, flags.json === true)
         return
       }
       const { listRequests } = await import('../queries/rows/requests.js')

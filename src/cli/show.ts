@@ -62,6 +62,7 @@ function formatDetail(detail: RequestDetail): string {
     ['provider', detail.provider ?? UNKNOWN],
     ...field('service tier', detail.service_tier),
     ['policy', detail.policy ?? UNKNOWN],
+    ...field('journal', detail.journal ?? null),
     ['outcome', outcome(detail)],
     ['tokens', tokenText(tokens)],
     ...costFields(detail),

@@ -27,6 +27,7 @@ const GROUPS: readonly string[] = [
   'tier',
   'service_tier',
   'error_status',
+  'journal',
   'hour',
   'day',
 ]

@@ -2,6 +2,7 @@
  * What can be wrong with a question. The codes are stable. They are thrown when
  *
  * - `MODEL_NOT_FOUND`, `PROVIDER_NOT_FOUND`: no counted request has this name.
+ * - `JOURNAL_NOT_FOUND`: the database has no journal with this id or host.
  * - `INVALID_SINCE`, `INVALID_UNTIL`, `INVALID_BEFORE`: the text isn't a strict RFC 3339 time;
  *   `INVALID_BEFORE` also when `until` is given too.
  * - `INVALID_FILTER`: two conditions exclude each other, or a filter's value isn't one.
@@ -17,6 +18,7 @@
 export const QUERY_ERROR_CODES = [
   'MODEL_NOT_FOUND',
   'PROVIDER_NOT_FOUND',
+  'JOURNAL_NOT_FOUND',
   'INVALID_SINCE',
   'INVALID_UNTIL',
   'INVALID_BEFORE',

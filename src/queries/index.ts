@@ -15,7 +15,12 @@ export { type OpenDatabaseOptions, openDatabaseReadOnly } from './open-database.
 export { type ExportedRequest, type ExportOptions, exportRequests } from './rows/export.js'
 export type { JournalPlace } from './rows/full-row.js'
 export { ArchivedLineError, type JournalLine } from './rows/journal-line.js'
-export { type NewRequests, type NewRequestsOptions, newRequests } from './rows/new-requests.js'
+export {
+  type NewRequests,
+  type NewRequestsOptions,
+  newRequests,
+  type TailPosition,
+} from './rows/new-requests.js'
 export { type RequestOrder, type RequestSort, START_CURSOR } from './rows/page-end.js'
 export { listRejected, type RejectedEntry, type RejectedList } from './rows/rejected.js'
 export {

@@ -102,7 +102,7 @@ async function listen(
   })
   const hub = new StreamHub(pool, options.maxStreams)
   addQueryRoutes(app, pool)
-  addStreamRoute(app, hub)
+  addStreamRoute(app, hub, isPostgresAddress(database))
   addServiceRoutes(app, pool, healthReporter({ pool, maxLagSeconds, projector }))
   if (ingest !== null) addEventsRoute(app, ingest)
   addDashboardRoutes(app)

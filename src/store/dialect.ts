@@ -20,13 +20,18 @@ export interface Dialect {
   readonly isAdded: string | null
   /** See `isUnended`: term by term as the index of these rows has it. */
   readonly isUnended: string
-  /** The condition that lets the key of roll-ups, prices and other tables of journals be used. */
-  readonly ofJournals: Condition[]
   /** The order of rows by when they came; among those of many journals, nearly so. */
   readonly newestFirst: string
   /** Totals that have long names, together with these. */
   readonly totalsWithNames: string
 
+  /**
+   * The condition that lets the key of roll-ups, prices and other tables of journals be used; about
+   * one journal if it is named by its id or its host.
+   */
+  ofJournals(journal?: string): Condition[]
+  /** Whether a row of `journals` is named by an id or a host. */
+  isJournal(name: string): Condition
   isTrue(column: string): string
   isFalse(column: string): string
   /** The sum of the rows that meet a condition. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { projectOnce } from '../../src/projection/index.js'
@@ -97,6 +97,71 @@ describe.skipIf(noPostgres !== null)('a journal in SQLite and in PostgreSQL', ()
     )
   }, 60_000)
 
+  test('a question about one journal of two is answered as by the file of that journal alone', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        rows,
+        fc.array(journalQuestion, { minLength: 8, maxLength: 8 }),
+        async (drawn, questions) => {
+          const all = drawn.filter(({ timestamp }) => timestamp.endsWith('Z'))
+          const texts = [0, 1].map((host) =>
+            all
+              .filter(({ id }) => id % 2 === host)
+              .map((row) => `${linesOf({ ...row, model: row.model.toLowerCase() })[0]}\n`)
+              .join(''),
+          )
+          await withBoth(texts, async (_, postgres, file) => {
+            const alone = join(dirname(file), 'alone.db')
+            putEmptyDatabase(alone)
+            await projectOnce({ journal: join(dirname(file), 'host-1'), database: alone })
+            const sqlite = openDatabaseReadOnly(alone)
+            for (const { name, ask } of questions) {
+              expect(await answerOf(() => ask(postgres)), name).toEqual(await answerOf(() => ask(sqlite)))
+            }
+            sqlite.close()
+          })
+        },
+      ),
+      runs(4),
+    )
+  }, 60_000)
+
+  test('the groups of journals add up to the whole, and are named by their hosts', async () => {
+    const texts = ['a', 'b'].map((host) => `${requestLine(host, { cost_sats: 1 })}\n`)
+    await withBoth([texts.join(''), texts[1] ?? ''], async (_, postgres) => {
+      const counts = () => {
+        const { journals = {} } = stats(postgres, { groupBy: 'journal', provider: undefined })
+        return Object.entries(journals).map(([name, { counts }]) => [name, counts.total])
+      }
+      // Both are of this machine.
+      expect(counts()).toEqual([
+        ['test-journal-0', 2],
+        ['test-journal-1', 1],
+      ])
+      const rename = (host: string, id: string) =>
+        writer.transaction(() => writer.run('UPDATE journals SET host = $1 WHERE journal_id = $2', host, id))
+      await rename('web-1', 'test-journal-0')
+      await rename('web-2', 'test-journal-1')
+      expect(counts()).toEqual([
+        ['web-1', 2],
+        ['web-2', 1],
+      ])
+      expect(listNames(postgres, { dimension: 'journal', prefix: 'WEB' }).names).toEqual([
+        { name: 'web-1', requests: 2 },
+        { name: 'web-2', requests: 1 },
+      ])
+      for (const journal of ['web-1', 'test-journal-0']) {
+        expect(listRequests(postgres, { journal }).total).toBe(2)
+        expect([...exportRequests(postgres, { journal })]).toHaveLength(2)
+        const window = { since: '2026-11-20T00:00:00Z', until: '2026-11-24T00:00:00Z' }
+        expect(series(postgres, { ...window, journal, by: 'journal' }).cost_sats).toHaveProperty('web-1')
+      }
+      expect(() => stats(postgres, { journal: 'web-3' })).toThrow(
+        expect.objectContaining({ code: 'JOURNAL_NOT_FOUND', message: "Journal 'web-3' not found" }),
+      )
+    })
+  })
+
   test('a question that takes too long is ended by the server', async () => {
     await withBoth([`${requestLine('a')}\n`], async (_, postgres) => {
       postgres.setDeadline?.(performance.now() + 50, () => new QueryError('TIMED_OUT', 'too long'))
@@ -152,14 +217,11 @@ describe.skipIf(noPostgres !== null)('a journal in SQLite and in PostgreSQL', ()
     })
   })
 
-  test.each([[['requests', '--follow']], [['redate', '--dry-run']]])(
-    '%j refuses an address in one sentence',
-    async (args) => {
-      const { status, stderr } = await runHere([...args, '--db', 'postgres://127.0.0.1/none'])
-      expect(status).toBe(2)
-      expect(stderr).toMatch(/takes the file of a SQLite database only/)
-    },
-  )
+  test.each([[['redate', '--dry-run']]])('%j refuses an address in one sentence', async (args) => {
+    const { status, stderr } = await runHere([...args, '--db', 'postgres://127.0.0.1/none'])
+    expect(status).toBe(2)
+    expect(stderr).toMatch(/takes the file of a SQLite database only/)
+  })
 
   test('an address without the tables, and one that nobody answers at, are refused with what to do', () => {
     expect(() => openDatabaseReadOnly(address as 'postgres://', { schema: 'nowhere' })).toThrow(
@@ -277,6 +339,43 @@ const aboutOne = fc.constantFrom<Question>(
 )
 
 const sumQuestion = fc.oneof(aboutStats, aboutSeries)
+
+/** The names of another journal are known in PostgreSQL, and not in the file: they aren't asked for. */
+const ofJournal = filter.map((asked) => ({
+  ...asked,
+  model: undefined,
+  provider: undefined,
+  journal: 'test-journal-1',
+}))
+
+const journalQuestion = fc.oneof(
+  fc
+    .tuple(ofJournal, fc.constantFrom('journal' as const, 'tier' as const, 'day' as const, undefined), limit)
+    .map(([asked, groupBy, limit]): Question => {
+      const options = { ...asked, groupBy, limit, unknown: true, percentiles: true }
+      return { name: `stats ${JSON.stringify(options)}`, ask: (database) => stats(database, options) }
+    }),
+  fc.tuple(ofJournal, fc.constantFrom('journal' as const, 'policy' as const)).map(([asked, by]): Question => {
+    const window = { since: '2026-11-20T12:00:00.000Z', until: '2026-11-23T23:00:00.000Z', before: undefined }
+    const options = { ...asked, ...window, by, unknown: true }
+    return { name: `series ${JSON.stringify(options)}`, ask: (database) => series(database, options) }
+  }),
+  fc
+    .tuple(ofJournal, fc.constantFrom('timestamp' as const, 'latency_ms' as const))
+    .map(([asked, sort]): Question => {
+      const options: ListRequestsOptions = { ...asked, sort, perPage: 3, page: 1, details: true }
+      return {
+        name: `requests ${JSON.stringify(options)}`,
+        ask: (database) => listRequests(database, { ...options, cursor: undefined }),
+      }
+    }),
+  ofJournal.map((asked): Question => {
+    return {
+      name: `export ${JSON.stringify(asked)}`,
+      ask: (database) => [...exportRequests(database, asked)],
+    }
+  }),
+)
 const question = fc.oneof(
   { weight: 4, arbitrary: aboutStats },
   { weight: 3, arbitrary: aboutSeries },

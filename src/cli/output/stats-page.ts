@@ -98,6 +98,7 @@ function groupLines(stats: Stats, width: number, options: GroupOptions): string[
     ['model', stats.models],
     ['provider', stats.providers],
     ['policy', stats.policies],
+    ['journal', stats.journals],
     ['tier', stats.tiers],
     ['service tier', stats.service_tiers],
     ['error status', stats.error_statuses],

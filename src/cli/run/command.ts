@@ -141,6 +141,7 @@ export class ProgramCommand extends Command {
       .option('--label <name=value>', 'requests with exactly this label; may be repeated', parseLabel)
       .exclusiveOption('--open', 'streams of the last hour whose end is not known', 'unfinished')
       .option('--unfinished', 'streams from before the last hour whose end is not known')
+      .option('--journal-id <id>', 'requests of one journal: its id, or the name of its host')
       .option('--correlation-id <id>', 'all that is logged under this correlation_id')
       .choiceOption(
         '--success <yes>',

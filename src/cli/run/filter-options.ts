@@ -10,7 +10,9 @@ import { instantOf, windowLength } from '../../queries/window/window-words.js'
 export const SUPPORTED_RANGES = `${Object.keys(RANGES).join(', ')}, a length such as 90m, 1h, 2d, 1w, or ${CALENDAR_RANGES.join(', ')}`
 
 /** The values of the options of `filterOptions`. */
-export interface FilterFlags extends Omit<RequestFilter, 'labels' | 'success' | 'streaming' | 'unpricedIn'> {
+export interface FilterFlags
+  extends Omit<RequestFilter, 'labels' | 'journal' | 'success' | 'streaming' | 'unpricedIn'> {
+  journalId?: string
   range?: string
   timezone?: TimeZone
   label?: Record<string, string>
@@ -24,8 +26,9 @@ export interface FilterFlags extends Omit<RequestFilter, 'labels' | 'success' | 
 /** The filter that was asked for; over all time by default. */
 export function filterOf(flags: FilterFlags): RequestFilter {
   const { open, unfinished, currency } = flags
-  const { model, provider, withoutProvider, policy, withoutPolicy, correlationId, label: labels } = flags
-  const names = { model, provider, withoutProvider, policy, withoutPolicy, correlationId, labels }
+  const { model, provider, withoutProvider, policy, withoutPolicy, correlationId } = flags
+  const { label: labels, journalId: journal } = flags
+  const names = { model, provider, withoutProvider, policy, withoutPolicy, journal, correlationId, labels }
   const { errorStatus, errorMessage, minLatency, minCost, attempt, serviceTier, unpriced } = flags
   const unpricedIn = unpriced === true ? undefined : unpriced
   const values = { errorStatus, errorMessage, minLatency, minCost, attempt, serviceTier, unpricedIn }

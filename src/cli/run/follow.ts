@@ -3,8 +3,11 @@ import { styleText } from 'node:util'
 import { fileIdentityAt, isSameFile } from '../../journal/file-identity.js'
 import { type NewRequests, newRequests } from '../../queries/rows/new-requests.js'
 import type { RequestEntry } from '../../queries/rows/request-entry.js'
+import { positionBefore } from '../../queries/rows/tail-position.js'
 import { CURRENCIES, type Currency, currenciesOf, shownCurrency } from '../../queries/window/currency.js'
 import type { RequestFilter } from '../../queries/window/filter.js'
+import { isPostgresAddress } from '../../store/postgres/connection/address.js'
+import { PostgresError } from '../../store/postgres/connection/errors.js'
 import type { QueryDatabase } from '../../store/query-database.js'
 import { amountText } from '../output/amounts.js'
 import { formatCount, formatMs, formatTime, UNKNOWN } from '../output/format.js'
@@ -18,6 +21,8 @@ import { stopOnSignal } from './process.js'
 
 /** The time between two looks at the database. A look that finds nothing is two seeks. */
 const LOOK_EVERY_MS = 200
+/** The time between two looks at a server that is away. */
+const RETRY_MS = 1000
 /** How many requests are shown before new ones come, as with `tail`. */
 const SHOWN_BEFORE = 10
 /** How many ids are searched for them. */
@@ -35,13 +40,15 @@ type Paint = (style: Parameters<typeof styleText>[0], text: string) => string
  * Prints requests as they come, and streams again when they end, until the process is told to stop.
  */
 export async function followRequests(
-  databasePath: string,
+  { db, schema }: { db: string; schema?: string },
   asked: RequestFilter,
   asJson: boolean,
 ): Promise<void> {
   const stop = stopOnSignal()
-  const file = fileIdentityAt(databasePath)
-  await withDatabase({ db: databasePath }, async (database) => {
+  const isFile = !isPostgresAddress(db)
+  const file = isFile ? fileIdentityAt(db) : null
+  let isAway = false
+  await withDatabase({ db, ...(schema === undefined ? {} : { schema }) }, async (database) => {
     // Chosen once: the least cost of a tail doesn't change its currency on the way.
     const filter = { ...asked, currency: shownCurrency(database, asked).currency }
     const shown = currenciesOf({ currencies: [...CURRENCIES] }, asked.currency)
@@ -49,9 +56,20 @@ export async function followRequests(
     let last = showLastOnes(database, filter, show)
     if (!asJson && process.stderr.isTTY) note('following; Ctrl-C ends it')
     while (!stop.aborted) {
-      if (!last.has_more) await sleep(LOOK_EVERY_MS, null, { signal: stop }).catch(() => {})
-      if (!isSameFile(fileIdentityAt(databasePath), file)) throw databaseRemoved(databasePath)
-      last = newRequests(database, { afterId: last.last_id, openIds: last.open_ids, filter })
+      if (isAway || !last.has_more) {
+        await sleep(isAway ? RETRY_MS : LOOK_EVERY_MS, null, { signal: stop }).catch(() => {})
+      }
+      if (isFile && !isSameFile(fileIdentityAt(db), file)) throw databaseRemoved(db)
+      try {
+        const { last_id: afterId, open_ids: openIds, open_from: openFrom } = last
+        last = newRequests(database, { afterId, openIds, openFrom, filter })
+        isAway = false
+      } catch (error) {
+        if (!(error instanceof PostgresError) || error.code !== 'SERVER_AWAY') throw error
+        if (!isAway) note(`waiting: ${error.message}`)
+        isAway = true
+        continue
+      }
       for (const entry of last.completed) show(entry, true)
       for (const entry of last.data) show(entry)
     }
@@ -72,7 +90,7 @@ function showLastOnes(
 ): NewRequests {
   const { last_id } = newRequests(database, { afterId: null, filter })
   const before = newRequests(database, {
-    afterId: Math.max(0, last_id - SEARCHED_BEFORE),
+    afterId: positionBefore(last_id, SEARCHED_BEFORE),
     limit: SEARCHED_BEFORE,
     // No bound: the last ones of all are shown.
     maxCharacters: Number.MAX_SAFE_INTEGER,

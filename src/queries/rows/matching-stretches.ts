@@ -72,7 +72,7 @@ function* matchingPeriods(
   const first = range.from?.slice(0, length)
   const last = (range.to ?? range.before)?.slice(0, length)
   const { sql, values } = all([
-    ...dialectOf(database).ofJournals,
+    ...dialectOf(database).ofJournals(filter.journal),
     { sql: 'grain = ?', values: [grain] },
     inRange('period', { from: first, to: last }),
     rollupCondition(database, filter),

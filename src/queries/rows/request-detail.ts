@@ -3,6 +3,7 @@ import type { CostSource, Currency } from '../../folds/costs/row-cost.js'
 import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
 import { detailsOf } from '../../store/sqlite/stored-row.js'
 import { type CostOrigin, costOrigin } from '../costs/cost-origin.js'
+import { namedJournals } from '../journals.js'
 import { checkedFilter, rowCondition } from '../window/filter.js'
 import { type FullRow, fullColumns, type JournalPlace, journalPlace } from './full-row.js'
 import { type JournalLine, missing, readJournalLine } from './journal-line.js'
@@ -26,6 +27,8 @@ export interface RequestDetail extends DetailedEntry, CostOrigin {
    * Null: the source has both, or there are no costs.
    */
   cost_currency: Currency | null
+  /** The journal, by its host's name or its id; only in PostgreSQL, which has many. */
+  journal?: string
   /** Null: the row isn't from the journal. */
   place: JournalPlace | null
   /** The place of the stream_completed that changed the row last; null: none has. */
@@ -132,9 +135,14 @@ async function detailOf(
     cost_source: row.cost_source,
     cost_currency: row.cost_currency,
     ...costOrigin(database, row),
+    ...(isShared ? { journal: nameOfJournal(database, number) } : {}),
     place,
     completed_place: completedPlace,
     line: await lineAt(place, row.segment_id),
     completed_line: completedPlace === null ? null : await lineAt(completedPlace, row.completed_segment_id),
   }
+}
+
+function nameOfJournal(database: QueryDatabase, number: number): string {
+  return namedJournals(database).find((journal) => journal.number === number)?.name ?? String(number)
 }

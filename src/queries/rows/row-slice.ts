@@ -4,6 +4,7 @@ import { all, type Condition, type TextRange } from '../window/condition.js'
 import {
   dimensionConditions,
   isOfDimensions,
+  journalConditions,
   type RequestFilter,
   rowCondition,
   timestampColumn,
@@ -43,7 +44,10 @@ export function readSlice(database: QueryDatabase, filter: RequestFilter, slice:
 function isScattered(database: QueryDatabase, filter: RequestFilter, slice: RowSlice): boolean {
   const { success, streaming } = filter
   const isFiltered =
-    success !== undefined || streaming !== undefined || dimensionConditions(database, filter).length > 0
+    success !== undefined ||
+    streaming !== undefined ||
+    journalConditions(database, filter).length > 0 ||
+    dimensionConditions(database, filter).length > 0
   return isFiltered || slice.offset > NEAR_OFFSET
 }
 

@@ -2,6 +2,7 @@ import { safeIdentifier } from '../../events/identifier.js'
 import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
 import { rollupLabels } from '../../store/sqlite/rollups/rollup-labels.js'
 import { tooManyGroups } from '../errors.js'
+import { namedJournals } from '../journals.js'
 import type { Condition } from '../window/condition.js'
 import { foldCase } from '../window/filter.js'
 
@@ -18,6 +19,8 @@ export interface Grouping {
   ignoresCase: boolean
   /** Whether the roll-ups are kept by this column. */
   isKept: boolean
+  /** Whether it is the journal: every table is kept by it. @default false */
+  isJournal?: boolean
 }
 
 /** The name of the group of requests that have no provider, policy, or label. */
@@ -59,6 +62,12 @@ export const groupByErrorStatus: Grouping = {
   isKept: false,
 }
 
+/** By the journal, whose number is the key. */
+export function groupByJournal(database: QueryDatabase): Grouping {
+  const group = { sql: `CAST(${dialectOf(database).journal} AS TEXT)`, values: [] }
+  return { column: 'journal', group, ignoresCase: false, isKept: true, isJournal: true }
+}
+
 export function groupByLabel(database: QueryDatabase, label: string): Grouping {
   const name = safeIdentifier(label)
   const isKept = rollupLabels(database).includes(name)
@@ -79,10 +88,16 @@ export function groupKey({ column, ignoresCase }: Grouping, name: string | null)
  */
 export function namesOfGroups(
   database: QueryDatabase,
-  { column, ignoresCase }: Grouping,
+  { column, ignoresCase, isJournal }: Grouping,
   keys: Iterable<string>,
 ): Map<string, string> {
   const names = new Map([...keys].map((key) => [key, key]))
+  if (isJournal) {
+    for (const { number, name } of namedJournals(database)) {
+      if (names.has(String(number))) names.set(String(number), name)
+    }
+    return names
+  }
   if (column === null || !ignoresCase) return names
   const wanted = new Set(names.keys())
   for (const spelling of spellings(database, column)) {

@@ -2,6 +2,7 @@ import { safeIdentifier } from '../../events/identifier.js'
 import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
 import { rollupLabels } from '../../store/sqlite/rollups/rollup-labels.js'
 import { QueryError } from '../errors.js'
+import { namedJournals } from '../journals.js'
 import { isCounted } from '../window/added-rows.js'
 import { all } from '../window/condition.js'
 import { foldCase } from '../window/filter.js'
@@ -25,7 +26,7 @@ const LABEL = 'label:'
 const LAST = '\u{10ffff}'
 
 export interface ListNamesOptions {
-  /** `model`, `provider`, `policy` or `label:<name>`. @default 'model' */
+  /** `model`, `provider`, `policy`, `journal` or `label:<name>`. @default 'model' */
   dimension?: string | undefined
   /** The beginning of the names, in any ASCII case. @default '' */
   prefix?: string | undefined
@@ -46,8 +47,8 @@ export interface NameList {
 }
 
 /**
- * Lists names for a type-ahead: the models, providers, policies or values of a label that begin
- * with a prefix.
+ * Lists names for a type-ahead: the models, providers, policies, journals or values of a label that
+ * begin with a prefix.
  *
  * @throws QueryError INVALID_DIMENSION
  */
@@ -55,15 +56,16 @@ export function listNames(database: QueryDatabase, options: ListNamesOptions = {
   const { dimension: named = 'model', prefix: asked = '' } = options
   const limit = Math.min(MAX_LIMIT, Math.max(1, options.limit ?? DEFAULT_LIMIT))
   const prefix = asked.toWellFormed()
-  if (!/^(model|provider|policy|label:.+)$/s.test(named)) {
+  if (!/^(model|provider|policy|journal|label:.+)$/s.test(named)) {
     throw new QueryError(
       'INVALID_DIMENSION',
-      `Invalid dimension '${named}'. Supported: model, provider, policy, label:<name>`,
+      `Invalid dimension '${named}'. Supported: model, provider, policy, journal, label:<name>`,
     )
   }
   const label = named.startsWith(LABEL) ? safeIdentifier(named.slice(LABEL.length)) : null
   const dimension = label === null ? named : LABEL + label
   const found = database.transaction(() => {
+    if (dimension === 'journal') return ofJournals(database, prefix)
     if (label !== null && !rollupLabels(database).includes(label)) return ofRows(database, label, prefix)
     const counts = new Map<string, number>()
     for (const [name, requests] of ofDays(database, dimension, prefix)) {
@@ -87,7 +89,7 @@ export function listNames(database: QueryDatabase, options: ListNamesOptions = {
  */
 function* ofDays(database: QueryDatabase, dimension: string, prefix: string): Generator<[string, number]> {
   const dialect = dialectOf(database)
-  const ofJournals = all(dialect.ofJournals).sql
+  const ofJournals = all(dialect.ofJournals()).sql
   const previousDay = database
     .prepare<[string, string], string | null>(
       `SELECT max(period) FROM rollup_totals
@@ -161,6 +163,21 @@ function spellingsOf(prefix: string, exists: (start: string) => boolean): string
     } else starts = starts.map((start) => start + character)
   }
   return starts
+}
+
+/** Reads the names of journals, those without requests too, with all requests that they have. */
+function ofJournals(database: QueryDatabase, prefix: string): Map<string, number> {
+  const dialect = dialectOf(database)
+  const counts = database
+    .prepare<[], [number, number]>(
+      `SELECT ${dialect.journal}, sum(requests) FROM rollup_totals
+       WHERE grain = 'day' AND grouped_by = '' GROUP BY 1`,
+    )
+    .raw()
+    .all()
+  const requests = new Map(counts.map(([journal, count]) => [Number(journal), Number(count)]))
+  const named = namedJournals(database).filter(({ name }) => foldCase(name).startsWith(foldCase(prefix)))
+  return new Map(named.map(({ number, name }) => [name, requests.get(number) ?? 0]))
 }
 
 /** Reads the values of a label from the newest rows. */

@@ -157,11 +157,16 @@ function ofRollups(
   const dialect = dialectOf(database)
   const sums = (names: readonly SumName[]) => rollupSums(dialect, names)
   const common = { sign, grain, latencies: 'buckets', time: 'period', range, sums } as const
-  const ofRange = [...dialect.ofJournals, { sql: 'grain = ?', values: [grain] }, inRange('period', range)]
+  const ofRange = [
+    ...dialect.ofJournals(filter.journal),
+    { sql: 'grain = ?', values: [grain] },
+    inRange('period', range),
+  ]
   const own = [...ofRange, ...withinDeadline(database, filter.deadline)]
   const asked = conditionsOnNames(database, filter)
   const columns = new Set(asked.map(({ column }) => column))
-  if (grouping.column !== null) columns.add(grouping.column)
+  const { isJournal = false } = grouping
+  if (grouping.column !== null && !isJournal) columns.add(grouping.column)
   const [groupedBy = '', ...others] = columns
   if (others.length === 0 && (groupedBy === '' || grain === 'day')) {
     const conditions = asked.map(({ condition }) => condition)
@@ -173,17 +178,17 @@ function ofRollups(
         { sql: 'grouped_by = ?', values: [groupedBy] },
         ...own,
         ...conditions,
-        ...isOneOfTotals(database, grouping, only),
+        ...(isJournal ? isOneOf(database, grouping, only) : isOneOfTotals(database, grouping, only)),
       ]),
-      group: { sql: 'group_name', values: [] },
-      groupName: { sql: NAME_OF_GROUP, values: [] },
-      nameOf: (group) => nameOf(String(group)),
+      group: isJournal ? grouping.group : { sql: 'group_name', values: [] },
+      groupName: isJournal ? grouping.group : { sql: NAME_OF_GROUP, values: [] },
+      nameOf: (group) => (isJournal ? group : nameOf(String(group))),
     }
   }
-  // A group's name stands in the dimension. Without groups the few ids of dimensions are enough.
-  const tables = grouping === WHOLE ? (table: string) => table : dialect.withDimensions
-  const ofDimension =
-    grouping === WHOLE ? [rollupCondition(database, filter)] : dimensionConditions(database, filter)
+  // A group's name stands in the dimension. Otherwise the few ids of dimensions are enough.
+  const isWhole = grouping === WHOLE || isJournal
+  const tables = isWhole ? (table: string) => table : dialect.withDimensions
+  const ofDimension = isWhole ? [rollupCondition(database, filter)] : dimensionConditions(database, filter)
   return {
     ...common,
     from: tables('rollups'),

@@ -5,6 +5,7 @@ import {
   allModels,
   type Grouping,
   groupByErrorStatus,
+  groupByJournal,
   groupByLabel,
   groupByName,
   groupByPolicy,
@@ -19,6 +20,7 @@ export type SeriesBy =
   | 'policy'
   | 'service_tier'
   | 'error_status'
+  | 'journal'
   | `label:${string}`
 
 export type StatsGroupBy = SeriesBy | 'hour' | 'day'
@@ -31,6 +33,7 @@ export type GroupSection =
   | 'policies'
   | 'service_tiers'
   | 'error_statuses'
+  | 'journals'
   | 'hours'
   | 'days'
   | 'labels'
@@ -64,6 +67,7 @@ const GROUPS: Readonly<Record<string, (database: QueryDatabase) => Groups>> = {
   policy: () => ({ section: 'policies', grouping: groupByPolicy }),
   service_tier: () => ({ section: 'service_tiers', grouping: groupByServiceTier }),
   error_status: () => ({ section: 'error_statuses', grouping: groupByErrorStatus }),
+  journal: (database) => ({ section: 'journals', grouping: groupByJournal(database) }),
   hour: () => ({ section: 'hours', period: 'hour' }),
   day: () => ({ section: 'days', period: 'day' }),
 }

@@ -94,6 +94,8 @@ export interface Stats extends StatsSection, EchoedWindow, Partial<ShownCurrency
   service_tiers?: Record<string, StatsSection>
   /** By the HTTP status of the error, as text; `none` has the requests without one. */
   error_statuses?: Record<string, StatsSection>
+  /** By the name of the journal's host; by its id if that doesn't tell it from others. */
+  journals?: Record<string, StatsSection>
   /** Providers with requests; `unknown` has the requests without one, here and below. */
   providers?: Record<string, StatsSection>
   policies?: Record<string, StatsSection>

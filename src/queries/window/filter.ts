@@ -25,6 +25,8 @@ export interface RequestFilter extends Window, ValueFilters {
   withoutPolicy?: boolean | undefined
   /** Labels by name, each exactly. */
   labels?: Readonly<Record<string, string>> | undefined
+  /** Requests of one journal: its id, or the name of its host, exactly. */
+  journal?: string | undefined
   /** Exactly. */
   correlationId?: string | undefined
   success?: boolean | undefined
@@ -52,7 +54,7 @@ export interface RequestFilter extends Window, ValueFilters {
  * names its currency.
  *
  * @throws QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE, INVALID_FILTER,
- *   INVALID_CURRENCY, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, in this order
+ *   INVALID_CURRENCY, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, JOURNAL_NOT_FOUND, in this order
  */
 export function checkedFilter<T extends RequestFilter>(database: QueryDatabase, filter: T): T {
   const stored = storedNames(filter)
@@ -69,6 +71,9 @@ export function checkedFilter<T extends RequestFilter>(database: QueryDatabase, 
   }
   if (provider !== undefined && !isKnown(database, 'provider', provider)) {
     throw new QueryError('PROVIDER_NOT_FOUND', `Provider '${provider}' not found`)
+  }
+  if (checked.journal !== undefined && !isKnownJournal(database, checked.journal)) {
+    throw new QueryError('JOURNAL_NOT_FOUND', `Journal '${checked.journal}' not found`)
   }
   return checked
 }
@@ -100,6 +105,20 @@ function isKnown(database: QueryDatabase, column: 'model' | 'provider', name: st
   return database.prepare(sql).get(name) !== undefined
 }
 
+function isKnownJournal(database: QueryDatabase, journal: string): boolean {
+  const { sql, values } = dialectOf(database).isJournal(journal)
+  return (
+    database
+      .prepare(`SELECT 1 FROM (${dialectOf(database).journals}) AS known WHERE ${sql} LIMIT 1`)
+      .get(...values) !== undefined
+  )
+}
+
+/** The condition of a filter on journals: none for a file, which has one. */
+export function journalConditions(database: QueryDatabase, { journal }: RequestFilter): Condition[] {
+  return journal === undefined ? [] : dialectOf(database).ofJournals(journal)
+}
+
 /** The conditions of a filter on columns that rows and dimensions both have. */
 export function dimensionConditions(database: QueryDatabase, filter: RequestFilter): Condition[] {
   const dialect = dialectOf(database)
@@ -129,7 +148,11 @@ export function rowCondition(
 ): Condition {
   const dialect = dialectOf(database)
   const { correlationId, success, streaming, open, unfinished, now = Date.now() } = filter
-  const conditions = [...withinDeadline(database, filter.deadline), ...dimensionConditions(database, filter)]
+  const conditions = [
+    ...withinDeadline(database, filter.deadline),
+    ...journalConditions(database, filter),
+    ...dimensionConditions(database, filter),
+  ]
   const isOutcome = (column: string, is: boolean) => {
     conditions.push({ sql: is ? dialect.isTrue(column) : dialect.isFalse(column), values: [] })
   }

@@ -106,7 +106,7 @@ async function loadOverview(options) {
   hasNews = false
   const { state } = store
   loadsUnderWay++
-  const work = overview.load(state, options).finally(() => filters.askForTiers())
+  const work = overview.load(state, options).finally(() => filters.askForFields())
   try {
     await report('overview', work)
   } finally {

@@ -238,10 +238,10 @@ function sharedGauges({ journals, databaseBytes }: SharedFigures): MetricFamily[
   const ofEach = (
     name: string,
     help: string,
-    valueOf: (journal: JournalMetrics) => number | boolean | null,
+    figureOf: (journal: JournalMetrics) => number | boolean | null,
   ): MetricFamily => {
     const samples = journals.flatMap((journal) => {
-      const value = valueOf(journal)
+      const value = figureOf(journal)
       const labels: Labels = journals.length > 1 ? { journal: journal.journal_id } : {}
       return value === null ? [] : [{ labels, value: Number(value) }]
     })

@@ -68,7 +68,7 @@ async function answer(message: QueryMessage): Promise<QueryOutcome> {
     if (failure instanceof ArchivedLineError) return { is: 'heavy' }
     if (failure instanceof QueryError && failure.code === 'TIMED_OUT') return { is: 'timedOut' }
     if (failure instanceof QueryError) {
-      const isUnknownName = failure.code === 'MODEL_NOT_FOUND' || failure.code === 'PROVIDER_NOT_FOUND'
+      const isUnknownName = failure.code.endsWith('_NOT_FOUND')
       return { is: 'refused', isUnknownName, message: failure.message }
     }
     if (failure instanceof PostgresError) {

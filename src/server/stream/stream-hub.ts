@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { clearInterval, clearTimeout, setInterval, setTimeout } from 'node:timers'
-import type { NewRequests, NewRequestsOptions, RequestFilter } from '../../queries/index.js'
+import type { NewRequests, NewRequestsOptions, RequestFilter, TailPosition } from '../../queries/index.js'
 import { unavailable } from '../http/errors.js'
 import type { QueryPool } from '../pool/query-pool.js'
 import { requestEvents, StreamClient, type StreamCursor } from './stream-client.js'
@@ -43,7 +43,7 @@ export class StreamHub {
    */
   async start(
     filter: RequestFilter,
-    lastEventId: number | null,
+    lastEventId: TailPosition | null,
   ): Promise<(response: ServerResponse) => void> {
     if (this.#isClosed) throw unavailable('the server is stopping')
     if (this.#clients.size + this.#opening >= this.#maxStreams) {
@@ -71,7 +71,7 @@ export class StreamHub {
   #add(
     response: ServerResponse,
     filter: RequestFilter,
-    lastEventId: number | null,
+    lastEventId: TailPosition | null,
     newest: StreamCursor,
   ): void {
     if (this.#isClosed) response.end()
@@ -83,7 +83,10 @@ export class StreamHub {
     response.on('close', () => this.#remove(client))
     client.send(`retry: ${RETRY_MS}\n\n`)
     // The id is from another database: what the client would wait for may never come.
-    if (cursor.afterId > newest.afterId) client.skipTo(newest.afterId)
+    // A position in PostgreSQL is looked at with the question.
+    if (typeof cursor.afterId === 'number' && cursor.afterId > Number(newest.afterId)) {
+      client.skipTo(newest.afterId)
+    }
     this.#keepTimers(0)
   }
 
@@ -163,12 +166,12 @@ function groupClients(clients: readonly StreamClient[]): StreamClient[][] {
 }
 
 function questionOf(clients: readonly StreamClient[]): NewRequestsOptions {
-  const [{ cursor, filter }] = clients as [StreamClient]
+  const [{ filter }] = clients as [StreamClient]
   // A client that came later knows fewer of the streams that haven't ended.
-  const openIds = clients.reduce(
-    (longest, { cursor: { openIds } }) =>
-      (openIds?.length ?? 0) > (longest?.length ?? 0) ? openIds : longest,
-    cursor.openIds,
-  )
-  return { afterId: cursor.afterId, openIds, filter, limit: BATCH, maxCharacters: BATCH_CHARACTERS }
+  const { afterId, openIds, openFrom } = clients
+    .map(({ cursor }) => cursor)
+    .reduce((longest, cursor) =>
+      (cursor.openIds?.length ?? 0) > (longest.openIds?.length ?? 0) ? cursor : longest,
+    )
+  return { afterId, openIds, openFrom, filter, limit: BATCH, maxCharacters: BATCH_CHARACTERS }
 }

@@ -13,7 +13,6 @@ export const SQLITE: Dialect = {
   isCounted: '(segment_id IS NOT NULL OR id <= (SELECT last_id FROM rollup_unjournaled))',
   isAdded: 'segment_id IS NULL AND id > (SELECT last_id FROM rollup_unjournaled)',
   isUnended: UNENDED_SQL,
-  ofJournals: [],
   newestFirst: 'id DESC',
   // Otherwise SQLite would read all names first.
   totalsWithNames: 'rollup_totals CROSS JOIN rollup_names ON key = group_name',
@@ -22,6 +21,8 @@ export const SQLITE: Dialect = {
   journals: 'SELECT DISTINCT 0 AS number, journal_id, NULL AS host FROM journal_segments',
   journal: '0',
 
+  ofJournals: () => [],
+  isJournal: (name) => ({ sql: 'journal_id = ?', values: [name] }),
   isTrue: (column) => `${column} <> 0`,
   isFalse: (column) => `${column} = 0`,
   count: (condition) => `sum(${condition})`,

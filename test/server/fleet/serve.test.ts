@@ -29,7 +29,7 @@ describe.skipIf(noPostgres !== null)('a server over PostgreSQL', () => {
     expect(stats.models.x).toMatchObject({ counts: { total: 2 }, costs: { total_cost_sats: 2.5 } })
     const { body: list } = await server.get('/v1/requests?correlation_id=of%20b')
     const { body: one } = await server.get(`/v1/requests/${list.data[0].id}`)
-    expect(one).toMatchObject({ correlation_id: 'of b', cost: { sats: 0.5 } })
+    expect(one).toMatchObject({ correlation_id: 'of b', journal: 'b', cost: { sats: 0.5 } })
     expect(JSON.parse(one.line.text)).toMatchObject({ correlation_id: 'of b', model: 'x' })
     expect((await server.get('/')).status).toBe(200)
     expect((await server.get('/v1/series?range=last_1h')).body.requests).toContain(3)

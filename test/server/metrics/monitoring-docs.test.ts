@@ -37,6 +37,32 @@ describe.each(['prometheus-alerts.yml', 'grafana-dashboard.json', 'monitoring.md
   })
 })
 
+test('fleet.md names only metrics that the page of many journals has, and all that monitoring.md has not', () => {
+  const journal = {
+    events: 1,
+    late: 0,
+    unchecked: 0,
+    held: 0,
+    rejected_lines: 0,
+    lag_seconds: 0,
+    version: '1',
+  }
+  const seen = {
+    host: 'a',
+    last_seen: '2026-11-22T12:00:00.000Z',
+    caught_up_at: null,
+    projector_running: true,
+  }
+  const journals = ['a', 'b'].map((journal_id) => ({ journal_id, ...journal, ...seen }))
+  const shared = { ...metricsInput(), projection: { is: 'shared' as const, journals, databaseBytes: 1 } }
+  const { names } = parseExposition(renderMetrics(shared))
+  expect(metricsIn(read('fleet.md')).filter((name) => !names.has(name))).toEqual([])
+  const described = metricsIn(read('fleet.md') + read('monitoring.md'))
+  expect([...names].filter((name) => !described.includes(name.replace(/_(bucket|sum|count)$/, '')))).toEqual(
+    [],
+  )
+})
+
 test('monitoring.md describes every metric, with its type and its labels', () => {
   const rows = [
     ...read('monitoring.md').matchAll(/^\| `(request_journal_\w+)(?:\{([\w, ]+)\})?` \| (\w+) \|/gm),

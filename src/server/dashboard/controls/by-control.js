@@ -33,6 +33,11 @@ export class ByControl {
     }
   }
 
+  /** Offers the journal, which only tells requests apart where there are several. */
+  offerJournal() {
+    if (!this.#has('journal')) this.#labels.before(option('journal', 'Journal'))
+  }
+
   /** @param {string} value */
   #has(value) {
     return [...this.#select.options].some((known) => known.value === value)

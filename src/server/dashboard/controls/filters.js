@@ -17,8 +17,8 @@ import { ZoneControl } from './zone-control.js'
  * @typedef {import('../../../queries/index.js').Stats} Stats
  */
 
-/** How often the page asks whether there are tiers, until there are. */
-const TIERS_EVERY_MS = 60_000
+/** How often the page asks whether there are tiers, or several journals, until there are. */
+const ASK_EVERY_MS = 60_000
 const OUTCOMES = /** @type {const} */ (['success', 'open', 'unfinished'])
 const NO_BOUNDS = { since: null, until: null, before: null }
 const NO_OUTCOME = { success: '', open: '', unfinished: '' }
@@ -28,6 +28,7 @@ export class Filters {
   #model
   #provider
   #tier
+  #journal
   #outcome = byId('outcome', HTMLSelectElement)
   #streaming = byId('streaming', HTMLSelectElement)
   #correlation = byId('correlation', HTMLInputElement)
@@ -40,7 +41,7 @@ export class Filters {
   #zone
   /** The currency of the last answer. */
   #shownCurrency = 'sats'
-  #tiersAskedAt = Number.NEGATIVE_INFINITY
+  #askedAt = Number.NEGATIVE_INFINITY
 
   /** @param {PageStore} store */
   constructor(store) {
@@ -70,6 +71,11 @@ export class Filters {
       all: 'All tiers',
       onChoose: (tier) => this.#setLabel('tier', tier),
     })
+    this.#journal = new NameField('journal', {
+      dimension: 'journal',
+      all: 'All journals',
+      onChoose: (journal) => store.update({ journal }),
+    })
     this.#outcome.addEventListener('change', () => {
       const [name = '', value = ''] = this.#outcome.value.split('=')
       store.update({ ...NO_OUTCOME, ...(name === '' ? {} : { [name]: value }) })
@@ -96,6 +102,8 @@ export class Filters {
     this.#provider.show(isWithoutProvider(state) ? NO_PROVIDER : state.provider)
     this.#tier.show(tier)
     if (tier !== '') byId('tier-field', HTMLElement).hidden = false
+    this.#journal.show(state.journal)
+    if (state.journal !== '') byId('journal-field', HTMLElement).hidden = false
     choose(this.#outcome, outcomesOf(state).join(', '))
     choose(this.#streaming, state.streaming)
     if (document.activeElement !== this.#correlation) this.#correlation.value = state.correlation_id
@@ -125,19 +133,34 @@ export class Filters {
   }
 
   /**
-   * Shows the field for tiers once requests have some.
+   * Shows the field for tiers once requests have some, and that for journals once there are several.
    *
    * @throws {import('../api/api.js').ApiError}
    */
-  async askForTiers() {
-    const field = byId('tier-field', HTMLElement)
-    if (!field.hidden || Date.now() - this.#tiersAskedAt < TIERS_EVERY_MS) return
-    this.#tiersAskedAt = Date.now()
-    const query = new URLSearchParams({ dimension: 'label:tier', limit: '1' })
+  async askForFields() {
+    if (Date.now() - this.#askedAt < ASK_EVERY_MS) return
+    this.#askedAt = Date.now()
+    await this.#showField('tier-field', 'label:tier', 1)
+    if (await this.#showField('journal-field', 'journal', 2)) this.#by.offerJournal()
+  }
+
+  /**
+   * Shows a field once a dimension has so many names.
+   *
+   * @param {string} id
+   * @param {string} dimension
+   * @param {number} least
+   * @returns whether it is seen
+   */
+  async #showField(id, dimension, least) {
+    const field = byId(id, HTMLElement)
+    if (!field.hidden) return true
+    const query = new URLSearchParams({ dimension, limit: String(least) })
     const { names } = /** @type {import('../../../queries/index.js').NameList} */ (
       await ask('v1/names', query)
     )
-    if (names.length > 0) field.hidden = false
+    field.hidden = names.length < least
+    return !field.hidden
   }
 
   /** @param {Event} event */

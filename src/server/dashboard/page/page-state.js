@@ -25,6 +25,7 @@ export const FILTERS = /** @type {const} */ ([
   'policy',
   'without_provider',
   'without_policy',
+  'journal',
   'success',
   'streaming',
   'open',

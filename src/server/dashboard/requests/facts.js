@@ -25,9 +25,10 @@ const OUTPUT_PARTS = { reasoning_output: 'of reasoning', audio_output: 'of audio
  * @param {RequestDetail} request
  * @returns {NamedFact[]}
  */
-export function placesOf({ place, completed_place: completed }) {
+export function placesOf({ journal, place, completed_place: completed }) {
   if (place === null) return [['Segment', 'none: this row is older than the journal']]
   const rows = /** @type {NamedFact[]} */ ([
+    .../** @type {NamedFact[]} */ (journal === undefined ? [] : [['Journal', journal]]),
     ['Segment', element('code', '', place.segment)],
     ['Byte offset', formatCount(place.byte_offset)],
   ])

@@ -42,6 +42,9 @@ const FILTERS = {
   policy: filledText('The whole name, exactly.'),
   without_provider: flag('Only requests that have no provider. Together with `provider` it is 400.'),
   without_policy: flag('Only requests that have no policy. Together with `policy` it is 400.'),
+  journal: filledText(
+    'Only requests of one journal: its id, or the name of its host. An unknown one is 404.',
+  ),
   correlation_id: filledText('Exactly.'),
   success: flag('Only requests that succeeded, or that failed.'),
   streaming: flag('Only streams, or none.'),
@@ -97,7 +100,7 @@ export const StatsQuery = lenientQuery({
   ...WINDOW,
   ...NAMES,
   group_by: text(
-    'Adds a section for each group: model, tier, provider, policy, service_tier, error_status, hour, day, label:<name>.',
+    'Adds a section for each group: model, tier, provider, policy, service_tier, error_status, journal, hour, day, label:<name>.',
   ),
   limit: count(
     1,
@@ -112,7 +115,7 @@ export const SeriesQuery = query({
   ...WINDOW,
   ...NAMES,
   by: text(
-    'Whose costs are told apart: model, provider, policy, tier, service_tier, error_status or label:<name>. The default is model.',
+    'Whose costs are told apart: model, provider, policy, tier, service_tier, error_status, journal or label:<name>. The default is model.',
   ),
   bucket: text('minute, hour or day. The default depends on the length of the window.'),
   limit: count(
@@ -139,7 +142,7 @@ export const RequestsQuery = lenientQuery({
 export const NamesQuery = Type.Object(
   {
     limit: count(1, 100, 'The most names.', { default: 20 }),
-    dimension: text('model, provider, policy or label:<name>. The default is model.'),
+    dimension: text('model, provider, policy, journal or label:<name>. The default is model.'),
     prefix: text('The beginning of the names, in any ASCII case.'),
   },
   STRICT,
@@ -155,6 +158,13 @@ export const StreamQuery = query({
   ...NAMES,
 })
 
+/** The same over a database that many journals share. */
+export const SharedStreamQuery = query({
+  last_event_id: filledText('Begins after the event with this id; the Last-Event-ID header overrides it.'),
+  ...FILTERS,
+  ...NAMES,
+})
+
 /** The query string of a route without parameters. */
 export const NoQuery = Type.Object({}, STRICT)
 
@@ -165,13 +175,13 @@ type FilterQuery = Static<TObject<typeof FILTERS & typeof NAMES>> & { unpriced?:
 
 /** The filter that a query string names, labels included. */
 export function filterOf(query: FilterQuery): RequestFilter {
-  const { model, provider, policy, correlation_id: correlationId } = query
+  const { model, provider, policy, journal, correlation_id: correlationId } = query
   const { success, streaming, open, unfinished } = query
   const { without_provider: withoutProvider, without_policy: withoutPolicy } = query
   const labels = Object.entries(query).flatMap(([name, value]) =>
     name.startsWith(LABEL_PREFIX) ? [[name.slice(LABEL_PREFIX.length), value]] : [],
   )
-  const names = { model, provider, withoutProvider, policy, withoutPolicy, correlationId }
+  const names = { model, provider, withoutProvider, policy, withoutPolicy, journal, correlationId }
   const currency = query.currency as Currency | undefined
   const filter = { ...names, currency, success, streaming, open, unfinished, ...valuesOf(query) }
   return labels.length === 0 ? filter : { ...filter, labels: Object.fromEntries(labels) }

@@ -1,13 +1,20 @@
 import type { OutgoingHttpHeaders } from 'node:http'
+import type { TailPosition } from '../../../queries/index.js'
+import { isSharedPosition } from '../../../queries/rows/tail-position.js'
 import type { StreamHub } from '../../stream/stream-hub.js'
 import type { App } from '../app.js'
 import { badRequest } from '../errors.js'
 import { Type } from '../typebox.js'
-import { filterOf, StreamQuery } from './parameters.js'
+import { filterOf, SharedStreamQuery, StreamQuery } from './parameters.js'
 import { ErrorAnswer } from './responses.js'
 
-/** Adds `GET /v1/stream`: requests as they are projected, as server-sent events. */
-export function addStreamRoute(app: App, hub: StreamHub): void {
+/**
+ * Adds `GET /v1/stream`: requests as they are projected, as server-sent events.
+ *
+ * @param isShared whether many journals share the database.
+ */
+export function addStreamRoute(app: App, hub: StreamHub, isShared: boolean): void {
+  const idOf = isShared ? positionOf : requestIdOf
   app.get(
     '/v1/stream',
     {
@@ -16,17 +23,18 @@ export function addStreamRoute(app: App, hub: StreamHub): void {
         description:
           '`request` has an entry as in /v1/requests?details=true, and its id; `completed` has one that a stream_completed ' +
           'has changed; `lagged` says that requests, or ends of streams, were left out because the client was too slow, or ' +
-          'resumes from too long ago. A client that reconnects resumes with Last-Event-ID, and is told again about ' +
+          'resumes from too long ago. Over PostgreSQL the id of an event is the position in every journal, not that of a request. A client that reconnects resumes with Last-Event-ID, and is told again about ' +
           'ends that it may have missed.',
         produces: ['text/event-stream'],
-        querystring: StreamQuery,
+        querystring: isShared ? SharedStreamQuery : StreamQuery,
         response: { 200: Type.String(), default: ErrorAnswer },
       },
     },
     async (request, reply) => {
       const { query, headers } = request
       // A browser that reconnects sends the header, with the URL that it first asked for.
-      const lastEventId = idOf(headers['last-event-id']) ?? query.last_event_id ?? null
+      const asked = isShared ? positionOf(query.last_event_id as string | undefined) : query.last_event_id
+      const lastEventId = idOf(headers['last-event-id']) ?? asked ?? null
       const begin = await hub.start(filterOf(query), lastEventId)
       reply.headers({
         'content-type': 'text/event-stream; charset=utf-8',
@@ -43,7 +51,13 @@ export function addStreamRoute(app: App, hub: StreamHub): void {
   )
 }
 
-function idOf(header: string | string[] | undefined): number | null {
+function positionOf(header: string | string[] | undefined): TailPosition | null {
+  if (header === undefined || header === '') return null
+  if (typeof header === 'string' && isSharedPosition(header)) return header
+  throw badRequest(`Invalid Last-Event-ID '${String(header)}'. Expected the id of an event of this stream`)
+}
+
+function requestIdOf(header: string | string[] | undefined): TailPosition | null {
   if (header === undefined || header === '') return null
   const id = Number(header)
   if (typeof header === 'string' && /^\d+$/.test(header) && Number.isSafeInteger(id)) return id

@@ -72,7 +72,6 @@ export const POSTGRES: Dialect = {
   isAdded: null,
   isUnended: `streaming AND success AND completed_segment_id IS NULL AND input_tokens IS NULL
     AND output_tokens IS NULL AND stream_duration_ms IS NULL`,
-  ofJournals: [{ sql: 'journal = ANY(ARRAY(SELECT number FROM journals))', values: [] }],
   newestFirst: 'timestamp DESC',
   totalsWithNames:
     'rollup_totals JOIN rollup_names ON rollup_names.journal = rollup_totals.journal AND key = group_name',
@@ -81,6 +80,13 @@ export const POSTGRES: Dialect = {
   journals: 'SELECT number, journal_id, host FROM journals ORDER BY number',
   journal: 'journal',
 
+  ofJournals: (journal) => {
+    const named = journal === undefined ? { sql: 'TRUE', values: [] } : isJournal(journal)
+    return [
+      { sql: `journal = ANY(ARRAY(SELECT number FROM journals WHERE ${named.sql}))`, values: named.values },
+    ]
+  },
+  isJournal,
   isTrue: (column) => column,
   isFalse: (column) => `NOT ${column}`,
   count: (condition) => `count(*) FILTER (WHERE ${condition})`,
@@ -134,6 +140,10 @@ export const POSTGRES: Dialect = {
   isOfJournal: (journal): Condition[] => [{ sql: 'journal = ?', values: [journal] }],
   isSameJournal: (table, other) => `${table}.journal = ${other}.journal`,
   isShared: true,
+}
+
+function isJournal(name: string): Condition {
+  return { sql: '(journal_id = ? OR host = ?)', values: [name, name] }
 }
 
 function journalOf(id: number): number {
