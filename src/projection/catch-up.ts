@@ -9,7 +9,7 @@ import { SegmentDecoder } from '../journal/read/segment-decoder.js'
 import type { SegmentSource } from '../journal/read/segment-source.js'
 import { archiveFile, plainFile, plainSize, type Segment } from '../journal/segments.js'
 import { ProjectionError } from '../store/errors.js'
-import { addCounts, emptyCounts, type SegmentCounts } from '../store/positions.js'
+import { addCounts, emptyCounts, type SegmentCounts, type SegmentPosition } from '../store/positions.js'
 import type { BatchWriter, SegmentProgress } from './batch-writer.js'
 import { ProjectedSegments } from './projected-segments.js'
 import { Archives } from './segments/archives.js'
@@ -68,6 +68,11 @@ export class CatchUp {
   /** The segments as they were last listed; the same array while nothing has changed. */
   segments(): readonly Segment[] {
     return this.#segments.list()
+  }
+
+  /** The position in the newest segment of which something is projected; null: nothing is. */
+  get newestPosition(): SegmentPosition | null {
+    return this.#projected.newest()
   }
 
   /**

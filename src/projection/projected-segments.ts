@@ -35,6 +35,10 @@ export class ProjectedSegments {
     return this.#positions.values()
   }
 
+  newest(): SegmentPosition | null {
+    return this.#positions.get(this.#greatestId) ?? null
+  }
+
   /** A segment's position; undefined if nothing of it is projected. */
   get(segment: Segment): SegmentPosition | undefined {
     return this.#positions.get(segment.id)

@@ -9,7 +9,7 @@ import { silentLogger } from '../journal/logger.js'
 import { ProjectionError } from '../store/errors.js'
 import { asStoreError, databaseName, type OpenStoreOptions, openStore } from '../store/open-store.js'
 import type { Store } from '../store/port.js'
-import { emptyCounts, type SegmentCounts } from '../store/positions.js'
+import { emptyCounts, type SegmentCounts, type SegmentPosition } from '../store/positions.js'
 import { isPostgresAddress } from '../store/postgres/connection/address.js'
 import { PostgresError } from '../store/postgres/connection/errors.js'
 import type { SegmentProgress } from './batch-writer.js'
@@ -18,7 +18,8 @@ import { FailureLog } from './failure-log.js'
 import { JournalFiles } from './journal-files.js'
 import type { ProjectorLogger, ProjectorOptions } from './options.js'
 import { repriceSome } from './repricing.js'
-import { isJournalAway, isPassing } from './retry.js'
+import { isAboutDatabase, isJournalAway, isPassing } from './retry.js'
+import { WaitingNote } from './waiting-note.js'
 import { delayBeforeLook, WakeUp } from './wake-up.js'
 
 export type { ProjectorLogger, ProjectorOptions } from './options.js'
@@ -189,6 +190,9 @@ class Work {
   #catchUp: CatchUp | null = null
   #files: JournalFiles
   #saidWaiting = ''
+  readonly #note: WaitingNote | null = null
+  /** The newest position before the server went away. */
+  #newest: SegmentPosition | null = null
   /** How many rows the repricing at work has looked at. */
   #repricedRows = 0
 
@@ -212,7 +216,11 @@ class Work {
     this.directory = resolve(journal)
     this.databasePath = databaseName(database)
     this.logger = logger
-    this.onWaiting = options.onWaiting ?? (() => {})
+    if (isPostgresAddress(database)) this.#note = new WaitingNote(this.directory, database)
+    this.onWaiting = (reason) => {
+      if (reason !== null && isAboutDatabase(reason)) this.#note?.begin(reason, this.#newest)
+      options.onWaiting?.(reason)
+    }
     this.#files = new JournalFiles(this.directory)
     this.#sealer = new Sealer(this.directory, clock, logger)
     this.#storeOptions = { purpose: 'project', schema, chunks, busyTimeoutMs }
@@ -227,6 +235,7 @@ class Work {
     if (this.#catchUp === null) return emptyCounts()
     const counts = await this.#catchUp.run(shouldStop, isComplete)
     if (this.#store !== null) await this.#files.keep(this.#store)
+    this.#note?.end()
     return counts
   }
 
@@ -280,6 +289,7 @@ class Work {
    */
   async letGoAfter(error: unknown): Promise<void> {
     if (!(error instanceof PostgresError) && !this.hasGoneBack(error)) return
+    this.#newest = this.#catchUp?.newestPosition ?? this.#newest
     await this.close()
     this.#catchUp = null
     this.#store = null

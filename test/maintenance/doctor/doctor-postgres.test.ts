@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect } from 'vitest'
 import { type DoctorCheck, doctor } from '../../../src/maintenance/index.js'
 import { projectOnce, startProjector } from '../../../src/projection/index.js'
@@ -11,6 +13,7 @@ import { runHere } from '../../support/command.js'
 import { DAY, lines, writeSegment } from '../../support/journal-files.js'
 import { completionLine, requestLine } from '../../support/lines.js'
 import { noPostgres, sharedPostgres } from '../../support/postgres.js'
+import { TcpProxy } from '../../support/tcp-proxy.js'
 import { test } from '../../support/workspace.js'
 
 const name = randomUUID().replaceAll('-', '')
@@ -190,6 +193,43 @@ describe.skipIf(noPostgres !== null)(
       })
       await run(`GRANT EXECUTE ON FUNCTION make_requests_partition TO ${role}`)
       expect(await check(journal, 'rights', as)).toMatchObject({ level: 'ok' })
+    })
+
+    test('since when a projector waits for the server, and how much isn’t projected', async ({
+      workspace,
+    }) => {
+      const { journal } = workspace
+      const proxy = await TcpProxy.start(Number(new URL(database).port))
+      const address = database.replace(/:\d+\//, `:${proxy.port}/`)
+      const hasNote = () => readdirSync(journal).some((file) => file.startsWith('.waiting-'))
+      const line = lines(requestLine('a'))
+      writeSegment(journal, line)
+      const startedAt = new Date().toISOString()
+      const projector = await startProjector({ journal, database: address, schema })
+      try {
+        while ((await check(journal, 'lines'))?.found.startsWith('1 line') !== true) await setTimeout(20)
+        proxy.isClosed = true
+        proxy.cut()
+        writeSegment(journal, line + line)
+        while (!hasNote()) await setTimeout(20)
+        const { checks } = await doctor({ journal, database: address, schema })
+        expect(checks.filter(({ level }) => level === 'problem').map(({ check }) => check)).toEqual([
+          'database',
+          'projector',
+        ])
+        const [, since = '', bytes] =
+          /since (\S+) \(\d minutes?\), and (\d+) bytes aren’t projected: /.exec(
+            checks.find(({ check }) => check === 'projector')?.found ?? '',
+          ) ?? []
+        expect(since > startedAt).toBe(true)
+        expect(Number(bytes)).toBe(2 * line.length)
+        proxy.isClosed = false
+        while (hasNote()) await setTimeout(20)
+        expect(await check(journal, 'projector')).toMatchObject({ level: 'ok' })
+      } finally {
+        await projector.stop()
+        await proxy.stop()
+      }
     })
 
     test('a server that is away, a schema without tables and an unknown journal are findings', async ({

@@ -1,12 +1,15 @@
 import { readIdentity } from '../../../journal/identity.js'
+import { listSegments, plainSize } from '../../../journal/segments.js'
+import { readWaitingNote, type Waiting } from '../../../projection/waiting-note.js'
 import { openDatabaseReadOnly } from '../../../queries/open-database.js'
 import { asStoreError } from '../../../store/open-store.js'
 import { DEFAULT_SCHEMA } from '../../../store/postgres/connection/address.js'
 import type { PostgresQueryConnection } from '../../../store/postgres/query/query-connection.js'
+import { countText, sizeText } from '../../count-text.js'
 import { JournalTables, type KnownSegments } from '../../journal-tables.js'
 import { isProjected } from '../../other-journals.js'
 import type { ReadDatabase } from '../../read-from.js'
-import { type DoctorCheck, type Finding, failed, note, ok, runChecks } from '../check.js'
+import { type DoctorCheck, type Finding, failed, note, ok, problem, runChecks } from '../check.js'
 import { looksAtRows } from '../rows.js'
 import { checkChunks } from './chunks.js'
 import { checkPartitions } from './partitions.js'
@@ -23,7 +26,8 @@ export async function examineShared(
   try {
     database = openDatabaseReadOnly(address as 'postgres://', { schema })
   } catch (error) {
-    return { checks: [failed('database', error)], known: null }
+    const checks = await runChecks([['projector', () => checkWaiting(address, journal, now) ?? []]])
+    return { checks: [failed('database', error), ...checks], known: null }
   }
   try {
     const tables = new JournalTables(database, journalIdOf(journal))
@@ -36,7 +40,7 @@ export async function examineShared(
       ['partitions', () => checkPartitions(database, now)],
       ['chunks', () => checkChunks(tables)],
       ...looksAtRows(tables, known, now),
-      ['projector', () => checkProjector(tables, schema)],
+      ['projector', () => checkWaiting(address, journal, now) ?? checkProjector(tables, schema)],
     ])
     return { checks, known }
   } catch (error) {
@@ -53,6 +57,28 @@ function journalIdOf(journal: string): string {
   } catch {
     return ''
   }
+}
+
+/** What a projector that waits says; null if none does. */
+function checkWaiting(address: string, journal: string, now: number): Finding | null {
+  const waiting = readWaitingNote(journal, address)
+  if (waiting === null) return null
+  const minutes = Math.max(0, Math.round((now - Date.parse(waiting.since)) / 60_000))
+  const behind = bytesAfter(journal, waiting.projected)
+  const lag = behind === null ? '' : `, and ${sizeText(behind)} aren’t projected`
+  const found = `has waited for the server since ${waiting.since} (${countText(minutes, 'minute')})${lag}: ${waiting.reason}`
+  const advice =
+    'The journal keeps everything meanwhile, and the projector catches up by itself. If it doesn’t run any more, start it'
+  return problem(found, advice)
+}
+
+/** How many bytes of a journal come after a position; null if it isn't known. */
+function bytesAfter(directory: string, projected: Waiting['projected']): number | null {
+  if (projected === null) return null
+  const sizes = listSegments(directory)
+    .filter(({ name }) => name >= projected.segment)
+    .map((segment) => plainSize(directory, segment) ?? 0)
+  return Math.max(0, sizes.reduce((sum, size) => sum + size, 0) - projected.bytes)
 }
 
 function checkProjector(tables: JournalTables, schema: string): Finding {

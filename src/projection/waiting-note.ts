@@ -1,0 +1,80 @@
+import { createHash } from 'node:crypto'
+import { closeSync, rmSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import { nodeFileSystem, readSmallFile } from '../journal/files.js'
+import { sharedMode } from '../journal/identity.js'
+import { createFile } from '../journal/new-file.js'
+import type { SegmentPosition } from '../store/positions.js'
+
+const MAX_BYTES = 16 * 1024
+
+/** What a projector that waits for a server tells other programs on its host. */
+export interface Waiting {
+  /** When it began to wait: RFC 3339. */
+  since: string
+  reason: string
+  /** How far it had projected the newest segment; null: it doesn't know. */
+  projected: { segment: string; bytes: number } | null
+}
+
+/**
+ * The file in which a projector notes that it waits for a server, since nobody can ask the server
+ * then. It stands in the journal's directory, and goes once the projector goes on. A projector that
+ * may not write there has no note.
+ */
+export class WaitingNote {
+  readonly #directory: string
+  readonly #path: string
+  /** Whether it is there, perhaps from a projector that was killed while it waited. */
+  #mayBeThere = true
+
+  constructor(directory: string, database: string) {
+    this.#directory = directory
+    this.#path = notePath(directory, database)
+  }
+
+  /** Begins the note, unless it is there: what it says is older. */
+  begin(reason: Error, position: SegmentPosition | null): void {
+    const projected = position && { segment: position.name, bytes: position.projectedBytes }
+    const waiting: Waiting = { since: new Date().toISOString(), reason: reason.message, projected }
+    try {
+      const mode = sharedMode(this.#directory, nodeFileSystem)
+      const fd = createFile(nodeFileSystem, this.#path, { mode })
+      try {
+        writeSync(fd, `${JSON.stringify(waiting)}\n`)
+      } finally {
+        closeSync(fd)
+      }
+    } catch {
+      // It is there, or it may not be: projecting doesn't depend on it.
+    }
+    this.#mayBeThere = true
+  }
+
+  end(): void {
+    if (!this.#mayBeThere) return
+    this.#mayBeThere = false
+    try {
+      rmSync(this.#path, { force: true })
+    } catch {
+      // A journal that may only be read has none.
+    }
+  }
+}
+
+/** Reads what a projector notes while it waits for a server; null if it doesn't. */
+export function readWaitingNote(directory: string, database: string): Waiting | null {
+  try {
+    const { since, reason, projected } = JSON.parse(readSmallFile(notePath(directory, database), MAX_BYTES))
+    const isPosition = typeof projected?.segment === 'string' && typeof projected.bytes === 'number'
+    if (Number.isNaN(Date.parse(since)) || typeof reason !== 'string') return null
+    return { since, reason, projected: isPosition ? projected : null }
+  } catch {
+    return null
+  }
+}
+
+function notePath(directory: string, database: string): string {
+  const hash = createHash('sha256').update(database).digest('hex').slice(0, 12)
+  return join(directory, `.waiting-${hash}.json`)
+}
