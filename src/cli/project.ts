@@ -6,6 +6,7 @@ import { goOnWithoutStdout, printAnswer } from './output/standard-output.js'
 import type { CommonFlags, ProgramCommand } from './run/command.js'
 import { createLogger } from './run/logger.js'
 import { keepNewSpaceSmall, runDaemon } from './run/process.js'
+import { Supervisor } from './run/supervisor.js'
 
 interface ProjectFlags extends CommonFlags {
   logLevel: string
@@ -82,7 +83,10 @@ async function followJournal(flags: ProjectFlags): Promise<void> {
   // The timers of a projector don't keep a process alive.
   const hold = setInterval(() => {}, 2 ** 30)
   await runDaemon(logger, async (stop) => {
-    const projector = await startProjector({ ...projectorOptions(flags), logger })
+    const supervisor = new Supervisor(logger)
+    const onAlive = () => supervisor.alive()
+    const projector = await startProjector({ ...projectorOptions(flags), logger, onAlive })
+    supervisor.ready()
     stop.addEventListener('abort', () => void projector.stop())
     if (stop.aborted) void projector.stop()
     await projector.finished.catch((error) => {

@@ -8,6 +8,7 @@ import { parseHost, parseHostNames, readToken } from './run/listening.js'
 import { createLogger } from './run/logger.js'
 import { parsePath, wholeNumberBetween } from './run/options.js'
 import { killAfter, runDaemon } from './run/process.js'
+import { Supervisor } from './run/supervisor.js'
 
 interface ServeFlags {
   db: string
@@ -118,6 +119,12 @@ async function serveUntil(stop: AbortSignal, start: () => Promise<Server>, logge
   const asked = once(stop, 'abort')
   const server = await start()
   if (!stop.aborted) print(server.url)
+  const supervisor = new Supervisor(logger)
+  supervisor.ready()
+  // An event loop that turns answers requests. A projector that can't go on ends the server below.
+  if (supervisor.signEveryMs !== null) {
+    setInterval(() => supervisor.alive(), supervisor.signEveryMs / 2).unref()
+  }
   await Promise.race([asked, server.finished]).catch((error) => {
     // Nothing new would appear any more: a supervisor has to know, and may start it again.
     logger.error({ err: error }, "Stopping: the projector can't go on")

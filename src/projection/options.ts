@@ -40,4 +40,9 @@ export interface ProjectorOptions {
    * null once it goes on.
    */
   onWaiting?: ((reason: Error | null) => void) | undefined
+  /**
+   * Called at each look and between two pieces of its work: about once a second while nothing is to
+   * be done, and as far apart as the retries while it waits. It is what feeds a watchdog.
+   */
+  onAlive?: (() => void) | undefined
 }

@@ -67,7 +67,11 @@ export async function startProjectorWith(options: ProjectorOptions, clock: Clock
   const work = await Work.start(options, { clock, busyTimeoutMs, waits: true })
   let isStopping = false
   const wakeUp = new WakeUp()
-  const finished = follow(work, wakeUp, () => isStopping)
+  // Asked between two pieces of work, of which a catch-up has many.
+  const finished = follow(work, wakeUp, () => {
+    options.onAlive?.()
+    return isStopping
+  })
   // The log tells callers that don't look at `finished`.
   finished.catch((error) => work.logger.error({ err: error }, "Projector stopped: it can't go on"))
   return {

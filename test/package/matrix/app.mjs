@@ -25,14 +25,19 @@ export class App {
   install(packages, addons) {
     mkdirSync(this.directory, { recursive: true })
     const dependencies = Object.fromEntries(packages.map(([name, range]) => [name, range]))
-    // Each manager runs the scripts of those packages only that the program names.
-    const allowed = {
-      allowScripts: { 'better-sqlite3': true },
-      pnpm: { onlyBuiltDependencies: ['better-sqlite3'] },
-    }
-    const manifest = { private: true, type: 'module', dependencies, ...allowed }
-    writeFile(join(this.directory, 'package.json'), JSON.stringify(manifest))
     const { name, script } = this.#manager
+    // Only npm heeds that better-sqlite3 13 is for Node.js 22 and later.
+    const chosen = this.node.major === 20 && name !== 'npm' ? { 'better-sqlite3': '^12.11.1' } : {}
+    const manifest = {
+      private: true,
+      type: 'module',
+      dependencies,
+      // Each manager runs the scripts of those packages only that the program names.
+      allowScripts: { 'better-sqlite3': true },
+      pnpm: { onlyBuiltDependencies: ['better-sqlite3'], overrides: chosen },
+      resolutions: chosen,
+    }
+    writeFile(join(this.directory, 'package.json'), JSON.stringify(manifest))
     const args = {
       npm: ['install', '--no-audit', '--no-fund'],
       pnpm: ['install', '--no-frozen-lockfile'],

@@ -98,7 +98,8 @@ async function withRollup(app, file) {
   const [resolve, commonjs, json] = made.map((module) => module.default)
   const bundle = await rollup({
     input: join(app.directory, file),
-    external: ['better-sqlite3'],
+    // Rollup loads at once what undici loads when it needs it: node:sqlite, which Node.js 20 lacks.
+    external: ['better-sqlite3', 'undici'],
     plugins: [resolve({ preferBuiltins: true, exportConditions: ['node'] }), commonjs(), json()],
     onLog: () => {},
   })
