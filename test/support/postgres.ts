@@ -277,7 +277,7 @@ function asServerUser(command: string, args: readonly string[]): [file: string, 
   return ['setpriv', ['--reuid=postgres', '--regid=postgres', '--clear-groups', command, ...args]]
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const address = server.address()

@@ -51,6 +51,7 @@ export class JournalCopy {
         await connection.close()
         return null
       }
+      if (isExclusive) await connection.refusePooler()
       if (isExclusive) await lock(connection, schema, found.number, LOCK_WAIT_MS)
       await connection.begin()
       return new JournalCopy(connection, found.number)

@@ -75,11 +75,7 @@ export class PostgresStore implements Store {
       keepsStatements: true,
     })
     try {
-      if (await connection.isPooled()) {
-        const advice = 'give projectors the address of the server itself; readers may use the pooler'
-        const found = 'a pooler stands between, through which the lock of a projector doesn’t hold'
-        throw new PostgresError('POOLER_BETWEEN', connection.name, `${found}: ${advice}`)
-      }
+      await connection.refusePooler()
       const journal = await connection.transaction(async () => {
         await checkSchema(connection, schema)
         return await journalNumber(connection, journalId)

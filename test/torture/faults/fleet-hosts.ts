@@ -93,11 +93,26 @@ export const hostLost: Fault = {
         }
         append()
         await fleet.untilComplete(() => [...projectors.values()])
-        const verdict = combined(await endAll([...projectors.values()]), await fleet.verdict())
+        const ended = await endAll([...projectors.values()])
+        await fleet.close()
+        const verified = await verify(place, fleet)
+        const verdict = combined(ended, verified, await fleet.verdict())
         return verdicts.map((one) => combined(one, verdict))
       }),
     )
   },
+}
+
+/** What the program itself says of each host. */
+async function verify(place: Place, { hosts, database, schema }: Fleet): Promise<Verdict> {
+  const verdicts: Verdict[] = []
+  for (const { journal } of hosts) {
+    const run = place.keep(command(['verify', '--journal', journal, '--db', database, '--schema', schema]))
+    const status = await run.exited
+    if (status !== 0) verdicts.push(wrong(`verify ends with ${status}: ${run.stdout}${run.stderr}`))
+    place.goesOn()
+  }
+  return combined(...verdicts)
 }
 
 /** What wasn't projected yet is lost with the disk; all else comes back, byte for byte. */

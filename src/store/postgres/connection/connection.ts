@@ -101,15 +101,20 @@ export class Connection {
   }
 
   /**
-   * Whether another program answers for the server: its sessions aren't ours for longer than a
-   * transaction.
+   * Refuses a program that answers for the server: its sessions aren't ours for longer than a
+   * transaction, so a lock of the session would be left with whoever comes next.
+   *
+   * @throws PostgresError POOLER_BETWEEN
    */
-  async isPooled(): Promise<boolean> {
+  async refusePooler(): Promise<void> {
     const { rows } = await this.#run(() =>
       this.#client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid'),
     )
     // A pooler invents the number that it gives a client at the start.
-    return rows[0]?.pid !== (this.#client as Client & { processID: number | null }).processID
+    if (rows[0]?.pid === (this.#client as Client & { processID: number | null }).processID) return
+    const advice = 'give projectors the address of the server itself; readers may use the pooler'
+    const found = 'a pooler stands between, through which the lock of a projector doesn’t hold'
+    throw new PostgresError('POOLER_BETWEEN', this.name, `${found}: ${advice}`)
   }
 
   async begin(): Promise<void> {
