@@ -1,8 +1,8 @@
 import { countRowsToReprice } from '../queries/costs/rows-to-reprice.js'
+import { all, type Condition } from '../store/condition.js'
 import { type PositionRow, positionOfRow } from '../store/position-row.js'
 import { addCounts, emptyCounts, type SegmentPosition } from '../store/positions.js'
-import type { QueryDatabase } from '../store/query-database.js'
-import { dialectOf } from '../store/query-database.js'
+import { dialectOf, type QueryDatabase } from '../store/query-database.js'
 import { acceptedMissing, prunedThrough } from '../store/sqlite/position-rows.js'
 
 /** What a database knows of a journal's segments. */
@@ -35,6 +35,16 @@ export class JournalTables {
     this.database = database
     this.#journalId = journalId
     this.number = dialectOf(database).isShared ? this.#numberOf(journalId) : null
+  }
+
+  /** Whether the database knows the journal; a file holds no other one. */
+  get isKnown(): boolean {
+    return this.number !== UNKNOWN
+  }
+
+  /** The condition of the journal's rows, where they aren't taken from `from`. */
+  get condition(): Condition {
+    return all(this.number === null ? [] : dialectOf(this.database).isOfJournal(this.number))
   }
 
   /** Stands in a FROM for the journal's rows of a table. */

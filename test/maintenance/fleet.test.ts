@@ -119,6 +119,38 @@ describe.skipIf(noPostgres !== null)(
       expect(total).toMatchObject({ requests: 2, changed: 0, new: { usd: 4 } })
       const command = ['reprice', '--dry-run', '--db', database, '--schema', schema, '--json']
       expect((await runHere(command)).json).toMatchObject({ total: { requests: 2, old: { usd: 4 } } })
+      // A list is compared with the prices of the journal that its events are for.
+      const list = join(directory, 'list.csv')
+      writeFileSync(
+        list,
+        'model,currency,input,output,valid_from\ngpt-4o,usd,3,10,2026-01-01T00:00:00.000Z\n',
+      )
+      for (const [host, counts] of [
+        { new: 0, changed: 1, unchanged: 0 },
+        { new: 0, changed: 0, unchanged: 1 },
+      ].entries()) {
+        const asked = [
+          'prices',
+          'import',
+          '--from',
+          'csv',
+          list,
+          '--journal',
+          join(directory, `host-${host}`),
+        ]
+        const { json, stderr } = await runHere([
+          ...asked,
+          '--db',
+          database,
+          '--schema',
+          schema,
+          '--used',
+          '--json',
+        ])
+        expect(stderr).toBe('')
+        const found = [json['new'], json['changed']].map((changes) => (changes as unknown[]).length)
+        expect([...found, json['unchanged']]).toEqual([counts.new, counts.changed, counts.unchanged])
+      }
       const bill = join(directory, 'bill.csv')
       writeFileSync(bill, 'day,model,usd\n2026-11-22,gpt-4o,4.5\n')
       const columns = { date: 'day', model: 'model', cost: 'usd' }

@@ -39,7 +39,8 @@ export function addPricesImport(prices: ProgramCommand): void {
         'listed with the reason. Prices from LiteLLM and genai-prices don’t replace those that were set otherwise. A file with ' +
         'anything wrong in it is refused whole.',
     )
-    .placeOptions()
+    .journalOption()
+    .storeOption()
     .choiceOption('--from <list>', 'where the list is from: an installed package, or a file of this kind', [
       'genai-prices',
       'litellm',
@@ -101,7 +102,9 @@ function sourceOf(
 async function importPrices(source: PriceSource, flags: ImportFlags): Promise<void> {
   const { planPriceImport, priceEvents } = await import('../../maintenance/prices/import-prices.js')
   const {
+    journal,
     db: database,
+    schema,
     validFrom,
     provider: providers,
     alias: aliases,
@@ -109,7 +112,18 @@ async function importPrices(source: PriceSource, flags: ImportFlags): Promise<vo
     overwrite,
     withdrawGone,
   } = flags
-  const asked = { source, database, validFrom, providers, aliases, used, overwrite, withdrawGone }
+  const asked = {
+    source,
+    journal,
+    database,
+    schema,
+    validFrom,
+    providers,
+    aliases,
+    used,
+    overwrite,
+    withdrawGone,
+  }
   const plan = await confirmedPlan(await planPriceImport(asked), flags, (confirmed) =>
     planPriceImport({ ...asked, confirmed }),
   )

@@ -69,7 +69,8 @@ function addRatesImport(rates: ProgramCommand): void {
       'Shows which exchange rates of a CSV file are new or changed; with --yes it appends them to the journal. Times ' +
         'need an offset, and rates are digits with a point. A file with anything wrong in it is refused whole.',
     )
-    .placeOptions()
+    .journalOption()
+    .storeOption()
     .option('--yes', 'append the rates; without it nothing is written')
     .jsonOption()
     .examples('request-journal rates import rates.csv --yes')
@@ -78,7 +79,12 @@ function addRatesImport(rates: ProgramCommand): void {
 
 async function importRates(file: string, flags: CommonFlags & { yes?: true }): Promise<void> {
   const { planRateImport } = await import('../../maintenance/prices/import-rates.js')
-  const plan = await planRateImport({ file, database: flags.db })
+  const plan = await planRateImport({
+    file,
+    journal: flags.journal,
+    database: flags.db,
+    schema: flags.schema,
+  })
   if (!plan.has_database) note(`${visible(flags.db)} doesn't exist: every rate counts as new`)
   const events = [...plan.new, ...plan.changed].map((change) => change.new)
   if (flags.yes && events.length > 0) {

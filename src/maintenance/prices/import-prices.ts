@@ -1,16 +1,16 @@
-import { existsSync } from 'node:fs'
 import type { PriceSet } from '../../events/event-types.js'
 import { isWithdrawn, type PlacedPrice } from '../../folds/costs/price-book.js'
 import { keyOf } from '../../queries/costs/price-history.js'
 import { type UnpricedModel, unpriced } from '../../queries/costs/unpriced.js'
-import { readPrices } from '../../store/sqlite/price-rows.js'
+import type { StoredPrices } from '../../store/sqlite/price-rows.js'
 import { InputError } from '../errors.js'
-import { readFrom } from '../read-from.js'
+import type { JournalTables } from '../journal-tables.js'
 import { readCsvPrices } from './csv-prices.js'
 import { readGenaiPrices } from './genai-prices.js'
 import { readLitellmPrices } from './litellm.js'
 import { type DiffOptions, diffPrices, eventsOf, type PriceDiff } from './price-diff.js'
 import { kindOf, type LeftOutModel, type Likeness, type PriceList } from './price-list.js'
+import { readStoredPrices, type StoredPricesOptions } from './stored-prices.js'
 
 /** Where prices come from: the installed package, or a file. */
 export type PriceSource =
@@ -18,10 +18,8 @@ export type PriceSource =
   | { from: 'litellm'; file: string }
   | { from: 'csv'; file: string }
 
-export interface PriceImportOptions {
+export interface PriceImportOptions extends StoredPricesOptions {
   source: PriceSource
-  /** The database's path, which tells the prices in force; the file needn't exist. */
-  database: string
   /**
    * Since when a price that has no date of its own is in force: canonical. Requests before it keep
    * their cost.
@@ -76,9 +74,9 @@ export interface PriceImport extends PriceDiff {
  */
 export async function planPriceImport(options: PriceImportOptions): Promise<PriceImport> {
   const now = new Date().toISOString()
-  const { database, validFrom = now, overwrite = false, withdrawGone = false } = options
-  const has = existsSync(database)
-  const known = has ? readFrom({ database }, knownOf) : { stored: [], unpriced: [], used: new Set<string>() }
+  const { validFrom = now, overwrite = false, withdrawGone = false } = options
+  const found = readStoredPrices(options, knownOf)
+  const known = found ?? { stored: [], unpriced: [], used: new Set<string>() }
   const list = withAliases(
     ofProviders(await readList(options.source), options.providers),
     known.stored,
@@ -90,7 +88,7 @@ export async function planPriceImport(options: PriceImportOptions): Promise<Pric
   return {
     source: list.source,
     valid_from: validFrom,
-    has_database: has,
+    has_database: found !== null,
     ...diffPrices(stored, wanted, diffOptions),
     left_out: list.leftOut,
     proposals: proposalsOf(list, known.unpriced, now),
@@ -109,17 +107,19 @@ interface Known {
   used: ReadonlySet<string>
 }
 
-function knownOf(database: Parameters<typeof readPrices>[0]): Known {
+function knownOf(tables: JournalTables, { prices }: StoredPrices, journalId: string): Known {
+  const { database } = tables
   const names = database.prepare<
     [],
     { provider: string | null; model: string; response_model: string | null }
-  >('SELECT DISTINCT provider, model, response_model FROM requests')
+  >(`SELECT DISTINCT provider, model, response_model FROM ${tables.from('requests')}`)
   const used = new Set<string>()
   for (const { provider, model, response_model } of names.iterate()) {
     used.add(nameOf(provider, model))
     if (response_model !== null) used.add(nameOf(provider, response_model))
   }
-  return { stored: readPrices(database).prices, unpriced: unpriced(database).unpriced, used }
+  const filter = tables.number === null ? {} : { journal: journalId }
+  return { stored: prices, unpriced: tables.isKnown ? unpriced(database, filter).unpriced : [], used }
 }
 
 function nameOf(provider: string | null, model: string): string {

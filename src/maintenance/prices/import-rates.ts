@@ -1,12 +1,10 @@
-import { existsSync } from 'node:fs'
 import { basename } from 'node:path'
 import { completeEvent } from '../../events/complete.js'
 import type { ExchangeRateObserved } from '../../events/event-types.js'
-import { readPrices } from '../../store/sqlite/price-rows.js'
 import { readCsv } from '../csv.js'
 import { InputError } from '../errors.js'
-import { readFrom } from '../read-from.js'
 import { invalidValue } from './price-list.js'
+import { readStoredPrices, type StoredPricesOptions } from './stored-prices.js'
 
 /** A rate of a file, and the one that is known for its instant. */
 export interface RateChange {
@@ -33,14 +31,13 @@ export interface RateImport {
  *
  * @throws InputError if the file can't be used; DatabaseError if the database can't be read.
  */
-export async function planRateImport(options: { file: string; database: string }): Promise<RateImport> {
-  const { file, database } = options
+export async function planRateImport(options: StoredPricesOptions & { file: string }): Promise<RateImport> {
+  const { file } = options
   const source = `csv ${basename(file)}`
-  const has = existsSync(database)
+  const stored = readStoredPrices(options, (_, found) => found)
   // The last one of an instant counts: they are sorted by place.
-  const rates = has ? readFrom({ database }, (opened) => readPrices(opened)).rates : []
-  const known = new Map(rates.map(({ event }) => [event.observed_at, event]))
-  const plan: RateImport = { source, has_database: has, new: [], changed: [], unchanged: 0 }
+  const known = new Map((stored?.rates ?? []).map(({ event }) => [event.observed_at, event]))
+  const plan: RateImport = { source, has_database: stored !== null, new: [], changed: [], unchanged: 0 }
   const lines = new Map<string, number>()
   for await (const { line, get } of readCsv(file, {
     required: ['observed_at', 'usd_per_btc'],

@@ -93,7 +93,14 @@ async function copyTables(connection: Connection, journal: number | null, target
     return
   }
   target.pragma('foreign_keys = OFF')
-  target.exec('DROP INDEX IF EXISTS idx_requests_unended; DELETE FROM rollup_labels; BEGIN')
+  // Made at the end: correlation ids would go to pages all over an index.
+  const indexes = target
+    .prepare<[], { name: string; sql: string }>(
+      "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = 'requests' AND sql IS NOT NULL",
+    )
+    .all()
+  for (const { name } of indexes) target.exec(`DROP INDEX ${name}`)
+  target.exec('DELETE FROM rollup_labels; BEGIN')
   for (const table of [...TABLES, ...SUMS]) {
     const columns = columnsOf(target, table).map(({ name, type }) => ({
       name,
@@ -114,6 +121,7 @@ async function copyTables(connection: Connection, journal: number | null, target
   await copyBeginning(connection, journal, target)
   target.exec(`INSERT INTO token_ratios (policy, avg_ratio, sample_count)
     SELECT policy, ratio_millionths / 1e6 / sample_count, sample_count FROM token_ratio_sums; COMMIT`)
+  for (const { sql } of indexes) target.exec(sql)
 }
 
 async function copyVersions(connection: Connection, journal: number, target: Database): Promise<void> {
