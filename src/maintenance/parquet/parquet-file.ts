@@ -8,7 +8,7 @@ import { COLUMNS, SCHEMA } from './columns.js'
 const PACKAGE = 'hyparquet-writer'
 
 /** How many requests a row group has at most; they are held in memory until it is written. */
-const GROUP_ROWS = 50_000
+const GROUP_ROWS = 20_000
 /** How many UTF-16 units of labels and messages a row group has at most. */
 const GROUP_TEXT = 32 * 1024 * 1024
 
