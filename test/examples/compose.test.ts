@@ -1,8 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { get, type IncomingMessage } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { DCLinter } from 'dclint'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -109,23 +112,28 @@ describe('compose.yaml', () => {
       const gateways = ['gateway-1', 'gateway-2'].map((name) => run(name))
       const migrate = run('migrate')
       const migrated = outputOf(migrate)
-      await expect.poll(() => migrate.exitCode, { timeout: 20_000 }).toBe(0)
+      await expect.poll(() => migrate.exitCode, { timeout: 30_000 }).toBe(0)
       expect(migrated.text).not.toContain('error')
       const projectors = ['projector-1', 'projector-2'].map((name) => run(name))
       const rows = `SELECT journal, count(*)::int AS n FROM ${schema}.requests WHERE cost_usd > 0 AND labels ->> 'team' IS NOT NULL GROUP BY 1`
-      await expect.poll(async () => (await ask(address, rows)).length, { timeout: 20_000 }).toBe(2)
+      await expect.poll(async () => (await ask(address, rows)).length, { timeout: 30_000 }).toBe(2)
 
       const serve = run('serve', '--host', '127.0.0.1', '--port', '0')
       const served = outputOf(serve)
-      await expect.poll(() => served.text, { timeout: 20_000 }).toMatch(/http:\/\/127\.0\.0\.1:\d+/)
+      await expect.poll(() => served.text, { timeout: 30_000 }).toMatch(/http:\/\/127\.0\.0\.1:\d+/)
       const [url = ''] = /http:\/\/127\.0\.0\.1:\d+/.exec(served.text) ?? []
       const { scrape_configs } = parse(configs['prometheus']?.content ?? '')
       const [{ authorization, static_configs }] = scrape_configs
       expect(static_configs).toEqual([{ targets: ['serve:8790'] }])
-      const headers = { authorization: `Bearer ${authorization.credentials}`, host: 'serve:8790' }
-      const page = await (await fetch(`${url}/metrics`, { headers })).text()
-      expect(page).toMatch(/request_journal_requests_total\{[^}]*model="gpt-4o"[^}]*\} \d+/)
-      expect((await fetch(`${url}/metrics`)).status).toBe(401)
+      // As Prometheus asks, which knows the server by the name of its service.
+      const page = async (headers: Record<string, string>) => {
+        const [answer] = (await once(get(`${url}/metrics`, { headers }), 'response')) as [IncomingMessage]
+        return { status: answer.statusCode, text: await text(answer) }
+      }
+      const host = 'serve:8790'
+      const scraped = await page({ host, authorization: `Bearer ${authorization.credentials}` })
+      expect(scraped.text).toMatch(/request_journal_requests_total\{[^}]*model="gpt-4o"[^}]*\} \d+/)
+      expect((await page({ host })).status).toBe(401)
       for (const child of [...gateways, ...projectors, serve]) expect(await end(child)).toBe(0)
     },
     60_000,
