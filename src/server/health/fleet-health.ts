@@ -7,7 +7,7 @@ export type JournalHealth = Pick<
   'journal_id' | 'projector_running' | 'last_seen' | 'lag_seconds'
 >
 
-/** A journal that hasn't been seen for longer counts as retired: its host won't come back. */
+/** A journal that hasn't been seen for longer counts as retired: its host was taken away. */
 const RETIRED_MS = 24 * 3600 * 1000
 
 /** How many journals a report has: those that lag most first. */
@@ -69,6 +69,7 @@ export function journalProblems(
   })
 }
 
-function isRetired({ projector_running, last_seen }: SharedJournal, now: number): boolean {
+/** @param now milliseconds since 1970. */
+export function isRetired({ projector_running, last_seen }: SharedJournal, now: number): boolean {
   return projector_running !== true && now - Date.parse(last_seen ?? '') > RETIRED_MS
 }

@@ -13,6 +13,7 @@ import { DatabaseError } from '../../store/sqlite/connection/errors.js'
 import { isLocked } from '../../store/sqlite/connection/lock.js'
 import { readPositions } from '../../store/sqlite/position-rows.js'
 import { countHeldCompletions } from '../../store/sqlite/projection-statements.js'
+import { isRetired } from '../health/fleet-health.js'
 import type { QueryProcessData } from '../pool/query-task.js'
 import type { FileFigures, JournalFigures, MetricsInput, SharedFigures } from './metrics.js'
 
@@ -57,7 +58,11 @@ export async function collectMetrics(
 
 function readShared(opened: QueryDatabase, schema: string): SharedFigures {
   const counts = journalCounts(opened)
-  const journals = sharedJournals(opened, schema).map((journal) => {
+  const now = Date.now()
+  const journals = sharedJournals(opened, schema).map((found) => {
+    // An alert about a host that was taken away would never end.
+    const unlooked = { projector_running: null, lag_seconds: null }
+    const journal = isRetired(found, now) ? { ...found, ...unlooked } : found
     const { events = 0, late = 0, unchecked = 0, held = 0 } = counts.get(journal.journal_id) ?? {}
     return { ...journal, events, late, unchecked, held }
   })

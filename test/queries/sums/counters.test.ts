@@ -59,6 +59,7 @@ test('a combination has what its row has, with its cost and its latencies in one
   const { combinations, others } = readCounters(database, { limit: 200 })
   expect(combinations).toEqual([
     {
+      journal: null,
       model: 'gpt-4o',
       provider: 'east',
       policy: 'cheap',

@@ -53,7 +53,7 @@ describe('dimensions', () => {
   test('others are refused', ({ database }) => {
     for (const dimension of ['', 'labels', 'label:', 'model ']) {
       expect(() => listNames(database, { dimension })).toThrow(
-        `Invalid dimension '${dimension}'. Supported: model, provider, policy, label:<name>`,
+        `Invalid dimension '${dimension}'. Supported: model, provider, policy, journal, label:<name>`,
       )
     }
   })

@@ -228,7 +228,7 @@ test('the first thing that is wrong is what is said', ({ database }) => {
     expect(() => stats(database, options)).toThrow(expect.objectContaining({ code }))
   }
   expect(() => stats(database, { groupBy: 'label:' })).toThrow(
-    "Invalid group_by value. Supported: 'model', 'tier', 'provider', 'policy', 'service_tier', 'error_status', 'hour', 'day', 'label:<name>'",
+    "Invalid group_by value. Supported: 'model', 'tier', 'provider', 'policy', 'service_tier', 'error_status', 'journal', 'hour', 'day', 'label:<name>'",
   )
 })
 

@@ -54,6 +54,10 @@ describe.skipIf(noPostgres !== null)('a server over PostgreSQL', () => {
     const ofB = { journal: journals[1] ?? '' }
     expect(both.get(seriesKey('request_journal_projected_events', ofB))).toBe(2)
     expect(both.get(seriesKey('request_journal_projection_lag_seconds', ofB))).toBe(0)
+    await own.run("UPDATE journals SET last_seen = now() - INTERVAL '2 days' WHERE host = 'b'")
+    const later = parseExposition((await server.get('/metrics')).text).samples
+    expect(later.has(seriesKey('request_journal_projector_up', ofB))).toBe(false)
+    expect(later.get(seriesKey('request_journal_projected_events', ofB))).toBe(2)
   })
 
   test('runs the projector of the journal beside it, and is healthy while that keeps up', async ({

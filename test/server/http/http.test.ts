@@ -126,6 +126,7 @@ describe('/openapi.json', () => {
       'before',
       'correlation_id',
       'currency',
+      'journal',
       'model',
       'open',
       'policy',
