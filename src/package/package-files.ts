@@ -50,9 +50,17 @@ export function requirePackageFile(path: string): string {
   )
 }
 
-/** Resolves a package's file by name, or gives null. */
+/**
+ * Resolves a package's file by name, or gives null. Where packages see only their own dependencies,
+ * as under pnpm, a bundled program finds those of this package from where it is installed.
+ */
 export function resolvePackage(specifier: string): string | null {
-  for (const require of requires) {
+  const own = packageFile('package.json')
+  return resolveFrom(own === null ? requires : [...requires, createRequire(own)], specifier)
+}
+
+function resolveFrom(from: readonly NodeJS.Require[], specifier: string): string | null {
+  for (const require of from) {
     try {
       return require.resolve(specifier)
     } catch {
@@ -68,7 +76,7 @@ export function loadPackage(file: string): unknown {
 }
 
 function findRoot(): string | null {
-  const file = resolvePackage(`${NAME}/package.json`)
+  const file = resolveFrom(requires, `${NAME}/package.json`)
   if (file === null) return null
   const found = JSON.parse(readFileSync(file, 'utf8')) as { name?: unknown; version?: unknown }
   return found.name === NAME && found.version === VERSION ? dirname(file) : null

@@ -80,6 +80,7 @@ const PROJECT = `projectOnce({ journal: process.argv[2], database: process.argv[
 test.each([
   ['wholly, as ESM', { format: 'esm' }, ['better-sqlite3']],
   ['wholly, as CommonJS', { format: 'cjs' }, ['better-sqlite3']],
+  ['wholly, beside the package alone, as pnpm installs it,', { format: 'esm' }, ['request-journal']],
   ['with all packages external', { format: 'esm', packages: 'external' }, ['request-journal']],
 ] satisfies [string, BuildOptions, string[]][])(
   'a program bundled %s projects, and runs nothing of what lies where this package has its files',

@@ -99,7 +99,7 @@ async function withRollup(app, file) {
   const bundle = await rollup({
     input: join(app.directory, file),
     // Rollup loads at once what undici loads when it needs it: node:sqlite, which Node.js 20 lacks.
-    external: ['better-sqlite3', 'undici'],
+    external: ['better-sqlite3', ...(app.node.major === 20 ? ['undici'] : [])],
     plugins: [resolve({ preferBuiltins: true, exportConditions: ['node'] }), commonjs(), json()],
     onLog: () => {},
   })
@@ -195,6 +195,7 @@ try {
       const packages = [
         ...Object.entries(tarballs).map(([pack, file]) => [pack, `file:${file}`]),
         ['@types/node', `^${major}`],
+        ...(major === 20 ? [['undici', '^7']] : []),
       ]
       const installed = await cell(`${label}, install`, () => app.install(packages, addons))
       const head = [`Node.js ${node.version}`, `${name} ${manager.version}`]
