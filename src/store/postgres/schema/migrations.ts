@@ -110,7 +110,7 @@ export async function checkSchema(connection: Connection, schema: string): Promi
 }
 
 async function pendingMigrations(connection: Connection): Promise<MigrationFile[]> {
-  const rows = await connection.all<LedgerRow>('SELECT file_name, checksum FROM schema_migrations')
+  const rows = await readLedger(connection)
   const known = new Map(MIGRATION_FILES.map((file) => [file.fileName, file]))
   for (const { file_name, checksum } of rows) {
     const file = known.get(file_name)
@@ -131,6 +131,17 @@ async function pendingMigrations(connection: Connection): Promise<MigrationFile[
   }
   const applied = new Set(rows.map((row) => row.file_name))
   return MIGRATION_FILES.filter(({ fileName }) => !applied.has(fileName))
+}
+
+/** @throws PostgresError SCHEMA_MISSING if another program keeps its own ledger under this name. */
+async function readLedger(connection: Connection): Promise<LedgerRow[]> {
+  try {
+    return await connection.all<LedgerRow>('SELECT file_name, checksum FROM schema_migrations')
+  } catch (error) {
+    if (!(error instanceof PostgresError) || error.code !== 'SCHEMA_MISSING') throw error
+    const text = 'its table schema_migrations belongs to another program: name another schema with --schema'
+    throw new PostgresError('SCHEMA_MISSING', connection.name, text, { cause: error.cause })
+  }
 }
 
 /** Makes partitions for the months that have rows without one, and for those to come. */
