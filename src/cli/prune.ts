@@ -31,7 +31,8 @@ export function addPrune(program: ProgramCommand): void {
     .command('prune')
     .summary('remove the oldest days from database and journal')
     .description(
-      'Removes the rows of all segments of the UTC days before a date, then their archives, oldest first. ' +
+      'Removes the rows of all segments of the UTC days before a date, then their archives, oldest first; imported ' +
+        'segments by the days of their requests. ' +
         "They can't be replayed any more. Segments that aren't archived stay, with their rows. " +
         'In PostgreSQL only the rows of this journal go, and its segments only once their bytes are kept there or in an ' +
         'object store (see ship). Stop the projector first. A later run finishes what a run that was killed has begun.',

@@ -2,20 +2,24 @@ import { countRowsToReprice } from '../queries/costs/rows-to-reprice.js'
 import { all, type Condition } from '../store/condition.js'
 import { type PositionRow, positionOfRow } from '../store/position-row.js'
 import { addCounts, emptyCounts, type SegmentPosition } from '../store/positions.js'
+import { PrunedSegments } from '../store/pruned-segments.js'
 import { dialectOf, type QueryDatabase } from '../store/query-database.js'
-import { acceptedMissing, prunedThrough } from '../store/sqlite/position-rows.js'
+import { acceptedMissing, prunedSegments } from '../store/sqlite/position-rows.js'
 
 /** What a database knows of a journal's segments. */
 export interface KnownSegments {
   positions: readonly SegmentPosition[]
-  /** Segments up to this one were pruned, by id; 0: none was. */
-  prunedThrough: number
+  pruned: PrunedSegments
   /** The names of missing segments that somebody has accepted. */
   accepted: ReadonlySet<string>
 }
 
 /** Without a database. */
-export const NOTHING_KNOWN: KnownSegments = { positions: [], prunedThrough: 0, accepted: new Set() }
+export const NOTHING_KNOWN: KnownSegments = {
+  positions: [],
+  pruned: PrunedSegments.NONE,
+  accepted: new Set(),
+}
 
 /** No journal has this number. */
 const UNKNOWN = -1
@@ -72,7 +76,10 @@ export class JournalTables {
     return {
       // In a file each row has the id of its journal, which may be another one.
       positions: rows.all().map((row) => positionOfRow({ journal_id: this.#journalId, ...row })),
-      prunedThrough: this.number === null ? prunedThrough(database) : this.#prunedThrough(this.number),
+      pruned:
+        this.number === null
+          ? prunedSegments(database)
+          : new PrunedSegments(this.#prunedThrough(this.number)),
       accepted: acceptedMissing(database, this.from('missing_segments')),
     }
   }

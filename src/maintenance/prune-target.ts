@@ -5,19 +5,18 @@ import { JournalFiles } from '../projection/journal-files.js'
 import { repriceAll } from '../projection/repricing.js'
 import { openDatabaseReadOnly } from '../queries/open-database.js'
 import { isPostgresAddress } from '../store/postgres/connection/address.js'
-import type { RowPruner } from '../store/row-pruner.js'
+import { goes, type RowExtent, type RowPruner } from '../store/row-pruner.js'
 import { openDatabase } from '../store/sqlite/connection/database.js'
 import { asDatabaseError } from '../store/sqlite/connection/errors.js'
 import { acquireDatabaseLock } from '../store/sqlite/connection/lock.js'
-import { SqlitePruner } from '../store/sqlite/sqlite-pruner.js'
+import { connectedSegments, SqlitePruner } from '../store/sqlite/sqlite-pruner.js'
 import { SqliteStore } from '../store/sqlite/sqlite-store.js'
 import { checkUnreferred } from '../store/sqlite/user-references.js'
 import { JournalTables, type KnownSegments } from './journal-tables.js'
 import type { ReadDatabase } from './read-from.js'
 
-/** How much goes: the rows of segments up to one, and kept bytes of segments up to one. */
-export interface PruneExtent {
-  through: number
+/** How much goes: the rows of segments, and kept bytes of segments up to one. */
+export interface PruneExtent extends RowExtent {
   /** 0: what PostgreSQL keeps of the journal's bytes stays. */
   chunksThrough: number
 }
@@ -26,10 +25,12 @@ export interface PruneExtent {
 export interface PruneTarget {
   readonly known: KnownSegments
   /** @throws DatabaseError ROWS_REFERRED_TO */
-  checkUnreferred(through: number): void
+  checkUnreferred(extent: RowExtent): void
+  /** Whether rows of this imported segment can go although rows of segments before it stay. */
+  mayGoApart(segmentId: number): boolean
   /** Only of a target that was opened for writing. */
   pruner(extent: PruneExtent): Promise<RowPruner>
-  count(table: string, through: number): number
+  count(table: string, extent: RowExtent): number
   /** Keeps the journal's small files, which have changed, where its bytes are kept. */
   keepFiles(directory: string): Promise<void>
   close(): Promise<void>
@@ -63,11 +64,16 @@ async function openFile(
   try {
     const lock = isDryRun ? null : acquireDatabaseLock(path, 'prune')
     const tables = new JournalTables(database, journal_id)
+    let connected: ReadonlySet<number> | null = null
     return {
       known: tables.knownSegments(),
-      checkUnreferred: (through) => checkUnreferred(database, through),
-      pruner: async ({ through }) => new SqlitePruner(database, through),
-      count: (table, through) => tables.count(table, `segment_id <= ${through}`),
+      checkUnreferred: (extent) => checkUnreferred(database, extent),
+      mayGoApart: (segmentId) => {
+        connected ??= connectedSegments(database)
+        return !connected.has(segmentId)
+      },
+      pruner: async (extent) => new SqlitePruner(database, extent),
+      count: (table, extent) => tables.count(table, goes(extent)),
       keepFiles: async () => {},
       close: async () => {
         database.close()
@@ -105,11 +111,13 @@ async function openShared(
     return {
       known: tables.knownSegments(),
       checkUnreferred: () => {},
+      // Replays there number the rows of a journal without gaps.
+      mayGoApart: () => false,
       pruner: async (extent) => {
         if (store === null) throw new Error('unreachable: a dry run removes nothing')
         return await store.pruner(extent.through, extent.chunksThrough)
       },
-      count: (table, through) => tables.count(table, `segment_id <= ${through}`),
+      count: (table, extent) => tables.count(table, goes(extent)),
       keepFiles: async (directory) => {
         if (store !== null) await new JournalFiles(directory).keep(store)
       },

@@ -15,7 +15,7 @@ import {
 import { checkJournal } from '../projection/segments/segment-check.js'
 import { asStoreError, databaseName } from '../store/open-store.js'
 import type { SegmentPosition } from '../store/positions.js'
-import type { PrunedRows, RowPruner } from '../store/row-pruner.js'
+import type { PrunedRows, RowExtent, RowPruner } from '../store/row-pruner.js'
 import { acquireJournalLock } from '../store/sqlite/connection/lock.js'
 import type { KnownSegments } from './journal-tables.js'
 import { type HeldSegment, OffHostCopies } from './off-host.js'
@@ -25,7 +25,10 @@ import type { ReadDatabase } from './read-from.js'
 export interface PruneOptions extends ReadDatabase {
   /** The journal's directory. */
   journal: string
-  /** A date such as `2026-11-22`: segments of the UTC days before it go. */
+  /**
+   * A date such as `2026-11-22`: segments of the UTC days before it go, imported ones by the days of
+   * their requests.
+   */
   before: string
   /**
    * Only say what would be done.
@@ -52,7 +55,8 @@ export interface PruneOptions extends ReadDatabase {
  * - `not_projected`: the database doesn't have all of it.
  * - `not_held`: neither PostgreSQL nor an object store holds all of its bytes.
  * - `behind_another`: an older segment stays. Only the oldest go, without a gap: otherwise a replay
- *   would give other ids to the rows between.
+ *   would give other ids to the rows between. An imported one may go by itself from a file, unless a
+ *   completion connects it with another segment.
  */
 export type LeftReason = 'not_archived' | 'not_projected' | 'not_held' | 'behind_another'
 
@@ -109,11 +113,15 @@ export async function pruneWith(
     const { known } = target
     checkJournal(known.positions, identity, name)
     if (!chunks) copies = await OffHostCopies.open(options, identity.journal_id)
-    const run = await PruneRun.choose(directory, before, known, copies)
-    target.checkUnreferred(run.through)
-    if (dryRun) return run.result(countRows(target, run.through), true)
-    const extent = { through: run.through, chunksThrough: chunks ? lastIdBefore(before, run.through) : 0 }
-    const rows = run.through === 0 ? NO_ROWS : await removeRows(await target.pruner(extent), onStep)
+    const run = await PruneRun.choose(directory, before, target, copies)
+    const { extent } = run
+    target.checkUnreferred(extent)
+    if (dryRun) return run.result(countRows(target, extent), true)
+    const chunksThrough = chunks ? lastIdBefore(before, extent.through) : 0
+    const isNone = extent.through === 0 && extent.apart.length === 0
+    const rows = isNone
+      ? NO_ROWS
+      : await removeRows(await target.pruner({ ...extent, chunksThrough }), onStep)
     run.removeFiles(onStep)
     await target.keepFiles(directory)
     return run.result(rows, false)
@@ -126,11 +134,11 @@ export async function pruneWith(
   }
 }
 
-function countRows(target: PruneTarget, through: number): PrunedRows {
+function countRows(target: PruneTarget, extent: RowExtent): PrunedRows {
   return {
-    rows: target.count('requests', through),
-    rejected: target.count('rejected_lines', through),
-    held: target.count('held_completions', through),
+    rows: target.count('requests', extent),
+    rejected: target.count('rejected_lines', extent),
+    held: target.count('held_completions', extent),
   }
 }
 
@@ -156,8 +164,8 @@ const NO_ROWS: PrunedRows = { rows: 0, rejected: 0, held: 0 }
 
 /** One run of prune: chooses what goes and what stays, and takes it away. */
 class PruneRun {
-  /** The id of the last segment that goes; 0 if none does. */
-  through = 0
+  /** What goes, and what went before. */
+  extent: { through: number; apart: number[] } = { through: 0, apart: [] }
   readonly #directory: string
   readonly #manifest: ManifestFile
   readonly #before: string
@@ -167,6 +175,7 @@ class PruneRun {
   /** Names of missing segments that somebody has accepted. */
   readonly #accepted: ReadonlySet<string>
   readonly #segments: readonly Segment[]
+  readonly #there: ReadonlyMap<number, Segment>
   readonly #positions: Map<number, SegmentPosition>
   readonly #left: PruneResult['left'] = []
   #bytes = 0
@@ -175,11 +184,11 @@ class PruneRun {
   static async choose(
     directory: string,
     before: string,
-    known: KnownSegments,
+    target: PruneTarget,
     copies: OffHostCopies | null,
   ): Promise<PruneRun> {
-    const run = new PruneRun(directory, before, known)
-    run.through = await run.#choose(known.prunedThrough, copies)
+    const run = new PruneRun(directory, before, target.known)
+    await run.#choose(target, copies)
     run.#bytes = run.#files().reduce((sum, segment) => sum + run.#sizeOf(segment), 0)
     return run
   }
@@ -194,6 +203,7 @@ class PruneRun {
     this.#accepted = known.accepted
     this.#before = before
     this.#segments = listSegments(directory)
+    this.#there = new Map(this.#segments.map((segment) => [segment.id, segment]))
     this.#positions = new Map(known.positions.map((position) => [position.id, position]))
   }
 
@@ -212,45 +222,66 @@ class PruneRun {
 
   result(rows: PrunedRows, isDryRun: boolean): PruneResult {
     const names = new Map(this.#files().map(({ id, name }) => [id, name]))
-    for (const { id, name } of this.#positions.values()) if (id <= this.through) names.set(id, name)
+    for (const { id, name } of this.#positions.values()) if (this.#goes(id)) names.set(id, name)
     return {
       dry_run: isDryRun,
       ...rows,
       segments: [...names.values()].sort(),
       left: this.#left,
       bytes: this.#bytes,
-      replays_from: this.#segments.find(({ id }) => id > this.through)?.name ?? null,
+      replays_from: this.#segments.find(({ id }) => !this.#goes(id))?.name ?? null,
     }
   }
 
-  /**
-   * Chooses the oldest segments, without a gap.
-   *
-   * @param done what an earlier prune, perhaps one that was killed, had chosen.
-   */
-  async #choose(done: number, copies: OffHostCopies | null): Promise<number> {
-    const there = new Map(this.#segments.map((segment) => [segment.id, segment]))
+  /** Chooses the oldest segments, without a gap, and imported ones whose requests are old. */
+  async #choose(target: PruneTarget, copies: OffHostCopies | null): Promise<void> {
+    // What an earlier prune, perhaps one that was killed, had chosen.
+    const { pruned } = target.known
+    this.extent = { through: pruned.through, apart: [...pruned.apart] }
     const all = new Map<number, string>()
     for (const { id, name } of [...this.#segments, ...this.#positions.values()]) all.set(id, name)
-    let through = done
+    let hasGap = false
     for (const [id, name] of [...all].sort(([a], [b]) => a - b)) {
-      if (id <= done || name.slice(0, 10) >= this.#before) continue
-      const segment = there.get(id)
-      // Another database's prune has taken its files, or somebody has accepted that they are gone:
-      // its rows may go too.
-      const isGone = segment === undefined && (this.#pruned.has(name) || this.#accepted.has(name))
-      const entry = this.#archived.get(name)
-      const isArchived = segment?.isArchived === true && !segment.isLeaving && entry !== undefined
-      const projected = this.#positions.get(id)?.projectedBytes ?? 0
-      let reason: LeftReason | null = null
-      if (this.#left.length > 0) reason = 'behind_another'
-      else if (!isArchived && !isGone) reason = 'not_archived'
-      else if (isArchived && projected < entry.bytes) reason = 'not_projected'
-      else if (isArchived && !((await copies?.allow(heldSegment(id, entry))) ?? true)) reason = 'not_held'
-      if (reason === null) through = id
-      else this.#left.push({ segment: name, reason })
+      if (pruned.has(id)) continue
+      if (this.#lastDayOf(name) >= this.#before) {
+        hasGap = true
+        continue
+      }
+      const canGo: boolean = !hasGap || (this.#importedDayOf(name) !== null && target.mayGoApart(id))
+      const reason: LeftReason | null = canGo ? await this.#reasonToStay(id, name, copies) : 'behind_another'
+      if (reason !== null) this.#left.push({ segment: name, reason })
+      else if (hasGap) this.extent.apart.push(id)
+      else this.extent.through = id
+      hasGap ||= reason !== null
     }
-    return through
+    this.extent.apart = this.extent.apart.filter((id) => id > this.extent.through)
+  }
+
+  /** The UTC day after which nothing in a segment was logged. */
+  #lastDayOf(name: string): string {
+    return this.#importedDayOf(name) ?? name.slice(0, 10)
+  }
+
+  /** The last day of the requests of an imported segment; null if it may have other lines too. */
+  #importedDayOf(name: string): string | null {
+    const sealed = this.#sealed.get(name)
+    const isAsImported = this.#archived.get(name)?.bytes === sealed?.bytes
+    return isAsImported ? (sealed?.import?.last.slice(0, 10) ?? null) : null
+  }
+
+  async #reasonToStay(id: number, name: string, copies: OffHostCopies | null): Promise<LeftReason | null> {
+    const segment = this.#there.get(id)
+    // Another database's prune has taken its files, or somebody has accepted that they are gone: its
+    // rows may go too.
+    if (segment === undefined && (this.#pruned.has(name) || this.#accepted.has(name))) return null
+    const entry = this.#archived.get(name)
+    if (segment?.isArchived !== true || segment.isLeaving || entry === undefined) return 'not_archived'
+    if ((this.#positions.get(id)?.projectedBytes ?? 0) < entry.bytes) return 'not_projected'
+    return ((await copies?.allow(heldSegment(id, entry))) ?? true) ? null : 'not_held'
+  }
+
+  #goes(id: number): boolean {
+    return id <= this.extent.through || this.extent.apart.includes(id)
   }
 
   /**
@@ -258,9 +289,9 @@ class PruneRun {
    * was killed: somebody wanted the others back.
    */
   #files(): Segment[] {
-    return this.#segments.filter(({ id, name, day, isArchived, isLeaving }) => {
-      const isWanted = day < this.#before || !this.#pruned.has(name)
-      return id <= this.through && isWanted && isArchived && !isLeaving
+    return this.#segments.filter(({ id, name, isArchived, isLeaving }) => {
+      const isWanted = this.#lastDayOf(name) < this.#before || !this.#pruned.has(name)
+      return this.#goes(id) && isWanted && isArchived && !isLeaving
     })
   }
 
@@ -273,7 +304,7 @@ class PruneRun {
     return [...this.#accepted].filter((name) => {
       const id = parseSegmentName(name)?.id ?? Number.POSITIVE_INFINITY
       const isKnown = this.#archived.has(name) || this.#sealed.has(name)
-      return id <= this.through && isKnown && !there.has(name)
+      return id <= this.extent.through && isKnown && !there.has(name)
     })
   }
 

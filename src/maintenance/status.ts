@@ -12,6 +12,7 @@ import { checkJournal } from '../projection/segments/segment-check.js'
 import { databaseName } from '../store/open-store.js'
 import type { SegmentPosition } from '../store/positions.js'
 import { DEFAULT_SCHEMA, isPostgresAddress } from '../store/postgres/connection/address.js'
+import type { PrunedSegments } from '../store/pruned-segments.js'
 import { DatabaseError } from '../store/sqlite/connection/errors.js'
 import { isLocked } from '../store/sqlite/connection/lock.js'
 import { JournalTables, type KnownSegments, NOTHING_KNOWN, sumOfPositions } from './journal-tables.js'
@@ -122,7 +123,7 @@ export async function status(options: StatusOptions): Promise<StatusReport> {
   checkJournal(positions.values(), { format: 1, journal_id, created_at }, databasePath)
   const listed = listSegments(directory)
   const manifest = readManifest(directory)
-  const segments = statSegments(directory, listed, manifest, positions, known.prunedThrough)
+  const segments = statSegments(directory, listed, manifest, positions, known.pruned)
   const waiting = segments.filter(({ lagBytes, stats }) => lagBytes > 0 && stats.isFile())
   const [first] = waiting
   const lag_bytes = waiting.reduce((sum, { lagBytes }) => sum + lagBytes, 0)
@@ -147,7 +148,7 @@ function statSegments(
   listed: readonly Segment[],
   manifest: Manifest,
   positions: ReadonlyMap<number, SegmentPosition>,
-  prunedThrough: number,
+  pruned: PrunedSegments,
 ): SegmentState[] {
   const states: SegmentState[] = []
   const archives = lastEntries(manifest, 'archived')
@@ -161,7 +162,7 @@ function statSegments(
     // its position.
     const compressed = archives.get(segment.name)?.bytes ?? position?.projectedBytes ?? stats.size
     const size = segment.isArchived ? compressed : stats.size
-    const isPruned = segment.id <= prunedThrough
+    const isPruned = pruned.has(segment.id)
     const lagBytes = isPruned ? 0 : Math.max(0, size - (position?.projectedBytes ?? 0))
     states.push({ segment, stats, position, lagBytes, isPruned })
   }

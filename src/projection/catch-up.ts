@@ -10,6 +10,7 @@ import type { SegmentSource } from '../journal/read/segment-source.js'
 import { archiveFile, plainFile, plainSize, type Segment } from '../journal/segments.js'
 import { ProjectionError } from '../store/errors.js'
 import { addCounts, emptyCounts, type SegmentCounts, type SegmentPosition } from '../store/positions.js'
+import type { PrunedSegments } from '../store/pruned-segments.js'
 import type { BatchWriter, SegmentProgress } from './batch-writer.js'
 import { ProjectedSegments } from './projected-segments.js'
 import { Archives } from './segments/archives.js'
@@ -30,7 +31,7 @@ export class CatchUp {
   readonly #archives: Archives
   readonly #segments: JournalSegments
   readonly #openSegments: OpenSegments
-  readonly #prunedThrough: number
+  readonly #pruned: PrunedSegments
   #closedLookAt = Number.NEGATIVE_INFINITY
   /** The index among the closed segments at which the next look begins. */
   #nextClosed = 0
@@ -50,19 +51,19 @@ export class CatchUp {
     const journalId = identity.journal_id
     const projected = new ProjectedSegments({ journalId, store, rollupLabels, onProgress }, positions)
     const archives = new Archives(directory)
-    const prunedThrough = await store.prunedThrough()
+    const pruned = await store.pruned()
     const accepted = await store.acceptedMissing()
-    const segments = new JournalSegments(options, { projected, archives, prunedThrough, accepted })
-    return new CatchUp(options, { projected, archives, segments, prunedThrough })
+    const segments = new JournalSegments(options, { projected, archives, pruned, accepted })
+    return new CatchUp(options, { projected, archives, segments, pruned })
   }
 
-  private constructor(options: CatchUpOptions, { projected, archives, segments, prunedThrough }: Parts) {
+  private constructor(options: CatchUpOptions, { projected, archives, segments, pruned }: Parts) {
     this.#options = options
     this.#projected = projected
     this.#archives = archives
     this.#segments = segments
     this.#openSegments = new OpenSegments(options.directory)
-    this.#prunedThrough = prunedThrough
+    this.#pruned = pruned
   }
 
   /** The segments as they were last listed; the same array while nothing has changed. */
@@ -138,7 +139,7 @@ export class CatchUp {
   }
 
   #isDue(segment: Segment): boolean {
-    if (segment.id <= this.#prunedThrough) return false
+    if (this.#pruned.has(segment.id)) return false
     if (segment.isArchived && !segment.isLeaving) {
       return this.#archives.isBehind(segment, this.#projected.get(segment))
     }
@@ -279,8 +280,7 @@ interface Parts {
   projected: ProjectedSegments
   archives: Archives
   segments: JournalSegments
-  /** Segments up to this one were pruned. */
-  prunedThrough: number
+  pruned: PrunedSegments
 }
 
 /** One call of `CatchUp.run`. */

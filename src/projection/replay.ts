@@ -17,6 +17,7 @@ import {
   type SegmentPosition,
 } from '../store/positions.js'
 import { isPostgresAddress } from '../store/postgres/connection/address.js'
+import type { PrunedSegments } from '../store/pruned-segments.js'
 import { checkRollupLabels } from '../store/rollup-labels.js'
 import type { TableDifference } from '../store/sqlite/compare/databases.js'
 import { BatchWriter } from './batch-writer.js'
@@ -142,14 +143,14 @@ async function rebuildDatabase(options: Omit<ReplayOptions, 'into' | 'diff'>): P
     // The counters have each request at the cost that its row has.
     await repriceAll(store)
     const transaction = await store.beginRebuild({ before, rollupLabels })
-    const prunedThrough = await store.prunedThrough()
+    const pruned = await store.pruned()
     const run = new Rebuild(transaction, {
       directory,
       identity,
       onProgress,
       allowMissing,
       before,
-      prunedThrough,
+      pruned,
     })
     const counts = await run.run()
     await new JournalFiles(directory).keep(store)
@@ -166,12 +167,12 @@ async function checkNothingIsMissing(
   directory: string,
   positions: readonly SegmentPosition[],
 ): Promise<void> {
-  const prunedThrough = await store.prunedThrough()
+  const pruned = await store.pruned()
   checkAllThere(
-    positions.filter((position) => position.id > prunedThrough),
+    positions.filter(({ id }) => !pruned.has(id)),
     directory,
   )
-  const known = { positions, prunedThrough, accepted: await store.acceptedMissing() }
+  const known = { positions, pruned, accepted: await store.acceptedMissing() }
   const missing = missingSegments(directory, readManifest(directory), listSegments(directory), known)
   if (missing.length > 0) throw segmentsMissing(directory, missing)
 }
@@ -183,8 +184,7 @@ interface RebuildOptions {
   allowMissing: boolean
   /** The positions before the replay. */
   before: readonly SegmentPosition[]
-  /** The last segment that was pruned, by id. */
-  prunedThrough: number
+  pruned: PrunedSegments
 }
 
 /** One replay, which reads every segment into one transaction. */
@@ -198,11 +198,11 @@ class Rebuild {
   readonly #lost: LostSegment[] = []
 
   constructor(transaction: RebuildTransaction, options: RebuildOptions) {
-    const { directory, before, prunedThrough } = options
+    const { directory, before, pruned } = options
     this.#transaction = transaction
     this.#options = options
     this.#before = new Map(before.map((position) => [position.id, position]))
-    const segments = listSegments(directory).filter(({ id }) => id > prunedThrough)
+    const segments = listSegments(directory).filter(({ id }) => !pruned.has(id))
     this.#archives = lastEntries(readManifest(directory), 'archived')
     this.#segments = withoutNewImports(directory, segments, {
       isProjected: ({ id }) => this.#before.has(id),
@@ -270,14 +270,14 @@ class Rebuild {
    * that have lost lines, so that `verify` knows what the counters count.
    */
   async #acceptMissing(): Promise<void> {
-    const { directory, allowMissing, prunedThrough } = this.#options
+    const { directory, allowMissing, pruned } = this.#options
     if (!allowMissing) return
     const there = new Set(this.#segments.map(({ id }) => id))
     for (const [id, position] of this.#before) {
-      if (id > prunedThrough && !there.has(id)) this.#noteLost(position)
+      if (!pruned.has(id) && !there.has(id)) this.#noteLost(position)
     }
     await this.#transaction.addLost(this.#lost)
-    const known = { positions: [], prunedThrough, accepted: new Set<string>() }
+    const known = { positions: [], pruned, accepted: new Set<string>() }
     const missing = missingSegments(directory, readManifest(directory), this.#segments, known)
     await this.#transaction.acceptMissing(missing.map(({ name }) => name))
   }
@@ -294,7 +294,7 @@ class Rebuild {
 
   /** Whether a line is projected for the first time, so that the counters don't have it yet. */
   #isNew({ segmentId, byteOffset }: Place): boolean {
-    if (segmentId <= this.#options.prunedThrough) return false
+    if (this.#options.pruned.has(segmentId)) return false
     return byteOffset >= (this.#before.get(segmentId)?.projectedBytes ?? 0)
   }
 }

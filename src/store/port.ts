@@ -5,6 +5,7 @@ import type { StoredRequest } from '../folds/request-types.js'
 import type { SumChanges } from '../folds/sums/sums.js'
 import type { FileIdentity } from '../journal/file-identity.js'
 import type { SegmentPosition } from './positions.js'
+import type { PrunedSegments } from './pruned-segments.js'
 
 /**
  * Keeps projections and positions. Only one process at a time holds a store, by a lock that ends
@@ -22,8 +23,7 @@ export interface Store {
    * device number.
    */
   rememberFile(segmentId: number, file: FileIdentity): Promise<void>
-  /** The last segment whose rows were pruned, by id; 0 if none was. */
-  prunedThrough(): Promise<number>
+  pruned(): Promise<PrunedSegments>
   /** The names of missing segments that somebody has accepted. */
   acceptedMissing(): Promise<Set<string>>
   /**

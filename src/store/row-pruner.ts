@@ -6,6 +6,20 @@ export interface PrunedRows {
   held: number
 }
 
+/** The segments whose rows go. */
+export interface RowExtent {
+  /** All up to this one, by id; 0: none. */
+  through: number
+  /** Imported segments after it that go by themselves. */
+  apart: readonly number[]
+}
+
+/** A condition of SQL: whether the rows of a segment go. */
+export function goes({ through, apart }: RowExtent, column = 'segment_id'): string {
+  const past = `${column} <= ${through}`
+  return apart.length === 0 ? past : `(${past} OR ${column} IN (${apart.join(', ')}))`
+}
+
 /**
  * Removes the rows of all segments up to a given one, in small transactions. What is left is what a
  * replay of the remaining journal gives: roll-ups and token ratios lose the samples of those rows,

@@ -28,11 +28,11 @@ export function checkMissing(
   segments: readonly Segment[],
   known: KnownSegments | null,
 ): Finding {
-  const { positions, prunedThrough, accepted } = known ?? NOTHING_KNOWN
+  const { positions, pruned, accepted } = known ?? NOTHING_KNOWN
   const projected = new Set(positions.map(({ name }) => name))
   const manifest = readManifest(directory)
   const look = (excused: ReadonlySet<string>) =>
-    missingSegments(directory, manifest, segments, { positions, prunedThrough, accepted: excused })
+    missingSegments(directory, manifest, segments, { positions, pruned, accepted: excused })
   const missing = look(accepted).filter(({ name }) => !projected.has(name))
   const items = (of: readonly MissingSegment[]) => of.map(({ name, found }) => `${name}: ${found}`)
   if (missing.length > 0) {

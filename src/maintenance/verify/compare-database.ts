@@ -26,7 +26,7 @@ export function compareWithExpected(
   snapshot: Snapshot,
   { problems, stretches, isClaimed, prunedCompletions }: CompareOptions,
 ): { held: number; superseded: number } {
-  const { database, prunedThrough } = snapshot
+  const { database, pruned } = snapshot
   snapshot.reportDoubledIds(problems)
   const places = new PlaceProblems({ snapshot, stretches, problems, isClaimed })
   places.reportRejected()
@@ -48,6 +48,6 @@ export function compareWithExpected(
   const superseded = database
     .prepare<[number], number>('SELECT count(*) FROM expected.superseded_completions WHERE segment_id > ?')
     .pluck()
-    .get(prunedThrough)
+    .get(pruned.through)
   return { held, superseded: superseded ?? 0 }
 }

@@ -53,7 +53,7 @@ export function reportCounters(snapshot: Snapshot, problems: ProblemList): void 
   pairIds(database, { pairs: 'counters', table: 'request_counters', meaning: MEANING })
   const countsOthers =
     database.prepare<[number], number>(COUNTS_OTHERS).pluck().get(snapshot.lastIdBefore) === 1
-  const isExact = snapshot.prunedThrough === 0 && !countsOthers
+  const isExact = snapshot.pruned.isNone && !countsOthers
   const isWrong = ({ journal, database }: DifferingColumn) => isExact || Number(database) < Number(journal)
   const report = (counter: Row | null, what: string, columns: readonly DifferingColumn[]) => {
     if (columns.length === 0) return

@@ -17,6 +17,7 @@ const KEPT_TABLES = [
   'rollup_unjournaled',
   'rollup_labels',
   'pruned_segments',
+  'pruned_imports',
   'pruned_completion_places',
   'carried_completions',
   'sqlite_sequence',

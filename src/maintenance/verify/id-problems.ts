@@ -66,7 +66,7 @@ function firstOutOfOrder(database: Database, { lateFrom }: Stretches): PlacedId 
   return undefined
 }
 
-function firstUnknown({ database, hasPrunedLateLines, prunedThrough }: Snapshot): PlacedId | undefined {
+function firstUnknown({ database, hasPrunedLateLines, pruned }: Snapshot): PlacedId | undefined {
   if (hasPrunedLateLines) return undefined
   return database
     .prepare<[number], PlacedId>(
@@ -74,5 +74,5 @@ function firstUnknown({ database, hasPrunedLateLines, prunedThrough }: Snapshot)
        LEFT JOIN expected.requests e ON e.id = f.id
        WHERE f.segment_id > ? AND (e.id IS NULL OR e.segment_id IS NULL) ORDER BY f.id LIMIT 1`,
     )
-    .get(prunedThrough)
+    .get(pruned.through)
 }

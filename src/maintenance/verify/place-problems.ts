@@ -153,7 +153,7 @@ export class PlaceProblems {
     for (const { expected, found } of differencesOf(snapshot.database, table)) {
       const id = Number((expected ?? found)?.['id'])
       // Other bytes have other counts.
-      if (expected === null || stretches.altered.has(id) || id <= snapshot.prunedThrough) continue
+      if (expected === null || stretches.altered.has(id) || snapshot.pruned.has(id)) continue
       const columns = differingColumns(expected, found).filter(
         ({ column }) => !table.ignored.includes(column) && !(isClaimed && ODD.includes(column)),
       )
@@ -166,7 +166,7 @@ export class PlaceProblems {
   /** After a prune odd completions of requests that are gone count on. */
   #ignoredOfPositions(): string[] {
     const { snapshot, isClaimed } = this.#options
-    const areOddsOurs = !isClaimed && snapshot.prunedThrough === 0 && !snapshot.wasUpgraded
+    const areOddsOurs = !isClaimed && snapshot.pruned.isNone && !snapshot.wasUpgraded
     return [...OF_FILES, ...(areOddsOurs ? [] : ODD)]
   }
 

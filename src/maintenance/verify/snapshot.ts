@@ -4,11 +4,12 @@ import { countAddedRows } from '../../queries/window/added-rows.js'
 import type { SegmentPosition } from '../../store/positions.js'
 import { isPostgresAddress } from '../../store/postgres/connection/address.js'
 import { ORDINALS } from '../../store/postgres/row-ids.js'
+import type { PrunedSegments } from '../../store/pruned-segments.js'
 import { type PendingCosts, pendingCosts } from '../../store/sqlite/compare/pending-costs.js'
 import { type Database, openDatabaseReadOnly } from '../../store/sqlite/connection/database.js'
 import { asDatabaseError, DatabaseError } from '../../store/sqlite/connection/errors.js'
 import { checkVersions } from '../../store/sqlite/fold-versions.js'
-import { hasPrunedLateLines, prunedThrough, readPositions } from '../../store/sqlite/position-rows.js'
+import { hasPrunedLateLines, prunedSegments, readPositions } from '../../store/sqlite/position-rows.js'
 import { prunedCompletionTest } from '../../store/sqlite/projection-statements.js'
 import { asPostgresKeeps } from './as-postgres-keeps.js'
 import { copyOfJournal } from './copied-tables.js'
@@ -32,8 +33,8 @@ export class Snapshot {
   readonly unjournaled: number
   /** Rows that other programs have added after the journal began: no sum has them. */
   readonly added: number
-  /** Segments up to this one were pruned: their rows are gone, and their files may be. */
-  readonly prunedThrough: number
+  /** Segments whose rows are gone, and whose files may be. */
+  readonly pruned: PrunedSegments
   /** Lines of pruned segments came late, and no replay has put the ids in order since. */
   readonly hasPrunedLateLines: boolean
   /**
@@ -64,7 +65,7 @@ export class Snapshot {
     this.rows = this.#count('SELECT count(*) FROM main.requests')
     this.unjournaled = this.#count('SELECT count(*) FROM main.requests WHERE segment_id IS NULL')
     this.added = countAddedRows(database)
-    this.prunedThrough = prunedThrough(database)
+    this.pruned = prunedSegments(database)
     this.hasPrunedLateLines = hasPrunedLateLines(database)
     const hasPruned = this.#count('SELECT EXISTS (SELECT 1 FROM main.pruned_completion_places)') === 1
     this.wasPruned = hasPruned ? prunedCompletionTest(database) : null

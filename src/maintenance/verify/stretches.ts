@@ -1,3 +1,5 @@
+import type { PrunedSegments } from '../../store/pruned-segments.js'
+
 /** Keeps which stretches of the journal can't be compared like others. */
 export class Stretches {
   /** Segments whose bytes are not all those that were projected. */
@@ -5,11 +7,11 @@ export class Stretches {
   /** By segment: where the first line begins that was projected after lines of a newer segment. */
   readonly lateFrom = new Map<number, number>()
   readonly #excused: { segmentId: number; from: number; to: number }[] = []
-  readonly #prunedThrough: number
+  readonly #pruned: PrunedSegments
 
-  /** @param prunedThrough nothing is asked of segments up to this one. */
-  constructor(prunedThrough: number) {
-    this.#prunedThrough = prunedThrough
+  /** @param pruned nothing is asked of these segments. */
+  constructor(pruned: PrunedSegments) {
+    this.#pruned = pruned
   }
 
   /**
@@ -21,7 +23,7 @@ export class Stretches {
   }
 
   isExcused(segmentId: number, byteOffset: number): boolean {
-    if (segmentId <= this.#prunedThrough) return true
+    if (this.#pruned.has(segmentId)) return true
     return this.#excused.some(
       (stretch) => stretch.segmentId === segmentId && stretch.from <= byteOffset && byteOffset < stretch.to,
     )

@@ -12,6 +12,7 @@ import type { JournalIdentity } from '../../journal/identity.js'
 import { openSegment } from '../../journal/read/open-segment.js'
 import { listSegments, type Segment } from '../../journal/segments.js'
 import type { SegmentPosition } from '../../store/positions.js'
+import { PrunedSegments } from '../../store/pruned-segments.js'
 import { countText } from '../count-text.js'
 import { ClaimedCompletions } from './claimed-completions.js'
 import { compareWithExpected } from './compare-database.js'
@@ -79,7 +80,7 @@ export class JournalPass {
     this.#options = options
     const { directory, snapshot } = options
     this.#snapshot = snapshot
-    this.#stretches = new Stretches(snapshot?.prunedThrough ?? 0)
+    this.#stretches = new Stretches(snapshot?.pruned ?? PrunedSegments.NONE)
     this.manifest = readManifest(directory)
     for (const entry of this.manifest.entries) {
       this.#entries.set(entry.segment, [...(this.#entries.get(entry.segment) ?? []), entry])
@@ -292,7 +293,7 @@ export class JournalPass {
   }
 
   #isPrunedHere(id: number): boolean {
-    return id <= (this.#snapshot?.prunedThrough ?? 0)
+    return this.#snapshot?.pruned.has(id) === true
   }
 
   /** The segment's size for the progress; of an archive, how many bytes were archived. */

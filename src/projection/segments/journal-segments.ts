@@ -4,6 +4,7 @@ import { type JournalIdentity, readIdentity } from '../../journal/identity.js'
 import { listSegments, type Segment } from '../../journal/segments.js'
 import { ProjectionError } from '../../store/errors.js'
 import type { Store } from '../../store/port.js'
+import type { PrunedSegments } from '../../store/pruned-segments.js'
 import type { ProjectedSegments } from '../projected-segments.js'
 import type { Archives } from './archives.js'
 import { type MissingSegment, missingSegments, segmentsMissing } from './missing-segments.js'
@@ -24,8 +25,7 @@ export interface JournalSegmentsOptions {
 interface Known {
   projected: ProjectedSegments
   archives: Archives
-  /** Segments up to this one were pruned. */
-  prunedThrough: number
+  pruned: PrunedSegments
   /** The names of missing segments that somebody has accepted. */
   accepted: Set<string>
 }
@@ -86,8 +86,8 @@ export class JournalSegments {
 
   /** Finds the missing segments, accepted ones too: one of those may be back. */
   #missing(segments: readonly Segment[]): MissingSegment[] {
-    const { projected, archives, prunedThrough } = this.#known
-    const known = { positions: projected.all(), prunedThrough, accepted: new Set<string>() }
+    const { projected, archives, pruned } = this.#known
+    const known = { positions: projected.all(), pruned, accepted: new Set<string>() }
     return missingSegments(this.#options.directory, archives.refresh(), segments, known)
   }
 

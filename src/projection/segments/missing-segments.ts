@@ -3,6 +3,7 @@ import { type EntryOf, lastEntries, type Manifest } from '../../journal/chain/ma
 import { parseSegmentName, plainSize, type Segment, utcDay } from '../../journal/segments.js'
 import { ProjectionError } from '../../store/errors.js'
 import type { SegmentPosition } from '../../store/positions.js'
+import type { PrunedSegments } from '../../store/pruned-segments.js'
 
 /** A segment that must be there and is gone or too short. */
 export interface MissingSegment {
@@ -16,8 +17,7 @@ export interface MissingSegment {
 /** The segments that a database knows; none if there is no database. */
 export interface KnownSegments {
   positions: Iterable<SegmentPosition>
-  /** Segments up to this one were pruned. */
-  prunedThrough: number
+  pruned: PrunedSegments
   /** The names of missing segments that somebody has accepted. */
   accepted: ReadonlySet<string>
 }
@@ -33,13 +33,13 @@ export function missingSegments(
   directory: string,
   manifest: Manifest,
   there: readonly Segment[],
-  { positions, prunedThrough, accepted }: KnownSegments,
+  { positions, pruned: prunedHere, accepted }: KnownSegments,
 ): MissingSegment[] {
   const segments = new Map(there.map((segment) => [segment.id, segment]))
   const pruned = lastEntries(manifest, 'pruned')
   const missing = new Map<number, MissingSegment>()
   const projected = new Set<number>()
-  const isExcused = (id: number, name: string) => id <= prunedThrough || accepted.has(name)
+  const isExcused = (id: number, name: string) => prunedHere.has(id) || accepted.has(name)
   for (const { id, name, projectedBytes } of positions) {
     projected.add(id)
     if (segments.has(id) || isExcused(id, name)) continue

@@ -3,6 +3,7 @@ import type { PriceBook } from '../../folds/costs/price-book.js'
 import type { FileIdentity } from '../../journal/file-identity.js'
 import type { JournalFile, RebuildOptions, RebuildTransaction, Store, StoreTransaction } from '../port.js'
 import type { SegmentPosition } from '../positions.js'
+import { PrunedSegments } from '../pruned-segments.js'
 import type { RowPruner } from '../row-pruner.js'
 import { DEFAULT_SCHEMA, postgresAddress } from './connection/address.js'
 import { Connection } from './connection/connection.js'
@@ -111,8 +112,8 @@ export class PostgresStore implements Store {
     await this.#read((connection, journal) => rememberFile(connection, journal, segmentId, file))
   }
 
-  async prunedThrough(): Promise<number> {
-    return await this.#read(prunedThrough)
+  async pruned(): Promise<PrunedSegments> {
+    return new PrunedSegments(await this.#read(prunedThrough))
   }
 
   async acceptedMissing(): Promise<Set<string>> {

@@ -2,6 +2,7 @@ import type { FileIdentity } from '../../journal/file-identity.js'
 import type { LostSegment } from '../port.js'
 import { type PositionRow, positionOfRow } from '../position-row.js'
 import type { SegmentPosition } from '../positions.js'
+import { PrunedSegments } from '../pruned-segments.js'
 import type { QueryDatabase } from '../query-database.js'
 import type { Database } from './connection/database.js'
 
@@ -86,6 +87,12 @@ export function keepOddCompletions(database: Database, positions: Iterable<Segme
 export function prunedThrough(database: QueryDatabase): number {
   const sql = 'SELECT coalesce(max(through_segment_id), 0) FROM pruned_segments'
   return Number(database.prepare(sql).pluck().get())
+}
+
+/** The segments whose rows were pruned. */
+export function prunedSegments(database: QueryDatabase): PrunedSegments {
+  const apart = database.prepare<[], number>('SELECT segment_id FROM pruned_imports').pluck().all()
+  return new PrunedSegments(prunedThrough(database), apart)
 }
 
 /** Whether lines of pruned segments came late, and no replay has put the rows in order since. */

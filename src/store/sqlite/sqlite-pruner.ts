@@ -1,5 +1,5 @@
 import { Sums } from '../../folds/sums/sums.js'
-import type { PrunedRows, RowPruner } from '../row-pruner.js'
+import { goes, type PrunedRows, type RowExtent, type RowPruner } from '../row-pruner.js'
 import type { Database } from './connection/database.js'
 import { COMPLETION_COLUMNS, LOGGED_COLUMNS } from './projection-statements.js'
 import { rollupLabels } from './rollups/rollup-labels.js'
@@ -13,37 +13,64 @@ import { STORED_COLUMNS, type StoredRow, storedRequestOf } from './stored-row.js
  */
 const BATCH_ROWS = 2000
 
-/** Removes the rows of the oldest segments from a file. */
+/**
+ * Removes the rows of the oldest segments from a file, and of imported ones. No completion may
+ * connect an imported one that goes by itself with any other segment.
+ */
 export class SqlitePruner implements RowPruner {
   readonly #database: Database
-  readonly #through: number
+  readonly #extent: RowExtent
   readonly #statements: SqliteStatements
   readonly #rollupLabels: readonly string[]
   readonly #removed: PrunedRows = { rows: 0, rejected: 0, held: 0 }
   #lastId = 0
 
-  /** @param through the id of the last segment whose rows go. */
-  constructor(database: Database, through: number) {
+  constructor(database: Database, extent: RowExtent) {
     this.#database = database
-    this.#through = through
+    this.#extent = extent
     this.#statements = new SqliteStatements(database)
     this.#rollupLabels = rollupLabels(database)
   }
 
   async begin(): Promise<void> {
     const database = this.#database
-    const through = this.#through
+    const { through, apart } = this.#extent
     this.#inTransaction(() => {
+      const remember = database.prepare(
+        `INSERT OR IGNORE INTO pruned_imports (segment_id, requests)
+         SELECT ?, count(*) FROM requests WHERE segment_id = ?`,
+      )
+      for (const id of apart) remember.run(id, id)
+      if (through === 0) return
       const { changes } = database.prepare('UPDATE pruned_segments SET through_segment_id = ?').run(through)
       if (changes === 0) {
         database.prepare('INSERT INTO pruned_segments (through_segment_id) VALUES (?)').run(through)
       }
-      // A replay numbers rows from here, as if those before had come.
-      const base = `coalesce((SELECT id - 1 FROM requests WHERE segment_id > ? ORDER BY id LIMIT 1),
-        (SELECT seq FROM sqlite_sequence WHERE name = 'requests'), 0)`
-      database.prepare(`UPDATE unjournaled_requests SET last_id = max(last_id, ${base})`).run(through)
+      database.prepare('DELETE FROM pruned_imports WHERE segment_id <= ?').run(through)
+      database
+        .prepare('UPDATE unjournaled_requests SET last_id = max(last_id, ?)')
+        .run(this.#idBeforeTheRest(through))
       this.#carry()
     })
+  }
+
+  /** A replay numbers rows from here, as if those before had come. */
+  #idBeforeTheRest(through: number): number {
+    const [first] = this.#database
+      .prepare<[number], { id: number; segment: number }>(
+        `SELECT id, segment_id AS segment FROM requests
+         WHERE segment_id > ? AND segment_id NOT IN (SELECT segment_id FROM pruned_imports) ORDER BY id LIMIT 1`,
+      )
+      .all(through)
+    const seq = this.#database
+      .prepare<[], number>("SELECT seq FROM sqlite_sequence WHERE name = 'requests'")
+      .pluck()
+    // A replay passes the ids of those on its own.
+    const passed = this.#database
+      .prepare<[number], number>('SELECT coalesce(sum(requests), 0) FROM pruned_imports WHERE segment_id < ?')
+      .pluck()
+      .get(first?.segment ?? Number.MAX_SAFE_INTEGER)
+    return (first === undefined ? (seq.get() ?? 0) : first.id - 1) - (passed ?? 0)
   }
 
   async removeBatch(): Promise<boolean> {
@@ -55,7 +82,7 @@ export class SqlitePruner implements RowPruner {
   }
 
   async finish(): Promise<PrunedRows> {
-    const through = this.#through
+    const gone = (column: string) => goes(this.#extent, column)
     const database = this.#database
     this.#inTransaction(() => {
       this.#statements.rollups.removeEmpty()
@@ -64,11 +91,11 @@ export class SqlitePruner implements RowPruner {
       database
         .prepare(
           `UPDATE pruned_segments SET late_lines = late_lines
-             + (SELECT coalesce(sum(late_lines), 0) FROM journal_segments WHERE id <= ?)`,
+             + (SELECT coalesce(sum(late_lines), 0) FROM journal_segments WHERE ${gone('id')})`,
         )
-        .run(through)
-      database.prepare('DELETE FROM journal_segments WHERE id <= ?').run(through)
-      database.prepare('DELETE FROM pruned_completion_places WHERE segment_id <= ?').run(through)
+        .run()
+      database.exec(`DELETE FROM journal_segments WHERE ${gone('id')}`)
+      database.exec(`DELETE FROM pruned_completion_places WHERE ${gone('segment_id')}`)
       database.exec(
         'DELETE FROM superseded_completions WHERE NOT EXISTS (SELECT 1 FROM requests WHERE id = request_id)',
       )
@@ -83,7 +110,7 @@ export class SqlitePruner implements RowPruner {
    * overwritten: the row had a completion, and its `success`, when the next one came.
    */
   #carry(): void {
-    const through = this.#through
+    const { through } = this.#extent
     const stays = '(r.segment_id > ? OR r.segment_id IS NULL)'
     const superseded = 'superseded_completions s JOIN requests r ON r.id = s.request_id'
     this.#database.exec('DELETE FROM carried_completions')
@@ -107,12 +134,12 @@ export class SqlitePruner implements RowPruner {
   #removeRequests(): boolean {
     const database = this.#database
     const statement = database
-      .prepare<[number, number, number], StoredRow>(
+      .prepare<[number, number], StoredRow>(
         `SELECT ${STORED_COLUMNS} FROM requests
-         WHERE id > ? AND segment_id <= ? ORDER BY id LIMIT ?`,
+         WHERE id > ? AND ${goes(this.#extent)} ORDER BY id LIMIT ?`,
       )
       .raw()
-    const rows = pageOf(statement.iterate(this.#lastId, this.#through, BATCH_ROWS))
+    const rows = pageOf(statement.iterate(this.#lastId, BATCH_ROWS))
     const requests = rows.map((row) => storedRequestOf(row, 0))
     if (requests.length === 0) return false
     const remove = database.prepare('DELETE FROM requests WHERE id = ?')
@@ -133,8 +160,8 @@ export class SqlitePruner implements RowPruner {
 
   #removeOthers(table: 'rejected_lines' | 'held_completions', what: 'rejected' | 'held'): boolean {
     const sql = `DELETE FROM ${table} WHERE (segment_id, byte_offset) IN
-      (SELECT segment_id, byte_offset FROM ${table} WHERE segment_id <= ? LIMIT ?)`
-    const { changes } = this.#database.prepare(sql).run(this.#through, BATCH_ROWS)
+      (SELECT segment_id, byte_offset FROM ${table} WHERE ${goes(this.#extent)} LIMIT ?)`
+    const { changes } = this.#database.prepare(sql).run(BATCH_ROWS)
     this.#removed[what] += changes
     return changes > 0
   }
@@ -142,4 +169,18 @@ export class SqlitePruner implements RowPruner {
   #inTransaction(act: () => void): void {
     this.#database.transaction(act).immediate()
   }
+}
+
+/** The ids of segments of which a completion changed a request of another segment, or the reverse. */
+export function connectedSegments(database: Database): ReadonlySet<number> {
+  const pairs = database
+    .prepare<[], [number | null, number | null]>(
+      `SELECT DISTINCT segment_id, completed_segment_id FROM requests
+         WHERE completed_segment_id IS NOT NULL AND completed_segment_id IS NOT segment_id
+       UNION SELECT r.segment_id, s.segment_id FROM superseded_completions s JOIN requests r ON r.id = s.request_id
+         WHERE s.segment_id IS NOT r.segment_id`,
+    )
+    .raw()
+    .all()
+  return new Set(pairs.flat().filter((id) => id !== null))
 }

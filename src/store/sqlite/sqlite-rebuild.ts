@@ -82,6 +82,8 @@ class SqliteRebuild extends SqliteTransaction implements RebuildTransaction {
   readonly #database: Database
   readonly #references: HeldReferences
   readonly #before: readonly SegmentPosition[]
+  /** Imported segments that were pruned, and that no segment has come after yet. */
+  readonly #prunedImports: { segment_id: number; requests: number }[]
   /** The stored prices and rates that haven't been read again, by what they are. */
   readonly #unread: Map<string, PlacedPrice | PlacedRate>
 
@@ -91,7 +93,23 @@ class SqliteRebuild extends SqliteTransaction implements RebuildTransaction {
     this.#database = options.database
     this.#references = references
     this.#before = before
+    this.#prunedImports = options.database
+      .prepare<[], { segment_id: number; requests: number }>(
+        'SELECT * FROM pruned_imports ORDER BY segment_id',
+      )
+      .all()
     this.#unread = new Map([...seeds.prices, ...seeds.rates].map((seed) => [identityOf(seed), seed]))
+  }
+
+  override async addSegment(position: SegmentPosition): Promise<void> {
+    this.#passPrunedImports(position.id)
+    await super.addSegment(position)
+  }
+
+  #passPrunedImports(segmentId: number): void {
+    while ((this.#prunedImports[0]?.segment_id ?? segmentId) < segmentId) {
+      this.skipIds(this.#prunedImports.shift()?.requests ?? 0)
+    }
   }
 
   override async apply(changes: Changes): Promise<void> {
@@ -131,12 +149,15 @@ class SqliteRebuild extends SqliteTransaction implements RebuildTransaction {
   /** @throws DatabaseError ROWS_REFERRED_TO */
   override async commit(): Promise<void> {
     const database = this.#database
+    this.#passPrunedImports(Number.POSITIVE_INFINITY)
     // Makes the next row get the next id, as if the rows had come live.
-    database.exec(`
-      UPDATE sqlite_sequence
-        SET seq = max((SELECT last_id FROM unjournaled_requests), coalesce((SELECT max(id) FROM requests), 0))
-        WHERE name = 'requests'
-    `)
+    database
+      .prepare(
+        `UPDATE sqlite_sequence
+         SET seq = max(?, (SELECT last_id FROM unjournaled_requests), coalesce((SELECT max(id) FROM requests), 0))
+         WHERE name = 'requests'`,
+      )
+      .run(this.lastId)
     if (prunedThrough(database) > 0) keepOddCompletions(database, this.#before)
     storeVersions(database)
     this.#references.check()

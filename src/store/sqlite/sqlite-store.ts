@@ -5,6 +5,7 @@ import { type FileIdentity, fileIdentityAt, isSameFile } from '../../journal/fil
 import { ProjectionError } from '../errors.js'
 import type { RebuildOptions, RebuildTransaction, Store, StoreTransaction } from '../port.js'
 import type { SegmentPosition } from '../positions.js'
+import type { PrunedSegments } from '../pruned-segments.js'
 import { BulkSchema, isWorthBulk } from './bulk-schema.js'
 import { type Database, openDatabase } from './connection/database.js'
 import { asDatabaseError } from './connection/errors.js'
@@ -13,7 +14,7 @@ import { checkVersions } from './fold-versions.js'
 import {
   acceptedMissing,
   acceptMissing,
-  prunedThrough,
+  prunedSegments,
   readPositions,
   rememberFile,
 } from './position-rows.js'
@@ -76,8 +77,8 @@ export class SqliteStore implements Store {
     rememberFile(this.#database, segmentId, file)
   }
 
-  async prunedThrough(): Promise<number> {
-    return prunedThrough(this.#database)
+  async pruned(): Promise<PrunedSegments> {
+    return prunedSegments(this.#database)
   }
 
   async acceptedMissing(): Promise<Set<string>> {

@@ -148,6 +148,14 @@ export class SqliteTransaction implements StoreTransaction {
     if (database.inTransaction) database.exec('ROLLBACK')
   }
 
+  /** Leaves as many ids unused as rows that are gone had. */
+  protected skipIds(count: number): void {
+    for (let left = count; left > 0; left--) {
+      while (this.#takenIds.has(this.#nextId)) this.#nextId++
+      this.#nextId++
+    }
+  }
+
   /** The id of the last row. */
   protected get lastId(): number {
     return this.#nextId - 1

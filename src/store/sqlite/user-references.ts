@@ -1,3 +1,4 @@
+import { goes, type RowExtent } from '../row-pruner.js'
 import type { Database } from './connection/database.js'
 import { DatabaseError } from './connection/errors.js'
 
@@ -110,18 +111,18 @@ export class HeldReferences {
  * Checks that no user's table forbids the removal of rows that a prune removes: a reference without
  * ON DELETE CASCADE, SET NULL or SET DEFAULT would stop it half way.
  *
- * @param through the last segment whose rows go, by id.
+ * @param extent which segments' rows go.
  * @throws DatabaseError ROWS_REFERRED_TO
  */
-export function checkUnreferred(database: Database, through: number): void {
+export function checkUnreferred(database: Database, extent: RowExtent): void {
   for (const { child, condition, onDelete } of requestReferences(database)) {
     if (onDelete !== 'NO ACTION' && onDelete !== 'RESTRICT') continue
     const n = database
-      .prepare<[number], number>(
-        `SELECT count(*) FROM ${quoted(child)} c JOIN requests r ON ${condition} WHERE r.segment_id <= ?`,
+      .prepare<[], number>(
+        `SELECT count(*) FROM ${quoted(child)} c JOIN requests r ON ${condition} WHERE ${goes(extent, 'r.segment_id')}`,
       )
       .pluck()
-      .get(through)
+      .get()
     if (n === undefined || n === 0) continue
     const found = `${n} rows of the table ${JSON.stringify(child)} refer to requests that would go (ON DELETE ${onDelete})`
     const advice =

@@ -1043,6 +1043,17 @@ ALTER TABLE journal_segments ADD COLUMN prices INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE journal_segments ADD COLUMN rates INTEGER NOT NULL DEFAULT 0;
 `,
   },
+  {
+    fileName: '20261130000000_pruned_imports.sql',
+    sql: `-- Imported segments that were pruned while segments before them stay, since their requests were old enough: their ids stay
+-- unused, so that a replay gives the rows after them the same ids.
+CREATE TABLE pruned_imports (
+    segment_id INTEGER PRIMARY KEY,
+    -- How many rows it had.
+    requests INTEGER NOT NULL
+);
+`,
+  },
 ]
 
 /**
@@ -1065,6 +1076,7 @@ export const MIGRATED_SCHEMA: { readonly fileNames: readonly string[]; readonly 
     '20261128000000_normalised_rows.sql',
     '20261128000005_lost_segments.sql',
     '20261129000000_costs.sql',
+    '20261130000000_pruned_imports.sql',
   ],
   sql: `
 CREATE TABLE requests (
@@ -1348,6 +1360,11 @@ CREATE TABLE repricing (
     through_id INTEGER NOT NULL,
     -- Whether the rows have never been priced: those that a database had before it knew prices.
     is_first BOOLEAN NOT NULL
+);
+CREATE TABLE pruned_imports (
+    segment_id INTEGER PRIMARY KEY,
+    -- How many rows it had.
+    requests INTEGER NOT NULL
 );
 INSERT INTO projections (name, version) VALUES ('requests', 2);
 INSERT INTO projections (name, version) VALUES ('token_ratios', 1);
