@@ -110,6 +110,8 @@ class PostgresRebuild extends PostgresTransaction implements RebuildTransaction 
     await this.written()
     for await (const { completions, requests, later } of this.#deferred.pages()) {
       yield { known: { ...this.known(), requests, later }, completions }
+      // The next page may be about the same rows, and must find them as this one has left them.
+      await this.written()
     }
   }
 

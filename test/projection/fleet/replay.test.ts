@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { beforeAll, beforeEach, describe, expect } from 'vitest'
+import { verify } from '../../../src/maintenance/index.js'
 import { projectOnce, replay } from '../../../src/projection/index.js'
 import { openStore } from '../../../src/store/open-store.js'
 import { postgresAddress } from '../../../src/store/postgres/connection/address.js'
@@ -103,6 +104,21 @@ describe.skipIf(noPostgres !== null)(
       for (const journal of hosts) {
         expect(await findFleetDifferences({ address: database, schema, journal })).toEqual([])
       }
+    })
+
+    test('a completion finds its request as the one before it has left it', async ({ workspace }) => {
+      const { journal } = workspace
+      const ends = [false, true, null, true].map((success, n) =>
+        completionLine('a', { success, output_tokens: n }),
+      )
+      writeSegment(journal, lines(requestLine('a', { streaming: true }), ...ends))
+      await projectOnce({ journal, database, schema })
+      await replay({ journal, database, schema })
+      expect(await verify({ journal, database, schema })).toMatchObject({
+        ok: true,
+        superseded: 3,
+        problems: [],
+      })
     })
 
     test('other hosts go on while a replay is open, and readers see the old rows until it commits', async ({
