@@ -1,9 +1,13 @@
 import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
-import { rollupSums, SUMS_WITHOUT_UNKNOWNS, Tally } from '../sums/tally.js'
-import { all, countRows, inRange, type TextRange } from '../window/condition.js'
-import { type RequestFilter, rollupCondition, rowCondition, windowRange } from '../window/filter.js'
+import { rollupsOf } from '../sums/parts.js'
+import { rollupSums, Tally } from '../sums/tally.js'
+import { countRows, type TextRange } from '../window/condition.js'
+import { type RequestFilter, rowCondition, windowRange } from '../window/filter.js'
 import { narrow, PERIOD_LENGTH, startingWith } from '../window/terms.js'
 import type { PageEnd, RequestOrder } from './page-end.js'
+
+/** The sums that tell how many requests match: PostgreSQL adds up all periods before the first is read. */
+const COUNTED = ['requests', 'failures', 'streams', 'failed_streams'] as const
 
 /** A range of timestamps in which rows match. */
 export interface Stretch {
@@ -71,22 +75,17 @@ function* matchingPeriods(
   const length = PERIOD_LENGTH[grain]
   const first = range.from?.slice(0, length)
   const last = (range.to ?? range.before)?.slice(0, length)
-  const { sql, values } = all([
-    ...dialectOf(database).ofJournals(filter.journal),
-    { sql: 'grain = ?', values: [grain] },
-    inRange('period', { from: first, to: last }),
-    rollupCondition(database, filter),
-  ])
+  const { from, condition } = rollupsOf(database, filter, grain, { from: first, to: last })
   const rows = database
     .prepare(
-      `SELECT period, ${rollupSums(dialectOf(database), SUMS_WITHOUT_UNKNOWNS)} FROM rollups WHERE ${sql} GROUP BY period ORDER BY period ${order}`,
+      `SELECT period, ${rollupSums(dialectOf(database), COUNTED)} FROM ${from} WHERE ${condition.sql} GROUP BY period ORDER BY period ${order}`,
     )
     .raw()
     .safeIntegers()
-    .iterate(...values) as IterableIterator<[string, ...bigint[]]>
+    .iterate(...condition.values) as IterableIterator<[string, ...bigint[]]>
   for (const [period, ...sums] of rows) {
     const tally = new Tally()
-    tally.add(SUMS_WITHOUT_UNKNOWNS, sums, 1)
+    tally.add(COUNTED, sums, 1)
     const requests = tally.requestsThat(filter.success, filter.streaming)
     if (requests === 0) continue
     // A shorter period is the whole timestamp of a row from before the journal.

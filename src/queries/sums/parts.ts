@@ -115,6 +115,17 @@ function rowProbe(database: QueryDatabase): (range: TextRange) => boolean {
   }
 }
 
+/** Where the sums over requests of periods are read from, all groups together. */
+export function rollupsOf(
+  database: QueryDatabase,
+  filter: RequestFilter,
+  grain: RollupGrain,
+  range: TextRange,
+): Pick<Part, 'from' | 'condition'> {
+  const question = { filter, grouping: WHOLE, period: undefined }
+  return ofRollups(database, question, { sign: 1, grain, range }, grain, (name) => name)
+}
+
 type PartOfTerm = Omit<Part, 'period' | 'also'>
 
 function ofRows(

@@ -7,6 +7,11 @@ const compress = promisify(gzip)
 /** Of 1 MiB of lines, level 1 leaves 12.7 % in 4.2 ms, level 6 leaves 11.2 % in 9.2 ms. */
 const OPTIONS = { level: constants.Z_BEST_SPEED }
 
+/** Gzips bytes of a journal, on another thread. */
+export async function gzipped(bytes: Buffer): Promise<Buffer> {
+  return await compress(bytes, OPTIONS)
+}
+
 /** How many chunks in a row that are small are joined into one. */
 const JOINED_CHUNKS = 64
 
@@ -34,17 +39,18 @@ export class JournalChunks {
     this.#journal = journal
   }
 
-  async add(segmentId: number, byteOffset: number, bytes: Buffer): Promise<void> {
+  /** @param length how many bytes they were before they were gzipped. */
+  async add(segmentId: number, byteOffset: number, length: number, bytes: Buffer): Promise<void> {
     await this.#connection.run(
       `INSERT INTO journal_chunks VALUES ($1, $2, $3, $4, $5)
        ON CONFLICT (journal, segment_id, byte_offset) DO UPDATE SET length = excluded.length, bytes = excluded.bytes`,
       this.#journal,
       segmentId,
       byteOffset,
-      bytes.length,
-      await compress(bytes, OPTIONS),
+      length,
+      bytes,
     )
-    if (bytes.length >= SMALL_BYTES) {
+    if (length >= SMALL_BYTES) {
       this.#small.delete(segmentId)
       return
     }

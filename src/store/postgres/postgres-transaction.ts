@@ -15,7 +15,7 @@ import type { Connection } from './connection/connection.js'
 import type { CopyIn } from './connection/copy-in.js'
 import { CopyRows } from './connection/copy-rows.js'
 import { jsonRows } from './connection/values.js'
-import type { JournalChunks } from './journal-chunks.js'
+import { gzipped, type JournalChunks } from './journal-chunks.js'
 import type { Partitions } from './partitions.js'
 import { advancePosition, insertPosition } from './position-rows.js'
 import { insertPrices } from './price-rows.js'
@@ -76,9 +76,13 @@ export class PostgresTransaction implements StoreTransaction {
     this.#mayBeHeld = options.mayBeHeld
     const { chunks } = options
     if (chunks === null) return
-    this.addBytes = async (...chunk) => {
+    this.addBytes = async (segmentId, byteOffset, bytes) => {
+      // While one chunk is on its way to the server, the next ones are read and compressed.
+      const compressed = gzipped(bytes)
+      compressed.catch(() => {})
       await this.written()
-      await chunks.add(...chunk)
+      this.#writing = compressed.then((gzip) => chunks.add(segmentId, byteOffset, bytes.length, gzip))
+      this.#writing.catch(() => {})
     }
   }
 
@@ -195,10 +199,11 @@ export class PostgresTransaction implements StoreTransaction {
   async rollback(): Promise<void> {
     if (!this.#isOpen) return
     this.#isOpen = false
+    // What is being written may still note something.
+    await this.#writing.catch(() => {})
     this.options.rollups.forget()
     this.options.chunks?.forget()
     this.options.partitions.forget()
-    await this.#writing.catch(() => {})
     await this.#rows?.cancel()
     await this.options.connection.rollback()
   }

@@ -123,13 +123,12 @@ export async function writeEvents({ path, events, seed }) {
   return (await runProgram('make-events', { path, events, seed })).source
 }
 
-/** @param {string} directory */
-export function writeIdentity(directory) {
+/**
+ * @param {string} directory
+ * @param {string} [journalId]
+ */
+export function writeIdentity(directory, journalId = '00000000-0000-4000-8000-00000000be9c') {
   mkdirSync(directory, { recursive: true, mode: 0o700 })
-  const identity = {
-    format: 1,
-    journal_id: '00000000-0000-4000-8000-00000000be9c',
-    created_at: '2025-10-01T00:00:00.000Z',
-  }
+  const identity = { format: 1, journal_id: journalId, created_at: '2025-10-01T00:00:00.000Z' }
   writeFileSync(join(directory, 'journal.json'), `${JSON.stringify(identity)}\n`, { mode: 0o600 })
 }

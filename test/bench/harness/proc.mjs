@@ -32,6 +32,28 @@ export function cpuSeconds(pid) {
 }
 
 /**
+ * The time that a process, its children and those of them that have ended have had on a core, in seconds: hundredths
+ * are all that the kernel keeps of the latter.
+ *
+ * @param {number} pid
+ */
+export function familyCpuSeconds(pid) {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')
+  const ticks = [[String(pid), 4], ...children.map((child) => [child, 2])].map(([child, fields]) => {
+    try {
+      // After the name, which may hold anything: utime, stime, and the same of children that were waited for.
+      const [, text = ''] = /\) (.*)$/s.exec(readFileSync(`/proc/${child}/stat`, 'utf8')) ?? []
+      const times = text.split(' ').slice(11, 11 + Number(fields))
+      return times.reduce((sum, time) => sum + Number(time), 0)
+    } catch {
+      // It has just ended.
+      return 0
+    }
+  })
+  return ticks.reduce((sum, time) => sum + time, 0) / 100
+}
+
+/**
  * The bytes that it has caused to be written to a disk.
  *
  * @param {number} pid

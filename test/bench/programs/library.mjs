@@ -17,6 +17,11 @@ export function importProjection() {
   return importEntry('request-journal/projection')
 }
 
+/** @returns {Promise<typeof import('request-journal/queries')>} */
+export function importQueries() {
+  return importEntry('request-journal/queries')
+}
+
 /** @param {string} entry */
 function importEntry(entry) {
   return import(pathToFileURL(resolve(entry)).href)

@@ -5,6 +5,7 @@ import { catchUp } from './catch-up.mjs'
 import { clients } from './clients.mjs'
 import { dashboard } from './dashboard.mjs'
 import { durable } from './durable.mjs'
+import { fleet } from './fleet.mjs'
 import { idle } from './idle.mjs'
 import { load } from './load.mjs'
 import { memory } from './memory.mjs'
@@ -33,4 +34,5 @@ export const scenarios = [
   load,
   dashboard,
   clients,
+  fleet,
 ]

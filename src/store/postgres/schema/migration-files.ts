@@ -436,7 +436,10 @@ BEGIN
     IF extract(YEAR FROM instant) NOT BETWEEN 2020 AND 2099 THEN RETURN 'requests_other'; END IF;
     IF to_regclass(partition) IS NOT NULL THEN RETURN partition; END IF;
     PERFORM pg_advisory_xact_lock(hashtext('request-journal partitions'), hashtext(current_schema()));
-    IF to_regclass(partition) IS NOT NULL THEN RETURN partition; END IF;
+    -- Somebody may have made it meanwhile, which to_regclass needn't notice: it remembers that it has found none.
+    IF EXISTS (SELECT FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relname = partition) THEN
+        RETURN partition;
+    END IF;
     -- Rows of a month that stand among the others would have to be moved first: \`request-journal migrate\` does that.
     IF EXISTS (SELECT 1 FROM requests_other WHERE timestamp >= first_day AND timestamp < last_day) THEN
         RETURN 'requests_other';
