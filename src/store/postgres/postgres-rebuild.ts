@@ -126,10 +126,12 @@ class PostgresRebuild extends PostgresTransaction implements RebuildTransaction 
   }
 
   async acceptMissing(names: readonly string[]): Promise<void> {
+    await this.written()
     await acceptMissing(this.#connection, this.#journal, names)
   }
 
   async addLost(segments: readonly LostSegment[]): Promise<void> {
+    await this.written()
     await addLost(this.#connection, this.#journal, segments)
   }
 
