@@ -19,7 +19,7 @@ import { checkPositions } from './positions.js'
 import { checkLag, checkProjector } from './projector.js'
 import { looksAtRows } from './rows.js'
 import { checkSchema } from './schema.js'
-import { checkDistrusted, checkNames, checkNearMisses, checkTails } from './segments.js'
+import { checkDistrusted, checkImports, checkNames, checkNearMisses, checkTails } from './segments.js'
 import { examineShared } from './shared/examine-shared.js'
 import { checkWatcher } from './watcher.js'
 
@@ -94,6 +94,7 @@ async function examineJournal(
       ['distrusted_segments', () => checkDistrusted(directory, segments)],
       ['segment_names', () => checkNames(segments, now)],
       ['unread_files', () => checkNearMisses(directory)],
+      ['imports', () => checkImports(directory)],
       ['manifest', () => checkManifest(directory)],
       ['archives', () => checkArchives(directory, segments)],
       ['watcher', () => checkWatcher(directory)],

@@ -11,6 +11,7 @@ import {
 import {
   distrustMarker,
   fileOf,
+  importsUnderWay,
   isFarAhead,
   nearMisses,
   type Segment,
@@ -136,6 +137,16 @@ export function checkNearMisses(directory: string): Finding {
   const advice =
     'Rename them as journal/README.md says, 2026-11-20.ndjson or 2026-11-20_001.ndjson, or move them away'
   return problem(found, advice, files)
+}
+
+/** Imports that are under way, or were interrupted. */
+export function checkImports(directory: string): Finding {
+  const { staged, unfinished } = importsUnderWay(directory)
+  const found = [...staged, ...unfinished]
+  if (found.length === 0) return ok('no import is under way')
+  const advice =
+    'Nothing to do while it runs. If it was interrupted, run `request-journal import` again, with the same file or another one: it finishes the import'
+  return note(`${countText(found.length, 'import')} under way, or interrupted`, advice, found)
 }
 
 function names(segments: readonly Segment[]): string[] {

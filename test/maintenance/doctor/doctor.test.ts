@@ -131,6 +131,7 @@ test('about a healthy journal doctor only notes that no projector runs', async (
       'distrusted_segments',
       'segment_names',
       'unread_files',
+      'imports',
       'archives',
       'manifest',
       'missing_segments',

@@ -6,7 +6,7 @@ import { describe, expect } from 'vitest'
 import { openJournal } from '../../../src/index.js'
 import { readManifest } from '../../../src/journal/chain/manifest.js'
 import { archiveWith } from '../../../src/maintenance/archive.js'
-import { status, verify } from '../../../src/maintenance/index.js'
+import { doctor, status, verify } from '../../../src/maintenance/index.js'
 import { projectOnce, replay, startProjector } from '../../../src/projection/index.js'
 import { requestLog, test, type Workspace } from '../../support/workspace.js'
 import { importHere } from './support.js'
@@ -149,6 +149,11 @@ describe('a kill', () => {
       const file = writeExport(workspace, 3)
       const { signal } = spawnSync(process.execPath, [program, journal, file, step, String(count)])
       expect(signal).toBe('SIGKILL')
+      const { checks } = await doctor({ journal, database })
+      expect(checks.find(({ check }) => check === 'imports')).toMatchObject({
+        level: 'note',
+        found: '1 import under way, or interrupted',
+      })
       const second = await importHere({ journal, from: 'litellm', file })
       expect(second.segments).toHaveLength(3)
       expect(second.finished).toEqual(step === 'spooled' ? [] : [second.import_id])
