@@ -41,7 +41,13 @@ export class App {
     const args = {
       npm: ['install', '--no-audit', '--no-fund'],
       pnpm: ['install', '--no-frozen-lockfile'],
-      yarn: ['install', '--no-lockfile', '--non-interactive'],
+      // Where npm only warns it refuses: pino-pretty brings a package that names Node.js 22.
+      yarn: [
+        'install',
+        '--no-lockfile',
+        '--non-interactive',
+        ...(this.node.major === 20 ? ['--ignore-engines'] : []),
+      ],
       'yarn with Plug’n’Play': ['install', '--no-immutable'],
     }[name]
     const env = { ...this.#env, CI: 'true', YARN_ENABLE_TELEMETRY: '0', YARN_ENABLE_GLOBAL_CACHE: 'false' }

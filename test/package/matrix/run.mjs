@@ -187,8 +187,9 @@ try {
   const tarballs = await packBoth()
   for (const major of majors) {
     const node = tools.node(major)
-    // One long-term version, and the oldest, are tried by every manager.
-    for (const name of major === 20 || major === 24 ? MANAGERS : ['npm']) {
+    // One long-term version, and the oldest, are tried by every manager that compiles nothing anew for it.
+    const managers = { 20: MANAGERS.slice(0, 3), 24: MANAGERS }[major] ?? ['npm']
+    for (const name of managers) {
       const manager = tools.manager(name, node)
       const label = `Node.js ${node.version}, ${name} ${manager.version}`
       const app = new App(join(directory, `${major}-${MANAGERS.indexOf(name)}`), node, manager)
