@@ -14,6 +14,7 @@ import {
 import type { Connection } from './connection/connection.js'
 import type { CopyIn } from './connection/copy-in.js'
 import { CopyRows } from './connection/copy-rows.js'
+import { PostgresError } from './connection/errors.js'
 import { jsonRows } from './connection/values.js'
 import { gzipped, type JournalChunks } from './journal-chunks.js'
 import type { Partitions } from './partitions.js'
@@ -185,10 +186,16 @@ export class PostgresTransaction implements StoreTransaction {
     return await advancePosition(this.options.connection, this.options.journal, expectedBytes, next)
   }
 
+  /** @throws PostgresError ROW_IDS_EXHAUSTED: the next ids would be those of the next journal. */
   async commit(): Promise<void> {
     await this.written()
     const { connection, journal } = this.options
     const nextOrdinal = this.#nextId - journal * ORDINALS
+    if (nextOrdinal > ORDINALS) {
+      const advice = 'let the gateways append to a new journal in another directory, and project that'
+      const found = `this journal has had ${ORDINALS} requests, more than its rows can have ids`
+      throw new PostgresError('ROW_IDS_EXHAUSTED', connection.name, `${found}: ${advice}`)
+    }
     const sql = 'UPDATE journals SET next_ordinal = $2, last_seen = now() WHERE number = $1'
     await connection.run(sql, journal, nextOrdinal)
     await connection.commit()

@@ -17,6 +17,7 @@
  * - `PROJECTOR_RUNNING`: another projector or replay writes this journal's rows.
  * - `TABLES_RESTORED`: the tables aren't as this program left them: they were restored or made anew
  *   while it was connected. This passes: a projector goes on from the positions that they have.
+ * - `ROW_IDS_EXHAUSTED`: the journal has had as many requests as its share of the ids holds.
  */
 export const POSTGRES_ERROR_CODES = [
   'DRIVER_MISSING',
@@ -32,6 +33,7 @@ export const POSTGRES_ERROR_CODES = [
   'MIGRATION_EDITED',
   'PROJECTOR_RUNNING',
   'TABLES_RESTORED',
+  'ROW_IDS_EXHAUSTED',
 ] as const
 
 export type PostgresErrorCode = (typeof POSTGRES_ERROR_CODES)[number]
