@@ -39,14 +39,13 @@ export class FailureLog {
     return delay
   }
 
-  /** Call it after an attempt that succeeded. @returns what failed before; null if nothing did. */
-  end(): keyof typeof TEXTS | null {
-    if (this.#failures === 0) return null
+  /** Call it after an attempt that succeeded. */
+  end(): void {
+    if (this.#failures === 0) return
     const failures = this.#failures
     this.#failures = 0
     this.#said = ''
     this.#options.logger.info({ failures }, TEXTS[this.#kind].end)
     this.#options.onWaiting(null)
-    return this.#kind
   }
 }

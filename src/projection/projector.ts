@@ -148,8 +148,7 @@ async function follow(work: Work, wakeUp: WakeUp, isStopping: () => boolean): Pr
           })
         }
         const counts = await work.catchUp(isStopping, isComplete)
-        // The watch may have ended with the directory that it was on.
-        if (failures.end() === 'journal') isWatching = false
+        failures.end()
         if (isComplete && work.hasJournal && !isStopping()) logger.info(counts, 'Caught up with the journal')
         isComplete = !work.hasJournal
         work.sealIfDue()
@@ -160,6 +159,9 @@ async function follow(work: Work, wakeUp: WakeUp, isStopping: () => boolean): Pr
         else await wakeUp.wait(delayBeforeLook(performance.now() - lastLineAt))
       } catch (error) {
         if (!isPassing(error) && !work.hasGoneBack(error)) throw asStoreError(error, work.databasePath)
+        // It may have ended with its directory; and whoever waits needn't be woken by each append.
+        isWatching = false
+        await wakeUp.unwatch()
         await work.letGoAfter(error)
         await wakeUp.pause(failures.add(asStoreError(error, work.databasePath)))
       }

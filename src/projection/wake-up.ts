@@ -43,6 +43,12 @@ export class WakeUp {
     this.#watcher.on('error', onError)
   }
 
+  /** Ends the watch, until the next one begins. */
+  async unwatch(): Promise<void> {
+    await this.#watcher?.close()
+    this.#watcher = null
+  }
+
   /** Says that a line may have come. */
   hint(): void {
     this.#isHinted = true

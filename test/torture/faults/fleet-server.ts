@@ -244,7 +244,10 @@ async function loadWithoutServer(
   const load = async (count: number) => {
     let mostMb = 0
     for (let done = 0; done < count; done += 20) {
-      for (const host of [...fleet.hosts, control]) host.append(Math.min(20, count - done))
+      // Whoever comes first after a pause finds cold caches, and others come after the projectors have woken up.
+      const turn = round.random.between(0, fleet.hosts.length)
+      const hosts = [...fleet.hosts.slice(0, turn), control, ...fleet.hosts.slice(turn)]
+      for (const host of hosts) host.append(Math.min(20, count - done))
       await sleep(2)
       if (done % 400 === 0) mostMb = Math.max(mostMb, ...projectors.map(residentMb))
     }
