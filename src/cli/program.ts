@@ -2,6 +2,8 @@ import { VERSION } from '../package/package-files.js'
 import { standardError } from './output/standard-error.js'
 import { ProgramCommand } from './run/command.js'
 
+const HELP_WIDTH = 80
+
 /** Each command by its name, in the order of the help. */
 const COMMANDS: Record<string, () => Promise<(program: ProgramCommand) => void>> = {
   init: async () => (await import('./init.js')).addInit,
@@ -29,6 +31,10 @@ const COMMANDS: Record<string, () => Promise<(program: ProgramCommand) => void>>
   archive: async () => (await import('./archive.js')).addArchive,
   prune: async () => (await import('./prune.js')).addPrune,
   redate: async () => (await import('./redate.js')).addRedate,
+  completion: async () => {
+    const { addCompletion } = await import('./completion.js')
+    return (program) => addCompletion(program, createProgram)
+  },
   demo: async () => (await import('./demo.js')).addDemo,
 }
 
@@ -41,24 +47,31 @@ const COMMANDS: Record<string, () => Promise<(program: ProgramCommand) => void>>
  *   need them.
  */
 export async function createProgram(name = ''): Promise<ProgramCommand> {
+  const isVersionAsked = name === '-V' || name === '--version'
   const program = new ProgramCommand('request-journal')
     .description(
       'Event-sourced request log for LLM gateways: callers append events to a journal of NDJSON files, ' +
         'a projector follows it into an SQLite database, and people ask that database.',
     )
-    .version(VERSION)
+    .version(isVersionAsked ? (await import('./run/version.js')).versionText() : VERSION)
     .exitOverride()
-    .configureOutput({ writeErr: (text) => standardError.write(text) })
+    .configureOutput({
+      writeErr: (text) => standardError.write(text),
+      getOutHelpWidth: () => helpWidth(process.stdout),
+      getErrHelpWidth: () => helpWidth(process.stderr),
+    })
     .showHelpAfterError('(see --help)')
     .addHelpText(
       'after',
       `
-Options override the environment, which overrides the defaults. Data goes to stdout, logs and progress to
-stderr. Times are UTC. Exit code 0: done; 1: failed, or done and something is wrong; 2: wrong use.
+Options override the environment, which overrides the defaults. Data goes to
+stdout, logs and progress to stderr. Times are UTC. Exit code 0: done;
+1: failed, or done and something is wrong; 2: wrong use.
 
 Begin with:
   $ request-journal demo
-  $ echo '{"model":"gpt-4o","latency_ms":812,"success":true}' | request-journal append
+  $ echo '{"model":"gpt-4o","latency_ms":812,"success":true}' |
+      request-journal append
   $ request-journal project --once
   $ request-journal stats`,
     )
@@ -66,4 +79,9 @@ Begin with:
   const adders = await Promise.all(wanted.map((load) => load?.()))
   for (const add of adders) add?.(program)
   return program
+}
+
+/** Help is read like a page: longer lines than this are hard to follow. */
+function helpWidth({ columns = HELP_WIDTH }: { columns?: number }): number {
+  return Math.min(columns || HELP_WIDTH, HELP_WIDTH)
 }

@@ -48,6 +48,7 @@ export function addStats(program: ProgramCommand): void {
       `groups of the answer: ${GROUPS.join(', ')}, or label:<name> for the values of a label`,
       parseGroupBy,
     )
+    .suggest('--group-by', GROUPS)
     .numberOption(
       '--limit <n>',
       'at most this many groups, those with the most requests; the rest is one group, other',

@@ -61,6 +61,8 @@ test('filters and groups of the command line are those of the answer', async ({ 
       unknown: { counts: { total: 1 } },
     },
   })
+  const { stdout } = await runHere(['stats', '--db', workspace.database, '--group-by', 'label:team'])
+  expect(stdout).toMatch(/^team +share +requests/m)
   expect(await json('--group-by', 'tier', '--percentiles', '--unpriced')).toMatchObject({
     counts: { unpriced: 2 },
     tiers: { local: { performance: { p99_latency_ms: 100.5 } }, frontier: { counts: { unpriced: 0 } } },

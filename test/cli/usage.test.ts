@@ -102,16 +102,19 @@ test('no command: help on stderr, exit 2', () => {
   for (const command of COMMANDS) expect(stderr).toMatch(new RegExp(`^  ${command} `, 'm'))
 })
 
-test('--version is that of package.json', () => {
+test('--version is that of package.json, with that of SQLite', () => {
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
-  expect(run(['--version'])).toMatchObject({ status: 0, stdout: `${version}\n` })
+  expect(run(['--version'])).toMatchObject({
+    status: 0,
+    stdout: expect.stringMatching(new RegExp(`^${version} \\(SQLite 3\\.\\d+\\.\\d+\\)\n$`)),
+  })
 })
 
 describe.each(COMMANDS)('%s --help', (command) => {
   test('exits 0, has an example and names defaults and environment', async () => {
     const { status, stdout, stderr } = await runHere([command, '--help'])
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
-    expect(stdout).toMatch(/Examples?:\n {2}\$ .*request-journal /)
+    expect(stdout).toMatch(/Examples?:\n {2}\$ (.* \\\n +\| )?.*request-journal /)
     const text = stdout.replace(/\s+/g, ' ')
     if (text.includes('--journal <dir>'))
       expect(text).toContain('(default: "./journal", env: REQUEST_JOURNAL_DIR)')

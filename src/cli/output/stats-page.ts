@@ -19,6 +19,8 @@ import {
 } from './totals.js'
 
 export interface StatsPageOptions {
+  /** What the groups were asked by: `label:user` heads its column `user`. */
+  groupBy?: string
   /** The only currency that is shown. @default those that the window has costs in */
   currency?: Currency | undefined
   // Columns that must be on the page however narrow it is.
@@ -102,7 +104,7 @@ function groupLines(stats: Stats, width: number, options: GroupOptions): string[
     ['tier', stats.tiers],
     ['service tier', stats.service_tiers],
     ['error status', stats.error_statuses],
-    ['label', stats.labels],
+    [options.groupBy?.replace(/^label:/, '') ?? 'label', stats.labels],
   ]
   const [title, groups] = named.find(([, found]) => found !== undefined) ?? []
   if (title === undefined || groups === undefined || Object.keys(groups).length === 0) return []

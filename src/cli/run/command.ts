@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { CURRENCIES } from '../../queries/window/currency.js'
 import { VALUE_FILTER_NAMES, VALUE_FILTERS } from '../../queries/window/value-filters.js'
-import { parseLabel, parseRange, SUPPORTED_RANGES, valueParser } from './filter-options.js'
+import { parseLabel, parseRange, RANGE_WORDS, SUPPORTED_RANGES, valueParser } from './filter-options.js'
 import {
   parseDatabase,
   parseDatabaseFile,
@@ -13,6 +13,8 @@ import {
 } from './options.js'
 
 const MAX_ROLLUP_LABELS = 8
+/** With the margin and a backslash it fills a line of 80 columns. */
+const EXAMPLE_WIDTH = 71
 const YES_OR_NO = ['true', 'false']
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
 
@@ -22,6 +24,13 @@ export interface CommonFlags {
   db: string
   schema?: string
   json?: true
+}
+
+const suggestions = new WeakMap<Option, readonly string[]>()
+
+/** The values of {@link ProgramCommand.suggest}. */
+export function suggestionsOf(option: Option): readonly string[] | undefined {
+  return suggestions.get(option)
 }
 
 /** A command of this program, which can take the options that several commands share. */
@@ -154,6 +163,7 @@ export class ProgramCommand extends Command {
           .choices(YES_OR_NO)
           .preset('true'),
       )
+    this.suggest('--range', RANGE_WORDS)
     this.choiceOption(
       '--currency <currency>',
       'the currency of costs and of --min-cost; by default the one in which the window has known costs, sats first',
@@ -213,8 +223,28 @@ export class ProgramCommand extends Command {
 
   examples(...lines: string[]): this {
     const title = lines.length > 1 ? 'Examples' : 'Example'
-    return this.addHelpText('after', `\n${title}:\n${lines.map((line) => `  $ ${line}`).join('\n')}`)
+    return this.addHelpText('after', `\n${title}:\n${lines.map(wrapExample).join('\n')}`)
   }
+
+  /** Names values that shells offer for an option which takes others too. */
+  suggest(flag: string, values: readonly string[]): this {
+    const option = this.options.find(({ long }) => long === flag)
+    if (option !== undefined) suggestions.set(option, values)
+    return this
+  }
+}
+
+/** Breaks a command line before its options and pipes, so that it can be copied as it stands. */
+function wrapExample(line: string): string {
+  const parts = line.split(/ (?=--|\||>)/)
+  const lines: string[] = []
+  for (const part of parts) {
+    const last = lines.at(-1)
+    if (last !== undefined && last.length + part.length <= EXAMPLE_WIDTH)
+      lines[lines.length - 1] += ` ${part}`
+    else lines.push(part)
+  }
+  return `  $ ${lines.join(' \\\n      ')}`
 }
 
 function parseLabelNames(text: string, before: readonly string[] = []): string[] {

@@ -6,6 +6,9 @@ import { isValueOf, VALUE_FILTERS, type ValueFilters } from '../../queries/windo
 import { RANGES, type Window } from '../../queries/window/window.js'
 import { instantOf, windowLength } from '../../queries/window/window-words.js'
 
+/** The windows that have a name. */
+export const RANGE_WORDS: readonly string[] = [...Object.keys(RANGES), ...CALENDAR_RANGES]
+
 /** The windows that `--range` takes, in words. */
 export const SUPPORTED_RANGES = `${Object.keys(RANGES).join(', ')}, a length such as 90m, 1h, 2d, 1w, or ${CALENDAR_RANGES.join(', ')}`
 

@@ -29,6 +29,19 @@ export function connect(file: string, options: SQLite.Options): SQLite.Database 
   }
 }
 
+/** The version of the SQLite that databases are opened with; null if it can't be loaded. */
+export function sqliteVersion(): string | null {
+  try {
+    const database = connect(':memory:', {})
+    const version = database.prepare<[], string>('SELECT sqlite_version()').pluck().get()
+    database.close()
+    return version ?? null
+  } catch (error) {
+    if (error instanceof DatabaseError) return null
+    throw error
+  }
+}
+
 function loadDriver(): typeof SQLite {
   const main = resolvePackage(NAME)
   if (main === null) {
