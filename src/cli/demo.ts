@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, relative } from 'node:path'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { countText } from '../maintenance/count-text.js'
 import type { DemoProjector } from './demo/demo-projector.js'
@@ -13,6 +13,7 @@ import type { ProgramCommand } from './run/command.js'
 import { withDatabase } from './run/database.js'
 import { CommandFailure } from './run/failure.js'
 import { stopOnSignal } from './run/process.js'
+import { programName } from './run/program-name.js'
 
 /** How long the clients ask. A machine that is too slow asks less in this time. */
 const ASK_MS = 5000
@@ -134,17 +135,6 @@ Try next:
   $ ${program} status
   $ ${program} replay
   $ tail -1 ${paths.journal}/*.ndjson`)
-}
-
-/**
- * The command that started this process: the demo often runs from a checkout, without an installed
- * `request-journal`.
- */
-function programName(): string {
-  const script = process.argv[1] ?? ''
-  if (!script.endsWith('main.js')) return 'request-journal'
-  const fromHere = relative(process.cwd(), script)
-  return `node ${fromHere.startsWith('..') ? script : fromHere}`
 }
 
 /** Removes everything when the demo is interrupted. */

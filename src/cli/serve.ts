@@ -8,6 +8,7 @@ import { parseHost, parseHostNames, readToken } from './run/listening.js'
 import { createLogger } from './run/logger.js'
 import { parsePath, wholeNumberBetween } from './run/options.js'
 import { killAfter, runDaemon } from './run/process.js'
+import { programName } from './run/program-name.js'
 import { Supervisor } from './run/supervisor.js'
 
 interface ServeFlags {
@@ -103,7 +104,8 @@ async function serve(flags: ServeFlags, command: Command): Promise<void> {
   const logger = await createLogger(logLevel)
   const token = await readToken(tokenFile, logger)
   const rollupLabels = project ? rollupLabel : undefined
-  const options = { ...others, database, token, allowedHosts, project, ingest, rollupLabels, logger }
+  const program = programName()
+  const options = { ...others, database, token, allowedHosts, project, ingest, rollupLabels, logger, program }
   const { startServer, ServerError } = await import('../server/index.js')
   try {
     await runDaemon(logger, (stop) => serveUntil(stop, () => startServer(options), logger))

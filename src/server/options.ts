@@ -81,6 +81,12 @@ export interface ServerOptions {
    * @default 2
    */
   queryThreads?: number | undefined
+  /**
+   * How a command begins that people can type in the folder of this process. The page names such
+   * commands while it has nothing to show.
+   * @default 'npx request-journal'
+   */
+  program?: string | undefined
 }
 
 type Given = { [name in keyof ServerOptions]-?: Exclude<ServerOptions[name], undefined> }
@@ -105,6 +111,7 @@ const DEFAULTS: Omit<ResolvedOptions, 'database'> = {
   queryTimeoutMs: 10_000,
   maxStreams: 64,
   queryThreads: 2,
+  program: 'npx request-journal',
 }
 
 const NAMES = ['database', ...Object.keys(DEFAULTS)]
@@ -129,12 +136,13 @@ export function resolveOptions(options: ServerOptions): ResolvedOptions {
   }
   const given = Object.entries(options).filter(([, value]) => value !== undefined && value !== null)
   const resolved = { ...DEFAULTS, ...(Object.fromEntries(given) as Partial<Given> & { database: string }) }
-  const { database, schema, journal, host, project, rollupLabels } = resolved
+  const { database, schema, journal, host, project, rollupLabels, program } = resolved
   const isText = (value: unknown): value is string => typeof value === 'string' && value !== ''
   expect(isText(database), 'database', database, 'a path or an address')
   expect(isText(schema), 'schema', schema, 'a name')
   expect(isText(journal), 'journal', journal, 'a path')
   expect(isText(host), 'host', host, 'a name or an address')
+  expect(isText(program), 'program', program, 'the beginning of a command')
   expect(
     rollupLabels === undefined || project,
     'rollupLabels',

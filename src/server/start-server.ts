@@ -83,7 +83,7 @@ async function listen(
   ingest: Ingest | null,
 ): Promise<Server> {
   const { database, schema, journal, host, port } = options
-  const { allowedHosts, logger, queryTimeoutMs, maxLagSeconds } = options
+  const { allowedHosts, logger, queryTimeoutMs, maxLagSeconds, program } = options
   const app = await createApp({
     checkHost: hostCheck(host, allowedHosts),
     tokenCheck,
@@ -103,7 +103,13 @@ async function listen(
   const hub = new StreamHub(pool, options.maxStreams)
   addQueryRoutes(app, pool)
   addStreamRoute(app, hub, isPostgresAddress(database))
-  addServiceRoutes(app, pool, healthReporter({ pool, maxLagSeconds, projector }))
+  addServiceRoutes(app, pool, healthReporter({ pool, maxLagSeconds, projector }), {
+    program,
+    folder: process.cwd(),
+    journal,
+    database,
+    schema,
+  })
   if (ingest !== null) addEventsRoute(app, ingest)
   addDashboardRoutes(app)
   let projectorStopped: Promise<void> | undefined

@@ -5,11 +5,15 @@ import { hasBrowser } from './support/browser.js'
 import { eventually, projected, recent, test } from './support/dashboard.js'
 
 describe.skipIf(!hasBrowser)('when things are not as usual', () => {
-  test('an empty database says what to run, and fills by itself', async ({ dashboard }) => {
+  test('an empty database says what to run, and fills by itself', async ({ dashboard, workspace }) => {
     const { page, rows } = dashboard
     await dashboard.installClock()
     await dashboard.open()
-    expect(await page.locator('#welcome').innerText()).toContain('request-journal project')
+    // A projector runs already.
+    const commands = await page.locator('#welcome .command code').allInnerTexts()
+    expect(commands[0]).toContain(`| npx request-journal append --journal ${workspace.journal}`)
+    expect(commands.join()).not.toContain('request-journal project')
+    expect(await page.locator('#welcome .is-missing b').allInnerTexts()).toEqual(['Journal', 'Events'])
     expect(await page.locator('#charts').isVisible()).toBe(false)
     dashboard.append(recent())
     await eventually(() => rows.count()).toBe(1)
@@ -78,7 +82,9 @@ describe.skipIf(!hasBrowser)('when things are not as usual', () => {
       await page.goto(server.url)
       const welcome = page.locator('#welcome', { hasText: 'No database yet' })
       await welcome.waitFor()
-      expect(await page.locator('.banner.is-bad').count()).toBe(0)
+      expect(await page.locator('.banner').count()).toBe(0)
+      const project = `npx request-journal project --journal ${workspace.journal} --db ${database}`
+      expect(await welcome.locator('.command code').first().innerText()).toBe(project)
       dashboard.append(recent())
       await projectOnce({ journal: workspace.journal, database })
       await welcome.waitFor({ state: 'hidden' })
@@ -105,6 +111,8 @@ describe.skipIf(!hasBrowser)('when things are not as usual', () => {
 
   test('a projector in trouble is said', async ({ dashboard }) => {
     const { page } = dashboard
+    dashboard.append(recent())
+    await projected(dashboard, 1)
     for (const [health, words] of [
       [
         { projector_running: true, lag_seconds: 95, lag_bytes: 12_300_000 },

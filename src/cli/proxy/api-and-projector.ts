@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import type { ProxyFlags } from '../proxy.js'
+import { programName } from '../run/program-name.js'
 
 /** What runs beside a proxy in its process. */
 export interface ApiAndProjector {
@@ -32,6 +33,7 @@ export async function startApiAndProjector(
       project: true,
       rollupLabels,
       logger,
+      program: programName(),
     })
     tellFailure(server.finished, logger)
     return server

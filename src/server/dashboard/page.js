@@ -118,7 +118,8 @@ async function loadOverview(options) {
 
 /** Asks again for all that is shown, as of one moment, but only while somebody can see it. */
 function refreshWhenDue() {
-  const usual = isWaiting ? NEWS_MS : refreshEveryMs(store.state, shownMoment())
+  const isEmpty = isWaiting || !byId('welcome', HTMLElement).hidden
+  const usual = isEmpty ? NEWS_MS : refreshEveryMs(store.state, shownMoment())
   if (document.visibilityState !== 'visible' || loadsUnderWay > 0 || usual === null) return
   const every = Math.max(hasNews ? NEWS_MS : usual, tookMs / MOST_LOAD)
   if (Date.now() - refreshedAt < every) return

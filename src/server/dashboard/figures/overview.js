@@ -6,7 +6,7 @@ import { byId } from '../page/dom.js'
 import { beforeName, windowBefore } from '../page/time-window.js'
 import { Failures } from './failures.js'
 import { Tiles } from './tiles.js'
-import { showWelcome } from './welcome.js'
+import { hideWelcome, showWelcome } from './welcome.js'
 
 /**
  * @typedef {import('../page/page-state.js').PageState} PageState
@@ -58,9 +58,9 @@ export class Overview {
       if (isOther && !signal.aborted) part.clear()
     }
     const results = await Promise.allSettled([
-      this.#showFigures(state, stats, signal).catch((error) => {
+      this.#showFigures(state, stats, signal).catch(async (error) => {
         clear(this.#tiles)
-        if (error instanceof ApiError && error.kind === 'waits') this.#showWelcome('no database')
+        if (error instanceof ApiError && error.kind === 'waits') await this.#welcome(signal)
         throw error
       }),
       this.#showCharts(state, stats, signal).catch((error) => {
@@ -75,10 +75,14 @@ export class Overview {
     for (const result of results) if (result.status === 'rejected') throw result.reason
   }
 
-  /** @param {import('./welcome.js').Lack | null} lack */
-  #showWelcome(lack) {
-    showWelcome(lack)
-    byId('charts', HTMLElement).hidden = lack !== null
+  /**
+   * Shows the first steps in place of the charts.
+   *
+   * @param {AbortSignal} signal
+   */
+  async #welcome(signal) {
+    await showWelcome(signal)
+    byId('charts', HTMLElement).hidden = true
   }
 
   /** Paints again in the colours of a new theme. */
@@ -93,7 +97,11 @@ export class Overview {
    */
   async #showFigures(state, answer, signal) {
     const stats = await answer
-    this.#showWelcome(stats.empty === true && (await hasNoRows(signal)) ? 'no rows' : null)
+    if (stats.empty === true && (await hasNoRows(signal))) await this.#welcome(signal)
+    else {
+      hideWelcome()
+      byId('charts', HTMLElement).hidden = false
+    }
     this.#tiles.show(stats)
     this.onStats(stats)
     try {

@@ -1,41 +1,67 @@
+import { ask } from '../api/api.js'
 import { byId, copyButton, element } from '../page/dom.js'
 
-/** The commands that bring the first requests here: see the README. */
-const COMMANDS = [
-  ['Follow a gateway’s journal:', 'request-journal project --journal journal --db requests.db'],
-  [
-    'Or try it with one event:',
-    `echo '{"model":"gpt-4o","provider":"east","input_tokens":812,"output_tokens":164,"cost_sats":13.1,"latency_ms":2140,"success":true}' | request-journal append --journal journal`,
-  ],
-]
+/**
+ * @typedef {import('../../first-steps/first-steps.js').FirstSteps} FirstSteps
+ * @typedef {import('../../first-steps/first-steps.js').Part} Part
+ */
 
-/** @typedef {'no rows' | 'no database'} Lack */
-
-const WORDS = {
-  'no rows': {
-    title: 'No requests yet',
-    text: 'The database is there, but empty. The first request appears here as soon as the projector has projected it.',
-  },
-  'no database': {
-    title: 'No database yet',
-    text: 'The server waits for a projector to make one. The first request appears here as soon as it has been projected.',
-  },
+/** What a part is called while it isn't there. */
+const MISSING = {
+  Journal: 'not there yet',
+  Events: 'none yet',
+  Projector: 'none runs',
+  Database: 'not there yet',
 }
 
 /**
- * Shows the first steps in place of the charts, while there is nothing else to show.
+ * Shows in place of the charts what is missing until the first request appears, and the commands
+ * that bring it.
  *
- * @param {Lack | null} lack
+ * @param {AbortSignal} signal
+ * @throws {import('../api/api.js').ApiError}
  */
-export function showWelcome(lack) {
+export async function showWelcome(signal) {
+  /** @type {FirstSteps} */
+  const answer = await ask('v1/first-steps', undefined, signal)
   const welcome = byId('welcome', HTMLElement)
-  welcome.hidden = lack === null
-  if (lack === null || welcome.dataset['lack'] === lack) return
-  welcome.dataset['lack'] = lack
-  const { title, text } = WORDS[lack]
-  const parts = COMMANDS.flatMap(([what = '', command = '']) => {
-    const code = element('code', '', command)
-    return [element('p', 'command-title', what), element('div', 'command', code, copyButton(code))]
-  })
-  welcome.replaceChildren(element('h3', '', title), element('p', '', text), ...parts)
+  welcome.hidden = false
+  const shown = JSON.stringify(answer)
+  // Somebody may be selecting a command: nothing is made anew while it stays the same.
+  if (welcome.dataset['shown'] === shown) return
+  welcome.dataset['shown'] = shown
+  const { folder, parts, steps } = answer
+  const hasDatabase = parts.some(({ name, is_there: isThere }) => name === 'Database' && isThere)
+  const where = element(
+    'p',
+    '',
+    'Type this in ',
+    element('code', '', folder),
+    ', where the server was started.',
+  )
+  welcome.replaceChildren(
+    element('h3', '', hasDatabase ? 'No requests yet' : 'No database yet'),
+    element('p', '', 'The first request appears here by itself, as soon as all of this is there:'),
+    element('ul', 'parts', ...parts.map(partItem)),
+    ...(steps.length === 0 ? [] : [where]),
+    ...steps.flatMap(({ title, command }) => {
+      const code = element('code', '', command)
+      return [
+        element('p', 'command-title', title),
+        element('div', 'command', code, copyButton(code, command)),
+      ]
+    }),
+  )
+}
+
+export function hideWelcome() {
+  byId('welcome', HTMLElement).hidden = true
+}
+
+/** @param {Part} part */
+function partItem({ name, place, is_there: isThere }) {
+  const state = isThere === null ? 'not known here' : isThere ? 'there' : MISSING[name]
+  const item = element('li', isThere === false ? 'is-missing' : '', element('b', '', name), ' ', state)
+  if (place !== null) item.append(' ', element('code', '', place))
+  return item
 }

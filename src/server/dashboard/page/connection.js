@@ -1,5 +1,5 @@
-import { ApiError, askHealth } from '../api/api.js'
-import { button, byId, element } from './dom.js'
+import { ApiError, ask, askHealth } from '../api/api.js'
+import { button, byId, copyButton, element } from './dom.js'
 import { formatClock, formatCompact, formatMs } from './format.js'
 import { zoneCity } from './zone.js'
 
@@ -92,7 +92,7 @@ export class Connection {
   /** Asks `/healthz`, and says so if the projector lags or doesn't run. */
   async checkHealth() {
     try {
-      this.#showHealth(await askHealth())
+      await this.#showHealth(await askHealth())
     } catch (error) {
       this.failed('overview', error)
     }
@@ -118,7 +118,7 @@ export class Connection {
   async #tryAgain() {
     clearTimeout(this.#retry)
     try {
-      this.#showHealth(await askHealth())
+      await this.#showHealth(await askHealth())
     } catch {
       this.#retryLater()
       return
@@ -134,14 +134,17 @@ export class Connection {
   }
 
   /** @param {Partial<import('../../health/health.js').HealthReport>} health */
-  #showHealth({ projector_running: isRunning, lag_seconds: seconds, lag_bytes: bytes, problems = [] }) {
+  async #showHealth({ projector_running: isRunning, lag_seconds: seconds, lag_bytes: bytes, problems = [] }) {
+    // The first steps say what is missing already.
+    if (!byId('welcome', HTMLElement).hidden) return this.#hide('lag')
     const isBehind = (seconds ?? 0) > USUAL_LAG_SECONDS
     const waiting = isBehind
       ? `${formatCompact(bytes)} bytes of the journal are not in these figures; the first has waited for ${formatMs((seconds ?? 0) * 1000)}. `
       : ''
     if (isRunning === false) {
-      const text = `${waiting}New requests don’t appear. Start it: request-journal project`
-      this.#show('lag', { title: 'No projector runs.', text })
+      const command = element('code', '', await projectCommand())
+      const text = `${waiting}New requests don’t appear. Start it: ${command.textContent}`
+      this.#show('lag', { title: 'No projector runs.', text, action: copyButton(command) })
     } else if (isBehind) this.#show('lag', { title: 'The projector is behind.', text: waiting })
     else if (problems.length > 0)
       this.#show('lag', { title: 'The server is not well.', text: problems.join('; ') })
@@ -178,4 +181,12 @@ export class Connection {
     this.#banners.get(key)?.remove()
     this.#banners.delete(key)
   }
+}
+
+/** The command that starts a projector, as it works where the server was started. */
+async function projectCommand() {
+  /** @type {import('../../first-steps/first-steps.js').FirstSteps} */
+  const { steps } = await ask('v1/first-steps')
+  const step = steps.find(({ command }) => / project /.test(command))
+  return step?.command ?? 'request-journal project'
 }

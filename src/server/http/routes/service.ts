@@ -1,15 +1,22 @@
+import { firstSteps, type Started } from '../../first-steps/first-steps.js'
+import { lookForParts } from '../../first-steps/look.js'
 import type { HealthReport } from '../../health/health.js'
 import { EXPOSITION_CONTENT_TYPE } from '../../metrics/exposition.js'
 import type { QueryPool } from '../../pool/query-pool.js'
 import type { App } from '../app.js'
-import { HealthQuery } from './parameters.js'
+import { HealthQuery, NoQuery } from './parameters.js'
 import { ErrorAnswer, HealthAnswer } from './responses.js'
 
 /** The answer of any process that serves. */
 const LIVE: HealthReport = { status: 'ok', problems: [] }
 
-/** Adds `/healthz`, `/livez`, `/metrics` and `/openapi.json`. */
-export function addServiceRoutes(app: App, pool: QueryPool, health: () => Promise<HealthReport>): void {
+/** Adds `/healthz`, `/livez`, `/metrics`, `/openapi.json`, and the page's first steps. */
+export function addServiceRoutes(
+  app: App,
+  pool: QueryPool,
+  health: () => Promise<HealthReport>,
+  started: Started,
+): void {
   app.get(
     '/healthz',
     {
@@ -47,6 +54,12 @@ export function addServiceRoutes(app: App, pool: QueryPool, health: () => Promis
       return await reply.type(EXPOSITION_CONTENT_TYPE).send(page)
     },
   )
+
+  // For the page alone: its words and commands may change with any version.
+  app.get('/v1/first-steps', { schema: { hide: true, querystring: NoQuery } }, async (_request, reply) => {
+    const report = await health()
+    return await reply.send(firstSteps(lookForParts(started.journal, report), started))
+  })
 
   // Made when somebody first asks: by then every route has been added.
   let openApi: string | null = null

@@ -1,0 +1,104 @@
+import { isPostgresAddress } from '../../store/postgres/connection/address.js'
+import { commandOf, pathFrom } from './shell.js'
+
+/** What a server finds when it looks for the way of a request into its database. */
+export interface Found {
+  /** Whether there is a journal at the server's path, and lines in it. */
+  journal: 'missing' | 'empty' | 'written'
+  /** Whether the database, or its tables in PostgreSQL, can be asked. */
+  hasDatabase: boolean
+  /** Whether something projects into it. Null: that can't be told here. */
+  isProjecting: boolean | null
+}
+
+/** Where a server was started, and with which files. */
+export interface Started {
+  /** How a command begins that people can type there: `npx request-journal`. */
+  program: string
+  /** The folder that relative paths start from. */
+  folder: string
+  /** An absolute path. */
+  journal: string
+  /** An absolute path, or an address. */
+  database: string
+  schema: string
+}
+
+/** One part of the way of a request, and whether it is there. */
+export interface Part {
+  name: 'Database' | 'Projector' | 'Journal' | 'Events'
+  /** Where it is, or would be; null if it has no place. */
+  place: string | null
+  /** Null: that can't be told here. */
+  is_there: boolean | null
+}
+
+/** A command that brings the first request nearer. */
+export interface Step {
+  title: string
+  command: string
+}
+
+/** The answer of `GET /v1/first-steps`. */
+export interface FirstSteps {
+  /** Where the commands are to be typed: paths in them may be relative. */
+  folder: string
+  parts: Part[]
+  /** Empty if nothing is missing. */
+  steps: Step[]
+}
+
+const EVENT = JSON.stringify({
+  model: 'gpt-4o',
+  provider: 'openai',
+  input_tokens: 812,
+  output_tokens: 164,
+  cost_usd: 0.0037,
+  latency_ms: 2140,
+  success: true,
+})
+
+/**
+ * Says what is missing until a request appears, and which commands bring it: they work as they are,
+ * in the folder that the server was started in.
+ */
+export function firstSteps(found: Found, started: Started): FirstSteps {
+  const { program, folder, schema } = started
+  const isPostgres = isPostgresAddress(started.database)
+  const journal = pathFrom(folder, started.journal)
+  const database = isPostgres ? started.database : pathFrom(folder, started.database)
+  const databaseOptions = ['--db', database, ...(isPostgres ? ['--schema', schema] : [])]
+  const command = (...args: string[]) => commandOf(program, args)
+  const steps: Step[] = []
+  if (isPostgres && !found.hasDatabase) {
+    steps.push({ title: 'Make the tables:', command: command('migrate', ...databaseOptions) })
+  }
+  if (found.isProjecting === false) {
+    steps.push({
+      title: 'Start a projector, and leave it running:',
+      command: command('project', '--journal', journal, ...databaseOptions),
+    })
+  }
+  if (found.journal !== 'written') {
+    steps.push(
+      {
+        title: found.journal === 'missing' ? 'Append an event, which makes the journal:' : 'Append an event:',
+        command: `echo '${EVENT}' | ${command('append', '--journal', journal)}`,
+      },
+      {
+        title: 'Or log what a client asks, through a proxy of its provider:',
+        command: command('proxy', '--upstream', 'https://api.openai.com', '--journal', journal),
+      },
+    )
+  }
+  return {
+    folder,
+    parts: [
+      { name: 'Journal', place: journal, is_there: found.journal !== 'missing' },
+      { name: 'Events', place: null, is_there: found.journal === 'written' },
+      { name: 'Projector', place: null, is_there: found.isProjecting },
+      { name: 'Database', place: database, is_there: found.hasDatabase },
+    ],
+    steps,
+  }
+}
