@@ -1,5 +1,6 @@
 import { countText } from '../maintenance/count-text.js'
 import type { DoctorCheck, DoctorReport } from '../maintenance/doctor/doctor.js'
+import { withElapsedTime } from './output/elapsed.js'
 import { formatCount } from './output/format.js'
 import { pageWidth, printAnswer } from './output/standard-output.js'
 import { displayWidth, visible } from './output/terminal.js'
@@ -29,7 +30,7 @@ export function addDoctor(program: ProgramCommand): void {
     .action(async (flags: CommonFlags) => {
       const { doctor } = await import('../maintenance/doctor/doctor.js')
       const { journal, db: database, schema } = flags
-      const report = await doctor({ journal, database, schema })
+      const report = await withElapsedTime(() => doctor({ journal, database, schema }))
       printAnswer(report, flags, () => formatReport(report, pageWidth()))
       if (!report.healthy) process.exitCode = 1
     })

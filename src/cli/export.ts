@@ -8,7 +8,7 @@ import { formatBytes } from './output/format.js'
 import { note } from './output/standard-error.js'
 import { terminalJson, visible } from './output/terminal.js'
 import type { ProgramCommand } from './run/command.js'
-import { withDatabase } from './run/database.js'
+import { askDatabase, withDatabase } from './run/database.js'
 import { type FilterFlags, filterOf } from './run/filter-options.js'
 import { parsePath, parseS3 } from './run/options.js'
 import { stopOnSignal } from './run/process.js'
@@ -104,7 +104,9 @@ export function addExport(program: ProgramCommand): void {
       checkFormat(flags, command)
       if (flags.format === 'parquet') return await writeParquet(flags)
       const options = { ...filterOf(flags), order: flags.order }
-      const exported = await withDatabase(flags, (database) => writeAll(database, options, flags))
+      // A terminal that shows the requests says nothing else.
+      const ask = flags.output === undefined && process.stdout.isTTY ? withDatabase : askDatabase
+      const exported = await ask(flags, (database) => writeAll(database, options, flags))
       if (flags.output === undefined) return
       const path = visible(flags.output)
       note(
@@ -137,7 +139,7 @@ async function writeParquet(flags: ExportFlags): Promise<void> {
   const { exportParquet } = await import('../maintenance/parquet/export-parquet.js')
   const { output: to = '' } = flags
   const signal = stopOnSignal()
-  const result = await withDatabase(flags, (database) =>
+  const result = await askDatabase(flags, (database) =>
     exportParquet(database, { ...filterOf(flags), to, signal }),
   )
   if (result === null) return note(`stopped: the last day isn't whole in ${visible(to)}`)

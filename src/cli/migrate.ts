@@ -1,5 +1,6 @@
 import { Option } from 'commander'
 import { countText } from '../maintenance/count-text.js'
+import { withElapsedTime } from './output/elapsed.js'
 import { printAnswer } from './output/standard-output.js'
 import { visible } from './output/terminal.js'
 import type { ProgramCommand } from './run/command.js'
@@ -37,7 +38,7 @@ async function migrate(flags: MigrateFlags): Promise<void> {
   const { migratePostgres } = await import('../store/postgres/schema/migrations.js')
   const { schema } = flags
   const address = postgresAddress(flags.db)
-  const result = await migratePostgres(address, schema)
+  const result = await withElapsedTime(() => migratePostgres(address, schema))
   printAnswer({ database: address.name, schema, ...result }, flags, () => {
     const { applied, moved } = result
     const done =

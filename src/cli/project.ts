@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { countText } from '../maintenance/count-text.js'
 import type { ProjectorOptions } from '../projection/projector.js'
+import { withElapsedTime } from './output/elapsed.js'
 import { formatMs } from './output/format.js'
 import { goOnWithoutStdout, printAnswer } from './output/standard-output.js'
 import type { CommonFlags, ProgramCommand } from './run/command.js'
@@ -64,7 +65,7 @@ async function projectOnceAndReport(flags: ProjectFlags): Promise<void> {
   keepNewSpaceSmall()
   const { projectOnce } = await import('../projection/projector.js')
   const logger = await createLogger(flags.logLevel)
-  const result = await projectOnce({ ...projectorOptions(flags), logger })
+  const result = await withElapsedTime(() => projectOnce({ ...projectorOptions(flags), logger }))
   printAnswer(result, flags, describeResult)
 }
 

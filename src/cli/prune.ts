@@ -2,6 +2,7 @@ import { InvalidArgumentError } from 'commander'
 import { canonicalTimestamp } from '../events/timestamp.js'
 import { countText } from '../maintenance/count-text.js'
 import type { LeftReason, PruneResult } from '../maintenance/prune.js'
+import { withElapsedTime } from './output/elapsed.js'
 import { formatBytes } from './output/format.js'
 import { printAnswer } from './output/standard-output.js'
 import type { CommonFlags, ProgramCommand } from './run/command.js'
@@ -62,7 +63,9 @@ export function addPrune(program: ProgramCommand): void {
 async function runPrune(flags: PruneFlags): Promise<void> {
   const { prune } = await import('../maintenance/prune.js')
   const { journal, db: database, schema, before, chunks, shippedTo, dryRun } = flags
-  const result = await prune({ journal, database, schema, before, chunks, shippedTo, dryRun })
+  const result = await withElapsedTime(() =>
+    prune({ journal, database, schema, before, chunks, shippedTo, dryRun }),
+  )
   printAnswer(result, flags, describe)
 }
 

@@ -1,5 +1,6 @@
 import { countText } from '../maintenance/count-text.js'
 import type { RedateResult } from '../maintenance/redate.js'
+import { withElapsedTime } from './output/elapsed.js'
 import { printAnswer } from './output/standard-output.js'
 import type { CommonFlags, ProgramCommand } from './run/command.js'
 
@@ -24,7 +25,7 @@ export function addRedate(program: ProgramCommand): void {
 async function runRedate(flags: CommonFlags & { dryRun?: true }): Promise<void> {
   const { redate } = await import('../maintenance/redate.js')
   const { journal, db: database, dryRun } = flags
-  const result = await redate({ journal, database, dryRun })
+  const result = await withElapsedTime(() => redate({ journal, database, dryRun }))
   printAnswer(result, flags, describe)
   if (result.left.length > 0 || result.still_written.length > 0) process.exitCode = 1
 }

@@ -3,7 +3,7 @@ import { formatCount } from './output/format.js'
 import { pageWidth, printAnswer } from './output/standard-output.js'
 import { formatTable } from './output/table.js'
 import type { ProgramCommand } from './run/command.js'
-import { withDatabase } from './run/database.js'
+import { askDatabase } from './run/database.js'
 
 const MAX_LIMIT = 1_000_000
 
@@ -21,7 +21,7 @@ export function addRejected(program: ProgramCommand): void {
     .examples('request-journal rejected --limit 5')
     .action(async (flags: { db: string; limit: number; json?: true }) => {
       const { listRejected } = await import('../queries/rows/rejected.js')
-      const list = await withDatabase(flags, (database) => listRejected(database, { limit: flags.limit }))
+      const list = await askDatabase(flags, (database) => listRejected(database, { limit: flags.limit }))
       printAnswer(list, flags, () => formatRejected(list, pageWidth()))
     })
 }

@@ -6,7 +6,7 @@ import { formatCount } from './output/format.js'
 import { formatRequestTable } from './output/request-table.js'
 import { pageWidth, printAnswer } from './output/standard-output.js'
 import type { ProgramCommand } from './run/command.js'
-import { withDatabase } from './run/database.js'
+import { askDatabase } from './run/database.js'
 import { type FilterFlags, filterOf } from './run/filter-options.js'
 
 const MAX_PAGE = 2 ** 32 - 1
@@ -57,7 +57,7 @@ export function addRequests(program: ProgramCommand): void {
     )
     .exclusiveOption(
       '--follow',
-      'show the last ten, then each request as it comes, and each stream again when it ends, until Ctrl-C; with --json one object a line',
+      'show the last ten, then each request as it comes, until Ctrl-C; a stream’s line changes when it ends, or comes again in a pipe; with --json one object a line',
       NOT_FOLLOWED,
     )
     .jsonOption()
@@ -84,7 +84,7 @@ export function addRequests(program: ProgramCommand): void {
       const { listRequests } = await import('../queries/rows/requests.js')
       const { page, perPage, sort, order, cursor } = flags
       const options: ListRequestsOptions = { ...filter, page, perPage, sort, order, cursor, details: true }
-      const answer = await withDatabase(flags, (database) => listRequests(database, options))
+      const answer = await askDatabase(flags, (database) => listRequests(database, options))
       printAnswer(answer, flags, () => formatRequests(answer, currency, pageWidth()))
     })
 }

@@ -10,7 +10,7 @@ import { outcome } from './output/request-table.js'
 import { printAnswer } from './output/standard-output.js'
 import { visible } from './output/terminal.js'
 import type { CommonFlags, ProgramCommand } from './run/command.js'
-import { withDatabase } from './run/database.js'
+import { askDatabase } from './run/database.js'
 import { CommandFailure } from './run/failure.js'
 
 export function addShow(program: ProgramCommand): void {
@@ -34,7 +34,7 @@ export function addShow(program: ProgramCommand): void {
     .action(async (text: string, flags: CommonFlags) => {
       const { getRequest, getRequestsOf } = await import('../queries/rows/request-detail.js')
       const { journal } = flags
-      await withDatabase(flags, async (database) => {
+      await askDatabase(flags, async (database) => {
         const id = /^-?\d{1,16}$/.test(text) ? Number(text) : Number.NaN
         const detail = Number.isSafeInteger(id) ? await getRequest(database, id, { journal }) : null
         // Digits may be a correlation_id too, which is any text.

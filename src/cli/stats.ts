@@ -4,7 +4,7 @@ import type { StatsOptions } from '../queries/sums/stats.js'
 import type { StatsGroupBy } from '../queries/sums/stats-groups.js'
 import { pageWidth, print, printJson } from './output/standard-output.js'
 import type { ProgramCommand } from './run/command.js'
-import { withDatabase } from './run/database.js'
+import { askDatabase } from './run/database.js'
 import { type FilterFlags, filterOf } from './run/filter-options.js'
 
 interface StatsFlags extends FilterFlags {
@@ -75,7 +75,7 @@ export function addStats(program: ProgramCommand): void {
       const { stats } = await import('../queries/sums/stats.js')
       const filter = { ...filterOf(flags), timezone: flags.timezone?.name }
       const ask = (asked: StatsOptions) =>
-        withDatabase(flags, (database) => stats(database, { ...filter, ...asked }))
+        askDatabase(flags, (database) => stats(database, { ...filter, ...asked }))
       if (flags.json) {
         const { groupBy, limit, percentiles, unpriced, unknown } = flags
         printJson(await ask({ groupBy, limit, percentiles, unpriced: unpriced === true, unknown }))

@@ -1,5 +1,6 @@
 import { countText } from '../maintenance/count-text.js'
 import type { DatabaseStatus, SegmentStatus, StatusReport } from '../maintenance/status.js'
+import { withElapsedTime } from './output/elapsed.js'
 import { formatBytes, formatSeconds, formatTime } from './output/format.js'
 import { pageWidth, printAnswer } from './output/standard-output.js'
 import { type Column, formatTable } from './output/table.js'
@@ -24,7 +25,7 @@ export function addStatus(program: ProgramCommand): void {
     .action(async (flags: CommonFlags) => {
       const { status } = await import('../maintenance/status.js')
       const { journal, db: database, schema } = flags
-      const report = await status({ journal, database, schema })
+      const report = await withElapsedTime(() => status({ journal, database, schema }))
       printAnswer(report, flags, () => formatStatus(report, flags.db, pageWidth()))
       if (report.problems.length > 0) process.exitCode = 1
     })

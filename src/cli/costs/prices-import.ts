@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { countText } from '../../maintenance/count-text.js'
 import type { PriceImport, PriceSource } from '../../maintenance/prices/import-prices.js'
 import type { PriceChange } from '../../maintenance/prices/price-diff.js'
+import { withElapsedTime } from '../output/elapsed.js'
 import { formatCount } from '../output/format.js'
 import { note } from '../output/standard-error.js'
 import { printAnswer } from '../output/standard-output.js'
@@ -124,7 +125,7 @@ async function importPrices(source: PriceSource, flags: ImportFlags): Promise<vo
     overwrite,
     withdrawGone,
   }
-  const plan = await confirmedPlan(await planPriceImport(asked), flags, (confirmed) =>
+  const plan = await confirmedPlan(await withElapsedTime(() => planPriceImport(asked)), flags, (confirmed) =>
     planPriceImport({ ...asked, confirmed }),
   )
   if (!plan.has_database) note(`${visible(database)} doesn't exist: every price counts as new`)

@@ -4,7 +4,7 @@ import { formatCount, formatTime } from '../output/format.js'
 import { pageWidth, printAnswer } from '../output/standard-output.js'
 import { formatTable } from '../output/table.js'
 import type { CommonFlags, ProgramCommand } from '../run/command.js'
-import { withDatabase } from '../run/database.js'
+import { askDatabase } from '../run/database.js'
 import { type FilterFlags, filterOf } from '../run/filter-options.js'
 
 export function addPricesUnpriced(prices: ProgramCommand): void {
@@ -21,7 +21,7 @@ export function addPricesUnpriced(prices: ProgramCommand): void {
     .examples('request-journal prices unpriced --range 7d')
     .action(async (flags: FilterFlags & Pick<CommonFlags, 'db' | 'json'>) => {
       const { unpriced } = await import('../../queries/costs/unpriced.js')
-      const answer = await withDatabase(flags, (database) => unpriced(database, filterOf(flags)))
+      const answer = await askDatabase(flags, (database) => unpriced(database, filterOf(flags)))
       printAnswer(answer, flags, (found) => formatUnpriced(found, pageWidth()))
     })
 }

@@ -5,7 +5,7 @@ import { formatCount, formatTime } from '../output/format.js'
 import { pageWidth, printAnswer } from '../output/standard-output.js'
 import { formatTable } from '../output/table.js'
 import type { ProgramCommand } from '../run/command.js'
-import { withDatabase } from '../run/database.js'
+import { askDatabase } from '../run/database.js'
 import { parseInstant } from './price-options.js'
 import { addPricesImport } from './prices-import.js'
 import { addPricesSet } from './prices-set.js'
@@ -67,7 +67,7 @@ function unknownWord(word: string, prices: ProgramCommand): string {
 async function listPrices(flags: PricesFlags): Promise<void> {
   const { prices } = await import('../../queries/costs/prices.js')
   const { at, model, provider } = flags
-  const answer = await withDatabase(flags, (database) => prices(database, { at, model, provider }))
+  const answer = await askDatabase(flags, (database) => prices(database, { at, model, provider }))
   printAnswer(answer, flags, (found) => formatPrices(found, pageWidth()))
 }
 

@@ -1,6 +1,7 @@
 import type { RateInput } from '../../events/event-types.js'
 import { countText } from '../../maintenance/count-text.js'
 import type { RateChange, RateImport } from '../../maintenance/prices/import-rates.js'
+import { withElapsedTime } from '../output/elapsed.js'
 import { formatCount } from '../output/format.js'
 import { note } from '../output/standard-error.js'
 import { printAnswer } from '../output/standard-output.js'
@@ -79,12 +80,14 @@ function addRatesImport(rates: ProgramCommand): void {
 
 async function importRates(file: string, flags: CommonFlags & { yes?: true }): Promise<void> {
   const { planRateImport } = await import('../../maintenance/prices/import-rates.js')
-  const plan = await planRateImport({
-    file,
-    journal: flags.journal,
-    database: flags.db,
-    schema: flags.schema,
-  })
+  const plan = await withElapsedTime(() =>
+    planRateImport({
+      file,
+      journal: flags.journal,
+      database: flags.db,
+      schema: flags.schema,
+    }),
+  )
   if (!plan.has_database) note(`${visible(flags.db)} doesn't exist: every rate counts as new`)
   const events = [...plan.new, ...plan.changed].map((change) => change.new)
   if (flags.yes && events.length > 0) {

@@ -4,6 +4,7 @@ import { MODEL_NAMES, type ModelNames } from '../../maintenance/reconcile/model-
 import { PRESET_NAMES, PRESETS, type PresetName } from '../../maintenance/reconcile/presets.js'
 import { parseTolerance, TOLERANCE_WORDS } from '../../maintenance/reconcile/tolerance.js'
 import type { TimeZone } from '../../queries/window/time-zone.js'
+import { withElapsedTime } from '../output/elapsed.js'
 import { pageWidth, printAnswer } from '../output/standard-output.js'
 import type { ProgramCommand } from '../run/command.js'
 import { parsePath, parseTimeZone } from '../run/options.js'
@@ -128,7 +129,7 @@ async function runReconcile(flags: ReconcileFlags, command: Command): Promise<vo
     if (error instanceof RangeError) command.error(`error: option --${error.message}`)
     throw error
   }
-  const found = await reconcile(asked)
+  const found = await withElapsedTime(() => reconcile(asked))
   printAnswer(found, flags, (answer) => formatReconciliation(answer, pageWidth()))
   if (found.over > 0) process.exitCode = 1
 }

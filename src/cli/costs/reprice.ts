@@ -1,6 +1,7 @@
 import type { RepricedGroup, RepriceReport } from '../../maintenance/reprice.js'
 import { CURRENCIES, type Currency } from '../../queries/window/currency.js'
 import { amountFormatter } from '../output/amounts.js'
+import { withElapsedTime } from '../output/elapsed.js'
 import { formatCount } from '../output/format.js'
 import { pageWidth, printAnswer } from '../output/standard-output.js'
 import { type Column, formatTable } from '../output/table.js'
@@ -48,7 +49,9 @@ export function addReprice(program: ProgramCommand): void {
         ...filterOf(flags),
         timezone: flags.timezone?.name,
       }
-      printAnswer(await reprice(asked), flags, (report) => formatReport(report, flags.currency, pageWidth()))
+      printAnswer(await withElapsedTime(() => reprice(asked)), flags, (report) =>
+        formatReport(report, flags.currency, pageWidth()),
+      )
     })
 }
 

@@ -1,5 +1,6 @@
 import { isPostgresAddress } from '../../store/postgres/connection/address.js'
 import type { QueryDatabase } from '../../store/query-database.js'
+import { withElapsedTime } from '../output/elapsed.js'
 
 /**
  * Opens a database read-only and asks it something. Errors of its driver become DatabaseErrors or
@@ -20,6 +21,14 @@ export async function withDatabase<T>(
   } finally {
     database.close()
   }
+}
+
+/** As {@link withDatabase}; on a terminal it says how long the answer takes. */
+export function askDatabase<T>(
+  flags: { db: string; schema?: string },
+  ask: (database: QueryDatabase) => T | Promise<T>,
+): Promise<T> {
+  return withElapsedTime(() => withDatabase(flags, ask))
 }
 
 async function open(db: string, schema: string | undefined): Promise<QueryDatabase & { close(): unknown }> {

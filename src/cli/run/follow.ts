@@ -9,12 +9,11 @@ import type { RequestFilter } from '../../queries/window/filter.js'
 import { isPostgresAddress } from '../../store/postgres/connection/address.js'
 import { PostgresError } from '../../store/postgres/connection/errors.js'
 import type { QueryDatabase } from '../../store/query-database.js'
-import { amountText } from '../output/amounts.js'
-import { formatCount, formatMs, formatTime, UNKNOWN } from '../output/format.js'
-import { outcome } from '../output/request-table.js'
+import { formatFollowed, formatHeader, LEGEND, type StyledPart } from '../output/follow-line.js'
+import { LiveLines } from '../output/live-lines.js'
 import { note } from '../output/standard-error.js'
 import { pageWidth, print, printJson } from '../output/standard-output.js'
-import { cutToWidth, displayWidth, padEnd, visible } from '../output/terminal.js'
+import { cutToWidth } from '../output/terminal.js'
 import { withDatabase } from './database.js'
 import { CommandFailure } from './failure.js'
 import { stopOnSignal } from './process.js'
@@ -28,13 +27,8 @@ const SHOWN_BEFORE = 10
 /** How many ids are searched for them. */
 const SEARCHED_BEFORE = 1000
 
-/**
- * How many columns the page must have for each part: without it the next parts would begin another
- * line.
- */
-const ROOM = { provider: 94, tokens: 81, cost: 64, longNames: 47 }
-
-type Paint = (style: Parameters<typeof styleText>[0], text: string) => string
+/** The size of a terminal that doesn't tell it. */
+const DEFAULT_SIZE = { columns: 80, rows: 24 }
 
 /**
  * Prints requests as they come, and streams again when they end, until the process is told to stop.
@@ -52,9 +46,8 @@ export async function followRequests(
     // Chosen once: the least cost of a tail doesn't change its currency on the way.
     const filter = { ...asked, currency: shownCurrency(database, asked).currency }
     const shown = currenciesOf({ currencies: [...CURRENCIES] }, asked.currency)
-    const show = asJson ? (entry: RequestEntry) => printJson(entry) : linePrinter(shown)
-    let last = showLastOnes(database, filter, show)
-    if (!asJson && process.stderr.isTTY) note('following; Ctrl-C ends it')
+    const output = outputFor(asJson, shown)
+    let last = showLastOnes(database, filter, output)
     while (!stop.aborted) {
       if (isAway || !last.has_more) {
         await sleep(isAway ? RETRY_MS : LOOK_EVERY_MS, null, { signal: stop }).catch(() => {})
@@ -66,12 +59,13 @@ export async function followRequests(
         isAway = false
       } catch (error) {
         if (!(error instanceof PostgresError) || error.code !== 'SERVER_AWAY') throw error
-        if (!isAway) note(`waiting: ${error.message}`)
+        if (!isAway) output.note(`waiting: ${error.message}`)
         isAway = true
         continue
       }
-      for (const entry of last.completed) show(entry, true)
-      for (const entry of last.data) show(entry)
+      for (const entry of last.completed) output.show(entry, true)
+      for (const entry of last.data) output.show(entry)
+      output.flush()
     }
   })
 }
@@ -83,11 +77,7 @@ function databaseRemoved(databasePath: string): CommandFailure {
   )
 }
 
-function showLastOnes(
-  database: QueryDatabase,
-  filter: RequestFilter,
-  show: (entry: RequestEntry) => void,
-): NewRequests {
+function showLastOnes(database: QueryDatabase, filter: RequestFilter, output: Shown): NewRequests {
   const { last_id } = newRequests(database, { afterId: null, filter })
   const before = newRequests(database, {
     afterId: positionBefore(last_id, SEARCHED_BEFORE),
@@ -96,61 +86,87 @@ function showLastOnes(
     maxCharacters: Number.MAX_SAFE_INTEGER,
     filter,
   })
-  for (const entry of before.data.slice(-SHOWN_BEFORE)) show(entry)
+  for (const entry of before.data.slice(-SHOWN_BEFORE)) output.show(entry)
+  output.flush()
   return before
 }
 
-function linePrinter(currencies: readonly Currency[]): (entry: RequestEntry, hasEnded?: boolean) => void {
-  const paint = isColourWanted() ? styleText : (_: unknown, text: string) => text
-  return (entry, hasEnded = false) => print(formatLine(entry, currencies, hasEnded, paint, pageWidth()))
+/** Shows requests, each look's together. */
+interface Shown {
+  /** @param hasEnded whether it is the end of a stream that was shown before. */
+  show(entry: RequestEntry, hasEnded?: boolean): void
+  /** Called once all of a look are shown. */
+  flush(): void
+  /** Says something else, on stderr. */
+  note(text: string): void
 }
 
-/** Whether stdout is a terminal, and nobody has asked for no colours (https://no-color.org). */
+function outputFor(asJson: boolean, currencies: readonly Currency[]): Shown {
+  if (asJson) return { show: (entry) => printJson(entry), flush: () => {}, note }
+  // A terminal that can't move its cursor gets lines as a pipe does.
+  if (process.stdout.isTTY === true && process.env['TERM'] !== 'dumb') return new FollowScreen(currencies)
+  return {
+    show: (entry, hasEnded = false) =>
+      print(plainText(formatFollowed(entry, currencies, hasEnded, pageWidth()))),
+    flush: () => {},
+    note,
+  }
+}
+
+function plainText(parts: readonly StyledPart[]): string {
+  return parts.map(([, text]) => text).join(' ')
+}
+
+/** A terminal with one line for each request, in which a stream's line changes when it ends. */
+class FollowScreen implements Shown {
+  readonly #currencies: readonly Currency[]
+  readonly #lines = new LiveLines({
+    get columns() {
+      return process.stdout.columns || DEFAULT_SIZE.columns
+    },
+    get rows() {
+      return process.stdout.rows || DEFAULT_SIZE.rows
+    },
+    write: (text) => process.stdout.write(text),
+  })
+  /** The lines since the last header. */
+  #since = Number.POSITIVE_INFINITY
+
+  constructor(currencies: readonly Currency[]) {
+    this.#currencies = currencies
+    this.#put([['gray', cutToWidth(`${LEGEND}; Ctrl-C ends`, pageWidth())]])
+    process.stdout.on('resize', () => this.#lines.release())
+  }
+
+  show(entry: RequestEntry, hasEnded = false): void {
+    const isNew = !this.#lines.has(entry.id)
+    // One header is always on the screen.
+    if (isNew && this.#since >= (process.stdout.rows || DEFAULT_SIZE.rows) - 3) {
+      this.#put([['underline', formatHeader(this.#currencies, pageWidth())]])
+      this.#since = 0
+    }
+    if (isNew) this.#since++
+    this.#put(formatFollowed(entry, this.#currencies, hasEnded, pageWidth()), entry.id)
+  }
+
+  flush(): void {
+    this.#lines.flush()
+  }
+
+  note(text: string): void {
+    this.#lines.release()
+    note(text)
+  }
+
+  #put(parts: readonly StyledPart[], key: number | null = null): void {
+    const paint = isColourWanted() ? styleText : (_: unknown, text: string) => text
+    const text = parts.map(([style, part]) => (style === 'reset' ? part : paint(style, part))).join(' ')
+    this.#lines.put(key, text, plainText(parts))
+  }
+}
+
+/** Whether nobody has asked for no colours (https://no-color.org). */
 function isColourWanted(): boolean {
-  const { NO_COLOR, TERM } = process.env
-  return process.stdout.isTTY === true && (NO_COLOR === undefined || NO_COLOR === '') && TERM !== 'dumb'
-}
-
-/**
- * Formats one line of fixed columns, as many as there is room for. A failure stands last, and runs
- * over the page rather than be cut.
- */
-function formatLine(
-  entry: RequestEntry,
-  currencies: readonly Currency[],
-  hasEnded: boolean,
-  paint: Paint,
-  width: number,
-): string {
-  const { tokens, timing } = entry
-  const isFailed = !entry.success
-  const said = visible(outcome(entry))
-  const mark = isFailed ? '✗' : entry.state !== 'finished' ? '▸' : hasEnded ? '■' : '✓'
-  const padded = (text: string, columns: number) =>
-    padEnd(Number.isFinite(width) ? cutToWidth(text, columns) : text, columns)
-  const parts: [style: Parameters<typeof styleText>[0], text: string][] = [
-    ['gray', formatTime(entry.timestamp).slice(11).padEnd(8)],
-    [isFailed ? 'red' : 'green', mark],
-    ['bold', padded(visible(entry.model), width < ROOM.longNames ? 12 : 24)],
-    ['cyan', width < ROOM.provider ? '' : padded(visible(entry.provider ?? UNKNOWN), 12)],
-    [
-      'reset',
-      width < ROOM.tokens ? '' : `${formatCount(tokens.input)} → ${formatCount(tokens.output)}`.padStart(16),
-    ],
-    ['yellow', width < ROOM.cost ? '' : costText(entry, currencies).padStart(16)],
-    ['reset', formatMs(hasEnded ? (timing.stream_duration_ms ?? null) : timing.latency_ms).padStart(9)],
-  ]
-  const columns = parts.reduce((sum, [, text]) => sum + (text === '' ? 0 : displayWidth(text) + 1), 0)
-  // The mark says it already.
-  const isSaid = said === 'ok' || (said === 'open' && columns + said.length > width)
-  return [...parts, [isFailed ? 'red' : 'yellow', isSaid ? '' : said] as const]
-    .filter(([, text]) => text !== '')
-    .map(([style, text]) => (style === 'reset' ? text : paint(style, text)))
-    .join(' ')
-}
-
-/** The cost in the first of these currencies in which it is known. */
-function costText({ cost }: RequestEntry, currencies: readonly Currency[]): string {
-  const known = currencies.find((currency) => typeof cost[currency] === 'number')
-  return known === undefined ? UNKNOWN : amountText(known, cost[known] ?? null)
+  const { NO_COLOR } = process.env
+  return NO_COLOR === undefined || NO_COLOR === ''
 }

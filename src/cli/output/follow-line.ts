@@ -1,0 +1,101 @@
+import type { styleText } from 'node:util'
+import type { RequestEntry } from '../../queries/rows/request-entry.js'
+import type { Currency } from '../../queries/window/currency.js'
+import { amountText } from './amounts.js'
+import { formatCount, formatMs, formatTime, UNKNOWN } from './format.js'
+import { outcome } from './request-table.js'
+import { cutToWidth, displayWidth, padEnd, visible } from './terminal.js'
+
+type Style = Parameters<typeof styleText>[0]
+
+/** A part of a line, with the style that a terminal shows it in. */
+export type StyledPart = [style: Style, text: string]
+
+/**
+ * How many columns the page must have for each part: without it the next parts would begin another
+ * line.
+ */
+const ROOM = { provider: 94, tokens: 81, cost: 64, longNames: 47 }
+
+const MARKS = { ok: '✓', failed: '✗', open: '▸', ended: '■' }
+
+/** What the marks mean. */
+export const LEGEND = `${MARKS.ok} ok  ${MARKS.failed} failed  ${MARKS.open} stream, to its first byte  ${MARKS.ended} its end, whole time`
+
+/** The texts of the columns before the outcome, in their order. */
+interface Cells {
+  time: string
+  mark: string
+  model: string
+  provider: string
+  tokens: string
+  cost: string
+  took: string
+}
+
+/** Formats the line above the columns, for a page of this width. */
+export function formatHeader(currencies: readonly Currency[], width: number): string {
+  const cells: Cells = {
+    time: 'time UTC',
+    mark: ' ',
+    model: 'model',
+    provider: 'provider',
+    tokens: 'in → out',
+    cost: currencies.length > 1 ? 'cost' : (currencies[0] ?? 'cost'),
+    took: 'took',
+  }
+  const parts = columnsOf(cells, ['reset', 'reset'], width).map(([, text]) => text)
+  return cutToWidth([...parts, 'outcome'].join(' '), width)
+}
+
+/**
+ * Formats one line of fixed columns, as many as there is room for. A failure stands last, and runs
+ * over the page rather than be cut.
+ *
+ * @param hasEnded whether it is the end of a stream that is shown.
+ */
+export function formatFollowed(
+  entry: RequestEntry,
+  currencies: readonly Currency[],
+  hasEnded: boolean,
+  width: number,
+): StyledPart[] {
+  const { success, state, tokens, timing } = entry
+  const said = visible(outcome(entry))
+  const mark = !success ? 'failed' : state !== 'finished' ? 'open' : hasEnded ? 'ended' : 'ok'
+  const cells: Cells = {
+    time: formatTime(entry.timestamp).slice(11),
+    mark: MARKS[mark],
+    model: visible(entry.model),
+    provider: visible(entry.provider ?? UNKNOWN),
+    tokens: `${formatCount(tokens.input)} → ${formatCount(tokens.output)}`,
+    cost: costText(entry, currencies),
+    took: formatMs(hasEnded ? (timing.stream_duration_ms ?? null) : timing.latency_ms),
+  }
+  const parts = columnsOf(cells, [success ? 'green' : 'red', 'bold'], width)
+  const columns = parts.reduce((sum, [, text]) => sum + displayWidth(text) + 1, 0)
+  // The mark says it already.
+  const isSaid = said === 'ok' || (said === 'open' && columns + said.length > width)
+  return isSaid ? parts : [...parts, [success ? 'yellow' : 'red', said]]
+}
+
+/** Gives the columns that a page of this width has room for. */
+function columnsOf(cells: Cells, [markStyle, nameStyle]: [Style, Style], width: number): StyledPart[] {
+  const padded = (text: string, columns: number) =>
+    padEnd(Number.isFinite(width) ? cutToWidth(text, columns) : text, columns)
+  const parts: StyledPart[] = [
+    ['gray', cells.time.padEnd(8)],
+    [markStyle, cells.mark],
+    [nameStyle, padded(cells.model, width < ROOM.longNames ? 12 : 24)],
+  ]
+  if (width >= ROOM.provider) parts.push(['cyan', padded(cells.provider, 12)])
+  if (width >= ROOM.tokens) parts.push(['reset', cells.tokens.padStart(16)])
+  if (width >= ROOM.cost) parts.push(['yellow', cells.cost.padStart(16)])
+  return [...parts, ['reset', cells.took.padStart(9)]]
+}
+
+/** The cost in the first of these currencies in which it is known. */
+function costText({ cost }: RequestEntry, currencies: readonly Currency[]): string {
+  const known = currencies.find((currency) => typeof cost[currency] === 'number')
+  return known === undefined ? UNKNOWN : amountText(known, cost[known] ?? null)
+}
