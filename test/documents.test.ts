@@ -3,7 +3,6 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
-  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -14,19 +13,14 @@ import { tmpdir } from 'node:os'
 import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
+import { PAGES, readPage } from './support/pages.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const pages = ['.', 'docs', 'journal'].flatMap((folder) =>
-  readdirSync(join(root, folder))
-    .filter((name) => name.endsWith('.md'))
-    .map((name) => join(folder, name)),
-)
-const read = (page: string) => readFileSync(join(root, page), 'utf8')
 const withoutCode = (text: string) => text.replace(/^```.*?^```$/gms, '').replace(/`[^`\n]*`/g, '')
 
 /** The anchors of a page's headings, as GitHub makes them. */
 function anchors(page: string): string[] {
-  const headings = read(page)
+  const headings = readPage(page)
     .replace(/^```.*?^```$/gms, '')
     .matchAll(/^#+ (.*)$/gm)
   return [...headings].map(([, heading = '']) =>
@@ -37,8 +31,8 @@ function anchors(page: string): string[] {
   )
 }
 
-describe.each(pages)('%s', (page) => {
-  const links = [...withoutCode(read(page)).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = '']) => link)
+describe.each(PAGES)('%s', (page) => {
+  const links = [...withoutCode(readPage(page)).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = '']) => link)
 
   test('links only to files and headings that exist', () => {
     for (const link of links.filter((target) => !/^https?:/.test(target))) {
@@ -50,10 +44,20 @@ describe.each(pages)('%s', (page) => {
   })
 })
 
-test('the README has at most 12 kB and links to every page of docs', () => {
-  expect(statSync(join(root, 'README.md')).size).toBeLessThanOrEqual(12_000)
-  for (const page of pages.filter((name) => name.startsWith('docs/'))) {
-    expect(read('README.md')).toContain(`](${page})`)
+test('the README has at most 9 kB, and the index of docs links to every page', () => {
+  expect(statSync(join(root, 'README.md')).size).toBeLessThanOrEqual(9_000)
+  expect(readPage('README.md')).toContain('](docs/README.md)')
+  const linked = new Set(
+    [...readPage('docs/README.md').matchAll(/\]\(([^)#\s]+)/g)].map(([, link = '']) => link),
+  )
+  const others = PAGES.filter((page) => page.startsWith('docs/') && page !== 'docs/README.md')
+  expect(others.filter((page) => !linked.has(page.replace('docs/', '')))).toEqual([])
+})
+
+test('each page says what it is for before its first list, table or heading', () => {
+  for (const page of PAGES.filter((name) => name.startsWith('docs/'))) {
+    const [, first = ''] = /^# .+\n\n([^\n]+)/.exec(readPage(page)) ?? []
+    expect(first, page).toMatch(/^[^#|`\-<].*[.:]|^.{60,}/)
   }
 })
 
@@ -66,8 +70,8 @@ test('every TypeScript example compiles against the built package', () => {
     writeFileSync(join(folder, 'package.json'), '{"type":"module"}')
     const given = `declare const logger: import('request-journal/server').ServerLogger
 declare const alarm: (reason: unknown) => void\n`
-    const names = pages.flatMap((page) => {
-      const examples = [...read(page).matchAll(/^```ts\n(.*?)^```/gms)]
+    const names = PAGES.flatMap((page) => {
+      const examples = [...readPage(page).matchAll(/^```ts\n(.*?)^```/gms)]
       return examples.map(([, example = ''], index) => {
         const name = `${page.replace('/', '-')}-${index}.ts`
         writeFileSync(join(folder, name), `${given}${example}`)
@@ -112,7 +116,7 @@ test.each([
   ['stats', members('queries/sums/stats.ts', 'StatsOptions')],
   ['startServer', members('server/options.ts', 'ServerOptions')],
 ])('docs/library.md has every option under %s', (heading, options) => {
-  const section = read('docs/library.md')
+  const section = readPage('docs/library.md')
     .split(/^##+ /m)
     .find((text) => text.startsWith(`${heading}\n`))
   const rows = [...(section ?? '').matchAll(/^\| `(\w+)` \|/gm)].map(([, option]) => option)
@@ -120,7 +124,7 @@ test.each([
 })
 
 test('docs/clients.md has every option of loggedFetch', () => {
-  const section = read('docs/clients.md').split('| option | default | |')[1]?.split('\n\n')[0] ?? ''
+  const section = readPage('docs/clients.md').split('| option | default | |')[1]?.split('\n\n')[0] ?? ''
   const rows = [...section.matchAll(/^\| `(\w+)` \|/gm)].map(([, option]) => option)
   expect(rows.toSorted()).toEqual(members('clients/fetch/options.ts', 'LoggedFetchOptions').toSorted())
 })

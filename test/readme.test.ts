@@ -5,6 +5,7 @@ import type { Command, Option } from 'commander'
 import { expect, test } from 'vitest'
 import { createProgram } from '../src/cli/program.js'
 import { runHere } from './support/command.js'
+import { PAGES, readPage } from './support/pages.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const path = join(root, 'docs/commands.md')
@@ -52,6 +53,54 @@ test.each(commands)('$name --help shows what docs/commands.md says', async ({ na
   const help = (await runHere([...name.split(' '), '--help'])).stdout.replace(/\s+/g, ' ')
   expect(help).toContain(command.description())
   for (const option of command.options) expect(help).toContain(option.description)
+})
+
+/** The code of a page: the lines of its blocks, with those that go on joined, and each `text` within a sentence. */
+function codeOf(page: string): string[] {
+  const text = readPage(page).replace(/\\\n/g, ' ')
+  const blocks = [...text.matchAll(/^```.*?\n(.*?)^```/gms)].flatMap(([, block = '']) => block.split('\n'))
+  const prose = text.replace(/^```.*?^```/gms, '')
+  return [...blocks, ...[...prose.matchAll(/`([^`\n]+)`/g)].map(([, code = '']) => code)]
+}
+
+/** Calls of the program in a line of code: the words after its name, up to where another command begins. */
+function callsIn(code: string): string[] {
+  const calls = code.matchAll(
+    /(?:^|npx |[|;&("'] ?)\s*(?:request-journal|node \S+cli\/main\.js) +([\w<-][^|;&#)'"`]*)/g,
+  )
+  const bare = commands.some(({ name }) => code.startsWith(`${name} --`)) ? [code] : []
+  return [...bare, ...[...calls].map(([, words = '']) => words)]
+}
+
+/** What a call names that the program hasn't got. */
+function unknownIn(call: string): string[] {
+  if (/^(--help|--version|help\b|<|[A-Z])/.test(call)) return []
+  const words = call.trim().split(/\s+/)
+  const names = [words.slice(0, 2).join(' '), words[0]]
+  const [called] = names.flatMap((name) => commands.filter((command) => command.name === name))
+  if (called === undefined) return [call]
+  const options = called.command.options.map(({ long }) => long)
+  return words
+    .map((word) => word.replace(/=.*/, ''))
+    .filter((word) => /^--\w/.test(word) && word !== '--help' && !options.includes(word))
+    .map((word) => `${called.name} ${word}`)
+}
+
+test.each(PAGES)('every command, option and variable that %s names exists', (page) => {
+  const code = codeOf(page)
+  expect(code.flatMap(callsIn).flatMap(unknownIn)).toEqual([])
+  // The token is a secret: it has a variable and a file, and no option that process lists would show.
+  const options = commands.flatMap(({ command }) => command.options.map(({ envVar }) => envVar))
+  const variables = ['REQUEST_JOURNAL_TOKEN', ...options]
+  const named = code.flatMap((line) => line.match(/\bREQUEST_JOURNAL_[A-Z_]+\b/g) ?? [])
+  expect(named.filter((name) => !variables.includes(name))).toEqual([])
+})
+
+test('a command, an option or a variable that is missing is found where a page names it', () => {
+  const line = 'npx request-journal stats --group-by model --grup model && request-journal prices imprt x.csv'
+  expect(callsIn(line).flatMap(unknownIn)).toEqual(['stats --grup'])
+  expect(callsIn('request-journal statz | less').flatMap(unknownIn)).toEqual(['statz '])
+  expect(callsIn('archive --dry').flatMap(unknownIn)).toEqual(['archive --dry'])
 })
 
 test('.ci/run runs exactly the test command of the README', () => {

@@ -1,9 +1,9 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import * as answers from '../clients/upstream/answers.js'
 import { startUpstream, type Upstream } from '../clients/upstream/upstream.js'
+import { codeBlocks } from '../support/pages.js'
 import { end, PROGRAM } from '../support/program.js'
 import {
   ask,
@@ -17,15 +17,10 @@ import {
   workingFolder,
 } from './support.js'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
-
 /** The blocks of code in a language that a part of a page has. */
 function blocks(page: string, heading: string, language: string): string[] {
-  const part = readFileSync(join(root, page), 'utf8').split(/^## /m)
-  const found = part.find((text) => text.startsWith(heading)) ?? ''
-  return [...found.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms'))].map(
-    ([, text = '']) => text,
-  )
+  const found = codeBlocks(page, heading).filter((block) => block.language === language)
+  return found.map(({ text }) => text)
 }
 
 /** Writes a block as a program, whose provider is the upstream. */
@@ -42,11 +37,22 @@ function programOf(folder: string, block: string | undefined, upstream: Upstream
 const CHAT = { input_tokens: 19, output_tokens: 10 }
 
 test.each([
-  ['README.md', 'Log your requests', 0, { model: 'gpt-4o', streaming: false, ...CHAT }],
-  ['docs/clients.md', 'fetch: one line', 0, { model: 'gpt-4o', streaming: true, ...CHAT }],
+  [
+    'README.md',
+    'Log your requests',
+    0,
+    { model: 'gpt-4o', streaming: true, input_tokens: 812, cost_sats: 57.3, labels: { team: 'search' } },
+  ],
+  ['README.md', 'Log your requests', 1, { model: 'gpt-4o', streaming: false, ...CHAT }],
   [
     'docs/clients.md',
-    'begin: in a gateway',
+    'fetch: one line in a Node.js program',
+    0,
+    { model: 'gpt-4o', streaming: true, ...CHAT },
+  ],
+  [
+    'docs/clients.md',
+    'begin: in a gateway of your own',
     0,
     { model: 'gpt-4o', provider: 'openai', ...CHAT, cost_sats: 1.5 },
   ],
