@@ -7,7 +7,7 @@ import * as answers from '../clients/upstream/answers.js'
 import { answerByPath, startUpstream } from '../clients/upstream/upstream.js'
 import { codeBlocks } from '../support/pages.js'
 import { PROGRAM, run } from '../support/program.js'
-import { linesOf, linkPackages, start, workingFolder } from './support.js'
+import { linesOf, linkPackages, rowsIn, start, workingFolder } from './support.js'
 
 /** A reader who follows a page in an empty folder, in which the package is installed. */
 class Reader {
@@ -74,7 +74,8 @@ const shapeOf = (text: string) =>
     .replace(/\d[\d.,:-]*/g, '0')
     .replace(/\s+/g, ' ')
 
-const hasSqlite = spawnSync('sqlite3', ['-version']).status === 0
+const isThere = (program: string, argument: string) => spawnSync(program, [argument]).status === 0
+const hasSqlite = isThere('sqlite3', '-version')
 
 /**
  * Runs the blocks of a page in their order, and compares what they print with the `text` that follows. Blocks that are
@@ -87,6 +88,11 @@ async function follow(reader: Reader, page: string, heading?: string): Promise<n
     const next = blocks[index + 1]
     const expected = next?.language === 'text' ? next.text : undefined
     if (language === 'js') writeFileSync(join(reader.folder, marks[0] ?? ''), text)
+    if (language === 'python') {
+      writeFileSync(join(reader.folder, 'program.py'), text)
+      await reader.run('python3 program.py')
+      count++
+    }
     if (language !== 'sh' || marks.includes('network') || marks.includes('checkout')) continue
     count++
     const script = hasSqlite ? text : text.replace(/^sqlite3 .*$/gm, '')
@@ -117,12 +123,41 @@ test.each(['README.md', 'docs/tutorial.md'])(
   },
 )
 
-test('the commands of docs/operations.md make a backup and restore it', async () => {
+/** A reader whose folder has a log of one request already. */
+function readerWithLog(): Reader {
   const reader = new Reader('')
-  const event = '{"model":"gpt-4o","latency_ms":812,"success":true}\n'
-  run(['append'], { cwd: reader.folder, input: event })
+  const input = '{"model":"gpt-4o","latency_ms":812,"success":true,"labels":{"team":"search"}}\n'
+  run(['append'], { cwd: reader.folder, input })
   run(['project', '--once'], { cwd: reader.folder })
+  return reader
+}
+
+test('the commands of docs/operations.md make a backup and restore it', async () => {
+  const reader = readerWithLog()
   expect(await follow(reader, 'docs/operations.md', 'Backup and restore')).toBe(2)
   const restored = run(['stats', '--db', 'restored.db', '--json'], { cwd: reader.folder })
   expect(restored.json).toMatchObject({ counts: { total: 1 } })
 })
+
+test('the questions of docs/asking.md are answered', async () => {
+  expect(await follow(readerWithLog(), 'docs/asking.md', 'Questions that come up every month')).toBe(1)
+})
+
+test('the worked example of docs/pricing.md costs what the page says', async () => {
+  const reader = new Reader('')
+  expect(await follow(reader, 'docs/pricing.md', 'How a cost comes about')).toBe(1)
+  expect(await rowsIn(reader.folder)).toMatchObject([{ cost_usd: 0.02, cost_sats: 29.850746269 }])
+})
+
+test.skipIf(!isThere('python3', '--version'))(
+  'the Python program of docs/clients.md logs through a pipe (needs python3)',
+  async () => {
+    const reader = new Reader('')
+    expect(await follow(reader, 'docs/clients.md', 'Events from a program on this host')).toBe(1)
+    const team = { team: 'search' }
+    expect(await rowsIn(reader.folder)).toMatchObject([
+      { success: true, input_tokens: 19, labels: team },
+      { success: false, error_status: 429 },
+    ])
+  },
+)
