@@ -1,6 +1,7 @@
 import { describe, expect } from 'vitest'
 import { hasBrowser } from './support/browser.js'
 import { eventually, projected, recent, test } from './support/dashboard.js'
+import { faintTexts, layoutShifts, namelessControls } from './support/page-checks.js'
 
 const HOUR = 3600
 
@@ -250,5 +251,89 @@ describe.skipIf(!hasBrowser)('figures and charts', () => {
     await eventually(texts).toEqual(['agents 3.00 100.0 % 1 request'])
     await page.getByRole('combobox', { name: 'Cost by' }).selectOption('Tier')
     await eventually(texts).toEqual(['unknown 3.00 100.0 % 1 request'])
+  })
+
+  test('every control has a name, every text contrast, and nothing moves while the page loads', async ({
+    dashboard,
+  }) => {
+    const { page } = dashboard
+    const labels = { team: 'search', tier: 'frontier' }
+    dashboard.append(
+      recent({ cost_sats: 13.1, input_tokens: 812, output_tokens: 164, labels }),
+      recent({ success: false, error_status: 429, error_message: 'slow down', attempt: 1 }),
+    )
+    await projected(dashboard, 2)
+    for (const [colorScheme, width] of [
+      ['light', 1440],
+      ['dark', 390],
+    ] as const) {
+      await page.emulateMedia({ colorScheme })
+      await page.setViewportSize({ width, height: 900 })
+      await page.goto('about:blank')
+      await dashboard.open()
+      const { score, moved } = await layoutShifts(page)
+      expect(score, moved.join('\n')).toBeLessThan(0.1)
+      await page.locator('#failures[aria-busy="false"]').waitFor()
+      await page.locator('#more summary').click()
+      expect(await namelessControls(page)).toEqual([])
+      expect(await faintTexts(page)).toEqual([])
+      await dashboard.goTo('?request=1')
+      await page.locator('#detail .line').waitFor()
+      expect(await namelessControls(page)).toEqual([])
+      expect(await faintTexts(page)).toEqual([])
+    }
+  })
+
+  test('is quiet against nothing; has a table behind each chart, keys, a link that lasts, and curl', async ({
+    dashboard,
+  }) => {
+    const { page } = dashboard
+    dashboard.append(recent({ cost_sats: 2 }), recent({ success: false, error_status: 500 }))
+    await projected(dashboard, 2)
+    await dashboard.open('?range=1h')
+    expect(await page.locator('.delta').allInnerTexts()).toEqual(Array(6).fill(''))
+
+    await page.getByRole('button', { name: 'Table of Requests per minute' }).click()
+    const table = page.getByRole('table', { name: 'Requests per minute' })
+    expect(await table.getByRole('columnheader').allInnerTexts()).toEqual(['Time', 'Succeeded', 'Failed'])
+    expect(await table.getByRole('row').count()).toBeGreaterThan(60)
+    expect(await page.locator('#chart-requests .plot').isVisible()).toBe(false)
+
+    await page.evaluate(`globalThis.copied = []
+      Object.defineProperty(navigator, 'clipboard', {
+        value: { writeText: async (text) => { globalThis.copied.push(text) } },
+      })`)
+    await page.keyboard.press('?')
+    expect(await page.locator('#help').isVisible()).toBe(true)
+    await page.keyboard.press('Escape')
+    await page.keyboard.press('c')
+    await page.locator('#share summary').click()
+    await page.getByRole('button', { name: 'Copy as curl' }).click()
+    await eventually(() => page.evaluate('globalThis.copied.length')).toBe(2)
+    const [link = '', curl = ''] = (await page.evaluate('globalThis.copied')) as string[]
+    const [, asked = ''] = /'(.*)'$/.exec(curl) ?? []
+    expect((await (await fetch(asked)).json()).counts.total).toBe(2)
+
+    // The link stays with its window, and with UTC for a reader who has another zone.
+    await page.evaluate("localStorage.setItem('timezone', 'Asia/Tokyo')")
+    await page.goto(link)
+    await dashboard.shown()
+    expect(await page.locator('#window-text').innerText()).toMatch(/UTC$/)
+    expect(await page.locator('#live-text').innerText()).toBe('Not live')
+    expect(await dashboard.tile('Requests').locator('.figure').innerText()).toBe('2')
+    await page.keyboard.press('3')
+    await eventually(() => page.url()).toMatch(/range=7d/)
+    await page.locator('#help-button').click()
+    await page.getByRole('checkbox', { name: 'Single keys work' }).uncheck()
+    await page.keyboard.press('Escape')
+    await page.keyboard.press('1')
+    await page.keyboard.press('?')
+    expect(page.url()).toMatch(/range=7d/)
+    expect(await page.locator('#help').isVisible()).toBe(false)
+
+    await page.emulateMedia({ media: 'print' })
+    expect(await page.locator('#share').isVisible()).toBe(false)
+    expect(await page.locator('#chart-cost').isVisible()).toBe(true)
+    await page.emulateMedia({ media: null })
   })
 })

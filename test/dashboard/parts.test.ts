@@ -13,9 +13,9 @@ describe('against the window before', () => {
     [0, 0, '', ''],
     [1_000_001, 1_000_000, '▲ < 0.1 %', ''],
     [50_000, 1000, '▲ × 50', ''],
-    [null, 100, '–', ''],
+    [null, 100, '', ''],
     [null, null, '', ''],
-    [100, null, '–', ''],
+    [100, null, '', ''],
   ] as const)('%j after %j is %s', ([now, before, text, tone]) => {
     expect(describeDelta(now, before, {})).toMatchObject({ text, tone })
   })

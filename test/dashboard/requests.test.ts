@@ -247,6 +247,16 @@ describe.skipIf(!hasBrowser)('the request list', () => {
       expect(file.suggestedFilename()).toBe(`requests.${format.toLowerCase()}`)
       return readFileSync(await file.path(), 'utf8')
     }
+    // Nothing has a provider, and one row has no team. A choice is in the URL.
+    const heads = async () => (await page.locator('#columns th').allInnerTexts()).join()
+    expect(await heads()).toMatch(/^Time \(UTC\)↓,Model,team,Sats/)
+    expect(await rows.nth(1).locator('.extra').innerText()).toBe('a,b')
+    await page.locator('#columns-menu summary').click()
+    await page.getByRole('checkbox', { name: 'team' }).uncheck()
+    await page.getByRole('checkbox', { name: 'Provider' }).check()
+    await eventually(heads).toMatch(/^Time \(UTC\)↓,Model,Provider,Sats/)
+    expect(page.url()).toMatch(/columns=provider$/)
+    await page.keyboard.press('Escape')
     const lines = (await download('NDJSON')).trim().split('\n')
     const requests = lines.map((line) => JSON.parse(line))
     expect(requests.map(({ cost_sats }) => cost_sats)).toEqual([null, ...Array(120).keys()])
@@ -259,7 +269,7 @@ describe.skipIf(!hasBrowser)('the request list', () => {
     expect(csv).toContain(',"said ""no"",\nand left",')
     expect(csv).toContain('"{""team"":""a,b""}"')
 
-    await page.getByRole('button', { name: 'Sats' }).click()
+    await page.getByRole('button', { name: 'Sats', exact: true }).click()
     await eventually(() => rows.first().locator('.cost').innerText()).toBe('119')
     expect(await page.getByRole('columnheader', { name: 'Sats' }).getAttribute('aria-sort')).toBe(
       'descending',

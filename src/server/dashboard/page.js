@@ -2,9 +2,11 @@ import { ApiError } from './api/api.js'
 import { shownMoment, takeMoment } from './api/clock.js'
 import { Filters } from './controls/filters.js'
 import { choiceOf } from './controls/name-choice.js'
+import { ShareMenu } from './controls/share-menu.js'
 import { Overview } from './figures/overview.js'
 import { Connection } from './page/connection.js'
 import { byId } from './page/dom.js'
+import { startKeyboard } from './page/keyboard.js'
 import { formatState, PageStore } from './page/page-state.js'
 import { startTheme } from './page/theme.js'
 import { refreshEveryMs } from './page/time-window.js'
@@ -41,6 +43,7 @@ const overview = new Overview({
   },
   onStats: (stats) => {
     filters.showAnswer(stats)
+    share.showAnswer(stats)
     requests.showTotal(stats)
   },
 })
@@ -56,6 +59,24 @@ const detail = new Detail({
   store,
   neighbours: () => requests.list.table.ids,
   onClosed: (id) => requests.list.table.focus(id),
+})
+
+const share = new ShareMenu(store, (text) =>
+  connection.showNote('share', 'This browser lets no page without https copy. It is:', text),
+)
+startKeyboard({
+  '/': () => byId('model', HTMLInputElement).focus(),
+  ...Object.fromEntries(
+    ['1h', '24h', '7d', '30d'].map((range, index) => [
+      String(index + 1),
+      () => store.update({ range, since: null, until: null, before: null }),
+    ]),
+  ),
+  u: () => press('zone'),
+  p: () => press('live'),
+  c: () => void share.copyLink(),
+  j: () => detail.step(1),
+  k: () => detail.step(-1),
 })
 
 new Download({
@@ -98,6 +119,16 @@ function loadAll() {
   takeMoment()
   void loadOverview({ isOther: true })
   void report('requests', requests.load(store.state))
+}
+
+/**
+ * Presses a button, if it is there.
+ *
+ * @param {string} id
+ */
+function press(id) {
+  const target = byId(id, HTMLButtonElement)
+  if (!target.hidden) target.click()
 }
 
 /** @param {{ isOther: boolean }} options */
@@ -145,10 +176,10 @@ async function report(part, work) {
 
 /** @param {import('./page/page-state.js').PageState} state */
 function overviewPart(state) {
-  return formatState({ ...state, request: null, sort: 'timestamp', order: 'desc' })
+  return formatState({ ...state, request: null, sort: 'timestamp', order: 'desc', columns: '' })
 }
 
 /** @param {import('./page/page-state.js').PageState} state */
 function listPart(state) {
-  return formatState({ ...state, request: null, by: 'model' })
+  return formatState({ ...state, request: null, by: 'model', columns: '' })
 }

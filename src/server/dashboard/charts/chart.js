@@ -1,7 +1,8 @@
 import { announce, button, element, setLabel, setTitle } from '../page/dom.js'
-import { formatClock, formatDay, formatShare, UNKNOWN } from '../page/format.js'
 import { zoneName } from '../page/zone.js'
 import { chartOptions } from './chart-options.js'
+import { shareOf, trendOf, wholeOf } from './shares.js'
+import { momentOf, TableView } from './table-view.js'
 
 /**
  * @typedef {object} ChartSeries
@@ -40,6 +41,7 @@ export class Chart {
   #legend
   #moment = element('span', 'moment')
   #plot = element('div', 'plot')
+  #table
   /** @type {import('uplot') | null} */
   #uplot = null
   #shape = ''
@@ -67,6 +69,7 @@ export class Chart {
     this.#plot.addEventListener('keydown', (event) => this.#onKey(event))
     this.#plot.addEventListener('blur', () => this.#point(null))
     card.append(this.#legend, this.#plot)
+    this.#table = new TableView(this.#plot, kind.format, () => this.#draw())
     card.setAttribute('aria-busy', 'true')
     new ResizeObserver(([entry]) => this.#resize(entry?.contentRect.width ?? 0)).observe(this.#plot)
   }
@@ -78,6 +81,7 @@ export class Chart {
     setLabel(this.#plot, `${data.summary} Left and right arrow keys read each moment.`)
     this.#title.textContent = data.title
     this.#draw()
+    this.#table.show(data)
     this.#drawLegend(this.#uplot?.cursor.idx ?? null)
   }
 
@@ -193,19 +197,19 @@ export class Chart {
   #drawLegend(index) {
     const data = this.#data
     if (data === null) return
-    this.#moment.textContent = index === null ? '' : momentOf(data, index)
+    this.#moment.textContent = index === null ? '' : this.#momentOf(data, index)
     const choices = [...this.#legend.querySelectorAll('button')]
     const focused = choices.findIndex((choice) => choice.matches(':focus'))
     const shown = data.series.map(({ values, total }) => (index === null ? total : (values[index] ?? null)))
     const whole = wholeOf(shown)
-    const items = data.series.map(({ name, color, aside, count, onChoose }, at) => {
+    const items = data.series.map(({ name, color, values, aside, count, onChoose }, at) => {
       const swatch = element('span', 'swatch')
       swatch.style.background = `var(${color})`
       const value = shown[at] ?? null
       const label = onChoose === undefined ? element('span', 'name', name) : button(name, onChoose, 'name')
       setTitle(label, aside === undefined ? name : `${name}: ${aside}`)
       const item = element('li', '', swatch, label, element('span', 'value', this.kind.format(value)))
-      if (this.kind.hasShares) item.append(...shareOf(value, whole, color))
+      if (this.kind.hasShares) item.append(...shareOf(value, whole, color), trendOf(values, color))
       if (index === null && count !== undefined) item.append(element('span', 'count', count))
       if (index === null && value === null && aside !== undefined)
         item.append(element('span', 'aside', aside))
@@ -213,6 +217,14 @@ export class Chart {
     })
     this.#legend.replaceChildren(...items)
     if (focused !== -1) this.#legend.querySelectorAll('button')[focused]?.focus()
+  }
+
+  /**
+   * @param {ChartData} data
+   * @param {number} index
+   */
+  #momentOf({ times, bucketSeconds }, index) {
+    return momentOf(times[index] ?? 0, bucketSeconds)
   }
 
   /** @param {KeyboardEvent} event */
@@ -230,7 +242,8 @@ export class Chart {
     else return
     event.preventDefault()
     const index = this.#uplot?.cursor.idx ?? null
-    if (index !== null) announce(`${momentOf(data, index)}: ${this.#legend.innerText.replaceAll('\n', ' ')}`)
+    if (index !== null)
+      announce(`${this.#momentOf(data, index)}: ${this.#legend.innerText.replaceAll('\n', ' ')}`)
   }
 
   /** @param {number | null} index */
@@ -246,33 +259,6 @@ export class Chart {
 }
 
 /**
- * The sum that values have shares in; null if they have none, as where one is a refund.
- *
- * @param {(number | null)[]} values
- */
-function wholeOf(values) {
-  const sum = values.reduce((/** @type {number} */ total, value) => total + (value ?? 0), 0)
-  return sum > 0 && values.every((value) => value === null || value >= 0) ? sum : null
-}
-
-/**
- * A bar and a percentage.
- *
- * @param {number | null} value
- * @param {number | null} whole
- * @param {string} color
- */
-function shareOf(value, whole, color) {
-  const bar = element('span', 'bar-line')
-  const isKnown = value !== null && whole !== null
-  bar.style.background = `var(${color})`
-  bar.hidden = !isKnown
-  if (isKnown) bar.style.width = `${(value / whole) * 100}%`
-  const share = element('span', 'share', isKnown ? formatShare(value, whole) : '')
-  return [element('span', 'bar-frame', bar), share]
-}
-
-/**
  * The points of the lines, each at the middle of its bucket.
  *
  * @param {ChartData} data
@@ -280,15 +266,4 @@ function shareOf(value, whole, color) {
  */
 function linesOf({ times, series, bucketSeconds }) {
   return [times.map((time) => time + bucketSeconds / 2), ...series.map(({ values }) => values)]
-}
-
-/**
- * @param {ChartData} data
- * @param {number} index
- */
-function momentOf({ times, bucketSeconds }, index) {
-  const seconds = times[index]
-  if (seconds === undefined) return UNKNOWN
-  const begin = new Date(seconds * 1000).toISOString()
-  return bucketSeconds >= 86_400 ? formatDay(begin) : `${formatDay(begin)} ${formatClock(begin).slice(0, 5)}`
 }

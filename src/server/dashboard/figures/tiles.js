@@ -59,7 +59,9 @@ export class Tiles {
    */
   compare(before, name) {
     for (const { tile, amount, delta } of this.#slots) {
-      const old = before === null ? null : tile.read(before, this.onUnpriced)
+      // Nothing was there before: there is nothing to compare with.
+      const isNothing = before === null || before.counts.total === 0
+      const old = isNothing ? null : tile.read(before, this.onUnpriced)
       const { text, spoken, tone } = describeDelta(amount, old?.amount ?? null, tile)
       delta.className = `delta ${tone}`
       delta.title = spoken === '' ? '' : `${spoken} ${name}`
@@ -90,8 +92,7 @@ function fromText(old, delta) {
  * @returns {Delta}
  */
 export function describeDelta(now, before, { isBadWhenMore = false, isShare = false }) {
-  if (now === null && before === null) return { text: '', spoken: '', tone: '' }
-  if (now === null || before === null) return { text: UNKNOWN, spoken: 'Not known against', tone: '' }
+  if (now === null || before === null) return { text: '', spoken: '', tone: '' }
   if (now === 0 && before === 0) return { text: '', spoken: '', tone: '' }
   if (now === before) return { text: SAME, spoken: 'The same as', tone: '' }
   const isMore = now > before

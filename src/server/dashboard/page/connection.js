@@ -49,7 +49,7 @@ export class Connection {
   }
 
   /**
-   * @param {'address' | 'download'} key
+   * @param {'address' | 'download' | 'share'} key
    * @param {string} title
    * @param {string} text
    */
@@ -152,7 +152,7 @@ export class Connection {
   }
 
   /**
-   * @param {Part | 'server' | 'token' | 'lag' | 'address' | 'download'} key
+   * @param {Part | 'server' | 'token' | 'lag' | 'address' | 'download' | 'share'} key
    * @param {{ title: string, text: string, action?: HTMLElement }} content
    */
   #show(key, { title, text, action }) {
@@ -165,7 +165,7 @@ export class Connection {
     if (isSaid) return this.#hide(key)
     const banner = element(
       'div',
-      ['lag', 'address', 'download'].includes(key) ? 'banner' : 'banner is-bad',
+      ['lag', 'address', 'download', 'share'].includes(key) ? 'banner' : 'banner is-bad',
       element('strong', '', title),
       element('span', '', text),
     )
@@ -176,7 +176,7 @@ export class Connection {
     this.#banners.set(key, banner)
   }
 
-  /** @param {Part | 'server' | 'token' | 'lag' | 'address' | 'download'} key */
+  /** @param {Part | 'server' | 'token' | 'lag' | 'address' | 'download' | 'share'} key */
   #hide(key) {
     this.#banners.get(key)?.remove()
     this.#banners.delete(key)

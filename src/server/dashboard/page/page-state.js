@@ -9,6 +9,7 @@ import { rememberedZone, showZone } from './zone.js'
  * @property {string} currency `sats` or `usd`; empty: the one in which the window has costs
  * @property {string} by what costs are told apart by: `model`, `provider`, `label:team`, …
  * @property {Record<string, string>} labels
+ * @property {string} columns of the list, as requests/columns.js has them; empty: as needed
  * @property {string} sort
  * @property {string} order
  * @property {number | null} request the request whose detail is open
@@ -59,6 +60,7 @@ export const DEFAULTS = Object.freeze({
   timezone: '',
   currency: '',
   by: 'model',
+  columns: '',
   sort: 'timestamp',
   order: 'desc',
   request: null,
@@ -74,6 +76,7 @@ const TEXTS = /** @type {const} */ ([
   'timezone',
   'currency',
   'by',
+  'columns',
   'sort',
   'order',
 ])
@@ -104,10 +107,12 @@ export function parseState(search) {
     else notUnderstood.push(`${name}=${value}`)
     seen.add(name)
   }
+  const { timezone = rememberedZone() } = texts
   return {
     ...DEFAULTS,
-    timezone: rememberedZone(),
     ...texts,
+    // A link may name it, so that no browser's own choice applies.
+    timezone: timezone === 'UTC' ? '' : timezone,
     labels: Object.fromEntries(labels),
     request,
     notUnderstood,

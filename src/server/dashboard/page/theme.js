@@ -23,6 +23,8 @@ export function startTheme(onChange) {
     onChange()
   })
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', onChange)
+  // Paper is light: styles/print.css has its colours.
+  matchMedia('print').addEventListener('change', onChange)
   show()
 }
 

@@ -22,8 +22,8 @@ export class Detail {
   #title = element('h2')
   #badge = element('span', 'badge')
   #body = element('div', 'detail-body')
-  #newer = iconButton('↑', 'The request above', () => this.#step(-1))
-  #older = iconButton('↓', 'The request below', () => this.#step(1))
+  #newer = iconButton('↑', 'The request above', () => this.step(-1))
+  #older = iconButton('↓', 'The request below', () => this.step(1))
   /** @type {number | null} */
   #id = null
   #asking = new AbortController()
@@ -192,10 +192,15 @@ export class Detail {
     this.#older.disabled = index === -1 || index === ids.length - 1
   }
 
-  /** @param {number} rows */
-  #step(rows) {
+  /**
+   * Goes on to a neighbour of the open request.
+   *
+   * @param {number} rows down the list
+   */
+  step(rows) {
+    if (this.#id === null) return
     const ids = this.neighbours()
-    const next = ids[ids.indexOf(this.#id ?? Number.NaN) + rows]
+    const next = ids[ids.indexOf(this.#id) + rows]
     if (next !== undefined) this.store.update({ request: next }, { replace: true })
   }
 

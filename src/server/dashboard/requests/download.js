@@ -1,6 +1,7 @@
 import { ask } from '../api/api.js'
 import { shownMoment } from '../api/clock.js'
 import { pageQuery } from '../api/questions.js'
+import { closeByItself } from '../controls/share-menu.js'
 import { byId, element } from '../page/dom.js'
 import { formatCount } from '../page/format.js'
 
@@ -61,12 +62,7 @@ export class Download {
       const format = target instanceof HTMLButtonElement ? target.value : ''
       if (format === 'csv' || format === 'ndjson') void this.#start(format)
     })
-    this.#menu.addEventListener('focusout', ({ relatedTarget }) => {
-      if (!(relatedTarget instanceof Node && this.#menu.contains(relatedTarget))) this.#menu.open = false
-    })
-    this.#menu.addEventListener('keydown', ({ key }) => {
-      if (key === 'Escape') this.#menu.open = false
-    })
+    closeByItself(this.#menu)
   }
 
   /** @param {Format} format */

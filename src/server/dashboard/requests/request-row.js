@@ -1,70 +1,26 @@
 import { element, setTitle } from '../page/dom.js'
-import {
-  formatClock,
-  formatCompact,
-  formatCount,
-  formatDay,
-  formatMoney,
-  formatMoneyExactly,
-  formatMs,
-  UNKNOWN,
-} from '../page/format.js'
+import { formatCompact, formatMoneyExactly } from '../page/format.js'
 
 /**
  * @typedef {import('../../../queries/index.js').RequestEntry} RequestEntry
  * @typedef {import('../../../queries/index.js').Currency} Currency
+ * @typedef {import('./columns.js').Column} Column
  *
- * @typedef {object} Column
- * @property {string} title
- * @property {string} className
- * @property {'timestamp' | 'cost_sats' | 'cost_usd' | 'latency_ms'} [sort]
- * @property {(entry: RequestEntry) => (string | Node)[]} cells
- * @property {string} [unit] shown on a phone, where the table has no head
+ * @typedef {object} Look
+ * @property {readonly Column[]} columns
+ * @property {Currency} currency
  */
-
-/**
- * The columns of the list, with costs in one currency.
- *
- * @param {Currency} currency
- * @returns {Column[]}
- */
-export const columnsIn = (currency) => [
-  { title: 'Time', className: 'time', sort: 'timestamp', cells: timeCell },
-  { title: 'Model', className: 'name', cells: ({ model }) => [model] },
-  { title: 'Provider', className: 'name provider', cells: ({ provider }) => [provider ?? UNKNOWN] },
-  { title: 'Tokens in', className: 'number tokens-in', cells: ({ tokens }) => [formatCount(tokens.input)] },
-  {
-    title: 'Tokens out',
-    className: 'number tokens-out',
-    cells: ({ tokens }) => [formatCount(tokens.output)],
-    unit: 'tokens out',
-  },
-  {
-    title: currency === 'usd' ? 'Cost' : 'Sats',
-    className: 'number cost',
-    sort: `cost_${currency}`,
-    cells: ({ cost }) => [formatMoney(cost[currency], currency)],
-    ...(currency === 'usd' ? {} : { unit: 'sats' }),
-  },
-  {
-    title: 'Latency',
-    className: 'number latency',
-    sort: 'latency_ms',
-    cells: ({ timing }) => [formatMs(timing.latency_ms)],
-  },
-  { title: 'Outcome', className: 'outcome', cells: outcomeCell },
-]
 
 /**
  * @param {RequestEntry} entry
- * @param {Currency} currency
+ * @param {Look} look
  * @returns {HTMLTableRowElement}
  */
-export function requestRow(entry, currency) {
+export function requestRow(entry, look) {
   const row = element('tr')
   row.setAttribute('role', 'row')
   row.tabIndex = -1
-  fillRow(row, entry, currency)
+  fillRow(row, entry, look)
   return row
 }
 
@@ -73,11 +29,11 @@ export function requestRow(entry, currency) {
  *
  * @param {HTMLTableRowElement} row
  * @param {RequestEntry} entry
- * @param {Currency} currency
+ * @param {Look} look
  */
-export function fillRow(row, entry, currency) {
+export function fillRow(row, entry, { columns, currency }) {
   row.dataset['id'] = String(entry.id)
-  const cells = columnsIn(currency).map(({ className, cells, unit }) => {
+  const cells = columns.map(({ className, cells, unit }) => {
     const cell = element('td', className, ...cells(entry))
     cell.setAttribute('role', 'gridcell')
     if (unit !== undefined) cell.dataset['unit'] = unit
@@ -91,11 +47,14 @@ export function fillRow(row, entry, currency) {
   titleOf(row, 'outcome', entry.error?.message ?? '')
 }
 
-/** @param {number} count how many rows stand for those on their way */
-export function skeletonRows(count) {
+/**
+ * @param {number} count how many rows stand for those on their way
+ * @param {readonly Column[]} columns
+ */
+export function skeletonRows(count, columns) {
   return Array.from({ length: count }, () => {
     const row = element('tr', 'skeleton')
-    row.append(...columnsIn('sats').map(({ className }) => element('td', className)))
+    row.append(...columns.map(({ className }) => element('td', className)))
     return row
   })
 }
@@ -108,29 +67,6 @@ export function skeletonRows(count) {
 function titleOf(row, className, title) {
   const cell = row.querySelector(`.${className}`)
   if (cell instanceof HTMLElement && title !== '') setTitle(cell, title)
-}
-
-/** @param {RequestEntry} entry */
-function timeCell({ timestamp }) {
-  return [element('span', 'date', `${formatDay(timestamp)} `), formatClock(timestamp)]
-}
-
-/** @param {RequestEntry} entry */
-function outcomeCell({ success, streaming, error, timing, state, attempt = null }) {
-  /** @type {(string | Node)[]} */
-  const parts = []
-  if (!success)
-    parts.push(element('span', 'badge is-bad', error?.status == null ? 'failed' : `failed ${error.status}`))
-  else if (error?.status != null) parts.push(element('span', 'badge', String(error.status)))
-  if (state === 'open') parts.push(element('span', 'badge is-open', 'open stream'))
-  else if (state === 'unfinished') parts.push(element('span', 'badge is-warned', 'unfinished stream'))
-  else if (streaming) {
-    const duration = timing.stream_duration_ms
-    parts.push(element('span', 'badge', duration === undefined ? 'stream' : `stream ${formatMs(duration)}`))
-  }
-  if (attempt !== null && attempt > 0) parts.push(element('span', 'badge', `retry ${attempt}`))
-  if (error?.message != null) parts.push(element('span', 'why', error.message))
-  return parts.length === 0 ? [element('span', 'why', 'ok')] : parts
 }
 
 /**

@@ -1,7 +1,9 @@
 import { button, byId, element } from '../page/dom.js'
 import { zoneCity } from '../page/zone.js'
+import { columnsFor } from './columns.js'
+import { ColumnsMenu } from './columns-menu.js'
 import { compareEntries } from './entry-order.js'
-import { columnsIn, fillRow, requestRow, skeletonRows } from './request-row.js'
+import { fillRow, requestRow, skeletonRows } from './request-row.js'
 
 /**
  * @typedef {import('../../../queries/index.js').RequestEntry} RequestEntry
@@ -14,8 +16,8 @@ export class RequestTable {
   #frame = byId('rows', HTMLElement)
   /** @type {Map<number, { row: HTMLTableRowElement, entry: RequestEntry }>} */
   #rows = new Map()
-  /** @type {Currency} */
-  #currency = 'sats'
+  #look = { currency: /** @type {Currency} */ ('sats'), columns: columnsFor('', 'sats', []).shown }
+  #menu
 
   /**
    * @param {object} hooks
@@ -24,6 +26,7 @@ export class RequestTable {
    */
   constructor({ store, onRest }) {
     this.store = store
+    this.#menu = new ColumnsMenu(store)
     this.#giveRoles()
     this.#body.addEventListener('click', ({ target }) => this.#onClick(rowOf(target)))
     this.#body.addEventListener('keydown', (event) => this.#onKey(event))
@@ -32,8 +35,9 @@ export class RequestTable {
     this.#frame.addEventListener('pointerleave', onRest)
     this.#frame.addEventListener('focusout', onRest)
     addEventListener('scroll', onRest, { passive: true })
+    this.showColumns()
     this.showSorting()
-    this.#body.append(...skeletonRows(8))
+    this.#body.append(...skeletonRows(8, this.#look.columns))
   }
 
   /** Names the table's roles: without them the cards of a phone are no table to screen readers. */
@@ -79,9 +83,25 @@ export class RequestTable {
 
   /** @param {Currency} currency the one that costs are shown in from now on */
   setCurrency(currency) {
-    if (currency === this.#currency) return
-    this.#currency = currency
-    for (const { row, entry } of this.#rows.values()) fillRow(row, entry, currency)
+    if (currency === this.#look.currency) return
+    this.#look = { ...this.#look, currency }
+    this.showColumns(true)
+  }
+
+  /**
+   * Shows the columns that are chosen, or that the rows need.
+   *
+   * @param {boolean} [isOtherLook] what the columns show has changed too
+   */
+  showColumns(isOtherLook = false) {
+    const entries = [...this.#rows.values()].map(({ entry }) => entry)
+    const { shown, offered } = columnsFor(this.store.state.columns, this.#look.currency, entries)
+    this.#menu.show(offered)
+    const keysOf = (/** @type {import('./columns.js').Column[]} */ columns) =>
+      columns.map(({ key }) => key).join()
+    if (!isOtherLook && keysOf(shown) === keysOf(this.#look.columns)) return
+    this.#look = { ...this.#look, columns: shown }
+    for (const { row, entry } of this.#rows.values()) fillRow(row, entry, this.#look)
     this.showSorting()
   }
 
@@ -92,6 +112,7 @@ export class RequestTable {
     this.#body.replaceChildren(...entries.map((entry) => this.#make(entry)))
     this.#makeReachable(this.#body.rows[0])
     if (hadFocus) this.focusFirst()
+    this.showColumns()
     this.markOpen()
   }
 
@@ -102,6 +123,7 @@ export class RequestTable {
   append(entries) {
     const made = entries.filter(({ id }) => !this.#rows.has(id)).map((entry) => this.#make(entry))
     this.#body.append(...made)
+    this.showColumns()
     return made[0]
   }
 
@@ -118,6 +140,7 @@ export class RequestTable {
       this.#body.insertBefore(row, next ?? null)
     }
     if (this.#body.querySelector('tr[tabindex="0"]') === null) this.#makeReachable(this.#body.rows[0])
+    this.showColumns()
     this.markOpen()
   }
 
@@ -126,7 +149,7 @@ export class RequestTable {
     const known = this.#rows.get(entry.id)
     if (known === undefined || JSON.stringify(known.entry) === JSON.stringify(entry)) return
     known.entry = entry
-    fillRow(known.row, entry, this.#currency)
+    fillRow(known.row, entry, this.#look)
     known.row.classList.add('is-fresh')
   }
 
@@ -162,7 +185,7 @@ export class RequestTable {
   /** Shows the head, with an arrow at the column that the list is sorted by. */
   showSorting() {
     const { sort, order } = this.store.state
-    const heads = columnsIn(this.#currency).map((column) => {
+    const heads = this.#look.columns.map((column) => {
       const head = element('th', column.className)
       head.setAttribute('role', 'columnheader')
       head.scope = 'col'
@@ -193,7 +216,7 @@ export class RequestTable {
 
   /** @param {RequestEntry} entry */
   #make(entry) {
-    const row = requestRow(entry, this.#currency)
+    const row = requestRow(entry, this.#look)
     this.#rows.set(entry.id, { row, entry })
     return row
   }

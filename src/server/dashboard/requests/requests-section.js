@@ -58,6 +58,7 @@ export class RequestsSection {
 
   /** Follows a change of the page's state. */
   show() {
+    this.list.table.showColumns()
     this.list.table.showSorting()
   }
 

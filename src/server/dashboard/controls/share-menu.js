@@ -1,0 +1,112 @@
+import { urlOf } from '../api/api.js'
+import { shownMoment } from '../api/clock.js'
+import { statsQuery } from '../api/questions.js'
+import { announce, byId } from '../page/dom.js'
+import { formatState } from '../page/page-state.js'
+
+/**
+ * @typedef {import('../page/page-state.js').PageState} PageState
+ * @typedef {import('../page/page-state.js').PageStore} PageStore
+ * @typedef {import('../../../queries/index.js').Stats} Stats
+ */
+
+/** The menu that passes on what is shown: as a link, as a command, on paper. */
+export class ShareMenu {
+  #menu = byId('share', HTMLDetailsElement)
+  /** @type {Stats | null} */
+  #stats = null
+
+  /**
+   * @param {PageStore} store
+   * @param {(text: string) => void} onNoClipboard called with a text that couldn't be copied
+   */
+  constructor(store, onNoClipboard) {
+    this.store = store
+    this.onNoClipboard = onNoClipboard
+    this.#menu.addEventListener('click', ({ target }) => {
+      const choice = target instanceof HTMLButtonElement ? target.value : ''
+      if (choice === '') return
+      this.#menu.open = false
+      if (choice === 'link') void this.copyLink()
+      else if (choice === 'curl') void this.#copy('Command copied', this.#curl())
+      else print()
+    })
+    closeByItself(this.#menu)
+  }
+
+  /** @param {Stats} stats of the window that is shown */
+  showAnswer(stats) {
+    this.#stats = stats
+  }
+
+  /** Copies an address that shows the same tomorrow, and on another screen. */
+  async copyLink() {
+    await this.#copy(
+      'Link copied',
+      location.origin + location.pathname + lastingState(this.store.state, this.#stats),
+    )
+  }
+
+  #curl() {
+    return curlOf('v1/stats', statsQuery(this.store.state, shownMoment()))
+  }
+
+  /**
+   * @param {string} said once it has been copied
+   * @param {string} text
+   */
+  async #copy(said, text) {
+    try {
+      await navigator.clipboard.writeText(text)
+      const summary = this.#menu.querySelector('summary')
+      if (summary === null) return
+      announce(said)
+      summary.textContent = said
+      setTimeout(() => {
+        summary.textContent = 'Share'
+      }, 1500)
+    } catch {
+      this.onNoClipboard(text)
+    }
+  }
+}
+
+/**
+ * The query string of a view that doesn't move on: its window has ends, and nothing is left to what
+ * another browser remembers.
+ *
+ * @param {PageState} state
+ * @param {Pick<Stats, 'since' | 'until' | 'currency'> | null} stats null: no answer has come
+ */
+export function lastingState(state, stats) {
+  if (stats === null) return formatState(state)
+  const { since, until, currency = state.currency } = stats
+  return formatState({ ...state, since, until, before: null, currency, timezone: state.timezone || 'UTC' })
+}
+
+/**
+ * The command that asks the server the same. The header does no harm where no token is asked for.
+ *
+ * @param {string} path
+ * @param {URLSearchParams} query
+ */
+export function curlOf(path, query) {
+  const url = urlOf(path, query).replaceAll("'", '%27')
+  return `curl -s -H "authorization: Bearer $REQUEST_JOURNAL_TOKEN" '${url}'`
+}
+
+/**
+ * Closes a menu that is left.
+ *
+ * @param {HTMLDetailsElement} menu
+ */
+export function closeByItself(menu) {
+  menu.addEventListener('focusout', ({ relatedTarget }) => {
+    if (!(relatedTarget instanceof Node && menu.contains(relatedTarget))) menu.open = false
+  })
+  menu.addEventListener('keydown', (event) => {
+    if (event.key !== 'Escape' || !menu.open) return
+    menu.open = false
+    menu.querySelector('summary')?.focus()
+  })
+}

@@ -1,0 +1,53 @@
+import { byId } from './dom.js'
+
+const KEY = 'keys'
+
+/**
+ * Starts the keys of the page, and the dialog that lists them. Somebody who dictates may switch
+ * single keys off.
+ *
+ * @param {Readonly<Record<string, () => void>>} actions by key, as `KeyboardEvent.key` has it
+ */
+export function startKeyboard(actions) {
+  const help = byId('help', HTMLDialogElement)
+  const areOn = byId('single-keys', HTMLInputElement)
+  areOn.checked = remembered() !== 'off'
+  areOn.addEventListener('change', () => remember(areOn.checked ? 'on' : 'off'))
+  byId('help-button', HTMLButtonElement).addEventListener('click', () => help.showModal())
+  help.addEventListener('click', ({ target }) => {
+    if (target === help || target instanceof HTMLButtonElement) help.close()
+  })
+  addEventListener('keydown', (event) => {
+    const isWith = event.ctrlKey || event.metaKey || event.altKey
+    if (isWith || event.defaultPrevented || !areOn.checked || isTyping(event.target)) return
+    if (help.open) return
+    const action = event.key === '?' ? () => help.showModal() : actions[event.key]
+    if (action === undefined) return
+    event.preventDefault()
+    action()
+  })
+}
+
+/** @param {EventTarget | null} target */
+function isTyping(target) {
+  if (target instanceof HTMLInputElement) return target.type !== 'radio' && target.type !== 'checkbox'
+  return target instanceof HTMLSelectElement || target instanceof HTMLTextAreaElement
+}
+
+function remembered() {
+  try {
+    return localStorage.getItem(KEY)
+  } catch {
+    // Storage may be forbidden.
+    return null
+  }
+}
+
+/** @param {string} value */
+function remember(value) {
+  try {
+    localStorage.setItem(KEY, value)
+  } catch {
+    // Storage may be forbidden: the choice then lasts until the page is left.
+  }
+}

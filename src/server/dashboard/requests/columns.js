@@ -1,0 +1,143 @@
+import { element } from '../page/dom.js'
+import { formatClock, formatCount, formatDay, formatMoney, formatMs, UNKNOWN } from '../page/format.js'
+import { outcomeCell } from './outcome-cell.js'
+
+/**
+ * @typedef {import('../../../queries/index.js').RequestEntry} RequestEntry
+ * @typedef {import('../../../queries/index.js').Currency} Currency
+ *
+ * @typedef {object} Column
+ * @property {string} key what the page's address calls it
+ * @property {string} title
+ * @property {string} className
+ * @property {'timestamp' | 'cost_sats' | 'cost_usd' | 'latency_ms'} [sort]
+ * @property {(entry: RequestEntry) => (string | Node)[]} cells
+ * @property {string} [unit] shown on a phone, where the table has no head
+ * @property {(entry: RequestEntry) => boolean} [isKnown] the column may be left out: whether an
+ *   entry has something for it
+ */
+
+const LABEL = 'label:'
+/** How many labels have a column unless somebody chooses others. */
+const MOST_LABELS = 2
+/** The address that shows no column that may be left out. */
+const NONE = 'none'
+
+/**
+ * All columns that entries could fill, in order.
+ *
+ * @param {Currency} currency
+ * @param {readonly string[]} labels
+ * @returns {Column[]}
+ */
+function allColumns(currency, labels) {
+  return [
+    { key: 'time', title: 'Time', className: 'time', sort: 'timestamp', cells: timeCell },
+    { key: 'model', title: 'Model', className: 'name', cells: ({ model }) => [model] },
+    {
+      key: 'provider',
+      title: 'Provider',
+      className: 'name provider',
+      cells: ({ provider }) => [provider ?? UNKNOWN],
+      isKnown: ({ provider }) => provider != null,
+    },
+    {
+      key: 'policy',
+      title: 'Policy',
+      className: 'name extra',
+      cells: ({ policy }) => [policy ?? UNKNOWN],
+      isKnown: ({ policy }) => policy != null,
+    },
+    ...labels.map((label) => ({
+      key: LABEL + label,
+      title: label,
+      className: 'name extra',
+      cells: (/** @type {RequestEntry} */ { labels }) => [labels?.[label] ?? UNKNOWN],
+      isKnown: (/** @type {RequestEntry} */ { labels }) => labels?.[label] !== undefined,
+    })),
+    {
+      key: 'input_tokens',
+      title: 'Tokens in',
+      className: 'number tokens-in',
+      cells: ({ tokens }) => [formatCount(tokens.input)],
+      isKnown: ({ tokens }) => tokens.input !== null,
+    },
+    {
+      key: 'output_tokens',
+      title: 'Tokens out',
+      className: 'number tokens-out',
+      cells: ({ tokens }) => [formatCount(tokens.output)],
+      unit: 'tokens out',
+      isKnown: ({ tokens }) => tokens.output !== null,
+    },
+    {
+      key: 'cost',
+      title: currency === 'usd' ? 'Cost' : 'Sats',
+      className: 'number cost',
+      sort: `cost_${currency}`,
+      cells: ({ cost }) => [formatMoney(cost[currency], currency)],
+      ...(currency === 'usd' ? {} : { unit: 'sats' }),
+    },
+    {
+      key: 'latency',
+      title: 'Latency',
+      className: 'number latency',
+      sort: 'latency_ms',
+      cells: ({ timing }) => [formatMs(timing.latency_ms)],
+    },
+    { key: 'outcome', title: 'Outcome', className: 'outcome', cells: outcomeCell },
+  ]
+}
+
+/**
+ * The columns of a list: those that were chosen, or else those that its entries have something for.
+ *
+ * @param {string} chosen as the page's address has it; empty: as needed
+ * @param {Currency} currency
+ * @param {readonly RequestEntry[]} entries none yet: all that most lists have
+ * @returns {{ shown: Column[], offered: { key: string, title: string, isShown: boolean }[] }}
+ */
+export function columnsFor(chosen, currency, entries) {
+  const names = entries.flatMap(({ labels }) => Object.keys(labels ?? {}))
+  const wanted = chosen === '' || chosen === NONE ? [] : chosen.split(',').map(decoded)
+  const asked = wanted.filter((key) => key.startsWith(LABEL)).map((key) => key.slice(LABEL.length))
+  const labels = [...new Set([...names, ...asked])].sort()
+  const all = allColumns(currency, labels)
+  // A label with one value for all tells nothing apart.
+  const telling = labels.filter((label) => new Set(entries.map(({ labels }) => labels?.[label])).size > 1)
+  const isNeeded = (/** @type {Column} */ { key, isKnown }) =>
+    key.startsWith(LABEL)
+      ? telling.slice(0, MOST_LABELS).includes(key.slice(LABEL.length))
+      : entries.length === 0
+        ? key !== 'policy'
+        : entries.some((entry) => isKnown?.(entry))
+  const isShown = (/** @type {Column} */ column) =>
+    column.isKnown === undefined || (chosen === '' ? isNeeded(column) : wanted.includes(column.key))
+  const offered = all
+    .filter(({ isKnown }) => isKnown !== undefined)
+    .map((column) => ({ key: column.key, title: column.title, isShown: isShown(column) }))
+  return { shown: all.filter(isShown), offered }
+}
+
+/**
+ * The chosen columns, as the page's address has them.
+ *
+ * @param {readonly string[]} keys
+ */
+export function formatColumns(keys) {
+  return keys.length === 0 ? NONE : keys.map(encodeURIComponent).join(',')
+}
+
+/** @param {string} key what isn't an encoding stays as it is: no column has that name */
+function decoded(key) {
+  try {
+    return decodeURIComponent(key)
+  } catch {
+    return key
+  }
+}
+
+/** @param {RequestEntry} entry */
+function timeCell({ timestamp }) {
+  return [element('span', 'date', `${formatDay(timestamp)} `), formatClock(timestamp)]
+}
