@@ -42,7 +42,9 @@ async function migrate(flags: MigrateFlags): Promise<void> {
   printAnswer({ database: address.name, schema, ...result }, flags, () => {
     const { applied, moved } = result
     const done =
-      applied.length === 0 ? 'was up to date' : `has ${countText(applied.length, 'migration')} more`
+      applied.length === 0
+        ? 'was up to date'
+        : `was brought up to date by ${countText(applied.length, 'migration')}`
     const rows = moved === 0 ? '' : `; ${countText(moved, 'row')} moved to the partition of their month`
     return visible(`the schema ${schema} of ${address.name} ${done}${rows}`)
   })

@@ -77,7 +77,7 @@ function describe({ dry_run, rows, segments, left, bytes, replays_from }: PruneR
     const { 0: first, length, [length - 1]: last } = segments
     const span = first === last ? first : `${first} to ${last}`
     lines.push(
-      `${span} ${dry_run ? 'could' : 'can'} not be replayed any more: a replay begins with ${replays_from}`,
+      `${span} ${dry_run ? "couldn't" : "can't"} be replayed any more: a replay begins with ${replays_from}`,
     )
   }
   return [...lines, ...left.map(({ segment, reason }) => `${segment} stays: ${REASONS[reason]}`)].join('\n')

@@ -65,13 +65,19 @@ function databaseLines({ database }: StatusReport, databasePath: string): string
     `          ${counts.slice(3).join(', ')}`,
     ...oddCompletions(database),
     ...repricing(database),
-    `projector ${database.projector_running ? 'running' : 'not running'}`,
+    `projector ${runningText(database.projector_running)}`,
   ]
+}
+
+/** A replica doesn't know it. */
+function runningText(isRunning: boolean | null): string {
+  if (isRunning === null) return 'unknown'
+  return isRunning ? 'running' : 'not running'
 }
 
 function repricing({ to_reprice, projector_running }: DatabaseStatus): string[] {
   if (to_reprice === 0) return []
-  const advice = projector_running ? '' : '; start `request-journal project`'
+  const advice = projector_running !== false ? '' : '; start `request-journal project`'
   return [`repricing ${countText(to_reprice, 'row')} to look at: prices or exchange rates came late${advice}`]
 }
 
@@ -84,7 +90,8 @@ function oddCompletions({ repeated_completions, ambiguous_completions }: Databas
 
 function formatLag({ lag_bytes, lag_seconds, database }: StatusReport): string {
   if (lag_bytes === 0) return 'none: everything is projected'
-  const advice = database?.projector_running ? '' : '; start `request-journal project`'
+  const isStopped = database === null || database.projector_running === false
+  const advice = isStopped ? '; start `request-journal project`' : ''
   return `${formatBytes(lag_bytes)} not projected, for ${formatSeconds(lag_seconds)}${advice}`
 }
 
@@ -132,7 +139,7 @@ function otherJournals(database: DatabaseStatus | null, width: number): string[]
       visible(host ?? ''),
       time(last_seen),
       time(caught_up_at),
-      projector_running === null ? 'unknown' : projector_running ? 'running' : 'not running',
+      runningText(projector_running),
     ])
   const hidden = journals.length + more - rows.length
   const table = formatTable(columns, rows, width)

@@ -41,10 +41,14 @@ const LOCKED = `SELECT objid::bigint FROM pg_locks
 /** A replica doesn't have the locks of its primary. */
 const IS_PROJECTED = `CASE WHEN pg_is_in_recovery() THEN NULL ELSE number IN (${LOCKED}) END`
 
-/** Whether a projector or a replay of a journal is connected to PostgreSQL. */
-export function isProjected(database: QueryDatabase, schema: string, journal: number): boolean {
-  const sql = `SELECT 1 FROM (${LOCKED}) AS locked (number) WHERE number = ?`
-  return database.prepare<[string, number]>(sql).get(lockName(schema), journal) !== undefined
+/**
+ * Whether a projector or a replay of a journal is connected to PostgreSQL; null if a replica is
+ * asked.
+ */
+export function isProjected(database: QueryDatabase, schema: string, journal: number): boolean | null {
+  const sql = `SELECT ${IS_PROJECTED} FROM (SELECT ?::bigint AS number) AS journal`
+  const found = database.prepare<[string, number], boolean | null>(sql).pluck()
+  return found.get(lockName(schema), journal) ?? null
 }
 
 /** Lists all journals of a PostgreSQL database in the order of their numbers. */

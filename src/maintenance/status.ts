@@ -95,8 +95,8 @@ export interface DatabaseStatus {
    * if there are more.
    */
   to_reprice: number
-  /** Whether a projector or a replay holds the database. */
-  projector_running: boolean
+  /** Whether a projector or a replay holds the database; null if a replica is asked. */
+  projector_running: boolean | null
   /** Only in PostgreSQL: up to 100 other journals of it, those that were seen last first. */
   other_journals?: OtherJournal[]
   /** Only in PostgreSQL: how many more there are. */

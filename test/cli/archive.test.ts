@@ -38,7 +38,7 @@ test('a projector seals, archive compresses, prune takes away, each says what it
   expect((await command('verify')).status).toBe(0)
 
   expect((await command('prune', '--before', '2020-01-02', '--dry-run')).stdout).toMatch(
-    /^2 rows of 1 segment \(\d+ B of archives\) would be removed\n2020-01-01\.ndjson could not be replayed any more: a replay begins with 2020-01-02\.ndjson\n$/,
+    /^2 rows of 1 segment \(\d+ B of archives\) would be removed\n2020-01-01\.ndjson couldn't be replayed any more: a replay begins with 2020-01-02\.ndjson\n$/,
   )
   expect(await command('prune', '--before', '2030-01-01', '--json')).toMatchObject({
     status: 0,

@@ -88,7 +88,7 @@ export function resolveOptions(options: JournalOptions) {
     fsync,
     bufferBytes,
     fileMode,
-    directoryMode: fileMode | ((fileMode & 0o444) >> 2),
+    directoryMode: directoryModeOf(fileMode),
     /** Whether the caller chose the mode, so that an existing journal's doesn't replace it. */
     isModeGiven: options.mode !== undefined,
     redact: redactionOf(redact),
@@ -117,4 +117,9 @@ const consoleLogger: JournalLogger = {
 function expect(holds: boolean, option: string, found: unknown, expected: string): void {
   if (!holds)
     throw new TypeError(`Option '${option}' of openJournal: found ${String(found)}, expected ${expected}`)
+}
+
+/** The permissions of a journal's directory: whoever may read its files may look into it. */
+export function directoryModeOf(fileMode: number): number {
+  return fileMode | ((fileMode & 0o444) >> 2)
 }

@@ -21,7 +21,7 @@ export function checkProjector(databasePath: string): Finding {
 export function checkLag({ lag_bytes, lag_seconds, database }: StatusReport): Finding {
   if (lag_bytes === 0) return ok('none: everything is projected')
   const found = `${sizeText(lag_bytes)} not projected, for ${lag_seconds} s`
-  if (database?.projector_running) {
+  if (database !== null && database.projector_running !== false) {
     if (lag_seconds < SLOW_SECONDS) return ok(found)
     const advice = "The projector is stuck or can't keep up: its log says which"
     return problem(found, advice)

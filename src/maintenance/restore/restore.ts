@@ -10,6 +10,7 @@ import {
   statSync,
 } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
+import { directoryModeOf } from '../../journal/append/options.js'
 import { lastEntries, readManifest } from '../../journal/chain/manifest.js'
 import { isMissing, nodeFileSystem, syncDirectory } from '../../journal/files.js'
 import { IDENTITY_FILE, sharedMode } from '../../journal/identity.js'
@@ -19,9 +20,6 @@ import { DEFAULT_SCHEMA } from '../../store/postgres/connection/address.js'
 import { RestoreError } from './errors.js'
 import { databaseSource, type JournalSource, shippedSource } from './journal-source.js'
 import { segmentsOf, writeAll, writeSegment } from './restored-segment.js'
-
-/** The permissions of a journal's directory that has to be made. */
-const DIRECTORY_MODE = 0o750
 
 export interface RestoreOptions {
   /** The `postgres://` address of a database that holds the journal's bytes. */
@@ -75,8 +73,8 @@ export async function restore(options: RestoreOptions): Promise<RestoreResult> {
       throw new TypeError('restore: expected `database`, `from` or both, found neither')
     const temporary = mkdtempSync(join(dirname(directory), `.${basename(directory)}.restoring-`))
     try {
-      likeBefore(temporary, directory)
       const result = await writeJournal(sources, temporary, options)
+      likeBefore(temporary, directory)
       syncDirectory(nodeFileSystem, temporary)
       checkIsFree(directory)
       // Takes the place of an empty directory, and of nothing else.
@@ -103,10 +101,13 @@ function checkIsFree(directory: string): void {
   throw new RestoreError('JOURNAL_EXISTS', `${text}; name another one, or move this one away`)
 }
 
-/** Gives the new directory the permissions and the owner of the empty one that it replaces. */
+/**
+ * Gives the new directory the permissions and the owner of the empty one that it replaces, or else
+ * the permissions that fit its files and the owner of the directory around it.
+ */
 function likeBefore(temporary: string, directory: string): void {
   const before = statSync(directory, { throwIfNoEntry: false })
-  chmodSync(temporary, (before?.mode ?? DIRECTORY_MODE) & 0o7777)
+  chmodSync(temporary, (before?.mode ?? directoryModeOf(sharedMode(temporary, nodeFileSystem))) & 0o7777)
   const { uid, gid } = before ?? statSync(dirname(directory))
   if (process.geteuid?.() === 0) chownSync(temporary, uid, gid)
 }

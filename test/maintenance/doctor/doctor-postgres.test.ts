@@ -149,7 +149,7 @@ describe.skipIf(noPostgres !== null)(
       await projectOnce({ journal, database, schema })
       const bytes = requestLine('a').length + 1
       expect(await check(journal, 'chunks')).toMatchObject({
-        found: 'bytes of 1 segment aren’t kept',
+        found: "bytes of 1 segment aren't kept",
         items: [`2026-11-20.ndjson: 0 of ${bytes * 2} bytes`],
       })
     })
@@ -218,7 +218,7 @@ describe.skipIf(noPostgres !== null)(
           'projector',
         ])
         const [, since = '', bytes] =
-          /since (\S+) \(\d minutes?\), and (\d+) bytes aren’t projected: /.exec(
+          /since (\S+) \(\d minutes?\), and (\d+) bytes aren't projected: /.exec(
             checks.find(({ check }) => check === 'projector')?.found ?? '',
           ) ?? []
         expect(since > startedAt).toBe(true)
@@ -256,7 +256,7 @@ describe.skipIf(noPostgres !== null)(
       )
       expect(await check(journal, 'projector')).toMatchObject({
         level: 'note',
-        found: expect.stringContaining('doesn’t know this journal'),
+        found: expect.stringContaining("doesn't know this journal"),
       })
     })
   },

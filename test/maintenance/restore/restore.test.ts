@@ -129,6 +129,22 @@ describe.skipIf(noPostgres !== null)(`restore${noPostgres === null ? '' : ` (${n
     expect(filesOf(target)).toEqual(filesOf(journal))
   })
 
+  test('the directory is as open as its files', async ({ workspace }) => {
+    const { journal } = workspace
+    for (const [fileMode, directoryMode] of [
+      [0o600, 0o700],
+      [0o640, 0o750],
+    ] as const) {
+      const each = `${journal}.${fileMode}`
+      const id = `journal-${fileMode}`
+      writeSegment(each, lines(requestLine('a')), undefined, id)
+      chmodSync(join(each, 'journal.json'), fileMode)
+      await projectOnce({ journal: each, database: address, schema })
+      await restore({ journal: `${each}.restored`, database: address, schema, journalId: id })
+      expect(statSync(`${each}.restored`).mode & 0o777).toBe(directoryMode)
+    }
+  })
+
   test('the chunks of an archive are the bytes of its plain file', async ({ workspace }) => {
     const { journal } = workspace
     writeJournal(journal)

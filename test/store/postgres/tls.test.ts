@@ -125,11 +125,13 @@ describe.skipIf(noTls !== null)(
       expect(tlsWays(address, {}, home)).toEqual([{ ca: readFileSync(join(directory, 'ca.crt')) }])
     })
 
-    test('a mode that libpq doesn’t have and a file that is missing are refused by name', async () => {
+    test('a mode that libpq doesn’t have, a file that is missing and an unknown parameter are refused by name', async () => {
       for (const [parameters, found] of [
         ['sslmode=no-verify', /sslmode is no-verify, expected one of disable, /],
         ['sslmode=verify-ca&sslrootcert=/missing.crt', /sslrootcert can't be read .*\/missing.crt/],
         ['sslmode=require&sslrootcert=system', /expected verify-full/],
+        ['sslmod=verify-full', /the parameter sslmod isn't known: expected parameters of sslmode, /],
+        ['sslmode=verify-full&ssl=no-verify', /the parameter ssl isn't known/],
       ] as const) {
         await expect(isEncrypted(`${other}?${parameters}`)).rejects.toMatchObject({
           code: 'ADDRESS_INVALID',
@@ -154,7 +156,11 @@ describe.skipIf(noTls !== null)(
       const passfile = join(directory, 'pgpass')
       writeFileSync(passfile, '# ours\n127.0.0.1:*:*:with password:se\\:cr\\\\et\n', { mode: 0o600 })
       vi.stubEnv('PGPASSFILE', passfile)
+      // Node-postgres warns if it has to read the file itself.
+      const warn = vi.spyOn(process, 'emitWarning')
       expect(await isEncrypted(address)).toBe(true)
+      expect(warn).not.toHaveBeenCalled()
+      warn.mockRestore()
       chmodSync(passfile, 0o644)
       await expect(isEncrypted(address)).rejects.toMatchObject({ code: 'LOGIN_REFUSED' })
     })

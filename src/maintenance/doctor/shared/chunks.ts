@@ -32,7 +32,7 @@ export function checkChunks(tables: JournalTables): Finding {
   const found =
     lacking.length === segments.length && segments.every(({ held_bytes }) => held_bytes === 0)
       ? 'no bytes of the journal are kept: it is projected with --no-chunks'
-      : `bytes of ${countText(lacking.length, 'segment')} aren’t kept`
+      : `bytes of ${countText(lacking.length, 'segment')} aren't kept`
   const advice =
     'If this host loses its disk they are lost, unless `ship` has sent them to an object store: `request-journal replay` without --no-chunks keeps those that the host still has'
   return note(

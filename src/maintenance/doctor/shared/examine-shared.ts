@@ -65,10 +65,10 @@ function checkWaiting(address: string, journal: string, now: number): Finding | 
   if (waiting === null) return null
   const minutes = Math.max(0, Math.round((now - Date.parse(waiting.since)) / 60_000))
   const behind = bytesAfter(journal, waiting.projected)
-  const lag = behind === null ? '' : `, and ${sizeText(behind)} aren’t projected`
+  const lag = behind === null ? '' : `, and ${sizeText(behind)} aren't projected`
   const found = `has waited for the server since ${waiting.since} (${countText(minutes, 'minute')})${lag}: ${waiting.reason}`
   const advice =
-    'The journal keeps everything meanwhile, and the projector catches up by itself. If it doesn’t run any more, start it'
+    "The journal keeps everything meanwhile, and the projector catches up by itself. If it doesn't run any more, start it"
   return problem(found, advice)
 }
 
@@ -87,12 +87,12 @@ function checkProjector(tables: JournalTables, schema: string): Finding {
   )
   const journal = tables.number === null ? undefined : find.get(tables.number)
   if (tables.number === null || journal === undefined) {
-    return note('the database doesn’t know this journal: nothing of it was projected', ADVICE)
+    return note("the database doesn't know this journal: nothing of it was projected", ADVICE)
   }
   const last = `the last commit was at ${journal.last_seen ?? 'no time that is known'}, from ${journal.host ?? 'an unknown host'}`
-  return isProjected(tables.database, schema, tables.number)
-    ? ok(`running; ${last}`)
-    : note(`not running; ${last}`, ADVICE)
+  const isRunning = isProjected(tables.database, schema, tables.number)
+  if (isRunning === null) return ok(`a replica doesn't know whether it runs; ${last}`)
+  return isRunning ? ok(`running; ${last}`) : note(`not running; ${last}`, ADVICE)
 }
 
 const ADVICE = 'Start `request-journal project` with this --db, unless something runs it now and then'

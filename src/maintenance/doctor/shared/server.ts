@@ -51,8 +51,7 @@ export function checkClock(database: QueryDatabase): Finding {
     return ok(`the server's clock is this host's, to ${Math.abs(difference)} ms; an answer takes ${trip} ms`)
   }
   const found = `the server's clock is ${(Math.abs(difference) / 1000).toFixed(1)} s ${difference > 0 ? 'ahead of' : 'behind'} this host's`
-  const advice =
-    'Correct the one that is wrong (timedatectl): timestamps and names of segments are this host’s, "last seen" is the server’s'
+  const advice = `Correct the one that is wrong (timedatectl): timestamps and names of segments are this host's, "last seen" is the server's`
   return note(found, advice)
 }
 
@@ -63,5 +62,5 @@ export function checkSchema(database: QueryDatabase, schema: string): Finding {
       'SELECT count(*) AS n, max(file_name) AS last FROM schema_migrations',
     )
     .get() as { n: number; last: string }
-  return ok(`${schema} has ${countText(n, 'migration')}, all of this version’s; the last is ${last}`)
+  return ok(`${schema} has ${countText(n, 'migration')}, all of this version's; the last is ${last}`)
 }

@@ -11,6 +11,12 @@ export const DEFAULT_SCHEMA = 'request_journal'
 /** The parameters of an address that are about TLS. */
 export const TLS_PARAMETERS = ['sslmode', 'sslrootcert', 'sslcert', 'sslkey'] as const
 
+/** All parameters of an address that count here: others of libpq's would be passed over in silence. */
+const PARAMETERS: readonly string[] = [
+  ...TLS_PARAMETERS,
+  ...['host', 'port', 'user', 'options', 'application_name', 'client_encoding'],
+]
+
 /** An address of PostgreSQL, checked. */
 export interface PostgresAddress {
   /** What connects. What it leaves out is taken from libpq's environment. */
@@ -22,8 +28,9 @@ export interface PostgresAddress {
 /**
  * Checks an address.
  *
- * @throws PostgresError ADDRESS_INVALID if it isn't an address of PostgreSQL, or if it has a
- *   password, which process lists and logs would show.
+ * @throws PostgresError ADDRESS_INVALID if it isn't an address of PostgreSQL, if it has a password,
+ *   which process lists and logs would show, or a parameter that isn't known, such as a mistyped
+ *   `sslmode`.
  */
 export function postgresAddress(text: string): PostgresAddress {
   const url = URL.canParse(text) ? new URL(text) : null
@@ -34,6 +41,11 @@ export function postgresAddress(text: string): PostgresAddress {
   if (url.password !== '' || url.searchParams.has('password')) {
     const advice = 'leave it out, and set PGPASSWORD or write it to ~/.pgpass'
     throw new PostgresError('ADDRESS_INVALID', shown, `the address has a password: ${advice}`)
+  }
+  const unknown = [...url.searchParams.keys()].find((name) => !PARAMETERS.includes(name))
+  if (unknown !== undefined) {
+    const expected = `expected parameters of ${PARAMETERS.join(', ')}`
+    throw new PostgresError('ADDRESS_INVALID', shown, `the parameter ${unknown} isn't known: ${expected}`)
   }
   return { url: text, name: shown }
 }

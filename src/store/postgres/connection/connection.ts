@@ -113,7 +113,7 @@ export class Connection {
     // A pooler invents the number that it gives a client at the start.
     if (rows[0]?.pid === (this.#client as Client & { processID: number | null }).processID) return
     const advice = 'give projectors the address of the server itself; readers may use the pooler'
-    const found = 'a pooler stands between, through which the lock of a projector doesn’t hold'
+    const found = "a pooler stands between, through which the lock of a projector doesn't hold"
     throw new PostgresError('POOLER_BETWEEN', this.name, `${found}: ${advice}`)
   }
 
@@ -248,8 +248,8 @@ export class Connection {
 
 /** @param way how TLS is used. There is none on a socket in the file system. */
 function newClient({ Client: Driven }: Driver, { address, purpose }: ConnectionOptions, way: TlsWay): Client {
-  const client = (ssl: TlsWay) =>
-    new Driven({
+  const client = (ssl: TlsWay) => {
+    const made = new Driven({
       connectionString: withoutTls(address.url),
       application_name: `request-journal ${purpose}`,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
@@ -257,14 +257,17 @@ function newClient({ Client: Driven }: Driver, { address, purpose }: ConnectionO
       keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
       types: { getTypeParser: parserOf },
       ssl,
-      password: process.env['PGPASSWORD'] || passwordFor,
     })
+    // Not an option: an address with a user counts as one with an empty password, which wins.
+    made.password = process.env['PGPASSWORD'] || passwordFor
+    return made
+  }
   const plain = client(false)
   return way === false || plain.host.startsWith('/') ? plain : client(way)
 }
 
-/** The driver gives what it knows of the login, which its types don't tell. */
-const passwordFor = passwordFromFile as unknown as () => string
+/** The driver calls it with what it knows of the login, which its types don't tell. */
+const passwordFor = passwordFromFile as unknown as string
 
 /** An address without what the driver would read in its own way. */
 function withoutTls(address: string): string {

@@ -73,6 +73,9 @@ const PASSING: readonly [pattern: RegExp, meaning: string][] = [
 /** Errors of a socket that mean that the server can't be reached now. */
 const SOCKET = /^(ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|ENOTFOUND|EAI_|ENOENT|EADDR)/
 
+/** What node-postgres says of a connection that was gone before it was asked. */
+const BROKEN_BEFORE = /Client has encountered a connection error|not queryable/
+
 /** What node-postgres says of a connection that is gone, for which it has no code. */
 const LOST = /Connection terminated|Client has encountered a connection error|not queryable|timeout expired/
 
@@ -111,14 +114,18 @@ export function asPostgresError(error: unknown, address: string): unknown {
   const meaning = PASSING.find(([pattern]) => pattern.test(code))?.[1]
   if (meaning !== undefined) return as('SERVER_AWAY', `${meaning} (${error.message}, ${code})`)
   if (SOCKET.test(code) || LOST.test(error.message)) {
-    return as('SERVER_AWAY', `the server can't be reached (${error.message || code})`)
+    const text = BROKEN_BEFORE.test(error.message)
+      ? 'the connection broke off'
+      : `the server can't be reached (${error.message || code})`
+    return as('SERVER_AWAY', text)
   }
   if (NO_PASSWORD.test(error.message)) {
     return as('LOGIN_REFUSED', 'the server asks for a password: set PGPASSWORD or write it to ~/.pgpass')
   }
   if (TLS.test(code) || NO_TLS.test(error.message)) {
     const advice = 'look at sslmode and sslrootcert (PGSSLMODE, PGSSLROOTCERT), and at ssl on the server'
-    return as('TLS_REFUSED', `${error.message}: ${advice}`)
+    // Node.js ends with a colon if a certificate has no names.
+    return as('TLS_REFUSED', `${error.message.replace(/[:\s]+$/, '')}: ${advice}`)
   }
   if (/^(28|3D000)/.test(code)) {
     const advice =
@@ -126,7 +133,8 @@ export function asPostgresError(error: unknown, address: string): unknown {
     return as('LOGIN_REFUSED', `${error.message} (${code}): ${advice}`)
   }
   if (code === '42501') {
-    return as('RIGHTS_MISSING', `${error.message} (${code}): grant it, as docs/fleet.md has it for each role`)
+    const advice = 'connect as the role for this command, or grant it: docs/fleet.md has both'
+    return as('RIGHTS_MISSING', `${error.message} (${code}): ${advice}`)
   }
   if (/^(42P01|42703|42883|3F000)$/.test(code)) {
     const advice = 'run `request-journal migrate` as the owner of the schema'
