@@ -1,13 +1,16 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import SQLite from 'better-sqlite3'
 import { expect, test } from 'vitest'
 import * as answers from '../clients/upstream/answers.js'
 import { answerByPath, startUpstream } from '../clients/upstream/upstream.js'
 import { codeBlocks } from '../support/pages.js'
 import { PROGRAM, run } from '../support/program.js'
 import { linesOf, linkPackages, rowsIn, start, workingFolder } from './support.js'
+
+const SPEND_LOGS = new URL('../maintenance/import/files/litellm-spend-logs.csv', import.meta.url)
 
 /** A reader who follows a page in an empty folder, in which the package is installed. */
 class Reader {
@@ -141,6 +144,25 @@ test('the commands of docs/operations.md make a backup and restore it', async ()
 
 test('the questions of docs/asking.md are answered', async () => {
   expect(await follow(readerWithLog(), 'docs/asking.md', 'Questions that come up every month')).toBe(1)
+})
+
+test('the commands of docs/import.md take in an export of LiteLLM, a CSV file and a table', async () => {
+  const reader = new Reader('')
+  const file = (name: string) => join(reader.folder, name)
+  const spendLogs = readFileSync(SPEND_LOGS, 'utf8').split('\n').slice(0, 5)
+  writeFileSync(file('spend-logs.csv'), spendLogs.join('\n'))
+  writeFileSync(file('calls.csv'), 'when,model,ms,team\n2026-10-25 02:30:00,gpt-4o,812,search\n')
+  const table = new SQLite(file('old.db'))
+  table.exec('CREATE TABLE requests (timestamp TEXT, model TEXT, latency_ms INTEGER, success INTEGER)')
+  table.exec("INSERT INTO requests VALUES ('2026-10-30 10:00:00', 'gpt-4o', 640, 1)")
+  table.close()
+  expect(await follow(reader, 'docs/import.md')).toBe(3)
+  const rows = await rowsIn(reader.folder)
+  expect(rows.map(({ timestamp, labels }) => [timestamp, labels]).slice(-2)).toEqual([
+    ['2026-10-25T00:30:00.000Z', { team: 'search' }],
+    ['2026-10-30T10:00:00.000Z', undefined],
+  ])
+  expect(rows).toHaveLength(spendLogs.length - 1 + 2)
 })
 
 test('the worked example of docs/pricing.md costs what the page says', async () => {
