@@ -31,21 +31,29 @@ export function addDemo(program: ProgramCommand): void {
     .description(
       'Shows the whole thing in ten seconds: real clients ask a made-up provider on this machine, which logs them to ' +
         'a new journal in the temporary directory while a second process projects it; then it asks the database. ' +
-        'Leaves journal and database there to play with.',
+        'Leaves journal and database there to play with. With --serve the page stays open instead, over two made-up ' +
+        'weeks and with live traffic of the same clients, until Ctrl-C, which removes everything.',
     )
-    .examples('request-journal demo')
+    .option('--serve', 'keep the page open, with two weeks of history and live traffic')
+    .examples('request-journal demo', 'request-journal demo --serve')
     .action(runDemo)
 }
 
-async function runDemo(): Promise<void> {
-  const { DemoProjector } = await import('./demo/demo-projector.js')
+async function runDemo({ serve }: { serve?: true }): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'request-journal-demo-'))
+  if (serve) {
+    const { serveDemo } = await import('./demo/serve-demo.js')
+    return await serveDemo(directory)
+  }
+  const { DemoProjector } = await import('./demo/demo-projector.js')
+  const since = new Date().toISOString()
   const journal = join(directory, 'journal')
   const databasePath = join(directory, 'requests.db')
   const projector = new DemoProjector(journal, databasePath)
   removeOnSignal(directory, projector)
   const asked = await askAndWatch(journal, databasePath, projector).finally(() => projector.stop())
-  await printResult({ directory, journal, databasePath }, asked)
+  const before = new Date().toISOString()
+  await printResult({ directory, journal, databasePath }, asked, { since, before })
 }
 
 async function askAndWatch(
@@ -107,11 +115,12 @@ function gaveUp(watch: ProjectionWatch): string {
 async function printResult(
   paths: { directory: string; journal: string; databasePath: string },
   { sent, watch }: { sent: number; watch: ProjectionWatch },
+  window: { since: string; before: string },
 ): Promise<void> {
   const { stats } = await import('../queries/sums/stats.js')
   const { formatStats } = await import('./output/stats-page.js')
   const answer = await withDatabase({ db: paths.databasePath }, (database) =>
-    stats(database, { groupBy: 'model', percentiles: true, unknown: true }),
+    stats(database, { ...window, groupBy: 'model', percentiles: true, unknown: true }),
   )
   print(`${formatCount(sent)} requests sent`)
   print(describeProgress(watch))
@@ -130,11 +139,18 @@ Both stay there until you remove them: rm -r ${paths.directory}
 Try next:
   $ export REQUEST_JOURNAL_DIR=${paths.journal}
   $ export REQUEST_JOURNAL_DB=${paths.databasePath}
-  $ ${program} serve        # the dashboard
+  $ ${program} serve        # then open http://127.0.0.1:8790/?${pageWindow(window)}
   $ ${program} requests
   $ ${program} status
   $ ${program} replay
-  $ tail -1 ${paths.journal}/*.ndjson`)
+  $ tail -1 ${paths.journal}/*.ndjson
+  $ ${program} demo --serve   # the page with two weeks of history and live traffic`)
+}
+
+/** The page's window: whole minutes, which its fields show. */
+function pageWindow({ since, before }: { since: string; before: string }): string {
+  const minute = (ms: number) => `${new Date(ms).toISOString().slice(0, 16)}:00.000Z`
+  return `since=${minute(Date.parse(since))}&before=${minute(Date.parse(before) + 60_000)}`
 }
 
 /** Removes everything when the demo is interrupted. */

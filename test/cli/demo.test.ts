@@ -7,6 +7,7 @@ import { expect, onTestFinished, type TestContext, test, vi } from 'vitest'
 import { DemoClient } from '../../src/cli/demo/demo-client.js'
 import { type DemoFailure, demoBook, demoRequest } from '../../src/cli/demo/demo-traffic.js'
 import { DemoUpstream } from '../../src/cli/demo/demo-upstream.js'
+import { servedHistory } from '../../src/cli/demo/served-traffic.js'
 import { openJournal } from '../../src/index.js'
 import { findDifferences } from '../support/checker.js'
 import { runHere } from '../support/command.js'
@@ -20,13 +21,18 @@ function isRetried(failure: DemoFailure | null): boolean {
   return failure !== null && failure.status !== 400
 }
 
-function startDemo({ onTestFinished }: TestContext): {
+function startDemo(
+  { onTestFinished }: TestContext,
+  ...args: string[]
+): {
   demo: ChildProcess
   folder: string
   output: () => string
 } {
   const folder = mkdtempSync(join(tmpdir(), 'request-journal-demo-test-'))
-  const demo = spawn(process.execPath, [PROGRAM, 'demo'], { env: { ...process.env, TMPDIR: folder } })
+  const demo = spawn(process.execPath, [PROGRAM, 'demo', ...args], {
+    env: { ...process.env, TMPDIR: folder },
+  })
   let output = ''
   const collect = (chunk: Buffer) => {
     output += chunk
@@ -60,6 +66,8 @@ test.concurrent('shows everything, leaves the files and no process', async (cont
   expect(output()).toContain(`appended ${events}  projected ${events}  lag 0 events`)
   expect(output().match(/^appended /gm)?.length).toBeGreaterThan(3)
   expect(output()).toMatch(/in the median/)
+  expect(output()).toMatch(/^window {4}since \S+ \S+ UTC before \S+ \S+ UTC$/m)
+  expect(output()).toMatch(/127\.0\.0\.1:8790\/\?since=\S+:00\.000Z&before=\S+:00\.000Z$/m)
   expect(output()).toMatch(/^claude-sonnet-4 .* \d+/m)
   const [name = ''] = readdirSync(folder)
   expect(name).toMatch(/^request-journal-demo-/)
@@ -101,6 +109,48 @@ test.concurrent('Ctrl-C stops the projector and removes everything, exit 130', a
   expect(status).toBe(130)
   expect(readdirSync(folder)).toEqual([])
   expect(processesIn(folder)).toBe('')
+})
+
+test.concurrent('--serve keeps the page open over two weeks, and asks on; Ctrl-C removes everything, exit 130', async (context) => {
+  const { demo, folder, output } = startDemo(context, '--serve')
+  await expect.poll(output, { timeout: 15_000, interval: 20 }).toMatch(/Ctrl-C/)
+  const [url = ''] = /^http:\S+(?=\/\?range=7d$)/m.exec(output()) ?? []
+  expect((await fetch(`${url}/?range=7d`)).status).toBe(200)
+  const total = async (filter: string) => {
+    const answer = await fetch(`${url}/v1/stats?range=last_30d${filter}`)
+    return ((await answer.json()) as { counts: { total: number } }).counts.total
+  }
+  const before = await total('')
+  expect(before).toBeGreaterThan(10_000)
+  await context.expect.poll(() => total(''), { timeout: 15_000, interval: 50 }).toBeGreaterThan(before)
+  const asked = await total('&unpriced=both&success=true')
+  expect(asked).toBeGreaterThan(100)
+  demo.kill('SIGINT')
+  const [status] = await once(demo, 'close')
+  expect(status).toBe(130)
+  expect(output().split('removes them.')[1]).toBe('\n')
+  expect(readdirSync(folder)).toEqual([])
+})
+
+test('the history of --serve has requests in every hour, all providers, streams, failures and retries', () => {
+  const now = Date.parse('2026-11-27T12:00:00Z')
+  const events = [...servedHistory(now)] as unknown as Record<string, unknown>[]
+  expect([...servedHistory(now)]).toEqual(events)
+  const requests = events.filter(({ model, type }) => model !== undefined && type === undefined)
+  const hours = new Set(requests.map(({ timestamp }) => String(timestamp).slice(0, 13)))
+  expect(hours.size).toBe(14 * 24)
+  const [first, last] = [requests[0], requests.at(-1)].map((event) =>
+    Date.parse(String(event?.['timestamp'])),
+  )
+  expect(first).toBe(now - 14 * 86_400_000)
+  expect(last).toBeLessThan(now)
+  const priced = new Set(events.filter(({ type }) => type === 'price_set').map(({ model }) => model))
+  const models = new Set(requests.map(({ model }) => model))
+  expect([...models].filter((model) => !priced.has(model))).toEqual(['gemini-3-preview'])
+  expect(new Set(requests.map(({ provider }) => provider)).size).toBe(5)
+  const ends = events.filter(({ type }) => type === 'stream_completed')
+  expect(ends.length).toBeGreaterThan(requests.length / 5)
+  expect(requests.some(({ attempt }) => attempt === 1)).toBe(true)
 })
 
 test('the made-up traffic is the same each time, and has models, streams and failures', () => {

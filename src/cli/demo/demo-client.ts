@@ -28,24 +28,30 @@ export class DemoClient {
   /** What it asks with, for people. */
   readonly name: string
   readonly #ask: Ask
+  readonly #requestOf: typeof demoRequest
 
-  private constructor(name: string, ask: Ask) {
+  private constructor(name: string, ask: Ask, requestOf: typeof demoRequest) {
     this.name = name
     this.#ask = ask
+    this.#requestOf = requestOf
   }
 
-  /** Makes a client of the `openai` package if that is installed, as in a checkout; else of `fetch`. */
-  static async make(journal: Journal, baseUrl: string): Promise<DemoClient> {
-    const fetches = new FetchByModel(journal)
+  /**
+   * Makes a client of the `openai` package if that is installed, as in a checkout; else of `fetch`.
+   *
+   * @param requestOf makes up the request of an index, as the upstream does.
+   */
+  static async make(journal: Journal, baseUrl: string, requestOf = demoRequest): Promise<DemoClient> {
+    const fetches = new FetchByModel(journal, requestOf)
     const Client = await openAiClass()
-    if (Client === null) return new DemoClient('fetch', askByFetch(fetches, baseUrl))
-    return new DemoClient('the openai package', askByPackage(Client, fetches, baseUrl))
+    if (Client === null) return new DemoClient('fetch', askByFetch(fetches, baseUrl), requestOf)
+    return new DemoClient('the openai package', askByPackage(Client, fetches, baseUrl), requestOf)
   }
 
   /** Sends the request of this index. An answer that fails, or breaks off, fails nothing here. */
   async send(index: number): Promise<void> {
     try {
-      await this.#ask(demoRequest(index), { [INDEX_HEADER]: String(index) })
+      await this.#ask(this.#requestOf(index), { [INDEX_HEADER]: String(index) })
     } catch {
       // The journal has what went wrong.
     }
@@ -55,10 +61,12 @@ export class DemoClient {
 /** Gives each model the fetch that logs its calls: the only thing here that a journal needs. */
 class FetchByModel {
   readonly #journal: Journal
+  readonly #requestOf: typeof demoRequest
   readonly #fetches = new Map<string, Fetch>()
 
-  constructor(journal: Journal) {
+  constructor(journal: Journal, requestOf: typeof demoRequest) {
     this.#journal = journal
+    this.#requestOf = requestOf
   }
 
   of({ model, provider, policy }: DemoModel): Fetch {
@@ -66,7 +74,7 @@ class FetchByModel {
     fetch ??= loggedFetch(this.#journal, {
       provider,
       policy,
-      labels: ({ header }) => demoRequest(Number(header(INDEX_HEADER))).labels,
+      labels: ({ header }) => this.#requestOf(Number(header(INDEX_HEADER))).labels,
       includeUsage: true,
     })
     this.#fetches.set(model, fetch)

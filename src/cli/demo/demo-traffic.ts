@@ -17,7 +17,7 @@ export interface DemoModel {
   output: string
 }
 
-/** The models, each with the members of {@link DemoModel} in their order. */
+/** The models of all requests. */
 const MODELS = (
   [
     ['gpt-4o', 'openai', 'quality', 'frontier', 0.24, 78, '2.5', '1.25', '10'],
@@ -26,19 +26,25 @@ const MODELS = (
     ['mistral-small', 'mistral', 'cheap', 'standard', 0.14, 35, '0.1', null, '0.3'],
     ['llama-3.3-70b', 'vllm', 'local', 'local', 0.15, 64, '0', null, '0'],
   ] as const
-).map(
-  ([model, provider, policy, tier, share, medianMs, input, cacheReadInput, output]): DemoModel => ({
-    model,
-    provider,
-    policy,
-    tier,
-    share,
-    medianMs,
-    input,
-    cacheReadInput,
-    output,
-  }),
-)
+).map(demoModel)
+
+/** The members of {@link DemoModel}, in their order. */
+type ModelRow = readonly [
+  model: string,
+  provider: string,
+  policy: string,
+  tier: string,
+  share: number,
+  medianMs: number,
+  input: string,
+  cacheReadInput: string | null,
+  output: string,
+]
+
+export function demoModel(row: ModelRow): DemoModel {
+  const [model, provider, policy, tier, share, medianMs, input, cacheReadInput, output] = row
+  return { model, provider, policy, tier, share, medianMs, input, cacheReadInput, output }
+}
 
 const USD_PER_BTC = '67000'
 const HOUR_MS = 3_600_000
@@ -61,6 +67,7 @@ const FAILURES: readonly DemoFailure[] = [
 const FAILURE_SHARE = 0.05
 const BROKEN_SHARE = 0.02
 const STREAM_SHARE = 0.35
+const CHUNK_MS = 8
 const TEAMS = ['search', 'support', 'research', 'billing']
 
 /** One request of the demo: what the client asks for, and how the upstream answers. */
@@ -73,6 +80,8 @@ export interface DemoRequest {
   isBroken: boolean
   /** The time to the first byte. */
   delayMs: number
+  /** The time between two chunks of a stream. */
+  chunkMs: number
   inputTokens: number
   cachedTokens: number
   outputTokens: number
@@ -117,6 +126,7 @@ export function demoRequest(index: number): DemoRequest {
     failure: failure ?? null,
     isBroken: streaming && random() < BROKEN_SHARE,
     delayMs: model.medianMs * Math.exp(0.9 * (random() + random() - 1)),
+    chunkMs: CHUNK_MS,
     inputTokens,
     cachedTokens: model.cacheReadInput === null ? 0 : cachedOf(inputTokens, random),
     outputTokens: Math.round(20 + 900 * random() ** 2),
@@ -141,7 +151,7 @@ function pick(random: () => number): DemoModel {
 }
 
 /** mulberry32: small, and good enough for made-up traffic. */
-function seededRandom(seed: number): () => number {
+export function seededRandom(seed: number): () => number {
   let state = seed
   return () => {
     state = (state + 0x6d2b79f5) | 0

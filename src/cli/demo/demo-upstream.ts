@@ -7,9 +7,8 @@ import { type DemoRequest, demoRequest } from './demo-traffic.js'
 /** The header by which the demo's client says which of its requests this is. */
 export const INDEX_HEADER = 'x-demo-request'
 
-/** How many chunks of text a stream has, and how long each takes. */
+/** How many chunks of text a stream has. */
 const CHUNKS = 6
-const CHUNK_MS = 8
 
 /** A provider on this machine that speaks OpenAI's protocol of chat completions. */
 export class DemoUpstream {
@@ -19,10 +18,11 @@ export class DemoUpstream {
     this.#server = server
   }
 
-  static async start(): Promise<DemoUpstream> {
+  /** @param requestOf makes up the request of an index, as the client does. */
+  static async start(requestOf = demoRequest): Promise<DemoUpstream> {
     const server = createServer((request, response) => {
       // A client that leaves, as at Ctrl-C, is no fault.
-      answer(request, response).catch(() => response.destroy())
+      answer(request, response, requestOf).catch(() => response.destroy())
     })
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
@@ -39,10 +39,14 @@ export class DemoUpstream {
   }
 }
 
-async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  requestOf: typeof demoRequest,
+): Promise<void> {
   request.resume()
   await once(request, 'end')
-  const asked = demoRequest(Number(request.headers[INDEX_HEADER]))
+  const asked = requestOf(Number(request.headers[INDEX_HEADER]))
   const isFirstTry = Number(request.headers['x-stainless-retry-count'] ?? 0) === 0
   await sleep(asked.delayMs)
   const { failure } = asked
@@ -69,7 +73,7 @@ async function stream(asked: DemoRequest, response: ServerResponse): Promise<voi
   }
   for (let chunk = 0; chunk < CHUNKS; chunk++) {
     send({ choices: [{ index: 0, delta: { content: 'made up ' }, finish_reason: null }] })
-    await sleep(CHUNK_MS)
+    await sleep(asked.chunkMs)
     if (asked.isBroken && chunk === CHUNKS / 2) {
       response.destroy()
       return

@@ -1,0 +1,90 @@
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { openJournal } from '../../journal/append/journal.js'
+import { projectOnce } from '../../projection/projector.js'
+import { type Server, ServerError, startServer } from '../../server/index.js'
+import { note } from '../output/standard-error.js'
+import { print } from '../output/standard-output.js'
+import { createLogger } from '../run/logger.js'
+import { stopOnSignal } from '../run/process.js'
+import { DemoClient } from './demo-client.js'
+import { DemoUpstream } from './demo-upstream.js'
+import { requestsPerSecond, servedHistory, servedRequest } from './served-traffic.js'
+
+const PORT = 8790
+const STEP_MS = 50
+/** How long the end waits for calls whose upstream has gone. */
+const STOP_MS = 3000
+const MAX_IN_FLIGHT = 32
+
+/**
+ * Serves the page over two made-up weeks, and asks on until a signal comes; then removes everything.
+ *
+ * @param directory an empty folder for journal and database.
+ */
+export async function serveDemo(directory: string): Promise<void> {
+  const stop = stopOnSignal()
+  const journal = openJournal({ directory: join(directory, 'journal') })
+  const upstream = await DemoUpstream.start(servedRequest)
+  const calls = new Set<Promise<void>>()
+  let server: Server | null = null
+  try {
+    for (const event of servedHistory(Date.now())) journal.append(event)
+    await journal.flush()
+    server = await startOnSomePort(directory)
+    const client = await DemoClient.make(journal, upstream.baseUrl, servedRequest)
+    print(`${server.url}/?range=7d
+
+Two made-up weeks, and the requests of ${client.name} as they come: several providers, failures, streams,
+a model without a price, labels. Journal and database are in ${directory}.
+Ctrl-C ends it and removes them.`)
+    await Promise.race([askOn(client, calls, stop), server.finished])
+  } finally {
+    if (process.stderr.isTTY) note('')
+    upstream.close()
+    // What they tell at their end is logged yet.
+    await Promise.race([Promise.all(calls), sleep(STOP_MS)])
+    await journal.close()
+    await server?.close()
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+/** Takes the port of `serve`, or another one if that is taken. */
+async function startOnSomePort(directory: string): Promise<Server> {
+  const logger = await createLogger('warn')
+  const projected = {
+    journal: join(directory, 'journal'),
+    database: join(directory, 'requests.db'),
+    rollupLabels: ['team', 'user'],
+    logger,
+  }
+  // The page opens with all of the history.
+  await projectOnce(projected)
+  const options = { ...projected, project: true }
+  try {
+    return await startServer({ ...options, port: PORT })
+  } catch (error) {
+    if (!(error instanceof ServerError) || error.code !== 'ADDRESS_UNAVAILABLE') throw error
+    return await startServer({ ...options, port: 0 })
+  }
+}
+
+async function askOn(client: DemoClient, calls: Set<Promise<void>>, stop: AbortSignal): Promise<void> {
+  let due = 0
+  let sent = 0
+  let before = performance.now()
+  while (!stop.aborted) {
+    const now = performance.now()
+    due += ((now - before) / 1000) * requestsPerSecond(Date.now())
+    before = now
+    // A machine that slept doesn't ask for all that time at once.
+    due = Math.min(due, sent + MAX_IN_FLIGHT)
+    while (sent < due && calls.size < MAX_IN_FLIGHT) {
+      const call: Promise<void> = client.send(sent++).then(() => void calls.delete(call))
+      calls.add(call)
+    }
+    await sleep(STEP_MS, null, { signal: stop }).catch(() => {})
+  }
+}
