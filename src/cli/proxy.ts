@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type Command, InvalidArgumentError } from 'commander'
 import type { Logger } from 'pino'
-import { SECRET_HEADERS } from '../clients/proxy/headers.js'
+import { isSecretHeader } from '../clients/proxy/headers.js'
 import type { ProxyOptions } from '../clients/proxy/index.js'
 import { goOnWithoutStdout, print } from './output/standard-output.js'
 import { type ApiAndProjector, startApiAndProjector } from './proxy/api-and-projector.js'
@@ -216,6 +216,6 @@ function parseLabelHeader(text: string, before: Record<string, string> = {}): Re
     throw new InvalidArgumentError('Expected header=name, such as x-user=user.')
   }
   const name = header.toLowerCase()
-  if (SECRET_HEADERS.has(name)) throw new InvalidArgumentError('Expected a header without a key or password.')
+  if (isSecretHeader(name)) throw new InvalidArgumentError('Expected a header without a key or password.')
   return { ...before, [name]: label }
 }

@@ -28,6 +28,8 @@ export interface ExchangeOptions {
   correlationId?: string | undefined
   /** The label that takes the answer's own id. @default none: the id isn't logged */
   responseIdLabel?: string | undefined
+  /** What asks for the tokens of a stream in the client's place, for people. @default nothing does */
+  usageBy?: string | undefined
 }
 
 /**
@@ -169,7 +171,7 @@ export class Exchange {
       else this.#attempt?.fail({ ...outcome, ...failure })
     })
     if (failure === null && observation?.usage == null) {
-      const { source, hint } = usageHint(this.#options.path, this.#isStream)
+      const { source, hint } = usageHint(this.#options.path, this.#isStream, this.#options.usageBy ?? null)
       quietly(() => this.#journal.usageMissing(source, hint))
     }
   }

@@ -4,13 +4,18 @@ const CHAT = /\/(?:chat\/)?completions$/
 /**
  * Says how a client gets an answer to tell its tokens.
  *
+ * @param ownWay what else asks for them, of whoever passes the request on; null: nothing.
  * @returns `source`, by which hints are told apart so that each is given once, and the hint.
  */
-export function usageHint(path: string, isStream: boolean): { source: string; hint: string } {
+export function usageHint(
+  path: string,
+  isStream: boolean,
+  ownWay: string | null,
+): { source: string; hint: string } {
   if (isStream && CHAT.test(path)) {
     return {
       source: 'streams of chat completions',
-      hint: 'An answer told no tokens: they are logged as unknown. Ask for them with stream_options: { include_usage: true }, or with includeUsage of loggedFetch',
+      hint: `An answer told no tokens: they are logged as unknown. Ask for them with stream_options: { include_usage: true }${ownWay === null ? '' : `, or ${ownWay}`}`,
     }
   }
   return {

@@ -317,9 +317,24 @@ test.each([
   [['prices', 'import', 'excel', 'x.xls'], /expected --from genai-prices, --from litellm FILE/],
   [['prices', 'lsit'], /unknown command 'lsit', expected list, set, import, unpriced; the nearest is 'list'/],
   [['prices', 'gpt-4o'], /unknown command 'gpt-4o', .*; --model lists the prices of one model/],
+  [['prices', 'st', 'm', '--input', '1'], /unknown command 'st', .*; the nearest is 'set'/],
+  [['prices', '--modle', 'm'], /unknown option '--modle'\n\(Did you mean --model\?\)/],
   [['reprice'], /--dry-run says what would change/],
 ])('%j is wrong use', async (args, message) => {
   expect(await runHere(args)).toMatchObject({ status: 2, stderr: expect.stringMatching(message) })
+})
+
+test.each([
+  [['prices', 'import', '--from', 'csv'], 'model,currency,input\n', /expected a line for each price/],
+  [['rates', 'import'], 'observed_at,usd_per_btc\n', /expected a line for each rate/],
+])('%j of a file with a header alone says so, exit 1', async (args, text, message) => {
+  const { withWorkspace } = await import('../support/workspace.js')
+  await withWorkspace(async (workspace) => {
+    const file = write(workspace, 'empty.csv', text)
+    const { status, stdout, stderr } = await runHere([...args, file, ...places(workspace)])
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
+    expect(stderr).toMatch(message)
+  })
 })
 
 test('rates set and rates import give costs in the other currency', async ({ workspace }) => {

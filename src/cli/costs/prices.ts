@@ -28,6 +28,13 @@ export function addPrices(program: ProgramCommand): void {
       'Prices are events of the journal, and the projector computes from them what requests cost. Without another ' +
         'word this lists the prices in force.',
     )
+  // A mistyped command would be taken for an argument of `list`, and its options for unknown ones.
+  prices.hook('preSubcommand', () => {
+    const [word = ''] = prices.args
+    const isKnown =
+      word === '' || word.startsWith('-') || prices.commands.some((command) => command.name() === word)
+    if (!isKnown) prices.error(unknownWord(word, prices), { exitCode: 2 })
+  })
   addPricesList(prices)
   addPricesSet(prices)
   addPricesImport(prices)
@@ -48,7 +55,6 @@ function addPricesList(prices: ProgramCommand): void {
     .option('--provider <name>', 'the prices for one provider: its exact name')
     .jsonOption()
     .examples('request-journal prices', 'request-journal prices --model gpt-4o --at 2026-01-01T00:00:00Z')
-    // A mistyped command comes here as an argument, of a command that nobody has named.
     .allowExcessArguments()
     .action(async (flags: PricesFlags, command: ProgramCommand) => {
       const [word] = command.args

@@ -91,6 +91,11 @@ class LoggedCall implements BodyObserver {
         request.correlationId ??
         (attempt !== null && body !== null ? retries.correlationIdOf(attempt, url.href, body) : undefined),
       responseIdLabel,
+      // With the option, only a body that isn't a string comes to this.
+      usageBy:
+        options.includeUsage === true
+          ? 'send the body as a string, to which includeUsage of loggedFetch can add it'
+          : 'with includeUsage of loggedFetch',
     })
   }
 

@@ -42,7 +42,8 @@ export interface LoggedFetchOptions {
   responseIdLabel?: string | undefined
   /**
    * Asks for usage in streams of chat completions, which otherwise tell no tokens, and takes the
-   * chunk that tells them out of what the client reads.
+   * chunk that tells them out of what the client reads. Only a body that is a string, as the SDKs
+   * send it, is changed so.
    * @default false
    */
   includeUsage?: boolean | undefined
@@ -74,6 +75,9 @@ export function checkOptions(options: LoggedFetchOptions): void {
     if (value !== undefined && (value === null || !types.includes(typeof value))) {
       throw new TypeError(`loggedFetch: ${name}: found ${describe(value)}, expected ${types.join(' or ')}`)
     }
+  }
+  if (options.provider === '') {
+    throw new TypeError("loggedFetch: provider: found an empty text, expected the provider's name")
   }
   if (typeof options.labels !== 'object') return
   for (const [name, value] of Object.entries(options.labels)) {

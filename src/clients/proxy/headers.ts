@@ -24,16 +24,20 @@ const OF_ONE_CONNECTION = new Set([
   'upgrade',
 ])
 
-/** Headers whose values are secrets: none of them becomes a label. */
-export const SECRET_HEADERS: ReadonlySet<string> = new Set([
-  'authorization',
-  'proxy-authorization',
-  'cookie',
-  'api-key',
-  'x-api-key',
-  'x-goog-api-key',
-  TOKEN_HEADER,
-])
+/** The last word of a header's name that has a secret: `x-portkey-api-key`, `helicone-auth`. */
+const SECRET_WORD =
+  /(?:^|[-_.]|api|auth|access|secret)(?:key|token|auth|authorization|secret|password|passwd|credentials?|cookie|signature|assertion|jwt|bearer)$/
+
+/** Headers with secrets whose names don't end so. */
+const OTHER_SECRETS: ReadonlySet<string> = new Set(['dpop', 'x-amzn-oidc-data', 'x-forwarded-client-cert'])
+
+/** Headers whose names end so, and that have none. */
+const NO_SECRETS: ReadonlySet<string> = new Set(['idempotency-key', 'x-idempotency-key'])
+
+/** Whether a header's value may be a secret, by its name in lower case: then it becomes no label. */
+export function isSecretHeader(name: string): boolean {
+  return OTHER_SECRETS.has(name) || (SECRET_WORD.test(name) && !NO_SECRETS.has(name))
+}
 
 /** Names and values in turn, as they came. */
 type RawHeaders = readonly (string | Buffer)[]

@@ -1,6 +1,6 @@
 import type { JournalLogger } from '../../journal/logger.js'
 import { Access } from './access.js'
-import { SECRET_HEADERS } from './headers.js'
+import { isSecretHeader } from './headers.js'
 import { resolveUpstreams, type Upstream, type UpstreamOptions } from './upstreams.js'
 
 export interface ProxyOptions {
@@ -118,7 +118,7 @@ export function resolveOptions(options: ProxyOptions): ResolvedOptions {
   const headers = Object.entries(labelHeaders).map(([name, label]) => [name.toLowerCase(), label] as const)
   for (const [name, label] of headers) {
     expect(isText(label), 'labelHeaders', label, `the name of a label for ${name}`)
-    expect(!SECRET_HEADERS.has(name), 'labelHeaders', name, 'a header without a key or password')
+    expect(!isSecretHeader(name), 'labelHeaders', name, 'a header without a key or password')
   }
   return {
     upstreams: resolveUpstreams(upstreams ?? { '/': upstream }, provider),

@@ -47,6 +47,13 @@ export async function readCsvPrices(path: string): Promise<PriceList> {
     lines.set(key, line)
     prices.push(price)
   }
+  if (prices.length === 0) {
+    throw new InputError(
+      'INVALID_CSV',
+      path,
+      'found no line below the header: expected a line for each price',
+    )
+  }
   const source = `csv ${basename(path)}`
   for (const { event } of prices) event.source = source
   return { source, isPublic: false, prices, leftOut: [], likeness: () => null }

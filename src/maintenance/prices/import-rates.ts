@@ -55,6 +55,9 @@ export async function planRateImport(options: StoredPricesOptions & { file: stri
     if (old !== null && Number(old.usd_per_btc) === Number(rate.usd_per_btc)) plan.unchanged++
     else plan[old === null ? 'new' : 'changed'].push({ old, new: rate, line })
   }
+  if (lines.size === 0) {
+    throw new InputError('INVALID_CSV', file, 'found no line below the header: expected a line for each rate')
+  }
   return plan
 }
 

@@ -59,7 +59,7 @@ export const VALUE_FILTERS: Readonly<Record<keyof ValueFilters, ValueFilter>> = 
     isOfOutcome: true,
     conditionOf: (text) => {
       if (text === 'none') return { sql: 'error_status IS NULL', values: [] }
-      const first = /^([1-9])xx$/i.exec(text)?.[1]
+      const first = /^([1-5])xx$/i.exec(text)?.[1]
       if (first === undefined) return wholeNumber(text, 'error_status = ?')
       return { sql: 'error_status BETWEEN ? AND ?', values: [Number(first) * 100, Number(first) * 100 + 99] }
     },

@@ -95,6 +95,7 @@ test.each([
 test.each([
   ['an unknown one', { povider: 'x' }, "Unknown option 'povider' of loggedFetch; it has provider, policy"],
   ['a provider that is a number', { provider: 5 }, 'provider: found number, expected string'],
+  ['a provider without a name', { provider: '' }, 'provider: found an empty text, expected'],
   ['labels that are null', { labels: null }, 'labels: found null, expected object or function'],
   ['a fetch that is none', { fetch: 'x' }, 'fetch: found string, expected function'],
   ['a label that is a number', { labels: { user: 5 } }, 'labels.user: found number, expected string'],

@@ -1,5 +1,6 @@
 import { describe, expect } from 'vitest'
 import { isLoopback } from '../../../src/clients/proxy/access.js'
+import { isSecretHeader } from '../../../src/clients/proxy/headers.js'
 import { startUpstream } from '../upstream/upstream.js'
 import { ask, CHAT, chatBody, sendRaw, test } from './support.js'
 
@@ -112,6 +113,31 @@ test.for([
   [{ upstream: 'http://a.example', labelHeaders: { 'X-Api-Key': 'key' } }, 'found x-api-key'],
 ] as const)('%j is refused: %s', async ([options, message], { proxyTo }) => {
   await expect(proxyTo(options as never)).rejects.toThrow(message)
+})
+
+test('a header that may have a secret becomes no label, whatever its name', () => {
+  const secret = [
+    ...['authorization', 'proxy-authorization', 'cookie', 'api-key', 'x-api-key', 'x-goog-api-key'],
+    ...['x-request-journal-token', 'ocp-apim-subscription-key', 'x-auth-token', 'helicone-auth'],
+    ...[
+      'x-portkey-api-key',
+      'x-amz-security-token',
+      'cf-access-client-secret',
+      'x-apikey',
+      'x-amzn-oidc-data',
+    ],
+  ]
+  expect(secret.filter((name) => !isSecretHeader(name))).toEqual([])
+  const harmless = [
+    'x-user',
+    'x-team',
+    'x-key-id',
+    'x-key-name',
+    'idempotency-key',
+    'x-session-id',
+    'x-monkey',
+  ]
+  expect(harmless.filter(isSecretHeader)).toEqual([])
 })
 
 describe('a request is refused', () => {

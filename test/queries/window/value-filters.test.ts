@@ -146,7 +146,7 @@ describe('what is no value is refused in the same words', () => {
   test.each([
     [
       'error_status',
-      ['', 'x', '4x', '0xx', '429.5', '4xx '],
+      ['', 'x', '4x', '0xx', '6xx', '9xx', '429.5', '4xx '],
       'a status such as 429, a class such as 4xx, or none',
     ],
     ['error_message', [''], 'a text that is not empty'],
