@@ -25,8 +25,9 @@ export default defineConfig({
     // loads everything anew, and starts a browser of its own.
     maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
-    // The e2e and crash tests start real processes: each gets time for a slow two-core machine.
+    // The e2e and crash tests start real processes, and so do some hooks: each gets time for a slow two-core machine.
     testTimeout: 30_000,
+    hookTimeout: 30_000,
     globalSetup: ['test/support/build.ts'],
   },
 })
