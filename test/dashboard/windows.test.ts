@@ -91,7 +91,7 @@ describe.skipIf(!hasBrowser)('the window of the page', () => {
     await page.waitForURL(/range=yesterday/)
     await eventually(() => rows.count()).toBe(1)
     await page.locator('#live-state[data-state="off"]').waitFor()
-    expect(await page.locator('#window-before').innerText()).toBe(', against the day before')
+    await eventually(() => page.locator('#window-before').innerText()).toBe(', against the day before')
     expect(await page.locator('input[name="range"]:checked').count()).toBe(0)
     await calendar.selectOption('Today')
     await eventually(() => rows.count()).toBe(0)

@@ -1,13 +1,10 @@
 import { InputError } from '../errors.js'
+import type { ImportSource } from './import-sources.js'
 import { LANGFUSE_COLUMNS } from './langfuse.js'
 import { LITELLM_COLUMNS } from './litellm.js'
 import { columnMap, isMappable, MAPPABLE_FIELDS } from './mapped-fields.js'
 import { OPENROUTER_COLUMNS, OPENROUTER_DAY_COLUMNS } from './openrouter.js'
 import { checkColumns, type NeededColumns } from './source.js'
-
-export const IMPORT_SOURCES = ['litellm', 'langfuse', 'openrouter', 'csv', 'sqlite'] as const
-
-export type ImportSource = (typeof IMPORT_SOURCES)[number]
 
 export interface ImportOptions {
   /** The journal's directory, created if it doesn't exist. */
