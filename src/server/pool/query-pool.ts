@@ -250,7 +250,11 @@ export class QueryPool {
           this.#options.onFailure(new Error(outcome.message))
         }
         if (outcome.code === 'DATABASE_MISSING') return unavailable(NO_DATABASE)
-        if (outcome.code === 'SCHEMA_MISSING') return unavailable(NO_TABLES)
+        if (outcome.code === 'SCHEMA_MISSING') {
+          // The server says so: it isn't away.
+          this.#awaySince = null
+          return unavailable(NO_TABLES)
+        }
         if (outcome.code === 'SERVER_AWAY') {
           this.#awaySince ??= new Date().toISOString()
           return unavailable(serverAway(this.#awaySince))

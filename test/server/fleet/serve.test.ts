@@ -158,4 +158,20 @@ describe.skipIf(noPostgres !== null)('a server over PostgreSQL', () => {
     expect((await empty.get('/v1/stats')).body.error.message).toMatch(/no database yet: .*migrate/)
     expect((await empty.get('/healthz')).body.problems).toEqual([expect.stringMatching(/migrate/)])
   })
+
+  test('a server that answers again without tables isn’t away any more', async ({ serve }) => {
+    const address = new URL(fleet.address)
+    const proxy = await TcpProxy.start(Number(address.port))
+    address.port = String(proxy.port)
+    proxy.isClosed = true
+    const server = await serve({ database: address.href, schema: 'nowhere' })
+    expect((await server.get('/v1/stats')).body.error.message).toMatch(/PostgreSQL hasn't answered since/)
+    proxy.isClosed = false
+    const { body } = await askUntil(
+      () => server.get('/healthz'),
+      ({ body }) => /migrate/.test(body.problems[0]),
+    )
+    expect(body.away_since).toBeUndefined()
+    await proxy.stop()
+  })
 })
