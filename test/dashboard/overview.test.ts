@@ -259,12 +259,12 @@ describe.skipIf(!hasBrowser)('figures and charts', () => {
     const { page } = dashboard
     const labels = { team: 'search', tier: 'frontier' }
     dashboard.append(
-      recent({ cost_sats: 13.1, input_tokens: 812, output_tokens: 164, labels }),
+      recent({ cost_sats: 13.1, cost_usd: 0.01, input_tokens: 812, output_tokens: 164, labels }),
       recent({ success: false, error_status: 429, error_message: 'slow down', attempt: 1 }),
     )
     await projected(dashboard, 2)
     for (const [colorScheme, width] of [
-      ['light', 1440],
+      ['light', 1280],
       ['dark', 390],
     ] as const) {
       await page.emulateMedia({ colorScheme })
@@ -274,6 +274,8 @@ describe.skipIf(!hasBrowser)('figures and charts', () => {
       const { score, moved } = await layoutShifts(page)
       expect(score, moved.join('\n')).toBeLessThan(0.1)
       await page.locator('#failures[aria-busy="false"]').waitFor()
+      await page.locator('#currencies').waitFor()
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width)
       await page.locator('#more summary').click()
       expect(await namelessControls(page)).toEqual([])
       expect(await faintTexts(page)).toEqual([])
