@@ -19,7 +19,8 @@ export interface ProxyKind {
   args(configuration: string, folder: string): string[]
 }
 
-const nginx = (target: string): ProxyKind => ({
+/** nginx with a server's block. */
+export const nginxWith = (serverBlock: (port: number, upstream: number) => string): ProxyKind => ({
   program: NGINX,
   configure: (port, upstream, folder) => `
     daemon off; master_process off; pid ${folder}/pid; error_log ${folder}/error.log;
@@ -28,13 +29,18 @@ const nginx = (target: string): ProxyKind => ({
       access_log off;
       client_body_temp_path ${folder}/b; proxy_temp_path ${folder}/p; fastcgi_temp_path ${folder}/f;
       uwsgi_temp_path ${folder}/u; scgi_temp_path ${folder}/s;
-      server {
-        listen 127.0.0.1:${port};
-        location /journal/ { proxy_pass http://127.0.0.1:${upstream}${target}; }
-      }
+      ${serverBlock(port, upstream)}
     }`,
   args: (configuration, folder) => ['-c', configuration, '-p', folder],
 })
+
+const nginx = (target: string): ProxyKind =>
+  nginxWith(
+    (port, upstream) => `server {
+      listen 127.0.0.1:${port};
+      location /journal/ { proxy_pass http://127.0.0.1:${upstream}${target}; }
+    }`,
+  )
 
 export const PROXIES: Record<string, ProxyKind> = {
   'nginx that takes its folder off': nginx('/'),
