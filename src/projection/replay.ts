@@ -142,8 +142,10 @@ async function rebuildDatabase(options: Omit<ReplayOptions, 'into' | 'diff'>): P
       options.rollupLabels === undefined ? undefined : checkRollupLabels(options.rollupLabels)
     // The counters have each request at the cost that its row has.
     await repriceAll(store)
-    const transaction = await store.beginRebuild({ before, rollupLabels })
     const pruned = await store.pruned()
+    const segments = listSegments(directory).filter(({ id }) => !pruned.has(id))
+    const days = segments.map(({ day }) => day)
+    const transaction = await store.beginRebuild({ before, rollupLabels, days })
     const run = new Rebuild(transaction, {
       directory,
       identity,

@@ -83,6 +83,8 @@ export interface RebuildOptions {
   before: readonly SegmentPosition[]
   /** The labels to keep roll-ups by; undefined: those that are stored. */
   rollupLabels: readonly string[] | undefined
+  /** The UTC days of the segments that will be read, for which a store may prepare itself. */
+  days?: readonly string[]
 }
 
 /**

@@ -202,6 +202,22 @@ describe.skipIf(noPostgres !== null)('a journal in SQLite and in PostgreSQL', ()
     })
   })
 
+  test('a question fails whose connection broke off between two statements', async () => {
+    await withBoth([''], async (_, postgres) => {
+      const pid = postgres.prepare<[], number>('SELECT pg_backend_pid()').pluck()
+      const other = openDatabaseReadOnly(address as 'postgres://', { schema })
+      const question = postgres.transaction(() => {
+        other.prepare(`SELECT pg_terminate_backend(${pid.get()})`).all()
+        // Until the end has been heard of, which takes no statement of this connection.
+        other.prepare('SELECT pg_sleep(0.1)').all()
+        return pid.get()
+      })
+      expect(question).toThrow(expect.objectContaining({ code: 'SERVER_AWAY' }))
+      other.close()
+      expect(postgres.transaction(() => pid.get())()).toEqual(expect.any(Number))
+    })
+  })
+
   test('commands answer from the address as from the file', async () => {
     const request = requestLine('a', { provider: 'azure', cost_sats: 1.5, labels: { team: 'x' } })
     await withBoth([`${request}\ngarbage\n`], async (_, __, file) => {

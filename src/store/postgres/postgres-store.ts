@@ -159,7 +159,11 @@ export class PostgresStore implements Store {
   }
 
   async beginRebuild(options: RebuildOptions): Promise<RebuildTransaction> {
-    return await this.#begin((transaction) => beginRebuild(transaction, options))
+    // Nobody could read or write beside a partition that is being made until its transaction ends.
+    for (const day of this.#partitions.unknown(options.days ?? [])) {
+      await this.#connection.transaction(() => this.#partitions.make(day))
+    }
+    return await this.#begin((transaction) => beginRebuild({ ...transaction, partitions: null }, options))
   }
 
   /**

@@ -42,7 +42,8 @@ export interface TransactionOptions {
   journal: number
   rollups: RollupWriter
   rollupLabels: readonly string[]
-  partitions: Partitions
+  /** Null: months without a partition don't get one, because the transaction takes long. */
+  partitions: Partitions | null
   /** Null: the journal's bytes aren't kept. */
   chunks: JournalChunks | null
   nextId: number
@@ -135,9 +136,9 @@ export class PostgresTransaction implements StoreTransaction {
 
   async #insert(inserted: Changes['inserted']): Promise<void> {
     const { connection, journal, partitions } = this.options
-    for (const timestamp of partitions.unknown(inserted.map(({ event }) => event.timestamp))) {
+    for (const timestamp of partitions?.unknown(inserted.map(({ event }) => event.timestamp)) ?? []) {
       await this.#endRows()
-      await partitions.make(timestamp)
+      await partitions?.make(timestamp)
     }
     this.#rows ??= connection.startCopy('requests', REQUEST_COLUMNS)
     for (const request of inserted) this.#copied.add(requestValues(journal, request))
@@ -210,7 +211,7 @@ export class PostgresTransaction implements StoreTransaction {
     await this.#writing.catch(() => {})
     this.options.rollups.forget()
     this.options.chunks?.forget()
-    this.options.partitions.forget()
+    this.options.partitions?.forget()
     await this.#rows?.cancel()
     await this.options.connection.rollback()
   }

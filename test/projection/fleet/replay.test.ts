@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { beforeAll, beforeEach, describe, expect } from 'vitest'
 import { verify } from '../../../src/maintenance/index.js'
 import { projectOnce, replay } from '../../../src/projection/index.js'
+import { openDatabaseReadOnly } from '../../../src/queries/index.js'
 import { openStore } from '../../../src/store/open-store.js'
 import { postgresAddress } from '../../../src/store/postgres/connection/address.js'
 import { ORDINALS } from '../../../src/store/postgres/row-ids.js'
@@ -144,6 +145,36 @@ describe.skipIf(noPostgres !== null)(
       )
       expect(Number(last?.['id']) % ORDINALS).toBe(4)
       await projectOnce({ journal: one, database, schema })
+    })
+
+    test('readers go on while a replay has rows of months without a partition', async ({ workspace }) => {
+      const { journal } = workspace
+      const timestamps = ['2020-02-03T00:00:00Z', '2020-03-04T00:00:00Z']
+      for (const [index, timestamp] of timestamps.entries()) {
+        writeSegment(
+          journal,
+          lines(requestLine(`old-${index}`, { timestamp })),
+          `2026-11-0${index + 1}.ndjson`,
+        )
+      }
+      const reader = openDatabaseReadOnly(database as 'postgres://', { schema })
+      const count = reader.prepare<[], number>('SELECT count(*) FROM requests').pluck()
+      const counts: (number | undefined)[] = []
+      try {
+        await replay({
+          ...{ journal, database, schema },
+          onProgress: () => {
+            reader.setDeadline(performance.now() + 2000, () => new Error('the reader waits for the replay'))
+            counts.push(count.get())
+          },
+        })
+      } finally {
+        reader.close()
+      }
+      expect(counts).toEqual([0, 0, 2])
+      const partition = `SELECT to_regclass('${schema}.requests_2026_11') IS NOT NULL AS is_there`
+      expect(await ask(database, partition)).toEqual([{ is_there: true }])
+      expect(await verify({ journal, database, schema })).toMatchObject({ ok: true })
     })
 
     test('the labels of roll-ups are those of all journals, and no replay of one changes them', async ({

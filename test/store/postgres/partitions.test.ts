@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { postgresAddress } from '../../../src/store/postgres/connection/address.js'
 import { Connection } from '../../../src/store/postgres/connection/connection.js'
+import { Partitions } from '../../../src/store/postgres/partitions.js'
 import { migratePostgres } from '../../../src/store/postgres/schema/migrations.js'
 import { ask } from '../../support/fleet-checker.js'
 import { noPostgres, sharedPostgres } from '../../support/postgres.js'
@@ -30,5 +31,56 @@ test.skipIf(noPostgres !== null)(
     expect(await third.one(MAKE)).toEqual({ partition: 'requests_2031_05' })
     await Promise.all([other.rollback(), third.rollback()])
     await Promise.all([one.close(), other.close(), third.close()])
+  },
+)
+
+test.skipIf(noPostgres !== null)(
+  'a partition that would wait for a long question isn’t made, and the rows of its month stand among the others',
+  async () => {
+    const [text, schema] = [await sharedPostgres(), 'partitions_wait']
+    const address = postgresAddress(text)
+    await migratePostgres(address, schema)
+    const open = () => Connection.open({ address, schema, purpose: 'partitions' })
+    const [reader, writer] = await Promise.all([open(), open()])
+    await reader.begin()
+    await reader.all('SELECT * FROM requests LIMIT 1')
+    await writer.begin()
+    await new Partitions(writer).make('2031-06-07T00:00:00.000Z')
+    const sql = "SELECT to_regclass('requests_2031_06') AS partition, current_setting('lock_timeout') AS wait"
+    expect(await writer.one(sql)).toEqual({ partition: null, wait: '0' })
+    // Nobody else waits meanwhile.
+    await reader.all('SELECT * FROM requests LIMIT 1')
+    await reader.commit()
+    await new Partitions(writer).make('2031-06-07T00:00:00.000Z')
+    expect(await writer.one(sql)).toEqual({ partition: 'requests_2031_06', wait: '0' })
+    await writer.rollback()
+    await Promise.all([reader.close(), writer.close()])
+  },
+)
+
+test.skipIf(noPostgres !== null)(
+  'rows that waited for the partition of their month fail with an error that passes',
+  async () => {
+    const [text, schema] = [await sharedPostgres(), 'partitions_meanwhile']
+    const address = postgresAddress(text)
+    await migratePostgres(address, schema)
+    const open = () => Connection.open({ address, schema, purpose: 'partitions' })
+    const [one, other] = await Promise.all([open(), open()])
+    await one.begin()
+    await one.one(MAKE)
+    await other.begin()
+    await other.exec('INSERT INTO journals (journal_id) VALUES ($$a$$)')
+    const row = `(1, 1, 'a', '2031-05-09Z', 'm', FALSE, 1, TRUE, 1, 0)`
+    const columns =
+      'journal, id, correlation_id, timestamp, model, streaming, latency_ms, success, segment_id, byte_offset'
+    const waiting = other.exec(`INSERT INTO requests (${columns}) VALUES ${row}`).catch((error) => error)
+    for (;;) {
+      const sql = `SELECT 1 FROM pg_locks WHERE relation = '${schema}.requests_other'::regclass AND NOT granted`
+      if ((await ask(text, sql)).length > 0) break
+    }
+    await one.commit()
+    expect(await waiting).toMatchObject({ code: 'SERVER_AWAY' })
+    await other.rollback()
+    await Promise.all([one.close(), other.close()])
   },
 )

@@ -111,6 +111,9 @@ export function asPostgresError(error: unknown, address: string): unknown {
   if (code === '0A000' && error.message.startsWith('cached plan')) {
     return as('SERVER_AWAY', `the schema was migrated meanwhile (${error.message}, ${code})`)
   }
+  if (code === '23514' && error.message.includes('partition constraint')) {
+    return as('SERVER_AWAY', `a partition was made meanwhile (${error.message}, ${code})`)
+  }
   const meaning = PASSING.find(([pattern]) => pattern.test(code))?.[1]
   if (meaning !== undefined) return as('SERVER_AWAY', `${meaning} (${error.message}, ${code})`)
   if (SOCKET.test(code) || LOST.test(error.message)) {

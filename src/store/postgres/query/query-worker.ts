@@ -10,6 +10,7 @@ import { PAGE_ROWS, type QueryAnswer, type QueryCall, type QueryWorkerData } fro
 const { port, signal, address, schema } = workerData as QueryWorkerData
 
 let connection: Connection | null = null
+let isInTransaction = false
 
 port.on('message', async (call: QueryCall) => {
   let answer: QueryAnswer
@@ -29,12 +30,16 @@ async function answerTo(call: QueryCall): Promise<QueryAnswer> {
       await connected()
       break
     case 'begin':
+      isInTransaction = false
       await (await connected()).begin()
+      isInTransaction = true
       break
     case 'commit':
+      isInTransaction = false
       await connection?.commit()
       break
     case 'rollback':
+      isInTransaction = false
       await connection?.rollback()
       break
     case 'read':
@@ -50,9 +55,17 @@ async function answerTo(call: QueryCall): Promise<QueryAnswer> {
   return { is: 'done' }
 }
 
-/** Connects, or again if the server has closed the connection since. */
+/**
+ * Connects, or again if the server has closed the connection since.
+ *
+ * @throws PostgresError SERVER_AWAY in a transaction, which saw one moment: another one sees
+ *   another.
+ */
 async function connected(): Promise<Connection> {
   if (connection !== null && !connection.isLost) return connection
+  if (isInTransaction) {
+    throw new PostgresError('SERVER_AWAY', postgresAddress(address).name, 'the connection broke off')
+  }
   await connection?.close()
   connection = null
   const opened = await Connection.open({
