@@ -67,10 +67,14 @@ export class JournalChunks {
     this.#small.clear()
   }
 
-  /** Removes those of a segment that is about to be read from its beginning. */
-  async removeSegment(segmentId: number): Promise<void> {
+  /**
+   * Removes those of a segment that is about to be read from its beginning.
+   *
+   * @returns how many there were.
+   */
+  async removeSegment(segmentId: number): Promise<number> {
     this.#small.delete(segmentId)
-    await this.#connection.run(
+    return await this.#connection.run(
       'DELETE FROM journal_chunks WHERE journal = $1 AND segment_id = $2',
       this.#journal,
       segmentId,

@@ -1,5 +1,5 @@
 import type { Connection } from './connection/connection.js'
-import { isLockTimeout } from './connection/errors.js'
+import { isLockTimeout, isPartitionMet } from './connection/errors.js'
 
 /** The length of the beginning of a timestamp that names its month. */
 const MONTH_LENGTH = 7
@@ -57,7 +57,8 @@ export class Partitions {
       await connection.run('SELECT make_requests_partition($1)', timestamp)
       await connection.exec(`SET LOCAL lock_timeout = '${found?.lock_timeout ?? 0}'`)
     } catch (error) {
-      if (!isLockTimeout(error)) throw error
+      // Rows of this month have just come among the others, or may come there.
+      if (!isLockTimeout(error) && !isPartitionMet(error)) throw error
       await connection.exec('ROLLBACK TO SAVEPOINT partition')
     }
     await connection.exec('RELEASE SAVEPOINT partition')

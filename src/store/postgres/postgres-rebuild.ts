@@ -3,6 +3,7 @@ import type { Changes, Keys, Known } from '../../folds/changes.js'
 import { identityOf, type PlacedPrice, type PlacedRate } from '../../folds/costs/price-book.js'
 import { rangeToReprice } from '../../folds/costs/repricing.js'
 import type { StoredRequest } from '../../folds/request-types.js'
+import { ProjectionError } from '../errors.js'
 import type { LostSegment, RebuildOptions, RebuildTransaction, RepricePage } from '../port.js'
 import type { SegmentPosition } from '../positions.js'
 import type { Connection } from './connection/connection.js'
@@ -78,6 +79,8 @@ class PostgresRebuild extends PostgresTransaction implements RebuildTransaction 
   readonly #deferred: DeferredCompletions
   /** The stored prices and rates that haven't been read again, by what they are. */
   readonly #unread: Map<string, PlacedPrice | PlacedRate>
+  /** The segments whose chunks are written anew. */
+  readonly #replaced = new Set<number>()
 
   constructor(options: TransactionOptions, { before, seeds, deferred }: RebuildState) {
     super(options)
@@ -92,7 +95,15 @@ class PostgresRebuild extends PostgresTransaction implements RebuildTransaction 
   override async addSegment(position: SegmentPosition): Promise<void> {
     await super.addSegment(position)
     // Those of segments that the host doesn't have any more stay: they may be the only copy.
-    await this.options.chunks?.removeSegment(position.id)
+    const removed = (await this.options.chunks?.removeSegment(position.id)) ?? 0
+    if (removed > 0) this.#replaced.add(position.id)
+  }
+
+  /** @throws ProjectionError SEGMENT_TRUNCATED, SEGMENT_REPLACED if bytes that only chunks have would go. */
+  override async advance(expectedBytes: number, next: SegmentPosition): Promise<boolean> {
+    const before = this.#before.find(({ id }) => id === next.id)
+    if (before !== undefined && this.#replaced.has(next.id)) checkIsWhole(before, next)
+    return await super.advance(expectedBytes, next)
   }
 
   override async load(_: Keys): Promise<Known> {
@@ -155,4 +166,19 @@ class PostgresRebuild extends PostgresTransaction implements RebuildTransaction 
     this.#unread.clear()
     if (range !== null) await addToRepricing(this.#connection, this.#journal, range, this.lastId)
   }
+}
+
+/** Checks that a host has what was projected from a segment, whose chunks may be the only copy. */
+function checkIsWhole(
+  before: SegmentPosition,
+  { name, projectedBytes, projectedCrc32 }: SegmentPosition,
+): void {
+  const isShorter = projectedBytes < before.projectedBytes
+  if (!isShorter && (projectedBytes > before.projectedBytes || projectedCrc32 === before.projectedCrc32))
+    return
+  const found = isShorter ? 'is shorter than what was projected from it' : "isn't what was projected"
+  const kept = "PostgreSQL's copy of what was would go"
+  const advice = 'get the journal back with `restore`, or add --no-chunks, which leaves the copy as it is'
+  const code = isShorter ? 'SEGMENT_TRUNCATED' : 'SEGMENT_REPLACED'
+  throw new ProjectionError(code, name, `${found}, and ${kept}: ${advice}`)
 }

@@ -9,6 +9,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  truncateSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
@@ -127,6 +128,23 @@ describe.skipIf(noPostgres !== null)(`restore${noPostgres === null ? '' : ` (${n
     for (let time = 0; time < 2; time++) await replay({ journal, database: address, schema })
     await restore(asked)
     expect(filesOf(target)).toEqual(filesOf(journal))
+  })
+
+  test('a replay without what a host has lost leaves the only copy', async ({ workspace }) => {
+    const { journal } = workspace
+    writeJournal(journal)
+    await projectOnce({ journal, database: address, schema })
+    const before = filesOf(journal)
+    truncateSync(join(journal, '2026-11-20.ndjson'), 5000)
+    const asked = { journal, database: address, schema, allowMissing: true }
+    await expect(replay(asked)).rejects.toMatchObject({ code: 'SEGMENT_TRUNCATED' })
+    const target = `${journal}.restored`
+    await restore({ journal: target, database: address, schema, journalId })
+    expect(filesOf(target)).toEqual(before)
+    const bytes = `SELECT sum(length)::int AS n FROM ${schema}.journal_chunks`
+    const kept = await ask(address, bytes)
+    await replay({ ...asked, chunks: false })
+    expect(await ask(address, bytes)).toEqual(kept)
   })
 
   test('the directory is as open as its files', async ({ workspace }) => {

@@ -84,3 +84,30 @@ test.skipIf(noPostgres !== null)(
     await Promise.all([one.close(), other.close()])
   },
 )
+
+test.skipIf(noPostgres !== null)(
+  'migrate moves rows that are committed while it makes the partition of their month',
+  async () => {
+    const [text, schema] = [await sharedPostgres(), 'partitions_moved']
+    const address = postgresAddress(text)
+    await migratePostgres(address, schema)
+    const writer = await Connection.open({ address, schema, purpose: 'partitions' })
+    const insert = (id: number) =>
+      writer.exec(
+        `INSERT INTO requests
+           (journal, id, correlation_id, timestamp, model, streaming, latency_ms, success, segment_id, byte_offset)
+         VALUES (1, ${id}, 'a', '2031-05-09Z', 'm', FALSE, 1, TRUE, 1, ${id})`,
+      )
+    await writer.transaction(() => insert(1))
+    await writer.begin()
+    await insert(2)
+    const moving = migratePostgres(address, schema)
+    for (;;) {
+      const sql = `SELECT 1 FROM pg_locks WHERE relation = '${schema}.requests_other'::regclass AND NOT granted`
+      if ((await ask(text, sql)).length > 0) break
+    }
+    await writer.commit()
+    expect(await moving).toMatchObject({ moved: 2 })
+    await writer.close()
+  },
+)

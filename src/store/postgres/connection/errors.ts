@@ -103,6 +103,13 @@ export function isLockTimeout(error: unknown): boolean {
   return error instanceof PostgresError && (error.cause as { code?: unknown } | undefined)?.code === '55P03'
 }
 
+/** Whether rows met the partition of their month, which was being made. */
+export function isPartitionMet(error: unknown): boolean {
+  const { code, message = '', cause } = error as { code?: unknown; message?: string; cause?: unknown }
+  if (error instanceof PostgresError) return cause !== undefined && isPartitionMet(cause)
+  return code === '23514' && message.includes('partition constraint')
+}
+
 /** Returns an error of the driver as a {@link PostgresError}, and any other error as it is. */
 export function asPostgresError(error: unknown, address: string): unknown {
   if (!(error instanceof Error) || error instanceof PostgresError) return error
@@ -111,8 +118,11 @@ export function asPostgresError(error: unknown, address: string): unknown {
   if (code === '0A000' && error.message.startsWith('cached plan')) {
     return as('SERVER_AWAY', `the schema was migrated meanwhile (${error.message}, ${code})`)
   }
-  if (code === '23514' && error.message.includes('partition constraint')) {
-    return as('SERVER_AWAY', `a partition was made meanwhile (${error.message}, ${code})`)
+  if (isPartitionMet(error)) {
+    return as(
+      'SERVER_AWAY',
+      `rows came at the same time as the partition of their month (${error.message}, ${code})`,
+    )
   }
   const meaning = PASSING.find(([pattern]) => pattern.test(code))?.[1]
   if (meaning !== undefined) return as('SERVER_AWAY', `${meaning} (${error.message}, ${code})`)

@@ -150,6 +150,8 @@ async function makePartitions(connection: Connection, monthsAhead: number): Prom
     `SELECT DISTINCT date_trunc('month', timestamp) AS month FROM requests_other
      WHERE timestamp >= '2020-01-01Z' AND timestamp < '2100-01-01Z'`,
   )
+  // A row that others added meanwhile would stand in the way of its month's partition.
+  if (months.length > 0) await connection.exec('LOCK TABLE requests_other IN ACCESS EXCLUSIVE MODE')
   let moved = 0
   for (const { month } of months) {
     // The default partition takes no partition that its own rows belong to.
