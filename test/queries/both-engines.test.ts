@@ -25,6 +25,7 @@ import {
 } from '../../src/queries/index.js'
 import { postgresAddress } from '../../src/store/postgres/connection/address.js'
 import { Connection } from '../../src/store/postgres/connection/connection.js'
+import { QueryThread } from '../../src/store/postgres/query/query-thread.js'
 import { ORDINALS } from '../../src/store/postgres/row-ids.js'
 import { migratePostgres } from '../../src/store/postgres/schema/migrations.js'
 import { EMPTY } from '../store/postgres/support.js'
@@ -216,6 +217,21 @@ describe.skipIf(noPostgres !== null)('a journal in SQLite and in PostgreSQL', ()
       other.close()
       expect(postgres.transaction(() => pid.get())()).toEqual(expect.any(Number))
     })
+  })
+
+  test('nobody waits for ever for a thread that has ended', () => {
+    const thread = new QueryThread(address, schema, 1200)
+    expect(thread.call({ is: 'connect' }, null)).toEqual({ is: 'done' })
+    thread.end()
+    expect(thread.call({ is: 'begin' }, null)).toBe('ended')
+  })
+
+  test('a thread at work isn’t taken for one that has ended', () => {
+    const thread = new QueryThread(address, schema, 1200)
+    const sql = 'SELECT 1 FROM pg_sleep(3)'
+    const answer = thread.call({ is: 'read', sql, values: [], hasBigInts: false }, null)
+    expect(answer).toMatchObject({ is: 'rows' })
+    thread.end()
   })
 
   test('commands answer from the address as from the file', async () => {

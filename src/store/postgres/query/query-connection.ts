@@ -151,10 +151,10 @@ export class PostgresQueryConnection implements QueryDatabase {
     const limitMs = this.#limitMs(call)
     this.#thread ??= new QueryThread(this.#address, this.#schema)
     const answer = this.#thread.call(call, limitMs)
-    if (answer === null) {
+    if (answer === 'late' || answer === 'ended') {
       this.#thread.end()
       this.#thread = null
-      throw this.#unanswered(limitMs ?? 0)
+      throw answer === 'late' ? this.#unanswered(limitMs ?? 0) : this.#ended()
     }
     if (answer.is === 'failed') throw answer.error
     if (answer.is !== 'refused') return answer
@@ -168,6 +168,11 @@ export class PostgresQueryConnection implements QueryDatabase {
       return Math.max(0, this.#deadline.at - performance.now()) + ANSWER_MARGIN_MS
     }
     return is === 'read' || is === 'fetch' ? null : CONNECT_LIMIT_MS
+  }
+
+  #ended(): Error {
+    const found = 'the thread that asks the server has ended, as when memory runs out'
+    return new Error(`${this.name}: ${found}: ask with a filter`)
   }
 
   #unanswered(limitMs: number): PostgresError {

@@ -6,11 +6,16 @@ import type { PostgresErrorCode } from '../connection/errors.js'
 /** What the thread of a connection is started with. */
 export interface QueryWorkerData {
   port: MessagePort
-  /** Is 1 once an answer waits at the port. */
+  /** What the two threads tell each other without messages, at `ANSWERED` and `BEATS`. */
   signal: Int32Array
   address: string
   schema: string
 }
+
+/** Where the signal is 1 once an answer waits at the port. */
+export const ANSWERED = 0
+/** Where it counts the signs of life of the thread, one each second. */
+export const BEATS = 1
 
 /** What the thread is asked to do. */
 export type QueryCall =

@@ -3,7 +3,14 @@ import { postgresAddress } from '../connection/address.js'
 import { Connection } from '../connection/connection.js'
 import { PostgresError } from '../connection/errors.js'
 import { checkSchema } from '../schema/migrations.js'
-import { PAGE_ROWS, type QueryAnswer, type QueryCall, type QueryWorkerData } from './query-messages.js'
+import {
+  ANSWERED,
+  BEATS,
+  PAGE_ROWS,
+  type QueryAnswer,
+  type QueryCall,
+  type QueryWorkerData,
+} from './query-messages.js'
 
 // Talks to the server for a connection whose thread waits: see `PostgresQueryConnection`.
 
@@ -20,9 +27,12 @@ port.on('message', async (call: QueryCall) => {
     answer = asAnswer(error)
   }
   port.postMessage(answer)
-  Atomics.store(signal, 0, 1)
-  Atomics.notify(signal, 0)
+  Atomics.store(signal, ANSWERED, 1)
+  Atomics.notify(signal, ANSWERED)
 })
+
+// A thread whose memory runs out can't say so.
+setInterval(() => Atomics.add(signal, BEATS, 1), 1000).unref()
 
 async function answerTo(call: QueryCall): Promise<QueryAnswer> {
   switch (call.is) {
