@@ -86,6 +86,8 @@ export interface Dialect {
   isSameJournal(table: string, other: string): string
   /** Whether the tables are of many journals. */
   readonly isShared: boolean
+  /** Whether rows are sorted to be grouped, which takes longer than in proportion to their number. */
+  readonly sortsGroups: boolean
   /** A price's or a rate's columns: decimals are texts. */
   readonly priceColumns: string
   readonly rateColumns: string

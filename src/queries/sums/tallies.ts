@@ -197,6 +197,7 @@ class TallyReader {
     // A part of one local day has a few hours only: to count them would take as long as to read
     // them.
     if (grain === null || this.#grouping === WHOLE || period !== null) return false
+    if (!dialectOf(this.#database).sortsGroups) return false
     const sql = `SELECT count(*) FROM (SELECT 1 FROM ${from} WHERE ${condition.sql} LIMIT ?) AS first_ones`
     const count = this.#statements.prepare(sql).pluck()
     return Number(count.get(...condition.values, MAX_SORTED)) >= MAX_SORTED

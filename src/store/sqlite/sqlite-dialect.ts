@@ -62,4 +62,5 @@ export const SQLITE: Dialect = {
   isOfJournal: () => [],
   isSameJournal: () => 'TRUE',
   isShared: false,
+  sortsGroups: true,
 }

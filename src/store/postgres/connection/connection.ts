@@ -84,6 +84,9 @@ export class Connection {
       isReader ? 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY' : 'BEGIN',
       `SET LOCAL search_path = ${client.escapeIdentifier(schema)}, pg_temp`,
       "SET LOCAL timezone = 'UTC'",
+      // With it the planner looked up the sums of each dimension by itself: a group of 30 days at ten
+      // million rows took 415 ms instead of 17.
+      ...(isReader ? ['SET LOCAL enable_memoize = off'] : []),
       ...(statementTimeoutMs === undefined ? [] : [`SET LOCAL statement_timeout = ${statementTimeoutMs}`]),
       ...(lockTimeoutMs === undefined ? [] : [`SET LOCAL lock_timeout = ${lockTimeoutMs}`]),
     ].join('; ')

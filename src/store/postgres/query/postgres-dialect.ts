@@ -140,6 +140,7 @@ export const POSTGRES: Dialect = {
   isOfJournal: (journal): Condition[] => [{ sql: 'journal = ?', values: [journal] }],
   isSameJournal: (table, other) => `${table}.journal = ${other}.journal`,
   isShared: true,
+  sortsGroups: false,
 }
 
 function isJournal(name: string): Condition {
