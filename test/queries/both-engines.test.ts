@@ -65,11 +65,7 @@ describe.skipIf(noPostgres !== null)('a journal in SQLite and in PostgreSQL', ()
         fc.array(question, { minLength: 12, maxLength: 12 }),
         async (drawn, prices, questions) => {
           const text = [...prices, ...drawn.flatMap(linesOf), 'garbage'].map((line) => `${line}\n`).join('')
-          await withBoth([text], async (sqlite, postgres) => {
-            for (const { name, ask } of questions) {
-              expect(await answerOf(() => ask(postgres)), name).toEqual(await answerOf(() => ask(sqlite)))
-            }
-          })
+          await withBoth([text], (sqlite, postgres) => expectSame(questions, sqlite, postgres))
         },
       ),
       { ...runs(6), endOnFailure: true },
@@ -82,18 +78,7 @@ describe.skipIf(noPostgres !== null)('a journal in SQLite and in PostgreSQL', ()
         rows,
         fc.array(sumQuestion, { minLength: 8, maxLength: 8 }),
         async (drawn, questions) => {
-          const all = drawn.filter(({ timestamp }) => timestamp.endsWith('Z'))
-          const texts = [0, 1].map((host) =>
-            all
-              .filter(({ id }) => id % 2 === host)
-              .map((row) => `${linesOf({ ...row, model: row.model.toLowerCase() })[0]}\n`)
-              .join(''),
-          )
-          await withBoth(texts, async (sqlite, postgres) => {
-            for (const { name, ask } of questions) {
-              expect(await answerOf(() => ask(postgres)), name).toEqual(await answerOf(() => ask(sqlite)))
-            }
-          })
+          await withBoth(partsOf(drawn), (sqlite, postgres) => expectSame(questions, sqlite, postgres))
         },
       ),
       { ...runs(3), endOnFailure: true },
@@ -106,26 +91,12 @@ describe.skipIf(noPostgres !== null)('a journal in SQLite and in PostgreSQL', ()
         rows,
         fc.array(journalQuestion, { minLength: 8, maxLength: 8 }),
         async (drawn, questions) => {
-          const all = drawn.filter(({ timestamp }) => timestamp.endsWith('Z'))
-          // A file learns its journal's id from the first line.
-          const texts = [0, 1].map((host) =>
-            all
-              .filter(({ id }) => id % 2 === host)
-              .map((row) => `${linesOf({ ...row, model: row.model.toLowerCase() })[0]}\n`)
-              .concat('garbage\n')
-              .join(''),
-          )
-          await withBoth(texts, async (_, postgres, file) => {
+          await withBoth(partsOf(drawn), async (_, postgres, file) => {
             const alone = join(dirname(file), 'alone.db')
             putEmptyDatabase(alone)
             await projectOnce({ journal: join(dirname(file), 'host-1'), database: alone })
             const sqlite = openDatabaseReadOnly(alone)
-            for (const { name, ask } of questions) {
-              const [inPostgres, inFile] = [postgres, sqlite].map((database) =>
-                answerOf(() => withoutCurrencies(ask(database))),
-              )
-              expect(await inPostgres, name).toEqual(await inFile)
-            }
+            await expectSame(questions, sqlite, postgres, withoutCurrencies)
             sqlite.close()
           })
         },
@@ -513,6 +484,32 @@ function withoutCurrencies(answer: unknown): unknown {
   return typeof answer === 'object' && answer !== null && 'currencies' in answer
     ? { ...answer, currencies: [] }
     : answer
+}
+
+async function expectSame(
+  questions: readonly Question[],
+  sqlite: QueryDatabase,
+  postgres: QueryDatabase,
+  comparedPart = (answer: unknown) => answer,
+): Promise<void> {
+  for (const { name, ask } of questions) {
+    const [inPostgres, inFile] = [postgres, sqlite].map((database) =>
+      answerOf(async () => comparedPart(await ask(database))),
+    )
+    expect(await inPostgres, name).toEqual(await inFile)
+  }
+}
+
+/** The lines of two hosts that had each a part of the requests. A file learns its journal's id from its first line. */
+function partsOf(drawn: readonly ReferenceRow[]): string[] {
+  const all = drawn.filter(({ timestamp }) => timestamp.endsWith('Z'))
+  return [0, 1].map((host) =>
+    all
+      .filter(({ id }) => id % 2 === host)
+      .map((row) => `${linesOf({ ...row, model: row.model.toLowerCase() })[0]}\n`)
+      .concat('garbage\n')
+      .join(''),
+  )
 }
 
 /** What a question gave, with ids as ordinals in the journal, or the error. */

@@ -2,6 +2,7 @@ import type { Place } from '../../events/placed.js'
 import type { CostSource, Currency } from '../../folds/costs/row-cost.js'
 import type { StoredRequest } from '../../folds/request-types.js'
 import { MAX_LATENCY_MS, MAX_TOKENS, wholeNumber } from '../../folds/sums/sum-limits.js'
+import { PACKED_COLUMNS } from '../outcome-columns.js'
 import type { Database } from './connection/database.js'
 
 /** The columns of `requests` that the fold of a completion depends on. */
@@ -15,7 +16,7 @@ export interface RequestColumns {
   streaming: number
   input_tokens: number | null
   output_tokens: number | null
-  /** A JSON array of the columns in `DETAILS`; null if all of them are null. */
+  /** A JSON array of the columns in `PACKED_COLUMNS`; null if all of them are null. */
   details: string | null
   cost_sats: number | null
   cost_usd: number | null
@@ -37,21 +38,7 @@ export interface RequestColumns {
   byte_offset: number | null
 }
 
-/**
- * Columns that are null in most rows. They are read as one, because each column of a row takes 40
- * ns to become a property. JSON of SQLite would round fractions.
- */
-const DETAILS = [
-  'response_model',
-  'service_tier',
-  'cache_read_input_tokens',
-  'cache_creation_input_tokens',
-  'cache_creation_1h_input_tokens',
-  'audio_input_tokens',
-  'image_input_tokens',
-  'reasoning_output_tokens',
-  'audio_output_tokens',
-].join(', ')
+const PACKED = PACKED_COLUMNS.join(', ')
 
 const COLUMNS = [
   'id',
@@ -85,7 +72,7 @@ const COLUMNS = [
 /** What a SELECT names to give rows with `RequestColumns`. */
 export const STORED_COLUMNS = COLUMNS.map((column) =>
   column === 'details'
-    ? `CASE WHEN coalesce(${DETAILS}) IS NOT NULL THEN json_array(${DETAILS}) END AS details`
+    ? `CASE WHEN coalesce(${PACKED}) IS NOT NULL THEN json_array(${PACKED}) END AS details`
     : column,
 ).join(', ')
 
@@ -219,7 +206,7 @@ function parsedDetails(json: string): Details {
   }
 }
 
-const NO_DETAILS = parsedDetails(JSON.stringify(Array(9).fill(null)))
+const NO_DETAILS = parsedDetails(JSON.stringify(PACKED_COLUMNS.map(() => null)))
 
 /** Reads the labels whose value is a text: only these can be a dimension. */
 function textsOf(json: string | null): Readonly<Record<string, string>> {

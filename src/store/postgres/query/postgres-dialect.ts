@@ -1,21 +1,12 @@
 import { MAX_COST } from '../../../folds/sums/sum-limits.js'
 import { type Condition, inRange, type TextRange } from '../../condition.js'
 import type { Dialect } from '../../dialect.js'
+import { PACKED_COLUMNS } from '../../outcome-columns.js'
 import { PRICE_COLUMNS, RATE_COLUMNS } from '../price-rows.js'
 import { ORDINALS } from '../row-ids.js'
 
-/** Columns that `RequestColumns` has in one. */
-const DETAILS = [
-  'response_model',
-  'service_tier',
-  'cache_read_input_tokens',
-  'cache_creation_input_tokens',
-  'cache_creation_1h_input_tokens',
-  'audio_input_tokens',
-  'image_input_tokens',
-  'reasoning_output_tokens',
-  'audio_output_tokens',
-].join(', ')
+/** The columns that `RequestColumns` has in one. */
+const PACKED = PACKED_COLUMNS.join(', ')
 
 const STORED_COLUMNS = [
   'id',
@@ -27,7 +18,7 @@ const STORED_COLUMNS = [
   'streaming::int AS streaming',
   'input_tokens',
   'output_tokens',
-  `CASE WHEN num_nonnulls(${DETAILS}) > 0 THEN json_build_array(${DETAILS})::text END AS details`,
+  `CASE WHEN num_nonnulls(${PACKED}) > 0 THEN json_build_array(${PACKED})::text END AS details`,
   'cost_sats',
   'cost_usd',
   'provider_cost_sats',
