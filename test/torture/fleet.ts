@@ -110,8 +110,13 @@ export class Fleet {
 
   static async start(place: Place, { hosts, address, monthsAhead = 1 }: FleetOptions): Promise<Fleet> {
     const fleet = new Fleet(place, hosts, address)
-    await migratePostgres(postgresAddress(address), fleet.schema, { monthsAhead })
+    await fleet.migrate(monthsAhead)
     return fleet
+  }
+
+  /** As an operator's `migrate` does: new partitions take the rows of their months from the others. */
+  async migrate(monthsAhead = 1): Promise<void> {
+    await migratePostgres(postgresAddress(this.address), this.schema, { monthsAhead })
   }
 
   private constructor(place: Place, hosts: number, address: string) {
