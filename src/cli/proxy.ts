@@ -20,6 +20,7 @@ export interface ProxyFlags {
   provider?: string
   label?: Record<string, string>
   labelHeader?: Record<string, string>
+  includeUsage?: true
   journal: string
   db: string
   schema: string
@@ -47,7 +48,8 @@ export function addProxy(program: ProgramCommand): void {
     .summary('a reverse proxy that logs: for clients in any language')
     .description(
       'Passes requests on to a provider and logs each call of a model, until SIGTERM or Ctrl-C. A client changes nothing but ' +
-        'its base URL, and sends its own key. Requests and answers pass byte for byte, as they come; neither their content nor ' +
+        'its base URL, and sends its own key. Requests and answers pass byte for byte, as they come (except for what --include-usage ' +
+        'adds to streams that otherwise tell no tokens); neither their content nor ' +
         'their headers are kept. With --serve it runs the dashboard and the projector too: one command, from an empty ' +
         'folder to a logged gateway. Listens to this machine only, unless there is a token, from --token-file or ' +
         'REQUEST_JOURNAL_TOKEN, which requests then have in their header x-request-journal-token; or --open. At SIGTERM it ' +
@@ -69,6 +71,10 @@ export function addProxy(program: ProgramCommand): void {
       '--label-header <header=name>',
       'a request header whose value becomes a label; may be repeated; never one with a key',
       parseLabelHeader,
+    )
+    .option(
+      '--include-usage',
+      "ask for usage in streams of chat completions whose client doesn't, and take it out of what the client gets",
     )
     .journalOption()
     .storeOption()
@@ -177,15 +183,16 @@ async function proxyOptions(
   token: string | undefined,
   logger: Logger,
 ): Promise<ProxyOptions> {
-  const { upstream, upstreams, provider, label: labels, labelHeader: labelHeaders, host, port } = flags
+  const { upstream, upstreams, provider, label: labels, labelHeader: labelHeaders } = flags
   return {
     upstream,
     upstreams: upstreams === undefined ? undefined : await readUpstreams(upstreams),
     provider,
     labels,
     labelHeaders,
-    host,
-    port,
+    includeUsage: flags.includeUsage,
+    host: flags.host,
+    port: flags.port,
     token,
     open: flags.open,
     allowedHosts: flags.allowHost,

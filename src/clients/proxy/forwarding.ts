@@ -1,10 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Dispatcher } from 'undici'
 import type { Exchange } from '../exchange.js'
+import { UsageChunkFilter } from '../usage/usage-chunk.js'
 import { headersForClient } from './headers.js'
 import { type ObservedAnswer, observedAnswer } from './observed-answer.js'
 import { answerRefusal, codeOf, type Refusal, upstreamFailure } from './refusal.js'
 import type { RequestBody } from './request-body.js'
+
+const NO_BYTES = Buffer.alloc(0)
 
 /** What one request and its answer need while they are passed on. */
 export interface ForwardingOptions {
@@ -15,6 +18,8 @@ export interface ForwardingOptions {
   body: RequestBody
   /** Begins the request's exchange once, or gives null if it isn't logged. */
   exchange(): Exchange | null
+  /** Whether the proxy has asked for usage in the client's place, who isn't to see it. */
+  isUsageAdded: boolean
   /** Whether the proxy is about to stop. */
   isStopping(): boolean
   /** Told of an upstream that gave no answer, or not all of it. */
@@ -32,6 +37,8 @@ export class Forwarding implements Dispatcher.DispatchHandler {
   #controller: Dispatcher.DispatchController | null = null
   /** Null until the head of the answer has come. */
   #answer: ObservedAnswer | null = null
+  /** Takes out what the client hasn't asked for. Null: the answer passes as it is. */
+  #filter: UsageChunkFilter | null = null
   /** How many bytes of the body are still to come, by its Content-Length; NaN if it has none. */
   #bytesLeft = Number.NaN
   #isOver = false
@@ -59,6 +66,7 @@ export class Forwarding implements Dispatcher.DispatchHandler {
     if (status < 200) return
     const exchange = this.#options.exchange()
     this.#answer = observedAnswer(exchange, status, (name) => textOf(headers[name]))
+    if (this.#options.isUsageAdded && isReadable(status, headers)) this.#filter = new UsageChunkFilter()
     const length = textOf(headers['content-length'])
     const hasBody = this.#options.request.method !== 'HEAD' && status !== 204 && status !== 304
     this.#bytesLeft = length === null || !hasBody ? Number.NaN : Number(length)
@@ -66,7 +74,11 @@ export class Forwarding implements Dispatcher.DispatchHandler {
     const response = this.#response
     response.sendDate = false
     if (this.#options.isStopping()) response.shouldKeepAlive = false
-    response.writeHead(status, reasonPhrase(message), headersForClient(raw, exchange?.correlationId ?? null))
+    response.writeHead(
+      status,
+      reasonPhrase(message),
+      headersForClient(raw, exchange?.correlationId ?? null, this.#filter !== null),
+    )
     // A head without a body is passed on at once. Most bodies come in the same packet, and both are
     // then written in one call.
     process.nextTick(() => {
@@ -78,8 +90,12 @@ export class Forwarding implements Dispatcher.DispatchHandler {
     if (this.#isOver) return
     this.#answer?.chunk(chunk)
     this.#bytesLeft -= chunk.length
-    if (this.#bytesLeft === 0) this.#end(chunk)
-    else if (!this.#response.write(chunk)) controller.pause()
+    if (this.#bytesLeft === 0) {
+      this.#end(chunk)
+      return
+    }
+    const passed = this.#filter?.push(chunk) ?? chunk
+    if (passed.length > 0 && !this.#response.write(passed)) controller.pause()
   }
 
   onResponseEnd(): void {
@@ -89,7 +105,9 @@ export class Forwarding implements Dispatcher.DispatchHandler {
   /** @param last the last bytes of the body, if they are known to be. */
   #end(last?: Buffer): void {
     this.#isOver = true
-    this.#answer?.ended(() => this.#response.end(last))
+    const filter = this.#filter
+    const rest = filter === null ? last : Buffer.concat([filter.push(last ?? NO_BYTES), filter.end()])
+    this.#answer?.ended(() => this.#response.end(rest))
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
@@ -136,6 +154,11 @@ export class Forwarding implements Dispatcher.DispatchHandler {
     else this.#answer.failed(interruption)
     this.#controller?.abort(new Error('the client has left'))
   }
+}
+
+/** Whether a stream's events can be told in the answer: it's none that failed, nor compressed. */
+function isReadable(status: number, headers: Record<string, string | string[] | undefined>): boolean {
+  return status === 200 && /^(identity)?$/i.test(textOf(headers['content-encoding'])?.trim() ?? '')
 }
 
 /** An upstream's own words for a status, without the characters that Node.js refuses to send. */

@@ -70,9 +70,17 @@ export function headersForUpstream(
   return kept
 }
 
-/** The headers of an answer for the client: those that came, in their order and case. */
-export function headersForClient(raw: RawHeaders, correlationId: string | null): string[] {
-  const kept = passedOn(raw, () => false)
+/**
+ * The headers of an answer for the client: those that came, in their order and case.
+ *
+ * @param isFiltered the body may become shorter than its length says.
+ */
+export function headersForClient(
+  raw: RawHeaders,
+  correlationId: string | null,
+  isFiltered: boolean,
+): string[] {
+  const kept = passedOn(raw, (name) => isFiltered && name === 'content-length')
   if (correlationId !== null) kept.push(CORRELATION_HEADER, correlationId)
   return kept
 }

@@ -27,6 +27,13 @@ export interface ProxyOptions {
    */
   labelHeaders?: Record<string, string> | undefined
   /**
+   * Asks for usage in streams of chat completions, which otherwise tell no tokens, and takes the
+   * chunk that tells them out of what the client gets. A request that says itself whether it wants
+   * usage, or is longer than 1 MiB, passes as it is.
+   * @default false
+   */
+  includeUsage?: boolean | undefined
+  /**
    * The name or address to listen on. Any but 127.0.0.1, ::1 and localhost needs a token or `open`.
    * @default '127.0.0.1'
    */
@@ -80,8 +87,8 @@ export interface ResolvedOptions {
 const silent: JournalLogger = { warn() {}, error() {} }
 
 const NAMES = [
-  ...['upstream', 'upstreams', 'provider', 'labels', 'labelHeaders', 'host', 'port', 'token', 'open'],
-  ...['allowedHosts', 'graceMs', 'logger'],
+  ...['upstream', 'upstreams', 'provider', 'labels', 'labelHeaders', 'includeUsage', 'host', 'port', 'token'],
+  ...['open', 'allowedHosts', 'graceMs', 'logger'],
 ]
 
 /**
@@ -98,6 +105,7 @@ export function resolveOptions(options: ProxyOptions): ResolvedOptions {
   }
   const { upstream, upstreams, provider, labels = {}, labelHeaders = {}, logger = silent } = options
   const {
+    includeUsage = false,
     host = '127.0.0.1',
     port = 8791,
     token,
@@ -109,6 +117,7 @@ export function resolveOptions(options: ProxyOptions): ResolvedOptions {
   const given = upstream === undefined && upstreams === undefined ? 'neither' : 'both'
   expect(isOne, 'upstream', given, 'either upstream or upstreams')
   expect(provider === undefined || isText(provider), 'provider', provider, 'a name')
+  expect(typeof includeUsage === 'boolean', 'includeUsage', includeUsage, 'true or false')
   expect(isText(host), 'host', host, 'a name or an address')
   expect(isWhole(port, 65_535), 'port', port, 'a whole number from 0 to 65535')
   expect(isWhole(graceMs, 86_400_000), 'graceMs', graceMs, 'a whole number from 0 to 86400000')
@@ -121,7 +130,7 @@ export function resolveOptions(options: ProxyOptions): ResolvedOptions {
     expect(!isSecretHeader(name), 'labelHeaders', name, 'a header without a key or password')
   }
   return {
-    upstreams: resolveUpstreams(upstreams ?? { '/': upstream }, provider),
+    upstreams: resolveUpstreams(upstreams ?? { '/': upstream }, { provider, includeUsage }),
     labels: { ...labels },
     labelHeaders: headers,
     host,

@@ -1,4 +1,6 @@
+import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
+import { askForUsage } from '../include-usage.js'
 import { RequestMembers } from '../request-members.js'
 
 /** A body of at most this many bytes is read before it is passed on, in one piece. */
@@ -46,6 +48,21 @@ export class RequestBody {
       }
       request.on('data', take).on('end', end).on('error', reject)
     })
+  }
+
+  /**
+   * Gives a short body that asks for usage in its stream, in the client's place; null if there is
+   * nothing to ask for, or it can't be read.
+   */
+  askingForUsage(path: string): Buffer | null {
+    if (this.whole === null || !isUtf8(this.whole)) return null
+    try {
+      const body = askForUsage(this.whole.toString(), path)
+      return body === null ? null : Buffer.from(body)
+    } catch {
+      // It isn't JSON, which is for the upstream to say.
+      return null
+    }
   }
 
   /** All of a long body, as it comes. */

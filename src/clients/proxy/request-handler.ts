@@ -3,6 +3,7 @@ import type { Agent } from 'undici'
 import { BoundedWarnings } from '../../journal/append/warnings.js'
 import { Exchange, type ExchangeJournal } from '../exchange.js'
 import { describeRequest, type RequestDescription } from '../request.js'
+import { pathOf } from '../usage/api.js'
 import { text } from '../usage/findings.js'
 import { Forwarding } from './forwarding.js'
 import { CORRELATION_HEADER, headersForUpstream } from './headers.js'
@@ -77,12 +78,14 @@ export class RequestHandler {
       return exchange
     }
     if (body.whole !== null) begin()
+    const changed = upstream.includeUsage && description !== null ? body.askingForUsage(pathOf(path)) : null
     const forwarding = new Forwarding({
       request,
       response,
       origin: upstream.origin,
       body,
       exchange: begin,
+      isUsageAdded: changed !== null,
       isStopping: () => this.isStopping,
       onUpstreamFailure: (error) =>
         this.#failures.warn(Date.now(), { err: error }, 'An upstream gave no answer, or only a part of it'),
@@ -91,7 +94,7 @@ export class RequestHandler {
       isObserved: description !== null,
       isWhole: body.whole !== null,
     })
-    const sent = body.whole ?? body.passing(begin)
+    const sent = changed ?? body.whole ?? body.passing(begin)
     try {
       this.#agent.dispatch(
         // undici's types don't know that it takes what can be iterated.
@@ -117,6 +120,10 @@ export class RequestHandler {
       provider: upstream.provider,
       labels: all,
       correlationId: text(headerOf(request, CORRELATION_HEADER)) ?? undefined,
+      // With the option, only a request that it can't change comes to this.
+      usageBy: upstream.includeUsage
+        ? 'keep the request within 1 MiB, up to which --include-usage of the proxy adds it'
+        : 'with --include-usage of the proxy (includeUsage of startProxy)',
     })
   }
 }

@@ -15,6 +15,11 @@ export interface UpstreamOptions {
   provider?: string | undefined
   /** Labels of its requests, beside the proxy's. */
   labels?: Record<string, string> | undefined
+  /**
+   * Whether usage is asked for in its streams.
+   * @default the proxy's `includeUsage`
+   */
+  includeUsage?: boolean | undefined
 }
 
 /** An upstream whose values were checked. */
@@ -26,34 +31,36 @@ export interface Upstream {
   basePath: string
   provider: string
   labels: Record<string, string>
+  includeUsage: boolean
 }
 
-const MEMBERS = ['url', 'provider', 'labels']
+const MEMBERS = ['url', 'provider', 'labels', 'includeUsage']
 
 /** A segment `.` or `..`, in any encoding that a server may undo before it resolves a path. */
 const DOT_SEGMENT = /(?:^|[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?:[/\\]|%2f|%5c|$)/i
 
+/** What holds for the upstreams that don't say it themselves. */
+export type UpstreamDefaults = Pick<UpstreamOptions, 'provider' | 'includeUsage'>
+
 /**
  * Checks upstreams by the prefixes of paths that lead to them.
  *
- * @param standardProvider the provider of those that name none; by default it is told by the host.
+ * @param defaults without a provider here or there, it is told by the host.
  * @throws ProxyError UPSTREAM_INVALID, naming the prefix.
  */
-export function resolveUpstreams(given: unknown, standardProvider?: string): Upstream[] {
+export function resolveUpstreams(given: unknown, defaults: UpstreamDefaults = {}): Upstream[] {
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
     throw invalid(
       `found ${Array.isArray(given) ? 'an array' : describe(given)}, expected an object with a path prefix for each upstream: {"/openai": "https://api.openai.com"}`,
     )
   }
-  const upstreams = Object.entries(given).map(([prefix, value]) =>
-    resolveUpstream(prefix, value, standardProvider),
-  )
+  const upstreams = Object.entries(given).map(([prefix, value]) => resolveUpstream(prefix, value, defaults))
   if (upstreams.length === 0) throw invalid('found none, expected at least one')
   // The longest prefix of a path wins.
   return upstreams.sort((a, b) => b.prefix.length - a.prefix.length)
 }
 
-function resolveUpstream(prefix: string, given: unknown, standardProvider: string | undefined): Upstream {
+function resolveUpstream(prefix: string, given: unknown, defaults: UpstreamDefaults): Upstream {
   if (prefix !== '/' && (!/^(?:\/[^/?#\s\\%]+)+$/.test(prefix) || DOT_SEGMENT.test(prefix))) {
     throw invalid(
       `found the prefix ${describe(prefix)}, expected a path such as "/openai": it begins with a slash and doesn't end with one`,
@@ -72,8 +79,9 @@ function resolveUpstream(prefix: string, given: unknown, standardProvider: strin
   }
   const {
     url,
-    provider = standardProvider,
+    provider = defaults.provider,
     labels = {},
+    includeUsage = defaults.includeUsage ?? false,
   } = value as { [member in keyof UpstreamOptions]: unknown }
   if (provider !== undefined && (typeof provider !== 'string' || provider === '')) {
     throw invalid(`${prefix}: provider: found ${describe(provider)}, expected a name`)
@@ -86,6 +94,9 @@ function resolveUpstream(prefix: string, given: unknown, standardProvider: strin
       throw invalid(`${prefix}: labels: found ${describe(text)} for ${describe(name)}, expected a text`)
     }
   }
+  if (typeof includeUsage !== 'boolean') {
+    throw invalid(`${prefix}: includeUsage: found ${describe(includeUsage)}, expected true or false`)
+  }
   const { origin, hostname, pathname } = checkedUrl(prefix, url)
   return {
     prefix: prefix === '/' ? '' : prefix,
@@ -93,6 +104,7 @@ function resolveUpstream(prefix: string, given: unknown, standardProvider: strin
     basePath: pathname.replace(/\/+$/, ''),
     provider: provider ?? providerOfHost(hostname),
     labels: { ...labels },
+    includeUsage,
   }
 }
 

@@ -25,6 +25,74 @@ async function readAll(stream: AsyncIterable<Buffer>): Promise<Buffer> {
   return Buffer.concat(chunks)
 }
 
+describe('usage is asked for in place of a client that streams', () => {
+  /** What a client gets that hasn't asked for usage. */
+  function withoutUsage(): string {
+    const { body } = chatStream()
+    const extra = body.split('\n\n').find((event) => event.includes('"choices":[]'))
+    return body.replace(`${extra}\n\n`, '')
+  }
+
+  test('and taken out of the answer, whatever its chunks', async ({ proxyTo }) => {
+    const upstream = await startUpstream()
+    const proxy = await proxyTo({ upstream: upstream.url, includeUsage: true })
+    const body = chatBody({ stream: true })
+    for (const [count, chunkBytes] of [1, 50, 100_000].entries()) {
+      upstream.delivery = { chunkBytes }
+      const answer = await ask(proxy.url, `${CHAT}?api-version=1`, { body })
+      expect(answer.body.toString()).toBe(withoutUsage())
+      expect(upstream.received[count]?.body).toBe(
+        `${body.slice(0, -1)},"stream_options":{"include_usage":true}}`,
+      )
+      const [, ended] = (await proxy.eventsAfter(2 * count + 2)).slice(-2)
+      expect(ended).toMatchObject({ type: 'stream_completed', success: true, ...CHAT_TOKENS })
+    }
+  })
+
+  test('and an answer with a length has none, as it becomes shorter', async ({ proxyTo }) => {
+    const { body } = chatStream()
+    const url = await serve((_request, response) => {
+      response.writeHead(200, {
+        'content-type': 'text/event-stream',
+        'content-length': Buffer.byteLength(body),
+      })
+      response.end(body)
+    })
+    const proxy = await proxyTo({ upstream: url, includeUsage: true })
+    const answer = await ask(proxy.url, CHAT, { body: chatBody({ stream: true }) })
+    expect(answer.body.toString()).toBe(withoutUsage())
+    expect(answer.headers['content-length']).toBeUndefined()
+  })
+
+  test.for([
+    ['that is no stream', CHAT, chatBody()],
+    ['that wants none', CHAT, chatBody({ stream: true, stream_options: { include_usage: false } })],
+    ['that asks for it', CHAT, chatBody({ stream: true, stream_options: { include_usage: true } })],
+    ['of another API', '/v1/messages', chatBody({ stream: true })],
+    ['that is longer than 1 MiB', CHAT, chatBody({ stream: true, user: 'u'.repeat(1024 * 1024) })],
+    ["that isn't JSON", CHAT, 'model=gpt-4o&stream=true'],
+  ] as const)('but a request %s passes with its answer as it is', async ([, path, body], { proxyTo }) => {
+    const upstream = await startUpstream()
+    const proxy = await proxyTo({ upstream: upstream.url, includeUsage: true })
+    const direct = await ask(upstream.url, path, { body })
+    const answer = await ask(proxy.url, path, { body })
+    expect(answer.body).toEqual(direct.body)
+    expect(upstream.received.map((received) => received.body)).toEqual([body, body])
+  })
+
+  test('only where that is an option, of the proxy or of one upstream', async ({ proxyTo }) => {
+    const upstream = await startUpstream()
+    const proxy = await proxyTo({
+      upstreams: { '/plain': upstream.url, '/asks': { url: upstream.url, includeUsage: true } },
+    })
+    const body = chatBody({ stream: true })
+    await ask(proxy.url, `/plain${CHAT}`, { body })
+    await ask(proxy.url, `/asks${CHAT}`, { body })
+    expect(upstream.received[0]?.body).toBe(body)
+    expect(upstream.received[1]?.body).toContain('include_usage')
+  })
+})
+
 describe('an answer is passed byte for byte and logged with its tokens', () => {
   test('as a whole', async ({ proxyTo }) => {
     const upstream = await startUpstream()

@@ -38,7 +38,7 @@ describe('a path goes to', () => {
 
   test('provider: its own, the one that is given for all, or by the host', () => {
     const provider = (value: unknown, standard?: string) =>
-      resolveUpstreams({ '/': value }, standard)[0]?.provider
+      resolveUpstreams({ '/': value }, { provider: standard })[0]?.provider
     const url = 'https://api.anthropic.com'
     expect(provider({ url, provider: 'mine' }, 'all')).toBe('mine')
     expect(provider({ url }, 'all')).toBe('all')
@@ -87,6 +87,10 @@ test.each([
   [null, 'found null, expected an object'],
   [['https://a.example'], 'found an array, expected an object'],
   [{}, 'found none, expected at least one'],
+  [
+    { '/': { url: 'https://a.example', includeUsage: 'yes' } },
+    'includeUsage: found "yes", expected true or false',
+  ],
   [{ openai: 'https://a.example' }, 'found the prefix "openai", expected a path'],
   [{ '/a/': 'https://a.example' }, 'found the prefix "/a/"'],
   [{ '/a/../b': 'https://a.example' }, 'found the prefix "/a/../b"'],
