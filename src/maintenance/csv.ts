@@ -1,8 +1,8 @@
-import { createReadStream } from 'node:fs'
 import { Readable } from 'node:stream'
 import type { CsvError } from 'csv-parse'
 import { nearestName } from '../events/nearest-name.js'
 import { InputError } from './errors.js'
+import { fileBytes } from './file-bytes.js'
 
 /** One record of a CSV file. */
 export interface CsvRow {
@@ -12,6 +12,8 @@ export interface CsvRow {
   get(column: string): string
   /** Why the record can't be used; only with `isLenient`. */
   problem: string | null
+  /** The record as it is in the file, its line's end included; empty without `keepsSource`. */
+  source: string
 }
 
 export interface CsvColumns {
@@ -22,7 +24,7 @@ export interface CsvColumns {
    */
   optional?: readonly string[] | undefined
   /** Checks the columns of the header, beside that; its error ends the reading. */
-  check?: ((header: readonly string[]) => void) | undefined
+  check?: ((header: readonly string[], source: string) => void) | undefined
   /**
    * Whether a record with another number of fields than the header is given with its problem, so
    * that the others can be used.
@@ -30,6 +32,8 @@ export interface CsvColumns {
    * @default false: the file is refused
    */
   isLenient?: boolean | undefined
+  /** Whether rows tell how they are in the file. @default false */
+  keepsSource?: boolean | undefined
   /** @default 1 Mi: a record is a few numbers and names */
   maxRecordCharacters?: number | undefined
 }
@@ -44,34 +48,34 @@ const OTHER_SEPARATORS = { ';': 'semicolons', '\t': 'tabs', '|': 'vertical bars'
 
 /**
  * Reads a CSV file with a header, one record after the other, so that it may be of any size. Blank
- * lines are skipped, and so is a byte order mark.
+ * lines are skipped, and so is a byte order mark. The file may be compressed with gzip.
  *
  * @throws InputError FILE_UNREADABLE, INVALID_CSV at the first step that finds it.
  */
 export async function* readCsv(path: string, expected: CsvColumns): AsyncGenerator<CsvRow, void, undefined> {
   const { parse } = await import('csv-parse')
   const options = { info: true, relax_column_count: true, trim: true }
-  const { maxRecordCharacters = MAX_RECORD_CHARACTERS, isLenient = false } = expected
-  const parser = parse({ ...options, max_record_size: maxRecordCharacters })
+  const { maxRecordCharacters = MAX_RECORD_CHARACTERS, isLenient = false, keepsSource = false } = expected
+  const parser = parse({ ...options, raw: keepsSource, max_record_size: maxRecordCharacters })
   const source = Readable.from(textOf(path))
   source.on('error', (error) => parser.destroy(error)).pipe(parser)
   let header: ReadonlyMap<string, number> | null = null
   let lastLine = 0
   try {
-    for await (const { record, info } of parser as AsyncIterable<ParsedRecord>) {
+    for await (const { record, info, raw = '' } of parser as AsyncIterable<ParsedRecord>) {
       const line = Math.min(lastLine + 1, info.lines)
       lastLine = info.lines
       // The parser would skip blank lines too, but then the next record's line isn't known.
       if (record.length === 1 && record[0] === '') continue
       if (header === null) {
         header = columnIndexes(path, record, expected)
-        expected.check?.(record)
+        expected.check?.(record, raw)
         continue
       }
       const problem = record.length === header.size ? null : wrongLength(record, header.size)
       if (problem !== null && !isLenient) throw new InputError('INVALID_CSV', path, problem, { line })
       const indexes = header
-      yield { line, problem, get: (column) => record[indexes.get(column) ?? -1] ?? '' }
+      yield { line, problem, source: raw, get: (column) => record[indexes.get(column) ?? -1] ?? '' }
     }
   } catch (error) {
     throw asInputError(error, path)
@@ -84,13 +88,15 @@ export async function* readCsv(path: string, expected: CsvColumns): AsyncGenerat
 interface ParsedRecord {
   record: string[]
   info: { lines: number }
+  /** Only if the parser is asked for it. */
+  raw?: string
 }
 
 /** Reads a file as text; its first line is checked for another separator before it is parsed. */
 async function* textOf(path: string): AsyncGenerator<string, void, undefined> {
   const decoder = new TextDecoder('utf-8', { fatal: true })
   let beginning: string | null = ''
-  for await (const chunk of createReadStream(path)) {
+  for await (const chunk of fileBytes(path)) {
     const text = decoder.decode(chunk, { stream: true })
     if (beginning === null) {
       yield text
@@ -156,13 +162,10 @@ function wrongLength(record: readonly string[], expected: number): string {
 
 function asInputError(error: unknown, path: string): unknown {
   if (error instanceof InputError || !(error instanceof Error)) return error
-  const { code, syscall } = error as NodeJS.ErrnoException
+  const { code } = error as NodeJS.ErrnoException
   if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') {
     const found = "the file isn't UTF-8: save it as CSV in UTF-8"
     return new InputError('FILE_UNREADABLE', path, found, { cause: error })
-  }
-  if (syscall !== undefined) {
-    return new InputError('FILE_UNREADABLE', path, `can't be read (${error.message})`, { cause: error })
   }
   if (code !== 'INVALID_OPENING_QUOTE' && !code?.startsWith('CSV_')) return error
   const { lines } = error as CsvError & { lines?: number }

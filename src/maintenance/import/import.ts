@@ -119,14 +119,15 @@ class ImportRun {
       checkSourceColumns(path, options, columns)
       reader.setColumns(columns)
     }
-    const source = from === 'sqlite' ? openTableOf(path, table, check) : await openFile(path, check)
+    const source = from === 'sqlite' ? openTableOf(path, table, check) : await openFile(path, check, false)
     try {
       const { mtimeNs, size } = statSync(path, { bigint: true })
       const total = from === 'sqlite' ? null : Number(size)
       let done = 0
       const content = await source.contentHash((bytes) => {
         done += bytes
-        onProgress?.({ step: 'hashing', done, total })
+        // Of a compressed file, more bytes are read than it has.
+        onProgress?.({ step: 'hashing', done, total: total === null || done > total ? null : total })
       })
       return new ImportRun(options, { path, source, reader, mtimeNs }, content)
     } catch (error) {

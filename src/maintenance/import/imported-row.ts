@@ -8,6 +8,14 @@ export interface SourceRow {
   get(column: string): unknown
 }
 
+/** A row as it was found, perhaps broken. */
+export interface FoundRow extends SourceRow {
+  /** Why it can't be used. */
+  problem: string | null
+  /** The row as it is in the file, or as JSON if it is one of a table. */
+  source(): string
+}
+
 /**
  * A request as a source tells it; what it doesn't tell is left out. It becomes one event, or two if
  * it was streamed.

@@ -1,6 +1,6 @@
 import { TimeZone } from '../../queries/window/time-zone.js'
 import { type ImportedLines, importedLines } from './imported-lines.js'
-import { type LeftOut, type ReadRow, RowProblem, type SourceRow } from './imported-row.js'
+import { type FoundRow, type LeftOut, type ReadRow, RowProblem, type SourceRow } from './imported-row.js'
 import { langfuseReader } from './langfuse.js'
 import { litellmReader } from './litellm.js'
 import { type ColumnMap, columnMap, joined, mappedFields } from './mapped-fields.js'
@@ -43,8 +43,8 @@ export class RequestReader {
    * @param place says where the row is from.
    * @throws RowProblem; ZoneMissing
    */
-  read(row: SourceRow & { problem?: string | null }, place: () => string): ImportedLines | LeftOut {
-    if (row.problem != null) throw new RowProblem(row.problem)
+  read(row: FoundRow, place: () => string): ImportedLines | LeftOut {
+    if (row.problem !== null) throw new RowProblem(row.problem)
     const told = this.#readRow(row)
     if ('leftOut' in told) return told
     const constant = mappedFields(this.#constants, this.#constantMap, this.#times)

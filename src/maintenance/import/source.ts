@@ -1,19 +1,23 @@
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
+import { statSync } from 'node:fs'
 import { nearestName } from '../../events/nearest-name.js'
 import { readCsv } from '../csv.js'
 import { InputError } from '../errors.js'
-import type { SourceRow } from './imported-row.js'
+import { fileBytes, unreadableFile } from '../file-bytes.js'
+import type { FoundRow } from './imported-row.js'
 import { readJsonRows } from './json-rows.js'
 import { openTable } from './table-rows.js'
 
 /** Rows of LiteLLM and Langfuse may hold whole conversations. */
 const MAX_RECORD_CHARACTERS = 64 * 1024 * 1024
 
+/** By how much it is decided what a file is. */
+const BEGINNING_BYTES = 4096
+
 /** Where rows come from. It can be read again from its beginning. */
 export interface Source {
   /**
-   * The SHA-256 of all that is read, in hex: the file's bytes, or the rows of a table.
+   * The SHA-256 of all that is read, in hex: the file's bytes, decompressed, or the rows of a table.
    *
    * @param onBytes called with how many more bytes were read.
    */
@@ -21,7 +25,9 @@ export interface Source {
   /**
    * @throws InputError, at the first step, if the columns aren't there.
    */
-  rows(): AsyncGenerator<SourceRow & { problem?: string | null }>
+  rows(): AsyncGenerator<FoundRow>
+  /** What stands before the rows: the first line of a CSV file, once a row was read. */
+  heading(): string
   close(): void
 }
 
@@ -29,18 +35,44 @@ export interface Source {
 export type NeededColumns = readonly (string | readonly string[])[]
 
 /**
- * Opens a file.
+ * Opens a file, which may be compressed with gzip.
  *
  * @param check throws an error that says why these columns aren't those of the source.
+ * @param keepsSource whether rows tell how they are in the file.
  * @throws InputError FILE_UNREADABLE
  */
-export async function openFile(path: string, check: (columns: readonly string[]) => void): Promise<Source> {
-  const isJson = /^[[{]/.test((await beginningOf(path)).trimStart())
+export async function openFile(
+  path: string,
+  check: (columns: readonly string[]) => void,
+  keepsSource: boolean,
+): Promise<Source> {
+  checkIsFile(path)
+  const beginning = await beginningOf(path)
+  const isJson = /^\s*[[{]/.test(beginning)
+  const reading = { path, check, keepsSource }
+  let heading = ''
+  const onHeading = (text: string) => {
+    heading = text
+  }
   return {
     contentHash: (onBytes) => hashOf(path, onBytes),
-    rows: () => (isJson ? jsonRows(path, check) : csvRows(path, check)),
+    rows: () => (isJson ? jsonRows(reading, beginning) : csvRows(reading, onHeading)),
+    heading: () => heading,
     close() {},
   }
+}
+
+/** @throws InputError FILE_UNREADABLE for a pipe, which can't be read twice. */
+function checkIsFile(path: string): void {
+  let isFile: boolean
+  try {
+    isFile = statSync(path).isFile()
+  } catch (error) {
+    throw unreadableFile(path, error)
+  }
+  if (isFile) return
+  const found = "isn't a regular file, and an import reads it twice: write it to a file first"
+  throw new InputError('FILE_UNREADABLE', path, found)
 }
 
 /** Opens a table of an SQLite database. @throws InputError FILE_UNREADABLE, INVALID_VALUE */
@@ -68,27 +100,33 @@ export function checkColumns(path: string, found: readonly string[], needed: Nee
   }
 }
 
+interface Reading {
+  path: string
+  check: (columns: readonly string[]) => void
+  keepsSource: boolean
+}
+
+/** @param onHeading told the first line as it is. */
 async function* csvRows(
-  path: string,
-  check: (columns: readonly string[]) => void,
-): AsyncGenerator<SourceRow> {
-  const limits = { isLenient: true, maxRecordCharacters: MAX_RECORD_CHARACTERS }
+  { path, check, keepsSource }: Reading,
+  onHeading: (text: string) => void,
+): AsyncGenerator<FoundRow> {
+  const limits = { isLenient: true, maxRecordCharacters: MAX_RECORD_CHARACTERS, keepsSource }
   let columns: ReadonlySet<string> = new Set()
-  const onHeader = (header: readonly string[]) => {
+  const onHeader = (header: readonly string[], source: string) => {
     columns = new Set(header)
+    onHeading(source)
     check(header)
   }
   for await (const row of readCsv(path, { required: [], check: onHeader, ...limits })) {
-    yield { ...row, get: (column) => (columns.has(column) ? row.get(column) : undefined) }
+    const get = (column: string) => (columns.has(column) ? row.get(column) : undefined)
+    yield { ...row, get, source: () => row.source }
   }
 }
 
-async function* jsonRows(
-  path: string,
-  check: (columns: readonly string[]) => void,
-): AsyncGenerator<SourceRow> {
+async function* jsonRows({ path, check }: Reading, beginning: string): AsyncGenerator<FoundRow> {
   let isChecked = false
-  for await (const row of readJsonRows(path)) {
+  for await (const row of readJsonRows(path, beginning)) {
     if (!isChecked && row.problem === null) {
       check(row.columns)
       isChecked = true
@@ -97,31 +135,25 @@ async function* jsonRows(
   }
 }
 
+/** The first characters of a file, without a byte order mark. */
 async function beginningOf(path: string): Promise<string> {
-  try {
-    for await (const chunk of createReadStream(path, { end: 4095 })) {
-      return (chunk as Buffer).toString('utf8').replace(/^\uFEFF/, '')
-    }
-    return ''
-  } catch (error) {
-    throw unreadable(path, error)
+  const pieces: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of fileBytes(path)) {
+    pieces.push(chunk)
+    bytes += chunk.length
+    if (bytes >= BEGINNING_BYTES) break
   }
+  return Buffer.concat(pieces)
+    .toString('utf8', 0, BEGINNING_BYTES)
+    .replace(/^\uFEFF/, '')
 }
 
 async function hashOf(path: string, onBytes: (bytes: number) => void): Promise<string> {
   const hash = createHash('sha256')
-  try {
-    for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024 })) {
-      hash.update(chunk as Buffer)
-      onBytes((chunk as Buffer).length)
-    }
-  } catch (error) {
-    throw unreadable(path, error)
+  for await (const chunk of fileBytes(path)) {
+    hash.update(chunk)
+    onBytes(chunk.length)
   }
   return hash.digest('hex')
-}
-
-function unreadable(path: string, error: unknown): InputError {
-  const found = `can't be read (${error instanceof Error ? error.message : String(error)})`
-  return new InputError('FILE_UNREADABLE', path, found, { cause: error })
 }

@@ -4,7 +4,8 @@ import type SQLite from 'better-sqlite3'
 import { nearestName } from '../../events/nearest-name.js'
 import { connect } from '../../store/sqlite/connection/sqlite.js'
 import { InputError } from '../errors.js'
-import type { SourceRow } from './imported-row.js'
+import { unreadableFile } from '../file-bytes.js'
+import type { FoundRow } from './imported-row.js'
 import type { Source } from './source.js'
 
 /**
@@ -19,7 +20,7 @@ export function openTable(path: string, table: string): Source & { columns: read
     statSync(path)
     database = connect(path, { readonly: true, fileMustExist: true })
   } catch (error) {
-    throw unreadable(path, error)
+    throw unreadableFile(path, error)
   }
   try {
     database.exec('BEGIN')
@@ -34,13 +35,14 @@ export function openTable(path: string, table: string): Source & { columns: read
     const select = statement.raw().safeIntegers()
     return {
       columns,
+      heading: () => '',
       contentHash: async (onBytes) => hashOf(select, columns, onBytes),
       rows: () => rowsOf(select, columns),
       close: () => database.close(),
     }
   } catch (error) {
     database.close()
-    throw error instanceof InputError ? error : unreadable(path, error)
+    throw error instanceof InputError ? error : unreadableFile(path, error)
   }
 }
 
@@ -61,13 +63,22 @@ function hashOf(
 async function* rowsOf(
   select: SQLite.Statement<[], unknown[]>,
   columns: readonly string[],
-): AsyncGenerator<SourceRow> {
+): AsyncGenerator<FoundRow> {
   const indexes = new Map(columns.map((column, index) => [column, index]))
   let line = 0
   for (const row of select.iterate()) {
     line++
-    yield { line, get: (column) => row[indexes.get(column) ?? -1] }
+    const get = (column: string) => row[indexes.get(column) ?? -1]
+    const source = () =>
+      JSON.stringify(Object.fromEntries(columns.map((column) => [column, jsonOf(get(column))])))
+    yield { line, problem: null, get, source }
   }
+}
+
+/** A column's value as JSON can have it. */
+function jsonOf(value: unknown): unknown {
+  if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : String(value)
+  return value
 }
 
 function noTable(path: string, table: string, names: readonly string[]): InputError {
@@ -75,9 +86,4 @@ function noTable(path: string, table: string, names: readonly string[]): InputEr
   const nearest = nearestName(table, names)
   const hint = nearest === null ? '' : `; the nearest is '${nearest}'`
   return new InputError('INVALID_VALUE', path, `found no table '${table}'; there are ${has}${hint}`)
-}
-
-function unreadable(path: string, error: unknown): InputError {
-  const found = `can't be read (${error instanceof Error ? error.message : String(error)})`
-  return new InputError('FILE_UNREADABLE', path, found, { cause: error })
 }
