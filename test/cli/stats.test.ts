@@ -145,7 +145,7 @@ test('what is unknown is never 0, failures are told from successes, and streams 
   const ask = (...args: string[]) => runHere(['stats', '--db', database, ...args])
   const { stdout } = await ask()
   expect(stdout).toMatch(/^streaming 2, of them 1 open and 1 unfinished$/m)
-  expect(stdout).toMatch(/^cost {6}2\.00 sats, without 4 requests whose cost is unknown, and 1 that failed$/m)
+  expect(stdout).toMatch(/^cost {6}2\.00 sats; 5 unpriced \(1 failed\)$/m)
   expect(stdout).toMatch(/^tokens {4}2,000 in \(unknown for 4\), 5 out \(unknown for 5\)$/m)
   const table = stdout.slice(stdout.indexOf('\nmodel'))
   const cells = (name: string) => {
@@ -167,7 +167,7 @@ test('what is unknown is never 0, failures are told from successes, and streams 
   expect(cells('dark')).toMatchObject({ in: '–', sats: '–', unpriced: '3', open: '1', unfinished: '1' })
   expect(cells('free')).toMatchObject({ in: '0', out: '0', sats: '0.00', unpriced: '0' })
   expect((await ask('--model', 'dark')).stdout).toMatch(
-    /^cost {6}– sats, without 3 requests whose cost is unknown\ntokens {4}– in \(unknown for 3\), – out/m,
+    /^cost {6}– sats; 3 unpriced\ntokens {4}– in \(unknown for 3\), – out/m,
   )
   expect((await ask('--json', '--unknown')).json).toMatchObject({
     counts: { unpriced: 5, unpriced_error: 1, open: 1, unfinished: 1, unknown_input_tokens: 4 },
@@ -215,6 +215,6 @@ test('what is asked for is on the page however narrow, and no line is wider', as
   )
   expect(wide).toMatch(/^gpt-4o +█████▍ +2 /m)
   expect(narrow).toMatch(/^model .* avg +p95$/m)
-  expect(narrow).toMatch(/^cost {6}2\.00 sats, without 2 requests whose cost is unknown$/m)
+  expect(narrow).toMatch(/^cost {6}2\.00 sats; 2 unpriced$/m)
   expect(narrow).toContain('p99 904 ms')
 })

@@ -43,15 +43,13 @@ describe.skipIf(!hasBrowser)('figures and charts', () => {
     expect(await read('Requests')).toMatch(
       /^Requests 3 1 streams ▲ 200 % from 1 ?Up 200 % against the hour before$/,
     )
-    expect(await read('Cost')).toMatch(/^Cost 26\.2 ?sats 13\.1 each ▲ 100 %/)
+    expect(await read('Cost')).toMatch(/^Cost 26\.2 ?sats 13\.1 each, 1 unpriced \(1 failed\) ▲ 100 %/)
     expect(await read('Tokens')).toMatch(/^Tokens 2,400 2,000 in, 400 out, unknown for 1 ▲ 100 %/)
     expect(await read('Failures')).toMatch(/^Failures 1 33\.3 % of all ▲ from 0/)
     expect(await read('Cache hits')).toMatch(/^Cache hits – no cache reads logged/)
     expect(await read('Latency (median)')).toMatch(
       /^Latency \(median\) 2\.1\d ?s p95 2\.1\d s, p99 2\.1\d s = same/,
     )
-    // A failure has no cost, and needs none.
-    expect(await read('Cost')).not.toContain('unpriced')
   })
 
   test('a cost that no request has is unknown, not 0', async ({ dashboard }) => {
@@ -62,7 +60,7 @@ describe.skipIf(!hasBrowser)('figures and charts', () => {
     expect(await dashboard.tile('Tokens').innerText()).toMatch(/–\s+unknown of all 2/)
     await dashboard.open()
     const legend = (model: string) => dashboard.page.locator('#chart-cost .legend li', { hasText: model })
-    await eventually(() => legend('gpt-4o').innerText()).toMatch(/^gpt-4o\s+–\s+2 requests\s+2 unknown$/)
+    await eventually(() => legend('gpt-4o').innerText()).toMatch(/^gpt-4o\s+–\s+2 requests\s+2 unpriced$/)
     expect(await legend('paid').innerText()).toMatch(/^paid\s+5\.00\s+100\.0 %\s+1 request$/)
   })
 
@@ -171,10 +169,10 @@ describe.skipIf(!hasBrowser)('figures and charts', () => {
     await projected(dashboard, 3)
     await dashboard.open('?range=1h')
     const read = async (name: string) => (await dashboard.tile(name).innerText()).replace(/\s+/g, ' ')
-    expect(await read('Requests')).toMatch(/^Requests 2 3 attempts, 1 retries/)
+    expect(await read('Requests')).toMatch(/^Requests 2 3 attempts, 1 retry/)
     expect(await read('Failures')).toMatch(/^Failures 1 33\.3 % of attempts/)
     expect(await read('Cache hits')).toMatch(/^Cache hits 20\.0 ?% 600 of 3,000 tokens in, 50 written/)
-    expect(await page.locator('#requests-count').innerText()).toBe('3, of which 1 retry')
+    expect(await page.locator('#requests-count').innerText()).toBe('3 attempts, 1 retry')
     expect(await page.locator('#chart-requests h3').innerText()).toBe('Attempts per minute')
   })
 
@@ -187,10 +185,10 @@ describe.skipIf(!hasBrowser)('figures and charts', () => {
     )
     await projected(dashboard, 3)
     await dashboard.open()
-    await dashboard.tile('Cost').getByRole('button', { name: '1 unpriced' }).click()
-    await eventually(() => rows.count()).toBe(1)
-    expect(await rows.first().innerText()).toContain('new-one')
-    expect(new URL(page.url()).search).toBe('?success=true&unpriced=sats')
+    await dashboard.tile('Cost').getByRole('button', { name: '2 unpriced (1 failed)' }).click()
+    await eventually(() => rows.count()).toBe(2)
+    expect(await rows.last().innerText()).toContain('new-one')
+    expect(new URL(page.url()).search).toBe('?unpriced=sats')
   })
 
   test('failures are counted by status, which become filters', async ({ dashboard }) => {

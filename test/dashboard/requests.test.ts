@@ -79,7 +79,7 @@ describe.skipIf(!hasBrowser)('the request list', () => {
       await input.press('Enter')
       await eventually(models).toEqual(found)
       expect(new URL(page.url()).search).toBe(search)
-      const count = found[0] === 'slow' ? '1, of which 1 retry' : String(found.length)
+      const count = found[0] === 'slow' ? '1 attempt, 1 retry' : String(found.length)
       await eventually(() => page.locator('#requests-count').innerText()).toBe(count)
       await page.getByRole('button', { name: `Remove ${chip}` }).click()
       await eventually(() => rows.count()).toBe(3)
@@ -151,7 +151,7 @@ describe.skipIf(!hasBrowser)('the request list', () => {
     // Of a stream that began before, the page hears when it next asks.
     await page.clock.fastForward(15_000)
     await eventually(() => cost('before')).toBe('57.3')
-    expect(await rows.first().locator('.outcome').innerText()).toBe('stream 9.20 s')
+    expect(await rows.first().locator('.outcome').innerText()).toBe('ok stream 9.20 s')
   })
 
   test('names are completed as they are typed, and the page asks for as many as it shows', async ({
@@ -204,7 +204,7 @@ describe.skipIf(!hasBrowser)('the request list', () => {
     await projected(dashboard, 3)
     await dashboard.open()
     const outcomes = await rows.locator('.outcome').allInnerTexts()
-    expect(outcomes).toEqual(['stream', 'open stream', 'unfinished stream'])
+    expect(outcomes).toEqual(['ok stream', 'open stream', 'unfinished stream'])
     expect(await dashboard.tile('Requests').innerText()).toContain('3 streams, 1 open, 1 unfinished')
     await page.getByRole('combobox', { name: 'Outcome' }).selectOption('Unfinished streams')
     await eventually(() => rows.count()).toBe(1)

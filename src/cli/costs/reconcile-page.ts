@@ -10,6 +10,7 @@ import { amountFormatter } from '../output/amounts.js'
 import { formatCount } from '../output/format.js'
 import { type Column, formatTable } from '../output/table.js'
 import { displayWidth } from '../output/terminal.js'
+import { ofThemFailed, unpricedText } from '../output/totals.js'
 
 /** The bill's lines name no model. */
 const NO_MODEL = '(no model)'
@@ -90,13 +91,17 @@ function amountColumns(
     { title: 'difference', ...right, cell: ({ difference }) => signed(difference) },
     { title: '%', ...right, dropRank: 2, cell: percentOf },
     { title: 'requests', ...right, dropRank: 3, cell: ({ requests }) => formatCount(requests) },
-    { title: 'unpriced', ...right, dropRank: 1, cell: ({ unpriced }) => formatCount(unpriced) },
+    { title: 'unpriced', ...right, dropRank: 1, cell: unpricedCell },
   ]
+}
+
+function unpricedCell({ unpriced, unpriced_error: failed }: ReconciledModel): string {
+  return `${formatCount(unpriced)}${ofThemFailed(failed)}`
 }
 
 function note({ side, is_over }: ReconciledRow): string {
   const sides = { both: '', billed_only: 'bill only', logged_only: 'log only' }
-  return [sides[side], is_over ? 'over' : ''].filter((text) => text !== '').join(', ')
+  return [sides[side], is_over ? 'differs' : ''].filter((text) => text !== '').join(', ')
 }
 
 /** `+1.6`; empty if nothing was billed. */
@@ -113,7 +118,7 @@ function inPercent(amounts: ReconciledAmounts): string {
 
 function withoutUnpriced({ unpriced, unpriced_error: failed }: ReconciledAmounts): string {
   if (unpriced === 0) return ''
-  return `, ${formatCount(unpriced)} of them without a known cost${failed === 0 ? '' : ` (${formatCount(failed)} failed)`}`
+  return `; ${unpricedText(unpriced, failed)}`
 }
 
 /** Says what differs most, why that might be, and what only one side has. */
@@ -158,9 +163,9 @@ const REASONS: Record<DifferenceReason, (found: Reconciliation, largest: Largest
   unpriced: ({ rows }, { day, model }) => {
     const row = rows.find((row) => row.day === day && row.model === model)
     const { unpriced = 0, requests = 0 } = row ?? {}
-    if (requests === 1) return 'its only request has no known cost'
-    if (unpriced === requests) return `none of its ${countText(requests, 'request')} has a known cost`
-    return `${formatCount(unpriced)} of its ${countText(requests, 'request')} ${unpriced === 1 ? 'has' : 'have'} no known cost`
+    if (requests === 1) return 'its only request is unpriced'
+    if (unpriced === requests) return `all of its ${countText(requests, 'request')} are unpriced`
+    return `${formatCount(unpriced)} of its ${countText(requests, 'request')} ${unpriced === 1 ? 'is' : 'are'} unpriced`
   },
   other_day: (_, { other_day }) =>
     `${other_day} differs by about as much the other way: the bill may have other days than --timezone says`,

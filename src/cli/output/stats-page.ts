@@ -8,6 +8,7 @@ import { bar, sparkline } from './bars.js'
 import { formatCount, formatMs, formatShare, formatTime, UNKNOWN } from './format.js'
 import { type Column, formatTable } from './table.js'
 import {
+  besideUnpriced,
   costOf,
   ofThemRetries,
   partsOfTokens,
@@ -15,7 +16,6 @@ import {
   tokenTotalWithUnknown,
   unpricedCount,
   withoutEnd,
-  withoutUnpriced,
 } from './totals.js'
 
 export interface StatsPageOptions {
@@ -65,7 +65,7 @@ export function formatStats(stats: Stats, width: number, options: StatsPageOptio
     `streaming ${formatCount(counts.streaming)}${withoutEnd(stats)}`,
     ...currencies.map(
       (currency) =>
-        `cost      ${amountText(currency, costOf(stats, currency))}${withoutUnpriced(stats, currency)}`,
+        `cost      ${amountText(currency, costOf(stats, currency))}${besideUnpriced(stats, currency)}`,
     ),
     `tokens    ${tokenTotalWithUnknown(stats, 'input')}, ${tokenTotalWithUnknown(stats, 'output')}`,
     ...partsOfTokens(stats),

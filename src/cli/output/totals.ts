@@ -1,5 +1,4 @@
 import type { Currency } from '../../folds/costs/row-cost.js'
-import { countText } from '../../maintenance/count-text.js'
 import type { StatsSection } from '../../queries/sums/stats.js'
 import { formatCount, UNKNOWN } from './format.js'
 
@@ -34,22 +33,29 @@ export function tokenTotalWithUnknown(section: StatsSection, kind: Tokens): stri
   return unknown === 0 ? total : `${total} (unknown for ${formatCount(unknown)})`
 }
 
-/**
- * `, without 2 requests whose cost is unknown, and 1 that failed`: a failure rarely has a price,
- * and that is no alarm.
- */
-export function withoutUnpriced(section: StatsSection, currency: Currency): string {
+/** `; 3 unpriced (1 failed)`: how many requests a cost is without. */
+export function besideUnpriced(section: StatsSection, currency: Currency): string {
   const { unpriced, failed } = unpricedIn(section, currency)
-  const succeeded = unpriced - failed
-  if (succeeded === 0) return failed === 0 ? '' : `, without ${countText(failed, 'request')} that failed`
-  const others = failed === 0 ? '' : `, and ${formatCount(failed)} that failed`
-  return `, without ${countText(succeeded, 'request')} whose cost is unknown${others}`
+  return unpriced === 0 ? '' : `; ${unpricedText(unpriced, failed)}`
 }
 
 /** `3`, `3 (1 failed)` */
 export function unpricedCount(section: StatsSection, currency: Currency): string {
   const { unpriced, failed } = unpricedIn(section, currency)
-  return failed === 0 ? formatCount(unpriced) : `${formatCount(unpriced)} (${formatCount(failed)} failed)`
+  return `${formatCount(unpriced)}${ofThemFailed(failed)}`
+}
+
+/**
+ * `3 unpriced (1 failed)`. Wherever requests are counted as unpriced, those that failed are among
+ * them, and said in brackets: a failure rarely has a cost, and that is no alarm.
+ */
+export function unpricedText(unpriced: number, failed: number): string {
+  return `${formatCount(unpriced)} unpriced${ofThemFailed(failed)}`
+}
+
+/** ` (1 failed)`; empty if none did. */
+export function ofThemFailed(failed: number): string {
+  return failed === 0 ? '' : ` (${formatCount(failed)} failed)`
 }
 
 function unpricedIn({ counts }: StatsSection, currency: Currency): { unpriced: number; failed: number } {

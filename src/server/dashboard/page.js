@@ -38,7 +38,7 @@ const overview = new Overview({
     store.update(isChosen ? { error_status: '', success: '' } : { error_status: status, success: 'false' })
   },
   onUnpriced: (currency) => {
-    store.update({ unpriced: currency, success: 'true' })
+    store.update({ unpriced: currency, success: '' })
     byId('requests', HTMLElement).scrollIntoView({ block: 'start' })
   },
   onStats: (stats) => {

@@ -31,7 +31,7 @@ const DOLLARS: Request[] = BOTH.slice(1)
 test('stats of a log in dollars are in dollars without being asked', async ({ workspace }) => {
   const ask = await page(workspace, DOLLARS, ['stats'])
   const stdout = await ask()
-  expect(stdout).toMatch(/^cost {6}0\.050400 usd, without 1 request that failed$/m)
+  expect(stdout).toMatch(/^cost {6}0\.050400 usd; 1 unpriced \(1 failed\)$/m)
   expect(stdout).not.toContain('sats')
   expect(stdout).toMatch(/^model .* out +usd +unpriced +avg/m)
   expect(stdout).toMatch(/^b .* 0\.050400 +0 +100 ms/m)
@@ -42,8 +42,8 @@ test('stats of a log in both currencies have a sum for each, satoshis first', as
   const ask = await page(workspace, BOTH, ['stats'], '140')
   const stdout = await ask()
   expect(stdout).toContain(`
-cost      12.50 sats, without 2 requests whose cost is unknown, and 1 that failed
-cost      0.050400 usd, without 1 request whose cost is unknown, and 1 that failed
+cost      12.50 sats; 3 unpriced (1 failed)
+cost      0.050400 usd; 2 unpriced (1 failed)
 `)
   expect(stdout).toMatch(/^model .* out +sats +usd +unpriced sats +unpriced usd +avg/m)
   expect(stdout).toMatch(/^a .* 12\.50 +– +0 +1 +100 ms/m)

@@ -37,23 +37,23 @@ test('the page has totals, a table by day and model, one by model, and what diff
   expect(stderr).toBe('')
   expect(stdout).toBe(`days        2026-11-01 to 2026-11-02 (UTC)
 billed      1,214.11 usd, 4 lines
-logged      1,013.50 usd, 5 requests, 2 of them without a known cost (1 failed)
+logged      1,013.50 usd, 5 requests; 2 unpriced (1 failed)
 difference  +200.61 usd (+16.5 %)
 
-day (UTC)   model        billed    logged  difference       %  requests  unpriced  note
-2026-11-01  gpt-4o        12.50     12.50        0.00     0.0         1         0
-2026-11-01  o3             1.00      1.00        0.00     0.0         1         0
-2026-11-02  gpt-4o     1,200.25  1,000.00     +200.25   +16.7         3         2  over
-2026-11-02  whisper-1      0.36         –       +0.36  +100.0         0         0  bill only, over
+day (UTC)   model        billed    logged  difference       %  requests      unpriced  note
+2026-11-01  gpt-4o        12.50     12.50        0.00     0.0         1             0
+2026-11-01  o3             1.00      1.00        0.00     0.0         1             0
+2026-11-02  gpt-4o     1,200.25  1,000.00     +200.25   +16.7         3  2 (1 failed)  differs
+2026-11-02  whisper-1      0.36         –       +0.36  +100.0         0             0  bill only, differs
 
-model        billed    logged  difference       %  requests  unpriced
-gpt-4o     1,212.75  1,012.50     +200.25   +16.5         4         2
-whisper-1      0.36         –       +0.36  +100.0         0         0
-o3             1.00      1.00        0.00     0.0         1         0
+model        billed    logged  difference       %  requests      unpriced
+gpt-4o     1,212.75  1,012.50     +200.25   +16.5         4  2 (1 failed)
+whisper-1      0.36         –       +0.36  +100.0         0             0
+o3             1.00      1.00        0.00     0.0         1             0
 
 2 of 4 rows differ by more than 1%.
 gpt-4o on 2026-11-02 differs most, by +200.25 usd:
-  2 of its 3 requests have no known cost
+  2 of its 3 requests are unpriced
 Only the bill has whisper-1.
 `)
   expect(status).toBe(1)
@@ -61,7 +61,7 @@ Only the bill has whisper-1.
 
 test('on a page of 80 columns, counts give way to the amounts and the note', async ({ database }) => {
   const { stdout } = await prepare(database)(COLUMNS, { COLUMNS: '80' })
-  expect(stdout).toContain('2026-11-02  whisper-1      0.36         –       +0.36         0  bill only, over')
+  expect(stdout).toContain('2026-11-02  whisper-1      0.36         –       +0.36  bill only, differs')
 })
 
 test('the exit code is 0 within the tolerance, and --json has exact amounts', async ({ database }) => {
@@ -155,7 +155,7 @@ test('long names are cut before large amounts would run over a page of 80 column
   const table = stdout.split('\n').filter((line) => /^(day|2026)/.test(line))
   expect(table.map((line) => line.length)).toEqual(table.map((line) => Math.min(line.length, 80)))
   expect(table.at(-1)).toMatch(
-    /^2026-11-02 {2}meta-llam\S*… +123,456\.25 +– +\+123,456\.25 {2}bill only, over$/,
+    /^2026-11-02 {2}meta-ll\S*… +123,456\.25 +– +\+123,456\.25 {2}bill only, differs$/,
   )
   const wide = await reconcile(COLUMNS, { COLUMNS: '140' })
   expect(wide.stdout).toContain(long)

@@ -41,9 +41,7 @@ test('each page tells what is there, and lets no control character through', asy
     expect(stdout).not.toMatch(CONTROL)
   }
   expect(pages.stats.stdout).toMatch(/^requests {2}3$/m)
-  expect(pages.stats.stdout).toMatch(
-    /^cost {6}1,234\.50 sats, without 1 request whose cost is unknown, and 1 that failed$/m,
-  )
+  expect(pages.stats.stdout).toMatch(/^cost {6}1,234\.50 sats; 2 unpriced \(1 failed\)$/m)
   expect(pages.stats.stdout).toMatch(/^gpt-4o .* 2 +0 .* 1,000 +25 +1,234\.50 +1 +100 ms/m)
   expect(pages.requests.stdout).toMatch(
     /^2026-11-22 10:00:00 +1 +gpt-4o +openai +1,000 +20 +1,234\.50 +100 ms +ok$/m,

@@ -210,7 +210,16 @@ export class Chart {
       setTitle(label, aside === undefined ? name : `${name}: ${aside}`)
       const item = element('li', '', swatch, label, element('span', 'value', this.kind.format(value)))
       if (this.kind.hasShares) item.append(...shareOf(value, whole, color), trendOf(values, color))
-      if (index === null && count !== undefined) item.append(element('span', 'count', count))
+      if (index === null && count !== undefined) {
+        const isPartial = value !== null && aside !== undefined
+        item.append(
+          element(
+            'span',
+            isPartial ? 'count is-partial' : 'count',
+            isPartial ? `${aside} of ${count}` : count,
+          ),
+        )
+      }
       if (index === null && value === null && aside !== undefined)
         item.append(element('span', 'aside', aside))
       return item

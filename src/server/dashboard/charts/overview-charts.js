@@ -132,7 +132,7 @@ function costOf(answer, chooserOf) {
       values: amounts.map((value, at) => (isUnknown(requests[at] ?? 0, unpriced[at] ?? 0) ? null : value)),
       total: isUnknown(count, unknown) ? null : sum(amounts),
       count: `${formatCompact(count)} ${count === 1 ? 'request' : 'requests'}`,
-      ...(unknown === 0 ? {} : { aside: `${formatCount(unknown)} unknown` }),
+      ...(unknown === 0 ? {} : { aside: `${formatCompact(unknown)} unpriced` }),
       ...(choose === null ? {} : { onChoose: choose }),
     }
   })

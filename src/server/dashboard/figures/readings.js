@@ -70,7 +70,13 @@ function readRequests({ counts: { total, streaming, open = 0, unfinished = 0, re
   const parts = [
     ...(retries === 0
       ? []
-      : [strong(total), ' attempts, ', strong(retries), ' retries', ...(streaming === 0 ? [] : [', '])]),
+      : [
+          strong(total),
+          ' attempts, ',
+          strong(retries),
+          retries === 1 ? ' retry' : ' retries',
+          ...(streaming === 0 ? [] : [', ']),
+        ]),
     ...(retries > 0 && streaming === 0 ? [] : [strong(streaming), ' streams']),
     ...(open === 0 ? [] : [', ', strong(open), ' open']),
     ...(unfinished === 0 ? [] : [', ', strong(unfinished), ' unfinished']),
@@ -79,29 +85,31 @@ function readRequests({ counts: { total, streaming, open = 0, unfinished = 0, re
 }
 
 /**
- * The cost: unknown if no request has one; if some lack one, it says so. Only successes count for
- * that: failures mostly have none, which is no cause for alarm.
+ * The cost: unknown if no request has one; if some lack one, it says how many, and how many of them
+ * failed: failures mostly have none, which is no cause for alarm.
  *
  * @type {Tile['read']}
  */
 function readCost(stats, onUnpriced) {
   const { total } = stats.counts
-  const { currency, cost, unpriced, unpricedFailures } = costsOf(stats)
-  const lacking = unpriced - unpricedFailures
-  const link = button(`${formatCompact(lacking)} unpriced`, () => onUnpriced(currency), 'unpriced')
-  link.title = `Show the ${formatCount(lacking)} successful requests without a known cost in ${currency}`
-  if (total > 0 && unpriced === total) {
-    return { value: UNKNOWN, aside: lacking === 0 ? [`unknown of ${all(total)}`] : [link], amount: null }
-  }
+  const { currency, cost, unpriced, unpricedFailures: failed } = costsOf(stats)
+  const ofThemFailed = failed === 0 ? '' : ` (${formatCompact(failed)} failed)`
+  const link = button(
+    `${formatCompact(unpriced)} unpriced${ofThemFailed}`,
+    () => onUnpriced(currency),
+    unpriced === failed ? 'unpriced' : 'unpriced is-warned',
+  )
+  link.title = `Show the ${formatCount(unpriced)} without a known cost in ${currency}`
+  if (total > 0 && unpriced === total) return { value: UNKNOWN, aside: [link], amount: null }
   const priced = total - unpriced
-  const left = unpriced === 0 ? '' : `, without ${formatCount(unpriced)} whose cost is unknown`
+  const left = unpriced === 0 ? '' : `; ${formatCount(unpriced)} unpriced`
   return {
     value: formatMoney(cost, currency),
     unit: currency === 'usd' ? '' : 'sats',
     exact: formatMoneyExactly(cost, currency) + left,
     aside: [
       ...(priced === 0 ? [] : [bold(formatMoney(cost / priced, currency)), ' each']),
-      ...(lacking === 0 ? [] : [', ', link]),
+      ...(unpriced === 0 ? [] : [', ', link]),
     ],
     amount: cost,
   }

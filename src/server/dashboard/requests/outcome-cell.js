@@ -8,7 +8,7 @@ import { formatMs } from '../page/format.js'
  *
  * @param {RequestEntry} entry
  */
-export function outcomeCell({ success, streaming, error, timing, state, attempt = null }) {
+export function outcomeCell({ success, streaming, error, timing, state, tokens, attempt = null }) {
   /** @type {(string | Node)[]} */
   const parts = []
   if (!success)
@@ -21,6 +21,13 @@ export function outcomeCell({ success, streaming, error, timing, state, attempt 
     parts.push(element('span', 'badge', duration === undefined ? 'stream' : `stream ${formatMs(duration)}`))
   }
   if (attempt !== null && attempt > 0) parts.push(element('span', 'badge', `retry ${attempt}`))
+  const hasEnded = state !== 'open' && state !== 'unfinished'
+  if (streaming && success && hasEnded && tokens.input === null && tokens.output === null) {
+    const mark = element('span', 'badge is-warned', 'tokens unknown')
+    mark.title = 'Nobody told its tokens, so that no price gives it a cost'
+    parts.push(mark)
+  }
   if (error?.message != null) parts.push(element('span', 'why', error.message))
-  return parts.length === 0 ? [element('span', 'why', 'ok')] : parts
+  const isOk = success && hasEnded && error?.status == null
+  return isOk ? [element('span', 'why', 'ok'), ' ', ...parts] : parts
 }

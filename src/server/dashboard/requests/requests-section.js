@@ -82,7 +82,8 @@ export class RequestsSection {
    */
   showTotal({ counts: { total, retries = 0 } }) {
     const words = retries === 1 ? 'retry' : 'retries'
-    const ofThem = retries === 0 ? '' : `, of which ${formatCount(retries)} ${words}`
+    const attempts = total === 1 ? 'attempt' : 'attempts'
+    const ofThem = retries === 0 ? '' : ` ${attempts}, ${formatCount(retries)} ${words}`
     byId('requests-count', HTMLElement).textContent = formatCount(total) + ofThem
   }
 
