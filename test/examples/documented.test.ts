@@ -41,7 +41,7 @@ test.each([
     'README.md',
     'Log your requests',
     0,
-    { model: 'gpt-4o', streaming: true, input_tokens: 812, cost_sats: 57.3, labels: { team: 'search' } },
+    { model: 'gpt-4o', streaming: true, input_tokens: 812, cost_usd: 0.01843, labels: { team: 'search' } },
   ],
   ['README.md', 'Log your requests', 1, { model: 'gpt-4o', streaming: false, ...CHAT }],
   [
@@ -54,7 +54,7 @@ test.each([
     'docs/clients.md',
     'begin: in a gateway of your own',
     0,
-    { model: 'gpt-4o', provider: 'openai', ...CHAT, cost_sats: 1.5 },
+    { model: 'gpt-4o', provider: 'openai', ...CHAT, cost_usd: 0.00015 },
   ],
 ])('the program of %s under "%s" runs, and logs what it says', async (page, heading, index, row) => {
   const folder = workingFolder()
