@@ -126,6 +126,9 @@ function creationAdvice(error: unknown): string {
   if (code === 'EMFILE' || code === 'ENFILE')
     return 'Raise the limit of open files (ulimit -n), or close some'
   if (code === 'EIO') return 'The disk fails: dmesg says why'
+  if (code === 'EROFS') {
+    return 'Nothing can be written there: mount it writable, or name it in ReadWritePaths= if this is a unit of systemd'
+  }
   // FAT, exFAT and some FUSE and network file systems; the error's code differs between them.
   if (syscall === 'link') {
     return 'Its file system refuses hard links, which a journal needs: choose a directory on a local Linux file system, such as ext4 or xfs'
@@ -187,9 +190,10 @@ function readIfThere(path: string, fs: FileSystem): JournalIdentity | null {
     text = readSmallFile(path, MAX_IDENTITY_BYTES, fs)
   } catch (error) {
     if (isMissing(error)) return null
-    throw new JournalError('JOURNAL_INVALID', path, `Can't read ${path}: ${reasonOf(error)}`, {
-      cause: error,
-    })
+    const isRefused = errorCode(error) === 'EACCES'
+    const advice = isRefused ? '. Run this as the user of the journal, or share that with a group' : ''
+    const text = `Can't read ${path}: ${reasonOf(error)}${advice}`
+    throw new JournalError('JOURNAL_INVALID', path, text, { cause: error })
   }
   return parseIdentity(text, path)
 }

@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { setImmediate } from 'node:timers/promises'
 import { Sealer } from '../journal/chain/seal.js'
-import type { JournalError } from '../journal/errors.js'
+import { JournalError } from '../journal/errors.js'
 import type { Clock } from '../journal/files.js'
 import { type JournalIdentity, readIdentity } from '../journal/identity.js'
 import { silentLogger } from '../journal/logger.js'
@@ -176,7 +176,7 @@ async function follow(work: Work, wakeUp: WakeUp, isStopping: () => boolean): Pr
 
 interface WorkOptions {
   clock: Clock
-  /** Whether it waits for a server that is away. @default false */
+  /** Whether it waits for a server that is away, or a journal that can't be read. @default false */
   waits?: boolean
   busyTimeoutMs?: number
   backlogFromBytes?: number | undefined
@@ -210,7 +210,10 @@ class Work {
       await work.#openJournal()
       return work
     } catch (error) {
-      if (workOptions.waits && error instanceof PostgresError && error.code === 'SERVER_AWAY') return work
+      // A server that is away, or a journal that can't be read for now: the first look waits for it.
+      const isAway = error instanceof PostgresError && error.code === 'SERVER_AWAY'
+      const isUnread = error instanceof JournalError && isPassing(error)
+      if (workOptions.waits && (isAway || isUnread)) return work
       await work.close()
       throw asStoreError(error, work.databasePath)
     }

@@ -1,5 +1,14 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -26,6 +35,11 @@ function unknownOptions([name = '', ...args]: string[]): string[] {
   return args.filter((arg) => arg.startsWith('--') && !known.has(arg))
 }
 
+/** The drop-ins of the unit of serve, all at once. */
+const DROP_INS = join(ROOT, 'deploy/systemd/request-journal-serve.service.d')
+const dropIns = () =>
+  readdirSync(DROP_INS).map((name) => [name, readFileSync(join(DROP_INS, name), 'utf8')] as const)
+
 const UNITS = ['request-journal-project.service', 'request-journal-serve.service']
 const hasAnalyze = spawnSync('systemd-analyze', ['--version']).status === 0
 
@@ -39,7 +53,11 @@ describe.each(UNITS)('%s', (name) => {
   })
 
   test('takes signs of life from systemd-notify, waits before it restarts, and gives up after a while', () => {
-    for (const line of ['Type=notify', 'NotifyAccess=all', 'Restart=on-failure', 'NoNewPrivileges=yes']) {
+    for (const line of [
+      ...['Type=notify', 'NotifyAccess=all', 'Restart=on-failure', 'NoNewPrivileges=yes'],
+      // Five starts, 10 s apart, are within the interval. Wrong options end with 2.
+      ...['StartLimitIntervalSec=10min', 'StartLimitBurst=5', 'RestartPreventExitStatus=2'],
+    ]) {
       expect(unit()).toContain(`\n${line}\n`)
     }
     expect(unit()).toMatch(/^WatchdogSec=\d/m)
@@ -50,8 +68,11 @@ describe.each(UNITS)('%s', (name) => {
     // The program isn't installed here.
     const path = join(directory, name)
     writeFileSync(path, unit().replace(/^ExecStart=\S+/m, 'ExecStart=/bin/true'))
+    if (name.includes('serve')) cpSync(DROP_INS, `${path}.d`, { recursive: true })
     const verified = spawnSync('systemd-analyze', ['verify', '--man=no', path], { encoding: 'utf8' })
-    expect(verified.stderr.split('\n').filter((line) => line.includes(name))).toEqual([])
+    expect(
+      verified.stderr.split('\n').filter((line) => line.includes(name) || line.includes('.conf')),
+    ).toEqual([])
     const judged = spawnSync(
       'systemd-analyze',
       ['security', '--offline=true', '--threshold=15', '--no-pager', path],
@@ -61,6 +82,19 @@ describe.each(UNITS)('%s', (name) => {
     )
     expect(judged.status, judged.stdout.split('\n').slice(-3).join('\n')).toBe(0)
   })
+})
+
+test('the drop-ins of serve set variables that it has, and leave its command line as it is', () => {
+  const serve = commands.find((one) => one.name() === 'serve')
+  const known = serve?.options.map(({ envVar }) => envVar)
+  const files = dropIns()
+  expect(files.map(([name]) => name).sort()).toEqual(['ingest.conf', 'token.conf'])
+  for (const [, text] of files) {
+    expect(text).not.toContain('ExecStart')
+    const variables = [...text.matchAll(/REQUEST_JOURNAL_\w+(?==)/g)].map(([variable]) => variable)
+    expect(variables.length).toBeGreaterThan(0)
+    expect(known).toEqual(expect.arrayContaining(variables))
+  }
 })
 
 describe('Dockerfile', () => {

@@ -239,6 +239,7 @@ test.for([
   ['linkSync', 'EOPNOTSUPP', 'refuses hard links'],
   ['fchmodSync', 'EPERM', 'refuses to set permissions'],
   ['mkdirSync', 'EACCES', 'Choose a directory that this user can write'],
+  ['mkdirSync', 'EROFS', 'ReadWritePaths='],
   ['fsyncSync', 'ENOSPC', 'Make room on that disk'],
 ] as const)('%s that fails with %s gets the advice that helps', ([call, error, advice]) => {
   const faulty = new FaultyFileSystem()

@@ -186,6 +186,9 @@ describe.skipIf(!isThere('python3', '--version'))('the Python appender (needs py
     run(journal, FOREIGN_EVENTS.slice(0, 1))
     expect((await runHere(['init', '--journal', journal, '--json'])).json).toEqual(made.json)
     expect(linesOfJournal(journal)).toHaveLength(1)
+    const { stderr } = await runHere(['init', '--journal', journal, '--mode', '660'])
+    expect(stderr).toContain('was there already, with mode 600')
+    expect(await runHere(['init', '--journal', journal, '--mode', '440'])).toMatchObject({ status: 2 })
   })
 
   test('writes nothing inside a line that looks like the start or the end of one', async () => {

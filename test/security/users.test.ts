@@ -153,4 +153,24 @@ describe.skipIf(!canSwitchUsers)('a group that shares a journal (needs root and 
     })
     expect(runAs(PROJECTOR, ['verify', ...both])).toMatchObject({ status: 0 })
   })
+
+  test('serves both users from `init --mode 660` on, whoever of them writes first', ({ workspace }) => {
+    const { directory } = workspace
+    chmodSync(directory, 0o755)
+    const shared = join(directory, 'shared')
+    mkdirSync(shared)
+    chownSync(shared, GATEWAY, GROUP)
+    chmodSync(shared, 0o2770)
+    const journal = join(shared, 'journal')
+    const made = spawnSync(process.execPath, [PROGRAM, 'init', '--journal', journal, '--mode', '660'])
+    expect(made.status).toBe(0)
+    expect(owners(shared)).toEqual([['journal', GATEWAY, GROUP]])
+    const event = `${JSON.stringify(requestLog())}\n`
+    for (const user of [PROJECTOR, GATEWAY]) {
+      expect(runAs(user, ['append', '--journal', journal], event)).toMatchObject({ status: 0 })
+    }
+    expect(owners(journal)).toEqual(
+      expect.arrayContaining([[`${listSegments(journal)[0]?.name}`, PROJECTOR, GROUP]]),
+    )
+  })
 })
