@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { countText } from '../maintenance/count-text.js'
-import type { ImportResult } from '../maintenance/import/import.js'
+import type { ImportResult } from '../maintenance/import/import-result.js'
 import { IMPORT_SOURCES, type ImportSource } from '../maintenance/import/import-sources.js'
 import type { ImportProgress } from '../maintenance/import/options.js'
 import type { TimeZone } from '../queries/window/time-zone.js'
@@ -101,18 +101,17 @@ function progressText({ step, done, total }: ImportProgress): string {
 }
 
 function describe(result: ImportResult, journal: string): string {
-  const { dry_run, finished, already_imported, requests, rejected, left_out, segments, events } = result
+  const { dry_run, finished, already_imported, requests, segments, events } = result
   const lines = finished.map((id) => `Finished import ${id}, which was interrupted`)
   if (already_imported) {
-    return [
-      ...lines,
-      `Imported before: its requests are in ${countText(segments.length, 'segment')} of ${journal}`,
-    ].join('\n')
+    const gone =
+      result.segments_gone === 0 ? '' : `, of which ${formatCount(result.segments_gone)} were pruned`
+    const places = `${countText(segments.length, 'segment')} of ${journal}${gone}`
+    return [...lines, `Imported before: its requests went into ${places}`].join('\n')
   }
   lines.push(...events.map((event) => visible(JSON.stringify(event))))
-  const would = dry_run ? 'would be ' : ''
-  const rest = `${formatCount(rejected)} rejected, ${formatCount(left_out)} left out`
-  lines.push(`${countText(requests, 'request')} ${would}imported into ${journal}, ${rest}`)
+  const what = `${countText(requests, 'request')} (${countText(result.event_count, 'event')})`
+  lines.push(`${what} ${dry_run ? 'would be ' : ''}imported into ${journal}${leftOutText(result)}`)
   if (requests > 0) lines.push(`from ${result.from} to ${result.to}: ${totalsText(result)}`)
   if (result.ambiguous_times > 0) {
     const times = countText(result.ambiguous_times, 'time')
@@ -120,6 +119,17 @@ function describe(result: ImportResult, journal: string): string {
   }
   if (segments.length > 0) lines.push(`in ${segmentsText(segments)}`)
   return lines.join('\n')
+}
+
+/** What became of the other rows. */
+function leftOutText({ rejected, already_there, repeated, left_out }: ImportResult): string {
+  const others = [
+    [already_there, 'there already, from another import'],
+    [repeated, 'twice in the file'],
+    [left_out, 'left out, which are no requests'],
+  ] as const
+  const told = others.filter(([count]) => count > 0).map(([count, text]) => `${formatCount(count)} ${text}`)
+  return [`, ${formatCount(rejected)} rejected`, ...told].join(', ')
 }
 
 function totalsText({ totals }: ImportResult): string {

@@ -7,7 +7,8 @@ export {
   doctor,
 } from './doctor/doctor.js'
 export { InputError, type InputErrorCode } from './errors.js'
-export { type ImportResult, importRequests } from './import/import.js'
+export { importRequests } from './import/import.js'
+export type { ImportResult } from './import/import-result.js'
 export type { ImportSource } from './import/import-sources.js'
 export type { ImportTotals } from './import/import-tally.js'
 export type { ImportOptions, ImportProgress } from './import/options.js'

@@ -27,16 +27,16 @@ test('import says what it would take, takes it once, and names what it rejects',
     stderr: "line 3: ms: found 'soon', expected a number such as 0.0125\n",
   })
   expect(dry.stdout).toContain('"timestamp":"2026-10-25T01:00:00.000Z","model":"gpt-4o"')
-  expect(dry.stdout).toContain('1 request would be imported')
+  expect(dry.stdout).toContain('1 request (1 event) would be imported')
   expect(existsSync(journal)).toBe(false)
 
   const first = await run('--timezone', 'UTC')
   expect(first.status).toBe(1)
   expect(first.stdout).toMatch(
-    /^1 request imported into .*, 1 rejected, 0 left out\nfrom 2026-10-25T01:00:00.000Z/,
+    /^1 request \(1 event\) imported into .*, 1 rejected\nfrom 2026-10-25T01:00:00.000Z/,
   )
   expect((await run('--timezone', 'UTC')).stdout).toMatch(
-    /^Imported before: its requests are in 1 segment of/,
+    /^Imported before: its requests went into 1 segment of/,
   )
   expect(await run('--timezone', 'UTC', '--json')).toMatchObject({
     status: 0,

@@ -58,6 +58,10 @@ export interface ImportOrigin {
   /** The first and the last timestamp in the segment. */
   first: string
   last: string
+  /** The name of the file that was read, without its directory; older imports have none. */
+  file?: string
+  /** How many requests the segment has; older imports don't tell it. */
+  requests?: number
 }
 
 export type ManifestEntry = NewManifestEntry & {

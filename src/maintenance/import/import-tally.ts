@@ -1,6 +1,7 @@
 import type { RequestLogged } from '../../events/event-types.js'
 import { decimalText } from '../../folds/costs/decimal.js'
 import { costParts } from '../../folds/sums/cost-parts.js'
+import type { ImportedLines } from './imported-lines.js'
 
 const COSTS = ['cost_usd', 'provider_cost_usd', 'cost_sats', 'provider_cost_sats'] as const
 const BILLION = 1_000_000_000n
@@ -27,6 +28,9 @@ export class ImportTally {
   requests = 0
   rejected = 0
   leftOut = 0
+  events = 0
+  /** Requests that other imports have brought, and those that the file has twice. */
+  readonly known = { journal: 0, file: 0 }
   /** The first refused rows. */
   readonly rejections: { line: number; reason: string }[] = []
   /** The first requests. */
@@ -41,9 +45,10 @@ export class ImportTally {
     if (this.rejections.length < NAMED_ROWS) this.rejections.push({ line, reason })
   }
 
-  add(request: RequestLogged): void {
+  add({ request, lines }: ImportedLines): void {
     const { timestamp } = request
     this.requests++
+    this.events += lines.length
     if (this.shown.length < SHOWN_REQUESTS) this.shown.push(request)
     if (this.from === null || timestamp < this.from) this.from = timestamp
     if (this.to === null || timestamp > this.to) this.to = timestamp

@@ -1,14 +1,16 @@
 import { createHash } from 'node:crypto'
 import { statSync } from 'node:fs'
-import { resolve } from 'node:path'
-import type { RequestLogged } from '../../events/event-types.js'
+import { basename, resolve } from 'node:path'
 import { nodeFileSystem } from '../../journal/files.js'
 import { readOrCreateIdentity } from '../../journal/identity.js'
+import { listSegments } from '../../journal/segments.js'
 import { acquireImportLock } from '../../store/sqlite/connection/lock.js'
 import { InputError } from '../errors.js'
-import { ImportTally, type ImportTotals } from './import-tally.js'
+import type { ImportResult } from './import-result.js'
+import { ImportTally } from './import-tally.js'
 import type { ImportedLines } from './imported-lines.js'
-import { RowProblem } from './imported-row.js'
+import { type FoundRow, RowProblem } from './imported-row.js'
+import { KnownRequests } from './known-requests.js'
 import { checkImportOptions, checkSourceColumns, type ImportOptions, optionWords } from './options.js'
 import { RequestReader } from './request-reader.js'
 import { openFile, openTableOf, type Source } from './source.js'
@@ -20,38 +22,6 @@ const NOTICE_MS = 3000
 
 /** How many rows are read between two reports of progress. */
 const REPORTED_ROWS = 1024
-
-/** What `import` prints with `--json`. */
-export interface ImportResult {
-  dry_run: boolean
-  /** Null with `dryRun`. */
-  journal_id: string | null
-  /** What was read, and with which options: the same for the same file. */
-  import_id: string
-  /** Whether the file was imported before, so that nothing was added. */
-  already_imported: boolean
-  /** The ids of imports that were interrupted, and that this run has finished. */
-  finished: string[]
-  /** How many rows were read: none if the file was imported before. */
-  rows: number
-  requests: number
-  /** Rows that can't become requests. */
-  rejected: number
-  /** Rows that aren't requests, such as spans of a trace. */
-  left_out: number
-  /** The first hundred of the rejected rows, with their lines in the file. */
-  rejections: { line: number; reason: string }[]
-  /** Times that the clocks of the zone showed twice: the first instant was taken. */
-  ambiguous_times: number
-  /** The first and the last timestamp. */
-  from: string | null
-  to: string | null
-  totals: ImportTotals
-  /** The segments that hold the requests. */
-  segments: string[]
-  /** With `dryRun`, the first ten requests. */
-  events: RequestLogged[]
-}
 
 /**
  * Takes requests that something else has logged into a journal, once. They keep their timestamps and
@@ -73,7 +43,7 @@ export async function importWith(options: ImportOptions, ports: StagingPorts): P
   checkImportOptions(options)
   const run = await ImportRun.open(options)
   try {
-    return options.dryRun === true ? await run.plan() : await run.import(ports)
+    return options.dryRun === true ? await run.plan(ports) : await run.import(ports)
   } finally {
     run.close()
   }
@@ -140,8 +110,13 @@ class ImportRun {
     this.#opened.source.close()
   }
 
-  async plan(): Promise<ImportResult> {
-    await this.#readRows(async () => {})
+  async plan(ports: StagingPorts): Promise<ImportResult> {
+    const directory = resolve(this.#options.journal)
+    const staged = new StagedImports(directory, ports)
+    const segments = this.#knownSegments(staged)
+    if (segments.length > 0) return this.#result({ journalId: null, segments, isKnown: true })
+    await this.#readRows(directory, async () => {})
+    if (this.#tally.requests > 0) staged.checkRoom()
     return this.#result({ journalId: null })
   }
 
@@ -156,10 +131,11 @@ class ImportRun {
       const finished = await staged.finishInterrupted()
       const known = this.#knownSegments(staged)
       if (known.length > 0) return this.#result({ journalId, finished, segments: known, isKnown: true })
-      const origin = { id: this.#id, content: this.#content, options: this.#words }
+      const file = basename(this.#opened.path)
+      const origin = { id: this.#id, content: this.#content, options: this.#words, file }
       const segments = await staged.add(
         origin,
-        (spool) => this.#readRows(({ request, lines }) => spool.add(request.timestamp, lines)),
+        (spool) => this.#readRows(directory, ({ request, lines }) => spool.add(request.timestamp, lines)),
         (done, total) => this.#options.onProgress?.({ step: 'storing', done, total }),
       )
       return this.#result({ journalId, finished, segments })
@@ -189,28 +165,42 @@ class ImportRun {
     }
   }
 
-  async #readRows(use: (lines: ImportedLines) => Promise<void>): Promise<void> {
-    const { source, reader } = this.#opened
+  async #readRows(directory: string, use: (lines: ImportedLines) => Promise<void>): Promise<void> {
     const tally = this.#tally
-    for await (const row of source.rows()) {
-      tally.rows++
-      if (tally.rows % REPORTED_ROWS === 0) {
-        this.#options.onProgress?.({ step: 'reading', done: tally.rows, total: null })
-      }
-      try {
-        const read = reader.read(row, () => `${this.#content}/${row.line}/${tally.rows}`)
-        if ('leftOut' in read) {
-          tally.leftOut++
-          continue
+    const known = new KnownRequests(directory)
+    try {
+      for await (const row of this.#opened.source.rows()) {
+        tally.rows++
+        if (tally.rows % REPORTED_ROWS === 0) {
+          this.#options.onProgress?.({ step: 'reading', done: tally.rows, total: null })
         }
-        tally.add(read.request)
-        await use(read)
-      } catch (error) {
-        if (!(error instanceof RowProblem)) throw this.#asInputError(error, row.line)
-        tally.refuse(row.line, error.message)
+        const read = this.#read(row)
+        if (read === null) continue
+        const knownFrom = await known.add(read.request)
+        if (knownFrom !== null) tally.known[knownFrom]++
+        else {
+          tally.add(read)
+          await use(read)
+        }
       }
+    } finally {
+      known.close()
     }
     this.#checkUnchanged()
+  }
+
+  /** Reads a row; null if it isn't a request, or was rejected. */
+  #read(row: FoundRow): ImportedLines | null {
+    const tally = this.#tally
+    try {
+      const read = this.#opened.reader.read(row, () => `${this.#content}/${row.line}/${tally.rows}`)
+      if (!('leftOut' in read)) return read
+      tally.leftOut++
+    } catch (error) {
+      if (!(error instanceof RowProblem)) throw this.#asInputError(error, row.line)
+      tally.refuse(row.line, error.message)
+    }
+    return null
   }
 
   #checkUnchanged(): void {
@@ -229,6 +219,7 @@ class ImportRun {
   #result({ journalId, finished = [], segments = [], isKnown = false }: Outcome): ImportResult {
     const tally = this.#tally
     const isDry = this.#options.dryRun === true
+    const there = new Set(listSegments(resolve(this.#options.journal)).map(({ name }) => name))
     return {
       dry_run: isDry,
       journal_id: journalId,
@@ -237,6 +228,9 @@ class ImportRun {
       finished,
       rows: tally.rows,
       requests: tally.requests,
+      event_count: tally.events,
+      already_there: tally.known.journal,
+      repeated: tally.known.file,
       rejected: tally.rejected,
       left_out: tally.leftOut,
       rejections: tally.rejections,
@@ -245,6 +239,7 @@ class ImportRun {
       to: tally.to,
       totals: tally.totals(),
       segments,
+      segments_gone: segments.filter((name) => !there.has(name)).length,
       events: isDry ? tally.shown : [],
     }
   }

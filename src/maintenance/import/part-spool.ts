@@ -29,6 +29,7 @@ export interface ImportPart {
   /** The first and the last timestamp in it. */
   first: string
   last: string
+  requests: number
   digest: SegmentDigest
   archive_bytes: number
   archive_sha256: string
@@ -39,6 +40,7 @@ interface Day {
   waiting: Buffer[]
   waitingBytes: number
   bytes: number
+  requests: number
   first: string
   last: string
 }
@@ -62,14 +64,16 @@ export class PartSpool {
     this.#mode = mode
   }
 
-  /** Resolves once another event may be added. */
+  /** Adds the lines of a request. Resolves once another one may be added. */
   async add(timestamp: string, lines: readonly Buffer[]): Promise<void> {
     const name = timestamp.slice(0, 10)
     let day = this.#days.get(name)
     if (day === undefined) {
-      day = { file: name, waiting: [], waitingBytes: 0, bytes: 0, first: timestamp, last: timestamp }
+      const nothing = { waiting: [], waitingBytes: 0, bytes: 0, requests: 0 }
+      day = { file: name, ...nothing, first: timestamp, last: timestamp }
       this.#days.set(name, day)
     }
+    day.requests++
     if (timestamp < day.first) day.first = timestamp
     if (timestamp > day.last) day.last = timestamp
     for (const line of lines) {
@@ -142,12 +146,13 @@ export class PartSpool {
         .map((day) => day.last)
         .sort()
         .at(-1) ?? head.last
-    return { file: head.file, first: head.first, last, ...found }
+    const requests = days.reduce((sum, day) => sum + day.requests, 0)
+    return { file: head.file, first: head.first, last, requests, ...found }
   }
 }
 
 /** Reads a file back as a reader will, and digests it. */
-async function readBack(path: string): Promise<Omit<ImportPart, 'file' | 'first' | 'last'>> {
+async function readBack(path: string): Promise<Omit<ImportPart, 'file' | 'first' | 'last' | 'requests'>> {
   const digester = new SegmentDigester()
   const archive = createHash('sha256')
   let archiveBytes = 0

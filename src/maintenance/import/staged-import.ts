@@ -1,7 +1,7 @@
 import { linkSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type ImportOrigin, lastEntries, ManifestFile } from '../../journal/chain/manifest.js'
+import { type ImportOrigin, ManifestFile } from '../../journal/chain/manifest.js'
 import { JournalError } from '../../journal/errors.js'
 import { fileIdentityAt, isSameFile } from '../../journal/file-identity.js'
 import { nodeFileSystem, syncDirectory } from '../../journal/files.js'
@@ -20,7 +20,9 @@ import {
   unfinishedImport,
   utcDay,
 } from '../../journal/segments.js'
+import { countText } from '../count-text.js'
 import { type ImportPart, PartSpool, writeDurably } from './part-spool.js'
+import { type RecordedPart, recordedParts } from './recorded-imports.js'
 
 const PLAN = 'plan.json'
 
@@ -29,7 +31,7 @@ const LAST_NUMBER = 900
 /** Another writer may take a number at the same instant; it won't each time. */
 const MAX_ATTEMPTS = 5
 
-/** How many segments an import makes at most. */
+/** How many segments an import makes at most, if so many numbers are free. */
 export const MAX_PARTS = 366
 
 /** An instant after which a kill may come; tests are told of each. */
@@ -48,7 +50,7 @@ export interface StagingPorts {
 export type OnPart = (done: number, total: number) => void
 
 interface Plan {
-  origin: Omit<ImportOrigin, 'part' | 'parts' | 'first' | 'last'>
+  origin: Omit<ImportOrigin, 'part' | 'parts' | 'first' | 'last' | 'requests'>
   parts: ImportPart[]
 }
 
@@ -81,13 +83,14 @@ export class StagedImports {
     this.#manifest = new ManifestFile(directory)
   }
 
-  /** The parts of imports that the manifest has, with the names of their segments. */
-  recorded(): { segment: string; origin: ImportOrigin }[] {
-    const manifest = this.#manifest.read()
-    const archived = lastEntries(manifest, 'archived')
-    return [...lastEntries(manifest, 'sealed').values()].flatMap(({ segment, import: origin }) =>
-      origin === undefined || !archived.has(segment) ? [] : [{ segment, origin }],
-    )
+  /** The parts of imports that the manifest has. */
+  recorded(): RecordedPart[] {
+    return recordedParts(this.#manifest.read())
+  }
+
+  /** @throws JournalError SEGMENTS_EXHAUSTED, JOURNAL_INVALID if nothing can be imported now. */
+  checkRoom(): void {
+    this.#firstFree(1)
   }
 
   /** Finishes what runs that were killed have begun. @returns the ids of the imports. */
@@ -123,7 +126,7 @@ export class StagedImports {
     try {
       const spool = new PartSpool(unfinished, mode)
       await fill(spool)
-      const parts = await spool.finish(this.#ports.maxParts)
+      const parts = await spool.finish(this.#maxParts())
       if (parts.length === 0) {
         rmSync(unfinished, { recursive: true })
         return []
@@ -154,11 +157,12 @@ export class StagedImports {
       .map((part, index) => ({ ...part, number: index + 1 }))
       .filter(({ number }) => !done.has(number))
     const linked = await this.#link(open.map(({ file }) => join(staged, file)))
-    for (const [index, { number, first, last, digest, archive_bytes, archive_sha256 }] of open.entries()) {
+    for (const [index, part] of open.entries()) {
+      const { number, first, last, requests, digest, archive_bytes, archive_sha256 } = part
       onPart?.(number - 1, parts.length)
       const segment = linked[index]?.name ?? ''
       const now = this.#ports.now()
-      const entry = { ...origin, part: number, parts: parts.length, first, last }
+      const entry = { ...origin, part: number, parts: parts.length, first, last, requests }
       this.#manifest.append(() => ({ kind: 'sealed', segment, ...digest, import: entry }), now)
       // Last, since projectors wait for it.
       const archived = { segment, ...digest, archive_bytes, archive_sha256 }
@@ -226,17 +230,32 @@ export class StagedImports {
     return isSameFile(fileIdentityAt(file), fileIdentityAt(join(this.#directory, name)))
   }
 
+  /** At most half of the day's free numbers, so that another import on the same day has room too. */
+  #maxParts(): number {
+    const half = Math.floor(freeNumbers(this.#firstNumber()) / 2)
+    return Math.max(1, Math.min(this.#ports.maxParts, half))
+  }
+
   /** The first number of a free stretch. @throws JournalError SEGMENTS_EXHAUSTED, JOURNAL_INVALID */
   #firstFree(count: number): SegmentRef {
-    const now = this.#ports.now()
-    const next = segmentToWrite(listSegments(this.#directory), utcDay(now))
-    if (isFarAhead(next, now)) {
-      const text = `found the segment ${next.name}, which is dated in the future: run \`request-journal redate\` first`
-      throw new JournalError('JOURNAL_INVALID', this.#directory, text)
-    }
-    const first = segmentOf(next.day, next.number + 2)
-    if (first.number + count - 1 <= LAST_NUMBER) return first
-    const text = `the import needs ${count} segments, and ${next.day} has only ${Math.max(0, LAST_NUMBER - first.number + 1)} numbers left for imports: run it again tomorrow`
+    const first = this.#firstNumber()
+    const free = freeNumbers(first)
+    if (count <= free) return first
+    const text = `the import needs ${countText(count, 'segment')}, and ${first.day} has only ${free} numbers left for imports: run it again tomorrow`
     throw new JournalError('SEGMENTS_EXHAUSTED', this.#directory, text)
   }
+
+  /** The first number that no writer takes. @throws JournalError JOURNAL_INVALID */
+  #firstNumber(): SegmentRef {
+    const now = this.#ports.now()
+    const next = segmentToWrite(listSegments(this.#directory), utcDay(now))
+    if (!isFarAhead(next, now)) return segmentOf(next.day, next.number + 2)
+    const text = `found the segment ${next.name}, which is dated in the future: run \`request-journal redate\` first`
+    throw new JournalError('JOURNAL_INVALID', this.#directory, text)
+  }
+}
+
+/** How many numbers imports may take, from the first one. */
+function freeNumbers({ number }: SegmentRef): number {
+  return Math.max(0, LAST_NUMBER - number + 1)
 }

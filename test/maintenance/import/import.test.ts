@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect } from 'vitest'
@@ -111,6 +111,71 @@ test('more days than an import has segments share segments', async ({ workspace 
   expect(workspace.query('SELECT count(*) AS n, sum(id = 1) AS first FROM requests')).toEqual([
     { n: 16, first: 1 },
   ])
+  await expectSound(workspace)
+})
+
+test('imports of many days one after the other leave each other numbers, and a dry run says when none are left', async ({
+  workspace,
+}) => {
+  const { journal, directory } = workspace
+  // It leaves 29 numbers.
+  mkdirSync(journal)
+  const today = new Date().toISOString().slice(0, 10)
+  await openJournal({ directory: journal }).close()
+  writeFileSync(join(journal, `${today}_870.ndjson`), '')
+  const counts: number[] = []
+  for (const month of ['06', '07', '08', '09']) {
+    const file = writeExport(workspace, 16, `${month}.csv`, `2026-${month}-28`)
+    counts.push((await importHere({ journal, from: 'litellm', file })).segments.length)
+  }
+  expect(counts).toEqual([8, 8, 4, 1])
+  rmSync(join(journal, `${today}_870.ndjson`))
+  writeFileSync(join(journal, `${today}_899.ndjson`), '')
+  const file = writeExport({ ...workspace, directory }, 1, 'later.csv', '2026-10-01')
+  await expect(importHere({ journal, from: 'litellm', file, dryRun: true })).rejects.toMatchObject({
+    code: 'SEGMENTS_EXHAUSTED',
+    message: expect.stringContaining('the import needs 1 segment, and'),
+  })
+})
+
+test('requests that another import has brought, or that the file has twice, are counted and not added again', async ({
+  workspace,
+}) => {
+  const { journal, database, directory } = workspace
+  const first = writeExport(workspace, 3)
+  await importHere({ journal, from: 'litellm', file: first })
+  // The same table as JSON, with two requests more, one of them twice.
+  const [header = '', ...rows] = readFileSync(first, 'utf8').trim().split('\n')
+  rows.push(
+    ...['new-1', 'new-2', 'new-2'].map((id) => `${id},,7,7,2026-06-29 10:00:00,2026-06-29 10:00:01,,gpt-4o`),
+  )
+  const names = header.split(',')
+  const objects = rows.map((row) =>
+    JSON.stringify(Object.fromEntries(row.split(',').map((value, at) => [names[at], value]))),
+  )
+  const second = join(directory, 'spend.jsonl')
+  writeFileSync(second, objects.join('\n'))
+  const options = { journal, from: 'litellm', file: second, set: { 'labels.source': 'litellm' } } as const
+  const expected = {
+    rows: 9,
+    requests: 2,
+    event_count: 2,
+    already_there: 6,
+    repeated: 1,
+    totals: { input_tokens: 14 },
+  }
+  expect(await importHere({ ...options, dryRun: true })).toMatchObject(expected)
+  expect(await importHere(options)).toMatchObject({ ...expected, segments: { length: 1 } })
+  expect(await importHere({ ...options, dryRun: true })).toMatchObject({
+    already_imported: true,
+    requests: 0,
+  })
+  await projectOnce({ journal, database })
+  expect(new Set(ids(workspace)).size).toBe(8)
+  expect(ids(workspace)).toHaveLength(8)
+  // Nothing of it is new, so that nothing is added.
+  writeFileSync(second, objects.slice(0, 6).join('\n'))
+  expect(await importHere(options)).toMatchObject({ requests: 0, already_there: 6, segments: [] })
   await expectSound(workspace)
 })
 
@@ -242,6 +307,8 @@ test('the manifest tells of each segment where its events are from', async ({ wo
       import: {
         id: import_id,
         options: '--from litellm',
+        file: 'spend.csv',
+        requests: 2,
         part: 1,
         parts: 1,
         first: '2026-06-30T06:00:00.000Z',

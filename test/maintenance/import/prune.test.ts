@@ -90,6 +90,13 @@ test('imported requests go by their own days, although live ones from before the
   expect(rows(workspace).slice(0, 4)).toEqual(['1 live-1', '2 open', '3 live-2', '6 2026-10-02-a'])
   await expectSound(workspace)
 
+  const again = { journal, from: 'csv', file: join(workspace.directory, 'calls.csv') } as const
+  expect(await importHere(again)).toMatchObject({
+    already_imported: true,
+    segments: { length: 3 },
+    segments_gone: 1,
+  })
+
   expect(await prune({ journal, database, before: '2026-11-10' })).toMatchObject({ rows: 4, left: [] })
   expect(rows(workspace)).toEqual(['1 live-1', '2 open', '3 live-2', ...LEFT])
   await expectSound(workspace)

@@ -1,0 +1,105 @@
+import type SQLite from 'better-sqlite3'
+import type { RequestLogged } from '../../events/event-types.js'
+import { readManifest } from '../../journal/chain/manifest.js'
+import { openSegment } from '../../journal/read/open-segment.js'
+import { listSegments, type Segment } from '../../journal/segments.js'
+import { connect } from '../../store/sqlite/connection/sqlite.js'
+import { recordedParts } from './recorded-imports.js'
+
+/** Where a request was found before. */
+export type KnownFrom = 'journal' | 'file'
+
+interface Part {
+  segment: Segment
+  first: string
+  last: string
+}
+
+/**
+ * Tells which requests the file has twice, and which are in the journal from other imports: those
+ * that have the same id, attempt, time, model, latency and tokens. Imported segments are read once a
+ * request is from their days. What is known is kept in a temporary database, since there may be more
+ * of it than memory.
+ */
+export class KnownRequests {
+  readonly #directory: string
+  readonly #database: SQLite.Database
+  readonly #insert: SQLite.Statement<[string, KnownFrom]>
+  readonly #select: SQLite.Statement<[string], KnownFrom>
+  /** The imported segments that haven't been read. */
+  #unread: Part[]
+
+  /** @param directory the journal's; it needn't exist. */
+  constructor(directory: string) {
+    this.#directory = directory
+    const segments = new Map(listSegments(directory).map((segment) => [segment.name, segment]))
+    this.#unread = recordedParts(readManifest(directory)).flatMap(({ segment: name, origin }) => {
+      const segment = segments.get(name)
+      return segment === undefined ? [] : [{ segment, first: origin.first, last: origin.last }]
+    })
+    // An empty name is a database in a temporary file, which is removed when it is closed.
+    this.#database = connect('', {})
+    this.#database.pragma('journal_mode = OFF')
+    this.#database.exec('CREATE TABLE known (request TEXT PRIMARY KEY, origin TEXT) WITHOUT ROWID; BEGIN')
+    this.#insert = this.#database.prepare('INSERT OR IGNORE INTO known VALUES (?, ?)')
+    this.#select = this.#database
+      .prepare<[string], KnownFrom>('SELECT origin FROM known WHERE request = ?')
+      .pluck()
+  }
+
+  /**
+   * Adds a request of the file, unless it is known.
+   *
+   * @returns where it was found before; null if it is new.
+   * @throws JournalError SEGMENT_UNREADABLE
+   */
+  async add(request: RequestLogged): Promise<KnownFrom | null> {
+    const { timestamp } = request
+    if (this.#unread.some((part) => isWithin(part, timestamp))) {
+      const due = this.#unread.filter((part) => isWithin(part, timestamp))
+      this.#unread = this.#unread.filter((part) => !due.includes(part))
+      for (const { segment } of due) await this.#read(segment)
+    }
+    const key = keyOf(request)
+    if (this.#insert.run(key, 'file').changes > 0) return null
+    return this.#select.get(key) ?? null
+  }
+
+  close(): void {
+    this.#database.close()
+  }
+
+  async #read(segment: Segment): Promise<void> {
+    const source = openSegment(this.#directory, segment)
+    try {
+      for (let chunk = await source.read(); chunk !== null; chunk = await source.read()) {
+        for (const { bytes } of chunk.lines) {
+          if (bytes === null || bytes.length === 0) continue
+          // The lines of an import are as they were written, or its archive can't be read.
+          const event = JSON.parse(bytes.toString()) as RequestLogged
+          if (event.type === 'request_logged') this.#insert.run(keyOf(event), 'journal')
+        }
+      }
+    } finally {
+      source.close()
+    }
+  }
+}
+
+function isWithin({ first, last }: Part, timestamp: string): boolean {
+  return first <= timestamp && timestamp <= last
+}
+
+/** It begins with the time, so that rows in the order of their times are added in order. */
+function keyOf(request: RequestLogged): string {
+  const { timestamp, correlation_id, attempt, model, latency_ms, input_tokens, output_tokens } = request
+  return JSON.stringify([
+    timestamp,
+    correlation_id,
+    attempt ?? null,
+    model,
+    latency_ms,
+    input_tokens ?? null,
+    output_tokens ?? null,
+  ])
+}
