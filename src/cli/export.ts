@@ -8,7 +8,7 @@ import { formatBytes } from './output/format.js'
 import { note } from './output/standard-error.js'
 import { terminalJson, visible } from './output/terminal.js'
 import type { ProgramCommand } from './run/command.js'
-import { askDatabase, withDatabase } from './run/database.js'
+import { askDatabase } from './run/database.js'
 import { type FilterFlags, filterOf } from './run/filter-options.js'
 import { parsePath, parseS3 } from './run/options.js'
 import { stopOnSignal } from './run/process.js'
@@ -104,9 +104,11 @@ export function addExport(program: ProgramCommand): void {
       checkFormat(flags, command)
       if (flags.format === 'parquet') return await writeParquet(flags)
       const options = { ...filterOf(flags), order: flags.order }
-      // A terminal that shows the requests says nothing else.
-      const ask = flags.output === undefined && process.stdout.isTTY ? withDatabase : askDatabase
-      const exported = await ask(flags, (database) => writeAll(database, options, flags))
+      // A terminal that shows the requests doesn't say how long it takes.
+      const isTimed = flags.output !== undefined || !process.stdout.isTTY
+      const exported = await askDatabase(flags, (database) => writeAll(database, options, flags), {
+        isTimed,
+      })
       if (flags.output === undefined) return
       const path = visible(flags.output)
       note(

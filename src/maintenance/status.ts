@@ -1,21 +1,15 @@
-import { lstatSync } from 'node:fs'
-import { join, resolve } from 'node:path'
-import { MAX_LINE_BYTES, parseLine } from '../events/line.js'
-import { canonicalTimestamp } from '../events/timestamp.js'
-import { lastEntries, type Manifest, readManifest } from '../journal/chain/manifest.js'
+import { resolve } from 'node:path'
+import { readManifest } from '../journal/chain/manifest.js'
 import { readIdentity } from '../journal/identity.js'
-import { isBlank } from '../journal/read/line-scanner.js'
-import { SegmentReader } from '../journal/read/segment-reader.js'
-import { listSegments, nearMisses, type Segment } from '../journal/segments.js'
+import { listSegments, nearMisses } from '../journal/segments.js'
 import { missingSegments } from '../projection/segments/missing-segments.js'
 import { checkJournal } from '../projection/segments/segment-check.js'
 import { databaseName } from '../store/open-store.js'
-import type { SegmentPosition } from '../store/positions.js'
 import { DEFAULT_SCHEMA, isPostgresAddress } from '../store/postgres/connection/address.js'
-import type { PrunedSegments } from '../store/pruned-segments.js'
 import { DatabaseError } from '../store/sqlite/connection/errors.js'
 import { isLocked } from '../store/sqlite/connection/lock.js'
 import { JournalTables, type KnownSegments, NOTHING_KNOWN, sumOfPositions } from './journal-tables.js'
+import { type Lag, lagOf, statSegments } from './lag.js'
 import { isProjected, type OtherJournal, otherJournals } from './other-journals.js'
 import { type ReadDatabase, readFrom } from './read-from.js'
 import {
@@ -35,7 +29,7 @@ export interface StatusOptions extends ReadDatabase {
 }
 
 /** What `status` prints with `--json`. */
-export interface StatusReport {
+export interface StatusReport extends Lag {
   journal: {
     journal_id: string
     /** Absolute. */
@@ -46,15 +40,6 @@ export interface StatusReport {
   }
   /** Null if the file doesn't exist. */
   database: DatabaseStatus | null
-  /** Bytes of the journal that aren't projected; an unfinished last line counts. */
-  lag_bytes: number
-  /**
-   * How many seconds the first line that isn't projected has waited, to a tenth; 0 if `lag_bytes`
-   * is 0. That is its age by its own timestamp, but at most the time since its segment's position
-   * last stood at the end or, if it never did, since the file's birth: an old event that was
-   * appended just now hasn't waited for long.
-   */
-  lag_seconds: number
   /**
    * One sentence for each thing that needs a look: a segment that is distrusted, truncated or gone,
    * a file that isn't read, a full disk.
@@ -124,15 +109,12 @@ export async function status(options: StatusOptions): Promise<StatusReport> {
   const listed = listSegments(directory)
   const manifest = readManifest(directory)
   const segments = statSegments(directory, listed, manifest, positions, known.pruned)
-  const waiting = segments.filter(({ lagBytes, stats }) => lagBytes > 0 && stats.isFile())
-  const [first] = waiting
-  const lag_bytes = waiting.reduce((sum, { lagBytes }) => sum + lagBytes, 0)
-  const waitsForDisk = database !== null && lag_bytes > 0 && !isPostgresAddress(databasePath)
+  const lag = await lagOf(directory, segments)
+  const waitsForDisk = database !== null && lag.lag_bytes > 0 && !isPostgresAddress(databasePath)
   return {
     journal: { journal_id, directory, created_at, segments: segments.map(segmentStatus) },
     database: database?.status ?? null,
-    lag_bytes,
-    lag_seconds: first === undefined ? 0 : await secondsWaited(directory, first),
+    ...lag,
     problems: [
       ...segments.flatMap(segmentProblems),
       ...missingSegments(directory, manifest, listed, known).map(missingProblem),
@@ -143,32 +125,6 @@ export async function status(options: StatusOptions): Promise<StatusReport> {
   }
 }
 
-function statSegments(
-  directory: string,
-  listed: readonly Segment[],
-  manifest: Manifest,
-  positions: ReadonlyMap<number, SegmentPosition>,
-  pruned: PrunedSegments,
-): SegmentState[] {
-  const states: SegmentState[] = []
-  const archives = lastEntries(manifest, 'archived')
-  for (const segment of listed) {
-    const file = segment.isArchived ? `${segment.name}.gz` : segment.name
-    const stats = lstatSync(join(directory, file), { throwIfNoEntry: false })
-    // Archived or pruned since the directory was listed.
-    if (stats === undefined) continue
-    const position = positions.get(segment.id)
-    // The manifest doesn't know one that was compressed by hand; once projected, it is as long as
-    // its position.
-    const compressed = archives.get(segment.name)?.bytes ?? position?.projectedBytes ?? stats.size
-    const size = segment.isArchived ? compressed : stats.size
-    const isPruned = pruned.has(segment.id)
-    const lagBytes = isPruned ? 0 : Math.max(0, size - (position?.projectedBytes ?? 0))
-    states.push({ segment, stats, position, lagBytes, isPruned })
-  }
-  return states
-}
-
 function segmentStatus({ segment, stats, position }: SegmentState): SegmentStatus {
   return {
     name: segment.name,
@@ -177,48 +133,6 @@ function segmentStatus({ segment, stats, position }: SegmentState): SegmentStatu
     archived: segment.isArchived,
     distrusted: segment.isDistrusted,
   }
-}
-
-async function secondsWaited(directory: string, { segment, stats, position }: SegmentState): Promise<number> {
-  const now = Date.now()
-  // Some file systems don't know the time of birth and say 0.
-  const bornAt = stats.birthtimeMs > 0 ? stats.birthtimeMs : stats.ctimeMs
-  const caughtUpAt = typeof position?.caughtUpAt === 'string' ? Date.parse(position.caughtUpAt) : bornAt
-  const loggedAt = await timestampOfNextLine(directory, segment, position?.projectedBytes ?? 0)
-  const since = Math.max(caughtUpAt, loggedAt ?? caughtUpAt)
-  return Math.max(0, Math.round((now - since) / 100) / 10)
-}
-
-/**
- * The timestamp of the first whole line after the position; null if there is no such line, or if it
- * has none.
- */
-async function timestampOfNextLine(
-  directory: string,
-  segment: Segment,
-  position: number,
-): Promise<number | null> {
-  // A status decompresses nothing.
-  if (segment.isArchived) return null
-  let line: Buffer | null | undefined
-  const reader = new SegmentReader(directory, segment, { position })
-  try {
-    while (line === undefined) {
-      const chunk = await reader.read()
-      // A line over 1 MiB is never held whole, and can't say.
-      line = chunk?.lines.find((scanned) => !isBlank(scanned))?.bytes
-      // A line that is longer than any may be has no timestamp to read, however long it is.
-      const isTooLong = reader.readOffset - reader.position > MAX_LINE_BYTES
-      if (chunk === null || (line === undefined && isTooLong)) return null
-    }
-  } finally {
-    reader.close()
-  }
-  const parsed = line === null ? null : parseLine(line)
-  if (parsed === null || 'reason' in parsed) return null
-  const { timestamp } = parsed.members
-  const canonical = typeof timestamp === 'string' ? canonicalTimestamp(timestamp) : null
-  return canonical === null ? null : Date.parse(canonical)
 }
 
 interface ReadStatus {

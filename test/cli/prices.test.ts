@@ -34,7 +34,10 @@ function write({ directory }: Workspace, name: string, content: string): string 
 
 async function setPrice(workspace: Workspace, model: string, ...options: string[]): Promise<void> {
   const args = ['prices', 'set', model, '--journal', workspace.journal, ...options]
-  expect(await runHere(args)).toMatchObject({ status: 0, stderr: '' })
+  expect(await runHere(args)).toMatchObject({
+    status: 0,
+    stderr: expect.stringMatching(/^note: it takes effect once .*\n$/),
+  })
 }
 
 test('a price that is set is in force from its time on, and prices the requests from then on', async ({

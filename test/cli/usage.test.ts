@@ -48,6 +48,11 @@ const WRONG: [string, string[], RegExp][] = [
     ['stats', '--label', 'a=1', '--label', 'a=2'],
     /'--label <name=value>'.*'a' was given already/,
   ],
+  [
+    'an option twice that counts once',
+    ['stats', '--group-by', 'label:team', '--group-by', 'model'],
+    /'--group-by <what>' was given more than once/,
+  ],
   ['a range that is none', ['stats', '--range', 'LAST_1H'], /'--range <range>' argument 'LAST_1H'/],
   [
     'two beginnings',

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { appendFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { appendFileSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import { openJournal } from '../../src/index.js'
@@ -83,18 +83,27 @@ test('an old event that was appended just now has not waited for long', async ({
   expect((await status({ journal, database })).lag_seconds).toBeLessThan(20)
 })
 
-test('a new event in a segment that was quiet for long has not waited for long', async ({ workspace }) => {
+test('new events in a segment that was quiet for long have not waited for long', async ({ workspace }) => {
   const { journal, database } = workspace
   writeSegment(journal, lines(requestLine('a')))
   await projectOnce({ journal, database })
   const connection = openDatabase(database)
   connection.exec(`UPDATE journal_segments SET caught_up_at = '2026-01-01T00:00:00.000Z'`)
   connection.close()
-  const timestamp = new Date(Date.now() - 30_000).toISOString()
-  appendFileSync(join(journal, DAY), `\n${lines(requestLine('b', { timestamp }))}`)
-  const { lag_seconds } = await status({ journal, database })
-  expect(lag_seconds).toBeGreaterThanOrEqual(30)
-  expect(lag_seconds).toBeLessThan(50)
+  const segment = join(journal, DAY)
+  const expectLag = async (seconds: number) => {
+    const { lag_seconds } = await status({ journal, database })
+    expect(lag_seconds).toBeGreaterThanOrEqual(seconds)
+    expect(lag_seconds).toBeLessThan(seconds + 20)
+  }
+  // A price has no timestamp: it came when the file changed.
+  const ago = (seconds: number) => new Date(Date.now() - seconds * 1000)
+  appendFileSync(segment, lines(JSON.stringify({ type: 'price_set' })))
+  utimesSync(segment, ago(60), ago(60))
+  await expectLag(60)
+  // With a request after it, that tells when they came.
+  appendFileSync(segment, `\n${lines(requestLine('b', { timestamp: ago(30).toISOString() }))}`)
+  await expectLag(30)
 })
 
 test.for([

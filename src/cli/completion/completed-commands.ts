@@ -1,5 +1,5 @@
 import type { Argument, Command, Option } from 'commander'
-import { suggestionsOf } from '../run/command.js'
+import { isRepeatable, suggestionsOf } from '../run/command.js'
 
 /** What a shell offers for a value: some words, or names of files or folders; null: nothing. */
 export type Values = readonly string[] | 'files' | 'folders' | null
@@ -63,7 +63,7 @@ function completedOption(option: Option): CompletedOption {
     takesValue: bracket === undefined ? 'never' : bracket === '<' ? 'always' : 'maybe',
     valueName,
     values: option.argChoices ?? suggestionsOf(option) ?? pathsOf(valueName),
-    isRepeatable: option.description.includes('may be repeated'),
+    isRepeatable: isRepeatable(option),
   }
 }
 

@@ -1,11 +1,14 @@
 import type { EventInput } from '../../events/event-types.js'
 import { openJournal } from '../../journal/append/journal.js'
 import { countText } from '../../maintenance/count-text.js'
+import { note } from '../output/standard-error.js'
 import { warningsForPeople } from '../run/append-stdin.js'
 import { CommandFailure } from '../run/failure.js'
+import { effectText } from '../run/lag-note.js'
 
 /**
- * Appends events that have been checked, and syncs them.
+ * Appends prices or exchange rates that have been checked, syncs them, and says on stderr when they
+ * take effect.
  *
  * @throws CommandFailure if the disk refuses one after others were appended.
  */
@@ -24,4 +27,5 @@ export async function appendEvents(directory: string, events: readonly EventInpu
   } finally {
     await journal.close()
   }
+  note(await effectText(directory))
 }

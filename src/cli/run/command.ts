@@ -33,10 +33,28 @@ export function suggestionsOf(option: Option): readonly string[] | undefined {
   return suggestions.get(option)
 }
 
+/** Whether an option may be given more than once, as its description says then. */
+export function isRepeatable({ description }: Option): boolean {
+  return description.includes('may be repeated')
+}
+
 /** A command of this program, which can take the options that several commands share. */
 export class ProgramCommand extends Command {
   override createCommand(name?: string): ProgramCommand {
     return new ProgramCommand(name)
+  }
+
+  /** Adds an option. One with a value is refused if it is given twice: the last would win. */
+  override addOption(option: Option): this {
+    super.addOption(option)
+    const takesValue = option.required || option.optional
+    if (!takesValue || isRepeatable(option)) return this
+    let isGiven = false
+    this.on(`option:${option.name()}`, () => {
+      if (isGiven) this.error(`error: option '${option.flags}' was given more than once`, { exitCode: 2 })
+      isGiven = true
+    })
+    return this
   }
 
   journalOption(): this {

@@ -1,6 +1,8 @@
 import { isPostgresAddress } from '../../store/postgres/connection/address.js'
 import type { QueryDatabase } from '../../store/query-database.js'
 import { withElapsedTime } from '../output/elapsed.js'
+import { note } from '../output/standard-error.js'
+import { type DatabaseFlags, lagText } from './lag-note.js'
 
 /**
  * Opens a database read-only and asks it something. Errors of its driver become DatabaseErrors or
@@ -23,12 +25,31 @@ export async function withDatabase<T>(
   }
 }
 
-/** As {@link withDatabase}; on a terminal it says how long the answer takes. */
-export function askDatabase<T>(
-  flags: { db: string; schema?: string },
+/**
+ * As {@link withDatabase}. On a terminal it says how long the answer takes, and anywhere it says if
+ * the answer, or the error in its place, is older than the journal.
+ *
+ * @param isTimed whether it says how long the answer takes.
+ */
+export async function askDatabase<T>(
+  flags: DatabaseFlags,
   ask: (database: QueryDatabase) => T | Promise<T>,
+  { isTimed = true } = {},
 ): Promise<T> {
-  return withElapsedTime(() => withDatabase(flags, ask))
+  let lag: string | null = null
+  const askBoth = async (database: QueryDatabase) => {
+    try {
+      return await ask(database)
+    } finally {
+      lag = await lagText(database, flags)
+    }
+  }
+  try {
+    const answer = () => withDatabase(flags, askBoth)
+    return await (isTimed ? withElapsedTime(answer) : answer())
+  } finally {
+    if (lag !== null) note(lag)
+  }
 }
 
 async function open(db: string, schema: string | undefined): Promise<QueryDatabase & { close(): unknown }> {

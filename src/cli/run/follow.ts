@@ -16,6 +16,7 @@ import { pageWidth, print, printJson } from '../output/standard-output.js'
 import { cutToWidth } from '../output/terminal.js'
 import { withDatabase } from './database.js'
 import { CommandFailure } from './failure.js'
+import { lagText } from './lag-note.js'
 import { stopOnSignal } from './process.js'
 
 /** The time between two looks at the database. A look that finds nothing is two seeks. */
@@ -48,6 +49,8 @@ export async function followRequests(
     const shown = currenciesOf({ currencies: [...CURRENCIES] }, asked.currency)
     const output = outputFor(asJson, shown)
     let last = showLastOnes(database, filter, output)
+    const lag = await lagText(database, { db, ...(schema === undefined ? {} : { schema }) })
+    if (lag !== null) output.note(lag)
     while (!stop.aborted) {
       if (isAway || !last.has_more) {
         await sleep(isAway ? RETRY_MS : LOOK_EVERY_MS, null, { signal: stop }).catch(() => {})

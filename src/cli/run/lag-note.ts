@@ -1,0 +1,79 @@
+import { dirname, join, resolve } from 'node:path'
+import type { DatabaseLag } from '../../maintenance/lag.js'
+import { isPostgresAddress } from '../../store/postgres/connection/address.js'
+import type { QueryDatabase } from '../../store/query-database.js'
+import { formatBytes, formatSeconds } from '../output/format.js'
+
+/** A running projector is usually behind by less, and needs no note. */
+const USUAL_LAG_SECONDS = 2
+
+/** Where a database is, and its journal if it was named. */
+export interface DatabaseFlags {
+  db: string
+  schema?: string
+  journal?: string
+}
+
+/**
+ * Says in one line that the answers of a database are older than its journal; null if they aren't.
+ * The journal is the one that was named, else the one of the environment or of this directory, or
+ * the one beside the database. One that isn't the database's own counts for nothing.
+ */
+export async function lagText(
+  database: QueryDatabase,
+  { db, schema, journal }: DatabaseFlags,
+): Promise<string | null> {
+  const { databaseLag } = await import('../../maintenance/lag.js')
+  for (const directory of usualJournals(db, journal)) {
+    try {
+      const lag = await databaseLag(directory, database, { database: db, schema })
+      if (lag !== null) return textOf(lag)
+    } catch {
+      // There is an answer without it, and `status` says what is wrong with the journal.
+    }
+  }
+  return null
+}
+
+function textOf({ lag_bytes, lag_seconds, projector_running }: DatabaseLag): string | null {
+  const isRunning = projector_running !== false
+  if (isRunning && lag_seconds < USUAL_LAG_SECONDS) return null
+  const why = isRunning
+    ? `the projector is ${formatSeconds(lag_seconds)} behind`
+    : 'no projector runs: start `request-journal project`'
+  return `note: ${formatBytes(lag_bytes)} of the journal not projected yet; ${why}`
+}
+
+function usualJournals(db: string, journal = process.env['REQUEST_JOURNAL_DIR'] ?? 'journal'): Set<string> {
+  const beside = isPostgresAddress(db) ? [] : [join(dirname(db), 'journal')]
+  return new Set([resolve(journal), ...beside])
+}
+
+/**
+ * Says in one line when events that were just appended take effect, as far as the journal's usual
+ * database tells: that of the environment or of this directory, or the one beside the journal.
+ */
+export async function effectText(journal: string): Promise<string> {
+  const { withDatabase } = await import('./database.js')
+  const { REQUEST_JOURNAL_DB: named, REQUEST_JOURNAL_SCHEMA: schema } = process.env
+  for (const db of new Set([named ?? 'requests.db', join(dirname(journal), 'requests.db')])) {
+    try {
+      const flags = {
+        db: isPostgresAddress(db) ? db : resolve(db),
+        ...(schema === undefined ? {} : { schema }),
+      }
+      const lag = await withDatabase(flags, async (database) => {
+        const { databaseLag } = await import('../../maintenance/lag.js')
+        return await databaseLag(journal, database, { database: flags.db, schema })
+      })
+      // Without a lag it is projected already.
+      if (lag === null) continue
+      return lag.projector_running === false
+        ? 'note: it takes effect once it is projected, and no projector runs: start `request-journal project`'
+        : 'note: it takes effect within a second: a projector runs'
+    } catch {
+      // There is no such database, or it says nothing of this journal.
+    }
+  }
+  return 'note: it takes effect once `request-journal project` has projected it'
+}

@@ -1,0 +1,145 @@
+import { lstatSync } from 'node:fs'
+import { join } from 'node:path'
+import { MAX_LINE_BYTES, parseLine } from '../events/line.js'
+import { canonicalTimestamp } from '../events/timestamp.js'
+import { lastEntries, type Manifest, readManifest } from '../journal/chain/manifest.js'
+import { readIdentity } from '../journal/identity.js'
+import { isBlank } from '../journal/read/line-scanner.js'
+import { SegmentReader } from '../journal/read/segment-reader.js'
+import { listSegments, type Segment } from '../journal/segments.js'
+import { databaseName } from '../store/open-store.js'
+import type { SegmentPosition } from '../store/positions.js'
+import { DEFAULT_SCHEMA } from '../store/postgres/connection/address.js'
+import type { PrunedSegments } from '../store/pruned-segments.js'
+import type { QueryDatabase } from '../store/query-database.js'
+import { isLocked } from '../store/sqlite/connection/lock.js'
+import { JournalTables } from './journal-tables.js'
+import { isProjected } from './other-journals.js'
+import type { ReadDatabase } from './read-from.js'
+import type { SegmentState } from './status-problems.js'
+
+/** How much of a journal isn't projected, and for how long it has waited. */
+export interface Lag {
+  /** Bytes of the journal that aren't projected; an unfinished last line counts. */
+  lag_bytes: number
+  /**
+   * How many seconds the first line that isn't projected has waited, to a tenth; 0 if `lag_bytes`
+   * is 0. A line that is the last of its segment came when the file last changed. Others are as old
+   * as the first timestamp from there on says, but came at the earliest when its segment's position
+   * last stood at the end or, if it never did, with the file's birth: an old event that was
+   * appended just now hasn't waited for long.
+   */
+  lag_seconds: number
+}
+
+/** Measures how far positions lag behind segments, by their sizes. */
+export async function lagOf(directory: string, segments: readonly SegmentState[]): Promise<Lag> {
+  const waiting = segments.filter(({ lagBytes, stats }) => lagBytes > 0 && stats.isFile())
+  const [first] = waiting
+  return {
+    lag_bytes: waiting.reduce((sum, { lagBytes }) => sum + lagBytes, 0),
+    lag_seconds: first === undefined ? 0 : await secondsWaited(directory, first),
+  }
+}
+
+/** Puts what is known of each segment together: its file, its position, and what is behind. */
+export function statSegments(
+  directory: string,
+  listed: readonly Segment[],
+  manifest: Manifest,
+  positions: ReadonlyMap<number, SegmentPosition>,
+  pruned: PrunedSegments,
+): SegmentState[] {
+  const states: SegmentState[] = []
+  const archives = lastEntries(manifest, 'archived')
+  for (const segment of listed) {
+    const file = segment.isArchived ? `${segment.name}.gz` : segment.name
+    const stats = lstatSync(join(directory, file), { throwIfNoEntry: false })
+    // Archived or pruned since the directory was listed.
+    if (stats === undefined) continue
+    const position = positions.get(segment.id)
+    // The manifest doesn't know one that was compressed by hand; once projected, it is as long as
+    // its position.
+    const compressed = archives.get(segment.name)?.bytes ?? position?.projectedBytes ?? stats.size
+    const size = segment.isArchived ? compressed : stats.size
+    const isPruned = pruned.has(segment.id)
+    const lagBytes = isPruned ? 0 : Math.max(0, size - (position?.projectedBytes ?? 0))
+    states.push({ segment, stats, position, lagBytes, isPruned })
+  }
+  return states
+}
+
+async function secondsWaited(directory: string, { segment, stats, position }: SegmentState): Promise<number> {
+  const now = Date.now()
+  // Some file systems don't know the time of birth and say 0.
+  const bornAt = stats.birthtimeMs > 0 ? stats.birthtimeMs : stats.ctimeMs
+  const caughtUpAt = typeof position?.caughtUpAt === 'string' ? Date.parse(position.caughtUpAt) : bornAt
+  // An archive's own time is when it was compressed; a status decompresses nothing.
+  const cameAt = segment.isArchived
+    ? caughtUpAt
+    : ((await firstTimestamp(directory, segment, position?.projectedBytes ?? 0)) ?? stats.mtimeMs)
+  return Math.max(0, Math.round((now - Math.max(caughtUpAt, cameAt)) / 100) / 10)
+}
+
+/**
+ * The first timestamp in the first chunk after a position, prices having none; null if there is
+ * none, or if the segment ends with the first line.
+ */
+async function firstTimestamp(directory: string, segment: Segment, position: number): Promise<number | null> {
+  const reader = new SegmentReader(directory, segment, { position })
+  try {
+    for (let chunk = await reader.read(); chunk !== null; chunk = await reader.read()) {
+      const lines = chunk.lines.filter((line) => !isBlank(line))
+      // A line that is longer than any may be has no timestamp to read, however long it is.
+      if (lines.length === 0 && reader.readOffset - reader.position <= MAX_LINE_BYTES) continue
+      if (lines.length === 1 && reader.position === Number(reader.stats.size)) return null
+      for (const { bytes } of lines) {
+        const timestamp = bytes === null ? null : timestampOf(bytes)
+        if (timestamp !== null) return timestamp
+      }
+      return null
+    }
+  } finally {
+    reader.close()
+  }
+  return null
+}
+
+function timestampOf(line: Buffer): number | null {
+  const parsed = parseLine(line)
+  if ('reason' in parsed) return null
+  const { timestamp } = parsed.members
+  const canonical = typeof timestamp === 'string' ? canonicalTimestamp(timestamp) : null
+  return canonical === null ? null : Date.parse(canonical)
+}
+
+/** A lag, and whether somebody works on it. */
+export interface DatabaseLag extends Lag {
+  /** Whether a projector or a replay holds the database; null if a replica is asked. */
+  projector_running: boolean | null
+}
+
+/**
+ * Measures how far an open database lags behind a journal of this machine; null if it was projected
+ * from another one, or if everything is projected. It reads sizes and positions, and a line only if
+ * there is a lag.
+ *
+ * @throws JournalError as `status` does, if the directory has no journal that can be read.
+ */
+export async function databaseLag(
+  directory: string,
+  opened: QueryDatabase,
+  { database, schema = DEFAULT_SCHEMA }: ReadDatabase,
+): Promise<DatabaseLag | null> {
+  const { journal_id } = readIdentity(directory)
+  const tables = new JournalTables(opened, journal_id)
+  const { positions, pruned } = tables.knownSegments()
+  if (!tables.isKnown || positions.some(({ journalId }) => journalId !== journal_id)) return null
+  const byId = new Map(positions.map((position) => [position.id, position]))
+  const listed = listSegments(directory)
+  const lag = await lagOf(directory, statSegments(directory, listed, readManifest(directory), byId, pruned))
+  if (lag.lag_bytes === 0) return null
+  const isRunning =
+    tables.number === null ? isLocked(databaseName(database)) : isProjected(opened, schema, tables.number)
+  return { ...lag, projector_running: isRunning }
+}
