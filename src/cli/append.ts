@@ -9,7 +9,7 @@ export function addAppend(program: ProgramCommand): void {
         'what `export` writes as well, where a completed stream becomes two events; ' +
         'creates the journal if there is none. A bad line is named on stderr by number and reason, the ' +
         'rest is appended, and the exit code is 1. When it exits, everything it has appended survives a power ' +
-        'cut.',
+        'cut. At SIGINT or SIGTERM it appends the whole lines that a pipe still holds, and ends.',
     )
     .journalOption()
     .jsonOption()

@@ -1,3 +1,4 @@
+import { fstatSync } from 'node:fs'
 import { InvalidEventError } from '../../events/errors.js'
 import type { EventInput, RequestLog } from '../../events/event-types.js'
 import { FIELDS } from '../../events/fields.js'
@@ -18,6 +19,10 @@ import { exitCodeAfter, stopOnSignal } from './process.js'
 /** How many bad lines are named one by one. */
 const NAMED_LINES = 20
 
+/** How long a pipe is read on after a signal: until it has been silent for a while, or at most. */
+const SILENCE_MS = 100
+const READ_ON_MS = 1000
+
 /** Appends the events on stdin, and answers with what became of them. */
 export async function appendStdin(options: Pick<CommonFlags, 'journal' | 'json'>): Promise<void> {
   const journal = openJournal({ directory: options.journal, logger: warningsForPeople })
@@ -27,7 +32,7 @@ export async function appendStdin(options: Pick<CommonFlags, 'journal' | 'json'>
   // `tail -f … | request-journal append` usually ends like this: stop reading, then sync and answer
   // as at the end of stdin.
   const stop = stopOnSignal(['SIGINT', 'SIGTERM'])
-  stop.addEventListener('abort', () => process.stdin.destroy())
+  stop.addEventListener('abort', () => stopReading(run))
   try {
     await readStdin(run, stop)
   } catch (error) {
@@ -52,6 +57,24 @@ export async function appendStdin(options: Pick<CommonFlags, 'journal' | 'json'>
     const what = `${countText(appended, 'event')} appended to ${visible(options.journal)}`
     return `${what}, ${formatCount(refused)} refused`
   })
+}
+
+/**
+ * Stops reading. Of a pipe the lines are read that are in it already, or that a program which got
+ * the same Ctrl-C writes as it ends: nobody else has them.
+ */
+function stopReading(run: AppendRun): void {
+  const isKept = process.stdin.isTTY || fstatSync(process.stdin.fd).isFile()
+  const until = isKept ? 0 : Date.now() + READ_ON_MS
+  let line = -1
+  const look = () => {
+    if (run.line === line || Date.now() > until) process.stdin.destroy()
+    else {
+      line = run.line
+      setTimeout(look, SILENCE_MS).unref()
+    }
+  }
+  look()
 }
 
 async function readStdin(run: AppendRun, stop: AbortSignal): Promise<void> {
