@@ -48,6 +48,8 @@ export interface JournalCounters {
 export interface EncodedEvent {
   event: JournalEvent
   line: Buffer
+  /** The names of its members that this version doesn't know. */
+  unknown: readonly string[]
 }
 
 /**
@@ -190,7 +192,7 @@ export class Journal {
     // A copy, since the next line is encoded in the same place.
     const line = Buffer.from(encodeLine(complete, members))
     if (unknown !== null) this.#warnOfUnknown(unknown)
-    return { event: complete, line }
+    return { event: complete, line, unknown: Object.keys(unknown ?? {}) }
   }
 
   /**

@@ -116,7 +116,7 @@ export async function createApp({ checkHost, tokenCheck, takesEvents, maxRequest
     if (!WITHOUT_TOKEN.has(request.routeOptions.url ?? '')) {
       await tokenCheck?.check(request.headers.authorization, whenLeft(reply))
     }
-    checkForm(request)
+    checkForm(request, takesEvents)
   })
   app.addHook('onResponse', async ({ method, url }, reply) => {
     const fields = {
@@ -162,10 +162,15 @@ export async function createApp({ checkHost, tokenCheck, takesEvents, maxRequest
 }
 
 /** Refuses what no route takes: other methods, bodies, long query strings. */
-function checkForm({ method, raw, routeOptions }: FastifyRequest): void {
-  if (routeOptions.url === EVENTS_PATH && method === 'POST') return
+function checkForm({ method, raw, url }: FastifyRequest, takesEvents: boolean): void {
+  const isOfEvents = url.split('?', 1)[0] === EVENTS_PATH
+  if (isOfEvents && takesEvents) {
+    if (method === 'POST') return
+    throw new HttpError(405, `Method not allowed: found ${method}, expected POST`, { allow: 'POST' })
+  }
   if (method !== 'GET' && method !== 'HEAD') {
-    throw new HttpError(405, `Method not allowed: found ${method}, expected GET or HEAD`, {
+    const hint = isOfEvents ? '; a server takes events if it was started with --ingest' : ''
+    throw new HttpError(405, `Method not allowed: found ${method}, expected GET or HEAD${hint}`, {
       allow: 'GET, HEAD',
     })
   }

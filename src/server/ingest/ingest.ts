@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { crc32 } from 'node:zlib'
-import { InvalidEventError } from '../../events/errors.js'
+import { InvalidEventError, shownText } from '../../events/errors.js'
 import type { EventInput } from '../../events/event-types.js'
+import { FIELDS } from '../../events/fields.js'
 import { hexChecksum } from '../../events/line.js'
+import { nearestName } from '../../events/nearest-name.js'
 import type { EncodedEvent, Journal } from '../../journal/append/journal.js'
 import { JournalWriteError } from '../../journal/errors.js'
 import type { ServerLogger } from '../options.js'
@@ -19,16 +21,18 @@ export interface IngestAnswer {
   journal_id: string
   /** The correlation_id of each event, in order; null for a price or an exchange rate. */
   correlation_ids: (string | null)[]
+  /** What was appended and is hardly what was meant: the first hundred; absent if there is nothing. */
+  warnings?: EventFault[]
 }
 
-/** An event that was refused. */
+/** What is wrong with an event. */
 export interface EventFault {
   /** Its index in the body, from 0. */
   index: number
   message: string
 }
 
-/** How many refused events are named one by one. */
+/** How many events are named one by one. */
 const NAMED_FAULTS = 100
 
 /** Events of a body break the schema, so nothing of it was written. */
@@ -100,11 +104,13 @@ export class Ingest {
     if (key !== null) this.#known.add(key, post, Date.now())
     const appended = this.#write(encoded, post)
     await this.#flush(post)
+    const warnings = warningsOf(encoded)
     return {
       appended,
       repeated: encoded.length - appended,
       journal_id: this.#journal.identity.journal_id,
       correlation_ids: encoded.map(({ event }) => ('correlation_id' in event ? event.correlation_id : null)),
+      ...(warnings.length === 0 ? {} : { warnings }),
     }
   }
 
@@ -192,6 +198,22 @@ function eventOf(posted: PostedEvent, correlationId: string): EventInput {
   const { type = 'request_logged', correlation_id } = members
   const needsId = type === 'request_logged' && correlation_id === undefined
   return (needsId ? { ...members, correlation_id: correlationId } : members) as unknown as EventInput
+}
+
+/** Warns once of each member that no event has: most are names of an API, or mistyped. */
+function warningsOf(encoded: readonly EncodedEvent[]): EventFault[] {
+  const warnings = new Map<string, EventFault>()
+  for (const [index, { event, unknown }] of encoded.entries()) {
+    for (const name of unknown) {
+      if (warnings.size === NAMED_FAULTS) return [...warnings.values()]
+      if (warnings.has(name)) continue
+      const nearest = nearestName(name, Object.keys(FIELDS[event.type]))
+      const hint = nearest === null ? '' : `; did you mean ${nearest}?`
+      const message = `${shownText(name)}: ${event.type} has no such member: kept in the journal, and ignored${hint}`
+      warnings.set(name, { index, message })
+    }
+  }
+  return [...warnings.values()]
 }
 
 function isDoubtful(error: unknown): boolean {

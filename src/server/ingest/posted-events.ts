@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { describeValue } from '../../events/errors.js'
+import { describeValue, shownText } from '../../events/errors.js'
 import { isBlankLine, MAX_LINE_BYTES, parseLine } from '../../events/line.js'
 import { cutLongNames } from '../../events/long-names.js'
 import { maskSecrets } from '../../events/redact.js'
@@ -63,7 +63,14 @@ function readJson(body: Buffer): PostedEvent[] {
   if (typeof value !== 'object' || value === null) {
     throw new BodyError(`the body is ${describeValue(value)}, expected an event or an array of events`)
   }
-  if (!Array.isArray(value)) return [{ members: value }]
+  if (!Array.isArray(value)) {
+    const [wrapped] = Object.entries(value).find(([, member]) => Array.isArray(member)) ?? []
+    if (wrapped !== undefined && !('model' in value) && !('type' in value)) {
+      const found = `an object with an array in '${shownText(wrapped)}'`
+      throw new BodyError(`the body is ${found}, expected the array itself: [{"model": …}, …]`)
+    }
+    return [{ members: value }]
+  }
   if (value.length > MAX_EVENTS) throw tooMany(String(value.length))
   return value.map((members: unknown) => ({ members }))
 }

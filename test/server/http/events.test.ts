@@ -70,6 +70,22 @@ describe('POST /v1/events', () => {
     expect(linesOf(place)).toHaveLength(2)
   })
 
+  test('warns of members that no event has, and appends the events', async ({ place, serve }) => {
+    const server = await serve({ ingest: true, token: TOKEN })
+    const typo = { ...EVENT, prompt_tokens: 19, outputtokens: 10 }
+    const { status, body } = await post(server, [EVENT, typo, typo])
+    expect({ status, body }).toMatchObject({ status: 200, body: { appended: 3 } })
+    expect(body.warnings).toEqual([
+      {
+        index: 1,
+        message: expect.stringMatching(/^prompt_tokens: request_logged has no such member.*ignored$/),
+      },
+      { index: 1, message: expect.stringMatching(/^outputtokens: .* did you mean output_tokens\?$/) },
+    ])
+    expect(linesOf(place)).toHaveLength(3)
+    expect((await post(server, [EVENT])).body).not.toHaveProperty('warnings')
+  })
+
   test('names what is wrong with each event, and writes nothing then', async ({ place, serve }) => {
     const server = await serve({ ingest: true, token: TOKEN })
     const { status, body } = await post(server, [EVENT, { model: 'm' }])
@@ -125,10 +141,18 @@ describe('POST /v1/events', () => {
 
   test('is there only with `ingest`, which needs a token; no other path takes a POST', async ({ serve }) => {
     const reading = await serve({ token: TOKEN })
-    expect((await post(reading, [EVENT])).status).toBe(405)
+    expect(await post(reading, [EVENT])).toMatchObject({
+      status: 405,
+      body: { error: { message: expect.stringContaining('--ingest') } },
+    })
     await expect(serve({ ingest: true })).rejects.toMatchObject({ code: 'TOKEN_REQUIRED' })
     const server = await serve({ ingest: true, token: TOKEN })
     expect((await post(server, [EVENT], {}, '/v1/stats')).status).toBe(405)
+    const headers = { authorization: `Bearer ${TOKEN}` }
+    expect(await server.get('/v1/events?x', { headers })).toMatchObject({
+      status: 405,
+      headers: { allow: 'POST' },
+    })
     const { body } = await server.get('/openapi.json', { headers: { authorization: `Bearer ${TOKEN}` } })
     expect(Object.keys(body.paths['/v1/events'].post.requestBody.content)).toContain('application/x-ndjson')
   })

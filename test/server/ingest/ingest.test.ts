@@ -123,6 +123,9 @@ describe('a body', () => {
     const ingest = start()
     const post = (text: string) => ingest.post(Buffer.from(text), 'json', null)
     await expect(post('{"model"')).rejects.toThrow('the body is not JSON')
+    await expect(post('{"events": [{"model": "m"}]}')).rejects.toThrow(
+      "an object with an array in 'events', expected the array itself",
+    )
     await expect(post('7')).rejects.toThrow('the body is 7, expected an event or an array of events')
     await expect(ingest.post(Buffer.from([0x22, 0xff, 0x22]), 'json', null)).rejects.toThrow(
       'not valid UTF-8',

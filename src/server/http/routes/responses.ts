@@ -302,6 +302,8 @@ const ERROR = {
 /** Any error of any route. */
 export const ErrorAnswer = Type.Object(ERROR)
 
+const EventFault = Type.Object({ index: Type.Integer(), message: Type.String() })
+
 export const EventsAnswer = Type.Object({
   appended: Type.Integer({ description: 'How many events this request has appended.' }),
   repeated: Type.Integer({ description: 'How many an earlier one with the same key had appended.' }),
@@ -309,13 +311,19 @@ export const EventsAnswer = Type.Object({
   correlation_ids: Type.Array(Nullable(Type.String()), {
     description: 'One for each event, in order; null for a price or a rate.',
   }),
+  warnings: Type.Optional(
+    Type.Array(EventFault, {
+      description:
+        'Members that no event has, such as mistyped ones: each once, with the first event that has it. They are kept and ignored.',
+    }),
+  ),
 })
 
 export const EventsErrorAnswer = Type.Object({
   ...ERROR,
   appended: Type.Optional(Type.Integer({ description: 'How many events, the first ones, were written.' })),
   errors: Type.Optional(
-    Type.Array(Type.Object({ index: Type.Integer(), message: Type.String() }), {
+    Type.Array(EventFault, {
       description: 'The events that are refused, the first hundred.',
     }),
   ),
