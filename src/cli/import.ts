@@ -2,12 +2,14 @@ import { type Command, InvalidArgumentError } from 'commander'
 import { countText } from '../maintenance/count-text.js'
 import type { ImportResult } from '../maintenance/import/import-result.js'
 import { IMPORT_SOURCES, type ImportSource } from '../maintenance/import/import-sources.js'
+import type { JournalImport } from '../maintenance/import/list-imports.js'
 import type { ImportProgress } from '../maintenance/import/options.js'
 import type { TimeZone } from '../queries/window/time-zone.js'
-import { formatBytes, formatCount } from './output/format.js'
+import { formatBytes, formatCount, UNKNOWN } from './output/format.js'
 import { withProgressLine } from './output/progress.js'
 import { note } from './output/standard-error.js'
-import { printAnswer } from './output/standard-output.js'
+import { pageWidth, printAnswer } from './output/standard-output.js'
+import { formatTable } from './output/table.js'
 import { visible } from './output/terminal.js'
 import type { CommonFlags, ProgramCommand } from './run/command.js'
 import { parsePath, parseTimeZone } from './run/options.js'
@@ -16,11 +18,14 @@ import { parsePath, parseTimeZone } from './run/options.js'
 const NAMED_ROWS = 20
 
 interface ImportFlags extends Pick<CommonFlags, 'journal' | 'json'> {
-  from: ImportSource
+  from?: ImportSource
   table?: string
   map?: Record<string, string>
   set?: Record<string, string>
   timezone?: TimeZone
+  rejected?: string
+  allowRejected?: true
+  list?: true
   dryRun?: true
 }
 
@@ -28,20 +33,16 @@ export function addImport(program: ProgramCommand): void {
   program
     .command('import')
     .summary('take in what something else has logged')
-    .argument('<file>', 'the file to read; with --from sqlite, a database', parsePath)
+    .argument('[file]', 'the file to read; with --from sqlite, a database', parsePath)
     .description(
       'Takes the requests of a file into the journal, once: they keep their timestamps, and a second run of the same ' +
         'file adds nothing. Writers and the projector may go on meanwhile. A row that cannot become a request is ' +
-        'rejected with its line and the reason, and the exit code is 1 then; the others are taken. An import that was ' +
-        'killed is finished by the next one.',
+        'rejected with its line and the reason, and the exit code is 1 then; the others are taken. If more than a tenth ' +
+        'would be rejected, nothing is taken. A request that another import has brought is not added again. An ' +
+        'import that was killed is finished by the next one.',
     )
     .journalOption()
-    .addOption(
-      program
-        .createOption('--from <source>', 'what has written the file')
-        .choices(IMPORT_SOURCES)
-        .makeOptionMandatory(),
-    )
+    .addOption(program.createOption('--from <source>', 'what has written the file').choices(IMPORT_SOURCES))
     .option('--table <name>', 'the table or view to read; with --from sqlite')
     .option(
       '--map <column=field>',
@@ -59,6 +60,13 @@ export function addImport(program: ProgramCommand): void {
       parseTimeZone,
     )
     .option(
+      '--rejected <file>',
+      'a new file for the rejected rows as they are, to be corrected and imported by themselves',
+      parsePath,
+    )
+    .option('--allow-rejected', 'take the other rows, however many are rejected')
+    .option('--list', 'only list what was imported into the journal: files, days, counts, segments')
+    .option(
       '--dry-run',
       'only say what it would do: the first ten requests, the totals, and what is rejected',
     )
@@ -67,15 +75,19 @@ export function addImport(program: ProgramCommand): void {
       'request-journal import --from litellm spend-logs.csv --dry-run',
       'request-journal import --from csv calls.csv --timezone Europe/Berlin --map when=timestamp --map ms=latency_ms --map team=labels.team',
       'request-journal import --from sqlite old.db --table requests --timezone UTC',
+      'request-journal import --list',
     )
     .action(runImport)
 }
 
-async function runImport(file: string, flags: ImportFlags, command: Command): Promise<void> {
+async function runImport(file: string | undefined, flags: ImportFlags, command: Command): Promise<void> {
+  if (flags.list === true) return await runList(file, flags, command)
+  if (file === undefined) command.error("error: missing required argument 'file'")
+  if (flags.from === undefined) command.error("error: required option '--from <source>' not specified")
   const { importRequests } = await import('../maintenance/import/import.js')
   const { checkImportOptions } = await import('../maintenance/import/options.js')
-  const { journal, from, table, map, set, timezone, dryRun } = flags
-  const options = { journal, from, file, table, map, set, timezone: timezone?.name, dryRun }
+  const { timezone, list, json, from, ...others } = flags
+  const options = { ...others, from, file, timezone: timezone?.name }
   try {
     checkImportOptions(options)
   } catch (error) {
@@ -90,8 +102,45 @@ async function runImport(file: string, flags: ImportFlags, command: Command): Pr
   }
   if (result.rejected > NAMED_ROWS)
     note(`… and ${countText(result.rejected - NAMED_ROWS, 'more row')} rejected`)
-  printAnswer(result, flags, (answer) => describe(answer, visible(journal)))
+  if (result.dry_run && result.too_many_rejected && flags.allowRejected !== true)
+    note('so many are rejected that nothing would be imported without --allow-rejected')
+  printAnswer(result, flags, (answer) => describe(answer, visible(flags.journal)))
   if (result.rejected > 0) process.exitCode = 1
+}
+
+async function runList(file: string | undefined, flags: ImportFlags, command: Command): Promise<void> {
+  if (file !== undefined) command.error(`error: '--list' takes no file, and there is ${visible(file)}`)
+  const { listImports } = await import('../maintenance/import/list-imports.js')
+  printAnswer({ imports: listImports(flags) }, flags, ({ imports }) => listText(imports))
+}
+
+function listText(imports: readonly JournalImport[]): string {
+  if (imports.length === 0) return 'no imports'
+  return formatTable(
+    [
+      { title: 'imported at' },
+      { title: 'file', shrinksTo: 12 },
+      { title: 'options', shrinksTo: 14 },
+      { title: 'first day' },
+      { title: 'last day' },
+      { title: 'requests', align: 'right' },
+      { title: 'events', align: 'right', dropRank: 2 },
+      { title: 'segments' },
+      { title: 'pruned', align: 'right', dropRank: 1 },
+    ],
+    imports.map((it) => [
+      `${it.imported_at.slice(0, 19)}Z`,
+      it.file ?? UNKNOWN,
+      it.options,
+      it.from.slice(0, 10),
+      it.to.slice(0, 10),
+      it.requests === null ? UNKNOWN : formatCount(it.requests),
+      formatCount(it.event_count),
+      segmentsText(it.segments),
+      formatCount(it.segments_gone),
+    ]),
+    pageWidth(),
+  )
 }
 
 function progressText({ step, done, total }: ImportProgress): string {

@@ -4,6 +4,7 @@ export const INPUT_ERROR_CODES = [
   'INVALID_VALUE',
   'PACKAGE_MISSING',
   'IMPORTED_OTHERWISE',
+  'ROWS_REJECTED',
 ] as const
 
 export type InputErrorCode = (typeof INPUT_ERROR_CODES)[number]
@@ -20,6 +21,7 @@ export type InputErrorCode = (typeof INPUT_ERROR_CODES)[number]
  * - `PACKAGE_MISSING`: an optional package isn't installed.
  * - `IMPORTED_OTHERWISE`: the file was imported with other options, so that its requests would be in
  *   the journal twice.
+ * - `ROWS_REJECTED`: more than a tenth of a file's rows can't be imported.
  */
 export class InputError extends Error {
   override readonly name = 'InputError'

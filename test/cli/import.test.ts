@@ -38,6 +38,9 @@ test('import says what it would take, takes it once, and names what it rejects',
   expect((await run('--timezone', 'UTC')).stdout).toMatch(
     /^Imported before: its requests went into 1 segment of/,
   )
+  expect((await runHere(['import', '--list', '--journal', journal])).stdout).toMatch(
+    /calls\.csv +--from csv .* 2026-10-25 +2026-10-25 +1 +1 +1 segment: /,
+  )
   expect(await run('--timezone', 'UTC', '--json')).toMatchObject({
     status: 0,
     json: { already_imported: true, requests: 0, rejected: 0 },
@@ -55,6 +58,7 @@ test.for([
     ['--from', 'csv', '--map', 'a=time'],
     "option --map: found the field 'time', expected one of correlation_id",
   ],
+  [['--list'], "'--list' takes no file, and there is "],
   [[], "required option '--from <source>' not specified"],
 ] as const)('%j is wrong use', async ([words, text], { workspace }) => {
   const { status, stderr } = await runHere(['import', 'file.csv', '--journal', workspace.journal, ...words])

@@ -23,6 +23,8 @@ export interface ImportResult {
   repeated: number
   /** Rows that can't become requests. */
   rejected: number
+  /** Whether so many are rejected that nothing is imported without `allowRejected`. */
+  too_many_rejected: boolean
   /** Rows that aren't requests, such as spans of a trace. */
   left_out: number
   /** The first hundred of the rejected rows, with their lines in the file. */

@@ -8,6 +8,9 @@ const BILLION = 1_000_000_000n
 
 /** How many refused rows are told one by one. */
 const NAMED_ROWS = 100
+/** More rejected rows than both of these are too many. */
+const TOLERATED_ROWS = 10
+const TOLERATED_SHARE = 0.1
 /** How many requests are shown. */
 const SHOWN_REQUESTS = 10
 
@@ -39,6 +42,11 @@ export class ImportTally {
   to: string | null = null
   readonly #tokens = { input_tokens: 0, output_tokens: 0 }
   readonly #costs = new Map<(typeof COSTS)[number], bigint>()
+
+  /** Whether so many rows are rejected that the file or the options must be wrong. */
+  get hasTooManyRejected(): boolean {
+    return this.rejected > TOLERATED_ROWS && this.rejected > this.rows * TOLERATED_SHARE
+  }
 
   refuse(line: number, reason: string): void {
     this.rejected++

@@ -5,6 +5,7 @@ import { nodeFileSystem } from '../../journal/files.js'
 import { readOrCreateIdentity } from '../../journal/identity.js'
 import { listSegments } from '../../journal/segments.js'
 import { acquireImportLock } from '../../store/sqlite/connection/lock.js'
+import { countText } from '../count-text.js'
 import { InputError } from '../errors.js'
 import type { ImportResult } from './import-result.js'
 import { ImportTally } from './import-tally.js'
@@ -12,6 +13,7 @@ import type { ImportedLines } from './imported-lines.js'
 import { type FoundRow, RowProblem } from './imported-row.js'
 import { KnownRequests } from './known-requests.js'
 import { checkImportOptions, checkSourceColumns, type ImportOptions, optionWords } from './options.js'
+import { RejectedRows } from './rejected-rows.js'
 import { RequestReader } from './request-reader.js'
 import { openFile, openTableOf, type Source } from './source.js'
 import { MAX_PARTS, StagedImports, type StagingPorts } from './staged-import.js'
@@ -29,7 +31,7 @@ const REPORTED_ROWS = 1024
  * begun, and a second run of the same file adds nothing. Writers and projectors may run meanwhile.
  *
  * @throws InputError FILE_UNREADABLE, INVALID_CSV, INVALID_VALUE; IMPORTED_OTHERWISE if the file was
- *   imported with other options. Then nothing was added.
+ *   imported with other options; ROWS_REJECTED. Then nothing was added.
  * @throws QueryError INVALID_TIMEZONE; RangeError for an option that doesn't fit, naming it.
  * @throws JournalError JOURNAL_INVALID, JOURNAL_UNWRITABLE, SEGMENTS_EXHAUSTED; DatabaseError
  *   PROJECTOR_RUNNING while another import works on this journal.
@@ -68,6 +70,7 @@ class ImportRun {
   readonly #options: ImportOptions
   readonly #opened: OpenedSource
   readonly #tally = new ImportTally()
+  readonly #rejected: RejectedRows
   /** The SHA-256 of what is read. */
   readonly #content: string
   readonly #words: string
@@ -76,6 +79,7 @@ class ImportRun {
   private constructor(options: ImportOptions, opened: OpenedSource, content: string) {
     this.#options = options
     this.#opened = opened
+    this.#rejected = new RejectedRows(options.rejected, () => opened.source.heading())
     this.#content = content
     this.#words = optionWords(options)
     this.#id = createHash('sha256').update(`${content} ${this.#words}`).digest('hex').slice(0, 32)
@@ -89,7 +93,10 @@ class ImportRun {
       checkSourceColumns(path, options, columns)
       reader.setColumns(columns)
     }
-    const source = from === 'sqlite' ? openTableOf(path, table, check) : await openFile(path, check, false)
+    const source =
+      from === 'sqlite'
+        ? openTableOf(path, table, check)
+        : await openFile(path, check, options.rejected !== undefined)
     try {
       const { mtimeNs, size } = statSync(path, { bigint: true })
       const total = from === 'sqlite' ? null : Number(size)
@@ -107,6 +114,7 @@ class ImportRun {
   }
 
   close(): void {
+    this.#rejected.close()
     this.#opened.source.close()
   }
 
@@ -135,10 +143,16 @@ class ImportRun {
       const origin = { id: this.#id, content: this.#content, options: this.#words, file }
       const segments = await staged.add(
         origin,
-        (spool) => this.#readRows(directory, ({ request, lines }) => spool.add(request.timestamp, lines)),
+        async (spool) => {
+          await this.#readRows(directory, ({ request, lines }) => spool.add(request.timestamp, lines))
+          this.#checkRejected()
+        },
         (done, total) => this.#options.onProgress?.({ step: 'storing', done, total }),
       )
       return this.#result({ journalId, finished, segments })
+    } catch (error) {
+      this.#rejected.discard()
+      throw error
     } finally {
       lock.release()
     }
@@ -199,8 +213,19 @@ class ImportRun {
     } catch (error) {
       if (!(error instanceof RowProblem)) throw this.#asInputError(error, row.line)
       tally.refuse(row.line, error.message)
+      this.#rejected.add(row)
     }
     return null
+  }
+
+  /** @throws InputError ROWS_REJECTED */
+  #checkRejected(): void {
+    const { rejected, rows, rejections, hasTooManyRejected } = this.#tally
+    const [first] = rejections
+    if (!hasTooManyRejected || this.#options.allowRejected === true || first === undefined) return
+    const found = `${countText(rejected, 'row')} of ${rows.toLocaleString('en-US')} would be rejected, so nothing was imported: the first is line ${first.line}: ${first.reason}`
+    const advice = 'a dry run names them; --allow-rejected takes the others'
+    throw new InputError('ROWS_REJECTED', this.#opened.path, `${found}; ${advice}`)
   }
 
   #checkUnchanged(): void {
@@ -232,6 +257,7 @@ class ImportRun {
       already_there: tally.known.journal,
       repeated: tally.known.file,
       rejected: tally.rejected,
+      too_many_rejected: tally.hasTooManyRejected,
       left_out: tally.leftOut,
       rejections: tally.rejections,
       ambiguous_times: this.#opened.reader.ambiguousTimes,

@@ -44,7 +44,9 @@ function* rowsOf({ line, bytes, isCut }: JsonText): Generator<JsonRow> {
   const members = membersOf(value)
   const { data } = members
   const isAnswer = data !== undefined && !('id' in members)
-  if (!isAnswer) yield rowOf(line, value, source)
+  // In a file of rejected rows each has a line.
+  const inOneLine = () => (bytes.includes('\n') ? JSON.stringify(value) : source())
+  if (!isAnswer) yield rowOf(line, value, inOneLine)
   else
     for (const row of Array.isArray(data) ? data : [data]) yield rowOf(line, row, () => JSON.stringify(row))
 }

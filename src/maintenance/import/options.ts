@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { InputError } from '../errors.js'
 import type { ImportSource } from './import-sources.js'
 import { LANGFUSE_COLUMNS } from './langfuse.js'
@@ -28,6 +29,13 @@ export interface ImportOptions {
    *   are refused
    */
   timezone?: string | undefined
+  /** A new file that takes the rejected rows as they are; not made if there are none. */
+  rejected?: string | undefined
+  /**
+   * Take the other rows, however many are rejected.
+   * @default false: nothing is taken if more than ten rows, and more than a tenth of all, are rejected
+   */
+  allowRejected?: boolean | undefined
   /**
    * Only say what would be done.
    * @default false
@@ -62,7 +70,9 @@ export function isNamedByFields({ from }: ImportOptions): boolean {
 }
 
 /** @throws RangeError naming the option that doesn't fit. */
-export function checkImportOptions({ from, table, map = {}, set = {} }: ImportOptions): void {
+export function checkImportOptions({ from, table, map = {}, set = {}, rejected }: ImportOptions): void {
+  if (rejected !== undefined && existsSync(rejected))
+    throw new RangeError(`rejected: found a file ${rejected}, expected a new one`)
   if (from === 'sqlite' && table === undefined)
     throw new RangeError("table: found nothing, expected one with 'sqlite'")
   if (from !== 'sqlite' && table !== undefined)

@@ -11,6 +11,9 @@ import { openTable } from './table-rows.js'
 /** Rows of LiteLLM and Langfuse may hold whole conversations. */
 const MAX_RECORD_CHARACTERS = 64 * 1024 * 1024
 
+/** A file of this name is JSON even if its first line is broken. */
+const JSON_NAME = /\.(json|jsonl|ndjson)(\.gz)?$/i
+
 /** By how much it is decided what a file is. */
 const BEGINNING_BYTES = 4096
 
@@ -48,7 +51,7 @@ export async function openFile(
 ): Promise<Source> {
   checkIsFile(path)
   const beginning = await beginningOf(path)
-  const isJson = /^\s*[[{]/.test(beginning)
+  const isJson = JSON_NAME.test(path) || /^\s*[[{]/.test(beginning)
   const reading = { path, check, keepsSource }
   let heading = ''
   const onHeading = (text: string) => {

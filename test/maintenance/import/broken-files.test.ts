@@ -1,8 +1,10 @@
 import { execFileSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
+import SQLite from 'better-sqlite3'
 import { describe, expect } from 'vitest'
+import { listImports } from '../../../src/maintenance/index.js'
 import { test, type Workspace } from '../../support/workspace.js'
 import { importHere } from './support.js'
 
@@ -46,7 +48,7 @@ describe('JSON', () => {
     ['{"request_id": "x"}}', NO_JSON],
     [line('x').replace('gpt', '\\\\"gpt\\\\"'), 'backslashes are doubled, as \\copy of psql writes them'],
   ] as const)(
-    'the line %j is rejected by itself, first, between good ones or last',
+    'the line %j is rejected by itself, between good ones and as the last',
     async ([text, reason], { workspace }) => {
       for (const [at, good] of [
         [2, [line('a'), text, line('b'), '', line('c')]],
@@ -59,10 +61,13 @@ describe('JSON', () => {
     },
   )
 
-  test('a line that is cut at the beginning of the file costs none of the others', async ({ workspace }) => {
-    const result = await dryRun(workspace, `{"request_id": "x", "spend": \n${line('a')}\n${line('b')}\n`)
-    expect(result).toMatchObject({ requests: 2, rejections: [{ line: 1 }] })
-  })
+  test.for(['{"request_id": "x", "spend": ', 'garbage', '12'])(
+    'the line %j at the beginning of the file costs none of the others',
+    async (text, { workspace }) => {
+      const result = await dryRun(workspace, `${text}\n${line('a')}\n${line('b')}\n`)
+      expect(result).toMatchObject({ requests: 2, rejections: [{ line: 1 }] })
+    },
+  )
 
   test.for([
     ['in lines', (rows: object[]) => JSON.stringify(rows, null, 2)],
@@ -112,5 +117,82 @@ describe('a file', () => {
       code: 'FILE_UNREADABLE',
       message: expect.stringContaining('write it to a file first'),
     })
+  })
+})
+
+describe('rejected rows', () => {
+  test.for([
+    [
+      'CSV',
+      'calls.csv',
+      'model,latency_ms,timestamp,note\r\ngpt,5,2026-10-01T10:00:00Z,a\r\n\r\ngpt,soon,2026-10-01T11:00:00Z,"b, ""\nc"\r\nshort,5\r\n',
+      'model,latency_ms,timestamp,note\r\ngpt,soon,2026-10-01T11:00:00Z,"b, ""\nc"\r\nshort,5\r\n',
+    ],
+    [
+      'JSON lines',
+      'calls.jsonl',
+      '{"model":"gpt","latency_ms":5,"timestamp":"2026-10-01T10:00:00Z"}\n{ "model": "gpt", "latency_ms":"soon", "timestamp":1e99 }\n{"model":',
+      '{ "model": "gpt", "latency_ms":"soon", "timestamp":1e99 }\n{"model":\n',
+    ],
+    [
+      'an array',
+      'calls.json',
+      '[{"model":"gpt","latency_ms":5,"timestamp":"2026-10-01T10:00:00Z"},\n{"model":"gpt",\n"latency_ms":"soon","timestamp":"2026-10-01T11:00:00Z"}, 12]',
+      '{"model":"gpt","latency_ms":"soon","timestamp":"2026-10-01T11:00:00Z"}\n12\n',
+    ],
+  ] as const)(
+    'of %s are kept as they are, and imported by themselves once they are corrected',
+    async ([, name, text, expected], { workspace }) => {
+      const { journal, directory } = workspace
+      const rejected = join(directory, 'rejected')
+      const options = { journal, from: 'csv', file: written(workspace, text, name), rejected } as const
+      expect(await importHere(options)).toMatchObject({ requests: 1, rejected: 2, too_many_rejected: false })
+      expect(readFileSync(rejected, 'utf8')).toBe(expected)
+      await expect(importHere(options)).rejects.toThrow(
+        `rejected: found a file ${rejected}, expected a new one`,
+      )
+      writeFileSync(rejected, expected.replace('soon', '7').replace('1e99', '1790000000'))
+      expect(await importHere({ journal, from: 'csv', file: rejected })).toMatchObject({
+        requests: 1,
+        rejected: 1,
+      })
+    },
+  )
+
+  test('of a table are kept as JSON', async ({ workspace }) => {
+    const { journal, directory } = workspace
+    const file = join(directory, 'old.db')
+    const old = new SQLite(file)
+    old.exec("CREATE TABLE calls (model, timestamp, latency_ms); INSERT INTO calls VALUES ('gpt', 'x', 12)")
+    old.close()
+    const rejected = join(directory, 'rejected')
+    await importHere({ journal, from: 'sqlite', table: 'calls', file, rejected })
+    expect(readFileSync(rejected, 'utf8')).toBe('{"model":"gpt","timestamp":"x","latency_ms":12}\n')
+  })
+
+  test('that are more than ten, and more than a tenth of all, stop an import before anything is stored', async ({
+    workspace,
+  }) => {
+    const { journal, directory } = workspace
+    const rows = Array.from({ length: 100 }, (_, at) => (at % 9 === 1 ? 'garbage' : line(`id-${at}`)))
+    const rejected = join(directory, 'rejected')
+    const file = written(workspace, rows.join('\n'))
+    const options = { journal, from: 'litellm', file, rejected } as const
+    await expect(importHere(options)).rejects.toMatchObject({
+      code: 'ROWS_REJECTED',
+      message: expect.stringContaining(
+        '11 rows of 100 would be rejected, so nothing was imported: the first is line 2: found',
+      ),
+    })
+    expect(existsSync(rejected)).toBe(false)
+    expect(listImports({ journal })).toEqual([])
+    expect(await importHere({ ...options, rejected: undefined, dryRun: true })).toMatchObject({
+      requests: 89,
+      too_many_rejected: true,
+    })
+    expect(await importHere({ ...options, allowRejected: true })).toMatchObject({ requests: 89 })
+    expect(listImports({ journal })).toMatchObject([
+      { file: 'spend.jsonl', options: '--from litellm', requests: 89, event_count: 89, segments_gone: 0 },
+    ])
   })
 })
