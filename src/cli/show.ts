@@ -120,7 +120,7 @@ function costFields(detail: RequestDetail): Field[] {
   return [
     ...(costs.length === 0 ? [['cost', UNKNOWN] as Field] : costs),
     ...field('cost is', cost_source === null ? null : SOURCES[cost_source]),
-    ...(price === null ? [] : productFields(price, detail.cost_parts ?? [])),
+    ...(price === null ? [] : productFields(price, detail.cost_parts ?? [], detail.tokens)),
     ...field('price', price === null ? null : priceText(price)),
     ...field('rate', exchange_rate === null ? null : rateText(exchange_rate)),
     ...field('unpriced', detail.unpriced === null ? null : unpricedText(detail.unpriced)),
@@ -134,11 +134,21 @@ const SOURCES = {
 }
 
 /** `600 × 2 a million = 0.0012 usd` for each part that has tokens, and the price of a request. */
-function productFields({ currency, per_request }: PriceOfRequest, parts: readonly CostPart[]): Field[] {
+function productFields(
+  { currency, per_request, per_million: prices }: PriceOfRequest,
+  parts: readonly CostPart[],
+  { cache_read_input: cached }: RequestDetail['tokens'],
+): Field[] {
+  const isCachedAtFull = (cached ?? 0) > 0 && prices?.cache_read_input === undefined
   const ofTokens = parts.map(({ part, tokens, per_million, cost }): Field => {
-    return [`  ${part}`, `${formatCount(tokens)} × ${per_million} a million = ${cost} ${currency}`]
+    const note = part === 'input' && isCachedAtFull ? `, ${cachedNote(cached)}` : ''
+    return [`  ${part}`, `${formatCount(tokens)} × ${per_million} a million = ${cost} ${currency}${note}`]
   })
   return [...ofTokens, ...field('  per request', per_request === null ? null : `${per_request} ${currency}`)]
+}
+
+function cachedNote(cached: number | null): string {
+  return `${formatCount(cached)} of them read from a cache, at the price of input`
 }
 
 /** `input 2, output 10 usd a million, since 2026-11-01 00:00:00 UTC, from byte 70 of …` */

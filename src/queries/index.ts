@@ -9,7 +9,8 @@ export {
   type PricesOptions,
   prices,
 } from './costs/prices.js'
-export { type UnpricedAnswer, type UnpricedModel, unpriced } from './costs/unpriced.js'
+export { type UnpricedAnswer, type UnpricedCount, type UnpricedModel, unpriced } from './costs/unpriced.js'
+export type { UnpricedReason } from './costs/unpriced-reason.js'
 export { QueryError, type QueryErrorCode } from './errors.js'
 export { type OpenDatabaseOptions, openDatabaseReadOnly } from './open-database.js'
 export { type ExportedRequest, type ExportOptions, exportRequests } from './rows/export.js'

@@ -141,9 +141,18 @@ test('prices unpriced lists models with tokens and without a cost, most tokens f
     { model: 'many', input_tokens: 9000, response_model: 'many-2', service_tier: 'flex' },
     { model: 'few', provider: null, output_tokens: null },
     { model: 'few', input_tokens: null, output_tokens: null, success: false },
+    { model: 'priced', timestamp: '2025-12-31T00:00:00.000Z' },
+    { model: 'few', input_tokens: null, output_tokens: null, streaming: true },
   )
   const { json } = await runHere(['prices', 'unpriced', '--db', workspace.database, '--json'])
-  const model = { response_model: null, service_tier: null, requests: 1, first: AT, last: AT }
+  const model = {
+    response_model: null,
+    service_tier: null,
+    requests: 1,
+    not_in_force: 0,
+    first: AT,
+    last: AT,
+  }
   expect(json).toEqual({
     unpriced: [
       {
@@ -156,15 +165,34 @@ test('prices unpriced lists models with tokens and without a cost, most tokens f
         output_tokens: 100,
       },
       { ...model, provider: 'openai', model: 'few', input_tokens: 1000, output_tokens: 100 },
+      {
+        ...{ ...model, provider: 'openai', model: 'priced', input_tokens: 1000, output_tokens: 100 },
+        ...{ not_in_force: 1, first: '2025-12-31T00:00:00.000Z', last: '2025-12-31T00:00:00.000Z' },
+      },
       { ...model, provider: null, model: 'few', input_tokens: 1000, output_tokens: 0 },
     ],
-    without_usage: 2,
+    without_usage: 3,
+    reasons: expect.any(Array),
+    currencies: ['sats', 'usd'],
   })
   const page = await runHere(['prices', 'unpriced', '--db', workspace.database, '--model', 'few'])
-  expect(page.stdout).toMatch(/^openai +few +1 +1,000 +100 /m)
-  expect(page.stdout).toMatch(
-    /^1 request without a cost that no price would change: tokens aren't known, or are more in a part than in the whole$/m,
+  expect(page.stdout).toMatch(/^openai +few +none +1 +1,000 +100 /m)
+  const whole = await runHere(['prices', 'unpriced', '--db', workspace.database])
+  expect(whole.stdout).toMatch(
+    /\n\nin sats: 8 unpriced \(1 failed\)\nin usd: 8 unpriced \(1 failed\)\n\nrequests {2}failed {2}reason/,
   )
+  expect(whole.stdout).toMatch(/^ +1 +1 {2}failed, without tokens +any cost +nothing: /m)
+  // Every request that stats count as unpriced has a reason.
+  const stats = await runHere(['stats', '--db', workspace.database, '--unknown', '--json'])
+  const { counts } = stats.json as { counts: Record<string, number> }
+  const reasons = json['reasons'] as { reason: string; currency: string; requests: number }[]
+  const sumOf = (currency: string) =>
+    reasons.filter((r) => [currency, 'both'].includes(r.currency)).reduce((sum, r) => sum + r.requests, 0)
+  expect([sumOf('sats'), sumOf('usd')]).toEqual([counts['unpriced'], counts['unpriced_usd']])
+  expect(Object.fromEntries(reasons.map((r) => [`${r.reason} ${r.currency}`, r.requests]))).toEqual({
+    ...{ 'no_price both': 3, 'unknown_tokens both': 2, 'price_not_in_force both': 1 },
+    ...{ 'failed_without_usage both': 1, 'no_rate sats': 1, 'no_rate usd': 1 },
+  })
 })
 
 describe('prices import --from csv', () => {

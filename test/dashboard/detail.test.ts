@@ -95,7 +95,13 @@ describe.skipIf(!hasBrowser)('the detail of a request', () => {
     expect(await cost.locator('.cost-totals').innerText()).not.toContain('0')
     await dashboard.goTo('?request=2')
     await cost.getByText('Logged by the gateway').waitFor()
-    expect(await cost.innerText()).toContain('Unknown in usd. No exchange rate was observed')
+    expect(await cost.locator('.cost-totals').innerText()).toBe('13.1sats')
+    dashboard.append(recent({ cost_usd: 0.5 }))
+    await projected(dashboard, 3)
+    await dashboard.goTo('?request=1')
+    await cost.getByText('Nobody has set').waitFor()
+    await dashboard.goTo('?request=2')
+    await cost.getByText('Unknown in usd. No exchange rate was observed').waitFor()
   })
 
   test('has a URL of its own: it can be shared, and back closes it', async ({ dashboard }) => {

@@ -1,8 +1,9 @@
-import { countText } from '../../maintenance/count-text.js'
-import type { UnpricedAnswer } from '../../queries/costs/unpriced.js'
+import type { UnpricedAnswer, UnpricedCount, UnpricedModel } from '../../queries/costs/unpriced.js'
+import type { UnpricedReason } from '../../queries/costs/unpriced-reason.js'
 import { formatCount, formatTime } from '../output/format.js'
 import { pageWidth, printAnswer } from '../output/standard-output.js'
 import { formatTable } from '../output/table.js'
+import { unpricedText } from '../output/totals.js'
 import type { CommonFlags, ProgramCommand } from '../run/command.js'
 import { askDatabase } from '../run/database.js'
 import { type FilterFlags, filterOf } from '../run/filter-options.js'
@@ -10,10 +11,11 @@ import { type FilterFlags, filterOf } from '../run/filter-options.js'
 export function addPricesUnpriced(prices: ProgramCommand): void {
   prices
     .command('unpriced')
-    .summary('models without a price')
+    .summary('models without a price, and why requests have no cost')
     .description(
       'Lists the models without a price: requests with known tokens whose cost nobody has told and for which no ' +
-        'price is in force, by provider, model and service tier, those with most tokens first.',
+        'price is in force, by provider, model and service tier, those with most tokens first. Below stands why ' +
+        'requests are unpriced, and what helps: together they are all that `stats` counts as unpriced.',
     )
     .storeOption()
     .filterOptions()
@@ -26,20 +28,77 @@ export function addPricesUnpriced(prices: ProgramCommand): void {
     })
 }
 
-function formatUnpriced({ unpriced, without_usage }: UnpricedAnswer, width: number): string {
-  const rest =
-    without_usage === 0
-      ? ''
-      : `${countText(without_usage, 'request')} without a cost that no price would change: tokens aren't known, or are more in a part than in the whole`
-  if (unpriced.length === 0) return rest === '' ? 'every request has a cost' : rest
+function formatUnpriced(answer: UnpricedAnswer, width: number): string {
+  const { unpriced, reasons } = answer
+  if (reasons.length === 0) return 'every request has a cost'
+  const why = [...totals(answer), '', formatReasons(reasons, width)].join('\n')
+  return unpriced.length === 0 ? why : `${formatModels(unpriced, width)}\n\n${why}`
+}
+
+/** `375 unpriced (123 failed)`, for each currency if they differ. */
+function totals({ reasons, currencies }: UnpricedAnswer): string[] {
+  const sumOf = (currency: string) => {
+    const own = reasons.filter((reason) => reason.currency === currency || reason.currency === 'both')
+    const sum = (name: 'requests' | 'error') => own.reduce((all, count) => all + count[name], 0)
+    return unpricedText(sum('requests'), sum('error'))
+  }
+  if (currencies.length < 2) return [sumOf(currencies[0] ?? 'both')]
+  return currencies.map((currency) => `in ${currency}: ${sumOf(currency)}`)
+}
+
+function formatReasons(reasons: readonly UnpricedCount[], width: number): string {
+  const isOneCurrency = reasons.every(({ currency }) => currency === 'both')
+  return formatTable(
+    [
+      { title: 'requests', align: 'right' },
+      { title: 'failed', align: 'right' },
+      { title: 'reason' },
+      ...(isOneCurrency ? [] : [{ title: 'without' }]),
+      { title: 'what helps' },
+    ],
+    reasons.map(({ reason, currency, requests, error }) => [
+      formatCount(requests),
+      formatCount(error),
+      REASONS[reason].name,
+      ...(isOneCurrency ? [] : [currency === 'both' ? 'any cost' : currency]),
+      REASONS[reason].help,
+    ]),
+    width,
+  )
+}
+
+const REASONS: Readonly<Record<UnpricedReason, { name: string; help: string }>> = {
+  no_price: { name: 'no price', help: 'prices set, or prices import' },
+  price_not_in_force: {
+    name: 'price not in force',
+    help: 'prices set --valid-from a time before the first, or for this provider or tier',
+  },
+  unknown_tokens: {
+    name: 'tokens unknown',
+    help: 'log them; streams: stream_options.include_usage, or includeUsage',
+  },
+  inconsistent_tokens: { name: 'inconsistent tokens', help: 'log parts that are no more than the whole' },
+  failed_without_usage: { name: 'failed, without tokens', help: 'nothing: it counts as not billed' },
+  no_rate: { name: 'no exchange rate', help: 'rates set --at a time in the 24 hours before' },
+  to_be_repriced: { name: 'to be repriced', help: 'project: the cost is computed soon' },
+}
+
+/** For which of a model's requests there is no price that was in force then. */
+function priceOf({ requests, not_in_force }: UnpricedModel): string {
+  if (not_in_force === 0) return 'none'
+  return not_in_force === requests ? 'not in force' : `not in force for ${formatCount(not_in_force)}`
+}
+
+function formatModels(unpriced: readonly UnpricedModel[], width: number): string {
   const hasResponse = unpriced.some(({ response_model }) => response_model !== null)
   const hasTier = unpriced.some(({ service_tier }) => service_tier !== null)
-  const table = formatTable(
+  return formatTable(
     [
       { title: 'provider' },
       { title: 'model', shrinksTo: 12 },
       ...(hasResponse ? [{ title: 'answered by', shrinksTo: 12 }] : []),
       ...(hasTier ? [{ title: 'tier' }] : []),
+      { title: 'price' },
       { title: 'requests', align: 'right' },
       { title: 'tokens in', align: 'right' },
       { title: 'tokens out', align: 'right' },
@@ -51,6 +110,7 @@ function formatUnpriced({ unpriced, without_usage }: UnpricedAnswer, width: numb
       model.model,
       ...(hasResponse ? [model.response_model ?? ''] : []),
       ...(hasTier ? [model.service_tier ?? ''] : []),
+      priceOf(model),
       formatCount(model.requests),
       formatCount(model.input_tokens),
       formatCount(model.output_tokens),
@@ -59,5 +119,4 @@ function formatUnpriced({ unpriced, without_usage }: UnpricedAnswer, width: numb
     ]),
     width,
   )
-  return rest === '' ? table : `${table}\n${rest}`
 }

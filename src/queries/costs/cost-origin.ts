@@ -2,20 +2,21 @@ import type { ExchangeRateObserved, PricePart, PriceSet } from '../../events/eve
 import type { Place } from '../../events/placed.js'
 import { decimalText } from '../../folds/costs/decimal.js'
 import {
+  AFTER_ALL_TIMES,
   type PriceBook,
-  type PricedRequest,
   priceOf,
   type Rate,
   USUAL_TIERS,
 } from '../../folds/costs/price-book.js'
 import { type CostFacts, type Currency, loggedFigures, rowCost } from '../../folds/costs/row-cost.js'
-import { type PricedTokens, pricedTokens, type UsageProblem } from '../../folds/costs/usage-cost.js'
+import { type PricedTokens, pricedTokens } from '../../folds/costs/usage-cost.js'
 import { all } from '../../store/condition.js'
 import type { QueryDatabase } from '../../store/query-database.js'
 import { dialectOf } from '../../store/query-database.js'
 import { readBookOf, readPrices } from '../../store/sqlite/price-rows.js'
 import { detailsOf, placeOrNull, type RequestColumns } from '../../store/sqlite/stored-row.js'
 import { type JournalPlace, journalPlace } from '../rows/full-row.js'
+import { modelsOf, type UnpricedReason, unpricedReason, usedCurrencies } from './unpriced-reason.js'
 
 /** How the costs of a request came about, beside their source. */
 export interface CostOrigin {
@@ -28,7 +29,7 @@ export interface CostOrigin {
   cost_parts: CostPart[] | null
   /** The rate by which the other currency than `cost_currency` follows; null: by none. */
   exchange_rate: RateOfRequest | null
-  /** Why a cost is unknown; null: both are known. */
+  /** Why a cost is unknown; null: both are known, or the one that isn't is in a currency that nobody uses. */
   unpriced: Unpriced | null
 }
 
@@ -50,8 +51,7 @@ export interface CostPart {
 export interface Unpriced {
   /** In which currency the cost is unknown. */
   currency: Currency | 'both'
-  /** `to_be_repriced`: what the cost follows from is there, and the projector computes it soon. */
-  reason: UsageProblem | 'no_price' | 'no_rate' | 'to_be_repriced'
+  reason: UnpricedReason
   /** The reason as a sentence, for people. */
   text: string
   /** The command that helps, with words in capitals for what only people know; null: none does. */
@@ -70,13 +70,8 @@ export function costOrigin(database: QueryDatabase, row: RequestColumns): CostOr
   return {
     ...computation(database, row.id, facts, placeOrNull(row.price_segment_id, row.price_byte_offset)),
     exchange_rate: rate === null ? null : placedEvent(rate),
-    unpriced: unpricedOf(row, facts, book, isSame),
+    unpriced: unpricedOf(database, row, facts, book, isSame),
   }
-}
-
-/** The model that the provider says answered, and the one that was asked for. */
-function modelsOf({ model, response_model }: PricedRequest): string[] {
-  return response_model == null || response_model === model ? [model] : [response_model, model]
 }
 
 /** The price at a place, and what it makes of the usage. */
@@ -114,7 +109,8 @@ function placedEvent({ event: { type: _, ...event }, place }: Rate): RateOfReque
 }
 
 function unpricedOf(
-  { cost_sats, cost_usd }: RequestColumns,
+  database: QueryDatabase,
+  { cost_sats, cost_usd, streaming }: RequestColumns,
   facts: CostFacts,
   book: PriceBook,
   isSame: boolean,
@@ -126,48 +122,80 @@ function unpricedOf(
     const text = 'A price or an exchange rate came after this request; its cost is computed soon.'
     return { currency, reason: 'to_be_repriced', text, command: null }
   }
-  if (!hasNone) return { currency, ...noRate(facts) }
-  const price = book.priceFor(facts)
-  if (price === null) return { currency, ...noPrice(facts, book) }
-  const problem = pricedTokens(price, facts)
-  // A cost too great for a number is the one other reason.
-  const reason = typeof problem === 'string' ? problem : 'inconsistent_tokens'
-  return { currency, reason, text: PROBLEMS[reason], command: null }
-}
-
-const PROBLEMS: Readonly<Record<UsageProblem, string>> = {
-  failed_without_usage: 'It failed and nobody told its tokens, so it counts as not billed.',
-  unknown_tokens: 'A price is in force, but the number of tokens that it is for is unknown.',
-  inconsistent_tokens: 'A price is in force, but the parts of the tokens are more than the whole.',
+  if (currency === 'both') return { currency, ...adviceFor(facts, book, streaming !== 0) }
+  return usedCurrencies(database).includes(currency) ? { currency, ...noRate(facts) } : null
 }
 
 type Advice = Omit<Unpriced, 'currency'>
+
+function adviceFor(facts: CostFacts, book: PriceBook, isStream: boolean): Advice {
+  const reason = unpricedReason(facts, book)
+  if (reason === 'no_price' || reason === 'price_not_in_force') return noPrice(facts, book, reason)
+  if (reason === 'unknown_tokens') return { reason, text: unknownTokens(isStream), command: null }
+  const text =
+    reason === 'failed_without_usage'
+      ? 'It failed and nobody told its tokens, so it counts as not billed.'
+      : 'A price is in force, but the parts of the tokens are more than the whole.'
+  return { reason, text, command: null }
+}
+
+function unknownTokens(isStream: boolean): string {
+  const text = 'The number of its tokens is unknown, and a price is for tokens.'
+  if (!isStream) return `${text} Whoever logs it has to log input_tokens and output_tokens.`
+  return `${text} A stream of chat completions tells it if the request has stream_options: { include_usage: true }, which loggedFetch adds with includeUsage: true, and the proxy with --include-usage.`
+}
 
 function noRate({ timestamp }: CostFacts): Advice {
   const text = 'No exchange rate was observed in the 24 hours before this request.'
   return { reason: 'no_rate', text, command: `request-journal rates set USD_PER_BTC --at ${timestamp}` }
 }
 
-function noPrice(facts: CostFacts, book: PriceBook): Advice {
+function noPrice(facts: CostFacts, book: PriceBook, reason: 'no_price' | 'price_not_in_force'): Advice {
   const { provider, timestamp } = facts
   const models = modelsOf(facts)
+  // A price that begins later is the one that people mean.
+  const later = book.priceFor({ ...facts, timestamp: AFTER_ALL_TIMES })?.event ?? null
+  if (later !== null) {
+    const since = `${later.valid_from.slice(0, 19).replace('T', ' ')} UTC`
+    const text = `The price of ${later.model} is in force from ${since} on, which is after this request.`
+    return { reason, text, command: setCommand(later, timestamp) }
+  }
   const tier = facts.service_tier == null || USUAL_TIERS.has(facts.service_tier) ? null : facts.service_tier
+  const known = models.filter((model) => book.hasModel(model))
   const terms = [
     ...(provider === null ? [] : [`of provider ${provider}`]),
     ...(tier === null ? [] : [`at service tier ${tier}`]),
   ].join(' ')
-  const text = models.some((model) => book.hasModel(model))
-    ? `Prices of ${models.join(' or ')} are set, but none was in force for this request${terms && ` ${terms}`}.`
-    : `Nobody has set a price of ${models.join(' or ')}.`
-  const [model = ''] = models
-  const names = [model, ...(provider === null ? [] : [provider]), ...(tier === null ? [] : [tier])]
+  const text =
+    known.length > 0
+      ? `Prices of ${known.join(' and ')} are set, but none was in force for this request${terms && ` ${terms}`}.`
+      : `Nobody has set a price of ${models.join(' or ')}.`
+  const [model = ''] = [...known, ...models]
+  return { reason, text, command: setCommand({ provider, model, service_tier: tier }, timestamp) }
+}
+
+/** What sets a price from the day of a timestamp on; null if a name can't be pasted. */
+function setCommand(
+  price: Pick<PriceSet, 'provider' | 'model' | 'service_tier'> & Partial<PriceSet>,
+  timestamp: string,
+): string | null {
+  const { provider, model, service_tier: tier, min_input_tokens: least = null, currency = 'usd' } = price
+  const { per_million = { input: 'PRICE', output: 'PRICE' }, per_request = null } = price
+  const parts = Object.entries(per_million ?? {}).map(
+    ([part, text]) => `--${part.replaceAll('_', '-')} ${text}`,
+  )
   const command = [
     `request-journal prices set ${quoted(model)}`,
     ...(provider === null ? [] : [`--provider ${quoted(provider)}`]),
     ...(tier === null ? [] : [`--service-tier ${quoted(tier)}`]),
-    `--valid-from ${timestamp.slice(0, 10)}T00:00:00Z --input PRICE --output PRICE`,
+    ...(least === null ? [] : [`--min-input-tokens ${least}`]),
+    ...(currency === 'usd' ? [] : [`--currency ${currency}`]),
+    `--valid-from ${timestamp.slice(0, 10)}T00:00:00Z`,
+    ...parts,
+    ...(per_request === null ? [] : [`--per-request ${per_request}`]),
   ].join(' ')
-  return { reason: 'no_price', text, command: names.every(canBePasted) ? command : null }
+  const names = [model, ...(provider === null ? [] : [provider]), ...(tier === null ? [] : [tier])]
+  return names.every(canBePasted) ? command : null
 }
 
 /** Whether a name may be pasted into a shell: control characters would do more than stand there. */

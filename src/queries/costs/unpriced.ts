@@ -1,7 +1,11 @@
-import type { PricedRequest } from '../../folds/costs/price-book.js'
+import type { Currency } from '../../folds/costs/row-cost.js'
 import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
 import { priceBooks } from '../../store/sqlite/price-rows.js'
+import { detailsOf, type RequestColumns } from '../../store/sqlite/stored-row.js'
+import { isCounted } from '../window/added-rows.js'
+import { all } from '../window/condition.js'
 import { checkedFilter, type RequestFilter, rowCondition } from '../window/filter.js'
+import { type UnpricedReason, unpricedReason, usedCurrencies } from './unpriced-reason.js'
 
 /** Requests of a provider and a model for whose tokens there is no price. */
 export interface UnpricedModel {
@@ -14,11 +18,23 @@ export interface UnpricedModel {
   /** Null: none was told. */
   service_tier: string | null
   requests: number
+  /** Those of the requests for which prices of the model are set, but not in force. */
+  not_in_force: number
   input_tokens: number
   output_tokens: number
   /** The timestamps of the first and the last of them. */
   first: string
   last: string
+}
+
+/** How many requests are unpriced for a reason. */
+export interface UnpricedCount {
+  reason: UnpricedReason
+  /** In which currency the cost is unknown. */
+  currency: Currency | 'both'
+  requests: number
+  /** How many of these failed. */
+  error: number
 }
 
 /** The JSON that `prices unpriced` prints. */
@@ -30,39 +46,77 @@ export interface UnpricedAnswer {
    * part than in the whole.
    */
   without_usage: number
+  /**
+   * All unpriced requests by reason, those with most requests first. The counts of a currency and
+   * of `both` add up to what stats count as unpriced in it. A currency that nobody uses has none.
+   */
+  reasons: UnpricedCount[]
+  /** The currencies that somebody uses. */
+  currencies: readonly Currency[]
 }
 
-type Row = PricedRequest &
-  Pick<UnpricedModel, 'response_model' | 'service_tier'> & { journal: number; output_tokens: number | null }
-
 /**
- * Lists the models without a price: requests with known tokens for which nobody has told a cost and
- * no price is in force, by provider, model and service tier, those with most tokens first. It reads
- * every row of the window.
+ * Tells why requests are unpriced, and lists the models without a price: requests with known tokens
+ * for which nobody has told a cost and no price is in force, by provider, model and service tier,
+ * those with most tokens first. It reads every row of the window.
  *
  * @throws QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE, INVALID_FILTER, MODEL_NOT_FOUND,
  *   PROVIDER_NOT_FOUND
  */
 export function unpriced(database: QueryDatabase, filter: RequestFilter = {}): UnpricedAnswer {
-  const { sql, values } = rowCondition(database, checkedFilter(database, filter))
+  const { sql, values } = all([rowCondition(database, checkedFilter(database, filter)), isCounted(database)])
   return database.transaction(() => {
     const bookOf = priceBooks(database)
-    const rows = database.prepare<unknown[], Row>(
-      `SELECT ${dialectOf(database).journal} AS journal, timestamp, provider, model, response_model, service_tier, input_tokens, output_tokens
-       FROM requests WHERE ${sql} AND cost_sats IS NULL AND cost_usd IS NULL`,
+    const used = usedCurrencies(database)
+    const currencies = filter.currency === undefined ? used : used.filter((name) => name === filter.currency)
+    const isUnpriced = currencies.map((currency) => `cost_${currency} IS NULL`).join(' OR ')
+    const { journal, storedColumns } = dialectOf(database)
+    const rows = database.prepare<unknown[], RequestColumns & { journal: number }>(
+      `SELECT ${journal} AS journal, ${storedColumns} FROM requests
+       WHERE ${sql} AND (${isUnpriced || 'cost_sats IS NULL AND cost_usd IS NULL'})`,
     )
     const models = new Map<string, UnpricedModel>()
+    const counts = new Map<string, UnpricedCount>()
     let withoutUsage = 0
     for (const row of rows.iterate(...values)) {
-      const isUnknown = row.input_tokens === null && row.output_tokens === null
-      if (isUnknown || bookOf(row.journal).priceFor(row) !== null) withoutUsage++
-      else addRow(models, row)
+      const book = bookOf(row.journal)
+      const hasFailed = row.success === 0
+      if (row.cost_sats !== null || row.cost_usd !== null) {
+        const reason = book.rateAt(row.timestamp) === null ? 'no_rate' : 'to_be_repriced'
+        count(counts, reason, row.cost_sats === null ? 'sats' : 'usd', hasFailed)
+        continue
+      }
+      const facts = { ...row, ...detailsOf(row.details), success: !hasFailed }
+      const reason = unpricedReason(facts, book)
+      count(counts, reason, 'both', hasFailed)
+      if (reason === 'no_price' || reason === 'price_not_in_force') addRow(models, facts, reason)
+      else withoutUsage++
     }
-    return { unpriced: [...models.values()].toSorted(compare), without_usage: withoutUsage }
+    return {
+      unpriced: [...models.values()].toSorted(compare),
+      without_usage: withoutUsage,
+      reasons: [...counts.values()].toSorted((a, b) => b.requests - a.requests),
+      currencies,
+    }
   })()
 }
 
-function addRow(models: Map<string, UnpricedModel>, row: Row): void {
+function count(
+  counts: Map<string, UnpricedCount>,
+  reason: UnpricedReason,
+  currency: UnpricedCount['currency'],
+  hasFailed: boolean,
+): void {
+  const key = `${reason} ${currency}`
+  const known = counts.get(key)
+  const [requests, error] = [(known?.requests ?? 0) + 1, (known?.error ?? 0) + Number(hasFailed)]
+  counts.set(key, { reason, currency, requests, error })
+}
+
+type Facts = Pick<RequestColumns, 'input_tokens' | 'output_tokens' | 'timestamp' | 'provider' | 'model'> &
+  Pick<UnpricedModel, 'response_model' | 'service_tier'>
+
+function addRow(models: Map<string, UnpricedModel>, row: Facts, reason: UnpricedReason): void {
   const { provider, model, response_model, service_tier, timestamp } = row
   const key = JSON.stringify([provider, model, response_model, service_tier])
   const known = models.get(key)
@@ -72,6 +126,7 @@ function addRow(models: Map<string, UnpricedModel>, row: Row): void {
     response_model,
     service_tier,
     requests: (known?.requests ?? 0) + 1,
+    not_in_force: (known?.not_in_force ?? 0) + Number(reason === 'price_not_in_force'),
     input_tokens: (known?.input_tokens ?? 0) + (row.input_tokens ?? 0),
     output_tokens: (known?.output_tokens ?? 0) + (row.output_tokens ?? 0),
     first: known === undefined || timestamp < known.first ? timestamp : known.first,

@@ -35,7 +35,7 @@ export function shownCurrency(
   { currency, ...window }: Window & { currency?: Currency | undefined },
 ): ShownCurrency {
   const currencies = currenciesIn(database, window)
-  const shown = currency ?? currencies[0] ?? currenciesIn(database, {})[0] ?? 'sats'
+  const shown = currency ?? currencies[0] ?? knownCurrencies(database)[0] ?? 'sats'
   return { currency: shown, currencies }
 }
 
@@ -45,6 +45,11 @@ export function currenciesOf(
   asked: Currency | undefined,
 ): readonly Currency[] {
   return asked === undefined && currencies.length > 0 ? currencies : [asked ?? shown]
+}
+
+/** The currencies in which a request of any time has a known cost. */
+export function knownCurrencies(database: QueryDatabase): Currency[] {
+  return currenciesIn(database, {})
 }
 
 function currenciesIn(database: QueryDatabase, window: Window): Currency[] {

@@ -106,14 +106,31 @@ describe('why a cost is unknown', () => {
     ],
     [
       'the prices of its model are for other requests',
-      [priceLine({ service_tier: 'flex' }), priceLine({ valid_from: '2026-11-23T00:00:00.000Z' })],
-      { ...USAGE, provider: 'east', service_tier: 'default' },
+      [priceLine({ service_tier: 'flex' }), priceLine({ provider: 'west' })],
+      { ...USAGE, provider: 'east', service_tier: 'default', response_model: 'gpt-4o-2026' },
       {
-        reason: 'no_price',
+        reason: 'price_not_in_force',
         text: 'Prices of gpt-4o are set, but none was in force for this request of provider east.',
         command:
           'request-journal prices set gpt-4o --provider east --valid-from 2026-11-22T00:00:00Z --input PRICE --output PRICE',
       },
+    ],
+    [
+      'its price came into force later: the command has its figures',
+      [priceLine({ valid_from: '2026-11-23T00:00:00.000Z', provider: 'east' })],
+      { ...USAGE, provider: 'east', response_model: 'gpt-4o-2026' },
+      {
+        reason: 'price_not_in_force',
+        text: 'The price of gpt-4o is in force from 2026-11-23 00:00:00 UTC on, which is after this request.',
+        command:
+          'request-journal prices set gpt-4o --provider east --valid-from 2026-11-22T00:00:00Z --input 2 --output 10',
+      },
+    ],
+    [
+      'its tokens are unknown, and it has no price: the tokens come first',
+      [],
+      { streaming: true },
+      { reason: 'unknown_tokens', text: expect.stringContaining('include_usage'), command: null },
     ],
     [
       'the rate is older than a day',

@@ -50,10 +50,13 @@ export function costSection(request) {
 }
 
 /** @param {RequestDetail} request */
-function totals({ cost, cost_currency: currency }) {
+function totals({ cost, cost_currency: currency, unpriced }) {
+  const isKnown = cost.sats !== null || cost.usd !== null
   const amounts = [amount(cost.sats, 'sats'), amount(cost.usd, 'usd')]
   // The currency of the source's figure comes first; the other one follows from it.
   if (currency === 'usd' || (cost.sats === null && cost.usd !== null)) amounts.reverse()
+  // Nobody uses the currency of the second one.
+  if (isKnown && unpriced === null && (cost.sats === null || cost.usd === null)) amounts.pop()
   return element('p', 'cost-totals', ...amounts)
 }
 
@@ -84,11 +87,16 @@ function reasonOf({ currency, text, command }) {
  * @param {RequestDetail} request
  * @param {Price} price
  */
-function products({ cost, cost_parts: parts }, { currency, per_request: perRequest }) {
+function products(
+  { cost, cost_parts: parts, tokens },
+  { currency, per_request: perRequest, per_million: prices },
+) {
   const row = (/** @type {string[]} */ ...cells) =>
     element('tr', '', ...cells.map((cell, index) => element(index === 0 ? 'th' : 'td', '', cell)))
+  const cached = prices?.cache_read_input === undefined ? (tokens.cache_read_input ?? 0) : 0
+  const inputName = cached === 0 ? PARTS.input : `Input, ${formatCount(cached)} from a cache`
   const rows = (parts ?? []).map(({ part, tokens, per_million: perMillion, cost: product }) =>
-    row(PARTS[part], `${formatCount(tokens)} ×`, perMillion, `= ${product}`),
+    row(part === 'input' ? inputName : PARTS[part], `${formatCount(tokens)} ×`, perMillion, `= ${product}`),
   )
   if (perRequest !== null) rows.push(row('Per request', '', '', perRequest))
   const total = currency === 'usd' ? (cost.usd ?? null) : cost.sats

@@ -224,7 +224,7 @@ const Unpriced = Type.Object(
     currency: Type.String({ description: 'sats, usd or both' }),
     reason: Type.String({
       description:
-        'no_price, no_rate, unknown_tokens, inconsistent_tokens, failed_without_usage or to_be_repriced',
+        'no_price, price_not_in_force, no_rate, unknown_tokens, inconsistent_tokens, failed_without_usage or to_be_repriced',
     }),
     text: Type.String({ description: 'The reason as a sentence.' }),
     command: Nullable(Type.String({ description: 'The command that helps.' })),

@@ -1,0 +1,49 @@
+import type { PriceBook, PricedRequest } from '../../folds/costs/price-book.js'
+import { type CostFacts, type Currency, rowCost } from '../../folds/costs/row-cost.js'
+import { pricedTokens, type UsageProblem } from '../../folds/costs/usage-cost.js'
+import type { QueryDatabase } from '../../store/query-database.js'
+import { CURRENCIES, knownCurrencies } from '../window/currency.js'
+
+/**
+ * Why a cost is unknown:
+ *
+ * - `no_price`: nobody has set a price of its model.
+ * - `price_not_in_force`: prices of its model are set, but none of them was in force for it.
+ * - `unknown_tokens`: nobody told the tokens that a price is multiplied by.
+ * - `inconsistent_tokens`: the parts of its tokens are more than the whole.
+ * - `failed_without_usage`: it failed and nobody told its tokens, so it counts as not billed.
+ * - `no_rate`: its cost is known in the other currency, and no exchange rate is new enough.
+ * - `to_be_repriced`: what the cost follows from is there, and the projector computes it soon.
+ */
+export type UnpricedReason = UsageProblem | 'no_price' | 'price_not_in_force' | 'no_rate' | 'to_be_repriced'
+
+/** Why a request without a cost in either currency has none. */
+export function unpricedReason(facts: CostFacts, book: PriceBook): Exclude<UnpricedReason, 'no_rate'> {
+  const isUsageUnknown = facts.input_tokens === null && facts.output_tokens === null
+  // No price changes that, so it is the reason whether there is one or not.
+  if (isUsageUnknown && !facts.success) return 'failed_without_usage'
+  const price = book.priceFor(facts)
+  if (price === null) {
+    if (isUsageUnknown) return 'unknown_tokens'
+    return modelsOf(facts).some((model) => book.hasModel(model)) ? 'price_not_in_force' : 'no_price'
+  }
+  const problem = pricedTokens(price, facts)
+  if (typeof problem === 'string') return problem
+  // A cost too great for a number is the one other reason.
+  const isComputed = rowCost(facts, { sats: null, usd: null }, book).cost_source !== null
+  return isComputed ? 'to_be_repriced' : 'inconsistent_tokens'
+}
+
+/** The model that the provider says answered, and the one that was asked for. */
+export function modelsOf({ model, response_model }: PricedRequest): string[] {
+  return response_model == null || response_model === model ? [model] : [response_model, model]
+}
+
+/**
+ * The currencies that somebody uses: a cost is known in them, or exchange rates were told, by which
+ * costs are known in both.
+ */
+export function usedCurrencies(database: QueryDatabase): readonly Currency[] {
+  const rate = database.prepare('SELECT 1 FROM exchange_rates LIMIT 1').get()
+  return rate === undefined ? knownCurrencies(database) : CURRENCIES
+}
