@@ -85,6 +85,7 @@ export const filter: fc.Arbitrary<RequestFilter> = fc
     policy: optional(fc.constantFrom('chat', 'none', LONG), 10),
     withoutProvider: optional(fc.boolean(), 10),
     withoutPolicy: optional(fc.boolean(), 10),
+    withoutLabel: optional(fc.constantFrom('tier', 'team', 'te"am'), 10),
     labels: optional(
       fc.constantFrom<Record<string, string>>(
         { tier: 'local' },
@@ -114,4 +115,5 @@ export const filter: fc.Arbitrary<RequestFilter> = fc
   .filter(({ minCost, currency }) => typeof minCost !== 'number' || currency !== undefined)
   .filter(({ provider, withoutProvider }) => provider === undefined || !withoutProvider)
   .filter(({ until, before }) => until === undefined || before === undefined)
+  .filter(({ labels = {}, withoutLabel }) => withoutLabel === undefined || !(withoutLabel in labels))
   .filter(({ policy, withoutPolicy }) => policy === undefined || !withoutPolicy)

@@ -42,6 +42,7 @@ export function matches(row: ReferenceRow, filter: RequestFilter): boolean {
     !filter.withoutProvider || row.provider === null,
     filter.policy === undefined || row.policy === filter.policy,
     !filter.withoutPolicy || row.policy === null,
+    filter.withoutLabel === undefined || labels[filter.withoutLabel] === undefined,
     filter.correlationId === undefined || row.correlation_id === filter.correlationId,
     filter.success === undefined || (row.success !== 0) === filter.success,
     filter.streaming === undefined || (row.streaming !== 0) === filter.streaming,

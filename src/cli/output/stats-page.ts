@@ -111,7 +111,11 @@ function groupLines(stats: Stats, width: number, options: GroupOptions): string[
   const shown = [...Object.values(groups), ...(stats.other === undefined ? [] : [stats.other])]
   const total = shown.reduce((sum, { counts }) => sum + counts.total, 0)
   const columns = [
-    { title, shrinksTo: width < NARROW_PAGE ? 14 : 32, cell: (name: string) => name },
+    {
+      title,
+      shrinksTo: width < NARROW_PAGE ? 14 : 32,
+      cell: (name: string) => (name === stats.unknown_group ? `(no ${title})` : name),
+    },
     {
       title: 'share',
       dropRank: 5,

@@ -2,7 +2,14 @@ import { resolve } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { CURRENCIES } from '../../queries/window/currency.js'
 import { VALUE_FILTER_NAMES, VALUE_FILTERS } from '../../queries/window/value-filters.js'
-import { parseLabel, parseRange, RANGE_WORDS, SUPPORTED_RANGES, valueParser } from './filter-options.js'
+import {
+  parseLabel,
+  parseLabelName,
+  parseRange,
+  RANGE_WORDS,
+  SUPPORTED_RANGES,
+  valueParser,
+} from './filter-options.js'
 import {
   parseDatabase,
   parseDatabaseFile,
@@ -166,6 +173,7 @@ export class ProgramCommand extends Command {
       .option('--policy <name>', 'requests of one policy: its exact name')
       .exclusiveOption('--without-policy', 'requests without a policy', 'policy')
       .option('--label <name=value>', 'requests with exactly this label; may be repeated', parseLabel)
+      .option('--without-label <name>', 'requests without a label of this name', parseLabelName)
       .exclusiveOption('--open', 'streams of the last hour whose end is not known', 'unfinished')
       .option('--unfinished', 'streams from before the last hour whose end is not known')
       .option('--journal-id <id>', 'requests of one journal: its id, or the name of its host')

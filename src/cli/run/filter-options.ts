@@ -30,8 +30,18 @@ export interface FilterFlags
 export function filterOf(flags: FilterFlags): RequestFilter {
   const { open, unfinished, currency } = flags
   const { model, provider, withoutProvider, policy, withoutPolicy, correlationId } = flags
-  const { label: labels, journalId: journal } = flags
-  const names = { model, provider, withoutProvider, policy, withoutPolicy, journal, correlationId, labels }
+  const { label: labels, withoutLabel, journalId: journal } = flags
+  const names = {
+    model,
+    provider,
+    withoutProvider,
+    policy,
+    withoutPolicy,
+    journal,
+    correlationId,
+    labels,
+    withoutLabel,
+  }
   const { errorStatus, errorMessage, minLatency, minCost, attempt, serviceTier, unpriced } = flags
   const unpricedIn = unpriced === true ? undefined : unpriced
   const values = { errorStatus, errorMessage, minLatency, minCost, attempt, serviceTier, unpricedIn }
@@ -78,4 +88,9 @@ export function parseLabel(text: string, before: Record<string, string> = {}): R
     )
   }
   return Object.fromEntries([...Object.entries(before), [name, text.slice(separator + 1)]])
+}
+
+export function parseLabelName(text: string): string {
+  if (text !== '' && !text.includes('=')) return text
+  throw new InvalidArgumentError('Expected the name of a label, such as team.')
 }

@@ -23,7 +23,12 @@ export interface Grouping {
   isJournal?: boolean
 }
 
-/** The name of the group of requests that have no provider, policy, or label. */
+/**
+ * The key of the group of requests that have no provider, policy, or label. It comes before those
+ * of names, as null does in SQL.
+ */
+export const NO_NAME = '\0'
+/** The name of that group in answers, unless some requests really have it. */
 export const UNKNOWN_GROUP = 'unknown'
 
 /** Everything as one group. */
@@ -77,21 +82,34 @@ export function groupByLabel(database: QueryDatabase, label: string): Grouping {
 /** The key that tells a group from others. */
 export function groupKey({ column, ignoresCase }: Grouping, name: string | null): string {
   if (column === null) return ''
-  if (name === null) return UNKNOWN_GROUP
+  if (name === null) return NO_NAME
   return ignoresCase ? foldCase(name) : name
 }
 
 /**
- * Finds the names of groups by their keys, each in the spelling that came first.
+ * Finds the names of groups by their keys, each in the spelling that came first. That of {@link
+ * NO_NAME} is put in parentheses if a group really has it.
  *
  * @param keys the groups that are wanted.
  */
 export function namesOfGroups(
   database: QueryDatabase,
-  { column, ignoresCase, isJournal }: Grouping,
+  grouping: Grouping,
   keys: Iterable<string>,
 ): Map<string, string> {
+  const { column, ignoresCase, isJournal } = grouping
   const names = new Map([...keys].map((key) => [key, key]))
+  if (names.has(NO_NAME)) {
+    const ofOthers = namesOfGroups(
+      database,
+      grouping,
+      [...names.keys()].filter((key) => key !== NO_NAME),
+    )
+    const taken = new Set(ofOthers.values())
+    let name = UNKNOWN_GROUP
+    while (taken.has(name)) name = `(${name})`
+    return ofOthers.set(NO_NAME, name)
+  }
   if (isJournal) {
     for (const { number, name } of namedJournals(database)) {
       if (names.has(String(number))) names.set(String(number), name)

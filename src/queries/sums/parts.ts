@@ -18,7 +18,7 @@ import {
 import type { LocalPeriods } from '../window/local-periods.js'
 import { Statements } from '../window/statements.js'
 import { type Grain, type Period, type Term, windowTerms } from '../window/terms.js'
-import { type Grouping, UNKNOWN_GROUP, WHOLE } from './grouping.js'
+import { type Grouping, NO_NAME, WHOLE } from './grouping.js'
 import { rollupSums, rowSums } from './tally.js'
 
 /** The part of a question that decides where its answer is read from. */
@@ -213,7 +213,7 @@ function ofRollups(
 
 /** The conditions of a filter on the names of totals. */
 function conditionsOnNames(database: QueryDatabase, filter: RequestFilter) {
-  const { model, labels = {} } = filter
+  const { model, labels = {}, withoutLabel } = filter
   const provider = filter.withoutProvider ? null : filter.provider
   const policy = filter.withoutPolicy ? null : filter.policy
   const conditions: { column: string; condition: Condition }[] = []
@@ -224,15 +224,16 @@ function conditionsOnNames(database: QueryDatabase, filter: RequestFilter) {
   add('provider', provider, true)
   add('policy', policy)
   for (const [label, value] of Object.entries(labels)) add(`label:${label}`, value)
+  if (withoutLabel !== undefined) add(`label:${withoutLabel}`, null)
   return conditions
 }
 
 function isOneOf(database: QueryDatabase, { group }: Grouping, only: PartsQuestion['only']): Condition[] {
   if (only === undefined) return []
-  const list = dialectOf(database).list([...only])
+  const list = dialectOf(database).list([...only].filter((key) => key !== NO_NAME))
   const isNamed = `(${group.sql}) IN ${list.sql}`
   const values = [...group.values, ...list.values]
-  if (!only.has(UNKNOWN_GROUP)) return [{ sql: isNamed, values }]
+  if (!only.has(NO_NAME)) return [{ sql: isNamed, values }]
   return [{ sql: `(${isNamed} OR (${group.sql}) IS NULL)`, values: [...values, ...group.values] }]
 }
 
@@ -242,7 +243,13 @@ function isOneOfTotals(
   only: PartsQuestion['only'],
 ): Condition[] {
   if (only === undefined) return []
-  return [isTotalOf(database, only.has(UNKNOWN_GROUP) ? [...only, null] : [...only], ignoresCase)]
+  return [
+    isTotalOf(
+      database,
+      [...only].map((key) => (key === NO_NAME ? null : key)),
+      ignoresCase,
+    ),
+  ]
 }
 
 /**

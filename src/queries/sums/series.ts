@@ -7,7 +7,7 @@ import { periodsIn } from '../window/local-periods.js'
 import { PERIOD_LENGTH } from '../window/terms.js'
 import { TimeZone } from '../window/time-zone.js'
 import { type EchoedWindow, echoWindow } from '../window/window.js'
-import { type Grouping, namesOfGroups } from './grouping.js'
+import { type Grouping, NO_NAME, namesOfGroups } from './grouping.js'
 import { groupingFor, type SeriesBy } from './stats-groups.js'
 import { MAX_TALLIES, type Question, sumOf, type Tallies, tallyRequests, without } from './tallies.js'
 import { Tally, type Unknowns, type UsageCounts } from './tally.js'
@@ -66,9 +66,11 @@ export interface Series extends EchoedWindow, Partial<UnknownLists>, Partial<Sho
   p99_latency_ms: (number | null)[]
   /**
    * By name, those with the largest costs or refunds in the currency first: at most eight, and the
-   * rest under `other`. Requests without a provider stand under `unknown`.
+   * rest under `other`. Requests without a name stand under `unknown_group`.
    */
   cost_sats: Record<string, number[]>
+  /** As in {@link Stats}; only if these requests are among the names. */
+  unknown_group?: string
   /** By the same names; only with `unknown`, or with the currency `usd`. */
   cost_usd?: Record<string, number[]>
   /**
@@ -128,7 +130,7 @@ export function series(database: QueryDatabase, options: SeriesOptions): Series 
       throw new QueryError('TOO_MANY_GROUPS', `${found}: ask with a smaller limit= or for longer buckets`)
     }
     const question = { filter, period, unknown, currencies: isInDollars || currency === 'usd', grouping }
-    const { whole, named } = readSeries(database, question, keys, options.limit, currency)
+    const { whole, named, unknownGroup } = readSeries(database, question, keys, options.limit, currency)
     const tallies = keys.map((key) => whole.get(key) ?? new Tally())
     // Latencies are told apart by time only: by name too they would take many times the memory.
     const spread = tallyRequests(database, { filter, period, latencies: 'only' })
@@ -152,6 +154,7 @@ export function series(database: QueryDatabase, options: SeriesOptions): Series 
       p50_latency_ms: percentiles(0.5),
       p95_latency_ms: percentiles(0.95),
       p99_latency_ms: percentiles(0.99),
+      ...(unknownGroup === undefined ? {} : { unknown_group: unknownGroup }),
       cost_sats: listsByName((tally) => tally.cost('sats')),
       ...(isInDollars ? { cost_usd: listsByName((tally) => tally.cost('usd')) } : {}),
       ...(unknown
@@ -195,6 +198,7 @@ interface ReadSeries {
   whole: Map<string, Tally>
   /** By the name of a group, one for each period. */
   named: Map<string, Tally[]>
+  unknownGroup: string | undefined
 }
 
 /**
@@ -215,13 +219,14 @@ function readSeries(
   const at = (key: string, group: string) => tallies.get(key)?.get(group) ?? new Tally()
   const told = [...top.groups.keys()].filter((group) => top.others === null || nameOf(group) !== OTHER)
   const named = new Map(told.map((group) => [nameOf(group), keys.map((key) => at(key, group))]))
-  if (top.others === null) return { whole, named }
+  const unknownGroup = names.get(NO_NAME)
+  if (top.others === null) return { whole, named, unknownGroup }
   // A model that has this name is among them.
   const others = keys.map((key) => {
     const parts = told.map((group) => at(key, group))
     return without(whole.get(key) ?? new Tally(), parts)
   })
-  return { whole, named: named.set(OTHER, others) }
+  return { whole, named: named.set(OTHER, others), unknownGroup }
 }
 
 /** Reads all groups of all periods, or only those that are shown if all would be too many. */

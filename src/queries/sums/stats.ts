@@ -5,7 +5,7 @@ import { checkedFilter, type RequestFilter } from '../window/filter.js'
 import { periodsIn } from '../window/local-periods.js'
 import { TimeZone } from '../window/time-zone.js'
 import { type EchoedWindow, echoWindow } from '../window/window.js'
-import { groupKey, namesOfGroups, UNKNOWN_GROUP } from './grouping.js'
+import { groupKey, NO_NAME, namesOfGroups, UNKNOWN_GROUP } from './grouping.js'
 import { type Groups, groupsFor, type StatsGroupBy } from './stats-groups.js'
 import { type Question, sumOf, tallyRequests, tallyWhole } from './tallies.js'
 import { Tally, type TokenPartSums, type Unknowns, type UsageCounts } from './tally.js'
@@ -96,7 +96,7 @@ export interface Stats extends StatsSection, EchoedWindow, Partial<ShownCurrency
   error_statuses?: Record<string, StatsSection>
   /** By the name of the journal's host; by its id if that doesn't tell it from others. */
   journals?: Record<string, StatsSection>
-  /** Providers with requests; `unknown` has the requests without one, here and below. */
+  /** Providers with requests; `unknown_group` has the requests without one, here and below. */
   providers?: Record<string, StatsSection>
   policies?: Record<string, StatsSection>
   /** By the value of the label asked for. */
@@ -108,6 +108,11 @@ export interface Stats extends StatsSection, EchoedWindow, Partial<ShownCurrency
   hours?: Record<string, StatsSection>
   /** Days with requests, in order, by their date in the zone: `2026-11-22`. */
   days?: Record<string, StatsSection>
+  /**
+   * The name of the group of the requests that have no such name: `unknown`, or `(unknown)` if
+   * some really have that one. It is there with that group, but not with `tiers`.
+   */
+  unknown_group?: string
   /** All groups that the limit leaves out, together. */
   other?: StatsSection
 }
@@ -143,6 +148,7 @@ export function stats(database: QueryDatabase, options: StatsOptions = {}): Stat
       ...(groups === null || grouped === null
         ? {}
         : { [groups.section]: sections(grouped.tallies, options) }),
+      ...(grouped?.unknownGroup === undefined ? {} : { unknown_group: grouped.unknownGroup }),
       ...(grouped === null || grouped.others === null ? {} : { other: section(grouped.others, options) }),
     }
   })()
@@ -162,12 +168,13 @@ interface ReadGroups {
    */
   tallies: Map<string, Tally>
   others: Tally | null
+  unknownGroup?: string | undefined
 }
 
 function readGroups(
   database: QueryDatabase,
   question: Question,
-  { grouping, period, always }: Groups,
+  { section, grouping, period, always }: Groups,
   limit: number | undefined,
   zone: TimeZone,
 ): ReadGroups {
@@ -189,10 +196,18 @@ function readGroups(
   const tallies = new Map(first.map((name) => [name, groups.get(groupKey(grouping, name)) ?? new Tally()]))
   for (const name of first) groups.delete(groupKey(grouping, name))
   const spellings = namesOfGroups(database, grouping, groups.keys())
-  const names = [...groups].map(([key, tally]): [string, Tally] => [spellings.get(key) ?? key, tally])
-  const isUnknown = ([name]: [string, Tally]) => Number(name === UNKNOWN_GROUP)
-  names.sort((a, b) => isUnknown(a) - isUnknown(b) || (a[0] < b[0] ? -1 : 1))
-  return { tallies: new Map([...tallies, ...names]), others }
+  // The contract has one group for both among the tiers.
+  const unknownGroup = section === 'tiers' ? UNKNOWN_GROUP : spellings.get(NO_NAME)
+  const unnamed = groups.get(NO_NAME)
+  groups.delete(NO_NAME)
+  const named = [...groups].map(([key, tally]): [string, Tally] => [spellings.get(key) ?? key, tally])
+  named.sort(([a], [b]) => (a < b ? -1 : 1))
+  for (const [name, tally] of named) tallies.set(name, tally)
+  if (unnamed === undefined || unknownGroup === undefined) return { tallies, others }
+  const sameName = tallies.get(unknownGroup)
+  tallies.delete(unknownGroup)
+  tallies.set(unknownGroup, sameName === undefined ? unnamed : sumOf([sameName, unnamed]))
+  return { tallies, others, ...(section === 'tiers' ? {} : { unknownGroup }) }
 }
 
 function sections(tallies: ReadonlyMap<string, Tally>, options: StatsOptions): Record<string, StatsSection> {

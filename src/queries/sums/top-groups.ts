@@ -2,7 +2,7 @@ import type { Currency } from '../../folds/costs/row-cost.js'
 import type { Dialect } from '../../store/dialect.js'
 import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
 import { isTooManyGroups, MAX_GROUPS, tooManyGroups } from '../errors.js'
-import { type Grouping, groupKey, UNKNOWN_GROUP } from './grouping.js'
+import { type Grouping, groupKey } from './grouping.js'
 import { partsOf } from './parts.js'
 import { type Question, sumOf, tallyRequests, tallyWhole, without } from './tallies.js'
 import { Tally } from './tally.js'
@@ -94,12 +94,11 @@ function firstKeys(database: QueryDatabase, question: GroupedQuestion, limit: nu
     }
   })
   if (parts.length === 0) return []
-  const name = `coalesce(name, '${UNKNOWN_GROUP}')`
   const names = database
-    .prepare<unknown[], string>(
-      `SELECT ${grouping.ignoresCase ? dialect.folded(name) : dialect.inByteOrder(name)}
+    .prepare<unknown[], string | null>(
+      `SELECT ${grouping.ignoresCase ? dialect.folded('name') : dialect.inByteOrder('name')}
        FROM (${parts.map(({ sql }) => sql).join(' UNION ALL ')}) AS parts
-       GROUP BY 1 HAVING sum(requests) > 0 ORDER BY abs(sum(weight)) DESC, 1 LIMIT ?`,
+       GROUP BY 1 HAVING sum(requests) > 0 ORDER BY abs(sum(weight)) DESC, 1 NULLS FIRST LIMIT ?`,
     )
     .pluck()
     .all(...parts.flatMap(({ values }) => values), limit)

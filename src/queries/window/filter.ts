@@ -25,6 +25,8 @@ export interface RequestFilter extends Window, ValueFilters {
   withoutPolicy?: boolean | undefined
   /** Labels by name, each exactly. */
   labels?: Readonly<Record<string, string>> | undefined
+  /** Only requests without a label of this name. */
+  withoutLabel?: string | undefined
   /** Requests of one journal: its id, or the name of its host, exactly. */
   journal?: string | undefined
   /** Exactly. */
@@ -61,8 +63,14 @@ export function checkedFilter<T extends RequestFilter>(database: QueryDatabase, 
   const checked: T = { ...stored, ...canonicalWindow(filter), now: filter.now ?? Date.now() }
   if (checked.deadline !== undefined) prepareDeadlines(database, checked.deadline)
   const { model, provider } = checked
-  refuseBoth('provider', provider, filter.withoutProvider)
-  refuseBoth('policy', checked.policy, filter.withoutPolicy)
+  refuseBoth(provider === undefined || !filter.withoutProvider, `provider '${provider}'`, 'without_provider')
+  refuseBoth(
+    checked.policy === undefined || !filter.withoutPolicy,
+    `policy '${checked.policy}'`,
+    'without_policy',
+  )
+  const { withoutLabel = '', labels = {} } = checked
+  refuseBoth(!Object.hasOwn(labels, withoutLabel), `label '${withoutLabel}'`, 'without_label')
   valueConditions(database, checked)
   if (checked.currency !== undefined) checkCurrency(checked.currency)
   checked.minCost = inCurrency(checked.minCost, () => shownCurrency(database, checked).currency)
@@ -78,18 +86,18 @@ export function checkedFilter<T extends RequestFilter>(database: QueryDatabase, 
   return checked
 }
 
-function refuseBoth(column: 'provider' | 'policy', name: string | undefined, isWithout = false): void {
-  if (name === undefined || !isWithout) return
+function refuseBoth(isOne: boolean, named: string, without: string): void {
+  if (isOne) return
   throw new QueryError(
     'INVALID_FILTER',
-    `Invalid filter: ${column} '${name}' together with without_${column}, which no request can match; leave out one of them`,
+    `Invalid filter: ${named} together with ${without}, which no request can match; leave out one of them`,
   )
 }
 
 /** Gives a filter its names as they are stored: long ones are cut. */
 export function storedNames<T extends RequestFilter>(filter: T): T {
   const stored: T = { ...filter }
-  for (const name of ['model', 'provider', 'policy', 'correlationId'] as const) {
+  for (const name of ['model', 'provider', 'policy', 'correlationId', 'withoutLabel'] as const) {
     const asked = filter[name]
     if (asked !== undefined) stored[name] = safeIdentifier(asked)
   }
@@ -132,6 +140,10 @@ export function dimensionConditions(database: QueryDatabase, filter: RequestFilt
   for (const [name, value] of Object.entries(labels)) {
     const label = dialect.label(name)
     conditions.push({ sql: `(${label.sql}) = ?`, values: [...label.values, value] })
+  }
+  if (filter.withoutLabel !== undefined) {
+    const label = dialect.label(filter.withoutLabel)
+    conditions.push({ sql: `(${label.sql}) IS NULL`, values: label.values })
   }
   return conditions
 }
@@ -185,10 +197,10 @@ export function timestampColumn(database: QueryDatabase, { correlationId }: Requ
 
 /** Whether dimensions have all columns that a filter asks for, apart from success and streaming. */
 export function isOfDimensions(database: QueryDatabase, filter: RequestFilter): boolean {
-  const { labels = {}, correlationId, open, unfinished } = filter
+  const { labels = {}, withoutLabel, correlationId, open, unfinished } = filter
   if (correlationId !== undefined || open !== undefined || unfinished !== undefined) return false
   if (VALUE_FILTER_NAMES.some((name) => filter[name] !== undefined)) return false
-  const names = Object.keys(labels)
+  const names = [...Object.keys(labels), ...(withoutLabel === undefined ? [] : [withoutLabel])]
   if (names.length === 0) return true
   const known = rollupLabels(database)
   return names.every((name) => known.includes(name))

@@ -102,6 +102,7 @@ test('every bucket of the window is there, the first and the last cut by it', ({
     p50_latency_ms: [100.5, null, null, 7],
     p95_latency_ms: [100.5, null, null, 7],
     p99_latency_ms: [100.5, null, null, 7],
+    unknown_group: 'unknown',
     cost_sats: { p: [1, 0, 0, 0], unknown: [0, 0, 0, 0] },
   })
 })

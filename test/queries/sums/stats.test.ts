@@ -150,6 +150,36 @@ test('percentiles and unpriced are in every section when asked for; null for no 
   })
 })
 
+test('a group that is really named unknown is told apart from the requests without a name', ({
+  database,
+}) => {
+  const unknown = '{"team":"unknown","tier":"unknown"}'
+  insert(database, { labels: unknown, cost_sats: 1 }, {}, {})
+  const groupsOf = (limit?: number) => stats(database, { groupBy: 'label:team', limit })
+  const { labels, unknown_group } = groupsOf()
+  expect(unknown_group).toBe('(unknown)')
+  expect(Object.entries(labels ?? {}).map(([name, { counts }]) => [name, counts.total])).toEqual([
+    ['unknown', 1],
+    ['(unknown)', 2],
+  ])
+  // Without the other one it has its usual name, also if that one is in the rest.
+  expect(groupsOf(1)).toMatchObject({
+    unknown_group: 'unknown',
+    labels: { unknown: { counts: { total: 2 } } },
+  })
+  expect(stats(database, { groupBy: 'policy' })).toMatchObject({ unknown_group: 'unknown' })
+  const named = stats(database, { groupBy: 'label:team', labels: { team: 'unknown' } })
+  expect(named).not.toHaveProperty('unknown_group')
+  // The contract knows one group for both.
+  const byTier = stats(database, { groupBy: 'tier' })
+  expect(byTier.tiers?.['unknown']?.counts.total).toBe(3)
+  expect(byTier).not.toHaveProperty('unknown_group')
+  expect(stats(database, { withoutLabel: 'team' }).counts.total).toBe(2)
+  expect(() => stats(database, { withoutLabel: 'team', labels: { team: 'x' } })).toThrow(
+    "Invalid filter: label 'team' together with without_label, which no request can match",
+  )
+})
+
 describe('groupBy tier', () => {
   test('the three tiers are always there, unknown only with requests, others as they come', ({
     database,

@@ -139,6 +139,7 @@ describe('/openapi.json', () => {
       'unfinished',
       'until',
       'without_policy',
+      'without_label',
       'without_provider',
       ...Object.values(VALUE_FILTERS).map(({ parameter }) => parameter),
     ]

@@ -13,8 +13,8 @@ import { Colors } from './colors.js'
 
 /**
  * @typedef {import('../../../queries/index.js').Series} Series
- * @typedef {(by: string, name: string) => (() => void) | null} NameChooser gives what choosing a
- *   name does; null: nothing
+ * @typedef {(by: string, name: string | null) => (() => void) | null} NameChooser gives what
+ *   choosing a name does, null standing for no name; null: nothing
  */
 
 const BUCKET_SECONDS = { minute: 60, hour: 3600, day: 86_400 }
@@ -125,7 +125,7 @@ function costOf(answer, chooserOf) {
     const [requests, unpriced] = [asked[name] ?? [], left[name] ?? []]
     const isUnknown = (/** @type {number} */ all, /** @type {number} */ unknown) => all > 0 && all === unknown
     const [count, unknown] = [sum(requests), sum(unpriced)]
-    const choose = name === 'other' ? null : chooserOf(by, name)
+    const choose = name === 'other' ? null : chooserOf(by, name === answer.unknown_group ? null : name)
     return {
       name,
       color: name === 'other' ? '--series-other' : `--series-${(index % 8) + 1}`,

@@ -19,6 +19,7 @@ const WORDS = {
   policy: (name) => `Policy ${name}`,
   without_provider: (value) => (value === 'true' ? NO_PROVIDER : `without_provider=${value}`),
   without_policy: (value) => (value === 'true' ? NO_POLICY : `without_policy=${value}`),
+  without_label: (name) => `No ${name}`,
   error_status: (value) => (value === 'none' ? 'No error status' : `Status ${value}`),
   error_message: (text) => `Error with “${text}”`,
   min_latency: (value) => `At least ${value} ms`,

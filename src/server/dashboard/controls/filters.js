@@ -184,8 +184,12 @@ export class Filters {
    * @param {string} value empty: the filter is removed
    */
   #setLabel(name, value) {
-    const { [name]: _old, ...others } = this.store.state.labels
-    this.store.update({ labels: value === '' ? others : { ...others, [name]: value } })
+    const { labels, without_label: without } = this.store.state
+    const { [name]: _old, ...others } = labels
+    this.store.update({
+      labels: value === '' ? others : { ...others, [name]: value },
+      without_label: without === name ? '' : without,
+    })
   }
 }
 

@@ -4,8 +4,6 @@
  */
 
 const LABEL = 'label:'
-/** What stands for requests that have no such name. */
-const UNKNOWN_NAME = 'unknown'
 
 /**
  * The filter for the requests of one name among those that costs are told apart by: choosing it
@@ -13,30 +11,42 @@ const UNKNOWN_NAME = 'unknown'
  *
  * @param {PageState} state
  * @param {string} by `model`, `label:team`, …
- * @param {string} name
+ * @param {string | null} name null: the requests that have no such name
  * @returns {Change | null} null: no filter finds them
  */
 export function choiceOf(state, by, name) {
-  if (by === 'model') return { model: toggled(state.model, name) }
   if (by === 'provider' || by === 'policy') return namedOrNone(state, by, name)
+  const label = by.startsWith(LABEL) ? by.slice(LABEL.length) : by === 'tier' ? by : null
+  if (label !== null) return labelOrNone(state, label, name)
+  if (name === null) return null
+  if (by === 'model') return { model: toggled(state.model, name) }
   if (by === 'error_status') return { error_status: toggled(state.error_status, name) }
-  if (name === UNKNOWN_NAME) return null
-  if (by === 'service_tier') return { service_tier: toggled(state.service_tier, name) }
-  const label = by.startsWith(LABEL) ? by.slice(LABEL.length) : by
+  return { service_tier: toggled(state.service_tier, name) }
+}
+
+/**
+ * @param {PageState} state
+ * @param {string} label
+ * @param {string | null} name
+ * @returns {Change}
+ */
+function labelOrNone(state, label, name) {
   const { [label]: chosen, ...others } = state.labels
-  return { labels: chosen === name ? others : { ...others, [label]: name } }
+  if (name === null) return { labels: others, without_label: toggled(state.without_label, label) }
+  const without = state.without_label === label ? { without_label: '' } : {}
+  return { labels: chosen === name ? others : { ...others, [label]: name }, ...without }
 }
 
 /**
  * @param {PageState} state
  * @param {'provider' | 'policy'} by
- * @param {string} name
+ * @param {string | null} name
  * @returns {Change}
  */
 function namedOrNone(state, by, name) {
   const without = /** @type {const} */ (`without_${by}`)
   // Requests without one are a group of their own, which no name stands for.
-  if (name === UNKNOWN_NAME) return { [by]: '', [without]: toggled(state[without], 'true') }
+  if (name === null) return { [by]: '', [without]: toggled(state[without], 'true') }
   return { [by]: toggled(state[by], name), [without]: '' }
 }
 

@@ -26,6 +26,7 @@ export const FILTERS = /** @type {const} */ ([
   'policy',
   'without_provider',
   'without_policy',
+  'without_label',
   'journal',
   'success',
   'streaming',

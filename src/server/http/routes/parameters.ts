@@ -42,6 +42,9 @@ const FILTERS = {
   policy: filledText('The whole name, exactly.'),
   without_provider: flag('Only requests that have no provider. Together with `provider` it is 400.'),
   without_policy: flag('Only requests that have no policy. Together with `policy` it is 400.'),
+  without_label: filledText(
+    'Only requests without a label of this name. Together with `label:<name>` it is 400.',
+  ),
   journal: filledText(
     'Only requests of one journal: its id, or the name of its host. An unknown one is 404.',
   ),
@@ -177,11 +180,24 @@ type FilterQuery = Static<TObject<typeof FILTERS & typeof NAMES>> & { unpriced?:
 export function filterOf(query: FilterQuery): RequestFilter {
   const { model, provider, policy, journal, correlation_id: correlationId } = query
   const { success, streaming, open, unfinished } = query
-  const { without_provider: withoutProvider, without_policy: withoutPolicy } = query
+  const {
+    without_provider: withoutProvider,
+    without_policy: withoutPolicy,
+    without_label: withoutLabel,
+  } = query
   const labels = Object.entries(query).flatMap(([name, value]) =>
     name.startsWith(LABEL_PREFIX) ? [[name.slice(LABEL_PREFIX.length), value]] : [],
   )
-  const names = { model, provider, withoutProvider, policy, withoutPolicy, journal, correlationId }
+  const names = {
+    model,
+    provider,
+    withoutProvider,
+    policy,
+    withoutPolicy,
+    withoutLabel,
+    journal,
+    correlationId,
+  }
   const currency = query.currency as Currency | undefined
   const filter = { ...names, currency, success, streaming, open, unfinished, ...valuesOf(query) }
   return labels.length === 0 ? filter : { ...filter, labels: Object.fromEntries(labels) }

@@ -67,6 +67,10 @@ const warnings = Type.Optional(
   Type.Array(Type.String(), { description: 'Only if there were unknown parameters: a sentence for each.' }),
 )
 
+const unknown_group = Type.Optional(
+  Type.String({ description: 'The name under which requests without a name stand, if there are some.' }),
+)
+
 export const StatsAnswer = Type.Object({
   ...WINDOW,
   timezone,
@@ -84,6 +88,7 @@ export const StatsAnswer = Type.Object({
   hours: groups,
   days: groups,
   labels: groups,
+  unknown_group,
   other: Type.Optional(Section),
   warnings,
 })
@@ -119,6 +124,7 @@ export const SeriesAnswer = Type.Object({
   p50_latency_ms: latencies,
   p95_latency_ms: latencies,
   p99_latency_ms: latencies,
+  unknown_group,
   cost_sats: byName,
   cost_usd: Type.Optional(byName),
   requests_by_name: Type.Optional(byName),
