@@ -21,6 +21,7 @@ interface ServeFlags {
   ingest?: true
   rollupLabel?: string[]
   tokenFile?: string
+  ingestTokenFile?: string
   allowHost?: string[]
   maxLagSeconds: number
   queryTimeoutMs: number
@@ -45,7 +46,7 @@ export function addServe(program: ProgramCommand): void {
         'here. With --project it runs the projector too, and exits with 1 ' +
         "if that can't go on. With --ingest it appends what is sent to POST /v1/events to the journal. With a token, from --token-file or REQUEST_JOURNAL_TOKEN, every route " +
         'but /healthz and /livez asks for it, as a bearer token or as the password of a browser. Without one it listens to ' +
-        'this machine only.',
+        'this machine only. A token from --ingest-token-file or REQUEST_JOURNAL_INGEST_TOKEN appends requests, and reads nothing.',
     )
     .storeOption()
     .journalOption()
@@ -60,7 +61,16 @@ export function addServe(program: ProgramCommand): void {
         'REQUEST_JOURNAL_INGEST',
       ),
     )
-    .settingOption('--token-file <file>', 'a file with the token that clients must give', parsePath)
+    .settingOption(
+      '--token-file <file>',
+      'a file with the token that clients must give; of several, a line each, any will do',
+      parsePath,
+    )
+    .settingOption(
+      '--ingest-token-file <file>',
+      'the same for clients that append requests with POST /v1/events, and may do nothing else',
+      parsePath,
+    )
     .settingOption(
       '--allow-host <name>',
       "a host name that requests may have, such as a proxy's; may be repeated",
@@ -99,13 +109,38 @@ async function serve(flags: ServeFlags, command: Command): Promise<void> {
   if (!project && command.getOptionValueSource('rollupLabel') === 'cli') {
     command.error("error: option '--rollup-label' needs '--project': only a projector keeps roll-ups")
   }
+  if (!ingest && command.getOptionValueSource('ingestTokenFile') === 'cli') {
+    command.error("error: option '--ingest-token-file' needs '--ingest'")
+  }
   goOnWithoutStdout()
-  const { db: database, tokenFile, allowHost: allowedHosts, rollupLabel, logLevel, ...others } = flags
+  const {
+    db: database,
+    tokenFile,
+    ingestTokenFile,
+    allowHost: allowedHosts,
+    rollupLabel,
+    logLevel,
+    ...others
+  } = flags
   const logger = await createLogger(logLevel)
-  const token = await readToken(tokenFile, logger)
+  const token = tokensOf(await readToken(tokenFile, logger))
+  const ingestToken = ingest
+    ? tokensOf(await readToken(ingestTokenFile, logger, 'REQUEST_JOURNAL_INGEST_TOKEN'))
+    : undefined
   const rollupLabels = project ? rollupLabel : undefined
   const program = programName()
-  const options = { ...others, database, token, allowedHosts, project, ingest, rollupLabels, logger, program }
+  const tokens = { token, ingestToken }
+  const options = {
+    ...others,
+    ...tokens,
+    database,
+    allowedHosts,
+    project,
+    ingest,
+    rollupLabels,
+    logger,
+    program,
+  }
   const { startServer, ServerError } = await import('../server/index.js')
   try {
     await runDaemon(logger, (stop) => serveUntil(stop, () => startServer(options), logger))
@@ -138,6 +173,12 @@ async function serveUntil(stop: AbortSignal, start: () => Promise<Server>, logge
   // After listening on `localhost`, Node would wait for clients of the second address, however long
   // they take.
   process.exit()
+}
+
+/** The tokens of a text, one a line. An empty text stays: it is one that can't be used. */
+function tokensOf(text: string | undefined): string[] | undefined {
+  const lines = text?.split(/\r?\n/)
+  return lines?.filter((line) => line !== '' || lines.length === 1)
 }
 
 /** Whether a switch is on. Commander takes any value in the environment for yes. */

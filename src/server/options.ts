@@ -34,10 +34,10 @@ export interface ServerOptions {
   port?: number | undefined
   /**
    * The token that every route but `/healthz` and `/livez` asks for, as `Bearer` or as the password
-   * of `Basic`.
+   * of `Basic`. Of several each will do, so that one can be changed for another.
    * @default none is asked for
    */
-  token?: string | undefined
+  token?: string | readonly string[] | undefined
   /**
    * Names that may stand in the Host header beside `localhost` and `host`, such as a proxy's.
    * @default []
@@ -49,11 +49,17 @@ export interface ServerOptions {
    */
   project?: boolean | undefined
   /**
-   * Takes events of other programs and hosts with `POST /v1/events`, into the journal. It needs a
-   * token. One server of a journal should: each knows only the idempotency-keys that it was given.
+   * Takes events of other programs and hosts with `POST /v1/events`, into the journal. It needs
+   * `token` or `ingestToken`. One server of a journal should: each knows only the idempotency-keys that it was given.
    * @default false
    */
   ingest?: boolean | undefined
+  /**
+   * A token, or several, with which `POST /v1/events` takes requests and ends of streams, and no
+   * other route answers. Prices and exchange rates need `token`. Only with `ingest`.
+   * @default events are taken with `token` only
+   */
+  ingestToken?: string | readonly string[] | undefined
   /**
    * Labels that the projector keeps roll-ups by; only with `project`.
    * @default those that the database has
@@ -91,8 +97,9 @@ export interface ServerOptions {
 
 type Given = { [name in keyof ServerOptions]-?: Exclude<ServerOptions[name], undefined> }
 
-export interface ResolvedOptions extends Omit<Given, 'token' | 'rollupLabels'> {
-  token: string | null
+export interface ResolvedOptions extends Omit<Given, 'token' | 'ingestToken' | 'rollupLabels'> {
+  token: readonly string[] | null
+  ingestToken: readonly string[]
   rollupLabels: readonly string[] | undefined
 }
 
@@ -105,6 +112,7 @@ const DEFAULTS: Omit<ResolvedOptions, 'database'> = {
   allowedHosts: [],
   project: false,
   ingest: false,
+  ingestToken: [],
   rollupLabels: undefined,
   logger: silentLogger,
   maxLagSeconds: 60,
@@ -136,7 +144,7 @@ export function resolveOptions(options: ServerOptions): ResolvedOptions {
   }
   const given = Object.entries(options).filter(([, value]) => value !== undefined && value !== null)
   const resolved = { ...DEFAULTS, ...(Object.fromEntries(given) as Partial<Given> & { database: string }) }
-  const { database, schema, journal, host, project, rollupLabels, program } = resolved
+  const { database, schema, journal, host, project, ingest, rollupLabels, program } = resolved
   const isText = (value: unknown): value is string => typeof value === 'string' && value !== ''
   expect(isText(database), 'database', database, 'a path or an address')
   expect(isText(schema), 'schema', schema, 'a name')
@@ -149,12 +157,19 @@ export function resolveOptions(options: ServerOptions): ResolvedOptions {
     rollupLabels,
     'to be left out without `project`',
   )
+  const ingestToken = textsOf(resolved.ingestToken)
+  expect(ingestToken.length === 0 || ingest, 'ingestToken', '(hidden)', 'to be left out without `ingest`')
   for (const [name, [least, greatest]] of Object.entries(RANGES)) {
     const found = resolved[name as keyof typeof RANGES]
     const isInRange = Number.isSafeInteger(found) && found >= least && found <= greatest
     expect(isInRange, name, found, `a whole number from ${least} to ${greatest}`)
   }
-  return { ...resolved, database: databaseName(database), journal: resolve(journal) }
+  const token = resolved.token === null ? null : textsOf(resolved.token)
+  return { ...resolved, token, ingestToken, database: databaseName(database), journal: resolve(journal) }
+}
+
+function textsOf(value: string | readonly string[]): readonly string[] {
+  return typeof value === 'string' ? [value] : value
 }
 
 function expect(holds: boolean, option: string, found: unknown, expected: string): asserts holds {

@@ -56,9 +56,11 @@ export interface Server {
  */
 export async function startServer(options: ServerOptions): Promise<Server> {
   const resolved = resolveOptions(options)
-  const tokenCheck = resolved.token === null ? null : new TokenCheck(resolved.token)
-  if (tokenCheck === null && resolved.ingest) throw tokenRequiredToIngest()
-  if (tokenCheck === null && !(await isLoopback(resolved.host))) throw tokenRequired(resolved.host)
+  const { token, ingestToken } = resolved
+  const hasTokens = token !== null || ingestToken.length > 0
+  const tokenCheck = hasTokens ? new TokenCheck({ all: token, ingest: ingestToken }) : null
+  if (!hasTokens && resolved.ingest) throw tokenRequiredToIngest()
+  if (token === null && !(await isLoopback(resolved.host))) throw tokenRequired(resolved.host)
   const { database, schema, journal, rollupLabels, logger } = resolved
   checkIsDirectory(journal)
   const projector = resolved.project
@@ -185,7 +187,7 @@ function tokenRequired(host: string): ServerError {
 
 function tokenRequiredToIngest(): ServerError {
   const text =
-    'a server that takes events needs a token, or any program could forge them: give --token-file or REQUEST_JOURNAL_TOKEN'
+    'a server that takes events needs a token, or any program could forge them: give --token-file, REQUEST_JOURNAL_TOKEN or --ingest-token-file'
   return new ServerError('TOKEN_REQUIRED', text)
 }
 

@@ -1,29 +1,79 @@
-import { existsSync } from 'node:fs'
-import { describe, expect } from 'vitest'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, onTestFinished } from 'vitest'
 import { NGINX, nginxWith, RunningProxy } from '../dashboard/support/proxy.js'
 import { TOKEN, test } from '../server/support.js'
-import { codeBlocks } from '../support/pages.js'
 
-const block = codeBlocks('docs/deploy.md', 'Behind nginx').find(({ language }) => language === 'nginx')
+const SHIPPED = readFileSync(fileURLToPath(new URL('../../deploy/nginx.conf', import.meta.url)), 'utf8')
+const INGEST_TOKEN = 'appends-and-reads-nothing'
 
-/** The page's block, without a certificate. */
-const documented = nginxWith(
-  (port, upstream) =>
-    block?.text
+/** The shipped file on a port of the test, without a certificate. */
+const behind = (text: string) =>
+  nginxWith((port, upstream) =>
+    text
       .replace('443 ssl', `127.0.0.1:${port}`)
       .replace(/^ *ssl_.*\n/gm, '')
-      .replace('127.0.0.1:8790', `127.0.0.1:${upstream}`) ?? '',
-)
+      .replaceAll('127.0.0.1:8790', `127.0.0.1:${upstream}`),
+  )
 
-describe.skipIf(!existsSync(NGINX))('nginx as docs/deploy.md has it (needs nginx)', () => {
-  test('passes on the page, the API and the demand for a token', async ({ closedServer }) => {
-    const proxy = await RunningProxy.start(documented, Number(new URL(closedServer.url).port))
+const basic = (user: string, password: string) =>
+  `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
+
+describe.skipIf(!existsSync(NGINX))('deploy/nginx.conf (needs nginx)', () => {
+  test('passes on the page, the API, the demand for a token, and large bodies of events', async ({
+    serve,
+  }) => {
+    const server = await serve({ token: TOKEN, ingest: true, ingestToken: INGEST_TOKEN })
+    const proxy = await RunningProxy.start(behind(SHIPPED), Number(new URL(server.url).port))
     try {
-      expect((await fetch(`${proxy.url}/v1/stats`)).status).toBe(401)
-      const authorization = `Basic ${Buffer.from(`anyone:${TOKEN}`).toString('base64')}`
-      const ask = (path: string) => fetch(`${proxy.url}${path}`, { headers: { authorization } })
-      expect(await (await ask('/')).text()).toContain('<title>request-journal</title>')
-      expect(await (await ask('/v1/stats')).json()).toMatchObject({ counts: { total: 1 } })
+      const ask = async (path: string, authorization?: string) =>
+        await fetch(`${proxy.url}${path}`, { headers: authorization ? { authorization } : {} })
+      expect((await ask('/v1/first-steps')).status).toBe(401)
+      const page = await ask('/', basic('anyone', TOKEN))
+      expect(await page.text()).toContain('<title>request-journal</title>')
+      expect((await ask('/v1/first-steps', basic('anyone', TOKEN))).status).toBe(200)
+      expect((await ask('/livez')).status).toBe(200)
+      const event = { model: 'm', latency_ms: 1, success: true, error_message: 'x'.repeat(1000) }
+      const posted = await fetch(`${proxy.url}/v1/events`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${INGEST_TOKEN}`, 'content-type': 'application/json' },
+        body: JSON.stringify(Array.from({ length: 3000 }, () => event)),
+      })
+      expect(await posted.json()).toMatchObject({ appended: 3000 })
+    } finally {
+      await proxy.stop()
+    }
+  })
+
+  test('with users of its own gives serve the token, and leaves events to their clients', async ({
+    serve,
+  }) => {
+    const folder = mkdtempSync(join(tmpdir(), 'request-journal-nginx-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    writeFileSync(join(folder, 'request-journal.htpasswd'), 'ann:{PLAIN}secret\n')
+    writeFileSync(
+      join(folder, 'request-journal-token.conf'),
+      `proxy_set_header Authorization "Bearer ${TOKEN}";\n`,
+    )
+    const [, commented = ''] = /^( {2}# location \/ \{.*?^ {2}# \})/ms.exec(SHIPPED) ?? []
+    const withUsers = SHIPPED.replace(/^ {2}location \/ \{.*?^ {2}\}\n/ms, '')
+      .replace(commented, commented.replace(/^ {2}# /gm, '  '))
+      .replaceAll('/etc/nginx', folder)
+    const server = await serve({ token: TOKEN, ingest: true, ingestToken: INGEST_TOKEN })
+    const proxy = await RunningProxy.start(behind(withUsers), Number(new URL(server.url).port))
+    try {
+      const ask = async (path: string, authorization: string, body?: string) => {
+        const headers = { authorization, 'content-type': 'application/json' }
+        const method = body === undefined ? 'GET' : 'POST'
+        return (await fetch(`${proxy.url}${path}`, { method, headers, body: body ?? null })).status
+      }
+      expect(await ask('/', basic('ann', 'wrong'))).toBe(401)
+      expect(await ask('/', basic('ann', 'secret'))).toBe(200)
+      const event = '{"model":"m","latency_ms":1,"success":true}'
+      expect(await ask('/v1/events', basic('ann', 'secret'), event)).toBe(401)
+      expect(await ask('/v1/events', `Bearer ${INGEST_TOKEN}`, event)).toBe(200)
     } finally {
       await proxy.stop()
     }

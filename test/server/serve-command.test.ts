@@ -213,6 +213,11 @@ describe('wrong use, exit 2', () => {
       /0\.0\.0\.0 can be reached from other machines, and no token is set: give --token-file/,
     ],
     ['labels without a projector', ['--rollup-label', 'team'], /'--rollup-label' needs '--project'/],
+    [
+      'a token for events that it does not take',
+      ['--ingest-token-file', 'x'],
+      /'--ingest-token-file' needs '--ingest'/,
+    ],
     ['a token as an argument', ['--token', 'x'], /unknown option '--token'/],
     [
       'an allowed host with a port',
@@ -247,17 +252,31 @@ describe('wrong use, exit 2', () => {
 describe('token', () => {
   const authorization = 'Bearer from-the-token-file'
 
-  test('comes from a file, without its line break', async ({ place }) => {
+  test('comes from a file, without its line break, or several from its lines; one for appending from another file', async ({
+    place,
+  }) => {
     await log(place, [requestLog()])
     const file = join(place.directory, 'token')
-    writeFileSync(file, 'from-the-token-file\n', { mode: 0o600 })
+    // Two, so that clients can change from one to the other.
+    writeFileSync(file, 'from-the-token-file\nthe-one-that-comes-next\n', { mode: 0o600 })
+    const ingestFile = join(place.directory, 'ingest-token')
+    writeFileSync(ingestFile, 'appends-and-reads-nothing\n', { mode: 0o600 })
     const {
       child,
       url,
       log: logged,
-    } = await start(place, ['--token-file', file], { REQUEST_JOURNAL_TOKEN: 'other' })
+    } = await start(place, ['--token-file', file, '--ingest', '--ingest-token-file', ingestFile], {
+      REQUEST_JOURNAL_TOKEN: 'other',
+    })
     expect((await get(url, '/v1/stats')).status).toBe(401)
     expect((await get(url, '/v1/stats', { headers: { authorization } })).status).toBe(200)
+    for (const [token, status] of [
+      ['the-one-that-comes-next', 200],
+      ['appends-and-reads-nothing', 403],
+    ] as const) {
+      const headers = { authorization: `Bearer ${token}` }
+      expect((await get(url, '/v1/stats', { headers })).status).toBe(status)
+    }
     expect(logged()).not.toContain('Other users')
     expect(logged()).not.toContain('from-the-token-file')
     await end(child)

@@ -10,8 +10,12 @@ const MAX_TOKEN_FILE_BYTES = 4096
  * Reads the token of a command that listens. It is never an argument, because every user of the
  * machine can see those.
  */
-export async function readToken(file: string | undefined, logger: Logger): Promise<string | undefined> {
-  if (file === undefined) return process.env['REQUEST_JOURNAL_TOKEN']
+export async function readToken(
+  file: string | undefined,
+  logger: Logger,
+  variable = 'REQUEST_JOURNAL_TOKEN',
+): Promise<string | undefined> {
+  if (file === undefined) return process.env[variable]
   const { readSmallFile, reasonOf } = await import('../../journal/files.js')
   let text: string
   try {

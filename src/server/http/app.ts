@@ -11,7 +11,7 @@ import { addCompression } from './compression.js'
 import { errorBody, HttpError, internalError } from './errors.js'
 import { checkFetchSite, type HostCheck } from './origin-checks.js'
 import { queryDecoder } from './query-string.js'
-import type { TokenCheck } from './token.js'
+import type { MayAppend, TokenCheck } from './token.js'
 
 /** The only path that takes a body, if the server takes events at all. */
 export const EVENTS_PATH = '/v1/events'
@@ -43,6 +43,13 @@ const SECURITY_HEADERS = {
   'cross-origin-opener-policy': 'same-origin',
   // Answers to questions. The dashboard's files set their own.
   'cache-control': 'no-store',
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** What the token of the request lets it append. */
+    mayAppend: MayAppend
+  }
 }
 
 /** Types what a route is given by the TypeBox schema that it is checked with. */
@@ -109,12 +116,16 @@ export async function createApp({ checkHost, tokenCheck, takesEvents, maxRequest
   // forgot.
   app.setSerializerCompiler(() => (body) => JSON.stringify(body))
 
+  app.decorateRequest('mayAppend', 'every event')
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(SECURITY_HEADERS)
     checkHost(request.headers.host, request.raw.httpVersion)
     checkFetchSite(request.headers, request.routeOptions.url ?? '')
     if (!WITHOUT_TOKEN.has(request.routeOptions.url ?? '')) {
-      await tokenCheck?.check(request.headers.authorization, whenLeft(reply))
+      const { method, routeOptions, headers } = request
+      const asked = method === 'POST' && routeOptions.url === EVENTS_PATH ? 'events' : 'reading'
+      const mayAppend = await tokenCheck?.check(headers.authorization, asked, whenLeft(reply))
+      request.mayAppend = mayAppend ?? 'every event'
     }
     checkForm(request, takesEvents)
   })

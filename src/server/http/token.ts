@@ -17,34 +17,55 @@ const MAX_GUESS_WAIT_MS = 10_000
 // Browsers ask for a password only if Basic is offered, and take the first scheme that they know.
 const CHALLENGE = ['Basic realm="request-journal", charset="UTF-8"', 'Bearer realm="request-journal"']
 
-/** Refuses requests without the token, as `Bearer` or as the password of `Basic` for any user. */
+/** What a request asks for: to append events, or anything else. */
+export type Asked = 'events' | 'reading'
+
+/** What whoever showed a token may append: every event, or requests and ends of streams only. */
+export type MayAppend = 'every event' | 'requests only'
+
+interface Tokens {
+  /** Tokens for everything; null if reading needs none. */
+  all: readonly string[] | null
+  /** Tokens that append requests and do nothing else. */
+  ingest: readonly string[]
+}
+
+/** Refuses requests without a token, as `Bearer` or as the password of `Basic` for any user. */
 export class TokenCheck {
-  readonly #digest: Buffer
+  readonly #all: Buffer[] | null
+  readonly #ingest: Buffer[]
   /** When the next wrong token may be answered. */
   #nextGuessAt = 0
 
   /** @throws ServerError TOKEN_INVALID. */
-  constructor(token: string) {
-    if (!TOKEN.test(token)) {
-      const found = token === '' ? 'it is empty' : 'it has spaces, line breaks or characters beyond ASCII'
-      throw tokenInvalid(`can't be used: ${found}; expected visible ASCII characters`)
+  constructor({ all, ingest }: Tokens) {
+    if (all?.length === 0) throw tokenInvalid("can't be used: there is none")
+    if (ingest.some((token) => all?.includes(token))) {
+      throw tokenInvalid("can't be used: it is one that appends and one for everything; expected two")
     }
-    if (token.length < MIN_LENGTH) {
-      const found = `it has ${token.length} characters, expected at least ${MIN_LENGTH}`
-      throw tokenInvalid(`can be guessed: ${found}; make one with \`openssl rand -hex 32\``)
-    }
-    this.#digest = digest(token)
+    this.#all = all?.map(checkedDigest) ?? null
+    this.#ingest = ingest.map(checkedDigest)
   }
 
   /**
-   * Lets the right token through at once, however many wrong ones wait.
+   * Lets a right token through at once, however many wrong ones wait.
    *
-   * @throws HttpError 401; for a wrong token once its turn has come.
+   * @throws HttpError 401, for a wrong token once its turn has come; 403 for a token that only
+   *   appends.
    */
-  async check(authorization: string | undefined, whenLeft: WhenLeft): Promise<void> {
+  async check(authorization: string | undefined, asked: Asked, whenLeft: WhenLeft): Promise<MayAppend> {
+    if (this.#all === null && asked === 'reading') return 'every event'
     const shown = authorization === undefined ? null : shownToken(authorization)
-    // Digests have one length, and comparing them takes the same time wherever they differ.
-    if (shown !== null && timingSafeEqual(digest(shown), this.#digest)) return
+    if (shown !== null) {
+      const found = digest(shown)
+      if (isOneOf(found, this.#all ?? [])) return 'every event'
+      if (isOneOf(found, this.#ingest)) {
+        if (asked === 'events') return 'requests only'
+        const text =
+          'Forbidden: found a token that only appends, with POST /v1/events; expected one that reads'
+        throw new HttpError(403, text)
+      }
+    }
     if (authorization !== undefined) await this.#slowDown(whenLeft)
     const found = authorization === undefined ? 'found no token' : 'found another token'
     const message = `Unauthorized: ${found}; expected the server's token in 'Authorization: Bearer <token>'`
@@ -63,6 +84,27 @@ export class TokenCheck {
       })
     })
   }
+}
+
+/** @throws ServerError TOKEN_INVALID. */
+function checkedDigest(token: string): Buffer {
+  if (!TOKEN.test(token)) {
+    const found = token === '' ? 'it is empty' : 'it has spaces, line breaks or characters beyond ASCII'
+    throw tokenInvalid(`can't be used: ${found}; expected visible ASCII characters`)
+  }
+  if (token.length < MIN_LENGTH) {
+    const found = `it has ${token.length} characters, expected at least ${MIN_LENGTH}`
+    throw tokenInvalid(`can be guessed: ${found}; make one with \`openssl rand -hex 32\``)
+  }
+  return digest(token)
+}
+
+/**
+ * Compares with all of them: digests have one length, and comparing them takes the same time
+ * wherever they differ, and whichever is found.
+ */
+function isOneOf(found: Buffer, digests: readonly Buffer[]): boolean {
+  return digests.filter((one) => timingSafeEqual(found, one)).length > 0
 }
 
 function tokenInvalid(problem: string): ServerError {

@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import { InvalidEventError, shownText } from '../../events/errors.js'
-import type { EventInput } from '../../events/event-types.js'
+import type { EventInput, JournalEvent } from '../../events/event-types.js'
 import { FIELDS } from '../../events/fields.js'
 import { hexChecksum } from '../../events/line.js'
 import { nearestName } from '../../events/nearest-name.js'
 import type { EncodedEvent, Journal } from '../../journal/append/journal.js'
 import { JournalWriteError } from '../../journal/errors.js'
+import type { MayAppend } from '../http/token.js'
 import type { ServerLogger } from '../options.js'
 import { type KnownPost, KnownPosts, MARK } from './known-posts.js'
 import { type BodyForm, type PostedEvent, readEvents } from './posted-events.js'
@@ -94,13 +95,19 @@ export class Ingest {
    *
    * @param key the idempotency-key: under a key that is known, only the events are written that
    *   aren't in the journal yet.
+   * @param mayAppend which events whoever posts may append.
    * @throws BodyError, InvalidPostError, KeyReusedError: nothing was written.
    * @throws IngestFailure if the disk refuses.
    */
-  async post(body: Buffer, form: BodyForm, key: string | null): Promise<IngestAnswer> {
+  async post(
+    body: Buffer,
+    form: BodyForm,
+    key: string | null,
+    mayAppend: MayAppend = 'every event',
+  ): Promise<IngestAnswer> {
     const events = readEvents(body, form)
     const post = this.#postOf(body, events.length, key)
-    const encoded = this.#encode(events, post, key)
+    const encoded = this.#encode(events, post, key, mayAppend)
     if (key !== null) this.#known.add(key, post, Date.now())
     const appended = this.#write(encoded, post)
     await this.#flush(post)
@@ -134,7 +141,12 @@ export class Ingest {
   }
 
   /** Encodes all events before the first is written. @throws InvalidPostError */
-  #encode(events: readonly PostedEvent[], post: KnownPost, key: string | null): EncodedEvent[] {
+  #encode(
+    events: readonly PostedEvent[],
+    post: KnownPost,
+    key: string | null,
+    mayAppend: MayAppend,
+  ): EncodedEvent[] {
     const faults: EventFault[] = []
     const encoded: EncodedEvent[] = []
     const { body, of, ids } = post
@@ -142,9 +154,11 @@ export class Ingest {
       try {
         const event = eventOf(posted, `${ids}${index.toString(16).padStart(4, '0')}`)
         const mark = key === null ? null : { [MARK]: { key, body, index, of, ids } }
-        encoded.push(this.#journal.encode(event, mark))
+        const one = this.#journal.encode(event, mark)
+        if (mayAppend === 'requests only') checkIsOfRequest(one.event)
+        encoded.push(one)
       } catch (error) {
-        if (!(error instanceof InvalidEventError) && !(error instanceof UnreadableEvent)) throw error
+        if (!(error instanceof InvalidEventError) && !(error instanceof RefusedEvent)) throw error
         faults.push({ index, message: error.message })
       }
     }
@@ -184,17 +198,25 @@ export class Ingest {
   }
 }
 
-/** An event whose text can't be read. */
-class UnreadableEvent extends Error {}
+/** An event whose text can't be read, or that whoever posts it may not append. */
+class RefusedEvent extends Error {}
+
+/** @throws RefusedEvent for a price or an exchange rate, which change what requests cost. */
+function checkIsOfRequest({ type }: JournalEvent): void {
+  if (type === 'request_logged' || type === 'stream_completed') return
+  throw new RefusedEvent(
+    `type: found ${type}, which this token may not append; expected request_logged or stream_completed`,
+  )
+}
 
 /** What `append` takes for a posted event, which it checks. */
 function eventOf(posted: PostedEvent, correlationId: string): EventInput {
-  if ('problem' in posted) throw new UnreadableEvent(posted.problem)
+  if ('problem' in posted) throw new RefusedEvent(posted.problem)
   const members = posted.members as Partial<Record<string, unknown>>
   if (typeof members !== 'object' || members === null || Array.isArray(members)) {
     return members as unknown as EventInput
   }
-  if (MARK in members) throw new UnreadableEvent(`${MARK}: the server itself writes this member`)
+  if (MARK in members) throw new RefusedEvent(`${MARK}: the server itself writes this member`)
   const { type = 'request_logged', correlation_id } = members
   const needsId = type === 'request_logged' && correlation_id === undefined
   return (needsId ? { ...members, correlation_id: correlationId } : members) as unknown as EventInput

@@ -139,6 +139,50 @@ describe('POST /v1/events', () => {
     expect(linesOf(place)).toEqual([])
   })
 
+  test('takes requests with an ingest token, which reads nothing and sets no price', async ({
+    place,
+    serve,
+  }) => {
+    const [old, next] = ['an-older-ingest-token', 'a-newer-ingest-token'] as const
+    const server = await serve({ ingest: true, token: TOKEN, ingestToken: [old, next] })
+    const as = (token: string) => ({ authorization: `Bearer ${token}` })
+    const end = { type: 'stream_completed', correlation_id: 'a', success: true, stream_duration_ms: 3 }
+    const costs = { input_tokens: 1, output_tokens: 2, cost_sats: null, provider_cost_sats: null }
+    const outcome = { ...costs, error_status: null, error_message: null }
+    const request = { ...EVENT, correlation_id: 'a', streaming: true }
+    expect(await post(server, [request, { ...end, ...outcome }], as(old))).toMatchObject({ status: 200 })
+    expect(await post(server, [EVENT], as(next))).toMatchObject({ status: 200 })
+    expect(linesOf(place)).toHaveLength(3)
+    const price = { type: 'price_set', model: 'm', valid_from: '2026-01-01T00:00:00Z', currency: 'usd' }
+    const rate = { type: 'exchange_rate_observed', observed_at: '2026-01-01T00:00:00Z', usd_per_btc: '1' }
+    for (const event of [{ ...price, per_request: '1' }, rate]) {
+      expect(await post(server, [EVENT, event], as(next))).toMatchObject({
+        ...{ status: 400, body: { appended: 0 } },
+        ...{ body: { errors: [{ index: 1, message: expect.stringContaining('which this token may not') }] } },
+      })
+      expect(await post(server, event)).toMatchObject({ status: 200 })
+    }
+    expect(linesOf(place)).toHaveLength(5)
+    for (const path of ['/', '/v1/stats', '/v1/events', '/metrics', '/v1/nothing']) {
+      expect(await server.get(path, { headers: as(old) })).toMatchObject({ status: 403 })
+    }
+    expect((await post(server, [EVENT], as(`${old}x`))).status).toBe(401)
+  })
+
+  test('needs an ingest token where reading needs none', async ({ serve, place }) => {
+    const server = await serve({ ingest: true, ingestToken: 'only-for-appending' })
+    expect((await server.get('/v1/first-steps')).status).toBe(200)
+    expect((await post(server, [EVENT], { authorization: '' })).status).toBe(401)
+    expect(linesOf(place)).toEqual([])
+    await expect(serve({ ingest: true, ingestToken: TOKEN, token: TOKEN })).rejects.toMatchObject({
+      code: 'TOKEN_INVALID',
+    })
+    await expect(serve({ ingestToken: TOKEN })).rejects.toThrow('ingestToken')
+    await expect(serve({ ingest: true, ingestToken: TOKEN, host: '0.0.0.0' })).rejects.toMatchObject({
+      code: 'TOKEN_REQUIRED',
+    })
+  })
+
   test('is there only with `ingest`, which needs a token; no other path takes a POST', async ({ serve }) => {
     const reading = await serve({ token: TOKEN })
     expect(await post(reading, [EVENT])).toMatchObject({

@@ -69,13 +69,13 @@ export function addEventsRoute(app: App, ingest: Ingest): void {
         held.hold(Number(headers['content-length'] ?? MAX_BODY_BYTES), reply.raw)
       },
     },
-    async ({ headers, body }, reply) => {
+    async ({ headers, body, mayAppend }, reply) => {
       const key = keyOf(headers['idempotency-key'])
       if (!Buffer.isBuffer(body)) throw badRequest('found no body, expected events')
       const [type = ''] = (headers['content-type'] ?? '').split(';')
       const form = FORMS[type.trim().toLowerCase()] ?? 'json'
       try {
-        return await reply.send(await ingest.post(body, form, key))
+        return await reply.send(await ingest.post(body, form, key, mayAppend))
       } catch (error) {
         throw asHttpError(error)
       }
