@@ -228,7 +228,7 @@ function beforeTheAnswer({ kind, error }: Interruption): string {
 
 function inTheAnswer(interruption: Interruption | null, isStream: boolean): string {
   const incomplete = isStream ? 'stream_incomplete' : 'answer incomplete'
-  if (interruption === null) return `${incomplete}: it ended without its end`
+  if (interruption === null) return `${incomplete}: it ended before its last part`
   const reason = reasonOf(interruption.error)
   switch (interruption.kind) {
     case 'aborted':

@@ -156,7 +156,7 @@ export type PricePart = (typeof PRICE_PARTS)[number]
 
 /**
  * Prices of a million tokens, as decimal texts such as '0.15', with at most six decimals. A part
- * without a price of its own costs what its whole costs.
+ * without a price of its own has the price of what it is a part of.
  */
 export type PerMillion = { [Part in PricePart]?: string }
 

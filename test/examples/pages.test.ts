@@ -180,6 +180,7 @@ test.skipIf(!isThere('python3', '--version'))(
     expect(await rowsIn(reader.folder)).toMatchObject([
       { success: true, input_tokens: 19, labels: team },
       { success: false, error_status: 429 },
+      { success: true, streaming: true, latency_ms: 310, output_tokens: 10, stream_duration_ms: 6491 },
     ])
   },
 )

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
@@ -149,6 +149,18 @@ describe('the tables of journal/README.md', () => {
   })
 })
 
+/** A journal without segments that a group shares. */
+async function sharedJournal(): Promise<string> {
+  const journal = join(directory, 'shared')
+  expect(await runHere(['init', '--journal', journal, '--mode', '660'])).toMatchObject({ status: 0 })
+  return journal
+}
+
+const modesIn = (journal: string) =>
+  readdirSync(journal)
+    .filter((name) => name.endsWith('.ndjson'))
+    .map((name) => statSync(join(journal, name)).mode & 0o777)
+
 // Without python3 or jq these are reported as skipped, by these names.
 describe.skipIf(!isThere('python3', '--version'))('the Python appender (needs python3)', () => {
   function run(journal: string, events: readonly object[]): void {
@@ -189,6 +201,12 @@ describe.skipIf(!isThere('python3', '--version'))('the Python appender (needs py
     const { stderr } = await runHere(['init', '--journal', journal, '--mode', '660'])
     expect(stderr).toContain('was there already, with mode 600')
     expect(await runHere(['init', '--journal', journal, '--mode', '440'])).toMatchObject({ status: 2 })
+  })
+
+  test('gives a new segment the mode of journal.json, which a group may share', async () => {
+    const journal = await sharedJournal()
+    run(journal, FOREIGN_EVENTS.slice(0, 1))
+    expect(modesIn(journal)).toEqual([0o660])
   })
 
   test('writes nothing inside a line that looks like the start or the end of one', async () => {
@@ -236,14 +254,24 @@ describe.skipIf(!isThere('python3', '--version'))('the Python appender (needs py
 describe.skipIf(!isThere('jq', '--version') || !isThere('dd', '--version'))(
   'the shell appender (needs jq and GNU dd)',
   () => {
-    test('writes a line that is decoded', async () => {
-      const journal = await newJournal()
+    function run(journal: string): void {
       const script = join(directory, 'append.sh')
       writeFileSync(script, codeBlock('sh'))
       expect(spawnSync('sh', [script, journal], { encoding: 'utf8' })).toMatchObject({
         status: 0,
         stderr: '',
       })
+    }
+
+    test('gives a new segment the mode of journal.json, which a group may share', async () => {
+      const journal = await sharedJournal()
+      run(journal)
+      expect(modesIn(journal)).toEqual([0o660])
+    })
+
+    test('writes a line that is decoded', async () => {
+      const journal = await newJournal()
+      run(journal)
       const [, line] = linesOfJournal(journal)
       const { event, isChecked } = decoded(line ?? Buffer.alloc(0))
       expect(isChecked).toBe(false)

@@ -1,4 +1,4 @@
-import { type Currency, PRICE_PARTS, type PriceInput } from '../../events/event-types.js'
+import { type Currency, PRICE_PARTS, type PriceInput, type PricePart } from '../../events/event-types.js'
 import { printAnswer } from '../output/standard-output.js'
 import { visible } from '../output/terminal.js'
 import type { CommonFlags, ProgramCommand } from '../run/command.js'
@@ -17,6 +17,18 @@ interface SetFlags extends Pick<CommonFlags, 'journal' | 'json'> {
   withdraw?: true
 }
 
+const TOKENS: Record<PricePart, string> = {
+  input: 'input tokens',
+  cache_read_input: 'input tokens read from a cache',
+  cache_creation_input: 'input tokens written to a cache',
+  cache_creation_1h_input: 'input tokens written to a cache for an hour',
+  audio_input: 'input tokens of audio',
+  image_input: 'input tokens of images',
+  output: 'output tokens',
+  reasoning_output: 'output tokens of reasoning',
+  audio_output: 'output tokens of audio',
+}
+
 export function addPricesSet(prices: ProgramCommand): void {
   const command: ProgramCommand = prices
     .command('set')
@@ -24,7 +36,7 @@ export function addPricesSet(prices: ProgramCommand): void {
     .argument('<model>', 'the name that requests have as response_model or as model, exactly', parseName)
     .description(
       'Appends one price to the journal: what a million tokens of a model cost, or each request, from a time on. ' +
-        'A part of the tokens without a price of its own costs what its whole costs. ' +
+        'Tokens without a price of their own, such as those read from a cache, have the price of what they are a part of. ' +
         'The projector then computes the cost of the requests from that time on, also of those that are there already.',
     )
     .journalOption()
@@ -33,9 +45,11 @@ export function addPricesSet(prices: ProgramCommand): void {
     .option('--valid-from <time>', 'since when: RFC 3339 with an offset; now without it', parseInstant)
   for (const part of PRICE_PARTS) {
     const name = part.replaceAll('_', '-')
-    const words =
-      part === 'input' || part === 'output' ? `${part} tokens` : `tokens of ${part.replaceAll('_', ' ')}`
-    command.option(`--${name} <price>`, `the price of a million ${words}, as 0.15`, parsePricePerMillion)
+    command.option(
+      `--${name} <price>`,
+      `the price of a million ${TOKENS[part]}, as 0.15`,
+      parsePricePerMillion,
+    )
   }
   command
     .option('--per-request <price>', 'what each request costs beside its tokens', parsePricePerRequest)

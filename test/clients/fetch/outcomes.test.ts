@@ -184,7 +184,7 @@ describe('a call that breaks', () => {
       log.upstream.answerNext({ status: 200, headers, body: part })
       await read(await post(log, STREAM))
     }
-    const incomplete = { success: false, error_message: 'stream_incomplete: it ended without its end' }
+    const incomplete = { success: false, error_message: 'stream_incomplete: it ended before its last part' }
     expect(log.rows()).toMatchObject([incomplete, incomplete])
   })
 
