@@ -166,6 +166,7 @@ function describe(result: ImportResult, journal: string): string {
     const times = countText(result.ambiguous_times, 'time')
     lines.push(`${times} stood on the clocks twice, as they were put back: the first is taken`)
   }
+  lines.push(...result.notes.map(({ note, count }) => `${countText(count, 'request')}: ${note}`))
   if (segments.length > 0) lines.push(`in ${segmentsText(segments)}`)
   return lines.join('\n')
 }

@@ -31,6 +31,8 @@ export interface ImportResult {
   rejections: { line: number; reason: string }[]
   /** Times that the clocks of the zone showed twice: the first instant was taken. */
   ambiguous_times: number
+  /** What is odd in requests that are taken all the same, and how often. */
+  notes: { note: string; count: number }[]
   /** The first and the last timestamp. */
   from: string | null
   to: string | null

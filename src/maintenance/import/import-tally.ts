@@ -3,7 +3,7 @@ import { decimalText } from '../../folds/costs/decimal.js'
 import { costParts } from '../../folds/sums/cost-parts.js'
 import type { ImportedLines } from './imported-lines.js'
 
-const COSTS = ['cost_usd', 'provider_cost_usd', 'cost_sats', 'provider_cost_sats'] as const
+export const COSTS = ['cost_usd', 'provider_cost_usd', 'cost_sats', 'provider_cost_sats'] as const
 const BILLION = 1_000_000_000n
 
 /** How many refused rows are told one by one. */

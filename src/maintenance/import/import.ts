@@ -175,6 +175,7 @@ class ImportRun {
       } catch (error) {
         if (!(error instanceof RowProblem)) throw this.#asInputError(error, row.line)
       }
+      this.#opened.reader.startAgain()
       return
     }
   }
@@ -261,6 +262,7 @@ class ImportRun {
       left_out: tally.leftOut,
       rejections: tally.rejections,
       ambiguous_times: this.#opened.reader.ambiguousTimes,
+      notes: this.#opened.reader.notes,
       from: tally.from,
       to: tally.to,
       totals: tally.totals(),

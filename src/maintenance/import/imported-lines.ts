@@ -52,13 +52,22 @@ export function importedLines(given: ImportedRequest, place: () => string): Impo
     if (!(error instanceof InvalidEventError)) throw error
     throw new RowProblem(
       error.problems
-        .map(({ field, found, expected }) => `${field}: found ${found}, expected ${expected}`)
+        .map(
+          ({ field, found, expected }) =>
+            `${field}: found ${found}, expected ${expected}${hint(field, found)}`,
+        )
         .join('; '),
     )
   }
 }
 
-function hasSucceeded({ error_status, error_message }: ImportedRequest): boolean {
+function hint(field: string, found: string): string {
+  const isMissing = found === 'nothing' && (field === 'model' || field === 'latency_ms')
+  return isMissing ? `; --set ${field}=… gives one to all rows that have none` : ''
+}
+
+/** Whether a request has succeeded whose source doesn't tell it. */
+export function hasSucceeded({ error_status, error_message }: ImportedRequest): boolean {
   return (error_status ?? 0) < 400 && (error_message ?? null) === null
 }
 

@@ -1,4 +1,5 @@
 import type { RequestLog } from '../../events/event-types.js'
+import type { ImportNotes } from './import-notes.js'
 
 /** One row of a source: a record of a CSV file, an object of a JSON file, a row of a table. */
 export interface SourceRow {
@@ -52,7 +53,20 @@ export function numberOf(value: unknown, column: string): number | null {
   if (typeof value === 'number') return value
   if (typeof value === 'bigint') return Number(value)
   if (typeof value === 'string' && NUMBER.test(value)) return Number(value)
-  throw new RowProblem(`${column}: found '${shown(value)}', expected a number such as 0.0125`)
+  const hint = textOf(value)?.includes(',') === true ? ', with a point and without separators' : ''
+  throw new RowProblem(`${column}: found '${shown(value)}', expected a number such as 0.0125${hint}`)
+}
+
+/**
+ * A value as a whole number; null if nothing is given. 1.000 may be a thousand or one.
+ *
+ * @throws RowProblem naming the column.
+ */
+export function countOf(value: unknown, column: string): number | null {
+  if (typeof value !== 'string' || !/^[+-]?\d+\.\d{3}$/.test(value)) return numberOf(value, column)
+  throw new RowProblem(
+    `${column}: found '${shown(value)}', expected a whole number without separators, such as 1000`,
+  )
 }
 
 const WORDS: Readonly<Record<string, boolean>> = {
@@ -90,6 +104,20 @@ export function membersOf(value: unknown): Readonly<Record<string, unknown>> {
     : {}
 }
 
+/** The same of a column; the row is noted if it has a text that isn't such an object. */
+export function columnMembers(
+  value: unknown,
+  column: string,
+  notes: ImportNotes,
+): Readonly<Record<string, unknown>> {
+  const members = membersOf(value)
+  const isEmpty = typeof value !== 'string' || /^\s*(|\{\s*\}|null)\s*$/.test(value)
+  if (!isEmpty && Object.keys(members).length === 0) {
+    notes.add(`${column} isn't an object of JSON: nothing was taken from it`)
+  }
+  return members
+}
+
 /** The first of these columns that has a value; undefined if none has. */
 export function firstOf(row: SourceRow, columns: readonly string[]): unknown {
   for (const column of columns) {
@@ -110,7 +138,7 @@ export function labelsOf(labels: Readonly<Record<string, unknown>>): Record<stri
 
 /** A count that is a part of another one: 0 says no more than nothing does. */
 export function partOf(value: unknown, column: string): number | null {
-  return numberOf(value, column) || null
+  return countOf(value, column) || null
 }
 
 const SHOWN_CHARACTERS = 60

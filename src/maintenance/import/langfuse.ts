@@ -1,8 +1,10 @@
+import type { ImportNotes } from './import-notes.js'
 import {
+  columnMembers,
+  countOf,
   firstOf,
   type ImportedRequest,
   labelsOf,
-  membersOf,
   numberOf,
   type ReadRow,
   RowProblem,
@@ -49,25 +51,25 @@ const CALLS = new Set(['GENERATION', 'EMBEDDING'])
  * left out. Its total cost is what the caller told, or what Langfuse computed. Times without an
  * offset are UTC, as the export's description says.
  */
-export function langfuseReader(times: ImportTimes): ReadRow {
+export function langfuseReader(times: ImportTimes, notes: ImportNotes): ReadRow {
   return (row) => {
     const find = (column: keyof typeof COLUMNS) => firstOf(row, COLUMNS[column])
     const type = textOf(find('type'))
     if (type !== null && !CALLS.has(type.toUpperCase())) return { leftOut: `an observation of type ${type}` }
     const start = times.instant(find('start'), 'start_time')
     if (start === null) throw new RowProblem('start_time: found nothing, expected a time')
-    const metadata = membersOf(find('metadata'))
+    const metadata = columnMembers(find('metadata'), 'metadata', notes)
     const success = textOf(find('level')) !== 'ERROR'
     return {
       correlation_id: textOf(find('id')) ?? undefined,
       timestamp: new Date(start).toISOString(),
       model: textOf(find('model')) ?? undefined,
       provider: textOf(metadata['ls_provider'] ?? metadata['provider']),
-      ...timing(row, times, start),
-      ...usage(row),
+      ...timing(row, times, start, notes),
+      ...usage(row, notes),
       success,
       error_message: success ? null : textOf(find('message')),
-      cost_usd: cost(row),
+      cost_usd: cost(row, notes),
       labels: labelsOf({
         user: find('user'),
         session: find('session'),
@@ -83,6 +85,7 @@ function timing(
   row: SourceRow,
   times: ImportTimes,
   start: number,
+  notes: ImportNotes,
 ): Pick<ImportedRequest, 'streaming' | 'latency_ms' | 'stream_duration_ms'> {
   const end = times.instant(firstOf(row, COLUMNS.end), 'end_time')
   const firstByte = times.instant(firstOf(row, COLUMNS.firstByte), 'completion_start_time')
@@ -90,26 +93,29 @@ function timing(
     const duration = end === null ? null : Math.max(0, end - firstByte)
     return { streaming: true, latency_ms: firstByte - start, stream_duration_ms: duration }
   }
-  if (end !== null && end < start) throw new RowProblem('end_time: found a time before start_time')
-  if (end !== null) return { latency_ms: end - start }
+  if (end !== null && end >= start) return { latency_ms: end - start }
   const seconds = numberOf(firstOf(row, COLUMNS.latency), 'latency')
-  return { latency_ms: seconds === null ? undefined : seconds * 1000 }
+  if (seconds !== null && seconds >= 0) return { latency_ms: seconds * 1000 }
+  if (end === null) return { latency_ms: undefined }
+  // The request was billed all the same.
+  notes.add('end_time is before start_time: latency_ms is 0')
+  return { latency_ms: 0 }
 }
 
 /**
  * The keys of `usage_details` are parts that don't overlap: those with `input` in their names add up
  * to all of the input, and so does `output`.
  */
-function usage(row: SourceRow): Partial<ImportedRequest> {
-  const details = Object.entries(membersOf(firstOf(row, COLUMNS.usage)))
+function usage(row: SourceRow, notes: ImportNotes): Partial<ImportedRequest> {
+  const details = Object.entries(columnMembers(firstOf(row, COLUMNS.usage), 'usage_details', notes))
   const sum = (...words: RegExp[]) => {
     const found = details.filter(([name]) => words.every((word) => word.test(name)))
     if (found.length === 0) return null
-    return found.reduce((total, [name, tokens]) => total + (numberOf(tokens, name) ?? 0), 0)
+    return found.reduce((total, [name, tokens]) => total + (countOf(tokens, name) ?? 0), 0)
   }
   return {
-    input_tokens: sum(/input/) ?? numberOf(firstOf(row, COLUMNS.input), 'inputUsage'),
-    output_tokens: sum(/output/) ?? numberOf(firstOf(row, COLUMNS.output), 'outputUsage'),
+    input_tokens: sum(/input/) ?? countOf(firstOf(row, COLUMNS.input), 'inputUsage'),
+    output_tokens: sum(/output/) ?? countOf(firstOf(row, COLUMNS.output), 'outputUsage'),
     cache_read_input_tokens: sum(/input/, /cached|cache_read/) || null,
     cache_creation_input_tokens: sum(/input/, /cache_(creation|write)/) || null,
     audio_input_tokens: sum(/input/, /audio/) || null,
@@ -118,7 +124,9 @@ function usage(row: SourceRow): Partial<ImportedRequest> {
   }
 }
 
-function cost(row: SourceRow): number | null {
+function cost(row: SourceRow, notes: ImportNotes): number | null {
   const total = numberOf(firstOf(row, COLUMNS.totalCost), 'total_cost')
-  return total ?? numberOf(membersOf(firstOf(row, COLUMNS.costs))['total'], 'cost_details.total')
+  if (total !== null) return total
+  const costs = columnMembers(firstOf(row, COLUMNS.costs), 'cost_details', notes)
+  return numberOf(costs['total'], 'cost_details.total')
 }

@@ -1,4 +1,7 @@
+import type { ImportNotes } from './import-notes.js'
 import {
+  columnMembers,
+  countOf,
   flagOf,
   type ImportedRequest,
   labelsOf,
@@ -15,17 +18,20 @@ import type { ImportTimes } from './times.js'
 /** The columns without which a file can't be LiteLLM's. */
 export const LITELLM_COLUMNS = ['request_id', 'startTime', 'endTime', 'model', 'spend'] as const
 
+/** The members by which the sums of days are told that `/spend/logs` answers for a span of dates. */
+export const LITELLM_DAY_COLUMNS = ['startTime', 'models', 'users'] as const
+
 /**
  * Reads rows of LiteLLM's table `LiteLLM_SpendLogs`, as CSV of the database or JSON of `/spend/logs`
  * have them. `spend` is LiteLLM's own figure. The database keeps times as UTC without an offset.
  */
-export function litellmReader(times: ImportTimes): ReadRow {
+export function litellmReader(times: ImportTimes, notes: ImportNotes): ReadRow {
   return (row) => {
     const start = times.instant(row.get('startTime'), 'startTime')
     if (start === null) throw new RowProblem('startTime: found nothing, expected a time')
     const end = times.instant(row.get('endTime'), 'endTime')
     const firstByte = times.instant(row.get('completionStartTime'), 'completionStartTime')
-    const metadata = membersOf(row.get('metadata'))
+    const metadata = columnMembers(row.get('metadata'), 'metadata', notes)
     const model = textOf(row.get('model'))
     const asked = textOf(row.get('model_group')) ?? model
     return {
@@ -34,7 +40,7 @@ export function litellmReader(times: ImportTimes): ReadRow {
       model: asked ?? undefined,
       response_model: model === asked ? null : model,
       provider: textOf(row.get('custom_llm_provider')) ?? prefixOf(model),
-      ...timing(row, { start, end, firstByte }),
+      ...timing(row, { start, end, firstByte }, notes),
       ...outcome(row, metadata),
       ...usage(row, metadata),
       cost_usd: numberOf(row.get('spend'), 'spend'),
@@ -46,6 +52,7 @@ export function litellmReader(times: ImportTimes): ReadRow {
         session: row.get('session_id'),
         tags: tagsOf(row.get('request_tags')),
         cache_hit: flagText(row.get('cache_hit')),
+        call_type: row.get('call_type'),
       }),
     }
   }
@@ -61,13 +68,17 @@ interface Instants {
 function timing(
   row: SourceRow,
   { start, end, firstByte }: Instants,
+  notes: ImportNotes,
 ): Pick<ImportedRequest, 'streaming' | 'latency_ms' | 'stream_duration_ms'> {
   if (firstByte !== null && firstByte > start && end !== null && firstByte < end) {
     return { streaming: true, latency_ms: firstByte - start, stream_duration_ms: end - firstByte }
   }
   const told = numberOf(row.get('request_duration_ms'), 'request_duration_ms')
-  if (end !== null && end < start) throw new RowProblem('endTime: found a time before startTime')
-  return { latency_ms: end === null ? (told ?? undefined) : end - start }
+  if (end === null) return { latency_ms: told ?? undefined }
+  if (end >= start) return { latency_ms: end - start }
+  // The request was billed all the same.
+  if (told === null) notes.add('endTime is before startTime: latency_ms is 0')
+  return { latency_ms: told ?? 0 }
 }
 
 function outcome(
@@ -87,8 +98,8 @@ function outcome(
 }
 
 function usage(row: SourceRow, metadata: Readonly<Record<string, unknown>>): Partial<ImportedRequest> {
-  const input = numberOf(row.get('prompt_tokens'), 'prompt_tokens')
-  const output = numberOf(row.get('completion_tokens'), 'completion_tokens')
+  const input = countOf(row.get('prompt_tokens'), 'prompt_tokens')
+  const output = countOf(row.get('completion_tokens'), 'completion_tokens')
   const isFailure = textOf(row.get('status')) === 'failure'
   // The columns have 0 where nothing was told, which a failure's row can't mean otherwise.
   if (isFailure && !input && !output) return {}

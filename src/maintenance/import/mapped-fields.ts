@@ -1,5 +1,6 @@
 import { FIELDS } from '../../events/fields.js'
 import {
+  countOf,
   flagOf,
   type ImportedRequest,
   labelsOf,
@@ -19,6 +20,8 @@ const READERS: ReadonlyMap<string, ReadValue> = new Map(
     .map(([name, { kind }]): [string, ReadValue] => {
       if (name === 'timestamp') return [name, instantText]
       if (kind === 'flag') return [name, flagOf]
+      if (kind === 'count') return [name, countOf]
+      if (name === 'error_status') return [name, errorStatus]
       if (kind === 'identifier' || kind === 'text') return [name, (value) => textOf(value)]
       return [name, numberOf]
     }),
@@ -66,6 +69,12 @@ export function joined(...parts: readonly ImportedRequest[]): ImportedRequest {
     }
   }
   return all
+}
+
+/** The status of an error: sources give that of a success in the same column. */
+function errorStatus(value: unknown, column: string): number | null {
+  const status = numberOf(value, column)
+  return status !== null && status >= 100 && status < 400 ? null : status
 }
 
 function instantText(value: unknown, column: string, times: ImportTimes): string | null {

@@ -1,4 +1,5 @@
 import {
+  countOf,
   firstOf,
   flagOf,
   labelsOf,
@@ -50,8 +51,8 @@ export function openrouterReader(times: ImportTimes): ReadRow {
       // As of a request that is logged while it runs.
       provider: 'openrouter',
       ...timing(row),
-      input_tokens: numberOf(find('input'), 'tokens_prompt'),
-      output_tokens: numberOf(find('output'), 'tokens_completion'),
+      input_tokens: countOf(find('input'), 'tokens_prompt'),
+      output_tokens: countOf(find('output'), 'tokens_completion'),
       cache_read_input_tokens: partOf(find('cached'), 'tokens_cached'),
       reasoning_output_tokens: partOf(find('reasoning'), 'tokens_reasoning'),
       provider_cost_usd: numberOf(find('cost'), 'cost_total'),

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { InputError } from '../errors.js'
 import type { ImportSource } from './import-sources.js'
 import { LANGFUSE_COLUMNS } from './langfuse.js'
-import { LITELLM_COLUMNS } from './litellm.js'
+import { LITELLM_COLUMNS, LITELLM_DAY_COLUMNS } from './litellm.js'
 import { columnMap, isMappable, MAPPABLE_FIELDS } from './mapped-fields.js'
 import { OPENROUTER_COLUMNS, OPENROUTER_DAY_COLUMNS } from './openrouter.js'
 import { checkColumns, type NeededColumns } from './source.js'
@@ -64,6 +64,14 @@ const NEEDED: Readonly<Record<ImportSource, NeededColumns>> = {
   sqlite: [],
 }
 
+/** What may be wrong with a file that has none of the columns. */
+const HEADER_ADVICE =
+  '; does the file lack its header (`CSV HEADER` of psql), or has another program written it?'
+
+function hasAny(columns: readonly string[], needed: NeededColumns): boolean {
+  return needed.flat().some((name) => columns.includes(name))
+}
+
 /** Whether the columns of a source say by their names what they are. */
 export function isNamedByFields({ from }: ImportOptions): boolean {
   return from === 'csv' || from === 'sqlite'
@@ -111,7 +119,12 @@ export function checkSourceColumns(path: string, options: ImportOptions, columns
       'export the generations; `request-journal reconcile --preset openrouter-activity` compares days'
     throw new InputError('INVALID_CSV', path, `${found}: ${advice}`, { line: 1 })
   }
-  checkColumns(path, columns, [...NEEDED[from], ...Object.keys(map)])
+  if (from === 'litellm' && LITELLM_DAY_COLUMNS.every((column) => columns.includes(column))) {
+    const found = 'this answer of /spend/logs has sums of days, not requests'
+    throw new InputError('INVALID_CSV', path, `${found}: ask for them with \`summarize=false\``, { line: 1 })
+  }
+  checkColumns(path, columns, NEEDED[from], hasAny(columns, NEEDED[from]) ? '' : HEADER_ADVICE)
+  checkColumns(path, columns, Object.keys(map))
   if (!isNamedByFields(options)) return
   const given = new Set([...columnMap(columns, map).values(), ...Object.keys(set)])
   for (const field of ['timestamp', 'model', 'latency_ms']) {

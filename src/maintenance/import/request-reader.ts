@@ -1,5 +1,7 @@
 import { TimeZone } from '../../queries/window/time-zone.js'
-import { type ImportedLines, importedLines } from './imported-lines.js'
+import { ImportNotes } from './import-notes.js'
+import { COSTS } from './import-tally.js'
+import { hasSucceeded, type ImportedLines, importedLines } from './imported-lines.js'
 import { type FoundRow, type LeftOut, type ReadRow, RowProblem, type SourceRow } from './imported-row.js'
 import { langfuseReader } from './langfuse.js'
 import { litellmReader } from './litellm.js'
@@ -8,9 +10,13 @@ import { openrouterReader } from './openrouter.js'
 import { type ImportOptions, isNamedByFields } from './options.js'
 import { ImportTimes } from './times.js'
 
+/** As a logged call has it whose request doesn't tell a model. */
+const UNKNOWN_MODEL = 'unknown'
+
 /** Makes requests of the rows of one source. */
 export class RequestReader {
   readonly #times: ImportTimes
+  readonly #notes = new ImportNotes()
   readonly #readRow: ReadRow
   readonly #constants: SourceRow
   readonly #constantMap: ColumnMap
@@ -23,7 +29,7 @@ export class RequestReader {
     const zone = timezone === undefined ? null : new TimeZone(timezone)
     this.#options = options
     this.#times = new ImportTimes(zone ?? (isNamedByFields(options) ? null : TimeZone.UTC))
-    this.#readRow = rowReader(options, this.#times)
+    this.#readRow = rowReader(options, this.#times, this.#notes)
     this.#constants = { line: 0, get: (field) => set[field] }
     this.#constantMap = new Map(Object.keys(set).map((field) => [field, field]))
     this.#map = columnMap([], map)
@@ -32,6 +38,17 @@ export class RequestReader {
   /** How many times were shown twice by the clocks of the zone. */
   get ambiguousTimes(): number {
     return this.#times.ambiguous
+  }
+
+  /** Forgets what was counted, before the rows are read again. */
+  startAgain(): void {
+    this.#times.ambiguous = 0
+    this.#notes.clear()
+  }
+
+  /** What was odd in requests. */
+  get notes(): { note: string; count: number }[] {
+    return this.#notes.list()
   }
 
   /** Tells which columns there are. */
@@ -45,19 +62,36 @@ export class RequestReader {
    */
   read(row: FoundRow, place: () => string): ImportedLines | LeftOut {
     if (row.problem !== null) throw new RowProblem(row.problem)
+    let isTaken = false
+    try {
+      const read = this.#read(row, place)
+      isTaken = true
+      return read
+    } finally {
+      this.#notes.endRow(isTaken)
+    }
+  }
+
+  #read(row: FoundRow, place: () => string): ImportedLines | LeftOut {
     const told = this.#readRow(row)
     if ('leftOut' in told) return told
     const constant = mappedFields(this.#constants, this.#constantMap, this.#times)
-    return importedLines(joined(constant, told, mappedFields(row, this.#map, this.#times)), place)
+    const request = joined(constant, told, mappedFields(row, this.#map, this.#times))
+    for (const cost of COSTS) if ((request[cost] ?? 0) < 0) this.#notes.add(`${cost} is less than 0`)
+    if (request.model !== undefined || (request.success ?? hasSucceeded(request)))
+      return importedLines(request, place)
+    // What fails before a model is chosen has none, and counts all the same.
+    this.#notes.add(`a failure without a model: its model is '${UNKNOWN_MODEL}'`)
+    return importedLines({ ...request, model: UNKNOWN_MODEL }, place)
   }
 }
 
-function rowReader({ from }: ImportOptions, times: ImportTimes): ReadRow {
+function rowReader({ from }: ImportOptions, times: ImportTimes, notes: ImportNotes): ReadRow {
   switch (from) {
     case 'litellm':
-      return litellmReader(times)
+      return litellmReader(times, notes)
     case 'langfuse':
-      return langfuseReader(times)
+      return langfuseReader(times, notes)
     case 'openrouter':
       return openrouterReader(times)
     case 'csv':

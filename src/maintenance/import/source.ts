@@ -89,8 +89,16 @@ export function openTableOf(
   return opened
 }
 
-/** @throws InputError INVALID_CSV naming the first of the columns that is missing. */
-export function checkColumns(path: string, found: readonly string[], needed: NeededColumns): void {
+/**
+ * @param advice what to add to the message.
+ * @throws InputError INVALID_CSV naming the first of the columns that is missing.
+ */
+export function checkColumns(
+  path: string,
+  found: readonly string[],
+  needed: NeededColumns,
+  advice = '',
+): void {
   for (const column of needed) {
     const names = typeof column === 'string' ? [column] : column
     if (names.some((name) => found.includes(name))) continue
@@ -98,7 +106,7 @@ export function checkColumns(path: string, found: readonly string[], needed: Nee
     const nearest = nearestName(name, found)
     const has = found.slice(0, 40).map((other) => `'${other}'`)
     const hint = nearest === null ? '' : `; the nearest is '${nearest}'`
-    const text = `the column '${names.join("' or '")}' is missing: there are ${has.join(', ')}${hint}`
+    const text = `the column '${names.join("' or '")}' is missing: there are ${has.join(', ')}${hint}${advice}`
     throw new InputError('INVALID_CSV', path, text, { line: 1 })
   }
 }

@@ -105,7 +105,7 @@ function steadyOffset(zone: TimeZone, hourMs: number): number | null {
 }
 
 function wrongTime(text: string, column: string): RowProblem {
-  return new RowProblem(
-    `${column}: found '${shown(text)}', expected a time such as 2026-11-22T19:43:00Z or 2026-11-22 19:43:00`,
-  )
+  const expected = 'expected a time such as 2026-11-22T19:43:00Z, or 2026-11-22 19:43:00 with --timezone'
+  const hint = /^\d{1,2}[./-]\d{1,2}[./-]\d{2,4}/.test(text) ? ': year, month, day in this order' : ''
+  return new RowProblem(`${column}: found '${shown(text)}', ${expected}${hint}`)
 }

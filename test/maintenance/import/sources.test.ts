@@ -68,6 +68,7 @@ describe('LiteLLM', () => {
           key: 'backend',
           session: 'sess-1',
           tags: 'prod,search',
+          call_type: 'acompletion',
         }),
       },
       {
@@ -86,6 +87,72 @@ describe('LiteLLM', () => {
       },
       { model: 'embed-small', output_tokens: 0, cost_usd: 4.2e-7 },
     ])
+  })
+
+  test('what is odd in a billed row costs only what is odd, and is counted', async ({ workspace }) => {
+    const row = {
+      startTime: '2026-10-01 10:00:00',
+      endTime: '2026-10-01 10:00:02',
+      model: 'gpt-4o',
+      spend: 0.5,
+    }
+    const file = join(workspace.directory, 'odd.jsonl')
+    const odd = [
+      { ...row, request_id: 'a', model: '', status: 'failure', call_type: 'aembedding' },
+      { ...row, request_id: 'b', endTime: '2026-10-01 09:00:00' },
+      { ...row, request_id: 'c', endTime: '2026-10-01 09:00:00', request_duration_ms: 12 },
+      { ...row, request_id: 'd', endTime: null, request_duration_ms: 13, metadata: '{"user_api_key' },
+      { ...row, request_id: 'e', spend: -0.25 },
+      { ...row, request_id: 'f', model: '' },
+      { ...row, request_id: 'g', endTime: null },
+      { ...row, request_id: 'h', prompt_tokens: '1.000', metadata: 'none' },
+    ]
+    writeFileSync(file, odd.map((it) => JSON.stringify(it)).join('\n'))
+    const { result, rows } = await imported(workspace, { from: 'litellm', file })
+    expect(result.notes).toEqual([
+      { note: "a failure without a model: its model is 'unknown'", count: 1 },
+      { note: 'endTime is before startTime: latency_ms is 0', count: 1 },
+      { note: "metadata isn't an object of JSON: nothing was taken from it", count: 1 },
+      { note: 'cost_usd is less than 0', count: 1 },
+    ])
+    expect(result.rejections).toEqual([
+      { line: 6, reason: expect.stringContaining('; --set model=… gives one to all rows that have none') },
+      {
+        line: 7,
+        reason: expect.stringContaining('; --set latency_ms=… gives one to all rows that have none'),
+      },
+      {
+        line: 8,
+        reason: "prompt_tokens: found '1.000', expected a whole number without separators, such as 1000",
+      },
+    ])
+    expect(rows).toMatchObject([
+      { model: 'unknown', success: 0, cost_usd: 0.5, labels: '{"call_type":"aembedding"}' },
+      { latency_ms: 0 },
+      { latency_ms: 12 },
+      { latency_ms: 13 },
+      { cost_usd: -0.25 },
+    ])
+  })
+
+  test.for([
+    [
+      'a file without its header',
+      'chatcmpl-1,0.5,gpt-4o\n',
+      'does the file lack its header (`CSV HEADER` of psql)',
+    ],
+    [
+      'the sums of days that /spend/logs answers',
+      '[{"startTime": "2026-10-01", "spend": 1, "users": {}, "models": {}}]',
+      'has sums of days, not requests: ask for them with `summarize=false`',
+    ],
+  ] as const)('%s is refused with what helps', async ([, text, message], { workspace }) => {
+    const file = join(workspace.directory, 'spend')
+    writeFileSync(file, text)
+    await expect(importHere({ journal: workspace.journal, from: 'litellm', file })).rejects.toMatchObject({
+      code: 'INVALID_CSV',
+      message: expect.stringContaining(message),
+    })
   })
 
   test('what /spend/logs answers is read too, with objects and quotes in its texts', async ({
@@ -255,6 +322,35 @@ describe('a CSV file of one’s own', () => {
       { line: 9, reason: expect.stringContaining('input_tokens: found -5') },
     ])
     expect(rows[2]).toMatchObject({ success: 0, input_tokens: null, labels: '{"team":"search, new"}' })
+  })
+
+  test('a status of a success is no error, and numbers and times in other writing are rejected with a hint', async ({
+    workspace,
+  }) => {
+    const file = join(workspace.directory, 'calls.csv')
+    const lines = [
+      '2026-10-01T10:00:00Z;200;5;0.5',
+      '2026-10-01T10:00:00Z;503;5;0.5',
+      '2026-10-01T10:00:00Z;200;1.000;0.5',
+      '2026-10-01T10:00:00Z;200;5;"0,011"',
+      '25.10.2026 14:30;200;5;0.5',
+    ]
+    writeFileSync(file, `timestamp,http,input_tokens,cost_usd\n${lines.join('\n').replaceAll(';', ',')}\n`)
+    const { result, rows } = await imported(workspace, {
+      from: 'csv',
+      file,
+      map: { http: 'error_status' },
+      set: { model: 'gpt-4o', latency_ms: '1' },
+    })
+    expect(rows.map(({ success, error_status }) => [success, error_status])).toEqual([
+      [1, null],
+      [0, 503],
+    ])
+    expect(result.rejections.map(({ reason }) => reason)).toEqual([
+      "input_tokens: found '1.000', expected a whole number without separators, such as 1000",
+      "cost_usd: found '0,011', expected a number such as 0.0125, with a point and without separators",
+      expect.stringContaining('with --timezone: year, month, day in this order'),
+    ])
   })
 
   test('rows without an id get one that follows from file and line', async ({ workspace }) => {
