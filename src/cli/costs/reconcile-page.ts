@@ -99,9 +99,11 @@ function unpricedCell({ unpriced, unpriced_error: failed }: ReconciledModel): st
   return `${formatCount(unpriced)}${ofThemFailed(failed)}`
 }
 
-function note({ side, is_over }: ReconciledRow): string {
+function note({ side, is_over, is_rounding }: ReconciledRow): string {
   const sides = { both: '', billed_only: 'bill only', logged_only: 'log only' }
-  return [sides[side], is_over ? 'differs' : ''].filter((text) => text !== '').join(', ')
+  return [sides[side], is_over ? (is_rounding ? 'rounding' : 'differs') : '']
+    .filter((text) => text !== '')
+    .join(', ')
 }
 
 /** `+1.6`; empty if nothing was billed. */
@@ -128,7 +130,7 @@ function closing(found: Reconciliation, signed: (amount: string) => string): str
   const all = countText(rows.length, 'row')
   if (over > 0) {
     const differ = over === 1 ? 'differs' : 'differ'
-    lines.push(`${formatCount(over)} of ${all} ${differ} by more than ${tolerance}.`)
+    lines.push(`${formatCount(over)} of ${all} ${differ} by more than ${tolerance}${byRounding(found)}.`)
   } else if (rows.length === 1) lines.push(`The only row is within the tolerance of ${tolerance}.`)
   else lines.push(`All ${all} are within the tolerance of ${tolerance}.`)
   if (largest !== null) {
@@ -150,6 +152,14 @@ function closing(found: Reconciliation, signed: (amount: string) => string): str
   return lines
 }
 
+/** `, 22 of them by no more than the bill is rounded: --tolerance 1%,0.005 allows that` */
+function byRounding({ over_by_rounding: count, over, tolerance, rounding }: Reconciliation): string {
+  if (count === 0) return ''
+  const percents = tolerance.split(',').filter((part) => part.trim().endsWith('%'))
+  const ofThem = count === over ? '' : `${formatCount(count)} of them `
+  return `, ${ofThem}by no more than the bill is rounded: --tolerance ${[...percents, rounding].join(',')} allows that`
+}
+
 type Largest = NonNullable<Reconciliation['largest']>
 
 const REASONS: Record<DifferenceReason, (found: Reconciliation, largest: Largest) => string> = {
@@ -167,8 +177,11 @@ const REASONS: Record<DifferenceReason, (found: Reconciliation, largest: Largest
     if (unpriced === requests) return `all of its ${countText(requests, 'request')} are unpriced`
     return `${formatCount(unpriced)} of its ${countText(requests, 'request')} ${unpriced === 1 ? 'is' : 'are'} unpriced`
   },
+  rounding: () => "the bill's costs are rounded, and rounding explains it",
+  every_day: () =>
+    "this model differs by about as much on most days: its price may not be the bill's, as where cached tokens have no price of their own",
   other_day: (_, { other_day }) =>
-    `${other_day} differs by about as much the other way: the bill may have other days than --timezone says`,
+    `${other_day} differs by about as much the other way: the bill may have days of another zone than --timezone, or bill by when requests ended`,
   edge_day: () =>
-    'it is at the edge of the days that are compared, which the bill or the log may have in part',
+    'it is the first or the last day that is compared, which the bill or the log may have in part',
 }

@@ -29,6 +29,12 @@ export function parseAmount(text: string): ExactAmount | null {
   return sign === '-' ? -size : size
 }
 
+/** How many digits after the point an amount is written with; zeros at its end count. */
+export function decimalsOf(text: string): number {
+  const [, , , fraction = '', exponent = '0'] = NUMBER.exec(text) ?? []
+  return Math.max(0, fraction.length - Number(exponent))
+}
+
 /** Rounds an exact amount to billionths, half to even. */
 export function billionthsOf(amount: ExactAmount): bigint {
   return roundedQuotient(amount, BILLIONTH)

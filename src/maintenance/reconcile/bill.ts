@@ -1,6 +1,6 @@
 import { readCsv } from '../csv.js'
 import { InputError } from '../errors.js'
-import { type ExactAmount, parseAmount } from './amount.js'
+import { decimalsOf, type ExactAmount, parseAmount } from './amount.js'
 import { type BillTimes, billDay } from './bill-dates.js'
 import { type ModelNames, modelKey } from './model-names.js'
 import type { BillColumns, Preset } from './presets.js'
@@ -30,6 +30,8 @@ export interface Bill {
   days: Map<string, Map<string, Billed>>
   /** Lines with a cost. */
   lines: number
+  /** The digits after the point of the cost that has most of them. */
+  decimals: number
 }
 
 /** How many days and models are compared at once. */
@@ -47,6 +49,7 @@ export async function readBill(path: string, options: BillOptions): Promise<Bill
   const days: Bill['days'] = new Map()
   const aliases = new Aliases(options)
   let lines = 0
+  let decimals = 0
   let entries = 0
   const required = [columns.date, columns.model, columns.cost, ...columns.tokens]
   if (currencyColumn !== undefined) required.push(currencyColumn)
@@ -86,10 +89,11 @@ export async function readBill(path: string, options: BillOptions): Promise<Bill
       lines: (before?.lines ?? 0) + 1,
     })
     lines++
+    decimals = Math.max(decimals, decimalsOf(costText))
   }
   if (lines === 0) throw new InputError('INVALID_VALUE', path, 'no line has a cost')
   aliases.checkUse(path)
-  return { days, lines }
+  return { days, lines, decimals }
 }
 
 function modelOf(text: string, preset: Preset | undefined): string {

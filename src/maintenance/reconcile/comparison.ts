@@ -51,13 +51,24 @@ export interface ReconciledRow extends ReconciledModel {
   side: 'both' | 'billed_only' | 'logged_only'
   /** Whether the difference is over the tolerance. */
   is_over: boolean
+  /**
+   * Whether the bill's rounding explains the difference: it is at most half a unit of the bill's last
+   * digit for each of its lines.
+   */
+  is_rounding: boolean
 }
 
 export interface ReconciledDay extends ReconciledAmounts {
   day: string
 }
 
-export function compareEntry(entry: Entry, tolerance: Tolerance, hasTokens: boolean): ReconciledRow {
+/** @param halfUnit half a unit of the bill's last digit, in billionths. */
+export function compareEntry(
+  entry: Entry,
+  tolerance: Tolerance,
+  halfUnit: bigint,
+  hasTokens: boolean,
+): ReconciledRow {
   const { day, billed, logged } = entry
   const sums = sumOf([entry])
   return {
@@ -66,7 +77,18 @@ export function compareEntry(entry: Entry, tolerance: Tolerance, hasTokens: bool
     ...amountsOf(sums, hasTokens),
     side: billed === undefined ? 'logged_only' : logged === undefined ? 'billed_only' : 'both',
     is_over: !isWithin(tolerance, sums.billed - sums.logged, sums.billed),
+    is_rounding: isRounding(entry, halfUnit),
   }
+}
+
+/** How far rounding may take the bill's sum of an entry: a line of nothing may be left out. */
+export function roundingOf({ billed }: Entry, halfUnit: bigint): bigint {
+  return BigInt(billed?.lines ?? 1) * halfUnit
+}
+
+export function isRounding(entry: Entry, halfUnit: bigint): boolean {
+  const { billed, logged } = sumOf([entry])
+  return billed !== logged && sizeOf(billed - logged) <= roundingOf(entry, halfUnit)
 }
 
 /** Sums entries, those with the largest differences first. */

@@ -70,7 +70,8 @@ export function resolveOptions(options: ReconcileOptions): ResolvedOptions {
     throw new RangeError(`currency: found ${currency}, expected usd, in which ${options.preset} bills`)
   }
   if (preset?.isByDay && timezone !== 'UTC') {
-    throw new RangeError(`timezone: found ${timezone}, expected UTC, by whose days ${options.preset} bills`)
+    const found = `timezone: found ${timezone}, expected UTC, by whose days ${options.preset} bills`
+    throw new RangeError(`${found}; leave it out, and ask stats for the hours that a local month has besides`)
   }
   return {
     columns: columnsOf(options),

@@ -2,6 +2,7 @@ import { addCosts, type CostsBy, type ModelCosts, modelCosts } from '../../queri
 import { countRowsToReprice } from '../../queries/costs/rows-to-reprice.js'
 import { InputError } from '../errors.js'
 import { readFrom } from '../read-from.js'
+import { billionthsText } from './amount.js'
 import { type Bill, type Billed, readBill } from './bill.js'
 import { addDays } from './bill-dates.js'
 import {
@@ -14,6 +15,7 @@ import {
   type ReconciledDay,
   type ReconciledModel,
   type ReconciledRow,
+  roundingOf,
   sumOf,
   sumsBy,
 } from './comparison.js'
@@ -42,6 +44,10 @@ export interface Reconciliation {
   models: ReconciledModel[]
   /** How many rows differ by more than the tolerance. */
   over: number
+  /** How many of these the bill's rounding explains. */
+  over_by_rounding: number
+  /** How far rounding may take the bill's sum for a model and day, at most: `0.005`. */
+  rounding: string
   /** Models that only one side has, on all days. */
   billed_only: (string | null)[]
   logged_only: (string | null)[]
@@ -61,9 +67,7 @@ const MAX_DAYS = 3660
  * Compares a bill with what was logged, by day and model. It only reads.
  *
  * @throws InputError FILE_UNREADABLE, INVALID_CSV, INVALID_VALUE; RangeError if options are wrong
- *   or
- *   don't fit; QueryError INVALID_TIMEZONE,
- *   PROVIDER_NOT_FOUND; DatabaseError
+ *   or don't fit; QueryError INVALID_TIMEZONE, PROVIDER_NOT_FOUND; DatabaseError
  */
 export async function reconcile(options: ReconcileOptions): Promise<Reconciliation> {
   const asked = resolveOptions(options)
@@ -87,7 +91,9 @@ export async function reconcile(options: ReconcileOptions): Promise<Reconciliati
   const total = sumOf(entries)
   const lines = entries.reduce((sum, { billed }) => sum + (billed?.lines ?? 0), 0)
   const hasTokens = total.billedTokens !== null
-  const rows = entries.map((entry) => compareEntry(entry, asked.allowed, hasTokens))
+  const halfUnit = halfUnitOf(bill, currency)
+  const rows = entries.map((entry) => compareEntry(entry, asked.allowed, halfUnit, hasTokens))
+  const rounding = entries.map((entry) => roundingOf(entry, halfUnit)).reduce((a, b) => (a > b ? a : b), 0n)
   const models = sumsBy(entries, ({ key }) => key)
   const namesWhere = (isThere: (sums: EntrySums) => boolean) =>
     models.filter(([, sums]) => isThere(sums)).map(([{ name }]) => name)
@@ -108,11 +114,22 @@ export async function reconcile(options: ReconcileOptions): Promise<Reconciliati
       .sort((a, b) => (a.day < b.day ? -1 : 1)),
     models: models.map(([{ name }, sums]) => ({ model: name, ...amountsOf(sums, hasTokens) })),
     over: rows.filter(({ is_over }) => is_over).length,
+    over_by_rounding: rows.filter(({ is_over, is_rounding }) => is_over && is_rounding).length,
+    rounding: billionthsText(rounding),
     billed_only: namesWhere(({ requests }) => requests === 0),
     logged_only: namesWhere(({ hasBilled }) => !hasBilled),
     to_reprice: toReprice,
-    largest: largestDifference(entries),
+    largest: largestDifference(entries, halfUnit),
   }
+}
+
+/** No bill is taken to be rounded to more than this: a few lines may all end in zeros. */
+const LEAST_DECIMALS = { usd: 2, sats: 0 }
+
+/** Half a unit of the bill's last digit, in billionths. */
+function halfUnitOf({ decimals }: Bill, currency: 'usd' | 'sats'): bigint {
+  const digits = Math.max(decimals, LEAST_DECIMALS[currency])
+  return digits > 8 ? 0n : 5n * 10n ** BigInt(8 - digits)
 }
 
 /** The days that are compared, in order. */

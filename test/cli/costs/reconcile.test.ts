@@ -160,3 +160,15 @@ test('long names are cut before large amounts would run over a page of 80 column
   const wide = await reconcile(COLUMNS, { COLUMNS: '140' })
   expect(wide.stdout).toContain(long)
 })
+
+test('what the rounding of a bill explains is said, with the tolerance that allows it', async ({
+  database,
+}) => {
+  const bill =
+    'day,model,cost\n2026-11-01,gpt-4o,12.50\n2026-11-01,o3,1.50\n2026-11-02,gpt-4o,500.01\n2026-11-02,gpt-4o,500.00\n'
+  const { stdout } = await prepare(database, bill)([...COLUMNS, '--tolerance', '0%'])
+  expect(stdout).toMatch(/^2026-11-02 {2}gpt-4o .* rounding$/m)
+  expect(stdout).toContain(
+    '2 of 3 rows differ by more than 0%, 1 of them by no more than the bill is rounded: --tolerance 0%,0.01 allows that.\n',
+  )
+})

@@ -58,6 +58,7 @@ test('each day and model has what was billed, what was logged and the difference
       unpriced_error: 1,
       side: 'both',
       is_over: true,
+      is_rounding: false,
     },
     expect.objectContaining({
       day: '2026-11-02',
@@ -332,4 +333,35 @@ test('refuses options that are wrong', async ({ database }) => {
   await expect(ask({ tolerance: '1 percent' })).rejects.toThrow(/^tolerance: found '1 percent'/)
   await expect(ask({ since: '1.11.2026' })).rejects.toThrow(/^since: found '1.11.2026', expected a day/)
   await expect(ask({ columns: { date: 'day' } })).rejects.toThrow(/^columns: found no name for model, cost/)
+})
+
+test('a difference of at most half a unit of the last digit of each line is the rounding of the bill', async ({
+  database,
+}) => {
+  const costs = [0.014, 0.021, 0.0049]
+  insert(database, ...costs.map((cost_usd, index) => ({ timestamp: at(index + 1), cost_usd })))
+  // The second day has two lines.
+  const lines = ['01,gpt-4o,0.01', '02,gpt-4o,0.01', '02,gpt-4o,0.02', '03,gpt-4o,0.02']
+  const found = await compare(database, `${HEADER}${lines.map((line) => `2026-11-${line}\n`).join('')}`)
+  expect(found.rows.map(({ is_over, is_rounding }) => [is_over, is_rounding])).toEqual([
+    [true, true],
+    [true, true],
+    [true, false],
+  ])
+  expect(found).toMatchObject({ over: 3, over_by_rounding: 2, rounding: '0.01' })
+})
+
+test('where a model differs by the same share every day, neither the edge nor another day is the reason', async ({
+  database,
+}) => {
+  const days = [1, 2, 3, 4]
+  insert(database, ...days.map((day) => ({ timestamp: at(day), cost_usd: 11.7 * day })))
+  const bill = days.map((day) => `2026-11-0${day},gpt-4o,${10 * day}\n`).join('')
+  const found = await compare(database, HEADER + bill)
+  expect(found.largest).toEqual({
+    day: '2026-11-04',
+    model: 'gpt-4o',
+    difference: '-6.8',
+    reasons: ['every_day'],
+  })
 })
