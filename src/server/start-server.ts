@@ -1,4 +1,5 @@
-import type { AddressInfo } from 'node:net'
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { setTimeout } from 'node:timers'
 import { openJournal } from '../journal/append/journal.js'
 import { BoundedWarnings } from '../journal/append/warnings.js'
@@ -63,6 +64,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   if (token === null && !(await isLoopback(resolved.host))) throw tokenRequired(resolved.host)
   const { database, schema, journal, rollupLabels, logger } = resolved
   checkIsDirectory(journal)
+  if (resolved.project) await checkAddress(resolved)
   const projector = resolved.project
     ? await ProjectorThread.start({ journal, database, schema, rollupLabels }, logger)
     : null
@@ -144,6 +146,23 @@ async function listen(
     await app.close()
     throw addressUnavailable(host, port, error)
   }
+}
+
+/**
+ * Fails before a projector begins, which may have hours of work before it, if the server couldn't
+ * listen in the end.
+ *
+ * @throws ServerError ADDRESS_UNAVAILABLE
+ */
+async function checkAddress({ host, port }: ResolvedOptions): Promise<void> {
+  const probe = createServer()
+  try {
+    await once(probe.listen(port, host), 'listening')
+  } catch (error) {
+    throw addressUnavailable(host, port, error)
+  }
+  probe.close()
+  await once(probe, 'close')
 }
 
 /** @throws what `openJournal` throws, or the file system if its last lines can't be read. */

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, readdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -171,7 +171,7 @@ test("a projector that can't go on ends it with 1, and the log says why", async 
   expect(logged()).toMatch(/SEGMENT_(TRUNCATED|REPLACED)[\s\S]*Stopping: the projector can't go on/)
 })
 
-test('a port that is in use is named: exit 1', async ({ place }) => {
+test('a port that is in use is named, before anything is projected: exit 1', async ({ place }) => {
   await log(place, [])
   const other = createServer().listen(0, '127.0.0.1')
   await once(other, 'listening')
@@ -182,6 +182,10 @@ test('a port that is in use is named: exit 1', async ({ place }) => {
     new RegExp(`error: 127\\.0\\.0\\.1:${port}: something listens there already; .*--port`),
   )
   expect(stderr).not.toContain('    at ')
+  const fresh = join(place.journal, '../fresh.db')
+  const args = ['serve', '--project', '--journal', place.journal, '--db', fresh, '--port', String(port)]
+  expect(await runHere(args)).toMatchObject({ status: 1, stderr: expect.stringContaining('listens there') })
+  expect(existsSync(fresh)).toBe(false)
   other.close()
 })
 
