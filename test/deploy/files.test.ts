@@ -1,14 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -35,60 +26,75 @@ function unknownOptions([name = '', ...args]: string[]): string[] {
   return args.filter((arg) => arg.startsWith('--') && !known.has(arg))
 }
 
-/** The drop-ins of the unit of serve, all at once. */
-const DROP_INS = join(ROOT, 'deploy/systemd/request-journal-serve.service.d')
-const dropIns = () =>
-  readdirSync(DROP_INS).map((name) => [name, readFileSync(join(DROP_INS, name), 'utf8')] as const)
+/** The drop-ins of a unit, each with its name and text. */
+function dropIns(unit: string): { folder: string; files: [name: string, text: string][] } {
+  const folder = join(ROOT, `deploy/systemd/${unit}.d`)
+  const names = existsSync(folder) ? readdirSync(folder).sort() : []
+  return { folder, files: names.map((name) => [name, readFileSync(join(folder, name), 'utf8')]) }
+}
 
-const UNITS = ['request-journal-project.service', 'request-journal-serve.service']
+const SERVICES = ['request-journal-project.service', 'request-journal-serve.service']
+const DAILY = 'request-journal-daily.service'
 const hasAnalyze = spawnSync('systemd-analyze', ['--version']).status === 0
 
-describe.each(UNITS)('%s', (name) => {
-  const unit = () => read(`systemd/${name}`)
+describe.each([...SERVICES, DAILY])('%s', (name) => {
+  const unit = read(`systemd/${name}`)
+  const { folder, files } = dropIns(name)
 
-  test('starts the program with options that it has', () => {
-    const [, line = ''] = /^ExecStart=\S+\/request-journal (.*)$/m.exec(unit()) ?? []
-    expect(unknownOptions(line.split(' '))).toEqual([])
-    expect(line).not.toBe('')
+  test('starts the program with options that it has, also with its drop-ins', () => {
+    const text = [unit, ...files.map(([, dropIn]) => dropIn)].join('\n')
+    const lines = [...text.matchAll(/^ExecStart=\S+\/request-journal (.*)$/gm)].map(([, line = '']) => line)
+    for (const line of lines) expect(unknownOptions(line.split(' '))).toEqual([])
+    expect(lines.length).toBeGreaterThan(0)
   })
 
-  test('takes signs of life from systemd-notify, waits before it restarts, and gives up after a while', () => {
+  test.skipIf(!hasAnalyze)('is a unit that systemd takes, with an exposure of at most 1.5', () => {
+    // Neither the program nor rsync is installed here.
+    const withoutPrograms = (text: string) => text.replace(/^ExecStart=\S+/gm, 'ExecStart=/bin/true')
+    const path = join(directory, name)
+    writeFileSync(path, withoutPrograms(unit))
+    if (files.length > 0) mkdirSync(`${path}.d`)
+    for (const [dropIn, text] of files) writeFileSync(join(`${path}.d`, dropIn), withoutPrograms(text))
+    const paths = [path]
+    if (name === DAILY) {
+      paths.push(path.replace('.service', '.timer'))
+      writeFileSync(paths.at(-1) ?? '', read(`systemd/${DAILY.replace('.service', '.timer')}`))
+    }
+    const verified = spawnSync('systemd-analyze', ['verify', '--man=no', ...paths], { encoding: 'utf8' })
+    const isOurs = (line: string) => line.includes('request-journal') || line.includes('.conf')
+    expect(verified.stderr.split('\n').filter(isOurs)).toEqual([])
+    const offline = ['security', '--offline=true', '--threshold=15', '--no-pager', path]
+    const judged = spawnSync('systemd-analyze', offline, { encoding: 'utf8' })
+    expect(judged.status, judged.stdout.split('\n').slice(-3).join('\n')).toBe(0)
+  })
+
+  test('has drop-ins that say where they belong', () => {
+    for (const [dropIn, text] of files) expect(text).toContain(`# /etc/systemd/system/${name}.d/${dropIn}: `)
+    expect(existsSync(folder)).toBe(files.length > 0)
+  })
+})
+
+test.each(SERVICES)(
+  '%s takes signs of life from systemd-notify, waits before it restarts, and gives up after a while',
+  (name) => {
+    const unit = read(`systemd/${name}`)
     for (const line of [
       ...['Type=notify', 'NotifyAccess=all', 'Restart=on-failure', 'NoNewPrivileges=yes'],
       // Five starts, 10 s apart, are within the interval. Wrong options end with 2.
       ...['StartLimitIntervalSec=10min', 'StartLimitBurst=5', 'RestartPreventExitStatus=2'],
     ]) {
-      expect(unit()).toContain(`\n${line}\n`)
+      expect(unit).toContain(`\n${line}\n`)
     }
-    expect(unit()).toMatch(/^WatchdogSec=\d/m)
-    expect(unit()).toMatch(/^RestartSec=10$/m)
-  })
-
-  test.skipIf(!hasAnalyze)('is a unit that systemd takes, with an exposure of at most 1.5', () => {
-    // The program isn't installed here.
-    const path = join(directory, name)
-    writeFileSync(path, unit().replace(/^ExecStart=\S+/m, 'ExecStart=/bin/true'))
-    if (name.includes('serve')) cpSync(DROP_INS, `${path}.d`, { recursive: true })
-    const verified = spawnSync('systemd-analyze', ['verify', '--man=no', path], { encoding: 'utf8' })
-    expect(
-      verified.stderr.split('\n').filter((line) => line.includes(name) || line.includes('.conf')),
-    ).toEqual([])
-    const judged = spawnSync(
-      'systemd-analyze',
-      ['security', '--offline=true', '--threshold=15', '--no-pager', path],
-      {
-        encoding: 'utf8',
-      },
-    )
-    expect(judged.status, judged.stdout.split('\n').slice(-3).join('\n')).toBe(0)
-  })
-})
+    expect(unit).toMatch(/^WatchdogSec=\d/m)
+    expect(unit).toMatch(/^RestartSec=10$/m)
+  },
+)
 
 test('the drop-ins of serve set variables that it has, and leave its command line as it is', () => {
   const serve = commands.find((one) => one.name() === 'serve')
   const known = serve?.options.map(({ envVar }) => envVar)
-  const files = dropIns()
-  expect(files.map(([name]) => name).sort()).toEqual(['ingest.conf', 'token.conf'])
+  const { files } = dropIns('request-journal-serve.service')
+  expect(files.map(([name]) => name)).toEqual(['ingest.conf', 'token.conf'])
   for (const [, text] of files) {
     expect(text).not.toContain('ExecStart')
     const variables = [...text.matchAll(/REQUEST_JOURNAL_\w+(?==)/g)].map(([variable]) => variable)

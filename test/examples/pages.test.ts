@@ -138,7 +138,7 @@ function readerWithLog(): Reader {
 test('the commands of docs/operations.md make a backup and restore it', async () => {
   const reader = readerWithLog()
   expect(await follow(reader, 'docs/operations.md', 'Backup and restore')).toBe(2)
-  const restored = run(['stats', '--db', 'restored.db', '--json'], { cwd: reader.folder })
+  const restored = run(['stats', '--db', 'requests.db', '--json'], { cwd: reader.folder })
   expect(restored.json).toMatchObject({ counts: { total: 1 } })
 })
 
