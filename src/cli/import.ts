@@ -126,7 +126,7 @@ function listText(imports: readonly JournalImport[]): string {
       { title: 'requests', align: 'right' },
       { title: 'events', align: 'right', dropRank: 2 },
       { title: 'segments' },
-      { title: 'pruned', align: 'right', dropRank: 1 },
+      { title: 'gone', align: 'right', dropRank: 1 },
     ],
     imports.map((it) => [
       `${it.imported_at.slice(0, 19)}Z`,
@@ -153,8 +153,7 @@ function describe(result: ImportResult, journal: string): string {
   const { dry_run, finished, already_imported, requests, segments, events } = result
   const lines = finished.map((id) => `Finished import ${id}, which was interrupted`)
   if (already_imported) {
-    const gone =
-      result.segments_gone === 0 ? '' : `, of which ${formatCount(result.segments_gone)} were pruned`
+    const gone = result.segments_gone === 0 ? '' : `, of which ${formatCount(result.segments_gone)} are gone`
     const places = `${countText(segments.length, 'segment')} of ${journal}${gone}`
     return [...lines, `Imported before: its requests went into ${places}`].join('\n')
   }

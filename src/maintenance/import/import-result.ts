@@ -39,7 +39,7 @@ export interface ImportResult {
   totals: ImportTotals
   /** The segments that hold the requests. */
   segments: string[]
-  /** How many of these aren't there any more: they were pruned. */
+  /** How many of these aren't there any more: `prune` has taken them, or somebody else. */
   segments_gone: number
   /** With `dryRun`, the first ten requests. */
   events: RequestLogged[]

@@ -35,7 +35,7 @@ function* rowsOf({ line, bytes, isCut }: JsonText): Generator<JsonRow> {
   const source = () => bytes.toString()
   let value: unknown
   try {
-    if (isCut) throw new SyntaxError('the file ends within an object or an array')
+    if (isCut) throw new SyntaxError(cutText(line, source()))
     value = JSON.parse(source())
   } catch (error) {
     yield unusable(line, source, notJson(source(), error as Error))
@@ -71,6 +71,13 @@ function notJson(text: string, error: Error): string {
   return isDoubled(text)
     ? `${found}: its backslashes are doubled, as \\copy of psql writes them; psql -At -c 'SELECT row_to_json(…) …' > FILE writes JSON as it is`
     : found
+}
+
+/** An object that isn't closed may have taken many others with it. */
+function cutText(line: number, text: string): string {
+  const last = line + text.trimEnd().split('\n').length - 1
+  const found = 'the file ends within an object or an array'
+  return last === line ? found : `${found}: nothing was taken from lines ${line} to ${last}`
 }
 
 /** Whether it would be JSON if each two backslashes were one. */

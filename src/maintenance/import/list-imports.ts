@@ -21,7 +21,7 @@ export interface JournalImport {
   /** A stream has two. */
   event_count: number
   segments: string[]
-  /** How many of the segments were pruned. */
+  /** How many of the segments aren't there any more: `prune` has taken them, or somebody else. */
   segments_gone: number
 }
 

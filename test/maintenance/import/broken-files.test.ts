@@ -84,14 +84,19 @@ describe('JSON', () => {
   test('what stands in an array and is no row is rejected, and a cut array gives what was whole', async ({
     workspace,
   }) => {
-    const text = `[${line('a')},\n 12, "a\\"]", null,\n [1, [2]],\n${line('b')},\n{"request_id": "c", "spe`
+    const text = `[${line('a')},\n 12, "a\\"]", null,\n [1, [2]],\n${line('b')},\n{"request_id": "c",\n "spe`
     const result = await dryRun(workspace, text)
     expect(result.rejections).toEqual([
       { line: 2, reason: `found 12, ${NO_ROW}` },
       { line: 2, reason: `found "a\\"]", ${NO_ROW}` },
       { line: 2, reason: `found null, ${NO_ROW}` },
       { line: 3, reason: `found [1,[2]], ${NO_ROW}` },
-      { line: 5, reason: expect.stringContaining('the file ends within an object or an array') },
+      {
+        line: 5,
+        reason: expect.stringContaining(
+          'the file ends within an object or an array: nothing was taken from lines 5 to 6',
+        ),
+      },
     ])
     expect(result).toMatchObject({ requests: 2, rejected: 5 })
   })

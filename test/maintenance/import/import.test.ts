@@ -6,7 +6,7 @@ import { describe, expect } from 'vitest'
 import { openJournal } from '../../../src/index.js'
 import { readManifest } from '../../../src/journal/chain/manifest.js'
 import { archiveWith } from '../../../src/maintenance/archive.js'
-import { doctor, status, verify } from '../../../src/maintenance/index.js'
+import { doctor, listImports, status, verify } from '../../../src/maintenance/index.js'
 import { projectOnce, replay, startProjector } from '../../../src/projection/index.js'
 import { requestLog, test, type Workspace } from '../../support/workspace.js'
 import { importHere } from './support.js'
@@ -176,6 +176,29 @@ test('requests that another import has brought, or that the file has twice, are 
   // Nothing of it is new, so that nothing is added.
   writeFileSync(second, objects.slice(0, 6).join('\n'))
   expect(await importHere(options)).toMatchObject({ requests: 0, already_there: 6, segments: [] })
+  await expectSound(workspace)
+})
+
+test('the last import can be taken out as docs/import.md says, and made again otherwise', async ({
+  workspace,
+}) => {
+  const { journal, database } = workspace
+  workspace.expectDamage()
+  await importHere({ journal, from: 'litellm', file: writeExport(workspace, 2, 'good.csv', '2026-05-30') })
+  const file = writeExport(workspace, 2)
+  const { segments, import_id } = await importHere({ journal, from: 'litellm', file })
+  await projectOnce({ journal, database })
+  for (const segment of segments) rmSync(join(journal, `${segment}.gz`))
+  const manifest = join(journal, 'manifest.jsonl')
+  const lines = readFileSync(manifest, 'utf8').split('\n')
+  const first = lines.findIndex((line) => line.includes(import_id))
+  writeFileSync(manifest, `${lines.slice(0, first).join('\n')}\n`)
+  await replay({ journal, database, allowMissing: true })
+  expect(listImports({ journal }).map((it) => it.file)).toEqual(['good.csv'])
+  await expectSound(workspace)
+  await importHere({ journal, from: 'litellm', file, set: { 'labels.source': 'litellm' } })
+  await projectOnce({ journal, database })
+  expect(ids(workspace)).toHaveLength(8)
   await expectSound(workspace)
 })
 
