@@ -60,7 +60,9 @@ async function look({ pool, maxLagSeconds, projector }: HealthOptions): Promise<
   if (failure !== null) problems.push(`the projector has stopped (${failure}): see the log`)
   else if (wait !== null) problems.push(`the projector waits (${wait}) and tries again: see the log`)
   else if (isRunning === false) {
-    problems.push('no projector runs: nothing new appears; start `request-journal project`, or the service that runs it')
+    problems.push(
+      'no projector runs: nothing new appears; start `request-journal project`, or the service that runs it',
+    )
   }
   if (measures.journal_states !== undefined) {
     problems.push(...journalProblems(measures.journal_states, maxLagSeconds, Date.now()))
