@@ -155,7 +155,9 @@ function describe(result: ImportResult, journal: string): string {
   if (already_imported) {
     const gone = result.segments_gone === 0 ? '' : `, of which ${formatCount(result.segments_gone)} are gone`
     const places = `${countText(segments.length, 'segment')} of ${journal}${gone}`
-    return [...lines, `Imported before: its requests went into ${places}`].join('\n')
+    lines.push(`Imported before: its requests went into ${places}`)
+    if (result.rows > 0) lines.push(`${countText(result.rejected, 'row')} rejected`)
+    return lines.join('\n')
   }
   lines.push(...events.map((event) => visible(JSON.stringify(event))))
   const what = `${countText(requests, 'request')} (${countText(result.event_count, 'event')})`

@@ -12,7 +12,7 @@ export interface ImportResult {
   already_imported: boolean
   /** The ids of imports that were interrupted, and that this run has finished. */
   finished: string[]
-  /** How many rows were read: none if the file was imported before. */
+  /** How many rows were read: none if the file was imported before, except for `rejected`. */
   rows: number
   requests: number
   /** How many events that makes: a stream has two. */

@@ -122,7 +122,7 @@ class ImportRun {
     const directory = resolve(this.#options.journal)
     const staged = new StagedImports(directory, ports)
     const segments = this.#knownSegments(staged)
-    if (segments.length > 0) return this.#result({ journalId: null, segments, isKnown: true })
+    if (segments.length > 0) return await this.#knownResult({ journalId: null, segments })
     await this.#readRows(directory, async () => {})
     if (this.#tally.requests > 0) staged.checkRoom()
     return this.#result({ journalId: null })
@@ -138,7 +138,7 @@ class ImportRun {
       const staged = new StagedImports(directory, ports)
       const finished = await staged.finishInterrupted()
       const known = this.#knownSegments(staged)
-      if (known.length > 0) return this.#result({ journalId, finished, segments: known, isKnown: true })
+      if (known.length > 0) return await this.#knownResult({ journalId, finished, segments: known })
       const file = basename(this.#opened.path)
       const origin = { id: this.#id, content: this.#content, options: this.#words, file }
       const segments = await staged.add(
@@ -163,7 +163,7 @@ class ImportRun {
     const found = staged.recorded().filter(({ origin }) => origin.content === this.#content)
     const other = found.find(({ origin }) => origin.id !== this.#id)
     if (other === undefined) return found.map(({ segment }) => segment)
-    const text = `its requests are in the journal already, imported with ${other.origin.options}; with ${this.#words} they would be there twice`
+    const text = `its requests are in the journal already, imported with ${other.origin.options}; with ${this.#words} they would be there twice; the rows that were rejected then can be imported by themselves: --rejected FILE with the options of then writes them to a file`
     throw new InputError('IMPORTED_OTHERWISE', this.#opened.path, text)
   }
 
@@ -202,6 +202,17 @@ class ImportRun {
       known.close()
     }
     this.#checkUnchanged()
+  }
+
+  /** Nothing is added, but what was rejected then can still be had. */
+  async #knownResult(outcome: Outcome): Promise<ImportResult> {
+    if (this.#options.rejected !== undefined) {
+      for await (const row of this.#opened.source.rows()) {
+        this.#tally.rows++
+        this.#read(row)
+      }
+    }
+    return this.#result({ ...outcome, isKnown: true })
   }
 
   /** Reads a row; null if it isn't a request, or was rejected. */

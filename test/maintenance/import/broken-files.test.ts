@@ -156,6 +156,10 @@ describe('rejected rows', () => {
       await expect(importHere(options)).rejects.toThrow(
         `rejected: found a file ${rejected}, expected a new one`,
       )
+      // They can be had later, too.
+      const later = { ...options, rejected: join(directory, 'later') }
+      expect(await importHere(later)).toMatchObject({ already_imported: true, requests: 0, rejected: 2 })
+      expect(readFileSync(later.rejected, 'utf8')).toBe(expected)
       writeFileSync(rejected, expected.replace('soon', '7').replace('1e99', '1790000000'))
       expect(await importHere({ journal, from: 'csv', file: rejected })).toMatchObject({
         requests: 1,
