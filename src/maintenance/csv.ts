@@ -78,7 +78,7 @@ export async function* readCsv(path: string, expected: CsvColumns): AsyncGenerat
       yield { line, problem, source: raw, get: (column) => record[indexes.get(column) ?? -1] ?? '' }
     }
   } catch (error) {
-    throw asInputError(error, path)
+    throw asInputError(error, path, lastLine + 1)
   } finally {
     source.destroy()
   }
@@ -160,7 +160,8 @@ function wrongLength(record: readonly string[], expected: number): string {
   return `${found}${advice}`
 }
 
-function asInputError(error: unknown, path: string): unknown {
+/** @param start the line on which the record begins that can't be read. */
+function asInputError(error: unknown, path: string, start: number): unknown {
   if (error instanceof InputError || !(error instanceof Error)) return error
   const { code } = error as NodeJS.ErrnoException
   if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') {
@@ -170,6 +171,8 @@ function asInputError(error: unknown, path: string): unknown {
   if (code !== 'INVALID_OPENING_QUOTE' && !code?.startsWith('CSV_')) return error
   const { lines } = error as CsvError & { lines?: number }
   const isOpen = code === 'CSV_MAX_RECORD_SIZE' || code === 'CSV_QUOTE_NOT_CLOSED'
-  const found = isOpen ? 'a quote that is never closed' : error.message
-  return new InputError('INVALID_CSV', path, found, { line: lines ?? null, cause: error })
+  if (!isOpen)
+    return new InputError('INVALID_CSV', path, error.message, { line: lines ?? null, cause: error })
+  const found = 'a quote that is never closed: is the file cut, or a quote in a text not doubled?'
+  return new InputError('INVALID_CSV', path, found, { line: start, cause: error })
 }
