@@ -73,8 +73,8 @@ test('a price that is set is in force from its time on, and prices the requests 
   expect(page.stdout).toMatch(
     /^gpt-4o +any +usd +2\.5 +10 +2026-01-01 00:00:00 +prices set +\S+\.ndjson:\d+$/m,
   )
-  const before = await runHere(['prices', '--db', workspace.database, '--at', '2025-01-01T00:00:00Z'])
-  expect(before.stdout).toBe('no price is in force at 2025-01-01 00:00:00\n')
+  const before = await runHere(['prices', '--db', workspace.database, '--at', '2025-01-01'])
+  expect(before.stdout).toBe('no price is in force at 2025-01-01 00:00:00; --all lists others\n')
 })
 
 test('a later price replaces one, and a withdrawn one is no longer in force', async ({ workspace }) => {
@@ -97,6 +97,40 @@ test('a later price replaces one, and a withdrawn one is no longer in force', as
   ])
   expect(await list('--at', '2026-01-15T00:00:00Z', '--model', 'b', '--provider', 'openai')).toHaveLength(1)
   expect(await list('--at', '2026-01-15T00:00:00Z', '--model', 'b', '--provider', 'azure')).toEqual([])
+  expect(await list('--all')).toEqual([
+    ['a', { input: '1' }],
+    ['a', { input: '2' }],
+    ['b', { input: '1' }],
+    ['b', null],
+  ])
+  const { stdout } = await runHere(['prices', '--db', workspace.database, '--all'])
+  expect(stdout).toMatch(/^a +any +usd +1 +2026-01-01 00:00:00 +2026-02-01 00:00:00 /m)
+  expect(stdout).toMatch(/^b +openai +withdrawn +\d{4}-/m)
+})
+
+test('prices set says which unpriced requests get a cost, which stay, and that cached tokens cost the input price', async ({
+  workspace,
+}) => {
+  await log(
+    workspace,
+    {},
+    { timestamp: '2025-12-30T00:00:00.000Z' },
+    { timestamp: '2025-12-31T00:00:00.000Z', model: 'alias', response_model: 'gpt-4o' },
+    { provider: 'azure' },
+    { service_tier: 'flex' },
+    { input_tokens: null, output_tokens: null },
+  )
+  const args = ['prices', 'set', 'gpt-4o', ...places(workspace), '--provider', 'openai', '--input', '2.5']
+  const { stdout } = await runHere([...args, '--valid-from', FROM])
+  expect(stdout).toBe(
+    `gpt-4o (openai) usd: input 2.5 from ${FROM}, appended to ${workspace.journal}
+tokens read from a cache cost the full price of input: --cache-read-input sets their own
+1 unpriced request gets its cost once the price is projected
+2 earlier requests stay unpriced: --valid-from 2025-12-30T00:00:00.000Z reaches back to the first
+`,
+  )
+  const { json } = await runHere([...args, '--valid-from', FROM, '--json'])
+  expect(json).toMatchObject({ unpriced: { since: 1, before: 2, first: '2025-12-30T00:00:00.000Z' } })
 })
 
 describe.each([

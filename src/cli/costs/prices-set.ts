@@ -1,12 +1,21 @@
-import { type Currency, PRICE_PARTS, type PriceInput, type PricePart } from '../../events/event-types.js'
+import {
+  type Currency,
+  PRICE_PARTS,
+  type PriceInput,
+  type PricePart,
+  type PriceSet,
+} from '../../events/event-types.js'
+import { countText } from '../../maintenance/count-text.js'
+import type { AwaitingPrice } from '../../queries/costs/awaiting-price.js'
 import { printAnswer } from '../output/standard-output.js'
 import { visible } from '../output/terminal.js'
 import type { CommonFlags, ProgramCommand } from '../run/command.js'
+import { withDatabase } from '../run/database.js'
 import { wholeNumberBetween } from '../run/options.js'
 import { parseInstant, parseName, parsePricePerMillion, parsePricePerRequest } from './price-options.js'
 import { figuresText, keyText } from './price-text.js'
 
-interface SetFlags extends Pick<CommonFlags, 'journal' | 'json'> {
+interface SetFlags extends Pick<CommonFlags, 'journal' | 'db' | 'schema' | 'json'> {
   provider?: string
   currency: Currency
   validFrom?: string
@@ -40,6 +49,7 @@ export function addPricesSet(prices: ProgramCommand): void {
         'The projector then computes the cost of the requests from that time on, also of those that are there already.',
     )
     .journalOption()
+    .storeOption()
     .option('--provider <name>', 'only for this provider; any without it', parseName)
     .choiceOption('--currency <currency>', 'what the prices are in', ['usd', 'sats'], 'usd')
     .option('--valid-from <time>', 'since when: RFC 3339 with an offset; now without it', parseInstant)
@@ -55,7 +65,7 @@ export function addPricesSet(prices: ProgramCommand): void {
     .option('--per-request <price>', 'what each request costs beside its tokens', parsePricePerRequest)
     .option(
       '--service-tier <tier>',
-      'only for this service tier, such as flex; the usual one without it',
+      'only for this service tier, such as flex; without it for requests without a tier, or with default, standard, auto or on_demand',
       parseName,
     )
     .option(
@@ -103,20 +113,55 @@ async function setPrice(model: string, flags: SetFlags, refuse: (message: string
     min_input_tokens: flags.minInputTokens ?? null,
     source: flags.source,
   }
+  let price: PriceSet
   try {
     // Checked first, because opening the journal would create it.
-    completeEvent(input, { correlationId: () => '', timestamp: () => '' })
+    price = completeEvent(input, { correlationId: () => '', timestamp: () => '' }) as PriceSet
   } catch (error) {
     if (error instanceof InvalidEventError) refuse(`error: ${error.message}`)
     throw error
   }
   await appendEvents(flags.journal, [input])
-  const answer = { appended: 1, price: input }
-  printAnswer(answer, flags, () => {
-    const price = { ...input, provider: input.provider ?? null } as Parameters<typeof keyText>[0]
-    const figures = figuresText(input as Parameters<typeof figuresText>[0])
-    return visible(`${keyText(price)} ${figures} from ${input.valid_from}, appended to ${flags.journal}`)
+  const unpriced = flags.withdraw ? null : await awaiting(flags, price)
+  printAnswer({ appended: 1, price: input, unpriced }, flags, () => {
+    const set = `${keyText(price)} ${figuresText(price)} from ${input.valid_from}, appended to ${flags.journal}`
+    return [set, ...cacheNote(price), ...effectsOf(unpriced)].map(visible).join('\n')
   })
+}
+
+/** How long the requests that a price is for are looked for. */
+const LOOK_MS = 1000
+
+/** The unpriced requests that a price is for; null if the database isn't at hand, or large. */
+async function awaiting(flags: SetFlags, price: PriceSet): Promise<AwaitingPrice | null> {
+  const { requestsAwaiting } = await import('../../queries/costs/awaiting-price.js')
+  try {
+    return await withDatabase(flags, (database) =>
+      requestsAwaiting(database, price, performance.now() + LOOK_MS),
+    )
+  } catch {
+    // The price is set, and the database is asked only to tell more about it.
+    return null
+  }
+}
+
+function effectsOf(unpriced: AwaitingPrice | null): string[] {
+  const { since = 0, before = 0, first = null } = unpriced ?? {}
+  const cost = since === 1 ? 'gets its cost' : 'get their cost'
+  const stay = before === 1 ? 'stays' : 'stay'
+  return [
+    ...(since === 0 ? [] : [`${countText(since, 'unpriced request')} ${cost} once the price is projected`]),
+    ...(first === null
+      ? []
+      : [
+          `${countText(before, 'earlier request')} ${stay} unpriced: --valid-from ${first} reaches back to the first`,
+        ]),
+  ]
+}
+
+function cacheNote({ per_million: prices }: PriceSet): string[] {
+  if (prices?.input === undefined || prices.cache_read_input !== undefined) return []
+  return ['tokens read from a cache cost the full price of input: --cache-read-input sets their own']
 }
 
 function camelCase(part: string): string {

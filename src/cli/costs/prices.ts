@@ -1,12 +1,14 @@
 import { PRICE_PARTS } from '../../events/event-types.js'
 import { nearestName } from '../../events/nearest-name.js'
-import type { PriceAnswer } from '../../queries/costs/prices.js'
+import { isWithdrawn } from '../../folds/costs/price-book.js'
+import type { PriceAnswer, PriceInForce } from '../../queries/costs/prices.js'
+import { instantOf } from '../../queries/window/window-words.js'
 import { formatCount, formatTime } from '../output/format.js'
 import { pageWidth, printAnswer } from '../output/standard-output.js'
 import { formatTable } from '../output/table.js'
 import type { ProgramCommand } from '../run/command.js'
 import { askDatabase } from '../run/database.js'
-import { parseInstant } from './price-options.js'
+import { parseTime } from '../run/options.js'
 import { addPricesImport } from './prices-import.js'
 import { addPricesSet } from './prices-set.js'
 import { addPricesUnpriced } from './prices-unpriced.js'
@@ -16,6 +18,7 @@ interface PricesFlags {
   schema?: string
   json?: true
   at?: string
+  all?: true
   model?: string
   provider?: string
 }
@@ -50,11 +53,20 @@ function addPricesList(prices: ProgramCommand): void {
         'and from where.',
     )
     .storeOption()
-    .option('--at <time>', 'the prices in force at this time: RFC 3339 with an offset', parseInstant)
+    .option(
+      '--at <time>',
+      'the prices in force at this time, as 2026-11-22, 2026-11-22T19:43Z or 2d (ago)',
+      parseTime,
+    )
+    .exclusiveOption('--all', 'all prices that were ever set, with when each ended', 'at')
     .option('--model <name>', 'the prices of one model: its exact name')
     .option('--provider <name>', 'the prices for one provider: its exact name')
     .jsonOption()
-    .examples('request-journal prices', 'request-journal prices --model gpt-4o --at 2026-01-01T00:00:00Z')
+    .examples(
+      'request-journal prices',
+      'request-journal prices --model gpt-4o --at 2026-01-01',
+      'request-journal prices --all',
+    )
     .allowExcessArguments()
     .action(async (flags: PricesFlags, command: ProgramCommand) => {
       const [word] = command.args
@@ -72,13 +84,16 @@ function unknownWord(word: string, prices: ProgramCommand): string {
 
 async function listPrices(flags: PricesFlags): Promise<void> {
   const { prices } = await import('../../queries/costs/prices.js')
-  const { at, model, provider } = flags
-  const answer = await askDatabase(flags, (database) => prices(database, { at, model, provider }))
-  printAnswer(answer, flags, (found) => formatPrices(found, pageWidth()))
+  const { model, provider, all = false } = flags
+  const at = flags.at === undefined ? undefined : (instantOf(flags.at, 'start', Date.now()) ?? flags.at)
+  const answer = await askDatabase(flags, (database) => prices(database, { at, all, model, provider }))
+  printAnswer(answer, flags, (found) => formatPrices(found, all, pageWidth()))
 }
 
-function formatPrices({ at, prices }: PriceAnswer, width: number): string {
-  if (prices.length === 0) return `no price is in force at ${formatTime(at)}`
+function formatPrices({ at, prices }: PriceAnswer, isHistory: boolean, width: number): string {
+  if (prices.length === 0) {
+    return isHistory ? 'no price was set' : `no price is in force at ${formatTime(at)}; --all lists others`
+  }
   const parts = PRICE_PARTS.filter((part) =>
     prices.some(({ per_million }) => per_million?.[part] !== undefined),
   )
@@ -90,10 +105,11 @@ function formatPrices({ at, prices }: PriceAnswer, width: number): string {
     { title: 'provider' },
     ...(hasTier ? [{ title: 'tier' }] : []),
     ...(hasTokens ? [{ title: 'from tokens', align: 'right' } as const] : []),
-    { title: '' },
+    { title: 'currency' },
     ...parts.map((part) => ({ title: part.replaceAll('_', ' '), align: 'right' }) as const),
     ...(hasRequest ? [{ title: 'a request', align: 'right' } as const] : []),
     { title: 'since' },
+    ...(isHistory ? [{ title: 'until' }] : []),
     { title: 'source', shrinksTo: 10, dropRank: 1 },
     { title: 'place', dropRank: 2 },
   ]
@@ -102,12 +118,19 @@ function formatPrices({ at, prices }: PriceAnswer, width: number): string {
     price.provider ?? 'any',
     ...(hasTier ? [price.service_tier ?? ''] : []),
     ...(hasTokens ? [price.min_input_tokens === null ? '' : formatCount(price.min_input_tokens)] : []),
-    price.currency,
+    isHistory && isWithdrawn(price) ? 'withdrawn' : price.currency,
     ...parts.map((part) => price.per_million?.[part] ?? ''),
     ...(hasRequest ? [price.per_request ?? ''] : []),
     formatTime(price.valid_from),
+    ...(isHistory ? [endOf(price)] : []),
     price.source ?? '',
     `${price.segment}:${price.byte_offset}`,
   ])
   return `${formatTable(columns, rows, width)}\nfor a million tokens each`
+}
+
+/** When a price ended: at once, if one with the same `valid_from` corrected it. */
+function endOf({ until = null, valid_from }: PriceInForce): string {
+  if (until === null) return ''
+  return until === valid_from ? 'corrected' : formatTime(until)
 }

@@ -209,7 +209,10 @@ function placed({ event, place }: Price | Rate): PlacedPrice | PlacedRate {
 }
 
 /** Whether a price_set says that from then on there is no price of its key. */
-export function isWithdrawn({ per_million, per_request }: PriceSet): boolean {
+export function isWithdrawn({
+  per_million,
+  per_request,
+}: Pick<PriceSet, 'per_million' | 'per_request'>): boolean {
   return per_request === null && PRICE_PARTS.every((part) => per_million?.[part] === undefined)
 }
 

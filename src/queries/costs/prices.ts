@@ -1,5 +1,6 @@
 import type { PriceSet } from '../../events/event-types.js'
 import { canonicalTimestamp } from '../../events/timestamp.js'
+import type { PlacedPrice } from '../../folds/costs/price-book.js'
 import type { QueryDatabase } from '../../store/query-database.js'
 import { readPrices } from '../../store/sqlite/price-rows.js'
 import { QueryError } from '../errors.js'
@@ -9,6 +10,11 @@ import { historiesOf, inForceAt } from './price-history.js'
 export interface PricesOptions {
   /** The prices in force at this time: strict RFC 3339. @default now */
   at?: string | undefined
+  /**
+   * Every price that was ever set instead, also those that are replaced, withdrawn, or in force
+   * later; each with `until`. @default false
+   */
+  all?: boolean | undefined
   /** Only those of this model, exactly. */
   model?: string | undefined
   /** Only those of this provider, exactly; those of any provider too. */
@@ -16,7 +22,13 @@ export interface PricesOptions {
 }
 
 /** A price that is in force: the event that set it, and where that stands. */
-export interface PriceInForce extends Omit<PriceSet, 'type'>, JournalPlace {}
+export interface PriceInForce extends Omit<PriceSet, 'type'>, JournalPlace {
+  /**
+   * Only with `all`: when the next price of its key comes into force; its own `valid_from` if that
+   * one corrects it. Null: it has no end.
+   */
+  until?: string | null
+}
 
 /** The JSON that `prices` prints. */
 export interface PriceAnswer {
@@ -44,11 +56,20 @@ export function prices(database: QueryDatabase, options: PricesOptions = {}): Pr
       (model === undefined || event.model === model) &&
       (provider === undefined || event.provider === null || event.provider === provider),
   )
-  const inForce = [...historiesOf(stored).values()].flatMap((history) => inForceAt(history, at) ?? [])
-  const listed = inForce.map(({ event: { type: _, ...event }, segmentId, byteOffset }) => {
-    return { ...event, ...(journalPlace(segmentId, byteOffset) as JournalPlace) }
-  })
+  const histories = [...historiesOf(stored).values()]
+  const listed = options.all
+    ? histories.flatMap((history) =>
+        history.map((price, index) => ({
+          ...listedPrice(price),
+          until: history[index + 1]?.event.valid_from ?? null,
+        })),
+      )
+    : histories.flatMap((history) => inForceAt(history, at) ?? []).map(listedPrice)
   return { at, prices: listed.toSorted(compareKeys) }
+}
+
+function listedPrice({ event: { type: _, ...event }, segmentId, byteOffset }: PlacedPrice): PriceInForce {
+  return { ...event, ...(journalPlace(segmentId, byteOffset) as JournalPlace) }
 }
 
 function compareKeys(a: PriceInForce, b: PriceInForce): number {
