@@ -1,7 +1,8 @@
 import type { Command } from 'commander'
 import { countText } from '../maintenance/count-text.js'
 import type { ListRequestsOptions, RequestCursorPage, RequestPage } from '../queries/rows/requests.js'
-import { type Currency, currenciesOf } from '../queries/window/currency.js'
+import { type Currency, currenciesOf, shownCurrency } from '../queries/window/currency.js'
+import type { TimeZone } from '../queries/window/time-zone.js'
 import { formatCount } from './output/format.js'
 import { formatRequestTable } from './output/request-table.js'
 import { pageWidth, printAnswer } from './output/standard-output.js'
@@ -15,7 +16,8 @@ const MAX_PER_PAGE = 100
 /** The options that a live tail can't be combined with: it shows requests as they come. */
 const NOT_FOLLOWED = ['page', 'perPage', 'cursor', 'sort', 'order', 'until', 'before']
 
-const SORTS = ['timestamp', 'cost_sats', 'cost_usd', 'latency_ms'] as const
+/** `cost` is that in the currency that is shown. */
+const SORTS = ['timestamp', 'cost', 'cost_sats', 'cost_usd', 'latency_ms'] as const
 
 interface RequestsFlags extends FilterFlags {
   db: string
@@ -41,7 +43,11 @@ export function addRequests(program: ProgramCommand): void {
     .storeOption()
     .filterOptions()
     .unpricedOption()
-    .choiceOption('--sort <column>', 'what to sort by; timestamp by default', SORTS)
+    .choiceOption(
+      '--sort <column>',
+      'what to sort by, cost being that in the currency that is shown; timestamp by default',
+      SORTS,
+    )
     .choiceOption('--order <order>', 'desc by default', ['asc', 'desc'])
     .numberOption('--page <n>', `which page, 1 to ${MAX_PAGE}; the first by default`, 1, MAX_PAGE)
     .numberOption(
@@ -78,23 +84,29 @@ export function addRequests(program: ProgramCommand): void {
           )
         }
         const { followRequests } = await import('./run/follow.js')
-        await followRequests(flags, filter, flags.json === true)
+        await followRequests(flags, filter, { asJson: flags.json === true, zone: flags.timezone })
         return
       }
       const { listRequests } = await import('../queries/rows/requests.js')
+      const { noteLabels } = await import('./run/label-notes.js')
       const { page, perPage, sort, order, cursor } = flags
-      const options: ListRequestsOptions = { ...filter, page, perPage, sort, order, cursor, details: true }
-      const answer = await askDatabase(flags, (database) => listRequests(database, options))
-      printAnswer(answer, flags, () => formatRequests(answer, currency, pageWidth()))
+      const answer = await askDatabase(flags, (database) => {
+        const column = sort === 'cost' ? (`cost_${shownCurrency(database, filter).currency}` as const) : sort
+        const options: ListRequestsOptions = { ...filter, page, perPage, sort: column, order, cursor }
+        const found = listRequests(database, { ...options, details: true })
+        if (found.data.length === 0) noteLabels(database, filter)
+        return found
+      })
+      printAnswer(answer, flags, () => formatRequests(answer, currency, flags.timezone))
     })
 }
 
 function formatRequests(
   page: RequestPage | RequestCursorPage,
   currency: Currency | undefined,
-  width: number,
+  zone: TimeZone | undefined,
 ): string {
-  const table = formatRequestTable(page.data, currenciesOf(page, currency), width)
+  const table = formatRequestTable(page.data, currenciesOf(page, currency), pageWidth(), zone)
   if (!('total' in page)) {
     if (page.data.length === 0) return 'no requests'
     return page.next_cursor === undefined

@@ -39,10 +39,22 @@ export function addShow(program: ProgramCommand): void {
         const detail = Number.isSafeInteger(id) ? await getRequest(database, id, { journal }) : null
         // Digits may be a correlation_id too, which is any text.
         const details = detail === null ? await getRequestsOf(database, text, { journal }) : [detail]
-        if (details.length === 0) throw new CommandFailure(`Request ${text} not found`)
+        if (details.length === 0) {
+          const { heldPlaces } = await import('../queries/rows/held-completions.js')
+          throw notFound(text, heldPlaces(database, text))
+        }
         printAnswer(detail ?? details, flags, () => details.map(formatDetail).join('\n\n'))
       })
     })
+}
+
+function notFound(text: string, held: readonly JournalPlace[]): CommandFailure {
+  const [first] = held
+  if (first === undefined) return new CommandFailure(`Request ${text} not found`)
+  const where = `byte ${formatCount(first.byte_offset)} of ${first.segment}`
+  return new CommandFailure(
+    `Request ${text} not found, only its completion: that is held since ${where}, because no request_logged with this correlation_id has come`,
+  )
 }
 
 function parseId(text: string): string {

@@ -12,6 +12,7 @@ interface StatsFlags extends FilterFlags {
   schema?: string
   groupBy?: StatsGroupBy
   limit?: number
+  sort?: 'requests' | 'cost'
   percentiles?: true
   unknown?: true
   json?: true
@@ -51,9 +52,14 @@ export function addStats(program: ProgramCommand): void {
     .suggest('--group-by', GROUPS)
     .numberOption(
       '--limit <n>',
-      'at most this many groups, those with the most requests; the rest is one group, other',
+      'at most this many groups, those with the most requests, or by --sort; the rest is one group, other',
       1,
       MAX_GROUPS,
+    )
+    .choiceOption(
+      '--sort <what>',
+      'what the groups of the page are sorted by and have their shares of; hours and days stay in their order. requests by default',
+      ['requests', 'cost'],
     )
     .option(
       '--percentiles',
@@ -68,21 +74,30 @@ export function addStats(program: ProgramCommand): void {
     .jsonOption()
     .examples(
       'request-journal stats --range last_24h --group-by hour',
-      'request-journal stats --since 2026-11-01 --provider openai --group-by label:team',
+      'request-journal stats --range 2026-10 --provider openai --group-by label:team --sort cost',
       'request-journal stats --group-by model --json | jq .models',
     )
     .action(async (flags: StatsFlags) => {
       const { stats } = await import('../queries/sums/stats.js')
+      const { noteLabels, noteNoLabel } = await import('./run/label-notes.js')
       const filter = { ...filterOf(flags), timezone: flags.timezone?.name }
       const ask = (asked: StatsOptions) =>
-        askDatabase(flags, (database) => stats(database, { ...filter, ...asked }))
+        askDatabase(flags, (database) => {
+          const found = stats(database, { ...filter, ...asked })
+          const names = Object.keys(found.labels ?? {}).filter((name) => name !== found.unknown_group)
+          const label = /^label:(.+)$/s.exec(flags.groupBy ?? '')?.[1]
+          if (found.counts.total === 0) noteLabels(database, filter)
+          else if (label !== undefined && names.length === 0) noteNoLabel(label)
+          return found
+        })
       if (flags.json) {
-        const { groupBy, limit, percentiles, unpriced, unknown } = flags
-        printJson(await ask({ groupBy, limit, percentiles, unpriced: unpriced === true, unknown }))
+        const { groupBy, limit, sort: rank, percentiles, unpriced, unknown } = flags
+        printJson(await ask({ groupBy, limit, rank, percentiles, unpriced: unpriced === true, unknown }))
         return
       }
       const { formatStats } = await import('./output/stats-page.js')
-      const asked = { groupBy: flags.groupBy ?? 'model', percentiles: true, unknown: true } as const
+      const { groupBy = 'model', sort: rank } = flags
+      const asked: StatsOptions = { groupBy, rank, percentiles: true, unknown: true }
       const answer = await ask({ ...asked, limit: flags.limit }).catch((error: unknown) => {
         if (!isTooManyGroups(error)) throw error
         return ask({ ...asked, limit: MAX_GROUPS_OF_PAGE })

@@ -98,3 +98,12 @@ test('an id that isn’t there: exit 1; none at all: exit 2', async ({ workspace
   expect(await runHere(['show', '', '--db', database])).toMatchObject({ status: 2, stdout: '' })
   expect(await runHere(['show', '--db', database])).toMatchObject({ status: 2, stdout: '' })
 })
+
+test('a completion whose request has not come is named with its place', async ({ workspace }) => {
+  const { journal, database } = workspace
+  writeSegment(journal, lines(completionLine('lost', { success: true })))
+  await projectOnce({ journal, database })
+  const { status, stderr } = await runHere(['show', 'lost', '--journal', journal, '--db', database])
+  expect(status).toBe(1)
+  expect(stderr).toContain(`not found, only its completion: that is held since byte 0 of ${DAY}, because`)
+})

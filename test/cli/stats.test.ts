@@ -62,7 +62,7 @@ test('filters and groups of the command line are those of the answer', async ({ 
     },
   })
   const { stdout } = await runHere(['stats', '--db', workspace.database, '--group-by', 'label:team'])
-  expect(stdout).toMatch(/^team +share +requests/m)
+  expect(stdout).toMatch(/^team +requests +share/m)
   expect(await json('--group-by', 'tier', '--percentiles', '--unpriced')).toMatchObject({
     counts: { unpriced: 2 },
     tiers: { local: { performance: { p99_latency_ms: 100.5 } }, frontier: { counts: { unpriced: 0 } } },
@@ -96,6 +96,16 @@ test('days, dates and months are those of a time zone', async ({ workspace }) =>
     timezone: 'Europe/Berlin',
     days: { '2026-11-01': { counts: { total: 2 } } },
   })
+  // A month, a day and a year that are named are those of the zone, whole.
+  const countOf = async (...args: string[]) => (await ask('--json', ...args)).json?.['counts']
+  expect(await countOf('--range', '2026-11')).toMatchObject({ total: 2 })
+  expect(await countOf('--range', '2026-10')).toMatchObject({ total: 1 })
+  expect(await countOf('--range', '2026-10-31')).toMatchObject({ total: 1 })
+  expect(await countOf('--range', '2026')).toMatchObject({ total: 3 })
+  expect(await countOf('--since', '2026-10', '--until', '2026-10')).toMatchObject({ total: 1 })
+  expect(await ask('--range', '2026-13')).toMatchObject({ status: 2 })
+  const list = await runHere(['requests', '--db', workspace.database, '--timezone', 'Europe/Berlin'])
+  expect(list.stdout).toMatch(/^time \(Europe\/Berlin\) .*\n2026-11-01 23:59:59 +3 /)
   const { stdout } = await ask('--group-by', 'hour', '--since', '2026-11-01')
   expect(stdout).toMatch(/^window {4}since 2026-11-01 00:00:00 Europe\/Berlin$/m)
   expect(stdout).toMatch(/^hour \(Europe\/Berlin\)/m)
@@ -105,6 +115,41 @@ test('days, dates and months are those of a time zone', async ({ workspace }) =>
     status: 2,
     stderr: expect.stringMatching(/Invalid timezone 'Berln', .*; the nearest is Europe\/Berlin\.$/m),
   })
+})
+
+test('a label that no request has is named, and groups are sorted by cost when asked', async ({
+  workspace,
+}) => {
+  const labels = { team: 'search' }
+  writeSegment(
+    workspace.journal,
+    lines(
+      requestLine('a', { cost_sats: 1, labels }),
+      requestLine('b', { cost_sats: 1, labels }),
+      requestLine('c', { cost_sats: 9 }),
+    ),
+  )
+  await projectOnce(workspace)
+  const ask = (...args: string[]) => runHere(['stats', '--db', workspace.database, ...args])
+  expect((await ask('--group-by', 'label:Team')).stderr).toBe(
+    "note: no request in this window has the label 'Team'\n",
+  )
+  expect((await ask('--group-by', 'label:team,model', '--json')).stderr).toMatch(
+    /'team,model': it is one name/,
+  )
+  expect((await ask('--label', 'team=unknown')).stderr).toBe(
+    "note: the label 'team' of the requests in this window is search; --without-label team takes those without one\n",
+  )
+  const { stdout, stderr } = await ask('--group-by', 'label:team', '--sort', 'cost')
+  expect(stderr).toBe('')
+  expect(stdout).toMatch(/^team .* sats +share .*\n\(no team\) .*\nsearch /m)
+  const { json } = await ask('--group-by', 'label:team', '--sort', 'cost', '--limit', '1', '--json')
+  expect(json).toMatchObject({
+    labels: { unknown: { costs: { total_cost_sats: 9 } } },
+    unknown_group: 'unknown',
+  })
+  const dearest = await runHere(['requests', '--db', workspace.database, '--sort', 'cost', '--json'])
+  expect(dearest.json).toMatchObject({ data: [{ id: 3 }, { id: 2 }, { id: 1 }] })
 })
 
 test('a range that is over has an end, and one that goes on has none', async ({ workspace }) => {
@@ -211,9 +256,9 @@ test('what is asked for is on the page however narrow, and no line is wider', as
   }
   const [wide, narrow] = [formatStats(answer, 160), formatStats(answer, 76)]
   expect(wide).toMatch(
-    /^model +share +requests +failed +streaming +in +out +sats +unpriced +avg +p50 +p95 +p99$/m,
+    /^model +requests +share +failed +streaming +in +out +sats +unpriced +avg +p50 +p95 +p99$/m,
   )
-  expect(wide).toMatch(/^gpt-4o +█████▍ +2 /m)
+  expect(wide).toMatch(/^gpt-4o +2 +█████▍ /m)
   expect(narrow).toMatch(/^model .* avg +p95$/m)
   expect(narrow).toMatch(/^cost {6}2\.00 sats; 2 unpriced$/m)
   expect(narrow).toContain('p99 904 ms')

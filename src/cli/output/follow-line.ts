@@ -1,8 +1,9 @@
 import type { styleText } from 'node:util'
 import type { RequestEntry } from '../../queries/rows/request-entry.js'
 import type { Currency } from '../../queries/window/currency.js'
+import { TimeZone } from '../../queries/window/time-zone.js'
 import { amountText } from './amounts.js'
-import { formatCount, formatMs, formatTime, UNKNOWN } from './format.js'
+import { formatCount, formatLocalTime, formatMs, UNKNOWN } from './format.js'
 import { outcome } from './request-table.js'
 import { cutToWidth, displayWidth, padEnd, visible } from './terminal.js'
 
@@ -34,9 +35,9 @@ interface Cells {
 }
 
 /** Formats the line above the columns, for a page of this width. */
-export function formatHeader(currencies: readonly Currency[], width: number): string {
+export function formatHeader(currencies: readonly Currency[], width: number, zone = TimeZone.UTC): string {
   const cells: Cells = {
-    time: 'time UTC',
+    time: zone === TimeZone.UTC ? 'time UTC' : 'time',
     mark: ' ',
     model: 'model',
     provider: 'provider',
@@ -59,12 +60,13 @@ export function formatFollowed(
   currencies: readonly Currency[],
   hasEnded: boolean,
   width: number,
+  zone = TimeZone.UTC,
 ): StyledPart[] {
   const { success, state, tokens, timing } = entry
   const said = visible(outcome(entry))
   const mark = !success ? 'failed' : state !== 'finished' ? 'open' : hasEnded ? 'ended' : 'ok'
   const cells: Cells = {
-    time: formatTime(entry.timestamp).slice(11),
+    time: formatLocalTime(entry.timestamp, zone).slice(11),
     mark: MARKS[mark],
     model: visible(entry.model),
     provider: visible(entry.provider ?? UNKNOWN),

@@ -1,4 +1,6 @@
+import { canonicalTimestamp } from '../../events/timestamp.js'
 import { sizeText } from '../../maintenance/count-text.js'
+import type { TimeZone } from '../../queries/window/time-zone.js'
 
 /** Stands in the place of an unknown value. */
 export const UNKNOWN = '–'
@@ -42,6 +44,12 @@ export function formatSeconds(seconds: number): string {
 export function formatTime(timestamp: string): string {
   const match = /^(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}:\d{2})/.exec(timestamp)
   return match === null ? timestamp : `${match[1]} ${match[2]}`
+}
+
+/** The same as the clocks of a zone show it. */
+export function formatLocalTime(timestamp: string, zone: TimeZone): string {
+  const isTime = canonicalTimestamp(timestamp) !== null
+  return formatTime(isTime ? zone.localText(Date.parse(timestamp)) : timestamp)
 }
 
 /** `95.0 %` */

@@ -1,7 +1,8 @@
 import type { RequestEntry } from '../../queries/rows/request-entry.js'
 import type { Currency } from '../../queries/window/currency.js'
+import { TimeZone } from '../../queries/window/time-zone.js'
 import { amountFormatter } from './amounts.js'
-import { formatCount, formatMs, formatTime, UNKNOWN } from './format.js'
+import { formatCount, formatLocalTime, formatMs, UNKNOWN } from './format.js'
 import { type Column, formatTable } from './table.js'
 
 /** A table's column, and its cell for a request. */
@@ -13,15 +14,17 @@ interface RequestColumn extends Column {
  * Formats requests as a table.
  *
  * @param currencies those whose costs are shown, the more important one first.
+ * @param zone the one whose clocks show the times.
  */
 export function formatRequestTable(
   entries: readonly RequestEntry[],
   currencies: readonly Currency[],
   width: number,
+  zone = TimeZone.UTC,
 ): string {
   const right = { align: 'right' } as const
   const columns: RequestColumn[] = [
-    { title: 'time (UTC)', cell: ({ timestamp }) => formatTime(timestamp) },
+    { title: `time (${zone.name})`, cell: ({ timestamp }) => formatLocalTime(timestamp, zone) },
     { title: 'id', ...right, cell: ({ id }) => String(id) },
     { title: 'model', shrinksTo: 8, cell: ({ model }) => model },
     { title: 'provider', shrinksTo: 6, dropRank: 5, cell: ({ provider }) => provider ?? UNKNOWN },

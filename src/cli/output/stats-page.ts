@@ -1,11 +1,10 @@
-import { canonicalTimestamp } from '../../events/timestamp.js'
 import type { Stats, StatsSection } from '../../queries/sums/stats.js'
 import { type Currency, currenciesOf } from '../../queries/window/currency.js'
 import { TimeZone } from '../../queries/window/time-zone.js'
 import { BEGINNING_OF_TIME, END_OF_TIME } from '../../queries/window/window.js'
 import { amountFormatter, amountText } from './amounts.js'
 import { bar, sparkline } from './bars.js'
-import { formatCount, formatMs, formatShare, formatTime, UNKNOWN } from './format.js'
+import { formatCount, formatLocalTime, formatMs, formatShare, formatTime, UNKNOWN } from './format.js'
 import { type Column, formatTable } from './table.js'
 import {
   besideUnpriced,
@@ -21,6 +20,8 @@ import {
 export interface StatsPageOptions {
   /** What the groups were asked by: `label:user` heads its column `user`. */
   groupBy?: string
+  /** What groups are sorted by, and have their shares of. @default 'requests' */
+  sort?: 'requests' | 'cost'
   /** The only currency that is shown. @default those that the window has costs in */
   currency?: Currency | undefined
   // Columns that must be on the page however narrow it is.
@@ -109,22 +110,30 @@ function groupLines(stats: Stats, width: number, options: GroupOptions): string[
   const [title, groups] = named.find(([, found]) => found !== undefined) ?? []
   if (title === undefined || groups === undefined || Object.keys(groups).length === 0) return []
   const shown = [...Object.values(groups), ...(stats.other === undefined ? [] : [stats.other])]
-  const total = shown.reduce((sum, { counts }) => sum + counts.total, 0)
+  const [currency = 'sats'] = options.currencies
+  const isByCost = options.sort === 'cost'
+  const weightOf = (section: StatsSection) =>
+    isByCost ? (costOf(section, currency) ?? 0) : section.counts.total
+  const weights = shown.map(weightOf)
+  // A refund has no share.
+  const total = Math.min(...weights) < 0 ? 0 : weights.reduce((sum, weight) => sum + weight, 0)
+  const share: GroupColumn = {
+    title: 'share',
+    dropRank: 5,
+    cell: (_, section) => (total === 0 ? '' : bar(weightOf(section) / total, BAR_WIDTH)),
+  }
+  const figures = groupColumns(shown, options)
+  // It stands beside the figures that it is the share of.
+  const of = isByCost ? currency : 'requests'
   const columns = [
     {
       title,
       shrinksTo: width < NARROW_PAGE ? 14 : 32,
       cell: (name: string) => (name === stats.unknown_group ? `(no ${title})` : name),
     },
-    {
-      title: 'share',
-      dropRank: 5,
-      cell: (_: string, { counts }: StatsSection) =>
-        total === 0 ? '' : bar(counts.total / total, BAR_WIDTH),
-    },
-    ...groupColumns(shown, options),
+    ...figures.toSpliced(figures.findIndex((column) => column.title === of) + 1, 0, share),
   ]
-  const sorted = Object.entries(groups).sort(([, a], [, b]) => b.counts.total - a.counts.total)
+  const sorted = Object.entries(groups).sort(([, a], [, b]) => weightOf(b) - weightOf(a))
   if (stats.other !== undefined) sorted.push(['other', stats.other])
   return ['', formatGroups(columns, sorted, width)]
 }
@@ -156,8 +165,7 @@ function periodLines(
 
 /** `2026-11-22 19:00`; text that isn't a timestamp stays as it is. */
 function localHour(start: string, zone: TimeZone): string {
-  const isTime = canonicalTimestamp(start) !== null
-  return formatTime(isTime ? zone.localText(Date.parse(start)) : start).slice(0, 16)
+  return formatLocalTime(start, zone).slice(0, 16)
 }
 
 function sparklines(

@@ -140,27 +140,27 @@ export class ProgramCommand extends Command {
 
   /** Adds the options that choose which requests a command is about. */
   filterOptions(): this {
-    const range = `requests of a time up to now, or of a day or month: ${SUPPORTED_RANGES}`
+    const range = `requests of a time up to now, or of a day, month or year of --timezone: ${SUPPORTED_RANGES}`
     this.exclusiveOption('--range <range>', range, 'since', parseRange)
       .option(
         '--since <time>',
-        'requests from this time on: 2026-11-22, 2026-11-22T19:43 (both UTC without --timezone), any RFC 3339 time, yesterday, or 2h (ago)',
+        'requests from this time on: 2026-11-22, 2026-11, 2026-11-22T19:43 (all UTC without --timezone), any RFC 3339 time, yesterday, or 2h (ago)',
         parseTime,
       )
       .option(
         '--until <time>',
-        'requests up to the end of this day, minute or second, or to this instant',
+        'requests up to the end of this month, day, minute or second, or to this instant',
         parseTime,
       )
       .exclusiveOption(
         '--before <time>',
-        'requests before the beginning of this day, minute or second, or this instant',
+        'requests before the beginning of this month, day, minute or second, or this instant',
         'until',
         parseTime,
       )
       .settingOption(
         '--timezone <zone>',
-        'the zone of days, months, and times without an offset, by its name in the IANA database: Europe/Berlin; UTC by default',
+        'the zone of days, months, times without an offset, and times that are shown, by its name in the IANA database: Europe/Berlin; UTC by default',
         parseTimeZone,
       )
       .option('--model <name>', 'requests of one model: its whole name, in upper or lower case')

@@ -1,5 +1,10 @@
 import { InvalidArgumentError } from 'commander'
-import { CALENDAR_RANGES, calendarRange, isCalendarRange } from '../../queries/window/calendar-ranges.js'
+import {
+  CALENDAR_RANGES,
+  calendarRange,
+  datedRange,
+  isCalendarRange,
+} from '../../queries/window/calendar-ranges.js'
 import type { RequestFilter } from '../../queries/window/filter.js'
 import { type Edge, TimeZone } from '../../queries/window/time-zone.js'
 import { isValueOf, VALUE_FILTERS, type ValueFilters } from '../../queries/window/value-filters.js'
@@ -10,7 +15,7 @@ import { instantOf, windowLength } from '../../queries/window/window-words.js'
 export const RANGE_WORDS: readonly string[] = [...Object.keys(RANGES), ...CALENDAR_RANGES]
 
 /** The windows that `--range` takes, in words. */
-export const SUPPORTED_RANGES = `${Object.keys(RANGES).join(', ')}, a length such as 90m, 1h, 2d, 1w, or ${CALENDAR_RANGES.join(', ')}`
+export const SUPPORTED_RANGES = `${Object.keys(RANGES).join(', ')}, a length such as 90m, 1h, 2d, 1w, ${CALENDAR_RANGES.join(', ')}, or a month, day or year: 2026-10, 2026-10-31, 2026`
 
 /** The values of the options of `filterOptions`. */
 export interface FilterFlags
@@ -58,11 +63,20 @@ function yes(text: 'true' | 'false' | undefined): boolean | undefined {
 function windowOf({ range, since = range, until, before, timezone = TimeZone.UTC }: FilterFlags): Window {
   const now = Date.now()
   const bound = (words: string | undefined, edge: Edge) =>
-    words === undefined ? undefined : (instantOf(words, edge, now, timezone) ?? words)
+    words === undefined ? undefined : (boundOf(words, edge, now, timezone) ?? words)
   const window = { since: bound(since, 'start'), until: bound(until, 'end'), before: bound(before, 'start') }
-  if (range === undefined || !isCalendarRange(range) || (until ?? before) !== undefined) return window
-  const { endMs } = calendarRange(range, timezone, now)
-  return endMs > now ? window : { ...window, before: new Date(endMs).toISOString() }
+  if (range === undefined || (until ?? before) !== undefined) return window
+  const period = isCalendarRange(range) ? calendarRange(range, timezone, now) : datedRange(range, timezone)
+  if (period === null || period.endMs > now) return window
+  return { ...window, before: new Date(period.endMs).toISOString() }
+}
+
+/** The instant that words for a bound name; null if they don't name one. */
+export function boundOf(words: string, edge: Edge, now: number, zone?: TimeZone): string | null {
+  const instant = instantOf(words, edge, now, zone)
+  const period = instant === null ? datedRange(words, zone ?? TimeZone.UTC) : null
+  if (period === null) return instant
+  return new Date(edge === 'start' ? period.startMs : period.endMs - 1).toISOString()
 }
 
 /** A parser that takes the values of a filter, as they are written. */
@@ -74,7 +88,8 @@ export function valueParser(name: keyof ValueFilters): (text: string) => string 
 }
 
 export function parseRange(text: string): string {
-  if (windowLength(text) !== null || isCalendarRange(text)) return text
+  const isNamed = windowLength(text) !== null || isCalendarRange(text)
+  if (isNamed || datedRange(text, TimeZone.UTC) !== null) return text
   throw new InvalidArgumentError(`Expected ${SUPPORTED_RANGES}.`)
 }
 

@@ -6,6 +6,7 @@ import type { RequestEntry } from '../../queries/rows/request-entry.js'
 import { positionBefore } from '../../queries/rows/tail-position.js'
 import { CURRENCIES, type Currency, currenciesOf, shownCurrency } from '../../queries/window/currency.js'
 import type { RequestFilter } from '../../queries/window/filter.js'
+import type { TimeZone } from '../../queries/window/time-zone.js'
 import { isPostgresAddress } from '../../store/postgres/connection/address.js'
 import { PostgresError } from '../../store/postgres/connection/errors.js'
 import type { QueryDatabase } from '../../store/query-database.js'
@@ -37,7 +38,7 @@ const DEFAULT_SIZE = { columns: 80, rows: 24 }
 export async function followRequests(
   { db, schema }: { db: string; schema?: string },
   asked: RequestFilter,
-  asJson: boolean,
+  { asJson, zone }: { asJson: boolean; zone: TimeZone | undefined },
 ): Promise<void> {
   const stop = stopOnSignal()
   const isFile = !isPostgresAddress(db)
@@ -47,7 +48,7 @@ export async function followRequests(
     // Chosen once: the least cost of a tail doesn't change its currency on the way.
     const filter = { ...asked, currency: shownCurrency(database, asked).currency }
     const shown = currenciesOf({ currencies: [...CURRENCIES] }, asked.currency)
-    const output = outputFor(asJson, shown)
+    const output = outputFor(asJson, shown, zone)
     let last = showLastOnes(database, filter, output)
     const lag = await lagText(database, { db, ...(schema === undefined ? {} : { schema }) })
     if (lag !== null) output.note(lag)
@@ -104,13 +105,14 @@ interface Shown {
   note(text: string): void
 }
 
-function outputFor(asJson: boolean, currencies: readonly Currency[]): Shown {
+function outputFor(asJson: boolean, currencies: readonly Currency[], zone?: TimeZone): Shown {
   if (asJson) return { show: (entry) => printJson(entry), flush: () => {}, note }
   // A terminal that can't move its cursor gets lines as a pipe does.
-  if (process.stdout.isTTY === true && process.env['TERM'] !== 'dumb') return new FollowScreen(currencies)
+  if (process.stdout.isTTY === true && process.env['TERM'] !== 'dumb')
+    return new FollowScreen(currencies, zone)
   return {
     show: (entry, hasEnded = false) =>
-      print(plainText(formatFollowed(entry, currencies, hasEnded, pageWidth()))),
+      print(plainText(formatFollowed(entry, currencies, hasEnded, pageWidth(), zone))),
     flush: () => {},
     note,
   }
@@ -123,6 +125,7 @@ function plainText(parts: readonly StyledPart[]): string {
 /** A terminal with one line for each request, in which a stream's line changes when it ends. */
 class FollowScreen implements Shown {
   readonly #currencies: readonly Currency[]
+  readonly #zone: TimeZone | undefined
   readonly #lines = new LiveLines({
     get columns() {
       return process.stdout.columns || DEFAULT_SIZE.columns
@@ -135,9 +138,11 @@ class FollowScreen implements Shown {
   /** The lines since the last header. */
   #since = Number.POSITIVE_INFINITY
 
-  constructor(currencies: readonly Currency[]) {
+  constructor(currencies: readonly Currency[], zone?: TimeZone) {
     this.#currencies = currencies
-    this.#put([['gray', cutToWidth(`${LEGEND}; Ctrl-C ends`, pageWidth())]])
+    this.#zone = zone
+    const times = zone === undefined ? '' : `times of ${zone.name}  `
+    this.#put([['gray', cutToWidth(`${times}${LEGEND}; Ctrl-C ends`, pageWidth())]])
     process.stdout.on('resize', () => this.#lines.release())
   }
 
@@ -145,11 +150,11 @@ class FollowScreen implements Shown {
     const isNew = !this.#lines.has(entry.id)
     // One header is always on the screen.
     if (isNew && this.#since >= (process.stdout.rows || DEFAULT_SIZE.rows) - 3) {
-      this.#put([['underline', formatHeader(this.#currencies, pageWidth())]])
+      this.#put([['underline', formatHeader(this.#currencies, pageWidth(), this.#zone)]])
       this.#since = 0
     }
     if (isNew) this.#since++
-    this.#put(formatFollowed(entry, this.#currencies, hasEnded, pageWidth()), entry.id)
+    this.#put(formatFollowed(entry, this.#currencies, hasEnded, pageWidth(), this.#zone), entry.id)
   }
 
   flush(): void {

@@ -9,7 +9,7 @@ import { groupKey, NO_NAME, namesOfGroups, UNKNOWN_GROUP } from './grouping.js'
 import { type Groups, groupsFor, type StatsGroupBy } from './stats-groups.js'
 import { type Question, sumOf, tallyRequests, tallyWhole } from './tallies.js'
 import { Tally, type TokenPartSums, type Unknowns, type UsageCounts } from './tally.js'
-import { firstOf, topGroups } from './top-groups.js'
+import { firstOf, type Rank, topGroups } from './top-groups.js'
 
 /** The message for an empty window, in the words of the API that this one follows. */
 const EMPTY = 'No requests found in the specified time range'
@@ -23,10 +23,15 @@ export interface StatsOptions extends RequestFilter {
    */
   timezone?: string | undefined
   /**
-   * How many groups are told apart: those with most requests; the rest is `other`.
+   * How many groups are told apart: those with most requests, or `rank`; the rest is `other`.
    * @default all, up to 20,000
    */
   limit?: number | undefined
+  /**
+   * What the groups that a limit leaves have most of; `cost` is that in the currency shown.
+   * @default 'requests'
+   */
+  rank?: 'requests' | 'cost' | undefined
   /** Adds percentiles of the latency. @default false */
   percentiles?: boolean | undefined
   /** Adds how many requests have no known cost. @default false */
@@ -130,11 +135,14 @@ export function stats(database: QueryDatabase, options: StatsOptions = {}): Stat
     const filter = checkedFilter(database, options)
     const groups = options.groupBy === undefined ? null : groupsFor(database, options.groupBy)
     const { unknown, currency, percentiles: latencies } = options
-    const question = { filter, latencies, unknown, currencies: currency !== undefined }
+    const rank = options.rank === 'cost' ? shownCurrency(database, options).currency : 'requests'
+    const currencies = currency !== undefined || rank === 'usd'
+    const question = { filter, latencies, unknown, currencies }
     const isByModel = groups?.section === 'models'
     // Every model has a group, whichever model the whole is about.
     const ofGroups = isByModel ? { ...question, filter: { ...filter, model: undefined } } : question
-    const grouped = groups === null ? null : readGroups(database, ofGroups, groups, options.limit, zone)
+    const grouped =
+      groups === null ? null : readGroups(database, ofGroups, groups, { limit: options.limit, rank, zone })
     const whole =
       grouped === null || ofGroups.filter.model !== filter.model
         ? tallyWhole(database, question)
@@ -175,8 +183,7 @@ function readGroups(
   database: QueryDatabase,
   question: Question,
   { section, grouping, period, always }: Groups,
-  limit: number | undefined,
-  zone: TimeZone,
+  { limit, rank, zone }: { limit: number | undefined; rank: Rank; zone: TimeZone },
 ): ReadGroups {
   // With a limit there is no room for groups without requests.
   const first = limit === undefined ? (always?.() ?? []) : []
@@ -184,15 +191,10 @@ function readGroups(
     const periods = period === undefined ? period : periodsIn(database, zone, question.filter, period)
     const tallies = [...tallyRequests(database, { ...question, period: periods })]
     const byName = new Map(tallies.map(([start, whole]) => [startOfPeriod(start), sumOf(whole.values())]))
-    const { groups, others } = firstOf(byName, limit ?? byName.size, 'requests')
+    const { groups, others } = firstOf(byName, limit ?? byName.size, rank)
     return { tallies: new Map([...groups].sort(([a], [b]) => (a < b ? -1 : 1))), others }
   }
-  const { groups, others } = topGroups(
-    database,
-    { ...question, grouping, period: undefined },
-    limit,
-    'requests',
-  )
+  const { groups, others } = topGroups(database, { ...question, grouping, period: undefined }, limit, rank)
   const tallies = new Map(first.map((name) => [name, groups.get(groupKey(grouping, name)) ?? new Tally()]))
   for (const name of first) groups.delete(groupKey(grouping, name))
   const spellings = namesOfGroups(database, grouping, groups.keys())

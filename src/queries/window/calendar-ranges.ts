@@ -27,3 +27,26 @@ export function calendarRange(
     ? { startMs: startOf(month, day - back), endMs: startOf(month, day - back + 1) }
     : { startMs: startOf(month - back, 1), endMs: startOf(month - back + 1, 1) }
 }
+
+/**
+ * The instants at which the year, month or day of a date begins in a zone, and at which the next one
+ * does: `2026`, `2026-10`, `2026-10-31`; null for other words.
+ */
+export function datedRange(words: string, zone: TimeZone): { startMs: number; endMs: number } | null {
+  const [, years, months, days] = /^(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?$/.exec(words) ?? []
+  if (years === undefined) return null
+  const [year, month, day] = [Number(years), Number(months ?? 1) - 1, Number(days ?? 1)]
+  // A day that doesn't exist would be another one.
+  if (!new Date(Date.UTC(year, month, day)).toISOString().startsWith(words)) return null
+  const next =
+    months === undefined
+      ? [year + 1, 0, 1]
+      : days === undefined
+        ? [year, month + 1, 1]
+        : [year, month, day + 1]
+  const [endYear = year, endMonth = 0, endDay = 1] = next
+  return {
+    startMs: zone.instantAt(Date.UTC(year, month, day), 'start'),
+    endMs: zone.instantAt(Date.UTC(endYear, endMonth, endDay), 'start'),
+  }
+}

@@ -163,5 +163,7 @@ function canonicalBound(name: Bound, text: string): string {
   const timestamp = canonicalTimestamp(text)
   if (timestamp !== null) return timestamp
   const expected = 'expected RFC 3339 with seconds and an offset, such as 2026-11-22T19:43:00Z'
-  throw new QueryError(CODES[name], `Invalid '${name}' timestamp: '${text}', ${expected}`)
+  // In a URL a plus sign is a space.
+  const hint = / \d\d:\d\d$/.test(text) ? '; in a URL the + of an offset is written %2B' : ''
+  throw new QueryError(CODES[name], `Invalid '${name}' timestamp: '${text}', ${expected}${hint}`)
 }

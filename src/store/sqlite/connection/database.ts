@@ -53,7 +53,7 @@ export function openDatabaseReadOnly(path: string): Database {
     throw new DatabaseError(
       'DATABASE_MISSING',
       file,
-      'there is no such database: check the path, or run `request-journal project` to make it',
+      'there is no such database: check the path, or run `request-journal project --once` to make it; without --once it goes on following the journal',
     )
   }
   return withConnection(file, { readonly: true, fileMustExist: true }, (database) => {

@@ -1,0 +1,32 @@
+import { stats } from '../../queries/sums/stats.js'
+import type { RequestFilter } from '../../queries/window/filter.js'
+import type { QueryDatabase } from '../../store/query-database.js'
+import { note } from '../output/standard-error.js'
+import { visible } from '../output/terminal.js'
+
+/** How many values of a label a note names. */
+const NAMED = 5
+
+/** Says of the labels that nothing has matched what they are in the other requests of the window. */
+export function noteLabels(database: QueryDatabase, { labels = {}, ...filter }: RequestFilter): void {
+  for (const [label, value] of Object.entries(labels)) {
+    const { [label]: _, ...others } = labels
+    const found = stats(database, { ...filter, labels: others, groupBy: `label:${label}`, limit: NAMED })
+    const { unknown_group: none, other } = found
+    const values = Object.keys(found.labels ?? {}).filter((name) => name !== none)
+    if (values.length === 0 && other === undefined) noteNoLabel(label)
+    else if (!values.includes(value)) {
+      const list = `${values.join(', ')}${other === undefined ? '' : ', …'}`
+      const without = none === undefined ? '' : `; --without-label ${label} takes those without one`
+      note(visible(`note: the label '${label}' of the requests in this window is ${list}${without}`))
+    }
+  }
+}
+
+/** Says that no request of the window has a label. */
+export function noteNoLabel(label: string): void {
+  const advice = label.includes(',')
+    ? ': it is one name, and docs/asking.md says how to group by two things'
+    : ''
+  note(visible(`note: no request in this window has the label '${label}'${advice}`))
+}
