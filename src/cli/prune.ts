@@ -66,18 +66,24 @@ async function runPrune(flags: PruneFlags): Promise<void> {
   const result = await withElapsedTime(() =>
     prune({ journal, database, schema, before, chunks, shippedTo, dryRun }),
   )
-  printAnswer(result, flags, describe)
+  printAnswer(result, flags, describePrune)
 }
 
-function describe({ dry_run, rows, segments, left, bytes, replays_from }: PruneResult): string {
+/** `2 rows of 1 segment (158 B of archives) removed`, and what that means for a replay. */
+export function describePrune({ dry_run, rows, segments, left, bytes, replays_from }: PruneResult): string {
   const would = dry_run ? 'would be ' : ''
   const archives = `${countText(segments.length, 'segment')} (${formatBytes(bytes)} of archives)`
   const lines = [`${countText(rows, 'row')} of ${archives} ${would}removed`]
   if (segments.length > 0) {
     const { 0: first, length, [length - 1]: last } = segments
     const span = first === last ? first : `${first} to ${last}`
+    const can = dry_run ? "couldn't" : "can't"
+    // Imported segments go by the days of their requests, which aren't those of their names.
+    const isGap = replays_from !== null && last !== undefined && replays_from < last
     lines.push(
-      `${span} ${dry_run ? "couldn't" : "can't"} be replayed any more: a replay begins with ${replays_from}`,
+      isGap
+        ? `${countText(length, 'segment')}, ${span}, ${can} be replayed any more: a replay begins with ${replays_from}, without them`
+        : `${span} ${can} be replayed any more: a replay begins with ${replays_from}`,
     )
   }
   return [...lines, ...left.map(({ segment, reason }) => `${segment} stays: ${REASONS[reason]}`)].join('\n')

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
+import { describePrune } from '../../src/cli/prune.js'
 import { projectOnce } from '../../src/projection/index.js'
 import { runHere } from '../support/command.js'
 import { lines, writeSegment } from '../support/journal-files.js'
@@ -10,6 +11,22 @@ import { test } from '../support/workspace.js'
 
 // Days that are over by any clock.
 const [FIRST, SECOND] = ['2020-01-01.ndjson', '2020-01-02.ndjson'] as const
+
+test('a prune that leaves a segment between those that go says that a replay goes without them', () => {
+  const [first, left, last] = ['2020-01-01.ndjson', '2020-01-02.ndjson', '2020-01-03.ndjson'] as const
+  const pruned = {
+    dry_run: false,
+    rows: 2,
+    rejected: 0,
+    held: 0,
+    segments: [first, last],
+    left: [],
+    bytes: 9,
+  }
+  expect(describePrune({ ...pruned, replays_from: left })).toContain(
+    `\n2 segments, ${first} to ${last}, can't be replayed any more: a replay begins with ${left}, without them`,
+  )
+})
 
 test('a projector seals, archive compresses, prune takes away, each says what it did', async ({
   workspace,

@@ -60,7 +60,7 @@ export async function doctor(options: DoctorOptions): Promise<DoctorReport> {
   const projected = isPostgresAddress(database)
     ? await examineShared(options, journal, now)
     : await examineDatabase(database, now)
-  const checks = [...(await examineJournal(journal, projected.known, now)), ...projected.checks]
+  const checks = [...(await examineJournal(journal, database, projected.known, now)), ...projected.checks]
   if (projected.known !== null && isThere(journal)) {
     const look = async () => checkLag(await status({ ...options, journal }))
     checks.push(...(await runChecks([['lag', look]])))
@@ -72,11 +72,13 @@ export async function doctor(options: DoctorOptions): Promise<DoctorReport> {
 
 async function examineJournal(
   directory: string,
+  database: string,
   known: KnownSegments | null,
   now: number,
 ): Promise<DoctorCheck[]> {
   const checks = await runChecks([['journal', () => checkIdentity(directory)]])
   if (!isThere(directory)) return checks
+  const databasePath = isPostgresAddress(database) ? null : database
   let segments: Segment[]
   try {
     segments = listSegments(directory)
@@ -88,7 +90,7 @@ async function examineJournal(
     ...(await runChecks([
       ['disk_space', () => checkSpace('journal', directory)],
       ['file_system', () => checkFileSystem('journal', statfsSync(directory).type)],
-      ['permissions', () => checkJournalPermissions(directory, segments)],
+      ['permissions', () => checkJournalPermissions(directory, segments, databasePath)],
       ['journal_lock', () => checkJournalLock(directory)],
       ['segment_tails', () => checkTails(directory, segments)],
       ['distrusted_segments', () => checkDistrusted(directory, segments)],

@@ -6,6 +6,7 @@ import { fileOf, type Segment } from '../../journal/segments.js'
 import { countText } from '../count-text.js'
 import { type Finding, note, ok, problem } from './check.js'
 
+const GROUP_WRITES = 0o020
 const OTHERS_READ = 0o004
 const OTHERS_WRITE = 0o002
 const OTHERS_ENTER = 0o001
@@ -16,9 +17,26 @@ interface Found {
   stats: Stats
 }
 
-/** Who besides owner and group can reach the journal, and whether all its files have one owner. */
-export function checkJournalPermissions(directory: string, segments: readonly Segment[]): Finding[] {
-  return checkFiles('journal', directory, ['journal.json', MANIFEST_FILE, ...segments.map(fileOf)])
+/**
+ * Who besides owner and group can reach the journal, whether all its files have one owner, and
+ * whether a group that shares the folder may write them.
+ *
+ * @param databasePath null: it's no file.
+ */
+export function checkJournalPermissions(
+  directory: string,
+  segments: readonly Segment[],
+  databasePath: string | null,
+): Finding[] {
+  const names = ['journal.json', MANIFEST_FILE, ...segments.map(fileOf)]
+  const [others, owners] = checkFiles('journal', directory, names)
+  const surroundings = [dirname(realpathSync(directory)), ...(databasePath === null ? [] : [databasePath])]
+  const group = checkGroup(directory, ['journal.json', ...segments.filter(isPlain).map(fileOf)])
+  return [others, checkIsRoots(directory, surroundings) ?? owners, ...group]
+}
+
+function isPlain({ isArchived }: Segment): boolean {
+  return !isArchived
 }
 
 /**
@@ -27,7 +45,7 @@ export function checkJournalPermissions(directory: string, segments: readonly Se
  */
 export function checkJournalLock(directory: string): Finding {
   const lock = `${MANIFEST_FILE}.lock`
-  if (!existsSync(join(directory, lock))) return ok('nothing has been archived yet')
+  if (!existsSync(join(directory, lock))) return ok('the next archive or prune makes it')
   try {
     accessSync(join(directory, lock), constants.R_OK | constants.W_OK)
     return ok('this user may archive and prune')
@@ -48,7 +66,11 @@ export function checkDatabasePermissions(databasePath: string): Finding[] {
   ])
 }
 
-function checkFiles(what: 'journal' | 'database', directory: string, names: readonly string[]): Finding[] {
+function checkFiles(
+  what: 'journal' | 'database',
+  directory: string,
+  names: readonly string[],
+): [others: Finding, owners: Finding] {
   const folder = statSync(directory)
   const files: Found[] = []
   for (const name of names) {
@@ -94,6 +116,32 @@ function lookUpwards(directory: string): { loose: string | undefined; canEnter: 
     if ((mode & OTHERS_ENTER) === 0) canEnter = false
     if (dirname(path) === path) return { loose: undefined, canEnter }
   }
+}
+
+/** A journal of root among what another user owns, as a copy that root has put there. */
+function checkIsRoots(directory: string, surroundings: readonly string[]): Finding | null {
+  if (statSync(directory).uid !== 0) return null
+  for (const path of surroundings) {
+    const uid = statSync(path, { throwIfNoEntry: false })?.uid ?? 0
+    if (uid === 0) continue
+    const advice = `If root has copied it there: chown -R it to the gateway's user and group (\`cp -a\` would have kept them)`
+    return { check: 'owner', ...note(`journal: it belongs to root, but ${path} to uid ${uid}`, advice) }
+  }
+  return null
+}
+
+/** Files that the group of a shared folder may not write, such as those of a copy under a umask. */
+function checkGroup(directory: string, names: readonly string[]): Finding[] {
+  const folder = statSync(directory)
+  if ((folder.mode & GROUP_WRITES) === 0) return []
+  const refusing = names.flatMap((name) => {
+    const stats = lstatSync(join(directory, name), { throwIfNoEntry: false })
+    return stats?.isFile() && (stats.mode & GROUP_WRITES) === 0 ? [{ name, stats }] : []
+  })
+  if (refusing.length === 0) return []
+  const found = `journal: its folder is open to the group ${folder.gid}, which may not write ${countText(refusing.length, 'file')}`
+  const advice = `If users of that group share the journal: chmod -R g+rwX ${directory}. Otherwise chmod g-w the folder`
+  return [{ check: 'group', ...note(found, advice, modes(refusing)) }]
 }
 
 function checkOwners(what: string, uid: number, files: readonly Found[]): Finding {

@@ -413,6 +413,23 @@ test('files of another owner are noted', async ({ workspace, skip }) => {
   await prepare(workspace)
   chownSync(join(workspace.journal, DAY), 12345, 12345)
   expect(finding(await doctor(workspace), 'owner')?.items).toEqual([`${DAY}: uid 12345`])
+  for (const path of [workspace.directory, workspace.database]) {
+    chownSync(path, 12345, 12345)
+    expect(findings(await doctor(workspace)).find(({ check }) => check === 'owner')).toMatchObject({
+      ...{ found: `journal: it belongs to root, but ${path} to uid 12345` },
+      advice: expect.stringContaining('chown -R'),
+    })
+    chownSync(path, 0, 0)
+  }
+})
+
+test('files of a shared folder that its group may not write are noted', async ({ workspace }) => {
+  await prepare(workspace)
+  chmodSync(workspace.journal, 0o2770)
+  for (const name of readdirSync(workspace.journal)) chmodSync(join(workspace.journal, name), 0o660)
+  expect(findings(await doctor(workspace)).map(({ check }) => check)).toEqual(['projector'])
+  chmodSync(join(workspace.journal, DAY), 0o640)
+  expect(finding(await doctor(workspace), 'group')?.items).toEqual([`${DAY}: 0640`])
 })
 
 test('doctor says so where no probe can be written', async ({ workspace }) => {
