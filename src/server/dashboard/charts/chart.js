@@ -212,13 +212,7 @@ export class Chart {
       if (this.kind.hasShares) item.append(...shareOf(value, whole, color), trendOf(values, color))
       if (index === null && count !== undefined) {
         const isPartial = value !== null && aside !== undefined
-        item.append(
-          element(
-            'span',
-            isPartial ? 'count is-partial' : 'count',
-            isPartial ? `${aside} of ${count}` : count,
-          ),
-        )
+        item.append(element('span', isPartial ? 'count is-partial' : 'count', isPartial ? aside : count))
       }
       if (index === null && value === null && aside !== undefined)
         item.append(element('span', 'aside', aside))

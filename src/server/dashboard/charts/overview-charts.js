@@ -125,6 +125,7 @@ function costOf(answer, chooserOf) {
     const [requests, unpriced] = [asked[name] ?? [], left[name] ?? []]
     const isUnknown = (/** @type {number} */ all, /** @type {number} */ unknown) => all > 0 && all === unknown
     const [count, unknown] = [sum(requests), sum(unpriced)]
+    const ofAll = count === unknown ? '' : ` of ${formatCompact(count)}`
     const choose = name === 'other' ? null : chooserOf(by, name === answer.unknown_group ? null : name)
     return {
       name,
@@ -132,7 +133,7 @@ function costOf(answer, chooserOf) {
       values: amounts.map((value, at) => (isUnknown(requests[at] ?? 0, unpriced[at] ?? 0) ? null : value)),
       total: isUnknown(count, unknown) ? null : sum(amounts),
       count: `${formatCompact(count)} ${count === 1 ? 'request' : 'requests'}`,
-      ...(unknown === 0 ? {} : { aside: `${formatCompact(unknown)} unpriced` }),
+      ...(unknown === 0 ? {} : { aside: `${formatCompact(unknown)}${ofAll} unpriced` }),
       ...(choose === null ? {} : { onChoose: choose }),
     }
   })
