@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
+import { openDatabase } from '../src/store/sqlite/connection/database.js'
 import { PAGES, readPage } from './support/pages.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -127,4 +128,22 @@ test('docs/clients.md has every option of loggedFetch', () => {
   const section = readPage('docs/clients.md').split('| option | default | |')[1]?.split('\n\n')[0] ?? ''
   const rows = [...section.matchAll(/^\| `(\w+)` \|/gm)].map(([, option]) => option)
   expect(rows.toSorted()).toEqual(members('clients/fetch/options.ts', 'LoggedFetchOptions').toSorted())
+})
+
+test('docs/asking.md has every column of requests, and its SQL is that of the table', () => {
+  const section = readPage('docs/asking.md').split('## With SQL\n')[1]?.split('\n## ')[0] ?? ''
+  const named = [...section.matchAll(/^\| (`.*?`) \|/gm)].flatMap(
+    ([, names = '']) => names.match(/\w+/g) ?? [],
+  )
+  const path = join(mkdtempSync(join(tmpdir(), 'request-journal-columns-')), 'requests.db')
+  const database = openDatabase(path)
+  try {
+    const columns = database.prepare<[], string>(`SELECT name FROM pragma_table_info('requests')`).pluck()
+    expect(named.toSorted()).toEqual(columns.all().toSorted())
+    const [, sql = ''] = /^```sql\n(.*?)^```/ms.exec(section) ?? []
+    expect(database.prepare(sql).all()).toEqual([])
+  } finally {
+    database.close()
+    rmSync(dirname(path), { recursive: true })
+  }
 })

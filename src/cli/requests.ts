@@ -91,9 +91,10 @@ export function addRequests(program: ProgramCommand): void {
       const { noteLabels } = await import('./run/label-notes.js')
       const { page, perPage, sort, order, cursor } = flags
       const answer = await askDatabase(flags, (database) => {
-        const column = sort === 'cost' ? (`cost_${shownCurrency(database, filter).currency}` as const) : sort
-        const options: ListRequestsOptions = { ...filter, page, perPage, sort: column, order, cursor }
-        const found = listRequests(database, { ...options, details: true })
+        const options: ListRequestsOptions = { ...filter, page, perPage, order, cursor, details: true }
+        if (sort === 'cost') options.currency = shownCurrency(database, filter).currency
+        options.sort = sort === 'cost' ? `cost_${options.currency ?? 'sats'}` : sort
+        const found = listRequests(database, options)
         if (found.data.length === 0) noteLabels(database, filter)
         return found
       })

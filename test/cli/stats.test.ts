@@ -124,9 +124,9 @@ test('a label that no request has is named, and groups are sorted by cost when a
   writeSegment(
     workspace.journal,
     lines(
-      requestLine('a', { cost_sats: 1, labels }),
-      requestLine('b', { cost_sats: 1, labels }),
-      requestLine('c', { cost_sats: 9 }),
+      requestLine('a', { cost_usd: 1, labels }),
+      requestLine('b', { cost_usd: 1, labels }),
+      requestLine('c', { cost_usd: 9 }),
     ),
   )
   await projectOnce(workspace)
@@ -142,10 +142,10 @@ test('a label that no request has is named, and groups are sorted by cost when a
   )
   const { stdout, stderr } = await ask('--group-by', 'label:team', '--sort', 'cost')
   expect(stderr).toBe('')
-  expect(stdout).toMatch(/^team .* sats +share .*\n\(no team\) .*\nsearch /m)
+  expect(stdout).toMatch(/^team .* usd +share .*\n\(no team\) .*\nsearch /m)
   const { json } = await ask('--group-by', 'label:team', '--sort', 'cost', '--limit', '1', '--json')
   expect(json).toMatchObject({
-    labels: { unknown: { costs: { total_cost_sats: 9 } } },
+    labels: { unknown: { counts: { total: 1 } } },
     unknown_group: 'unknown',
   })
   const dearest = await runHere(['requests', '--db', workspace.database, '--sort', 'cost', '--json'])

@@ -50,7 +50,9 @@ describe('the URL keeps the state of the page', () => {
   })
 
   test('the rest is kept to be shown: other names, names given twice, an id that isn’t one', () => {
-    const { notUnderstood, ...rest } = parseState('?modle=gpt-4o&by=provider&by=model&request=x&label:=1')
+    const { notUnderstood, ...rest } = parseState(
+      '?modle=gpt-4o&group_by=provider&by=model&request=x&label:=1',
+    )
     expect(notUnderstood).toEqual(['modle=gpt-4o', 'by=model, which is there twice', 'request=x', 'label:=1'])
     expect(rest).toEqual({ ...DEFAULTS, by: 'provider', notUnderstood: undefined })
   })

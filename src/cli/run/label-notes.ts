@@ -13,6 +13,7 @@ export function noteLabels(database: QueryDatabase, { labels = {}, ...filter }: 
     const { [label]: _, ...others } = labels
     const found = stats(database, { ...filter, labels: others, groupBy: `label:${label}`, limit: NAMED })
     const { unknown_group: none, other } = found
+    if (found.counts.total === 0) continue
     const values = Object.keys(found.labels ?? {}).filter((name) => name !== none)
     if (values.length === 0 && other === undefined) noteNoLabel(label)
     else if (!values.includes(value)) {

@@ -54,7 +54,7 @@ async function answer(message: QueryMessage): Promise<QueryOutcome> {
   try {
     const found = await ask(message)
     const { warnings } = message.task
-    const body = warnings === undefined ? found : { ...(found as object), warnings }
+    const body = warnings === undefined ? found : { warnings, ...(found as object) }
     const json = Buffer.from(JSON.stringify(body))
     if (json.length <= MAX_ANSWER_BYTES) return { is: 'answer', json }
     const size = `the answer has ${json.length} bytes, expected at most ${MAX_ANSWER_BYTES}`

@@ -55,6 +55,12 @@ function render(routes: Route[]): string {
     (parameter) => count(keyOf(parameter)) > 2,
   )
   const sharedKeys = shared.map(keyOf)
+  // OpenAPI has no parameters whose names are patterns.
+  const label: Parameter = {
+    name: 'label:<name>',
+    description: 'Only requests with exactly this label, as in label:team=search; several must all hold.',
+    schema: { type: 'string' },
+  }
   const sections = routes.map(({ title, summary, description, parameters, statuses }) => {
     const keys = parameters.map(keyOf)
     const missing = shared.filter((parameter) => !keys.includes(keyOf(parameter)))
@@ -66,7 +72,7 @@ function render(routes: Route[]): string {
     const text = description === undefined ? '' : `${description}\n\n`
     return `## ${title}\n\n${summary}. Status ${statuses.join(', ')}, or an error.${sentence}\n\n${text}${table(own)}`
   })
-  return `\n## Shared parameters\n\n${table(shared)}${sections.join('')}`
+  return `\n## Shared parameters\n\n${table([...shared, label])}${sections.join('')}`
 }
 
 test('docs/http.md has every route and parameter, in the words of /openapi.json', async ({ serve }) => {

@@ -100,7 +100,9 @@ export function parseState(search) {
   const seen = new Set()
   /** @type {number | null} */
   let request = null
-  for (const [name, value] of new URLSearchParams(search)) {
+  for (const [given, value] of new URLSearchParams(search)) {
+    // The API's word for it.
+    const name = given === 'group_by' ? 'by' : given
     if (seen.has(name)) notUnderstood.push(`${name}=${value}, which is there twice`)
     else if (TEXTS.some((text) => text === name)) texts[name] = value
     else if (name.startsWith(LABEL) && name !== LABEL) labels.push([name.slice(LABEL.length), value])
