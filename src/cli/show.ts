@@ -5,7 +5,7 @@ import type { JournalLine } from '../queries/rows/journal-line.js'
 import type { RequestDetail } from '../queries/rows/request-detail.js'
 import { CURRENCIES } from '../queries/window/currency.js'
 import { amountText } from './output/amounts.js'
-import { formatCount, formatMs, formatTime, UNKNOWN } from './output/format.js'
+import { formatCount, formatInstant, formatMs, formatTime, UNKNOWN } from './output/format.js'
 import { outcome } from './output/request-table.js'
 import { printAnswer } from './output/standard-output.js'
 import { visible } from './output/terminal.js'
@@ -166,10 +166,11 @@ function cachedNote(cached: number | null): string {
 /** `input 2, output 10 usd a million, since 2026-11-01 00:00:00 UTC, from byte 70 of …` */
 function priceText({ per_million, per_request, currency, valid_from, ...price }: PriceOfRequest): string {
   const parts = Object.entries(per_million ?? {}).map(([part, text]) => `${part} ${text}`)
+  const since = formatInstant(valid_from)
   return [
     ...(parts.length === 0 ? [] : [`${parts.join(', ')} ${currency} a million tokens`]),
     ...(per_request === null ? [] : [`${per_request} ${currency} a request`]),
-    `since ${formatTime(valid_from)} UTC`,
+    `since ${since}${since.endsWith('Z') ? '' : ' UTC'}`,
     `set at byte ${formatCount(price.byte_offset)} of ${price.segment}`,
     ...(price.source === null ? [] : [`from ${price.source}`]),
   ].join(', ')

@@ -121,8 +121,7 @@ export interface DatabaseLag extends Lag {
 
 /**
  * Measures how far an open database lags behind a journal of this machine; null if it was projected
- * from another one, or if everything is projected. It reads sizes and positions, and a line only if
- * there is a lag.
+ * from another one. It reads sizes and positions, and a line only if there is a lag.
  *
  * @throws JournalError as `status` does, if the directory has no journal that can be read.
  */
@@ -138,7 +137,6 @@ export async function databaseLag(
   const byId = new Map(positions.map((position) => [position.id, position]))
   const listed = listSegments(directory)
   const lag = await lagOf(directory, statSegments(directory, listed, readManifest(directory), byId, pruned))
-  if (lag.lag_bytes === 0) return null
   const isRunning =
     tables.number === null ? isLocked(databaseName(database)) : isProjected(opened, schema, tables.number)
   return { ...lag, projector_running: isRunning }

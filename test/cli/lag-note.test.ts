@@ -20,7 +20,7 @@ test('answers that are older than the journal say so on stderr, also where there
   appendFileSync(join(journal, DAY), lines(requestLine('b')))
   // The journal beside the database is its own.
   const note =
-    /^note: \d+ B of the journal not projected yet; no projector runs: start `request-journal project`$/m
+    /^note: \d+ B of the journal not projected yet; no projector runs: `request-journal project --once` projects it, /m
   for (const args of [['stats', '--json'], ['requests'], ['prices', 'unpriced'], ['show', 'b']]) {
     expect(await noteOf(...args)).toMatch(note)
   }
@@ -41,6 +41,8 @@ test('answers that are older than the journal say so on stderr, also where there
   try {
     // It has just begun to wait.
     expect(await noteOf('stats')).toBe('')
+    const running = await noteOf('prices', 'set', 'm', '--input', '2', '--journal', journal)
+    expect(running).toBe('note: it takes effect within a second: a projector runs\n')
   } finally {
     projector.release()
   }

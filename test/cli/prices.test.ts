@@ -133,14 +133,45 @@ tokens read from a cache cost the full price of input: --cache-read-input sets t
   expect(json).toMatchObject({ unpriced: { since: 1, before: 2, first: '2025-12-30T00:00:00.000Z' } })
 })
 
+test('prices set says when a later price ends it, what a correction changes, and what a withdrawn price leaves', async ({
+  workspace,
+}) => {
+  const later = '2026-06-01T16:53:34.972Z'
+  await setPrice(workspace, 'gpt-4o', '--input', '2.5', '--output', '10', '--valid-from', later)
+  await log(
+    workspace,
+    { timestamp: '2026-06-01T16:53:34.971Z' },
+    { timestamp: later },
+    { timestamp: '2026-06-02T00:00:00.000Z' },
+  )
+  const set = async (...options: string[]) =>
+    (await runHere(['prices', 'set', 'gpt-4o', ...places(workspace), ...options])).stdout.split('\n').slice(1)
+  expect(await set('--cache-read-input', '1', '--input', '2', '--valid-from', '2026-06')).toEqual([
+    `in force until ${later}, when the next price of gpt-4o begins: usd: input 2.5, output 10; the same with --valid-from ${later} replaces that one`,
+    '1 unpriced request gets its cost once the price is projected',
+    '',
+  ])
+  await log(workspace)
+  const page = await runHere(['prices', '--all', '--db', workspace.database])
+  expect(page.stdout).toMatch(new RegExp(` 2026-06-01 00:00:00 +${later} `))
+  expect(await set('--cache-read-input', '1', '--input', '3', '--valid-from', later)).toEqual([
+    '2 priced requests get their cost anew once the price is projected',
+    '',
+  ])
+  const withdraw = await set('--withdraw', '--valid-from', '2026-06-02')
+  expect(withdraw).toEqual([
+    "1 request loses its cost once this is projected; the price before doesn't come back: set it again from the same time on to have it",
+    '',
+  ])
+})
+
 describe.each([
   [['--input', '-1'], /--input/],
   [['--input', '1,000'], /Expected digits/],
   [['--input', '1e-7'], /Expected digits/],
   [['--input', '1000001'], /per_million.input: found .*from 0 to 1000000/],
   [['--input', '1', '--currency', 'eur'], /Allowed choices are usd, sats/],
-  [['--input', '1', '--valid-from', '2026-11-22T00:00:00'], /RFC 3339 with seconds and an offset/],
-  [['--input', '1', '--valid-from', '22.11.2026'], /RFC 3339/],
+  [['--input', '1', '--valid-from', '22.11.2026'], /Expected a date, a time \(UTC/],
   [['--input', '1', '--min-input-tokens', '200k'], /Expected a whole number/],
   [['--input', '1', '--withdraw'], /--withdraw.*cannot be used with/],
   [['--input', '1', '--provider', ''], /'--provider <name>' argument '' is invalid. Expected a name/],

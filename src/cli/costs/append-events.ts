@@ -4,7 +4,7 @@ import { countText } from '../../maintenance/count-text.js'
 import { note } from '../output/standard-error.js'
 import { warningsForPeople } from '../run/append-stdin.js'
 import { CommandFailure } from '../run/failure.js'
-import { effectText } from '../run/lag-note.js'
+import { effectText, type JournalFlags } from '../run/lag-note.js'
 
 /**
  * Appends prices or exchange rates that have been checked, syncs them, and says on stderr when they
@@ -12,8 +12,8 @@ import { effectText } from '../run/lag-note.js'
  *
  * @throws CommandFailure if the disk refuses one after others were appended.
  */
-export async function appendEvents(directory: string, events: readonly EventInput[]): Promise<void> {
-  const journal = openJournal({ directory, logger: warningsForPeople })
+export async function appendEvents(flags: JournalFlags, events: readonly EventInput[]): Promise<void> {
+  const journal = openJournal({ directory: flags.journal, logger: warningsForPeople })
   let appended = 0
   try {
     for (const event of events) {
@@ -27,5 +27,5 @@ export async function appendEvents(directory: string, events: readonly EventInpu
   } finally {
     await journal.close()
   }
-  note(await effectText(directory))
+  note(await effectText(flags))
 }

@@ -1,12 +1,13 @@
 import { InvalidArgumentError } from 'commander'
 import { isDecimalText, perMillionLimits, perRequestLimits, RATE } from '../../events/price-values.js'
 import { canonicalTimestamp } from '../../events/timestamp.js'
+import { boundOf } from '../run/filter-options.js'
+import { parseTime } from '../run/options.js'
 
-/** A strict time: where prices begin, a day without an offset would be a guess. */
-export function parseInstant(text: string): string {
-  const canonical = canonicalTimestamp(text)
-  if (canonical !== null) return canonical
-  throw new InvalidArgumentError('Expected RFC 3339 with seconds and an offset, as 2026-11-22T00:00:00Z.')
+/** The instant, canonical, with which a date, a month or another time begins; of UTC without an offset. */
+export function parseStart(text: string): string {
+  const instant = boundOf(parseTime(text), 'start', Date.now())
+  return (instant === null ? null : canonicalTimestamp(instant)) ?? text
 }
 
 /** Refuses an empty name, which a script has where its variable isn't set: no request would match. */

@@ -8,7 +8,7 @@ import { note } from '../output/standard-error.js'
 import { printAnswer } from '../output/standard-output.js'
 import { visible } from '../output/terminal.js'
 import type { CommonFlags, ProgramCommand } from '../run/command.js'
-import { parseInstant, parseNameOrPair, parsePair } from './price-options.js'
+import { parseNameOrPair, parsePair, parseStart } from './price-options.js'
 import { figuresText, keyText } from './price-text.js'
 
 /** How many entries of a kind are shown; `--json` has them all. */
@@ -50,7 +50,7 @@ export function addPricesImport(prices: ProgramCommand): void {
     .option(
       '--valid-from <time>',
       'since when prices without a date of their own are in force; now without it, so that older requests keep their cost',
-      parseInstant,
+      parseStart,
     )
     .option(
       '--provider <name[=yours]>',
@@ -132,7 +132,7 @@ async function importPrices(source: PriceSource, flags: ImportFlags): Promise<vo
   const events = priceEvents(plan)
   if (flags.yes && events.length > 0) {
     const { appendEvents } = await import('./append-events.js')
-    await appendEvents(flags.journal, events)
+    await appendEvents(flags, events)
   }
   const appended = flags.yes ? events.length : 0
   printAnswer({ ...plan, appended }, flags, () => formatPlan(plan, events.length, flags))

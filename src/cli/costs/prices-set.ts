@@ -5,14 +5,14 @@ import {
   type PricePart,
   type PriceSet,
 } from '../../events/event-types.js'
+import { isWithdrawn } from '../../folds/costs/price-book.js'
 import { countText } from '../../maintenance/count-text.js'
-import type { AwaitingPrice } from '../../queries/costs/awaiting-price.js'
+import type { PriceEffect } from '../../maintenance/prices/price-effect.js'
 import { printAnswer } from '../output/standard-output.js'
 import { visible } from '../output/terminal.js'
 import type { CommonFlags, ProgramCommand } from '../run/command.js'
-import { withDatabase } from '../run/database.js'
 import { wholeNumberBetween } from '../run/options.js'
-import { parseInstant, parseName, parsePricePerMillion, parsePricePerRequest } from './price-options.js'
+import { parseName, parsePricePerMillion, parsePricePerRequest, parseStart } from './price-options.js'
 import { figuresText, keyText } from './price-text.js'
 
 interface SetFlags extends Pick<CommonFlags, 'journal' | 'db' | 'schema' | 'json'> {
@@ -52,7 +52,11 @@ export function addPricesSet(prices: ProgramCommand): void {
     .storeOption()
     .option('--provider <name>', 'only for this provider; any without it', parseName)
     .choiceOption('--currency <currency>', 'what the prices are in', ['usd', 'sats'], 'usd')
-    .option('--valid-from <time>', 'since when: RFC 3339 with an offset; now without it', parseInstant)
+    .option(
+      '--valid-from <time>',
+      'since when, as 2026-11-01 or 2026-11-01T09:30Z (UTC without an offset); now without it',
+      parseStart,
+    )
   for (const part of PRICE_PARTS) {
     const name = part.replaceAll('_', '-')
     command.option(
@@ -81,7 +85,7 @@ export function addPricesSet(prices: ProgramCommand): void {
     .jsonOption()
     .examples(
       'request-journal prices set gpt-4o --provider openai --input 2.5 --cache-read-input 1.25 --output 10',
-      'request-journal prices set gpt-4o --service-tier flex --input 1.25 --output 5 --valid-from 2026-11-01T00:00:00Z',
+      'request-journal prices set gpt-4o --service-tier flex --input 1.25 --output 5 --valid-from 2026-11-01',
       'request-journal prices set old-model --withdraw',
     )
     .action(async (model: string, flags: SetFlags) => {
@@ -121,42 +125,79 @@ async function setPrice(model: string, flags: SetFlags, refuse: (message: string
     if (error instanceof InvalidEventError) refuse(`error: ${error.message}`)
     throw error
   }
-  await appendEvents(flags.journal, [input])
-  const unpriced = flags.withdraw ? null : await awaiting(flags, price)
-  printAnswer({ appended: 1, price: input, unpriced }, flags, () => {
-    const set = `${keyText(price)} ${figuresText(price)} from ${input.valid_from}, appended to ${flags.journal}`
-    return [set, ...cacheNote(price), ...effectsOf(unpriced)].map(visible).join('\n')
+  // Looked for first: a running projector has priced them a moment after the price is appended.
+  const effect = await effectOf(flags, price)
+  await appendEvents(flags, [input])
+  const { unpriced = null, priced = null, next = null } = effect ?? {}
+  const answer = {
+    appended: 1,
+    price: input,
+    unpriced: flags.withdraw ? null : unpriced,
+    priced,
+    until: next?.valid_from ?? null,
+  }
+  printAnswer(answer, flags, () => {
+    const set = `${keyText(price)} ${figuresText(price)} from ${price.valid_from}, appended to ${flags.journal}`
+    return [set, ...cacheNote(price), ...(effect === null ? [] : effectLines(price, effect))]
+      .map(visible)
+      .join('\n')
   })
 }
 
 /** How long the requests that a price is for are looked for. */
 const LOOK_MS = 1000
 
-/** The unpriced requests that a price is for; null if the database isn't at hand, or large. */
-async function awaiting(flags: SetFlags, price: PriceSet): Promise<AwaitingPrice | null> {
-  const { requestsAwaiting } = await import('../../queries/costs/awaiting-price.js')
+/** What the price changes; null if the database isn't at hand, or large. */
+async function effectOf({ journal, db, schema }: SetFlags, price: PriceSet): Promise<PriceEffect | null> {
+  const { priceEffect } = await import('../../maintenance/prices/price-effect.js')
   try {
-    return await withDatabase(flags, (database) =>
-      requestsAwaiting(database, price, performance.now() + LOOK_MS),
-    )
+    return priceEffect(price, { journal, database: db, schema, deadline: performance.now() + LOOK_MS })
   } catch {
-    // The price is set, and the database is asked only to tell more about it.
+    // The price can be set without it: the database is asked only to tell more about it.
     return null
   }
 }
 
-function effectsOf(unpriced: AwaitingPrice | null): string[] {
-  const { since = 0, before = 0, first = null } = unpriced ?? {}
-  const cost = since === 1 ? 'gets its cost' : 'get their cost'
+function effectLines(price: PriceSet, { next, unpriced, priced }: PriceEffect): string[] {
+  const { since, before, first } = unpriced
+  const once = `once ${isWithdrawn(price) ? 'this' : 'the price'} is projected`
   const stay = before === 1 ? 'stays' : 'stay'
   return [
-    ...(since === 0 ? [] : [`${countText(since, 'unpriced request')} ${cost} once the price is projected`]),
+    ...untilLine(price, next),
+    ...(since === 0 ? [] : [`${countText(since, 'unpriced request')} ${getCost(since)} ${once}`]),
+    ...(priced.changed === 0
+      ? []
+      : [`${countText(priced.changed, 'priced request')} ${getCost(priced.changed)} anew ${once}`]),
+    ...lostLine(price, priced.lost, once),
     ...(first === null
       ? []
       : [
           `${countText(before, 'earlier request')} ${stay} unpriced: --valid-from ${first} reaches back to the first`,
         ]),
   ]
+}
+
+function getCost(count: number): string {
+  return count === 1 ? 'gets its cost' : 'get their cost'
+}
+
+/** The next price of the same key ends this one, whichever was appended later. */
+function untilLine(price: PriceSet, next: PriceSet | null): string[] {
+  if (next === null) return []
+  const { valid_from: end, model } = next
+  if (isWithdrawn(price)) return [`only until ${end}, when ${model} has a price again: ${figuresText(next)}`]
+  const begins = isWithdrawn(next)
+    ? `when the price of ${model} is withdrawn`
+    : `when the next price of ${model} begins: ${figuresText(next)}`
+  return [`in force until ${end}, ${begins}; the same with --valid-from ${end} replaces that one`]
+}
+
+function lostLine(price: PriceSet, lost: number, once: string): string[] {
+  if (!isWithdrawn(price)) return []
+  const lose = lost === 1 ? 'loses its cost' : 'lose their cost'
+  const requests =
+    lost === 0 ? 'no priced request loses its cost' : `${countText(lost, 'request')} ${lose} ${once}`
+  return [`${requests}; the price before doesn't come back: set it again from the same time on to have it`]
 }
 
 function cacheNote({ per_million: prices }: PriceSet): string[] {

@@ -75,10 +75,13 @@ const REASONS: Readonly<Record<UnpricedReason, { name: string; help: string }>> 
   },
   unknown_tokens: {
     name: 'tokens unknown',
-    help: 'log them; streams: stream_options.include_usage, or includeUsage',
+    help: 'log them; streams: proxy --include-usage, includeUsage, or stream_options.include_usage',
   },
   inconsistent_tokens: { name: 'inconsistent tokens', help: 'log parts that are no more than the whole' },
-  failed_without_usage: { name: 'failed, without tokens', help: 'nothing: it counts as not billed' },
+  failed_without_usage: {
+    name: 'failed, without tokens',
+    help: 'nothing: it counts as not billed; of an aborted stream the provider may bill a part',
+  },
   no_rate: { name: 'no exchange rate', help: 'rates set --at a time in the 24 hours before' },
   to_be_repriced: { name: 'to be repriced', help: 'project: the cost is computed soon' },
 }

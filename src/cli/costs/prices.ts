@@ -2,13 +2,12 @@ import { PRICE_PARTS } from '../../events/event-types.js'
 import { nearestName } from '../../events/nearest-name.js'
 import { isWithdrawn } from '../../folds/costs/price-book.js'
 import type { PriceAnswer, PriceInForce } from '../../queries/costs/prices.js'
-import { instantOf } from '../../queries/window/window-words.js'
-import { formatCount, formatTime } from '../output/format.js'
+import { formatCount, formatInstant, formatTime } from '../output/format.js'
 import { pageWidth, printAnswer } from '../output/standard-output.js'
 import { formatTable } from '../output/table.js'
 import type { ProgramCommand } from '../run/command.js'
 import { askDatabase } from '../run/database.js'
-import { parseTime } from '../run/options.js'
+import { parseStart } from './price-options.js'
 import { addPricesImport } from './prices-import.js'
 import { addPricesSet } from './prices-set.js'
 import { addPricesUnpriced } from './prices-unpriced.js'
@@ -56,7 +55,7 @@ function addPricesList(prices: ProgramCommand): void {
     .option(
       '--at <time>',
       'the prices in force at this time, as 2026-11-22, 2026-11-22T19:43Z or 2d (ago)',
-      parseTime,
+      parseStart,
     )
     .exclusiveOption('--all', 'all prices that were ever set, with when each ended', 'at')
     .option('--model <name>', 'the prices of one model: its exact name')
@@ -84,8 +83,7 @@ function unknownWord(word: string, prices: ProgramCommand): string {
 
 async function listPrices(flags: PricesFlags): Promise<void> {
   const { prices } = await import('../../queries/costs/prices.js')
-  const { model, provider, all = false } = flags
-  const at = flags.at === undefined ? undefined : (instantOf(flags.at, 'start', Date.now()) ?? flags.at)
+  const { at, model, provider, all = false } = flags
   const answer = await askDatabase(flags, (database) => prices(database, { at, all, model, provider }))
   printAnswer(answer, flags, (found) => formatPrices(found, all, pageWidth()))
 }
@@ -121,7 +119,7 @@ function formatPrices({ at, prices }: PriceAnswer, isHistory: boolean, width: nu
     isHistory && isWithdrawn(price) ? 'withdrawn' : price.currency,
     ...parts.map((part) => price.per_million?.[part] ?? ''),
     ...(hasRequest ? [price.per_request ?? ''] : []),
-    formatTime(price.valid_from),
+    formatInstant(price.valid_from),
     ...(isHistory ? [endOf(price)] : []),
     price.source ?? '',
     `${price.segment}:${price.byte_offset}`,
@@ -132,5 +130,5 @@ function formatPrices({ at, prices }: PriceAnswer, isHistory: boolean, width: nu
 /** When a price ended: at once, if one with the same `valid_from` corrected it. */
 function endOf({ until = null, valid_from }: PriceInForce): string {
   if (until === null) return ''
-  return until === valid_from ? 'corrected' : formatTime(until)
+  return until === valid_from ? 'corrected' : formatInstant(until)
 }

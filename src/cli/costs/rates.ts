@@ -8,7 +8,7 @@ import { printAnswer } from '../output/standard-output.js'
 import { visible } from '../output/terminal.js'
 import type { CommonFlags, ProgramCommand } from '../run/command.js'
 import { parsePath } from '../run/options.js'
-import { parseInstant, parseRate } from './price-options.js'
+import { parseRate, parseStart } from './price-options.js'
 
 const SHOWN = 20
 
@@ -33,13 +33,14 @@ function addRatesSet(rates: ProgramCommand): void {
       'Appends one exchange rate to the journal. The projector computes the costs that follow from it.',
     )
     .journalOption()
-    .option('--at <time>', 'when it was observed: RFC 3339 with an offset; now without it', parseInstant)
+    .option(
+      '--at <time>',
+      'when it was observed, as 2026-11-22 or 2026-11-22T09:30Z (UTC without an offset); now without it',
+      parseStart,
+    )
     .option('--source <text>', 'where the rate is from, for people', 'rates set')
     .jsonOption()
-    .examples(
-      'request-journal rates set 67000.50',
-      'request-journal rates set 67000 --at 2026-11-22T00:00:00Z',
-    )
+    .examples('request-journal rates set 67000.50', 'request-journal rates set 67000 --at 2026-11-22')
     .action(async (usdPerBtc: string, flags: RateFlags) => {
       const { appendEvents } = await import('./append-events.js')
       const observedAt = flags.at ?? new Date().toISOString()
@@ -49,7 +50,7 @@ function addRatesSet(rates: ProgramCommand): void {
         usd_per_btc: usdPerBtc,
         source: flags.source,
       }
-      await appendEvents(flags.journal, [rate])
+      await appendEvents(flags, [rate])
       printAnswer({ appended: 1, rate }, flags, () =>
         visible(`${usdPerBtc} dollars for a bitcoin at ${observedAt}, appended to ${flags.journal}`),
       )
@@ -92,7 +93,7 @@ async function importRates(file: string, flags: CommonFlags & { yes?: true }): P
   const events = [...plan.new, ...plan.changed].map((change) => change.new)
   if (flags.yes && events.length > 0) {
     const { appendEvents } = await import('./append-events.js')
-    await appendEvents(flags.journal, events)
+    await appendEvents(flags, events)
   }
   printAnswer({ ...plan, appended: flags.yes ? events.length : 0 }, flags, () =>
     formatPlan(plan, events.length, flags),

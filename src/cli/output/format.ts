@@ -46,6 +46,14 @@ export function formatTime(timestamp: string): string {
   return match === null ? timestamp : `${match[1]} ${match[2]}`
 }
 
+/**
+ * When a price begins or ends, in a form that `--valid-from` takes: as {@link formatTime}, and with
+ * a fraction of a second `2026-11-22T19:43:00.972Z`.
+ */
+export function formatInstant(timestamp: string): string {
+  return timestamp.endsWith('.000Z') ? formatTime(timestamp) : timestamp
+}
+
 /** The same as the clocks of a zone show it. */
 export function formatLocalTime(timestamp: string, zone: TimeZone): string {
   const isTime = canonicalTimestamp(timestamp) !== null

@@ -1,0 +1,109 @@
+import type { PriceSet } from '../../events/event-types.js'
+import {
+  AFTER_ALL_TIMES,
+  isWithdrawn,
+  type Price,
+  PriceBook,
+  type PricedRequest,
+} from '../../folds/costs/price-book.js'
+import { historiesOf, keyOf } from '../../queries/costs/price-history.js'
+import { all } from '../../queries/window/condition.js'
+import { prepareDeadlines, withinDeadline } from '../../queries/window/deadline.js'
+import type { StoredPrices } from '../../store/sqlite/price-rows.js'
+import type { JournalTables } from '../journal-tables.js'
+import { readStoredPrices, type StoredPricesOptions } from './stored-prices.js'
+
+/** Requests with tokens and without a cost that a price is for. */
+export interface AwaitingPrice {
+  /** Since the price is in force: it gives them a cost. */
+  since: number
+  /** From before: they stay unpriced. */
+  before: number
+  /** The timestamp of the first one from before; null: there is none. */
+  first: string | null
+}
+
+/** What a price that is about to be set changes, as far as the database knows. */
+export interface PriceEffect {
+  /** The price that follows: the next `valid_from` of the same key; null: there is none. */
+  next: PriceSet | null
+  unpriced: AwaitingPrice
+  /** Requests whose cost another price gave: those that get one by this one, and those that lose it. */
+  priced: { changed: number; lost: number }
+}
+
+export interface PriceEffectOptions extends StoredPricesOptions {
+  /** By the clock of `performance.now()`. */
+  deadline: number
+}
+
+/**
+ * Tells what a price changes once it is appended. It reads every row.
+ *
+ * @returns null if the database's file doesn't exist.
+ * @throws QueryError TIMED_OUT; otherwise as {@link readStoredPrices}.
+ */
+export function priceEffect(price: PriceSet, options: PriceEffectOptions): PriceEffect | null {
+  return readStoredPrices(options, (tables, stored) => effectOf(price, tables, stored, options.deadline))
+}
+
+function effectOf(
+  price: PriceSet,
+  tables: JournalTables,
+  { prices, rates }: StoredPrices,
+  deadline: number,
+): PriceEffect {
+  const placed = { event: price, segmentId: Number.MAX_SAFE_INTEGER, byteOffset: 0 }
+  const alone = PriceBook.EMPTY.with([placed], [])
+  const old = PriceBook.EMPTY.with(prices, rates)
+  const book = old.with([placed], [])
+  const history = historiesOf(prices).get(keyOf(price)) ?? []
+  const effect: PriceEffect = {
+    next: history.find(({ event }) => event.valid_from > price.valid_from)?.event ?? null,
+    unpriced: { since: 0, before: 0, first: null },
+    priced: { changed: 0, lost: 0 },
+  }
+  for (const { is_priced, ...row } of rowsOf(price.model, tables, deadline)) {
+    if (is_priced === 1) countPriced(effect.priced, old.priceFor(row), book.priceFor(row))
+    else if (isWithdrawn(price) || alone.priceFor({ ...row, timestamp: AFTER_ALL_TIMES }) === null) continue
+    else if (row.timestamp < price.valid_from) addBefore(effect.unpriced, row)
+    else if (book.priceFor(row) !== null) effect.unpriced.since++
+  }
+  return effect
+}
+
+/** Requests of a model whose cost a price of it gives, or would give. */
+function rowsOf(
+  model: string,
+  tables: JournalTables,
+  deadline: number,
+): Iterable<PricedRequest & { is_priced: number }> {
+  const { database } = tables
+  prepareDeadlines(database, deadline)
+  const { sql, values } = all([
+    ...withinDeadline(database, deadline),
+    { sql: '(model = ? OR response_model = ?)', values: [model, model] },
+    {
+      sql: `(cost_source = 'price_book' OR (cost_sats IS NULL AND cost_usd IS NULL
+        AND (input_tokens IS NOT NULL OR output_tokens IS NOT NULL)))`,
+      values: [],
+    },
+  ])
+  const rows = database.prepare<unknown[], PricedRequest & { is_priced: number }>(
+    `SELECT timestamp, provider, model, response_model, service_tier, input_tokens,
+      CASE WHEN cost_source = 'price_book' THEN 1 ELSE 0 END AS is_priced
+     FROM ${tables.from('requests')} WHERE ${sql}`,
+  )
+  return rows.iterate(...values)
+}
+
+function countPriced(counts: PriceEffect['priced'], before: Price | null, after: Price | null): void {
+  if (before === null) return
+  if (after === null) counts.lost++
+  else if (before !== after) counts.changed++
+}
+
+function addBefore(unpriced: AwaitingPrice, { timestamp }: PricedRequest): void {
+  unpriced.before++
+  if (unpriced.first === null || timestamp < unpriced.first) unpriced.first = timestamp
+}
