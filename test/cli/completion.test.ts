@@ -73,7 +73,7 @@ describe.each(SHELLS)('%s', (shell) => {
 test('bash offers values of an option with an equals sign', async () => {
   const { folder, script } = await scriptIn('bash')
   expect(offeredBy('bash', script, folder, 'request-journal requests --sort = cost')).toBe(
-    'cost_sats\ncost_usd\n',
+    'cost\ncost_sats\ncost_usd\n',
   )
 })
 

@@ -47,8 +47,9 @@ describe.skipIf(!hasTrace)('the real trace', () => {
     const whole = ask({})
     expect(whole).toMatchObject({ ...TOTALS, counts: { ...TOTALS.counts, unpriced: 563 } })
     // No roll-ups are kept by this label: all of it comes from the rows.
-    const { labels, ...fromRows } = ask({ groupBy: 'label:none' })
+    const { labels, unknown_group, ...fromRows } = ask({ groupBy: 'label:none' })
     expect(fromRows).toEqual(whole)
+    expect(unknown_group).toBe('unknown')
     expect(labels?.['unknown']).toMatchObject(TOTALS)
     const { models } = ask({ groupBy: 'model' })
     expect(models).toMatchObject({
