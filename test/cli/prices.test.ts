@@ -108,7 +108,7 @@ test('a later price replaces one, and a withdrawn one is no longer in force', as
   expect(stdout).toMatch(/^b +openai +withdrawn +\d{4}-/m)
 })
 
-test('prices set says which unpriced requests get a cost, which stay, and that cached tokens cost the input price', async ({
+test('prices set says which unpriced requests get a cost, which stay, that cached tokens cost the input price, and gives no advice about requests that an unprojected price may be for', async ({
   workspace,
 }) => {
   await log(
@@ -129,6 +129,11 @@ tokens read from a cache cost the full price of input: --cache-read-input sets t
 2 earlier requests stay unpriced: --valid-from 2025-12-30T00:00:00.000Z reaches back to the first
 `,
   )
+  const again = await runHere([...args, '--valid-from', FROM])
+  expect(again.stdout).toContain(
+    "\n2 earlier requests have no cost so far; part of the journal isn't projected yet, which may have a price for them\n",
+  )
+  expect(again.stdout).not.toContain('--valid-from')
   const { json } = await runHere([...args, '--valid-from', FROM, '--json'])
   expect(json).toMatchObject({ unpriced: { since: 1, before: 2, first: '2025-12-30T00:00:00.000Z' } })
 })
