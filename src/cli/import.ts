@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander'
+import type { RequestLogged } from '../events/event-types.js'
 import { countText } from '../maintenance/count-text.js'
 import type { ImportResult } from '../maintenance/import/import-result.js'
 import { IMPORT_SOURCES, type ImportSource } from '../maintenance/import/import-sources.js'
@@ -125,7 +126,7 @@ function listText(imports: readonly JournalImport[]): string {
       { title: 'last day' },
       { title: 'requests', align: 'right' },
       { title: 'events', align: 'right', dropRank: 2 },
-      { title: 'segments' },
+      { title: 'segments', shrinksTo: 24 },
       { title: 'gone', align: 'right', dropRank: 1 },
     ],
     imports.map((it) => [
@@ -159,17 +160,25 @@ function describe(result: ImportResult, journal: string): string {
     if (result.rows > 0) lines.push(`${countText(result.rejected, 'row')} rejected`)
     return lines.join('\n')
   }
-  lines.push(...events.map((event) => visible(JSON.stringify(event))))
   const what = `${countText(requests, 'request')} (${countText(result.event_count, 'event')})`
   lines.push(`${what} ${dry_run ? 'would be ' : ''}imported into ${journal}${leftOutText(result)}`)
   if (requests > 0) lines.push(`from ${result.from} to ${result.to}: ${totalsText(result)}`)
   if (result.ambiguous_times > 0) {
     const times = countText(result.ambiguous_times, 'time')
-    lines.push(`${times} stood on the clocks twice, as they were put back: the first is taken`)
+    lines.push(`${times} came twice that night, since clocks were put back: each is taken for the first`)
   }
   lines.push(...result.notes.map(({ note, count }) => `${countText(count, 'request')}: ${note}`))
   if (segments.length > 0) lines.push(`in ${segmentsText(segments)}`)
+  if (events.length > 0) lines.push('', `The first requests (--json has all of their fields):`)
+  lines.push(...events.map((event) => visible(requestText(event))))
   return lines.join('\n')
+}
+
+/** `2026-10-25T01:00:00.000Z gpt-4o: latency_ms 100, success true, labels.team search` */
+function requestText({ type, timestamp, model, labels = {}, ...fields }: RequestLogged): string {
+  const labelled = Object.entries(labels).map(([name, value]) => [`labels.${name}`, value] as const)
+  const told = [...Object.entries(fields), ...labelled].filter(([, value]) => value !== null)
+  return `${timestamp} ${model}: ${told.map(([name, value]) => `${name} ${value}`).join(', ')}`
 }
 
 /** What became of the other rows. */

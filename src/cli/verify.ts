@@ -70,7 +70,7 @@ async function runVerify(flags: CommonFlags): Promise<void> {
 function formatReport(report: VerifyReport, databasePath: string): string {
   const { chain, problems, more_problems } = report
   const lines = [
-    `journal   ${countText(report.lines, 'line')} in ${countText(report.segments, 'segment')}${extra(report, ['rejected', 'unchecked', 'late', 'recompressed'])}`,
+    `journal   ${countText(report.lines, 'line')} in ${countText(report.segments, 'segment')}${extra(report, ['rejected', 'unchecked', 'late', 'recompressed', 'accepted_missing'])}`,
     report.database === null
       ? `database  ${visible(databasePath)}: none; the journal was checked alone`
       : `database  ${countText(report.rows, 'row')}${extra(report, ['unjournaled', 'added', 'held', 'superseded', 'pending', 'to_reprice'])}`,
@@ -93,6 +93,8 @@ const WORDS = {
   unchecked: (count: number) => `${formatCount(count)} without a checksum`,
   late: (count: number) => `${formatCount(count)} late`,
   recompressed: (count: number) => `${countText(count, 'archive')} compressed again, with the same lines`,
+  accepted_missing: (count: number) =>
+    `${countText(count, 'segment')} gone, as accepted with --allow-missing`,
   unjournaled: (count: number) => `${formatCount(count)} never from a journal`,
   added: (count: number) =>
     `${formatCount(count)} of them added by another program, and in no sum (\`request-journal doctor\`)`,

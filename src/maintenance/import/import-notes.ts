@@ -1,25 +1,38 @@
-/** Counts what is odd in rows that become requests all the same. */
-export class ImportNotes {
-  readonly #counts = new Map<string, number>()
-  #ofRow: string[] = []
+interface Counted {
+  count: number
+  isWorthTelling: () => boolean
+}
 
-  /** Notes something of the row that is being read. */
-  add(note: string): void {
-    this.#ofRow.push(note)
+/** Counts what is odd in rows that are imported all the same. */
+export class ImportNotes {
+  readonly #counts = new Map<string, Counted>()
+  #ofRow: [string, () => boolean][] = []
+
+  /**
+   * Notes something of the row that is being read.
+   *
+   * @param isWorthTelling asked once all rows were read.
+   */
+  add(note: string, isWorthTelling: () => boolean = () => true): void {
+    this.#ofRow.push([note, isWorthTelling])
   }
 
-  /** To be called after each row: its notes count if it became a request. */
-  endRow(isTaken: boolean): void {
-    if (this.#ofRow.length === 0) return
-    if (isTaken) for (const note of this.#ofRow) this.#counts.set(note, (this.#counts.get(note) ?? 0) + 1)
+  /** To be called before each row. */
+  beginRow(): void {
     this.#ofRow = []
   }
 
-  clear(): void {
-    this.#counts.clear()
+  /** Counts the notes of the row, since its request is imported. */
+  keepRow(): void {
+    for (const [note, isWorthTelling] of this.#ofRow) {
+      this.#counts.set(note, { count: (this.#counts.get(note)?.count ?? 0) + 1, isWorthTelling })
+    }
+    this.#ofRow = []
   }
 
   list(): { note: string; count: number }[] {
-    return [...this.#counts].map(([note, count]) => ({ note, count }))
+    return [...this.#counts]
+      .filter(([, { isWorthTelling }]) => isWorthTelling())
+      .map(([note, { count }]) => ({ note, count }))
   }
 }

@@ -12,7 +12,13 @@ import { ImportTally } from './import-tally.js'
 import type { ImportedLines } from './imported-lines.js'
 import { type FoundRow, RowProblem } from './imported-row.js'
 import { KnownRequests } from './known-requests.js'
-import { checkImportOptions, checkSourceColumns, type ImportOptions, optionWords } from './options.js'
+import {
+  checkImportOptions,
+  checkSourceColumns,
+  type ImportOptions,
+  optionsIn,
+  optionWords,
+} from './options.js'
 import { RejectedRows } from './rejected-rows.js'
 import { RequestReader } from './request-reader.js'
 import { openFile, openTableOf, type Source } from './source.js'
@@ -43,7 +49,7 @@ export async function importRequests(options: ImportOptions): Promise<ImportResu
 /** @internal The same with another clock, and tells a test of each step. */
 export async function importWith(options: ImportOptions, ports: StagingPorts): Promise<ImportResult> {
   checkImportOptions(options)
-  const run = await ImportRun.open(options)
+  const run = await ImportRun.open(options, ports.now())
   try {
     return options.dryRun === true ? await run.plan(ports) : await run.import(ports)
   } finally {
@@ -85,10 +91,10 @@ class ImportRun {
     this.#id = createHash('sha256').update(`${content} ${this.#words}`).digest('hex').slice(0, 32)
   }
 
-  static async open(options: ImportOptions): Promise<ImportRun> {
+  static async open(options: ImportOptions, now: number): Promise<ImportRun> {
     const { from, table = '', onProgress } = options
     const path = resolve(options.file)
-    const reader = new RequestReader(options)
+    const reader = new RequestReader(options, now)
     const check = (columns: readonly string[]) => {
       checkSourceColumns(path, options, columns)
       reader.setColumns(columns)
@@ -163,7 +169,13 @@ class ImportRun {
     const found = staged.recorded().filter(({ origin }) => origin.content === this.#content)
     const other = found.find(({ origin }) => origin.id !== this.#id)
     if (other === undefined) return found.map(({ segment }) => segment)
-    const text = `its requests are in the journal already, imported with ${other.origin.options}; with ${this.#words} they would be there twice; the rows that were rejected then can be imported by themselves: --rejected FILE with the options of then writes them to a file`
+    const then = optionsIn(other.origin.options)
+    const now = optionsIn(this.#words)
+    const only = (words: readonly string[], others: readonly string[]) =>
+      words.filter((word) => !others.includes(word)).join(' ') || 'none of that'
+    const difference = `it is in the journal, imported with other options: ${only(then, now)} then, ${only(now, then)} now; so its requests would be there twice`
+    const advice = `if the options of then were wrong, take import ${other.origin.id} out first, as docs/import.md tells under "How to take an import back"; the rows that were rejected then can be imported by themselves: --rejected FILE with the options of then writes them to a file`
+    const text = `${difference}: ${advice}`
     throw new InputError('IMPORTED_OTHERWISE', this.#opened.path, text)
   }
 
@@ -175,7 +187,6 @@ class ImportRun {
       } catch (error) {
         if (!(error instanceof RowProblem)) throw this.#asInputError(error, row.line)
       }
-      this.#opened.reader.startAgain()
       return
     }
   }
@@ -191,10 +202,11 @@ class ImportRun {
         }
         const read = this.#read(row)
         if (read === null) continue
-        const knownFrom = await known.add(read.request)
+        const knownFrom = await known.add(read)
         if (knownFrom !== null) tally.known[knownFrom]++
         else {
           tally.add(read)
+          this.#opened.reader.keepNotes()
           await use(read)
         }
       }

@@ -10,6 +10,8 @@ import { type ImportedRequest, RowProblem } from './imported-row.js'
 /** An imported request as it stands in the journal. */
 export interface ImportedLines {
   request: RequestLogged
+  /** Whether the source has told its id. */
+  hasOwnId: boolean
   /** The line of the request and, of a stream, that of its completion. */
   lines: readonly Buffer[]
 }
@@ -47,7 +49,7 @@ export function importedLines(given: ImportedRequest, place: () => string): Impo
       }
       lines.push(Buffer.from(encodeLine(safe(completeEvent(completion, defaults)), null)))
     }
-    return { request, lines }
+    return { request, hasOwnId: fields.correlation_id !== undefined, lines }
   } catch (error) {
     if (!(error instanceof InvalidEventError)) throw error
     throw new RowProblem(
@@ -76,6 +78,11 @@ function safe(event: JournalEvent): JournalEvent {
   if (event.type !== 'request_logged' && event.type !== 'stream_completed') return event
   if (event.error_message === null) return event
   return { ...event, error_message: cutErrorMessage(redactSecrets(event.error_message, 'error_message')) }
+}
+
+/** Whether an imported request may have got its id from its place: the ids of `uuidOf` look so. */
+export function hasIdOfPlace({ correlation_id }: RequestLogged): boolean {
+  return /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}$/.test(correlation_id)
 }
 
 /** A UUID of version 8, the same for the same text. */

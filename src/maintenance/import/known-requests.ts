@@ -4,6 +4,7 @@ import { readManifest } from '../../journal/chain/manifest.js'
 import { openSegment } from '../../journal/read/open-segment.js'
 import { listSegments, type Segment } from '../../journal/segments.js'
 import { connect } from '../../store/sqlite/connection/sqlite.js'
+import { hasIdOfPlace, type ImportedLines } from './imported-lines.js'
 import { recordedParts } from './recorded-imports.js'
 
 /** Where a request was found before. */
@@ -17,15 +18,21 @@ interface Part {
 
 /**
  * Tells which requests the file has twice, and which are in the journal from other imports: those
- * that have the same id, attempt, time, model, latency and tokens. Imported segments are read once a
- * request is from their days. What is known is kept in a temporary database, since there may be more
- * of it than memory.
+ * that have the same id, attempt, time, model, latency and tokens. Two requests of a file without
+ * ids are always two. One of them is known if another import has brought one without an id that has
+ * the same provider and labels instead, and each of those stands for one request only: so two
+ * that look alike stay two, whichever file brings them again.
+ *
+ * Imported segments are read once a request is from their days. What is known is kept in a temporary
+ * database, since there may be more of it than memory.
  */
 export class KnownRequests {
   readonly #directory: string
   readonly #database: SQLite.Database
   readonly #insert: SQLite.Statement<[string, KnownFrom]>
   readonly #select: SQLite.Statement<[string], KnownFrom>
+  readonly #insertWithoutId: SQLite.Statement<[string]>
+  readonly #takeWithoutId: SQLite.Statement<[string]>
   /** The imported segments that haven't been read. */
   #unread: Part[]
 
@@ -40,11 +47,20 @@ export class KnownRequests {
     // An empty name is a database in a temporary file, which is removed when it is closed.
     this.#database = connect('', {})
     this.#database.pragma('journal_mode = OFF')
-    this.#database.exec('CREATE TABLE known (request TEXT PRIMARY KEY, origin TEXT) WITHOUT ROWID; BEGIN')
+    this.#database.exec('CREATE TABLE known (request TEXT PRIMARY KEY, origin TEXT) WITHOUT ROWID')
+    this.#database.exec(
+      'CREATE TABLE without_id (request TEXT PRIMARY KEY, count INTEGER) WITHOUT ROWID; BEGIN',
+    )
     this.#insert = this.#database.prepare('INSERT OR IGNORE INTO known VALUES (?, ?)')
     this.#select = this.#database
       .prepare<[string], KnownFrom>('SELECT origin FROM known WHERE request = ?')
       .pluck()
+    this.#insertWithoutId = this.#database.prepare(
+      'INSERT INTO without_id VALUES (?, 1) ON CONFLICT DO UPDATE SET count = count + 1',
+    )
+    this.#takeWithoutId = this.#database.prepare(
+      'UPDATE without_id SET count = count - 1 WHERE request = ? AND count > 0',
+    )
   }
 
   /**
@@ -53,12 +69,15 @@ export class KnownRequests {
    * @returns where it was found before; null if it is new.
    * @throws JournalError SEGMENT_UNREADABLE
    */
-  async add(request: RequestLogged): Promise<KnownFrom | null> {
+  async add({ request, hasOwnId }: ImportedLines): Promise<KnownFrom | null> {
     const { timestamp } = request
     if (this.#unread.some((part) => isWithin(part, timestamp))) {
       const due = this.#unread.filter((part) => isWithin(part, timestamp))
       this.#unread = this.#unread.filter((part) => !due.includes(part))
       for (const { segment } of due) await this.#read(segment)
+    }
+    if (!hasOwnId) {
+      return this.#takeWithoutId.run(keyWithoutId(request)).changes > 0 ? 'journal' : null
     }
     const key = keyOf(request)
     if (this.#insert.run(key, 'file').changes > 0) return null
@@ -77,7 +96,9 @@ export class KnownRequests {
           if (bytes === null || bytes.length === 0) continue
           // The lines of an import are as they were written, or its archive can't be read.
           const event = JSON.parse(bytes.toString()) as RequestLogged
-          if (event.type === 'request_logged') this.#insert.run(keyOf(event), 'journal')
+          if (event.type !== 'request_logged') continue
+          this.#insert.run(keyOf(event), 'journal')
+          if (hasIdOfPlace(event)) this.#insertWithoutId.run(keyWithoutId(event))
         }
       }
     } finally {
@@ -88,6 +109,11 @@ export class KnownRequests {
 
 function isWithin({ first, last }: Part, timestamp: string): boolean {
   return first <= timestamp && timestamp <= last
+}
+
+function keyWithoutId(request: RequestLogged): string {
+  const labels = Object.entries(request.labels ?? {}).sort()
+  return keyOf({ ...request, correlation_id: JSON.stringify([request.provider ?? null, labels]) })
 }
 
 /** It begins with the time, so that rows in the order of their times are added in order. */

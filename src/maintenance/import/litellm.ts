@@ -26,6 +26,8 @@ export const LITELLM_DAY_COLUMNS = ['startTime', 'models', 'users'] as const
  * have them. `spend` is LiteLLM's own figure. The database keeps times as UTC without an offset.
  */
 export function litellmReader(times: ImportTimes, notes: ImportNotes): ReadRow {
+  const team = new NameOrId('team', '--map team_id=labels.team', notes)
+  const key = new NameOrId('key', '--map api_key=labels.key', notes)
   return (row) => {
     const start = times.instant(row.get('startTime'), 'startTime')
     if (start === null) throw new RowProblem('startTime: found nothing, expected a time')
@@ -47,14 +49,37 @@ export function litellmReader(times: ImportTimes, notes: ImportNotes): ReadRow {
       labels: labelsOf({
         user: row.get('user'),
         end_user: row.get('end_user'),
-        team: metadata['user_api_key_team_alias'] ?? row.get('team_id'),
-        key: metadata['user_api_key_alias'] ?? row.get('api_key'),
+        team: team.of(metadata['user_api_key_team_alias'], row.get('team_id')),
+        key: key.of(metadata['user_api_key_alias'], row.get('api_key')),
         session: row.get('session_id'),
         tags: tagsOf(row.get('request_tags')),
         cache_hit: flagText(row.get('cache_hit')),
         call_type: row.get('call_type'),
       }),
     }
+  }
+}
+
+/** Names what has an alias only in some rows, and notes the others if there are such and such. */
+class NameOrId {
+  readonly #note: string
+  readonly #notes: ImportNotes
+  #hasAliases = false
+
+  constructor(label: string, option: string, notes: ImportNotes) {
+    this.#note = `its ${label} has no alias in metadata, as others have, and is known by its id; ${option} takes the ids of all`
+    this.#notes = notes
+  }
+
+  of(alias: unknown, id: unknown): string | null {
+    const name = textOf(alias)
+    if (name !== null) {
+      this.#hasAliases = true
+      return name
+    }
+    const text = textOf(id)
+    if (text !== null) this.#notes.add(this.#note, () => this.#hasAliases)
+    return text
   }
 }
 

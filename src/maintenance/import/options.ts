@@ -110,6 +110,11 @@ export function optionWords({ from, table, map = {}, set = {}, timezone }: Impor
   return words.join(' ')
 }
 
+/** The single options of what `optionWords` gives. */
+export function optionsIn(words: string): string[] {
+  return words.split(/ (?=--(?:table|map|set|timezone) )/)
+}
+
 /** Checks the columns of a file. @throws InputError INVALID_CSV */
 export function checkSourceColumns(path: string, options: ImportOptions, columns: readonly string[]): void {
   const { from, map = {}, set = {} } = options

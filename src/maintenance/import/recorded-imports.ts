@@ -8,12 +8,42 @@ export interface RecordedPart {
   at: string
   /** How many events it has. */
   lines: number
+  /** Whether `prune` has taken it. */
+  isPruned: boolean
 }
 
-/** The segments of imports that the manifest has, pruned ones too. */
+/**
+ * The segments of imports that the manifest has, pruned ones and those that are gone too. Of an
+ * import that was taken out and made again, they are the new ones.
+ */
 export function recordedParts(manifest: Manifest): RecordedPart[] {
   const archived = lastEntries(manifest, 'archived')
-  return [...lastEntries(manifest, 'sealed').values()].flatMap(({ segment, import: origin, at, lines }) =>
-    origin === undefined || !archived.has(segment) ? [] : [{ segment, origin, at, lines }],
+  const pruned = lastEntries(manifest, 'pruned')
+  const imports = new Map<string, Map<number, RecordedPart>>()
+  for (const { segment, import: origin, at, lines } of lastEntries(manifest, 'sealed').values()) {
+    if (origin === undefined || !archived.has(segment)) continue
+    let parts = imports.get(origin.id)
+    if (parts === undefined || parts.has(origin.part)) {
+      parts = new Map()
+      imports.set(origin.id, parts)
+    }
+    parts.set(origin.part, { segment, origin, at, lines, isPruned: pruned.has(segment) })
+  }
+  return [...imports.values()].flatMap((parts) => [...parts.values()])
+}
+
+/**
+ * Those of the imports that count: of one whose segments were all removed, and not by `prune`,
+ * nothing is left, so it can be made again.
+ *
+ * @param there the names of the journal's segments.
+ */
+export function partsThatCount(
+  parts: readonly RecordedPart[],
+  there: ReadonlySet<string>,
+): readonly RecordedPart[] {
+  const counts = new Set(
+    parts.filter(({ segment, isPruned }) => isPruned || there.has(segment)).map(({ origin }) => origin.id),
   )
+  return parts.filter(({ origin }) => counts.has(origin.id))
 }

@@ -21,13 +21,20 @@ export class RequestReader {
   readonly #constants: SourceRow
   readonly #constantMap: ColumnMap
   readonly #options: ImportOptions
+  readonly #now: number
   #map: ColumnMap
+  /** How many times of imported requests were shown twice by the clocks of the zone. */
+  ambiguousTimes = 0
 
-  /** @throws QueryError INVALID_TIMEZONE */
-  constructor(options: ImportOptions) {
+  /**
+   * @param now after which times are noted.
+   * @throws QueryError INVALID_TIMEZONE
+   */
+  constructor(options: ImportOptions, now: number) {
     const { set = {}, map = {}, timezone } = options
     const zone = timezone === undefined ? null : new TimeZone(timezone)
     this.#options = options
+    this.#now = now
     this.#times = new ImportTimes(zone ?? (isNamedByFields(options) ? null : TimeZone.UTC))
     this.#readRow = rowReader(options, this.#times, this.#notes)
     this.#constants = { line: 0, get: (field) => set[field] }
@@ -35,18 +42,13 @@ export class RequestReader {
     this.#map = columnMap([], map)
   }
 
-  /** How many times were shown twice by the clocks of the zone. */
-  get ambiguousTimes(): number {
-    return this.#times.ambiguous
+  /** Counts what was odd in the row that was read last, since its request is imported. */
+  keepNotes(): void {
+    this.ambiguousTimes += this.#times.ambiguous
+    this.#notes.keepRow()
   }
 
-  /** Forgets what was counted, before the rows are read again. */
-  startAgain(): void {
-    this.#times.ambiguous = 0
-    this.#notes.clear()
-  }
-
-  /** What was odd in requests. */
+  /** What was odd in requests that are imported. */
   get notes(): { note: string; count: number }[] {
     return this.#notes.list()
   }
@@ -62,22 +64,14 @@ export class RequestReader {
    */
   read(row: FoundRow, place: () => string): ImportedLines | LeftOut {
     if (row.problem !== null) throw new RowProblem(row.problem)
-    let isTaken = false
-    try {
-      const read = this.#read(row, place)
-      isTaken = true
-      return read
-    } finally {
-      this.#notes.endRow(isTaken)
-    }
-  }
-
-  #read(row: FoundRow, place: () => string): ImportedLines | LeftOut {
+    this.#times.ambiguous = 0
+    this.#notes.beginRow()
     const told = this.#readRow(row)
     if ('leftOut' in told) return told
     const constant = mappedFields(this.#constants, this.#constantMap, this.#times)
     const request = joined(constant, told, mappedFields(row, this.#map, this.#times))
     for (const cost of COSTS) if ((request[cost] ?? 0) < 0) this.#notes.add(`${cost} is less than 0`)
+    if (Date.parse(request.timestamp ?? '') > this.#now) this.#notes.add('its time is in the future')
     if (request.model !== undefined || (request.success ?? hasSucceeded(request)))
       return importedLines(request, place)
     // What fails before a model is chosen has none, and counts all the same.

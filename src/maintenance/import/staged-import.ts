@@ -22,7 +22,7 @@ import {
 } from '../../journal/segments.js'
 import { countText } from '../count-text.js'
 import { type ImportPart, PartSpool, writeDurably } from './part-spool.js'
-import { type RecordedPart, recordedParts } from './recorded-imports.js'
+import { partsThatCount, type RecordedPart, recordedParts } from './recorded-imports.js'
 
 const PLAN = 'plan.json'
 
@@ -83,9 +83,10 @@ export class StagedImports {
     this.#manifest = new ManifestFile(directory)
   }
 
-  /** The parts of imports that the manifest has. */
-  recorded(): RecordedPart[] {
-    return recordedParts(this.#manifest.read())
+  /** The parts of imports that count. */
+  recorded(): readonly RecordedPart[] {
+    const there = new Set(listSegments(this.#directory).map(({ name }) => name))
+    return partsThatCount(recordedParts(this.#manifest.read()), there)
   }
 
   /** @throws JournalError SEGMENTS_EXHAUSTED, JOURNAL_INVALID if nothing can be imported now. */

@@ -21,7 +21,7 @@ export class ZoneMissing extends Error {
  * twice, the first instant is taken; if they never did, the row is refused.
  */
 export class ImportTimes {
-  /** How many times were shown twice by the zone's clocks. */
+  /** How many times of the row that is read were shown twice by the zone's clocks. */
   ambiguous = 0
   readonly #zone: TimeZone | null
   /** How far the zone is ahead in each local hour; null: its clocks change there. */
@@ -56,11 +56,11 @@ export class ImportTimes {
 
   #ofText(text: string, column: string): number {
     const [, day, minute, second = ':00', fraction = '', utc, hours, minutes = '00'] = TIME.exec(text) ?? []
-    if (day === undefined || minute === undefined) throw wrongTime(text, column)
+    if (day === undefined || minute === undefined) throw this.#wrongTime(text, column)
     const wall = `${day}T${minute}${second}.${fraction.slice(0, 3).padEnd(3, '0')}`
     const offset = utc !== undefined ? 'Z' : hours === undefined ? '' : `${hours}:${minutes}`
     const canonical = canonicalTimestamp(`${wall}${offset === '' ? 'Z' : offset}`)
-    if (canonical === null) throw wrongTime(text, column)
+    if (canonical === null) throw this.#wrongTime(text, column)
     return offset === '' ? this.#ofClock(Date.parse(canonical), text, column) : Date.parse(canonical)
   }
 
@@ -87,6 +87,13 @@ export class ImportTimes {
     if (zone.instantAt(localMs, 'end') !== first) this.ambiguous++
     return first
   }
+
+  #wrongTime(text: string, column: string): RowProblem {
+    const local = `2026-11-22 19:43:00${this.#zone === null ? ' with --timezone' : ''}`
+    const hint = /^\d{1,2}[./-]\d{1,2}[./-]\d{2,4}/.test(text) ? ': year, month, day in this order' : ''
+    const expected = `expected a time such as 2026-11-22T19:43:00Z, or ${local}`
+    return new RowProblem(`${column}: found '${shown(text)}', ${expected}${hint}`)
+  }
 }
 
 /** How far a zone is ahead in a local hour; null if its clocks change in that hour or show it twice. */
@@ -102,10 +109,4 @@ function steadyOffset(zone: TimeZone, hourMs: number): number | null {
   }
   const [offset] = offsets
   return offsets.size === 1 && offset !== undefined ? offset : null
-}
-
-function wrongTime(text: string, column: string): RowProblem {
-  const expected = 'expected a time such as 2026-11-22T19:43:00Z, or 2026-11-22 19:43:00 with --timezone'
-  const hint = /^\d{1,2}[./-]\d{1,2}[./-]\d{2,4}/.test(text) ? ': year, month, day in this order' : ''
-  return new RowProblem(`${column}: found '${shown(text)}', ${expected}${hint}`)
 }

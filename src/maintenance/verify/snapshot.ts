@@ -9,7 +9,12 @@ import { type PendingCosts, pendingCosts } from '../../store/sqlite/compare/pend
 import { type Database, openDatabaseReadOnly } from '../../store/sqlite/connection/database.js'
 import { asDatabaseError, DatabaseError } from '../../store/sqlite/connection/errors.js'
 import { checkVersions } from '../../store/sqlite/fold-versions.js'
-import { hasPrunedLateLines, prunedSegments, readPositions } from '../../store/sqlite/position-rows.js'
+import {
+  acceptedMissing,
+  hasPrunedLateLines,
+  prunedSegments,
+  readPositions,
+} from '../../store/sqlite/position-rows.js'
 import { prunedCompletionTest } from '../../store/sqlite/projection-statements.js'
 import { asPostgresKeeps } from './as-postgres-keeps.js'
 import { copyOfJournal } from './copied-tables.js'
@@ -35,6 +40,8 @@ export class Snapshot {
   readonly added: number
   /** Segments whose rows are gone, and whose files may be. */
   readonly pruned: PrunedSegments
+  /** The names of missing segments that somebody has accepted. */
+  readonly accepted: ReadonlySet<string>
   /** Lines of pruned segments came late, and no replay has put the ids in order since. */
   readonly hasPrunedLateLines: boolean
   /**
@@ -66,6 +73,7 @@ export class Snapshot {
     this.unjournaled = this.#count('SELECT count(*) FROM main.requests WHERE segment_id IS NULL')
     this.added = countAddedRows(database)
     this.pruned = prunedSegments(database)
+    this.accepted = acceptedMissing(database, 'main.missing_segments')
     this.hasPrunedLateLines = hasPrunedLateLines(database)
     const hasPruned = this.#count('SELECT EXISTS (SELECT 1 FROM main.pruned_completion_places)') === 1
     this.wasPruned = hasPruned ? prunedCompletionTest(database) : null

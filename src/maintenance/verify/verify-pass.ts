@@ -59,6 +59,7 @@ export class JournalPass {
     held: 0,
     superseded: 0,
     recompressed: 0,
+    accepted_missing: 0,
   }
   readonly manifest: Manifest
   readonly #options: JournalPassOptions
@@ -272,13 +273,17 @@ export class JournalPass {
     return this.#snapshot?.countRows(segmentId, from, Number.MAX_SAFE_INTEGER) ?? 0
   }
 
-  /** Reports sealed segments that neither the directory nor the database knows. */
+  /**
+   * Reports sealed segments that neither the directory nor the database knows. If somebody has
+   * accepted that they are missing, the database has no rows of them, and nothing is wrong with it.
+   */
   #reportUnknownGone(): void {
     const known = new Set([...this.#segments.values()].map(({ name }) => name))
     for (const position of this.#snapshot?.positions.values() ?? []) known.add(position.name)
     for (const [name, entries] of this.#entries) {
       if (!known.has(name) && this.#prunedEntry(name) === undefined) {
-        this.#reportGone(name, `${entries.at(-1)?.bytes} bytes of it were sealed`)
+        if (this.#snapshot?.accepted.has(name) === true) this.counts.accepted_missing++
+        else this.#reportGone(name, `${entries.at(-1)?.bytes} bytes of it were sealed`)
       }
     }
   }

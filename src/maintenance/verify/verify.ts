@@ -41,6 +41,11 @@ export interface VerifyReport {
    * isn't wrong: somebody has compressed them again.
    */
   recompressed: number
+  /**
+   * Sealed segments that are gone, as somebody has accepted with `--allow-missing`, and of which
+   * the database has no rows. That isn't wrong.
+   */
+  accepted_missing: number
   /** Whole lines read, blank ones not counted. */
   lines: number
   /** Rows of the journal in the database, and those that never came from a journal. */
@@ -146,6 +151,7 @@ function report(
     database: snapshot?.path ?? null,
     segments: counts.segments,
     recompressed: counts.recompressed,
+    accepted_missing: counts.accepted_missing,
     lines: counts.lines,
     rows: snapshot?.rows ?? 0,
     missing: problems.count('missing'),

@@ -84,7 +84,7 @@ test('a second run of the same file adds nothing, and one with other options is 
   ).rejects.toMatchObject({
     code: 'IMPORTED_OTHERWISE',
     message: expect.stringContaining(
-      'imported with --from litellm; with --from litellm --timezone Europe/Berlin they would be there twice',
+      `none of that then, --timezone Europe/Berlin now; so its requests would be there twice: if the options of then were wrong, take import ${first.import_id} out first`,
     ),
   })
   await projectOnce({ journal, database })
@@ -200,6 +200,39 @@ test('the last import can be taken out as docs/import.md says, and made again ot
   await projectOnce({ journal, database })
   expect(ids(workspace)).toHaveLength(8)
   await expectSound(workspace)
+})
+
+test('an import whose segments were all removed can be made again, unless they were pruned', async ({
+  workspace,
+}) => {
+  const { journal, database } = workspace
+  workspace.expectDamage()
+  const file = writeExport(workspace, 2)
+  const { segments, import_id } = await importHere({ journal, from: 'litellm', file })
+  await importHere({ journal, from: 'litellm', file: writeExport(workspace, 1, 'later.csv') })
+  await projectOnce({ journal, database })
+  for (const [index, segment] of segments.entries()) {
+    if (index > 0) {
+      await expect(
+        importHere({ journal, from: 'litellm', file, timezone: 'Europe/Berlin' }),
+      ).rejects.toMatchObject({ code: 'IMPORTED_OTHERWISE' })
+    }
+    rmSync(join(journal, `${segment}.gz`))
+  }
+  const again = await importHere({ journal, from: 'litellm', file })
+  expect(again).toMatchObject({ already_imported: false, requests: 4, import_id })
+  expect(await importHere({ journal, from: 'litellm', file })).toMatchObject({ segments: again.segments })
+  expect(listImports({ journal })).toMatchObject([
+    { file: 'spend.csv', requests: 4, segments: again.segments, segments_gone: 0 },
+    { file: 'later.csv' },
+  ])
+  await replay({ journal, database, allowMissing: true })
+  expect(ids(workspace)).toHaveLength(6)
+  expect(await verify({ journal, database })).toMatchObject({ ok: true, accepted_missing: 2 })
+  expect(await verify({ journal })).toMatchObject({
+    ok: false,
+    problems: [{ kind: 'gone' }, { kind: 'gone' }],
+  })
 })
 
 test('an import that finds too few numbers of its day changes nothing', async ({ workspace }) => {

@@ -42,6 +42,8 @@ describe('LiteLLM', () => {
     })
     expect(result).toMatchObject({ requests: 4, rejected: 1, left_out: 0, from: '2026-10-30T09:15:02.114Z' })
     expect(reasons(result)).toEqual(['6 startTime'])
+    // Its times are UTC, so that no zone would help.
+    expect(result.rejections[0]?.reason).toMatch(/or 2026-11-22 19:43:00$/)
     // The sum of the column `spend`, without the row that was rejected.
     expect(costs).toMatchObject({
       total_cost_usd: 0.01600392,
@@ -99,12 +101,14 @@ describe('LiteLLM', () => {
     const file = join(workspace.directory, 'odd.jsonl')
     const odd = [
       { ...row, request_id: 'a', model: '', status: 'failure', call_type: 'aembedding' },
-      { ...row, request_id: 'b', endTime: '2026-10-01 09:00:00' },
+      { ...row, request_id: 'b', endTime: '2026-10-01 09:00:00', team_id: 'team-1' },
       { ...row, request_id: 'c', endTime: '2026-10-01 09:00:00', request_duration_ms: 12 },
       { ...row, request_id: 'd', endTime: null, request_duration_ms: 13, metadata: '{"user_api_key' },
-      { ...row, request_id: 'e', spend: -0.25 },
+      { ...row, request_id: 'e', spend: -0.25, metadata: { user_api_key_team_alias: 'search' } },
       { ...row, request_id: 'f', model: '' },
       { ...row, request_id: 'g', endTime: null },
+      // It isn't added, so nothing of it is noted.
+      { ...row, request_id: 'e', spend: -0.25 },
       { ...row, request_id: 'h', prompt_tokens: '1.000', metadata: 'none' },
     ]
     writeFileSync(file, odd.map((it) => JSON.stringify(it)).join('\n'))
@@ -112,6 +116,7 @@ describe('LiteLLM', () => {
     expect(result.notes).toEqual([
       { note: "a failure without a model: its model is 'unknown'", count: 1 },
       { note: 'endTime is before startTime: latency_ms is 0', count: 1 },
+      { note: expect.stringContaining('its team has no alias in metadata, as others have'), count: 1 },
       { note: "metadata isn't an object of JSON: nothing was taken from it", count: 1 },
       { note: 'cost_usd is less than 0', count: 1 },
     ])
@@ -122,7 +127,7 @@ describe('LiteLLM', () => {
         reason: expect.stringContaining('; --set latency_ms=… gives one to all rows that have none'),
       },
       {
-        line: 8,
+        line: 9,
         reason: "prompt_tokens: found '1.000', expected a whole number without separators, such as 1000",
       },
     ])
@@ -349,8 +354,36 @@ describe('a CSV file of one’s own', () => {
     expect(result.rejections.map(({ reason }) => reason)).toEqual([
       "input_tokens: found '1.000', expected a whole number without separators, such as 1000",
       "cost_usd: found '0,011', expected a number such as 0.0125, with a point and without separators",
-      expect.stringContaining('with --timezone: year, month, day in this order'),
+      expect.stringContaining('or 2026-11-22 19:43:00 with --timezone: year, month, day in this order'),
     ])
+  })
+
+  test('rows without an id are known by all that they tell, as often as an import has brought them', async ({
+    workspace,
+  }) => {
+    const { journal, directory } = workspace
+    const write = (name: string, ...rows: string[]) => {
+      const file = join(directory, name)
+      writeFileSync(file, ['timestamp,model,latency_ms,provider,labels.team,cost_usd', ...rows].join('\n'))
+      return file
+    }
+    const twin = '2026-10-01T10:00:00Z,gpt-4o,100,openai,a,0.1'
+    const bad = '2026-10-01T10:00:02Z,gpt-4o,soon,openai,a,0.1'
+    const first = await importHere({ journal, from: 'csv', file: write('a.csv', twin, twin, bad) })
+    expect(first).toMatchObject({ requests: 2, repeated: 0, rejected: 1 })
+    const file = write(
+      'b.csv',
+      ...[twin, twin.replace('0.1', '1e-1'), twin, bad.replace('soon', '200')],
+      twin.replace(',a,', ',b,'),
+      '2027-10-01T10:00:00Z,gpt-4o,100,openai,a,0.1',
+    )
+    const now = () => Date.parse('2026-11-27')
+    expect(await importHere({ journal, from: 'csv', file }, { now })).toMatchObject({
+      requests: 4,
+      already_there: 2,
+      repeated: 0,
+      notes: [{ note: 'its time is in the future', count: 1 }],
+    })
   })
 
   test('rows without an id get one that follows from file and line', async ({ workspace }) => {

@@ -76,6 +76,7 @@ test('nothing is wrong: what was read and compared', async ({ workspace }) => {
     database: workspace.database,
     segments: 2,
     recompressed: 0,
+    accepted_missing: 0,
     lines: 7,
     rows: 4,
     rejected: 1,
