@@ -10,7 +10,7 @@ const [directory, token] = process.argv.slice(2)
 const logger = { ...console, debug() {} }
 const app = await createApp({
   checkHost: hostCheck('127.0.0.1', []),
-  tokenCheck: new TokenCheck(token),
+  tokenCheck: new TokenCheck({ all: [token], ingest: [] }),
   takesEvents: true,
   maxRequestMs: 60_000,
   logger,

@@ -51,11 +51,15 @@ export class ProgramCommand extends Command {
     return new ProgramCommand(name)
   }
 
-  /** Adds an option. One with a value is refused if it is given twice: the last would win. */
+  /**
+   * Adds an option. One with a value is refused if it is given twice, as the first would be ignored.
+   * A setting, which the environment may give too, may be given again: a script's own is overridden.
+   */
   override addOption(option: Option): this {
     super.addOption(option)
     const takesValue = option.required || option.optional
-    if (!takesValue || isRepeatable(option)) return this
+    const isSetting = option.envVar !== undefined
+    if (!takesValue || isSetting || isRepeatable(option)) return this
     let isGiven = false
     this.on(`option:${option.name()}`, () => {
       if (isGiven) this.error(`error: option '${option.flags}' was given more than once`, { exitCode: 2 })
