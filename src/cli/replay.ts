@@ -34,7 +34,7 @@ export function addReplay(program: ProgramCommand): void {
     .chunksOption()
     .option(
       '--allow-missing',
-      'rebuild even if segments that were projected, sealed or archived are gone: their rows are lost then',
+      'rebuild even if segments that were projected, sealed or archived are gone or shorter, as in a backup that is older than the database: the rows of what is missing are lost then',
     )
     .option('--into <path>', 'make a rebuilt database at this new path instead')
     .option('--diff', 'tell by table and column what differs from the old database; with --into')

@@ -38,6 +38,10 @@ const ADVICE: Record<ProblemKind, string> = {
     'a segment could not be read: look at the disk and at its permissions, or bring it back from a backup',
 }
 
+interface VerifyFlags extends Omit<CommonFlags, 'db'> {
+  db: string | false
+}
+
 export function addVerify(program: ProgramCommand): void {
   program
     .command('verify')
@@ -47,19 +51,21 @@ export function addVerify(program: ProgramCommand): void {
         'event with its row and each row with its line; names what is missing, doubled or altered, and ' +
         'segments that are truncated, swapped or gone, with segment and byte offset. Changes nothing, and ' +
         'a projector may go on while it runs; a temporary database beside it takes about as much free space, and twice as much in the temporary folder for one in PostgreSQL. ' +
-        'Without a database it checks the journal alone. The exit code is 1 ' +
+        'With --no-db, or if there is no such file, it checks the journal alone. The exit code is 1 ' +
         'if anything is wrong; rejected lines, and lines that wait for the projector, are not.',
     )
     .journalOption()
     .storeOption()
+    .option('--no-db', 'check the journal alone, as that of a backup')
     .jsonOption()
     .examples('request-journal verify', 'request-journal verify --json | jq .chain.head')
     .action(runVerify)
 }
 
-async function runVerify(flags: CommonFlags): Promise<void> {
+async function runVerify(flags: VerifyFlags): Promise<void> {
   const { verify } = await import('../maintenance/verify/verify.js')
-  const { journal, db: database, schema } = flags
+  const { journal, db, schema } = flags
+  const database = db === false ? undefined : db
   const report = await withProgressLine((line) =>
     verify({ journal, database, schema, onProgress: (progress) => line.showProgress(progress, '') }),
   )
@@ -67,12 +73,12 @@ async function runVerify(flags: CommonFlags): Promise<void> {
   if (!report.ok) process.exitCode = 1
 }
 
-function formatReport(report: VerifyReport, databasePath: string): string {
+function formatReport(report: VerifyReport, databasePath: string | undefined): string {
   const { chain, problems, more_problems } = report
   const lines = [
     `journal   ${countText(report.lines, 'line')} in ${countText(report.segments, 'segment')}${extra(report, ['rejected', 'unchecked', 'late', 'recompressed', 'accepted_missing'])}`,
     report.database === null
-      ? `database  ${visible(databasePath)}: none; the journal was checked alone`
+      ? `database  ${databasePath === undefined ? '' : `${visible(databasePath)}: `}none; the journal was checked alone`
       : `database  ${countText(report.rows, 'row')}${extra(report, ['unjournaled', 'added', 'held', 'superseded', 'pending', 'to_reprice'])}`,
     chain.entries === 0
       ? 'chain     nothing is sealed yet'

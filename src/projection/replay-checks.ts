@@ -50,6 +50,8 @@ export function checkAllThere(positions: readonly SegmentPosition[], directory: 
   const segments = new Map(listSegments(directory).map((segment) => [segment.id, segment]))
   const archives = lastEntries(readManifest(directory), 'archived')
   const advice = 'bring it back from a backup, or rebuild without those rows with --allow-missing'
+  const shorter =
+    'bring the whole segment back; or, if this journal is a backup older than the database, rebuild what it has with --allow-missing, which drops the rows of later lines'
   for (const { id, name, projectedBytes, counts } of positions) {
     const path = join(directory, name)
     const segment = segments.get(id)
@@ -61,7 +63,7 @@ export function checkAllThere(positions: readonly SegmentPosition[], directory: 
     const size = plainSize(directory, segment) ?? archives.get(name)?.bytes ?? projectedBytes
     if (size < projectedBytes) {
       const found = `the segment has ${size} bytes, but ${projectedBytes} were projected from it`
-      throw new ProjectionError('SEGMENT_TRUNCATED', path, `${found}: ${advice}`)
+      throw new ProjectionError('SEGMENT_TRUNCATED', path, `${found}: ${shorter}`)
     }
   }
 }

@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs'
+import { cpSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import SQLite from 'better-sqlite3'
 import { expect } from 'vitest'
@@ -50,6 +50,27 @@ test('each problem is one line with its place and both values, and says what to 
   )
   expect(stdout).toMatch(/^What to do: .*`request-journal replay`.*\.$/m)
   expect((await runVerify(workspace, '--json')).status).toBe(1)
+})
+
+test('--no-db checks a copy of the journal that is older than the database, which a replay with --allow-missing makes that of the copy', async ({
+  workspace,
+}) => {
+  writeSegment(workspace.journal, lines(requestLine('a')))
+  await projectOnce(workspace)
+  const copy = join(workspace.directory, 'copy')
+  cpSync(workspace.journal, copy, { recursive: true })
+  await fill(workspace)
+  const inCopy = (...args: string[]) =>
+    runHere([...args, '--journal', copy], { REQUEST_JOURNAL_DB: workspace.database })
+  const alone = await inCopy('verify', '--no-db')
+  expect(alone).toMatchObject({ status: 0, stderr: '' })
+  expect(alone.stdout).toContain('\ndatabase  none; the journal was checked alone\n')
+  expect((await inCopy('verify')).status).toBe(1)
+  expect((await inCopy('replay')).stderr).toMatch(/older than the database, .*--allow-missing/)
+  expect((await inCopy('replay', '--allow-missing')).status).toBe(0)
+  expect((await inCopy('verify')).stdout).toContain('nothing is wrong')
+  rmSync(workspace.journal, { recursive: true })
+  cpSync(copy, workspace.journal, { recursive: true })
 })
 
 test('a journal that lost something is not to be replayed, whatever else is wrong', async ({ workspace }) => {

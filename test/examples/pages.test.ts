@@ -135,9 +135,15 @@ function readerWithLog(): Reader {
   return reader
 }
 
-test('the commands of docs/operations.md make a backup and restore it', async () => {
+test('the commands of docs/operations.md make a backup, and restore one that is older than the database', async () => {
   const reader = readerWithLog()
-  expect(await follow(reader, 'docs/operations.md', 'Backup and restore')).toBe(2)
+  const [backup = '', restore = ''] = codeBlocks('docs/operations.md', 'Backup and restore')
+    .filter(({ language }) => language === 'sh')
+    .map(({ text }) => text)
+  await reader.run(backup)
+  run(['append'], { cwd: reader.folder, input: '{"model":"later","latency_ms":1,"success":true}\n' })
+  run(['project', '--once'], { cwd: reader.folder })
+  await reader.run(restore)
   const restored = run(['stats', '--db', 'requests.db', '--json'], { cwd: reader.folder })
   expect(restored.json).toMatchObject({ counts: { total: 1 } })
 })
