@@ -1,5 +1,5 @@
 import { describe, expect, test as plain } from 'vitest'
-import { formatUsd } from '../../src/server/dashboard/page/format.js'
+import { formatCost, formatUsd } from '../../src/server/dashboard/page/format.js'
 import { hasBrowser } from './support/browser.js'
 import { eventually, projected, recent, test } from './support/dashboard.js'
 
@@ -28,11 +28,11 @@ describe.skipIf(!hasBrowser)('the currency of costs', () => {
     const cost = async () => (await dashboard.tile('Cost').innerText()).replace(/\s+/g, ' ')
     const legend = async () => await page.locator('#chart-cost .legend').innerText()
     expect(await cost()).toMatch(/^Cost 100 ?sats 100 each, 1 unpriced/)
-    expect(await legend()).toMatch(/paid in dollars\s+–\s+1 request\s+1 unpriced/)
+    expect(await legend()).toMatch(/paid in dollars\s+–\s+1 unpriced/)
     await page.locator('#currencies input[value="usd"]').check()
     await page.waitForURL(/\?currency=usd&sort=cost_usd$/)
     await eventually(cost).toMatch(/^Cost \$2\.00 \$2\.00 each, 1 unpriced/)
-    await eventually(legend).toMatch(/gpt-4o\s+–\s+1 request\s+1 unpriced/)
+    await eventually(legend).toMatch(/gpt-4o\s+–\s+1 unpriced/)
     await eventually(() => rows.locator('.cost').allInnerTexts()).toEqual(['$2.00', '–'])
     await page.goBack()
     await eventually(cost).toMatch(/^Cost 100/)
@@ -52,4 +52,18 @@ plain.for([
   [null, '–'],
 ] as const)('%j dollars are shown as %s', ([value, text]) => {
   expect(formatUsd(value)).toBe(text)
+})
+
+plain.for([
+  [0.00303, 'usd', '$0.00303'],
+  [0.000_012_345_6, 'usd', '$0.000012346'],
+  [2, 'usd', '$2.00'],
+  [1234.567, 'usd', '$1,234.57'],
+  [-0.1, 'usd', '-$0.10'],
+  [57.3, 'sats', '57.3'],
+  [0.012_345, 'sats', '0.0123'],
+  [0, 'sats', '0'],
+  [null, 'usd', '–'],
+] as const)('a request that cost %j %s is listed as %s', ([value, currency, text]) => {
+  expect(formatCost(value, currency)).toBe(text)
 })

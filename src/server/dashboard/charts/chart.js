@@ -10,7 +10,7 @@ import { momentOf, TableView } from './table-view.js'
  * @property {string} color a CSS variable
  * @property {(number | null)[]} values null: unknown
  * @property {number | null} total shown in the legend while no moment is pointed at
- * @property {string} [aside] shown beside the total, such as how much of it is unknown
+ * @property {string} [aside] shown in place of the count: how much of it is unknown
  * @property {string} [count] how many requests it is about, shown beside the total
  * @property {() => void} [onChoose] the name was chosen
  *
@@ -210,12 +210,8 @@ export class Chart {
       setTitle(label, aside === undefined ? name : `${name}: ${aside}`)
       const item = element('li', '', swatch, label, element('span', 'value', this.kind.format(value)))
       if (this.kind.hasShares) item.append(...shareOf(value, whole, color), trendOf(values, color))
-      if (index === null && count !== undefined) {
-        const isPartial = value !== null && aside !== undefined
-        item.append(element('span', isPartial ? 'count is-partial' : 'count', isPartial ? aside : count))
-      }
-      if (index === null && value === null && aside !== undefined)
-        item.append(element('span', 'aside', aside))
+      if (index === null && count !== undefined)
+        item.append(element('span', aside === undefined ? 'count' : 'count is-partial', aside ?? count))
       return item
     })
     this.#legend.replaceChildren(...items)

@@ -74,6 +74,35 @@ export function formatMoney(value, currency) {
   return currency === 'usd' ? formatUsd(value) : formatSats(value)
 }
 
+/** From which amount on the cost of one request has at most so many decimals, as on a terminal. */
+const COST_DECIMALS = /** @type {const} */ ({
+  sats: [
+    [1, 2],
+    [0.01, 4],
+  ],
+  usd: [
+    [1000, 2],
+    [1, 4],
+    [0.001, 6],
+  ],
+})
+
+/**
+ * The cost of one request, with the digits that it has on a terminal: `$0.00303`, `57.3`, `$12.00`.
+ *
+ * @param {Figure} value
+ * @param {Currency} currency
+ */
+export function formatCost(value, currency) {
+  if (value == null || value === 0) return formatMoney(value, currency)
+  const size = Math.abs(value)
+  const text = size.toLocaleString('en-US', {
+    minimumFractionDigits: currency === 'usd' ? 2 : 0,
+    maximumFractionDigits: COST_DECIMALS[currency].find(([least]) => size >= least)?.[1] ?? 9,
+  })
+  return `${value < 0 ? '-' : ''}${currency === 'usd' ? '$' : ''}${text}`
+}
+
 /**
  * All digits of an amount, with its unit: `0.0042 usd`
  *

@@ -1,5 +1,5 @@
 import { element } from '../page/dom.js'
-import { formatClock, formatCount, formatDay, formatMoney, formatMs, UNKNOWN } from '../page/format.js'
+import { formatClock, formatCost, formatCount, formatDay, formatMs, UNKNOWN } from '../page/format.js'
 import { outcomeCell } from './outcome-cell.js'
 
 /**
@@ -75,7 +75,7 @@ function allColumns(currency, labels) {
       title: currency === 'usd' ? 'Cost' : 'Sats',
       className: 'number cost',
       sort: `cost_${currency}`,
-      cells: ({ cost }) => [formatMoney(cost[currency], currency)],
+      cells: ({ cost }) => [formatCost(cost[currency], currency)],
       ...(currency === 'usd' ? {} : { unit: 'sats' }),
     },
     {
