@@ -108,7 +108,7 @@ test('a later price replaces one, and a withdrawn one is no longer in force', as
   expect(stdout).toMatch(/^b +openai +withdrawn +\d{4}-/m)
 })
 
-test('prices set says which unpriced requests get a cost, which stay, that cached tokens cost the input price, and gives no advice about requests that an unprojected price may be for', async ({
+test('prices set says which unpriced requests get a cost, which stay, that cached tokens cost the input price, and gives no advice about requests that an unprojected price is for', async ({
   workspace,
 }) => {
   await log(
@@ -129,13 +129,11 @@ tokens read from a cache cost the full price of input: --cache-read-input sets t
 2 earlier requests stay unpriced: --valid-from 2025-12-30T00:00:00.000Z reaches back to the first
 `,
   )
-  const again = await runHere([...args, '--valid-from', FROM])
-  expect(again.stdout).toContain(
-    "\n2 earlier requests have no cost so far; part of the journal isn't projected yet, which may have a price for them\n",
-  )
-  expect(again.stdout).not.toContain('--valid-from')
   const { json } = await runHere([...args, '--valid-from', FROM, '--json'])
   expect(json).toMatchObject({ unpriced: { since: 1, before: 2, first: '2025-12-30T00:00:00.000Z' } })
+  await runHere([...args, '--valid-from', '2025-12-31'])
+  const again = await runHere([...args, '--valid-from', FROM])
+  expect(again.stdout).toContain('\n1 earlier request stays unpriced: --valid-from 2025-12-30T00:00:00.000Z ')
 })
 
 test('prices set says when a later price ends it, what a correction changes, and what a withdrawn price leaves', async ({
@@ -143,6 +141,20 @@ test('prices set says when a later price ends it, what a correction changes, and
 }) => {
   const later = '2026-06-01T16:53:34.972Z'
   await setPrice(workspace, 'gpt-4o', '--input', '2.5', '--output', '10', '--valid-from', later)
+  // Nothing is projected yet.
+  const first = await runHere([
+    'prices',
+    'set',
+    'gpt-4o',
+    ...places(workspace),
+    '--output',
+    '1',
+    '--valid-from',
+    FROM,
+    '--json',
+  ])
+  expect(first.json).toMatchObject({ until: later })
+  await setPrice(workspace, 'gpt-4o', '--withdraw', '--valid-from', FROM)
   await log(
     workspace,
     { timestamp: '2026-06-01T16:53:34.971Z' },

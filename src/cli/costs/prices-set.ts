@@ -8,7 +8,6 @@ import {
 import { isWithdrawn } from '../../folds/costs/price-book.js'
 import { countText } from '../../maintenance/count-text.js'
 import type { PriceEffect } from '../../maintenance/prices/price-effect.js'
-import type { QueryDatabase } from '../../store/query-database.js'
 import { printAnswer } from '../output/standard-output.js'
 import { visible } from '../output/terminal.js'
 import type { CommonFlags, ProgramCommand } from '../run/command.js'
@@ -128,7 +127,6 @@ async function setPrice(model: string, flags: SetFlags, refuse: (message: string
   }
   // Looked for first: a running projector has priced them a moment after the price is appended.
   const effect = await effectOf(flags, price)
-  const isProjected = await isAllProjected(flags)
   await appendEvents(flags, [input])
   const { unpriced = null, priced = null, next = null } = effect ?? {}
   const answer = {
@@ -140,7 +138,7 @@ async function setPrice(model: string, flags: SetFlags, refuse: (message: string
   }
   printAnswer(answer, flags, () => {
     const set = `${keyText(price)} ${figuresText(price)} from ${price.valid_from}, appended to ${flags.journal}`
-    return [set, ...cacheNote(price), ...(effect === null ? [] : effectLines(price, effect, isProjected))]
+    return [set, ...cacheNote(price), ...(effect === null ? [] : effectLines(price, effect))]
       .map(visible)
       .join('\n')
   })
@@ -153,41 +151,17 @@ const LOOK_MS = 1000
 async function effectOf({ journal, db, schema }: SetFlags, price: PriceSet): Promise<PriceEffect | null> {
   const { priceEffect } = await import('../../maintenance/prices/price-effect.js')
   try {
-    return priceEffect(price, { journal, database: db, schema, deadline: performance.now() + LOOK_MS })
+    return await priceEffect(price, { journal, database: db, schema, deadline: performance.now() + LOOK_MS })
   } catch {
     // The price can be set without it: the database is asked only to tell more about it.
     return null
   }
 }
 
-/** Whether the database knows all of the journal, the prices that were set just before included. */
-async function isAllProjected({ journal, db, schema }: SetFlags): Promise<boolean> {
-  const { databaseLag } = await import('../../maintenance/lag.js')
-  const { withDatabase } = await import('../run/database.js')
-  try {
-    const at = schema === undefined ? { db } : { db, schema }
-    const ask = (database: QueryDatabase) => databaseLag(journal, database, { database: db, schema })
-    const lag = await withDatabase(at, ask)
-    return lag?.lag_bytes === 0
-  } catch {
-    // The price can be set without it.
-    return false
-  }
-}
-
-function effectLines(
-  price: PriceSet,
-  { next, unpriced, priced }: PriceEffect,
-  isProjected: boolean,
-): string[] {
+function effectLines(price: PriceSet, { next, unpriced, priced }: PriceEffect): string[] {
   const { since, before, first } = unpriced
   const once = `once ${isWithdrawn(price) ? 'this' : 'the price'} is projected`
-  const earlier = countText(before, 'earlier request')
-  const isOne = before === 1
-  // A price that isn't projected yet may be theirs, and this one isn't.
-  const beforeLine = isProjected
-    ? `${earlier} ${isOne ? 'stays' : 'stay'} unpriced: --valid-from ${first} reaches back to the first`
-    : `${earlier} ${isOne ? 'has' : 'have'} no cost so far; part of the journal isn't projected yet, which may have a price for ${isOne ? 'it' : 'them'}`
+  const stay = before === 1 ? 'stays' : 'stay'
   return [
     ...untilLine(price, next),
     ...(since === 0 ? [] : [`${countText(since, 'unpriced request')} ${getCost(since)} ${once}`]),
@@ -195,7 +169,11 @@ function effectLines(
       ? []
       : [`${countText(priced.changed, 'priced request')} ${getCost(priced.changed)} anew ${once}`]),
     ...lostLine(price, priced.lost, once),
-    ...(first === null ? [] : [beforeLine]),
+    ...(first === null
+      ? []
+      : [
+          `${countText(before, 'earlier request')} ${stay} unpriced: --valid-from ${first} reaches back to the first`,
+        ]),
   ]
 }
 

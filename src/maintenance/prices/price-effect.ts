@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs'
 import type { PriceSet } from '../../events/event-types.js'
 import {
   AFTER_ALL_TIMES,
   isWithdrawn,
+  type PlacedPrice,
   type Price,
   PriceBook,
   type PricedRequest,
@@ -9,9 +11,9 @@ import {
 import { historiesOf, keyOf } from '../../queries/costs/price-history.js'
 import { all } from '../../queries/window/condition.js'
 import { prepareDeadlines, withinDeadline } from '../../queries/window/deadline.js'
-import type { StoredPrices } from '../../store/sqlite/price-rows.js'
 import type { JournalTables } from '../journal-tables.js'
 import { readStoredPrices, type StoredPricesOptions } from './stored-prices.js'
+import { waitingPrices } from './waiting-prices.js'
 
 /** Requests with tokens and without a cost that a price is for. */
 export interface AwaitingPrice {
@@ -23,7 +25,7 @@ export interface AwaitingPrice {
   first: string | null
 }
 
-/** What a price that is about to be set changes, as far as the database knows. */
+/** What a price that is about to be set changes, as far as journal and database tell. */
 export interface PriceEffect {
   /** The price that follows: the next `valid_from` of the same key; null: there is none. */
   next: PriceSet | null
@@ -33,43 +35,57 @@ export interface PriceEffect {
 }
 
 export interface PriceEffectOptions extends StoredPricesOptions {
+  journal: string
   /** By the clock of `performance.now()`. */
   deadline: number
 }
 
 /**
- * Tells what a price changes once it is appended. It reads every row.
+ * Tells what a price changes once it is appended. It reads every row, and the prices of the part of
+ * the journal that isn't projected yet, but not its requests.
  *
- * @returns null if the database's file doesn't exist.
- * @throws QueryError TIMED_OUT; otherwise as {@link readStoredPrices}.
+ * @throws QueryError TIMED_OUT; otherwise as {@link readStoredPrices} and {@link waitingPrices}.
  */
-export function priceEffect(price: PriceSet, options: PriceEffectOptions): PriceEffect | null {
-  return readStoredPrices(options, (tables, stored) => effectOf(price, tables, stored, options.deadline))
+export async function priceEffect(price: PriceSet, options: PriceEffectOptions): Promise<PriceEffect> {
+  const { journal, deadline } = options
+  const positions = readStoredPrices(options, (tables) => tables.knownSegments().positions) ?? []
+  const waiting = existsSync(journal) ? await waitingPrices(journal, positions, deadline) : []
+  const found = readStoredPrices(options, (tables, stored) => {
+    // A projector may have stored some of them since.
+    const known = PriceBook.EMPTY.with(stored.prices, [])
+    const prices = [...stored.prices, ...waiting.filter((waits) => !known.hasPrice(waits))]
+    return effectOf(price, prices, rowsOf(price.model, tables, deadline))
+  })
+  return found ?? effectOf(price, waiting, [])
 }
 
 function effectOf(
   price: PriceSet,
-  tables: JournalTables,
-  { prices, rates }: StoredPrices,
-  deadline: number,
+  prices: readonly PlacedPrice[],
+  rows: Iterable<PricedRequest & { is_priced: number }>,
 ): PriceEffect {
   const placed = { event: price, segmentId: Number.MAX_SAFE_INTEGER, byteOffset: 0 }
   const alone = PriceBook.EMPTY.with([placed], [])
-  const old = PriceBook.EMPTY.with(prices, rates)
+  const old = PriceBook.EMPTY.with(prices, [])
   const book = old.with([placed], [])
   const history = historiesOf(prices).get(keyOf(price)) ?? []
   const effect: PriceEffect = {
-    next: history.find(({ event }) => event.valid_from > price.valid_from)?.event ?? null,
+    next: history.findLast(({ event }) => event.valid_from === nextTimeOf(history, price))?.event ?? null,
     unpriced: { since: 0, before: 0, first: null },
     priced: { changed: 0, lost: 0 },
   }
-  for (const { is_priced, ...row } of rowsOf(price.model, tables, deadline)) {
+  for (const { is_priced, ...row } of rows) {
     if (is_priced === 1) countPriced(effect.priced, old.priceFor(row), book.priceFor(row))
     else if (isWithdrawn(price) || alone.priceFor({ ...row, timestamp: AFTER_ALL_TIMES }) === null) continue
-    else if (row.timestamp < price.valid_from) addBefore(effect.unpriced, row)
-    else if (book.priceFor(row) !== null) effect.unpriced.since++
+    else if (row.timestamp >= price.valid_from) effect.unpriced.since += Number(book.priceFor(row) !== null)
+    // Another price may be theirs, which isn't projected yet.
+    else if (book.priceFor(row) === null) addBefore(effect.unpriced, row)
   }
   return effect
+}
+
+function nextTimeOf(history: readonly PlacedPrice[], { valid_from }: PriceSet): string | undefined {
+  return history.find(({ event }) => event.valid_from > valid_from)?.event.valid_from
 }
 
 /** Requests of a model whose cost a price of it gives, or would give. */

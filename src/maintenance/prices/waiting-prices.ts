@@ -1,0 +1,46 @@
+import { decodeLine } from '../../events/line.js'
+import type { PlacedPrice } from '../../folds/costs/price-book.js'
+import { SegmentReader } from '../../journal/read/segment-reader.js'
+import { listSegments } from '../../journal/segments.js'
+import { timedOut } from '../../queries/window/deadline.js'
+import type { SegmentPosition } from '../../store/positions.js'
+
+/** Only lines with this text can be a price. */
+const MARK = Buffer.from('"price_set"')
+
+/** A price has defaults for neither. */
+const DEFAULTS = { correlationId: () => '', timestamp: () => '' }
+
+/**
+ * Reads the prices that a journal has after these positions: they aren't projected yet. Archives are
+ * left out, since only what is projected is archived.
+ *
+ * @param deadline by the clock of `performance.now()`.
+ * @throws QueryError TIMED_OUT; JournalError as `status` does.
+ */
+export async function waitingPrices(
+  directory: string,
+  positions: readonly SegmentPosition[],
+  deadline: number,
+): Promise<PlacedPrice[]> {
+  const projected = new Map(positions.map(({ id, projectedBytes }) => [id, projectedBytes]))
+  const prices: PlacedPrice[] = []
+  for (const segment of listSegments(directory)) {
+    if (segment.isArchived) continue
+    const reader = new SegmentReader(directory, segment, { position: projected.get(segment.id) ?? 0 })
+    try {
+      for (let chunk = await reader.read(); chunk !== null; chunk = await reader.read()) {
+        if (performance.now() > deadline) throw timedOut()
+        for (const { bytes, byteOffset } of chunk.lines) {
+          if (bytes === null || !bytes.includes(MARK)) continue
+          const line = decodeLine(bytes, DEFAULTS)
+          const event = 'event' in line ? line.event : null
+          if (event?.type === 'price_set') prices.push({ event, segmentId: segment.id, byteOffset })
+        }
+      }
+    } finally {
+      reader.close()
+    }
+  }
+  return prices
+}
