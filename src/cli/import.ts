@@ -5,6 +5,7 @@ import type { ImportResult } from '../maintenance/import/import-result.js'
 import { IMPORT_SOURCES, type ImportSource } from '../maintenance/import/import-sources.js'
 import type { JournalImport } from '../maintenance/import/list-imports.js'
 import type { ImportProgress } from '../maintenance/import/options.js'
+import type { UndoResult } from '../maintenance/import/undo-import.js'
 import type { TimeZone } from '../queries/window/time-zone.js'
 import { formatBytes, formatCount, UNKNOWN } from './output/format.js'
 import { withProgressLine } from './output/progress.js'
@@ -17,6 +18,8 @@ import { parsePath, parseTimeZone } from './run/options.js'
 
 /** How many rejected rows are named one by one. */
 const NAMED_ROWS = 20
+/** As much of an import's id as `--undo` needs. */
+const SHOWN_ID_CHARACTERS = 8
 
 interface ImportFlags extends Pick<CommonFlags, 'journal' | 'json'> {
   from?: ImportSource
@@ -27,6 +30,7 @@ interface ImportFlags extends Pick<CommonFlags, 'journal' | 'json'> {
   rejected?: string
   allowRejected?: true
   list?: true
+  undo?: string
   dryRun?: true
 }
 
@@ -68,6 +72,10 @@ export function addImport(program: ProgramCommand): void {
     .option('--allow-rejected', 'take the other rows, however many are rejected')
     .option('--list', 'only list what was imported into the journal: files, days, counts, segments')
     .option(
+      '--undo <id>',
+      'take an import out of the journal, by its id or the beginning of it that --list shows: stop the projector first, and run `replay --allow-missing` then',
+    )
+    .option(
       '--dry-run',
       'only say what it would do: the first ten requests, the totals, and what is rejected',
     )
@@ -77,17 +85,19 @@ export function addImport(program: ProgramCommand): void {
       'request-journal import --from csv calls.csv --timezone Europe/Berlin --map when=timestamp --map ms=latency_ms --map team=labels.team',
       'request-journal import --from sqlite old.db --table requests --timezone UTC',
       'request-journal import --list',
+      'request-journal import --undo 3f9a12c4',
     )
     .action(runImport)
 }
 
 async function runImport(file: string | undefined, flags: ImportFlags, command: Command): Promise<void> {
   if (flags.list === true) return await runList(file, flags, command)
+  if (flags.undo !== undefined) return await runUndo(flags.undo, file, flags, command)
   if (file === undefined) command.error("error: missing required argument 'file'")
   if (flags.from === undefined) command.error("error: required option '--from <source>' not specified")
   const { importRequests } = await import('../maintenance/import/import.js')
   const { checkImportOptions } = await import('../maintenance/import/options.js')
-  const { timezone, list, json, from, ...others } = flags
+  const { timezone, list, undo, json, from, ...others } = flags
   const options = { ...others, from, file, timezone: timezone?.name }
   try {
     checkImportOptions(options)
@@ -115,10 +125,45 @@ async function runList(file: string | undefined, flags: ImportFlags, command: Co
   printAnswer({ imports: listImports(flags) }, flags, ({ imports }) => listText(imports))
 }
 
+async function runUndo(
+  undo: string,
+  file: string | undefined,
+  flags: ImportFlags,
+  command: Command,
+): Promise<void> {
+  if (file !== undefined) command.error(`error: '--undo' takes no file, and there is ${visible(file)}`)
+  const { undoImport } = await import('../maintenance/import/undo-import.js')
+  let result: UndoResult
+  try {
+    result = undoImport({ ...flags, undo })
+  } catch (error) {
+    if (error instanceof RangeError) command.error(`error: option --${visible(error.message)}`)
+    throw error
+  }
+  printAnswer(result, flags, undoText)
+}
+
+function undoText({ dry_run, undone, is_manifest_restored }: UndoResult): string {
+  const { import_id, file, requests, segments } = undone
+  const name = visible(`${import_id} of ${file ?? 'a file without a name'}`)
+  const size = [
+    requests === null ? [] : [countText(requests, 'request')],
+    countText(segments.length, 'segment'),
+  ]
+  const lines = [`Import ${name} ${dry_run ? 'would be' : 'was'} taken out: ${size.flat().join(' in ')}`]
+  if (!is_manifest_restored)
+    lines.push(
+      'The manifest has later entries, so that it goes on naming these segments: `verify` counts them as gone',
+    )
+  if (!dry_run) lines.push('Next: `request-journal replay --allow-missing` builds the database without them')
+  return lines.join('\n')
+}
+
 function listText(imports: readonly JournalImport[]): string {
   if (imports.length === 0) return 'no imports'
   return formatTable(
     [
+      { title: 'id' },
       { title: 'imported at' },
       { title: 'file', shrinksTo: 12 },
       { title: 'options', shrinksTo: 14 },
@@ -130,6 +175,7 @@ function listText(imports: readonly JournalImport[]): string {
       { title: 'gone', align: 'right', dropRank: 1 },
     ],
     imports.map((it) => [
+      it.import_id.slice(0, SHOWN_ID_CHARACTERS),
       `${it.imported_at.slice(0, 19)}Z`,
       it.file ?? UNKNOWN,
       it.options,
@@ -165,7 +211,7 @@ function describe(result: ImportResult, journal: string): string {
   if (requests > 0) lines.push(`from ${result.from} to ${result.to}: ${totalsText(result)}`)
   if (result.ambiguous_times > 0) {
     const times = countText(result.ambiguous_times, 'time')
-    lines.push(`${times} came twice that night, since clocks were put back: each is taken for the first`)
+    lines.push(`${times} came twice, since clocks were put back: the first instant is taken`)
   }
   lines.push(...result.notes.map(({ note, count }) => `${countText(count, 'request')}: ${note}`))
   if (segments.length > 0) lines.push(`in ${segmentsText(segments)}`)

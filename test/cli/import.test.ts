@@ -43,10 +43,20 @@ test('import says what it would take, takes it once, and names what it rejects',
   expect((await runHere(['import', '--list', '--journal', journal])).stdout).toMatch(
     /calls\.csv +--from csv .* 2026-10-25 +2026-10-25 +1 +1 +1 segment: /,
   )
+  const undo = (...words: string[]) => runHere(['import', '--journal', journal, '--undo', ...words])
+  expect(await undo('soon')).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining("option --undo: found 'soon', expected the id of an import"),
+  })
   expect(await run('--timezone', 'UTC', '--json')).toMatchObject({
     status: 0,
     json: { already_imported: true, requests: 0, rejected: 0 },
   })
+  const { json } = await run('--timezone', 'UTC', '--json')
+  expect((await undo((json as { import_id: string }).import_id)).stdout).toMatch(
+    /^Import \w{32} of calls\.csv was taken out: 1 request in 1 segment\nNext: `request-journal replay --allow-missing`/,
+  )
+  expect((await runHere(['import', '--list', '--journal', journal])).stdout).toBe('no imports\n')
 })
 
 test.for([
@@ -60,6 +70,7 @@ test.for([
     ['--from', 'csv', '--map', 'a=time'],
     "option --map: found the field 'time', expected one of correlation_id",
   ],
+  [['--undo', '3f9a12c4'], "'--undo' takes no file, and there is "],
   [['--list'], "'--list' takes no file, and there is "],
   [[], "required option '--from <source>' not specified"],
 ] as const)('%j is wrong use', async ([words, text], { workspace }) => {

@@ -166,16 +166,17 @@ class ImportRun {
 
   /** The segments of this file, if it was imported. @throws InputError IMPORTED_OTHERWISE */
   #knownSegments(staged: StagedImports): string[] {
-    const found = staged.recorded().filter(({ origin }) => origin.content === this.#content)
-    const other = found.find(({ origin }) => origin.id !== this.#id)
-    if (other === undefined) return found.map(({ segment }) => segment)
+    const parts = staged.recorded().filter(({ origin }) => origin.content === this.#content)
+    const other = parts.find(({ origin }) => origin.id !== this.#id)
+    if (other === undefined) return parts.map(({ segment }) => segment)
     const then = optionsIn(other.origin.options)
     const now = optionsIn(this.#words)
     const only = (words: readonly string[], others: readonly string[]) =>
       words.filter((word) => !others.includes(word)).join(' ') || 'none of that'
-    const difference = `it is in the journal, imported with other options: ${only(then, now)} then, ${only(now, then)} now; so its requests would be there twice`
-    const advice = `if the options of then were wrong, take import ${other.origin.id} out first, as docs/import.md tells under "How to take an import back"; the rows that were rejected then can be imported by themselves: --rejected FILE with the options of then writes them to a file`
-    const text = `${difference}: ${advice}`
+    const found = `it is in the journal, imported with other options: ${only(then, now)} then, ${only(now, then)} now; so its requests would be there twice`
+    const undo = `request-journal import --undo ${other.origin.id.slice(0, 8)}`
+    const advice = `if the options of then were wrong, take that import out first (\`${undo}\`; see "How to take an import back" in docs/import.md); the rows that were rejected then can be imported by themselves: --rejected FILE with the options of then writes them to a file`
+    const text = `${found}: ${advice}`
     throw new InputError('IMPORTED_OTHERWISE', this.#opened.path, text)
   }
 

@@ -6,7 +6,7 @@ import { describe, expect } from 'vitest'
 import { openJournal } from '../../../src/index.js'
 import { readManifest } from '../../../src/journal/chain/manifest.js'
 import { archiveWith } from '../../../src/maintenance/archive.js'
-import { doctor, listImports, status, verify } from '../../../src/maintenance/index.js'
+import { doctor, listImports, status, undoImport, verify } from '../../../src/maintenance/index.js'
 import { projectOnce, replay, startProjector } from '../../../src/projection/index.js'
 import { requestLog, test, type Workspace } from '../../support/workspace.js'
 import { importHere } from './support.js'
@@ -84,7 +84,7 @@ test('a second run of the same file adds nothing, and one with other options is 
   ).rejects.toMatchObject({
     code: 'IMPORTED_OTHERWISE',
     message: expect.stringContaining(
-      `none of that then, --timezone Europe/Berlin now; so its requests would be there twice: if the options of then were wrong, take import ${first.import_id} out first`,
+      `none of that then, --timezone Europe/Berlin now; so its requests would be there twice: if the options of then were wrong, take that import out first (\`request-journal import --undo ${first.import_id.slice(0, 8)}\``,
     ),
   })
   await projectOnce({ journal, database })
@@ -179,20 +179,23 @@ test('requests that another import has brought, or that the file has twice, are 
   await expectSound(workspace)
 })
 
-test('the last import can be taken out as docs/import.md says, and made again otherwise', async ({
-  workspace,
-}) => {
+test('the last import can be taken out without a trace, and made again otherwise', async ({ workspace }) => {
   const { journal, database } = workspace
   workspace.expectDamage()
   await importHere({ journal, from: 'litellm', file: writeExport(workspace, 2, 'good.csv', '2026-05-30') })
   const file = writeExport(workspace, 2)
+  const manifest = join(journal, 'manifest.jsonl')
+  const before = readFileSync(manifest)
   const { segments, import_id } = await importHere({ journal, from: 'litellm', file })
   await projectOnce({ journal, database })
-  for (const segment of segments) rmSync(join(journal, `${segment}.gz`))
-  const manifest = join(journal, 'manifest.jsonl')
-  const lines = readFileSync(manifest, 'utf8').split('\n')
-  const first = lines.findIndex((line) => line.includes(import_id))
-  writeFileSync(manifest, `${lines.slice(0, first).join('\n')}\n`)
+  const undo = import_id.slice(0, 8)
+  expect(() => undoImport({ journal, undo: '' })).toThrow("undo: found '', expected the id of an import")
+  const expected = { undone: { import_id, segments, requests: 4 }, is_manifest_restored: true }
+  expect(undoImport({ journal, undo, dryRun: true })).toMatchObject({ dry_run: true, ...expected })
+  // One that was killed has removed a part of them.
+  rmSync(join(journal, `${segments[0]}.gz`))
+  expect(undoImport({ journal, undo })).toMatchObject({ dry_run: false, ...expected })
+  expect(readFileSync(manifest)).toEqual(before)
   await replay({ journal, database, allowMissing: true })
   expect(listImports({ journal }).map((it) => it.file)).toEqual(['good.csv'])
   await expectSound(workspace)
@@ -202,7 +205,7 @@ test('the last import can be taken out as docs/import.md says, and made again ot
   await expectSound(workspace)
 })
 
-test('an import whose segments were all removed can be made again, unless they were pruned', async ({
+test('an import that isn’t the last can be taken out and made again, and verify counts what was accepted as gone', async ({
   workspace,
 }) => {
   const { journal, database } = workspace
@@ -211,14 +214,12 @@ test('an import whose segments were all removed can be made again, unless they w
   const { segments, import_id } = await importHere({ journal, from: 'litellm', file })
   await importHere({ journal, from: 'litellm', file: writeExport(workspace, 1, 'later.csv') })
   await projectOnce({ journal, database })
-  for (const [index, segment] of segments.entries()) {
-    if (index > 0) {
-      await expect(
-        importHere({ journal, from: 'litellm', file, timezone: 'Europe/Berlin' }),
-      ).rejects.toMatchObject({ code: 'IMPORTED_OTHERWISE' })
-    }
-    rmSync(join(journal, `${segment}.gz`))
-  }
+  rmSync(join(journal, `${segments[0]}.gz`))
+  const otherwise = importHere({ journal, from: 'litellm', file, timezone: 'Europe/Berlin' })
+  await expect(otherwise).rejects.toMatchObject({ code: 'IMPORTED_OTHERWISE' })
+  const undone = undoImport({ journal, undo: import_id })
+  expect(undone).toMatchObject({ is_manifest_restored: false, undone: { segments } })
+  expect(readManifest(journal).entries).toHaveLength(6)
   const again = await importHere({ journal, from: 'litellm', file })
   expect(again).toMatchObject({ already_imported: false, requests: 4, import_id })
   expect(await importHere({ journal, from: 'litellm', file })).toMatchObject({ segments: again.segments })

@@ -80,7 +80,7 @@ export function acquireDatabaseLock(databasePath: string, purpose: LockPurpose):
  *
  * @throws DatabaseError as `acquireDatabaseLock`.
  */
-export function acquireJournalLock(directory: string, purpose: 'prune' | 'archive'): Lock {
+export function acquireJournalLock(directory: string, purpose: 'prune' | 'archive' | 'import'): Lock {
   return acquireDatabaseLock(join(directory, MANIFEST_FILE), purpose)
 }
 
