@@ -3,6 +3,7 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
 import { openJournal, type RequestLog } from '../../src/index.js'
+import { priceEffect } from '../../src/maintenance/prices/price-effect.js'
 import { projectOnce } from '../../src/projection/index.js'
 import { runHere } from '../support/command.js'
 import { PROGRAM, run } from '../support/program.js'
@@ -180,6 +181,32 @@ test('prices set says when a later price ends it, what a correction changes, and
     "1 request loses its cost once this is projected; the price before doesn't come back: set it again from the same time on to have it",
     '',
   ])
+})
+
+test('a database that is too large to be looked through still tells when a later price ends one', async ({
+  workspace: { journal, database },
+  workspace,
+}) => {
+  await setPrice(workspace, 'gpt-4o', '--input', '1', '--valid-from', AT)
+  await log(workspace, ...Array.from({ length: 300 }, () => ({})))
+  const price = {
+    ...{
+      type: 'price_set' as const,
+      provider: null,
+      model: 'gpt-4o',
+      valid_from: FROM,
+      currency: 'usd' as const,
+    },
+    ...{
+      per_million: { input: '2' },
+      per_request: null,
+      service_tier: null,
+      min_input_tokens: null,
+      source: null,
+    },
+  }
+  const effect = await priceEffect(price, { journal, database, deadline: performance.now() - 1 })
+  expect(effect).toMatchObject({ next: { valid_from: AT }, requests: null })
 })
 
 describe.each([

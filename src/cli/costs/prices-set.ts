@@ -128,13 +128,13 @@ async function setPrice(model: string, flags: SetFlags, refuse: (message: string
   // Looked for first: a running projector has priced them a moment after the price is appended.
   const effect = await effectOf(flags, price)
   await appendEvents(flags, [input])
-  const { unpriced = null, priced = null, next = null } = effect ?? {}
+  const { unpriced = null, priced = null } = effect?.requests ?? {}
   const answer = {
     appended: 1,
     price: input,
     unpriced: flags.withdraw ? null : unpriced,
     priced,
-    until: next?.valid_from ?? null,
+    until: effect?.next?.valid_from ?? null,
   }
   printAnswer(answer, flags, () => {
     const set = `${keyText(price)} ${figuresText(price)} from ${price.valid_from}, appended to ${flags.journal}`
@@ -147,7 +147,7 @@ async function setPrice(model: string, flags: SetFlags, refuse: (message: string
 /** How long the requests that a price is for are looked for. */
 const LOOK_MS = 1000
 
-/** What the price changes; null if the database isn't at hand, or large. */
+/** What the price changes; null if neither database nor journal tells. */
 async function effectOf({ journal, db, schema }: SetFlags, price: PriceSet): Promise<PriceEffect | null> {
   const { priceEffect } = await import('../../maintenance/prices/price-effect.js')
   try {
@@ -158,17 +158,16 @@ async function effectOf({ journal, db, schema }: SetFlags, price: PriceSet): Pro
   }
 }
 
-function effectLines(price: PriceSet, { next, unpriced, priced }: PriceEffect): string[] {
-  const { since, before, first } = unpriced
+function effectLines(price: PriceSet, { next, requests }: PriceEffect): string[] {
+  const { since, before, first } = requests?.unpriced ?? { since: 0, before: 0, first: null }
+  const { changed, lost } = requests?.priced ?? { changed: 0, lost: null }
   const once = `once ${isWithdrawn(price) ? 'this' : 'the price'} is projected`
   const stay = before === 1 ? 'stays' : 'stay'
   return [
     ...untilLine(price, next),
     ...(since === 0 ? [] : [`${countText(since, 'unpriced request')} ${getCost(since)} ${once}`]),
-    ...(priced.changed === 0
-      ? []
-      : [`${countText(priced.changed, 'priced request')} ${getCost(priced.changed)} anew ${once}`]),
-    ...lostLine(price, priced.lost, once),
+    ...(changed === 0 ? [] : [`${countText(changed, 'priced request')} ${getCost(changed)} anew ${once}`]),
+    ...lostLine(price, lost, once),
     ...(first === null
       ? []
       : [
@@ -192,12 +191,14 @@ function untilLine(price: PriceSet, next: PriceSet | null): string[] {
   return [`in force until ${end}, ${begins}; the same with --valid-from ${end} replaces that one`]
 }
 
-function lostLine(price: PriceSet, lost: number, once: string): string[] {
+/** @param lost null: unknown */
+function lostLine(price: PriceSet, lost: number | null, once: string): string[] {
   if (!isWithdrawn(price)) return []
   const lose = lost === 1 ? 'loses its cost' : 'lose their cost'
   const requests =
-    lost === 0 ? 'no priced request loses its cost' : `${countText(lost, 'request')} ${lose} ${once}`
-  return [`${requests}; the price before doesn't come back: set it again from the same time on to have it`]
+    lost === 0 ? 'no priced request loses its cost' : `${countText(lost ?? 0, 'request')} ${lose} ${once}`
+  const back = "the price before doesn't come back: set it again from the same time on to have it"
+  return [lost === null ? back : `${requests}; ${back}`]
 }
 
 function cacheNote({ per_million: prices }: PriceSet): string[] {

@@ -9,6 +9,7 @@ import {
   type PricedRequest,
 } from '../../folds/costs/price-book.js'
 import { historiesOf, keyOf } from '../../queries/costs/price-history.js'
+import { QueryError } from '../../queries/errors.js'
 import { all } from '../../queries/window/condition.js'
 import { prepareDeadlines, withinDeadline } from '../../queries/window/deadline.js'
 import type { JournalTables } from '../journal-tables.js'
@@ -29,6 +30,11 @@ export interface AwaitingPrice {
 export interface PriceEffect {
   /** The price that follows: the next `valid_from` of the same key; null: there is none. */
   next: PriceSet | null
+  /** Null: the requests take too long to read. */
+  requests: RequestEffect | null
+}
+
+export interface RequestEffect {
   unpriced: AwaitingPrice
   /** Requests whose cost another price gave: those that get one by this one, and those that lose it. */
   priced: { changed: number; lost: number }
@@ -44,7 +50,7 @@ export interface PriceEffectOptions extends StoredPricesOptions {
  * Tells what a price changes once it is appended. It reads every row, and the prices of the part of
  * the journal that isn't projected yet, but not its requests.
  *
- * @throws QueryError TIMED_OUT; otherwise as {@link readStoredPrices} and {@link waitingPrices}.
+ * @throws as {@link readStoredPrices} and {@link waitingPrices}.
  */
 export async function priceEffect(price: PriceSet, options: PriceEffectOptions): Promise<PriceEffect> {
   const { journal, deadline } = options
@@ -64,13 +70,26 @@ function effectOf(
   prices: readonly PlacedPrice[],
   rows: Iterable<PricedRequest & { is_priced: number }>,
 ): PriceEffect {
+  const history = historiesOf(prices).get(keyOf(price)) ?? []
+  const next = history.findLast(({ event }) => event.valid_from === nextTimeOf(history, price))?.event ?? null
+  try {
+    return { next, requests: requestsOf(price, prices, rows) }
+  } catch (error) {
+    if (error instanceof QueryError && error.code === 'TIMED_OUT') return { next, requests: null }
+    throw error
+  }
+}
+
+function requestsOf(
+  price: PriceSet,
+  prices: readonly PlacedPrice[],
+  rows: Iterable<PricedRequest & { is_priced: number }>,
+): RequestEffect {
   const placed = { event: price, segmentId: Number.MAX_SAFE_INTEGER, byteOffset: 0 }
   const alone = PriceBook.EMPTY.with([placed], [])
   const old = PriceBook.EMPTY.with(prices, [])
   const book = old.with([placed], [])
-  const history = historiesOf(prices).get(keyOf(price)) ?? []
-  const effect: PriceEffect = {
-    next: history.findLast(({ event }) => event.valid_from === nextTimeOf(history, price))?.event ?? null,
+  const effect: RequestEffect = {
     unpriced: { since: 0, before: 0, first: null },
     priced: { changed: 0, lost: 0 },
   }
@@ -113,7 +132,7 @@ function rowsOf(
   return rows.iterate(...values)
 }
 
-function countPriced(counts: PriceEffect['priced'], before: Price | null, after: Price | null): void {
+function countPriced(counts: RequestEffect['priced'], before: Price | null, after: Price | null): void {
   if (before === null) return
   if (after === null) counts.lost++
   else if (before !== after) counts.changed++

@@ -160,5 +160,7 @@ function originOf({ source, segment, byte_offset: byteOffset }) {
 
 /** @param {string} timestamp canonical */
 function timeText(timestamp) {
-  return `${formatDay(timestamp)} ${formatClock(timestamp)} ${zoneName()}`
+  // As it was written: `--valid-from` takes it, where a price has to be corrected.
+  const fraction = timestamp.slice(19, -1).replace('.000', '')
+  return `${formatDay(timestamp)} ${formatClock(timestamp)}${fraction} ${zoneName()}`
 }
