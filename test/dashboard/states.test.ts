@@ -96,7 +96,9 @@ describe.skipIf(!hasBrowser)('when things are not as usual', () => {
     }
   })
 
-  test('the page says that the server asks for a token', async ({ dashboard }) => {
+  test('the page says that the server asks for a token, and that a proxy refuses what it asks about the projector', async ({
+    dashboard,
+  }) => {
     const { page } = dashboard
     dashboard.expectComplaints()
     await page.route('**/v1/stats*', (route) =>
@@ -107,25 +109,28 @@ describe.skipIf(!hasBrowser)('when things are not as usual', () => {
     )
     await page.goto(dashboard.service.url)
     await page.locator('.banner', { hasText: 'asks for its token' }).waitFor()
+    await page.unroute('**/v1/stats*')
+    await page.route('**/healthz', (route) => route.fulfill({ status: 403, body: 'Forbidden' }))
+    await page.goto(dashboard.service.url)
+    await page.locator('.banner', { hasText: /isn’t known.*403 Forbidden/ }).waitFor()
   })
 
   test('a projector in trouble is said', async ({ dashboard }) => {
     const { page } = dashboard
     dashboard.append(recent())
     await projected(dashboard, 1)
-    for (const [health, words] of [
+    const failing = (health: object) => ({ json: { status: 'failing', problems: [], ...health } })
+    for (const [answer, words] of [
       [
-        { projector_running: true, lag_seconds: 95, lag_bytes: 12_300_000 },
+        failing({ projector_running: true, lag_seconds: 95, lag_bytes: 12_300_000 }),
         /behind.*12\.3 M bytes.*1 min 35 s/s,
       ],
       [
-        { projector_running: false, lag_seconds: 0, lag_bytes: 0 },
+        failing({ projector_running: false, lag_seconds: 0, lag_bytes: 0 }),
         /No projector runs.*request-journal project/s,
       ],
     ] as const) {
-      await page.route('**/healthz', (route) =>
-        route.fulfill({ json: { status: 'failing', problems: [], ...health } }),
-      )
+      await page.route('**/healthz', (route) => route.fulfill(answer))
       await page.goto(dashboard.service.url)
       await page.locator('.banner').waitFor()
       expect(await page.locator('.banner').innerText()).toMatch(words)

@@ -13,7 +13,7 @@ const INGEST_TOKEN = 'appends-and-reads-nothing'
 const behind = (text: string) =>
   nginxWith((port, upstream) =>
     text
-      .replace('443 ssl', `127.0.0.1:${port}`)
+      .replace('443 ssl http2', `127.0.0.1:${port}`)
       .replace(/^ *ssl_.*\n/gm, '')
       .replaceAll('127.0.0.1:8790', `127.0.0.1:${upstream}`),
   )
@@ -35,6 +35,17 @@ describe.skipIf(!existsSync(NGINX))('deploy/nginx.conf (needs nginx)', () => {
       expect(await page.text()).toContain('<title>request-journal</title>')
       expect((await ask('/v1/first-steps', basic('anyone', TOKEN))).status).toBe(200)
       expect((await ask('/livez')).status).toBe(200)
+      for (const path of ['/healthz', '/metrics']) {
+        const refused = await ask(path)
+        expect([refused.status, refused.headers.get('www-authenticate')]).toEqual([
+          401,
+          expect.stringContaining('Basic'),
+        ])
+        expect((await ask(path, basic('anyone', 'wrong'))).status).toBe(401)
+        expect((await ask(path, basic('anyone', TOKEN))).status).not.toBe(401)
+      }
+      expect(await (await ask('/healthz', basic('anyone', TOKEN))).json()).toHaveProperty('problems')
+      expect((await ask('/token-is-right', basic('anyone', TOKEN))).status).toBe(404)
       const event = { model: 'm', latency_ms: 1, success: true, error_message: 'x'.repeat(1000) }
       const posted = await fetch(`${proxy.url}/v1/events`, {
         method: 'POST',
@@ -57,8 +68,11 @@ describe.skipIf(!existsSync(NGINX))('deploy/nginx.conf (needs nginx)', () => {
       join(folder, 'request-journal-token.conf'),
       `proxy_set_header Authorization "Bearer ${TOKEN}";\n`,
     )
-    const [, commented = ''] = /^( {2}# location \/ \{.*?^ {2}# \})/ms.exec(SHIPPED) ?? []
-    const withUsers = SHIPPED.replace(/^ {2}location \/ \{.*?^ {2}\}\n/ms, '')
+    const [, commented = ''] = /^( {2}# location \/ \{.*^ {2}# \})/ms.exec(SHIPPED) ?? []
+    const withUsers = SHIPPED.replace(
+      /^ {2}location (\/|= \/healthz|= \/token-is-right) \{.*?^ {2}\}\n/gms,
+      '',
+    )
       .replace(commented, commented.replace(/^ {2}# /gm, '  '))
       .replaceAll('/etc/nginx', folder)
     const server = await serve({ token: TOKEN, ingest: true, ingestToken: INGEST_TOKEN })
@@ -71,6 +85,8 @@ describe.skipIf(!existsSync(NGINX))('deploy/nginx.conf (needs nginx)', () => {
       }
       expect(await ask('/', basic('ann', 'wrong'))).toBe(401)
       expect(await ask('/', basic('ann', 'secret'))).toBe(200)
+      expect(await ask('/healthz', basic('ann', 'wrong'))).toBe(401)
+      expect(await ask('/healthz', basic('ann', 'secret'))).toBe(503)
       const event = '{"model":"m","latency_ms":1,"success":true}'
       expect(await ask('/v1/events', basic('ann', 'secret'), event)).toBe(401)
       expect(await ask('/v1/events', `Bearer ${INGEST_TOKEN}`, event)).toBe(200)

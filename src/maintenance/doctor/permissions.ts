@@ -7,6 +7,7 @@ import { countText } from '../count-text.js'
 import { type Finding, note, ok, problem } from './check.js'
 
 const GROUP_WRITES = 0o020
+const GROUP_READS = 0o040
 const OTHERS_READ = 0o004
 const OTHERS_WRITE = 0o002
 const OTHERS_ENTER = 0o001
@@ -78,7 +79,11 @@ function checkFiles(
     if (stats?.isFile()) files.push({ name, stats })
   }
   const { uid } = what === 'journal' ? folder : (files[0]?.stats ?? folder)
-  return [checkOthers(what, directory, files), { check: 'owner', ...checkOwners(what, uid, files) }]
+  // Users that share the folder as a group each own what they began.
+  const isShared = ({ stats }: Found) =>
+    (folder.mode & GROUP_WRITES) !== 0 && stats.gid === folder.gid && (stats.mode & GROUP_READS) !== 0
+  const foreign = files.filter((file) => file.stats.uid !== uid && !isShared(file))
+  return [checkOthers(what, directory, files), { check: 'owner', ...checkOwners(what, uid, foreign) }]
 }
 
 function checkOthers(what: string, directory: string, files: readonly Found[]): Finding {
@@ -144,9 +149,8 @@ function checkGroup(directory: string, names: readonly string[]): Finding[] {
   return [{ check: 'group', ...note(found, advice, modes(refusing)) }]
 }
 
-function checkOwners(what: string, uid: number, files: readonly Found[]): Finding {
-  const foreign = files.filter(({ stats }) => stats.uid !== uid)
-  if (foreign.length === 0) return ok(`${what}: everything belongs to uid ${uid}`)
+function checkOwners(what: string, uid: number, foreign: readonly Found[]): Finding {
+  if (foreign.length === 0) return ok(`${what}: everything belongs to uid ${uid}, or to the folder's group`)
   const advice =
     'Run gateways and projector as one user (or share a group with `mode`), and chown these files: a command that was run once as root leaves such'
   const found = `${what}: ${countText(foreign.length, 'file')} owned by somebody else than uid ${uid}`

@@ -5,9 +5,11 @@ const PLAIN = /^[\w@%+=:,./-]+$/
 
 /**
  * A path as people would type it in a folder: relative if it lies below the folder, or else
- * absolute. It never looks like an option.
+ * absolute. It never looks like an option. Below `/`, the folder of a service, it is absolute too:
+ * nobody types commands there.
  */
 export function pathFrom(folder: string, path: string): string {
+  if (folder === '/') return path
   const below = relative(folder, path)
   if (below === '') return '.'
   if (below === '..' || below.startsWith('../') || isAbsolute(below)) return path

@@ -9,6 +9,7 @@ import {
   renameSync,
   rmSync,
   statfsSync,
+  statSync,
   symlinkSync,
   truncateSync,
   unlinkSync,
@@ -413,6 +414,11 @@ test('files of another owner are noted', async ({ workspace, skip }) => {
   await prepare(workspace)
   chownSync(join(workspace.journal, DAY), 12345, 12345)
   expect(finding(await doctor(workspace), 'owner')?.items).toEqual([`${DAY}: uid 12345`])
+  // Two users who share the journal as a group each own the segments that they began.
+  chmodSync(workspace.journal, 0o2770)
+  for (const name of readdirSync(workspace.journal)) chmodSync(join(workspace.journal, name), 0o660)
+  chownSync(join(workspace.journal, DAY), 12345, statSync(workspace.journal).gid)
+  expect(findings(await doctor(workspace)).map(({ check }) => check)).toEqual(['projector'])
   for (const path of [workspace.directory, workspace.database]) {
     chownSync(path, 12345, 12345)
     expect(findings(await doctor(workspace)).find(({ check }) => check === 'owner')).toMatchObject({

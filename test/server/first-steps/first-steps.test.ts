@@ -74,6 +74,7 @@ test('paths are relative below the folder, and absolute elsewhere', () => {
   expect(pathFrom('/srv/app', '/srv/app/journal')).toBe('journal')
   expect(pathFrom('/srv/app', '/srv/app')).toBe('.')
   expect(pathFrom('/srv/app', '/srv/other/journal')).toBe('/srv/other/journal')
+  expect(pathFrom('/', '/var/lib/llm/journal')).toBe('/var/lib/llm/journal')
   expect(pathFrom('/srv/app', '/srv/app/..journal')).toBe('..journal')
   expect(pathFrom('/srv/app', '/srv/app/-journal')).toBe('./-journal')
   const found = { journal: 'missing', hasDatabase: false, isProjecting: false } as const

@@ -1,8 +1,13 @@
 import { once } from 'node:events'
 import { createServer, IncomingMessage, ServerResponse } from 'node:http'
 import { type AddressInfo, connect, Socket } from 'node:net'
-import { describe, expect } from 'vitest'
+import { describe, expect, onTestFinished } from 'vitest'
+import { silentLogger } from '../../../src/journal/logger.js'
+import { createApp } from '../../../src/server/http/app.js'
 import { boundRequests, HeldAnswers, maxConnections } from '../../../src/server/http/bounds.js'
+import { hostCheck } from '../../../src/server/http/origin-checks.js'
+import { addStreamRoute } from '../../../src/server/http/routes/stream.js'
+import type { StreamHub } from '../../../src/server/stream/stream-hub.js'
 import { log, requestLog, test } from '../support.js'
 
 test('a client that goes on sending a body that is not read is answered, and let go', async ({
@@ -76,6 +81,21 @@ describe('boundRequests', () => {
     await new Promise((resolve) => socket.on('close', resolve))
     expect(received).toBeLessThan(64 * 1024 * 1024)
     server.close()
+  })
+
+  test('leaves a stream open for longer than any other answer may take', async () => {
+    const app = await createApp({
+      checkHost: hostCheck('127.0.0.1', []),
+      ...{ tokenCheck: null, takesEvents: false, maxRequestMs: 20, logger: silentLogger },
+    })
+    onTestFinished(() => app.close())
+    const start = async () => (response: ServerResponse) => {
+      // The timer of the request was set before this one.
+      setTimeout(() => response.end('data: late\n\n'), 60)
+    }
+    addStreamRoute(app, { start } as unknown as StreamHub, false)
+    const url = await app.listen({ port: 0, host: '127.0.0.1' })
+    expect(await (await fetch(`${url}/v1/stream`)).text()).toBe('data: late\n\n')
   })
 
   test.each([

@@ -72,11 +72,13 @@ export async function askTime() {
  * Asks `GET /healthz`, whose body says how things stand, whatever its status.
  *
  * @returns {Promise<Partial<import('../../health/health.js').HealthReport>>}
- * @throws {ApiError} unreachable
+ * @throws {ApiError} unreachable; refused if the answer is that of somebody else, such as a proxy
  */
 export async function askHealth() {
   const response = await reach(urlOf('healthz'))
-  return response.json().catch(() => ({}))
+  const report = await response.json().catch(() => null)
+  if (Array.isArray(report?.problems)) return report
+  throw new ApiError('refused', `/healthz was answered with ${response.status} ${response.statusText}`)
 }
 
 /**

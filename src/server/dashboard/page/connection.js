@@ -92,7 +92,7 @@ export class Connection {
   /** Asks `/healthz`, and says so if the projector lags or doesn't run. */
   async checkHealth() {
     try {
-      await this.#showHealth(await askHealth())
+      await this.#lookAtHealth()
     } catch (error) {
       this.failed('overview', error)
     }
@@ -118,7 +118,7 @@ export class Connection {
   async #tryAgain() {
     clearTimeout(this.#retry)
     try {
-      await this.#showHealth(await askHealth())
+      await this.#lookAtHealth()
     } catch {
       this.#retryLater()
       return
@@ -131,6 +131,16 @@ export class Connection {
     clearTimeout(this.#retry)
     this.#retry = undefined
     this.#retryMs = FIRST_RETRY_MS
+  }
+
+  async #lookAtHealth() {
+    try {
+      await this.#showHealth(await askHealth())
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.kind !== 'refused') throw error
+      const text = `${error.message}. A proxy before the server has to pass it on.`
+      this.#show('lag', { title: 'Whether new requests appear isn’t known.', text })
+    }
   }
 
   /** @param {Partial<import('../../health/health.js').HealthReport>} health */

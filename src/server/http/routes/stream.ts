@@ -1,4 +1,3 @@
-import type { OutgoingHttpHeaders } from 'node:http'
 import type { TailPosition } from '../../../queries/index.js'
 import { isSharedPosition } from '../../../queries/rows/tail-position.js'
 import type { StreamHub } from '../../stream/stream-hub.js'
@@ -24,7 +23,7 @@ export function addStreamRoute(app: App, hub: StreamHub, isShared: boolean): voi
           '`request` has an entry as in /v1/requests?details=true, and its id; `completed` has one that a stream_completed ' +
           'has changed; `lagged` says that requests, or ends of streams, were left out because the client was too slow, or ' +
           'resumes from too long ago. Over PostgreSQL the id of an event is the position in every journal, not that of a request. A client that reconnects resumes with Last-Event-ID, and is told again about ' +
-          'ends that it may have missed.',
+          'ends that it may have missed. A stream has no end of its own, but servers are restarted: a client that is no browser has to reconnect by itself, with the last id.',
         produces: ['text/event-stream'],
         querystring: isShared ? SharedStreamQuery : StreamQuery,
         response: { 200: Type.String(), default: ErrorAnswer },
@@ -44,7 +43,10 @@ export function addStreamRoute(app: App, hub: StreamHub, isShared: boolean): voi
       })
       if (request.method === 'HEAD') return reply.send('')
       reply.hijack()
-      reply.raw.writeHead(200, reply.getHeaders() as OutgoingHttpHeaders)
+      // Headers that are given to writeHead alone can't be read from the response, which would then
+      // be bounded in time as any other answer.
+      for (const [name, value] of Object.entries(reply.getHeaders())) reply.raw.setHeader(name, value ?? '')
+      reply.raw.writeHead(200)
       begin(reply.raw)
       return reply
     },
