@@ -6,7 +6,7 @@ import type { Static, TSchema } from 'typebox'
 import { VERSION } from '../../package/package-files.js'
 import { MAX_BODY_BYTES } from '../ingest/posted-events.js'
 import type { ServerLogger } from '../options.js'
-import { boundRequests, hasBody, whenLeft } from './bounds.js'
+import { boundRequests, dropBody, hasBody, whenLeft } from './bounds.js'
 import { addCompression } from './compression.js'
 import { errorBody, HttpError, internalError } from './errors.js'
 import { checkFetchSite, type HostCheck } from './origin-checks.js'
@@ -208,6 +208,8 @@ function refusalOfBody({ message, statusCode }: Error & { statusCode?: number })
 }
 
 async function sendError(reply: FastifyReply, error: HttpError): Promise<FastifyReply> {
+  const { raw } = reply.request
+  if (hasBody(raw) && !(await dropBody(raw))) reply.raw.shouldKeepAlive = false
   return await reply
     .code(error.status)
     .headers({ ...SECURITY_HEADERS, ...error.headers })

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
-import { clearTimeout, setTimeout } from 'node:timers'
+import { clearInterval, clearTimeout, setInterval, setTimeout } from 'node:timers'
 import type { FastifyReply } from 'fastify'
 import { unavailable } from './errors.js'
 
@@ -9,6 +9,12 @@ const MAX_CONNECTIONS = 4096
 
 /** Descriptors left for everything else: SQLite, the journal, the query processes, the log. */
 const OTHER_DESCRIPTORS = 128
+
+/** How much of a refused body is read, and dropped, before its refusal is sent. */
+const MAX_DROPPED_BYTES = 64 * 1024 * 1024
+
+/** A refused body that brings less than this in a time of this length isn't waited for. */
+const DROPPED_AT_LEAST = { bytes: 16 * 1024, ms: 500 }
 
 /**
  * Bounds what clients can hold: how many connections are open, and how long a request and its
@@ -23,7 +29,7 @@ export function boundRequests(
 ): void {
   server.maxConnections = maxConnections(descriptorLimit())
   server.prependListener('request', (request, response) => {
-    // Any other body is never read. The answer ends the connection, or a client could keep it as
+    // Any other body is only dropped. The answer ends the connection, or a client could keep it as
     // long as its body drips.
     if (hasBody(request) && !takesBody(request)) response.shouldKeepAlive = false
     const end = () => {
@@ -37,6 +43,33 @@ export function boundRequests(
 
 export function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) !== 0
+}
+
+/**
+ * Reads the rest of a refused body and drops it. Many clients read no answer before they have sent
+ * all, and see nothing but a broken connection if it is closed before.
+ *
+ * @returns whether the body has come to its end; otherwise it is too long, or comes too slowly.
+ */
+export async function dropBody(request: IncomingMessage): Promise<boolean> {
+  if (request.complete || request.destroyed) return true
+  let [bytes, earlier] = [0, 0]
+  await new Promise<void>((resolve) => {
+    const watch = setInterval(() => {
+      if (bytes - earlier < DROPPED_AT_LEAST.bytes) stop()
+      earlier = bytes
+    }, DROPPED_AT_LEAST.ms)
+    const stop = () => {
+      clearInterval(watch)
+      resolve()
+    }
+    for (const event of ['end', 'close', 'error']) request.once(event, stop)
+    request.on('data', ({ length }: Buffer) => {
+      bytes += length
+      if (bytes > MAX_DROPPED_BYTES) stop()
+    })
+  })
+  return request.complete
 }
 
 /** Bounds the answers that are being read: slow clients could hold many large ones in memory. */

@@ -17,7 +17,7 @@ test('a client that goes on sending a body that is not read is answered, and let
   await log(place, [requestLog()])
   const open = await serve()
   const closed = await serve({ token: 'correct-horse-battery-staple' })
-  for (const [status, server, line, headers] of [
+  const cases = [
     [405, open, 'POST /v1/stats', ''],
     [405, open, 'POST /healthz', ''],
     [413, open, 'GET /v1/stats', ''],
@@ -25,8 +25,10 @@ test('a client that goes on sending a body that is not read is answered, and let
     [400, open, 'GET /v1/%zz', ''],
     [421, open, 'GET /v1/stats', 'Host: evil.example\r\n'],
     [401, closed, 'GET /v1/stats', ''],
-  ] as const) {
-    for (const length of ['Content-Length: 100000', 'Transfer-Encoding: chunked']) {
+    [421, closed, 'POST /v1/events', 'Host: evil.example\r\n'],
+  ] as const
+  const answered = cases.flatMap(([status, server, line, headers]) =>
+    ['Content-Length: 100000', 'Transfer-Encoding: chunked'].map(async (length) => {
       const { hostname: host, port } = new URL(server.url)
       const socket = connect({ host, port: Number(port), allowHalfOpen: true })
       let text = ''
@@ -35,7 +37,7 @@ test('a client that goes on sending a body that is not read is answered, and let
       })
       socket.on('error', () => {})
       const closing = new Promise((resolve) => socket.on('close', resolve))
-      socket.write(`${line} HTTP/1.1\r\n${headers || 'Host: localhost\r\n'}${length}\r\n\r\n5\r\nx`)
+      socket.write(`${line} HTTP/1.1\r\n${headers || 'Host: localhost\r\n'}${length}\r\n\r\nfffff\r\nx`)
       // It drips, and never ends by itself.
       const drip = setInterval(() => socket.write('x'), 20)
       await closing
@@ -43,7 +45,34 @@ test('a client that goes on sending a body that is not read is answered, and let
       expect(text, `${line} ${length}`).toMatch(
         new RegExp(`^HTTP/1.1 ${status} [\\s\\S]*connection: close`, 'i'),
       )
-    }
+    }),
+  )
+  await Promise.all(answered)
+})
+
+test('a client that reads only once it has sent all gets the refusal of a large body', async ({ serve }) => {
+  const token = 'correct-horse-battery-staple'
+  const server = await serve({ ingest: true, token })
+  const other = await serve()
+  const bearer = `Authorization: Bearer ${token}\r\nContent-Type: application/json\r\n`
+  for (const [status, { url }, path, headers] of [
+    [413, server, '/v1/events', bearer],
+    [401, server, '/v1/events', ''],
+    [421, server, '/v1/events', `Host: evil.example\r\n${bearer}`],
+    [405, other, '/v1/events', ''],
+  ] as const) {
+    const socket = connect(Number(new URL(url).port), '127.0.0.1')
+    const body = Buffer.alloc(16 * 1024 * 1024, ' ')
+    const host = headers.startsWith('Host') ? '' : 'Host: localhost\r\n'
+    socket.write(`POST ${path} HTTP/1.1\r\n${host}${headers}Connection: close\r\n`)
+    await new Promise<void>((resolve, reject) => {
+      socket.once('error', reject)
+      socket.write(`Content-Length: ${body.length}\r\n\r\n`)
+      socket.write(body, () => resolve())
+    })
+    let text = ''
+    for await (const chunk of socket) text += chunk
+    expect(text).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
   }
 })
 
