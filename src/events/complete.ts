@@ -8,6 +8,7 @@ import type {
   StreamCompleted,
 } from './event-types.js'
 import { type CostField, eventTypeOf, FIELDS, type Members } from './fields.js'
+import { nearestName } from './nearest-name.js'
 import * as safe from './value-kinds.js'
 
 /**
@@ -52,7 +53,9 @@ export function completeEvent(input: unknown, defaults: EventDefaults): JournalE
   const type = eventTypeOf(given)
   if (type === null) {
     const types = Object.keys(FIELDS).map((known) => `'${known}'`)
-    const expected = `${types.join(', ')} or no type at all`
+    const nearest = typeof given === 'string' ? nearestName(given, Object.keys(FIELDS)) : null
+    const hint = nearest === null ? '' : `; did you mean '${nearest}'?`
+    const expected = `${types.join(', ')} or no type at all${hint}`
     throw new InvalidEventError([{ field: 'type', found: describeValue(given, defaults.redact), expected }])
   }
   try {

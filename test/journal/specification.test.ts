@@ -190,6 +190,16 @@ describe.skipIf(!isThere('python3', '--version'))('the Python appender (needs py
     expect(events[4]).toMatchObject({ correlation_id: 'a', output_tokens: 3 })
   })
 
+  test('writes the test vectors byte for byte', async () => {
+    const vectors = codeBlock('ndjson').trimEnd()
+    const journal = await newJournal()
+    run(
+      journal,
+      vectors.split('\n').map((line) => JSON.parse(line)),
+    )
+    expect(linesOfJournal(journal).slice(1).join('\n')).toBe(vectors)
+  })
+
   test('appends to a folder that `request-journal init` has made, however often it is run', async () => {
     const journal = join(directory, 'new/journal')
     const made = await runHere(['init', '--journal', journal, '--json'])

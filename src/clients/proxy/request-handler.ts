@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Agent } from 'undici'
 import { BoundedWarnings } from '../../journal/append/warnings.js'
@@ -113,7 +114,7 @@ export class RequestHandler {
     const all: Record<string, string> = { ...labels, ...upstream.labels }
     for (const [name, label] of labelHeaders) {
       const value = headerOf(request, name)
-      if (value !== null) all[label] = value
+      if (value !== null) all[label] = decodedHeader(value)
     }
     return Exchange.begin(this.#journal, description, {
       path,
@@ -141,6 +142,12 @@ function headerOf(request: IncomingMessage, name: string): string | null {
   const value = request.headers[name.toLowerCase()]
   if (value === undefined) return null
   return typeof value === 'string' ? value : value.join(', ')
+}
+
+/** Undoes Node's reading of headers as Latin-1: most clients send UTF-8. */
+function decodedHeader(value: string): string {
+  const bytes = Buffer.from(value, 'latin1')
+  return isUtf8(bytes) ? bytes.toString() : value
 }
 
 function refusalOf(error: unknown): Refusal {

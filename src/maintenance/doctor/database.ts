@@ -47,7 +47,9 @@ export function checkRejected(tables: JournalTables): Finding {
   if (total === 0) return ok('no line was rejected')
   const items = rows.map(({ reason, n }) => `${reason}: ${n.toLocaleString('en-US')}`)
   const found = `${atLeast(total)}${countText(total, 'line')} could not be projected; they stay in the journal`
-  return note(found, 'See `request-journal rejected`; unknown_type: upgrade, then replay', items)
+  const advice =
+    'See `request-journal rejected`. unknown_type: a newer writer, so upgrade and replay; or a mistyped type, which stays rejected until the event is appended again'
+  return note(found, advice, items)
 }
 
 /** Rows that other programs have added since the journal began, which no sum counts. */

@@ -426,23 +426,38 @@ describe('a row has', () => {
     const proxy = await proxyTo({
       upstreams: { '/azure': { url: upstream.url, provider: 'azure', labels: { tier: 'gold' } } },
       labels: { env: 'test', tier: 'none' },
-      labelHeaders: { 'X-User': 'user', 'x-request-journal-team': 'team' },
+      labelHeaders: { 'X-User': 'user', 'x-request-journal-team': 'team', 'x-city': 'city', 'x-old': 'old' },
     })
     const headers = {
       'x-user': 'alice',
+      // UTF-8, and Latin-1.
+      'x-city': Buffer.from('Zürich 夜').toString('latin1'),
+      'x-old': 'Zürich',
       'x-request-journal-team': 'search',
       authorization: 'Bearer sk-secret-of-mine',
     }
-    await ask(proxy.url, '/azure/v1/chat/completions', { body: chatBody(), headers })
+    // Node.js writes headers together with a body of text, as UTF-8.
+    const body = Buffer.from(chatBody())
+    await ask(proxy.url, '/azure/v1/chat/completions', { body, headers })
     expect(proxy.events()).toEqual([
       expect.objectContaining({
         provider: 'azure',
-        labels: { env: 'test', tier: 'gold', user: 'alice', team: 'search' },
+        labels: {
+          env: 'test',
+          tier: 'gold',
+          user: 'alice',
+          team: 'search',
+          city: 'Zürich 夜',
+          old: 'Zürich',
+        },
         ...CHAT_TOKENS,
       }),
     ])
     expect(JSON.stringify(proxy.events())).not.toContain('sk-secret')
-    expect(upstream.received[0]).toMatchObject({ path: CHAT, headers: { 'x-user': 'alice' } })
+    expect(upstream.received[0]).toMatchObject({
+      path: CHAT,
+      headers: { 'x-user': 'alice', 'x-city': headers['x-city'], 'x-old': 'Zürich' },
+    })
     expect(upstream.received[0]?.headers).not.toHaveProperty('x-request-journal-team')
   })
 

@@ -98,6 +98,8 @@ describe('POST /v1/events', () => {
       appended: 0,
       errors: [{ index: 1, message: expect.stringContaining('latency_ms: found nothing') }],
     })
+    const typo = await post(server, { ...EVENT, type: 'stream_complete' })
+    expect(typo.body.errors[0].message).toMatch(/no type at all; did you mean 'stream_completed'\?$/)
     expect((await post(server, '{')).body.error.message).toContain('the body is not JSON')
     expect((await post(server, '')).status).toBe(400)
     expect(linesOf(place)).toEqual([])

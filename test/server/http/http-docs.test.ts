@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'vitest'
+import { MAX_BODY_BYTES, MAX_EVENTS } from '../../../src/server/ingest/posted-events.js'
 import { TOKEN, test } from '../support.js'
 
 const PAGE = fileURLToPath(new URL('../../../docs/http.md', import.meta.url))
@@ -82,5 +83,8 @@ test('docs/http.md has every route and parameter, in the words of /openapi.json'
   const expected = page.replace(MARKED, (_, begin: string) => begin + render(routesOf(body)))
   if (process.env['UPDATE_README'] === '1') writeFileSync(PAGE, expected)
   else expect(page, 'run UPDATE_README=1 npx vitest run test/server/http/http-docs.test.ts').toBe(expected)
-  expect(expected).toContain('## POST /v1/events')
+  const [, events = ''] = expected.split('## POST /v1/events')
+  const { requestBody } = body.paths['/v1/events'].post
+  const limits = [MAX_BODY_BYTES, MAX_EVENTS].map((limit) => limit.toLocaleString('en-US'))
+  for (const named of [...Object.keys(requestBody.content), ...limits]) expect(events).toContain(named)
 })

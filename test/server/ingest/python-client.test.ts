@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, request as send } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, onTestFinished } from 'vitest'
 import { projectOnce } from '../../../src/projection/index.js'
+import { MAX_BODY_BYTES } from '../../../src/server/ingest/posted-events.js'
 import { codeBlocks } from '../../support/pages.js'
 import { test } from '../support.js'
 
@@ -13,6 +14,12 @@ const TOKEN = 'correct-horse-battery-staple'
 function documented(): string[] {
   const blocks = codeBlocks('docs/clients.md', 'Events from other hosts')
   return blocks.filter(({ language }) => language === 'python').map(({ text }) => text)
+}
+
+/** The documented lines that post what was kept. */
+function laterPosts(): string {
+  const blocks = codeBlocks('docs/clients.md', 'Events from other hosts')
+  return blocks.find(({ language }) => language === 'py')?.text ?? 'missing'
 }
 
 const POST = 'print(json.dumps(post_events(sys.argv[1], sys.argv[2], json.loads(sys.argv[3]), "my-key")))'
@@ -91,22 +98,36 @@ test('the Python client raises the refusal of a bad event at once', async ({ ser
   expect(text).toMatch(/"errors":\[\{"index":0,"message":"[^"]*latency_ms: found nothing/)
 })
 
-test('a thread posts what comes in a queue, and goes on after events that are refused', async ({
+test('a thread posts what comes in a queue, without an event that is wrong, and keeps what it can not post for later', async ({
   place,
   serve,
 }) => {
   const server = await serve({ ingest: true, token: TOKEN })
   const call = `
-import queue, threading
-waiting = queue.Queue()
-threading.Thread(target=post_from, args=(waiting, *sys.argv[1:3]), daemon=True).start()
-for event in json.loads(sys.argv[3]):
-    waiting.put(event)
-    waiting.join()`
+import os, queue, tempfile, threading
+os.chdir(tempfile.mkdtemp())
+url, token, events = *sys.argv[1:3], json.loads(sys.argv[3])
+def post_all(token, events):
+    waiting = queue.Queue()
+    for event in events:
+        waiting.put(event)
+    threading.Thread(target=post_from, args=(waiting, url, token), daemon=True).start()
+    waiting.join()
+post_all(token, events)
+post_all("another-token-of-theirs", events[:1])
+sizes, post_before = [], post_events
+def post_events(url, token, events, key=None):
+    sizes.append(len(json.dumps(events)))
+    return post_before(url, token, events, key)
+post_all(token, [{**events[0], "labels": {"text": "x" * 500_000}}] * 9)
+print("largest", max(sizes))
+${laterPosts()}`
   const { status, text } = await post(server.url, [EVENT, { model: 'm' }, EVENT], call)
   expect(status, text).toBe(0)
-  expect(text).toContain('1 events are not logged')
+  expect(text).toMatch(/an event isn't logged: .*latency_ms: found nothing/)
+  expect(text).toContain('1 events are kept in not-posted.ndjson')
+  expect(Number(/largest (\d+)/.exec(text)?.[1])).toBeLessThan(MAX_BODY_BYTES)
   await projectOnce(place)
   const { body } = await server.get('/v1/stats', { headers: { authorization: `Bearer ${TOKEN}` } })
-  expect(body.counts.total).toBe(2)
+  expect(body.counts.total).toBe(2 + 9 + 1)
 })
