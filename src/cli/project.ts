@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { countText } from '../maintenance/count-text.js'
-import type { ProjectorOptions } from '../projection/projector.js'
+import type { ProjectorOptions, ProjectResult } from '../projection/projector.js'
 import { withElapsedTime } from './output/elapsed.js'
 import { formatMs } from './output/format.js'
 import { goOnWithoutStdout, printAnswer } from './output/standard-output.js'
@@ -69,11 +69,12 @@ async function projectOnceAndReport(flags: ProjectFlags): Promise<void> {
   printAnswer(result, flags, describeResult)
 }
 
-/** `28,185 events projected into …, 0 rejected (0.4 s)` */
-export function describeResult(result: { projected: number; rejected: number; elapsed_ms: number }): string {
+/** `28,185 events (20,012 requests) projected in 400 ms, 0 lines rejected` */
+export function describeResult(result: Omit<ProjectResult, 'lines' | 'unchecked'>): string {
   const advice = result.rejected > 0 ? ': see `request-journal rejected`' : ''
-  const { projected, rejected, elapsed_ms } = result
-  return `${countText(projected, 'event')} projected in ${formatMs(elapsed_ms)}, ${countText(rejected, 'line')} rejected${advice}`
+  const { projected, requests, rejected, elapsed_ms } = result
+  const ofThem = requests === projected ? '' : ` (${countText(requests, 'request')})`
+  return `${countText(projected, 'event')}${ofThem} projected in ${formatMs(elapsed_ms)}, ${countText(rejected, 'line')} rejected${advice}`
 }
 
 async function followJournal(flags: ProjectFlags): Promise<void> {

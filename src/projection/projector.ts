@@ -28,6 +28,8 @@ export type { ProjectorLogger, ProjectorOptions } from './options.js'
 export interface ProjectResult {
   /** How many events became rows, or changed one. */
   projected: number
+  /** How many of these are requests; others end streams, or are prices and exchange rates. */
+  requests: number
   /** How many whole lines can't be projected. */
   rejected: number
   /** How many whole lines were read, without blank ones. */
@@ -377,6 +379,7 @@ class Work {
 export function projectResult(counts: SegmentCounts, startedAt: number): ProjectResult {
   return {
     projected: counts.requests + counts.completions + counts.prices + counts.rates,
+    requests: counts.requests,
     rejected: counts.rejected,
     lines: counts.lines,
     unchecked: counts.unchecked,

@@ -5,7 +5,7 @@ import { openJournal } from '../../src/index.js'
 import { projectOnce } from '../../src/projection/index.js'
 import { runHere } from '../support/command.js'
 import { lines, writeSegment } from '../support/journal-files.js'
-import { requestLine } from '../support/lines.js'
+import { completionLine, requestLine } from '../support/lines.js'
 import { end, run, start, startDaemon } from '../support/program.js'
 import { requestLog, test, type Workspace } from '../support/workspace.js'
 
@@ -69,11 +69,11 @@ test('what it can’t go on from is said, exit 1', async ({ workspace }) => {
 
 test('logs JSON lines where stderr is no terminal, from the level that was asked for', ({ workspace }) => {
   const { journal, database } = workspace
-  writeSegment(journal, lines(requestLine('a'), 'nonsense'))
+  writeSegment(journal, lines(requestLine('a'), completionLine('a'), 'nonsense'))
   const args = ['project', '--once', '--journal', journal, '--db', database]
   const { stdout, stderr } = run([...args, '--log-level', 'warn'])
   expect(stdout).toMatch(
-    /^1 event projected in [\d,]+ ms, 1 line rejected: see `request-journal rejected`\n$/,
+    /^2 events \(1 request\) projected in [\d,]+ ms, 1 line rejected: see `request-journal rejected`\n$/,
   )
   expect(JSON.parse(stderr)).toMatchObject({ level: 40, reason: 'not_json' })
   const again = run([...args, '--json'])
