@@ -80,7 +80,10 @@ function formatDetail(detail: RequestDetail): string {
     ...costFields(detail),
     ['latency', formatMs(timing.latency_ms)],
     ['stream', detail.streaming ? formatMs(timing.stream_duration_ms ?? null) : 'no'],
-    ...Object.entries(labels ?? {}).map(([name, value]): [string, string] => ['label', `${name} = ${value}`]),
+    ...Object.entries(labels ?? {}).map(([name, value]): [string, string] => [
+      'label',
+      `${name} = ${value || '""'}`,
+    ]),
   ]
   const width = Math.max(...fields.map(([name]) => name.length))
   return [

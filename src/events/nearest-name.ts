@@ -5,14 +5,29 @@ const LEAST_LIKENESS = 0.5
 
 /**
  * Finds the known name that was probably meant, in any case; null if none is near. It is told by
- * how many characters were left out, added, changed, or swapped with their neighbour.
+ * how many characters were left out, added, changed, or swapped with their neighbour. Else it is
+ * the only one that the name can be short for, as `tz` is for `timezone`.
  */
 export function nearestName(name: string, known: readonly string[]): string | null {
   const found = known
     .map((candidate) => ({ candidate, errors: typingErrors(name.toLowerCase(), candidate.toLowerCase()) }))
     .filter(({ candidate, errors }) => errors <= Math.max(name.length, candidate.length) * LEAST_LIKENESS)
     .toSorted((a, b) => a.errors - b.errors)[0]
-  return found?.candidate ?? null
+  return found?.candidate ?? onlyLongForm(name.toLowerCase(), known)
+}
+
+function onlyLongForm(short: string, known: readonly string[]): string | null {
+  if (short.length < 2) return null
+  const [found = null, ...others] = known.filter((candidate) => isShortFor(short, candidate.toLowerCase()))
+  return others.length === 0 ? found : null
+}
+
+/** Whether a text is made of the first letter of a name and of others in their order. */
+function isShortFor(short: string, name: string): boolean {
+  if (short[0] !== name[0]) return false
+  let matched = 0
+  for (const character of name) if (character === short[matched]) matched++
+  return matched === short.length
 }
 
 /** The distance of Damerau and Levenshtein; infinite if it is more than {@link MAX_ERRORS}. */

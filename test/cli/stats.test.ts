@@ -84,6 +84,9 @@ test('days, dates and months are those of a time zone', async ({ workspace }) =>
       requestLine('a', { timestamp: '2026-10-31T22:59:59.999Z' }),
       requestLine('b', { timestamp: '2026-10-31T23:00:00.000Z' }),
       requestLine('c', { timestamp: '2026-11-01T22:59:59.999Z' }),
+      requestLine('d', { timestamp: '2026-10-24T23:30:00.000Z' }),
+      requestLine('e', { timestamp: '2026-10-25T00:30:00.000Z' }),
+      requestLine('f', { timestamp: '2026-10-25T01:30:00.000Z' }),
     ),
   )
   await projectOnce(workspace)
@@ -99,13 +102,19 @@ test('days, dates and months are those of a time zone', async ({ workspace }) =>
   // A month, a day and a year that are named are those of the zone, whole.
   const countOf = async (...args: string[]) => (await ask('--json', ...args)).json?.['counts']
   expect(await countOf('--range', '2026-11')).toMatchObject({ total: 2 })
-  expect(await countOf('--range', '2026-10')).toMatchObject({ total: 1 })
+  expect(await countOf('--range', '2026-10')).toMatchObject({ total: 4 })
   expect(await countOf('--range', '2026-10-31')).toMatchObject({ total: 1 })
-  expect(await countOf('--range', '2026')).toMatchObject({ total: 3 })
-  expect(await countOf('--since', '2026-10', '--until', '2026-10')).toMatchObject({ total: 1 })
+  expect(await countOf('--range', '2026')).toMatchObject({ total: 6 })
+  expect(await countOf('--since', '2026-10', '--until', '2026-10')).toMatchObject({ total: 4 })
   expect(await ask('--range', '2026-13')).toMatchObject({ status: 2 })
   const list = await runHere(['requests', '--db', workspace.database, '--timezone', 'Europe/Berlin'])
   expect(list.stdout).toMatch(/^time \(Europe\/Berlin\) .*\n2026-11-01 23:59:59 +3 /)
+  const twice = await ask('--group-by', 'hour', '--range', '2026-10-25')
+  expect(twice.stdout.match(/^2026-10-25 0\d:00(?: [+-]\S+)?/gm)).toEqual([
+    '2026-10-25 01:00',
+    '2026-10-25 02:00 +02:00',
+    '2026-10-25 02:00 +01:00',
+  ])
   const { stdout } = await ask('--group-by', 'hour', '--since', '2026-11-01')
   expect(stdout).toMatch(/^window {4}since 2026-11-01 00:00:00 Europe\/Berlin$/m)
   expect(stdout).toMatch(/^hour \(Europe\/Berlin\)/m)
@@ -127,6 +136,7 @@ test('a label that no request has is named, and groups are sorted by cost when a
       requestLine('a', { cost_usd: 1, labels }),
       requestLine('b', { cost_usd: 1, labels }),
       requestLine('c', { cost_usd: 9 }),
+      requestLine('d', { cost_usd: 0.5, labels: { team: '' } }),
     ),
   )
   await projectOnce(workspace)
@@ -138,18 +148,18 @@ test('a label that no request has is named, and groups are sorted by cost when a
     /'team,model': it is one name/,
   )
   expect((await ask('--label', 'team=unknown')).stderr).toBe(
-    "note: the label 'team' of the requests in this window is search; --without-label team takes those without one\n",
+    'note: the label \'team\' of the requests in this window is "", search; --without-label team takes those without one\n',
   )
   const { stdout, stderr } = await ask('--group-by', 'label:team', '--sort', 'cost')
   expect(stderr).toBe('')
-  expect(stdout).toMatch(/^team .* usd +share .*\n\(no team\) .*\nsearch /m)
+  expect(stdout).toMatch(/^team .* usd +share .*\n\(no team\) .*\nsearch .*\n"" /m)
   const { json } = await ask('--group-by', 'label:team', '--sort', 'cost', '--limit', '1', '--json')
   expect(json).toMatchObject({
     labels: { unknown: { counts: { total: 1 } } },
     unknown_group: 'unknown',
   })
   const dearest = await runHere(['requests', '--db', workspace.database, '--sort', 'cost', '--json'])
-  expect(dearest.json).toMatchObject({ data: [{ id: 3 }, { id: 2 }, { id: 1 }] })
+  expect(dearest.json).toMatchObject({ data: [{ id: 3 }, { id: 2 }, { id: 1 }, { id: 4 }] })
 })
 
 test('a range that is over has an end, and one that goes on has none', async ({ workspace }) => {

@@ -87,7 +87,7 @@ describe.skipIf(!hasBrowser)('figures and charts', () => {
     await page.getByRole('combobox', { name: 'Cost by' }).selectOption('Provider')
     await page.locator('#chart-cost .legend', { hasText: 'east' }).waitFor()
     expect(new URL(page.url()).search).toBe('?by=provider')
-    await page.locator('#chart-cost .legend').getByRole('button', { name: 'unknown' }).click()
+    await page.locator('#chart-cost .legend').getByRole('button', { name: '(no provider)' }).click()
     await eventually(() => rows.count()).toBe(1)
     expect(new URL(page.url()).search).toBe('?without_provider=true&by=provider')
     await page.getByRole('button', { name: 'Clear filters' }).click()
@@ -248,7 +248,7 @@ describe.skipIf(!hasBrowser)('figures and charts', () => {
     await page.waitForURL(/\?by=label:team&label:team=agents$/)
     await eventually(texts).toEqual(['agents 3.00 100.0 % 1 request'])
     await page.getByRole('combobox', { name: 'Cost by' }).selectOption('Tier')
-    await eventually(texts).toEqual(['unknown 3.00 100.0 % 1 request'])
+    await eventually(texts).toEqual(['(no tier) 3.00 100.0 % 1 request'])
   })
 
   test('every control has a name, every text contrast, and nothing moves while the page loads', async ({

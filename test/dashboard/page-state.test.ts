@@ -58,6 +58,12 @@ describe('the URL keeps the state of the page', () => {
   })
 })
 
+test('a range by its date has bounds, which the form for them shows', () => {
+  expect(parseState('?range=2026-10')).toMatchObject({ range: '24h', since: '2026-10', until: '2026-10' })
+  const upTo = parseState('?range=2026-10&before=2026-10-03')
+  expect(upTo).toMatchObject({ since: '2026-10', until: null, before: '2026-10-03' })
+})
+
 const NOW = Date.parse('2026-11-25T09:00:00.000Z')
 const NO_WINDOW = { range: '24h', since: null, until: null, before: null }
 

@@ -31,6 +31,10 @@ describe.skipIf(!hasBrowser)('the window of the page', () => {
       await dashboard.goTo('?since=2026-11-01')
       await eventually(() => figure(dashboard)).toBe('4')
     }
+    // A day or month that an address names is shown as its bounds.
+    await dashboard.goTo('?range=2026-11-24')
+    await eventually(() => figure(dashboard)).toBe('2')
+    expect(await page.locator('#custom-end').innerText()).toBe('UTC, all before Nov 25 00:00:00')
   })
 
   test('is the same when it is applied again, whatever its end', async ({ dashboard }) => {

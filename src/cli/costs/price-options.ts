@@ -1,12 +1,12 @@
 import { InvalidArgumentError } from 'commander'
 import { isDecimalText, perMillionLimits, perRequestLimits, RATE } from '../../events/price-values.js'
 import { canonicalTimestamp } from '../../events/timestamp.js'
-import { boundOf } from '../run/filter-options.js'
+import { instantOf } from '../../queries/window/window-words.js'
 import { parseTime } from '../run/options.js'
 
 /** The instant, canonical, with which a date, a month or another time begins; of UTC without an offset. */
 export function parseStart(text: string): string {
-  const instant = boundOf(parseTime(text), 'start', Date.now())
+  const instant = instantOf(parseTime(text), 'start', Date.now())
   return (instant === null ? null : canonicalTimestamp(instant)) ?? text
 }
 

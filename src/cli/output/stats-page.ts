@@ -129,7 +129,7 @@ function groupLines(stats: Stats, width: number, options: GroupOptions): string[
     {
       title,
       shrinksTo: width < NARROW_PAGE ? 14 : 32,
-      cell: (name: string) => (name === stats.unknown_group ? `(no ${title})` : name),
+      cell: (name: string) => (name === stats.unknown_group ? `(no ${title})` : name || '""'),
     },
     ...figures.toSpliced(figures.findIndex((column) => column.title === of) + 1, 0, share),
   ]
@@ -163,9 +163,24 @@ function periodLines(
   ]
 }
 
-/** `2026-11-22 19:00`; text that isn't a timestamp stays as it is. */
+/**
+ * `2026-11-22 19:00`, and `2026-10-25 02:00 +01:00` if the clocks show it twice; text that isn't a
+ * timestamp stays as it is.
+ */
 function localHour(start: string, zone: TimeZone): string {
-  return formatLocalTime(start, zone).slice(0, 16)
+  const text = formatLocalTime(start, zone).slice(0, 16)
+  const ms = Date.parse(start)
+  if (Number.isNaN(ms)) return text
+  const offsetMs = zone.offsetAt(ms)
+  const localMs = ms + offsetMs
+  const isTwice = zone.instantAt(localMs, 'start') !== zone.instantAt(localMs, 'end')
+  return isTwice ? `${text} ${offsetText(offsetMs)}` : text
+}
+
+/** `+02:00` */
+function offsetText(offsetMs: number): string {
+  const size = new Date(Math.abs(offsetMs)).toISOString().slice(11, 16)
+  return `${offsetMs < 0 ? '-' : '+'}${size}`
 }
 
 function sparklines(

@@ -63,20 +63,12 @@ function yes(text: 'true' | 'false' | undefined): boolean | undefined {
 function windowOf({ range, since = range, until, before, timezone = TimeZone.UTC }: FilterFlags): Window {
   const now = Date.now()
   const bound = (words: string | undefined, edge: Edge) =>
-    words === undefined ? undefined : (boundOf(words, edge, now, timezone) ?? words)
+    words === undefined ? undefined : (instantOf(words, edge, now, timezone) ?? words)
   const window = { since: bound(since, 'start'), until: bound(until, 'end'), before: bound(before, 'start') }
   if (range === undefined || (until ?? before) !== undefined) return window
   const period = isCalendarRange(range) ? calendarRange(range, timezone, now) : datedRange(range, timezone)
   if (period === null || period.endMs > now) return window
   return { ...window, before: new Date(period.endMs).toISOString() }
-}
-
-/** The instant that words for a bound name; null if they don't name one. */
-export function boundOf(words: string, edge: Edge, now: number, zone?: TimeZone): string | null {
-  const instant = instantOf(words, edge, now, zone)
-  const period = instant === null ? datedRange(words, zone ?? TimeZone.UTC) : null
-  if (period === null) return instant
-  return new Date(edge === 'start' ? period.startMs : period.endMs - 1).toISOString()
 }
 
 /** A parser that takes the values of a filter, as they are written. */

@@ -17,7 +17,7 @@ export function noteLabels(database: QueryDatabase, { labels = {}, ...filter }: 
     const values = Object.keys(found.labels ?? {}).filter((name) => name !== none)
     if (values.length === 0 && other === undefined) noteNoLabel(label)
     else if (!values.includes(value)) {
-      const list = `${values.join(', ')}${other === undefined ? '' : ', …'}`
+      const list = `${values.map((name) => name || '""').join(', ')}${other === undefined ? '' : ', …'}`
       const without = none === undefined ? '' : `; --without-label ${label} takes those without one`
       note(visible(`note: the label '${label}' of the requests in this window is ${list}${without}`))
     }

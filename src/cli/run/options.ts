@@ -3,8 +3,8 @@ import { InvalidArgumentError } from 'commander'
 import { s3Address } from '../../maintenance/objects/s3-address.js'
 import { QueryError } from '../../queries/errors.js'
 import { TimeZone } from '../../queries/window/time-zone.js'
+import { instantOf } from '../../queries/window/window-words.js'
 import { isPostgresAddress, postgresAddress } from '../../store/postgres/connection/address.js'
-import { boundOf } from './filter-options.js'
 
 /** A parser of whole numbers within a range. */
 export function wholeNumberBetween(least: number, greatest: number): (text: string) => number {
@@ -17,7 +17,7 @@ export function wholeNumberBetween(least: number, greatest: number): (text: stri
 
 /** Checks the words for an instant. Which one they name depends on `--timezone`. */
 export function parseTime(text: string): string {
-  if (boundOf(text, 'start', Date.now()) !== null) return text
+  if (instantOf(text, 'start', Date.now()) !== null) return text
   throw new InvalidArgumentError(
     'Expected a date, a time (UTC without an offset or --timezone) or how long ago: 2026-11-22, ' +
       '2026-11-22T19:43, 2026-11-22T19:43:00+01:00, yesterday, 90m, 2d.',

@@ -1,6 +1,6 @@
 import { canonicalTimestamp } from '../../events/timestamp.js'
 import { QueryError } from '../errors.js'
-import { calendarRange, isCalendarRange } from './calendar-ranges.js'
+import { calendarRange, datedRange, isCalendarRange } from './calendar-ranges.js'
 import { TimeZone } from './time-zone.js'
 
 /**
@@ -47,7 +47,7 @@ export const RANGES: Readonly<Record<string, number>> = {
 export interface WindowParameters extends Window {
   /**
    * A preset of {@link RANGES}, or a day or month: `today`, `yesterday`, `this_month`,
-   * `last_month`.
+   * `last_month`, or a year, month or day by its date: `2026`, `2026-10`, `2026-10-31`.
    */
   range?: string | undefined
   /** The zone whose days and months these are, by its name in the IANA database. @default UTC */
@@ -80,8 +80,9 @@ export function resolveWindow(parameters: WindowParameters, now: number): Window
 
 /** `before` is there only if the range is over. */
 function rangeOf(range: string, zone: TimeZone, now: number): { since: string; before?: string } {
-  if (!isCalendarRange(range)) return { since: rangeStart(range, now) }
-  const { startMs, endMs } = calendarRange(range, zone, now)
+  const period = isCalendarRange(range) ? calendarRange(range, zone, now) : datedRange(range, zone)
+  if (period === null) return { since: rangeStart(range, now) }
+  const { startMs, endMs } = period
   return { since: instant(startMs), ...(endMs <= now ? { before: instant(endMs) } : {}) }
 }
 

@@ -28,6 +28,13 @@ test.for([
     undefined,
     '2026-10-31T23:00:00.000Z',
   ],
+  [
+    { range: '2026-10', timezone: 'Europe/Berlin' },
+    '2026-09-30T22:00:00.000Z',
+    undefined,
+    '2026-10-31T23:00:00.000Z',
+  ],
+  [{ range: '2026' }, '2026-01-01T00:00:00.000Z', now],
   // A bound that is given is the window's.
   [
     { range: 'last_month', until: '2026-11-05T00:00:00Z' },
@@ -60,6 +67,7 @@ describe('what is wrong is said, the first in the order of checks', () => {
       { since: 'x', timezone: 'Europe/Berln' },
       "Invalid timezone 'Europe/Berln', expected a name of the IANA database such as Europe/Berlin; the nearest is Europe/Berlin",
     ],
+    [{ range: '2026-13' }, "Invalid range '2026-13'. Supported: last_1h, last_24h, last_7d, last_30d"],
     [{ range: 'toString' }, /^Invalid range 'toString'/],
     [{ since: now, range: '' }, /^Invalid range ''/],
     [{ before: '2026-11-22' }, /^Invalid 'before' timestamp: '2026-11-22'/],

@@ -41,7 +41,9 @@ function table(parameters: Parameter[]): string {
     .toSorted((one, other) => (one.name < other.name ? -1 : 1))
     .map(({ name, description, schema }) => {
       const { type, default: standard = '' } = schema
-      return `| \`${name}\` | ${type} | ${standard} | ${description.replace(/[|<]/g, '\\$&')} |`
+      // Outside of code `<name>` would be a tag.
+      const text = description.replaceAll('|', '\\|').replace(/(?<!`)label:<name>/g, '`$&`')
+      return `| \`${name}\` | ${type} | ${standard} | ${text} |`
     })
   return rows.length === 0
     ? ''

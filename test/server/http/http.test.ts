@@ -180,6 +180,7 @@ test('unknown parameters of questions are refused with the nearest name, except 
     ],
     ['/v1/stream?rnge=last_1h', "Unknown parameter 'rnge'. /openapi.json lists those that are known"],
     ['/v1/stream?Lable:team=x', "Unknown parameter 'Lable:team'. Did you mean 'label:<name>'?"],
+    ['/v1/series?tz=Europe/Berlin', "Unknown parameter 'tz'. Did you mean 'timezone'?"],
     ['/v1/names?limt=1', "Unknown parameter 'limt'. Did you mean 'limit'?"],
     ['/v1/names?=1', "Unknown parameter ''. /openapi.json lists those that are known"],
     ['/v1/requests/1?details=true', "Unknown parameter 'details'. None is known here"],

@@ -121,14 +121,16 @@ function costOf(answer, chooserOf) {
   const { by, bucket, currency = 'sats', requests_by_name: asked = {} } = answer
   const costs = (currency === 'usd' ? answer.cost_usd : answer.cost_sats) ?? {}
   const left = (currency === 'usd' ? answer.unpriced_usd_by_name : answer.unpriced_by_name) ?? {}
+  const kind = by.startsWith('label:') ? by.slice('label:'.length) : by.replace('_', ' ')
   const series = Object.entries(costs).map(([name, amounts], index) => {
     const [requests, unpriced] = [asked[name] ?? [], left[name] ?? []]
     const isUnknown = (/** @type {number} */ all, /** @type {number} */ unknown) => all > 0 && all === unknown
     const [count, unknown] = [sum(requests), sum(unpriced)]
     const ofAll = count === unknown ? '' : ` of ${formatCompact(count)}`
-    const choose = name === 'other' ? null : chooserOf(by, name === answer.unknown_group ? null : name)
+    const isNone = name === answer.unknown_group
+    const choose = name === 'other' ? null : chooserOf(by, isNone ? null : name)
     return {
-      name,
+      name: isNone ? `(no ${kind})` : name || '""',
       color: name === 'other' ? '--series-other' : `--series-${(index % 8) + 1}`,
       values: amounts.map((value, at) => (isUnknown(requests[at] ?? 0, unpriced[at] ?? 0) ? null : value)),
       total: isUnknown(count, unknown) ? null : sum(amounts),

@@ -15,6 +15,8 @@ const LABEL = 'label:'
  * @returns {Change | null} null: no filter finds them
  */
 export function choiceOf(state, by, name) {
+  // A filter of the page that is the empty text is none.
+  if (name === '') return null
   if (by === 'provider' || by === 'policy') return namedOrNone(state, by, name)
   const label = by.startsWith(LABEL) ? by.slice(LABEL.length) : by === 'tier' ? by : null
   if (label !== null) return labelOrNone(state, label, name)

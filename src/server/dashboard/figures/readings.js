@@ -103,14 +103,13 @@ function readCost(stats, onUnpriced) {
   if (total > 0 && unpriced === total) return { value: UNKNOWN, aside: [link], amount: null }
   const priced = total - unpriced
   const left = unpriced === 0 ? '' : `; ${formatCount(unpriced)} unpriced`
+  const each = bold(formatMoney(cost / priced, currency))
+  each.title = 'The cost of all priced requests, divided by their number'
   return {
     value: formatMoney(cost, currency),
     unit: currency === 'usd' ? '' : 'sats',
     exact: formatMoneyExactly(cost, currency) + left,
-    aside: [
-      ...(priced === 0 ? [] : [bold(formatMoney(cost / priced, currency)), ' each']),
-      ...(unpriced === 0 ? [] : [', ', link]),
-    ],
+    aside: [...(priced === 0 ? [] : [each, ' each']), ...(unpriced === 0 ? [] : [', ', link])],
     amount: cost,
   }
 }

@@ -1,3 +1,4 @@
+import { isDated } from './time-window.js'
 import { rememberedZone, showZone } from './zone.js'
 
 /**
@@ -114,12 +115,24 @@ export function parseState(search) {
   return {
     ...DEFAULTS,
     ...texts,
+    ...datedWindow(texts),
     // A link may name it, so that no browser's own choice applies.
     timezone: timezone === 'UTC' ? '' : timezone,
     labels: Object.fromEntries(labels),
     request,
     notUnderstood,
   }
+}
+
+/**
+ * The bounds of a `range` that is a year, month or day by its date: the form for bounds shows them.
+ *
+ * @param {Record<string, string>} texts
+ */
+function datedWindow({ range = '', since, until, before }) {
+  if (since !== undefined || !isDated(range)) return {}
+  const end = until === undefined && before === undefined ? { until: range } : {}
+  return { range: DEFAULTS.range, since: range, ...end }
 }
 
 /**

@@ -43,6 +43,8 @@ const REST = {
   start: { time: '00:00', second: '00', fraction: '' },
   end: { time: '23:59', second: '59', fraction: '.999' },
 }
+/** A year, month or day by its date. */
+const DATED = /^(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?$/
 const FIRST_MS = Date.parse('0001-01-01T00:00:00.000Z')
 
 /**
@@ -62,6 +64,15 @@ export function isCalendarRange(range) {
   return calendarOf(range) !== undefined
 }
 
+/**
+ * Whether a range is a year, month or day by its date: `2026`, `2026-10`, `2026-10-31`.
+ *
+ * @param {string} range
+ */
+export function isDated(range) {
+  return DATED.test(range)
+}
+
 /** @param {string} range */
 function calendarOf(range) {
   return Object.hasOwn(CALENDAR, range) ? CALENDAR[range] : undefined
@@ -69,7 +80,7 @@ function calendarOf(range) {
 
 /**
  * The instant that words name, in a form that the server takes; null if they name none. A length
- * means that long before now, a date or `yesterday` a whole day of the zone that is shown, a time
+ * means that long before now, a date, a month, a year or `yesterday` whole days of the zone that is shown, a time
  * without an offset one of its clocks. Of the time left open, `start` takes the first millisecond
  * and `end` the last. A complete time with an offset stays as it is: the server judges it.
  *
@@ -85,6 +96,8 @@ export function instantOf(words, edge, nowMs) {
     const { startMs, endMs } = calendarPeriod(calendar.unit, nowMs, calendar.back)
     return new Date(edge === 'start' ? startMs : endMs - 1).toISOString()
   }
+  const dated = datedPeriod(words)
+  if (dated !== null) return new Date(edge === 'start' ? dated.startMs : dated.endMs - 1).toISOString()
   const match = TIME.exec(words)
   if (match === null) return null
   const rest = REST[edge]
@@ -96,6 +109,27 @@ export function instantOf(words, edge, nowMs) {
   const isReal = !Number.isNaN(ms) && new Date(`${local}Z`).toISOString().startsWith(local)
   if (!isReal) return null
   return new Date(offset === undefined ? instantAt(ms, edge) : ms).toISOString()
+}
+
+/**
+ * The instants at which a year, month or day of the zone begins, and at which the next one does;
+ * null for other words.
+ *
+ * @param {string} words
+ */
+function datedPeriod(words) {
+  const [, years, months, days] = DATED.exec(words) ?? []
+  if (years === undefined) return null
+  const [year, month, day] = [Number(years), Number(months ?? 1) - 1, Number(days ?? 1)]
+  // A day that doesn't exist would be another one.
+  if (!new Date(Date.UTC(year, month, day)).toISOString().startsWith(words)) return null
+  const next =
+    months === undefined
+      ? Date.UTC(year + 1, 0)
+      : days === undefined
+        ? Date.UTC(year, month + 1)
+        : Date.UTC(year, month, day + 1)
+  return { startMs: instantAt(Date.UTC(year, month, day), 'start'), endMs: instantAt(next, 'start') }
 }
 
 /**
@@ -114,7 +148,7 @@ export function resolveWindow({ range, since, until, before }, nowMs) {
     throw new RangeError(`Found '${end}' without the beginning of a window: add 'since', or leave it out`)
   }
   if (since === null && length === null && calendar === undefined) {
-    const expected = `Expected ${Object.keys(PRESETS).join(', ')}, or a length such as 90m, 1h, 2d, 1w, or ${Object.keys(CALENDAR).join(', ')}`
+    const expected = `Expected ${Object.keys(PRESETS).join(', ')}, or a length such as 90m, 1h, 2d, 1w, ${Object.keys(CALENDAR).join(', ')}, or a month, day or year: 2026-10, 2026-10-31, 2026`
     throw new RangeError(`Invalid range '${range}'. ${expected}`)
   }
   if (calendar !== undefined) {

@@ -24,7 +24,7 @@ const count = (minimum: number, maximum: number, description: string, others: { 
 const WINDOW = {
   since: text('Start, inclusive: RFC 3339 with seconds and an offset. Overrides `range`.'),
   range: text(
-    `Start before now: ${Object.keys(RANGES).join(', ')}; or a day or month of \`timezone\`: ${CALENDAR_RANGES.join(', ')}. The default is last_7d.`,
+    `Start before now: ${Object.keys(RANGES).join(', ')}; or a day or month of \`timezone\`: ${CALENDAR_RANGES.join(', ')}, or one by its date, as 2026-10 or 2026-10-31. The default is last_7d.`,
   ),
   until: text('End, inclusive: RFC 3339 with seconds and an offset. The default is now.'),
   timezone: text(
