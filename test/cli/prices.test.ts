@@ -502,6 +502,10 @@ test('rates set and rates import give costs in the other currency', async ({ wor
   expect(costs()).toEqual([{ cost_sats: 5, cost_usd: 0.0035 }])
   const again = await runHere(['rates', 'import', file, ...places(workspace), '--json'])
   expect(again.json).toMatchObject({ new: [], changed: [], unchanged: 2 })
+  const list = await runHere(['rates', 'list', '--db', workspace.database])
+  expect(list.stdout.replace(/ +\S+\.ndjson:\d+$/gm, '')).toMatch(
+    /^time.*\n2026-06-01 22:00:00 +50000 +.*\n2026-06-01 12:00:00 +70000\.00 +.*\n2026-06-01 12:00:00 +50000 +rates set\n$/,
+  )
 })
 
 test.each([

@@ -1,27 +1,67 @@
 import type { RateInput } from '../../events/event-types.js'
 import { countText } from '../../maintenance/count-text.js'
 import type { RateChange, RateImport } from '../../maintenance/prices/import-rates.js'
+import type { ListedRate } from '../../queries/costs/rates.js'
 import { withElapsedTime } from '../output/elapsed.js'
-import { formatCount } from '../output/format.js'
+import { formatCount, formatInstant } from '../output/format.js'
 import { note } from '../output/standard-error.js'
-import { printAnswer } from '../output/standard-output.js'
+import { pageWidth, printAnswer } from '../output/standard-output.js'
+import { formatTable } from '../output/table.js'
 import { visible } from '../output/terminal.js'
 import type { CommonFlags, ProgramCommand } from '../run/command.js'
+import { askDatabase } from '../run/database.js'
 import { parsePath } from '../run/options.js'
 import { parseRate, parseStart } from './price-options.js'
 
 const SHOWN = 20
 
+const RATE_COLUMNS = [
+  { title: 'time (UTC)' },
+  { title: 'usd per btc', align: 'right' },
+  { title: 'source', shrinksTo: 10, dropRank: 1 },
+  { title: 'place', dropRank: 2 },
+] as const
+
 export function addRates(program: ProgramCommand): void {
   const command = program
     .command('rates')
-    .summary('exchange rates: set, import')
+    .summary('exchange rates: list, set, import')
     .description(
       'Adds what a bitcoin cost in dollars to the journal. A cost in one currency follows from the other one by ' +
         'the newest rate that was observed at or before the request, at most 24 hours before it.',
     )
+  addRatesList(command)
   addRatesSet(command)
   addRatesImport(command)
+}
+
+function addRatesList(rates: ProgramCommand): void {
+  rates
+    .command('list')
+    .summary('all rates, the newest first')
+    .description(
+      'Lists every exchange rate that was observed: when, what a bitcoin cost in dollars, and from where. Of those at ' +
+        'the same time the one that was appended last counts, and stands first.',
+    )
+    .storeOption()
+    .jsonOption()
+    .examples('request-journal rates list')
+    .action(async (flags: Pick<CommonFlags, 'db' | 'json'> & { schema?: string }) => {
+      const { rates } = await import('../../queries/costs/rates.js')
+      const found = await askDatabase(flags, rates)
+      printAnswer({ rates: found }, flags, () => formatRates(found, pageWidth()))
+    })
+}
+
+function formatRates(rates: readonly ListedRate[], width: number): string {
+  if (rates.length === 0) return 'no exchange rate was set'
+  const rows = rates.map(({ observed_at, usd_per_btc, source, segment, byte_offset }) => [
+    formatInstant(observed_at),
+    usd_per_btc,
+    source ?? '',
+    `${segment}:${byte_offset}`,
+  ])
+  return formatTable(RATE_COLUMNS, rows, width)
 }
 
 function addRatesSet(rates: ProgramCommand): void {

@@ -1,0 +1,26 @@
+import type { ExchangeRateObserved } from '../../events/event-types.js'
+import type { PlacedRate } from '../../folds/costs/price-book.js'
+import type { QueryDatabase } from '../../store/query-database.js'
+import { readPrices } from '../../store/sqlite/price-rows.js'
+import { type JournalPlace, journalPlace } from '../rows/full-row.js'
+
+/** An exchange rate, and where its event stands. */
+export interface ListedRate extends Omit<ExchangeRateObserved, 'type'>, JournalPlace {}
+
+/**
+ * Lists every exchange rate, the newest first. Of those at the same time the one that was appended
+ * last, which corrects the others, stands first.
+ */
+export function rates(database: QueryDatabase): ListedRate[] {
+  return readPrices(database).rates.toSorted(compareRates).map(listedRate)
+}
+
+function listedRate({ event: { type: _, ...event }, segmentId, byteOffset }: PlacedRate): ListedRate {
+  return { ...event, ...(journalPlace(segmentId, byteOffset) as JournalPlace) }
+}
+
+function compareRates(a: PlacedRate, b: PlacedRate): number {
+  const [one, other] = [a.event.observed_at, b.event.observed_at]
+  if (one !== other) return one < other ? 1 : -1
+  return b.segmentId - a.segmentId || b.byteOffset - a.byteOffset
+}
