@@ -161,7 +161,7 @@ describe.skipIf(!hasBrowser)('when things are not as usual', () => {
     await dashboard.shown()
     const box = await rows.first().boundingBox()
     expect(box?.width).toBeLessThanOrEqual(360)
-    await rows.first().locator('.cost', { hasText: '12.3 k' }).waitFor()
+    await rows.first().locator('.cost', { hasText: '12,345.68' }).waitFor()
     expect(await page.locator('#entries').getAttribute('role')).toBe('rowgroup')
   })
 })
