@@ -1,5 +1,5 @@
 import { JournalError } from '../journal/errors.js'
-import { isMissing, isPassingCode } from '../journal/files.js'
+import { isMissing, isNameNotDurable, isPassingCode } from '../journal/files.js'
 import { ProjectionError } from '../store/errors.js'
 import { PostgresError, type PostgresErrorCode } from '../store/postgres/connection/errors.js'
 
@@ -34,7 +34,8 @@ const PASSING_POSTGRES: ReadonlySet<PostgresErrorCode> = new Set([
  * that failed: the kernel reports a lost page once.
  */
 export function isPassing(error: unknown): boolean {
-  if (isJournalAway(error)) return true
+  // A journal that was moved away after its segment was opened can't be opened to sync the name.
+  if (isJournalAway(error) || isNameNotDurable(error)) return true
   if (error instanceof PostgresError) return PASSING_POSTGRES.has(error.code)
   if (error instanceof ProjectionError) {
     if (error.code === 'SEGMENT_SYNC_FAILED') return false

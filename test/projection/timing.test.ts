@@ -44,6 +44,11 @@ test.each<[string, Error, boolean]>([
   ['an archive is damaged', unreadable(systemError('Z_DATA_ERROR')), false],
   ['the directory can’t be opened to sync it', new NameNotDurableError('d', systemError('EMFILE')), true],
   [
+    'the journal is away before its name is synced',
+    new NameNotDurableError('d', systemError('ENOENT')),
+    true,
+  ],
+  [
     'a sync failed',
     new ProjectionError('SEGMENT_SYNC_FAILED', 'p', 'x', { cause: systemError('EIO') }),
     false,
