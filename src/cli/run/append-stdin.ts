@@ -8,6 +8,7 @@ import { type Journal, openJournal } from '../../journal/append/journal.js'
 import { JournalWriteError } from '../../journal/errors.js'
 import { isBlank, LineScanner, type ScannedLine } from '../../journal/read/line-scanner.js'
 import { countText } from '../../maintenance/count-text.js'
+import { withElapsedTime } from '../output/elapsed.js'
 import { formatCount } from '../output/format.js'
 import { note } from '../output/standard-error.js'
 import { printAnswer } from '../output/standard-output.js'
@@ -34,7 +35,9 @@ export async function appendStdin(options: Pick<CommonFlags, 'journal' | 'json'>
   const stop = stopOnSignal(['SIGINT', 'SIGTERM'])
   stop.addEventListener('abort', () => stopReading(run))
   try {
-    await readStdin(run, stop)
+    const read = () => readStdin(run, stop)
+    // Of a pipe nobody knows whether it is slow or silent.
+    await (fstatSync(process.stdin.fd).isFile() ? withElapsedTime(read) : read())
   } catch (error) {
     process.exitCode = 1
     if (!(error instanceof JournalWriteError)) unexpected = error
