@@ -25,8 +25,6 @@ export default defineConfig({
     // One more than there are cores: many tests only wait for real processes. Each worker loads
     // everything anew, and starts a browser of its own.
     maxWorkers: availableParallelism() + 1,
-    // Young objects die in a space large enough for a test: 5 % of the processor time.
-    execArgv: ['--max-semi-space-size=32'],
     sequence: { sequencer: LongestFirst },
     // The e2e and crash tests start real processes, and so do some hooks: each gets time for a slow two-core machine.
     testTimeout: 30_000,

@@ -18,7 +18,7 @@ import { parsePath, parseTimeZone } from './run/options.js'
 
 /** How many rejected rows are named one by one. */
 const NAMED_ROWS = 20
-/** As much of an import's id as `--undo` needs. */
+/** How many characters of an import's id are shown: `--undo` needs no more. */
 const SHOWN_ID_CHARACTERS = 8
 
 interface ImportFlags extends Pick<CommonFlags, 'journal' | 'json'> {

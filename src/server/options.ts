@@ -50,7 +50,8 @@ export interface ServerOptions {
   project?: boolean | undefined
   /**
    * Takes events of other programs and hosts with `POST /v1/events`, into the journal. It needs
-   * `token` or `ingestToken`. One server of a journal should: each knows only the idempotency-keys that it was given.
+   * `token` or `ingestToken`. One server of a journal should: each knows only the idempotency-keys
+   * that it was given.
    * @default false
    */
   ingest?: boolean | undefined

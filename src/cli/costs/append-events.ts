@@ -3,8 +3,8 @@ import { openJournal } from '../../journal/append/journal.js'
 import { countText } from '../../maintenance/count-text.js'
 import { note } from '../output/standard-error.js'
 import { warningsForPeople } from '../run/append-stdin.js'
+import { effectText, type JournalFlags } from '../run/effect-note.js'
 import { CommandFailure } from '../run/failure.js'
-import { effectText, type JournalFlags } from '../run/lag-note.js'
 
 /**
  * Appends prices or exchange rates that have been checked, syncs them, and says on stderr when they

@@ -4,7 +4,7 @@ import { canonicalTimestamp } from '../../events/timestamp.js'
 import { instantOf } from '../../queries/window/window-words.js'
 import { parseTime } from '../run/options.js'
 
-/** The instant, canonical, with which a date, a month or another time begins; of UTC without an offset. */
+/** Gives the canonical instant at which a date, a month or another time begins, in UTC without an offset. */
 export function parseStart(text: string): string {
   const instant = instantOf(parseTime(text), 'start', Date.now())
   return (instant === null ? null : canonicalTimestamp(instant)) ?? text

@@ -86,7 +86,7 @@ const REASONS: Readonly<Record<UnpricedReason, { name: string; help: string }>> 
   to_be_repriced: { name: 'to be repriced', help: 'project: the cost is computed soon' },
 }
 
-/** For which of a model's requests there is no price that was in force then. */
+/** Says whether a model has no price, or one that wasn't in force for all of its requests. */
 function priceOf({ requests, not_in_force }: UnpricedModel): string {
   if (not_in_force === 0) return 'none'
   return not_in_force === requests ? 'not in force' : `not in force for ${formatCount(not_in_force)}`

@@ -30,14 +30,16 @@ export async function appendStdin(options: Pick<CommonFlags, 'journal' | 'json'>
   const run = new AppendRun(journal)
   if (process.stdin.isTTY) note('Reading events from stdin, one JSON object a line; Ctrl-D ends.')
   let unexpected: unknown = null
+  const isFile = fstatSync(process.stdin.fd).isFile()
+  const isPipe = !isFile && !process.stdin.isTTY
   // `tail -f … | request-journal append` usually ends like this: stop reading, then sync and answer
   // as at the end of stdin.
   const stop = stopOnSignal(['SIGINT', 'SIGTERM'])
-  stop.addEventListener('abort', () => stopReading(run))
+  stop.addEventListener('abort', () => stopReading(run, isPipe))
   try {
     const read = () => readStdin(run, stop)
     // Of a pipe nobody knows whether it is slow or silent.
-    await (fstatSync(process.stdin.fd).isFile() ? withElapsedTime(read) : read())
+    await (isFile ? withElapsedTime(read) : read())
   } catch (error) {
     process.exitCode = 1
     if (!(error instanceof JournalWriteError)) unexpected = error
@@ -66,9 +68,8 @@ export async function appendStdin(options: Pick<CommonFlags, 'journal' | 'json'>
  * Stops reading. Of a pipe the lines are read that are in it already, or that a program which got
  * the same Ctrl-C writes as it ends: nobody else has them.
  */
-function stopReading(run: AppendRun): void {
-  const isKept = process.stdin.isTTY || fstatSync(process.stdin.fd).isFile()
-  const until = isKept ? 0 : Date.now() + READ_ON_MS
+function stopReading(run: AppendRun, isPipe: boolean): void {
+  const until = isPipe ? Date.now() + READ_ON_MS : 0
   let line = -1
   const look = () => {
     if (run.line === line || Date.now() > until) process.stdin.destroy()

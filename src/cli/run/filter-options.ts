@@ -1,10 +1,5 @@
 import { InvalidArgumentError } from 'commander'
-import {
-  CALENDAR_RANGES,
-  calendarRange,
-  datedRange,
-  isCalendarRange,
-} from '../../queries/window/calendar-ranges.js'
+import { CALENDAR_RANGES, namedPeriod } from '../../queries/window/calendar-ranges.js'
 import type { RequestFilter } from '../../queries/window/filter.js'
 import { type Edge, TimeZone } from '../../queries/window/time-zone.js'
 import { isValueOf, VALUE_FILTERS, type ValueFilters } from '../../queries/window/value-filters.js'
@@ -66,7 +61,7 @@ function windowOf({ range, since = range, until, before, timezone = TimeZone.UTC
     words === undefined ? undefined : (instantOf(words, edge, now, timezone) ?? words)
   const window = { since: bound(since, 'start'), until: bound(until, 'end'), before: bound(before, 'start') }
   if (range === undefined || (until ?? before) !== undefined) return window
-  const period = isCalendarRange(range) ? calendarRange(range, timezone, now) : datedRange(range, timezone)
+  const period = namedPeriod(range, timezone, now)
   if (period === null || period.endMs > now) return window
   return { ...window, before: new Date(period.endMs).toISOString() }
 }
@@ -80,8 +75,7 @@ export function valueParser(name: keyof ValueFilters): (text: string) => string 
 }
 
 export function parseRange(text: string): string {
-  const isNamed = windowLength(text) !== null || isCalendarRange(text)
-  if (isNamed || datedRange(text, TimeZone.UTC) !== null) return text
+  if (windowLength(text) !== null || namedPeriod(text, TimeZone.UTC, Date.now()) !== null) return text
   throw new InvalidArgumentError(`Expected ${SUPPORTED_RANGES}.`)
 }
 

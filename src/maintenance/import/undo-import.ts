@@ -124,6 +124,7 @@ function importNamed(directory: string, id: string): JournalImport {
 function cutManifest(path: string, hash: string): void {
   const bytes = readFileSync(path)
   const at = bytes.indexOf(`"hash":"${hash}"`)
+  if (at === -1) throw new Error(`unreachable: no entry of ${path} has the hash ${hash}`)
   const start = bytes.lastIndexOf('\n', at) + 1
   const fd = openSync(path, 'r+')
   try {

@@ -29,7 +29,7 @@ export interface CostOrigin {
   cost_parts: CostPart[] | null
   /** The rate by which the other currency than `cost_currency` follows; null: by none. */
   exchange_rate: RateOfRequest | null
-  /** Why a cost is unknown; null: both are known, or the one that isn't is in a currency that nobody uses. */
+  /** Why a cost is unknown; null: both are known, or nobody uses the currency of the one that isn't. */
   unpriced: Unpriced | null
 }
 

@@ -5,20 +5,27 @@ export const CALENDAR_RANGES = ['today', 'yesterday', 'this_month', 'last_month'
 
 export type CalendarRange = (typeof CALENDAR_RANGES)[number]
 
-export function isCalendarRange(range: string): range is CalendarRange {
-  return CALENDAR_RANGES.some((name) => name === range)
+/** The instants at which a period begins and at which the next one does, in milliseconds since 1970. */
+export interface Period {
+  startMs: number
+  endMs: number
 }
 
 /**
- * The instants at which a day or month of a zone begins, and at which the next one does.
+ * Finds the day, month or year of a zone that words name: one of {@link CALENDAR_RANGES}, or its
+ * date, as `2026`, `2026-10` or `2026-10-31`. Other words are null.
  *
  * @param nowMs milliseconds since 1970.
  */
-export function calendarRange(
-  range: CalendarRange,
-  zone: TimeZone,
-  nowMs: number,
-): { startMs: number; endMs: number } {
+export function namedPeriod(words: string, zone: TimeZone, nowMs: number): Period | null {
+  return isCalendarRange(words) ? calendarRange(words, zone, nowMs) : datedRange(words, zone)
+}
+
+function isCalendarRange(range: string): range is CalendarRange {
+  return CALENDAR_RANGES.some((name) => name === range)
+}
+
+function calendarRange(range: CalendarRange, zone: TimeZone, nowMs: number): Period {
   const today = new Date(nowMs + zone.offsetAt(nowMs))
   const [year, month, day] = [today.getUTCFullYear(), today.getUTCMonth(), today.getUTCDate()]
   const startOf = (ofMonth: number, ofDay: number) => zone.instantAt(Date.UTC(year, ofMonth, ofDay), 'start')
@@ -28,11 +35,7 @@ export function calendarRange(
     : { startMs: startOf(month - back, 1), endMs: startOf(month - back + 1, 1) }
 }
 
-/**
- * The instants at which the year, month or day of a date begins in a zone, and at which the next one
- * does: `2026`, `2026-10`, `2026-10-31`; null for other words.
- */
-export function datedRange(words: string, zone: TimeZone): { startMs: number; endMs: number } | null {
+function datedRange(words: string, zone: TimeZone): Period | null {
   const [, years, months, days] = /^(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?$/.exec(words) ?? []
   if (years === undefined) return null
   const [year, month, day] = [Number(years), Number(months ?? 1) - 1, Number(days ?? 1)]

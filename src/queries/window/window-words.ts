@@ -1,5 +1,5 @@
 import { canonicalTimestamp } from '../../events/timestamp.js'
-import { calendarRange, datedRange, isCalendarRange } from './calendar-ranges.js'
+import { namedPeriod } from './calendar-ranges.js'
 import { type Edge, TimeZone } from './time-zone.js'
 import { BEGINNING_OF_TIME, RANGES } from './window.js'
 
@@ -37,9 +37,9 @@ export function windowLength(words: string): number | null {
 /**
  * The instant that words name, as strict RFC 3339; null if they don't name one. A {@link
  * windowLength} is that long before now. A date, a month (`2026-10`), a year, `today`, `yesterday`,
- * `this_month` and `last_month` are whole days of the zone, and a time without an offset is one that its clocks
- * show. `start` is the first and `end` the last millisecond of the year, month, day, minute or second
- * that is named, so that an end covers it. Text that is strict RFC 3339 already stays as it is,
+ * `this_month` and `last_month` are whole days of the zone, and a time without an offset is one that
+ * its clocks show. `start` is the first and `end` the last millisecond of the year, month, day,
+ * minute or second that is named, so that an end covers it. Text that is strict RFC 3339 already stays as it is,
  * with all of its digits.
  *
  * @param now milliseconds since 1970.
@@ -49,7 +49,7 @@ export function instantOf(words: string, edge: Edge, now: number, zone = TimeZon
   const first = Date.parse(BEGINNING_OF_TIME)
   if (lengthMs !== null) return new Date(Math.max(now - lengthMs, first)).toISOString()
   if (canonicalTimestamp(words) !== null) return words
-  const period = isCalendarRange(words) ? calendarRange(words, zone, now) : datedRange(words, zone)
+  const period = namedPeriod(words, zone, now)
   if (period !== null) {
     return new Date(edge === 'start' ? period.startMs : period.endMs - 1).toISOString()
   }

@@ -1,6 +1,6 @@
 import { canonicalTimestamp } from '../../events/timestamp.js'
 import { QueryError } from '../errors.js'
-import { calendarRange, datedRange, isCalendarRange } from './calendar-ranges.js'
+import { namedPeriod } from './calendar-ranges.js'
 import { TimeZone } from './time-zone.js'
 
 /**
@@ -80,7 +80,7 @@ export function resolveWindow(parameters: WindowParameters, now: number): Window
 
 /** `before` is there only if the range is over. */
 function rangeOf(range: string, zone: TimeZone, now: number): { since: string; before?: string } {
-  const period = isCalendarRange(range) ? calendarRange(range, zone, now) : datedRange(range, zone)
+  const period = namedPeriod(range, zone, now)
   if (period === null) return { since: rangeStart(range, now) }
   const { startMs, endMs } = period
   return { since: instant(startMs), ...(endMs <= now ? { before: instant(endMs) } : {}) }

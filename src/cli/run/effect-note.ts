@@ -1,0 +1,40 @@
+import { dirname, join, resolve } from 'node:path'
+import { isPostgresAddress } from '../../store/postgres/connection/address.js'
+import { withDatabase } from './database.js'
+import { type DatabaseFlags, PROJECT } from './lag-note.js'
+
+/** Where a journal is, and its database if the command has an option for it. */
+export interface JournalFlags extends Partial<DatabaseFlags> {
+  journal: string
+}
+
+/**
+ * Says in one line when events that were just appended take effect, as far as the journal's database
+ * tells: the one that was named, else that of the environment or of this directory, or the one beside
+ * the journal.
+ */
+export async function effectText(flags: JournalFlags): Promise<string> {
+  const { journal } = flags
+  const { REQUEST_JOURNAL_DB: named = 'requests.db', REQUEST_JOURNAL_SCHEMA } = process.env
+  const schema = flags.schema ?? REQUEST_JOURNAL_SCHEMA
+  for (const name of new Set([flags.db ?? named, join(dirname(journal), 'requests.db')])) {
+    const db = isPostgresAddress(name) ? name : resolve(name)
+    try {
+      const lag = await withDatabase(
+        { db, ...(schema === undefined ? {} : { schema }) },
+        async (database) => {
+          const { databaseLag } = await import('../../maintenance/lag.js')
+          return await databaseLag(journal, database, { database: db, schema })
+        },
+      )
+      if (lag === null) continue
+      if (lag.lag_bytes === 0) return 'note: it is in effect: a projector runs, and has projected it'
+      return lag.projector_running === false
+        ? `note: it takes effect once it is projected, and no projector runs: ${PROJECT}`
+        : 'note: it takes effect within a second: a projector runs'
+    } catch {
+      // There is no such database, or it says nothing of this journal.
+    }
+  }
+  return `note: it takes effect once it is projected: a projector that runs does so at once; else ${PROJECT}`
+}
