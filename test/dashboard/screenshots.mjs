@@ -115,14 +115,14 @@ async function takeAll(url) {
   await take(
     browser,
     'dashboard-light',
-    { width: 1320, height: 960, colorScheme: 'light' },
-    `${url}/?range=1h`,
+    { width: 1320, height: 1053, colorScheme: 'light' },
+    `${url}/?range=1h&currency=usd`,
   )
   await take(
     browser,
     'dashboard-dark',
     { width: 1320, height: 960, colorScheme: 'dark' },
-    `${url}/?range=1h&by=provider&currency=usd`,
+    `${url}/?range=1h&by=provider`,
   )
   await take(
     browser,
