@@ -191,18 +191,31 @@ describe.skipIf(noPostgres !== null)('a journal in SQLite and in PostgreSQL', ()
   })
 
   test('nobody waits for ever for a thread that has ended', () => {
-    const thread = new QueryThread(address, schema, 1200)
+    const thread = new QueryThread(1200)
+    thread.use(address, schema)
     expect(thread.call({ is: 'connect' }, null)).toEqual({ is: 'done' })
     thread.end()
     expect(thread.call({ is: 'begin' }, null)).toBe('ended')
   })
 
   test('a thread at work isn’t taken for one that has ended', () => {
-    const thread = new QueryThread(address, schema, 1200)
+    const thread = new QueryThread(1200)
+    thread.use(address, schema)
     const sql = 'SELECT 1 FROM pg_sleep(3)'
     const answer = thread.call({ is: 'read', sql, values: [], hasBigInts: false }, null)
     expect(answer).toMatchObject({ is: 'rows' })
     thread.end()
+  })
+
+  test('a thread whose connection was closed serves the next one, which may be to another schema', () => {
+    const thread = QueryThread.take(address, schema)
+    expect(thread.call({ is: 'connect' }, null)).toEqual({ is: 'done' })
+    thread.release(2000)
+    const next = QueryThread.take(address, 'nowhere')
+    expect(next).toBe(thread)
+    expect(next.call({ is: 'connect' }, null)).toMatchObject({ is: 'refused', code: 'SCHEMA_MISSING' })
+    next.end()
+    expect(QueryThread.take(address, schema)).not.toBe(thread)
   })
 
   test('commands answer from the address as from the file', async () => {

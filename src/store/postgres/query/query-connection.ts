@@ -82,8 +82,7 @@ export class PostgresQueryConnection implements QueryDatabase {
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
-    this.#thread?.call({ is: 'close' }, ANSWER_MARGIN_MS)
-    this.#thread?.end()
+    this.#thread?.release(ANSWER_MARGIN_MS)
     this.#thread = null
   }
 
@@ -149,7 +148,7 @@ export class PostgresQueryConnection implements QueryDatabase {
   #call(call: QueryCall): QueryAnswer {
     if (this.#isClosed) throw new TypeError('The database connection is not open')
     const limitMs = this.#limitMs(call)
-    this.#thread ??= new QueryThread(this.#address, this.#schema)
+    this.#thread ??= QueryThread.take(this.#address, this.#schema)
     const answer = this.#thread.call(call, limitMs)
     if (answer === 'late' || answer === 'ended') {
       this.#thread.end()

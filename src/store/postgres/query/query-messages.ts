@@ -8,8 +8,6 @@ export interface QueryWorkerData {
   port: MessagePort
   /** What the two threads tell each other without messages, at `ANSWERED` and `BEATS`. */
   signal: Int32Array
-  address: string
-  schema: string
 }
 
 /** Where the signal is 1 once an answer waits at the port. */
@@ -19,6 +17,8 @@ export const BEATS = 1
 
 /** What the thread is asked to do. */
 export type QueryCall =
+  /** Says where to connect to. It has no answer. */
+  | { is: 'use'; address: string; schema: string }
   | { is: 'connect' }
   | { is: 'begin' }
   | { is: 'commit' }

@@ -10,6 +10,12 @@ const SILENCE_MS = 15_000
 
 type MessagePort = MessageChannel['port1']
 
+/** How long a thread is kept for the next connection. Starting one takes 50 to 100 ms. */
+const SPARE_MS = 10_000
+
+/** A thread whose connection was closed. */
+let spare: QueryThread | null = null
+
 /** The thread that talks to the server for a caller that waits for it. */
 export class QueryThread {
   readonly #worker: Worker
@@ -17,15 +23,29 @@ export class QueryThread {
   readonly #signal = new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT))
   readonly #silenceMs: number
 
-  constructor(address: string, schema: string, silenceMs = SILENCE_MS) {
+  /** A thread for a connection to a schema: the one that was kept, or a new one. */
+  static take(address: string, schema: string): QueryThread {
+    const thread = spare ?? new QueryThread()
+    spare = null
+    thread.use(address, schema)
+    return thread
+  }
+
+  constructor(silenceMs = SILENCE_MS) {
     this.#silenceMs = silenceMs
     const { port1, port2 } = new MessageChannel()
     this.#port = port1
-    const data: QueryWorkerData = { port: port2, signal: this.#signal, address, schema }
+    const data: QueryWorkerData = { port: port2, signal: this.#signal }
     this.#worker = new Worker(requirePackageFile(WORKER_FILE), { workerData: data, transferList: [port2] })
     this.#worker.unref()
     // Whoever waited for it has been told.
     this.#worker.on('error', () => {})
+    this.#worker.on('exit', () => this.#forget())
+  }
+
+  /** Says where the thread is to connect to from its next call on. */
+  use(address: string, schema: string): void {
+    this.#port.postMessage({ is: 'use', address, schema } satisfies QueryCall)
   }
 
   /**
@@ -54,9 +74,26 @@ export class QueryThread {
     return (receiveMessageOnPort(this.#port) as { message: QueryAnswer }).message
   }
 
+  /** Closes the connection, and keeps the thread for another one. */
+  release(limitMs: number): void {
+    if (typeof this.call({ is: 'close' }, limitMs) === 'string' || spare !== null) {
+      this.end()
+      return
+    }
+    spare = this
+    setTimeout(() => {
+      if (spare === this) this.end()
+    }, SPARE_MS).unref()
+  }
+
   /** Ends the thread, and its connection with it. */
   end(): void {
+    this.#forget()
     this.#port.close()
     void this.#worker.terminate()
+  }
+
+  #forget(): void {
+    if (spare === this) spare = null
   }
 }
