@@ -45,13 +45,22 @@ async function runDemo({ serve }: { serve?: true }): Promise<void> {
     const { serveDemo } = await import('./demo/serve-demo.js')
     return await serveDemo(directory)
   }
+  await showDemo(directory)
+}
+
+/**
+ * Lets clients ask, shows how it is logged and projected, and then what the database answers.
+ *
+ * @param directory an empty folder for journal and database.
+ */
+export async function showDemo(directory: string, askMs = ASK_MS): Promise<void> {
   const { DemoProjector } = await import('./demo/demo-projector.js')
   const since = new Date().toISOString()
   const journal = join(directory, 'journal')
   const databasePath = join(directory, 'requests.db')
   const projector = new DemoProjector(journal, databasePath)
   removeOnSignal(directory, projector)
-  const asked = await askAndWatch(journal, databasePath, projector).finally(() => projector.stop())
+  const asked = await askAndWatch(journal, databasePath, projector, askMs).finally(() => projector.stop())
   const before = new Date().toISOString()
   await printResult({ directory, journal, databasePath }, asked, { since, before })
 }
@@ -60,6 +69,7 @@ async function askAndWatch(
   directory: string,
   databasePath: string,
   projector: DemoProjector,
+  askMs: number,
 ): Promise<{ sent: number; watch: ProjectionWatch }> {
   const { openJournal } = await import('../journal/append/journal.js')
   const { demoBook } = await import('./demo/demo-traffic.js')
@@ -85,10 +95,10 @@ async function askAndWatch(
       const elapsedMs = performance.now() - startedAt
       if (elapsedMs > GIVE_UP_MS) throw new CommandFailure(gaveUp(watch))
       projector.assertRunning()
-      const due = elapsedMs < ASK_MS ? (elapsedMs / 1000) * REQUESTS_PER_SECOND : sent
+      const due = elapsedMs < askMs ? (elapsedMs / 1000) * REQUESTS_PER_SECOND : sent
       while (sent < due && sent - ended < MAX_IN_FLIGHT) void client.send(sent++).then(() => ended++)
       watch.look()
-      isOver = elapsedMs >= ASK_MS && ended === sent && watch.projected === watch.appended
+      isOver = elapsedMs >= askMs && ended === sent && watch.projected === watch.appended
       line.show(() => describeProgress(watch), isOver)
       await sleep(STEP_MS)
     }

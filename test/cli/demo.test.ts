@@ -8,6 +8,8 @@ import { DemoClient } from '../../src/cli/demo/demo-client.js'
 import { type DemoFailure, demoBook, demoRequest } from '../../src/cli/demo/demo-traffic.js'
 import { DemoUpstream } from '../../src/cli/demo/demo-upstream.js'
 import { servedHistory } from '../../src/cli/demo/served-traffic.js'
+import { showDemo } from '../../src/cli/demo.js'
+import { standardError } from '../../src/cli/output/standard-error.js'
 import { openJournal } from '../../src/index.js'
 import { findDifferences } from '../support/checker.js'
 import { runHere } from '../support/command.js'
@@ -53,10 +55,22 @@ function processesIn(folder: string): string {
   })
 }
 
-test.concurrent('shows everything, leaves the files and no process', async (context) => {
-  const { demo, folder, output } = startDemo(context)
-  const [status] = await once(demo, 'close')
-  expect(status, output()).toBe(0)
+test('shows everything, leaves the files and no process', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'request-journal-demo-test-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  let text = ''
+  const collect = (chunk: unknown) => {
+    text += chunk
+    return true
+  }
+  const stdout = vi.spyOn(process.stdout, 'write').mockImplementation(collect)
+  const stderr = vi.spyOn(standardError, 'write').mockImplementation(collect)
+  // Its five seconds would bring hundreds of requests more of the same.
+  await showDemo(folder, 1500).finally(() => {
+    stdout.mockRestore()
+    stderr.mockRestore()
+  })
+  const output = () => text
   expect(output()).toContain('requests a second by the openai package')
   const sent = Number(/^([\d,]+) requests sent/m.exec(output())?.[1]?.replaceAll(',', ''))
   const requests = madeUp(sent)
@@ -64,15 +78,13 @@ test.concurrent('shows everything, leaves the files and no process', async (cont
   const streams = requests.filter(({ streaming, failure }) => streaming && (failure?.passes ?? true)).length
   const events = (rows + streams + demoBook(0).length).toLocaleString('en')
   expect(output()).toContain(`appended ${events}  projected ${events}  lag 0 events`)
-  expect(output().match(/^appended /gm)?.length).toBeGreaterThan(3)
+  expect(output().match(/^appended /gm)?.length).toBeGreaterThan(1)
   expect(output()).toMatch(/in the median/)
   expect(output()).toMatch(/^window {4}since \S+ \S+ UTC before \S+ \S+ UTC$/m)
   expect(output()).toMatch(/127\.0\.0\.1:8790\/\?since=\S+:00\.000Z&before=\S+:00\.000Z$/m)
   expect(output()).toMatch(/^claude-sonnet-4 .* \d+/m)
-  const [name = ''] = readdirSync(folder)
-  expect(name).toMatch(/^request-journal-demo-/)
-  const journal = join(folder, name, 'journal')
-  const database = join(folder, name, 'requests.db')
+  const journal = join(folder, 'journal')
+  const database = join(folder, 'requests.db')
   expect(output()).toContain(`REQUEST_JOURNAL_DIR=${journal}\n`)
   expect(output()).toContain(`REQUEST_JOURNAL_DB=${database}\n`)
   expect((await runHere(['status', '--journal', journal, '--db', database, '--json'])).json).toMatchObject({
@@ -100,10 +112,11 @@ test.concurrent('shows everything, leaves the files and no process', async (cont
   expect(processesIn(folder)).toBe('')
 })
 
-test.concurrent('Ctrl-C stops the projector and removes everything, exit 130', async (context) => {
+test('Ctrl-C stops the projector and removes everything, exit 130', async (context) => {
   const { demo, folder, output } = startDemo(context)
   await expect.poll(output, { timeout: 15_000, interval: 20 }).toMatch(/^appended /m)
   expect(processesIn(folder)).toContain('project --journal')
+  expect(readdirSync(folder)).toEqual([expect.stringMatching(/^request-journal-demo-/)])
   demo.kill('SIGINT')
   const [status] = await once(demo, 'close')
   expect(status).toBe(130)
@@ -111,7 +124,6 @@ test.concurrent('Ctrl-C stops the projector and removes everything, exit 130', a
   expect(processesIn(folder)).toBe('')
 })
 
-// By itself: beside the others it took so long that a busy machine gave up waiting for it.
 test('--serve keeps the page open over two weeks, and asks on; Ctrl-C removes everything, exit 130', async (context) => {
   const { demo, folder, output } = startDemo(context, '--serve')
   await expect.poll(output, { timeout: 15_000, interval: 20 }).toMatch(/Ctrl-C/)
@@ -136,7 +148,8 @@ test('--serve keeps the page open over two weeks, and asks on; Ctrl-C removes ev
 test('the history of --serve has requests in every hour, all providers, streams, failures and retries', () => {
   const now = Date.parse('2026-11-27T12:00:00Z')
   const events = [...servedHistory(now)] as unknown as Record<string, unknown>[]
-  expect([...servedHistory(now)]).toEqual(events)
+  // As text: comparing so many objects takes a second.
+  expect(JSON.stringify([...servedHistory(now)]) === JSON.stringify(events)).toBe(true)
   const requests = events.filter(({ model, type }) => model !== undefined && type === undefined)
   const hours = new Set(requests.map(({ timestamp }) => String(timestamp).slice(0, 13)))
   expect(hours.size).toBe(14 * 24)
