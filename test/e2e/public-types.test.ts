@@ -23,11 +23,11 @@ beforeEach(() => {
     strict: true,
     noEmit: true,
     types: ['node'],
+    // The declarations of this package are checked; those of TypeScript's own library take long.
+    skipLibCheck: false,
+    skipDefaultLibCheck: true,
   }
-  writeFileSync(
-    join(gateway, 'tsconfig.json'),
-    JSON.stringify({ compilerOptions: { ...compilerOptions, skipLibCheck: false }, files: ['gateway.ts'] }),
-  )
+  writeFileSync(join(gateway, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['gateway.ts'] }))
 })
 
 afterEach(() => rmSync(gateway, { recursive: true }))
@@ -53,12 +53,15 @@ test('a gateway that imports openJournal compiles types of this package and of N
 })
 
 test('a field that is missing or misspelt, or a value of another type, is a compile error', () => {
-  const { status, stdout } = compile(`import { openJournal } from 'request-journal'
+  const { status, stdout } = compile(
+    `import { openJournal } from 'request-journal'
     const journal = openJournal()
     journal.record({ model: 'gpt-4o', latency_ms: 842 })
     journal.record({ model: 'gpt-4o', latency_ms: 842, success: true, tokens: 5 })
     journal.record({ model: 'gpt-4o', latency_ms: 842, success: true, provider: 5 })
-    journal.record({ type: 'stream_completed', correlation_id: 'a', success: true })`)
+    journal.record({ type: 'stream_completed', correlation_id: 'a', success: true })`,
+    '--skipLibCheck',
+  )
   expect(status).not.toBe(0)
   const lines = [...stdout.matchAll(/^gateway\.ts\((\d+),/gm)].map(([, line]) => Number(line))
   expect([...new Set(lines)]).toEqual([3, 4, 5, 6])

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readFileSync, realpathSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { dirname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, test } from 'vitest'
@@ -11,14 +12,13 @@ const manifest = JSON.parse(read('package.json'))
 /** The files that `npm pack` takes, as paths from the package's root. */
 let packed: Set<string>
 
-beforeAll(() => {
-  const text = execFileSync('npm', ['pack', '--dry-run', '--ignore-scripts', '--json'], {
-    cwd: ROOT,
-    encoding: 'utf8',
-  })
-  const answer = JSON.parse(text)
-  const [{ files }] = Array.isArray(answer) ? answer : Object.values(answer)
-  packed = new Set(files.map(({ path }: { path: string }) => path))
+beforeAll(async () => {
+  // Asked of the part of npm that chooses them: `npm pack --dry-run` compresses them all as well,
+  // which takes most of its four seconds.
+  const npm = execFileSync('sh', ['-c', 'command -v npm'], { encoding: 'utf8' }).trim()
+  const packlist = createRequire(realpathSync(npm))('npm-packlist')
+  const tree = { path: ROOT, package: manifest, isProjectRoot: true, edgesOut: new Map() }
+  packed = new Set(await packlist(tree))
 })
 
 /** Whether a file, or anything in a folder, is packed. */

@@ -57,7 +57,9 @@ test.each([
 ])('all entries compile as module %s with resolution %s, every declaration checked', (module, resolution) => {
   expect(existsSync(join(app, 'node_modules/@types/better-sqlite3'))).toBe(true)
   expect(existsSync(join(app, 'node_modules/@types/pg'))).toBe(false)
-  const options = ['--strict', '--noEmit', '--target', 'es2023', '--types', 'node', '--skipLibCheck', 'false']
+  // Those of TypeScript's own library are its makers' to check; they take half of the time.
+  const declarations = ['--skipLibCheck', 'false', '--skipDefaultLibCheck', 'true']
+  const options = ['--strict', '--noEmit', '--target', 'es2023', '--types', 'node', ...declarations]
   // With the links kept, packages that only this checkout has aren't found.
   const { stdout, status } = spawnSync(
     process.execPath,
