@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Command, Option } from 'commander'
@@ -58,8 +58,10 @@ test.each(commands)('$name --help shows what docs/commands.md says', async ({ na
 /** The code of a page: the lines of its blocks, with those that go on joined, and each `text` within a sentence. */
 function codeOf(page: string): string[] {
   const text = readPage(page).replace(/\\\n/g, ' ')
-  const blocks = [...text.matchAll(/^```.*?\n(.*?)^```/gms)].flatMap(([, block = '']) => block.split('\n'))
-  const prose = text.replace(/^```.*?^```/gms, '')
+  const blocks = [...text.matchAll(/^ *```.*?\n(.*?)^ *```/gms)].flatMap(([, block = '']) =>
+    block.split('\n'),
+  )
+  const prose = text.replace(/^ *```.*?^ *```/gms, '')
   return [...blocks, ...[...prose.matchAll(/`([^`\n]+)`/g)].map(([, code = '']) => code)]
 }
 
@@ -95,6 +97,20 @@ test.each(PAGES)('every command, option and variable that %s names exists', (pag
   const named = code.flatMap((line) => line.match(/\bREQUEST_JOURNAL_[A-Z_]+\b/g) ?? [])
   expect(named.filter((name) => !variables.includes(name))).toEqual([])
 })
+
+test.each([...PAGES, 'writer/README.md'])(
+  'every npm script, folder and file of tests that %s names exists',
+  (page) => {
+    const code = codeOf(page).join('\n')
+    const scripts = Object.keys(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).scripts)
+    const called = [...code.matchAll(/\bnpm run (?:--silent )?([\w:]+)/g)].map(([, script = '']) => script)
+    expect(called.filter((script) => !scripts.includes(script))).toEqual([])
+    const paths = (code.match(/\b(?:test|src)\/[\w./-]+/g) ?? []).map((path) => path.replace(/[.,]$/, ''))
+    // A name in capitals stands for the reader's own.
+    const missing = paths.filter((path) => !/\/[A-Z]+\b/.test(path) && !existsSync(join(root, path)))
+    expect(missing).toEqual([])
+  },
+)
 
 test('a command, an option or a variable that is missing is found where a page names it', () => {
   const line = 'npx request-journal stats --group-by model --grup model && request-journal prices imprt x.csv'

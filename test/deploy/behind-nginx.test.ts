@@ -1,6 +1,9 @@
+import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:http2'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, onTestFinished } from 'vitest'
 import { NGINX, nginxWith, RunningProxy } from '../dashboard/support/proxy.js'
@@ -10,9 +13,9 @@ const SHIPPED = readFileSync(fileURLToPath(new URL('../../deploy/nginx.conf', im
 const INGEST_TOKEN = 'appends-and-reads-nothing'
 
 /** The shipped file on a port of the test, without a certificate. */
-const behind = (text: string) =>
+const behind = (configuration: string) =>
   nginxWith((port, upstream) =>
-    text
+    configuration
       .replace('443 ssl http2', `127.0.0.1:${port}`)
       .replace(/^ *ssl_.*\n/gm, '')
       .replaceAll('127.0.0.1:8790', `127.0.0.1:${upstream}`),
@@ -54,6 +57,43 @@ describe.skipIf(!existsSync(NGINX))('deploy/nginx.conf (needs nginx)', () => {
       })
       expect(await posted.json()).toMatchObject({ appended: 3000 })
     } finally {
+      await proxy.stop()
+    }
+  })
+
+  test('as it stands, with a certificate, speaks HTTP/2 over TLS', async ({ serve }) => {
+    const folder = mkdtempSync(join(tmpdir(), 'request-journal-nginx-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'certificate.pem')]
+    const made = [
+      'req',
+      '-x509',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:P-256',
+      '-nodes',
+      '-days',
+      '1',
+    ]
+    const names = ['-subj', '/CN=logs.example.org', '-addext', 'subjectAltName=DNS:logs.example.org']
+    execFileSync('openssl', [...made, ...names, '-keyout', key, '-out', certificate], { stdio: 'ignore' })
+    const server = await serve({ token: TOKEN })
+    const kind = nginxWith((port, upstream) =>
+      SHIPPED.replace('listen 443', `listen 127.0.0.1:${port}`)
+        .replace('/etc/ssl/logs.example.org.pem', certificate)
+        .replace('/etc/ssl/private/logs.example.org.key', key)
+        .replaceAll('127.0.0.1:8790', `127.0.0.1:${upstream}`),
+    )
+    const proxy = await RunningProxy.start(kind, Number(new URL(server.url).port))
+    const options = { ca: readFileSync(certificate), servername: 'logs.example.org' }
+    const session = connect(proxy.url.replace('http:', 'https:'), options)
+    try {
+      const request = session.request({ ':path': '/', authorization: basic('anyone', TOKEN) })
+      expect(await text(request)).toContain('<title>request-journal</title>')
+      expect(session.alpnProtocol).toBe('h2')
+    } finally {
+      session.close()
       await proxy.stop()
     }
   })

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseAllDocuments } from 'yaml'
 import { createProgram } from '../../src/cli/program.js'
 import { startServer } from '../../src/server/index.js'
+import { codeBlocks } from '../support/pages.js'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const read = (file: string) => readFileSync(join(ROOT, 'deploy', file), 'utf8')
@@ -72,6 +73,18 @@ describe.each([...SERVICES, DAILY])('%s', (name) => {
     for (const [dropIn, text] of files) expect(text).toContain(`# /etc/systemd/system/${name}.d/${dropIn}: `)
     expect(existsSync(folder)).toBe(files.length > 0)
   })
+})
+
+test.skipIf(!hasAnalyze)('systemd takes the units of docs/monitoring.md that send a mail', () => {
+  const [failed = '', dropIn = ''] = codeBlocks('docs/monitoring.md').flatMap(({ language, text }) =>
+    language === 'ini' ? [text] : [],
+  )
+  const folder = mkdtempSync(join(directory, 'mail-'))
+  writeFileSync(join(folder, 'request-journal-failed@.service'), failed)
+  writeFileSync(join(folder, DAILY), `${dropIn}[Service]\nType=oneshot\nExecStart=/bin/false\n`)
+  const paths = [join(folder, 'request-journal-failed@daily.service'), join(folder, DAILY)]
+  const verified = spawnSync('systemd-analyze', ['verify', '--man=no', ...paths], { encoding: 'utf8' })
+  expect(verified.stderr.split('\n').filter((line) => line.includes('request-journal'))).toEqual([])
 })
 
 test.each(SERVICES)(

@@ -1,10 +1,13 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { startProxy } from '../../src/clients/proxy/index.js'
+import { openJournal } from '../../src/index.js'
 import * as answers from '../clients/upstream/answers.js'
 import { startUpstream, type Upstream } from '../clients/upstream/upstream.js'
 import { codeBlocks } from '../support/pages.js'
 import { end, PROGRAM } from '../support/program.js'
+import { shapeOf } from './reader.js'
 import {
   ask,
   baseUrls,
@@ -82,6 +85,8 @@ test('the one command of docs/clients.md is a logged gateway with a dashboard, f
   const free = ['--port', '0', '--serve-port', '0', '--log-level', 'warn']
   const proxy = start(folder, [process.execPath, PROGRAM, ...args, ...free], {})
   const printed = await linesOf(proxy, 3)
+  const [shown = ''] = blocks('docs/clients.md', 'Proxy', 'text')
+  expect(shapeOf(printed.join('\n'))).toBe(shapeOf(shown))
   const told = Object.fromEntries(printed.slice(1).map((line) => line.split(/[= ]/) as [string, string]))
   const question = { model: 'gpt-4o', messages: [{ role: 'user', content: answers.PROMPT }] }
   const response = await fetch(`${told['OPENAI_BASE_URL']}/chat/completions`, {
@@ -96,4 +101,43 @@ test('the one command of docs/clients.md is a logged gateway with a dashboard, f
     .poll(async () => (await stats()).counts, { timeout: 15_000 })
     .toMatchObject({ total: 1, success: 1 })
   expect(await (await fetch(`${told['dashboard']}/`)).text()).toContain('<title>request-journal</title>')
+})
+
+test('the upstreams of docs/clients.md pass requests on by their prefixes, with providers and labels', async () => {
+  const folder = workingFolder()
+  const upstream = await startUpstream()
+  const [file = ''] = blocks('docs/clients.md', 'Proxy', 'json')
+  const upstreams = JSON.parse(file.replace(/https?:\/\/[^"]*/g, upstream.url))
+  const journal = openJournal({ directory: join(folder, 'journal') })
+  const proxy = await startProxy(journal, { upstreams, port: 0 })
+  for (const prefix of Object.keys(upstreams)) expect((await ask(`${proxy.url}${prefix}`)).status).toBe(200)
+  await proxy.close()
+  await journal.close()
+  expect(await rowsIn(folder)).toMatchObject([
+    { provider: '127.0.0.1', ...CHAT },
+    { provider: '127.0.0.1', ...CHAT, labels: { team: 'research' } },
+    { provider: 'vllm', ...CHAT },
+  ])
+})
+
+test('the handle of a stream in docs/clients.md logs its first byte, and its end with the tokens', async () => {
+  const folder = workingFolder()
+  const [lines = ''] = blocks('docs/clients.md', 'begin: in a gateway of your own', 'js')
+  const AsyncFunction = (async () => {}).constructor as new (
+    ...texts: string[]
+  ) => (journal: object, stream: AsyncIterable<object>) => Promise<void>
+  const journal = openJournal({ directory: join(folder, 'journal') })
+  const log = new AsyncFunction('journal', 'stream', lines)
+  async function* stream(isBroken: boolean) {
+    yield { usage: null }
+    if (isBroken) throw new Error('cut off')
+    yield { usage: { prompt_tokens: 19, completion_tokens: 10 } }
+  }
+  await log(journal, stream(false))
+  await log(journal, stream(true))
+  await journal.close()
+  expect(await rowsIn(folder)).toMatchObject([
+    { streaming: true, success: true, ...CHAT },
+    { streaming: true, success: false, error_message: 'Error: cut off' },
+  ])
 })

@@ -1,116 +1,19 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
-import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import SQLite from 'better-sqlite3'
 import { expect, test } from 'vitest'
-import * as answers from '../clients/upstream/answers.js'
 import { answerByPath, startUpstream } from '../clients/upstream/upstream.js'
 import { codeBlocks } from '../support/pages.js'
-import { PROGRAM, run } from '../support/program.js'
-import { linesOf, linkPackages, rowsIn, start, workingFolder } from './support.js'
+import { run } from '../support/program.js'
+import { makeDatabaseBySqlx } from '../support/sqlx-database.js'
+import { follow, isThere, Reader, readerWithLog } from './reader.js'
+import { rowsIn } from './support.js'
 
 const SPEND_LOGS = new URL('../maintenance/import/files/litellm-spend-logs.csv', import.meta.url)
 
-/** A reader who follows a page in an empty folder, in which the package is installed. */
-class Reader {
-  readonly folder = workingFolder()
-  /** What stands on the page, and what it is here. */
-  readonly #names = new Map<string, string>()
-  readonly #environment: Record<string, string>
-  /** `export` lines of the blocks so far: a block has a shell of its own here, a reader has one for all. */
-  #exports = ''
-
-  constructor(upstream: string) {
-    linkPackages(this.folder)
-    this.#names.set('https://api.openai.com', upstream)
-    const bin = join(this.folder, 'node_modules/.bin')
-    mkdirSync(bin)
-    symlinkSync(PROGRAM, join(bin, 'request-journal'))
-    // npx itself takes half a second to find the program that is beside it.
-    writeFileSync(join(bin, 'npx'), '#!/bin/sh\nexec "$@"\n')
-    chmodSync(join(bin, 'npx'), 0o755)
-    this.#environment = {
-      PATH: `${bin}:${process.env['PATH']}`,
-      REQUEST_JOURNAL_LOG_LEVEL: 'warn',
-      COLUMNS: '',
-    }
-  }
-
-  /** Starts a server, and returns as many lines as it is expected to print. */
-  async serve(text: string, expected: string): Promise<string> {
-    const free = { REQUEST_JOURNAL_PORT: '0', REQUEST_JOURNAL_SERVE_PORT: '0' }
-    const command = ['sh', '-c', `exec ${this.#here(text)}`]
-    const server = start(this.folder, command, { ...this.#environment, ...free })
-    const lines = await linesOf(server, expected.trimEnd().split('\n').length)
-    const told = expected.match(/http:\/\/127\.0\.0\.1:\d+/g) ?? []
-    const found = lines.join('\n').match(/http:\/\/127\.0\.0\.1:\d+/g) ?? []
-    for (const [index, url] of told.entries()) this.#names.set(url, found[index] ?? url)
-    return lines.join('\n')
-  }
-
-  async run(text: string): Promise<string> {
-    const script = `set -e\n${this.#exports}${this.#here(text)}`
-    const child: ChildProcess = spawn('sh', ['-c', script], {
-      cwd: this.folder,
-      env: { ...process.env, OPENAI_API_KEY: answers.KEY, ...this.#environment },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
-    const outputs = { stdout: '', stderr: '' }
-    child.stdout?.on('data', (chunk) => (outputs.stdout += chunk))
-    child.stderr?.on('data', (chunk) => (outputs.stderr += chunk))
-    const [status] = await once(child, 'close')
-    expect(status, `${script}\n${outputs.stdout}${outputs.stderr}`).toBe(0)
-    this.#exports += (this.#here(text).match(/^export .*\n/gm) ?? []).join('')
-    return outputs.stdout
-  }
-
-  #here(text: string): string {
-    return [...this.#names].reduce((result, [name, here]) => result.replaceAll(name, here), text)
-  }
-}
-
-/** What is printed, without what differs from one run to the next: numbers, and the width of columns. */
-const shapeOf = (text: string) =>
-  text
-    .trim()
-    .replace(/\d[\d.,:-]*/g, '0')
-    .replace(/\s+/g, ' ')
-
-const isThere = (program: string, argument: string) => spawnSync(program, [argument]).status === 0
-const hasSqlite = isThere('sqlite3', '-version')
-
-/**
- * Runs the blocks of a page in their order, and compares what they print with the `text` that follows. Blocks that are
- * marked `network` or `checkout` are for `test:package`: here their commands are only held to `--help`, by readme.test.ts.
- */
-async function follow(reader: Reader, page: string, heading?: string): Promise<number> {
-  const blocks = codeBlocks(page, heading)
-  let count = 0
-  for (const [index, { language, marks, text }] of blocks.entries()) {
-    const next = blocks[index + 1]
-    const expected = next?.language === 'text' ? next.text : undefined
-    if (language === 'js') writeFileSync(join(reader.folder, marks[0] ?? ''), text)
-    if (language === 'python') {
-      writeFileSync(join(reader.folder, 'program.py'), text)
-      await reader.run('python3 program.py')
-      count++
-    }
-    if (language !== 'sh' || marks.includes('network') || marks.includes('checkout')) continue
-    count++
-    const script = hasSqlite ? text : text.replace(/^sqlite3 .*$/gm, '')
-    if (marks.includes('server')) {
-      const printed = await reader.serve(script, expected ?? 'http://127.0.0.1:8791')
-      if (expected !== undefined) expect(shapeOf(printed)).toBe(shapeOf(expected))
-    } else if (expected === undefined) await reader.run(script)
-    else {
-      // A question may come before the projector has seen the newest line.
-      const shape = async () => shapeOf(await reader.run(script))
-      await expect.poll(shape, { timeout: 10_000 }).toBe(shapeOf(expected))
-    }
-  }
-  return count
-}
+/** The commands of a part of a page, block by block. */
+const shell = (page: string, heading: string) =>
+  codeBlocks(page, heading).flatMap(({ language, text }) => (language === 'sh' ? [text] : []))
 
 test.each(['README.md', 'docs/tutorial.md'])(
   'the commands of %s run as they stand in an empty folder',
@@ -126,26 +29,33 @@ test.each(['README.md', 'docs/tutorial.md'])(
   },
 )
 
-/** A reader whose folder has a log of one request already. */
-function readerWithLog(): Reader {
-  const reader = new Reader('')
-  const input = '{"model":"gpt-4o","latency_ms":812,"success":true,"labels":{"team":"search"}}\n'
-  run(['append'], { cwd: reader.folder, input })
-  run(['project', '--once'], { cwd: reader.folder })
-  return reader
-}
-
 test('the commands of docs/operations.md make a backup, and restore one that is older than the database', async () => {
   const reader = readerWithLog()
-  const [backup = '', restore = ''] = codeBlocks('docs/operations.md', 'Backup and restore')
-    .filter(({ language }) => language === 'sh')
-    .map(({ text }) => text)
+  const [backup = '', restore = ''] = shell('docs/operations.md', 'Backup and restore')
   await reader.run(backup)
   run(['append'], { cwd: reader.folder, input: '{"model":"later","latency_ms":1,"success":true}\n' })
   run(['project', '--once'], { cwd: reader.folder })
   await reader.run(restore)
   const restored = run(['stats', '--db', 'requests.db', '--json'], { cwd: reader.folder })
   expect(restored.json).toMatchObject({ counts: { total: 1 } })
+})
+
+test('the commands of docs/operations.md take over the table of another program, and import it', async () => {
+  const reader = new Reader('')
+  const path = join(reader.folder, 'arbstr.db')
+  makeDatabaseBySqlx(path)
+  const table = new SQLite(path)
+  table.exec(
+    "INSERT INTO requests (correlation_id, timestamp, model, latency_ms, success) VALUES ('a', '2026-10-30 10:00:00', 'm', 640, 1)",
+  )
+  table.close()
+  const [keep = '', take = ''] = shell('docs/operations.md', 'Move from arbstr, or another sqlx program')
+  await reader.run(take)
+  expect(await rowsIn(reader.folder)).toMatchObject([{ correlation_id: 'a', latency_ms: 640 }])
+  await reader.run(keep.replace('request-journal project', 'request-journal project --once'))
+  const kept = run(['stats', '--db', 'arbstr.db', '--json'], { cwd: reader.folder })
+  // Its own row, and the one that is in the journal now.
+  expect(kept.json).toMatchObject({ counts: { total: 2 } })
 })
 
 test('the questions of docs/asking.md are answered', async () => {
@@ -177,6 +87,46 @@ test('the worked example of docs/pricing.md costs what the page says', async () 
   expect(await rowsIn(reader.folder)).toMatchObject([{ cost_usd: 0.02, cost_sats: 29.850746269 }])
 })
 
+test('the price lists of docs/pricing.md are compared and imported, and next year’s are tried', async () => {
+  const reader = readerWithLog('openai')
+  const file = (name: string) => join(reader.folder, name)
+  const [csv] = codeBlocks('docs/pricing.md', 'Importing prices').filter(({ language }) => language === 'csv')
+  for (const name of ['our-prices.csv', 'next-year.csv']) writeFileSync(file(name), csv?.text ?? '')
+  const price = { input_cost_per_token: 2.5e-6, output_cost_per_token: 1e-5 }
+  const model = { ...price, litellm_provider: 'openai', mode: 'chat' }
+  writeFileSync(file('model_prices_and_context_window.json'), JSON.stringify({ 'gpt-4o': model }))
+  const [commands = ''] = shell('docs/pricing.md', 'Importing prices')
+  const printed = await reader.run(commands.replace(/^npm install .*/, ''))
+  expect(printed.match(/: [1-9]\d* new/g)).toHaveLength(3)
+  const [what = ''] = shell('docs/pricing.md', 'Prices').filter((text) => text.includes('reprice'))
+  expect(await reader.run(what)).toContain('gpt-4o')
+})
+
+test('serve takes events of other hosts as docs/clients.md starts it', async () => {
+  const reader = new Reader('')
+  const blocks = codeBlocks('docs/clients.md', 'Events from other hosts')
+  const [tokens = '', serve = ''] = shell('docs/clients.md', 'Events from other hosts')
+  await reader.run(tokens)
+  const url = await reader.serve(serve, 'http://127.0.0.1:8790')
+  const token = readFileSync(join(reader.folder, 'ingest-token'), 'utf8').trim()
+  const event = { model: 'gpt-4o', latency_ms: 5, success: true }
+  const post = async (events: object[]) => {
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+    const answer = await fetch(`${url}/v1/events`, { method: 'POST', headers, body: JSON.stringify(events) })
+    return shapeOfJson(await answer.json())
+  }
+  const shown = blocks.find(({ language }) => language === 'json')?.text ?? ''
+  expect(await post([event, event])).toEqual(shapeOfJson(JSON.parse(shown)))
+  const [warned] = codeBlocks('docs/http.md', 'POST /v1/events').filter(({ language }) => language === 'json')
+  expect(await post([event, { ...event, prompt_tokens: 19 }])).toEqual(
+    shapeOfJson(JSON.parse(warned?.text ?? '')),
+  )
+})
+
+/** An answer whose ids are all the same. */
+const shapeOfJson = (answer: unknown) =>
+  JSON.stringify(answer).replace(/"[\da-f]{4}(…|[\da-f]{4}-[\da-f-]{27})"/g, '"ID"')
+
 test.skipIf(!isThere('python3', '--version'))(
   'the Python program of docs/clients.md logs through a pipe (needs python3)',
   async () => {
@@ -190,3 +140,20 @@ test.skipIf(!isThere('python3', '--version'))(
     ])
   },
 )
+
+const hasGo = isThere('go', 'version')
+if (!hasGo) console.warn('The test of the Go program of docs/clients.md is skipped: install Go to run it')
+
+test.skipIf(!hasGo)('the Go program of docs/clients.md logs through a pipe (needs go)', async () => {
+  const reader = new Reader('')
+  const blocks = codeBlocks('docs/clients.md', 'Events from a program on this host')
+  const [lines = ''] = blocks.flatMap(({ language, text }) => (language === 'go' ? [text] : []))
+  const packages = ['encoding/json', 'os', 'os/exec', 'syscall', 'time'].map((name) => `"${name}"`)
+  const program = `package main\nimport (\n${packages.join('\n')}\n)\nfunc record() error {\n${lines}}
+func main() {\nif err := record(); err != nil {\npanic(err)\n}\n}\n`
+  writeFileSync(join(reader.folder, 'program.go'), program)
+  await reader.run('go run program.go')
+  expect(await rowsIn(reader.folder)).toMatchObject([
+    { model: 'gpt-4o', provider: 'openai', latency_ms: 812, success: true },
+  ])
+})

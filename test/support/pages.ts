@@ -26,9 +26,14 @@ export function codeBlocks(page: string, heading?: string): CodeBlock[] {
   const part =
     heading === undefined ? parts.join('') : parts.find((text) => text.startsWith(`## ${heading}\n`))
   if (part === undefined) throw new Error(`${page} has no heading ${heading}`)
-  return [...part.matchAll(/^```(\w*)([^\n]*)\n(.*?)^```$/gms)].map(
-    ([, language = '', marks = '', text = '']) => {
-      return { language, marks: marks.trim().split(' '), text }
+  // A block of a list's item is indented as its text is.
+  return [...part.matchAll(/^( *)```(\w*)([^\n]*)\n(.*?)^\1```$/gms)].map(
+    ([, indent = '', language = '', marks = '', text = '']) => {
+      return {
+        language,
+        marks: marks.trim().split(' '),
+        text: text.replaceAll(new RegExp(`^${indent}`, 'gm'), ''),
+      }
     },
   )
 }

@@ -10,6 +10,7 @@ import { migratePostgres } from '../../../src/store/postgres/schema/migrations.j
 import { runHere } from '../../support/command.js'
 import { lines, writeSegment } from '../../support/journal-files.js'
 import { completionLine, requestLine } from '../../support/lines.js'
+import { readPage } from '../../support/pages.js'
 import { noPostgres, sharedPostgres } from '../../support/postgres.js'
 import { S3Server } from '../../support/s3-server.js'
 import { test, type Workspace } from '../../support/workspace.js'
@@ -121,6 +122,9 @@ describe('export --format parquet', () => {
     expect(typeOf('labels')).toBe('MAP(VARCHAR, VARCHAR)')
     expect([typeOf('id'), typeOf('success'), typeOf('day')]).toEqual(['BIGINT', 'BOOLEAN', 'DATE'])
     await expectSums(folder, workspace.database)
+    const [, documented = ''] = /-- DuckDB\n(.*?;)\n--/s.exec(readPage('docs/fleet.md')) ?? []
+    const days = await ask(documented.replace('s3://lake/requests', folder))
+    expect(new Set(days.map(({ day }) => day)).size).toBe(3)
 
     const exported = (await runHere(['export', '--db', workspace.database, '--order', 'timestamp'])).stdout
     const expected = exported

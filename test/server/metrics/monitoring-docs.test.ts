@@ -1,9 +1,14 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { renderMetrics } from '../../../src/server/metrics/metrics.js'
+import { HAPROXY, RunningProxy } from '../../dashboard/support/proxy.js'
+import { codeBlocks } from '../../support/pages.js'
 import { parseExposition } from './exposition-parser.js'
 import { metricsInput } from './metrics-input.js'
 import { hasPromtool, promtool } from './promtool.js'
@@ -134,3 +139,49 @@ describe.skipIf(!hasPromtool)('promtool', () => {
     }
   })
 })
+
+const blocksOf = (language: string) =>
+  codeBlocks('docs/monitoring.md').flatMap((block) => (block.language === language ? [block.text] : []))
+
+test.skipIf(!hasPromtool)('promtool accepts the configuration and the rules on the page', () => {
+  const [configuration = '', rules = ''] = blocksOf('yaml')
+  const folder = mkdtempSync(join(tmpdir(), 'request-journal-monitoring-'))
+  writeFileSync(join(folder, 'prometheus.yml'), configuration)
+  writeFileSync(join(folder, 'prometheus-alerts.yml'), rules)
+  writeFileSync(join(folder, 'request-journal.token'), 'correct-horse-battery-staple')
+  const { status, output } = promtool(['check', 'config', join(folder, 'prometheus.yml')])
+  expect(status, output).toBe(0)
+  expect(output).toContain('2 rules found')
+  rmSync(folder, { recursive: true })
+})
+
+test.skipIf(!existsSync(HAPROXY))(
+  'haproxy asks the server as the page says, and passes requests on',
+  async () => {
+    const [backend = ''] = blocksOf('haproxy')
+    const asked: string[] = []
+    const server = createServer(({ method, url }, response) => {
+      asked.push(`${method} ${url}`)
+      response.end('here')
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const configure = (port: number, upstream: number) => `defaults
+  mode http
+  timeout connect 5s
+  timeout client 60s
+  timeout server 60s
+frontend all
+  bind 127.0.0.1:${port}
+  default_backend request-journal
+${backend.replace('8790', String(upstream))}`
+    const kind = { program: HAPROXY, configure, args: (file: string) => ['-db', '-f', file] }
+    const proxy = await RunningProxy.start(kind, (server.address() as AddressInfo).port)
+    try {
+      expect(await (await fetch(`${proxy.url}/page`)).text()).toBe('here')
+      await expect.poll(() => asked, { timeout: 10_000 }).toContain('GET /livez')
+    } finally {
+      await proxy.stop()
+      server.close()
+    }
+  },
+)

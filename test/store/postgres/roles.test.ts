@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { expect } from 'vitest'
 import { projectOnce } from '../../../src/projection/projector.js'
 import { replay } from '../../../src/projection/replay.js'
@@ -7,17 +6,27 @@ import { openDatabaseReadOnly, stats } from '../../../src/queries/index.js'
 import { postgresAddress } from '../../../src/store/postgres/connection/address.js'
 import { Connection } from '../../../src/store/postgres/connection/connection.js'
 import { migratePostgres } from '../../../src/store/postgres/schema/migrations.js'
+import { ask } from '../../support/fleet-checker.js'
 import { writeSegment } from '../../support/journal-files.js'
 import { requestLine } from '../../support/lines.js'
+import { codeBlocks, readPage } from '../../support/pages.js'
 import { noPostgres, sharedPostgres } from '../../support/postgres.js'
 import { test } from '../../support/workspace.js'
 
 const name = `roles_${randomUUID().slice(0, 8)}`
 
+const fleetPage = readPage('docs/fleet.md')
+
+/** The questions that docs/fleet.md asks by psql, of this run's schema. */
+function documentedQuestions(): string[] {
+  const questions = [...fleetPage.matchAll(/^psql \S*c "(.*?)"/gms)].map(([, sql = '']) => sql)
+  expect(questions).toHaveLength(2)
+  return questions.map((sql) => sql.replaceAll('request_journal', name))
+}
+
 /** What docs/fleet.md tells a superuser to run, with names of this run's own. */
 function roleSql(): string {
-  const docs = readFileSync(new URL('../../../docs/fleet.md', import.meta.url), 'utf8')
-  const [, sql = ''] = /```sql\n(.*?)```/s.exec(docs) ?? []
+  const [, sql = ''] = /```sql\n(.*?)```/s.exec(fleetPage) ?? []
   return sql.replaceAll('request_journal', name).replaceAll('journal_', `${name}_`)
 }
 
@@ -51,6 +60,16 @@ test.skipIf(noPostgres !== null)(
     } finally {
       reader.close()
     }
+    for (const sql of documentedQuestions()) await run(as('reader'), sql)
+    const [spread = ''] = codeBlocks('docs/fleet.md', 'Past one server').map(({ text }) => text)
+    const named = [...spread.matchAll(/'([a-z_]+)'/g)].map(([, table]) => table)
+    const tables = `SELECT relname FROM pg_class WHERE relnamespace = '${name}'::regnamespace AND relkind IN ('r', 'p')
+      AND NOT relispartition AND relname <> 'schema_migrations'`
+    const [dropped] = /\w+_fkey/.exec(spread) ?? []
+    const there = (await ask(superuser, tables)).map(({ relname }) => relname)
+    expect(there.toSorted()).toEqual([...new Set(named)].filter((table) => table !== 'journal').toSorted())
+    const key = `SELECT 1 FROM pg_constraint WHERE conname = '${dropped}' AND connamespace = '${name}'::regnamespace`
+    expect(await ask(superuser, key)).toHaveLength(1)
     const denied = { code: 'RIGHTS_MISSING' }
     await expect(run(database, 'CREATE TABLE other (id INTEGER)')).rejects.toMatchObject(denied)
     await expect(run(as('reader'), 'DELETE FROM requests')).rejects.toMatchObject(denied)

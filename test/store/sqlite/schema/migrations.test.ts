@@ -6,36 +6,17 @@ import SQLite from 'better-sqlite3'
 import { describe, expect, test } from 'vitest'
 import { openDatabase, openDatabaseReadOnly } from '../../../../src/store/sqlite/connection/database.js'
 import { migrate, packagedMigrations } from '../../../../src/store/sqlite/schema/migrations.js'
+import { makeDatabaseBySqlx, SQLX_LEDGER } from '../../../support/sqlx-database.js'
 import { databaseErrorOf, readMigrations, temporaryPath } from '../support.js'
 
 const migrationsDirectory = fileURLToPath(new URL('../../../../migrations', import.meta.url))
 
-// The text that sqlx 0.8 creates its ledger with for SQLite.
-const sqlxLedger = `
-CREATE TABLE IF NOT EXISTS _sqlx_migrations (
-    version BIGINT PRIMARY KEY,
-    description TEXT NOT NULL,
-    installed_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
-    success BOOLEAN NOT NULL,
-    checksum BLOB NOT NULL,
-    execution_time BIGINT NOT NULL
-);`
-
 const initial = readFileSync(join(migrationsDirectory, '20260203000000_initial_schema.sql'))
 const sha384 = (bytes: Buffer) => createHash('sha384').update(bytes).digest()
 
-/** A database as the sqlx migrator leaves it, with its first migration applied. */
 function databaseBySqlx(): string {
   const path = temporaryPath()
-  const database = new SQLite(path)
-  database.exec(sqlxLedger)
-  database.exec(initial.toString())
-  database
-    .prepare(
-      "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (20260203000000, 'initial schema', TRUE, ?, 1234567)",
-    )
-    .run(sha384(initial))
-  database.close()
+  makeDatabaseBySqlx(path)
   return path
 }
 
@@ -65,7 +46,7 @@ describe('the ledger', () => {
       rows: database.prepare('SELECT * FROM _sqlx_migrations ORDER BY version').all(),
     }))
 
-    expect(ledger).toBe(sqlxLedger.trim().replace('IF NOT EXISTS ', '').replace(/;$/, ''))
+    expect(ledger).toBe(SQLX_LEDGER.trim().replace('IF NOT EXISTS ', '').replace(/;$/, ''))
     const files = readdirSync(migrationsDirectory)
       .filter((name) => name.endsWith('.sql'))
       .sort()
