@@ -41,10 +41,9 @@ async function fourDays(workspace: Workspace, extra: Partial<Record<string, stri
     [THIRD, [sample('d', 40), sample('e', 50)]],
     [FOURTH, [sample('f', 60)]],
   ]
-  for (const [name, events] of days) {
+  for (const [name, events] of days)
     writeSegment(workspace.journal, lines(...events, ...(extra[name] ?? [])), name)
-    await projectOnceWith(workspace, CLOCK)
-  }
+  await projectOnceWith(workspace, CLOCK)
   await archiveWith(workspace, { noticeMs: 1, onStep() {} })
 }
 
