@@ -66,11 +66,13 @@ test.each([
 
 test('the release workflow runs scripts that exist, and publishes both packages with provenance', () => {
   const { jobs } = parse(read('.github/workflows/release.yml'))
-  const commands: string[] = jobs.publish.steps.flatMap(({ run }: { run?: string }) => run ?? [])
+  const steps: { run?: string }[] = [...jobs.torture.steps, ...jobs.publish.steps]
+  const commands = steps.flatMap(({ run }) => run ?? [])
   const scripts = commands.flatMap((command) =>
     [...command.matchAll(/npm run (\S+)/g)].map(([, name]) => name),
   )
-  expect(scripts).toContain('pack:writer')
+  expect(scripts).toEqual(expect.arrayContaining(['test:torture', 'pack:writer']))
+  expect(jobs.publish.needs).toBe('torture')
   expect(Object.keys(JSON.parse(read('package.json')).scripts)).toEqual(expect.arrayContaining(scripts))
   expect(commands.filter((command) => /^npm publish --provenance/.test(command))).toHaveLength(2)
   // Provenance is signed with this token.

@@ -39,18 +39,7 @@ export class PostgresServer {
     parent = tmpdir(),
   ): Promise<PostgresServer> {
     const directory = makeFolder(parent)
-    asServer(program('initdb'), [
-      '-D',
-      join(directory, 'data'),
-      '-A',
-      'trust',
-      '-U',
-      'tester',
-      '-N',
-      '-E',
-      'UTF8',
-      '--locale=C.UTF-8',
-    ])
+    asServer('cp', ['-a', await newCluster(), join(directory, 'data')])
     const server = new PostgresServer(directory, await freePort())
     server.#configure({
       listen_addresses: "'127.0.0.1'",
@@ -195,19 +184,41 @@ export class PostgresServer {
  * own. The run's end stops it.
  */
 export async function sharedPostgres(): Promise<string> {
-  const directory = process.env['REQUEST_JOURNAL_TEST_RUN']
-  if (directory === undefined) throw new Error('unreachable: test/support/build.ts names the folder')
-  const file = join(directory, 'postgres.json')
-  try {
-    mkdirSync(join(directory, 'postgres.starting'))
+  const { address } = await madeOnce('postgres', async () => {
     const server = await PostgresServer.start({ fsync: 'off', max_connections: '200' })
-    writeFileSync(`${file}.part`, JSON.stringify({ address: server.address(), directory: server.directory }))
+    return { address: server.address(), directory: server.directory }
+  })
+  return address
+}
+
+/** The folder of a cluster that never ran. A copy of it takes a tenth of what making another would. */
+async function newCluster(): Promise<string> {
+  const { directory } = await madeOnce('cluster', async () => {
+    const directory = makeFolder(tmpdir())
+    asServer(program('initdb'), [
+      ...['-D', join(directory, 'data'), '-A', 'trust', '-U', 'tester', '-N'],
+      ...['-E', 'UTF8', '--locale=C.UTF-8'],
+    ])
+    return { directory }
+  })
+  return join(directory, 'data')
+}
+
+/** What the first of all processes of a run to ask for it makes, and the others wait for. */
+async function madeOnce<T>(name: string, make: () => Promise<T>): Promise<T> {
+  const run = process.env['REQUEST_JOURNAL_TEST_RUN']
+  if (run === undefined) throw new Error('unreachable: test/support/build.ts names the folder')
+  const file = join(run, `${name}.json`)
+  try {
+    mkdirSync(join(run, `${name}.starting`))
+    const made = await make()
+    writeFileSync(`${file}.part`, JSON.stringify(made))
     execFileSync('mv', [`${file}.part`, file])
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
     while (!existsSync(file)) await wait(50)
   }
-  return JSON.parse(readFileSync(file, 'utf8')).address
+  return JSON.parse(readFileSync(file, 'utf8'))
 }
 
 /** A schema of a database as SQL that restores it. */
@@ -218,15 +229,18 @@ export function dump(address: string, schema: string): string {
   return sql.replaceAll(/^(\\|SET |SELECT pg_catalog.set_config).*$/gm, '')
 }
 
-/** Stops the shared server of a run if it was started. */
-export function stopSharedPostgres(directory: string): void {
-  const file = join(directory, 'postgres.json')
-  if (!existsSync(file)) return
-  const server = JSON.parse(readFileSync(file, 'utf8')).directory
+/** Stops the shared server of a run if it was started, and takes away what it was made of. */
+export function stopSharedPostgres(run: string): void {
+  const [server, cluster] = ['postgres', 'cluster'].map((name) => {
+    const file = join(run, `${name}.json`)
+    return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')).directory as string) : null
+  })
   try {
-    asServer(program('pg_ctl'), ['-D', join(server, 'data'), '-m', 'immediate', '-w', 'stop'])
+    if (server) asServer(program('pg_ctl'), ['-D', join(server, 'data'), '-m', 'immediate', '-w', 'stop'])
   } finally {
-    rmSync(server, { recursive: true, force: true })
+    for (const directory of [server, cluster]) {
+      if (directory) rmSync(directory, { recursive: true, force: true })
+    }
   }
 }
 

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Program } from './program.js'
+import type { Running } from './program.js'
 import { Random } from './random.js'
 
 /** Far longer than a trial takes on a slow machine, or a step of a long one. */
@@ -20,7 +20,7 @@ export interface Fault {
   whyNot?(): string | null
   /** At its full count it takes so long that it is run only if it is named. */
   isLong?: boolean
-  /** Another test file has it already, so `npm test` doesn't run it here. */
+  /** Another test file has it already, so `npm test` doesn't run it here; `npm run test:torture` does. */
   testedIn?: string
 }
 
@@ -48,7 +48,7 @@ export interface Place {
   journal: string
   database: string
   /** Ends with the trial, at the latest. */
-  keep<T extends Program>(program: T): T
+  keep<T extends Running>(program: T): T
   /** Says that a long trial goes on. */
   goesOn(): void
 }
@@ -87,8 +87,8 @@ export class Round {
   /** Tries one thing in a directory of its own. What it throws is wrong too. */
   async trial(what: string, act: (place: Place) => Promise<Verdict | Verdict[]>): Promise<void> {
     const directory = mkdtempSync(join(tmpdir(), 'request-journal-torture-'))
-    const programs: Program[] = []
-    const keep = <T extends Program>(program: T) => {
+    const programs: Running[] = []
+    const keep = <T extends Running>(program: T) => {
       programs.push(program)
       return program
     }

@@ -8,7 +8,7 @@ import { postgresAddress } from '../../src/store/postgres/connection/address.js'
 import { migratePostgres } from '../../src/store/postgres/schema/migrations.js'
 import { ask, findFleetDifferences } from '../support/fleet-checker.js'
 import { type Place, type Round, survived, type Verdict, wrong } from './fault.js'
-import { command, type Program } from './program.js'
+import { command, ProjectorHere, type Running } from './program.js'
 
 /** How much is done in a round. */
 export interface Scale {
@@ -92,6 +92,8 @@ const REQUEST = {
 
 interface FleetOptions {
   hosts: number
+  /** Whether projectors run in this process. @default false */
+  isHere?: boolean
   /** The server, for what the test asks it. */
   address: string
   /** @default a month ahead */
@@ -107,10 +109,11 @@ export class Fleet {
   /** The server, for projectors. */
   database: string
   readonly #place: Place
+  readonly #isHere: boolean
 
-  static async start(place: Place, { hosts, address, monthsAhead = 1 }: FleetOptions): Promise<Fleet> {
-    const fleet = new Fleet(place, hosts, address)
-    await fleet.migrate(monthsAhead)
+  static async start(place: Place, options: FleetOptions): Promise<Fleet> {
+    const fleet = new Fleet(place, options)
+    await fleet.migrate(options.monthsAhead)
     return fleet
   }
 
@@ -119,15 +122,18 @@ export class Fleet {
     await migratePostgres(postgresAddress(this.address), this.schema, { monthsAhead })
   }
 
-  private constructor(place: Place, hosts: number, address: string) {
+  private constructor(place: Place, { hosts, address, isHere = false }: FleetOptions) {
     this.#place = place
+    this.#isHere = isHere
     this.address = address
     this.database = address
     this.hosts = Array.from({ length: hosts }, (_, n) => new Host(place.directory, `host${n}`))
   }
 
-  /** A projector of a host, as its users run it. */
-  startProjector({ journal }: Host): Program {
+  /** A projector of a host, as its users run it unless it runs here. */
+  startProjector({ journal }: Host): Running {
+    const { database, schema } = this
+    if (this.#isHere) return this.#place.keep(new ProjectorHere({ journal, database, schema }))
     const args = ['--journal', journal, '--db', this.database, '--schema', this.schema]
     return this.#place.keep(command(['project', ...args]))
   }
@@ -143,12 +149,12 @@ export class Fleet {
   }
 
   /** Resolves when something more has been projected than before. */
-  async untilBeyond(bytes: number, programs: readonly Program[]): Promise<void> {
+  async untilBeyond(bytes: number, programs: readonly Running[]): Promise<void> {
     while ((await this.projectedBytes()) <= bytes) await this.#rest(programs)
   }
 
   /** Resolves when all journals are projected to their ends. @throws Error if a projector has ended. */
-  async untilComplete(programs: () => readonly Program[]): Promise<void> {
+  async untilComplete(programs: () => readonly Running[]): Promise<void> {
     const bytes = this.hosts.reduce((sum, { journal }) => sum + bytesOf(journal), 0)
     while ((await this.projectedBytes()) < bytes) await this.#rest(programs())
   }
@@ -185,10 +191,11 @@ export class Fleet {
     return await findFleetDifferences({ address: this.address, schema: this.schema, journal })
   }
 
-  async #rest(programs: readonly Program[]): Promise<void> {
+  async #rest(programs: readonly Running[]): Promise<void> {
     const ended = programs.find(({ isGone }) => isGone)
     if (ended !== undefined) throw new Error(`a projector ended: ${ended.stderr.slice(-1000)}`)
-    await sleep(20)
+    // Each look is a session of its own, which costs the server more than a projector's batch.
+    await sleep(50)
   }
 }
 
@@ -207,7 +214,7 @@ export function journalId(journal: string): string {
 }
 
 /** Ends programs that follow; one that doesn't end well is wrong. */
-export async function endAll(programs: readonly Program[]): Promise<Verdict> {
+export async function endAll(programs: readonly Running[]): Promise<Verdict> {
   const statuses = await Promise.all(programs.map((program) => program.end()))
   const failed = programs.filter((_, n) => statuses[n] !== 0)
   return failed.length === 0 ? survived() : wrong(...failed.map(({ stderr }) => stderr.slice(-500)))

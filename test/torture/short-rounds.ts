@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { type Fault, Round } from './fault.js'
 
-/** One short round of each class, for `npm test`; `npm run test:torture` goes on for as long as one asks. */
+/** One short round of each class that no other test has, for `npm test`; `npm run test:torture` goes on for as long as one asks. */
 export function testShortRounds(faults: readonly Fault[]): void {
   describe('one round of each fault class', () => {
     for (const fault of faults) {

@@ -44,7 +44,7 @@ export const cut: Fault = {
   run: async (round) => {
     const text = ownLines(round.random, 30, 'line').join('\n')
     const bytes = Buffer.from(`${text}\n`)
-    const step = round.stride(83, 5)
+    const step = round.stride(199, 5)
     const phase = round.random.between(0, step - 1)
     const ends = Array.from({ length: bytes.length + 1 }, (_, end) => end).filter(
       (end) => end % step === phase,
@@ -115,7 +115,7 @@ export const flip: Fault = {
   run: async (round) => {
     const bytes = Buffer.from(`${ownLines(round.random, 20, 'line').join('\n')}\n`)
     const flips = Array.from({ length: bytes.length * 8 }, (_, bit) => bit)
-    const step = round.stride(193, 7)
+    const step = round.stride(599, 7)
     const phase = round.random.between(0, step - 1)
     const chosen = flips.filter((bit) => bit % step === phase)
     for (let from = 0; from < chosen.length; from += SEGMENTS_A_JOURNAL) {
@@ -188,7 +188,7 @@ export const flipProjected: Fault = {
   run: async (round) => {
     const verify = verifyIfThere()
     const bytes = Buffer.from(`${ownLines(round.random, 20, 'line').join('\n')}\n`)
-    const step = round.isShort ? 1499 : 37
+    const step = round.isShort ? 4999 : 37
     await round.trial('flip and verify', async (place) => {
       const name = `${dayAt(0)}.ndjson`
       writeSegment(place.journal, bytes, name)

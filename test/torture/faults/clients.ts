@@ -200,7 +200,7 @@ export const clients: Fault = {
   title:
     'A client or an upstream of a logged call dies at a random instant: refuses, breaks, stalls, aborts, breaks off its loop',
   async run(round) {
-    const trials = round.isShort ? 6 : 40
+    const trials = round.isShort ? 3 : 40
     for (let trial = 0; trial < trials; trial++) {
       await round.trial(`trial ${trial}`, (place) => killCalls(place, round.random))
     }

@@ -17,6 +17,7 @@ import {
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import SQLite from 'better-sqlite3'
+import { projectOnce } from '../../../src/projection/index.js'
 import { DAY, lines, writeSegment } from '../../support/journal-files.js'
 import { requestLine } from '../../support/lines.js'
 import { type Fault, type Place, type Round, survived, type Verdict, wrong } from '../fault.js'
@@ -79,6 +80,7 @@ const DAMAGES: [string, RegExp, (path: string) => void][] = [
 
 export const segment: Fault = {
   name: 'segment',
+  testedIn: 'test/projection/segments/segment-check.test.ts',
   title: 'segment truncated, regrown, replaced, copied over, removed, symlinked; daemon running or not',
   run: async (round) => {
     for (const [name, message, damage] of round.isShort ? [round.random.pick(DAMAGES)] : DAMAGES) {
@@ -262,8 +264,8 @@ const MOUNTED_FAULTS: typeof DATABASE_FAULTS = [
     (place) =>
       onSmallDisk(place, 16, async ({ directory }) => {
         const there = { ...place, database: join(directory, 'requests.db') }
-        const { daemon, ids } = await running(there)
-        await daemon.end()
+        const ids = fill(there, 300, 'before')
+        await projectOnce(there)
         // While a file is open for writing the kernel refuses this.
         const remount = (mode: string) => execFileSync('mount', ['-o', `remount,${mode}`, directory])
         remount('ro')
@@ -294,11 +296,15 @@ const MOUNTED_FAULTS: typeof DATABASE_FAULTS = [
   ],
 ]
 
+/** These `npm test` has in test/projection/projector.test.ts already. */
+const IN_PROJECTOR_TEST = ['locked for a while', 'deleted']
+
 export const database: Fault = {
   name: 'database',
   title: 'database locked, deleted, replaced, overwritten with garbage while the daemon runs',
   run: async (round) => {
     for (const [name, act] of DATABASE_FAULTS) {
+      if (round.isShort && IN_PROJECTOR_TEST.includes(name)) continue
       const times = name.includes('garbage') && !round.isShort ? 6 : 1
       for (let i = 0; i < times; i++) await round.trial(name, (place) => act(place, round))
     }

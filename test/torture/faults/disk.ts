@@ -145,7 +145,7 @@ export const disk: Fault = {
   name: 'disk',
   title: 'ENOSPC, EIO and short writes at any byte, once, for a while, for ever; three writers',
   run: async (round) => {
-    for (const i of rounds(round, 12, 60)) {
+    for (const i of rounds(round, 4, 60)) {
       const bufferBytes = round.random.pick([0, 500, 2000, 16 * 1024 * 1024])
       await round.trial(`history ${i}, buffer of ${bufferBytes}`, (place) =>
         writeAmongFaults(place, round.random, { syncsFail: false, bufferBytes, steps: 300 }),
@@ -158,7 +158,7 @@ export const sync: Fault = {
   name: 'sync',
   title: 'fdatasync fails, among other faults of the disk; three writers',
   run: async (round) => {
-    for (const i of rounds(round, 8, 40)) {
+    for (const i of rounds(round, 3, 40)) {
       await round.trial(`history ${i}`, async (place) => {
         const verdict = await writeAmongFaults(place, round.random, {
           syncsFail: true,
@@ -244,7 +244,7 @@ export const fullDisk: Fault = {
   title: 'a real full disk (tmpfs) under the journal, and room again',
   whyNot: whyNoMount,
   run: async (round) => {
-    for (const i of rounds(round, 2, 10)) {
+    for (const i of rounds(round, 1, 10)) {
       await round.trial(`full disk ${i}`, (place) =>
         onSmallDisk(place, 1, (smallDisk) => fillUp(place, smallDisk, round.random)),
       )

@@ -5,7 +5,7 @@ import { noPostgres, PostgresServer, sharedPostgres } from '../../support/postgr
 import { TcpProxy } from '../../support/tcp-proxy.js'
 import { combined, type Fault, type Place, type Round, type Verdict } from '../fault.js'
 import { endAll, Fleet, Host, type Scale, scaleOf } from '../fleet.js'
-import type { Program } from '../program.js'
+import { Program, type Running } from '../program.js'
 import { whyNoMount } from './disk.js'
 import { ServerDisk } from './server-disk.js'
 
@@ -16,12 +16,12 @@ async function withServer(
   round: Round,
   place: Place,
   act: (server: PostgresServer, fleet: Fleet, scale: Scale) => Promise<Verdict | Verdict[]>,
-  faults: { all: number; short: number },
+  { isHere = round.isShort, ...faults }: { all: number; short: number; isHere?: boolean },
 ): Promise<Verdict | Verdict[]> {
   const server = await PostgresServer.start(round.isShort ? { fsync: 'off' } : {})
   try {
     const scale = scaleOf(round, faults)
-    const fleet = await Fleet.start(place, { hosts: scale.hosts, address: server.address() })
+    const fleet = await Fleet.start(place, { hosts: scale.hosts, address: server.address(), isHere })
     const verdict = await act(server, fleet, scale)
     await fleet.close()
     return verdict
@@ -31,14 +31,14 @@ async function withServer(
 }
 
 /** Every host's projector, at work. */
-async function startProjectors(fleet: Fleet): Promise<Program[]> {
+async function startProjectors(fleet: Fleet): Promise<Running[]> {
   const programs = fleet.hosts.map((host) => fleet.startProjector(host))
   await Promise.all(programs.map((program) => program.said(/Projecting|Waiting for a journal/)))
   return programs
 }
 
 /** Waits for the last row, and judges. */
-async function finish(fleet: Fleet, projectors: readonly Program[]): Promise<Verdict> {
+async function finish(fleet: Fleet, projectors: readonly Running[]): Promise<Verdict> {
   await fleet.untilComplete(() => projectors)
   return combined(await endAll(projectors), await fleet.verdict())
 }
@@ -57,7 +57,9 @@ export const serverKilled: Fault = {
     round.trial('kills', (place) =>
       withServer(round, place, (server, fleet, scale) => killServer(place, round, server, fleet, scale), {
         all: 300,
-        short: 4,
+        // The sessions once, then the server. Here the program that is built is tried, elsewhere its projector.
+        short: 2,
+        isHere: false,
       }),
     ),
 }
@@ -217,6 +219,7 @@ export const serverAway: Fault = {
   title: 'the server away for the whole load, then back',
   isLong: true,
   whyNot,
+  testedIn: 'test/projection/fleet/faults.test.ts',
   run: (round) =>
     round.trial('away', (place) =>
       withServer(
@@ -279,8 +282,10 @@ function p99Of(hosts: readonly Host[]): number {
 
 const micros = (ms: number) => `${(ms * 1000).toFixed(0)} µs`
 
-function residentMb({ process: { pid } }: Program): number {
-  const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
+function residentMb(program: Running): number {
+  if (!(program instanceof Program)) throw new Error('its memory is this process’')
+  const status = readFileSync(`/proc/${program.process.pid}/status`, 'utf8')
+  const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(status) ?? []
   return Math.round(Number(kilobytes) / 1024)
 }
 
@@ -291,11 +296,12 @@ export const serverDisk: Fault = {
   whyNot: () => noPostgres ?? whyNoMount(),
   run: (round) =>
     round.trial('full disk', async (place) => {
-      const disk = ServerDisk.mount(400)
+      const disk = ServerDisk.mount(round.isShort ? 200 : 400)
       const server = await PostgresServer.start({ max_wal_size: '64MB' }, disk.directory)
       try {
         const scale = scaleOf(round, { all: 10, short: 1 })
-        const fleet = await Fleet.start(place, { hosts: scale.hosts, address: server.address() })
+        const { hosts } = scale
+        const fleet = await Fleet.start(place, { hosts, address: server.address(), isHere: round.isShort })
         const verdict = await fillDisk(place, round, { server, disk, fleet, scale })
         await fleet.close()
         return verdict
@@ -320,7 +326,7 @@ async function fillDisk(
     await fleet.untilComplete(() => projectors)
     const said = projectors.map((program) => program.stderr.length)
     disk.fill(random.between(0, 200_000))
-    const isWaiting = (program: Program, n: number) => /refuses writes/.test(program.stderr.slice(said[n]))
+    const isWaiting = (program: Running, n: number) => /refuses writes/.test(program.stderr.slice(said[n]))
     // Pages that are there already take some rows.
     while (!projectors.every(isWaiting)) {
       for (const host of fleet.hosts) host.append(10)

@@ -16,7 +16,7 @@ export const clock: Fault = {
   name: 'clock',
   title: 'the clock steps back over midnight, jumps a year and back',
   run: async (round) => {
-    for (let i = 0; i < (round.isShort ? 3 : 30); i++) {
+    for (let i = 0; i < (round.isShort ? 1 : 30); i++) {
       await round.trial(`walk ${i}`, (place) => walk(place, round.random))
     }
   },
@@ -129,7 +129,7 @@ export const hostile: Fault = {
       writeSegment(place.journal, '')
       const daemon = await startDaemon(place)
       const ids: string[] = []
-      for (let i = 0; i < (round.isShort ? 60 : 400); i++) {
+      for (let i = 0; i < (round.isShort ? 30 : 400); i++) {
         const good = `good-${i}`
         ids.push(good)
         const line = hostileLine(round.random)

@@ -31,7 +31,8 @@ export const killAppend: Fault = {
   run: async (round) => {
     for (let i = 0; i < (round.isShort ? 1 : 4); i++) {
       await round.trial('append', async (place) => {
-        const events = Array.from({ length: 3000 }, (_, n) => `${event(`e${n}`)}\n`)
+        const count = round.isShort ? 500 : 3000
+        const events = Array.from({ length: count }, (_, n) => `${event(`e${n}`)}\n`)
         const first = place.keep(command(['append', '--journal', place.journal]))
         first.process.stdin?.end(events.join(''))
         await new Promise((resolve) => setTimeout(resolve, round.random.between(60, 260)))
@@ -39,7 +40,7 @@ export const killAppend: Fault = {
         const second = place.keep(command(['append', '--journal', place.journal, '--json']))
         second.process.stdin?.end(events.map((line) => line.replace('"e', '"again-e')).join(''))
         if ((await second.exited) !== 0) return wrong(`append failed: ${second.stderr}`)
-        const promised = Array.from({ length: 3000 }, (_, n) => `again-e${n}`)
+        const promised = Array.from({ length: count }, (_, n) => `again-e${n}`)
         return judge(place, promised, { withReplay: true })
       })
     }

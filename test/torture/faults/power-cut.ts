@@ -17,18 +17,29 @@ export const powerCut: Fault = {
   name: 'power-cut',
   title: 'power cut (a model: what was synced survives, and any prefix of the rest)',
   run: async (round) => {
-    await round.trial('a history', async (place) => {
-      const root = join(place.directory, 'root')
-      mkdirSync(root)
-      const recording = new Recording(root)
-      try {
-        await makeHistory(recording, root, round.random)
-      } finally {
-        recording.stop()
-      }
-      return cutEverywhere(place, recording, round)
-    })
+    await round.trial('a history', (place) => historyTrial(place, round))
   },
+}
+
+/** @param options.forgetsSyncs a fault of the disk, which the trial has to notice. */
+export async function historyTrial(
+  place: Place,
+  round: Round,
+  { forgetsSyncs = false } = {},
+): Promise<Verdict[]> {
+  const root = join(place.directory, 'root')
+  mkdirSync(root)
+  const recording = new Recording(root)
+  try {
+    await makeHistory(recording, root, round.random)
+  } finally {
+    recording.stop()
+  }
+  if (forgetsSyncs) {
+    const kept = recording.steps.filter(({ kind }) => kind !== 'sync')
+    recording.steps.splice(0, recording.steps.length, ...kept)
+  }
+  return cutEverywhere(place, recording, round)
 }
 
 /** Two writers over a midnight, flushes, and a projector that looks now and then: a minute in fifty steps. */
@@ -87,7 +98,7 @@ async function cutEverywhere(place: Place, recording: Recording, round: Round): 
         const isNewest = database === (disk.databases.at(-1) ?? null)
         if (!random.chance(isNewest ? 1 : 0.15)) continue
         // The hardest cut is the one that takes everything that may be taken.
-        if (round.isShort && !random.chance(survival === 'synced only' && isNewest ? 0.25 : 0.03)) continue
+        if (round.isShort && !random.chance(survival === 'synced only' && isNewest ? 0.08 : 0.01)) continue
         const target = join(place.directory, `cut-${n++}`)
         mkdirSync(target)
         disk.restore(join(target, 'root'), survival, random)

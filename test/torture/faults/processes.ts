@@ -13,7 +13,7 @@ export const fullSpeed: Fault = {
   name: 'full-speed',
   title: '8 writer processes at full speed, one projector, the day rolling in between',
   run: async (round) => {
-    const count = round.isShort ? 400 : round.random.between(2000, 20_000)
+    const count = round.isShort ? 200 : round.random.between(2000, 20_000)
     const writerCount = round.isShort ? 4 : 8
     await round.trial(`${writerCount} × ${count} events`, async (place) => {
       const midnight = Date.parse('2026-11-23T00:00:00Z')
@@ -76,24 +76,9 @@ export const contenders: Fault = {
   name: 'contenders',
   title: 'two projectors; projector and replay; eight first openers of one database',
   run: async (round) => {
-    await round.trial('two projectors, then a replay beside one', async (place) => {
-      const ids = fill(place, 500)
-      const daemon = await startDaemon(place)
-      const second = place.keep(command(['project', ...paths(place)]))
-      const replay = place.keep(command(['replay', ...paths(place)]))
-      const refusals = await Promise.all(
-        [second, replay].map(async (other) =>
-          (await other.exited) === 1 && /a projector .* already works on this database/.test(other.stderr)
-            ? survived()
-            : wrong(`expected a refusal that says why: ${other.stderr}`),
-        ),
-      )
-      ids.push(...fill(place, 100, 'more'))
-      await until(() => countRows(place.database) === 600, gone(daemon))
-      await daemon.end()
-      return [combined(await judge(place, ids, { withReplay: true }), ...refusals)]
-    })
-    const openerCount = round.isShort ? 4 : 8
+    // The refusals `npm test` has in test/store/sqlite/connection/lock.test.ts; the race of openers is here only.
+    if (!round.isShort) await round.trial('two projectors, then a replay beside one', twoProjectors)
+    const openerCount = round.isShort ? 3 : 8
     await round.trial(`${openerCount} first openers`, async (place) => {
       const ids = fill(place, round.isShort ? 200 : 5000)
       const openers = Array.from({ length: openerCount }, () =>
@@ -109,19 +94,37 @@ export const contenders: Fault = {
   },
 }
 
+async function twoProjectors(place: Place): Promise<Verdict[]> {
+  const ids = fill(place, 500)
+  const daemon = await startDaemon(place)
+  const second = place.keep(command(['project', ...paths(place)]))
+  const replay = place.keep(command(['replay', ...paths(place)]))
+  const refusals = await Promise.all(
+    [second, replay].map(async (other) =>
+      (await other.exited) === 1 && /a projector .* already works on this database/.test(other.stderr)
+        ? survived()
+        : wrong(`expected a refusal that says why: ${other.stderr}`),
+    ),
+  )
+  ids.push(...fill(place, 100, 'more'))
+  await until(() => countRows(place.database) === 600, gone(daemon))
+  await daemon.end()
+  return [combined(await judge(place, ids, { withReplay: true }), ...refusals)]
+}
+
 export const replayKilled: Fault = {
   name: 'replay-killed',
   title: 'replay killed at any moment',
   run: async (round) => {
     await round.trial('replays', async (place) => {
-      const ids = fill(place, round.isShort ? 3000 : 40_000)
+      const ids = fill(place, round.isShort ? 1000 : 40_000)
       await judge(place, ids)
       const before = contentsOf(place.database)
       const whole = place.keep(command(['replay', '--json', ...paths(place)]))
       if ((await whole.exited) !== 0) return wrong(`replay failed: ${whole.stderr}`)
       const { elapsed_ms } = JSON.parse(whole.lines.at(-1) ?? '') as { elapsed_ms: number }
       const verdicts: Verdict[] = []
-      for (let i = 0; i < (round.isShort ? 2 : 12); i++) {
+      for (let i = 0; i < (round.isShort ? 1 : 12); i++) {
         rmSync(`${place.database}.pid`, { force: true })
         const replay = place.keep(command(['replay', ...paths(place)]))
         // Written once it has the lock: from here on it works on the database.
