@@ -20,20 +20,27 @@ export interface CodeBlock {
   text: string
 }
 
+/** The blocks of code of each part of a page, in their order. What stands before the first heading has none. */
+export function blocksByHeading(page: string): { heading: string; blocks: CodeBlock[] }[] {
+  const parts = readPage(page).split(/^(?=## )/m)
+  return parts.map((part) => {
+    // A block of a list's item is indented as its text is.
+    const blocks = [...part.matchAll(/^( *)```(\w*)([^\n]*)\n(.*?)^\1```$/gms)].map(
+      ([, indent = '', language = '', marks = '', text = '']) => {
+        return {
+          language,
+          marks: marks.trim().split(' '),
+          text: text.replaceAll(new RegExp(`^${indent}`, 'gm'), ''),
+        }
+      },
+    )
+    return { heading: /^## (.*)/.exec(part)?.[1] ?? '', blocks }
+  })
+}
+
 /** The blocks of code of a page, or of one part of it, in their order. */
 export function codeBlocks(page: string, heading?: string): CodeBlock[] {
-  const parts = readPage(page).split(/^(?=## )/m)
-  const part =
-    heading === undefined ? parts.join('') : parts.find((text) => text.startsWith(`## ${heading}\n`))
-  if (part === undefined) throw new Error(`${page} has no heading ${heading}`)
-  // A block of a list's item is indented as its text is.
-  return [...part.matchAll(/^( *)```(\w*)([^\n]*)\n(.*?)^\1```$/gms)].map(
-    ([, indent = '', language = '', marks = '', text = '']) => {
-      return {
-        language,
-        marks: marks.trim().split(' '),
-        text: text.replaceAll(new RegExp(`^${indent}`, 'gm'), ''),
-      }
-    },
-  )
+  const parts = blocksByHeading(page).filter((part) => heading === undefined || part.heading === heading)
+  if (parts.length === 0) throw new Error(`${page} has no heading ${heading}`)
+  return parts.flatMap(({ blocks }) => blocks)
 }
