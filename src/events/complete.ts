@@ -13,7 +13,7 @@ import * as safe from './value-kinds.js'
 
 /**
  * Fills fields that an event leaves out: from the clock for a caller's event, from the line's place
- * for a foreign line.
+ * for a foreign line (one that another program wrote).
  */
 export interface EventDefaults {
   correlationId(): string
@@ -36,10 +36,11 @@ const CHANGING_VALUE = {
 }
 
 /**
- * Fills defaults and makes values safe, for a caller's events and for foreign lines alike; nothing
- * else does. Timestamps become canonical, lone surrogates U+FFFD, −0 becomes 0, milliseconds are
- * rounded, error_message and long identifiers are cut; a cost that is NaN or infinite becomes null,
- * since an event is worth more than its cost. Fields that this version doesn't know are left out.
+ * Fills defaults and makes values safe, for a caller's events and for foreign lines alike. This is
+ * the only place that does. Timestamps become canonical, lone surrogates U+FFFD, −0 becomes 0,
+ * milliseconds are rounded, error_message and long identifiers are cut; a cost that is NaN or
+ * infinite becomes null, since losing the whole event would be worse than losing its cost. Fields
+ * that this version doesn't know are left out.
  *
  * @throws InvalidEventError naming the fields that break the schema.
  */
@@ -68,9 +69,9 @@ export function completeEvent(input: unknown, defaults: EventDefaults): JournalE
 }
 
 /**
- * Checks each field where it is read. Measured over a trace of requests, with `unknownFields`: 153
- * ns an event, where a compiled JSON Schema and completion after it take 173; with two labels
- * 1.7 µs, against 3.0.
+ * Checks each field where it is read. Measured over a trace of requests: this and `unknownFields`
+ * together take 153 ns an event, whereas a compiled JSON Schema followed by filling in defaults
+ * takes 173; with two labels, they take 1.7 µs, against 3.0.
  */
 function complete(type: EventType, input: object, defaults: EventDefaults): JournalEvent {
   switch (type) {
@@ -110,7 +111,7 @@ function completeRequestLog(input: Members<'request_logged'>, defaults: EventDef
   if (attempt !== null) event.attempt = attempt
   addDetails(event, input)
   if (input.labels !== undefined) event.labels = safe.labels(input.labels)
-  tellDroppedCosts(input, defaults)
+  reportDroppedCosts(input, defaults)
   return event
 }
 
@@ -136,13 +137,14 @@ function completeStreamCompleted(
   const attempt = safe.countOrNull(input.attempt)
   if (attempt !== null) event.attempt = attempt
   addDetails(event, input)
-  tellDroppedCosts(input, defaults)
+  reportDroppedCosts(input, defaults)
   return event
 }
 
 /**
- * Adds the details that are known; the others are left out of the line. Most events have none: asking
- * here, instead of in a call for each, takes an event from 232 ns to 198, where 181 is without details.
+ * Adds the details that are known; the others are left out of the line. Most events have none, so
+ * each is tested for here before a function is called: an event then takes 198 ns instead of 232
+ * (181 if there were no details at all).
  */
 function addDetails(
   event: RequestLogged | StreamCompleted,
@@ -168,7 +170,7 @@ function addDetails(
   if (providerCost !== null) event.provider_cost_usd = providerCost
 }
 
-function tellDroppedCosts(input: Partial<Record<CostField, unknown>>, defaults: EventDefaults): void {
+function reportDroppedCosts(input: Partial<Record<CostField, unknown>>, defaults: EventDefaults): void {
   const { cost_sats, provider_cost_sats, cost_usd, provider_cost_usd } = input
   if (isDropped(cost_sats)) defaults.costDropped?.('cost_sats')
   if (isDropped(provider_cost_sats)) defaults.costDropped?.('provider_cost_sats')
@@ -219,7 +221,7 @@ function knownFields(type: EventType): ReadonlySet<string> {
 
 /**
  * The fields of the last event that had only known ones, since callers log the same fields each
- * time. Measured: 27 ns, against 78 without it.
+ * time. Measured: 27 ns, against 78 without this.
  */
 const usualFields: Record<EventType, readonly string[]> = {
   request_logged: [],

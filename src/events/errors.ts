@@ -12,12 +12,13 @@ import {
 import { maskSecrets } from './redact.js'
 import { isIdentifier, KINDS } from './value-kinds.js'
 
-/** How many problems an error names: an event may have thousands of labels. */
+/** The most problems that an error names, since an event may have thousands of wrong labels. */
 const MAX_PROBLEMS = 20
 
 const SHOWN_CHARACTERS = 60
 /**
- * How many characters are searched for secrets, so that one that begins among those shown is found.
+ * How many characters are searched for secrets: more than are shown, so that a secret that is only
+ * partly shown is found too.
  */
 const SEARCHED_CHARACTERS = 1024
 
@@ -27,7 +28,7 @@ export interface EventProblem {
   field: string
   /** What was found, shortened, and without secrets. */
   found: string
-  /** What may stand there. */
+  /** What is allowed there. */
   expected: string
 }
 
@@ -55,9 +56,9 @@ function describeProblem({ field, found, expected }: EventProblem): string {
 }
 
 /**
- * Finds every field of `input` that isn't what the table says. The sentences stand in
- * `rejected_lines`, where `verify` compares them: reworded, they would make the databases that are
- * there look altered.
+ * Finds every field of `input` that isn't what the table says. These texts are stored in
+ * `rejected_lines`, where `verify` compares them: rewording one would make existing databases look
+ * altered.
  */
 export function findProblems(
   input: object,
@@ -149,7 +150,8 @@ function describeObject(value: object): string {
 }
 
 /**
- * Returns the beginning of a caller's text without secrets, since errors end in the gateway's log.
+ * Returns the beginning of a caller's text without secrets, since errors end up in the gateway's
+ * log.
  */
 export function shownText(text: string, redact = maskSecrets): string {
   const safe = redact(text.slice(0, SEARCHED_CHARACTERS))

@@ -1,4 +1,4 @@
-/** How an attempt ended: what both events say of it. */
+/** How an attempt ended: what both events say about it. */
 interface Outcome {
   /**
    * All tokens that went in, cached ones included. Null: unknown, which is never the same as 0.
@@ -72,7 +72,7 @@ interface OutcomeDetails {
 /** Members that may be left out; one that is `undefined` is the same as one that is left out. */
 type Omissible<T> = { [Field in keyof T]?: T[Field] | undefined }
 
-/** Members that may be left out, and may be null, which is the same. */
+/** Members that may be left out, and may be null, which means the same. */
 type Nullable<T> = { [Field in keyof T]?: T[Field] | null | undefined }
 
 /**
@@ -82,7 +82,7 @@ export interface RequestLog extends Omissible<Outcome>, Nullable<OutcomeDetails>
   /** @default 'request_logged' */
   type?: 'request_logged' | undefined
   /**
-   * Joins everything that is logged of one request; several attempts may share it.
+   * Ties together everything that is logged about one request; several attempts may share it.
    *
    * @default a random UUID
    */
@@ -120,7 +120,7 @@ export interface RequestLog extends Omissible<Outcome>, Nullable<OutcomeDetails>
 /**
  * The end of a stream that was logged when it began, as a caller logs it: tokens, costs in satoshis
  * and the error are given, null if they are unknown. A detail that is left out counts as unknown
- * too, whatever the request said of it.
+ * too, whatever the request said about it.
  */
 export interface StreamCompletion extends Outcome, Nullable<OutcomeDetails> {
   type: 'stream_completed'
@@ -163,34 +163,35 @@ export type PerMillion = { [Part in PricePart]?: string }
 /** The currencies that prices and costs are in. */
 export type Currency = 'usd' | 'sats'
 
-/** The conditions of a price, and what it says beside them. */
+/** The conditions of a price, and what it says besides them. */
 interface PriceTerms {
   /** Whose price it is. Null: that of any provider. @default null, if it may be left out */
   provider: string | null
   /**
-   * A decimal text with at most twelve decimals: what each request costs beside its tokens. Null:
+   * A decimal text with at most twelve decimals: what each request costs besides its tokens. Null:
    * nothing.
    *
    * @default null, if it may be left out
    */
   per_request: string | null
   /**
-   * The service tier that it is for. Null: the usual one.
+   * The service tier that the price is for. Null: the usual one.
    *
    * @default null, if it may be left out
    */
   service_tier: string | null
   /**
-   * How many `input_tokens` a request must have, or more, for this price. Null: any number.
+   * The smallest number of `input_tokens` that a request must have for this price to apply. Null:
+   * any number.
    *
    * @default null, if it may be left out
    */
   min_input_tokens: number | null
-  /** Where the price is from, for people. Null: not told. @default null, if it may be left out */
+  /** Where the price is from, for people. Null: not given. @default null, if it may be left out */
   source: string | null
 }
 
-/** The price of a model from an instant on, as a caller sets it. */
+/** The price of a model from a moment on, as a caller sets it. */
 export interface PriceInput extends Omissible<PriceTerms> {
   type: 'price_set'
   /** The name that requests have as `response_model` or as `model`, exactly. */
@@ -206,28 +207,28 @@ export interface PriceInput extends Omissible<PriceTerms> {
   per_million?: Omissible<PerMillion> | null | undefined
 }
 
-/** What a bitcoin cost at an instant, as a caller tells it. */
+/** What a bitcoin cost at a moment in time, as a caller reports it. */
 export interface RateInput {
   type: 'exchange_rate_observed'
   /** When the rate was seen: RFC 3339 with seconds and any offset. */
   observed_at: string
   /** US dollars for one bitcoin: a decimal text over 0 with at most eight decimals. */
   usd_per_btc: string
-  /** Where the rate is from, for people. Null: not told. @default null */
+  /** Where the rate is from, for people. Null: not given. @default null */
   source?: string | null | undefined
 }
 
 /** What `journal.append` takes. `journal.record` takes the first two. */
 export type EventInput = RequestLog | StreamCompletion | PriceInput | RateInput
 
-/** A `request_logged` as it stands in the journal: every default filled, every value safe. */
+/** A `request_logged` as it is in the journal: every default filled, every value safe. */
 export interface RequestLogged extends Outcome, Partial<OutcomeDetails> {
   type: 'request_logged'
-  /** Joins everything that is logged of one request; several attempts may share it. */
+  /** Ties together everything that is logged about one request; several attempts may share it. */
   correlation_id: string
   /**
-   * 0 for the first try, 1 for the first retry or fallback, and so on. It is left out if it
-   * wasn't told.
+   * 0 for the first try, 1 for the first retry or fallback, and so on. It is left out if it wasn't
+   * given.
    */
   attempt?: number
   /** When it happened, in UTC with milliseconds: `YYYY-MM-DDTHH:mm:ss.sssZ`. */
@@ -248,25 +249,25 @@ export interface RequestLogged extends Outcome, Partial<OutcomeDetails> {
   labels?: Record<string, string>
 }
 
-/** A `stream_completed` as it stands in the journal: every default filled, every value safe. */
+/** A `stream_completed` as it is in the journal: every default filled, every value safe. */
 export interface StreamCompleted extends Outcome, Partial<OutcomeDetails> {
   type: 'stream_completed'
   /** The `correlation_id` of the request that it completes. */
   correlation_id: string
-  /** The attempt that it completes. It is left out if it wasn't told. */
+  /** The attempt that it completes. It is left out if it wasn't given. */
   attempt?: number
   /** When the stream ended, in UTC with milliseconds: `YYYY-MM-DDTHH:mm:ss.sssZ`. */
   timestamp: string
   /** From the first byte to the last, in whole milliseconds. Null: unknown. */
   stream_duration_ms: number | null
   /**
-   * Whether the stream ended well. Null, which only foreign lines say, leaves what the request
-   * said.
+   * Whether the stream ended well. Null, which only foreign lines have, leaves the request's own
+   * value.
    */
   success: boolean | null
 }
 
-/** A `price_set` as it stands in the journal: every default filled, every value safe. */
+/** A `price_set` as it is in the journal: every default filled, every value safe. */
 export interface PriceSet extends PriceTerms {
   type: 'price_set'
   /** The name that requests have as `response_model` or as `model`, exactly. */
@@ -278,19 +279,19 @@ export interface PriceSet extends PriceTerms {
   per_million: PerMillion | null
 }
 
-/** An `exchange_rate_observed` as it stands in the journal: every value safe. */
+/** An `exchange_rate_observed` as it is in the journal: every value safe. */
 export interface ExchangeRateObserved {
   type: 'exchange_rate_observed'
   /** When the rate was seen, in UTC with milliseconds: `YYYY-MM-DDTHH:mm:ss.sssZ`. */
   observed_at: string
   /** US dollars for one bitcoin: a decimal text over 0 with at most eight decimals. */
   usd_per_btc: string
-  /** Where the rate is from, for people. Null: not told. */
+  /** Where the rate is from, for people. Null: not given. */
   source: string | null
 }
 
 /**
- * An event as it stands in the journal. Whatever tells the types apart does so in an exhaustive
+ * An event as it is in the journal. Whatever tells the types apart does so in an exhaustive
  * `switch`.
  */
 export type JournalEvent = RequestLogged | StreamCompleted | PriceSet | ExchangeRateObserved

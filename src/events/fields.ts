@@ -13,7 +13,10 @@ import type { Kind } from './value-kinds.js'
 
 export interface Field {
   kind: Kind
-  /** Whether a line must have the field, may leave it out, or may also say null. */
+  /**
+   * `required`: a line must have the field. `optional`: it may leave it out. `nullable`: it may
+   * leave it out or have null.
+   */
   presence: 'required' | 'optional' | 'nullable'
   description: string | undefined
   /** The value of a field that is left out, for event.schema.json. */
@@ -33,7 +36,7 @@ const UNKNOWN_TOKENS = 'null: unknown, never 0'
 const OUTCOME = {
   input_tokens: nullable('count', UNKNOWN_TOKENS),
   output_tokens: nullable('count', UNKNOWN_TOKENS),
-  cost_sats: nullable('cost', 'our figure, in satoshis, fractions kept'),
+  cost_sats: nullable('cost', "the gateway's own figure, in satoshis, fractions kept"),
   provider_cost_sats: nullable('cost', 'what the provider reported, in satoshis'),
   error_status: nullable('status', 'HTTP status'),
   error_message: nullable('text', 'short, never a body; cut at 4 KiB of UTF-8'),
@@ -46,7 +49,7 @@ const OUTCOME = {
   image_input_tokens: nullable('count', 'part of input_tokens: images'),
   reasoning_output_tokens: nullable('count', 'part of output_tokens: reasoning'),
   audio_output_tokens: nullable('count', 'part of output_tokens: audio'),
-  cost_usd: nullable('cost', 'our figure, in US dollars, fractions kept'),
+  cost_usd: nullable('cost', "the gateway's own figure, in US dollars, fractions kept"),
   provider_cost_usd: nullable('cost', 'what the provider reported, in US dollars'),
 }
 
@@ -55,7 +58,9 @@ const ATTEMPT = nullable(
   '0 for the first try, 1 for its first retry or fallback, …; null: not given',
 )
 
-/** The members of an event beside `type`, whether a caller gives them or the journal holds them. */
+/**
+ * The members of an event besides `type`, whether a caller gives them or the journal holds them.
+ */
 type Fields<Events> = Record<Exclude<Events extends unknown ? keyof Events : never, 'type'>, Field>
 
 /**
@@ -65,7 +70,7 @@ type Fields<Events> = Record<Exclude<Events extends unknown ? keyof Events : nev
  */
 export const FIELDS = {
   request_logged: {
-    correlation_id: optional('identifier', 'joins all that is logged of one request; a UUID'),
+    correlation_id: optional('identifier', 'ties together all that is logged about one request; a UUID'),
     attempt: ATTEMPT,
     timestamp: optional('timestamp'),
     model: required('identifier', 'as the client asked for it'),
@@ -78,12 +83,12 @@ export const FIELDS = {
     labels: optional('labels', "the caller's own dimensions: user, team, key, tag, tier"),
   } satisfies Fields<RequestLog | RequestLogged>,
   stream_completed: {
-    correlation_id: required('identifier', 'the one of the request that it completes'),
+    correlation_id: required('identifier', 'that of the request that it completes'),
     attempt: ATTEMPT,
     timestamp: nullable('timestamp'),
     ...OUTCOME,
     stream_duration_ms: nullable('milliseconds', 'wall clock'),
-    success: nullable('flag', 'null: leaves what the request said'),
+    success: nullable('flag', "null: leaves the request's own value"),
   } satisfies Fields<StreamCompletion | StreamCompleted>,
   price_set: {
     provider: nullable('identifier', 'null: any provider'),
@@ -91,9 +96,12 @@ export const FIELDS = {
     valid_from: required('timestamp', 'when it came into force'),
     currency: required('currency'),
     per_million: nullable('per_million', 'null: tokens cost nothing, or the price is withdrawn'),
-    per_request: nullable('per_request', 'what each request costs beside its tokens'),
-    service_tier: nullable('identifier', 'the service tier that it is for; null: the usual one'),
-    min_input_tokens: nullable('count', 'the least input_tokens that it is for; null: any number'),
+    per_request: nullable('per_request', 'what each request costs besides its tokens'),
+    service_tier: nullable('identifier', 'the service tier that it applies to; null: the usual one'),
+    min_input_tokens: nullable(
+      'count',
+      'the smallest number of input_tokens that it applies to; null: any number',
+    ),
     source: nullable('identifier', 'where it is from, for people'),
   } satisfies Fields<PriceInput | PriceSet>,
   exchange_rate_observed: {
@@ -112,8 +120,8 @@ export type CostField = {
 export type Members<Type extends EventType> = { readonly [Name in keyof (typeof FIELDS)[Type]]?: unknown }
 
 /**
- * Returns the event type that a `type` member names, null for an unknown one. Without a `type` it
- * is `request_logged`.
+ * Returns the event type that a `type` member names, or null for an unknown one. Without a `type`
+ * it is `request_logged`.
  */
 export function eventTypeOf(type: unknown): EventType | null {
   if (type === undefined) return 'request_logged'

@@ -8,7 +8,7 @@ import { cutLongNames } from './long-names.js'
 import { maskSecrets } from './redact.js'
 import { CHECKSUM_START, serializeMembers, serializeOpen } from './serialize.js'
 
-/** The longest line that may stand in a segment, its newline included: 1 MiB. */
+/** The longest line that may be in a segment, its newline included: 1 MiB. */
 export const MAX_LINE_BYTES = 1024 * 1024
 
 /** The length of a line's end: `,"crc32":"9ae0daaf"}`. */
@@ -20,7 +20,7 @@ const COLON = 0x3a
 const CLOSING_BRACE = 0x7d
 const NEWLINE = 0x0a
 
-/** Why a whole line is rejected. It is stored with the line, so no reason may be renamed. */
+/** Why a whole line is rejected. The reason is stored with the line, so none may be renamed. */
 export type RejectionReason =
   | 'not_utf8'
   | 'not_json'
@@ -33,12 +33,13 @@ export type RejectionReason =
 
 export interface Rejection {
   reason: RejectionReason
-  /** One sentence for people: what was found. */
+  /** One sentence for people: what was found. `verify` compares it: see `findProblems`. */
   detail: string
 }
 
 /**
- * A line's members without the checksum. `isChecked` says that the checksum vouches for its bytes.
+ * A line's members without the checksum. `isChecked` says whether the checksum vouches for the
+ * line's bytes.
  */
 export interface ParsedLine {
   members: Record<string, unknown>
@@ -79,8 +80,8 @@ export function encodeLine(event: JournalEvent, unknown: Record<string, unknown>
 }
 
 /**
- * Views of `scratch` by length. Most lines have one of a few hundred lengths; a new view takes 35
- * ns more.
+ * Views of `scratch` by length. Most lines have one of a few hundred lengths; making a new view
+ * takes 35 ns more.
  */
 let views: Buffer[] = []
 
@@ -155,7 +156,8 @@ export function parseLine(line: Buffer): ParsedLine | Rejection {
   let members: unknown
   try {
     members =
-      (isChecked ? parseUnchecked(line, end, encoding) : null) ?? parseJson(line.toString(encoding, 0, end))
+      (isChecked ? parseWithoutChecksum(line, end, encoding) : null) ??
+      parseJson(line.toString(encoding, 0, end))
   } catch (error) {
     return { reason: 'not_json', detail: maskSecrets((error as SyntaxError).message).slice(0, 200) }
   }
@@ -174,11 +176,11 @@ export function parseLine(line: Buffer): ParsedLine | Rejection {
 }
 
 /**
- * Parses the line without its checksum, since V8 keeps short texts in a table, where one that
- * differs on each line takes 200 ns. Null if that isn't JSON, or if it is `{}`: then the comma
- * before the checksum is a fault.
+ * Parses the line with its crc32 member cut off. V8 interns short strings, and interning a
+ * checksum, which differs on every line, takes 200 ns. Null if the rest isn't JSON, or is `{}`:
+ * then the comma before crc32 made the line invalid.
  */
-function parseUnchecked(line: Buffer, end: number, encoding: 'latin1' | 'utf8'): object | null {
+function parseWithoutChecksum(line: Buffer, end: number, encoding: 'latin1' | 'utf8'): object | null {
   try {
     const members = parseJson(`${line.toString(encoding, 0, end - CHECKSUM_BYTES)}}`) as object
     for (const _ in members) return members
@@ -192,7 +194,7 @@ function parseJson(text: string): unknown {
   return JSON.parse(cutLongNames(text))
 }
 
-/** Whether a line is JSON white space only: such a line is skipped and not counted. */
+/** Whether a line is JSON white space only. Such a line is skipped and not counted. */
 export function isBlankLine(line: Buffer): boolean {
   return endOfText(line) === 0
 }
@@ -208,13 +210,13 @@ export function isJsonSpace(byte: number | undefined): boolean {
 }
 
 /**
- * Tells what the last 20 bytes are. Any five-letter key with eight characters counts as a damaged
- * checksum, because a flipped bit turns ours into that; otherwise a single bit would turn the check
- * off.
+ * Says what the last 20 bytes are. Any last member with a name of five characters and a value of
+ * eight counts as a damaged checksum: a flipped bit can turn ours into one, and would otherwise
+ * silently switch the check off.
  */
 function checksumTail(line: Buffer, end: number): 'checksum' | 'damaged' | 'none' {
   const start = end - CHECKSUM_BYTES
-  const hasItsShape =
+  const hasChecksumShape =
     start > 0 &&
     line[end - 1] === CLOSING_BRACE &&
     line[end - 2] === QUOTE &&
@@ -223,7 +225,7 @@ function checksumTail(line: Buffer, end: number): 'checksum' | 'damaged' | 'none
     line[end - 13] === QUOTE &&
     line[start + 1] === QUOTE &&
     line[start] === COMMA
-  if (!hasItsShape) return 'none'
+  if (!hasChecksumShape) return 'none'
   for (let i = 2; i < CHECKSUM_START_BYTES.length; i++) {
     if (line[start + i] !== CHECKSUM_START_BYTES[i]) return 'damaged'
   }

@@ -8,8 +8,9 @@ const MAX_HASHED_LENGTH = 16_383
 
 /**
  * Cuts members' names in JSON text, as identifiers are cut, where V8 couldn't tell them apart:
- * 5,000 lines whose names are of one such length would take minutes to parse. No field's name is
- * that long, so only the names of labels, which are cut in any case, and of unknown members change.
+ * 5,000 lines with names that are this long and all of the same length would take minutes to parse.
+ * No field's name is that long, so only the names of labels, which are cut anyway, and of unknown
+ * members change.
  */
 export function cutLongNames(json: string): string {
   if (json.length <= MAX_HASHED_LENGTH) return json

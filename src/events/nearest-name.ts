@@ -1,12 +1,13 @@
-/** More typing errors than this make another name. */
+/** With more typing errors than this, a name counts as a different one. */
 const MAX_ERRORS = 3
-/** The part of a name that must be right. */
+/** The share of a name's characters that must be right. */
 const LEAST_LIKENESS = 0.5
 
 /**
- * Finds the known name that was probably meant, in any case; null if none is near. It is told by
- * how many characters were left out, added, changed, or swapped with their neighbour. Else it is
- * the only one that the name can be short for, as `tz` is for `timezone`.
+ * Finds the known name that was probably meant, ignoring upper and lower case; null if none is
+ * close. That is the one that differs by the fewest characters left out, added, changed, or swapped
+ * with their neighbour; or else the only one that the name could abbreviate, like `tz` for
+ * `timezone`.
  */
 export function nearestName(name: string, known: readonly string[]): string | null {
   const found = known
@@ -22,7 +23,7 @@ function onlyLongForm(short: string, known: readonly string[]): string | null {
   return others.length === 0 ? found : null
 }
 
-/** Whether a text is made of the first letter of a name and of others in their order. */
+/** Whether a text is made of the first letter of a name and of others of its letters, in order. */
 function isShortFor(short: string, name: string): boolean {
   if (short[0] !== name[0]) return false
   let matched = 0

@@ -4,7 +4,7 @@ import type { JournalEvent, StreamCompleted } from './event-types.js'
 
 /** Where a line is in its journal: an event's identity everywhere. */
 export interface Place {
-  /** The segment's day × 1000 + its number, which orders segments. */
+  /** The segment's day × 1000 + its number, which gives the order of segments. */
   segmentId: number
   /** The offset of the line's first byte in the segment. */
   byteOffset: number

@@ -1,10 +1,11 @@
 import type { Currency } from './event-types.js'
 
-// The values of prices and exchange rates: which decimal texts are accepted, and how that is said.
+// The values of prices and exchange rates: which decimal texts are accepted, and how errors and
+// schemas describe them.
 
 /**
  * How large a decimal text may be, and how fine. Prices are texts, because JSON readers in many
- * languages turn a number such as 0.15 into another one that is near it.
+ * languages turn a number such as 0.15 into a slightly different one.
  */
 export interface DecimalLimits {
   /** An integer. */
@@ -18,12 +19,12 @@ const MAX_PRICE: Record<Currency, number> = { usd: 1_000_000, sats: 1_000_000_00
 
 export const RATE: DecimalLimits = { max: 1_000_000_000, maxDecimals: 8, isPositive: true }
 
-/** @param currency one that isn't known has the greatest limits. */
+/** @param currency an unknown one has the widest limits. */
 export function perMillionLimits(currency: unknown): DecimalLimits {
   return { max: maxPrice(currency), maxDecimals: 6, isPositive: false }
 }
 
-/** @param currency one that isn't known has the greatest limits. */
+/** @param currency an unknown one has the widest limits. */
 export function perRequestLimits(currency: unknown): DecimalLimits {
   return { max: maxPrice(currency), maxDecimals: 12, isPositive: false }
 }
@@ -47,7 +48,7 @@ export function isDecimalText(
   return isWithin && (!isPositive || hasDecimals || Number(whole) > 0)
 }
 
-/** Says in an error what must stand instead of `found`. */
+/** Says, for an error, what was expected instead of `found`. */
 export function expectedDecimal(found: unknown, limits: DecimalLimits): string {
   const { max, maxDecimals, isPositive } = limits
   const range = isPositive ? `over 0, at most ${max}` : `from 0 to ${max}`

@@ -11,7 +11,7 @@ import { CHECKSUM_START, LINE_START } from './serialize.js'
 export class EventRecovery {
   readonly events: RecoveredEvent[] = []
   /** Whole events that were found but not kept, because those before them fill 16 MiB. */
-  givenUp = 0
+  notKept = 0
   #window: Buffer = Buffer.alloc(0)
   /** The offset in the segment at which the window begins. */
   #windowOffset: number
@@ -21,9 +21,12 @@ export class EventRecovery {
   #recoveredBytes = 0
   /** The offset in the segment at which the last kept event ended. */
   #gapStart: number
-  /** The offset of the first byte after it that isn't white space. */
-  #firstInk: number | null = null
-  /** From the first gap that isn't blank to the end of the last gap that an event has ended. */
+  /** The offset of the first byte after that event that isn't white space. */
+  #firstNonSpace: number | null = null
+  /**
+   * From the start of the first gap between events that isn't blank to the end of the last gap that
+   * is complete, that is, followed by an event.
+   */
   #rest: Stretch | null = null
 
   constructor(byteOffset: number) {
@@ -38,9 +41,9 @@ export class EventRecovery {
 
   push(piece: Buffer): void {
     const searched = this.#window.length
-    // A copy: the caller reuses its buffer.
+    // Copied, because the caller reuses its buffer.
     this.#window = Buffer.concat([this.#window, piece])
-    this.#firstInk ??= this.#findInk(searched)
+    this.#firstNonSpace ??= this.#findNonSpace(searched)
     this.#scan()
     this.#forget()
   }
@@ -78,7 +81,8 @@ export class EventRecovery {
   }
 
   /**
-   * Finds the nearest beginning whose bytes up to `checksum` have the checksum that stands there.
+   * Finds the nearest beginning whose bytes up to `checksum` have the checksum that is written
+   * there.
    */
   #startOfEvent(checksum: number): Start | null {
     const digits = checksum + CHECKSUM_START.length
@@ -94,12 +98,12 @@ export class EventRecovery {
   }
 
   #restUpTo(end: number): Stretch | null {
-    if (this.#firstInk === null || this.#firstInk >= end) return this.#rest
+    if (this.#firstNonSpace === null || this.#firstNonSpace >= end) return this.#rest
     return { start: this.#rest?.start ?? this.#gapStart, end }
   }
 
   /** @param index the index in the window to begin at. */
-  #findInk(index: number): number | null {
+  #findNonSpace(index: number): number | null {
     for (let at = index; at < this.#window.length; at++) {
       if (!isJsonSpace(this.#window[at])) return this.#windowOffset + at
     }
@@ -109,7 +113,7 @@ export class EventRecovery {
   #keep(index: number, end: number): void {
     this.#recoveredBytes += end - index
     if (this.#recoveredBytes > MAX_RECOVERED_BYTES) {
-      this.givenUp++
+      this.notKept++
       return
     }
     const bytes = Buffer.from(this.#window.subarray(index, end))
@@ -117,7 +121,7 @@ export class EventRecovery {
     this.events.push({ byteOffset, bytes })
     this.#rest = this.#restUpTo(byteOffset)
     this.#gapStart = this.#windowOffset + end
-    this.#firstInk = this.#findInk(end)
+    this.#firstNonSpace = this.#findNonSpace(end)
   }
 
   /** Drops the bytes in which no later event can begin. */

@@ -10,7 +10,7 @@ export type Redact = (text: string, field: string) => string
 
 export const MASK = '[redacted]'
 
-// Secrets that are found by the words before them. They take linear time, by the rules in
+// Secrets that are found by the words before them. The patterns take linear time, by the rules in
 // secret-forms.ts.
 
 const VALUE_CHARACTER = `(?:[A-Za-z0-9._~+/:=*%-]|${WRAP})`
@@ -30,7 +30,7 @@ const QUERY = /((?:[?&](?:key|token|auth|sig|signature|k1)|,\s{0,2}Signature)=)[
 /** All values of a cookie, since nobody can tell which of them is the session. */
 const COOKIE = /\b((?:Set-)?Cookie["']?\s{0,4}:\s{0,4}["']?)[^\s=;"']{1,256}=[^\n"']*/gi
 
-/** A quote, also if the text around it is quoted once or twice more: `{\\\"key\\\":…`. */
+/** A quote, even if the text around it is quoted once or twice more: `{\\\"key\\\":…`. */
 const ANY_QUOTE = String.raw`\\{0,7}["']`
 const QUOTE = `(?:${ANY_QUOTE})?`
 /** Several values of a name: Go's `map[X-Api-Key:[…]]`, and the same as JSON. */
@@ -40,7 +40,7 @@ const BARE_CHARACTER = '[^\\s"\'`,;&}\\])<>\\\\]'
 const BARE = `${BARE_CHARACTER}+(?<!\\.)`
 
 /**
- * Credentials of any scheme, also those with several parameters: `Digest username="…",
+ * Credentials of any scheme, including those with several parameters: `Digest username="…",
  * response="…"`.
  */
 const PARAMETER = String.raw`[a-z][\w-]{0,40}=(?:\\?"[^"\n]{0,4096}"?|[^\s,"'\\]{1,4096})`
@@ -49,14 +49,14 @@ const AUTHORIZATION = new RegExp(
   'gi',
 )
 /**
- * After any other word, as after `Authorization: please`, the next one must look like a credential.
+ * After any other word, such as the `please` of `Authorization: please`, the next one must look
+ * like a credential.
  */
 const KNOWN_SCHEME =
   /^(?:bearer|basic|digest|token|api-?key|negotiate|ntlm|kerberos|hawk|hmac|signature|dpop|oauth|vapid|nostr|cashu|l402|lsat|payment|private-?token|aws4-hmac-sha256|scram-[a-z0-9-]+)\b/i
 
 /**
- * Names that secrets go by, whatever stands before them: `OPENAI_API_KEY`, `x-api-key`,
- * `clientSecret`.
+ * Names that secrets go by, whatever precedes them: `OPENAI_API_KEY`, `x-api-key`, `clientSecret`.
  */
 const NAMES = [
   'api[-_. ]?key(?: provided| given)?',
@@ -71,7 +71,7 @@ const NAMES = [
   'secret',
   'witness',
 ].join('|')
-/** Names that sentences use as well: the value must be opaque. */
+/** Names that are common in sentences too, so the value must be opaque. */
 const OPAQUE_NAMES = [
   'macaroon',
   'rune',
@@ -84,15 +84,15 @@ const OPAQUE_NAMES = [
   // As members of JSON: `Unrecognized key: "max_tokens"` is a sentence.
   `(?<=["'])(?:notes|token|key)(?=\\\\?["'])`,
 ].join('|')
-/** `name: value`, also Ruby's `"name" => "value"` and XML's `<name>value</name>`. */
+/** `name: value`, and also Ruby's `"name" => "value"` and XML's `<name>value</name>`. */
 const SEPARATOR = String.raw`(?:${QUOTE}\s{0,4}(?:=>?|:|%3D)\s{0,4}|>(?=[^\s<>:=]))${LIST}(?:(?:Bearer|Basic|Token|ApiKey)\s{1,8})?`
 /**
- * Separates a name from its value in lists where they take turns: `["x-api-key","…","accept","…"]`.
+ * Separates a name from its value in lists where they alternate: `["x-api-key","…","accept","…"]`.
  */
 const TURN = String.raw`${ANY_QUOTE},\s{0,2}(?=${ANY_QUOTE})`
 
 /**
- * A value. A quoted one ends at its quote, also if all of it is quoted once more:
+ * A value. A quoted one ends at its quote, even if all of it is quoted once more:
  * `{\"password\":\"…\"}`.
  */
 const VALUE = [
@@ -106,8 +106,8 @@ const NAMED = new RegExp(`((?:(${NAMES})|(?:${OPAQUE_NAMES}))(?:${SEPARATOR}|(${
 const PROOF = /((\\{0,7}["'])C\2\s{0,4}:\s{0,4}\2)0[23][0-9a-f]{32,}/g
 
 /**
- * Long opaque texts after words that announce a secret: `your api token 0123…`. A `public key`
- * doesn't.
+ * Long opaque texts after words that announce a secret: `your api token 0123…`; `public key`
+ * doesn't announce one.
  */
 const ANNOUNCED =
   /(?<!(?:public|pub|cache|idempotency|primary|foreign|partition|sort|object|routing|dedup)[-_ .]{0,2})(?<![a-z])((?:token|key|secret|credential|password|macaroon|rune|preimage)s?(?:["'`]?\s{0,4}(?:[:=]|\b(?:is|was|provided|given|used|value|found|got)\b)){0,3}\s{0,4}["'`(<[]?)(?![0-9a-f]{8}-[0-9a-f]{4}-)(?=[a-z_-]{0,64}\d)([a-z0-9_-]{32,})/gi
@@ -128,7 +128,7 @@ function isMasked(field: string): boolean {
   return field === 'error_message' || field === 'source'
 }
 
-/** Masks what the default does, and every match of a caller's own patterns. */
+/** Masks what the default masks, and every match of a caller's own patterns. */
 export function redactAlso(patterns: readonly RegExp[]): Redact {
   return (text, field) =>
     isMasked(field) ? patterns.reduce((masked, own) => masked.replace(own, MASK), maskSecrets(text)) : text
@@ -198,7 +198,7 @@ function maskNamed(
   const quote = /^\\{0,7}["']|^/.exec(value)?.[0] ?? ''
   const bare = value.slice(quote.length)
   if (bare === '' || isWord(bare)) return match
-  // In a sentence a colon and a space stand before ordinary short words as well.
+  // In a sentence, a colon and a space come before ordinary short words too.
   const leastLength = quote === '' && /\s$/.test(before) ? 6 : 3
   const isSecret = name === undefined || turn !== undefined ? isOpaque(bare) : bare.length >= leastLength
   return isSecret ? `${before}${quote}${MASK}` : match
@@ -208,7 +208,7 @@ function isWord(value: string): boolean {
   return WORDS.test(value) || /^(?:\w{1,10} )?\[redacted\]?$/.test(value)
 }
 
-/** Whether a value is opaque: no sentence, no identifier of a program, no path. */
+/** Whether a value is opaque: not a sentence, an identifier of a program, or a path. */
 function isOpaque(value: string): boolean {
   if (!/^[^\s<>{}()[\]]{12,}$/.test(value) || !/\d|[a-z][A-Z]/.test(value) || isName(value)) return false
   return value.length >= 32 || !/^[a-z_]\w{0,31}(?:[./][\w-]{1,31}){1,16}$/i.test(value)

@@ -1,6 +1,6 @@
 /**
- * Secrets that are known by their own form, wherever they stand. Hostile text must take linear
- * time: each repetition is bounded, or runs over characters that the next attempt can't begin in,
+ * Secrets that are recognized by their own form, wherever they are. Hostile text must take linear
+ * time: each repetition is bounded, or runs over characters at which the next attempt can't begin,
  * or is followed by nothing that could fail.
  */
 
@@ -9,7 +9,7 @@
  * digit.
  */
 export const WRAP = String.raw`\\?(?:\\r|\r)?(?:\\n|\n)(?:[ \t]{1,8}(?=[A-Za-z0-9_+/-]{12})|(?=[A-Za-z0-9_+/-]{4}))(?=[A-Za-z_+/-]{0,64}\d)`
-/** A character of a key, also percent-encoded. */
+/** A character of a key, plain or percent-encoded. */
 const KEY_CHARACTER = `(?:[A-Za-z0-9_*-]|%(?:25)?(?:2D|5F)|${WRAP})`
 const BASE64_CHARACTER = `(?:[A-Za-z0-9_+/=-]|%(?:25)?(?:2[BDF]|3D|5F)|${WRAP})`
 const DASH = '(?:-|%(?:25)?2D)'
@@ -21,12 +21,12 @@ export const PRIVATE_KEY =
   /-----BEGIN [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?:(?!-----END )[\s\S])*(?:-----END [A-Z ]{0,40}-----)?/g
 
 /**
- * Keys as they are issued, each by its beginning. Most are longer than the least length demanded
- * here.
+ * Keys as they are issued, each recognized by its beginning. Most are longer than the minimum
+ * required here.
  */
 const KEYS = [
-  // OpenAI (sk-, sk-proj-, sk-svcacct-), Anthropic (sk-ant-), OpenRouter (sk-or-), DeepSeek; also
-  // half masked: sk-ab****cd.
+  // OpenAI (sk-, sk-proj-, sk-svcacct-), Anthropic (sk-ant-), OpenRouter (sk-or-), DeepSeek;
+  // half-masked ones too: sk-ab****cd.
   String.raw`(?:sk|pk|rk)${DASH}(?=[a-z_\r\n-]{0,64}[A-Z0-9*%])${KEY_CHARACTER}{12,}`,
   // The same keys in small letters only. No word is that long.
   `(?:sk|pk|rk)${DASH}(?:[a-z]{1,12}${DASH}){0,2}[a-z]{20,}`,
@@ -42,7 +42,7 @@ const KEYS = [
   // GitHub, GitLab, Slack, npm, Databricks, SendGrid.
   'gh[pousr]_[A-Za-z0-9_]{12,}|github_pat_[A-Za-z0-9_]{12,}|glpat-[A-Za-z0-9_-]{12,}',
   'xox[abeprs]-[A-Za-z0-9-]{10,}|npm_[A-Za-z0-9]{30,}|dapi[a-f0-9]{30,}|SG\\.[A-Za-z0-9_-]{16,}\\.[A-Za-z0-9_-]{16,}',
-  // Telegram bots, also in a URL's path.
+  // Telegram bots, even in a URL's path.
   '(?:bot)?\\d{6,12}(?::|%3A)AA[A-Za-z0-9_-]{25,}',
   // JWTs.
   '(?<!-)eyJ[A-Za-z0-9_-]{8,}\\.[A-Za-z0-9_-]{2,}(?:\\.[A-Za-z0-9_-]*){0,3}',
@@ -79,8 +79,8 @@ export const SECRET_URL =
   /((?:hooks\.slack(?:-gov)?\.com\/(?:services|workflows|triggers)|discord(?:app)?\.com\/api(?:\/v\d{1,2})?\/webhooks|\.webhook\.office\.com\/webhookb2)\/|\b(?:lnurl[wpc]|keyauth):\/\/)[^\s"'<>]{4,}/gi
 
 /**
- * A word of a seed phrase. The phrase ends before a word that stands in sentences but in no list of
- * seed words.
+ * A word of a seed phrase. The phrase ends before a word that is common in sentences but is in no
+ * list of seed words.
  */
 const SEED_WORD = '(?!(?:the|and|was|were|for|not|are|your|with|from|has|been|its)\\b)[a-z]{3,8}'
 /** Seed phrases: twelve words and more, as text, as a list, or numbered. */

@@ -1,14 +1,17 @@
 import { describeThrown, InvalidEventError, shownText } from './errors.js'
 import type { JournalEvent, RequestLogged, StreamCompleted } from './event-types.js'
 
-/** Begins every line of ours, and nothing inside one: recovery looks for it in a damaged line. */
+/**
+ * Every line of ours begins with it, and it occurs nowhere else in a line: recovery looks for it in
+ * a damaged line.
+ */
 export const LINE_START = '{"type":'
-/** Stands before the eight hex digits of a line's checksum. */
+/** Precedes the eight hex digits of a line's checksum. */
 export const CHECKSUM_START = ',"crc32":"'
 
 /**
- * Matches characters that JSON.stringify escapes or that aren't ASCII. Texts with one are left to
- * it.
+ * Matches characters that JSON.stringify escapes or that aren't ASCII. A text that contains one is
+ * left to JSON.stringify.
  */
 const NEEDS_ESCAPE = /[^\x20\x21\x23-\x5b\x5d-\x7e]/
 
@@ -16,7 +19,7 @@ const NO_ERROR = '"error_status":null,"error_message":null'
 
 /**
  * Writes an event as JSON.stringify does, without the closing brace, before which the checksum
- * goes. Measured: 690 ns with the write into a Buffer, where JSON.stringify alone takes 820.
+ * goes. Measured: 690 ns with the write into a Buffer, whereas JSON.stringify alone takes 820.
  */
 export function serializeOpen(event: JournalEvent): string {
   switch (event.type) {
@@ -103,17 +106,17 @@ function serializeMember([name, value]: [string, unknown]): string {
 }
 
 /**
- * Puts a space into whatever looks like a line's start or end, or recovery would find false events
- * inside the line. Only a nested object can look so, since quotes in strings are escaped, and a
- * space changes its bytes but not its meaning.
+ * Puts a space into whatever looks like a line's start or end, so that recovery finds no false
+ * events inside the line. Only a nested object can look like that, since quotes in strings are
+ * escaped, and a space changes its bytes but not its meaning.
  */
 function withoutMarkers(json: string): string {
   return json.replaceAll(LINE_START, '{ "type":').replaceAll(CHECKSUM_START, ', "crc32":"')
 }
 
 /**
- * Names that come again and again, as JSON. Measured, with NO_ERROR: 690 ns an event with the
- * write, against 880.
+ * Names that come again and again, as JSON. Measured: this map and NO_ERROR reduce the time for an
+ * event, write included, from 880 ns to 690.
  */
 const names = new Map<string, string>()
 const MAX_NAMES = 512

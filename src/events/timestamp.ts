@@ -46,7 +46,7 @@ export function canonicalTimestamp(text: string): string | null {
  */
 function isCanonical(text: string): boolean {
   if (text.length !== CANONICAL_LENGTH) return false
-  const hasItsMarks =
+  const hasSeparators =
     text.charCodeAt(4) === DASH &&
     text.charCodeAt(7) === DASH &&
     text.charCodeAt(10) === LETTER_T &&
@@ -54,7 +54,7 @@ function isCanonical(text: string): boolean {
     text.charCodeAt(16) === COLON &&
     text.charCodeAt(19) === DOT &&
     text.charCodeAt(23) === LETTER_Z
-  if (!hasItsMarks) return false
+  if (!hasSeparators) return false
   const year = twoDigits(text, 0) * 100 + twoDigits(text, 2)
   const month = twoDigits(text, 5)
   const day = twoDigits(text, 8)

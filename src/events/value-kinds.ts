@@ -20,15 +20,15 @@ export type JsonSchema = { [keyword: string]: unknown }
  */
 export const MAX_ERROR_MESSAGE_BYTES = 4096
 
-/** The greatest integer that JSON readers in every language agree on. */
+/** The largest integer that JSON readers in every language agree on. */
 const MAX_INTEGER = Number.MAX_SAFE_INTEGER
 
 /**
- * Refuses NUL: SQL shells and C programs end a text there, so two different names would look like
- * one.
+ * Refuses NUL, because SQL shells and C programs end a text there, so that two different names
+ * would look the same.
  */
 const WITHOUT_NUL = '^[^\\u0000]*$'
-const CUT = 'cut over 1 KiB of UTF-8: see "Values" in README.md'
+const CUT = 'cut if longer than 1 KiB of UTF-8: see "Values" in README.md'
 const Identifier: JsonSchema = { type: 'string', pattern: WITHOUT_NUL }
 
 const decimalSchema = (limits: DecimalLimits): JsonSchema => ({
@@ -40,7 +40,9 @@ const USD_LIMIT = `in usd at most ${perMillionLimits('usd').max}`
 export type Kind = keyof typeof KINDS
 
 interface KindOfValue {
-  /** Says in an error what the value must be. */
+  /**
+   * Says in an error what the value must be. It is stored with rejected lines: see `findProblems`.
+   */
   expected: string
   schema: JsonSchema
   /** Ends the description of each field of this kind. */
@@ -49,7 +51,7 @@ interface KindOfValue {
 }
 
 /**
- * How each kind of value is checked and described. Whether null may stand instead is up to the
+ * How each kind of value is checked and described. Whether null is allowed instead depends on the
  * field.
  */
 export const KINDS = {
@@ -87,8 +89,8 @@ export const KINDS = {
     isValid: isMilliseconds,
   },
   cost: {
-    // A caller's NaN and infinities are numbers too; they become null, since an event is worth more
-    // than its cost.
+    // A caller's NaN and infinities are numbers too; they become null, since losing the whole event
+    // would be worse than losing its cost.
     expected: 'a finite number',
     schema: { type: 'number' },
     isValid: (value) => typeof value === 'number',

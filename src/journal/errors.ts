@@ -50,19 +50,20 @@ export type JournalWriteErrorCode = (typeof JOURNAL_WRITE_ERROR_CODES)[number]
  * Thrown by `append`, and by `openJournal` if no segment can be opened; `flush` and `close` reject
  * with it. Events couldn't be written or made durable.
  *
- * - `WRITE_FAILED`: the disk refused. The event wasn't written, with one exception: if only its
- *   newline couldn't be written, the next line completes it, and the event is in the journal
+ * - `WRITE_FAILED`: the disk refused a write. The event wasn't written, with one exception: if only
+ *   its newline couldn't be written, the next line completes it, and the event is in the journal
  *   although its `append` threw.
  * - `SYNC_FAILED`: fdatasync failed. Events appended since the last `flush` may not survive a power
  *   cut, and later events go to another segment. It's reported once: to the flushes that wait for
  *   that sync, or else to the next one.
- * - `SYNC_INCOMPLETE`: the segment was synced, but it isn't known whether its name survives a power
- *   cut, for want of descriptors for example. Nothing is known to be lost: flush again.
+ * - `SYNC_INCOMPLETE`: the segment was synced, but its name may not survive a power cut, for
+ *   example because the process ran out of file descriptors. Nothing is known to be lost: flush
+ *   again.
  * - `SEGMENT_LOST`: the segment was moved, removed, replaced or hidden by a mount while the journal
  *   was open. Events appended since the last flush may be only in that file.
- * - `BUFFER_NOT_EMPTY`: events of `record` wait in memory for the disk; `buffered` says how many.
- *   Nothing is lost yet.
- * - `JOURNAL_CLOSED`: the journal was closed before.
+ * - `BUFFER_NOT_EMPTY`: events passed to `record` wait in memory because the disk refuses them;
+ *   `buffered` says how many. Nothing is lost yet.
+ * - `JOURNAL_CLOSED`: the journal is already closed.
  */
 export class JournalWriteError extends Error {
   override readonly name = 'JournalWriteError'
@@ -85,7 +86,7 @@ export class JournalWriteError extends Error {
   }
 }
 
-/** Drops a cause that is undefined, which would be printed with the error. */
+/** Drops a cause that is undefined, because it would be printed with the error. */
 function withCause(options: ErrorOptions | undefined): ErrorOptions | undefined {
   return options?.cause === undefined ? undefined : options
 }

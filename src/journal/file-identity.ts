@@ -2,12 +2,12 @@ import { type BigIntStats, type Stats, statSync } from 'node:fs'
 import type { FileSystem } from './files.js'
 
 /**
- * Tells which file a path or a descriptor leads to. An inode number alone isn't enough: fresh file
- * systems hand out the same ones, so that another volume mounted over a directory would go
- * unnoticed. The numbers are text because both may be larger than 2^53.
+ * Identifies the file that a path or a descriptor leads to. An inode number alone isn't enough:
+ * fresh file systems hand out the same ones, so that another volume mounted over a directory would
+ * go unnoticed. The numbers are text because both may be larger than 2^53.
  */
 export interface FileIdentity {
-  /** The file system's number. It may be another one after a reboot or a new mount. */
+  /** The file system's number. It may differ after a reboot or a new mount. */
   device: string
   inode: string
 }

@@ -2,7 +2,7 @@ import * as fs from 'node:fs'
 import { constants } from 'node:os'
 
 /**
- * The file system calls that a journal's writers make. Tests put faults in here. The contract is
+ * The file system calls that a journal's writers make. Tests inject faults here. The contract is
  * that of `node:fs`; in particular `writeSync` either throws, having written nothing, or returns
  * how many bytes it wrote.
  */
@@ -61,8 +61,8 @@ export function isMissing(error: unknown): boolean {
 }
 
 /**
- * Errors of system calls that may succeed later: descriptors or memory are short, a disk is full or
- * fails, or a mount or a permission is missing for now.
+ * Errors of system calls that may succeed later: descriptors or memory have run short, a disk is
+ * full or failing, or a mount or a permission is missing for now.
  */
 const PASSING_CODES = new Set([
   ...['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', 'EBUSY', 'EINTR'],
@@ -76,14 +76,17 @@ export function isPassingCode(code: string | undefined): boolean {
   return name !== undefined && PASSING_CODES.has(name)
 }
 
-/** Longer than a tick of file times: 10 ms if they have fractions of a second, else 2 s (FAT). */
+/**
+ * Each is longer than the granularity of file timestamps: 10 ms where they have fractions of a
+ * second, else 2 s (FAT).
+ */
 const FINE_TICK_MS = 100
 const COARSE_TICK_MS = 2000
 
 /**
- * Whether a directory's mtime proves that nothing changed for as long as it stays the same. Another
- * change within the same tick leaves it the same. If every tick counted as 2 s, a writer would list
- * the directory, which takes 10 µs, twice for each `flush` in the first two seconds of a day.
+ * Whether a directory's mtime is old enough that any later change must alter it; a second change
+ * within the same tick of the clock wouldn't. If every tick counted as 2 s, a writer would list the
+ * directory, which takes 10 µs, twice for each `flush` in the first two seconds of a day.
  */
 export function isSettled(mtimeMs: number, now: number): boolean {
   const tickMs = mtimeMs % 1000 === 0 ? COARSE_TICK_MS : FINE_TICK_MS
@@ -128,17 +131,18 @@ export function openRegularFile(fs: FileSystem, path: string, flags: number): nu
 export function readSmallFile(path: string, maxBytes: number, fs: FileSystem = nodeFileSystem): string {
   const fd = openRegularFile(fs, path, O_RDONLY)
   try {
-    // One byte more than allowed: the file may grow between fstat and the read.
+    // Reads one byte more than allowed, to notice a larger file: a size from fstat could be
+    // outdated.
     const bytes = readUpTo(fs, fd, 0, maxBytes + 1)
     if (bytes.length <= maxBytes) return bytes.toString()
-    const text = `${path} has more than ${maxBytes} bytes, which isn't what belongs there`
+    const text = `${path} is larger than ${maxBytes} bytes, so it can't be the file that belongs there`
     throw Object.assign(new Error(text), { code: 'TOO_LARGE' })
   } finally {
     fs.closeSync(fd)
   }
 }
 
-/** Reads the bytes at an offset, fewer if the file ends before. */
+/** Reads the bytes at an offset, or fewer if the file ends first. */
 export function readUpTo(fs: FileSystem, fd: number, byteOffset: number, length: number): Buffer {
   const bytes = Buffer.allocUnsafe(length)
   let filled = 0
@@ -154,8 +158,9 @@ function notRegular(path: string, found: string, cause?: unknown): Error {
 }
 
 /**
- * Thrown if a directory can't be opened to sync its names, for want of descriptors for example.
- * Nothing is known to be lost, and another attempt may succeed. `code` is the file system's.
+ * Thrown if a directory can't be opened to sync the names in it, for example because the process
+ * ran out of file descriptors. Nothing is known to be lost, and another attempt may succeed. `code`
+ * is that of the file system's error.
  */
 export class NameNotDurableError extends Error {
   override readonly name = 'NameNotDurableError'
@@ -169,7 +174,10 @@ export class NameNotDurableError extends Error {
   }
 }
 
-/** Whether this is a NameNotDurableError, also from another thread: there it loses its class. */
+/**
+ * Whether this is a NameNotDurableError, even one from another thread, which has lost its class on
+ * the way.
+ */
 export function isNameNotDurable(error: unknown): boolean {
   return error instanceof Error && error.name === 'NameNotDurableError'
 }
@@ -211,7 +219,10 @@ function openDirectory(fs: FileSystem, directory: string): number {
   }
 }
 
-/** Whether the file system can't sync directories: its names are as durable as they get. */
+/**
+ * Whether the error says that the file system can't sync directories, whose names are then as
+ * durable as they can get.
+ */
 function isUnsupportedSync(error: unknown): boolean {
   const code = errorCode(error)
   return code === 'EINVAL' || code === 'ENOTSUP' || code === 'EISDIR'
@@ -229,7 +240,10 @@ export function freeBytes(directory: string): number | null {
   return bavail * bsize
 }
 
-/** With less free than this a disk counts as full: a transaction of the projector takes more. */
+/**
+ * A disk with fewer free bytes than this counts as full, since a transaction of the projector takes
+ * more.
+ */
 export const FULL_DISK_BYTES = 1024 * 1024
 
 /** Whether a file of this size is empty or ends with a newline, and not with part of a line. */

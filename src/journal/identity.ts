@@ -23,7 +23,7 @@ const MAX_IDENTITY_BYTES = 64 * 1024
 export interface JournalIdentity {
   /** The journal format: 1. */
   format: number
-  /** A UUID, by which databases and writers know the journal wherever it's moved. */
+  /** A UUID, by which databases and writers recognize the journal wherever it's moved. */
   journal_id: string
   /** When the journal was created: UTC, RFC 3339 with milliseconds. */
   created_at: string
@@ -41,26 +41,29 @@ export function readIdentity(directory: string, fs: FileSystem = nodeFileSystem)
   const found = readIfThere(path, fs)
   if (found !== null) return found
   if (listSegments(directory, fs).length > 0) {
-    // Look again: a first writer, at work now, links journal.json before it creates a segment.
+    // Look again: a first writer that is starting right now links journal.json before it creates a
+    // segment.
     const late = readIfThere(path, fs)
     if (late !== null) return late
-    const found = `${path} is gone, but there are segments: bring it back from a backup (it says which journal this is)`
+    const found = `${path} is gone, but there are segments: bring it back from a backup (that file says which journal this is)`
     const remedy =
       'if the directory never had one: move the segments out, run `request-journal init`, move them back'
     const text = `${found}; ${remedy}`
-    // The cause tells this from damage: a journal that is being copied looks like this as well.
+    // Callers tell this from damage by the cause: a journal that is still being copied looks like
+    // this too.
     const cause = Object.assign(new Error(`${path} was not found`), { code: 'ENOENT' })
     throw new JournalError('JOURNAL_INVALID', path, text, { cause })
   }
   checkIsDirectory(directory, fs)
-  const text = `There is no journal in ${directory}: journal.json was not found. A journal is created by the first writer`
+  const text = `There is no journal in ${directory}: journal.json was not found. The first writer creates one`
   throw new JournalError('JOURNAL_MISSING', path, `${text}; check --journal.`)
 }
 
 /**
  * Checks that a journal's path is a directory or doesn't exist yet.
  *
- * @throws JournalError JOURNAL_INVALID if it's anything else, where no journal can ever be created.
+ * @throws JournalError JOURNAL_INVALID if it's anything else, in which no journal can ever be
+ *   created.
  */
 export function checkIsDirectory(directory: string, fs: FileSystem = nodeFileSystem): void {
   try {
@@ -69,7 +72,7 @@ export function checkIsDirectory(directory: string, fs: FileSystem = nodeFileSys
     // It doesn't exist or can't be looked at. Opening a file in it will give the reason.
     return
   }
-  const text = `${directory} isn't a directory: expected the one that a journal is in, or will be; check --journal.`
+  const text = `${directory} isn't a directory: expected the directory that the journal is in or will be created in; check --journal.`
   throw new JournalError('JOURNAL_INVALID', directory, text)
 }
 
@@ -77,8 +80,8 @@ export function checkIsDirectory(directory: string, fs: FileSystem = nodeFileSys
 export function assertIdentity(directory: string, journalId: string, fs: FileSystem): void {
   const found = readIfThere(join(directory, IDENTITY_FILE), fs)
   if (found?.journal_id === journalId) return
-  const what = found === null ? 'no journal any more' : `another journal, ${found.journal_id}`
-  const text = `${directory} holds ${what}: this writer has opened ${journalId}. Put it back, or open the journal again`
+  const what = found === null ? 'no longer holds a journal' : `now holds another journal, ${found.journal_id}`
+  const text = `${directory} ${what}, but this writer opened ${journalId}. Put that journal back, or open the directory again`
   throw new JournalError('JOURNAL_INVALID', directory, text)
 }
 
@@ -112,7 +115,8 @@ export function readOrCreateIdentity(
 
 /**
  * The permissions of new files in an existing journal: for its owner, and for the group if it may
- * use journal.json. One that others may use was copied under some umask, which says nothing.
+ * use journal.json. A journal.json that is open to others was probably copied under some umask, so
+ * its mode doesn't say who should have access.
  */
 export function sharedMode(directory: string, fs: FileSystem): number {
   const mode = fs.statSync(join(directory, IDENTITY_FILE), { throwIfNoEntry: false })?.mode ?? 0
@@ -125,9 +129,9 @@ function creationAdvice(error: unknown): string {
   if (code === 'ENOSPC' || code === 'EDQUOT') return 'Make room on that disk'
   if (code === 'EMFILE' || code === 'ENFILE')
     return 'Raise the limit of open files (ulimit -n), or close some'
-  if (code === 'EIO') return 'The disk fails: dmesg says why'
+  if (code === 'EIO') return 'The disk is failing: see dmesg'
   if (code === 'EROFS') {
-    return 'Nothing can be written there: mount it writable, or name it in ReadWritePaths= if this is a unit of systemd'
+    return 'The file system is read-only: mount it writable, or, in a systemd unit, add it to ReadWritePaths='
   }
   // FAT, exFAT and some FUSE and network file systems; the error's code differs between them.
   if (syscall === 'link') {
@@ -136,10 +140,13 @@ function creationAdvice(error: unknown): string {
   if (syscall === 'chmod' || syscall === 'fchmod') {
     return 'Its file system refuses to set permissions: choose a directory on a local Linux file system, such as ext4 or xfs, or one that this user owns'
   }
-  return 'Choose a directory that this user can write'
+  return 'Choose a directory that this user can write to'
 }
 
-/** Creates a path's missing directories, durably: a power cut must not take a parent. */
+/**
+ * Creates a path's missing directories and makes each durable, so that a power cut can't take a
+ * parent.
+ */
 function createDirectories(directory: string, mode: number, fs: FileSystem): void {
   const absent: string[] = []
   for (let path = directory; isAbsent(path, fs); path = dirname(path)) absent.unshift(path)
@@ -191,7 +198,7 @@ function readIfThere(path: string, fs: FileSystem): JournalIdentity | null {
   } catch (error) {
     if (isMissing(error)) return null
     const isRefused = errorCode(error) === 'EACCES'
-    const advice = isRefused ? '. Run this as the user of the journal, or share that with a group' : ''
+    const advice = isRefused ? ". Run this as the journal's owner, or share the journal with a group" : ''
     const text = `Can't read ${path}: ${reasonOf(error)}${advice}`
     throw new JournalError('JOURNAL_INVALID', path, text, { cause: error })
   }
@@ -216,7 +223,7 @@ function parseIdentity(text: string, path: string): JournalIdentity {
     throw new JournalError('JOURNAL_INVALID', path, message, { cause })
   }
   if (identity.format !== FORMAT) {
-    const message = `${path} says format ${identity.format}, this program reads format ${FORMAT}: upgrade request-journal`
+    const message = `${path} has format ${identity.format}, but this program reads format ${FORMAT}: upgrade request-journal`
     throw new JournalError('JOURNAL_INVALID', path, message)
   }
   return { format: FORMAT, journal_id: identity.journal_id, created_at: String(identity.created_at) }

@@ -14,7 +14,7 @@ interface NewFileOptions {
   flags?: number | undefined
   /**
    * The file whose owner and group the new one gets if root creates it. If that file doesn't exist,
-   * the directory's.
+   * the new one gets those of the directory.
    * @default journal.json in the same directory
    */
   like?: string | undefined
@@ -22,8 +22,8 @@ interface NewFileOptions {
 
 /**
  * Creates a file that doesn't exist yet, with exactly `mode` whatever the umask. A file that root
- * creates gets another owner and group, as gzip and SQLite do it. Otherwise one command run as root
- * would leave files that the gateway and the projector can't open.
+ * creates gets the owner and group of `like`, as with gzip and SQLite. Otherwise one command run as
+ * root would leave files that the gateway and the projector can't open.
  *
  * @returns its descriptor.
  * @throws the file system's error; EEXIST if the file exists.
@@ -62,7 +62,7 @@ export function openOrCreateFile(
 
 /**
  * Creates a directory, with exactly `mode` whatever the umask. It keeps the setgid bit that it
- * inherits from its parent, so that its files get the group that shares it.
+ * inherits from its parent, so that its files get the group that shares the directory.
  *
  * @throws the file system's error; EEXIST if it exists.
  */
@@ -84,7 +84,8 @@ function giveToOwner(
   try {
     chown(uid, gid)
   } catch {
-    // A container's root may not be allowed to. Root can use the file, and doctor names its owner.
+    // Root in a container may not be allowed to do this. It can use the file all the same, and
+    // doctor names the file's owner.
   }
 }
 

@@ -8,7 +8,7 @@ const FILE_NAME = /^(\d{4}-\d{2}-\d{2})(?:_(\d{3}))?\.ndjson(\.gz|\.gone|\.distr
 const MAX_NUMBER = 999
 const DAY_MS = 24 * 60 * 60_000
 
-/** Says which segment is meant. The segment needn't exist. */
+/** Identifies a segment, which needn't exist. */
 export interface SegmentRef {
   /** The name of its plain file: `2026-11-22.ndjson` or `2026-11-22_001.ndjson`. */
   name: string
@@ -16,24 +16,27 @@ export interface SegmentRef {
   day: string
   /** 0 for the first segment of a day. */
   number: number
-  /** The day's digits and the number, 20261122001: orders segments, also in the database. */
+  /**
+   * The day's digits followed by the number, 20261122001. It gives the order of segments, in the
+   * database too.
+   */
   id: number
 }
 
-/** A segment that exists, and in which files. */
+/** A segment that exists, and which files it is in. */
 export interface Segment extends SegmentRef {
-  /** Whether no file has the name `.ndjson` any more, because the segment was archived. */
+  /** Whether the segment was archived, so that no `.ndjson` file has its name any more. */
   isArchived: boolean
   /**
    * Whether it's archived but its plain file is still there as `.ndjson.gone`. A writer that hasn't
-   * noticed yet may append to that, so readers prefer it.
+   * noticed yet may still append to that file, so readers prefer it to the archive.
    */
   isLeaving: boolean
-  /** Whether a sync of it failed once, so that no writer appends to it any more. */
+  /** Whether a sync of the segment has failed, so that no writer appends to it any more. */
   isDistrusted: boolean
 }
 
-/** The segment with a number of a UTC day. */
+/** The segment with this number on this UTC day. */
 export function segmentOf(day: string, number: number): SegmentRef {
   const suffix = number === 0 ? '' : `_${String(number).padStart(3, '0')}`
   return { name: `${day}${suffix}.ndjson`, day, number, id: Number(day.replaceAll('-', '')) * 1000 + number }
@@ -52,12 +55,15 @@ export function utcDay(ms: number): string {
   return new Date(ms).toISOString().slice(0, 10)
 }
 
-/** Whether a segment is dated after tomorrow, further than clocks differ: writers stay on it. */
+/**
+ * Whether a segment is dated later than tomorrow, further ahead than differing clocks explain.
+ * Writers stay on such a segment.
+ */
 export function isFarAhead({ day }: Pick<SegmentRef, 'day'>, now: number): boolean {
   return day > utcDay(now + DAY_MS)
 }
 
-/** The first instant of a segment's day, which a foreign line gets that has no timestamp. */
+/** The first instant of a segment's day, which a foreign line without a timestamp gets. */
 export function startOfDay(segment: SegmentRef): string {
   return `${segment.day}T00:00:00.000Z`
 }
@@ -97,7 +103,7 @@ export function fileOf(segment: Segment): string {
 const LOOKS_LIKE_SEGMENT = /\.(ndjson|jsonl)(\.gz)?$/i
 
 /**
- * Files whose names come close to a segment's, such as `2026-11-20_1.ndjson` or
+ * Lists the files whose names come close to a segment's, such as `2026-11-20_1.ndjson` or
  * `2026-11-20.NDJSON`. Somebody may believe that their lines are in the journal, but nothing reads
  * them. Empty if the directory doesn't exist.
  */
@@ -156,7 +162,7 @@ export function stagedImport(id: string): string {
   return `${STAGED_IMPORT}${id}`
 }
 
-/** The name that it has while its files aren't all written. */
+/** The name of that directory until all of its files are written. */
 export function unfinishedImport(id: string): string {
   return `${stagedImport(id)}${UNFINISHED}`
 }
@@ -184,16 +190,16 @@ function parseFileName(file: string): { segment: SegmentRef; ending: string | un
 }
 
 /**
- * The segment that a writer appends to: the greatest one that exists or today's, whichever is
- * greater. If that is distrusted or archived, it's the next of its day.
+ * The segment that a writer appends to: the latest one that exists or today's, whichever is later.
+ * If that one is distrusted or archived, it's the next segment of the same day.
  *
  * @throws JournalError SEGMENTS_EXHAUSTED
  */
 export function segmentToWrite(segments: readonly Segment[], today: string): SegmentRef {
-  const greatest = segments.at(-1)
-  if (greatest === undefined || greatest.day < today) return segmentOf(today, 0)
-  if (!greatest.isDistrusted && !greatest.isArchived) return greatest
-  return nextNumber(greatest)
+  const latest = segments.at(-1)
+  if (latest === undefined || latest.day < today) return segmentOf(today, 0)
+  if (!latest.isDistrusted && !latest.isArchived) return latest
+  return nextNumber(latest)
 }
 
 /** The next segment of the same day. @throws JournalError SEGMENTS_EXHAUSTED */

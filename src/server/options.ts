@@ -140,7 +140,7 @@ const RANGES = {
 export function resolveOptions(options: ServerOptions): ResolvedOptions {
   for (const name of Object.keys(options)) {
     if (!NAMES.includes(name)) {
-      throw new TypeError(`Unknown option '${name}' of startServer; it has ${NAMES.join(', ')}`)
+      throw new TypeError(`startServer has no option '${name}'; its options are ${NAMES.join(', ')}`)
     }
   }
   const given = Object.entries(options).filter(([, value]) => value !== undefined && value !== null)

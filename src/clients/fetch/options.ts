@@ -64,13 +64,13 @@ const TYPES: Record<keyof LoggedFetchOptions, readonly string[]> = {
 /** @throws TypeError for an unknown option or one of another type, naming it. */
 export function checkOptions(options: LoggedFetchOptions): void {
   if (typeof options !== 'object' || options === null) {
-    throw new TypeError(`loggedFetch takes an object of options; found ${String(options)}`)
+    throw new TypeError(`loggedFetch takes an options object; found ${String(options)}`)
   }
   for (const [name, value] of Object.entries(options)) {
     const types = Object.hasOwn(TYPES, name) ? TYPES[name as keyof LoggedFetchOptions] : null
     if (types === null) {
       const names = Object.keys(TYPES).join(', ')
-      throw new TypeError(`Unknown option '${name}' of loggedFetch; it has ${names}`)
+      throw new TypeError(`loggedFetch has no option '${name}'; its options are ${names}`)
     }
     if (value !== undefined && (value === null || !types.includes(typeof value))) {
       throw new TypeError(`loggedFetch: ${name}: found ${describe(value)}, expected ${types.join(' or ')}`)

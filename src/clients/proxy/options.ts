@@ -100,7 +100,7 @@ const NAMES = [
 export function resolveOptions(options: ProxyOptions): ResolvedOptions {
   for (const name of Object.keys(options)) {
     if (!NAMES.includes(name)) {
-      throw new TypeError(`Unknown option '${name}' of startProxy; it has ${NAMES.join(', ')}`)
+      throw new TypeError(`startProxy has no option '${name}'; its options are ${NAMES.join(', ')}`)
     }
   }
   const { upstream, upstreams, provider, labels = {}, labelHeaders = {}, logger = silent } = options

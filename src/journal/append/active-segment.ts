@@ -25,10 +25,16 @@ import { LostSegments } from './lost-segments.js'
 import { endFragmentOf, SegmentWriter } from './segment-writer.js'
 import { quietly } from './warnings.js'
 
-/** How often a writer looks for a new day, a newer segment and a lost one. */
+/**
+ * How often a writer checks whether a new day has begun, whether there is a newer segment, and
+ * whether its own segment was lost.
+ */
 const LOOK_MS = 1000
 
-/** How many of the newest files are compared with one that left its place: 2 µs for each. */
+/**
+ * How many of the newest files are compared with a file that is no longer at its path; each
+ * comparison takes 2 µs.
+ */
 const MAX_COMPARED = 1000
 
 interface ActiveSegmentOptions {
@@ -42,21 +48,24 @@ interface ActiveSegmentOptions {
 }
 
 /**
- * The segment that this process appends to. It's the journal's greatest segment or today's,
- * whichever is greater. A look each second rolls to a new segment at midnight, follows other
- * writers, and notices a segment that was lost. A writer never goes back to an earlier segment.
+ * The segment that this process appends to. It's the journal's latest segment or today's, whichever
+ * is later. A look each second rolls to a new segment at midnight, follows other writers, and
+ * notices a segment that was lost. A writer never goes back to an earlier segment.
  */
 export class ActiveSegment {
   readonly #options: ActiveSegmentOptions
   #writer: SegmentWriter | null = null
-  /** Segments that were left but aren't synced yet. */
+  /** Segments that are no longer appended to but aren't synced yet. */
   #retired: SegmentWriter[] = []
   #lookedAt = Number.NEGATIVE_INFINITY
-  /** The directory's mtime when it was last listed; NaN if it could change without a trace. */
+  /**
+   * The directory's mtime when it was last listed; NaN if the directory could still change without
+   * changing its mtime.
+   */
   #directoryMtimeMs = Number.NaN
   #linesSinceLook = 0
-  /** A sync failed, so the segment must be left as soon as its tail is clean. */
-  #mustLeave = false
+  /** A sync failed, so the segment must be retired as soon as its tail is clean. */
+  #mustRetire = false
   readonly #lost: LostSegments
 
   constructor(options: ActiveSegmentOptions) {
@@ -83,13 +92,13 @@ export class ActiveSegment {
   }
 
   /** Whether a segment was lost and no sync has rejected because of it yet. */
-  get hasUntoldLoss(): boolean {
-    return this.#lost.isUntold
+  get hasUnreportedLoss(): boolean {
+    return this.#lost.hasUnreported
   }
 
-  /** Appends a line. Call `lookIfDue` before; once for several lines is enough. */
+  /** Appends a line. Call `lookIfDue` first; once is enough for several lines. */
   write(line: Buffer): void {
-    // After a look that threw, no segment is open: each write tries again, and may throw.
+    // After a look that threw, no segment is open, so each write tries to open one, and may throw.
     const writer = this.#writer ?? this.#open()
     writer.write(line)
     this.#linesSinceLook++
@@ -123,11 +132,11 @@ export class ActiveSegment {
       try {
         this.#open()
       } finally {
-        this.#lost.report()
+        this.#lost.log()
       }
     } else if (
       writer.hasCleanTail &&
-      (this.#mustLeave || writer.segment.day < utcDay(now) || this.#hasNews(now))
+      (this.#mustRetire || writer.segment.day < utcDay(now) || this.#hasDirectoryChanged(now))
     ) {
       this.#roll(writer)
     }
@@ -136,7 +145,7 @@ export class ActiveSegment {
 
   /**
    * Syncs every segment written to since the last call. A segment whose sync fails is marked as
-   * distrusted and left; what was written there isn't written again.
+   * distrusted and no longer appended to; what was written there isn't written again.
    *
    * @throws JournalWriteError SYNC_FAILED; SYNC_INCOMPLETE, after which the next call tries again;
    *   SEGMENT_LOST if a path no longer leads to the file that was synced.
@@ -154,16 +163,16 @@ export class ActiveSegment {
         failure = isNameNotDurable(error) ? this.#postpone(writer, error) : this.#distrust(writer, error)
       }
       if (failure === null) failure = this.#checkKept(writer, lines)
-      // A segment that was written to and left while this sync ran is closed by the next sync.
+      // A segment that was written to and retired while this sync ran is closed by the next sync.
       if (writer !== this.#writer && !this.#retired.includes(writer)) writer.close()
     }
     this.#lookQuietly()
-    const loss = this.#lost.tell()
+    const loss = this.#lost.takeUnreported()
     failure ??= loss
     if (failure !== null) throw failure
   }
 
-  /** Whether a segment was left that no sync has covered since. */
+  /** Whether a retired segment still waits for a sync. */
   get hasRetired(): boolean {
     return this.#retired.length > 0
   }
@@ -178,7 +187,7 @@ export class ActiveSegment {
 
   #open(): SegmentWriter {
     const { fs, clock, directory, checkJournal } = this.#options
-    // If no segment can be opened, the old one must not stay the current one.
+    // If no segment can be opened, the old one mustn't remain the current one.
     this.#writer?.close()
     this.#writer = null
     checkJournal()
@@ -190,8 +199,8 @@ export class ActiveSegment {
     const { fs, clock, directory } = this.#options
     const segments = listSegments(directory, fs)
     let target = segmentToWrite(segments, utcDay(clock.now()))
-    if (this.#mustLeave && target.id <= writer.segment.id) target = nextNumber(writer.segment)
-    // The clock may have gone back; a writer never does.
+    if (this.#mustRetire && target.id <= writer.segment.id) target = nextNumber(writer.segment)
+    // The clock may have gone back, but a writer never goes back to an earlier segment.
     if (target.id <= writer.segment.id) return
     this.#start(target, segments)
     this.#retire(writer)
@@ -202,7 +211,7 @@ export class ActiveSegment {
     const writer = new SegmentWriter(fs, directory, target, fileMode)
     this.#writer = writer
     this.#lost.reopened(writer)
-    this.#mustLeave = false
+    this.#mustRetire = false
     const before = segments.findLast((segment) => segment.id < target.id && !segment.isArchived)
     if (before !== undefined) endFragmentOf(fs, directory, before)
     this.#directoryMtimeMs = Number.NaN
@@ -210,14 +219,17 @@ export class ActiveSegment {
   }
 
   /** Whether the directory has changed since it was last listed, or may have. */
-  #hasNews(now: number): boolean {
+  #hasDirectoryChanged(now: number): boolean {
     const { mtimeMs } = this.#options.fs.statSync(this.#options.directory)
-    const hasNews = mtimeMs !== this.#directoryMtimeMs
+    const hasChanged = mtimeMs !== this.#directoryMtimeMs
     this.#directoryMtimeMs = isSettled(mtimeMs, now) ? mtimeMs : Number.NaN
-    return hasNews
+    return hasChanged
   }
 
-  /** Whether what was written to the file is in the journal, even if its path leads elsewhere. */
+  /**
+   * Whether what was written to the file is still in the journal, even if its path now leads
+   * elsewhere.
+   */
   #isKept(writer: SegmentWriter): boolean {
     return writer.isInPlace() || this.#wasArchived(writer) || this.#wasRenamed(writer)
   }
@@ -225,16 +237,17 @@ export class ActiveSegment {
   /** Whether the file is still a segment under another name, which `redate` gave it. */
   #wasRenamed(writer: SegmentWriter): boolean {
     const { directory, fs } = this.#options
-    const isIt = ({ name }: Segment) => isSameFile(fileIdentityAt(join(directory, name), fs), writer.file)
-    return writer.hasCleanTail && listSegments(directory, fs).slice(-MAX_COMPARED).some(isIt)
+    const isThisFile = ({ name }: Segment) =>
+      isSameFile(fileIdentityAt(join(directory, name), fs), writer.file)
+    return writer.hasCleanTail && listSegments(directory, fs).slice(-MAX_COMPARED).some(isThisFile)
   }
 
   /**
-   * Whether the file's place was taken by an archive that has everything written here. `archive`
-   * keeps the plain file, as `.gone`, for longer than a writer goes without a look, and archives
-   * what is appended meanwhile as well. If the plain file is gone already, this holds only if
-   * nothing was written since the last look. A line that lacks its newline would be written again
-   * elsewhere, so the segment then counts as lost.
+   * Whether the file was replaced by an archive that has everything written here. The `archive`
+   * command keeps the plain file, as `.gone`, for longer than a writer goes without a look, and
+   * archives what is appended meanwhile as well. If the plain file is gone too, this is true only
+   * if nothing was written since the last look. A last line that lacks its newline will be written
+   * again elsewhere, so the segment then counts as lost.
    */
   #wasArchived(writer: SegmentWriter): boolean {
     const { directory, fs } = this.#options
@@ -243,19 +256,24 @@ export class ActiveSegment {
     return segment.isLeaving || writer !== this.#writer || this.#linesSinceLook === 0
   }
 
-  /** Closes a segment that was left. If its last lines must be synced first, the sync closes it. */
+  /**
+   * Retires a segment: closes it, or leaves that to the next sync if its last lines aren't synced
+   * yet.
+   */
   #retire(writer: SegmentWriter): void {
     if (writer.isDirty) this.#retired.push(writer)
     else writer.close()
   }
 
-  /** After a sync: lines are durable only if the file is still the journal's. */
+  /**
+   * Checks, after a sync, whether the file is still the journal's: only then are its lines durable.
+   */
   #checkKept(writer: SegmentWriter, lines: number): JournalWriteError | null {
     try {
       if (this.#isKept(writer)) writer.unflushedLines -= lines
       else if (writer !== this.#writer) {
         this.#lost.add(writer, true)
-        this.#lost.report()
+        this.#lost.log()
       }
       return null
     } catch (error) {
@@ -263,12 +281,12 @@ export class ActiveSegment {
     }
   }
 
-  /** Leaves the rest to the next sync: nothing is known to be lost. */
+  /** Leaves the rest to the next sync, since nothing is known to be lost. */
   #postpone(writer: SegmentWriter, cause: unknown): JournalWriteError {
     writer.isDirty = true
     if (writer !== this.#writer && !this.#retired.includes(writer)) this.#retired.push(writer)
     const reason = reasonOf(cause)
-    const text = `${writer.path} was synced, but whether its name survives a power cut isn't known (${reason}): flush again`
+    const text = `${writer.path} was synced, but its name may not survive a power cut (${reason}): flush again`
     return new JournalWriteError('SYNC_INCOMPLETE', writer.path, text, { cause })
   }
 
@@ -277,7 +295,7 @@ export class ActiveSegment {
     const reason = reasonOf(cause)
     const text = `Syncing ${writer.path} failed (${reason}): what was appended since the last flush may not be on disk`
     const error = new JournalWriteError('SYNC_FAILED', writer.path, text, { cause })
-    if (writer === this.#writer) this.#mustLeave = true
+    if (writer === this.#writer) this.#mustRetire = true
     quietly(() =>
       logger.error({ err: error, path: writer.path }, 'Journal segment distrusted: its sync failed'),
     )
@@ -290,7 +308,7 @@ export class ActiveSegment {
     return error
   }
 
-  /** Looks without throwing: the next write tries again, and throws. */
+  /** Looks without throwing. If that fails, the next write tries again, and throws. */
   #lookQuietly(): void {
     try {
       this.look()

@@ -1,6 +1,6 @@
 import type { RequestLog, StreamCompletion } from '../../events/event-types.js'
 
-/** What is known of an attempt when its request is sent. */
+/** What is known about an attempt when its request is sent. */
 export type AttemptStart = Pick<
   RequestLog,
   | 'model'
@@ -22,20 +22,22 @@ type Outcome = Omit<
 /** How an attempt ended: tokens and costs as far as they are known. What is left out is unknown. */
 export type AttemptOutcome = Partial<Omit<Outcome, 'error_status' | 'error_message'>>
 
-/** How an attempt failed. A stream that broke off may have told tokens before. */
+/** How an attempt failed. A stream that broke off may already have reported tokens. */
 export type AttemptFailure = Partial<Outcome>
 
 /**
  * One attempt at one request, from the moment it was sent. It measures time and writes the events.
- * Each method does its work once; a later call is a warning and does nothing. None of them throws
- * or waits.
+ * Each method does its work once; a later call only logs a warning. None of them throws or waits.
  */
 export interface Attempt {
-  /** Joins what is logged of the request: give it to `begin` for the next attempt. */
+  /**
+   * Ties together everything that is logged about one request: pass it to `begin` for the next
+   * attempt.
+   */
   readonly correlation_id: string
   /**
    * A stream has begun: writes `request_logged` with the time to its first byte, so that it can be
-   * seen while it runs. Not for an answer that comes as a whole.
+   * seen while it runs. Don't call it for a response that comes as a whole.
    */
   firstByte(): void
   /** The attempt succeeded: writes `request_logged`, or `stream_completed` after `firstByte`. */
@@ -44,12 +46,12 @@ export interface Attempt {
   fail(outcome?: AttemptFailure): void
 }
 
-/** What a handle needs of its journal. */
+/** What a handle needs from its journal. */
 export interface AttemptPort {
   record(event: RequestLog | StreamCompletion): void
-  /** Warns, at a bounded rate, of a call that came too late. */
+  /** Warns, at a bounded rate, about a call that came too late. */
   refused(correlationId: string, message: string): void
-  /** Counts and warns of a handle that was dropped without an end. */
+  /** Counts a handle that was garbage collected before its attempt ended, and warns about it. */
   abandoned(correlationId: string, message: string): void
 }
 
@@ -60,9 +62,12 @@ interface Held {
   progress: { hasBegun: boolean }
 }
 
-/** Finds the handles that were dropped. It refers to their journals, not to them. */
+/**
+ * Finds handles that were garbage collected before their attempts ended. It holds references to
+ * their journals, not to the handles.
+ */
 const dropped = new FinalizationRegistry<Held>(({ port, correlationId, progress }) => {
-  const state = progress.hasBegun ? 'Its stream stays without an end' : 'It is not logged'
+  const state = progress.hasBegun ? 'Its stream has no end in the journal' : 'It was not logged'
   port.abandoned(correlationId, `An attempt was dropped without complete() or fail(). ${state}`)
 })
 
@@ -70,7 +75,8 @@ const dropped = new FinalizationRegistry<Held>(({ port, correlationId, progress 
  * The handle of one attempt.
  *
  * Times are monotonic, in milliseconds. A `start` or an outcome that breaks the schema, or whose
- * getters throw, goes to `record` as it is, which refuses it as it does any other invalid event.
+ * getters throw, is passed to `record` unchanged, and `record` refuses it like any other invalid
+ * event.
  */
 export class OpenAttempt implements Attempt {
   readonly correlation_id: string
@@ -103,7 +109,7 @@ export class OpenAttempt implements Attempt {
 
   complete(outcome: AttemptOutcome = {}): void {
     if (this.#isRefused('complete')) return
-    // An empty stream needs both events: its row would look open for an hour.
+    // An empty stream needs both events; without the second, its row would look open for an hour.
     if (!this.#progress.hasBegun && this.#start.streaming === true) this.#begin()
     this.#end('complete', outcome)
   }
@@ -116,7 +122,10 @@ export class OpenAttempt implements Attempt {
   #isRefused(method: 'firstByte' | 'complete' | 'fail'): boolean {
     const earlier = this.#ending ?? (method === 'firstByte' && this.#progress.hasBegun ? 'firstByte' : null)
     if (earlier === null) return false
-    this.#port.refused(this.correlation_id, `${method}() of an attempt after ${earlier}() does nothing`)
+    this.#port.refused(
+      this.correlation_id,
+      `${method}() was called after ${earlier}() on the same attempt: ignored`,
+    )
     return true
   }
 
@@ -139,12 +148,15 @@ export class OpenAttempt implements Attempt {
     }
     const { attempt, service_tier } = this.#start
     const stream_duration_ms = now - this.#firstByteAt
-    // The completion overwrites the tier that the request was logged with, also with null.
+    // The completion overwrites the tier that the request was logged with, even with null.
     const type = 'stream_completed'
     this.#record({ service_tier }, outcome, { type, attempt, stream_duration_ms, success })
   }
 
-  /** Later parts win, except that what they leave out doesn't. */
+  /**
+   * Records an event made of these parts. Later parts win, except for members that they leave
+   * undefined.
+   */
   #record(...parts: object[]): void {
     if (this.#unreadable !== null) {
       this.#port.record(this.#unreadable as RequestLog)
@@ -156,12 +168,12 @@ export class OpenAttempt implements Attempt {
         if (typeof part !== 'object') throw new TypeError('not an object')
         for (const [name, value] of Object.entries(part)) if (value !== undefined) event[name] = value
       } catch {
-        // `record` meets the same fault, and says so.
+        // `record` meets the same fault and reports it.
         this.#port.record(part as RequestLog)
         return
       }
     }
-    // An id that was given goes on as it was given, so that an invalid one is refused.
+    // An id from the caller is passed on unchanged, so that an invalid one is refused.
     const { correlation_id = this.correlation_id } = this.#start
     this.#port.record({ ...event, correlation_id } as unknown as RequestLog)
   }

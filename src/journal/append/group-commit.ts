@@ -1,4 +1,5 @@
-// Not the global one, which a caller's fake timers replace: no flush would ever resolve.
+// Imported, because a caller's fake timers would replace the global one, and then no flush would
+// ever resolve.
 import { setImmediate } from 'node:timers'
 
 /**
@@ -14,7 +15,7 @@ export class GroupCommit {
     this.#sync = sync
   }
 
-  /** Resolves or rejects with a sync that begins after this call. */
+  /** Settles as a sync that begins after this call does. */
   join(): Promise<void> {
     if (this.#next !== null) return this.#next
     const previous = this.#running

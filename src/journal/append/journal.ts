@@ -29,22 +29,26 @@ import { BoundedWarnings, MemberWarnings } from './warnings.js'
 export interface JournalCounters {
   /** Events written to the journal. */
   appended: number
-  /** Events of `record` that were refused because they break the schema. */
+  /** Events passed to `record` that were refused because they break the schema. */
   invalid: number
-  /** Events of `record` that wait in memory because the disk refuses. */
+  /** Events passed to `record` that wait in memory because the disk refuses writes. */
   buffered: number
   /**
-   * Events that were lost because the buffer was full or the journal closed; and those that may be,
-   * because their segment was moved, removed, replaced or hidden by a mount before a flush.
+   * Events that were lost because the buffer was full or the journal was closed, and events that
+   * may have been lost because their segment was moved, removed, replaced or hidden by a mount
+   * before a flush.
    */
   dropped: number
-  /** Attempts of `begin` whose handle was dropped without an end. */
+  /**
+   * Attempts started by `begin` whose handle was garbage collected before `complete` or `fail` was
+   * called.
+   */
   abandoned: number
-  /** Answers, seen by the fetch or the proxy of this package, that told no tokens. */
+  /** Responses, seen by this package's fetch or proxy, that reported no token counts. */
   usage_missing: number
 }
 
-/** @internal An event as it will stand in the journal, and its line. */
+/** @internal An event as it will be in the journal, and its line. */
 export interface EncodedEvent {
   event: JournalEvent
   line: Buffer
@@ -54,7 +58,7 @@ export interface EncodedEvent {
 
 /**
  * An open journal, to which events are appended. Any number of processes may append to the same
- * journal. It keeps no process alive.
+ * journal. An open journal keeps no process alive.
  */
 export class Journal {
   /** The journal's id and when it was created. */
@@ -67,7 +71,7 @@ export class Journal {
   readonly #defaults: Required<EventDefaults> = {
     correlationId: randomUUID,
     timestamp: () => new Date(this.#clock.now()).toISOString(),
-    costDropped: (member) => this.#members.warn(member, 'Cost that is not finite: logged as null'),
+    costDropped: (member) => this.#members.warn(member, 'Cost that is not finite: written as null'),
     redact: (text) => {
       const { redact } = this.#options
       return redact === null ? maskSecrets(text) : redacted(text, 'error_message', redact)
@@ -113,14 +117,14 @@ export class Journal {
   }
 
   /**
-   * Logs an event without ever throwing or waiting for the disk. An event that breaks the schema is
-   * logged as a warning and counted as `invalid`. An event that the disk refuses is logged as a
-   * warning and kept in memory, in order, until the disk takes it; `bufferBytes` bounds that
-   * memory.
+   * Logs an event without ever throwing or waiting for the disk. An event that breaks the schema
+   * isn't written: a warning is logged, and the event counts as `invalid`. If the disk refuses an
+   * event, a warning is logged, and the event is kept in memory, in order, until the disk takes it;
+   * `bufferBytes` bounds that memory.
    *
    * @returns the event's correlation_id, by which a later `stream_completed` finds it. It's a new
-   *   UUID if the event has none. A price or a rate, which only JavaScript can give, is written and
-   *   gives ''.
+   *   UUID if the event has none. A price or a rate, which the types rule out but plain JavaScript
+   *   can pass, is written too; then this is ''.
    */
   record(event: RequestLog | StreamCompletion): string {
     const correlationId = correlationIdOf(event)
@@ -135,19 +139,19 @@ export class Journal {
 
   /**
    * Begins an attempt whose request has just been sent. The handle measures time and writes the
-   * events through `record`, so it never throws and never waits either. One that is dropped without
-   * an end is counted as `abandoned` once it has been garbage collected, with a warning.
+   * events through `record`, so it never throws and never waits either. A handle that is garbage
+   * collected before `complete` or `fail` was called is counted as `abandoned`, with a warning.
    *
-   * Events have the time at which they are written, as those of `record`, unless `timestamp` is
-   * given: it is that of `request_logged`.
+   * As with `record`, each event's timestamp is the time at which it is written. If `timestamp` is
+   * given, `request_logged` gets that one instead.
    */
   begin(attempt: AttemptStart): Attempt {
     return new OpenAttempt(this.#attempts, attempt, correlationIdOf(attempt as EventInput))
   }
 
   /**
-   * @internal Counts an answer that told no tokens, and warns once for each `source`, the API that
-   *   gave it, with how the client gets them.
+   * @internal Counts a response that reported no token counts, and warns once for each `source`,
+   *   the API that it came from, saying how the client can get them.
    */
   usageMissing(source: string, hint: string): void {
     this.#usageMissing++
@@ -160,8 +164,9 @@ export class Journal {
    *
    * @returns the event as written, with every default filled.
    * @throws InvalidEventError if it breaks the schema. Nothing was written.
-   * @throws JournalWriteError WRITE_FAILED if the disk refused it; BUFFER_NOT_EMPTY if events of
-   *   `record` wait before it and the disk still refuses them; JOURNAL_CLOSED.
+   * @throws JournalWriteError WRITE_FAILED if the disk refused it; BUFFER_NOT_EMPTY if events
+   *   passed to `record` earlier still wait in memory and the disk refuses them again;
+   *   JOURNAL_CLOSED.
    */
   append(event: RequestLog): RequestLogged
   append(event: StreamCompletion): StreamCompleted
@@ -179,8 +184,8 @@ export class Journal {
   }
 
   /**
-   * Checks an event and encodes its line, for a caller that must know of several events that each
-   * can be written before it writes the first.
+   * Checks an event and encodes its line, for a caller that must know that every one of several
+   * events can be written before it writes the first.
    *
    * @internal
    * @param extra members that follow the event's own; readers ignore them.
@@ -189,7 +194,7 @@ export class Journal {
   encode(event: EventInput, extra: Record<string, unknown> | null): EncodedEvent {
     const [complete, unknown] = this.#read(event, this.#defaults)
     const members = extra === null ? unknown : { ...unknown, ...extra }
-    // A copy, since the next line is encoded in the same place.
+    // Copied, since the next line is encoded into the same buffer.
     const line = Buffer.from(encodeLine(complete, members))
     if (unknown !== null) this.#warnOfUnknown(unknown)
     return { event: complete, line, unknown: Object.keys(unknown ?? {}) }
@@ -208,7 +213,8 @@ export class Journal {
   }
 
   /**
-   * Resolves once everything appended so far survives a power cut. One sync serves all who wait.
+   * Resolves once everything appended so far survives a power cut. One sync serves all callers that
+   * wait.
    *
    * @throws JournalWriteError, as a rejection: BUFFER_NOT_EMPTY; WRITE_FAILED if no segment can be
    *   opened; SYNC_FAILED and SEGMENT_LOST, once for each such fault; SYNC_INCOMPLETE, after which
@@ -216,7 +222,7 @@ export class Journal {
    */
   flush(): Promise<void> {
     if (this.#writer.isClosed) return Promise.reject(this.#closedError())
-    // Not async, which took 7 µs more for each of 64 callers that waited for one sync.
+    // An async function took 7 µs more for each of 64 callers that waited for one sync.
     return this.#writer.flush()
   }
 
@@ -243,7 +249,7 @@ export class Journal {
     if (unknown !== null) this.#warnOfUnknown(unknown)
   }
 
-  /** Called once the line is written, because the logger may log through this journal. */
+  /** Called after the line is written, because the logger may itself append to this journal. */
   #warnOfUnknown(unknown: Record<string, unknown>): void {
     for (const member in unknown) {
       this.#members.warn(
@@ -254,9 +260,9 @@ export class Journal {
   }
 
   /**
-   * The event with its defaults filled, and its unknown members.
+   * Returns the event with its defaults filled, and its unknown members.
    *
-   * @throws InvalidEventError, also if its members can't be read.
+   * @throws InvalidEventError if it breaks the schema or its members can't be read.
    */
   #read(event: EventInput, defaults: EventDefaults): [JournalEvent, Record<string, unknown> | null] {
     try {
@@ -317,8 +323,9 @@ export class Journal {
  * @throws JournalError JOURNAL_UNWRITABLE if the journal can't be created; JOURNAL_INVALID if
  *   journal.json can't be used, or is gone from a directory with segments; SEGMENT_UNREADABLE if
  *   the directory can't be listed.
- * @throws JournalWriteError WRITE_FAILED if no segment can be opened, unless the reason may pass:
- *   with a full disk the journal opens, and `record` keeps events in memory.
+ * @throws JournalWriteError WRITE_FAILED if no segment can be opened, unless the reason may be
+ *   temporary: with a full disk, for example, the journal opens, and `record` keeps events in
+ *   memory.
  */
 export function openJournal(options: JournalOptions = {}): Journal {
   return openJournalWith(options, { fs: nodeFileSystem, clock: Date })

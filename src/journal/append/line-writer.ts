@@ -10,10 +10,10 @@ import { WriteBuffer } from './write-buffer.js'
 /** How often, even without a call, a dirty segment is synced and waiting lines are tried again. */
 const TICK_MS = 1000
 
-/** The time between two attempts of `prepareOrExplain` to empty the buffer. */
+/** The least time between two attempts by `prepareOrExplain` to empty the buffer. */
 const RETRY_MS = 100
 
-/** The seams that tests replace. */
+/** The dependencies that tests replace. */
 export interface JournalPorts {
   fs: FileSystem
   clock: Clock
@@ -21,8 +21,9 @@ export interface JournalPorts {
 
 /**
  * Writes encoded lines, in order, to the segment or, while the disk refuses, to memory; and syncs
- * them. Callers prepare, then encode, then write at once: a line is encoded into a buffer that the
- * next line reuses, and a warning may call back into the journal.
+ * them. Callers must prepare, then encode, then write, with nothing in between: the next line
+ * reuses the buffer that a line is encoded into, and the logger that takes a warning may itself
+ * append to this journal.
  */
 export class LineWriter {
   readonly #options: ResolvedOptions
@@ -44,7 +45,7 @@ export class LineWriter {
   /** The failure of a sync that no flush has rejected with yet. */
   #unreported: unknown = null
 
-  /** @throws JournalWriteError if no segment can be opened, unless the reason may pass. */
+  /** @throws JournalWriteError if no segment can be opened, unless the reason may be temporary. */
   constructor(options: ResolvedOptions, journalId: string, { fs, clock }: JournalPorts) {
     this.#options = options
     this.#clock = clock
@@ -72,7 +73,8 @@ export class LineWriter {
   /**
    * Writes the lines that wait, and looks for the segment to append to.
    *
-   * @throws JournalWriteError BUFFER_NOT_EMPTY, WRITE_FAILED: a line must not be written now.
+   * @throws JournalWriteError BUFFER_NOT_EMPTY, WRITE_FAILED; the caller mustn't write its line
+   *   then.
    */
   prepare(): void {
     this.#drainOrThrow()
@@ -94,7 +96,8 @@ export class LineWriter {
   }
 
   /**
-   * Prepares like `prepare`, but not at every call while the disk refuses.
+   * Does what `prepare` does, but tries at most once every RETRY_MS while the disk refuses writes,
+   * and returns the error instead of throwing it.
    *
    * @returns the reason why a line can't be written now, or null.
    */
@@ -113,7 +116,10 @@ export class LineWriter {
     }
   }
 
-  /** Writes the line, or keeps it after those that wait, or counts it as lost. Never throws. */
+  /**
+   * Writes the line, or keeps it after the lines that wait already, or counts it as lost. Never
+   * throws.
+   */
   writeOrKeep(line: Buffer, correlationId: string, refusal: unknown): void {
     if (refusal !== null) {
       this.#keep(line, correlationId, refusal)
@@ -138,7 +144,7 @@ export class LineWriter {
     this.#losses.warn(this.#clock.now(), fields, 'Failed to write request log to journal: event lost')
   }
 
-  /** See Journal.flush. All who wait for one sync get the same promise. */
+  /** See Journal.flush. All callers that wait for one sync get the same promise. */
   flush(): Promise<void> {
     try {
       this.#drainOrThrow()
@@ -208,7 +214,7 @@ export class LineWriter {
 
   #armTick(): void {
     if (this.#tick !== null || this.#isClosed) return
-    // A segment that was left is synced even with fsync 'no': it stays open until then.
+    // A retired segment is synced even with fsync 'no', because it stays open until it has been.
     if (this.#options.fsync === 'no' && this.#buffer.length === 0 && !this.#segment.hasRetired) return
     this.#tick = setTimeout(() => void this.#onTick(), TICK_MS)
     this.#tick.unref()
@@ -221,7 +227,7 @@ export class LineWriter {
       // There was a warning when the event was kept. The next tick tries again.
     }
     if (this.#segment.hasRetired || (this.#options.fsync === 'everysec' && this.#segment.isDirty)) {
-      // The next flush rejects with its error.
+      // If the sync fails, the next flush rejects with its error.
       await this.#group.join().catch(() => {})
     }
     this.#tick = null
@@ -233,10 +239,11 @@ export class LineWriter {
     try {
       segment.look()
     } catch (error) {
-      // If no segment is open, nothing was written that this flush could miss. It then only has to
-      // tell, once, of a segment that was lost; and it mustn't keep the journal from being closed.
+      // If no segment is open, nothing was written that this flush could miss. All that it has to
+      // do then is report a lost segment, once; and it mustn't prevent the journal from being
+      // closed.
       const isNothingOpen = !segment.isOpen && !segment.isDirty
-      if (!segment.hasUntoldLoss && !isNothingOpen) throw this.#writeError(error)
+      if (!segment.hasUnreportedLoss && !isNothingOpen) throw this.#writeError(error)
     }
   }
 
@@ -244,11 +251,13 @@ export class LineWriter {
     const isFlush = this.#isFlushWaiting
     this.#isFlushWaiting = false
     try {
-      // One look serves all who wait. In flush() it made 64 callers at once 1.75 times slower.
+      // One look serves all callers that wait. Done in flush(), it made 64 simultaneous calls take
+      // 1.75 times as long.
       if (isFlush) this.#lookBeforeFlush()
       await this.#segment.sync()
     } catch (error) {
-      // A flush called meanwhile waits for the next sync, but this one may have lost its bytes.
+      // A flush called meanwhile waits for the next sync, but its bytes may have been lost by this
+      // one.
       if (!isFlush || this.#isFlushWaiting) this.#unreported = error
       throw error
     }
@@ -270,7 +279,8 @@ export class LineWriter {
   }
 
   /**
-   * A full disk must not keep a gateway from starting; a directory that it may not write to must.
+   * A full disk must not stop a gateway from starting, but a directory that the gateway has no
+   * permission to write to must stop it.
    */
   #openFirstSegment(): void {
     try {
@@ -293,15 +303,18 @@ export class LineWriter {
   #bufferError(cause?: unknown): JournalWriteError {
     const buffered = this.#buffer.length
     const reason = cause instanceof Error ? `: ${cause.message}` : ''
-    const text = `${buffered} event(s) wait in memory for the disk to take writes again${reason}`
+    const text = `${buffered} event(s) are waiting in memory until the disk takes writes again${reason}`
     return new JournalWriteError('BUFFER_NOT_EMPTY', this.#segment.path, text, { cause, buffered })
   }
 }
 
-/** Called when the process ends. They also keep their journals from being garbage collected. */
+/**
+ * The callbacks to run when the process ends. Being in this set also keeps their journals from
+ * being garbage collected.
+ */
 const exitCallbacks = new Set<() => void>()
 
-/** Any number of journals share one listener: Node.js warns of an eleventh. */
+/** Any number of journals share one listener, because Node.js warns about an eleventh. */
 function onExit(callback: () => void): void {
   if (exitCallbacks.size === 0) process.on('exit', callExitCallbacks)
   exitCallbacks.add(callback)

@@ -5,14 +5,16 @@ import type { SegmentWriter } from './segment-writer.js'
 import { quietly } from './warnings.js'
 
 interface Loss {
-  /** Stays open until another segment is opened: a new file could get its inode number. */
+  /**
+   * Kept open until another segment is open; otherwise a new file could get the same inode number.
+   */
   writer: SegmentWriter
   /** How many events were appended to it since the last flush. */
   lines: number
   error: JournalWriteError
   isLogged: boolean
-  /** Whether a flush has rejected with it. */
-  isTold: boolean
+  /** Whether a flush has rejected with this error. */
+  isReported: boolean
   /** Whether another segment has been opened since, so that this file can't come back. */
   isSettled: boolean
 }
@@ -37,19 +39,21 @@ export class LostSegments {
   }
 
   /** Whether there is a loss that no flush has rejected with yet. */
-  get isUntold(): boolean {
-    return this.#losses.some(({ isTold }) => !isTold)
+  get hasUnreported(): boolean {
+    return this.#losses.some(({ isReported }) => !isReported)
   }
 
-  /** @param isLeft whether another segment is open already, so that the caller closes this one. */
-  add(writer: SegmentWriter, isLeft = false): void {
+  /**
+   * @param isRetired whether another segment is open already, so that the caller closes this one.
+   */
+  add(writer: SegmentWriter, isRetired = false): void {
     // A look and a sync may both find the same loss.
     if (this.#losses.some((loss) => loss.writer === writer)) return
     const { path, unflushedLines: lines } = writer
     const found = `${path} was moved, removed, replaced or hidden by a mount while it was written to`
     const text = `${found}: ${lines} event(s) appended since the last flush may be in that file alone`
     const error = new JournalWriteError('SEGMENT_LOST', path, text)
-    this.#losses.push({ writer, lines, error, isLogged: false, isTold: false, isSettled: isLeft })
+    this.#losses.push({ writer, lines, error, isLogged: false, isReported: false, isSettled: isRetired })
   }
 
   /** Called once a segment is open. If it was lost, it's back; every other loss is settled. */
@@ -63,13 +67,13 @@ export class LostSegments {
       this.#losses = this.#losses.filter((other) => other !== loss)
       if (!loss.isLogged) continue
       const fields = { path: opened.path, events: loss.lines }
-      quietly(() => this.#logger.warn(fields, 'The journal segment is back: nothing is lost with it'))
+      quietly(() => this.#logger.warn(fields, 'The journal segment is back: nothing in it is lost'))
     }
     this.#forget()
   }
 
   /** Logs each loss once. */
-  report(): void {
+  log(): void {
     for (const loss of this.#losses.filter(({ isLogged }) => !isLogged)) {
       loss.isLogged = true
       const fields = { err: loss.error, path: loss.error.path, unflushed_events: loss.lines }
@@ -79,10 +83,13 @@ export class LostSegments {
     }
   }
 
-  /** The error that the current flush must reject with; null if there is nothing left to tell. */
-  tell(): JournalWriteError | null {
-    const error = this.#losses.find(({ isTold }) => !isTold)?.error ?? null
-    for (const loss of this.#losses) loss.isTold = true
+  /**
+   * Returns the error that the current flush must reject with, once; null if there is nothing to
+   * report.
+   */
+  takeUnreported(): JournalWriteError | null {
+    const error = this.#losses.find(({ isReported }) => !isReported)?.error ?? null
+    for (const loss of this.#losses) loss.isReported = true
     this.#forget()
     return error
   }
@@ -91,9 +98,11 @@ export class LostSegments {
     for (const { writer, isSettled } of this.#losses) if (!isSettled) writer.close()
   }
 
-  /** Keeps only the number of events of losses that were told and settled. */
+  /**
+   * Forgets the losses that were reported and are settled, except for the number of their events.
+   */
   #forget(): void {
-    const isDone = (loss: Loss) => loss.isTold && loss.isSettled
+    const isDone = (loss: Loss) => loss.isReported && loss.isSettled
     for (const loss of this.#losses.filter(isDone)) this.#settledLines += loss.lines
     this.#losses = this.#losses.filter((loss) => !isDone(loss))
   }

@@ -22,8 +22,8 @@ export interface JournalOptions {
    */
   fsync?: 'everysec' | 'no' | undefined
   /**
-   * How many bytes of lines `record` keeps in memory while the disk refuses. Events over that are
-   * lost and counted as `dropped`.
+   * How many bytes of lines `record` keeps in memory while the disk refuses writes. Events beyond
+   * that are lost and counted as `dropped`.
    * @default 16 MiB
    */
   bufferBytes?: number | undefined
@@ -56,11 +56,11 @@ const NAMES = ['directory', 'logger', 'fsync', 'bufferBytes', 'mode', 'redact']
  */
 export function resolveOptions(options: JournalOptions) {
   if (typeof options !== 'object' || options === null) {
-    throw new TypeError(`openJournal takes an object of options; found ${String(options)}`)
+    throw new TypeError(`openJournal takes an options object; found ${String(options)}`)
   }
   for (const name of Object.keys(options)) {
     if (!NAMES.includes(name))
-      throw new TypeError(`Unknown option '${name}' of openJournal; it has ${NAMES.join(', ')}`)
+      throw new TypeError(`openJournal has no option '${name}'; its options are ${NAMES.join(', ')}`)
   }
   const { directory = 'journal', logger = consoleLogger, fsync = 'everysec' } = options
   const { bufferBytes = 16 * 1024 * 1024, mode = 0o600, redact = redactSecrets } = options
@@ -77,7 +77,7 @@ export function resolveOptions(options: JournalOptions) {
   const isMode = Number.isInteger(mode) && mode >= 0 && mode <= 0o777 && (mode & 0o600) === 0o600
   expect(isMode, 'mode', mode, 'permissions from 0o600 to 0o777 that let the owner read and write')
   const expected =
-    'a function, false, or an array of regular expressions with the flag g that match no empty text'
+    "a function, false, or an array of regular expressions with the flag g that don't match the empty string"
   const isRedaction = Array.isArray(redact) ? redact.every(isPattern) : typeof redact === 'function'
   expect(redact === false || isRedaction, 'redact', redact, expected)
   const fileMode = mode & 0o666

@@ -14,7 +14,7 @@ import type { SegmentRef } from '../segments.js'
 
 const NEWLINE = Buffer.from('\n')
 
-/** How many short writes in a row count as a refusal of the disk. */
+/** How many short writes in a row count as a failed write. */
 const MAX_ATTEMPTS = 3
 
 const { O_RDWR, O_APPEND } = constants
@@ -29,8 +29,8 @@ const { O_RDWR, O_APPEND } = constants
 type Tail = 'clean' | 'torn' | Buffer
 
 /**
- * Closes the descriptors of journals that were dropped without `close`. Events in memory keep a
- * journal alive.
+ * Closes the descriptors of journals that were garbage collected without `close`. A journal that
+ * still holds events in memory is never garbage collected.
  */
 const forgotten = new FinalizationRegistry(({ fs, fd }: { fs: FileSystem; fd: number }) => fs.closeSync(fd))
 
@@ -116,7 +116,9 @@ export class SegmentWriter {
     return copy
   }
 
-  /** Whether the path still leads to this file, which may be moved, replaced or mounted over. */
+  /**
+   * Whether the path still leads to this file, which may have been moved, replaced or mounted over.
+   */
   isInPlace(): boolean {
     let stats: BigIntStats
     try {
@@ -131,11 +133,12 @@ export class SegmentWriter {
   /**
    * Resolves once everything written so far, and the segment's name, survive a power cut.
    *
-   * @throws NameNotDurableError if only the name may not survive: the next sync tries again. The
-   *   file system's error if the lines may not.
+   * @throws NameNotDurableError if the lines are safe but the name may not survive, which the next
+   *   sync tries to mend; the file system's error if the lines themselves may be lost.
    */
   async sync(): Promise<void> {
-    // It was closed while another segment was synced. Its loss was reported, or a sync covered it.
+    // This segment was closed while another one was being synced: either its loss was logged, or an
+    // earlier sync covered it.
     if (this.#isClosed) return
     this.isDirty = false
     this.#isSyncing = true
@@ -156,7 +159,10 @@ export class SegmentWriter {
     }
   }
 
-  /** Closes the file, after any running sync: the number of its descriptor could be reused. */
+  /**
+   * Closes the file, after any running sync, since the number of its descriptor could otherwise be
+   * reused while the sync runs.
+   */
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true

@@ -24,7 +24,7 @@ export class WriteBuffer {
 
   /** Writes the lines, oldest first. If `write` throws, its line and all after it stay. */
   drain(write: (line: Buffer) => void): void {
-    // A logger that `write` calls may log through this journal.
+    // A logger that `write` calls may itself append to this journal.
     if (this.#isDraining) throw new Error('the buffer is being written')
     this.#isDraining = true
     let written = 0

@@ -13,18 +13,22 @@ import { SegmentDigester } from './segment-digest.js'
 /**
  * Whether an archive holds the bytes that the manifest recorded:
  *
- * - `as_recorded`: the file is the recorded one, by its size or its hash.
- * - `recompressed`: it's another file that holds the same bytes of the segment. That is fine.
+ * - `as_recorded`: the file is the recorded one, judging by its size or its hash.
+ * - `recompressed`: it's another file, but it holds the same bytes of the segment, which is fine.
  * - `altered`: it doesn't hold them.
  */
 export type ArchiveVerdict = 'as_recorded' | 'recompressed' | 'altered'
 
-/** The verdicts on files that aren't the recorded ones, each with the version it is about. */
+/**
+ * The verdicts on files that aren't the recorded ones, each with the version of the file that it is
+ * about.
+ */
 const verdicts = new Map<string, { version: string; verdict: ArchiveVerdict }>()
 
 /**
- * Judges an archive by the bytes of the segment that it holds. It isn't decompressed if the file is
- * the recorded one. This is the one rule for all commands: verify and replay apply it as they read.
+ * Judges an archive by the bytes of the segment that it holds. The archive isn't decompressed if
+ * its file is the recorded one. All commands go by this rule; verify and replay apply it while they
+ * read.
  *
  * @param isHashed whether to compare the file's hash too, for which the whole file is read.
  * @throws JournalError SEGMENT_UNREADABLE if it can't be opened; the file system's error if it
@@ -49,7 +53,7 @@ export async function judgeArchive(
   return verdict
 }
 
-/** A text that differs once a file's bytes may have changed. */
+/** Returns a text that differs once a file's bytes may have changed. */
 export function versionOf({ dev, ino, size, ctimeNs }: BigIntStats): string {
   return `${dev}/${ino}/${size}/${ctimeNs}`
 }
@@ -67,7 +71,7 @@ async function holds(
       if (digester.readBytes > bytes) return false
     }
   } catch (error) {
-    // A file that doesn't decompress is altered. One that can't be read for now may be anything.
+    // A file that doesn't decompress is altered. One that can't be read for now may hold anything.
     const cause =
       error instanceof JournalError ? (error.cause as NodeJS.ErrnoException | undefined) : undefined
     if (cause === undefined || isPassingCode(cause.code)) throw error

@@ -33,7 +33,7 @@ const ENDING_LENGTH = ',"hash":""}'.length + 64
  * An entry to add to the manifest. The digest is that of the segment's uncompressed bytes.
  *
  * - `sealed`: the segment's day was over; lines after these bytes are late.
- * - `archived`: the `.ndjson.gz` that takes the segment's place; a segment's last such entry
+ * - `archived`: the `.ndjson.gz` that takes the segment's place; the last such entry of a segment
  *   counts.
  * - `pruned`: the segment's files are gone, or about to go, on purpose.
  */
@@ -44,13 +44,13 @@ export type NewManifestEntry = { segment: string } & SegmentDigest &
     | { kind: 'pruned' }
   )
 
-/** Where the events of a segment are from that an import has made. */
+/** Where the events of an imported segment are from. */
 export interface ImportOrigin {
-  /** The import: what it has read, and with which options. */
+  /** Identifies the import: what it read, and with which options. */
   id: string
   /** The SHA-256 of what was read, in hex. */
   content: string
-  /** The options that decided what became of it, as a command has them. */
+  /** The options that decided how it was converted, as on a command line. */
   options: string
   /** Which segment of the import it is, from 1. */
   part: number
@@ -58,9 +58,9 @@ export interface ImportOrigin {
   /** The first and the last timestamp in the segment. */
   first: string
   last: string
-  /** The name of the file that was read, without its directory; older imports have none. */
+  /** The name of the file that was read, without its directory; older imports don't have it. */
   file?: string
-  /** How many requests the segment has; older imports don't tell it. */
+  /** How many requests the segment has; older imports don't have it. */
   requests?: number
 }
 
@@ -177,11 +177,11 @@ export class ManifestFile {
 
   /**
    * Adds an entry and makes it durable. If another program adds one first, `makeEntry` is called
-   * again with the manifest as it is by then. It returns null when nothing is left to add.
+   * again with the manifest as it is by then. `makeEntry` returns null if nothing is left to add.
    *
    * @returns the entry, once it's in the chain; null if `makeEntry` gave none.
-   * @throws JournalError JOURNAL_INVALID while the chain is broken: nothing is built on what
-   *   somebody changed; MANIFEST_UNREADABLE.
+   * @throws JournalError JOURNAL_INVALID while the chain is broken, since no entry may follow one
+   *   that somebody changed; MANIFEST_UNREADABLE.
    */
   append(makeEntry: (manifest: Manifest) => NewManifestEntry | null, now: number): ManifestEntry | null {
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
@@ -223,8 +223,8 @@ export class ManifestFile {
       this.#chain.add(bytes.subarray(start, end), first + start)
       start = end + 1
     }
-    // A last line that lacks only its newline counts. Any other is what a crash left: it isn't
-    // judged until a newline ends it.
+    // A last line that lacks only its newline counts. Any other unfinished line was left by a
+    // crash, and isn't judged until a newline ends it.
     if (this.#chain.addIfWhole(bytes.subarray(start), first + start)) start = bytes.length
     this.#readBytes = first + start
   }
@@ -254,7 +254,7 @@ export class ManifestFile {
     } catch (error) {
       if (!isMissing(error)) throw error
     }
-    // The same permissions as journal.json has, but never less than its owner needs.
+    // The same permissions as journal.json has, but never fewer than its owner needs.
     const mode = 0o600 | (fs.statSync(join(this.#directory, 'journal.json')).mode & 0o666)
     return openOrCreateFile(fs, this.path, { mode, flags: O_RDWR | O_APPEND })
   }
@@ -298,7 +298,7 @@ class ManifestChain {
     }
   }
 
-  /** @returns false if the line isn't an entry whose hash holds. */
+  /** @returns false if the line isn't an entry, or its hash isn't that of its bytes. */
   addIfWhole(line: Buffer, byteOffset: number): boolean {
     const hash = ENDING.exec(line.toString('latin1'))?.[1]
     if (hash === undefined) return false
@@ -324,7 +324,10 @@ class ManifestChain {
   }
 }
 
-/** Null if the line's members aren't those of an entry: anybody can compute a hash. */
+/**
+ * Parses an entry. Null if the members aren't those of one: a right hash doesn't prove that they
+ * are, since anybody can compute it.
+ */
 function parseEntry(text: string): ManifestEntry | null {
   const entry = parseJson(text) as Partial<Record<string, unknown>> | null | undefined
   const isCount = (value: unknown) => Number.isSafeInteger(value) && Number(value) >= 0

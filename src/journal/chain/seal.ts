@@ -7,8 +7,8 @@ import { lastEntries, ManifestFile } from './manifest.js'
 import { SegmentDigester } from './segment-digest.js'
 
 /**
- * How long after the end of its UTC day a segment is sealed. Writers look for a new day each
- * second, but their clocks differ.
+ * How long after the end of its UTC day a segment is sealed. Writers check each second whether a
+ * new day has begun, but their clocks differ.
  */
 const SEAL_AFTER_MS = 10 * 60_000
 const DAY_MS = 24 * 60 * 60_000
@@ -88,7 +88,7 @@ export class Sealer {
       const open = segments.filter(({ name }) => !sealed.has(name))
       const due = open.filter((segment) => sealableAt(segment) <= now)
       if (due.length > 0) {
-        // First of all, or gigabytes are read for nothing: this throws if the chain is broken.
+        // Checked first: if the chain is broken, this throws before gigabytes are read for nothing.
         this.#manifest.append(() => null, now)
         this.#checkWritable()
       }
@@ -132,7 +132,7 @@ export class Sealer {
     if (entry !== null) this.#logger.info({ segment: name, ...digest }, 'Sealed')
   }
 
-  /** Logs a failure, but not the same one again. */
+  /** Logs a failure, but not the same one twice in a row. */
   #logFailure(error: unknown): void {
     const code = errorCode(error) ?? ''
     const text = reasonOf(error)
@@ -140,10 +140,10 @@ export class Sealer {
     this.#loggedFailure = text
     if (['EROFS', 'EACCES', 'EPERM'].includes(code)) {
       const fields = { path: this.#manifest.path, code }
-      this.#logger.info(fields, "This user can't write to the journal: closed segments aren't sealed")
+      this.#logger.info(fields, "This user can't write to the journal: segments of past days aren't sealed")
     } else {
       const fields = { err: error, path: error instanceof JournalError ? error.path : this.#manifest.path }
-      this.#logger.warn(fields, "Closed segments aren't sealed for now")
+      this.#logger.warn(fields, "Segments of past days aren't sealed for now")
     }
   }
 }

@@ -17,8 +17,9 @@ import {
 const CHUNK_BYTES = 256 * 1024
 
 /**
- * Reads whole lines of an archived segment, with offsets as in the plain one. It decompresses the
- * bytes before the position, compares them with their checksum and throws them away.
+ * Reads whole lines of an archived segment, with the offsets that they have in the plain one. It
+ * decompresses the bytes before the position, compares them with their checksum and throws them
+ * away.
  */
 export class ArchivedSegmentReader implements SegmentSource {
   readonly segment: SegmentRef
@@ -105,7 +106,7 @@ export class ArchivedSegmentReader implements SegmentSource {
     for (;;) {
       const chunk = await this.#nextOfFile()
       if (this.#skipBytes === 0 || chunk === null) {
-        if (chunk === null && this.#skipBytes > 0) throw this.#unlike('it ends before')
+        if (chunk === null && this.#skipBytes > 0) throw this.#mismatch('it ends before')
         this.#isAtEnd = chunk === null
         return chunk
       }
@@ -113,7 +114,7 @@ export class ArchivedSegmentReader implements SegmentSource {
       this.#skippedCrc32 = crc32(skipped, this.#skippedCrc32)
       this.#skipBytes -= skipped.length
       if (this.#skipBytes > 0) continue
-      if (this.#skippedCrc32 !== this.positionCrc32) throw this.#unlike('its bytes differ before')
+      if (this.#skippedCrc32 !== this.positionCrc32) throw this.#mismatch('its bytes differ before')
       if (skipped.length < chunk.length) return chunk.subarray(skipped.length)
     }
   }
@@ -127,7 +128,7 @@ export class ArchivedSegmentReader implements SegmentSource {
     }
   }
 
-  #unlike(found: string): JournalError {
+  #mismatch(found: string): JournalError {
     const text = `${this.path} is not the segment that was read: ${found} byte ${this.position}`
     const advice = 'bring the right one back from a backup'
     return new JournalError('SEGMENT_UNREADABLE', this.path, `${text}; ${advice}`)

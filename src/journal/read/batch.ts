@@ -31,7 +31,7 @@ export interface LineCounts {
   unchecked: number
 }
 
-/** A place between two lines. */
+/** A boundary between two lines. */
 export interface ReadPosition {
   /** The byte offset after a newline, or 0. */
   byteOffset: number

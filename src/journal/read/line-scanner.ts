@@ -24,16 +24,16 @@ export type ScannedLine = {
 )
 
 /** The events that were found inside a line that is longer than 1 MiB, and the rest of it. */
-export type Recovered = Pick<EventRecovery, 'events' | 'givenUp' | 'rest'>
+export type Recovered = Pick<EventRecovery, 'events' | 'notKept' | 'rest'>
 
-/** Whether a line is white space only, however long: it is skipped and not counted. */
+/** Whether a line is white space only, however long. Such a line is skipped and not counted. */
 export function isBlank({ bytes, recovery }: ScannedLine): boolean {
   return bytes === null ? recovery.events.length === 0 && recovery.rest === null : isBlankLine(bytes)
 }
 
 /**
- * Cuts a stream of bytes into lines, however it is chunked. Memory stays bounded for any line: one
- * that is longer than 1 MiB is searched for whole events as it passes and then forgotten.
+ * Cuts a stream of bytes into lines, however the stream is chunked. Memory stays bounded for any
+ * line: one that is longer than 1 MiB is searched for whole events as it passes and then forgotten.
  */
 export class LineScanner {
   #position: number
@@ -120,7 +120,7 @@ export class LineScanner {
       this.#recovery = this.#startRecovery(this.#position)
     }
     if (this.#recovery !== null) this.#recovery.push(piece)
-    // A copy: the caller reuses its chunk.
+    // Copied, because the caller reuses its chunk.
     else this.#partial.push(Buffer.from(piece))
   }
 

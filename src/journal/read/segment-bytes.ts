@@ -6,11 +6,11 @@ import { type SegmentSource, unreadable } from './segment-source.js'
 const PIECE_BYTES = 1024 * 1024
 
 /**
- * Reads bytes of a segment once more, as they stand in its plain file. Those of an archive are
- * decompressed from its beginning on.
+ * Reads bytes of a segment once more, as they are in its plain file. An archive is decompressed
+ * from its beginning to get them.
  *
  * @param end the offset after the last byte.
- * @throws JournalError SEGMENT_UNREADABLE. Gives fewer bytes if the file ends before.
+ * @throws JournalError SEGMENT_UNREADABLE. Yields fewer bytes if the file ends first.
  */
 export async function* segmentBytes(
   source: SegmentSource,

@@ -19,7 +19,7 @@ export interface DecodeOptions {
   /** The journal's id, from which the ids of foreign lines are made. */
   journalId: string
   /**
-   * How many bytes `prefixCrc32` covers, from the segment's first one on.
+   * How many bytes `prefixCrc32` covers, from the beginning of the segment.
    * @default 0
    */
   prefixBytes?: number
@@ -29,7 +29,7 @@ export interface DecodeOptions {
    */
   isDigested?: boolean
   /**
-   * The offset at which reading stops: otherwise it may never end, if lines come as fast as they
+   * The offset at which reading stops. Without one it may never end, if lines come as fast as they
    * are read.
    * @default the end of the segment
    */
@@ -213,8 +213,11 @@ export class LineDecoder {
     this.items.push({ segmentId: this.#segmentId, byteOffset, event })
   }
 
-  /** Adds every whole event inside the line, each at its own place, and rejects the rest. */
-  #addRecovered(line: ScannedLine, rejection: Rejection, { events, givenUp, rest }: Recovered): void {
+  /**
+   * Adds every whole event inside the line, each at its own place, and rejects the rest. The detail
+   * is stored with it, and `verify` compares that: see `findProblems`.
+   */
+  #addRecovered(line: ScannedLine, rejection: Rejection, { events, notKept, rest }: Recovered): void {
     for (const { byteOffset, bytes } of events) {
       const decoded = this.#decode(bytes, byteOffset)
       if ('reason' in decoded) this.#reject(byteOffset, bytes.length, decoded, bytes)
@@ -223,7 +226,7 @@ export class LineDecoder {
     if (rest === null) return
     let { detail } = rejection
     if (events.length > 0) detail += `; ${events.length} whole event(s) recovered`
-    if (givenUp > 0) detail += `, ${givenUp} more not: at most 16 MiB of a line are`
+    if (notKept > 0) detail += `, ${notKept} more not: at most 16 MiB of a line are`
     const bytes = line.bytes?.subarray(rest.start - line.byteOffset, rest.end - line.byteOffset)
     this.#reject(rest.start, rest.end - rest.start, { ...rejection, detail }, bytes ?? null)
   }
@@ -239,7 +242,7 @@ export class LineDecoder {
   }
 }
 
-/** Whether whole events may stand inside a line that was rejected. */
+/** Whether there may be whole events inside a line that was rejected. */
 function mayHoldEvents({ reason }: Rejection): boolean {
   switch (reason) {
     case 'not_utf8':

@@ -13,8 +13,8 @@ import {
 } from './segment-source.js'
 
 /**
- * Reads whole lines of a plain segment from a position onwards. A last line without a newline waits
- * for its rest. Decoding lines is left to the caller.
+ * Reads whole lines of a plain segment from a position onwards. A last line without a newline isn't
+ * returned until the rest of it has come. Decoding lines is left to the caller.
  */
 export class SegmentReader implements SegmentSource {
   readonly segment: SegmentRef
@@ -77,7 +77,9 @@ export class SegmentReader implements SegmentSource {
     }
   }
 
-  /** Makes the segment's name durable too: its writer may not have synced the directory yet. */
+  /**
+   * Makes the segment's name durable too, since its writer may not have synced the directory yet.
+   */
   async sync(): Promise<void> {
     await syncFile(this.#fd)
     if (this.#isNameDurable) return

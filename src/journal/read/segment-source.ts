@@ -52,8 +52,8 @@ export interface SegmentSource {
    */
   read(): Promise<Chunk | null>
   /**
-   * Returns the bytes at an offset, fewer if the file ends before. An archive only has those of the
-   * last line that was read, or of its last MiB.
+   * Returns the bytes at an offset, or fewer if the file ends first. From an archive, only the
+   * bytes of the last line that was read can be had, or of the last MiB of that line.
    */
   bytesAt(byteOffset: number, length: number): Buffer
   /** Resolves once everything read so far survives a power cut. */

@@ -93,13 +93,17 @@ test.each([
 })
 
 test.each([
-  ['an unknown one', { povider: 'x' }, "Unknown option 'povider' of loggedFetch; it has provider, policy"],
+  [
+    'an unknown one',
+    { povider: 'x' },
+    "loggedFetch has no option 'povider'; its options are provider, policy",
+  ],
   ['a provider that is a number', { provider: 5 }, 'provider: found number, expected string'],
   ['a provider without a name', { provider: '' }, 'provider: found an empty text, expected'],
   ['labels that are null', { labels: null }, 'labels: found null, expected object or function'],
   ['a fetch that is none', { fetch: 'x' }, 'fetch: found string, expected function'],
   ['a label that is a number', { labels: { user: 5 } }, 'labels.user: found number, expected string'],
-  ['none at all', null, 'loggedFetch takes an object of options; found null'],
+  ['none at all', null, 'loggedFetch takes an options object; found null'],
 ])('options with %s are refused when they are given', (_, options, message) => {
   expect(() => loggedFetch(opened().journal, untyped(options))).toThrow(message)
 })

@@ -103,7 +103,7 @@ test('it says which address it can not have', async ({ proxyTo }) => {
 test.for([
   [{}, 'found neither, expected either'],
   [{ upstream: 'http://a.example', upstreams: {} }, 'found both'],
-  [{ upstream: 'http://a.example', prot: 1 }, "Unknown option 'prot'"],
+  [{ upstream: 'http://a.example', prot: 1 }, "startProxy has no option 'prot'"],
   [{ upstream: 'http://a.example', port: 70_000 }, 'found 70000'],
   [{ upstream: 'http://a.example', graceMs: -1 }, 'found -1'],
   [

@@ -166,7 +166,7 @@ describe('a call that comes too late', () => {
       {
         level: 'warn',
         fields: { correlation_id: 'c' },
-        message: `${later}() of an attempt after ${earlier}() does nothing`,
+        message: `${later}() was called after ${earlier}() on the same attempt: ignored`,
       },
     ])
   })
@@ -252,12 +252,12 @@ describe('a handle that is dropped', () => {
       {
         level: 'warn',
         fields: { correlation_id: 'c' },
-        message: 'An attempt was dropped without complete() or fail(). It is not logged',
+        message: 'An attempt was dropped without complete() or fail(). It was not logged',
       },
     ])
     drop((attempt) => attempt.firstByte())
     await untilAbandoned(log, 2)
-    expect(log.logger.messages[1]).toContain('Its stream stays without an end')
+    expect(log.logger.messages[1]).toContain('Its stream has no end in the journal')
   })
 
   test('is not counted once it has ended', async () => {

@@ -148,7 +148,7 @@ test('a journal that can’t be written is logged once, and nothing else happens
   )
   await readOnly.seal(listSegments(directory))
   await readOnly.seal(listSegments(directory))
-  expect(logged).toEqual(["This user can't write to the journal: closed segments aren't sealed"])
+  expect(logged).toEqual(["This user can't write to the journal: segments of past days aren't sealed"])
   expect(readdirSync(directory)).not.toContain('manifest.jsonl')
 })
 
@@ -156,7 +156,7 @@ test('a manifest that somebody changed is logged, and not built on', async () =>
   write(FIRST, 'a\n')
   write('manifest.jsonl', '{"kind":"sealed"}\n')
   await seal()
-  expect(logged).toEqual(["Closed segments aren't sealed for now"])
+  expect(logged).toEqual(["Segments of past days aren't sealed for now"])
 })
 
 test('a segment that can’t be read holds up only those after it', async () => {
@@ -166,5 +166,5 @@ test('a segment that can’t be read holds up only those after it', async () => 
   const segments = [...listSegments(directory), { ...listSegments(directory)[0], name: SECOND } as Segment]
   await sealer.seal(segments)
   expect(sealed()).toEqual([FIRST])
-  expect(logged).toEqual(['Sealed', "Closed segments aren't sealed for now"])
+  expect(logged).toEqual(['Sealed', "Segments of past days aren't sealed for now"])
 })
