@@ -1,15 +1,23 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { gunzipSync } from 'node:zlib'
 import { Client } from 'pg'
 
+type Ask = (sql: string, values?: unknown[]) => Promise<Record<string, unknown>[]>
+
 /** Asks a PostgreSQL database something, by a connection of its own. */
 export async function ask(address: string, sql: string, values: unknown[] = []) {
+  return await withAsk(address, async (ask) => await ask(sql, values))
+}
+
+/** Lends a connection of its own, for all that is asked in turn: a new one costs more than most questions. */
+export async function withAsk<T>(address: string, use: (ask: Ask) => Promise<T>): Promise<T> {
   const client = new Client({ connectionString: address })
   client.on('error', () => {})
   await client.connect()
   try {
-    return (await client.query(sql, values)).rows as Record<string, unknown>[]
+    return await use(async (sql, values = []) => (await client.query(sql, values)).rows)
   } finally {
     await client.end()
   }
@@ -31,9 +39,35 @@ export async function findFleetDifferences(
   { address, schema, journal }: { address: string; schema: string; journal: string },
   withChunks = true,
 ): Promise<string[]> {
+  return await withAsk(address, (ask) => compare(ask, `${schema}.`, journal, withChunks))
+}
+
+/**
+ * Resolves when the database says that it has all of the journal's bytes, and its rows are those of its lines.
+ */
+export async function untilProjected(place: {
+  address: string
+  schema: string
+  journal: string
+}): Promise<void> {
+  const { address, schema, journal } = place
   const { journal_id } = JSON.parse(readFileSync(join(journal, 'journal.json'), 'utf8'))
-  const of = `${schema}.`
-  const [found] = await ask(address, `SELECT number FROM ${of}journals WHERE journal_id = $1`, [journal_id])
+  await withAsk(address, async (ask) => {
+    // Comparing reads every row: not before the position says that it's worth it.
+    const position = `SELECT coalesce(sum(projected_bytes), 0)::int AS bytes FROM ${schema}.journal_segments
+      WHERE journal = (SELECT number FROM ${schema}.journals WHERE journal_id = $1)`
+    while (true) {
+      const size = segmentsOf(journal).reduce((sum, name) => sum + statSync(join(journal, name)).size, 0)
+      const [found] = await ask(position, [journal_id])
+      if (found?.['bytes'] === size && (await compare(ask, `${schema}.`, journal, false)).length === 0) return
+      await setTimeout(20)
+    }
+  })
+}
+
+async function compare(ask: Ask, of: string, journal: string, withChunks: boolean): Promise<string[]> {
+  const { journal_id } = JSON.parse(readFileSync(join(journal, 'journal.json'), 'utf8'))
+  const [found] = await ask(`SELECT number FROM ${of}journals WHERE journal_id = $1`, [journal_id])
   if (found === undefined) return [`the database doesn't know the journal ${journal_id}`]
   const number = [found['number']]
   const lines = readLines(journal)
@@ -46,7 +80,6 @@ export async function findFleetDifferences(
 
   const requests = lines.filter(({ event }) => event['type'] === 'request_logged')
   const rows = await ask(
-    address,
     `SELECT r.correlation_id AS id, r.id - r.journal * 68719476736 AS ordinal, s.name AS segment, r.byte_offset::int AS offset,
        c.name AS completed, r.completed_byte_offset::int AS completed_offset
      FROM ${of}requests r JOIN ${of}journal_segments s ON s.journal = r.journal AND s.id = r.segment_id
@@ -76,7 +109,6 @@ export async function findFleetDifferences(
   }
 
   const [sums] = await ask(
-    address,
     `SELECT (SELECT coalesce(sum(requests), 0)::int FROM ${of}rollups WHERE journal = $1 AND grain = 'hour') AS hours,
        (SELECT coalesce(sum(requests), 0)::int FROM ${of}rollup_totals WHERE journal = $1 AND grain = 'day' AND grouped_by = '')
          AS days,
@@ -87,13 +119,12 @@ export async function findFleetDifferences(
   const n = requests.length
   same('sums', sums, { hours: n, days: n, counters: n, lines: lines.length })
 
-  if (withChunks) differences.push(...(await findChunkDifferences(address, of, number, journal)))
+  if (withChunks) differences.push(...(await findChunkDifferences(ask, of, number, journal)))
   return differences
 }
 
-async function findChunkDifferences(address: string, of: string, number: unknown[], journal: string) {
+async function findChunkDifferences(ask: Ask, of: string, number: unknown[], journal: string) {
   const chunks = await ask(
-    address,
     `SELECT s.name, c.byte_offset::int AS offset, c.length::int AS length, c.bytes
      FROM ${of}journal_chunks c JOIN ${of}journal_segments s ON s.journal = c.journal AND s.id = c.segment_id
      WHERE c.journal = $1 ORDER BY c.segment_id, c.byte_offset`,

@@ -8,7 +8,7 @@ import { test as base, beforeAll, describe, expect } from 'vitest'
 import { projectOnce, startProjector } from '../../../src/projection/index.js'
 import { postgresAddress } from '../../../src/store/postgres/connection/address.js'
 import { migratePostgres } from '../../../src/store/postgres/schema/migrations.js'
-import { ask, findFleetDifferences } from '../../support/fleet-checker.js'
+import { ask, findFleetDifferences, untilProjected } from '../../support/fleet-checker.js'
 import { completionLine, requestLine } from '../../support/lines.js'
 import { dump, noPostgres, sharedPostgres } from '../../support/postgres.js'
 import { TcpProxy } from '../../support/tcp-proxy.js'
@@ -87,7 +87,7 @@ const test = base.extend<{ host: Host }>({
 })
 
 async function untilSame({ address, journal }: Host): Promise<void> {
-  while ((await findFleetDifferences({ address, schema, journal }, false)).length > 0) await sleep(20)
+  await untilProjected({ address, schema, journal })
 }
 
 /** Resolves when the projector waits for a reason that matches. */
@@ -190,8 +190,8 @@ describe.skipIf(noPostgres !== null)(
     test('goes on after its sessions were ended on the server', async ({ host }) => {
       await host.follow({
         while: async () => {
-          for (let round = 0; round < 20; round++) {
-            host.append(200)
+          for (let round = 0; round < 10; round++) {
+            host.append(100)
             await ask(
               host.address,
               // Only this host's: other tests share the server.
@@ -313,10 +313,7 @@ describe.skipIf(noPostgres !== null)(
     }) => {
       const own = `${schema}_restored`
       const { journal, address, database, onWaiting } = host
-      const same = async () => {
-        while ((await findFleetDifferences({ address, schema: own, journal }, false)).length > 0)
-          await sleep(20)
-      }
+      const same = () => untilProjected({ address, schema: own, journal })
       const replace = (sql: string) => ask(address, `BEGIN; DROP SCHEMA ${own} CASCADE; ${sql}; COMMIT`)
       await migratePostgres(postgresAddress(address), own, { monthsAhead: 1 })
       // New tables, in which another journal has the number that this one will have.
