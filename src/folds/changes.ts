@@ -1,7 +1,7 @@
 import type { Place, PlacedCompletion, RejectedLine } from '../events/placed.js'
 import type { PlacedPrice, PlacedRate, PriceBook, TimeRange } from './costs/price-book.js'
 import type { RepricedRequest } from './costs/repricing.js'
-import type { NewRequest, StoredRequest } from './request-types.js'
+import type { NewRequest, StoredRequest } from './stored-request.js'
 
 /** The keys by which a store finds what the fold of a batch must know. */
 export interface Keys {

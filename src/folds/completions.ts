@@ -2,7 +2,7 @@ import type { PlacedCompletion } from '../events/placed.js'
 import type { KnownRequest } from './changes.js'
 import type { PriceBook } from './costs/price-book.js'
 import { rowCost } from './costs/row-cost.js'
-import type { StoredRequest } from './request-types.js'
+import type { StoredRequest } from './stored-request.js'
 
 /**
  * Finds the request that a completion changes, by the rules of journal/README.md: the newest one

@@ -12,7 +12,7 @@ import { completedRequest, requestOf } from './completions.js'
 import type { PlacedPrice, PlacedRate } from './costs/price-book.js'
 import { rangeToReprice } from './costs/repricing.js'
 import { rowCost } from './costs/row-cost.js'
-import type { NewRequest, StoredRequest } from './request-types.js'
+import type { NewRequest, StoredRequest } from './stored-request.js'
 
 /** Returns the keys of what `fold` must know to fold these items. */
 export function keysOf(items: readonly BatchItem[]): Keys {
@@ -116,7 +116,7 @@ class RequestsFold {
   apply({ event, segmentId, byteOffset }: PlacedEvent): void {
     switch (event.type) {
       case 'request_logged':
-        this.#log(event, segmentId, byteOffset)
+        this.#insert(event, segmentId, byteOffset)
         break
       case 'stream_completed':
         this.#completeOrDefer(event, segmentId, byteOffset)
@@ -148,7 +148,7 @@ class RequestsFold {
     return this.changes
   }
 
-  #log(event: RequestLogged, segmentId: number, byteOffset: number): void {
+  #insert(event: RequestLogged, segmentId: number, byteOffset: number): void {
     const cost = rowCost(event, { sats: event.cost_sats, usd: event.cost_usd ?? null }, this.#known.book)
     const inserted: NewRequest = { id: this.#nextId, event, cost, segmentId, byteOffset }
     this.changes.inserted.push(inserted)
@@ -190,13 +190,14 @@ class RequestsFold {
     const stored = this.#known.requests.get(correlationId) ?? []
     for (let newer = 0; newer < own.length; newer++) {
       const request = own[own.length - 1 - newer]
-      if (request !== undefined) yield { request: this.#now(request), newer }
+      if (request !== undefined) yield { request: this.#asChanged(request), newer }
     }
-    for (const { request, newer } of stored) yield { request: this.#now(request), newer: own.length + newer }
+    for (const { request, newer } of stored)
+      yield { request: this.#asChanged(request), newer: own.length + newer }
   }
 
   /** Returns a request as the batch has changed it. */
-  #now(request: StoredRequest): StoredRequest {
+  #asChanged(request: StoredRequest): StoredRequest {
     return this.#changed.get(request.id) ?? request
   }
 
@@ -254,7 +255,7 @@ function storedRequest({ id, event, cost, segmentId, byteOffset }: NewRequest): 
     isCompleted: false,
     labels: event.labels ?? NO_LABELS,
     place: { segmentId, byteOffset },
-    isCounted: true,
+    isInSums: true,
     completedBy: null,
   }
 }

@@ -4,7 +4,7 @@ import { type PositionRow, positionOfRow } from '../store/position-row.js'
 import { addCounts, emptyCounts, type SegmentPosition } from '../store/positions.js'
 import { PrunedSegments } from '../store/pruned-segments.js'
 import { dialectOf, type QueryDatabase } from '../store/query-database.js'
-import { acceptedMissing, prunedSegments } from '../store/sqlite/position-rows.js'
+import { acceptedMissing, prunedSegments } from '../store/sqlite/position-queries.js'
 
 /** What a database knows of a journal's segments. */
 export interface KnownSegments {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import { DEFAULT_SCHEMA, isPostgresAddress } from '../store/postgres/connection/address.js'
-import { JournalCopy } from '../store/postgres/journal-copy.js'
+import { StoredJournal } from '../store/postgres/stored-journal.js'
 import type { ObjectStore } from './objects/object-store.js'
 import { openS3 } from './objects/s3-store.js'
 import type { ReadDatabase } from './read-from.js'
@@ -46,7 +46,9 @@ export class OffHostCopies {
     const isShared = isPostgresAddress(database)
     if (!isShared && shippedTo === undefined) return new OffHostCopies(null)
     const shipped = shippedTo === undefined ? [] : [await ShippedCopy.open(shippedTo, journalId)]
-    const copy = isShared ? await JournalCopy.open(database, schema, journalId, { isExclusive: false }) : null
+    const copy = isShared
+      ? await StoredJournal.open(database, schema, journalId, { isExclusive: false })
+      : null
     return new OffHostCopies(copy === null ? shipped : [...shipped, new ChunkCopy(copy)])
   }
 
@@ -104,9 +106,9 @@ class ShippedCopy implements OffHostCopy {
 
 /** The bytes that PostgreSQL keeps beside the rows. */
 class ChunkCopy implements OffHostCopy {
-  readonly #copy: JournalCopy
+  readonly #copy: StoredJournal
 
-  constructor(copy: JournalCopy) {
+  constructor(copy: StoredJournal) {
     this.#copy = copy
   }
 

@@ -1,17 +1,17 @@
 import { resolve } from 'node:path'
 import type { JournalIdentity } from '../journal/identity.js'
 import { VERSION } from '../package/package-files.js'
-import { JournalFiles } from '../projection/journal-files.js'
+import { KeptFiles } from '../projection/kept-files.js'
 import { repriceAll } from '../projection/repricing.js'
 import { openDatabaseReadOnly } from '../queries/open-database.js'
 import { isPostgresAddress } from '../store/postgres/connection/address.js'
-import { goes, type RowExtent, type RowPruner } from '../store/row-pruner.js'
+import { isPrunedSql, type RowExtent, type RowPruner } from '../store/row-pruner.js'
 import { openDatabase } from '../store/sqlite/connection/database.js'
 import { asDatabaseError } from '../store/sqlite/connection/errors.js'
 import { acquireDatabaseLock } from '../store/sqlite/connection/lock.js'
+import { checkUnreferred } from '../store/sqlite/foreign-references.js'
 import { connectedSegments, SqlitePruner } from '../store/sqlite/sqlite-pruner.js'
 import { SqliteStore } from '../store/sqlite/sqlite-store.js'
-import { checkUnreferred } from '../store/sqlite/user-references.js'
 import { JournalTables, type KnownSegments } from './journal-tables.js'
 import type { ReadDatabase } from './read-from.js'
 
@@ -27,7 +27,7 @@ export interface PruneTarget {
   /** @throws DatabaseError ROWS_REFERRED_TO */
   checkUnreferred(extent: RowExtent): void
   /** Whether rows of this imported segment can go although rows of segments before it stay. */
-  mayGoApart(segmentId: number): boolean
+  mayPruneImport(segmentId: number): boolean
   /** Only of a target that was opened for writing. */
   pruner(extent: PruneExtent): Promise<RowPruner>
   count(table: string, extent: RowExtent): number
@@ -68,12 +68,12 @@ async function openFile(
     return {
       known: tables.knownSegments(),
       checkUnreferred: (extent) => checkUnreferred(database, extent),
-      mayGoApart: (segmentId) => {
+      mayPruneImport: (segmentId) => {
         connected ??= connectedSegments(database)
         return !connected.has(segmentId)
       },
       pruner: async (extent) => new SqlitePruner(database, extent),
-      count: (table, extent) => tables.count(table, goes(extent)),
+      count: (table, extent) => tables.count(table, isPrunedSql(extent)),
       keepFiles: async () => {},
       close: async () => {
         database.close()
@@ -112,14 +112,14 @@ async function openShared(
       known: tables.knownSegments(),
       checkUnreferred: () => {},
       // Replays there number the rows of a journal without gaps.
-      mayGoApart: () => false,
+      mayPruneImport: () => false,
       pruner: async (extent) => {
         if (store === null) throw new Error('unreachable: a dry run removes nothing')
         return await store.pruner(extent.through, extent.chunksThrough)
       },
-      count: (table, extent) => tables.count(table, goes(extent)),
+      count: (table, extent) => tables.count(table, isPrunedSql(extent)),
       keepFiles: async (directory) => {
-        if (store !== null) await new JournalFiles(directory).keep(store)
+        if (store !== null) await new KeptFiles(directory).keep(store)
       },
       close: async () => {
         database.close()

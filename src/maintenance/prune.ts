@@ -118,7 +118,7 @@ export async function pruneWith(
     target.checkUnreferred(extent)
     if (dryRun) return run.result(countRows(target, extent), true)
     const chunksThrough = chunks ? lastIdBefore(before, extent.through) : 0
-    const isNone = extent.through === 0 && extent.apart.length === 0
+    const isNone = extent.through === 0 && extent.imports.length === 0
     const rows = isNone
       ? NO_ROWS
       : await removeRows(await target.pruner({ ...extent, chunksThrough }), onStep)
@@ -165,7 +165,7 @@ const NO_ROWS: PrunedRows = { rows: 0, rejected: 0, held: 0 }
 /** One run of prune: chooses what goes and what stays, and takes it away. */
 class PruneRun {
   /** What goes, and what went before. */
-  extent: { through: number; apart: number[] } = { through: 0, apart: [] }
+  extent: { through: number; imports: number[] } = { through: 0, imports: [] }
   readonly #directory: string
   readonly #manifest: ManifestFile
   readonly #before: string
@@ -237,7 +237,7 @@ class PruneRun {
   async #choose(target: PruneTarget, copies: OffHostCopies | null): Promise<void> {
     // What an earlier prune, perhaps one that was killed, had chosen.
     const { pruned } = target.known
-    this.extent = { through: pruned.through, apart: [...pruned.apart] }
+    this.extent = { through: pruned.through, imports: [...pruned.imports] }
     const all = new Map<number, string>()
     for (const { id, name } of [...this.#segments, ...this.#positions.values()]) all.set(id, name)
     let hasGap = false
@@ -247,14 +247,14 @@ class PruneRun {
         hasGap = true
         continue
       }
-      const canGo: boolean = !hasGap || (this.#importedDayOf(name) !== null && target.mayGoApart(id))
+      const canGo: boolean = !hasGap || (this.#importedDayOf(name) !== null && target.mayPruneImport(id))
       const reason: LeftReason | null = canGo ? await this.#reasonToStay(id, name, copies) : 'behind_another'
       if (reason !== null) this.#left.push({ segment: name, reason })
-      else if (hasGap) this.extent.apart.push(id)
+      else if (hasGap) this.extent.imports.push(id)
       else this.extent.through = id
       hasGap ||= reason !== null
     }
-    this.extent.apart = this.extent.apart.filter((id) => id > this.extent.through)
+    this.extent.imports = this.extent.imports.filter((id) => id > this.extent.through)
   }
 
   /** The UTC day after which nothing in a segment was logged. */
@@ -281,7 +281,7 @@ class PruneRun {
   }
 
   #goes(id: number): boolean {
-    return id <= this.extent.through || this.extent.apart.includes(id)
+    return id <= this.extent.through || this.extent.imports.includes(id)
   }
 
   /**

@@ -1,7 +1,7 @@
 import { billionths } from '../folds/costs/decimal.js'
 import { type PlacedPrice, PriceBook } from '../folds/costs/price-book.js'
 import { type CostFacts, loggedFigures, type RowCost, rowCost } from '../folds/costs/row-cost.js'
-import { costParts } from '../folds/sums/cost-parts.js'
+import { splitCost } from '../folds/sums/split-cost.js'
 import { keyOf } from '../queries/costs/price-history.js'
 import { checkedFilter, type RequestFilter, rowCondition } from '../queries/window/filter.js'
 import { TimeZone } from '../queries/window/time-zone.js'
@@ -224,7 +224,7 @@ class Sums {
 }
 
 function nanosOf(cost: number): bigint {
-  const { whole, billionths: rest } = costParts(cost)
+  const { whole, billionths: rest } = splitCost(cost)
   return BigInt(whole) * 1_000_000_000n + BigInt(rest)
 }
 

@@ -123,6 +123,7 @@ export class BatchWriter {
     for await (const { known, completions } of transaction.deferred()) {
       await this.#apply(transaction, foldDeferred(known, completions))
     }
+    await transaction.dropUnreadPrices?.()
     if (this.#options.repricesAll) await repriceWithin(transaction, this.#options.sums)
     await transaction.addSums(this.#options.sums.take())
     await transaction.commit()

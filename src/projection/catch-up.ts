@@ -13,11 +13,11 @@ import { addCounts, emptyCounts, type SegmentCounts, type SegmentPosition } from
 import type { PrunedSegments } from '../store/pruned-segments.js'
 import type { BatchWriter, SegmentProgress } from './batch-writer.js'
 import { ProjectedSegments } from './projected-segments.js'
-import { Archives } from './segments/archives.js'
 import { JournalSegments, type JournalSegmentsOptions } from './segments/journal-segments.js'
 import { withoutNewImports } from './segments/new-imports.js'
-import { OpenSegments } from './segments/open-segments.js'
+import { ProjectedArchives } from './segments/projected-archives.js'
 import { checkJournal, checkSegment } from './segments/segment-check.js'
+import { SegmentsKeptOpen } from './segments/segments-kept-open.js'
 
 /**
  * Brings the database up to the end of the journal, as often as `projector.ts` calls it: finds the
@@ -28,9 +28,9 @@ import { checkJournal, checkSegment } from './segments/segment-check.js'
 export class CatchUp {
   readonly #options: CatchUpOptions
   readonly #projected: ProjectedSegments
-  readonly #archives: Archives
+  readonly #archives: ProjectedArchives
   readonly #segments: JournalSegments
-  readonly #openSegments: OpenSegments
+  readonly #openSegments: SegmentsKeptOpen
   readonly #pruned: PrunedSegments
   #closedLookAt = Number.NEGATIVE_INFINITY
   /** The index among the closed segments at which the next look begins. */
@@ -50,7 +50,7 @@ export class CatchUp {
     checkJournal(positions, identity, store.name)
     const journalId = identity.journal_id
     const projected = new ProjectedSegments({ journalId, store, rollupLabels, onProgress }, positions)
-    const archives = new Archives(directory)
+    const archives = new ProjectedArchives(directory)
     const pruned = await store.pruned()
     const accepted = await store.acceptedMissing()
     const segments = new JournalSegments(options, { projected, archives, pruned, accepted })
@@ -62,7 +62,7 @@ export class CatchUp {
     this.#projected = projected
     this.#archives = archives
     this.#segments = segments
-    this.#openSegments = new OpenSegments(options.directory)
+    this.#openSegments = new SegmentsKeptOpen(options.directory)
     this.#pruned = pruned
   }
 
@@ -78,12 +78,12 @@ export class CatchUp {
 
   /**
    * Projects every segment to where it ends now, in order. Closed ones are looked at only now and
-   * then, unless `isComplete`.
+   * then, unless `looksAtAll`.
    *
    * @returns the counts of what was projected; also when `shouldStop` ended it early, which happens
    *   only after a commit.
    */
-  async run(shouldStop: () => boolean, isComplete = false): Promise<SegmentCounts> {
+  async run(shouldStop: () => boolean, looksAtAll = false): Promise<SegmentCounts> {
     let total = emptyCounts()
     const onCommitted = (counts: SegmentCounts) => {
       total = addCounts(total, counts)
@@ -91,7 +91,7 @@ export class CatchUp {
     for (let attempt = 1; ; attempt++) {
       const segments = this.#withoutNewImports(await this.#segments.check())
       try {
-        const due = this.#dueSegments(segments, isComplete)
+        const due = this.#dueSegments(segments, looksAtAll)
         await this.#judgeArchives(due)
         await this.#projectDue(due, { shouldStop, onCommitted })
         return total
@@ -123,11 +123,11 @@ export class CatchUp {
   /**
    * The newest segment and a share of the closed ones: all of them after a newer one has appeared.
    */
-  #dueSegments(segments: readonly Segment[], isComplete: boolean): readonly Segment[] {
+  #dueSegments(segments: readonly Segment[], looksAtAll: boolean): readonly Segment[] {
     const newest = segments.at(-1)
     if (newest === undefined) return []
     const now = performance.now()
-    const isAll = isComplete || newest.id !== this.#newestId
+    const isAll = looksAtAll || newest.id !== this.#newestId
     this.#newestId = newest.id
     const closed = segments.length - 1
     const share = isAll ? 1 : Math.min(1, (now - this.#closedLookAt) / CLOSED_LOOK_MS)
@@ -278,7 +278,7 @@ export interface CatchUpOptions extends JournalSegmentsOptions {
 
 interface Parts {
   projected: ProjectedSegments
-  archives: Archives
+  archives: ProjectedArchives
   segments: JournalSegments
   pruned: PrunedSegments
 }

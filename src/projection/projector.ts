@@ -15,7 +15,7 @@ import { PostgresError } from '../store/postgres/connection/errors.js'
 import type { SegmentProgress } from './batch-writer.js'
 import { CatchUp, type CatchUpOptions } from './catch-up.js'
 import { FailureLog } from './failure-log.js'
-import { JournalFiles } from './journal-files.js'
+import { KeptFiles } from './kept-files.js'
 import type { ProjectorLogger, ProjectorOptions } from './options.js'
 import { repriceSome } from './repricing.js'
 import { isAboutDatabase, isJournalAway, isPassing } from './retry.js'
@@ -66,16 +66,16 @@ export async function startProjector(options: ProjectorOptions): Promise<Project
 /** @internal `startProjector` by another clock. */
 export async function startProjectorWith(options: ProjectorOptions, clock: Clock): Promise<Projector> {
   const busyTimeoutMs = isPostgresAddress(options.database) ? LOCK_TIMEOUT_MS : BUSY_TIMEOUT_MS
-  const work = await Work.start(options, { clock, busyTimeoutMs, waits: true })
+  const session = await ProjectorSession.start(options, { clock, busyTimeoutMs, waits: true })
   let isStopping = false
   const wakeUp = new WakeUp()
   // Asked between two pieces of work, of which a catch-up has many.
-  const finished = follow(work, wakeUp, () => {
+  const finished = follow(session, wakeUp, () => {
     options.onAlive?.()
     return isStopping
   })
   // The log tells callers that don't look at `finished`.
-  finished.catch((error) => work.logger.error({ err: error }, "Projector stopped: it can't go on"))
+  finished.catch((error) => session.logger.error({ err: error }, "Projector stopped: it can't go on"))
   return {
     finished,
     stop: async () => {
@@ -116,67 +116,68 @@ export async function projectOnceWith(
   const startedAt = performance.now()
   // Before a database is created for a journal that doesn't exist.
   readIdentity(resolve(options.journal))
-  const work = await Work.start(options, { clock, backlogFromBytes })
+  const session = await ProjectorSession.start(options, { clock, backlogFromBytes })
   try {
-    const counts = await work.catchUp(() => false, true)
-    while (await work.reprice());
-    await work.seal()
+    const counts = await session.catchUp(() => false, true)
+    while (await session.reprice());
+    await session.seal()
     return projectResult(counts, startedAt)
   } catch (error) {
-    throw asStoreError(error, work.databasePath)
+    throw asStoreError(error, session.databasePath)
   } finally {
-    await work.close()
+    await session.close()
   }
 }
 
 /**
  * Decides when to look for new lines, until the projector is stopped. `catch-up.ts` projects them.
  */
-async function follow(work: Work, wakeUp: WakeUp, isStopping: () => boolean): Promise<void> {
-  const { logger } = work
+async function follow(session: ProjectorSession, wakeUp: WakeUp, isStopping: () => boolean): Promise<void> {
+  const { logger } = session
   let lastLineAt = performance.now()
-  const failures = new FailureLog(work)
-  let isComplete = true
+  const failures = new FailureLog(session)
+  let looksAtAll = true
   let isWatching = false
   try {
     while (!isStopping()) {
       try {
-        if (work.hasJournal && !isWatching) {
+        if (session.hasJournal && !isWatching) {
           isWatching = true
           // Watching begins before the look: otherwise a line could come between the two unseen.
-          wakeUp.watch(work.directory, (error) => {
-            const fields = { err: error, path: work.directory }
+          wakeUp.watch(session.directory, (error) => {
+            const fields = { err: error, path: session.directory }
             logger.warn(fields, 'The watcher failed: looking for new lines once a second instead')
           })
         }
-        const counts = await work.catchUp(isStopping, isComplete)
+        const counts = await session.catchUp(isStopping, looksAtAll)
         failures.end()
-        if (isComplete && work.hasJournal && !isStopping()) logger.info(counts, 'Caught up with the journal')
-        isComplete = !work.hasJournal
-        work.sealIfDue()
+        if (looksAtAll && session.hasJournal && !isStopping())
+          logger.info(counts, 'Caught up with the journal')
+        looksAtAll = !session.hasJournal
+        session.sealIfDue()
         if (counts.lines > 0) lastLineAt = performance.now()
         if (isStopping()) break
         // New lines come first, but don't wait for the end of a long repricing either way.
-        if (await work.reprice()) await setImmediate()
+        if (await session.reprice()) await setImmediate()
         else await wakeUp.wait(delayBeforeLook(performance.now() - lastLineAt))
       } catch (error) {
-        if (!isPassing(error) && !work.hasGoneBack(error)) throw asStoreError(error, work.databasePath)
+        if (!isPassing(error) && !session.hasGoneBack(error)) throw asStoreError(error, session.databasePath)
         // It may have ended with its directory; and whoever waits needn't be woken by each append.
         isWatching = false
         await wakeUp.unwatch()
-        await work.letGoAfter(error)
-        await wakeUp.pause(failures.add(asStoreError(error, work.databasePath)))
+        await session.letGoAfter(error)
+        await wakeUp.pause(failures.add(asStoreError(error, session.databasePath)))
       }
     }
   } finally {
     await wakeUp.close()
-    await work.stopSealing()
-    await work.close()
+    await session.stopSealing()
+    await session.close()
   }
   logger.info({}, 'Projector stopped')
 }
 
-interface WorkOptions {
+interface SessionOptions {
   clock: Clock
   /** Whether it waits for a server that is away, or a journal that can't be read. @default false */
   waits?: boolean
@@ -185,7 +186,7 @@ interface WorkOptions {
 }
 
 /** The store of a projector, and its open journal once there is one. */
-class Work {
+class ProjectorSession {
   readonly directory: string
   readonly databasePath: string
   readonly logger: ProjectorLogger
@@ -196,7 +197,7 @@ class Work {
   readonly #sealer: Sealer
   readonly #forCatchUp: Pick<CatchUpOptions, 'rollupLabels' | 'allowMissing' | 'backlogFromBytes'>
   #catchUp: CatchUp | null = null
-  #files: JournalFiles
+  #files: KeptFiles
   #saidWaiting = ''
   readonly #note: WaitingNote | null = null
   /** The newest position before the server went away. */
@@ -204,24 +205,24 @@ class Work {
   /** How many rows the repricing at work has looked at. */
   #repricedRows = 0
 
-  static async start(options: ProjectorOptions, workOptions: WorkOptions): Promise<Work> {
-    const work = new Work(options, workOptions)
+  static async start(options: ProjectorOptions, sessionOptions: SessionOptions): Promise<ProjectorSession> {
+    const session = new ProjectorSession(options, sessionOptions)
     try {
       // A file is created, locked and migrated before there is a journal.
-      if (!isPostgresAddress(options.database)) await work.#openStore('')
-      await work.#openJournal()
-      return work
+      if (!isPostgresAddress(options.database)) await session.#openStore('')
+      await session.#openJournal()
+      return session
     } catch (error) {
       // A server that is away, or a journal that can't be read for now: the first look waits for it.
       const isAway = error instanceof PostgresError && error.code === 'SERVER_AWAY'
       const isUnread = error instanceof JournalError && isPassing(error)
-      if (workOptions.waits && (isAway || isUnread)) return work
-      await work.close()
-      throw asStoreError(error, work.databasePath)
+      if (sessionOptions.waits && (isAway || isUnread)) return session
+      await session.close()
+      throw asStoreError(error, session.databasePath)
     }
   }
 
-  private constructor(options: ProjectorOptions, { clock, busyTimeoutMs, backlogFromBytes }: WorkOptions) {
+  private constructor(options: ProjectorOptions, { clock, busyTimeoutMs, backlogFromBytes }: SessionOptions) {
     const { journal, database, schema, chunks, rollupLabels, allowMissing, logger = silentLogger } = options
     this.#forCatchUp = { rollupLabels, allowMissing, backlogFromBytes }
     this.directory = resolve(journal)
@@ -232,7 +233,7 @@ class Work {
       if (reason !== null && isAboutDatabase(reason)) this.#note?.begin(reason, this.#newest)
       options.onWaiting?.(reason)
     }
-    this.#files = new JournalFiles(this.directory)
+    this.#files = new KeptFiles(this.directory)
     this.#sealer = new Sealer(this.directory, clock, logger)
     this.#storeOptions = { purpose: 'project', schema, chunks, busyTimeoutMs }
   }
@@ -241,10 +242,10 @@ class Work {
     return this.#catchUp !== null
   }
 
-  async catchUp(shouldStop: () => boolean, isComplete: boolean): Promise<SegmentCounts> {
+  async catchUp(shouldStop: () => boolean, looksAtAll: boolean): Promise<SegmentCounts> {
     if (this.#catchUp === null) await this.#openJournal()
     if (this.#catchUp === null) return emptyCounts()
-    const counts = await this.#catchUp.run(shouldStop, isComplete)
+    const counts = await this.#catchUp.run(shouldStop, looksAtAll)
     if (this.#store !== null) await this.#files.keep(this.#store)
     this.#note?.end()
     return counts
@@ -304,7 +305,7 @@ class Work {
     await this.close()
     this.#catchUp = null
     this.#store = null
-    this.#files = new JournalFiles(this.directory)
+    this.#files = new KeptFiles(this.directory)
   }
 
   async close(): Promise<void> {

@@ -21,7 +21,7 @@ import type { PrunedSegments } from '../store/pruned-segments.js'
 import { checkRollupLabels } from '../store/rollup-labels.js'
 import type { TableDifference } from '../store/sqlite/compare/databases.js'
 import { BatchWriter } from './batch-writer.js'
-import { JournalFiles } from './journal-files.js'
+import { KeptFiles } from './kept-files.js'
 import { type ProjectResult, projectResult } from './projector.js'
 import { checkAllThere, checkSame, followRenames } from './replay-checks.js'
 import { replayInto } from './replay-into.js'
@@ -146,7 +146,7 @@ async function rebuildDatabase(options: Omit<ReplayOptions, 'into' | 'diff'>): P
     const segments = listSegments(directory).filter(({ id }) => !pruned.has(id))
     const days = segments.map(({ day }) => day)
     const transaction = await store.beginRebuild({ before, rollupLabels, days })
-    const run = new Rebuild(transaction, {
+    const rebuild = new Rebuild(transaction, {
       directory,
       identity,
       onProgress,
@@ -154,8 +154,8 @@ async function rebuildDatabase(options: Omit<ReplayOptions, 'into' | 'diff'>): P
       before,
       pruned,
     })
-    const counts = await run.run()
-    await new JournalFiles(directory).keep(store)
+    const counts = await rebuild.run()
+    await new KeptFiles(directory).keep(store)
     return projectResult(counts, startedAt)
   } catch (error) {
     throw asStoreError(error, databasePath)
@@ -281,7 +281,7 @@ class Rebuild {
     await this.#transaction.addLost(this.#lost)
     const known = { positions: [], pruned, accepted: new Set<string>() }
     const missing = missingSegments(directory, readManifest(directory), this.#segments, known)
-    await this.#transaction.acceptMissing(missing.map(({ name }) => name))
+    await this.#transaction.replaceAcceptedMissing(missing.map(({ name }) => name))
   }
 
   #totalBytes(): number {

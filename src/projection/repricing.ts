@@ -53,7 +53,7 @@ export async function repriceWithin(transaction: StoreTransaction, sums: Sums): 
 async function repricePage(transaction: StoreTransaction, sums: Sums): Promise<number | null> {
   const page = await transaction.toReprice(PAGE_ROWS)
   if (page === null) return null
-  const changes = { ...emptyChanges(), repriced: reprice(page.book, page.requests, page.isFirst) }
+  const changes = { ...emptyChanges(), repriced: reprice(page.book, page.requests, page.countsRetries) }
   await transaction.apply(changes)
   sums.add(changes)
   if (sums.isFull) await transaction.addSums(sums.take())

@@ -15,7 +15,7 @@ export interface Dialect {
   /** A number that is smaller than any cost. */
   readonly least: string
   /** Whether the sums count a row. */
-  readonly isCounted: string
+  readonly isInSums: string
   /** Whether another program has added a row since the journal began; null: none can. */
   readonly isAdded: string | null
   /** See `isUnended`: term by term as the index of these rows has it. */
@@ -40,8 +40,8 @@ export interface Dialect {
    * Two columns with a sum that a few absurd values would make overflow 64 bits: the first one
    * counts 2^32 times.
    */
-  greatSum(expression: string): string
-  /** A cost's whole units and its billionths; 0 for null. The same arithmetic as `costParts`. */
+  largeSum(expression: string): string
+  /** A cost's whole units and its billionths; 0 for null. The same arithmetic as `splitCost`. */
   wholeCost(column: string): string
   costBillionths(column: string): string
   /** The whole units and billionths of a sum of costs that is stored. */

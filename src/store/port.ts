@@ -1,7 +1,7 @@
 import type { PlacedCompletion } from '../events/placed.js'
 import type { Changes, Keys, Known } from '../folds/changes.js'
 import type { PriceBook } from '../folds/costs/price-book.js'
-import type { StoredRequest } from '../folds/request-types.js'
+import type { StoredRequest } from '../folds/stored-request.js'
 import type { SumChanges } from '../folds/sums/sums.js'
 import type { FileIdentity } from '../journal/file-identity.js'
 import type { SegmentPosition } from './positions.js'
@@ -32,7 +32,7 @@ export interface Store {
    * @param names the segments that are missing now. One that has come back isn't among them, so it
    *   will be noticed if it goes again.
    */
-  acceptMissing(names: readonly string[]): Promise<void>
+  replaceAcceptedMissing(names: readonly string[]): Promise<void>
   /**
    * The names of the labels that roll-ups are kept by, in order. They can be chosen while there are
    * no requests.
@@ -106,6 +106,12 @@ export interface StoreTransaction {
    */
   deferred(): AsyncIterable<{ known: Known; completions: readonly PlacedCompletion[] }>
   /**
+   * Drops the prices and exchange rates that were stored before and weren't read again, and marks
+   * the requests that they may have priced as waiting to be repriced. Called once, after `deferred`.
+   * Missing in a transaction that isn't a rebuild.
+   */
+  dropUnreadPrices?(): Promise<void>
+  /**
    * Reads the next stored requests whose cost may have changed, and notes that they are done; null
    * when none is left. The caller computes their costs and applies those that differ.
    */
@@ -133,14 +139,15 @@ export interface RepricePage {
   requests: readonly StoredRequest[]
   book: PriceBook
   /** Whether the sums don't tell yet which of the requests are retries. */
-  isFirst: boolean
+  countsRetries: boolean
 }
 
 export interface RebuildTransaction extends StoreTransaction {
+  dropUnreadPrices(): Promise<void>
   readonly rollupLabels: readonly string[]
   /** The requests from before the journal, which stay, and which the sums have to count again. */
   unjournaledRequests(): AsyncIterable<readonly StoredRequest[]>
-  acceptMissing(names: readonly string[]): Promise<void>
+  replaceAcceptedMissing(names: readonly string[]): Promise<void>
   /** Notes, for as long as the database exists, of which segments this rebuild loses lines. */
   addLost(segments: readonly LostSegment[]): Promise<void>
 }

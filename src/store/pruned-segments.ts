@@ -5,18 +5,18 @@ export class PrunedSegments {
   /** All segments up to this one were pruned, by id; 0: none was. */
   readonly through: number
   /** Imported segments after that one that were pruned by themselves, since their requests were old. */
-  readonly apart: ReadonlySet<number>
+  readonly imports: ReadonlySet<number>
 
-  constructor(through: number, apart: Iterable<number> = []) {
+  constructor(through: number, imports: Iterable<number> = []) {
     this.through = through
-    this.apart = new Set(apart)
+    this.imports = new Set(imports)
   }
 
   get isNone(): boolean {
-    return this.through === 0 && this.apart.size === 0
+    return this.through === 0 && this.imports.size === 0
   }
 
   has(segmentId: number): boolean {
-    return segmentId <= this.through || this.apart.has(segmentId)
+    return segmentId <= this.through || this.imports.has(segmentId)
   }
 }

@@ -51,13 +51,13 @@ const ALL: Grouping = ['', () => null]
  * @param labels the names of `rollup_labels`.
  */
 export function writeRollups(sink: RollupSink, changes: RollupChanges, labels: readonly string[]): void {
-  const writer = new RollupWriter(sink, changes)
+  const writer = new CellWriter(sink, changes)
   writer.write('day', DAY_LENGTH, groupingsOf(labels))
   writer.write('hour', HOUR_LENGTH, [ALL])
 }
 
 /** Writes cells without keeping an object for each: there are thousands of them. */
-class RollupWriter {
+class CellWriter {
   readonly #sink: RollupSink
   readonly #cells: RollupCells
   /** The dimensions that change, in the order of their ids. */
@@ -75,8 +75,8 @@ class RollupWriter {
     }))
     this.#dimensions.sort((a, b) => a.id - b.id)
     this.#dimensionOf = new Uint32Array(cells.cells)
-    for (const [place, { hours }] of this.#dimensions.entries()) {
-      for (const cell of hours.values()) this.#dimensionOf[cell] = place
+    for (const [index, { hours }] of this.#dimensions.entries()) {
+      for (const cell of hours.values()) this.#dimensionOf[cell] = index
     }
   }
 
@@ -84,11 +84,11 @@ class RollupWriter {
     for (const [period, cells] of this.#cellsOfPeriods(length)) {
       const parts: { dimension: Dimension; rollup: Rollup }[] = []
       for (let from = 0; from < cells.length; ) {
-        const place = this.#dimensionOf[cells[from] ?? 0] ?? 0
+        const index = this.#dimensionOf[cells[from] ?? 0] ?? 0
         let to = from + 1
-        while (to < cells.length && this.#dimensionOf[cells[to] ?? 0] === place) to++
+        while (to < cells.length && this.#dimensionOf[cells[to] ?? 0] === index) to++
         const rollup = this.#sumOf(cells.slice(from, to).map((cell) => this.#cells.rollup(cell)))
-        const dimension = this.#dimensions[place]
+        const dimension = this.#dimensions[index]
         if (dimension === undefined) throw new Error('a cell without a dimension')
         this.#sink.add({ grain, period, dimensionId: dimension.id }, rollup)
         parts.push({ dimension, rollup })

@@ -11,13 +11,13 @@ export interface RowExtent {
   /** All up to this one, by id; 0: none. */
   through: number
   /** Imported segments after it that go by themselves. */
-  apart: readonly number[]
+  imports: readonly number[]
 }
 
 /** A condition of SQL: whether the rows of a segment go. */
-export function goes({ through, apart }: RowExtent, column = 'segment_id'): string {
+export function isPrunedSql({ through, imports }: RowExtent, column = 'segment_id'): string {
   const past = `${column} <= ${through}`
-  return apart.length === 0 ? past : `(${past} OR ${column} IN (${apart.join(', ')}))`
+  return imports.length === 0 ? past : `(${past} OR ${column} IN (${imports.join(', ')}))`
 }
 
 /**

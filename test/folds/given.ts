@@ -1,7 +1,7 @@
 import type { BatchItem, PlacedCompletion, RejectedLine } from '../../src/events/placed.js'
 import type { Known, KnownRequest } from '../../src/folds/changes.js'
 import { PriceBook } from '../../src/folds/costs/price-book.js'
-import type { StoredRequest } from '../../src/folds/request-types.js'
+import type { StoredRequest } from '../../src/folds/stored-request.js'
 import { completeCompletion, completeLog } from '../events/support.js'
 
 export const SEGMENT = 20261122000
@@ -46,7 +46,7 @@ export function stored(id: number, fields: Partial<StoredRequest> = {}): StoredR
       cost_sats: null,
     },
     ...{ cost_usd: null, cost_source: null, cost_currency: null, price: null, provider_cost_sats: null },
-    ...{ labels: {}, place: { segmentId: SEGMENT, byteOffset: id }, isCounted: true, completedBy: null },
+    ...{ labels: {}, place: { segmentId: SEGMENT, byteOffset: id }, isInSums: true, completedBy: null },
     ...fields,
   }
 }

@@ -169,7 +169,7 @@ export function conformance(name: string, open: () => Promise<OpenedStore>, hist
         const [position] = await opened.store.positions()
         const transaction = await opened.store.beginRebuild({ before: [], rollupLabels: ['team'] })
         expect(transaction.rollupLabels).toEqual(['team'])
-        await transaction.acceptMissing(['2026-11-23.ndjson'])
+        await transaction.replaceAcceptedMissing(['2026-11-23.ndjson'])
         await transaction.addLost([{ name: '2026-11-23.ndjson', isReplaced: false }])
         await rebuildInto(transaction, [kept])
         // Counters never fall.
@@ -230,9 +230,9 @@ export function conformance(name: string, open: () => Promise<OpenedStore>, hist
     test('knows the segments that are missing now, and no others', async () => {
       await withStore(async ({ store }) => {
         expect(await store.acceptedMissing()).toEqual(new Set())
-        await store.acceptMissing(['a', 'b', 'a'])
+        await store.replaceAcceptedMissing(['a', 'b', 'a'])
         expect(await store.acceptedMissing()).toEqual(new Set(['a', 'b']))
-        await store.acceptMissing(['b', 'c'])
+        await store.replaceAcceptedMissing(['b', 'c'])
         expect(await store.acceptedMissing()).toEqual(new Set(['b', 'c']))
         expect(await store.pruned()).toMatchObject({ isNone: true })
       })

@@ -337,14 +337,12 @@ export interface PricedPart {
 
 function pricedParts(parts: readonly TokenPart[], prices: Price['perToken']): PricedPart[] {
   return parts.flatMap((part) => {
-    const perToken = prices[part === 'cache_creation_1h_input' ? oneHourPart(prices) : part]
+    let perToken = prices[part]
+    // Tokens cached for an hour are a part of all tokens written to the cache. Without a price of
+    // their own they cost what those cost.
+    if (part === 'cache_creation_1h_input') perToken ??= prices.cache_creation_input
     return perToken === undefined ? [] : [{ part, perToken }]
   })
-}
-
-/** Tokens that are kept for an hour are a part of those that are kept. */
-function oneHourPart(prices: Price['perToken']): TokenPart {
-  return prices.cache_creation_1h_input === undefined ? 'cache_creation_input' : 'cache_creation_1h_input'
 }
 
 function rateOf({ event, segmentId, byteOffset }: PlacedRate): Rate {

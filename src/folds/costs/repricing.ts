@@ -1,4 +1,4 @@
-import { isRetry, type StoredRequest } from '../request-types.js'
+import { isRetry, type StoredRequest } from '../stored-request.js'
 import type { PlacedPrice, PlacedRate, PriceBook, TimeRange } from './price-book.js'
 import { isSameCost, loggedFigures, type RowCost, rowCost } from './row-cost.js'
 
@@ -36,19 +36,19 @@ export function joinRanges(a: TimeRange | null, b: TimeRange | null): TimeRange 
 /**
  * Computes the costs of stored requests again.
  *
- * @param isFirst whether the sums don't tell yet which of these requests are retries: the database
+ * @param countsRetries whether the sums don't tell yet which of these requests are retries: the database
  *   is older than that.
  * @returns those whose cost isn't what is stored, or that the sums have to count.
  */
 export function reprice(
   book: PriceBook,
   requests: readonly StoredRequest[],
-  isFirst: boolean,
+  countsRetries: boolean,
 ): RepricedRequest[] {
   const repriced: RepricedRequest[] = []
   for (const before of requests) {
     const cost = rowCost(before, loggedFigures(before), book)
-    const isNewRetry = isFirst && isRetry(before)
+    const isNewRetry = countsRetries && isRetry(before)
     if (isNewRetry || !isSameCost(before, cost)) repriced.push({ before, cost, isNewRetry })
   }
   return repriced

@@ -49,8 +49,9 @@ export function pricedTokens(price: Price, usage: Usage): PricedTokens[] | Usage
   const { success, input_tokens, output_tokens } = usage
   // Nobody says that a failure without usage was billed.
   if (!success && input_tokens === null && output_tokens === null) return 'failed_without_usage'
-  const { cache_creation_input_tokens, cache_creation_1h_input_tokens: oneHour } = usage
-  if ((oneHour ?? 0) > (cache_creation_input_tokens ?? oneHour ?? 0)) return 'inconsistent_tokens'
+  const { cache_creation_input_tokens: creation, cache_creation_1h_input_tokens: oneHour } = usage
+  // The tokens cached for an hour are a part of those written to the cache.
+  if ((creation ?? null) !== null && (oneHour ?? 0) > (creation ?? 0)) return 'inconsistent_tokens'
   const priced: PricedTokens[] = []
   const input = addPriced(priced, 'input', input_tokens, price, usage)
   const output = addPriced(priced, 'output', output_tokens, price, usage)
@@ -62,9 +63,11 @@ function addPriced(
   priced: PricedTokens[],
   whole: 'input' | 'output',
   tokens: number | null,
-  { perToken: { [whole]: perToken }, parts: { [whole]: parts } }: Price,
+  price: Price,
   usage: Usage,
 ): UsageProblem | null {
+  const perToken = price.perToken[whole]
+  const parts = price.parts[whole]
   if (perToken === undefined && parts.length === 0) return null
   if (tokens === null) return 'unknown_tokens'
   let rest = tokens
@@ -72,8 +75,8 @@ function addPriced(
   if (rest < 0) return 'inconsistent_tokens'
   if (rest > 0) priced.push({ part: whole, tokens: rest, perToken: perToken ?? 0n })
   for (const { part, perToken } of parts) {
-    const tokens = tokensOf(part, usage)
-    if (tokens !== 0) priced.push({ part, tokens, perToken })
+    const partTokens = tokensOf(part, usage)
+    if (partTokens !== 0) priced.push({ part, tokens: partTokens, perToken })
   }
   return null
 }

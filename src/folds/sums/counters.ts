@@ -1,5 +1,5 @@
-import type { CountedRequest } from '../request-types.js'
-import type { CostParts, SplitCosts } from './cost-parts.js'
+import type { CountedRequest } from '../stored-request.js'
+import type { SplitCost, SplitCosts } from './split-cost.js'
 import { limitedLatency, limitedTokens } from './sum-limits.js'
 
 const CORRECTABLE_NUMBERS = [
@@ -124,8 +124,8 @@ export function countCostChange(counters: CounterChanges, before: SplitCosts, af
 function countCostDifference(
   counters: CounterChanges,
   names: typeof IN_SATS | typeof IN_USD,
-  before: CostParts | null,
-  after: CostParts | null,
+  before: SplitCost | null,
+  after: SplitCost | null,
 ): void {
   const whole = (after?.whole ?? 0) - (before?.whole ?? 0)
   countCost(counters, names, whole, (after?.billionths ?? 0) - (before?.billionths ?? 0))

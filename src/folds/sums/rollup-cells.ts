@@ -1,7 +1,7 @@
-import { type CountedRequest, isRetry } from '../request-types.js'
-import type { SplitCosts } from './cost-parts.js'
+import { type CountedRequest, isRetry } from '../stored-request.js'
 import { BUCKETS, type Latencies, storeSorted } from './latency-bytes.js'
 import { bucketOf } from './latency-histogram.js'
+import type { SplitCosts } from './split-cost.js'
 import { limitedLatency, limitedTokens } from './sum-limits.js'
 import { isInconsistent } from './token-parts.js'
 import { isUnended } from './unended-streams.js'
@@ -16,7 +16,7 @@ export const SUMS = [
   'unpriced',
   'input_tokens',
   'output_tokens',
-  /** With `cost_nanosats`: see `costParts`. */
+  /** With `cost_nanosats`: see `splitCost`. */
   'cost_sats',
   'cost_nanosats',
   'latency_ms',
@@ -55,33 +55,33 @@ export interface Rollup {
 }
 
 const WIDTH = SUMS.length
-const [REQUESTS, FAILURES, STREAMS, FAILED_STREAMS, UNPRICED] = places(
+const [REQUESTS, FAILURES, STREAMS, FAILED_STREAMS, UNPRICED] = indexesOf(
   'requests',
   'failures',
   'streams',
   'failed_streams',
   'unpriced',
 )
-const [INPUT_TOKENS, OUTPUT_TOKENS, COST_SATS, COST_NANOSATS, LATENCY_MS] = places(
+const [INPUT_TOKENS, OUTPUT_TOKENS, COST_SATS, COST_NANOSATS, LATENCY_MS] = indexesOf(
   'input_tokens',
   'output_tokens',
   'cost_sats',
   'cost_nanosats',
   'latency_ms',
 )
-const [UNPRICED_FAILURES, UNKNOWN_INPUT_TOKENS, UNKNOWN_OUTPUT_TOKENS, UNENDED_STREAMS] = places(
+const [UNPRICED_FAILURES, UNKNOWN_INPUT_TOKENS, UNKNOWN_OUTPUT_TOKENS, UNENDED_STREAMS] = indexesOf(
   'unpriced_failures',
   'unknown_input_tokens',
   'unknown_output_tokens',
   'unended_streams',
 )
-const [UNPRICED_USD, UNPRICED_USD_FAILURES, COST_USD, COST_NANOUSD] = places(
+const [UNPRICED_USD, UNPRICED_USD_FAILURES, COST_USD, COST_NANOUSD] = indexesOf(
   'unpriced_usd',
   'unpriced_usd_failures',
   'cost_usd',
   'cost_nanousd',
 )
-const [CACHE_READ, CACHE_CREATION, REASONING, RETRIES, INCONSISTENT] = places(
+const [CACHE_READ, CACHE_CREATION, REASONING, RETRIES, INCONSISTENT] = indexesOf(
   'cache_read_input_tokens',
   'cache_creation_input_tokens',
   'reasoning_output_tokens',
@@ -220,6 +220,6 @@ export class RollupCells {
   }
 }
 
-function places<const Names extends SumName[]>(...names: Names): { [Index in keyof Names]: number } {
+function indexesOf<const Names extends SumName[]>(...names: Names): { [Index in keyof Names]: number } {
   return names.map((name) => SUMS.indexOf(name)) as { [Index in keyof Names]: number }
 }

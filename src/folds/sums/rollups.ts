@@ -1,5 +1,4 @@
-import type { Costs, CountedRequest } from '../request-types.js'
-import { type SplitCosts, splitCosts } from './cost-parts.js'
+import type { Costs, CountedRequest } from '../stored-request.js'
 import {
   type CounterChanges,
   countCostChange,
@@ -8,6 +7,7 @@ import {
   emptyCounters,
 } from './counters.js'
 import { RollupCells } from './rollup-cells.js'
+import { type SplitCosts, splitCosts } from './split-cost.js'
 import { limitedLatency, limitedTokens } from './sum-limits.js'
 
 /** The values that roll-ups are kept by. */
@@ -43,14 +43,14 @@ export const DAY_LENGTH = 10
  * How many hours of dimensions, and requests, are held in memory before they are written: 200 and 4
  * bytes each.
  */
-const MAX_HELD_HOURS = 20_000
-const MAX_HELD_REQUESTS = 200_000
+const MAX_BUFFERED_HOURS = 20_000
+const MAX_BUFFERED_REQUESTS = 200_000
 
 /**
  * How many UTF-16 units of the dimensions' names are held. A dimension may have eleven names of
  * 1 KiB; usually all names together take a tenth of this.
  */
-const MAX_HELD_NAMES = 4 * 1024 * 1024
+const MAX_BUFFERED_NAMES = 4 * 1024 * 1024
 
 /** The largest sum to which another of this size can be added exactly. */
 const MAX_EXACT = 2 ** 51
@@ -83,8 +83,8 @@ export class RollupSums {
   /** Whether requests are added to the open sums (1) or taken out (-1). */
   #sign: 1 | -1 = 1
   /** At least as large as any sum that is open. */
-  #heldSize = 0
-  #heldNames = 0
+  #bufferedSize = 0
+  #bufferedNames = 0
 
   /** @param labels the names of the labels that roll-ups are kept by, in order. */
   constructor(labels: readonly string[]) {
@@ -94,13 +94,16 @@ export class RollupSums {
   /** Whether so much is held that it should be taken. */
   get isFull(): boolean {
     const { cells, latencies } = this.#cells
-    const isMuch = cells > MAX_HELD_HOURS || latencies > MAX_HELD_REQUESTS || this.#heldNames > MAX_HELD_NAMES
+    const isMuch =
+      cells > MAX_BUFFERED_HOURS ||
+      latencies > MAX_BUFFERED_REQUESTS ||
+      this.#bufferedNames > MAX_BUFFERED_NAMES
     return isMuch || this.#closed.length > 0
   }
 
-  /** @param isCounted false: the counters have it already, from before the replay. */
-  add(request: CountedRequest, costs: Costs, isCounted: boolean): void {
-    this.#change(request, costs, 1, isCounted)
+  /** @param growsCounters false: the counters have it already, from before the replay. */
+  add(request: CountedRequest, costs: Costs, growsCounters: boolean): void {
+    this.#change(request, costs, 1, growsCounters)
   }
 
   /** Takes a request out of the sums again; the counters never fall. */
@@ -112,19 +115,19 @@ export class RollupSums {
    * Corrects the sums for a request that was added before, and whose outcome and costs have changed;
    * everything else is the same in both.
    *
-   * @param isCounted whether the counters don't have the change yet.
+   * @param growsCounters whether the counters don't have the change yet.
    */
-  correct(before: CountedRequest & Costs, after: CountedRequest & Costs, isCounted: boolean): void {
-    const was = splitCosts(before)
-    const is = splitCosts(after)
-    this.#makeRoom(sizeOfRequest(before, was) + sizeOfRequest(after, is))
+  correct(before: CountedRequest & Costs, after: CountedRequest & Costs, growsCounters: boolean): void {
+    const costsBefore = splitCosts(before)
+    const costsAfter = splitCosts(after)
+    this.#makeRoom(sizeOfRequest(before, costsBefore) + sizeOfRequest(after, costsAfter))
     const dimension = this.#dimension(before)
     const cell = this.#cell(dimension, before.timestamp)
-    this.#cells.addOutcome(cell, before, was, -1)
-    this.#cells.addOutcome(cell, after, is, 1)
-    if (!isCounted) return
+    this.#cells.addOutcome(cell, before, costsBefore, -1)
+    this.#cells.addOutcome(cell, after, costsAfter, 1)
+    if (!growsCounters) return
     countOutcomeChange(dimension.counters, before, after)
-    countCostChange(dimension.counters, was, is)
+    countCostChange(dimension.counters, costsBefore, costsAfter)
   }
 
   /**
@@ -133,15 +136,15 @@ export class RollupSums {
    * @param isNewRetry whether it was added as if it were no retry.
    */
   reprice(request: CountedRequest & Costs, costs: Costs, isNewRetry: boolean): void {
-    const was = splitCosts(request)
-    const is = splitCosts(costs)
-    this.#makeRoom(sizeOfCosts(was) + sizeOfCosts(is))
+    const costsBefore = splitCosts(request)
+    const costsAfter = splitCosts(costs)
+    this.#makeRoom(sizeOfCosts(costsBefore) + sizeOfCosts(costsAfter))
     const dimension = this.#dimension(request)
     const cell = this.#cell(dimension, request.timestamp)
-    this.#cells.addCosts(cell, request.success, was, -1)
-    this.#cells.addCosts(cell, request.success, is, 1)
+    this.#cells.addCosts(cell, request.success, costsBefore, -1)
+    this.#cells.addCosts(cell, request.success, costsAfter, 1)
     if (isNewRetry) this.#cells.addRetry(cell, 1)
-    countCostChange(dimension.counters, was, is)
+    countCostChange(dimension.counters, costsBefore, costsAfter)
   }
 
   /** Returns the sums that were collected, and starts over with none. */
@@ -152,25 +155,25 @@ export class RollupSums {
     return taken
   }
 
-  #change(request: CountedRequest, costs: Costs, sign: 1 | -1, isCounted: boolean): void {
+  #change(request: CountedRequest, costs: Costs, sign: 1 | -1, growsCounters: boolean): void {
     const split = splitCosts(costs)
     this.#makeRoom(sizeOfRequest(request, split))
     if (sign !== this.#sign) this.#close()
     this.#sign = sign
     const dimension = this.#dimension(request)
     this.#cells.add(this.#cell(dimension, request.timestamp), request, split, sign)
-    if (isCounted) countRequest(dimension.counters, request, split)
+    if (growsCounters) countRequest(dimension.counters, request, split)
   }
 
   /** Makes sure that every sum stays exact after a change of this size. */
   #makeRoom(size: number): void {
-    if (this.#heldSize + size > MAX_EXACT) this.#close()
-    this.#heldSize += size
+    if (this.#bufferedSize + size > MAX_EXACT) this.#close()
+    this.#bufferedSize += size
   }
 
   #close(): void {
-    this.#heldSize = 0
-    this.#heldNames = 0
+    this.#bufferedSize = 0
+    this.#bufferedNames = 0
     if (this.#open.length === 0) return
     this.#closed.push({ dimensions: this.#open, cells: this.#cells })
     this.#cells = new RollupCells()
@@ -190,7 +193,7 @@ export class RollupSums {
     this.#open.push(changes)
     const { model, provider, policy, labels } = dimension
     for (const name of [model, provider, policy, ...Object.values(labels)])
-      this.#heldNames += name?.length ?? 0
+      this.#bufferedNames += name?.length ?? 0
     return changes
   }
 

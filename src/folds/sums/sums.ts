@@ -1,6 +1,6 @@
 import type { Place } from '../../events/placed.js'
 import type { Changes, CompletedRequest } from '../changes.js'
-import type { Costs, CountedRequest } from '../request-types.js'
+import type { Costs, CountedRequest } from '../stored-request.js'
 import { type RollupChanges, RollupSums } from './rollups.js'
 import { type RatioChange, RatioSums } from './token-ratios.js'
 
@@ -32,7 +32,7 @@ export class Sums {
     }
     for (const request of completed) this.#correct(request)
     for (const { before, cost, isNewRetry } of repriced) {
-      if (before.isCounted) this.#rollups.reprice(before, cost, isNewRetry)
+      if (before.isInSums) this.#rollups.reprice(before, cost, isNewRetry)
     }
   }
 
@@ -53,10 +53,10 @@ export class Sums {
   }
 
   #correct({ before, after, by }: CompletedRequest): void {
-    if (!before.isCounted) return
+    if (!before.isInSums) return
     // A completion that was held until a new request came is an old line with a new effect.
-    const isCounted = this.#isNew(by.place) || (before.place !== null && this.#isNew(before.place))
-    this.#rollups.correct(before, after, isCounted)
+    const growsCounters = this.#isNew(by.place) || (before.place !== null && this.#isNew(before.place))
+    this.#rollups.correct(before, after, growsCounters)
     // Requests from before the journal aren't samples of a ratio.
     if (before.place === null) return
     this.#ratios.subtract(before)

@@ -1,4 +1,4 @@
-import type { RequestOutcome } from '../request-types.js'
+import type { RequestOutcome } from '../stored-request.js'
 
 /** A number of tokens, and the one that it is a part of; where that is unknown, the one of all. */
 export const PARTS_OF_TOKENS = [

@@ -1,4 +1,4 @@
-import type { CountedRequest } from '../request-types.js'
+import type { CountedRequest } from '../stored-request.js'
 
 /**
  * The fold of `token_ratios`: the mean of output_tokens / input_tokens over a policy's successful
@@ -7,11 +7,11 @@ import type { CountedRequest } from '../request-types.js'
  */
 export class RatioSums {
   #changes = new Map<string, { carried: bigint; millionths: number; samples: number }>()
-  #heldBytes = 0
+  #bufferedBytes = 0
 
   /** Whether so much is held that it should be taken. */
   get isFull(): boolean {
-    return this.#heldBytes > MAX_HELD_BYTES
+    return this.#bufferedBytes > MAX_BUFFERED_BYTES
   }
 
   add(sample: RatioSample): void {
@@ -31,7 +31,7 @@ export class RatioSums {
       if (millionths !== 0n || samples !== 0) taken.push({ policy, millionths, samples })
     }
     this.#changes = new Map()
-    this.#heldBytes = 0
+    this.#bufferedBytes = 0
     return taken
   }
 
@@ -40,7 +40,7 @@ export class RatioSums {
     if (millionths === null || sample.policy === null) return
     let change = this.#changes.get(sample.policy)
     if (change === undefined) {
-      this.#heldBytes += sample.policy.length + CHANGE_BYTES
+      this.#bufferedBytes += sample.policy.length + CHANGE_BYTES
       change = { carried: 0n, millionths: 0, samples: 0 }
       this.#changes.set(sample.policy, change)
     }
@@ -68,7 +68,7 @@ const MAX_UNCARRIED = 2 ** 52
  * How many bytes of changes are held before they are written; a policy takes those of its name and
  * about 100 more.
  */
-const MAX_HELD_BYTES = 8 * 1024 * 1024
+const MAX_BUFFERED_BYTES = 8 * 1024 * 1024
 const CHANGE_BYTES = 100
 
 /** How much the sum and the count of a policy change. */

@@ -1,4 +1,4 @@
-import type { CountedRequest } from '../request-types.js'
+import type { CountedRequest } from '../stored-request.js'
 
 /** The values that tell whether a stream has ended. */
 export type StreamEnd = Pick<

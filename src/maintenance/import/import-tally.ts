@@ -1,6 +1,6 @@
 import type { RequestLogged } from '../../events/event-types.js'
 import { decimalText } from '../../folds/costs/decimal.js'
-import { costParts } from '../../folds/sums/cost-parts.js'
+import { splitCost } from '../../folds/sums/split-cost.js'
 import type { ImportedLines } from './imported-lines.js'
 
 export const COSTS = ['cost_usd', 'provider_cost_usd', 'cost_sats', 'provider_cost_sats'] as const
@@ -65,7 +65,7 @@ export class ImportTally {
     for (const name of COSTS) {
       const cost = request[name] ?? null
       if (cost === null) continue
-      const { whole, billionths } = costParts(cost)
+      const { whole, billionths } = splitCost(cost)
       this.#costs.set(name, (this.#costs.get(name) ?? 0n) + BigInt(whole) * BILLION + BigInt(billionths))
     }
   }

@@ -1,6 +1,6 @@
 import type { ParquetWriter } from 'hyparquet-writer'
 import { canonicalTimestamp } from '../../events/timestamp.js'
-import { costParts } from '../../folds/sums/cost-parts.js'
+import { splitCost } from '../../folds/sums/split-cost.js'
 import { wholeNumber } from '../../folds/sums/sum-limits.js'
 import type { ExportedRequest } from '../../queries/rows/export.js'
 
@@ -111,7 +111,7 @@ function cost(name: Name): ParquetColumn {
     logical_type: { type: 'DECIMAL', precision, scale },
   }
   return column(element, (value) => {
-    const { whole, billionths } = costParts(
+    const { whole, billionths } = splitCost(
       typeof value === 'number' ? value : Number.parseFloat(String(value)) || 0,
     )
     return BigInt(whole) * 1_000_000_000n + BigInt(billionths)

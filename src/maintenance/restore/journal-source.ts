@@ -4,7 +4,7 @@ import { MANIFEST_FILE } from '../../journal/chain/manifest.js'
 import { IDENTITY_FILE } from '../../journal/identity.js'
 import { parseSegmentName, type SegmentRef } from '../../journal/segments.js'
 import type { JournalFile } from '../../store/port.js'
-import { JournalCopy } from '../../store/postgres/journal-copy.js'
+import { StoredJournal } from '../../store/postgres/stored-journal.js'
 import { openS3 } from '../objects/s3-store.js'
 import { ShippedJournal } from '../ship/shipped-journal.js'
 import { RestoreError } from './errors.js'
@@ -39,14 +39,14 @@ export interface JournalSource {
 /**
  * The copy in a PostgreSQL database: everything that was projected, with the newest lines.
  *
- * @throws RestoreError JOURNAL_UNKNOWN; PostgresError as `JournalCopy.open`.
+ * @throws RestoreError JOURNAL_UNKNOWN; PostgresError as `StoredJournal.open`.
  */
 export async function databaseSource(
   database: string,
   schema: string,
   journalId: string,
 ): Promise<JournalSource> {
-  const copy = await JournalCopy.open(database, schema, journalId)
+  const copy = await StoredJournal.open(database, schema, journalId)
   if (copy === null) throw unknown(database, journalId)
   return {
     name: database,

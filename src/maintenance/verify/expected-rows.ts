@@ -108,6 +108,7 @@ export class ExpectedRows {
       this.#sums.add(changes)
       if (this.#sums.isFull) await transaction.addSums(this.#sums.take())
     }
+    await transaction.dropUnreadPrices()
     await repriceWithin(transaction, this.#sums)
     await transaction.addSums(this.#sums.take())
     await transaction.commit()

@@ -14,7 +14,7 @@ import {
   hasPrunedLateLines,
   prunedSegments,
   readPositions,
-} from '../../store/sqlite/position-rows.js'
+} from '../../store/sqlite/position-queries.js'
 import { prunedCompletionTest } from '../../store/sqlite/projection-statements.js'
 import { asPostgresKeeps } from './as-postgres-keeps.js'
 import { copyOfJournal } from './copied-tables.js'

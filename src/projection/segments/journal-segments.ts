@@ -6,8 +6,8 @@ import { ProjectionError } from '../../store/errors.js'
 import type { Store } from '../../store/port.js'
 import type { PrunedSegments } from '../../store/pruned-segments.js'
 import type { ProjectedSegments } from '../projected-segments.js'
-import type { Archives } from './archives.js'
 import { type MissingSegment, missingSegments, segmentsMissing } from './missing-segments.js'
+import type { ProjectedArchives } from './projected-archives.js'
 
 export interface JournalSegmentsOptions {
   directory: string
@@ -24,7 +24,7 @@ export interface JournalSegmentsOptions {
 
 interface Known {
   projected: ProjectedSegments
-  archives: Archives
+  archives: ProjectedArchives
   pruned: PrunedSegments
   /** The names of missing segments that somebody has accepted. */
   accepted: Set<string>
@@ -99,7 +99,7 @@ export class JournalSegments {
     // If the number is the same, none was added, and none has come back.
     if (unaccepted.length === 0 && missing.length === accepted.size) return
     const names = missing.map(({ name }) => name)
-    await store.acceptMissing(names)
+    await store.replaceAcceptedMissing(names)
     this.#known.accepted = new Set(names)
     if (unaccepted.length > 0) onAccepted?.(unaccepted)
   }

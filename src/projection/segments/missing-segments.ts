@@ -55,13 +55,13 @@ export function missingSegments(
     if (segment === undefined && pruned.has(entry.segment)) continue
     // Opening the segment will tell whether it is shorter than its position.
     if (segment !== undefined && projected.has(id)) continue
-    const found = lackOf(directory, segment, entry)
+    const found = whyMissing(directory, segment, entry)
     if (found !== null) missing.set(id, { name: entry.segment, isTruncated: segment !== undefined, found })
   }
   return [...missing].sort(([a], [b]) => a - b).map(([, segment]) => segment)
 }
 
-function lackOf(
+function whyMissing(
   directory: string,
   segment: Segment | undefined,
   { kind, bytes, lines }: EntryOf<'sealed' | 'archived'>,

@@ -1,6 +1,6 @@
 import { MAX_TOKENS } from '../../folds/sums/sum-limits.js'
 import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
-import { isCounted } from '../window/added-rows.js'
+import { isInSums } from '../window/added-rows.js'
 import { all } from '../window/condition.js'
 import { checkedFilter, type RequestFilter, rowCondition } from '../window/filter.js'
 
@@ -42,18 +42,18 @@ const NAMES = { response_model: 'coalesce(response_model, model)', model: 'model
 export function modelCosts(database: QueryDatabase, options: ModelCostsOptions): Map<string, ModelCosts> {
   const column = options.currency === 'usd' ? 'cost_usd' : 'cost_sats'
   const dialect = dialectOf(database)
-  const { count, greatSum, wholeNumber } = dialect
+  const { count, largeSum, wholeNumber } = dialect
   const tokens = `${wholeNumber('input_tokens', MAX_TOKENS)} + ${wholeNumber('output_tokens', MAX_TOKENS)}`
   const sums = [
     'count(*)',
-    greatSum(dialect.wholeCost(column)),
+    largeSum(dialect.wholeCost(column)),
     `sum(${dialect.costBillionths(column)})`,
     count(`${column} IS NULL`),
     count(`${column} IS NULL AND ${dialect.isFalse('success')}`),
-    greatSum(tokens),
+    largeSum(tokens),
     count('input_tokens IS NULL OR output_tokens IS NULL'),
   ]
-  const condition = all([rowCondition(database, checkedFilter(database, options)), isCounted(database)])
+  const condition = all([rowCondition(database, checkedFilter(database, options)), isInSums(database)])
   const rows = database
     .prepare<unknown[]>(
       `SELECT ${NAMES[options.by]}, ${sums.join(', ')} FROM requests WHERE ${condition.sql} GROUP BY 1`,

@@ -2,7 +2,7 @@ import type { Currency } from '../../folds/costs/row-cost.js'
 import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
 import { priceBooks } from '../../store/sqlite/price-rows.js'
 import { detailsOf, type RequestColumns } from '../../store/sqlite/stored-row.js'
-import { isCounted } from '../window/added-rows.js'
+import { isInSums } from '../window/added-rows.js'
 import { all } from '../window/condition.js'
 import { checkedFilter, type RequestFilter, rowCondition } from '../window/filter.js'
 import { type UnpricedReason, unpricedReason, usedCurrencies } from './unpriced-reason.js'
@@ -64,7 +64,7 @@ export interface UnpricedAnswer {
  *   PROVIDER_NOT_FOUND
  */
 export function unpriced(database: QueryDatabase, filter: RequestFilter = {}): UnpricedAnswer {
-  const { sql, values } = all([rowCondition(database, checkedFilter(database, filter)), isCounted(database)])
+  const { sql, values } = all([rowCondition(database, checkedFilter(database, filter)), isInSums(database)])
   return database.transaction(() => {
     const bookOf = priceBooks(database)
     const used = usedCurrencies(database)

@@ -3,7 +3,7 @@ import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
 import { rollupLabels } from '../../store/sqlite/rollups/rollup-labels.js'
 import { QueryError } from '../errors.js'
 import { namedJournals } from '../journals.js'
-import { isCounted } from '../window/added-rows.js'
+import { isInSums } from '../window/added-rows.js'
 import { all } from '../window/condition.js'
 import { foldCase } from '../window/filter.js'
 
@@ -187,7 +187,7 @@ function ofRows(database: QueryDatabase, label: string, prefix: string): Map<str
   const names = database
     .prepare<unknown[], [string, number]>(
       `SELECT name, count(*)
-       FROM (SELECT ${sql} AS name FROM requests WHERE ${isCounted(database).sql}
+       FROM (SELECT ${sql} AS name FROM requests WHERE ${isInSums(database).sql}
          ORDER BY ${dialect.newestFirst} LIMIT ${MAX_ROWS}) AS newest
        WHERE ${dialect.beginsWith('name')}
        GROUP BY name ORDER BY count(*) DESC LIMIT ${MAX_OF_DAY}`,

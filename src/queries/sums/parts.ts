@@ -1,10 +1,10 @@
 import type { SumName } from '../../folds/sums/rollup-cells.js'
 import type { Dialect } from '../../store/dialect.js'
-import { groupName, isLongName } from '../../store/group-names.js'
 import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
 import type { RollupGrain } from '../../store/rollup-writing.js'
-import { NAME_OF_GROUP, readGroupNames } from '../../store/sqlite/rollups/group-names.js'
-import { isCounted } from '../window/added-rows.js'
+import { NAME_OF_GROUP, readGroupNames } from '../../store/sqlite/rollups/total-names.js'
+import { groupName, isLongName } from '../../store/total-keys.js'
+import { isInSums } from '../window/added-rows.js'
 import { all, type Condition, inRange, type TextRange } from '../window/condition.js'
 import { withinDeadline } from '../window/deadline.js'
 import {
@@ -143,7 +143,7 @@ function ofRows(
     range,
     condition: all([
       rowCondition(database, filter, range),
-      isCounted(database),
+      isInSums(database),
       ...isOneOf(database, grouping, only),
     ]),
     group: grouping.group,

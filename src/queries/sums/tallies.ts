@@ -1,7 +1,7 @@
 import type { SumName } from '../../folds/sums/rollup-cells.js'
 import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
 import { tooManyGroups } from '../errors.js'
-import { isCounted } from '../window/added-rows.js'
+import { isInSums } from '../window/added-rows.js'
 import { all, inRange } from '../window/condition.js'
 import { type RequestFilter, rowCondition } from '../window/filter.js'
 import { keyOf, type LocalPeriods } from '../window/local-periods.js'
@@ -151,7 +151,7 @@ class TallyReader {
     const { group } = this.#grouping
     const { sql, values } = all([
       rowCondition(this.#database, { ...filter, open: true }),
-      isCounted(this.#database),
+      isInSums(this.#database),
     ])
     const period = this.#period
     const time = typeof period === 'object' ? 'timestamp' : this.#periodOf('timestamp')

@@ -93,7 +93,7 @@ export function rollupSums(dialect: Dialect, names: readonly SumName[]): string 
 }
 
 function sumColumn(dialect: Dialect, name: SumName, addend: string): string {
-  return GREAT.has(name) ? dialect.greatSum(addend) : `sum(${addend})`
+  return GREAT.has(name) ? dialect.largeSum(addend) : `sum(${addend})`
 }
 
 /** How many values are unknown, and how many streams have no end, as answers name them. */

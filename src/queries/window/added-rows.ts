@@ -6,8 +6,8 @@ import { type RequestFilter, rowCondition } from './filter.js'
 // sum does: sums count rows from the journal, and those that were there before it.
 
 /** Whether the sums count a row. */
-export function isCounted(database: QueryDatabase): Condition {
-  return { sql: dialectOf(database).isCounted, values: [] }
+export function isInSums(database: QueryDatabase): Condition {
+  return { sql: dialectOf(database).isInSums, values: [] }
 }
 
 /** Counts the rows that other programs have added and that match a filter. */

@@ -1,6 +1,6 @@
 import type { DeferredCompletion, KnownRequest } from '../../folds/changes.js'
 import { MAX_SHARED_ROWS, requestOf } from '../../folds/completions.js'
-import type { StoredRequest } from '../../folds/request-types.js'
+import type { StoredRequest } from '../../folds/stored-request.js'
 import {
   COMPLETION_COLUMNS,
   type CompletionRow,
@@ -15,7 +15,7 @@ import {
   STORED_COLUMNS,
   type StoredRow,
   storedRequestOf,
-} from './request-rows.js'
+} from './stored-row.js'
 
 /** How many completions are given back at a time. */
 const PAGE_ROWS = 5000

@@ -3,8 +3,8 @@ import { COMPLETION_VALUES } from '../outcome-columns.js'
 import type { StoreTransaction } from '../port.js'
 import type { PrunedRows, RowPruner } from '../row-pruner.js'
 import type { Connection } from './connection/connection.js'
-import { STORED_COLUMNS, type StoredRow, storedRequestOf } from './request-rows.js'
 import { ORDINALS } from './row-ids.js'
+import { STORED_COLUMNS, type StoredRow, storedRequestOf } from './stored-row.js'
 
 /** How many rows one transaction removes. */
 const BATCH_ROWS = 2000
@@ -182,7 +182,7 @@ export class PostgresPruner implements RowPruner {
     )
   }
 
-  /** Runs a statement about the journal, `$1`, and the last segment that goes, `$2`. */
+  /** Runs a statement about the journal, `$1`, and the last segment that isPrunedSql, `$2`. */
   async #run(sql: string): Promise<number> {
     const { connection, journal, through } = this.#options
     return await connection.run(sql, journal, through)

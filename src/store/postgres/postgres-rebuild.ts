@@ -2,17 +2,17 @@ import type { PlacedCompletion } from '../../events/placed.js'
 import type { Changes, Keys, Known } from '../../folds/changes.js'
 import { identityOf, type PlacedPrice, type PlacedRate } from '../../folds/costs/price-book.js'
 import { rangeToReprice } from '../../folds/costs/repricing.js'
-import type { StoredRequest } from '../../folds/request-types.js'
+import type { StoredRequest } from '../../folds/stored-request.js'
 import { ProjectionError } from '../errors.js'
-import type { LostSegment, RebuildOptions, RebuildTransaction, RepricePage } from '../port.js'
+import type { LostSegment, RebuildOptions, RebuildTransaction } from '../port.js'
 import type { SegmentPosition } from '../positions.js'
 import type { Connection } from './connection/connection.js'
 import { DeferredCompletions } from './deferred-completions.js'
 import { storeVersions } from './fold-versions.js'
-import { acceptMissing, addLost, keepOddCompletions, prunedThrough } from './position-rows.js'
+import { addLost, keepOddCompletions, prunedThrough, replaceAcceptedMissing } from './position-queries.js'
 import { PostgresTransaction, type TransactionOptions } from './postgres-transaction.js'
 import { clearPrices, readPrices, type StoredPrices } from './price-rows.js'
-import { addToRepricing } from './repricing-rows.js'
+import { addToRepricing } from './repricing-queries.js'
 import { changeRollupLabels } from './rollup-labels.js'
 import { ORDINALS } from './row-ids.js'
 
@@ -126,19 +126,13 @@ class PostgresRebuild extends PostgresTransaction implements RebuildTransaction 
     }
   }
 
-  override async toReprice(maxRows: number): Promise<RepricePage | null> {
-    await this.written()
-    await this.#dropUnread()
-    return await super.toReprice(maxRows)
-  }
-
   async *unjournaledRequests(): AsyncGenerator<readonly StoredRequest[]> {
     // Rows come from journals alone: those of other programs are in tables of their own.
   }
 
-  async acceptMissing(names: readonly string[]): Promise<void> {
+  async replaceAcceptedMissing(names: readonly string[]): Promise<void> {
     await this.written()
-    await acceptMissing(this.#connection, this.#journal, names)
+    await replaceAcceptedMissing(this.#connection, this.#journal, names)
   }
 
   async addLost(segments: readonly LostSegment[]): Promise<void> {
@@ -155,9 +149,9 @@ class PostgresRebuild extends PostgresTransaction implements RebuildTransaction 
     await super.commit()
   }
 
-  /** Forgets stored prices and rates that the journal doesn't have. */
-  async #dropUnread(): Promise<void> {
+  async dropUnreadPrices(): Promise<void> {
     if (this.#unread.size === 0) return
+    await this.written()
     const unread = [...this.#unread.values()]
     const prices = unread.filter((item): item is PlacedPrice => item.event.type === 'price_set')
     const rates = unread.filter((item): item is PlacedRate => item.event.type !== 'price_set')

@@ -13,17 +13,17 @@ import { JournalChunks, keepFile } from './journal-chunks.js'
 import { Partitions } from './partitions.js'
 import {
   acceptedMissing,
-  acceptMissing,
   prunedThrough,
   readPositions,
   rememberFile,
-} from './position-rows.js'
+  replaceAcceptedMissing,
+} from './position-queries.js'
 import { PostgresPruner } from './postgres-pruner.js'
 import { beginRebuild } from './postgres-rebuild.js'
 import { PostgresTransaction, type TransactionOptions } from './postgres-transaction.js'
 import { readPriceBook } from './price-rows.js'
 import { chooseRollupLabels, rollupLabels } from './rollup-labels.js'
-import { RollupWriter } from './rollup-rows.js'
+import { RollupWriter } from './rollup-writer.js'
 import { ORDINALS } from './row-ids.js'
 import { checkSchema } from './schema/migrations.js'
 
@@ -101,35 +101,36 @@ export class PostgresStore implements Store {
     this.#rollups = new RollupWriter(connection, journal)
     this.#partitions = new Partitions(connection)
     this.#chunks = chunks ? new JournalChunks(connection, journal) : null
-    if (chunks) this.keepFile = (file) => this.#read((_, number) => keepFile(connection, number, file))
+    if (chunks)
+      this.keepFile = (file) => this.#inTransaction((_, number) => keepFile(connection, number, file))
   }
 
   async positions(): Promise<SegmentPosition[]> {
-    return await this.#read(readPositions)
+    return await this.#inTransaction(readPositions)
   }
 
   async rememberFile(segmentId: number, file: FileIdentity): Promise<void> {
-    await this.#read((connection, journal) => rememberFile(connection, journal, segmentId, file))
+    await this.#inTransaction((connection, journal) => rememberFile(connection, journal, segmentId, file))
   }
 
   async pruned(): Promise<PrunedSegments> {
-    return new PrunedSegments(await this.#read(prunedThrough))
+    return new PrunedSegments(await this.#inTransaction(prunedThrough))
   }
 
   async acceptedMissing(): Promise<Set<string>> {
-    return await this.#read(acceptedMissing)
+    return await this.#inTransaction(acceptedMissing)
   }
 
-  async acceptMissing(names: readonly string[]): Promise<void> {
-    await this.#read((connection, journal) => acceptMissing(connection, journal, names))
+  async replaceAcceptedMissing(names: readonly string[]): Promise<void> {
+    await this.#inTransaction((connection, journal) => replaceAcceptedMissing(connection, journal, names))
   }
 
   async chooseRollupLabels(asked?: readonly string[]): Promise<string[]> {
-    return await this.#read((connection) => chooseRollupLabels(connection, asked))
+    return await this.#inTransaction((connection) => chooseRollupLabels(connection, asked))
   }
 
   async checkVersions(): Promise<void> {
-    await this.#read(checkVersions)
+    await this.#inTransaction(checkVersions)
   }
 
   async checkIsThere(): Promise<void> {
@@ -144,7 +145,9 @@ export class PostgresStore implements Store {
 
   async hasRowsToReprice(): Promise<boolean> {
     const sql = 'SELECT 1 FROM repricing WHERE journal = $1 LIMIT 1'
-    return await this.#read(async (connection, journal) => (await connection.one(sql, journal)) !== undefined)
+    return await this.#inTransaction(
+      async (connection, journal) => (await connection.one(sql, journal)) !== undefined,
+    )
   }
 
   async begin(_: 'usual' | 'bulk'): Promise<StoreTransaction> {
@@ -231,7 +234,7 @@ export class PostgresStore implements Store {
   }
 
   /** Runs something in a transaction of its own. */
-  async #read<T>(action: (connection: Connection, journal: number) => Promise<T>): Promise<T> {
+  async #inTransaction<T>(action: (connection: Connection, journal: number) => Promise<T>): Promise<T> {
     return await this.#connection.transaction(() => action(this.#connection, this.#journal))
   }
 }

@@ -18,23 +18,20 @@ import { PostgresError } from './connection/errors.js'
 import { jsonRows } from './connection/values.js'
 import { gzipped, type JournalChunks } from './journal-chunks.js'
 import type { Partitions } from './partitions.js'
-import { advancePosition, insertPosition } from './position-rows.js'
+import { advancePosition, insertPosition } from './position-queries.js'
 import { insertPrices } from './price-rows.js'
-import { addToRepricing, readRepricing, takeRowsToReprice } from './repricing-rows.js'
+import { addToRepricing, readRepricing, takeRowsToReprice } from './repricing-queries.js'
 import {
-  type CandidateRow,
   COMPLETE_SQL,
-  candidatesOf,
   costRows,
   outcomeRows,
   REPRICE_SQL,
   REQUEST_COLUMNS,
   requestValues,
-  STORED_COLUMNS,
-  storedRequestOf,
 } from './request-rows.js'
-import type { RollupWriter } from './rollup-rows.js'
+import type { RollupWriter } from './rollup-writer.js'
 import { ORDINALS } from './row-ids.js'
+import { type CandidateRow, candidatesOf, STORED_COLUMNS, storedRequestOf } from './stored-row.js'
 
 /** A transaction that has begun, and what it goes on from. */
 export interface TransactionOptions {
@@ -65,7 +62,10 @@ export class PostgresTransaction implements StoreTransaction {
   #nextId: number
   #mayBeHeld: boolean
   #isOpen = true
-  /** The changes that are being written. */
+  /**
+   * The changes that are being written. If writing them fails, whoever awaits them next throws the
+   * error. The empty `catch` on it only keeps Node from ending the process before that.
+   */
   #writing: Promise<void> = Promise.resolve()
   /** The rows of batch after batch go to the server in one COPY, until it has to do something else. */
   #rows: CopyIn | null = null
@@ -121,13 +121,14 @@ export class PostgresTransaction implements StoreTransaction {
   async #write(changes: Changes, throughId: number): Promise<void> {
     const { rejected, inserted, completed, held, released, repriced, book } = changes
     const { connection, journal } = this.options
-    const before = rejected.length + Number(book !== null)
-    const after = completed.length + held.length + released.length + repriced.length
-    if (before > 0) await this.#endRows()
+    // No other statement runs while a COPY is open. If a batch only has new rows, the COPY goes on.
+    const hasStatementsBefore = book !== null || rejected.length > 0
+    const hasStatementsAfter = [completed, held, released, repriced].some(({ length }) => length > 0)
+    if (hasStatementsBefore) await this.#endRows()
     await this.#addPrices(changes, throughId)
     await this.#insertRejected(rejected)
     if (inserted.length > 0) await this.#insert(inserted)
-    if (after > 0) await this.#endRows()
+    if (hasStatementsAfter) await this.#endRows()
     await this.#complete(completed)
     await this.#hold(held)
     await this.#release(released)
@@ -179,7 +180,7 @@ export class PostgresTransaction implements StoreTransaction {
     const pending = await readRepricing(connection, journal)
     if (pending === undefined) return null
     const rows = await takeRowsToReprice(connection, journal, pending, maxRows)
-    return { requests: rows.map(storedRequestOf), book: this.book, isFirst: false }
+    return { requests: rows.map(storedRequestOf), book: this.book, countsRetries: false }
   }
 
   async advance(expectedBytes: number, next: SegmentPosition): Promise<boolean> {

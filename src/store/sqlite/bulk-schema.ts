@@ -2,8 +2,8 @@ import type { DeferredCompletion } from '../../folds/changes.js'
 import type { SegmentPosition } from '../positions.js'
 import type { Database } from './connection/database.js'
 import { DeferredCompletions } from './deferred-completions.js'
+import { quoted } from './foreign-references.js'
 import { type CompletionRow, placedCompletion } from './projection-statements.js'
-import { quoted } from './user-references.js'
 
 interface Index {
   name: string

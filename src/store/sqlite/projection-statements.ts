@@ -3,7 +3,7 @@ import type { Place, PlacedCompletion, RejectedLine } from '../../events/placed.
 import type { CompletedRequest } from '../../folds/changes.js'
 import type { RepricedRequest } from '../../folds/costs/repricing.js'
 import type { RowCost } from '../../folds/costs/row-cost.js'
-import type { NewRequest } from '../../folds/request-types.js'
+import type { NewRequest } from '../../folds/stored-request.js'
 import type { RatioChange } from '../../folds/sums/token-ratios.js'
 import { COMPLETION_VALUES, DETAIL_COLUMNS, USUAL_OUTCOME_COLUMNS } from '../outcome-columns.js'
 import type { Database } from './connection/database.js'
@@ -91,8 +91,9 @@ export class ProjectionStatements {
   insertRequests(requests: readonly NewRequest[]): void {
     for (const request of requests) {
       const row = requestRow(request)
-      if (isUsual(request.event, request.cost)) this.#requests.add(row)
-      else this.#detailedRequests.add([...row, ...rareValues(request.event, request.cost)])
+      if (hasRareValues(request.event, request.cost)) {
+        this.#detailedRequests.add([...row, ...rareValues(request.event, request.cost)])
+      } else this.#requests.add(row)
     }
     this.#requests.insert()
     this.#detailedRequests.insert()
@@ -116,7 +117,7 @@ export class ProjectionStatements {
       place.byteOffset,
       before.id,
     )
-    if (!isUsual(before, before) || !isUsual(after, after)) {
+    if (hasRareValues(before, before) || hasRareValues(after, after)) {
       completeDetails.run(...rareValues(after, after), before.id)
     }
     const isRepeated = before.completedBy !== null
@@ -254,24 +255,24 @@ function requestRow({ id, event, cost, segmentId, byteOffset }: NewRequest): Row
 type Details = Omit<Pick<RequestLogged, (typeof DETAIL_COLUMNS)[number]>, 'cost_usd'>
 type NullableDetails = { [Name in keyof Details]?: Details[Name] | null }
 
-/** Whether all of a request's rare columns are null. */
-function isUsual(
+/** Whether any of a request's rare columns isn't null. */
+function hasRareValues(
   details: NullableDetails,
   { cost_usd, price }: Pick<RowCost, 'cost_usd' | 'price'>,
 ): boolean {
   return (
-    cost_usd === null &&
-    price === null &&
-    (details.response_model ?? null) === null &&
-    (details.service_tier ?? null) === null &&
-    (details.cache_read_input_tokens ?? null) === null &&
-    (details.cache_creation_input_tokens ?? null) === null &&
-    (details.cache_creation_1h_input_tokens ?? null) === null &&
-    (details.audio_input_tokens ?? null) === null &&
-    (details.image_input_tokens ?? null) === null &&
-    (details.reasoning_output_tokens ?? null) === null &&
-    (details.audio_output_tokens ?? null) === null &&
-    (details.provider_cost_usd ?? null) === null
+    cost_usd !== null ||
+    price !== null ||
+    (details.response_model ?? null) !== null ||
+    (details.service_tier ?? null) !== null ||
+    (details.cache_read_input_tokens ?? null) !== null ||
+    (details.cache_creation_input_tokens ?? null) !== null ||
+    (details.cache_creation_1h_input_tokens ?? null) !== null ||
+    (details.audio_input_tokens ?? null) !== null ||
+    (details.image_input_tokens ?? null) !== null ||
+    (details.reasoning_output_tokens ?? null) !== null ||
+    (details.audio_output_tokens ?? null) !== null ||
+    (details.provider_cost_usd ?? null) !== null
   )
 }
 

@@ -1,12 +1,12 @@
 import { MAX_COST } from '../../folds/sums/sum-limits.js'
 import { PARTS_OF_TOKENS } from '../../folds/sums/token-parts.js'
 
-/** SQL for the whole units of a column's cost; 0 for null. The same arithmetic as `costParts`. */
+/** SQL for the whole units of a column's cost; 0 for null. The same arithmetic as `splitCost`. */
 export function wholeCostSql(column: string): string {
   return `CAST(${limitedSql(column)} AS INTEGER)`
 }
 
-/** SQL for the billionths of a column's cost; 0 for null. The same arithmetic as `costParts`. */
+/** SQL for the billionths of a column's cost; 0 for null. The same arithmetic as `splitCost`. */
 export function costBillionthsSql(column: string): string {
   const cost = limitedSql(column)
   return `CAST(round((${cost} - CAST(${cost} AS INTEGER)) * 1e9) AS INTEGER)`

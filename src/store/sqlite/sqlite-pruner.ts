@@ -1,10 +1,10 @@
 import { Sums } from '../../folds/sums/sums.js'
-import { goes, type PrunedRows, type RowExtent, type RowPruner } from '../row-pruner.js'
+import { isPrunedSql, type PrunedRows, type RowExtent, type RowPruner } from '../row-pruner.js'
 import type { Database } from './connection/database.js'
 import { COMPLETION_COLUMNS, LOGGED_COLUMNS } from './projection-statements.js'
+import { pageOf } from './request-queries.js'
 import { rollupLabels } from './rollups/rollup-labels.js'
 import { SqliteStatements, writeSums } from './sqlite-transaction.js'
-import { pageOf } from './stored-requests.js'
 import { STORED_COLUMNS, type StoredRow, storedRequestOf } from './stored-row.js'
 
 /**
@@ -34,13 +34,13 @@ export class SqlitePruner implements RowPruner {
 
   async begin(): Promise<void> {
     const database = this.#database
-    const { through, apart } = this.#extent
+    const { through, imports } = this.#extent
     this.#inTransaction(() => {
       const remember = database.prepare(
         `INSERT OR IGNORE INTO pruned_imports (segment_id, requests)
          SELECT ?, count(*) FROM requests WHERE segment_id = ?`,
       )
-      for (const id of apart) remember.run(id, id)
+      for (const id of imports) remember.run(id, id)
       if (through === 0) return
       const { changes } = database.prepare('UPDATE pruned_segments SET through_segment_id = ?').run(through)
       if (changes === 0) {
@@ -82,7 +82,7 @@ export class SqlitePruner implements RowPruner {
   }
 
   async finish(): Promise<PrunedRows> {
-    const gone = (column: string) => goes(this.#extent, column)
+    const gone = (column: string) => isPrunedSql(this.#extent, column)
     const database = this.#database
     this.#inTransaction(() => {
       this.#statements.rollups.removeEmpty()
@@ -136,7 +136,7 @@ export class SqlitePruner implements RowPruner {
     const statement = database
       .prepare<[number, number], StoredRow>(
         `SELECT ${STORED_COLUMNS} FROM requests
-         WHERE id > ? AND ${goes(this.#extent)} ORDER BY id LIMIT ?`,
+         WHERE id > ? AND ${isPrunedSql(this.#extent)} ORDER BY id LIMIT ?`,
       )
       .raw()
     const rows = pageOf(statement.iterate(this.#lastId, BATCH_ROWS))
@@ -160,7 +160,7 @@ export class SqlitePruner implements RowPruner {
 
   #removeOthers(table: 'rejected_lines' | 'held_completions', what: 'rejected' | 'held'): boolean {
     const sql = `DELETE FROM ${table} WHERE (segment_id, byte_offset) IN
-      (SELECT segment_id, byte_offset FROM ${table} WHERE ${goes(this.#extent)} LIMIT ?)`
+      (SELECT segment_id, byte_offset FROM ${table} WHERE ${isPrunedSql(this.#extent)} LIMIT ?)`
     const { changes } = this.#database.prepare(sql).run(BATCH_ROWS)
     this.#removed[what] += changes
     return changes > 0

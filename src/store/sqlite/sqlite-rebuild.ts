@@ -6,21 +6,21 @@ import {
   type PriceBook,
 } from '../../folds/costs/price-book.js'
 import { rangeToReprice } from '../../folds/costs/repricing.js'
-import type { StoredRequest } from '../../folds/request-types.js'
-import type { LostSegment, RebuildOptions, RebuildTransaction, RepricePage } from '../port.js'
+import type { StoredRequest } from '../../folds/stored-request.js'
+import type { LostSegment, RebuildOptions, RebuildTransaction } from '../port.js'
 import type { SegmentPosition } from '../positions.js'
 import { BulkSchema } from './bulk-schema.js'
 import type { Database } from './connection/database.js'
 import { storeVersions } from './fold-versions.js'
-import { acceptMissing, addLost, keepOddCompletions, prunedThrough } from './position-rows.js'
+import { ForeignReferences } from './foreign-references.js'
+import { addLost, keepOddCompletions, prunedThrough, replaceAcceptedMissing } from './position-queries.js'
 import { clearPrices, readPrices, type StoredPrices } from './price-rows.js'
 import { carriedCompletions } from './projection-statements.js'
-import { addToRepricing } from './repricing-row.js'
+import { addToRepricing } from './repricing-queries.js'
+import { unjournaledRequests } from './request-queries.js'
 import { rollupLabels, setRollupLabels } from './rollups/rollup-labels.js'
 import { clearRollups } from './rollups/rollup-statements.js'
 import { type SqliteStatements, SqliteTransaction, type TransactionOptions } from './sqlite-transaction.js'
-import { unjournaledRequests } from './stored-requests.js'
-import { HeldReferences } from './user-references.js'
 
 /**
  * Begins the one transaction of a replay: readers keep the old view until it commits. Rows that
@@ -37,7 +37,7 @@ export function beginRebuild(
   database.pragma('foreign_keys = OFF')
   database.exec('BEGIN IMMEDIATE')
   try {
-    const references = new HeldReferences(database)
+    const references = new ForeignReferences(database)
     const bulk = new BulkSchema(database)
     bulk.dropTriggers()
     clearProjections(database, () => bulk.dropIndexes())
@@ -71,7 +71,7 @@ interface PricesOfRebuild {
 }
 
 interface RebuildState {
-  references: HeldReferences
+  references: ForeignReferences
   before: readonly SegmentPosition[]
   /** The prices and rates that the journal should give again. */
   seeds: StoredPrices
@@ -80,7 +80,7 @@ interface RebuildState {
 class SqliteRebuild extends SqliteTransaction implements RebuildTransaction {
   readonly rollupLabels: readonly string[]
   readonly #database: Database
-  readonly #references: HeldReferences
+  readonly #references: ForeignReferences
   readonly #before: readonly SegmentPosition[]
   /** Imported segments that were pruned, and that no segment has come after yet. */
   readonly #prunedImports: { segment_id: number; requests: number }[]
@@ -117,13 +117,7 @@ class SqliteRebuild extends SqliteTransaction implements RebuildTransaction {
     await super.apply(changes)
   }
 
-  override async toReprice(maxRows: number): Promise<RepricePage | null> {
-    this.#dropUnread()
-    return await super.toReprice(maxRows)
-  }
-
-  /** Forgets stored prices and rates that the journal doesn't have. */
-  #dropUnread(): void {
+  async dropUnreadPrices(): Promise<void> {
     if (this.#unread.size === 0) return
     const unread = [...this.#unread.values()]
     const prices = unread.filter((item): item is PlacedPrice => item.event.type === 'price_set')
@@ -138,8 +132,8 @@ class SqliteRebuild extends SqliteTransaction implements RebuildTransaction {
     yield* unjournaledRequests(this.#database)
   }
 
-  async acceptMissing(names: readonly string[]): Promise<void> {
-    acceptMissing(this.#database, names)
+  async replaceAcceptedMissing(names: readonly string[]): Promise<void> {
+    replaceAcceptedMissing(this.#database, names)
   }
 
   async addLost(segments: readonly LostSegment[]): Promise<void> {

@@ -13,13 +13,13 @@ import { acquireDatabaseLock, type Lock, type LockPurpose } from './connection/l
 import { checkVersions } from './fold-versions.js'
 import {
   acceptedMissing,
-  acceptMissing,
   prunedSegments,
   readPositions,
   rememberFile,
-} from './position-rows.js'
+  replaceAcceptedMissing,
+} from './position-queries.js'
 import { readPriceBook } from './price-rows.js'
-import { readRepricings } from './repricing-row.js'
+import { readRepricings } from './repricing-queries.js'
 import { chooseRollupLabels, rollupLabels } from './rollups/rollup-labels.js'
 import { beginRebuild } from './sqlite-rebuild.js'
 import { SqliteStatements, SqliteTransaction } from './sqlite-transaction.js'
@@ -85,8 +85,8 @@ export class SqliteStore implements Store {
     return acceptedMissing(this.#database)
   }
 
-  async acceptMissing(names: readonly string[]): Promise<void> {
-    acceptMissing(this.#database, names)
+  async replaceAcceptedMissing(names: readonly string[]): Promise<void> {
+    replaceAcceptedMissing(this.#database, names)
   }
 
   async chooseRollupLabels(asked?: readonly string[]): Promise<string[]> {

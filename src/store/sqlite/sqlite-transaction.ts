@@ -6,23 +6,23 @@ import type { RepricePage, StoreTransaction } from '../port.js'
 import type { SegmentPosition } from '../positions.js'
 import type { BulkSchema } from './bulk-schema.js'
 import type { Database } from './connection/database.js'
-import { advancePosition, insertPosition } from './position-rows.js'
+import { advancePosition, insertPosition } from './position-queries.js'
 import { insertPrices } from './price-rows.js'
 import { ProjectionStatements } from './projection-statements.js'
-import { addToRepricing, RepricingStatements } from './repricing-row.js'
+import { addToRepricing, RepricingStatements } from './repricing-queries.js'
+import { RequestQueries } from './request-queries.js'
 import { RollupStatements } from './rollups/rollup-statements.js'
-import { StoredRequests } from './stored-requests.js'
 
 /** The prepared statements that the transactions of one store share. */
 export class SqliteStatements {
   readonly projections: ProjectionStatements
-  readonly requests: StoredRequests
+  readonly requests: RequestQueries
   readonly rollups: RollupStatements
   readonly repricing: RepricingStatements
 
   constructor(database: Database) {
     this.projections = new ProjectionStatements(database)
-    this.requests = new StoredRequests(database)
+    this.requests = new RequestQueries(database)
     this.rollups = new RollupStatements(database)
     this.repricing = new RepricingStatements(database)
   }
@@ -124,13 +124,13 @@ export class SqliteTransaction implements StoreTransaction {
 
   async toReprice(maxRows: number): Promise<RepricePage | null> {
     const { repricing, requests } = this.#options.statements
-    const pending = repricing.atWork()
+    const pending = repricing.current()
     if (pending === null) return null
     const rows = repricing.takeRows(pending, maxRows)
     return {
       requests: rows.map((row) => requests.read(row)),
       book: this.book,
-      isFirst: pending.is_first !== 0,
+      countsRetries: pending.is_first !== 0,
     }
   }
 

@@ -1,6 +1,6 @@
 import type { Place } from '../../events/placed.js'
 import type { CostSource, Currency } from '../../folds/costs/row-cost.js'
-import type { StoredRequest } from '../../folds/request-types.js'
+import type { StoredRequest } from '../../folds/stored-request.js'
 import { MAX_LATENCY_MS, MAX_TOKENS, wholeNumber } from '../../folds/sums/sum-limits.js'
 import { PACKED_COLUMNS } from '../outcome-columns.js'
 import type { Database } from './connection/database.js'
@@ -155,7 +155,7 @@ export function storedRequestOf(row: StoredRow, through: number): StoredRequest 
     isCompleted: completed_segment_id !== null,
     labels: textsOf(labels),
     place: isOurs ? { segmentId: segment_id, byteOffset: byte_offset } : null,
-    isCounted: isOurs || id <= through,
+    isInSums: isOurs || id <= through,
     completedBy: placeOrNull(completed_segment_id, completed_byte_offset),
   }
 }
@@ -242,7 +242,7 @@ function wholeOrNull(value: unknown): number | null {
 }
 
 /**
- * Reads a number as SQLite does. It takes the text 1e999 for infinite, which `costParts` limits,
+ * Reads a number as SQLite does. It takes the text 1e999 for infinite, which `splitCost` limits,
  * but knows no infinity by name.
  */
 function numberOf(value: unknown): number {

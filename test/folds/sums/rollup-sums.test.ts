@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { Costs, CountedRequest } from '../../../src/folds/request-types.js'
+import type { Costs, CountedRequest } from '../../../src/folds/stored-request.js'
 import { CORRECTABLE, type CounterChanges } from '../../../src/folds/sums/counters.js'
 import { SUMS, type SumName } from '../../../src/folds/sums/rollup-cells.js'
 import { RollupSums } from '../../../src/folds/sums/rollups.js'

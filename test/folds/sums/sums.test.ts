@@ -73,7 +73,7 @@ describe('a completion', () => {
   })
 
   test('of a row that the sums don’t have changes none', () => {
-    const row = stored(1, { isCounted: false, place: null })
+    const row = stored(1, { isInSums: false, place: null })
     const sums = new Sums([])
     sums.add(fold(known({ requests: new Map([['a', candidates(row)]]) }), [ended('a', 50)]))
     expect(sums.take()).toEqual({ ratios: [], rollups: [] })

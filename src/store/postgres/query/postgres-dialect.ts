@@ -59,7 +59,7 @@ export const POSTGRES: Dialect = {
   unindexed: '',
   unindexedTimestamp: 'timestamp',
   least: "'-Infinity'::numeric",
-  isCounted: 'TRUE',
+  isInSums: 'TRUE',
   isAdded: null,
   isUnended: `streaming AND success AND completed_segment_id IS NULL AND input_tokens IS NULL
     AND output_tokens IS NULL AND stream_duration_ms IS NULL`,
@@ -82,7 +82,7 @@ export const POSTGRES: Dialect = {
   isFalse: (column) => `NOT ${column}`,
   count: (condition) => `count(*) FILTER (WHERE ${condition})`,
   // It sums integers of 64 bits to numbers of any size.
-  greatSum: (expression) => `0, sum(${expression})`,
+  largeSum: (expression) => `0, sum(${expression})`,
   wholeCost: (column) => `trunc(${limited(column)})::bigint`,
   costBillionths: (column) => {
     const cost = limited(column)

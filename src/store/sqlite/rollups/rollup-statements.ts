@@ -1,7 +1,6 @@
 import { CORRECTABLE, type CounterChanges, LATENCY_BOUNDS_MS } from '../../../folds/sums/counters.js'
 import type { Rollup } from '../../../folds/sums/rollup-cells.js'
 import type { Dimension, RollupChanges } from '../../../folds/sums/rollups.js'
-import { groupName, isLongName, shortHash } from '../../group-names.js'
 import {
   type RollupGrain,
   type RollupKey,
@@ -9,6 +8,7 @@ import {
   type TotalKey,
   writeRollups,
 } from '../../rollup-writing.js'
+import { groupName, isLongName, shortHash } from '../../total-keys.js'
 import type { Database } from '../connection/database.js'
 
 import { RollupRows } from './rollup-rows.js'

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Database } from 'better-sqlite3'
 import { asDatabaseError, DatabaseError } from '../connection/errors.js'
 import { connect } from '../connection/sqlite.js'
-import { defineShortHash } from '../rollups/group-names.js'
+import { defineShortHash } from '../rollups/total-names.js'
 import { MIGRATED_SCHEMA, MIGRATION_FILES } from './migration-files.js'
 
 /** The name and the text of one file of the migrations directory. */

@@ -1,7 +1,7 @@
 import type { TimeRange } from '../../folds/costs/price-book.js'
 import { joinRanges } from '../../folds/costs/repricing.js'
 import type { Database } from './connection/database.js'
-import { pageOf } from './stored-requests.js'
+import { pageOf } from './request-queries.js'
 import { STORED_COLUMNS, type StoredRow } from './stored-row.js'
 
 /** A repricing that is pending. The first one is at work. */
@@ -63,8 +63,8 @@ export class RepricingStatements {
     this.#statements = prepareStatements(database)
   }
 
-  atWork(): RepricingRow | null {
-    return this.#statements.atWork.get() ?? null
+  current(): RepricingRow | null {
+    return this.#statements.current.get() ?? null
   }
 
   /**
@@ -89,7 +89,7 @@ export class RepricingStatements {
 
 function prepareStatements(database: Database) {
   return {
-    atWork: database.prepare<[], RepricingRow>('SELECT * FROM repricing ORDER BY id LIMIT 1'),
+    current: database.prepare<[], RepricingRow>('SELECT * FROM repricing ORDER BY id LIMIT 1'),
     left: database
       .prepare<[string, number, string, number, number], StoredRow>(
         `SELECT ${STORED_COLUMNS} ${LEFT_SQL} ORDER BY timestamp, id LIMIT ?`,

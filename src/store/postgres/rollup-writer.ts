@@ -2,8 +2,8 @@ import { CORRECTABLE, type CounterChanges, LATENCY_BOUNDS_MS } from '../../folds
 import { mergeLatencies } from '../../folds/sums/latency-bytes.js'
 import { type Rollup, SUMS } from '../../folds/sums/rollup-cells.js'
 import type { Dimension, RollupChanges } from '../../folds/sums/rollups.js'
-import { groupName, isLongName, shortHash } from '../group-names.js'
 import { type RollupKey, type RollupSink, type TotalKey, writeRollups } from '../rollup-writing.js'
+import { groupName, isLongName, shortHash } from '../total-keys.js'
 import type { Connection, SqlParameter } from './connection/connection.js'
 import { decimalOfBillionths, jsonRows } from './connection/values.js'
 
@@ -205,7 +205,7 @@ class StagedRows {
       this.pages.push(page)
     }
     page.keys.push(key)
-    for (const [index, place] of SUM_PLACES.entries()) page.sums[index]?.push(sumAt(sums, place))
+    for (const [column, index] of SUM_INDEXES.entries()) page.sums[column]?.push(sumAt(sums, index))
     if (latencies.length === 0) return
     page.latencies.push({ key, buckets: Buffer.from(latencies), sign: (sums[0] ?? 0) > 0 ? 1 : -1 })
   }
@@ -257,12 +257,12 @@ const COST_NANOSATS = SUMS.indexOf('cost_nanosats')
 const COST_USD = SUMS.indexOf('cost_usd')
 const COST_NANOUSD = SUMS.indexOf('cost_nanousd')
 
-const SUM_PLACES = SUM_COLUMNS.map((name) => SUMS.indexOf(name))
+const SUM_INDEXES = SUM_COLUMNS.map((name) => SUMS.indexOf(name))
 
-function sumAt(sums: Float64Array, place: number): number | string {
-  if (place === COST_SATS) return decimal(sums[COST_SATS], sums[COST_NANOSATS])
-  if (place === COST_USD) return decimal(sums[COST_USD], sums[COST_NANOUSD])
-  return sums[place] ?? 0
+function sumAt(sums: Float64Array, index: number): number | string {
+  if (index === COST_SATS) return decimal(sums[COST_SATS], sums[COST_NANOSATS])
+  if (index === COST_USD) return decimal(sums[COST_USD], sums[COST_NANOUSD])
+  return sums[index] ?? 0
 }
 
 function decimal(whole = 0, nanos = 0): string {

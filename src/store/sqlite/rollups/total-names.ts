@@ -1,6 +1,6 @@
 import type { Database } from 'better-sqlite3'
-import { shortHash } from '../../group-names.js'
 import type { QueryDatabase } from '../../query-database.js'
+import { shortHash } from '../../total-keys.js'
 
 /**
  * Gives SQL `short_hash(name, …)`, which only migrations use: the schema itself works without it.

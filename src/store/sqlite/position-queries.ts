@@ -91,8 +91,8 @@ export function prunedThrough(database: QueryDatabase): number {
 
 /** The segments whose rows were pruned. */
 export function prunedSegments(database: QueryDatabase): PrunedSegments {
-  const apart = database.prepare<[], number>('SELECT segment_id FROM pruned_imports').pluck().all()
-  return new PrunedSegments(prunedThrough(database), apart)
+  const imports = database.prepare<[], number>('SELECT segment_id FROM pruned_imports').pluck().all()
+  return new PrunedSegments(prunedThrough(database), imports)
 }
 
 /** Whether lines of pruned segments came late, and no replay has put the rows in order since. */
@@ -116,7 +116,7 @@ export function acceptedMissing(database: QueryDatabase, table = 'missing_segmen
  * @param names the segments that are missing now. One that has come back isn't among them, so it
  *   will be noticed if it goes again.
  */
-export function acceptMissing(database: Database, names: readonly string[]): void {
+export function replaceAcceptedMissing(database: Database, names: readonly string[]): void {
   const at = new Date().toISOString()
   const keep = database.prepare('INSERT OR IGNORE INTO missing_segments (name, accepted_at) VALUES (?, ?)')
   const forget = database.prepare('DELETE FROM missing_segments WHERE name = ?')

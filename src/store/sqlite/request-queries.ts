@@ -1,11 +1,11 @@
 import type { CompletionKey, DeferredCompletion, KnownRequest } from '../../folds/changes.js'
 import { MAX_SHARED_ROWS, requestOf } from '../../folds/completions.js'
-import type { StoredRequest } from '../../folds/request-types.js'
+import type { StoredRequest } from '../../folds/stored-request.js'
 import type { Database } from './connection/database.js'
 import { countedThrough, STORED_COLUMNS, type StoredRow, storedRequestOf } from './stored-row.js'
 
 /** Reads requests that completions may change. */
-export class StoredRequests {
+export class RequestQueries {
   readonly #statements: ReturnType<typeof prepareStatements>
   readonly #countedThrough: number
 
@@ -78,15 +78,15 @@ function prepareStatements(database: Database) {
   const prepare = <Values extends unknown[]>(sql: string) => database.prepare<Values, StoredRow>(sql).raw()
   const newest = (limit: number) =>
     `SELECT ${STORED_COLUMNS} FROM requests WHERE correlation_id = ? AND id < ? ORDER BY id DESC LIMIT ${limit}`
-  const inSight = newest(MAX_SHARED_ROWS)
+  const newestShared = newest(MAX_SHARED_ROWS)
   return {
     newestTwo: prepare<[string, number]>(newest(2)),
     openTwo: prepare<[string, number]>(
-      `SELECT * FROM (${inSight}) WHERE streaming <> 0 AND completed_segment_id IS NULL
+      `SELECT * FROM (${newestShared}) WHERE streaming <> 0 AND completed_segment_id IS NULL
        ORDER BY id DESC LIMIT 2`,
     ),
     withAttempt: prepare<[string, number, number]>(
-      `SELECT * FROM (${inSight}) WHERE attempt = ? ORDER BY id DESC LIMIT 1`,
+      `SELECT * FROM (${newestShared}) WHERE attempt = ? ORDER BY id DESC LIMIT 1`,
     ),
     // Measured where 1,000 completed rows share an id: 0.9 ms, against 6 for whole rows.
     newestStates: database

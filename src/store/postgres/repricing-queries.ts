@@ -1,7 +1,7 @@
 import { AFTER_ALL_TIMES, type TimeRange } from '../../folds/costs/price-book.js'
 import { joinRanges } from '../../folds/costs/repricing.js'
 import type { Connection } from './connection/connection.js'
-import { STORED_COLUMNS, type StoredRow } from './request-rows.js'
+import { STORED_COLUMNS, type StoredRow } from './stored-row.js'
 
 /** A repricing that is pending. The first one is at work. */
 export interface RepricingRow {

@@ -8,7 +8,7 @@ import type { Store } from '../store/port.js'
 const PERMISSIONS = 0o7777
 
 /** The small files of a journal, which a store that keeps its bytes gets whenever they change. */
-export class JournalFiles {
+export class KeptFiles {
   readonly #directory: string
   /** The version of each file that the store has. */
   readonly #kept = new Map<string, string>()

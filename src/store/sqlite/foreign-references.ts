@@ -1,4 +1,4 @@
-import { goes, type RowExtent } from '../row-pruner.js'
+import { isPrunedSql, type RowExtent } from '../row-pruner.js'
 import type { Database } from './connection/database.js'
 import { DatabaseError } from './connection/errors.js'
 
@@ -16,7 +16,7 @@ interface RequestReference {
  * requests are deleted and inserted again. `check` finds references that would then lead nowhere or
  * to another request, before the commit.
  */
-export class HeldReferences {
+export class ForeignReferences {
   readonly #database: Database
   /** The tables that have foreign keys. */
   readonly #children: string[]
@@ -119,7 +119,7 @@ export function checkUnreferred(database: Database, extent: RowExtent): void {
     if (onDelete !== 'NO ACTION' && onDelete !== 'RESTRICT') continue
     const n = database
       .prepare<[], number>(
-        `SELECT count(*) FROM ${quoted(child)} c JOIN requests r ON ${condition} WHERE ${goes(extent, 'r.segment_id')}`,
+        `SELECT count(*) FROM ${quoted(child)} c JOIN requests r ON ${condition} WHERE ${isPrunedSql(extent, 'r.segment_id')}`,
       )
       .pluck()
       .get()

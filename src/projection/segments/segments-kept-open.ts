@@ -7,7 +7,7 @@ import type { Segment } from '../../journal/segments.js'
 import type { SegmentPosition } from '../../store/positions.js'
 
 /** Keeps segments open between two looks, each read up to its position. */
-export class OpenSegments {
+export class SegmentsKeptOpen {
   readonly #directory: string
   readonly #readers = new Map<number, SegmentSource>()
 

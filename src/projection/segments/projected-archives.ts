@@ -12,7 +12,7 @@ const ADVICE = 'bring the right one back from a backup'
  * Tells, without decompressing them, which archives have been projected to their end: the manifest
  * says how many bytes each one holds.
  */
-export class Archives {
+export class ProjectedArchives {
   readonly #directory: string
   readonly #manifest: ManifestFile
   #archived: ReadonlyMap<string, EntryOf<'archived'>> = new Map()

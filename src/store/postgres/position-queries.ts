@@ -113,7 +113,7 @@ export async function acceptedMissing(connection: Connection, journal: number): 
 }
 
 /** Replaces the names of accepted segments. */
-export async function acceptMissing(
+export async function replaceAcceptedMissing(
   connection: Connection,
   journal: number,
   names: readonly string[],

@@ -3,7 +3,7 @@ import type { JournalFile } from '../port.js'
 import type { SegmentPosition } from '../positions.js'
 import { postgresAddress } from './connection/address.js'
 import { Connection } from './connection/connection.js'
-import { readPositions } from './position-rows.js'
+import { readPositions } from './position-queries.js'
 import { lock } from './postgres-store.js'
 import { checkSchema } from './schema/migrations.js'
 
@@ -22,7 +22,7 @@ export interface StoredChunk {
 }
 
 /** The copy of a journal that PostgreSQL holds, as it was when it was opened. */
-export class JournalCopy {
+export class StoredJournal {
   readonly #connection: Connection
   readonly #journal: number
 
@@ -38,7 +38,7 @@ export class JournalCopy {
     schema: string,
     journalId: string,
     { isExclusive = true } = {},
-  ): Promise<JournalCopy | null> {
+  ): Promise<StoredJournal | null> {
     const address = postgresAddress(database)
     const connection = await Connection.open({ address, schema, purpose: `copy ${VERSION}` })
     try {
@@ -54,7 +54,7 @@ export class JournalCopy {
       if (isExclusive) await connection.refusePooler()
       if (isExclusive) await lock(connection, schema, found.number, LOCK_WAIT_MS)
       await connection.begin()
-      return new JournalCopy(connection, found.number)
+      return new StoredJournal(connection, found.number)
     } catch (error) {
       await connection.close()
       throw error

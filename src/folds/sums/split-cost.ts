@@ -1,4 +1,4 @@
-import type { Costs } from '../request-types.js'
+import type { Costs } from '../stored-request.js'
 import { MAX_COST } from './sum-limits.js'
 
 const BILLION = 1_000_000_000
@@ -7,7 +7,7 @@ const BILLION = 1_000_000_000
  * A cost as roll-ups sum it: integers, so that neither the order of requests nor a correction can
  * change a sum.
  */
-export interface CostParts {
+export interface SplitCost {
   /** Whole satoshis or dollars, cut toward zero. */
   whole: number
   /** The rest in billionths, rounded; of the same sign. */
@@ -16,19 +16,19 @@ export interface CostParts {
 
 /** The costs of a request in both currencies. Null: unknown. */
 export interface SplitCosts {
-  sats: CostParts | null
-  usd: CostParts | null
+  sats: SplitCost | null
+  usd: SplitCost | null
 }
 
 export function splitCosts({ cost_sats, cost_usd }: Costs): SplitCosts {
   return {
-    sats: cost_sats === null ? null : costParts(cost_sats),
-    usd: cost_usd === null ? null : costParts(cost_usd),
+    sats: cost_sats === null ? null : splitCost(cost_sats),
+    usd: cost_usd === null ? null : splitCost(cost_usd),
   }
 }
 
 /** Splits a cost. SQLite's twins are in store/sqlite/sql-expressions.ts. */
-export function costParts(cost: number): CostParts {
+export function splitCost(cost: number): SplitCost {
   const limited = Math.max(-MAX_COST, Math.min(cost, MAX_COST))
   const whole = Math.trunc(limited)
   const rest = (limited - whole) * BILLION

@@ -49,7 +49,7 @@ export interface StoredRequest extends CountedRequest, CostFacts, RowCost {
   /**
    * Whether it is in the sums. Rows that other programs added after the journal began aren't.
    */
-  isCounted: boolean
+  isInSums: boolean
   /** The place of the completion that changed the row last; null if none has. */
   completedBy: Place | null
 }
