@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
+import { runHere } from '../support/command.js'
 import { checkedLine } from '../support/lines.js'
 import { end, PROGRAM, run, start } from '../support/program.js'
 import { test, type Workspace } from '../support/workspace.js'
@@ -42,11 +43,11 @@ test('a bad line is named by number and reason, the rest is appended', ({ worksp
   expect(linesOf(workspace)).toHaveLength(2)
 })
 
-test('a checksum of the input is checked and replaced by a new one, unknown members are kept', ({
+test('a checksum of the input is checked and replaced by a new one, unknown members are kept', async ({
   workspace,
 }) => {
   const input = checkedLine({ model: 'm', latency_ms: 1, success: true, from_tomorrow: { a: [1] } })
-  const { status, stdout } = run(['append', '--journal', workspace.journal], { input })
+  const { status, stdout } = await runHere(['append', '--journal', workspace.journal], {}, input)
   expect(status).toBe(0)
   expect(stdout).toBe(`1 event appended to ${workspace.journal}, 0 refused\n`)
   const [line = ''] = linesOf(workspace)
@@ -54,31 +55,41 @@ test('a checksum of the input is checked and replaced by a new one, unknown memb
   expect(JSON.parse(line)).toMatchObject({ model: 'm', from_tomorrow: { a: [1] } })
 })
 
-test('names twenty bad lines and counts the others', ({ workspace }) => {
-  const { stderr, json } = run(['append', '--journal', workspace.journal, '--json'], {
-    input: 'x\n'.repeat(1025),
-  })
+test('names twenty bad lines and counts the others', async ({ workspace }) => {
+  const { stderr, json } = await runHere(
+    ['append', '--journal', workspace.journal, '--json'],
+    {},
+    'x\n'.repeat(1025),
+  )
   expect(stderr.trimEnd().split('\n')).toHaveLength(21)
   expect(stderr).toMatch(/… and 1,005 more lines refused\n$/)
   expect(json).toMatchObject({ appended: 0, refused: 1025 })
 })
 
-test('a line over 1 MiB is refused, and the lines after it are appended', ({ workspace }) => {
+test('a line over 1 MiB is refused, and the lines after it are appended', async ({ workspace }) => {
   const input = `{"model":"${'x'.repeat(3_000_000)}"}\n${GOOD}\n`
-  const { status, stderr, json } = run(['append', '--journal', workspace.journal, '--json'], { input })
+  const { status, stderr, json } = await runHere(
+    ['append', '--journal', workspace.journal, '--json'],
+    {},
+    input,
+  )
   expect(status).toBe(1)
   expect(stderr).toMatch(/^line 1: 3,000,013 bytes, at most 1,048,576 are allowed\n$/)
   expect(json).toMatchObject({ appended: 1, refused: 1 })
 })
 
-test('a blank line over 1 MiB is skipped as a short one is', ({ workspace }) => {
+test('a blank line over 1 MiB is skipped as a short one is', async ({ workspace }) => {
   const input = `${' '.repeat(3_000_000)}\n${GOOD}\n`
-  const { status, stderr, json } = run(['append', '--journal', workspace.journal, '--json'], { input })
+  const { status, stderr, json } = await runHere(
+    ['append', '--journal', workspace.journal, '--json'],
+    {},
+    input,
+  )
   expect({ status, stderr, ...json }).toMatchObject({ status: 0, stderr: '', appended: 1, refused: 0 })
 })
 
-test('no input is no error', ({ workspace }) => {
-  expect(run(['append', '--journal', workspace.journal, '--json'], { input: '' })).toMatchObject({
+test('no input is no error', async ({ workspace }) => {
+  expect(await runHere(['append', '--journal', workspace.journal, '--json'], {}, '')).toMatchObject({
     status: 0,
     json: { appended: 0, refused: 0 },
   })
@@ -118,8 +129,8 @@ test('a disk that refuses: says at which line, and stops', async ({ workspace })
   expect(errors).not.toContain('    at ')
 })
 
-test('a journal that can’t be created is one paragraph on stderr', () => {
-  const { status, stdout, stderr } = run(['append', '--journal', '/dev/null/journal'], { input: GOOD })
+test('a journal that can’t be created is one paragraph on stderr', async () => {
+  const { status, stdout, stderr } = await runHere(['append', '--journal', '/dev/null/journal'], {}, GOOD)
   expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
   expect(stderr).toMatch(/^error: .*\/dev\/null\/journal/)
   expect(stderr.trimEnd().split('\n')).toHaveLength(1)

@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import SQLite from 'better-sqlite3'
-import { expect } from 'vitest'
+import { afterAll, beforeAll, describe, expect } from 'vitest'
 import { projectOnce } from '../../src/projection/index.js'
 import { findDifferences } from '../support/checker.js'
 import { runHere } from '../support/command.js'
@@ -33,7 +34,7 @@ test('NDJSON that another journal takes, and that gives the same rows there', as
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
   expect(stdout).not.toContain('\u001b')
   const copy = join(workspace.directory, 'copy')
-  const appended = run(['append', '--journal', copy], { input: stdout })
+  const appended = await runHere(['append', '--journal', copy], {}, stdout)
   expect(appended).toMatchObject({ status: 0, stderr: '' })
   await projectOnce({ journal: copy, database: `${copy}.db` })
   expect((await runHere(['export', '--db', `${copy}.db`])).stdout.replace(/"segment":.*/g, '')).toBe(
@@ -76,7 +77,7 @@ test('NDJSON with the costs that count, of which another journal takes only thos
   ])
   expect(exported[2]).not.toHaveProperty('cache_read_input_tokens')
   const copy = join(workspace.directory, 'copy')
-  expect(run(['append', '--journal', copy], { input: stdout })).toMatchObject({ status: 0, stderr: '' })
+  expect(await runHere(['append', '--journal', copy], {}, stdout)).toMatchObject({ status: 0, stderr: '' })
   await projectOnce({ journal: copy, database: `${copy}.db` })
   expect(
     query(
@@ -172,31 +173,36 @@ test('into a file of its owner, which must be new; an unknown model leaves none'
   expect(readFileSync(output, 'utf8')).toBe(written)
 })
 
-/** So many rows that an export of them can be met in the middle. */
-async function fillMany(workspace: Workspace): Promise<void> {
-  await fill(workspace)
-  const database = new SQLite(workspace.database)
-  database.exec(`
+describe('an export that is met in the middle', () => {
+  let folder: string
+  let large: string
+
+  /** So many rows that there is a middle. */
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'request-journal-export-'))
+    large = join(folder, 'requests.db')
+    const journal = join(folder, 'journal')
+    writeSegment(journal, '')
+    await projectOnce({ journal, database: large })
+    const database = new SQLite(large)
+    database.exec(`
     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000)
     INSERT INTO requests (correlation_id, timestamp, model, latency_ms, success)
       SELECT 'r' || i, '2026-11-22T10:00:00.000Z', 'm', 1, 1 FROM n
   `)
-  database.close()
-  workspace.expectDamage()
-}
+    database.close()
+  })
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-test.for([
-  ['SIGINT', 130, 0],
-  ['SIGTERM', 143, 0],
-  // Nobody can remove anything then; but it doesn't have the name.
-  ['SIGKILL', null, 1],
-] as const)(
-  '%s in the middle leaves nothing under the name',
-  async ([signal, status, left], { workspace }) => {
-    await fillMany(workspace)
+  test.for([
+    ['SIGINT', 130, 0],
+    ['SIGTERM', 143, 0],
+    // Nobody can remove anything then; but it doesn't have the name.
+    ['SIGKILL', null, 1],
+  ] as const)('by %s leaves nothing under the name', async ([signal, status, left], { workspace }) => {
     const output = join(workspace.directory, 'out.ndjson')
     const beginnings = () => readdirSync(workspace.directory).filter((name) => name.startsWith('out.ndjson'))
-    const program = start(['export', '--db', workspace.database, '--output', output])
+    const program = start(['export', '--db', large, '--output', output])
     let stderr = ''
     program.stderr?.on('data', (text) => {
       stderr += text
@@ -208,17 +214,16 @@ test.for([
     expect(existsSync(output)).toBe(false)
     expect(beginnings()).toHaveLength(left)
     if (left === 0) expect(stderr).toBe(`stopped: there is no ${output}\n`)
-  },
-)
+  })
 
-test('a disk that refuses in the middle leaves nothing either', async ({ workspace }) => {
-  await fillMany(workspace)
-  const output = join(workspace.directory, 'out.ndjson')
-  const command = 'ulimit -f 200; exec "$0" "$1" export --db "$2" --output "$3"'
-  const args = ['-c', command, process.execPath, PROGRAM, workspace.database, output]
-  const { status, stderr } = spawnSync('bash', args, { encoding: 'utf8' })
-  expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringMatching(/^error: EFBIG/) })
-  expect(readdirSync(workspace.directory).filter((name) => name.startsWith('out'))).toEqual([])
+  test('by a disk that refuses leaves nothing either', async ({ workspace }) => {
+    const output = join(workspace.directory, 'out.ndjson')
+    const command = 'ulimit -f 200; exec "$0" "$1" export --db "$2" --output "$3"'
+    const args = ['-c', command, process.execPath, PROGRAM, large, output]
+    const { status, stderr } = spawnSync('bash', args, { encoding: 'utf8' })
+    expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringMatching(/^error: EFBIG/) })
+    expect(readdirSync(workspace.directory).filter((name) => name.startsWith('out'))).toEqual([])
+  })
 })
 
 test('a name may be as long as names can be; a folder that is not there is said before anything is written', async ({

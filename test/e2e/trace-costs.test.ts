@@ -1,9 +1,8 @@
-import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { describe, expect } from 'vitest'
 import { type EventInput, openJournal, type RequestLog } from '../../src/index.js'
 import { projectOnce, replay } from '../../src/projection/index.js'
-import { hasTrace, TRACE } from '../support/program.js'
+import { hasTrace, traceText } from '../support/program.js'
 import { test, type Workspace } from '../support/workspace.js'
 
 /** Dollars for a million tokens in and out. */
@@ -16,15 +15,15 @@ const BOOK = [
 const DAY = Date.UTC(2023, 10, 16)
 const HOURS = 30
 
-const text = hasTrace ? execFileSync(process.execPath, [TRACE], { maxBuffer: 1 << 28 }).toString() : ''
-// Every third request: they are of all hours still.
+const text = traceText()
+// Every ninth request, which are of all hours still: enough for batches of three projections.
 const lines =
   text === ''
     ? []
     : text
         .trimEnd()
         .split('\n')
-        .filter((_, index) => index % 3 === 0)
+        .filter((_, index) => index % 9 === 0)
 const requests = lines.map((line, index): RequestLog => {
   const request = JSON.parse(line) as RequestLog
   return {
@@ -122,7 +121,7 @@ describe.skipIf(!hasTrace)('the real trace, priced by four models and a rate an 
     for (const [index, price] of prices.entries()) {
       events.splice((index * 7919 * 31) % events.length, 0, price)
     }
-    const parts = [events.slice(0, 3000), events.slice(3000, 6500), events.slice(6500)]
+    const parts = [events.slice(0, 1000), events.slice(1000, 2200), events.slice(2200)]
     for (const part of parts) {
       await append(workspace, part)
       await projectOnce(workspace)

@@ -1,6 +1,7 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /** The built program, as its users run it. */
@@ -12,6 +13,21 @@ export const TRACE = fileURLToPath(
 )
 export const hasTrace = existsSync(TRACE)
 if (!hasTrace) console.warn('Tests on the real trace are skipped: ../shared/tools is missing')
+
+/** The events of the real trace, one a line, which are made once for a whole run of the tests. */
+export function traceText(): string {
+  if (!hasTrace) return ''
+  const folder = process.env['REQUEST_JOURNAL_TEST_RUN']
+  const make = () => execFileSync(process.execPath, [TRACE], { encoding: 'utf8', maxBuffer: 1 << 28 })
+  if (folder === undefined) return make()
+  const path = join(folder, 'trace.ndjson')
+  if (!existsSync(path)) {
+    // Under its name once it is whole: several processes may make it at once.
+    writeFileSync(`${path}.${process.pid}`, make())
+    renameSync(`${path}.${process.pid}`, path)
+  }
+  return readFileSync(path, 'utf8')
+}
 
 export interface Outcome {
   status: number | null
