@@ -60,67 +60,61 @@ function childrenOf({ pid }: ChildProcess): number[] {
   return found.trim().split(/\s+/).map(Number)
 }
 
-test('prints its URL, answers, shows the dashboard, and ends cleanly at SIGTERM: streams ended, exit 0', async ({
-  place,
-}) => {
+test('prints its URL, answers, and shows the dashboard', async ({ place }) => {
   await log(place, [requestLog()])
-  const { child, url, log: logged } = await start(place)
+  const { child, url, log: logged } = await start(place, ['--query-timeout-ms', '3600000'])
   expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
   expect((await get(url, '/v1/stats')).body.counts.total).toBe(1)
   expect((await get(url, '/')).text).toContain('<title>request-journal</title>')
+
+  // SIGTERM ends it cleanly, streams and all, also while a question runs that has no end.
   const response = await fetch(`${url}/v1/stream`)
   const ended = response.text()
+  for (const pid of childrenOf(child)) process.kill(pid, 'SIGSTOP')
+  const asked = get(url, '/v1/requests').catch((error) => error)
+  // It has been asked for once a later request is answered.
+  expect((await get(url, '/nowhere')).status).toBe(404)
   expect(await end(child)).toBe(0)
+  expect(await asked).toBeInstanceOf(Error)
   expect(await ended).toContain('retry:')
   expect(logged()).toContain('Server stopped')
-})
+}, 15_000)
 
-describe('SIGTERM ends it in seconds', () => {
-  const FOR_EVER = '(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n)'
+const FOR_EVER = '(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n)'
 
-  test('while a question runs that has no end', async ({ place }) => {
-    await log(place, [requestLog()])
-    const { child, url } = await start(place, ['--query-timeout-ms', '3600000'])
-    for (const pid of childrenOf(child)) process.kill(pid, 'SIGSTOP')
-    const asked = get(url, '/v1/requests').catch((error) => error)
-    // It has been asked for once a later request is answered.
-    expect((await get(url, '/nowhere')).status).toBe(404)
-    expect(await end(child)).toBe(0)
-    expect(await asked).toBeInstanceOf(Error)
-  }, 15_000)
-
-  test('while the projector is inside a transaction that has no end', async ({ place }) => {
-    await log(place, [requestLog()])
-    const database = new SQLite(place.database, { timeout: 0 })
-    database.exec(`CREATE TRIGGER slow AFTER INSERT ON requests BEGIN SELECT ${FOR_EVER}; END`)
-    const { child, log: logged } = await start(place, ['--project'])
-    await append(place.journal, [requestLog()])
-    const isLocked = async () => {
-      try {
-        database.exec('BEGIN IMMEDIATE; ROLLBACK')
-        return false
-      } catch {
-        return true
-      }
+test('SIGTERM ends it in seconds while the projector is inside a transaction that has no end', async ({
+  place,
+}) => {
+  await log(place, [requestLog()])
+  const database = new SQLite(place.database, { timeout: 0 })
+  database.exec(`CREATE TRIGGER slow AFTER INSERT ON requests BEGIN SELECT ${FOR_EVER}; END`)
+  const { child, log: logged } = await start(place, ['--project'])
+  await append(place.journal, [requestLog()])
+  const isLocked = async () => {
+    try {
+      database.exec('BEGIN IMMEDIATE; ROLLBACK')
+      return false
+    } catch {
+      return true
     }
-    await askUntil(isLocked, (locked) => locked)
-    const ended = end(child)
-    // It has 8 seconds to stop, in which its transaction would take a whole processor: nobody needs
-    // that.
-    await askUntil(
-      async () => logged(),
-      (text) => text.includes('"Stopping"'),
-    )
-    child.kill('SIGSTOP')
-    await sleep(7000)
-    child.kill('SIGCONT')
-    await ended
-    expect(child.signalCode).toBe('SIGKILL')
-    database.close()
-  }, 15_000)
-})
+  }
+  await askUntil(isLocked, (locked) => locked)
+  const ended = end(child)
+  // It has 8 seconds to stop, in which its transaction would take a whole processor: nobody needs
+  // that.
+  await askUntil(
+    async () => logged(),
+    (text) => text.includes('"Stopping"'),
+  )
+  child.kill('SIGSTOP')
+  await sleep(7000)
+  child.kill('SIGCONT')
+  await ended
+  expect(child.signalCode).toBe('SIGKILL')
+  database.close()
+}, 15_000)
 
-test('--project makes the database, projects what is appended, and stops with the server', async ({
+test('--project makes the database, projects what is appended, refuses a second projector, and stops with the server', async ({
   place,
 }) => {
   const { child, url, log: logged } = await start(place, ['--project'])
@@ -129,35 +123,13 @@ test('--project makes the database, projects what is appended, and stops with th
     () => get(url, '/v1/stats'),
     ({ body }) => body.counts.total === 2,
   )
-  expect(await end(child, 'SIGINT'), `${child.signalCode} ${logged()}`).toBe(0)
-  expect(logged()).toMatch(/Projecting[\s\S]*Projector stopped/)
-})
-
-test('a second projector is refused: exit 1, and it says who has the first', async ({ place }) => {
-  const { child } = await start(place, ['--project'])
-  const { status, stderr } = await runHere([
-    'serve',
-    '--db',
-    place.database,
-    '--journal',
-    place.journal,
-    '--project',
-    '--port',
-    '0',
-  ])
+  const places = ['--db', place.database, '--journal', place.journal]
+  const { status, stderr } = await runHere(['serve', ...places, '--project', '--port', '0'])
   expect(status).toBe(1)
   expect(stderr).toMatch(/error: .*a projector \(pid \d+ .* already works on this database/)
   expect(stderr).not.toContain('    at ')
-  await end(child)
-})
-
-test('without a database and --project it serves, waits for one and says so', async ({ place }) => {
-  const { child, url, log: logged } = await start(place)
-  expect(logged()).toContain(`"path":"${place.database}","msg":"Waiting for a database: `)
-  expect((await get(url, '/v1/stats')).status).toBe(503)
-  await log(place, [requestLog()])
-  expect((await get(url, '/v1/stats')).body.counts.total).toBe(1)
-  expect(await end(child)).toBe(0)
+  expect(await end(child, 'SIGINT'), `${child.signalCode} ${logged()}`).toBe(0)
+  expect(logged()).toMatch(/Projecting[\s\S]*Projector stopped/)
 })
 
 test("a projector that can't go on ends it with 1, and the log says why", async ({ place }) => {
@@ -286,17 +258,24 @@ describe('token', () => {
     await end(child)
   })
 
-  test('comes from the environment, as options do, names separated by commas; then it may listen everywhere', async ({
+  test('comes from the environment, as options do, names separated by commas; then it may listen everywhere, and waits for a database', async ({
     place,
   }) => {
-    await log(place, [requestLog()])
-    const { url, log: logged } = await start(place, ['--host', '0.0.0.0'], {
+    const {
+      child,
+      url,
+      log: logged,
+    } = await start(place, ['--host', '0.0.0.0'], {
       REQUEST_JOURNAL_TOKEN: 'from-the-token-file',
       REQUEST_JOURNAL_ALLOW_HOST: 'a.example, b.example',
       REQUEST_JOURNAL_MAX_STREAMS: '0',
     })
     expect((await get(url, '/v1/stats')).status).toBe(401)
-    expect((await get(url, '/v1/stats', { headers: { authorization } })).status).toBe(200)
+    // Without a database and --project it serves, waits for one and says so.
+    expect(logged()).toContain(`"path":"${place.database}","msg":"Waiting for a database: `)
+    expect((await get(url, '/v1/stats', { headers: { authorization } })).status).toBe(503)
+    await log(place, [requestLog()])
+    expect((await get(url, '/v1/stats', { headers: { authorization } })).body.counts.total).toBe(1)
     expect(logged()).toContain(`"addresses":["0.0.0.0:${new URL(url).port}"]`)
     expect(logged()).not.toContain('from-the-token-file')
     for (const [host, status] of [
@@ -307,6 +286,7 @@ describe('token', () => {
       expect((await get(url, '/v1/stats', { headers: { authorization, host } })).status).toBe(status)
     }
     expect((await get(url, '/v1/stream', { headers: { authorization } })).status).toBe(503)
+    expect(await end(child)).toBe(0)
   })
 
   test('in a file that others may read is taken, and warned about', async ({ place }) => {

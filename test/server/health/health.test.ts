@@ -8,16 +8,40 @@ import type { QueryPool } from '../../../src/server/pool/query-pool.js'
 import { acquireDatabaseLock } from '../../../src/store/sqlite/connection/lock.js'
 import { requestLine } from '../../support/lines.js'
 import { end } from '../../support/program.js'
-import { append, askUntil, log, requestLog, test } from '../support.js'
+import {
+  append,
+  askUntil,
+  test as base,
+  log,
+  makePlace,
+  type Place,
+  requestLog,
+  serve as serveAt,
+  type TestServer,
+  TOKEN,
+} from '../support.js'
+
+/** With a server that projects, and asks for a token, which the tests of a file share. */
+const test = base.extend<{ projecting: { place: Place; server: TestServer } }>({
+  projecting: [
+    // biome-ignore lint/correctness/noEmptyPattern: vitest reads the fixtures a fixture needs from this pattern
+    async ({}, use) => {
+      const place = makePlace()
+      await log(place, [requestLog()])
+      const server = await serveAt(place, { project: true, token: TOKEN })
+      await use({ place, server })
+      await server.close()
+      rmSync(place.directory, { recursive: true, force: true })
+    },
+    { scope: 'file' },
+  ],
+})
 
 const MONITORING = new URL('../../../docs/monitoring.md', import.meta.url)
 
 test('is ok while a projector runs and keeps up, needs no token, and is never stored', async ({
-  place,
-  serve,
+  projecting: { place, server },
 }) => {
-  await log(place, [requestLog()])
-  const server = await serve({ project: true, token: 'correct-horse-battery-staple' })
   const { status, body, headers } = await server.get('/healthz')
   expect(status).toBe(200)
   expect(body).toEqual({
@@ -34,9 +58,7 @@ test('is ok while a projector runs and keeps up, needs no token, and is never st
   expect(JSON.stringify(body)).not.toContain(place.directory)
 })
 
-test('fails on a dead projector: nobody holds the lock', async ({ place, serve }) => {
-  await log(place, [requestLog()])
-  const server = await serve()
+test('fails on a dead projector: nobody holds the lock', async ({ closedServer: server }) => {
   const { status, body } = await server.get('/healthz')
   expect(status).toBe(503)
   expect(body).toMatchObject({
@@ -132,9 +154,9 @@ test("fails if journal and database don't belong together", async ({ place, serv
   expect(body.problems).toEqual(["journal and database can't be read: see the log"])
 })
 
-test('is looked at once a second at most, however often it is asked', async ({ place, serve }) => {
-  await log(place, [requestLog()])
-  const server = await serve({ project: true })
+test('is looked at once a second at most, however often it is asked', async ({
+  projecting: { place, server },
+}) => {
   const first = await server.get('/healthz')
   appendFileSync(
     join(place.journal, readdirSync(place.journal).filter((name) => name.endsWith('.ndjson'))[0] ?? ''),
@@ -188,22 +210,17 @@ test('fails while its projector waits for what can heal, and says for what', asy
 })
 
 test("HTTP/1.0 without a Host is answered, since a balancer isn't a page in a browser; HTTP/1.1 isn't", async ({
-  place,
-  serve,
+  projecting: { server },
 }) => {
-  await log(place, [requestLog()])
-  const { url } = await serve({ project: true })
+  const { url } = server
   expect(await askRaw(url, 'GET /healthz HTTP/1.0\r\n\r\n')).toMatch(/^HTTP\/1\.1 200 /)
   const refused = await askRaw(url, 'GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n')
   expect(refused).toMatch(/^HTTP\/1\.1 400 [\s\S]*the Host header is missing/)
 })
 
 test('/livez and /healthz?live say that this process serves, whatever the projector does', async ({
-  place,
-  serve,
+  closedServer: server,
 }) => {
-  await log(place, [requestLog()])
-  const server = await serve({ token: 'a-token-that-is-long-enough' })
   for (const path of ['/livez', '/healthz?live', '/healthz?live=true']) {
     const { status, body } = await server.get(path)
     expect({ path, status, body }).toEqual({ path, status: 200, body: { status: 'ok', problems: [] } })
@@ -213,9 +230,8 @@ test('/livez and /healthz?live say that this process serves, whatever the projec
 
 test.skipIf(!isInstalled('haproxy'))(
   'haproxy finds a server up by /livez, as docs/monitoring.md has it',
-  async ({ place, serve }) => {
-    await log(place, [requestLog()])
-    const { port } = new URL((await serve()).url)
+  async ({ place, closedServer }) => {
+    const { port } = new URL(closedServer.url)
     const backend =
       /^backend request-journal[\s\S]*?(?=```)/m.exec(readFileSync(MONITORING, 'utf8'))?.[0] ?? ''
     const socket = join(place.directory, 'admin')

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished } from 'vitest'
 import { silentLogger } from '../../../src/journal/logger.js'
@@ -11,7 +11,15 @@ import { MAX_BODY_BYTES } from '../../../src/server/ingest/posted-events.js'
 import { opened } from '../../journal/support.js'
 import { runHere } from '../../support/command.js'
 import { FaultyFileSystem } from '../../support/faulty-file-system.js'
-import { type AskOptions, type Place, type TestServer, TOKEN, test } from '../support.js'
+import {
+  type AskOptions,
+  test as base,
+  makePlace,
+  type Place,
+  serve as serveAt,
+  type TestServer,
+  TOKEN,
+} from '../support.js'
 
 const EVENT = { model: 'gpt-4o', latency_ms: 5, success: true }
 
@@ -23,6 +31,21 @@ function post(server: TestServer, body: unknown, headers: Record<string, string>
   }
   return server.get(path, options)
 }
+
+/** With a server that takes events, which tests share. */
+const test = base.extend<{ taking: { place: Place; server: TestServer } }>({
+  taking: [
+    // biome-ignore lint/correctness/noEmptyPattern: vitest reads the fixtures a fixture needs from this pattern
+    async ({}, use) => {
+      const place = makePlace()
+      const server = await serveAt(place, { ingest: true, token: TOKEN })
+      await use({ place, server })
+      await server.close()
+      rmSync(place.directory, { recursive: true, force: true })
+    },
+    { scope: 'file' },
+  ],
+})
 
 function linesOf({ journal }: Place): string[] {
   return readdirSync(journal)
@@ -53,25 +76,27 @@ describe('POST /v1/events', () => {
     ])
   })
 
-  test('takes an idempotency-key, and events by lines', async ({ place, serve }) => {
-    const server = await serve({ ingest: true, token: TOKEN })
+  test('takes an idempotency-key, and events by lines', async ({ taking: { place, server } }) => {
+    const before = linesOf(place).length
     const lines = `${JSON.stringify(EVENT)}\n${JSON.stringify(EVENT)}\n`
     const headers = { 'content-type': 'application/x-ndjson; charset=utf-8', 'idempotency-key': 'a-1' }
     const first = await post(server, lines, headers)
     const again = await post(server, lines, headers)
     expect(again.body).toEqual({ ...first.body, appended: 0, repeated: 2 })
-    expect(linesOf(place)).toHaveLength(2)
+    expect(linesOf(place)).toHaveLength(before + 2)
     expect(await post(server, [EVENT], { 'idempotency-key': 'a-1' })).toMatchObject({ status: 422 })
     for (const key of ['', 'a b', 'ä', 'x'.repeat(129)]) {
       expect(
         (await post(server, [EVENT], { 'idempotency-key': Buffer.from(key).toString('latin1') })).status,
       ).toBe(400)
     }
-    expect(linesOf(place)).toHaveLength(2)
+    expect(linesOf(place)).toHaveLength(before + 2)
   })
 
-  test('warns of members that no event has, and appends the events', async ({ place, serve }) => {
-    const server = await serve({ ingest: true, token: TOKEN })
+  test('warns of members that no event has, and appends the events', async ({
+    taking: { place, server },
+  }) => {
+    const before = linesOf(place).length
     const typo = { ...EVENT, prompt_tokens: 19, outputtokens: 10 }
     const { status, body } = await post(server, [EVENT, typo, typo])
     expect({ status, body }).toMatchObject({ status: 200, body: { appended: 3 } })
@@ -82,12 +107,14 @@ describe('POST /v1/events', () => {
       },
       { index: 1, message: expect.stringMatching(/^outputtokens: .* did you mean output_tokens\?$/) },
     ])
-    expect(linesOf(place)).toHaveLength(3)
+    expect(linesOf(place)).toHaveLength(before + 3)
     expect((await post(server, [EVENT])).body).not.toHaveProperty('warnings')
   })
 
-  test('names what is wrong with each event, and writes nothing then', async ({ place, serve }) => {
-    const server = await serve({ ingest: true, token: TOKEN })
+  test('names what is wrong with each event, and writes nothing then', async ({
+    taking: { place, server },
+  }) => {
+    const before = linesOf(place).length
     const { status, body } = await post(server, [EVENT, { model: 'm' }])
     expect(status).toBe(400)
     expect(body).toEqual({
@@ -102,11 +129,11 @@ describe('POST /v1/events', () => {
     expect(typo.body.errors[0].message).toMatch(/no type at all; did you mean 'stream_completed'\?$/)
     expect((await post(server, '{')).body.error.message).toContain('the body is not JSON')
     expect((await post(server, '')).status).toBe(400)
-    expect(linesOf(place)).toEqual([])
+    expect(linesOf(place)).toHaveLength(before)
   })
 
-  test('refuses what is too large, and other kinds of bodies', async ({ place, serve }) => {
-    const server = await serve({ ingest: true, token: TOKEN })
+  test('refuses what is too large, and other kinds of bodies', async ({ taking: { place, server } }) => {
+    const before = linesOf(place).length
     const large = await post(server, ' '.repeat(MAX_BODY_BYTES + 1))
     expect(large).toMatchObject({
       status: 413,
@@ -125,11 +152,13 @@ describe('POST /v1/events', () => {
       expect(await post(server, [EVENT], { 'content-type': type }), type).toMatchObject({ status: 415 })
     }
     expect(await post(server, [EVENT], { 'content-encoding': 'gzip' })).toMatchObject({ status: 415 })
-    expect(linesOf(place)).toEqual([])
+    expect(linesOf(place)).toHaveLength(before)
   })
 
-  test('is for holders of the token only, and for no page of another origin', async ({ place, serve }) => {
-    const server = await serve({ ingest: true, token: TOKEN })
+  test('is for holders of the token only, and for no page of another origin', async ({
+    taking: { place, server },
+  }) => {
+    const before = linesOf(place).length
     expect((await post(server, [EVENT], { authorization: '' })).status).toBe(401)
     expect((await post(server, [EVENT], { authorization: `Bearer ${TOKEN}x` })).status).toBe(401)
     expect((await post(server, [EVENT], { 'sec-fetch-site': 'cross-site' })).status).toBe(403)
@@ -138,7 +167,7 @@ describe('POST /v1/events', () => {
     const preflight = { 'access-control-request-method': 'POST', origin: 'http://evil.example' }
     const headers = { authorization: `Bearer ${TOKEN}`, ...preflight }
     expect((await server.get('/v1/events', { method: 'OPTIONS', headers })).status).toBe(405)
-    expect(linesOf(place)).toEqual([])
+    expect(linesOf(place)).toHaveLength(before)
   })
 
   test('takes requests with an ingest token, which reads nothing and sets no price', async ({
