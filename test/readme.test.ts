@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import type { Command, Option } from 'commander'
 import { expect, test } from 'vitest'
 import { createProgram } from '../src/cli/program.js'
+import { ProgramCommand } from '../src/cli/run/command.js'
 import { runHere } from './support/command.js'
 import { PAGES, readPage } from './support/pages.js'
 
@@ -29,10 +30,29 @@ function optionRow(option: Option): string {
   return `| \`${option.flags}\` | ${option.description}${choices} | ${standard} | ${environment} |`
 }
 
+/** The rows of the options that choose requests. Several commands have all of them, and link to where they stand once. */
+const filterRows = new ProgramCommand().filterOptions().options.map(optionRow)
+const FILTER_HEADING = 'Options that choose requests'
+const FILTER_LINK = `| [those that choose requests](#${FILTER_HEADING.toLowerCase().replaceAll(' ', '-')}) | which requests it is about, in which zone and currency |  |  |`
+
+const tableOf = (rows: string[]) =>
+  rows.length === 0
+    ? ''
+    : `${['| option | | default | environment |', '|---|---|---|---|', ...rows].join('\n')}\n\n`
+
 function section({ name, command }: { name: string; command: Command }): string {
   const rows = command.options.map(optionRow)
-  const table = ['| option | | default | environment |', '|---|---|---|---|', ...rows]
-  return `## request-journal ${name}\n\n${command.description()}\n\n${rows.length > 0 ? `${table.join('\n')}\n\n` : ''}`
+  const hasAll = filterRows.every((row) => rows.includes(row))
+  const own = hasAll ? rows.filter((row) => row === filterRows[0] || !filterRows.includes(row)) : rows
+  const table = tableOf(own.map((row) => (hasAll && row === filterRows[0] ? FILTER_LINK : row)))
+  return `## request-journal ${name}\n\n${command.description()}\n\n${table}`
+}
+
+/** The shared options, with the commands that have them. */
+function filterSection(): string {
+  const named = commands.filter((one) => section(one).includes(FILTER_LINK)).map(({ name }) => `\`${name}\``)
+  const last = named.pop()
+  return `## ${FILTER_HEADING}\n\n${named.join(', ')} and ${last} have these.\n\n${tableOf(filterRows)}`
 }
 
 test('docs/commands.md has every command and option, in the words of --help', () => {
@@ -40,7 +60,7 @@ test('docs/commands.md has every command and option, in the words of --help', ()
   const begin = BEGIN.exec(page)
   if (begin === null) throw new Error('docs/commands.md has lost the mark of its commands')
   const from = begin.index + begin[0].length
-  const expected = `\n${commands.map(section).join('')}`
+  const expected = `\n${commands.map(section).join('')}${filterSection()}`
   if (process.env['UPDATE_README'] === '1') {
     writeFileSync(path, page.slice(0, from) + expected + page.slice(page.indexOf(END)))
     return
