@@ -11,10 +11,10 @@ import { end } from '../support/program.js'
 
 const SERVER = fileURLToPath(new URL('ingest-server.mjs', import.meta.url))
 const TOKEN = 'correct-horse-battery-staple'
-const KILLS = 3
+const KILLS = 2
 const CLIENTS = 4
 /** Large enough that a kill finds some bodies half written. */
-const EVENTS = 500
+const EVENTS = 300
 
 const event = (name: string) => ({ correlation_id: name, model: 'm', latency_ms: 1, success: true })
 

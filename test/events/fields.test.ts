@@ -42,7 +42,7 @@ describe.for([
         expect(refused.length === 0).toBe(validator.Check(event))
         expect(refused.every((name) => name === field || name.startsWith(`${field}.`))).toBe(true)
       }),
-      runs(200),
+      runs(80),
     )
   })
 

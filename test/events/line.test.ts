@@ -55,7 +55,7 @@ describe('encoding', () => {
         expect(line.includes('\n')).toBe(false)
         expect(decode(line)).toStrictEqual({ event, isChecked: true })
       }),
-      runs(1000),
+      runs(300),
     )
   })
 

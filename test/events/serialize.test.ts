@@ -48,6 +48,6 @@ test('serializeOpen writes what JSON.stringify writes, without the closing brace
       // Labels may have a space more, where they would look like the start or the end of a line.
       expect(JSON.stringify(JSON.parse(`${serializeOpen(event)}}`))).toBe(JSON.stringify(event))
     }),
-    runs(1000),
+    runs(300),
   )
 })
