@@ -28,7 +28,7 @@ export interface EventDefaults {
   redact?(text: string): string
 }
 
-/** The problem of an event with a getter that gives a different value each time. */
+/** The problem with an event that has a getter which gives a different value each time. */
 const CHANGING_VALUE = {
   field: 'event',
   found: 'a value that changes when it is read again',

@@ -33,9 +33,9 @@ export interface EventProblem {
 }
 
 /**
- * Thrown by `append`, and logged by `record`, when an event breaks the schema: a required field is
- * missing, a value has the wrong type or is out of range, the type is unknown, or the line would be
- * longer than 1 MiB. Nothing was written.
+ * Thrown by `append`, and passed to the logger by `record`, when an event breaks the schema: a
+ * required field is missing, a value has the wrong type or is out of range, the type is unknown, or
+ * the line would be longer than 1 MiB. Nothing was written.
  */
 export class InvalidEventError extends Error {
   readonly code = 'INVALID_EVENT'

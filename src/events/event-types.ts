@@ -105,7 +105,7 @@ export interface RequestLog extends Omissible<Outcome>, Nullable<OutcomeDetails>
   provider?: string | null | undefined
   /** The routing policy that applied. Null: none. @default null */
   policy?: string | null | undefined
-  /** Whether the answer is a stream. @default false */
+  /** Whether the response is a stream. @default false */
   streaming?: boolean | undefined
   /**
    * Wall clock, in milliseconds, rounded to an integer; for a stream, the time to its first byte.
@@ -187,11 +187,14 @@ interface PriceTerms {
    * @default null, if it may be left out
    */
   min_input_tokens: number | null
-  /** Where the price is from, for people. Null: not given. @default null, if it may be left out */
+  /**
+   * A note for people on where the price is from. Null: not given. @default null, if it may be left
+   * out
+   */
   source: string | null
 }
 
-/** The price of a model from a moment on, as a caller sets it. */
+/** The price of a model from a given moment on, as a caller sets it. */
 export interface PriceInput extends Omissible<PriceTerms> {
   type: 'price_set'
   /** The name that requests have as `response_model` or as `model`, exactly. */
@@ -214,7 +217,7 @@ export interface RateInput {
   observed_at: string
   /** US dollars for one bitcoin: a decimal text over 0 with at most eight decimals. */
   usd_per_btc: string
-  /** Where the rate is from, for people. Null: not given. @default null */
+  /** A note for people on where the rate is from. Null: not given. @default null */
   source?: string | null | undefined
 }
 
@@ -239,7 +242,7 @@ export interface RequestLogged extends Outcome, Partial<OutcomeDetails> {
   provider: string | null
   /** The routing policy that applied. Null: none. */
   policy: string | null
-  /** Whether the answer is a stream. */
+  /** Whether the response is a stream. */
   streaming: boolean
   /** Wall clock, in whole milliseconds; for a stream, the time to its first byte. */
   latency_ms: number
@@ -286,7 +289,7 @@ export interface ExchangeRateObserved {
   observed_at: string
   /** US dollars for one bitcoin: a decimal text over 0 with at most eight decimals. */
   usd_per_btc: string
-  /** Where the rate is from, for people. Null: not given. */
+  /** A note for people on where the rate is from. Null: not given. */
   source: string | null
 }
 

@@ -102,12 +102,12 @@ export const FIELDS = {
       'count',
       'the smallest number of input_tokens that it applies to; null: any number',
     ),
-    source: nullable('identifier', 'where it is from, for people'),
+    source: nullable('identifier', 'a note for people on where it is from'),
   } satisfies Fields<PriceInput | PriceSet>,
   exchange_rate_observed: {
     observed_at: required('timestamp', 'when it was seen'),
     usd_per_btc: required('rate', 'US dollars for one bitcoin'),
-    source: nullable('identifier', 'where it is from, for people'),
+    source: nullable('identifier', 'a note for people on where it is from'),
   } satisfies Fields<RateInput | ExchangeRateObserved>,
 } satisfies Record<EventType, object>
 

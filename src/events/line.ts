@@ -52,7 +52,7 @@ const CHECKSUM_START_BYTES = Buffer.from(CHECKSUM_START)
 const HEX_DIGITS = Buffer.from('0123456789abcdef')
 
 let scratch = Buffer.allocUnsafe(16 * 1024)
-/** Lines of more bytes get a view of their own. */
+/** Up to this many bytes, views are kept for the next line of the same length. */
 const MAX_KEPT_VIEW = 2048
 
 /**
@@ -211,8 +211,8 @@ export function isJsonSpace(byte: number | undefined): boolean {
 
 /**
  * Says what the last 20 bytes are. Any last member with a name of five characters and a value of
- * eight counts as a damaged checksum: a flipped bit can turn ours into one, and would otherwise
- * silently switch the check off.
+ * eight counts as a damaged checksum: a flipped bit can turn a crc32 member into one, and would
+ * otherwise silently switch the check off.
  */
 function checksumTail(line: Buffer, end: number): 'checksum' | 'damaged' | 'none' {
   const start = end - CHECKSUM_BYTES

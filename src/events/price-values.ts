@@ -42,7 +42,7 @@ export function isDecimalText(
 ): value is string {
   const [, whole, decimals = ''] = typeof value === 'string' ? (DECIMAL.exec(value) ?? []) : []
   if (whole === undefined || decimals.length > maxDecimals) return false
-  // The decimals are looked at as text, since a double doesn't hold twelve of them after 10^9.
+  // The decimals are compared as text, since a double doesn't hold twelve of them after 10^9.
   const hasDecimals = /[1-9]/.test(decimals)
   const isWithin = Number(whole) < max || (Number(whole) === max && !hasDecimals)
   return isWithin && (!isPositive || hasDecimals || Number(whole) > 0)

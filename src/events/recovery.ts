@@ -5,8 +5,8 @@ import { CHECKSUM_START, LINE_START } from './serialize.js'
 /**
  * Finds whole events inside a line that doesn't decode: every stretch from `{"type":` to
  * `,"crc32":"hhhhhhhh"}` whose checksum holds. The line may come in pieces and be of any length;
- * memory stays bounded and time linear, since each beginning's checksum is carried on, never
- * computed again.
+ * memory stays bounded and time linear, since the checksum from each beginning is continued, never
+ * computed anew.
  */
 export class EventRecovery {
   readonly events: RecoveredEvent[] = []
@@ -163,8 +163,8 @@ interface Start {
 }
 
 /**
- * How many beginnings are tried for one checksum, the nearest first. Our own lines hold `{"type":`
- * only once; a foreign line may hold a few more in nested objects.
+ * How many beginnings are tried for one checksum, the nearest first. The lines that this package
+ * writes hold `{"type":` only once; a foreign line may hold a few more in nested objects.
  */
 const MAX_STARTS = 8
 

@@ -33,7 +33,9 @@ const COOKIE = /\b((?:Set-)?Cookie["']?\s{0,4}:\s{0,4}["']?)[^\s=;"']{1,256}=[^\
 /** A quote, even if the text around it is quoted once or twice more: `{\\\"key\\\":…`. */
 const ANY_QUOTE = String.raw`\\{0,7}["']`
 const QUOTE = `(?:${ANY_QUOTE})?`
-/** Several values of a name: Go's `map[X-Api-Key:[…]]`, and the same as JSON. */
+/**
+ * The beginning of a list of values for one name: Go's `map[X-Api-Key:[…]]`, and the same as JSON.
+ */
 const LIST = String.raw`(?:\[(?!redacted\])\s{0,2})?`
 const BARE_CHARACTER = '[^\\s"\'`,;&}\\])<>\\\\]'
 /** A value without quotes. The full stop of a sentence isn't a part of it. */
@@ -89,7 +91,7 @@ const SEPARATOR = String.raw`(?:${QUOTE}\s{0,4}(?:=>?|:|%3D)\s{0,4}|>(?=[^\s<>:=
 /**
  * Separates a name from its value in lists where they alternate: `["x-api-key","…","accept","…"]`.
  */
-const TURN = String.raw`${ANY_QUOTE},\s{0,2}(?=${ANY_QUOTE})`
+const LIST_SEPARATOR = String.raw`${ANY_QUOTE},\s{0,2}(?=${ANY_QUOTE})`
 
 /**
  * A value. A quoted one ends at its quote, even if all of it is quoted once more:
@@ -101,7 +103,10 @@ const VALUE = [
   String.raw`'(?:[^'\\\n]|\\[^\n])*`,
   BARE,
 ].join('|')
-const NAMED = new RegExp(`((?:(${NAMES})|(?:${OPAQUE_NAMES}))(?:${SEPARATOR}|(${TURN})))(${VALUE})`, 'gi')
+const NAMED = new RegExp(
+  `((?:(${NAMES})|(?:${OPAQUE_NAMES}))(?:${SEPARATOR}|(${LIST_SEPARATOR})))(${VALUE})`,
+  'gi',
+)
 /** The signature of a Cashu proof; nothing else names a member `C`. */
 const PROOF = /((\\{0,7}["'])C\2\s{0,4}:\s{0,4}\2)0[23][0-9a-f]{32,}/g
 
@@ -129,7 +134,7 @@ function isMasked(field: string): boolean {
 }
 
 /** Masks what the default masks, and every match of a caller's own patterns. */
-export function redactAlso(patterns: readonly RegExp[]): Redact {
+export function redactWith(patterns: readonly RegExp[]): Redact {
   return (text, field) =>
     isMasked(field) ? patterns.reduce((masked, own) => masked.replace(own, MASK), maskSecrets(text)) : text
 }
@@ -192,7 +197,7 @@ function maskNamed(
   match: string,
   before: string,
   name: string | undefined,
-  turn: string | undefined,
+  listSeparator: string | undefined,
   value: string,
 ): string {
   const quote = /^\\{0,7}["']|^/.exec(value)?.[0] ?? ''
@@ -200,7 +205,8 @@ function maskNamed(
   if (bare === '' || isWord(bare)) return match
   // In a sentence, a colon and a space come before ordinary short words too.
   const leastLength = quote === '' && /\s$/.test(before) ? 6 : 3
-  const isSecret = name === undefined || turn !== undefined ? isOpaque(bare) : bare.length >= leastLength
+  const isSecret =
+    name === undefined || listSeparator !== undefined ? isOpaque(bare) : bare.length >= leastLength
   return isSecret ? `${before}${quote}${MASK}` : match
 }
 
@@ -215,7 +221,8 @@ function isOpaque(value: string): boolean {
 }
 
 /**
- * Whether a value is joined words, perhaps with a version or a year: `gateway-credentials-2026`.
+ * Whether a value consists of words that are joined, perhaps with a version or a year:
+ * `gateway-credentials-2026`.
  */
 function isName(value: string): boolean {
   return /^[a-z]{2,16}(?:[_-](?:[a-z]{2,16}|v?\d{1,4}))+$/.test(value) && /[a-z]{4}/.test(value)

@@ -5,7 +5,7 @@
  */
 
 /**
- * A line break inside a key: the key goes on in the next line, with characters that include a
+ * A line break inside a key: the key continues on the next line, with characters that include a
  * digit.
  */
 export const WRAP = String.raw`\\?(?:\\r|\r)?(?:\\n|\n)(?:[ \t]{1,8}(?=[A-Za-z0-9_+/-]{12})|(?=[A-Za-z0-9_+/-]{4}))(?=[A-Za-z_+/-]{0,64}\d)`
@@ -28,7 +28,7 @@ const KEYS = [
   // OpenAI (sk-, sk-proj-, sk-svcacct-), Anthropic (sk-ant-), OpenRouter (sk-or-), DeepSeek;
   // half-masked ones too: sk-ab****cd.
   String.raw`(?:sk|pk|rk)${DASH}(?=[a-z_\r\n-]{0,64}[A-Z0-9*%])${KEY_CHARACTER}{12,}`,
-  // The same keys in small letters only. No word is that long.
+  // The same keys in lowercase letters only. No word is that long.
   `(?:sk|pk|rk)${DASH}(?:[a-z]{1,12}${DASH}){0,2}[a-z]{20,}`,
   // ElevenLabs, Stripe, and others like them.
   'sk_(?=[a-z]{0,64}\\d)[A-Za-z0-9]{32,}',
@@ -50,7 +50,7 @@ const KEYS = [
   `cashu[AB]${BASE64_CHARACTER}{16,}`,
   // Macaroons in hex, and in base64 of both versions. Fedimint's notes begin like the newer ones.
   `0201[0-9a-fA-F]{80,}|AgE${BASE64_CHARACTER}{40,}|MDA[wxyz]${BASE64_CHARACTER}{40,}`,
-  // Private keys of Bitcoin: BIP-32 extended ones, and single ones in the wallets' import format.
+  // Bitcoin private keys: BIP-32 extended ones, and single ones in the wallets' import format.
   `[xyztuvYZUV]prv${BASE58}{40,}`,
   `(?:[59]${BASE58}{50}|[KLc]${BASE58}{51})(?![A-Za-z0-9])(?<=[A-Z]${BASE58}{0,51})(?<=[a-z]${BASE58}{0,51})`,
 ]
@@ -71,7 +71,7 @@ export const BECH32_KEY = new RegExp(
   'gi',
 )
 
-/** Credentials in front of a host: `https://user:secret@host`, `https://token@host`. */
+/** Credentials before a host: `https://user:secret@host`, `https://token@host`. */
 export const USER_INFO = /\b([a-z][a-z0-9+.-]{1,20}:\/\/)[^\s/?#"'<>]{1,512}@/gi
 
 /** Addresses that are secrets: webhooks of Slack, Discord and Teams, and plain LNURLs. */

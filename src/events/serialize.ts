@@ -2,8 +2,8 @@ import { describeThrown, InvalidEventError, shownText } from './errors.js'
 import type { JournalEvent, RequestLogged, StreamCompleted } from './event-types.js'
 
 /**
- * Every line of ours begins with it, and it occurs nowhere else in a line: recovery looks for it in
- * a damaged line.
+ * Every line that this package writes begins with it, and it occurs nowhere else in a line:
+ * recovery looks for it in a damaged line.
  */
 export const LINE_START = '{"type":'
 /** Precedes the eight hex digits of a line's checksum. */

@@ -47,7 +47,10 @@ export function reasonOf(error: unknown): string {
 
 const UNNAMED = 'Unknown system error -'
 
-/** Node.js has no name for some errors of Linux, such as ESTALE: their code ends in a number. */
+/**
+ * Gives the name of a code. Node.js has none for some Linux errors, such as ESTALE, whose code ends
+ * in a number instead.
+ */
 function nameOf(code: string | undefined): string | undefined {
   if (typeof code !== 'string' || !code.startsWith(UNNAMED)) return code
   const number = Number(code.slice(UNNAMED.length))
@@ -61,8 +64,8 @@ export function isMissing(error: unknown): boolean {
 }
 
 /**
- * Errors of system calls that may succeed later: descriptors or memory have run short, a disk is
- * full or failing, or a mount or a permission is missing for now.
+ * The codes of system calls that failed but may succeed later: descriptors or memory have run
+ * short, a disk is full or failing, or a mount or a permission is missing for now.
  */
 const PASSING_CODES = new Set([
   ...['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', 'EBUSY', 'EINTR'],

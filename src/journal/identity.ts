@@ -69,7 +69,7 @@ export function checkIsDirectory(directory: string, fs: FileSystem = nodeFileSys
   try {
     if (fs.statSync(directory).isDirectory()) return
   } catch {
-    // It doesn't exist or can't be looked at. Opening a file in it will give the reason.
+    // It doesn't exist or can't be examined. Opening a file in it will give the reason.
     return
   }
   const text = `${directory} isn't a directory: expected the directory that the journal is in or will be created in; check --journal.`
@@ -87,8 +87,8 @@ export function assertIdentity(directory: string, journalId: string, fs: FileSys
 
 /**
  * Reads a journal's identity, after creating the journal and its directory if they don't exist.
- * Several first writers at once agree on one identity: each completes and syncs a file of its own
- * before it links that into place, and only one link can succeed.
+ * Several first writers that start at once agree on one identity: each completes and syncs a file
+ * of its own before it links that into place, and only one link can succeed.
  *
  * @throws JournalError like `readIdentity`; JOURNAL_UNWRITABLE if the journal can't be created.
  */

@@ -182,7 +182,10 @@ export function parseSegmentName(name: string): SegmentRef | null {
   return parsed === null || parsed.ending !== undefined ? null : parsed.segment
 }
 
-/** The segment that a file belongs to, and what follows `.ndjson` in its name; or null. */
+/**
+ * The segment that a file belongs to, and what follows `.ndjson` in its name; null if it belongs to
+ * none.
+ */
 function parseFileName(file: string): { segment: SegmentRef; ending: string | undefined } | null {
   const [, day, number, ending] = FILE_NAME.exec(file) ?? []
   if (day === undefined || number === '000' || canonicalTimestamp(`${day}T00:00:00Z`) === null) return null

@@ -13,7 +13,7 @@ const CHECKSUM: JsonSchema = {
 const DESCRIPTIONS: Record<EventType, string> = {
   request_logged: 'One finished request, or a stream that has begun.',
   stream_completed: 'How a request that was logged when its stream began has ended.',
-  price_set: 'What a model costs from a moment on.',
+  price_set: 'What a model costs from a given moment on.',
   exchange_rate_observed: 'What a bitcoin cost at a moment in time.',
 }
 

@@ -119,7 +119,7 @@ test('a huge journal.json is not read', ({ workspace }) => {
   mkdirSync(journal)
   writeFileSync(join(journal, 'journal.json'), '{')
   truncateSync(join(journal, 'journal.json'), 2 ** 40)
-  expect(() => openJournal({ directory: journal })).toThrow(/more than 65536 bytes/)
+  expect(() => openJournal({ directory: journal })).toThrow(/larger than 65536 bytes/)
 })
 
 test('a marker that is there already is not written to, link or not', async ({ workspace }) => {

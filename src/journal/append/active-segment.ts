@@ -115,7 +115,10 @@ export class ActiveSegment {
     if (now - this.#lookedAt >= LOOK_MS || now < this.#lookedAt) this.look()
   }
 
-  /** Opens the right segment if the current one isn't in place or isn't the one to append to. */
+  /**
+   * Opens the right segment if the path of the current one no longer leads to it, or if another one
+   * is to be appended to.
+   */
   look(): void {
     const now = this.#options.clock.now()
     this.#lookedAt = now
@@ -144,8 +147,8 @@ export class ActiveSegment {
   }
 
   /**
-   * Syncs every segment written to since the last call. A segment whose sync fails is marked as
-   * distrusted and no longer appended to; what was written there isn't written again.
+   * Syncs every segment that was written to since the last call. A segment whose sync fails is
+   * marked as distrusted and no longer appended to; what was written there isn't written again.
    *
    * @throws JournalWriteError SYNC_FAILED; SYNC_INCOMPLETE, after which the next call tries again;
    *   SEGMENT_LOST if a path no longer leads to the file that was synced.
@@ -234,7 +237,7 @@ export class ActiveSegment {
     return writer.isInPlace() || this.#wasArchived(writer) || this.#wasRenamed(writer)
   }
 
-  /** Whether the file is still a segment under another name, which `redate` gave it. */
+  /** Whether the file is still a segment, but under another name, because `redate` renamed it. */
   #wasRenamed(writer: SegmentWriter): boolean {
     const { directory, fs } = this.#options
     const isThisFile = ({ name }: Segment) =>
@@ -325,7 +328,7 @@ function markDistrusted(options: ActiveSegmentOptions, segment: SegmentRef, reas
   try {
     fd = createFile(fs, join(directory, distrustMarker(segment)), { mode: fileMode })
   } catch (error) {
-    // Another writer has marked it.
+    // Another writer has marked it already.
     if (errorCode(error) === 'EEXIST') return
     throw error
   }

@@ -26,8 +26,9 @@ export type AttemptOutcome = Partial<Omit<Outcome, 'error_status' | 'error_messa
 export type AttemptFailure = Partial<Outcome>
 
 /**
- * One attempt at one request, from the moment it was sent. It measures time and writes the events.
- * Each method does its work once; a later call only logs a warning. None of them throws or waits.
+ * One attempt at one request, from the moment the request was sent. It measures time and writes the
+ * events. Each method does its work once; a later call only logs a warning. None of them throws or
+ * waits.
  */
 export interface Attempt {
   /**
@@ -36,13 +37,18 @@ export interface Attempt {
    */
   readonly correlation_id: string
   /**
-   * A stream has begun: writes `request_logged` with the time to its first byte, so that it can be
-   * seen while it runs. Don't call it for a response that comes as a whole.
+   * Says that a stream has begun. Writes `request_logged` with the time to its first byte, so that
+   * the stream can be seen while it runs. Don't call it for a response that comes as a whole.
    */
   firstByte(): void
-  /** The attempt succeeded: writes `request_logged`, or `stream_completed` after `firstByte`. */
+  /**
+   * Says that the attempt succeeded. Writes `request_logged`, or `stream_completed` after
+   * `firstByte`.
+   */
   complete(outcome?: AttemptOutcome): void
-  /** The attempt failed: writes `request_logged`, or `stream_completed` after `firstByte`. */
+  /**
+   * Says that the attempt failed. Writes `request_logged`, or `stream_completed` after `firstByte`.
+   */
   fail(outcome?: AttemptFailure): void
 }
 

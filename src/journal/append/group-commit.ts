@@ -15,7 +15,7 @@ export class GroupCommit {
     this.#sync = sync
   }
 
-  /** Settles as a sync that begins after this call does. */
+  /** Settles the same way as a sync that begins after this call. */
   join(): Promise<void> {
     if (this.#next !== null) return this.#next
     const previous = this.#running
@@ -32,7 +32,10 @@ export class GroupCommit {
   }
 }
 
-/** Lets the callers that a finished sync has woken append and join before the next sync starts. */
+/**
+ * Gives the callers that a finished sync has woken time to append and join before the next one
+ * starts.
+ */
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }

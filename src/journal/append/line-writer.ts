@@ -20,8 +20,8 @@ export interface JournalPorts {
 }
 
 /**
- * Writes encoded lines, in order, to the segment or, while the disk refuses, to memory; and syncs
- * them. Callers must prepare, then encode, then write, with nothing in between: the next line
+ * Writes encoded lines, in order, to the segment or, while the disk refuses writes, to memory; and
+ * syncs them. Callers must prepare, then encode, then write, with nothing in between: the next line
  * reuses the buffer that a line is encoded into, and the logger that takes a warning may itself
  * append to this journal.
  */
@@ -71,7 +71,7 @@ export class LineWriter {
   }
 
   /**
-   * Writes the lines that wait, and looks for the segment to append to.
+   * Writes the waiting lines, and looks for the segment to append to.
    *
    * @throws JournalWriteError BUFFER_NOT_EMPTY, WRITE_FAILED; the caller mustn't write its line
    *   then.
@@ -117,8 +117,8 @@ export class LineWriter {
   }
 
   /**
-   * Writes the line, or keeps it after the lines that wait already, or counts it as lost. Never
-   * throws.
+   * Writes the line, or keeps it after the lines that are waiting already, or counts it as lost.
+   * Never throws.
    */
   writeOrKeep(line: Buffer, correlationId: string, refusal: unknown): void {
     if (refusal !== null) {
@@ -133,7 +133,7 @@ export class LineWriter {
     }
   }
 
-  /** Counts a lost event, and warns. */
+  /** Counts a lost event, and logs a warning. */
   drop(correlationId: string, error: unknown): void {
     this.#dropped++
     const fields = {
@@ -256,8 +256,8 @@ export class LineWriter {
       if (isFlush) this.#lookBeforeFlush()
       await this.#segment.sync()
     } catch (error) {
-      // A flush called meanwhile waits for the next sync, but its bytes may have been lost by this
-      // one.
+      // A flush called meanwhile waits for the next sync, but this one may be the one that lost its
+      // bytes.
       if (!isFlush || this.#isFlushWaiting) this.#unreported = error
       throw error
     }

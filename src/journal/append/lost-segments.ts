@@ -50,13 +50,16 @@ export class LostSegments {
     // A look and a sync may both find the same loss.
     if (this.#losses.some((loss) => loss.writer === writer)) return
     const { path, unflushedLines: lines } = writer
-    const found = `${path} was moved, removed, replaced or hidden by a mount while it was written to`
-    const text = `${found}: ${lines} event(s) appended since the last flush may be in that file alone`
+    const found = `${path} was moved, removed, replaced or hidden by a mount while it was being written to`
+    const text = `${found}: ${lines} event(s) appended since the last flush may be only in that file`
     const error = new JournalWriteError('SEGMENT_LOST', path, text)
     this.#losses.push({ writer, lines, error, isLogged: false, isReported: false, isSettled: isRetired })
   }
 
-  /** Called once a segment is open. If it was lost, it's back; every other loss is settled. */
+  /**
+   * Called once a segment is open. If that segment was lost, it's back; every other loss is
+   * settled.
+   */
   reopened(opened: SegmentWriter): void {
     for (const loss of this.#losses.filter(({ isSettled }) => !isSettled)) {
       loss.isSettled = true

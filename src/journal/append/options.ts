@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { type Redact, redactAlso, redactSecrets } from '../../events/redact.js'
+import { type Redact, redactSecrets, redactWith } from '../../events/redact.js'
 import type { JournalLogger } from '../logger.js'
 
 export interface JournalOptions {
@@ -15,9 +15,9 @@ export interface JournalOptions {
    */
   logger?: JournalLogger | undefined
   /**
-   * When events become durable without a `flush`. `everysec`: a sync each second, so a power cut
-   * costs the events of about a second. `no`: the kernel writes them out, after about 30 s. `flush`
-   * syncs in either case.
+   * When events become durable without a `flush`. `everysec`: a sync each second, so that a power
+   * cut loses the events of about a second. `no`: the kernel writes them out, after about 30 s.
+   * `flush` syncs in either case.
    * @default 'everysec'
    */
   fsync?: 'everysec' | 'no' | undefined
@@ -31,8 +31,8 @@ export interface JournalOptions {
    * The permissions of new files, whatever the umask: from 0o600 to 0o777, of which only read and
    * write count. New directories get execute where files have read. 0o660 shares a journal within a
    * group.
-   * @default 0o600; in an existing journal that isn't open to others, also the permissions that
-   *   the group has on journal.json
+   * @default 0o600; in an existing journal that isn't open to others, plus the permissions that the
+   *   group has on journal.json
    */
   mode?: number | undefined
   /**
@@ -105,8 +105,8 @@ function isPattern(pattern: unknown): boolean {
 
 function redactionOf(redact: Redact | readonly RegExp[] | false): Redact | null {
   if (redact === false) return null
-  // Copies, because the caller's own use of a pattern moves its lastIndex.
-  return typeof redact === 'function' ? redact : redactAlso(redact.map((pattern) => new RegExp(pattern)))
+  // Copied, because the caller's own use of a pattern moves its lastIndex.
+  return typeof redact === 'function' ? redact : redactWith(redact.map((pattern) => new RegExp(pattern)))
 }
 
 const consoleLogger: JournalLogger = {

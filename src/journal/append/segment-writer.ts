@@ -38,7 +38,7 @@ const forgotten = new FinalizationRegistry(({ fs, fd }: { fs: FileSystem; fd: nu
 export class SegmentWriter {
   readonly segment: SegmentRef
   readonly path: string
-  /** The file that is open, wherever its path leads by now. */
+  /** The file that is open, wherever its path leads now. */
   readonly file: FileIdentity
   /** Whether anything has been written since the last sync began. */
   isDirty = false

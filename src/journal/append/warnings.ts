@@ -33,7 +33,7 @@ export class BoundedWarnings {
   }
 }
 
-/** A caller that makes names up must fill neither the log nor the memory. */
+/** A caller that makes names up mustn't be able to fill the log or the memory. */
 const MAX_MEMBERS = 100
 const MAX_MEMBER_LENGTH = 256
 

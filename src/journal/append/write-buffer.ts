@@ -9,7 +9,7 @@ export class WriteBuffer {
     this.#maxBytes = maxBytes
   }
 
-  /** How many lines wait. */
+  /** How many lines are waiting. */
   get length(): number {
     return this.#lines.length
   }

@@ -44,7 +44,7 @@ export type NewManifestEntry = { segment: string } & SegmentDigest &
     | { kind: 'pruned' }
   )
 
-/** Where the events of an imported segment are from. */
+/** Where the events of an imported segment come from. */
 export interface ImportOrigin {
   /** Identifies the import: what it read, and with which options. */
   id: string
@@ -179,7 +179,7 @@ export class ManifestFile {
    * Adds an entry and makes it durable. If another program adds one first, `makeEntry` is called
    * again with the manifest as it is by then. `makeEntry` returns null if nothing is left to add.
    *
-   * @returns the entry, once it's in the chain; null if `makeEntry` gave none.
+   * @returns the entry, once it's in the chain; null if `makeEntry` returned null.
    * @throws JournalError JOURNAL_INVALID while the chain is broken, since no entry may follow one
    *   that somebody changed; MANIFEST_UNREADABLE.
    */
@@ -196,7 +196,7 @@ export class ManifestFile {
       this.#isNameDurable = true
       if (added !== undefined) return added
     }
-    throw new Error(`${this.path}: other programs were faster in ${MAX_ATTEMPTS} attempts to add an entry`)
+    throw new Error(`${this.path}: other programs added an entry first in each of ${MAX_ATTEMPTS} attempts`)
   }
 
   /** @throws the file system's error if this user can't add an entry. */

@@ -22,8 +22,8 @@ export function sealableAt({ day }: Pick<Segment, 'day'>): number {
 }
 
 /**
- * Seals segments: for each one whose day is over it adds the digest of its bytes to the manifest. A
- * failure stops nothing else; it is logged, and the next look tries again.
+ * Seals segments: for each one whose day is over, it adds the digest of its bytes to the manifest.
+ * A failure stops nothing else; it is logged, and the next look tries again.
  */
 export class Sealer {
   readonly #directory: string
@@ -74,7 +74,7 @@ export class Sealer {
     await this.#running
   }
 
-  /** Resolves once the segment that is being sealed is finished or given up. */
+  /** Resolves once the segment that is being sealed has been finished or given up. */
   async stop(): Promise<void> {
     this.#isStopping = true
     await this.#running

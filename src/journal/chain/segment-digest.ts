@@ -4,9 +4,9 @@ const NEWLINE = 0x0a
 
 /** The digest of a segment's uncompressed bytes, as the manifest records it. */
 export interface SegmentDigest {
-  /** How many bytes, the last of them a newline. */
+  /** How many bytes there are; the last one is a newline. */
   bytes: number
-  /** How many newlines are in them, as `wc -l` counts, those of blank lines included. */
+  /** How many newlines those bytes hold, as `wc -l` counts them, including those of blank lines. */
   lines: number
   /** SHA-256 in lowercase hex, as `head -c BYTES | sha256sum` computes it. */
   sha256: string
@@ -41,7 +41,7 @@ export class SegmentDigester {
     this.#readBytes += chunk.length
   }
 
-  /** How many bytes were added, those after the last newline included. */
+  /** How many bytes were added, including those after the last newline. */
   get readBytes(): number {
     return this.#readBytes
   }

@@ -11,7 +11,7 @@ export interface Batch {
   counts: LineCounts
   /** How far the segment has been read: all lines before it are in this batch or an earlier one. */
   position: ReadPosition
-  /** How many bytes were read; of an archive, after decompression. */
+  /** How many bytes were read; for an archive, after decompression. */
   bytes: number
   firstRejected: (Rejection & Place) | null
   /** The first cost that isn't finite, such as 1e999, and is therefore unknown. */
@@ -40,9 +40,7 @@ export interface ReadPosition {
   lastLine: LastLine | null
 }
 
-/**
- * The last line before a position, newline included; of a line over 1 MiB, its last MiB.
- */
+/** The last line before a position, newline included; for a line over 1 MiB, its last MiB. */
 export interface LastLine {
   byteOffset: number
   length: number

@@ -134,13 +134,13 @@ export class SegmentDecoder {
   }
 }
 
-/** CRC-32 of a line, newline included; of a line over 1 MiB, of its last MiB. */
+/** CRC-32 of a line, newline included; for a line over 1 MiB, of its last MiB. */
 export function lastLineChecksum(source: SegmentSource, byteOffset: number, length: number): number {
   const checked = Math.min(length, MAX_LINE_BYTES)
   return crc32(source.bytesAt(byteOffset + length - checked, checked))
 }
 
-/** Decodes whole lines of one segment, and counts what they were. */
+/** Decodes whole lines of one segment, and counts them by kind. */
 export class LineDecoder {
   readonly items: BatchItem[] = []
   readonly counts: LineCounts = {

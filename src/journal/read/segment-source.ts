@@ -29,7 +29,7 @@ export interface Chunk {
   lines: readonly ScannedLine[]
 }
 
-/** A segment that is read from a position onwards, be it a plain file or an archive. */
+/** A segment that is read from a position onwards, whether from a plain file or an archive. */
 export interface SegmentSource {
   readonly segment: SegmentRef
   readonly path: string
@@ -52,8 +52,8 @@ export interface SegmentSource {
    */
   read(): Promise<Chunk | null>
   /**
-   * Returns the bytes at an offset, or fewer if the file ends first. From an archive, only the
-   * bytes of the last line that was read can be had, or of the last MiB of that line.
+   * Returns the bytes at an offset, or fewer if the file ends first. An archive can only give bytes
+   * of the last line that was read, or of the last MiB of that line if it's longer.
    */
   bytesAt(byteOffset: number, length: number): Buffer
   /** Resolves once everything read so far survives a power cut. */
