@@ -15,6 +15,7 @@ const RUN: Record<string, Part[]> = {
     ['docs/clients.md', 'Events from a program on this host', { python: 1, go: 1 }],
     ['docs/http.md', 'POST /v1/events', { json: 1 }],
     ['docs/import.md', '', { sh: 1 }],
+    ['docs/import.md', 'From LiteLLM', { 'sh network': 2 }],
     ['docs/import.md', 'From a CSV file', { sh: 1 }],
     ['docs/import.md', 'From a table of your own', { sh: 1 }],
     ['docs/operations.md', 'Backup and restore', { sh: 2 }],
@@ -84,7 +85,6 @@ const NOT_RUN: Record<string, Part[]> = {
     ['docs/faults.md', 'Many hosts, one PostgreSQL', { sh: 1 }],
     ['docs/performance.md', 'Measuring', { sh: 1 }],
   ],
-  'needs the database of LiteLLM': [['docs/import.md', 'From LiteLLM', { 'sh network': 2 }]],
   'needs the daemon of Docker: test/deploy/files.test.ts tries what the image runs': [
     ['docs/deploy.md', 'Container', { sh: 1 }],
   ],

@@ -1,9 +1,11 @@
+import { randomUUID } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import SQLite from 'better-sqlite3'
 import { expect, test } from 'vitest'
 import { answerByPath, startUpstream } from '../clients/upstream/upstream.js'
 import { codeBlocks } from '../support/pages.js'
+import { noPostgres, sharedPostgres } from '../support/postgres.js'
 import { run } from '../support/program.js'
 import { makeDatabaseBySqlx } from '../support/sqlx-database.js'
 import { follow, isThere, Reader, readerWithLog } from './reader.js'
@@ -80,6 +82,26 @@ test('the commands of docs/import.md take in an export of LiteLLM, a CSV file an
   ])
   expect(rows).toHaveLength(spendLogs.length - 1 + 2)
 })
+
+test.skipIf(noPostgres !== null || !isThere('psql', '--version'))(
+  'the commands of docs/import.md export the table of LiteLLM, as CSV and as JSON (needs psql)',
+  async () => {
+    const reader = new Reader('')
+    const schema = `litellm_${randomUUID().slice(0, 8)}`
+    const environment = `export LITELLM_DATABASE_URL=${await sharedPostgres()} PGOPTIONS='-c search_path=${schema}'\n`
+    const rows = readFileSync(SPEND_LOGS, 'utf8').split('\n').slice(0, 5)
+    writeFileSync(join(reader.folder, 'table.csv'), rows.join('\n'))
+    const columns = rows[0]?.split(',').map((name) => `"${name}" text`)
+    const table = `CREATE SCHEMA ${schema}; CREATE TABLE ${schema}."LiteLLM_SpendLogs" (${columns})`
+    await reader.run(`${environment}psql "$LITELLM_DATABASE_URL" -c '${table}' \\
+      -c "\\copy \\"LiteLLM_SpendLogs\\" FROM table.csv CSV HEADER"\n`)
+    const [csv = '', json = ''] = shell('docs/import.md', 'From LiteLLM')
+    await reader.run(csv)
+    await reader.run(`${json}request-journal import --from litellm spend-logs.jsonl`)
+    // The second file has the same requests.
+    expect(await rowsIn(reader.folder)).toHaveLength(4)
+  },
+)
 
 test('the worked example of docs/pricing.md costs what the page says', async () => {
   const reader = new Reader('')
