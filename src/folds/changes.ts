@@ -5,7 +5,7 @@ import type { NewRequest, StoredRequest } from './stored-request.js'
 
 /** The keys by which a store finds what the fold of a batch must know. */
 export interface Keys {
-  /** The correlation id of each request of the batch: completions may be held for it. */
+  /** The correlation_id of each request of the batch, for which completions may be held. */
   requests: readonly string[]
   /** The requests that completions of the batch look for, by correlation_id. */
   completions: ReadonlyMap<string, CompletionKey>
@@ -14,7 +14,7 @@ export interface Keys {
 export interface CompletionKey {
   /** How many completions of the batch have this correlation_id. */
   count: number
-  /** The attempts that they name; null among them if one names none. */
+  /** The attempts that they name, including null if one of them names none. */
   attempts: ReadonlySet<number | null>
 }
 
@@ -22,22 +22,23 @@ export interface CompletionKey {
 export interface Known {
   /** The id of the next new request; others follow. */
   nextId: number
-  /** Ids that new requests pass over, because rows have them already. */
+  /** Ids that new requests skip, because rows have them already. */
   takenIds: ReadonlySet<number>
   /**
-   * Whether rows can't be looked up now: the store takes all completions, and gives them back at
-   * the end.
+   * Whether rows can't be looked up now. The store then keeps all completions, and gives them back
+   * at the end.
    */
   isDeferring: boolean
   /**
    * The stored requests that completions of the batch may change, by correlation_id, the newest
-   * first: the newest one, the newest of each attempt that is named, and, where a completion names
-   * none, one more open stream than there are completions.
+   * first. For each correlation_id these are the newest request, the newest request of each attempt
+   * that a completion names and, if a completion names none, one more open stream than there are
+   * completions: the last of them shows whether the choice was ambiguous.
    */
   requests: ReadonlyMap<string, readonly KnownRequest[]>
   /**
-   * The first request that came after a deferred completion, by correlation_id: the completion
-   * would have been held for that one.
+   * The first request that came after a deferred completion, by correlation_id. Had the completion
+   * not been deferred, it would have been held for that request.
    */
   later: ReadonlyMap<string, StoredRequest>
   /**
@@ -68,11 +69,11 @@ export interface Changes {
   deferred: DeferredCompletion[]
   prices: PlacedPrice[]
   rates: PlacedRate[]
-  /** The book that has them; null if there are none. */
+  /** The book that includes these prices and rates; null if there are none. */
   book: PriceBook | null
   /**
-   * The timestamps of the stored requests whose cost new prices and rates may change; null: of
-   * none. The batch's own requests have all of its prices.
+   * The timestamps of the stored requests whose cost new prices and rates may change; null if there
+   * are none. The costs of the batch's own requests are already computed with its prices.
    */
   toReprice: TimeRange | null
   /** Stored requests whose cost was computed again. */

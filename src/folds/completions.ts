@@ -5,11 +5,11 @@ import { rowCost } from './costs/row-cost.js'
 import type { StoredRequest } from './stored-request.js'
 
 /**
- * Finds the request that a completion changes, by the rules of journal/README.md: the newest one
- * with the attempt that it names; if it names none, the newest open stream, or else the newest
- * request.
+ * Finds the request that a completion changes, by the rules of journal/README.md: the newest
+ * request with the attempt that the completion names; if it names none, the newest open stream, or
+ * else the newest request. A stream is open until a completion has changed it.
  *
- * @param attempt null: the completion names none.
+ * @param attempt null if the completion names none.
  * @param candidates the newest first.
  */
 export function requestOf(
@@ -34,8 +34,9 @@ export function requestOf(
 }
 
 /**
- * How many of the newest rows that share a correlation_id are looked at. A client that makes its
- * gateway use one id for everything must not make each completion read every row of it.
+ * How many of the newest rows that share a correlation_id are looked at. Otherwise a client that
+ * makes its gateway use one id for everything would make each completion read every row with that
+ * id.
  */
 export const MAX_SHARED_ROWS = 1000
 

@@ -43,15 +43,16 @@ export function keysOf(items: readonly BatchItem[]): Keys {
 
 /**
  * Folds a batch: each request becomes a row; each completion changes one row or is held until its
- * request comes. Prices and rates come first, wherever they stand in the batch: costs don't depend
- * on the order of events. Pure: the result depends on the arguments alone, and neither is changed.
+ * request comes. Prices and rates are taken first, wherever they are in the batch, since costs
+ * don't depend on the order of events. Pure: the result depends on the arguments alone, and neither
+ * is changed.
  *
  * @param items events and rejected lines in the order of the journal.
  */
 export function fold(known: Known, items: readonly BatchItem[]): Changes {
   const { prices, rates } = priceEvents(items)
   if (prices.length === 0 && rates.length === 0) return foldRequests(known, items)
-  // A replay begins with the prices that it will read.
+  // In a replay, the book has the prices of the journal from the start.
   const newPrices = prices.filter((price) => !known.book.hasPrice(price))
   const newRates = rates.filter((rate) => !known.book.hasRate(rate))
   const book = known.book.with(newPrices, newRates)
@@ -102,11 +103,11 @@ class RequestsFold {
   readonly #changed = new Map<number, StoredRequest>()
   /**
    * The completions that wait for a request, by correlation_id and by the attempt that they name.
-   * Those of the store are copied here when they are first needed.
+   * Those that the store holds are copied here when they are first needed.
    */
   readonly #held = new Map<string, Map<number | null, HeldCompletion[]>>()
 
-  /** @param hasCompletion whether completions of the batch have a correlation_id. */
+  /** @param hasCompletion returns whether a completion of the batch has this correlation_id. */
   constructor(known: Known, hasCompletion: (correlationId: string) => boolean) {
     this.#known = known
     this.#hasCompletion = hasCompletion
@@ -161,7 +162,7 @@ class RequestsFold {
     if (hasCompletion) append(this.#own, correlation_id, request)
     if (!hasHeld) return
     const held = this.#heldFor(correlation_id)
-    // Late lines may have been held in another order.
+    // Completions in late lines may have been held in another order.
     const waiting = [...new Set([null, attempt])].flatMap((named) => held.get(named) ?? []).sort(byPlace)
     held.delete(null)
     held.delete(attempt)
@@ -184,7 +185,7 @@ class RequestsFold {
     return after
   }
 
-  /** Gives the requests of a correlation_id as the batch has changed them, the newest first. */
+  /** Yields the requests of a correlation_id as the batch has changed them, the newest first. */
   *#candidates(correlationId: string): Generator<KnownRequest> {
     const own = this.#own.get(correlationId) ?? []
     const stored = this.#known.requests.get(correlationId) ?? []
@@ -222,7 +223,8 @@ function allOf(held: ReadonlyMap<unknown, HeldCompletion[]>): HeldCompletion[] {
 
 /** The row of a new request, as a completion finds it. */
 function storedRequest({ id, event, cost, segmentId, byteOffset }: NewRequest): StoredRequest {
-  // Named one by one: what a rest pattern leaves takes three times the memory, and so does its copy.
+  // Named one by one, because an object made by a rest pattern takes three times the memory, and so
+  // does its copy.
   return {
     id,
     attempt: event.attempt ?? null,

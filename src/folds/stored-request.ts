@@ -3,10 +3,12 @@ import type { Place } from '../events/placed.js'
 import type { CostFacts, RowCost } from './costs/row-cost.js'
 import type { Usage } from './costs/usage-cost.js'
 
-/** The costs of a request that count, wherever they are from. Null: unknown. */
+/** The costs of a request that sums use, whatever their source. Null: unknown. */
 export type Costs = Pick<RowCost, 'cost_sats' | 'cost_usd'>
 
-/** The values of a request that sums depend on and that a completion can change, but its costs. */
+/**
+ * The values of a request that sums depend on and that a completion can change, except its costs.
+ */
 export interface RequestOutcome extends Usage {
   /** In milliseconds; null or left out: not given. */
   stream_duration_ms?: number | null
@@ -18,7 +20,7 @@ export interface RequestOutcome extends Usage {
 }
 
 /**
- * The values of a request that sums depend on, beside its costs. A `request_logged` has them all.
+ * The values of a request that sums depend on, except its costs. A `request_logged` has them all.
  */
 export interface CountedRequest extends RequestOutcome {
   /** Canonical: UTC with milliseconds. */
@@ -33,7 +35,7 @@ export interface CountedRequest extends RequestOutcome {
   labels?: Readonly<Record<string, string>>
 }
 
-/** Whether a request isn't the first attempt, as far as anybody has told. */
+/** Whether a request is known not to be the first attempt. */
 export function isRetry({ attempt }: Pick<CountedRequest, 'attempt'>): boolean {
   return attempt !== undefined && attempt !== null && attempt > 0
 }
@@ -44,10 +46,11 @@ export interface StoredRequest extends CountedRequest, CostFacts, RowCost {
   id: number
   /** Null: not given. */
   attempt: number | null
-  /** Null: the row isn't from the journal. */
+  /** Null: the row didn't come from the journal. */
   place: Place | null
   /**
-   * Whether it is in the sums. Rows that other programs added after the journal began aren't.
+   * Whether the sums include it. They don't include rows that other programs added after the
+   * journal began.
    */
   isInSums: boolean
   /** The place of the completion that changed the row last; null if none has. */

@@ -40,8 +40,8 @@ export class BatchWriter {
   }
 
   /**
-   * Writes a segment's batches until the segment ends, the transaction is full or `shouldStop` says
-   * so. Syncs the segment, then moves its position.
+   * Writes a segment's batches until the segment ends, the transaction is full or `shouldStop`
+   * returns true. Syncs the segment, then moves its position.
    *
    * @param before the segment's position as it is stored.
    * @returns whether the segment ended.
@@ -105,7 +105,7 @@ export class BatchWriter {
       lastLine,
       counts: addCounts(before.counts, counts),
     }
-    // Blank lines alone haven't begun a transaction yet.
+    // If only blank lines were read, no transaction has begun yet.
     const transaction = await begin()
     if (transaction.addBytes !== undefined) await keepBytes(transaction, decoder, before, position)
     if (!(await transaction.advance(before.projectedBytes, position))) {
@@ -150,11 +150,12 @@ interface BatchWriterOptions {
   transaction: StoreTransaction | (() => Promise<StoreTransaction>)
   sums: Sums
   /**
-   * Whether the transaction takes lines of many segments, because bulk pays only for many lines.
+   * Whether the transaction takes lines of many segments, because bulk writing is only worth it for
+   * many lines.
    */
   isBulk: boolean
   /**
-   * Whether rows whose cost has changed are repriced before the commit, not later.
+   * Whether rows whose cost has changed are repriced before the commit rather than later.
    * @default false
    */
   repricesAll?: boolean
@@ -169,7 +170,7 @@ interface SegmentOptions {
    */
   isLate?: boolean
   /**
-   * Asked before each batch.
+   * Called before each batch.
    * @default never
    */
   shouldStop?: () => boolean
@@ -179,7 +180,7 @@ interface SegmentOptions {
 
 /** The progress of one segment in one transaction. */
 export interface SegmentProgress {
-  /** The position after it. */
+  /** The position after the transaction. */
   position: SegmentPosition
   counts: SegmentCounts
   firstRejected: Batch['firstRejected']
@@ -189,7 +190,7 @@ export interface SegmentProgress {
 
 /**
  * Gives a store the bytes between two positions of a segment. They are read once more, since the
- * decoder keeps none; their checksum says that they are those that were folded.
+ * decoder keeps none; their checksum proves that they are the ones that were folded.
  *
  * @throws ProjectionError SEGMENT_REPLACED
  */
@@ -215,9 +216,9 @@ async function keepBytes(
  * Makes what was read durable before it is committed: the database must never run ahead of the
  * durable journal.
  *
- * @throws NameNotDurableError when the directory can't be opened: another attempt can succeed.
- * @throws ProjectionError SEGMENT_SYNC_FAILED: trying again wouldn't help, since the kernel reports
- *   a lost page once.
+ * @throws NameNotDurableError when the directory can't be opened; another attempt may succeed.
+ * @throws ProjectionError SEGMENT_SYNC_FAILED; trying again wouldn't help, since the kernel reports
+ *   a lost page only once.
  */
 async function syncSegment(decoder: SegmentDecoder): Promise<void> {
   try {

@@ -33,7 +33,10 @@ export class CatchUp {
   readonly #openSegments: SegmentsKeptOpen
   readonly #pruned: PrunedSegments
   #closedLookAt = Number.NEGATIVE_INFINITY
-  /** The index among the closed segments at which the next look begins. */
+  /**
+   * The index among the closed segments at which the next look begins. All segments but the newest
+   * are closed.
+   */
   #nextClosed = 0
   /** The version of each closed segment's file when it had been read to its end. */
   readonly #seen = new Map<number, string>()
@@ -71,17 +74,17 @@ export class CatchUp {
     return this.#segments.list()
   }
 
-  /** The position in the newest segment of which something is projected; null: nothing is. */
+  /** The position in the newest segment of which something is projected; null if nothing is. */
   get newestPosition(): SegmentPosition | null {
     return this.#projected.newest()
   }
 
   /**
-   * Projects every segment to where it ends now, in order. Closed ones are looked at only now and
-   * then, unless `looksAtAll`.
+   * Projects every segment to where it ends now, in order. The closed segments, which are all but
+   * the newest, are looked at only now and then, unless `looksAtAll`.
    *
-   * @returns the counts of what was projected; also when `shouldStop` ended it early, which happens
-   *   only after a commit.
+   * @returns the counts of what was projected, also when `shouldStop` ended the run early, which
+   *   happens only after a commit.
    */
   async run(shouldStop: () => boolean, looksAtAll = false): Promise<SegmentCounts> {
     let total = emptyCounts()
@@ -99,8 +102,8 @@ export class CatchUp {
         // The segments after the one that failed haven't been looked at.
         this.#closedLookAt = Number.NEGATIVE_INFINITY
         if (!hasVanished(error) || attempt === MAX_LISTINGS) throw error
-        // It vanished between being listed and being opened. A new list tells whether it was
-        // archived or lost.
+        // The segment vanished between being listed and being opened. A new list shows whether it
+        // was archived or lost.
         this.#segments.forget()
       }
     }
@@ -121,7 +124,9 @@ export class CatchUp {
   }
 
   /**
-   * The newest segment and a share of the closed ones: all of them after a newer one has appeared.
+   * Returns the newest segment and some of the closed ones, as far as they are due: a window over
+   * the closed segments goes round once in CLOSED_LOOK_MS. Just after a new segment has appeared,
+   * the window has all of them.
    */
   #dueSegments(segments: readonly Segment[], looksAtAll: boolean): readonly Segment[] {
     const newest = segments.at(-1)
@@ -164,7 +169,8 @@ export class CatchUp {
         await this.#project(due, waitingBytes, run)
         return
       } catch (error) {
-        // Projected one by one, the segments before the broken one are committed; it fails again.
+        // Projected one by one, the segments before the broken one do get committed, and the broken
+        // one then fails again.
         if (!isAboutSegment(error)) throw error
       }
     }
@@ -184,10 +190,11 @@ export class CatchUp {
   }
 
   /**
-   * Projects segments: each in transactions of its own or, if a backlog waits and bulk is faster,
-   * many in one.
+   * Projects segments, each in transactions of its own or, if a backlog waits and bulk is faster,
+   * many in one. A writer that isn't in bulk is committed after each call, and one in bulk once it
+   * is full.
    *
-   * @param backlogBytes how many bytes of lines wait; 0 if they aren't a backlog.
+   * @param backlogBytes how many bytes of lines wait to be projected; 0 if they aren't a backlog.
    */
   async #project(due: readonly Segment[], backlogBytes: number, run: Run): Promise<void> {
     const { shouldStop, onCommitted } = run
@@ -216,7 +223,7 @@ export class CatchUp {
           writer ??= await this.#projected.newWriter(segment, bytesLeft)
           const decoder = new SegmentDecoder(source, {
             journalId: this.#options.identity.journal_id,
-            // However fast lines come, the lines that were read must become visible at last.
+            // However fast lines come, what has been read must become visible eventually.
             ...(source.isArchive ? {} : { endOffset: size }),
           })
           const before = this.#projected.positionOf(segment, decoder.file)
@@ -250,22 +257,24 @@ export class CatchUp {
 }
 
 /**
- * The longest time between two looks at a closed segment. Nothing is lost meanwhile: a line that is
- * added to one is a late line. The looks are spread over this time, and one that finds an unchanged
- * file costs a stat of about 2 µs.
+ * The longest time between two looks at a closed segment. No line is lost because of it: a line
+ * that is added to a closed segment is a late line. The looks are spread over this time, and a look
+ * that finds an unchanged file costs a stat of about 2 µs.
  */
 const CLOSED_LOOK_MS = 30_000
 
 /** How many times one run lists the journal because a segment of the list wasn't there. */
 const MAX_LISTINGS = 5
 
-/** Less than this isn't a backlog: it is projected segment by segment in about a second. */
+/**
+ * Fewer bytes than this aren't a backlog: they are projected segment by segment in about a second.
+ */
 const BACKLOG_FROM_BYTES = 64 * 1024 * 1024
 
 export interface CatchUpOptions extends JournalSegmentsOptions {
-  /** The labels to keep roll-ups by; undefined: those of the database. */
+  /** The labels to keep roll-ups by; undefined keeps those of the database. */
   rollupLabels?: readonly string[] | undefined
-  /** Called with an archive that was compressed again and holds what was recorded. */
+  /** Called with the path of an archive that was compressed again and holds what was recorded. */
   onRecompressed?: ((path: string) => void) | undefined
   /** Called after each commit, for each segment that it moved. */
   onProgress?: ((progress: SegmentProgress) => void) | undefined
@@ -293,7 +302,10 @@ function hasVanished(error: unknown): boolean {
   return error instanceof JournalError && error.code === 'SEGMENT_UNREADABLE' && isMissing(error.cause)
 }
 
-/** Whether the same error comes again when that segment is projected on its own. */
+/**
+ * Whether an error is about one segment, so that it comes again when that segment is projected on
+ * its own.
+ */
 function isAboutSegment(error: unknown): boolean {
   if (error instanceof JournalError) return true
   return (

@@ -8,13 +8,16 @@ interface FailureLogOptions {
 
 const TEXTS = {
   database: {
-    begin: 'The database refuses writes: the journal goes on, trying again',
+    begin: 'The database refuses writes, events still go to the journal: trying again',
     end: 'The database takes writes again',
   },
   journal: { begin: 'The journal can’t be read for now: trying again', end: 'The journal can be read again' },
 }
 
-/** Counts a projector's failures in a row, and logs each new reason and the end of them once. */
+/**
+ * Counts a projector's failures in a row. It logs each new reason once, and once that they have
+ * ended.
+ */
 export class FailureLog {
   readonly #options: FailureLogOptions
   #failures = 0

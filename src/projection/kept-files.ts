@@ -7,17 +7,20 @@ import type { Store } from '../store/port.js'
 
 const PERMISSIONS = 0o7777
 
-/** The small files of a journal, which a store that keeps its bytes gets whenever they change. */
+/**
+ * The small files of a journal, journal.json and the manifest. They are copied to a store that
+ * keeps the journal's bytes whenever they change.
+ */
 export class KeptFiles {
   readonly #directory: string
-  /** The version of each file that the store has. */
+  /** The version of each file that the store holds. */
   readonly #kept = new Map<string, string>()
 
   constructor(directory: string) {
     this.#directory = directory
   }
 
-  /** Gives the store those that have changed. */
+  /** Copies the files that have changed to the store. */
   async keep(store: Store): Promise<void> {
     if (store.keepFile === undefined) return
     for (const name of [IDENTITY_FILE, MANIFEST_FILE]) {

@@ -11,15 +11,7 @@ import {
 } from '../store/positions.js'
 import { BatchWriter, type SegmentProgress } from './batch-writer.js'
 
-interface ProjectedSegmentsOptions {
-  journalId: string
-  store: Store
-  rollupLabels: readonly string[]
-  /** Called after each commit, for each segment that it moved. */
-  onProgress?: ((progress: SegmentProgress) => void) | undefined
-}
-
-/** How far each segment is projected; begins the transactions that bring it further. */
+/** Knows how far each segment is projected, and begins the transactions that project more of it. */
 export class ProjectedSegments {
   readonly #options: ProjectedSegmentsOptions
   readonly #positions: Map<number, SegmentPosition>
@@ -44,7 +36,7 @@ export class ProjectedSegments {
     return this.#positions.get(segment.id)
   }
 
-  /** @param file the segment's file, which counts if nothing of the segment is projected yet. */
+  /** @param file the segment's file, which is used if nothing of the segment is projected yet. */
   positionOf(segment: Segment, file: FileIdentity): SegmentPosition {
     return this.get(segment) ?? emptyPosition(segment.id, segment.name, this.#options.journalId, file)
   }
@@ -63,10 +55,10 @@ export class ProjectedSegments {
   }
 
   /**
-   * Makes a writer. It doesn't write late lines in bulk, where the completions that were held for a
-   * request would be applied in another order.
+   * Makes a writer. It doesn't write late lines in bulk, because completions that were held for a
+   * request would then be applied in another order.
    *
-   * @param first the segment whose lines come first.
+   * @param first the segment whose lines are written first.
    * @param backlogBytes how many bytes of lines wait; 0 if they aren't a backlog.
    * @throws ProjectionError DATABASE_REMOVED; DATABASE_AWAY while it may come back.
    */
@@ -100,6 +92,14 @@ export class ProjectedSegments {
   isLate(segment: Segment): boolean {
     return segment.id < this.#greatestId
   }
+}
+
+interface ProjectedSegmentsOptions {
+  journalId: string
+  store: Store
+  rollupLabels: readonly string[]
+  /** Called after each commit, for each segment that it moved. */
+  onProgress?: ((progress: SegmentProgress) => void) | undefined
 }
 
 /**

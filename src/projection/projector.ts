@@ -28,7 +28,7 @@ export type { ProjectorLogger, ProjectorOptions } from './options.js'
 export interface ProjectResult {
   /** How many events became rows, or changed one. */
   projected: number
-  /** How many of these are requests; others end streams, or are prices and exchange rates. */
+  /** How many of these are requests. The others end streams, or are prices and exchange rates. */
   requests: number
   /** How many whole lines can't be projected. */
   rejected: number
@@ -39,7 +39,7 @@ export interface ProjectResult {
   elapsed_ms: number
 }
 
-/** A projector at work. */
+/** A running projector. */
 export interface Projector {
   /** Finishes the transaction that is under way and closes everything. */
   stop(): Promise<void>
@@ -63,18 +63,18 @@ export async function startProjector(options: ProjectorOptions): Promise<Project
   return await startProjectorWith(options, Date)
 }
 
-/** @internal `startProjector` by another clock. */
+/** @internal `startProjector` with another clock. */
 export async function startProjectorWith(options: ProjectorOptions, clock: Clock): Promise<Projector> {
   const busyTimeoutMs = isPostgresAddress(options.database) ? LOCK_TIMEOUT_MS : BUSY_TIMEOUT_MS
   const session = await ProjectorSession.start(options, { clock, busyTimeoutMs, waits: true })
   let isStopping = false
   const wakeUp = new WakeUp()
-  // Asked between two pieces of work, of which a catch-up has many.
+  // Called after each piece of work; a catch-up consists of many.
   const finished = follow(session, wakeUp, () => {
     options.onAlive?.()
     return isStopping
   })
-  // The log tells callers that don't look at `finished`.
+  // Callers that don't look at `finished` find the error in the log.
   finished.catch((error) => session.logger.error({ err: error }, "Projector stopped: it can't go on"))
   return {
     finished,
@@ -93,8 +93,8 @@ export async function startProjectorWith(options: ProjectorOptions, clock: Clock
 const BUSY_TIMEOUT_MS = 250
 
 /**
- * How long it waits for a lock in PostgreSQL, which blocks nothing here, before it says that it
- * waits and tries again.
+ * How long a projector waits for a lock in PostgreSQL, which doesn't block its thread, before it
+ * reports that it is waiting and tries again.
  */
 const LOCK_TIMEOUT_MS = 2000
 
@@ -107,14 +107,14 @@ export async function projectOnce(options: ProjectorOptions): Promise<ProjectRes
   return await projectOnceWith(options, Date)
 }
 
-/** @internal `projectOnce` by another clock, and with backlogs of another size. */
+/** @internal `projectOnce` with another clock, and with backlogs of another size. */
 export async function projectOnceWith(
   options: ProjectorOptions,
   clock: Clock,
   backlogFromBytes?: number,
 ): Promise<ProjectResult> {
   const startedAt = performance.now()
-  // Before a database is created for a journal that doesn't exist.
+  // Throws if there is no journal, before a database is created for it.
   readIdentity(resolve(options.journal))
   const session = await ProjectorSession.start(options, { clock, backlogFromBytes })
   try {
@@ -157,12 +157,13 @@ async function follow(session: ProjectorSession, wakeUp: WakeUp, isStopping: () 
         session.sealIfDue()
         if (counts.lines > 0) lastLineAt = performance.now()
         if (isStopping()) break
-        // New lines come first, but don't wait for the end of a long repricing either way.
+        // New lines come first: even a long repricing is interrupted for them.
         if (await session.reprice()) await setImmediate()
         else await wakeUp.wait(delayBeforeLook(performance.now() - lastLineAt))
       } catch (error) {
         if (!isPassing(error) && !session.hasGoneBack(error)) throw asStoreError(error, session.databasePath)
-        // It may have ended with its directory; and whoever waits needn't be woken by each append.
+        // The watch may have ended when its directory went, and a projector that backs off needn't
+        // be woken by each append.
         isWatching = false
         await wakeUp.unwatch()
         await session.letGoAfter(error)
@@ -179,20 +180,26 @@ async function follow(session: ProjectorSession, wakeUp: WakeUp, isStopping: () 
 
 interface SessionOptions {
   clock: Clock
-  /** Whether it waits for a server that is away, or a journal that can't be read. @default false */
+  /**
+   * Whether it waits for a server that can't be reached, or a journal that can't be read.
+   * @default false
+   */
   waits?: boolean
   busyTimeoutMs?: number
   backlogFromBytes?: number | undefined
 }
 
-/** The store of a projector, and its open journal once there is one. */
+/**
+ * What a projector has open: its store, and its journal once there is one. Both may have to be
+ * opened again while it runs.
+ */
 class ProjectorSession {
   readonly directory: string
   readonly databasePath: string
   readonly logger: ProjectorLogger
   readonly onWaiting: NonNullable<ProjectorOptions['onWaiting']>
   readonly #storeOptions: Omit<OpenStoreOptions, 'journalId'>
-  /** Null: PostgreSQL is away, or the journal isn't there yet. */
+  /** Null: PostgreSQL can't be reached, or the journal doesn't exist yet. */
   #store: Store | null = null
   readonly #sealer: Sealer
   readonly #forCatchUp: Pick<CatchUpOptions, 'rollupLabels' | 'allowMissing' | 'backlogFromBytes'>
@@ -200,9 +207,9 @@ class ProjectorSession {
   #files: KeptFiles
   #saidWaiting = ''
   readonly #note: WaitingNote | null = null
-  /** The newest position before the server went away. */
+  /** The newest position before the connection to the server was lost. */
   #newest: SegmentPosition | null = null
-  /** How many rows the repricing at work has looked at. */
+  /** How many rows the repricing in progress has looked at. */
   #repricedRows = 0
 
   static async start(options: ProjectorOptions, sessionOptions: SessionOptions): Promise<ProjectorSession> {
@@ -213,7 +220,8 @@ class ProjectorSession {
       await session.#openJournal()
       return session
     } catch (error) {
-      // A server that is away, or a journal that can't be read for now: the first look waits for it.
+      // The first look waits for a server that can't be reached, or a journal that can't be read
+      // for now.
       const isAway = error instanceof PostgresError && error.code === 'SERVER_AWAY'
       const isUnread = error instanceof JournalError && isPassing(error)
       if (sessionOptions.waits && (isAway || isUnread)) return session
@@ -252,7 +260,7 @@ class ProjectorSession {
   }
 
   /**
-   * Computes the next costs again that prices and rates have changed.
+   * Recomputes the next of the costs that new prices and rates may have changed.
    *
    * @returns whether there were any.
    */
@@ -275,7 +283,7 @@ class ProjectorSession {
     await this.#files.keep(this.#store)
   }
 
-  /** Seals the segments that are due in the background, now and then. */
+  /** Now and then, in the background, seals the segments that are due. */
   sealIfDue(): void {
     const catchUp = this.#catchUp
     if (catchUp !== null) this.#sealer.startIfDue(() => catchUp.segments())
@@ -286,8 +294,9 @@ class ProjectorSession {
   }
 
   /**
-   * Whether an error means that the tables have gone back to an earlier state, as those of a server
-   * do that was restored: then the journal refills them from the positions that they have now.
+   * Whether an error means that the tables have gone back to an earlier state, as happens when a
+   * server is restored from a backup. They are then refilled from the journal, from the positions
+   * that they have now on.
    */
   hasGoneBack(error: unknown): boolean {
     const isMoved = error instanceof ProjectionError && error.code === 'POSITION_MOVED'
@@ -295,9 +304,9 @@ class ProjectorSession {
   }
 
   /**
-   * Lets go of a server after an error: the next look connects again, perhaps to the one that has
-   * taken its place, and goes on from the positions that are stored then. So it doesn't matter
-   * whether a COMMIT succeeded whose answer was lost.
+   * Closes the connection to a server after an error. The next look connects again, perhaps to a
+   * server that has taken its place, and goes on from the positions that are stored then. So if the
+   * answer to a COMMIT was lost, it doesn't matter whether it succeeded.
    */
   async letGoAfter(error: unknown): Promise<void> {
     if (!(error instanceof PostgresError) && !this.hasGoneBack(error)) return

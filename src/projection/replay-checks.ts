@@ -9,8 +9,8 @@ import { checkSegment } from './segments/segment-check.js'
 
 /**
  * Returns the positions, with the new names of segments that `redate` has renamed. Such a segment
- * is dated in the future and gone, and another file holds, byte for byte, the lines that were
- * projected.
+ * has a date in the future, its file is gone, and another file holds, byte for byte, the lines that
+ * were projected.
  */
 export function followRenames(
   directory: string,
@@ -59,7 +59,7 @@ export function checkAllThere(positions: readonly SegmentPosition[], directory: 
       const found = `the segment is gone, and ${counts.requests} rows came from it`
       throw new ProjectionError('SEGMENT_MISSING', path, `${found}: ${advice}`)
     }
-    // An archive that no manifest records shows its size only when it is read.
+    // The size of an archive that no manifest records is known only once it has been read.
     const size = plainSize(directory, segment) ?? archives.get(name)?.bytes ?? projectedBytes
     if (size < projectedBytes) {
       const found = `the segment has ${size} bytes, but ${projectedBytes} were projected from it`
@@ -69,9 +69,9 @@ export function checkAllThere(positions: readonly SegmentPosition[], directory: 
 }
 
 /**
- * Checks that a segment which was read holds the lines that its rows came from: an archive those
- * that the manifest recorded, a plain segment those that were projected. A line that has been
- * damaged since would take its row with it.
+ * Checks that a segment which was read holds the lines that its rows came from. An archive must
+ * hold the lines that the manifest recorded, a plain segment those that were projected. A line that
+ * has been damaged since would otherwise take its row with it.
  *
  * @throws ProjectionError SEGMENT_REPLACED
  */

@@ -11,14 +11,14 @@ import type { ProjectResult } from './projector.js'
 const BESIDE = ['', '-wal', '-shm', '-journal', '.lock']
 
 /**
- * Makes a rebuilt database at a new path, and leaves the old one as it is. It is built under the
- * name `<into>.replay`, and gets its own once it is whole: the next run removes what a killed one
- * has left.
+ * Makes a rebuilt database at a new path, and leaves the old one as it is. The new one is built
+ * under the name `<into>.replay` and gets its own name once it is complete, so the next run can
+ * remove what a killed run has left.
  *
  * @param rebuild replays the journal into the database at a path.
- * @param isCompared whether to tell how it differs from the old database.
- * @throws DatabaseError DATABASE_UNWRITABLE if a file is there already, or its disk has too little
- *   room.
+ * @param isCompared whether to return how the rebuilt database differs from the old one.
+ * @throws DatabaseError DATABASE_UNWRITABLE if there is a file at `into` already, or too little
+ *   room on its disk.
  */
 export async function replayInto(
   { database, into, isCompared }: { database: string; into: string; isCompared: boolean },
@@ -46,7 +46,7 @@ function checkIsFree(target: string): void {
   throw new DatabaseError('DATABASE_UNWRITABLE', target, `${text}; name another one, or remove this one`)
 }
 
-/** @throws DatabaseError PROJECTOR_RUNNING while another replay is writing it. */
+/** @throws DatabaseError PROJECTOR_RUNNING while another replay is writing the file. */
 function removeLeftover(temporary: string): void {
   if (existsSync(temporary)) acquireDatabaseLock(temporary, 'replay').release()
   removeAll(temporary)
@@ -62,7 +62,7 @@ function moveInto(temporary: string, target: string): void {
     linkSync(temporary, target)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') checkIsFree(target)
-    // This file system has no links.
+    // The file system has no hard links.
     renameSync(temporary, target)
   }
   syncDirectory(nodeFileSystem, dirname(target))

@@ -32,9 +32,9 @@ import { checkJournal } from './segments/segment-check.js'
 
 /** How far a replay has got. */
 export interface ReplayProgress {
-  /** How much of the journal has been read. */
+  /** How many bytes of the journal have been read. */
   bytes: number
-  /** How long the journal was when the replay began. */
+  /** How many bytes the journal had when the replay began. */
   total_bytes: number
   /** How many events have been folded. */
   events: number
@@ -59,8 +59,8 @@ export interface ReplayOptions {
    */
   into?: string | undefined
   /**
-   * Whether to tell how the rebuilt database differs from the old one; needs `into`. Rows of lines
-   * that the old one hasn't projected yet differ as well.
+   * Whether to return how the rebuilt database differs from the old one; needs `into`. Rows of
+   * lines that haven't been projected into the old one yet count as differences too.
    * @default false
    */
   diff?: boolean | undefined
@@ -94,8 +94,8 @@ export interface ReplayResult extends ProjectResult {
  * until it commits, and a kill leaves the old database whole. Rows that never came from a journal
  * keep their ids. Rows that users' tables refer to keep theirs too, and no trigger fires.
  *
- * @throws JournalError JOURNAL_MISSING; DatabaseError PROJECTOR_RUNNING while a projector is at
- *   work.
+ * @throws JournalError JOURNAL_MISSING; DatabaseError PROJECTOR_RUNNING while a projector is
+ *   running.
  * @throws DatabaseError ROWS_REFERRED_TO if a user's table refers to a request that would be gone
  *   or have another id.
  * @throws ProjectionError OTHER_JOURNAL; SEGMENT_MISSING and SEGMENT_TRUNCATED unless
@@ -140,7 +140,8 @@ async function rebuildDatabase(options: Omit<ReplayOptions, 'into' | 'diff'>): P
     if (!allowMissing) await checkNothingIsMissing(store, directory, before)
     const rollupLabels =
       options.rollupLabels === undefined ? undefined : checkRollupLabels(options.rollupLabels)
-    // The counters have each request at the cost that its row has.
+    // Finishes pending repricing first, because the counters must have each request at the cost of
+    // its row.
     await repriceAll(store)
     const pruned = await store.pruned()
     const segments = listSegments(directory).filter(({ id }) => !pruned.has(id))
@@ -260,7 +261,7 @@ class Rebuild {
     }
   }
 
-  /** Notes a segment that doesn't hold all the lines any more that its counters count. */
+  /** Notes a segment that no longer holds all the lines that the counters count. */
   #noteLost({ name, projectedBytes, projectedCrc32 }: SegmentPosition, decoder?: SegmentDecoder): void {
     const isShorter = decoder === undefined || decoder.position < projectedBytes
     if (!isShorter && decoder.prefixCrc32 === projectedCrc32) return
@@ -294,12 +295,14 @@ class Rebuild {
     return sizes.reduce((sum, size) => sum + size, 0)
   }
 
-  /** Whether a line is projected for the first time, so that the counters don't have it yet. */
+  /** Whether a line is projected for the first time, so that the counters don't include it yet. */
   #isNew({ segmentId, byteOffset }: Place): boolean {
     if (this.#options.pruned.has(segmentId)) return false
     return byteOffset >= (this.#before.get(segmentId)?.projectedBytes ?? 0)
   }
 }
 
-/** How many bytes are read at a time. Nothing else needs the event loop here. */
+/**
+ * How many bytes are read at a time. It is large because nothing else needs the event loop here.
+ */
 const CHUNK_BYTES = 256 * 1024

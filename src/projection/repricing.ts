@@ -7,12 +7,12 @@ import type { Store, StoreTransaction } from '../store/port.js'
 /** How many rows are read at a time. */
 const PAGE_ROWS = 100
 
-/** How long one transaction takes: new lines wait no longer for their turn. */
+/** How long one transaction takes. New lines never wait longer than this for their turn. */
 const TRANSACTION_MS = 100
 
 /**
- * Computes the costs again that prices and rates may have changed, in one transaction that takes
- * about 100 ms.
+ * Recomputes costs that new prices and rates may have changed, in one transaction that takes about
+ * 100 ms.
  *
  * @returns how many rows were looked at; null if none is left.
  */
@@ -38,13 +38,13 @@ export async function repriceSome(store: Store): Promise<number | null> {
 }
 
 /**
- * Computes all costs again that prices and rates may have changed, each 100 ms in a transaction.
+ * Recomputes all costs that new prices and rates may have changed, in transactions of about 100 ms.
  */
 export async function repriceAll(store: Store): Promise<void> {
   while ((await repriceSome(store)) !== null);
 }
 
-/** The same within a transaction. */
+/** Does the same as `repriceAll`, within an open transaction. */
 export async function repriceWithin(transaction: StoreTransaction, sums: Sums): Promise<void> {
   while ((await repricePage(transaction, sums)) !== null);
 }

@@ -8,13 +8,14 @@ const MAX_DELAY_MS = 10_000
 
 /**
  * The codes of database errors that pass: another process holds the database, the disk is full or
- * refuses, the file is read-only for now.
+ * refuses writes, the file is read-only for now.
  */
 const PASSING_DATABASE = /^SQLITE_(BUSY|LOCKED|FULL|IOERR|READONLY|CANTOPEN|NOMEM|PROTOCOL)/
 
 /**
- * What people mend at a server while a projector waits: a restored backup may lack a user or a
- * migration, and the session of a projector that lost its connection lives on for a while.
+ * What somebody may fix on the server, or what resolves itself there, while a projector waits. A
+ * restored backup may lack a user or a migration, and the session of a projector that lost its
+ * connection lives on for a while.
  */
 const PASSING_POSTGRES: ReadonlySet<PostgresErrorCode> = new Set([
   'SERVER_AWAY',
@@ -28,13 +29,14 @@ const PASSING_POSTGRES: ReadonlySet<PostgresErrorCode> = new Set([
 ])
 
 /**
- * Whether waiting can help, because rows and position have rolled back together and the journal
- * goes on without the projector: the database or the system refuses for now, or the journal is away
- * or not whole yet. A segment that was replaced or truncated never passes, and neither does a sync
- * that failed: the kernel reports a lost page once.
+ * Whether waiting can help. It can if the database or the system refuses to work for now, or if the
+ * journal can't be found or isn't complete yet: rows and position have been rolled back together,
+ * and gateways can append without the projector. It never helps if a segment was replaced or
+ * truncated, or if a sync failed, since the kernel reports a lost page only once.
  */
 export function isPassing(error: unknown): boolean {
-  // A journal that was moved away after its segment was opened can't be opened to sync the name.
+  // If a journal is moved away after its segment was opened, its directory can't be opened to sync
+  // the segment's name.
   if (isJournalAway(error) || isNameNotDurable(error)) return true
   if (error instanceof PostgresError) return PASSING_POSTGRES.has(error.code)
   if (error instanceof ProjectionError) {
@@ -58,7 +60,7 @@ export function isAboutDatabase(error: unknown): boolean {
 
 /**
  * Whether there is no journal, or only a part of one yet: segments without a journal.json, or with
- * the beginning of one.
+ * an incomplete one.
  */
 export function isJournalAway(error: unknown): boolean {
   if (!(error instanceof JournalError)) return false
@@ -67,14 +69,14 @@ export function isJournalAway(error: unknown): boolean {
   return error.code === 'JOURNAL_INVALID' && isIncomplete
 }
 
-/** The delay after a number of failures in a row: it doubles from 100 ms to 10 s. */
+/** Returns the delay after a number of failures in a row, which doubles from 100 ms to 10 s. */
 export function retryDelay(failures: number): number {
   return Math.min(MAX_DELAY_MS, MIN_DELAY_MS * 2 ** (failures - 1))
 }
 
 /**
- * A delay of half to all of another one: many hosts that lost the same server at once don't come
- * back to it at once.
+ * Returns a random part, from half to all, of a delay, so that many hosts that lost the same server
+ * don't all reconnect at the same moment.
  *
  * @param random between 0 and 1.
  */

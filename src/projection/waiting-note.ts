@@ -8,24 +8,24 @@ import type { SegmentPosition } from '../store/positions.js'
 
 const MAX_BYTES = 16 * 1024
 
-/** What a projector that waits for a server tells other programs on its host. */
+/** What the note of a projector that waits for a server says to other programs on its host. */
 export interface Waiting {
   /** When it began to wait: RFC 3339. */
   since: string
   reason: string
-  /** How far it had projected the newest segment; null: it doesn't know. */
+  /** How far it had projected the newest segment; null if it doesn't know. */
   projected: { segment: string; bytes: number } | null
 }
 
 /**
  * The file in which a projector notes that it waits for a server, since nobody can ask the server
- * then. It stands in the journal's directory, and goes once the projector goes on. A projector that
- * may not write there has no note.
+ * then. It is kept in the journal's directory, and is removed once the projector goes on. A
+ * projector that may not write there has no note.
  */
 export class WaitingNote {
   readonly #directory: string
   readonly #path: string
-  /** Whether it is there, perhaps from a projector that was killed while it waited. */
+  /** Whether the note may exist, perhaps from a projector that was killed while it waited. */
   #mayBeThere = true
 
   constructor(directory: string, database: string) {
@@ -33,7 +33,7 @@ export class WaitingNote {
     this.#path = notePath(directory, database)
   }
 
-  /** Begins the note, unless it is there: what it says is older. */
+  /** Writes the note, unless there is one already, whose `since` is earlier. */
   begin(reason: Error, position: SegmentPosition | null): void {
     const projected = position && { segment: position.name, bytes: position.projectedBytes }
     const waiting: Waiting = { since: new Date().toISOString(), reason: reason.message, projected }
@@ -46,7 +46,7 @@ export class WaitingNote {
         closeSync(fd)
       }
     } catch {
-      // It is there, or it may not be: projecting doesn't depend on it.
+      // The note exists already, or it can't be written; projecting doesn't depend on it.
     }
     this.#mayBeThere = true
   }
@@ -57,12 +57,12 @@ export class WaitingNote {
     try {
       rmSync(this.#path, { force: true })
     } catch {
-      // A journal that may only be read has none.
+      // A journal that this process may only read has no note.
     }
   }
 }
 
-/** Reads what a projector notes while it waits for a server; null if it doesn't. */
+/** Reads the note of a projector that waits for a server; null if none is waiting. */
 export function readWaitingNote(directory: string, database: string): Waiting | null {
   try {
     const { since, reason, projected } = JSON.parse(readSmallFile(notePath(directory, database), MAX_BYTES))

@@ -46,7 +46,7 @@ export function roundedQuotient(numerator: bigint, denominator: bigint): bigint 
 /**
  * Rounds to whole billionths, half to even.
  *
- * @returns the number nearest to them; null if it is too great for one.
+ * @returns the nearest number; null if the amount is too large for a number.
  */
 export function roundedToBillionths(numerator: bigint, denominator: bigint): number | null {
   const number = billionths(roundedQuotient(numerator, denominator))

@@ -21,9 +21,9 @@ export interface PlacedRate extends Place {
 export interface Price {
   readonly event: PriceSet
   readonly place: Place
-  /** What a token of each part costs, in millionths of a millionth of the currency's unit. */
+  /** What a token of each part costs, in trillionths of the currency's unit. */
   readonly perToken: Readonly<Partial<Record<PricePart, bigint>>>
-  /** The parts whose tokens don't cost what the rest of the whole does. */
+  /** The parts whose tokens don't cost the same as the rest of the whole. */
   readonly parts: Readonly<Record<'input' | 'output', readonly PricedPart[]>>
   /** What a request costs, in the same unit. */
   readonly perRequest: bigint
@@ -35,7 +35,7 @@ export interface Rate {
   readonly place: Place
   /** Dollars for a bitcoin, in hundred-millionths of a dollar. */
   readonly usdPerBtc: bigint
-  /** The timestamp from which on it is too old. */
+  /** The timestamp from which it is too old. */
   readonly until: string
 }
 
@@ -45,7 +45,7 @@ export interface TimeRange {
   until: string
 }
 
-/** A text that is greater than every timestamp, whoever has written it. */
+/** A text that sorts after every timestamp, even one that another program wrote. */
 export const AFTER_ALL_TIMES = '\u{10ffff}'
 
 /** What the price in force depends on. */
@@ -67,10 +67,13 @@ interface Entry {
   readonly history: readonly Price[]
 }
 
-/** The service tiers that a price without one is for, beside none at all. */
+/**
+ * The service tiers of requests to which a price without a service tier applies. It also applies to
+ * requests without one.
+ */
 export const USUAL_TIERS: ReadonlySet<string> = new Set(['default', 'standard', 'auto', 'on_demand'])
 
-/** How long after it was observed a rate counts. */
+/** How long a rate is used after it was observed. */
 export const MAX_RATE_AGE_MS = 24 * 3_600_000
 
 /**
@@ -89,13 +92,13 @@ export class PriceBook {
     this.#rates = rates
   }
 
-  /** Whether the book has this very price. */
+  /** Whether the book has the same price from the same place. */
   hasPrice(price: PlacedPrice): boolean {
     const identity = identityOf(price)
     return this.#history(price.event).some((known) => identityOf(placed(known)) === identity)
   }
 
-  /** Whether the book has this very rate. */
+  /** Whether the book has the same rate from the same place. */
   hasRate(rate: PlacedRate): boolean {
     const identity = identityOf(rate)
     const { observed_at } = rate.event
@@ -108,7 +111,7 @@ export class PriceBook {
     return this.#models.has(model)
   }
 
-  /** Returns a book that has these too. It mustn't have any of them yet. */
+  /** Returns a book that also has these prices and rates. This one mustn't have any of them yet. */
   with(prices: readonly PlacedPrice[], rates: readonly PlacedRate[]): PriceBook {
     if (prices.length === 0 && rates.length === 0) return this
     const models = new Map(this.#models)
@@ -122,7 +125,7 @@ export class PriceBook {
     return new PriceBook(models, sortedRates(this.#rates, rates.map(rateOf)))
   }
 
-  /** Returns a book that doesn't have these. */
+  /** Returns a book without these prices and rates. */
   without(prices: readonly PlacedPrice[], rates: readonly PlacedRate[]): PriceBook {
     const gone = new Set([...prices, ...rates].map(identityOf))
     const isLeft = (known: Price | Rate) => !gone.has(identityOf(placed(known)))
@@ -134,9 +137,10 @@ export class PriceBook {
   }
 
   /**
-   * The price in force for a request: of its response_model, or else of its model; of those whose
-   * conditions it meets the one with the highest `min_input_tokens`, then one of its provider, then
-   * the latest `valid_from` up to the request, then the later place.
+   * Returns the price in force for a request: a price of its response_model, or else of its model.
+   * Of the prices whose conditions the request meets it is the one with the highest
+   * `min_input_tokens`, then one for its provider, then the one with the latest `valid_from` up to
+   * the request, then the one at the later place.
    */
   priceFor(request: PricedRequest): Price | null {
     if (this.#models.size === 0) return null
@@ -151,12 +155,14 @@ export class PriceBook {
     return rate === undefined || timestamp >= rate.until ? null : rate
   }
 
-  /** The timestamps of the requests whose cost may depend on a price; null: of none. */
+  /**
+   * The timestamps of the requests whose cost may depend on a price; null if there can't be any.
+   */
   reachOfPrice({ event, ...place }: PlacedPrice): TimeRange | null {
     return reach(this.#history(event), validFrom, event.valid_from, place)
   }
 
-  /** The timestamps of the requests whose cost may depend on a rate; null: of none. */
+  /** The timestamps of the requests whose cost may depend on a rate; null if there can't be any. */
   reachOfRate({ event, ...place }: PlacedRate): TimeRange | null {
     const range = reach(this.#rates, observedAt, event.observed_at, place)
     if (range === null) return null
@@ -181,7 +187,7 @@ export class PriceBook {
   }
 }
 
-/** A text that is the same for the same event at the same place only. */
+/** Returns a key that two price events share only if they are the same event at the same place. */
 export function identityOf({ event, segmentId, byteOffset }: PlacedPrice | PlacedRate): string {
   if (event.type === 'exchange_rate_observed') {
     return JSON.stringify([segmentId, byteOffset, event.observed_at, event.usd_per_btc, event.source])
@@ -208,7 +214,7 @@ function placed({ event, place }: Price | Rate): PlacedPrice | PlacedRate {
   return { event, ...place } as PlacedPrice | PlacedRate
 }
 
-/** Whether a price_set says that from then on there is no price of its key. */
+/** Whether a price_set withdraws the price of its key, so that there is none from then on. */
 export function isWithdrawn({
   per_million,
   per_request,
@@ -262,7 +268,10 @@ function keyOf({ provider, service_tier, min_input_tokens }: PriceSet): string {
   return JSON.stringify([provider, service_tier, min_input_tokens])
 }
 
-/** How many of a sorted history have a time before a timestamp, or up to it. */
+/**
+ * How many items of a sorted history have a time before a timestamp, or up to it if it is
+ * inclusive.
+ */
 function countUpTo<T>(
   history: readonly T[],
   timestamp: string,
@@ -284,7 +293,7 @@ function lastUpTo<T>(history: readonly T[], timestamp: string, timeOf: (item: T)
   return history[countUpTo(history, timestamp, timeOf, true) - 1]
 }
 
-/** Those of a sorted history that have exactly this time. */
+/** The items of a sorted history that have exactly this time. */
 function sameTime<T>(history: readonly T[], timestamp: string, timeOf: (item: T) => string): readonly T[] {
   return history.slice(
     countUpTo(history, timestamp, timeOf, false),
@@ -292,7 +301,10 @@ function sameTime<T>(history: readonly T[], timestamp: string, timeOf: (item: T)
   )
 }
 
-/** The time from one item of a sorted history to the next; null if another one replaces it. */
+/**
+ * The time from one item of a sorted history to the next; null if another item of the same time, at
+ * a later place, replaces it.
+ */
 function reach<T extends { place: Place }>(
   history: readonly T[],
   timeOf: (item: T) => string,
@@ -309,7 +321,7 @@ export function priceOf({ event, segmentId, byteOffset }: PlacedPrice): Price {
   const perToken: Partial<Record<PricePart, bigint>> = {}
   for (const part of PRICE_PARTS) {
     const price = event.per_million?.[part]
-    // A millionth of the price of a million tokens, in millionths of millionths.
+    // A millionth of the price of a million tokens, in trillionths.
     if (price !== undefined) perToken[part] = scaledDecimal(price, 6)
   }
   const perRequest = event.per_request === null ? 0n : scaledDecimal(event.per_request, 12)
@@ -326,10 +338,10 @@ const INPUT_PARTS = [
 ] as const
 const OUTPUT_PARTS = ['reasoning_output', 'audio_output'] as const
 
-/** A part of the tokens of an input or an output. */
+/** A part of the input tokens or of the output tokens. */
 export type TokenPart = (typeof INPUT_PARTS | typeof OUTPUT_PARTS)[number]
 
-/** What a token of a part costs, if it isn't what one of the whole costs. */
+/** What a token of a part costs, if that isn't what any other token of the whole costs. */
 export interface PricedPart {
   readonly part: TokenPart
   readonly perToken: bigint

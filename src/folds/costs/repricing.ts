@@ -5,16 +5,17 @@ import { isSameCost, loggedFigures, type RowCost, rowCost } from './row-cost.js'
 /** A stored request whose cost a price or a rate has changed. */
 export interface RepricedRequest {
   before: StoredRequest
-  /** What it costs now. */
+  /** Its cost now. */
   cost: RowCost
-  /** Whether it is a retry that the sums don't tell yet from other requests. */
+  /** Whether it is a retry that the sums don't count as one yet. */
   isNewRetry: boolean
 }
 
 /**
- * The timestamps of the requests whose cost prices and rates may change; null if they change none.
+ * Returns the timestamps of the requests whose cost prices and rates may change; null if they can't
+ * change any.
  *
- * @param book the book that has them.
+ * @param book the book that includes them.
  */
 export function rangeToReprice(
   book: PriceBook,
@@ -27,18 +28,18 @@ export function rangeToReprice(
   ].reduce(joinRanges, null)
 }
 
-/** The smallest range that has both. */
+/** The smallest range that covers both. */
 export function joinRanges(a: TimeRange | null, b: TimeRange | null): TimeRange | null {
   if (a === null || b === null) return a ?? b
   return { from: a.from < b.from ? a.from : b.from, until: a.until > b.until ? a.until : b.until }
 }
 
 /**
- * Computes the costs of stored requests again.
+ * Recomputes the costs of stored requests.
  *
- * @param countsRetries whether the sums don't tell yet which of these requests are retries: the database
- *   is older than that.
- * @returns those whose cost isn't what is stored, or that the sums have to count.
+ * @param countsRetries whether the sums have yet to count which of these requests are retries,
+ *   because the database is older than that column.
+ * @returns those whose cost isn't the stored one, or that the sums have to count as retries.
  */
 export function reprice(
   book: PriceBook,

@@ -3,19 +3,19 @@ import { type Amount, amountOf, roundedToBillionths } from './decimal.js'
 import type { PriceBook, PricedRequest, Rate } from './price-book.js'
 import { type Usage, usageCost } from './usage-cost.js'
 
-/** What a row's cost is: the values of its columns. */
+/** The cost of a row, as the values of its columns. */
 export interface RowCost {
   /** Null: unknown. */
   cost_sats: number | null
   cost_usd: number | null
-  /** The source of the figure. Null: the cost is unknown. */
+  /** The source of the figure. Null if the cost is unknown. */
   cost_source: CostSource | null
   /**
-   * The currency of the source's figure, from which the other one follows by an exchange rate.
-   * Null: the source has both, or there is no figure.
+   * The currency of the source's figure, from which the other currency follows by an exchange rate.
+   * Null if the source has both, or there is no figure.
    */
   cost_currency: Currency | null
-  /** The place of the price that the figure was computed by. */
+  /** The place of the price that the figure was computed from. */
   price: Place | null
 }
 
@@ -28,16 +28,19 @@ export interface Figures {
   usd: number | null
 }
 
-/** Everything that a request's cost depends on, beside the price book. */
+/** Everything that a request's cost depends on, except the price book and the logged figures. */
 export interface CostFacts extends Usage, PricedRequest {
   input_tokens: number | null
   provider_cost_sats: number | null
   provider_cost_usd?: number | null
 }
 
-/** Hundred-millionths of a dollar for a bitcoin, of 10^8 satoshis, to dollars for a satoshi. */
+/**
+ * Divides a `usdPerBtc`, which is in 10^-8 dollars for a bitcoin of 10^8 satoshis, to give dollars
+ * for a satoshi.
+ */
 const RATE_UNITS = 10n ** 16n
-/** How many millionths of millionths a billionth has. */
+/** How many trillionths are in a billionth. */
 const PICOS = 1000n
 
 const UNPRICED: RowCost = {
@@ -50,8 +53,8 @@ const UNPRICED: RowCost = {
 
 /**
  * Computes what a request cost: the figures that were logged, else the provider's own, else its
- * usage times the price in force. A currency of which the source has no figure follows from the
- * other one by the newest rate, and stays unknown without one.
+ * usage times the price in force. A currency for which the source has no figure follows from the
+ * other one by the newest rate, and stays unknown if there is no rate.
  *
  * @param logged the gateway's own figures.
  */
@@ -77,8 +80,8 @@ export function rowCost(request: CostFacts, logged: Figures, book: PriceBook): R
 }
 
 /**
- * The figures that were logged for a row, as its columns tell them. A row without a source is from
- * before costs were computed, or from another program.
+ * Returns the figures that were logged for a row, as its columns show them. A row without a source
+ * is from before costs were computed, or from another program.
  */
 export function loggedFigures(row: Omit<RowCost, 'price'>): Figures {
   const { cost_sats, cost_usd, cost_source, cost_currency } = row
@@ -111,7 +114,7 @@ function costOfFigures(
   const hasBoth = sats !== null && usd !== null
   const currency = sats === null ? 'usd' : 'sats'
   const rate = hasBoth ? null : book.rateAt(timestamp)
-  // A figure stays as it was given, with more digits than billionths too.
+  // A figure stays as it was given, even with more than nine decimals.
   const other = rate === null ? null : converted(currency, amountOf(sats ?? usd ?? 0), rate)
   return {
     cost_sats: sats ?? other,
@@ -122,7 +125,7 @@ function costOfFigures(
   }
 }
 
-/** An amount of one currency in the other one. */
+/** Converts an amount of one currency to the other. */
 function converted(from: Currency, { numerator, denominator }: Amount, { usdPerBtc }: Rate): number | null {
   return from === 'sats'
     ? roundedToBillionths(numerator * usdPerBtc, denominator * RATE_UNITS)

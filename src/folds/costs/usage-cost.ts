@@ -18,9 +18,9 @@ export interface Usage {
 /** Tokens that are priced alike. */
 export interface PricedTokens {
   part: PricePart
-  /** Those without a price of their own count for the whole. */
+  /** Tokens of a part without a price of its own are counted under the whole. */
   tokens: number
-  /** What one of them costs, in millionths of a millionth of the currency's unit. */
+  /** What one of them costs, in trillionths of the currency's unit. */
   perToken: bigint
 }
 
@@ -30,8 +30,7 @@ export type UsageProblem = 'failed_without_usage' | 'unknown_tokens' | 'inconsis
 /**
  * Multiplies usage by a price.
  *
- * @returns in millionths of millionths of the currency's unit; null if there is a
- *   {@link UsageProblem}.
+ * @returns in trillionths of the currency's unit; null if there is a {@link UsageProblem}.
  */
 export function usageCost(price: Price, usage: Usage): bigint | null {
   const priced = pricedTokens(price, usage)
@@ -42,12 +41,12 @@ export function usageCost(price: Price, usage: Usage): bigint | null {
 }
 
 /**
- * Tells which tokens cost what. Each costs what its part costs, and a part without a price of its
- * own what its whole costs. Parts without tokens are left out.
+ * Returns which tokens cost what. A token costs what its part costs or, if the part has no price of
+ * its own, what the whole costs. Parts without tokens are left out.
  */
 export function pricedTokens(price: Price, usage: Usage): PricedTokens[] | UsageProblem {
   const { success, input_tokens, output_tokens } = usage
-  // Nobody says that a failure without usage was billed.
+  // Nothing suggests that a failure without usage was billed.
   if (!success && input_tokens === null && output_tokens === null) return 'failed_without_usage'
   const { cache_creation_input_tokens: creation, cache_creation_1h_input_tokens: oneHour } = usage
   // The tokens cached for an hour are a part of those written to the cache.
@@ -81,7 +80,10 @@ function addPriced(
   return null
 }
 
-/** How many tokens of a part a request has: no token is in two parts. */
+/**
+ * How many tokens of a part a request has. Each token is counted in one part only: those cached for
+ * an hour aren't counted as the other tokens written to the cache.
+ */
 function tokensOf(part: TokenPart, usage: Usage): number {
   const oneHour = usage.cache_creation_1h_input_tokens ?? 0
   switch (part) {

@@ -13,7 +13,7 @@ const CORRECTABLE_NUMBERS = [
   'reasoning_output_tokens',
 ] as const
 
-/** The counters of costs, the whole units and the billionths. */
+/** The counters of costs: whole units and billionths. */
 const IN_SATS = ['cost_sats', 'cost_nanosats'] as const
 const IN_USD = ['cost_usd', 'cost_nanousd'] as const
 
@@ -39,8 +39,8 @@ export interface CounterChanges extends CorrectableCounts {
 }
 
 /**
- * Upper bounds, inclusive, of the latency counters. Prometheus needs them fixed: another set is
- * another metric.
+ * Upper bounds, inclusive, of the latency counters. They must never change, since Prometheus would
+ * take another set for another metric.
  */
 export const LATENCY_BOUNDS_MS = [
   50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000, 120_000, 300_000,
@@ -113,7 +113,7 @@ export function countOutcomeChange(
   )
 }
 
-/** The same of its costs. */
+/** Does the same for a request's costs. */
 export function countCostChange(counters: CounterChanges, before: SplitCosts, after: SplitCosts): void {
   countChange(counters, 'unpriced', Number(after.sats === null) - Number(before.sats === null))
   countChange(counters, 'unpriced_usd', Number(after.usd === null) - Number(before.usd === null))
@@ -131,7 +131,7 @@ function countCostDifference(
   countCost(counters, names, whole, (after?.billionths ?? 0) - (before?.billionths ?? 0))
 }
 
-/** Counts the tokens of a request, which were others before. */
+/** Counts a change in one of a request's token counts. */
 function countTokens(
   counters: CounterChanges,
   name: (typeof CORRECTABLE_NUMBERS)[number],

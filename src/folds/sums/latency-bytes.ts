@@ -24,7 +24,7 @@ export function storeCounts(counts: Float64Array): Latencies {
 }
 
 /**
- * Stores the latencies of the requests from one index to before another.
+ * Stores the latencies of the requests from one index up to, but not including, another.
  *
  * @param sorted for each request its bucket plus a multiple of `BUCKETS`, which is the same for all
  *   of them; in ascending order.

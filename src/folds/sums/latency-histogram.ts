@@ -7,7 +7,7 @@ import {
 } from './latency-bytes.js'
 import { MAX_LATENCY_MS } from './sum-limits.js'
 
-// Latencies are counted in buckets, from which percentiles are taken.
+// Counts latencies in buckets, from which percentiles are computed.
 
 /** Latencies below this have a bucket for each millisecond. */
 const EXACT_MS = 64
@@ -18,8 +18,8 @@ const SUB_BITS = 5
 const SUB_BUCKETS = 1 << SUB_BITS
 
 /**
- * How far a percentile may be from the latency that it stands for, as a share of it: half a bucket,
- * which is at most a 64th.
+ * How far a percentile may be from the latency that it represents, as a share of that latency: half
+ * a bucket, which is at most a 64th.
  */
 export const PERCENTILE_ERROR = 1 / 64
 
@@ -27,8 +27,8 @@ export const PERCENTILE_ERROR = 1 / 64
 export const LATENCY_BUCKETS = bucketOf(MAX_LATENCY_MS) + 1
 
 /**
- * The bucket of a latency in milliseconds, by integer arithmetic, so that the migration's SQL gives
- * the same.
+ * Returns the bucket of a latency in milliseconds. It uses integer arithmetic, so that the
+ * migration's SQL gives the same.
  */
 export function bucketOf(latencyMs: number): number {
   const ms = Math.max(0, Math.min(latencyMs, MAX_LATENCY_MS))
@@ -110,7 +110,7 @@ export class LatencyHistogram {
       seen += count
       if (seen >= rank) return middleOf(bucket)
     }
-    throw new Error('the counts of all buckets add up to the total')
+    throw new Error('unreachable: the counts of all buckets add up to less than the total')
   }
 
   #add(bucket: number, change: number): void {

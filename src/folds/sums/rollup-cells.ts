@@ -48,7 +48,7 @@ export interface Rollup {
   /** In the order of `SUMS`. */
   readonly sums: Float64Array
   /**
-   * The latencies of the requests that are added, or taken out; empty if only outcomes are
+   * The latencies of the requests that are added or taken out; empty if only outcomes are
    * corrected.
    */
   readonly latencies: Latencies
@@ -94,9 +94,10 @@ const FIRST_CELLS = 16
 const FIRST_LATENCIES = 64
 
 /**
- * The roll-ups that are being summed, called cells and numbered from 0 up. All cells share one
- * array of sums and one list of latencies: with an object and a map of buckets for each, 155,000 of
- * them took a replay of a million events 1.1 µs an event, most of it in the garbage collector.
+ * The roll-ups that are being summed. Each is called a cell, one dimension in one hour, and cells
+ * are numbered from 0 up. All cells share one array of sums and one list of latencies. With an
+ * object and a map of buckets for each, 155,000 cells made a replay of a million events slower by
+ * 1.1 µs per event, most of it in the garbage collector.
  */
 export class RollupCells {
   #cells = 0

@@ -19,9 +19,9 @@ export interface Dimension {
   labels: Readonly<Record<string, string>>
 }
 
-/** How much the sums of a dimension change. */
+/** How much the sums of one dimension change. */
 export interface DimensionChanges extends Dimension {
-  /** The cell of each hour, by the beginning of the timestamps in it. */
+  /** The index of each hour's cell, by the prefix that its timestamps share. */
   readonly hours: ReadonlyMap<string, number>
   readonly counters: CounterChanges
 }
@@ -33,21 +33,19 @@ export interface RollupChanges {
   readonly cells: RollupCells
 }
 
-/**
- * The lengths of the beginnings of a timestamp that name its hour, `2026-11-22T19`, and its day.
- */
+/** The lengths of the prefixes of a timestamp that name its hour, `2026-11-22T19`, and its day. */
 export const HOUR_LENGTH = 13
 export const DAY_LENGTH = 10
 
 /**
- * How many hours of dimensions, and requests, are held in memory before they are written: 200 and 4
- * bytes each.
+ * How many cells, and requests, are buffered before they are written. A cell takes 200 bytes and a
+ * request 4.
  */
 const MAX_BUFFERED_HOURS = 20_000
 const MAX_BUFFERED_REQUESTS = 200_000
 
 /**
- * How many UTF-16 units of the dimensions' names are held. A dimension may have eleven names of
+ * How many UTF-16 units of the dimensions' names are buffered. A dimension may have eleven names of
  * 1 KiB; usually all names together take a tenth of this.
  */
 const MAX_BUFFERED_NAMES = 4 * 1024 * 1024
@@ -57,20 +55,23 @@ const MAX_EXACT = 2 ** 51
 
 interface OpenDimension extends DimensionChanges {
   readonly hours: Map<string, number>
-  /** The hour of the last request: mostly the next one is of the same. */
+  /** The hour of the last request. Usually the next one falls in the same hour. */
   lastHour: string | null
   lastCell: number
 }
 
-/** A node of the tree of dimensions: by model, provider, policy and each label. */
+/**
+ * A node of the tree of dimensions: by model, provider, policy and each label. With a tree, no key
+ * has to be joined for each request.
+ */
 interface DimensionNode {
   readonly next: Map<string | null | undefined, DimensionNode>
   changes: OpenDimension | null
 }
 
 /**
- * The fold of the roll-ups and counters: sums by hour, and counters, which only grow. All sums are
- * integers, so that neither the order of events nor a replay nor a completion's correction can
+ * The fold of the roll-ups, which are sums by hour, and of the counters, which only grow. All sums
+ * are integers, so that neither the order of events nor a replay nor a completion's correction can
  * change them.
  */
 export class RollupSums {
@@ -91,7 +92,7 @@ export class RollupSums {
     this.#labels = labels
   }
 
-  /** Whether so much is held that it should be taken. */
+  /** Whether so much has been collected that the caller should call `take`. */
   get isFull(): boolean {
     const { cells, latencies } = this.#cells
     const isMuch =
@@ -101,7 +102,10 @@ export class RollupSums {
     return isMuch || this.#closed.length > 0
   }
 
-  /** @param growsCounters false: the counters have it already, from before the replay. */
+  /**
+   * @param growsCounters whether the counters grow; false if they include the request already, from
+   *   before a replay.
+   */
   add(request: CountedRequest, costs: Costs, growsCounters: boolean): void {
     this.#change(request, costs, 1, growsCounters)
   }
@@ -112,10 +116,10 @@ export class RollupSums {
   }
 
   /**
-   * Corrects the sums for a request that was added before, and whose outcome and costs have changed;
-   * everything else is the same in both.
+   * Corrects the sums for a request that was added before, and whose outcome and costs have
+   * changed; everything else is the same in both.
    *
-   * @param growsCounters whether the counters don't have the change yet.
+   * @param growsCounters whether the counters grow; false if they include the change already.
    */
   correct(before: CountedRequest & Costs, after: CountedRequest & Costs, growsCounters: boolean): void {
     const costsBefore = splitCosts(before)
@@ -133,7 +137,7 @@ export class RollupSums {
   /**
    * Corrects the sums for a request that was added before, and whose costs have changed.
    *
-   * @param isNewRetry whether it was added as if it were no retry.
+   * @param isNewRetry whether it is a retry, but was added before retries were counted.
    */
   reprice(request: CountedRequest & Costs, costs: Costs, isNewRetry: boolean): void {
     const costsBefore = splitCosts(request)
@@ -216,7 +220,7 @@ export class RollupSums {
       cell = this.#cells.start()
       dimension.hours.set(hour, cell)
     }
-    // A text shorter than an hour's name may also be the beginning of other hours' timestamps.
+    // A text shorter than an hour's name may also be a prefix of other hours' timestamps.
     if (hour.length === HOUR_LENGTH) {
       dimension.lastHour = hour
       dimension.lastCell = cell

@@ -4,8 +4,8 @@ import { MAX_COST } from './sum-limits.js'
 const BILLION = 1_000_000_000
 
 /**
- * A cost as roll-ups sum it: integers, so that neither the order of requests nor a correction can
- * change a sum.
+ * A cost as roll-ups sum it, in integers, so that neither the order of requests nor a correction
+ * can change a sum.
  */
 export interface SplitCost {
   /** Whole satoshis or dollars, cut toward zero. */
@@ -27,7 +27,7 @@ export function splitCosts({ cost_sats, cost_usd }: Costs): SplitCosts {
   }
 }
 
-/** Splits a cost. SQLite's twins are in store/sqlite/sql-expressions.ts. */
+/** Splits a cost. The same in SQLite's SQL is in store/sqlite/sql-expressions.ts. */
 export function splitCost(cost: number): SplitCost {
   const limited = Math.max(-MAX_COST, Math.min(cost, MAX_COST))
   const whole = Math.trunc(limited)

@@ -10,9 +10,9 @@ export const MAX_COST = 1e12
 export const MAX_LATENCY_MS = 2 ** 32 - 1
 
 /**
- * Returns a number of a column as sums count it: whole, and not beyond a limit. A value that
- * another program has written may be anything, and counts as SQLite's CAST takes it;
- * `wholeNumberSql` is the twin.
+ * Returns a column's number as it counts in sums: whole, and not beyond a limit. A value that
+ * another program has written may be anything, and counts as SQLite's CAST converts it.
+ * `wholeNumberSql` is the same in SQL.
  */
 export function wholeNumber(value: unknown, limit: number): number {
   // Only the digits at a text's beginning count: '2e3x' is 2.
@@ -21,12 +21,12 @@ export function wholeNumber(value: unknown, limit: number): number {
   return Math.max(-limit, Math.min(Math.trunc(number), limit)) + 0
 }
 
-/** Returns a number of tokens as sums count it. */
+/** Returns a number of tokens as it counts in sums. */
 export function limitedTokens(tokens: number): number {
   return tokens > MAX_TOKENS ? MAX_TOKENS : tokens
 }
 
-/** Returns a latency as sums count it. */
+/** Returns a latency as it counts in sums. */
 export function limitedLatency(latencyMs: number): number {
   return latencyMs > MAX_LATENCY_MS ? MAX_LATENCY_MS : latencyMs
 }

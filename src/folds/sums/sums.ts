@@ -12,15 +12,15 @@ export class Sums {
 
   /**
    * @param labels the names of the labels that roll-ups are kept by, in order.
-   * @param isNew whether a line is projected for the first time, so that the counters grow. A
-   *   replay meets lines again.
+   * @param isNew returns whether the line at a place is projected for the first time, so that the
+   *   counters grow. In a replay most lines aren't.
    */
   constructor(labels: readonly string[], isNew: (place: Place) => boolean = () => true) {
     this.#rollups = new RollupSums(labels)
     this.#isNew = isNew
   }
 
-  /** Whether so much is held that it should be taken. */
+  /** Whether so much has been collected that the caller should call `take`. */
   get isFull(): boolean {
     return this.#ratios.isFull || this.#rollups.isFull
   }
@@ -36,7 +36,7 @@ export class Sums {
     }
   }
 
-  /** Adds a request that didn't come from the journal, and is in the counters already. */
+  /** Adds a request that didn't come from the journal. The counters include it already. */
   addUnjournaled(request: CountedRequest & Costs): void {
     this.#rollups.add(request, request, false)
   }

@@ -1,6 +1,9 @@
 import type { RequestOutcome } from '../stored-request.js'
 
-/** A number of tokens, and the one that it is a part of; where that is unknown, the one of all. */
+/**
+ * Which token counts are included in which: each token count, followed by the count that includes
+ * it and, for when that one is unknown, the total that includes both.
+ */
 export const PARTS_OF_TOKENS = [
   ['cache_read_input_tokens', 'input_tokens'],
   ['cache_creation_input_tokens', 'input_tokens'],
@@ -11,12 +14,12 @@ export const PARTS_OF_TOKENS = [
   ['audio_output_tokens', 'output_tokens'],
 ] as const satisfies readonly (keyof RequestOutcome)[][]
 
-/** The numbers of tokens that tell whether a request is inconsistent. */
+/** The token counts that decide whether a request is inconsistent. */
 export type Tokens = Pick<RequestOutcome, (typeof PARTS_OF_TOKENS)[number][number]>
 
 /**
  * Whether a part of a request's tokens is larger than the whole. SQLite's twin is INCONSISTENT_SQL.
- * Written out, because it is asked of every request, and hardly any has parts.
+ * Written out instead of looped, because it runs for every request, and hardly any has parts.
  */
 export function isInconsistent(tokens: Tokens): boolean {
   const { input_tokens: input, output_tokens: output, cache_creation_input_tokens: creation } = tokens

@@ -9,7 +9,7 @@ export class RatioSums {
   #changes = new Map<string, { carried: bigint; millionths: number; samples: number }>()
   #bufferedBytes = 0
 
-  /** Whether so much is held that it should be taken. */
+  /** Whether so much has been collected that the caller should call `take`. */
   get isFull(): boolean {
     return this.#bufferedBytes > MAX_BUFFERED_BYTES
   }
@@ -65,8 +65,8 @@ const MAX_RATIO = 1_000_000
 const MAX_UNCARRIED = 2 ** 52
 
 /**
- * How many bytes of changes are held before they are written; a policy takes those of its name and
- * about 100 more.
+ * How many bytes of changes are buffered before they are written. A policy takes the bytes of its
+ * name and about 100 more.
  */
 const MAX_BUFFERED_BYTES = 8 * 1024 * 1024
 const CHANGE_BYTES = 100

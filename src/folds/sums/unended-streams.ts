@@ -1,14 +1,15 @@
 import type { CountedRequest } from '../stored-request.js'
 
-/** The values that tell whether a stream has ended. */
+/** The values that decide whether a stream has ended. */
 export type StreamEnd = Pick<
   CountedRequest,
   'streaming' | 'success' | 'input_tokens' | 'output_tokens' | 'stream_duration_ms' | 'isCompleted'
 >
 
 /**
- * Whether a request is a stream without an end: nothing has completed it, it didn't fail, and it
- * wasn't logged whole, with its tokens or its duration. SQLite's twin is UNENDED_SQL.
+ * Whether a request is a stream without an end: no completion has changed it, it didn't fail, and
+ * it wasn't logged whole, with its tokens or its duration. An open stream of `requestOf` may have
+ * failed, or been logged whole. SQLite's twin is UNENDED_SQL.
  */
 export function isUnended(request: StreamEnd): boolean {
   return (
@@ -21,7 +22,7 @@ export function isUnended(request: StreamEnd): boolean {
   )
 }
 
-/** How long a stream may take before it counts as unfinished, in milliseconds. */
+/** How long a stream without an end may go on before it counts as unfinished, in milliseconds. */
 const OPEN_FOR_MS = 3_600_000
 
 /**

@@ -9,19 +9,6 @@ import type { ProjectedSegments } from '../projected-segments.js'
 import { type MissingSegment, missingSegments, segmentsMissing } from './missing-segments.js'
 import type { ProjectedArchives } from './projected-archives.js'
 
-export interface JournalSegmentsOptions {
-  directory: string
-  identity: JournalIdentity
-  store: Store
-  /**
-   * Whether to go on, now and later, without segments that are missing.
-   * @default false
-   */
-  allowMissing?: boolean | undefined
-  /** Called with the segments that are missing and accepted as such from now on. */
-  onAccepted?: ((missing: readonly MissingSegment[]) => void) | undefined
-}
-
 interface Known {
   projected: ProjectedSegments
   archives: ProjectedArchives
@@ -43,7 +30,10 @@ export class JournalSegments {
     this.#known = known
   }
 
-  /** Lists again only after the directory has changed: a year of hours has 8,760 names. */
+  /**
+   * Returns the segments, and lists the directory again only after it has changed: a journal may
+   * have thousands of files.
+   */
   list(): readonly Segment[] {
     const { directory } = this.#options
     const mtimeMs = statSync(directory, { throwIfNoEntry: false })?.mtimeMs ?? Number.NaN
@@ -54,7 +44,7 @@ export class JournalSegments {
     return this.#segments
   }
 
-  /** Makes the next call list again, because a segment of the list isn't there. */
+  /** Makes the next call list the directory again, because a segment of the list isn't there. */
   forget(): void {
     this.#mtimeMs = Number.NaN
   }
@@ -63,7 +53,7 @@ export class JournalSegments {
    * Returns every segment, after checking that this is the right journal and that no segment is
    * missing.
    *
-   * @throws JournalError when the journal is away for now; ProjectionError OTHER_JOURNAL,
+   * @throws JournalError when the journal can't be found for now; ProjectionError OTHER_JOURNAL,
    *   SEGMENT_MISSING, SEGMENT_TRUNCATED.
    */
   async check(): Promise<readonly Segment[]> {
@@ -73,7 +63,7 @@ export class JournalSegments {
     let segments = listed
     let missing = this.#missing(segments)
     if (missing.some(({ name }) => !this.#known.accepted.has(name))) {
-      // The whole journal may have been away while it was listed, and be back since.
+      // The whole journal may have been missing when it was listed, and may be back now.
       this.forget()
       segments = this.list()
       this.#checkIsSameJournal()
@@ -84,7 +74,7 @@ export class JournalSegments {
     return segments
   }
 
-  /** Finds the missing segments, accepted ones too: one of those may be back. */
+  /** Finds the missing segments, including accepted ones, since one of those may be back. */
   #missing(segments: readonly Segment[]): MissingSegment[] {
     const { projected, archives, pruned } = this.#known
     const known = { positions: projected.all(), pruned, accepted: new Set<string>() }
@@ -96,7 +86,7 @@ export class JournalSegments {
     const { accepted } = this.#known
     const unaccepted = missing.filter(({ name }) => !accepted.has(name))
     if (unaccepted.length > 0 && !allowMissing) throw segmentsMissing(directory, unaccepted)
-    // If the number is the same, none was added, and none has come back.
+    // None is new. If as many are missing as were accepted, none has come back either.
     if (unaccepted.length === 0 && missing.length === accepted.size) return
     const names = missing.map(({ name }) => name)
     await store.replaceAcceptedMissing(names)
@@ -111,4 +101,17 @@ export class JournalSegments {
     const text = `the directory holds the journal ${found.journal_id} now, not ${identity.journal_id}`
     throw new ProjectionError('OTHER_JOURNAL', directory, `${text}: put the right one back, then start again`)
   }
+}
+
+export interface JournalSegmentsOptions {
+  directory: string
+  identity: JournalIdentity
+  store: Store
+  /**
+   * Whether to go on, now and later, without segments that are missing.
+   * @default false
+   */
+  allowMissing?: boolean | undefined
+  /** Called with the segments that are missing and accepted as such from now on. */
+  onAccepted?: ((missing: readonly MissingSegment[]) => void) | undefined
 }

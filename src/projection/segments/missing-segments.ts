@@ -5,12 +5,12 @@ import { ProjectionError } from '../../store/errors.js'
 import type { SegmentPosition } from '../../store/positions.js'
 import type { PrunedSegments } from '../../store/pruned-segments.js'
 
-/** A segment that must be there and is gone or too short. */
+/** A segment that must exist and is gone or too short. */
 export interface MissingSegment {
   name: string
-  /** Whether it is there, but shorter than it was. */
+  /** Whether it exists, but is shorter than it was. */
   isTruncated: boolean
-  /** Why it must be there: `60 bytes of it were projected`. */
+  /** Why it must exist, such as `60 bytes of it were projected`. */
   found: string
 }
 
@@ -24,8 +24,8 @@ export interface KnownSegments {
 
 /**
  * Finds missing segments, by the one rule that project, replay, status and doctor share: whatever
- * was projected, sealed or archived must be there, unless it was pruned. So a new database notices
- * a partial restore as well.
+ * was projected, sealed or archived must exist, unless it was pruned. So a partial restore is
+ * noticed even with a new database.
  *
  * @param there every segment that has a file in `directory`.
  */
@@ -53,7 +53,7 @@ export function missingSegments(
     if (id === undefined || missing.has(id) || isExcused(id, entry.segment)) continue
     const segment = segments.get(id)
     if (segment === undefined && pruned.has(entry.segment)) continue
-    // Opening the segment will tell whether it is shorter than its position.
+    // Opening the segment will show whether it is shorter than its position.
     if (segment !== undefined && projected.has(id)) continue
     const found = whyMissing(directory, segment, entry)
     if (found !== null) missing.set(id, { name: entry.segment, isTruncated: segment !== undefined, found })

@@ -2,7 +2,7 @@ import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { archiveFile, importsUnderWay, type Segment } from '../../journal/segments.js'
 
-/** An import that was killed makes nobody wait for longer than this. */
+/** Nobody waits longer than this for an import that was killed. */
 const LONGEST_WAIT_MS = 10_000
 
 interface KnownArchives {
@@ -13,9 +13,10 @@ interface KnownArchives {
 }
 
 /**
- * The segments before the first one that an import is just adding. It appears as an archive while
- * writers may still append to the segment before it, for as long as they don't look; the importer
- * records it once they must have. If it was read earlier, their lines would be late.
+ * Returns the segments before the first one that an import is adding right now. That segment
+ * appears as an archive while writers that haven't looked since may still append to the segment
+ * before it. The importer records it in the manifest once every writer must have looked. If it were
+ * read before that, the lines of those writers would be late.
  */
 export function withoutNewImports(
   directory: string,
@@ -37,7 +38,7 @@ export function withoutNewImports(
 function isNew(directory: string, segment: Segment): boolean {
   const stats = statSync(join(directory, archiveFile(segment)), { throwIfNoEntry: false })
   if (stats === undefined) return false
-  // Clocks that were put back must not make anybody wait for long.
+  // A clock that was set back must not make anybody wait for long.
   const ageMs = Date.now() - stats.ctimeMs
   return ageMs >= 0 && ageMs < LONGEST_WAIT_MS
 }

@@ -9,8 +9,9 @@ import type { SegmentPosition } from '../../store/positions.js'
 const ADVICE = 'bring the right one back from a backup'
 
 /**
- * Tells, without decompressing them, which archives have been projected to their end: the manifest
- * says how many bytes each one holds.
+ * Finds out which archives have been projected to their end, without decompressing them, since the
+ * manifest says how many bytes each one holds. Also checks that an archive is still the one that
+ * was recorded.
  */
 export class ProjectedArchives {
   readonly #directory: string
@@ -26,7 +27,7 @@ export class ProjectedArchives {
     this.#manifest = new ManifestFile(directory)
   }
 
-  /** Reads what was added to the manifest. Call it after the directory was listed, not before. */
+  /** Reads what was added to the manifest. Call it after listing the directory, not before. */
   refresh(): Manifest {
     const manifest = this.#manifest.read()
     this.#archived = lastEntries(manifest, 'archived')
@@ -39,8 +40,8 @@ export class ProjectedArchives {
   }
 
   /**
-   * Whether an archive has to be opened: it may hold more than was projected, no manifest records
-   * it, or `judge` has to tell whether it is still the right one.
+   * Whether an archive has to be opened, because it may hold more than was projected, no manifest
+   * records it, or `judge` has to find out whether it is still the right one.
    *
    * @throws ProjectionError SEGMENT_TRUNCATED
    */
@@ -60,8 +61,8 @@ export class ProjectedArchives {
 
   /**
    * Checks once that an archive is the recorded file or holds the same bytes. Hashing the file
-   * costs a hundredth of reading it, which the caller is about to do; only another file is
-   * decompressed.
+   * costs a hundredth of reading it, which the caller is about to do; only a file that isn't the
+   * recorded one is decompressed.
    *
    * @returns whether it was compressed again.
    * @throws ProjectionError SEGMENT_REPLACED

@@ -14,8 +14,8 @@ const PIECE_BYTES = 1024 * 1024
 /**
  * Checks that a segment is still the one that was read: it isn't shorter than the position, its
  * last projected line is still there, and it is the same file or a faithful copy, byte for byte up
- * to the position. A reboot or a new mount may give the same file's device another number. An
- * archive's reader checks the archive.
+ * to the position. (After a reboot or a new mount, the device of the same file may have another
+ * number.) Archives aren't checked here; their reader does that.
  *
  * @throws ProjectionError SEGMENT_TRUNCATED, SEGMENT_REPLACED
  */
@@ -47,7 +47,7 @@ export function isRemembered(file: FileIdentity, remembered: SegmentPosition['fi
   return file.inode === remembered.inode && (remembered.device === null || file.device === remembered.device)
 }
 
-/** Checks that the positions are of this journal. @throws ProjectionError OTHER_JOURNAL */
+/** Checks that the positions belong to this journal. @throws ProjectionError OTHER_JOURNAL */
 export function checkJournal(
   positions: Iterable<SegmentPosition>,
   identity: JournalIdentity,

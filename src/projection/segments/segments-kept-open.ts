@@ -6,7 +6,7 @@ import type { SegmentSource } from '../../journal/read/segment-source.js'
 import type { Segment } from '../../journal/segments.js'
 import type { SegmentPosition } from '../../store/positions.js'
 
-/** Keeps segments open between two looks, each read up to its position. */
+/** Keeps segments open between two looks. Each has been read up to its position. */
 export class SegmentsKeptOpen {
   readonly #directory: string
   readonly #readers = new Map<number, SegmentSource>()
@@ -16,8 +16,9 @@ export class SegmentsKeptOpen {
   }
 
   /**
-   * Returns the reader that is open, unless its path leads to another file by now, or the part of a
-   * line that it keeps may be stale; otherwise opens one at the position.
+   * Returns the reader that is open. If its path leads to another file by now, or if the part of a
+   * line that it keeps may be stale, it is closed and another one is opened at the position. Parts
+   * of MAX_LINE_BYTES and more aren't kept as bytes, so they can't be stale.
    */
   open(segment: Segment, position: SegmentPosition | undefined): SegmentSource {
     const open = this.#readers.get(segment.id)
