@@ -68,7 +68,7 @@ describe.skipIf(noPostgres !== null)('a journal in SQLite and in PostgreSQL', ()
           await withBoth([text], (sqlite, postgres) => expectSame(questions, sqlite, postgres))
         },
       ),
-      { ...runs(6), endOnFailure: true },
+      { ...runs(4), endOnFailure: true },
     )
   }, 60_000)
 

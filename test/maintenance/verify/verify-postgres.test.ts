@@ -78,7 +78,8 @@ describe.skipIf(noPostgres !== null)(
             expect(await verify({ journal, database, schema })).toMatchObject({ ok: true, problems: [] })
           })
         }),
-        runs(8),
+        // What SQL has no part in is tried more often with a file.
+        runs(5),
       )
     })
 
@@ -120,7 +121,7 @@ describe.skipIf(noPostgres !== null)(
       })
     })
 
-    test.each([
+    const PARTS = [
       ['a roll-up', 'UPDATE rollups SET cost_sats = cost_sats + 0.000000001', 'rollup'],
       ['a total', 'UPDATE rollup_totals SET requests = requests + 1', 'rollup'],
       ['the latencies of a total', 'DELETE FROM rollup_total_latencies', 'rollup'],
@@ -131,15 +132,23 @@ describe.skipIf(noPostgres !== null)(
       ['a held completion', 'DELETE FROM held_completions', 'missing'],
       ['a rejected line', 'DELETE FROM rejected_lines', 'missing'],
       ['an overwritten completion', 'DELETE FROM superseded_completions', 'missing'],
-    ])('%s that differs is found, and only in its own journal', async (_, sql, kind) => {
+    ] as const
+
+    test.each(PARTS)('%s that differs is found', async (_, sql, kind) => {
+      await withJournalOf(ODD, async (journal) => {
+        await alter(sql)
+        const { problems } = await verify({ journal, database, schema })
+        expect(problems.map((problem) => problem.kind)).toContain(kind)
+      })
+    })
+
+    test('whatever differs of one journal is nothing to another', async () => {
       await withJournalOf(ODD, async (journal, number) => {
         const other = `${journal}.other`
         writeSegment(other, lines(...ODD), DAY, 'another')
         await projectOnce({ journal: other, database, schema })
-        const of = sql.startsWith('DELETE') || !sql.includes('WHERE') ? ' WHERE' : ' AND'
-        await alter(`${sql}${of} journal = ${number}`)
-        const { problems } = await verify({ journal, database, schema })
-        expect(problems.map((problem) => problem.kind)).toContain(kind)
+        for (const [, sql] of PARTS) await alter(`${sql} WHERE journal = ${number}`)
+        expect(await verify({ journal, database, schema })).toMatchObject({ ok: false })
         expect(await verify({ journal: other, database, schema })).toMatchObject({ ok: true })
       })
     })
@@ -153,11 +162,11 @@ describe.skipIf(noPostgres !== null)(
         journals.map((journal) => startProjector({ journal, database, schema })),
       )
       try {
-        for (let round = 0; round < 5; round++) {
+        for (let round = 0; round < 3; round++) {
           for (const journal of journals) {
             writeSegment(
               journal,
-              lines(...Array.from({ length: 200 }, (_, n) => requestLine(`r${round}-${n}`))),
+              lines(...Array.from({ length: 100 }, (_, n) => requestLine(`r${round}-${n}`))),
             )
           }
           expect(await verify({ journal: journals[0], database, schema })).toMatchObject({
@@ -170,7 +179,7 @@ describe.skipIf(noPostgres !== null)(
       }
       await projectOnce({ journal: journals[1], database, schema })
       const report = await verify({ journal: journals[1], database, schema })
-      expect(report).toMatchObject({ ok: true, rows: 1001, pending: 0 })
+      expect(report).toMatchObject({ ok: true, rows: 301, pending: 0 })
     })
 
     test('a journal that the database doesn’t know waits to be projected', async ({ workspace }) => {

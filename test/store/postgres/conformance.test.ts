@@ -9,7 +9,7 @@ import { conformance, type OpenedStore, type Step } from '../conformance.js'
 import { type Row, sorted, type Tables } from '../model.js'
 import { EMPTY } from './support.js'
 
-if (noPostgres === null) conformance('PostgresStore', open, 5)
+if (noPostgres === null) conformance('PostgresStore', open, 3)
 else describe.skip('PostgresStore', () => test.skip(noPostgres ?? ''))
 
 /** One schema is emptied for each test: making it takes a second. */
