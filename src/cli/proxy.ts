@@ -49,7 +49,7 @@ export function addProxy(program: ProgramCommand): void {
     .description(
       'Passes requests on to a provider and logs each call of a model, until SIGTERM or Ctrl-C. A client changes nothing but ' +
         'its base URL, and sends its own key. Requests and answers pass byte for byte, as they come (except for what --include-usage ' +
-        'adds to streams that otherwise tell no tokens); neither their content nor ' +
+        'adds to streams that otherwise report no tokens); neither their content nor ' +
         'their headers are kept. With --serve it runs the dashboard and the projector too: one command, from an empty ' +
         'folder to a logged gateway. Listens to this machine only, unless there is a token, from --token-file or ' +
         'REQUEST_JOURNAL_TOKEN, which requests then have in their header x-request-journal-token; or --open. At SIGTERM it ' +

@@ -2,7 +2,7 @@
 const CHAT = /\/(?:chat\/)?completions$/
 
 /**
- * Says how a client gets an answer to tell its tokens.
+ * Says how a client gets a response to report its tokens.
  *
  * @param ownWay what else asks for them, of whoever passes the request on; null: nothing.
  * @returns `source`, by which hints are told apart so that each is given once, and the hint.
@@ -15,11 +15,11 @@ export function usageHint(
   if (isStream && CHAT.test(path)) {
     return {
       source: 'streams of chat completions',
-      hint: `An answer told no tokens: they are logged as unknown. Ask for them with stream_options: { include_usage: true }${ownWay === null ? '' : `, or ${ownWay}`}`,
+      hint: `A response reported no tokens: they are logged as unknown. Ask for them with stream_options: { include_usage: true }${ownWay === null ? '' : `, or ${ownWay}`}`,
     }
   }
   return {
     source: isStream ? 'other streams' : 'other answers',
-    hint: 'An answer told no tokens: they are logged as unknown',
+    hint: 'A response reported no tokens: they are logged as unknown',
   }
 }

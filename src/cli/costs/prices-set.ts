@@ -66,7 +66,7 @@ export function addPricesSet(prices: ProgramCommand): void {
     )
   }
   command
-    .option('--per-request <price>', 'what each request costs beside its tokens', parsePricePerRequest)
+    .option('--per-request <price>', 'what each request costs besides its tokens', parsePricePerRequest)
     .option(
       '--service-tier <tier>',
       'only for this service tier, such as flex; without it for requests without a tier, or with default, standard, auto or on_demand',

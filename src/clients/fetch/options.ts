@@ -41,8 +41,8 @@ export interface LoggedFetchOptions {
   /** The label that takes the provider's own id of an answer. @default none: it isn't logged */
   responseIdLabel?: string | undefined
   /**
-   * Asks for usage in streams of chat completions, which otherwise tell no tokens, and takes the
-   * chunk that tells them out of what the client reads. Only a body that is a string, as the SDKs
+   * Asks for usage in streams of chat completions, which otherwise report no tokens, and takes the
+   * chunk that reports them out of what the client reads. Only a body that is a string, as the SDKs
    * send it, is changed so.
    * @default false
    */

@@ -27,9 +27,9 @@ export interface ProxyOptions {
    */
   labelHeaders?: Record<string, string> | undefined
   /**
-   * Asks for usage in streams of chat completions, which otherwise tell no tokens, and takes the
-   * chunk that tells them out of what the client gets. A request that says itself whether it wants
-   * usage, or is longer than 1 MiB, passes as it is.
+   * Asks for usage in streams of chat completions, which otherwise report no tokens, and takes the
+   * chunk that reports them out of what the client gets. A request that says itself whether it
+   * wants usage, or is longer than 1 MiB, passes as it is.
    * @default false
    */
   includeUsage?: boolean | undefined

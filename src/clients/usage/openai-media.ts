@@ -34,8 +34,8 @@ export const EMBEDDINGS: Api = {
 
 /**
  * Transcriptions, translations and speech (openai-openapi, CreateTranscriptionResponseJson,
- * TranscriptTextDoneEvent, SpeechAudioDoneEvent). Usage by duration tells no tokens; nor do answers
- * that are text, subtitles or sound.
+ * TranscriptTextDoneEvent, SpeechAudioDoneEvent). Usage by duration reports no tokens; nor do
+ * answers that are text, subtitles or sound.
  */
 export const AUDIO: Api = {
   wanted: wantedNode({

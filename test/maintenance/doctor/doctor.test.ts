@@ -179,7 +179,7 @@ const PROBLEMS: [string, string, RegExp, (workspace: Workspace) => void][] = [
   [
     'a huge marker',
     'distrusted_segments',
-    /more than 4096 bytes/,
+    /larger than 4096 bytes/,
     ({ journal }) => writeFileSync(join(journal, `${DAY}.distrusted`), 'x'.repeat(5000)),
   ],
   [
