@@ -3,14 +3,24 @@ import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /**
- * A machine that hasn't run the tests yet begins with the largest files. These are small and take long: they would run on
- * alone at the end.
+ * Files that wait for servers, browsers and processes of their own, the slowest kinds first. A machine that hasn't run the
+ * tests yet begins with the largest files: these are small and take long, and would run on alone at the end.
  */
+const LONG = [
+  /\/torture\/(fleet|processes)/,
+  /\/(dashboard|examples|torture|crash|e2e)\//,
+  /\/(server|fleet)\/|postgres/,
+]
+
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const sorted = await super.sort(files)
-    const isLong = ({ moduleId }: TestSpecification) => /\/(torture|crash)\//.test(moduleId)
-    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))]
+    const rank = ({ moduleId }: TestSpecification) => {
+      const kind = LONG.findIndex((pattern) => pattern.test(moduleId))
+      return kind === -1 ? LONG.length : kind
+    }
+    // Stable: within a kind they stay as they were.
+    return sorted.sort((a, b) => rank(a) - rank(b))
   }
 }
 
