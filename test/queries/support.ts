@@ -6,6 +6,7 @@ import { test as base, type TestAPI } from 'vitest'
 import { type Database, openDatabase } from '../../src/store/sqlite/connection/database.js'
 import { clearRollups } from '../../src/store/sqlite/rollups/rollup-statements.js'
 import { countRows } from '../support/count-rows.js'
+import { putEmptyDatabase } from '../support/empty-database.js'
 
 export type Row = Record<string, string | number | null>
 
@@ -14,7 +15,9 @@ export const test: TestAPI<{ database: Database }> = base.extend<{ database: Dat
   // biome-ignore lint/correctness/noEmptyPattern: vitest reads the fixtures a fixture needs from this pattern
   database: async ({}, use) => {
     const directory = mkdtempSync(join(tmpdir(), 'request-journal-queries-'))
-    const database = openDatabase(join(directory, 'requests.db'))
+    const path = join(directory, 'requests.db')
+    putEmptyDatabase(path)
+    const database = openDatabase(path)
     try {
       await use(database)
     } finally {
