@@ -1,18 +1,18 @@
 import { describe, expect } from 'vitest'
 import { hasBrowser } from './support/browser.js'
-import { eventually, projected, recent, test } from './support/dashboard.js'
+import { eventually, recent, test } from './support/dashboard.js'
 import { PROXIES, RunningProxy } from './support/proxy.js'
 import { Service } from './support/service.js'
 
 describe.skipIf(!hasBrowser)('the page works wherever it is served', () => {
   for (const [name, kind] of Object.entries(PROXIES)) {
-    test.skipIf(!RunningProxy.isInstalled(kind))(`in a folder of ${name}`, async ({ dashboard }) => {
+    test.skipIf(!RunningProxy.isInstalled(kind))(`in a folder of ${name}`, async ({ shared: dashboard }) => {
       const { page, rows } = dashboard
       dashboard.append(recent({ model: 'first' }))
-      await projected(dashboard, 1)
+      await dashboard.projected(1)
       const proxy = await RunningProxy.start(kind, dashboard.service.port)
       try {
-        await page.goto(`${proxy.url}/journal/?range=1h`)
+        await page.goto(`${proxy.url}/journal/${dashboard.scoped('?range=1h')}`)
         await page.locator('#live-state[data-state="live"]').waitFor()
         await eventually(() => dashboard.tile('Requests').locator('.figure').innerText()).toBe('1')
         await page.locator('#chart-requests canvas').waitFor()
@@ -32,7 +32,7 @@ describe.skipIf(!hasBrowser)('the page works wherever it is served', () => {
     const { page, rows } = dashboard
     const token = 'a-token-of-this-test-0123456789'
     dashboard.append(recent({ model: 'first' }))
-    await projected(dashboard, 1)
+    await dashboard.projected(1)
     await dashboard.service.stop()
     const service = await Service.start(workspace, 0, token)
     try {

@@ -1,36 +1,36 @@
 import { describe, expect, test as plain } from 'vitest'
 import { formatCost, formatUsd } from '../../src/server/dashboard/page/format.js'
 import { hasBrowser } from './support/browser.js'
-import { eventually, projected, recent, test } from './support/dashboard.js'
+import { eventually, recent, test } from './support/dashboard.js'
 
 describe.skipIf(!hasBrowser)('the currency of costs', () => {
-  test('is the one that the window has costs in, without a switch', async ({ dashboard }) => {
+  test('is the one that the window has costs in, without a switch', async ({ shared: dashboard }) => {
     const { page, rows } = dashboard
     dashboard.append(recent({ cost_usd: 0.25 }), recent({ cost_usd: 0.05 }), recent())
-    await projected(dashboard, 3)
+    await dashboard.projected(3)
     await dashboard.open()
     expect(await dashboard.tile('Cost').innerText()).toMatch(/^Cost\s+\$0\.30\s+\$0\.15 each, 1 unpriced/)
     expect(await page.locator('#currencies').isVisible()).toBe(false)
     expect((await rows.locator('.cost').allInnerTexts()).toSorted()).toEqual(['$0.05', '$0.25', '–'])
     expect(await page.locator('#chart-cost h3').innerText()).toBe('Cost per hour, dollars')
     await page.getByRole('button', { name: 'Cost', exact: true }).click()
-    await page.waitForURL(/\?sort=cost_usd$/)
+    await eventually(() => dashboard.search()).toBe('?sort=cost_usd')
     await eventually(() => rows.locator('.cost').allInnerTexts()).toEqual(['$0.25', '$0.05', '–'])
   })
 
   test('is sats first where there are both, with a switch; they are never added up', async ({
-    dashboard,
+    shared: dashboard,
   }) => {
     const { page, rows } = dashboard
     dashboard.append(recent({ cost_sats: 100 }), recent({ cost_usd: 2, model: 'paid in dollars' }))
-    await projected(dashboard, 2)
+    await dashboard.projected(2)
     await dashboard.open('?sort=cost_sats')
     const cost = async () => (await dashboard.tile('Cost').innerText()).replace(/\s+/g, ' ')
     const legend = async () => await page.locator('#chart-cost .legend').innerText()
     expect(await cost()).toMatch(/^Cost 100 ?sats 100 each, 1 unpriced/)
     expect(await legend()).toMatch(/paid in dollars\s+–\s+1 unpriced/)
     await page.locator('#currencies input[value="usd"]').check()
-    await page.waitForURL(/\?currency=usd&sort=cost_usd$/)
+    await eventually(() => dashboard.search()).toBe('?currency=usd&sort=cost_usd')
     await eventually(cost).toMatch(/^Cost \$2\.00 \$2\.00 each, 1 unpriced/)
     await eventually(legend).toMatch(/gpt-4o\s+–\s+1 unpriced/)
     await eventually(() => rows.locator('.cost').allInnerTexts()).toEqual(['$2.00', '–'])

@@ -1,6 +1,6 @@
 import { describe, expect } from 'vitest'
 import { hasBrowser } from './support/browser.js'
-import { projected, recent, test } from './support/dashboard.js'
+import { recent, test } from './support/dashboard.js'
 
 const price = (perMillion: Record<string, string>) => ({
   ...{ type: 'price_set' as const, model: 'gpt-4o', provider: null, valid_from: '2025-01-01T00:00:00Z' },
@@ -9,10 +9,9 @@ const price = (perMillion: Record<string, string>) => ({
 
 describe.skipIf(!hasBrowser)('the detail of a request', () => {
   test('has every column, the labels, the place and the journal’s own line', async ({
-    dashboard,
-    workspace,
+    shared: dashboard,
   }) => {
-    const { page, rows } = dashboard
+    const { page, rows, files } = dashboard
     dashboard.append(
       recent({ model: 'before' }),
       recent({
@@ -25,20 +24,22 @@ describe.skipIf(!hasBrowser)('the detail of a request', () => {
         labels: { team: 'blue' },
       }),
     )
-    await projected(dashboard, 2)
+    await dashboard.projected(2)
     await dashboard.open()
     await rows.first().click()
-    const detail = page.getByRole('dialog', { name: 'Request 2' })
+    const id = Number(await rows.first().getAttribute('data-id'))
+    const detail = page.getByRole('dialog', { name: `Request ${id}` })
     await detail.locator('.line').waitFor()
     const facts = (await detail.locator('.facts').allInnerTexts()).join('\n')
     for (const fact of ['alpha', 'east', 'cheapest', '812', 'team\nblue', '–']) {
       expect(facts).toContain(fact)
     }
     expect(await detail.locator('.cost-totals').innerText()).toMatch(/^13\.1\s?sats/)
-    const [segment = ''] = workspace.segments()
-    const [first = '', second = ''] = workspace.readSegment(segment).toString().split('\n')
+    const [segment = ''] = files.segments()
+    const lines = files.readSegment(segment).toString().trimEnd().split('\n')
+    const second = lines.pop() ?? ''
     expect(facts).toContain(segment)
-    expect(facts).toContain(String(Buffer.byteLength(first) + 1))
+    expect(facts).toContain(String(Buffer.byteLength(`${lines.join('\n')}\n`)))
     const shown = await detail.locator('.line').innerText()
     expect(JSON.parse(shown)).toEqual(JSON.parse(second))
     expect(shown).toContain('\n  "model": "alpha",\n')
@@ -56,7 +57,7 @@ describe.skipIf(!hasBrowser)('the detail of a request', () => {
       },
       recent({ input_tokens: 1000, cache_read_input_tokens: 400, output_tokens: 100 }),
     )
-    await projected(dashboard, 1)
+    await dashboard.projected(1)
     await dashboard.open('?request=1')
     const cost = page.locator('#detail .cost')
     await cost.locator('.products').waitFor()
@@ -87,7 +88,7 @@ describe.skipIf(!hasBrowser)('the detail of a request', () => {
   }) => {
     const { page } = dashboard
     dashboard.append(recent({ input_tokens: 5, output_tokens: 5 }), recent({ cost_sats: 13.1 }))
-    await projected(dashboard, 2)
+    await dashboard.projected(2)
     const cost = page.locator('#detail .cost')
     await dashboard.open('?request=1')
     await cost.getByText('Unknown. Nobody has set a price of gpt-4o.').waitFor()
@@ -97,45 +98,49 @@ describe.skipIf(!hasBrowser)('the detail of a request', () => {
     await cost.getByText('Logged by the gateway').waitFor()
     expect(await cost.locator('.cost-totals').innerText()).toBe('13.1sats')
     dashboard.append(recent({ cost_usd: 0.5 }))
-    await projected(dashboard, 3)
+    await dashboard.projected(3)
     await dashboard.goTo('?request=1')
     await cost.getByText('Nobody has set').waitFor()
     await dashboard.goTo('?request=2')
     await cost.getByText('Unknown in usd. No exchange rate was observed').waitFor()
   })
 
-  test('has a URL of its own: it can be shared, and back closes it', async ({ dashboard }) => {
+  test('has a URL of its own: it can be shared, and back closes it', async ({ shared: dashboard }) => {
     const { page, rows } = dashboard
     dashboard.append(recent({ model: 'alpha' }), recent({ model: 'beta' }))
-    await projected(dashboard, 2)
+    await dashboard.projected(2)
     await dashboard.open()
     await rows.first().click()
     const detail = page.locator('dialog[open]')
     await detail.waitFor()
-    expect(new URL(page.url()).search).toBe('?request=2')
+    const id = Number(await rows.first().getAttribute('data-id'))
+    expect(dashboard.search()).toBe(`?request=${id}`)
     await page.getByRole('button', { name: 'The request below' }).click()
-    await page.getByRole('dialog', { name: 'Request 1' }).waitFor()
+    await page.getByRole('dialog', { name: `Request ${id - 1}` }).waitFor()
     await page.goBack()
     await detail.waitFor({ state: 'detached' })
-    expect(new URL(page.url()).search).toBe('')
+    expect(dashboard.search()).toBe('')
 
-    await dashboard.open('?request=2')
-    await page.getByRole('dialog', { name: 'Request 2' }).waitFor()
+    await dashboard.load(`?request=${id}`)
+    await page.getByRole('dialog', { name: `Request ${id}` }).waitFor()
     await page.getByRole('button', { name: 'Close' }).click()
     await detail.waitFor({ state: 'detached' })
-    expect(new URL(page.url()).search).toBe('')
+    expect(dashboard.search()).toBe('')
   })
 
-  test('says so when there is no such request', async ({ dashboard }) => {
+  test('says so when there is no such request', async ({ shared: dashboard }) => {
     dashboard.expectComplaints()
+    dashboard.append(recent())
+    await dashboard.projected(1)
     await dashboard.open('?request=99')
+    dashboard.spoil()
     await dashboard.page.locator('#detail .banner', { hasText: 'Not found' }).waitFor()
   })
 
-  test('everything can be done by keyboard alone', async ({ dashboard }) => {
+  test('everything can be done by keyboard alone', async ({ shared: dashboard }) => {
     const { page, rows } = dashboard
     dashboard.append(...['one', 'two', 'three'].map((model) => recent({ model })))
-    await projected(dashboard, 3)
+    await dashboard.projected(3)
     await dashboard.open()
     const focused = (what: string) => page.locator(`${what}:focus-visible`)
     for (let i = 0; i < 40 && (await focused('#entries tr').count()) === 0; i++)
@@ -144,8 +149,9 @@ describe.skipIf(!hasBrowser)('the detail of a request', () => {
     await page.keyboard.press('ArrowDown')
     await focused('#entries tr:nth-child(2)').waitFor()
     expect(await page.evaluate('getComputedStyle(document.activeElement).outlineStyle')).toBe('solid')
+    const id = await rows.nth(1).getAttribute('data-id')
     await page.keyboard.press('Enter')
-    await page.getByRole('dialog', { name: 'Request 2' }).waitFor()
+    await page.getByRole('dialog', { name: `Request ${id}` }).waitFor()
     await page.keyboard.press('Escape')
     await page.locator('dialog[open]').waitFor({ state: 'detached' })
     await focused('#entries tr:nth-child(2)').waitFor()

@@ -1,6 +1,6 @@
 import { describe, expect } from 'vitest'
 import { hasBrowser } from './support/browser.js'
-import { eventually, projected, recent, test } from './support/dashboard.js'
+import { eventually, recent, test } from './support/dashboard.js'
 import { faintTexts, layoutShifts, namelessControls } from './support/page-checks.js'
 
 const HOUR = 3600
@@ -28,7 +28,7 @@ const hasColour = (chart: string, colour: string) => `(() => {
 })()`
 
 describe.skipIf(!hasBrowser)('figures and charts', () => {
-  test('tiles compare the window with the window before', async ({ dashboard }) => {
+  test('tiles compare the window with the window before', async ({ shared: dashboard }) => {
     const costs = { input_tokens: 1000, output_tokens: 200, cost_sats: 13.1, latency_ms: 2140 }
     dashboard.append(
       recent(costs, 1.5 * HOUR),
@@ -36,7 +36,7 @@ describe.skipIf(!hasBrowser)('figures and charts', () => {
       recent({ ...costs, streaming: true }),
       recent({ success: false, error_status: 502, latency_ms: 2140 }),
     )
-    await projected(dashboard, 4)
+    await dashboard.projected(4)
     await dashboard.open('?range=1h')
     const read = async (name: string) => (await dashboard.tile(name).innerText()).replace(/\s+/g, ' ')
     await dashboard.tile('Requests').locator('.delta span').first().waitFor()
@@ -52,9 +52,9 @@ describe.skipIf(!hasBrowser)('figures and charts', () => {
     )
   })
 
-  test('a cost that no request has is unknown, not 0', async ({ dashboard }) => {
+  test('a cost that no request has is unknown, not 0', async ({ shared: dashboard }) => {
     dashboard.append(recent(), recent(), recent({ model: 'paid', cost_sats: 5, success: false }, 90 * 60))
-    await projected(dashboard, 3)
+    await dashboard.projected(3)
     await dashboard.open('?range=1h')
     expect(await dashboard.tile('Cost').innerText()).toMatch(/–\s+2 unpriced/)
     expect(await dashboard.tile('Tokens').innerText()).toMatch(/–\s+unknown of all 2/)
@@ -64,10 +64,10 @@ describe.skipIf(!hasBrowser)('figures and charts', () => {
     expect(await legend('paid').innerText()).toMatch(/^paid\s+5\.00\s+100\.0 %\s+1 request$/)
   })
 
-  test('refunds are drawn below zero', async ({ dashboard }) => {
+  test('refunds are drawn below zero', async ({ shared: dashboard }) => {
     const { page } = dashboard
     dashboard.append(recent({ cost_sats: -20 }, 60), recent({ cost_sats: 5, model: 'other one' }, 60))
-    await projected(dashboard, 2)
+    await dashboard.projected(2)
     await dashboard.open('?range=1h')
     const colour = String(await page.evaluate(colourOf('--series-2')))
     await eventually(() => page.evaluate(hasColour('chart-cost', colour))).toBe(true)
@@ -75,28 +75,28 @@ describe.skipIf(!hasBrowser)('figures and charts', () => {
   })
 
   test('costs are stacked by provider when asked for; a name in the legend becomes the filter, those without one too', async ({
-    dashboard,
+    shared: dashboard,
   }) => {
     const { page, rows } = dashboard
     dashboard.append(
       recent({ provider: 'east', cost_sats: 5 }),
       recent({ provider: null, success: false, cost_sats: 3 }),
     )
-    await projected(dashboard, 2)
+    await dashboard.projected(2)
     await dashboard.open()
     await page.getByRole('combobox', { name: 'Cost by' }).selectOption('Provider')
     await page.locator('#chart-cost .legend', { hasText: 'east' }).waitFor()
-    expect(new URL(page.url()).search).toBe('?by=provider')
+    expect(dashboard.search()).toBe('?by=provider')
     await page.locator('#chart-cost .legend').getByRole('button', { name: '(no provider)' }).click()
     await eventually(() => rows.count()).toBe(1)
-    expect(new URL(page.url()).search).toBe('?without_provider=true&by=provider')
-    await page.getByRole('button', { name: 'Clear filters' }).click()
+    expect(dashboard.search()).toBe('?without_provider=true&by=provider')
+    await page.locator('#chart-cost .legend').getByRole('button', { name: '(no provider)' }).click()
     await eventually(() => rows.count()).toBe(2)
     await page.locator('#chart-cost .legend').getByRole('button', { name: 'east' }).click()
-    await page.waitForURL(/\?provider=east&by=provider$/)
+    await eventually(() => dashboard.search()).toBe('?provider=east&by=provider')
   })
 
-  test('three charts are painted, in the colours of the theme', async ({ dashboard }) => {
+  test('three charts are painted, in the colours of the theme', async ({ shared: dashboard }) => {
     const { page } = dashboard
     await page.emulateMedia({ colorScheme: 'light' })
     dashboard.append(
@@ -104,7 +104,7 @@ describe.skipIf(!hasBrowser)('figures and charts', () => {
       recent({ cost_sats: 3, model: 'other' }, HOUR),
       recent({ success: false }, HOUR),
     )
-    await projected(dashboard, 3)
+    await dashboard.projected(3)
     // A window that is over isn't asked for again: what is painted anew is so because of the theme.
     const [since, until] = [2 * HOUR, HOUR / 2].map((ago) => new Date(Date.now() - ago * 1000).toISOString())
     await dashboard.open(`?since=${since}&until=${until}`)
@@ -121,16 +121,17 @@ describe.skipIf(!hasBrowser)('figures and charts', () => {
     await page.getByRole('button', { name: /^Theme/ }).click()
     expect(await page.evaluate('document.documentElement.dataset.theme')).toBe('light')
     await eventually(() => page.evaluate(hasColour('chart-requests', light))).toBe(true)
+    dashboard.spoil()
     await page.reload()
     expect(await page.evaluate('getComputedStyle(document.body).colorScheme')).toBe('light')
   })
 
   test('arrow keys read a chart moment by moment; a stretch drawn out on it becomes the window, and back undoes it', async ({
-    dashboard,
+    shared: dashboard,
   }) => {
     const { page } = dashboard
     dashboard.append(recent({}, 30 * 60), recent())
-    await projected(dashboard, 2)
+    await dashboard.projected(2)
     await dashboard.open('?range=1h')
     await page.locator('#chart-requests canvas').waitFor()
     const plot = page.locator('#chart-requests .plot')
@@ -155,10 +156,12 @@ describe.skipIf(!hasBrowser)('figures and charts', () => {
     await eventually(() => dashboard.tile('Requests').locator('.figure').innerText()).toBe('1')
     await page.goBack()
     await eventually(() => dashboard.tile('Requests').locator('.figure').innerText()).toBe('2')
-    expect(new URL(page.url()).search).toBe('?range=1h')
+    expect(dashboard.search()).toBe('?range=1h')
   })
 
-  test('retries are told apart from requests, and cached tokens from others', async ({ dashboard }) => {
+  test('retries are told apart from requests, and cached tokens from others', async ({
+    shared: dashboard,
+  }) => {
     const { page } = dashboard
     const usage = { input_tokens: 1000, output_tokens: 10, cost_sats: 3 }
     dashboard.append(
@@ -166,7 +169,7 @@ describe.skipIf(!hasBrowser)('figures and charts', () => {
       recent({ attempt: 1, ...usage, cache_read_input_tokens: 600 }),
       recent({ attempt: 0, ...usage, cache_creation_input_tokens: 50 }),
     )
-    await projected(dashboard, 3)
+    await dashboard.projected(3)
     await dashboard.open('?range=1h')
     const read = async (name: string) => (await dashboard.tile(name).innerText()).replace(/\s+/g, ' ')
     expect(await read('Requests')).toMatch(/^Requests 2 3 attempts, 1 retry/)
@@ -176,33 +179,35 @@ describe.skipIf(!hasBrowser)('figures and charts', () => {
     expect(await page.locator('#chart-requests h3').innerText()).toBe('Attempts per minute')
   })
 
-  test('unpriced requests are counted beside the cost, and lead to their list', async ({ dashboard }) => {
-    const { page, rows } = dashboard
+  test('unpriced requests are counted beside the cost, and lead to their list', async ({
+    shared: dashboard,
+  }) => {
+    const { rows } = dashboard
     dashboard.append(
       recent({ cost_sats: 5 }),
       recent({ model: 'new-one' }),
       recent({ success: false, error_status: 500 }),
     )
-    await projected(dashboard, 3)
+    await dashboard.projected(3)
     await dashboard.open()
     await dashboard.tile('Cost').getByRole('button', { name: '2 unpriced (1 failed)' }).click()
     await eventually(() => rows.count()).toBe(2)
     expect(await rows.last().innerText()).toContain('new-one')
-    expect(new URL(page.url()).search).toBe('?unpriced=sats')
+    expect(dashboard.search()).toBe('?unpriced=sats')
   })
 
-  test('failures are counted by status, which become filters', async ({ dashboard }) => {
+  test('failures are counted by status, which become filters', async ({ shared: dashboard }) => {
     const { page, rows } = dashboard
     const failed = (error_status: number | null) => recent({ success: false, error_status })
     dashboard.append(recent(), failed(429), failed(429), failed(429), failed(null))
-    await projected(dashboard, 5)
+    await dashboard.projected(5)
     await dashboard.open()
     const bars = page.locator('#failures li')
     const texts = async () => (await bars.allInnerTexts()).map((text) => text.replace(/\s+/g, ' ').trim())
     await eventually(texts).toEqual(['429 3 75.0 %', 'no status 1 25.0 %'])
     await bars.getByRole('button', { name: 'no status' }).click()
     await eventually(() => rows.count()).toBe(1)
-    expect(new URL(page.url()).search).toBe('?success=false&error_status=none')
+    expect(dashboard.search()).toBe('?success=false&error_status=none')
     await eventually(texts).toEqual(['no status 1 100.0 %'])
     await bars.getByRole('button', { name: 'no status' }).click()
     await eventually(() => rows.count()).toBe(5)
@@ -211,11 +216,11 @@ describe.skipIf(!hasBrowser)('figures and charts', () => {
   })
 
   test('failures among more than a million requests are counted by status only when asked for', async ({
-    dashboard,
+    shared: dashboard,
   }) => {
     const { page } = dashboard
     dashboard.append(recent({ success: false, error_status: 503 }))
-    await projected(dashboard, 1)
+    await dashboard.projected(1)
     // Nothing else tells the page how many there are.
     await page.route('**/v1/stats?**', async (route) => {
       const response = await route.fetch()
@@ -230,29 +235,29 @@ describe.skipIf(!hasBrowser)('figures and charts', () => {
   })
 
   test('costs are told apart by any label, with their shares; a name becomes the filter', async ({
-    dashboard,
+    shared: dashboard,
   }) => {
     const { page } = dashboard
     dashboard.append(
       recent({ cost_sats: 9, labels: { team: 'search', tier: 'local' } }),
       recent({ cost_sats: 3, labels: { team: 'agents' } }),
     )
-    await projected(dashboard, 2)
+    await dashboard.projected(2)
     await dashboard.open()
     await page.getByRole('combobox', { name: 'Cost by' }).selectOption('team')
-    await page.waitForURL(/\?by=label:team$/)
+    await eventually(() => dashboard.search()).toBe('?by=label:team')
     const legend = page.locator('#chart-cost .legend li')
     const texts = async () => (await legend.allInnerTexts()).map((text) => text.replace(/\s+/g, ' ').trim())
     await eventually(texts).toEqual(['search 9.00 75.0 % 1 request', 'agents 3.00 25.0 % 1 request'])
     await legend.getByRole('button', { name: 'agents' }).click()
-    await page.waitForURL(/\?by=label:team&label:team=agents$/)
+    await eventually(() => dashboard.search()).toBe('?by=label:team&label:team=agents')
     await eventually(texts).toEqual(['agents 3.00 100.0 % 1 request'])
     await page.getByRole('combobox', { name: 'Cost by' }).selectOption('Tier')
     await eventually(texts).toEqual(['(no tier) 3.00 100.0 % 1 request'])
   })
 
   test('every control has a name, every text contrast, and nothing moves while the page loads', async ({
-    dashboard,
+    shared: dashboard,
   }) => {
     const { page } = dashboard
     const labels = { team: 'search', tier: 'frontier' }
@@ -260,7 +265,7 @@ describe.skipIf(!hasBrowser)('figures and charts', () => {
       recent({ cost_sats: 13.1, cost_usd: 0.01, input_tokens: 812, output_tokens: 164, labels }),
       recent({ success: false, error_status: 429, error_message: 'slow down', attempt: 1 }),
     )
-    await projected(dashboard, 2)
+    await dashboard.projected(2)
     for (const [colorScheme, width] of [
       ['light', 1280],
       ['dark', 390],
@@ -268,7 +273,7 @@ describe.skipIf(!hasBrowser)('figures and charts', () => {
       await page.emulateMedia({ colorScheme })
       await page.setViewportSize({ width, height: 900 })
       await page.goto('about:blank')
-      await dashboard.open()
+      await dashboard.load()
       const { score, moved } = await layoutShifts(page)
       expect(score, moved.join('\n')).toBeLessThan(0.1)
       await page.locator('#failures[aria-busy="false"]').waitFor()
@@ -285,12 +290,13 @@ describe.skipIf(!hasBrowser)('figures and charts', () => {
   })
 
   test('is quiet against nothing; has a table behind each chart, keys, a link that lasts, and curl', async ({
-    dashboard,
+    shared: dashboard,
   }) => {
     const { page } = dashboard
     dashboard.append(recent({ cost_sats: 2 }), recent({ success: false, error_status: 500 }))
-    await projected(dashboard, 2)
+    await dashboard.projected(2)
     await dashboard.open('?range=1h')
+    dashboard.spoil()
     expect(await page.locator('.delta').allInnerTexts()).toEqual(Array(6).fill(''))
 
     await page.getByRole('button', { name: 'Table of Requests per minute' }).click()
@@ -334,6 +340,5 @@ describe.skipIf(!hasBrowser)('figures and charts', () => {
     await page.emulateMedia({ media: 'print' })
     expect(await page.locator('#share').isVisible()).toBe(false)
     expect(await page.locator('#chart-cost').isVisible()).toBe(true)
-    await page.emulateMedia({ media: null })
   })
 })

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect } from 'vitest'
 import { hasBrowser } from './support/browser.js'
-import { eventually, projected, recent, test } from './support/dashboard.js'
+import { eventually, recent, test } from './support/dashboard.js'
 
 const HOSTILE = '<img src=x onerror="document.title=1">\u202egpj.exe'
 const SHOWN = HOSTILE.replace('\u202e', '\\u202e')
@@ -10,21 +10,21 @@ const ALL_TEXT = `[document.body.innerText, ...[...document.querySelectorAll('[t
   .flatMap((found) => [found.title, found.getAttribute('aria-label')])].join('')`
 
 describe.skipIf(!hasBrowser)('the request list', () => {
-  test('filters change the list and the URL, and back undoes them', async ({ dashboard }) => {
+  test('filters change the list and the URL, and back undoes them', async ({ shared: dashboard }) => {
     const { page, rows } = dashboard
     dashboard.append(
       recent({ model: 'alpha', labels: { tier: 'local', team: 'blue' } }),
       recent({ model: 'beta', streaming: true }),
       recent({ model: 'beta', success: false, error_status: 502, error_message: 'no upstream' }),
     )
-    await projected(dashboard, 3)
+    await dashboard.projected(3)
     await dashboard.open()
     await eventually(() => rows.count()).toBe(3)
 
     await page.getByRole('combobox', { name: 'Outcome' }).selectOption('Failed')
     await eventually(() => rows.count()).toBe(1)
     expect(await rows.first().innerText()).toMatch(/failed 502\s*no upstream/)
-    expect(new URL(page.url()).search).toBe('?success=false')
+    expect(dashboard.search()).toBe('?success=false')
     await page.goBack()
     await eventually(() => rows.count()).toBe(3)
     expect(await page.getByRole('combobox', { name: 'Outcome' }).inputValue()).toBe('')
@@ -35,7 +35,7 @@ describe.skipIf(!hasBrowser)('the request list', () => {
     await eventually(() => rows.count()).toBe(2)
     await page.getByRole('combobox', { name: 'Streaming' }).selectOption('true')
     await eventually(() => rows.count()).toBe(1)
-    expect(new URL(page.url()).search).toBe('?model=beta&streaming=true')
+    expect(dashboard.search()).toBe('?model=beta&streaming=true')
     // One scope: figures, count and list are of the same requests.
     await eventually(() => dashboard.tile('Requests').locator('.figure').innerText()).toBe('1')
     expect(await page.locator('#requests-count').innerText()).toBe('1')
@@ -48,7 +48,7 @@ describe.skipIf(!hasBrowser)('the request list', () => {
     await page.getByRole('combobox', { name: 'Tier' }).click()
     await page.getByRole('option', { name: /^local/ }).click()
     await eventually(() => rows.count()).toBe(1)
-    expect(new URL(page.url()).search).toBe('?label:tier=local')
+    expect(dashboard.search()).toBe('?label:tier=local')
   })
 
   test('filters by error, latency, cost, attempt, tier and policy from a menu; chips say and remove them', async ({
@@ -60,7 +60,7 @@ describe.skipIf(!hasBrowser)('the request list', () => {
       recent({ model: 'slow', latency_ms: 5000, attempt: 1 }),
       recent({ model: 'failed', success: false, error_status: 429, error_message: 'Rate limit: 50% used' }),
     )
-    await projected(dashboard, 3)
+    await dashboard.projected(3)
     await dashboard.open()
     const models = async () =>
       (await rows.evaluateAll((all) => all.map((row) => row.querySelector('.name')?.textContent))).sort()
@@ -78,7 +78,7 @@ describe.skipIf(!hasBrowser)('the request list', () => {
       await input.fill(value)
       await input.press('Enter')
       await eventually(models).toEqual(found)
-      expect(new URL(page.url()).search).toBe(search)
+      expect(dashboard.search()).toBe(search)
       const count = found[0] === 'slow' ? '1 attempt, 1 retry' : String(found.length)
       await eventually(() => page.locator('#requests-count').innerText()).toBe(count)
       await page.getByRole('button', { name: `Remove ${chip}` }).click()
@@ -91,7 +91,7 @@ describe.skipIf(!hasBrowser)('the request list', () => {
     await eventually(models).toEqual(['failed', 'slow'])
     await menu.getByRole('combobox', { name: 'Policy' }).click()
     await page.getByRole('option', { name: 'No policy' }).click()
-    await eventually(() => new URL(page.url()).search).toBe('?without_policy=true&unpriced=sats')
+    await eventually(() => dashboard.search()).toBe('?without_policy=true&unpriced=sats')
     expect(await page.locator('.chip').allTextContents()).toEqual(['No policy×', 'No known cost in sats×'])
     // A value that can't be one is told where it is typed, and asks for nothing.
     await menu.getByLabel('Cost from').fill('7eur')
@@ -99,25 +99,26 @@ describe.skipIf(!hasBrowser)('the request list', () => {
     expect(
       await menu.getByLabel('Cost from').evaluate((field: HTMLInputElement) => field.validity.valid),
     ).toBe(false)
-    expect(new URL(page.url()).search).toBe('?without_policy=true&unpriced=sats')
+    expect(dashboard.search()).toBe('?without_policy=true&unpriced=sats')
     await page.keyboard.press('Escape')
     expect(await menu.getAttribute('open')).toBeNull()
     await page.getByRole('button', { name: 'Clear filters' }).click()
     await eventually(() => rows.count()).toBe(3)
-    expect(new URL(page.url()).search).toBe('')
+    expect(dashboard.search()).toBe('')
   })
 
   test('a new request appears by itself, but waits while the list is paused or being read', async ({
-    dashboard,
+    shared: dashboard,
   }) => {
     const { page, rows } = dashboard
     dashboard.append(recent({ model: 'first' }))
-    await projected(dashboard, 1)
+    await dashboard.projected(1)
     await dashboard.open()
     await eventually(() => rows.count()).toBe(1)
     dashboard.append(recent({ model: 'second' }, 0))
     await eventually(() => rows.first().locator('td').nth(1).innerText()).toBe('second')
 
+    dashboard.spoil()
     await page.getByRole('button', { name: 'Pause' }).click()
     dashboard.append(recent({ model: 'third' }, 0))
     await page.getByRole('button', { name: 'Show 1 new request' }).waitFor()
@@ -139,7 +140,7 @@ describe.skipIf(!hasBrowser)('the request list', () => {
     const { page, rows } = dashboard
     const [before, after] = ['6ee8109f-b3c3-4737-ab34-eb720302ce56', '1aefa97a-d522-44a0-aff6-c4329e516a4e']
     dashboard.append(recent({ correlation_id: before, model: 'before', streaming: true }))
-    await projected(dashboard, 1)
+    await dashboard.projected(1)
     await dashboard.installClock()
     await dashboard.open('?range=1h')
     dashboard.append(recent({ correlation_id: after, model: 'after', streaming: true }, 0))
@@ -163,7 +164,7 @@ describe.skipIf(!hasBrowser)('the request list', () => {
       ...names.map((model) => recent({ model, provider: 'east', cost_sats: 1 })),
       recent({ model: 'rare', provider: null }),
     )
-    await projected(dashboard, 301)
+    await dashboard.projected(301)
     let bytes = 0
     page.on('response', async (response) => {
       if (response.url().includes('/v1/')) bytes += (await response.text().catch(() => '')).length
@@ -178,7 +179,7 @@ describe.skipIf(!hasBrowser)('the request list', () => {
     await page.getByRole('option', { name: /^rare 1$/ }).waitFor()
     await page.keyboard.press('Enter')
     await eventually(() => rows.count()).toBe(1)
-    expect(new URL(page.url()).search).toBe('?range=1h&model=rare')
+    expect(dashboard.search()).toBe('?range=1h&model=rare')
     expect(await model.inputValue()).toBe('rare')
     await page.getByRole('button', { name: 'Clear filters' }).click()
     const provider = page.getByRole('combobox', { name: 'Provider' })
@@ -194,30 +195,32 @@ describe.skipIf(!hasBrowser)('the request list', () => {
     expect(bytes).toBeLessThan(200_000)
   })
 
-  test('a stream without an end is open, then unfinished, and can be filtered for', async ({ dashboard }) => {
+  test('a stream without an end is open, then unfinished, and can be filtered for', async ({
+    shared: dashboard,
+  }) => {
     const { page, rows } = dashboard
     dashboard.append(
       recent({ model: 'old', streaming: true }, 2 * 3600),
       recent({ model: 'new', streaming: true }),
       recent({ model: 'whole', streaming: true, input_tokens: 1, output_tokens: 1 }),
     )
-    await projected(dashboard, 3)
+    await dashboard.projected(3)
     await dashboard.open()
     const outcomes = await rows.locator('.outcome').allInnerTexts()
     expect(outcomes).toEqual(['ok stream', 'open stream', 'unfinished stream'])
     expect(await dashboard.tile('Requests').innerText()).toContain('3 streams, 1 open, 1 unfinished')
     await page.getByRole('combobox', { name: 'Outcome' }).selectOption('Unfinished streams')
     await eventually(() => rows.count()).toBe(1)
-    expect(new URL(page.url()).search).toBe('?unfinished=true')
+    expect(dashboard.search()).toBe('?unfinished=true')
     await rows.first().click()
     await page.locator('#detail .badge', { hasText: 'unfinished' }).waitFor()
   })
 
-  test('error messages get the width that names don’t need', async ({ dashboard }) => {
+  test('error messages get the width that names don’t need', async ({ shared: dashboard }) => {
     const { page, rows } = dashboard
     const message = 'client went away before the answer was whole: 12 of 164 tokens'
     dashboard.append(recent({ success: false, error_status: 499, error_message: message }))
-    await projected(dashboard, 1)
+    await dashboard.projected(1)
     await dashboard.open()
     const cut = `(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth)(document.querySelector('td.outcome'))`
     expect(await rows.first().innerText()).toContain(message)
@@ -225,7 +228,7 @@ describe.skipIf(!hasBrowser)('the request list', () => {
   })
 
   test('the list can be downloaded without formulas, sorted by cost, and goes on after its last row', async ({
-    dashboard,
+    shared: dashboard,
   }) => {
     const { page, rows } = dashboard
     dashboard.append(
@@ -236,7 +239,7 @@ describe.skipIf(!hasBrowser)('the request list', () => {
       ),
       recent({ model: 'hidden' }, 3600 * 30),
     )
-    await projected(dashboard, 122)
+    await dashboard.projected(122)
     await dashboard.open()
     const download = async (format: string) => {
       await page.locator('#download summary').click()
@@ -255,7 +258,7 @@ describe.skipIf(!hasBrowser)('the request list', () => {
     await page.getByRole('checkbox', { name: 'team' }).uncheck()
     await page.getByRole('checkbox', { name: 'Provider' }).check()
     await eventually(heads).toMatch(/^Time \(UTC\)↓,Model,Provider,Sats/)
-    expect(page.url()).toMatch(/columns=provider$/)
+    expect(dashboard.search()).toBe('?columns=provider')
     await page.keyboard.press('Escape')
     const lines = (await download('NDJSON')).trim().split('\n')
     const requests = lines.map((line) => JSON.parse(line))
@@ -284,10 +287,10 @@ describe.skipIf(!hasBrowser)('the request list', () => {
     expect(await page.getByRole('button', { name: 'Show older' }).isVisible()).toBe(false)
   })
 
-  test('a burst larger than a page is shown whole, in order', async ({ dashboard }) => {
+  test('a burst larger than a page is shown whole, in order', async ({ shared: dashboard }) => {
     const { page, rows } = dashboard
     dashboard.append(recent({ model: 'first' }, 60))
-    await projected(dashboard, 1)
+    await dashboard.projected(1)
     await dashboard.open()
     dashboard.append(...Array.from({ length: 450 }, (_, i) => recent({ input_tokens: i }, 30 - i / 20)))
     await eventually(() => rows.first().locator('.tokens-in').innerText()).toBe('449')
@@ -314,7 +317,7 @@ describe.skipIf(!hasBrowser)('the request list', () => {
         error_message: HOSTILE,
       }),
     )
-    await projected(dashboard, 1)
+    await dashboard.projected(1)
     await dashboard.open(`?by=provider&label:tier=${encodeURIComponent(HOSTILE)}`)
     expect(await rows.first().locator('td').nth(1).innerText()).toBe(SHOWN)
     await page.locator('#chart-cost .legend', { hasText: SHOWN }).waitFor()

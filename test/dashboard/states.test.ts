@@ -2,7 +2,7 @@ import { describe, expect } from 'vitest'
 import { projectOnce } from '../../src/projection/index.js'
 import { startServer } from '../../src/server/index.js'
 import { hasBrowser } from './support/browser.js'
-import { eventually, projected, recent, test } from './support/dashboard.js'
+import { eventually, recent, test } from './support/dashboard.js'
 
 describe.skipIf(!hasBrowser)('when things are not as usual', () => {
   test('an empty database says what to run, and fills by itself', async ({ dashboard, workspace }) => {
@@ -23,9 +23,9 @@ describe.skipIf(!hasBrowser)('when things are not as usual', () => {
     expect(await page.locator('#welcome').isVisible()).toBe(false)
   })
 
-  test('a window without requests says so', async ({ dashboard }) => {
+  test('a window without requests says so', async ({ shared: dashboard }) => {
     dashboard.append(recent({}, 7200))
-    await projected(dashboard, 1)
+    await dashboard.projected(1)
     await dashboard.open('?range=1h')
     expect(await dashboard.page.locator('#rows-message').innerText()).toContain('No requests here')
     expect(await dashboard.page.locator('.plot .note').allInnerTexts()).toEqual(
@@ -40,7 +40,7 @@ describe.skipIf(!hasBrowser)('when things are not as usual', () => {
     const { page, rows } = dashboard
     dashboard.expectComplaints()
     dashboard.append(recent())
-    await projected(dashboard, 1)
+    await dashboard.projected(1)
     await dashboard.open()
     await dashboard.service.stop()
     await page.getByRole('combobox', { name: 'Outcome' }).selectOption('Succeeded')
@@ -57,16 +57,18 @@ describe.skipIf(!hasBrowser)('when things are not as usual', () => {
     await eventually(() => rows.count()).toBe(2)
   })
 
-  test('a model that no request ever had is named, and the filter can be cleared', async ({ dashboard }) => {
+  test('a model that no request ever had is named, and the filter can be cleared', async ({
+    shared: dashboard,
+  }) => {
     const { page, rows } = dashboard
     dashboard.expectComplaints()
     dashboard.append(recent())
-    await projected(dashboard, 1)
-    await page.goto(`${dashboard.service.url}/?model=nobody`)
+    await dashboard.projected(1)
+    await page.goto(`${dashboard.service.url}/${dashboard.scoped('?model=nobody')}`)
     await page.locator('.banner', { hasText: "Model 'nobody' not found" }).first().waitFor()
     expect(await dashboard.tile('Requests').locator('.figure').innerText()).toBe('–')
     await page.getByRole('button', { name: 'Clear filters' }).click()
-    await eventually(() => rows.count()).toBe(1)
+    await rows.first().waitFor()
     await page.locator('.banner').first().waitFor({ state: 'detached' })
   })
 
@@ -97,10 +99,11 @@ describe.skipIf(!hasBrowser)('when things are not as usual', () => {
   })
 
   test('the page says that the server asks for a token, and that a proxy refuses what it asks about the projector', async ({
-    dashboard,
+    shared: dashboard,
   }) => {
     const { page } = dashboard
     dashboard.expectComplaints()
+    dashboard.spoil()
     await page.route('**/v1/stats*', (route) =>
       route.fulfill({
         status: 401,
@@ -115,10 +118,9 @@ describe.skipIf(!hasBrowser)('when things are not as usual', () => {
     await page.locator('.banner', { hasText: /isn’t known.*403 Forbidden/ }).waitFor()
   })
 
-  test('a projector in trouble is said', async ({ dashboard }) => {
+  test('a projector in trouble is said', async ({ shared: dashboard }) => {
     const { page } = dashboard
-    dashboard.append(recent())
-    await projected(dashboard, 1)
+    dashboard.spoil()
     const failing = (health: object) => ({ json: { status: 'failing', problems: [], ...health } })
     for (const [answer, words] of [
       [
@@ -137,14 +139,14 @@ describe.skipIf(!hasBrowser)('when things are not as usual', () => {
     }
   })
 
-  test('a phone shows everything without scrolling sideways', async ({ dashboard }) => {
+  test('a phone shows everything without scrolling sideways', async ({ shared: dashboard }) => {
     const { page, rows } = dashboard
     await page.setViewportSize({ width: 360, height: 740 })
     const long = 'a-provider/with-a-name-that-goes-on-and-on-for-longer-than-any-phone-is-wide'
     dashboard.append(
       recent({ model: long, provider: long, cost_sats: 12345.678, success: false, error_message: long }),
     )
-    await projected(dashboard, 1)
+    await dashboard.projected(1)
     const width = 'document.documentElement.scrollWidth'
     await dashboard.open()
     expect(await page.evaluate(width)).toBe(360)

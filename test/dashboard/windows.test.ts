@@ -1,13 +1,13 @@
 import { describe, expect } from 'vitest'
 import { hasBrowser } from './support/browser.js'
-import { type Dashboard, eventually, projected, recent, test } from './support/dashboard.js'
+import { type Dashboard, eventually, recent, test } from './support/dashboard.js'
 
 const at = (timestamp: string) => ({ ...recent(), timestamp })
 const figure = (dashboard: Dashboard) => dashboard.tile('Requests').locator('.figure').innerText()
 
 describe.skipIf(!hasBrowser)('the window of the page', () => {
   test('an end that is typed to the second covers it, and one at midnight ends there', async ({
-    dashboard,
+    shared: dashboard,
   }) => {
     const { page, rows } = dashboard
     dashboard.append(
@@ -16,7 +16,7 @@ describe.skipIf(!hasBrowser)('the window of the page', () => {
       at('2026-11-24T23:59:59.500Z'),
       at('2026-11-25T00:00:00.000Z'),
     )
-    await projected(dashboard, 4)
+    await dashboard.projected(4)
     await dashboard.open()
     await page.locator('input[name="range"][value="custom"]').check()
     for (const end of ['2026-11-24T23:59:59', '2026-11-25T00:00:00']) {
@@ -37,8 +37,10 @@ describe.skipIf(!hasBrowser)('the window of the page', () => {
     expect(await page.locator('#custom-end').innerText()).toBe('UTC, all before Nov 25 00:00:00')
   })
 
-  test('is the same when it is applied again, whatever its end', async ({ dashboard }) => {
+  test('is the same when it is applied again, whatever its end', async ({ shared: dashboard }) => {
     const { page } = dashboard
+    dashboard.append(recent())
+    await dashboard.projected(1)
     const end = () => page.locator('input[name="until"]').inputValue()
     const said = () => page.locator('#custom-end').innerText()
     await dashboard.open('?since=2026-11-24')
@@ -56,15 +58,17 @@ describe.skipIf(!hasBrowser)('the window of the page', () => {
   })
 
   test('follows the clocks of the browser if it is asked to, and remembers that', async ({
-    dashboard,
+    shared: dashboard,
     tab,
   }) => {
     const { page, rows } = dashboard
     const zone = page.locator('#zone')
+    // The page lives in another zone than the others'.
+    dashboard.spoil()
     await tab.setTimeZone(page, 'Asia/Tokyo')
     dashboard.append(at('2026-11-23T14:59:59.999Z'), at('2026-11-23T15:00:00.000Z'))
-    await projected(dashboard, 2)
-    await dashboard.open('?since=2026-11-24&until=2026-11-24')
+    await dashboard.projected(2)
+    await dashboard.load('?since=2026-11-24&until=2026-11-24')
     expect(await page.locator('#zone-note').innerText()).toBe('All times are UTC.')
     expect(await rows.count()).toBe(0)
     await zone.click()
@@ -76,20 +80,20 @@ describe.skipIf(!hasBrowser)('the window of the page', () => {
     expect(await page.locator('input[name="since"]').inputValue()).toBe('2026-11-24T00:00')
     expect(await page.locator('#zone-note').innerText()).toBe('All times are those of Asia/Tokyo.')
 
-    await dashboard.open('?since=2026-11-24&until=2026-11-24')
+    await dashboard.load('?since=2026-11-24&until=2026-11-24')
     await eventually(() => rows.count()).toBe(1)
     await zone.click()
     await eventually(() => rows.count()).toBe(0)
-    await dashboard.open('?since=2026-11-24&until=2026-11-24')
+    await dashboard.load('?since=2026-11-24&until=2026-11-24')
     expect(await page.locator('#zone-note').innerText()).toBe('All times are UTC.')
   })
 
-  test('is a day or month of the calendar', async ({ dashboard }) => {
+  test('is a day or month of the calendar', async ({ shared: dashboard }) => {
     const { page, rows } = dashboard
     const calendar = page.locator('#calendar')
     const midnight = new Date().setUTCHours(0, 0, 0, 0)
     dashboard.append(recent({ timestamp: new Date(midnight - 1).toISOString() }))
-    await projected(dashboard, 1)
+    await dashboard.projected(1)
     await dashboard.open()
     await calendar.selectOption('Yesterday')
     await page.waitForURL(/range=yesterday/)
@@ -106,7 +110,7 @@ describe.skipIf(!hasBrowser)('the window of the page', () => {
   test('moves on for all that is shown, and has nothing dated in the future', async ({ dashboard }) => {
     const { page, rows } = dashboard
     dashboard.append(recent({ model: 'early' }, 50 * 60), recent({ model: 'late' }))
-    await projected(dashboard, 2)
+    await dashboard.projected(2)
     await dashboard.installClock()
     await dashboard.open('?range=1h')
     expect(await rows.count()).toBe(2)
@@ -129,12 +133,12 @@ describe.skipIf(!hasBrowser)('the window of the page', () => {
     await page.unrouteAll({ behavior: 'ignoreErrors' })
   })
 
-  test('is refused if the server refuses it, and the page says why', async ({ dashboard }) => {
+  test('is refused if the server refuses it, and the page says why', async ({ shared: dashboard }) => {
     const { page, rows } = dashboard
     dashboard.expectComplaints()
     dashboard.append(recent())
-    await projected(dashboard, 1)
-    await page.goto(`${dashboard.service.url}/?since=someday`)
+    await dashboard.projected(1)
+    await page.goto(`${dashboard.service.url}/${dashboard.scoped('?since=someday')}`)
     await page.locator('.banner', { hasText: "Invalid 'since' timestamp" }).waitFor()
     for (const [search, reason] of [
       ['?since=someday', "Invalid 'since' timestamp: 'someday', expected RFC 3339"],
@@ -160,7 +164,7 @@ describe.skipIf(!hasBrowser)('the window of the page', () => {
     const { page, rows } = dashboard
     dashboard.expectComplaints()
     dashboard.append(recent())
-    await projected(dashboard, 1)
+    await dashboard.projected(1)
     await dashboard.installClock()
     await dashboard.open()
     await eventually(() => page.locator('#requests-count').innerText()).toBe('1')

@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { runHere } from '../../support/command.js'
-import { end, PROGRAM, run } from '../../support/program.js'
+import { end, PROGRAM } from '../../support/program.js'
 import { CHAT_TOKENS, chatStream } from '../upstream/answers.js'
 import { startUpstream, type Upstream } from '../upstream/upstream.js'
 import { ask, begin, CHAT, chatBody, eventsOf, until } from './support.js'
@@ -96,8 +96,8 @@ test('--project projects into the database that other commands ask', async () =>
   expect(await end(child)).toBe(0)
   // What it hasn't projected before it stopped is projected now.
   const place = ['--journal', join(folder, 'journal'), '--db', join(folder, 'requests.db')]
-  expect(run(['project', '--once', ...place]).status).toBe(0)
-  expect(run(['verify', ...place]).status).toBe(0)
+  expect((await runHere(['project', '--once', ...place])).status).toBe(0)
+  expect((await runHere(['verify', ...place])).status).toBe(0)
 })
 
 test('clients are told which variable to set, for each upstream', async () => {
@@ -173,7 +173,8 @@ test('after kill -9 every answer that a client saw begin has a row, and each tha
   const whole = new Set<string>()
   let count = 0
   const folder = emptyFolder()
-  for (let round = 0; round < 3; round++) {
+  // The second one goes on in a journal that a kill has left.
+  for (let round = 0; round < 2; round++) {
     const { child, url } = await start(['--upstream', upstream.url], folder)
     const clients = Array.from({ length: 40 }, async (_, index) => {
       const id = `${round}-${index}`
@@ -193,7 +194,7 @@ test('after kill -9 every answer that a client saw begin has a row, and each tha
       () => begun.size,
       (size) => size >= count + 10,
     )
-    await sleep(round * 37)
+    await sleep(round * 74)
     await end(child, 'SIGKILL')
     await Promise.all(clients)
     count = begun.size
