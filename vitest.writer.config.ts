@@ -31,7 +31,7 @@ export default defineConfig({
   ],
   test: {
     include: [
-      'test/journal/append/{active-segment,attempt,flush,forgotten,journal}.test.ts',
+      'test/journal/append/{active-segment,attempt-handle,flush,forgotten,journal}.test.ts',
       'test/clients/fetch/{hostile,memory,outcomes,response,sdks}.test.ts',
       'writer/*.test.ts',
     ],

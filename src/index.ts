@@ -16,9 +16,14 @@ export type {
   StreamCompletion,
 } from './events/event-types.js'
 export type { Redact } from './events/redact.js'
-export type { Attempt, AttemptFailure, AttemptOutcome, AttemptStart } from './journal/append/attempt.js'
+export type {
+  Attempt,
+  AttemptFailure,
+  AttemptOutcome,
+  AttemptStart,
+} from './journal/append/attempt-handle.js'
 export { type Journal, type JournalCounters, openJournal } from './journal/append/journal.js'
 export type { JournalOptions } from './journal/append/options.js'
 export { JournalError, JournalWriteError } from './journal/errors.js'
-export type { JournalIdentity } from './journal/identity.js'
+export type { JournalIdentity } from './journal/journal-identity.js'
 export type { JournalLogger } from './journal/logger.js'

@@ -43,9 +43,9 @@ function parseMode(text: string): number {
 }
 
 async function init(flags: InitFlags): Promise<void> {
-  const { IDENTITY_FILE, readOrCreateIdentity } = await import('../journal/identity.js')
+  const { IDENTITY_FILE, readOrCreateIdentity } = await import('../journal/journal-identity.js')
   const { resolveOptions } = await import('../journal/append/options.js')
-  const { nodeFileSystem } = await import('../journal/files.js')
+  const { nodeFileSystem } = await import('../journal/file-system.js')
   // Made like the journal of a first writer, but without a segment.
   const { directory, fileMode, directoryMode } = resolveOptions({
     directory: flags.journal,

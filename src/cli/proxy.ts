@@ -203,7 +203,7 @@ async function proxyOptions(
 
 /** Reads the file. What it says is checked when the proxy starts. */
 async function readUpstreams(file: string): Promise<NonNullable<ProxyOptions['upstreams']>> {
-  const { readSmallFile, reasonOf } = await import('../journal/files.js')
+  const { readSmallFile, reasonOf } = await import('../journal/file-system.js')
   try {
     return JSON.parse(readSmallFile(file, MAX_UPSTREAMS_BYTES))
   } catch (error) {

@@ -1,4 +1,4 @@
-import type { Attempt, AttemptFailure } from '../journal/append/attempt.js'
+import type { Attempt, AttemptFailure } from '../journal/append/attempt-handle.js'
 import type { Journal } from '../journal/append/journal.js'
 import type { RequestDescription } from './request.js'
 import { observeAnswer } from './usage/answer-observer.js'

@@ -66,7 +66,7 @@ type Fields<Events> = Record<Exclude<Events extends unknown ? keyof Events : nev
 /**
  * The fields of each event, as a line of the journal may give them. The known members, the texts of
  * errors and journal/event.schema.json follow from this table. The compiler holds it to the types,
- * and test/events/fields.test.ts holds `completeEvent` to it.
+ * and test/events/fields.test.ts holds `normalizeEvent` to it.
  */
 export const FIELDS = {
   request_logged: {

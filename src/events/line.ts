@@ -1,10 +1,10 @@
 import { isAscii, isUtf8 } from 'node:buffer'
 import { crc32 } from 'node:zlib'
-import { completeEvent, type EventDefaults } from './complete.js'
 import { describeValue, InvalidEventError } from './errors.js'
 import type { JournalEvent } from './event-types.js'
 import { eventTypeOf } from './fields.js'
 import { cutLongNames } from './long-names.js'
+import { type EventDefaults, normalizeEvent } from './normalize-event.js'
 import { maskSecrets } from './redact.js'
 import { CHECKSUM_START, serializeMembers, serializeOpen } from './serialize.js'
 
@@ -125,7 +125,7 @@ export function decodeLine(line: Buffer, defaults: EventDefaults): DecodedLine {
     }
   }
   try {
-    return { event: completeEvent(members, defaults), isChecked }
+    return { event: normalizeEvent(members, defaults), isChecked }
   } catch (error) {
     if (error instanceof InvalidEventError) return { reason: 'invalid_event', detail: error.message }
     throw error

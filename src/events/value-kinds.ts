@@ -143,7 +143,7 @@ export const KINDS = {
 } satisfies Record<string, KindOfValue>
 
 /**
- * Thrown by the functions below for a value that isn't of its kind; `completeEvent` then finds
+ * Thrown by the functions below for a value that isn't of its kind; `normalizeEvent` then finds
  * every such value.
  */
 export class InvalidValue extends Error {}

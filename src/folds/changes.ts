@@ -1,4 +1,4 @@
-import type { Place, PlacedCompletion, RejectedLine } from '../events/placed.js'
+import type { Place, PlacedCompletion, RejectedLine } from '../events/place.js'
 import type { PlacedPrice, PlacedRate, PriceBook, TimeRange } from './costs/price-book.js'
 import type { RepricedRequest } from './costs/repricing.js'
 import type { NewRequest, StoredRequest } from './stored-request.js'

@@ -1,4 +1,4 @@
-import type { PlacedCompletion } from '../events/placed.js'
+import type { PlacedCompletion } from '../events/place.js'
 import type { KnownRequest } from './changes.js'
 import type { PriceBook } from './costs/price-book.js'
 import { rowCost } from './costs/row-cost.js'

@@ -1,5 +1,5 @@
 import type { RequestLogged, StreamCompleted } from '../events/event-types.js'
-import type { BatchItem, PlacedCompletion, PlacedEvent } from '../events/placed.js'
+import type { BatchItem, PlacedCompletion, PlacedEvent } from '../events/place.js'
 import {
   type Changes,
   type CompletionKey,

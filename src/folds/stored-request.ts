@@ -1,5 +1,5 @@
 import type { RequestLogged } from '../events/event-types.js'
-import type { Place } from '../events/placed.js'
+import type { Place } from '../events/place.js'
 import type { CostFacts, RowCost } from './costs/row-cost.js'
 import type { Usage } from './costs/usage-cost.js'
 

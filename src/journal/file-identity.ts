@@ -1,5 +1,5 @@
 import { type BigIntStats, type Stats, statSync } from 'node:fs'
-import type { FileSystem } from './files.js'
+import type { FileSystem } from './file-system.js'
 
 /**
  * Identifies the file that a path or a descriptor leads to. An inode number alone isn't enough:

@@ -1,6 +1,6 @@
 import { constants } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { errorCode, type FileSystem, openRegularFile } from './files.js'
+import { errorCode, type FileSystem, openRegularFile } from './file-system.js'
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants
 const SETGID = 0o2000

@@ -2,7 +2,7 @@ import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { canonicalTimestamp } from '../events/timestamp.js'
 import { JournalError } from './errors.js'
-import { type FileSystem, isMissing, nodeFileSystem, reasonOf } from './files.js'
+import { type FileSystem, isMissing, nodeFileSystem, reasonOf } from './file-system.js'
 
 const FILE_NAME = /^(\d{4}-\d{2}-\d{2})(?:_(\d{3}))?\.ndjson(\.gz|\.gone|\.distrusted)?$/
 const MAX_NUMBER = 999

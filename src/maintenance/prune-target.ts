@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import type { JournalIdentity } from '../journal/identity.js'
+import type { JournalIdentity } from '../journal/journal-identity.js'
 import { VERSION } from '../package/package-files.js'
 import { KeptFiles } from '../projection/kept-files.js'
 import { repriceAll } from '../projection/repricing.js'

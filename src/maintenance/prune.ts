@@ -2,8 +2,8 @@ import { existsSync, rmSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { type EntryOf, lastEntries, MANIFEST_FILE, ManifestFile } from '../journal/chain/manifest.js'
-import { nodeFileSystem, syncDirectory } from '../journal/files.js'
-import { readIdentity } from '../journal/identity.js'
+import { nodeFileSystem, syncDirectory } from '../journal/file-system.js'
+import { readIdentity } from '../journal/journal-identity.js'
 import {
   archiveFile,
   distrustMarker,

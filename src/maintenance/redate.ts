@@ -2,8 +2,8 @@ import { lstatSync, renameSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { lastEntries, readManifest } from '../journal/chain/manifest.js'
-import { nodeFileSystem, syncDirectory } from '../journal/files.js'
-import { readIdentity } from '../journal/identity.js'
+import { nodeFileSystem, syncDirectory } from '../journal/file-system.js'
+import { readIdentity } from '../journal/journal-identity.js'
 import {
   distrustMarker,
   listSegments,

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { readManifest } from '../journal/chain/manifest.js'
-import { readIdentity } from '../journal/identity.js'
+import { readIdentity } from '../journal/journal-identity.js'
 import { listSegments, nearMisses } from '../journal/segments.js'
 import { missingSegments } from '../projection/segments/missing-segments.js'
 import { checkJournal } from '../projection/segments/segment-check.js'

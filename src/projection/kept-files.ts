@@ -2,7 +2,7 @@ import { lstatSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { versionOf } from '../journal/chain/archive-check.js'
 import { MANIFEST_FILE } from '../journal/chain/manifest.js'
-import { IDENTITY_FILE } from '../journal/identity.js'
+import { IDENTITY_FILE } from '../journal/journal-identity.js'
 import type { Store } from '../store/port.js'
 
 const PERMISSIONS = 0o7777

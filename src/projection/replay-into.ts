@@ -1,6 +1,6 @@
 import { existsSync, linkSync, renameSync, rmSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { nodeFileSystem, syncDirectory } from '../journal/files.js'
+import { nodeFileSystem, syncDirectory } from '../journal/file-system.js'
 import { differencesBetween, type TableDifference } from '../store/sqlite/compare/databases.js'
 import { copyDatabase } from '../store/sqlite/connection/copy.js'
 import { DatabaseError } from '../store/sqlite/connection/errors.js'

@@ -1,5 +1,5 @@
 import { JournalError } from '../journal/errors.js'
-import { isMissing, isNameNotDurable, isPassingCode } from '../journal/files.js'
+import { isMissing, isNameNotDurable, isPassingCode } from '../journal/file-system.js'
 import { ProjectionError } from '../store/errors.js'
 import { PostgresError, type PostgresErrorCode } from '../store/postgres/connection/errors.js'
 

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { closeSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { nodeFileSystem, readSmallFile } from '../journal/files.js'
-import { sharedMode } from '../journal/identity.js'
+import { nodeFileSystem, readSmallFile } from '../journal/file-system.js'
+import { sharedMode } from '../journal/journal-identity.js'
 import { createFile } from '../journal/new-file.js'
 import type { SegmentPosition } from '../store/positions.js'
 

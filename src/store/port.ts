@@ -1,4 +1,4 @@
-import type { PlacedCompletion } from '../events/placed.js'
+import type { PlacedCompletion } from '../events/place.js'
 import type { Changes, Keys, Known } from '../folds/changes.js'
 import type { PriceBook } from '../folds/costs/price-book.js'
 import type { StoredRequest } from '../folds/stored-request.js'

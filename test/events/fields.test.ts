@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import Schema from 'typebox/schema'
 import { describe, expect, test } from 'vitest'
-import { completeEvent } from '../../src/events/complete.js'
 import { InvalidEventError } from '../../src/events/errors.js'
 import { FIELDS } from '../../src/events/fields.js'
+import { normalizeEvent } from '../../src/events/normalize-event.js'
 import { runs } from '../support/runs.js'
 import { eventJsonSchema } from './event-schema.js'
 import { defaults, leastLog } from './support.js'
@@ -13,7 +13,7 @@ const validator = Schema.Compile(eventJsonSchema())
 /** The fields that an event is refused for. */
 function refusedFields(event: object): string[] {
   try {
-    completeEvent(event, defaults)
+    normalizeEvent(event, defaults)
     return []
   } catch (error) {
     if (error instanceof InvalidEventError) return error.problems.map(({ field }) => field)

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { completeEvent } from '../../src/events/complete.js'
+import { normalizeEvent } from '../../src/events/normalize-event.js'
 import { serializeOpen } from '../../src/events/serialize.js'
 import { runs } from '../support/runs.js'
 
@@ -44,7 +44,7 @@ test('serializeOpen writes what JSON.stringify writes, without the closing brace
   const defaults = { correlationId: () => 'id', timestamp: () => '2026-11-22T10:00:00.000Z' }
   fc.assert(
     fc.property(fc.oneof(request, completion), (input) => {
-      const event = completeEvent(input, defaults)
+      const event = normalizeEvent(input, defaults)
       // Labels may have a space more, where they would look like the start or the end of a line.
       expect(JSON.stringify(JSON.parse(`${serializeOpen(event)}}`))).toBe(JSON.stringify(event))
     }),

@@ -1,8 +1,8 @@
 import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
-import { completeEvent, type EventDefaults } from '../../src/events/complete.js'
 import type { JournalEvent, RequestLogged, StreamCompleted } from '../../src/events/event-types.js'
 import { encodeLine, hexChecksum } from '../../src/events/line.js'
+import { type EventDefaults, normalizeEvent } from '../../src/events/normalize-event.js'
 
 export const ID = '7f9c24e8-3b12-4c6f-9d1a-0c5e8a4b2d10'
 export const NOW = '2026-11-22T19:43:00.123Z'
@@ -13,13 +13,13 @@ export const defaults: EventDefaults = { correlationId: () => ID, timestamp: () 
 export const leastLog = { model: 'gpt-5', latency_ms: 12, success: true }
 
 export function completeLog(log: object): RequestLogged {
-  const event = completeEvent(log, defaults)
+  const event = normalizeEvent(log, defaults)
   if (event.type !== 'request_logged') throw new Error(`expected a request_logged, found ${event.type}`)
   return event
 }
 
 export function completeCompletion(completion: object): StreamCompleted {
-  const event = completeEvent(completion, defaults)
+  const event = normalizeEvent(completion, defaults)
   if (event.type !== 'stream_completed') throw new Error(`expected a stream_completed, found ${event.type}`)
   return event
 }
@@ -119,7 +119,7 @@ const streamCompleted = fc.record({
 /** Any event as a caller may give it with every field said, made safe. */
 export const anyEvent: fc.Arbitrary<JournalEvent> = fc
   .oneof(requestLogged, streamCompleted)
-  .map((event) => completeEvent(event, defaults))
+  .map((event) => normalizeEvent(event, defaults))
 
 export function checksumOf(bytes: Buffer): string {
   return hexChecksum(crc32(bytes))

@@ -1,4 +1,4 @@
-import type { BatchItem, PlacedCompletion, RejectedLine } from '../../src/events/placed.js'
+import type { BatchItem, PlacedCompletion, RejectedLine } from '../../src/events/place.js'
 import type { Known, KnownRequest } from '../../src/folds/changes.js'
 import { PriceBook } from '../../src/folds/costs/price-book.js'
 import type { StoredRequest } from '../../src/folds/stored-request.js'

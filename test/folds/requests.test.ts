@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { BatchItem } from '../../src/events/placed.js'
+import type { BatchItem } from '../../src/events/place.js'
 import type { Changes, Known } from '../../src/folds/changes.js'
 import { fold, foldDeferred, keysOf } from '../../src/folds/requests.js'
 import { runs } from '../support/runs.js'

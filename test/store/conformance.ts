@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { BatchItem } from '../../src/events/placed.js'
+import type { BatchItem } from '../../src/events/place.js'
 import { fold, foldDeferred, keysOf } from '../../src/folds/requests.js'
 import { Sums } from '../../src/folds/sums/sums.js'
 import type { RebuildTransaction, Store, StoreTransaction } from '../../src/store/port.js'

@@ -1,5 +1,5 @@
 import type { RequestLogged, StreamCompleted } from '../../src/events/event-types.js'
-import type { BatchItem, RejectedLine } from '../../src/events/placed.js'
+import type { BatchItem, RejectedLine } from '../../src/events/place.js'
 
 /** A row of a projection, by the names of its columns. Booleans are booleans, labels an object. */
 export type Row = Record<string, unknown>

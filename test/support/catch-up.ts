@@ -1,4 +1,4 @@
-import { readIdentity } from '../../src/journal/identity.js'
+import { readIdentity } from '../../src/journal/journal-identity.js'
 import { CatchUp, type CatchUpOptions } from '../../src/projection/catch-up.js'
 import { SqliteStore } from '../../src/store/sqlite/sqlite-store.js'
 import type { Workspace } from './workspace.js'

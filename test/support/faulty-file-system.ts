@@ -1,6 +1,6 @@
 import fs from 'node:fs'
 import { basename } from 'node:path'
-import type { FileSystem } from '../../src/journal/files.js'
+import type { FileSystem } from '../../src/journal/file-system.js'
 
 type CallName = keyof FileSystem
 

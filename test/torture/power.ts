@@ -2,8 +2,8 @@ import fs from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import { dirname, join } from 'node:path'
 import SQLite from 'better-sqlite3'
-import type { FileSystem } from '../../src/journal/files.js'
-import { nodeFileSystem } from '../../src/journal/files.js'
+import type { FileSystem } from '../../src/journal/file-system.js'
+import { nodeFileSystem } from '../../src/journal/file-system.js'
 import type { Random } from './random.js'
 
 /** What was done to the disk, in order: by writers through their port, by the projector, and by SQLite's commits. */

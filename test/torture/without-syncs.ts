@@ -1,4 +1,4 @@
-import { type FileSystem, nodeFileSystem } from '../../src/journal/files.js'
+import { type FileSystem, nodeFileSystem } from '../../src/journal/file-system.js'
 
 /** Where what is tested is on the disk already: thousands of syncs would prove nothing more. */
 export const withoutSyncs: FileSystem = {

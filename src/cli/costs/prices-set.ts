@@ -94,7 +94,7 @@ export function addPricesSet(prices: ProgramCommand): void {
 }
 
 async function setPrice(model: string, flags: SetFlags, refuse: (message: string) => never): Promise<void> {
-  const { completeEvent } = await import('../../events/complete.js')
+  const { normalizeEvent } = await import('../../events/normalize-event.js')
   const { InvalidEventError } = await import('../../events/errors.js')
   const { appendEvents } = await import('./append-events.js')
   const given = flags as unknown as Record<string, string | undefined>
@@ -120,7 +120,7 @@ async function setPrice(model: string, flags: SetFlags, refuse: (message: string
   let price: PriceSet
   try {
     // Checked first, because opening the journal would create it.
-    price = completeEvent(input, { correlationId: () => '', timestamp: () => '' }) as PriceSet
+    price = normalizeEvent(input, { correlationId: () => '', timestamp: () => '' }) as PriceSet
   } catch (error) {
     if (error instanceof InvalidEventError) refuse(`error: ${error.message}`)
     throw error

@@ -16,7 +16,7 @@ export async function readToken(
   variable = 'REQUEST_JOURNAL_TOKEN',
 ): Promise<string | undefined> {
   if (file === undefined) return process.env[variable]
-  const { readSmallFile, reasonOf } = await import('../../journal/files.js')
+  const { readSmallFile, reasonOf } = await import('../../journal/file-system.js')
   let text: string
   try {
     if ((statSync(file).mode & OTHERS_MAY_READ) !== 0) {

@@ -4,7 +4,7 @@ import {
   type PricePart,
   type PriceSet,
 } from '../../events/event-types.js'
-import { isBefore, type Place } from '../../events/placed.js'
+import { isBefore, type Place } from '../../events/place.js'
 import { scaledDecimal } from './decimal.js'
 
 /** A `price_set` and its place. */

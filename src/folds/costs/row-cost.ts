@@ -1,4 +1,4 @@
-import type { Place } from '../../events/placed.js'
+import type { Place } from '../../events/place.js'
 import { type Amount, amountOf, roundedToBillionths } from './decimal.js'
 import type { PriceBook, PricedRequest, Rate } from './price-book.js'
 import { type Usage, usageCost } from './usage-cost.js'

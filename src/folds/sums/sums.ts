@@ -1,4 +1,4 @@
-import type { Place } from '../../events/placed.js'
+import type { Place } from '../../events/place.js'
 import type { Changes, CompletedRequest } from '../changes.js'
 import type { Costs, CountedRequest } from '../stored-request.js'
 import { type RollupChanges, RollupSums } from './rollups.js'

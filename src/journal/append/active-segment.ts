@@ -9,7 +9,7 @@ import {
   isSettled,
   reasonOf,
   syncDirectory,
-} from '../files.js'
+} from '../file-system.js'
 import type { JournalLogger } from '../logger.js'
 import { createFile } from '../new-file.js'
 import {

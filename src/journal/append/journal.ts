@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { completeEvent, type EventDefaults, unknownFields } from '../../events/complete.js'
 import { describeThrown, InvalidEventError } from '../../events/errors.js'
 import type {
   EventInput,
@@ -15,12 +14,13 @@ import type {
 } from '../../events/event-types.js'
 import { safeIdentifier } from '../../events/identifier.js'
 import { encodeLine } from '../../events/line.js'
+import { type EventDefaults, normalizeEvent, unknownFields } from '../../events/normalize-event.js'
 import { maskSecrets, type Redact } from '../../events/redact.js'
 import { cutErrorMessage } from '../../events/value-kinds.js'
 import { JournalWriteError } from '../errors.js'
-import { type Clock, nodeFileSystem } from '../files.js'
-import { type JournalIdentity, readOrCreateIdentity, sharedMode } from '../identity.js'
-import { type Attempt, type AttemptPort, type AttemptStart, OpenAttempt } from './attempt.js'
+import { type Clock, nodeFileSystem } from '../file-system.js'
+import { type JournalIdentity, readOrCreateIdentity, sharedMode } from '../journal-identity.js'
+import { type Attempt, type AttemptPort, type AttemptStart, OpenAttempt } from './attempt-handle.js'
 import { type JournalPorts, LineWriter } from './line-writer.js'
 import { type JournalOptions, type ResolvedOptions, resolveOptions } from './options.js'
 import { BoundedWarnings, MemberWarnings } from './warnings.js'
@@ -266,8 +266,8 @@ export class Journal {
    */
   #read(event: EventInput, defaults: EventDefaults): [JournalEvent, Record<string, unknown> | null] {
     try {
-      const complete = this.#complete(event, defaults)
-      return [complete, unknownFields(event, complete.type)]
+      const normalized = this.#normalize(event, defaults)
+      return [normalized, unknownFields(event, normalized.type)]
     } catch (error) {
       if (error instanceof InvalidEventError) throw error
       const found = `members that can't be read (${describeThrown(error, this.#defaults.redact)})`
@@ -275,26 +275,26 @@ export class Journal {
     }
   }
 
-  #complete(event: EventInput, defaults: EventDefaults): JournalEvent {
-    const complete = completeEvent(event, defaults)
+  #normalize(event: EventInput, defaults: EventDefaults): JournalEvent {
+    const normalized = normalizeEvent(event, defaults)
     const { redact } = this.#options
-    if (redact === null) return complete
-    switch (complete.type) {
+    if (redact === null) return normalized
+    switch (normalized.type) {
       case 'request_logged':
-        redactMessage(complete, redact)
-        if (complete.labels !== undefined) complete.labels = redactedLabels(complete.labels, redact)
+        redactMessage(normalized, redact)
+        if (normalized.labels !== undefined) normalized.labels = redactedLabels(normalized.labels, redact)
         break
       case 'stream_completed':
-        redactMessage(complete, redact)
+        redactMessage(normalized, redact)
         break
       case 'price_set':
       case 'exchange_rate_observed':
-        if (complete.source !== null) complete.source = redacted(complete.source, 'source', redact)
+        if (normalized.source !== null) normalized.source = redacted(normalized.source, 'source', redact)
         break
       default:
-        complete satisfies never
+        normalized satisfies never
     }
-    return complete
+    return normalized
   }
 
   #refuse(correlationId: string, error: unknown): void {

@@ -1,6 +1,6 @@
 import { JournalWriteError } from '../errors.js'
-import { type Clock, errorCode, type FileSystem, isPassingCode, reasonOf } from '../files.js'
-import { assertIdentity } from '../identity.js'
+import { type Clock, errorCode, type FileSystem, isPassingCode, reasonOf } from '../file-system.js'
+import { assertIdentity } from '../journal-identity.js'
 import { ActiveSegment } from './active-segment.js'
 import { GroupCommit } from './group-commit.js'
 import type { ResolvedOptions } from './options.js'

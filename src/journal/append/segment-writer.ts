@@ -8,7 +8,7 @@ import {
   isNameNotDurable,
   openRegularFile,
   syncDirectoryAsync,
-} from '../files.js'
+} from '../file-system.js'
 import { openOrCreateFile } from '../new-file.js'
 import type { SegmentRef } from '../segments.js'
 

@@ -12,7 +12,7 @@ import {
   readUpTo,
   reasonOf,
   syncDirectory,
-} from '../files.js'
+} from '../file-system.js'
 import { openOrCreateFile } from '../new-file.js'
 import type { SegmentDigest } from './segment-digest.js'
 

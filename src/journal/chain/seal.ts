@@ -1,5 +1,5 @@
 import { JournalError } from '../errors.js'
-import { type Clock, errorCode, reasonOf } from '../files.js'
+import { type Clock, errorCode, reasonOf } from '../file-system.js'
 import type { Logger } from '../logger.js'
 import { openSegment } from '../read/open-segment.js'
 import type { Segment } from '../segments.js'

@@ -1,6 +1,6 @@
 import type { CostField } from '../../events/fields.js'
 import type { Rejection } from '../../events/line.js'
-import type { BatchItem, Place } from '../../events/placed.js'
+import type { BatchItem, Place } from '../../events/place.js'
 import type { SegmentRef } from '../segments.js'
 
 /** The whole lines that were read in one step from one segment, decoded. */

@@ -1,5 +1,5 @@
 import { JournalError } from '../errors.js'
-import { isMissing } from '../files.js'
+import { isMissing } from '../file-system.js'
 import type { Segment } from '../segments.js'
 import { ArchivedSegmentReader } from './archived-segment-reader.js'
 import { SegmentReader } from './segment-reader.js'

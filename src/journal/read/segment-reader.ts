@@ -1,6 +1,6 @@
 import * as fs from 'node:fs'
 import { dirname, join } from 'node:path'
-import { nodeFileSystem, syncDirectoryAsync } from '../files.js'
+import { nodeFileSystem, syncDirectoryAsync } from '../file-system.js'
 import { plainFile, type SegmentRef } from '../segments.js'
 import { LineScanner } from './line-scanner.js'
 import {

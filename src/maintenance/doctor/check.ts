@@ -1,4 +1,4 @@
-import { reasonOf } from '../../journal/files.js'
+import { reasonOf } from '../../journal/file-system.js'
 
 /**
  * - `ok`: as it should be.

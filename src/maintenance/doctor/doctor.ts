@@ -1,6 +1,6 @@
 import { statfsSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { readIdentity } from '../../journal/identity.js'
+import { readIdentity } from '../../journal/journal-identity.js'
 import { listSegments, type Segment } from '../../journal/segments.js'
 import { databaseName } from '../../store/open-store.js'
 import { isPostgresAddress } from '../../store/postgres/connection/address.js'

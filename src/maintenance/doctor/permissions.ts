@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync, lstatSync, realpathSync, type Stats, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { MANIFEST_FILE } from '../../journal/chain/manifest.js'
-import { reasonOf } from '../../journal/files.js'
+import { reasonOf } from '../../journal/file-system.js'
 import { fileOf, type Segment } from '../../journal/segments.js'
 import { countText } from '../count-text.js'
 import { type Finding, note, ok, problem } from './check.js'

@@ -7,7 +7,7 @@ import {
   readSmallFile,
   readUpTo,
   reasonOf,
-} from '../../journal/files.js'
+} from '../../journal/file-system.js'
 import {
   distrustMarker,
   fileOf,

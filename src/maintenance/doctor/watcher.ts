@@ -3,7 +3,7 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers'
 import { watch } from 'chokidar'
-import { errorCode, reasonOf } from '../../journal/files.js'
+import { errorCode, reasonOf } from '../../journal/file-system.js'
 import { type Finding, note, ok, problem } from './check.js'
 
 const PATIENCE_MS = 1000

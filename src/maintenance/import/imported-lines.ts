@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
-import { completeEvent, type EventDefaults } from '../../events/complete.js'
 import { InvalidEventError } from '../../events/errors.js'
 import type { JournalEvent, RequestLogged } from '../../events/event-types.js'
 import { encodeLine } from '../../events/line.js'
+import { type EventDefaults, normalizeEvent } from '../../events/normalize-event.js'
 import { redactSecrets } from '../../events/redact.js'
 import { cutErrorMessage } from '../../events/value-kinds.js'
 import { type ImportedRequest, RowProblem } from './imported-row.js'
@@ -33,7 +33,7 @@ export function importedLines(given: ImportedRequest, place: () => string): Impo
     timestamp: () => '',
   }
   try {
-    const request = safe(completeEvent(input, defaults)) as RequestLogged
+    const request = safe(normalizeEvent(input, defaults)) as RequestLogged
     // A copy, since the next line is encoded in the same place.
     const lines = [Buffer.from(encodeLine(request, null))]
     if (isStreamed) {
@@ -47,7 +47,7 @@ export function importedLines(given: ImportedRequest, place: () => string): Impo
         timestamp: new Date(end).toISOString(),
         stream_duration_ms,
       }
-      lines.push(Buffer.from(encodeLine(safe(completeEvent(completion, defaults)), null)))
+      lines.push(Buffer.from(encodeLine(safe(normalizeEvent(completion, defaults)), null)))
     }
     return { request, hasOwnId: fields.correlation_id !== undefined, lines }
   } catch (error) {

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { readManifest } from '../../journal/chain/manifest.js'
-import { readIdentity } from '../../journal/identity.js'
+import { readIdentity } from '../../journal/journal-identity.js'
 import { listSegments } from '../../journal/segments.js'
 import { type RecordedPart, recordedParts } from './recorded-imports.js'
 

@@ -14,7 +14,7 @@ import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
 import { createGunzip, gzip } from 'node:zlib'
 import { type SegmentDigest, SegmentDigester } from '../../journal/chain/segment-digest.js'
-import { nodeFileSystem } from '../../journal/files.js'
+import { nodeFileSystem } from '../../journal/file-system.js'
 import { createFile } from '../../journal/new-file.js'
 
 /** How many bytes of a day are compressed at a time. */

@@ -4,8 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type ImportOrigin, ManifestFile } from '../../journal/chain/manifest.js'
 import { JournalError } from '../../journal/errors.js'
 import { fileIdentityAt, isSameFile } from '../../journal/file-identity.js'
-import { nodeFileSystem, syncDirectory } from '../../journal/files.js'
-import { sharedMode } from '../../journal/identity.js'
+import { nodeFileSystem, syncDirectory } from '../../journal/file-system.js'
+import { sharedMode } from '../../journal/journal-identity.js'
 import { createDirectory } from '../../journal/new-file.js'
 import {
   archiveFile,

@@ -1,6 +1,6 @@
 import { basename } from 'node:path'
-import { completeEvent } from '../../events/complete.js'
 import type { ExchangeRateObserved } from '../../events/event-types.js'
+import { normalizeEvent } from '../../events/normalize-event.js'
 import { readCsv } from '../csv.js'
 import { InputError } from '../errors.js'
 import { invalidValue } from './price-list.js'
@@ -71,7 +71,7 @@ function checkedRate(
   const input = { type: 'exchange_rate_observed', observed_at: observedAt, usd_per_btc: usdPerBtc, source }
   try {
     const defaults = { correlationId: () => '', timestamp: () => '' }
-    return completeEvent(input, defaults) as ExchangeRateObserved
+    return normalizeEvent(input, defaults) as ExchangeRateObserved
   } catch (error) {
     throw invalidValue(error, file, line)
   }

@@ -1,6 +1,6 @@
-import { completeEvent } from '../../events/complete.js'
 import { InvalidEventError } from '../../events/errors.js'
 import type { PriceInput, PriceSet } from '../../events/event-types.js'
+import { normalizeEvent } from '../../events/normalize-event.js'
 import { InputError } from '../errors.js'
 
 /** A price of a list. */
@@ -60,7 +60,7 @@ export type PriceTerms = Omit<PriceInput, 'type' | 'valid_from'> & { valid_from:
  */
 export function listedPrice({ valid_from, ...terms }: PriceTerms, line: number | null): ListedPrice {
   const input: PriceInput = { type: 'price_set', ...terms, valid_from: valid_from ?? UNDATED }
-  return { event: completeEvent(input, DEFAULTS) as PriceSet, isDated: valid_from !== null, line }
+  return { event: normalizeEvent(input, DEFAULTS) as PriceSet, isDated: valid_from !== null, line }
 }
 
 /** An error of {@link listedPrice} as one of the file; any other error as it is. */

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { readIdentity } from '../../journal/identity.js'
+import { readIdentity } from '../../journal/journal-identity.js'
 import { isPostgresAddress } from '../../store/postgres/connection/address.js'
 import { readPrices, type StoredPrices } from '../../store/sqlite/price-rows.js'
 import { JournalTables } from '../journal-tables.js'

@@ -1,7 +1,7 @@
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import { MANIFEST_FILE } from '../../journal/chain/manifest.js'
-import { IDENTITY_FILE } from '../../journal/identity.js'
+import { IDENTITY_FILE } from '../../journal/journal-identity.js'
 import { parseSegmentName, type SegmentRef } from '../../journal/segments.js'
 import type { JournalFile } from '../../store/port.js'
 import { StoredJournal } from '../../store/postgres/stored-journal.js'

@@ -1,4 +1,4 @@
-import type { Place, PlacedCompletion } from '../../events/placed.js'
+import type { Place, PlacedCompletion } from '../../events/place.js'
 import type { Known, KnownRequest } from '../../folds/changes.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
 import {

@@ -1,5 +1,5 @@
 import type { RequestLogged, StreamCompleted } from '../../events/event-types.js'
-import type { BatchItem, PlacedCompletion } from '../../events/placed.js'
+import type { BatchItem, PlacedCompletion } from '../../events/place.js'
 import type { Known } from '../../folds/changes.js'
 import { loggedFigures, type RowCost } from '../../folds/costs/row-cost.js'
 import { fold, foldDeferred, keysOf } from '../../folds/requests.js'

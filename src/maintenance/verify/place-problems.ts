@@ -1,4 +1,4 @@
-import type { Place } from '../../events/placed.js'
+import type { Place } from '../../events/place.js'
 import { type ComparedTable, differencesOf, type Row } from '../../store/sqlite/compare/tables.js'
 import type { Snapshot } from './snapshot.js'
 import type { Stretches } from './stretches.js'

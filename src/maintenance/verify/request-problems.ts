@@ -1,4 +1,4 @@
-import type { Place } from '../../events/placed.js'
+import type { Place } from '../../events/place.js'
 import { OUTCOME_COLUMNS } from '../../store/outcome-columns.js'
 import { RequestComparison, type RequestDifference } from '../../store/sqlite/compare/requests.js'
 import type { Row } from '../../store/sqlite/compare/tables.js'

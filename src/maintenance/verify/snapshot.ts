@@ -1,4 +1,4 @@
-import type { Place } from '../../events/placed.js'
+import type { Place } from '../../events/place.js'
 import { countRowsToReprice } from '../../queries/costs/rows-to-reprice.js'
 import { countAddedRows } from '../../queries/window/added-rows.js'
 import type { SegmentPosition } from '../../store/positions.js'

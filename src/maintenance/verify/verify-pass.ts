@@ -1,6 +1,6 @@
 import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
-import type { BatchItem, RejectedLine } from '../../events/placed.js'
+import type { BatchItem, RejectedLine } from '../../events/place.js'
 import {
   MANIFEST_FILE,
   type Manifest,
@@ -8,7 +8,7 @@ import {
   readManifest,
 } from '../../journal/chain/manifest.js'
 import { JournalError } from '../../journal/errors.js'
-import type { JournalIdentity } from '../../journal/identity.js'
+import type { JournalIdentity } from '../../journal/journal-identity.js'
 import { openSegment } from '../../journal/read/open-segment.js'
 import { listSegments, type Segment } from '../../journal/segments.js'
 import type { SegmentPosition } from '../../store/positions.js'

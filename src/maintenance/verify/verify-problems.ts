@@ -1,4 +1,4 @@
-import type { Place } from '../../events/placed.js'
+import type { Place } from '../../events/place.js'
 import { segmentOfId } from '../../journal/segments.js'
 import { isSameCell, type Row, reportedCell } from '../../store/sqlite/compare/tables.js'
 

@@ -1,5 +1,5 @@
 import { parseLine } from '../../events/line.js'
-import type { RejectedLine } from '../../events/placed.js'
+import type { RejectedLine } from '../../events/place.js'
 import { isRecordedFile } from '../../journal/chain/archive-check.js'
 import type { EntryOf, ManifestEntry } from '../../journal/chain/manifest.js'
 import type { Batch, LastLine } from '../../journal/read/batch.js'

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { type JournalIdentity, readIdentity } from '../../journal/identity.js'
+import { type JournalIdentity, readIdentity } from '../../journal/journal-identity.js'
 import { checkJournal } from '../../projection/segments/segment-check.js'
 import { asStoreError } from '../../store/open-store.js'
 import { DEFAULT_SCHEMA, isPostgresAddress } from '../../store/postgres/connection/address.js'

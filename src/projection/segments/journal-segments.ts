@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs'
-import { isSettled } from '../../journal/files.js'
-import { type JournalIdentity, readIdentity } from '../../journal/identity.js'
+import { isSettled } from '../../journal/file-system.js'
+import { type JournalIdentity, readIdentity } from '../../journal/journal-identity.js'
 import { listSegments, type Segment } from '../../journal/segments.js'
 import { ProjectionError } from '../../store/errors.js'
 import type { Store } from '../../store/port.js'

@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib'
 import { type FileIdentity, fileIdentity } from '../../journal/file-identity.js'
-import type { JournalIdentity } from '../../journal/identity.js'
+import type { JournalIdentity } from '../../journal/journal-identity.js'
 import { lastLineChecksum } from '../../journal/read/segment-decoder.js'
 import type { SegmentSource } from '../../journal/read/segment-source.js'
 import { ProjectionError } from '../../store/errors.js'

@@ -1,5 +1,5 @@
 import type { ExchangeRateObserved, PricePart, PriceSet } from '../../events/event-types.js'
-import type { Place } from '../../events/placed.js'
+import type { Place } from '../../events/place.js'
 import { decimalText } from '../../folds/costs/decimal.js'
 import {
   AFTER_ALL_TIMES,

@@ -1,5 +1,5 @@
 import type { PriceSet } from '../../events/event-types.js'
-import { isBefore } from '../../events/placed.js'
+import { isBefore } from '../../events/place.js'
 import { isWithdrawn, type PlacedPrice } from '../../folds/costs/price-book.js'
 
 /** The key of a price: of two with the same key the later one is in force. */

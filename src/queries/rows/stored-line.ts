@@ -1,6 +1,6 @@
 import { gunzipSync } from 'node:zlib'
 import { JournalError } from '../../journal/errors.js'
-import { readIdentity } from '../../journal/identity.js'
+import { readIdentity } from '../../journal/journal-identity.js'
 import type { QueryDatabase } from '../../store/query-database.js'
 import type { JournalPlace } from './full-row.js'
 import { type JournalLine, lineAt, missing } from './journal-line.js'

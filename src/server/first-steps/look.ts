@@ -1,6 +1,6 @@
 import { JournalError } from '../../journal/errors.js'
-import { isMissing } from '../../journal/files.js'
-import { readIdentity } from '../../journal/identity.js'
+import { isMissing } from '../../journal/file-system.js'
+import { readIdentity } from '../../journal/journal-identity.js'
 import { listSegments, plainSize } from '../../journal/segments.js'
 import type { HealthReport } from '../health/health.js'
 import { NO_DATABASE, NO_TABLES } from '../http/errors.js'

@@ -1,7 +1,7 @@
 import { statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { JournalError } from '../../journal/errors.js'
-import { freeBytes } from '../../journal/files.js'
+import { freeBytes } from '../../journal/file-system.js'
 import { type StatusReport, status } from '../../maintenance/status.js'
 import type { QueryDatabase } from '../../queries/index.js'
 import { isPostgresAddress } from '../../store/postgres/connection/address.js'

@@ -1,4 +1,4 @@
-import { FULL_DISK_BYTES } from '../../journal/files.js'
+import { FULL_DISK_BYTES } from '../../journal/file-system.js'
 import { type ErrorBody, errorBody, NO_DATABASE, NO_TABLES, serverAway, unavailable } from '../http/errors.js'
 import type { QueryPool } from '../pool/query-pool.js'
 import type { ProjectorThread } from '../projector/projector-thread.js'

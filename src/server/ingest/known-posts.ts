@@ -1,7 +1,7 @@
 import { constants } from 'node:fs'
 import { join } from 'node:path'
 import { parseLine } from '../../events/line.js'
-import { nodeFileSystem, openRegularFile, readUpTo } from '../../journal/files.js'
+import { nodeFileSystem, openRegularFile, readUpTo } from '../../journal/file-system.js'
 import { LineScanner } from '../../journal/read/line-scanner.js'
 import { listSegments, plainFile, plainSize } from '../../journal/segments.js'
 

@@ -1,5 +1,5 @@
 import type { StreamCompleted } from '../../events/event-types.js'
-import type { PlacedCompletion } from '../../events/placed.js'
+import type { PlacedCompletion } from '../../events/place.js'
 import { COMPLETION_VALUES } from '../outcome-columns.js'
 import type { CopyValue } from './connection/copy-rows.js'
 

@@ -1,4 +1,4 @@
-import type { PlacedCompletion, RejectedLine } from '../../events/placed.js'
+import type { PlacedCompletion, RejectedLine } from '../../events/place.js'
 import type { Changes, CompletedRequest, Keys, Known, KnownRequest } from '../../folds/changes.js'
 import { MAX_SHARED_ROWS } from '../../folds/completions.js'
 import type { PriceBook } from '../../folds/costs/price-book.js'

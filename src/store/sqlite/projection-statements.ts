@@ -1,5 +1,5 @@
 import type { RequestLogged, StreamCompleted } from '../../events/event-types.js'
-import type { Place, PlacedCompletion, RejectedLine } from '../../events/placed.js'
+import type { Place, PlacedCompletion, RejectedLine } from '../../events/place.js'
 import type { CompletedRequest } from '../../folds/changes.js'
 import type { RepricedRequest } from '../../folds/costs/repricing.js'
 import type { RowCost } from '../../folds/costs/row-cost.js'

@@ -1,4 +1,4 @@
-import type { Place } from '../../events/placed.js'
+import type { Place } from '../../events/place.js'
 import type { CostSource, Currency } from '../../folds/costs/row-cost.js'
 import type { StoredRequest } from '../../folds/stored-request.js'
 import { MAX_LATENCY_MS, MAX_TOKENS, wholeNumber } from '../../folds/sums/sum-limits.js'

@@ -18,7 +18,7 @@ import {
   NO_ENTRY,
   readManifest,
 } from '../../../src/journal/chain/manifest.js'
-import { nodeFileSystem } from '../../../src/journal/files.js'
+import { nodeFileSystem } from '../../../src/journal/file-system.js'
 
 let directory: string
 let path: string

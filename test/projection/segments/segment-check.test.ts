@@ -10,7 +10,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, vi } from 'vitest'
-import { readIdentity } from '../../../src/journal/identity.js'
+import { readIdentity } from '../../../src/journal/journal-identity.js'
 import { CatchUp } from '../../../src/projection/catch-up.js'
 import { projectOnce, startProjector } from '../../../src/projection/index.js'
 import { JournalSegments } from '../../../src/projection/segments/journal-segments.js'

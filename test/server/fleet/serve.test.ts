@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect } from 'vitest'
-import { readIdentity } from '../../../src/journal/identity.js'
+import { readIdentity } from '../../../src/journal/journal-identity.js'
 import { noPostgres, sharedPostgres } from '../../support/postgres.js'
 import { TcpProxy } from '../../support/tcp-proxy.js'
 import { parseExposition, seriesKey } from '../metrics/exposition-parser.js'

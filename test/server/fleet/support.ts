@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import type { EventInput } from '../../../src/index.js'
-import { readIdentity } from '../../../src/journal/identity.js'
+import { readIdentity } from '../../../src/journal/journal-identity.js'
 import { projectOnce } from '../../../src/projection/index.js'
 import { postgresAddress } from '../../../src/store/postgres/connection/address.js'
 import { Connection } from '../../../src/store/postgres/connection/connection.js'

@@ -2,7 +2,7 @@
 // Usage: day-writer.mjs JOURNAL NAME COUNT MIDNIGHT_MS: its clock says MIDNIGHT_MS half-way.
 
 import { openJournalWith } from '../../../dist/journal/append/journal.js'
-import { nodeFileSystem } from '../../../dist/journal/files.js'
+import { nodeFileSystem } from '../../../dist/journal/file-system.js'
 
 const [directory, name, count, midnight] = process.argv.slice(2)
 let written = 0

@@ -1,4 +1,4 @@
-import { readIdentity } from '../../../journal/identity.js'
+import { readIdentity } from '../../../journal/journal-identity.js'
 import { listSegments, plainSize } from '../../../journal/segments.js'
 import { readWaitingNote, type Waiting } from '../../../projection/waiting-note.js'
 import { openDatabaseReadOnly } from '../../../queries/open-database.js'

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { closeSync, linkSync, readlinkSync, unlinkSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { nodeFileSystem } from '../../../journal/files.js'
+import { nodeFileSystem } from '../../../journal/file-system.js'
 import { createDirectory, createFile } from '../../../journal/new-file.js'
 
 /** The most symbolic links that Linux follows in a path. */

@@ -11,7 +11,7 @@ import {
 import { basename, dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { JournalError } from '../../src/journal/errors.js'
-import { readIdentity, readOrCreateIdentity } from '../../src/journal/identity.js'
+import { readIdentity, readOrCreateIdentity } from '../../src/journal/journal-identity.js'
 import { FaultyFileSystem } from '../support/faulty-file-system.js'
 import { temporaryDirectory } from './support.js'
 

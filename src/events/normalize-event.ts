@@ -44,7 +44,7 @@ const CHANGING_VALUE = {
  *
  * @throws InvalidEventError naming the fields that break the schema.
  */
-export function completeEvent(input: unknown, defaults: EventDefaults): JournalEvent {
+export function normalizeEvent(input: unknown, defaults: EventDefaults): JournalEvent {
   if (typeof input !== 'object' || input === null || Array.isArray(input)) {
     throw new InvalidEventError([
       { field: 'event', found: describeValue(input, defaults.redact), expected: 'an object' },
@@ -60,7 +60,7 @@ export function completeEvent(input: unknown, defaults: EventDefaults): JournalE
     throw new InvalidEventError([{ field: 'type', found: describeValue(given, defaults.redact), expected }])
   }
   try {
-    return complete(type, input, defaults)
+    return normalize(type, input, defaults)
   } catch (error) {
     if (!(error instanceof safe.InvalidValue)) throw error
     const problems = findProblems(input, FIELDS[type], defaults.redact)
@@ -73,22 +73,22 @@ export function completeEvent(input: unknown, defaults: EventDefaults): JournalE
  * together take 153 ns an event, whereas a compiled JSON Schema followed by filling in defaults
  * takes 173; with two labels, they take 1.7 µs, against 3.0.
  */
-function complete(type: EventType, input: object, defaults: EventDefaults): JournalEvent {
+function normalize(type: EventType, input: object, defaults: EventDefaults): JournalEvent {
   switch (type) {
     case 'request_logged':
-      return completeRequestLog(input, defaults)
+      return normalizeRequestLog(input, defaults)
     case 'stream_completed':
-      return completeStreamCompleted(input, defaults)
+      return normalizeStreamCompleted(input, defaults)
     case 'price_set':
-      return completePriceSet(input)
+      return normalizePriceSet(input)
     case 'exchange_rate_observed':
-      return completeRate(input)
+      return normalizeRate(input)
     default:
       return type satisfies never
   }
 }
 
-function completeRequestLog(input: Members<'request_logged'>, defaults: EventDefaults): RequestLogged {
+function normalizeRequestLog(input: Members<'request_logged'>, defaults: EventDefaults): RequestLogged {
   const { correlation_id, timestamp } = input
   const event: RequestLogged = {
     type: 'request_logged',
@@ -115,7 +115,7 @@ function completeRequestLog(input: Members<'request_logged'>, defaults: EventDef
   return event
 }
 
-function completeStreamCompleted(
+function normalizeStreamCompleted(
   input: Members<'stream_completed'>,
   defaults: EventDefaults,
 ): StreamCompleted {
@@ -182,7 +182,7 @@ function isDropped(cost: unknown): boolean {
   return typeof cost === 'number' && !Number.isFinite(cost)
 }
 
-function completePriceSet(input: Members<'price_set'>): PriceSet {
+function normalizePriceSet(input: Members<'price_set'>): PriceSet {
   const currency = safe.currency(input.currency)
   return {
     type: 'price_set',
@@ -198,7 +198,7 @@ function completePriceSet(input: Members<'price_set'>): PriceSet {
   }
 }
 
-function completeRate(input: Members<'exchange_rate_observed'>): ExchangeRateObserved {
+function normalizeRate(input: Members<'exchange_rate_observed'>): ExchangeRateObserved {
   return {
     type: 'exchange_rate_observed',
     observed_at: safe.timestamp(input.observed_at),

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import type { Attempt, AttemptStart } from '../../../src/journal/append/attempt.js'
+import type { Attempt, AttemptStart } from '../../../src/journal/append/attempt-handle.js'
 import { type Opened, opened, readSegment, SEGMENT, textOf } from '../support.js'
 
 setFlagsFromString('--expose-gc')

@@ -9,7 +9,7 @@ import {
   readSmallFile,
   reasonOf,
   syncDirectory,
-} from './files.js'
+} from './file-system.js'
 import { createDirectory, createFile } from './new-file.js'
 import { listSegments } from './segments.js'
 

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { completeEvent, unknownFields } from '../../src/events/complete.js'
 import { InvalidEventError } from '../../src/events/errors.js'
+import { normalizeEvent, unknownFields } from '../../src/events/normalize-event.js'
 import { MAX_ERROR_MESSAGE_BYTES } from '../../src/events/value-kinds.js'
 import { completeCompletion, completeLog, defaults, ID, leastLog, NOW } from './support.js'
 
 function problemsOf(input: unknown): InvalidEventError['problems'] {
   try {
-    completeEvent(input, defaults)
+    normalizeEvent(input, defaults)
   } catch (error) {
     if (error instanceof InvalidEventError) return error.problems
     throw error
@@ -34,14 +34,14 @@ describe('what is left out gets its default', () => {
   }
 
   test('a request log gets every default', () => {
-    expect(completeEvent(leastLog, defaults)).toStrictEqual(complete)
+    expect(normalizeEvent(leastLog, defaults)).toStrictEqual(complete)
   })
 
   test('a field that is undefined counts as left out', () => {
     const required = new Set(Object.keys(leastLog))
     const optional = [...Object.keys(complete), 'attempt', 'labels'].filter((field) => !required.has(field))
     const log = { ...leastLog, ...Object.fromEntries(optional.map((field) => [field, undefined])) }
-    expect(completeEvent(log, defaults)).toStrictEqual(complete)
+    expect(normalizeEvent(log, defaults)).toStrictEqual(complete)
   })
 
   test('the fields keep their order, type first', () => {
@@ -52,11 +52,11 @@ describe('what is left out gets its default', () => {
       correlation_id: ID,
       type: 'request_logged',
     }
-    expect(Object.keys(completeEvent(shuffled, defaults))).toStrictEqual(Object.keys(complete))
+    expect(Object.keys(normalizeEvent(shuffled, defaults))).toStrictEqual(Object.keys(complete))
   })
 
   test('figures that a stream_completed leaves out are null, which is not 0', () => {
-    expect(completeEvent({ type: 'stream_completed', correlation_id: 'c' }, defaults)).toStrictEqual({
+    expect(normalizeEvent({ type: 'stream_completed', correlation_id: 'c' }, defaults)).toStrictEqual({
       type: 'stream_completed',
       correlation_id: 'c',
       timestamp: NOW,
@@ -325,15 +325,17 @@ test.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])(
     const listening = { ...defaults, costDropped: (member: string) => told.push(member) }
     const costs = { cost_sats: cost, provider_cost_sats: cost }
     const nulls = { cost_sats: null, provider_cost_sats: null }
-    expect(completeEvent({ ...leastLog, ...costs, labels: { a: undefined } }, listening)).toMatchObject(nulls)
+    expect(normalizeEvent({ ...leastLog, ...costs, labels: { a: undefined } }, listening)).toMatchObject(
+      nulls,
+    )
     const completion = { type: 'stream_completed', correlation_id: 'c', input_tokens: 1 }
-    expect(completeEvent({ ...completion, ...costs, cost_sats: 5 }, listening)).toMatchObject({
+    expect(normalizeEvent({ ...completion, ...costs, cost_sats: 5 }, listening)).toMatchObject({
       ...nulls,
       cost_sats: 5,
       input_tokens: 1,
     })
     expect(told).toEqual(['cost_sats', 'provider_cost_sats', 'provider_cost_sats'])
-    expect(() => completeEvent({ ...leastLog, ...costs, model: 5 }, listening)).toThrow('model: found 5')
+    expect(() => normalizeEvent({ ...leastLog, ...costs, model: 5 }, listening)).toThrow('model: found 5')
     expect(told).toHaveLength(3)
   },
 )
@@ -341,7 +343,7 @@ test.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])(
 test('an error names at most twenty problems, and says how many more there are', () => {
   const labels = Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`label${i}`, i]))
   expect(problemsOf({ ...leastLog, labels })).toHaveLength(20)
-  expect(() => completeEvent({ ...leastLog, labels }, defaults)).toThrow(/label19: .*; and 4980 more$/)
+  expect(() => normalizeEvent({ ...leastLog, labels }, defaults)).toThrow(/label19: .*; and 4980 more$/)
 })
 
 describe('unknown members', () => {
