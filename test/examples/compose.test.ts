@@ -109,17 +109,18 @@ describe('compose.yaml', () => {
         return output
       }
 
-      const gateways = ['gateway-1', 'gateway-2'].map((name) => run(name))
       const migrate = run('migrate')
       const migrated = outputOf(migrate)
       await expect.poll(() => migrate.exitCode, { timeout: 30_000 }).toBe(0)
       expect(migrated.text).not.toContain('error')
+      const gateways = ['gateway-1', 'gateway-2'].map((name) => run(name))
       const projectors = ['projector-1', 'projector-2'].map((name) => run(name))
-      const rows = `SELECT journal, count(*)::int AS n FROM ${schema}.requests WHERE cost_usd > 0 AND labels ->> 'team' IS NOT NULL GROUP BY 1`
-      await expect.poll(async () => (await ask(address, rows)).length, { timeout: 30_000 }).toBe(2)
-
       const serve = run('serve', '--host', '127.0.0.1', '--port', '0')
       const served = outputOf(serve)
+      const rows = `SELECT journal, count(*)::int AS n FROM ${schema}.requests WHERE cost_usd > 0 AND labels ->> 'team' IS NOT NULL GROUP BY 1`
+      await expect.poll(async () => (await ask(address, rows)).length, { timeout: 30_000 }).toBe(2)
+      for (const gateway of gateways) expect(await end(gateway)).toBe(0)
+
       await expect.poll(() => served.text, { timeout: 30_000 }).toMatch(/http:\/\/127\.0\.0\.1:\d+/)
       const [url = ''] = /http:\/\/127\.0\.0\.1:\d+/.exec(served.text) ?? []
       const { scrape_configs } = parse(configs['prometheus']?.content ?? '')
@@ -134,7 +135,7 @@ describe('compose.yaml', () => {
       const scraped = await page({ host, authorization: `Bearer ${authorization.credentials}` })
       expect(scraped.text).toMatch(/request_journal_requests_total\{[^}]*model="gpt-4o"[^}]*\} \d+/)
       expect((await page({ host })).status).toBe(401)
-      for (const child of [...gateways, ...projectors, serve]) expect(await end(child)).toBe(0)
+      for (const child of [...projectors, serve]) expect(await end(child)).toBe(0)
     },
     60_000,
   )

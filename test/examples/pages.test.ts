@@ -6,7 +6,6 @@ import { expect, test } from 'vitest'
 import { answerByPath, startUpstream } from '../clients/upstream/upstream.js'
 import { codeBlocks } from '../support/pages.js'
 import { noPostgres, sharedPostgres } from '../support/postgres.js'
-import { run } from '../support/program.js'
 import { makeDatabaseBySqlx } from '../support/sqlx-database.js'
 import { follow, isThere, Reader, readerWithLog } from './reader.js'
 import { rowsIn } from './support.js'
@@ -32,14 +31,14 @@ test.each(['README.md', 'docs/tutorial.md'])(
 )
 
 test('the commands of docs/operations.md make a backup, and restore one that is older than the database', async () => {
-  const reader = readerWithLog()
+  const reader = await readerWithLog()
   const [backup = '', restore = ''] = shell('docs/operations.md', 'Backup and restore')
   await reader.run(backup)
-  run(['append'], { cwd: reader.folder, input: '{"model":"later","latency_ms":1,"success":true}\n' })
-  run(['project', '--once'], { cwd: reader.folder })
+  await reader.command(['append'], '{"model":"later","latency_ms":1,"success":true}\n')
+  await reader.command(['project', '--once'])
   await reader.run(restore)
-  const restored = run(['stats', '--db', 'requests.db', '--json'], { cwd: reader.folder })
-  expect(restored.json).toMatchObject({ counts: { total: 1 } })
+  const restored = await reader.command(['stats', '--db', 'requests.db', '--json'])
+  expect(JSON.parse(restored)).toMatchObject({ counts: { total: 1 } })
 })
 
 test('the commands of docs/operations.md take over the table of another program, and import it', async () => {
@@ -55,13 +54,13 @@ test('the commands of docs/operations.md take over the table of another program,
   await reader.run(take)
   expect(await rowsIn(reader.folder)).toMatchObject([{ correlation_id: 'a', latency_ms: 640 }])
   await reader.run(keep.replace('request-journal project', 'request-journal project --once'))
-  const kept = run(['stats', '--db', 'arbstr.db', '--json'], { cwd: reader.folder })
+  const kept = await reader.command(['stats', '--db', 'arbstr.db', '--json'])
   // Its own row, and the one that is in the journal now.
-  expect(kept.json).toMatchObject({ counts: { total: 2 } })
+  expect(JSON.parse(kept)).toMatchObject({ counts: { total: 2 } })
 })
 
 test('the questions of docs/asking.md are answered', async () => {
-  expect(await follow(readerWithLog(), 'docs/asking.md', 'Questions that come up every month')).toBe(1)
+  expect(await follow(await readerWithLog(), 'docs/asking.md', 'Questions that come up every month')).toBe(1)
 })
 
 test('the commands of docs/import.md take in an export of LiteLLM, a CSV file and a table', async () => {
@@ -110,7 +109,7 @@ test('the worked example of docs/pricing.md costs what the page says', async () 
 })
 
 test('the price lists of docs/pricing.md are compared and imported, and next year’s are tried', async () => {
-  const reader = readerWithLog('openai')
+  const reader = await readerWithLog('openai')
   const file = (name: string) => join(reader.folder, name)
   const [csv] = codeBlocks('docs/pricing.md', 'Importing prices').filter(({ language }) => language === 'csv')
   for (const name of ['our-prices.csv', 'next-year.csv']) writeFileSync(file(name), csv?.text ?? '')

@@ -4,8 +4,9 @@ import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import * as answers from '../clients/upstream/answers.js'
+import { runHere } from '../support/command.js'
 import { codeBlocks } from '../support/pages.js'
-import { PROGRAM, run } from '../support/program.js'
+import { PROGRAM } from '../support/program.js'
 import { linesOf, linkPackages, start, workingFolder } from './support.js'
 
 /** A reader who follows a page in an empty folder, in which the package is installed. */
@@ -45,7 +46,14 @@ export class Reader {
     return lines.join('\n')
   }
 
+  /** Runs the commands of a block, which must succeed, and returns what they print. */
   async run(text: string): Promise<string> {
+    const commands = this.#exports === '' ? plainCommands(this.#here(text)) : null
+    if (commands !== null) {
+      const outcomes: string[] = []
+      for (const args of commands) outcomes.push(await this.command(args))
+      return outcomes.join('')
+    }
     const script = `set -e\n${this.#exports}${this.#here(text)}`
     const child: ChildProcess = spawn('sh', ['-c', script], {
       cwd: this.folder,
@@ -61,9 +69,46 @@ export class Reader {
     return outputs.stdout
   }
 
+  /** Runs a command in the folder, in this process. */
+  async command(args: string[], input = ''): Promise<string> {
+    const before = process.cwd()
+    process.chdir(this.folder)
+    try {
+      const { status, stdout, stderr } = await runHere(args, this.#environment, input)
+      expect(status, `${args.join(' ')}\n${stdout}${stderr}`).toBe(0)
+      return stdout
+    } finally {
+      process.chdir(before)
+    }
+  }
+
   #here(text: string): string {
     return [...this.#names].reduce((result, [name, here]) => result.replaceAll(name, here), text)
   }
+}
+
+/** What goes on until a signal comes, or reads what the shell gives it. */
+const NEEDS_PROCESS = /^(append|demo|proxy|serve|ship)$|^--follow$/
+
+/**
+ * The arguments of each command, if a block has only commands of the program, for which a shell would do nothing but split
+ * them into words. They run in this process then: its own takes a quarter of a second to start.
+ */
+function plainCommands(text: string): string[][] | null {
+  const lines = text.split('\n').filter((line) => line.trim() !== '' && !line.startsWith('#'))
+  const commands = lines.map((line) => {
+    // One character at a time, so that no line takes long to be refused.
+    const [, rest = ''] =
+      /^(?:npx )?request-journal ((?:[\w.,:=/@%+ -]|'[^']*'|"[^"$`\\!]*")+)$/.exec(line) ?? []
+    return [...rest.matchAll(/(?:[^ '"]|'[^']*'|"[^"]*")+/g)].map(([word]) =>
+      word.replace(/'([^']*)'|"([^"]*)"/g, '$1$2'),
+    )
+  })
+  const isPlain = (args: string[]) =>
+    args.length > 0 &&
+    !args.some((word) => NEEDS_PROCESS.test(word)) &&
+    (args[0] !== 'project' || args.includes('--once'))
+  return commands.every(isPlain) ? commands : null
 }
 
 /** What is printed, without what differs from one run to the next: numbers, and the width of columns. */
@@ -109,11 +154,11 @@ export async function follow(reader: Reader, page: string, heading?: string): Pr
 }
 
 /** A reader whose folder has a log of one request already. */
-export function readerWithLog(provider?: string): Reader {
+export async function readerWithLog(provider?: string): Promise<Reader> {
   const reader = new Reader('')
   const request = { model: 'gpt-4o', provider, latency_ms: 812, success: true, labels: { team: 'search' } }
   const input = `${JSON.stringify(request)}\n`
-  run(['append'], { cwd: reader.folder, input })
-  run(['project', '--once'], { cwd: reader.folder })
+  await reader.command(['append'], input)
+  await reader.command(['project', '--once'])
   return reader
 }
