@@ -6,7 +6,7 @@ import { openJournal, type RequestLog } from '../../src/index.js'
 import { priceEffect } from '../../src/maintenance/prices/price-effect.js'
 import { projectOnce } from '../../src/projection/index.js'
 import { runHere } from '../support/command.js'
-import { PROGRAM, run } from '../support/program.js'
+import { PROGRAM } from '../support/program.js'
 import { requestLog, test, type Workspace } from '../support/workspace.js'
 
 const FROM = '2026-01-01T00:00:00.000Z'
@@ -329,7 +329,15 @@ openai,gpt-4o,usd,${FROM},2.5,10
       /csv our\.csv: 1 new, 1 changed, 0 unchanged, .*\nNothing was written: --yes appends 2 prices\n$/,
     )
     expect(lines()).toBe(before)
-    const { status, json } = run(['prices', 'import', 'csv', file, ...places(workspace), '--yes', '--json'])
+    const { status, json } = await runHere([
+      'prices',
+      'import',
+      'csv',
+      file,
+      ...places(workspace),
+      '--yes',
+      '--json',
+    ])
     expect({ status, ...json }).toMatchObject({
       status: 0,
       appended: 2,
@@ -344,7 +352,7 @@ openai,gpt-4o,usd,${FROM},2.5,10
 
   test('a file with one wrong line is refused whole, before anything is appended', async ({ workspace }) => {
     const file = write(workspace, 'our.csv', `${CSV}openai,o3,usd,2026-11-22T00:00:00,1,1\n`)
-    const { status, stderr } = run(['prices', 'import', 'csv', file, ...places(workspace), '--yes'])
+    const { status, stderr } = await runHere(['prices', 'import', 'csv', file, ...places(workspace), '--yes'])
     expect({ status, stderr }).toEqual({
       status: 1,
       stderr: expect.stringMatching(/^error: .*our\.csv, line 4: valid_from: found .*an offset/),
@@ -495,7 +503,9 @@ test('rates set and rates import give costs in the other currency', async ({ wor
     `new:\n  2026-06-01T22:00:00.000Z  50000\n\nchanged:\n  ${AT}  50000 → 70000.00\n\n` +
       'csv rates.csv: 1 new, 1 changed, 0 unchanged\nNothing was written: --yes appends 2 rates\n',
   )
-  expect(run(['rates', 'import', file, ...places(workspace), '--yes', '--json']).json).toMatchObject({
+  expect(
+    (await runHere(['rates', 'import', file, ...places(workspace), '--yes', '--json'])).json,
+  ).toMatchObject({
     appended: 2,
   })
   await log(workspace)
