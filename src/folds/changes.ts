@@ -33,7 +33,7 @@ export interface Known {
    * The stored requests that completions of the batch may change, by correlation_id, the newest
    * first. For each correlation_id these are the newest request, the newest request of each attempt
    * that a completion names and, if a completion names none, one more open stream than there are
-   * completions: the last of them shows whether the choice was ambiguous.
+   * completions. The additional one shows whether the last completion was ambiguous.
    */
   requests: ReadonlyMap<string, readonly KnownRequest[]>
   /**

@@ -1,7 +1,7 @@
 /** A value that a statement may be given. */
 export type SqlValue = string | number | bigint | null
 
-/** A piece of SQL, true or false of a row, with the values of its question marks. */
+/** A piece of SQL that is true or false for a row, with the values of its question marks. */
 export interface Condition {
   sql: string
   values: SqlValue[]

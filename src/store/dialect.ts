@@ -8,40 +8,40 @@ export interface Dialect {
   readonly storedColumns: string
   /** The columns by which a row is found; in their order, rows are in the order of their ids. */
   readonly rowKey: string
-  /** Stands after a table whose rows are read in the order of their ids. */
+  /** What follows a table's name if its rows are read in the order of their ids. */
   readonly unindexed: string
-  /** `timestamp` in a condition for which another index than its own is better. */
+  /** `timestamp`, in a condition for which an index other than its own is better. */
   readonly unindexedTimestamp: string
   /** A number that is smaller than any cost. */
   readonly least: string
   /** Whether the sums count a row. */
   readonly isInSums: string
-  /** Whether another program has added a row since the journal began; null: none can. */
+  /** Whether another program has added a row since the journal began; null if none can. */
   readonly isAdded: string | null
-  /** See `isUnended`: term by term as the index of these rows has it. */
+  /** `isUnended` in SQL, written exactly as in the partial index, or the index wouldn't be used. */
   readonly isUnended: string
-  /** The order of rows by when they came; among those of many journals, nearly so. */
+  /** The order that puts the newest rows first; across journals only approximately. */
   readonly newestFirst: string
-  /** Totals that have long names, together with these. */
+  /** Totals that have long names, joined with these names. */
   readonly totalsWithNames: string
 
   /**
-   * The condition that lets the key of roll-ups, prices and other tables of journals be used; about
-   * one journal if it is named by its id or its host.
+   * The condition that makes the key of roll-ups, prices and other tables of journals usable. If a
+   * journal is named, by its id or its host, only that journal meets it.
    */
   ofJournals(journal?: string): Condition[]
   /** Whether a row of `journals` is named by an id or a host. */
   isJournal(name: string): Condition
   isTrue(column: string): string
   isFalse(column: string): string
-  /** The sum of the rows that meet a condition. */
+  /** The number of rows that meet a condition. */
   count(condition: string): string
   /**
-   * Two columns with a sum that a few absurd values would make overflow 64 bits: the first one
-   * counts 2^32 times.
+   * A sum as two columns, the first of which counts 2^32 times, because a few absurd values would
+   * make a sum overflow 64 bits.
    */
   largeSum(expression: string): string
-  /** A cost's whole units and its billionths; 0 for null. The same arithmetic as `splitCost`. */
+  /** A cost's whole units and its billionths; 0 for null. It is computed as in `splitCost`. */
   wholeCost(column: string): string
   costBillionths(column: string): string
   /** The whole units and billionths of a sum of costs that is stored. */
@@ -50,21 +50,24 @@ export interface Dialect {
   /** A counter, or the sum of counters, as an integer. */
   integer(column: string): string
   integerSum(column: string): string
-  /** A number as it counts in sums; 0 for null. The same as `wholeNumber`. */
+  /** A number as it counts in sums; 0 for null. It is computed as in `wholeNumber`. */
   wholeNumber(column: string, limit: number): string
-  /** A text that is the same for texts that differ in ASCII case only. */
+  /** A text with its ASCII case folded: it is the same for texts that differ only in that. */
   folded(text: string): string
-  /** A text that is put in the order of its bytes. */
+  /** A text that sorts by its bytes. */
   inByteOrder(text: string): string
-  /** Whether a text is a parameter's, in any ASCII case. */
+  /** Whether a text equals a parameter's, ignoring ASCII case. */
   isFolded(text: string): string
   /** A list for `IN`; with `isFolded`, of folded texts. */
   list(values: readonly (string | number)[], isFolded?: boolean): Condition
-  /** The value of a label, of a row or of a roll-up's dimension; null without this label. */
+  /** The value of a label of a row, or of a roll-up's dimension; null without this label. */
   label(name: string): Condition
-  /** Whether a column has a parameter's text in it, in any ASCII case. */
+  /** Whether a column contains a parameter's text, ignoring ASCII case. */
   contains(column: string): string
-  /** Whether a text begins, in any ASCII case, with a parameter's; another one before is its length. */
+  /**
+   * Whether a text begins with a parameter's text, ignoring ASCII case. There are two parameters:
+   * the length of that text, then the text.
+   */
   beginsWith(text: string): string
   /** The first characters of a timestamp. */
   beginning(timestamp: string, length: number): string
@@ -72,23 +75,23 @@ export interface Dialect {
   timestampIn(column: string, range: TextRange): Condition
   /** Roll-ups or their latencies, together with their dimensions. */
   withDimensions(table: string): string
-  /** Whether a row, or a line of its journal, has this id. */
+  /** Whether a row has this id. */
   hasId(id: number): Condition
   /** Whether a row comes after another one in the order of ids. */
   isAfterId(id: number): Condition
-  /** Whether a row is there already: rows that come later don't meet it. */
+  /** Whether a row exists already. Rows that are added later don't meet this condition. */
   isThereNow(database: QueryDatabase): Condition
   /** The number of the journal that the row with this id is from. */
   journalOf(id: number): number
-  /** Whether a row is of a journal. */
+  /** Whether a row belongs to a journal. */
   isOfJournal(journal: number): Condition[]
-  /** Whether rows of two tables are of one journal. */
+  /** Whether rows of two tables belong to the same journal. */
   isSameJournal(table: string, other: string): string
-  /** Whether the tables are of many journals. */
+  /** Whether the tables hold many journals. */
   readonly isShared: boolean
-  /** Whether rows are sorted to be grouped, which takes longer than in proportion to their number. */
+  /** Whether rows are sorted to be grouped, so that the time grows faster than their number. */
   readonly sortsGroups: boolean
-  /** A price's or a rate's columns: decimals are texts. */
+  /** The columns of a price or a rate, with decimals as texts. */
   readonly priceColumns: string
   readonly rateColumns: string
   /** The statement that lists the journals: their numbers, ids and hosts. */

@@ -1,6 +1,6 @@
 /**
- * The reasons why projecting must stop: going on would write wrong data. Each message says what was
- * found, what was expected and what to do.
+ * The reasons why projecting must stop, since going on would write wrong data. Each message says
+ * what was found, what was expected and what to do.
  *
  * - `OTHER_JOURNAL`: the database was projected from another journal.
  * - `SEGMENT_MISSING`: a segment that was projected is gone.
@@ -9,11 +9,11 @@
  * - `SEGMENT_SYNC_FAILED`: a segment couldn't be synced, so what was read of it may not be on disk.
  * - `PROJECTION_OUTDATED`: this version folds events differently from the one that filled the
  *   database.
- * - `OTHER_ROLLUP_LABELS`: the roll-ups are kept by other labels than those asked for.
+ * - `OTHER_ROLLUP_LABELS`: the roll-ups are kept by labels other than those asked for.
  * - `POSITION_MOVED`: another program has moved a position since it was read.
  * - `DATABASE_REMOVED`: the database file was removed or replaced under the projector.
- * - `DATABASE_AWAY`: the database is away with its folder. This passes: a projector that follows
- *   waits.
+ * - `DATABASE_AWAY`: the database's folder can't be found. This may pass, so a projector that
+ *   follows the journal waits for it.
  */
 export const PROJECTION_ERROR_CODES = [
   'OTHER_JOURNAL',

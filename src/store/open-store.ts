@@ -15,8 +15,8 @@ export interface OpenStoreOptions {
    */
   schema?: string | undefined
   /**
-   * How long a lock of another program is waited for, in milliseconds.
-   * @default what the store sets: in SQLite some seconds, in PostgreSQL as long as it takes
+   * How long to wait for another program's lock, in milliseconds.
+   * @default what the store sets: 5 s in SQLite, no limit in PostgreSQL
    */
   busyTimeoutMs?: number | undefined
   /**
@@ -27,9 +27,8 @@ export interface OpenStoreOptions {
 }
 
 /**
- * Opens the store that a database is kept in: the file of SQLite at a path, which is created if it
- * has to be, or the tables in PostgreSQL at a `postgres://` address. Only the one that is asked for
- * is loaded.
+ * Opens a store: SQLite's file at a path, which is created if it doesn't exist, or the tables in
+ * PostgreSQL at a `postgres://` address. Only the store that is asked for is loaded.
  *
  * @throws DatabaseError or PostgresError, as a rejection: see `SqliteStore` and
  *   `PostgresStore.open`.
@@ -53,7 +52,9 @@ export async function openStore(database: string, options: OpenStoreOptions): Pr
   return new SqliteStore(resolve(database), { purpose, busyTimeoutMs })
 }
 
-/** A database for messages and comparisons: an absolute path, or an address as it is. */
+/**
+ * Returns a database's name for messages and comparisons: an absolute path, or an address as it is.
+ */
 export function databaseName(database: string): string {
   return isPostgresAddress(database) ? database : resolve(database)
 }

@@ -1,4 +1,4 @@
-/** The outcome of most requests. */
+/** The outcome columns that are written for every row. The others are in `DETAIL_COLUMNS`. */
 export const USUAL_OUTCOME_COLUMNS = [
   'input_tokens',
   'output_tokens',
@@ -12,8 +12,8 @@ export const USUAL_OUTCOME_COLUMNS = [
 
 /**
  * Texts and whole numbers that most events leave out. They are read as one JSON array, because each
- * column of a row takes 40 ns to become a property. Costs aren't among them: JSON of SQLite would
- * round fractions.
+ * column of a row takes 40 ns to become a property. Costs aren't among them, because SQLite's JSON
+ * functions would round fractions.
  */
 export const PACKED_COLUMNS = [
   'response_model',
@@ -27,10 +27,10 @@ export const PACKED_COLUMNS = [
   'audio_output_tokens',
 ] as const
 
-/** What most events leave out: null in most rows. */
+/** The outcome columns that are null in most rows, since most events leave them out. */
 export const DETAIL_COLUMNS = [...PACKED_COLUMNS, 'cost_usd', 'provider_cost_usd'] as const
 
-/** The columns of a request that a completion overwrites, with nulls too. */
+/** The columns of a request that a completion overwrites, also with nulls. */
 export const OUTCOME_COLUMNS = [...USUAL_OUTCOME_COLUMNS, ...DETAIL_COLUMNS] as const
-/** The columns of a completion, beside its place, in either store. */
+/** The columns of a completion in either store, without its place. */
 export const COMPLETION_VALUES = ['correlation_id', 'attempt', ...OUTCOME_COLUMNS] as const

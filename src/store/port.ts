@@ -19,7 +19,7 @@ export interface Store {
   /** How far each segment is projected, in the order of the segments. */
   positions(): Promise<SegmentPosition[]>
   /**
-   * Notes that a segment is in another file now: a faithful copy, or the same one under another
+   * Records that a segment is in another file now: a faithful copy, or the same file under another
    * device number.
    */
   rememberFile(segmentId: number, file: FileIdentity): Promise<void>
@@ -27,17 +27,17 @@ export interface Store {
   /** The names of missing segments that somebody has accepted. */
   acceptedMissing(): Promise<Set<string>>
   /**
-   * Replaces the names of accepted segments.
+   * Replaces the names of the missing segments that somebody has accepted.
    *
    * @param names the segments that are missing now. One that has come back isn't among them, so it
    *   will be noticed if it goes again.
    */
   replaceAcceptedMissing(names: readonly string[]): Promise<void>
   /**
-   * The names of the labels that roll-ups are kept by, in order. They can be chosen while there are
-   * no requests.
+   * Returns the names of the labels that roll-ups are kept by, in order. They can be chosen while
+   * there are no requests.
    *
-   * @param asked undefined keeps those that are stored.
+   * @param asked the labels to choose; undefined keeps those that are stored.
    * @throws ProjectionError OTHER_ROLLUP_LABELS; RangeError for names that can't be labels.
    */
   chooseRollupLabels(asked?: readonly string[]): Promise<string[]>
@@ -48,25 +48,25 @@ export interface Store {
   checkVersions(): Promise<void>
   /** @throws ProjectionError DATABASE_REMOVED; DATABASE_AWAY while it may come back. */
   checkIsThere(): Promise<void>
-  /** Whether so many bytes of lines wait that a bulk transaction is cheaper than usual ones. */
+  /** Whether a bulk transaction is cheaper than usual ones for this many bytes of lines. */
   isWorthBulk(bytes: number, positions: Iterable<SegmentPosition>): Promise<boolean>
   /** Whether stored requests wait to be repriced. */
   hasRowsToReprice(): Promise<boolean>
   /**
-   * Keeps a small file of the journal, such as its manifest, as it is on its host. Missing in a
-   * store that doesn't keep the journal's bytes.
+   * Keeps a small file of the journal, such as its manifest, as it is on its host. A store that
+   * doesn't keep the journal's bytes lacks this method.
    */
   keepFile?(file: JournalFile): Promise<void>
   /** Begins a transaction that keeps every other writer out. Many lines are cheaper in bulk. */
   begin(kind: 'usual' | 'bulk'): Promise<StoreTransaction>
   /**
-   * Begins a transaction that has emptied every projection but the counters, which never fall. It
-   * knows the prices that were stored: a request that was repriced comes at its last price, and
-   * isn't counted as corrected again. Those that aren't read again are gone once `toReprice` has
-   * been called. Nothing may wait to be repriced.
+   * Begins a transaction that has emptied every projection except the counters, which never fall.
+   * It starts with the prices that were stored, so that a repriced request is folded at its final
+   * price at once, and the counters don't count its correction twice. `dropUnreadPrices` drops
+   * those that the journal no longer has. Call this only when no repricing is pending.
    */
   beginRebuild(options: RebuildOptions): Promise<RebuildTransaction>
-  /** Lets go of the database: once it has resolved, another process can hold it. */
+  /** Releases the database. Once this has resolved, another process can hold it. */
   close(): Promise<void>
 }
 
@@ -107,25 +107,25 @@ export interface StoreTransaction {
   deferred(): AsyncIterable<{ known: Known; completions: readonly PlacedCompletion[] }>
   /**
    * Drops the prices and exchange rates that were stored before and weren't read again, and marks
-   * the requests that they may have priced as waiting to be repriced. Called once, after `deferred`.
-   * Missing in a transaction that isn't a rebuild.
+   * the requests that they may have priced as waiting to be repriced. Call it once, after
+   * `deferred` and before `toReprice`. Only a rebuild has this method.
    */
   dropUnreadPrices?(): Promise<void>
   /**
-   * Reads the next stored requests whose cost may have changed, and notes that they are done; null
-   * when none is left. The caller computes their costs and applies those that differ.
+   * Reads the next stored requests whose cost may have changed, and moves past them; null when none
+   * is left. The caller computes their costs and applies those that differ.
    */
   toReprice(maxRows: number): Promise<RepricePage | null>
   /**
    * Keeps the next bytes of a segment, all of them whole lines, so that a host that loses its disk
-   * gets its journal back. Missing in a store that doesn't keep the journal's bytes.
+   * gets its journal back. A store that doesn't keep the journal's bytes lacks this method.
    */
   addBytes?(segmentId: number, byteOffset: number, bytes: Buffer): Promise<void>
   /**
    * Moves a segment's position.
    *
-   * @returns false when the stored one isn't `expectedBytes`: another program has projected, and
-   *   this transaction must be rolled back.
+   * @returns false if the stored position isn't `expectedBytes`. Then another program has
+   *   projected, and this transaction must be rolled back.
    */
   advance(expectedBytes: number, next: SegmentPosition): Promise<boolean>
   /** Makes everything durable and visible at once. */
@@ -134,27 +134,35 @@ export interface StoreTransaction {
   rollback(): Promise<void>
 }
 
-/** Stored requests, and what their costs are computed by. */
+/** Stored requests, and what their costs are computed from. */
 export interface RepricePage {
   requests: readonly StoredRequest[]
   book: PriceBook
-  /** Whether the sums don't tell yet which of the requests are retries. */
+  /**
+   * Whether the sums have yet to count which of the requests are retries. It is so in the first
+   * repricing of a database that is older than that column; each row is in that repricing once.
+   */
   countsRetries: boolean
 }
 
 export interface RebuildTransaction extends StoreTransaction {
   dropUnreadPrices(): Promise<void>
   readonly rollupLabels: readonly string[]
-  /** The requests from before the journal, which stay, and which the sums have to count again. */
+  /**
+   * Yields the requests from before the journal. They stay, and the sums have to count them again.
+   */
   unjournaledRequests(): AsyncIterable<readonly StoredRequest[]>
   replaceAcceptedMissing(names: readonly string[]): Promise<void>
-  /** Notes, for as long as the database exists, of which segments this rebuild loses lines. */
+  /** Records permanently which segments have lost lines in this rebuild. */
   addLost(segments: readonly LostSegment[]): Promise<void>
 }
 
-/** A segment of which lines are gone that were projected, and so are in the counters. */
+/** A segment that has lost lines that were projected and are therefore in the counters. */
 export interface LostSegment {
   name: string
-  /** Whether other bytes are in the place of lines that were counted, and weren't counted. */
+  /**
+   * Whether other bytes have taken the place of lines that were counted. Those bytes weren't
+   * counted themselves.
+   */
   isReplaced: boolean
 }

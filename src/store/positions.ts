@@ -2,7 +2,7 @@ import type { LastLine, LineCounts } from '../journal/read/batch.js'
 
 /** How far one segment is projected, and how to tell that it is still the same. */
 export interface SegmentPosition {
-  /** day × 1000 + number. */
+  /** The day's digits × 1000 + the number, such as 20261122001. */
   id: number
   journalId: string
   name: string
@@ -11,24 +11,24 @@ export interface SegmentPosition {
    * were known.
    */
   file: { device: string | null; inode: string }
-  /** Everything before this byte is projected; after a newline, or 0. */
+  /** Everything before this byte is projected. It follows a newline, or is 0. */
   projectedBytes: number
   /** CRC-32 of all bytes before the position. */
   projectedCrc32: number
-  /** When the position was last at the end of the segment; null: never. */
+  /** When the position was last at the end of the segment; null if it never was. */
   caughtUpAt: string | null
   /** The last projected line. Null if there is none. */
   lastLine: LastLine | null
   counts: SegmentCounts
   /**
-   * How many completions were odd when this was read. A later segment may still add some that were
-   * held.
+   * How many of the segment's completions were odd when this was read. A later segment may still
+   * add completions of this one that were held.
    */
   odd: OddCompletions
 }
 
 export interface OddCompletions {
-  /** Completions of a row that had one already. */
+  /** Completions that changed a row that had one already. */
   repeated: number
   /** Completions that named no attempt, and found several rows open. */
   ambiguous: number

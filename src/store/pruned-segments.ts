@@ -2,9 +2,12 @@
 export class PrunedSegments {
   static readonly NONE: PrunedSegments = new PrunedSegments(0)
 
-  /** All segments up to this one were pruned, by id; 0: none was. */
+  /** The id of a segment: all segments up to it were pruned. 0 if none was. */
   readonly through: number
-  /** Imported segments after that one that were pruned by themselves, since their requests were old. */
+  /**
+   * The ids of imported segments after that one that were pruned individually, because their
+   * requests were old.
+   */
   readonly imports: ReadonlySet<number>
 
   constructor(through: number, imports: Iterable<number> = []) {

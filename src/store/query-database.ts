@@ -1,7 +1,7 @@
 import type { Dialect } from './dialect.js'
 import { SQLITE } from './sqlite/sqlite-dialect.js'
 
-/** A database that questions are put to: a connection of better-sqlite3, or one of PostgreSQL. */
+/** A database that can be queried: a connection of better-sqlite3, or one to PostgreSQL. */
 export interface QueryDatabase {
   /** How its SQL differs from that of the others. @default SQLite's */
   readonly dialect?: Dialect
@@ -10,8 +10,8 @@ export interface QueryDatabase {
   /** Returns a function that runs an action in a transaction, which sees the data of one moment. */
   transaction<T>(action: () => T): () => T
   /**
-   * Has statements ended at a time of performance.now(), with this error. A database that hasn't
-   * this looks at the clock in its statements.
+   * Sets a deadline, on the clock of performance.now(), at which running statements are ended with
+   * this error. A database without this method checks the time inside its statements.
    */
   setDeadline?(deadline: number, timedOut: () => Error): void
 }
@@ -22,15 +22,15 @@ export interface QueryStatement<Values extends unknown[] = unknown[], Row = unkn
   all(...values: Values): Row[]
   /** Reads the rows one by one, however many there are. */
   iterate(...values: Values): IterableIterator<Row>
-  /** Rows are arrays of their columns from now on. */
+  /** Makes rows arrays of their columns from now on. */
   raw(): this
-  /** Rows are the value of their first column from now on. */
+  /** Makes each row the value of its first column from now on. */
   pluck(): this
-  /** Integers are bigints from now on. */
+  /** Makes integers bigints from now on. */
   safeIntegers(): this
 }
 
-/** Tells how the SQL of a database differs from that of others. */
+/** Returns how the SQL of a database differs from that of others. */
 export function dialectOf({ dialect = SQLITE }: QueryDatabase): Dialect {
   return dialect
 }

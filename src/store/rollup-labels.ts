@@ -11,10 +11,12 @@ export function checkRollupLabels(names: readonly string[]): string[] {
   return sorted
 }
 
-/** The most labels to keep roll-ups by. More would make a roll-up for nearly every request. */
+/**
+ * The most labels to keep roll-ups by. With more there would be a roll-up for nearly every request.
+ */
 const MAX_LABELS = 8
 
-/** Names labels in a sentence. */
+/** Returns labels as a sentence names them. */
 export function describeLabels(names: readonly string[]): string {
   return names.length === 0 ? 'no label' : names.map((name) => JSON.stringify(name)).join(', ')
 }

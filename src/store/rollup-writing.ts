@@ -14,25 +14,25 @@ export type RollupGrain = 'hour' | 'day'
 /** Names the requests of one dimension in one period. */
 export interface RollupKey {
   grain: RollupGrain
-  /** The beginning that the timestamps of its requests share. */
+  /** The prefix that the timestamps of its requests share. */
   period: string
   dimensionId: number
 }
 
 /**
- * Names the requests of several dimensions in one period: of all, or of those that have something
- * in common.
+ * Names the requests of several dimensions in one period, either of all dimensions or of those that
+ * have something in common.
  */
 export interface TotalKey {
   grain: RollupGrain
   period: string
   /** What they have in common: `model`, `provider`, `policy`, or `label:<name>`; '' for nothing. */
   groupedBy: string
-  /** The value that they share; null if they have none. */
+  /** The value that they have in common; null if it is missing in all of them. */
   name: string | null
 }
 
-/** Takes the roll-ups of one writing, in which each key comes once. */
+/** Takes the roll-ups of one call of `writeRollups`, each key once. Each store implements it. */
 export interface RollupSink {
   dimensionId(dimension: Dimension): number
   add(key: RollupKey, rollup: Rollup): void
@@ -45,8 +45,8 @@ type Grouping = [groupedBy: string, nameOf: (dimension: Dimension) => string | n
 const ALL: Grouping = ['', () => null]
 
 /**
- * Writes the changes of hours, and those of days and totals, which follow from them, in the order
- * of their keys.
+ * Writes the changes of hours to a store, and the changes of days and totals, which follow from
+ * them, in the order of their keys. How a row is written is up to the store's `RollupSink`.
  *
  * @param labels the names of `rollup_labels`.
  */
@@ -56,13 +56,13 @@ export function writeRollups(sink: RollupSink, changes: RollupChanges, labels: r
   writer.write('hour', HOUR_LENGTH, [ALL])
 }
 
-/** Writes cells without keeping an object for each: there are thousands of them. */
+/** Writes cells without keeping an object for each, since there are thousands of them. */
 class CellWriter {
   readonly #sink: RollupSink
   readonly #cells: RollupCells
   /** The dimensions that change, in the order of their ids. */
   readonly #dimensions: (DimensionChanges & { id: number })[]
-  /** The place of each cell's dimension in that list. */
+  /** The index of each cell's dimension in that list. */
   readonly #dimensionOf: Uint32Array
   readonly #latencies = new LatencyHistogram()
 
@@ -105,8 +105,8 @@ class CellWriter {
   }
 
   /**
-   * The cells of every period: periods in order, and each one's cells in the order of their
-   * dimensions.
+   * Returns the cells of every period, with the periods in order and the cells of each in the order
+   * of their dimensions.
    */
   #cellsOfPeriods(length: number): [string, number[]][] {
     const periods = new Map<string, number[]>()

@@ -1,4 +1,4 @@
-/** How many rows went, or would go. */
+/** How many rows were removed, or would be. */
 export interface PrunedRows {
   /** Rows of `requests`. */
   rows: number
@@ -6,31 +6,35 @@ export interface PrunedRows {
   held: number
 }
 
-/** The segments whose rows go. */
+/** The segments whose rows are removed. */
 export interface RowExtent {
-  /** All up to this one, by id; 0: none. */
+  /** The id of a segment: the rows of all segments up to it are removed. 0 if there is none. */
   through: number
-  /** Imported segments after it that go by themselves. */
+  /** The ids of imported segments after it whose rows are removed too. */
   imports: readonly number[]
 }
 
-/** A condition of SQL: whether the rows of a segment go. */
+/** The SQL of a condition: whether the rows of a segment are removed. */
 export function isPrunedSql({ through, imports }: RowExtent, column = 'segment_id'): string {
   const past = `${column} <= ${through}`
   return imports.length === 0 ? past : `(${past} OR ${column} IN (${imports.join(', ')}))`
 }
 
 /**
- * Removes the rows of all segments up to a given one, in small transactions. What is left is what a
- * replay of the remaining journal gives: roll-ups and token ratios lose the samples of those rows,
- * new ids follow theirs, and what connects requests and completions across the border is kept. A
- * run that was killed is finished by the next one.
+ * Removes the rows of all segments up to a given one, in small transactions; a port, which both
+ * stores implement. What is left is what a replay of the remaining journal gives: roll-ups and
+ * token ratios lose the samples of the removed rows, new ids follow theirs, and what connects
+ * requests and completions across the boundary is kept. A run that was killed is finished by the
+ * next one.
  */
 export interface RowPruner {
-  /** Marks the segments: from this commit on they are neither projected nor replayed. */
+  /** Marks the segments as pruned: from this commit on they are neither projected nor replayed. */
   begin(): Promise<void>
   /** @returns whether there was anything left to remove. */
   removeBatch(): Promise<boolean>
-  /** Removes the positions, and what no longer connects anything. @returns what went in all. */
+  /**
+   * Removes the positions, and what no longer connects anything.
+   * @returns what was removed in all.
+   */
   finish(): Promise<PrunedRows>
 }

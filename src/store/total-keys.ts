@@ -8,25 +8,22 @@ export function shortHash(names: readonly unknown[]): string {
   return createHash('sha256').update(JSON.stringify(names)).digest('hex').slice(0, 32)
 }
 
-/**
- * Whether a name stands in `rollup_names`. The ASCII case of its letters changes nothing about
- * that.
- */
+/** Whether a name is stored in `rollup_names`. Upper or lower case makes no difference to that. */
 export function isLongName(name: string | null): name is string {
   // A UTF-16 unit is at most three bytes of UTF-8.
   return name !== null && name.length * 3 > MAX_BYTES && Buffer.byteLength(name) > MAX_BYTES
 }
 
 /**
- * The most UTF-8 bytes of a name that stands in a total's key itself. A page of 4 KiB holds a
+ * The most UTF-8 bytes of a name that is part of a total's key itself. A page of 4 KiB holds a
  * thousand bytes of a key, so each total with a longer key took two pages of its own; a name this
  * short costs hardly more than a hash.
  */
 const MAX_BYTES = 128
 
 /**
- * Returns a group's name as a key of the totals: '' for null, `=` and a short name, or `#` and the
- * hash of a long one.
+ * Returns the value of `group_name`, a column of the totals' key, for the name that a group's
+ * requests share: '' for null, `=` and a short name, or `#` and the hash of a long one.
  */
 export function groupName(name: string | null): string {
   if (name === null) return ''

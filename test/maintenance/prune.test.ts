@@ -383,7 +383,7 @@ test('prune is refused while a projector runs, and names it', async ({ workspace
   await fourDays(workspace)
   const projector = await startProjector(workspace)
   await expect(prune({ ...workspace, before: BEFORE })).rejects.toThrow(
-    new RegExp(`a projector \\(pid ${process.pid} .* already works on this database`),
+    new RegExp(`a projector \\(pid ${process.pid} .* is already working on this database`),
   )
   await projector.stop()
 })

@@ -98,7 +98,7 @@ describe.for(impostors)('%s', ([, put]) => {
     put(`${database}.pid`, elsewhere)
     const lock = acquireDatabaseLock(database, 'project')
     expect(isLocked(database)).toBe(true)
-    expect(() => acquireDatabaseLock(database, 'project')).toThrow(/a projector .*already works/)
+    expect(() => acquireDatabaseLock(database, 'project')).toThrow(/a projector .*is already working/)
     lock.release()
     expect(readFileSync(elsewhere, 'utf8')).toBe('not yours')
   })

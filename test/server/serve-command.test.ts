@@ -126,7 +126,7 @@ test('--project makes the database, projects what is appended, refuses a second 
   const places = ['--db', place.database, '--journal', place.journal]
   const { status, stderr } = await runHere(['serve', ...places, '--project', '--port', '0'])
   expect(status).toBe(1)
-  expect(stderr).toMatch(/error: .*a projector \(pid \d+ .* already works on this database/)
+  expect(stderr).toMatch(/error: .*a projector \(pid \d+ .* is already working on this database/)
   expect(stderr).not.toContain('    at ')
   expect(await end(child, 'SIGINT'), `${child.signalCode} ${logged()}`).toBe(0)
   expect(logged()).toMatch(/Projecting[\s\S]*Projector stopped/)

@@ -17,10 +17,10 @@ import {
   storedRequestOf,
 } from './stored-row.js'
 
-/** How many completions are given back at a time. */
+/** How many completions are read at a time. */
 const PAGE_ROWS = 5000
 
-/** The completions of a replay, which wait until all of its requests are there. */
+/** The completions of a replay. They wait until all requests of the journal are inserted. */
 export class DeferredCompletions {
   readonly #connection: Connection
   readonly #journal: number
@@ -51,7 +51,7 @@ export class DeferredCompletions {
     )
   }
 
-  /** Defers the completions of pruned segments, whose lines came before all that are left. */
+  /** Defers the completions of pruned segments, whose lines came before all lines that remain. */
   async addCarried(beforeId: number): Promise<void> {
     const rows = await this.#connection.all<CompletionRow & { [column: string]: unknown }>(
       `SELECT ${COMPLETION_COLUMNS.join(', ')} FROM carried_completions
@@ -62,8 +62,8 @@ export class DeferredCompletions {
   }
 
   /**
-   * Gives back what was deferred, in its order, each with what its fold must know. No two of a page
-   * have the same correlation_id. Completions of requests that were pruned are left out.
+   * Yields the completions in their order, a page at a time, with what their fold must know. No two
+   * in a page have the same correlation_id. Completions of requests that were pruned are left out.
    */
   async *pages(): AsyncGenerator<{
     completions: DeferredCompletion[]
@@ -133,7 +133,7 @@ export class DeferredCompletions {
     return { completions, requests, later: await this.#firstAfter(missed) }
   }
 
-  /** The first request that came after each of these completions. */
+  /** Returns the first request that came after each of these completions. */
   async #firstAfter(
     sought: readonly { id: string; attempt: number | null; beforeId: number }[],
   ): Promise<Map<string, StoredRequest>> {

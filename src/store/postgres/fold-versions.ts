@@ -20,7 +20,7 @@ export async function checkVersions(connection: Connection, journal: number): Pr
   }
 }
 
-/** Notes that this program's folds have filled a journal's projections. */
+/** Records that this program's folds have filled a journal's projections. */
 export async function storeVersions(connection: Connection, journal: number): Promise<void> {
   await connection.run(
     `INSERT INTO projections SELECT $1, name, version FROM unnest($2::text[], $3::int[]) AS v(name, version)

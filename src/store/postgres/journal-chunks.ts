@@ -4,7 +4,7 @@ import type { Connection } from './connection/connection.js'
 
 const compress = promisify(gzip)
 
-/** Of 1 MiB of lines, level 1 leaves 12.7 % in 4.2 ms, level 6 leaves 11.2 % in 9.2 ms. */
+/** Level 1 compresses 1 MiB of lines to 12.7 % in 4.2 ms, level 6 to 11.2 % in 9.2 ms. */
 const OPTIONS = { level: constants.Z_BEST_SPEED }
 
 /** Gzips bytes of a journal, on another thread. */
@@ -12,22 +12,22 @@ export async function gzipped(bytes: Buffer): Promise<Buffer> {
   return await compress(bytes, OPTIONS)
 }
 
-/** How many chunks in a row that are small are joined into one. */
+/** How many small chunks in a row are joined into one. */
 const JOINED_CHUNKS = 64
 
-/** From this size on a chunk is worth a row of its own. */
+/** A chunk of this size or more is worth a row of its own. */
 const SMALL_BYTES = 64 * 1024
 
-/** Chunks of one segment that were added one after another, and are small. */
+/** Small chunks of one segment that were added one after another. */
 interface SmallChunks {
   byteOffset: number
   count: number
 }
 
 /**
- * Writes the bytes of a journal into `journal_chunks`, in the transaction that has their rows. A
- * projector that follows commits a few lines at a time, so small chunks are joined now and then:
- * members of gzip that stand one after another are one file of gzip.
+ * Writes the bytes of a journal into `journal_chunks`, in the same transaction as the rows that
+ * come from them. A projector that follows commits a few lines at a time, so small chunks are
+ * joined now and then. Concatenated members of gzip are a valid gzip file.
  */
 export class JournalChunks {
   readonly #connection: Connection
@@ -39,7 +39,7 @@ export class JournalChunks {
     this.#journal = journal
   }
 
-  /** @param length how many bytes they were before they were gzipped. */
+  /** @param length how many bytes there were before they were gzipped. */
   async add(segmentId: number, byteOffset: number, length: number, bytes: Buffer): Promise<void> {
     await this.#connection.run(
       `INSERT INTO journal_chunks VALUES ($1, $2, $3, $4, $5)
@@ -68,7 +68,7 @@ export class JournalChunks {
   }
 
   /**
-   * Removes those of a segment that is about to be read from its beginning.
+   * Removes the chunks of a segment that is about to be read from its beginning.
    *
    * @returns how many there were.
    */
@@ -95,7 +95,7 @@ export class JournalChunks {
   }
 }
 
-/** Keeps a small file of a journal as it is on its host. */
+/** Stores a small file of a journal as it is on its host. */
 export async function keepFile(
   connection: Connection,
   journal: number,

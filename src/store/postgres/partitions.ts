@@ -1,16 +1,17 @@
 import type { Connection } from './connection/connection.js'
 import { isLockTimeout, isPartitionMet } from './connection/errors.js'
 
-/** The length of the beginning of a timestamp that names its month. */
+/** The length of the prefix of a timestamp that names its month. */
 const MONTH_LENGTH = 7
 
 /**
- * How long a new partition may wait for others to be done with `requests_other`, which everybody
- * else waits for meanwhile. It is shorter than the server takes to look for a deadlock.
+ * How long a new partition may wait until others are done with `requests_other`. Meanwhile
+ * everybody else waits for that table. It is shorter than the time after which the server looks for
+ * a deadlock.
  */
 const ATTACH_WAIT_MS = 500
 
-/** Knows which months of `requests` have partitions, and has those made that are missing. */
+/** Knows which months of `requests` have partitions, and makes missing ones. */
 export class Partitions {
   readonly #connection: Connection
   readonly #seen = new Set<string>()
@@ -19,10 +20,10 @@ export class Partitions {
     this.#connection = connection
   }
 
-  /** Timestamps of months of which it isn't known that they have partitions, one of each. */
+  /** Returns a timestamp of each month that isn't known to have a partition. */
   unknown(timestamps: Iterable<string>): string[] {
     const unknown = new Map<string, string>()
-    // Mostly the next one is of the same month.
+    // Usually the next one is of the same month.
     let last = '-'
     for (const timestamp of timestamps) {
       if (timestamp.startsWith(last)) continue
@@ -33,10 +34,10 @@ export class Partitions {
   }
 
   /**
-   * Has the partition of a timestamp's month made, which `migrate` has mostly done ahead. A month
-   * without one isn't a fault: its rows stand among the others until the next `migrate`. So do those
-   * of a month whose partition would have to wait for a long question, or for a replay. To be
-   * called in a transaction.
+   * Makes the partition of a timestamp's month. Usually `migrate` has made it already. A month
+   * without a partition isn't a fault: its rows are kept in `requests_other` until the next
+   * `migrate`. The same goes for a month whose partition would have to wait for a long query, or
+   * for a replay. Call this in a transaction.
    */
   async make(timestamp: string): Promise<void> {
     const connection = this.#connection
@@ -49,7 +50,7 @@ export class Partitions {
     if (found?.is_there) return
     await connection.exec('SAVEPOINT partition')
     try {
-      // Whoever has it makes a partition, perhaps this one, and is done soon.
+      // Whoever holds this lock makes a partition, perhaps this one, and is done soon.
       await connection.exec(
         `SELECT pg_advisory_xact_lock(hashtext('request-journal partitions'), hashtext(current_schema()))`,
       )
@@ -57,7 +58,7 @@ export class Partitions {
       await connection.run('SELECT make_requests_partition($1)', timestamp)
       await connection.exec(`SET LOCAL lock_timeout = '${found?.lock_timeout ?? 0}'`)
     } catch (error) {
-      // Rows of this month have just come among the others, or may come there.
+      // Rows of this month have just been inserted into `requests_other`, or others keep it locked.
       if (!isLockTimeout(error) && !isPartitionMet(error)) throw error
       await connection.exec('ROLLBACK TO SAVEPOINT partition')
     }

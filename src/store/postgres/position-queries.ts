@@ -25,7 +25,7 @@ export async function insertPosition(
   await connection.run(sql, journal, id, name, file.device, file.inode)
 }
 
-/** Notes that a segment is in another file now. */
+/** Records that a segment is in another file now. */
 export async function rememberFile(
   connection: Connection,
   journal: number,
@@ -37,9 +37,9 @@ export async function rememberFile(
 }
 
 /**
- * Moves a position, in the transaction that has the rows.
+ * Moves a position, in the same transaction as the rows.
  *
- * @returns false if the stored one isn't `expectedBytes`.
+ * @returns false if the stored position isn't `expectedBytes`.
  */
 export async function advancePosition(
   connection: Connection,
@@ -77,7 +77,10 @@ export async function advancePosition(
   return changes === 1
 }
 
-/** Keeps the counts of odd completions in a replay after a prune, which leaves some of them out. */
+/**
+ * Keeps the counts of odd completions in a replay after a prune, because the replay leaves some of
+ * these completions out.
+ */
 export async function keepOddCompletions(
   connection: Connection,
   journal: number,
@@ -112,7 +115,7 @@ export async function acceptedMissing(connection: Connection, journal: number): 
   return new Set(rows.map(({ name }) => name))
 }
 
-/** Replaces the names of accepted segments. */
+/** Replaces the names of the missing segments that somebody has accepted. */
 export async function replaceAcceptedMissing(
   connection: Connection,
   journal: number,
@@ -130,7 +133,7 @@ export async function replaceAcceptedMissing(
   )
 }
 
-/** Notes of which segments a replay has lost lines. Nothing removes them. */
+/** Records which segments have lost lines in a replay. Nothing removes these rows. */
 export async function addLost(
   connection: Connection,
   journal: number,

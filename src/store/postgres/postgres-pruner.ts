@@ -9,12 +9,12 @@ import { STORED_COLUMNS, type StoredRow, storedRequestOf } from './stored-row.js
 /** How many rows one transaction removes. */
 const BATCH_ROWS = 2000
 
-/** How many chunks one transaction removes: each may have a mebibyte of a journal. */
+/** How many chunks one transaction removes. Each may hold a mebibyte of a journal. */
 const BATCH_CHUNKS = 200
 
 /**
- * The values that a row got from its completion, as it was logged: its costs may be from elsewhere.
- * The SQL of `loggedFigures`.
+ * The values that a row got from its completion. A row's costs may come from elsewhere, so they are
+ * taken only where they were logged: this is `loggedFigures` in SQL.
  */
 const LOGGED_COLUMNS = COMPLETION_VALUES.map((column) => {
   if (column !== 'cost_sats' && column !== 'cost_usd') return column
@@ -29,9 +29,9 @@ export interface PostgresPrunerOptions {
   /** Begins a transaction of the store. */
   begin: () => Promise<StoreTransaction>
   rollupLabels: readonly string[]
-  /** The id of the last segment whose rows go. */
+  /** The id of the last segment whose rows are removed. */
   through: number
-  /** The id of the last segment whose bytes go too; 0: the bytes stay. */
+  /** The id of the last segment whose bytes are removed too; 0 if the bytes stay. */
   chunksThrough: number
 }
 
@@ -47,7 +47,7 @@ export class PostgresPruner implements RowPruner {
 
   async begin(): Promise<void> {
     await this.#inTransaction(async () => {
-      // A replay numbers rows from here, as if those before had come.
+      // A replay starts numbering rows here, as if the pruned rows had been inserted first.
       await this.#run(
         `UPDATE journals SET pruned_through = $2, pruned_ordinal = greatest(pruned_ordinal, coalesce(
            (SELECT id - 1 - $1::bigint * ${ORDINALS} FROM requests WHERE journal = $1 AND segment_id > $2 ORDER BY id LIMIT 1),
@@ -71,8 +71,8 @@ export class PostgresPruner implements RowPruner {
     const { connection, journal } = this.#options
     await this.#inTransaction(async () => {
       for (const sql of EMPTY_ROLLUPS) await connection.run(sql, journal)
-      // From now on only this number tells that ids and completions needn't follow the order of the
-      // remaining lines.
+      // From now on this number is the only sign that ids and completions may not be in the order
+      // of the remaining lines.
       await this.#run(
         `UPDATE journals SET pruned_late_lines = pruned_late_lines
            + (SELECT coalesce(sum(late_lines), 0) FROM journal_segments WHERE journal = $1 AND id <= $2)
@@ -90,10 +90,11 @@ export class PostgresPruner implements RowPruner {
   }
 
   /**
-   * Keeps what connects requests and completions across the border. A replay begins with the
-   * completions in segments that go which changed rows that stay, and leaves out the completions in
-   * segments that stay which changed rows that go. The same is kept for completions that were
-   * overwritten: the row had a completion, and its `success`, when the next one came.
+   * Keeps what connects requests and completions across the boundary. A completion in a pruned
+   * segment may have changed a row that is kept: a replay begins with those. A completion in a kept
+   * segment may have changed a row that is pruned: a replay leaves those out. The same is kept
+   * about completions that were overwritten, because the next completion found a row that had one
+   * already, and its `success`.
    */
   async #carry(): Promise<void> {
     const superseded =
@@ -182,7 +183,10 @@ export class PostgresPruner implements RowPruner {
     )
   }
 
-  /** Runs a statement about the journal, `$1`, and the last segment that isPrunedSql, `$2`. */
+  /**
+   * Runs a statement whose parameters are the journal, `$1`, and the last segment whose rows are
+   * removed, `$2`.
+   */
   async #run(sql: string): Promise<number> {
     const { connection, journal, through } = this.#options
     return await connection.run(sql, journal, through)

@@ -16,7 +16,10 @@ import { addToRepricing } from './repricing-queries.js'
 import { changeRollupLabels } from './rollup-labels.js'
 import { ORDINALS } from './row-ids.js'
 
-/** The tables that a replay fills, beside the prices. Counters never fall. */
+/**
+ * The tables that a replay empties and fills again, besides those of prices. The counters aren't
+ * among them, since they never fall.
+ */
 const REBUILT = [
   'requests',
   'rejected_lines',
@@ -34,8 +37,9 @@ const REBUILT = [
 ]
 
 /**
- * Begins the one transaction of a replay, in the caller's open one: it empties the projections of
- * this journal, and leaves those of others untouched. Readers keep the old view until it commits.
+ * Begins the one transaction of a replay, as a part of the caller's open transaction. It empties
+ * the projections of this journal, and leaves those of others untouched. Readers keep the old view
+ * until it commits.
  */
 export async function beginRebuild(
   options: Omit<TransactionOptions, 'nextId' | 'mayBeHeld'>,
@@ -66,7 +70,7 @@ export async function beginRebuild(
 
 interface RebuildState {
   before: readonly SegmentPosition[]
-  /** The prices and rates that the journal should give again. */
+  /** The prices and rates that the journal should contain again. */
   seeds: StoredPrices
   deferred: DeferredCompletions
 }
@@ -77,7 +81,7 @@ class PostgresRebuild extends PostgresTransaction implements RebuildTransaction 
   readonly #journal: number
   readonly #before: readonly SegmentPosition[]
   readonly #deferred: DeferredCompletions
-  /** The stored prices and rates that haven't been read again, by what they are. */
+  /** The stored prices and rates that haven't been read again, by identity. */
   readonly #unread: Map<string, PlacedPrice | PlacedRate>
   /** The segments whose chunks are written anew. */
   readonly #replaced = new Set<number>()
@@ -94,12 +98,15 @@ class PostgresRebuild extends PostgresTransaction implements RebuildTransaction 
 
   override async addSegment(position: SegmentPosition): Promise<void> {
     await super.addSegment(position)
-    // Those of segments that the host doesn't have any more stay: they may be the only copy.
+    // The chunks of segments that the host no longer has are kept, since they may be the only copy.
     const removed = (await this.options.chunks?.removeSegment(position.id)) ?? 0
     if (removed > 0) this.#replaced.add(position.id)
   }
 
-  /** @throws ProjectionError SEGMENT_TRUNCATED, SEGMENT_REPLACED if bytes that only chunks have would go. */
+  /**
+   * @throws ProjectionError SEGMENT_TRUNCATED, SEGMENT_REPLACED if bytes that exist only in chunks
+   *   would be lost.
+   */
   override async advance(expectedBytes: number, next: SegmentPosition): Promise<boolean> {
     const before = this.#before.find(({ id }) => id === next.id)
     if (before !== undefined && this.#replaced.has(next.id)) checkIsWhole(before, next)
@@ -121,13 +128,13 @@ class PostgresRebuild extends PostgresTransaction implements RebuildTransaction 
     await this.written()
     for await (const { completions, requests, later } of this.#deferred.pages()) {
       yield { known: { ...this.known(), requests, later }, completions }
-      // The next page may be about the same rows, and must find them as this one has left them.
+      // The next page may be about the same rows, and must find them as this page has changed them.
       await this.written()
     }
   }
 
   async *unjournaledRequests(): AsyncGenerator<readonly StoredRequest[]> {
-    // Rows come from journals alone: those of other programs are in tables of their own.
+    // Rows come only from journals, since other programs have tables of their own.
   }
 
   async replaceAcceptedMissing(names: readonly string[]): Promise<void> {
@@ -162,7 +169,10 @@ class PostgresRebuild extends PostgresTransaction implements RebuildTransaction 
   }
 }
 
-/** Checks that a host has what was projected from a segment, whose chunks may be the only copy. */
+/**
+ * Checks that the host has all that was projected from a segment. Otherwise the segment's chunks
+ * may be the only copy.
+ */
 function checkIsWhole(
   before: SegmentPosition,
   { name, projectedBytes, projectedCrc32 }: SegmentPosition,
@@ -171,8 +181,8 @@ function checkIsWhole(
   if (!isShorter && (projectedBytes > before.projectedBytes || projectedCrc32 === before.projectedCrc32))
     return
   const found = isShorter ? 'is shorter than what was projected from it' : "isn't what was projected"
-  const kept = "PostgreSQL's copy of what was would go"
+  const lost = "PostgreSQL's copy of the projected bytes would be lost"
   const advice = 'get the journal back with `restore`, or add --no-chunks, which leaves the copy as it is'
   const code = isShorter ? 'SEGMENT_TRUNCATED' : 'SEGMENT_REPLACED'
-  throw new ProjectionError(code, name, `${found}, and ${kept}: ${advice}`)
+  throw new ProjectionError(code, name, `${found}, and ${lost}: ${advice}`)
 }

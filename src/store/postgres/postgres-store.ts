@@ -44,8 +44,8 @@ export interface PostgresStoreOptions {
 }
 
 /**
- * The part of a PostgreSQL database that holds one journal. Its lock is one of the session, which
- * ends with the connection.
+ * The part of a PostgreSQL database that holds one journal's projections. It holds a session-level
+ * lock, which ends with the connection.
  */
 export class PostgresStore implements Store {
   readonly name: string
@@ -56,9 +56,9 @@ export class PostgresStore implements Store {
   readonly #partitions: Partitions
   readonly #chunks: JournalChunks | null
   readonly keepFile?: (file: JournalFile) => Promise<void>
-  /** The prices and rates that are stored; null: not read yet. */
+  /** The prices and rates that are stored; null if they haven't been read yet. */
   #book: PriceBook | null = null
-  /** What the last commit stored as the next row's ordinal; null: there was none. */
+  /** The next row's ordinal as the last commit stored it; null if there was none. */
   #nextOrdinal: number | null = null
 
   /**
@@ -139,7 +139,8 @@ export class PostgresStore implements Store {
   }
 
   async isWorthBulk(): Promise<boolean> {
-    // Rows are copied either way, and what a transaction holds others wait for.
+    // Rows are inserted by COPY either way, and a long transaction would only make others wait for
+    // its locks.
     return false
   }
 
@@ -162,7 +163,8 @@ export class PostgresStore implements Store {
   }
 
   async beginRebuild(options: RebuildOptions): Promise<RebuildTransaction> {
-    // Nobody could read or write beside a partition that is being made until its transaction ends.
+    // While a partition is being made, nobody else can read or write the table until that
+    // transaction ends, so each partition gets a short transaction of its own.
     for (const day of this.#partitions.unknown(options.days ?? [])) {
       await this.#connection.transaction(() => this.#partitions.make(day))
     }
@@ -170,10 +172,11 @@ export class PostgresStore implements Store {
   }
 
   /**
-   * Removes the rows of this journal's oldest segments. Nothing may wait to be repriced.
+   * Removes the rows of this journal's oldest segments. Call it only when no repricing is pending.
    *
-   * @param through the id of the last segment whose rows go.
-   * @param chunksThrough that of the last one whose bytes go too; 0: the bytes stay.
+   * @param through the id of the last segment whose rows are removed.
+   * @param chunksThrough the id of the last segment whose bytes are removed too; 0 if the bytes
+   *   stay.
    */
   async pruner(through: number, chunksThrough: number): Promise<RowPruner> {
     const [connection, journal] = [this.#connection, this.#journal]
@@ -215,12 +218,12 @@ export class PostgresStore implements Store {
   }
 
   /**
-   * Locks the journal's row, which waits for a rival whose session died in mid-commit, and keeps
-   * others out.
+   * Locks the journal's row, which keeps others out. It waits for a rival whose session died while
+   * it committed.
    *
    * @returns the next row's ordinal.
-   * @throws PostgresError TABLES_RESTORED. What is kept in memory, this journal's number included,
-   *   is right only as long as nobody has put other tables in the place of those it was read from.
+   * @throws PostgresError TABLES_RESTORED. What is cached here, this journal's number included, is
+   *   valid only until somebody replaces the tables it was read from.
    */
   async #lockJournal(): Promise<number> {
     const row = await this.#connection.one<{ journal_id: string; next_ordinal: number }>(
@@ -239,7 +242,7 @@ export class PostgresStore implements Store {
   }
 }
 
-/** The number of a journal, which gets one if it is new. */
+/** Returns the number of a journal. A new journal gets one. */
 async function journalNumber(connection: Connection, journalId: string): Promise<number> {
   const find = 'SELECT number FROM journals WHERE journal_id = $1'
   let found = await connection.one<{ number: number }>(find, journalId)
@@ -255,14 +258,14 @@ async function journalNumber(connection: Connection, journalId: string): Promise
   return found.number
 }
 
-/** Notes where a journal is projected. Its row is ours once the lock is. */
+/** Records the host that projects a journal. Call it once this process has the journal's lock. */
 async function noteHost(connection: Connection, journal: number, version: string): Promise<void> {
   const sql = 'UPDATE journals SET host = $2, version = $3, last_seen = now() WHERE number = $1'
   await connection.run(sql, journal, hostname(), version)
 }
 
 /**
- * How long the lock of a journal's rows is waited for: the server needs a moment to notice that the
+ * How long to wait for the lock of a journal's rows. The server needs a moment to notice that the
  * program on the other end of a connection has gone.
  */
 const LOCK_WAIT_MS = 5000
@@ -270,7 +273,7 @@ const LOCK_WAIT_MS = 5000
 /**
  * Takes the lock of a journal's rows, until the session ends.
  *
- * @param waitMs how long it waits for another session's end.
+ * @param waitMs how long to wait for another session to end.
  * @throws PostgresError PROJECTOR_RUNNING if another session keeps it.
  */
 export async function lock(
@@ -281,13 +284,13 @@ export async function lock(
 ): Promise<void> {
   try {
     await connection.transaction(async () => {
-      // A host that loses its power or its network says nothing: without these it would keep its
-      // lock for two hours, and nobody else could project its journal.
+      // A host that loses its power or its network doesn't close its connection. Without these
+      // settings it would keep its lock for two hours, and nobody else could project its journal.
       await connection.exec(
         'SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3',
       )
-      // A server notices the end of a program only between statements, if it isn't told to look
-      // during them too. PostgreSQL 14 was the first that could.
+      // A server notices the end of a program only between statements, unless it is told to check
+      // during them too. PostgreSQL 14 was the first version that could.
       await connection.exec(
         `SELECT set_config(name, '1000', false) FROM pg_settings WHERE name = 'client_connection_check_interval'`,
       )

@@ -33,18 +33,18 @@ import type { RollupWriter } from './rollup-writer.js'
 import { ORDINALS } from './row-ids.js'
 import { type CandidateRow, candidatesOf, STORED_COLUMNS, storedRequestOf } from './stored-row.js'
 
-/** A transaction that has begun, and what it goes on from. */
+/** A transaction that has begun, and the state that it continues from. */
 export interface TransactionOptions {
   connection: Connection
   journal: number
   rollups: RollupWriter
   rollupLabels: readonly string[]
-  /** Null: months without a partition don't get one, because the transaction takes long. */
+  /** Null if months without a partition don't get one, because the transaction takes long. */
   partitions: Partitions | null
-  /** Null: the journal's bytes aren't kept. */
+  /** Null if the journal's bytes aren't kept. */
   chunks: JournalChunks | null
   nextId: number
-  /** Whether completions may be held. If none is, requests don't look for any. */
+  /** Whether there may be held completions. If there are none, requests don't look for any. */
   mayBeHeld: boolean
   /** The prices and rates that are stored. */
   book: PriceBook
@@ -67,7 +67,10 @@ export class PostgresTransaction implements StoreTransaction {
    * error. The empty `catch` on it only keeps Node from ending the process before that.
    */
   #writing: Promise<void> = Promise.resolve()
-  /** The rows of batch after batch go to the server in one COPY, until it has to do something else. */
+  /**
+   * The COPY by which new rows go to the server, batch after batch, until the connection is needed
+   * for another statement; null if none is open.
+   */
   #rows: CopyIn | null = null
   readonly #copied = new CopyRows()
 
@@ -79,7 +82,7 @@ export class PostgresTransaction implements StoreTransaction {
     const { chunks } = options
     if (chunks === null) return
     this.addBytes = async (segmentId, byteOffset, bytes) => {
-      // While one chunk is on its way to the server, the next ones are read and compressed.
+      // While one chunk is being sent to the server, the next ones are read and compressed.
       const compressed = gzipped(bytes)
       compressed.catch(() => {})
       await this.written()
@@ -104,9 +107,9 @@ export class PostgresTransaction implements StoreTransaction {
   }
 
   /**
-   * Begins to write changes. The caller reads and folds the next batch meanwhile, which takes about
-   * as long as the server does; whatever depends on the rows waits for them, and throws what writing
-   * them has thrown.
+   * Begins to write changes. Meanwhile the caller reads and folds the next batch, which takes about
+   * as long as the server needs. Whatever depends on the rows waits for them, and throws the error
+   * if writing them failed.
    */
   async apply(changes: Changes): Promise<void> {
     await this.#writing
@@ -171,7 +174,7 @@ export class PostgresTransaction implements StoreTransaction {
   }
 
   async *deferred(): AsyncGenerator<{ known: Known; completions: readonly PlacedCompletion[] }> {
-    // Rows can be looked up at any time, but in a replay.
+    // Rows can be looked up at any time, except in a replay.
   }
 
   async toReprice(maxRows: number): Promise<RepricePage | null> {
@@ -188,7 +191,7 @@ export class PostgresTransaction implements StoreTransaction {
     return await advancePosition(this.options.connection, this.options.journal, expectedBytes, next)
   }
 
-  /** @throws PostgresError ROW_IDS_EXHAUSTED: the next ids would be those of the next journal. */
+  /** @throws PostgresError ROW_IDS_EXHAUSTED if the next ids would be those of the next journal. */
   async commit(): Promise<void> {
     await this.written()
     const { connection, journal } = this.options
@@ -208,7 +211,7 @@ export class PostgresTransaction implements StoreTransaction {
   async rollback(): Promise<void> {
     if (!this.#isOpen) return
     this.#isOpen = false
-    // What is being written may still note something.
+    // A write that is still running may add to the caches that are cleared next.
     await this.#writing.catch(() => {})
     this.options.rollups.forget()
     this.options.chunks?.forget()
@@ -222,13 +225,16 @@ export class PostgresTransaction implements StoreTransaction {
     return this.#nextId - 1
   }
 
-  /** Waits until what was applied is written, and the server takes statements. */
+  /**
+   * Waits until what was applied is written and no COPY is open, so that the connection takes
+   * statements.
+   */
   protected async written(): Promise<void> {
     await this.#writing
     await this.#endRows()
   }
 
-  /** What a fold must know if it looks for nothing. */
+  /** What a fold must know if it has nothing to look up. */
   protected known(): Known {
     return {
       nextId: this.#nextId,
@@ -241,7 +247,7 @@ export class PostgresTransaction implements StoreTransaction {
     }
   }
 
-  /** @param throughId the last row that doesn't have these prices already. */
+  /** @param throughId the id of the last row whose cost isn't computed with these prices yet. */
   async #addPrices({ prices, rates, book, toReprice }: Changes, throughId: number): Promise<void> {
     if (book === null) return
     const { connection, journal } = this.options
@@ -295,7 +301,7 @@ export class PostgresTransaction implements StoreTransaction {
       if (counts.repeated + counts.ambiguous > 0) odd.set(id, counts)
     }
     if (odd.size === 0) return
-    // A pruned segment has no counts any more: then nothing is updated.
+    // If the segment was pruned, it has no counts any more, and nothing is updated.
     await connection.run(
       `UPDATE journal_segments s SET repeated_completions = repeated_completions + o.repeated,
          ambiguous_completions = ambiguous_completions + o.ambiguous

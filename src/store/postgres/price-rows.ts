@@ -19,10 +19,10 @@ type PriceRow = Omit<PriceSet, 'type' | 'per_million'> &
 
 type RateRow = Omit<ExchangeRateObserved, 'type'> & { segment_id: number; byte_offset: number }
 
-/** A decimal's text as it was written: PostgreSQL keeps its zeros. */
+/** A decimal's text as it was written, since PostgreSQL keeps its zeros. */
 const decimal = (column: string) => `${column}::text`
 
-/** What a SELECT names to give prices, and exchange rates. */
+/** The select lists that give prices and exchange rates. */
 export const PRICE_COLUMNS = [
   ...['segment_id', 'byte_offset', 'provider', 'model', 'valid_from', 'currency', 'service_tier'],
   ...['min_input_tokens', 'source'],
@@ -50,7 +50,7 @@ export async function readPrices(
   return { prices: prices.map(placedPrice), rates: rates.map(placedRate) }
 }
 
-/** Reads everything that a journal's costs are computed by. */
+/** Reads everything that a journal's costs are computed from. */
 export async function readPriceBook(connection: Connection, journal: number): Promise<PriceBook> {
   const { prices, rates } = await readPrices(connection, journal)
   return PriceBook.EMPTY.with(prices, rates)

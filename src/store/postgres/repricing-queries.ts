@@ -3,14 +3,14 @@ import { joinRanges } from '../../folds/costs/repricing.js'
 import type { Connection } from './connection/connection.js'
 import { STORED_COLUMNS, type StoredRow } from './stored-row.js'
 
-/** A repricing that is pending. The first one is at work. */
+/** A repricing that is pending. The one with the lowest id is in progress. */
 export interface RepricingRow {
   id: number
   until_timestamp: string
   /** The last row that was repriced, in the order of (timestamp, id). */
   cursor_timestamp: string
   cursor_id: number
-  /** Rows with greater ids had all prices when they came. */
+  /** Rows with higher ids were inserted with all prices. */
   through_id: number
 }
 
@@ -25,10 +25,12 @@ export async function readRepricing(
 }
 
 /**
- * Adds timestamps to what is pending. Rows that were repriced already are repriced again if they
- * are among them.
+ * Adds a range of timestamps to what is pending, by joining it with what is left of the repricing
+ * in progress. If the new range begins at or after the cursor, the cursor stays. Otherwise the
+ * cursor goes back to the beginning of the new range, and rows that were repriced already are
+ * repriced again.
  *
- * @param throughId the last row that may not have all prices.
+ * @param throughId the last row that may lack some of the prices.
  */
 export async function addToRepricing(
   connection: Connection,
@@ -57,7 +59,7 @@ function rangeLeft({ cursor_timestamp, until_timestamp }: RepricingRow): TimeRan
 }
 
 /**
- * Reads the next rows to reprice, and moves the cursor past them. Ends the repricing when none is
+ * Reads the next rows to reprice, and moves the cursor past them. Ends the repricing when no row is
  * left.
  */
 export async function takeRowsToReprice(

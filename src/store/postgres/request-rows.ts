@@ -98,7 +98,10 @@ const COST_COLUMNS: readonly string[] = [
   'price_byte_offset',
 ]
 
-/** The columns that a completion overwrites: its values, its place, and the cost that follows. */
+/**
+ * The columns that a completion overwrites: its values, its place, and the cost that follows from
+ * them.
+ */
 const CHANGED_COLUMNS = [
   ...OUTCOME_COLUMNS.filter((column) => !COST_COLUMNS.includes(column)),
   'completed_segment_id',

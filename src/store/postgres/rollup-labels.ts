@@ -11,8 +11,8 @@ export async function rollupLabels(connection: Connection): Promise<string[]> {
 }
 
 /**
- * Changes the labels for a replay of one journal, which rebuilds its roll-ups. Those of others
- * would stay as they are, so that sums by a label would lack their requests.
+ * Changes the labels for a replay of one journal, which rebuilds its roll-ups. The roll-ups of
+ * other journals would stay as they are, and sums by a new label would lack their requests.
  *
  * @throws ProjectionError OTHER_ROLLUP_LABELS if other journals have requests.
  */
@@ -28,7 +28,7 @@ export async function changeRollupLabels(
     journal,
   )
   if (others !== undefined) {
-    const text = `the roll-ups of other journals are kept by ${describeLabels(stored)}, asked for was ${describeLabels(names)}`
+    const text = `the roll-ups of other journals are kept by ${describeLabels(stored)}, but ${describeLabels(names)} was asked for`
     const advice = 'migrate another schema, and project every journal there with the new labels (--schema)'
     throw new ProjectionError('OTHER_ROLLUP_LABELS', connection.name, `${text}: ${advice}`)
   }
@@ -42,10 +42,10 @@ async function setRollupLabels(connection: Connection, names: readonly string[])
 }
 
 /**
- * Chooses the labels that roll-ups are kept by. That is possible while there are no requests of any
- * journal.
+ * Chooses the labels that roll-ups are kept by. They can be chosen while there are no requests of
+ * any journal.
  *
- * @param asked undefined keeps those that are stored.
+ * @param asked the labels to choose; undefined keeps those that are stored.
  * @throws ProjectionError OTHER_ROLLUP_LABELS; RangeError as `checkRollupLabels`.
  */
 export async function chooseRollupLabels(
@@ -57,7 +57,7 @@ export async function chooseRollupLabels(
   const names = checkRollupLabels(asked)
   if (names.join('\0') === stored.toSorted().join('\0')) return stored
   if ((await connection.one('SELECT 1 FROM requests LIMIT 1')) !== undefined) {
-    const text = `its roll-ups are kept by ${describeLabels(stored)}, asked for was ${describeLabels(names)}`
+    const text = `its roll-ups are kept by ${describeLabels(stored)}, but ${describeLabels(names)} was asked for`
     const advice = 'leave the option out, or rebuild them with `request-journal replay --rollup-label`'
     throw new ProjectionError('OTHER_ROLLUP_LABELS', connection.name, `${text}: ${advice}`)
   }

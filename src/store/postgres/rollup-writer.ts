@@ -7,7 +7,7 @@ import { groupName, isLongName, shortHash } from '../total-keys.js'
 import type { Connection, SqlParameter } from './connection/connection.js'
 import { decimalOfBillionths, jsonRows } from './connection/values.js'
 
-/** Sums as columns: costs are decimals here, in place of whole units and billionths. */
+/** The columns of sums. Costs are decimals here, in place of whole units and billionths. */
 const SUM_COLUMNS = SUMS.filter((name) => name !== 'cost_nanosats' && name !== 'cost_nanousd')
 
 const BILLION = 1_000_000_000n
@@ -41,7 +41,10 @@ type KeyValue = string | number
 export class RollupWriter {
   readonly #connection: Connection
   readonly #journal: number
-  /** The ids of dimensions by their keys; those of a transaction that failed must be forgotten. */
+  /**
+   * The ids of dimensions by their keys. Those that a failed transaction has made must be
+   * forgotten.
+   */
   readonly #ids = new Map<string, number>()
 
   constructor(connection: Connection, journal: number) {
@@ -49,7 +52,7 @@ export class RollupWriter {
     this.#journal = journal
   }
 
-  /** Forgets what was read, which a rollback or another program may have taken back. */
+  /** Forgets the ids of dimensions, since a rollback or another program may have removed these. */
   forget(): void {
     this.#ids.clear()
   }
@@ -99,8 +102,8 @@ export class RollupWriter {
   }
 
   /**
-   * Columns go to the server as arrays, in pages: with all rows in one JSON text, 400,000 events of
-   * 30 days took the projector 17 s of CPU and 310 MiB, where this takes 10 s and 180 MiB.
+   * Sends columns to the server as arrays, in pages. With all rows in one JSON text, 400,000 events
+   * of 30 days took the projector 17 s of CPU and 310 MiB; this takes 10 s and 180 MiB.
    */
   async #add(tables: RollupTables, staged: StagedRows): Promise<void> {
     const { sums, key } = tables
@@ -117,7 +120,9 @@ export class RollupWriter {
     }
   }
 
-  /** Merges latencies here: PL/pgSQL would take a microsecond a bucket. */
+  /**
+   * Merges latencies here rather than in PL/pgSQL, which would take a microsecond for each bucket.
+   */
   async #addLatencies({ latencies, key }: RollupTables, changed: readonly StagedLatencies[]): Promise<void> {
     if (changed.length === 0) return
     const names = Object.keys(key).join(', ')
@@ -189,7 +194,10 @@ interface StagedPage {
 interface StagedLatencies {
   readonly key: readonly KeyValue[]
   readonly buckets: Buffer
-  /** What is collected at once is either added or taken out. */
+  /**
+   * Whether the requests are added or taken out. Those that are collected together are all one or
+   * the other.
+   */
   readonly sign: 1 | -1
 }
 
@@ -197,7 +205,7 @@ interface StagedLatencies {
 class StagedRows {
   readonly pages: StagedPage[] = []
 
-  /** Copies the sums and the bytes, which may be those of arrays that are used again. */
+  /** Copies the sums and the bytes, since their arrays may be used again. */
   add(key: readonly KeyValue[], { sums, latencies }: Rollup): void {
     let page = this.pages.at(-1)
     if (page === undefined || page.keys.length === PAGE_ROWS) {
@@ -305,7 +313,7 @@ class CounterRow {
     return [...this.#latencies].map(([le_ms, requests]) => ({ counter_id: counterId, le_ms, requests }))
   }
 
-  /** As a text, which JSON doesn't round. */
+  /** Returns a count as a text, which JSON doesn't round. */
   #value(name: string): string {
     const whole = this.#counts[name] ?? 0n
     if (!name.includes('cost_')) return String(whole)

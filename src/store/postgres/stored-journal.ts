@@ -7,28 +7,31 @@ import { readPositions } from './position-queries.js'
 import { lock } from './postgres-store.js'
 import { checkSchema } from './schema/migrations.js'
 
-/** How many chunks are read at a time: each has at most 1 MiB of a journal. */
+/** How many chunks are read at a time. Each holds at most 1 MiB of a journal. */
 const PAGE_CHUNKS = 16
 
-/** How long a projector is waited for that may just be ending. */
+/** How long to wait for a projector that may just be ending. */
 const LOCK_WAIT_MS = 1000
 
 /** Bytes of a segment, gzipped. */
 export interface StoredChunk {
   byteOffset: number
-  /** How many bytes they are when they are decompressed. */
+  /** How many bytes there are when they are decompressed. */
   length: number
   bytes: Buffer
 }
 
-/** The copy of a journal that PostgreSQL holds, as it was when it was opened. */
+/**
+ * Reads back the copy of a journal that PostgreSQL holds: what `JournalChunks` and `keepFile` have
+ * written, as it was when this was opened.
+ */
 export class StoredJournal {
   readonly #connection: Connection
   readonly #journal: number
 
   /**
-   * Opens a copy, and keeps projectors and replays of the journal out until it is closed. One that
-   * isn't exclusive may be read while they write.
+   * Opens the copy of a journal. If it is exclusive, projectors and replays of the journal are kept
+   * out until it is closed; otherwise they may write meanwhile.
    *
    * @returns null if the database doesn't know the journal.
    * @throws PostgresError PROJECTOR_RUNNING; also as `Connection.open` and `checkSchema`.
@@ -71,12 +74,18 @@ export class StoredJournal {
     return (await this.#connection.all(sql, this.#journal)) as unknown as JournalFile[]
   }
 
-  /** The segments that were projected and not pruned, in order, and how far. */
+  /**
+   * Returns the segments that were projected and not pruned, in order, and how far each was
+   * projected.
+   */
   async segments(): Promise<SegmentPosition[]> {
     return await readPositions(this.#connection, this.#journal)
   }
 
-  /** The chunks of a segment in the order of their offsets, from the one on that has an offset. */
+  /**
+   * Yields the chunks of a segment in the order of their offsets, beginning with the one that holds
+   * the byte at an offset.
+   */
   async *chunks(segmentId: number, fromOffset = 0): AsyncGenerator<StoredChunk> {
     const first = await this.#connection.one<{ byte_offset: number | null }>(
       `SELECT max(byte_offset) AS byte_offset FROM journal_chunks

@@ -77,7 +77,7 @@ const COLUMNS = [
   'price_byte_offset',
 ] as const satisfies readonly (keyof StoredColumns)[]
 
-/** What a SELECT names to give rows for `storedRequestOf`. */
+/** The select list that gives rows for `storedRequestOf`. */
 export const STORED_COLUMNS = COLUMNS.join(', ')
 
 export type StoredRow = ValuesOf<typeof COLUMNS>
@@ -85,7 +85,7 @@ type ValuesOf<Names extends readonly (keyof StoredColumns)[]> = {
   -readonly [Index in keyof Names]: StoredColumns[Names[Index]]
 }
 
-/** Reads a row for the folds. */
+/** Converts a row for the folds. */
 export function storedRequestOf(row: StoredRow): StoredRequest {
   const columns = Object.fromEntries(
     COLUMNS.map((name, index) => [name, row[index]]),
@@ -115,10 +115,14 @@ function placeOf(segmentId: number | null, byteOffset: number | null): StoredReq
   return segmentId === null || byteOffset === null ? null : { segmentId, byteOffset }
 }
 
-/** A row, and what it was looked for by. */
+/**
+ * A row, with the correlation_id by which it was looked up, and how many newer rows have that id.
+ */
 export type CandidateRow = [correlationId: string, newer: number, ...row: StoredRow]
 
-/** Puts rows in the order of `Known.requests`, where each of these ids has a list. */
+/**
+ * Groups rows by correlation_id as `Known.requests` has them, where each of these ids has a list.
+ */
 export function candidatesOf(
   ids: Iterable<string>,
   rows: readonly CandidateRow[],

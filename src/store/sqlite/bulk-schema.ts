@@ -28,9 +28,9 @@ export class BulkSchema {
 
   /**
    * Drops every index that a statement made, except those that only grow at their end, or hardly at
-   * all: keeping them while lines are read takes 5 % less than making them at the end. `finish`
-   * makes the index of streams without an end, which are few by then. Kept up to date, it took 0.3
-   * µs a row if two in five were such streams; made at the end, 0.1.
+   * all. Keeping these while lines are read takes 5 % less time than making them at the end. The
+   * index of streams without an end is made again by `finish`, when few are left. Kept up to date,
+   * it took 0.3 µs a row if two in five were such streams; made at the end, 0.1.
    */
   dropIndexes(): void {
     this.#drop("sql IS NOT NULL AND name NOT IN ('idx_requests_timestamp', 'idx_requests_unjournaled')")
@@ -43,8 +43,8 @@ export class BulkSchema {
 
   /**
    * Drops the triggers that users have made, until `finish`. Rows that are deleted and inserted
-   * again must not fire them: a trigger that deletes what belongs to a deleted request would do
-   * harm.
+   * again must not fire them, since a trigger that deletes what belongs to a deleted request would
+   * do harm.
    */
   dropTriggers(): void {
     const triggers = this.#database
@@ -61,6 +61,7 @@ export class BulkSchema {
    * as they were.
    */
   createIndexes(): void {
+    // `finish` makes it, when hardly any stream without an end is left: see `dropIndexes`.
     const isLast = ({ name }: Index) => name === 'idx_requests_unended'
     for (const { sql } of this.#indexes.filter((index) => !isLast(index))) this.#database.exec(sql)
     this.#indexes = this.#indexes.filter(isLast)
@@ -72,7 +73,7 @@ export class BulkSchema {
 
   /**
    * Defers the held completions, before all others. They wait for new requests, since no stored
-   * request is theirs.
+   * request matches them.
    */
   deferHeldCompletions(): void {
     const held = this.#database.prepare<[], CompletionRow>(
@@ -89,7 +90,7 @@ export class BulkSchema {
     }
   }
 
-  /** Gives back what was deferred, as `DeferredCompletions` does. */
+  /** Yields what was deferred, as `DeferredCompletions.pages` does. */
   deferredPages(): Generator<DeferredCompletion[]> {
     return this.#deferred.pages()
   }
@@ -113,17 +114,17 @@ export class BulkSchema {
 }
 
 /**
- * How many new rows there must be for each stored one to make a bulk transaction worth it.
- * Measured: rebuilding the index of random UUIDs takes 0.9 µs for each row of the table, keeping it
- * up to date 4 to 8 µs for each new one.
+ * How many new rows there must be for each stored row to make a bulk transaction worth it. As
+ * measured, rebuilding the index of random UUIDs takes 0.9 µs for each row of the table, and
+ * keeping it up to date 4 to 8 µs for each new row.
  */
 const MIN_BULK_SHARE = 1 / 4
 
-/** The assumed length of a line if none has been projected. */
+/** The length that a line is assumed to have if none has been projected. */
 const USUAL_LINE_BYTES = 400
 
 /**
- * Whether so many lines wait that rebuilding an index is cheaper than keeping it up to date.
+ * Whether rebuilding an index is cheaper than keeping it up to date, because so many lines wait.
  *
  * @param bytes how many bytes of lines the transaction will take.
  */

@@ -20,17 +20,17 @@ type DeferredRow = [
   success: number | null,
   error_status: number | null,
   error_message: string | null,
-  /** A JSON object of the details that are given; null: none. */
+  /** A JSON object of the details that are given; null if there are none. */
   details: string | null,
 ]
 
 /**
- * How many rows are read at a time. The objects of 1,000 outgrow the space for new ones, which is
- * kept small: see `keepNewSpaceSmall`.
+ * How many rows are read at a time. The objects of 1,000 rows wouldn't fit into V8's young
+ * generation, which is kept small: see `keepNewSpaceSmall`.
  */
 const PAGE_ROWS = 100
 
-/** Keeps completions in a table that lasts as long as a transaction. */
+/** Keeps deferred completions in a table that lasts as long as a transaction. */
 export class DeferredCompletions {
   readonly #database: Database
   readonly #insert: SQLite.Statement
@@ -69,8 +69,9 @@ export class DeferredCompletions {
   }
 
   /**
-   * Gives them back in their order. No two of a page have the same correlation_id, so that each one
-   * finds what those before it have changed. Completions of requests that were pruned are left out.
+   * Yields the completions in their order. No two in a page have the same correlation_id, so that
+   * each one finds what those before it have changed. Completions of requests that were pruned are
+   * left out.
    */
   *pages(): Generator<DeferredCompletion[]> {
     const wasPruned = prunedCompletionTest(this.#database)

@@ -15,7 +15,7 @@ export function checkVersions(database: Database, path: string): void {
   }
 }
 
-/** Notes that a replay has filled every projection by this program's folds. */
+/** Records that a replay has filled every projection with this program's folds. */
 export function storeVersions(database: Database): void {
   const statement = database.prepare('INSERT OR REPLACE INTO projections (name, version) VALUES (?, ?)')
   for (const [name, version] of Object.entries(FOLD_VERSIONS)) statement.run(name, version)

@@ -2,7 +2,7 @@ import { isPrunedSql, type RowExtent } from '../row-pruner.js'
 import type { Database } from './connection/database.js'
 import { DatabaseError } from './connection/errors.js'
 
-/** A foreign key by which a user's table refers to `requests`. */
+/** A foreign key by which a table of the operator's refers to `requests`. */
 interface RequestReference {
   child: string
   /** The SQL for whether row `c` of the child refers to row `r` of `requests`. */
@@ -11,10 +11,10 @@ interface RequestReference {
 }
 
 /**
- * Notes the foreign keys by which users' tables refer to requests, and checks them after a replay.
- * A replay runs with foreign keys off, so that no cascade takes the users' rows while the same
- * requests are deleted and inserted again. `check` finds references that would then lead nowhere or
- * to another request, before the commit.
+ * Notes the foreign keys by which the operator's own tables refer to requests, and checks them
+ * after a replay. A replay runs with foreign keys off, so that no cascade deletes rows of those
+ * tables while the same requests are deleted and inserted again. `check` finds references that
+ * would then lead nowhere or to another request, before the commit.
  */
 export class ForeignReferences {
   readonly #database: Database
@@ -47,7 +47,7 @@ export class ForeignReferences {
   }
 
   /**
-   * Checks the references, once all requests are there again.
+   * Checks the references. Call it once all requests have been inserted again.
    *
    * @throws DatabaseError ROWS_REFERRED_TO
    */
@@ -69,8 +69,8 @@ export class ForeignReferences {
   }
 
   #refused(child: string, n: number): DatabaseError {
-    const found = `the table ${JSON.stringify(child)} refers to rows, ${n} of which a replay wouldn't give again with the same id`
-    const reason = 'since lines had come late or are missing'
+    const found = `the table ${JSON.stringify(child)} refers to rows of which ${n} would be gone or have another id after a replay`
+    const reason = 'because lines came late or are missing'
     const advice = 'remove or redirect those references, or drop the foreign key, and replay again'
     return new DatabaseError(
       'ROWS_REFERRED_TO',
@@ -80,7 +80,7 @@ export class ForeignReferences {
   }
 
   /**
-   * @returns false for a key that SQLite can't make sense of, such as one to a column that isn't
+   * @returns false for a key that SQLite can't resolve, such as a reference to a column that isn't
    *   unique.
    */
   #noteDangling(child: string): boolean {
@@ -90,8 +90,8 @@ export class ForeignReferences {
         .run()
       return true
     } catch {
-      // Such a key refers to nothing, and with foreign keys on SQLite would refuse each change
-      // itself.
+      // Such a key refers to nothing, and with foreign keys on, SQLite itself would refuse each
+      // change.
       return false
     }
   }
@@ -108,10 +108,10 @@ export class ForeignReferences {
 }
 
 /**
- * Checks that no user's table forbids the removal of rows that a prune removes: a reference without
- * ON DELETE CASCADE, SET NULL or SET DEFAULT would stop it half way.
+ * Checks that no table of the operator's forbids the removal of rows that a prune removes. A
+ * reference without ON DELETE CASCADE, SET NULL or SET DEFAULT would stop the prune halfway.
  *
- * @param extent which segments' rows go.
+ * @param extent the segments whose rows are removed.
  * @throws DatabaseError ROWS_REFERRED_TO
  */
 export function checkUnreferred(database: Database, extent: RowExtent): void {
@@ -124,7 +124,7 @@ export function checkUnreferred(database: Database, extent: RowExtent): void {
       .pluck()
       .get()
     if (n === undefined || n === 0) continue
-    const found = `${n} rows of the table ${JSON.stringify(child)} refer to requests that would go (ON DELETE ${onDelete})`
+    const found = `${n} rows of the table ${JSON.stringify(child)} refer to requests that would be removed (ON DELETE ${onDelete})`
     const advice =
       'remove or redirect those rows, or declare the reference with ON DELETE CASCADE or SET NULL, and prune again'
     throw new DatabaseError('ROWS_REFERRED_TO', database.name, `${found}; nothing was removed: ${advice}`)

@@ -25,7 +25,7 @@ export function insertPosition(database: Database, position: SegmentPosition): v
 }
 
 /**
- * Notes that a segment is in another file now: a faithful copy, or the same one under another
+ * Records that a segment is in another file now: a faithful copy, or the same file under another
  * device number.
  */
 export function rememberFile(database: Database, id: number, { device, inode }: FileIdentity): void {
@@ -33,10 +33,10 @@ export function rememberFile(database: Database, id: number, { device, inode }: 
 }
 
 /**
- * Moves a position, in the transaction that has the rows.
+ * Moves a position, in the same transaction as the rows.
  *
- * @returns false if the stored one isn't `expectedBytes`: another program has projected, and this
- *   transaction must not commit.
+ * @returns false if the stored position isn't `expectedBytes`. Then another program has projected,
+ *   and this transaction must not commit.
  */
 export function advancePosition(database: Database, expectedBytes: number, next: SegmentPosition): boolean {
   const sql = `UPDATE journal_segments SET device = ?, inode = ?, projected_bytes = ?, projected_crc32 = ?,
@@ -71,7 +71,7 @@ export function advancePosition(database: Database, expectedBytes: number, next:
 
 /**
  * Keeps the counts of odd completions in a replay after a prune. The replay leaves out completions
- * whose request is gone, but they were odd all the same.
+ * whose request was pruned, but they were odd all the same.
  *
  * @param positions the positions before the replay.
  */
@@ -95,7 +95,9 @@ export function prunedSegments(database: QueryDatabase): PrunedSegments {
   return new PrunedSegments(prunedThrough(database), imports)
 }
 
-/** Whether lines of pruned segments came late, and no replay has put the rows in order since. */
+/**
+ * Whether lines of pruned segments came late and no replay has put the rows in order since then.
+ */
 export function hasPrunedLateLines(database: Database): boolean {
   return database.prepare('SELECT 1 FROM pruned_segments WHERE late_lines > 0').get() !== undefined
 }
@@ -104,14 +106,14 @@ export function hasPrunedLateLines(database: Database): boolean {
  * The names of missing segments that somebody has accepted, by an option of a projector or a
  * replay.
  *
- * @param table what stands after FROM.
+ * @param table what follows FROM.
  */
 export function acceptedMissing(database: QueryDatabase, table = 'missing_segments'): Set<string> {
   return new Set(database.prepare<[], string>(`SELECT name FROM ${table}`).pluck().all())
 }
 
 /**
- * Replaces the names of accepted segments.
+ * Replaces the names of the missing segments that somebody has accepted.
  *
  * @param names the segments that are missing now. One that has come back isn't among them, so it
  *   will be noticed if it goes again.
@@ -126,7 +128,8 @@ export function replaceAcceptedMissing(database: Database, names: readonly strin
 }
 
 /**
- * Notes of which segments a replay has lost lines. Nothing removes them, since counters never fall.
+ * Records which segments have lost lines in a replay. Nothing removes these rows, since counters
+ * never fall.
  */
 export function addLost(database: Database, segments: readonly LostSegment[]): void {
   const statement = database.prepare(

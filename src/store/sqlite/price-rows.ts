@@ -59,8 +59,8 @@ export function readPrices(database: QueryDatabase, condition = 'TRUE', ...value
 }
 
 /**
- * Reads what the cost of one request may be computed by: all prices of these models in its journal,
- * and the newest exchange rate up to its timestamp.
+ * Reads what the cost of one request may be computed from: all prices of these models in its
+ * journal, and the newest exchange rate up to its timestamp.
  */
 export function readBookOf(
   database: QueryDatabase,
@@ -86,7 +86,7 @@ function bookOf(prices: PriceRow[], rates: RateRow[]): PriceBook {
   return PriceBook.EMPTY.with(prices.map(placedPrice), rates.map(placedRate))
 }
 
-/** Returns a function that finds what the costs of a journal's requests are computed by. */
+/** Returns a function that finds what the costs of a journal's requests are computed from. */
 export function priceBooks(database: QueryDatabase): (journal: number) => PriceBook {
   const books = new Map<number, PriceBook>()
   return (journal) => {
@@ -101,7 +101,7 @@ export function priceBooks(database: QueryDatabase): (journal: number) => PriceB
   }
 }
 
-/** Reads everything that costs are computed by. */
+/** Reads everything that costs are computed from. */
 export function readPriceBook(database: Database): PriceBook {
   const { prices, rates } = readPrices(database)
   return PriceBook.EMPTY.with(prices, rates)

@@ -23,8 +23,9 @@ const COST_SATS = USUAL_OUTCOME_COLUMNS.indexOf('cost_sats')
 export const COMPLETION_COLUMNS = COMPLETION_VALUES.join(', ')
 
 /**
- * The values of `COMPLETION_COLUMNS` that a row of `requests` got from its completion: its costs
- * may be from elsewhere. The SQL of `loggedFigures`.
+ * The values of `COMPLETION_COLUMNS` that a row of `requests` got from its completion. A row's
+ * costs may come from elsewhere, so they are taken only where they were logged: this is
+ * `loggedFigures` in SQL.
  */
 export const LOGGED_COLUMNS = COMPLETION_VALUES.map((column) => {
   if (column !== 'cost_sats' && column !== 'cost_usd') return column
@@ -64,11 +65,13 @@ const REQUEST_COLUMNS = [
   'cost_currency',
 ]
 
-/** Most rows are inserted and completed without these: each column takes 40 ns to bind. */
+/**
+ * Most rows are inserted and completed without these columns, each of which takes 40 ns to bind.
+ */
 const RARE_COLUMNS = [...DETAIL_COLUMNS, 'price_segment_id', 'price_byte_offset'] as const
 
 /**
- * Writes what the folds change, by statements that are prepared once. All of them run in the
+ * Writes what the folds change, with statements that are prepared once. All of them run in the
  * caller's transaction.
  */
 export class ProjectionStatements {
@@ -121,7 +124,7 @@ export class ProjectionStatements {
       completeDetails.run(...rareValues(after, after), before.id)
     }
     const isRepeated = before.completedBy !== null
-    // A pruned segment has no counts any more: then nothing is updated.
+    // If the segment was pruned, it has no counts any more, and nothing is updated.
     if (isRepeated || isAmbiguous) countOdd.run(Number(isRepeated), Number(isAmbiguous), place.segmentId)
   }
 
@@ -165,8 +168,7 @@ export class ProjectionStatements {
   }
 
   /**
-   * Adds to a policy's sum and count, and brings its mean up to date; a policy without samples has
-   * no row.
+   * Adds to a policy's sum and count, and updates its mean. A policy without samples has no row.
    */
   addToTokenRatio({ policy, millionths, samples }: RatioChange): void {
     this.#statements.addRatio.run(policy, millionths, samples)
@@ -190,7 +192,7 @@ export function carriedCompletions(database: Database): PlacedCompletion[] {
   return database.prepare<[], CompletionRow>(sql).all().map(placedCompletion)
 }
 
-/** Returns a function that tells whether a completion changed a request that was pruned. */
+/** Returns a function that returns whether a completion changed a request that was pruned. */
 export function prunedCompletionTest(database: Database): (correlationId: string, place: Place) => boolean {
   const hasPruned = database.prepare<[], number>('SELECT EXISTS (SELECT 1 FROM pruned_completion_places)')
   if (hasPruned.pluck().get() === 0) return () => false
@@ -334,7 +336,10 @@ function prepareStatements(database: Database) {
   }
 }
 
-/** The SQL that overwrites a column. A completion whose `success` is null leaves the request's. */
+/**
+ * The SQL that overwrites a column. A completion whose `success` is null doesn't change the
+ * request's.
+ */
 function assignment(column: (typeof USUAL_OUTCOME_COLUMNS)[number]): string {
   return column === 'success' ? 'success = coalesce(?, success)' : `${column} = ?`
 }

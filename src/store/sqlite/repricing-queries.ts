@@ -4,18 +4,21 @@ import type { Database } from './connection/database.js'
 import { pageOf } from './request-queries.js'
 import { STORED_COLUMNS, type StoredRow } from './stored-row.js'
 
-/** A repricing that is pending. The first one is at work. */
+/** A repricing that is pending. The one with the lowest id is in progress. */
 export interface RepricingRow {
   id: number
-  /** Rows with a timestamp from this one on, and before the next one. */
+  /** It covers rows with a timestamp from this one on, and before `until_timestamp`. */
   from_timestamp: string
   until_timestamp: string
   /** The last row that was repriced, in the order of (timestamp, id). */
   cursor_timestamp: string
   cursor_id: number
-  /** Rows with greater ids had all prices when they came. */
+  /** Rows with higher ids were inserted with all prices. */
   through_id: number
-  /** Whether the rows are from before costs were computed. */
+  /**
+   * Whether this is the first repricing of a database from before costs were computed, and the sums
+   * have yet to count retries.
+   */
   is_first: number
 }
 
@@ -24,38 +27,42 @@ export function readRepricings(database: Database): RepricingRow[] {
 }
 
 /**
- * Adds timestamps to what is pending. Rows that were repriced already are repriced again if they
- * are among them.
+ * Adds a range of timestamps to what is pending, by joining it with what is left of the last
+ * repricing. If the new range begins at or after the cursor, the cursor stays. Otherwise the cursor
+ * goes back to the beginning of the new range, and rows that were repriced already are repriced
+ * again.
  *
- * @param throughId the last row that may not have all prices.
+ * @param throughId the last row that may lack some of the prices.
  */
 export function addToRepricing(database: Database, range: TimeRange, throughId: number): void {
   const last = readRepricings(database).at(-1)
-  // The first repricing of an old database counts each row once.
+  // The first repricing of an old database isn't joined with others, because it must count each row
+  // only once.
   const pending = last === undefined || last.is_first !== 0 ? null : last
   const left = pending && { from: pending.cursor_timestamp, until: pending.until_timestamp }
   const { from, until } = joinRanges(range, left) ?? range
   const goesOn = pending !== null && from === pending.cursor_timestamp
   database
-    .prepare('INSERT OR REPLACE INTO repricing VALUES (?, ?, ?, ?, ?, ?, FALSE)')
-    .run(
-      pending?.id ?? null,
+    .prepare(
+      'INSERT OR REPLACE INTO repricing VALUES (@id, @from, @until, @from, @cursorId, @throughId, FALSE)',
+    )
+    .run({
+      id: pending?.id ?? null,
       from,
       until,
-      from,
-      goesOn ? pending.cursor_id : Number.MIN_SAFE_INTEGER,
-      Math.max(throughId, pending?.through_id ?? 0),
-    )
+      cursorId: goesOn ? pending.cursor_id : Number.MIN_SAFE_INTEGER,
+      throughId: Math.max(throughId, pending?.through_id ?? 0),
+    })
 }
 
 /**
  * SQL for the rows that are left to be repriced. Its placeholders are the cursor's timestamp and
- * id, the end, and the last id.
+ * id, the end of the range, and the last id.
  */
 const LEFT_SQL = `FROM requests WHERE (timestamp, id) > (?, ?) AND timestamp < ? AND id <= ?
   AND (segment_id IS NOT NULL OR completed_segment_id IS NOT NULL)`
 
-/** Works off the repricing that is at work. */
+/** Works through the repricing that is in progress. */
 export class RepricingStatements {
   readonly #statements: ReturnType<typeof prepareStatements>
 
@@ -68,8 +75,8 @@ export class RepricingStatements {
   }
 
   /**
-   * Reads the next rows to reprice, and moves the cursor past them. Ends the repricing when none is
-   * left.
+   * Reads the next rows to reprice, and moves the cursor past them. Ends the repricing when no row
+   * is left.
    */
   takeRows(
     { id, cursor_timestamp, cursor_id, until_timestamp, through_id }: RepricingRow,

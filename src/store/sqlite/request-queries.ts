@@ -4,7 +4,7 @@ import type { StoredRequest } from '../../folds/stored-request.js'
 import type { Database } from './connection/database.js'
 import { countedThrough, STORED_COLUMNS, type StoredRow, storedRequestOf } from './stored-row.js'
 
-/** Reads requests that completions may change. */
+/** Finds the requests that completions may change. */
 export class RequestQueries {
   readonly #statements: ReturnType<typeof prepareStatements>
   readonly #countedThrough: number
@@ -14,10 +14,15 @@ export class RequestQueries {
     this.#countedThrough = countedThrough(database)
   }
 
-  /** Returns the requests of a correlation_id that completions may change, as `Known` has them. */
+  /**
+   * Returns the requests of a correlation_id that completions may change, by the rule of
+   * `Known.requests`: the newest request, the newest of each attempt that is named and, if a
+   * completion names none, one more open stream than there are completions. The additional one
+   * shows whether the last completion was ambiguous.
+   */
   candidates(correlationId: string, { count, attempts }: CompletionKey): KnownRequest[] {
     const { newestTwo, newestStates, byId } = this.#statements
-    // Hardly any id is shared by several rows: mostly this one statement is enough.
+    // Hardly any correlation_id is shared by several rows, so this one statement is usually enough.
     const two = newestTwo.all(correlationId, Number.MAX_SAFE_INTEGER)
     if (two.length < 2) return two.map((row) => ({ request: this.read(row), newer: 0 }))
     const chosen: { id: number; newer: number }[] = []
@@ -36,8 +41,8 @@ export class RequestQueries {
   }
 
   /**
-   * Finds what the fold must know of completions that were deferred, each with a correlation_id of
-   * its own.
+   * Finds what the fold must know about completions that were deferred, each with a correlation_id
+   * of its own.
    */
   forDeferred(completions: readonly DeferredCompletion[]): {
     requests: Map<string, KnownRequest[]>
@@ -88,7 +93,8 @@ function prepareStatements(database: Database) {
     withAttempt: prepare<[string, number, number]>(
       `SELECT * FROM (${newestShared}) WHERE attempt = ? ORDER BY id DESC LIMIT 1`,
     ),
-    // Measured where 1,000 completed rows share an id: 0.9 ms, against 6 for whole rows.
+    // Reads three columns only. Measured with 1,000 completed rows that share an id, this takes 0.9
+    // ms, and reading whole rows 6.
     newestStates: database
       .prepare<[string], [id: number, attempt: number | null, isOpen: number]>(
         `SELECT id, attempt, streaming <> 0 AND completed_segment_id IS NULL FROM requests
@@ -104,7 +110,7 @@ function prepareStatements(database: Database) {
   }
 }
 
-/** How many rows, and UTF-16 units of text, a page has at most: usual rows have far less text. */
+/** How many rows, and UTF-16 units of text, a page has at most. Usual rows have far less text. */
 const PAGE_ROWS = 1000
 const MAX_PAGE_TEXT = 4 * 1024 * 1024
 
@@ -128,8 +134,9 @@ export function* unjournaledRequests(database: Database): Generator<StoredReques
 }
 
 /**
- * Collects the rows of a statement until their text fills a page. A limit on rows alone wouldn't
- * do, because the labels of one row may take 1 MiB. The caller reads the rest with the next page.
+ * Collects the rows of a statement until their text fills a page. A limit on rows alone wouldn't be
+ * enough, because the labels of one row may take 1 MiB. The caller gets the other rows with the
+ * next page.
  *
  * @returns at least one row, unless there is none.
  */

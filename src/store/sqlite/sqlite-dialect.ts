@@ -14,7 +14,7 @@ export const SQLITE: Dialect = {
   isAdded: 'segment_id IS NULL AND id > (SELECT last_id FROM rollup_unjournaled)',
   isUnended: UNENDED_SQL,
   newestFirst: 'id DESC',
-  // Otherwise SQLite would read all names first.
+  // CROSS JOIN fixes the order of the tables. With JOIN, SQLite would read all names first.
   totalsWithNames: 'rollup_totals CROSS JOIN rollup_names ON key = group_name',
   priceColumns: '*',
   rateColumns: '*',
@@ -32,8 +32,8 @@ export const SQLITE: Dialect = {
   storedWholeCost: (currency, prefix = '') => `${prefix}cost_${currency}`,
   storedCostBillionths: (currency, prefix = '') => `${prefix}cost_nano${currency}`,
   integer: (column) => `CAST(${column} AS INTEGER)`,
-  // Unlike sum(), it gives a great number rather than an error when absurd costs add up to more
-  // than 2^63.
+  // Unlike sum(), total() gives a very large number rather than an error when absurd costs add up
+  // to more than 2^63.
   integerSum: (column) => `CAST(total(${column}) AS INTEGER)`,
   wholeNumber: wholeNumberSql,
   folded: (text) => `${text} COLLATE NOCASE`,
@@ -41,12 +41,12 @@ export const SQLITE: Dialect = {
   isFolded: (text) => `${text} = ? COLLATE NOCASE`,
   list: (values) => ({ sql: '(SELECT value FROM json_each(?))', values: [JSON.stringify(values)] }),
   label: (name) => ({
-    // A JSON path wouldn't do: no quoting makes it safe for every name.
+    // A JSON path can't be used here, because no quoting makes it safe for every name.
     sql: `CASE WHEN json_valid(labels) THEN
     (SELECT value FROM json_each(labels) WHERE key = ? AND type = 'text' LIMIT 1) END`,
     values: [name],
   }),
-  // LIKE would take % and _ for wildcards.
+  // LIKE would treat % and _ as wildcards.
   contains: (column) => `instr(lower(${column}), lower(?)) > 0`,
   beginsWith: (text) => `lower(substr(${text}, 1, ?)) = lower(?)`,
   beginning: (timestamp, length) => `substr(${timestamp}, 1, ${length})`,

@@ -8,14 +8,15 @@ import { SqliteStatements, writeSums } from './sqlite-transaction.js'
 import { STORED_COLUMNS, type StoredRow, storedRequestOf } from './stored-row.js'
 
 /**
- * How many rows one transaction removes: other writers of the database wait no longer than that
+ * How many rows one transaction removes. Other writers of the database wait no longer than that
  * takes.
  */
 const BATCH_ROWS = 2000
 
 /**
- * Removes the rows of the oldest segments from a file, and of imported ones. No completion may
- * connect an imported one that goes by itself with any other segment.
+ * Removes the rows of the oldest segments, and of imported ones, from a SQLite database. An
+ * imported segment may be pruned individually only if no completion connects it with another
+ * segment.
  */
 export class SqlitePruner implements RowPruner {
   readonly #database: Database
@@ -54,7 +55,10 @@ export class SqlitePruner implements RowPruner {
     })
   }
 
-  /** A replay numbers rows from here, as if those before had come. */
+  /**
+   * Returns the id after which a replay starts numbering rows, as if the pruned rows had been
+   * inserted first.
+   */
   #idBeforeTheRest(through: number): number {
     const [first] = this.#database
       .prepare<[number], { id: number; segment: number }>(
@@ -65,7 +69,7 @@ export class SqlitePruner implements RowPruner {
     const seq = this.#database
       .prepare<[], number>("SELECT seq FROM sqlite_sequence WHERE name = 'requests'")
       .pluck()
-    // A replay passes the ids of those on its own.
+    // A replay itself skips the ids of imports that were pruned individually.
     const passed = this.#database
       .prepare<[number], number>('SELECT coalesce(sum(requests), 0) FROM pruned_imports WHERE segment_id < ?')
       .pluck()
@@ -86,8 +90,8 @@ export class SqlitePruner implements RowPruner {
     const database = this.#database
     this.#inTransaction(() => {
       this.#statements.rollups.removeEmpty()
-      // From now on only this number tells that ids and completions needn't follow the order of the
-      // remaining lines.
+      // From now on this number is the only sign that ids and completions may not be in the order
+      // of the remaining lines.
       database
         .prepare(
           `UPDATE pruned_segments SET late_lines = late_lines
@@ -104,10 +108,11 @@ export class SqlitePruner implements RowPruner {
   }
 
   /**
-   * Keeps what connects requests and completions across the border. A replay begins with the
-   * completions in segments that go which changed rows that stay, and leaves out the completions in
-   * segments that stay which changed rows that go. The same is kept for completions that were
-   * overwritten: the row had a completion, and its `success`, when the next one came.
+   * Keeps what connects requests and completions across the boundary. A completion in a pruned
+   * segment may have changed a row that is kept: a replay begins with those. A completion in a kept
+   * segment may have changed a row that is pruned: a replay leaves those out. The same is kept
+   * about completions that were overwritten, because the next completion found a row that had one
+   * already, and its `success`.
    */
   #carry(): void {
     const { through } = this.#extent
@@ -171,7 +176,10 @@ export class SqlitePruner implements RowPruner {
   }
 }
 
-/** The ids of segments of which a completion changed a request of another segment, or the reverse. */
+/**
+ * Returns the ids of segments that have a completion which changed a request of another segment, or
+ * a request that was changed by such a completion.
+ */
 export function connectedSegments(database: Database): ReadonlySet<number> {
   const pairs = database
     .prepare<[], [number | null, number | null]>(

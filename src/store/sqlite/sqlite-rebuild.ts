@@ -33,7 +33,7 @@ export function beginRebuild(
   { before, rollupLabels: labels, book, onCommitted }: RebuildOptions & PricesOfRebuild,
 ): RebuildTransaction {
   // Requests are deleted and inserted again, and no cascade may delete the rows that refer to them.
-  // SQLite ignores this pragma in a transaction.
+  // This comes first, because SQLite ignores this pragma in a transaction.
   database.pragma('foreign_keys = OFF')
   database.exec('BEGIN IMMEDIATE')
   try {
@@ -45,7 +45,7 @@ export function beginRebuild(
     if (labels !== undefined) setRollupLabels(database, labels)
     const seeds = takePrices(database)
     const ids = rebuiltIds(database)
-    // Their lines came before all that are left.
+    // The lines of carried completions came before all lines that remain.
     for (const carried of carriedCompletions(database)) bulk.defer({ ...carried, beforeId: ids.nextId })
     const options = {
       database,
@@ -66,14 +66,14 @@ export function beginRebuild(
 interface PricesOfRebuild {
   /** The prices and rates that were stored before. */
   book: PriceBook
-  /** Called with those that are stored after the commit. */
+  /** Called with the prices and rates that are stored after the commit. */
   onCommitted: (book: PriceBook) => void
 }
 
 interface RebuildState {
   references: ForeignReferences
   before: readonly SegmentPosition[]
-  /** The prices and rates that the journal should give again. */
+  /** The prices and rates that the journal should contain again. */
   seeds: StoredPrices
 }
 
@@ -82,9 +82,9 @@ class SqliteRebuild extends SqliteTransaction implements RebuildTransaction {
   readonly #database: Database
   readonly #references: ForeignReferences
   readonly #before: readonly SegmentPosition[]
-  /** Imported segments that were pruned, and that no segment has come after yet. */
+  /** Pruned imports whose ids haven't been skipped yet, because no later segment has been read. */
   readonly #prunedImports: { segment_id: number; requests: number }[]
-  /** The stored prices and rates that haven't been read again, by what they are. */
+  /** The stored prices and rates that haven't been read again, by identity. */
   readonly #unread: Map<string, PlacedPrice | PlacedRate>
 
   constructor(options: TransactionOptions, { references, before, seeds }: RebuildState) {
@@ -161,18 +161,18 @@ class SqliteRebuild extends SqliteTransaction implements RebuildTransaction {
 }
 
 /**
- * Empties every projection but the roll-ups. Rows that never came from a journal stay, with their
- * ids.
+ * Empties every projection except the roll-ups. Rows that never came from a journal stay, with
+ * their ids.
  */
 function clearProjections(database: Database, dropIndexes: () => void): void {
-  // Asked while the index that answers it still exists.
+  // Queried while the index that answers it still exists.
   const unjournaled = database.prepare('SELECT 1 FROM requests WHERE segment_id IS NULL LIMIT 1').get()
   dropIndexes()
   // Without a WHERE clause SQLite frees whole pages instead of deleting row by row.
   database.exec(
     unjournaled === undefined ? 'DELETE FROM requests' : 'DELETE FROM requests WHERE segment_id IS NOT NULL',
   )
-  // Their completions come again, and must find these rows as they were before.
+  // Completions of these rows will be read again, and must find the rows as they were before.
   if (unjournaled !== undefined) {
     database.exec(
       `UPDATE requests SET completed_segment_id = NULL, completed_byte_offset = NULL
@@ -193,7 +193,7 @@ function clearProjections(database: Database, dropIndexes: () => void): void {
   `)
 }
 
-/** Takes the prices and rates out that the journal gives again. */
+/** Takes out the prices and rates that the journal will give again, and returns them. */
 function takePrices(database: Database): StoredPrices {
   const through = prunedThrough(database)
   const seeds = readPrices(database, 'segment_id > ?', through)
@@ -203,9 +203,9 @@ function takePrices(database: Database): StoredPrices {
 }
 
 /**
- * The ids that a replay gives, in the order of the journal: after the rows from before it, and
- * around rows that other programs have added since. Live rows have the same ids, unless lines came
- * late.
+ * Returns where the ids begin that a replay gives to rows, in the order of the journal, and which
+ * ids it skips. They begin after the rows from before the journal, and those of rows that other
+ * programs have added since are skipped. Live rows have the same ids, unless lines came late.
  */
 function rebuiltIds(database: Database): { nextId: number; takenIds: ReadonlySet<number> } {
   const last = database.prepare<[], number>('SELECT last_id FROM unjournaled_requests').pluck().get() ?? 0

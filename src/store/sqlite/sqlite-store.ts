@@ -27,13 +27,13 @@ import { SqliteStatements, SqliteTransaction } from './sqlite-transaction.js'
 export interface SqliteStoreOptions {
   purpose: LockPurpose
   /**
-   * How long a lock of another program is waited for, in milliseconds.
+   * How long to wait for another program's lock, in milliseconds.
    * @default what `openDatabase` sets
    */
   busyTimeoutMs?: number | undefined
 }
 
-/** A store in a SQLite database, which is created and migrated if it has to be. */
+/** A store in a SQLite database, which is created or migrated if necessary. */
 export class SqliteStore implements Store {
   readonly name: string
   readonly #database: Database
@@ -41,7 +41,7 @@ export class SqliteStore implements Store {
   readonly #statements: SqliteStatements
   readonly #file: FileIdentity | null
   readonly #folder: { path: string; file: FileIdentity | null }
-  /** The prices and rates that are stored; null: not read yet. */
+  /** The prices and rates that are stored; null if they haven't been read yet. */
   #book: PriceBook | null = null
 
   /**
@@ -100,8 +100,7 @@ export class SqliteStore implements Store {
   async checkIsThere(): Promise<void> {
     const file = fileIdentityAt(this.name)
     if (file === null && !isSameFile(fileIdentityAt(this.#folder.path), this.#folder.file)) {
-      const text =
-        'the database is away with its folder, which was moved, removed or unmounted: bring it back'
+      const text = "the database's folder can't be found; it was moved, removed or unmounted: bring it back"
       throw new ProjectionError('DATABASE_AWAY', this.name, text)
     }
     if (isSameFile(file, this.#file)) return
@@ -159,7 +158,10 @@ export class SqliteStore implements Store {
   }
 }
 
-/** The id that the next live request gets: after every one that was ever given. */
+/**
+ * Returns the id that the next live request gets, which is higher than every id that was ever
+ * given.
+ */
 function nextLiveId(database: Database): number {
   const last = database.prepare<[], number>(
     `SELECT max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'requests'), 0),

@@ -44,11 +44,11 @@ export interface TransactionOptions {
   rollupLabels: readonly string[]
   nextId: number
   takenIds?: ReadonlySet<number>
-  /** Null: indexes are kept up to date, and nothing is deferred. */
+  /** Null if indexes are kept up to date, and nothing is deferred. */
   bulk: BulkSchema | null
   /** The prices and rates that are stored. */
   book: PriceBook
-  /** Called with the prices and rates that are stored after a commit. */
+  /** Called after a commit, with the prices and rates that are stored now. */
   onCommitted?: (book: PriceBook) => void
 }
 
@@ -60,7 +60,7 @@ export class SqliteTransaction implements StoreTransaction {
   #nextId: number
   readonly #takenIds: ReadonlySet<number>
   #isDeferring: boolean
-  /** Whether completions may be held. If none is, requests don't look for any. */
+  /** Whether there may be held completions. If there are none, requests don't look for any. */
   #mayBeHeld: boolean
   protected book: PriceBook
 
@@ -148,7 +148,7 @@ export class SqliteTransaction implements StoreTransaction {
     if (database.inTransaction) database.exec('ROLLBACK')
   }
 
-  /** Leaves as many ids unused as rows that are gone had. */
+  /** Skips as many ids as the removed rows had. */
   protected skipIds(count: number): void {
     for (let left = count; left > 0; left--) {
       while (this.#takenIds.has(this.#nextId)) this.#nextId++
@@ -161,7 +161,10 @@ export class SqliteTransaction implements StoreTransaction {
     return this.#nextId - 1
   }
 
-  /** Called before the batch's requests are inserted, which have its prices already. */
+  /**
+   * Adds prices and rates. It is called before the batch's requests are inserted, whose costs are
+   * already computed with these prices.
+   */
   #addPrices({ prices, rates, book, toReprice }: Changes): void {
     if (book === null) return
     const { database } = this.#options

@@ -33,7 +33,7 @@ export interface RequestColumns {
   completed_byte_offset: number | null
   /** A JSON object. */
   labels: string | null
-  /** Null: the row isn't from the journal. */
+  /** Null: the row didn't come from the journal. */
   segment_id: number | null
   byte_offset: number | null
 }
@@ -69,28 +69,33 @@ const COLUMNS = [
   'byte_offset',
 ] as const satisfies readonly (keyof RequestColumns)[]
 
-/** What a SELECT names to give rows with `RequestColumns`. */
+/** The select list that gives rows of `RequestColumns`. */
 export const STORED_COLUMNS = COLUMNS.map((column) =>
   column === 'details'
     ? `CASE WHEN coalesce(${PACKED}) IS NOT NULL THEN json_array(${PACKED}) END AS details`
     : column,
 ).join(', ')
 
-/** A raw row of `STORED_COLUMNS`: SQLite's driver takes twice as long to name the columns. */
+/**
+ * A row of `STORED_COLUMNS`, as an array of values, since SQLite's driver takes twice as long to
+ * name the columns.
+ */
 export type StoredRow = ValuesOf<typeof COLUMNS>
 type ValuesOf<Names extends readonly (keyof RequestColumns)[]> = {
   -readonly [Index in keyof Names]: RequestColumns[Names[Index]]
 }
 
-/** The id of the last row from before the journal that the sums have. */
+/**
+ * Returns the highest id among the rows that existed before the journal and that the sums include.
+ */
 export function countedThrough(database: Database): number {
   const sql = 'SELECT last_id FROM rollup_unjournaled'
   return database.prepare<[], number>(sql).pluck().get() ?? 0
 }
 
 /**
- * Reads a row for the folds. A row that didn't come from the journal may hold anything: its values
- * count as SQLite's CAST reads them, as in the migration that filled the roll-ups.
+ * Converts a row for the folds. A row that didn't come from the journal may hold anything. Its
+ * values count as SQLite's CAST converts them, as in the migration that filled the roll-ups.
  */
 export function storedRequestOf(row: StoredRow, through: number): StoredRequest {
   const [
@@ -208,7 +213,7 @@ function parsedDetails(json: string): Details {
 
 const NO_DETAILS = parsedDetails(JSON.stringify(PACKED_COLUMNS.map(() => null)))
 
-/** Reads the labels whose value is a text: only these can be a dimension. */
+/** Reads the labels whose value is a text, since only these can be a dimension. */
 function textsOf(json: string | null): Readonly<Record<string, string>> {
   if (json === null) return NO_LABELS
   try {
@@ -219,7 +224,7 @@ function textsOf(json: string | null): Readonly<Record<string, string>> {
     // SQLite returns lone surrogates as other characters.
     return Object.fromEntries(texts.map(([name, value]) => [name, value.toWellFormed()]))
   } catch {
-    // Another program's text counts as no labels, as in the migration.
+    // If another program wrote a text that isn't JSON, it counts as no labels, as in the migration.
     return NO_LABELS
   }
 }
@@ -230,9 +235,7 @@ function isWellFormedText(value: unknown): boolean {
   return typeof value === 'string' && value.isWellFormed()
 }
 
-/**
- * Reads a blob as a text: in JavaScript it would be another name than the text that it is in SQL.
- */
+/** Converts a blob to a string, so that it is the same name here as in SQL. */
 function textOrNull(value: unknown): string | null {
   return value === null ? null : String(value)
 }
@@ -242,8 +245,8 @@ function wholeOrNull(value: unknown): number | null {
 }
 
 /**
- * Reads a number as SQLite does. It takes the text 1e999 for infinite, which `splitCost` limits,
- * but knows no infinity by name.
+ * Converts a value to a number as SQLite does. SQLite reads the text '1e999' as infinite, which
+ * `splitCost` then limits, but 'Infinity' as 0.
  */
 function numberOf(value: unknown): number {
   if (typeof value === 'number') return value

@@ -85,7 +85,9 @@ export const contenders: Fault = {
         place.keep(command(['project', '--once', '--json', ...paths(place)])),
       )
       const statuses = await Promise.all(openers.map((opener) => opener.exited))
-      const unclear = openers.filter((o, i) => statuses[i] !== 0 && !/already works on this/.test(o.stderr))
+      const unclear = openers.filter(
+        (o, i) => statuses[i] !== 0 && !/is already working on this/.test(o.stderr),
+      )
       const verdict = compareNow(place, ids)
       if (!statuses.includes(0)) verdict.wrong.push('none of them did the work')
       verdict.wrong.push(...unclear.map(({ stderr }) => `an opener failed: ${stderr}`))
@@ -101,7 +103,7 @@ async function twoProjectors(place: Place): Promise<Verdict[]> {
   const replay = place.keep(command(['replay', ...paths(place)]))
   const refusals = await Promise.all(
     [second, replay].map(async (other) =>
-      (await other.exited) === 1 && /a projector .* already works on this database/.test(other.stderr)
+      (await other.exited) === 1 && /a projector .* is already working on this database/.test(other.stderr)
         ? survived()
         : wrong(`expected a refusal that says why: ${other.stderr}`),
     ),

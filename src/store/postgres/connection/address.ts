@@ -11,7 +11,10 @@ export const DEFAULT_SCHEMA = 'request_journal'
 /** The parameters of an address that are about TLS. */
 export const TLS_PARAMETERS = ['sslmode', 'sslrootcert', 'sslcert', 'sslkey'] as const
 
-/** All parameters of an address that count here: others of libpq's would be passed over in silence. */
+/**
+ * All parameters that an address may have. Other parameters of libpq would be ignored silently, so
+ * they are refused.
+ */
 const PARAMETERS: readonly string[] = [
   ...TLS_PARAMETERS,
   ...['host', 'port', 'user', 'options', 'application_name', 'client_encoding'],
@@ -19,9 +22,11 @@ const PARAMETERS: readonly string[] = [
 
 /** An address of PostgreSQL, checked. */
 export interface PostgresAddress {
-  /** What connects. What it leaves out is taken from libpq's environment. */
+  /**
+   * The address as it was given. What it leaves out is taken from libpq's environment variables.
+   */
   readonly url: string
-  /** The address for messages: never with a password. */
+  /** The address for messages, which never includes a password. */
   readonly name: string
 }
 

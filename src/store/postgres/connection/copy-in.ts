@@ -1,18 +1,21 @@
 import type { Writable } from 'node:stream'
 
 /**
- * A COPY into a table that goes on until it is ended: meanwhile its connection takes no other
+ * A COPY into a table. It goes on until it is ended, and until then its connection takes no other
  * statement.
  */
 export class CopyIn {
   readonly #stream: Writable
   readonly #asError: (error: unknown) => unknown
-  /** What has ended it before its time. */
+  /** The error that has ended it prematurely. */
   #error: unknown = null
-  /** Rejects what waits for the stream, which leaves it waiting when the server has refused. */
+  /**
+   * Rejects the promise of whoever waits for the stream. If the server refuses the rows, the stream
+   * itself never calls back.
+   */
   #refuse: (error: unknown) => void = () => {}
 
-  /** @param asError makes what callers get of the driver's errors. */
+  /** @param asError converts the driver's errors into those that callers get. */
   constructor(stream: Writable, asError: (error: unknown) => unknown) {
     this.#stream = stream
     this.#asError = asError
@@ -22,7 +25,7 @@ export class CopyIn {
     })
   }
 
-  /** Sends rows. Resolves when there is room for more; call it once at a time. */
+  /** Sends rows. Resolves when there is room for more; don't call it again before that. */
   async write(rows: Buffer): Promise<void> {
     await this.#until((done) => this.#stream.write(rows, done))
   }
@@ -32,7 +35,10 @@ export class CopyIn {
     await this.#until((done) => this.#stream.end(done))
   }
 
-  /** Breaks it off, so that the connection can take the ROLLBACK of its transaction. Never rejects. */
+  /**
+   * Breaks off the COPY, so that the connection can take the ROLLBACK of its transaction. Never
+   * rejects.
+   */
   async cancel(): Promise<void> {
     if (this.#error !== null) return
     await new Promise<void>((resolve) => {

@@ -1,10 +1,10 @@
 /** A value of a row that is copied. */
 export type CopyValue = string | number | boolean | null
 
-/** How many bytes there is room for at first. */
+/** How many bytes the first buffer has room for. */
 const START_BYTES = 64 * 1024
 
-/** The longest that a number is as a text. */
+/** The greatest length of a number as a text. */
 const NUMBER_LENGTH = 32
 
 const TAB = 9
@@ -19,8 +19,8 @@ for (const [character, letter] of ['\\\\', '\tt', '\nn', '\rr']) {
 }
 
 /**
- * Writes rows in COPY's text format into bytes, value by value. As strings that were joined and
- * encoded afterwards, rows made most of a projector's garbage.
+ * Writes rows in COPY's text format into bytes, value by value. When rows were strings that were
+ * joined and encoded afterwards, they were most of a projector's garbage.
  */
 export class CopyRows {
   #bytes = Buffer.allocUnsafe(START_BYTES)

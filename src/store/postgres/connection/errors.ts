@@ -3,20 +3,23 @@
  * when
  *
  * - `DRIVER_MISSING`: the packages `pg` and `pg-copy-streams` aren't installed.
- * - `ADDRESS_INVALID`: the address isn't one of PostgreSQL's, or has a password in it.
- * - `SERVER_AWAY`: the server can't be reached, refuses for now (starting, full, too many
- *   connections, read-only), or broke a transaction off. This passes: a projector tries again.
+ * - `ADDRESS_INVALID`: the address isn't one of PostgreSQL, or has a password in it.
+ * - `SERVER_AWAY`: the server can't be reached, refuses connections or writes for now (starting,
+ *   full, too many connections, read-only), or broke off a transaction. This passes, so a projector
+ *   tries again.
  * - `LOGIN_REFUSED`: the server doesn't accept the user, the password or the database's name.
- * - `TLS_REFUSED`: the server has no TLS although it is asked for, or its certificate isn't one that
- *   is trusted.
+ * - `TLS_REFUSED`: the server has no TLS although it is asked for, or its certificate isn't one
+ *   that is trusted.
  * - `RIGHTS_MISSING`: the user may not do what the command needs.
- * - `POOLER_BETWEEN`: a pooler stands between, through which no session lock holds.
+ * - `POOLER_BETWEEN`: there is a pooler between this program and the server, through which no
+ *   session-level lock holds.
  * - `SCHEMA_MISSING`, `SCHEMA_BEHIND`: the tables aren't there, or not those of this version.
  * - `SCHEMA_TOO_NEW`: a newer version of request-journal has migrated the schema.
  * - `MIGRATION_EDITED`: the text of an applied migration isn't what was applied.
  * - `PROJECTOR_RUNNING`: another projector or replay writes this journal's rows.
  * - `TABLES_RESTORED`: the tables aren't as this program left them: they were restored or made anew
- *   while it was connected. This passes: a projector goes on from the positions that they have.
+ *   while it was connected. This passes, since a projector goes on from the positions that they
+ *   have.
  * - `ROW_IDS_EXHAUSTED`: the journal has had as many requests as its share of the ids holds.
  */
 export const POSTGRES_ERROR_CODES = [
@@ -54,7 +57,7 @@ export class PostgresError extends Error {
   }
 }
 
-/** The class of an SQLSTATE that passes, and what it means to people. */
+/** SQLSTATEs of errors that pass, and what each means in words. */
 const PASSING: readonly [pattern: RegExp, meaning: string][] = [
   [/^08/, 'the connection broke off'],
   [/^57P0[123]$/, 'the server is stopping or starting'],
@@ -64,32 +67,32 @@ const PASSING: readonly [pattern: RegExp, meaning: string][] = [
   [/^53100$/, 'the disk of the server is full'],
   [/^53/, 'the server lacks resources'],
   [/^25006$/, 'the server is a read-only replica'],
-  [/^40/, 'the server broke the transaction off because of another one'],
-  [/^55P03$/, 'another transaction holds a lock for too long'],
-  [/^58/, 'the server has trouble with its system'],
-  [/^XX/, 'the server has trouble with itself'],
+  [/^40/, 'the server broke off the transaction because of another one'],
+  [/^55P03$/, 'another transaction held a lock for too long'],
+  [/^58/, 'the server reports an error of its system'],
+  [/^XX/, 'the server reports an internal error'],
 ]
 
 /** Errors of a socket that mean that the server can't be reached now. */
 const SOCKET = /^(ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|ENOTFOUND|EAI_|ENOENT|EADDR)/
 
-/** What node-postgres says of a connection that was gone before it was asked. */
+/** What node-postgres says about a connection that was lost before a statement was sent. */
 const BROKEN_BEFORE = /Client has encountered a connection error|not queryable/
 
-/** What node-postgres says of a connection that is gone, for which it has no code. */
+/** What node-postgres says about a connection that is lost. It has no code for this. */
 const LOST = /Connection terminated|Client has encountered a connection error|not queryable|timeout expired/
 
 /** Errors of a handshake, and of a certificate. */
 const TLS =
   /^(ERR_TLS|ERR_O?SSL|EPROTO|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|INVALID_CA|INVALID_PURPOSE|HOSTNAME_)/
 
-/** What node-postgres says if the server doesn't want TLS, for which it has no code. */
+/** What node-postgres says if the server doesn't accept TLS. It has no code for this. */
 const NO_TLS = /does not support SSL|establishing an SSL connection/
 
-/** What node-postgres says if it has no password, for which it has no code. */
+/** What node-postgres says if it has no password. It has no code for this. */
 const NO_PASSWORD = /client password must be a/
 
-/** What a server says of a client with TLS, or without it, that it lets in by the other way only. */
+/** The code with which a server refuses a client for using TLS, or for not using it. */
 const OTHER_WAY = '28000'
 
 /** Whether connecting in another way, without TLS or with it, may succeed. */
@@ -103,7 +106,7 @@ export function isLockTimeout(error: unknown): boolean {
   return error instanceof PostgresError && (error.cause as { code?: unknown } | undefined)?.code === '55P03'
 }
 
-/** Whether rows met the partition of their month, which was being made. */
+/** Whether rows were inserted while the partition of their month was being made. */
 export function isPartitionMet(error: unknown): boolean {
   const { code, message = '', cause } = error as { code?: unknown; message?: string; cause?: unknown }
   if (error instanceof PostgresError) return cause !== undefined && isPartitionMet(cause)
@@ -121,7 +124,7 @@ export function asPostgresError(error: unknown, address: string): unknown {
   if (isPartitionMet(error)) {
     return as(
       'SERVER_AWAY',
-      `rows came at the same time as the partition of their month (${error.message}, ${code})`,
+      `rows were inserted while the partition of their month was being made (${error.message}, ${code})`,
     )
   }
   const meaning = PASSING.find(([pattern]) => pattern.test(code))?.[1]

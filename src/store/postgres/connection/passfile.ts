@@ -2,7 +2,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 
-/** Who wants to know a password. */
+/** The login for which a password is looked up. */
 export interface Login {
   /** A name, an address, or the folder of a socket. */
   host: string
@@ -16,10 +16,10 @@ const OTHERS = 0o077
 
 /**
  * Returns the password that PGPASSFILE or ~/.pgpass has for a login, by the rules of libpq:
- * `host:port:database:user:password`, where `*` is any and a backslash takes the next character as
- * it is. Node-postgres does this too, but warns that it will not for long.
+ * `host:port:database:user:password`, where `*` matches anything and a backslash escapes the next
+ * character. Node-postgres does this too, but warns that it will soon stop doing so.
  *
- * @returns undefined if it has none, or if others may read the file.
+ * @returns undefined if the file has none, or if others may read or write the file.
  */
 export function passwordFromFile(
   login: Login,
@@ -31,7 +31,7 @@ export function passwordFromFile(
     if (!stats.isFile() || (stats.mode & OTHERS) !== 0) return undefined
     text = readFileSync(path, 'utf8')
   } catch {
-    // Nobody has to have one.
+    // The file is optional.
     return undefined
   }
   const host = login.host.startsWith('/') ? 'localhost' : login.host
@@ -46,7 +46,7 @@ export function passwordFromFile(
   return undefined
 }
 
-/** The place of the password in a line. */
+/** The index of the password among a line's fields. */
 const PASSWORD = 4
 
 function unescaped(field: string): string {

@@ -5,7 +5,7 @@ import type { ConnectionOptions } from 'node:tls'
 import type { PostgresAddress, TLS_PARAMETERS } from './address.js'
 import { PostgresError } from './errors.js'
 
-/** The modes of libpq. Node-postgres has words of its own for them, and other meanings. */
+/** The modes of libpq. Node-postgres gives some of these words other meanings. */
 const MODES = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'] as const
 
 type Mode = (typeof MODES)[number]
@@ -16,9 +16,9 @@ export type TlsWay = false | ConnectionOptions
 type Environment = Readonly<Record<string, string | undefined>>
 
 /**
- * Returns the ways to connect to a server, to be tried one after the other, as libpq has them:
- * from the address's parameters, else from PGSSLMODE, PGSSLROOTCERT, PGSSLCERT and PGSSLKEY, else
- * from the files in ~/.postgresql. The default is `prefer`.
+ * Returns the ways to connect to a server, to be tried one after the other, by the rules of libpq.
+ * The settings come from the address's parameters, else from PGSSLMODE, PGSSLROOTCERT, PGSSLCERT
+ * and PGSSLKEY, else from the files in ~/.postgresql. The default is `prefer`.
  *
  * @param home the directory that has `.postgresql`.
  * @throws PostgresError ADDRESS_INVALID for a mode that libpq doesn't have, or for a file that
@@ -51,7 +51,7 @@ export function tlsWays(
   return [options]
 }
 
-/** Whom the client believes to be the server. */
+/** Returns how the client verifies the server's certificate. */
 function trust(mode: Mode, root: string | null, name: string): ConnectionOptions {
   const verifies = mode.startsWith('verify')
   if (root === 'system') {
@@ -63,13 +63,14 @@ function trust(mode: Mode, root: string | null, name: string): ConnectionOptions
     const advice = 'name the file with sslrootcert or PGSSLROOTCERT, or put it into ~/.postgresql/root.crt'
     throw invalid(name, `sslmode is ${mode}, which needs the certificate of an authority: ${advice}`)
   }
-  // As libpq has it: whoever has the authority's certificate gets it checked with `require` too.
+  // As in libpq, the server's certificate is checked with `require` too if there is an authority's
+  // certificate.
   if (mode === 'allow' || mode === 'prefer') return { rejectUnauthorized: false }
   const ca = read(root, 'sslrootcert', name)
   return mode === 'verify-full' ? { ca } : { ca, checkServerIdentity: () => undefined }
 }
 
-/** Who the client says that it is. */
+/** Returns the client's own certificate and key. */
 function ownCertificate(certificate: string | null, key: string | null, name: string): ConnectionOptions {
   if (certificate === null || key === null) return {}
   return { cert: read(certificate, 'sslcert', name), key: read(key, 'sslkey', name) }

@@ -5,7 +5,7 @@ import { PACKED_COLUMNS } from '../../outcome-columns.js'
 import { PRICE_COLUMNS, RATE_COLUMNS } from '../price-rows.js'
 import { ORDINALS } from '../row-ids.js'
 
-/** The columns that `RequestColumns` has in one. */
+/** The columns that `RequestColumns` packs into `details`. */
 const PACKED = PACKED_COLUMNS.join(', ')
 
 const STORED_COLUMNS = [
@@ -37,7 +37,10 @@ const STORED_COLUMNS = [
   'byte_offset',
 ].join(', ')
 
-/** The characters that name a day, an hour or a minute of a timestamp. */
+/**
+ * The formats of a day, an hour and a minute, by the length of the timestamp's prefix that names
+ * it.
+ */
 const BEGINNINGS: Readonly<Record<number, string>> = {
   10: 'YYYY-MM-DD',
   13: 'YYYY-MM-DD"T"HH24',
@@ -81,7 +84,7 @@ export const POSTGRES: Dialect = {
   isTrue: (column) => column,
   isFalse: (column) => `NOT ${column}`,
   count: (condition) => `count(*) FILTER (WHERE ${condition})`,
-  // It sums integers of 64 bits to numbers of any size.
+  // PostgreSQL sums 64-bit integers to numbers of any size.
   largeSum: (expression) => `0, sum(${expression})`,
   wholeCost: (column) => `trunc(${limited(column)})::bigint`,
   costBillionths: (column) => {
@@ -142,14 +145,14 @@ function journalOf(id: number): number {
   return Math.floor(id / ORDINALS)
 }
 
-/** A text as PostgreSQL can hold it. */
+/** Returns a text as PostgreSQL can store it. */
 export function storable(text: string): string {
   return text.toWellFormed().replaceAll('\0', '\ufffd')
 }
 
 /**
- * The instants in a range of texts. Bounds are canonical timestamps, or where a period of UTC
- * begins or ends: its text, or its text and the last of all characters.
+ * Converts a range of texts to a range of instants. A bound is a canonical timestamp, or the text
+ * of a period of UTC (where it begins), or that text followed by U+10FFFF (where it ends).
  */
 function instantsIn({ from, after, to, before }: TextRange): TextRange {
   return {
@@ -162,7 +165,9 @@ function instantsIn({ from, after, to, before }: TextRange): TextRange {
 
 const HOUR_MS = 3_600_000
 const LENGTHS_MS: Readonly<Record<number, number>> = { 10: 24 * HOUR_MS, 13: HOUR_MS, 16: 60_000 }
-/** The last of all canonical timestamps has this many characters, as every other one. */
+/**
+ * Every canonical timestamp has this many characters. Instants after the year 9999 would have more.
+ */
 const CANONICAL_LENGTH = 24
 /** Sorts after all instants. */
 const NO_INSTANT = 'infinity'
@@ -173,7 +178,7 @@ function instantOf(text: string): string {
   const isEnd = text.endsWith('\u{10ffff}')
   const period = isEnd ? text.slice(0, -'\u{10ffff}'.length) : text
   const lengthMs = LENGTHS_MS[period.length]
-  // No timestamp sorts after the bound of a zone's last period.
+  // Any other text is the bound of a time zone's last period, after which no timestamp sorts.
   if (lengthMs === undefined) return NO_INSTANT
   const startMs = Date.parse(`${period}${'0000-00-00T00:00:00.000Z'.slice(period.length)}`)
   const instant = new Date(isEnd ? startMs + lengthMs : startMs).toISOString()

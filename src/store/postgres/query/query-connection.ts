@@ -10,11 +10,12 @@ import { QueryThread } from './query-thread.js'
 
 /**
  * How long after a question's deadline the server may still say that it has ended the question.
- * After that it counts as away: a server that has lost its power or its network says nothing.
+ * After that the server counts as unreachable, since one that has lost its power or its network
+ * doesn't say so.
  */
 export const ANSWER_MARGIN_MS = 2000
 
-/** How long connecting may take, on a busy machine too: the driver itself gives up after 10 s. */
+/** How long connecting may take, even on a busy machine. The driver itself gives up after 10 s. */
 const CONNECT_LIMIT_MS = 15_000
 
 /**
@@ -29,7 +30,7 @@ export class PostgresQueryConnection implements QueryDatabase {
   readonly name: string
   readonly #address: string
   readonly #schema: string
-  /** Null after a question that had no answer. */
+  /** Null before the first question, and after one that had no answer. */
   #thread: QueryThread | null = null
   #isInTransaction = false
   #isClosed = false
@@ -104,7 +105,7 @@ export class PostgresQueryConnection implements QueryDatabase {
     return this.#read(sql, values, hasBigInts)
   }
 
-  /** @internal Reads the rows of a statement page by page. To be called in a transaction. */
+  /** @internal Reads the rows of a statement page by page. Call it in a transaction. */
   *pages(sql: string, values: readonly unknown[], hasBigInts: boolean): Generator<Table> {
     const cursor = `c${++this.#cursors}`
     let page = this.#read(sql, values, hasBigInts, cursor)
@@ -161,7 +162,10 @@ export class PostgresQueryConnection implements QueryDatabase {
     throw new PostgresError(answer.code, this.name, answer.message)
   }
 
-  /** How long an answer is waited for; null: however long a question without a deadline takes. */
+  /**
+   * How long to wait for an answer; null if a question without a deadline may take as long as it
+   * needs.
+   */
   #limitMs({ is }: QueryCall): number | null {
     if (this.#deadline !== null) {
       return Math.max(0, this.#deadline.at - performance.now()) + ANSWER_MARGIN_MS
@@ -170,13 +174,13 @@ export class PostgresQueryConnection implements QueryDatabase {
   }
 
   #ended(): Error {
-    const found = 'the thread that asks the server has ended, as when memory runs out'
-    return new Error(`${this.name}: ${found}: ask with a filter`)
+    const found = 'the thread that queries the server has ended, probably because it ran out of memory'
+    return new Error(`${this.name}: ${found}: narrow the question with a filter`)
   }
 
   #unanswered(limitMs: number): PostgresError {
     const found = `the server hasn't answered within ${Math.round(limitMs / 100) / 10} s`
-    return new PostgresError('SERVER_AWAY', this.name, `${found}: look whether it and the network work`)
+    return new PostgresError('SERVER_AWAY', this.name, `${found}: check that it and the network are up`)
   }
 }
 
@@ -242,12 +246,17 @@ function firstOf(row: readonly unknown[]): unknown {
   return received(row[0])
 }
 
-/** A value as it was before it was passed from thread to thread, which makes arrays of buffers. */
+/**
+ * Returns a value as it was before it was passed between threads, which turns buffers into arrays.
+ */
 function received(value: unknown): unknown {
   return value instanceof Uint8Array ? Buffer.from(value.buffer, value.byteOffset, value.byteLength) : value
 }
 
-/** Numbers the question marks of a statement, except those in texts: PostgreSQL has `$1` for them. */
+/**
+ * Numbers the question marks of a statement, except those in texts, since PostgreSQL's placeholders
+ * are `$1`, `$2` and so on.
+ */
 function numbered(sql: string): string {
   let count = 0
   return sql.replace(/'[^']*'|\?/g, (found) => (found === '?' ? `$${++count}` : found))

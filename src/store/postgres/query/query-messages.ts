@@ -6,18 +6,18 @@ import type { PostgresErrorCode } from '../connection/errors.js'
 /** What the thread of a connection is started with. */
 export interface QueryWorkerData {
   port: MessagePort
-  /** What the two threads tell each other without messages, at `ANSWERED` and `BEATS`. */
+  /** What the thread signals without messages, at the indexes `ANSWERED` and `BEATS`. */
   signal: Int32Array
 }
 
-/** Where the signal is 1 once an answer waits at the port. */
+/** The index at which the signal is 1 once an answer waits at the port. */
 export const ANSWERED = 0
-/** Where it counts the signs of life of the thread, one each second. */
+/** The index at which the thread counts its signs of life, one each second. */
 export const BEATS = 1
 
 /** What the thread is asked to do. */
 export type QueryCall =
-  /** Says where to connect to. It has no answer. */
+  /** Sets where to connect to. It has no answer. */
   | { is: 'use'; address: string; schema: string }
   | { is: 'connect' }
   | { is: 'begin' }

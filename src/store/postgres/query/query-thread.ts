@@ -2,10 +2,13 @@ import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_thread
 import { requirePackageFile } from '../../../package/package-files.js'
 import { ANSWERED, BEATS, type QueryAnswer, type QueryCall, type QueryWorkerData } from './query-messages.js'
 
-/** The built program; tests, which run the sources, use it too. */
+/** A file of the built program. Tests, which run the sources, use it too. */
 const WORKER_FILE = 'dist/store/postgres/query/query-worker.js'
 
-/** How long the thread may give no sign of life, twice: the machine may have slept in between. */
+/**
+ * How long the thread may give no sign of life. It counts as dead only after two such periods,
+ * since the machine may have slept in between.
+ */
 const SILENCE_MS = 15_000
 
 type MessagePort = MessageChannel['port1']
@@ -38,12 +41,12 @@ export class QueryThread {
     const data: QueryWorkerData = { port: port2, signal: this.#signal }
     this.#worker = new Worker(requirePackageFile(WORKER_FILE), { workerData: data, transferList: [port2] })
     this.#worker.unref()
-    // Whoever waited for it has been told.
+    // Whoever waited for the thread gets 'ended' from `call`.
     this.#worker.on('error', () => {})
     this.#worker.on('exit', () => this.#forget())
   }
 
-  /** Says where the thread is to connect to from its next call on. */
+  /** Sets where the thread connects to from its next call on. */
   use(address: string, schema: string): void {
     this.#port.postMessage({ is: 'use', address, schema } satisfies QueryCall)
   }
@@ -51,10 +54,10 @@ export class QueryThread {
   /**
    * Blocks until the thread has done what it is asked.
    *
-   * @param limitMs null: however long it takes.
+   * @param limitMs null if it may take as long as it needs.
    * @returns 'late' if that took too long, 'ended' if the thread ended by itself, as it does when
-   *   memory runs out. Then it is of no use any more: its answer, if it comes, would be taken for
-   *   that to another call.
+   *   memory runs out. Don't use the thread after either: if its answer still came, it would be
+   *   taken for the answer to another call.
    */
   call(call: QueryCall, limitMs: number | null): QueryAnswer | 'late' | 'ended' {
     const signal = this.#signal

@@ -12,7 +12,7 @@ import {
   type QueryWorkerData,
 } from './query-messages.js'
 
-// Talks to the server for a connection whose thread waits: see `PostgresQueryConnection`.
+// Talks to the server for a `PostgresQueryConnection`, whose own thread waits meanwhile.
 
 const { port, signal } = workerData as QueryWorkerData
 
@@ -21,8 +21,8 @@ let schema = ''
 let connection: Connection | null = null
 let isInTransaction = false
 
-// The driver asks for the platform by `navigator`. Node 20 has none, and then the driver makes a
-// `Response`, which loads all of fetch: 25 ms.
+// The driver finds out its platform from `navigator`. Node 20 has none, and then the driver makes a
+// `Response`, which loads all of fetch and takes 25 ms.
 if (!('navigator' in globalThis)) {
   Object.defineProperty(globalThis, 'navigator', { value: { userAgent: 'Node.js/20' } })
 }
@@ -43,7 +43,7 @@ port.on('message', async (call: QueryCall) => {
   Atomics.notify(signal, ANSWERED)
 })
 
-// A thread whose memory runs out can't say so.
+// Gives a sign of life, since a thread whose memory runs out can't report that.
 setInterval(() => Atomics.add(signal, BEATS, 1), 1000).unref()
 
 async function answerTo(call: Exclude<QueryCall, { is: 'use' }>): Promise<QueryAnswer> {
@@ -80,10 +80,10 @@ async function answerTo(call: Exclude<QueryCall, { is: 'use' }>): Promise<QueryA
 }
 
 /**
- * Connects, or again if the server has closed the connection since.
+ * Connects, or reconnects if the server has closed the connection.
  *
- * @throws PostgresError SERVER_AWAY in a transaction, which saw one moment: another one sees
- *   another.
+ * @throws PostgresError SERVER_AWAY in a transaction, since a new one would see the data of another
+ *   moment.
  */
 async function connected(): Promise<Connection> {
   if (connection !== null && !connection.isLost) return connection
@@ -115,7 +115,7 @@ async function read(
   return await opened.transaction(async () => {
     if (timeoutMs !== undefined) await opened.exec(`SET LOCAL statement_timeout = ${timeoutMs}`)
     if (cursor === undefined) return { is: 'rows', table: await opened.table(sql, values, hasBigInts) }
-    // All rows will be read, so the plan must be the best one for that.
+    // All rows will be read, so the plan must be the best one for reading all.
     await opened.exec('SET LOCAL cursor_tuple_fraction = 1')
     await opened.run(`DECLARE ${cursor} NO SCROLL CURSOR FOR ${sql}`, ...values)
     return { is: 'rows', table: await fetchRows(opened, { cursor, hasBigInts }) }

@@ -17,7 +17,7 @@ interface LedgerRow {
 
 export interface MigrateOptions {
   /**
-   * How many months from now on have partitions in the end.
+   * How many months from now on have partitions afterwards.
    * @default 24
    */
   monthsAhead?: number | undefined
@@ -35,7 +35,7 @@ export interface MigrateResult {
  * Makes the schema what this program needs: applies the migrations that it lacks, makes partitions
  * ahead, and moves rows into them. One process at a time does this, whichever host it runs on.
  *
- * @throws PostgresError as `checkSchema`, but SCHEMA_MISSING and SCHEMA_BEHIND.
+ * @throws PostgresError as `checkSchema`, except SCHEMA_MISSING and SCHEMA_BEHIND.
  */
 export async function migratePostgres(
   address: PostgresAddress,
@@ -83,7 +83,7 @@ export async function checkPostgres(address: PostgresAddress, schema: string): P
 }
 
 /**
- * Checks that the schema is the one that this program needs. To be called in a transaction.
+ * Checks that the schema is the one that this program needs. Call it in a transaction.
  *
  * @throws PostgresError SCHEMA_MISSING, SCHEMA_BEHIND, SCHEMA_TOO_NEW, MIGRATION_EDITED.
  */
@@ -133,7 +133,10 @@ async function pendingMigrations(connection: Connection): Promise<MigrationFile[
   return MIGRATION_FILES.filter(({ fileName }) => !applied.has(fileName))
 }
 
-/** @throws PostgresError SCHEMA_MISSING if another program keeps its own ledger under this name. */
+/**
+ * @throws PostgresError SCHEMA_MISSING if another program keeps a ledger of its own under this
+ *   name.
+ */
 async function readLedger(connection: Connection): Promise<LedgerRow[]> {
   try {
     return await connection.all<LedgerRow>('SELECT file_name, checksum FROM schema_migrations')
@@ -144,17 +147,17 @@ async function readLedger(connection: Connection): Promise<LedgerRow[]> {
   }
 }
 
-/** Makes partitions for the months that have rows without one, and for those to come. */
+/** Makes partitions for the months whose rows have none, and for the coming months. */
 async function makePartitions(connection: Connection, monthsAhead: number): Promise<number> {
   const months = await connection.all<{ month: string }>(
     `SELECT DISTINCT date_trunc('month', timestamp) AS month FROM requests_other
      WHERE timestamp >= '2020-01-01Z' AND timestamp < '2100-01-01Z'`,
   )
-  // A row that others added meanwhile would stand in the way of its month's partition.
+  // A row that others add meanwhile would prevent the partition of its month from being made.
   if (months.length > 0) await connection.exec('LOCK TABLE requests_other IN ACCESS EXCLUSIVE MODE')
   let moved = 0
   for (const { month } of months) {
-    // The default partition takes no partition that its own rows belong to.
+    // PostgreSQL refuses a partition to which rows of the default partition belong.
     await connection.exec('CREATE TEMP TABLE moved_requests (LIKE requests) ON COMMIT DROP')
     moved += await connection.run(
       `WITH gone AS (

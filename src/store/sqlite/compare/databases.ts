@@ -13,15 +13,15 @@ export interface TableDifference {
   removed: number
   /** Rows that both have, and that differ. */
   changed: number
-  /** In how many rows each column differs, of those that are changed. */
+  /** In how many of the changed rows each column differs. */
   columns: Record<string, number>
   /** The first five. */
   examples: RowChange[]
 }
 
 /**
- * One row as it is, and as it would be; of a changed row, the columns that differ. Null: there is
- * no such row.
+ * One row as it is, and as it would be in a rebuilt database. Of a changed row only the columns
+ * that differ are given. Null if there is no such row.
  */
 export interface RowChange {
   key: Record<string, unknown>
@@ -35,7 +35,10 @@ const OF_DIMENSIONS = { column: 'dimension_id', by: 'dimensions' }
 const ROLLUP_KEY = ['grain', 'period', 'dimension_id']
 const TOTAL_KEY = ['grain', 'grouped_by', 'period', 'group_name']
 
-/** Every projection but `requests`, with the tables whose ids are paired after them. */
+/**
+ * Every projection except `requests`. If the two databases give the ids of a table in their own
+ * order, `paired` names the pairs that match them.
+ */
 const TABLES: readonly (ComparedTable & { isOfSums?: true })[] = [
   { name: 'prices', key: PLACE },
   { name: 'exchange_rates', key: PLACE },
@@ -61,7 +64,7 @@ const TABLES: readonly (ComparedTable & { isOfSums?: true })[] = [
 
 /**
  * Compares every projection of a database with that of a rebuilt one. Tables that don't differ are
- * left out, and so are costs while rows of the database wait to be repriced.
+ * left out. Costs aren't compared while rows of the database wait to be repriced.
  *
  * @throws DatabaseError if there is no such database, or it can't be read.
  */
@@ -102,7 +105,10 @@ function requestDifference(database: Database, { ofRequests }: PendingCosts): Ta
   return difference
 }
 
-/** Returns the row before and after. A doubled row would go, and so would one that has no line. */
+/**
+ * Returns the row before and after a replay. A doubled row would be removed, and so would one that
+ * has no line.
+ */
 function rowsOf(difference: RequestDifference): [Row | null, Row | null] {
   switch (difference.kind) {
     case 'missing':

@@ -25,8 +25,8 @@ interface Suspect {
 
 /**
  * Compares the rows of the attached database `expected` with those of `main`, by their places.
- * Nearly all rows with the same id have the same place and the same values, which one pass finds.
- * Only the others are sorted.
+ * Nearly all rows with the same id have the same place and the same values. One pass finds these,
+ * so that only the others are sorted.
  */
 export class RequestComparison {
   readonly #database: Database
@@ -62,7 +62,7 @@ export class RequestComparison {
   *differences(): Generator<RequestDifference> {
     const database = this.#database
     if (!this.#isAny('found_suspects') && !this.#isAny('expected_suspects')) return
-    // A place has one expected row; those of main may be several.
+    // A place has one expected row, but `main` may have several rows with it.
     database.exec(`
       CREATE TEMP TABLE expected_places AS SELECT segment_id, byte_offset, id FROM expected.requests;
       CREATE INDEX temp.expected_places_place ON expected_places(segment_id, byte_offset);
@@ -80,7 +80,7 @@ export class RequestComparison {
         continue
       }
       const expected = expectedRow(expected_id)
-      // Another row is as it should be, or came first.
+      // Another row with this place is as it should be, or was paired first.
       if (is_right === 1 || isAgain) yield { kind: 'doubled', found, expected }
       else yield { kind: is_same === 1 ? 'moved' : 'altered', found, expected }
     }
@@ -132,8 +132,8 @@ export class RequestComparison {
   }
 
   /**
-   * Whether there are expected ids that no row has: then there are more of them than rows that have
-   * an expected id.
+   * Whether there are expected ids that no row of `main` has. If so, there are more expected ids
+   * than rows that have one.
    */
   #hasUnmatchedIds(): boolean {
     const found = this.#count(

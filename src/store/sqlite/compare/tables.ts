@@ -1,9 +1,12 @@
 import type { Database } from '../connection/database.js'
 
-/** A row, with integers as bigints: a sum may be larger than 2^53. */
+/** A row, with integers as bigints, since a sum may be larger than 2^53. */
 export type Row = Record<string, unknown>
 
-/** The rows with one key in the expected database and in the one that is compared; null: no row. */
+/**
+ * The rows with one key in the expected database and in the one that is compared; null if there is
+ * none.
+ */
 export interface RowDifference {
   expected: Row | null
   found: Row | null
@@ -39,7 +42,7 @@ export function reportedCell(value: unknown): unknown {
 
 /**
  * Compares a table of the attached database `expected` with that of `main`. Both databases are read
- * in SQL, and only rows that differ are given back.
+ * in SQL, and only rows that differ are returned.
  */
 export function* differencesOf(database: Database, table: ComparedTable): Generator<RowDifference> {
   const columns = columnsOf(database, table.name)
@@ -85,9 +88,10 @@ export function prepareRow(
 
 /**
  * Matches the ids of rows that mean the same in both databases, in a temporary table (expected_id,
- * found_id). Of several rows of `main` that mean the same the first counts.
+ * found_id). If several rows of `main` mean the same, the first one counts.
  *
- * @param meaning the columns that tell what a row means; `key` finds it by an index.
+ * @param meaning the columns that determine what a row means. The column `key` is used too, because
+ *   it has an index.
  */
 export function pairIds(
   database: Database,

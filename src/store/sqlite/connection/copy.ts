@@ -5,7 +5,7 @@ import { asDatabaseError, DatabaseError } from './errors.js'
 import { createPrivateFile } from './private-file.js'
 
 /**
- * Copies a database as it is at this moment, whatever is at work on it, to a file that only its
+ * Copies a database as it is at this moment, even while others write to it, to a file that only its
  * owner may read.
  *
  * @throws DatabaseError as `openDatabaseReadOnly`; DATABASE_UNWRITABLE if there is too little room
@@ -24,7 +24,7 @@ export function copyDatabase(databasePath: string, target: string): void {
   }
 }
 
-/** About how many bytes everything that a database has projected takes in another one. */
+/** About how many bytes a rebuilt copy of this database would take. */
 export function rebuiltBytes(database: Database): number {
   const pages = (name: string) => Number(database.pragma(`main.${name}`, { simple: true }))
   const used = (pages('page_count') - pages('freelist_count')) * pages('page_size')
@@ -32,7 +32,9 @@ export function rebuiltBytes(database: Database): number {
   return Math.max(used + LEAST_BYTES, databaseBytes(sum.pluck().get() ?? 0))
 }
 
-/** About how many bytes a database takes that so many bytes of a journal were projected into. */
+/**
+ * About how many bytes a database takes after this many bytes of a journal were projected into it.
+ */
 export function databaseBytes(projectedBytes: number): number {
   return projectedBytes * DATABASE_SHARE + LEAST_BYTES
 }
@@ -42,9 +44,9 @@ const DATABASE_SHARE = 0.6
 const LEAST_BYTES = 16 * 1024 * 1024
 
 /**
- * Refuses a database that there is no room for, before anything is written.
+ * Throws if there isn't enough room for a database, before anything is written.
  *
- * @param file the database that the message is about.
+ * @param file the database that the message names.
  * @throws DatabaseError DATABASE_UNWRITABLE
  */
 export function checkSpace(folder: string, neededBytes: number, file: string): void {

@@ -19,8 +19,8 @@ const walBytesKept = 4 * 1024 * 1024
 /**
  * Opens the database for writing: in WAL mode with synchronous NORMAL, foreign keys on and a busy
  * timeout of 5 s. If it or its folders don't exist, they are created so that only their owner may
- * read them. It is migrated if it has to be; nothing is written to a database that is up to date.
- * Any number of processes may do this at once.
+ * read them. It is migrated if necessary; nothing is written to a database that is up to date. Any
+ * number of processes may do this at once.
  *
  * @throws DatabaseError NOT_A_DATABASE, DATABASE_DAMAGED, DATABASE_UNWRITABLE, DATABASE_BUSY,
  *   DATABASE_TOO_NEW, MIGRATION_EDITED, MIGRATION_INCOMPLETE or MIGRATION_FAILED; then nothing
@@ -33,19 +33,19 @@ export function openDatabase(path: string): Database {
     switchToWal(database, file)
     database.pragma('synchronous = NORMAL')
     database.pragma('foreign_keys = ON')
-    // Otherwise a -wal file that has grown under a long reader, or a replay, keeps its size while
-    // it is open.
+    // Otherwise a -wal file that has grown during a long read, or a replay, would keep its size
+    // while it is open.
     database.pragma(`journal_size_limit = ${walBytesKept}`)
     migrate(database, file)
   })
 }
 
 /**
- * Opens the database for reading. Never creates or migrates it. On a read-only mount a private copy
- * is read.
+ * Opens the database for reading. Never creates or migrates it. If it is on a read-only mount, a
+ * private copy is read.
  *
- * @throws DatabaseError DATABASE_MISSING; DATABASE_BEHIND if `openDatabase` would migrate it; and
- *   as that does.
+ * @throws DatabaseError DATABASE_MISSING; DATABASE_BEHIND if `openDatabase` would migrate it; also
+ *   as `openDatabase`.
  */
 export function openDatabaseReadOnly(path: string): Database {
   const file = filePath(path)
@@ -57,14 +57,15 @@ export function openDatabaseReadOnly(path: string): Database {
     )
   }
   return withConnection(file, { readonly: true, fileMustExist: true }, (database) => {
-    // Ledger and tables of one moment: another process may be migrating it.
+    // Reads the ledger and the tables in one transaction, since another process may be migrating
+    // the database.
     database.transaction(() => refuseBehind(database, file))()
   })
 }
 
 /**
- * Throws if migrations are pending. They are tried first, because the message advises to run
- * `project`, which must not fail on them then.
+ * Throws if migrations are pending. They are tried first, because the message advises running
+ * `project`, and that must not fail because of them.
  */
 function refuseBehind(database: Database, file: string): void {
   const pending = pendingMigrations(database, file)
@@ -97,7 +98,7 @@ function withConnection(
 }
 
 /**
- * Switches to WAL mode. If waiting could be a deadlock, as when several processes switch a new
+ * Switches to WAL mode. If waiting could cause a deadlock, as when several processes switch a new
  * database at the same moment, SQLite refuses at once, whatever the busy timeout. Then this process
  * only has to try again.
  */
@@ -105,7 +106,7 @@ function switchToWal(database: Database, file: string): void {
   const deadline = performance.now() + busyTimeoutMs
   for (;;) {
     try {
-      // Asked first, so that a database in WAL mode is only read.
+      // Reads the mode first, so that nothing is written to a database that is in WAL mode.
       if (database.pragma('journal_mode', { simple: true }) === 'wal') return
       const mode = database.pragma('journal_mode = WAL', { simple: true })
       if (mode === 'wal') return
@@ -124,8 +125,8 @@ function switchToWal(database: Database, file: string): void {
 function makeWritable(file: string): void {
   try {
     makeDirectory(dirname(file))
-    // SQLite would open a write-protected file read-only in silence, and fail at the first write.
-    // access(2) opens nothing, so that no lock of SQLite is dropped.
+    // SQLite would silently open a write-protected file read-only, and fail at the first write.
+    // access(2) doesn't open the file, so that no lock of SQLite is dropped.
     if (!isMissing(file)) accessSync(file, constants.W_OK)
     // The -wal and -shm files lie beside the file that a symbolic link leads to.
     const directory = dirname(isMissing(file) ? file : realpathSync(file))
@@ -143,8 +144,8 @@ function makeWritable(file: string): void {
 }
 
 /**
- * Makes a folder and those above it. Not by mkdirSync's `recursive`: on Node 20 that never returns
- * in a folder that can't have others in it, such as /proc.
+ * Makes a folder and those above it. It doesn't use mkdirSync's `recursive`, because on Node 20
+ * that never returns in a folder that can't contain others, such as /proc.
  */
 function makeDirectory(directory: string): void {
   if (!isMissing(directory)) return
@@ -158,12 +159,12 @@ function makeDirectory(directory: string): void {
 }
 
 function filePath(path: string): string {
-  // SQLite takes these for a private database that vanishes with the connection.
+  // SQLite takes these names for a private database that vanishes with the connection.
   if (path === '' || path === ':memory:') {
     throw new DatabaseError(
       'DATABASE_UNWRITABLE',
       path,
-      `expected the path of a file, found ${JSON.stringify(path)}: the projector and its readers meet in a file`,
+      `expected the path of a file, found ${JSON.stringify(path)}: the projector and its readers share the database as a file`,
     )
   }
   const file = resolve(path)
@@ -186,8 +187,8 @@ function isMissing(file: string): boolean {
 }
 
 /**
- * Null in a folder that may not be entered, where nobody can tell: whoever opens the file gets the
- * reason.
+ * Returns null for a file in a folder that this user may not enter, where it can't be found out.
+ * Whoever opens the file gets the reason.
  */
 function statOf(file: string): Stats | undefined | null {
   try {

@@ -7,23 +7,24 @@ import { temporaryFolder } from './temporary-folder.js'
  * - `NOT_A_DATABASE`: the file has content that isn't SQLite's, or that is encrypted; or it is a
  *   directory.
  * - `DATABASE_DAMAGED`: SQLite finds the file malformed.
- * - `DATABASE_MISSING`: a read-only open, or a lock, of a file that doesn't exist.
+ * - `DATABASE_MISSING`: a file that doesn't exist was to be opened read-only, or locked.
  * - `DATABASE_UNWRITABLE`: the folder or the file can't be created or written: permissions, a
  *   read-only or full disk, a path that leads through a file. Also a folder in which a reader can't
  *   make the `-shm` file that WAL needs.
  * - `DATABASE_BUSY`: another process kept it locked for longer than the busy timeout.
  * - `DATABASE_TOO_NEW`: the ledger has a migration that this program doesn't have.
- * - `DATABASE_BEHIND`: a read-only open of a database that lacks some of this program's migrations.
+ * - `DATABASE_BEHIND`: a database that lacks some of this program's migrations was opened
+ *   read-only.
  * - `MIGRATION_EDITED`: the file of an applied migration isn't what was applied.
  * - `MIGRATION_INCOMPLETE`: the ledger has a migration that began and didn't succeed.
  * - `MIGRATION_FAILED`: the SQL of a migration failed, and was rolled back whole; or a read-only
  *   open found that it would.
  * - `SCHEMA_CHANGED`: a table, column, index or trigger isn't as the migrations made it.
- * - `ROWS_REFERRED_TO`: a table of the user's refers to rows that a prune would remove, or a replay
- *   wouldn't give again.
+ * - `ROWS_REFERRED_TO`: a table of the operator's refers to rows that a prune would remove, or that
+ *   would be gone or have another id after a replay.
  * - `DRIVER_UNUSABLE`: better-sqlite3 is missing, or isn't for this version of Node.
- * - `PROJECTOR_RUNNING`: another projector, replay or prune holds the database; or another archive
- *   or prune the journal.
+ * - `PROJECTOR_RUNNING`: another projector, replay or prune holds the database, or another archive
+ *   run, prune or import holds the journal.
  */
 export const DATABASE_ERROR_CODES = [
   'NOT_A_DATABASE',
@@ -61,20 +62,25 @@ export class DatabaseError extends Error {
 }
 
 /**
- * Whether better-sqlite3 has thrown an error. It goes by the error's name, so that a program that
- * needs only the errors doesn't load the addon, and errors of a second copy of it count too.
+ * Whether better-sqlite3 has thrown an error. It is recognized by its name, so that a program that
+ * needs only the errors doesn't load the addon, and errors of a second copy of the addon count too.
  */
 function isSqliteError(error: unknown): error is Error & { code: string } {
   return error instanceof Error && error.name === 'SqliteError' && 'code' in error
 }
 
-/** Whether another process's lock is the reason of an error, so that another try is worth it. */
+/**
+ * Whether another process's lock is the reason for an error, so that another attempt is worthwhile.
+ */
 export function isBusy(error: unknown): boolean {
   // PROTOCOL: too many processes raced for the start of one WAL.
   return isSqliteError(error) && /^SQLITE_(BUSY|LOCKED|PROTOCOL)/.test(error.code)
 }
 
-/** Names the folders that matter, since SQLite doesn't say which of its files the disk refused. */
+/**
+ * Names all folders that SQLite writes to, since it doesn't say which of its files the disk
+ * refused.
+ */
 function diskAdvice(path: string): string {
   const folder = dirname(path)
   const temporary = temporaryFolder(path)

@@ -14,28 +14,28 @@ export type LockPurpose = 'project' | 'replay' | 'prune' | 'archive' | 'redate' 
 
 /**
  * The sole right to change one database, or one journal's files. It ends with its process, however
- * that dies.
+ * the process dies.
  */
 export interface Lock {
   /** Gives the lock back; a second call does nothing. */
   release(): void
 }
 
-// Not zero: two processes that start together can each see the other's first step and both give up,
-// and isLocked holds a shared lock for an instant. Whoever is about to let go does so sooner than
-// this.
+// Not zero, because two processes that start together can each see the other's first step and both
+// give up, and because isLocked holds a shared lock for an instant. Whoever is about to release the
+// lock does so sooner than this.
 const settleMs = 200
 
 const maxPidFileBytes = 4096
 
-// A connection that is garbage collected is closed: a caller that drops its Lock would lose it
-// unseen.
+// The connections of held locks are kept here, since a connection that is garbage collected is
+// closed, and a caller that drops its Lock would lose it without noticing.
 const held = new Set<SQLite.Database>()
 
 /**
  * Takes the one lock of a database that exists. It is an exclusive transaction in the side file
  * `<database>.lock`, which is named after the real path, so that all symbolic links lead to the
- * same one. `<database>.pid` only tells people who holds it.
+ * same one. `<database>.pid` only lets people see who holds it.
  *
  * @throws DatabaseError PROJECTOR_RUNNING while anybody holds it, in this process or another;
  *   DATABASE_MISSING if the database doesn't exist; DATABASE_UNWRITABLE if the side file can't be
@@ -54,11 +54,12 @@ export function acquireDatabaseLock(databasePath: string, purpose: LockPurpose):
   const pidPath = `${realPath}.pid`
   let connection: SQLite.Database | undefined
   try {
-    // Private: whoever can read it could hold a shared lock on it, and so keep every projector out.
+    // The file is private, because whoever can read it could hold a shared lock on it, and so keep
+    // every projector out.
     if (statSync(lockPath, { throwIfNoEntry: false }) === undefined) createPrivateFile(lockPath, realPath)
     connection = connect(lockPath, { timeout: settleMs })
-    // In WAL mode "exclusive" would keep out writers only, and live in a -shm file that others can
-    // remove.
+    // In WAL mode, "exclusive" would keep out writers only, and the lock would be in a -shm file
+    // that others can remove.
     connection.pragma('journal_mode = DELETE')
     connection.exec('BEGIN EXCLUSIVE')
     // On a file that this user can't write, BEGIN EXCLUSIVE succeeds with a lock that others can
@@ -75,7 +76,7 @@ export function acquireDatabaseLock(databasePath: string, purpose: LockPurpose):
 }
 
 /**
- * Takes the one lock that a command needs to take files away from a journal. It lies beside the
+ * Takes the one lock that a command needs to remove files from a journal. Its file is beside the
  * manifest, which must exist.
  *
  * @throws DatabaseError as `acquireDatabaseLock`.
@@ -85,7 +86,8 @@ export function acquireJournalLock(directory: string, purpose: 'prune' | 'archiv
 }
 
 /**
- * Takes the one lock that an import needs to add segments to a journal. It lies beside journal.json.
+ * Takes the one lock that an import needs to add segments to a journal. Its file is beside
+ * journal.json.
  *
  * @throws DatabaseError as `acquireDatabaseLock`.
  */
@@ -94,7 +96,7 @@ export function acquireImportLock(directory: string): Lock {
 }
 
 /**
- * Whether somebody holds the lock of a database; false if there is no database. Creates nothing.
+ * Whether any process holds the lock of a database; false if there is no database. Creates nothing.
  *
  * @throws DatabaseError when the side file can't be read.
  */
@@ -126,10 +128,11 @@ export function describeHolder(databasePath: string): string | undefined {
 function release(connection: SQLite.Database, pidPath: string): void {
   if (!held.delete(connection)) return
   try {
-    // Before the lock goes: afterwards this could be the next holder's file.
+    // Removes the file before the lock is released, since afterwards it could be the next holder's
+    // file.
     rmSync(pidPath, { force: true })
   } catch {
-    // A pid file that stays is only text; the lock has to go in any case.
+    // A pid file that can't be removed is only text; the lock has to be released in any case.
   }
   connection.close()
 }
@@ -141,26 +144,31 @@ function writePidFile(pidPath: string, purpose: LockPurpose): void {
     rmSync(pidPath, { force: true })
     writeFileSync(pidPath, `${JSON.stringify(holder)}\n`, { flag: 'wx', mode: 0o644 })
   } catch {
-    // Only text for a message: the lock holds without it.
+    // The file is only text for a message; the lock holds without it.
   }
 }
 
 function alreadyHeld(databasePath: string, pidPath: string, cause: unknown): DatabaseError {
   const holder = readPidFile(pidPath)
   const who = holder === undefined ? '' : ` (${holder.description})`
-  const [name, does, advice] = WORK[holder?.purpose as LockPurpose] ?? WORK.project
-  return new DatabaseError('PROJECTOR_RUNNING', databasePath, `${name}${who} already ${does}: ${advice}`, {
-    cause,
-  })
+  const [name, doing, advice] = WORK[holder?.purpose as LockPurpose] ?? WORK.project
+  return new DatabaseError(
+    'PROJECTOR_RUNNING',
+    databasePath,
+    `${name}${who} is already ${doing}: ${advice}`,
+    {
+      cause,
+    },
+  )
 }
 
-const WORK: Record<LockPurpose, [name: string, does: string, advice: string]> = {
-  project: ['a projector', 'works on this database', 'stop it, or let it do the work'],
-  replay: ['a replay', 'rebuilds this database', 'wait until it is done, or stop it'],
-  prune: ['a prune', 'works here', 'wait until it is done, or stop it'],
-  redate: ['a redate', 'works here', 'wait until it is done, or stop it'],
-  archive: ['an archive run', 'works on this journal', 'wait until it is done, or stop it'],
-  import: ['an import', 'works on this journal', 'wait until it is done, or stop it'],
+const WORK: Record<LockPurpose, [name: string, doing: string, advice: string]> = {
+  project: ['a projector', 'working on this database', 'stop it, or let it do the work'],
+  replay: ['a replay', 'rebuilding this database', 'wait until it is done, or stop it'],
+  prune: ['a prune', 'running here', 'wait until it is done, or stop it'],
+  redate: ['a redate', 'running here', 'wait until it is done, or stop it'],
+  archive: ['an archive run', 'working on this journal', 'wait until it is done, or stop it'],
+  import: ['an import', 'working on this journal', 'wait until it is done, or stop it'],
 }
 
 function readPidFile(pidPath: string): { purpose: unknown; description: string } | undefined {
@@ -173,7 +181,7 @@ function readPidFile(pidPath: string): { purpose: unknown; description: string }
     }
     return { purpose, description: `pid ${pid} on host ${hostname}, started at ${started_at}` }
   } catch {
-    // It is missing, unreadable or half written. The lock itself has already said what matters.
+    // The file is missing, unreadable or half written. That the lock is held is known without it.
     return undefined
   }
 }

@@ -16,7 +16,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { DatabaseError } from './errors.js'
 
-/** Tells one state of a file from another. */
+/** What distinguishes one state of a file from another. */
 interface FileState {
   size: bigint
   mtimeNs: bigint
@@ -31,7 +31,7 @@ interface Copy {
 /** The copies that this thread has made, by their originals. */
 const copies = new Map<string, Copy>()
 
-/** Whether the file lies on a mount on which nobody can write, not even root. */
+/** Whether the file is on a mount where nobody can write, not even root. */
 export function isOnReadOnlyMount(file: string): boolean {
   try {
     accessSync(file, constants.W_OK)
@@ -43,13 +43,13 @@ export function isOnReadOnlyMount(file: string): boolean {
 
 /**
  * Returns the path of a private copy of a database on a read-only mount, where SQLite can't make
- * the -shm file that a WAL needs. SQLite's own way, a URI with `immutable=1`, isn't compiled into
- * better-sqlite3. The copy lies in the temporary folder until the original has changed or the
- * process ends.
+ * the -shm file that a WAL needs. SQLite's own solution, a URI with `immutable=1`, isn't compiled
+ * into better-sqlite3. The copy is kept in the temporary folder until the original has changed or
+ * the process ends.
  *
  * @throws DatabaseError DATABASE_UNWRITABLE if there is a -wal, whose changes can't be read, or no
- *   room for the copy; DATABASE_BUSY if the original changes meanwhile: the same disk may be
- *   mounted elsewhere for writing.
+ *   room for the copy; DATABASE_BUSY if the original changes meanwhile, as it may if the same disk
+ *   is mounted elsewhere for writing.
  */
 export function copyOf(file: string): string {
   const current = copies.get(file)
@@ -99,7 +99,7 @@ function makeCopy(file: string): Copy {
   }
 }
 
-/** Removes the copies of a process that was killed: it couldn't do so itself. */
+/** Removes the copies of a process that was killed, since it couldn't do so itself. */
 export function discardCopiesOf(pid: number): void {
   removeCopies((maker) => maker === pid)
 }

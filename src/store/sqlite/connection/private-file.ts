@@ -8,12 +8,14 @@ import { createDirectory, createFile } from '../../../journal/new-file.js'
 const MAX_LINKS = 40
 
 /**
- * Makes an empty file, which is an empty database, that only its owner may read, unless it exists.
- * Left to SQLite, its mode would be the umask's; -wal and -shm take that of their database. It gets
- * another name first, because closing a descriptor of the database itself would drop the locks that
- * a connection of this process has on it.
+ * Unless the file exists, makes an empty one that only its owner may read; an empty file is an
+ * empty database. If SQLite made it, its mode would follow the umask; the -wal and -shm files take
+ * the mode of their database. The file is made under another name first, because closing a
+ * descriptor of the database itself would drop the locks that a connection of this process has on
+ * it.
  *
- * @param like the file whose owner it gets from root. @default the folder
+ * @param like the file whose owner it gets if this process runs as root.
+ * @default the folder
  */
 export function createPrivateFile(path: string, like?: string): void {
   const target = followLinks(path)
@@ -21,13 +23,14 @@ export function createPrivateFile(path: string, like?: string): void {
   try {
     closeSync(createFile(nodeFileSystem, temporary, { mode: 0o600, like }))
   } catch {
-    // SQLite meets the same obstacle next, and says what it is.
+    // SQLite will meet the same obstacle next, and report it.
     return
   }
   try {
     linkSync(temporary, target)
   } catch {
-    // Another process has made it; or this file system has no links, and SQLite makes it.
+    // Either another process has made the file, or the file system has no hard links and SQLite
+    // will make it.
   } finally {
     unlinkSync(temporary)
   }

@@ -14,8 +14,8 @@ const NEEDS_NODE = { driverMajor: 13, nodeMajor: 22 }
 let driver: typeof SQLite | null = null
 
 /**
- * Opens a connection: the only place that loads better-sqlite3. It is resolved when the program
- * runs, since a bundle of it wouldn't find its native addon.
+ * Opens a connection. This is the only place that loads better-sqlite3. The package is resolved
+ * when the program runs, since in a bundle it wouldn't find its native addon.
  *
  * @throws DatabaseError DRIVER_UNUSABLE when better-sqlite3 is missing or isn't for this Node.
  * @throws SqliteError as better-sqlite3 does.
@@ -58,8 +58,8 @@ function loadDriver(): typeof SQLite {
 }
 
 /**
- * The reason not to load this version of better-sqlite3: it would end this Node without a word.
- * Null if there is none.
+ * Returns why this version of better-sqlite3 must not be loaded: it would crash this version of
+ * Node without a message. Null if it may be loaded.
  */
 export function versionProblem(driverVersion: string, nodeVersion: string): string | null {
   const { driverMajor, nodeMajor } = NEEDS_NODE
@@ -69,7 +69,7 @@ export function versionProblem(driverVersion: string, nodeVersion: string): stri
   return `${NAME} ${driverVersion} crashes Node ${nodeVersion}, it needs Node ${nodeMajor} or later: run \`npm install ${NAME}@12\` with this Node, or use a newer one`
 }
 
-/** The folder with the package's package.json: its main module is in a folder of it. */
+/** Returns the folder with the package's package.json. The main module is in a subfolder of it. */
 function packageFolder(main: string): string {
   return resolvePackage(`${NAME}/package.json`)?.replace(/[\\/]package\.json$/, '') ?? dirname(dirname(main))
 }

@@ -3,10 +3,10 @@ import { dirname } from 'node:path'
 import type { Database } from './database.js'
 
 /**
- * Makes SQLite put its temporary files beside the database: sorting an index of millions of rows
+ * Makes SQLite put its temporary files beside the database. Sorting an index of millions of rows
  * takes as much space as the index, and a system's temporary folder is often small, in memory, or
- * read-only. SQLITE_TMPDIR overrides it. The setting is the process's, so the database that was
- * opened last decides.
+ * read-only. SQLITE_TMPDIR overrides this. The setting applies to the whole process, so the
+ * database that was opened last decides.
  */
 export function keepTemporaryFilesBeside(database: Database, file: string): void {
   if (process.env['SQLITE_TMPDIR'] !== undefined) return
@@ -15,7 +15,7 @@ export function keepTemporaryFilesBeside(database: Database, file: string): void
   try {
     database.pragma(`temp_store_directory = '${folder.replaceAll("'", "''")}'`)
   } catch {
-    // A folder that a reader may not write to: the usual ones have to do.
+    // The process may not write to that folder, so SQLite uses the usual ones.
   }
 }
 

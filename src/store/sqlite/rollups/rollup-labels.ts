@@ -16,10 +16,10 @@ export function setRollupLabels(database: Database, names: readonly string[]): v
 }
 
 /**
- * Chooses the labels that roll-ups are kept by. That is possible while there are no requests, and
- * in a replay: every sum depends on them.
+ * Chooses the labels that roll-ups are kept by. They can be chosen while there are no requests, and
+ * in a replay, since every sum depends on them.
  *
- * @param asked undefined keeps those that are stored.
+ * @param asked the labels to choose; undefined keeps those that are stored.
  * @throws ProjectionError OTHER_ROLLUP_LABELS; RangeError as `checkRollupLabels`.
  */
 export function chooseRollupLabels(
@@ -32,7 +32,7 @@ export function chooseRollupLabels(
   const names = checkRollupLabels(asked)
   if (names.join('\0') === stored.toSorted().join('\0')) return stored
   if (database.prepare('SELECT 1 FROM requests LIMIT 1').get() !== undefined) {
-    const text = `its roll-ups are kept by ${describeLabels(stored)}, asked for was ${describeLabels(names)}`
+    const text = `its roll-ups are kept by ${describeLabels(stored)}, but ${describeLabels(names)} was asked for`
     const advice = 'leave the option out, or rebuild them with `request-journal replay --rollup-label`'
     throw new ProjectionError('OTHER_ROLLUP_LABELS', path, `${text}: ${advice}`)
   }

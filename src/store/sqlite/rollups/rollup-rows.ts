@@ -27,15 +27,15 @@ export class RollupRows {
     this.#statements = prepareStatements(database, options)
   }
 
-  /** Forgets the rows that a failed writing left in the queues. */
+  /** Forgets the rows that a failed write left in the queues. */
   begin(): void {
     this.#newSums.clear()
     this.#newLatencies.clear()
   }
 
   /**
-   * Adds a roll-up that has no rows yet. They are inserted by the next `insert` at the latest, and
-   * fastest in the order of keys.
+   * Adds a roll-up that has no rows yet. Its rows are inserted by the next call of `insert` at the
+   * latest, and fastest if they are added in the order of keys.
    */
   addNew(key: readonly KeyValue[], { sums, latencies }: Rollup): void {
     this.#newSums.add(key, sums)
@@ -50,7 +50,7 @@ export class RollupRows {
     const isAdded = (sums[0] ?? 0) > 0
     if (isAdded) addLatencies.run(...key, latencies)
     else if (takeLatencies.run(latencies, ...key).changes === 0) {
-      throw new Error('unreachable: what is taken out was added before')
+      throw new Error('unreachable: latencies are taken out that were never added')
     }
   }
 
@@ -60,7 +60,9 @@ export class RollupRows {
   }
 }
 
-/** Bound numbers are doubles: without the cast a sum would be one too, and inexact beyond 2^53. */
+/**
+ * Bound numbers are doubles. Without the cast a sum would be a double too, and inexact beyond 2^53.
+ */
 const INTEGER = 'CAST(? AS INTEGER)'
 
 function prepareStatements(database: Database, { sums, latencies, key }: RollupRowsOptions) {
@@ -86,7 +88,7 @@ function defineMerge(database: Database): void {
   database.function('merge_latencies', options, (stored: unknown, changes: unknown, sign: unknown) => {
     if (!Buffer.isBuffer(stored) || !Buffer.isBuffer(changes)) {
       throw new TypeError(
-        `latencies of a roll-up: found a ${typeof stored}, expected bytes: rebuild them by a replay`,
+        `latencies of a roll-up: found a ${typeof stored}, expected bytes: rebuild them with \`request-journal replay\``,
       )
     }
     return mergeLatencies(stored, changes, sign === 1 ? 1 : -1)

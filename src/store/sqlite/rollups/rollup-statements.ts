@@ -16,7 +16,7 @@ import { RollupRows } from './rollup-rows.js'
 const ASCII = /^[ -~]*$/
 
 /**
- * Writes roll-ups and counters, by statements that are prepared once. All of them run in the
+ * Writes roll-ups and counters, with statements that are prepared once. All of them run in the
  * caller's transaction.
  */
 export class RollupStatements implements RollupSink {
@@ -57,7 +57,7 @@ export class RollupStatements implements RollupSink {
    * @param labels the names of `rollup_labels`.
    */
   write(changes: RollupChanges, labels: readonly string[]): void {
-    // Forgets what a writing that failed has left.
+    // Forgets what a failed write has left.
     this.#rollups.begin()
     this.#totals.begin()
     this.#newest.clear()
@@ -68,7 +68,7 @@ export class RollupStatements implements RollupSink {
     for (const dimension of changes.dimensions) this.#count(dimension, dimension.counters)
   }
 
-  /** Adds to the roll-up of a key. Its rows are fastest written in the order of keys. */
+  /** Adds to the roll-up of a key. Rows are written fastest in the order of keys. */
   add({ grain, period, dimensionId }: RollupKey, rollup: Rollup): void {
     this.#add(this.#rollups, grain, period, [grain, period, dimensionId], rollup)
   }
@@ -90,8 +90,8 @@ export class RollupStatements implements RollupSink {
 
   /**
    * Adds a roll-up to the rows. One whose period is later than all stored ones must be new, and new
-   * rows can be inserted several at a time. In the order of their keys 155,000 of them with their
-   * latencies took 1.3 µs each, one by one in another order 3.9.
+   * rows can be inserted several at a time. Written in the order of their keys, 155,000 rows with
+   * their latencies took 1.3 µs each; one by one in another order they took 3.9.
    */
   #add(
     rows: RollupRows,
@@ -105,7 +105,8 @@ export class RollupStatements implements RollupSink {
       newest = this.#statements.newestPeriod.get(grain)?.period ?? ''
       this.#newest.set(grain, newest)
     }
-    // Only another program writes a period beyond ASCII, which SQLite orders differently.
+    // A period that isn't ASCII, which only another program writes, is ordered differently by
+    // SQLite.
     if (ASCII.test(period) && period > newest) rows.addNew(key, rollup)
     else rows.add(key, rollup)
   }
@@ -135,14 +136,15 @@ export class RollupStatements implements RollupSink {
   }
 }
 
-/** Empties the roll-ups but not the counters, which never fall. */
+/** Empties the roll-ups. The counters stay, since they never fall. */
 export function clearRollups(database: Database): void {
   database.exec(`DELETE FROM rollups; DELETE FROM rollup_latencies; DELETE FROM rollup_dimensions;
     DELETE FROM rollup_totals; DELETE FROM rollup_total_latencies; DELETE FROM rollup_names`)
 }
 
 function prepareStatements(database: Database) {
-  // Bound numbers are doubles: without the cast a sum would be one too, and inexact beyond 2^53.
+  // Bound numbers are doubles. Without the cast a sum would be a double too, and inexact beyond
+  // 2^53.
   const grow = (column: string) => `${column} = ${column} + CAST(? AS INTEGER)`
   const counters = [
     'requests',

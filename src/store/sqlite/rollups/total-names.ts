@@ -3,7 +3,8 @@ import type { QueryDatabase } from '../../query-database.js'
 import { shortHash } from '../../total-keys.js'
 
 /**
- * Gives SQL `short_hash(name, …)`, which only migrations use: the schema itself works without it.
+ * Defines the SQL function `short_hash(name, …)`. Only migrations use it, and the schema itself
+ * works without it.
  */
 export function defineShortHash(database: Database): void {
   const options = { deterministic: true, varargs: true }
@@ -11,14 +12,17 @@ export function defineShortHash(database: Database): void {
 }
 
 /**
- * The SQL of the name that a total's `group_name` stands for. A hash without its name is its own
- * name.
+ * The SQL of the name that a total's `group_name` represents. If the name of a hash isn't stored,
+ * the hash itself is shown.
  */
 export const NAME_OF_GROUP = `CASE substr(group_name, 1, 1) WHEN '' THEN NULL
   WHEN '#' THEN coalesce((SELECT name FROM rollup_names WHERE key = group_name LIMIT 1), group_name)
   ELSE substr(group_name, 2) END`
 
-/** Returns the twin of NAME_OF_GROUP for many totals, which reads each long name once. */
+/**
+ * Returns a function that does the same as NAME_OF_GROUP in JavaScript, for many totals: it reads
+ * each long name once.
+ */
 export function readGroupNames(database: QueryDatabase): (groupName: string) => string | null {
   const names = new Map<string, string>()
   const find = database.prepare<[string], string>('SELECT name FROM rollup_names WHERE key = ?').pluck()

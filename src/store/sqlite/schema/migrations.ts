@@ -11,7 +11,7 @@ export interface MigrationFile {
   readonly sql: string
 }
 
-/** A migration as the sqlx migrator takes it. */
+/** A migration as the sqlx migrator sees it. */
 export interface Migration extends MigrationFile {
   readonly version: number
   readonly description: string
@@ -61,8 +61,8 @@ export function parseMigrations(files: readonly MigrationFile[]): Migration[] {
 let packaged: readonly Migration[] | null = null
 
 /**
- * This program's own migrations. They are never looked for on disk: a bundle may stand beside
- * another program's.
+ * This program's own migrations. They are never looked for on disk, since a bundled program may lie
+ * beside another program's migrations.
  */
 export function packagedMigrations(): readonly Migration[] {
   packaged ??= parseMigrations(MIGRATION_FILES)
@@ -113,8 +113,8 @@ export function pendingMigrations(
 
 /**
  * Applies the pending migrations, each together with its ledger row in one transaction. In an empty
- * database, the compiled schema takes the place of the migrations that it covers. A database that
- * is up to date is only read. Any number of processes may do this at once.
+ * database, the compiled schema is executed in place of the migrations that it covers. A database
+ * that is up to date is only read. Any number of processes may do this at once.
  *
  * @throws DatabaseError as `pendingMigrations`, and MIGRATION_FAILED.
  */
@@ -126,8 +126,8 @@ export function migrate(
   while (pendingMigrations(database, path, migrations).length > 0) {
     database
       .transaction(() => {
-        // Another process may have applied it while this one waited for the write lock: only what
-        // is read here counts.
+        // Reads the ledger again, since another process may have applied a migration while this one
+        // waited for the write lock.
         if (migrations === packaged && isEmpty(database)) {
           const { fileNames, sql } = MIGRATED_SCHEMA
           const covered = migrations.filter(({ fileName }) => fileNames.includes(fileName))
@@ -176,9 +176,10 @@ export function tryMigrations(database: Database, path: string, migrations: read
 
 /**
  * Executes what these migrations do and writes their ledger rows, in the caller's transaction. The
- * time that it takes is divided among them.
+ * time that this takes is divided among the migrations.
  *
- * @throws DatabaseError MIGRATION_FAILED, and as SQLite's errors about the file say.
+ * @throws DatabaseError MIGRATION_FAILED; also as `asDatabaseError` for SQLite's errors about the
+ *   file.
  */
 function execute(database: Database, path: string, migrations: readonly Migration[], sql: string): void {
   const startedAt = process.hrtime.bigint()

@@ -104,7 +104,7 @@ describe('the lock of a database', () => {
     const error = databaseErrorOf(() => acquireDatabaseLock(path, 'project'))
 
     expect(error.code).toBe('PROJECTOR_RUNNING')
-    expect(error.message).toContain('a projector already works on this database: stop it')
+    expect(error.message).toContain('a projector is already working on this database: stop it')
     lock.release()
   })
 
