@@ -1,6 +1,7 @@
 import { isAscii, isUtf8 } from 'node:buffer'
 import { crc32 } from 'node:zlib'
-import { describeValue, InvalidEventError } from './errors.js'
+import { describeValue } from './describe-value.js'
+import { InvalidEventError } from './errors.js'
 import type { JournalEvent } from './event-types.js'
 import { eventTypeOf } from './fields.js'
 import { cutLongNames } from './long-names.js'
@@ -182,12 +183,20 @@ export function parseLine(line: Buffer): ParsedLine | Rejection {
  */
 function parseWithoutChecksum(line: Buffer, end: number, encoding: 'latin1' | 'utf8'): object | null {
   try {
-    const members = parseJson(`${line.toString(encoding, 0, end - CHECKSUM_BYTES)}}`) as object
-    for (const _ in members) return members
+    // The member is cut off together with the closing brace.
+    const open = line.toString(encoding, 0, end - CHECKSUM_BYTES)
+    const members = parseJson(`${open}}`) as object
+    return isEmpty(members) ? null : members
   } catch {
     // Parsing the whole line gives a better message.
+    return null
   }
-  return null
+}
+
+/** Whether an object has no members. Object.keys would make a list of them for every line. */
+function isEmpty(members: object): boolean {
+  for (const _ in members) return false
+  return true
 }
 
 function parseJson(text: string): unknown {

@@ -1,7 +1,7 @@
-/** With more typing errors than this, a name counts as a different one. */
+/** A name with more typing errors than this counts as a different one. */
 const MAX_ERRORS = 3
-/** The share of a name's characters that must be right. */
-const LEAST_LIKENESS = 0.5
+/** The share of a name's characters that may be wrong. */
+const MAX_ERROR_SHARE = 0.5
 
 /**
  * Finds the known name that was probably meant, ignoring upper and lower case; null if none is
@@ -12,7 +12,7 @@ const LEAST_LIKENESS = 0.5
 export function nearestName(name: string, known: readonly string[]): string | null {
   const found = known
     .map((candidate) => ({ candidate, errors: typingErrors(name.toLowerCase(), candidate.toLowerCase()) }))
-    .filter(({ candidate, errors }) => errors <= Math.max(name.length, candidate.length) * LEAST_LIKENESS)
+    .filter(({ candidate, errors }) => errors <= Math.max(name.length, candidate.length) * MAX_ERROR_SHARE)
     .toSorted((a, b) => a.errors - b.errors)[0]
   return found?.candidate ?? onlyLongForm(name.toLowerCase(), known)
 }

@@ -1,4 +1,5 @@
-import { describeValue, findProblems, InvalidEventError } from './errors.js'
+import { describeValue } from './describe-value.js'
+import { InvalidEventError } from './errors.js'
 import type {
   EventType,
   ExchangeRateObserved,
@@ -9,31 +10,8 @@ import type {
 } from './event-types.js'
 import { type CostField, eventTypeOf, FIELDS, type Members } from './fields.js'
 import { nearestName } from './nearest-name.js'
+import { findProblems } from './problems.js'
 import * as safe from './value-kinds.js'
-
-/**
- * Fills fields that an event leaves out: from the clock for a caller's event, from the line's place
- * for a foreign line (one that another program wrote).
- */
-export interface EventDefaults {
-  correlationId(): string
-  timestamp(): string
-  /** Called with each cost that became null because it is NaN or infinite. */
-  costDropped?(member: CostField): void
-  /**
-   * Takes secrets out of a text that an error quotes.
-   *
-   * @default masks those that SECURITY.md lists
-   */
-  redact?(text: string): string
-}
-
-/** The problem with an event that has a getter which gives a different value each time. */
-const CHANGING_VALUE = {
-  field: 'event',
-  found: 'a value that changes when it is read again',
-  expected: 'plain values',
-}
 
 /**
  * Fills defaults and makes values safe, for a caller's events and for foreign lines alike. This is
@@ -66,6 +44,30 @@ export function normalizeEvent(input: unknown, defaults: EventDefaults): Journal
     const problems = findProblems(input, FIELDS[type], defaults.redact)
     throw new InvalidEventError(problems.length > 0 ? problems : [CHANGING_VALUE])
   }
+}
+
+/**
+ * Fills fields that an event leaves out: from the clock for a caller's event, from the line's place
+ * for a foreign line (one that another program wrote).
+ */
+export interface EventDefaults {
+  correlationId(): string
+  timestamp(): string
+  /** Called with each cost that became null because it is NaN or infinite. */
+  costDropped?(member: CostField): void
+  /**
+   * Takes secrets out of a text that an error quotes.
+   *
+   * @default masks those that SECURITY.md lists
+   */
+  redact?(text: string): string
+}
+
+/** The problem with an event that has a getter which gives a different value each time. */
+const CHANGING_VALUE = {
+  field: 'event',
+  found: 'a value that changes when it is read again',
+  expected: 'plain values',
 }
 
 /**

@@ -7,6 +7,15 @@ import { CHECKSUM_START, LINE_START } from './serialize.js'
  * `,"crc32":"hhhhhhhh"}` whose checksum holds. The line may come in pieces and be of any length;
  * memory stays bounded and time linear, since the checksum from each beginning is continued, never
  * computed anew.
+ *
+ * What is in no event is a gap. The rest, which is rejected, is one stretch from the first gap to
+ * the last, with the events between them; blank gaps at either end aren't part of it:
+ *
+ * ```text
+ * gap {"type":…,"crc32":"…"} gap {"type":…,"crc32":"…"}  gap, still growing
+ * └──── rest before the gap ────┘                      │ └ firstNonSpace
+ *                                                      └ gapStart
+ * ```
  */
 export class EventRecovery {
   readonly events: RecoveredEvent[] = []
@@ -19,15 +28,12 @@ export class EventRecovery {
   /** The index in the window before which everything has been searched. */
   #scanned = 0
   #recoveredBytes = 0
-  /** The offset in the segment at which the last kept event ended. */
+  /** The offset in the segment at which the last kept event ended and the present gap begins. */
   #gapStart: number
-  /** The offset of the first byte after that event that isn't white space. */
+  /** The offset of the first byte of the present gap that isn't white space. */
   #firstNonSpace: number | null = null
-  /**
-   * From the start of the first gap between events that isn't blank to the end of the last gap that
-   * is complete, that is, followed by an event.
-   */
-  #rest: Stretch | null = null
+  /** The rest without the present gap; null if every gap before it is blank. */
+  #restBeforeGap: Stretch | null = null
 
   constructor(byteOffset: number) {
     this.#windowOffset = byteOffset
@@ -36,7 +42,7 @@ export class EventRecovery {
 
   /** The part of the line that is in no event; null if it is blank. */
   get rest(): Stretch | null {
-    return this.#restUpTo(this.#windowOffset + this.#window.length)
+    return this.#restWithGap(this.#windowOffset + this.#window.length)
   }
 
   push(piece: Buffer): void {
@@ -97,9 +103,10 @@ export class EventRecovery {
     return null
   }
 
-  #restUpTo(end: number): Stretch | null {
-    if (this.#firstNonSpace === null || this.#firstNonSpace >= end) return this.#rest
-    return { start: this.#rest?.start ?? this.#gapStart, end }
+  /** The rest with the present gap, which ends at `gapEnd`. A blank gap adds nothing. */
+  #restWithGap(gapEnd: number): Stretch | null {
+    if (this.#firstNonSpace === null || this.#firstNonSpace >= gapEnd) return this.#restBeforeGap
+    return { start: this.#restBeforeGap?.start ?? this.#gapStart, end: gapEnd }
   }
 
   /** @param index the index in the window to begin at. */
@@ -119,7 +126,7 @@ export class EventRecovery {
     const bytes = Buffer.from(this.#window.subarray(index, end))
     const byteOffset = this.#windowOffset + index
     this.events.push({ byteOffset, bytes })
-    this.#rest = this.#restUpTo(byteOffset)
+    this.#restBeforeGap = this.#restWithGap(byteOffset)
     this.#gapStart = this.#windowOffset + end
     this.#firstNonSpace = this.#findNonSpace(end)
   }

@@ -33,6 +33,7 @@ const COOKIE = /\b((?:Set-)?Cookie["']?\s{0,4}:\s{0,4}["']?)[^\s=;"']{1,256}=[^\
 /** A quote, even if the text around it is quoted once or twice more: `{\\\"key\\\":…`. */
 const ANY_QUOTE = String.raw`\\{0,7}["']`
 const QUOTE = `(?:${ANY_QUOTE})?`
+const OPENING_QUOTE = new RegExp(`^${ANY_QUOTE}`)
 /**
  * The beginning of a list of values for one name: Go's `map[X-Api-Key:[…]]`, and the same as JSON.
  */
@@ -121,6 +122,12 @@ const ANNOUNCED =
 const WORDS =
   /^(?:required|invalid|missing|incorrect|expected|expired|revoked|unknown|undefined|unauthorized|unauthenticated|forbidden|disabled|please|cannot|could|should|must|malformed|denied|failed|failure|wrong|empty|none|null|true|false|string|object|field|value|not|the|is|was|header|header's|you|your|check|bearer|basic)\b[.!?]?$/i
 
+/** How many characters a value must have to count as a secret. */
+const LEAST_LENGTH = 3
+const LEAST_LENGTH_AFTER_SPACE = 6
+const LEAST_AFTER_SCHEME = 20
+const LONGEST_WORD = 23
+
 /**
  * The default: masks secrets in `error_message`, which often quotes a request to an upstream, and
  * in `source`, which may be an address with a password. SECURITY.md lists the kinds.
@@ -174,23 +181,46 @@ function maskAuthorization(
   credential: string,
 ): string {
   if (isWord(credential)) return match
-  const isCredential =
-    scheme === ''
-      ? credential.length >= (quote === undefined && /\s$/.test(before) ? 6 : 3)
-      : KNOWN_SCHEME.test(scheme)
-        ? credential.length >= 3
-        : /[0-9=_+/~]|[a-z][A-Z]/.test(credential) || credential.length >= 24
-  return isCredential ? `${before}${scheme}${MASK}` : match
+  return isAuthorization(before, quote !== undefined, scheme, credential)
+    ? `${before}${scheme}${MASK}`
+    : match
+}
+
+function isAuthorization(before: string, isQuoted: boolean, scheme: string, credential: string): boolean {
+  // `authorization=abc`, `"authorization": "abc"`, `Authorization: abcdef`
+  if (scheme === '') return credential.length >= leastLength(before, isQuoted)
+  // `Authorization: Bearer abc`
+  if (KNOWN_SCHEME.test(scheme)) return credential.length >= LEAST_LENGTH
+  // `Authorization: please k3y`, but not `Authorization: please retry`
+  return isNoWord(credential)
 }
 
 function maskCredential(match: string, bearer: string | undefined, basic: string | undefined, value: string) {
-  const isCredential =
-    bearer !== undefined
-      ? /[0-9=_+/~]|[a-z][A-Z]/.test(value) || value.length >= 24
-      : basic !== undefined
-        ? /^[A-Za-z0-9+/]{8,}={0,2}$/.test(value) && /=|[a-z][A-Z]|[A-Za-z]\d/.test(value)
-        : /\d/.test(value) && value.length >= 20
-  return isCredential ? match.slice(0, -value.length) + MASK : match
+  return isCredential(bearer !== undefined, basic !== undefined, value)
+    ? match.slice(0, -value.length) + MASK
+    : match
+}
+
+function isCredential(isBearer: boolean, isBasic: boolean, value: string): boolean {
+  // `Bearer sk_test_4f9a`, but not `bearer authentication`
+  if (isBearer) return isNoWord(value)
+  // `Basic dXNlcjpwYXNz`, but not `basic authentication`
+  if (isBasic) return /^[A-Za-z0-9+/]{8,}={0,2}$/.test(value) && /=|[a-z][A-Z]|[A-Za-z]\d/.test(value)
+  // `Nostr eyJraW5kIjoyNzIzNX0…`, but not `token gpt-5-mini`
+  return /\d/.test(value) && value.length >= LEAST_AFTER_SCHEME
+}
+
+/** Whether a text of credential characters has some that no word has, or is longer than any word. */
+function isNoWord(text: string): boolean {
+  return /[0-9=_+/~]|[a-z][A-Z]/.test(text) || text.length > LONGEST_WORD
+}
+
+/**
+ * How long the value of a secret's name must be: `password=abc` has one. In a sentence, a colon and
+ * a space come before ordinary short words too, as in `password: reset`.
+ */
+function leastLength(before: string, isQuoted: boolean): number {
+  return !isQuoted && /\s$/.test(before) ? LEAST_LENGTH_AFTER_SPACE : LEAST_LENGTH
 }
 
 function maskNamed(
@@ -200,13 +230,12 @@ function maskNamed(
   listSeparator: string | undefined,
   value: string,
 ): string {
-  const quote = /^\\{0,7}["']|^/.exec(value)?.[0] ?? ''
+  const quote = OPENING_QUOTE.exec(value)?.[0] ?? ''
   const bare = value.slice(quote.length)
   if (bare === '' || isWord(bare)) return match
-  // In a sentence, a colon and a space come before ordinary short words too.
-  const leastLength = quote === '' && /\s$/.test(before) ? 6 : 3
-  const isSecret =
-    name === undefined || listSeparator !== undefined ? isOpaque(bare) : bare.length >= leastLength
+  // The name also occurs in sentences, or the separator in any list: `rune: …`, `["api_key","…"]`.
+  const mustBeOpaque = name === undefined || listSeparator !== undefined
+  const isSecret = mustBeOpaque ? isOpaque(bare) : bare.length >= leastLength(before, quote !== '')
   return isSecret ? `${before}${quote}${MASK}` : match
 }
 

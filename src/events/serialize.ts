@@ -1,4 +1,5 @@
-import { describeThrown, InvalidEventError, shownText } from './errors.js'
+import { describeThrown, shownText } from './describe-value.js'
+import { InvalidEventError } from './errors.js'
 import type { JournalEvent, RequestLogged, StreamCompleted } from './event-types.js'
 
 /**

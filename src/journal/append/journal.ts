@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { describeThrown, InvalidEventError } from '../../events/errors.js'
+import { describeThrown } from '../../events/describe-value.js'
+import { InvalidEventError } from '../../events/errors.js'
 import type {
   EventInput,
   ExchangeRateObserved,

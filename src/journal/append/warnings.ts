@@ -1,4 +1,4 @@
-import { shownText } from '../../events/errors.js'
+import { shownText } from '../../events/describe-value.js'
 import type { JournalLogger } from '../logger.js'
 
 const BURST = 20

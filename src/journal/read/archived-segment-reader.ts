@@ -134,16 +134,19 @@ export class ArchivedSegmentReader implements SegmentSource {
     return new JournalError('SEGMENT_UNREADABLE', this.path, `${text}; ${advice}`)
   }
 
-  /**
-   * Keeps the chunks that may hold the last MiB of the last line, which ends at the position or in
-   * the chunk that was read last.
-   */
+  /** Keeps the chunks in which the last MiB of a line that `bytesAt` may be asked for can be. */
   #keep(chunkOffset: number, chunk: Buffer): void {
     this.#kept.push({ offset: chunkOffset, bytes: chunk })
     this.#kept = this.#kept.filter(({ offset, bytes }) => {
       const end = offset + bytes.length
-      const isBeforePosition = offset < this.position && end > this.position - MAX_LINE_BYTES
-      return isBeforePosition || end > this.readOffset - MAX_LINE_BYTES - CHUNK_BYTES
+      // The last line ends at the position, which stays far before the read offset while a long line
+      // is being read: its last MiB is from `position - MAX_LINE_BYTES` to `position`.
+      const holdsLastLine = offset < this.position && end > this.position - MAX_LINE_BYTES
+      // Verify also asks for an earlier line, if that one ends in the chunk that was read last: its
+      // last MiB then begins no earlier than a chunk and a MiB before the read offset. The same
+      // chunks are what a line needs that ends in the next one.
+      const mayHoldEarlierLine = end > this.readOffset - CHUNK_BYTES - MAX_LINE_BYTES
+      return holdsLastLine || mayHoldEarlierLine
     })
   }
 }

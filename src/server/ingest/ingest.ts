@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { crc32 } from 'node:zlib'
-import { InvalidEventError, shownText } from '../../events/errors.js'
+import { shownText } from '../../events/describe-value.js'
+import { InvalidEventError } from '../../events/errors.js'
 import type { EventInput, JournalEvent } from '../../events/event-types.js'
 import { FIELDS } from '../../events/fields.js'
 import { hexChecksum } from '../../events/line.js'

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { describeValue, shownText } from '../../events/errors.js'
+import { describeValue, shownText } from '../../events/describe-value.js'
 import { isBlankLine, MAX_LINE_BYTES, parseLine } from '../../events/line.js'
 import { cutLongNames } from '../../events/long-names.js'
 import { maskSecrets } from '../../events/redact.js'
