@@ -130,7 +130,9 @@ describe('a prune', () => {
     for (const dryRun of [true, false]) {
       await expect(prune({ ...workspace, before: '2026-11-21', dryRun })).rejects.toMatchObject({
         code: 'ROWS_REFERRED_TO',
-        message: expect.stringContaining('2 rows of the table "notes" refer to requests that would be removed'),
+        message: expect.stringContaining(
+          '2 rows of the table "notes" refer to requests that would be removed',
+        ),
       })
     }
     expect(workspace.query(NOTES)).toEqual(ALL)
