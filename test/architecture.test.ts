@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
@@ -108,4 +108,27 @@ test('a process that imports request-journal and its errors and appends has load
   expect(log).toContain('dist/journal/append/journal.js')
   expect(log).not.toMatch(/better-sqlite3|chokidar/)
   expect(log).toContain('"shared":[]')
+})
+
+describe('docs/architecture.md', () => {
+  const page = readFileSync(join(root, 'docs/architecture.md'), 'utf8')
+
+  test('names only files and folders that exist', () => {
+    const names = [...page.matchAll(/`((?:\w[\w.-]*\/)+(?:[\w-]+(?:\.test)?\.ts)?)`/g)].map(
+      ([, name = '']) => name,
+    )
+    const topLevel = names.filter((name) => !/^[\w-]+\/$/.test(name))
+    expect(topLevel.length).toBeGreaterThan(20)
+    expect(topLevel.filter((name) => ![source, root].some((from) => existsSync(join(from, name))))).toEqual(
+      [],
+    )
+  })
+
+  test('names constants that their files export', () => {
+    const named = [...page.matchAll(/`([A-Z_]+)` (?:in|of) `([\w/-]+\.ts)`/g)]
+    expect(named.length).toBeGreaterThan(1)
+    for (const [, name, file = ''] of named) {
+      expect(readFileSync(join(source, file), 'utf8')).toContain(`export const ${name}`)
+    }
+  })
 })
