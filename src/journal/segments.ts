@@ -23,15 +23,17 @@ export interface SegmentRef {
   id: number
 }
 
-/** A segment that exists, and which files it is in. */
+/** A segment that exists. */
 export interface Segment extends SegmentRef {
-  /** Whether the segment was archived, so that no `.ndjson` file has its name any more. */
-  isArchived: boolean
   /**
-   * Whether it's archived but its plain file is still there as `.ndjson.gone`. A writer that hasn't
-   * noticed yet may still append to that file, so readers prefer it to the archive.
+   * Which file it is read from:
+   *
+   * - `plain`: its `.ndjson`. It wasn't archived yet.
+   * - `leaving`: `.ndjson.gone`. It was archived, but its plain file is still there under this name:
+   *   a writer that hasn't noticed yet may still append to that file.
+   * - `archived`: its archive, `.ndjson.gz`, which is all that is left.
    */
-  isLeaving: boolean
+  state: 'plain' | 'leaving' | 'archived'
   /** Whether a sync of the segment has failed, so that no writer appends to it any more. */
   isDistrusted: boolean
 }
@@ -79,13 +81,13 @@ export function leavingFile(segment: SegmentRef): string {
 }
 
 /** The name of the file that holds a segment's plain lines, unless only its archive is left. */
-export function plainFile(segment: SegmentRef & { isLeaving?: boolean }): string {
-  return segment.isLeaving === true ? leavingFile(segment) : segment.name
+export function plainFile(segment: SegmentRef & Partial<Pick<Segment, 'state'>>): string {
+  return segment.state === 'leaving' ? leavingFile(segment) : segment.name
 }
 
 /** The size of a segment's plain file in bytes; null if only its archive is there. */
 export function plainSize(directory: string, segment: Segment): number | null {
-  if (segment.isArchived && !segment.isLeaving) return null
+  if (segment.state === 'archived') return null
   return statSync(join(directory, plainFile(segment)), { throwIfNoEntry: false })?.size ?? null
 }
 
@@ -95,8 +97,7 @@ export function archiveFile(segment: SegmentRef): string {
 
 /** The file from which a segment is read. */
 export function fileOf(segment: Segment): string {
-  if (segment.isLeaving) return leavingFile(segment)
-  return segment.isArchived ? archiveFile(segment) : segment.name
+  return segment.state === 'archived' ? archiveFile(segment) : plainFile(segment)
 }
 
 /** Matches names that people may take for a segment's or an archive's. */
@@ -138,8 +139,7 @@ export function listSegments(directory: string, fs: FileSystem = nodeFileSystem)
     .sort((a, b) => a.id - b.id)
     .map((segment) => ({
       ...segment,
-      isArchived: !plain.has(segment.id),
-      isLeaving: leaving.has(segment.id) && !plain.has(segment.id),
+      state: plain.has(segment.id) ? 'plain' : leaving.has(segment.id) ? 'leaving' : 'archived',
       isDistrusted: distrusted.has(segment.id),
     }))
 }
@@ -201,7 +201,7 @@ function parseFileName(file: string): { segment: SegmentRef; ending: string | un
 export function segmentToWrite(segments: readonly Segment[], today: string): SegmentRef {
   const latest = segments.at(-1)
   if (latest === undefined || latest.day < today) return segmentOf(today, 0)
-  if (!latest.isDistrusted && !latest.isArchived) return latest
+  if (!latest.isDistrusted && latest.state === 'plain') return latest
   return nextNumber(latest)
 }
 

@@ -139,7 +139,7 @@ class ArchiveRun {
     const files = readdirSync(this.directory).filter(isTemporary)
     for (const file of files) rmSync(join(this.directory, file))
     const leaving = listSegments(this.directory)
-      .filter((segment) => segment.isLeaving)
+      .filter(({ state }) => state === 'leaving')
       .map((segment) => ({ segment, dueAt: performance.now() + this.#ports.noticeMs }))
     const candidates = await this.#candidates()
     const total = candidates.length
@@ -210,7 +210,7 @@ class ArchiveRun {
     const segments = listSegments(this.directory)
     const newest = segments.at(-1)
     const candidates: Candidate[] = []
-    for (const segment of segments.filter(({ isArchived }) => !isArchived)) {
+    for (const segment of segments.filter(({ state }) => state === 'plain')) {
       const seal = sealed.get(segment.name)
       const path = join(this.directory, segment.name)
       const size = statSync(path).size

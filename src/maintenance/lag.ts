@@ -53,7 +53,7 @@ export function statSegments(
   const states: SegmentState[] = []
   const archives = lastEntries(manifest, 'archived')
   for (const segment of listed) {
-    const file = segment.isArchived ? `${segment.name}.gz` : segment.name
+    const file = segment.state === 'plain' ? segment.name : `${segment.name}.gz`
     const stats = lstatSync(join(directory, file), { throwIfNoEntry: false })
     // Archived or pruned since the directory was listed.
     if (stats === undefined) continue
@@ -61,7 +61,7 @@ export function statSegments(
     // The manifest doesn't know one that was compressed by hand; once projected, it is as long as
     // its position.
     const compressed = archives.get(segment.name)?.bytes ?? position?.projectedBytes ?? stats.size
-    const size = segment.isArchived ? compressed : stats.size
+    const size = segment.state === 'plain' ? stats.size : compressed
     const isPruned = pruned.has(segment.id)
     const lagBytes = isPruned ? 0 : Math.max(0, size - (position?.projectedBytes ?? 0))
     states.push({ segment, stats, position, lagBytes, isPruned })
@@ -75,9 +75,10 @@ async function secondsWaited(directory: string, { segment, stats, position }: Se
   const bornAt = stats.birthtimeMs > 0 ? stats.birthtimeMs : stats.ctimeMs
   const caughtUpAt = typeof position?.caughtUpAt === 'string' ? Date.parse(position.caughtUpAt) : bornAt
   // An archive's own time is when it was compressed; a status decompresses nothing.
-  const cameAt = segment.isArchived
-    ? caughtUpAt
-    : ((await firstTimestamp(directory, segment, position?.projectedBytes ?? 0)) ?? stats.mtimeMs)
+  const cameAt =
+    segment.state === 'plain'
+      ? ((await firstTimestamp(directory, segment, position?.projectedBytes ?? 0)) ?? stats.mtimeMs)
+      : caughtUpAt
   return Math.max(0, Math.round((now - Math.max(caughtUpAt, cameAt)) / 100) / 10)
 }
 

@@ -275,7 +275,7 @@ class PruneRun {
     // rows may go too.
     if (segment === undefined && (this.#pruned.has(name) || this.#accepted.has(name))) return null
     const entry = this.#archived.get(name)
-    if (segment?.isArchived !== true || segment.isLeaving || entry === undefined) return 'not_archived'
+    if (segment?.state !== 'archived' || entry === undefined) return 'not_archived'
     if ((this.#positions.get(id)?.projectedBytes ?? 0) < entry.bytes) return 'not_projected'
     return ((await copies?.allow(heldSegment(id, entry))) ?? true) ? null : 'not_held'
   }
@@ -289,9 +289,9 @@ class PruneRun {
    * was killed: somebody wanted the others back.
    */
   #files(): Segment[] {
-    return this.#segments.filter(({ id, name, isArchived, isLeaving }) => {
+    return this.#segments.filter(({ id, name, state }) => {
       const isWanted = this.#lastDayOf(name) < this.#before || !this.#pruned.has(name)
-      return this.#goes(id) && isWanted && isArchived && !isLeaving
+      return this.#goes(id) && isWanted && state === 'archived'
     })
   }
 

@@ -115,8 +115,10 @@ interface Rename {
 function plan(directory: string, today: string): { renames: Rename[]; left: string[] } {
   const manifest = readManifest(directory)
   const segments = listSegments(directory)
-  const isKnown = ({ name, isArchived }: Segment) =>
-    isArchived || lastEntries(manifest, 'sealed').has(name) || lastEntries(manifest, 'archived').has(name)
+  const isKnown = ({ name, state }: Segment) =>
+    state !== 'plain' ||
+    lastEntries(manifest, 'sealed').has(name) ||
+    lastEntries(manifest, 'archived').has(name)
   const future = segments.filter(({ day }) => day > today)
   const left = future.filter(isKnown).map(({ name }) => name)
   // Writers would stay on a segment that keeps its name, so renaming the others would gain nothing.

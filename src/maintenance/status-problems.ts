@@ -35,7 +35,7 @@ export function segmentProblems({ segment, stats, position, isPruned }: SegmentS
   }
   if (isPruned) problems.push(`${name} was pruned, but is still there: run \`request-journal prune\` again`)
   const projected = position?.projectedBytes ?? 0
-  if (!segment.isArchived && stats.size < projected) {
+  if (segment.state === 'plain' && stats.size < projected) {
     problems.push(`${name} has ${stats.size} bytes, but ${projected} were projected: it was truncated`)
   }
   return problems
@@ -77,7 +77,7 @@ export async function alteredArchives(
   const archived = lastEntries(manifest, 'archived')
   for (const { segment, isPruned, stats } of segments) {
     const entry = archived.get(segment.name)
-    const isJudged = segment.isArchived && !segment.isLeaving && !isPruned && stats.isFile()
+    const isJudged = segment.state === 'archived' && !isPruned && stats.isFile()
     if (entry === undefined || !isJudged) continue
     if ((await judgeArchive(directory, segment, entry)) === 'altered') {
       problems.push(`${segment.name}.gz doesn't hold what was archived: restore the right one from a backup`)

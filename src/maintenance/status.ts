@@ -130,7 +130,7 @@ function segmentStatus({ segment, stats, position }: SegmentState): SegmentStatu
     name: segment.name,
     bytes: stats.size,
     projected_bytes: position?.projectedBytes ?? 0,
-    archived: segment.isArchived,
+    archived: segment.state !== 'plain',
     distrusted: segment.isDistrusted,
   }
 }

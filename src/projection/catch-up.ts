@@ -145,7 +145,7 @@ export class CatchUp {
 
   #isDue(segment: Segment): boolean {
     if (this.#pruned.has(segment.id)) return false
-    if (segment.isArchived && !segment.isLeaving) {
+    if (segment.state === 'archived') {
       return this.#archives.isBehind(segment, this.#projected.get(segment))
     }
     const seen = this.#seen.get(segment.id)
@@ -157,7 +157,7 @@ export class CatchUp {
 
   async #judgeArchives(due: readonly Segment[]): Promise<void> {
     const { directory, onRecompressed } = this.#options
-    for (const segment of due.filter(({ isArchived, isLeaving }) => isArchived && !isLeaving)) {
+    for (const segment of due.filter(({ state }) => state === 'archived')) {
       if (await this.#archives.judge(segment)) onRecompressed?.(join(directory, archiveFile(segment)))
     }
   }

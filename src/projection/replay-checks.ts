@@ -20,7 +20,7 @@ export function followRenames(
   const segments = listSegments(directory)
   const there = new Set(segments.map(({ id }) => id))
   const projected = new Set(positions.map(({ id }) => id))
-  const unprojected = segments.filter(({ id, isArchived }) => !projected.has(id) && !isArchived)
+  const unprojected = segments.filter(({ id, state }) => !projected.has(id) && state === 'plain')
   return positions.map((position) => {
     if (there.has(position.id) || position.name.slice(0, 10) <= utcDay(now)) return position
     const renamed = unprojected.find((segment) => holds(directory, segment, position))

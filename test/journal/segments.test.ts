@@ -80,21 +80,23 @@ describe('listing', () => {
     ])
   })
 
-  test('tells archived and distrusted segments; if both files exist the plain one counts', () => {
+  test('tells plain, leaving, archived and distrusted segments; the plain file counts before .gone, and that before the archive', () => {
     const segments = listing(
+      '2026-11-19.ndjson.gone',
+      '2026-11-19.ndjson.gz',
       '2026-11-20.ndjson.gz',
       '2026-11-21.ndjson',
+      '2026-11-21.ndjson.gone',
       '2026-11-21.ndjson.gz',
       '2026-11-22.ndjson',
       '2026-11-22.ndjson.distrusted',
       '2026-11-23.ndjson.distrusted',
     )
-    expect(
-      segments.map(({ name, isArchived, isDistrusted }) => [name, isArchived, isDistrusted]),
-    ).toStrictEqual([
-      ['2026-11-20.ndjson', true, false],
-      ['2026-11-21.ndjson', false, false],
-      ['2026-11-22.ndjson', false, true],
+    expect(segments.map(({ name, state, isDistrusted }) => [name, state, isDistrusted])).toStrictEqual([
+      ['2026-11-19.ndjson', 'leaving', false],
+      ['2026-11-20.ndjson', 'archived', false],
+      ['2026-11-21.ndjson', 'plain', false],
+      ['2026-11-22.ndjson', 'plain', true],
     ])
   })
 

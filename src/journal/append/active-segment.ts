@@ -215,7 +215,7 @@ export class ActiveSegment {
     this.#writer = writer
     this.#lost.reopened(writer)
     this.#mustRetire = false
-    const before = segments.findLast((segment) => segment.id < target.id && !segment.isArchived)
+    const before = segments.findLast((segment) => segment.id < target.id && segment.state === 'plain')
     if (before !== undefined) endFragmentOf(fs, directory, before)
     this.#directoryMtimeMs = Number.NaN
     return writer
@@ -245,18 +245,21 @@ export class ActiveSegment {
     return writer.hasCleanTail && listSegments(directory, fs).slice(-MAX_COMPARED).some(isThisFile)
   }
 
-  /**
-   * Whether the file was replaced by an archive that has everything written here. The `archive`
-   * command keeps the plain file, as `.gone`, for longer than a writer goes without a look, and
-   * archives what is appended meanwhile as well. If the plain file is gone too, this is true only
-   * if nothing was written since the last look. A last line that lacks its newline will be written
-   * again elsewhere, so the segment then counts as lost.
-   */
+  /** Whether the file was replaced by an archive that has everything written here. */
   #wasArchived(writer: SegmentWriter): boolean {
     const { directory, fs } = this.#options
     const segment = listSegments(directory, fs).find(({ id }) => id === writer.segment.id)
-    if (segment === undefined || !segment.isArchived || !writer.hasCleanTail) return false
-    return segment.isLeaving || writer !== this.#writer || this.#linesSinceLook === 0
+    if (segment === undefined || segment.state === 'plain') return false
+    // A last line that lacks its newline will be written again elsewhere: the segment counts as lost.
+    if (!writer.hasCleanTail) return false
+    // `archive` keeps the plain file for longer than a writer goes without a look, and archives what
+    // is appended to it meanwhile as well.
+    if (segment.state === 'leaving') return true
+    // The plain file is gone too. A segment that was retired has got no more lines since the look
+    // that retired it, which came before that.
+    if (writer !== this.#writer) return true
+    // A line that was written since the last look may have come too late for the archive.
+    return this.#linesSinceLook === 0
   }
 
   /**

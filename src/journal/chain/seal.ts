@@ -111,7 +111,7 @@ export class Sealer {
     try {
       // A segment that is still growing is sealed at the size that it has now.
       const limit = Number(source.stats.size)
-      while (segment.isArchived || source.readOffset < limit) {
+      while (segment.state !== 'plain' || source.readOffset < limit) {
         if (this.#isStopping) return
         const chunk = await source.read()
         if (chunk === null) break

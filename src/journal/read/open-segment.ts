@@ -13,10 +13,8 @@ import type { ReadFrom, SegmentSource } from './segment-source.js'
  */
 export function openSegment(directory: string, segment: Segment, from: ReadFrom = {}): SegmentSource {
   const attempts = [
-    ...(segment.isArchived
-      ? []
-      : [() => new SegmentReader(directory, { ...segment, isLeaving: false }, from)]),
-    () => new SegmentReader(directory, { ...segment, isLeaving: true }, from),
+    ...(segment.state === 'plain' ? [() => new SegmentReader(directory, segment, from)] : []),
+    () => new SegmentReader(directory, { ...segment, state: 'leaving' }, from),
     () => new ArchivedSegmentReader(directory, segment, from),
   ]
   let missing: unknown

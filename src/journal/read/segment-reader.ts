@@ -1,7 +1,7 @@
 import * as fs from 'node:fs'
 import { dirname, join } from 'node:path'
 import { nodeFileSystem, syncDirectoryAsync } from '../file-system.js'
-import { plainFile, type SegmentRef } from '../segments.js'
+import { plainFile, type Segment, type SegmentRef } from '../segments.js'
 import { LineScanner } from './line-scanner.js'
 import {
   type Chunk,
@@ -31,7 +31,7 @@ export class SegmentReader implements SegmentSource {
    */
   constructor(
     directory: string,
-    segment: SegmentRef & { isLeaving?: boolean },
+    segment: SegmentRef & Partial<Pick<Segment, 'state'>>,
     { position, positionCrc32, chunkBytes = CHUNK_BYTES }: ReadFrom = {},
   ) {
     this.segment = segment

@@ -16,7 +16,7 @@ const HASHED_BYTES = 256 * 1024 * 1024
 /** Whether each archive is the one that the manifest recorded, or at least holds the same lines. */
 export async function checkArchives(directory: string, segments: readonly Segment[]): Promise<Finding> {
   const entries = lastEntries(readManifest(directory), 'archived')
-  const archives = segments.filter(({ isArchived, isLeaving }) => isArchived && !isLeaving).reverse()
+  const archives = segments.filter(({ state }) => state === 'archived').reverse()
   const altered: string[] = []
   const recompressed: string[] = []
   let bytes = 0

@@ -36,8 +36,8 @@ export function checkJournalPermissions(
   return [others, checkIsRoots(directory, surroundings) ?? owners, ...group]
 }
 
-function isPlain({ isArchived }: Segment): boolean {
-  return !isArchived
+function isPlain({ state }: Segment): boolean {
+  return state === 'plain'
 }
 
 /**

@@ -37,7 +37,7 @@ export function checkPositions(
   let unread = 0
   for (const position of positions) {
     const segment = there.get(position.id)
-    if (segment === undefined || segment.isArchived) continue
+    if (segment === undefined || segment.state !== 'plain') continue
     try {
       const file = fileIdentity(statSync(join(directory, segment.name), { bigint: true }))
       const isCopy = !isRemembered(file, position.file)

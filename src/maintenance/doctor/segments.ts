@@ -66,7 +66,7 @@ function fragmentBytes(directory: string, segment: Segment): number {
   const fd = openRegularFile(nodeFileSystem, join(directory, fileOf(segment)), constants.O_RDONLY)
   try {
     const { size } = fstatSync(fd)
-    if (segment.isArchived || endsWithNewline(nodeFileSystem, fd, size)) return 0
+    if (segment.state !== 'plain' || endsWithNewline(nodeFileSystem, fd, size)) return 0
     const tail = readUpTo(nodeFileSystem, fd, Math.max(0, size - TAIL_BYTES), Math.min(size, TAIL_BYTES))
     const newline = tail.lastIndexOf(NEWLINE)
     return newline === -1 && size > TAIL_BYTES ? TAIL_BYTES + 1 : tail.length - newline - 1

@@ -204,7 +204,9 @@ export class StagedImports {
 
   /** Writers need no time to notice where none has written. */
   async #waitForWriters(first: SegmentRef): Promise<void> {
-    const isWritten = listSegments(this.#directory).some(({ id, isArchived }) => id < first.id && !isArchived)
+    const isWritten = listSegments(this.#directory).some(
+      ({ id, state }) => id < first.id && state === 'plain',
+    )
     if (isWritten) await delay(this.#ports.noticeMs)
     this.#ports.onStep('noticed')
   }
@@ -213,7 +215,7 @@ export class StagedImports {
   #dropTaken(found: Map<string, SegmentRef>): void {
     const plain = new Set(
       listSegments(this.#directory)
-        .filter(({ isArchived }) => !isArchived)
+        .filter(({ state }) => state === 'plain')
         .map(({ id }) => id),
     )
     for (const [file, segment] of found) {
@@ -224,7 +226,7 @@ export class StagedImports {
   }
 
   #archived(): Segment[] {
-    return listSegments(this.#directory).filter(({ isArchived, isLeaving }) => isArchived && !isLeaving)
+    return listSegments(this.#directory).filter(({ state }) => state === 'archived')
   }
 
   #isSame(file: string, name: string): boolean {

@@ -26,7 +26,7 @@ export async function waitingPrices(
   const projected = new Map(positions.map(({ id, projectedBytes }) => [id, projectedBytes]))
   const prices: PlacedPrice[] = []
   for (const segment of listSegments(directory)) {
-    if (segment.isArchived) continue
+    if (segment.state !== 'plain') continue
     const reader = new SegmentReader(directory, segment, { position: projected.get(segment.id) ?? 0 })
     try {
       for (let chunk = await reader.read(); chunk !== null; chunk = await reader.read()) {

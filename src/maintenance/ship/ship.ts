@@ -86,7 +86,7 @@ export async function shipTo(
       result.skipped.push({ segment: name, reason: 'not_sealed' })
       continue
     }
-    const recorded = { sealed: seal, archived: segment.isArchived ? archived.get(name) : undefined }
+    const recorded = { sealed: seal, archived: segment.state === 'plain' ? undefined : archived.get(name) }
     const known = knownDigest(directory, segment, recorded)
     if (known !== null && isHeld(held.get(name), known)) {
       result.held++
@@ -165,7 +165,7 @@ async function digestOf(
   const digest = digester.digest()
   if (digest.bytes < sealed.bytes || digester.prefixSha256() !== sealed.sha256) return null
   const isAsArchived = archived === undefined || archived.sha256 === digest.sha256
-  return isAsArchived || segment.isLeaving ? digest : null
+  return isAsArchived || segment.state === 'leaving' ? digest : null
 }
 
 async function* bytesOf(directory: string, segment: Segment): AsyncGenerator<Buffer> {

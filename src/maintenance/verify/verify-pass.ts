@@ -303,7 +303,7 @@ export class JournalPass {
 
   /** The segment's size for the progress; of an archive, how many bytes were archived. */
   #sizeOf(segment: Segment): number {
-    if (segment.isArchived) return this.#entries.get(segment.name)?.at(-1)?.bytes ?? 0
+    if (segment.state !== 'plain') return this.#entries.get(segment.name)?.at(-1)?.bytes ?? 0
     return lstatSync(join(this.#options.directory, segment.name), { throwIfNoEntry: false })?.size ?? 0
   }
 }

@@ -25,8 +25,7 @@ export function withoutNewImports(
 ): readonly Segment[] {
   const first = segments.findIndex(
     (segment) =>
-      segment.isArchived &&
-      !segment.isLeaving &&
+      segment.state === 'archived' &&
       !isProjected(segment) &&
       !isRecorded(segment) &&
       isNew(directory, segment) &&

@@ -38,7 +38,7 @@ export async function readJournalLine(
   try {
     const segment = listSegments(directory).find(({ name }) => name === place.segment)
     if (segment === undefined) return missing(`the journal has no segment ${place.segment}`)
-    const isArchived = segment.isArchived && !segment.isLeaving
+    const isArchived = segment.state === 'archived'
     if (isArchived && !readArchives) throw new ArchivedLineError(`${segment.name} is archived`)
     const bytes = isArchived
       ? await readArchived(directory, segment, place.byte_offset)

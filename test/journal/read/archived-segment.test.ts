@@ -131,7 +131,7 @@ describe('an archived segment', () => {
     }
     expect(found()).toBe(SEGMENT)
     renameSync(join(directory, SEGMENT), join(directory, `${SEGMENT}.gone`))
-    expect(listSegments(directory)).toMatchObject([{ isArchived: true, isLeaving: true }])
+    expect(listSegments(directory)).toMatchObject([{ state: 'leaving' }])
     expect(found()).toBe(`${SEGMENT}.gone`)
     rmSync(join(directory, `${SEGMENT}.gone`))
     expect(found()).toBe(`${SEGMENT}.gz`)
