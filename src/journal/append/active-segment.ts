@@ -26,31 +26,10 @@ import { endFragmentOf, SegmentWriter } from './segment-writer.js'
 import { quietly } from './warnings.js'
 
 /**
- * How often a writer checks whether a new day has begun, whether there is a newer segment, and
- * whether its own segment was lost.
- */
-const LOOK_MS = 1000
-
-/**
- * How many of the newest files are compared with a file that is no longer at its path; each
- * comparison takes 2 µs.
- */
-const MAX_COMPARED = 1000
-
-interface ActiveSegmentOptions {
-  fs: FileSystem
-  clock: Clock
-  directory: string
-  fileMode: number
-  logger: JournalLogger
-  /** Throws if the directory no longer holds the journal that was opened. */
-  checkJournal(): void
-}
-
-/**
- * The segment that this process appends to. It's the journal's latest segment or today's, whichever
- * is later. A look each second rolls to a new segment at midnight, follows other writers, and
- * notices a segment that was lost. A writer never goes back to an earlier segment.
+ * Decides which file this process appends to: LineWriter (buffer, ticks, flush) → ActiveSegment
+ * (which file) → SegmentWriter (one open file). It's the journal's latest segment or today's,
+ * whichever is later. A look each second rolls to a new segment at midnight, follows other writers,
+ * and notices a segment that was lost. A writer never goes back to an earlier segment.
  */
 export class ActiveSegment {
   readonly #options: ActiveSegmentOptions
@@ -92,8 +71,8 @@ export class ActiveSegment {
   }
 
   /** Whether a segment was lost and no sync has rejected because of it yet. */
-  get hasUnreportedLoss(): boolean {
-    return this.#lost.hasUnreported
+  get hasPendingLoss(): boolean {
+    return this.#lost.hasPendingError
   }
 
   /** Appends a line. Call `lookIfDue` first; once is enough for several lines. */
@@ -135,11 +114,11 @@ export class ActiveSegment {
       try {
         this.#open()
       } finally {
-        this.#lost.log()
+        this.#lost.logLosses()
       }
     } else if (
       writer.hasCleanTail &&
-      (this.#mustRetire || writer.segment.day < utcDay(now) || this.#hasDirectoryChanged(now))
+      (this.#mustRetire || writer.segment.day < utcDay(now) || this.#noticeChange(now))
     ) {
       this.#roll(writer)
     }
@@ -170,7 +149,7 @@ export class ActiveSegment {
       if (writer !== this.#writer && !this.#retired.includes(writer)) writer.close()
     }
     this.#lookQuietly()
-    const loss = this.#lost.takeUnreported()
+    const loss = this.#lost.takePendingError()
     failure ??= loss
     if (failure !== null) throw failure
   }
@@ -221,8 +200,10 @@ export class ActiveSegment {
     return writer
   }
 
-  /** Whether the directory has changed since it was last listed, or may have. */
-  #hasDirectoryChanged(now: number): boolean {
+  /**
+   * Notices once, and returns, whether the directory has changed since the last call, or may have.
+   */
+  #noticeChange(now: number): boolean {
     const { mtimeMs } = this.#options.fs.statSync(this.#options.directory)
     const hasChanged = mtimeMs !== this.#directoryMtimeMs
     this.#directoryMtimeMs = isSettled(mtimeMs, now) ? mtimeMs : Number.NaN
@@ -279,7 +260,7 @@ export class ActiveSegment {
       if (this.#isKept(writer)) writer.unflushedLines -= lines
       else if (writer !== this.#writer) {
         this.#lost.add(writer, true)
-        this.#lost.log()
+        this.#lost.logLosses()
       }
       return null
     } catch (error) {
@@ -322,6 +303,28 @@ export class ActiveSegment {
       quietly(() => this.#options.logger.error({ err: error }, 'No segment can be opened'))
     }
   }
+}
+
+/**
+ * How often a writer checks whether a new day has begun, whether there is a newer segment, and
+ * whether its own segment was lost.
+ */
+const LOOK_MS = 1000
+
+/**
+ * How many of the newest files are compared with a file that is no longer at its path; each
+ * comparison takes 2 µs.
+ */
+const MAX_COMPARED = 1000
+
+interface ActiveSegmentOptions {
+  fs: FileSystem
+  clock: Clock
+  directory: string
+  fileMode: number
+  logger: JournalLogger
+  /** Throws if the directory no longer holds the journal that was opened. */
+  checkJournal(): void
 }
 
 /** Marks a segment whose sync failed. The mark outlives the power cut that may follow. */

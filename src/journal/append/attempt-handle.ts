@@ -1,6 +1,6 @@
 import type { RequestLog, StreamCompletion } from '../../events/event-types.js'
 
-/** What is known about an attempt when its request is sent. */
+/** What `journal.begin()` takes: what is known about an attempt when its request is sent. */
 export type AttemptStart = Pick<
   RequestLog,
   | 'model'
@@ -78,7 +78,7 @@ const dropped = new FinalizationRegistry<Held>(({ port, correlationId, progress 
 })
 
 /**
- * The handle of one attempt.
+ * The handle that `journal.begin()` returns for one call of a provider.
  *
  * Times are monotonic, in milliseconds. A `start` or an outcome that breaks the schema, or whose
  * getters throw, is passed to `record` unchanged, and `record` refuses it like any other invalid

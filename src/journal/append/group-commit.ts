@@ -17,18 +17,21 @@ export class GroupCommit {
 
   /** Settles the same way as a sync that begins after this call. */
   join(): Promise<void> {
-    if (this.#next !== null) return this.#next
-    const previous = this.#running
-    this.#next = (previous === null ? nextTurn() : previous.then(nothing, nothing).then(nextTurn)).then(
-      () => {
-        this.#running = this.#next
-        this.#next = null
-        return this.#sync().finally(() => {
-          this.#running = null
-        })
-      },
-    )
+    this.#next ??= this.#syncAfter(this.#running)
     return this.#next
+  }
+
+  async #syncAfter(previous: Promise<void> | null): Promise<void> {
+    // Its own callers get its error.
+    if (previous !== null) await previous.catch(nothing)
+    await nextTurn()
+    this.#running = this.#next
+    this.#next = null
+    try {
+      await this.#sync()
+    } finally {
+      this.#running = null
+    }
   }
 }
 

@@ -7,21 +7,10 @@ import type { ResolvedOptions } from './options.js'
 import { BoundedWarnings, quietly } from './warnings.js'
 import { WriteBuffer } from './write-buffer.js'
 
-/** How often, even without a call, a dirty segment is synced and waiting lines are tried again. */
-const TICK_MS = 1000
-
-/** The least time between two attempts by `prepareOrExplain` to empty the buffer. */
-const RETRY_MS = 100
-
-/** The dependencies that tests replace. */
-export interface JournalPorts {
-  fs: FileSystem
-  clock: Clock
-}
-
 /**
  * Writes encoded lines, in order, to the segment or, while the disk refuses writes, to memory; and
- * syncs them. Callers must prepare, then encode, then write, with nothing in between: the next line
+ * syncs them: LineWriter (buffer, ticks, flush) → ActiveSegment (which file) → SegmentWriter (one
+ * open file). Callers must prepare, then encode, then write, with nothing in between: the next line
  * reuses the buffer that a line is encoded into, and the logger that takes a warning may itself
  * append to this journal.
  */
@@ -42,8 +31,8 @@ export class LineWriter {
   #closing: Promise<void> | null = null
   /** Whether a flush waits for the next sync. */
   #isFlushWaiting = false
-  /** The failure of a sync that no flush has rejected with yet. */
-  #unreported: unknown = null
+  /** The failure of a sync that the next flush must reject with; null if there is none. */
+  #pendingError: unknown = null
 
   /** @throws JournalWriteError if no segment can be opened, unless the reason may be temporary. */
   constructor(options: ResolvedOptions, journalId: string, { fs, clock }: JournalPorts) {
@@ -239,11 +228,12 @@ export class LineWriter {
     try {
       segment.look()
     } catch (error) {
-      // If no segment is open, nothing was written that this flush could miss. All that it has to
-      // do then is report a lost segment, once; and it mustn't prevent the journal from being
-      // closed.
-      const isNothingOpen = !segment.isOpen && !segment.isDirty
-      if (!segment.hasUnreportedLoss && !isNothingOpen) throw this.#writeError(error)
+      // If no segment is open, nothing was written that this flush could miss, and it mustn't
+      // prevent the journal from being closed.
+      const hasNothingToSync = !segment.isOpen && !segment.isDirty
+      // The sync rejects with a loss that is pending, and that says more than this error.
+      const mayIgnore = hasNothingToSync || segment.hasPendingLoss
+      if (!mayIgnore) throw this.#writeError(error)
     }
   }
 
@@ -256,14 +246,17 @@ export class LineWriter {
       if (isFlush) this.#lookBeforeFlush()
       await this.#segment.sync()
     } catch (error) {
-      // A flush called meanwhile waits for the next sync, but this one may be the one that lost its
-      // bytes.
-      if (!isFlush || this.#isFlushWaiting) this.#unreported = error
+      // Who gets the error?
+      // - A flush's sync failed: its callers get the error, and nobody else needs it.
+      // - A tick's sync failed: nobody gets the error, so the next flush must reject with it.
+      // - A flush's sync failed, and another flush was called meanwhile: that one waits for the next
+      //   sync, but this one may have lost its bytes, so it must reject as well.
+      if (!isFlush || this.#isFlushWaiting) this.#pendingError = error
       throw error
     }
-    if (!isFlush || this.#unreported === null) return
-    const error = this.#unreported
-    this.#unreported = null
+    if (!isFlush || this.#pendingError === null) return
+    const error = this.#pendingError
+    this.#pendingError = null
     throw error
   }
 
@@ -306,6 +299,18 @@ export class LineWriter {
     const text = `${buffered} event(s) are waiting in memory until the disk takes writes again${reason}`
     return new JournalWriteError('BUFFER_NOT_EMPTY', this.#segment.path, text, { cause, buffered })
   }
+}
+
+/** How often, even without a call, a dirty segment is synced and waiting lines are tried again. */
+const TICK_MS = 1000
+
+/** The least time between two attempts by `prepareOrExplain` to empty the buffer. */
+const RETRY_MS = 100
+
+/** The dependencies that tests replace. */
+export interface JournalPorts {
+  fs: FileSystem
+  clock: Clock
 }
 
 /**

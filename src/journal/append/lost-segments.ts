@@ -4,25 +4,11 @@ import type { JournalLogger } from '../logger.js'
 import type { SegmentWriter } from './segment-writer.js'
 import { quietly } from './warnings.js'
 
-interface Loss {
-  /**
-   * Kept open until another segment is open; otherwise a new file could get the same inode number.
-   */
-  writer: SegmentWriter
-  /** How many events were appended to it since the last flush. */
-  lines: number
-  error: JournalWriteError
-  isLogged: boolean
-  /** Whether a flush has rejected with this error. */
-  isReported: boolean
-  /** Whether another segment has been opened since, so that this file can't come back. */
-  isSettled: boolean
-}
-
 /**
  * The files that were appended to and that the journal no longer has, and how many events may exist
  * only in them. A file that is opened again, because somebody moved it back or gave it another
- * name, isn't lost any more.
+ * name, isn't lost any more. Each loss is logged once, and its error is pending until a flush has
+ * rejected with it.
  */
 export class LostSegments {
   readonly #logger: JournalLogger
@@ -38,9 +24,9 @@ export class LostSegments {
     return this.#losses.reduce((sum, { lines }) => sum + lines, this.#settledLines)
   }
 
-  /** Whether there is a loss that no flush has rejected with yet. */
-  get hasUnreported(): boolean {
-    return this.#losses.some(({ isReported }) => !isReported)
+  /** Whether the next flush must reject with a loss, since none has yet. */
+  get hasPendingError(): boolean {
+    return this.#losses.some(({ isPending }) => isPending)
   }
 
   /**
@@ -53,7 +39,7 @@ export class LostSegments {
     const found = `${path} was moved, removed, replaced or hidden by a mount while it was being written to`
     const text = `${found}: ${lines} event(s) appended since the last flush may be only in that file`
     const error = new JournalWriteError('SEGMENT_LOST', path, text)
-    this.#losses.push({ writer, lines, error, isLogged: false, isReported: false, isSettled: isRetired })
+    this.#losses.push({ writer, lines, error, isLogged: false, isPending: true, isSettled: isRetired })
   }
 
   /**
@@ -76,7 +62,7 @@ export class LostSegments {
   }
 
   /** Logs each loss once. */
-  log(): void {
+  logLosses(): void {
     for (const loss of this.#losses.filter(({ isLogged }) => !isLogged)) {
       loss.isLogged = true
       const fields = { err: loss.error, path: loss.error.path, unflushed_events: loss.lines }
@@ -86,13 +72,10 @@ export class LostSegments {
     }
   }
 
-  /**
-   * Returns the error that the current flush must reject with, once; null if there is nothing to
-   * report.
-   */
-  takeUnreported(): JournalWriteError | null {
-    const error = this.#losses.find(({ isReported }) => !isReported)?.error ?? null
-    for (const loss of this.#losses) loss.isReported = true
+  /** Returns the error that this flush must reject with, once; null if no loss is pending. */
+  takePendingError(): JournalWriteError | null {
+    const error = this.#losses.find(({ isPending }) => isPending)?.error ?? null
+    for (const loss of this.#losses) loss.isPending = false
     this.#forget()
     return error
   }
@@ -101,12 +84,25 @@ export class LostSegments {
     for (const { writer, isSettled } of this.#losses) if (!isSettled) writer.close()
   }
 
-  /**
-   * Forgets the losses that were reported and are settled, except for the number of their events.
-   */
+  /** Forgets the losses that are settled and not pending, except for the number of their events. */
   #forget(): void {
-    const isDone = (loss: Loss) => loss.isReported && loss.isSettled
+    const isDone = (loss: Loss) => loss.isSettled && !loss.isPending
     for (const loss of this.#losses.filter(isDone)) this.#settledLines += loss.lines
     this.#losses = this.#losses.filter((loss) => !isDone(loss))
   }
+}
+
+interface Loss {
+  /**
+   * Kept open until another segment is open; otherwise a new file could get the same inode number.
+   */
+  writer: SegmentWriter
+  /** How many events were appended to it since the last flush. */
+  lines: number
+  error: JournalWriteError
+  isLogged: boolean
+  /** Whether the next flush must reject with the error, since none has yet. */
+  isPending: boolean
+  /** Whether another segment has been opened since, so that this file can't come back. */
+  isSettled: boolean
 }

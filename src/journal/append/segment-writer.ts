@@ -12,29 +12,11 @@ import {
 import { openOrCreateFile } from '../new-file.js'
 import type { SegmentRef } from '../segments.js'
 
-const NEWLINE = Buffer.from('\n')
-
-/** How many short writes in a row count as a failed write. */
-const MAX_ATTEMPTS = 3
-
-const { O_RDWR, O_APPEND } = constants
-
 /**
- * The bytes that this writer has left after the last newline of the segment:
- *
- * - `clean`: nothing.
- * - `torn`: a fragment of a line. The next line must begin with a newline.
- * - a Buffer: this whole line, without its newline.
+ * Writes lines to one open file, whose descriptor it owns, each in one write(2), and ends a torn
+ * line before the next: LineWriter (buffer, ticks, flush) → ActiveSegment (which file) →
+ * SegmentWriter (one open file).
  */
-type Tail = 'clean' | 'torn' | Buffer
-
-/**
- * Closes the descriptors of journals that were garbage collected without `close`. A journal that
- * still holds events in memory is never garbage collected.
- */
-const forgotten = new FinalizationRegistry(({ fs, fd }: { fs: FileSystem; fd: number }) => fs.closeSync(fd))
-
-/** Writes lines to one open segment, each in one write(2), and ends a torn line before the next. */
 export class SegmentWriter {
   readonly segment: SegmentRef
   readonly path: string
@@ -86,32 +68,35 @@ export class SegmentWriter {
    */
   write(line: Buffer): void {
     this.isDirty = true
+    // An earlier call wrote all of this very line but its newline, which then failed.
     if (this.#tail === line) {
       this.#endLine()
       return
     }
-    let data = this.#tail === 'clean' ? line : Buffer.concat([NEWLINE, line])
     for (let attempt = 1; ; attempt++) {
+      const data = this.#tail === 'clean' ? line : Buffer.concat([NEWLINE, line])
       const written = this.#fs.writeSync(this.#fd, data, 0, data.length)
       if (written === data.length) {
         this.#tail = 'clean'
         this.unflushedLines++
         return
       }
+      // Only the newline is missing. Written once more, the whole line would be there twice.
       if (written === data.length - 1) {
         this.#tail = line
         this.#endLine()
         return
       }
+      // A fragment is there now, which the next attempt, or the next line, ends first.
       if (written > 0) this.#tail = 'torn'
       if (attempt === MAX_ATTEMPTS) throw shortWrite(written, data.length)
-      data = this.#tail === 'clean' ? line : Buffer.concat([NEWLINE, line])
     }
   }
 
   /** A copy of a line whose write failed, to be written again later. */
   retain(line: Buffer): Buffer {
     const copy = Buffer.from(line)
+    // If only its newline is missing, `write` must know the copy for this line.
     if (this.#tail === line) this.#tail = copy
     return copy
   }
@@ -186,6 +171,29 @@ export class SegmentWriter {
     }
   }
 }
+
+const NEWLINE = Buffer.from('\n')
+
+/** How many short writes in a row count as a failed write. */
+const MAX_ATTEMPTS = 3
+
+const { O_RDWR, O_APPEND } = constants
+
+/**
+ * The bytes that this writer has left after the last newline of the segment:
+ *
+ * - `clean`: nothing.
+ * - `torn`: a fragment of a line. The next line must begin with a newline.
+ * - a Buffer: this whole line, without its newline. It's compared by identity: only this very line
+ *   must be finished rather than written.
+ */
+type Tail = 'clean' | 'torn' | Buffer
+
+/**
+ * Closes the descriptors of journals that were garbage collected without `close`. A journal that
+ * still holds events in memory is never garbage collected.
+ */
+const forgotten = new FinalizationRegistry(({ fs, fd }: { fs: FileSystem; fd: number }) => fs.closeSync(fd))
 
 /** Ends the last line of a segment that is no longer appended to, if it can. */
 export function endFragmentOf(fs: FileSystem, directory: string, segment: SegmentRef): void {
