@@ -13,12 +13,6 @@ import {
 import { createDirectory, createFile } from './new-file.js'
 import { listSegments } from './segments.js'
 
-const FORMAT = 1
-export const IDENTITY_FILE = 'journal.json'
-
-/** A journal.json has about 110 bytes. Later versions may add members. */
-const MAX_IDENTITY_BYTES = 64 * 1024
-
 /** The content of `journal.json`. */
 export interface JournalIdentity {
   /** The journal format: 1. */
@@ -28,6 +22,12 @@ export interface JournalIdentity {
   /** When the journal was created: UTC, RFC 3339 with milliseconds. */
   created_at: string
 }
+
+const FORMAT = 1
+export const IDENTITY_FILE = 'journal.json'
+
+/** A journal.json has about 110 bytes. Later versions may add members. */
+const MAX_IDENTITY_BYTES = 64 * 1024
 
 /**
  * Reads a journal's identity.

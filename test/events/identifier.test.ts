@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { safeIdentifier } from '../../src/events/identifier.js'
 import { decodeLine } from '../../src/events/line.js'
 import { runs } from '../support/runs.js'
-import { completeLog, defaults, leastLog } from './support.js'
+import { defaults, leastLog, normalizedLog } from './support.js'
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 const bytes = (text: string) => Buffer.byteLength(text)
@@ -46,13 +46,13 @@ test('the specification gives the same example', () => {
 test('every identifier of an event is cut, and a NUL far into one is still refused', () => {
   const long = 'x'.repeat(5000)
   const names = { correlation_id: long, model: long, provider: long, policy: long }
-  const event = completeLog({ ...leastLog, ...names, labels: { [long]: long } })
+  const event = normalizedLog({ ...leastLog, ...names, labels: { [long]: long } })
   const { correlation_id, model, provider, policy, labels } = event
   const cut = safeIdentifier(long)
   expect([correlation_id, model, provider, policy, ...Object.entries(labels ?? {}).flat()]).toEqual(
     Array(6).fill(cut),
   )
-  expect(() => completeLog({ ...leastLog, model: `${long}\0` })).toThrow('model: found')
+  expect(() => normalizedLog({ ...leastLog, model: `${long}\0` })).toThrow('model: found')
 })
 
 describe('names of members that V8 hashes by their length alone', () => {

@@ -9,13 +9,13 @@ import { runs } from '../support/runs.js'
 import {
   anyEvent,
   checksumOf,
-  completeCompletion,
-  completeLog,
   defaults,
   ID,
   leastLog,
   lineOf,
   NOW,
+  normalizedCompletion,
+  normalizedLog,
 } from './support.js'
 
 const decode = (line: string | Buffer) => decodeLine(Buffer.from(line), defaults)
@@ -33,7 +33,7 @@ function sealed(text: string | Buffer): Buffer {
 
 describe('encoding', () => {
   test('an event is written as exactly this line', () => {
-    const line = encodeLine(completeLog({ ...leastLog, labels: { team: 'a' } }), { trace: 7 }).toString()
+    const line = encodeLine(normalizedLog({ ...leastLog, labels: { team: 'a' } }), { trace: 7 }).toString()
     const body =
       `{"type":"request_logged","correlation_id":"${ID}","timestamp":"${NOW}","model":"gpt-5","provider":null,` +
       '"policy":null,"streaming":false,"input_tokens":null,"output_tokens":null,"cost_sats":null,' +
@@ -85,12 +85,18 @@ describe('nothing inside a line looks like a start or an end', () => {
   const injected = { ...nested, crc32: checksumOf(Buffer.from(text)) }
 
   test.each<[string, () => Buffer]>([
-    ['a nested object', () => lineOf(completeLog(leastLog), { extra: injected })],
-    ['nested in arrays', () => lineOf(completeLog(leastLog), { extra: [[injected], injected] })],
-    ['a text', () => lineOf(completeLog(leastLog), { extra: JSON.stringify(injected) })],
-    ['labels', () => lineOf(completeLog({ ...leastLog, labels: injected }))],
-    ['labels beside unknown members', () => lineOf(completeLog({ ...leastLog, labels: injected }), { x: 1 })],
-    ['an error_message', () => lineOf(completeLog({ ...leastLog, error_message: JSON.stringify(injected) }))],
+    ['a nested object', () => lineOf(normalizedLog(leastLog), { extra: injected })],
+    ['nested in arrays', () => lineOf(normalizedLog(leastLog), { extra: [[injected], injected] })],
+    ['a text', () => lineOf(normalizedLog(leastLog), { extra: JSON.stringify(injected) })],
+    ['labels', () => lineOf(normalizedLog({ ...leastLog, labels: injected }))],
+    [
+      'labels beside unknown members',
+      () => lineOf(normalizedLog({ ...leastLog, labels: injected }), { x: 1 }),
+    ],
+    [
+      'an error_message',
+      () => lineOf(normalizedLog({ ...leastLog, error_message: JSON.stringify(injected) })),
+    ],
   ])('%s', (_, line) => {
     const ours = line()
     expect('event' in decode(ours)).toBe(true)
@@ -105,13 +111,13 @@ describe('nothing inside a line looks like a start or an end', () => {
   })
 
   test('labels that look like markers are read as they were written', () => {
-    const decoded = decode(lineOf(completeLog({ ...leastLog, labels: injected })))
+    const decoded = decode(lineOf(normalizedLog({ ...leastLog, labels: injected })))
     expect(decoded).toMatchObject({ event: { labels: injected } })
   })
 })
 
 describe('unknown members that JSON treats in its own way', () => {
-  const encode = (unknown: Record<string, unknown>) => lineOf(completeLog(leastLog), unknown).toString()
+  const encode = (unknown: Record<string, unknown>) => lineOf(normalizedLog(leastLog), unknown).toString()
 
   test('toJSON is a member like any other', () => {
     const line = encode({ toJSON: () => 'mischief', trace: 1 })
@@ -121,7 +127,7 @@ describe('unknown members that JSON treats in its own way', () => {
 
   test('functions, symbols and undefined are left out', () => {
     const line = encode({ a: () => 1, b: Symbol('b'), c: undefined })
-    expect(line).toBe(lineOf(completeLog(leastLog)).toString())
+    expect(line).toBe(lineOf(normalizedLog(leastLog)).toString())
   })
 
   test('a value with a toJSON of its own is written as that gives it', () => {
@@ -167,7 +173,7 @@ test('a cost beyond all doubles becomes null', () => {
 })
 
 describe('at most 1 MiB', () => {
-  const event = completeLog(leastLog)
+  const event = normalizedLog(leastLog)
   const padding = (length: number) => ({ x: 'a'.repeat(length) })
   const overhead = encodeLine(event, padding(0)).length
 
@@ -201,7 +207,7 @@ describe('at most 1 MiB', () => {
 describe('foreign lines', () => {
   test('a line without type and crc32 is a request_logged that nothing vouches for', () => {
     expect(decode('{"model":"gpt-5","latency_ms":12,"success":true}')).toStrictEqual({
-      event: completeLog(leastLog),
+      event: normalizedLog(leastLog),
       isChecked: false,
     })
   })
@@ -226,7 +232,7 @@ describe('foreign lines', () => {
       '{"model":"gpt-5","latency_ms":12,"success":true,"tag_a":"123456789"}',
     ],
   ])('with %s', (_, line) => {
-    expect(decode(line)).toStrictEqual({ event: completeLog(leastLog), isChecked: false })
+    expect(decode(line)).toStrictEqual({ event: normalizedLog(leastLog), isChecked: false })
   })
 
   test('a prototype gives no fields', () => {
@@ -234,13 +240,13 @@ describe('foreign lines', () => {
   })
 
   test('our own line with CRLF is still checked', () => {
-    const line = Buffer.concat([lineOf(completeLog(leastLog)), Buffer.from('\r')])
-    expect(decode(line)).toStrictEqual({ event: completeLog(leastLog), isChecked: true })
+    const line = Buffer.concat([lineOf(normalizedLog(leastLog)), Buffer.from('\r')])
+    expect(decode(line)).toStrictEqual({ event: normalizedLog(leastLog), isChecked: true })
   })
 
   test('a line with a checksum is checked, whatever its order and its members', () => {
     const line = sealed('{"success":true,"latency_ms":12,"extra":[1],"model":"gpt-5"')
-    expect(decode(line)).toStrictEqual({ event: completeLog(leastLog), isChecked: true })
+    expect(decode(line)).toStrictEqual({ event: normalizedLog(leastLog), isChecked: true })
   })
 
   test.each(['', ' ', '\t', '\r', ' \r', '\n'])('%j is blank', (line) => {
@@ -318,10 +324,10 @@ describe('rejected lines, each with its reason', () => {
 
 describe('a line with one flipped bit', () => {
   const events: [string, JournalEvent, Record<string, unknown> | null][] = [
-    ['the least log', completeLog(leastLog), null],
+    ['the least log', normalizedLog(leastLog), null],
     [
       'a full log',
-      completeLog({
+      normalizedLog({
         ...leastLog,
         provider: 'açaí',
         error_message: 'a "quoted" \\ \n text',
@@ -330,9 +336,9 @@ describe('a line with one flipped bit', () => {
       }),
       null,
     ],
-    ['a last member that is a number', completeLog(leastLog), { n: 5 }],
-    ['a last member that is an object', completeLog(leastLog), { type2: { type: 'request_logged' } }],
-    ['a completion', completeCompletion({ type: 'stream_completed', correlation_id: 'c' }), null],
+    ['a last member that is a number', normalizedLog(leastLog), { n: 5 }],
+    ['a last member that is an object', normalizedLog(leastLog), { type2: { type: 'request_logged' } }],
+    ['a completion', normalizedCompletion({ type: 'stream_completed', correlation_id: 'c' }), null],
   ]
 
   test.each(events)('is never read: %s', (_, event, unknown) => {
@@ -354,7 +360,7 @@ describe('a line with one flipped bit', () => {
   })
 
   test('is split again if the bit was in its newline: both events are found', () => {
-    const [a, b] = [lineOf(completeLog(leastLog)), lineOf(completeLog({ ...leastLog, model: 'b' }))]
+    const [a, b] = [lineOf(normalizedLog(leastLog)), lineOf(normalizedLog({ ...leastLog, model: 'b' }))]
     for (let bit = 0; bit < 8; bit++) {
       const fused = Buffer.concat([a, Buffer.from([0x0a ^ (1 << bit)]), b])
       expect('event' in decode(fused)).toBe(false)
@@ -367,7 +373,7 @@ describe('a line with one flipped bit', () => {
 })
 
 test('a line cut anywhere is never read, and garbage never throws', () => {
-  const line = lineOf(completeLog(leastLog))
+  const line = lineOf(normalizedLog(leastLog))
   for (let end = 1; end < line.length; end++) {
     expect('event' in decode(line.subarray(0, end))).toBe(false)
     expect('event' in decode(line.subarray(end))).toBe(false)

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { InvalidEventError } from '../../src/events/errors.js'
 import { normalizeEvent, unknownFields } from '../../src/events/normalize-event.js'
 import { MAX_ERROR_MESSAGE_BYTES } from '../../src/events/value-kinds.js'
-import { completeCompletion, completeLog, defaults, ID, leastLog, NOW } from './support.js'
+import { defaults, ID, leastLog, NOW, normalizedCompletion, normalizedLog } from './support.js'
 
 function problemsOf(input: unknown): InvalidEventError['problems'] {
   try {
@@ -73,7 +73,7 @@ describe('what is left out gets its default', () => {
 
   test('a foreign stream_completed may say null to its timestamp', () => {
     const foreign = { type: 'stream_completed', correlation_id: 'c', timestamp: null }
-    expect(completeCompletion(foreign).timestamp).toBe(NOW)
+    expect(normalizedCompletion(foreign).timestamp).toBe(NOW)
   })
 
   test('0, false and the empty text are values, not absences', () => {
@@ -85,14 +85,14 @@ describe('what is left out gets its default', () => {
       provider: '',
       error_status: 0,
     }
-    expect(completeLog(log)).toMatchObject({ input_tokens: 0, cost_sats: 0, provider: '', error_status: 0 })
+    expect(normalizedLog(log)).toMatchObject({ input_tokens: 0, cost_sats: 0, provider: '', error_status: 0 })
   })
 })
 
 describe('values are made safe', () => {
   test('lone surrogates become U+FFFD wherever a text may stand', () => {
     const bad = 'a\ud800b'
-    const log = completeLog({
+    const log = normalizedLog({
       ...leastLog,
       correlation_id: bad,
       model: bad,
@@ -109,7 +109,7 @@ describe('values are made safe', () => {
       error_message: 'a\ufffdb',
       labels: { 'a\ufffdb': 'a\ufffdb' },
     })
-    expect(completeCompletion({ type: 'stream_completed', correlation_id: bad }).correlation_id).toBe(
+    expect(normalizedCompletion({ type: 'stream_completed', correlation_id: bad }).correlation_id).toBe(
       'a\ufffdb',
     )
   })
@@ -122,8 +122,8 @@ describe('values are made safe', () => {
       provider_cost_sats: -0,
       error_status: -0,
     }
-    const log = completeLog({ ...leastLog, ...zeros, latency_ms: -0 })
-    const completion = completeCompletion({
+    const log = normalizedLog({ ...leastLog, ...zeros, latency_ms: -0 })
+    const completion = normalizedCompletion({
       type: 'stream_completed',
       correlation_id: 'c',
       ...zeros,
@@ -137,19 +137,19 @@ describe('values are made safe', () => {
   })
 
   test('milliseconds are rounded, tokens are not', () => {
-    expect(completeLog({ ...leastLog, latency_ms: 12.5 }).latency_ms).toBe(13)
-    expect(completeLog({ ...leastLog, latency_ms: 0.49 }).latency_ms).toBe(0)
+    expect(normalizedLog({ ...leastLog, latency_ms: 12.5 }).latency_ms).toBe(13)
+    expect(normalizedLog({ ...leastLog, latency_ms: 0.49 }).latency_ms).toBe(0)
     const completion = { type: 'stream_completed', correlation_id: 'c', stream_duration_ms: 99.6 }
-    expect(completeCompletion(completion).stream_duration_ms).toBe(100)
+    expect(normalizedCompletion(completion).stream_duration_ms).toBe(100)
     expect(problemsOf({ ...leastLog, input_tokens: 1.5 })).toHaveLength(1)
   })
 
   test('fractions of satoshis are kept', () => {
-    expect(completeLog({ ...leastLog, cost_sats: 0.1 + 0.2 }).cost_sats).toBe(0.30000000000000004)
+    expect(normalizedLog({ ...leastLog, cost_sats: 0.1 + 0.2 }).cost_sats).toBe(0.30000000000000004)
   })
 
   test('the timestamp is made canonical', () => {
-    const log = completeLog({ ...leastLog, timestamp: '2026-11-22T20:43:00.1239+01:00' })
+    const log = normalizedLog({ ...leastLog, timestamp: '2026-11-22T20:43:00.1239+01:00' })
     expect(log.timestamp).toBe(NOW)
   })
 
@@ -162,7 +162,7 @@ describe('values are made safe', () => {
     ['four bytes, ending at the end', '😀'.repeat(1025), '😀'.repeat(1024)],
     ['a lone surrogate at the end', `${'x'.repeat(4094)}\ud83d`, 'x'.repeat(4094)],
   ])('an error_message is cut between two characters: %s', (_, message, kept) => {
-    const cut = completeLog({ ...leastLog, error_message: message }).error_message
+    const cut = normalizedLog({ ...leastLog, error_message: message }).error_message
     expect(cut).toBe(kept)
     expect(Buffer.byteLength(cut ?? '')).toBeLessThanOrEqual(MAX_ERROR_MESSAGE_BYTES)
   })
@@ -171,7 +171,7 @@ describe('values are made safe', () => {
 describe('labels', () => {
   test('a label may have any name, __proto__ among them', () => {
     const labels = JSON.parse('{"__proto__":"p","constructor":"c","toString":"t","":"e"}')
-    const complete = completeLog({ ...leastLog, labels }).labels ?? {}
+    const complete = normalizedLog({ ...leastLog, labels }).labels ?? {}
     expect(JSON.stringify(complete)).toBe('{"__proto__":"p","constructor":"c","toString":"t","":"e"}')
     expect(Object.getPrototypeOf(complete)).toBe(Object.prototype)
   })
@@ -192,7 +192,7 @@ describe('labels', () => {
 
   test('a label that is undefined is left out', () => {
     const labels = { team: undefined, user: 'u' }
-    expect(completeLog({ ...leastLog, labels }).labels).toStrictEqual({ user: 'u' })
+    expect(normalizedLog({ ...leastLog, labels }).labels).toStrictEqual({ user: 'u' })
     expect(problemsOf({ ...leastLog, labels: { team: undefined, user: 1 } })).toMatchObject([
       { field: 'labels.user' },
     ])
@@ -200,7 +200,7 @@ describe('labels', () => {
 
   test('labels are copied: a caller’s later change isn’t logged', () => {
     const labels = { team: 'a' }
-    const complete = completeLog({ ...leastLog, labels })
+    const complete = normalizedLog({ ...leastLog, labels })
     labels.team = 'b'
     expect(complete.labels).toStrictEqual({ team: 'a' })
   })
@@ -271,7 +271,7 @@ describe('what breaks the schema is refused, and named', () => {
   })
 
   test('the greatest integers are accepted', () => {
-    const log = completeLog({ ...leastLog, input_tokens: 2 ** 53 - 1, latency_ms: 2 ** 53 - 1 })
+    const log = normalizedLog({ ...leastLog, input_tokens: 2 ** 53 - 1, latency_ms: 2 ** 53 - 1 })
     expect(log).toMatchObject({ input_tokens: 2 ** 53 - 1, latency_ms: 2 ** 53 - 1 })
   })
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { decodeLine, MAX_LINE_BYTES } from '../../src/events/line.js'
 import { EventRecovery, type RecoveredEvent, recoverEvents } from '../../src/events/recovery.js'
 import { runs } from '../support/runs.js'
-import { anyEvent, checksumOf, completeLog, defaults, leastLog, lineOf, logLine } from './support.js'
+import { anyEvent, checksumOf, defaults, leastLog, lineOf, logLine, normalizedLog } from './support.js'
 
 const A = logLine('a')
 const B = logLine('b')
@@ -84,7 +84,7 @@ describe('whole events inside a line are found at their places', () => {
   })
 
   test('a line of exactly 1 MiB is found; a longer stretch isn’t a line', () => {
-    const padded = (length: number) => lineOf(completeLog(leastLog), { x: 'a'.repeat(length) })
+    const padded = (length: number) => lineOf(normalizedLog(leastLog), { x: 'a'.repeat(length) })
     const longest = padded(MAX_LINE_BYTES - 1 - padded(0).length)
     expect(longest).toHaveLength(MAX_LINE_BYTES - 1)
     const { line, expected } = fused(['x', longest, A])

@@ -12,13 +12,13 @@ export const defaults: EventDefaults = { correlationId: () => ID, timestamp: () 
 /** The least that a RequestLog must say. */
 export const leastLog = { model: 'gpt-5', latency_ms: 12, success: true }
 
-export function completeLog(log: object): RequestLogged {
+export function normalizedLog(log: object): RequestLogged {
   const event = normalizeEvent(log, defaults)
   if (event.type !== 'request_logged') throw new Error(`expected a request_logged, found ${event.type}`)
   return event
 }
 
-export function completeCompletion(completion: object): StreamCompleted {
+export function normalizedCompletion(completion: object): StreamCompleted {
   const event = normalizeEvent(completion, defaults)
   if (event.type !== 'stream_completed') throw new Error(`expected a stream_completed, found ${event.type}`)
   return event
@@ -31,7 +31,7 @@ export function lineOf(event: JournalEvent, unknown: Record<string, unknown> | n
 }
 
 export function logLine(name: string): Buffer {
-  return lineOf(completeLog({ ...leastLog, correlation_id: name }))
+  return lineOf(normalizedLog({ ...leastLog, correlation_id: name }))
 }
 
 /** Texts that are awkward somewhere: quotes, newlines, markers of ours, every plane of Unicode. */

@@ -2,19 +2,19 @@ import type { BatchItem, PlacedCompletion, RejectedLine } from '../../src/events
 import type { Known, KnownRequest } from '../../src/folds/changes.js'
 import { PriceBook } from '../../src/folds/costs/price-book.js'
 import type { StoredRequest } from '../../src/folds/stored-request.js'
-import { completeCompletion, completeLog } from '../events/support.js'
+import { normalizedCompletion, normalizedLog } from '../events/support.js'
 
 export const SEGMENT = 20261122000
 
 /** A request's event at a place. */
 export function logged(correlation_id: string, byteOffset: number, fields: object = {}): BatchItem {
   const log = { model: 'm', latency_ms: 10, success: true, timestamp: '2026-11-22T10:00:00.000Z', ...fields }
-  return { segmentId: SEGMENT, byteOffset, event: completeLog({ ...log, correlation_id }) }
+  return { segmentId: SEGMENT, byteOffset, event: normalizedLog({ ...log, correlation_id }) }
 }
 
 /** A completion's event at a place. */
 export function ended(correlation_id: string, byteOffset: number, fields: object = {}): BatchItem {
-  const event = completeCompletion({ type: 'stream_completed', correlation_id, ...fields })
+  const event = normalizedCompletion({ type: 'stream_completed', correlation_id, ...fields })
   return { segmentId: SEGMENT, byteOffset, event }
 }
 
@@ -29,7 +29,7 @@ export function completion(
   byteOffset: number,
   fields: object = {},
 ): PlacedCompletion {
-  const event = completeCompletion({ type: 'stream_completed', correlation_id, ...fields })
+  const event = normalizedCompletion({ type: 'stream_completed', correlation_id, ...fields })
   return { completion: event, place: { segmentId: SEGMENT, byteOffset } }
 }
 

@@ -27,7 +27,7 @@ import { quietly } from './warnings.js'
 
 /**
  * Decides which file this process appends to: LineWriter (buffer, ticks, flush) → ActiveSegment
- * (which file) → SegmentWriter (one open file). It's the journal's latest segment or today's,
+ * (which file) → SegmentWriter (one open file). That is the journal's latest segment or today's,
  * whichever is later. A look each second rolls to a new segment at midnight, follows other writers,
  * and notices a segment that was lost. A writer never goes back to an earlier segment.
  */
