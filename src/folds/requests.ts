@@ -44,8 +44,8 @@ export function keysOf(items: readonly BatchItem[]): Keys {
 /**
  * Folds a batch: each request becomes a row; each completion changes one row or is held until its
  * request comes. Prices and rates are taken first, wherever they are in the batch, since costs
- * don't depend on the order of events. Pure: the result depends on the arguments alone, and neither
- * is changed.
+ * don't depend on the order of events. It is pure: the result depends only on the arguments, and
+ * neither is changed.
  *
  * @param items events and rejected lines in the order of the journal.
  */
@@ -154,18 +154,25 @@ class RequestsFold {
     const inserted: NewRequest = { id: this.#nextId, event, cost, segmentId, byteOffset }
     this.changes.inserted.push(inserted)
     this.#nextId = freeId(this.#nextId + 1, this.#known.takenIds)
-    const { correlation_id, attempt = null } = event
+    const { correlation_id } = event
     const hasCompletion = this.#hasCompletion(correlation_id)
     const hasHeld = this.#held.has(correlation_id) || this.#known.held.has(correlation_id)
+    // Most requests have neither, and their row needn't be looked at again.
     if (!hasCompletion && !hasHeld) return
-    let request = storedRequest(inserted)
+    const request = storedRequest(inserted)
     if (hasCompletion) append(this.#own, correlation_id, request)
-    if (!hasHeld) return
-    const held = this.#heldFor(correlation_id)
+    if (hasHeld) this.#applyHeld(correlation_id, request)
+  }
+
+  /** Applies the completions that were held for a request: those that name its attempt, or none. */
+  #applyHeld(correlationId: string, inserted: StoredRequest): void {
+    const { attempt } = inserted
+    const held = this.#heldFor(correlationId)
     // Completions in late lines may have been held in another order.
     const waiting = [...new Set([null, attempt])].flatMap((named) => held.get(named) ?? []).sort(byPlace)
     held.delete(null)
     held.delete(attempt)
+    let request = inserted
     for (const { isStored, ...completion } of waiting) {
       if (isStored) this.changes.released.push(completion.place)
       request = this.#change(request, completion, false)

@@ -42,7 +42,7 @@ export function isRetry({ attempt }: Pick<CountedRequest, 'attempt'>): boolean {
 
 /** The values of a row that the fold of a completion depends on. */
 export interface StoredRequest extends CountedRequest, CostFacts, RowCost {
-  /** Rows get ascending ids: the newest row of a correlation_id has the highest. */
+  /** Rows get ascending ids, so the newest row of a correlation_id has the highest. */
   id: number
   /** Null: not given. */
   attempt: number | null

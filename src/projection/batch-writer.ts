@@ -12,7 +12,7 @@ import { repriceWithin } from './repricing.js'
 
 /**
  * Writes the batches of one segment or of several, one after the other, and their positions, in one
- * transaction. When anything throws, roll it back: then neither rows nor positions have moved.
+ * transaction. If anything throws, call `rollback`; then neither rows nor positions have moved.
  */
 export class BatchWriter {
   readonly #options: BatchWriterOptions
@@ -34,7 +34,7 @@ export class BatchWriter {
     return this.#bytes
   }
 
-  /** Whether the transaction takes no more lines. */
+  /** Whether the transaction has taken as many bytes of lines as it may. */
   get isFull(): boolean {
     return this.#bytes >= this.#options.maxBytes
   }
@@ -62,7 +62,7 @@ export class BatchWriter {
     let firstRejected: Batch['firstRejected'] = null
     let firstDroppedCost: Batch['firstDroppedCost'] = null
     let last: Batch | null = null
-    // The segment's row comes before whatever refers to it.
+    // The segment's row must be inserted before any row that refers to it.
     let hasRow = before.lastLine !== null
     const begin = async () => {
       const { transaction } = this.#options
@@ -213,8 +213,8 @@ async function keepBytes(
 }
 
 /**
- * Makes what was read durable before it is committed: the database must never run ahead of the
- * durable journal.
+ * Makes what was read durable before it is committed, since the database must never run ahead of
+ * the durable journal.
  *
  * @throws NameNotDurableError when the directory can't be opened; another attempt may succeed.
  * @throws ProjectionError SEGMENT_SYNC_FAILED; trying again wouldn't help, since the kernel reports

@@ -15,12 +15,12 @@ import { BatchWriter, type SegmentProgress } from './batch-writer.js'
 export class ProjectedSegments {
   readonly #options: ProjectedSegmentsOptions
   readonly #positions: Map<number, SegmentPosition>
-  #greatestId: number
+  #newestId: number
 
   constructor(options: ProjectedSegmentsOptions, positions: readonly SegmentPosition[]) {
     this.#options = options
     this.#positions = new Map(positions.map((position) => [position.id, position]))
-    this.#greatestId = Math.max(0, ...this.#positions.keys())
+    this.#newestId = Math.max(0, ...this.#positions.keys())
   }
 
   all(): Iterable<SegmentPosition> {
@@ -28,7 +28,7 @@ export class ProjectedSegments {
   }
 
   newest(): SegmentPosition | null {
-    return this.#positions.get(this.#greatestId) ?? null
+    return this.#positions.get(this.#newestId) ?? null
   }
 
   /** A segment's position; undefined if nothing of it is projected. */
@@ -42,8 +42,8 @@ export class ProjectedSegments {
   }
 
   /**
-   * Remembers that this file holds the lines that were projected, since finding that out takes
-   * reading all of it.
+   * Remembers that this file holds the lines that were projected, since checking that again would
+   * mean reading all of it.
    */
   async remember(segment: Segment, file: FileIdentity): Promise<void> {
     const position = this.get(segment)
@@ -81,7 +81,7 @@ export class ProjectedSegments {
     for (const progress of await writer.commit()) {
       const { position, counts } = progress
       this.#positions.set(position.id, position)
-      this.#greatestId = Math.max(this.#greatestId, position.id)
+      this.#newestId = Math.max(this.#newestId, position.id)
       this.#options.onProgress?.(progress)
       total = addCounts(total, counts)
     }
@@ -90,7 +90,7 @@ export class ProjectedSegments {
 
   /** Whether lines of a newer segment have been projected. */
   isLate(segment: Segment): boolean {
-    return segment.id < this.#greatestId
+    return segment.id < this.#newestId
   }
 }
 
@@ -103,9 +103,9 @@ interface ProjectedSegmentsOptions {
 }
 
 /**
- * How many bytes of lines one transaction takes, about 100,000 rows. Measured with random UUIDs and
- * the two indexes: transactions of 3,000 rows fall to 29,000 rows a second as the table grows to 3
- * million; those of 100,000 rows keep 82,000.
+ * How many bytes of lines one transaction takes, about 100,000 rows. As measured with random UUIDs
+ * and the two indexes, transactions of 3,000 rows slow down to 29,000 rows a second as the table
+ * grows to 3 million rows, and those of 100,000 rows keep up 82,000.
  */
 const MAX_BYTES = 36 * 1024 * 1024
 

@@ -53,7 +53,7 @@ export interface Projector {
  * Starts a projector in this process: it holds the projector's lock, catches up, and then follows
  * the journal until it is stopped. It waits for whatever can heal by itself: a journal that doesn't
  * exist or isn't whole yet, a database that is locked, a full disk, a lack of descriptors or
- * permissions. It gives up only if a segment is gone, was replaced or truncated, or can't be
+ * permissions. It gives up only if a segment is missing, was replaced or truncated, or can't be
  * synced, or if another database or journal has taken the place of the one that it opened.
  *
  * @throws DatabaseError PROJECTOR_RUNNING if the database has one already; also as `openDatabase`.
@@ -143,7 +143,8 @@ async function follow(session: ProjectorSession, wakeUp: WakeUp, isStopping: () 
       try {
         if (session.hasJournal && !isWatching) {
           isWatching = true
-          // Watching begins before the look: otherwise a line could come between the two unseen.
+          // Watching begins before the look, since a line could otherwise come unseen between the
+          // two.
           wakeUp.watch(session.directory, (error) => {
             const fields = { err: error, path: session.directory }
             logger.warn(fields, 'The watcher failed: looking for new lines once a second instead')
@@ -215,7 +216,7 @@ class ProjectorSession {
   static async start(options: ProjectorOptions, sessionOptions: SessionOptions): Promise<ProjectorSession> {
     const session = new ProjectorSession(options, sessionOptions)
     try {
-      // A file is created, locked and migrated before there is a journal.
+      // A SQLite database is created, locked and migrated even if there is no journal yet.
       if (!isPostgresAddress(options.database)) await session.#openStore('')
       await session.#openJournal()
       return session

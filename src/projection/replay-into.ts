@@ -7,7 +7,10 @@ import { DatabaseError } from '../store/sqlite/connection/errors.js'
 import { acquireDatabaseLock } from '../store/sqlite/connection/lock.js'
 import type { ProjectResult } from './projector.js'
 
-/** The endings of the files that SQLite and this program put beside a database. */
+/**
+ * The endings of the names of a database and of the files that SQLite and this program put beside
+ * it.
+ */
 const BESIDE = ['', '-wal', '-shm', '-journal', '.lock']
 
 /**
@@ -15,7 +18,7 @@ const BESIDE = ['', '-wal', '-shm', '-journal', '.lock']
  * under the name `<into>.replay` and gets its own name once it is complete, so the next run can
  * remove what a killed run has left.
  *
- * @param rebuild replays the journal into the database at a path.
+ * @param rebuild replays the journal into the database at the path that it is given.
  * @param isCompared whether to return how the rebuilt database differs from the old one.
  * @throws DatabaseError DATABASE_UNWRITABLE if there is a file at `into` already, or too little
  *   room on its disk.
@@ -29,7 +32,8 @@ export async function replayInto(
   const temporary = `${target}.replay`
   removeLeftover(temporary)
   try {
-    // A replay keeps more than rows: users' own tables, counters, and where the journal begins.
+    // The rebuild starts from a copy, because a replay keeps the operator's own tables, the
+    // counters and the place where the journal begins.
     if (isCompared || existsSync(databasePath)) copyDatabase(databasePath, temporary)
     const result = await rebuild(temporary)
     const differences = isCompared ? { differences: differencesBetween(databasePath, temporary) } : {}

@@ -9,8 +9,8 @@ const MIN_DELAY_MS = 5
 
 /**
  * Returns how long to wait for a hint before looking anyway: as much time as has passed since the
- * last line, but at least 5 ms and at most a second. So the last line of a burst is found soon
- * although its change was never signalled, and an idle projector looks once a second.
+ * last line, but at least 5 ms and at most a second. So the last line of a burst is found soon even
+ * if its change was never signalled, and an idle projector looks once a second.
  */
 export function delayBeforeLook(msSinceLastLine: number): number {
   return Math.min(MAX_DELAY_MS, Math.max(MIN_DELAY_MS, msSinceLastLine))

@@ -52,7 +52,9 @@ export interface Dialect {
   integerSum(column: string): string
   /** A number as it counts in sums; 0 for null. It is computed as in `wholeNumber`. */
   wholeNumber(column: string, limit: number): string
-  /** A text with its ASCII case folded: it is the same for texts that differ only in that. */
+  /**
+   * A text with its ASCII case folded, so that it is the same for texts that differ only in that.
+   */
   folded(text: string): string
   /** A text that sorts by its bytes. */
   inByteOrder(text: string): string

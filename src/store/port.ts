@@ -9,7 +9,7 @@ import type { PrunedSegments } from './pruned-segments.js'
 
 /**
  * Keeps projections and positions. Only one process at a time holds a store, by a lock that ends
- * with the process, and it runs one transaction at a time.
+ * with the process, and that process runs one transaction at a time.
  *
  * Every implementation passes test/store/conformance.ts.
  */
@@ -81,7 +81,7 @@ export interface JournalFile {
 export interface RebuildOptions {
   /** The positions before the rebuild, under the names that segments have now. */
   before: readonly SegmentPosition[]
-  /** The labels to keep roll-ups by; undefined: those that are stored. */
+  /** The labels to keep roll-ups by; undefined keeps those that are stored. */
   rollupLabels: readonly string[] | undefined
   /** The UTC days of the segments that will be read, for which a store may prepare itself. */
   days?: readonly string[]
@@ -101,8 +101,8 @@ export interface StoreTransaction {
   apply(changes: Changes): Promise<void>
   addSums(sums: SumChanges): Promise<void>
   /**
-   * Gives back the completions that were deferred, now that their requests can be looked up; the
-   * caller folds and applies them. Called once, after the last batch.
+   * Yields the completions that were deferred, now that their requests can be looked up; the caller
+   * folds and applies them. Called once, after the last batch.
    */
   deferred(): AsyncIterable<{ known: Known; completions: readonly PlacedCompletion[] }>
   /**
@@ -139,8 +139,8 @@ export interface RepricePage {
   requests: readonly StoredRequest[]
   book: PriceBook
   /**
-   * Whether the sums have yet to count which of the requests are retries. It is so in the first
-   * repricing of a database that is older than that column; each row is in that repricing once.
+   * Whether the sums have yet to count which of the requests are retries. They have in the first
+   * repricing of a database that is older than that sum, in which each row comes once.
    */
   countsRetries: boolean
 }

@@ -2,7 +2,10 @@
 export class PrunedSegments {
   static readonly NONE: PrunedSegments = new PrunedSegments(0)
 
-  /** The id of a segment: all segments up to it were pruned. 0 if none was. */
+  /**
+   * The id of the last of the segments that were pruned in order, from the oldest on; 0 if there
+   * are none.
+   */
   readonly through: number
   /**
    * The ids of imported segments after that one that were pruned individually, because their

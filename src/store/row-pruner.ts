@@ -8,7 +8,10 @@ export interface PrunedRows {
 
 /** The segments whose rows are removed. */
 export interface RowExtent {
-  /** The id of a segment: the rows of all segments up to it are removed. 0 if there is none. */
+  /**
+   * The id of the last of the segments that are pruned in order, from the oldest on; 0 if there are
+   * none.
+   */
   through: number
   /** The ids of imported segments after it whose rows are removed too. */
   imports: readonly number[]

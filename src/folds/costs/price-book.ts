@@ -48,7 +48,7 @@ export interface TimeRange {
 /** A text that sorts after every timestamp, even one that another program wrote. */
 export const AFTER_ALL_TIMES = '\u{10ffff}'
 
-/** What the price in force depends on. */
+/** The values of a request on which the price in force depends. */
 export interface PricedRequest {
   timestamp: string
   model: string
@@ -58,7 +58,7 @@ export interface PricedRequest {
   input_tokens: number | null
 }
 
-/** Prices that share a key: each is in force until the next one. */
+/** Prices that share a key. Each is in force until the next one. */
 interface Entry {
   readonly provider: string | null
   readonly serviceTier: string | null

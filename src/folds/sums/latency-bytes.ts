@@ -10,7 +10,7 @@ const ENTRY_BYTES = 6
 /** A bucket's number is less than this. */
 export const BUCKETS = 1024
 
-/** @param counts the counts by bucket. */
+/** @param counts how many requests each bucket has. */
 export function storeCounts(counts: Float64Array): Latencies {
   let filled = 0
   for (let bucket = 0; bucket < counts.length; bucket++) if (counts[bucket] !== 0) filled++
@@ -68,7 +68,7 @@ export function forEachStored(stored: Latencies, use: (bucket: number, count: nu
   for (let at = 0; at < stored.length; at += ENTRY_BYTES) use(bucketAt(stored, at), countAt(stored, at))
 }
 
-/** Adds the second to the first, or subtracts it. */
+/** Returns the first latencies with the second added or subtracted. */
 export function mergeLatencies(one: Latencies, other: Latencies, sign: 1 | -1): Latencies {
   const bytes = Buffer.allocUnsafe(one.length + other.length)
   let [at, a, b] = [0, 0, 0]
@@ -90,14 +90,14 @@ export function mergeLatencies(one: Latencies, other: Latencies, sign: 1 | -1): 
   return bytes.subarray(0, at)
 }
 
-/** Returns where the next entry begins. */
+/** Writes an entry, and returns where the next one begins. */
 function writeEntry(bytes: Buffer, at: number, bucket: number, count: number): number {
   bytes.writeUInt16BE(bucket, at)
   return bytes.writeUInt32BE(count, at + 2)
 }
 
-// Byte by byte: a month's answer reads millions, and readUInt16BE with readUInt32BE took three
-// times as long.
+// Reads byte by byte, because a month's answer reads millions of entries, and readUInt16BE with
+// readUInt32BE took three times as long.
 function bucketAt(bytes: Buffer, at: number): number {
   return (byteAt(bytes, at) << 8) | byteAt(bytes, at + 1)
 }

@@ -53,16 +53,18 @@ export function middleOf(bucket: number): number {
 const MAX_SPARSE = 64
 
 /**
- * The latencies of many requests, to take percentiles from. There may be one for each of many
- * thousand groups.
+ * The latencies of many requests, from which percentiles are computed. There may be a histogram for
+ * each of many thousand groups.
  */
 export class LatencyHistogram {
   #sparse: Map<number, number> | null = new Map()
-  /** An array, since a month's answer adds millions of stored counts. */
+  /**
+   * The counts of all buckets as an array, since a month's answer adds millions of stored counts.
+   */
   #counts: Float64Array | null = null
   #total = 0
 
-  /** @param sign -1 takes one away. */
+  /** @param sign -1 takes a latency out. */
   add(latencyMs: number, sign: 1 | -1 = 1): void {
     this.#add(bucketOf(latencyMs), sign)
     this.#total += sign

@@ -1,7 +1,7 @@
 /**
- * The most that a request counts for in a sum, in either direction: far more than any request has,
- * and so little that nine million of them still fit the 64 bits of a stored sum. Lists show values
- * as they are.
+ * The most that a request counts in a sum, in either direction. It is far more than any request
+ * has, and so little that nine million of them still fit into the 64 bits of a stored sum. Lists
+ * show values as they are.
  */
 export const MAX_TOKENS = 1e12
 /** In satoshis, and in dollars. */

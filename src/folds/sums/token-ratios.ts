@@ -56,8 +56,8 @@ export class RatioSums {
 const MILLIONTHS = 1_000_000
 
 /**
- * The largest ratio; a larger one is cut to it. No model answers one token with a million, and so
- * the sum of nine million such samples still fits SQLite's integers.
+ * The largest ratio; a larger one is cut to it. No model answers one token with a million, and with
+ * this limit the sum of nine million samples still fits SQLite's integers.
  */
 const MAX_RATIO = 1_000_000
 

@@ -31,8 +31,8 @@ export class JournalSegments {
   }
 
   /**
-   * Returns the segments, and lists the directory again only after it has changed: a journal may
-   * have thousands of files.
+   * Returns the segments. The directory is listed again only after it has changed, since a journal
+   * may have thousands of files.
    */
   list(): readonly Segment[] {
     const { directory } = this.#options

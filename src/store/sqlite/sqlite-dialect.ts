@@ -55,8 +55,8 @@ export const SQLITE: Dialect = {
   hasId: (id) => ({ sql: 'id = ?', values: [id] }),
   isAfterId: (id) => ({ sql: 'id > ?', values: [id] }),
   isThereNow: (database) => {
-    const greatest = database.prepare<[], number>('SELECT coalesce(max(id), 0) FROM requests').pluck().get()
-    return { sql: 'id <= ?', values: [greatest ?? 0] }
+    const lastId = database.prepare<[], number>('SELECT coalesce(max(id), 0) FROM requests').pluck().get()
+    return { sql: 'id <= ?', values: [lastId ?? 0] }
   },
   journalOf: () => 0,
   isOfJournal: () => [],

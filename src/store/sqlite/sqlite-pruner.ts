@@ -108,11 +108,11 @@ export class SqlitePruner implements RowPruner {
   }
 
   /**
-   * Keeps what connects requests and completions across the boundary. A completion in a pruned
-   * segment may have changed a row that is kept: a replay begins with those. A completion in a kept
-   * segment may have changed a row that is pruned: a replay leaves those out. The same is kept
-   * about completions that were overwritten, because the next completion found a row that had one
-   * already, and its `success`.
+   * Keeps what connects requests and completions across the boundary. If a completion in a pruned
+   * segment changed a row that is kept, a replay begins with that completion. If a completion in a
+   * kept segment changed a row that is pruned, a replay leaves that completion out. The same is
+   * kept about completions that were overwritten, because the next completion found a row that had
+   * one already, and its `success`.
    */
   #carry(): void {
     const { through } = this.#extent

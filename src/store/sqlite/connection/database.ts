@@ -13,7 +13,7 @@ export type Database = SQLite.Database
 
 const busyTimeoutMs = 5000
 
-/** About the size at which SQLite checkpoints a WAL by itself: 1000 pages. */
+/** About the size at which SQLite itself checkpoints a WAL, 1000 pages. */
 const walBytesKept = 4 * 1024 * 1024
 
 /**

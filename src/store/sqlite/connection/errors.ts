@@ -4,13 +4,12 @@ import { temporaryFolder } from './temporary-folder.js'
 /**
  * The things that can be wrong with a database. The codes are stable; they are thrown when
  *
- * - `NOT_A_DATABASE`: the file has content that isn't SQLite's, or that is encrypted; or it is a
- *   directory.
+ * - `NOT_A_DATABASE`: the file isn't a SQLite database, or is encrypted; or it is a directory.
  * - `DATABASE_DAMAGED`: SQLite finds the file malformed.
  * - `DATABASE_MISSING`: a file that doesn't exist was to be opened read-only, or locked.
  * - `DATABASE_UNWRITABLE`: the folder or the file can't be created or written: permissions, a
- *   read-only or full disk, a path that leads through a file. Also a folder in which a reader can't
- *   make the `-shm` file that WAL needs.
+ *   read-only or full disk, a path that leads through a file. Also if a reader can't make the
+ *   `-shm` file that WAL needs in the folder.
  * - `DATABASE_BUSY`: another process kept it locked for longer than the busy timeout.
  * - `DATABASE_TOO_NEW`: the ledger has a migration that this program doesn't have.
  * - `DATABASE_BEHIND`: a database that lacks some of this program's migrations was opened

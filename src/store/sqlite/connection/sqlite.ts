@@ -58,7 +58,7 @@ function loadDriver(): typeof SQLite {
 }
 
 /**
- * Returns why this version of better-sqlite3 must not be loaded: it would crash this version of
+ * Returns why this version of better-sqlite3 must not be loaded, if it would crash this version of
  * Node without a message. Null if it may be loaded.
  */
 export function versionProblem(driverVersion: string, nodeVersion: string): string | null {
