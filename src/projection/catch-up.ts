@@ -191,57 +191,63 @@ export class CatchUp {
 
   /**
    * Projects segments, each in transactions of its own or, if a backlog waits and bulk is faster,
-   * many in one. A writer that isn't in bulk is committed after each call, and one in bulk once it
-   * is full.
+   * many in one.
    *
    * @param backlogBytes how many bytes of lines wait to be projected; 0 if they aren't a backlog.
    */
   async #project(due: readonly Segment[], backlogBytes: number, run: Run): Promise<void> {
-    const { shouldStop, onCommitted } = run
-    let writer: BatchWriter | null = null
-    let bytesLeft = backlogBytes
-    let readArchives: { segment: Segment; bytes: number }[] = []
-    const commit = async () => {
-      if (writer === null) return
-      onCommitted(await this.#projected.commit(writer))
-      bytesLeft -= writer.bytes
-      writer = null
-      for (const { segment, bytes } of readArchives) this.#archives.finish(segment, bytes)
-      readArchives = []
-    }
+    const open: Uncommitted = { writer: null, bytesLeft: backlogBytes, readArchives: [] }
     try {
       for (const segment of due) {
-        let isAtEnd = false
-        while (!isAtEnd && !shouldStop()) {
-          const source = await this.#open(segment)
-          const { stats } = source
-          const size = Number(stats.size)
-          if (!source.isArchive && size === source.readOffset) {
-            this.#seen.set(segment.id, versionOf(stats))
-            break
-          }
-          writer ??= await this.#projected.newWriter(segment, bytesLeft)
-          const decoder = new SegmentDecoder(source, {
-            journalId: this.#options.identity.journal_id,
-            // However fast lines come, what has been read must become visible eventually.
-            ...(source.isArchive ? {} : { endOffset: size }),
-          })
-          const before = this.#projected.positionOf(segment, decoder.file)
-          const isLate = this.#projected.isLate(segment)
-          isAtEnd = await writer.writeSegment(decoder, before, { isLate, shouldStop })
-          if (isAtEnd && source.isArchive) readArchives.push({ segment, bytes: source.position })
-          if (writer.isFull || !writer.isBulk) await commit()
-        }
-        if (segment.id !== this.#newestId) this.#openSegments.close(segment.id)
-        if (shouldStop()) break
+        await this.#projectSegment(segment, open, run)
+        if (run.shouldStop()) break
       }
-      await commit()
+      await this.#commit(open, run)
     } catch (error) {
-      await writer?.rollback()
+      await open.writer?.rollback()
       // The open readers are ahead of the stored positions now, so they can't be used again.
       this.#openSegments.closeAll()
       throw error
     }
+  }
+
+  /**
+   * Writes a segment's lines until it ends. A writer that isn't in bulk is committed after each
+   * call, and one in bulk once it is full.
+   */
+  async #projectSegment(segment: Segment, open: Uncommitted, run: Run): Promise<void> {
+    let isAtEnd = false
+    while (!isAtEnd && !run.shouldStop()) {
+      const source = await this.#open(segment)
+      const { stats } = source
+      const size = Number(stats.size)
+      if (!source.isArchive && size === source.readOffset) {
+        this.#seen.set(segment.id, versionOf(stats))
+        break
+      }
+      open.writer ??= await this.#projected.newWriter(segment, open.bytesLeft)
+      const decoder = new SegmentDecoder(source, {
+        journalId: this.#options.identity.journal_id,
+        // However fast lines come, what has been read must become visible eventually.
+        ...(source.isArchive ? {} : { endOffset: size }),
+      })
+      const before = this.#projected.positionOf(segment, decoder.file)
+      const isLate = this.#projected.isLate(segment)
+      isAtEnd = await open.writer.writeSegment(decoder, before, { isLate, shouldStop: run.shouldStop })
+      if (isAtEnd && source.isArchive) open.readArchives.push({ segment, bytes: source.position })
+      if (open.writer.isFull || !open.writer.isBulk) await this.#commit(open, run)
+    }
+    if (segment.id !== this.#newestId) this.#openSegments.close(segment.id)
+  }
+
+  async #commit(open: Uncommitted, { onCommitted }: Run): Promise<void> {
+    const { writer, readArchives } = open
+    if (writer === null) return
+    onCommitted(await this.#projected.commit(writer))
+    open.bytesLeft -= writer.bytes
+    open.writer = null
+    open.readArchives = []
+    for (const { segment, bytes } of readArchives) this.#archives.finish(segment, bytes)
   }
 
   /**
@@ -290,6 +296,15 @@ interface Parts {
   archives: ProjectedArchives
   segments: JournalSegments
   pruned: PrunedSegments
+}
+
+/** What one call of `#project` has begun and not committed yet. */
+interface Uncommitted {
+  writer: BatchWriter | null
+  /** How much of the backlog is left. */
+  bytesLeft: number
+  /** The archives that were read to their end. */
+  readArchives: { segment: Segment; bytes: number }[]
 }
 
 /** One call of `CatchUp.run`. */
