@@ -92,12 +92,13 @@ export interface ReplayResult extends ProjectResult {
 /**
  * Rebuilds every projection from the first line, in one transaction: readers keep the old view
  * until it commits, and a kill leaves the old database whole. Rows that never came from a journal
- * keep their ids. Rows that users' tables refer to keep theirs too, and no trigger fires.
+ * keep their ids. Rows to which the operator's own tables refer keep their ids too, and no trigger
+ * fires.
  *
  * @throws JournalError JOURNAL_MISSING; DatabaseError PROJECTOR_RUNNING while a projector is
  *   running.
- * @throws DatabaseError ROWS_REFERRED_TO if a user's table refers to a request that would be gone
- *   or have another id.
+ * @throws DatabaseError ROWS_REFERRED_TO if a table of the operator's refers to a request that
+ *   would be gone or have another id.
  * @throws ProjectionError OTHER_JOURNAL; SEGMENT_MISSING and SEGMENT_TRUNCATED unless
  *   `allowMissing`.
  * @throws DatabaseError DATABASE_UNWRITABLE if there is a file at `into`, or too little room for

@@ -24,8 +24,8 @@ import { type SqliteStatements, SqliteTransaction, type TransactionOptions } fro
 
 /**
  * Begins the one transaction of a replay: readers keep the old view until it commits. Rows that
- * never came from a journal keep their ids. Rows that users' tables refer to keep theirs too, and
- * no trigger fires.
+ * never came from a journal keep their ids. Rows to which the operator's own tables refer keep
+ * their ids too, and no trigger fires.
  */
 export function beginRebuild(
   database: Database,
