@@ -27,14 +27,15 @@ interface Host {
   append(count: number, bytes?: number): void
   /** What the projector gave as reasons of waiting, without repetitions. */
   reasons: string[]
+  /** Aborted when the test is over, in time or not. */
+  signal: AbortSignal
   onWaiting: (reason: Error | null) => void
   /** Follows the journal until the rows are those of the journal, then stops. */
   follow(options?: { database?: string; while?: () => Promise<void> }): Promise<void>
 }
 
 const test = base.extend<{ host: Host }>({
-  // biome-ignore lint/correctness/noEmptyPattern: vitest reads the fixtures a fixture needs from this pattern
-  host: async ({}, use) => {
+  host: async ({ signal }, use) => {
     const directory = mkdtempSync(join(tmpdir(), 'request-journal-fleet-'))
     const journal = join(directory, 'journal')
     mkdirSync(journal)
@@ -51,6 +52,7 @@ const test = base.extend<{ host: Host }>({
       database,
       proxy,
       reasons,
+      signal,
       append: (count, bytes = 0) => {
         const lines = Array.from({ length: count }, () => {
           const id = `r${appended++}`
@@ -73,9 +75,12 @@ const test = base.extend<{ host: Host }>({
           schema,
           onWaiting,
         })
-        await options.while?.()
-        await untilSame(host)
-        await projector.stop()
+        try {
+          await options.while?.()
+          await untilSame(host)
+        } finally {
+          await projector.stop()
+        }
         await projector.finished
       },
     }
@@ -91,8 +96,19 @@ async function untilSame({ address, journal }: Host): Promise<void> {
 }
 
 /** Resolves when the projector waits for a reason that matches. */
-async function untilWaiting({ reasons }: Host, pattern: RegExp): Promise<void> {
-  while (!reasons.some((reason) => pattern.test(reason))) await sleep(2)
+async function untilWaiting({ reasons, signal }: Host, pattern: RegExp): Promise<void> {
+  while (!reasons.some((reason) => pattern.test(reason))) await sleep(2, undefined, { signal })
+}
+
+/** Locks `requests` while something is done. */
+async function whileLocked({ address }: Host, act: () => Promise<void>): Promise<void> {
+  const client = await connect(address)
+  await client.query(`BEGIN; LOCK TABLE ${schema}.requests`)
+  try {
+    await act()
+  } finally {
+    await client.end()
+  }
 }
 
 async function connect(address: string): Promise<Client> {
@@ -209,14 +225,11 @@ describe.skipIf(noPostgres !== null)(
       // So much that the server leaves a part of the rows unread while it waits for the lock.
       host.append(30)
       await host.follow({
-        while: async () => {
-          const other = await connect(host.address)
-          await other.query(`BEGIN; LOCK TABLE ${schema}.requests`)
-          for (let n = 0; n < 3; n++) host.append(30, 300_000)
-          await untilWaiting(host, /another transaction holds a lock/)
-          await other.query('COMMIT')
-          await other.end()
-        },
+        while: () =>
+          whileLocked(host, async () => {
+            for (let n = 0; n < 3; n++) host.append(30, 300_000)
+            await untilWaiting(host, /another transaction held a lock for too long/)
+          }),
       })
     })
 
@@ -248,14 +261,11 @@ describe.skipIf(noPostgres !== null)(
       await host.follow()
       await host.follow({
         database: withUser(host.database, user),
-        while: async () => {
-          const other = await connect(host.address)
-          await other.query(`BEGIN; LOCK TABLE ${schema}.requests`)
-          host.append(100)
-          await untilWaiting(host, /took too long/)
-          await other.query('COMMIT')
-          await other.end()
-        },
+        while: () =>
+          whileLocked(host, async () => {
+            host.append(100)
+            await untilWaiting(host, /took too long/)
+          }),
       })
     })
 

@@ -357,7 +357,9 @@ export const requestsLocked: Fault = {
       await other.query(`BEGIN; LOCK TABLE ${fleet.schema}.requests`)
       const endAt = performance.now() + (round.isShort ? 0 : 60_000)
       for (const host of fleet.hosts) host.append(events - Math.floor(events / 2))
-      await Promise.all(projectors.map((program) => program.said(/another transaction holds a lock/)))
+      await Promise.all(
+        projectors.map((program) => program.said(/another transaction held a lock for too long/)),
+      )
       await sleep(Math.max(0, endAt - performance.now()))
       await other.query('COMMIT')
       await other.end()
