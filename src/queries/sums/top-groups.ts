@@ -2,7 +2,7 @@ import type { Currency } from '../../folds/costs/row-cost.js'
 import type { Dialect } from '../../store/dialect.js'
 import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
 import { isTooManyGroups, MAX_GROUPS, tooManyGroups } from '../errors.js'
-import { type Grouping, groupKey } from './grouping.js'
+import { type Grouping, groupKey, NO_NAME } from './grouping.js'
 import { partsOf } from './parts.js'
 import { type Question, sumOf, tallyRequests, tallyWhole, without } from './tallies.js'
 import { Tally } from './tally.js'
@@ -50,12 +50,18 @@ export function firstOf(all: ReadonlyMap<string, Tally>, limit: number, rank: Ra
     [...all].map(([key, tally]) => [key, rank === 'requests' ? tally.requests : Math.abs(tally.cost(rank))]),
   )
   const sorted = [...all].sort(
-    ([a], [b]) => (weights.get(b) ?? 0) - (weights.get(a) ?? 0) || (a < b ? -1 : 1),
+    ([a], [b]) => (weights.get(b) ?? 0) - (weights.get(a) ?? 0) || compareKeys(a, b),
   )
   const rest = sorted.slice(limit)
   if (rest.length === 0) return { groups: new Map(sorted), others: null }
   const others = sumOf(rest.map(([, tally]) => tally))
   return { groups: new Map(sorted.slice(0, limit)), others }
+}
+
+/** Requests without a name come before those with an empty one, as in SQL. */
+function compareKeys(a: string, b: string): number {
+  if (a === NO_NAME || b === NO_NAME) return a === NO_NAME ? -1 : 1
+  return a < b ? -1 : 1
 }
 
 /**

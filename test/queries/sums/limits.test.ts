@@ -52,6 +52,15 @@ describe('with a limit', () => {
   })
 })
 
+test('of as many requests, those without a name come before those with an empty one', ({ database }) => {
+  insert(database, { provider: '' }, { provider: null })
+  const grouping = groupByName(database, 'provider')
+  const question = { filter: {}, grouping }
+  for (const read of [topGroups, readFirst]) {
+    expect([...read(database, question, 1, 'requests').groups.keys()]).toEqual(['\0'])
+  }
+})
+
 test('the first groups are the same whether all are held or only these', ({ database }) => {
   const groupings = [groupByName(database, 'model'), groupByName(database, 'provider'), groupByPolicy]
   fc.assert(
