@@ -34,7 +34,7 @@ export default defineConfig({
     unstubEnvs: true,
     // One more than there are cores: many tests only wait for real processes. Each worker loads
     // everything anew, and starts a browser of its own.
-    maxWorkers: availableParallelism() + 2,
+    maxWorkers: availableParallelism() + 1,
     sequence: { sequencer: LongestFirst },
     // The e2e and crash tests start real processes, and so do some hooks: each gets time for a slow two-core machine.
     testTimeout: 30_000,
