@@ -25,11 +25,14 @@ async function scriptIn(shell: Shell): Promise<{ folder: string; script: string 
 const ASK_BASH = `source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _request_journal
   printf '%s\\n' "\${COMPREPLY[@]}"`
 
-/** Presses Tab in an interactive zsh, and prints what it shows. */
+/**
+ * Presses Tab in an interactive zsh, and prints what it shows. Nothing is waited for behind a key
+ * that begins the names of others, as ^X does.
+ */
 const ASK_ZSH = `
 zmodload zsh/zpty
 zpty z zsh -f -i
-zpty -w z "PS1= ; stty columns 200; autoload -U compinit; compinit -u -D; source $1; bindkey '^I' complete-word"
+zpty -w z "PS1= ; KEYTIMEOUT=1; stty columns 200; autoload -U compinit; compinit -u -D; source $1; bindkey '^I' complete-word"
 zpty -w z 'said() { print -r AN"SWERED" }; zle -N said; bindkey "^X" said; print RE"ADY"'
 zpty -r z text '*READY*'
 zpty -n -w z "$2"$'\\t\\t\\x18'

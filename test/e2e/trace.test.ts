@@ -2,6 +2,13 @@ import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import SQLite from 'better-sqlite3'
 import { describe, expect } from 'vitest'
+import {
+  listRequests,
+  openDatabaseReadOnly,
+  type StatsOptions,
+  series,
+  stats,
+} from '../../src/queries/index.js'
 import { runHere } from '../support/command.js'
 import { end, hasTrace, run, startDaemon, traceText } from '../support/program.js'
 import { test as base, type Workspace, withWorkspace } from '../support/workspace.js'
@@ -9,6 +16,17 @@ import { test as base, type Workspace, withWorkspace } from '../support/workspac
 // The totals of the trace's own README, less the failed rows.
 const ROWS = 28_185
 const TOTALS = { n: ROWS, input: 39_618_893, output: 4_249_532, failures: 563 }
+
+/** The same, as `stats` tells them of the trace's one day. */
+const DAY = { since: '2023-11-16T00:00:00Z', until: '2023-11-16T23:59:59.999Z' }
+const STATS = {
+  counts: { total: ROWS, success: ROWS - TOTALS.failures, error: TOTALS.failures, streaming: 19_366 },
+  costs: {
+    total_cost_sats: 523_674.89,
+    total_input_tokens: TOTALS.input,
+    total_output_tokens: TOTALS.output,
+  },
+}
 
 /** Events of the trace that are appended at once: more than the projector reads in one batch. */
 const PART = 3000
@@ -32,6 +50,15 @@ function fingerprint(workspace: Workspace): string {
   return createHash('sha256')
     .update(JSON.stringify([rows, ratios]))
     .digest('hex')
+}
+
+function statsOf(workspace: Workspace, options: StatsOptions = {}) {
+  const database = openDatabaseReadOnly(workspace.database)
+  try {
+    return stats(database, { ...DAY, percentiles: true, unpriced: true, ...options })
+  } finally {
+    database.close()
+  }
 }
 
 /** Tests that share the whole trace, projected by daemons that were killed in the middle and one that wasn't. */
@@ -68,11 +95,57 @@ describe.skipIf(!hasTrace)('the real trace', () => {
     })
   })
 
-  test('is the same after a replay', async ({ whole }) => {
-    const before = fingerprint(whole)
+  test('has the same sums from roll-ups and from rows', ({ whole }) => {
+    const sums = statsOf(whole)
+    expect(sums).toMatchObject({ ...STATS, counts: { ...STATS.counts, unpriced: 563 } })
+    // No roll-ups are kept by this label: all of it comes from the rows.
+    const { labels, unknown_group, ...fromRows } = statsOf(whole, { groupBy: 'label:none' })
+    expect(fromRows).toEqual(sums)
+    expect(unknown_group).toBe('unknown')
+    expect(labels?.['unknown']).toMatchObject(STATS)
+    const { models } = statsOf(whole, { groupBy: 'model' })
+    expect(models).toMatchObject({
+      'azure-code': { counts: { total: 8819, streaming: 0 } },
+      'azure-conversation': { counts: { total: 19_366, streaming: 19_366 } },
+    })
+  })
+
+  test('is the same after a replay, and so are its sums', async ({ whole }) => {
+    const before = [fingerprint(whole), statsOf(whole)]
     const replayed = await runHere(['replay', ...places(whole), '--json'])
     expect(replayed).toMatchObject({ status: 0, json: { projected: ROWS } })
-    expect(fingerprint(whole)).toBe(before)
+    expect([fingerprint(whole), statsOf(whole)]).toEqual(before)
+  })
+
+  test('in parts that are cut anywhere adds up to the whole', ({ whole }) => {
+    const database = openDatabaseReadOnly(whole.database)
+    const cuts = [
+      '18:15:00.001',
+      '18:29:59.999',
+      '18:30:00.000',
+      '18:47:13.500',
+      '19:00:00.000',
+      '19:10:59.123',
+    ]
+    let from = DAY.since
+    const parts = [...cuts.map((cut) => `2023-11-16T${cut}Z`), DAY.until].map((until) => {
+      const part = stats(database, { since: from, until, unpriced: true })
+      from = new Date(Date.parse(until) + 1).toISOString()
+      return part
+    })
+    const sum = (value: (part: (typeof parts)[number]) => number) =>
+      parts.reduce((total, part) => total + value(part), 0)
+    expect(sum(({ counts }) => counts.total)).toBe(28_185)
+    expect(sum(({ counts }) => counts.error)).toBe(563)
+    expect(sum(({ costs }) => costs.total_input_tokens)).toBe(39_618_893)
+    expect(sum(({ costs }) => costs.total_output_tokens)).toBe(4_249_532)
+    expect(sum(({ costs }) => costs.total_cost_sats)).toBeCloseTo(523_674.89, 6)
+
+    const chart = series(database, { ...DAY, bucket: 'minute' })
+    expect(chart.times).toHaveLength(1440)
+    expect(chart.requests.reduce((a, b) => a + b, 0)).toBe(28_185)
+    expect(listRequests(database, { ...DAY, success: false })).toMatchObject({ total: 563, total_pages: 29 })
+    database.close()
   })
 
   test('in two parts is projected to the last line of each, though nothing follows it', async ({
