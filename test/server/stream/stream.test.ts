@@ -2,9 +2,11 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import { rmSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { syncBuiltinESMExports } from 'node:module'
 import { connect } from 'node:net'
+import timers from 'node:timers'
 import SQLite from 'better-sqlite3'
-import { describe, expect } from 'vitest'
+import { describe, expect, onTestFinished, vi } from 'vitest'
 import type { EventInput } from '../../../src/index.js'
 import type { ServerOptions } from '../../../src/server/index.js'
 import {
@@ -381,6 +383,16 @@ test("a server that stops doesn't wait for clients that stopped reading or writi
   const quick = await Listener.open(server, '?last_event_id=0')
   await quick.ids(4000)
   const reset = [half, slow].map((socket) => socket.on('error', () => {}))
+  // They have 5 seconds, which pass in half of one here.
+  const { setTimeout } = timers
+  const spy = vi.spyOn(timers, 'setTimeout')
+  spy.mockImplementation((callback, ms, ...args) => setTimeout(callback, ms === 5000 ? 500 : ms, ...args))
+  syncBuiltinESMExports()
+  onTestFinished(() => {
+    spy.mockRestore()
+    syncBuiltinESMExports()
+  })
   await Promise.all([server.close(), quick.ended()])
+  expect(spy).toHaveBeenCalledWith(expect.any(Function), 5000)
   for (const socket of reset) socket.destroy()
-}, 15_000)
+})
