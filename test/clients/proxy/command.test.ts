@@ -88,35 +88,32 @@ test('one command in an empty folder logs a request and shows it on its dashboar
   expect(eventsOf(journal)).toEqual([expect.objectContaining({ labels: { env: 'test' }, ...CHAT_TOKENS })])
 })
 
-test('--project projects into the database that other commands ask', async () => {
+test('--upstreams tells which variable clients of each set, and --project projects into the database that other commands ask', async () => {
   const upstream = await startUpstream()
-  const { child, url, lines, folder } = await start(['--upstream', upstream.url, '--project'])
-  expect(lines).toHaveLength(2)
-  await ask(url, CHAT, { body: chatBody() })
-  expect(await end(child)).toBe(0)
-  // What it hasn't projected before it stopped is projected now.
-  const place = ['--journal', join(folder, 'journal'), '--db', join(folder, 'requests.db')]
-  expect((await runHere(['project', '--once', ...place])).status).toBe(0)
-  expect((await runHere(['verify', ...place])).status).toBe(0)
-})
-
-test('clients are told which variable to set, for each upstream', async () => {
   const folder = emptyFolder()
   const file = join(folder, 'upstreams.json')
   const upstreams = {
+    '/here': upstream.url,
     '/openai': 'https://api.openai.com',
     '/anthropic': 'https://api.anthropic.com',
     '/router': 'https://openrouter.ai/api/v1',
     '/gemini': 'https://generativelanguage.googleapis.com',
   }
   writeFileSync(file, JSON.stringify(upstreams))
-  const { url, lines } = await start(['--upstreams', file], folder)
+  const { child, url, lines } = await start(['--upstreams', file, '--project'], folder)
   expect(lines.slice(1).sort()).toEqual([
     `ANTHROPIC_BASE_URL=${url}/anthropic`,
     `GOOGLE_GEMINI_BASE_URL=${url}/gemini`,
+    `OPENAI_BASE_URL=${url}/here/v1`,
     `OPENAI_BASE_URL=${url}/openai/v1`,
     `OPENAI_BASE_URL=${url}/router`,
   ])
+  expect((await ask(url, `/here${CHAT}`, { body: chatBody() })).status).toBe(200)
+  expect(await end(child)).toBe(0)
+  // What it hasn't projected before it stopped is projected now.
+  const place = ['--journal', join(folder, 'journal'), '--db', join(folder, 'requests.db')]
+  expect((await runHere(['project', '--once', ...place])).status).toBe(0)
+  expect((await runHere(['verify', ...place])).status).toBe(0)
 })
 
 describe('SIGTERM', () => {

@@ -1,7 +1,8 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { appendFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
+import SQLite from 'better-sqlite3'
 import { expect } from 'vitest'
 import { healthReporter } from '../../../src/server/health/health.js'
 import type { QueryPool } from '../../../src/server/pool/query-pool.js'
@@ -80,14 +81,16 @@ test('fails on lag in seconds over --max-lag-seconds, and says how much', async 
   try {
     const behind = await serve({ maxLagSeconds: 1 })
     const patient = await serve({ maxLagSeconds: 1_000_000 })
-    const [segment] = readdirSync(place.journal).filter((name) => name.endsWith('.ndjson'))
-    // It has waited since its position last stood at the end, which needn't be a second yet.
+    const [segment = ''] = readdirSync(place.journal).filter((name) => name.endsWith('.ndjson'))
     await append(place.journal, [requestLog()])
-    expect(segment).toBeDefined()
-    const answer = await askUntil(
-      () => behind.get('/healthz'),
-      ({ status }) => status !== 200,
-    )
+    // It came ten seconds ago, and has waited since its position last stood at the end.
+    const cameAt = new Date(Date.now() - 10_000)
+    utimesSync(join(place.journal, segment), cameAt, cameAt)
+    const database = new SQLite(place.database)
+    database.prepare('UPDATE journal_segments SET caught_up_at = ?').run(cameAt.toISOString())
+    database.close()
+    const answer = await behind.get('/healthz')
+    expect(answer.status).toBe(503)
     expect(answer.body.problems).toEqual([
       expect.stringMatching(/^the projector is [\d.]+ s behind the journal, more than 1 s$/),
     ])
