@@ -17,6 +17,8 @@ export class Reader {
   readonly #environment: Record<string, string>
   /** `export` lines of the blocks so far: a block has a shell of its own here, a reader has one for all. */
   #exports = ''
+  /** What they set; null once a shell is needed to tell. */
+  #exported: Record<string, string> | null = {}
 
   constructor(upstream: string) {
     linkPackages(this.folder)
@@ -48,13 +50,16 @@ export class Reader {
 
   /** Runs the commands of a block, which must succeed, and returns what they print. */
   async run(text: string): Promise<string> {
-    const commands = this.#exports === '' ? plainCommands(this.#here(text)) : null
-    if (commands !== null) {
-      const outcomes: string[] = []
-      for (const args of commands) outcomes.push(await this.command(args))
-      return outcomes.join('')
+    const here = this.#here(text)
+    const outcomes: string[] = []
+    for (const part of this.#exported === null ? [here] : partsOf(here)) {
+      outcomes.push(typeof part === 'string' ? await this.#shell(part) : await this.command(part))
     }
-    const script = `set -e\n${this.#exports}${this.#here(text)}`
+    return outcomes.join('')
+  }
+
+  async #shell(text: string): Promise<string> {
+    const script = `set -e\n${this.#exports}${text}`
     const child: ChildProcess = spawn('sh', ['-c', script], {
       cwd: this.folder,
       env: { ...process.env, OPENAI_API_KEY: answers.KEY, ...this.#environment },
@@ -65,7 +70,11 @@ export class Reader {
     child.stderr?.on('data', (chunk) => (outputs.stderr += chunk))
     const [status] = await once(child, 'close')
     expect(status, `${script}\n${outputs.stdout}${outputs.stderr}`).toBe(0)
-    this.#exports += (this.#here(text).match(/^export .*\n/gm) ?? []).join('')
+    for (const line of text.match(/^export .*\n/gm) ?? []) {
+      this.#exports += line
+      const values = wordsOf(line.slice('export '.length))
+      this.#exported = values && this.#exported && { ...this.#exported, ...variablesOf(values) }
+    }
     return outputs.stdout
   }
 
@@ -74,7 +83,11 @@ export class Reader {
     const before = process.cwd()
     process.chdir(this.folder)
     try {
-      const { status, stdout, stderr } = await runHere(args, this.#environment, input)
+      const { status, stdout, stderr } = await runHere(
+        args,
+        { ...this.#environment, ...this.#exported },
+        input,
+      )
       expect(status, `${args.join(' ')}\n${stdout}${stderr}`).toBe(0)
       return stdout
     } finally {
@@ -90,26 +103,53 @@ export class Reader {
 /** What goes on until a signal comes, or reads what the shell gives it. */
 const NEEDS_PROCESS = /^(append|demo|proxy|serve|ship)$|^--follow$/
 
+/** What changes the shell itself, for the commands that follow; and a text that may look like commands. */
+const CHANGES_SHELL = /^\s*(?:cd|set)\b|^\s*\w+=\S*\s*$|<</m
+
 /**
- * The arguments of each command, if a block has only commands of the program, for which a shell would do nothing but split
- * them into words. They run in this process then: its own takes a quarter of a second to start.
+ * The commands of a block one after the other: scripts for a shell, and the arguments of commands of the program, for which a
+ * shell would do nothing but split them into words. They run in this process: its own takes a quarter of a second to start.
  */
-function plainCommands(text: string): string[][] | null {
-  const lines = text.split('\n').filter((line) => line.trim() !== '' && !line.startsWith('#'))
-  const commands = lines.map((line) => {
-    // One character at a time, so that no line takes long to be refused.
-    const [, rest = ''] =
-      /^(?:npx )?request-journal ((?:[\w.,:=/@%+ -]|'[^']*'|"[^"$`\\!]*")+)$/.exec(line) ?? []
-    return [...rest.matchAll(/(?:[^ '"]|'[^']*'|"[^"]*")+/g)].map(([word]) =>
-      word.replace(/'([^']*)'|"([^"]*)"/g, '$1$2'),
-    )
-  })
-  const isPlain = (args: string[]) =>
-    args.length > 0 &&
-    !args.some((word) => NEEDS_PROCESS.test(word)) &&
-    (args[0] !== 'project' || args.includes('--once'))
-  return commands.every(isPlain) ? commands : null
+function partsOf(text: string): (string | string[])[] {
+  if (CHANGES_SHELL.test(text)) return [text]
+  const parts: (string | string[])[] = []
+  let script = ''
+  for (const line of text.split('\n')) {
+    if (script === '' && (line.trim() === '' || line.startsWith('#'))) continue
+    const args = plainCommand(line)
+    if (args === null || (script !== '' && !isWhole(script))) script += `${line}\n`
+    else {
+      if (script !== '') parts.push(script)
+      script = ''
+      parts.push(args)
+    }
+  }
+  return script === '' ? parts : [...parts, script]
 }
+
+/** Whether a script ends where a command does. */
+const isWhole = (script: string) =>
+  !script.endsWith('\\\n') && spawnSync('sh', ['-n', '-c', script]).status === 0
+
+function plainCommand(line: string): string[] | null {
+  const [, rest = ''] = /^(?:npx )?request-journal (.*)$/.exec(line) ?? []
+  const args = wordsOf(rest)
+  if (args === null || args.length === 0 || args.some((word) => NEEDS_PROCESS.test(word))) return null
+  return args[0] !== 'project' || args.includes('--once') ? args : null
+}
+
+/** The words of a line, before its comment; null if a shell would do more than split it. */
+function wordsOf(line: string): string[] | null {
+  // One character at a time, so that no line takes long to be refused.
+  const [, text] = /^((?:[\w.,:=/@%+ -]|'[^']*'|"[^"$`\\!]*")*)(?:(?<= )#.*)?$/.exec(line.trimEnd()) ?? []
+  if (text === undefined) return null
+  return [...text.matchAll(/(?:[^ '"]|'[^']*'|"[^"]*")+/g)].map(([word]) =>
+    word.replace(/'([^']*)'|"([^"]*)"/g, '$1$2'),
+  )
+}
+
+const variablesOf = (words: string[]) =>
+  Object.fromEntries(words.map((word) => [word.split('=')[0], word.slice(word.indexOf('=') + 1)]))
 
 /** What is printed, without what differs from one run to the next: numbers, and the width of columns. */
 export const shapeOf = (text: string) =>
