@@ -191,7 +191,7 @@ describe.skipIf(noPostgres !== null)('a journal in SQLite and in PostgreSQL', ()
   })
 
   test('nobody waits for ever for a thread that has ended', () => {
-    const thread = new QueryThread(1200)
+    const thread = new QueryThread(600)
     thread.use(address, schema)
     expect(thread.call({ is: 'connect' }, null)).toEqual({ is: 'done' })
     thread.end()
@@ -199,9 +199,9 @@ describe.skipIf(noPostgres !== null)('a journal in SQLite and in PostgreSQL', ()
   })
 
   test('a thread at work isn’t taken for one that has ended', () => {
-    const thread = new QueryThread(1200)
+    const thread = new QueryThread(600)
     thread.use(address, schema)
-    const sql = 'SELECT 1 FROM pg_sleep(3)'
+    const sql = 'SELECT 1 FROM pg_sleep(1.5)'
     const answer = thread.call({ is: 'read', sql, values: [], hasBigInts: false }, null)
     expect(answer).toMatchObject({ is: 'rows' })
     thread.end()

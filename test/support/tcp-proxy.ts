@@ -19,9 +19,10 @@ export class TcpProxy {
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
 
-  static async start(targetPort: number): Promise<TcpProxy> {
+  /** @param port where it listens; one that is free unless it is given. */
+  static async start(targetPort: number, port = 0): Promise<TcpProxy> {
     const proxy = new TcpProxy(targetPort)
-    await new Promise<void>((resolve) => proxy.#server.listen(0, '127.0.0.1', resolve))
+    await new Promise<void>((resolve) => proxy.#server.listen(port, '127.0.0.1', resolve))
     return proxy
   }
 

@@ -199,8 +199,10 @@ describe.skipIf(noPostgres !== null)(
       workspace,
     }) => {
       const { journal } = workspace
-      const proxy = await TcpProxy.start(Number(new URL(database).port))
-      const address = database.replace(/:\d+\//, `:${proxy.port}/`)
+      const serverPort = Number(new URL(database).port)
+      let proxy = await TcpProxy.start(serverPort)
+      const { port } = proxy
+      const address = database.replace(/:\d+\//, `:${port}/`)
       const hasNote = () => readdirSync(journal).some((file) => file.startsWith('.waiting-'))
       const line = lines(requestLine('a'))
       writeSegment(journal, line)
@@ -209,8 +211,8 @@ describe.skipIf(noPostgres !== null)(
       try {
         const count = () => owner.one<{ n: number }>('SELECT count(*)::int AS n FROM requests')
         while ((await owner.transaction(count))?.n !== 1) await setTimeout(20)
-        proxy.isClosed = true
-        proxy.cut()
+        // The doctor blocks this thread, in which a proxy that listens would let it wait for 10 s.
+        await proxy.stop()
         writeSegment(journal, line + line)
         while (!hasNote()) await setTimeout(20)
         const { checks } = await doctor({ journal, database: address, schema })
@@ -224,7 +226,7 @@ describe.skipIf(noPostgres !== null)(
           ) ?? []
         expect(since > startedAt).toBe(true)
         expect(Number(bytes)).toBe(2 * line.length)
-        proxy.isClosed = false
+        proxy = await TcpProxy.start(serverPort, port)
         while (hasNote()) await setTimeout(20)
         expect(await check(journal, 'projector')).toMatchObject({ level: 'ok' })
       } finally {

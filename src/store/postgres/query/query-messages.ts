@@ -8,11 +8,12 @@ export interface QueryWorkerData {
   port: MessagePort
   /** What the thread signals without messages, at the indexes `ANSWERED` and `BEATS`. */
   signal: Int32Array
+  beatMs: number
 }
 
 /** The index at which the signal is 1 once an answer waits at the port. */
 export const ANSWERED = 0
-/** The index at which the thread counts its signs of life, one each second. */
+/** The index at which the thread counts its signs of life, one each `beatMs`. */
 export const BEATS = 1
 
 /** What the thread is asked to do. */

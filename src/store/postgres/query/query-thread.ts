@@ -11,6 +11,9 @@ const WORKER_FILE = 'dist/store/postgres/query/query-worker.js'
  */
 const SILENCE_MS = 15_000
 
+/** How many signs of life the thread gives in that time. */
+const BEATS_IN_SILENCE = 15
+
 type MessagePort = MessageChannel['port1']
 
 /** How long a thread is kept for the next connection. Starting one takes 50 to 100 ms. */
@@ -38,7 +41,7 @@ export class QueryThread {
     this.#silenceMs = silenceMs
     const { port1, port2 } = new MessageChannel()
     this.#port = port1
-    const data: QueryWorkerData = { port: port2, signal: this.#signal }
+    const data: QueryWorkerData = { port: port2, signal: this.#signal, beatMs: silenceMs / BEATS_IN_SILENCE }
     this.#worker = new Worker(requirePackageFile(WORKER_FILE), { workerData: data, transferList: [port2] })
     this.#worker.unref()
     // Whoever waited for the thread gets 'ended' from `call`.

@@ -14,7 +14,7 @@ import {
 
 // Talks to the server for a `PostgresQueryConnection`, whose own thread waits meanwhile.
 
-const { port, signal } = workerData as QueryWorkerData
+const { port, signal, beatMs } = workerData as QueryWorkerData
 
 let address = ''
 let schema = ''
@@ -44,7 +44,7 @@ port.on('message', async (call: QueryCall) => {
 })
 
 // Gives a sign of life, since a thread whose memory runs out can't report that.
-setInterval(() => Atomics.add(signal, BEATS, 1), 1000).unref()
+setInterval(() => Atomics.add(signal, BEATS, 1), beatMs).unref()
 
 async function answerTo(call: Exclude<QueryCall, { is: 'use' }>): Promise<QueryAnswer> {
   switch (call.is) {
