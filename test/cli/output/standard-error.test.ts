@@ -63,8 +63,8 @@ async function serveInto(stderr: number | 'pipe', workspace: Workspace) {
 
 /** Makes far more lines of the log than a pipe and the program keep: each answer is one. */
 async function flood(url: string): Promise<void> {
-  const path = `/${'x'.repeat(8000)}`
-  for (let i = 0; i < 20; i++) {
+  const path = `/${'x'.repeat(15_000)}`
+  for (let i = 0; i < 11; i++) {
     await Promise.all(Array.from({ length: 4 }, async () => await (await fetch(url + path)).text()))
   }
 }
