@@ -81,6 +81,7 @@ test('one command in an empty folder logs a request and shows it on its dashboar
   )
   let found = ''
   while (!found.includes('"gpt-4o"')) {
+    await sleep(20)
     found = (await ask(dashboard, '/v1/requests', { method: 'GET' })).body.toString()
   }
   expect(JSON.parse(found).data[0]).toMatchObject({ model: 'gpt-4o', tokens: { input: 19, output: 10 } })
