@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { describe, test } from 'vitest'
+import { afterAll, describe, test } from 'vitest'
 import { postgresAddress } from '../../../src/store/postgres/connection/address.js'
 import { Connection } from '../../../src/store/postgres/connection/connection.js'
 import { PostgresStore } from '../../../src/store/postgres/postgres-store.js'
@@ -12,15 +12,21 @@ import { EMPTY } from './support.js'
 if (noPostgres === null) conformance('PostgresStore', open, 3)
 else describe.skip('PostgresStore', () => test.skip(noPostgres ?? ''))
 
-/** One schema is emptied for each test: making it takes a second. */
+/** One schema is emptied for each test, by one session, which knows its tables already. */
 const schema = `conformance_${randomUUID().replaceAll('-', '')}`
-let isMigrated = false
+let session: Connection | null = null
+
+afterAll(async () => await session?.close())
+
+async function startSession(address: string): Promise<Connection> {
+  await migratePostgres(postgresAddress(address), schema, { monthsAhead: 1 })
+  return await Connection.open({ address: postgresAddress(address), schema, purpose: 'test' })
+}
 
 async function open(): Promise<OpenedStore> {
   const address = await sharedPostgres()
-  if (!isMigrated) await migratePostgres(postgresAddress(address), schema, { monthsAhead: 1 })
-  isMigrated = true
-  const other = await Connection.open({ address: postgresAddress(address), schema, purpose: 'test' })
+  session ??= await startSession(address)
+  const other = session
   const openStore = () =>
     PostgresStore.open({
       address,
@@ -43,7 +49,6 @@ async function open(): Promise<OpenedStore> {
     remove: async () => {
       await store.close()
       await inOther(() => other.exec(EMPTY))
-      await other.close()
     },
   }
 }

@@ -13,7 +13,7 @@ test.skipIf(noPostgres !== null)(
   async () => {
     const [text, schema] = [await sharedPostgres(), 'partitions']
     const address = postgresAddress(text)
-    await migratePostgres(address, schema)
+    await migratePostgres(address, schema, { monthsAhead: 1 })
     const open = () => Connection.open({ address, schema, purpose: 'partitions' })
     const [one, other, third] = await Promise.all([open(), open(), open()])
     await one.begin()
@@ -39,7 +39,7 @@ test.skipIf(noPostgres !== null)(
   async () => {
     const [text, schema] = [await sharedPostgres(), 'partitions_wait']
     const address = postgresAddress(text)
-    await migratePostgres(address, schema)
+    await migratePostgres(address, schema, { monthsAhead: 1 })
     const open = () => Connection.open({ address, schema, purpose: 'partitions' })
     const [reader, writer] = await Promise.all([open(), open()])
     await reader.begin()
@@ -63,7 +63,7 @@ test.skipIf(noPostgres !== null)(
   async () => {
     const [text, schema] = [await sharedPostgres(), 'partitions_meanwhile']
     const address = postgresAddress(text)
-    await migratePostgres(address, schema)
+    await migratePostgres(address, schema, { monthsAhead: 1 })
     const open = () => Connection.open({ address, schema, purpose: 'partitions' })
     const [one, other] = await Promise.all([open(), open()])
     await one.begin()
