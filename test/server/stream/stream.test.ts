@@ -376,12 +376,21 @@ test("a server that stops doesn't wait for clients that stopped reading or writi
   const { hostname: host, port } = new URL(server.url)
   const half = connect({ host, port: Number(port) })
   half.write('GET /healthz HTTP/1.1\r\nHost: local')
-  const slow = connect({ host, port: Number(port) })
+  let slowResponse: ServerResponse | undefined
+  const onRequest = (message: unknown) => {
+    const { request, response } = message as { request: IncomingMessage; response: ServerResponse }
+    if (request.url?.includes('last_event_id=0')) slowResponse = response
+  }
+  subscribe('http.server.request.start', onRequest)
+  onTestFinished(() => void unsubscribe('http.server.request.start', onRequest))
+  // What the kernel doesn't take of 16 MB stays with the server.
+  const slow = connect({ host, port: Number(port) }).pause()
   slow.write('GET /v1/stream?last_event_id=0 HTTP/1.1\r\nHost: localhost\r\n\r\n')
-  // Until it has begun; what the kernel doesn't take from then on stays with the server.
-  await once(slow, 'readable')
-  const quick = await Listener.open(server, '?last_event_id=0')
-  await quick.ids(4000)
+  await askUntil(
+    async () => slowResponse?.writableLength ?? 0,
+    (waiting) => waiting > 64 * 1024,
+  )
+  const quick = await Listener.open(server)
   const reset = [half, slow].map((socket) => socket.on('error', () => {}))
   // They have 5 seconds, which pass in half of one here.
   const { setTimeout } = timers
@@ -392,6 +401,7 @@ test("a server that stops doesn't wait for clients that stopped reading or writi
     spy.mockRestore()
     syncBuiltinESMExports()
   })
+  expect(slowResponse?.writableLength).toBeGreaterThan(64 * 1024)
   await Promise.all([server.close(), quick.ended()])
   expect(spy).toHaveBeenCalledWith(expect.any(Function), 5000)
   for (const socket of reset) socket.destroy()
