@@ -63,7 +63,7 @@ function databaseLines({ database }: StatusReport, databasePath: string): string
     `database  ${visible(database.path)}`,
     `          ${counts.slice(0, 3).join(', ')}`,
     `          ${counts.slice(3).join(', ')}`,
-    ...oddCompletions(database),
+    ...irregularCompletions(database),
     ...repricing(database),
     `projector ${runningText(database.projector_running)}`,
   ]
@@ -82,7 +82,7 @@ function repricing({ to_reprice, projector_running }: DatabaseStatus): string[] 
 }
 
 /** Counts repeated and ambiguous completions, if there are some; doctor says more about them. */
-function oddCompletions({ repeated_completions, ambiguous_completions }: DatabaseStatus): string[] {
+function irregularCompletions({ repeated_completions, ambiguous_completions }: DatabaseStatus): string[] {
   if (repeated_completions === 0 && ambiguous_completions === 0) return []
   const repeated = countText(repeated_completions, 'repeated completion')
   return [`          ${repeated}, ${ambiguous_completions} ambiguous; see \`request-journal doctor\``]

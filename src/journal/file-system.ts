@@ -67,16 +67,16 @@ export function isMissing(error: unknown): boolean {
  * The codes of system calls that failed but may succeed later: descriptors or memory have run
  * short, a disk is full or failing, or a mount or a permission is missing for now.
  */
-const PASSING_CODES = new Set([
+const TRANSIENT_CODES = new Set([
   ...['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', 'EBUSY', 'EINTR'],
   ...['ENOSPC', 'EDQUOT', 'EIO', 'EREMOTEIO', 'EROFS', 'ESTALE', 'ENOTCONN', 'ETIMEDOUT'],
   ...['EACCES', 'EPERM'],
 ])
 
 /** Whether a system call that failed with this code may succeed later. */
-export function isPassingCode(code: string | undefined): boolean {
+export function isTransientCode(code: string | undefined): boolean {
   const name = nameOf(code)
-  return name !== undefined && PASSING_CODES.has(name)
+  return name !== undefined && TRANSIENT_CODES.has(name)
 }
 
 /**

@@ -4,7 +4,7 @@ import { type PositionRow, positionOfRow } from '../store/position-row.js'
 import { addCounts, emptyCounts, type SegmentPosition } from '../store/positions.js'
 import { PrunedSegments } from '../store/pruned-segments.js'
 import { dialectOf, type QueryDatabase } from '../store/query-database.js'
-import { acceptedMissing, prunedSegments } from '../store/sqlite/position-queries.js'
+import { acceptedMissing, prunedSegments } from '../store/sqlite/segment-queries.js'
 
 /** What a database knows of a journal's segments. */
 export interface KnownSegments {
@@ -97,11 +97,11 @@ export class JournalTables {
   }
 }
 
-/** The counts of all segments together, and how many of their completions are odd. */
+/** The counts of all segments together, and how many of their completions are irregular. */
 export function sumOfPositions(positions: readonly SegmentPosition[]) {
   return {
     ...positions.reduce((sum, { counts }) => addCounts(sum, counts), emptyCounts()),
-    repeated: positions.reduce((sum, { odd }) => sum + odd.repeated, 0),
-    ambiguous: positions.reduce((sum, { odd }) => sum + odd.ambiguous, 0),
+    repeated: positions.reduce((sum, { irregular }) => sum + irregular.repeated, 0),
+    ambiguous: positions.reduce((sum, { irregular }) => sum + irregular.ambiguous, 0),
   }
 }

@@ -1,8 +1,8 @@
 import { resolve } from 'node:path'
 import type { JournalIdentity } from '../journal/journal-identity.js'
 import { VERSION } from '../package/package-files.js'
-import { KeptFiles } from '../projection/kept-files.js'
 import { repriceAll } from '../projection/repricing.js'
+import { SmallFileCopies } from '../projection/small-file-copies.js'
 import { openDatabaseReadOnly } from '../queries/open-database.js'
 import { isPostgresAddress } from '../store/postgres/connection/address.js'
 import { isPrunedSql, type RowExtent, type RowPruner } from '../store/row-pruner.js'
@@ -119,7 +119,7 @@ async function openShared(
       },
       count: (table, extent) => tables.count(table, isPrunedSql(extent)),
       keepFiles: async (directory) => {
-        if (store !== null) await new KeptFiles(directory).keep(store)
+        if (store !== null) await new SmallFileCopies(directory).keep(store)
       },
       close: async () => {
         database.close()

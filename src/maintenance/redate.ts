@@ -17,7 +17,7 @@ import { replay } from '../projection/replay.js'
 import { checkJournal } from '../projection/segments/segment-check.js'
 import type { SegmentPosition } from '../store/positions.js'
 import { acquireDatabaseLock } from '../store/sqlite/connection/lock.js'
-import { readPositions } from '../store/sqlite/position-queries.js'
+import { readPositions } from '../store/sqlite/segment-queries.js'
 import { readFrom } from './read-from.js'
 
 /** Writers look each second; the rest allows for a busy machine. */

@@ -1,5 +1,5 @@
 import type { ProjectorLogger, ProjectorOptions } from './options.js'
-import { isAboutDatabase, retryDelay, withJitter } from './retry.js'
+import { isAboutDatabase, retryDelay, withJitter } from './transient-errors.js'
 
 interface FailureLogOptions {
   logger: ProjectorLogger

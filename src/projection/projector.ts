@@ -15,10 +15,10 @@ import { PostgresError } from '../store/postgres/connection/errors.js'
 import type { SegmentProgress } from './batch-writer.js'
 import { CatchUp, type CatchUpOptions } from './catch-up.js'
 import { FailureLog } from './failure-log.js'
-import { KeptFiles } from './kept-files.js'
 import type { ProjectorLogger, ProjectorOptions } from './options.js'
 import { repriceSome } from './repricing.js'
-import { isAboutDatabase, isJournalAway, isPassing } from './retry.js'
+import { SmallFileCopies } from './small-file-copies.js'
+import { isAboutDatabase, isJournalAway, isTransient } from './transient-errors.js'
 import { WaitingNote } from './waiting-note.js'
 import { delayBeforeLook, WakeUp } from './wake-up.js'
 
@@ -162,7 +162,8 @@ async function follow(session: ProjectorSession, wakeUp: WakeUp, isStopping: () 
         if (await session.reprice()) await setImmediate()
         else await wakeUp.wait(delayBeforeLook(performance.now() - lastLineAt))
       } catch (error) {
-        if (!isPassing(error) && !session.hasGoneBack(error)) throw asStoreError(error, session.databasePath)
+        if (!isTransient(error) && !session.hasGoneBack(error))
+          throw asStoreError(error, session.databasePath)
         // The watch may have ended when its directory went, and a projector that backs off needn't
         // be woken by each append.
         isWatching = false
@@ -205,7 +206,7 @@ class ProjectorSession {
   readonly #sealer: Sealer
   readonly #forCatchUp: Pick<CatchUpOptions, 'rollupLabels' | 'allowMissing' | 'backlogFromBytes'>
   #catchUp: CatchUp | null = null
-  #files: KeptFiles
+  #files: SmallFileCopies
   #saidWaiting = ''
   readonly #note: WaitingNote | null = null
   /** The newest position before the connection to the server was lost. */
@@ -224,7 +225,7 @@ class ProjectorSession {
       // The first look waits for a server that can't be reached, or a journal that can't be read
       // for now.
       const isAway = error instanceof PostgresError && error.code === 'SERVER_AWAY'
-      const isUnread = error instanceof JournalError && isPassing(error)
+      const isUnread = error instanceof JournalError && isTransient(error)
       if (sessionOptions.waits && (isAway || isUnread)) return session
       await session.close()
       throw asStoreError(error, session.databasePath)
@@ -242,7 +243,7 @@ class ProjectorSession {
       if (reason !== null && isAboutDatabase(reason)) this.#note?.begin(reason, this.#newest)
       options.onWaiting?.(reason)
     }
-    this.#files = new KeptFiles(this.directory)
+    this.#files = new SmallFileCopies(this.directory)
     this.#sealer = new Sealer(this.directory, clock, logger)
     this.#storeOptions = { purpose: 'project', schema, chunks, busyTimeoutMs }
   }
@@ -315,7 +316,7 @@ class ProjectorSession {
     await this.close()
     this.#catchUp = null
     this.#store = null
-    this.#files = new KeptFiles(this.directory)
+    this.#files = new SmallFileCopies(this.directory)
   }
 
   async close(): Promise<void> {

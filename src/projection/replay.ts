@@ -21,7 +21,6 @@ import type { PrunedSegments } from '../store/pruned-segments.js'
 import { checkRollupLabels } from '../store/rollup-labels.js'
 import type { TableDifference } from '../store/sqlite/compare/databases.js'
 import { BatchWriter } from './batch-writer.js'
-import { KeptFiles } from './kept-files.js'
 import { type ProjectResult, projectResult } from './projector.js'
 import { checkAllThere, checkSame, followRenames } from './replay-checks.js'
 import { replayInto } from './replay-into.js'
@@ -29,6 +28,7 @@ import { repriceAll } from './repricing.js'
 import { missingSegments, segmentsMissing } from './segments/missing-segments.js'
 import { withoutNewImports } from './segments/new-imports.js'
 import { checkJournal } from './segments/segment-check.js'
+import { SmallFileCopies } from './small-file-copies.js'
 
 /** How far a replay has got. */
 export interface ReplayProgress {
@@ -157,7 +157,7 @@ async function rebuildDatabase(options: Omit<ReplayOptions, 'into' | 'diff'>): P
       pruned,
     })
     const counts = await rebuild.run()
-    await new KeptFiles(directory).keep(store)
+    await new SmallFileCopies(directory).keep(store)
     return projectResult(counts, startedAt)
   } catch (error) {
     throw asStoreError(error, databasePath)

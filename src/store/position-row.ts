@@ -49,6 +49,6 @@ export function positionOfRow(row: PositionRow): SegmentPosition {
       unchecked: row.unchecked_lines,
       late: row.late_lines,
     },
-    odd: { repeated: row.repeated_completions, ambiguous: row.ambiguous_completions },
+    irregular: { repeated: row.repeated_completions, ambiguous: row.ambiguous_completions },
   }
 }

@@ -21,13 +21,13 @@ export interface SegmentPosition {
   lastLine: LastLine | null
   counts: SegmentCounts
   /**
-   * How many of the segment's completions were odd when this was read. A later segment may still
+   * How many of the segment's completions were irregular when this was read. A later segment may still
    * add completions of this one that were held.
    */
-  odd: OddCompletions
+  irregular: IrregularCompletions
 }
 
-export interface OddCompletions {
+export interface IrregularCompletions {
   /** Completions that changed a row that had one already. */
   repeated: number
   /** Completions that named no attempt, and found several rows open. */
@@ -73,6 +73,6 @@ export function emptyPosition(
     caughtUpAt: null,
     lastLine: null,
     counts: emptyCounts(),
-    odd: { repeated: 0, ambiguous: 0 },
+    irregular: { repeated: 0, ambiguous: 0 },
   }
 }

@@ -3,7 +3,7 @@ import { getSystemErrorName } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { JournalError } from '../../src/journal/errors.js'
 import { NameNotDurableError } from '../../src/journal/file-system.js'
-import { isPassing, retryDelay, withJitter } from '../../src/projection/retry.js'
+import { isTransient, retryDelay, withJitter } from '../../src/projection/transient-errors.js'
 import { delayBeforeLook, WakeUp } from '../../src/projection/wake-up.js'
 import { ProjectionError } from '../../src/store/errors.js'
 
@@ -27,9 +27,9 @@ test('only what waiting can heal is waited for', () => {
     'SQLITE_IOERR_WRITE',
     'SQLITE_READONLY',
   ]
-  for (const code of passing) expect(isPassing({ code })).toBe(true)
+  for (const code of passing) expect(isTransient({ code })).toBe(true)
   for (const code of ['SQLITE_CORRUPT', 'SQLITE_NOTADB', 'SQLITE_CONSTRAINT', 'ENOENT', undefined]) {
-    expect(isPassing({ code })).toBe(false)
+    expect(isTransient({ code })).toBe(false)
   }
 })
 
@@ -57,7 +57,7 @@ test.each<[string, Error, boolean]>([
   ['there is no journal', new JournalError('JOURNAL_MISSING', 'p', 'x'), true],
   ['the journal has another format', new JournalError('JOURNAL_INVALID', 'p', 'x'), false],
 ])('a fault of the system or the journal, %s: waited for or not', (_, error, isWaitedFor) => {
-  expect(isPassing(error)).toBe(isWaitedFor)
+  expect(isTransient(error)).toBe(isWaitedFor)
 })
 
 function systemError(code: string): Error {

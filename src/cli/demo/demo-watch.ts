@@ -1,6 +1,6 @@
 import { type Database, openDatabaseReadOnly } from '../../store/sqlite/connection/database.js'
 import { DatabaseError } from '../../store/sqlite/connection/errors.js'
-import { readPositions } from '../../store/sqlite/position-queries.js'
+import { readPositions } from '../../store/sqlite/segment-queries.js'
 
 /**
  * Counts the lines that another process has projected, and how long each took to become visible.

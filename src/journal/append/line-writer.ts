@@ -1,5 +1,5 @@
 import { JournalWriteError } from '../errors.js'
-import { type Clock, errorCode, type FileSystem, isPassingCode, reasonOf } from '../file-system.js'
+import { type Clock, errorCode, type FileSystem, isTransientCode, reasonOf } from '../file-system.js'
 import { assertIdentity } from '../journal-identity.js'
 import { ActiveSegment } from './active-segment.js'
 import { GroupCommit } from './group-commit.js'
@@ -281,7 +281,7 @@ export class LineWriter {
     } catch (error) {
       const code = errorCode(error)
       const isRefused = code === 'EACCES' || code === 'EPERM' || code === 'EROFS'
-      if (isRefused || !isPassingCode(code)) throw this.#writeError(error)
+      if (isRefused || !isTransientCode(code)) throw this.#writeError(error)
       this.#failures.warn(this.#clock.now(), { err: error }, 'No segment can be opened yet')
     }
   }

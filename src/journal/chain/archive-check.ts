@@ -3,7 +3,7 @@ import { type BigIntStats, createReadStream, lstatSync } from 'node:fs'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { JournalError } from '../errors.js'
-import { isPassingCode } from '../file-system.js'
+import { isTransientCode } from '../file-system.js'
 import { ArchivedSegmentReader } from '../read/archived-segment-reader.js'
 import { unreadable } from '../read/segment-source.js'
 import { archiveFile, type SegmentRef } from '../segments.js'
@@ -74,7 +74,7 @@ async function holds(
     // A file that doesn't decompress is altered. One that can't be read for now may hold anything.
     const cause =
       error instanceof JournalError ? (error.cause as NodeJS.ErrnoException | undefined) : undefined
-    if (cause === undefined || isPassingCode(cause.code)) throw error
+    if (cause === undefined || isTransientCode(cause.code)) throw error
     return false
   } finally {
     reader.close()

@@ -4,7 +4,7 @@ import { judgeArchive } from '../../journal/chain/archive-check.js'
 import { lastEntries, readManifest } from '../../journal/chain/manifest.js'
 import { reasonOf } from '../../journal/file-system.js'
 import { archiveFile, type Segment } from '../../journal/segments.js'
-import { isPassing } from '../../projection/retry.js'
+import { isTransient } from '../../projection/transient-errors.js'
 import { countText } from '../count-text.js'
 import { type Finding, note, ok, problem } from './check.js'
 
@@ -33,7 +33,7 @@ export async function checkArchives(directory: string, segments: readonly Segmen
       if (verdict === 'recompressed') recompressed.push(file)
     } catch (error) {
       // segment_files reports it.
-      if (isPassing(error)) unread++
+      if (isTransient(error)) unread++
       else altered.push(`${file}: ${reasonOf(error)}`)
     }
   }

@@ -25,13 +25,13 @@ export function checkCompletions(tables: JournalTables, positions: readonly Segm
   const found = `${countText(repeated, 'completion')} overwrote an earlier one of the same row, ${ambiguous} named no attempt while several rows with the correlation_id were open`
   const advice =
     'Retries that share a correlation_id need `attempt`, in request_logged and in stream_completed: without it a completion goes to the newest row that is open'
-  const segments = positions.filter(({ odd }) => odd.ambiguous > 0).slice(-EXAMPLES)
+  const segments = positions.filter(({ irregular }) => irregular.ambiguous > 0).slice(-EXAMPLES)
   return note(found, advice, [
     ...supersededRows(tables).map(
       ({ id, correlation_id, segment_id, byte_offset }) =>
         `repeated: row ${id} (${correlation_id}), whose completion at byte ${byte_offset} of ${nameOf(segment_id)} was overwritten`,
     ),
-    ...segments.map(({ name, odd }) => `ambiguous: ${odd.ambiguous} in ${name}`),
+    ...segments.map(({ name, irregular }) => `ambiguous: ${irregular.ambiguous} in ${name}`),
   ])
 }
 

@@ -5,9 +5,9 @@ import { fileIdentity } from '../../journal/file-identity.js'
 import { reasonOf } from '../../journal/file-system.js'
 import { SegmentReader } from '../../journal/read/segment-reader.js'
 import type { Segment } from '../../journal/segments.js'
-import { isPassing } from '../../projection/retry.js'
 import { missingSegments } from '../../projection/segments/missing-segments.js'
 import { checkSegment, isRemembered } from '../../projection/segments/segment-check.js'
+import { isTransient } from '../../projection/transient-errors.js'
 import type { SegmentPosition } from '../../store/positions.js'
 import { countText } from '../count-text.js'
 import type { KnownSegments } from '../journal-tables.js'
@@ -47,7 +47,7 @@ export function checkPositions(
       checkOne(directory, segment, isCopy && !isAffordable ? { ...position, file } : position)
     } catch (error) {
       // segment_files reports it, and a segment that can't be read isn't known to be wrong.
-      if (isPassing(error)) unread++
+      if (isTransient(error)) unread++
       else wrong.push(reasonOf(error))
     }
   }

@@ -155,7 +155,7 @@ export class PlaceProblems {
       // Other bytes have other counts.
       if (expected === null || stretches.altered.has(id) || snapshot.pruned.has(id)) continue
       const columns = differingColumns(expected, found).filter(
-        ({ column }) => !table.ignored.includes(column) && !(isClaimed && ODD.includes(column)),
+        ({ column }) => !table.ignored.includes(column) && !(isClaimed && IRREGULAR.includes(column)),
       )
       problems.addDifferences('counts', { segmentId: id, byteOffset: 0 }, columns, {
         detail: 'what journal_segments says of the segment is not so',
@@ -163,11 +163,11 @@ export class PlaceProblems {
     }
   }
 
-  /** After a prune odd completions of requests that are gone count on. */
+  /** After a prune irregular completions of requests that are gone count on. */
   #ignoredOfPositions(): string[] {
     const { snapshot, isClaimed } = this.#options
-    const areOddsOurs = !isClaimed && snapshot.pruned.isNone && !snapshot.wasUpgraded
-    return [...OF_FILES, ...(areOddsOurs ? [] : ODD)]
+    const areIrregularOurs = !isClaimed && snapshot.pruned.isNone && !snapshot.wasUpgraded
+    return [...OF_FILES, ...(areIrregularOurs ? [] : IRREGULAR)]
   }
 
   #reportWronglyHeld(at: Place): void {
@@ -226,7 +226,7 @@ export class PlaceProblems {
   }
 }
 
-const ODD = ['repeated_completions', 'ambiguous_completions']
+const IRREGULAR = ['repeated_completions', 'ambiguous_completions']
 
 /** Returns a place as a text, for sets. */
 export function placeKey({ segmentId, byteOffset }: Place): string {

@@ -9,13 +9,13 @@ import { type PendingCosts, pendingCosts } from '../../store/sqlite/compare/pend
 import { type Database, openDatabaseReadOnly } from '../../store/sqlite/connection/database.js'
 import { asDatabaseError, DatabaseError } from '../../store/sqlite/connection/errors.js'
 import { checkVersions } from '../../store/sqlite/fold-versions.js'
+import { prunedCompletionTest } from '../../store/sqlite/projection-statements.js'
 import {
   acceptedMissing,
   hasPrunedLateLines,
   prunedSegments,
   readPositions,
-} from '../../store/sqlite/position-queries.js'
-import { prunedCompletionTest } from '../../store/sqlite/projection-statements.js'
+} from '../../store/sqlite/segment-queries.js'
 import { asPostgresKeeps } from './as-postgres-keeps.js'
 import { copyOfJournal } from './copied-tables.js'
 import { createExpected, seedExpected } from './expected-database.js'

@@ -7,7 +7,7 @@ import type { QueryDatabase } from '../../queries/index.js'
 import { isPostgresAddress } from '../../store/postgres/connection/address.js'
 import { openDatabaseReadOnly } from '../../store/sqlite/connection/database.js'
 import { isLocked } from '../../store/sqlite/connection/lock.js'
-import { hasPositions } from '../../store/sqlite/position-queries.js'
+import { hasPositions } from '../../store/sqlite/segment-queries.js'
 import type { QueryProcessData } from '../pool/query-task.js'
 import { type FleetMeasures, measureFleet } from './fleet-health.js'
 

@@ -63,12 +63,12 @@ export class IngestFailure extends Error {
   /** How many events, the first ones, are in the journal. */
   readonly appended: number
   /** Whether the same POST may succeed later. */
-  readonly isPassing: boolean
+  readonly isTransient: boolean
 
   constructor(message: string, appended: number, cause: unknown) {
     super(message, { cause })
     this.appended = appended
-    this.isPassing = !isDoubtful(cause)
+    this.isTransient = !isDoubtful(cause)
   }
 }
 

@@ -78,8 +78,8 @@ async function answer(message: QueryMessage): Promise<QueryOutcome> {
     if (failure instanceof DatabaseError) {
       connection.close()
       // Tables that somebody has changed won't be better at another time.
-      const isPassing = failure.code !== 'SCHEMA_CHANGED'
-      return isPassing
+      const isTransient = failure.code !== 'SCHEMA_CHANGED'
+      return isTransient
         ? { is: 'unavailable', message: failure.message, code: failure.code }
         : { is: 'failed', stack: failure.message }
     }

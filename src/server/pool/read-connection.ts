@@ -7,7 +7,7 @@ import {
   type QueryDatabase,
 } from '../../queries/index.js'
 import { isPostgresAddress } from '../../store/postgres/connection/address.js'
-import { isOutdatedCopy } from '../../store/sqlite/connection/private-copy.js'
+import { isOutdatedCopy } from '../../store/sqlite/connection/read-only-mount-copy.js'
 
 /** Each combination of filters has SQL of its own: only the statements used last are kept. */
 const KEPT_STATEMENTS = 200

@@ -9,12 +9,17 @@ import type { SegmentPosition } from '../positions.js'
 import type { Connection } from './connection/connection.js'
 import { DeferredCompletions } from './deferred-completions.js'
 import { storeVersions } from './fold-versions.js'
-import { addLost, keepOddCompletions, prunedThrough, replaceAcceptedMissing } from './position-queries.js'
 import { PostgresTransaction, type TransactionOptions } from './postgres-transaction.js'
 import { clearPrices, readPrices, type StoredPrices } from './price-rows.js'
 import { addToRepricing } from './repricing-queries.js'
 import { changeRollupLabels } from './rollup-labels.js'
 import { ORDINALS } from './row-ids.js'
+import {
+  addLost,
+  keepIrregularCompletions,
+  prunedThrough,
+  replaceAcceptedMissing,
+} from './segment-queries.js'
 
 /**
  * The tables that a replay empties and fills again, besides those of prices. The counters aren't
@@ -150,7 +155,7 @@ class PostgresRebuild extends PostgresTransaction implements RebuildTransaction 
   override async commit(): Promise<void> {
     await this.written()
     if ((await prunedThrough(this.#connection, this.#journal)) > 0) {
-      await keepOddCompletions(this.#connection, this.#journal, this.#before)
+      await keepIrregularCompletions(this.#connection, this.#journal, this.#before)
     }
     await storeVersions(this.#connection, this.#journal)
     await super.commit()

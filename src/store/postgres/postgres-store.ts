@@ -11,13 +11,6 @@ import { isLockTimeout, PostgresError } from './connection/errors.js'
 import { checkVersions, storeVersions } from './fold-versions.js'
 import { JournalChunks, keepFile } from './journal-chunks.js'
 import { Partitions } from './partitions.js'
-import {
-  acceptedMissing,
-  prunedThrough,
-  readPositions,
-  rememberFile,
-  replaceAcceptedMissing,
-} from './position-queries.js'
 import { PostgresPruner } from './postgres-pruner.js'
 import { beginRebuild } from './postgres-rebuild.js'
 import { PostgresTransaction, type TransactionOptions } from './postgres-transaction.js'
@@ -26,6 +19,13 @@ import { chooseRollupLabels, rollupLabels } from './rollup-labels.js'
 import { RollupWriter } from './rollup-writer.js'
 import { ORDINALS } from './row-ids.js'
 import { checkSchema } from './schema/migrations.js'
+import {
+  acceptedMissing,
+  prunedThrough,
+  readPositions,
+  rememberFile,
+  replaceAcceptedMissing,
+} from './segment-queries.js'
 
 export interface PostgresStoreOptions {
   /** `postgres://…`, without a password. */

@@ -18,7 +18,6 @@ import { PostgresError } from './connection/errors.js'
 import { jsonRows } from './connection/values.js'
 import { gzipped, type JournalChunks } from './journal-chunks.js'
 import type { Partitions } from './partitions.js'
-import { advancePosition, insertPosition } from './position-queries.js'
 import { insertPrices } from './price-rows.js'
 import { addToRepricing, readRepricing, takeRowsToReprice } from './repricing-queries.js'
 import {
@@ -31,6 +30,7 @@ import {
 } from './request-rows.js'
 import type { RollupWriter } from './rollup-writer.js'
 import { ORDINALS } from './row-ids.js'
+import { advancePosition, insertPosition } from './segment-queries.js'
 import { type CandidateRow, candidatesOf, STORED_COLUMNS, storedRequestOf } from './stored-row.js'
 
 /** A transaction that has begun, and the state that it continues from. */
@@ -292,15 +292,15 @@ export class PostgresTransaction implements StoreTransaction {
       )
     }
     await connection.run(COMPLETE_SQL, journal, jsonRows(outcomeRows(completed)))
-    const odd = new Map<number, { id: number; repeated: number; ambiguous: number }>()
+    const irregular = new Map<number, { id: number; repeated: number; ambiguous: number }>()
     for (const { before, by, isAmbiguous } of completed) {
       const id = by.place.segmentId
-      const counts = odd.get(id) ?? { id, repeated: 0, ambiguous: 0 }
+      const counts = irregular.get(id) ?? { id, repeated: 0, ambiguous: 0 }
       if (before.completedBy !== null) counts.repeated++
       if (isAmbiguous) counts.ambiguous++
-      if (counts.repeated + counts.ambiguous > 0) odd.set(id, counts)
+      if (counts.repeated + counts.ambiguous > 0) irregular.set(id, counts)
     }
-    if (odd.size === 0) return
+    if (irregular.size === 0) return
     // If the segment was pruned, it has no counts any more, and nothing is updated.
     await connection.run(
       `UPDATE journal_segments s SET repeated_completions = repeated_completions + o.repeated,
@@ -308,7 +308,7 @@ export class PostgresTransaction implements StoreTransaction {
        FROM json_to_recordset($2) AS o(id BIGINT, repeated BIGINT, ambiguous BIGINT)
        WHERE s.journal = $1 AND s.id = o.id`,
       journal,
-      jsonRows([...odd.values()]),
+      jsonRows([...irregular.values()]),
     )
   }
 

@@ -3,9 +3,9 @@ import type { JournalFile } from '../port.js'
 import type { SegmentPosition } from '../positions.js'
 import { postgresAddress } from './connection/address.js'
 import { Connection } from './connection/connection.js'
-import { readPositions } from './position-queries.js'
 import { lock } from './postgres-store.js'
 import { checkSchema } from './schema/migrations.js'
+import { readPositions } from './segment-queries.js'
 
 /** How many chunks are read at a time. Each holds at most 1 MiB of a journal. */
 const PAGE_CHUNKS = 16

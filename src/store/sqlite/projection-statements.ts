@@ -104,7 +104,7 @@ export class ProjectionStatements {
 
   /** Overwrites the outcome of a request with that of its completion. */
   completeRequest({ before, after, by: { completion, place }, isAmbiguous }: CompletedRequest): void {
-    const { completeRequest, completeDetails, supersede, countOdd } = this.#statements
+    const { completeRequest, completeDetails, supersede, countIrregular } = this.#statements
     // Notes the place of the earlier completion before this one overwrites it.
     if (before.completedBy !== null) {
       const { segmentId, byteOffset } = before.completedBy
@@ -125,7 +125,8 @@ export class ProjectionStatements {
     }
     const isRepeated = before.completedBy !== null
     // If the segment was pruned, it has no counts any more, and nothing is updated.
-    if (isRepeated || isAmbiguous) countOdd.run(Number(isRepeated), Number(isAmbiguous), place.segmentId)
+    if (isRepeated || isAmbiguous)
+      countIrregular.run(Number(isRepeated), Number(isAmbiguous), place.segmentId)
   }
 
   /** Overwrites the cost of a request. */
@@ -313,7 +314,7 @@ function prepareStatements(database: Database) {
       'DELETE FROM held_completions WHERE segment_id = ? AND byte_offset = ?',
     ),
     supersede: database.prepare('INSERT OR REPLACE INTO superseded_completions VALUES (?, ?, ?, ?)'),
-    countOdd: database.prepare(
+    countIrregular: database.prepare(
       `UPDATE journal_segments SET repeated_completions = repeated_completions + ?,
          ambiguous_completions = ambiguous_completions + ? WHERE id = ?`,
     ),

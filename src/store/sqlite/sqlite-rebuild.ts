@@ -13,13 +13,18 @@ import { BulkSchema } from './bulk-schema.js'
 import type { Database } from './connection/database.js'
 import { storeVersions } from './fold-versions.js'
 import { ForeignReferences } from './foreign-references.js'
-import { addLost, keepOddCompletions, prunedThrough, replaceAcceptedMissing } from './position-queries.js'
 import { clearPrices, readPrices, type StoredPrices } from './price-rows.js'
 import { carriedCompletions } from './projection-statements.js'
 import { addToRepricing } from './repricing-queries.js'
 import { unjournaledRequests } from './request-queries.js'
 import { rollupLabels, setRollupLabels } from './rollups/rollup-labels.js'
 import { clearRollups } from './rollups/rollup-statements.js'
+import {
+  addLost,
+  keepIrregularCompletions,
+  prunedThrough,
+  replaceAcceptedMissing,
+} from './segment-queries.js'
 import { type SqliteStatements, SqliteTransaction, type TransactionOptions } from './sqlite-transaction.js'
 
 /**
@@ -152,7 +157,7 @@ class SqliteRebuild extends SqliteTransaction implements RebuildTransaction {
          WHERE name = 'requests'`,
       )
       .run(this.lastId)
-    if (prunedThrough(database) > 0) keepOddCompletions(database, this.#before)
+    if (prunedThrough(database) > 0) keepIrregularCompletions(database, this.#before)
     storeVersions(database)
     this.#references.check()
     await super.commit()

@@ -11,16 +11,16 @@ import { type Database, openDatabase } from './connection/database.js'
 import { asDatabaseError } from './connection/errors.js'
 import { acquireDatabaseLock, type Lock, type LockPurpose } from './connection/lock.js'
 import { checkVersions } from './fold-versions.js'
+import { readPriceBook } from './price-rows.js'
+import { readRepricings } from './repricing-queries.js'
+import { chooseRollupLabels, rollupLabels } from './rollups/rollup-labels.js'
 import {
   acceptedMissing,
   prunedSegments,
   readPositions,
   rememberFile,
   replaceAcceptedMissing,
-} from './position-queries.js'
-import { readPriceBook } from './price-rows.js'
-import { readRepricings } from './repricing-queries.js'
-import { chooseRollupLabels, rollupLabels } from './rollups/rollup-labels.js'
+} from './segment-queries.js'
 import { beginRebuild } from './sqlite-rebuild.js'
 import { SqliteStatements, SqliteTransaction } from './sqlite-transaction.js'
 

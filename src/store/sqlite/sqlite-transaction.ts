@@ -6,12 +6,12 @@ import type { RepricePage, StoreTransaction } from '../port.js'
 import type { SegmentPosition } from '../positions.js'
 import type { BulkSchema } from './bulk-schema.js'
 import type { Database } from './connection/database.js'
-import { advancePosition, insertPosition } from './position-queries.js'
 import { insertPrices } from './price-rows.js'
 import { ProjectionStatements } from './projection-statements.js'
 import { addToRepricing, RepricingStatements } from './repricing-queries.js'
 import { RequestQueries } from './request-queries.js'
 import { RollupStatements } from './rollups/rollup-statements.js'
+import { advancePosition, insertPosition } from './segment-queries.js'
 
 /** The prepared statements that the transactions of one store share. */
 export class SqliteStatements {

@@ -83,7 +83,7 @@ describe('verify finds', () => {
       ['surplus'],
     ],
     [
-      'counts of odd completions',
+      'counts of irregular completions',
       'UPDATE journal_segments SET repeated_completions = repeated_completions + 1 WHERE id = 20261122000',
       ['counts'],
     ],

@@ -221,7 +221,7 @@ describe('a disk', () => {
     faulty.add({ call: 'writeSync', effect: { error: 'ENOSPC' }, skip: 1 })
     const refused = ingest.post(body, 'json', 'key')
     await expect(refused).rejects.toBeInstanceOf(IngestFailure)
-    await expect(refused).rejects.toMatchObject({ appended: 1, isPassing: true })
+    await expect(refused).rejects.toMatchObject({ appended: 1, isTransient: true })
     expect(await ingest.post(body, 'json', 'key')).toMatchObject({ appended: 2, repeated: 1 })
     expect(models()).toEqual(['a', 'b', 'c'])
   })
@@ -251,7 +251,7 @@ describe('a disk', () => {
     faulty.add({ call: 'fdatasync', effect: { error: 'EIO' } })
     for (let attempt = 0; attempt < 2; attempt++) {
       const failed = ingest.post(body, 'json', 'key')
-      await expect(failed).rejects.toMatchObject({ name: 'IngestFailure', appended: 3, isPassing: false })
+      await expect(failed).rejects.toMatchObject({ name: 'IngestFailure', appended: 3, isTransient: false })
     }
     expect(models()).toEqual(['a', 'b', 'c'])
     await ingest.post(bodyOf(event('d')), 'json', 'next')

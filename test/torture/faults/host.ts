@@ -66,7 +66,7 @@ async function amongPassingFaults(
 
 export const journalAway: Fault = {
   name: 'journal-away',
-  testedIn: 'test/projection/passing-faults.test.ts',
+  testedIn: 'test/projection/transient-faults.test.ts',
   title: 'the journal’s directory, or its journal.json, moved away and back while the daemon runs',
   run: async (round) => {
     const { random } = round
@@ -104,7 +104,7 @@ async function startDaemonAsUser(place: Place): Promise<Program> {
 
 export const permissions: Fault = {
   name: 'permissions',
-  testedIn: 'test/projection/passing-faults.test.ts',
+  testedIn: 'test/projection/transient-faults.test.ts',
   title:
     'permissions of the journal’s directory or a segment taken away and given back; daemon of another user',
   whyNot: () => whyNoMount() ?? (existsSync('/usr/bin/setpriv') ? null : 'setpriv is missing'),
@@ -129,7 +129,7 @@ export const permissions: Fault = {
 
 export const descriptors: Fault = {
   name: 'descriptors',
-  testedIn: 'test/projection/passing-faults.test.ts',
+  testedIn: 'test/projection/transient-faults.test.ts',
   title: 'no descriptor left to the daemon for a while (EMFILE)',
   whyNot: () => (existsSync('/usr/bin/prlimit') ? null : 'prlimit is missing'),
   run: async (round) => {

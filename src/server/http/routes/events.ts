@@ -101,7 +101,7 @@ function asHttpError(error: unknown): unknown {
   if (error instanceof KeyReusedError) return new HttpError(422, `Unprocessable: ${error.message}`)
   if (!(error instanceof IngestFailure)) return error
   const { appended, message } = error
-  if (error.isPassing) {
+  if (error.isTransient) {
     const { status, headers, message: text } = unavailable(message)
     return new HttpError(status, text, headers, { appended })
   }

@@ -58,7 +58,7 @@ export class PostgresError extends Error {
 }
 
 /** SQLSTATEs of errors that pass, and what each means in words. */
-const PASSING: readonly [pattern: RegExp, meaning: string][] = [
+const TRANSIENT: readonly [pattern: RegExp, meaning: string][] = [
   [/^08/, 'the connection broke off'],
   [/^57P0[123]$/, 'the server is stopping or starting'],
   [/^57P05$/, 'the server closed an idle connection'],
@@ -127,7 +127,7 @@ export function asPostgresError(error: unknown, address: string): unknown {
       `rows were inserted while the partition of their month was being made (${error.message}, ${code})`,
     )
   }
-  const meaning = PASSING.find(([pattern]) => pattern.test(code))?.[1]
+  const meaning = TRANSIENT.find(([pattern]) => pattern.test(code))?.[1]
   if (meaning !== undefined) return as('SERVER_AWAY', `${meaning} (${error.message}, ${code})`)
   if (SOCKET.test(code) || LOST.test(error.message)) {
     const text = BROKEN_BEFORE.test(error.message)

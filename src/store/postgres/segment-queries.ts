@@ -78,15 +78,15 @@ export async function advancePosition(
 }
 
 /**
- * Keeps the counts of odd completions in a replay after a prune, because the replay leaves some of
+ * Keeps the counts of irregular completions in a replay after a prune, because the replay leaves some of
  * these completions out.
  */
-export async function keepOddCompletions(
+export async function keepIrregularCompletions(
   connection: Connection,
   journal: number,
   positions: Iterable<SegmentPosition>,
 ): Promise<void> {
-  const rows = [...positions].map(({ id, odd }) => ({ id, ...odd }))
+  const rows = [...positions].map(({ id, irregular }) => ({ id, ...irregular }))
   await connection.run(
     `UPDATE journal_segments s SET repeated_completions = greatest(repeated_completions, o.repeated),
        ambiguous_completions = greatest(ambiguous_completions, o.ambiguous)

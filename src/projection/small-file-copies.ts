@@ -11,7 +11,7 @@ const PERMISSIONS = 0o7777
  * The small files of a journal, journal.json and the manifest. They are copied to a store that
  * keeps the journal's bytes whenever they change.
  */
-export class KeptFiles {
+export class SmallFileCopies {
   readonly #directory: string
   /** The version of each file that the store holds. */
   readonly #kept = new Map<string, string>()

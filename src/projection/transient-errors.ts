@@ -1,5 +1,5 @@
 import { JournalError } from '../journal/errors.js'
-import { isMissing, isNameNotDurable, isPassingCode } from '../journal/file-system.js'
+import { isMissing, isNameNotDurable, isTransientCode } from '../journal/file-system.js'
 import { ProjectionError } from '../store/errors.js'
 import { PostgresError, type PostgresErrorCode } from '../store/postgres/connection/errors.js'
 
@@ -10,14 +10,14 @@ const MAX_DELAY_MS = 10_000
  * The codes of database errors that pass: another process holds the database, the disk is full or
  * refuses writes, the file is read-only for now.
  */
-const PASSING_DATABASE = /^SQLITE_(BUSY|LOCKED|FULL|IOERR|READONLY|CANTOPEN|NOMEM|PROTOCOL)/
+const TRANSIENT_DATABASE = /^SQLITE_(BUSY|LOCKED|FULL|IOERR|READONLY|CANTOPEN|NOMEM|PROTOCOL)/
 
 /**
  * What somebody may fix on the server, or what resolves itself there, while a projector waits. A
  * restored backup may lack a user or a migration, and the session of a projector that lost its
  * connection lives on for a while.
  */
-const PASSING_POSTGRES: ReadonlySet<PostgresErrorCode> = new Set([
+const TRANSIENT_POSTGRES: ReadonlySet<PostgresErrorCode> = new Set([
   'SERVER_AWAY',
   'LOGIN_REFUSED',
   'TLS_REFUSED',
@@ -34,11 +34,11 @@ const PASSING_POSTGRES: ReadonlySet<PostgresErrorCode> = new Set([
  * and gateways can append without the projector. It never helps if a segment was replaced or
  * truncated, or if a sync failed, since the kernel reports a lost page only once.
  */
-export function isPassing(error: unknown): boolean {
+export function isTransient(error: unknown): boolean {
   // If a journal is moved away after its segment was opened, its directory can't be opened to sync
   // the segment's name.
   if (isJournalAway(error) || isNameNotDurable(error)) return true
-  if (error instanceof PostgresError) return PASSING_POSTGRES.has(error.code)
+  if (error instanceof PostgresError) return TRANSIENT_POSTGRES.has(error.code)
   if (error instanceof ProjectionError) {
     if (error.code === 'SEGMENT_SYNC_FAILED') return false
     if (error.code === 'DATABASE_AWAY') return true
@@ -46,7 +46,7 @@ export function isPassing(error: unknown): boolean {
   for (let cause = error; typeof cause === 'object' && cause !== null; ) {
     const { code, cause: next } = cause as { code?: unknown; cause?: unknown }
     cause = next
-    if (typeof code === 'string' && (PASSING_DATABASE.test(code) || isPassingCode(code))) return true
+    if (typeof code === 'string' && (TRANSIENT_DATABASE.test(code) || isTransientCode(code))) return true
   }
   return false
 }

@@ -70,17 +70,17 @@ export function advancePosition(database: Database, expectedBytes: number, next:
 }
 
 /**
- * Keeps the counts of odd completions in a replay after a prune. The replay leaves out completions
- * whose request was pruned, but they were odd all the same.
+ * Keeps the counts of irregular completions in a replay after a prune. The replay leaves out completions
+ * whose request was pruned, but they were irregular all the same.
  *
  * @param positions the positions before the replay.
  */
-export function keepOddCompletions(database: Database, positions: Iterable<SegmentPosition>): void {
+export function keepIrregularCompletions(database: Database, positions: Iterable<SegmentPosition>): void {
   const statement = database.prepare(
     `UPDATE journal_segments SET repeated_completions = max(repeated_completions, ?),
        ambiguous_completions = max(ambiguous_completions, ?) WHERE id = ?`,
   )
-  for (const { id, odd } of positions) statement.run(odd.repeated, odd.ambiguous, id)
+  for (const { id, irregular } of positions) statement.run(irregular.repeated, irregular.ambiguous, id)
 }
 
 /** The last segment whose rows were pruned, by id; 0 if none was. */
