@@ -17,7 +17,7 @@ function describeObject(value: object): string {
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype === Object.prototype || prototype === null) return 'an object'
   const name: unknown = (value.constructor as { name?: unknown } | undefined)?.name
-  return typeof name === 'string' ? `a ${shownText(name)}` : 'an instance of a class'
+  return typeof name === 'string' ? `an instance of ${shownText(name)}` : 'an instance of a class'
 }
 
 /** How many characters of a text an error quotes. */
@@ -40,5 +40,7 @@ export function shownText(text: string, redact = maskSecrets): string {
 
 /** Says in one line what a caller's getter or toJSON threw. */
 export function describeThrown(error: unknown, redact = maskSecrets): string {
-  return error instanceof Error ? shownText(error.message.split('\n')[0] ?? '', redact) : 'it threw'
+  return error instanceof Error
+    ? shownText(error.message.split('\n')[0] ?? '', redact)
+    : "a value that isn't an Error was thrown"
 }

@@ -113,7 +113,7 @@ export interface RequestLog extends Omissible<Outcome>, Nullable<OutcomeDetails>
   latency_ms: number
   /** Whether the attempt succeeded. */
   success: boolean
-  /** The caller's own dimensions, such as user, team, key or tier, by name. @default none */
+  /** The caller's own labels, such as user, team, key or tier, by name. @default none */
   labels?: Record<string, string | undefined> | undefined
 }
 
@@ -248,7 +248,7 @@ export interface RequestLogged extends Outcome, Partial<OutcomeDetails> {
   latency_ms: number
   /** Whether the attempt succeeded. */
   success: boolean
-  /** The caller's own dimensions by name. They are left out if there are none. */
+  /** The caller's own labels by name. They are left out if there are none. */
   labels?: Record<string, string>
 }
 

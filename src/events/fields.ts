@@ -80,7 +80,7 @@ export const FIELDS = {
     latency_ms: required('milliseconds', 'wall clock; for a stream, the time to its first byte'),
     success: required('flag'),
     ...OUTCOME,
-    labels: optional('labels', "the caller's own dimensions: user, team, key, tag, tier"),
+    labels: optional('labels', "the caller's own labels: user, team, key, tag, tier"),
   } satisfies Fields<RequestLog | RequestLogged>,
   stream_completed: {
     correlation_id: required('identifier', 'that of the request that it completes'),

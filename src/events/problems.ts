@@ -57,7 +57,7 @@ function fieldProblems(
 
 /** Says what is allowed where a value of the wrong kind was found. */
 function expectedInstead(value: unknown, { kind, presence }: Field): string {
-  // A text that isn't a time lacks only the form; anything else must be a text in the first place.
+  // A string that isn't a time only has the wrong form; anything else must first become a string.
   if (kind === 'timestamp' && typeof value === 'string') return KINDS.timestamp.expected
   const expected = kind === 'timestamp' ? 'a string' : KINDS[kind].expected
   return presence === 'nullable' ? `${expected} or null` : expected

@@ -180,7 +180,7 @@ function maskAuthorization(
   scheme = '',
   credential: string,
 ): string {
-  if (isWord(credential)) return match
+  if (isPlaceholderWord(credential)) return match
   return isAuthorization(before, quote !== undefined, scheme, credential)
     ? `${before}${scheme}${MASK}`
     : match
@@ -192,7 +192,7 @@ function isAuthorization(before: string, isQuoted: boolean, scheme: string, cred
   // `Authorization: Bearer abc`
   if (KNOWN_SCHEME.test(scheme)) return credential.length >= LEAST_LENGTH
   // `Authorization: please k3y`, but not `Authorization: please retry`
-  return isNoWord(credential)
+  return cannotBeAWord(credential)
 }
 
 function maskCredential(match: string, bearer: string | undefined, basic: string | undefined, value: string) {
@@ -203,7 +203,7 @@ function maskCredential(match: string, bearer: string | undefined, basic: string
 
 function isCredential(isBearer: boolean, isBasic: boolean, value: string): boolean {
   // `Bearer sk_test_4f9a`, but not `bearer authentication`
-  if (isBearer) return isNoWord(value)
+  if (isBearer) return cannotBeAWord(value)
   // `Basic dXNlcjpwYXNz`, but not `basic authentication`
   if (isBasic) return /^[A-Za-z0-9+/]{8,}={0,2}$/.test(value) && /=|[a-z][A-Z]|[A-Za-z]\d/.test(value)
   // `Nostr eyJraW5kIjoyNzIzNX0…`, but not `token gpt-5-mini`
@@ -211,13 +211,14 @@ function isCredential(isBearer: boolean, isBasic: boolean, value: string): boole
 }
 
 /** Whether a text of credential characters has some that no word has, or is longer than any word. */
-function isNoWord(text: string): boolean {
+function cannotBeAWord(text: string): boolean {
   return /[0-9=_+/~]|[a-z][A-Z]/.test(text) || text.length > LONGEST_WORD
 }
 
 /**
- * How long the value of a secret's name must be: `password=abc` has one. In a sentence, a colon and
- * a space come before ordinary short words too, as in `password: reset`.
+ * How long the value after a secret's name must be to count as a secret: that of `password=abc`
+ * does. In a sentence, a colon and a space come before ordinary short words too, as in
+ * `password: reset`.
  */
 function leastLength(before: string, isQuoted: boolean): number {
   return !isQuoted && /\s$/.test(before) ? LEAST_LENGTH_AFTER_SPACE : LEAST_LENGTH
@@ -232,14 +233,15 @@ function maskNamed(
 ): string {
   const quote = OPENING_QUOTE.exec(value)?.[0] ?? ''
   const bare = value.slice(quote.length)
-  if (bare === '' || isWord(bare)) return match
+  if (bare === '' || isPlaceholderWord(bare)) return match
   // The name also occurs in sentences, or the separator in any list: `rune: …`, `["api_key","…"]`.
   const mustBeOpaque = name === undefined || listSeparator !== undefined
   const isSecret = mustBeOpaque ? isOpaque(bare) : bare.length >= leastLength(before, quote !== '')
   return isSecret ? `${before}${quote}${MASK}` : match
 }
 
-function isWord(value: string): boolean {
+/** Whether a value after a secret's name is one of the words that stand in its place, or a mask. */
+function isPlaceholderWord(value: string): boolean {
   return WORDS.test(value) || /^(?:\w{1,10} )?\[redacted\]?$/.test(value)
 }
 

@@ -72,8 +72,9 @@ export interface Changes {
   /** The book that includes these prices and rates; null if there are none. */
   book: PriceBook | null
   /**
-   * The timestamps of the stored requests whose cost new prices and rates may change; null if there
-   * are none. The costs of the batch's own requests are already computed with its prices.
+   * The timestamps of the stored requests whose cost may change because of new prices and rates;
+   * null if there are none. The costs of the batch's own requests are already computed with its
+   * prices.
    */
   toReprice: TimeRange | null
   /** Stored requests whose cost was computed again. */

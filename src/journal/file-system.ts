@@ -80,8 +80,8 @@ export function isTransientCode(code: string | undefined): boolean {
 }
 
 /**
- * Each is longer than the granularity of file timestamps: 10 ms where they have fractions of a
- * second, else 2 s (FAT).
+ * Each is at least as long as the granularity of file timestamps: 10 ms where they have fractions
+ * of a second, else 2 s (FAT).
  */
 const FINE_TICK_MS = 100
 const COARSE_TICK_MS = 2000

@@ -60,8 +60,8 @@ export function diskProblems(journal: string, databasePath: string | null): stri
   return problems
 }
 
-export function missingProblem({ name, isTruncated, found }: MissingSegment): string {
-  return isTruncated ? `${name} was truncated: ${found}` : `${name} is gone, and ${found}`
+export function missingProblem({ name, isTruncated, reason }: MissingSegment): string {
+  return isTruncated ? `${name} was truncated: ${reason}` : `${name} is gone, and ${reason}`
 }
 
 /**

@@ -149,13 +149,10 @@ interface BatchWriterOptions {
    */
   transaction: StoreTransaction | (() => Promise<StoreTransaction>)
   sums: Sums
-  /**
-   * Whether the transaction takes lines of many segments, because bulk writing is only worth it for
-   * many lines.
-   */
+  /** Whether the transaction takes lines of many segments. Only then is writing in bulk worth it. */
   isBulk: boolean
   /**
-   * Whether rows whose cost has changed are repriced before the commit rather than later.
+   * Whether rows whose cost may have changed are repriced before the commit rather than later.
    * @default false
    */
   repricesAll?: boolean

@@ -8,15 +8,15 @@ interface FailureLogOptions {
 
 const TEXTS = {
   database: {
-    begin: 'The database refuses writes, events still go to the journal: trying again',
+    begin: 'The database can’t be written to for now; events still go to the journal: trying again',
     end: 'The database takes writes again',
   },
   journal: { begin: 'The journal can’t be read for now: trying again', end: 'The journal can be read again' },
 }
 
 /**
- * Counts a projector's failures in a row. It logs each new reason once, and once that they have
- * ended.
+ * Counts a projector's failures in a row. It logs each new reason once, and says once that the
+ * failures have ended.
  */
 export class FailureLog {
   readonly #options: FailureLogOptions

@@ -225,8 +225,8 @@ class ProjectorSession {
       // The first look waits for a server that can't be reached, or a journal that can't be read
       // for now.
       const isAway = error instanceof PostgresError && error.code === 'SERVER_AWAY'
-      const isUnread = error instanceof JournalError && isTransient(error)
-      if (sessionOptions.waits && (isAway || isUnread)) return session
+      const isUnreadable = error instanceof JournalError && isTransient(error)
+      if (sessionOptions.waits && (isAway || isUnreadable)) return session
       await session.close()
       throw asStoreError(error, session.databasePath)
     }
@@ -262,7 +262,7 @@ class ProjectorSession {
   }
 
   /**
-   * Recomputes the next of the costs that new prices and rates may have changed.
+   * Recomputes some more of the costs that new prices and rates may have changed.
    *
    * @returns whether there were any.
    */
@@ -297,8 +297,8 @@ class ProjectorSession {
 
   /**
    * Whether an error means that the tables have gone back to an earlier state, as happens when a
-   * server is restored from a backup. They are then refilled from the journal, from the positions
-   * that they have now on.
+   * server is restored from a backup. They are then refilled from the journal, starting at the
+   * positions that they have now.
    */
   hasGoneBack(error: unknown): boolean {
     const isMoved = error instanceof ProjectionError && error.code === 'POSITION_MOVED'

@@ -1,3 +1,5 @@
+// What a replay makes sure of: that every segment is there, if need be under a new name, and the
+// same.
 import { join } from 'node:path'
 import { type EntryOf, lastEntries, readManifest } from '../journal/chain/manifest.js'
 import type { SegmentDecoder } from '../journal/read/segment-decoder.js'

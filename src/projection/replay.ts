@@ -114,7 +114,7 @@ export async function replay({ into, diff = false, ...options }: ReplayOptions):
   const { database } = options
   if (isPostgresAddress(database)) {
     throw new TypeError(
-      "Option 'into' of replay: expected a database that is a file; `verify` compares PostgreSQL",
+      "Option 'into' of replay: expected a database that is a file; to compare a PostgreSQL database with the journal, use `verify`",
     )
   }
   return await replayInto({ database, into, isCompared: diff }, (path) =>

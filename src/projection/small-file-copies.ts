@@ -8,8 +8,8 @@ import type { Store } from '../store/port.js'
 const PERMISSIONS = 0o7777
 
 /**
- * The small files of a journal, journal.json and the manifest. They are copied to a store that
- * keeps the journal's bytes whenever they change.
+ * The small files of a journal, journal.json and the manifest. Whenever they change, they are
+ * copied to the store, if it keeps the journal's bytes.
  */
 export class SmallFileCopies {
   readonly #directory: string

@@ -1,3 +1,5 @@
+// Which errors of a projector are temporary, whether they are the database's or the journal's, and
+// how long to wait before the next attempt.
 import { JournalError } from '../journal/errors.js'
 import { isMissing, isNameNotDurable, isTransientCode } from '../journal/file-system.js'
 import { ProjectionError } from '../store/errors.js'
@@ -7,7 +9,7 @@ const MIN_DELAY_MS = 100
 const MAX_DELAY_MS = 10_000
 
 /**
- * The codes of database errors that pass: another process holds the database, the disk is full or
+ * The codes of temporary errors of a database: another process holds it, the disk is full or
  * refuses writes, the file is read-only for now.
  */
 const TRANSIENT_DATABASE = /^SQLITE_(BUSY|LOCKED|FULL|IOERR|READONLY|CANTOPEN|NOMEM|PROTOCOL)/
@@ -51,7 +53,7 @@ export function isTransient(error: unknown): boolean {
   return false
 }
 
-/** Whether an error that passes is about the database rather than the journal. */
+/** Whether a temporary error is about the database rather than the journal. */
 export function isAboutDatabase(error: unknown): boolean {
   if (error instanceof PostgresError) return true
   const { code } = error as { code?: unknown }

@@ -20,7 +20,7 @@ export interface Waiting {
 /**
  * The file in which a projector notes that it waits for a server, since nobody can ask the server
  * then. It is kept in the journal's directory, and is removed once the projector goes on. A
- * projector that may not write there has no note.
+ * projector without permission to write there has no note.
  */
 export class WaitingNote {
   readonly #directory: string

@@ -139,8 +139,8 @@ export interface RepricePage {
   requests: readonly StoredRequest[]
   book: PriceBook
   /**
-   * Whether the sums have yet to count which of the requests are retries. They have in the first
-   * repricing of a database that is older than that sum, in which each row comes once.
+   * Whether the sums have yet to count which of the requests are retries. That is so only in the
+   * first repricing of a database that is older than that sum, in which each row comes once.
    */
   countsRetries: boolean
 }

@@ -186,7 +186,7 @@ describe('labels', () => {
   test('a Map is refused: it isn’t an object of strings', () => {
     const labels = new Map([['team', 'a']])
     expect(problemsOf({ ...leastLog, labels })).toStrictEqual([
-      { field: 'labels', found: 'a Map', expected: 'an object of strings' },
+      { field: 'labels', found: 'an instance of Map', expected: 'an object of strings' },
     ])
   })
 

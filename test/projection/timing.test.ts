@@ -20,14 +20,14 @@ test('hosts that fail at once try again at times of their own: after half to all
 })
 
 test('only what waiting can heal is waited for', () => {
-  const passing = [
+  const temporary = [
     'SQLITE_BUSY',
     'SQLITE_BUSY_SNAPSHOT',
     'SQLITE_FULL',
     'SQLITE_IOERR_WRITE',
     'SQLITE_READONLY',
   ]
-  for (const code of passing) expect(isTransient({ code })).toBe(true)
+  for (const code of temporary) expect(isTransient({ code })).toBe(true)
   for (const code of ['SQLITE_CORRUPT', 'SQLITE_NOTADB', 'SQLITE_CONSTRAINT', 'ENOENT', undefined]) {
     expect(isTransient({ code })).toBe(false)
   }

@@ -22,7 +22,7 @@ export interface LoggedFetchOptions {
   /** The routing policy that applied. @default none */
   policy?: string | undefined
   /**
-   * The caller's own dimensions, such as user or team, or a function that gives them for a request.
+   * The caller's own labels, such as user or team, or a function that gives them for a request.
    * A function that throws gives none; of what it gives, a value that is neither a text nor a number
    * is left out.
    * @default none

@@ -1,4 +1,4 @@
-/** An exact amount in billionths: numerator / denominator, which is positive. */
+/** An exact amount in billionths: numerator / denominator, with a positive denominator. */
 export interface Amount {
   numerator: bigint
   denominator: bigint

@@ -12,8 +12,8 @@ export interface RepricedRequest {
 }
 
 /**
- * Returns the timestamps of the requests whose cost prices and rates may change; null if they can't
- * change any.
+ * Returns the timestamps of the requests whose cost may change because of prices and rates; null if
+ * there are none.
  *
  * @param book the book that includes them.
  */

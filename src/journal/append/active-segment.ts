@@ -200,9 +200,7 @@ export class ActiveSegment {
     return writer
   }
 
-  /**
-   * Notices once, and returns, whether the directory has changed since the last call, or may have.
-   */
+  /** Returns whether the directory has changed, or may have, since the last call. */
   #noticeChange(now: number): boolean {
     const { mtimeMs } = this.#options.fs.statSync(this.#options.directory)
     const hasChanged = mtimeMs !== this.#directoryMtimeMs
@@ -236,8 +234,8 @@ export class ActiveSegment {
     // `archive` keeps the plain file for longer than a writer goes without a look, and archives what
     // is appended to it meanwhile as well.
     if (segment.state === 'leaving') return true
-    // The plain file is gone too. A segment that was retired has got no more lines since the look
-    // that retired it, which came before that.
+    // The plain file is gone too. A retired segment has received no lines since the look that
+    // retired it, and that look came before its plain file was removed.
     if (writer !== this.#writer) return true
     // A line that was written since the last look may have come too late for the archive.
     return this.#linesSinceLook === 0

@@ -78,7 +78,7 @@ const dropped = new FinalizationRegistry<Held>(({ port, correlationId, progress 
 })
 
 /**
- * The handle that `journal.begin()` returns for one call of a provider.
+ * The handle that `journal.begin()` returns for one call to a provider.
  *
  * Times are monotonic, in milliseconds. A `start` or an outcome that breaks the schema, or whose
  * getters throw, is passed to `record` unchanged, and `record` refuses it like any other invalid

@@ -228,8 +228,8 @@ export class LineWriter {
     try {
       segment.look()
     } catch (error) {
-      // If no segment is open, nothing was written that this flush could miss, and it mustn't
-      // prevent the journal from being closed.
+      // If no segment is open, nothing was written that this flush could miss, and the error
+      // mustn't prevent the journal from being closed.
       const hasNothingToSync = !segment.isOpen && !segment.isDirty
       // The sync rejects with a loss that is pending, and that says more than this error.
       const mayIgnore = hasNothingToSync || segment.hasPendingLoss

@@ -37,10 +37,11 @@ export interface JournalOptions {
   mode?: number | undefined
   /**
    * How secrets are taken out before a line is written. Patterns, each with the flag g, mask what
-   * they match in `error_message`, in addition to the default; a pattern that backtracks without
-   * bounds blocks the caller. A function replaces the default, and is called for `error_message`
-   * and for each label's value. `false` writes all texts as they are.
-   * @default masks in `error_message` the secrets that SECURITY.md lists
+   * they match in `error_message` and in the `source` of a price or rate, in addition to the
+   * default; a pattern that backtracks without bounds blocks the caller. A function replaces the
+   * default, and is called for `error_message`, `source` and each label's value. `false` writes all
+   * texts as they are.
+   * @default masks in `error_message` and `source` the secrets that SECURITY.md lists
    */
   redact?: Redact | readonly RegExp[] | false | undefined
 }

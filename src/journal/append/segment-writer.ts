@@ -96,7 +96,7 @@ export class SegmentWriter {
   /** A copy of a line whose write failed, to be written again later. */
   retain(line: Buffer): Buffer {
     const copy = Buffer.from(line)
-    // If only its newline is missing, `write` must know the copy for this line.
+    // If only its newline is missing, `write` must recognize the copy as this line.
     if (this.#tail === line) this.#tail = copy
     return copy
   }
@@ -180,7 +180,7 @@ const MAX_ATTEMPTS = 3
 const { O_RDWR, O_APPEND } = constants
 
 /**
- * The bytes that this writer has left after the last newline of the segment:
+ * What follows the last newline of the segment, as far as this writer knows:
  *
  * - `clean`: nothing.
  * - `torn`: a fragment of a line. The next line must begin with a newline.

@@ -134,7 +134,7 @@ export class ArchivedSegmentReader implements SegmentSource {
     return new JournalError('SEGMENT_UNREADABLE', this.path, `${text}; ${advice}`)
   }
 
-  /** Keeps the chunks in which the last MiB of a line that `bytesAt` may be asked for can be. */
+  /** Keeps the chunks that may hold the last MiB of a line that `bytesAt` can be asked for. */
   #keep(chunkOffset: number, chunk: Buffer): void {
     this.#kept.push({ offset: chunkOffset, bytes: chunk })
     this.#kept = this.#kept.filter(({ offset, bytes }) => {
@@ -143,8 +143,8 @@ export class ArchivedSegmentReader implements SegmentSource {
       // is being read: its last MiB is from `position - MAX_LINE_BYTES` to `position`.
       const holdsLastLine = offset < this.position && end > this.position - MAX_LINE_BYTES
       // Verify also asks for an earlier line, if that one ends in the chunk that was read last: its
-      // last MiB then begins no earlier than a chunk and a MiB before the read offset. The same
-      // chunks are what a line needs that ends in the next one.
+      // last MiB then begins no earlier than a chunk and a MiB before the read offset. A line that
+      // ends in the next chunk needs these same chunks.
       const mayHoldEarlierLine = end > this.readOffset - CHUNK_BYTES - MAX_LINE_BYTES
       return holdsLastLine || mayHoldEarlierLine
     })

@@ -53,7 +53,8 @@ export interface SegmentSource {
   read(): Promise<Chunk | null>
   /**
    * Returns the bytes at an offset, or fewer if the file ends first. An archive can only give bytes
-   * of the last line that was read, or of the last MiB of that line if it's longer.
+   * of the last line that was read and of lines that end in the chunk that was read last: of each,
+   * only the last MiB if it's longer.
    */
   bytesAt(byteOffset: number, length: number): Buffer
   /** Resolves once everything read so far survives a power cut. */

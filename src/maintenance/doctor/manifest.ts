@@ -34,7 +34,7 @@ export function checkMissing(
   const look = (excused: ReadonlySet<string>) =>
     missingSegments(directory, manifest, segments, { positions, pruned, accepted: excused })
   const missing = look(accepted).filter(({ name }) => !projected.has(name))
-  const items = (of: readonly MissingSegment[]) => of.map(({ name, found }) => `${name}: ${found}`)
+  const items = (of: readonly MissingSegment[]) => of.map(({ name, reason }) => `${name}: ${reason}`)
   if (missing.length > 0) {
     const advice =
       'The projector stops at this. Restore the segments from a backup, or do without them: `request-journal project --once --allow-missing`'

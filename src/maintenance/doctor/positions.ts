@@ -31,7 +31,7 @@ export function checkPositions(
   const missing = missingSegments(directory, readManifest(directory), segments, known)
   const wrong = missing
     .filter(({ name }) => names.has(name))
-    .map(({ name, found }) => `${name}: gone, ${found}`)
+    .map(({ name, reason }) => `${name}: gone, ${reason}`)
   let compared = 0
   let uncompared = 0
   let unread = 0

@@ -163,7 +163,7 @@ export class PlaceProblems {
     }
   }
 
-  /** After a prune irregular completions of requests that are gone count on. */
+  /** After a prune, irregular completions of requests that are gone still count. */
   #ignoredOfPositions(): string[] {
     const { snapshot, isClaimed } = this.#options
     const areIrregularOurs = !isClaimed && snapshot.pruned.isNone && !snapshot.wasUpgraded

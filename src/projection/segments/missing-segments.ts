@@ -11,7 +11,7 @@ export interface MissingSegment {
   /** Whether it exists, but is shorter than it was. */
   isTruncated: boolean
   /** Why it must exist, such as `60 bytes of it were projected`. */
-  found: string
+  reason: string
 }
 
 /** The segments that a database knows; none if there is no database. */
@@ -45,7 +45,7 @@ export function missingSegments(
     if (segments.has(id) || isExcused(id, name)) continue
     const entry = pruned.get(name)
     if (entry !== undefined && projectedBytes >= entry.bytes) continue
-    missing.set(id, { name, isTruncated: false, found: `${projectedBytes} bytes of it were projected` })
+    missing.set(id, { name, isTruncated: false, reason: `${projectedBytes} bytes of it were projected` })
   }
   const entries = [...lastEntries(manifest, 'sealed').values(), ...lastEntries(manifest, 'archived').values()]
   for (const entry of entries) {
@@ -55,8 +55,8 @@ export function missingSegments(
     if (segment === undefined && pruned.has(entry.segment)) continue
     // Opening the segment will show whether it is shorter than its position.
     if (segment !== undefined && projected.has(id)) continue
-    const found = whyMissing(directory, segment, entry)
-    if (found !== null) missing.set(id, { name: entry.segment, isTruncated: segment !== undefined, found })
+    const reason = whyMissing(directory, segment, entry)
+    if (reason !== null) missing.set(id, { name: entry.segment, isTruncated: segment !== undefined, reason })
   }
   return [...missing].sort(([a], [b]) => a - b).map(([, segment]) => segment)
 }
@@ -79,8 +79,8 @@ export function segmentsMissing(directory: string, missing: readonly MissingSegm
   if (first === undefined) throw new Error('nothing is missing')
   const more = missing.length === 1 ? '' : ` (and ${missing.length - 1} more)`
   const found = first.isTruncated
-    ? `it was truncated: ${first.found}`
-    : `the segment is gone, and ${first.found}`
+    ? `it was truncated: ${first.reason}`
+    : `the segment is gone, and ${first.reason}`
   const isFuture = first.name.slice(0, 10) > utcDay(Date.now())
   const renamed = isFuture ? 'if `redate` has renamed it, run `request-journal replay`; otherwise ' : ''
   const advice = `${renamed}bring it back from a backup, or do without it: \`request-journal project --once --allow-missing\` keeps what was projected of it, \`request-journal replay --allow-missing\` does not`

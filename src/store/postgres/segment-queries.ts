@@ -1,3 +1,4 @@
+// What PostgreSQL stores about segments: their positions, and which are pruned, missing or lost.
 import type { FileIdentity } from '../../journal/file-identity.js'
 import type { LostSegment } from '../port.js'
 import { type PositionRow, positionOfRow } from '../position-row.js'
@@ -78,8 +79,8 @@ export async function advancePosition(
 }
 
 /**
- * Keeps the counts of irregular completions in a replay after a prune, because the replay leaves some of
- * these completions out.
+ * Keeps the counts of irregular completions (repeated or ambiguous) in a replay after a prune,
+ * because the replay leaves some of these completions out.
  */
 export async function keepIrregularCompletions(
   connection: Connection,

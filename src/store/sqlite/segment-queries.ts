@@ -1,3 +1,4 @@
+// What SQLite stores about segments: their positions, and which are pruned, missing or lost.
 import type { FileIdentity } from '../../journal/file-identity.js'
 import type { LostSegment } from '../port.js'
 import { type PositionRow, positionOfRow } from '../position-row.js'
@@ -70,8 +71,8 @@ export function advancePosition(database: Database, expectedBytes: number, next:
 }
 
 /**
- * Keeps the counts of irregular completions in a replay after a prune. The replay leaves out completions
- * whose request was pruned, but they were irregular all the same.
+ * Keeps the counts of irregular completions (repeated or ambiguous) in a replay after a prune. The
+ * replay leaves out completions whose request was pruned, but they were irregular all the same.
  *
  * @param positions the positions before the replay.
  */

@@ -111,8 +111,8 @@ export class SqlitePruner implements RowPruner {
    * Keeps what connects requests and completions across the boundary. If a completion in a pruned
    * segment changed a row that is kept, a replay begins with that completion. If a completion in a
    * kept segment changed a row that is pruned, a replay leaves that completion out. The same is
-   * kept about completions that were overwritten, because the next completion found a row that had
-   * one already, and its `success`.
+   * kept for completions that were overwritten: the next completion found a row that already had
+   * one, and that one's `success`.
    */
   #carry(): void {
     const { through } = this.#extent

@@ -166,8 +166,8 @@ class SqliteRebuild extends SqliteTransaction implements RebuildTransaction {
 }
 
 /**
- * Empties every projection except the roll-ups. Rows that never came from a journal stay, with
- * their ids.
+ * Empties every projection except roll-ups, counters, prices and exchange rates. Rows that never
+ * came from a journal stay, with their ids.
  */
 function clearProjections(database: Database, dropIndexes: () => void): void {
   // Queried while the index that answers it still exists.
@@ -208,9 +208,10 @@ function takePrices(database: Database): StoredPrices {
 }
 
 /**
- * Returns where the ids begin that a replay gives to rows, in the order of the journal, and which
- * ids it skips. They begin after the rows from before the journal, and those of rows that other
- * programs have added since are skipped. Live rows have the same ids, unless lines came late.
+ * Returns the first id that a replay gives to rows, which it numbers in the order of the journal,
+ * and the ids that it skips. The first comes after the rows from before the journal, and the ids of
+ * rows that other programs have added since are skipped. Live rows have the same ids, unless lines
+ * came late.
  */
 function rebuiltIds(database: Database): { nextId: number; takenIds: ReadonlySet<number> } {
   const last = database.prepare<[], number>('SELECT last_id FROM unjournaled_requests').pluck().get() ?? 0

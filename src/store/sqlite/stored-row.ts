@@ -213,7 +213,7 @@ function parsedDetails(json: string): Details {
 
 const NO_DETAILS = parsedDetails(JSON.stringify(PACKED_COLUMNS.map(() => null)))
 
-/** Reads the labels whose value is a text, since only these can be a dimension. */
+/** Reads the labels whose value is a text, since only these can be part of a dimension. */
 function textsOf(json: string | null): Readonly<Record<string, string>> {
   if (json === null) return NO_LABELS
   try {

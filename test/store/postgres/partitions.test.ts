@@ -59,7 +59,7 @@ test.skipIf(noPostgres !== null)(
 )
 
 test.skipIf(noPostgres !== null)(
-  'rows that waited for the partition of their month fail with an error that passes',
+  'rows that waited for the partition of their month fail with a temporary error',
   async () => {
     const [text, schema] = [await sharedPostgres(), 'partitions_meanwhile']
     const address = postgresAddress(text)

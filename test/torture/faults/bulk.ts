@@ -119,7 +119,7 @@ async function killed(place: Place, round: Round): Promise<Verdict[]> {
   return [...verdicts, await goOn(place, loaded, await startDaemon(place))]
 }
 
-const REFUSES = /The database refuses/
+const REFUSES = /be written to for now/
 
 async function locked(place: Place, round: Round): Promise<Verdict> {
   const loaded = await load(place)

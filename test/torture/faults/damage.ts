@@ -195,7 +195,7 @@ async function running(place: Place): Promise<{ daemon: Program; ids: string[] }
   return { daemon, ids }
 }
 
-const REFUSES = /The database refuses/
+const REFUSES = /be written to for now/
 
 const DATABASE_FAULTS: [string, (place: Place, round: Round) => Promise<Verdict>][] = [
   [

@@ -326,7 +326,8 @@ async function fillDisk(
     await fleet.untilComplete(() => projectors)
     const said = projectors.map((program) => program.stderr.length)
     disk.fill(random.between(0, 200_000))
-    const isWaiting = (program: Running, n: number) => /refuses writes/.test(program.stderr.slice(said[n]))
+    const isWaiting = (program: Running, n: number) =>
+      /be written to for now/.test(program.stderr.slice(said[n]))
     // Pages that are there already take some rows.
     while (!projectors.every(isWaiting)) {
       for (const host of fleet.hosts) host.append(10)

@@ -40,7 +40,7 @@ class Lines {
   }
 }
 
-/** A fault that passes, put in and taken out some times while lines come and the daemon runs. */
+/** A temporary fault, put in and taken out some times while lines come and the daemon runs. */
 async function amongPassingFaults(
   place: Place,
   daemon: Program,

@@ -57,7 +57,7 @@ export class PostgresError extends Error {
   }
 }
 
-/** SQLSTATEs of errors that pass, and what each means in words. */
+/** SQLSTATEs of temporary errors, and what each means in words. */
 const TRANSIENT: readonly [pattern: RegExp, meaning: string][] = [
   [/^08/, 'the connection broke off'],
   [/^57P0[123]$/, 'the server is stopping or starting'],

@@ -126,7 +126,7 @@ function makeWritable(file: string): void {
   try {
     makeDirectory(dirname(file))
     // SQLite would silently open a write-protected file read-only, and fail at the first write.
-    // access(2) doesn't open the file, so that no lock of SQLite is dropped.
+    // access(2) doesn't open the file, so no lock of SQLite's is dropped.
     if (!isMissing(file)) accessSync(file, constants.W_OK)
     // The -wal and -shm files lie beside the file that a symbolic link leads to.
     const directory = dirname(isMissing(file) ? file : realpathSync(file))
@@ -187,8 +187,8 @@ function isMissing(file: string): boolean {
 }
 
 /**
- * Returns null for a file in a folder that this user may not enter, where it can't be found out.
- * Whoever opens the file gets the reason.
+ * Returns null for a file in a folder that this user isn't allowed to enter, where nobody can tell
+ * whether it exists. Whoever opens the file gets the reason.
  */
 function statOf(file: string): Stats | undefined | null {
   try {

@@ -1,3 +1,4 @@
+// A private copy of a database that is on a read-only mount, so that it can be read.
 import {
   accessSync,
   closeSync,

@@ -47,7 +47,7 @@ function loadDriver(): typeof SQLite {
   if (main === null) {
     throw unusable(
       NAME,
-      `found no such package from ${process.argv[1] ?? process.cwd()}: it has a native addon, so that no bundle can include it; install it where the program runs with \`npm install ${NAME}@12\``,
+      `found no such package from ${process.argv[1] ?? process.cwd()}: it has a native addon, so no bundle can include it; install it where the program runs with \`npm install ${NAME}@12\``,
     )
   }
   const folder = packageFolder(main)

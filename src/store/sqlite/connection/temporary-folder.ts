@@ -15,7 +15,7 @@ export function keepTemporaryFilesBeside(database: Database, file: string): void
   try {
     database.pragma(`temp_store_directory = '${folder.replaceAll("'", "''")}'`)
   } catch {
-    // The process may not write to that folder, so SQLite uses the usual ones.
+    // The process isn't allowed to write to that folder, so SQLite uses the usual ones.
   }
 }
 

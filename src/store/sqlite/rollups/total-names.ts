@@ -1,3 +1,4 @@
+// The names of totals: a short name stands in the key of its total, a long one as a hash.
 import type { Database } from 'better-sqlite3'
 import type { QueryDatabase } from '../../query-database.js'
 import { shortHash } from '../../total-keys.js'
