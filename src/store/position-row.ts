@@ -52,3 +52,45 @@ export function positionOfRow(row: PositionRow): SegmentPosition {
     irregular: { repeated: row.repeated_completions, ambiguous: row.ambiguous_completions },
   }
 }
+
+/** The columns that change when a position moves, in the order of {@link movedValues}. */
+export const MOVED_COLUMNS = [
+  'device',
+  'inode',
+  'projected_bytes',
+  'projected_crc32',
+  'caught_up_at',
+  'last_line_offset',
+  'last_line_length',
+  'last_line_crc32',
+  'lines',
+  'requests',
+  'completions',
+  'rejected_lines',
+  'unchecked_lines',
+  'late_lines',
+  'prices',
+  'rates',
+] as const
+
+export function movedValues({ file, projectedBytes, projectedCrc32, caughtUpAt, ...rest }: SegmentPosition) {
+  const { counts, lastLine } = rest
+  return [
+    file.device,
+    file.inode,
+    projectedBytes,
+    projectedCrc32,
+    caughtUpAt,
+    lastLine?.byteOffset ?? null,
+    lastLine?.length ?? null,
+    lastLine?.crc32 ?? null,
+    counts.lines,
+    counts.requests,
+    counts.completions,
+    counts.rejected,
+    counts.unchecked,
+    counts.late,
+    counts.prices,
+    counts.rates,
+  ]
+}

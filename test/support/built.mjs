@@ -77,6 +77,8 @@ function filesOf(path) {
       .sort()
   } catch (error) {
     if (error.code === 'ENOTDIR') return [path]
+    // Another package manager than npm leaves no list of what it has installed.
+    if (error.code === 'ENOENT') return []
     throw error
   }
 }

@@ -71,6 +71,13 @@ test.each<[string, (root: string) => void]>([
   expect(isBuilt(root)).toBe(false)
 })
 
+test('a build works where another package manager than npm has installed the packages', () => {
+  const root = checkout()
+  rmSync(join(root, 'node_modules/.package-lock.json'))
+  build(root)
+  expect(isBuilt(root)).toBe(true)
+})
+
 test('a source that is changed while dist is built has it built again', () => {
   const root = checkout()
   startBuild(root)

@@ -1,10 +1,12 @@
 // What PostgreSQL stores about segments: their positions, and which are pruned, missing or lost.
 import type { FileIdentity } from '../../journal/file-identity.js'
 import type { LostSegment } from '../port.js'
-import { type PositionRow, positionOfRow } from '../position-row.js'
+import { MOVED_COLUMNS, movedValues, type PositionRow, positionOfRow } from '../position-row.js'
 import type { SegmentPosition } from '../positions.js'
 import type { Connection } from './connection/connection.js'
 import { jsonRows } from './connection/values.js'
+
+const MOVED = MOVED_COLUMNS.map((column, index) => `${column} = $${index + 4}`).join(', ')
 
 /** Reads a journal's positions, in the order of its segments. */
 export async function readPositions(connection: Connection, journal: number): Promise<SegmentPosition[]> {
@@ -48,32 +50,12 @@ export async function advancePosition(
   expectedBytes: number,
   next: SegmentPosition,
 ): Promise<boolean> {
-  const { counts, lastLine } = next
   const changes = await connection.run(
-    `UPDATE journal_segments SET device = $4, inode = $5, projected_bytes = $6, projected_crc32 = $7,
-       caught_up_at = $8, last_line_offset = $9, last_line_length = $10, last_line_crc32 = $11, lines = $12,
-       requests = $13, completions = $14, rejected_lines = $15, unchecked_lines = $16, late_lines = $17,
-       prices = $18, rates = $19
-     WHERE journal = $1 AND id = $2 AND projected_bytes = $3`,
+    `UPDATE journal_segments SET ${MOVED} WHERE journal = $1 AND id = $2 AND projected_bytes = $3`,
     journal,
     next.id,
     expectedBytes,
-    next.file.device,
-    next.file.inode,
-    next.projectedBytes,
-    next.projectedCrc32,
-    next.caughtUpAt,
-    lastLine?.byteOffset ?? null,
-    lastLine?.length ?? null,
-    lastLine?.crc32 ?? null,
-    counts.lines,
-    counts.requests,
-    counts.completions,
-    counts.rejected,
-    counts.unchecked,
-    counts.late,
-    counts.prices,
-    counts.rates,
+    ...movedValues(next),
   )
   return changes === 1
 }

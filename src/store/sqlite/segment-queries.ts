@@ -1,11 +1,13 @@
 // What SQLite stores about segments: their positions, and which are pruned, missing or lost.
 import type { FileIdentity } from '../../journal/file-identity.js'
 import type { LostSegment } from '../port.js'
-import { type PositionRow, positionOfRow } from '../position-row.js'
+import { MOVED_COLUMNS, movedValues, type PositionRow, positionOfRow } from '../position-row.js'
 import type { SegmentPosition } from '../positions.js'
 import { PrunedSegments } from '../pruned-segments.js'
 import type { QueryDatabase } from '../query-database.js'
 import type { Database } from './connection/database.js'
+
+const MOVED = MOVED_COLUMNS.map((column) => `${column} = ?`).join(', ')
 
 /** Reads all positions, in the order of the segments. */
 export function readPositions(database: QueryDatabase): SegmentPosition[] {
@@ -40,33 +42,9 @@ export function rememberFile(database: Database, id: number, { device, inode }: 
  *   and this transaction must not commit.
  */
 export function advancePosition(database: Database, expectedBytes: number, next: SegmentPosition): boolean {
-  const sql = `UPDATE journal_segments SET device = ?, inode = ?, projected_bytes = ?, projected_crc32 = ?,
-      caught_up_at = ?, last_line_offset = ?, last_line_length = ?, last_line_crc32 = ?, lines = ?, requests = ?, completions = ?,
-      rejected_lines = ?, unchecked_lines = ?, late_lines = ?, prices = ?, rates = ?
-    WHERE id = ? AND projected_bytes = ?`
-  const { counts, lastLine } = next
   const { changes } = database
-    .prepare(sql)
-    .run(
-      next.file.device,
-      next.file.inode,
-      next.projectedBytes,
-      next.projectedCrc32,
-      next.caughtUpAt,
-      lastLine?.byteOffset ?? null,
-      lastLine?.length ?? null,
-      lastLine?.crc32 ?? null,
-      counts.lines,
-      counts.requests,
-      counts.completions,
-      counts.rejected,
-      counts.unchecked,
-      counts.late,
-      counts.prices,
-      counts.rates,
-      next.id,
-      expectedBytes,
-    )
+    .prepare(`UPDATE journal_segments SET ${MOVED} WHERE id = ? AND projected_bytes = ?`)
+    .run(...movedValues(next), next.id, expectedBytes)
   return changes === 1
 }
 
