@@ -1,3 +1,4 @@
+// What the fold of a batch is given (`Known`, found by `Keys`), and what it returns (`Changes`).
 import type { Place, PlacedCompletion, RejectedLine } from '../events/place.js'
 import type { PlacedPrice, PlacedRate, PriceBook, TimeRange } from './costs/price-book.js'
 import type { RepricedRequest } from './costs/repricing.js'

@@ -230,8 +230,8 @@ function allOf(held: ReadonlyMap<unknown, HeldCompletion[]>): HeldCompletion[] {
 
 /** The row of a new request, as a completion finds it. */
 function storedRequest({ id, event, cost, segmentId, byteOffset }: NewRequest): StoredRequest {
-  // Named one by one, because an object made by a rest pattern takes three times the memory, and so
-  // does its copy.
+  // The members are named one by one, because an object made by a rest pattern takes three times
+  // the memory, and so does its copy.
   return {
     id,
     attempt: event.attempt ?? null,

@@ -124,9 +124,9 @@ export class CatchUp {
   }
 
   /**
-   * Returns the newest segment and some of the closed ones, as far as they are due: a window over
-   * the closed segments goes round once in CLOSED_LOOK_MS. Just after a new segment has appeared,
-   * the window has all of them.
+   * Returns those that are due among the newest segment and a window over the closed ones, which
+   * goes round once in CLOSED_LOOK_MS. Just after a new segment has appeared, the window has all of
+   * them.
    */
   #dueSegments(segments: readonly Segment[], looksAtAll: boolean): readonly Segment[] {
     const newest = segments.at(-1)
@@ -318,8 +318,8 @@ function hasVanished(error: unknown): boolean {
 }
 
 /**
- * Whether an error is about one segment, so that it comes again when that segment is projected on
- * its own.
+ * Whether an error is about one segment, so that it will occur again when that segment is projected
+ * on its own.
  */
 function isAboutSegment(error: unknown): boolean {
   if (error instanceof JournalError) return true

@@ -8,10 +8,10 @@ interface FailureLogOptions {
 
 const TEXTS = {
   database: {
-    begin: 'The database can’t be written to for now; events still go to the journal: trying again',
+    begin: "The database can't be written to for now; events still go to the journal: trying again",
     end: 'The database takes writes again',
   },
-  journal: { begin: 'The journal can’t be read for now: trying again', end: 'The journal can be read again' },
+  journal: { begin: "The journal can't be read for now: trying again", end: 'The journal can be read again' },
 }
 
 /**

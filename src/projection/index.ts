@@ -1,4 +1,4 @@
-// What `import … from 'request-journal/projection'` gives.
+// The exports of 'request-journal/projection'.
 export { ProjectionError } from '../store/errors.js'
 export type { RowChange, TableDifference } from '../store/sqlite/compare/databases.js'
 export { type Database, openDatabase } from '../store/sqlite/connection/database.js'

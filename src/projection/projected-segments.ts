@@ -105,7 +105,7 @@ interface ProjectedSegmentsOptions {
 /**
  * How many bytes of lines one transaction takes, about 100,000 rows. As measured with random UUIDs
  * and the two indexes, transactions of 3,000 rows slow down to 29,000 rows a second as the table
- * grows to 3 million rows, and those of 100,000 rows keep up 82,000.
+ * grows to 3 million rows, and those of 100,000 rows sustain 82,000.
  */
 const MAX_BYTES = 36 * 1024 * 1024
 

@@ -44,7 +44,7 @@ export interface Projector {
   /** Finishes the transaction that is under way and closes everything. */
   stop(): Promise<void>
   /**
-   * Resolves once it was stopped; rejects if it can't go on, with an error that says what to do.
+   * Resolves once it has stopped; rejects if it can't go on, with an error that says what to do.
    */
   readonly finished: Promise<void>
 }

@@ -1,5 +1,5 @@
-// What a replay makes sure of: that every segment is there, if need be under a new name, and the
-// same.
+// What a replay makes sure of: that every segment is there, perhaps under a new name, and still
+// holds what was projected.
 import { join } from 'node:path'
 import { type EntryOf, lastEntries, readManifest } from '../journal/chain/manifest.js'
 import type { SegmentDecoder } from '../journal/read/segment-decoder.js'

@@ -36,7 +36,7 @@ export interface ReplayProgress {
   bytes: number
   /** How many bytes the journal had when the replay began. */
   total_bytes: number
-  /** How many events have been folded. */
+  /** How many requests and completions have been folded. */
   events: number
 }
 

@@ -8,7 +8,7 @@ export interface Dialect {
   readonly storedColumns: string
   /** The columns by which a row is found; in their order, rows are in the order of their ids. */
   readonly rowKey: string
-  /** What follows a table's name if its rows are read in the order of their ids. */
+  /** What follows a table's name to have its rows read in the order of their ids. */
   readonly unindexed: string
   /** `timestamp`, in a condition for which an index other than its own is better. */
   readonly unindexedTimestamp: string
@@ -30,15 +30,15 @@ export interface Dialect {
    * journal is named, by its id or its host, only that journal meets it.
    */
   ofJournals(journal?: string): Condition[]
-  /** Whether a row of `journals` is named by an id or a host. */
+  /** Whether a row of `journals` has this id or this host. */
   isJournal(name: string): Condition
   isTrue(column: string): string
   isFalse(column: string): string
   /** The number of rows that meet a condition. */
   count(condition: string): string
   /**
-   * A sum as two columns, the first of which counts 2^32 times, because a few absurd values would
-   * make a sum overflow 64 bits.
+   * A sum as two columns, the first of which is in units of 2^32, because a few absurd values would
+   * make a sum in one column overflow 64 bits.
    */
   largeSum(expression: string): string
   /** A cost's whole units and its billionths; 0 for null. It is computed as in `splitCost`. */
@@ -58,7 +58,7 @@ export interface Dialect {
   folded(text: string): string
   /** A text that sorts by its bytes. */
   inByteOrder(text: string): string
-  /** Whether a text equals a parameter's, ignoring ASCII case. */
+  /** Whether a text equals a parameter, ignoring ASCII case. */
   isFolded(text: string): string
   /** A list for `IN`; with `isFolded`, of folded texts. */
   list(values: readonly (string | number)[], isFolded?: boolean): Condition

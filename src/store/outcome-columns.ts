@@ -1,3 +1,5 @@
+// A request's outcome is what a completion of it overwrites: its columns, in either store.
+
 /** The outcome columns that are written for every row. The others are in `DETAIL_COLUMNS`. */
 export const USUAL_OUTCOME_COLUMNS = [
   'input_tokens',
@@ -32,5 +34,6 @@ export const DETAIL_COLUMNS = [...PACKED_COLUMNS, 'cost_usd', 'provider_cost_usd
 
 /** The columns of a request that a completion overwrites, also with nulls. */
 export const OUTCOME_COLUMNS = [...USUAL_OUTCOME_COLUMNS, ...DETAIL_COLUMNS] as const
+
 /** The columns of a completion in either store, without its place. */
 export const COMPLETION_VALUES = ['correlation_id', 'attempt', ...OUTCOME_COLUMNS] as const

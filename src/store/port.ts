@@ -60,7 +60,7 @@ export interface Store {
   /** Begins a transaction that keeps every other writer out. Many lines are cheaper in bulk. */
   begin(kind: 'usual' | 'bulk'): Promise<StoreTransaction>
   /**
-   * Begins a transaction that has emptied every projection except the counters, which never fall.
+   * Begins a transaction in which every projection is empty except the counters, which never fall.
    * It starts with the prices that were stored, so that a repriced request is folded at its final
    * price at once, and the counters don't count its correction twice. `dropUnreadPrices` drops
    * those that the journal no longer has. Call this only when no repricing is pending.

@@ -21,8 +21,8 @@ export interface SegmentPosition {
   lastLine: LastLine | null
   counts: SegmentCounts
   /**
-   * How many of the segment's completions were irregular when this was read. A later segment may
-   * still add completions of this one that were held.
+   * How many of the segment's completions were irregular when this was read. The counts may still
+   * grow: a completion that is held counts once its request comes, perhaps in a later segment.
    */
   irregular: IrregularCompletions
 }

@@ -7,7 +7,7 @@ export interface QueryDatabase {
   readonly dialect?: Dialect
   /** Prepares a statement, whose parameters are question marks. */
   prepare<Values extends unknown[] = unknown[], Row = unknown>(sql: string): QueryStatement<Values, Row>
-  /** Returns a function that runs an action in a transaction, which sees the data of one moment. */
+  /** Returns a function that runs an action in a transaction, which sees one snapshot. */
   transaction<T>(action: () => T): () => T
   /**
    * Sets a deadline, on the clock of performance.now(), at which running statements are ended with

@@ -1,3 +1,4 @@
+// Derives the roll-ups of days and the totals from the roll-ups of hours, for either store.
 import { LatencyHistogram } from '../folds/sums/latency-histogram.js'
 import type { Rollup, RollupCells } from '../folds/sums/rollup-cells.js'
 import {
@@ -89,7 +90,7 @@ class CellWriter {
         while (to < cells.length && this.#dimensionOf[cells[to] ?? 0] === index) to++
         const rollup = this.#sumOf(cells.slice(from, to).map((cell) => this.#cells.rollup(cell)))
         const dimension = this.#dimensions[index]
-        if (dimension === undefined) throw new Error('a cell without a dimension')
+        if (dimension === undefined) throw new Error('unreachable: a cell without a dimension')
         this.#sink.add({ grain, period, dimensionId: dimension.id }, rollup)
         parts.push({ dimension, rollup })
         from = to
@@ -118,7 +119,7 @@ class CellWriter {
 
   #sumOf(rollups: readonly Rollup[]): Rollup {
     const [first] = rollups
-    if (first === undefined) throw new Error('a sum of no roll-ups')
+    if (first === undefined) throw new Error('unreachable: a sum of no roll-ups')
     if (rollups.length === 1) return first
     const sums = new Float64Array(first.sums.length)
     this.#latencies.clear()

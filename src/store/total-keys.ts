@@ -1,3 +1,4 @@
+// The keys by which stores find dimensions, counters and totals, whose names may be long.
 import { createHash } from 'node:crypto'
 
 /**
@@ -8,7 +9,10 @@ export function shortHash(names: readonly unknown[]): string {
   return createHash('sha256').update(JSON.stringify(names)).digest('hex').slice(0, 32)
 }
 
-/** Whether a name is stored in `rollup_names`. Upper or lower case makes no difference to that. */
+/**
+ * Whether a name is too long for a total's key, and is therefore stored in `rollup_names`. Changing
+ * the case of its ASCII letters doesn't change the answer.
+ */
 export function isLongName(name: string | null): name is string {
   // A UTF-16 unit is at most three bytes of UTF-8.
   return name !== null && name.length * 3 > MAX_BYTES && Buffer.byteLength(name) > MAX_BYTES

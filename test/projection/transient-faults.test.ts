@@ -32,7 +32,7 @@ function recorder() {
   return { messages, logger: { debug() {}, info: say, warn: say, error: say } }
 }
 
-const AWAY = 'The journal can’t be read for now: trying again'
+const AWAY = "The journal can't be read for now: trying again"
 const BACK = 'The journal can be read again'
 
 test('a journal that is moved away and back under the projector is waited for, and said once', async ({

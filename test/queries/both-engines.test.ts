@@ -243,7 +243,7 @@ describe.skipIf(noPostgres !== null)('a journal in SQLite and in PostgreSQL', ()
   test.each([[['redate', '--dry-run']]])('%j refuses an address in one sentence', async (args) => {
     const { status, stderr } = await runHere([...args, '--db', 'postgres://127.0.0.1/none'])
     expect(status).toBe(2)
-    expect(stderr).toMatch(/takes the file of a SQLite database only/)
+    expect(stderr).toMatch(/takes the file of an SQLite database only/)
   })
 
   test('an address without the tables, and one that nobody answers at, are refused with what to do', () => {

@@ -56,7 +56,7 @@ export function parseS3(text: string): string {
 /** Reads the path of a database's file, for a command that doesn't take one in PostgreSQL. */
 export function parseDatabaseFile(text: string): string {
   if (!isPostgresAddress(text)) return parsePath(text)
-  throw new InvalidArgumentError('This command takes the file of a SQLite database only.')
+  throw new InvalidArgumentError('This command takes the file of an SQLite database only.')
 }
 
 /**

@@ -7,7 +7,7 @@ export interface Amount {
 const NANOS = 10n ** 9n
 
 /**
- * Reads a decimal text as an integer of its smallest unit.
+ * Converts a decimal text to an integer: its value times 10^decimals.
  *
  * @param text digits, at most `decimals` of them after a point.
  */
@@ -17,14 +17,14 @@ export function scaledDecimal(text: string, decimals: number): bigint {
   return BigInt(whole + fraction.padEnd(decimals, '0'))
 }
 
-/** Writes an integer of a smallest unit as a decimal text, which {@link scaledDecimal} reads. */
+/** Converts an integer that {@link scaledDecimal} has returned back to a decimal text. */
 export function decimalText(scaled: bigint, decimals: number): string {
   const digits = String(scaled).padStart(decimals + 1, '0')
   const fraction = digits.slice(-decimals).replace(/0+$/, '')
   return digits.slice(0, -decimals) + (fraction === '' ? '' : `.${fraction}`)
 }
 
-/** The exact value of a finite number's shortest decimal text, as JSON has it. */
+/** The exact value of a finite number's shortest decimal text, as JSON writes it. */
 export function amountOf(number: number): Amount {
   const [decimal = '', exponent = '0'] = String(number).split('e')
   const [whole = '', fraction = ''] = decimal.split('.')
@@ -53,7 +53,7 @@ export function roundedToBillionths(numerator: bigint, denominator: bigint): num
   return Number.isFinite(number) ? number : null
 }
 
-/** The number nearest to an integer of billionths. */
+/** Converts a count of billionths to the nearest number. */
 export function billionths(nanos: bigint): number {
   const number = Number(nanos)
   // Both are exact, so that the division alone rounds.

@@ -17,19 +17,19 @@ export interface PlacedRate extends Place {
   event: ExchangeRateObserved
 }
 
-/** A price, as costs are computed from it. */
+/** A price in the form from which costs are computed. */
 export interface Price {
   readonly event: PriceSet
   readonly place: Place
   /** What a token of each part costs, in trillionths of the currency's unit. */
   readonly perToken: Readonly<Partial<Record<PricePart, bigint>>>
-  /** The parts whose tokens don't cost the same as the rest of the whole. */
+  /** The parts that are priced separately from the rest of the input or the output. */
   readonly parts: Readonly<Record<'input' | 'output', readonly PricedPart[]>>
   /** What a request costs, in the same unit. */
   readonly perRequest: bigint
 }
 
-/** An exchange rate, as costs are computed from it. */
+/** An exchange rate in the form from which costs are computed. */
 export interface Rate {
   readonly event: ExchangeRateObserved
   readonly place: Place
@@ -231,8 +231,8 @@ function isMet({ provider, serviceTier, minInputTokens }: Entry, request: Priced
 
 function isBetter(price: Price, than: Price): boolean {
   const [a, b] = [price.event, than.event]
-  const reached = (a.min_input_tokens ?? -1) - (b.min_input_tokens ?? -1)
-  if (reached !== 0) return reached > 0
+  const higherBy = (a.min_input_tokens ?? -1) - (b.min_input_tokens ?? -1)
+  if (higherBy !== 0) return higherBy > 0
   if ((a.provider === null) !== (b.provider === null)) return a.provider !== null
   if (a.valid_from !== b.valid_from) return a.valid_from > b.valid_from
   return isBefore(than.place, price.place)
@@ -341,7 +341,7 @@ const OUTPUT_PARTS = ['reasoning_output', 'audio_output'] as const
 /** A part of the input tokens or of the output tokens. */
 export type TokenPart = (typeof INPUT_PARTS | typeof OUTPUT_PARTS)[number]
 
-/** What a token of a part costs, if that isn't what any other token of the whole costs. */
+/** A part that is priced separately, and what one of its tokens costs. */
 export interface PricedPart {
   readonly part: TokenPart
   readonly perToken: bigint
@@ -364,7 +364,7 @@ function rateOf({ event, segmentId, byteOffset }: PlacedRate): Rate {
 
 function tooOldFrom({ observed_at }: ExchangeRateObserved): string {
   const end = new Date(Date.parse(observed_at) + MAX_RATE_AGE_MS + 1).toISOString()
-  // The year 10000 begins with a plus sign.
+  // A timestamp of the year 10000 begins with a plus sign, which sorts before all digits.
   return end < observed_at ? AFTER_ALL_TIMES : end
 }
 

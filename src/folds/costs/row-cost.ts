@@ -36,12 +36,11 @@ export interface CostFacts extends Usage, PricedRequest {
 }
 
 /**
- * Divides a `usdPerBtc`, which is in 10^-8 dollars for a bitcoin of 10^8 satoshis, to give dollars
- * for a satoshi.
+ * A `usdPerBtc` divided by this is the price of a satoshi in dollars: it is in 10^-8 dollars, and a
+ * bitcoin has 10^8 satoshis.
  */
-const RATE_UNITS = 10n ** 16n
-/** How many trillionths are in a billionth. */
-const PICOS = 1000n
+const RATE_SCALE = 10n ** 16n
+const PICOS_PER_NANO = 1000n
 
 const UNPRICED: RowCost = {
   cost_sats: null,
@@ -68,8 +67,9 @@ export function rowCost(request: CostFacts, logged: Figures, book: PriceBook): R
   const { currency } = price.event
   const rate = book.rateAt(request.timestamp)
   // Each currency is rounded once, from the exact amount.
-  const own = roundedToBillionths(picos, PICOS)
-  const other = rate === null ? null : converted(currency, { numerator: picos, denominator: PICOS }, rate)
+  const own = roundedToBillionths(picos, PICOS_PER_NANO)
+  const exact = { numerator: picos, denominator: PICOS_PER_NANO }
+  const other = rate === null ? null : converted(currency, exact, rate)
   return {
     cost_sats: currency === 'sats' ? own : other,
     cost_usd: currency === 'sats' ? other : own,
@@ -128,6 +128,6 @@ function costOfFigures(
 /** Converts an amount of one currency to the other. */
 function converted(from: Currency, { numerator, denominator }: Amount, { usdPerBtc }: Rate): number | null {
   return from === 'sats'
-    ? roundedToBillionths(numerator * usdPerBtc, denominator * RATE_UNITS)
-    : roundedToBillionths(numerator * RATE_UNITS, denominator * usdPerBtc)
+    ? roundedToBillionths(numerator * usdPerBtc, denominator * RATE_SCALE)
+    : roundedToBillionths(numerator * RATE_SCALE, denominator * usdPerBtc)
 }

@@ -30,7 +30,7 @@ export type UsageProblem = 'failed_without_usage' | 'unknown_tokens' | 'inconsis
 /**
  * Multiplies usage by a price.
  *
- * @returns in trillionths of the currency's unit; null if there is a {@link UsageProblem}.
+ * @returns the cost in trillionths of the currency's unit; null if there is a {@link UsageProblem}.
  */
 export function usageCost(price: Price, usage: Usage): bigint | null {
   const priced = pricedTokens(price, usage)
@@ -57,7 +57,7 @@ export function pricedTokens(price: Price, usage: Usage): PricedTokens[] | Usage
   return input ?? output ?? priced
 }
 
-/** Adds all tokens of a kind, of which parts may have prices of their own. */
+/** Adds the input or the output tokens, parts of which may have prices of their own. */
 function addPriced(
   priced: PricedTokens[],
   whole: 'input' | 'output',

@@ -1,5 +1,5 @@
 // Counters, for Prometheus: unlike the sums of a roll-up, they never fall. What is taken back is
-// counted apart, in `corrected`.
+// counted separately, in `corrected`.
 import type { CountedRequest } from '../stored-request.js'
 import type { SplitCost, SplitCosts } from './split-cost.js'
 import { limitedLatency, limitedTokens } from './sum-limits.js'

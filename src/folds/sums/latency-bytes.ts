@@ -4,7 +4,7 @@
  */
 export type Latencies = Buffer
 
-/** Two bytes of the bucket's number and four of its count, the most significant one first. */
+/** Two bytes for the bucket's number and four for its count, the most significant one first. */
 const ENTRY_BYTES = 6
 
 /** A bucket's number is less than this. */

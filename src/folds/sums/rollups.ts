@@ -71,8 +71,8 @@ interface DimensionNode {
 
 /**
  * The fold of the roll-ups, which are sums by hour, and of the counters, which only grow. All sums
- * are integers, so that neither the order of events nor a replay nor a completion's correction can
- * change them.
+ * are integers, so that the same requests have the same sums, in whatever order they came and
+ * whether or not they were corrected.
  */
 export class RollupSums {
   readonly #labels: readonly string[]

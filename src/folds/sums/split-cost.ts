@@ -4,8 +4,8 @@ import { MAX_COST } from './sum-limits.js'
 const BILLION = 1_000_000_000
 
 /**
- * A cost as roll-ups sum it, in integers, so that neither the order of requests nor a correction
- * can change a sum.
+ * A cost as roll-ups sum it, in integers, so that the same requests have the same sum, in whatever
+ * order they came and whether or not they were corrected.
  */
 export interface SplitCost {
   /** Whole satoshis or dollars, cut toward zero. */
@@ -32,6 +32,6 @@ export function splitCost(cost: number): SplitCost {
   const limited = Math.max(-MAX_COST, Math.min(cost, MAX_COST))
   const whole = Math.trunc(limited)
   const rest = (limited - whole) * BILLION
-  // SQLite rounds half away from zero; Math.round would round half up.
+  // SQLite rounds half away from zero; Math.round would round half up. Adding 0 turns -0 into 0.
   return { whole: whole + 0, billionths: Math.trunc(rest + (rest < 0 ? -0.5 : 0.5)) + 0 }
 }

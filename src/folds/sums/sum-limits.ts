@@ -1,7 +1,7 @@
 /**
  * The most that a request counts in a sum, in either direction. It is far more than any request
- * has, and so little that nine million of them still fit into the 64 bits of a stored sum. Lists
- * show values as they are.
+ * has, and small enough that nine million requests still fit into the 64 bits of a stored sum.
+ * Lists show values as they are.
  */
 export const MAX_TOKENS = 1e12
 /** In satoshis, and in dollars. */
@@ -18,6 +18,7 @@ export function wholeNumber(value: unknown, limit: number): number {
   // Only the digits at a text's beginning count: '2e3x' is 2.
   const number = typeof value === 'number' ? value : Number.parseInt(String(value), 10)
   if (Number.isNaN(number)) return 0
+  // Adding 0 turns -0 into 0.
   return Math.max(-limit, Math.min(Math.trunc(number), limit)) + 0
 }
 

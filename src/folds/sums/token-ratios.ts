@@ -2,8 +2,8 @@ import type { CountedRequest } from '../stored-request.js'
 
 /**
  * The fold of `token_ratios`: the mean of output_tokens / input_tokens over a policy's successful
- * requests that have both, input > 0. It sums integer millionths, so that neither the order of
- * events nor a replay nor a correction can change a mean.
+ * requests that have both, with an input above 0. It sums integer millionths, so that the same
+ * requests have the same mean, in whatever order they came and whether or not they were corrected.
  */
 export class RatioSums {
   #changes = new Map<string, { carried: bigint; millionths: number; samples: number }>()

@@ -101,7 +101,7 @@ export class ArchivedSegmentReader implements SegmentSource {
     this.#file.destroy()
   }
 
-  /** Returns the next bytes after the position; null at the end. */
+  /** Returns the next bytes, without those before the first position; null at the end. */
   async #next(): Promise<Buffer | null> {
     for (;;) {
       const chunk = await this.#nextOfFile()

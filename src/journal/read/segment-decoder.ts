@@ -214,8 +214,8 @@ export class LineDecoder {
   }
 
   /**
-   * Adds every whole event inside the line, each at its own place, and rejects the rest. The detail
-   * is stored with it, and `verify` compares that: see `findProblems`.
+   * Adds every whole event inside the line, each at its own place, and rejects the rest. The texts
+   * of `detail` must not change: they are stored, and `verify` compares them (see `findProblems`).
    */
   #addRecovered(line: ScannedLine, rejection: Rejection, { events, notKept, rest }: Recovered): void {
     for (const { byteOffset, bytes } of events) {

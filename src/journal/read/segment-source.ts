@@ -48,7 +48,7 @@ export interface SegmentSource {
    * Reads the next chunk; null at the end of the segment.
    *
    * @throws JournalError SEGMENT_UNREADABLE for an I/O error, and for an archive that is damaged,
-   *   ends before the position or has other bytes before it.
+   *   ends before the position or differs before it.
    */
   read(): Promise<Chunk | null>
   /**

@@ -55,7 +55,7 @@ export function checkJournal(
 ): void {
   for (const position of positions) {
     if (position.journalId === identity.journal_id) continue
-    const text = `it was projected from the journal ${position.journalId}, this is ${identity.journal_id}`
+    const text = `it was projected from the journal ${position.journalId}, but this is ${identity.journal_id}`
     throw new ProjectionError(
       'OTHER_JOURNAL',
       databasePath,

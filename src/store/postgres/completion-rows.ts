@@ -13,7 +13,7 @@ export interface CompletionRow extends Omit<StreamCompleted, 'type' | 'timestamp
   byte_offset: number
 }
 
-/** The values of `COMPLETION_COLUMNS` of a completion. */
+/** A completion's values, in the order of `COMPLETION_COLUMNS`. */
 export function completionValues({ completion, place }: PlacedCompletion): CopyValue[] {
   return [place.segmentId, place.byteOffset, ...COMPLETION_VALUES.map((column) => completion[column] ?? null)]
 }

@@ -11,7 +11,7 @@ export async function checkVersions(connection: Connection, journal: number): Pr
   const stored = new Map(rows.map((row) => [row.name, row.version]))
   for (const [name, version] of Object.entries(FOLD_VERSIONS)) {
     if (stored.get(name) === version) continue
-    const text = `the projection ${name} was filled by version ${stored.get(name)} of its fold, this program has ${version}`
+    const text = `the projection ${name} was filled by version ${stored.get(name)} of its fold, but this program has ${version}`
     throw new ProjectionError(
       'PROJECTION_OUTDATED',
       connection.name,

@@ -92,9 +92,9 @@ export class PostgresPruner implements RowPruner {
   /**
    * Keeps what connects requests and completions across the boundary. If a completion in a pruned
    * segment changed a row that is kept, a replay begins with that completion. If a completion in a
-   * kept segment changed a row that is pruned, a replay leaves that completion out. The same is
-   * kept about completions that were overwritten, because the next completion found a row that had
-   * one already, and its `success`.
+   * kept segment changed a row that is pruned, a replay leaves that completion out. The same goes
+   * for completions that were overwritten, since the one that overwrote them depends on them: it
+   * was a repeated one, and if its `success` is null, the row kept theirs.
    */
   async #carry(): Promise<void> {
     const superseded =

@@ -42,9 +42,8 @@ const REBUILT = [
 ]
 
 /**
- * Begins the one transaction of a replay, as a part of the caller's open transaction. It empties
- * the projections of this journal, and leaves those of others untouched. Readers keep the old view
- * until it commits.
+ * Begins a replay in the transaction that the caller has begun: empties the projections of this
+ * journal, and leaves those of others untouched. Readers keep the old view until it commits.
  */
 export async function beginRebuild(
   options: Omit<TransactionOptions, 'nextId' | 'mayBeHeld'>,
@@ -75,7 +74,7 @@ export async function beginRebuild(
 
 interface RebuildState {
   before: readonly SegmentPosition[]
-  /** The prices and rates that the journal should contain again. */
+  /** The stored prices and rates, which should be read from the journal again. */
   seeds: StoredPrices
   deferred: DeferredCompletions
 }

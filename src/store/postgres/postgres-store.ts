@@ -44,8 +44,8 @@ export interface PostgresStoreOptions {
 }
 
 /**
- * The part of a PostgreSQL database that holds one journal's projections. It holds a session-level
- * lock, which ends with the connection.
+ * A store in a PostgreSQL database, for one journal's rows in tables that many journals share. A
+ * session-level lock keeps other writers of these rows out until the connection ends.
  */
 export class PostgresStore implements Store {
   readonly name: string
@@ -218,8 +218,8 @@ export class PostgresStore implements Store {
   }
 
   /**
-   * Locks the journal's row, which keeps others out. It waits for a rival whose session died while
-   * it committed.
+   * Locks the journal's row, which keeps others out. If the session of an earlier projector was
+   * lost during its COMMIT, this waits until the server is done with that.
    *
    * @returns the next row's ordinal.
    * @throws PostgresError TABLES_RESTORED. What is cached here, this journal's number included, is
@@ -300,6 +300,6 @@ export async function lock(
   } catch (error) {
     if (!isLockTimeout(error)) throw error
     const text = 'another projector or replay writes the rows of this journal'
-    throw new PostgresError('PROJECTOR_RUNNING', connection.name, `${text}: stop it, or wait for its end`)
+    throw new PostgresError('PROJECTOR_RUNNING', connection.name, `${text}: stop it, or wait until it ends`)
   }
 }

@@ -39,7 +39,7 @@ export interface TransactionOptions {
   journal: number
   rollups: RollupWriter
   rollupLabels: readonly string[]
-  /** Null if months without a partition don't get one, because the transaction takes long. */
+  /** Null if no partitions are made, because the transaction is too long for that. */
   partitions: Partitions | null
   /** Null if the journal's bytes aren't kept. */
   chunks: JournalChunks | null

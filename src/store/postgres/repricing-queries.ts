@@ -10,7 +10,7 @@ export interface RepricingRow {
   /** The last row that was repriced, in the order of (timestamp, id). */
   cursor_timestamp: string
   cursor_id: number
-  /** Rows with higher ids were inserted with all prices. */
+  /** The costs of rows with higher ids were computed with all prices when they were inserted. */
   through_id: number
 }
 
@@ -30,7 +30,7 @@ export async function readRepricing(
  * cursor goes back to the beginning of the new range, and rows that were repriced already are
  * repriced again.
  *
- * @param throughId the last row that may lack some of the prices.
+ * @param throughId the id of the last row whose cost may have been computed without the new prices.
  */
 export async function addToRepricing(
   connection: Connection,

@@ -44,7 +44,7 @@ export const REQUEST_COLUMNS = [
   'price_byte_offset',
 ]
 
-/** The values of `REQUEST_COLUMNS` of a new row. */
+/** A new row's values, in the order of `REQUEST_COLUMNS`. */
 export function requestValues(
   journal: number,
   { id, event, cost, segmentId, byteOffset }: NewRequest,

@@ -29,7 +29,8 @@ export async function changeRollupLabels(
   )
   if (others !== undefined) {
     const text = `the roll-ups of other journals are kept by ${describeLabels(stored)}, but ${describeLabels(names)} was asked for`
-    const advice = 'migrate another schema, and project every journal there with the new labels (--schema)'
+    const advice =
+      'make another schema with `request-journal migrate --schema`, and project every journal there with the new labels'
     throw new ProjectionError('OTHER_ROLLUP_LABELS', connection.name, `${text}: ${advice}`)
   }
   await setRollupLabels(connection, names)

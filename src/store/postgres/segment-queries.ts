@@ -80,7 +80,7 @@ export async function keepIrregularCompletions(
   )
 }
 
-/** The last segment whose rows were pruned, by id; 0 if none was. */
+/** The id of the last segment whose rows were pruned; 0 if none was. */
 export async function prunedThrough(connection: Connection, journal: number): Promise<number> {
   const row = await connection.one<{ pruned_through: number }>(
     'SELECT pruned_through FROM journals WHERE number = $1',

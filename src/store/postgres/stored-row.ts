@@ -121,7 +121,8 @@ function placeOf(segmentId: number | null, byteOffset: number | null): StoredReq
 export type CandidateRow = [correlationId: string, newer: number, ...row: StoredRow]
 
 /**
- * Groups rows by correlation_id as `Known.requests` has them, where each of these ids has a list.
+ * Groups rows by correlation_id for `Known.requests`. Each of these ids gets a list, even if no row
+ * has it.
  */
 export function candidatesOf(
   ids: Iterable<string>,

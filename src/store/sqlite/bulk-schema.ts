@@ -61,7 +61,8 @@ export class BulkSchema {
    * as they were.
    */
   createIndexes(): void {
-    // `finish` makes it, when hardly any stream without an end is left: see `dropIndexes`.
+    // This one is made by `finish`, when hardly any stream without an end is left: see
+    // `dropIndexes`.
     const isLast = ({ name }: Index) => name === 'idx_requests_unended'
     for (const { sql } of this.#indexes.filter((index) => !isLast(index))) this.#database.exec(sql)
     this.#indexes = this.#indexes.filter(isLast)

@@ -13,7 +13,7 @@ export interface RepricingRow {
   /** The last row that was repriced, in the order of (timestamp, id). */
   cursor_timestamp: string
   cursor_id: number
-  /** Rows with higher ids were inserted with all prices. */
+  /** The costs of rows with higher ids were computed with all prices when they were inserted. */
   through_id: number
   /**
    * Whether this is the first repricing of a database from before costs were computed, and the sums
@@ -32,7 +32,7 @@ export function readRepricings(database: Database): RepricingRow[] {
  * goes back to the beginning of the new range, and rows that were repriced already are repriced
  * again.
  *
- * @param throughId the last row that may lack some of the prices.
+ * @param throughId the id of the last row whose cost may have been computed without the new prices.
  */
 export function addToRepricing(database: Database, range: TimeRange, throughId: number): void {
   const last = readRepricings(database).at(-1)

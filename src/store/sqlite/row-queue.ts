@@ -6,8 +6,8 @@ type Statement = SQLite.Statement<RowValue[]>
 
 /**
  * Inserts rows into one table, several at a time. If that fails, the caller must roll back the
- * whole transaction. That is why OR FAIL will do; with the default, SQLite keeps the old content of
- * every page that such a statement changes, eventually in a temporary file. In a replay of a
+ * whole transaction, so OR FAIL is enough. With the default, SQLite keeps the old content of every
+ * page that such a statement changes, eventually in a temporary file. In a replay of a
  * million events it wrote to that file a million times, which took 0.5 s.
  */
 export class RowQueue {

@@ -62,7 +62,7 @@ export function keepIrregularCompletions(database: Database, positions: Iterable
   for (const { id, irregular } of positions) statement.run(irregular.repeated, irregular.ambiguous, id)
 }
 
-/** The last segment whose rows were pruned, by id; 0 if none was. */
+/** The id of the last segment whose rows were pruned; 0 if none was. */
 export function prunedThrough(database: QueryDatabase): number {
   const sql = 'SELECT coalesce(max(through_segment_id), 0) FROM pruned_segments'
   return Number(database.prepare(sql).pluck().get())

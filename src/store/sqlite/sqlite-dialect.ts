@@ -3,7 +3,7 @@ import type { Dialect } from '../dialect.js'
 import { costBillionthsSql, UNENDED_SQL, wholeCostSql, wholeNumberSql } from './sql-expressions.js'
 import { STORED_COLUMNS } from './stored-row.js'
 
-/** The SQL of SQLite. What each member is for is said in store/dialect.ts. */
+/** The SQL of SQLite. store/dialect.ts explains the members. */
 export const SQLITE: Dialect = {
   storedColumns: STORED_COLUMNS,
   rowKey: 'id',

@@ -14,7 +14,7 @@ import { STORED_COLUMNS, type StoredRow, storedRequestOf } from './stored-row.js
 const BATCH_ROWS = 2000
 
 /**
- * Removes the rows of the oldest segments, and of imported ones, from a SQLite database. An
+ * Removes the rows of the oldest segments, and of imported ones, from an SQLite database. An
  * imported segment may be pruned individually only if no completion connects it with another
  * segment.
  */
@@ -110,9 +110,9 @@ export class SqlitePruner implements RowPruner {
   /**
    * Keeps what connects requests and completions across the boundary. If a completion in a pruned
    * segment changed a row that is kept, a replay begins with that completion. If a completion in a
-   * kept segment changed a row that is pruned, a replay leaves that completion out. The same is
-   * kept for completions that were overwritten: the next completion found a row that already had
-   * one, and that one's `success`.
+   * kept segment changed a row that is pruned, a replay leaves that completion out. The same goes
+   * for completions that were overwritten, since the one that overwrote them depends on them: it
+   * was a repeated one, and if its `success` is null, the row kept theirs.
    */
   #carry(): void {
     const { through } = this.#extent

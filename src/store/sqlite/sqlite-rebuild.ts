@@ -78,7 +78,7 @@ interface PricesOfRebuild {
 interface RebuildState {
   references: ForeignReferences
   before: readonly SegmentPosition[]
-  /** The prices and rates that the journal should contain again. */
+  /** The stored prices and rates, which should be read from the journal again. */
   seeds: StoredPrices
 }
 
@@ -170,7 +170,7 @@ class SqliteRebuild extends SqliteTransaction implements RebuildTransaction {
  * came from a journal stay, with their ids.
  */
 function clearProjections(database: Database, dropIndexes: () => void): void {
-  // Queried while the index that answers it still exists.
+  // This must come before the indexes are dropped, because one of them answers it.
   const unjournaled = database.prepare('SELECT 1 FROM requests WHERE segment_id IS NULL LIMIT 1').get()
   dropIndexes()
   // Without a WHERE clause SQLite frees whole pages instead of deleting row by row.
@@ -198,7 +198,7 @@ function clearProjections(database: Database, dropIndexes: () => void): void {
   `)
 }
 
-/** Takes out the prices and rates that the journal will give again, and returns them. */
+/** Deletes the prices and rates that will be read from the journal again, and returns them. */
 function takePrices(database: Database): StoredPrices {
   const through = prunedThrough(database)
   const seeds = readPrices(database, 'segment_id > ?', through)

@@ -33,7 +33,7 @@ export interface SqliteStoreOptions {
   busyTimeoutMs?: number | undefined
 }
 
-/** A store in a SQLite database, which is created or migrated if necessary. */
+/** A store in an SQLite database, which is created or migrated if necessary. */
 export class SqliteStore implements Store {
   readonly name: string
   readonly #database: Database
@@ -105,7 +105,7 @@ export class SqliteStore implements Store {
     }
     if (isSameFile(file, this.#file)) return
     const text =
-      'the database file was removed or replaced while it was written to; what is missing is in the journal'
+      'the database file was removed or replaced while the projector used it; the journal has whatever is missing'
     throw new ProjectionError('DATABASE_REMOVED', this.name, `${text}: start the projector again`)
   }
 

@@ -130,7 +130,7 @@ describe.skipIf(noTls !== null)(
         ['sslmode=no-verify', /sslmode is no-verify, expected one of disable, /],
         ['sslmode=verify-ca&sslrootcert=/missing.crt', /sslrootcert can't be read .*\/missing.crt/],
         ['sslmode=require&sslrootcert=system', /expected verify-full/],
-        ['sslmod=verify-full', /the parameter sslmod isn't known: expected parameters of sslmode, /],
+        ['sslmod=verify-full', /the parameter sslmod isn't known: expected one of sslmode, /],
         ['sslmode=verify-full&ssl=no-verify', /the parameter ssl isn't known/],
       ] as const) {
         await expect(isEncrypted(`${other}?${parameters}`)).rejects.toMatchObject({

@@ -49,7 +49,7 @@ export function postgresAddress(text: string): PostgresAddress {
   }
   const unknown = [...url.searchParams.keys()].find((name) => !PARAMETERS.includes(name))
   if (unknown !== undefined) {
-    const expected = `expected parameters of ${PARAMETERS.join(', ')}`
+    const expected = `expected one of ${PARAMETERS.join(', ')}`
     throw new PostgresError('ADDRESS_INVALID', shown, `the parameter ${unknown} isn't known: ${expected}`)
   }
   return { url: text, name: shown }

@@ -21,7 +21,7 @@ export interface ConnectionOptions {
   statementTimeoutMs?: number | undefined
   /** How long a statement may wait for a lock, in milliseconds. @default no limit */
   lockTimeoutMs?: number | undefined
-  /** Whether transactions only read, and each sees the data of one moment. @default false */
+  /** Whether transactions only read, and each sees one snapshot of the data. @default false */
   isReader?: boolean | undefined
   /**
    * Whether statements with parameters stay prepared on the server. Otherwise the server plans them
@@ -116,7 +116,7 @@ export class Connection {
     const { rows } = await this.#run(() =>
       this.#client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid'),
     )
-    // At the start, a pooler gives each client a number that it has invented.
+    // A pooler tells each client that connects a process id that it has made up.
     if (rows[0]?.pid === (this.#client as Client & { processID: number | null }).processID) return
     const advice = 'give projectors the address of the server itself; readers may use the pooler'
     const found =
@@ -338,7 +338,7 @@ function bigIntParserOf(type: number): (text: string) => unknown {
   return NUMBERS.has(type) ? BigInt : parserOf(type)
 }
 
-/** Values of all other types stay text, also JSON, which has to be compared as it is stored. */
+/** Values of other types stay text, including JSON, which has to be compared as it is stored. */
 function parserOf(type: number): (text: string) => unknown {
   return PARSERS[type] ?? ((text) => text)
 }

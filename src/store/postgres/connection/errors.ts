@@ -69,7 +69,7 @@ const TRANSIENT: readonly [pattern: RegExp, meaning: string][] = [
   [/^25006$/, 'the server is a read-only replica'],
   [/^40/, 'the server broke off the transaction because of another one'],
   [/^55P03$/, 'another transaction held a lock for too long'],
-  [/^58/, 'the server reports an error of its system'],
+  [/^58/, 'the server reports an error of its operating system'],
   [/^XX/, 'the server reports an internal error'],
 ]
 

@@ -11,7 +11,7 @@ export interface Login {
   user: string
 }
 
-/** Others may neither read nor write a file of passwords. */
+/** The permissions that nobody but the owner may have on a file of passwords. */
 const OTHERS = 0o077
 
 /**

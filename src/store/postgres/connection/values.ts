@@ -1,3 +1,4 @@
+// Conversions between the values of PostgreSQL and those of this program.
 import { AFTER_ALL_TIMES } from '../../../folds/costs/price-book.js'
 
 /**
@@ -19,7 +20,7 @@ export function jsonRows(rows: readonly object[]): string {
   )
 }
 
-/** Returns an integer of billionths as a decimal text. */
+/** Returns a count of billionths as a decimal text. */
 export function decimalOfBillionths(billionths: bigint): string {
   const size = billionths < 0n ? -billionths : billionths
   const text = `${size / 1_000_000_000n}.${String(size % 1_000_000_000n).padStart(9, '0')}`

@@ -20,7 +20,7 @@ const CONNECT_LIMIT_MS = 15_000
 
 /**
  * A connection that reads the rows of all journals. Questions are synchronous: another thread talks
- * to the server, and this one waits for it. Every transaction reads the data of one moment. When
+ * to the server, and this one waits for it. Every transaction reads one snapshot of the data. When
  * the server has closed the connection, or hasn't answered by the deadline, the next transaction
  * opens another one.
  */

@@ -30,7 +30,7 @@ interface Suspect {
  */
 export class RequestComparison {
   readonly #database: Database
-  /** The columns that are compared, after `f.` or `e.`. */
+  /** The columns that are compared, each prefixed with a table alias, `f` or `e`. */
   readonly #list: (alias: string) => string
 
   /** @param ignored columns that may differ. */
@@ -88,8 +88,8 @@ export class RequestComparison {
   }
 
   /**
-   * Rows of `main` by place, each with the expected row of the place; rows without a place by their
-   * id.
+   * Returns the suspects in `main` in the order of their places, each with the expected row of its
+   * place or, if it has no place, of its id.
    */
   #suspects(): IterableIterator<Suspect> {
     const list = this.#list

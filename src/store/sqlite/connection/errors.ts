@@ -4,7 +4,7 @@ import { temporaryFolder } from './temporary-folder.js'
 /**
  * The things that can be wrong with a database. The codes are stable; they are thrown when
  *
- * - `NOT_A_DATABASE`: the file isn't a SQLite database, or is encrypted; or it is a directory.
+ * - `NOT_A_DATABASE`: the file isn't an SQLite database, or is encrypted; or it is a directory.
  * - `DATABASE_DAMAGED`: SQLite finds the file malformed.
  * - `DATABASE_MISSING`: a file that doesn't exist was to be opened read-only, or locked.
  * - `DATABASE_UNWRITABLE`: the folder or the file can't be created or written: permissions, a

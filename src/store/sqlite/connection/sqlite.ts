@@ -66,7 +66,7 @@ export function versionProblem(driverVersion: string, nodeVersion: string): stri
   if (Number.parseInt(driverVersion, 10) < driverMajor || Number.parseInt(nodeVersion, 10) >= nodeMajor) {
     return null
   }
-  return `${NAME} ${driverVersion} crashes Node ${nodeVersion}, it needs Node ${nodeMajor} or later: run \`npm install ${NAME}@12\` with this Node, or use a newer one`
+  return `${NAME} ${driverVersion} crashes Node ${nodeVersion}; it needs Node ${nodeMajor} or later: run \`npm install ${NAME}@12\` with this Node, or use a newer one`
 }
 
 /** Returns the folder with the package's package.json. The main module is in a subfolder of it. */

@@ -50,7 +50,7 @@ export class RollupRows {
     const isAdded = (sums[0] ?? 0) > 0
     if (isAdded) addLatencies.run(...key, latencies)
     else if (takeLatencies.run(latencies, ...key).changes === 0) {
-      throw new Error('unreachable: latencies are taken out that were never added')
+      throw new Error('unreachable: latencies that were never added are taken out')
     }
   }
 

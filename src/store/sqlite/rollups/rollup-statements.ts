@@ -10,7 +10,6 @@ import {
 } from '../../rollup-writing.js'
 import { groupName, isLongName, shortHash } from '../../total-keys.js'
 import type { Database } from '../connection/database.js'
-
 import { RollupRows } from './rollup-rows.js'
 
 const ASCII = /^[ -~]*$/
