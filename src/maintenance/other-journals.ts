@@ -1,4 +1,4 @@
-import { ORDINALS } from '../store/postgres/row-ids.js'
+import { IDS_PER_JOURNAL } from '../store/postgres/row-ids.js'
 import type { QueryDatabase } from '../store/query-database.js'
 
 /** Another journal of a PostgreSQL database, as far as the database knows it. */
@@ -63,7 +63,7 @@ export function sharedJournals(database: QueryDatabase, schema: string): SharedJ
            ELSE round(greatest(0, extract(epoch FROM clock_timestamp() - newest)), 1) END AS lag_seconds
        FROM (SELECT *, (SELECT caught_up_at ${newestSegment}) AS caught_up_at,
            (SELECT max(timestamp) FROM requests
-            WHERE journal = number AND id = number * ${ORDINALS}::bigint + next_ordinal - 1) AS newest
+            WHERE journal = number AND id = number * ${IDS_PER_JOURNAL}::bigint + next_ordinal - 1) AS newest
          FROM journals) AS journals
        ORDER BY number`,
     )

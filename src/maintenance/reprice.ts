@@ -1,4 +1,4 @@
-import { billionths } from '../folds/costs/decimal.js'
+import { numberOfBillionths } from '../folds/costs/decimal.js'
 import { type PlacedPrice, PriceBook } from '../folds/costs/price-book.js'
 import { type CostFacts, loggedFigures, type RowCost, rowCost } from '../folds/costs/row-cost.js'
 import { splitCost } from '../folds/sums/split-cost.js'
@@ -214,8 +214,8 @@ class Sums {
   report(): CostSums {
     const { sats, usd } = this
     return {
-      sats: sats === null ? null : billionths(sats),
-      usd: usd === null ? null : billionths(usd),
+      sats: sats === null ? null : numberOfBillionths(sats),
+      usd: usd === null ? null : numberOfBillionths(usd),
       unpriced: this.#unpriced,
       unpriced_sats: this.#unpricedSats,
       unpriced_usd: this.#unpricedUsd,
@@ -229,5 +229,5 @@ function nanosOf(cost: number): bigint {
 }
 
 function difference(before: bigint | null, after: bigint | null): number | null {
-  return before === null || after === null ? null : billionths(after - before)
+  return before === null || after === null ? null : numberOfBillionths(after - before)
 }

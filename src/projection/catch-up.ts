@@ -81,12 +81,12 @@ export class CatchUp {
 
   /**
    * Projects every segment to where it ends now, in order. The closed segments, which are all but
-   * the newest, are looked at only now and then, unless `looksAtAll`.
+   * the newest, are looked at only now and then, unless `looksAtEverySegment`.
    *
    * @returns the counts of what was projected, also when `shouldStop` ended the run early, which
    *   happens only after a commit.
    */
-  async run(shouldStop: () => boolean, looksAtAll = false): Promise<SegmentCounts> {
+  async run(shouldStop: () => boolean, looksAtEverySegment = false): Promise<SegmentCounts> {
     let total = emptyCounts()
     const onCommitted = (counts: SegmentCounts) => {
       total = addCounts(total, counts)
@@ -94,7 +94,7 @@ export class CatchUp {
     for (let attempt = 1; ; attempt++) {
       const segments = this.#withoutNewImports(await this.#segments.check())
       try {
-        const due = this.#dueSegments(segments, looksAtAll)
+        const due = this.#dueSegments(segments, looksAtEverySegment)
         await this.#judgeArchives(due)
         await this.#projectDue(due, { shouldStop, onCommitted })
         return total
@@ -128,11 +128,11 @@ export class CatchUp {
    * goes round once in CLOSED_LOOK_MS. Just after a new segment has appeared, the window has all of
    * them.
    */
-  #dueSegments(segments: readonly Segment[], looksAtAll: boolean): readonly Segment[] {
+  #dueSegments(segments: readonly Segment[], looksAtEverySegment: boolean): readonly Segment[] {
     const newest = segments.at(-1)
     if (newest === undefined) return []
     const now = performance.now()
-    const isAll = looksAtAll || newest.id !== this.#newestId
+    const isAll = looksAtEverySegment || newest.id !== this.#newestId
     this.#newestId = newest.id
     const closed = segments.length - 1
     const share = isAll ? 1 : Math.min(1, (now - this.#closedLookAt) / CLOSED_LOOK_MS)
@@ -146,7 +146,7 @@ export class CatchUp {
   #isDue(segment: Segment): boolean {
     if (this.#pruned.has(segment.id)) return false
     if (segment.state === 'archived') {
-      return this.#archives.isBehind(segment, this.#projected.get(segment))
+      return this.#archives.mustBeOpened(segment, this.#projected.get(segment))
     }
     const seen = this.#seen.get(segment.id)
     if (segment.id === this.#newestId || seen === undefined) return true

@@ -136,7 +136,7 @@ async function follow(session: ProjectorSession, wakeUp: WakeUp, isStopping: () 
   const { logger } = session
   let lastLineAt = performance.now()
   const failures = new FailureLog(session)
-  let looksAtAll = true
+  let looksAtEverySegment = true
   let isWatching = false
   try {
     while (!isStopping()) {
@@ -150,11 +150,11 @@ async function follow(session: ProjectorSession, wakeUp: WakeUp, isStopping: () 
             logger.warn(fields, 'The watcher failed: looking for new lines once a second instead')
           })
         }
-        const counts = await session.catchUp(isStopping, looksAtAll)
+        const counts = await session.catchUp(isStopping, looksAtEverySegment)
         failures.end()
-        if (looksAtAll && session.hasJournal && !isStopping())
+        if (looksAtEverySegment && session.hasJournal && !isStopping())
           logger.info(counts, 'Caught up with the journal')
-        looksAtAll = !session.hasJournal
+        looksAtEverySegment = !session.hasJournal
         session.sealIfDue()
         if (counts.lines > 0) lastLineAt = performance.now()
         if (isStopping()) break
@@ -252,10 +252,10 @@ class ProjectorSession {
     return this.#catchUp !== null
   }
 
-  async catchUp(shouldStop: () => boolean, looksAtAll: boolean): Promise<SegmentCounts> {
+  async catchUp(shouldStop: () => boolean, looksAtEverySegment: boolean): Promise<SegmentCounts> {
     if (this.#catchUp === null) await this.#openJournal()
     if (this.#catchUp === null) return emptyCounts()
-    const counts = await this.#catchUp.run(shouldStop, looksAtAll)
+    const counts = await this.#catchUp.run(shouldStop, looksAtEverySegment)
     if (this.#store !== null) await this.#files.keep(this.#store)
     this.#note?.end()
     return counts

@@ -25,7 +25,7 @@ import { type ProjectResult, projectResult } from './projector.js'
 import { checkAllThere, checkSame, followRenames } from './replay-checks.js'
 import { replayInto } from './replay-into.js'
 import { repriceAll } from './repricing.js'
-import { missingSegments, segmentsMissing } from './segments/missing-segments.js'
+import { missingSegments, missingSegmentsError } from './segments/missing-segments.js'
 import { withoutNewImports } from './segments/new-imports.js'
 import { checkJournal } from './segments/segment-check.js'
 import { SmallFileCopies } from './small-file-copies.js'
@@ -178,10 +178,10 @@ async function checkNothingIsMissing(
   )
   const known = { positions, pruned, accepted: await store.acceptedMissing() }
   const missing = missingSegments(directory, readManifest(directory), listSegments(directory), known)
-  if (missing.length > 0) throw segmentsMissing(directory, missing)
+  if (missing.length > 0) throw missingSegmentsError(directory, missing)
 }
 
-interface RebuildOptions {
+interface RebuildContext {
   directory: string
   identity: JournalIdentity
   onProgress: ReplayOptions['onProgress']
@@ -194,17 +194,17 @@ interface RebuildOptions {
 /** One replay, which reads every segment into one transaction. */
 class Rebuild {
   readonly #transaction: RebuildTransaction
-  readonly #options: RebuildOptions
+  readonly #context: RebuildContext
   readonly #before: ReadonlyMap<number, SegmentPosition>
   readonly #segments: readonly Segment[]
   readonly #archives: ReadonlyMap<string, EntryOf<'archived'>>
   readonly #progress: ReplayProgress
   readonly #lost: LostSegment[] = []
 
-  constructor(transaction: RebuildTransaction, options: RebuildOptions) {
-    const { directory, before, pruned } = options
+  constructor(transaction: RebuildTransaction, context: RebuildContext) {
+    const { directory, before, pruned } = context
     this.#transaction = transaction
-    this.#options = options
+    this.#context = context
     this.#before = new Map(before.map((position) => [position.id, position]))
     const segments = listSegments(directory).filter(({ id }) => !pruned.has(id))
     this.#archives = lastEntries(readManifest(directory), 'archived')
@@ -228,7 +228,7 @@ class Rebuild {
       for (const segment of this.#segments) await this.#write(writer, segment)
       await this.#acceptMissing()
       const segments = await writer.commit()
-      this.#options.onProgress?.({ ...this.#progress })
+      this.#context.onProgress?.({ ...this.#progress })
       return segments.reduce((total, { counts }) => addCounts(total, counts), emptyCounts())
     } catch (error) {
       await transaction.rollback()
@@ -237,7 +237,7 @@ class Rebuild {
   }
 
   async #write(writer: BatchWriter, segment: Segment): Promise<void> {
-    const { directory, identity, onProgress, allowMissing } = this.#options
+    const { directory, identity, onProgress, allowMissing } = this.#context
     const { name } = segment
     const before = this.#before.get(segment.id)
     const source = openSegment(directory, segment, { chunkBytes: CHUNK_BYTES })
@@ -245,7 +245,7 @@ class Rebuild {
       const decoder = new SegmentDecoder(source, {
         journalId: identity.journal_id,
         prefixBytes: before?.projectedBytes ?? 0,
-        isDigested: !allowMissing,
+        hashesArchive: !allowMissing,
         ...(source.isArchive ? {} : { endOffset: Number(source.stats.size) }),
       })
       await writer.writeSegment(decoder, emptyPosition(segment.id, name, identity.journal_id, decoder.file), {
@@ -274,7 +274,7 @@ class Rebuild {
    * that have lost lines, so that `verify` knows what the counters count.
    */
   async #acceptMissing(): Promise<void> {
-    const { directory, allowMissing, pruned } = this.#options
+    const { directory, allowMissing, pruned } = this.#context
     if (!allowMissing) return
     const there = new Set(this.#segments.map(({ id }) => id))
     for (const [id, position] of this.#before) {
@@ -287,7 +287,7 @@ class Rebuild {
   }
 
   #totalBytes(): number {
-    const { directory } = this.#options
+    const { directory } = this.#context
     const sizes = this.#segments.map((segment) => {
       const known = plainSize(directory, segment) ?? this.#archives.get(segment.name)?.bytes
       // The compressed size of an archive that no manifest records is better than nothing.
@@ -298,7 +298,7 @@ class Rebuild {
 
   /** Whether a line is projected for the first time, so that the counters don't include it yet. */
   #isNew({ segmentId, byteOffset }: Place): boolean {
-    if (this.#options.pruned.has(segmentId)) return false
+    if (this.#context.pruned.has(segmentId)) return false
     return byteOffset >= (this.#before.get(segmentId)?.projectedBytes ?? 0)
   }
 }

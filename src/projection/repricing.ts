@@ -51,7 +51,7 @@ export async function repriceWithin(transaction: StoreTransaction, sums: Sums): 
 
 /** @returns how many rows were looked at; null if none was left. */
 async function repricePage(transaction: StoreTransaction, sums: Sums): Promise<number | null> {
-  const page = await transaction.toReprice(PAGE_ROWS)
+  const page = await transaction.takeRowsToReprice(PAGE_ROWS)
   if (page === null) return null
   const changes = { ...emptyChanges(), repriced: reprice(page.book, page.requests, page.countsRetries) }
   await transaction.apply(changes)

@@ -52,16 +52,14 @@ export interface Dialect {
   integerSum(column: string): string
   /** A number as it counts in sums; 0 for null. It is computed as in `wholeNumber`. */
   wholeNumber(column: string, limit: number): string
-  /**
-   * A text with its ASCII case folded, so that it is the same for texts that differ only in that.
-   */
-  folded(text: string): string
+  /** A text in such a form that texts which differ only in ASCII case are equal. */
+  ignoringCase(text: string): string
   /** A text that sorts by its bytes. */
   inByteOrder(text: string): string
   /** Whether a text equals a parameter, ignoring ASCII case. */
-  isFolded(text: string): string
-  /** A list for `IN`; with `isFolded`, of folded texts. */
-  list(values: readonly (string | number)[], isFolded?: boolean): Condition
+  equalsIgnoringCase(text: string): string
+  /** A list for `IN`; with `ignoresCase`, for a text that `ignoringCase` has given. */
+  list(values: readonly (string | number)[], ignoresCase?: boolean): Condition
   /** The value of a label of a row, or of a roll-up's dimension; null without this label. */
   label(name: string): Condition
   /** Whether a column contains a parameter's text, ignoring ASCII case. */

@@ -108,14 +108,14 @@ export interface StoreTransaction {
   /**
    * Drops the prices and exchange rates that were stored before and weren't read again, and marks
    * the requests that they may have priced as waiting to be repriced. Call it once, after
-   * `deferred` and before `toReprice`. Only a rebuild has this method.
+   * `deferred` and before `takeRowsToReprice`. Only a rebuild has this method.
    */
   dropUnreadPrices?(): Promise<void>
   /**
    * Reads the next stored requests whose cost may have changed, and moves past them; null when none
    * is left. The caller computes their costs and applies those that differ.
    */
-  toReprice(maxRows: number): Promise<RepricePage | null>
+  takeRowsToReprice(maxRows: number): Promise<RepricePage | null>
   /**
    * Keeps the next bytes of a segment, all of them whole lines, so that a host that loses its disk
    * gets its journal back. A store that doesn't keep the journal's bytes lacks this method.

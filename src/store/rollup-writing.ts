@@ -75,7 +75,7 @@ class CellWriter {
       id: sink.dimensionId(dimension),
     }))
     this.#dimensions.sort((a, b) => a.id - b.id)
-    this.#dimensionOf = new Uint32Array(cells.cells)
+    this.#dimensionOf = new Uint32Array(cells.cellCount)
     for (const [index, { hours }] of this.#dimensions.entries()) {
       for (const cell of hours.values()) this.#dimensionOf[cell] = index
     }
@@ -129,7 +129,7 @@ class CellWriter {
       }
       this.#latencies.addStored(rollup.latencies)
     }
-    return { sums, latencies: this.#latencies.store() }
+    return { sums, latencies: this.#latencies.encode() }
   }
 }
 

@@ -26,7 +26,7 @@ import {
 import { postgresAddress } from '../../src/store/postgres/connection/address.js'
 import { Connection } from '../../src/store/postgres/connection/connection.js'
 import { QueryThread } from '../../src/store/postgres/query/query-thread.js'
-import { ORDINALS } from '../../src/store/postgres/row-ids.js'
+import { IDS_PER_JOURNAL } from '../../src/store/postgres/row-ids.js'
 import { migratePostgres } from '../../src/store/postgres/schema/migrations.js'
 import { EMPTY } from '../store/postgres/support.js'
 import { runHere } from '../support/command.js'
@@ -543,7 +543,7 @@ function comparable(value: unknown): unknown {
   return Object.fromEntries(
     Object.entries(value).map(([name, of]) => [
       name,
-      name === 'id' && typeof of === 'number' ? of % ORDINALS : comparable(of),
+      name === 'id' && typeof of === 'number' ? of % IDS_PER_JOURNAL : comparable(of),
     ]),
   )
 }

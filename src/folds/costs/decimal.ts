@@ -49,12 +49,12 @@ export function roundedQuotient(numerator: bigint, denominator: bigint): bigint 
  * @returns the nearest number; null if the amount is too large for a number.
  */
 export function roundedToBillionths(numerator: bigint, denominator: bigint): number | null {
-  const number = billionths(roundedQuotient(numerator, denominator))
+  const number = numberOfBillionths(roundedQuotient(numerator, denominator))
   return Number.isFinite(number) ? number : null
 }
 
 /** Converts a count of billionths to the nearest number. */
-export function billionths(nanos: bigint): number {
+export function numberOfBillionths(nanos: bigint): number {
   const number = Number(nanos)
   // Both are exact, so that the division alone rounds.
   if (Number.isSafeInteger(number)) return number / 1e9

@@ -11,7 +11,7 @@ const ENTRY_BYTES = 6
 export const BUCKETS = 1024
 
 /** @param counts how many requests each bucket has. */
-export function storeCounts(counts: Float64Array): Latencies {
+export function encodeCounts(counts: Float64Array): Latencies {
   let filled = 0
   for (let bucket = 0; bucket < counts.length; bucket++) if (counts[bucket] !== 0) filled++
   const bytes = Buffer.allocUnsafe(filled * ENTRY_BYTES)
@@ -29,7 +29,7 @@ export function storeCounts(counts: Float64Array): Latencies {
  * @param sorted for each request its bucket plus a multiple of `BUCKETS`, which is the same for all
  *   of them; in ascending order.
  */
-export function storeSorted(sorted: Uint32Array, from: number, to: number): Latencies {
+export function encodeSorted(sorted: Uint32Array, from: number, to: number): Latencies {
   let filled = 0
   for (let index = from; index < to; index++)
     if (sorted[index] !== sorted[index - 1] || index === from) filled++
@@ -60,7 +60,7 @@ export function addStoredCounts(counts: Float64Array, stored: Latencies, sign: 1
 }
 
 /** How many buckets are filled. */
-export function storedBuckets(stored: Latencies): number {
+export function filledBuckets(stored: Latencies): number {
   return stored.length / ENTRY_BYTES
 }
 

@@ -1,9 +1,9 @@
 import {
   addStoredCounts,
+  encodeCounts,
+  filledBuckets,
   forEachStored,
   type Latencies,
-  storeCounts,
-  storedBuckets,
 } from './latency-bytes.js'
 import { MAX_LATENCY_MS } from './sum-limits.js'
 
@@ -77,7 +77,7 @@ export class LatencyHistogram {
 
   /** Adds the latencies of a row of `rollup_latencies`, or takes them away. */
   addStored(stored: Latencies, sign: 1 | -1 = 1): void {
-    const counts = this.#counts ?? (storedBuckets(stored) > MAX_SPARSE ? this.#densify() : null)
+    const counts = this.#counts ?? (filledBuckets(stored) > MAX_SPARSE ? this.#densify() : null)
     if (counts !== null) this.#total += addStoredCounts(counts, stored, sign)
     else {
       forEachStored(stored, (bucket, count) => {
@@ -88,8 +88,8 @@ export class LatencyHistogram {
   }
 
   /** Returns the latencies as they are stored. */
-  store(): Latencies {
-    return storeCounts(this.#counts ?? this.#densify())
+  encode(): Latencies {
+    return encodeCounts(this.#counts ?? this.#densify())
   }
 
   clear(): void {

@@ -1,5 +1,5 @@
 import { type CountedRequest, isRetry } from '../stored-request.js'
-import { BUCKETS, type Latencies, storeSorted } from './latency-bytes.js'
+import { BUCKETS, encodeSorted, type Latencies } from './latency-bytes.js'
 import { bucketOf } from './latency-histogram.js'
 import type { SplitCosts } from './split-cost.js'
 import { limitedLatency, limitedTokens } from './sum-limits.js'
@@ -100,7 +100,7 @@ const FIRST_LATENCIES = 64
  * by 1.1 µs per event, most of it in the garbage collector.
  */
 export class RollupCells {
-  #cells = 0
+  #cellCount = 0
   #sums = new Float64Array(FIRST_CELLS * WIDTH)
   /** The cell and the latency's bucket of each request, in one number. */
   #latencies = new Uint32Array(FIRST_LATENCIES)
@@ -108,22 +108,22 @@ export class RollupCells {
   /** Where each cell's latencies begin once they are in order. */
   #starts: Uint32Array | null = null
 
-  get cells(): number {
-    return this.#cells
+  get cellCount(): number {
+    return this.#cellCount
   }
 
-  get latencies(): number {
+  get latencyCount(): number {
     return this.#latencyCount
   }
 
-  /** Returns a new cell. */
-  start(): number {
-    if (this.#sums.length === this.#cells * WIDTH) {
+  /** Adds a cell, and returns its number. */
+  newCell(): number {
+    if (this.#sums.length === this.#cellCount * WIDTH) {
       const larger = new Float64Array(2 * this.#sums.length)
       larger.set(this.#sums)
       this.#sums = larger
     }
-    return this.#cells++
+    return this.#cellCount++
   }
 
   /** @param sign -1 takes the request out. It must be the same for all requests of these cells. */
@@ -186,7 +186,7 @@ export class RollupCells {
     const to = this.#starts[cell + 1] ?? this.#latencyCount
     return {
       sums: this.#sums.subarray(cell * WIDTH, (cell + 1) * WIDTH),
-      latencies: storeSorted(this.#latencies, from, to),
+      latencies: encodeSorted(this.#latencies, from, to),
     }
   }
 
@@ -211,9 +211,9 @@ export class RollupCells {
   /** Puts latencies in the order of cells and buckets. */
   #order(): Uint32Array {
     this.#latencies.subarray(0, this.#latencyCount).sort()
-    const starts = new Uint32Array(this.#cells + 1)
+    const starts = new Uint32Array(this.#cellCount + 1)
     let next = 0
-    for (let cell = 0; cell <= this.#cells; cell++) {
+    for (let cell = 0; cell <= this.#cellCount; cell++) {
       while (next < this.#latencyCount && (this.#latencies[next] ?? 0) < cell * BUCKETS) next++
       starts[cell] = next
     }

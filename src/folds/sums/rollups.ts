@@ -41,7 +41,7 @@ export const DAY_LENGTH = 10
  * How many cells, and requests, are buffered before they are written. A cell takes 200 bytes and a
  * request 4.
  */
-const MAX_BUFFERED_HOURS = 20_000
+const MAX_BUFFERED_CELLS = 20_000
 const MAX_BUFFERED_REQUESTS = 200_000
 
 /**
@@ -94,10 +94,10 @@ export class RollupSums {
 
   /** Whether so much has been collected that the caller should call `take`. */
   get isFull(): boolean {
-    const { cells, latencies } = this.#cells
+    const { cellCount, latencyCount } = this.#cells
     const isMuch =
-      cells > MAX_BUFFERED_HOURS ||
-      latencies > MAX_BUFFERED_REQUESTS ||
+      cellCount > MAX_BUFFERED_CELLS ||
+      latencyCount > MAX_BUFFERED_REQUESTS ||
       this.#bufferedNames > MAX_BUFFERED_NAMES
     return isMuch || this.#closed.length > 0
   }
@@ -217,7 +217,7 @@ export class RollupSums {
     const hour = timestamp.slice(0, HOUR_LENGTH)
     let cell = dimension.hours.get(hour)
     if (cell === undefined) {
-      cell = this.#cells.start()
+      cell = this.#cells.newCell()
       dimension.hours.set(hour, cell)
     }
     // A text shorter than an hour's name may also be a prefix of other hours' timestamps.

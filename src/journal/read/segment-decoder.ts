@@ -27,7 +27,7 @@ export interface DecodeOptions {
    * Whether to compute an archive's SHA-256.
    * @default false
    */
-  isDigested?: boolean
+  hashesArchive?: boolean
   /**
    * The offset at which reading stops. Without one it may never end, if lines come as fast as they
    * are read.
@@ -47,12 +47,12 @@ export class SegmentDecoder {
   #lastLine: LastLine | null = null
 
   constructor(source: SegmentSource, options: DecodeOptions) {
-    const { prefixBytes = 0, isDigested = false, endOffset = Number.POSITIVE_INFINITY } = options
+    const { prefixBytes = 0, hashesArchive = false, endOffset = Number.POSITIVE_INFINITY } = options
     this.#source = source
     this.#options = options
     this.#endOffset = endOffset
     this.#prefixBytesLeft = prefixBytes
-    this.#digester = source.isArchive && isDigested ? new SegmentDigester() : null
+    this.#digester = source.isArchive && hashesArchive ? new SegmentDigester() : null
   }
 
   get path(): string {
@@ -77,7 +77,7 @@ export class SegmentDecoder {
     return this.#prefixCrc32
   }
 
-  /** SHA-256 of all whole lines of an archive; null unless `isDigested`. */
+  /** SHA-256 of all whole lines of an archive; null unless `hashesArchive`. */
   get sha256(): string | null {
     return this.#digester?.digest().sha256 ?? null
   }

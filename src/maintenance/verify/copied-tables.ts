@@ -1,6 +1,6 @@
 import { postgresAddress } from '../../store/postgres/connection/address.js'
 import { Connection } from '../../store/postgres/connection/connection.js'
-import { ORDINALS } from '../../store/postgres/row-ids.js'
+import { IDS_PER_JOURNAL } from '../../store/postgres/row-ids.js'
 import { checkSchema } from '../../store/postgres/schema/migrations.js'
 import { databaseBytes } from '../../store/sqlite/connection/copy.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
@@ -138,7 +138,7 @@ async function copyBeginning(connection: Connection, journal: number, target: Da
     pruned_ordinal: number
   }>('SELECT pruned_through, pruned_late_lines, pruned_ordinal FROM journals WHERE number = $1', journal)
   if (row === undefined) return
-  const lastId = journal * ORDINALS + row.pruned_ordinal
+  const lastId = journal * IDS_PER_JOURNAL + row.pruned_ordinal
   for (const table of ['unjournaled_requests', 'rollup_unjournaled']) {
     target.exec(`DELETE FROM ${table}`)
     target.prepare(`INSERT INTO ${table} (last_id) VALUES (?)`).run(lastId)

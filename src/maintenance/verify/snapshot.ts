@@ -3,7 +3,7 @@ import { countRowsToReprice } from '../../queries/costs/rows-to-reprice.js'
 import { countAddedRows } from '../../queries/window/added-rows.js'
 import type { SegmentPosition } from '../../store/positions.js'
 import { isPostgresAddress } from '../../store/postgres/connection/address.js'
-import { ORDINALS } from '../../store/postgres/row-ids.js'
+import { IDS_PER_JOURNAL } from '../../store/postgres/row-ids.js'
 import type { PrunedSegments } from '../../store/pruned-segments.js'
 import { type PendingCosts, pendingCosts } from '../../store/sqlite/compare/pending-costs.js'
 import { type Database, openDatabaseReadOnly } from '../../store/sqlite/connection/database.js'
@@ -119,7 +119,7 @@ export class Snapshot {
     let writer: Database | null = null
     try {
       writer = createExpected(database, address)
-      return new Snapshot(address, database, writer, number * ORDINALS)
+      return new Snapshot(address, database, writer, number * IDS_PER_JOURNAL)
     } catch (error) {
       writer?.close()
       database.close()

@@ -6,7 +6,7 @@ import { ProjectionError } from '../../store/errors.js'
 import type { Store } from '../../store/port.js'
 import type { PrunedSegments } from '../../store/pruned-segments.js'
 import type { ProjectedSegments } from '../projected-segments.js'
-import { type MissingSegment, missingSegments, segmentsMissing } from './missing-segments.js'
+import { type MissingSegment, missingSegments, missingSegmentsError } from './missing-segments.js'
 import type { ProjectedArchives } from './projected-archives.js'
 
 interface Known {
@@ -85,7 +85,7 @@ export class JournalSegments {
     const { directory, store, allowMissing = false, onAccepted } = this.#options
     const { accepted } = this.#known
     const unaccepted = missing.filter(({ name }) => !accepted.has(name))
-    if (unaccepted.length > 0 && !allowMissing) throw segmentsMissing(directory, unaccepted)
+    if (unaccepted.length > 0 && !allowMissing) throw missingSegmentsError(directory, unaccepted)
     // None is new. If as many are missing as were accepted, none has come back either.
     if (unaccepted.length === 0 && missing.length === accepted.size) return
     const names = missing.map(({ name }) => name)

@@ -74,7 +74,7 @@ function whyMissing(
 }
 
 /** Makes the error that stops a projector or a replay. */
-export function segmentsMissing(directory: string, missing: readonly MissingSegment[]): ProjectionError {
+export function missingSegmentsError(directory: string, missing: readonly MissingSegment[]): ProjectionError {
   const [first] = missing
   if (first === undefined) throw new Error('nothing is missing')
   const more = missing.length === 1 ? '' : ` (and ${missing.length - 1} more)`

@@ -40,12 +40,12 @@ export class ProjectedArchives {
   }
 
   /**
-   * Whether an archive has to be opened, because it may hold more than was projected, no manifest
+   * Whether an archive must be opened, because it may hold more than was projected, no manifest
    * records it, or `judge` has to find out whether it is still the right one.
    *
    * @throws ProjectionError SEGMENT_TRUNCATED
    */
-  isBehind(segment: Segment, position: SegmentPosition | undefined): boolean {
+  mustBeOpened(segment: Segment, position: SegmentPosition | undefined): boolean {
     const entry = this.#archived.get(segment.name)
     const { key, size } = this.#file(segment)
     if (this.#done.get(segment.id) === key) return false

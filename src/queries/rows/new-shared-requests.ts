@@ -1,5 +1,5 @@
 import { unfinishedUntil } from '../../folds/sums/unended-streams.js'
-import { ORDINALS } from '../../store/postgres/row-ids.js'
+import { IDS_PER_JOURNAL } from '../../store/postgres/row-ids.js'
 import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
 import { checkedFilter, type RequestFilter, storedNames } from '../window/filter.js'
 import {
@@ -86,20 +86,25 @@ function readNew(
   const news = waiting.map(([journal, end]): News => {
     const after = known.get(journal) ?? 0
     const through = Math.min(end, after + scanned)
-    return { journal, afterId: journal * ORDINALS + after, throughId: journal * ORDINALS + through }
+    return {
+      journal,
+      afterId: journal * IDS_PER_JOURNAL + after,
+      throughId: journal * IDS_PER_JOURNAL + through,
+    }
   })
   const queues = readNews(database, filter, news, share)
   for (const row of byTime([...queues.values()])) {
-    const journal = Math.floor(row.id / ORDINALS)
-    reached.set(journal, row.id % ORDINALS)
+    const journal = Math.floor(row.id / IDS_PER_JOURNAL)
+    reached.set(journal, row.id % IDS_PER_JOURNAL)
     if (answer.addNew(row)) positions.push(formatPositions(reached))
     if (answer.isFull) break
   }
   for (const { journal, throughId } of news) {
     const rows = queues.get(journal) ?? []
     const last = rows.at(-1)
-    const isWhole = rows.length < share && (last === undefined || reached.get(journal) === last.id % ORDINALS)
-    if (isWhole) reached.set(journal, throughId % ORDINALS)
+    const isWhole =
+      rows.length < share && (last === undefined || reached.get(journal) === last.id % IDS_PER_JOURNAL)
+    if (isWhole) reached.set(journal, throughId % IDS_PER_JOURNAL)
   }
   return { reached, positions }
 }
@@ -122,7 +127,7 @@ function readNews(
     .all(...values)
   const queues = new Map<number, TailRow[]>()
   for (const row of rows) {
-    const journal = Math.floor(row.id / ORDINALS)
+    const journal = Math.floor(row.id / IDS_PER_JOURNAL)
     const queue = queues.get(journal)
     if (queue === undefined) queues.set(journal, [row])
     else queue.push(row)
@@ -156,7 +161,7 @@ function* readIds(
   from: string | undefined,
 ): Generator<TailRow> {
   if (ids.length === 0) return
-  const keys = ids.slice(-MAX_OPEN).map((id) => `(${Math.floor(id / ORDINALS)}, ${id})`)
+  const keys = ids.slice(-MAX_OPEN).map((id) => `(${Math.floor(id / IDS_PER_JOURNAL)}, ${id})`)
   const since = dialectOf(database).timestampIn('timestamp', { from })
   const { sql, values } = tailRows(database, filter, {
     sql: `(journal, id) IN (VALUES ${keys.join(', ')}) AND ${since.sql}`,
@@ -175,7 +180,7 @@ function findMissed(
 ): { ids: number[]; from: string | undefined; hasGap: boolean } {
   if (positions.size === 0) return { ids: [], from: undefined, hasGap: false }
   const scanned = shareOf(MAX_SCANNED, positions.size)
-  const places = [...positions].map(([journal, last]) => `(${journal}, ${journal * ORDINALS + last})`)
+  const places = [...positions].map(([journal, last]) => `(${journal}, ${journal * IDS_PER_JOURNAL + last})`)
   const newest = `(VALUES ${places.join(', ')}) AS positions (number, last_id)
     CROSS JOIN LATERAL (SELECT timestamp, segment_id, byte_offset FROM requests
       WHERE journal = number AND id <= last_id ORDER BY id DESC LIMIT 1) AS newest`

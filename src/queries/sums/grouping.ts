@@ -40,7 +40,7 @@ export const WHOLE: Grouping = {
 }
 
 export function groupByName(database: QueryDatabase, column: 'model' | 'provider'): Grouping {
-  const group = { sql: dialectOf(database).folded(column), values: [] }
+  const group = { sql: dialectOf(database).ignoringCase(column), values: [] }
   return { column, group, ignoresCase: true, isKept: true }
 }
 

@@ -268,13 +268,13 @@ function isTotalOf(
     ? [names.filter(isLongName), names.filter((name) => !isLongName(name))]
     : [[], names]
   const long = dialect.list(sought, true)
-  const isLong = `group_name IN (SELECT key FROM rollup_names WHERE ${dialect.folded('name')} IN ${long.sql})`
+  const isLong = `group_name IN (SELECT key FROM rollup_names WHERE ${dialect.ignoringCase('name')} IN ${long.sql})`
   if (known.length === 0) return { sql: isLong, values: long.values }
   const [first = null] = known
   const isKnown =
     known.length === 1
       ? {
-          sql: ignoresCase ? dialect.isFolded('group_name') : 'group_name = ?',
+          sql: ignoresCase ? dialect.equalsIgnoringCase('group_name') : 'group_name = ?',
           values: [groupName(first)],
         }
       : isOneOfKeys(dialect, known.map(groupName), ignoresCase)
@@ -284,5 +284,5 @@ function isTotalOf(
 
 function isOneOfKeys(dialect: Dialect, keys: string[], ignoresCase: boolean): Condition {
   const { sql, values } = dialect.list(keys, ignoresCase)
-  return { sql: `${ignoresCase ? dialect.folded('group_name') : 'group_name'} IN ${sql}`, values }
+  return { sql: `${ignoresCase ? dialect.ignoringCase('group_name') : 'group_name'} IN ${sql}`, values }
 }

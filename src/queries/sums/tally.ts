@@ -1,4 +1,4 @@
-import { billionths } from '../../folds/costs/decimal.js'
+import { numberOfBillionths } from '../../folds/costs/decimal.js'
 import type { Currency } from '../../folds/costs/row-cost.js'
 import { LatencyHistogram } from '../../folds/sums/latency-histogram.js'
 import { SUMS, type SumName } from '../../folds/sums/rollup-cells.js'
@@ -222,7 +222,7 @@ export class Tally {
   cost(currency: Currency): number {
     const { cost_sats, cost_nanosats, cost_usd, cost_nanousd } = this.#sums
     const [whole, rest] = currency === 'usd' ? [cost_usd, cost_nanousd] : [cost_sats, cost_nanosats]
-    return billionths(whole * BILLION + rest)
+    return numberOfBillionths(whole * BILLION + rest)
   }
 
   /** 0 for no requests. */

@@ -102,7 +102,7 @@ function firstKeys(database: QueryDatabase, question: GroupedQuestion, limit: nu
   if (parts.length === 0) return []
   const names = database
     .prepare<unknown[], string | null>(
-      `SELECT ${grouping.ignoresCase ? dialect.folded('name') : dialect.inByteOrder('name')}
+      `SELECT ${grouping.ignoresCase ? dialect.ignoringCase('name') : dialect.inByteOrder('name')}
        FROM (${parts.map(({ sql }) => sql).join(' UNION ALL ')}) AS parts
        GROUP BY 1 HAVING sum(requests) > 0 ORDER BY abs(sum(weight)) DESC, 1 NULLS FIRST LIMIT ?`,
     )

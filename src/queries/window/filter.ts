@@ -109,7 +109,7 @@ export function storedNames<T extends RequestFilter>(filter: T): T {
 }
 
 function isKnown(database: QueryDatabase, column: 'model' | 'provider', name: string): boolean {
-  const sql = `SELECT 1 FROM rollup_dimensions WHERE ${dialectOf(database).isFolded(column)} LIMIT 1`
+  const sql = `SELECT 1 FROM rollup_dimensions WHERE ${dialectOf(database).equalsIgnoringCase(column)} LIMIT 1`
   return database.prepare(sql).get(name) !== undefined
 }
 
@@ -132,8 +132,9 @@ export function dimensionConditions(database: QueryDatabase, filter: RequestFilt
   const dialect = dialectOf(database)
   const { model, provider, policy, labels = {} } = filter
   const conditions: Condition[] = []
-  if (model !== undefined) conditions.push({ sql: dialect.isFolded('model'), values: [model] })
-  if (provider !== undefined) conditions.push({ sql: dialect.isFolded('provider'), values: [provider] })
+  if (model !== undefined) conditions.push({ sql: dialect.equalsIgnoringCase('model'), values: [model] })
+  if (provider !== undefined)
+    conditions.push({ sql: dialect.equalsIgnoringCase('provider'), values: [provider] })
   if (filter.withoutProvider) conditions.push({ sql: 'provider IS NULL', values: [] })
   if (policy !== undefined) conditions.push({ sql: 'policy = ?', values: [policy] })
   if (filter.withoutPolicy) conditions.push({ sql: 'policy IS NULL', values: [] })

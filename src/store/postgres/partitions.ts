@@ -1,5 +1,5 @@
 import type { Connection } from './connection/connection.js'
-import { isLockTimeout, isPartitionMet } from './connection/errors.js'
+import { isLockTimeout, isPartitionConflict } from './connection/errors.js'
 
 /** The length of the prefix of a timestamp that names its month. */
 const MONTH_LENGTH = 7
@@ -59,7 +59,7 @@ export class Partitions {
       await connection.exec(`SET LOCAL lock_timeout = '${found?.lock_timeout ?? 0}'`)
     } catch (error) {
       // Rows of this month have just been inserted into `requests_other`, or others keep it locked.
-      if (!isLockTimeout(error) && !isPartitionMet(error)) throw error
+      if (!isLockTimeout(error) && !isPartitionConflict(error)) throw error
       await connection.exec('ROLLBACK TO SAVEPOINT partition')
     }
     await connection.exec('RELEASE SAVEPOINT partition')

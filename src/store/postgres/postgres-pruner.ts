@@ -3,7 +3,7 @@ import { COMPLETION_VALUES } from '../outcome-columns.js'
 import type { StoreTransaction } from '../port.js'
 import type { PrunedRows, RowPruner } from '../row-pruner.js'
 import type { Connection } from './connection/connection.js'
-import { ORDINALS } from './row-ids.js'
+import { IDS_PER_JOURNAL } from './row-ids.js'
 import { STORED_COLUMNS, type StoredRow, storedRequestOf } from './stored-row.js'
 
 /** How many rows one transaction removes. */
@@ -50,7 +50,7 @@ export class PostgresPruner implements RowPruner {
       // A replay starts numbering rows here, as if the pruned rows had been inserted first.
       await this.#run(
         `UPDATE journals SET pruned_through = $2, pruned_ordinal = greatest(pruned_ordinal, coalesce(
-           (SELECT id - 1 - $1::bigint * ${ORDINALS} FROM requests WHERE journal = $1 AND segment_id > $2 ORDER BY id LIMIT 1),
+           (SELECT id - 1 - $1::bigint * ${IDS_PER_JOURNAL} FROM requests WHERE journal = $1 AND segment_id > $2 ORDER BY id LIMIT 1),
            next_ordinal - 1))
          WHERE number = $1`,
       )

@@ -13,7 +13,7 @@ import { PostgresTransaction, type TransactionOptions } from './postgres-transac
 import { clearPrices, readPrices, type StoredPrices } from './price-rows.js'
 import { addToRepricing } from './repricing-queries.js'
 import { changeRollupLabels } from './rollup-labels.js'
-import { ORDINALS } from './row-ids.js'
+import { IDS_PER_JOURNAL } from './row-ids.js'
 import {
   addLost,
   keepIrregularCompletions,
@@ -60,7 +60,7 @@ export async function beginRebuild(
     'SELECT pruned_ordinal FROM journals WHERE number = $1',
     journal,
   )
-  const nextId = journal * ORDINALS + (row?.pruned_ordinal ?? 0) + 1
+  const nextId = journal * IDS_PER_JOURNAL + (row?.pruned_ordinal ?? 0) + 1
   const deferred = new DeferredCompletions(connection, journal)
   await deferred.begin()
   await deferred.addCarried(nextId)

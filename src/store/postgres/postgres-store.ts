@@ -17,7 +17,7 @@ import { PostgresTransaction, type TransactionOptions } from './postgres-transac
 import { readPriceBook } from './price-rows.js'
 import { chooseRollupLabels, rollupLabels } from './rollup-labels.js'
 import { RollupWriter } from './rollup-writer.js'
-import { ORDINALS } from './row-ids.js'
+import { IDS_PER_JOURNAL } from './row-ids.js'
 import { checkSchema } from './schema/migrations.js'
 import {
   acceptedMissing,
@@ -157,7 +157,7 @@ export class PostgresStore implements Store {
         'SELECT EXISTS (SELECT FROM held_completions WHERE journal = $1) AS may_be_held',
         this.#journal,
       )
-      const nextId = this.#journal * ORDINALS + nextOrdinal
+      const nextId = this.#journal * IDS_PER_JOURNAL + nextOrdinal
       return new PostgresTransaction({ ...options, nextId, mayBeHeld: row?.may_be_held ?? true })
     })
   }

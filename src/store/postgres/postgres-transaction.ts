@@ -29,7 +29,7 @@ import {
   requestValues,
 } from './request-rows.js'
 import type { RollupWriter } from './rollup-writer.js'
-import { ORDINALS } from './row-ids.js'
+import { IDS_PER_JOURNAL } from './row-ids.js'
 import { advancePosition, insertPosition } from './segment-queries.js'
 import { type CandidateRow, candidatesOf, STORED_COLUMNS, storedRequestOf } from './stored-row.js'
 
@@ -177,7 +177,7 @@ export class PostgresTransaction implements StoreTransaction {
     // Rows can be looked up at any time, except in a replay.
   }
 
-  async toReprice(maxRows: number): Promise<RepricePage | null> {
+  async takeRowsToReprice(maxRows: number): Promise<RepricePage | null> {
     await this.written()
     const { connection, journal } = this.options
     const pending = await readRepricing(connection, journal)
@@ -195,10 +195,10 @@ export class PostgresTransaction implements StoreTransaction {
   async commit(): Promise<void> {
     await this.written()
     const { connection, journal } = this.options
-    const nextOrdinal = this.#nextId - journal * ORDINALS
-    if (nextOrdinal > ORDINALS) {
+    const nextOrdinal = this.#nextId - journal * IDS_PER_JOURNAL
+    if (nextOrdinal > IDS_PER_JOURNAL) {
       const advice = 'let the gateways append to a new journal in another directory, and project that'
-      const found = `this journal has had ${ORDINALS} requests, more than its rows can have ids`
+      const found = `this journal has had ${IDS_PER_JOURNAL} requests, more than its rows can have ids`
       throw new PostgresError('ROW_IDS_EXHAUSTED', connection.name, `${found}: ${advice}`)
     }
     const sql = 'UPDATE journals SET next_ordinal = $2, last_seen = now() WHERE number = $1'

@@ -1,2 +1,5 @@
-/** A journal's number times this, plus the ordinal of a row in the journal, is the row's id. */
-export const ORDINALS = 2 ** 36
+/**
+ * How many ids there are for the rows of one journal. A row's id is the journal's number times this,
+ * plus the ordinal of the row in its journal.
+ */
+export const IDS_PER_JOURNAL = 2 ** 36

@@ -36,9 +36,9 @@ export const SQLITE: Dialect = {
   // to more than 2^63.
   integerSum: (column) => `CAST(total(${column}) AS INTEGER)`,
   wholeNumber: wholeNumberSql,
-  folded: (text) => `${text} COLLATE NOCASE`,
+  ignoringCase: (text) => `${text} COLLATE NOCASE`,
   inByteOrder: (text) => text,
-  isFolded: (text) => `${text} = ? COLLATE NOCASE`,
+  equalsIgnoringCase: (text) => `${text} = ? COLLATE NOCASE`,
   list: (values) => ({ sql: '(SELECT value FROM json_each(?))', values: [JSON.stringify(values)] }),
   label: (name) => ({
     // A JSON path can't be used here, because no quoting makes it safe for every name.

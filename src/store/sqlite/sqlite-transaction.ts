@@ -122,7 +122,7 @@ export class SqliteTransaction implements StoreTransaction {
     bulk.finish()
   }
 
-  async toReprice(maxRows: number): Promise<RepricePage | null> {
+  async takeRowsToReprice(maxRows: number): Promise<RepricePage | null> {
     const { repricing, requests } = this.#options.statements
     const pending = repricing.current()
     if (pending === null) return null

@@ -2,9 +2,9 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import {
   BUCKETS,
+  encodeSorted,
   type Latencies,
   mergeLatencies,
-  storeSorted,
 } from '../../../src/folds/sums/latency-bytes.js'
 import {
   bucketOf,
@@ -17,7 +17,7 @@ import {
 /** By way of the list that the fold keeps: above the bucket is the number of an hour. */
 function stored(latencies: readonly number[], hour = 0): Latencies {
   const sorted = Uint32Array.from(latencies, (ms) => hour * BUCKETS + bucketOf(ms)).sort()
-  return storeSorted(sorted, 0, sorted.length)
+  return encodeSorted(sorted, 0, sorted.length)
 }
 
 const SHARES = [0, 0.5, 0.95, 0.99, 1]
@@ -87,9 +87,9 @@ test('what is stored comes back', () => {
       const histogram = new LatencyHistogram()
       histogram.addStored(stored(latencies, hour))
       expect(percentilesOf(histogram)).toEqual(percentilesOf(histogramOf(latencies)))
-      expect(histogram.store()).toEqual(stored(latencies))
+      expect(histogram.encode()).toEqual(stored(latencies))
       histogram.clear()
-      expect(histogram.store()).toEqual(Buffer.alloc(0))
+      expect(histogram.encode()).toEqual(Buffer.alloc(0))
     }),
   )
 })

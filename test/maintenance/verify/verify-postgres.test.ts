@@ -8,7 +8,7 @@ import { verify } from '../../../src/maintenance/index.js'
 import { projectOnce, replay, startProjector } from '../../../src/projection/index.js'
 import { postgresAddress } from '../../../src/store/postgres/connection/address.js'
 import { Connection } from '../../../src/store/postgres/connection/connection.js'
-import { ORDINALS } from '../../../src/store/postgres/row-ids.js'
+import { IDS_PER_JOURNAL } from '../../../src/store/postgres/row-ids.js'
 import { migratePostgres } from '../../../src/store/postgres/schema/migrations.js'
 import { EMPTY } from '../../store/postgres/support.js'
 import { runHere } from '../../support/command.js'
@@ -114,7 +114,7 @@ describe.skipIf(noPostgres !== null)(
       ['a row of no line', 'UPDATE requests SET byte_offset = 1 WHERE id = $id', 'missing'],
     ])('%s is named with its place', async (_, sql, kind) => {
       await withJournalOf(ODD, async (journal, number) => {
-        await alter(sql.replaceAll('$id', String(number * ORDINALS + 1)))
+        await alter(sql.replaceAll('$id', String(number * IDS_PER_JOURNAL + 1)))
         const { ok, problems } = await verify({ journal, database, schema })
         expect(ok).toBe(false)
         expect(problems).toContainEqual(expect.objectContaining({ kind, segment: DAY, byte_offset: A_AT }))

@@ -6,7 +6,7 @@ import { projectOnce, replay } from '../../../src/projection/index.js'
 import { openDatabaseReadOnly } from '../../../src/queries/index.js'
 import { openStore } from '../../../src/store/open-store.js'
 import { postgresAddress } from '../../../src/store/postgres/connection/address.js'
-import { ORDINALS } from '../../../src/store/postgres/row-ids.js'
+import { IDS_PER_JOURNAL } from '../../../src/store/postgres/row-ids.js'
 import { migratePostgres } from '../../../src/store/postgres/schema/migrations.js'
 import { ask, findFleetDifferences } from '../../support/fleet-checker.js'
 import { DAY, lines, writeSegment } from '../../support/journal-files.js'
@@ -143,7 +143,7 @@ describe.skipIf(noPostgres !== null)(
         database,
         `SELECT max(id) AS id FROM ${schema}.requests WHERE correlation_id = 'two-more'`,
       )
-      expect(Number(last?.['id']) % ORDINALS).toBe(4)
+      expect(Number(last?.['id']) % IDS_PER_JOURNAL).toBe(4)
       await projectOnce({ journal: one, database, schema })
     })
 

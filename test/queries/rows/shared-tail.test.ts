@@ -8,7 +8,7 @@ import {
   type TailPosition,
 } from '../../../src/queries/index.js'
 import type { Connection } from '../../../src/store/postgres/connection/connection.js'
-import { ORDINALS } from '../../../src/store/postgres/row-ids.js'
+import { IDS_PER_JOURNAL } from '../../../src/store/postgres/row-ids.js'
 import { TestFleet } from '../../server/fleet/support.js'
 import { EMPTY } from '../../store/postgres/support.js'
 import { noPostgres, sharedPostgres } from '../../support/postgres.js'
@@ -44,7 +44,7 @@ class Writer {
 
   async write(isStream = false): Promise<void> {
     if (this.#open.length === 0) await this.connection.begin()
-    const id = this.journal * ORDINALS + this.#next++
+    const id = this.journal * IDS_PER_JOURNAL + this.#next++
     await this.connection.exec(
       `INSERT INTO requests (journal, id, correlation_id, timestamp, model, streaming, latency_ms, success, segment_id, byte_offset)
        VALUES (${this.journal}, ${id}, '${id}', now(), 'm', ${isStream}, 1, true, 1, ${this.#next})`,
@@ -165,7 +165,7 @@ describe.skipIf(noPostgres !== null)('a tail over many journals', () => {
     const third = new Writer(3, first.connection)
     await third.write()
     await third.commit()
-    expect(idsOf(follow(start))).toEqual([3 * ORDINALS + 1])
+    expect(idsOf(follow(start))).toEqual([3 * IDS_PER_JOURNAL + 1])
   })
 
   test('tells the end of a stream, also after a cut, and also when it came while nobody listened', async () => {

@@ -254,9 +254,13 @@ export class Connection {
 }
 
 /** @param way how TLS is used. It isn't used on a socket in the file system. */
-function newClient({ Client: Driven }: Driver, { address, purpose }: ConnectionOptions, way: TlsWay): Client {
+function newClient(
+  { Client: DriverClient }: Driver,
+  { address, purpose }: ConnectionOptions,
+  way: TlsWay,
+): Client {
   const client = (ssl: TlsWay) => {
-    const made = new Driven({
+    const made = new DriverClient({
       connectionString: withoutTls(address.url),
       application_name: `request-journal ${purpose}`,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,

@@ -107,9 +107,9 @@ export function isLockTimeout(error: unknown): boolean {
 }
 
 /** Whether rows were inserted while the partition of their month was being made. */
-export function isPartitionMet(error: unknown): boolean {
+export function isPartitionConflict(error: unknown): boolean {
   const { code, message = '', cause } = error as { code?: unknown; message?: string; cause?: unknown }
-  if (error instanceof PostgresError) return cause !== undefined && isPartitionMet(cause)
+  if (error instanceof PostgresError) return cause !== undefined && isPartitionConflict(cause)
   return code === '23514' && message.includes('partition constraint')
 }
 
@@ -121,7 +121,7 @@ export function asPostgresError(error: unknown, address: string): unknown {
   if (code === '0A000' && error.message.startsWith('cached plan')) {
     return as('SERVER_AWAY', `the schema was migrated meanwhile (${error.message}, ${code})`)
   }
-  if (isPartitionMet(error)) {
+  if (isPartitionConflict(error)) {
     return as(
       'SERVER_AWAY',
       `rows were inserted while the partition of their month was being made (${error.message}, ${code})`,

@@ -3,7 +3,7 @@ import { type Condition, inRange, type TextRange } from '../../condition.js'
 import type { Dialect } from '../../dialect.js'
 import { PACKED_COLUMNS } from '../../outcome-columns.js'
 import { PRICE_COLUMNS, RATE_COLUMNS } from '../price-rows.js'
-import { ORDINALS } from '../row-ids.js'
+import { IDS_PER_JOURNAL } from '../row-ids.js'
 
 /** The columns that `RequestColumns` packs into `details`. */
 const PACKED = PACKED_COLUMNS.join(', ')
@@ -101,11 +101,11 @@ export const POSTGRES: Dialect = {
   integer: (column) => column,
   integerSum: (column) => `sum(${column})`,
   wholeNumber: (column, limit) => `greatest(-${limit}, least(${limit}, coalesce(${column}, 0)))`,
-  folded: lower,
+  ignoringCase: lower,
   inByteOrder: (text) => `(${text}) COLLATE "C"`,
-  isFolded: (text) => `${lower(text)} = ${lower('?::text')}`,
-  list: (values, isFolded = false) => {
-    const value = typeof values[0] === 'number' ? 'value::bigint' : isFolded ? lower('value') : 'value'
+  equalsIgnoringCase: (text) => `${lower(text)} = ${lower('?::text')}`,
+  list: (values, ignoresCase = false) => {
+    const value = typeof values[0] === 'number' ? 'value::bigint' : ignoresCase ? lower('value') : 'value'
     const texts = values.map((text) => (typeof text === 'string' ? storable(text) : text))
     const sql = `(SELECT ${value} FROM json_array_elements_text(?::json) AS list(value))`
     return { sql, values: [JSON.stringify(texts)] }
@@ -127,7 +127,7 @@ export const POSTGRES: Dialect = {
     )
     const ends = journals
       .all()
-      .map(({ number, next_ordinal }) => `WHEN ${number} THEN ${number * ORDINALS + next_ordinal}`)
+      .map(({ number, next_ordinal }) => `WHEN ${number} THEN ${number * IDS_PER_JOURNAL + next_ordinal}`)
     return { sql: ends.length === 0 ? 'FALSE' : `id < CASE journal ${ends.join(' ')} ELSE 0 END`, values: [] }
   },
   journalOf,
@@ -142,7 +142,7 @@ function isJournal(name: string): Condition {
 }
 
 function journalOf(id: number): number {
-  return Math.floor(id / ORDINALS)
+  return Math.floor(id / IDS_PER_JOURNAL)
 }
 
 /** Returns a text as PostgreSQL can store it. */
