@@ -1,4 +1,4 @@
-import { PROXY_ERROR_CODES } from './clients/errors.js'
+import { PROXY_ERROR_CODES } from './clients/proxy/errors.js'
 import { JOURNAL_ERROR_CODES, JOURNAL_WRITE_ERROR_CODES } from './journal/errors.js'
 import { INPUT_ERROR_CODES } from './maintenance/errors.js'
 import { OBJECT_STORE_ERROR_CODES } from './maintenance/objects/errors.js'
@@ -10,7 +10,7 @@ import { PROJECTION_ERROR_CODES } from './store/errors.js'
 import { POSTGRES_ERROR_CODES } from './store/postgres/connection/errors.js'
 import { DATABASE_ERROR_CODES } from './store/sqlite/connection/errors.js'
 
-export { ProxyError, type ProxyErrorCode } from './clients/errors.js'
+export { ProxyError, type ProxyErrorCode } from './clients/proxy/errors.js'
 export { type EventProblem, InvalidEventError } from './events/errors.js'
 export {
   JournalError,

@@ -125,7 +125,7 @@ async function proxy(flags: ProxyFlags, command: Command): Promise<void> {
   const logger = await createLogger(flags.logLevel)
   const token = await readToken(flags.tokenFile, logger)
   const options = await proxyOptions(flags, token, logger)
-  const { ProxyError } = await import('../clients/errors.js')
+  const { ProxyError } = await import('../clients/proxy/errors.js')
   const { resolveOptions } = await import('../clients/proxy/options.js')
   try {
     // Before there is a journal.

@@ -1,74 +1,85 @@
 import type { Attempt, AttemptFailure } from '../journal/append/attempt-handle.js'
 import type { Journal } from '../journal/append/journal.js'
-import type { RequestDescription } from './request.js'
+import type { RequestDescription } from './describe-request.js'
 import { observeAnswer } from './usage/answer-observer.js'
 import type { AnswerObserver, Observation } from './usage/observation.js'
 import { usageHint } from './usage-hint.js'
 
-/** What an exchange writes to: a journal, of which it uses these members only. */
+/** The members of a journal that an exchange uses. */
 export type ExchangeJournal = Pick<Journal, 'begin' | 'usageMissing'>
 
-/** @throws TypeError, naming the function that was called, if that isn't a journal. */
+/**
+ * @throws TypeError if `given` isn't a journal; it names `caller`, the function that was called.
+ */
 export function checkJournal(given: ExchangeJournal, caller: string): void {
   const journal = given as Partial<ExchangeJournal> | null | undefined
   if (typeof journal?.begin === 'function' && typeof journal.usageMissing === 'function') return
   throw new TypeError(`${caller} takes a journal, as openJournal() returns it, before its options`)
 }
 
-/** What is known of an exchange beside what its request says. */
+/** What is known about an exchange besides what its request says. */
 export interface ExchangeOptions {
-  /** The path of the request's URL, which tells the API. */
+  /** The path of the request's URL, by which the API is recognized. */
   path: string
   provider: string | null
   /** @default null */
   policy?: string | null | undefined
   /** @default none */
   labels?: Record<string, string | undefined> | undefined
-  /** Joins attempts of one request. @default what the request says, or a new one */
+  /** Ties attempts of one request together. @default the request's own id, or a new one */
   correlationId?: string | undefined
-  /** The label that takes the answer's own id. @default none: the id isn't logged */
+  /** The label that gets the provider's id of the answer. @default none: the id isn't logged */
   responseIdLabel?: string | undefined
-  /** What asks for the tokens of a stream in the client's place, for people. @default nothing does */
-  usageBy?: string | undefined
+  /**
+   * Part of a hint for people: what else makes streams report tokens, if the client doesn't ask.
+   *
+   * @default nothing
+   */
+  usageAlternative?: string | undefined
 }
 
 /**
- * Why an exchange ended before its answer did. `network`: no answer came. `timeout`: somebody's
- * time was over. `aborted`: the client didn't want it any more. `broken`: the answer broke off.
+ * Why an exchange ended before its answer did. `network`: no answer came. `timeout`: a time limit
+ * ran out. `aborted`: the client gave up. `broken`: the answer broke off.
  */
 export interface Interruption {
   kind: 'network' | 'timeout' | 'aborted' | 'broken'
-  /** Told in the row's error_message, without secrets. */
+  /** What was thrown. The row's error_message quotes it, without secrets. */
   error?: unknown
 }
 
 const SPACE = 0x20
 
-/** A body that nothing is known of. */
+/** The content-type with which a body counts as unreadable. */
 const OPAQUE_TYPE = 'application/octet-stream'
 
-/** The model of a request that doesn't tell it, such as one whose body is a stream. */
+/** The model that is logged if it can't be read, as in a body that is a stream. */
 export const UNKNOWN_MODEL = 'unknown'
 
 /**
- * One attempt on the wire: joins a request, the handle of its attempt, and the observer of its
- * answer. It's told what passes by, and passes nothing on itself. No method throws, whatever the
- * journal or the observer do: the client's call goes on as if it weren't logged.
+ * One attempt on the wire: connects a request, the handle of its attempt in the journal, and the
+ * observer of its answer. Its callers pass requests and answers on themselves, and report to it
+ * what passes. No method throws, even if the journal or the observer does: logging never disturbs
+ * the client's call.
  */
 export class Exchange {
   readonly #journal: ExchangeJournal
   readonly #options: ExchangeOptions
   readonly #request: RequestDescription
-  /** The handle reads them when it writes, so that the answer's id can still be added. */
+  /**
+   * The handle of the attempt reads this object only when it writes, so an id can still be added.
+   */
   readonly #labels: Record<string, string | undefined> | undefined
   readonly #attempt: Attempt | null
   #observer: AnswerObserver | null = null
   #status: number | null = null
   #isStream = false
-  /** Whether the form of the answer has an end that can be seen. */
-  #tellsItsEnd = false
+  /** Whether the answer's format shows where it ends, so that a missing end is noticed. */
+  #hasVisibleEnd = false
   #hasFirstByte = false
-  /** Whether anything but white space has come: some providers send that while one waits. */
+  /**
+   * Whether anything but white space has come, which some providers send while the client waits.
+   */
   #hasContent = false
   #isOver = false
 
@@ -92,36 +103,38 @@ export class Exchange {
     )
   }
 
-  /** Begins one whose request is being sent. */
+  /** Begins the exchange of a request that is being sent. */
   static begin(journal: ExchangeJournal, request: RequestDescription, options: ExchangeOptions): Exchange {
     return new Exchange(journal, request, options)
   }
 
-  /** Joins this attempt with others of the same request. Null if the journal failed. */
+  /**
+   * The id that this attempt shares with others of the same request; null if the journal failed.
+   */
   get correlationId(): string | null {
     return quietly(() => this.#attempt?.correlation_id ?? null)
   }
 
-  /** Whether it has ended: what it's told from then on is ignored. */
+  /** Whether the exchange has ended, after which everything reported to it is ignored. */
   get isOver(): boolean {
     return this.#isOver
   }
 
   /**
-   * The head of the answer has come.
+   * To be called when the head of the answer has come.
    *
-   * @param isBodyTold false: `chunk` won't be told the body, or not in a form that can be read. Then
-   *   nothing is missed in it.
+   * @param isBodyReadable false if the body won't be passed to `chunk`, or not in a form that can
+   *   be read: nothing that is missing in it then counts as a failure.
    */
-  answered(status: number, header: (name: string) => string | null, isBodyTold = true): void {
+  answered(status: number, header: (name: string) => string | null, isBodyReadable = true): void {
     if (this.#isOver) return
     this.#status = status
     const { path } = this.#options
     const { isStreamAsked } = this.#request
     quietly(() => {
-      const type = isBodyTold && status !== 204 ? (header('content-type') ?? '') : OPAQUE_TYPE
+      const type = isBodyReadable && status !== 204 ? (header('content-type') ?? '') : OPAQUE_TYPE
       this.#isStream = isOk(status) && (isStreamAsked || type.startsWith('text/event-stream'))
-      this.#tellsItsEnd = /event-stream|json/.test(type)
+      this.#hasVisibleEnd = /event-stream|json/.test(type)
       this.#observer = observeAnswer({
         path,
         status,
@@ -131,24 +144,24 @@ export class Exchange {
     })
   }
 
-  /** Bytes of the body, as they are passed on. They are neither changed nor kept. */
+  /** To be called with the bytes of the body before they are passed on. They are only read. */
   chunk(bytes: Uint8Array): void {
     if (this.#isOver || bytes.length === 0) return
     quietly(() => this.#observer?.push(bytes))
     this.#hasContent ||= bytes.some((byte) => byte > SPACE)
     if (!this.#isStream || this.#hasFirstByte) return
     this.#hasFirstByte = true
-    // The first event of a stream tells its id.
+    // The first event of a stream has the answer's id.
     this.#labelWithId(quietly(() => this.#observer?.end() ?? null))
     quietly(() => this.#attempt?.firstByte())
   }
 
-  /** The body ended as HTTP says it should. */
+  /** To be called when the body has ended without an error of the connection. */
   ended(): void {
     this.#finish(null)
   }
 
-  /** The exchange ended before the body did. */
+  /** To be called when the exchange ends before the body has. */
   failed(interruption: Interruption): void {
     this.#finish(interruption)
   }
@@ -162,7 +175,7 @@ export class Exchange {
     const outcome: AttemptFailure = {
       ...observation?.usage,
       response_model: observation?.response_model,
-      // A tier that isn't told again is the one that was asked for.
+      // If the answer names no tier, the one that was asked for stays.
       service_tier: observation?.service_tier ?? undefined,
     }
     this.#labelWithId(observation)
@@ -171,7 +184,11 @@ export class Exchange {
       else this.#attempt?.fail({ ...outcome, ...failure })
     })
     if (failure === null && observation?.usage == null) {
-      const { source, hint } = usageHint(this.#options.path, this.#isStream, this.#options.usageBy ?? null)
+      const { source, hint } = usageHint(
+        this.#options.path,
+        this.#isStream,
+        this.#options.usageAlternative ?? null,
+      )
       quietly(() => this.#journal.usageMissing(source, hint))
     }
   }
@@ -184,7 +201,7 @@ export class Exchange {
     }
   }
 
-  /** What went wrong, null if nothing did. */
+  /** Describes what went wrong; null if nothing did. */
   #failure(interruption: Interruption | null, observation: Observation | null): AttemptFailure | null {
     const seen = observation?.outcome ?? null
     if (seen?.kind === 'error') {
@@ -196,11 +213,11 @@ export class Exchange {
     if (this.#status === null) {
       return { error_message: beforeTheAnswer(interruption ?? { kind: 'broken' }) }
     }
-    // A client may leave once it has what it wants. A connection that breaks after the last text may
-    // have broken before the usage, so that alone isn't the end.
-    const isAllTold = interruption === null || interruption.kind === 'aborted' || observation?.usage != null
-    const isEndSeen = this.#tellsItsEnd && this.#hasContent && isAllTold && seen?.kind === 'complete'
-    if (isEndSeen || (interruption === null && (!this.#tellsItsEnd || seen === null))) return null
+    // A client may leave once it has what it wants. But if the connection breaks after the last
+    // text, the usage may still be missing, so the end counts only if the usage has come.
+    const mayStop = interruption === null || interruption.kind === 'aborted' || observation?.usage != null
+    const isEndSeen = this.#hasVisibleEnd && this.#hasContent && mayStop && seen?.kind === 'complete'
+    if (isEndSeen || (interruption === null && (!this.#hasVisibleEnd || seen === null))) return null
     return { error_message: inTheAnswer(interruption, this.#isStream) }
   }
 
@@ -241,7 +258,7 @@ function inTheAnswer(interruption: Interruption | null, isStream: boolean): stri
   }
 }
 
-/** `: what happened (CODE)`, from an error and its causes. */
+/** Puts an error and its causes into words: `: what happened (CODE)`. Empty without an error. */
 function reasonOf(error: unknown): string {
   if (error === undefined || error === null) return ''
   const parts = quietly(() => [...reasons(error)]) ?? []
@@ -261,7 +278,7 @@ function* reasons(error: unknown, depth = 0): Generator<string> {
   yield* reasons(error.cause, depth + 1)
 }
 
-/** The result, or null if `act` throws: a log never fails a request. */
+/** Returns the result of `act`, or null if it throws, since logging never fails a request. */
 function quietly<Result>(act: () => Result): Result | null {
   try {
     return act()

@@ -1,6 +1,6 @@
-import type { ToldObject } from './usage/wanted.js'
+import type { ScannedObject } from './usage/wanted-members.js'
 
-/** The head of a part is shorter, and so is the value of a field that is wanted. */
+/** A part with a longer head isn't a wanted field, and neither is one with a longer value. */
 const MAX_HEAD_BYTES = 4096
 const MAX_VALUE_BYTES = 1024
 
@@ -8,15 +8,16 @@ const HEAD_END = Buffer.from('\r\n\r\n')
 const NO_BYTES = Buffer.alloc(0)
 
 /**
- * Reads a few fields of a form (`multipart/form-data`, RFC 7578), in chunks cut anywhere. Files and
- * other fields are passed over by their boundaries; at most 4 KiB are kept from one chunk to the next.
+ * Finds a few fields in a form (`multipart/form-data`, RFC 7578) that comes in chunks cut anywhere.
+ * Files and other fields are skipped up to their boundaries. At most 4 KiB are kept from one chunk
+ * to the next.
  */
 export class FormFields {
   /** The fields found so far. */
-  readonly told: ToldObject = {}
+  readonly found: ScannedObject = {}
   readonly #wanted: readonly string[]
   readonly #delimiter: Buffer
-  #state: 'first boundary' | 'head' | 'value' | 'passed over' = 'first boundary'
+  #state: 'first boundary' | 'head' | 'value' | 'skipped' = 'first boundary'
   #name = ''
   #kept: Buffer = NO_BYTES
 
@@ -26,55 +27,58 @@ export class FormFields {
   }
 
   push(chunk: Buffer): void {
-    const bytes = this.#isKeptOver(chunk) ? chunk : Buffer.concat([this.#kept, chunk])
+    const bytes = this.#canForgetKept(chunk) ? chunk : Buffer.concat([this.#kept, chunk])
     let at = 0
     for (let next = this.#step(bytes, at); next !== null; next = this.#step(bytes, at)) at = next
-    // Of a part that is passed over, only the beginning of a delimiter can matter.
-    if (this.#state === 'passed over') at = Math.max(at, bytes.length - this.#delimiter.length + 1)
-    // A copy, since the chunk is its owner's.
+    // In a part that is skipped, only what may be the beginning of a delimiter matters.
+    if (this.#state === 'skipped') at = Math.max(at, bytes.length - this.#delimiter.length + 1)
+    // Copied, because the caller may reuse the chunk.
     this.#kept = Buffer.from(bytes.subarray(at))
   }
 
-  /** Whether no delimiter begins in the bytes that were kept. Then a file's chunk isn't copied. */
-  #isKeptOver(chunk: Buffer): boolean {
+  /**
+   * Whether no delimiter begins in the bytes that were kept, so that the chunk can be read on its
+   * own. Otherwise every chunk of a long file would be copied.
+   */
+  #canForgetKept(chunk: Buffer): boolean {
     if (this.#kept.length === 0) return true
-    if (this.#state !== 'passed over' || chunk.length < this.#delimiter.length) return false
+    if (this.#state !== 'skipped' || chunk.length < this.#delimiter.length) return false
     const border = Buffer.concat([this.#kept, chunk.subarray(0, this.#delimiter.length - 1)])
     return !border.includes(this.#delimiter)
   }
 
-  /** @returns the offset from which to go on at once; null if the bytes there need those that follow */
+  /** @returns the offset to continue at; null if that takes bytes of the next chunk. */
   #step(bytes: Buffer, at: number): number | null {
     const delimiter = this.#delimiter
     switch (this.#state) {
       case 'first boundary': {
-        // No line ends before it.
+        // The first boundary has no line break before it.
         const first = delimiter.subarray(2)
         if (bytes.length < first.length) return null
         const isFirst = bytes.subarray(0, first.length).equals(first)
-        this.#state = isFirst ? 'head' : 'passed over'
+        this.#state = isFirst ? 'head' : 'skipped'
         return isFirst ? first.length : 0
       }
       case 'head': {
         const end = bytes.indexOf(HEAD_END, at)
         const headBytes = (end === -1 ? bytes.length - HEAD_END.length : end) - at
-        if (headBytes > MAX_HEAD_BYTES) return this.#passOver(at)
+        if (headBytes > MAX_HEAD_BYTES) return this.#skip(at)
         if (end === -1) return null
         const [, name = ''] = /\bname="([^"]*)"/.exec(bytes.toString('latin1', at, end)) ?? []
         this.#name = name
-        this.#state = this.#wanted.includes(name) ? 'value' : 'passed over'
+        this.#state = this.#wanted.includes(name) ? 'value' : 'skipped'
         return end + HEAD_END.length
       }
       case 'value': {
         const end = bytes.indexOf(delimiter, at)
         const valueBytes = (end === -1 ? bytes.length - delimiter.length : end) - at
-        if (valueBytes > MAX_VALUE_BYTES) return this.#passOver(at)
+        if (valueBytes > MAX_VALUE_BYTES) return this.#skip(at)
         if (end === -1) return null
-        this.told[this.#name] = bytes.toString('utf8', at, end)
+        this.found[this.#name] = bytes.toString('utf8', at, end)
         this.#state = 'head'
         return end + delimiter.length
       }
-      case 'passed over': {
+      case 'skipped': {
         const end = bytes.indexOf(delimiter, at)
         if (end === -1) return null
         this.#state = 'head'
@@ -83,9 +87,9 @@ export class FormFields {
     }
   }
 
-  /** Gives up a part that is too long to be wanted. */
-  #passOver(at: number): number {
-    this.#state = 'passed over'
+  /** Skips the rest of a part that is too long to be a wanted field. */
+  #skip(at: number): number {
+    this.#state = 'skipped'
     return at
   }
 }

@@ -1,10 +1,10 @@
 const COMPLETIONS = /\/(?:chat\/)?completions$/
 
 /**
- * Gives the body of a request that asks for usage in its stream.
+ * Changes the body of a request so that it asks for usage in its stream.
  *
- * @returns null if there is nothing to ask for: it's another API, not a stream, or it says itself
- *   whether it wants usage.
+ * @returns null if the body should stay as it is: it's for another API, doesn't ask for a stream,
+ *   or already says whether usage is wanted.
  * @throws SyntaxError if the body isn't JSON.
  */
 export function askForUsage(body: string, path: string): string | null {
@@ -18,7 +18,7 @@ export function askForUsage(body: string, path: string): string | null {
     return JSON.stringify({ ...request, stream_options: { ...options, include_usage: true } })
   }
   if (options === null) return JSON.stringify({ ...request, stream_options: { include_usage: true } })
-  // Everything before stays as it is, to the last digit of each number.
+  // Appended as text, so that all else stays as it is: JSON.parse would round long numbers.
   const end = body.lastIndexOf('}')
   return `${body.slice(0, end)},"stream_options":{"include_usage":true}${body.slice(end)}`
 }

@@ -24,7 +24,7 @@ const HOSTS: readonly (readonly [suffix: string, provider: string])[] = [
   ['api.z.ai', 'zai'],
 ]
 
-/** Names the provider that answers at a host: its usual name, or else the host's. */
+/** The name of the provider that answers at a host; the host's own name if it isn't known. */
 export function providerOfHost(hostname: string): string {
   const host = hostname.toLowerCase()
   const known = HOSTS.find(([suffix]) => host === suffix || host.endsWith(`.${suffix}`))

@@ -1,31 +1,31 @@
 import { FormFields } from './form-fields.js'
-import { object } from './usage/findings.js'
 import { JsonScanner } from './usage/json-scanner.js'
-import { type ToldObject, wantedNode } from './usage/wanted.js'
+import { object } from './usage/values.js'
+import { type ScannedObject, wantedNode } from './usage/wanted-members.js'
 
 const WANTED = ['model', 'stream', 'service_tier']
 const WANTED_NODE = wantedNode({ model: true, stream: true, service_tier: true })
 
 /**
- * Reads the members of a request's body that may be logged, and nothing else of it: `model`, `stream`
- * and `service_tier`, of JSON or of a form. The body comes in chunks cut anywhere, and isn't kept.
+ * Finds in a request's body the only three members that may be logged, `model`, `stream` and
+ * `service_tier`. The body is JSON or a form, comes in chunks cut anywhere, and isn't kept.
  */
 export class RequestMembers {
-  #told: ToldObject = {}
+  #found: ScannedObject = {}
   readonly #reader: JsonScanner | FormFields
 
-  /** @param contentType the header of that name */
+  /** @param contentType the value of that header; null if the request doesn't have it. */
   constructor(contentType: string | null) {
     const [, quoted, bare] =
       /^multipart\/form-data;.*boundary=(?:"([^"]+)"|([^;\s]+))/i.exec(contentType ?? '') ?? []
     const boundary = quoted ?? bare
     if (boundary === undefined) {
       this.#reader = new JsonScanner(WANTED_NODE, (document) => {
-        this.#told = object(document)
+        this.#found = object(document)
       })
     } else {
       const fields = new FormFields(boundary, WANTED)
-      this.#told = fields.told
+      this.#found = fields.found
       this.#reader = fields
     }
   }
@@ -34,8 +34,8 @@ export class RequestMembers {
     this.#reader.push(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))
   }
 
-  /** The members found so far. Those of JSON are found when it ends. */
-  get told(): Readonly<ToldObject> {
-    return this.#told
+  /** The members found so far. JSON gives its members only once it has been read to its end. */
+  get found(): Readonly<ScannedObject> {
+    return this.#found
   }
 }

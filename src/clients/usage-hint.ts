@@ -1,21 +1,22 @@
-/** The endings of paths whose answers are known, with how one gets tokens in their streams. */
-const CHAT = /\/(?:chat\/)?completions$/
+/** The paths of chat completions, whose streams report tokens only if they are asked to. */
+const CHAT_COMPLETIONS = /\/(?:chat\/)?completions$/
 
 /**
- * Says how a client gets a response to report its tokens.
+ * Tells people how to get token counts after a response reported none.
  *
- * @param ownWay what else asks for them, of whoever passes the request on; null: nothing.
- * @returns `source`, by which hints are told apart so that each is given once, and the hint.
+ * @param alternative what they can do instead of changing the request, such as setting an option of
+ *   the proxy; null: nothing.
+ * @returns the hint, and in `source` what it is about, so that each hint is logged once.
  */
 export function usageHint(
   path: string,
   isStream: boolean,
-  ownWay: string | null,
+  alternative: string | null,
 ): { source: string; hint: string } {
-  if (isStream && CHAT.test(path)) {
+  if (isStream && CHAT_COMPLETIONS.test(path)) {
     return {
       source: 'streams of chat completions',
-      hint: `A response reported no tokens: they are logged as unknown. Ask for them with stream_options: { include_usage: true }${ownWay === null ? '' : `, or ${ownWay}`}`,
+      hint: `A response reported no tokens: they are logged as unknown. Ask for them with stream_options: { include_usage: true }${alternative === null ? '' : `, or ${alternative}`}`,
     }
   }
   return {

@@ -210,7 +210,9 @@ function isCredential(isBearer: boolean, isBasic: boolean, value: string): boole
   return /\d/.test(value) && value.length >= LEAST_AFTER_SCHEME
 }
 
-/** Whether a text of credential characters has some that no word has, or is longer than any word. */
+/**
+ * Whether a text of credential characters has some that no word has, or is longer than any word.
+ */
 function cannotBeAWord(text: string): boolean {
   return /[0-9=_+/~]|[a-z][A-Z]/.test(text) || text.length > LONGEST_WORD
 }

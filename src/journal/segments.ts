@@ -29,8 +29,8 @@ export interface Segment extends SegmentRef {
    * Which file it is read from:
    *
    * - `plain`: its `.ndjson`. It wasn't archived yet.
-   * - `leaving`: `.ndjson.gone`. It was archived, but its plain file is still there under this name:
-   *   a writer that hasn't noticed yet may still append to that file.
+   * - `leaving`: `.ndjson.gone`. It was archived, but its plain file is still there under this
+   *   name: a writer that hasn't noticed yet may still append to that file.
    * - `archived`: its archive, `.ndjson.gz`, which is all that is left.
    */
   state: 'plain' | 'leaving' | 'archived'

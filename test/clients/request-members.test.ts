@@ -51,7 +51,7 @@ const BODIES = {
   'a form without a boundary': [FORM, 'model=m', {}],
 } satisfies Record<string, [string, string, object]>
 
-describe.each(Object.entries(BODIES))('%s', (_, [type, body, told]) => {
+describe.each(Object.entries(BODIES))('%s', (_, [type, body, found]) => {
   const bytes = Buffer.from(body)
 
   function read(cuts: number[]): object {
@@ -63,15 +63,15 @@ describe.each(Object.entries(BODIES))('%s', (_, [type, body, told]) => {
       chunk.fill(0)
       from = cut
     }
-    return members.told
+    return members.found
   }
 
   test('tells its members, however its bytes are cut into chunks', () => {
-    expect(read([])).toEqual(told)
-    expect(read([...bytes.keys()])).toEqual(told)
+    expect(read([])).toEqual(found)
+    expect(read([...bytes.keys()])).toEqual(found)
     fc.assert(
       fc.property(fc.array(fc.nat(bytes.length), { maxLength: 10 }), (cuts) => {
-        expect(read(cuts.sort((one, other) => one - other))).toEqual(told)
+        expect(read(cuts.sort((one, other) => one - other))).toEqual(found)
       }),
       runs(50),
     )

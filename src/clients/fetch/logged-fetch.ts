@@ -1,24 +1,25 @@
+import { describeRequest, type RequestDescription } from '../describe-request.js'
 import { checkJournal, Exchange, type ExchangeJournal, type Interruption } from '../exchange.js'
 import { askForUsage } from '../include-usage.js'
 import { providerOfHost } from '../provider-hosts.js'
-import { describeRequest, type RequestDescription } from '../request.js'
-import { text } from '../usage/findings.js'
-import { UsageChunkFilter } from '../usage/usage-chunk.js'
-import { AbortWatch } from './interruption.js'
+import { UsageChunkFilter } from '../usage/usage-chunk-filter.js'
+import { text } from '../usage/values.js'
+import { AbortWatch } from './abort-watch.js'
+import { type FetchRequest, fetchRequestOf } from './fetch-request.js'
 import { type BodyFilter, type BodyObserver, observedResponse } from './observed-response.js'
 import { checkOptions, type LoggedFetchOptions, labelsOf, type OutgoingRequest } from './options.js'
-import { type Outgoing, outgoingOf } from './outgoing.js'
 import { Retries } from './retries.js'
 
 /**
- * Returns a `fetch` that logs the calls of models that go through it, for any client that takes
+ * Returns a `fetch` that logs the calls to models that go through it, for any client that takes
  * one: `new OpenAI({ fetch: loggedFetch(journal) })`.
  *
- * The client gets the bytes of the provider as they come, in a Response of the same class. Nothing
- * is read ahead of it, and whatever fails in logging, its call goes on. Prompts, answers and keys
- * aren't logged. Calls that don't ask a model, such as a list of models, pass through unlogged.
+ * The client gets the provider's bytes as they come, in a Response of the same class. Nothing is
+ * read before the client reads it, and if logging fails, the call goes on. Prompts, answers and
+ * keys aren't logged. Calls that don't use a model, such as one for a list of models, aren't logged
+ * either.
  *
- * @throws TypeError for no journal, an unknown option or one of another type.
+ * @throws TypeError if `journal` isn't a journal, or for an unknown option or one of a wrong type.
  */
 export function loggedFetch(
   journal: ExchangeJournal,
@@ -30,10 +31,10 @@ export function loggedFetch(
   return async (...args) => {
     const [input, init] = args
     const fetch = options.fetch ?? globalThis.fetch
-    const call = quietly(() => LoggedCall.begin(journal, options, retries, outgoingOf(input, init)))
+    const call = quietly(() => LoggedCall.begin(journal, options, retries, fetchRequestOf(input, init)))
     if (call === null) return fetch(...args)
-    const isUsageAdded = options.includeUsage === true && typeof init?.body === 'string'
-    const body = isUsageAdded ? quietly(() => askForUsage(String(init.body), call.path)) : null
+    const mayAskForUsage = options.includeUsage === true && typeof init?.body === 'string'
+    const body = mayAskForUsage ? quietly(() => askForUsage(String(init.body), call.path)) : null
     let response: Response
     try {
       response = await (body === null ? fetch(...args) : fetch(input, { ...init, body }))
@@ -41,58 +42,59 @@ export function loggedFetch(
       call.errored(error)
       throw error
     }
-    return call.answered(response, body === null ? null : new UsageChunkFilter())
+    return call.observed(response, body === null ? null : new UsageChunkFilter())
   }
 }
 
-/** One call of fetch that is logged. No method throws. */
+/** One logged call of fetch. No method throws. */
 class LoggedCall implements BodyObserver {
   readonly #exchange: Exchange
-  readonly #outgoing: Outgoing
-  readonly #request: RequestDescription
+  readonly #request: FetchRequest
+  readonly #description: RequestDescription
   readonly #retries: Retries
   readonly #abort: AbortWatch
   #hasAnswer = false
 
-  /** @returns null if it isn't a call of a model. */
+  /** @returns null if the request doesn't call a model. */
   static begin(
     journal: ExchangeJournal,
     options: LoggedFetchOptions,
     retries: Retries,
-    outgoing: Outgoing,
+    request: FetchRequest,
   ): LoggedCall | null {
-    const { method, url, header, body } = outgoing
-    const request = describeRequest({ method, path: url.pathname + url.search, header, body })
-    return request === null ? null : new LoggedCall(journal, options, retries, outgoing, request)
+    const { method, url, header, body } = request
+    const description = describeRequest({ method, path: url.pathname + url.search, header, body })
+    return description === null ? null : new LoggedCall(journal, options, retries, request, description)
   }
 
   private constructor(
     journal: ExchangeJournal,
     options: LoggedFetchOptions,
     retries: Retries,
-    outgoing: Outgoing,
-    request: RequestDescription,
+    request: FetchRequest,
+    description: RequestDescription,
   ) {
-    this.#outgoing = outgoing
-    this.#abort = new AbortWatch(outgoing.signal)
     this.#request = request
+    this.#abort = new AbortWatch(request.signal)
+    this.#description = description
     this.#retries = retries
-    const { url, method, header, body } = outgoing
-    const { model, isStreamAsked, attempt } = request
-    const told: OutgoingRequest = { url, method, header, model, isStreamAsked }
+    const { url, method, header, body } = request
+    const { model, isStreamAsked, attempt } = description
+    const outgoing: OutgoingRequest = { url, method, header, model, isStreamAsked }
     const { labels, correlationId, policy, responseIdLabel } = options
-    this.#exchange = Exchange.begin(journal, request, {
+    this.#exchange = Exchange.begin(journal, description, {
       path: this.path,
       provider: options.provider ?? providerOfHost(url.hostname),
       policy,
-      labels: typeof labels === 'function' ? (quietly(() => labelsOf(labels(told))) ?? undefined) : labels,
+      labels:
+        typeof labels === 'function' ? (quietly(() => labelsOf(labels(outgoing))) ?? undefined) : labels,
       correlationId:
-        text(quietly(() => correlationId?.(told))) ??
-        request.correlationId ??
+        text(quietly(() => correlationId?.(outgoing))) ??
+        description.correlationId ??
         (attempt !== null && body !== null ? retries.correlationIdOf(attempt, url.href, body) : undefined),
       responseIdLabel,
-      // With the option, only a body that isn't a string comes to this.
-      usageBy:
+      // If the option is set and usage still isn't asked for, the body probably isn't a string.
+      usageAlternative:
         options.includeUsage === true
           ? 'send the body as a string, to which includeUsage of loggedFetch can add it'
           : 'with includeUsage of loggedFetch',
@@ -100,24 +102,24 @@ class LoggedCall implements BodyObserver {
   }
 
   get path(): string {
-    return this.#outgoing.url.pathname
+    return this.#request.url.pathname
   }
 
-  /** Gives the response that the client gets. */
-  answered(response: Response, filter: BodyFilter | null): Response {
-    return quietly(() => this.#observed(response, filter)) ?? response
+  /** Returns a response for the client that is observed while it's read. */
+  observed(response: Response, filter: BodyFilter | null): Response {
+    return quietly(() => this.#observe(response, filter)) ?? response
   }
 
-  #observed(response: Response, filter: BodyFilter | null): Response {
+  #observe(response: Response, filter: BodyFilter | null): Response {
     const { status, headers } = response
     this.#hasAnswer = true
     const observed = observedResponse(response, this, filter)
-    // Bodies are decoded when they are seen here.
+    // Without its content-encoding, since fetch has already decoded the body.
     const header = (name: string) => (name === 'content-encoding' ? null : headers.get(name))
     this.#exchange.answered(status, header, observed !== null)
     if (!response.ok) this.#remember()
-    // A long stream shouldn't keep a long prompt.
-    this.#outgoing.body = null
+    // A long prompt needn't stay in memory as long as the stream that answers it.
+    this.#request.body = null
     if (observed === null) {
       this.ended()
       return response
@@ -153,17 +155,17 @@ class LoggedCall implements BodyObserver {
     this.#exchange.failed(interruption)
   }
 
-  /** Remembers a failed attempt for its retry. */
+  /** Remembers a failed attempt, so that its retry gets the same correlation id. */
   #remember(): void {
-    const { url, body } = this.#outgoing
-    const { attempt } = this.#request
+    const { url, body } = this.#request
+    const { attempt } = this.#description
     const id = this.#exchange.correlationId
     if (attempt === null || body === null || id === null) return
     quietly(() => this.#retries.failed(attempt, url.href, body, id))
   }
 }
 
-/** The result, or null if `act` throws: a log never fails a request. */
+/** Returns the result of `act`, or null if it throws, since logging never fails a request. */
 function quietly<Result>(act: () => Result): Result | null {
   try {
     return act()

@@ -1,35 +1,36 @@
-/** What is told of a body while the client reads it. */
+/** Gets to know what happens to a body while the client reads it. */
 export interface BodyObserver {
-  /** Bytes that the client is about to get. */
+  /** Called with bytes that the client is about to get. */
   chunk(bytes: Uint8Array): void
-  /** The body ended well. */
+  /** Called when the whole body has been read. */
   ended(): void
-  /** The body was errored, by the network or by an abort. */
+  /** Called when the network or an abort has ended the body with an error. */
   errored(error: unknown): void
-  /** The client cancelled the body. */
+  /** Called when the client has cancelled the body. */
   cancelled(): void
-  /** The client dropped the answer without reading all of it. */
+  /** Called when the answer was garbage collected before all of it was read. */
   dropped(): void
 }
 
-/** Takes something out of a body on its way. */
+/** Removes something from a body as it passes. */
 export interface BodyFilter {
-  /** Returns the bytes that may be passed on now: `bytes` itself, or others; empty if there are none. */
+  /** Returns the bytes that can be passed on now: `bytes` itself, others, or none. */
   push(bytes: Uint8Array): Uint8Array
-  /** Returns what it still holds back at the end of the body. */
+  /** Returns the bytes that are still held back at the end of the body. */
   end(): Uint8Array
 }
 
 /**
- * Gives a response like `response` whose body is observed while the client reads it. The body is
- * pulled: nothing is read before the client reads, nothing is kept, and each chunk is the one that
- * came. Class, prototype and all members are those of `response`.
+ * Returns a response like `response` whose body is observed while the client reads it. Nothing is
+ * read before the client reads, nothing is kept, and each chunk is passed on as it came. Class,
+ * prototype and all members are those of `response`.
  *
- * The body of a Response can't be replaced, so this is a new one. What a constructor can't set,
- * such as `url`, is a property of its own. `for … in` doesn't list these; nothing else differs.
+ * The body of a Response can't be replaced, so this is a new Response. Members that its constructor
+ * can't set, such as `url`, are own properties, which is the only difference: `for … in` doesn't
+ * list them.
  *
  * @returns null if the body can't be observed: there is none, it's locked already, or it isn't a
- *   ReadableStream, as with node-fetch. `response` can be used then as if nothing had been tried.
+ *   ReadableStream, as with node-fetch. `response` is then untouched.
  */
 export function observedResponse(
   response: Response,
@@ -48,7 +49,7 @@ function responseLike(response: Response, stream: ReadableStream): Response | nu
   try {
     const Class = response.constructor as typeof Response
     const like = new Class(stream, { status, statusText, headers })
-    // A class of the caller's own may take other arguments.
+    // The constructor of a caller's own class may take other arguments.
     if (like.body !== stream) return null
     if (Object.getPrototypeOf(like) !== Object.getPrototypeOf(response)) return null
     return withIdentity(like, response)
@@ -69,30 +70,32 @@ function withIdentity(response: Response, original: Response): Response {
 }
 
 /**
- * Ends the body with an error, unless it has ended. An abort needs it: Node's fetch doesn't end a
- * body whose connection broke together with its head, not even by an abort.
+ * Ends the body with an error, unless it has already ended. It's called after an abort, because
+ * Node's fetch never ends a body whose connection broke as its head arrived, even if the call is
+ * aborted.
  */
 export type Fail = (error: unknown) => void
 
 type Controller = ReadableStreamDefaultController<Uint8Array> | ReadableByteStreamController
 
-/** What is known of the body as it comes. It refers to nothing that the client holds. */
+/** The state of a body that is being read. It holds no reference to the client's stream. */
 interface Source {
-  /** Node's fetch aborts a body only as long as its Response hasn't been garbage collected. */
+  /** Kept because Node's fetch can't abort a body whose Response was garbage collected. */
   response: Response
   observer: BodyObserver
   filter: BodyFilter | null
   /** Whether a chunk is on its way to the client. */
   isReading: boolean
-  /** How the body ended; null while it hasn't. */
+  /** How the body ended; null if it hasn't yet. */
   end: { error: unknown; isError: boolean } | null
-  /** Whether the client's stream has been told. */
+  /** Whether the client's stream has ended too. */
   isOver: boolean
 }
 
 /**
- * Finds the bodies that were dropped unread. As long as the connection is open, fetch holds the
- * original body and all that refers from there: that must not include the client's stream.
+ * Finds streams that the client dropped before their end. While the connection is open, fetch keeps
+ * the original body and everything that is referred to from there alive, so no reference may lead
+ * from there to the client's stream.
  */
 const dropped = new FinalizationRegistry<{ source: Source; reader: ReadableStreamDefaultReader }>(
   ({ source, reader }) => {
@@ -103,7 +106,7 @@ const dropped = new FinalizationRegistry<{ source: Source; reader: ReadableStrea
   },
 )
 
-/** A stream of the same kind that pulls from `body`, which `start` locks. */
+/** Makes a stream of the same kind that reads from `body`. `start` locks `body`. */
 function observedStream(
   body: ReadableStream<Uint8Array<ArrayBuffer>>,
   from: Pick<Source, 'response' | 'observer' | 'filter'>,
@@ -146,7 +149,7 @@ function observedStream(
   return { stream, start }
 }
 
-/** Passes the next chunk on; with a filter, the next one that it lets through. */
+/** Passes on the next chunk, or the next one of which the filter leaves something. */
 async function pass(
   source: Source,
   reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>,
@@ -175,8 +178,9 @@ async function pass(
 }
 
 /**
- * Sees the end also if the client doesn't read once more, and an abort while it isn't reading. On
- * its own, since a closure within `observedStream` would refer to the client's stream.
+ * Notices the end even if the client doesn't read again after the last chunk, and an abort even if
+ * the client isn't reading. It's outside of `observedStream`, whose closures refer to the client's
+ * stream.
  */
 function watchEnd(
   source: Source,
@@ -200,12 +204,18 @@ function watchEnd(
   }
 }
 
-/** A copy in a buffer of its own: a stream takes buffers over, and must not take Node's pool. */
+/**
+ * Copies bytes that may be in Node's shared pool: a byte stream detaches the buffers that it gets.
+ */
 function owned(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return new Uint8Array(bytes)
 }
 
-/** Ends the client's stream as the body ended, once. It's null if the client has dropped it. */
+/**
+ * Ends the client's stream the way the body ended, once.
+ *
+ * @param controller that of the client's stream; null if the client has dropped the stream.
+ */
 function finish(source: Source, controller: Controller | null): void {
   const { observer, filter, end } = source
   if (source.isOver || end === null) return
@@ -220,14 +230,15 @@ function finish(source: Source, controller: Controller | null): void {
     const rest = filter?.end()
     if (rest !== undefined && rest.length > 0) controller?.enqueue(owned(rest))
     controller?.close()
-    // A reader with a buffer of its own is told of the end by an answer without bytes.
+    // A reader that brought its own buffer notices the end only by a response of 0 bytes.
     if (controller !== null && 'byobRequest' in controller) controller.byobRequest?.respond(0)
   } catch {
-    // It was closed in the middle of an element of the reader's array, which errors the stream.
+    // The reader's array has elements of several bytes, and the body ended within one. That has
+    // already ended the stream with an error.
   }
 }
 
-/** Whether a reader may bring its own buffers. */
+/** Whether the stream is one whose readers can bring their own buffers. */
 function isByteStream(body: ReadableStream): boolean {
   try {
     body.getReader({ mode: 'byob' }).releaseLock()

@@ -1,13 +1,13 @@
-import { withoutNul } from '../usage/findings.js'
+import { withoutNul } from '../usage/values.js'
 
-/** What `labels` and `correlationId` are told of a request. */
+/** The request that the functions `labels` and `correlationId` get. */
 export interface OutgoingRequest {
   url: URL
   /** In upper case. */
   method: string
   /** A header's value, by its name in any case; null if the request doesn't have it. */
   header(name: string): string | null
-  /** The model that it asks for; null if it can't be told. */
+  /** The model that it asks for; null if that can't be read. */
   model: string | null
   /** Whether it asks for a stream. */
   isStreamAsked: boolean
@@ -22,9 +22,9 @@ export interface LoggedFetchOptions {
   /** The routing policy that applied. @default none */
   policy?: string | undefined
   /**
-   * The caller's own labels, such as user or team, or a function that gives them for a request.
-   * A function that throws gives none; of what it gives, a value that is neither a text nor a number
-   * is left out.
+   * The caller's own labels, such as user or team, or a function that returns them for a request.
+   * If the function throws, there are none; a value that is neither a text nor a number is left
+   * out.
    * @default none
    */
   labels?:
@@ -32,22 +32,22 @@ export interface LoggedFetchOptions {
     | ((request: OutgoingRequest) => Record<string, string | undefined> | undefined)
     | undefined
   /**
-   * Gives the id that joins the attempts of one request. A function that throws, or returns
-   * anything but a text, leaves the default.
+   * Returns the id that ties the attempts of one request together. If it throws, or returns
+   * anything but a text, the default applies.
    * @default the header `idempotency-key`; for a retry that the client numbers in
    *   `x-stainless-retry-count`, the id of the failed attempt before it; otherwise a new UUID
    */
   correlationId?: ((request: OutgoingRequest) => string | undefined) | undefined
-  /** The label that takes the provider's own id of an answer. @default none: it isn't logged */
+  /** The label that gets the provider's own id of an answer. @default none: it isn't logged */
   responseIdLabel?: string | undefined
   /**
-   * Asks for usage in streams of chat completions, which otherwise report no tokens, and takes the
-   * chunk that reports them out of what the client reads. Only a body that is a string, as the SDKs
-   * send it, is changed so.
+   * Asks for usage in streams of chat completions, which otherwise report no tokens, and removes
+   * the chunk that reports them from what the client reads. Only requests whose body is a string,
+   * as the SDKs send it, are changed.
    * @default false
    */
   includeUsage?: boolean | undefined
-  /** The fetch that does the work. @default the global one, as it is at each call */
+  /** The fetch that sends requests. @default the global one at the time of each call */
   fetch?: typeof globalThis.fetch | undefined
 }
 
@@ -87,7 +87,7 @@ export function checkOptions(options: LoggedFetchOptions): void {
   }
 }
 
-/** The labels among what a caller's function gave. */
+/** The texts and numbers in what a caller's function returned, as labels. */
 export function labelsOf(given: unknown): Record<string, string> {
   if (typeof given !== 'object' || given === null || Array.isArray(given)) return {}
   const labels = Object.entries(given).filter(([, value]) => /^(string|number)$/.test(typeof value))

@@ -1,29 +1,29 @@
 import { createHash } from 'node:crypto'
 
-/** How many failed attempts are remembered for their retry. */
+/** How many failed attempts are remembered in case they are retried. */
 const MAX_REMEMBERED = 1000
 
 /**
- * Joins the attempts of one call of an SDK. OpenAI's and Anthropic's number their attempts, but
- * send nothing that two attempts of a call have in common, except that the second is sent to the
- * same URL with the same body. So a retry belongs to the oldest attempt that failed with the number
- * before, the same URL and the same body, and that no retry was found for.
+ * Finds out which attempts belong to the same call of an SDK. The SDKs of OpenAI and Anthropic
+ * number their attempts, but send no id of the call: its attempts have only their URL and body in
+ * common. So a retry belongs to the oldest failed attempt that has the previous number, the same
+ * URL and the same body, and that no earlier retry belongs to.
  *
- * Bodies are kept as hashes. Of two identical calls that fail at the same time, one may get the
- * retry of the other.
+ * Bodies are kept as hashes. If two identical calls fail at the same time, their retries may be
+ * swapped.
  */
 export class Retries {
   readonly #failed = new Map<string, string[]>()
   #count = 0
 
-  /** Remembers an attempt that failed, in case it is tried again. */
+  /** Remembers a failed attempt, in case it's retried. */
   failed(attempt: number, url: string, body: Uint8Array, correlationId: string): void {
     const key = keyOf(attempt + 1, url, body)
     const ids = this.#failed.get(key)
     if (ids === undefined) this.#failed.set(key, [correlationId])
     else ids.push(correlationId)
     this.#count++
-    // The oldest are those that were never tried again.
+    // Attempts that are never retried stay until they are the oldest.
     for (const [oldest, those] of this.#failed) {
       if (this.#count <= MAX_REMEMBERED) break
       this.#count -= those.length
@@ -31,7 +31,7 @@ export class Retries {
     }
   }
 
-  /** Returns the id of the call that this attempt belongs to; undefined if none is known. */
+  /** Returns the id of the call that this retry belongs to; undefined if it isn't known. */
   correlationIdOf(attempt: number, url: string, body: Uint8Array): string | undefined {
     if (attempt === 0 || this.#count === 0) return undefined
     const key = keyOf(attempt, url, body)

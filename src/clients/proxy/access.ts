@@ -1,14 +1,14 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import { isIP } from 'node:net'
-import { ProxyError } from '../errors.js'
+import { ProxyError } from './errors.js'
 import { TOKEN_HEADER } from './headers.js'
 import { Refusal } from './refusal.js'
 
-/** The characters that a header can carry without quoting. */
+/** Only characters that a header carries unchanged: visible ASCII. */
 const TOKEN = /^[\x21-\x7e]+$/
 
-/** A shorter one can be guessed. */
+/** A shorter token could be guessed. */
 const MIN_TOKEN_LENGTH = 16
 
 export interface AccessOptions {
@@ -49,8 +49,9 @@ export class Access {
   }
 
   /**
-   * A page in a browser can point a name of its own at 127.0.0.1, and would then use whatever
-   * upstream asks for no key. Nobody can point an address at another machine.
+   * Checks the name by which the proxy was addressed. A web page can point its own host name at
+   * 127.0.0.1, and could then send requests to any upstream that needs no key. With an address as
+   * the host, that isn't possible.
    */
   #checkHost(header: string | undefined): void {
     if (this.#hostNames === null) return
@@ -62,7 +63,7 @@ export class Access {
   }
 }
 
-/** Whether only processes of this machine reach what listens on this host, whatever its DNS says. */
+/** Whether only processes of this machine can reach what listens on this host. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
 }

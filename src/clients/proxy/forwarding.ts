@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Dispatcher } from 'undici'
 import type { Exchange } from '../exchange.js'
-import { UsageChunkFilter } from '../usage/usage-chunk.js'
+import { UsageChunkFilter } from '../usage/usage-chunk-filter.js'
 import { headersForClient } from './headers.js'
 import { type ObservedAnswer, observedAnswer } from './observed-answer.js'
 import { answerRefusal, codeOf, type Refusal, upstreamFailure } from './refusal.js'
@@ -13,23 +13,24 @@ const NO_BYTES = Buffer.alloc(0)
 export interface ForwardingOptions {
   request: IncomingMessage
   response: ServerResponse
-  /** The upstream's, for messages. */
+  /** The upstream's origin, for messages. */
   origin: string
   body: RequestBody
-  /** Begins the request's exchange once, or gives null if it isn't logged. */
+  /** Returns the request's exchange, which the first call begins; null if it isn't logged. */
   exchange(): Exchange | null
-  /** Whether the proxy has asked for usage in the client's place, who isn't to see it. */
-  isUsageAdded: boolean
-  /** Whether the proxy is about to stop. */
+  /** Whether the proxy asked for usage, and so has to hide it from the client. */
+  isUsageAskedFor: boolean
+  /** Whether the proxy is stopping. */
   isStopping(): boolean
-  /** Told of an upstream that gave no answer, or not all of it. */
+  /** Called if the upstream gave no answer, or not all of it. */
   onUpstreamFailure(error: Error): void
 }
 
 /**
- * Passes one answer on, chunk by chunk. What is logged is written before the client can know of it:
- * the row of a stream before its first byte, the end of an answer before its last one. So whatever
- * a client has seen whole is in the journal, even if this process is killed.
+ * Passes one answer on, chunk by chunk. Events are written before the client gets the bytes that
+ * they are about: the beginning of a stream before its first byte, the end of an answer before its
+ * last. So whatever a client has received as a whole is in the journal, even if this process is
+ * killed.
  */
 export class Forwarding implements Dispatcher.DispatchHandler {
   readonly #options: ForwardingOptions
@@ -37,7 +38,7 @@ export class Forwarding implements Dispatcher.DispatchHandler {
   #controller: Dispatcher.DispatchController | null = null
   /** Null until the head of the answer has come. */
   #answer: ObservedAnswer | null = null
-  /** Takes out what the client hasn't asked for. Null: the answer passes as it is. */
+  /** Removes the usage that the client hasn't asked for; null if the answer passes unchanged. */
   #filter: UsageChunkFilter | null = null
   /** How many bytes of the body are still to come, by its Content-Length; NaN if it has none. */
   #bytesLeft = Number.NaN
@@ -46,7 +47,7 @@ export class Forwarding implements Dispatcher.DispatchHandler {
   constructor(options: ForwardingOptions) {
     this.#options = options
     this.#response = options.response
-    // Clients that leave are told by the answer: a request that was read has no more to tell.
+    // If the client leaves, only the response's connection shows it: the request was read before.
     this.#response.on('close', () => this.#cutOff())
     this.#response.on('drain', () => this.#controller?.resume())
   }
@@ -62,11 +63,12 @@ export class Forwarding implements Dispatcher.DispatchHandler {
     headers: Record<string, string | string[] | undefined>,
     message?: string,
   ): void {
-    // Hints such as 103 aren't the answer.
+    // Informational responses such as 103 come before the answer.
     if (status < 200) return
     const exchange = this.#options.exchange()
     this.#answer = observedAnswer(exchange, status, (name) => textOf(headers[name]))
-    if (this.#options.isUsageAdded && isReadable(status, headers)) this.#filter = new UsageChunkFilter()
+    if (this.#options.isUsageAskedFor && hasReadableEvents(status, headers))
+      this.#filter = new UsageChunkFilter()
     const length = textOf(headers['content-length'])
     const hasBody = this.#options.request.method !== 'HEAD' && status !== 204 && status !== 304
     this.#bytesLeft = length === null || !hasBody ? Number.NaN : Number(length)
@@ -79,8 +81,8 @@ export class Forwarding implements Dispatcher.DispatchHandler {
       reasonPhrase(message),
       headersForClient(raw, exchange?.correlationId ?? null, this.#filter !== null),
     )
-    // A head without a body is passed on at once. Most bodies come in the same packet, and both are
-    // then written in one call.
+    // If the body doesn't come in the same packet as the head, the head is sent at once. Otherwise
+    // both are written in one call.
     process.nextTick(() => {
       if (!response.writableEnded && !response.destroyed) response.flushHeaders()
     })
@@ -102,7 +104,7 @@ export class Forwarding implements Dispatcher.DispatchHandler {
     if (!this.#isOver) this.#end()
   }
 
-  /** @param last the last bytes of the body, if they are known to be. */
+  /** @param last the last bytes of the body, if it's known that these are the last. */
   #end(last?: Buffer): void {
     this.#isOver = true
     const filter = this.#filter
@@ -112,8 +114,8 @@ export class Forwarding implements Dispatcher.DispatchHandler {
 
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
     if (this.#isOver) return
-    const isOwnDoing = codeOf(error) === 'UND_ERR_DESTROYED'
-    if (this.#options.request.errored !== null || this.#response.destroyed || isOwnDoing) {
+    const isAgentDestroyed = codeOf(error) === 'UND_ERR_DESTROYED'
+    if (this.#options.request.errored !== null || this.#response.destroyed || isAgentDestroyed) {
       this.#cutOff()
       return
     }
@@ -123,10 +125,11 @@ export class Forwarding implements Dispatcher.DispatchHandler {
     if (this.#response.headersSent) {
       this.#isOver = true
       this.#answer?.failed({ kind: 'broken', error: refusal })
-      // The client has to see that this isn't the answer's end.
+      // The client must notice that the answer is incomplete.
       this.#response.destroy()
     } else {
-      // A long request is read on: its model may be at its end. If the client leaves, it is over.
+      // The rest of a long request is read, since its model may come last. If the client leaves
+      // meanwhile, `#cutOff` ends the exchange.
       body.readToEnd().then(
         () => this.#refuse(refusal),
         () => {},
@@ -142,7 +145,7 @@ export class Forwarding implements Dispatcher.DispatchHandler {
     answerRefusal(this.#response, refusal, exchange?.correlationId ?? null)
   }
 
-  /** The client has left, or the proxy stops. */
+  /** Ends the exchange because the client has left or the proxy is stopping. */
   #cutOff(): void {
     if (this.#isOver) return
     this.#isOver = true
@@ -156,8 +159,8 @@ export class Forwarding implements Dispatcher.DispatchHandler {
   }
 }
 
-/** Whether a stream's events can be told in the answer: it's none that failed, nor compressed. */
-function isReadable(status: number, headers: Record<string, string | string[] | undefined>): boolean {
+/** Whether the events of a stream can be found in the answer: it succeeded and isn't compressed. */
+function hasReadableEvents(status: number, headers: Record<string, string | string[] | undefined>): boolean {
   return status === 200 && /^(identity)?$/i.test(textOf(headers['content-encoding'])?.trim() ?? '')
 }
 

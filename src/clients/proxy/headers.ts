@@ -1,17 +1,20 @@
-/** Headers of this name are between a client and this proxy, and aren't passed on. */
+/** The beginning of the names of the proxy's own headers, which aren't passed on. */
 const OWN_PREFIX = 'x-request-journal-'
 
-/** The request header with the proxy's token: `authorization` has the upstream's key. */
+/**
+ * The request header with the proxy's token. `authorization` can't have it: the upstream's key is
+ * there.
+ */
 export const TOKEN_HEADER = `${OWN_PREFIX}token`
 
-/** Joins attempts of one request, and tells a client under which id its request is logged. */
+/** In a request, the id that ties its attempts together; in an answer, the id that is logged. */
 export const CORRELATION_HEADER = `${OWN_PREFIX}correlation-id`
 
 /**
- * Headers that say something about one connection (RFC 9110, 7.6.1), and what a proxy answers by
- * itself: `expect` was answered with 100 before the body was read.
+ * Headers that are about a single connection (RFC 9110, 7.6.1), and `expect`, which the proxy
+ * answers itself: with 100, before it reads the body.
  */
-const OF_ONE_CONNECTION = new Set([
+const HOP_BY_HOP = new Set([
   'connection',
   'expect',
   'keep-alive',
@@ -24,31 +27,30 @@ const OF_ONE_CONNECTION = new Set([
   'upgrade',
 ])
 
-/** The last word of a header's name that has a secret: `x-portkey-api-key`, `helicone-auth`. */
+/** The last word in the names of headers with secrets: `x-portkey-api-key`, `helicone-auth`. */
 const SECRET_WORD =
   /(?:^|[-_.]|api|auth|access|secret)(?:key|token|auth|authorization|secret|password|passwd|credentials?|cookie|signature|assertion|jwt|bearer)$/
 
-/** Headers with secrets whose names don't end so. */
+/** Headers with secrets whose names don't end in such a word. */
 const OTHER_SECRETS: ReadonlySet<string> = new Set(['dpop', 'x-amzn-oidc-data', 'x-forwarded-client-cert'])
 
-/** Headers whose names end so, and that have none. */
+/** Headers without secrets whose names end in such a word. */
 const NO_SECRETS: ReadonlySet<string> = new Set(['idempotency-key', 'x-idempotency-key'])
 
-/** Whether a header's value may be a secret, by its name in lower case: then it becomes no label. */
+/** Whether a header, by its name in lower case, may have a secret, and so can't become a label. */
 export function isSecretHeader(name: string): boolean {
   return OTHER_SECRETS.has(name) || (SECRET_WORD.test(name) && !NO_SECRETS.has(name))
 }
 
-/** Names and values in turn, as they came. */
+/** Names and values in turn, as they were received. */
 type RawHeaders = readonly (string | Buffer)[]
 
 /**
- * The headers of a request for the upstream: those that came, in their order and case, without the
- * ones between the client and this proxy. `Host` is left to whoever connects.
+ * The headers that a request is sent to the upstream with: the client's, in their order and case,
+ * except for those that only concern the proxy. undici adds `Host`.
  *
- * @param isObserved asks for an answer that isn't compressed, so that it can be read while it
- *   passes.
- * @param isWhole the body is sent as a whole, with a length of its own.
+ * @param isObserved whether the answer will be read as it passes, and so shouldn't be compressed.
+ * @param isWhole whether the body is sent as a whole, so that undici adds its length.
  */
 export function headersForUpstream(
   raw: RawHeaders,
@@ -71,9 +73,9 @@ export function headersForUpstream(
 }
 
 /**
- * The headers of an answer for the client: those that came, in their order and case.
+ * The headers that the client gets with an answer: the upstream's, in their order and case.
  *
- * @param isFiltered the body may become shorter than its length says.
+ * @param isFiltered whether the body may become shorter than its content-length says.
  */
 export function headersForClient(
   raw: RawHeaders,
@@ -87,22 +89,22 @@ export function headersForClient(
 
 function passedOn(raw: RawHeaders, isDropped: (name: string) => boolean): string[] {
   const kept: string[] = []
-  let named: string[] = []
+  let connectionOnly: string[] = []
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = textOf(raw[i])
     const key = name.toLowerCase()
-    // It declares other headers to be of this connection only.
-    if (key === 'connection') named = [...named, ...namesIn(textOf(raw[i + 1]))]
-    if (OF_ONE_CONNECTION.has(key) || key.startsWith(OWN_PREFIX) || isDropped(key)) continue
+    // This header declares other headers to be hop-by-hop as well.
+    if (key === 'connection') connectionOnly = [...connectionOnly, ...namesIn(textOf(raw[i + 1]))]
+    if (HOP_BY_HOP.has(key) || key.startsWith(OWN_PREFIX) || isDropped(key)) continue
     kept.push(name, textOf(raw[i + 1]))
   }
-  return named.length === 0 ? kept : without(kept, named)
+  return connectionOnly.length === 0 ? kept : without(kept, connectionOnly)
 }
 
-/** The headers that a Connection header names, and that aren't left out anyway. */
+/** The headers that a Connection header names, except for those that are left out anyway. */
 function namesIn(connection: string): string[] {
   const names = connection.split(',').map((name) => name.trim().toLowerCase())
-  return names.filter((name) => name !== 'close' && !OF_ONE_CONNECTION.has(name))
+  return names.filter((name) => name !== 'close' && !HOP_BY_HOP.has(name))
 }
 
 function without(headers: readonly string[], names: readonly string[]): string[] {

@@ -3,22 +3,22 @@ import { constants, createBrotliDecompress, createGunzip, createInflate } from '
 import type { Exchange, Interruption } from '../exchange.js'
 
 /**
- * An answer that is larger, once decoded, isn't read any further: a small one may be a bomb, and its
- * client waits for its last bytes until it has been read.
+ * How many bytes of a compressed answer are decoded at most. A few bytes may decode to very many,
+ * and the client gets the last ones only after all of them have been read.
  */
 const MAX_DECODED_BYTES = 128 * 1024 * 1024
 
-/** Is told the body of an answer while it passes. */
+/** Observes the body of one answer as it passes. */
 export interface ObservedAnswer {
   chunk(bytes: Buffer): void
-  /** The body has ended. Calls `then` once that is logged. */
+  /** To be called when the body has ended. Calls `then` once that is logged. */
   ended(then: () => void): void
   failed(interruption: Interruption): void
 }
 
 /**
- * Observes an answer whose head has come. The proxy asks for one that isn't compressed, which costs
- * nothing to read; if the upstream compresses it all the same, a copy of its bytes is decoded.
+ * Begins to observe an answer whose head has come. The proxy asks for answers without compression,
+ * which need no decoding. If the upstream compresses an answer nevertheless, a copy is decoded.
  *
  * @param exchange null: the answer isn't logged.
  */
@@ -31,7 +31,7 @@ export function observedAnswer(
   const encoding = header('content-encoding')?.trim().toLowerCase() ?? ''
   const isPlain = encoding === '' || encoding === 'identity'
   const decoder = isPlain ? null : decoderOf(encoding)
-  // Bytes that aren't decoded say nothing, not even that the answer is incomplete.
+  // Bytes that can't be decoded show nothing, not even that the answer is incomplete.
   exchange.answered(status, header, isPlain || decoder !== null)
   const giveUp = () => exchange.answered(status, header, false)
   return isPlain ? new PlainAnswer(exchange) : new EncodedAnswer(exchange, decoder, giveUp)
@@ -62,11 +62,11 @@ class PlainAnswer implements ObservedAnswer {
 
 class EncodedAnswer implements ObservedAnswer {
   readonly #exchange: Exchange
-  /** Null: nothing is decoded any more, or the encoding isn't known. */
+  /** Null if decoding has ended, or the encoding isn't known. */
   #decoder: Transform | null
   #decodedBytes = 0
-  /** What waits for the end of decoding. */
-  #then: (() => void) | null = null
+  /** Called once decoding has ended too; null until the body has ended. */
+  #afterEnd: (() => void) | null = null
 
   /** @param giveUp makes the exchange take no notice of the body's content */
   constructor(exchange: Exchange, decoder: Transform | null, giveUp: () => void) {
@@ -82,8 +82,8 @@ class EncodedAnswer implements ObservedAnswer {
         end()
       }
     })
-    // Bytes that can't be decoded are observed as far as they could. Decoding may end before the
-    // body does: what follows then is padding.
+    // If decoding fails, what was decoded until then counts. It may also end before the body does,
+    // when padding follows.
     decoder?.on('end', end).on('error', end)
   }
 
@@ -92,8 +92,8 @@ class EncodedAnswer implements ObservedAnswer {
   }
 
   ended(then: () => void): void {
-    this.#then = then
-    if (this.#decoder === null) this.#tellEnd()
+    this.#afterEnd = then
+    if (this.#decoder === null) this.#reportEnd()
     else this.#decoder.end()
   }
 
@@ -105,16 +105,16 @@ class EncodedAnswer implements ObservedAnswer {
   #endDecoding(): void {
     this.#decoder?.destroy()
     this.#decoder = null
-    this.#tellEnd()
+    this.#reportEnd()
   }
 
-  /** The exchange has ended once both the body and its decoding have. */
-  #tellEnd(): void {
-    const then = this.#then
-    if (then === null) return
-    this.#then = null
+  /** Ends the exchange once both the body and its decoding have ended. */
+  #reportEnd(): void {
+    const afterEnd = this.#afterEnd
+    if (afterEnd === null) return
+    this.#afterEnd = null
     this.#exchange.ended()
-    then()
+    afterEnd()
   }
 }
 

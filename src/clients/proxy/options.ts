@@ -5,31 +5,32 @@ import { resolveUpstreams, type Upstream, type UpstreamOptions } from './upstrea
 
 export interface ProxyOptions {
   /**
-   * Where all requests go: a URL such as `https://api.openai.com`, which may have a path that comes
-   * before that of each request. Either this or `upstreams`.
+   * Where all requests go: a URL such as `https://api.openai.com`. If it has a path, that is put
+   * before the path of each request. Give either this or `upstreams`.
    */
   upstream?: string | undefined
   /**
-   * Where requests go by the beginning of their path, which is taken off: `{ '/openai':
-   * 'https://api.openai.com' }`. The longest that matches wins, and `/` matches all.
+   * Where requests go, by the prefix of their path, which is removed: `{ '/openai':
+   * 'https://api.openai.com' }`. The longest matching prefix wins, and `/` matches every path.
    */
   upstreams?: Record<string, string | UpstreamOptions> | undefined
   /**
    * The provider that requests are logged with, if their upstream names none.
-   * @default by the upstream's host, such as `openai` for api.openai.com; else the host itself
+   * @default the provider that is known by the upstream's host, such as `openai` for
+   *   api.openai.com; otherwise the host's name
    */
   provider?: string | undefined
-  /** Labels of every request. */
+  /** Labels that every request gets. */
   labels?: Record<string, string> | undefined
   /**
-   * Labels by the name of the request header that has their value: `{ 'x-user': 'user' }`. Headers
-   * with keys aren't allowed here.
+   * Labels whose value is that of a request header, by the header's name: `{ 'x-user': 'user' }`.
+   * Headers with keys aren't allowed here.
    */
   labelHeaders?: Record<string, string> | undefined
   /**
-   * Asks for usage in streams of chat completions, which otherwise report no tokens, and takes the
-   * chunk that reports them out of what the client gets. A request that says itself whether it
-   * wants usage, or is longer than 1 MiB, passes as it is.
+   * Asks for usage in streams of chat completions, which otherwise report no tokens, and removes
+   * the chunk that reports them from what the client gets. A request isn't changed if it already
+   * says whether it wants usage, or is longer than 1 MiB.
    * @default false
    */
   includeUsage?: boolean | undefined
@@ -44,24 +45,24 @@ export interface ProxyOptions {
    */
   port?: number | undefined
   /**
-   * The token that requests must have in their header `x-request-journal-token`, which isn't passed
+   * The token that requests must have in the header `x-request-journal-token`, which isn't passed
    * on.
-   * @default none is asked for
+   * @default no token is required
    */
   token?: string | undefined
   /**
-   * Lets anyone who reaches the proxy use it.
+   * Whether anyone who can reach the proxy may use it.
    * @default false
    */
   open?: boolean | undefined
   /**
-   * Names that may stand in the Host header beside `localhost`, `host` and addresses, if neither a
-   * token nor `open` is given.
+   * Names that the Host header may have, besides `localhost`, `host` and any IP address. It's only
+   * checked if neither a token nor `open` is given.
    * @default []
    */
   allowedHosts?: readonly string[] | undefined
   /**
-   * How long `close` lets answers go on, in milliseconds.
+   * How long `close` waits for answers to end, in milliseconds.
    * @default 25000
    */
   graceMs?: number | undefined
@@ -75,7 +76,7 @@ export interface ProxyOptions {
 export interface ResolvedOptions {
   upstreams: readonly Upstream[]
   labels: Record<string, string>
-  /** Header, in lower case, and label. */
+  /** Pairs of a header's name, in lower case, and the label that gets its value. */
   labelHeaders: readonly (readonly [string, string])[]
   host: string
   port: number

@@ -1,11 +1,11 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http'
 import { CORRELATION_HEADER } from './headers.js'
 
-/** An answer of the proxy itself, not of its upstream. */
+/** An error that the proxy answers a request with itself, instead of the upstream. */
 export class Refusal extends Error {
   override readonly name = 'Refusal'
   readonly status: number
-  /** Tells refusals apart in `error.code`. */
+  /** The `error.code` of the answer, by which clients distinguish refusals. */
   readonly reason: string
 
   constructor(status: number, reason: string, message: string) {
@@ -24,7 +24,7 @@ export function answerRefusal(
   const { status, reason, message } = refusal
   const text = `request-journal proxy: ${message}`
   const body = JSON.stringify({ error: { message: text, type: 'proxy_error', param: null, code: reason } })
-  // An answer that couldn't be passed on may have left its own words for its status.
+  // The status text is given, because an answer that couldn't be passed on may have set its own.
   response.writeHead(status, STATUS_CODES[status], {
     'content-type': 'application/json; charset=utf-8',
     'content-length': Buffer.byteLength(body),
@@ -33,7 +33,7 @@ export function answerRefusal(
   response.end(body)
 }
 
-/** What an upstream's failure is called, by the code of its error. */
+/** Describes an upstream's failure by the code of its error. */
 const FAILURES: Record<string, string> = {
   ECONNREFUSED: 'it refused the connection',
   ECONNRESET: 'it closed the connection',

@@ -3,15 +3,15 @@ import type { IncomingMessage } from 'node:http'
 import { askForUsage } from '../include-usage.js'
 import { RequestMembers } from '../request-members.js'
 
-/** A body of at most this many bytes is read before it is passed on, in one piece. */
-const WHOLE_BYTES = 1024 * 1024
+/** A body of at most this many bytes is short: it's read as a whole before it's passed on. */
+const MAX_WHOLE_BYTES = 1024 * 1024
 
 /**
- * The body of a request, of which a bounded part is kept: all of a short one, and of a long one its
- * beginning and the members that may be logged, which are read as it passes.
+ * The body of a request, in bounded memory. A short body is kept as a whole. Of a long one only the
+ * beginning is kept, and the members that may be logged are read as it passes.
  */
 export class RequestBody {
-  /** The body, if it is short; null if it is passed on while it comes. */
+  /** The body if it's short; null if it's passed on while it arrives. */
   readonly whole: Buffer | null
   readonly #request: IncomingMessage
   readonly #beginning: Buffer
@@ -28,7 +28,7 @@ export class RequestBody {
   /**
    * Reads the body of a short request, or the beginning of a long one.
    *
-   * @throws Error if the client leaves before.
+   * @throws Error if the client leaves before that.
    */
   static read(request: IncomingMessage): Promise<RequestBody> {
     return new Promise((resolve, reject) => {
@@ -37,7 +37,7 @@ export class RequestBody {
       const take = (chunk: Buffer) => {
         chunks.push(chunk)
         bytes += chunk.length
-        if (bytes > WHOLE_BYTES) finish(false)
+        if (bytes > MAX_WHOLE_BYTES) finish(false)
       }
       const end = () => finish(true)
       const finish = (isWhole: boolean) => {
@@ -51,43 +51,43 @@ export class RequestBody {
   }
 
   /**
-   * Gives a short body that asks for usage in its stream, in the client's place; null if there is
-   * nothing to ask for, or it can't be read.
+   * Returns a short body changed so that it asks for usage in its stream; null if it should stay as
+   * it is, or can't be read.
    */
-  askingForUsage(path: string): Buffer | null {
+  withUsageAskedFor(path: string): Buffer | null {
     if (this.whole === null || !isUtf8(this.whole)) return null
     try {
       const body = askForUsage(this.whole.toString(), path)
       return body === null ? null : Buffer.from(body)
     } catch {
-      // It isn't JSON, which is for the upstream to say.
+      // It isn't JSON. Refusing it is left to the upstream.
       return null
     }
   }
 
-  /** All of a long body, as it comes. */
-  async *passing(onEnd: () => void): AsyncGenerator<Buffer> {
+  /** Yields all of a long body as it arrives, and then calls `onEnd`. */
+  async *stream(onEnd: () => void): AsyncGenerator<Buffer> {
     yield this.#beginning
     yield* this.#rest()
     onEnd()
   }
 
-  /** Reads the rest of a body that nobody takes, so that it can tell what it asked for. */
+  /** Reads the rest of a long body that can't be passed on, to find the members that are logged. */
   async readToEnd(): Promise<void> {
     if (this.whole !== null) return
     for await (const _ of this.#rest());
   }
 
   async *#rest(): AsyncGenerator<Buffer> {
-    // An upstream that answers before it has read everything must not cut off the client.
+    // If an upstream answers before it has read everything, the client's connection must stay open.
     for await (const chunk of this.#request.iterator({ destroyOnReturn: false })) {
       this.#members.push(chunk)
       yield chunk
     }
   }
 
-  /** What says as much about the request as is known of the body so far. */
-  get shown(): Buffer | RequestMembers {
+  /** The whole body, or the members found so far in a long one, to describe the request by. */
+  get readable(): Buffer | RequestMembers {
     return this.whole ?? this.#members
   }
 }

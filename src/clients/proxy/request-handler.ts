@@ -2,10 +2,10 @@ import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Agent } from 'undici'
 import { BoundedWarnings } from '../../journal/append/warnings.js'
+import { describeRequest, type RequestDescription } from '../describe-request.js'
 import { Exchange, type ExchangeJournal } from '../exchange.js'
-import { describeRequest, type RequestDescription } from '../request.js'
-import { pathOf } from '../usage/api.js'
-import { text } from '../usage/findings.js'
+import { pathOf } from '../usage/apis.js'
+import { text } from '../usage/values.js'
 import { Forwarding } from './forwarding.js'
 import { CORRELATION_HEADER, headersForUpstream } from './headers.js'
 import type { ResolvedOptions } from './options.js'
@@ -13,9 +13,9 @@ import { answerRefusal, Refusal } from './refusal.js'
 import { RequestBody } from './request-body.js'
 import { isPlainPath, type Route, routeOf } from './upstreams.js'
 
-/** Takes the requests of one proxy. */
+/** Handles the requests of one proxy. */
 export class RequestHandler {
-  /** Set once the proxy stops: answers that are cut off then aren't their clients' doing. */
+  /** Whether the proxy is stopping, so that it's not the client who cuts an answer off. */
   isStopping = false
   readonly #journal: ExchangeJournal
   readonly #options: ResolvedOptions
@@ -30,8 +30,8 @@ export class RequestHandler {
   }
 
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    // Many clients read an answer only once they have sent all of their request, even if it came
-    // before that.
+    // The rest of the request is read even after the answer, because many clients don't read an
+    // answer before they have sent everything.
     response.on('finish', () => request.resume())
     try {
       await this.#forward(request, response, this.#route(request))
@@ -45,7 +45,7 @@ export class RequestHandler {
   #route(request: IncomingMessage): Route {
     this.#options.access.check(request.headers)
     const { url = '', headers } = request
-    // Other upgrades may be ignored: Java's client offers HTTP/2 with each request.
+    // Other upgrades are ignored: Java's HTTP client offers HTTP/2 with each request.
     if (/\bwebsocket\b/i.test(headers.upgrade ?? '')) {
       throw new Refusal(501, 'no_websockets', "WebSockets aren't passed on; use the API's HTTP endpoints")
     }
@@ -68,7 +68,8 @@ export class RequestHandler {
     const { method = 'GET', rawHeaders } = request
     const body = await RequestBody.read(request)
     const description = describe(request, path, body)
-    // An attempt begins once its request has been read: of a long one more is known then.
+    // The attempt of a long request begins only when all of it has been read, because its model may
+    // come last.
     let exchange: Exchange | null | undefined
     const begin = () => {
       exchange ??= this.#begin(
@@ -79,14 +80,15 @@ export class RequestHandler {
       return exchange
     }
     if (body.whole !== null) begin()
-    const changed = upstream.includeUsage && description !== null ? body.askingForUsage(pathOf(path)) : null
+    const changed =
+      upstream.includeUsage && description !== null ? body.withUsageAskedFor(pathOf(path)) : null
     const forwarding = new Forwarding({
       request,
       response,
       origin: upstream.origin,
       body,
       exchange: begin,
-      isUsageAdded: changed !== null,
+      isUsageAskedFor: changed !== null,
       isStopping: () => this.isStopping,
       onUpstreamFailure: (error) =>
         this.#failures.warn(Date.now(), { err: error }, 'An upstream gave no answer, or only a part of it'),
@@ -95,10 +97,10 @@ export class RequestHandler {
       isObserved: description !== null,
       isWhole: body.whole !== null,
     })
-    const sent = changed ?? body.whole ?? body.passing(begin)
+    const sent = changed ?? body.whole ?? body.stream(begin)
     try {
       this.#agent.dispatch(
-        // undici's types don't know that it takes what can be iterated.
+        // undici also takes an iterable as the body, which its types don't say.
         { origin: upstream.origin, path, method, headers, body: sent as Buffer },
         forwarding,
       )
@@ -121,8 +123,8 @@ export class RequestHandler {
       provider: upstream.provider,
       labels: all,
       correlationId: text(headerOf(request, CORRELATION_HEADER)) ?? undefined,
-      // With the option, only a request that it can't change comes to this.
-      usageBy: upstream.includeUsage
+      // If the option is set and usage still isn't asked for, the request is probably too long.
+      usageAlternative: upstream.includeUsage
         ? 'keep the request within 1 MiB, up to which --include-usage of the proxy adds it'
         : 'with --include-usage of the proxy (includeUsage of startProxy)',
     })
@@ -134,7 +136,7 @@ function describe(request: IncomingMessage, path: string, body: RequestBody): Re
     method: request.method ?? 'GET',
     path,
     header: (name) => headerOf(request, name),
-    body: body.shown,
+    body: body.readable,
   })
 }
 
@@ -144,7 +146,7 @@ function headerOf(request: IncomingMessage, name: string): string | null {
   return typeof value === 'string' ? value : value.join(', ')
 }
 
-/** Undoes Node's reading of headers as Latin-1: most clients send UTF-8. */
+/** Decodes a header as UTF-8, which most clients send, although Node.js reads it as Latin-1. */
 function decodedHeader(value: string): string {
   const bytes = Buffer.from(value, 'latin1')
   return isUtf8(bytes) ? bytes.toString() : value

@@ -1,58 +1,59 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Agent } from 'undici'
-import { ProxyError } from '../errors.js'
 import { checkJournal, type ExchangeJournal } from '../exchange.js'
+import { ProxyError } from './errors.js'
 import { type ProxyOptions, type ResolvedOptions, resolveOptions } from './options.js'
 import { RequestHandler } from './request-handler.js'
 
-/** Where a proxy passes requests on to. */
+/** An upstream of a running proxy. */
 export interface ProxiedUpstream {
   /** The name that its requests are logged with. */
   readonly provider: string
-  /** What clients have in place of the upstream's URL: the proxy's with the prefix. */
+  /** What clients use instead of the upstream's URL: the proxy's URL with the upstream's prefix. */
   readonly url: string
   /** The upstream's URL. */
   readonly target: string
 }
 
-/** A proxy at work. */
+/** A proxy that has started. */
 export interface RunningProxy {
-  /** Its address, which clients have in their base URL: `http://127.0.0.1:8791`. */
+  /** Its address, with which clients' base URLs begin: `http://127.0.0.1:8791`. */
   readonly url: string
   readonly upstreams: readonly ProxiedUpstream[]
   /**
-   * Takes no more requests, lets answers that have begun end, for `graceMs` at most, and cuts off
-   * the rest. What is logged is in the journal then. A second call waits for the same.
+   * Stops taking requests, waits at most `graceMs` for answers that have begun to end, and cuts off
+   * the others. Once it resolves, everything that is logged is in the journal. A second call waits
+   * for the first.
    */
   close(): Promise<void>
 }
 
-/** Idle connections of clients are kept as long as most load balancers keep theirs. */
+/** How long an idle connection of a client is kept: as long as most load balancers keep theirs. */
 const KEEP_ALIVE_MS = 65_000
-/** The longest that a request may take to come: a large file over a slow line. */
+/** How long a request may take to arrive: enough for a large file over a slow line. */
 const REQUEST_MS = 3_600_000
 
 /**
- * Starts a reverse proxy that passes requests on to providers and logs them: for clients in any
- * language, which change nothing but their base URL. Keys, requests and answers pass byte for byte,
- * in both directions as they come; nothing of their content is kept or logged.
+ * Starts a reverse proxy that passes requests on to providers and logs them. Clients can be in any
+ * language, and change only their base URL. Keys, requests and answers are passed on byte for byte
+ * as they come; none of their content is kept or logged.
  *
  * @param journal takes the events. It stays open when the proxy closes.
- * @throws TypeError for no journal, an unknown option or a value out of range.
+ * @throws TypeError if `journal` isn't a journal, or for an unknown option or a value out of range.
  * @throws ProxyError TOKEN_REQUIRED, TOKEN_INVALID, UPSTREAM_INVALID, ADDRESS_UNAVAILABLE.
  */
 export async function startProxy(journal: ExchangeJournal, options: ProxyOptions): Promise<RunningProxy> {
   checkJournal(journal, 'startProxy')
   const resolved = resolveOptions(options)
-  // Clients know how long they are willing to wait, and leave when it is over.
+  // No time limits: clients know how long they are willing to wait, and close their connections.
   const agent = new Agent({ headersTimeout: 0, bodyTimeout: 0 })
   const handler = new RequestHandler(journal, resolved, agent)
   const server = createServer(
     { keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: REQUEST_MS },
     (request, response) => {
       response.on('close', () => {
-        // Connections that were busy when the server closed are idle now.
+        // A connection that was busy when the server closed may be idle now.
         if (handler.isStopping) server.closeIdleConnections()
       })
       void handler.handle(request, response)
@@ -95,7 +96,7 @@ function listen(server: Server, { host, port }: ResolvedOptions): Promise<void> 
   })
 }
 
-/** An address that this machine can reach, although the server may listen on more. */
+/** The URL of the server, with an address that can be connected to even if it listens on all. */
 function urlOf(server: Server, host: string): string {
   const { port } = server.address() as AddressInfo
   const isAny = host === '0.0.0.0' || host === '::'

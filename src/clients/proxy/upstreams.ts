@@ -1,11 +1,11 @@
-import { ProxyError } from '../errors.js'
 import { providerOfHost } from '../provider-hosts.js'
+import { ProxyError } from './errors.js'
 
 /** Where requests are passed on to. */
 export interface UpstreamOptions {
   /**
-   * The URL before which nothing of a request's path comes: `https://api.openai.com`, or with a
-   * path, `https://openrouter.ai/api`.
+   * The URL to which the rest of a request's path is appended: `https://api.openai.com`, or with a
+   * path of its own, `https://openrouter.ai/api`.
    */
   url: string
   /**
@@ -13,10 +13,10 @@ export interface UpstreamOptions {
    * @default the proxy's `provider`
    */
   provider?: string | undefined
-  /** Labels of its requests, beside the proxy's. */
+  /** Labels that its requests get besides the proxy's. */
   labels?: Record<string, string> | undefined
   /**
-   * Whether usage is asked for in its streams.
+   * Whether the proxy asks for usage in its streams.
    * @default the proxy's `includeUsage`
    */
   includeUsage?: boolean | undefined
@@ -24,10 +24,10 @@ export interface UpstreamOptions {
 
 /** An upstream whose values were checked. */
 export interface Upstream {
-  /** Requests whose path begins with it go here; '' takes all. */
+  /** Requests whose path begins with it go to this upstream; '' matches every path. */
   prefix: string
   origin: string
-  /** What comes before the rest of a request's path; '' or `/api`. */
+  /** What is put before the rest of a request's path: '' or a path such as `/api`. */
   basePath: string
   provider: string
   labels: Record<string, string>
@@ -36,16 +36,17 @@ export interface Upstream {
 
 const MEMBERS = ['url', 'provider', 'labels', 'includeUsage']
 
-/** A segment `.` or `..`, in any encoding that a server may undo before it resolves a path. */
+/**
+ * A path segment `.` or `..`, in any encoding that a server may decode before it resolves a path.
+ */
 const DOT_SEGMENT = /(?:^|[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?:[/\\]|%2f|%5c|$)/i
 
-/** What holds for the upstreams that don't say it themselves. */
+/** The values of upstreams that don't have their own. */
 export type UpstreamDefaults = Pick<UpstreamOptions, 'provider' | 'includeUsage'>
 
 /**
- * Checks upstreams by the prefixes of paths that lead to them.
- *
- * @param defaults without a provider here or there, it is told by the host.
+ * Checks the option `upstreams`, and fills what upstreams leave out. If neither an upstream nor
+ * `defaults` names a provider, the host decides.
  * @throws ProxyError UPSTREAM_INVALID, naming the prefix.
  */
 export function resolveUpstreams(given: unknown, defaults: UpstreamDefaults = {}): Upstream[] {
@@ -56,7 +57,7 @@ export function resolveUpstreams(given: unknown, defaults: UpstreamDefaults = {}
   }
   const upstreams = Object.entries(given).map(([prefix, value]) => resolveUpstream(prefix, value, defaults))
   if (upstreams.length === 0) throw invalid('found none, expected at least one')
-  // The longest prefix of a path wins.
+  // Longest first, so that the longest prefix of a path wins.
   return upstreams.sort((a, b) => b.prefix.length - a.prefix.length)
 }
 
@@ -126,14 +127,14 @@ function checkedUrl(prefix: string, given: unknown): URL {
   return url
 }
 
-/** Where a request goes, and the path that it has there. */
+/** The upstream that a request goes to, and the path that it has there. */
 export interface Route {
   upstream: Upstream
   /** With the query. */
   path: string
 }
 
-/** Whether a request's target may be passed on: a path, which stays below what it begins with. */
+/** Whether a request's target may be passed on: it must be a path that can't climb with `..`. */
 export function isPlainPath(target: string): boolean {
   const path = target.split('?', 1)[0] ?? ''
   return path.startsWith('/') && !path.includes('#') && !DOT_SEGMENT.test(path)

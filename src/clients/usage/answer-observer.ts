@@ -1,16 +1,17 @@
-import { apiOf } from './api.js'
+import { apiOf } from './apis.js'
 import { readCostHeaders } from './costs.js'
-import { ERROR, FAILURE_MEMBERS, readError, readFailure, statusText } from './errors.js'
-import { type Api, type Findings, noFindings, object, usageOf } from './findings.js'
+import { type Api, type Findings, noFindings, usageOf } from './findings.js'
 import { type Gap, JsonScanner } from './json-scanner.js'
 import type { Answer, AnswerObserver, Observation, ObservedOutcome } from './observation.js'
+import { ERROR, FAILURE_MEMBERS, readError, readFailure, statusText } from './provider-errors.js'
 import { RepeatedEvent } from './repeated-event.js'
 import { SseReader } from './sse.js'
-import { wantedNode } from './wanted.js'
+import { object } from './values.js'
+import { wantedNode } from './wanted-members.js'
 
 /**
- * Begins to observe an answer whose head has come. What may be read of its body depends on the
- * request's path alone: an API that isn't known tells nothing but its outcome.
+ * Begins to observe an answer whose head has arrived. What is read of its body depends on the
+ * request's path alone; if the path belongs to no known API, only the outcome is.
  */
 export function observeAnswer(answer: Answer): AnswerObserver {
   try {
@@ -21,15 +22,15 @@ export function observeAnswer(answer: Answer): AnswerObserver {
   }
 }
 
-/** How a body is read: decided by its first byte that isn't white space. */
+/** How a body is read, which its first byte that isn't white space decides. */
 type Form = 'undecided' | 'json' | 'sse' | 'opaque'
 
-/** What is read of an answer that failed, whichever API it came from. */
+/** Reads an answer that failed, whichever API it came from. */
 const FAILURE: Api = {
   wanted: wantedNode(FAILURE_MEMBERS),
   reader: (found) => (document) => readFailure(document, found),
 }
-/** What is read of an answer whose API isn't known. Nobody knows what ends its streams either. */
+/** Reads an answer whose API isn't known. What ends its streams isn't known either. */
 const UNKNOWN: Api = {
   wanted: wantedNode({ error: ERROR }),
   reader(found) {
@@ -41,18 +42,18 @@ const UNKNOWN: Api = {
 class BodyObserver implements AnswerObserver {
   readonly #status: number
   readonly #isStreamExpected: boolean
-  /** Whether the body must have content: a stream and JSON have. */
+  /** Whether an empty body is incomplete, as one of a stream or of JSON is. */
   readonly #isBodyExpected: boolean
   readonly #costs: ReturnType<typeof readCostHeaders>
   readonly #found: Findings = noFindings()
   readonly #scanner: JsonScanner
   readonly #sse: SseReader
-  /** Null: an event that repeats another tells more than that one alone. */
+  /** Null: every event counts, even one that repeats another. */
   readonly #repeated: RepeatedEvent | null
-  /** Whether no data of the event has come yet. */
+  /** Whether no data of the event has arrived yet. */
   #isEventNew = false
   #form: Form
-  /** Bytes of `[DONE]` that the event's data has begun with; −1: it hasn't. */
+  /** How many bytes of `[DONE]` the event's data begins with; −1 if it's something else. */
   #doneBytes = -1
   #isDone = false
   #hasFailed = false
@@ -86,7 +87,7 @@ class BodyObserver implements AnswerObserver {
       if (this.#form === 'json') this.#scanner.push(buffer)
       else if (this.#form === 'sse') this.#sse.push(buffer)
     } catch {
-      // Something that isn't bytes. What was told before stays told.
+      // The client got something other than bytes. What was found before that stays.
       this.#hasFailed = true
     }
   }
@@ -122,7 +123,7 @@ class BodyObserver implements AnswerObserver {
       case 'sse':
         return this.#found.isEnded || this.#isDone
       case 'json':
-        // Of broken JSON nothing is known, so no end is missed.
+        // Nobody knows where broken JSON should end, so it counts as whole.
         return this.#scanner.isEnded || this.#scanner.isBroken
       case 'undecided':
         return !this.#isBodyExpected
@@ -131,7 +132,9 @@ class BodyObserver implements AnswerObserver {
     }
   }
 
-  /** A body says by its first byte what it is: servers that stream errors as JSON don't say so. */
+  /**
+   * Goes by the first byte, since some servers send errors as JSON with a stream's content-type.
+   */
   #decide(bytes: Buffer): void {
     const first = bytes.find((byte) => !NO_CONTENT.has(byte))
     if (first === undefined) return
@@ -144,7 +147,7 @@ class BodyObserver implements AnswerObserver {
     this.#isEventNew = false
     if (isNew) {
       if (this.#repeated?.isRepeatedBy(bytes, start, end)) {
-        // The scanner stays at the end of the event before, which is where it would come to again.
+        // The scanner is still at the end of the previous event, where reading this one would end.
         this.#doneBytes = -1
         return
       }

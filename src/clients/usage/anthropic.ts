@@ -1,8 +1,9 @@
 import { COST_MEMBERS, readCosts } from './costs.js'
-import { ERROR, readError } from './errors.js'
-import { type Api, count, type Findings, isObject, object, objects, sum, text, usageOf } from './findings.js'
+import { type Api, type Findings, usageOf } from './findings.js'
 import type { Usage } from './observation.js'
-import { type ToldObject, type Wanted, wantedNode } from './wanted.js'
+import { ERROR, readError } from './provider-errors.js'
+import { count, isObject, object, objects, sum, text } from './values.js'
+import { type ScannedObject, type Wanted, wantedNode } from './wanted-members.js'
 
 const TOKENS = {
   input_tokens: true,
@@ -22,9 +23,10 @@ const USAGE = {
 } satisfies Wanted
 
 /**
- * Messages (anthropic-sdk-typescript, Message, RawMessageStreamEvent). A stream's `message_start` tells
- * all members of the usage. `message_delta` tells them again, counted on, and null where nothing
- * changed: so the last value that isn't null holds, and nothing is added. `message_stop` is the end.
+ * Messages (anthropic-sdk-typescript, Message, RawMessageStreamEvent). A stream's `message_start`
+ * has all members of the usage. `message_delta` has them again as running totals, or null if
+ * nothing changed: so the last value that isn't null counts, and nothing is added up.
+ * `message_stop` is the end.
  */
 export const ANTHROPIC: Api = {
   wanted: wantedNode({
@@ -36,16 +38,16 @@ export const ANTHROPIC: Api = {
     error: ERROR,
   }),
   reader(found) {
-    const told: ToldObject = {}
+    const latest: ScannedObject = {}
     return (document) => {
       const message = document['type'] === 'message_start' ? object(document['message']) : document
       found.response_id ??= text(message['id'])
       found.response_model = text(message['model']) ?? found.response_model
       const { usage } = message
       if (isObject(usage)) {
-        for (const [name, value] of Object.entries(usage)) if (value !== null) told[name] = value
-        found.usage = messageUsage(told)
-        found.service_tier = tierOf(told)
+        for (const [name, value] of Object.entries(usage)) if (value !== null) latest[name] = value
+        found.usage = messageUsage(latest)
+        found.service_tier = tierOf(latest)
       }
       if (document['type'] === 'message_stop') found.isEnded = true
       readError(document, found)
@@ -53,25 +55,24 @@ export const ANTHROPIC: Api = {
   },
 }
 
-/** Fast mode has prices of its own, though its tier is the standard one (BetaUsage.speed). */
-function tierOf({ speed, service_tier }: ToldObject): Findings['service_tier'] {
+/** Fast mode counts as a tier, since it has its own prices (BetaUsage.speed). */
+function tierOf({ speed, service_tier }: ScannedObject): Findings['service_tier'] {
   return speed === 'fast' ? 'fast' : text(service_tier)
 }
 
-function messageUsage(told: ToldObject): Usage | null {
-  const main = tokensOf(told)
-  // Routstr has already added the cached tokens to the input (routstr-core, upstream/base.py); its
-  // cost shows who it is.
-  if (object(told['cost'])['total_msats'] !== undefined) main.input_tokens = count(told['input_tokens'])
-  // The tokens of a compaction aren't in the usage around it (BetaUsage.iterations).
-  const compactions = objects(told['iterations'])
+function messageUsage(usage: ScannedObject): Usage | null {
+  const main = tokensOf(usage)
+  // Routstr, which the form of its cost reveals, has already added the cached tokens to the input
+  // (routstr-core, upstream/base.py).
+  if (object(usage['cost'])['total_msats'] !== undefined) main.input_tokens = count(usage['input_tokens'])
+  // The usage doesn't include the tokens of its compactions (BetaUsage.iterations).
+  const compactions = objects(usage['iterations'])
     .filter(({ type }) => type === 'compaction')
     .map(tokensOf)
-  const usage = compactions.reduce(added, main)
   return usageOf({
-    ...usage,
-    reasoning_output_tokens: count(object(told['output_tokens_details'])['thinking_tokens']),
-    ...readCosts(told),
+    ...compactions.reduce(sumOf, main),
+    reasoning_output_tokens: count(object(usage['output_tokens_details'])['thinking_tokens']),
+    ...readCosts(usage),
   })
 }
 
@@ -84,21 +85,21 @@ type Tokens = Pick<
   | 'cache_creation_1h_input_tokens'
 >
 
-/** `input_tokens` is all that went in here; in the answer it is what wasn't cached. */
-function tokensOf(told: ToldObject): Tokens {
-  const read = count(told['cache_read_input_tokens'])
-  const creation = count(told['cache_creation_input_tokens'])
+/** In the journal `input_tokens` includes cached tokens; in the answer it doesn't. */
+function tokensOf(usage: ScannedObject): Tokens {
+  const read = count(usage['cache_read_input_tokens'])
+  const creation = count(usage['cache_creation_input_tokens'])
   return {
-    input_tokens: sum(count(told['input_tokens']), read, creation),
-    output_tokens: count(told['output_tokens']),
+    input_tokens: sum(count(usage['input_tokens']), read, creation),
+    output_tokens: count(usage['output_tokens']),
     cache_read_input_tokens: read,
     cache_creation_input_tokens: creation,
-    cache_creation_1h_input_tokens: count(object(told['cache_creation'])['ephemeral_1h_input_tokens']),
+    cache_creation_1h_input_tokens: count(object(usage['cache_creation'])['ephemeral_1h_input_tokens']),
   }
 }
 
-/** A sum with a part that wasn't told isn't told either. */
-function added(one: Tokens, other: Tokens): Tokens {
+/** Adds up tokens of each kind. A kind that `one` doesn't know stays unknown. */
+function sumOf(one: Tokens, other: Tokens): Tokens {
   const names = Object.keys(one) as (keyof Tokens)[]
   return Object.fromEntries(names.map((name) => [name, sum(one[name], other[name])])) as Tokens
 }

@@ -1,17 +1,18 @@
-import { amount, object } from './findings.js'
 import type { Answer, Usage } from './observation.js'
-import type { Told, ToldObject, Wanted } from './wanted.js'
+import { amount, object } from './values.js'
+import type { Scanned, ScannedObject, Wanted } from './wanted-members.js'
 
-/** The members of a `usage` that tell its cost. */
+/** The members of a `usage` that report costs. */
 export const COST_MEMBERS = {
-  // OpenRouter: dollars that were charged. With a key of one's own (BYOK) they are OpenRouter's fee
-  // alone (openrouter.ai/docs, "Usage Accounting"). Routstr has an object here (routstr-core,
-  // upstream/base.py), and so has Perplexity (docs.perplexity.ai, "Chat Completions").
+  // OpenRouter: dollars that were charged. If the client brings its own key (BYOK), they are only
+  // OpenRouter's fee (openrouter.ai/docs, "Usage Accounting"). Routstr has an object here
+  // (routstr-core, upstream/base.py), and so has Perplexity (docs.perplexity.ai, "Chat
+  // Completions").
   cost: { total_msats: true, total_usd: true, total_cost: true },
   is_byok: true,
   cost_details: { upstream_inference_cost: true },
-  // xAI: 10^10 ticks are a dollar (docs.x.ai, "Cost Tracking"). On Vertex AI they are 0, whatever it
-  // costs (docs.cloud.google.com, "Grok: Reasoning").
+  // xAI: 10^10 ticks are a dollar (docs.x.ai, "Cost Tracking"). On Vertex AI they are 0, whatever
+  // the request costs (docs.cloud.google.com, "Grok: Reasoning").
   cost_in_usd_ticks: true,
   // Routstr: satoshis, rounded down.
   cost_sats: true,
@@ -21,7 +22,7 @@ type Costs = Pick<Usage, 'provider_cost_usd' | 'provider_cost_sats'>
 
 const TICKS_PER_USD = 1e10
 
-export function readCosts(usage: ToldObject): Costs {
+export function readCosts(usage: ScannedObject): Costs {
   const cost = object(usage['cost'])
   const ticks = amount(usage['cost_in_usd_ticks'])
   return {
@@ -34,17 +35,18 @@ export function readCosts(usage: ToldObject): Costs {
   }
 }
 
-function chargedUsd(usage: ToldObject): number | null {
+function chargedUsd(usage: ScannedObject): number | null {
   const charged = amount(usage['cost'])
   if (charged === null || usage['is_byok'] !== true) return charged
-  // Without the upstream's cost, the fee alone would pass for the whole.
+  // If the upstream's cost isn't known, neither is the whole: the fee is only a part of it.
   const upstream = amount(object(usage['cost_details'])['upstream_inference_cost'])
   return upstream === null ? null : charged + upstream
 }
 
 /**
- * The costs that an answer's head tells: arbstr's `x-arbstr-cost-sats` (arbstr, proxy/handlers.rs) and
- * routstr's `x-routstr-cost-msats` and `-usd` (routstr-core, upstream/base.py).
+ * Reads the costs that an answer's headers report: arbstr's `x-arbstr-cost-sats` (arbstr,
+ * proxy/handlers.rs) and routstr's `x-routstr-cost-msats` and `-usd` (routstr-core,
+ * upstream/base.py).
  */
 export function readCostHeaders(header: Answer['header']): Costs {
   const number = (name: string) => numberOf(header(name))
@@ -54,9 +56,9 @@ export function readCostHeaders(header: Answer['header']): Costs {
   }
 }
 
-function satsOf(msats: Told | undefined): number | null {
-  const told = amount(msats)
-  return told === null ? null : told / 1000
+function satsOf(msats: Scanned | undefined): number | null {
+  const value = amount(msats)
+  return value === null ? null : value / 1000
 }
 
 function numberOf(value: string | null): number | null {

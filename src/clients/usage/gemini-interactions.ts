@@ -1,8 +1,9 @@
-import { ERROR, errorOf, readError } from './errors.js'
-import { type Api, count, type Findings, isObject, objects, sum, text, usageOf } from './findings.js'
+import { type Api, type Findings, usageOf } from './findings.js'
 import { tokensOf } from './gemini.js'
 import type { Usage } from './observation.js'
-import { type ToldObject, type Wanted, wantedNode } from './wanted.js'
+import { ERROR, errorOf, readError } from './provider-errors.js'
+import { count, isObject, objects, sum, text } from './values.js'
+import { type ScannedObject, type Wanted, wantedNode } from './wanted-members.js'
 
 const MODALITIES = [{ modality: true, tokens: true }] satisfies Wanted
 
@@ -38,7 +39,7 @@ export const INTERACTIONS: Api = {
   },
 }
 
-function readInteraction(interaction: ToldObject, found: Findings): void {
+function readInteraction(interaction: ScannedObject, found: Findings): void {
   const { status, usage } = interaction
   found.response_id ??= text(interaction['id'])
   found.response_model = text(interaction['model']) ?? found.response_model
@@ -50,13 +51,16 @@ function readInteraction(interaction: ToldObject, found: Findings): void {
   }
 }
 
-/** Like generateContent's, these outputs leave out the thoughts, and these inputs what tools gave. */
-function interactionUsage(usage: ToldObject): Usage | null {
+/**
+ * As with generateContent, the output tokens leave out the thoughts, and the input tokens leave out
+ * the results of tools.
+ */
+function interactionUsage(usage: ScannedObject): Usage | null {
   const thoughts = count(usage['total_thought_tokens'])
   const input = sum(count(usage['total_input_tokens']), count(usage['total_tool_use_tokens']))
   const output = sum(count(usage['total_output_tokens']), thoughts)
   const total = count(usage['total_tokens'])
-  // Where the parts don't make up the total, nobody knows what they include.
+  // If the parts don't add up to the total, nobody knows what they include.
   if (input !== null && output !== null && total !== null && input + output !== total) return null
   const inputs = [usage['input_tokens_by_modality'], usage['tool_use_tokens_by_modality']].flatMap(objects)
   return usageOf({

@@ -1,15 +1,16 @@
-import { ERROR, readError } from './errors.js'
-import { type Api, count, isObject, object, objects, sum, text, usageOf } from './findings.js'
+import { type Api, usageOf } from './findings.js'
 import type { Usage } from './observation.js'
-import { type Told, type ToldObject, type Wanted, wantedNode } from './wanted.js'
+import { ERROR, readError } from './provider-errors.js'
+import { count, isObject, object, objects, sum, text } from './values.js'
+import { type Scanned, type ScannedObject, type Wanted, wantedNode } from './wanted-members.js'
 
 const MODALITIES = [{ modality: true, tokenCount: true }] satisfies Wanted
 
 /**
  * `generateContent` and `streamGenerateContent` of Google's Gemini API and of Vertex AI (js-genai,
- * GenerateContentResponse). A stream has the form of events with `alt=sse`, and otherwise of a JSON
- * array, each element a response. No mark ends it, but every candidate's `finishReason` does, or the
- * reason why the prompt was blocked, or the end of the array.
+ * GenerateContentResponse). With `alt=sse` a stream consists of events, and otherwise it's a JSON
+ * array of responses. It has no end marker: it has ended once every candidate has a `finishReason`,
+ * the prompt has a `blockReason`, or the array is closed.
  */
 export const GEMINI: Api = {
   wanted: wantedNode({
@@ -33,14 +34,14 @@ export const GEMINI: Api = {
     error: ERROR,
   }),
   reader(found) {
-    const open = new Set<Told>()
+    const open = new Set<Scanned>()
     return (document) => {
       found.response_id ??= text(document['responseId'])
       found.response_model = text(document['modelVersion']) ?? found.response_model
       const { usageMetadata } = document
       if (isObject(usageMetadata)) {
         found.service_tier = tierOf(usageMetadata) ?? found.service_tier
-        // The last one wins: each counts on.
+        // The last one wins: each is the running total.
         found.usage = geminiUsage(usageMetadata) ?? found.usage
       }
       for (const candidate of objects(document['candidates'])) {
@@ -56,7 +57,7 @@ export const GEMINI: Api = {
   },
 }
 
-function geminiUsage(metadata: ToldObject): Usage | null {
+function geminiUsage(metadata: ScannedObject): Usage | null {
   const prompt = count(metadata['promptTokenCount'])
   const input = sum(prompt, count(metadata['toolUsePromptTokenCount']))
   const inputDetails = [
@@ -75,26 +76,29 @@ function geminiUsage(metadata: ToldObject): Usage | null {
 }
 
 /**
- * The candidates' tokens and the thoughts', which they don't include. Both may be left out when they
- * are 0, as protocol buffers do: then the total has to say that nothing came out.
+ * Adds the tokens of the thoughts to those of the candidates, which don't include them. Protocol
+ * buffers leave out fields that are 0. If both are missing, nothing came out only if the total
+ * equals the input.
  */
-function outputTokens(metadata: ToldObject, input: number | null): number | null {
+function outputTokens(metadata: ScannedObject, input: number | null): number | null {
   const candidates = count(metadata['candidatesTokenCount'])
   const thoughts = count(metadata['thoughtsTokenCount'])
   if (candidates !== null || thoughts !== null) return sum(candidates ?? 0, thoughts)
   return input !== null && count(metadata['totalTokenCount']) === input ? 0 : null
 }
 
-/** The tokens of one modality: `AUDIO` and `tokenCount`, or `audio` and `tokens` in interactions. */
-export function tokensOf(modality: string, details: ToldObject[]): number | null {
+/**
+ * The tokens of one modality: `AUDIO` and `tokenCount`, or `audio` and `tokens` in interactions.
+ */
+export function tokensOf(modality: string, details: ScannedObject[]): number | null {
   const counts = details
     .filter((detail) => text(detail['modality'])?.toUpperCase() === modality)
     .map((detail) => count(detail['tokenCount'] ?? detail['tokens']))
   return counts.length === 0 || counts.includes(null) ? null : sum(0, ...counts)
 }
 
-/** The Gemini API tells a `serviceTier`; Vertex AI a `trafficType`, as `ON_DEMAND_FLEX`. */
-function tierOf({ serviceTier, trafficType }: ToldObject): string | null {
+/** The Gemini API reports a `serviceTier`, Vertex AI a `trafficType` such as `ON_DEMAND_FLEX`. */
+function tierOf({ serviceTier, trafficType }: ScannedObject): string | null {
   const tier = text(serviceTier)?.toLowerCase()
   if (tier !== undefined && tier !== 'unspecified') return tier
   const traffic = text(trafficType)?.toLowerCase()

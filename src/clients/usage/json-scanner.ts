@@ -1,8 +1,14 @@
-import { memberNamed, type Told, type ToldObject, type WantedMember, type WantedNode } from './wanted.js'
+import {
+  memberNamed,
+  type Scanned,
+  type ScannedObject,
+  type WantedMember,
+  type WantedNode,
+} from './wanted-members.js'
 
 /** A longer text is cut, since only names and short messages are wanted. */
 const MAX_TEXT_BYTES = 4096
-/** A longer number or literal isn't valid JSON that anybody writes. */
+/** Nobody writes a longer number or literal in valid JSON. */
 const MAX_LITERAL_BYTES = 64
 /** Further elements of an array are skipped. */
 const MAX_ELEMENTS = 64
@@ -45,7 +51,7 @@ const LITERAL = new Uint8Array(256)
 for (const byte of Buffer.from('+-.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'))
   LITERAL[byte] = 1
 
-/** Where a text or a literal stands that isn't wanted, and in which a document may differ. */
+/** A text or a literal that isn't wanted, so that it may be different in an event that repeats. */
 export interface Gap {
   from: number
   to: number
@@ -58,22 +64,24 @@ const SHORT_TEXT_BYTES = 32
 
 /**
  * Scans JSON for a few members, in chunks cut anywhere, without keeping or building the rest. It
- * holds at most the wanted scalars, each at most 4 KiB, and 64 elements of a wanted array. It checks
- * no more of the grammar than it needs to find its way, and never throws.
+ * holds at most the wanted scalars, each at most 4 KiB, and 64 elements of a wanted array. It
+ * checks no more of the grammar than it needs to find its way, and never throws.
  *
  * A document is the whole value. If the value is an array and its elements are wanted, each element
  * is a document of its own.
  */
 export class JsonScanner {
-  /** Takes the gaps of what is pushed, which must be a document from its first byte; null: none. */
+  /**
+   * Collects the gaps of a document that is pushed from its first byte on; null: nobody needs them.
+   */
   gaps: Gap[] | null = null
   readonly #root: WantedNode
-  readonly #onDocument: (document: Told) => void
+  readonly #onDocument: (document: Scanned) => void
   #state = VALUE
   /** The open objects and arrays on the way to a wanted value, outermost first. */
   #nodes: WantedNode[] = []
-  #targets: (Told[] | ToldObject)[] = []
-  /** The member that each of them is, in the object around it. */
+  #targets: (Scanned[] | ScannedObject)[] = []
+  /** The name that each of them has in the object around it. */
   #names: string[] = []
   /** The node of the next value; null: it isn't wanted. */
   #node: WantedNode | null
@@ -83,15 +91,18 @@ export class JsonScanner {
   #skippedDepth = 0
   /** Whether the last byte was a backslash within a text, which hides the next one. */
   #isEscaped = false
-  /** Whether the name has a backslash, which stands near its beginning if the name is wanted. */
+  /**
+   * Whether a backslash is among the first 32 bytes of the name, so that it must be decoded before
+   * it's compared. Wanted names are so short that their first backslash is always among these.
+   */
   #hasEscapes = false
   /** The first bytes of a text or literal that goes on in the next chunk. */
   #kept: Buffer = NO_BYTES
   #keptBytes = 0
-  /** Bytes of it that are over the limit, and dropped. */
+  /** How many of its bytes were dropped because they are over the limit. */
   #droppedBytes = 0
 
-  constructor(root: WantedNode, onDocument: (document: Told) => void) {
+  constructor(root: WantedNode, onDocument: (document: Scanned) => void) {
     this.#root = root
     this.#onDocument = onDocument
     this.#node = root
@@ -102,12 +113,12 @@ export class JsonScanner {
     return this.#state === ENDED
   }
 
-  /** Whether the bytes aren't JSON. Nothing more is read then. */
+  /** Whether the bytes aren't JSON. If so, nothing more is read. */
   get isBroken(): boolean {
     return this.#state === BROKEN
   }
 
-  /** Begins with the next value. */
+  /** Makes the next byte the first of a new value. */
   reset(): void {
     this.#state = VALUE
     if (this.#nodes.length > 0) {
@@ -209,7 +220,7 @@ export class JsonScanner {
     return at + 1
   }
 
-  #open(node: WantedNode, target: Told[] | ToldObject): void {
+  #open(node: WantedNode, target: Scanned[] | ScannedObject): void {
     this.#nodes.push(node)
     this.#targets.push(target)
     this.#names.push(this.#name)
@@ -217,7 +228,7 @@ export class JsonScanner {
 
   #expectElement(): void {
     const elements = (this.#nodes.at(-1) as WantedNode).elements
-    this.#node = (this.#targets.at(-1) as Told[]).length < MAX_ELEMENTS ? elements : null
+    this.#node = (this.#targets.at(-1) as Scanned[]).length < MAX_ELEMENTS ? elements : null
     this.#state = VALUE
   }
 
@@ -230,12 +241,12 @@ export class JsonScanner {
     } else if (this.#nodes.length === 0 && Array.isArray(target)) {
       this.#state = ENDED
     } else {
-      this.#tell(target)
+      this.#deliver(target)
     }
   }
 
-  /** Hands a wanted value that has ended to where it belongs. */
-  #tell(value: Told): void {
+  /** Puts a wanted value into the array or object around it, or passes on a whole document. */
+  #deliver(value: Scanned): void {
     const depth = this.#nodes.length
     const target = this.#targets[depth - 1]
     this.#state = target === undefined ? ENDED : AFTER_VALUE
@@ -258,7 +269,7 @@ export class JsonScanner {
     } else {
       const text = this.#take(bytes, at, quote)
       if (text === null) this.#state = AFTER_VALUE
-      else this.#tell(text)
+      else this.#deliver(text)
     }
     return quote + 1
   }
@@ -285,7 +296,7 @@ export class JsonScanner {
     }
     const value = literalValue(this.#take(bytes, from, at) ?? '')
     if (value === undefined) this.#state = this.#nodes.length === 0 ? BROKEN : AFTER_VALUE
-    else this.#tell(value)
+    else this.#deliver(value)
     return at
   }
 
@@ -384,7 +395,7 @@ function unescaped(text: string, isCut = false): string | null {
     try {
       return JSON.parse(`"${text.slice(0, text.length - dropped)}"`) as string
     } catch {
-      // The next attempt, or null, is the answer.
+      // The next attempt drops one more character.
     }
   }
   return null

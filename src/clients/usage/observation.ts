@@ -1,6 +1,6 @@
-/** What an answer of a provider told, as far as its bytes were seen. */
+/** What was learned from a provider's answer, as far as its bytes were seen. */
 export interface Observation {
-  /** Null: the answer told neither tokens nor a cost. */
+  /** Null: the answer reported neither tokens nor a cost. */
   usage: Usage | null
   /** The model that the provider says answered. */
   response_model: string | null
@@ -13,15 +13,15 @@ export interface Observation {
 
 export type ObservedOutcome =
   | { kind: 'complete' }
-  /** The body ended before its end: a stream without its end marker, or JSON that isn't closed. */
+  /** The body stopped too early: a stream without its end marker, or JSON that isn't closed. */
   | { kind: 'incomplete' }
   /**
-   * The provider said that it failed: by the HTTP status, or in a body that began with 200.
-   * `status` is null if no status was told for this error; `message` is short, never a body.
+   * The provider reported a failure: by the HTTP status, or in the body of an answer that began
+   * with 200. `status` is null if the error came without one; `message` is short, never a body.
    */
   | { kind: 'error'; status: number | null; message: string }
 
-/** The tokens and costs that an answer told, by the fields of the events. Null: not told. */
+/** The tokens and costs that an answer reported, by the fields of events. Null: not reported. */
 export type Usage = Record<UsageField, number | null>
 
 export const USAGE_FIELDS = [
@@ -57,13 +57,13 @@ export interface Answer {
  */
 export interface AnswerObserver {
   /**
-   * Reads the next bytes of the body, after decoding its `content-encoding`. They aren't changed,
-   * and nothing of them is referred to after the call.
+   * Reads the next bytes of the body, whose `content-encoding` has been undone. They aren't
+   * changed, and no reference to them is kept.
    */
   push(bytes: Uint8Array): void
   /**
-   * Says what the answer has told. The body has ended, or broke off; asked before, it says what was
-   * told so far, and goes on.
+   * Returns what was learned once the body has ended or broken off. Called earlier, it returns what
+   * was learned so far, and observing goes on.
    */
   end(): Observation
 }

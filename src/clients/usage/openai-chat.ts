@@ -1,19 +1,9 @@
 import { COST_MEMBERS, readCosts } from './costs.js'
-import { ERROR, readError } from './errors.js'
-import {
-  type Api,
-  amount,
-  count,
-  type Findings,
-  isObject,
-  object,
-  objects,
-  sum,
-  text,
-  usageOf,
-} from './findings.js'
+import { type Api, type Findings, usageOf } from './findings.js'
 import type { Usage } from './observation.js'
-import { type Told, type ToldObject, type Wanted, wantedNode } from './wanted.js'
+import { ERROR, readError } from './provider-errors.js'
+import { amount, count, isObject, object, objects, sum, text } from './values.js'
+import { type Scanned, type ScannedObject, type Wanted, wantedNode } from './wanted-members.js'
 
 const USAGE = {
   prompt_tokens: true,
@@ -37,10 +27,10 @@ const WANTED = wantedNode({
   id: true,
   model: true,
   service_tier: true,
-  // Moonshot tells a stream's usage within the choice (platform.moonshot.ai, "Chat").
+  // Moonshot reports a stream's usage within the choice (platform.moonshot.ai, "Chat").
   choices: [{ index: true, finish_reason: true, usage: USAGE }],
   usage: USAGE,
-  // Groq tells it here too (groq-typescript, ChatCompletionChunk.XGroq).
+  // Groq reports it here too (groq-typescript, ChatCompletionChunk.XGroq).
   x_groq: { usage: USAGE, error: true },
   // Arbstr's last event (arbstr, proxy/handlers.rs).
   arbstr: { cost_sats: true },
@@ -48,20 +38,21 @@ const WANTED = wantedNode({
 })
 
 /**
- * Chat completions and legacy completions (openai-openapi, CompletionUsage), Azure's, OpenRouter's and
- * those of the many servers that speak the same protocol. A stream ends with `[DONE]`; Azure and
- * others may leave it out, so a stream whose choices have all told a `finish_reason` has ended too.
+ * Chat completions and legacy completions: OpenAI's (openai-openapi, CompletionUsage), Azure's,
+ * OpenRouter's and those of the many servers that speak the same protocol. A stream ends with
+ * `[DONE]`. Azure and others may leave that out, so a stream has also ended once every choice has a
+ * `finish_reason`.
  */
 export const CHAT: Api = { wanted: WANTED, reader: (found) => chatReader(found, outputTokens) }
 
 /**
- * Google's servers of the same protocol, whose completion tokens leave out the thoughts, which only the
- * total includes (github.com/vercel/ai, issue 6082, has the same of its source).
+ * The same protocol as Google serves it. Its completion tokens leave out the thoughts, which only
+ * the total includes (github.com/vercel/ai, issue 6082).
  */
 export const GOOGLE_CHAT: Api = { wanted: WANTED, reader: (found) => chatReader(found, totalOutputTokens) }
 
-function chatReader(found: Findings, outputOf: OutputOf): (document: ToldObject) => void {
-  const open = new Set<Told>()
+function chatReader(found: Findings, outputOf: OutputOf): (document: ScannedObject) => void {
+  const open = new Set<Scanned>()
   let arbstrSats: number | null = null
   return (document) => {
     found.response_id ??= text(document['id'])
@@ -75,7 +66,7 @@ function chatReader(found: Findings, outputOf: OutputOf): (document: ToldObject)
       if (choice['finish_reason']) found.isEnded = true
     }
     if (open.size > 0) found.isEnded = false
-    // The last usage wins: servers that tell one with every chunk count on.
+    // The last usage wins: in servers that send one with every chunk, it is the running total.
     const groq = object(document['x_groq'])
     const usage = document['usage'] ?? groq['usage'] ?? choices.find(hasUsage)?.['usage']
     if (isObject(usage)) found.usage = chatUsage(usage, outputOf) ?? found.usage
@@ -86,14 +77,14 @@ function chatReader(found: Findings, outputOf: OutputOf): (document: ToldObject)
   }
 }
 
-function hasUsage(choice: ToldObject): boolean {
+function hasUsage(choice: ScannedObject): boolean {
   return isObject(choice['usage'])
 }
 
-/** More choices than any server gives. */
+/** More choices than any server returns. It bounds the memory that a hostile one can take. */
 const MAX_CHOICES = 256
 
-function chatUsage(usage: ToldObject, outputOf: OutputOf): Usage | null {
+function chatUsage(usage: ScannedObject, outputOf: OutputOf): Usage | null {
   const input = object(usage['prompt_tokens_details'])
   const output = object(usage['completion_tokens_details'])
   const reasoning = count(output['reasoning_tokens'])
@@ -113,14 +104,14 @@ function chatUsage(usage: ToldObject, outputOf: OutputOf): Usage | null {
   })
 }
 
-/** Tells all tokens that came out. `reasoning` is null if it wasn't told. */
-type OutputOf = (usage: ToldObject, reasoning: number | null) => number | null
+/** Returns the number of all output tokens. `reasoning` is null if it wasn't reported. */
+type OutputOf = (usage: ScannedObject, reasoning: number | null) => number | null
 
 /**
- * OpenAI's completion tokens include reasoning. xAI's don't, and its total says so: it is the sum of
- * prompt, completion and reasoning (docs.cloud.google.com, "Grok: Reasoning").
+ * OpenAI's completion tokens include reasoning. xAI's don't, and its total says so: it is the sum
+ * of prompt, completion and reasoning (docs.cloud.google.com, "Grok: Reasoning").
  */
-function outputTokens(usage: ToldObject, reasoning: number | null): number | null {
+function outputTokens(usage: ScannedObject, reasoning: number | null): number | null {
   const completion = count(usage['completion_tokens'])
   const all = sum(completion, reasoning)
   return all !== null && sum(all, count(usage['prompt_tokens'])) === count(usage['total_tokens'])
@@ -128,7 +119,7 @@ function outputTokens(usage: ToldObject, reasoning: number | null): number | nul
     : completion
 }
 
-function totalOutputTokens(usage: ToldObject): number | null {
+function totalOutputTokens(usage: ScannedObject): number | null {
   const completion = count(usage['completion_tokens'])
   const input = count(usage['prompt_tokens'])
   const total = count(usage['total_tokens'])

@@ -1,14 +1,15 @@
 import { COST_MEMBERS, readCosts } from './costs.js'
-import { ERROR, readError } from './errors.js'
-import { type Api, count, object, text, usageOf } from './findings.js'
+import { type Api, usageOf } from './findings.js'
 import type { Usage } from './observation.js'
-import { type Told, type ToldObject, type Wanted, wantedNode } from './wanted.js'
+import { ERROR, readError } from './provider-errors.js'
+import { count, object, text } from './values.js'
+import { type Scanned, type ScannedObject, type Wanted, wantedNode } from './wanted-members.js'
 
 const USAGE = { input_tokens: true, output_tokens: true, ...COST_MEMBERS } satisfies Wanted
 
 /**
- * Embeddings (openai-openapi, CreateEmbeddingResponse). Nothing comes out but vectors: the total is
- * the input, and some servers tell it alone (docs.voyageai.com, "Text embeddings").
+ * Embeddings (openai-openapi, CreateEmbeddingResponse). Vectors aren't tokens, so the total is the
+ * input; some servers report only the total (docs.voyageai.com, "Text embeddings").
  */
 export const EMBEDDINGS: Api = {
   wanted: wantedNode({
@@ -51,7 +52,7 @@ export const AUDIO: Api = {
   },
 }
 
-const AUDIO_ENDS = new Set<Told | undefined>(['transcript.text.done', 'speech.audio.done'])
+const AUDIO_ENDS = new Set<Scanned | undefined>(['transcript.text.done', 'speech.audio.done'])
 
 /** Images (openai-openapi, ImagesResponse, ImageGenCompletedEvent, ImageEditCompletedEvent). */
 export const IMAGES: Api = {
@@ -70,16 +71,17 @@ export const IMAGES: Api = {
         completed += 1
         found.isEnded = true
       }
-      // Several images in a stream: nothing says whether each tells its own tokens or those of all.
+      // With several images in a stream, nothing says whether each event counts its own tokens or
+      // those of all.
       if (completed > 1) found.usage = null
       readError(document, found)
     }
   },
 }
 
-const IMAGE_ENDS = new Set<Told | undefined>(['image_generation.completed', 'image_edit.completed'])
+const IMAGE_ENDS = new Set<Scanned | undefined>(['image_generation.completed', 'image_edit.completed'])
 
-function mediaUsage(document: ToldObject, details: Partial<Usage>): Usage | null {
+function mediaUsage(document: ScannedObject, details: Partial<Usage>): Usage | null {
   const usage = object(document['usage'])
   return usageOf({
     input_tokens: count(usage['input_tokens']),

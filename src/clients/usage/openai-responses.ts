@@ -1,8 +1,9 @@
 import { COST_MEMBERS, readCosts } from './costs.js'
-import { ERROR, errorOf, readError } from './errors.js'
-import { type Api, count, type Findings, isObject, object, text, usageOf } from './findings.js'
+import { type Api, type Findings, usageOf } from './findings.js'
 import type { Usage } from './observation.js'
-import { type Told, type ToldObject, type Wanted, wantedNode } from './wanted.js'
+import { ERROR, errorOf, readError } from './provider-errors.js'
+import { count, isObject, object, text } from './values.js'
+import { type Scanned, type ScannedObject, type Wanted, wantedNode } from './wanted-members.js'
 
 const RESPONSE = {
   id: true,
@@ -19,12 +20,15 @@ const RESPONSE = {
   error: ERROR,
 } satisfies Wanted
 
-/** The events that end a stream, each with the whole response (openai-openapi, ResponseStreamEvent). */
-const ENDS = new Set<Told | undefined>(['response.completed', 'response.incomplete', 'response.failed'])
+/**
+ * The events that end a stream, each with the whole response (openai-openapi, ResponseStreamEvent).
+ */
+const ENDS = new Set<Scanned | undefined>(['response.completed', 'response.incomplete', 'response.failed'])
 
 /**
- * Responses (openai-openapi, Response and ResponseUsage). A response that is incomplete, for its token
- * limit or a filter, was answered and billed, as a completion that ends with `length` is.
+ * Responses (openai-openapi, Response and ResponseUsage). A response that a token limit or a filter
+ * has made incomplete was still billed, and counts as a success, as does a completion that ends
+ * with `length`.
  */
 export const RESPONSES: Api = {
   wanted: wantedNode({ ...RESPONSE, type: true, code: true, message: true, response: RESPONSE }),
@@ -38,11 +42,11 @@ export const RESPONSES: Api = {
   },
 }
 
-function withoutType({ type: _, ...members }: ToldObject): ToldObject {
+function withoutType({ type: _, ...members }: ScannedObject): ScannedObject {
   return members
 }
 
-function readResponse(response: ToldObject, found: Findings): void {
+function readResponse(response: ScannedObject, found: Findings): void {
   found.response_id ??= text(response['id'])
   found.response_model = text(response['model']) ?? found.response_model
   found.service_tier = text(response['service_tier']) ?? found.service_tier
@@ -57,7 +61,7 @@ function readResponse(response: ToldObject, found: Findings): void {
 
 const WORDS = { failed: 'failed', cancelled: 'was cancelled' }
 
-function responseUsage(usage: ToldObject): Usage | null {
+function responseUsage(usage: ScannedObject): Usage | null {
   const input = object(usage['input_tokens_details'])
   return usageOf({
     input_tokens: count(usage['input_tokens']),

@@ -1,8 +1,8 @@
 /** Takes the data of an event stream, piece by piece, as it comes. */
 export interface SseHandler {
-  /** The first data of the next event follows. */
+  /** Called before the first data of each event. */
   beginEvent(): void
-  /** The bytes from `start` to before `end` belong to the event's data. */
+  /** Called with the next bytes of the event's data: those from `start` to before `end`. */
   data(bytes: Buffer, start: number, end: number): void
 }
 
@@ -21,18 +21,19 @@ const WITHIN_DATA = 2
 const IGNORED = 3
 
 /**
- * Finds the data in an event stream (https://html.spec.whatwg.org/multipage/server-sent-events.html), in
- * chunks cut anywhere. Lines end with CR, LF or both. Nothing is kept, however long a line is.
+ * Finds the data in an event stream
+ * (https://html.spec.whatwg.org/multipage/server-sent-events.html), in chunks cut anywhere. Lines
+ * end with CR, LF or both. Nothing is kept, however long a line is.
  */
 export class SseReader {
   readonly #handler: SseHandler
   #state = FIELD_NAME
-  /** Bytes of the field's name so far, if they are those of `data`; −1 if they aren't. */
+  /** How many bytes of the name `data` the field has begun with. */
   #nameBytes = 0
   #hasData = false
-  /** The last byte was a CR, so a LF that follows belongs to it. */
+  /** Whether the last byte was a CR, to which an LF that follows belongs. */
   #isAfterCr = false
-  /** Bytes of the byte order mark seen at the stream's beginning; −1: the beginning is over. */
+  /** How many bytes of a byte order mark the stream has begun with; −1 once that is decided. */
   #markBytes = 0
 
   constructor(handler: SseHandler) {
@@ -41,8 +42,8 @@ export class SseReader {
 
   push(bytes: Buffer): void {
     let at = this.#markBytes === -1 ? 0 : this.#skipMark(bytes)
-    // The offsets of the next LF and CR, looked up only once each is passed: a stream that never has
-    // the one or the other would be searched to its end for every line.
+    // The offsets of the next LF and CR. Each is searched for again only once it has been passed:
+    // most streams never contain a CR, and would be searched to their end for every line.
     let lf = -1
     let cr = -1
     while (at < bytes.length) {

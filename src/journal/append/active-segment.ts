@@ -229,10 +229,11 @@ export class ActiveSegment {
     const { directory, fs } = this.#options
     const segment = listSegments(directory, fs).find(({ id }) => id === writer.segment.id)
     if (segment === undefined || segment.state === 'plain') return false
-    // A last line that lacks its newline will be written again elsewhere: the segment counts as lost.
+    // A last line that lacks its newline will be written again elsewhere: the segment counts as
+    // lost.
     if (!writer.hasCleanTail) return false
-    // `archive` keeps the plain file for longer than a writer goes without a look, and archives what
-    // is appended to it meanwhile as well.
+    // `archive` keeps the plain file for longer than a writer goes without a look, and archives
+    // what is appended to it meanwhile as well.
     if (segment.state === 'leaving') return true
     // The plain file is gone too. A retired segment has received no lines since the look that
     // retired it, and that look came before its plain file was removed.

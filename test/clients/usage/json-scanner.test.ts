@@ -1,12 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { JsonScanner } from '../../../src/clients/usage/json-scanner.js'
-import { type Told, type Wanted, wantedNode } from '../../../src/clients/usage/wanted.js'
+import { type Scanned, type Wanted, wantedNode } from '../../../src/clients/usage/wanted-members.js'
 import { runs } from '../../support/runs.js'
 
-function scan(wanted: Wanted, text: string, cuts: number[] = []): { documents: Told[]; isEnded: boolean } {
+function scan(wanted: Wanted, text: string, cuts: number[] = []): { documents: Scanned[]; isEnded: boolean } {
   const bytes = Buffer.from(text)
-  const documents: Told[] = []
+  const documents: Scanned[] = []
   const scanner = new JsonScanner(wantedNode(wanted), (document) => documents.push(document))
   let from = 0
   for (const cut of [...cuts, bytes.length]) {

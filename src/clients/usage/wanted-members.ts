@@ -1,15 +1,16 @@
 /**
- * The members of a JSON value that are wanted: the scalar itself (`true`), members of an object by
- * name, or the elements of an array. A scalar is taken wherever one stands, so that null and texts
- * can stand where an object is wanted. Everything else is skipped.
+ * Says which parts of a JSON value are wanted, for `JsonScanner`: the scalar itself (`true`),
+ * members of an object by name, or the elements of an array. A scalar in the place of a wanted
+ * object or array is kept too, since an API may send null or a text there. Everything else is
+ * skipped.
  */
 export type Wanted = true | { readonly [member: string]: Wanted } | readonly [Wanted]
 
-/** A wanted value as it was found: only members that are wanted, and only those that were there. */
-export type Told = string | number | boolean | null | Told[] | ToldObject
-export type ToldObject = { [member: string]: Told }
+/** What the scanner found: only members that are wanted, and of those only the ones that exist. */
+export type Scanned = string | number | boolean | null | Scanned[] | ScannedObject
+export type ScannedObject = { [member: string]: Scanned }
 
-/** `Wanted`, prepared for scanning. */
+/** A `Wanted` in the form that the scanner uses. */
 export interface WantedNode {
   /** The members by the length of their names, so that names are found without decoding them. */
   members: readonly (readonly WantedMember[] | undefined)[] | null

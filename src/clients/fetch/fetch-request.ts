@@ -1,21 +1,21 @@
 type Input = Parameters<typeof globalThis.fetch>[0]
 type Init = Parameters<typeof globalThis.fetch>[1]
 
-/** What the arguments of a call of fetch say of its request. Nothing of it is consumed. */
-export interface Outgoing {
+/** A request as the arguments of a call of fetch describe it. Reading it consumes nothing. */
+export interface FetchRequest {
   url: URL
   method: string
   header(name: string): string | null
   /**
-   * The body as bytes. Null if it can't be read without consuming it: a stream, a Blob, or that of
-   * a Request.
+   * The body as bytes. Null if it can't be read without consuming it, as with a stream, a Blob or
+   * the body of a Request.
    */
   body: Uint8Array | null
   signal: AbortSignal | null
 }
 
-/** @throws what a getter of the caller throws, or a TypeError if the URL isn't absolute. */
-export function outgoingOf(input: Input, init: Init): Outgoing {
+/** @throws what a caller's getter throws, or a TypeError if the URL isn't absolute. */
+export function fetchRequestOf(input: Input, init: Init): FetchRequest {
   const request = input instanceof Request ? input : null
   const url = new URL(request === null ? String(input) : request.url)
   const given = init?.headers
@@ -24,7 +24,7 @@ export function outgoingOf(input: Input, init: Init): Outgoing {
   return {
     url,
     method: (init?.method ?? request?.method ?? 'GET').toUpperCase(),
-    // The fields that matter of a form are given as JSON.
+    // Of a form, the fields that matter are passed on as JSON.
     header: (name) =>
       form !== null && name.toLowerCase() === 'content-type'
         ? 'application/json'
@@ -43,7 +43,7 @@ function bytesOf(body: unknown): Uint8Array | null {
 
 const FIELDS = ['model', 'stream', 'service_tier']
 
-/** The fields of a form that describe its request, as JSON; files aren't looked at. */
+/** The fields of a form that describe its request, as JSON; null if the body isn't a form. */
 function fieldsOf(body: unknown): Uint8Array | null {
   if (!(body instanceof FormData || body instanceof URLSearchParams)) return null
   const fields: Record<string, unknown> = {}

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { UsageChunkFilter } from '../../../src/clients/usage/usage-chunk.js'
+import { UsageChunkFilter } from '../../../src/clients/usage/usage-chunk-filter.js'
 import { runs } from '../../support/runs.js'
 import { chunk, delta, stop } from './recorded/openai.js'
 import { sse } from './support.js'

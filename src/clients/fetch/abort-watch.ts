@@ -1,6 +1,6 @@
 import type { Interruption } from '../exchange.js'
 
-/** Codes by which undici and the system say that time was over. */
+/** Error codes of undici and the system that mean that a time limit ran out. */
 const TIMEOUT_CODES = new Set([
   'UND_ERR_HEADERS_TIMEOUT',
   'UND_ERR_BODY_TIMEOUT',
@@ -8,14 +8,14 @@ const TIMEOUT_CODES = new Set([
   'ETIMEDOUT',
 ])
 
-/** Sees whether and how a signal aborts. */
+/** Watches the signal of a call, to find out why the call was interrupted. */
 export class AbortWatch {
   readonly #signal: AbortSignal | null
   #isByTimer = false
-  #then: ((reason: unknown) => void) | null = null
+  #act: ((reason: unknown) => void) | null = null
   readonly #onAbort = (): void => {
     this.#isByTimer = isCalledByTimer()
-    if (this.#then !== null) this.afterAbort(this.#then)
+    if (this.#act !== null) this.afterAbort(this.#act)
   }
 
   constructor(signal: AbortSignal | null) {
@@ -23,19 +23,24 @@ export class AbortWatch {
     signal?.addEventListener('abort', this.#onAbort)
   }
 
-  /** Lets go of the signal, which may live longer than many calls. */
+  /**
+   * Stops watching. A caller may use one signal for many calls, and would keep them all in memory.
+   */
   end(): void {
     this.#signal?.removeEventListener('abort', this.#onAbort)
   }
 
-  /** Calls `act` with the reason of an abort, once fetch has had its turn; at once if it has. */
+  /**
+   * Calls `act` with the reason once the signal has aborted, which it may have already, and fetch
+   * has had time to react.
+   */
   afterAbort(act: (reason: unknown) => void): void {
     const signal = this.#signal
-    this.#then = act
+    this.#act = act
     if (signal?.aborted) setImmediate(() => act(signal.reason))
   }
 
-  /** Tells why a fetch, or the reading of its answer, was rejected with this error. */
+  /** Says why a call, or the reading of its answer, was rejected with this error. */
   interruptionOf(error: unknown): Interruption {
     const signal = this.#signal
     if (nameOf(error) === 'TimeoutError' || (signal?.aborted && nameOf(signal.reason) === 'TimeoutError')) {
@@ -44,17 +49,17 @@ export class AbortWatch {
     if (!signal?.aborted && nameOf(error) !== 'AbortError') {
       return { kind: isTimeout(error) ? 'timeout' : 'network', error }
     }
-    // "This operation was aborted" says nothing; a reason of the caller's own does.
+    // An AbortError says only that there was an abort; a reason that the caller gave says more.
     if (nameOf(error) !== 'AbortError') return { kind: 'aborted', error }
     return { kind: this.#isByTimer ? 'timeout' : 'aborted' }
   }
 }
 
 /**
- * Whether the `abort()` that is being dispatched is one that a timer called. The SDKs of OpenAI,
- * Anthropic and Google end what takes too long so, and give no reason; only the stack tells it from
- * an abort of their caller, which they pass on from a listener. Where it can't be told, as with fake
- * timers, the answer is no.
+ * Whether a timer called the `abort()` whose event is being dispatched. That is how the SDKs of
+ * OpenAI, Anthropic and Google end a call that takes too long. They give no reason, so only the
+ * stack distinguishes it from an abort by their caller, which they pass on from a listener. If the
+ * stack doesn't show it, as with fake timers, the answer is no.
  */
 function isCalledByTimer(): boolean {
   const { stackTraceLimit } = Error
@@ -64,8 +69,8 @@ function isCalledByTimer(): boolean {
   const aborts = frames.flatMap((frame, at) => (frame.includes('AbortController.abort ') ? [at] : []))
   const [abort] = aborts
   if (abort === undefined || aborts.length > 1) return false
-  // The timer calls abort, or a function that does. Code that goes on after waiting for a timer has
-  // frames between the two.
+  // The timer calls abort, or a function that calls abort. Code that was only waiting for a timer
+  // has more frames in between.
   return frames.slice(abort + 1, abort + 3).some((frame) => frame.includes('listOnTimeout '))
 }
 

@@ -7,11 +7,11 @@ import { AUDIO, EMBEDDINGS, IMAGES } from './openai-media.js'
 import { RESPONSES } from './openai-responses.js'
 
 /**
- * The APIs that are known, by the end of a request's path. The first that fits counts. Before the
- * end stands what a provider or a proxy puts there, as Azure's `/openai/deployments/NAME`.
+ * The APIs that are known, by the end of a request's path. The first match counts. Providers and
+ * proxies put what they like before that end, such as Azure's `/openai/deployments/NAME`.
  */
 const APIS: [RegExp, Api][] = [
-  // Google's own servers of OpenAI's protocol, of the Gemini API and of Vertex AI.
+  // OpenAI's protocol as Google serves it: in the Gemini API and in Vertex AI.
   [/\/(v1(alpha|beta)\/openai|endpoints\/openapi)\/chat\/completions$/, GOOGLE_CHAT],
   [/\/completions$/, CHAT],
   [/\/responses(\/compact)?$/, RESPONSES],
@@ -25,7 +25,7 @@ const APIS: [RegExp, Api][] = [
   [/\/interactions$/, INTERACTIONS],
 ]
 
-/** @returns null for a path of no API that is known */
+/** The API that a request's path belongs to; null if it isn't known. */
 export function apiOf(path: string): Api | null {
   const plain = pathOf(path)
   return APIS.find(([pattern]) => pattern.test(plain))?.[1] ?? null

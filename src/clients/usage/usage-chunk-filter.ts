@@ -1,9 +1,9 @@
-import { object } from './findings.js'
 import { JsonScanner } from './json-scanner.js'
 import { SseReader } from './sse.js'
-import { wantedNode } from './wanted.js'
+import { object } from './values.js'
+import { wantedNode } from './wanted-members.js'
 
-/** A longer event isn't the extra chunk, so it needn't wait for its end. */
+/** A longer event isn't the extra chunk, so its bytes are passed on before its end. */
 const MAX_HELD_BYTES = 16 * 1024
 
 const WANTED = wantedNode({ choices: [{ index: true }], usage: { prompt_tokens: true } })
@@ -12,22 +12,22 @@ const LF = 0x0a
 const CR = 0x0d
 
 /**
- * Takes the extra chunk with the usage out of a stream of chat completions, which a provider sends if
- * it was asked to by `stream_options.include_usage`: its `choices` are empty and it has a `usage`
- * (openai-openapi, ChatCompletionStreamOptions). All other bytes pass unchanged. Bytes of an event
- * that hasn't ended are held, at most 16 KiB.
+ * Removes from a stream of chat completions the extra chunk that reports the usage. A provider
+ * sends it if `stream_options.include_usage` asks for it; its `choices` are empty, and it has a
+ * `usage` (openai-openapi, ChatCompletionStreamOptions). All other bytes pass unchanged. Of an
+ * event that hasn't ended, at most 16 KiB are held back.
  */
 export class UsageChunkFilter {
   #held: Buffer[] = []
   #heldBytes = 0
-  /** The event is too long to be the extra chunk, and its beginning has passed. */
+  /** Whether the event is too long to be the extra chunk, and its beginning has been passed on. */
   #isTooLong = false
   #isLineEmpty = true
   #isAfterCr = false
-  /** A CR has ended the event; a LF that follows belongs to it. */
+  /** Whether a CR has just ended the event. An LF that follows still belongs to it. */
   #isEnding = false
 
-  /** @returns the bytes that may pass on now: `bytes` itself if all of them may; empty if none may */
+  /** Returns the bytes that can be passed on now: `bytes` itself, others, or none. */
   push(bytes: Uint8Array): Uint8Array {
     const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     const hadHeld = this.#held.length > 0
@@ -45,7 +45,7 @@ export class UsageChunkFilter {
     return passedBytes === bytes.length && !hadHeld ? bytes : Buffer.concat(passed)
   }
 
-  /** @returns the bytes that are still held, of an event that has no end */
+  /** Returns the bytes that are still held back, which belong to an event without an end. */
   end(): Uint8Array {
     const rest = Buffer.concat(this.#held)
     this.#letGo()

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { describeRequest, type RequestDescription } from '../../src/clients/request.js'
+import { describeRequest, type RequestDescription } from '../../src/clients/describe-request.js'
 
 interface Sent {
   method?: string
