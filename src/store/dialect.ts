@@ -2,7 +2,7 @@ import type { Currency } from '../folds/costs/row-cost.js'
 import type { Condition, TextRange } from './condition.js'
 import type { QueryDatabase } from './query-database.js'
 
-/** The SQL that isn't the same in SQLite and in PostgreSQL. A question is written once, with these. */
+/** The SQL that isn't the same in SQLite and PostgreSQL. A question is written once, with this. */
 export interface Dialect {
   /** The columns of `RequestColumns`. */
   readonly storedColumns: string
@@ -58,7 +58,7 @@ export interface Dialect {
   inByteOrder(text: string): string
   /** Whether a text equals a parameter, ignoring ASCII case. */
   equalsIgnoringCase(text: string): string
-  /** A list for `IN`; with `ignoresCase`, for a text that `ignoringCase` has given. */
+  /** A list for `IN`; with `ignoresCase`, for a text from `ignoringCase`. */
   list(values: readonly (string | number)[], ignoresCase?: boolean): Condition
   /** The value of a label of a row, or of a roll-up's dimension; null without this label. */
   label(name: string): Condition

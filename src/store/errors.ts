@@ -12,8 +12,8 @@
  * - `OTHER_ROLLUP_LABELS`: the roll-ups are kept by labels other than those asked for.
  * - `POSITION_MOVED`: another program has moved a position since it was read.
  * - `DATABASE_REMOVED`: the database file was removed or replaced while the projector used it.
- * - `DATABASE_AWAY`: the database's folder can't be found. This may pass, so a projector that
- *   follows the journal waits for it.
+ * - `DATABASE_AWAY`: the database's folder can't be found. This may be temporary, so a projector
+ *   that follows the journal waits for it.
  */
 export const PROJECTION_ERROR_CODES = [
   'OTHER_JOURNAL',

@@ -8,8 +8,8 @@ import type { SegmentPosition } from './positions.js'
 import type { PrunedSegments } from './pruned-segments.js'
 
 /**
- * Keeps projections and positions. Only one process at a time holds a store, by a lock that ends
- * with the process, and that process runs one transaction at a time.
+ * Keeps projections and positions. Only one process at a time holds a store, by means of a lock
+ * that ends with the process, and that process runs one transaction at a time.
  *
  * Every implementation passes test/store/conformance.ts.
  */

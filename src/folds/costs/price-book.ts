@@ -238,6 +238,7 @@ function isBetter(price: Price, than: Price): boolean {
   return isBefore(than.place, price.place)
 }
 
+/** Returns entries that include these prices, which share one key. */
 function withPrices(entries: readonly Entry[], prices: readonly Price[]): Entry[] {
   const [first] = prices
   if (first === undefined) return [...entries]

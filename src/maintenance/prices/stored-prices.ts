@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs'
 import { readIdentity } from '../../journal/journal-identity.js'
 import { isPostgresAddress } from '../../store/postgres/connection/address.js'
-import { readPrices, type StoredPrices } from '../../store/sqlite/price-rows.js'
+import type { StoredPrices } from '../../store/price-row.js'
+import { readPrices } from '../../store/sqlite/price-rows.js'
 import { JournalTables } from '../journal-tables.js'
 import { type ReadDatabase, readFrom } from '../read-from.js'
 

@@ -17,9 +17,9 @@ export class ProjectedArchives {
   readonly #directory: string
   readonly #manifest: ManifestFile
   #archived: ReadonlyMap<string, EntryOf<'archived'>> = new Map()
-  /** The archives that were found to be projected to their end, by segment. */
+  /** The keys of archives that were found to be projected to their end, by segment. */
   readonly #done = new Map<number, string>()
-  /** The archives that were found to hold what was recorded, by segment. */
+  /** The keys of archives that were found to hold what was recorded, by segment. */
   readonly #judged = new Map<number, string>()
 
   constructor(directory: string) {
@@ -94,7 +94,7 @@ export class ProjectedArchives {
     this.#done.set(segment.id, this.#file(segment).key)
   }
 
-  /** A key of the file and of the manifest's entry about it, and the file's size. */
+  /** A key that changes with the file and the manifest's entry about it, and the file's size. */
   #file(segment: Segment): { key: string; size: number } {
     const path = join(this.#directory, archiveFile(segment))
     const stats = statSync(path, { bigint: true, throwIfNoEntry: false })

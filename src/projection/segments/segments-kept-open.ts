@@ -16,7 +16,7 @@ export class SegmentsKeptOpen {
   }
 
   /**
-   * Returns the reader that is open. If its path leads to another file by now, or if the part of a
+   * Returns the reader that is open. If its path now leads to another file, or if the part of a
    * line that it keeps may be stale, it is closed and another one is opened at the position. Parts
    * of MAX_LINE_BYTES and more aren't kept as bytes, so they can't be stale.
    */

@@ -105,7 +105,9 @@ export async function keepFile(
     `INSERT INTO journal_files VALUES ($1, $2, $3, $4)
      ON CONFLICT (journal, name) DO UPDATE SET mode = excluded.mode, bytes = excluded.bytes
      WHERE (journal_files.mode, journal_files.bytes) IS DISTINCT FROM (excluded.mode, excluded.bytes)`,
-    ...[journal, name, mode],
+    journal,
+    name,
+    mode,
     bytes,
   )
 }

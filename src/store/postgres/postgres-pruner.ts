@@ -128,7 +128,9 @@ export class PostgresPruner implements RowPruner {
       const rows = await connection.raw<StoredRow>(
         `SELECT ${STORED_COLUMNS} FROM requests WHERE journal = $1 AND id > $2 AND segment_id <= $3
          ORDER BY id LIMIT ${BATCH_ROWS}`,
-        ...[journal, this.#lastId, through],
+        journal,
+        this.#lastId,
+        through,
       )
       const requests = rows.map(storedRequestOf)
       if (requests.length === 0) return 0

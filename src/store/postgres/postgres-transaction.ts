@@ -272,16 +272,11 @@ export class PostgresTransaction implements StoreTransaction {
   async #complete(completed: readonly CompletedRequest[]): Promise<void> {
     if (completed.length === 0) return
     const { connection, journal } = this.options
-    const superseded = completed.flatMap(({ before: { id, completedBy, success } }) =>
-      completedBy === null
-        ? []
-        : [
-            {
-              ...{ journal, request_id: id, success },
-              ...{ segment_id: completedBy.segmentId, byte_offset: completedBy.byteOffset },
-            },
-          ],
-    )
+    const superseded = completed.flatMap(({ before: { id, completedBy, success } }) => {
+      if (completedBy === null) return []
+      const { segmentId, byteOffset } = completedBy
+      return { journal, segment_id: segmentId, byte_offset: byteOffset, request_id: id, success }
+    })
     if (superseded.length > 0) {
       await connection.run(
         `INSERT INTO superseded_completions
@@ -301,7 +296,7 @@ export class PostgresTransaction implements StoreTransaction {
       if (counts.repeated + counts.ambiguous > 0) irregular.set(id, counts)
     }
     if (irregular.size === 0) return
-    // If the segment was pruned, it has no counts any more, and nothing is updated.
+    // A pruned segment no longer has counts, so nothing is updated for it.
     await connection.run(
       `UPDATE journal_segments s SET repeated_completions = repeated_completions + o.repeated,
          ambiguous_completions = ambiguous_completions + o.ambiguous

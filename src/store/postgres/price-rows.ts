@@ -1,31 +1,15 @@
-import {
-  type ExchangeRateObserved,
-  PRICE_PARTS,
-  type PricePart,
-  type PriceSet,
-} from '../../events/event-types.js'
-import { type PlacedPrice, type PlacedRate, PriceBook } from '../../folds/costs/price-book.js'
+import { PRICE_PARTS } from '../../events/event-types.js'
+import { PriceBook } from '../../folds/costs/price-book.js'
+import { type PriceRow, placedPrice, placedRate, type RateRow, type StoredPrices } from '../price-row.js'
 import type { Connection } from './connection/connection.js'
 import { jsonRows } from './connection/values.js'
 
-/** Price events that are stored. */
-export interface StoredPrices {
-  prices: PlacedPrice[]
-  rates: PlacedRate[]
-}
-
-type PriceRow = Omit<PriceSet, 'type' | 'per_million'> &
-  Record<PricePart, string | null> & { segment_id: number; byte_offset: number }
-
-type RateRow = Omit<ExchangeRateObserved, 'type'> & { segment_id: number; byte_offset: number }
-
-/** A decimal's text as it was written, since PostgreSQL keeps its zeros. */
+/** SQL for a decimal's text as it was written, since PostgreSQL keeps its zeros. */
 const decimal = (column: string) => `${column}::text`
 
-/** The select lists that give prices and exchange rates. */
+/** The select lists of prices and of exchange rates. */
 export const PRICE_COLUMNS = [
-  ...['segment_id', 'byte_offset', 'provider', 'model', 'valid_from', 'currency', 'service_tier'],
-  ...['min_input_tokens', 'source'],
+  'segment_id, byte_offset, provider, model, valid_from, currency, service_tier, min_input_tokens, source',
   ...[...PRICE_PARTS, 'per_request'].map(decimal),
 ].join(', ')
 export const RATE_COLUMNS = `segment_id, byte_offset, observed_at, ${decimal('usd_per_btc')}, source`
@@ -97,23 +81,4 @@ function keyOf(
   { segmentId, byteOffset }: { segmentId: number; byteOffset: number },
 ): object {
   return { journal, segment_id: segmentId, byte_offset: byteOffset }
-}
-
-function placedPrice({ segment_id, byte_offset, ...row }: PriceRow): PlacedPrice {
-  const parts = PRICE_PARTS.flatMap((part) => (row[part] === null ? [] : [[part, row[part]]]))
-  const { provider, model, valid_from, currency, per_request, service_tier, min_input_tokens, source } = row
-  const event: PriceSet = {
-    ...{ type: 'price_set', provider, model, valid_from, currency },
-    per_million: parts.length === 0 ? null : Object.fromEntries(parts),
-    ...{ per_request, service_tier, min_input_tokens, source },
-  }
-  return { event, segmentId: segment_id, byteOffset: byte_offset }
-}
-
-function placedRate({ segment_id, byte_offset, ...row }: RateRow): PlacedRate {
-  return {
-    event: { type: 'exchange_rate_observed', ...row },
-    segmentId: segment_id,
-    byteOffset: byte_offset,
-  }
 }

@@ -148,7 +148,10 @@ export function costRows(repriced: readonly RepricedRequest[]): object[] {
 
 function costRow({ cost_sats, cost_usd, cost_source, cost_currency, price }: RowCost): object {
   return {
-    ...{ cost_sats, cost_usd, cost_source, cost_currency },
+    cost_sats,
+    cost_usd,
+    cost_source,
+    cost_currency,
     price_segment_id: price?.segmentId ?? null,
     price_byte_offset: price?.byteOffset ?? null,
   }

@@ -90,14 +90,18 @@ export class StoredJournal {
     const first = await this.#connection.one<{ byte_offset: number | null }>(
       `SELECT max(byte_offset) AS byte_offset FROM journal_chunks
        WHERE journal = $1 AND segment_id = $2 AND byte_offset <= $3`,
-      ...[this.#journal, segmentId, fromOffset],
+      this.#journal,
+      segmentId,
+      fromOffset,
     )
     let after = (first?.byte_offset ?? 0) - 1
     for (;;) {
       const page = await this.#connection.all<{ byte_offset: number; length: number; bytes: Buffer }>(
         `SELECT byte_offset, length, bytes FROM journal_chunks
          WHERE journal = $1 AND segment_id = $2 AND byte_offset > $3 ORDER BY byte_offset LIMIT ${PAGE_CHUNKS}`,
-        ...[this.#journal, segmentId, after],
+        this.#journal,
+        segmentId,
+        after,
       )
       for (const { byte_offset, length, bytes } of page) {
         yield { byteOffset: byte_offset, length, bytes }

@@ -1,33 +1,9 @@
-import {
-  type ExchangeRateObserved,
-  PRICE_PARTS,
-  type PricePart,
-  type PriceSet,
-} from '../../events/event-types.js'
-import { type PlacedPrice, type PlacedRate, PriceBook } from '../../folds/costs/price-book.js'
+import { PRICE_PARTS } from '../../events/event-types.js'
+import { PriceBook } from '../../folds/costs/price-book.js'
 import { all, type SqlValue } from '../condition.js'
+import { type PriceRow, placedPrice, placedRate, type RateRow, type StoredPrices } from '../price-row.js'
 import { dialectOf, type QueryDatabase } from '../query-database.js'
 import type { Database } from './connection/database.js'
-
-/** A row of `prices`. A part without a price of its own is null. */
-export interface PriceRow
-  extends Omit<PriceSet, 'type' | 'per_million'>,
-    Readonly<Record<PricePart, string | null>> {
-  segment_id: number
-  byte_offset: number
-}
-
-/** A row of `exchange_rates`. */
-export interface RateRow extends Omit<ExchangeRateObserved, 'type'> {
-  segment_id: number
-  byte_offset: number
-}
-
-/** Price events that are stored. */
-export interface StoredPrices {
-  prices: PlacedPrice[]
-  rates: PlacedRate[]
-}
 
 const PRICE_COLUMNS = [
   'segment_id',
@@ -127,26 +103,4 @@ export function clearPrices(database: Database, afterSegmentId: number): void {
   for (const table of ['prices', 'exchange_rates']) {
     database.prepare(`DELETE FROM ${table} WHERE segment_id > ?`).run(afterSegmentId)
   }
-}
-
-function placedPrice({ segment_id, byte_offset, ...row }: PriceRow): PlacedPrice {
-  const parts = PRICE_PARTS.flatMap((part) => (row[part] === null ? [] : [[part, row[part]]]))
-  const event: PriceSet = {
-    type: 'price_set',
-    provider: row.provider,
-    model: row.model,
-    valid_from: row.valid_from,
-    currency: row.currency,
-    per_million: parts.length === 0 ? null : Object.fromEntries(parts),
-    per_request: row.per_request,
-    service_tier: row.service_tier,
-    min_input_tokens: row.min_input_tokens,
-    source: row.source,
-  }
-  return { event, segmentId: segment_id, byteOffset: byte_offset }
-}
-
-function placedRate({ segment_id, byte_offset, ...row }: RateRow): PlacedRate {
-  const event: ExchangeRateObserved = { type: 'exchange_rate_observed', ...row }
-  return { event, segmentId: segment_id, byteOffset: byte_offset }
 }

@@ -124,7 +124,7 @@ export class ProjectionStatements {
       completeDetails.run(...rareValues(after, after), before.id)
     }
     const isRepeated = before.completedBy !== null
-    // If the segment was pruned, it has no counts any more, and nothing is updated.
+    // A pruned segment no longer has counts, so nothing is updated for it.
     if (isRepeated || isAmbiguous)
       countIrregular.run(Number(isRepeated), Number(isAmbiguous), place.segmentId)
   }

@@ -17,7 +17,12 @@ export const TLS_PARAMETERS = ['sslmode', 'sslrootcert', 'sslcert', 'sslkey'] as
  */
 const PARAMETERS: readonly string[] = [
   ...TLS_PARAMETERS,
-  ...['host', 'port', 'user', 'options', 'application_name', 'client_encoding'],
+  'host',
+  'port',
+  'user',
+  'options',
+  'application_name',
+  'client_encoding',
 ]
 
 /** An address of PostgreSQL, checked. */

@@ -25,7 +25,7 @@ export interface ConnectionOptions {
   isReader?: boolean | undefined
   /**
    * Whether statements with parameters stay prepared on the server. Otherwise the server plans them
-   * anew for all partitions each time. It doesn't work through a pooler.
+   * anew for all partitions each time. This doesn't work through a pooler.
    * @default false
    */
   keepsStatements?: boolean | undefined

@@ -5,8 +5,8 @@
  * - `DRIVER_MISSING`: the packages `pg` and `pg-copy-streams` aren't installed.
  * - `ADDRESS_INVALID`: the address isn't one of PostgreSQL, or has a password in it.
  * - `SERVER_AWAY`: the server can't be reached, refuses connections or writes for now (starting,
- *   full, too many connections, read-only), or broke off a transaction. This passes, so a projector
- *   tries again.
+ *   full, too many connections, read-only), or broke off a transaction. This is temporary, so a
+ *   projector tries again.
  * - `LOGIN_REFUSED`: the server doesn't accept the user, the password or the database's name.
  * - `TLS_REFUSED`: the server has no TLS although it is asked for, or its certificate isn't one
  *   that is trusted.
@@ -18,8 +18,8 @@
  * - `MIGRATION_EDITED`: the text of an applied migration isn't what was applied.
  * - `PROJECTOR_RUNNING`: another projector or replay writes this journal's rows.
  * - `TABLES_RESTORED`: the tables aren't as this program left them: they were restored or made anew
- *   while it was connected. This passes, since a projector goes on from the positions that they
- *   have.
+ *   while it was connected. This is temporary, since a projector goes on from the positions that
+ *   they have.
  * - `ROW_IDS_EXHAUSTED`: the journal has had as many requests as its share of the ids holds.
  */
 export const POSTGRES_ERROR_CODES = [

@@ -17,7 +17,7 @@ interface LedgerRow {
 
 export interface MigrateOptions {
   /**
-   * How many months from now on have partitions afterwards.
+   * For how many months from now partitions are made.
    * @default 24
    */
   monthsAhead?: number | undefined

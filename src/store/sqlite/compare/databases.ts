@@ -36,8 +36,8 @@ const ROLLUP_KEY = ['grain', 'period', 'dimension_id']
 const TOTAL_KEY = ['grain', 'grouped_by', 'period', 'group_name']
 
 /**
- * Every projection except `requests`. If the two databases give the ids of a table in their own
- * order, `paired` names the pairs that match them.
+ * Every projection except `requests`. If the two databases assign the ids of a table in different
+ * orders, `paired` names the pairs that match them.
  */
 const TABLES: readonly (ComparedTable & { isOfSums?: true })[] = [
   { name: 'prices', key: PLACE },

@@ -19,7 +19,7 @@ export interface ComparedTable {
   /** Columns that may differ. */
   ignored?: readonly string[]
   /**
-   * A key column whose ids the two databases give in their own order, and the table of `pairIds`
+   * A key column whose ids the two databases assign in different orders, and the table of `pairIds`
    * that matches them.
    */
   paired?: { column: string; by: string }
@@ -63,7 +63,7 @@ export function* differingKeys(database: Database, tables: readonly ComparedTabl
   yield* database.prepare<[], unknown[]>(sql.join(' UNION ')).raw().safeIntegers().iterate()
 }
 
-/** Reads a row by its key, as `differingKeys` gives it. */
+/** Reads a row by its key, as `differingKeys` yields it. */
 export function prepareRow(
   database: Database,
   schema: 'expected' | 'main',

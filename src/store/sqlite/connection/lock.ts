@@ -21,9 +21,9 @@ export interface Lock {
   release(): void
 }
 
-// Not zero, because two processes that start together can each see the other's first step and both
-// give up, and because isLocked holds a shared lock for an instant. Whoever is about to release the
-// lock does so sooner than this.
+// This isn't zero, because two processes that start together can each see the other's first step
+// and both give up, and because isLocked holds a shared lock for an instant. Whoever is about to
+// release the lock does so sooner than this.
 const settleMs = 200
 
 const maxPidFileBytes = 4096

@@ -1,4 +1,4 @@
-// The names of totals: a short name stands in the key of its total, a long one as a hash.
+// The names of totals: a total's key contains a short name itself, and the hash of a long one.
 import type { Database } from 'better-sqlite3'
 import type { QueryDatabase } from '../../query-database.js'
 import { shortHash } from '../../total-keys.js'
